@@ -1,0 +1,104 @@
+package domain
+
+// A Command is a wish to record something. Decide may refuse it.
+//
+//sumtype:decl
+type Command interface{ isCommand() }
+
+// RegisterApp asks to let an app record.
+type RegisterApp struct{ App App }
+
+// PublishPolicy asks to publish a version. Version is the hash of the
+// document's canonical form, which codec knows. A zero Effective means at once.
+type PublishPolicy struct {
+	Version   Hash
+	Document  Document
+	Effective Instant
+	Material  []string
+	Stale     []PurposeID
+}
+
+// GiveConsent asks to record a yes. Without purposes it means every purpose
+// that the act can cover; a zero Version means the one in force.
+type GiveConsent struct {
+	Policy   string
+	Version  Hash
+	Locale   string
+	Text     Hash
+	Act      ActID
+	Kind     ConsentKind // zero: what the act gives
+	Purposes []PurposeID
+	Notice   EventID
+	Until    Instant
+	Import   bool
+	Details  Personal
+}
+
+// RefuseConsent asks to record a no to a question.
+type RefuseConsent struct {
+	Scope   Scope
+	Policy  string
+	Version Hash
+	Locale  string
+	Act     ActID
+	Details Personal
+}
+
+// WithdrawConsent asks to record a withdrawal.
+type WithdrawConsent struct {
+	Scope   Scope
+	Details Personal
+}
+
+// AcknowledgePolicy asks to record that a version was read.
+type AcknowledgePolicy struct {
+	Policy  string
+	Version Hash
+	Locale  string
+	Act     ActID
+	Details Personal
+}
+
+// PresentNotice asks to record what was on the screen.
+type PresentNotice struct {
+	Policy  string
+	Version Hash
+	Locale  string
+	Text    Hash
+	Kind    string
+	Details Personal
+}
+
+// ChangePermission asks to record what the operating system said.
+type ChangePermission struct {
+	Permission PermissionID
+	Change     PermissionChange
+	Details    Personal
+}
+
+// A PermissionChange is what became of an OS permission.
+type PermissionChange uint8
+
+const (
+	Granted PermissionChange = iota + 1
+	Denied
+	Revoked
+)
+
+// VoidRecords asks to void facts of this stream.
+type VoidRecords struct {
+	Records  []EventID
+	Reason   string
+	Evidence Hash
+	By       [2]string
+}
+
+func (RegisterApp) isCommand()       {}
+func (PublishPolicy) isCommand()     {}
+func (GiveConsent) isCommand()       {}
+func (RefuseConsent) isCommand()     {}
+func (WithdrawConsent) isCommand()   {}
+func (AcknowledgePolicy) isCommand() {}
+func (PresentNotice) isCommand()     {}
+func (ChangePermission) isCommand()  {}
+func (VoidRecords) isCommand()       {}

@@ -1,0 +1,177 @@
+package domain
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
+
+// parseError is a constant error: what a text should have looked like. It
+// never holds the text itself, which may be personal.
+type parseError string
+
+func (e parseError) Error() string { return string(e) }
+
+// A Name is what an app, a purpose, a policy or an act is called: 1 to 64 of
+// a-z, 0-9 and "-", beginning with a letter or digit.
+func isName(s string, max int) bool {
+	if s == "" || len(s) > max || s[0] == '-' {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// An AppName names an app: 1 to 32 of a-z and 0-9.
+type AppName string
+
+// ParseAppName returns s as an AppName.
+func ParseAppName(s string) (AppName, error) {
+	if !isName(s, 32) || strings.Contains(s, "-") {
+		return "", parseError("an app name is 1 to 32 of a-z and 0-9")
+	}
+	return AppName(s), nil
+}
+
+// A PurposeID names what personal data is processed for.
+type PurposeID string
+
+// ParsePurposeID returns s as a PurposeID: 1 to 64 of a-z, 0-9 and "-".
+func ParsePurposeID(s string) (PurposeID, error) {
+	if !isName(s, 64) {
+		return "", parseError(`a purpose is named by 1 to 64 of a-z, 0-9 and "-"`)
+	}
+	return PurposeID(s), nil
+}
+
+// A Hash is the SHA-256 of a text, a document or a policy version.
+type Hash [32]byte
+
+// String returns the form "sha256:<64 hex digits>" that [ParseHash] reads.
+func (h Hash) String() string { return "sha256:" + hex.EncodeToString(h[:]) }
+
+// ParseHash reads what [Hash.String] writes, and nothing else.
+func ParseHash(s string) (Hash, error) {
+	var h Hash
+	digits, ok := strings.CutPrefix(s, "sha256:")
+	if !ok || len(digits) != 64 || strings.ToLower(digits) != digits {
+		return h, errHash
+	}
+	if _, err := hex.Decode(h[:], []byte(digits)); err != nil {
+		return Hash{}, errHash
+	}
+	return h, nil
+}
+
+const errHash = parseError(`a hash is written "sha256:" and 64 lower-case hex digits`)
+
+// An EventID names a recorded fact for ever; see eventstore.EventID.
+type EventID [16]byte
+
+// A Noun is the kind of thing that a stream is about.
+type Noun string
+
+// The nouns. What a stream is about never changes.
+const (
+	ServiceNoun Noun = "service"
+	PolicyNoun  Noun = "policy"
+	SubjectNoun Noun = "subject"
+)
+
+// A StreamID names a stream: one noun of one app. The ID is ours, never the
+// outside world's: a pseudonym, or a fixed word.
+type StreamID struct {
+	Noun Noun
+	App  AppName
+	ID   string
+}
+
+// String returns the form "noun-app-id" that [ParseStreamID] reads.
+func (s StreamID) String() string { return fmt.Sprintf("%s-%s-%s", s.Noun, s.App, s.ID) }
+
+// ParseStreamID reads what [StreamID.String] writes, and nothing else.
+func ParseStreamID(s string) (StreamID, error) {
+	noun, rest, _ := strings.Cut(s, "-")
+	name, id, _ := strings.Cut(rest, "-")
+	app, err := ParseAppName(name)
+	if err != nil || !isName(id, 64) {
+		return StreamID{}, errStream
+	}
+	switch Noun(noun) {
+	case ServiceNoun, PolicyNoun, SubjectNoun:
+		return StreamID{Noun(noun), app, id}, nil
+	}
+	return StreamID{}, errStream
+}
+
+const errStream = parseError(`a stream is named "noun-app-id", as in policy-smartkey-main`)
+
+// A Personal is text that says something about a person. It belongs to one
+// person, is kept sealed, and prints as "[personal]".
+type Personal string
+
+func (Personal) String() string { return "[personal]" }
+
+// GoString keeps %#v from showing p.
+func (Personal) GoString() string { return "[personal]" }
+
+// Reveal returns the text. Every call is a place to look at in a review.
+func (p Personal) Reveal() string { return string(p) }
+
+// A PersonKey is how the outside world names a person: an account, or an
+// installation before there is an account. It never enters the log.
+type PersonKey struct{ Kind, ID string }
+
+// ParsePersonKey reads "account:ID", "device:ID" or "ID", which means account.
+// IDs are opaque: what looks like a phone number, an e-mail address or an
+// identity-card number is refused.
+func ParsePersonKey(s string) (PersonKey, error) {
+	kind, id, ok := strings.Cut(s, ":")
+	if !ok {
+		kind, id = "account", s
+	}
+	switch {
+	case kind != "account" && kind != "device":
+		return PersonKey{}, parseError(`a person is named "account:ID" or "device:ID"`)
+	case id == "" || len(id) > 128 || strings.Trim(id, personChars) != "":
+		return PersonKey{}, parseError("a person's id is 1 to 128 of A-Z, a-z, 0-9, dot, underscore, tilde and hyphen; use an opaque account or installation id, not an e-mail address")
+	case looksPersonal(id):
+		return PersonKey{}, parseError("a person's id must be opaque: this one looks like a phone or identity-card number")
+	}
+	return PersonKey{kind, id}, nil
+}
+
+const personChars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-"
+
+// String returns the form "kind:id". It is personal: never log it.
+func (k PersonKey) String() string { return k.Kind + ":" + k.ID }
+
+// looksPersonal reports whether id has the form of a mobile number of the
+// PRC or of an identity-card number, with or without separators.
+func looksPersonal(id string) bool {
+	plain := strings.Map(func(r rune) rune {
+		if r == '.' || r == '-' || r == '_' || r == '~' {
+			return -1
+		}
+		return r
+	}, id)
+	digits := strings.Trim(plain, "0123456789") == ""
+	switch {
+	case digits && len(plain) == 11 && plain[0] == '1' && plain[1] >= '3':
+		return true
+	case digits && len(plain) == 13 && strings.HasPrefix(plain, "861"):
+		return true
+	case len(plain) == 18:
+		return strings.Trim(plain[:17], "0123456789") == "" && isBirthDate(plain[6:14])
+	}
+	return false
+}
+
+func isBirthDate(s string) bool {
+	return (strings.HasPrefix(s, "19") || strings.HasPrefix(s, "20")) && s[4:6] >= "01" && s[4:6] <= "12" && s[6:8] >= "01" && s[6:8] <= "31"
+}

@@ -1,0 +1,53 @@
+package domain
+
+import "time"
+
+// An Instant is a moment, to the millisecond, in milliseconds since 1970 UTC.
+// Unlike [time.Time] it means the same to ==, to <, on the wire and on disk.
+// The zero Instant means no moment.
+type Instant int64
+
+// The bounds of an Instant: what RFC 3339 can write with four digits of year.
+const (
+	minInstant Instant = -62135596800000
+	maxInstant Instant = 253402300799999
+)
+
+const instantForm = "2006-01-02T15:04:05.000Z"
+
+// At returns the Instant of t, cut to the millisecond.
+func At(t time.Time) Instant { return Instant(t.UnixMilli()) }
+
+// Time returns i as a [time.Time] in UTC.
+func (i Instant) Time() time.Time { return time.UnixMilli(int64(i)).UTC() }
+
+// String returns the form "2006-01-02T15:04:05.000Z".
+func (i Instant) String() string { return i.Time().Format(instantForm) }
+
+// ParseInstant reads any RFC 3339 time, whatever its zone and precision.
+func ParseInstant(s string) (Instant, error) {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return 0, errTime
+	}
+	i := At(t)
+	if i < minInstant || i > maxInstant || i == 0 {
+		return 0, errTime
+	}
+	return i, nil
+}
+
+const errTime = parseError("a time is written as RFC 3339 says, as in 2026-03-02T09:30:00.000Z, and is not the epoch itself")
+
+// A Span is a length of time in milliseconds.
+type Span int64
+
+const (
+	Second Span = 1000
+	Minute      = 60 * Second
+	Hour        = 60 * Minute
+	Day         = 24 * Hour
+)
+
+// Add returns i moved by s.
+func (i Instant) Add(s Span) Instant { return i + Instant(s) }

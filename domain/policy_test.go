@@ -1,0 +1,145 @@
+package domain
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// mailPolicy returns a small document that is whole.
+func mailPolicy() Document {
+	return Document{
+		Name: "privacy", Title: []LocalText{{"en", "Privacy"}}, Jurisdiction: "CN", TimeZone: "Asia/Shanghai",
+		Purposes: []Purpose{
+			{ID: "mail", Title: "Send mail", Categories: []CategoryID{"address"}, Actions: []Action{Collect, Use}, Basis: BasisConsent},
+			{ID: "law", Title: "Obey", Actions: []Action{Use}, Basis: BasisLegalDuty},
+		},
+		Categories:        []Category{{ID: "address", Title: "Address"}, {ID: "health", Title: "Health", SensitiveByLaw: true}},
+		Permissions:       []Permission{{ID: "network", Title: "Network", Purposes: []PurposeID{"mail"}}},
+		Acts:              []Act{{ID: "click", Title: "Click", Counts: GeneralConsent}},
+		ExemptionsCollect: []Ground{{Code: "EXC-C1", Title: "Security"}},
+		ExemptionsProvide: []Ground{{Code: "EXC-S1", Title: "Security"}},
+		Rights:            []Right{{ID: "delete", Title: "Delete", Deadlines: []DeadlineRuleID{"cn.reply"}}},
+		Channels:          []Channel{{ID: "phone", Kind: ChannelPhone, Uses: []ChannelUse{ForContact}}},
+		DeadlineRules: []DeadlineRule{{ID: "cn.reply", Unit: UnitWorkingDay, Length: 15, Calendar: "CN",
+			TimeZone: "Asia/Shanghai", ClockStart: "RequestReceived"}},
+		Minors: Minors{AdultAge: 18, ChildBelowPolicy: 15, ChildBelowLaw: 14},
+		Texts:  []Text{{"en", Hash{1}, Authoritative}},
+	}
+}
+
+func TestAWholeDocumentHasNoProblem(t *testing.T) {
+	d := mailPolicy()
+	if problems := d.Check(); len(problems) > 0 {
+		t.Errorf("%v", problems)
+	}
+}
+
+func TestEveryProblemSaysWhere(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		spoil func(d *Document)
+		want  string
+	}{
+		{"a name with a blank", func(d *Document) { d.Name = "a b" }, "name"},
+		{"no jurisdiction", func(d *Document) { d.Jurisdiction = "" }, "jurisdiction"},
+		{"no time zone", func(d *Document) { d.TimeZone = "" }, "timezone"},
+		{"no title", func(d *Document) { d.Title = nil }, "title"},
+		{"a title twice in one language", func(d *Document) { d.Title = append(d.Title, d.Title[0]) }, "title[1].locale"},
+		{"no text", func(d *Document) { d.Texts = nil }, "texts"},
+		{"a text twice in one language", func(d *Document) { d.Texts = append(d.Texts, d.Texts[0]) }, "texts[1].locale"},
+		{"a text without a hash", func(d *Document) { d.Texts[0].Hash = Hash{} }, "texts[0].hash"},
+		{"a text without a standing", func(d *Document) { d.Texts[0].Standing = 0 }, "texts[0].standing"},
+		{"no purposes", func(d *Document) { d.Purposes, d.Permissions = nil, nil }, "purposes"},
+		{"a purpose twice", func(d *Document) { d.Purposes[1].ID = "mail" }, "purposes[1].id"},
+		{"a purpose with a bad id", func(d *Document) { d.Purposes[1].ID = "The Law" }, "purposes[1].id"},
+		{"an unknown category", func(d *Document) { d.Purposes[0].Categories[0] = "phone" }, "purposes[0].categories[0]"},
+		{"an action twice", func(d *Document) { d.Purposes[0].Actions[1] = Collect }, "purposes[0].actions[1]"},
+		{"no action", func(d *Document) { d.Purposes[0].Actions = nil }, "purposes[0].actions"},
+		{"no legal basis", func(d *Document) { d.Purposes[0].Basis = 0 }, "purposes[0].basis"},
+		{"a consent that ended before", func(d *Document) { d.Purposes[0].ConsentLasts = -1 }, "purposes[0].consent_lasts_months"},
+		{"a permission for nothing known", func(d *Document) { d.Permissions[0].Purposes[0] = "fax" }, "permissions[0].purposes[0]"},
+		{"an act twice", func(d *Document) { d.Acts = append(d.Acts, d.Acts[0]) }, "acts[1].id"},
+		{"one code in two lists", func(d *Document) { d.ExemptionsProvide[0].Code = "EXC-C1" }, "exemptions_provide[0].code"},
+		{"a ground without a title", func(d *Document) { d.ExemptionsCollect[0].Title = "" }, "exemptions_collect[0].title"},
+		{"an unknown deadline", func(d *Document) { d.Rights[0].Deadlines[0] = "x" }, "rights[0].deadlines[0]"},
+		{"a channel of no kind", func(d *Document) { d.Channels[0].Kind = 0 }, "channels[0].kind"},
+		{"a rule of no length", func(d *Document) { d.DeadlineRules[0].Length = 0 }, "deadline_rules[0].length"},
+		{"an extension that shortens", func(d *Document) { d.DeadlineRules[0].ExtendedLength = 3 }, "deadline_rules[0].extended_length"},
+		{"working days of no calendar", func(d *Document) { d.DeadlineRules[0].Calendar = "" }, "deadline_rules[0].calendar"},
+		{"working days that roll", func(d *Document) { d.DeadlineRules[0].Roll = RollNextWorkingDay }, "deadline_rules[0].roll"},
+		{"a clock that nothing starts", func(d *Document) { d.DeadlineRules[0].ClockStart = "" }, "deadline_rules[0].clock_start"},
+		{"a child older than an adult", func(d *Document) { d.Minors.ChildBelowLaw = 19 }, "minors"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := mailPolicy()
+			c.spoil(&d)
+			problems := d.Check()
+			if len(problems) != 1 || problems[0].Path != c.want {
+				t.Errorf("got %v, want one at %s", problems, c.want)
+			}
+		})
+	}
+}
+
+func TestADocumentIsAskedByID(t *testing.T) {
+	d := mailPolicy()
+	if p, ok := d.Purpose("law"); !ok || p.Basis != BasisLegalDuty {
+		t.Errorf("purpose law: %+v, %v", p, ok)
+	}
+	if _, ok := d.Purpose("fax"); ok {
+		t.Error("there is a purpose fax")
+	}
+	if a, ok := d.Act("click"); !ok || a.Counts != GeneralConsent {
+		t.Errorf("act click: %+v, %v", a, ok)
+	}
+	if a, ok := d.Act(""); ok || a.Counts != NoConsent {
+		t.Error("an unknown act counts")
+	}
+	if ids := d.PermissionPurposes("network"); !reflect.DeepEqual(ids, []PurposeID{"mail"}) || d.PermissionPurposes("camera") != nil {
+		t.Errorf("network is bound to %v", ids)
+	}
+	if !d.IsSensitive("health") || d.IsSensitive("address") || d.IsSensitive("none") {
+		t.Error("sensitive: only health is")
+	}
+}
+
+// pairs checks that a value and its text name each other, and only each other.
+func pairs[E interface {
+	~uint8
+	fmt.Stringer
+}](t *testing.T, parse func(string) (E, error), zero string, want ...string) {
+	t.Helper()
+	var got []string
+	for i := range 256 {
+		e := E(i)
+		back, err := parse(e.String())
+		if err == nil && back == e {
+			got = append(got, e.String())
+		} else if err == nil {
+			t.Errorf("%T %d is written %q and read as %d", e, i, e.String(), back)
+		}
+	}
+	if !reflect.DeepEqual(got, want) || E(0).String() != zero {
+		t.Errorf("%T has %q, want %q", E(0), got, want)
+	}
+	for _, s := range []string{"", " ", strings.ToUpper(want[0]), "(9)"} {
+		if e, err := parse(s); err == nil {
+			t.Errorf("%q was read as %v", s, e)
+		}
+	}
+}
+
+func TestEveryValueHasOneText(t *testing.T) {
+	pairs(t, ParseAction, "", "collect", "use", "provide", "publish", "export")
+	pairs(t, ParseLegalBasis, "", "consent", "contract", "legal-duty", "emergency", "news", "disclosed", "other-law")
+	pairs(t, ParseConsentKind, "none", "none", "general", "explicit", "separate", "written", "guardian")
+	pairs(t, ParseTextStanding, "", "authoritative", "translation", "sample")
+	pairs(t, ParseChannelKind, "", "in-app", "phone", "email", "sms", "push", "announcement", "letter")
+	pairs(t, ParseChannelUse, "", "complaint", "contact", "request", "change", "incident", "cessation")
+	pairs(t, ParseDeadlineUnit, "", "working_day", "calendar_day", "hour", "month", "year")
+	pairs(t, ParseDeadlineDirection, "forward", "forward", "backward")
+	pairs(t, ParseDeadlineRoll, "none", "none", "next_working_day")
+	pairs(t, ParseDeadlineResult, "due_date", "due_date", "earliest_effective_date")
+}

@@ -1,0 +1,224 @@
+package domain_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+
+	. "consentledger/domain"
+)
+
+const (
+	t0    Instant = 1767225600000 // 2026-01-01
+	noon          = t0 + 12*3600e3
+	later         = noon + 3600e3
+)
+
+var v1 = Hash{1}
+
+// ref is a policy with a purpose of each sort.
+func ref() Reference {
+	doc := Document{
+		Name: "privacy",
+		Purposes: []Purpose{
+			{ID: "ads", Basis: BasisConsent, Actions: []Action{Collect, Use}},
+			{ID: "net", Basis: BasisConsent, Actions: []Action{Use}},
+			{ID: "face", Basis: BasisConsent, Separate: true, Actions: []Action{Use}},
+			{ID: "tax", Basis: BasisLegalDuty, Actions: []Action{Use}},
+		},
+		Permissions: []Permission{{ID: "network", Purposes: []PurposeID{"net"}}},
+		Acts:        []Act{{ID: "agree", Counts: GeneralConsent}, {ID: "use", Counts: NoConsent}, {ID: "tick", Counts: SeparateConsent}},
+	}
+	var p Policies
+	p = p.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
+	return Reference{Policies: p}
+}
+
+func yes(id byte, at, recorded Instant) Fact {
+	return Fact{ID: EventID{id}, At: at, Recorded: recorded, Event: ConsentGiven{Policy: "privacy", Version: v1, Items: []Item{{Purpose: "ads"}}}}
+}
+
+func no(id byte, at, recorded Instant) Fact {
+	return Fact{ID: EventID{id}, At: at, Recorded: recorded, Event: ConsentWithdrawn{Scope{Purposes: []PurposeID{"ads"}}, ""}}
+}
+
+func refused(id byte, at, recorded Instant) Fact {
+	return Fact{ID: EventID{id}, At: at, Recorded: recorded, Event: ConsentRefused{Scope: Scope{All: true}}}
+}
+
+func numbered(f Fact, seq uint64) Fact {
+	f.Source, f.Sequence = Source{1}, seq
+	return f
+}
+
+func voidOf(ids ...byte) Fact {
+	e := RecordVoided{Reason: "wrong-build", By: [2]string{"a", "b"}}
+	for _, id := range ids {
+		e.Records = append(e.Records, EventID{id})
+	}
+	return Fact{ID: EventID{99}, At: later, Recorded: later, Event: e}
+}
+
+func fold(facts ...Fact) (s Subject) {
+	for _, f := range facts {
+		s = s.Evolve(f)
+	}
+	return s
+}
+
+func TestStanding(t *testing.T) {
+	until := func(f Fact, i Instant) Fact {
+		e := f.Event.(ConsentGiven)
+		e.Until = i
+		f.Event = e
+		return f
+	}
+	for _, tt := range []struct {
+		name  string
+		given []Fact
+		at    Instant
+		want  Status
+		since Instant
+	}{
+		{"nobody asked", nil, later, NeverAsked, 0},
+		{"a yes is given", []Fact{yes(1, t0, t0)}, noon, Given, t0},
+		{"a yes counts from the later of its times", []Fact{yes(1, t0, noon)}, noon - 1, NeverAsked, 0},
+		{"a no counts from the earlier of its times", []Fact{yes(1, t0, t0), no(2, noon, later)}, noon, Withdrawn, noon},
+		{"a no that comes late leaves what was before it", []Fact{yes(1, t0, t0), no(2, noon, later)}, noon - 1, Given, t0},
+		{"a no needs no yes before it", []Fact{no(1, noon, noon)}, later, Withdrawn, noon},
+		{"a yes later in both times brings it back", []Fact{no(1, t0, t0), yes(2, noon, noon)}, later, Given, noon},
+		{"a yes from before, delivered after, does not", []Fact{no(1, noon, noon), yes(2, t0, later)}, later, AskAgain, noon},
+		{"a yes from a fast clock, delivered before, does not", []Fact{yes(1, later, t0), no(2, noon, noon)}, later, AskAgain, noon},
+		{"at the same moment the no wins", []Fact{yes(1, noon, noon), no(2, noon, noon)}, later, Withdrawn, noon},
+		{"of two nos at once it is withdrawn", []Fact{no(1, noon, noon), refused(2, noon, noon)}, later, Withdrawn, noon},
+		{"the source's numbers beat late delivery", []Fact{numbered(no(1, noon, noon), 1), numbered(yes(2, t0, later), 2)}, later, Given, later},
+		{"the source's numbers beat a wrong clock", []Fact{numbered(no(1, t0, t0), 2), numbered(yes(2, noon, noon), 1)}, later, AskAgain, t0},
+		{"a yes runs out", []Fact{until(yes(1, t0, t0), noon)}, noon, Expired, noon},
+		{"a newer yes goes on when the older ran out", []Fact{yes(1, t0, t0), until(yes(2, t0+1, t0+1), noon)}, later, Given, t0},
+		{"voiding a yes removes it", []Fact{yes(1, t0, t0), voidOf(1)}, later, NeverAsked, 0},
+		{"voiding a no never restores a yes", []Fact{yes(1, t0, t0), no(2, noon, noon), voidOf(2)}, later, AskAgain, 0},
+		{"after a voided no a newer yes counts", []Fact{no(1, t0, t0), voidOf(1), yes(2, later, later)}, later, Given, later},
+		{"a refusal of everything covers every purpose", []Fact{yes(1, t0, t0), refused(2, noon, noon)}, later, Refused, noon},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := fold(tt.given...).Standing("ads", tt.at, ref().Policies)
+			if got.Status != tt.want || got.Since != tt.since {
+				t.Errorf("got %v since %v, want %v since %v", got.Status, got.Since, tt.want, tt.since)
+			}
+			if got.Status != NeverAsked && len(got.Because) == 0 {
+				t.Error("no fact proves it")
+			}
+		})
+	}
+}
+
+func TestDecide(t *testing.T) {
+	given := func(items ...Item) []Event {
+		return []Event{ConsentGiven{Policy: "privacy", Version: v1, Act: "agree", Kind: GeneralConsent, Items: items}}
+	}
+	ads := Scope{Purposes: []PurposeID{"ads"}}
+	for _, tt := range []struct {
+		name string
+		when Command
+		at   Instant
+		then []Event
+		code Code
+	}{
+		{"agree covers what general consent can", GiveConsent{Act: "agree"}, noon, given(Item{"ads", ""}, Item{"net", ""}), ""},
+		{"agree never covers a separate consent", GiveConsent{Act: "agree", Purposes: []PurposeID{"face"}}, noon, given(Item{"face", NeedsSeparate}), ""},
+		{"use of the service gives none", GiveConsent{Act: "use", Purposes: []PurposeID{"ads"}}, noon, []Event{ConsentGiven{Policy: "privacy", Version: v1, Act: "use", Items: []Item{{"ads", ActGivesNone}}}}, ""},
+		{"a yes to an unknown purpose", GiveConsent{Act: "agree", Purposes: []PurposeID{"x"}}, noon, nil, UnknownPurpose},
+		{"a yes by an unknown act", GiveConsent{Act: "wink"}, noon, nil, UnknownAct},
+		{"a yes from the future", GiveConsent{Act: "agree"}, noon + 6*60e3, nil, AtInFuture},
+		{"a yes a little ahead", GiveConsent{Act: "agree", Purposes: []PurposeID{"ads"}}, noon + 4*60e3, given(Item{"ads", ""}), ""},
+		{"a yes too late", GiveConsent{Act: "agree"}, noon - 31*86400e3, nil, AtTooLate},
+		{"a yes that is over", GiveConsent{Act: "agree", Until: t0}, noon, nil, AlreadyOver},
+		{"a withdrawal however old", WithdrawConsent{Scope: ads}, 1, []Event{ConsentWithdrawn{Scope: ads}}, ""},
+		{"a withdrawal of nothing", WithdrawConsent{}, noon, nil, NothingNamed},
+		{"a withdrawal of an unknown purpose is loud", WithdrawConsent{Scope: Scope{Purposes: []PurposeID{"adz"}}}, noon, nil, UnknownPurpose},
+		{"a permission taken away withdraws", ChangePermission{Permission: "network", Change: Revoked}, noon, []Event{PermissionRevoked{Permission: "network", Withdraws: []PurposeID{"net"}}}, ""},
+		{"a permission granted gives nothing", ChangePermission{Permission: "network", Change: Granted}, noon, []Event{PermissionGranted{Permission: "network"}}, ""},
+		{"voiding takes two", VoidRecords{Records: []EventID{{1}}, Reason: "r", By: [2]string{"a", "a"}}, noon, nil, TwoPersons},
+		{"voiding what is not there", VoidRecords{Records: []EventID{{7}}, Reason: "r", By: [2]string{"a", "b"}}, noon, nil, UnknownRecord},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			then, err := fold(yes(1, t0, t0)).Decide(tt.when, ref(), tt.at, noon)
+			var r Refusal
+			if errors.As(err, &r); r.Code != tt.code || !reflect.DeepEqual(then, tt.then) {
+				t.Errorf("got %+v, %v; want %+v, %v", then, err, tt.then, tt.code)
+			}
+		})
+	}
+}
+
+func TestMay(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		given   []Fact
+		purpose PurposeID
+		action  Action
+		allowed bool
+		why     Why
+	}{
+		{"consent given", []Fact{yes(1, t0, t0)}, "ads", Use, true, WhyConsent},
+		{"nobody asked", nil, "ads", Use, false, WhyStatus},
+		{"withdrawn", []Fact{yes(1, t0, t0), no(2, noon, noon)}, "ads", Use, false, WhyStatus},
+		{"an action that the policy does not declare", []Fact{yes(1, t0, t0)}, "ads", Export, false, WhyNoAction},
+		{"another basis needs no consent", nil, "tax", Use, true, WhyOtherBasis},
+		{"a purpose that nobody declared", nil, "x", Use, false, WhyNoPurpose},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := May(fold(tt.given...), ref(), Question{tt.purpose, tt.action, later})
+			if got.Allowed != tt.allowed || got.Why != tt.why {
+				t.Errorf("got %v because %v", got.Allowed, got.Why)
+			}
+		})
+	}
+	if got := May(Subject{}, Reference{}, Question{"ads", Use, later}); got.Allowed || got.Why != WhyNoPolicy {
+		t.Errorf("without a policy: %v because %v", got.Allowed, got.Why)
+	}
+}
+
+// Whatever the clocks of the yeses say, and in whatever order their facts
+// arrive before it, the no that the ledger took last stands.
+func TestNoWrongClockTurnsANoIntoAYes(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 1))
+	any := func() Instant { return t0 + Instant(r.Int64N(100)) }
+	for range 20000 {
+		var facts []Fact
+		recorded := t0
+		for id := range byte(r.IntN(6)) {
+			recorded += Instant(r.IntN(3))
+			f := yes(id, any(), recorded)
+			if r.IntN(3) == 0 {
+				f = no(id, min(any(), recorded), recorded)
+			}
+			facts = append(facts, f)
+		}
+		recorded += Instant(r.IntN(3))
+		facts = append(facts, no(50, min(any(), recorded), recorded))
+		if r.IntN(3) == 0 {
+			facts = append(facts, voidOf(50))
+		}
+		s := fold(facts...)
+		for at := recorded; at < t0+200; at += 7 {
+			if got := s.Standing("ads", at, ref().Policies); got.Status == Given {
+				t.Fatalf("at %v given by %v, after %+v", at, got.Because, facts)
+			}
+		}
+	}
+}
+
+func TestEvolveLeavesOlderStatesAlone(t *testing.T) {
+	base := fold(yes(1, t0, t0))
+	a, b := base.Evolve(no(2, noon, noon)), base.Evolve(yes(3, noon, noon))
+	if got := a.Standing("ads", later, ref().Policies); got.Status != Withdrawn {
+		t.Errorf("one future changed the other: %v", got)
+	}
+	if got := b.Standing("ads", later, ref().Policies); got.Status != Given || got.Because[0] != (EventID{3}) {
+		t.Errorf("one future changed the other: %v", got)
+	}
+}
