@@ -1,0 +1,17 @@
+package memory_test
+
+import (
+	"testing"
+
+	"consentledger/eventstore"
+	"consentledger/eventstore/memory"
+	"consentledger/eventstore/storetest"
+)
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(*testing.T) eventstore.Store { return new(memory.Store) })
+}
+
+func TestRows(t *testing.T) {
+	storetest.RunRows(t, func(*testing.T) eventstore.Rows { return new(memory.Rows) })
+}
