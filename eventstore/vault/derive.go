@@ -1,0 +1,183 @@
+package vault
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"sync"
+
+	"consentledger/eventstore"
+)
+
+// keySize is the size of data keys, app keys and all that is derived of them.
+const keySize = 32
+
+// derived is what a data key or an app key gives: keyed hashes, and a cipher.
+// Its methods are promoted to [Person] and [AppKey]. Golden vectors hold them:
+// what they return is in records.
+type derived struct {
+	root                              [keySize]byte // HKDF-Extract of the key
+	requestID, digest, source, events [keySize]byte
+	sealing                           cipher.AEAD
+}
+
+func derive(key []byte) (derived, error) {
+	if len(key) != keySize {
+		return derived{}, fmt.Errorf("a key of %d bytes, want %d", len(key), keySize)
+	}
+	root, err := hkdf.Extract(sha256.New, key, nil)
+	if err != nil {
+		return derived{}, err
+	}
+	d := derived{root: [keySize]byte(root)}
+	for _, sub := range []struct {
+		key   *[keySize]byte
+		label string
+	}{{&d.requestID, "request id"}, {&d.digest, "digest"}, {&d.source, "source"}, {&d.events, "event id"}} {
+		if *sub.key, err = d.subkey(sub.label); err != nil {
+			return derived{}, err
+		}
+	}
+	sealing, err := d.subkey("seal")
+	if err != nil {
+		return derived{}, err
+	}
+	d.sealing, err = newSealing(sealing[:])
+	return d, err
+}
+
+// subkey returns the HKDF of the key for the use that label names.
+func (d *derived) subkey(label string) (key [keySize]byte, err error) {
+	b, err := hkdf.Expand(sha256.New, d.root[:], label, keySize)
+	copy(key[:], b)
+	return key, err
+}
+
+// newSealing returns AES-256-GCM that puts a random nonce before what it seals.
+func newSealing(key []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}
+
+// A hasher is what one HMAC needs, so that it need not be allocated each time.
+type hasher struct {
+	hash  hash.Hash
+	block [sha256.BlockSize]byte
+	sum   [sha256.Size]byte
+}
+
+var hashers = sync.Pool{New: func() any { return &hasher{hash: sha256.New()} }}
+
+// keyed returns the HMAC-SHA-256 of message, as crypto/hmac does (a test holds
+// it to that), without its allocations: it is most of what a hot write computes.
+func keyed(key *[keySize]byte, message []byte) [32]byte {
+	h := hashers.Get().(*hasher)
+	h.round(key, 0x36, message)
+	h.round(key, 0x5c, h.sum[:])
+	sum := h.sum
+	h.block, h.sum = [sha256.BlockSize]byte{}, [sha256.Size]byte{}
+	h.hash.Reset()
+	hashers.Put(h)
+	return sum
+}
+
+// round hashes the key, padded, and message.
+func (h *hasher) round(key *[keySize]byte, pad byte, message []byte) {
+	for i := range h.block {
+		h.block[i] = pad
+	}
+	for i, k := range key {
+		h.block[i] ^= k
+	}
+	h.hash.Reset()
+	h.hash.Write(h.block[:])
+	h.hash.Write(message)
+	h.hash.Sum(h.sum[:0])
+}
+
+// RequestID returns what a record says instead of the id that source gave a
+// request.
+func (d *derived) RequestID(source, id string) [16]byte {
+	var buf [256]byte
+	sum := keyed(&d.requestID, fields(buf[:0], source, id))
+	return [16]byte(sum[:16])
+}
+
+// Digest returns what a record says instead of the hash of a request's body.
+func (d *derived) Digest(body []byte) [16]byte {
+	sum := keyed(&d.digest, body)
+	return [16]byte(sum[:16])
+}
+
+// Source returns what a record says instead of the name of a source.
+func (d *derived) Source(source string) [8]byte {
+	sum := keyed(&d.source, []byte(source))
+	return [8]byte(sum[:8])
+}
+
+// EventID returns the id of the event number index that a request leads to. It
+// is the same whenever the request comes again. It has the form of a UUID of
+// version 8.
+func (d *derived) EventID(requestID [16]byte, index int) eventstore.EventID {
+	message := binary.BigEndian.AppendUint64(requestID[:], uint64(index))
+	sum := keyed(&d.events, message)
+	id := eventstore.EventID(sum[:16])
+	id[6] = id[6]&0x0f | 0x80
+	id[8] = id[8]&0x3f | 0x80
+	return id
+}
+
+// Commit returns what a record says instead of the hash of a personal part.
+// Whoever has the part and the key can show that the record meant this part in
+// this role; without the key it says nothing.
+func (d *derived) Commit(event eventstore.EventID, role string, plaintext []byte) [32]byte {
+	// One block of HKDF-Expand: the HMAC of the label and a byte 1. The info
+	// ends with the role, which is of free length, after the id, which is not.
+	var buf [256]byte
+	info := append(buf[:0], "commit"...)
+	info = append(info, event[:]...)
+	info = append(info, role...)
+	key := keyed(&d.root, append(info, 1))
+	return keyed(&key, plaintext)
+}
+
+func (d *derived) seal(plain, aad []byte) []byte { return d.sealing.Seal(nil, nil, plain, aad) }
+
+// unseal returns nothing of what it was given in its error.
+func (d *derived) unseal(sealed, aad []byte) ([]byte, error) {
+	plain, err := d.sealing.Open(nil, nil, sealed, aad)
+	if err != nil {
+		return nil, errors.New("does not unseal: the bytes or their place were changed")
+	}
+	return plain, nil
+}
+
+// A Person is an entry of the vault with the key at hand. It never changes and
+// may be used concurrently; it does not know whether it was erased since.
+type Person struct {
+	App       string
+	Pseudonym Pseudonym
+	derived
+}
+
+// String shows no key, nor does a log that is given p.
+func (p *Person) String() string { return p.App + "/" + p.Pseudonym.String() }
+
+// GoString is String.
+func (p *Person) GoString() string { return p.String() }
+
+func newPerson(app string, name Pseudonym, dataKey []byte) (*Person, error) {
+	d, err := derive(dataKey)
+	if err != nil {
+		return nil, err
+	}
+	return &Person{App: app, Pseudonym: name, derived: d}, nil
+}

@@ -1,0 +1,145 @@
+package vault
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"consentledger/eventstore"
+)
+
+// Erase deletes p: data key, parts and lookups, in one write, which is durable
+// on return. Until the given time a keyed tombstone for each lookup tells
+// [Vault.ErasedAt] that there was an erasure. Erasing again is no error and
+// changes nothing, so who does not know how an Erase ended calls it again.
+func (v *Vault) Erase(ctx context.Context, p *Person, at, until time.Time) error {
+	defer v.people.forget(p)
+	for range tries {
+		err := v.erase(ctx, p, at, until)
+		if errors.Is(err, eventstore.ErrCondition) {
+			continue // a link was added, or somebody else erased
+		}
+		if err != nil && !errors.Is(err, ErrErased) {
+			return fmt.Errorf("vault: erase %s: %w", p.Pseudonym, err)
+		}
+		// The entry is gone, so no part comes any more. What a Put brought
+		// while the list was read lost its key already; now it goes too.
+		if err := v.sweepParts(ctx, p); err != nil {
+			return fmt.Errorf("vault: erase %s: %w", p.Pseudonym, err)
+		}
+		if err := v.rows.Sync(ctx); err != nil {
+			return fmt.Errorf("vault: erase %s: %w", p.Pseudonym, err)
+		}
+		return nil
+	}
+	return fmt.Errorf("vault: erase %s: lost %d races", p.Pseudonym, tries)
+}
+
+func (v *Vault) erase(ctx context.Context, p *Person, at, until time.Time) error {
+	app, err := v.AppKey(ctx, p.App)
+	if err != nil {
+		return err
+	}
+	macs, err := v.lookups(ctx, p)
+	if err != nil {
+		return err
+	}
+	entry, links := entryKey(p.App, p.Pseudonym), len(macs)-1
+	c := eventstore.Change{
+		Present: [][]byte{entry},
+		Absent:  [][]byte{linkKey(p.App, p.Pseudonym, links)},
+		Delete:  [][]byte{entry},
+	}
+	for n := range links {
+		c.Delete = append(c.Delete, linkKey(p.App, p.Pseudonym, n))
+	}
+	atBytes := binary.BigEndian.AppendUint64(nil, uint64(at.UnixMilli()))
+	for _, m := range macs {
+		c.Delete = append(c.Delete, lookupKey(p.App, m))
+		tomb := tombKey(p.App, app.tombstone(m), until.UnixMilli())
+		c.Put = append(c.Put, eventstore.Row{Key: tomb, Value: versioned(atBytes)})
+	}
+	parts, err := v.partRows(ctx, p)
+	if err != nil {
+		return err
+	}
+	c.Delete = append(c.Delete, parts...)
+	return v.rows.Write(ctx, c)
+}
+
+// partRows returns the keys of all parts of p.
+func (v *Vault) partRows(ctx context.Context, p *Person) ([][]byte, error) {
+	var keys [][]byte
+	for row, err := range v.rows.Scan(ctx, partKeys(p.App, p.Pseudonym)) {
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, append([]byte(nil), row.Key...))
+	}
+	return keys, nil
+}
+
+func (v *Vault) sweepParts(ctx context.Context, p *Person) error {
+	keys, err := v.partRows(ctx, p)
+	if err != nil || len(keys) == 0 {
+		return err
+	}
+	return v.rows.Write(ctx, eventstore.Change{Delete: keys})
+}
+
+// ErasedAt returns when the person whom l led to was last erased, and whether a
+// tombstone that has not expired by now says so.
+func (v *Vault) ErasedAt(ctx context.Context, l Lookup, now time.Time) (at time.Time, ok bool, err error) {
+	if err := l.check(); err != nil {
+		return time.Time{}, false, err
+	}
+	app, ok, err := v.findAppKey(ctx, l.App)
+	if err != nil || !ok {
+		return time.Time{}, false, err
+	}
+	ok = false
+	for row, err := range v.rows.Scan(ctx, tombKeys(l.App, app.tombstone(app.lookup(l)))) {
+		if err != nil {
+			return time.Time{}, false, fmt.Errorf("vault: tombstone: %w", err)
+		}
+		b, err := body("tombstone", row.Value, 8)
+		if err != nil {
+			return time.Time{}, false, err
+		}
+		t := time.UnixMilli(int64(binary.BigEndian.Uint64(b))).UTC()
+		if expires(row.Key).After(now) && (!ok || t.After(at)) {
+			at, ok = t, true
+		}
+	}
+	return at, ok, nil
+}
+
+// expires returns the time that a tombstone's key ends with.
+func expires(key []byte) time.Time {
+	if len(key) < 8 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(key[len(key)-8:])))
+}
+
+// Sweep deletes the tombstones that have expired by now, and says how many.
+func (v *Vault) Sweep(ctx context.Context, now time.Time) (int, error) {
+	var keys [][]byte
+	for row, err := range v.rows.Scan(ctx, []byte(tombRows)) {
+		if err != nil {
+			return 0, fmt.Errorf("vault: tombstones: %w", err)
+		}
+		if !expires(row.Key).After(now) {
+			keys = append(keys, append([]byte(nil), row.Key...))
+		}
+	}
+	if len(keys) == 0 {
+		return 0, nil
+	}
+	if err := v.rows.Write(ctx, eventstore.Change{Delete: keys}); err != nil {
+		return 0, fmt.Errorf("vault: tombstones: %w", err)
+	}
+	return len(keys), nil
+}

@@ -1,0 +1,197 @@
+package vault
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// FileKeys are keys in a text file that only its owner can read:
+//
+//	consentledger keys v1
+//	epoch 1 <64 hex digits>
+//	sum <first 16 hex digits of the SHA-256 of the lines above>
+//
+// Whoever loses the file loses every personal part. One process at a time
+// changes it; another that has it open learns of a new epoch when it opens the
+// file again.
+type FileKeys struct {
+	path string
+	ring
+}
+
+const keysHeader = "consentledger keys v1\n"
+
+// maxKeysFile bounds what OpenFileKeys reads.
+const maxKeysFile = 1 << 20
+
+// CreateFileKeys makes a file with keys of one epoch. It is an error if there
+// is one: a vault whose key file is overwritten is lost.
+func CreateFileKeys(path string) (*FileKeys, error) {
+	k := &FileKeys{path: path}
+	epochs := []epoch{newEpoch(1)}
+	if err := writeKeys(path, epochs); err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	if err := k.set(epochs); err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	return k, nil
+}
+
+// OpenFileKeys reads the file. It never makes one, and refuses one that others
+// than its owner may read or write, or that is not whole.
+func OpenFileKeys(path string) (*FileKeys, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("keys: %w", err)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("keys: %s is not a regular file", path)
+	case info.Mode().Perm()&0o077 != 0:
+		return nil, fmt.Errorf("keys: %s has mode %04o and is open to others: chmod 0600 it", path, info.Mode().Perm())
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxKeysFile))
+	if err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	epochs, err := parseKeys(text)
+	if err != nil {
+		return nil, fmt.Errorf("keys: %s: %w", path, err)
+	}
+	k := &FileKeys{path: path}
+	if err := k.set(epochs); err != nil {
+		return nil, fmt.Errorf("keys: %s: %w", path, err)
+	}
+	return k, nil
+}
+
+// Advance begins a new epoch, durably: from now on it wraps, the older ones
+// only unwrap.
+func (k *FileKeys) Advance() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.replace(k.advanced())
+}
+
+// Retire destroys all epochs but the current one. What is still wrapped under
+// them is lost, so [Vault.Rewrap] comes first. That the old file's bytes leave
+// the disk is up to the file system.
+func (k *FileKeys) Retire() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.replace(k.retired())
+}
+
+// replace puts epochs in the file's place. The caller holds mu.
+func (k *FileKeys) replace(epochs []epoch) error {
+	next := k.path + ".next"
+	// One that a crash left behind has wrapped nothing.
+	if err := os.Remove(next); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("keys: %w", err)
+	}
+	if err := writeKeys(next, epochs); err != nil {
+		return fmt.Errorf("keys: %w", err)
+	}
+	if err := os.Rename(next, k.path); err != nil {
+		return fmt.Errorf("keys: %w", err)
+	}
+	if err := syncDir(k.path); err != nil {
+		return fmt.Errorf("keys: %w", err)
+	}
+	return k.set(epochs)
+}
+
+// writeKeys makes a file that was not there, and both it and its name durable.
+func writeKeys(path string, epochs []epoch) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(formatKeys(epochs))
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		os.Remove(path) // no key in it was ever used
+		return err
+	}
+	return syncDir(path)
+}
+
+func syncDir(path string) error {
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// formatKeys returns the text that parseKeys reads.
+func formatKeys(epochs []epoch) []byte {
+	var b bytes.Buffer
+	b.WriteString(keysHeader)
+	for _, e := range epochs {
+		fmt.Fprintf(&b, "epoch %d %x\n", e.number, e.key)
+	}
+	sum := sha256.Sum256(b.Bytes())
+	fmt.Fprintf(&b, "sum %x\n", sum[:8])
+	return b.Bytes()
+}
+
+// parseKeys reads what formatKeys writes, and nothing else. No error holds a
+// byte of a key.
+func parseKeys(text []byte) ([]epoch, error) {
+	lines, ok := strings.CutPrefix(string(text), keysHeader)
+	if !ok {
+		return nil, fmt.Errorf("the first line is not %q", strings.TrimSpace(keysHeader))
+	}
+	var epochs []epoch
+	for n := 2; strings.HasPrefix(lines, "epoch "); n++ {
+		var line string
+		line, lines, _ = strings.Cut(lines, "\n")
+		e, err := parseEpoch(line)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", n, err)
+		}
+		if len(epochs) > 0 && e.number <= epochs[len(epochs)-1].number {
+			return nil, fmt.Errorf("line %d: epoch %d does not come after the one before", n, e.number)
+		}
+		epochs = append(epochs, e)
+	}
+	if len(epochs) == 0 {
+		return nil, errors.New("no epoch")
+	}
+	if !bytes.Equal(formatKeys(epochs), text) {
+		return nil, errors.New("the sum at the end is missing or wrong: the file is not whole")
+	}
+	return epochs, nil
+}
+
+func parseEpoch(line string) (e epoch, err error) {
+	f := strings.Split(line, " ")
+	if len(f) != 3 || len(f[2]) != 2*keySize {
+		return epoch{}, errors.New(`want "epoch", a number and 64 hex digits`)
+	}
+	number, err := strconv.ParseUint(f[1], 10, 32)
+	if err != nil || number == 0 {
+		return epoch{}, errors.New("the epoch's number is none")
+	}
+	e.number = uint32(number)
+	if _, err := hex.Decode(e.key[:], []byte(f[2])); err != nil {
+		return epoch{}, fmt.Errorf("epoch %d: the key is not hex", number)
+	}
+	return e, nil
+}

@@ -1,0 +1,91 @@
+package vault
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"consentledger/eventstore"
+)
+
+// The package comment has the layout of the rows in words.
+const (
+	space      = "v/"
+	appRows    = space + "a"
+	entryRows  = space + "e"
+	linkRows   = space + "k"
+	lookupRows = space + "l"
+	partRows   = space + "p"
+	tombRows   = space + "t"
+)
+
+var checkKey = []byte(space + "c")
+
+const version = 1
+
+// A mac is what a lookup becomes under its app's key.
+type mac [16]byte
+
+// rowKey returns the key of a kind of rows for app, followed by parts.
+func rowKey(kind, app string, parts ...[]byte) []byte {
+	size := len(kind) + 1 + len(app)
+	for _, p := range parts {
+		size += len(p)
+	}
+	b := make([]byte, 0, size)
+	b = append(b, kind...)
+	b = append(b, byte(len(app)))
+	b = append(b, app...)
+	for _, p := range parts {
+		b = append(b, p...)
+	}
+	return b
+}
+
+func appRowKey(app string) []byte             { return rowKey(appRows, app) }
+func entryKey(app string, p Pseudonym) []byte { return rowKey(entryRows, app, p[:]) }
+func lookupKey(app string, m mac) []byte      { return rowKey(lookupRows, app, m[:]) }
+func linkKeys(app string, p Pseudonym) []byte { return rowKey(linkRows, app, p[:]) }
+func partKeys(app string, p Pseudonym) []byte { return rowKey(partRows, app, p[:]) }
+func tombKeys(app string, m mac) []byte       { return rowKey(tombRows, app, m[:]) }
+func linkKey(app string, p Pseudonym, n int) []byte {
+	return binary.BigEndian.AppendUint32(linkKeys(app, p), uint32(n))
+}
+func partKey(app string, p Pseudonym, event eventstore.EventID, role string) []byte {
+	return rowKey(partRows, app, p[:], event[:], []byte(role))
+}
+func tombKey(app string, m mac, until int64) []byte {
+	return binary.BigEndian.AppendUint64(tombKeys(app, m), uint64(until))
+}
+
+// versioned returns a value: the version byte, then parts.
+func versioned(parts ...[]byte) []byte {
+	b := []byte{version}
+	for _, p := range parts {
+		b = append(b, p...)
+	}
+	return b
+}
+
+// body returns what follows the version byte of value, which has at least size
+// bytes. The noun is for the error.
+func body(noun string, value []byte, size int) ([]byte, error) {
+	switch {
+	case len(value) == 0:
+		return nil, fmt.Errorf("vault: %s: empty", noun)
+	case value[0] != version:
+		return nil, fmt.Errorf("vault: %s: version %d, this program knows %d", noun, value[0], version)
+	case len(value)-1 < size:
+		return nil, fmt.Errorf("vault: %s: %d bytes, want at least %d", noun, len(value)-1, size)
+	}
+	return value[1:], nil
+}
+
+// fields appends each field to b after its length, so that no two lists of
+// fields give the same bytes.
+func fields(b []byte, list ...string) []byte {
+	for _, f := range list {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(f)))
+		b = append(b, f...)
+	}
+	return b
+}

@@ -1,0 +1,178 @@
+// Package vault keeps who is who: lookup keys, pseudonyms, data keys and sealed
+// personal parts.
+//
+// A person has one entry per app. It is found by lookup keys, and it is erased
+// with everything that hangs on it. Nothing of it is in the log: the log has
+// the random pseudonym and keyed hashes, and without the entry's data key
+// these are noise.
+//
+// # Rows
+//
+// Every key begins with "v/" and a letter. An app is one byte of length and
+// its name. Every value begins with a version byte, now 1. Numbers are
+// big-endian. Keys hold no outside id, only HMACs under the app key (mac below,
+// 16 bytes).
+//
+//	v/c                                check text, wrapped: tells wrong keys at once
+//	v/a app                            app key, wrapped
+//	v/e app pseudonym                  mac of the first lookup; data key, wrapped
+//	v/k app pseudonym n (uint32)       mac of lookup n+2, made by Link, without gaps
+//	v/l app mac                        pseudonym
+//	v/p app pseudonym event id role    part, sealed
+//	v/t app tombstone mac, until (ms)  erased at (ms)
+//
+// What is wrapped begins with the epoch of the key-encryption key. An entry's
+// row never changes but for its wrapping, so no reader needs a lock.
+//
+// # Not promised
+//
+// The vault never reads the clock. Bytes of an erased entry may stay in the
+// files of the rows until these are compacted, and in backups: they die for
+// good when the epoch does ([Vault.Rewrap], then [FileKeys.Retire]).
+package vault
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"consentledger/eventstore"
+)
+
+// MaxName is the most bytes that an app, a lookup's kind or a part's role has.
+const MaxName = 100
+
+var (
+	// ErrErased says that a person's entry is gone.
+	ErrErased = errors.New("vault: the person is erased")
+
+	// ErrTaken says that a lookup key already leads to somebody else.
+	ErrTaken = errors.New("vault: the lookup key belongs to another person")
+
+	// ErrWrongKeys says that the keys are not those the vault was made with.
+	ErrWrongKeys = errors.New("vault: these are not the keys that this vault was made with")
+)
+
+// A Lookup is an identity as the outside world knows it: in an app, of a kind
+// ("device", "account"), an id.
+type Lookup struct{ App, Kind, ID string }
+
+// check returns an error, without the id, if no vault may take l.
+func (l Lookup) check() error {
+	switch {
+	case l.Kind == "" || len(l.Kind) > MaxName:
+		return fmt.Errorf("vault: a lookup's kind has 1 to %d bytes, this has %d", MaxName, len(l.Kind))
+	case l.ID == "":
+		return errors.New("vault: a lookup has no id")
+	}
+	return checkApp(l.App)
+}
+
+func checkApp(app string) error {
+	if app == "" || len(app) > MaxName {
+		return fmt.Errorf("vault: an app's name has 1 to %d bytes, this has %d", MaxName, len(app))
+	}
+	return nil
+}
+
+// A Vault keeps its rows sealed under keys. Its methods may be called
+// concurrently. Several vaults may share rows and keys, but an answer of Find,
+// Enrol or ByPseudonym may be as old as this vault's cache: what another vault
+// erased is noticed by Put and Link, which then forget.
+type Vault struct {
+	rows eventstore.Rows
+	keys Keys
+
+	// wrapping is read-locked from wrapping a key until its row is written, so
+	// that Rewrap can wait for the keys that are on their way.
+	wrapping sync.RWMutex
+
+	apps   sync.Map // app name to *AppKey
+	people cache
+}
+
+// Open returns the vault in rows. An empty one is bound to keys for ever, and
+// every later Open with other keys fails with an error that wraps
+// [ErrWrongKeys].
+func Open(ctx context.Context, rows eventstore.Rows, keys Keys) (*Vault, error) {
+	v := &Vault{rows: rows, keys: keys}
+	if err := v.checkKeys(ctx); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+var checkText = []byte("consentledger vault")
+
+func (v *Vault) checkKeys(ctx context.Context) error {
+	value, ok, err := v.rows.Get(ctx, checkKey)
+	if err != nil {
+		return fmt.Errorf("vault: check row: %w", err)
+	}
+	if !ok {
+		if value, err = v.bind(ctx); err != nil {
+			return err
+		}
+	}
+	wrapped, err := body("check row", value, 1)
+	if err != nil {
+		return err
+	}
+	plain, err := v.keys.Unwrap(wrapped, checkKey)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrWrongKeys, err)
+	}
+	if !bytes.Equal(plain, checkText) {
+		return fmt.Errorf("%w: the check text differs", ErrWrongKeys)
+	}
+	return nil
+}
+
+// bind writes the check row of an empty vault and returns the one that is
+// there then, its own or a quicker one's.
+func (v *Vault) bind(ctx context.Context) ([]byte, error) {
+	used, err := v.used(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if used {
+		// It may be the check row of an Open that runs beside this one.
+		value, ok, err := v.rows.Get(ctx, checkKey)
+		if err == nil && !ok {
+			err = errors.New("there are rows, but no check row")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("vault: %w", err)
+		}
+		return value, nil
+	}
+	wrapped, err := v.keys.Wrap(checkText, checkKey)
+	if err != nil {
+		return nil, fmt.Errorf("vault: check row: %w", err)
+	}
+	err = v.rows.Write(ctx, eventstore.Change{
+		Absent: [][]byte{checkKey},
+		Put:    []eventstore.Row{{Key: checkKey, Value: versioned(wrapped)}},
+	})
+	if err != nil && !errors.Is(err, eventstore.ErrCondition) {
+		return nil, fmt.Errorf("vault: check row: %w", err)
+	}
+	if err := v.rows.Sync(ctx); err != nil {
+		return nil, fmt.Errorf("vault: check row: %w", err)
+	}
+	value, _, err := v.rows.Get(ctx, checkKey)
+	return value, err
+}
+
+// used reports whether the vault has any row.
+func (v *Vault) used(ctx context.Context) (bool, error) {
+	for _, err := range v.rows.Scan(ctx, []byte(space)) {
+		if err != nil {
+			return false, fmt.Errorf("vault: %w", err)
+		}
+		return true, nil
+	}
+	return false, nil
+}
