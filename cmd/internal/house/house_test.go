@@ -1,0 +1,88 @@
+// Package house checks that the arrows between our rooms only point down.
+package house
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const module = "consentledger/"
+
+// floors lists our rooms from the ground up. A room may import the rooms on
+// floors below its own, and its own.
+var floors = []string{"domain", "eventstore", "projections", "api", "cmd"}
+
+// closed lists doors that stay shut although they lead down.
+var closed = map[string][]string{
+	"eventstore":          {"domain"}, // the contract and its backends know bytes, not consents
+	"eventstore/memory":   {"domain"},
+	"eventstore/embedded": {"domain"},
+	"eventstore/esdb":     {"domain"},
+	"eventstore/vault":    {"domain"},
+	"eventstore/blobs":    {"domain"},
+	"projections":         {"eventstore/memory", "eventstore/embedded"},
+	"api/intake":          {"projections"}, // what comes in does not look at what goes out
+	"api/react":           {"projections"},
+	"api/dashboard":       {"eventstore/ledger"}, // dashboards read answers, not history
+}
+
+func TestArrowsPointDown(t *testing.T) {
+	root := "../../.."
+	files := 0
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		files++
+		room, _ := filepath.Rel(root, filepath.Dir(path))
+		for _, imp := range f.Imports {
+			check(t, path, room, strings.Trim(imp.Path.Value, `"`))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files < 20 {
+		t.Errorf("saw %d files: this is not the whole house", files)
+	}
+}
+
+func check(t *testing.T, path, room, to string) {
+	t.Helper()
+	in, ours := strings.CutPrefix(to, module)
+	switch {
+	case ours && floor(t, in) > floor(t, room):
+		t.Errorf("%s imports %s: that is upstairs", path, in)
+	case !ours && within(room, "domain") && strings.Contains(to, ".") && !strings.HasPrefix(to, "github.com/cockroachdb/apd/"):
+		t.Errorf("%s imports %s: domain takes the standard library and apd", path, to)
+	}
+	for _, door := range closed[room] {
+		if ours && within(in, door) {
+			t.Errorf("%s imports %s: that door is closed", path, in)
+		}
+	}
+}
+
+func floor(t *testing.T, room string) int {
+	t.Helper()
+	for i, f := range floors {
+		if within(room, f) {
+			return i
+		}
+	}
+	t.Errorf("%s is on no floor", room)
+	return -1
+}
+
+func within(room, other string) bool {
+	return room == other || strings.HasPrefix(room, other+"/")
+}

@@ -1,0 +1,225 @@
+// Package codec gives facts their names and shapes on disk.
+//
+// A record is one line of RFC 8785 JSON. It holds no personal data: what an
+// event says about a person is a part of its own, which the vault seals, and
+// the line carries a commitment to it. What is written once is read for ever:
+// a shape below is never changed or removed. A new shape is a new row with the
+// next version.
+package codec
+
+import (
+	"encoding/hex"
+	"fmt"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// An Envelope is what surrounds an event: when, who, and in answer to what.
+type Envelope struct {
+	ID         eventstore.EventID
+	Stream     domain.StreamID
+	At         domain.Instant
+	Recorded   domain.Instant
+	Claimed    domain.Instant // what a no said before it was clamped
+	Actor      string         // person, guardian, operator, system or authority
+	RecordedBy string         // the authenticated principal
+	OnBehalfOf string
+	Request    Request
+}
+
+// A Request is a keyed trace of what an event answers: equal for equal
+// requests of one person, and meaningless once the person's key is gone.
+type Request struct {
+	ID       [16]byte
+	Digest   [16]byte
+	Source   [8]byte
+	Sequence uint64 // the producer's own number, zero if it gave none
+}
+
+// A Part is what an event says about one person: sealed in that person's vault
+// entry, committed to in the line.
+type Part struct {
+	Role       string // details, or binding on the first record of a stream
+	Ref        string // the pseudonym of the person it belongs to
+	Commitment [32]byte
+}
+
+// A Committer makes commitments with one person's data key.
+type Committer interface {
+	Commit(id eventstore.EventID, role string, plaintext []byte) [32]byte
+}
+
+// A Plain is a part's text before it is sealed.
+type Plain struct {
+	Role string
+	Text []byte
+}
+
+// An Entry is a record, read.
+type Entry struct {
+	Envelope
+	Type     string
+	Parts    []Part
+	Event    domain.Event
+	Revision eventstore.Revision
+	Position eventstore.Position
+}
+
+// Fact returns the entry as the domain knows it.
+func (e Entry) Fact() domain.Fact {
+	return domain.Fact{
+		ID: domain.EventID(e.ID), At: e.At, Recorded: e.Recorded, Claimed: e.Claimed,
+		Source: domain.Source(e.Request.Source), Sequence: e.Request.Sequence, Event: e.Event,
+	}
+}
+
+// line is a record's JSON, its members in the order that RFC 8785 wants.
+type line struct {
+	Actor      string     `json:"actor"`
+	At         int64      `json:"at"`
+	Claimed    int64      `json:"claimed,omitzero"`
+	Data       any        `json:"data"`
+	ID         string     `json:"id"`
+	OnBehalfOf string     `json:"on_behalf_of,omitzero"`
+	Parts      []partV1   `json:"parts,omitempty"`
+	Recorded   int64      `json:"recorded"`
+	RecordedBy string     `json:"recorded_by"`
+	Request    *requestV1 `json:"request,omitempty"`
+	Stream     string     `json:"stream"`
+	Type       string     `json:"type"`
+	V          int        `json:"v"`
+}
+
+type readLine struct {
+	Actor      string         `json:"actor"`
+	At         int64          `json:"at"`
+	Claimed    int64          `json:"claimed"`
+	Data       jsontext.Value `json:"data"`
+	ID         string         `json:"id"`
+	OnBehalfOf string         `json:"on_behalf_of"`
+	Parts      []partV1       `json:"parts"`
+	Recorded   int64          `json:"recorded"`
+	RecordedBy string         `json:"recorded_by"`
+	Request    *requestV1     `json:"request"`
+	Stream     string         `json:"stream"`
+	Type       string         `json:"type"`
+	V          int            `json:"v"`
+}
+
+type partV1 struct {
+	Commitment string `json:"commitment"`
+	Ref        string `json:"ref"`
+	Role       string `json:"role"`
+}
+
+type requestV1 struct {
+	Digest   string `json:"digest"`
+	ID       string `json:"id"`
+	Sequence uint64 `json:"sequence,omitzero"`
+	Source   string `json:"source"`
+}
+
+// Encode writes e in its newest shape, and returns what of it is personal
+// beside it. Extra are further personal parts that the line shall commit to.
+func Encode(env Envelope, e domain.Event, ref string, key Committer, extra ...Plain) (eventstore.Record, []Plain, error) {
+	name, shape, details, err := shapeOf(e)
+	if err != nil {
+		return eventstore.Record{}, nil, err
+	}
+	plains := extra
+	if details != "" {
+		plains = append(plains[:len(plains):len(plains)], Plain{"details", []byte(details.Reveal())})
+	}
+	l := line{
+		Actor: env.Actor, At: int64(env.At), Claimed: int64(env.Claimed), Data: shape, ID: env.ID.String(),
+		OnBehalfOf: env.OnBehalfOf, Recorded: int64(env.Recorded), RecordedBy: env.RecordedBy,
+		Stream: env.Stream.String(), Type: name, V: 1,
+	}
+	if env.Request.ID != ([16]byte{}) {
+		r := env.Request
+		l.Request = &requestV1{hex.EncodeToString(r.Digest[:]), hex.EncodeToString(r.ID[:]), r.Sequence, hex.EncodeToString(r.Source[:])}
+	}
+	for _, p := range plains {
+		c := key.Commit(env.ID, p.Role, p.Text)
+		l.Parts = append(l.Parts, partV1{hex.EncodeToString(c[:]), ref, p.Role})
+	}
+	data, err := json.Marshal(&l)
+	if err != nil {
+		return eventstore.Record{}, nil, fmt.Errorf("event %s: %w", name, err)
+	}
+	return eventstore.Record{ID: env.ID, Type: name, Data: data}, plains, nil
+}
+
+// Decode reads any record that was ever written. It never guesses: a name, a
+// member or a form that it does not know is an error that names the record.
+func Decode(r eventstore.Recorded) (Entry, error) {
+	e, err := decode(r)
+	if err != nil {
+		return Entry{}, fmt.Errorf("record %d (%s): %w", r.Position, r.Type, err)
+	}
+	return e, nil
+}
+
+func decode(r eventstore.Recorded) (Entry, error) {
+	var l readLine
+	if err := json.Unmarshal(r.Data, &l, json.RejectUnknownMembers(true)); err != nil {
+		return Entry{}, err
+	}
+	e := Entry{Type: l.Type, Revision: r.Revision, Position: r.Position}
+	if err := e.readEnvelope(l); err != nil {
+		return Entry{}, err
+	}
+	if l.V != 1 || l.Type != r.Type || e.ID != r.ID || l.Stream != string(r.Stream) {
+		return Entry{}, fmt.Errorf("the line says v%d %s of %s, the store says otherwise", l.V, l.Type, l.Stream)
+	}
+	read, ok := shapes[l.Type]
+	if !ok {
+		return Entry{}, fmt.Errorf("unknown type %q", l.Type)
+	}
+	var err error
+	e.Event, err = read(l.Data)
+	return e, err
+}
+
+func (e *Entry) readEnvelope(l readLine) (err error) {
+	if e.ID, err = eventstore.ParseEventID(l.ID); err != nil {
+		return err
+	}
+	if e.Stream, err = domain.ParseStreamID(l.Stream); err != nil {
+		return err
+	}
+	e.At, e.Recorded, e.Claimed = domain.Instant(l.At), domain.Instant(l.Recorded), domain.Instant(l.Claimed)
+	e.Actor, e.RecordedBy, e.OnBehalfOf = l.Actor, l.RecordedBy, l.OnBehalfOf
+	if l.Request != nil {
+		e.Request.Sequence = l.Request.Sequence
+		if err = unhex(e.Request.ID[:], l.Request.ID); err != nil {
+			return err
+		}
+		if err = unhex(e.Request.Digest[:], l.Request.Digest); err != nil {
+			return err
+		}
+		if err = unhex(e.Request.Source[:], l.Request.Source); err != nil {
+			return err
+		}
+	}
+	for _, p := range l.Parts {
+		part := Part{Role: p.Role, Ref: p.Ref}
+		if err = unhex(part.Commitment[:], p.Commitment); err != nil {
+			return err
+		}
+		e.Parts = append(e.Parts, part)
+	}
+	return nil
+}
+
+func unhex(dst []byte, s string) error {
+	if len(s) != 2*len(dst) {
+		return fmt.Errorf("want %d hex digits, have %d bytes", 2*len(dst), len(s))
+	}
+	_, err := hex.Decode(dst, []byte(s))
+	return err
+}

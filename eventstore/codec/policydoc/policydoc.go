@@ -1,0 +1,146 @@
+// Package policydoc writes and reads a policy document as canonical JSON (RFC
+// 8785). The names below are on disk and under published hashes: a name or a
+// meaning that changes needs a new schema and shapes of its own, beside these.
+//
+// What is empty, false, zero or none is not written, and absent means that.
+package policydoc
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"consentledger/domain"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Schema names the shape of a document that [Marshal] writes.
+const Schema = "policy/1"
+
+// Marshal returns d as canonical JSON: the same bytes for the same document.
+func Marshal(d domain.Document) ([]byte, error) {
+	b, err := json.Marshal(fromDomain(d), json.WithMarshalers(marshalers))
+	if err != nil {
+		return nil, fmt.Errorf("policy document %q: %w", d.Name, err)
+	}
+	v := jsontext.Value(b)
+	if err := v.Canonicalize(); err != nil {
+		return nil, fmt.Errorf("policy document %q: %w", d.Name, err)
+	}
+	return v, nil
+}
+
+// Unmarshal reads what [Marshal] writes. It refuses names that it does not
+// know: to skip them would be to lose them. It does not check the document.
+// A document of the wrong shape gives a *json.SemanticError that says where.
+func Unmarshal(b []byte) (domain.Document, error) {
+	var d documentV1
+	err := json.Unmarshal(b, &d, json.WithUnmarshalers(unmarshalers), json.RejectUnknownMembers(true))
+	if err != nil {
+		return domain.Document{}, fmt.Errorf("policy document: %w", err)
+	}
+	if d.Schema != Schema {
+		return domain.Document{}, fmt.Errorf("policy document: schema %q, want %q", d.Schema, Schema)
+	}
+	return d.toDomain(), nil
+}
+
+// Hash returns the SHA-256 of d as [Marshal] writes it. It is for a document
+// about to be stored; what is stored is verified by its stored bytes.
+func Hash(d domain.Document) (domain.Hash, error) {
+	b, err := Marshal(d)
+	if err != nil {
+		return domain.Hash{}, err
+	}
+	return sha256.Sum256(b), nil
+}
+
+// Values that are written as text, by the pairs that the domain has for them.
+var (
+	marshalers = json.JoinMarshalers(
+		write(domain.ParseAction), write(domain.ParseLegalBasis), write(domain.ParseConsentKind),
+		write(domain.ParseTextStanding), write(domain.ParseChannelKind), write(domain.ParseChannelUse),
+		write(domain.ParseDeadlineUnit), write(domain.ParseDeadlineDirection),
+		write(domain.ParseDeadlineRoll), write(domain.ParseDeadlineResult), write(domain.ParseHash),
+	)
+	unmarshalers = json.JoinUnmarshalers(
+		read(domain.ParseAction), read(domain.ParseLegalBasis), read(domain.ParseConsentKind),
+		read(domain.ParseTextStanding), read(domain.ParseChannelKind), read(domain.ParseChannelUse),
+		read(domain.ParseDeadlineUnit), read(domain.ParseDeadlineDirection),
+		read(domain.ParseDeadlineRoll), read(domain.ParseDeadlineResult), read(domain.ParseHash),
+	)
+)
+
+// write writes a value as its text, and fails if that text could not be read.
+func write[T fmt.Stringer](parse func(string) (T, error)) *json.Marshalers {
+	return json.MarshalToFunc(func(enc *jsontext.Encoder, v T) error {
+		s := v.String()
+		if _, err := parse(s); err != nil {
+			return fmt.Errorf("%q: %w", s, err)
+		}
+		return enc.WriteToken(jsontext.String(s))
+	})
+}
+
+// read reads a value from its text.
+func read[T any](parse func(string) (T, error)) *json.Unmarshalers {
+	return json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *T) error {
+		token, err := dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		if token.Kind() != '"' {
+			_, err := parse("")
+			return err
+		}
+		parsed, err := parse(token.String())
+		if err != nil {
+			return err
+		}
+		*v = parsed
+		return nil
+	})
+}
+
+// Fields returns the names that a document may have at a JSON pointer, in the
+// order in which they are best written; none where it has no names.
+func Fields(pointer string) []string {
+	t := reflect.TypeFor[documentV1]()
+	for _, name := range strings.Split(pointer, "/")[1:] {
+		for t.Kind() == reflect.Slice {
+			t = t.Elem()
+		}
+		if t.Kind() != reflect.Struct {
+			return nil
+		}
+		if _, err := strconv.Atoi(name); err == nil {
+			continue
+		}
+		i := slices.Index(fieldNames(t), name)
+		if i < 0 {
+			return nil
+		}
+		t = t.Field(i).Type
+	}
+	for t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	return fieldNames(t)
+}
+
+func fieldNames(t reflect.Type) []string {
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	var names []string
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return names
+}

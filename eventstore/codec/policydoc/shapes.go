@@ -1,0 +1,209 @@
+package policydoc
+
+import "consentledger/domain"
+
+// The shapes of schema policy/1. Field for field they are the domain's, so
+// that the compiler holds the conversions below to it.
+
+type documentV1 struct {
+	Schema            string           `json:"schema"`
+	Name              string           `json:"name,omitempty"`
+	Title             []localTextV1    `json:"title,omitempty"`
+	Handler           handlerV1        `json:"handler,omitempty"`
+	Jurisdiction      string           `json:"jurisdiction,omitempty"`
+	TimeZone          string           `json:"timezone,omitempty"`
+	Purposes          []purposeV1      `json:"purposes,omitempty"`
+	Categories        []categoryV1     `json:"categories,omitempty"`
+	Permissions       []permissionV1   `json:"permissions,omitempty"`
+	Acts              []actV1          `json:"acts,omitempty"`
+	ExemptionsCollect []groundV1       `json:"exemptions_collect,omitempty"`
+	ExemptionsProvide []groundV1       `json:"exemptions_provide,omitempty"`
+	Rejections        []groundV1       `json:"rejections,omitempty"`
+	Disclosures       []groundV1       `json:"disclosures,omitempty"`
+	MaterialKinds     []groundV1       `json:"material_kinds,omitempty"`
+	Principles        []groundV1       `json:"principles,omitempty"`
+	Measures          []groundV1       `json:"measures,omitempty"`
+	IncidentNotice    []groundV1       `json:"incident_notice,omitempty"`
+	IdentityElements  []groundV1       `json:"identity_elements,omitempty"`
+	Channels          []channelV1      `json:"channels,omitempty"`
+	Rights            []rightV1        `json:"rights,omitempty"`
+	DeadlineRules     []deadlineRuleV1 `json:"deadline_rules,omitempty"`
+	Minors            minorsV1         `json:"minors,omitempty"`
+	Texts             []textV1         `json:"texts,omitempty"`
+}
+
+type localTextV1 struct {
+	Locale string `json:"locale,omitempty"`
+	Text   string `json:"text,omitempty"`
+}
+
+type handlerV1 struct {
+	Name    string `json:"name,omitempty"`
+	Address string `json:"address,omitempty"`
+	Contact string `json:"contact,omitempty"`
+}
+
+type purposeV1 struct {
+	ID           domain.PurposeID    `json:"id,omitempty"`
+	Title        string              `json:"title,omitempty"`
+	Section      string              `json:"section,omitempty"`
+	Codes        []string            `json:"codes,omitempty"`
+	Categories   []domain.CategoryID `json:"categories,omitempty"`
+	Actions      []domain.Action     `json:"actions,omitempty"`
+	Basis        domain.LegalBasis   `json:"basis,omitzero"`
+	Separate     bool                `json:"separate,omitzero"`
+	Sensitive    bool                `json:"sensitive,omitzero"`
+	Necessary    bool                `json:"necessary,omitzero"`
+	Automated    bool                `json:"automated,omitzero"`
+	Retention    string              `json:"retention,omitempty"`
+	ConsentLasts int                 `json:"consent_lasts_months,omitzero"`
+}
+
+type categoryV1 struct {
+	ID                domain.CategoryID `json:"id,omitempty"`
+	Title             string            `json:"title,omitempty"`
+	Section           string            `json:"section,omitempty"`
+	SensitiveByPolicy bool              `json:"sensitive_by_policy,omitzero"`
+	SensitiveByLaw    bool              `json:"sensitive_by_law,omitzero"`
+}
+
+type permissionV1 struct {
+	ID        domain.PermissionID `json:"id,omitempty"`
+	Title     string              `json:"title,omitempty"`
+	Section   string              `json:"section,omitempty"`
+	Purposes  []domain.PurposeID  `json:"purposes,omitempty"`
+	IfRefused string              `json:"if_refused,omitempty"`
+}
+
+type actV1 struct {
+	ID      domain.ActID       `json:"id,omitempty"`
+	Title   string             `json:"title,omitempty"`
+	Section string             `json:"section,omitempty"`
+	Counts  domain.ConsentKind `json:"counts,omitzero"`
+}
+
+type groundV1 struct {
+	Code          string `json:"code,omitempty"`
+	Title         string `json:"title,omitempty"`
+	Section       string `json:"section,omitempty"`
+	LawMapping    string `json:"law_mapping,omitempty"`
+	Doubtful      bool   `json:"doubtful,omitzero"`
+	Discretionary bool   `json:"discretionary,omitzero"`
+}
+
+type channelV1 struct {
+	ID      domain.ChannelID    `json:"id,omitempty"`
+	Title   string              `json:"title,omitempty"`
+	Section string              `json:"section,omitempty"`
+	Kind    domain.ChannelKind  `json:"kind,omitzero"`
+	Uses    []domain.ChannelUse `json:"uses,omitempty"`
+}
+
+type rightV1 struct {
+	ID        domain.RightID          `json:"id,omitempty"`
+	Title     string                  `json:"title,omitempty"`
+	Section   string                  `json:"section,omitempty"`
+	Procedure string                  `json:"procedure,omitempty"`
+	Deadlines []domain.DeadlineRuleID `json:"deadlines,omitempty"`
+}
+
+type deadlineRuleV1 struct {
+	ID             domain.DeadlineRuleID    `json:"id,omitempty"`
+	Source         string                   `json:"source,omitempty"`
+	Unit           domain.DeadlineUnit      `json:"unit,omitzero"`
+	Length         int                      `json:"length,omitzero"`
+	ExtendedLength int                      `json:"extended_length,omitzero"`
+	Direction      domain.DeadlineDirection `json:"direction,omitzero"`
+	Calendar       string                   `json:"calendar,omitempty"`
+	TimeZone       string                   `json:"timezone,omitempty"`
+	ClockStart     string                   `json:"clock_start,omitempty"`
+	Pause          []string                 `json:"pause,omitempty"`
+	Roll           domain.DeadlineRoll      `json:"roll,omitzero"`
+	Result         domain.DeadlineResult    `json:"result,omitzero"`
+}
+
+type minorsV1 struct {
+	AdultAge         int        `json:"adult_age,omitzero"`
+	ChildBelowPolicy int        `json:"child_below_policy,omitzero"`
+	ChildBelowLaw    int        `json:"child_below_law,omitzero"`
+	Rules            []groundV1 `json:"rules,omitempty"`
+}
+
+type textV1 struct {
+	Locale   string              `json:"locale,omitempty"`
+	Hash     domain.Hash         `json:"hash,omitzero"`
+	Standing domain.TextStanding `json:"standing,omitzero"`
+}
+
+func fromDomain(d domain.Document) documentV1 {
+	return documentV1{
+		Schema:            Schema,
+		Name:              d.Name,
+		Title:             each(d.Title, func(x domain.LocalText) localTextV1 { return localTextV1(x) }),
+		Handler:           handlerV1(d.Handler),
+		Jurisdiction:      d.Jurisdiction,
+		TimeZone:          d.TimeZone,
+		Purposes:          each(d.Purposes, func(x domain.Purpose) purposeV1 { return purposeV1(x) }),
+		Categories:        each(d.Categories, func(x domain.Category) categoryV1 { return categoryV1(x) }),
+		Permissions:       each(d.Permissions, func(x domain.Permission) permissionV1 { return permissionV1(x) }),
+		Acts:              each(d.Acts, func(x domain.Act) actV1 { return actV1(x) }),
+		ExemptionsCollect: each(d.ExemptionsCollect, groundFrom),
+		ExemptionsProvide: each(d.ExemptionsProvide, groundFrom),
+		Rejections:        each(d.Rejections, groundFrom),
+		Disclosures:       each(d.Disclosures, groundFrom),
+		MaterialKinds:     each(d.MaterialKinds, groundFrom),
+		Principles:        each(d.Principles, groundFrom),
+		Measures:          each(d.Measures, groundFrom),
+		IncidentNotice:    each(d.IncidentNotice, groundFrom),
+		IdentityElements:  each(d.IdentityElements, groundFrom),
+		Channels:          each(d.Channels, func(x domain.Channel) channelV1 { return channelV1(x) }),
+		Rights:            each(d.Rights, func(x domain.Right) rightV1 { return rightV1(x) }),
+		DeadlineRules:     each(d.DeadlineRules, func(x domain.DeadlineRule) deadlineRuleV1 { return deadlineRuleV1(x) }),
+		Minors:            minorsV1{d.Minors.AdultAge, d.Minors.ChildBelowPolicy, d.Minors.ChildBelowLaw, each(d.Minors.Rules, groundFrom)},
+		Texts:             each(d.Texts, func(x domain.Text) textV1 { return textV1(x) }),
+	}
+}
+
+func (d documentV1) toDomain() domain.Document {
+	return domain.Document{
+		Name:              d.Name,
+		Title:             each(d.Title, func(x localTextV1) domain.LocalText { return domain.LocalText(x) }),
+		Handler:           domain.Handler(d.Handler),
+		Jurisdiction:      d.Jurisdiction,
+		TimeZone:          d.TimeZone,
+		Purposes:          each(d.Purposes, func(x purposeV1) domain.Purpose { return domain.Purpose(x) }),
+		Categories:        each(d.Categories, func(x categoryV1) domain.Category { return domain.Category(x) }),
+		Permissions:       each(d.Permissions, func(x permissionV1) domain.Permission { return domain.Permission(x) }),
+		Acts:              each(d.Acts, func(x actV1) domain.Act { return domain.Act(x) }),
+		ExemptionsCollect: each(d.ExemptionsCollect, groundV1.toDomain),
+		ExemptionsProvide: each(d.ExemptionsProvide, groundV1.toDomain),
+		Rejections:        each(d.Rejections, groundV1.toDomain),
+		Disclosures:       each(d.Disclosures, groundV1.toDomain),
+		MaterialKinds:     each(d.MaterialKinds, groundV1.toDomain),
+		Principles:        each(d.Principles, groundV1.toDomain),
+		Measures:          each(d.Measures, groundV1.toDomain),
+		IncidentNotice:    each(d.IncidentNotice, groundV1.toDomain),
+		IdentityElements:  each(d.IdentityElements, groundV1.toDomain),
+		Channels:          each(d.Channels, func(x channelV1) domain.Channel { return domain.Channel(x) }),
+		Rights:            each(d.Rights, func(x rightV1) domain.Right { return domain.Right(x) }),
+		DeadlineRules:     each(d.DeadlineRules, func(x deadlineRuleV1) domain.DeadlineRule { return domain.DeadlineRule(x) }),
+		Minors:            domain.Minors{AdultAge: d.Minors.AdultAge, ChildBelowPolicy: d.Minors.ChildBelowPolicy, ChildBelowLaw: d.Minors.ChildBelowLaw, Rules: each(d.Minors.Rules, groundV1.toDomain)},
+		Texts:             each(d.Texts, func(x textV1) domain.Text { return domain.Text(x) }),
+	}
+}
+
+// each returns what f makes of every element; nil for none.
+func each[A, B any](list []A, f func(A) B) []B {
+	if len(list) == 0 {
+		return nil
+	}
+	out := make([]B, len(list))
+	for i, a := range list {
+		out[i] = f(a)
+	}
+	return out
+}
+
+func groundFrom(g domain.Ground) groundV1 { return groundV1(g) }
+
+func (g groundV1) toDomain() domain.Ground { return domain.Ground(g) }

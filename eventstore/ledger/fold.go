@@ -1,0 +1,130 @@
+package ledger
+
+import (
+	"context"
+	"maps"
+	"sync"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+)
+
+// A fold is one stream, added up. It is never changed once it is in the cache.
+type fold struct {
+	revision eventstore.Revision
+	position eventstore.Position
+	recorded domain.Instant
+	answered map[[16]byte]answer
+
+	// by the noun of the stream, one of:
+	service  domain.Service
+	policies domain.Policies
+	subject  domain.Subject
+}
+
+type answer struct {
+	digest  [16]byte
+	receipt Receipt
+}
+
+func (f *fold) clone() *fold {
+	g := *f
+	g.answered = maps.Clone(f.answered)
+	if g.answered == nil {
+		g.answered = map[[16]byte]answer{}
+	}
+	return &g
+}
+
+// add folds one entry. The facts of one request stand together, and its
+// receipt names the first of them and the position of the last.
+func (f *fold) add(e codec.Entry) {
+	if e.Request.ID != ([16]byte{}) {
+		a, again := f.answered[e.Request.ID]
+		if !again {
+			a = answer{e.Request.Digest, Receipt{Event: e.ID}}
+		}
+		a.receipt.Position = e.Position
+		f.answered[e.Request.ID] = a
+	}
+	f.revision, f.position, f.recorded = e.Revision, e.Position, max(f.recorded, e.Recorded)
+	switch e.Stream.Noun {
+	case domain.ServiceNoun:
+		f.service = f.service.Evolve(e.Fact())
+	case domain.PolicyNoun:
+		f.policies = f.policies.Evolve(e.Fact())
+	case domain.SubjectNoun:
+		f.subject = f.subject.Evolve(e.Fact())
+	}
+}
+
+// fold returns the newest fold of a stream that this process knows, reading
+// the stream if it knows none. Another process may have appended since: then
+// the append that follows loses the race, and reads again.
+func (l *Ledger) fold(ctx context.Context, stream domain.StreamID) (*fold, error) {
+	if f, ok := l.folds.get(stream); ok {
+		return f, nil
+	}
+	f, err := l.foldUntil(ctx, stream, 0)
+	if err == nil {
+		l.folds.put(stream, f)
+	}
+	return f, err
+}
+
+// foldUntil reads a stream up to a position; zero means all of it.
+func (l *Ledger) foldUntil(ctx context.Context, stream domain.StreamID, until eventstore.Position) (*fold, error) {
+	f := (&fold{}).clone()
+	for e, err := range l.readStream(ctx, stream) {
+		if err != nil {
+			return nil, err
+		}
+		if until != 0 && e.Position > until {
+			break
+		}
+		f.add(e)
+	}
+	return f, nil
+}
+
+// folds is a bounded cache: two generations, the older of which is dropped
+// when the younger is full.
+type folds struct {
+	mu         sync.Mutex
+	max        int
+	young, old map[domain.StreamID]*fold
+}
+
+func (c *folds) get(s domain.StreamID) (*fold, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f, ok := c.young[s]; ok {
+		return f, true
+	}
+	f, ok := c.old[s]
+	if ok {
+		c.add(s, f)
+	}
+	return f, ok
+}
+
+func (c *folds) put(s domain.StreamID, f *fold) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.add(s, f)
+}
+
+func (c *folds) add(s domain.StreamID, f *fold) {
+	if c.young == nil || len(c.young) >= c.max {
+		c.young, c.old = make(map[domain.StreamID]*fold), c.young
+	}
+	c.young[s] = f
+}
+
+func (c *folds) forget(s domain.StreamID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.young, s)
+	delete(c.old, s)
+}

@@ -1,0 +1,281 @@
+// Package ledger is the store as the rest of the house sees it: persons, apps
+// and policies, not bytes. One request moves one stream by one append.
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+	"consentledger/eventstore/vault"
+)
+
+// A Request is one app's wish to record something. The same (app, source,
+// person, ID) is the same wish, however often it arrives.
+type Request struct {
+	App    domain.AppName
+	Person domain.PersonKey // zero for what is not about a person
+	Source string           // who sent it, in the sender's words
+	ID     string           // the sender's name for it; never empty
+	Body   []byte           // what is asked, canonical: the same ID with another Body is a conflict
+
+	At       domain.Instant // when it happened, as the source says; zero: it does not say
+	Sequence uint64         // the source's own number; zero: none
+
+	Actor      string // person, guardian, operator, system or authority
+	RecordedBy string // the authenticated principal, or unauthenticated
+	OnBehalfOf string
+
+	Command domain.Command
+}
+
+// A Receipt says where the answer to a request stands. It is the same for
+// ever, however often the request is made.
+type Receipt struct {
+	Event    eventstore.EventID // the first of the facts
+	Position eventstore.Position
+}
+
+// A Ledger decides requests and remembers the answers. Its methods may be
+// called concurrently.
+type Ledger struct {
+	store eventstore.Store
+	vault *vault.Vault
+	now   func() domain.Instant
+
+	newest atomic.Int64 // the newest Recorded that was given out
+	seed   maphash.Seed
+	locks  [1024]sync.Mutex // one person's requests take turns
+
+	folds folds
+	known knownAt
+}
+
+// A Config is what a Ledger stands on.
+type Config struct {
+	Store eventstore.Store
+	Vault *vault.Vault
+	Now   func() domain.Instant
+	Folds int // how many streams' folds to keep in memory; zero: 16,384
+}
+
+// Open returns a ledger kept in c.Store.
+func Open(ctx context.Context, c Config) (*Ledger, error) {
+	if c.Folds == 0 {
+		c.Folds = 16384
+	}
+	l := &Ledger{store: c.Store, vault: c.Vault, now: c.Now, seed: maphash.MakeSeed(), folds: folds{max: c.Folds / 2}}
+	head, err := c.Store.Head(ctx)
+	if err != nil || head == 0 {
+		return l, err
+	}
+	for r, err := range c.Store.ReadAll(ctx, head-1) {
+		if err != nil {
+			return nil, err
+		}
+		e, err := codec.Decode(r)
+		if err != nil {
+			return nil, err
+		}
+		l.newest.Store(int64(e.Recorded))
+	}
+	return l, nil
+}
+
+// tries bounds how often Execute reads again after losing a race.
+const tries = 5
+
+// Execute decides req and appends what was decided. Asked twice, it answers
+// twice and appends once. A refusal is a [domain.Refusal]; after any other
+// error the outcome is unknown and the caller asks again.
+func (l *Ledger) Execute(ctx context.Context, req Request) (Receipt, error) {
+	for range tries {
+		receipt, err := l.try(ctx, req)
+		if _, lost := errors.AsType[*eventstore.ConflictError](err); !lost {
+			return receipt, err
+		}
+	}
+	return Receipt{}, fmt.Errorf("app %s: lost %d races on one stream", req.App, tries)
+}
+
+// A key names requests and facts, and commits to personal parts: the data key
+// of a person, or of the app for streams that belong to no person.
+type key interface {
+	codec.Committer
+	RequestID(source, id string) [16]byte
+	Digest(body []byte) [16]byte
+	Source(source string) [8]byte
+	EventID(request [16]byte, index int) eventstore.EventID
+}
+
+func (l *Ledger) try(ctx context.Context, req Request) (Receipt, error) {
+	switch req.Command.(type) {
+	case domain.RegisterApp:
+		return l.executeApp(ctx, req, domain.StreamID{Noun: domain.ServiceNoun, App: req.App, ID: "main"})
+	case domain.PublishPolicy:
+		return l.executeApp(ctx, req, domain.StreamID{Noun: domain.PolicyNoun, App: req.App, ID: "main"})
+	}
+	return l.executeSubject(ctx, req)
+}
+
+func (l *Ledger) executeApp(ctx context.Context, req Request, stream domain.StreamID) (Receipt, error) {
+	if _, registers := req.Command.(domain.RegisterApp); !registers {
+		if _, err := l.reference(ctx, req.App); err != nil {
+			return Receipt{}, err
+		}
+	}
+	k, err := l.vault.AppKey(ctx, string(req.App))
+	if err != nil {
+		return Receipt{}, err
+	}
+	defer l.lock(stream)()
+	f, err := l.fold(ctx, stream)
+	if err != nil {
+		return Receipt{}, err
+	}
+	decide := func(recorded domain.Instant) ([]domain.Event, error) {
+		if stream.Noun == domain.ServiceNoun {
+			return f.service.Decide(req.Command)
+		}
+		return f.policies.Decide(req.Command, recorded)
+	}
+	return l.commit(ctx, req, stream, f, k, nil, decide)
+}
+
+func (l *Ledger) executeSubject(ctx context.Context, req Request) (Receipt, error) {
+	ref, err := l.reference(ctx, req.App)
+	if err != nil {
+		return Receipt{}, err
+	}
+	who := vault.Lookup{App: string(req.App), Kind: req.Person.Kind, ID: req.Person.ID}
+	p, found, err := l.vault.Find(ctx, who)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if !found {
+		if p, err = l.meet(ctx, req, ref, who); err != nil {
+			return Receipt{}, err
+		}
+	}
+	stream := domain.StreamID{Noun: domain.SubjectNoun, App: req.App, ID: p.Pseudonym.String()}
+	defer l.lock(stream)()
+	f, err := l.fold(ctx, stream)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return l.commit(ctx, req, stream, f, p, bindingOf(who, p, f), func(recorded domain.Instant) ([]domain.Event, error) {
+		at, _ := domain.Clamp(req.Command, req.At, recorded)
+		return f.subject.Decide(req.Command, ref, at, recorded)
+	})
+}
+
+// meet gives a person who is not known yet a vault entry, unless the request
+// would be refused: nobody is remembered for a mistake.
+func (l *Ledger) meet(ctx context.Context, req Request, ref domain.Reference, who vault.Lookup) (*vault.Person, error) {
+	recorded := l.now()
+	at, _ := domain.Clamp(req.Command, req.At, recorded)
+	if _, err := (domain.Subject{}).Decide(req.Command, ref, at, recorded); err != nil {
+		return nil, err
+	}
+	p, _, err := l.vault.Enrol(ctx, who)
+	return p, err
+}
+
+// commit is the end of every request: the answer given before, or a decision
+// and its facts. The vault comes first: an orphan there is harmless, a record
+// whose part is missing is not. The append is the commit point.
+func (l *Ledger) commit(ctx context.Context, req Request, stream domain.StreamID, f *fold, k key, extra []codec.Plain, decide func(domain.Instant) ([]domain.Event, error)) (Receipt, error) {
+	id, digest := k.RequestID(req.Source, req.ID), k.Digest(req.Body)
+	if before, ok := f.answered[id]; ok {
+		if before.digest != digest {
+			return Receipt{}, domain.Refusal{Code: domain.IDReused, Text: "this source has used this id for something else; give every event an id of its own"}
+		}
+		return before.receipt, nil
+	}
+	recorded := l.stamp(f.recorded)
+	events, err := decide(recorded)
+	if err != nil || len(events) == 0 {
+		return Receipt{Position: f.position}, err
+	}
+	at, claimed := domain.Clamp(req.Command, req.At, recorded)
+	env := codec.Envelope{
+		Stream: stream, At: at, Recorded: recorded, Claimed: claimed,
+		Actor: req.Actor, RecordedBy: req.RecordedBy, OnBehalfOf: req.OnBehalfOf,
+		Request: codec.Request{ID: id, Digest: digest, Source: k.Source(req.Source), Sequence: req.Sequence},
+	}
+	records, parts, err := encode(env, events, k, extra)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if p, ok := k.(*vault.Person); ok && len(parts) > 0 {
+		if err := l.vault.Put(ctx, p, parts...); err != nil {
+			return Receipt{}, err
+		}
+	}
+	pos, err := l.store.Append(ctx, eventstore.Stream(stream.String()), f.revision, records...)
+	if err != nil {
+		l.folds.forget(stream) // who knows what is there now
+		return Receipt{}, err
+	}
+	return l.remember(env, events, records, f, pos), nil
+}
+
+func encode(env codec.Envelope, events []domain.Event, k key, extra []codec.Plain) ([]eventstore.Record, []vault.Part, error) {
+	var records []eventstore.Record
+	var parts []vault.Part
+	for i, e := range events {
+		env.ID = k.EventID(env.Request.ID, i)
+		r, plains, err := codec.Encode(env, e, env.Stream.ID, k, extra...)
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(r.Data) > eventstore.MaxData {
+			return nil, nil, domain.Refusal{Code: domain.TooLarge, Text: fmt.Sprintf("the event takes %d bytes, at most %d fit; keep documents as blobs and name their hash", len(r.Data), eventstore.MaxData)}
+		}
+		for _, p := range plains {
+			parts = append(parts, vault.Part{Event: env.ID, Stream: env.Stream.String(), Role: p.Role, Plain: p.Text})
+		}
+		records, extra = append(records, r), nil
+	}
+	return records, parts, nil
+}
+
+// remember folds what was just appended, so that the next request of the
+// stream need not read it.
+func (l *Ledger) remember(env codec.Envelope, events []domain.Event, records []eventstore.Record, f *fold, last eventstore.Position) Receipt {
+	receipt := Receipt{records[0].ID, last}
+	next := f.clone()
+	for i, e := range events {
+		env.ID = records[i].ID
+		next.add(codec.Entry{Envelope: env, Event: e, Revision: f.revision + eventstore.Revision(i) + 1, Position: last})
+	}
+	next.answered[env.Request.ID] = answer{env.Request.Digest, receipt}
+	l.folds.put(env.Stream, next)
+	return receipt
+}
+
+// stamp returns a time to record at: now, but never before the newest that was
+// given out, and later than the stream's last record, so that within a stream
+// the order of times is the order of records.
+func (l *Ledger) stamp(last domain.Instant) domain.Instant {
+	t := max(l.now(), last+1)
+	for {
+		newest := domain.Instant(l.newest.Load())
+		t = max(t, newest)
+		if l.newest.CompareAndSwap(int64(newest), int64(t)) {
+			return t
+		}
+	}
+}
+
+func (l *Ledger) lock(stream domain.StreamID) (unlock func()) {
+	m := &l.locks[maphash.String(l.seed, stream.ID)%uint64(len(l.locks))]
+	m.Lock()
+	return m.Unlock
+}

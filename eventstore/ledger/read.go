@@ -1,0 +1,244 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"sync"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+	"consentledger/eventstore/vault"
+)
+
+// An AsOf is a moment in what the ledger knew. The zero AsOf is now.
+type AsOf struct{ KnownAt domain.Instant }
+
+// A State is what the ledger knows of one person, as of a position.
+type State struct {
+	Subject   domain.Subject
+	Reference domain.Reference
+	Position  eventstore.Position // the last record of the person that counts; zero: none
+	Stream    string              // empty if the person is not known
+}
+
+// State answers from the ledger's own fold: it is never behind. Somebody who
+// is not known has the zero Subject. An error means that nothing can be said.
+func (l *Ledger) State(ctx context.Context, app domain.AppName, who domain.PersonKey, asOf AsOf) (State, error) {
+	until := eventstore.Position(0)
+	if asOf.KnownAt != 0 {
+		var err error
+		if until, err = l.known.position(ctx, l.store, asOf.KnownAt); err != nil {
+			return State{}, err
+		}
+	}
+	ref, err := l.referenceUntil(ctx, app, asOf.KnownAt != 0, until)
+	if err != nil {
+		return State{}, err
+	}
+	s := State{Reference: ref}
+	p, ok, err := l.vault.Find(ctx, vault.Lookup{App: string(app), Kind: who.Kind, ID: who.ID})
+	if err != nil || !ok {
+		return s, err
+	}
+	stream := domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: p.Pseudonym.String()}
+	f, err := l.foldAsOf(ctx, stream, asOf.KnownAt != 0, until)
+	if err != nil {
+		return State{}, err
+	}
+	s.Subject, s.Position, s.Stream = f.subject, f.position, stream.String()
+	return s, nil
+}
+
+func (l *Ledger) foldAsOf(ctx context.Context, stream domain.StreamID, past bool, until eventstore.Position) (*fold, error) {
+	switch {
+	case !past:
+		return l.fold(ctx, stream)
+	case until == 0:
+		return &fold{}, nil
+	}
+	return l.foldUntil(ctx, stream, until)
+}
+
+// reference returns what decisions of an app look up now. An app that is not
+// registered is a refusal.
+func (l *Ledger) reference(ctx context.Context, app domain.AppName) (domain.Reference, error) {
+	return l.referenceUntil(ctx, app, false, 0)
+}
+
+func (l *Ledger) referenceUntil(ctx context.Context, app domain.AppName, past bool, until eventstore.Position) (domain.Reference, error) {
+	service, err := l.fold(ctx, domain.StreamID{Noun: domain.ServiceNoun, App: app, ID: "main"})
+	if err != nil {
+		return domain.Reference{}, err
+	}
+	if !service.service.Registered() {
+		return domain.Reference{}, domain.Refusal{Code: domain.UnknownApp, Text: "the app " + string(app) + " is not registered; see consentledger app add"}
+	}
+	policies, err := l.foldAsOf(ctx, domain.StreamID{Noun: domain.PolicyNoun, App: app, ID: "main"}, past, until)
+	if err != nil {
+		return domain.Reference{}, err
+	}
+	return domain.Reference{App: service.service.App, Policies: policies.policies}, nil
+}
+
+// App returns what is known about an app and its policies.
+func (l *Ledger) App(ctx context.Context, app domain.AppName) (domain.Reference, error) {
+	return l.reference(ctx, app)
+}
+
+// History yields the entries of one person, oldest first. Somebody who is not
+// known has none.
+func (l *Ledger) History(ctx context.Context, app domain.AppName, who domain.PersonKey) iter.Seq2[codec.Entry, error] {
+	return func(yield func(codec.Entry, error) bool) {
+		p, ok, err := l.vault.Find(ctx, vault.Lookup{App: string(app), Kind: who.Kind, ID: who.ID})
+		if err != nil {
+			yield(codec.Entry{}, err)
+		}
+		if err != nil || !ok {
+			return
+		}
+		for e, err := range l.readStream(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: p.Pseudonym.String()}) {
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// Pseudonym returns the name that the log has for a person, and whether it has
+// one.
+func (l *Ledger) Pseudonym(ctx context.Context, app domain.AppName, who domain.PersonKey) (string, bool, error) {
+	p, ok, err := l.vault.Find(ctx, vault.Lookup{App: string(app), Kind: who.Kind, ID: who.ID})
+	if err != nil || !ok {
+		return "", false, err
+	}
+	return p.Pseudonym.String(), true, nil
+}
+
+func (l *Ledger) readStream(ctx context.Context, stream domain.StreamID) iter.Seq2[codec.Entry, error] {
+	return entries(l.store.ReadStream(ctx, eventstore.Stream(stream.String()), 0))
+}
+
+// Replay yields the entries after position, then stops.
+func (l *Ledger) Replay(ctx context.Context, after eventstore.Position) iter.Seq2[codec.Entry, error] {
+	return entries(l.store.ReadAll(ctx, after))
+}
+
+// Follow is Replay that does not stop, in slices; see [eventstore.Store].
+func (l *Ledger) Follow(ctx context.Context, after eventstore.Position) iter.Seq2[[]codec.Entry, error] {
+	return func(yield func([]codec.Entry, error) bool) {
+		for batch, err := range l.store.Follow(ctx, after) {
+			read := make([]codec.Entry, 0, len(batch))
+			for _, r := range batch {
+				e, bad := codec.Decode(r)
+				if bad != nil {
+					err = bad
+					break
+				}
+				read = append(read, e)
+			}
+			if len(read) > 0 && !yield(read, nil) {
+				return
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+		}
+	}
+}
+
+// Head returns the position of the last durable record.
+func (l *Ledger) Head(ctx context.Context) (eventstore.Position, error) { return l.store.Head(ctx) }
+
+// entries reads records as entries and stops at the first it cannot read.
+func entries(records iter.Seq2[eventstore.Recorded, error]) iter.Seq2[codec.Entry, error] {
+	return func(yield func(codec.Entry, error) bool) {
+		for r, err := range records {
+			var e codec.Entry
+			if err == nil {
+				e, err = codec.Decode(r)
+			}
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// bindingOf returns the part that ties the first record of a stream to who the
+// person is outside, so that a swapped vault entry is caught.
+func bindingOf(who vault.Lookup, p *vault.Person, f *fold) []codec.Plain {
+	if f.revision != 0 {
+		return nil
+	}
+	text, err := json.Marshal(map[string]string{"app": who.App, "id": who.ID, "kind": who.Kind, "pseudonym": p.Pseudonym.String()})
+	if err != nil {
+		panic("ledger: four strings do not make JSON: " + err.Error())
+	}
+	return []codec.Plain{{Role: "binding", Text: text}}
+}
+
+// knownAt finds the longest prefix of the log that was recorded by a moment.
+// Times may run a little behind positions, so the prefix ends before the first
+// record that is later, whatever stands behind it.
+type knownAt struct {
+	mu    sync.Mutex
+	marks []mark // every record at which the newest time so far grew by a second or more
+	read  eventstore.Position
+}
+
+type mark struct {
+	newest domain.Instant
+	before eventstore.Position // the position before the record
+}
+
+func (k *knownAt) position(ctx context.Context, store eventstore.Store, at domain.Instant) (eventstore.Position, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	newest := domain.Instant(0)
+	if n := len(k.marks); n > 0 {
+		newest = k.marks[n-1].newest
+	}
+	for r, err := range store.ReadAll(ctx, k.read) {
+		if err != nil {
+			return 0, err
+		}
+		e, err := codec.Decode(r)
+		if err != nil {
+			return 0, err
+		}
+		if e.Recorded >= newest+1000 {
+			k.marks, newest = append(k.marks, mark{e.Recorded, k.read}), e.Recorded
+		}
+		k.read = r.Position
+	}
+	return k.scan(ctx, store, at)
+}
+
+// scan reads from the last mark that is not later than the moment.
+func (k *knownAt) scan(ctx context.Context, store eventstore.Store, at domain.Instant) (eventstore.Position, error) {
+	from := eventstore.Position(0)
+	for _, m := range k.marks {
+		if m.newest > at {
+			break
+		}
+		from = m.before
+	}
+	last := from
+	for r, err := range store.ReadAll(ctx, from) {
+		if err != nil {
+			return 0, err
+		}
+		e, err := codec.Decode(r)
+		if err != nil {
+			return 0, err
+		}
+		if e.Recorded > at {
+			break
+		}
+		last = r.Position
+	}
+	return last, nil
+}
