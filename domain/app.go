@@ -43,7 +43,7 @@ func (s Service) Registered() bool { return s.App.Name != "" }
 func (s Service) Evolve(f Fact) Service {
 	switch e := f.Event.(type) {
 	case AppRegistered:
-		return Service{e.App}
+		return Service(e)
 	}
 	panic(fmt.Sprintf("domain: event %T has no case in Service.Evolve", f.Event))
 }
@@ -55,7 +55,7 @@ func (s Service) Decide(cmd Command) ([]Event, error) {
 		if cmd.App.Environment == 0 || cmd.App.Jurisdiction == "" || cmd.App.TimeZone == "" || len(cmd.App.Locales) == 0 {
 			return nil, refuse(AppIncomplete, "an app needs an environment, a jurisdiction, a time zone and at least one locale")
 		}
-		return []Event{AppRegistered{cmd.App}}, nil
+		return []Event{AppRegistered(cmd)}, nil
 	}
 	return nil, refuse(WrongStream, "a service takes app.registered only")
 }

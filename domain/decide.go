@@ -157,7 +157,7 @@ func withdraw(cmd WithdrawConsent, ref Reference) (Event, error) {
 	if err := ref.checkScope(cmd.Scope); err != nil {
 		return nil, err
 	}
-	return ConsentWithdrawn{cmd.Scope, cmd.Details}, nil
+	return ConsentWithdrawn(cmd), nil
 }
 
 // checkScope refuses a no that names nothing, or a purpose that no version

@@ -20,7 +20,8 @@ func (v *Vault) Rewrap(ctx context.Context) (int, error) {
 	}
 	// What was being wrapped under an older epoch is in the rows after this.
 	v.wrapping.Lock()
-	v.wrapping.Unlock() //nolint:staticcheck // a barrier: nothing to guard
+	//lint:ignore SA2001 a barrier: nothing to guard
+	v.wrapping.Unlock()
 
 	n, err := v.rewrap(ctx, string(checkKey), 0, probe[:4])
 	if err != nil {

@@ -1,0 +1,162 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"consentledger/domain"
+	"consentledger/eventstore/ledger"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// How long the server waits for an ack, how often it is told to wait on, and
+// how long a message waits that met a broken store.
+const (
+	ackWait  = 30 * time.Second
+	patience = 10 * time.Second
+	firstTry = 100 * time.Millisecond
+	lastTry  = 30 * time.Second
+)
+
+// A drain takes the stream of incoming events empty.
+type drain struct {
+	Config
+	js   jetstream.JetStream
+	ctx  context.Context // not cancelled: an Execute that began is finished
+	stop context.Context
+	jobs *keyed
+
+	mu     sync.Mutex
+	inHand map[uint64]jetstream.Msg // by sequence of the stream
+}
+
+// openStream opens the road of JetStream. Drain closes it; what was not begun
+// goes back to the server.
+func openStream(ctx context.Context, c Config, js jetstream.JetStream) (drained func(), err error) {
+	d := &drain{Config: c, js: js, ctx: context.WithoutCancel(ctx), stop: ctx, jobs: newKeyed(c.Workers), inHand: map[uint64]jetstream.Msg{}}
+	consumer, err := js.CreateOrUpdateConsumer(ctx, InStream, jetstream.ConsumerConfig{
+		Durable: "ledger", AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxAckPending: 1024, MaxDeliver: -1,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("consumer of %s: %w", InStream, err)
+	}
+	consuming, err := consumer.Consume(d.take, jetstream.PullMaxMessages(512))
+	if err != nil {
+		return nil, fmt.Errorf("consumer of %s: %w", InStream, err)
+	}
+	done, kept := make(chan struct{}), make(chan struct{})
+	go func() { defer close(kept); d.keep(done) }()
+	return func() {
+		consuming.Drain()
+		select {
+		case <-consuming.Closed():
+		case <-time.After(5 * time.Second): // the server is gone; what it sent is redelivered
+		}
+		d.jobs.close()
+		close(done)
+		<-kept
+	}, nil
+}
+
+// keep asks the server to wait for what is in hand and takes long.
+func (d *drain) keep(done chan struct{}) {
+	tick := time.NewTicker(patience)
+	defer tick.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-tick.C:
+		}
+		d.mu.Lock()
+		for _, m := range d.inHand {
+			_ = m.InProgress() // else it is redelivered, and found in hand
+		}
+		d.mu.Unlock()
+	}
+}
+
+// take queues a message behind the same person's others.
+func (d *drain) take(m jetstream.Msg) {
+	meta, err := m.Metadata()
+	if err != nil {
+		return // no message of a stream
+	}
+	seq := meta.Sequence.Stream
+	if !d.hold(seq, m) {
+		return // a redelivery of what is in hand
+	}
+	req, hint, refusal := parse(m.Subject(), m.Headers(), m.Data())
+	key := d.jobs.key(string(req.App), req.Person.String())
+	if refusal != nil {
+		key = d.jobs.key("rejected", "") // it names nobody whose order it could keep
+	}
+	job := func() {
+		defer d.letGo(seq)
+		d.finish(m, meta, req, hint, refusal)
+	}
+	if !d.jobs.do(d.stop, key, job) {
+		d.letGo(seq)
+		_ = m.Nak()
+	}
+}
+
+func (d *drain) hold(seq uint64, m jetstream.Msg) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, again := d.inHand[seq]
+	if !again {
+		d.inHand[seq] = m
+	}
+	return !again
+}
+
+func (d *drain) letGo(seq uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.inHand, seq)
+}
+
+// finish brings one message to its end: recorded, rejected, or, when ctx is
+// done, given back. Until then it holds back the person's later ones: a broken
+// store is tried again here, not by redelivery, which would let them pass.
+func (d *drain) finish(m jetstream.Msg, meta *jetstream.MsgMetadata, req ledger.Request, hint string, refusal error) {
+	wait := firstTry
+	for d.stop.Err() == nil {
+		err := refusal
+		if err == nil {
+			_, err = d.Ledger.Execute(d.ctx, req)
+		}
+		if err == nil {
+			_ = m.Ack() // lost: a redelivery, which is answered as before
+			return
+		}
+		if r, no := errors.AsType[domain.Refusal](err); no {
+			if err = d.reject(m, meta, r, hint); err == nil {
+				_ = m.TermWithReason(string(r.Code))
+				return
+			}
+		}
+		if wait == firstTry {
+			d.Log.Warn("an event waits: the ledger is broken", "sequence", meta.Sequence.Stream, "err", err)
+		}
+		d.pause(m, wait)
+		wait = min(2*wait, lastTry)
+	}
+	_ = m.NakWithDelay(wait)
+}
+
+// pause waits, and tells the server that m is being worked on.
+func (d *drain) pause(m jetstream.Msg, wait time.Duration) {
+	_ = m.InProgress()
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-d.stop.Done():
+	}
+}

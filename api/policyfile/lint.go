@@ -1,0 +1,229 @@
+package policyfile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"consentledger/domain"
+)
+
+// A Severity says whether a policy can be published all the same.
+type Severity uint8
+
+const (
+	SeverityWarning Severity = iota + 1 // can be published
+	SeverityError                       // cannot, or should not
+)
+
+func (s Severity) String() string {
+	if s == SeverityError {
+		return "error"
+	}
+	return "warning"
+}
+
+// A Finding is something that a policy file gets wrong or leaves out.
+type Finding struct {
+	Line, Column int
+	Severity     Severity
+	Code         string
+	Message      string
+}
+
+// String returns the form "line:column: severity code: message".
+func (f Finding) String() string {
+	return fmt.Sprintf("%d:%d: %s %s: %s", f.Line, f.Column, f.Severity, f.Code, f.Message)
+}
+
+// Two acts that policies claim and that are no consent, by reserved ids.
+const (
+	useOfService    domain.ActID = "use-of-service"
+	permissionGrant domain.ActID = "permission-grant"
+)
+
+// ceiling is the longest a reply may be promised in China, in working days:
+// the method of 2019 for apps, section 6. It stands for correction, deletion,
+// account cancellation and complaints.
+const ceiling = 15
+
+// expected are the rights that the PIPL gives (articles 44 to 49), by the ids
+// that a document uses for them.
+var expected = []struct {
+	id   domain.RightID
+	what string
+}{
+	{"withdraw-consent", "to withdraw consent (PIPL 15)"},
+	{"access", "of access (PIPL 45)"},
+	{"copy", "to a copy (PIPL 45)"},
+	{"port", "to have data transferred (PIPL 45)"},
+	{"correct", "to correction (PIPL 46)"},
+	{"delete", "to deletion (PIPL 47)"},
+	{"explain-rules", "to have the rules explained (PIPL 48)"},
+	{"restrict", "to restrict or refuse processing (PIPL 44)"},
+	{"relatives", "of a deceased person's relatives (PIPL 49)"},
+	{"cancel-account", "to cancel the account"},
+	{"complain", "to complain"},
+}
+
+// Lint returns what a policy file gets wrong and what the policy leaves out,
+// in the order of the file. A file that [Parse] refuses has errors only. Lint
+// finds gaps that are known to occur; that it finds none makes nothing lawful.
+func Lint(file []byte, open func(path string) ([]byte, error)) []Finding {
+	p := parse(file, open)
+	if len(p.findings) > 0 {
+		return p.findings
+	}
+	l := &linter{parsed: p}
+	l.handler()
+	for i, purpose := range p.doc.Purposes {
+		l.purpose(fmt.Sprintf("/purposes/%d", i), purpose)
+	}
+	l.acts()
+	l.doubts()
+	l.rights()
+	l.deadlines()
+	l.rest()
+	slices.SortStableFunc(l.findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return l.findings
+}
+
+// A linter looks through a document that parsed.
+type linter struct{ *parsed }
+
+func (l *linter) warn(pointer, code, format string, args ...any) {
+	line, column := l.at.findKey(pointer)
+	l.findings = append(l.findings, Finding{line, column, SeverityWarning, code, fmt.Sprintf(format, args...)})
+}
+
+func (l *linter) china() bool { return l.doc.Jurisdiction == "CN" }
+
+func (l *linter) handler() {
+	if l.doc.Handler.Name == "" {
+		l.warn("/handler", "handler-unnamed", "who handles the data is not named (PIPL 17)")
+	}
+}
+
+func (l *linter) purpose(pointer string, p domain.Purpose) {
+	if p.Retention == "" {
+		l.warn(pointer, "retention-missing", "purpose %s: no retention period and no way to find it", p.ID)
+	}
+	if len(p.Categories) == 0 {
+		l.warn(pointer, "categories-missing", "purpose %s: which data it processes is not said", p.ID)
+	}
+	sensitive := p.Sensitive || slices.ContainsFunc(p.Categories, l.doc.IsSensitive)
+	if sensitive && !p.Sensitive {
+		l.warn(pointer, "sensitive-unflagged", "purpose %s processes sensitive data and does not say so", p.ID)
+	}
+	shared := slices.ContainsFunc(p.Actions, func(a domain.Action) bool {
+		return a == domain.Provide || a == domain.Publish || a == domain.Export
+	})
+	if p.Basis == domain.BasisConsent && !p.Separate && (sensitive || shared) {
+		l.warn(pointer, "separate-consent-missing", "purpose %s: sensitive, provided, published or exported data need a separate consent (PIPL 23, 25, 29, 39)", p.ID)
+	}
+	refusable := slices.ContainsFunc(l.doc.Rights, func(r domain.Right) bool { return r.ID == "refuse-decision" })
+	if p.Automated && !refusable {
+		l.warn(pointer, "automated-no-refusal", "purpose %s decides by machine, and no right refuse-decision is given (PIPL 24)", p.ID)
+	}
+}
+
+func (l *linter) acts() {
+	for i, a := range l.doc.Acts {
+		pointer := fmt.Sprintf("/acts/%d", i)
+		switch {
+		case a.ID == useOfService && a.Counts != domain.NoConsent:
+			l.failAt(pointer, "consent-by-use", "using the service counts as no consent: write counts: none")
+		case a.ID == useOfService:
+			l.warn(pointer, "consent-by-use", "the policy takes use of the service for agreement; it is recorded as none")
+		case a.ID == permissionGrant && a.Counts != domain.NoConsent:
+			l.failAt(pointer, "consent-by-permission", "a permission of the system counts as no consent: write counts: none")
+		}
+	}
+}
+
+// doubts lists the grounds that the law does not clearly admit.
+func (l *linter) doubts() {
+	for name, list := range map[string][]domain.Ground{
+		"exemptions_collect": l.doc.ExemptionsCollect, "exemptions_provide": l.doc.ExemptionsProvide,
+		"rejections": l.doc.Rejections, "disclosures": l.doc.Disclosures,
+	} {
+		for i, g := range list {
+			if g.Doubtful {
+				l.warn(fmt.Sprintf("/%s/%d", name, i), "ground-doubtful", "%s: the law does not clearly admit this ground", g.Code)
+			}
+		}
+	}
+}
+
+func (l *linter) rights() {
+	for i, r := range l.doc.Rights {
+		if r.Procedure == "" {
+			l.warn(fmt.Sprintf("/rights/%d", i), "procedure-missing", "right %s: how to use it is not said", r.ID)
+		}
+	}
+	if !l.china() {
+		return
+	}
+	for _, want := range expected {
+		if !slices.ContainsFunc(l.doc.Rights, func(r domain.Right) bool { return r.ID == want.id }) {
+			l.warn("/rights", "right-missing", "no right %s: the right %s", want.id, want.what)
+		}
+	}
+}
+
+func (l *linter) deadlines() {
+	for i, r := range l.doc.DeadlineRules {
+		pointer := fmt.Sprintf("/deadline_rules/%d", i)
+		promise := l.china() && strings.HasPrefix(r.Source, "policy ") && r.Unit == domain.UnitWorkingDay &&
+			r.Direction == domain.Forward && r.Result == domain.ResultDueDate
+		if promise && r.Length > ceiling {
+			l.warn(pointer, "promise-exceeds-ceiling", "%s: %d working days are more than the %d that may be promised", r.ID, r.Length, ceiling)
+		}
+		if r.ClockStart != "ComplaintVerified" {
+			continue
+		}
+		if by := l.watchdog(r.ID); by != "" {
+			l.warn(pointer, "complaint-after-verification", "%s runs only from verification; %s watches from receipt", r.ID, by)
+		} else {
+			l.warn(pointer, "complaint-unwatched", "%s runs only from verification: give the right a deadline from receipt too", r.ID)
+		}
+	}
+}
+
+// watchdog returns a rule that starts at receipt and that every right with the
+// rule id has; none for a rule that no right has.
+func (l *linter) watchdog(id domain.DeadlineRuleID) (found domain.DeadlineRuleID) {
+	for _, right := range l.doc.Rights {
+		if !slices.Contains(right.Deadlines, id) {
+			continue
+		}
+		found = ""
+		for _, r := range l.doc.DeadlineRules {
+			if strings.HasSuffix(r.ClockStart, "Received") && slices.Contains(right.Deadlines, r.ID) {
+				found = r.ID
+			}
+		}
+		if found == "" {
+			return ""
+		}
+	}
+	return found
+}
+
+func (l *linter) rest() {
+	complaint := func(c domain.Channel) bool { return slices.Contains(c.Uses, domain.ForComplaints) }
+	if !slices.ContainsFunc(l.doc.Channels, complaint) {
+		l.warn("/channels", "complaint-channel-missing", "no channel is for complaints")
+	}
+	if m := l.doc.Minors; m.ChildBelowPolicy != m.ChildBelowLaw {
+		l.warn("/minors", "child-age-differs", "a child is below %d by policy, below %d by law", m.ChildBelowPolicy, m.ChildBelowLaw)
+	}
+	for i, t := range l.doc.Texts {
+		if t.Standing != domain.Authoritative {
+			l.warn(fmt.Sprintf("/texts/%d", i), "text-not-authoritative", "locale %s: the text is a %s, and no authoritative one is named", t.Locale, t.Standing)
+		}
+	}
+}

@@ -1,0 +1,259 @@
+package policyfile_test
+
+import (
+	"errors"
+	"flag"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+
+	"consentledger/api/policyfile"
+	"consentledger/domain"
+	"consentledger/eventstore/codec/policydoc"
+)
+
+// The sample lives beside the program; read from disk, so that api imports
+// nothing of cmd.
+const sample = "../../cmd/consentledger/smartkey"
+
+var update = flag.Bool("update", false, "rewrite testdata/smartkey.lint")
+
+func open(path string) ([]byte, error) { return fs.ReadFile(os.DirFS(sample), path) }
+
+func smartkey(t *testing.T) (domain.Document, map[domain.Hash][]byte, []byte) {
+	t.Helper()
+	file, err := open("policy.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, texts, err := policyfile.Parse("policy.yaml", file, open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc, texts, file
+}
+
+func TestSmartKeyCountsAsItsPolicyDoes(t *testing.T) {
+	d, texts, _ := smartkey(t)
+	discretionary, sensitive, codes := 0, 0, map[string]bool{}
+	for _, g := range d.Rejections {
+		if g.Discretionary {
+			discretionary++
+		}
+	}
+	for _, c := range d.Categories {
+		if c.SensitiveByPolicy && c.ID != "identity-elements" { // XIII(3), not (2)
+			sensitive++
+		}
+	}
+	for _, p := range d.Purposes {
+		for _, code := range p.Codes {
+			codes[code] = true
+		}
+	}
+	purposes, uses, contexts := 0, 0, 0
+	for code := range codes {
+		switch {
+		case strings.HasPrefix(code, "PUR-"):
+			purposes++
+		case strings.HasPrefix(code, "USE-"):
+			uses++
+		case strings.HasPrefix(code, "CTX-"):
+			contexts++
+		}
+	}
+	for _, c := range []struct {
+		what      string
+		got, want int
+	}{
+		{"grounds to collect", len(d.ExemptionsCollect), 11},
+		{"grounds to provide", len(d.ExemptionsProvide), 7},
+		{"discretionary rejections", discretionary, 4},
+		{"listed rejections", len(d.Rejections) - discretionary, 6},
+		{"disclosures", len(d.Disclosures), 3},
+		{"material kinds", len(d.MaterialKinds), 6},
+		{"principles", len(d.Principles), 7},
+		{"measures", len(d.Measures), 6},
+		{"parts of an incident notice", len(d.IncidentNotice), 4},
+		{"identity elements", len(d.IdentityElements), 7},
+		{"rules for minors", len(d.Minors.Rules), 5},
+		{"sensitive categories of XIII(2)", sensitive, 13},
+		{"permissions", len(d.Permissions), 1},
+		{"acts", len(d.Acts), 9},
+		{"deadline rules", len(d.DeadlineRules), 14},
+		{"codes PUR", purposes, 6},
+		{"codes USE", uses, 6},
+		{"codes CTX", contexts, 5},
+		{"texts", len(texts), 1},
+	} {
+		if c.got != c.want {
+			t.Errorf("%d %s, want %d", c.got, c.what, c.want)
+		}
+	}
+	if ids := d.PermissionPurposes("network"); len(ids) != 1 || ids[0] != "network-diagnosis" {
+		t.Errorf("permission network is bound to %v", ids)
+	}
+	if a, ok := d.Act("use-of-service"); !ok || a.Counts != domain.NoConsent {
+		t.Errorf("use of the service counts as %v", a.Counts)
+	}
+	for _, p := range d.Purposes {
+		for _, a := range p.Actions {
+			if a != domain.Collect && a != domain.Use {
+				t.Errorf("purpose %s: %v, and the policy shares with nobody", p.ID, a)
+			}
+		}
+	}
+	if text := texts[d.Texts[0].Hash]; !strings.HasPrefix(string(text), "SmartKey") || len(text) != 30412 {
+		t.Errorf("the text is not whole: %d bytes", len(text))
+	}
+}
+
+func TestSmartKeyComesBackFromItsBytesAndIsCompact(t *testing.T) {
+	d, _, _ := smartkey(t)
+	b, err := policydoc.Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(b) >= 40_000 {
+		t.Errorf("%d bytes, want below 40000", len(b))
+	}
+	t.Logf("%d bytes", len(b))
+	again, err := policydoc.Unmarshal(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := policydoc.Hash(d)
+	if g, err2 := policydoc.Hash(again); err != nil || err2 != nil || g != h {
+		t.Errorf("hash %v, then %v (%v, %v)", h, g, err, err2)
+	}
+}
+
+func TestSmartKeyLeavesOutWhatIsKnown(t *testing.T) {
+	_, _, file := smartkey(t)
+	var b strings.Builder
+	for _, f := range policyfile.Lint(file, open) {
+		b.WriteString(f.String() + "\n")
+	}
+	if *update {
+		if err := os.WriteFile("testdata/smartkey.lint", []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile("testdata/smartkey.lint")
+	if err != nil || b.String() != string(want) {
+		t.Errorf("lint says (%v)\n%s\nwant\n%s", err, b.String(), want)
+	}
+}
+
+const small = `schema: policy/1
+name: privacy
+title: [{locale: en, text: Privacy}]
+jurisdiction: CN
+timezone: Asia/Shanghai
+purposes:
+  - id: mail
+    title: Send mail
+    categories: [address]
+    actions: [collect, use]
+    basis: consent
+categories:
+  - {id: address, title: Address}
+acts:
+  - {id: use-of-service, title: Use, counts: none}
+texts:
+  - {locale: en, standing: sample, file: en.txt}
+`
+
+func openSmall(path string) ([]byte, error) {
+	if path == "en.txt" {
+		return []byte("We send mail.\n"), nil
+	}
+	return nil, fs.ErrNotExist
+}
+
+func TestABrokenFileSaysWhereAndWhatWouldBeRight(t *testing.T) {
+	if _, _, err := policyfile.Parse("p.yaml", []byte(small), openSmall); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, old, new, want string }{
+		{"an unknown basis", "basis: consent", "basis: hope", "p.yaml:11:12: a legal basis is one of consent, contract, "},
+		{"an unknown action", "[collect, use]", "[collect, sell]", "p.yaml:10:24: an action is one of collect, use, "},
+		{"an unknown name", "    actions:", "    action:", `p.yaml:10:5: there is no "action" here, but: id, title, `},
+		{"a name at the top", "jurisdiction", "juristiction", `p.yaml:4:1: there is no "juristiction" here, but: schema, name, `},
+		{"a name twice", "name: privacy", "name: privacy\nname: other", "p.yaml:3:1: "},
+		{"a category that nobody declared", "[address]", "[adress]", `p.yaml:9:18: purposes[0].categories[0] there is no category "adress"`},
+		{"a purpose twice", "categories:\n  -", "  - {id: mail, title: x, actions: [use], basis: consent}\ncategories:\n  -", `p.yaml:12:10: purposes[1].id purpose "mail" is already declared by purposes[0].id`},
+		{"a number for text", "name: privacy", "name: 7", "p.yaml:2:7: name wants text"},
+		{"text for a list", "[collect, use]", "collect", "p.yaml:10:14: actions wants a list"},
+		{"a text that is not there", "en.txt", "de.txt", `p.yaml:17:42: "de.txt" cannot be read`},
+		{"a text without a file", ", file: en.txt", "", "p.yaml:17:5: a text names its file"},
+		{"a time zone that is none", "Asia/Shanghai", "Asia/Shangai", "p.yaml:5:11: timezone is a name"},
+		{"another schema", "policy/1", "policy/2", "p.yaml:1:9: "},
+		{"an alias", "basis: consent", "basis: *b", "p.yaml:11:12: anchors, aliases and tags"},
+		{"broken YAML", "[collect, use]", "[collect, use", "p.yaml:11:5: "},
+		{"a list", small, "- a\n- b\n", "p.yaml:1:1: a policy file is one YAML map"},
+		{"nothing", small, "", "p.yaml:1:1: a policy file is one YAML map"},
+		{"null", small, "null", "p.yaml:1:1: a policy file is one YAML map"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			file := strings.Replace(small, c.old, c.new, 1)
+			_, _, err := policyfile.Parse("p.yaml", []byte(file), openSmall)
+			if err == nil || !strings.HasPrefix(err.Error(), c.want) {
+				t.Errorf("got  %v\nwant %s", err, c.want)
+			}
+			var at *policyfile.Error
+			if err != nil && !errors.As(err, &at) {
+				t.Errorf("%T holds no Error", err)
+			}
+		})
+	}
+}
+
+func TestAllProblemsAreSaidAtOnce(t *testing.T) {
+	file := strings.Replace(small, "[address]", "[a, b]", 1)
+	if found := policyfile.Lint([]byte(file), openSmall); len(found) != 2 || found[0].Severity != policyfile.SeverityError {
+		t.Errorf("found %v", found)
+	}
+}
+
+func TestLintKnowsWhatToLookFor(t *testing.T) {
+	complaint := `rights:
+  - {id: complain, title: Complain, procedure: Ask, deadlines: [c]}
+deadline_rules:
+  - {id: c, source: policy 1, unit: working_day, length: 15, calendar: CN, timezone: Asia/Shanghai, clock_start: ComplaintVerified}
+`
+	for _, c := range []struct{ name, old, new, code string }{
+		{"use that counts", "counts: none", "counts: general", "error consent-by-use"},
+		{"a permission that counts", "use-of-service, title: Use, counts: none", "permission-grant, title: P, counts: explicit", "error consent-by-permission"},
+		{"sharing without separate consent", "[collect, use]", "[collect, provide]", "warning separate-consent-missing"},
+		{"a sensitive category", "title: Address", "title: Address, sensitive_by_law: true", "warning sensitive-unflagged"},
+		{"a decision by machine", "basis: consent", "basis: consent\n    automated: true", "warning automated-no-refusal"},
+		{"a complaint that waits for ever", "acts:", complaint + "acts:", "warning complaint-unwatched"},
+		{"nobody to complain to", "", "", "warning complaint-channel-missing"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var all strings.Builder
+			for _, f := range policyfile.Lint([]byte(strings.Replace(small, c.old, c.new, 1)), openSmall) {
+				all.WriteString(f.String() + "\n")
+			}
+			if !strings.Contains(all.String(), c.code) {
+				t.Errorf("no %q in\n%s", c.code, all.String())
+			}
+		})
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(small)
+	f.Add("a: &x [*x]")
+	f.Fuzz(func(t *testing.T, file string) {
+		doc, _, err := policyfile.Parse("f", []byte(file), openSmall)
+		if err != nil {
+			return
+		}
+		if problems := doc.Check(); len(problems) > 0 {
+			t.Errorf("parsed with problems: %v", problems)
+		}
+	})
+}

@@ -1,0 +1,112 @@
+package rest
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+
+	"consentledger/api/wire"
+	"consentledger/domain"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+type checkIn struct {
+	App     string `path:"app"`
+	ID      string `path:"id" doc:"account:ID, device:ID or ID"`
+	Purpose string `path:"purpose"`
+	Action  string `query:"action" doc:"collect, use (the default), provide, publish or export"`
+	ValidAt string `query:"valid_at" doc:"RFC 3339; absent: now"`
+	KnownAt string `query:"known_at" doc:"RFC 3339; what the ledger knew then"`
+}
+
+type checkBody struct {
+	App     string `path:"app"`
+	RawBody []byte `contentType:"application/json"`
+}
+
+// Checks is a batch of questions.
+type Checks struct {
+	Checks []wire.CheckRequest `json:"checks"`
+}
+
+// CheckRow is the answer to one question of a batch. Everything but
+// answer.allowed = true means no.
+type CheckRow struct {
+	Status  int               `json:"status"`
+	Answer  *wire.CheckAnswer `json:"answer,omitempty"`
+	Problem *wire.Problem     `json:"problem,omitempty"`
+}
+
+// CheckRows is the answer to a batch, in its order.
+type CheckRows struct {
+	Results []CheckRow `json:"results"`
+}
+
+func (s *server) checkRoutes(api huma.API) {
+	route(s, api, "check", http.MethodGet, "/v1/apps/{app}/subjects/{id}/purposes/{purpose}/check", "May we do this, for this purpose?",
+		func(ctx context.Context, in *checkIn) (*out[wire.CheckAnswer], error) {
+			name, err := domain.ParseAppName(in.App)
+			if err != nil {
+				return nil, bad(err.Error())
+			}
+			a, err := wire.Check(ctx, s.Ledger, name, wire.CheckRequest{Subject: in.ID, Purpose: in.Purpose, Action: in.Action, ValidAt: in.ValidAt, KnownAt: in.KnownAt}, s.Now())
+			if err != nil {
+				return nil, err
+			}
+			return ok(a)
+		})
+	const path = "/v1/apps/{app}/check"
+	bodied[wire.CheckRequest](s, api, "check-many", http.MethodPost, path,
+		`The same with no id in the URL: one question, or {"checks": [...]} with up to 1000`, maxBody, s.checkMany)
+	media := api.OpenAPI().Paths[path].Post.RequestBody.Content["application/json"]
+	many := huma.SchemaFromType(api.OpenAPI().Components.Schemas, typeFor[Checks]())
+	media.Schema = &huma.Schema{OneOf: []*huma.Schema{media.Schema, many}}
+}
+
+func (s *server) checkMany(ctx context.Context, in *checkBody) (*out[any], error) {
+	name, err := domain.ParseAppName(in.App)
+	if err != nil {
+		return nil, bad(err.Error())
+	}
+	var shape struct {
+		Checks []jsontext.Value `json:"checks"`
+	}
+	body := bytes.Clone(in.RawBody)
+	if err := json.Unmarshal(body, &shape); err != nil || shape.Checks == nil {
+		q, err := wire.ParseCheck(body) // which says what is wrong
+		if err != nil {
+			return nil, err
+		}
+		a, err := wire.Check(ctx, s.Ledger, name, q, s.Now())
+		if err != nil {
+			return nil, err
+		}
+		return ok[any](a)
+	}
+	if len(shape.Checks) == 0 || len(shape.Checks) > maxRows || strict(body, &shape) != nil {
+		return nil, bad(`a batch is {"checks": [...]} with 1 to 1000 questions and nothing else`)
+	}
+	rows := make([]CheckRow, len(shape.Checks))
+	now := s.Now()
+	for i, v := range shape.Checks {
+		rows[i] = s.checkRow(ctx, name, v, now)
+	}
+	return ok[any](CheckRows{rows})
+}
+
+func (s *server) checkRow(ctx context.Context, app domain.AppName, v []byte, now domain.Instant) CheckRow {
+	q, err := wire.ParseCheck(v)
+	if err != nil {
+		p := s.problem(ctx, "check-many", err)
+		return CheckRow{Status: p.Status, Problem: &p}
+	}
+	a, err := wire.Check(ctx, s.Ledger, app, q, now)
+	if err != nil {
+		p := s.problem(ctx, "check-many", err)
+		return CheckRow{Status: p.Status, Problem: &p}
+	}
+	return CheckRow{Status: http.StatusOK, Answer: &a}
+}

@@ -1,0 +1,95 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// A StatusReport is how the ledger is doing. It names no person.
+type StatusReport struct {
+	Version     string       `json:"version"`
+	Store       string       `json:"store,omitempty" doc:"which store keeps the records"`
+	Started     string       `json:"started,omitempty" format:"date-time"`
+	Head        string       `json:"head" doc:"the position of the last durable record"`
+	Projections []Projection `json:"projections,omitempty"`
+}
+
+// A Projection is how far one projection is.
+type Projection struct {
+	Name     string `json:"name"`
+	Position string `json:"position"`
+	Error    string `json:"error,omitempty" doc:"why it stopped"`
+}
+
+// A Check is one thing that must be well before requests should come.
+type Check struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// Health is ok if every check is. Checks are shown if ?verbose is asked for.
+type Health struct {
+	OK     bool    `json:"ok"`
+	Checks []Check `json:"checks,omitempty"`
+}
+
+type none struct{}
+
+type verboseIn struct{ verbose bool }
+
+// Resolve reads a parameter that has no value.
+func (in *verboseIn) Resolve(c huma.Context) []error {
+	u := c.URL()
+	in.verbose = u.Query().Has("verbose")
+	return nil
+}
+
+func (s *server) healthRoutes(api huma.API, mux *http.ServeMux) {
+	route(s, api, "get-status", http.MethodGet, "/v1/status", "How the ledger is doing",
+		func(ctx context.Context, _ *none) (*out[StatusReport], error) { return ok(s.Status(ctx)) })
+	route(s, api, "livez", http.MethodGet, "/livez", "The process answers",
+		func(context.Context, *none) (*out[Health], error) { return ok(Health{OK: true}) })
+	route(s, api, "readyz", http.MethodGet, "/readyz", "Every check is well; ?verbose lists them", s.ready)
+	route(s, api, "healthz", http.MethodGet, "/healthz", "The same as /readyz", s.ready)
+	for _, path := range []string{"/readyz", "/healthz"} {
+		get := api.OpenAPI().Paths[path].Get
+		get.Parameters = append(get.Parameters, &huma.Param{Name: "verbose", In: "query", AllowEmptyValue: true, Schema: &huma.Schema{Type: huma.TypeString}})
+		get.Responses["503"] = &huma.Response{Description: "A check is not well", Content: get.Responses["200"].Content}
+	}
+	mux.HandleFunc("GET /{$}", root)
+}
+
+func (s *server) ready(ctx context.Context, in *verboseIn) (*out[Health], error) {
+	h := Health{OK: true}
+	checks := s.Ready(ctx)
+	for _, c := range checks {
+		h.OK = h.OK && c.OK
+	}
+	if in.verbose {
+		h.Checks = checks
+	}
+	if !h.OK {
+		return &out[Health]{http.StatusServiceUnavailable, h}, nil
+	}
+	return ok(h)
+}
+
+func root(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'")
+	w.Write([]byte(page))
+}
+
+const page = `<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>consentledger</title>
+<h1>consentledger</h1>
+<ul>
+<li><a href="/openapi.json">/openapi.json</a>, <a href="/openapi.yaml">.yaml</a>: every route
+<li><a href="/v1/apps">/v1/apps</a>
+<li><a href="/v1/status">/v1/status</a>
+<li><a href="/readyz?verbose">/readyz?verbose</a>, <a href="/livez">/livez</a>
+</ul>
+`

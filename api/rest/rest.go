@@ -1,0 +1,148 @@
+// Package rest is the ledger over HTTP: commands go to the ledger, "may we?"
+// is answered from its fold, lists come from projections.
+//
+// Bodies that mean something are read as bytes and parsed strictly: a name
+// that stands twice is refused. What is wrong with a request is told without
+// repeating what was sent, because ids are personal.
+package rest
+
+import (
+	"context"
+	"io"
+	"iter"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/blobs"
+	"consentledger/eventstore/codec"
+	"consentledger/eventstore/ledger"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/go-json-experiment/json"
+)
+
+// A Ledger is what rest uses of [ledger.Ledger].
+type Ledger interface {
+	Execute(ctx context.Context, req ledger.Request) (ledger.Receipt, error)
+	State(ctx context.Context, app domain.AppName, who domain.PersonKey, asOf ledger.AsOf) (ledger.State, error)
+	App(ctx context.Context, app domain.AppName) (domain.Reference, error)
+	History(ctx context.Context, app domain.AppName, who domain.PersonKey) iter.Seq2[codec.Entry, error]
+	Replay(ctx context.Context, after eventstore.Position) iter.Seq2[codec.Entry, error]
+	Head(ctx context.Context) (eventstore.Position, error)
+	Pseudonym(ctx context.Context, app domain.AppName, who domain.PersonKey) (string, bool, error)
+}
+
+// Blobs keeps public texts under their hash; see package blobs.
+type Blobs interface {
+	Put(ctx context.Context, b []byte) (blobs.Hash, error)
+	Get(ctx context.Context, h blobs.Hash) ([]byte, bool, error)
+}
+
+// A Config is what the handler stands on.
+type Config struct {
+	Ledger   Ledger
+	Blobs    Blobs
+	Consents Consents
+	Policies Policies
+	Activity Activity
+	Wait     Waiter // nil: min_position is answered by what the projection has
+
+	Status    func(ctx context.Context) StatusReport
+	Ready     func(ctx context.Context) []Check
+	Now       func() domain.Instant
+	Principal func(ctx context.Context) string // who was authenticated; nil or empty: "unauthenticated"
+	Version   string
+	Log       *slog.Logger // nil: nothing is logged
+}
+
+// A Waiter waits until every projection has applied a position, or ctx ends.
+type Waiter interface {
+	Wait(ctx context.Context, p eventstore.Position) error
+}
+
+const (
+	maxBody   = 1 << 20
+	maxPolicy = 8 << 20
+	maxRows   = 1000
+	maxWait   = 10 * time.Second
+)
+
+type server struct{ Config }
+
+// Handler returns the routes. It may be called several times.
+func Handler(c Config) http.Handler {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	mux := http.NewServeMux()
+	s := &server{c}
+	api := humago.New(mux, config(c.Version))
+	s.eventRoutes(api)
+	s.subjectRoutes(api)
+	s.checkRoutes(api)
+	s.appRoutes(api)
+	s.policyRoutes(api)
+	s.logRoutes(api)
+	s.healthRoutes(api, mux)
+	return s.guard(mux)
+}
+
+func config(version string) huma.Config {
+	f := huma.Format{
+		Marshal:   func(w io.Writer, v any) error { return json.MarshalWrite(w, v) },
+		Unmarshal: func(b []byte, v any) error { return json.Unmarshal(b, v) },
+	}
+	c := huma.DefaultConfig("consentledger", version)
+	c.Formats = map[string]huma.Format{"application/json": f, "json": f}
+	c.DefaultFormat = "application/json"
+	c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", nil
+	return c
+}
+
+func (s *server) principal(ctx context.Context) string {
+	if s.Principal != nil {
+		if p := s.Principal(ctx); p != "" {
+			return p
+		}
+	}
+	return "unauthenticated"
+}
+
+// An out is an answer: JSON, but for bytes, which are written as they are.
+type out[T any] struct {
+	Status int
+	Body   T
+}
+
+func ok[T any](body T) (*out[T], error) { return &out[T]{http.StatusOK, body}, nil }
+
+// route registers a GET or another route without a body.
+func route[I, T any](s *server, api huma.API, id, method, path, summary string, h func(context.Context, *I) (*out[T], error)) {
+	op := huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, SkipValidateParams: true}
+	huma.Register(api, op, func(ctx context.Context, in *I) (*out[T], error) {
+		o, err := h(ctx, in)
+		return o, s.fail(ctx, id, err)
+	})
+}
+
+// bodied registers a route whose RawBody has the shape B, which is documented
+// and not checked here.
+func bodied[B, I, T any](s *server, api huma.API, id, method, path, summary string, limit int64, h func(context.Context, *I) (*out[T], error)) {
+	op := huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, MaxBodyBytes: limit, SkipValidateParams: true, SkipValidateBody: true}
+	huma.Register(api, op, func(ctx context.Context, in *I) (*out[T], error) {
+		o, err := h(ctx, in)
+		return o, s.fail(ctx, id, err)
+	})
+	item := api.OpenAPI().Paths[path]
+	doc := item.Post
+	if method == http.MethodPut {
+		doc = item.Put
+	}
+	schema := huma.SchemaFromType(api.OpenAPI().Components.Schemas, typeFor[B]())
+	doc.RequestBody.Required = true
+	doc.RequestBody.Content = map[string]*huma.MediaType{"application/json": {Schema: schema}}
+}

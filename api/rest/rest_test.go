@@ -1,0 +1,391 @@
+package rest
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"consentledger/api/wire"
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/blobs"
+	"consentledger/eventstore/codec/policydoc"
+	"consentledger/eventstore/ledger"
+	"consentledger/eventstore/memory"
+	"consentledger/eventstore/vault"
+	"consentledger/projections/consents"
+
+	"github.com/go-json-experiment/json"
+)
+
+// A house is a handler with everything behind it.
+type house struct {
+	t     *testing.T
+	h     http.Handler
+	log   bytes.Buffer
+	wait  error
+	panic bool
+	sick  bool
+	ledg  *ledger.Ledger
+	conf  Config
+}
+
+type views struct{ h *house }
+
+func (v views) Get(ctx context.Context, app domain.AppName, who string, at domain.Instant) ([]consents.Row, eventstore.Position, error) {
+	if v.h.panic {
+		panic("secret-person")
+	}
+	p, err := v.h.ledg.Head(ctx)
+	if who == "" {
+		return nil, p, err
+	}
+	return []consents.Row{{Person: who, Purpose: "mail", Standing: domain.Standing{Status: domain.Given, Since: 1000}}}, p, err
+}
+
+func (v views) Apps(ctx context.Context) ([]AppCount, eventstore.Position, error) {
+	p, err := v.h.ledg.Head(ctx)
+	return []AppCount{{"demo", 1}}, p, err
+}
+
+func (v views) Days(ctx context.Context, app domain.AppName, from, until string) ([]Day, eventstore.Position, error) {
+	p, err := v.h.ledg.Head(ctx)
+	return []Day{{"2026-03-02", "consent.given", 1}}, p, err
+}
+
+func (v views) Wait(context.Context, eventstore.Position) error { return v.h.wait }
+
+var doc = domain.Document{
+	Name: "privacy", Title: []domain.LocalText{{Locale: "en", Text: "Privacy"}}, Jurisdiction: "CN", TimeZone: "Asia/Shanghai",
+	Purposes: []domain.Purpose{{ID: "mail", Title: "Mail", Section: "I", Actions: []domain.Action{domain.Collect, domain.Use}, Basis: domain.BasisConsent}},
+	Acts:     []domain.Act{{ID: "click", Title: "Click", Section: "I", Counts: domain.ExplicitConsent}},
+	Minors:   domain.Minors{AdultAge: 18, ChildBelowPolicy: 14, ChildBelowLaw: 14},
+	Texts:    []domain.Text{{Locale: "en", Hash: sha256.Sum256([]byte(text)), Standing: domain.Authoritative}},
+}
+
+const text = "We send mail."
+
+func open(t *testing.T) *house {
+	t.Helper()
+	ctx := t.Context()
+	rows := new(memory.Rows)
+	v, err := vault.Open(ctx, rows, vault.NewMemoryKeys())
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := func() domain.Instant { return domain.At(time.Now()) }
+	l, err := ledger.Open(ctx, ledger.Config{Store: new(memory.Store), Vault: v, Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &house{t: t, ledg: l}
+	h.conf = Config{
+		Ledger: l, Blobs: blobs.New(rows), Consents: views{h}, Policies: views{h}, Activity: views{h}, Wait: views{h}, Now: now, Version: "test",
+		Status: func(context.Context) StatusReport { return StatusReport{Version: "test", Head: "0"} },
+		Ready:  func(context.Context) []Check { return []Check{{"store", !h.sick, "as seen"}} },
+		Log:    slog.New(slog.NewTextHandler(&h.log, nil)),
+	}
+	h.h = Handler(h.conf)
+	return h
+}
+
+// do asks and returns the status and the body. Headers are "Name: value".
+func (h *house) do(method, path, body string, headers ...string) (int, string) {
+	code, b, _ := h.ask(method, path, body, headers...)
+	return code, b
+}
+
+func (h *house) ask(method, path, body string, headers ...string) (int, string, http.Header) {
+	h.t.Helper()
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for _, line := range headers {
+		name, value, _ := strings.Cut(line, ": ")
+		r.Header.Set(name, value)
+	}
+	w := httptest.NewRecorder()
+	h.h.ServeHTTP(w, r)
+	if w.Code >= 400 && w.Code != 503 && w.Header().Get("Content-Type") != "application/problem+json" {
+		h.t.Errorf("%s %s: %d is %s", method, path, w.Code, w.Header().Get("Content-Type"))
+	}
+	if strings.Contains(w.Body.String(), "$schema\":") && !strings.Contains(path, "openapi") {
+		h.t.Errorf("%s %s links to a schema", method, path)
+	}
+	return w.Code, w.Body.String(), w.Header()
+}
+
+func (h *house) want(code int, part, method, path, body string, headers ...string) string {
+	h.t.Helper()
+	got, b := h.do(method, path, body, headers...)
+	if got != code || !strings.Contains(b, part) {
+		h.t.Errorf("%s %s: %d %.400s\nwant %d with %s", method, path, got, b, code, part)
+	}
+	return b
+}
+
+const appJSON = `{"handler":"Demo","environment":"test","jurisdiction":"CN","time_zone":"Asia/Shanghai","locales":["en"]}`
+
+func published(t *testing.T) (body string, version domain.Hash) {
+	t.Helper()
+	b, err := policydoc.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	version = sha256.Sum256(b)
+	return fmt.Sprintf(`{"document":%s,"texts":{%q:%q}}`, b, doc.Texts[0].Hash, text), version
+}
+
+func (h *house) furnish() domain.Hash {
+	h.t.Helper()
+	body, version := published(h.t)
+	h.want(200, `"receipt"`, "PUT", "/v1/apps/demo", appJSON)
+	h.want(200, version.String(), "POST", "/v1/apps/demo/policies", body)
+	return version
+}
+
+func event(id, subject, kind, data string) string {
+	idPart := ""
+	if id != "" {
+		idPart = fmt.Sprintf(`"id":%q,`, id)
+	}
+	return fmt.Sprintf(`{"specversion":"1.0",%s"source":"/test","type":%q,"subject":%q,"data":%s}`, idPart, kind, subject, data)
+}
+
+const yes = `{"policy":"privacy","locale":"en","act":"click","purposes":["mail"]}`
+
+func TestEveryRouteAnswers(t *testing.T) {
+	h := open(t)
+	version := h.furnish()
+	given := event("e1", "account:ann", "consent.given", yes)
+	receipt := h.want(200, `"event_id"`, "POST", "/v1/apps/demo/events", given)
+	h.want(200, receipt, "POST", "/v1/apps/demo/events", given) // the same for ever
+	h.want(200, `"event_id"`, "POST", "/v1/apps/demo/events", event("", "account:ann", "consent.withdrawn", `{"all":true}`), "Idempotency-Key: k1", "Content-Type: application/cloudevents+json")
+	h.want(200, `"status":"given"`, "GET", "/v1/apps/demo/subjects/account:ann/consents?min_position=1", "")
+	h.want(200, `"as_of":"4"`, "POST", "/v1/apps/demo/subjects/consents", `{"subject":"ann"}`)
+	h.want(200, `"consent.withdrawn"`, "GET", "/v1/apps/demo/subjects/ann/history", "")
+	h.want(200, `"next":"3"`, "POST", "/v1/apps/demo/subjects/history?limit=1", `{"subject":"ann"}`)
+	h.want(200, `"allowed":false`, "GET", "/v1/apps/demo/subjects/ann/purposes/mail/check?action=use", "")
+	h.want(200, `"allowed":false`, "POST", "/v1/apps/demo/check", `{"subject":"ann","purpose":"mail"}`)
+	h.want(200, `"results"`, "POST", "/v1/apps/demo/check", `{"checks":[{"subject":"ann","purpose":"mail"},{"subject":"","purpose":"mail"}]}`)
+	h.want(200, `"as_of":"4"`, "GET", "/v1/apps", "")
+	h.want(200, `"policies":1`, "GET", "/v1/apps/demo", "")
+	if b := h.want(200, `"app":"demo"`, "PUT", "/v1/apps/demo", appJSON); strings.Contains(b, "receipt") {
+		t.Error("the same app again was recorded again")
+	}
+	h.want(200, `"in_force":true`, "GET", "/v1/apps/demo/policies", "")
+	h.want(200, `"purposes"`, "GET", "/v1/apps/demo/policies/"+version.String(), "")
+	h.want(200, `"days"`, "GET", "/v1/apps/demo/activity?from=2026-03-01", "")
+	h.want(200, text, "GET", "/v1/blobs/"+doc.Texts[0].Hash.String(), "")
+	h.want(200, `"schema":"policy/1"`, "GET", "/v1/blobs/"+version.String(), "")
+	h.want(200, `"version":"test"`, "GET", "/v1/status", "")
+	h.want(200, `"ok":true`, "GET", "/livez", "")
+	h.want(200, `"as seen"`, "GET", "/readyz?verbose", "")
+	h.want(200, `{"ok":true}`, "GET", "/healthz", "")
+	h.want(200, "<!doctype html>", "GET", "/", "")
+	h.want(200, "openapi:", "GET", "/openapi.yaml", "")
+	h.sick = true
+	h.want(503, `{"ok":false}`, "GET", "/readyz", "")
+	if h.log.Len() != 0 {
+		t.Errorf("the log is not empty: %s", h.log.String())
+	}
+}
+
+func TestABadRequestIsToldWithoutWhatWasSent(t *testing.T) {
+	h := open(t)
+	h.furnish()
+	const secret = "13800138000"
+	tests := []struct {
+		code               int
+		method, path, body string
+	}{
+		{400, "POST", "/v1/apps/demo/events", event("e", secret, "consent.given", yes)},
+		{400, "POST", "/v1/apps/demo/events", event("e", "ann", secret, yes)},
+		{400, "POST", "/v1/apps/demo/events", `{"` + secret + `":1}`},
+		{400, "POST", "/v1/apps/demo/events", `{"subject":"` + secret + `","subject":"ann"}`},
+		{422, "POST", "/v1/apps/demo/events", event("e", "ann", "consent.given", `{"act":"no-such","details":{"phone":"`+secret+`"}}`)},
+		{400, "POST", "/v1/apps/demo/events", `[` + secret},
+		{400, "GET", "/v1/apps/demo/subjects/" + secret + "/consents", ""},
+		{400, "GET", "/v1/apps/demo/subjects/ann/consents?min_position=" + secret, ""},
+		{400, "POST", "/v1/apps/demo/subjects/consents", `{"subject":"` + secret + `"}`},
+		{400, "POST", "/v1/apps/demo/subjects/consents", `{"subject":"a","subject":"` + secret + `"}`},
+		{400, "POST", "/v1/apps/demo/subjects/consents", `{"` + secret + `":"a"}`},
+		{400, "POST", "/v1/apps/demo/subjects/consents", `{"subject":` + secret + `}`},
+		{400, "GET", "/v1/apps/demo/subjects/" + secret + "/history", ""},
+		{400, "GET", "/v1/apps/demo/subjects/ann/history?limit=" + secret, ""},
+		{400, "POST", "/v1/apps/demo/subjects/history", `"` + secret + `"`},
+		{400, "GET", "/v1/apps/demo/subjects/" + secret + "/purposes/mail/check", ""},
+		{400, "GET", "/v1/apps/demo/subjects/ann/purposes/mail/check?action=" + secret, ""},
+		{400, "POST", "/v1/apps/demo/check", `{"subject":"` + secret + `","purpose":"mail"}`},
+		{400, "POST", "/v1/apps/demo/check", `{"checks":[{}],"` + secret + `":1}`},
+		{400, "GET", "/v1/apps/a-" + secret, ""},
+		{400, "GET", "/v1/apps?min_position=" + secret, ""},
+		{400, "PUT", "/v1/apps/demo", `{"environment":"` + secret + `"}`},
+		{400, "PUT", "/v1/apps/demo", `{"environment":"test","time_zone":"` + secret + `"}`},
+		{400, "GET", "/v1/apps/a-" + secret + "/policies", ""},
+		{400, "GET", "/v1/apps/demo/policies/" + secret, ""},
+		{400, "POST", "/v1/apps/demo/policies", `{"` + secret + `":1}`},
+		{422, "POST", "/v1/apps/demo/policies", `{"document":{"` + secret + `":1}}`},
+		{400, "GET", "/v1/apps/demo/activity?from=" + secret, ""},
+		{400, "GET", "/v1/replay?person=" + secret, ""},
+		{400, "GET", "/v1/replay?type=" + secret, ""},
+		{400, "GET", "/v1/replay?person=ann", ""},
+		{400, "GET", "/v1/blobs/" + secret, ""},
+		{404, "GET", "/" + secret, ""},
+		{405, "DELETE", "/v1/apps/" + secret, ""},
+	}
+	for _, test := range tests {
+		code, b := h.do(test.method, test.path, test.body)
+		if code != test.code || strings.Contains(b, secret) || !strings.Contains(b, `"code":`) {
+			t.Errorf("%s %s %s: %d %s\nwant %d", test.method, test.path, test.body, code, b, test.code)
+		}
+	}
+	// The domain names an app, an act or a purpose that it does not know: these
+	// are the app's own words, checked to be names.
+	h.want(404, "unknown-app", "GET", "/v1/apps/nosuch", "")
+	if strings.Contains(h.log.String(), secret) {
+		t.Error("the log holds what was sent")
+	}
+}
+
+func TestABatchHasAResultForEachRow(t *testing.T) {
+	h := open(t)
+	h.furnish()
+	var list []string
+	for i := range 100 {
+		list = append(list, event(fmt.Sprint("e", i), fmt.Sprint("p", i%7), "consent.given", yes))
+	}
+	list[3], list[5] = `{"id":"a","id":"b"}`, event("e5", "p5", "consent.given", `{"act":"no-such"}`)
+	_, b := h.do("POST", "/v1/apps/demo/events", "["+strings.Join(list, ",")+"]", "Content-Type: application/cloudevents-batch+json")
+	var rows Rows
+	if err := json.Unmarshal([]byte(b), &rows); err != nil || len(rows.Results) != 100 {
+		t.Fatalf("%v: %.300s", err, b)
+	}
+	for i, r := range rows.Results {
+		want := map[int]int{3: 400, 5: 422}[i]
+		if want == 0 && (r.Status != 200 || r.Receipt == nil) || want != 0 && (r.Status != want || r.Problem == nil) {
+			t.Errorf("row %d: %+v", i, r)
+		}
+	}
+	h.want(400, "1 to 1000", "POST", "/v1/apps/demo/events", "["+strings.Repeat("{},", 1000)+"{}]")
+	h.want(400, "array", "POST", "/v1/apps/demo/events", "{}", "Content-Type: application/cloudevents-batch+json")
+	h.want(415, "cloudevents", "POST", "/v1/apps/demo/events", "{}", "Content-Type: text/plain")
+}
+
+func TestAReplayIsALineAnEntry(t *testing.T) {
+	h := open(t)
+	h.furnish()
+	h.want(200, "", "POST", "/v1/apps/demo/events", event("e1", "ann", "consent.given", yes))
+	h.want(200, "", "POST", "/v1/apps/demo/events", event("e2", "bo", "consent.given", yes))
+	for query, lines := range map[string]int{
+		"": 4, "?app=demo&person=ann": 1, "?type=consent.given": 2, "?after=3": 1, "?app=demo&person=nobody": 0,
+		"?to=2000-01-01T00:00:00Z": 0, "?from=2000-01-01T00:00:00Z": 4, "?app=demo&person=bo&after=4": 0,
+	} {
+		b := h.want(200, "", "GET", "/v1/replay"+query, "")
+		if n := strings.Count(b, "\n"); n != lines {
+			t.Errorf("%q: %d lines, want %d: %s", query, n, lines, b)
+		}
+		for line := range strings.Lines(b) {
+			var e wire.HistoryEntry
+			if err := json.Unmarshal([]byte(line), &e); err != nil || e.EventID == "" {
+				t.Errorf("%q: line %s: %v", query, line, err)
+			}
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w := httptest.NewRecorder()
+	h.h.ServeHTTP(w, httptest.NewRequest("GET", "/v1/replay", nil).WithContext(ctx))
+	if !strings.HasPrefix(w.Body.String(), `{"error":{`) {
+		t.Errorf("a replay that broke off says %q", w.Body.String())
+	}
+}
+
+func TestBodiesAreBounded(t *testing.T) {
+	h := open(t)
+	h.furnish()
+	h.want(413, `"code"`, "POST", "/v1/apps/demo/events", strings.Repeat(" ", maxBody+1))
+	h.want(400, `"code"`, "POST", "/v1/apps/demo/policies", strings.Repeat(" ", maxBody+1))
+	h.want(413, `"code"`, "POST", "/v1/apps/demo/policies", strings.Repeat(" ", maxPolicy+1))
+}
+
+func TestAPanicIsAProblemWithoutText(t *testing.T) {
+	h := open(t)
+	h.furnish()
+	h.panic = true
+	if b := h.want(500, `"code"`, "GET", "/v1/apps/demo/subjects/ann/consents", ""); strings.Contains(b, "secret") {
+		t.Error(b)
+	}
+	if s := h.log.String(); !strings.Contains(s, "panic") || strings.Contains(s, "secret-person") || strings.Contains(s, "/ann/") {
+		t.Error(s)
+	}
+}
+
+func TestWaitingIsBounded(t *testing.T) {
+	h := open(t)
+	h.furnish()
+	h.wait = fmt.Errorf("waiting: %w", context.DeadlineExceeded)
+	h.want(503, "min_position", "GET", "/v1/apps?min_position=1", "")
+	h.want(400, "min_position", "GET", "/v1/apps?min_position=99", "")
+}
+
+func TestATextMustBeThereBeforeItsPolicy(t *testing.T) {
+	h := open(t)
+	h.want(200, "", "PUT", "/v1/apps/demo", appJSON)
+	body, version := published(t)
+	bare := body[:strings.LastIndex(body, `,"texts"`)] + "}"
+	h.want(422, "unknown-text", "POST", "/v1/apps/demo/policies", bare)
+	h.want(400, "hash", "POST", "/v1/apps/demo/policies", strings.Replace(body, text, "Other", 1))
+	h.want(200, version.String(), "POST", "/v1/apps/demo/policies", body)
+	if b := h.want(200, version.String(), "POST", "/v1/apps/demo/policies", bare); strings.Contains(b, "receipt") {
+		t.Error("what is published already was published again")
+	}
+}
+
+func TestOpenAPIListsEveryRoute(t *testing.T) {
+	h := open(t)
+	_, b := h.do("GET", "/openapi.json", "")
+	var spec struct {
+		Paths map[string]map[string]any `json:"paths"`
+	}
+	if err := json.Unmarshal([]byte(b), &spec); err != nil {
+		t.Fatal(err)
+	}
+	for _, route := range []string{
+		"post /v1/apps/{app}/events", "get /v1/apps/{app}/subjects/{id}/consents", "post /v1/apps/{app}/subjects/consents",
+		"get /v1/apps/{app}/subjects/{id}/history", "post /v1/apps/{app}/subjects/history",
+		"get /v1/apps/{app}/subjects/{id}/purposes/{purpose}/check", "post /v1/apps/{app}/check", "get /v1/apps", "get /v1/apps/{app}",
+		"put /v1/apps/{app}", "get /v1/apps/{app}/policies", "get /v1/apps/{app}/policies/{version}", "post /v1/apps/{app}/policies",
+		"get /v1/apps/{app}/activity", "get /v1/replay", "get /v1/blobs/{hash}", "get /v1/status", "get /livez", "get /readyz", "get /healthz",
+	} {
+		method, path, _ := strings.Cut(route, " ")
+		if spec.Paths[path][method] == nil {
+			t.Errorf("%s is not listed", route)
+		}
+	}
+}
+
+func TestOverTheWireToo(t *testing.T) {
+	h := open(t)
+	h.furnish()
+	srv := httptest.NewServer(h.h)
+	defer srv.Close()
+	res, err := http.Get(srv.URL + "/v1/replay")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil || bytes.Count(b, []byte("\n")) != 2 || res.Header.Get("Content-Type") != "application/x-ndjson" {
+		t.Errorf("%s %v %v", b, res.Header, err)
+	}
+}

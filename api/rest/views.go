@@ -1,0 +1,165 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"consentledger/api/wire"
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/projections/consents"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Consents says where persons stand; see [consents.View].
+type Consents interface {
+	Get(ctx context.Context, app domain.AppName, who string, at domain.Instant) ([]consents.Row, eventstore.Position, error)
+}
+
+// Policies counts the published versions of every app.
+type Policies interface {
+	Apps(ctx context.Context) ([]AppCount, eventstore.Position, error)
+}
+
+// Activity counts an app's events by day and type. From and until are days as
+// in 2026-03-02, both included; empty means no bound.
+type Activity interface {
+	Days(ctx context.Context, app domain.AppName, from, until string) ([]Day, eventstore.Position, error)
+}
+
+// A Consent is where a person stands with one purpose.
+type Consent struct {
+	Purpose string   `json:"purpose"`
+	Status  string   `json:"status"`
+	Since   string   `json:"since,omitempty" format:"date-time"`
+	Until   string   `json:"until,omitempty" format:"date-time"`
+	Policy  string   `json:"policy,omitempty"`
+	Version string   `json:"version,omitempty"`
+	Act     string   `json:"act,omitempty"`
+	Because []string `json:"because,omitempty" doc:"the events that prove it"`
+
+	Declared bool `json:"declared" doc:"by a policy in force now"`
+}
+
+// An AppCount is an app and how many policy versions it published.
+type AppCount struct {
+	App      string `json:"app"`
+	Policies int    `json:"policies"`
+}
+
+// A Day is how many events of a type an app recorded on a day.
+type Day struct {
+	Day   string `json:"day" format:"date"`
+	Type  string `json:"type"`
+	Count int64  `json:"count"`
+}
+
+// ConsentsAnswer is where a person stands with every purpose.
+type ConsentsAnswer struct {
+	App      string    `json:"app"`
+	Consents []Consent `json:"consents"`
+	AsOf     string    `json:"as_of"`
+}
+
+// AppsAnswer is every app.
+type AppsAnswer struct {
+	Apps []AppCount `json:"apps"`
+	AsOf string     `json:"as_of"`
+}
+
+// ActivityAnswer is an app's days.
+type ActivityAnswer struct {
+	App  string `json:"app"`
+	Days []Day  `json:"days"`
+	AsOf string `json:"as_of"`
+}
+
+type minIn struct {
+	Min string `query:"min_position" doc:"wait up to 10 s until the answer holds at least this position"`
+}
+
+type activityIn struct {
+	App   string `path:"app"`
+	From  string `query:"from" doc:"a day, as in 2026-03-02"`
+	Until string `query:"until" doc:"a day, included"`
+	Min   string `query:"min_position" doc:"wait up to 10 s until the answer holds at least this position"`
+}
+
+func (s *server) activityRoute(api huma.API) {
+	route(s, api, "get-activity", http.MethodGet, "/v1/apps/{app}/activity", "Events by day and type", s.activity)
+}
+
+func (s *server) consents(ctx context.Context, app, id, min string) (*out[ConsentsAnswer], error) {
+	name, who, err := s.person(ctx, app, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.wait(ctx, min); err != nil {
+		return nil, err
+	}
+	pseudonym, _, err := s.Ledger.Pseudonym(ctx, name, who)
+	if err != nil {
+		return nil, err
+	}
+	// Somebody unknown has the empty name, of which there are no facts: never
+	// asked, as of the same position.
+	rows, p, err := s.Consents.Get(ctx, name, pseudonym, s.Now())
+	if err != nil {
+		return nil, err
+	}
+	a := ConsentsAnswer{app, []Consent{}, wire.FormatPosition(p)}
+	for _, r := range rows {
+		a.Consents = append(a.Consents, consentOf(r))
+	}
+	return ok(a)
+}
+
+func consentOf(r consents.Row) Consent {
+	c := Consent{Purpose: string(r.Purpose), Status: r.Status.String(), Policy: r.Policy, Act: string(r.Act), Declared: r.Declared}
+	if r.Since != 0 {
+		c.Since = r.Since.String()
+	}
+	if r.Until != 0 {
+		c.Until = r.Until.String()
+	}
+	if r.Version != (domain.Hash{}) {
+		c.Version = r.Version.String()
+	}
+	for _, id := range r.Because {
+		c.Because = append(c.Because, eventstore.EventID(id).String())
+	}
+	return c
+}
+
+func (s *server) listApps(ctx context.Context, in *minIn) (*out[AppsAnswer], error) {
+	if err := s.wait(ctx, in.Min); err != nil {
+		return nil, err
+	}
+	rows, p, err := s.Policies.Apps(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return ok(AppsAnswer{rows, wire.FormatPosition(p)})
+}
+
+func (s *server) activity(ctx context.Context, in *activityIn) (*out[ActivityAnswer], error) {
+	name, err := s.app(ctx, in.App)
+	if err != nil {
+		return nil, err
+	}
+	for _, day := range []string{in.From, in.Until} {
+		if _, err := time.Parse(time.DateOnly, day); day != "" && err != nil {
+			return nil, bad("a day is written as in 2026-03-02")
+		}
+	}
+	if err := s.wait(ctx, in.Min); err != nil {
+		return nil, err
+	}
+	rows, p, err := s.Activity.Days(ctx, name, in.From, in.Until)
+	if err != nil {
+		return nil, err
+	}
+	return ok(ActivityAnswer{in.App, rows, wire.FormatPosition(p)})
+}

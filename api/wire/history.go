@@ -1,0 +1,118 @@
+package wire
+
+import (
+	"fmt"
+	"strings"
+
+	"consentledger/domain"
+	"consentledger/eventstore/codec"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A HistoryEntry is a record as the outside sees it. It holds nothing that is
+// sealed: Parts names what is.
+type HistoryEntry struct {
+	EventID    string         `json:"event_id"`
+	Type       string         `json:"type"`
+	Position   string         `json:"position"`
+	Revision   uint64         `json:"revision"`
+	At         string         `json:"at"`
+	Recorded   string         `json:"recorded"`
+	Claimed    string         `json:"claimed,omitzero"`
+	Actor      string         `json:"actor"`
+	RecordedBy string         `json:"recorded_by"`
+	OnBehalfOf string         `json:"on_behalf_of,omitzero"`
+	Stream     string         `json:"stream"`
+	Data       jsontext.Value `json:"data"`
+	Parts      []string       `json:"parts"`
+}
+
+// EntryOf returns the public form of e.
+func EntryOf(e codec.Entry) (HistoryEntry, error) {
+	h := HistoryEntry{
+		EventID: e.ID.String(), Type: strings.TrimSuffix(e.Type, ".v1"),
+		Position: FormatPosition(e.Position), Revision: uint64(e.Revision),
+		At: e.At.String(), Recorded: e.Recorded.String(), Actor: e.Actor, RecordedBy: e.RecordedBy,
+		OnBehalfOf: e.OnBehalfOf, Stream: e.Stream.String(), Parts: []string{},
+	}
+	if e.Claimed != 0 {
+		h.Claimed = e.Claimed.String()
+	}
+	for _, p := range e.Parts {
+		h.Parts = append(h.Parts, p.Role)
+	}
+	var err error
+	h.Data, err = publicData(e)
+	if err != nil {
+		return HistoryEntry{}, fmt.Errorf("record %d: %w", e.Position, err)
+	}
+	return h, nil
+}
+
+// publicData returns the data of e's line, with its times written as RFC 3339.
+// An entry that was read holds no details, so no part comes of encoding it.
+func publicData(e codec.Entry) (jsontext.Value, error) {
+	r, _, err := codec.Encode(e.Envelope, withoutDetails(e.Event), "", nil)
+	if err != nil {
+		return nil, err
+	}
+	var line struct {
+		Data jsontext.Value `json:"data"`
+	}
+	if err := json.Unmarshal(r.Data, &line); err != nil {
+		return nil, err
+	}
+	switch ev := e.Event.(type) {
+	case domain.ConsentGiven:
+		return setTime(line.Data, "until", ev.Until)
+	case domain.PolicyPublished:
+		return setTime(line.Data, "effective", ev.Effective)
+	}
+	return line.Data, nil
+}
+
+func setTime(data jsontext.Value, name string, t domain.Instant) (jsontext.Value, error) {
+	if t == 0 {
+		return data, nil
+	}
+	var m map[string]jsontext.Value
+	if err := json.Unmarshal(data, &m); err != nil {
+		return nil, err
+	}
+	m[name] = jsontext.Value(`"` + t.String() + `"`)
+	return json.Marshal(m, json.Deterministic(true))
+}
+
+func withoutDetails(e domain.Event) domain.Event {
+	switch e := e.(type) {
+	case domain.ConsentGiven:
+		e.Details = ""
+		return e
+	case domain.ConsentRefused:
+		e.Details = ""
+		return e
+	case domain.ConsentWithdrawn:
+		e.Details = ""
+		return e
+	case domain.PolicyAcknowledged:
+		e.Details = ""
+		return e
+	case domain.NoticePresented:
+		e.Details = ""
+		return e
+	case domain.PermissionGranted:
+		e.Details = ""
+		return e
+	case domain.PermissionDenied:
+		e.Details = ""
+		return e
+	case domain.PermissionRevoked:
+		e.Details = ""
+		return e
+	case domain.AppRegistered, domain.PolicyPublished, domain.RecordVoided:
+		return e
+	}
+	panic(fmt.Sprintf("wire: event %T has no case in withoutDetails", e))
+}

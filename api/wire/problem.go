@@ -1,0 +1,43 @@
+package wire
+
+import (
+	"errors"
+
+	"consentledger/domain"
+)
+
+// A Problem is an error as RFC 9457 writes it. It never holds what was sent,
+// nor what broke.
+type Problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+}
+
+// Unavailable is the code of a problem that is no refusal.
+const Unavailable = "outcome-unknown"
+
+// ProblemOf returns what the outside may know of err.
+func ProblemOf(err error) Problem {
+	r, no := errors.AsType[domain.Refusal](err)
+	if !no {
+		return Problem{
+			Type: "urn:consentledger:problem:" + Unavailable, Title: "Outcome unknown", Status: 503, Code: Unavailable,
+			Detail: "outcome unknown, ask again: the same id is never recorded twice",
+		}
+	}
+	p := Problem{Type: "urn:consentledger:problem:" + string(r.Code), Title: "Refused", Status: 422, Code: string(r.Code), Detail: r.Text}
+	switch r.Code {
+	case domain.UnknownApp:
+		p.Title, p.Status = "Unknown app", 404
+	case domain.IDReused:
+		p.Title, p.Status = "Id used for something else", 409
+	case domain.Malformed:
+		p.Title, p.Status = "Malformed", 400
+	case domain.TooLarge:
+		p.Title, p.Status = "Too large", 413
+	}
+	return p
+}

@@ -1,0 +1,171 @@
+package wire
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+	"consentledger/eventstore/ledger"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+func TestEveryExampleParses(t *testing.T) {
+	if len(Examples()) != len(commands) {
+		t.Fatalf("%d examples of %d types", len(Examples()), len(commands))
+	}
+	for _, e := range Examples() {
+		r, err := ParseEvent("smartkey", e.Event)
+		if err != nil {
+			t.Errorf("%s: %v", e.Type, err)
+			continue
+		}
+		if r.ID == "" || r.Source == "" || r.Person.ID != "user-1" || r.Sequence != 1 || r.At == 0 || r.RecordedBy != "unauthenticated" {
+			t.Errorf("%s: %+v", e.Type, r)
+		}
+		canonical := jsontext.Value(r.Body).Clone()
+		if err := canonical.Canonicalize(); err != nil || !bytes.Equal(canonical, r.Body) {
+			t.Errorf("%s: the body is not canonical: %s", e.Type, r.Body)
+		}
+	}
+}
+
+func TestBothModesGiveOneBody(t *testing.T) {
+	for _, e := range Examples() {
+		want, err := ParseEvent("smartkey", e.Event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		attrs, data, err := members(e.Event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := ParseBinary("smartkey", attrs, data)
+		if err != nil || !bytes.Equal(got.Body, want.Body) {
+			t.Errorf("%s: %v: %s, want %s", e.Type, err, got.Body, want.Body)
+		}
+	}
+}
+
+func TestWhatIsWrongIsNamedAndNeverShown(t *testing.T) {
+	event := func(change ...string) string {
+		return strings.NewReplacer(change...).Replace(`{"specversion":"1.0","id":"1","source":"/a","type":"consent.given","subject":"user-1","time":"2026-03-02T09:30:00Z","data":{"act":"agree","purposes":["a"]}}`)
+	}
+	if _, err := ParseEvent("a", []byte(event())); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, event, says string }{
+		{"no JSON", `Zhang San`, "the event"},
+		{"two events", event() + `{}`, "nothing behind"},
+		{"a duplicate name", event(`"id":"1"`, `"id":"1","id":"SECRET"`), "twice"},
+		{"a duplicate name in data", event(`"act":"agree"`, `"act":"agree","act":"SECRET"`), "twice"},
+		{"an unknown member", event(`"act"`, `"phone":"SECRET","act"`), "data.phone is no member"},
+		{"an unknown member that is a value", event(`"act"`, `"13800138000 SECRET":1,"act"`), "data.(a name)"},
+		{"a wrong kind", event(`"agree"`, `["SECRET"]`), "data.act must be a string"},
+		{"a wrong purpose", event(`["a"]`, `["a","SECRET NAME"]`), "data.purposes[1]"},
+		{"a phone as subject", event(`user-1`, `13800138000`), "subject"},
+		{"no subject", event(`"subject":"user-1",`, ``), "subject is missing"},
+		{"an old time", event(`2026-03-02T09:30:00Z`, `SECRET`), "time"},
+		{"no data", event(`"data"`, `"dat"`), "must be a string"},
+		{"a huge number", event(`"agree"`, `"agree","details":{"SECRET":9007199254740993}`), "data.details is a number"},
+		{"a zero sequence", event(`"id"`, `"sequence":"0","id"`), "sequence"},
+		{"an unknown type", event(`consent.given`, `SECRET`), "type must be one of"},
+		{"an unknown actor", event(`"id"`, `"actor":"SECRET","id"`), "actor"},
+		{"base64", event(`"data"`, `"data_base64":"SECRET","data"`), "data_base64"},
+		{"details that are a list", event(`"agree"`, `"agree","details":["SECRET"]`), "data.details must be an object"},
+	} {
+		_, err := ParseEvent("a", []byte(c.event))
+		r, ok := errors.AsType[domain.Refusal](err)
+		if !ok || r.Code != domain.Malformed || !strings.Contains(r.Text, c.says) || strings.Contains(r.Text, "SECRET") || strings.Contains(r.Text, "138001") {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+func TestMayBeNo(t *testing.T) {
+	for _, c := range []struct {
+		data, hint string
+		want       bool
+	}{
+		{"", "", true}, {`{"type":"consent.given"`, "", false}, {`{"type":"consent.withdrawn"`, "", true},
+		{`{"a":1}`, "", true}, {`{"type":"consent.given","type":"consent.refused"}`, "", true},
+		{"x", "permission.revoked", true}, {"x", "notice.presented", false}, {"x", "what", true}, {`{"type":7}`, "", true},
+	} {
+		if got := MayBeNo([]byte(c.data), c.hint); got != c.want {
+			t.Errorf("%s %s: %v", c.data, c.hint, got)
+		}
+	}
+}
+
+type states struct{ err error }
+
+func (s states) State(context.Context, domain.AppName, domain.PersonKey, ledger.AsOf) (ledger.State, error) {
+	return ledger.State{Position: 7}, s.err
+}
+
+func TestGolden(t *testing.T) {
+	now, _ := domain.ParseInstant("2026-03-02T09:30:00Z")
+	answer, err := Check(t.Context(), states{}, "smartkey", CheckRequest{Subject: "user-1", Purpose: "account"}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken, err := Check(t.Context(), states{errors.New("disk")}, "smartkey", CheckRequest{Subject: "user-1", Purpose: "account", Action: "collect"}, now)
+	if err == nil || IsRefusal(err) {
+		t.Fatal(err)
+	}
+	entry, err := EntryOf(codec.Entry{
+		Envelope: codec.Envelope{ID: eventstore.EventID{1}, Stream: domain.StreamID{Noun: domain.SubjectNoun, App: "smartkey", ID: "x"}, At: now, Recorded: now, Actor: "person", RecordedBy: "unauthenticated"},
+		Type:     "consent.given.v1", Parts: []codec.Part{{Role: "details"}}, Revision: 1, Position: 7,
+		Event: domain.ConsentGiven{Policy: "privacy", Act: "agree", Kind: domain.ExplicitConsent, Until: now, Details: "SECRET"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		v    any
+		want string
+	}{
+		{ReceiptOf(ledger.Receipt{Event: eventstore.EventID{1}, Position: 7}), `{"event_id":"01000000-0000-0000-0000-000000000000","position":"7"}`},
+		{answer, `{"allowed":false,"status":"never-asked","why":"no-policy-in-force","reason":"No policy of the app was in force then.","purpose":"account","action":"use","events":[],"position":"7","valid_at":"2026-03-02T09:30:00.000Z"}`},
+		{broken, `{"allowed":false,"status":"unknown","why":"unknown","reason":"The ledger cannot say now; unknown is not allowed.","purpose":"account","action":"collect","events":[],"position":"0","valid_at":"2026-03-02T09:30:00.000Z"}`},
+		{ProblemOf(errors.New("disk SECRET")), `{"type":"urn:consentledger:problem:outcome-unknown","title":"Outcome unknown","status":503,"code":"outcome-unknown","detail":"outcome unknown, ask again: the same id is never recorded twice"}`},
+		{entry, `{"event_id":"01000000-0000-0000-0000-000000000000","type":"consent.given","position":"7","revision":1,"at":"2026-03-02T09:30:00.000Z","recorded":"2026-03-02T09:30:00.000Z","actor":"person","recorded_by":"unauthenticated","stream":"subject-smartkey-x","data":{"act":"agree","items":[],"kind":"explicit","policy":"privacy","until":"2026-03-02T09:30:00.000Z","version":"sha256:0000000000000000000000000000000000000000000000000000000000000000"},"parts":["details"]}`},
+	} {
+		got, err := json.Marshal(c.v)
+		if err != nil || string(got) != c.want {
+			t.Errorf("%v\n got %s\nwant %s", err, got, c.want)
+		}
+	}
+}
+
+func FuzzParseEvent(f *testing.F) {
+	for _, e := range Examples() {
+		f.Add([]byte(e.Event))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		MayBeNo(data, "")
+		r, err := ParseEvent("smartkey", data)
+		if err != nil {
+			if !IsRefusal(err) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if r.ID == "" || r.Source == "" || len(r.Body) == 0 || r.Command == nil {
+			t.Fatalf("%+v", r)
+		}
+		v := jsontext.Value(data).Clone()
+		if err := v.Canonicalize(); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := ParseEvent("smartkey", v); err != nil || !bytes.Equal(again.Body, r.Body) {
+			t.Fatalf("%v: %s, want %s", err, again.Body, r.Body)
+		}
+	})
+}

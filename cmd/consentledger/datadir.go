@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"consentledger/domain"
+	"consentledger/eventstore/blobs"
+	"consentledger/eventstore/embedded"
+	"consentledger/eventstore/ledger"
+	"consentledger/eventstore/vault"
+)
+
+// format is the first line of a data directory's FORMAT file. The second says
+// what the directory is for: "live" or "demo".
+const format = "consentledger data 1"
+
+// A dataDir is an open data directory: locked, with everything that lives in
+// it but the projections.
+type dataDir struct {
+	path   string
+	lock   *os.File
+	db     *embedded.DB
+	vault  *vault.Vault
+	blobs  *blobs.Blobs
+	ledger *ledger.Ledger
+}
+
+// openDataDir opens the directory at path, which must be for the given use,
+// and makes it if create is set.
+func openDataDir(ctx context.Context, path, use string, create bool) (_ *dataDir, err error) {
+	if create {
+		if err := os.MkdirAll(path, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	d := &dataDir{path: path}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+		}
+	}()
+	if d.lock, err = lockDir(path); err != nil {
+		return nil, err
+	}
+	fresh, err := checkFormat(path, use, create)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := openKeys(filepath.Join(path, "keys"), fresh)
+	if err != nil {
+		return nil, err
+	}
+	if fresh {
+		if err := writeFormat(path, use); err != nil {
+			return nil, err
+		}
+	}
+	if d.db, err = embedded.Open(filepath.Join(path, "store"), embedded.Options{}); err != nil {
+		return nil, err
+	}
+	if d.vault, err = vault.Open(ctx, d.db.Rows(), keys); err != nil {
+		return nil, err
+	}
+	d.blobs = blobs.New(d.db.Rows())
+	d.ledger, err = ledger.Open(ctx, ledger.Config{Store: d.db.Store(), Vault: d.vault, Now: now})
+	return d, err
+}
+
+func now() domain.Instant { return domain.At(time.Now()) }
+
+// close closes what was opened, the lock last.
+func (d *dataDir) close() error {
+	var err error
+	if d.db != nil {
+		err = d.db.Close()
+	}
+	if d.lock != nil {
+		err = errors.Join(err, d.lock.Close())
+	}
+	return err
+}
+
+// lockDir takes the directory for this process. The lock goes with the
+// process, however it ends.
+func lockDir(path string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(path, "LOCK"), os.O_CREATE|os.O_RDWR, 0o600)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no data directory at %s", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("data directory %s is in use by another process; stop it, or name another with --data", path)
+	}
+	return f, nil
+}
+
+// checkFormat reads the FORMAT file, or writes it in a directory that has
+// nothing yet: then it is fresh.
+func checkFormat(path, use string, create bool) (fresh bool, err error) {
+	name := filepath.Join(path, "FORMAT")
+	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(path, "store")); err == nil || !create {
+			return false, fmt.Errorf("%s has no FORMAT file: it is not a data directory of this program", path)
+		}
+		// The keys come first, see openKeys: a FORMAT file promises them.
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	head, is, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
+	if head != format {
+		return false, fmt.Errorf("%s says %q, this program reads %q: use the version that wrote it, or a newer one", name, head, format)
+	}
+	if use != "" && is != use {
+		return false, fmt.Errorf("data directory %s is for %s, not for %s; name another with --data", path, is, use)
+	}
+	return false, nil
+}
+
+func openKeys(name string, fresh bool) (*vault.FileKeys, error) {
+	if !fresh {
+		return vault.OpenFileKeys(name)
+	}
+	if _, err := os.Stat(name); err == nil { // died between the keys and FORMAT
+		return vault.OpenFileKeys(name)
+	}
+	return vault.CreateFileKeys(name)
+}
+
+// writeFormat makes a fresh directory one of ours.
+func writeFormat(path, use string) error {
+	name := filepath.Join(path, "FORMAT")
+	f, err := os.OpenFile(name+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(f, "%s\n%s\n", format, use)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(name+".new", name)
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
+
+// startNATS starts the embedded server, JetStream synced on every message, on
+// the given address.
+func startNATS(dir, addr string, log *slog.Logger) (*server.Server, error) {
+	host, portText, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("--nats-listen %q: want HOST:PORT", addr)
+	}
+	port, err := strconv.Atoi(portText)
+	if err != nil {
+		return nil, fmt.Errorf("--nats-listen %q: want a port number", addr)
+	}
+	if port == 0 {
+		port = server.RANDOM_PORT
+	}
+	s, err := server.NewServer(&server.Options{
+		ServerName: "consentledger", Host: host, Port: port, NoSigs: true,
+		JetStream: true, StoreDir: filepath.Join(dir, "nats"), SyncAlways: true,
+		JetStreamMaxMemory: 64 << 20, JetStreamMaxStore: 10 << 30,
+		DisableJetStreamBanner: true, MaxPayload: 1 << 20,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.SetLoggerV2(natsLog{log}, false, false, false)
+	s.Start()
+	if !s.ReadyForConnections(10 * time.Second) {
+		s.Shutdown()
+		return nil, fmt.Errorf("the embedded NATS server cannot listen on %s; is the port in use? name another with --nats-listen", addr)
+	}
+	return s, nil
+}
+
+// connectNATS connects to an external server, or to the embedded one without
+// touching the network.
+func connectNATS(url, creds string, s *server.Server) (*nats.Conn, error) {
+	opts := []nats.Option{nats.Name("consentledger"), nats.MaxReconnects(-1), nats.ReconnectWait(time.Second)}
+	if s != nil {
+		return nats.Connect("", append(opts, nats.InProcessServer(s))...)
+	}
+	if creds != "" {
+		opts = append(opts, nats.UserCredentials(creds))
+	}
+	return nats.Connect(url, opts...)
+}
+
+// natsLog hands the embedded server's log to ours. Fatalf does not exit: the
+// caller sees that the server does not become ready.
+type natsLog struct{ log *slog.Logger }
+
+func (l natsLog) Noticef(f string, v ...any) {}
+func (l natsLog) Warnf(f string, v ...any)   { l.log.Warn("nats server: " + fmt.Sprintf(f, v...)) }
+func (l natsLog) Fatalf(f string, v ...any)  { l.log.Error("nats server: " + fmt.Sprintf(f, v...)) }
+func (l natsLog) Errorf(f string, v ...any)  { l.log.Error("nats server: " + fmt.Sprintf(f, v...)) }
+func (l natsLog) Debugf(f string, v ...any)  {}
+func (l natsLog) Tracef(f string, v ...any)  {}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"consentledger/api/policyfile"
+	"consentledger/eventstore/codec/policydoc"
+
+	"github.com/spf13/cobra"
+)
+
+func newPolicy() *cobra.Command {
+	policy := &cobra.Command{Use: "policy", Short: "Lint, publish and show policies"}
+	policy.AddCommand(newPolicyLint(), newPolicyPublish(), newPolicyList(), newPolicyShow())
+	return policy
+}
+
+func newPolicyLint() *cobra.Command {
+	return &cobra.Command{Use: "lint FILE", Short: "Say what is wrong with a policy file, and what it leaves out", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		file, err := os.ReadFile(args[0])
+		if err != nil {
+			return err
+		}
+		failed := 0
+		for _, f := range policyfile.Lint(file, beside(args[0])) {
+			fmt.Fprintf(c.OutOrStdout(), "%s:%d:%d: %v: %s (%s)\n", args[0], f.Line, f.Column, f.Severity, f.Message, f.Code)
+			if f.Severity == policyfile.SeverityError {
+				failed++
+			}
+		}
+		if failed > 0 {
+			return fmt.Errorf("%s has %d errors", args[0], failed)
+		}
+		return nil
+	}}
+}
+
+// beside opens the texts that a policy file names, relative to it.
+func beside(name string) func(string) ([]byte, error) {
+	return func(path string) ([]byte, error) {
+		if !filepath.IsLocal(path) {
+			return nil, fmt.Errorf("%s is not below the policy file's folder", path)
+		}
+		return os.ReadFile(filepath.Join(filepath.Dir(name), path))
+	}
+}
+
+// A publication is the body of POST /v1/apps/{app}/policies.
+type publication struct {
+	Document  json.RawMessage   `json:"document"`
+	Texts     map[string]string `json:"texts"`
+	Effective string            `json:"effective,omitempty"`
+	Material  []string          `json:"material,omitempty"`
+	Stale     []string          `json:"stale,omitempty"`
+}
+
+// readPolicy reads a policy file and the texts it names. A file with errors is
+// not for publishing.
+func readPolicy(name string, file []byte, open func(string) ([]byte, error)) (publication, error) {
+	var wrong []string
+	for _, f := range policyfile.Lint(file, open) {
+		if f.Severity == policyfile.SeverityError {
+			wrong = append(wrong, fmt.Sprintf("%s:%d:%d: %s", name, f.Line, f.Column, f.Message))
+		}
+	}
+	if len(wrong) > 0 {
+		return publication{}, fmt.Errorf("%s", strings.Join(wrong, "\n"))
+	}
+	doc, texts, err := policyfile.Parse(name, file, open)
+	if err != nil {
+		return publication{}, err
+	}
+	p := publication{Texts: map[string]string{}}
+	for h, text := range texts {
+		p.Texts[h.String()] = string(text)
+	}
+	p.Document, err = policydoc.Marshal(doc)
+	return p, err
+}
+
+func newPolicyPublish() *cobra.Command {
+	var app string
+	var p publication
+	c := &cobra.Command{Use: "publish FILE", Short: "Publish a version of a policy", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		file, err := os.ReadFile(args[0])
+		if err != nil {
+			return err
+		}
+		read, err := readPolicy(args[0], file, beside(args[0]))
+		if err != nil {
+			return err
+		}
+		read.Effective, read.Material, read.Stale = p.Effective, p.Material, p.Stale
+		answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+app+"/policies", read)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(c.OutOrStdout(), string(answer))
+		return err
+	}}
+	c.Flags().StringVar(&app, "app", "", "the app")
+	c.Flags().StringVar(&p.Effective, "effective", "", "when it binds, RFC 3339 (default: at once)")
+	c.Flags().StringSliceVar(&p.Material, "material", nil, "the kinds of material change it makes, as in MAT-1")
+	c.Flags().StringSliceVar(&p.Stale, "stale", nil, "the purposes whose earlier consents must be asked for again")
+	c.MarkFlagRequired("app")
+	return c
+}
+
+func newPolicyList() *cobra.Command {
+	var app string
+	c := &cobra.Command{Use: "list", Short: "List an app's policy versions", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+		answer, err := call(c, http.MethodGet, "/v1/apps/"+app+"/policies", "", nil)
+		if err != nil {
+			return err
+		}
+		rows, err := member(answer, "policies")
+		if err != nil {
+			return err
+		}
+		return printRows(c, rows, "policy", "version", "effective", "in_force", "material")
+	}}
+	c.Flags().StringVar(&app, "app", "", "the app")
+	c.MarkFlagRequired("app")
+	outputFlag(c)
+	return c
+}
+
+func newPolicyShow() *cobra.Command {
+	var app string
+	c := &cobra.Command{Use: "show VERSION", Short: "Show one version whole, as JSON", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		answer, err := call(c, http.MethodGet, "/v1/apps/"+app+"/policies/"+args[0], "", nil)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(c.OutOrStdout(), string(answer))
+		return err
+	}}
+	c.Flags().StringVar(&app, "app", "", "the app")
+	c.MarkFlagRequired("app")
+	return c
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func newRecord() *cobra.Command {
+	var app, kind, person, data, id, source, at string
+	c := &cobra.Command{
+		Use:   "record [FILE|-]",
+		Short: "Record an event: a CloudEvent from a file, or one made of flags",
+		Example: `  consentledger record --app smartkey --type consent.withdrawn --subject user-1 --data '{"purposes":["personalisation"]}'
+  consentledger record --app smartkey event.json`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			body, err := eventBody(c, args, map[string]string{"type": kind, "subject": person, "id": id, "source": source, "time": at}, data)
+			if err != nil {
+				return err
+			}
+			answer, err := call(c, http.MethodPost, "/v1/apps/"+app+"/events", "application/cloudevents+json", body)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(c.OutOrStdout(), string(answer))
+			return err
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&app, "app", "", "the app")
+	f.StringVar(&kind, "type", "", "the event type, as in consent.withdrawn; see: schema list")
+	f.StringVar(&person, "subject", "", "the person, as in user-1 or device:abc")
+	f.StringVar(&data, "data", "{}", "the event's data, JSON")
+	f.StringVar(&id, "id", "", "the event's id (default: a random one)")
+	f.StringVar(&source, "source", "consentledger-cli", "who sends it")
+	f.StringVar(&at, "time", "", "when it happened, RFC 3339 (default: now)")
+	c.MarkFlagRequired("app")
+	return c
+}
+
+func eventBody(c *cobra.Command, args []string, attrs map[string]string, data string) ([]byte, error) {
+	if len(args) == 1 {
+		return readInput(c, args[0])
+	}
+	if attrs["type"] == "" || attrs["subject"] == "" {
+		return nil, usageError{fmt.Errorf("name a FILE, or --type and --subject")}
+	}
+	if attrs["id"] == "" {
+		attrs["id"] = rand.Text()
+	}
+	event := map[string]any{"specversion": "1.0", "datacontenttype": "application/json", "data": json.RawMessage(data)}
+	for name, v := range attrs {
+		if v != "" {
+			event[name] = v
+		}
+	}
+	body, err := json.Marshal(event)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--data is not JSON: %w", err)}
+	}
+	return body, nil
+}
+
+func newCheck() *cobra.Command {
+	var app string
+	c := &cobra.Command{
+		Use:     "check",
+		Short:   "May we? Ask whether a purpose is allowed for a person",
+		Example: "  consentledger check --app smartkey --subject user-1 --purpose personalisation",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			body := map[string]string{}
+			for _, name := range []string{"subject", "purpose", "action", "valid_at", "known_at"} {
+				v, err := c.Flags().GetString(strings.ReplaceAll(name, "_", "-"))
+				if err != nil {
+					return err
+				}
+				if v != "" {
+					body[name] = v
+				}
+			}
+			answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+app+"/check", body)
+			if err != nil {
+				return err
+			}
+			return printRows(c, []json.RawMessage{answer}, "allowed", "status", "why", "purpose", "action", "since", "events", "position")
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&app, "app", "", "the app")
+	f.String("subject", "", "the person, as in user-1 or device:abc")
+	f.String("purpose", "", "the purpose")
+	f.String("action", "", "collect, use, provide, publish or export (default: use)")
+	f.String("valid-at", "", "was it allowed then? RFC 3339 (default: now)")
+	f.String("known-at", "", "as far as was known then, RFC 3339 (default: now)")
+	for _, name := range []string{"app", "subject", "purpose"} {
+		c.MarkFlagRequired(name)
+	}
+	outputFlag(c)
+	return c
+}

@@ -1,0 +1,223 @@
+// Package embedded keeps records and rows in one Pebble database on a local
+// disk.
+//
+// The keys:
+//
+//	'r' position                  the record: format byte 1, revision, event id,
+//	                              length of stream, length of type, stream, type, data
+//	's' stream 0x00 revision      the position of that record
+//	'v' key                       a row
+//
+// Numbers are 8 bytes, big-endian; the two lengths are one byte each. Positions
+// are 1, 2, 3 and so on without a gap, so a reader notices a missing record.
+//
+// What is assumed of the disk: what a Sync that returned nil covers is there
+// after a crash. What was not synced may be there in part and in any order.
+//
+// The life of an Append: its caller encodes the records and looks up the
+// stream; one goroutine, the append lane, checks the revision, assigns the
+// positions and hands the batch to Pebble, so that the order in the
+// write-ahead log is that of the positions; another, the committer, waits for
+// the log's sync (one for many batches), which is the commit point, then moves
+// the durable mark and wakes whoever waits. Readers stop at the mark.
+//
+// After the first write or sync that fails nobody knows what the disk holds.
+// The store is then dead: every Append, waiting or later, returns an error,
+// until the database is opened again. [DB.Close] of a dead store gives nothing
+// back; end the process.
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"consentledger/eventstore"
+)
+
+// Options configure a [DB]. The zero Options are those for production.
+type Options struct {
+	FS         vfs.FS       // where the files are; nil: the real disk
+	Logger     *slog.Logger // nil: silent
+	CacheBytes int64        // for blocks read from disk; zero: 16 MB
+}
+
+// memTable is how many bytes Pebble gathers in memory before it writes a table.
+const memTable = 16 << 20
+
+// A DB is an open database. It holds a lock on its directory until Close.
+type DB struct {
+	pebble *pebble.DB
+	log    *slog.Logger
+
+	appends lane // owns last, and all puts into heads
+	rows    lane // orders the writes of rows
+	last    eventstore.Position
+	heads   heads
+	walNum  atomic.Uint64 // of the write-ahead log that is written now
+
+	commits chan commit // in the order of positions
+	mark    mark
+
+	dead     chan struct{} // closed by die
+	dieOnce  sync.Once
+	deadWith error         // set before dead is closed
+	quit     chan struct{} // closed by Close
+	quitOnce sync.Once
+	lanes    sync.WaitGroup
+	workers  sync.WaitGroup // the committer, and who waits for the lanes
+	open     sync.RWMutex   // held for reading while Pebble is read
+	closed   bool           // under open
+}
+
+// Open opens the database in dir, or makes one. It returns a [*CorruptError]
+// if a byte that was once synced has changed; nothing is repaired or cut off.
+func Open(dir string, o Options) (_ *DB, err error) {
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = 16 << 20
+	}
+	found, err := scanDir(o.FS, dir)
+	if err != nil {
+		return nil, err
+	}
+	if found.doubtful {
+		if err := rehearse(dir, o, found); err != nil {
+			return nil, err
+		}
+	}
+	d := newDB(o.Logger)
+	if err := d.openPebble(dir, o, false); err != nil {
+		return nil, err
+	}
+	if err := d.recover(dir, found); err != nil {
+		return nil, errors.Join(err, d.pebble.Close())
+	}
+	d.lanes.Go(func() { d.appends.work(d.quit) })
+	d.lanes.Go(func() { d.rows.work(d.quit) })
+	d.workers.Go(func() { d.lanes.Wait(); close(d.commits) })
+	d.workers.Go(d.commitAll)
+	return d, nil
+}
+
+func newDB(log *slog.Logger) *DB {
+	return &DB{
+		log:     log,
+		appends: make(lane),
+		rows:    make(lane),
+		commits: make(chan commit, 4096),
+		dead:    make(chan struct{}),
+		quit:    make(chan struct{}),
+	}
+}
+
+// rehearse opens the database without writing anything, to see whether what was
+// promised is there: once Pebble has opened it for good, it deletes the files
+// that it holds for needless.
+func rehearse(dir string, o Options, found logs) error {
+	d := newDB(o.Logger)
+	if err := d.openPebble(dir, o, true); err != nil {
+		return err
+	}
+	return errors.Join(d.checkPromise(dir, found), d.pebble.Close())
+}
+
+// openPebble opens the files. Pebble panics or calls Fatalf on some damaged
+// files; that is an error here.
+func (d *DB) openPebble(dir string, o Options, readOnly bool) error {
+	opened := make(chan error, 1)
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				opened <- fmt.Errorf("embedded: open %s: pebble panicked: %v", dir, p)
+			}
+		}()
+		var err error
+		if d.pebble, err = pebble.Open(dir, d.options(o, readOnly)); err != nil {
+			err = fmt.Errorf("embedded: open %s: %w", dir, err)
+		}
+		opened <- err
+	}()
+	select {
+	case err := <-opened:
+		return err
+	case <-d.dead:
+		return fmt.Errorf("embedded: open %s: %w", dir, d.deadWith)
+	}
+}
+
+func (d *DB) options(o Options, readOnly bool) *pebble.Options {
+	opts := &pebble.Options{
+		FS:                          o.FS,
+		Logger:                      logger{d},
+		EventListener:               d.listener(),
+		CacheSize:                   o.CacheBytes,
+		FormatMajorVersion:          pebble.FormatNewest,
+		MemTableSize:                memTable,
+		MemTableStopWritesThreshold: 3,
+		MaxOpenFiles:                200,
+		ReadOnly:                    readOnly,
+	}
+	for i := range opts.Levels {
+		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	return opts
+}
+
+// recover finds the last position. What Pebble has read from the log may have
+// reached the disk only in part, so it is made durable before anyone sees it.
+func (d *DB) recover(dir string, found logs) error {
+	if found.changes > 0 {
+		if err := d.pebble.Flush(); err != nil {
+			return fmt.Errorf("embedded: flush %s: %w", dir, err)
+		}
+	}
+	if err := d.checkPromise(dir, found); err != nil {
+		return err
+	}
+	d.mark.position, d.mark.promise.position = d.last, d.last
+	return nil
+}
+
+// checkPromise sets last, and returns an error if it is not what was promised.
+func (d *DB) checkPromise(dir string, found logs) error {
+	last, err := d.lastPosition()
+	if err != nil {
+		return fmt.Errorf("embedded: %s: last position: %w", dir, err)
+	}
+	if last < found.promised.position {
+		return &CorruptError{File: found.promisedIn, Err: fmt.Errorf(
+			"record %d was durable, but the last that can be read is %d", found.promised.position, last)}
+	}
+	d.last = last
+	return nil
+}
+
+func (d *DB) lastPosition() (last eventstore.Position, err error) {
+	it, err := d.pebble.NewIter(&pebble.IterOptions{LowerBound: []byte{'r'}, UpperBound: []byte{'s'}})
+	if err != nil {
+		return 0, err
+	}
+	defer closeInto(it, &err)
+	if it.Last() {
+		return parseRecordKey(it.Key())
+	}
+	return 0, it.Error()
+}
+
+// Store returns the records of d.
+func (d *DB) Store() eventstore.Store { return store{d} }
+
+// Rows returns the rows of d, which lie beside its records.
+func (d *DB) Rows() eventstore.Rows { return rows{d} }

@@ -1,0 +1,18 @@
+package embedded
+
+import (
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"consentledger/eventstore"
+)
+
+var ReadFile = readFile
+
+// Sealed returns the last position that the logs in dir promise.
+func Sealed(fs vfs.FS, dir string) eventstore.Position {
+	found, err := scanDir(fs, dir)
+	if err != nil {
+		return 0
+	}
+	return found.promised.position
+}

@@ -1,0 +1,153 @@
+package consents_test
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"testing"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+	"consentledger/eventstore/ledger"
+	"consentledger/projections/consents"
+	"consentledger/projections/projectiontest"
+)
+
+const app = projectiontest.App
+
+func open(t testing.TB) *consents.View {
+	t.Helper()
+	v, err := consents.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { v.Close() })
+	return v
+}
+
+func TestProjection(t *testing.T) {
+	projectiontest.Run(t, func(ctx context.Context, dir string) (projectiontest.Model, error) {
+		return consents.Open(ctx, dir)
+	})
+}
+
+func TestGetIsWhatTheLedgerSays(t *testing.T) {
+	w := projectiontest.NewTeller(t)
+	w.TellAll()
+	v := open(t)
+	all := w.Entries()
+	if err := v.Apply(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 4 {
+		name := fmt.Sprint("ada", i)
+		state, err := w.State(t.Context(), app, domain.PersonKey{Kind: "account", ID: name}, ledger.AsOf{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, at := range []domain.Instant{projectiontest.Start, all[20].Recorded, all[len(all)-1].Recorded, all[len(all)-1].Recorded.Add(domain.Day)} {
+			rows, asOf, err := v.Get(t.Context(), app, w.Pseudonym(name), at)
+			if err != nil || asOf != all[len(all)-1].Position {
+				t.Fatalf("as of %d: %v", asOf, err)
+			}
+			for _, r := range rows {
+				if want := state.Subject.Standing(r.Purpose, at, state.Reference.Policies); fmt.Sprint(r.Standing) != fmt.Sprint(want) {
+					t.Errorf("%s %s at %s: %v, want %v", name, r.Purpose, at, r.Standing, want)
+				}
+			}
+			if at == all[len(all)-1].Recorded && len(rows) != 3 {
+				t.Errorf("%d purposes, want 3", len(rows))
+			}
+		}
+	}
+}
+
+func TestAPublicationMakesAConsentStaleWhenItIsRead(t *testing.T) {
+	w := projectiontest.NewTeller(t)
+	w.Register()
+	w.Publish(projectiontest.Document("one"))
+	w.Tell("ada", domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}})
+	w.Publish(projectiontest.Document("two"), "marketing")
+	v := open(t)
+	all := w.Entries()
+	if err := v.Apply(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	rows, _, err := v.Get(t.Context(), app, w.Pseudonym("ada"), all[3].Recorded)
+	if err != nil || len(rows) != 2 || rows[1].Status != domain.Stale || rows[1].Updated != all[2].Position {
+		t.Errorf("%v, %v", rows, err)
+	}
+}
+
+func TestPagesAndCountsAgree(t *testing.T) {
+	w := projectiontest.NewTeller(t)
+	w.TellAll()
+	v := open(t)
+	if err := v.Apply(t.Context(), w.Entries()); err != nil {
+		t.Fatal(err)
+	}
+	n := map[consents.Count]int64{}
+	var after consents.Cursor
+	for {
+		rows, _, err := v.List(t.Context(), app, consents.Filter{}, after, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rows {
+			n[consents.Count{Purpose: r.Purpose, Status: r.Status}]++
+			after = consents.Cursor{Person: r.Person, Purpose: r.Purpose}
+		}
+		if len(rows) < 2 {
+			break
+		}
+	}
+	counts, _, err := v.Counts(t.Context(), app)
+	if err != nil || len(counts) != len(n) || len(n) == 0 {
+		t.Fatalf("%v, pages say %v: %v", counts, n, err)
+	}
+	for _, c := range counts {
+		if got := n[consents.Count{Purpose: c.Purpose, Status: c.Status}]; got != c.People {
+			t.Errorf("%s %s: %d in the pages, %d counted", c.Purpose, c.Status, got, c.People)
+		}
+		rows, _, err := v.List(t.Context(), app, consents.Filter{Purpose: c.Purpose, Status: c.Status.String()}, consents.Cursor{}, 100)
+		if err != nil || int64(len(rows)) != c.People {
+			t.Errorf("%s %s: %d listed, %d counted: %v", c.Purpose, c.Status, len(rows), c.People, err)
+		}
+	}
+}
+
+// BenchmarkApply applies batches of 1,000: a yes or a withdrawal, of many
+// people, each heard of about ten times, or once.
+func BenchmarkApply(b *testing.B) {
+	for _, people := range []int{10_000, 100_000} {
+		b.Run(fmt.Sprint(people), func(b *testing.B) {
+			v := open(b)
+			b.ResetTimer()
+			for i := 0; i < b.N; i += 1000 {
+				batch := make([]codec.Entry, 0, 1000)
+				for j := i; j < i+1000; j++ {
+					batch = append(batch, entry(j, people))
+				}
+				if err := v.Apply(b.Context(), batch); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+		})
+	}
+}
+
+func entry(n, people int) codec.Entry {
+	at := projectiontest.Start.Add(domain.Span(n))
+	who := uint64(n%people) * 0x9e3779b97f4a7c15
+	e := codec.Entry{Position: eventstore.Position(n + 1), Revision: eventstore.Revision(n/people + 1)}
+	e.Stream = domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: fmt.Sprintf("%016x%016x", who, who)}
+	binary.BigEndian.PutUint64(e.ID[:], uint64(n+1))
+	e.At, e.Recorded = at, at
+	e.Event = domain.ConsentGiven{Policy: "privacy", Version: domain.Hash{1}, Act: "click", Items: []domain.Item{{Purpose: "location"}, {Purpose: "marketing"}}}
+	if n/people%2 == 1 {
+		e.Event = domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []domain.PurposeID{"marketing"}}}
+	}
+	return e
+}

@@ -1,0 +1,78 @@
+package readmodel_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+	"consentledger/projections/readmodel"
+)
+
+const schema = "CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT NOT NULL);"
+
+func fill(t *testing.T, dir, schema string) {
+	t.Helper()
+	db, err := readmodel.Open(t.Context(), dir, "x", schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Apply(t.Context(), []codec.Entry{{Position: 7}}, func(tx *readmodel.Tx) error {
+		_, err := tx.Exec("INSERT INTO t VALUES (1, 'one')")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func position(t *testing.T, dir, schema string) eventstore.Position {
+	t.Helper()
+	db, err := readmodel.Open(t.Context(), dir, "x", schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	p, err := db.Position(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestAFileIsKeptOrBuiltAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		harm func(t *testing.T, file string)
+		then string
+		want eventstore.Position
+	}{
+		"sound":          {func(*testing.T, string) {}, schema, 7},
+		"another schema": {func(*testing.T, string) {}, schema + "CREATE TABLE u (k INTEGER PRIMARY KEY);", 0},
+		"no database":    {func(t *testing.T, f string) { write(t, f, "this is no database, and long enough to be told") }, schema, 0},
+		"empty":          {func(t *testing.T, f string) { write(t, f, "") }, schema, 0},
+		"marked":         {func(t *testing.T, f string) { write(t, f+".damaged", "") }, schema, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			fill(t, dir, schema)
+			c.harm(t, filepath.Join(dir, "x.sqlite"))
+			if got := position(t, dir, c.then); got != c.want {
+				t.Errorf("position %d, want %d", got, c.want)
+			}
+			if c.want == 0 {
+				fill(t, dir, c.then)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
