@@ -18,7 +18,9 @@ import (
 	"consentledger/api/wire"
 	"consentledger/eventstore"
 	"consentledger/projections"
+	"consentledger/projections/activity"
 	"consentledger/projections/consents"
+	"consentledger/projections/policies"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -70,6 +72,8 @@ type house struct {
 	intake intake.Config
 
 	consents *consents.View
+	policies *policies.View
+	activity *activity.View
 	runners  []*projections.Runner
 	started  string
 }
@@ -175,7 +179,13 @@ func (h *house) openViews(ctx context.Context) (err error) {
 	if h.consents, err = consents.Open(ctx, views); err != nil {
 		return err
 	}
-	for _, p := range []projections.Projection{h.consents} {
+	if h.policies, err = policies.Open(ctx, views); err != nil {
+		return err
+	}
+	if h.activity, err = activity.Open(ctx, views); err != nil {
+		return err
+	}
+	for _, p := range []projections.Projection{h.consents, h.policies, h.activity} {
 		h.runners = append(h.runners, &projections.Runner{History: h.dir.ledger, Projection: p})
 	}
 	return nil
@@ -194,7 +204,7 @@ func (h *house) Wait(ctx context.Context, min eventstore.Position) error {
 func (h *house) handler() http.Handler {
 	return withRejected(h.intake, rest.Handler(rest.Config{
 		Ledger: h.dir.ledger, Blobs: h.dir.blobs,
-		Consents: h.consents,
+		Consents: h.consents, Policies: restPolicies{h.policies}, Activity: restActivity{h.activity},
 		Wait: h, Status: h.status, Ready: h.ready, Now: now, Version: version, Log: h.log,
 	}))
 }
@@ -211,6 +221,12 @@ func (h *house) close() error {
 	}
 	if h.consents != nil {
 		err = errors.Join(err, h.consents.Close())
+	}
+	if h.policies != nil {
+		err = errors.Join(err, h.policies.Close())
+	}
+	if h.activity != nil {
+		err = errors.Join(err, h.activity.Close())
 	}
 	if h.dir != nil {
 		err = errors.Join(err, h.dir.close())

@@ -153,6 +153,17 @@ func TestDemoIsWhatTheReadmeSays(t *testing.T) {
 		t.Errorf("readyz: %d %v", code, v)
 	}
 
+	eventually(t, "1", func() string {
+		out, err := cli(t, r, "app", "list", "-o", "jsonl")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(strings.Count(out, `"policies":1`))
+	})
+	if code, v := get(t, r.http+"/v1/apps/smartkey/activity"); code != 200 || !strings.Contains(fmt.Sprint(v), "consent.given") {
+		t.Errorf("activity: %d %v", code, v)
+	}
+
 	if _, err := openDataDir(t.Context(), dir, "demo", false); err == nil || !strings.Contains(err.Error(), "in use by another process") {
 		t.Errorf("a second process: %v", err)
 	}
