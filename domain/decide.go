@@ -183,7 +183,7 @@ func changePermission(cmd ChangePermission, ref Reference) (Event, error) {
 	var bound []PurposeID
 	known := false
 	for _, v := range ref.Policies.versions {
-		if p, ok := v.Document.permission(cmd.Permission); ok {
+		if p, ok := v.Document.Permission(cmd.Permission); ok {
 			bound, known = p.Purposes, true
 		}
 	}
@@ -242,13 +242,4 @@ func Clamp(cmd Command, claimed, recorded Instant) (at, kept Instant) {
 	case RegisterApp, PublishPolicy, GiveConsent, AcknowledgePolicy, PresentNotice, VoidRecords:
 	}
 	return claimed, 0
-}
-
-func (d *Document) permission(id PermissionID) (Permission, bool) {
-	for _, p := range d.Permissions {
-		if p.ID == id {
-			return p, true
-		}
-	}
-	return Permission{}, false
 }

@@ -186,15 +186,21 @@ func (d *Document) Act(id ActID) (Act, bool) {
 	return Act{}, false
 }
 
+// Permission returns the permission with that id, and whether there is one.
+func (d *Document) Permission(id PermissionID) (Permission, bool) {
+	for _, p := range d.Permissions {
+		if p.ID == id {
+			return p, true
+		}
+	}
+	return Permission{}, false
+}
+
 // PermissionPurposes returns the purposes bound to a permission: none for a
 // permission that the document does not name.
 func (d *Document) PermissionPurposes(id PermissionID) []PurposeID {
-	for _, p := range d.Permissions {
-		if p.ID == id {
-			return p.Purposes
-		}
-	}
-	return nil
+	p, _ := d.Permission(id)
+	return p.Purposes
 }
 
 // IsSensitive reports whether a category is sensitive by policy or by law.

@@ -90,10 +90,9 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 		return fmt.Errorf("HTTP: %w; name another address with --http", err)
 	}
 	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
 	var crew sync.WaitGroup
 	defer crew.Wait()
-	defer stop(nil)
+	defer stop(nil) // before the crew is waited for
 	must := func(what string, work func() error) {
 		crew.Go(func() {
 			if err := work(); err != nil && ctx.Err() == nil {

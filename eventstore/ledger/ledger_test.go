@@ -67,9 +67,7 @@ func begin(t *testing.T, l *ledger.Ledger) {
 		t.Fatal(err)
 	}
 	app := domain.App{Name: "demo", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}}
-	for id, c := range map[string]domain.Command{"a": domain.RegisterApp{App: app}} {
-		must(t, l, request(id, c))
-	}
+	must(t, l, request("a", domain.RegisterApp{App: app}))
 	must(t, l, request("p", domain.PublishPolicy{Version: version, Document: document}))
 }
 
