@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"maps"
 	"sync"
 
 	"consentledger/domain"
@@ -10,12 +9,13 @@ import (
 	"consentledger/eventstore/codec"
 )
 
-// A fold is one stream, added up. It is never changed once it is in the cache.
+// A fold is one stream, added up. But for answered it is never changed once it
+// is in the cache.
 type fold struct {
 	revision eventstore.Revision
 	position eventstore.Position
 	recorded domain.Instant
-	answered map[[16]byte]answer
+	answered map[[16]byte]answer // shared with the folds before and after; owned by the stream's lock
 
 	// by the noun of the stream, one of:
 	service  domain.Service
@@ -26,15 +26,6 @@ type fold struct {
 type answer struct {
 	digest  [16]byte
 	receipt Receipt
-}
-
-func (f *fold) clone() *fold {
-	g := *f
-	g.answered = maps.Clone(f.answered)
-	if g.answered == nil {
-		g.answered = map[[16]byte]answer{}
-	}
-	return &g
 }
 
 // add folds one entry. The facts of one request stand together, and its
@@ -75,7 +66,7 @@ func (l *Ledger) fold(ctx context.Context, stream domain.StreamID) (*fold, error
 
 // foldUntil reads a stream up to a position; zero means all of it.
 func (l *Ledger) foldUntil(ctx context.Context, stream domain.StreamID, until eventstore.Position) (*fold, error) {
-	f := (&fold{}).clone()
+	f := &fold{answered: map[[16]byte]answer{}}
 	for e, err := range l.readStream(ctx, stream) {
 		if err != nil {
 			return nil, err

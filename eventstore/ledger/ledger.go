@@ -53,8 +53,9 @@ type Ledger struct {
 	seed   maphash.Seed
 	locks  [1024]sync.Mutex // one person's requests take turns
 
-	folds folds
-	known knownAt
+	folds  folds
+	known  knownAt
+	recent recent
 }
 
 // A Config is what a Ledger stands on.
@@ -250,13 +251,13 @@ func encode(env codec.Envelope, events []domain.Event, k key, extra []codec.Plai
 // stream need not read it.
 func (l *Ledger) remember(env codec.Envelope, events []domain.Event, records []eventstore.Record, f *fold, last eventstore.Position) Receipt {
 	receipt := Receipt{records[0].ID, last}
-	next := f.clone()
+	next := *f
 	for i, e := range events {
 		env.ID = records[i].ID
 		next.add(codec.Entry{Envelope: env, Event: e, Revision: f.revision + eventstore.Revision(i) + 1, Position: last})
 	}
 	next.answered[env.Request.ID] = answer{env.Request.Digest, receipt}
-	l.folds.put(env.Stream, next)
+	l.folds.put(env.Stream, &next)
 	return receipt
 }
 

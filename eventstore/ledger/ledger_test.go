@@ -60,7 +60,7 @@ var document = domain.Document{
 }
 
 // begin registers the app and publishes its policy.
-func begin(t *testing.T, l *ledger.Ledger) {
+func begin(t testing.TB, l *ledger.Ledger) {
 	t.Helper()
 	version, err := policydoc.Hash(document)
 	if err != nil {
@@ -71,7 +71,7 @@ func begin(t *testing.T, l *ledger.Ledger) {
 	must(t, l, request("p", domain.PublishPolicy{Version: version, Document: document}))
 }
 
-func must(t *testing.T, l *ledger.Ledger, r ledger.Request) ledger.Receipt {
+func must(t testing.TB, l *ledger.Ledger, r ledger.Request) ledger.Receipt {
 	t.Helper()
 	receipt, err := l.Execute(t.Context(), r)
 	if err != nil {

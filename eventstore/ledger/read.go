@@ -73,7 +73,7 @@ func (l *Ledger) referenceUntil(ctx context.Context, app domain.AppName, past bo
 		return domain.Reference{}, err
 	}
 	if !service.service.Registered() {
-		return domain.Reference{}, domain.Refusal{Code: domain.UnknownApp, Text: "the app " + string(app) + " is not registered; see consentledger app add"}
+		return domain.Reference{}, domain.Refusal{Code: domain.UnknownApp, Text: "the app " + domain.Quote(string(app)) + " is not registered; see consentledger app add"}
 	}
 	policies, err := l.foldAsOf(ctx, domain.StreamID{Noun: domain.PolicyNoun, App: app, ID: "main"}, past, until)
 	if err != nil {
@@ -131,7 +131,7 @@ func (l *Ledger) Follow(ctx context.Context, after eventstore.Position) iter.Seq
 		for batch, err := range l.store.Follow(ctx, after) {
 			read := make([]codec.Entry, 0, len(batch))
 			for _, r := range batch {
-				e, bad := codec.Decode(r)
+				e, bad := l.recent.decode(r)
 				if bad != nil {
 					err = bad
 					break
@@ -147,6 +147,32 @@ func (l *Ledger) Follow(ctx context.Context, after eventstore.Position) iter.Seq
 			}
 		}
 	}
+}
+
+// recent remembers the entries that were read last, because every projection
+// follows the same records.
+type recent struct {
+	mu   sync.Mutex
+	ring [4096]codec.Entry
+}
+
+// decode is [codec.Decode]. Who is given an entry shares it with others.
+func (c *recent) decode(r eventstore.Recorded) (codec.Entry, error) {
+	place := &c.ring[uint64(r.Position)%uint64(len(c.ring))]
+	c.mu.Lock()
+	e := *place
+	c.mu.Unlock()
+	if e.Position == r.Position {
+		return e, nil
+	}
+	e, err := codec.Decode(r)
+	if err != nil {
+		return e, err
+	}
+	c.mu.Lock()
+	*place = e
+	c.mu.Unlock()
+	return e, nil
 }
 
 // Head returns the position of the last durable record.
@@ -197,24 +223,39 @@ type mark struct {
 func (k *knownAt) position(ctx context.Context, store eventstore.Store, at domain.Instant) (eventstore.Position, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if err := k.readPast(ctx, store, at); err != nil {
+		return 0, err
+	}
+	return k.scan(ctx, store, at)
+}
+
+// readPast marks the log as far as a record that is later than the moment, and
+// reads no further.
+func (k *knownAt) readPast(ctx context.Context, store eventstore.Store, at domain.Instant) error {
 	newest := domain.Instant(0)
 	if n := len(k.marks); n > 0 {
 		newest = k.marks[n-1].newest
 	}
+	if newest > at {
+		return nil
+	}
 	for r, err := range store.ReadAll(ctx, k.read) {
 		if err != nil {
-			return 0, err
+			return err
 		}
 		e, err := codec.Decode(r)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		if e.Recorded >= newest+1000 {
 			k.marks, newest = append(k.marks, mark{e.Recorded, k.read}), e.Recorded
 		}
 		k.read = r.Position
+		if e.Recorded > at {
+			return nil
+		}
 	}
-	return k.scan(ctx, store, at)
+	return nil
 }
 
 // scan reads from the last mark that is not later than the moment.

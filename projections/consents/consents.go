@@ -9,7 +9,6 @@ package consents
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
@@ -23,30 +22,39 @@ import (
 
 var _ projections.Projection = (*View)(nil)
 
+// People are numbered as they come, so that what is written together stands
+// together. The view consents is for whoever reads the file with SQL.
 const schema = `
--- facts: factV1
+-- standings: standingV1, one for all purposes that share it
+CREATE TABLE people (
+	number INTEGER PRIMARY KEY,
+	app TEXT NOT NULL, person TEXT NOT NULL,
+	last INTEGER NOT NULL,
+	standings TEXT NOT NULL,
+	UNIQUE (app, person)
+);
+-- fact: factV1; previous: the position of the same person's fact before it
 CREATE TABLE facts (
-	app TEXT NOT NULL, person TEXT NOT NULL, position INTEGER NOT NULL,
-	fact TEXT NOT NULL,
-	PRIMARY KEY (app, person, position)
-) WITHOUT ROWID;
+	position INTEGER PRIMARY KEY,
+	previous INTEGER NOT NULL,
+	fact TEXT NOT NULL
+);
 CREATE TABLE policies (
 	app TEXT NOT NULL, position INTEGER NOT NULL,
 	version TEXT NOT NULL, effective INTEGER NOT NULL, stale TEXT NOT NULL, document TEXT NOT NULL,
 	PRIMARY KEY (app, position)
-) WITHOUT ROWID;
-CREATE TABLE consents (
-	app TEXT NOT NULL, person TEXT NOT NULL, purpose TEXT NOT NULL,
-	status TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL,
-	policy TEXT NOT NULL, version TEXT NOT NULL, act TEXT NOT NULL,
-	events TEXT NOT NULL, updated_position INTEGER NOT NULL,
-	PRIMARY KEY (app, person, purpose)
 ) WITHOUT ROWID;
 CREATE TABLE counts (
 	app TEXT NOT NULL, purpose TEXT NOT NULL, status TEXT NOT NULL,
 	people INTEGER NOT NULL,
 	PRIMARY KEY (app, purpose, status)
 ) WITHOUT ROWID;
+CREATE VIEW consents AS
+	SELECT p.number, p.app, p.person, o.value AS purpose, s.value ->> 'status' AS status,
+		s.value ->> 'since' AS since, s.value ->> 'until' AS until, s.value ->> 'policy' AS policy,
+		s.value ->> 'version' AS version, s.value ->> 'act' AS act, s.value -> 'events' AS events,
+		s.value ->> 'updated' AS updated_position
+	FROM people p, json_each(p.standings) s, json_each(s.value, '$.purposes') o;
 `
 
 // A View is the projection. Its queries may be called concurrently.
@@ -116,6 +124,9 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 	people := map[key]*person{}
 	err = v.db.Apply(ctx, entries, func(tx *readmodel.Tx) error {
 		b := batch{view: v, tx: tx, people: people, dirty: map[rowKey]touch{}, counts: map[count]int64{}}
+		if err := tx.Row("SELECT coalesce(max(number), 0) FROM people", nil, &b.newest); err != nil {
+			return err
+		}
 		for _, e := range entries {
 			if err := b.entry(e); err != nil {
 				return err
@@ -132,164 +143,4 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 		v.people.put(k, p)
 	}
 	return nil
-}
-
-// A batch is one Apply. Facts are written once, rows once per batch.
-type batch struct {
-	view   *View
-	tx     *readmodel.Tx
-	people map[key]*person // whom the batch touched: ahead of the file
-	facts  []storedFact
-	dirty  map[rowKey]touch // touched since the policies changed last
-	rows   map[rowKey]row
-	counts map[count]int64 // the change in people
-}
-
-type rowKey struct {
-	key
-	purpose domain.PurposeID
-}
-
-// A touch is the last fact about a row, and the moment that the row is as of.
-type touch struct {
-	person   *person
-	moment   domain.Instant
-	position eventstore.Position
-}
-
-type row struct {
-	domain.Standing
-	position eventstore.Position
-}
-
-type storedFact struct {
-	key
-	position eventstore.Position
-	factV1
-}
-
-func (b *batch) entry(e codec.Entry) error {
-	if p, ok := e.Event.(domain.PolicyPublished); ok {
-		return b.publish(e, p)
-	}
-	f, ok, err := factOf(e)
-	if err != nil || !ok {
-		return err
-	}
-	k := key{e.Stream.App, e.Stream.ID}
-	p, err := b.person(k, e.Revision == 1)
-	if err != nil {
-		return fmt.Errorf("entry %d: %w", e.Position, err)
-	}
-	if err := p.add(f); err != nil {
-		return fmt.Errorf("entry %d: %w", e.Position, err)
-	}
-	b.facts = append(b.facts, storedFact{k, e.Position, f})
-	for _, id := range b.touched(k, p, f, e.Position) {
-		b.dirty[rowKey{k, id}] = touch{p, p.moment, e.Position}
-	}
-	return nil
-}
-
-// touched returns the purposes that f may change something about.
-func (b *batch) touched(k key, p *person, f factV1, at eventstore.Position) []domain.PurposeID {
-	ids := append(slices.Clone(f.Purposes), f.Short...)
-	if f.All {
-		ids = append(ids, declared(b.view.references.at(k.app, at), p.moment)...)
-	}
-	for _, id := range ids {
-		if _, known := p.rows[id]; !known {
-			p.rows[id] = unwritten
-		}
-	}
-	if f.All || f.Kind == voided {
-		ids = ids[:0]
-		for id := range p.rows {
-			ids = append(ids, id)
-		}
-	}
-	return ids
-}
-
-// unwritten is the status of a row that the file does not have yet.
-const unwritten domain.Status = 255
-
-// publish settles what was touched before the policies change, so that rows
-// do not depend on where one batch ends and the next begins.
-func (b *batch) publish(e codec.Entry, p domain.PolicyPublished) error {
-	b.settle()
-	document, err := policydoc.Marshal(p.Document)
-	if err != nil {
-		return fmt.Errorf("entry %d: %w", e.Position, err)
-	}
-	stale, err := json.Marshal(p.Stale)
-	if err != nil {
-		return fmt.Errorf("entry %d: %w", e.Position, err)
-	}
-	b.view.references.add(e.Stream.App, e.Position, e.Fact())
-	_, err = b.tx.Exec("INSERT INTO policies VALUES (?, ?, ?, ?, ?, ?)",
-		string(e.Stream.App), int64(e.Position), p.Version.String(), int64(p.Effective), string(stale), string(document))
-	return err
-}
-
-func (b *batch) settle() {
-	if b.rows == nil {
-		b.rows = make(map[rowKey]row, len(b.dirty))
-	}
-	for k, t := range b.dirty {
-		policies := b.view.references.at(k.app, t.position)
-		b.rows[k] = row{t.person.subject.Standing(k.purpose, t.moment, policies), t.position}
-		if old := t.person.rows[k.purpose]; old != unwritten {
-			b.counts[count{k.app, k.purpose, old}]--
-		}
-		status := b.rows[k].Status
-		b.counts[count{k.app, k.purpose, status}]++
-		t.person.rows[k.purpose] = status
-	}
-	clear(b.dirty)
-}
-
-// person returns somebody's fold, from memory or from the file. Who said
-// nothing before is not looked for.
-func (b *batch) person(k key, fresh bool) (*person, error) {
-	if p, ok := b.people[k]; ok {
-		return p, nil
-	}
-	if p, ok := b.view.people.get(k); ok {
-		b.people[k] = p
-		return p, nil
-	}
-	p := &person{rows: map[domain.PurposeID]domain.Status{}}
-	if !fresh {
-		if err := load(b.tx, k, p); err != nil {
-			return nil, err
-		}
-	}
-	b.people[k] = p
-	return p, nil
-}
-
-func load(tx *readmodel.Tx, k key, p *person) error {
-	err := tx.Each("SELECT fact FROM facts WHERE app = ? AND person = ? ORDER BY position", []any{string(k.app), k.person}, func(scan func(...any) error) error {
-		var text []byte
-		if err := scan(&text); err != nil {
-			return err
-		}
-		f, err := readFact(text)
-		if err != nil {
-			return err
-		}
-		return p.add(f)
-	})
-	if err != nil {
-		return err
-	}
-	return tx.Each("SELECT purpose, status FROM consents WHERE app = ? AND person = ?", []any{string(k.app), k.person}, func(scan func(...any) error) error {
-		var purpose, status string
-		err := scan(&purpose, &status)
-		if err == nil {
-			p.rows[domain.PurposeID(purpose)], err = domain.ParseStatus(status)
-		}
-		return err
-	})
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"consentledger/domain"
-	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 
 	"github.com/go-json-experiment/json"
@@ -112,29 +111,4 @@ func (f factV1) moment() domain.Instant {
 func readFact(data []byte) (f factV1, err error) {
 	err = json.Unmarshal(data, &f, json.RejectUnknownMembers(true))
 	return f, err
-}
-
-func idsText(ids []domain.EventID) (string, error) {
-	list := make([]string, len(ids))
-	for i, id := range ids {
-		list[i] = eventstore.EventID(id).String()
-	}
-	b, err := json.Marshal(list)
-	return string(b), err
-}
-
-func parseIDs(text string) ([]domain.EventID, error) {
-	var list []string
-	if err := json.Unmarshal([]byte(text), &list); err != nil {
-		return nil, err
-	}
-	ids := make([]domain.EventID, len(list))
-	for i, s := range list {
-		id, err := eventstore.ParseEventID(s)
-		if err != nil {
-			return nil, err
-		}
-		ids[i] = domain.EventID(id)
-	}
-	return ids, nil
 }

@@ -1,6 +1,10 @@
 package consents
 
-import "consentledger/domain"
+import (
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/projections/readmodel"
+)
 
 // A key names a person of an app.
 type key struct {
@@ -8,14 +12,26 @@ type key struct {
 	person string
 }
 
-// A person is the fold of one person's facts, and what the rows say.
+// A person is the fold of one person's facts, and what the file says.
 type person struct {
+	key
+	number  int64
+	fresh   bool                // not in the file yet
+	last    eventstore.Position // of the last fact
 	subject domain.Subject
 	moment  domain.Instant // the latest at which a fact of theirs counts
-	rows    map[domain.PurposeID]domain.Status
+	rows    map[domain.PurposeID]row
 	facts   int
 	weighed int // what the cache counts for it
 }
+
+// A row is where a person stands with a purpose, and the last fact about it.
+type row struct {
+	domain.Standing
+	position eventstore.Position
+}
+
+func newPerson(k key) *person { return &person{key: k, rows: map[domain.PurposeID]row{}} }
 
 func (p *person) add(f factV1) error {
 	fact, err := f.fact()
@@ -26,6 +42,34 @@ func (p *person) add(f factV1) error {
 	p.moment = max(p.moment, f.moment())
 	p.facts++
 	return nil
+}
+
+// load reads the person from the file. Who is not there keeps the number zero.
+func (p *person) load(tx *readmodel.Tx) error {
+	var standings string
+	err := tx.Each("SELECT number, last, standings FROM people WHERE app = ? AND person = ?", []any{string(p.app), p.person}, func(scan func(...any) error) error {
+		return scan(&p.number, &p.last, &standings)
+	})
+	if err != nil || p.number == 0 {
+		return err
+	}
+	if p.rows, err = readStandings(standings); err != nil {
+		return err
+	}
+	return tx.Each(`WITH RECURSIVE chain(position, previous, fact) AS (
+			SELECT position, previous, fact FROM facts WHERE position = ?
+			UNION ALL SELECT f.position, f.previous, f.fact FROM chain c JOIN facts f ON f.position = c.previous
+		) SELECT fact FROM chain ORDER BY position`, []any{int64(p.last)}, func(scan func(...any) error) error {
+		var text []byte
+		if err := scan(&text); err != nil {
+			return err
+		}
+		f, err := readFact(text)
+		if err != nil {
+			return err
+		}
+		return p.add(f)
+	})
 }
 
 // weight bounds the people kept in memory, by their facts: about 16 MB.

@@ -5,8 +5,6 @@ import (
 	"slices"
 
 	"consentledger/domain"
-
-	"github.com/go-json-experiment/json"
 )
 
 // A count names a number of people.
@@ -19,48 +17,30 @@ type count struct {
 // write writes what the batch changed, in the order of the tables' keys.
 func (b *batch) write() error {
 	b.settle()
-	slices.SortFunc(b.facts, func(x, y storedFact) int {
-		return cmp.Or(cmp.Compare(x.app, y.app), cmp.Compare(x.person, y.person), cmp.Compare(x.position, y.position))
-	})
-	for _, f := range b.facts {
-		text, err := json.Marshal(&f.factV1)
-		if err != nil {
-			return err
-		}
-		if _, err := b.tx.Exec("INSERT INTO facts VALUES (?, ?, ?, ?)", string(f.app), f.person, int64(f.position), string(text)); err != nil {
-			return err
-		}
+	all := make([]*person, 0, len(b.people))
+	for _, p := range b.people {
+		all = append(all, p)
 	}
-	keys := make([]rowKey, 0, len(b.rows))
-	for k := range b.rows {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, func(x, y rowKey) int {
-		return cmp.Or(cmp.Compare(x.app, y.app), cmp.Compare(x.person, y.person), cmp.Compare(x.purpose, y.purpose))
-	})
-	for _, k := range keys {
-		if err := b.writeRow(k, b.rows[k]); err != nil {
+	slices.SortFunc(all, func(x, y *person) int { return cmp.Compare(x.number, y.number) })
+	for _, p := range all {
+		if err := b.writePerson(p); err != nil {
 			return err
 		}
 	}
 	return b.writeCounts()
 }
 
-func (b *batch) writeRow(k rowKey, r row) error {
-	events, err := idsText(r.Because)
+func (b *batch) writePerson(p *person) error {
+	standings, err := standingsText(p.rows)
 	if err != nil {
 		return err
 	}
-	version := ""
-	if r.Version != (domain.Hash{}) {
-		version = r.Version.String()
+	if p.fresh {
+		p.fresh = false
+		_, err = b.tx.Exec("INSERT INTO people VALUES (?, ?, ?, ?, ?)", p.number, string(p.app), p.person, int64(p.last), standings)
+		return err
 	}
-	_, err = b.tx.Exec(`INSERT INTO consents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET status = excluded.status, since = excluded.since, until = excluded.until,
-			policy = excluded.policy, version = excluded.version, act = excluded.act,
-			events = excluded.events, updated_position = excluded.updated_position`,
-		string(k.app), k.person, string(k.purpose), r.Status.String(), int64(r.Since), int64(r.Until),
-		r.Policy, version, string(r.Act), events, int64(r.position))
+	_, err = b.tx.Exec("UPDATE people SET last = ?, standings = ? WHERE number = ?", int64(p.last), standings, p.number)
 	return err
 }
 
@@ -74,8 +54,6 @@ func (b *batch) writeCounts() error {
 			return err
 		}
 	}
-	if _, err := b.tx.Exec("DELETE FROM counts WHERE people = 0"); err != nil {
-		return err
-	}
-	return nil
+	_, err := b.tx.Exec("DELETE FROM counts WHERE people = 0")
+	return err
 }

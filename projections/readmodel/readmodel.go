@@ -159,7 +159,9 @@ func (db *DB) Apply(ctx context.Context, entries []codec.Entry, change func(*Tx)
 	if last == 0 {
 		return nil
 	}
-	return db.note(db.writer.in(ctx, func(tx *Tx) error {
+	// Not cancelled: it takes milliseconds, and a context that can be costs a
+	// goroutine a statement.
+	return db.note(db.writer.in(context.WithoutCancel(ctx), func(tx *Tx) error {
 		n, err := tx.Exec("UPDATE meta SET position = ? WHERE position < ?", int64(last), int64(entries[0].Position))
 		if err != nil {
 			return err
