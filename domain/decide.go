@@ -57,7 +57,7 @@ func (ref Reference) version(policy string, h Hash, at Instant) (PolicyPublished
 	if h != (Hash{}) {
 		v, ok := ref.Policies.Version(h)
 		if !ok {
-			return v, refuse(UnknownVersion, fmt.Sprintf("version %s was never published for this app", h))
+			return v, refuse(UnknownVersion, "this version was never published for this app; name the one that was shown")
 		}
 		return v, nil
 	}
@@ -67,7 +67,7 @@ func (ref Reference) version(policy string, h Hash, at Instant) (PolicyPublished
 		v, ok = ref.Policies.versions[0], true
 	}
 	if !ok {
-		return v, refuse(UnknownPolicy, fmt.Sprintf("no version of policy %q was in force then; name the version that was shown", policy))
+		return v, refuse(UnknownPolicy, fmt.Sprintf("no version of policy %s was in force then; name the version that was shown", Quote(policy)))
 	}
 	return v, nil
 }
@@ -87,7 +87,7 @@ func give(cmd GiveConsent, ref Reference, at, recorded Instant) (Event, error) {
 	}
 	act, ok := v.Document.Act(cmd.Act)
 	if !ok {
-		return nil, refuse(UnknownAct, fmt.Sprintf("the policy names no act %q", cmd.Act))
+		return nil, refuse(UnknownAct, fmt.Sprintf("the policy names no act %s", Quote(string(cmd.Act))))
 	}
 	kind := cmd.Kind
 	if kind == 0 {
@@ -123,7 +123,7 @@ func itemsOf(d Document, act Act, kind ConsentKind, named []PurposeID) ([]Item, 
 	for _, id := range ids {
 		p, ok := d.Purpose(id)
 		if !ok {
-			return nil, refuse(UnknownPurpose, fmt.Sprintf("the policy declares no purpose %q", id))
+			return nil, refuse(UnknownPurpose, fmt.Sprintf("the policy declares no purpose %s", Quote(string(id))))
 		}
 		items = append(items, Item{id, shortfall(p, act, kind, len(named))})
 	}
@@ -173,7 +173,7 @@ func (ref Reference) checkScope(s Scope) error {
 			known = known || ok
 		}
 		if !known {
-			return refuse(UnknownPurpose, fmt.Sprintf("no version of the policy declares a purpose %q", id))
+			return refuse(UnknownPurpose, fmt.Sprintf("no version of the policy declares a purpose %s", Quote(string(id))))
 		}
 	}
 	return nil
@@ -188,7 +188,7 @@ func changePermission(cmd ChangePermission, ref Reference) (Event, error) {
 		}
 	}
 	if !known {
-		return nil, refuse(UnknownPermission, fmt.Sprintf("no version of the policy names a permission %q", cmd.Permission))
+		return nil, refuse(UnknownPermission, fmt.Sprintf("no version of the policy names a permission %s", Quote(string(cmd.Permission))))
 	}
 	switch cmd.Change {
 	case Granted:

@@ -94,7 +94,7 @@ func (p Policies) Decide(cmd Command, recorded Instant) ([]Event, error) {
 		}
 		for _, id := range cmd.Stale {
 			if _, ok := cmd.Document.Purpose(id); !ok {
-				return nil, refuse(UnknownPurpose, fmt.Sprintf("stale names %q, which this version does not declare", id))
+				return nil, refuse(UnknownPurpose, fmt.Sprintf("stale names %s, which this version does not declare", Quote(string(id))))
 			}
 		}
 		effective := max(cmd.Effective, recorded)

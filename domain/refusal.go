@@ -5,6 +5,7 @@ package domain
 type Refusal struct {
 	Code Code
 	Text string // what is wrong, and what would be right
+	Path string // the member it is about, in the reader's words, as in data.act; may be empty
 }
 
 func (r Refusal) Error() string { return string(r.Code) + ": " + r.Text }
@@ -36,4 +37,24 @@ const (
 	TooLarge          Code = "too-large"
 )
 
-func refuse(c Code, text string) error { return Refusal{c, text} }
+func refuse(c Code, text string) error { return Refusal{Code: c, Text: text} }
+
+// Quote returns a name that a caller sent as a refusal may repeat it: in
+// quotes if it is a name of 1 to 64 of a-z, 0-9 and "-" without six digits in a
+// row, which a phone or identity-card number has; else it is not shown.
+func Quote(name string) string {
+	digits := 0
+	for i := range len(name) {
+		if c := name[i]; c < '0' || c > '9' {
+			digits = 0
+		} else if digits++; digits == 6 {
+			return notShown
+		}
+	}
+	if !isName(name, 64) {
+		return notShown
+	}
+	return `"` + name + `"`
+}
+
+const notShown = "[not shown]"
