@@ -3,16 +3,20 @@ package projections
 import (
 	"context"
 	"fmt"
+	"iter"
 	"sync"
+	"time"
 
 	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
 )
 
-// A Runner runs one projection and tells how far it is. Fill in the first two
+// A Runner runs one projection and tells how far it is. Fill in the first
 // fields; the rest of the zero Runner is ready.
 type Runner struct {
 	History    History
 	Projection Projection
+	Pace       time.Duration // how long to rest after every Apply, so that the next has more to do
 
 	mu    sync.Mutex
 	at    eventstore.Position
@@ -23,10 +27,32 @@ type Runner struct {
 
 // Run is [Run] for the Runner's projection. It is called once.
 func (r *Runner) Run(ctx context.Context) error {
-	err := Run(ctx, r.History, r.Projection, func(p eventstore.Position) { r.move(p, nil, false) })
+	err := Run(ctx, paced{r.History, r.Pace}, r.Projection, func(p eventstore.Position) { r.move(p, nil, false) })
 	at, _, _ := r.look()
 	r.move(at, err, true)
 	return err
+}
+
+// A paced history rests after every slice.
+type paced struct {
+	History
+	pace time.Duration
+}
+
+func (h paced) Follow(ctx context.Context, after eventstore.Position) iter.Seq2[[]codec.Entry, error] {
+	return func(yield func([]codec.Entry, error) bool) {
+		for entries, err := range h.History.Follow(ctx, after) {
+			if !yield(entries, err) {
+				return
+			}
+			if h.pace > 0 {
+				select {
+				case <-time.After(h.pace):
+				case <-ctx.Done():
+				}
+			}
+		}
+	}
 }
 
 // State returns the position up to which the projection answers, and the

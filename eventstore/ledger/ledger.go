@@ -51,7 +51,7 @@ type Ledger struct {
 
 	newest atomic.Int64 // the newest Recorded that was given out
 	seed   maphash.Seed
-	locks  [1024]sync.Mutex // one person's requests take turns
+	locks  [1 << 14]sync.Mutex // one person's requests take turns
 
 	folds  folds
 	known  knownAt
