@@ -1,11 +1,15 @@
 # make test    what CI runs: every test with the race detector
 # make lint    gofmt, go vet, staticcheck
 # make build   bin/consentledger, stamped with its version
+# make release static binaries for every platform, and their hashes, in dist/
+# make bench   the benchmark, on this machine
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: test lint build
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/arm64 windows/amd64
+
+.PHONY: test lint build release bench
 test:
 	@sh .ci/test
 
@@ -16,3 +20,16 @@ lint:
 
 build:
 	go build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/consentledger ./cmd/consentledger
+
+release:
+	rm -rf dist && mkdir dist
+	set -e; for p in $(PLATFORMS); do \
+		os=$${p%/*} arch=$${p#*/}; exe=; test $$os != windows || exe=.exe; \
+		echo "dist/consentledger-$$os-$$arch$$exe"; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" \
+			-o dist/consentledger-$$os-$$arch$$exe ./cmd/consentledger; \
+	done
+	cd dist && { command -v sha256sum >/dev/null && sha256sum consentledger-* || shasum -a 256 consentledger-*; } >SHA256SUMS.new && mv SHA256SUMS.new SHA256SUMS
+
+bench:
+	go run ./cmd/consentledger bench

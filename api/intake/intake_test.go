@@ -139,7 +139,7 @@ func open(t *testing.T) *house {
 	h.js, _ = jetstream.New(h.nc)
 	h.faulty = &faulty{Ledger: h.ledger}
 	h.config = Config{
-		Conn: h.nc, Ledger: h.faulty, Now: func() domain.Instant { return domain.At(time.Now()) },
+		Conn: h.nc, Ledger: h.faulty,
 		Log: slog.New(slog.NewTextHandler(h.log, nil)), Seal: flip, Unseal: flip,
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -297,69 +297,6 @@ func TestABrokenStoreHoldsBackThePersonAndNobodyElse(t *testing.T) {
 	})
 }
 
-func TestWhatIsNotTakenIsKeptSealed(t *testing.T) {
-	h := open(t)
-	ctx := t.Context()
-	unseen := func() int {
-		n, err := Unseen(ctx, h.config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
-	rejected := func() []RejectedMessage {
-		list, err := Rejected(ctx, h.config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return list
-	}
-	h.publish("consent.given", event("1", "consent.given", "user-1", `{"act":"nod"}`))
-	h.until("a yes is rejected", func() bool { return len(rejected()) == 1 })
-	if m := rejected()[0]; m.Code != domain.UnknownAct || m.MayBeNo || unseen() != 0 {
-		t.Errorf("%+v", m)
-	}
-	if _, err := Retry(ctx, h.config, 1); !wire.IsRefusal(err) {
-		t.Errorf("tried again: %v", err)
-	}
-
-	// The purpose comes with the next version; the withdrawal was before it.
-	no := event("2", "consent.withdrawn", "user-1", `{"purposes":["marketing"]}`)
-	h.publish("consent.withdrawn", no)
-	h.until("a withdrawal is rejected", func() bool { return unseen() == 1 })
-	stream, err := h.js.Stream(ctx, RejectedStream)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := stream.GetMsg(ctx, 2)
-	if err != nil || bytes.Contains(raw.Data, []byte("user-1")) || strings.Contains(fmt.Sprint(raw.Header, raw.Subject), "user-1") {
-		t.Errorf("%v: in the clear", err)
-	}
-	if o, err := Open(ctx, h.config, 2); err != nil || !bytes.Equal(o.Data, no) {
-		t.Errorf("%v: %s", err, o.Data)
-	}
-	doc := policy()
-	doc.Purposes = append(doc.Purposes, domain.Purpose{ID: "marketing", Title: "M", Actions: []domain.Action{domain.Use}, Basis: domain.BasisConsent})
-	if _, err := h.ledger.Execute(ctx, ledger.Request{App: "smartkey", Source: "test", ID: "p2", Body: []byte("{}"), Actor: "operator", RecordedBy: "test", Command: domain.PublishPolicy{Version: domain.Hash{3}, Document: doc}}); err != nil {
-		t.Fatal(err)
-	}
-	if r, err := Retry(ctx, h.config, 2); err != nil || r.EventID == "" || unseen() != 0 {
-		t.Errorf("%v %v, %d unseen", r, err, unseen())
-	}
-
-	h.publish("what", []byte(`user-1 says no`))
-	h.until("what nobody can read may be a no", func() bool { return unseen() == 1 })
-	if err := MarkSeen(ctx, h.config, 3, "a test"); err != nil || unseen() != 0 {
-		t.Errorf("%v, %d unseen", err, unseen())
-	}
-	if m := rejected()[2]; !m.Seen || m.Why != "a test" || m.Code != domain.Malformed {
-		t.Errorf("%+v", m)
-	}
-	if err := MarkSeen(ctx, h.config, 99, "none"); !wire.IsRefusal(err) {
-		t.Errorf("no such message: %v", err)
-	}
-}
-
 func TestKeyedKeepsTheOrderOfAKey(t *testing.T) {
 	k := newKeyed(8)
 	got := make([][]int, 4)
@@ -386,7 +323,7 @@ func BenchmarkRoads(b *testing.B) {
 	nc := connect(b)
 	ctx, stop := context.WithCancel(context.Background())
 	ready, done := make(chan struct{}), make(chan error, 1)
-	c := Config{Conn: nc, Ledger: openLedger(b), Now: func() domain.Instant { return domain.At(time.Now()) }, Seal: flip, Unseal: flip}
+	c := Config{Conn: nc, Ledger: openLedger(b), Seal: flip, Unseal: flip}
 	go func() { done <- Run(ctx, c, func() { close(ready) }) }()
 	<-ready
 	defer func() { stop(); <-done }()

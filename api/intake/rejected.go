@@ -10,53 +10,55 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/eventstore/ledger"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// The headers of a rejected message. Its body is sealed.
+// The headers of a rejected message. They hold nothing that was sent, but for
+// the name of a registered app. The body is sealed.
 const (
 	headerApp     = "Consent-App"
 	headerCode    = "Consent-Code"
-	headerText    = "Consent-Text"
+	headerPath    = "Consent-Path"
 	headerMayBeNo = "Consent-May-Be-No"
 	headerSeq     = "Consent-In-Sequence"
 )
 
-// A RejectedMessage is an event that was not taken, and why. What was sent is
-// sealed; see [Open].
+// A RejectedMessage is an event that was not taken, and why. It says nothing
+// about a person.
 type RejectedMessage struct {
 	Seq     uint64      `json:"seq"`
-	App     string      `json:"app"`
-	At      time.Time   `json:"at"` // of the rejection
+	App     string      `json:"app"` // "invalid": the subject names no registered app
+	At      time.Time   `json:"at"`  // of the rejection
 	Code    domain.Code `json:"code"`
-	Text    string      `json:"text"`
-	MayBeNo bool        `json:"may_be_no"` // a refusal, a withdrawal, or nobody can tell
-	InSeq   uint64      `json:"in_seq"`    // of [InStream]
+	Path    string      `json:"path,omitempty"` // the member that was refused; empty: the event as a whole
+	MayBeNo bool        `json:"may_be_no"`      // a refusal, a withdrawal, or nobody can tell
+	InSeq   uint64      `json:"in_seq"`         // of [InStream]
 	Seen    bool        `json:"seen"`
-	Why     string      `json:"why,omitempty"` // as [MarkSeen] was told
-
-	sealed []byte
+	Why     string      `json:"why,omitempty"` // as MarkSeen was told
 }
 
-// An Original is a message as it was sent. It may hold anything.
+// An Original is a message as it was sent, and what was wrong with it. It may
+// hold anything, personal data too.
 type Original struct {
 	Subject string      `json:"subject"`
 	Header  nats.Header `json:"header,omitempty"`
 	Data    []byte      `json:"data"`
+	Text    string      `json:"text,omitempty"` // of the refusal, which may repeat a name that was sent
 }
 
-// invalidApp is the app of messages whose subject names none.
+// invalidApp is the app of messages whose subject names no registered one.
 const invalidApp = "invalid"
 
 // reject keeps m, sealed. Doing it twice is harmless.
 func (d *drain) reject(m jetstream.Msg, meta *jetstream.MsgMetadata, r domain.Refusal, hint string) error {
-	app := invalidApp
-	if name, err := appOf(m.Subject()); err == nil {
-		app = string(name)
+	app, err := d.registered(m.Subject())
+	if err != nil {
+		return fmt.Errorf("rejected message: %w", err)
 	}
-	plain, err := json.Marshal(Original{m.Subject(), m.Headers(), m.Data()})
+	plain, err := json.Marshal(Original{m.Subject(), m.Headers(), m.Data(), r.Text})
 	if err != nil {
 		return fmt.Errorf("rejected message: %w", err)
 	}
@@ -66,9 +68,10 @@ func (d *drain) reject(m jetstream.Msg, meta *jetstream.MsgMetadata, r domain.Re
 	}
 	seq := strconv.FormatUint(meta.Sequence.Stream, 10)
 	_, err = d.js.PublishMsg(d.ctx, &nats.Msg{Subject: "consent.v1." + app + ".rejected", Data: sealed, Header: nats.Header{
-		headerApp: {app}, headerCode: {string(r.Code)}, headerText: {r.Text}, headerSeq: {seq},
-		headerMayBeNo:         {strconv.FormatBool(wire.MayBeNo(m.Data(), hint))},
-		jetstream.MsgIDHeader: {"in-" + seq},
+		headerApp: {app}, headerCode: {string(r.Code)}, headerPath: {wire.PathOf(r)}, headerSeq: {seq},
+		headerMayBeNo: {strconv.FormatBool(wire.MayBeNo(m.Data(), hint))},
+		// The time tells apart the streams of one name, when one was deleted.
+		jetstream.MsgIDHeader: {"in-" + seq + "-" + strconv.FormatInt(meta.Timestamp.UnixNano(), 10)},
 	}})
 	if err != nil {
 		return fmt.Errorf("rejected message: %w", err)
@@ -76,153 +79,161 @@ func (d *drain) reject(m jetstream.Msg, meta *jetstream.MsgMetadata, r domain.Re
 	return nil
 }
 
-// Rejected returns the messages that were rejected in the last 30 days, oldest
-// first.
-func Rejected(ctx context.Context, c Config) ([]RejectedMessage, error) {
-	stream, seen, err := rejectedOf(ctx, c)
+// registered returns the app that a subject names, or invalidApp. What a
+// stranger wrote there becomes neither a subject nor the owner of a key.
+func (d *drain) registered(subject string) (string, error) {
+	app, err := appOf(subject)
+	if err != nil {
+		return invalidApp, nil
+	}
+	_, err = d.Ledger.App(d.ctx, app)
+	if wire.IsRefusal(err) {
+		return invalidApp, nil
+	}
+	return string(app), err
+}
+
+// Rejections are the messages that were rejected in the last 30 days. Many may
+// use them at once.
+type Rejections struct {
+	Config
+	tally tally
+}
+
+// List returns at most limit messages behind a sequence, oldest first.
+func (r *Rejections) List(ctx context.Context, after uint64, limit int) ([]RejectedMessage, error) {
+	stream, err := r.open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var list []RejectedMessage
-	for seq := uint64(1); ; seq++ {
-		raw, err := stream.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(rejectedSubjects))
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			return list, nil
+	for raw, err := range newer(ctx, stream, after, rejectedSubjects) {
+		if err != nil || len(list) == limit {
+			return list, err
 		}
-		if err != nil {
-			return nil, fmt.Errorf("rejected messages from %d: %w", seq, err)
-		}
-		seq = raw.Sequence
-		m, err := rejectedFrom(ctx, raw, seen)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, m)
+		list = append(list, r.message(raw))
 	}
+	return list, nil
 }
 
-func rejectedOf(ctx context.Context, c Config) (jetstream.Stream, jetstream.KeyValue, error) {
-	js, err := jetstream.New(c.Conn)
+// Show returns one message with what was sent. It may be personal: never log
+// it.
+func (r *Rejections) Show(ctx context.Context, seq uint64) (RejectedMessage, Original, error) {
+	stream, err := r.open(ctx)
 	if err != nil {
-		return nil, nil, err
+		return RejectedMessage{}, Original{}, err
 	}
-	stream, err := js.Stream(ctx, RejectedStream)
+	raw, err := one(ctx, stream, seq)
 	if err != nil {
-		return nil, nil, fmt.Errorf("stream %s: %w", RejectedStream, err)
+		return RejectedMessage{}, Original{}, err
 	}
-	seen, err := js.KeyValue(ctx, SeenBucket)
-	if err != nil {
-		return nil, nil, fmt.Errorf("bucket %s: %w", SeenBucket, err)
-	}
-	return stream, seen, nil
-}
-
-// rejectedFrom reads a message. One whose flag cannot be read may be a no.
-func rejectedFrom(ctx context.Context, raw *jetstream.RawStreamMsg, seen jetstream.KeyValue) (RejectedMessage, error) {
-	inSeq, _ := strconv.ParseUint(raw.Header.Get(headerSeq), 10, 64)
-	m := RejectedMessage{
-		Seq: raw.Sequence, At: raw.Time, App: raw.Header.Get(headerApp), Code: domain.Code(raw.Header.Get(headerCode)),
-		Text: raw.Header.Get(headerText), MayBeNo: raw.Header.Get(headerMayBeNo) != "false", InSeq: inSeq, sealed: raw.Data,
-	}
-	mark, err := seen.Get(ctx, strconv.FormatUint(m.Seq, 10))
-	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return m, nil
-	}
-	if err != nil {
-		return m, fmt.Errorf("mark of rejected message %d: %w", m.Seq, err)
-	}
-	m.Seen, m.Why = true, string(mark.Value())
-	return m, nil
-}
-
-func one(ctx context.Context, c Config, seq uint64) (RejectedMessage, jetstream.KeyValue, error) {
-	stream, seen, err := rejectedOf(ctx, c)
-	if err != nil {
-		return RejectedMessage{}, nil, err
-	}
-	raw, err := stream.GetMsg(ctx, seq)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return RejectedMessage{}, nil, domain.Refusal{Code: domain.UnknownRecord, Text: fmt.Sprintf("there is no rejected message %d", seq)}
-	}
-	if err != nil {
-		return RejectedMessage{}, nil, fmt.Errorf("rejected message %d: %w", seq, err)
-	}
-	m, err := rejectedFrom(ctx, raw, seen)
-	return m, seen, err
-}
-
-// Open returns what was sent. It may be personal: show it, never log it.
-func Open(ctx context.Context, c Config, seq uint64) (Original, error) {
-	m, _, err := one(ctx, c, seq)
-	if err != nil {
-		return Original{}, err
-	}
-	return m.open(ctx, c)
-}
-
-func (m RejectedMessage) open(ctx context.Context, c Config) (Original, error) {
 	var o Original
-	plain, err := c.Unseal(ctx, m.App, m.sealed)
+	m := r.message(raw)
+	plain, err := r.Unseal(ctx, m.App, raw.Data)
 	if err != nil {
-		return o, fmt.Errorf("rejected message %d: %w", m.Seq, err)
+		return m, o, fmt.Errorf("rejected message %d: %w", seq, err)
 	}
 	if err := json.Unmarshal(plain, &o); err != nil {
-		return o, fmt.Errorf("rejected message %d does not hold a message", m.Seq)
+		return m, o, fmt.Errorf("rejected message %d does not hold a message", seq)
 	}
-	return o, nil
+	return m, o, nil
 }
 
 // Retry sends a rejected message to the ledger again, unchanged, and marks it
 // seen if it is taken now.
-func Retry(ctx context.Context, c Config, seq uint64) (wire.Receipt, error) {
-	m, seen, err := one(ctx, c, seq)
+func (r *Rejections) Retry(ctx context.Context, seq uint64) (ledger.Receipt, error) {
+	_, o, err := r.Show(ctx, seq)
 	if err != nil {
-		return wire.Receipt{}, err
-	}
-	o, err := m.open(ctx, c)
-	if err != nil {
-		return wire.Receipt{}, err
+		return ledger.Receipt{}, err
 	}
 	req, _, err := parse(o.Subject, o.Header, o.Data)
 	if err != nil {
-		return wire.Receipt{}, err
+		return ledger.Receipt{}, err
 	}
-	receipt, err := c.Ledger.Execute(ctx, req)
+	receipt, err := r.Ledger.Execute(ctx, req)
 	if err != nil {
-		return wire.Receipt{}, err
+		return ledger.Receipt{}, err
 	}
-	return wire.ReceiptOf(receipt), mark(ctx, seen, seq, "recorded as "+receipt.Event.String())
+	return receipt, r.mark(ctx, seq, "recorded as "+receipt.Event.String())
 }
 
 // MarkSeen records that somebody looked at a rejected message and why it may
 // rest. Why is kept in the clear: no personal data.
-func MarkSeen(ctx context.Context, c Config, seq uint64, why string) error {
-	if why == "" {
-		return domain.Refusal{Code: domain.ReasonMissing, Text: "say why the message may rest"}
+func (r *Rejections) MarkSeen(ctx context.Context, seq uint64, why string) error {
+	if why == "" || len(why) > maxWhy {
+		return domain.Refusal{Code: domain.ReasonMissing, Path: "why", Text: fmt.Sprintf("say why the message may rest, in 1 to %d bytes", maxWhy)}
 	}
-	_, seen, err := one(ctx, c, seq)
+	stream, err := r.open(ctx)
 	if err != nil {
 		return err
 	}
-	return mark(ctx, seen, seq, why)
+	if _, err := one(ctx, stream, seq); err != nil {
+		return err
+	}
+	return r.mark(ctx, seq, why)
 }
 
-func mark(ctx context.Context, seen jetstream.KeyValue, seq uint64, why string) error {
-	if _, err := seen.PutString(ctx, strconv.FormatUint(seq, 10), why); err != nil {
+const maxWhy = 500
+
+func (r *Rejections) mark(ctx context.Context, seq uint64, why string) error {
+	js, err := jetstream.New(r.Conn)
+	if err != nil {
+		return err
+	}
+	seen, err := js.KeyValue(ctx, SeenBucket)
+	if err == nil {
+		_, err = seen.PutString(ctx, strconv.FormatUint(seq, 10), why)
+	}
+	if err != nil {
 		return fmt.Errorf("mark of rejected message %d: %w", seq, err)
 	}
 	return nil
 }
 
-// Unseen returns how many rejected messages may be a no and were not marked
-// seen. Health is red until it is zero.
-func Unseen(ctx context.Context, c Config) (int, error) {
-	list, err := Rejected(ctx, c)
-	n := 0
-	for _, m := range list {
-		if m.MayBeNo && !m.Seen {
-			n++
-		}
+// open returns the stream, with the tally up to date.
+func (r *Rejections) open(ctx context.Context) (jetstream.Stream, error) {
+	js, err := jetstream.New(r.Conn)
+	if err != nil {
+		return nil, err
 	}
-	return n, err
+	marks, err := js.Stream(ctx, "KV_"+SeenBucket)
+	if err != nil {
+		return nil, fmt.Errorf("bucket %s: %w", SeenBucket, err)
+	}
+	stream, err := js.Stream(ctx, RejectedStream)
+	if err != nil {
+		return nil, fmt.Errorf("stream %s: %w", RejectedStream, err)
+	}
+	return stream, r.tally.update(ctx, stream, marks)
+}
+
+// message reads what stands beside the sealed bytes. One whose flag cannot be
+// read may be a no.
+func (r *Rejections) message(raw *jetstream.RawStreamMsg) RejectedMessage {
+	inSeq, _ := strconv.ParseUint(raw.Header.Get(headerSeq), 10, 64)
+	why, seen := r.tally.seen(raw.Sequence)
+	return RejectedMessage{
+		Seq: raw.Sequence, App: raw.Header.Get(headerApp), At: raw.Time, Code: domain.Code(raw.Header.Get(headerCode)),
+		Path: raw.Header.Get(headerPath), MayBeNo: mayBeNo(raw), InSeq: inSeq, Seen: seen, Why: why,
+	}
+}
+
+func mayBeNo(raw *jetstream.RawStreamMsg) bool { return raw.Header.Get(headerMayBeNo) != "false" }
+
+func one(ctx context.Context, stream jetstream.Stream, seq uint64) (*jetstream.RawStreamMsg, error) {
+	if seq == 0 {
+		return nil, noMessage(seq)
+	}
+	raw, err := stream.GetMsg(ctx, seq)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, noMessage(seq)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("rejected message %d: %w", seq, err)
+	}
+	return raw, nil
+}
+
+func noMessage(seq uint64) error {
+	return domain.Refusal{Code: wire.UnknownMessage, Text: fmt.Sprintf("there is no rejected message %d; they are kept for 30 days", seq)}
 }

@@ -34,9 +34,16 @@ type drain struct {
 	inHand map[uint64]jetstream.Msg // by sequence of the stream
 }
 
-// openStream opens the road of JetStream. Drain closes it; what was not begun
-// goes back to the server.
-func openStream(ctx context.Context, c Config, js jetstream.JetStream) (drained func(), err error) {
+// An incoming is the road of JetStream, open.
+type incoming struct {
+	consumer jetstream.Consumer
+	closed   <-chan struct{} // when nothing more comes
+	drain    func()          // closes the road; what was not begun goes back to the server
+}
+
+// openStream opens the road of JetStream. The server hands out no more than
+// MaxAckPending at once, and hands out again what is not acked in time.
+func openStream(ctx context.Context, c Config, js jetstream.JetStream) (*incoming, error) {
 	d := &drain{Config: c, js: js, ctx: context.WithoutCancel(ctx), stop: ctx, jobs: newKeyed(c.Workers), inHand: map[uint64]jetstream.Msg{}}
 	consumer, err := js.CreateOrUpdateConsumer(ctx, InStream, jetstream.ConsumerConfig{
 		Durable: "ledger", AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxAckPending: 1024, MaxDeliver: -1,
@@ -44,22 +51,42 @@ func openStream(ctx context.Context, c Config, js jetstream.JetStream) (drained 
 	if err != nil {
 		return nil, fmt.Errorf("consumer of %s: %w", InStream, err)
 	}
-	consuming, err := consumer.Consume(d.take, jetstream.PullMaxMessages(512))
+	consuming, err := consumer.Consume(d.take, jetstream.PullMaxMessages(512), jetstream.ConsumeErrHandler(d.complain))
 	if err != nil {
 		return nil, fmt.Errorf("consumer of %s: %w", InStream, err)
 	}
 	done, kept := make(chan struct{}), make(chan struct{})
 	go func() { defer close(kept); d.keep(done) }()
-	return func() {
+	return &incoming{consumer: consumer, closed: consuming.Closed(), drain: func() {
+		d.end(consuming)
+		close(done)
+		<-kept
+		if c.Conn.IsConnected() {
+			_ = c.Conn.FlushTimeout(5 * time.Second) // an ack that is lost is a redelivery, which is harmless
+		}
+	}}, nil
+}
+
+// end takes nothing more and finishes what was begun. When the server is gone,
+// what it sent is redelivered.
+func (d *drain) end(consuming jetstream.ConsumeContext) {
+	if d.Conn.IsConnected() {
 		consuming.Drain()
 		select {
 		case <-consuming.Closed():
-		case <-time.After(5 * time.Second): // the server is gone; what it sent is redelivered
+		case <-time.After(5 * time.Second):
 		}
-		d.jobs.close()
-		close(done)
-		<-kept
-	}, nil
+	}
+	consuming.Stop()
+	d.jobs.close()
+}
+
+// complain logs what the client overcomes by itself, such as a server that was
+// away.
+func (d *drain) complain(_ jetstream.ConsumeContext, err error) {
+	if d.stop.Err() == nil {
+		d.Log.Warn("the stream of incoming events", "stream", InStream, "err", err)
+	}
 }
 
 // keep asks the server to wait for what is in hand and takes long.

@@ -52,7 +52,7 @@ func (s *server) checkRoutes(api huma.API) {
 			if err != nil {
 				return nil, bad(err.Error())
 			}
-			a, err := wire.Check(ctx, s.Ledger, name, wire.CheckRequest{Subject: in.ID, Purpose: in.Purpose, Action: in.Action, ValidAt: in.ValidAt, KnownAt: in.KnownAt}, s.Now())
+			a, err := wire.Check(ctx, s.Ledger, name, wire.CheckRequest{Subject: in.ID, Purpose: in.Purpose, Action: in.Action, ValidAt: in.ValidAt, KnownAt: in.KnownAt}, s.Ledger.Now())
 			if err != nil {
 				return nil, err
 			}
@@ -80,7 +80,7 @@ func (s *server) checkMany(ctx context.Context, in *checkBody) (*out[any], error
 		if err != nil {
 			return nil, err
 		}
-		a, err := wire.Check(ctx, s.Ledger, name, q, s.Now())
+		a, err := wire.Check(ctx, s.Ledger, name, q, s.Ledger.Now())
 		if err != nil {
 			return nil, err
 		}
@@ -90,7 +90,7 @@ func (s *server) checkMany(ctx context.Context, in *checkBody) (*out[any], error
 		return nil, bad(`a batch is {"checks": [...]} with 1 to 1000 questions and nothing else`)
 	}
 	rows := make([]CheckRow, len(shape.Checks))
-	now := s.Now()
+	now := s.Ledger.Now()
 	for i, v := range shape.Checks {
 		rows[i] = s.checkRow(ctx, name, v, now)
 	}

@@ -1,17 +1,15 @@
 package rest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"iter"
 	"net/http"
-	"strings"
 	"time"
 	"unicode/utf8"
 
 	"consentledger/api/wire"
-	"consentledger/domain"
-	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec"
 
@@ -22,25 +20,15 @@ import (
 
 type replayIn struct {
 	App    string `query:"app"`
-	From   string `query:"from" doc:"RFC 3339; recorded at this time or later"`
-	To     string `query:"to" doc:"RFC 3339; recorded before this time"`
+	From   string `query:"from" doc:"RFC 3339; begins with the first record of this time or later"`
+	To     string `query:"to" doc:"RFC 3339; ends before the first record of this time or later"`
 	Type   string `query:"type" doc:"as in consent.given"`
 	Person string `query:"person" doc:"account:ID, device:ID or ID; needs app"`
 	After  string `query:"after" doc:"only entries after this position"`
 }
 
-// A filter says which entries a replay shows. Zero fields let all through.
-type filter struct {
-	app      domain.AppName
-	from, to domain.Instant
-	kind     string
-	after    eventstore.Position
-	person   *domain.PersonKey
-}
-
-func (f filter) lets(e codec.Entry) bool {
-	return e.Position > f.after && (f.app == "" || e.Stream.App == f.app) && e.Recorded >= f.from &&
-		(f.to == 0 || e.Recorded < f.to) && (f.kind == "" || strings.TrimSuffix(e.Type, ".v1") == f.kind)
+type replayBody struct {
+	RawBody []byte `contentType:"application/json"`
 }
 
 type hashIn struct {
@@ -62,43 +50,55 @@ func (s *server) logRoutes(api huma.API) {
 	if h := api.OpenAPI().Components.Schemas.Map()["HistoryEntry"]; h != nil {
 		h.Properties["data"] = &huma.Schema{Description: "the event's own members, as JSON"}
 	}
-	huma.Register(api, huma.Operation{
-		OperationID: "replay", Method: http.MethodGet, Path: "/v1/replay",
-		Summary:     "The log, oldest first, a JSON object a line",
-		Description: `A replay that breaks off ends with a line {"error": {...}}. Ask again after the last position.`,
-		Responses: map[string]*huma.Response{"200": {
-			Description: "Entries, one a line", Content: map[string]*huma.MediaType{"application/x-ndjson": {Schema: entry}},
-		}},
-	}, s.replay)
+	replay := func(id, method, summary string) huma.Operation {
+		return huma.Operation{
+			OperationID: id, Method: method, Path: "/v1/replay", Summary: summary,
+			MaxBodyBytes: maxBody, SkipValidateParams: true, SkipValidateBody: true,
+			Description: `A replay that breaks off ends with a line {"error": {...}}. Ask again after the last position.`,
+			Responses: map[string]*huma.Response{"200": {
+				Description: "Entries, one a line", Content: map[string]*huma.MediaType{"application/x-ndjson": {Schema: entry}},
+			}},
+		}
+	}
+	huma.Register(api, replay("replay", http.MethodGet, "The log, oldest first, a JSON object a line"), s.replay)
+	huma.Register(api, replay("query-replay", http.MethodPost, "The same, with no id in the URL"), s.queryReplay)
+	documentBody[wire.ReplayRequest](api, http.MethodPost, "/v1/replay")
 	huma.Register(api, huma.Operation{
 		OperationID: "get-blob", Method: http.MethodGet, Path: "/v1/blobs/{hash}", Summary: "A public text or document by its hash",
 	}, s.blob)
 }
 
 func (s *server) replay(ctx context.Context, in *replayIn) (*huma.StreamResponse, error) {
-	f, err := parseFilter(in)
+	return s.replayOf(ctx, wire.ReplayRequest{App: in.App, Subject: in.Person, Type: in.Type, From: in.From, To: in.To, After: in.After})
+}
+
+func (s *server) queryReplay(ctx context.Context, in *replayBody) (*huma.StreamResponse, error) {
+	r, err := wire.ParseReplay(bytes.Clone(in.RawBody))
 	if err != nil {
 		return nil, s.fail(ctx, "replay", err)
 	}
-	if f.app != "" {
-		if _, err := s.Ledger.App(ctx, f.app); err != nil {
-			return nil, s.fail(ctx, "replay", err)
-		}
+	return s.replayOf(ctx, r)
+}
+
+func (s *server) replayOf(ctx context.Context, r wire.ReplayRequest) (*huma.StreamResponse, error) {
+	selection, err := r.Selection()
+	if err != nil {
+		return nil, s.fail(ctx, "replay", err)
 	}
-	entries := s.Ledger.Replay(ctx, f.after)
-	if f.person != nil {
-		entries = s.Ledger.History(ctx, f.app, *f.person)
+	entries, err := s.Ledger.Select(ctx, selection)
+	if err != nil {
+		return nil, s.fail(ctx, "replay", err)
 	}
 	return &huma.StreamResponse{Body: func(c huma.Context) {
 		c.SetHeader("Content-Type", "application/x-ndjson")
 		_, w := humago.Unwrap(c)
-		s.stream(ctx, w, f, entries)
+		s.stream(ctx, w, entries)
 	}}, nil
 }
 
 // stream writes entries until they end or nobody reads them, and flushes
 // often.
-func (s *server) stream(ctx context.Context, w http.ResponseWriter, f filter, entries iter.Seq2[codec.Entry, error]) {
+func (s *server) stream(ctx context.Context, w http.ResponseWriter, entries iter.Seq2[codec.Entry, error]) {
 	rc := http.NewResponseController(w)
 	flushed, pending := time.Now(), 0
 	flush := func() bool {
@@ -112,22 +112,19 @@ func (s *server) stream(ctx context.Context, w http.ResponseWriter, f filter, en
 		return
 	}
 	defer flush()
+	var line []byte
 	for e, err := range entries {
-		var h wire.HistoryEntry
-		if err == nil && f.lets(e) {
-			h, err = wire.EntryOf(e)
+		if err == nil {
+			line, err = wire.AppendLine(line[:0], e)
 		}
 		if err != nil {
-			writeLine(w, map[string]wire.Problem{"error": s.problem(ctx, "replay", err)})
+			s.breakOff(ctx, w, err)
 			return
 		}
-		if h.EventID != "" {
-			if writeLine(w, h) != nil {
-				return
-			}
-			pending++
+		if _, err := w.Write(line); err != nil {
+			return
 		}
-		if pending >= 100 || time.Since(flushed) > time.Second {
+		if pending++; pending >= 100 || time.Since(flushed) > time.Second {
 			if !flush() {
 				return
 			}
@@ -135,64 +132,12 @@ func (s *server) stream(ctx context.Context, w http.ResponseWriter, f filter, en
 	}
 }
 
-func writeLine(w http.ResponseWriter, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
+// breakOff ends a replay that cannot go on. If nobody hears it, nobody reads.
+func (s *server) breakOff(ctx context.Context, w http.ResponseWriter, err error) {
+	b, err := json.Marshal(map[string]wire.Problem{"error": s.problem(ctx, "replay", err)})
+	if err == nil {
+		_, _ = w.Write(append(b, '\n'))
 	}
-	_, err = w.Write(append(b, '\n'))
-	return err
-}
-
-func parseFilter(in *replayIn) (f filter, err error) {
-	if f.after, err = position(in.After); err != nil {
-		return f, err
-	}
-	if f.from, err = instant("from", in.From); err != nil {
-		return f, err
-	}
-	if f.to, err = instant("to", in.To); err != nil {
-		return f, err
-	}
-	if in.App != "" {
-		if f.app, err = domain.ParseAppName(in.App); err != nil {
-			return f, bad(err.Error())
-		}
-	}
-	if f.kind = in.Type; f.kind != "" && !isType(f.kind) {
-		return f, bad("type is the type of an event, as in consent.given")
-	}
-	if in.Person != "" {
-		who, err := domain.ParsePersonKey(in.Person)
-		if err != nil {
-			return f, bad(err.Error())
-		}
-		if f.app == "" {
-			return f, bad("a person belongs to an app: name it too")
-		}
-		f.person = &who
-	}
-	return f, nil
-}
-
-func isType(s string) bool {
-	for _, t := range codec.Types() {
-		if strings.TrimSuffix(t, ".v1") == s {
-			return true
-		}
-	}
-	return false
-}
-
-func instant(name, text string) (domain.Instant, error) {
-	if text == "" {
-		return 0, nil
-	}
-	t, err := domain.ParseInstant(text)
-	if err != nil {
-		return 0, bad(name + ": " + err.Error())
-	}
-	return t, nil
 }
 
 func (s *server) blob(ctx context.Context, in *hashIn) (*blobOut, error) {

@@ -89,7 +89,7 @@ func (s *server) listPolicies(ctx context.Context, in *appIn) (*out[Versions], e
 }
 
 func (s *server) version(ref domain.Reference, v domain.PolicyPublished) Version {
-	now, is := ref.Policies.InForce(v.Document.Name, s.Now())
+	now, is := ref.Policies.InForce(v.Document.Name, s.Ledger.Now())
 	a := Version{Policy: v.Document.Name, Version: v.Version.String(), Effective: v.Effective.String(), Material: v.Material, InForce: is && now.Version == v.Version}
 	for _, id := range v.Stale {
 		a.Stale = append(a.Stale, string(id))

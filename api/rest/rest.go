@@ -31,9 +31,10 @@ type Ledger interface {
 	State(ctx context.Context, app domain.AppName, who domain.PersonKey, asOf ledger.AsOf) (ledger.State, error)
 	App(ctx context.Context, app domain.AppName) (domain.Reference, error)
 	History(ctx context.Context, app domain.AppName, who domain.PersonKey) iter.Seq2[codec.Entry, error]
-	Replay(ctx context.Context, after eventstore.Position) iter.Seq2[codec.Entry, error]
+	Select(ctx context.Context, s ledger.Selection) (iter.Seq2[codec.Entry, error], error)
 	Head(ctx context.Context) (eventstore.Position, error)
 	Pseudonym(ctx context.Context, app domain.AppName, who domain.PersonKey) (string, bool, error)
+	Now() domain.Instant
 }
 
 // Blobs keeps public texts under their hash; see package blobs.
@@ -49,11 +50,11 @@ type Config struct {
 	Consents Consents
 	Policies Policies
 	Activity Activity
-	Wait     Waiter // nil: min_position is answered by what the projection has
+	Rejected Rejected // nil: there is no NATS, and so no routes of rejected messages
+	Wait     Waiter   // nil: min_position is answered by what the projection has
 
 	Status    func(ctx context.Context) StatusReport
 	Ready     func(ctx context.Context) []Check
-	Now       func() domain.Instant
 	Principal func(ctx context.Context) string // who was authenticated; nil or empty: "unauthenticated"
 	Version   string
 	Log       *slog.Logger // nil: nothing is logged
@@ -87,6 +88,9 @@ func Handler(c Config) http.Handler {
 	s.appRoutes(api)
 	s.policyRoutes(api)
 	s.logRoutes(api)
+	if s.Rejected != nil {
+		s.rejectedRoutes(api)
+	}
 	s.healthRoutes(api, mux)
 	return s.guard(mux)
 }
@@ -137,6 +141,11 @@ func bodied[B, I, T any](s *server, api huma.API, id, method, path, summary stri
 		o, err := h(ctx, in)
 		return o, s.fail(ctx, id, err)
 	})
+	documentBody[B](api, method, path)
+}
+
+// documentBody says that the body of a route has the shape B.
+func documentBody[B any](api huma.API, method, path string) {
 	item := api.OpenAPI().Paths[path]
 	doc := item.Post
 	if method == http.MethodPut {

@@ -88,7 +88,7 @@ func open(t *testing.T) *house {
 	}
 	h := &house{t: t, ledg: l}
 	h.conf = Config{
-		Ledger: l, Blobs: blobs.New(rows), Consents: views{h}, Policies: views{h}, Activity: views{h}, Wait: views{h}, Now: now, Version: "test",
+		Ledger: l, Blobs: blobs.New(rows), Consents: views{h}, Policies: views{h}, Activity: views{h}, Wait: views{h}, Version: "test",
 		Status: func(context.Context) StatusReport { return StatusReport{Version: "test", Head: "0"} },
 		Ready:  func(context.Context) []Check { return []Check{{"store", !h.sick, "as seen"}} },
 		Log:    slog.New(slog.NewTextHandler(&h.log, nil)),
@@ -239,6 +239,12 @@ func TestABadRequestIsToldWithoutWhatWasSent(t *testing.T) {
 		{400, "GET", "/v1/replay?person=" + secret, ""},
 		{400, "GET", "/v1/replay?type=" + secret, ""},
 		{400, "GET", "/v1/replay?person=ann", ""},
+		{400, "POST", "/v1/replay", `{"app":"demo","subject":"` + secret + `"}`},
+		{400, "POST", "/v1/replay", `{"` + secret + `":1}`},
+		{400, "POST", "/v1/replay", `{"from":"` + secret + `"}`},
+		{400, "POST", "/v1/replay", `{"type":"` + secret + `"}`},
+		{400, "POST", "/v1/apps/demo/subjects/state", `{"subject":"` + secret + `"}`},
+		{400, "POST", "/v1/apps/demo/subjects/state", `{"` + secret + `":1}`},
 		{400, "GET", "/v1/blobs/" + secret, ""},
 		{404, "GET", "/" + secret, ""},
 		{405, "DELETE", "/v1/apps/" + secret, ""},
@@ -301,6 +307,19 @@ func TestAReplayIsALineAnEntry(t *testing.T) {
 			}
 		}
 	}
+	for body, lines := range map[string]int{`{}`: 4, `{"app":"demo","subject":"ann"}`: 1, `{"app":"demo","subject":"account:bo","type":"consent.given","after":"3"}`: 1, `{"type":"consent.withdrawn"}`: 0} {
+		if b := h.want(200, "", "POST", "/v1/replay", body); strings.Count(b, "\n") != lines {
+			t.Errorf("%s: want %d lines: %s", body, lines, b)
+		}
+	}
+	h.want(404, "unknown-app", "POST", "/v1/replay", `{"app":"nosuch"}`)
+	// A state is a check for every purpose.
+	then := `"valid_at":"` + domain.At(time.Now()).String() + `"`
+	answer := h.want(200, `"why":"consent-given"`, "POST", "/v1/apps/demo/check", `{"subject":"ann","purpose":"mail",`+then+`}`)
+	if got, want := h.want(200, "", "POST", "/v1/apps/demo/subjects/state", `{"subject":"ann",`+then+`}`), `{"app":"demo","purposes":[`+strings.TrimSpace(answer)+`]}`; strings.TrimSpace(got) != want {
+		t.Errorf("state: %s, want %s", got, want)
+	}
+	h.want(404, "unknown-app", "POST", "/v1/apps/nosuch/subjects/state", `{"subject":"ann"}`)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	w := httptest.NewRecorder()
@@ -365,7 +384,7 @@ func TestOpenAPIListsEveryRoute(t *testing.T) {
 		"get /v1/apps/{app}/subjects/{id}/history", "post /v1/apps/{app}/subjects/history",
 		"get /v1/apps/{app}/subjects/{id}/purposes/{purpose}/check", "post /v1/apps/{app}/check", "get /v1/apps", "get /v1/apps/{app}",
 		"put /v1/apps/{app}", "get /v1/apps/{app}/policies", "get /v1/apps/{app}/policies/{version}", "post /v1/apps/{app}/policies",
-		"get /v1/apps/{app}/activity", "get /v1/replay", "get /v1/blobs/{hash}", "get /v1/status", "get /livez", "get /readyz", "get /healthz",
+		"get /v1/apps/{app}/activity", "get /v1/replay", "post /v1/replay", "post /v1/apps/{app}/subjects/state", "get /v1/blobs/{hash}", "get /v1/status", "get /livez", "get /readyz", "get /healthz",
 	} {
 		method, path, _ := strings.Cut(route, " ")
 		if spec.Paths[path][method] == nil {

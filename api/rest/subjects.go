@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -76,6 +77,23 @@ func (s *server) subjectRoutes(api huma.API) {
 				return nil, err
 			}
 			return s.history(ctx, in.App, b.Subject, in.After, in.Limit)
+		})
+	bodied[wire.StateRequest](s, api, "query-state", http.MethodPost, "/v1/apps/{app}/subjects/state",
+		"A person's history, folded: where they stand with every purpose, why, and the events that prove it", maxBody,
+		func(ctx context.Context, in *checkBody) (*out[wire.StateAnswer], error) {
+			name, err := domain.ParseAppName(in.App)
+			if err != nil {
+				return nil, bad(err.Error())
+			}
+			r, err := wire.ParseState(bytes.Clone(in.RawBody))
+			if err != nil {
+				return nil, err
+			}
+			a, err := wire.StateOf(ctx, s.Ledger, name, r, s.Ledger.Now())
+			if err != nil {
+				return nil, err
+			}
+			return ok(a)
 		})
 }
 

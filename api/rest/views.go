@@ -105,7 +105,7 @@ func (s *server) consents(ctx context.Context, app, id, min string) (*out[Consen
 	}
 	// Somebody unknown has the empty name, of which there are no facts: never
 	// asked, as of the same position.
-	rows, p, err := s.Consents.Get(ctx, name, pseudonym, s.Now())
+	rows, p, err := s.Consents.Get(ctx, name, pseudonym, s.Ledger.Now())
 	if err != nil {
 		return nil, err
 	}

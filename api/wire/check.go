@@ -65,25 +65,37 @@ func ParseCheck(data []byte) (CheckRequest, error) {
 // Check answers r. After an error the answer is "unknown", which is not
 // allowed; the error is a [domain.Refusal] if the question was wrong.
 func Check(ctx context.Context, l Ledger, app domain.AppName, r CheckRequest, now domain.Instant) (CheckAnswer, error) {
-	a := CheckAnswer{
-		Status: Unknown, Why: Unknown, Reason: "The ledger cannot say now; unknown is not allowed.",
-		Events: []string{}, Position: FormatPosition(0), ValidAt: now.String(),
-	}
 	who, q, asOf, err := r.parse(now)
 	if err != nil {
-		return a, err
-	}
-	a.Purpose, a.Action, a.ValidAt = string(q.Purpose), q.Action.String(), q.At.String()
-	if asOf.KnownAt != 0 {
-		a.KnownAt = asOf.KnownAt.String()
+		return unknown(domain.Question{At: now}, ledger.AsOf{}), err
 	}
 	s, err := l.State(ctx, app, who, asOf)
 	if err != nil {
-		return a, err
+		return unknown(q, asOf), err
 	}
+	return answerFrom(s, q, asOf), nil
+}
+
+// answerFrom answers q from a state that was had as of asOf.
+func answerFrom(s ledger.State, q domain.Question, asOf ledger.AsOf) CheckAnswer {
+	a := unknown(q, asOf)
 	a.fill(domain.May(s.Subject, s.Reference, q))
 	a.Position = FormatPosition(s.Position)
-	return a, nil
+	return a
+}
+
+func unknown(q domain.Question, asOf ledger.AsOf) CheckAnswer {
+	a := CheckAnswer{
+		Status: Unknown, Why: Unknown, Reason: "The ledger cannot say now; unknown is not allowed.",
+		Purpose: string(q.Purpose), Events: []string{}, Position: FormatPosition(0), ValidAt: q.At.String(),
+	}
+	if q.Action != 0 {
+		a.Action = q.Action.String()
+	}
+	if asOf.KnownAt != 0 {
+		a.KnownAt = asOf.KnownAt.String()
+	}
+	return a
 }
 
 func (r CheckRequest) parse(now domain.Instant) (who domain.PersonKey, q domain.Question, asOf ledger.AsOf, err error) {

@@ -197,7 +197,7 @@ func wrongShape(err error, root string) error {
 	case e.GoType == nil:
 		return malformed("%s has the wrong form", pathOf(root, e.JSONPointer))
 	}
-	return malformed("%s must be %s", pathOf(root, e.JSONPointer), kindOf(e.GoType.Kind().String()))
+	return wrong(pathOf(root, e.JSONPointer), " must be %s", kindOf(e.GoType.Kind().String())) // a known member
 }
 
 func kindOf(goKind string) string {
@@ -220,7 +220,7 @@ func (r *reader) fail(member, format string, args ...any) {
 		if format[0] != ':' {
 			format = " " + format
 		}
-		r.err = malformed("data."+member+format, args...)
+		r.err = wrong("data."+member, format, args...)
 	}
 }
 

@@ -58,6 +58,11 @@ func malformed(format string, args ...any) error {
 	return domain.Refusal{Code: domain.Malformed, Text: fmt.Sprintf(format, args...)}
 }
 
+// wrong is malformed for one member: its path, and then what is wrong with it.
+func wrong(path, format string, args ...any) error {
+	return domain.Refusal{Code: domain.Malformed, Path: path, Text: path + fmt.Sprintf(format, args...)}
+}
+
 // members takes a structured event apart: its attributes as text, and its data.
 func members(structured []byte) (map[string]string, jsontext.Value, error) {
 	d := jsontext.NewDecoder(bytes.NewBuffer(structured))
@@ -146,11 +151,11 @@ func isAttribute(name string) bool {
 func parse(app domain.AppName, attrs map[string]string, data jsontext.Value) (ledger.Request, error) {
 	r := ledger.Request{App: app, ID: attrs["id"], Source: attrs["source"], RecordedBy: "unauthenticated"}
 	if attrs["specversion"] != "1.0" {
-		return ledger.Request{}, malformed(`specversion must be "1.0"`)
+		return ledger.Request{}, wrong("specversion", ` must be "1.0"`)
 	}
 	for _, name := range []string{"id", "source"} {
 		if v := attrs[name]; v == "" || len(v) > 512 || !utf8.ValidString(v) {
-			return ledger.Request{}, malformed("%s is missing or too long: give 1 to 512 bytes of text", name)
+			return ledger.Request{}, wrong(name, " is missing or too long: give 1 to 512 bytes of text")
 		}
 	}
 	if err := checkContentType(attrs["datacontenttype"]); err != nil {
@@ -164,7 +169,7 @@ func parse(app domain.AppName, attrs map[string]string, data jsontext.Value) (le
 	}
 	read, ok := commands[attrs["type"]]
 	if !ok {
-		return ledger.Request{}, malformed("type must be one of %s", strings.Join(Types(), ", "))
+		return ledger.Request{}, wrong("type", " must be one of %s", strings.Join(Types(), ", "))
 	}
 	canonical, err := canonicalData(data)
 	if err != nil {
@@ -183,7 +188,7 @@ func checkContentType(s string) error {
 	}
 	kind, _, err := mime.ParseMediaType(s)
 	if err != nil || kind != "application/json" {
-		return malformed("datacontenttype must be application/json")
+		return wrong("datacontenttype", " must be application/json")
 	}
 	return nil
 }
@@ -191,13 +196,13 @@ func checkContentType(s string) error {
 func times(r *ledger.Request, attrs map[string]string) (err error) {
 	if t, ok := attrs["time"]; ok {
 		if r.At, err = domain.ParseInstant(t); err != nil {
-			return malformed("time: %v", err)
+			return wrong("time", ": %v", err)
 		}
 	}
 	if s, ok := attrs["sequence"]; ok {
 		n, err := strconv.ParseUint(s, 10, 64)
 		if err != nil || n == 0 || n > maxSequence || s[0] == '0' || s[0] == '+' {
-			return malformed("sequence must be an integer from 1 to %d", int64(maxSequence))
+			return wrong("sequence", " must be an integer from 1 to %d", int64(maxSequence))
 		}
 		r.Sequence = n
 	}
@@ -206,10 +211,10 @@ func times(r *ledger.Request, attrs map[string]string) (err error) {
 
 func persons(r *ledger.Request, attrs map[string]string) (err error) {
 	if attrs["subject"] == "" {
-		return malformed(`subject is missing: name the person as "account:ID" or "device:ID"`)
+		return wrong("subject", ` is missing: name the person as "account:ID" or "device:ID"`)
 	}
 	if r.Person, err = domain.ParsePersonKey(attrs["subject"]); err != nil {
-		return malformed("subject: %v", err)
+		return wrong("subject", ": %v", err)
 	}
 	switch a := attrs["actor"]; a {
 	case "":
@@ -217,10 +222,10 @@ func persons(r *ledger.Request, attrs map[string]string) (err error) {
 	case "person", "guardian", "operator", "system", "authority":
 		r.Actor = a
 	default:
-		return malformed("actor must be person, guardian, operator, system or authority")
+		return wrong("actor", " must be person, guardian, operator, system or authority")
 	}
 	if o, ok := attrs["onbehalfof"]; ok && !isName(o, 64) {
-		return malformed(`onbehalfof must be a name of 1 to 64 of a-z, 0-9 and "-", not a person's id: it is kept in the clear`)
+		return wrong("onbehalfof", ` must be a name of 1 to 64 of a-z, 0-9 and "-", not a person's id: it is kept in the clear`)
 	}
 	r.OnBehalfOf = attrs["onbehalfof"]
 	return nil
@@ -230,12 +235,12 @@ func persons(r *ledger.Request, attrs map[string]string) (err error) {
 // could not write without loss.
 func canonicalData(data jsontext.Value) (jsontext.Value, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
-		return nil, malformed("data is missing: give a JSON object")
+		return nil, wrong("data", " is missing: give a JSON object")
 	}
 	v := data.Clone()
 	d := jsontext.NewDecoder(bytes.NewBuffer(v))
 	if d.PeekKind() != '{' {
-		return nil, malformed("data must be a JSON object")
+		return nil, wrong("data", " must be a JSON object")
 	}
 	for {
 		t, err := d.ReadToken()
@@ -243,10 +248,10 @@ func canonicalData(data jsontext.Value) (jsontext.Value, error) {
 			return nil, notJSON(err, "data")
 		}
 		if t.Kind() == '0' && !isExact(t.String()) {
-			return nil, malformed("%s is a number that not every reader knows exactly: write it as a string", pathOf("data", d.StackPointer()))
+			return nil, wrong("data", "%s is a number that not every reader knows exactly: write it as a string", pathOf("", d.StackPointer()))
 		}
 		if d.StackDepth() > 64 {
-			return nil, malformed("data is nested deeper than 64 levels")
+			return nil, wrong("data", " is nested deeper than 64 levels")
 		}
 		if d.StackDepth() == 0 {
 			break

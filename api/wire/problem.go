@@ -19,6 +19,9 @@ type Problem struct {
 // Unavailable is the code of a problem that is no refusal.
 const Unavailable = "outcome-unknown"
 
+// UnknownMessage is the code of a rejected message that is not there.
+const UnknownMessage domain.Code = "unknown-message"
+
 // ProblemOf returns what the outside may know of err.
 func ProblemOf(err error) Problem {
 	r, no := errors.AsType[domain.Refusal](err)
@@ -32,6 +35,8 @@ func ProblemOf(err error) Problem {
 	switch r.Code {
 	case domain.UnknownApp:
 		p.Title, p.Status = "Unknown app", 404
+	case UnknownMessage:
+		p.Title, p.Status = "Unknown message", 404
 	case domain.IDReused:
 		p.Title, p.Status = "Id used for something else", 409
 	case domain.Malformed:

@@ -16,17 +16,20 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
+// noon is a moment like any other.
+const noon domain.Instant = 1772452800000
+
 func TestEveryExampleParses(t *testing.T) {
-	if len(Examples()) != len(commands) {
-		t.Fatalf("%d examples of %d types", len(Examples()), len(commands))
+	if len(Examples(noon)) != len(commands) {
+		t.Fatalf("%d examples of %d types", len(Examples(noon)), len(commands))
 	}
-	for _, e := range Examples() {
+	for _, e := range Examples(noon) {
 		r, err := ParseEvent("smartkey", e.Event)
 		if err != nil {
 			t.Errorf("%s: %v", e.Type, err)
 			continue
 		}
-		if r.ID == "" || r.Source == "" || r.Person.ID != "user-1" || r.Sequence != 1 || r.At == 0 || r.RecordedBy != "unauthenticated" {
+		if r.ID == "" || r.Source == "" || r.Person.ID != "user-1" || r.Sequence == 0 || r.At != noon || r.RecordedBy != "unauthenticated" {
 			t.Errorf("%s: %+v", e.Type, r)
 		}
 		canonical := jsontext.Value(r.Body).Clone()
@@ -37,7 +40,7 @@ func TestEveryExampleParses(t *testing.T) {
 }
 
 func TestBothModesGiveOneBody(t *testing.T) {
-	for _, e := range Examples() {
+	for _, e := range Examples(noon) {
 		want, err := ParseEvent("smartkey", e.Event)
 		if err != nil {
 			t.Fatal(err)
@@ -145,7 +148,7 @@ func TestGolden(t *testing.T) {
 }
 
 func FuzzParseEvent(f *testing.F) {
-	for _, e := range Examples() {
+	for _, e := range Examples(noon) {
 		f.Add([]byte(e.Event))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -1,14 +1,13 @@
 package main
 
 import (
-	"encoding/json"
 	"net/http"
+	"net/url"
 
 	"github.com/spf13/cobra"
 )
 
 func newApp() *cobra.Command {
-	app := &cobra.Command{Use: "app", Short: "Register apps: who may record"}
 	list := &cobra.Command{Use: "list", Short: "List the apps", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
 		answer, err := call(c, http.MethodGet, "/v1/apps", "", nil)
 		if err != nil {
@@ -21,14 +20,15 @@ func newApp() *cobra.Command {
 		return printRows(c, rows, "app", "policies")
 	}}
 	show := &cobra.Command{Use: "show APP", Short: "Show one app", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		answer, err := call(c, http.MethodGet, "/v1/apps/"+args[0], "", nil)
+		answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(args[0]), "", nil)
 		if err != nil {
 			return err
 		}
-		return printRows(c, []json.RawMessage{answer}, "app", "handler", "environment", "jurisdiction", "time_zone", "locales")
+		return printOne(c, answer, "app", "handler", "environment", "jurisdiction", "time_zone", "locales")
 	}}
 	outputFlag(list)
 	outputFlag(show)
+	app := &cobra.Command{Use: "app", Short: "Register apps: who may record"}
 	app.AddCommand(newAppAdd(), list, show)
 	return app
 }
@@ -42,7 +42,7 @@ func newAppAdd() *cobra.Command {
 		Locales      []string `json:"locales"`
 	}
 	c := &cobra.Command{Use: "add APP", Short: "Register an app, or change what is known about it", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		_, err := callJSON(c, http.MethodPut, "/v1/apps/"+args[0], in)
+		_, err := callJSON(c, http.MethodPut, "/v1/apps/"+url.PathEscape(args[0]), in)
 		return err
 	}}
 	f := c.Flags()

@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 )
 
@@ -41,6 +41,8 @@ func (e *problemError) exitCode() int {
 		return exitConflict
 	case e.status >= 500:
 		return exitUnavailable
+	case e.status == http.StatusBadRequest, e.status == http.StatusRequestEntityTooLarge, e.status == http.StatusUnsupportedMediaType:
+		return exitUsage
 	}
 	return exitError
 }
@@ -62,7 +64,7 @@ func open(ctx context.Context, c *cobra.Command, method, path, contentType strin
 	}
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(server, "/")+path, bytes.NewReader(body))
 	if err != nil {
-		return nil, usageError{err}
+		return nil, usageError{fmt.Errorf("--server: want an address as in http://127.0.0.1:8080")}
 	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
@@ -78,18 +80,23 @@ func open(ctx context.Context, c *cobra.Command, method, path, contentType strin
 		return resp.Body, nil
 	}
 	defer resp.Body.Close()
-	var p struct{ Code, Detail, Title string }
 	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	if err != nil {
 		return nil, err
 	}
+	return nil, problemOf(resp.StatusCode, text)
+}
+
+// problemOf reads what a server says is wrong.
+func problemOf(status int, text []byte) error {
+	var p struct{ Code, Detail, Title string }
 	if json.Unmarshal(text, &p) != nil || p.Detail == "" && p.Title == "" {
 		p.Detail = strings.TrimSpace(string(text))
 	}
 	if p.Detail == "" {
 		p.Detail = p.Title
 	}
-	return nil, &problemError{resp.StatusCode, p.Code, p.Detail}
+	return &problemError{status, p.Code, p.Detail}
 }
 
 func callJSON(c *cobra.Command, method, path string, in any) ([]byte, error) {
@@ -105,95 +112,9 @@ func readInput(c *cobra.Command, name string) ([]byte, error) {
 	if name == "-" {
 		return io.ReadAll(c.InOrStdin())
 	}
-	return os.ReadFile(name)
-}
-
-func outputFlag(c *cobra.Command) {
-	c.Flags().StringP("output", "o", "table", "how to print: table, json, jsonl or csv")
-}
-
-// printRows prints answers as -o says. Rows is a JSON array of objects; columns
-// are the members that a table shows.
-func printRows(c *cobra.Command, rows []json.RawMessage, columns ...string) error {
-	form, err := c.Flags().GetString("output")
-	if err != nil {
-		return err
+	b, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, notFound{err}
 	}
-	out := c.OutOrStdout()
-	switch form {
-	case "jsonl":
-		for _, r := range rows {
-			var line bytes.Buffer
-			if err := json.Compact(&line, r); err != nil {
-				return err
-			}
-			fmt.Fprintln(out, line.String())
-		}
-		return nil
-	case "json":
-		text, err := json.MarshalIndent(rows, "", "  ")
-		fmt.Fprintln(out, string(text))
-		return err
-	case "table", "csv":
-		return printTable(out, form, rows, columns)
-	}
-	return usageError{fmt.Errorf("-o %s: want table, json, jsonl or csv", form)}
-}
-
-func printTable(out io.Writer, form string, rows []json.RawMessage, columns []string) error {
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
-	head := table.Row{}
-	for _, name := range columns {
-		head = append(head, name)
-	}
-	t.AppendHeader(head)
-	for _, r := range rows {
-		var members map[string]any
-		if err := json.Unmarshal(r, &members); err != nil {
-			return err
-		}
-		row := table.Row{}
-		for _, name := range columns {
-			row = append(row, cell(members[name]))
-		}
-		t.AppendRow(row)
-	}
-	if form == "csv" {
-		fmt.Fprintln(out, t.RenderCSV())
-		return nil
-	}
-	fmt.Fprintln(out, t.Render())
-	return nil
-}
-
-func cell(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return ""
-	case string:
-		return v
-	case float64, bool:
-		return fmt.Sprint(v)
-	}
-	text, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Sprint(v)
-	}
-	return string(text)
-}
-
-// member returns one member of a JSON object as rows: an array as it is, a
-// missing one as none.
-func member(object []byte, name string) ([]json.RawMessage, error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(object, &members); err != nil {
-		return nil, err
-	}
-	var rows []json.RawMessage
-	if members[name] == nil {
-		return nil, nil
-	}
-	err := json.Unmarshal(members[name], &rows)
-	return rows, err
+	return b, err
 }

@@ -71,12 +71,7 @@ type simulation struct {
 
 // simulate plays the app until ctx is done: first the three persons that the
 // README names, then passers-by.
-func simulate(ctx context.Context, url string) error {
-	nc, err := nats.Connect(url, nats.Name("smartkey app (simulated)"))
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
+func simulate(ctx context.Context, nc *nats.Conn) error {
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return err

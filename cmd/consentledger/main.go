@@ -8,15 +8,14 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
+	"consentledger/api/wire"
 	"consentledger/domain"
 
 	"github.com/spf13/cobra"
 )
-
-// version is stamped by the linker.
-var version = "development"
 
 // The exit codes, as "help exit-codes" tells them.
 const (
@@ -24,6 +23,7 @@ const (
 	exitError       = 1
 	exitUsage       = 2
 	exitNotFound    = 3
+	exitNotAllowed  = 4
 	exitConflict    = 5
 	exitUnavailable = 6
 	exitInterrupted = 130
@@ -34,37 +34,74 @@ func main() { os.Exit(run(os.Args[1:])) }
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	root := newRoot()
 	root.SetArgs(args)
+	began := false
+	whenBegun(root, func() { began = true })
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
 	}
+	if !began {
+		err = usageError{err}
+	}
+	code := exitCode(ctx, err)
+	if code == exitInterrupted {
+		err = errors.New("interrupted")
+	}
 	fmt.Fprintln(os.Stderr, "consentledger:", err)
-	return exitCode(ctx, err)
+	return code
+}
+
+// whenBegun calls f before a verb does its work: what fails before that is a
+// call that cannot be understood.
+func whenBegun(c *cobra.Command, f func()) {
+	if do := c.RunE; do != nil {
+		c.RunE = func(c *cobra.Command, args []string) error {
+			f()
+			return do(c, args)
+		}
+	}
+	for _, sub := range c.Commands() {
+		whenBegun(sub, f)
+	}
 }
 
 func exitCode(ctx context.Context, err error) int {
-	if p, ok := errors.AsType[*problemError](err); ok {
-		return p.exitCode()
+	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))) {
+		return exitInterrupted
 	}
-	if _, ok := errors.AsType[usageError](err); ok {
-		return exitUsage
+	if coded, ok := errors.AsType[interface {
+		error
+		exitCode() int
+	}](err); ok {
+		return coded.exitCode()
 	}
-	if _, ok := errors.AsType[domain.Refusal](err); ok {
-		return exitError
+	if r, ok := errors.AsType[domain.Refusal](err); ok {
+		return (&problemError{status: wire.ProblemOf(r).Status}).exitCode()
 	}
 	if errors.Is(err, errUnreachable) {
 		return exitUnavailable
 	}
-	if ctx.Err() != nil {
-		return exitInterrupted
-	}
 	return exitError
 }
 
+// A notAllowed is the answer no to "may we?", for shells.
+type notAllowed struct{ reason string }
+
+func (e notAllowed) Error() string { return "not allowed: " + e.reason }
+func (e notAllowed) exitCode() int { return exitNotAllowed }
+
+// A notFound names something that is not there.
+type notFound struct{ error }
+
+func (notFound) exitCode() int { return exitNotFound }
+
 // A usageError is a call that cannot be understood.
 type usageError struct{ error }
+
+func (usageError) exitCode() int { return exitUsage }
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
@@ -75,7 +112,8 @@ func newRoot() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().String("server", env("CONSENTLEDGER_SERVER", "http://127.0.0.1:8080"), "the running server's HTTP address (environment: CONSENTLEDGER_SERVER)")
-	root.AddCommand(newServe(), newApp(), newPolicy(), newRecord(), newCheck(), newReplay(), newStatus(), newRejected(), newSchema(), newVersion(), exitCodesHelp())
+	root.AddCommand(newServe(), newApp(), newPolicy(), newRecord(), newCheck(), newState(), newReplay(), newStatus(), newRejected(), newSchema(), newBench(), newBenchLoad(), newVersion(), exitCodesHelp())
+	strict(root)
 	return root
 }
 
@@ -86,10 +124,24 @@ func env(name, otherwise string) string {
 	return otherwise
 }
 
-func newVersion() *cobra.Command {
-	return &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs, Run: func(c *cobra.Command, _ []string) {
-		fmt.Fprintln(c.OutOrStdout(), "consentledger", version)
-	}}
+// strict lets no command that only has others below it be called by itself, or
+// with the name of one that it does not have.
+func strict(c *cobra.Command) {
+	var names []string
+	for _, sub := range c.Commands() {
+		strict(sub)
+		names = append(names, sub.Name())
+	}
+	if len(names) == 0 || !c.HasParent() {
+		return
+	}
+	c.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return fmt.Errorf("%s wants one of: %s", c.Name(), strings.Join(names, ", "))
+		}
+		return fmt.Errorf("%s has no %q; it has: %s", c.Name(), args[0], strings.Join(names, ", "))
+	}
+	c.RunE = func(*cobra.Command, []string) error { return nil } // Args refuses every call
 }
 
 func exitCodesHelp() *cobra.Command {
@@ -97,6 +149,7 @@ func exitCodesHelp() *cobra.Command {
 1    failed, or refused (the message says why)
 2    the call could not be understood
 3    there is no such thing
+4    check: not allowed (and unknown is 6, never 0)
 5    conflict: the id was used for something else
 6    the server cannot be reached or cannot answer now; ask again
 130  interrupted`}

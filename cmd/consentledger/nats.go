@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"consentledger/api/intake"
+
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 )
@@ -44,17 +46,11 @@ func startNATS(dir, addr string, log *slog.Logger) (*server.Server, error) {
 	return s, nil
 }
 
-// connectNATS connects to an external server, or to the embedded one without
-// touching the network.
-func connectNATS(url, creds string, s *server.Server) (*nats.Conn, error) {
-	opts := []nats.Option{nats.Name("consentledger"), nats.MaxReconnects(-1), nats.ReconnectWait(time.Second)}
-	if s != nil {
-		return nats.Connect("", append(opts, nats.InProcessServer(s))...)
-	}
-	if creds != "" {
-		opts = append(opts, nats.UserCredentials(creds))
-	}
-	return nats.Connect(url, opts...)
+// connectEmbedded connects to the embedded server without touching the
+// network.
+func connectEmbedded(s *server.Server) (*nats.Conn, error) {
+	return nats.Connect("", nats.Name("consentledger"), nats.CustomInboxPrefix(intake.InboxPrefix), nats.InProcessServer(s),
+		nats.MaxReconnects(-1), nats.ReconnectWait(time.Second))
 }
 
 // natsLog hands the embedded server's log to ours. Fatalf does not exit: the

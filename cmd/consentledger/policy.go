@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,23 +23,43 @@ func newPolicy() *cobra.Command {
 }
 
 func newPolicyLint() *cobra.Command {
-	return &cobra.Command{Use: "lint FILE", Short: "Say what is wrong with a policy file, and what it leaves out", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		file, err := os.ReadFile(args[0])
+	c := &cobra.Command{Use: "lint FILE", Short: "Say what is wrong with a policy file, and what it leaves out", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		file, err := readInput(c, args[0])
 		if err != nil {
 			return err
 		}
 		failed := 0
+		var rows []json.RawMessage
 		for _, f := range policyfile.Lint(file, beside(args[0])) {
-			fmt.Fprintf(c.OutOrStdout(), "%s:%d:%d: %v: %s (%s)\n", args[0], f.Line, f.Column, f.Severity, f.Message, f.Code)
+			rows = append(rows, rowOf(finding{place(args[0], f), f.Line, f.Column, f.Severity.String(), f.Code, f.Message}))
 			if f.Severity == policyfile.SeverityError {
 				failed++
 			}
 		}
+		if err := printRows(c, rows, "place", "severity", "code", "message"); err != nil {
+			return err
+		}
 		if failed > 0 {
-			return fmt.Errorf("%s has %d errors", args[0], failed)
+			return fmt.Errorf("%s has errors: %d", args[0], failed)
 		}
 		return nil
 	}}
+	outputFlag(c)
+	return c
+}
+
+// A finding is a row of lint's answer.
+type finding struct {
+	Place    string `json:"place"`
+	Line     int    `json:"line"`
+	Column   int    `json:"column"`
+	Severity string `json:"severity"`
+	Code     string `json:"code"`
+	Message  string `json:"message"`
+}
+
+func place(file string, f policyfile.Finding) string {
+	return fmt.Sprintf("%s:%d:%d", file, f.Line, f.Column)
 }
 
 // beside opens the texts that a policy file names, relative to it.
@@ -65,11 +87,11 @@ func readPolicy(name string, file []byte, open func(string) ([]byte, error)) (pu
 	var wrong []string
 	for _, f := range policyfile.Lint(file, open) {
 		if f.Severity == policyfile.SeverityError {
-			wrong = append(wrong, fmt.Sprintf("%s:%d:%d: %s", name, f.Line, f.Column, f.Message))
+			wrong = append(wrong, place(name, f)+": "+f.Message)
 		}
 	}
 	if len(wrong) > 0 {
-		return publication{}, fmt.Errorf("%s", strings.Join(wrong, "\n"))
+		return publication{}, errors.New(strings.Join(wrong, "\n"))
 	}
 	doc, texts, err := policyfile.Parse(name, file, open)
 	if err != nil {
@@ -87,7 +109,7 @@ func newPolicyPublish() *cobra.Command {
 	var app string
 	var p publication
 	c := &cobra.Command{Use: "publish FILE", Short: "Publish a version of a policy", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		file, err := os.ReadFile(args[0])
+		file, err := readInput(c, args[0])
 		if err != nil {
 			return err
 		}
@@ -96,13 +118,13 @@ func newPolicyPublish() *cobra.Command {
 			return err
 		}
 		read.Effective, read.Material, read.Stale = p.Effective, p.Material, p.Stale
-		answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+app+"/policies", read)
+		answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/policies", read)
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintln(c.OutOrStdout(), string(answer))
-		return err
+		return printOne(c, answer, "policy", "version", "effective", "in_force", "material")
 	}}
+	outputFlag(c)
 	c.Flags().StringVar(&app, "app", "", "the app")
 	c.Flags().StringVar(&p.Effective, "effective", "", "when it binds, RFC 3339 (default: at once)")
 	c.Flags().StringSliceVar(&p.Material, "material", nil, "the kinds of material change it makes, as in MAT-1")
@@ -114,7 +136,7 @@ func newPolicyPublish() *cobra.Command {
 func newPolicyList() *cobra.Command {
 	var app string
 	c := &cobra.Command{Use: "list", Short: "List an app's policy versions", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		answer, err := call(c, http.MethodGet, "/v1/apps/"+app+"/policies", "", nil)
+		answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/policies", "", nil)
 		if err != nil {
 			return err
 		}
@@ -132,14 +154,14 @@ func newPolicyList() *cobra.Command {
 
 func newPolicyShow() *cobra.Command {
 	var app string
-	c := &cobra.Command{Use: "show VERSION", Short: "Show one version whole, as JSON", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		answer, err := call(c, http.MethodGet, "/v1/apps/"+app+"/policies/"+args[0], "", nil)
+	c := &cobra.Command{Use: "show VERSION", Short: "Show one version, whole as JSON", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/policies/"+url.PathEscape(args[0]), "", nil)
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintln(c.OutOrStdout(), string(answer))
-		return err
+		return printOne(c, answer, "policy", "version", "effective", "in_force", "material", "stale")
 	}}
+	outputFlagOr(c, "json")
 	c.Flags().StringVar(&app, "app", "", "the app")
 	c.MarkFlagRequired("app")
 	return c

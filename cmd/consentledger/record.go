@@ -3,9 +3,13 @@ package main
 import (
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
+
+	"consentledger/api/wire"
 
 	"github.com/spf13/cobra"
 )
@@ -23,12 +27,11 @@ func newRecord() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			answer, err := call(c, http.MethodPost, "/v1/apps/"+app+"/events", "application/cloudevents+json", body)
+			answer, err := call(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/events", "application/cloudevents+json", body)
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(c.OutOrStdout(), string(answer))
-			return err
+			return printOne(c, answer, "event_id", "position")
 		},
 	}
 	f := c.Flags()
@@ -40,6 +43,7 @@ func newRecord() *cobra.Command {
 	f.StringVar(&source, "source", "consentledger-cli", "who sends it")
 	f.StringVar(&at, "time", "", "when it happened, RFC 3339 (default: now)")
 	c.MarkFlagRequired("app")
+	outputFlag(c)
 	return c
 }
 
@@ -50,6 +54,10 @@ func eventBody(c *cobra.Command, args []string, attrs map[string]string, data st
 	if attrs["type"] == "" || attrs["subject"] == "" {
 		return nil, usageError{fmt.Errorf("name a FILE, or --type and --subject")}
 	}
+	var object map[string]any
+	if err := json.Unmarshal([]byte(data), &object); err != nil || object == nil {
+		return nil, usageError{notAnObject("--data", err)}
+	}
 	if attrs["id"] == "" {
 		attrs["id"] = rand.Text()
 	}
@@ -59,18 +67,26 @@ func eventBody(c *cobra.Command, args []string, attrs map[string]string, data st
 			event[name] = v
 		}
 	}
-	body, err := json.Marshal(event)
-	if err != nil {
-		return nil, usageError{fmt.Errorf("--data is not JSON: %w", err)}
-	}
-	return body, nil
+	return json.Marshal(event)
 }
+
+// notAnObject says where a text is no JSON, without repeating it.
+func notAnObject(name string, err error) error {
+	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Errorf(`%s is not JSON at byte %d; want an object, as in {"all":true}`, name, e.Offset)
+	}
+	return fmt.Errorf(`%s is JSON, but not an object; want one as in {"all":true}`, name)
+}
+
+// checkColumns are what a table shows of an answer to "may we?".
+var checkColumns = []string{"allowed", "status", "why", "purpose", "action", "since", "events", "position"}
 
 func newCheck() *cobra.Command {
 	var app string
 	c := &cobra.Command{
 		Use:     "check",
 		Short:   "May we? Ask whether a purpose is allowed for a person",
+		Long:    "May we? Ask whether a purpose is allowed for a person. The exit code is 0 if it is and 4 if it is not;\nany other means that it is unknown, which is not allowed.",
 		Example: "  consentledger check --app smartkey --subject user-1 --purpose personalisation",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -84,11 +100,21 @@ func newCheck() *cobra.Command {
 					body[name] = v
 				}
 			}
-			answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+app+"/check", body)
+			answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/check", body)
 			if err != nil {
 				return err
 			}
-			return printRows(c, []json.RawMessage{answer}, "allowed", "status", "why", "purpose", "action", "since", "events", "position")
+			if err := printOne(c, answer, checkColumns...); err != nil {
+				return err
+			}
+			var a wire.CheckAnswer
+			if err := json.Unmarshal(answer, &a); err != nil {
+				return err
+			}
+			if !a.Allowed {
+				return notAllowed{a.Reason}
+			}
+			return nil
 		},
 	}
 	f := c.Flags()

@@ -5,87 +5,90 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
-
-	"consentledger/api/intake"
-	"consentledger/api/wire"
 
 	"github.com/spf13/cobra"
 )
 
-// withRejected adds the routes of the rejected messages to a handler. They
-// stand here because api/rest does not know NATS.
-func withRejected(c intake.Config, rest http.Handler) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/", rest)
-	mux.HandleFunc("GET /v1/rejected", func(w http.ResponseWriter, r *http.Request) {
-		list, err := intake.Rejected(r.Context(), c)
-		if list == nil {
-			list = []intake.RejectedMessage{}
-		}
-		answer(w, map[string]any{"rejected": list}, err)
-	})
-	mux.HandleFunc("POST /v1/rejected/{seq}/retry", func(w http.ResponseWriter, r *http.Request) {
-		seq, err := strconv.ParseUint(r.PathValue("seq"), 10, 64)
-		var receipt wire.Receipt
-		if err == nil {
-			receipt, err = intake.Retry(r.Context(), c, seq)
-		}
-		answer(w, receipt, err)
-	})
-	mux.HandleFunc("POST /v1/rejected/{seq}/seen", func(w http.ResponseWriter, r *http.Request) {
-		seq, err := strconv.ParseUint(r.PathValue("seq"), 10, 64)
-		if err == nil {
-			err = intake.MarkSeen(r.Context(), c, seq, r.URL.Query().Get("why"))
-		}
-		answer(w, map[string]bool{"seen": true}, err)
-	})
-	return mux
-}
-
-func answer(w http.ResponseWriter, v any, err error) {
-	status := http.StatusOK
-	w.Header().Set("Content-Type", "application/json")
-	if err != nil {
-		p := wire.ProblemOf(err)
-		w.Header().Set("Content-Type", "application/problem+json")
-		v, status = p, p.Status
-	}
-	body, err := json.Marshal(v)
-	if err != nil {
-		http.Error(w, "the answer cannot be written", http.StatusInternalServerError)
-		return
-	}
-	w.WriteHeader(status)
-	w.Write(append(body, '\n'))
-}
-
 func newRejected() *cobra.Command {
 	rejected := &cobra.Command{Use: "rejected", Short: "Messages that could not be taken, kept sealed for 30 days"}
-	list := &cobra.Command{Use: "list", Short: "List them, with the reasons", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		body, err := call(c, http.MethodGet, "/v1/rejected", "", nil)
-		if err != nil {
-			return err
-		}
-		rows, err := member(body, "rejected")
-		if err != nil {
-			return err
-		}
-		return printRows(c, rows, "seq", "app", "at", "code", "text", "may_be_no", "seen", "why")
-	}}
-	outputFlag(list)
-	retry := &cobra.Command{Use: "retry SEQ", Short: "Send one to the ledger again, unchanged", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		body, err := call(c, http.MethodPost, "/v1/rejected/"+url.PathEscape(args[0])+"/retry", "", nil)
-		fmt.Fprint(c.OutOrStdout(), string(body))
-		return err
-	}}
-	var why string
-	seen := &cobra.Command{Use: "seen SEQ", Short: "Say that somebody looked at one, and why it may rest", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		_, err := call(c, http.MethodPost, "/v1/rejected/"+url.PathEscape(args[0])+"/seen?why="+url.QueryEscape(why), "", nil)
-		return err
-	}}
-	seen.Flags().StringVar(&why, "why", "", "why it may rest; kept in the clear, so no personal data")
-	seen.MarkFlagRequired("why")
-	rejected.AddCommand(list, retry, seen)
+	rejected.AddCommand(newRejectedList(), newRejectedShow(), newRejectedRetry(), newRejectedSeen())
 	return rejected
 }
+
+func newRejectedList() *cobra.Command {
+	c := &cobra.Command{Use: "list", Short: "List them, with the reasons", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+		p := newPrinter(c, "seq", "app", "at", "code", "path", "may_be_no", "seen", "why")
+		for next := ""; ; {
+			body, err := call(c, http.MethodGet, "/v1/rejected?after="+next, "", nil)
+			if err != nil {
+				return err
+			}
+			var page struct {
+				Rejected []json.RawMessage
+				Next     string
+			}
+			if err := json.Unmarshal(body, &page); err != nil {
+				return err
+			}
+			for _, row := range page.Rejected {
+				if err := p.row(row); err != nil {
+					return err
+				}
+			}
+			if next = page.Next; next == "" {
+				return p.end()
+			}
+		}
+	}}
+	outputFlag(c)
+	return c
+}
+
+func newRejectedShow() *cobra.Command {
+	var raw bool
+	c := &cobra.Command{
+		Use: "show SEQ", Short: "Show one with what was sent, which may be personal", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			body, err := call(c, http.MethodGet, rejectedPath(args[0], ""), "", nil)
+			if err != nil {
+				return err
+			}
+			if !raw {
+				return printOne(c, body, "seq", "app", "at", "code", "path", "text", "subject", "seen", "why")
+			}
+			var m struct{ Data []byte }
+			if err := json.Unmarshal(body, &m); err != nil {
+				return err
+			}
+			_, err = c.OutOrStdout().Write(m.Data)
+			return err
+		},
+	}
+	c.Flags().BoolVar(&raw, "raw", false, "print the bytes that were sent, and nothing else")
+	outputFlagOr(c, "json")
+	return c
+}
+
+func newRejectedRetry() *cobra.Command {
+	return &cobra.Command{Use: "retry SEQ", Short: "Send one to the ledger again, unchanged", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		body, err := call(c, http.MethodPost, rejectedPath(args[0], "/retry"), "", nil)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(c.OutOrStdout(), string(body))
+		return err
+	}}
+}
+
+func newRejectedSeen() *cobra.Command {
+	var why string
+	c := &cobra.Command{Use: "seen SEQ", Short: "Say that somebody looked at one, and why it may rest", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		_, err := callJSON(c, http.MethodPost, rejectedPath(args[0], "/seen"), map[string]string{"why": why})
+		return err
+	}}
+	c.Flags().StringVar(&why, "why", "", "why it may rest; kept in the clear, so no personal data")
+	c.MarkFlagRequired("why")
+	return c
+}
+
+func rejectedPath(seq, verb string) string { return "/v1/rejected/" + url.PathEscape(seq) + verb }

@@ -1,149 +1,131 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 
 	"consentledger/api/wire"
 	"consentledger/domain"
 
-	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 )
 
 func newReplay() *cobra.Command {
-	var data, person string
-	filters := url.Values{}
+	var data string
+	var r wire.ReplayRequest
 	c := &cobra.Command{
 		Use:   "replay",
 		Short: "Stream history as NDJSON, oldest first",
-		Long:  "Stream history as NDJSON, oldest first: from the running server, or with --data from the directory of a stopped one.",
-		Args:  cobra.NoArgs,
+		Long:  "Stream history as NDJSON, oldest first: from the running server, or with --data from the directory of a stopped one.\nBoth give the same bytes.",
+		Example: `  consentledger replay --app smartkey --subject user-1
+  consentledger replay --data data --from 2026-03-01T00:00:00Z --to 2026-04-01T00:00:00Z --type consent.withdrawn`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			for _, name := range []string{"app", "from", "to", "type"} {
-				v, err := c.Flags().GetString(name)
-				if err != nil {
-					return err
-				}
-				if v != "" {
-					filters.Set(name, v)
-				}
+			if _, err := r.Selection(); err != nil {
+				return wrongFlag(err)
 			}
-			if person != "" && filters.Get("app") == "" {
-				return usageError{fmt.Errorf("--subject wants --app: a person is known to an app")}
-			}
-			if data != "" {
-				return replayDir(c, data, filters, person)
-			}
-			if person != "" {
-				filters.Set("person", person)
-			}
-			r, err := open(c.Context(), c, http.MethodGet, "/v1/replay?"+filters.Encode(), "", nil)
-			if err != nil {
+			p := newPrinter(c, "position", "recorded", "at", "type", "stream", "event_id")
+			if err := replay(c, data, r, p.row); err != nil {
 				return err
 			}
-			defer r.Close()
-			_, err = io.Copy(c.OutOrStdout(), r)
-			return err
+			return p.end()
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&data, "data", "", "the data directory of a stopped server")
-	f.StringVar(&person, "subject", "", "only this person, as in user-1 (needs --app)")
-	f.String("app", "", "only this app")
-	f.String("from", "", "only what was recorded at or after, RFC 3339")
-	f.String("to", "", "only what was recorded before, RFC 3339")
-	f.String("type", "", "only this event type, as in consent.given.v1")
+	f.StringVar(&r.App, "app", "", "only this app")
+	f.StringVar(&r.Subject, "subject", "", "only this person, as in user-1 (needs --app)")
+	f.StringVar(&r.Type, "type", "", "only this event type, as in consent.given")
+	f.StringVar(&r.From, "from", "", "begin with the first record of this time or later, RFC 3339")
+	f.StringVar(&r.To, "to", "", "end before the first record of this time or later, RFC 3339")
+	f.StringVar(&r.After, "after", "", "only what comes after this position")
+	outputFlagOr(c, "jsonl")
 	return c
 }
 
-func replayDir(c *cobra.Command, path string, filters url.Values, person string) error {
+// wrongFlag turns a refusal that names a member into one that names a flag.
+func wrongFlag(err error) error {
+	if r, ok := errors.AsType[domain.Refusal](err); ok {
+		return usageError{errors.New("--" + r.Text)}
+	}
+	return err
+}
+
+// replay reads from the server, or from the directory if one is named.
+func replay(c *cobra.Command, data string, r wire.ReplayRequest, do func(json.RawMessage) error) error {
+	if data != "" {
+		return replayDir(c, data, r, do)
+	}
+	return replayServer(c, r, do)
+}
+
+// replayServer asks in a body: what names a person stays out of URLs.
+func replayServer(c *cobra.Command, r wire.ReplayRequest, do func(json.RawMessage) error) error {
+	body, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	answer, err := open(c.Context(), c, http.MethodPost, "/v1/replay", "application/json", body)
+	if err != nil {
+		return err
+	}
+	defer answer.Close()
+	lines := bufio.NewReader(answer)
+	for {
+		line, err := lines.ReadBytes('\n')
+		switch {
+		case err == io.EOF && len(line) == 0:
+			return nil
+		case err != nil:
+			return fmt.Errorf("%w any more, the history broke off: %w; ask again with --after and the last position", errUnreachable, err)
+		case bytes.HasPrefix(line, []byte(`{"error":`)):
+			return brokeOff(line)
+		}
+		if err := do(line); err != nil {
+			return err
+		}
+	}
+}
+
+// brokeOff reads the line that a replay ends with when it cannot go on.
+func brokeOff(line []byte) error {
+	var last struct{ Error wire.Problem }
+	if err := json.Unmarshal(line, &last); err != nil {
+		return err
+	}
+	return &problemError{last.Error.Status, last.Error.Code, "the history broke off: " + last.Error.Detail}
+}
+
+func replayDir(c *cobra.Command, path string, r wire.ReplayRequest, do func(json.RawMessage) error) (err error) {
 	d, err := openDataDir(c.Context(), path, "", false)
 	if err != nil {
 		return err
 	}
-	defer d.close()
-	from, to, err := span(filters)
+	defer func() { err = errors.Join(err, d.close()) }()
+	selection, err := r.Selection()
 	if err != nil {
 		return err
 	}
-	history := d.ledger.Replay(c.Context(), 0)
-	if person != "" {
-		who, err := domain.ParsePersonKey(person)
-		if err != nil {
-			return usageError{err}
-		}
-		history = d.ledger.History(c.Context(), domain.AppName(filters.Get("app")), who)
+	entries, err := d.ledger.Select(c.Context(), selection)
+	if err != nil {
+		return err
 	}
-	for e, err := range history {
+	var line []byte
+	for e, err := range entries {
+		if err == nil {
+			line, err = wire.AppendLine(line[:0], e)
+		}
+		if err == nil {
+			err = do(line)
+		}
 		if err != nil {
-			return err
-		}
-		skip := filters.Get("app") != "" && string(e.Stream.App) != filters.Get("app") ||
-			filters.Get("type") != "" && e.Type != filters.Get("type") ||
-			e.Recorded < from || to != 0 && e.Recorded >= to
-		if skip {
-			continue
-		}
-		entry, err := wire.EntryOf(e)
-		if err != nil {
-			return err
-		}
-		line, err := json.Marshal(entry)
-		if err != nil {
-			return err
-		}
-		if _, err := fmt.Fprintf(c.OutOrStdout(), "%s\n", line); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func span(filters url.Values) (from, to domain.Instant, err error) {
-	if v := filters.Get("from"); v != "" {
-		if from, err = domain.ParseInstant(v); err != nil {
-			return 0, 0, usageError{fmt.Errorf("--from: %w", err)}
-		}
-	}
-	if v := filters.Get("to"); v != "" {
-		if to, err = domain.ParseInstant(v); err != nil {
-			return 0, 0, usageError{fmt.Errorf("--to: %w", err)}
-		}
-	}
-	return from, to, nil
-}
-
-func newStatus() *cobra.Command {
-	return &cobra.Command{Use: "status", Short: "How the server is: positions, lag, health", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		answer, err := call(c, http.MethodGet, "/v1/status", "", nil)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(c.OutOrStdout(), string(answer))
-		return err
-	}}
-}
-
-func newSchema() *cobra.Command {
-	schema := &cobra.Command{Use: "schema", Short: "The event types, each with an example"}
-	schema.AddCommand(
-		&cobra.Command{Use: "list", Short: "List the event types", Args: cobra.NoArgs, Run: func(c *cobra.Command, _ []string) {
-			for _, e := range wire.Examples() {
-				fmt.Fprintln(c.OutOrStdout(), e.Type)
-			}
-		}},
-		&cobra.Command{Use: "show TYPE", Short: "Show an example of one type", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-			for _, e := range wire.Examples() {
-				if e.Type == args[0] {
-					_, err := fmt.Fprintf(c.OutOrStdout(), "%s\n", e.Event)
-					return err
-				}
-			}
-			return usageError{fmt.Errorf("no event type %q; see: schema list", args[0])}
-		}},
-	)
-	return schema
 }

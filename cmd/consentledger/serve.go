@@ -9,14 +9,10 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"consentledger/api/intake"
-	"consentledger/api/rest"
-	"consentledger/api/wire"
-	"consentledger/eventstore"
 	"consentledger/projections"
 	"consentledger/projections/activity"
 	"consentledger/projections/consents"
@@ -29,10 +25,10 @@ import (
 
 // A serveConfig is what serve's flags say.
 type serveConfig struct {
-	data, http          string
-	natsListen, natsURL string
-	natsCreds           string
-	demo                bool
+	data, http string
+	natsListen string       // where the embedded server listens
+	nats       externalNATS // instead of the embedded one
+	demo       bool
 }
 
 func newServe() *cobra.Command {
@@ -48,6 +44,12 @@ func newServe() *cobra.Command {
 					s.data = "data-demo"
 				}
 			}
+			if s.nats.url != "" && c.Flags().Changed("nats-listen") {
+				return usageError{errors.New("--nats-listen is where the embedded server listens; with --nats there is none")}
+			}
+			if err := s.nats.check(); err != nil {
+				return err
+			}
 			return serve(c.Context(), s, c.OutOrStdout())
 		},
 	}
@@ -55,21 +57,20 @@ func newServe() *cobra.Command {
 	f.StringVar(&s.data, "data", "", "the data directory (default: data, or data-demo with --demo)")
 	f.StringVar(&s.http, "http", "127.0.0.1:8080", "where HTTP listens")
 	f.StringVar(&s.natsListen, "nats-listen", "127.0.0.1:4222", "where the embedded NATS server listens")
-	f.StringVar(&s.natsURL, "nats", "", "an external NATS server instead, as in nats://host:4222 or tls://host:4222")
-	f.StringVar(&s.natsCreds, "nats-creds", "", "the credentials file for the external NATS server")
+	s.nats.flags(c)
 	f.BoolVar(&s.demo, "demo", false, "with a sample app, SmartKey, its policy and simulated users")
-	c.MarkFlagsMutuallyExclusive("nats", "nats-listen")
 	return c
 }
 
 // A house is a running ledger.
 type house struct {
-	config serveConfig
-	dir    *dataDir
-	log    *slog.Logger
-	nats   *server.Server // nil: external
-	conn   *nats.Conn
-	intake intake.Config
+	config   serveConfig
+	dir      *dataDir
+	log      *slog.Logger
+	nats     *server.Server // nil: external
+	conn     *nats.Conn
+	intake   intake.Config
+	rejected *intake.Rejections
 
 	consents *consents.View
 	policies *policies.View
@@ -108,7 +109,9 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 		})
 	}
 	ready := make(chan struct{})
-	must("intake", func() error { return intake.Run(ctx, h.intake, func() { close(ready) }) })
+	must("intake", func() error {
+		return h.config.nats.permitted(intake.Run(ctx, h.intake, func() { close(ready) }))
+	})
 	must("HTTP", func() error { return serveHTTP(ctx, listener, h.handler()) })
 	select {
 	case <-ready:
@@ -116,7 +119,7 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	case <-ctx.Done():
 	}
 	if c.demo {
-		must("demo", func() error { return simulate(ctx, h.clientURL()) })
+		must("demo", func() error { return h.demo(ctx) })
 	}
 	<-ctx.Done()
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
@@ -138,19 +141,46 @@ func (h *house) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if h.config.natsURL == "" {
-		if h.nats, err = startNATS(h.config.data, h.config.natsListen, h.log); err != nil {
-			return err
-		}
-	}
-	if h.conn, err = connectNATS(h.config.natsURL, h.config.natsCreds, h.nats); err != nil {
-		return fmt.Errorf("NATS: %w", err)
+	if err := h.openNATS(ctx); err != nil {
+		return err
 	}
 	h.intake = intake.Config{
-		Conn: h.conn, Ledger: h.dir.ledger, Now: now, Log: h.log,
+		Conn: h.conn, Ledger: h.dir.ledger, Log: h.log,
 		Seal: h.dir.seal, Unseal: h.dir.unseal,
 	}
+	h.rejected = &intake.Rejections{Config: h.intake}
 	return h.openViews(ctx)
+}
+
+// openNATS starts the embedded server, unless there is another, and connects.
+func (h *house) openNATS(ctx context.Context) (err error) {
+	if h.config.nats.url != "" {
+		h.conn, err = h.config.nats.connect(ctx, "consentledger", h.log)
+		return err
+	}
+	if h.nats, err = startNATS(h.config.data, h.config.natsListen, h.log); err != nil {
+		return err
+	}
+	if h.conn, err = connectEmbedded(h.nats); err != nil {
+		return fmt.Errorf("the embedded NATS server: %w", err)
+	}
+	return nil
+}
+
+// demo plays the sample app, on a connection of its own.
+func (h *house) demo(ctx context.Context) (err error) {
+	const name = "smartkey app (simulated)"
+	var nc *nats.Conn
+	if h.nats != nil {
+		nc, err = nats.Connect(h.nats.ClientURL(), nats.Name(name))
+	} else {
+		nc, err = h.config.nats.connect(ctx, name, h.log)
+	}
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	return simulate(ctx, nc)
 }
 
 // seal and unseal keep rejected messages under the app's key.
@@ -168,44 +198,6 @@ func (d *dataDir) unseal(ctx context.Context, app string, sealed []byte) ([]byte
 		return nil, err
 	}
 	return k.Unseal([]byte("rejected"), sealed)
-}
-
-func (h *house) openViews(ctx context.Context) (err error) {
-	views := filepath.Join(h.config.data, "views")
-	if err := os.MkdirAll(views, 0o700); err != nil {
-		return err
-	}
-	if h.consents, err = consents.Open(ctx, views); err != nil {
-		return err
-	}
-	if h.policies, err = policies.Open(ctx, views); err != nil {
-		return err
-	}
-	if h.activity, err = activity.Open(ctx, views); err != nil {
-		return err
-	}
-	for _, p := range []projections.Projection{h.consents, h.policies, h.activity} {
-		h.runners = append(h.runners, &projections.Runner{History: h.dir.ledger, Projection: p})
-	}
-	return nil
-}
-
-// Wait waits until every projection has applied a position.
-func (h *house) Wait(ctx context.Context, min eventstore.Position) error {
-	for _, r := range h.runners {
-		if err := r.Wait(ctx, min); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (h *house) handler() http.Handler {
-	return withRejected(h.intake, rest.Handler(rest.Config{
-		Ledger: h.dir.ledger, Blobs: h.dir.blobs,
-		Consents: h.consents, Policies: restPolicies{h.policies}, Activity: restActivity{h.activity},
-		Wait: h, Status: h.status, Ready: h.ready, Now: now, Version: version, Log: h.log,
-	}))
 }
 
 // close closes what was opened, in the opposite order.
@@ -252,7 +244,7 @@ func (h *house) clientURL() string {
 	if h.nats != nil {
 		return h.nats.ClientURL()
 	}
-	return h.config.natsURL
+	return h.config.nats.String()
 }
 
 // greet prints what a newcomer needs next.
@@ -272,44 +264,4 @@ Try:
 user-1 agreed; user-2 agreed and withdrew personalisation; user-3 refused.
 Ctrl-C stops.
 `, addr, h.clientURL())
-}
-
-func (h *house) status(ctx context.Context) rest.StatusReport {
-	report := rest.StatusReport{Version: version, Store: "embedded", Started: h.started}
-	head, err := h.dir.ledger.Head(ctx)
-	if err == nil {
-		report.Head = wire.FormatPosition(head)
-	}
-	for _, r := range h.runners {
-		at, err := r.State()
-		p := rest.Projection{Name: r.Projection.Name(), Position: wire.FormatPosition(at)}
-		if err != nil {
-			p.Error = err.Error()
-		}
-		report.Projections = append(report.Projections, p)
-	}
-	return report
-}
-
-// ready says whether the ledger can do its work, by one check a part.
-func (h *house) ready(ctx context.Context) []rest.Check {
-	checks := []rest.Check{{Name: "nats", OK: h.conn.IsConnected()}}
-	_, err := h.dir.ledger.Head(ctx)
-	checks = append(checks, result("store", err))
-	for _, r := range h.runners {
-		_, err := r.State()
-		checks = append(checks, result("projection "+r.Projection.Name(), err))
-	}
-	unseen, err := intake.Unseen(ctx, h.intake)
-	if err == nil && unseen > 0 {
-		err = fmt.Errorf("%d rejected messages may be a withdrawal; see: consentledger rejected list", unseen)
-	}
-	return append(checks, result("rejected messages", err))
-}
-
-func result(name string, err error) rest.Check {
-	if err != nil {
-		return rest.Check{Name: name, Detail: err.Error()}
-	}
-	return rest.Check{Name: name, OK: true}
 }

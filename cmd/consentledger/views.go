@@ -2,13 +2,64 @@ package main
 
 import (
 	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
 
+	"consentledger/api/intake"
 	"consentledger/api/rest"
 	"consentledger/domain"
 	"consentledger/eventstore"
+	"consentledger/eventstore/ledger"
+	"consentledger/projections"
 	"consentledger/projections/activity"
+	"consentledger/projections/consents"
 	"consentledger/projections/policies"
 )
+
+// pace is how long a projection rests after every slice: without it events
+// that come one by one each cost a transaction.
+const pace = 10 * time.Millisecond
+
+
+func (h *house) openViews(ctx context.Context) (err error) {
+	views := filepath.Join(h.config.data, "views")
+	if err := os.MkdirAll(views, 0o700); err != nil {
+		return err
+	}
+	if h.consents, err = consents.Open(ctx, views); err != nil {
+		return err
+	}
+	if h.policies, err = policies.Open(ctx, views); err != nil {
+		return err
+	}
+	if h.activity, err = activity.Open(ctx, views); err != nil {
+		return err
+	}
+	for _, p := range []projections.Projection{h.consents, h.policies, h.activity} {
+		h.runners = append(h.runners, &projections.Runner{History: h.dir.ledger, Projection: p, Pace: pace})
+	}
+	return nil
+}
+
+// Wait waits until every projection has applied a position.
+func (h *house) Wait(ctx context.Context, min eventstore.Position) error {
+	for _, r := range h.runners {
+		if err := r.Wait(ctx, min); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *house) handler() http.Handler {
+	return rest.Handler(rest.Config{
+		Ledger: h.dir.ledger, Blobs: h.dir.blobs,
+		Consents: h.consents, Policies: restPolicies{h.policies}, Activity: restActivity{h.activity}, Rejected: restRejected{h.rejected},
+		Wait: h, Status: h.status, Ready: h.ready, Version: version, Log: h.log,
+	})
+}
 
 // restPolicies lets HTTP read the policies projection.
 type restPolicies struct{ view *policies.View }
@@ -45,4 +96,39 @@ func (r restActivity) Days(ctx context.Context, app domain.AppName, from, until 
 		out = append(out, rest.Day{Day: d.Day, Type: d.Kind, Count: d.Events})
 	}
 	return out, at, err
+}
+
+// restRejected lets HTTP work on the rejected messages.
+type restRejected struct{ messages *intake.Rejections }
+
+func rejectedMessage(m intake.RejectedMessage) rest.RejectedMessage {
+	return rest.RejectedMessage{
+		Seq: m.Seq, App: m.App, At: domain.At(m.At).String(), Code: string(m.Code), Path: m.Path,
+		MayBeNo: m.MayBeNo, InSeq: m.InSeq, Seen: m.Seen, Why: m.Why,
+	}
+}
+
+func (r restRejected) List(ctx context.Context, after uint64, limit int) ([]rest.RejectedMessage, error) {
+	list, err := r.messages.List(ctx, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]rest.RejectedMessage, 0, len(list))
+	for _, m := range list {
+		out = append(out, rejectedMessage(m))
+	}
+	return out, nil
+}
+
+func (r restRejected) Show(ctx context.Context, seq uint64) (rest.RejectedOriginal, error) {
+	m, o, err := r.messages.Show(ctx, seq)
+	return rest.RejectedOriginal{RejectedMessage: rejectedMessage(m), Text: o.Text, Subject: o.Subject, Headers: o.Header, Data: o.Data}, err
+}
+
+func (r restRejected) Retry(ctx context.Context, seq uint64) (ledger.Receipt, error) {
+	return r.messages.Retry(ctx, seq)
+}
+
+func (r restRejected) MarkSeen(ctx context.Context, seq uint64, why string) error {
+	return r.messages.MarkSeen(ctx, seq, why)
 }

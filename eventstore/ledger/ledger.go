@@ -261,6 +261,12 @@ func (l *Ledger) remember(env codec.Envelope, events []domain.Event, records []e
 	return receipt
 }
 
+// Now returns the time at which everything that was recorded counts: now, but
+// never before the newest Recorded that was given out. Within a stream these
+// run ahead of the clock when requests come fast, and the clock may be set
+// back; a no must not wait for either.
+func (l *Ledger) Now() domain.Instant { return max(l.now(), domain.Instant(l.newest.Load())) }
+
 // stamp returns a time to record at: now, but never before the newest that was
 // given out, and later than the stream's last record, so that within a stream
 // the order of times is the order of records.

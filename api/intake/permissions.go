@@ -1,0 +1,48 @@
+package intake
+
+// InboxPrefix is where answers to the ledger's own requests arrive. It lies
+// apart from the inboxes of others.
+const InboxPrefix = "_INBOX.consentledger"
+
+// Permissions are the subjects that the ledger's NATS user needs. Responses
+// stands for the server's allow_responses, one answer a request: requests are
+// answered on a subject that the caller names.
+//
+// Where an administrator makes the two streams and the bucket beforehand, the
+// subjects in Make are not needed; those in Retire only as long as there may be
+// an incoming stream of the older kind.
+var Permissions = struct {
+	Publish, Subscribe, Make, Retire []string
+	Responses                        bool
+}{
+	Publish: []string{
+		"$JS.API.INFO",
+		"$JS.API.STREAM.INFO.CONSENT_IN",
+		"$JS.API.STREAM.INFO.CONSENT_REJECTED",
+		"$JS.API.STREAM.INFO.KV_CONSENT_REJECTED_SEEN",
+		"$JS.API.CONSUMER.CREATE.CONSENT_IN.ledger",
+		"$JS.API.CONSUMER.MSG.NEXT.CONSENT_IN.ledger",
+		"$JS.ACK.CONSENT_IN.ledger.>",
+		"consent.v1.*.rejected",
+		"$JS.API.STREAM.MSG.GET.CONSENT_REJECTED",
+		"$KV.CONSENT_REJECTED_SEEN.*",
+		"$JS.API.DIRECT.GET.KV_CONSENT_REJECTED_SEEN",
+	},
+	Subscribe: []string{
+		"consent.v1.*.record",
+		"consent.v1.*.check",
+		"$SRV.>",
+		InboxPrefix + ".>",
+	},
+	Make: []string{
+		"$JS.API.STREAM.CREATE.CONSENT_IN",
+		"$JS.API.STREAM.CREATE.CONSENT_REJECTED",
+		"$JS.API.STREAM.CREATE.KV_CONSENT_REJECTED_SEEN",
+	},
+	Retire: []string{
+		"$JS.API.STREAM.UPDATE.CONSENT_IN",
+		"$JS.API.STREAM.DELETE.CONSENT_IN",
+		"$JS.API.CONSUMER.INFO.CONSENT_IN.ledger",
+	},
+	Responses: true,
+}

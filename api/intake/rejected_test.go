@@ -1,0 +1,248 @@
+package intake
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"consentledger/api/wire"
+	"consentledger/domain"
+	"consentledger/eventstore/ledger"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// A desk is where a test works on rejected messages.
+type desk struct {
+	*house
+	*Rejections
+}
+
+func (d desk) list() []RejectedMessage {
+	d.t.Helper()
+	list, err := d.List(d.t.Context(), 0, 1000)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return list
+}
+
+// unseen counts, and checks that one who has read nothing yet counts the same
+// if nothing comes meanwhile.
+func (d desk) unseen() int {
+	d.t.Helper()
+	n, err := d.Unseen(d.t.Context())
+	fresh, freshErr := (&Rejections{Config: d.config}).Unseen(d.t.Context())
+	again, againErr := d.Unseen(d.t.Context())
+	if err != nil || freshErr != nil || againErr != nil || n == again && n != fresh {
+		d.t.Fatalf("%d unseen (%v), after a restart %d (%v), then %d (%v)", n, err, fresh, freshErr, again, againErr)
+	}
+	return again
+}
+
+func openDesk(t *testing.T) desk {
+	h := open(t)
+	return desk{h, &Rejections{Config: h.config}}
+}
+
+// clear returns what the rejected stream shows without a key.
+func (d desk) clear() string {
+	d.t.Helper()
+	stream, err := d.js.Stream(d.t.Context(), RejectedStream)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	var b strings.Builder
+	for raw, err := range newer(d.t.Context(), stream, 0, rejectedSubjects) {
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		fmt.Fprintln(&b, raw.Subject, raw.Header, string(raw.Data))
+	}
+	return b.String()
+}
+
+func TestWhatIsNotTakenIsKeptSealed(t *testing.T) {
+	d := openDesk(t)
+	ctx := t.Context()
+	d.publish("consent.given", event("1", "consent.given", "user-1", `{"act":"nod"}`))
+	d.until("a yes is rejected", func() bool { return len(d.list()) == 1 })
+	if m := d.list()[0]; m.Code != domain.UnknownAct || m.Path != "data.act" || m.App != "smartkey" || m.MayBeNo || d.unseen() != 0 {
+		t.Errorf("%+v", m)
+	}
+	if _, err := d.Retry(ctx, 1); !wire.IsRefusal(err) {
+		t.Errorf("tried again: %v", err)
+	}
+
+	// The purpose comes with the next version; the withdrawal was before it.
+	no := event("2", "consent.withdrawn", "user-1", `{"purposes":["marketing"]}`)
+	d.publish("consent.withdrawn", no)
+	d.until("a withdrawal is rejected", func() bool { return d.unseen() == 1 })
+	if _, o, err := d.Show(ctx, 2); err != nil || !bytes.Equal(o.Data, no) || !strings.Contains(o.Text, `"marketing"`) {
+		t.Errorf("%v: %s %s", err, o.Data, o.Text)
+	}
+	doc := policy()
+	doc.Purposes = append(doc.Purposes, domain.Purpose{ID: "marketing", Title: "M", Actions: []domain.Action{domain.Use}, Basis: domain.BasisConsent})
+	if _, err := d.ledger.Execute(ctx, ledger.Request{App: "smartkey", Source: "test", ID: "p2", Body: []byte("{}"), Actor: "operator", RecordedBy: "test", Command: domain.PublishPolicy{Version: domain.Hash{3}, Document: doc}}); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := d.Retry(ctx, 2); err != nil || r.Position == 0 || d.unseen() != 0 {
+		t.Errorf("%v %v, %d unseen", r, err, d.unseen())
+	}
+
+	d.publish("what", []byte(`user-1 says no`))
+	d.until("what nobody can read may be a no", func() bool { return d.unseen() == 1 })
+	if err := d.MarkSeen(ctx, 3, "a test"); err != nil || d.unseen() != 0 {
+		t.Errorf("%v, %d unseen", err, d.unseen())
+	}
+	if m := d.list()[2]; !m.Seen || m.Why != "a test" || m.Code != domain.Malformed || m.Path != "" {
+		t.Errorf("%+v", m)
+	}
+	for _, seq := range []uint64{0, 99} {
+		if err := d.MarkSeen(ctx, seq, "none"); !wire.IsRefusal(err) {
+			t.Errorf("no message %d: %v", seq, err)
+		}
+	}
+	for _, why := range []string{"", strings.Repeat("x", maxWhy+1)} {
+		if err := d.MarkSeen(ctx, 3, why); !wire.IsRefusal(err) {
+			t.Errorf("why of %d bytes: %v", len(why), err)
+		}
+	}
+	if page, err := d.List(ctx, 1, 1); err != nil || len(page) != 1 || page[0].Seq != 2 {
+		t.Errorf("the message behind the first: %v, %v", page, err)
+	}
+}
+
+func TestWhatWasSentIsNowhereInTheClear(t *testing.T) {
+	d := openDesk(t)
+	const secret = "13800138000"
+	for _, e := range []string{
+		`{"specversion":"` + secret + `"}`,
+		`{"` + secret + `":1}`,
+		`{"zhangsan":{}}`,
+		string(event(secret, "consent.given", "ann", `{"act":"`+secret+`"}`)),
+		string(event("a", "consent.given", secret, `{"act":"agree"}`)),
+		string(event("b", secret, "ann", `{"act":"agree"}`)),
+		string(event("c", "consent.withdrawn", "ann", `{"purposes":["x","`+secret+`"]}`)),
+		string(event("d", "consent.withdrawn", "ann", `{"zhangsan":1}`)),
+		string(event("e", "permission.revoked", "ann", `{"permission":"`+secret+`"}`)),
+		string(event("f", "consent.given", "ann", `{"act":"agree","locale":"zhangsan `+secret+`"}`)),
+		string(event("g", "consent.given", "ann", `{"act":"agree","policy":"`+secret+`"}`)),
+	} {
+		d.publish(secret, []byte(e))
+		_, p := d.request(&nats.Msg{Subject: record, Data: []byte(e)})
+		if p.Status == 0 || strings.Contains(fmt.Sprint(p), secret) {
+			t.Errorf("%s is answered with %+v", e, p)
+		}
+	}
+	if _, err := d.js.Publish(t.Context(), "consent.v1."+secret+".in.consent.given", event("h", "consent.given", "ann", `{"act":"agree"}`)); err != nil {
+		t.Fatal(err)
+	}
+	if _, p := d.request(&nats.Msg{Subject: "consent.v1." + secret + ".record", Data: event("h", "consent.given", "ann", `{"act":"agree"}`)}); p.Status != 404 || strings.Contains(fmt.Sprint(p), secret) {
+		t.Errorf("an app called like a phone number: %+v", p)
+	}
+	d.until("all are rejected", func() bool { return len(d.list()) == 12 })
+	if text := d.clear(); strings.Contains(text, secret) || strings.Contains(text, "zhangsan") || strings.Contains(text, "ann") {
+		t.Errorf("in the clear: %s", text)
+	}
+	for _, m := range d.list() {
+		if (m.InSeq == 12) != (m.App == invalidApp && m.Code == domain.UnknownApp) {
+			t.Errorf("%+v", m)
+		}
+		if m, o, err := d.Show(t.Context(), m.Seq); err != nil || !strings.Contains(o.Subject, secret) || len(o.Data) == 0 || o.Text == "" {
+			t.Errorf("%+v %+v, %v", m, o, err)
+		}
+	}
+	if strings.Contains(d.log.text(), secret) {
+		t.Errorf("the log: %s", d.log.text())
+	}
+}
+
+// A count that is kept must not outlive what it counted.
+func TestTheCountFollowsTheStream(t *testing.T) {
+	d := openDesk(t)
+	ctx := t.Context()
+	for range 3 {
+		d.publish("what", []byte(`no`))
+	}
+	d.until("three are unseen", func() bool { return d.unseen() == 3 })
+	stream, err := d.js.Stream(ctx, RejectedStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.DeleteMsg(ctx, 2); err != nil || d.unseen() != 2 {
+		t.Errorf("one deleted from the midst: %d, %v", d.unseen(), err)
+	}
+	if err := stream.Purge(ctx, jetstream.WithPurgeSequence(2)); err != nil || d.unseen() != 1 {
+		t.Errorf("the oldest are gone: %d, %v", d.unseen(), err)
+	}
+	if err := d.MarkSeen(ctx, 3, "first"); err != nil || d.unseen() != 0 {
+		t.Errorf("marked: %d, %v", d.unseen(), err)
+	}
+	if err := d.MarkSeen(ctx, 3, "again"); err != nil || d.unseen() != 0 || d.list()[0].Why != "again" {
+		t.Errorf("marked again: %d %v, %v", d.unseen(), d.list(), err)
+	}
+	seen, err := d.js.KeyValue(ctx, SeenBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := seen.Delete(ctx, "3"); err != nil || d.unseen() != 1 {
+		t.Errorf("a mark taken away: %d, %v", d.unseen(), err)
+	}
+	if err := d.js.DeleteStream(ctx, RejectedStream); err != nil {
+		t.Fatal(err)
+	}
+	if err := makeStreams(ctx, d.config, d.js); err != nil || d.unseen() != 0 {
+		t.Errorf("a new stream: %d, %v", d.unseen(), err)
+	}
+}
+
+func TestAskingOftenCostsLittle(t *testing.T) {
+	d := openDesk(t)
+	for range 50 {
+		d.publish("what", []byte(`no`))
+	}
+	d.until("all are unseen", func() bool { return d.unseen() == 50 })
+	watcher, err := nats.Connect(d.nc.ConnectedUrl())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer watcher.Close()
+	api, err := watcher.SubscribeSync("$JS.API.>")
+	if err != nil || watcher.Flush() != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		if n, err := d.Unseen(t.Context()); n != 50 || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if d.nc.Flush() != nil || watcher.Flush() != nil {
+		t.Fatal("the server does not answer")
+	}
+	if asked := requests(t, api); len(asked) != 20 {
+		t.Errorf("asked the server %d times for 10 counts, want 20: %v", len(asked), asked)
+	}
+}
+
+// requests returns the requests that s saw, but for the consumer's own.
+func requests(t *testing.T, s *nats.Subscription) (subjects []string) {
+	t.Helper()
+	waiting, _, err := s.Pending()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range waiting {
+		m, err := s.NextMsgWithContext(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(m.Subject, "MSG.NEXT") {
+			subjects = append(subjects, m.Subject)
+		}
+	}
+	return subjects
+}

@@ -1,0 +1,153 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"consentledger/api/wire"
+	"consentledger/eventstore/ledger"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Rejected keeps the messages that could not be taken, sealed. A sequence that
+// names none is refused as [wire.UnknownMessage].
+type Rejected interface {
+	// List returns at most limit messages behind a sequence, oldest first.
+	List(ctx context.Context, after uint64, limit int) ([]RejectedMessage, error)
+	// Show returns a message with what was sent.
+	Show(ctx context.Context, seq uint64) (RejectedOriginal, error)
+	// Retry sends it to the ledger again, unchanged.
+	Retry(ctx context.Context, seq uint64) (ledger.Receipt, error)
+	// MarkSeen says that somebody looked at it, and why it may rest.
+	MarkSeen(ctx context.Context, seq uint64, why string) error
+}
+
+// A RejectedMessage says that a message was not taken, and why. It holds
+// nothing that was sent.
+type RejectedMessage struct {
+	Seq     uint64 `json:"seq"`
+	App     string `json:"app" doc:"invalid: the subject names no registered app"`
+	At      string `json:"at" format:"date-time" doc:"when it was rejected"`
+	Code    string `json:"code" example:"unknown-purpose"`
+	Path    string `json:"path,omitempty" example:"data.purposes" doc:"the member that was refused; absent: the event as a whole"`
+	MayBeNo bool   `json:"may_be_no" doc:"it is a refusal or a withdrawal, or nobody can tell: health is red until it is seen"`
+	InSeq   uint64 `json:"in_seq" doc:"its sequence in the stream of incoming events"`
+	Seen    bool   `json:"seen"`
+	Why     string `json:"why,omitempty" doc:"why it may rest"`
+}
+
+// A RejectedOriginal is a message as it was sent. It may hold personal data.
+type RejectedOriginal struct {
+	RejectedMessage
+	Text    string              `json:"text" doc:"what is wrong, in words"`
+	Subject string              `json:"subject" doc:"of NATS"`
+	Headers map[string][]string `json:"headers,omitempty"`
+	Data    []byte              `json:"data" contentEncoding:"base64" doc:"the bytes that were sent, base64"`
+}
+
+// RejectedList is a page of rejected messages.
+type RejectedList struct {
+	Rejected []RejectedMessage `json:"rejected"`
+	Next     string            `json:"next,omitempty" doc:"ask again after this sequence; absent: that is all"`
+}
+
+// Seen says why a rejected message may rest.
+type Seen struct {
+	Why string `json:"why" minLength:"1" maxLength:"500" doc:"kept in the clear: no personal data"`
+}
+
+type rejectedIn struct {
+	After string `query:"after" doc:"only messages behind this sequence"`
+	Limit string `query:"limit" doc:"at most so many, 1 to 1000"`
+}
+
+type seqIn struct {
+	Seq string `path:"seq" doc:"the message's sequence"`
+}
+
+type seenIn struct {
+	Seq     string `path:"seq" doc:"the message's sequence"`
+	RawBody []byte `contentType:"application/json"`
+}
+
+func (s *server) rejectedRoutes(api huma.API) {
+	route(s, api, "list-rejected", http.MethodGet, "/v1/rejected", "Messages that could not be taken in the last 30 days, and why", s.listRejected)
+	route(s, api, "show-rejected", http.MethodGet, "/v1/rejected/{seq}", "One of them with what was sent, which may be personal", s.showRejected)
+	route(s, api, "retry-rejected", http.MethodPost, "/v1/rejected/{seq}/retry", "Send one to the ledger again, unchanged", s.retryRejected)
+	bodied[Seen](s, api, "see-rejected", http.MethodPost, "/v1/rejected/{seq}/seen", "Say that somebody looked at one, and why it may rest", maxBody, s.seeRejected)
+}
+
+func (s *server) listRejected(ctx context.Context, in *rejectedIn) (*out[RejectedList], error) {
+	var after uint64
+	if in.After != "" {
+		var err error
+		if after, err = sequence(in.After); err != nil {
+			return nil, err
+		}
+	}
+	limit, err := count(in.Limit, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.Rejected.List(ctx, after, limit+1)
+	if err != nil {
+		return nil, err
+	}
+	a := RejectedList{Rejected: []RejectedMessage{}}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		a.Next = strconv.FormatUint(rows[limit-1].Seq, 10)
+	}
+	a.Rejected = append(a.Rejected, rows...)
+	return ok(a)
+}
+
+func (s *server) showRejected(ctx context.Context, in *seqIn) (*out[RejectedOriginal], error) {
+	seq, err := sequence(in.Seq)
+	if err != nil {
+		return nil, err
+	}
+	m, err := s.Rejected.Show(ctx, seq)
+	if err != nil {
+		return nil, err
+	}
+	s.Log.InfoContext(ctx, "a rejected message was read", "sequence", seq, "by", s.principal(ctx))
+	return ok(m)
+}
+
+func (s *server) retryRejected(ctx context.Context, in *seqIn) (*out[wire.Receipt], error) {
+	seq, err := sequence(in.Seq)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.Rejected.Retry(ctx, seq)
+	if err != nil {
+		return nil, err
+	}
+	return ok(wire.ReceiptOf(r))
+}
+
+func (s *server) seeRejected(ctx context.Context, in *seenIn) (*out[Seen], error) {
+	seq, err := sequence(in.Seq)
+	if err != nil {
+		return nil, err
+	}
+	var b Seen
+	if err := strict(in.RawBody, &b); err != nil {
+		return nil, err
+	}
+	if err := s.Rejected.MarkSeen(ctx, seq, b.Why); err != nil {
+		return nil, err
+	}
+	return ok(b)
+}
+
+func sequence(text string) (uint64, error) {
+	n, err := strconv.ParseUint(text, 10, 63)
+	if err != nil || n == 0 {
+		return 0, bad("a rejected message is named by its sequence, as the list shows it")
+	}
+	return n, nil
+}

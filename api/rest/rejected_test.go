@@ -1,0 +1,138 @@
+package rest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"consentledger/api/wire"
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/ledger"
+
+	"github.com/go-json-experiment/json"
+)
+
+// A shelf holds rejected messages 1 to n, in memory: what NATS does is tested
+// in api/intake, and the two together in cmd.
+type shelf struct {
+	n    uint64
+	seen map[uint64]string
+	down bool
+}
+
+func (s *shelf) message(seq uint64) RejectedMessage {
+	why, seen := s.seen[seq]
+	return RejectedMessage{Seq: seq, App: "demo", At: "2026-03-02T00:00:00.000Z", Code: "unknown-act", Path: "data.act", Seen: seen, Why: why}
+}
+
+func (s *shelf) find(seq uint64) error {
+	switch {
+	case s.down:
+		return errors.New("nats: user-7 timeout")
+	case seq > s.n:
+		return domain.Refusal{Code: wire.UnknownMessage, Text: fmt.Sprintf("there is no rejected message %d", seq)}
+	}
+	return nil
+}
+
+func (s *shelf) List(_ context.Context, after uint64, limit int) (list []RejectedMessage, err error) {
+	for seq := after + 1; seq <= s.n && len(list) < limit; seq++ {
+		list = append(list, s.message(seq))
+	}
+	return list, s.find(0)
+}
+
+func (s *shelf) Show(_ context.Context, seq uint64) (RejectedOriginal, error) {
+	return RejectedOriginal{RejectedMessage: s.message(seq), Text: `no act "nod"`, Subject: "consent.v1.demo.in.x", Data: []byte("user-7 \xff")}, s.find(seq)
+}
+
+func (s *shelf) Retry(_ context.Context, seq uint64) (ledger.Receipt, error) {
+	return ledger.Receipt{Position: eventstore.Position(seq)}, s.find(seq)
+}
+
+func (s *shelf) MarkSeen(_ context.Context, seq uint64, why string) error {
+	if err := s.find(seq); err != nil {
+		return err
+	}
+	s.seen[seq] = why
+	return nil
+}
+
+func TestRejectedMessagesOverHTTP(t *testing.T) {
+	var log bytes.Buffer
+	s := &shelf{n: 1500, seen: map[uint64]string{}}
+	h := Handler(Config{Rejected: s, Ready: func(context.Context) []Check { return nil }, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	do := func(want int, method, path, body string) string {
+		t.Helper()
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
+		text, _ := io.ReadAll(w.Body)
+		if w.Code != want {
+			t.Errorf("%s %s: %d %s, want %d", method, path, w.Code, text, want)
+		}
+		return string(text)
+	}
+	var all []uint64
+	for next := ""; ; {
+		var page RejectedList
+		if err := json.Unmarshal([]byte(do(200, "GET", "/v1/rejected?limit=700&after="+next, "")), &page); err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range page.Rejected {
+			all = append(all, m.Seq)
+		}
+		if next = page.Next; next == "" {
+			break
+		}
+	}
+	if len(all) != 1500 || all[0] != 1 || all[1499] != 1500 {
+		t.Errorf("%d messages in pages", len(all))
+	}
+	var o RejectedOriginal
+	if err := json.Unmarshal([]byte(do(200, "GET", "/v1/rejected/7", "")), &o); err != nil || string(o.Data) != "user-7 \xff" || o.Code != "unknown-act" {
+		t.Errorf("%+v, %v", o, err)
+	}
+	if b := do(200, "POST", "/v1/rejected/7/retry", ""); !strings.Contains(b, `"position":"7"`) {
+		t.Error(b)
+	}
+	if b := do(200, "POST", "/v1/rejected/7/seen", `{"why":"a test"}`); b != `{"why":"a test"}` && b != `{"why":"a test"}`+"\n" || s.seen[7] != "a test" {
+		t.Error(b, s.seen)
+	}
+	do(400, "POST", "/v1/rejected/7/seen", `{"why":"a","because":"b"}`)
+	for _, seq := range []string{"0", "-1", "x", "18446744073709551616"} {
+		do(400, "GET", "/v1/rejected/"+seq, "")
+		do(400, "GET", "/v1/rejected?after="+seq, "")
+	}
+	for method, path := range map[string]string{"GET": "/v1/rejected/1501", "POST": "/v1/rejected/1501/retry"} {
+		if b := do(404, method, path, ""); !strings.Contains(b, `"code":"unknown-message"`) {
+			t.Error(b)
+		}
+	}
+	do(404, "POST", "/v1/rejected/1501/seen", `{"why":"x"}`)
+	if !strings.Contains(log.String(), "sequence=7") || strings.Contains(log.String(), "user-7") {
+		t.Errorf("the log: %s", log.String())
+	}
+	s.down = true
+	if b := do(503, "GET", "/v1/rejected", ""); strings.Contains(b, "user-7") {
+		t.Error(b)
+	}
+}
+
+func TestOpenAPIListsTheRoutesOfRejectedMessages(t *testing.T) {
+	h := Handler(Config{Rejected: &shelf{}})
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/openapi.json", nil))
+	for _, route := range []string{`"/v1/rejected"`, `"/v1/rejected/{seq}"`, `"/v1/rejected/{seq}/retry"`, `"/v1/rejected/{seq}/seen"`, `"RejectedOriginal"`, `"maxLength":500`} {
+		if !strings.Contains(w.Body.String(), route) {
+			t.Errorf("%s is not in the document", route)
+		}
+	}
+}

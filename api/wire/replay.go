@@ -1,0 +1,87 @@
+package wire
+
+import (
+	"consentledger/domain"
+	"consentledger/eventstore/codec"
+	"consentledger/eventstore/ledger"
+
+	"github.com/go-json-experiment/json"
+)
+
+// A ReplayRequest says which part of history is wanted. Empty members let all
+// through.
+type ReplayRequest struct {
+	App     string `json:"app,omitzero"`
+	Subject string `json:"subject,omitzero" doc:"account:ID, device:ID or ID; needs app"`
+	Type    string `json:"type,omitzero" doc:"as in consent.given"`
+	From    string `json:"from,omitzero" doc:"RFC 3339; begins with the first record of this time or later"`
+	To      string `json:"to,omitzero" doc:"RFC 3339; ends before the first record of this time or later"`
+	After   string `json:"after,omitzero" doc:"only entries after this position"`
+}
+
+// ParseReplay reads a [ReplayRequest] from JSON.
+func ParseReplay(data []byte) (ReplayRequest, error) {
+	var r ReplayRequest
+	if len(data) > MaxEvent {
+		return r, errLarge
+	}
+	if err := json.Unmarshal(data, &r, json.RejectUnknownMembers(true)); err != nil {
+		return ReplayRequest{}, wrongShape(err, "the replay")
+	}
+	return r, nil
+}
+
+// Selection returns what r asks of a ledger. A refusal begins with the name of
+// the member that is wrong.
+func (r ReplayRequest) Selection() (s ledger.Selection, err error) {
+	if r.App != "" {
+		if s.App, err = domain.ParseAppName(r.App); err != nil {
+			return s, malformed("app: %v", err)
+		}
+	}
+	if r.Subject != "" {
+		if s.Person, err = domain.ParsePersonKey(r.Subject); err != nil {
+			return s, malformed("subject: %v", err)
+		}
+		if r.App == "" {
+			return s, malformed("app: a person is known to an app: name it too")
+		}
+	}
+	if s.Type = r.Type; s.Type != "" && !ledger.IsType(s.Type) {
+		return s, malformed("type: no record has this type; name one as in consent.given or policy.published, without a version")
+	}
+	if s.From, err = instant("from", r.From); err != nil {
+		return s, err
+	}
+	if s.To, err = instant("to", r.To); err != nil {
+		return s, err
+	}
+	if r.After != "" {
+		if s.After, err = ParsePosition(r.After); err != nil {
+			return s, malformed("after: a position is written as receipts and histories write it")
+		}
+	}
+	return s, nil
+}
+
+func instant(name, text string) (domain.Instant, error) {
+	if text == "" {
+		return 0, nil
+	}
+	t, err := domain.ParseInstant(text)
+	if err != nil {
+		return 0, malformed("%s: %v", name, err)
+	}
+	return t, nil
+}
+
+// AppendLine appends e as one line of a replay: the same bytes wherever the
+// ledger is read from.
+func AppendLine(b []byte, e codec.Entry) ([]byte, error) {
+	h, err := EntryOf(e)
+	if err != nil {
+		return b, err
+	}
+	line, err := json.Marshal(h)
+	return append(append(b, line...), '\n'), err
+}

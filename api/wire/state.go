@@ -1,0 +1,72 @@
+package wire
+
+import (
+	"context"
+
+	"consentledger/domain"
+
+	"github.com/go-json-experiment/json"
+)
+
+// A StateRequest asks where a person stands with every purpose: a
+// [CheckRequest] that names none.
+type StateRequest struct {
+	Subject string `json:"subject" doc:"account:ID, device:ID or ID"`
+	Action  string `json:"action,omitzero" doc:"collect, use (the default), provide, publish or export"`
+	ValidAt string `json:"valid_at,omitzero" doc:"RFC 3339; absent: known_at, or else now"`
+	KnownAt string `json:"known_at,omitzero" doc:"RFC 3339; what the ledger knew then"`
+}
+
+// A StateAnswer is a person's history, folded: one check for each purpose that
+// any version of the app's policies known then declares, in the order in which
+// they first did.
+type StateAnswer struct {
+	App      string        `json:"app"`
+	Purposes []CheckAnswer `json:"purposes"`
+}
+
+// ParseState reads a [StateRequest] from JSON.
+func ParseState(data []byte) (StateRequest, error) {
+	var r StateRequest
+	if len(data) > MaxEvent {
+		return r, errLarge
+	}
+	if err := json.Unmarshal(data, &r, json.RejectUnknownMembers(true)); err != nil {
+		return StateRequest{}, wrongShape(err, "the request")
+	}
+	return r, nil
+}
+
+// Check returns a refusal if r cannot be asked of any ledger. It begins with
+// the name of the member that is wrong.
+func (r StateRequest) Check() error {
+	_, _, _, err := r.about("any").parse(0)
+	return err
+}
+
+func (r StateRequest) about(p domain.PurposeID) CheckRequest {
+	return CheckRequest{Subject: r.Subject, Purpose: string(p), Action: r.Action, ValidAt: r.ValidAt, KnownAt: r.KnownAt}
+}
+
+// StateOf folds one person's history to an answer for every purpose.
+func StateOf(ctx context.Context, l Ledger, app domain.AppName, r StateRequest, now domain.Instant) (StateAnswer, error) {
+	who, q, asOf, err := r.about("any").parse(now)
+	if err != nil {
+		return StateAnswer{}, err
+	}
+	s, err := l.State(ctx, app, who, asOf)
+	if err != nil {
+		return StateAnswer{}, err
+	}
+	answer := StateAnswer{string(app), []CheckAnswer{}}
+	seen := map[domain.PurposeID]bool{}
+	for _, v := range s.Reference.Policies.Versions() {
+		for _, p := range v.Document.Purposes {
+			if !seen[p.ID] {
+				seen[p.ID], q.Purpose = true, p.ID
+				answer.Purposes = append(answer.Purposes, answerFrom(s, q, asOf))
+			}
+		}
+	}
+	return answer, nil
+}

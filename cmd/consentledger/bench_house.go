@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"consentledger/api/intake"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+)
+
+// echoSubject is where the echo listens.
+const echoSubject = "bench.echo"
+
+// A measuredHouse is a house as serve runs it, with the sample app, an echo
+// beside it and a process that loads both.
+type measuredHouse struct {
+	*house
+	echo *nats.Conn
+	load *loader
+
+	ctx  context.Context // done when anything of the house stopped
+	stop context.CancelCauseFunc
+	crew sync.WaitGroup
+}
+
+// openHouse starts a house in dir. The caller closes it.
+func openHouse(ctx context.Context, dir string) (_ *measuredHouse, err error) {
+	h := &house{
+		config:  serveConfig{data: dir, http: "127.0.0.1:0", natsListen: "127.0.0.1:0"},
+		log:     slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		started: now().String(),
+	}
+	m := &measuredHouse{house: h}
+	m.ctx, m.stop = context.WithCancelCause(ctx)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.close())
+		}
+	}()
+	if err := h.open(m.ctx); err != nil {
+		return nil, err
+	}
+	if err := prepareDemo(m.ctx, h.dir); err != nil {
+		return nil, err
+	}
+	if err := m.work(); err != nil {
+		return nil, err
+	}
+	if err := m.openEcho(); err != nil {
+		return nil, err
+	}
+	m.load, err = startLoader(m.ctx, h.clientURL())
+	return m, err
+}
+
+// work starts what serve starts, and waits until requests are answered.
+func (m *measuredHouse) work() error {
+	listener, err := net.Listen("tcp", m.config.http)
+	if err != nil {
+		return err
+	}
+	must := func(what string, work func() error) {
+		m.crew.Go(func() {
+			if err := work(); err != nil && m.ctx.Err() == nil {
+				m.stop(fmt.Errorf("%s: %w", what, err))
+			}
+		})
+	}
+	for _, r := range m.runners {
+		must("projection", func() error { return r.Run(m.ctx) })
+	}
+	ready := make(chan struct{})
+	must("intake", func() error { return intake.Run(m.ctx, m.intake, func() { close(ready) }) })
+	must("HTTP", func() error { return serveHTTP(m.ctx, listener, m.handler()) })
+	select {
+	case <-ready:
+		return nil
+	case <-m.ctx.Done():
+		return context.Cause(m.ctx)
+	}
+}
+
+// openEcho starts the echo: an endpoint of the same framework, in the same
+// process, on an in-process connection like intake's.
+func (m *measuredHouse) openEcho() (err error) {
+	if m.echo, err = connectEmbedded(m.nats); err != nil {
+		return err
+	}
+	svc, err := micro.AddService(m.echo, micro.Config{Name: "echo", Version: "1.0.0"})
+	if err != nil {
+		return err
+	}
+	answer := micro.HandlerFunc(func(r micro.Request) { _ = r.Respond(r.Data()) })
+	if err := svc.AddEndpoint("echo", answer, micro.WithEndpointSubject(echoSubject)); err != nil {
+		return err
+	}
+	return m.echo.Flush()
+}
+
+// send gives the load process an order, and stops waiting if the house stops.
+func (m *measuredHouse) send(o order) (tally, error) {
+	t, err := m.load.send(m.ctx, o)
+	if m.ctx.Err() != nil {
+		return t, context.Cause(m.ctx)
+	}
+	return t, err
+}
+
+// settle waits until every projection has applied everything, and returns how
+// long that took.
+func (m *measuredHouse) settle() (time.Duration, error) {
+	begun := time.Now()
+	head, err := m.dir.ledger.Head(m.ctx)
+	if err != nil {
+		return 0, err
+	}
+	err = m.Wait(m.ctx, head)
+	return time.Since(begun), err
+}
+
+// close ends the load, then the house in serve's order.
+func (m *measuredHouse) close() error {
+	var err error
+	if m.load != nil {
+		err = m.load.close()
+	}
+	m.stop(nil)
+	m.crew.Wait()
+	if m.echo != nil {
+		m.echo.Close()
+	}
+	return errors.Join(err, m.house.close())
+}

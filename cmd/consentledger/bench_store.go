@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"consentledger/eventstore"
+	"consentledger/eventstore/embedded"
+	"consentledger/projections"
+	"consentledger/projections/activity"
+	"consentledger/projections/consents"
+	"consentledger/projections/policies"
+)
+
+// recordBytes is the size of the records that appendAlone writes: about that of
+// an event without personal details.
+const recordBytes = 600
+
+// appendAlone measures the store without NATS, ledger and projections.
+func (b *bench) appendAlone(ctx context.Context) (err error) {
+	db, err := embedded.Open(b.dataDir("append"), embedded.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	for _, writers := range b.counts(1, 256) {
+		stop, err := b.profile.start()
+		if err != nil {
+			return err
+		}
+		var rates sample
+		for range b.rounds {
+			rate, err := appendFor(ctx, db.Store(), writers, b.slice)
+			if err != nil {
+				return err
+			}
+			rates.add(rate)
+		}
+		if err := stop(true); err != nil {
+			return err
+		}
+		b.report.add("append", writers, "rate", "1/s", fmt.Sprintf("Append of one record of %d bytes, synced; every writer moves to a new stream after ten", recordBytes), rates...)
+	}
+	return nil
+}
+
+func appendFor(ctx context.Context, s eventstore.Store, writers int, long time.Duration) (float64, error) {
+	var crew sync.WaitGroup
+	var written atomic.Int64
+	failed := make(chan error, writers)
+	begun := time.Now()
+	for range writers {
+		crew.Go(func() {
+			for time.Since(begun) < long {
+				stream := eventstore.Stream(fmt.Sprintf("subject-bench-%016x%016x", rand.Uint64(), rand.Uint64()))
+				for revision := range eventstore.Revision(10) {
+					if _, err := s.Append(ctx, stream, revision, someRecord()); err != nil {
+						failed <- err
+						return
+					}
+					written.Add(1)
+				}
+			}
+		})
+	}
+	crew.Wait()
+	close(failed)
+	return float64(written.Load()) / time.Since(begun).Seconds(), <-failed
+}
+
+func someRecord() eventstore.Record {
+	r := eventstore.Record{Type: "bench.v1", Data: make([]byte, recordBytes)}
+	binary.BigEndian.PutUint64(r.ID[:], rand.Uint64()|1)
+	for i := 0; i < recordBytes; i += 8 {
+		binary.BigEndian.PutUint64(r.Data[i:], rand.Uint64())
+	}
+	return r
+}
+
+// replay measures reading the whole history.
+func (b *bench) replay(ctx context.Context) error {
+	return b.house(ctx, "replay", func(m *measuredHouse) error {
+		if err := b.fill(m, personalLoad, b.events); err != nil {
+			return err
+		}
+		stop, err := b.profile.start()
+		if err != nil {
+			return err
+		}
+		var rates sample
+		for range b.rounds {
+			rate, err := replayAll(m)
+			if err != nil {
+				return err
+			}
+			rates.add(rate)
+		}
+		b.report.add("replay", 0, "rate", "1/s", fmt.Sprintf("ledger.Replay of %d events", b.events), rates...)
+		return stop(true)
+	})
+}
+
+func replayAll(m *measuredHouse) (float64, error) {
+	begun, n := time.Now(), 0
+	for _, err := range m.dir.ledger.Replay(m.ctx, 0) {
+		if err != nil {
+			return 0, err
+		}
+		n++
+	}
+	return float64(n) / time.Since(begun).Seconds(), nil
+}
+
+// A closable is a projection with a file.
+type closable interface {
+	projections.Projection
+	Close() error
+}
+
+// rebuild measures building each projection from nothing.
+func (b *bench) rebuild(ctx context.Context) error {
+	return b.house(ctx, "rebuild", func(m *measuredHouse) error {
+		if err := b.fill(m, personalLoad, b.events); err != nil {
+			return err
+		}
+		stop, err := b.profile.start()
+		if err != nil {
+			return err
+		}
+		if err := b.rebuildAll(m); err != nil {
+			return err
+		}
+		return stop(true)
+	})
+}
+
+func (b *bench) rebuildAll(m *measuredHouse) error {
+	for _, p := range []struct {
+		name string
+		open func(dir string) (closable, error)
+	}{
+		{"consents", func(dir string) (closable, error) { return consents.Open(m.ctx, dir) }},
+		{"policies", func(dir string) (closable, error) { return policies.Open(m.ctx, dir) }},
+		{"activity", func(dir string) (closable, error) { return activity.Open(m.ctx, dir) }},
+	} {
+		var rates sample
+		for i := range min(b.rounds, 3) {
+			dir := filepath.Join(b.dataDir("rebuild"), fmt.Sprintf("%s-%d", p.name, i))
+			rate, err := rebuildOne(m, dir, p.open)
+			if err != nil {
+				return fmt.Errorf("projection %s: %w", p.name, err)
+			}
+			rates.add(rate)
+		}
+		b.report.add("rebuild", 0, p.name, "1/s", fmt.Sprintf("projections.Run over %d events into an empty directory", b.events), rates...)
+	}
+	return nil
+}
+
+func rebuildOne(m *measuredHouse, dir string, open func(string) (closable, error)) (rate float64, err error) {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	p, err := open(dir)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	head, err := m.dir.ledger.Head(m.ctx)
+	if err != nil {
+		return 0, err
+	}
+	ctx, stop := context.WithCancel(m.ctx)
+	defer stop()
+	begun := time.Now()
+	var took time.Duration
+	err = projections.Run(ctx, m.dir.ledger, p, func(at eventstore.Position) {
+		if at >= head && took == 0 {
+			took = time.Since(begun)
+			stop()
+		}
+	})
+	if took == 0 {
+		return 0, err
+	}
+	return float64(head) / took.Seconds(), nil
+}

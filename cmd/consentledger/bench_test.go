@@ -1,0 +1,157 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// init makes the test program the ledger's when bench starts it as a process of
+// its own.
+func init() {
+	if os.Getenv(childVariable) != "" {
+		os.Exit(run(os.Args[1:]))
+	}
+}
+
+// figuresOf names every figure of a whole run.
+func figuresOf() map[string]bool {
+	want := map[string]bool{}
+	add := func(part string, clients []int, names ...string) {
+		for _, n := range clients {
+			for _, name := range names {
+				want[fmt.Sprint(part, "/", n, "/", name)] = true
+			}
+		}
+	}
+	against := []string{"rate", "echo", "ratio", "p50", "p95", "p99", "settle", "CPU", "CPU of the echo"}
+	add("record", []int{1, 16, 64, 256}, against...)
+	add("personal", []int{1, 16, 64, 256}, against...)
+	add("append", []int{1, 256}, "rate")
+	add("check", []int{1, 64}, against...)
+	add("replay", []int{0}, "rate")
+	add("rebuild", []int{0}, "consents", "policies", "activity")
+	add("lag", []int{0}, "rate", "p99 of a receipt", "lag", "lag at the end")
+	for _, load := range []string{"plain", "personal"} {
+		add("disk", []int{0}, load+" store, running", load+" views, running", load+" store, closed", load+" views, closed", load+" store, compacted")
+	}
+	add("memory", []int{0}, "resident at start", "resident, peak at start", "resident", "resident, peak", "Go heap, live", "Go heap, peak")
+	add("demo", []int{0}, "resident", "resident, peak", "Go heap, live", "Go heap, peak")
+	return want
+}
+
+func TestBenchMeasuresEverything(t *testing.T) {
+	dir := t.TempDir()
+	out, err := cli(t, nil, "bench", "--quick", "--demo-for", "1s", "-o", "json", "--data", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report benchReport
+	if err := json.Unmarshal([]byte(out), &report); err != nil {
+		t.Fatal(err)
+	}
+	missing := figuresOf()
+	for _, f := range report.Figures {
+		name := fmt.Sprint(f.Part, "/", f.Clients, "/", f.Name)
+		if !missing[name] {
+			t.Errorf("%s is there twice, or nobody asked for it", name)
+		}
+		delete(missing, name)
+		if f.Value <= 0 || f.Min <= 0 || f.Min > f.Value || f.Value > f.Max || f.Unit == "" || f.How == "" {
+			t.Errorf("%+v", f)
+		}
+	}
+	for name := range missing {
+		t.Errorf("%s was not measured", name)
+	}
+	if m := report.Machine; m.CPUs < 1 || m.GOMAXPROCS < 1 || m.Go == "" || m.Commit == "" {
+		t.Errorf("%+v", m)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("bench left %v, %v", left, err)
+	}
+}
+
+func TestBenchWritesProfilesOfOneMeasurement(t *testing.T) {
+	dir := t.TempDir()
+	names := map[string]string{}
+	args := []string{"bench", "--quick", "--only", "append", "--clients", "8", "--data", dir}
+	for _, kind := range []string{"cpu", "mem", "block", "mutex"} {
+		names[kind] = filepath.Join(t.TempDir(), kind)
+		args = append(args, "--"+kind+"profile", names[kind])
+	}
+	out, err := cli(t, nil, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out, "append") || strings.Contains(out, "record") {
+		t.Errorf("with --only append it says\n%s", out)
+	}
+	for kind, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil || len(text) < 2 || text[0] != 0x1f || text[1] != 0x8b { // a profile is gzipped
+			t.Errorf("the %s profile: %d bytes, %v", kind, len(text), err)
+		}
+	}
+}
+
+func TestBenchSaysWhatItCannotDo(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"--only speed", "want record, personal"},
+		{"--clients 0", "want at least 1"},
+		{"--rounds 0", "greater than zero"},
+		{"-o yaml", "want table or json"},
+		{"--cpuprofile x", "name them with --only and --clients"},
+		{"--cpuprofile x --only record --clients 1,2", "name them with --only and --clients"},
+		{"--cpuprofile x --only record", "name them with --only and --clients"},
+		{"--cpuprofile x --only disk --clients 1", "disk cannot be profiled"},
+	} {
+		_, err := cli(t, nil, append([]string{"bench"}, strings.Fields(c.args)...)...)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("bench %s: %v", c.args, err)
+		}
+		if exitCode(t.Context(), err) != exitUsage {
+			t.Errorf("bench %s: exit code %d", c.args, exitCode(t.Context(), err))
+		}
+	}
+}
+
+func TestAMedianStandsInTheMiddle(t *testing.T) {
+	for _, c := range []struct {
+		of   sample
+		want float64
+	}{{sample{7}, 7}, {sample{9, 1}, 5}, {sample{9, 1, 2}, 2}, {sample{4, 1, 2, 100}, 3}} {
+		if got := c.of.median(); got != c.want {
+			t.Errorf("median of %v: %v", c.of, got)
+		}
+	}
+}
+
+func TestAHeapIsReadFromTheTrace(t *testing.T) {
+	var h heapTrace
+	h.follow(strings.NewReader(`gc 1 @0.012s 2%: 0.026+0.64+0.004 ms clock, 0.053+0.15/0.48/0.59+0.009 ms cpu, 3->4->1 MB, 4 MB goal, 0 MB stacks, 0 MB globals, 2 P
+gc 2 @1.512s 2%: 0.026+0.64+0.004 ms clock, 0.053+0.15/0.48/0.59+0.009 ms cpu, 80->91->30 MB, 90 MB goal, 1 MB stacks, 0 MB globals, 2 P
+gc 3 @2.812s 2%: 0.026+0.64+0.004 ms clock, 0.053+0.15/0.48/0.59+0.009 ms cpu, 60->61->31 MB, 62 MB goal, 1 MB stacks, 0 MB globals, 2 P (forced)
+`))
+	if live, peak := h.read(); live != 31 || peak != 91 {
+		t.Errorf("live %v, peak %v", live, peak)
+	}
+}
+
+func TestOneEventInTenIsOfSomebodyNew(t *testing.T) {
+	m := newMix()
+	seen := map[string]bool{}
+	for range 1000 {
+		var e struct{ Subject string }
+		if err := json.Unmarshal(m.next(personalLoad), &e); err != nil {
+			t.Fatal(err)
+		}
+		seen[e.Subject] = true
+	}
+	if len(seen) != 100 || m.persons.Load() != 100 {
+		t.Errorf("%d persons, %d counted", len(seen), m.persons.Load())
+	}
+}

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// Every command of the README's tour does what the README says, against a demo.
+func TestTheTourOfTheReadme(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := regexp.MustCompile("(?s)```sh\n[^\n]*alias ledger=[^\n]*\n(.*?)```").FindSubmatch(readme)
+	if block == nil {
+		t.Fatal("the README has no tour")
+	}
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := append(os.Environ(), "HOME="+t.TempDir())
+	c, addr, err := launchChild(env, root, "--demo", "--data", filepath.Join(t.TempDir(), "data-demo"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := c.end(); err != nil {
+			t.Error(err)
+		}
+	}()
+	r := &running{http: addr["HTTP"]}
+	eventually(t, "withdrawn", func() string { return may(t, r, "user-4", "network-diagnosis") }) // the cast is through
+	lines := 0
+	for line := range strings.Lines(string(block[1])) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			lines++
+			tour(t, root, append(env, "CONSENTLEDGER_SERVER="+r.http), r.http, line)
+		}
+	}
+	if lines < 8 {
+		t.Errorf("the tour has %d commands", lines)
+	}
+}
+
+// tour runs one line. Its comment may name the exit code.
+func tour(t *testing.T, dir string, env []string, server, line string) {
+	t.Helper()
+	want := 0
+	if m := regexp.MustCompile(`# .*exit code (\d+)`).FindStringSubmatch(line); m != nil {
+		want, _ = strconv.Atoi(m[1])
+	}
+	line = strings.ReplaceAll(line, "http://127.0.0.1:8080", server)
+	if url, ok := strings.CutPrefix(line, "curl -s "); ok {
+		url, _, _ = strings.Cut(url, " ")
+		if code, v := get(t, strings.Trim(url, "'")); code != http.StatusOK {
+			t.Errorf("%s: %d %v", line, code, v)
+		}
+		return
+	}
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", `ledger() { consentledger "$@"; }; `+line)
+	var out, wrong bytes.Buffer
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, env, &out, &wrong
+	if err := cmd.Run(); cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != want || out.Len() == 0 {
+		t.Errorf("%s\n%v, want %d\n%s%s", line, err, want, &out, &wrong)
+	}
+}
+
+// No verb that names a person puts the name into a URL, where proxies log it.
+func TestIDsStayOutOfURLs(t *testing.T) {
+	var mu sync.Mutex
+	var asked, bodies strings.Builder
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		asked.WriteString(r.URL.String() + "\n")
+		bodies.Write(body)
+		io.WriteString(w, "{}\n")
+	}))
+	defer s.Close()
+	verbs := [][]string{
+		{"record", "--app", "smartkey", "--type", "consent.withdrawn", "--subject", "ada-1815", "--data", `{"all":true}`},
+		{"check", "--app", "smartkey", "--subject", "ada-1815", "--purpose", "personalisation"},
+		{"state", "--app", "smartkey", "--subject", "ada-1815"},
+		{"replay", "--app", "smartkey", "--subject", "ada-1815"},
+	}
+	for _, args := range verbs {
+		cli(t, &running{http: s.URL}, args...) // the answer is no answer
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if n := strings.Count(asked.String(), "\n"); n != len(verbs) || strings.Contains(asked.String(), "1815") {
+		t.Errorf("%d requests:\n%s", n, &asked)
+	}
+	if n := strings.Count(bodies.String(), "ada-1815"); n != len(verbs) {
+		t.Errorf("%d bodies name the person: %s", n, &bodies)
+	}
+}
+
+// A history that breaks off is never taken for a whole one.
+func TestAHistoryThatBreaksOffIsAnError(t *testing.T) {
+	whole := `{"event_id":"1"}` + "\n"
+	for name, answer := range map[string]func(http.ResponseWriter){
+		"by the ledger": func(w http.ResponseWriter) {
+			io.WriteString(w, whole+`{"error":{"status":503,"code":"outcome-unknown","detail":"ask again"}}`+"\n")
+		},
+		"in a line": func(w http.ResponseWriter) { io.WriteString(w, whole+`{"event_id":`) },
+		"by the network": func(w http.ResponseWriter) {
+			io.WriteString(w, whole)
+			http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		},
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answer(w) }))
+		out, err := cli(t, &running{http: s.URL}, "replay")
+		if code := exitCode(t.Context(), err); out != whole || code != exitUnavailable {
+			t.Errorf("%s: exit code %d: %v\n%s", name, code, err, out)
+		}
+		s.Close()
+	}
+}
+
+func TestNoCellIsAFormulaOrSteersTheTerminal(t *testing.T) {
+	cells := []string{"=1+1", "+1", "-1", "@a", "\tx", "\rx", "plain", `say "no", please`, "a=b", "-", "\x1b[2J", "two\nlines"}
+	var rows []json.RawMessage
+	for _, text := range cells {
+		rows = append(rows, rowOf(map[string]any{"a": text, "n": json.Number("1000000")}))
+	}
+	print := func(form string) string {
+		c := &cobra.Command{}
+		outputFlag(c)
+		if err := c.Flags().Set("output", form); err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		c.SetOut(&out)
+		if err := printRows(c, rows, "a", "n"); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	read, err := csv.NewReader(strings.NewReader(print("csv"))).ReadAll()
+	if err != nil || len(read) != len(cells)+1 {
+		t.Fatalf("%v, %v", read, err)
+	}
+	for i, text := range cells {
+		want := text
+		if strings.IndexAny(text, "=+-@\t\r") == 0 {
+			want = "'" + text
+		}
+		if got := read[i+1]; got[0] != want || got[1] != "1000000" {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+	if shown := print("table"); strings.ContainsAny(shown, "\x1b\t\r") || strings.Count(shown, "\n") != len(cells)+4 {
+		t.Errorf("%q", shown)
+	}
+}
+
+// The linker's stamp is the version; without one the build tells.
+func TestVersion(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "consentledger")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-ldflags", "-s -w -X main.version=v9.9.9", "-o", program, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if out, err := exec.CommandContext(t.Context(), program, "version").Output(); err != nil || string(out) != "consentledger v9.9.9\n" {
+		t.Errorf("%s, %v", out, err)
+	}
+	commit := debug.BuildSetting{Key: "vcs.revision", Value: "0123456789abcdef0123456789abcdef01234567"}
+	changed := debug.BuildSetting{Key: "vcs.modified", Value: "true"}
+	for want, info := range map[string]debug.BuildInfo{
+		"v1.2.3":             {Main: debug.Module{Version: "v1.2.3"}, Settings: []debug.BuildSetting{commit}},
+		"0123456789ab":       {Main: debug.Module{Version: "(devel)"}, Settings: []debug.BuildSetting{commit}},
+		"0123456789ab-dirty": {Settings: []debug.BuildSetting{commit, changed}},
+		"development":        {Main: debug.Module{Version: "(devel)"}},
+	} {
+		if got := builtVersion(&info, true); got != want {
+			t.Errorf("%+v: %s, want %s", info, got, want)
+		}
+	}
+	if got := builtVersion(nil, false); got != "development" {
+		t.Errorf("a program that knows nothing of itself is %s", got)
+	}
+	if version == "" {
+		t.Error("this program has no version")
+	}
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"consentledger/api/wire"
+
+	"github.com/spf13/cobra"
+)
+
+func newStatus() *cobra.Command {
+	c := &cobra.Command{Use: "status", Short: "How the server is: version, head, projections", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+		answer, err := call(c, http.MethodGet, "/v1/status", "", nil)
+		if err != nil {
+			return err
+		}
+		return printOne(c, answer, "version", "store", "started", "head", "projections")
+	}}
+	outputFlag(c)
+	return c
+}
+
+func newSchema() *cobra.Command {
+	schema := &cobra.Command{Use: "schema", Short: "The event types, each with an example"}
+	list := &cobra.Command{Use: "list", Short: "List the event types", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+		var rows []json.RawMessage
+		for _, kind := range wire.Types() {
+			rows = append(rows, rowOf(map[string]string{"type": kind}))
+		}
+		return printRows(c, rows, "type")
+	}}
+	outputFlag(list)
+	show := &cobra.Command{
+		Use: "show TYPE", Short: "Show an event of one type, as one may send it now",
+		Example: "  consentledger schema show consent.given | consentledger record --app smartkey -",
+		Args:    cobra.ExactArgs(1), ValidArgs: wire.Types(),
+		RunE: func(c *cobra.Command, args []string) error {
+			for _, e := range wire.Examples(now()) {
+				if e.Type == args[0] {
+					_, err := fmt.Fprintf(c.OutOrStdout(), "%s\n", e.Event)
+					return err
+				}
+			}
+			return notFound{fmt.Errorf("no event type %q; there are: %s", args[0], strings.Join(wire.Types(), ", "))}
+		},
+	}
+	schema.AddCommand(list, show)
+	return schema
+}

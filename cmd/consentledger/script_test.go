@@ -1,0 +1,195 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain lets the test program be the program itself, for scripts. A program
+// with the race detector would wait a second whenever it ends.
+func TestMain(m *testing.M) {
+	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
+	testscript.Main(m, map[string]func(){"consentledger": main})
+}
+
+// TestScripts runs testdata/*.txtar, each in a directory of its own.
+func TestScripts(t *testing.T) {
+	smartkey, err := filepath.Abs("smartkey")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(e *testscript.Env) error {
+			e.Vars = append(e.Vars, "SMARTKEY="+smartkey, "GORACE="+os.Getenv("GORACE"))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"serve": scriptServe, "stop": scriptStop, "exits": scriptExits, "until": scriptUntil,
+			"capture": scriptCapture, "interrupted": scriptInterrupted, "flip": scriptFlip,
+		},
+	})
+}
+
+// A launched is a server that runs in a process of its own.
+type launched struct {
+	cmd    *exec.Cmd
+	stderr bytes.Buffer
+	done   chan error
+}
+
+var banners = regexp.MustCompile(`^  (HTTP|NATS|data)  (.*)$`)
+
+// launchChild starts a server on free ports and waits until it says that it is
+// ready.
+func launchChild(env []string, dir string, args ...string) (c *launched, addr map[string]string, err error) {
+	args = append([]string{"serve", "--http", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0"}, args...)
+	c = &launched{cmd: exec.Command("consentledger", args...), done: make(chan error, 1)}
+	c.cmd.Dir, c.cmd.Env, c.cmd.Stderr = dir, env, &c.stderr
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := c.cmd.Start(); err != nil {
+		return nil, nil, err
+	}
+	addr = map[string]string{}
+	lines := bufio.NewScanner(out)
+	for addr["data"] == "" && lines.Scan() {
+		if m := banners.FindStringSubmatch(lines.Text()); m != nil {
+			addr[m[1]] = m[2]
+		}
+	}
+	go func() {
+		io.Copy(io.Discard, out)
+		c.done <- c.cmd.Wait()
+	}()
+	if addr["data"] == "" {
+		return nil, nil, fmt.Errorf("serve ended before it was ready: %v\n%s", <-c.done, &c.stderr)
+	}
+	return c, addr, nil
+}
+
+// end stops the server as a user would and says how it went.
+func (c *launched) end() error {
+	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	err := <-c.done
+	c.done <- err
+	if err != nil {
+		return fmt.Errorf("serve ended with %w\n%s", err, &c.stderr)
+	}
+	return nil
+}
+
+// children are the servers that scripts started; scripts run side by side.
+var children sync.Map
+
+// scriptServe starts a server on $WORK/data: serve [FLAG...]. It runs until
+// stop, or the end of the script.
+func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
+	env := append(os.Environ(), "HOME="+ts.Getenv("WORK"))
+	c, addr, err := launchChild(env, ts.Getenv("WORK"), append([]string{"--data", "data"}, args...)...)
+	ts.Check(err)
+	children.Store(ts, c)
+	ts.Defer(func() { ts.Check(c.end()) })
+	ts.Setenv("CONSENTLEDGER_SERVER", addr["HTTP"])
+}
+
+// scriptStop stops the server, which must end well.
+func scriptStop(ts *testscript.TestScript, neg bool, args []string) {
+	c, ok := children.Load(ts)
+	if !ok {
+		ts.Fatalf("nothing was started")
+	}
+	ts.Check(c.(*launched).end())
+}
+
+// scriptExits runs a program and wants an exit code: exits CODE PROGRAM ARG...
+func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got, err := 0, ts.Exec(args[1], args[2:]...)
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// scriptUntil runs a program until what it prints matches: until REGEXP
+// PROGRAM ARG... What a projection answers comes a moment later.
+func scriptUntil(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := regexp.Compile(args[0])
+	ts.Check(err)
+	for !want.MatchString(ts.ReadFile("stdout")) || err != nil {
+		err = ts.Exec(args[1], args[2:]...)
+	}
+}
+
+// scriptCapture sets a variable to what the last program printed: capture NAME
+// REGEXP, of which the first group counts if there is one.
+func scriptCapture(ts *testscript.TestScript, neg bool, args []string) {
+	m := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
+	if m == nil {
+		ts.Fatalf("no match of %s", args[1])
+	}
+	ts.Setenv(args[0], m[len(m)-1])
+}
+
+// scriptInterrupted runs the program against a server that never answers, and
+// interrupts it once it has asked: interrupted ARG...
+func scriptInterrupted(ts *testscript.TestScript, neg bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	defer l.Close()
+	cmd := exec.Command("consentledger", append(args, "--server", "http://"+l.Addr().String())...)
+	ts.Check(cmd.Start())
+	asked, err := l.Accept()
+	ts.Check(err)
+	defer asked.Close()
+	ts.Check(cmd.Process.Signal(os.Interrupt))
+	cmd.Wait()
+	if got := cmd.ProcessState.ExitCode(); got != exitInterrupted {
+		ts.Fatalf("exit code %d, want %d", got, exitInterrupted)
+	}
+}
+
+// scriptFlip changes one byte in the middle of the largest file that matches:
+// flip GLOB.
+func scriptFlip(ts *testscript.TestScript, neg bool, args []string) {
+	names, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	var largest string
+	var bytes []byte
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		ts.Check(err)
+		if len(b) > len(bytes) {
+			largest, bytes = name, b
+		}
+	}
+	if largest == "" {
+		ts.Fatalf("no file matches %s", args[0])
+	}
+	bytes[len(bytes)/2] ^= 1
+	ts.Check(os.WriteFile(largest, bytes, 0o600))
+}

@@ -1,0 +1,98 @@
+package ledger
+
+import (
+	"context"
+	"iter"
+	"strings"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+)
+
+// A Selection says which entries a replay is about. Zero fields let all
+// through.
+//
+// From and To cut the log in two places, and everything between them is in the
+// span: the first record that was recorded at From or later begins it, the
+// first at To or later ends it. So spans that meet share no record and leave
+// none out, although times run a little behind positions now and then.
+type Selection struct {
+	App      domain.AppName   // must be registered
+	Person   domain.PersonKey // wants App
+	Type     string           // as in consent.given, whatever its version
+	From, To domain.Instant
+	After    eventstore.Position
+}
+
+// Select finds the entries of s, which come oldest first, and stops reading
+// where its span ends. An app that is not registered is a refusal. Somebody
+// who is not known has no entries.
+func (l *Ledger) Select(ctx context.Context, s Selection) (iter.Seq2[codec.Entry, error], error) {
+	if s.App != "" {
+		if _, err := l.reference(ctx, s.App); err != nil {
+			return nil, err
+		}
+	}
+	after, until, err := l.between(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	all := l.Replay(ctx, after)
+	if s.Person != (domain.PersonKey{}) {
+		all = l.History(ctx, s.App, s.Person)
+	}
+	return func(yield func(codec.Entry, error) bool) {
+		for e, err := range all {
+			if err == nil && e.Position > until {
+				return
+			}
+			if err == nil && (e.Position <= after || !s.lets(e)) {
+				continue
+			}
+			if !yield(e, err) {
+				return
+			}
+		}
+	}, nil
+}
+
+// between returns the positions that s lies between: after the first, up to
+// the second.
+func (l *Ledger) between(ctx context.Context, s Selection) (after, until eventstore.Position, err error) {
+	after, until = s.After, ^eventstore.Position(0)
+	if s.From != 0 {
+		from, err := l.known.position(ctx, l.store, s.From-1)
+		if err != nil {
+			return 0, 0, err
+		}
+		after = max(after, from)
+	}
+	if s.To != 0 {
+		until, err = l.known.position(ctx, l.store, s.To-1)
+	}
+	return after, until, err
+}
+
+func (s Selection) lets(e codec.Entry) bool {
+	return (s.App == "" || e.Stream.App == s.App) && (s.Type == "" || TypeName(e.Type) == s.Type)
+}
+
+// TypeName returns the name of a record's type without its version, as in
+// consent.given.
+func TypeName(versioned string) string {
+	if i := strings.LastIndex(versioned, ".v"); i >= 0 {
+		return versioned[:i]
+	}
+	return versioned
+}
+
+// IsType reports whether records of the type with that name exist.
+func IsType(name string) bool {
+	for _, t := range codec.Types() {
+		if TypeName(t) == name {
+			return true
+		}
+	}
+	return false
+}
