@@ -15,7 +15,7 @@ type fold struct {
 	revision eventstore.Revision
 	position eventstore.Position
 	recorded domain.Instant
-	answered map[[16]byte]answer // shared with the folds before and after; owned by the stream's lock
+	answered *answers // shared with the folds before and after
 
 	// by the noun of the stream, one of:
 	service  domain.Service
@@ -23,21 +23,38 @@ type fold struct {
 	subject  domain.Subject
 }
 
+// answers is what the requests of a stream were answered. It is owned by the
+// stream's lock.
+type answers struct{ list []answer }
+
 type answer struct {
-	digest  [16]byte
-	receipt Receipt
+	id, digest [16]byte
+	receipt    Receipt
 }
+
+// find returns the answer to a request, and whether there is one. A person has
+// few: looking through them is quicker than a map, and takes less room.
+func (a *answers) find(id [16]byte) (*answer, bool) {
+	for i := len(a.list) - 1; i >= 0; i-- {
+		if a.list[i].id == id {
+			return &a.list[i], true
+		}
+	}
+	return nil, false
+}
+
+func (a *answers) add(x answer) { a.list = append(a.list, x) }
 
 // add folds one entry. The facts of one request stand together, and its
 // receipt names the first of them and the position of the last.
 func (f *fold) add(e codec.Entry) {
 	if e.Request.ID != ([16]byte{}) {
-		a, again := f.answered[e.Request.ID]
-		if !again {
-			a = answer{e.Request.Digest, Receipt{Event: e.ID}}
+		a, again := f.answered.find(e.Request.ID)
+		if again {
+			a.receipt.Position = e.Position
+		} else {
+			f.answered.add(answer{e.Request.ID, e.Request.Digest, Receipt{e.ID, e.Position}})
 		}
-		a.receipt.Position = e.Position
-		f.answered[e.Request.ID] = a
 	}
 	f.revision, f.position, f.recorded = e.Revision, e.Position, max(f.recorded, e.Recorded)
 	switch e.Stream.Noun {
@@ -66,7 +83,7 @@ func (l *Ledger) fold(ctx context.Context, stream domain.StreamID) (*fold, error
 
 // foldUntil reads a stream up to a position; zero means all of it.
 func (l *Ledger) foldUntil(ctx context.Context, stream domain.StreamID, until eventstore.Position) (*fold, error) {
-	f := &fold{answered: map[[16]byte]answer{}}
+	f := &fold{answered: new(answers)}
 	for e, err := range l.readStream(ctx, stream) {
 		if err != nil {
 			return nil, err

@@ -63,13 +63,13 @@ type Config struct {
 	Store eventstore.Store
 	Vault *vault.Vault
 	Now   func() domain.Instant
-	Folds int // how many streams' folds to keep in memory; zero: 16,384
+	Folds int // how many streams' folds to keep in memory; zero: 32,768
 }
 
 // Open returns a ledger kept in c.Store.
 func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if c.Folds == 0 {
-		c.Folds = 16384
+		c.Folds = 32768
 	}
 	l := &Ledger{store: c.Store, vault: c.Vault, now: c.Now, seed: maphash.MakeSeed(), folds: folds{max: c.Folds / 2}}
 	head, err := c.Store.Head(ctx)
@@ -193,7 +193,7 @@ func (l *Ledger) meet(ctx context.Context, req Request, ref domain.Reference, wh
 // whose part is missing is not. The append is the commit point.
 func (l *Ledger) commit(ctx context.Context, req Request, stream domain.StreamID, f *fold, k key, extra []codec.Plain, decide func(domain.Instant) ([]domain.Event, error)) (Receipt, error) {
 	id, digest := k.RequestID(req.Source, req.ID), k.Digest(req.Body)
-	if before, ok := f.answered[id]; ok {
+	if before, ok := f.answered.find(id); ok {
 		if before.digest != digest {
 			return Receipt{}, domain.Refusal{Code: domain.IDReused, Text: "this source has used this id for something else; give every event an id of its own"}
 		}
@@ -256,7 +256,6 @@ func (l *Ledger) remember(env codec.Envelope, events []domain.Event, records []e
 		env.ID = records[i].ID
 		next.add(codec.Entry{Envelope: env, Event: e, Revision: f.revision + eventstore.Revision(i) + 1, Position: last})
 	}
-	next.answered[env.Request.ID] = answer{env.Request.Digest, receipt}
 	l.folds.put(env.Stream, &next)
 	return receipt
 }

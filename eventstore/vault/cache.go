@@ -8,7 +8,7 @@ import (
 
 // cacheSize is how many lookups, and how many pseudonyms, each of the two
 // generations of a cache holds.
-const cacheSize = 8192
+const cacheSize = 16384
 
 type named struct {
 	app  string

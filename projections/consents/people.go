@@ -73,7 +73,7 @@ func (p *person) load(tx *readmodel.Tx) error {
 }
 
 // weight bounds the people kept in memory, by their facts: about 16 MB.
-const weight = 16384
+const weight = 131072
 
 // people is a cache of those heard of last, in two generations. It is owned
 // by Apply.
