@@ -6,6 +6,7 @@ import "fmt"
 type App struct {
 	Name         AppName
 	Handler      string // who answers for it; public
+	Group        string // apps of one handler that answer requests together; empty: none
 	Environment  Environment
 	Jurisdiction string // as in CN
 	TimeZone     string // as in Asia/Shanghai
@@ -33,29 +34,109 @@ func ParseEnvironment(s string) (Environment, error) {
 	return 0, parseError(`an environment is "test" or "production"`)
 }
 
-// A Service is what is known about an app. The zero Service is not registered.
-type Service struct{ App App }
+// A Service is what is known about an app as a whole. The zero Service is not
+// registered.
+type Service struct {
+	App        App
+	ceased     Instant // zero: not
+	ceasedBy   EventID
+	signers    []SignerRegistered
+	voids      []bulkVoid
+	exemptions []exemption
+}
+
+// A bulkVoid is a [BuildVoided] with the fact that proves it.
+type bulkVoid struct {
+	BuildVoided
+	id EventID
+}
 
 // Registered reports whether the app may record.
 func (s Service) Registered() bool { return s.App.Name != "" }
+
+// Signer returns the signer of that name that counts last.
+func (s Service) Signer(name string) (SignerRegistered, bool) {
+	for i := len(s.signers) - 1; i >= 0; i-- {
+		if s.signers[i].Name == name {
+			return s.signers[i], !s.signers[i].Retired
+		}
+	}
+	return SignerRegistered{}, false
+}
 
 // Evolve returns s as it is after f.
 func (s Service) Evolve(f Fact) Service {
 	switch e := f.Event.(type) {
 	case AppRegistered:
-		return Service(e)
+		s.App = e.App
+	case SignerRegistered:
+		s.signers = add(s.signers, e)
+	case BuildVoided:
+		s.voids = add(s.voids, bulkVoid{e, f.ID})
+	case ExemptionInvoked:
+		s.exemptions = add(s.exemptions, exemption{e, f.yesFrom(), 0, f.ID})
+	case ExemptionEnded:
+		s.exemptions = endExemption(s.exemptions, e, f)
+	case ServiceCeased:
+		s.ceased, s.ceasedBy = f.noFrom(), f.ID
+	case Noted:
+		// known to replays and counts, and to nobody's decision
+	default:
+		panic(fmt.Sprintf("domain: event %T has no case in Service.Evolve", e))
 	}
-	panic(fmt.Sprintf("domain: event %T has no case in Service.Evolve", f.Event))
+	return s
 }
 
 // Decide answers cmd with the facts it makes true.
-func (s Service) Decide(cmd Command) ([]Event, error) {
+func (s Service) Decide(cmd Command, ref Reference) ([]Event, error) {
 	switch cmd := cmd.(type) {
 	case RegisterApp:
 		if cmd.App.Environment == 0 || cmd.App.Jurisdiction == "" || cmd.App.TimeZone == "" || len(cmd.App.Locales) == 0 {
 			return nil, refuse(AppIncomplete, "an app needs an environment, a jurisdiction, a time zone and at least one locale")
 		}
 		return []Event{AppRegistered(cmd)}, nil
+	case Say:
+		return one(s.say(cmd.Event, ref))
 	}
-	return nil, refuse(WrongStream, "a service takes app.registered only")
+	return nil, refuse(WrongStream, "this is not about an app as a whole")
+}
+
+func (s Service) say(e Event, ref Reference) (Event, error) {
+	switch e := e.(type) {
+	case SignerRegistered:
+		if !isName(e.Name, 64) || (e.Key == [32]byte{}) {
+			return nil, refuse(Incomplete, `a signer needs a name of a-z, 0-9 and "-", and an Ed25519 public key`)
+		}
+		return e, nil
+	case BuildVoided:
+		return e, e.check()
+	case ExemptionInvoked:
+		return ref.invoke(e)
+	case ExemptionEnded:
+		return e, ended(s.exemptions, e)
+	case ServiceCeased:
+		return e, nil
+	case Noted:
+		return e, e.check(false)
+	}
+	return nil, refuse(WrongStream, "this is not about an app as a whole")
+}
+
+// void returns the bulk void that covers f, if one does.
+func (s Service) void(f Fact) (EventID, bool) {
+	build := ""
+	switch e := f.Event.(type) {
+	case ConsentGiven:
+		build = e.Build
+	case ConsentRefused:
+		build = e.Build
+	case ConsentWithdrawn:
+		build = e.Build
+	}
+	for _, v := range s.voids {
+		if build != "" && v.Build == build && v.From <= f.Recorded && f.Recorded < v.To {
+			return v.id, true
+		}
+	}
+	return EventID{}, false
 }

@@ -16,7 +16,19 @@ type PublishPolicy struct {
 	Effective Instant
 	Material  []string
 	Stale     []PurposeID
+	Scopes    []StaleScope
 }
+
+// PublishSurface asks to publish what a build of the app shows. ID is the hash
+// of the surface's canonical form.
+type PublishSurface struct {
+	ID      Hash
+	Surface Surface
+}
+
+// Say asks to record an event as it is. Not every event may be said: what
+// Decide computes has a command of its own.
+type Say struct{ Event Event }
 
 // GiveConsent asks to record a yes. Without purposes it means every purpose
 // that the act can cover; a zero Version means the one in force.
@@ -32,6 +44,13 @@ type GiveConsent struct {
 	Until    Instant
 	Import   bool
 	Details  Personal
+	Build    string
+	Control  ControlID
+	Initial  ControlState
+	Once     bool
+	Guardian GuardianRef
+	Proof    Proof
+	Confirms []EventID
 }
 
 // RefuseConsent asks to record a no to a question.
@@ -42,12 +61,23 @@ type RefuseConsent struct {
 	Locale  string
 	Act     ActID
 	Details Personal
+	Notice  EventID
+	Build   string
+	Control ControlID
 }
 
 // WithdrawConsent asks to record a withdrawal.
 type WithdrawConsent struct {
 	Scope   Scope
 	Details Personal
+	Build   string
+}
+
+// RequestConsent asks to record that a person was asked.
+type RequestConsent struct {
+	Purposes []PurposeID
+	Reason   string
+	Locale   string
 }
 
 // AcknowledgePolicy asks to record that a version was read.
@@ -67,6 +97,9 @@ type PresentNotice struct {
 	Text    Hash
 	Kind    string
 	Details Personal
+	Surface Hash
+	Build   string
+	Read    Reading
 }
 
 // ChangePermission asks to record what the operating system said.
@@ -93,6 +126,9 @@ type VoidRecords struct {
 	By       [2]string
 }
 
+func (PublishSurface) isCommand()    {}
+func (Say) isCommand()               {}
+func (RequestConsent) isCommand()    {}
 func (RegisterApp) isCommand()       {}
 func (PublishPolicy) isCommand()     {}
 func (GiveConsent) isCommand()       {}

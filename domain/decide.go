@@ -2,16 +2,13 @@ package domain
 
 import "fmt"
 
-// The limits on a yes. A no has none.
-const (
-	FutureSkew = 5 * Minute // how far ahead of the ledger's a source's clock may be
-	LateLimit  = 30 * Day   // how late a yes may come that is not an import
-)
-
-// A Reference is what a subject's decisions look up.
+// A Reference is what decisions about a person look up.
 type Reference struct {
-	App      App
+	Service  Service
 	Policies Policies
+	Surfaces Surfaces
+	By       By        // who asks
+	Linked   []EventID // the yeses of linked histories, for whoever confirms them
 }
 
 // Decide answers cmd with the facts that it makes true. At is when it
@@ -20,22 +17,25 @@ type Reference struct {
 func (s Subject) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Event, error) {
 	switch cmd := cmd.(type) {
 	case GiveConsent:
-		return one(give(cmd, ref, at, recorded))
+		return one(s.give(cmd, ref, at, recorded))
 	case RefuseConsent:
-		return one(refuseConsent(cmd, ref, at))
+		return one(s.refuse(cmd, ref, at))
 	case WithdrawConsent:
 		return one(withdraw(cmd, ref))
+	case RequestConsent:
+		return one(s.request(cmd, ref, max(at, recorded)))
 	case AcknowledgePolicy:
 		v, err := ref.version(cmd.Policy, cmd.Version, at)
 		return one(PolicyAcknowledged{v.Document.Name, v.Version, cmd.Locale, cmd.Act, cmd.Details}, err)
 	case PresentNotice:
-		v, err := ref.version(cmd.Policy, cmd.Version, at)
-		return one(NoticePresented{v.Document.Name, v.Version, cmd.Locale, cmd.Text, cmd.Kind, cmd.Details}, err)
+		return one(present(cmd, ref, at))
 	case ChangePermission:
 		return one(changePermission(cmd, ref))
 	case VoidRecords:
 		return one(s.voidRecords(cmd))
-	case RegisterApp, PublishPolicy:
+	case Say:
+		return s.say(cmd.Event, ref, max(at, recorded))
+	case RegisterApp, PublishPolicy, PublishSurface:
 		return nil, refuse(WrongStream, "this command is not about a person")
 	}
 	panic(fmt.Sprintf("domain: command %T has no case in Subject.Decide", cmd))
@@ -57,7 +57,7 @@ func (ref Reference) version(policy string, h Hash, at Instant) (PolicyPublished
 	if h != (Hash{}) {
 		v, ok := ref.Policies.Version(h)
 		if !ok {
-			return v, refuse(UnknownVersion, "this version was never published for this app; name the one that was shown")
+			return v, refuseAt(UnknownVersion, "data.version", "this version was never published for this app; name the one that was shown")
 		}
 		return v, nil
 	}
@@ -67,90 +67,55 @@ func (ref Reference) version(policy string, h Hash, at Instant) (PolicyPublished
 		v, ok = ref.Policies.versions[0], true
 	}
 	if !ok {
-		return v, refuse(UnknownPolicy, fmt.Sprintf("no version of policy %s was in force then; name the version that was shown", Quote(policy)))
+		return v, refuseAt(UnknownPolicy, "data.policy", fmt.Sprintf("no version of policy %s was in force then; name the version that was shown", Quote(policy)))
 	}
 	return v, nil
 }
 
-func give(cmd GiveConsent, ref Reference, at, recorded Instant) (Event, error) {
-	switch {
-	case at > recorded.Add(FutureSkew):
-		return nil, refuse(AtInFuture, "a yes may not be more than 5 minutes ahead of the ledger's clock")
-	case at < recorded.Add(-LateLimit) && !cmd.Import:
-		return nil, refuse(AtTooLate, "a yes more than 30 days old is taken only as an import, marked so")
-	case cmd.Until != 0 && cmd.Until <= max(at, recorded):
-		return nil, refuse(AlreadyOver, "the consent would end before it begins")
+func present(cmd PresentNotice, ref Reference, at Instant) (Event, error) {
+	e := NoticePresented{
+		Policy: cmd.Policy, Version: cmd.Version, Locale: cmd.Locale, Text: cmd.Text, Kind: cmd.Kind,
+		Details: cmd.Details, Surface: cmd.Surface, Build: cmd.Build, Read: cmd.Read,
 	}
-	v, err := ref.version(cmd.Policy, cmd.Version, at)
-	if err != nil {
-		return nil, err
-	}
-	act, ok := v.Document.Act(cmd.Act)
-	if !ok {
-		return nil, refuse(UnknownAct, fmt.Sprintf("the policy names no act %s", Quote(string(cmd.Act))))
-	}
-	kind := cmd.Kind
-	if kind == 0 {
-		kind = act.Counts
-	}
-	items, err := itemsOf(v.Document, act, kind, cmd.Purposes)
-	if err != nil {
-		return nil, err
-	}
-	return ConsentGiven{
-		Policy: v.Document.Name, Version: v.Version, Locale: cmd.Locale, Text: cmd.Text,
-		Act: cmd.Act, Kind: kind, Items: items, Notice: cmd.Notice,
-		Until: cmd.Until, Import: cmd.Import, Details: cmd.Details,
-	}, nil
-}
-
-// itemsOf says what a yes covers. A yes to nothing in particular covers every
-// purpose whose basis is consent, and those that want more than it gives fall
-// short of it, each with its reason.
-func itemsOf(d Document, act Act, kind ConsentKind, named []PurposeID) ([]Item, error) {
-	ids := named
-	if len(ids) == 0 {
-		for _, p := range d.Purposes {
-			if p.Basis == BasisConsent && !p.Separate {
-				ids = append(ids, p.ID)
-			}
-		}
-	}
-	if len(ids) == 0 {
-		return nil, refuse(NothingNamed, "the consent names no purpose and the policy has none that an act like this covers")
-	}
-	items := make([]Item, 0, len(ids))
-	for _, id := range ids {
-		p, ok := d.Purpose(id)
+	if cmd.Surface != (Hash{}) {
+		p, ok := ref.Surfaces.Surface(cmd.Surface)
 		if !ok {
-			return nil, refuse(UnknownPurpose, fmt.Sprintf("the policy declares no purpose %s", Quote(string(id))))
+			return nil, refuseAt(UnknownSurface, "data.surface", "the surface was never published for this app")
 		}
-		items = append(items, Item{id, shortfall(p, act, kind, len(named))})
+		shown, ok := p.Surface.Locale(cmd.Locale)
+		if !ok {
+			return nil, refuseAt(Contradicts, "data.locale", "the surface is not shown in this locale")
+		}
+		if !agree(&e.Policy, p.Surface.Policy) || !agree(&e.Version, p.Surface.Version) || !agree(&e.Build, p.Surface.Build) || !agree(&e.Text, shown.Text) {
+			return nil, refuseAt(Contradicts, "data.surface", "the surface shows another policy, version, text or build")
+		}
 	}
-	return items, nil
+	v, err := ref.version(e.Policy, e.Version, at)
+	e.Policy, e.Version = v.Document.Name, v.Version
+	return e, err
 }
 
-// shortfall says why a yes of this kind, by this act, does not count for p. A
-// separate consent is one item by itself.
-func shortfall(p Purpose, act Act, kind ConsentKind, named int) Shortfall {
-	switch {
-	case act.Counts == NoConsent:
-		return ActGivesNone
-	case p.Separate && (act.Counts == GeneralConsent || kind == GeneralConsent || kind == ExplicitConsent || named != 1):
-		return NeedsSeparate
-	}
-	return ""
-}
-
-func refuseConsent(cmd RefuseConsent, ref Reference, at Instant) (Event, error) {
+func (s Subject) refuse(cmd RefuseConsent, ref Reference, at Instant) (Event, error) {
 	if err := ref.checkScope(cmd.Scope); err != nil {
 		return nil, err
 	}
-	v, err := ref.version(cmd.Policy, cmd.Version, at)
-	if err != nil {
-		v = PolicyPublished{Version: cmd.Version} // a no is kept, whatever it answers
+	e := ConsentRefused{
+		Scope: cmd.Scope, Policy: cmd.Policy, Version: cmd.Version, Locale: cmd.Locale, Act: cmd.Act,
+		Details: cmd.Details, Notice: cmd.Notice, Build: cmd.Build, Control: cmd.Control,
 	}
-	return ConsentRefused{cmd.Scope, v.Document.Name, v.Version, cmd.Locale, cmd.Act, cmd.Details}, nil
+	// A no is kept, whatever it says that it answers.
+	if f, ok := s.notice(cmd.Notice); ok {
+		n := f.Event.(NoticePresented)
+		e.Surface = n.Surface
+		agree(&e.Policy, n.Policy)
+		agree(&e.Version, n.Version)
+		agree(&e.Locale, n.Locale)
+		agree(&e.Build, n.Build)
+	}
+	if v, err := ref.version(e.Policy, e.Version, at); err == nil {
+		e.Policy, e.Version = v.Document.Name, v.Version
+	}
+	return e, nil
 }
 
 func withdraw(cmd WithdrawConsent, ref Reference) (Event, error) {
@@ -164,7 +129,7 @@ func withdraw(cmd WithdrawConsent, ref Reference) (Event, error) {
 // ever declared: taken as it is, it would leave the consent that was meant.
 func (ref Reference) checkScope(s Scope) error {
 	if s.All == (len(s.Purposes) > 0) {
-		return refuse(NothingNamed, `name the purposes, or say "all": true, and not both`)
+		return refuseAt(NothingNamed, "data.purposes", `name the purposes, or say "all": true, and not both`)
 	}
 	for _, id := range s.Purposes {
 		known := false
@@ -173,7 +138,7 @@ func (ref Reference) checkScope(s Scope) error {
 			known = known || ok
 		}
 		if !known {
-			return refuse(UnknownPurpose, fmt.Sprintf("no version of the policy declares a purpose %s", Quote(string(id))))
+			return refuseAt(UnknownPurpose, "data.purposes", "no version of the policy declares a purpose "+Quote(string(id)))
 		}
 	}
 	return nil
@@ -188,7 +153,7 @@ func changePermission(cmd ChangePermission, ref Reference) (Event, error) {
 		}
 	}
 	if !known {
-		return nil, refuse(UnknownPermission, fmt.Sprintf("no version of the policy names a permission %s", Quote(string(cmd.Permission))))
+		return nil, refuseAt(UnknownPermission, "data.permission", "no version of the policy names a permission "+Quote(string(cmd.Permission)))
 	}
 	switch cmd.Change {
 	case Granted:
@@ -199,27 +164,6 @@ func changePermission(cmd ChangePermission, ref Reference) (Event, error) {
 		return PermissionRevoked{cmd.Permission, bound, cmd.Details}, nil
 	}
 	panic(fmt.Sprintf("domain: permission change %d has no case", cmd.Change))
-}
-
-func (s Subject) voidRecords(cmd VoidRecords) (Event, error) {
-	switch {
-	case len(cmd.Records) == 0:
-		return nil, refuse(NothingNamed, "name the records to void")
-	case cmd.Reason == "":
-		return nil, refuse(ReasonMissing, "say why, by a code")
-	case cmd.By[0] == "" || cmd.By[1] == "" || cmd.By[0] == cmd.By[1]:
-		return nil, refuse(TwoPersons, "voiding takes two different persons")
-	}
-	for _, id := range cmd.Records {
-		known := false
-		for _, k := range s.known {
-			known = known || k == id
-		}
-		if !known {
-			return nil, refuse(UnknownRecord, "a record to void is not of this person")
-		}
-	}
-	return RecordVoided(cmd), nil
 }
 
 // Clamp returns the time that a fact carries for what its source claims: a no
@@ -233,13 +177,13 @@ func Clamp(cmd Command, claimed, recorded Instant) (at, kept Instant) {
 		return claimed, 0
 	}
 	switch cmd := cmd.(type) {
-	case RefuseConsent, WithdrawConsent:
+	case RefuseConsent, WithdrawConsent, Say:
 		return recorded, claimed
 	case ChangePermission:
 		if cmd.Change != Granted {
 			return recorded, claimed
 		}
-	case RegisterApp, PublishPolicy, GiveConsent, AcknowledgePolicy, PresentNotice, VoidRecords:
+	case RegisterApp, PublishPolicy, PublishSurface, GiveConsent, RequestConsent, AcknowledgePolicy, PresentNotice, VoidRecords:
 	}
 	return claimed, 0
 }

@@ -81,6 +81,8 @@ const (
 	ServiceNoun Noun = "service"
 	PolicyNoun  Noun = "policy"
 	SubjectNoun Noun = "subject"
+	SurfaceNoun Noun = "surface"
+	AccessNoun  Noun = "access" // what was asked about a person, and answered
 )
 
 // A StreamID names a stream: one noun of one app. The ID is ours, never the
@@ -103,7 +105,7 @@ func ParseStreamID(s string) (StreamID, error) {
 		return StreamID{}, errStream
 	}
 	switch Noun(noun) {
-	case ServiceNoun, PolicyNoun, SubjectNoun:
+	case ServiceNoun, PolicyNoun, SubjectNoun, SurfaceNoun, AccessNoun:
 		return StreamID{Noun(noun), app, id}, nil
 	}
 	return StreamID{}, errStream

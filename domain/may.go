@@ -1,10 +1,14 @@
 package domain
 
-// A Question is: may we do this, for this purpose, at this moment?
+// A Question is: may we do this, for this purpose, at this moment? Category,
+// Recipient and Version may be left out.
 type Question struct {
-	Purpose PurposeID
-	Action  Action
-	At      Instant
+	Purpose   PurposeID
+	Action    Action
+	At        Instant
+	Category  CategoryID
+	Recipient RecipientID
+	Version   Hash // of the policy that the processing goes by; zero: the one in force
 }
 
 // An Answer is yes or no, and why.
@@ -15,64 +19,165 @@ type Answer struct {
 	Policy   string     // the version that answers, if there is one
 	Version  Hash
 	Standing Standing
+	Band     AgeBand
+	Doubtful bool      // allowed on a ground that the law does not clearly admit
+	Because  []EventID // what proves the answer, besides the standing
 }
 
 // A Why is the reason for an answer, for programs. It is never renamed.
 type Why string
 
 const (
-	WhyConsent     Why = "consent-given"
-	WhyOtherBasis  Why = "other-legal-basis" // PIPL 13(2) to (7)
-	WhyNoPolicy    Why = "no-policy-in-force"
-	WhyNoPurpose   Why = "purpose-not-declared"
-	WhyNoAction    Why = "action-not-declared"
-	WhyStatus      Why = "no-consent-in-force" // see the status
-	WhyActionIsNew Why = "action-not-consented-to"
+	WhyConsent      Why = "consent-given"
+	WhyOldScope     Why = "consent-given-to-the-old-scope"
+	WhyOtherBasis   Why = "other-legal-basis" // PIPL 13(2) to (7)
+	WhyExempt       Why = "exemption-invoked"
+	WhyCeased       Why = "service-ceased"
+	WhyHold         Why = "legal-hold"
+	WhyRestricted   Why = "storage-only"
+	WhyGuardian     Why = "guardian-consent-missing"
+	WhyNoPolicy     Why = "no-policy-in-force"
+	WhyNoPurpose    Why = "purpose-not-declared"
+	WhyNoAction     Why = "action-not-declared"
+	WhyNoCategory   Why = "category-not-declared"
+	WhyNoRecipient  Why = "recipient-not-declared"
+	WhySeparate     Why = "separate-consent-missing"
+	WhyStatus       Why = "no-consent-in-force" // see the status
+	WhyActionIsNew  Why = "action-not-consented-to"
+	WhyCategoryNew  Why = "category-not-consented-to"
+	WhyRecipientNew Why = "recipient-not-consented-to"
 )
 
-// May answers q from what the person said and the policy promised.
+// May answers q from what the person said and the policy promised. The first
+// that applies decides: the service is over; the data are held or restricted;
+// a child's guardian is missing; the purpose is not declared so; the purpose's
+// basis; the consent. An exemption comes last and never overrides a no.
 func May(s Subject, ref Reference, q Question) Answer {
-	v, purpose, ok := ref.Policies.declaring(q.Purpose, q.At)
-	if !ok {
-		why := WhyNoPurpose
-		if _, any := ref.Policies.InForce("", q.At); !any {
-			why = WhyNoPolicy
-		}
-		return Answer{Why: why, Standing: s.Standing(q.Purpose, q.At, ref.Policies)}
-	}
+	v, purpose, declared := ref.Policies.asked(q)
 	a := Answer{Basis: purpose.Basis, Policy: v.Document.Name, Version: v.Version}
-	a.Standing = s.Standing(q.Purpose, q.At, ref.Policies)
+	a.Standing = s.Standing(q.Purpose, q.At, ref)
+	a.Band, _ = s.Band(q.At)
 	switch {
-	case !purpose.allows(q.Action):
-		a.Why = WhyNoAction
+	case s.barred(&a, ref, q):
+	case !declared:
+		a.Why = WhyNoPurpose
+		if _, any := ref.Policies.InForce("", q.At); !any {
+			a.Why = WhyNoPolicy
+		}
+	case s.unguarded(&a, purpose):
+	case purpose.lacks(q, v.Document) != "":
+		a.Why = purpose.lacks(q, v.Document)
 	case purpose.Basis != BasisConsent:
 		a.Allowed, a.Why = true, WhyOtherBasis
-	case a.Standing.Status != Given:
-		a.Why = WhyStatus
-	case !ref.agreedTo(a.Standing, q):
-		a.Why = WhyActionIsNew
 	default:
-		a.Allowed, a.Why = true, WhyConsent
+		s.consented(&a, ref, q, purpose)
 	}
 	return a
 }
 
-// agreedTo reports whether the version that was agreed to declared the action:
-// a yes covers what its policy said, not what a later one adds.
-func (ref Reference) agreedTo(st Standing, q Question) bool {
-	v, ok := ref.Policies.Version(st.Version)
-	if !ok {
-		return false
+// barred answers for what nothing is allowed for.
+func (s Subject) barred(a *Answer, ref Reference, q Question) bool {
+	if c := ref.Service.ceased; c != 0 && c <= q.At {
+		a.Why, a.Because = WhyCeased, []EventID{ref.Service.ceasedBy}
+		return true
 	}
-	p, ok := v.Document.Purpose(q.Purpose)
-	return ok && p.allows(q.Action)
-}
-
-func (p Purpose) allows(a Action) bool {
-	for _, b := range p.Actions {
-		if a == b {
+	for _, h := range s.holds {
+		if h.holds(q.At) {
+			a.Why, a.Because = WhyHold, []EventID{h.id}
+			return true
+		}
+	}
+	for _, l := range s.limits {
+		if l.holds(q.At) {
+			a.Why, a.Because = WhyRestricted, []EventID{l.id}
 			return true
 		}
 	}
 	return false
+}
+
+// unguarded answers for a child whose guardian did not consent. What the law
+// itself orders, and rescue, need nobody's consent.
+func (s Subject) unguarded(a *Answer, p Purpose) bool {
+	if a.Band != ChildUnder14 || p.Basis == BasisLegalDuty || p.Basis == BasisEmergency {
+		return false
+	}
+	if a.Standing.Status == Given && a.Standing.Guardian != "" {
+		return false
+	}
+	a.Why = WhyGuardian
+	return true
+}
+
+// lacks returns why the policy does not declare what q asks about; empty: it
+// does.
+func (p Purpose) lacks(q Question, d Document) Why {
+	switch r, known := d.Recipient(q.Recipient); {
+	case !has(p.Actions, q.Action):
+		return WhyNoAction
+	case q.Category != "" && !has(p.Categories, q.Category):
+		return WhyNoCategory
+	case q.Recipient != "" && (!known || !has(r.Purposes, p.ID)):
+		return WhyNoRecipient
+	}
+	return ""
+}
+
+// consented answers for a purpose whose basis is consent.
+func (s Subject) consented(a *Answer, ref Reference, q Question, p Purpose) {
+	st := a.Standing
+	switch {
+	case st.Status == Given:
+		if a.Why = ref.agreedTo(st, q); a.Why == "" {
+			a.Allowed, a.Why = true, WhyConsent
+			return
+		}
+	case st.Status == Stale && ref.oldScope(st, q):
+		a.Allowed, a.Why = true, WhyOldScope
+		return
+	case p.Separate && st.Short == NeedsSeparate && st.Status == NeverAsked:
+		a.Why = WhySeparate
+	default:
+		a.Why = WhyStatus
+	}
+	if st.Status == Refused || st.Status == Withdrawn || st.Status == AskAgain {
+		return
+	}
+	for _, all := range [][]exemption{s.exemptions, ref.Service.exemptions} {
+		if e, ok := exempt(all, q); ok {
+			a.Allowed, a.Why, a.Doubtful, a.Because = true, WhyExempt, e.Doubtful, []EventID{e.id}
+			return
+		}
+	}
+}
+
+// agreedTo returns why the yes does not cover what q asks about; empty: it
+// does. A yes covers what its policy said, not what a later one adds.
+func (ref Reference) agreedTo(st Standing, q Question) Why {
+	v, _ := ref.Policies.Version(st.Version)
+	p, _ := v.Document.Purpose(q.Purpose)
+	switch p.lacks(q, v.Document) {
+	case WhyNoAction:
+		return WhyActionIsNew
+	case WhyNoCategory:
+		return WhyCategoryNew
+	case WhyNoRecipient:
+		return WhyRecipientNew
+	}
+	return ""
+}
+
+// oldScope reports whether q asks about what a stale consent still covers:
+// what its own version said, and no later one changed the meaning of. If a
+// later one changed the purpose as a whole, only who goes by the old version,
+// and says so, goes by the old meaning.
+func (ref Reference) oldScope(st Standing, q Question) bool {
+	if ref.agreedTo(st, q) != "" {
+		return false
+	}
+	if q.Version == st.Version {
+		return true
+	}
+	whole, added := ref.Policies.staleness(q.Purpose, st.Version, q.At)
+	return !whole && !has(added.Actions, q.Action) && (q.Category == "" || !has(added.Categories, q.Category))
 }

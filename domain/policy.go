@@ -8,6 +8,7 @@ type (
 	ActID          string // something a person does: a click, a signature
 	RightID        string // something a person may ask for
 	ChannelID      string // a way to reach or be reached
+	RecipientID    string // who gets personal data from the handler
 	DeadlineRuleID string // "cn.policy.request_reply"
 )
 
@@ -21,11 +22,14 @@ type Document struct {
 	Handler      Handler
 	Jurisdiction string // "CN"
 	TimeZone     string // "Asia/Shanghai"
+	Over         string // the general policy that this specific one prevails over; empty: it is general
+	QuietHours   int    // how long after a refusal nobody asks again; 0: [QuietPeriod]
 
 	Purposes    []Purpose
 	Categories  []Category
 	Permissions []Permission
 	Acts        []Act
+	Recipients  []Recipient
 
 	// Four lists that are never merged: a ground to process without consent is
 	// no ground to provide without it, and neither is a ground to reject.
@@ -81,6 +85,15 @@ type Category struct {
 	Section           string
 	SensitiveByPolicy bool
 	SensitiveByLaw    bool
+}
+
+// A Recipient is somebody who gets personal data from the handler.
+type Recipient struct {
+	ID       RecipientID
+	Title    string
+	Section  string
+	Purposes []PurposeID
+	Abroad   bool
 }
 
 // A Permission is one that the operating system grants. It never gives
@@ -192,6 +205,16 @@ func (d *Document) Permission(id PermissionID) (Permission, bool) {
 		}
 	}
 	return Permission{}, false
+}
+
+// Recipient returns the recipient with that id, and whether there is one.
+func (d *Document) Recipient(id RecipientID) (Recipient, bool) {
+	for _, r := range d.Recipients {
+		if r.ID == id {
+			return r, true
+		}
+	}
+	return Recipient{}, false
 }
 
 // PermissionPurposes returns the purposes bound to a permission: none for a

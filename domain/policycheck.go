@@ -15,6 +15,7 @@ func (d *Document) Check() []Problem {
 	c := checker{doc: d, seen: map[string]string{}}
 	c.head()
 	c.processing()
+	c.recipients()
 	c.grounds()
 	c.promises()
 	return c.problems
@@ -145,6 +146,24 @@ func (c *checker) purpose(path string, p Purpose) {
 	oneOf(c, path+".basis", p.Basis)
 	if p.ConsentLasts < 0 {
 		c.report(path+".consent_lasts_months", "is less than nothing")
+	}
+}
+
+// recipients checks who gets data, for which purposes.
+func (c *checker) recipients() {
+	for i, r := range c.doc.Recipients {
+		path := fmt.Sprintf("recipients[%d]", i)
+		c.declare(path+".id", "recipient", string(r.ID), isName(string(r.ID), 64))
+		c.require(path+".title", r.Title)
+		for j, id := range r.Purposes {
+			c.refer(fmt.Sprintf("%s.purposes[%d]", path, j), "purpose", string(id))
+		}
+	}
+	if c.doc.Over == c.doc.Name && c.doc.Over != "" {
+		c.report("over", "a policy does not prevail over itself")
+	}
+	if c.doc.QuietHours < 0 {
+		c.report("quiet_hours", "is less than nothing")
 	}
 }
 

@@ -33,11 +33,26 @@ const (
 	ReasonMissing     Code = "reason-missing"
 	PolicyInvalid     Code = "policy-invalid"
 	IDReused          Code = "id-reused"
+	Incomplete        Code = "incomplete"
+	UnknownNotice     Code = "unknown-notice"
+	UnknownSurface    Code = "unknown-surface"
+	UnknownControl    Code = "unknown-control"
+	UnknownGround     Code = "unknown-ground"
+	UnknownLink       Code = "unknown-link"
+	UnknownGuardian   Code = "unknown-guardian"
+	Contradicts       Code = "contradicts-what-was-shown"
+	SamePrincipal     Code = "same-principal"
+	NotForApps        Code = "not-for-apps"
+	MaterialDropped   Code = "material-change-dropped"
+	AlreadyUsed       Code = "already-used"
 	Malformed         Code = "malformed"
 	TooLarge          Code = "too-large"
 )
 
 func refuse(c Code, text string) error { return Refusal{Code: c, Text: text} }
+
+// refuseAt is refuse with the member that the refusal is about.
+func refuseAt(c Code, path, text string) error { return Refusal{Code: c, Text: text, Path: path} }
 
 // Quote returns a name that a caller sent as a refusal may repeat it: in
 // quotes if it is a name of 1 to 64 of a-z, 0-9 and "-" without six digits in a

@@ -29,55 +29,89 @@ func ParseStatus(t string) (Status, error) {
 
 // A Standing is a status with its proof.
 type Standing struct {
-	Status  Status
-	Since   Instant // from when on it holds; zero if never asked
-	Until   Instant // when the yes ends, zero if it does not
-	Policy  string
-	Version Hash  // what the yes was given to
-	Act     ActID // how it was given
-	Because []EventID
+	Status   Status
+	Since    Instant // from when on it holds; zero if never asked
+	Until    Instant // when the yes ends, zero if it does not
+	Policy   string
+	Version  Hash  // what the yes was given to
+	Act      ActID // how it was given
+	Because  []EventID
+	Short    Shortfall   // why the newest yes does not count, if one falls short
+	Guardian GuardianRef // who gave the yes for the person; empty: the person
+	Evidence Quality     // of the yes
+	Disputed bool        // somebody says that a fact behind it is wrong
 }
 
 // Standing returns where the person stands with purpose at the moment at, as
 // far as the facts folded into s know. Facts that count from later on are left
 // out; see [Fact] for when a yes and a no count.
-func (s Subject) Standing(p PurposeID, at Instant, policies Policies) Standing {
-	var yes, last said // the yes that counts longest; the newest no
-	var blocked said   // the newest yes that a no stands in the way of
-	var voids []EventID
+func (s Subject) Standing(p PurposeID, at Instant, ref Reference) Standing {
+	st := s.standing(p, at, ref)
+	st.Disputed = false
+	for _, id := range st.Because {
+		st.Disputed = st.Disputed || has(s.disputed, id)
+	}
+	return st
+}
+
+func (s Subject) standing(p PurposeID, at Instant, ref Reference) Standing {
+	no, voids := s.lastNo(p, at, ref)
+	var yes, blocked said // the yes that counts longest; the newest that a no stands in the way of
+	var short Shortfall
+	for _, y := range s.said {
+		if y.no != 0 || y.yesFrom() > at {
+			continue
+		}
+		if s.isVoided(y, ref) {
+			continue
+		}
+		item, about := y.item(p)
+		switch {
+		case !about:
+		case item.Short != "":
+			short = item.Short
+		case !s.stands(y, p, at):
+			if blocked.Event == nil || y.yesFrom() >= blocked.yesFrom() {
+				blocked = y
+			}
+		case yes.Event == nil || s.longer(y, yes, at):
+			yes = y
+		}
+	}
+	switch {
+	case yes.Event != nil:
+		return s.given(yes, p, at, ref)
+	case no.no != 0 && (blocked.Event == nil || blocked.yesFrom() <= no.noFrom()):
+		return Standing{Status: no.no, Since: no.noFrom(), Because: []EventID{no.ID}, Short: short}
+	case no.no != 0:
+		return Standing{Status: AskAgain, Since: no.noFrom(), Because: []EventID{no.ID, blocked.ID}, Short: short}
+	case len(voids) > 0:
+		return Standing{Status: AskAgain, Because: voids, Short: short}
+	}
+	return Standing{Short: short}
+}
+
+// lastNo returns the newest no that counts at the moment at, and the nos that
+// were voided.
+func (s Subject) lastNo(p PurposeID, at Instant, ref Reference) (last said, voids []EventID) {
 	for _, n := range s.said {
 		if n.no == 0 || n.noFrom() > at || !n.scope.covers(p) {
 			continue
 		}
-		if n.voided {
+		if s.isVoided(n, ref) {
 			voids = append(voids, n.ID)
 		} else if last.no == 0 || newerNo(n, last) {
 			last = n
 		}
 	}
-	for _, y := range s.said {
-		if y.no != 0 || y.voided || y.yesFrom() > at || !covers(y, p) {
-			continue
-		}
-		if s.stands(y, p, at) {
-			if yes.Event == nil || longer(y, yes, at) {
-				yes = y
-			}
-		} else if blocked.Event == nil || y.yesFrom() >= blocked.yesFrom() {
-			blocked = y
-		}
-	}
-	switch {
-	case yes.Event != nil:
-		return standing(yes, p, at, policies)
-	case last.no != 0 && (blocked.Event == nil || blocked.yesFrom() <= last.noFrom()):
-		return Standing{Status: last.no, Since: last.noFrom(), Because: []EventID{last.ID}}
-	case last.no != 0:
-		return Standing{Status: AskAgain, Since: last.noFrom(), Because: []EventID{last.ID, blocked.ID}}
-	case len(voids) > 0:
-		return Standing{Status: AskAgain, Because: voids}
-	}
-	return Standing{}
+	return last, voids
+}
+
+// isVoided reports whether an answer was a mistake, by itself or with all of
+// its build.
+func (s Subject) isVoided(x said, ref Reference) bool {
+	_, bulk := ref.Service.void(x.Fact)
+	return bulk || x.voided
 }
 
 // stands reports whether no no that counts at the moment at is in the way of
@@ -102,33 +136,49 @@ func newerNo(a, b said) bool {
 
 // longer reports whether the yes a says more than b at the moment at: it has
 // not run out and b has, or else it is newer.
-func longer(a, b said, at Instant) bool {
-	if ranOut(b, at) != ranOut(a, at) {
-		return ranOut(b, at)
+func (s Subject) longer(a, b said, at Instant) bool {
+	_, overA := s.over(a, at)
+	_, overB := s.over(b, at)
+	if overA != overB {
+		return overB
 	}
 	return a.yesFrom() >= b.yesFrom()
 }
 
-func ranOut(y said, at Instant) bool {
-	until := y.Event.(ConsentGiven).Until
-	return until != 0 && until <= at
+// over reports whether a yes ran out by the moment at, was used up, or was a
+// guardian's for who is a child no more; and since when.
+func (s Subject) over(y said, at Instant) (since Instant, is bool) {
+	if until := y.Event.(ConsentGiven).Until; until != 0 && until <= at {
+		since = until
+	}
+	if y.used != 0 && y.used <= at && (since == 0 || y.used < since) {
+		since = y.used
+	}
+	if lapse, lapsed := s.lapsed(y, at); lapsed && (since == 0 || lapse < since) {
+		since = max(lapse, y.yesFrom())
+	}
+	return since, since != 0
 }
 
-func covers(y said, p PurposeID) bool {
+// item returns what a yes says of a purpose.
+func (y said) item(p PurposeID) (Item, bool) {
 	for _, item := range y.Event.(ConsentGiven).Items {
-		if item.Purpose == p && item.Short == "" {
-			return true
+		if item.Purpose == p {
+			return item, true
 		}
 	}
-	return false
+	return Item{}, false
 }
 
-func standing(y said, p PurposeID, at Instant, policies Policies) Standing {
+func (s Subject) given(y said, p PurposeID, at Instant, ref Reference) Standing {
 	e := y.Event.(ConsentGiven)
-	st := Standing{Given, y.yesFrom(), e.Until, e.Policy, e.Version, e.Act, []EventID{y.ID}}
-	if ranOut(y, at) {
-		st.Status, st.Since = Expired, e.Until
-	} else if by, stale := policies.staleBy(p, e.Version, at); stale {
+	st := Standing{
+		Status: Given, Since: y.yesFrom(), Until: e.Until, Policy: e.Policy, Version: e.Version, Act: e.Act,
+		Because: []EventID{y.ID}, Guardian: e.Guardian, Evidence: e.Evidence.Quality,
+	}
+	if since, over := s.over(y, at); over {
+		st.Status, st.Since = Expired, since
+	} else if by, stale := ref.Policies.staleBy(p, e.Version, at); stale {
 		st.Status, st.Since = Stale, max(by.Effective, st.Since)
 	}
 	return st

@@ -2,22 +2,45 @@ package domain
 
 import "fmt"
 
-// A Subject is what one person said to one app, by its facts. The zero Subject
-// said nothing.
+// A Subject is what one person said to one app, and what was found out about
+// them, by its facts. The zero Subject said nothing.
 type Subject struct {
 	said        []said
 	permissions []PermissionState
-	notices     []EventID
+	notices     []Fact
+	read        []Hash    // the versions acknowledged
 	known       []EventID // every fact, for record.voided
+	disputed    []EventID
+	since       Instant // when the first fact was recorded
+	ages        []aged
+	guardians   []Guardianship
+	links       []Link
+	exemptions  []exemption
+	holds       []span
+	limits      []span // storage only
+	test        bool
 }
 
 // said is a yes or a no.
 type said struct {
 	Fact
-	no     Status // Refused or Withdrawn; zero for a yes
-	scope  Scope  // of a no
-	voided bool
+	no      Status // Refused or Withdrawn; zero for a yes
+	scope   Scope  // of a no
+	voided  bool
+	crossed bool    // it was said in a linked history
+	used    Instant // of a single-use yes; zero: not yet
 }
+
+// A span is from one fact to another.
+type span struct {
+	from, until Instant // until zero: it goes on
+	id          EventID
+}
+
+func (s span) holds(at Instant) bool { return s.from <= at && (s.until == 0 || at < s.until) }
+
+// IsTest reports whether this is no person but a test.
+func (s Subject) IsTest() bool { return s.test }
 
 // A PermissionState is the last word on an OS permission.
 type PermissionState struct {
@@ -51,6 +74,9 @@ func (y Fact) overrides(n Fact) bool {
 // Evolve returns s as it is after f. It never fails: a fact cannot be refused.
 func (s Subject) Evolve(f Fact) Subject {
 	s.known = add(s.known, f.ID)
+	if s.since == 0 {
+		s.since = f.Recorded
+	}
 	switch e := f.Event.(type) {
 	case ConsentGiven:
 		s.said = add(s.said, said{Fact: f})
@@ -58,6 +84,10 @@ func (s Subject) Evolve(f Fact) Subject {
 		s.said = add(s.said, said{Fact: f, no: Refused, scope: e.Scope})
 	case ConsentWithdrawn:
 		s.said = add(s.said, said{Fact: f, no: Withdrawn, scope: e.Scope})
+	case SubjectReassigned, SubjectClosed:
+		s.said = add(s.said, said{Fact: f, no: Withdrawn, scope: Scope{All: true}})
+	case ConsentUsed:
+		s.said = use(s.said, e.Consents, f.noFrom())
 	case PermissionRevoked:
 		if len(e.Withdraws) > 0 {
 			s.said = add(s.said, said{Fact: f, no: Withdrawn, scope: Scope{Purposes: e.Withdraws}})
@@ -68,17 +98,64 @@ func (s Subject) Evolve(f Fact) Subject {
 	case PermissionDenied:
 		s.permissions = permit(s.permissions, PermissionState{e.Permission, Denied, f.noFrom(), f.ID})
 	case NoticePresented:
-		s.notices = add(s.notices, f.ID)
+		s.notices = add(s.notices, f)
 	case PolicyAcknowledged:
-		// says nothing about consent
+		s.read = add(s.read, e.Version)
 	case RecordVoided:
 		s.said = void(s.said, e.Records)
-	case AppRegistered, PolicyPublished:
+	case RecordDisputed:
+		s.disputed = append(s.disputed[:len(s.disputed):len(s.disputed)], e.Records...)
+	default:
+		return s.evolvePerson(f)
+	}
+	return s
+}
+
+// evolvePerson is Evolve for what is not an answer.
+func (s Subject) evolvePerson(f Fact) Subject {
+	switch e := f.Event.(type) {
+	case AgeRecorded:
+		s.ages = add(s.ages, aged{f, e.Band})
+	case GuardianVerified:
+		s.guardians = add(s.guardians, Guardianship{e.Guardian, f.yesFrom(), 0, f.ID})
+	case GuardianEnded:
+		s.guardians = endGuardian(s.guardians, e.Guardian, f.noFrom())
+	case SubjectLinked:
+		s.links = add(s.links, Link{e.Other, f.noFrom(), 0, f.ID})
+	case SubjectUnlinked:
+		s.links = s.unlink(e.Other, f.yesFrom())
+	case ExemptionInvoked:
+		s.exemptions = add(s.exemptions, exemption{e, f.yesFrom(), 0, f.ID})
+	case ExemptionEnded:
+		s.exemptions = endExemption(s.exemptions, e, f)
+	case HoldPlaced:
+		s.holds = add(s.holds, span{f.noFrom(), 0, f.ID})
+	case HoldReleased:
+		s.holds = endSpans(s.holds, f.yesFrom())
+	case RestrictionApplied:
+		s.limits = add(s.limits, span{f.noFrom(), 0, f.ID})
+	case RestrictionLifted:
+		s.limits = endSpans(s.limits, f.yesFrom())
+	case SubjectMarkedTest:
+		s.test = true
+	case ConsentRequested, MinorDataFound, Noted:
+		// nothing that is answered follows from them
+	case AppRegistered, SignerRegistered, ServiceCeased, BuildVoided, PolicyPublished, PolicyEffective, SurfacePublished, CheckAnswered:
 		panic(fmt.Sprintf("domain: event %T is not about a subject", e))
 	default:
 		panic(fmt.Sprintf("domain: event %T has no case in Subject.Evolve", e))
 	}
 	return s
+}
+
+// notice returns the fact that a notice was presented.
+func (s Subject) notice(id EventID) (Fact, bool) {
+	for _, f := range s.notices {
+		if f.ID == id {
+			return f, true
+		}
+	}
+	return Fact{}, false
 }
 
 // add appends without touching the array that s shares with older states.
@@ -102,6 +179,36 @@ func void(all []said, ids []EventID) []said {
 	for i := range out {
 		for _, id := range ids {
 			out[i].voided = out[i].voided || out[i].ID == id
+		}
+	}
+	return out
+}
+
+func use(all []said, ids []EventID, at Instant) []said {
+	out := append([]said(nil), all...)
+	for i := range out {
+		if out[i].no == 0 && has(ids, out[i].ID) {
+			out[i].used = at
+		}
+	}
+	return out
+}
+
+func endGuardian(all []Guardianship, g GuardianRef, at Instant) []Guardianship {
+	out := append([]Guardianship(nil), all...)
+	for i := range out {
+		if out[i].Guardian == g && out[i].Until == 0 {
+			out[i].Until = at
+		}
+	}
+	return out
+}
+
+func endSpans(all []span, at Instant) []span {
+	out := append([]span(nil), all...)
+	for i := range out {
+		if out[i].until == 0 {
+			out[i].until = at
 		}
 	}
 	return out

@@ -40,7 +40,7 @@ func yes(id byte, at, recorded Instant) Fact {
 }
 
 func no(id byte, at, recorded Instant) Fact {
-	return Fact{ID: EventID{id}, At: at, Recorded: recorded, Event: ConsentWithdrawn{Scope{Purposes: []PurposeID{"ads"}}, ""}}
+	return Fact{ID: EventID{id}, At: at, Recorded: recorded, Event: ConsentWithdrawn{Scope: Scope{Purposes: []PurposeID{"ads"}}}}
 }
 
 func refused(id byte, at, recorded Instant) Fact {
@@ -102,7 +102,7 @@ func TestStanding(t *testing.T) {
 		{"a refusal of everything covers every purpose", []Fact{yes(1, t0, t0), refused(2, noon, noon)}, later, Refused, noon},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := fold(tt.given...).Standing("ads", tt.at, ref().Policies)
+			got := fold(tt.given...).Standing("ads", tt.at, ref())
 			if got.Status != tt.want || got.Since != tt.since {
 				t.Errorf("got %v since %v, want %v since %v", got.Status, got.Since, tt.want, tt.since)
 			}
@@ -113,9 +113,12 @@ func TestStanding(t *testing.T) {
 	}
 }
 
+// bare is the evidence of a yes that says nothing but itself.
+var bare = Evidence{Weak, []Lack{"presentation", "surface", "text", "control", "initial-state", "locale", "authoritative-text", "principal"}}
+
 func TestDecide(t *testing.T) {
 	given := func(items ...Item) []Event {
-		return []Event{ConsentGiven{Policy: "privacy", Version: v1, Act: "agree", Kind: GeneralConsent, Items: items}}
+		return []Event{ConsentGiven{Policy: "privacy", Version: v1, Act: "agree", Kind: GeneralConsent, Items: items, Evidence: bare}}
 	}
 	ads := Scope{Purposes: []PurposeID{"ads"}}
 	for _, tt := range []struct {
@@ -127,7 +130,7 @@ func TestDecide(t *testing.T) {
 	}{
 		{"agree covers what general consent can", GiveConsent{Act: "agree"}, noon, given(Item{"ads", ""}, Item{"net", ""}), ""},
 		{"agree never covers a separate consent", GiveConsent{Act: "agree", Purposes: []PurposeID{"face"}}, noon, given(Item{"face", NeedsSeparate}), ""},
-		{"use of the service gives none", GiveConsent{Act: "use", Purposes: []PurposeID{"ads"}}, noon, []Event{ConsentGiven{Policy: "privacy", Version: v1, Act: "use", Items: []Item{{"ads", ActGivesNone}}}}, ""},
+		{"use of the service gives none", GiveConsent{Act: "use", Purposes: []PurposeID{"ads"}}, noon, []Event{ConsentGiven{Policy: "privacy", Version: v1, Act: "use", Items: []Item{{"ads", ActGivesNone}}, Evidence: bare}}, ""},
 		{"a yes to an unknown purpose", GiveConsent{Act: "agree", Purposes: []PurposeID{"x"}}, noon, nil, UnknownPurpose},
 		{"a yes by an unknown act", GiveConsent{Act: "wink"}, noon, nil, UnknownAct},
 		{"a yes from the future", GiveConsent{Act: "agree"}, noon + 6*60e3, nil, AtInFuture},
@@ -169,13 +172,13 @@ func TestMay(t *testing.T) {
 		{"a purpose that nobody declared", nil, "x", Use, false, WhyNoPurpose},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := May(fold(tt.given...), ref(), Question{tt.purpose, tt.action, later})
+			got := May(fold(tt.given...), ref(), Question{Purpose: tt.purpose, Action: tt.action, At: later})
 			if got.Allowed != tt.allowed || got.Why != tt.why {
 				t.Errorf("got %v because %v", got.Allowed, got.Why)
 			}
 		})
 	}
-	if got := May(Subject{}, Reference{}, Question{"ads", Use, later}); got.Allowed || got.Why != WhyNoPolicy {
+	if got := May(Subject{}, Reference{}, Question{Purpose: "ads", Action: Use, At: later}); got.Allowed || got.Why != WhyNoPolicy {
 		t.Errorf("without a policy: %v because %v", got.Allowed, got.Why)
 	}
 }
@@ -205,7 +208,7 @@ func TestNoWrongClockTurnsANoIntoAYes(t *testing.T) {
 		}
 		s := fold(facts...)
 		for at := recorded; at < t0+200; at += 7 {
-			if got := s.Standing("ads", at, ref().Policies); got.Status == Given {
+			if got := s.Standing("ads", at, ref()); got.Status == Given {
 				t.Fatalf("at %v given by %v, after %+v", at, got.Because, facts)
 			}
 		}
@@ -215,10 +218,10 @@ func TestNoWrongClockTurnsANoIntoAYes(t *testing.T) {
 func TestEvolveLeavesOlderStatesAlone(t *testing.T) {
 	base := fold(yes(1, t0, t0))
 	a, b := base.Evolve(no(2, noon, noon)), base.Evolve(yes(3, noon, noon))
-	if got := a.Standing("ads", later, ref().Policies); got.Status != Withdrawn {
+	if got := a.Standing("ads", later, ref()); got.Status != Withdrawn {
 		t.Errorf("one future changed the other: %v", got)
 	}
-	if got := b.Standing("ads", later, ref().Policies); got.Status != Given || got.Because[0] != (EventID{3}) {
+	if got := b.Standing("ads", later, ref()); got.Status != Given || got.Because[0] != (EventID{3}) {
 		t.Errorf("one future changed the other: %v", got)
 	}
 }

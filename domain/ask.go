@@ -1,0 +1,154 @@
+package domain
+
+// QuietPeriod is how long after a refusal nobody asks again, where the policy
+// does not say. The law says "not frequently" (Order 790, art. 22) and gives no
+// number; two days is what app stores' reviews in the PRC go by.
+const QuietPeriod = 48 * Hour
+
+// An Ask is something that an app must ask a person, or show to them, now.
+type Ask struct {
+	Purpose   PurposeID // empty: of the policy as a whole
+	Reason    AskReason
+	Separate  bool    // by a control of its own
+	Explicit  bool    // by more than a general "Agree"
+	NotBefore Instant // zero: now
+	Policy    string
+	Version   Hash
+	Text      Text // in the locale that was asked for, or the closest there is
+}
+
+// An AskReason is why an app must ask, by a code that never changes.
+type AskReason string
+
+const (
+	AskFirst      AskReason = "never-asked"
+	AskRefused    AskReason = "refused" // may be asked again, not must
+	AskExpired    AskReason = "expired"
+	AskStale      AskReason = "policy-changed"     // not allowed until then
+	AskUnclear    AskReason = "order-not-provable" // a no and a yes
+	AskMaterial   AskReason = "material-change"    // still allowed
+	AskToRead     AskReason = "acknowledge"        // a change that is not material
+	AskOfGuardian AskReason = "guardian"
+)
+
+// Prompt returns what the app must ask the person now, in a locale.
+func Prompt(s Subject, ref Reference, locale string, at Instant) []Ask {
+	var asks []Ask
+	for _, v := range ref.Policies.inForce(at) {
+		asks = append(asks, s.changes(v, ref, locale, at)...)
+		for _, p := range v.Document.Purposes {
+			if p.Basis != BasisConsent {
+				continue
+			}
+			if w, _, ok := ref.Policies.declaring(p.ID, at); !ok || w.Version != v.Version {
+				continue // another policy prevails
+			}
+			if a, ok := s.ask(p, v, ref, at); ok {
+				a.Text = v.Document.text(locale)
+				asks = append(asks, a)
+			}
+		}
+	}
+	return asks
+}
+
+// ask returns what must be asked about one purpose.
+func (s Subject) ask(p Purpose, v PolicyPublished, ref Reference, at Instant) (Ask, bool) {
+	st := s.Standing(p.ID, at, ref)
+	a := Ask{Purpose: p.ID, Separate: p.Separate, Policy: v.Document.Name, Version: v.Version}
+	switch st.Status {
+	case Given:
+		return a, false
+	case NeverAsked:
+		a.Reason = AskFirst
+	case Refused, Withdrawn:
+		a.Reason, a.NotBefore = AskRefused, st.Since.Add(v.Document.quiet())
+	case Expired:
+		a.Reason = AskExpired
+	case Stale:
+		a.Reason, a.Explicit = AskStale, true
+	case AskAgain:
+		a.Reason = AskUnclear
+	}
+	if band, _ := s.Band(at); band == ChildUnder14 {
+		a.Reason = AskOfGuardian
+	}
+	if a.NotBefore <= at {
+		a.NotBefore = 0
+	}
+	return a, true
+}
+
+// changes returns what the person must be told of the version as a whole.
+func (s Subject) changes(v PolicyPublished, ref Reference, locale string, at Instant) []Ask {
+	if s.heardOf(v, at) || !s.knewBefore(v, ref) {
+		return nil
+	}
+	a := Ask{Reason: AskToRead, Policy: v.Document.Name, Version: v.Version, Text: v.Document.text(locale)}
+	if len(v.Material) > 0 {
+		a.Reason, a.Explicit = AskMaterial, true
+	}
+	return []Ask{a}
+}
+
+// heardOf reports whether the person answered the version or says to have read
+// it.
+func (s Subject) heardOf(v PolicyPublished, at Instant) bool {
+	for _, y := range s.said {
+		if e, ok := y.Event.(ConsentGiven); ok && e.Version == v.Version && y.yesFrom() <= at {
+			return true
+		}
+	}
+	return has(s.read, v.Version)
+}
+
+// knewBefore reports whether the person dealt with an older version of the
+// same policy.
+func (s Subject) knewBefore(v PolicyPublished, ref Reference) bool {
+	for _, w := range ref.Policies.versions {
+		if w.Version != v.Version && w.Document.Name == v.Document.Name && w.Effective < v.Effective && s.since != 0 && s.since < v.Effective {
+			return true
+		}
+	}
+	return false
+}
+
+// text returns the document's text in a locale, or else its first.
+func (d *Document) text(locale string) Text {
+	for _, t := range d.Texts {
+		if t.Locale == locale {
+			return t
+		}
+	}
+	if len(d.Texts) > 0 {
+		return d.Texts[0]
+	}
+	return Text{}
+}
+
+func (d *Document) quiet() Span {
+	if d.QuietHours > 0 {
+		return Span(d.QuietHours) * Hour
+	}
+	return QuietPeriod
+}
+
+// request answers RequestConsent: the person was asked, perhaps too soon.
+func (s Subject) request(cmd RequestConsent, ref Reference, at Instant) (Event, error) {
+	if err := reasoned(cmd.Reason); err != nil {
+		return nil, err
+	}
+	if err := ref.checkScope(Scope{Purposes: cmd.Purposes}); err != nil {
+		return nil, err
+	}
+	e := ConsentRequested{Purposes: cmd.Purposes, Reason: cmd.Reason, Locale: cmd.Locale}
+	for _, id := range cmd.Purposes {
+		v, p, ok := ref.Policies.declaring(id, at)
+		if !ok {
+			continue
+		}
+		a, ask := s.ask(p, v, ref, at)
+		e.TooSoon = e.TooSoon || ask && a.NotBefore > at
+	}
+	return e, nil
+}

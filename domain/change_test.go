@@ -1,0 +1,339 @@
+package domain_test
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+
+	. "consentledger/domain"
+)
+
+var v2 = Hash{2}
+
+// changed is ref with a second version that f made of the first.
+func changed(t *testing.T, f func(*Document), material ...string) Reference {
+	t.Helper()
+	r := ref()
+	doc := complete(r.Policies.Versions()[0].Document)
+	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
+	next := complete(doc)
+	f(&next)
+	then, err := r.Policies.Decide(PublishPolicy{Version: v2, Document: next, Material: material}, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range then {
+		r.Policies = r.Policies.Evolve(fact(91, noon, e))
+	}
+	return r
+}
+
+// complete returns a copy of d that can be published.
+func complete(d Document) Document {
+	d.Title = []LocalText{{Locale: "en", Text: "Privacy"}}
+	d.Jurisdiction, d.TimeZone = "CN", "Asia/Shanghai"
+	d.Categories = []Category{{ID: "clicks", Title: "Clicks"}, {ID: "faces", Title: "Faces"}}
+	d.Purposes = append([]Purpose(nil), d.Purposes...)
+	for i := range d.Purposes {
+		d.Purposes[i].Title = string(d.Purposes[i].ID)
+	}
+	d.Acts = append([]Act(nil), d.Acts...)
+	for i := range d.Acts {
+		d.Acts[i].Title = string(d.Acts[i].ID)
+	}
+	d.Permissions = []Permission{{ID: "network", Title: "Network", Purposes: []PurposeID{"net"}}}
+	d.Minors = Minors{AdultAge: 18, ChildBelowPolicy: 15, ChildBelowLaw: 14}
+	d.Texts = []Text{{Locale: "en", Hash: Hash{8}, Standing: Authoritative}}
+	return d
+}
+
+func TestAMaterialChange(t *testing.T) {
+	r := changed(t, func(d *Document) {
+		d.Purposes[0].Actions = []Action{Collect, Use, Provide}
+		d.Purposes[0].Categories = []CategoryID{"faces"}
+	}, MaterialService)
+	old := yes(1, t0, t0)
+	for _, tt := range []struct {
+		name    string
+		given   []Fact
+		q       Question
+		allowed bool
+		why     Why
+	}{
+		{"the old scope stays allowed", []Fact{old}, Question{Action: Use}, true, WhyOldScope},
+		{"the new method is denied", []Fact{old}, Question{Action: Provide}, false, WhyStatus},
+		{"the new kind of data is denied", []Fact{old}, Question{Action: Use, Category: "faces"}, false, WhyStatus},
+		{"until a yes to the new version", []Fact{old, toNew(2, later)}, Question{Action: Provide, Category: "faces"}, true, WhyConsent},
+		{"a late agree to the old text is consent to the old text", []Fact{yes(2, later, later)}, Question{Action: Provide}, false, WhyStatus},
+		{"before it took effect nothing was new", []Fact{old}, Question{Action: Use, At: noon - 1}, true, WhyConsent},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.q.Purpose = "ads"
+			if tt.q.At == 0 {
+				tt.q.At = later
+			}
+			got := May(fold(tt.given...), r, tt.q)
+			if got.Allowed != tt.allowed || got.Why != tt.why {
+				t.Errorf("got %v because %v (%v)", got.Allowed, got.Why, got.Standing.Status)
+			}
+		})
+	}
+	for act, want := range map[ActID]Shortfall{"agree": NeedsExplicit, "tick": ""} {
+		then, err := fold(old).Decide(GiveConsent{Act: act, Purposes: []PurposeID{"ads"}}, r, later, later)
+		if err != nil || then[0].(ConsentGiven).Items[0].Short != want {
+			t.Errorf("agreeing again by %s: %v, %v", act, then, err)
+		}
+	}
+}
+
+func toNew(id byte, at Instant) Fact {
+	f := yes(id, at, at)
+	e := f.Event.(ConsentGiven)
+	e.Version = v2
+	f.Event = e
+	return f
+}
+
+func TestAPurposeThatMeansSomethingElse(t *testing.T) {
+	r := changed(t, func(d *Document) { d.Purposes[0].Title = "Ads of everybody" }, MaterialService)
+	q := Question{Purpose: "ads", Action: Use, At: later}
+	if got := May(fold(yes(1, t0, t0)), r, q); got.Allowed || got.Standing.Status != Stale {
+		t.Errorf("under the new meaning: %v because %v", got.Allowed, got.Why)
+	}
+	q.Version = v1
+	if got := May(fold(yes(1, t0, t0)), r, q); !got.Allowed || got.Why != WhyOldScope {
+		t.Errorf("under the old meaning: %v because %v", got.Allowed, got.Why)
+	}
+}
+
+func TestCompareFindsTheKindsOfMaterialChange(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*Document)
+		want   []string
+		less   bool
+	}{
+		{"nothing", func(*Document) {}, nil, false},
+		{"a new purpose", func(d *Document) { d.Purposes = append(d.Purposes, Purpose{ID: "new", Title: "New"}) }, []string{"MAT-1"}, false},
+		{"another owner", func(d *Document) { d.Handler.Name = "Another" }, []string{"MAT-2"}, false},
+		{"another recipient", func(d *Document) { d.Recipients = []Recipient{{ID: "r", Title: "R"}} }, []string{"MAT-3"}, false},
+		{"a right less", func(d *Document) { d.Rights = nil }, []string{"MAT-4"}, true},
+		{"a longer deadline", func(d *Document) { d.DeadlineRules = []DeadlineRule{{ID: "reply", Unit: UnitWorkingDay, Length: 30}} }, []string{"MAT-4"}, true},
+		{"a shorter deadline", func(d *Document) { d.DeadlineRules = []DeadlineRule{{ID: "reply", Unit: UnitWorkingDay, Length: 10}} }, []string{"MAT-4"}, false},
+		{"another contact", func(d *Document) { d.Handler.Contact = "elsewhere" }, []string{"MAT-5"}, false},
+		{"a text in another language", func(d *Document) { d.Texts = append(d.Texts, Text{Locale: "zh", Hash: Hash{3}}) }, nil, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			base := func() Document {
+				d := complete(ref().Policies.Versions()[0].Document)
+				d.Rights = []Right{{ID: "access", Title: "Access"}}
+				d.DeadlineRules = []DeadlineRule{{ID: "reply", Unit: UnitWorkingDay, Length: 15}}
+				return d
+			}
+			next := base()
+			tt.change(&next)
+			got := Compare(base(), next)
+			if !reflect.DeepEqual(got.Material, tt.want) || got.RightsReduced != tt.less {
+				t.Errorf("got %v, reduced %v: %+v", got.Material, got.RightsReduced, got.Differences)
+			}
+		})
+	}
+}
+
+func TestThePublisherMayNotDropAMaterialChange(t *testing.T) {
+	doc := complete(ref().Policies.Versions()[0].Document)
+	p := Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
+	next := complete(doc)
+	next.Handler.Name = "Another"
+	for _, tt := range []struct {
+		material []string
+		code     Code
+	}{{nil, MaterialDropped}, {[]string{"MAT-2"}, ""}, {[]string{"MAT-2", "MAT-6"}, ""}} {
+		_, err := p.Decide(PublishPolicy{Version: v2, Document: next, Material: tt.material}, noon)
+		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
+			t.Errorf("declared %v: %v, want %v", tt.material, err, tt.code)
+		}
+	}
+}
+
+func TestPublishingAndTakingEffectAreTwoEvents(t *testing.T) {
+	doc := complete(ref().Policies.Versions()[0].Document)
+	then, err := Policies{}.Decide(PublishPolicy{Version: v1, Document: doc}, noon)
+	if err != nil || len(then) != 2 || then[1] != (PolicyEffective{v1}) {
+		t.Fatalf("at once: %v, %v", then, err)
+	}
+	then, err = Policies{}.Decide(PublishPolicy{Version: v1, Document: doc, Effective: later}, noon)
+	if err != nil || len(then) != 1 {
+		t.Fatalf("later: %v, %v", then, err)
+	}
+	p := Policies{}.Evolve(fact(1, noon, then[0]))
+	for at, want := range map[Instant]Code{later - 1: AtInFuture, later: ""} {
+		_, err := p.Decide(Say{PolicyEffective{v1}}, at)
+		if got, _ := errors.AsType[Refusal](err); got.Code != want {
+			t.Errorf("at %v: %v, want %v", at, err, want)
+		}
+	}
+}
+
+func TestWhoDidNotAgreeKeepsTheOldPromise(t *testing.T) {
+	r := changed(t, func(d *Document) {
+		d.DeadlineRules = nil
+		d.Handler.Name = "x"
+	}, MaterialOwner)
+	// the second version also reduces rights, says its publisher
+	e := r.Policies.Versions()[1]
+	e.RightsReduced = true
+	r.Policies = Policies{}.Evolve(Fact{Event: r.Policies.Versions()[0]}).Evolve(Fact{Event: e})
+	explicit := toNew(2, later)
+	g := explicit.Event.(ConsentGiven)
+	g.Kind = ExplicitConsent
+	explicit.Event = g
+	for _, tt := range []struct {
+		name  string
+		given []Fact
+		want  Hash
+	}{
+		{"who was there before", []Fact{yes(1, t0, t0)}, v1},
+		{"who agreed to it in general", []Fact{yes(1, t0, t0), toNew(2, later)}, v1},
+		{"who agreed to it explicitly", []Fact{yes(1, t0, t0), explicit}, v2},
+		{"who came after", []Fact{toNew(1, later)}, v2},
+		{"who is not known", nil, v2},
+	} {
+		if got, ok := r.Policies.Promised(fold(tt.given...), "", later+1); !ok || got.Version != tt.want {
+			t.Errorf("%s: %v", tt.name, got.Version)
+		}
+	}
+}
+
+func TestASpecificPolicyPrevails(t *testing.T) {
+	r := ref()
+	special := Document{Name: "face", Over: "privacy", Purposes: []Purpose{{ID: "ads", Basis: BasisLegalDuty, Actions: []Action{Use}}}}
+	r.Policies = r.Policies.Evolve(fact(2, t0, PolicyPublished{Version: v2, Document: special, Effective: t0}))
+	if got := May(Subject{}, r, Question{Purpose: "ads", Action: Use, At: later}); got.Version != v2 || !got.Allowed {
+		t.Errorf("its own purpose: %+v", got)
+	}
+	if got := May(Subject{}, r, Question{Purpose: "net", Action: Use, At: later}); got.Version != v1 {
+		t.Errorf("a gap: %+v", got)
+	}
+}
+
+func TestMayInOrder(t *testing.T) {
+	exempt := func(e ExemptionInvoked) Event {
+		e.List, e.Code, e.Purposes, e.Until = ForCollection, "EXC-C4", []PurposeID{"ads"}, later+1e6
+		return e
+	}
+	ceased := ref()
+	ceased.Service = ceased.Service.Evolve(fact(1, noon, ServiceCeased{}))
+	for _, tt := range []struct {
+		name  string
+		given []Fact
+		ref   Reference
+		want  Why
+	}{
+		{"the service is over, before anything else", []Fact{fact(2, t0, HoldPlaced{Reason: "court"})}, ceased, WhyCeased},
+		{"a hold comes before a restriction", []Fact{fact(2, t0, RestrictionApplied{}), fact(3, t0, HoldPlaced{})}, ref(), WhyHold},
+		{"a hold that was released", []Fact{fact(2, t0, HoldPlaced{}), fact(3, noon, HoldReleased{}), yes(4, t0, t0)}, ref(), WhyConsent},
+		{"a restriction comes before a child", []Fact{aged(ChildUnder14, t0), fact(3, t0, RestrictionApplied{})}, ref(), WhyRestricted},
+		{"a child comes before the status", []Fact{aged(ChildUnder14, t0)}, ref(), WhyGuardian},
+		{"an exemption, where nobody was asked", []Fact{fact(2, t0, exempt(ExemptionInvoked{}))}, ref(), WhyExempt},
+		{"an exemption never overrides a withdrawal", []Fact{no(1, t0, t0), fact(2, noon, exempt(ExemptionInvoked{}))}, ref(), WhyStatus},
+		{"an exemption that was ended", []Fact{fact(2, t0, exempt(ExemptionInvoked{})), fact(3, noon, ExemptionEnded{EventID{2}})}, ref(), WhyStatus},
+		{"an exemption is for its own actions", []Fact{fact(2, t0, exempt(ExemptionInvoked{Actions: []Action{Collect}}))}, ref(), WhyStatus},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := May(fold(tt.given...), tt.ref, Question{Purpose: "ads", Action: Use, At: later}); got.Why != tt.want || got.Allowed != (tt.want == WhyExempt || tt.want == WhyConsent) {
+				t.Errorf("got %v because %v", got.Allowed, got.Why)
+			}
+		})
+	}
+}
+
+func TestInvokingAnExemption(t *testing.T) {
+	r := ref()
+	doc := r.Policies.Versions()[0].Document
+	doc.ExemptionsCollect = []Ground{{Code: "EXC-C8", Doubtful: true}}
+	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
+	r.By = By{Actor: Operator, Principal: "clerk"}
+	good := ExemptionInvoked{List: ForCollection, Code: "EXC-C8", Purposes: []PurposeID{"ads"}, Reason: "fault", Approver: "officer", Until: later}
+	change := func(f func(*ExemptionInvoked)) ExemptionInvoked { e := good; f(&e); return e }
+	for _, tt := range []struct {
+		name string
+		e    ExemptionInvoked
+		by   Actor
+		code Code
+	}{
+		{"by an operator", good, Operator, ""},
+		{"by an app", good, Person, NotForApps},
+		{"without an end", change(func(e *ExemptionInvoked) { e.Until = 0 }), Operator, Incomplete},
+		{"approved by who invokes it", change(func(e *ExemptionInvoked) { e.Approver = "clerk" }), Operator, SamePrincipal},
+		{"from the other list", change(func(e *ExemptionInvoked) { e.List = ForProvision }), Operator, UnknownGround},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r.By.Actor = tt.by
+			then, err := Subject{}.Decide(Say{tt.e}, r, noon, noon)
+			got, _ := errors.AsType[Refusal](err)
+			if got.Code != tt.code {
+				t.Fatalf("got %v, want %v", err, tt.code)
+			}
+			if err == nil && !then[0].(ExemptionInvoked).Doubtful {
+				t.Error("the ground is doubtful, and nobody says so")
+			}
+		})
+	}
+}
+
+func TestPromptAsksForWhatIsOpen(t *testing.T) {
+	asked := func(s Subject, at Instant) map[PurposeID]Ask {
+		m := map[PurposeID]Ask{}
+		for _, a := range Prompt(s, ref(), "en", at) {
+			m[a.Purpose] = a
+		}
+		return m
+	}
+	got := asked(Subject{}, later)
+	if len(got) != 3 || got["ads"].Reason != AskFirst || !got["face"].Separate {
+		t.Errorf("at first: %+v", got)
+	}
+	s := fold(yes(1, t0, t0), fact(2, noon, ConsentRefused{Scope: Scope{Purposes: []PurposeID{"face"}}}))
+	got = asked(s, later)
+	if _, again := got["ads"]; again || got["face"].NotBefore != noon.Add(QuietPeriod) {
+		t.Errorf("after a refusal: %+v", got)
+	}
+	if got = asked(s, noon.Add(QuietPeriod)); got["face"].NotBefore != 0 {
+		t.Errorf("after the quiet period: %+v", got)
+	}
+	for at, want := range map[Instant]bool{later: true, noon.Add(QuietPeriod): false} {
+		then, err := s.Decide(RequestConsent{Purposes: []PurposeID{"face"}, Reason: "reminder"}, ref(), at, at)
+		if err != nil || then[0].(ConsentRequested).TooSoon != want {
+			t.Errorf("asking at %v: %v, %v", at, then, err)
+		}
+	}
+}
+
+func TestNotesAreHeldToTheirRules(t *testing.T) {
+	seen := map[NoteKind]bool{}
+	for _, r := range NoteRules {
+		if seen[r.Kind] || r.Source == "" || r.Says == "" || !r.Fields[0].Required {
+			t.Errorf("%s: the rule is not one", r.Kind)
+		}
+		seen[r.Kind] = true
+	}
+	ok := []Field{{"change", "moved"}, {"recipient", "acme"}, {"categories", "clicks"}, {"purposes", "ads"}}
+	for _, tt := range []struct {
+		name string
+		n    Noted
+		code Code
+	}{
+		{"as it should be", Noted{Kind: "recipient.changed", Fields: ok}, ""},
+		{"without a required field", Noted{Kind: "recipient.changed", Fields: ok[:3]}, Incomplete},
+		{"with a field of another kind", Noted{Kind: "recipient.changed", Fields: append(ok[:4:4], Field{"x", "y"})}, Malformed},
+		{"with a name that is none", Noted{Kind: "recipient.removed", Fields: []Field{{"recipient", "A B"}, {"reason", "over"}}}, Malformed},
+		{"of no kind", Noted{Kind: "x"}, Incomplete},
+		{"about a person", Noted{Kind: "cookies.set", Fields: []Field{{"choice", "none"}}}, WrongStream},
+	} {
+		_, err := Service{}.Decide(Say{tt.n}, Reference{})
+		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
+			t.Errorf("%s: %v, want %v", tt.name, err, tt.code)
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package domain
+
+// A Shortfall says why a yes does not count.
+type Shortfall string
+
+const (
+	ActGivesNone   Shortfall = "act-gives-no-consent"
+	TickedBefore   Shortfall = "ticked-before"
+	NeedsSeparate  Shortfall = "separate-consent-missing"
+	NeedsControl   Shortfall = "not-on-this-control"
+	NeedsExplicit  Shortfall = "explicit-consent-missing"
+	NeedsDocument  Shortfall = "document-missing"
+	NeedsGuardian  Shortfall = "guardian-consent-missing"
+	GuardianLapsed Shortfall = "guardian-consent-lapsed"
+	NoBindingText  Shortfall = "no-authoritative-text"
+)
+
+// A CountRule is a row of the table of what is consent and what is not. The
+// first row that holds says why a yes does not count.
+type CountRule struct {
+	Short  Shortfall
+	Says   string
+	Source string
+	short  func(y yes, p Purpose) bool
+}
+
+// CountRules is the table. What falls short is recorded with its reason and
+// does not count; nothing is dropped.
+var CountRules = []CountRule{
+	{ActGivesNone, "use of the service and a permission of the operating system never give consent",
+		"PIPL 14; policy Introduction, I(5)",
+		func(y yes, p Purpose) bool { return y.act.Counts == NoConsent }},
+	{TickedBefore, "a box that was ticked before is no act of the person",
+		"PIPL 14; GB/T 35273-2020 5.4",
+		func(y yes, p Purpose) bool { return y.initial == Ticked }},
+	{NeedsGuardian, "a child under 14 cannot consent alone",
+		"PIPL 31",
+		func(y yes, p Purpose) bool { return y.band == ChildUnder14 && y.kind != GuardianConsent }},
+	{GuardianLapsed, "from 14 on a person consents for themselves",
+		"PIPL 31, policy VIII",
+		func(y yes, p Purpose) bool { return y.kind == GuardianConsent && y.band > ChildUnder14 }},
+	{NeedsSeparate, `a general "Agree" never covers a separate consent, which is one item with a control of its own`,
+		"PIPL 23, 25, 26, 29, 39; Order 790 art. 62(7)",
+		func(y yes, p Purpose) bool { return p.Separate && !y.separate() }},
+	{NeedsDocument, "a written or a guardian's consent needs its document, how it was checked and by whom",
+		"PIPL 29, 31; policy VIII(2)",
+		func(y yes, p Purpose) bool {
+			return (y.kind == WrittenConsent || y.kind == GuardianConsent) && y.cmd.Proof == (Proof{})
+		}},
+	{NeedsControl, "a yes covers the purposes on the control that was used",
+		"PIPL 14 (fully informed)",
+		func(y yes, p Purpose) bool { return y.control != nil && !y.control.offers(p.ID) }},
+	{NeedsExplicit, "what a material change added needs an explicit consent",
+		"PIPL 14; policy II(2), III(III), XI(II)",
+		func(y yes, p Purpose) bool { return y.act.Counts == GeneralConsent && y.stale(p.ID) }},
+	{NoBindingText, "outside tests nobody consents to a text that does not bind",
+		"PIPL 14, 17",
+		func(y yes, p Purpose) bool {
+			return y.ref.Service.App.Environment == Production && !y.cmd.Import && !y.bindingIn(y.cmd.Locale)
+		}},
+}
+
+// shortfall returns why y does not count for p; empty: it counts.
+func (y yes) shortfall(p Purpose) Shortfall {
+	for _, r := range CountRules {
+		if r.short(y, p) {
+			return r.Short
+		}
+	}
+	return ""
+}
+
+// separate reports whether y is a separate consent: one item, by an act that
+// is more than a general one, on a control that has nothing else.
+func (y yes) separate() bool {
+	if y.act.Counts == GeneralConsent || y.kind == GeneralConsent || y.kind == ExplicitConsent {
+		return false
+	}
+	return y.named == 1 && (y.control == nil || len(y.control.Purposes) == 1)
+}
+
+// offers reports whether a yes by c is about the purpose.
+func (c Control) offers(p PurposeID) bool {
+	for _, id := range c.Purposes {
+		if id == p {
+			return true
+		}
+	}
+	return len(c.Purposes) == 0
+}
+
+// bindingIn reports whether the version has an authoritative text in a locale.
+func (y yes) bindingIn(locale string) bool {
+	for _, t := range y.version.Document.Texts {
+		if t.Standing == Authoritative && t.Locale == locale {
+			return true
+		}
+	}
+	return false
+}

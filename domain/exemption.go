@@ -1,0 +1,105 @@
+package domain
+
+// An ExemptionList is which of a policy's two lists of exemptions a ground is
+// on. They are never merged: a ground to process without consent is no ground
+// to provide without it.
+type ExemptionList uint8
+
+const (
+	ForCollection ExemptionList = iota + 1 // and use
+	ForProvision                           // and transfer and disclosure
+)
+
+var exemptionLists = codes{"", "collect", "provide"}
+
+func (l ExemptionList) String() string { return exemptionLists.name(uint8(l)) }
+
+// ParseExemptionList reads what [ExemptionList.String] writes.
+func ParseExemptionList(s string) (ExemptionList, error) {
+	return parseCode[ExemptionList](s, exemptionLists, "a list of exemptions")
+}
+
+// covers reports whether the list is about the action.
+func (l ExemptionList) covers(a Action) bool {
+	if l == ForCollection {
+		return a == Collect || a == Use
+	}
+	return a == Provide || a == Publish
+}
+
+// An exemption is one that was invoked.
+type exemption struct {
+	ExemptionInvoked
+	from, until Instant // until zero: it has not been ended
+	id          EventID
+}
+
+// invoke answers ExemptionInvoked: an app's writer never may.
+func (ref Reference) invoke(e ExemptionInvoked) (Event, error) {
+	switch {
+	case ref.By.Actor != Operator:
+		return nil, refuse(NotForApps, "an exemption is invoked by an operator, never by an app")
+	case e.List == 0 || len(e.Purposes) == 0 || e.Approver == "" || !isName(e.Reason, 64) || e.Until == 0:
+		return nil, refuse(Incomplete, "an exemption needs its list, code, purposes, a reason by a code, an approver and an end")
+	case e.Approver == ref.By.Principal:
+		return nil, refuseAt(SamePrincipal, "data.approver", "who invokes an exemption may not approve it")
+	}
+	if err := ref.checkScope(Scope{Purposes: e.Purposes}); err != nil {
+		return nil, err
+	}
+	for _, v := range ref.Policies.versions {
+		grounds := v.Document.ExemptionsCollect
+		if e.List == ForProvision {
+			grounds = v.Document.ExemptionsProvide
+		}
+		for _, g := range grounds {
+			if g.Code == e.Code {
+				e.Doubtful = g.Doubtful
+				return e, nil
+			}
+		}
+	}
+	return nil, refuseAt(UnknownGround, "data.code", "the list "+e.List.String()+" of the policy has no ground "+Quote(e.Code))
+}
+
+// exempt returns the exemption that covers q, if one does.
+func exempt(all []exemption, q Question) (exemption, bool) {
+	for _, e := range all {
+		if e.from > q.At || e.Until <= q.At || (e.until != 0 && e.until <= q.At) || !e.List.covers(q.Action) {
+			continue
+		}
+		if (Scope{Purposes: e.Purposes}).covers(q.Purpose) && (len(e.Actions) == 0 || has(e.Actions, q.Action)) {
+			return e, true
+		}
+	}
+	return exemption{}, false
+}
+
+func endExemption(all []exemption, end ExemptionEnded, f Fact) []exemption {
+	out := append([]exemption(nil), all...)
+	for i := range out {
+		if out[i].id == end.Exemption {
+			out[i].until = f.noFrom()
+		}
+	}
+	return out
+}
+
+// ended refuses to end what was not invoked.
+func ended(all []exemption, end ExemptionEnded) error {
+	for _, e := range all {
+		if e.id == end.Exemption {
+			return nil
+		}
+	}
+	return refuseAt(UnknownRecord, "data.exemption", "no exemption of that id was invoked here")
+}
+
+func has[E comparable](list []E, v E) bool {
+	for _, x := range list {
+		if x == v {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,202 @@
+package domain
+
+// The limits on a yes. A no has none.
+const (
+	FutureSkew = 5 * Minute // how far ahead of the ledger's a source's clock may be
+	LateLimit  = 30 * Day   // how late a yes may come that is not an import
+)
+
+// A yes is a wish to consent with everything that decides whether it counts.
+type yes struct {
+	cmd     GiveConsent
+	ref     Reference
+	version PolicyPublished
+	act     Act
+	kind    ConsentKind
+	named   int                  // how many purposes were named
+	stale   func(PurposeID) bool // whether a consent for it is stale
+	band    AgeBand
+	initial ControlState
+	build   string
+
+	notice  *NoticePresented // nil: not known
+	surface *Surface         // nil: not known
+	shown   SurfaceLocale
+	control *Control // nil: not known
+}
+
+func (s Subject) give(cmd GiveConsent, ref Reference, at, recorded Instant) (Event, error) {
+	switch {
+	case at > recorded.Add(FutureSkew):
+		return nil, refuseAt(AtInFuture, "time", "a yes may not be more than 5 minutes ahead of the ledger's clock")
+	case at < recorded.Add(-LateLimit) && !cmd.Import:
+		return nil, refuseAt(AtTooLate, "time", "a yes more than 30 days old is taken only as an import, marked so")
+	case cmd.Until != 0 && cmd.Until <= max(at, recorded):
+		return nil, refuseAt(AlreadyOver, "data.until", "the consent would end before it begins")
+	}
+	y := yes{cmd: cmd, ref: ref, initial: cmd.Initial, build: cmd.Build}
+	if err := y.look(s, at); err != nil {
+		return nil, err
+	}
+	if err := y.person(s, at, recorded); err != nil {
+		return nil, err
+	}
+	items, err := y.items()
+	if err != nil {
+		return nil, err
+	}
+	return y.given(items), nil
+}
+
+// look finds what was shown and done: the presentation, its surface and
+// control, the version and the act.
+func (y *yes) look(s Subject, at Instant) (err error) {
+	var surface Hash
+	if surface, err = y.present(s, at); err != nil {
+		return err
+	}
+	if y.version, err = y.ref.version(y.cmd.Policy, y.cmd.Version, at); err != nil {
+		return err
+	}
+	if err = y.find(surface); err != nil {
+		return err
+	}
+	var ok bool
+	if y.act, ok = y.version.Document.Act(y.cmd.Act); !ok {
+		return refuseAt(UnknownAct, "data.act", "the policy names no act "+Quote(string(y.cmd.Act)))
+	}
+	if y.kind = y.cmd.Kind; y.kind == NoConsent {
+		y.kind = y.act.Counts
+	}
+	return nil
+}
+
+// present takes over what the presentation says that the yes answers.
+func (y *yes) present(s Subject, at Instant) (surface Hash, err error) {
+	if y.cmd.Notice == (EventID{}) {
+		return Hash{}, nil
+	}
+	f, ok := s.notice(y.cmd.Notice)
+	if !ok {
+		return Hash{}, refuseAt(UnknownNotice, "data.notice", "no notice of that id was presented to this person")
+	}
+	n := f.Event.(NoticePresented)
+	y.notice = &n
+	c := &y.cmd
+	for _, same := range []bool{
+		agree(&c.Policy, n.Policy), agree(&c.Version, n.Version), agree(&c.Locale, n.Locale), agree(&c.Text, n.Text), agree(&y.build, n.Build),
+	} {
+		if !same {
+			return Hash{}, refuseAt(Contradicts, "data.notice", "the policy, version, locale, text or build is another than in the presentation that is named")
+		}
+	}
+	if f.At > at.Add(FutureSkew) {
+		return Hash{}, refuseAt(Contradicts, "data.notice", "the answer is from before the presentation that it names")
+	}
+	return n.Surface, nil
+}
+
+// agree sets what was left out, and reports whether what was not is the same.
+func agree[E comparable](said *E, shown E) bool {
+	var none E
+	if *said == none {
+		*said = shown
+	}
+	return *said == shown || shown == none
+}
+
+// find finds the surface and the control on it.
+func (y *yes) find(id Hash) error {
+	if id == (Hash{}) {
+		if y.cmd.Control != "" && y.notice != nil {
+			return refuseAt(UnknownControl, "data.control", "the presentation names no surface, so no control of it is known")
+		}
+		return nil
+	}
+	p, ok := y.ref.Surfaces.Surface(id)
+	if !ok {
+		return refuseAt(UnknownSurface, "data.notice", "the presentation's surface was never published")
+	}
+	y.surface, y.build = &p.Surface, p.Surface.Build
+	y.shown, _ = p.Surface.Locale(y.cmd.Locale)
+	if !y.ref.By.anonymous() && p.Publisher == y.ref.By.Principal {
+		return refuse(SamePrincipal, "who published a surface may not record consents to it")
+	}
+	if y.cmd.Control == "" {
+		return nil
+	}
+	c, ok := p.Surface.Control(y.cmd.Control)
+	switch {
+	case !ok:
+		return refuseAt(UnknownControl, "data.control", "the surface has no control "+Quote(string(y.cmd.Control)))
+	case c.Refuses:
+		return refuseAt(Contradicts, "data.control", "the control refuses; a refusal is consent.refused")
+	case !agree(&y.cmd.Act, c.Act):
+		return refuseAt(Contradicts, "data.act", "the control stands for another act")
+	case !agree(&y.initial, c.Initial) && y.initial != Ticked:
+		return refuseAt(Contradicts, "data.initial", "the control shows something else before it is touched")
+	}
+	y.control = &c
+	return nil
+}
+
+// person finds what the person's history says about the yes.
+func (y *yes) person(s Subject, at, recorded Instant) error {
+	if y.cmd.Guardian != "" {
+		y.kind = GuardianConsent
+		if !s.GuardianAt(y.cmd.Guardian, max(at, recorded)) {
+			return refuseAt(UnknownGuardian, "data.guardian", "nobody of that id is verified as the person's guardian now; see guardian.verified")
+		}
+	}
+	if err := s.checkConfirms(y.cmd.Confirms, y.ref); err != nil {
+		return err
+	}
+	y.band, _ = s.Band(max(at, recorded))
+	y.stale = func(p PurposeID) bool { return s.Standing(p, max(at, recorded), y.ref).Status == Stale }
+	return nil
+}
+
+// items says what a yes covers. A yes to nothing in particular covers what its
+// control offers, or else every purpose whose basis is consent; those that
+// want more than it gives fall short of it, each with its reason.
+func (y *yes) items() ([]Item, error) {
+	ids := y.cmd.Purposes
+	y.named = len(ids)
+	if len(ids) == 0 && y.control != nil {
+		ids = y.control.Purposes
+		y.named = len(ids)
+	}
+	if len(ids) == 0 {
+		for _, p := range y.version.Document.Purposes {
+			if p.Basis == BasisConsent && !p.Separate {
+				ids = append(ids, p.ID)
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return nil, refuseAt(NothingNamed, "data.purposes", "the consent names no purpose and the policy has none that an act like this covers")
+	}
+	items := make([]Item, 0, len(ids))
+	for _, id := range ids {
+		p, ok := y.version.Document.Purpose(id)
+		if !ok {
+			return nil, refuseAt(UnknownPurpose, "data.purposes", "the policy declares no purpose "+Quote(string(id)))
+		}
+		items = append(items, Item{id, y.shortfall(p)})
+	}
+	return items, nil
+}
+
+func (y yes) given(items []Item) ConsentGiven {
+	c := y.cmd
+	g := ConsentGiven{
+		Policy: y.version.Document.Name, Version: y.version.Version, Locale: c.Locale, Text: c.Text,
+		Act: c.Act, Kind: y.kind, Items: items, Notice: c.Notice, Until: c.Until, Import: c.Import, Details: c.Details,
+		Build: y.build, Control: c.Control, Initial: y.initial, Once: c.Once, Guardian: c.Guardian, Proof: c.Proof,
+		Signer: y.ref.By.Signer, Confirms: c.Confirms, Evidence: y.evidence(),
+	}
+	if y.notice != nil {
+		g.Surface = y.notice.Surface
+	}
+	return g
+}

@@ -1,0 +1,178 @@
+package domain
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Noted records another fact about processing: plain, with the fields that its
+// kind has. Nothing is decided by it.
+type Noted struct {
+	Kind     NoteKind
+	Fields   []Field // sorted by name
+	Evidence Hash
+	Details  Personal // about a person only
+}
+
+// A NoteKind names a kind of note, as in "recipient.added".
+type NoteKind string
+
+// A Field is one member of a note.
+type Field struct{ Name, Value string }
+
+// A Form says how a field is written.
+type Form uint8
+
+const (
+	FormName   Form = iota + 1 // 1 to 64 of a-z, 0-9 and "-"
+	FormText                   // public text, up to 500 bytes
+	FormDate                   // 2006-01-02
+	FormHash                   // sha256:...
+	FormNumber                 // digits
+	FormYes                    // "yes" or "no"
+	FormRecord                 // the id of a record
+)
+
+// A FieldRule says what a field of a kind is.
+type FieldRule struct {
+	Name     string
+	Form     Form
+	Required bool
+}
+
+// A NoteRule says what a kind of note is about.
+type NoteRule struct {
+	Kind   NoteKind
+	Person bool // about a person, else about the app
+	Says   string
+	Source string
+	Fields []FieldRule
+}
+
+// NoteRules is every kind of note. Kinds and fields are never renamed.
+var NoteRules = []NoteRule{
+	note("recipient.added", "somebody gets personal data from now on", "PIPL 23; XI(II)3", "recipient", "!categories", "!purposes", "contact", "separate_consent?"),
+	note("recipient.changed", "what a recipient gets, or who it is, changed", "PIPL 23; XI(II)3", "recipient", "!change", "!categories", "!purposes"),
+	note("recipient.removed", "somebody gets personal data no more", "PIPL 23", "recipient", "!reason"),
+	note("entrustment.agreed", "somebody processes on the handler's behalf", "PIPL 21; V(3) has no body", "processor", "!agreement#", "!purposes", "!categories", "ends@"),
+	note("entrustment.ended", "the data were returned or deleted", "PIPL 21", "processor", "returned?", "deleted?"),
+	note("disclosure.made", "personal data were made public", "PIPL 25; V(4)", "ground", "!what", "doubtful?"),
+	note("transfer.merger", "personal data went to a successor", "PIPL 22; XI(II)2", "successor", "!contact", "persons_told?"),
+	note("crossborder.started", "personal data go abroad", "PIPL 38-40; IX(I)", "recipient", "mechanism", "!country", "assessment#", "contract_effective@"),
+	note("crossborder.stopped", "personal data go abroad no more", "PIPL 38; IX(I)", "recipient", "!reason"),
+	note("assessment.started", "an impact assessment began", "PIPL 55, 56", "assessment", "!subject"),
+	note("assessment.final", "an impact assessment is final; kept for three years", "PIPL 56", "assessment", "!report#", "high_risk?"),
+	note("assessment.published", "an impact assessment was published", "VI(5)", "assessment", "!where"),
+	note("measure.evidenced", "a protection measure was shown to be in place", "VI(I)", "measure", "!evidence#", "valid_until@"),
+	note("training.held", "staff were trained", "VI(I)5", "topic", "!held@", "attendants="),
+	note("officer.appointed", "somebody is in charge of personal data", "PIPL 52", "office", "!contact", "since@"),
+	note("officer.reported", "the officer was reported to the authority", "PIPL 52", "office", "!filed@"),
+	note("policy.notified", "a change was announced", "XI(II)", "channel", "!version#", "recipients="),
+	note("policy.inconsistency", "the policy contradicts itself, and how it was decided", "XI(I)", "clause", "!decision"),
+	note("policy.precedence", "a specific policy prevailed", "XI(I)", "winner", "!clause"),
+	aboutPerson("decision.made", "a decision about the person was made by a machine", "PIPL 24; VII(II)", "decision", "significant?", "!purpose"),
+	aboutPerson("decision.explained", "an automated decision was explained", "PIPL 24; VII(II)", "decision", "limited_by"),
+	aboutPerson("decision.objected", "the person objects to an automated decision", "PIPL 24", "decision"),
+	aboutPerson("decision.reviewed", "a human reviewed an automated decision", "PIPL 24", "decision", "upheld?"),
+	aboutPerson("profile.generated", "feature information was generated", "III(I)6; PIPL 24", "purpose", "deidentified?"),
+	aboutPerson("cookies.set", "the person chose about cookies", "IV", "choice"),
+	aboutPerson("access.approved", "staff may look at a minor's data", "Minors' regulation 36", "approver", "!reason"),
+	aboutPerson("processing.stopped", "processing stopped in a system", "PIPL 15, 47; VII(I)", "system", "purpose"),
+	aboutPerson("data.deleted", "data were deleted or made anonymous in a system", "PIPL 47", "system", "method", "category"),
+}
+
+// note reads a rule. A field's last character says its form: # a hash, @ a
+// date, = a number, ? yes or no, none a name, and a text if "!" stands before
+// it, which also makes it required. The first field is required.
+func note(kind NoteKind, says, source string, fields ...string) NoteRule {
+	r := NoteRule{Kind: kind, Says: says, Source: source}
+	for i, f := range fields {
+		rule := FieldRule{Name: f, Form: FormName, Required: i == 0}
+		if f[0] == '!' {
+			rule.Name, rule.Form, rule.Required = f[1:], FormText, true
+		}
+		if form, ok := map[byte]Form{'#': FormHash, '@': FormDate, '=': FormNumber, '?': FormYes}[f[len(f)-1]]; ok {
+			rule.Name, rule.Form = rule.Name[:len(rule.Name)-1], form
+		}
+		r.Fields = append(r.Fields, rule)
+	}
+	return r
+}
+
+func aboutPerson(kind NoteKind, says, source string, fields ...string) NoteRule {
+	r := note(kind, says, source, fields...)
+	r.Person = true
+	return r
+}
+
+// NoteRuleOf returns the rule of a kind, and whether there is one.
+func NoteRuleOf(k NoteKind) (NoteRule, bool) {
+	i := slices.IndexFunc(NoteRules, func(r NoteRule) bool { return r.Kind == k })
+	if i < 0 {
+		return NoteRule{}, false
+	}
+	return NoteRules[i], true
+}
+
+// check refuses a note that is not as its rule says.
+func (n Noted) check(person bool) error {
+	r, ok := NoteRuleOf(n.Kind)
+	switch {
+	case !ok:
+		return refuseAt(Incomplete, "type", "there is no such kind of fact; see consentledger schema list")
+	case r.Person != person:
+		return refuse(WrongStream, map[bool]string{true: "this is about a person: name one", false: "this is about the app: name no person"}[r.Person])
+	}
+	for _, f := range n.Fields {
+		i := slices.IndexFunc(r.Fields, func(rule FieldRule) bool { return rule.Name == f.Name })
+		if i < 0 {
+			return refuseAt(Malformed, "data", "there is no such member in "+string(n.Kind))
+		}
+		if !r.Fields[i].Form.fits(f.Value) {
+			return refuseAt(Malformed, "data."+f.Name, "must be "+r.Fields[i].Form.String())
+		}
+	}
+	for _, rule := range r.Fields {
+		has := slices.ContainsFunc(n.Fields, func(f Field) bool { return f.Name == rule.Name })
+		if rule.Required && !has {
+			return refuseAt(Incomplete, "data."+rule.Name, fmt.Sprintf("is missing: give %s", rule.Form))
+		}
+	}
+	return nil
+}
+
+var formNames = [...]string{"", `a name of 1 to 64 of a-z, 0-9 and "-"`, "a public text of 1 to 500 bytes", "a date as in 2026-03-02",
+	"a hash: sha256: and 64 hex digits", "a number of 1 to 15 digits", `"yes" or "no"`, "the id of a record"}
+
+func (f Form) String() string { return formNames[f] }
+
+func (f Form) fits(s string) bool {
+	switch f {
+	case FormName:
+		return isName(s, 64)
+	case FormText:
+		return s != "" && len(s) <= 500
+	case FormDate:
+		_, err := ParseInstant(s + "T00:00:00Z")
+		return err == nil && len(s) == len("2006-01-02")
+	case FormHash:
+		_, err := ParseHash(s)
+		return err == nil
+	case FormNumber:
+		return s != "" && len(s) <= 15 && digitsOnly(s)
+	case FormYes:
+		return s == "yes" || s == "no"
+	case FormRecord:
+		return isName(s, 64)
+	}
+	return false
+}
+
+func digitsOnly(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,147 @@
+package domain
+
+// say answers the events about a person that are recorded as they are.
+func (s Subject) say(e Event, ref Reference, at Instant) ([]Event, error) {
+	switch e := e.(type) {
+	case AgeRecorded:
+		return s.recordAge(e, ref, at)
+	case ExemptionInvoked:
+		return one(ref.invoke(e))
+	case ExemptionEnded:
+		return []Event{e}, ended(s.exemptions, e)
+	case ConsentUsed:
+		return one(e, s.checkUsed(e))
+	case RecordDisputed:
+		return one(e, s.checkRecords(e.Records, e.Reason))
+	case GuardianVerified:
+		return one(e, e.check())
+	case GuardianEnded:
+		return one(e, s.checkGuardian(e))
+	case SubjectLinked:
+		return s.link(e)
+	case SubjectUnlinked:
+		if _, ok := s.linked(e.Other); !ok {
+			return nil, refuse(UnknownLink, "the two histories are not linked")
+		}
+		return []Event{e}, nil
+	case HoldPlaced:
+		return one(e, reasoned(e.Reason))
+	case HoldReleased:
+		return one(e, reasoned(e.Reason))
+	case RestrictionApplied:
+		return one(e, reasoned(e.Reason))
+	case RestrictionLifted:
+		return one(e, reasoned(e.Reason))
+	case SubjectReassigned:
+		return one(e, reasoned(e.Reason))
+	case SubjectClosed:
+		return one(e, reasoned(e.Reason))
+	case SubjectMarkedTest:
+		return one(e, reasoned(e.Reason))
+	case Noted:
+		return one(e, e.check(true))
+	}
+	return nil, refuse(WrongStream, "this is not said about a person, or not by itself")
+}
+
+// reasoned refuses a reason that is not a code: it is kept in the clear.
+func reasoned(reason string) error {
+	if !isName(reason, 64) {
+		return refuseAt(ReasonMissing, "data.reason", `say why, by a code of 1 to 64 of a-z, 0-9 and "-"`)
+	}
+	return nil
+}
+
+func (e GuardianVerified) check() error {
+	if e.Guardian == "" || e.Proof.Document == (Hash{}) || !isName(e.Proof.Method, 64) || e.Proof.CheckedBy == "" {
+		return refuse(Incomplete, "a guardian needs a person, a document by its hash, a method by its code, and who checked it")
+	}
+	return nil
+}
+
+func (s Subject) checkGuardian(e GuardianEnded) error {
+	for _, g := range s.guardians {
+		if g.Guardian == e.Guardian && g.Until == 0 {
+			return reasoned(e.Reason)
+		}
+	}
+	return refuseAt(UnknownGuardian, "data.guardian", "nobody of that id is verified as the person's guardian")
+}
+
+// link answers SubjectLinked. Who is linked already is no news.
+func (s Subject) link(e SubjectLinked) ([]Event, error) {
+	if _, ok := s.linked(e.Other); ok {
+		return nil, nil
+	}
+	if !isName(e.Proof, 64) {
+		return nil, refuseAt(Incomplete, "data.proof", "say by a code how it is known that both are one person: login, same-device, operator")
+	}
+	return []Event{e}, nil
+}
+
+func (s Subject) checkUsed(e ConsentUsed) error {
+	if len(e.Consents) == 0 {
+		return refuseAt(NothingNamed, "data.consents", "name the consents that were used")
+	}
+	for _, id := range e.Consents {
+		y, ok := s.yes(id)
+		switch {
+		case !ok:
+			return refuseAt(UnknownRecord, "data.consents", "a consent to use up is not of this person")
+		case !y.Event.(ConsentGiven).Once:
+			return refuseAt(Contradicts, "data.consents", "the consent is not for a single use")
+		case y.used != 0:
+			return refuseAt(AlreadyUsed, "data.consents", "the consent was used up before: ask again")
+		}
+	}
+	return nil
+}
+
+func (s Subject) yes(id EventID) (said, bool) {
+	for _, y := range s.said {
+		if y.ID == id && y.no == 0 {
+			return y, true
+		}
+	}
+	return said{}, false
+}
+
+func (s Subject) voidRecords(cmd VoidRecords) (Event, error) {
+	if err := s.checkRecords(cmd.Records, cmd.Reason); err != nil {
+		return nil, err
+	}
+	return RecordVoided(cmd), twoPersons(cmd.By)
+}
+
+// checkRecords refuses to speak about records that are not of this person.
+func (s Subject) checkRecords(ids []EventID, reason string) error {
+	if len(ids) == 0 {
+		return refuseAt(NothingNamed, "data.records", "name the records")
+	}
+	if err := reasoned(reason); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if !has(s.known, id) {
+			return refuseAt(UnknownRecord, "data.records", "a record is not of this person")
+		}
+	}
+	return nil
+}
+
+func twoPersons(by [2]string) error {
+	if by[0] == "" || by[1] == "" || by[0] == by[1] {
+		return refuseAt(TwoPersons, "data.by", "voiding takes two different persons")
+	}
+	return nil
+}
+
+func (e BuildVoided) check() error {
+	if e.Build == "" || e.From == 0 || e.To <= e.From {
+		return refuse(Incomplete, "name the build, and the span of time in which it recorded wrongly")
+	}
+	if err := reasoned(e.Reason); err != nil {
+		return err
+	}
+	return twoPersons(e.By)
+}

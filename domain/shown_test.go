@@ -1,0 +1,185 @@
+package domain_test
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"testing"
+
+	. "consentledger/domain"
+)
+
+// The pop-up, as a build shows it: a general agree, a switch for faces alone, a
+// box that is ticked before, and a way out.
+var popup = SurfacePublished{ID: Hash{7}, Publisher: "release", Surface: Surface{
+	Build: "5.2", Screen: "pop-up", Policy: "privacy", Version: v1, Approver: "officer",
+	Locales: []SurfaceLocale{{Locale: "en", Text: Hash{8}, Screenshot: Hash{9}}, {Locale: "zh", Text: Hash{10}}},
+	Controls: []Control{
+		{ID: "ok", Act: "agree", Purposes: []PurposeID{"ads", "net"}, Initial: Button},
+		{ID: "face", Act: "tick", Purposes: []PurposeID{"face"}, Initial: Unticked},
+		{ID: "both", Act: "tick", Purposes: []PurposeID{"face", "ads"}, Initial: Unticked},
+		{ID: "trap", Act: "tick", Purposes: []PurposeID{"face"}, Initial: Ticked},
+		{ID: "out", Refuses: true, Initial: Button},
+	},
+}}
+
+// shown is ref with the pop-up, a text that binds in English, in production.
+func shown() Reference {
+	r := ref()
+	doc := r.Policies.Versions()[0].Document
+	doc.Texts = []Text{{Locale: "en", Hash: Hash{8}, Standing: Authoritative}, {Locale: "zh", Hash: Hash{10}, Standing: Translation}}
+	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
+	r.Surfaces = r.Surfaces.Evolve(Fact{Event: popup})
+	r.Service = r.Service.Evolve(Fact{Event: AppRegistered{App{Name: "demo", Environment: Production}}})
+	r.By = By{Actor: Person, Principal: "backend"}
+	return r
+}
+
+func presented(locale string) Fact {
+	l, _ := popup.Surface.Locale(locale)
+	return Fact{ID: EventID{60}, At: t0, Recorded: t0, Event: NoticePresented{Policy: "privacy", Version: v1, Locale: locale, Text: l.Text, Surface: popup.ID, Build: "5.2"}}
+}
+
+func aged(band AgeBand, at Instant) Fact {
+	return Fact{ID: EventID{70, byte(band)}, At: at, Recorded: at, Event: AgeRecorded{Band: band, Basis: "declared"}}
+}
+
+func guarded() Fact {
+	return Fact{ID: EventID{71}, At: t0, Recorded: t0, Event: GuardianVerified{Guardian: "mother", Proof: Proof{Hash{1}, "id-card", "desk"}}}
+}
+
+func TestWhatCountsAsConsent(t *testing.T) {
+	notice := EventID{60}
+	doc := Proof{Hash{3}, "scan", "desk"}
+	covered := map[Shortfall]bool{}
+	for _, tt := range []struct {
+		name  string
+		given []Fact
+		when  GiveConsent
+		want  []Item
+	}{
+		{"the pop-up covers what is on its control", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "ok"}, []Item{{"ads", ""}, {"net", ""}}},
+		{"use of the service gives none", []Fact{presented("en")}, GiveConsent{Notice: notice, Act: "use", Purposes: []PurposeID{"ads"}}, []Item{{"ads", ActGivesNone}}},
+		{"a purpose that is not on the control", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "face", Purposes: []PurposeID{"ads"}}, []Item{{"ads", NeedsControl}}},
+		{"a separate consent on its own control", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "face"}, []Item{{"face", ""}}},
+		{"a separate consent inside the agree", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "ok", Purposes: []PurposeID{"face"}}, []Item{{"face", NeedsSeparate}}},
+		{"a separate consent bundled with another", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "both"}, []Item{{"face", NeedsSeparate}, {"ads", ""}}},
+		{"a box that was ticked before", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "trap"}, []Item{{"face", TickedBefore}}},
+		{"a box that was ticked before, says the app", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "face", Initial: Ticked}, []Item{{"face", TickedBefore}}},
+		{"a written consent without its paper", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "face", Kind: WrittenConsent}, []Item{{"face", NeedsDocument}}},
+		{"a written consent", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "face", Kind: WrittenConsent, Proof: doc}, []Item{{"face", ""}}},
+		{"a text that does not bind", []Fact{presented("zh")}, GiveConsent{Notice: notice, Control: "ok"}, []Item{{"ads", NoBindingText}, {"net", NoBindingText}}},
+		{"a child alone", []Fact{presented("en"), aged(ChildUnder14, t0)}, GiveConsent{Notice: notice, Control: "face"}, []Item{{"face", NeedsGuardian}}},
+		{"a child's guardian", []Fact{presented("en"), aged(ChildUnder14, t0), guarded()}, GiveConsent{Notice: notice, Control: "face", Guardian: "mother", Proof: doc}, []Item{{"face", ""}}},
+		{"a guardian of who is 14", []Fact{presented("en"), aged(Aged14, t0), guarded()}, GiveConsent{Notice: notice, Control: "face", Guardian: "mother", Proof: doc}, []Item{{"face", GuardianLapsed}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			then, err := fold(tt.given...).Decide(tt.when, shown(), noon, noon)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := then[0].(ConsentGiven).Items
+			if !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+			for _, i := range got {
+				covered[i.Short] = true
+			}
+		})
+	}
+	for _, r := range CountRules {
+		if !covered[r.Short] && r.Short != NeedsExplicit { // see TestAMaterialChange
+			t.Errorf("no case shows %s", r.Short)
+		}
+	}
+}
+
+func TestEvidence(t *testing.T) {
+	strong := GiveConsent{Notice: EventID{60}, Control: "ok"}
+	for _, tt := range []struct {
+		name  string
+		given []Fact
+		when  GiveConsent
+		by    By
+		want  Evidence
+	}{
+		{"strong", []Fact{presented("en")}, strong, By{Principal: "backend"}, Evidence{Quality: Strong}},
+		{"signed, by nobody that is authenticated", []Fact{presented("en")}, strong, By{Principal: Unauthenticated, Signer: "phone"}, Evidence{Quality: Strong}},
+		{"nobody vouches for it", []Fact{presented("en")}, strong, By{Principal: Unauthenticated}, Evidence{Partial, []Lack{"principal"}}},
+		{"its weak twin", nil, GiveConsent{Act: "agree", Locale: "en", Text: Hash{8}, Initial: Button}, By{Principal: "backend"}, Evidence{Weak, []Lack{"presentation", "surface", "control"}}},
+		{"no picture of the screen", []Fact{presented("zh")}, strong, By{Principal: "backend"}, Evidence{Partial, []Lack{"screenshot", "authoritative-text"}}},
+		{"an import", nil, GiveConsent{Act: "agree", Import: true}, By{Principal: "backend"}, Evidence{Quality: Imported}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := shown()
+			r.By = tt.by
+			then, err := fold(tt.given...).Decide(tt.when, r, noon, noon)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := then[0].(ConsentGiven).Evidence; !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestWhatWasShownCannotBeContradicted(t *testing.T) {
+	notice := EventID{60}
+	for _, tt := range []struct {
+		name string
+		when Command
+		by   string
+		code Code
+	}{
+		{"a presentation of nobody", GiveConsent{Notice: EventID{61}, Act: "agree"}, "backend", UnknownNotice},
+		{"another text", GiveConsent{Notice: notice, Control: "ok", Text: Hash{99}}, "backend", Contradicts},
+		{"another build", GiveConsent{Notice: notice, Control: "ok", Build: "5.3"}, "backend", Contradicts},
+		{"another act", GiveConsent{Notice: notice, Control: "ok", Act: "tick"}, "backend", Contradicts},
+		{"a control that is not there", GiveConsent{Notice: notice, Control: "x"}, "backend", UnknownControl},
+		{"a control that refuses", GiveConsent{Notice: notice, Control: "out"}, "backend", Contradicts},
+		{"a control that says it was not ticked", GiveConsent{Notice: notice, Control: "ok", Initial: Unticked}, "backend", Contradicts},
+		{"who published the surface", GiveConsent{Notice: notice, Control: "ok"}, "release", SamePrincipal},
+		{"a surface of another app", PresentNotice{Surface: Hash{1}, Locale: "en"}, "backend", UnknownSurface},
+		{"a language that the surface has not", PresentNotice{Surface: popup.ID, Locale: "fr"}, "backend", Contradicts},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := shown()
+			r.By.Principal = tt.by
+			_, err := fold(presented("en")).Decide(tt.when, r, noon, noon)
+			if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
+				t.Errorf("got %v, want %v", err, tt.code)
+			}
+		})
+	}
+}
+
+func TestPublishingASurface(t *testing.T) {
+	change := func(f func(*Surface)) Surface {
+		s := popup.Surface
+		s.Controls = slices.Clone(s.Controls)
+		f(&s)
+		return s
+	}
+	for _, tt := range []struct {
+		name    string
+		surface Surface
+		code    Code
+	}{
+		{"as it is", popup.Surface, ""},
+		{"of no version", change(func(s *Surface) { s.Version = Hash{5} }), UnknownVersion},
+		{"approved by who publishes it", change(func(s *Surface) { s.Approver = "backend" }), SamePrincipal},
+		{"approved by nobody", change(func(s *Surface) { s.Approver = "" }), Incomplete},
+		{"with an act that is not the policy's", change(func(s *Surface) { s.Controls[0].Act = "wink" }), UnknownAct},
+		{"with a purpose that is not the policy's", change(func(s *Surface) { s.Controls[0].Purposes = []PurposeID{"x"} }), UnknownPurpose},
+		{"with one control twice", change(func(s *Surface) { s.Controls[1].ID = "ok" }), Incomplete},
+		{"with a box of unknown state", change(func(s *Surface) { s.Controls[1].Initial = StateUnknown }), Incomplete},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			then, err := Surfaces{}.Decide(PublishSurface{Hash{7}, tt.surface}, shown())
+			if got, _ := errors.AsType[Refusal](err); got.Code != tt.code || (err == nil) != (len(then) == 1) {
+				t.Errorf("got %v, %v; want %v", then, err, tt.code)
+			}
+		})
+	}
+}

@@ -1,0 +1,155 @@
+package domain
+
+import "fmt"
+
+// A ControlID names something on a screen that a person can touch.
+type ControlID string
+
+// A Surface is one screen of one build of the app, as a person sees it.
+type Surface struct {
+	Build   string // as in 5.2.1+1203
+	Signing Hash   // of the certificate that the build is signed with
+	Screen  string
+	Policy  string
+	Version Hash // of the policy that the screen is about
+	Locales []SurfaceLocale
+
+	Controls []Control
+	Approver string // who looked at it; a principal, not the publisher
+}
+
+// A SurfaceLocale is what a screen shows in one language.
+type SurfaceLocale struct {
+	Locale     string
+	Text       Hash // the policy text that the screen shows or leads to
+	Strings    []LabelledString
+	Screenshot Hash
+}
+
+// A LabelledString is a string on a screen, by the name that the app has for it.
+type LabelledString struct{ Key, Text string }
+
+// A Control is something that a person can touch. Steps is how many touches
+// away from the screen it is: a refusal should be no further than the consent.
+type Control struct {
+	ID       ControlID
+	Label    string // the key of its string
+	Act      ActID
+	Purposes []PurposeID // what a yes by it is about; empty: what the act covers
+	Initial  ControlState
+	Refuses  bool
+	Steps    int
+}
+
+// A ControlState is what a control shows before it is touched.
+type ControlState uint8
+
+const (
+	StateUnknown ControlState = iota
+	Unticked
+	Ticked // before the person came: it is no yes
+	Button // has no state
+)
+
+var controlStates = codes{"", "unticked", "ticked", "button"}
+
+func (s ControlState) String() string { return controlStates.name(uint8(s)) }
+
+// ParseControlState reads what [ControlState.String] writes.
+func ParseControlState(s string) (ControlState, error) {
+	return parseCode[ControlState](s, controlStates, "the state of a control")
+}
+
+// Control returns the control with that id, and whether there is one.
+func (s Surface) Control(id ControlID) (Control, bool) {
+	for _, c := range s.Controls {
+		if c.ID == id {
+			return c, true
+		}
+	}
+	return Control{}, false
+}
+
+// Locale returns what the surface shows in a language, and whether it does.
+func (s Surface) Locale(name string) (SurfaceLocale, bool) {
+	for _, l := range s.Locales {
+		if l.Locale == name {
+			return l, true
+		}
+	}
+	return SurfaceLocale{}, false
+}
+
+// Surfaces is every surface of one app. The zero Surfaces is empty.
+type Surfaces struct{ list []SurfacePublished }
+
+// All returns the surfaces in the order of their publication. The slice is
+// shared: do not change it.
+func (s Surfaces) All() []SurfacePublished { return s.list }
+
+// Surface returns the surface with that hash, and whether there is one.
+func (s Surfaces) Surface(id Hash) (SurfacePublished, bool) {
+	for _, p := range s.list {
+		if p.ID == id {
+			return p, true
+		}
+	}
+	return SurfacePublished{}, false
+}
+
+// Evolve returns s as it is after f.
+func (s Surfaces) Evolve(f Fact) Surfaces {
+	switch e := f.Event.(type) {
+	case SurfacePublished:
+		return Surfaces{add(s.list, e)}
+	}
+	panic(fmt.Sprintf("domain: event %T has no case in Surfaces.Evolve", f.Event))
+}
+
+// Decide answers cmd with the facts it makes true. What is published already
+// is no news: no facts, no error.
+func (s Surfaces) Decide(cmd Command, ref Reference) ([]Event, error) {
+	switch cmd := cmd.(type) {
+	case PublishSurface:
+		if _, known := s.Surface(cmd.ID); known {
+			return nil, nil
+		}
+		if err := cmd.Surface.check(ref); err != nil {
+			return nil, err
+		}
+		return []Event{SurfacePublished{cmd.ID, cmd.Surface, ref.By.Principal}}, nil
+	}
+	return nil, refuse(WrongStream, "a surface stream takes surface.published only")
+}
+
+// check refuses a surface that does not fit its policy.
+func (s Surface) check(ref Reference) error {
+	v, ok := ref.Policies.Version(s.Version)
+	switch {
+	case !ok:
+		return refuseAt(UnknownVersion, "version", "the surface is about a version that was never published for this app")
+	case s.Build == "" || !isName(s.Screen, 64) || s.Approver == "" || len(s.Locales) == 0 || len(s.Controls) == 0:
+		return refuse(Incomplete, "a surface needs a build, a screen, an approver, at least one locale and at least one control")
+	case s.Approver == ref.By.Principal:
+		return refuseAt(SamePrincipal, "approver", "who publishes a surface may not approve it")
+	}
+	seen := map[ControlID]bool{}
+	for i, c := range s.Controls {
+		at := fmt.Sprintf("controls[%d]", i)
+		switch _, known := v.Document.Act(c.Act); {
+		case !isName(string(c.ID), 64) || seen[c.ID]:
+			return refuseAt(Incomplete, at+".id", "a control needs an id of its own")
+		case !c.Refuses && !known:
+			return refuseAt(UnknownAct, at+".act", "the policy names no act "+Quote(string(c.Act)))
+		case c.Initial == StateUnknown:
+			return refuseAt(Incomplete, at+".initial", "say what the control shows before it is touched: unticked, ticked or button")
+		}
+		seen[c.ID] = true
+		for _, id := range c.Purposes {
+			if _, ok := v.Document.Purpose(id); !ok {
+				return refuseAt(UnknownPurpose, at+".purposes", "the policy declares no purpose "+Quote(string(id)))
+			}
+		}
+	}
+	return nil
+}
