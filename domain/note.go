@@ -2,6 +2,7 @@ package domain
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -175,4 +176,13 @@ func digitsOnly(s string) bool {
 		}
 	}
 	return true
+}
+
+// Fields returns the fields of a note in the order of their names.
+func Fields(m map[string]string) []Field {
+	var fields []Field
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		fields = append(fields, Field{name, m[name]})
+	}
+	return fields
 }

@@ -43,7 +43,7 @@ type Request struct {
 // A Part is what an event says about one person: sealed in that person's vault
 // entry, committed to in the line.
 type Part struct {
-	Role       string // details, or binding on the first record of a stream
+	Role       string // details, or what else of the person; binding on the first record of a stream
 	Ref        string // the pseudonym of the person it belongs to
 	Commitment [32]byte
 }
@@ -57,6 +57,7 @@ type Committer interface {
 type Plain struct {
 	Role string
 	Text []byte
+	Ref  string // the pseudonym of whom it belongs to; empty: whom the stream is about
 }
 
 // An Entry is a record, read.
@@ -123,17 +124,19 @@ type requestV1 struct {
 	Source   string `json:"source"`
 }
 
+// A Committers finds the key of whom a part belongs to.
+type Committers func(ref string) (Committer, error)
+
 // Encode writes e in its newest shape, and returns what of it is personal
-// beside it. Extra are further personal parts that the line shall commit to.
-func Encode(env Envelope, e domain.Event, ref string, key Committer, extra ...Plain) (eventstore.Record, []Plain, error) {
-	name, shape, details, err := shapeOf(e)
+// beside it. Ref is whom the stream is about, and key theirs; others finds the
+// keys of others that e is about, and may be nil if there are none. Extra are
+// further personal parts that the line shall commit to.
+func Encode(env Envelope, e domain.Event, ref string, key Committer, others Committers, extra ...Plain) (eventstore.Record, []Plain, error) {
+	name, shape, personal, err := shapeOf(e)
 	if err != nil {
 		return eventstore.Record{}, nil, err
 	}
-	plains := extra
-	if details != "" {
-		plains = append(plains[:len(plains):len(plains)], Plain{"details", []byte(details.Reveal())})
-	}
+	plains := append(extra[:len(extra):len(extra)], personal...)
 	l := line{
 		Actor: env.Actor, At: int64(env.At), Claimed: int64(env.Claimed), Data: shape, ID: env.ID.String(),
 		OnBehalfOf: env.OnBehalfOf, Recorded: int64(env.Recorded), RecordedBy: env.RecordedBy,
@@ -144,14 +147,33 @@ func Encode(env Envelope, e domain.Event, ref string, key Committer, extra ...Pl
 		l.Request = &requestV1{hex.EncodeToString(r.Digest[:]), hex.EncodeToString(r.ID[:]), r.Sequence, hex.EncodeToString(r.Source[:])}
 	}
 	for _, p := range plains {
-		c := key.Commit(env.ID, p.Role, p.Text)
-		l.Parts = append(l.Parts, partV1{hex.EncodeToString(c[:]), ref, p.Role})
+		owner, k := ref, key
+		if p.Ref != "" {
+			if owner = p.Ref; others == nil {
+				return eventstore.Record{}, nil, fmt.Errorf("event %s: a part is of somebody whose key is not at hand", name)
+			}
+			if k, err = others(p.Ref); err != nil {
+				return eventstore.Record{}, nil, fmt.Errorf("event %s: %w", name, err)
+			}
+		}
+		c := k.Commit(env.ID, p.Role, p.Text)
+		l.Parts = append(l.Parts, partV1{hex.EncodeToString(c[:]), owner, p.Role})
 	}
-	data, err := json.Marshal(&l)
+	data, err := json.Marshal(&l, json.Deterministic(true))
 	if err != nil {
 		return eventstore.Record{}, nil, fmt.Errorf("event %s: %w", name, err)
 	}
 	return eventstore.Record{ID: env.ID, Type: name, Data: data}, plains, nil
+}
+
+// details returns an event's personal text, if it has one.
+func details(text domain.Personal) []Plain { return personal("details", text) }
+
+func personal(role string, text domain.Personal) []Plain {
+	if text == "" {
+		return nil
+	}
+	return []Plain{{Role: role, Text: []byte(text.Reveal())}}
 }
 
 // Decode reads any record that was ever written. It never guesses: a name, a

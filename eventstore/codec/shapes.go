@@ -2,12 +2,11 @@ package codec
 
 import (
 	"fmt"
+	"strings"
 
 	"consentledger/domain"
-	"consentledger/eventstore"
 	"consentledger/eventstore/codec/policydoc"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -24,6 +23,55 @@ var shapes = map[string]func([]byte) (domain.Event, error){
 	"permission.denied.v1":   as[permissionDeniedV1],
 	"permission.revoked.v1":  as[permissionRevokedV1],
 	"record.voided.v1":       as[recordVoidedV1],
+
+	"app.registered.v2":      as[appRegisteredV2],
+	"policy.published.v2":    as[policyPublishedV2],
+	"consent.given.v2":       as[consentGivenV2],
+	"consent.refused.v2":     as[consentRefusedV2],
+	"consent.withdrawn.v2":   as[consentWithdrawnV2],
+	"notice.presented.v2":    as[noticePresentedV2],
+	"policy.effective.v1":    as[policyEffectiveV1],
+	"signer.registered.v1":   as[signerRegisteredV1],
+	"service.ceased.v1":      as[serviceCeasedV1],
+	"build.voided.v1":        as[buildVoidedV1],
+	"surface.published.v1":   as[surfacePublishedV1],
+	"consent.used.v1":        as[consentUsedV1],
+	"consent.requested.v1":   as[consentRequestedV1],
+	"record.disputed.v1":     as[recordDisputedV1],
+	"exemption.invoked.v1":   as[exemptionInvokedV1],
+	"exemption.ended.v1":     as[exemptionEndedV1],
+	"hold.placed.v1":         as[holdPlacedV1],
+	"hold.released.v1":       as[holdReleasedV1],
+	"restriction.applied.v1": as[restrictionAppliedV1],
+	"restriction.lifted.v1":  as[restrictionLiftedV1],
+	"age.recorded.v1":        as[ageRecordedV1],
+	"minor.found.v1":         as[minorFoundV1],
+	"guardian.verified.v1":   as[guardianVerifiedV1],
+	"guardian.ended.v1":      as[guardianEndedV1],
+	"subject.linked.v1":      as[subjectLinkedV1],
+	"subject.unlinked.v1":    as[subjectUnlinkedV1],
+	"subject.reassigned.v1":  as[subjectReassignedV1],
+	"subject.closed.v1":      as[subjectClosedV1],
+	"subject.test.v1":        as[subjectTestV1],
+	"check.answered.v1":      as[checkAnsweredV1],
+	"noted.v1":               as[notedV1],
+}
+
+// Kind returns a shape's name without its version: what an event is called,
+// whichever shape it has. A note is called by its own kind.
+func (e Entry) Kind() string {
+	if n, ok := e.Event.(domain.Noted); ok {
+		return string(n.Kind)
+	}
+	return KindOf(e.Type)
+}
+
+// KindOf returns a shape's name without its version.
+func KindOf(shape string) string {
+	if i := strings.LastIndex(shape, ".v"); i > 0 {
+		return shape[:i]
+	}
+	return shape
 }
 
 // Types returns the names of every shape that was ever written.
@@ -112,45 +160,47 @@ type (
 )
 
 // shapeOf returns an event's newest name and shape, and what of it is personal.
-func shapeOf(e domain.Event) (string, any, domain.Personal, error) {
+func shapeOf(e domain.Event) (string, any, []Plain, error) {
 	switch e := e.(type) {
 	case domain.AppRegistered:
 		a := e.App
-		return "app.registered.v1", appRegisteredV1{a.Environment.String(), a.Handler, a.Jurisdiction, a.Locales, string(a.Name), a.TimeZone}, "", nil
+		return "app.registered.v2", appRegisteredV2{a.Environment.String(), a.Group, a.Handler, a.Jurisdiction, a.Locales, string(a.Name), a.TimeZone}, nil, nil
 	case domain.PolicyPublished:
-		doc, err := policydoc.Marshal(e.Document)
-		return "policy.published.v1", policyPublishedV1{doc, int64(e.Effective), e.Material, e.Stale, e.Version.String()}, "", err
+		shape, err := publishedShape(e)
+		return "policy.published.v2", shape, nil, err
 	case domain.ConsentGiven:
-		return "consent.given.v1", givenShape(e), e.Details, nil
+		return "consent.given.v2", givenShape(e), details(e.Details), nil
 	case domain.ConsentRefused:
-		return "consent.refused.v1", consentRefusedV1{string(e.Act), e.Scope.All, e.Locale, e.Policy, e.Scope.Purposes, hash(e.Version)}, e.Details, nil
+		return "consent.refused.v2", refusedShape(e), details(e.Details), nil
 	case domain.ConsentWithdrawn:
-		return "consent.withdrawn.v1", consentWithdrawnV1{e.Scope.All, e.Scope.Purposes}, e.Details, nil
+		return "consent.withdrawn.v2", consentWithdrawnV2{e.Scope.All, e.Build, e.Scope.Purposes}, details(e.Details), nil
 	case domain.PolicyAcknowledged:
-		return "policy.acknowledged.v1", policyAcknowledgedV1{string(e.Act), e.Locale, e.Policy, e.Version.String()}, e.Details, nil
+		return "policy.acknowledged.v1", policyAcknowledgedV1{string(e.Act), e.Locale, e.Policy, e.Version.String()}, details(e.Details), nil
 	case domain.NoticePresented:
-		return "notice.presented.v1", noticePresentedV1{e.Kind, e.Locale, e.Policy, hash(e.Text), e.Version.String()}, e.Details, nil
+		return "notice.presented.v2", noticePresentedV2{
+			e.Build, e.Kind, e.Locale, e.Read.Opened, e.Policy, e.Read.Scrolled, hash(e.Surface), hash(e.Text), e.Version.String(),
+		}, details(e.Details), nil
 	case domain.PermissionGranted:
-		return "permission.granted.v1", permissionGrantedV1{string(e.Permission)}, e.Details, nil
+		return "permission.granted.v1", permissionGrantedV1{string(e.Permission)}, details(e.Details), nil
 	case domain.PermissionDenied:
-		return "permission.denied.v1", permissionDeniedV1{string(e.Permission)}, e.Details, nil
+		return "permission.denied.v1", permissionDeniedV1{string(e.Permission)}, details(e.Details), nil
 	case domain.PermissionRevoked:
-		return "permission.revoked.v1", permissionRevokedV1{string(e.Permission), e.Withdraws}, e.Details, nil
+		return "permission.revoked.v1", permissionRevokedV1{string(e.Permission), e.Withdraws}, details(e.Details), nil
 	case domain.RecordVoided:
-		return "record.voided.v1", voidedShape(e), "", nil
+		return "record.voided.v1", voidedShape(e), nil, nil
+	case domain.ConsentUsed, domain.ConsentRequested, domain.RecordDisputed, domain.ExemptionInvoked, domain.ExemptionEnded, domain.Noted,
+		domain.HoldPlaced, domain.HoldReleased, domain.RestrictionApplied, domain.RestrictionLifted, domain.CheckAnswered:
+		name, shape, plains := shapeOfProcessing(e)
+		return name, shape, plains, nil
+	case domain.AgeRecorded, domain.MinorDataFound, domain.GuardianVerified, domain.GuardianEnded, domain.SubjectLinked, domain.SubjectUnlinked,
+		domain.SubjectReassigned, domain.SubjectClosed, domain.SubjectMarkedTest:
+		name, shape, plains := shapeOfPerson(e)
+		return name, shape, plains, nil
+	case domain.PolicyEffective, domain.SignerRegistered, domain.ServiceCeased, domain.BuildVoided, domain.SurfacePublished:
+		name, shape, err := shapeOfApp(e)
+		return name, shape, nil, err
 	}
 	panic(fmt.Sprintf("codec: event %T has no case in shapeOf", e))
-}
-
-func givenShape(e domain.ConsentGiven) consentGivenV1 {
-	s := consentGivenV1{
-		Act: string(e.Act), Import: e.Import, Kind: e.Kind.String(), Locale: e.Locale, Notice: eventID(e.Notice),
-		Policy: e.Policy, Text: hash(e.Text), Until: int64(e.Until), Version: e.Version.String(),
-	}
-	for _, i := range e.Items {
-		s.Items = append(s.Items, itemV1{string(i.Purpose), string(i.Short)})
-	}
-	return s
 }
 
 func voidedShape(e domain.RecordVoided) recordVoidedV1 {
@@ -235,61 +285,4 @@ func (s recordVoidedV1) event() (domain.Event, error) {
 		e.Records = append(e.Records, r.eventID(id))
 	}
 	return e, r.err
-}
-
-// A reader parses members and keeps the first error.
-type reader struct{ err error }
-
-func (r *reader) hash(s string) domain.Hash {
-	if s == "" {
-		return domain.Hash{}
-	}
-	h, err := domain.ParseHash(s)
-	r.keep(err)
-	return h
-}
-
-func (r *reader) eventID(s string) domain.EventID {
-	if s == "" {
-		return domain.EventID{}
-	}
-	id, err := eventstore.ParseEventID(s)
-	r.keep(err)
-	return domain.EventID(id)
-}
-
-func (r *reader) kind(s string) domain.ConsentKind {
-	k, err := domain.ParseConsentKind(s)
-	r.keep(err)
-	return k
-}
-
-func (r *reader) keep(err error) {
-	if r.err == nil {
-		r.err = err
-	}
-}
-
-func hash(h domain.Hash) string {
-	if h == (domain.Hash{}) {
-		return ""
-	}
-	return h.String()
-}
-
-func eventID(id domain.EventID) string {
-	if id == (domain.EventID{}) {
-		return ""
-	}
-	return eventstore.EventID(id).String()
-}
-
-func as[S interface {
-	event() (domain.Event, error)
-}](data []byte) (domain.Event, error) {
-	var shape S
-	if err := json.Unmarshal(data, &shape, json.RejectUnknownMembers(true)); err != nil {
-		return nil, err
-	}
-	return shape.event()
 }

@@ -12,10 +12,13 @@ type documentV1 struct {
 	Handler           handlerV1        `json:"handler,omitempty"`
 	Jurisdiction      string           `json:"jurisdiction,omitempty"`
 	TimeZone          string           `json:"timezone,omitempty"`
+	Over              string           `json:"over,omitempty"`
+	QuietHours        int              `json:"quiet_hours,omitzero"`
 	Purposes          []purposeV1      `json:"purposes,omitempty"`
 	Categories        []categoryV1     `json:"categories,omitempty"`
 	Permissions       []permissionV1   `json:"permissions,omitempty"`
 	Acts              []actV1          `json:"acts,omitempty"`
+	Recipients        []recipientV1    `json:"recipients,omitempty"`
 	ExemptionsCollect []groundV1       `json:"exemptions_collect,omitempty"`
 	ExemptionsProvide []groundV1       `json:"exemptions_provide,omitempty"`
 	Rejections        []groundV1       `json:"rejections,omitempty"`
@@ -82,6 +85,14 @@ type actV1 struct {
 	Counts  domain.ConsentKind `json:"counts,omitzero"`
 }
 
+type recipientV1 struct {
+	ID       domain.RecipientID `json:"id,omitempty"`
+	Title    string             `json:"title,omitempty"`
+	Section  string             `json:"section,omitempty"`
+	Purposes []domain.PurposeID `json:"purposes,omitempty"`
+	Abroad   bool               `json:"abroad,omitzero"`
+}
+
 type groundV1 struct {
 	Code          string `json:"code,omitempty"`
 	Title         string `json:"title,omitempty"`
@@ -143,10 +154,13 @@ func fromDomain(d domain.Document) documentV1 {
 		Handler:           handlerV1(d.Handler),
 		Jurisdiction:      d.Jurisdiction,
 		TimeZone:          d.TimeZone,
+		Over:              d.Over,
+		QuietHours:        d.QuietHours,
 		Purposes:          each(d.Purposes, func(x domain.Purpose) purposeV1 { return purposeV1(x) }),
 		Categories:        each(d.Categories, func(x domain.Category) categoryV1 { return categoryV1(x) }),
 		Permissions:       each(d.Permissions, func(x domain.Permission) permissionV1 { return permissionV1(x) }),
 		Acts:              each(d.Acts, func(x domain.Act) actV1 { return actV1(x) }),
+		Recipients:        each(d.Recipients, func(x domain.Recipient) recipientV1 { return recipientV1(x) }),
 		ExemptionsCollect: each(d.ExemptionsCollect, groundFrom),
 		ExemptionsProvide: each(d.ExemptionsProvide, groundFrom),
 		Rejections:        each(d.Rejections, groundFrom),
@@ -171,10 +185,13 @@ func (d documentV1) toDomain() domain.Document {
 		Handler:           domain.Handler(d.Handler),
 		Jurisdiction:      d.Jurisdiction,
 		TimeZone:          d.TimeZone,
+		Over:              d.Over,
+		QuietHours:        d.QuietHours,
 		Purposes:          each(d.Purposes, func(x purposeV1) domain.Purpose { return domain.Purpose(x) }),
 		Categories:        each(d.Categories, func(x categoryV1) domain.Category { return domain.Category(x) }),
 		Permissions:       each(d.Permissions, func(x permissionV1) domain.Permission { return domain.Permission(x) }),
 		Acts:              each(d.Acts, func(x actV1) domain.Act { return domain.Act(x) }),
+		Recipients:        each(d.Recipients, func(x recipientV1) domain.Recipient { return domain.Recipient(x) }),
 		ExemptionsCollect: each(d.ExemptionsCollect, groundV1.toDomain),
 		ExemptionsProvide: each(d.ExemptionsProvide, groundV1.toDomain),
 		Rejections:        each(d.Rejections, groundV1.toDomain),

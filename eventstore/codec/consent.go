@@ -1,0 +1,199 @@
+package codec
+
+import (
+	"consentledger/domain"
+	"consentledger/eventstore/codec/policydoc"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// The second shapes of what was said, and of apps and policies.
+type (
+	appRegisteredV2 struct {
+		Environment  string   `json:"environment"`
+		Group        string   `json:"group,omitzero"`
+		Handler      string   `json:"handler"`
+		Jurisdiction string   `json:"jurisdiction"`
+		Locales      []string `json:"locales"`
+		Name         string   `json:"name"`
+		TimeZone     string   `json:"time_zone"`
+	}
+	scopeV1 struct {
+		Actions    []string            `json:"actions,omitempty"`
+		Categories []domain.CategoryID `json:"categories,omitempty"`
+		Purpose    string              `json:"purpose"`
+	}
+	policyPublishedV2 struct {
+		Document      jsontext.Value     `json:"document"`
+		Effective     int64              `json:"effective"`
+		Material      []string           `json:"material,omitempty"`
+		RightsReduced bool               `json:"rights_reduced,omitzero"`
+		Scopes        []scopeV1          `json:"scopes,omitempty"`
+		Stale         []domain.PurposeID `json:"stale,omitempty"`
+		Version       string             `json:"version"`
+	}
+	evidenceV1 struct {
+		Missing []domain.Lack `json:"missing,omitempty"`
+		Quality string        `json:"quality"`
+	}
+	proofV1 struct {
+		CheckedBy string `json:"checked_by"`
+		Document  string `json:"document"`
+		Method    string `json:"method"`
+	}
+	consentGivenV2 struct {
+		Act      string      `json:"act"`
+		Build    string      `json:"build,omitzero"`
+		Confirms []string    `json:"confirms,omitempty"`
+		Control  string      `json:"control,omitzero"`
+		Evidence *evidenceV1 `json:"evidence,omitempty"`
+		Guardian string      `json:"guardian,omitzero"`
+		Import   bool        `json:"import,omitzero"`
+		Initial  string      `json:"initial,omitzero"`
+		Items    []itemV1    `json:"items"`
+		Kind     string      `json:"kind"`
+		Locale   string      `json:"locale,omitzero"`
+		Notice   string      `json:"notice,omitzero"`
+		Once     bool        `json:"once,omitzero"`
+		Policy   string      `json:"policy"`
+		Proof    *proofV1    `json:"proof,omitempty"`
+		Signer   string      `json:"signer,omitzero"`
+		Surface  string      `json:"surface,omitzero"`
+		Text     string      `json:"text,omitzero"`
+		Until    int64       `json:"until,omitzero"`
+		Version  string      `json:"version"`
+	}
+	consentRefusedV2 struct {
+		Act      string             `json:"act,omitzero"`
+		All      bool               `json:"all,omitzero"`
+		Build    string             `json:"build,omitzero"`
+		Control  string             `json:"control,omitzero"`
+		Locale   string             `json:"locale,omitzero"`
+		Notice   string             `json:"notice,omitzero"`
+		Policy   string             `json:"policy,omitzero"`
+		Purposes []domain.PurposeID `json:"purposes,omitempty"`
+		Surface  string             `json:"surface,omitzero"`
+		Version  string             `json:"version,omitzero"`
+	}
+	consentWithdrawnV2 struct {
+		All      bool               `json:"all,omitzero"`
+		Build    string             `json:"build,omitzero"`
+		Purposes []domain.PurposeID `json:"purposes,omitempty"`
+	}
+	noticePresentedV2 struct {
+		Build    string `json:"build,omitzero"`
+		Kind     string `json:"kind,omitzero"`
+		Locale   string `json:"locale,omitzero"`
+		Opened   bool   `json:"opened,omitzero"`
+		Policy   string `json:"policy"`
+		Scrolled bool   `json:"scrolled,omitzero"`
+		Surface  string `json:"surface,omitzero"`
+		Text     string `json:"text,omitzero"`
+		Version  string `json:"version"`
+	}
+)
+
+func publishedShape(e domain.PolicyPublished) (policyPublishedV2, error) {
+	doc, err := policydoc.Marshal(e.Document)
+	s := policyPublishedV2{doc, int64(e.Effective), e.Material, e.RightsReduced, nil, e.Stale, e.Version.String()}
+	for _, sc := range e.Scopes {
+		s.Scopes = append(s.Scopes, scopeV1{names(sc.Actions), sc.Categories, string(sc.Purpose)})
+	}
+	return s, err
+}
+
+func givenShape(e domain.ConsentGiven) consentGivenV2 {
+	s := consentGivenV2{
+		Act: string(e.Act), Build: e.Build, Confirms: eventIDs(e.Confirms), Control: string(e.Control), Guardian: string(e.Guardian),
+		Import: e.Import, Initial: e.Initial.String(), Kind: e.Kind.String(), Locale: e.Locale, Notice: eventID(e.Notice), Once: e.Once,
+		Policy: e.Policy, Signer: e.Signer, Surface: hash(e.Surface), Text: hash(e.Text), Until: int64(e.Until), Version: e.Version.String(),
+	}
+	for _, i := range e.Items {
+		s.Items = append(s.Items, itemV1{string(i.Purpose), string(i.Short)})
+	}
+	if e.Evidence.Quality != domain.NoQuality {
+		s.Evidence = &evidenceV1{e.Evidence.Missing, e.Evidence.Quality.String()}
+	}
+	if e.Proof != (domain.Proof{}) {
+		s.Proof = proofShape(e.Proof)
+	}
+	return s
+}
+
+func proofShape(p domain.Proof) *proofV1 { return &proofV1{p.CheckedBy, hash(p.Document), p.Method} }
+
+func (s *proofV1) proof(r *reader) domain.Proof {
+	if s == nil {
+		return domain.Proof{}
+	}
+	return domain.Proof{Document: r.hash(s.Document), Method: s.Method, CheckedBy: s.CheckedBy}
+}
+
+func refusedShape(e domain.ConsentRefused) consentRefusedV2 {
+	return consentRefusedV2{
+		string(e.Act), e.Scope.All, e.Build, string(e.Control), e.Locale, eventID(e.Notice), e.Policy, e.Scope.Purposes, hash(e.Surface), hash(e.Version),
+	}
+}
+
+func (s appRegisteredV2) event() (domain.Event, error) {
+	env, err := domain.ParseEnvironment(s.Environment)
+	return domain.AppRegistered{App: domain.App{
+		Name: domain.AppName(s.Name), Handler: s.Handler, Group: s.Group, Environment: env,
+		Jurisdiction: s.Jurisdiction, TimeZone: s.TimeZone, Locales: s.Locales,
+	}}, err
+}
+
+func (s policyPublishedV2) event() (domain.Event, error) {
+	var r reader
+	doc, err := policydoc.Unmarshal(s.Document)
+	r.keep(err)
+	e := domain.PolicyPublished{
+		Version: r.hash(s.Version), Document: doc, Effective: domain.Instant(s.Effective),
+		Material: s.Material, Stale: s.Stale, RightsReduced: s.RightsReduced,
+	}
+	for _, sc := range s.Scopes {
+		e.Scopes = append(e.Scopes, domain.StaleScope{
+			Purpose: domain.PurposeID(sc.Purpose), Actions: parseAll(&r, sc.Actions, domain.ParseAction), Categories: sc.Categories,
+		})
+	}
+	return e, r.err
+}
+
+func (s consentGivenV2) event() (domain.Event, error) {
+	var r reader
+	e := domain.ConsentGiven{
+		Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale, Text: r.hash(s.Text),
+		Act: domain.ActID(s.Act), Kind: r.kind(s.Kind), Notice: r.eventID(s.Notice),
+		Until: domain.Instant(s.Until), Import: s.Import,
+		Build: s.Build, Surface: r.hash(s.Surface), Control: domain.ControlID(s.Control), Initial: parse(&r, s.Initial, domain.ParseControlState),
+		Once: s.Once, Guardian: domain.GuardianRef(s.Guardian), Proof: s.Proof.proof(&r), Signer: s.Signer, Confirms: r.eventIDs(s.Confirms),
+	}
+	for _, i := range s.Items {
+		e.Items = append(e.Items, domain.Item{Purpose: domain.PurposeID(i.Purpose), Short: domain.Shortfall(i.Short)})
+	}
+	if s.Evidence != nil {
+		e.Evidence = domain.Evidence{Quality: parse(&r, s.Evidence.Quality, domain.ParseQuality), Missing: s.Evidence.Missing}
+	}
+	return e, r.err
+}
+
+func (s consentRefusedV2) event() (domain.Event, error) {
+	var r reader
+	return domain.ConsentRefused{
+		Scope:  domain.Scope{All: s.All, Purposes: s.Purposes},
+		Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale, Act: domain.ActID(s.Act),
+		Notice: r.eventID(s.Notice), Build: s.Build, Surface: r.hash(s.Surface), Control: domain.ControlID(s.Control),
+	}, r.err
+}
+
+func (s consentWithdrawnV2) event() (domain.Event, error) {
+	return domain.ConsentWithdrawn{Scope: domain.Scope{All: s.All, Purposes: s.Purposes}, Build: s.Build}, nil
+}
+
+func (s noticePresentedV2) event() (domain.Event, error) {
+	var r reader
+	return domain.NoticePresented{
+		Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale, Text: r.hash(s.Text), Kind: s.Kind,
+		Surface: r.hash(s.Surface), Build: s.Build, Read: domain.Reading{Scrolled: s.Scrolled, Opened: s.Opened},
+	}, r.err
+}

@@ -1,0 +1,107 @@
+package codec
+
+import (
+	"fmt"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+
+	"github.com/go-json-experiment/json"
+)
+
+// A reader parses members and keeps the first error.
+type reader struct{ err error }
+
+func (r *reader) hash(s string) domain.Hash {
+	if s == "" {
+		return domain.Hash{}
+	}
+	h, err := domain.ParseHash(s)
+	r.keep(err)
+	return h
+}
+
+func (r *reader) eventID(s string) domain.EventID {
+	if s == "" {
+		return domain.EventID{}
+	}
+	id, err := eventstore.ParseEventID(s)
+	r.keep(err)
+	return domain.EventID(id)
+}
+
+func (r *reader) kind(s string) domain.ConsentKind { return parse(r, s, domain.ParseConsentKind) }
+
+// parse reads a member; an empty one is the zero value.
+func parse[T any](r *reader, s string, read func(string) (T, error)) T {
+	var v T
+	if s == "" {
+		return v
+	}
+	v, err := read(s)
+	r.keep(err)
+	return v
+}
+
+func parseAll[T any](r *reader, list []string, read func(string) (T, error)) []T {
+	var all []T
+	for _, s := range list {
+		all = append(all, parse(r, s, read))
+	}
+	return all
+}
+
+func (r *reader) eventIDs(list []string) []domain.EventID {
+	var ids []domain.EventID
+	for _, s := range list {
+		ids = append(ids, r.eventID(s))
+	}
+	return ids
+}
+
+// names writes a list of what has a name.
+func names[T fmt.Stringer](list []T) []string {
+	var all []string
+	for _, v := range list {
+		all = append(all, v.String())
+	}
+	return all
+}
+
+func eventIDs(ids []domain.EventID) []string {
+	var all []string
+	for _, id := range ids {
+		all = append(all, eventID(id))
+	}
+	return all
+}
+
+func (r *reader) keep(err error) {
+	if r.err == nil {
+		r.err = err
+	}
+}
+
+func hash(h domain.Hash) string {
+	if h == (domain.Hash{}) {
+		return ""
+	}
+	return h.String()
+}
+
+func eventID(id domain.EventID) string {
+	if id == (domain.EventID{}) {
+		return ""
+	}
+	return eventstore.EventID(id).String()
+}
+
+func as[S interface {
+	event() (domain.Event, error)
+}](data []byte) (domain.Event, error) {
+	var shape S
+	if err := json.Unmarshal(data, &shape, json.RejectUnknownMembers(true)); err != nil {
+		return nil, err
+	}
+	return shape.event()
+}
