@@ -89,6 +89,9 @@ func (s Service) Evolve(f Fact) Service {
 
 // Decide answers cmd with the facts it makes true.
 func (s Service) Decide(cmd Command, ref Reference) ([]Event, error) {
+	if err := ref.By.checkDoor(cmd); err != nil {
+		return nil, err
+	}
 	switch cmd := cmd.(type) {
 	case RegisterApp:
 		if cmd.App.Environment == 0 || cmd.App.Jurisdiction == "" || cmd.App.TimeZone == "" || len(cmd.App.Locales) == 0 {
@@ -111,6 +114,9 @@ func (s Service) say(e Event, ref Reference) (Event, error) {
 	case BuildVoided:
 		return e, e.check()
 	case ExemptionInvoked:
+		if e.Justification != "" {
+			return nil, refuseAt(Malformed, "data.justification", "an exemption for everybody has a reason by a code: there is nobody's vault to seal a text in")
+		}
 		return ref.invoke(e)
 	case ExemptionEnded:
 		return e, ended(s.exemptions, e)

@@ -5,7 +5,27 @@ type By struct {
 	Actor     Actor
 	Principal string // who is authenticated; [Unauthenticated] until somebody is
 	Signer    string // whose signature over what was sent was verified; empty: none
+	App       bool   // it came through a door for apps
 }
+
+// checkDoor refuses what no app may say.
+func (b By) checkDoor(cmd Command) error {
+	if !b.App {
+		return nil
+	}
+	switch cmd := cmd.(type) {
+	case VoidRecords, RegisterApp, PublishPolicy, PublishSurface:
+		return errNotForApps
+	case Say:
+		switch cmd.Event.(type) {
+		case SignerRegistered, ServiceCeased, BuildVoided, ExemptionInvoked, ExemptionEnded, HoldPlaced, HoldReleased, RestrictionApplied, RestrictionLifted, PolicyEffective, CheckAnswered:
+			return errNotForApps
+		}
+	}
+	return nil
+}
+
+var errNotForApps = refuse(NotForApps, "this is recorded by an operator, never by an app; see consentledger operator")
 
 // An Actor is in what part somebody acts.
 type Actor string

@@ -15,6 +15,9 @@ type Reference struct {
 // happened, as its source says; recorded is the ledger's time. A refusal is a
 // [Refusal] and leaves no fact; a no is never refused for its time.
 func (s Subject) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Event, error) {
+	if err := ref.By.checkDoor(cmd); err != nil {
+		return nil, err
+	}
 	switch cmd := cmd.(type) {
 	case GiveConsent:
 		return one(s.give(cmd, ref, at, recorded))

@@ -38,7 +38,7 @@ type exemption struct {
 func (ref Reference) invoke(e ExemptionInvoked) (Event, error) {
 	switch {
 	case ref.By.Actor != Operator:
-		return nil, refuse(NotForApps, "an exemption is invoked by an operator, never by an app")
+		return nil, errNotForApps
 	case e.List == 0 || len(e.Purposes) == 0 || e.Approver == "" || !isName(e.Reason, 64) || e.Until == 0:
 		return nil, refuse(Incomplete, "an exemption needs its list, code, purposes, a reason by a code, an approver and an end")
 	case e.Approver == ref.By.Principal:

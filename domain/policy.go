@@ -73,6 +73,8 @@ type Purpose struct {
 	Necessary bool // the service cannot be had without it
 	Automated bool // decides about persons without a person
 
+	LogChecks CheckLog // which answers to "may we?" are recorded
+
 	Retention    string // the period or how it is found; empty: not said
 	ConsentLasts int    // months; 0: until withdrawn
 }

@@ -45,6 +45,10 @@ const (
 	NotForApps        Code = "not-for-apps"
 	MaterialDropped   Code = "material-change-dropped"
 	AlreadyUsed       Code = "already-used"
+	EarlierPerson     Code = "of-an-earlier-person"
+	SamePerson        Code = "same-person"
+	BadSignature      Code = "bad-signature"
+	UnknownSigner     Code = "unknown-signer"
 	Malformed         Code = "malformed"
 	TooLarge          Code = "too-large"
 )

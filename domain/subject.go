@@ -19,6 +19,7 @@ type Subject struct {
 	holds       []span
 	limits      []span // storage only
 	test        bool
+	ended       Instant // zero: the history goes on
 }
 
 // said is a yes or a no.
@@ -38,6 +39,10 @@ type span struct {
 }
 
 func (s span) holds(at Instant) bool { return s.from <= at && (s.until == 0 || at < s.until) }
+
+// Ended returns when the history was ended, zero if it goes on: the outside id
+// is somebody else's from then on.
+func (s Subject) Ended() Instant { return s.ended }
 
 // IsTest reports whether this is no person but a test.
 func (s Subject) IsTest() bool { return s.test }
@@ -85,6 +90,7 @@ func (s Subject) Evolve(f Fact) Subject {
 	case ConsentWithdrawn:
 		s.said = add(s.said, said{Fact: f, no: Withdrawn, scope: e.Scope})
 	case SubjectReassigned, SubjectClosed:
+		s.ended = f.Recorded
 		s.said = add(s.said, said{Fact: f, no: Withdrawn, scope: Scope{All: true}})
 	case ConsentUsed:
 		s.said = use(s.said, e.Consents, f.noFrom())

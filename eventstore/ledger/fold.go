@@ -20,6 +20,7 @@ type fold struct {
 	// by the noun of the stream, one of:
 	service  domain.Service
 	policies domain.Policies
+	surfaces domain.Surfaces
 	subject  domain.Subject
 }
 
@@ -62,8 +63,12 @@ func (f *fold) add(e codec.Entry) {
 		f.service = f.service.Evolve(e.Fact())
 	case domain.PolicyNoun:
 		f.policies = f.policies.Evolve(e.Fact())
+	case domain.SurfaceNoun:
+		f.surfaces = f.surfaces.Evolve(e.Fact())
 	case domain.SubjectNoun:
 		f.subject = f.subject.Evolve(e.Fact())
+	case domain.AccessNoun:
+		// what was answered changes no answer
 	}
 }
 

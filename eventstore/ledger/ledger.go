@@ -21,6 +21,7 @@ import (
 type Request struct {
 	App    domain.AppName
 	Person domain.PersonKey // zero for what is not about a person
+	Other  domain.PersonKey // of a link, or the guardian; zero: nobody
 	Source string           // who sent it, in the sender's words
 	ID     string           // the sender's name for it; never empty
 	Body   []byte           // what is asked, canonical: the same ID with another Body is a conflict
@@ -31,8 +32,17 @@ type Request struct {
 	Actor      string // person, guardian, operator, system or authority
 	RecordedBy string // the authenticated principal, or unauthenticated
 	OnBehalfOf string
+	FromApp    bool // it came through a door for apps
 
+	Signed  *Signature // nil: not signed
 	Command domain.Command
+}
+
+// A Signature is a signer's over what was sent, as it was sent.
+type Signature struct {
+	Signer    string
+	Signature [64]byte
+	Original  []byte
 }
 
 // A Receipt says where the answer to a request stands. It is the same for
@@ -116,20 +126,40 @@ type key interface {
 }
 
 func (l *Ledger) try(ctx context.Context, req Request) (Receipt, error) {
-	switch req.Command.(type) {
-	case domain.RegisterApp:
-		return l.executeApp(ctx, req, domain.StreamID{Noun: domain.ServiceNoun, App: req.App, ID: "main"})
-	case domain.PublishPolicy:
-		return l.executeApp(ctx, req, domain.StreamID{Noun: domain.PolicyNoun, App: req.App, ID: "main"})
+	if noun, ok := nounOf(req); ok {
+		return l.executeApp(ctx, req, domain.StreamID{Noun: noun, App: req.App, ID: "main"})
 	}
-	return l.executeSubject(ctx, req)
+	return l.executePerson(ctx, req)
+}
+
+// nounOf returns what a request is about, if it is not about a person.
+func nounOf(req Request) (domain.Noun, bool) {
+	switch cmd := req.Command.(type) {
+	case domain.RegisterApp:
+		return domain.ServiceNoun, true
+	case domain.PublishPolicy:
+		return domain.PolicyNoun, true
+	case domain.PublishSurface:
+		return domain.SurfaceNoun, true
+	case domain.Say:
+		if _, policy := cmd.Event.(domain.PolicyEffective); policy {
+			return domain.PolicyNoun, true
+		}
+		return domain.ServiceNoun, req.Person == (domain.PersonKey{})
+	}
+	return "", false
 }
 
 func (l *Ledger) executeApp(ctx context.Context, req Request, stream domain.StreamID) (Receipt, error) {
+	var ref domain.Reference
 	if _, registers := req.Command.(domain.RegisterApp); !registers {
-		if _, err := l.reference(ctx, req.App); err != nil {
+		var err error
+		if ref, err = l.reference(ctx, req.App); err != nil {
 			return Receipt{}, err
 		}
+	}
+	if err := sign(&ref, req); err != nil {
+		return Receipt{}, err
 	}
 	k, err := l.vault.AppKey(ctx, string(req.App))
 	if err != nil {
@@ -140,52 +170,15 @@ func (l *Ledger) executeApp(ctx context.Context, req Request, stream domain.Stre
 	if err != nil {
 		return Receipt{}, err
 	}
-	decide := func(recorded domain.Instant) ([]domain.Event, error) {
-		if stream.Noun == domain.ServiceNoun {
-			return f.service.Decide(req.Command)
+	return l.commit(ctx, req, stream, f, k, nil, func(recorded domain.Instant) ([]domain.Event, error) {
+		switch stream.Noun {
+		case domain.ServiceNoun:
+			return f.service.Decide(req.Command, ref)
+		case domain.SurfaceNoun:
+			return f.surfaces.Decide(req.Command, ref)
 		}
 		return f.policies.Decide(req.Command, recorded)
-	}
-	return l.commit(ctx, req, stream, f, k, nil, decide)
-}
-
-func (l *Ledger) executeSubject(ctx context.Context, req Request) (Receipt, error) {
-	ref, err := l.reference(ctx, req.App)
-	if err != nil {
-		return Receipt{}, err
-	}
-	who := vault.Lookup{App: string(req.App), Kind: req.Person.Kind, ID: req.Person.ID}
-	p, found, err := l.vault.Find(ctx, who)
-	if err != nil {
-		return Receipt{}, err
-	}
-	if !found {
-		if p, err = l.meet(ctx, req, ref, who); err != nil {
-			return Receipt{}, err
-		}
-	}
-	stream := domain.StreamID{Noun: domain.SubjectNoun, App: req.App, ID: p.Pseudonym.String()}
-	defer l.lock(stream)()
-	f, err := l.fold(ctx, stream)
-	if err != nil {
-		return Receipt{}, err
-	}
-	return l.commit(ctx, req, stream, f, p, bindingOf(who, p, f), func(recorded domain.Instant) ([]domain.Event, error) {
-		at, _ := domain.Clamp(req.Command, req.At, recorded)
-		return f.subject.Decide(req.Command, ref, at, recorded)
 	})
-}
-
-// meet gives a person who is not known yet a vault entry, unless the request
-// would be refused: nobody is remembered for a mistake.
-func (l *Ledger) meet(ctx context.Context, req Request, ref domain.Reference, who vault.Lookup) (*vault.Person, error) {
-	recorded := l.now()
-	at, _ := domain.Clamp(req.Command, req.At, recorded)
-	if _, err := (domain.Subject{}).Decide(req.Command, ref, at, recorded); err != nil {
-		return nil, err
-	}
-	p, _, err := l.vault.Enrol(ctx, who)
-	return p, err
 }
 
 // commit is the end of every request: the answer given before, or a decision
@@ -210,12 +203,12 @@ func (l *Ledger) commit(ctx context.Context, req Request, stream domain.StreamID
 		Actor: req.Actor, RecordedBy: req.RecordedBy, OnBehalfOf: req.OnBehalfOf,
 		Request: codec.Request{ID: id, Digest: digest, Source: k.Source(req.Source), Sequence: req.Sequence},
 	}
-	records, parts, err := encode(env, events, k, extra)
+	records, parts, err := l.encode(ctx, env, events, k, extra)
 	if err != nil {
 		return Receipt{}, err
 	}
-	if p, ok := k.(*vault.Person); ok && len(parts) > 0 {
-		if err := l.vault.Put(ctx, p, parts...); err != nil {
+	if p, ok := k.(*vault.Person); ok {
+		if err := l.put(ctx, p, parts); err != nil {
 			return Receipt{}, err
 		}
 	}
@@ -225,26 +218,6 @@ func (l *Ledger) commit(ctx context.Context, req Request, stream domain.StreamID
 		return Receipt{}, err
 	}
 	return l.remember(env, events, records, f, pos), nil
-}
-
-func encode(env codec.Envelope, events []domain.Event, k key, extra []codec.Plain) ([]eventstore.Record, []vault.Part, error) {
-	var records []eventstore.Record
-	var parts []vault.Part
-	for i, e := range events {
-		env.ID = k.EventID(env.Request.ID, i)
-		r, plains, err := codec.Encode(env, e, env.Stream.ID, k, extra...)
-		if err != nil {
-			return nil, nil, err
-		}
-		if len(r.Data) > eventstore.MaxData {
-			return nil, nil, domain.Refusal{Code: domain.TooLarge, Text: fmt.Sprintf("the event takes %d bytes, at most %d fit; keep documents as blobs and name their hash", len(r.Data), eventstore.MaxData)}
-		}
-		for _, p := range plains {
-			parts = append(parts, vault.Part{Event: env.ID, Stream: env.Stream.String(), Role: p.Role, Plain: p.Text})
-		}
-		records, extra = append(records, r), nil
-	}
-	return records, parts, nil
 }
 
 // remember folds what was just appended, so that the next request of the

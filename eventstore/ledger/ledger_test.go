@@ -86,7 +86,7 @@ func status(t *testing.T, l *ledger.Ledger, w *world) domain.Status {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.Subject.Standing("ads", w.now+1000, s.Reference.Policies).Status
+	return s.Subject.Standing("ads", w.now+1000, s.Reference).Status
 }
 
 func code(err error) domain.Code {
@@ -170,7 +170,7 @@ func TestAPastMomentIsAnsweredAsItWasKnown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := s.Subject.Standing("ads", start+13_000, s.Reference.Policies).Status; got != tt.want {
+		if got := s.Subject.Standing("ads", start+13_000, s.Reference).Status; got != tt.want {
 			t.Errorf("known at %v: %v, want %v", tt.known, got, tt.want)
 		}
 	}

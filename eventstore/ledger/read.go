@@ -47,8 +47,9 @@ func (l *Ledger) State(ctx context.Context, app domain.AppName, who domain.Perso
 	if err != nil {
 		return State{}, err
 	}
-	s.Subject, s.Position, s.Stream = f.subject, f.position, stream.String()
-	return s, nil
+	s.Position, s.Stream = f.position, stream.String()
+	s.Subject, err = l.withLinks(ctx, app, f.subject, asOf.KnownAt != 0, until)
+	return s, err
 }
 
 func (l *Ledger) foldAsOf(ctx context.Context, stream domain.StreamID, past bool, until eventstore.Position) (*fold, error) {
@@ -79,7 +80,20 @@ func (l *Ledger) referenceUntil(ctx context.Context, app domain.AppName, past bo
 	if err != nil {
 		return domain.Reference{}, err
 	}
-	return domain.Reference{App: service.service.App, Policies: policies.policies}, nil
+	surfaces, err := l.foldAsOf(ctx, domain.StreamID{Noun: domain.SurfaceNoun, App: app, ID: "main"}, past, until)
+	if err != nil {
+		return domain.Reference{}, err
+	}
+	ref := domain.Reference{Service: service.service, Policies: policies.policies, Surfaces: surfaces.surfaces}
+	if past {
+		known, err := l.foldAsOf(ctx, domain.StreamID{Noun: domain.ServiceNoun, App: app, ID: "main"}, past, until)
+		if err != nil {
+			return domain.Reference{}, err
+		}
+		ref.Service = known.service
+		ref.Service.App = service.service.App // registered or not is no question of then
+	}
+	return ref, nil
 }
 
 // App returns what is known about an app and its policies.

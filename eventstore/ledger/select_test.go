@@ -97,21 +97,21 @@ func TestASelectionIsWhatItSays(t *testing.T) {
 		s    ledger.Selection
 		want int
 	}{
-		"everything":                {ledger.Selection{}, 42},
-		"an app":                    {ledger.Selection{App: "demo"}, 42},
+		"everything":                {ledger.Selection{}, 43},
+		"an app":                    {ledger.Selection{App: "demo"}, 43},
 		"a type":                    {ledger.Selection{Type: "consent.given"}, 20},
 		"a person":                  {ledger.Selection{App: "demo", Person: person}, 10},
 		"a person and a type":       {ledger.Selection{App: "demo", Person: person, Type: "consent.given"}, 0},
 		"nobody":                    {ledger.Selection{App: "demo", Person: domain.PersonKey{Kind: "account", ID: "nobody"}}, 0},
-		"after a position":          {ledger.Selection{After: all[39].Position}, 2},
+		"after a position":          {ledger.Selection{After: all[40].Position}, 2},
 		"before the first":          {ledger.Selection{To: all[0].Recorded}, 0},
-		"from the first":            {ledger.Selection{From: all[0].Recorded}, 42},
+		"from the first":            {ledger.Selection{From: all[0].Recorded}, 43},
 		"ten in the middle":         {ledger.Selection{From: all[10].Recorded, To: all[20].Recorded}, 10},
 		"a person in the middle":    {ledger.Selection{App: "demo", Person: person, From: all[10].Recorded, To: all[18].Recorded}, 2},
 		"ends before it begins":     {ledger.Selection{From: all[20].Recorded, To: all[10].Recorded}, 0},
 		"the position binds too":    {ledger.Selection{After: all[15].Position, From: all[10].Recorded, To: all[20].Recorded}, 4},
-		"a time that has not come":  {ledger.Selection{To: all[41].Recorded + 1_000_000}, 42},
-		"from a time yet to come":   {ledger.Selection{From: all[41].Recorded + 1_000_000}, 0},
+		"a time that has not come":  {ledger.Selection{To: all[42].Recorded + 1_000_000}, 43},
+		"from a time yet to come":   {ledger.Selection{From: all[42].Recorded + 1_000_000}, 0},
 		"a type that nobody writes": {ledger.Selection{Type: "consent.given.v1"}, 0},
 	} {
 		if got := selected(t, l, c.s); len(got) != c.want {

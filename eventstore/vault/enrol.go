@@ -106,6 +106,7 @@ func linking(p *Person, m mac, n int) eventstore.Change {
 	return eventstore.Change{
 		Present: [][]byte{entryKey(p.App, p.Pseudonym)},
 		Absent:  [][]byte{lookup, link},
+		Delete:  [][]byte{detachKey(p.App, p.Pseudonym, m)},
 		Put:     []eventstore.Row{{Key: lookup, Value: versioned(p.Pseudonym[:])}, {Key: link, Value: versioned(m[:])}},
 	}
 }

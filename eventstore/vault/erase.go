@@ -57,6 +57,15 @@ func (v *Vault) erase(ctx context.Context, p *Person, at, until time.Time) error
 	}
 	atBytes := binary.BigEndian.AppendUint64(nil, uint64(at.UnixMilli()))
 	for _, m := range macs {
+		gone, err := v.isDetached(ctx, p, m)
+		if err != nil {
+			return err
+		}
+		if gone { // it may lead to somebody else
+			c.Delete = append(c.Delete, detachKey(p.App, p.Pseudonym, m))
+			continue
+		}
+		c.Absent = append(c.Absent, detachKey(p.App, p.Pseudonym, m))
 		c.Delete = append(c.Delete, lookupKey(p.App, m))
 		tomb := tombKey(p.App, app.tombstone(m), until.UnixMilli())
 		c.Put = append(c.Put, eventstore.Row{Key: tomb, Value: versioned(atBytes)})

@@ -11,6 +11,7 @@ import (
 const (
 	space      = "v/"
 	appRows    = space + "a"
+	detachRows = space + "d"
 	entryRows  = space + "e"
 	linkRows   = space + "k"
 	lookupRows = space + "l"
@@ -47,6 +48,9 @@ func lookupKey(app string, m mac) []byte      { return rowKey(lookupRows, app, m
 func linkKeys(app string, p Pseudonym) []byte { return rowKey(linkRows, app, p[:]) }
 func partKeys(app string, p Pseudonym) []byte { return rowKey(partRows, app, p[:]) }
 func tombKeys(app string, m mac) []byte       { return rowKey(tombRows, app, m[:]) }
+func detachKey(app string, p Pseudonym, m mac) []byte {
+	return rowKey(detachRows, app, p[:], m[:])
+}
 func linkKey(app string, p Pseudonym, n int) []byte {
 	return binary.BigEndian.AppendUint32(linkKeys(app, p), uint32(n))
 }

@@ -15,6 +15,7 @@
 //
 //	v/c                                check text, wrapped: tells wrong keys at once
 //	v/a app                            app key, wrapped
+//	v/d app pseudonym mac              nothing: that lookup leads to the person no more
 //	v/e app pseudonym                  mac of the first lookup; data key, wrapped
 //	v/k app pseudonym n (uint32)       mac of lookup n+2, made by Link, without gaps
 //	v/l app mac                        pseudonym

@@ -226,6 +226,37 @@ func TestLinking(t *testing.T) {
 	})
 }
 
+func TestDetaching(t *testing.T) {
+	rows := new(memory.Rows)
+	v := open(t, rows, NewMemoryKeys())
+	at := time.UnixMilli(1767225600000).UTC()
+	p := enrol(t, v, phone)
+	ok(t, v.Link(t.Context(), p, login))
+	ok(t, v.Detach(t.Context(), p, phone, at, at.Add(time.Hour)))
+	ok(t, v.Detach(t.Context(), p, phone, at, at.Add(time.Hour)))
+	if _, found, err := v.Find(t.Context(), phone); found || err != nil {
+		t.Fatal(found, err)
+	}
+	if q, found, err := v.Find(t.Context(), login); !found || err != nil || q.Pseudonym != p.Pseudonym {
+		t.Fatal(q, found, err)
+	}
+	if got, tomb, err := v.ErasedAt(t.Context(), phone, at); !tomb || err != nil || !got.Equal(at) {
+		t.Fatal(got, tomb, err)
+	}
+	next := enrol(t, v, phone)
+	if next.Pseudonym == p.Pseudonym {
+		t.Fatal("who comes next is the same")
+	}
+	ok(t, v.Detach(t.Context(), p, phone, at, at.Add(time.Hour)))
+	ok(t, v.Erase(t.Context(), p, at, at.Add(time.Hour)))
+	if q, found, err := v.Find(t.Context(), phone); !found || err != nil || q.Pseudonym != next.Pseudonym {
+		t.Fatal("erasing the one took the other's lookup", q, found, err)
+	}
+	if n := count(t, rows, detachRows); n != 0 {
+		t.Fatalf("%d rows of detached lookups are left", n)
+	}
+}
+
 func TestParts(t *testing.T) {
 	rows := new(memory.Rows)
 	v := open(t, rows, NewMemoryKeys())

@@ -67,7 +67,7 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 		if err != nil {
 			return fmt.Errorf("entry %d: %w", e.Position, err)
 		}
-		k := key{app: e.Stream.App, day: e.Recorded.String()[:len("2006-01-02")], kind: e.Type}
+		k := key{app: e.Stream.App, day: e.Recorded.String()[:len("2006-01-02")], kind: e.Kind()}
 		totals[k]++
 		if len(purposes) == 0 {
 			days[k]++
@@ -125,8 +125,17 @@ func purposesOf(e domain.Event) ([]domain.PurposeID, error) {
 		return e.Scope.Purposes, nil
 	case domain.PermissionRevoked:
 		return e.Withdraws, nil
-	case domain.AppRegistered, domain.PolicyPublished, domain.PolicyAcknowledged, domain.NoticePresented,
-		domain.PermissionGranted, domain.PermissionDenied, domain.RecordVoided:
+	case domain.ConsentRequested:
+		return e.Purposes, nil
+	case domain.ExemptionInvoked:
+		return e.Purposes, nil
+	case domain.CheckAnswered:
+		return []domain.PurposeID{e.Purpose}, nil
+	case domain.AppRegistered, domain.PolicyPublished, domain.PolicyEffective, domain.PolicyAcknowledged, domain.NoticePresented,
+		domain.PermissionGranted, domain.PermissionDenied, domain.RecordVoided, domain.RecordDisputed, domain.SignerRegistered, domain.ServiceCeased,
+		domain.BuildVoided, domain.SurfacePublished, domain.ConsentUsed, domain.ExemptionEnded, domain.HoldPlaced, domain.HoldReleased,
+		domain.RestrictionApplied, domain.RestrictionLifted, domain.AgeRecorded, domain.MinorDataFound, domain.GuardianVerified, domain.GuardianEnded,
+		domain.SubjectLinked, domain.SubjectUnlinked, domain.SubjectReassigned, domain.SubjectClosed, domain.SubjectMarkedTest, domain.Noted:
 		return nil, nil
 	}
 	return nil, fmt.Errorf("event %T has no case in activity", e)
@@ -136,7 +145,7 @@ func purposesOf(e domain.Event) ([]domain.PurposeID, error) {
 type Day struct {
 	Day     string // 2006-01-02
 	Purpose domain.PurposeID
-	Kind    string // as in consent.given.v1
+	Kind    string // as in consent.given
 	Events  int64
 }
 

@@ -35,14 +35,23 @@ type touch struct {
 }
 
 func (b *batch) entry(e codec.Entry) error {
-	if p, ok := e.Event.(domain.PolicyPublished); ok {
-		return b.publish(e, p)
+	switch x := e.Event.(type) {
+	case domain.PolicyPublished:
+		return b.publish(e, x)
+	case domain.BuildVoided:
+		if err := b.void(e, x); err != nil {
+			return fmt.Errorf("entry %d: %w", e.Position, err)
+		}
+		return nil
 	}
 	f, ok, err := factOf(e)
 	if err != nil || !ok {
 		return err
 	}
 	p, err := b.person(key{e.Stream.App, e.Stream.ID}, e.Revision == 1)
+	if err == nil && f.Kind == marked {
+		err = b.uncount(p)
+	}
 	if err == nil {
 		err = p.add(f)
 	}
@@ -52,8 +61,34 @@ func (b *batch) entry(e codec.Entry) error {
 	if err != nil {
 		return fmt.Errorf("entry %d: %w", e.Position, err)
 	}
-	for _, id := range b.touched(p, f, e.Position) {
-		b.dirty[rowKey{p, id}] = touch{p.moment, e.Position}
+	ids := b.touched(p, f, e.Position)
+	b.touch(p, ids, p.moment, e.Position)
+	if err := b.cross(p, ids, e.Position); err != nil {
+		return fmt.Errorf("entry %d: %w", e.Position, err)
+	}
+	return nil
+}
+
+func (b *batch) touch(p *person, ids []domain.PurposeID, moment domain.Instant, at eventstore.Position) {
+	for _, id := range ids {
+		if _, known := p.rows[id]; !known {
+			p.rows[id] = unwritten
+		}
+		b.dirty[rowKey{p, id}] = touch{moment, at}
+	}
+}
+
+// unwritten is a row that was touched and not settled yet.
+var unwritten = row{Standing: domain.Standing{Status: 255}}
+
+// cross touches those whom p is linked to: a no crosses at once.
+func (b *batch) cross(p *person, ids []domain.PurposeID, at eventstore.Position) error {
+	for _, l := range p.subject.Links() {
+		other, err := b.person(key{p.app, l.Other}, false)
+		if err != nil {
+			return err
+		}
+		b.touch(other, slices.Concat(ids, other.purposes()), max(p.moment, other.moment), at)
 	}
 	return nil
 }
@@ -64,7 +99,7 @@ func (b *batch) writeFact(p *person, at eventstore.Position, f factV1) error {
 	if err != nil {
 		return err
 	}
-	_, err = b.tx.Exec("INSERT INTO facts VALUES (?, ?, ?)", int64(at), int64(p.last), string(text))
+	_, err = b.tx.Exec("INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?)", int64(at), p.number, int64(p.last), f.Build, int64(f.Recorded), string(text))
 	p.last = at
 	return err
 }
@@ -73,21 +108,68 @@ func (b *batch) writeFact(p *person, at eventstore.Position, f factV1) error {
 func (b *batch) touched(p *person, f factV1, at eventstore.Position) []domain.PurposeID {
 	ids := append(slices.Clone(f.Purposes), f.Short...)
 	if f.All {
-		ids = append(ids, declared(b.view.references.at(p.app, at), p.moment)...)
+		ids = append(ids, b.view.references.at(p.app, at).Policies.Declared(p.moment)...)
 	}
-	if !f.All && f.Kind != voided {
+	switch f.Kind {
+	case given, disputed, marked:
 		return ids
+	case refused, withdrawn, revoked:
+		if !f.All {
+			return ids
+		}
+	case voided, used, aged, linked, unlinked, ended:
 	}
-	for id := range p.rows {
-		ids = append(ids, id)
+	return append(ids, p.purposes()...)
+}
+
+// void touches everybody whose answers were a mistake of their build.
+func (b *batch) void(e codec.Entry, x domain.BuildVoided) error {
+	if err := b.writePeople(); err != nil { // they are looked for in the file
+		return err
 	}
-	return ids
+	b.view.references.add(e.Stream.App, e.Position, e.Fact())
+	_, err := b.tx.Exec("INSERT INTO voids VALUES (?, ?, ?, ?, ?, ?)",
+		string(e.Stream.App), int64(e.Position), e.ID.String(), x.Build, int64(x.From), int64(x.To))
+	if err != nil {
+		return err
+	}
+	touched, err := b.answeredBy(e.Stream.App, x)
+	if err != nil {
+		return err
+	}
+	for _, k := range touched {
+		p, err := b.person(k, false)
+		if err != nil {
+			return err
+		}
+		b.touch(p, p.purposes(), max(p.moment, e.Recorded), e.Position)
+		if err := b.cross(p, nil, e.Position); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// answeredBy returns the people who answered through a build in its span.
+func (b *batch) answeredBy(app domain.AppName, x domain.BuildVoided) (keys []key, err error) {
+	err = b.tx.Each(`SELECT DISTINCT p.number, p.person FROM facts f JOIN people p USING (number)
+		WHERE f.build = ? AND f.recorded >= ? AND f.recorded < ? AND p.app = ? ORDER BY p.number`,
+		[]any{x.Build, int64(x.From), int64(x.To), string(app)}, func(scan func(...any) error) error {
+			var number int64
+			k := key{app: app}
+			err := scan(&number, &k.person)
+			keys = append(keys, k)
+			return err
+		})
+	return keys, err
 }
 
 // publish settles what was touched before the policies change, so that rows
 // do not depend on where one batch ends and the next begins.
 func (b *batch) publish(e codec.Entry, p domain.PolicyPublished) error {
-	b.settle()
+	if err := b.settle(); err != nil {
+		return err
+	}
 	document, err := policydoc.Marshal(p.Document)
 	if err != nil {
 		return fmt.Errorf("entry %d: %w", e.Position, err)
@@ -96,24 +178,63 @@ func (b *batch) publish(e codec.Entry, p domain.PolicyPublished) error {
 	if err != nil {
 		return fmt.Errorf("entry %d: %w", e.Position, err)
 	}
+	scopes, err := json.Marshal(p.Scopes)
+	if err != nil {
+		return fmt.Errorf("entry %d: %w", e.Position, err)
+	}
 	b.view.references.add(e.Stream.App, e.Position, e.Fact())
-	_, err = b.tx.Exec("INSERT INTO policies VALUES (?, ?, ?, ?, ?, ?)",
-		string(e.Stream.App), int64(e.Position), p.Version.String(), int64(p.Effective), string(stale), string(document))
+	_, err = b.tx.Exec("INSERT INTO policies VALUES (?, ?, ?, ?, ?, ?, ?)",
+		string(e.Stream.App), int64(e.Position), p.Version.String(), int64(p.Effective), string(stale), string(scopes), string(document))
 	return err
 }
 
 // settle finds where people stand with the purposes that were touched.
-func (b *batch) settle() {
+func (b *batch) settle() error {
 	for k, t := range b.dirty {
-		policies := b.view.references.at(k.app, t.position)
-		r := row{k.subject.Standing(k.purpose, t.moment, policies), t.position}
-		if old, known := k.rows[k.purpose]; known {
-			b.counts[count{k.app, k.purpose, old.Status}]--
+		subject, err := b.whole(k.person)
+		if err != nil {
+			return err
 		}
-		b.counts[count{k.app, k.purpose, r.Status}]++
+		r := row{subject.Standing(k.purpose, t.moment, b.view.references.at(k.app, t.position)), t.position}
+		if old := k.rows[k.purpose]; old.Status != unwritten.Status {
+			b.count(k.person, k.purpose, old.Status, -1)
+		}
+		b.count(k.person, k.purpose, r.Status, 1)
 		k.rows[k.purpose] = r
 	}
 	clear(b.dirty)
+	return nil
+}
+
+// count counts a person, unless it is none but a test.
+func (b *batch) count(p *person, id domain.PurposeID, s domain.Status, n int64) {
+	if !p.subject.IsTest() {
+		b.counts[count{p.app, id, s}] += n
+	}
+}
+
+// uncount takes out of the counts who turns out to be a test.
+func (b *batch) uncount(p *person) error {
+	if err := b.settle(); err != nil {
+		return err
+	}
+	for id, r := range p.rows {
+		b.count(p, id, r.Status, -1)
+	}
+	return nil
+}
+
+// whole returns the person's fold with what crosses its links.
+func (b *batch) whole(p *person) (domain.Subject, error) {
+	s := p.subject
+	for _, l := range p.subject.Links() {
+		other, err := b.person(key{p.app, l.Other}, false)
+		if err != nil {
+			return s, err
+		}
+		s = s.With(l, other.subject)
+	}
+	return s, nil
 }
 
 // person returns somebody's fold, from memory or from the file. Who said

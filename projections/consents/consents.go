@@ -29,19 +29,26 @@ const schema = `
 CREATE TABLE people (
 	number INTEGER PRIMARY KEY,
 	app TEXT NOT NULL, person TEXT NOT NULL,
-	last INTEGER NOT NULL,
+	last INTEGER NOT NULL, test INTEGER NOT NULL,
 	standings TEXT NOT NULL,
 	UNIQUE (app, person)
 );
 -- fact: factV1; previous: the position of the same person's fact before it
 CREATE TABLE facts (
 	position INTEGER PRIMARY KEY,
-	previous INTEGER NOT NULL,
+	number INTEGER NOT NULL, previous INTEGER NOT NULL,
+	build TEXT NOT NULL, recorded INTEGER NOT NULL,
 	fact TEXT NOT NULL
 );
+-- the mistakes of whole builds
+CREATE TABLE voids (
+	app TEXT NOT NULL, position INTEGER NOT NULL,
+	event TEXT NOT NULL, build TEXT NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL,
+	PRIMARY KEY (app, position)
+) WITHOUT ROWID;
 CREATE TABLE policies (
 	app TEXT NOT NULL, position INTEGER NOT NULL,
-	version TEXT NOT NULL, effective INTEGER NOT NULL, stale TEXT NOT NULL, document TEXT NOT NULL,
+	version TEXT NOT NULL, effective INTEGER NOT NULL, stale TEXT NOT NULL, scopes TEXT NOT NULL, document TEXT NOT NULL,
 	PRIMARY KEY (app, position)
 ) WITHOUT ROWID;
 CREATE TABLE counts (
@@ -50,7 +57,7 @@ CREATE TABLE counts (
 	PRIMARY KEY (app, purpose, status)
 ) WITHOUT ROWID;
 CREATE VIEW consents AS
-	SELECT p.number, p.app, p.person, o.value AS purpose, s.value ->> 'status' AS status,
+	SELECT p.number, p.app, p.test, p.person, o.value AS purpose, s.value ->> 'status' AS status,
 		s.value ->> 'since' AS since, s.value ->> 'until' AS until, s.value ->> 'policy' AS policy,
 		s.value ->> 'version' AS version, s.value ->> 'act' AS act, s.value -> 'events' AS events,
 		s.value ->> 'updated' AS updated_position
@@ -71,9 +78,11 @@ func Open(ctx context.Context, dir string) (*View, error) {
 		return nil, err
 	}
 	v := &View{db: db}
-	if err := db.View(ctx, v.loadPolicies); err != nil {
-		db.Close()
-		return nil, fmt.Errorf("consents: %w", err)
+	for _, load := range []func(*readmodel.Tx, eventstore.Position) error{v.loadPolicies, v.loadVoids} {
+		if err := db.View(ctx, load); err != nil {
+			db.Close()
+			return nil, fmt.Errorf("consents: %w", err)
+		}
 	}
 	return v, nil
 }
@@ -93,10 +102,10 @@ func (v *View) Checkpoint(ctx context.Context) (eventstore.Position, error) {
 func (v *View) Hash(ctx context.Context) (map[string]readmodel.Sum, error) { return v.db.Hash(ctx) }
 
 func (v *View) loadPolicies(tx *readmodel.Tx, _ eventstore.Position) error {
-	return tx.Each("SELECT app, position, version, effective, stale, document FROM policies ORDER BY position", nil, func(scan func(...any) error) error {
-		var app, version, stale, document string
+	return tx.Each("SELECT app, position, version, effective, stale, scopes, document FROM policies ORDER BY position", nil, func(scan func(...any) error) error {
+		var app, version, stale, scopes, document string
 		var position, effective int64
-		err := scan(&app, &position, &version, &effective, &stale, &document)
+		err := scan(&app, &position, &version, &effective, &stale, &scopes, &document)
 		if err != nil {
 			return err
 		}
@@ -110,8 +119,25 @@ func (v *View) loadPolicies(tx *readmodel.Tx, _ eventstore.Position) error {
 		if err = json.Unmarshal([]byte(stale), &e.Stale); err != nil {
 			return err
 		}
+		if err = json.Unmarshal([]byte(scopes), &e.Scopes); err != nil {
+			return err
+		}
 		v.references.add(domain.AppName(app), eventstore.Position(position), domain.Fact{Event: e})
 		return nil
+	})
+}
+
+func (v *View) loadVoids(tx *readmodel.Tx, _ eventstore.Position) error {
+	return tx.Each("SELECT app, position, event, build, start, stop FROM voids ORDER BY position", nil, func(scan func(...any) error) error {
+		var app, event string
+		var position int64
+		var e domain.BuildVoided
+		if err := scan(&app, &position, &event, &e.Build, &e.From, &e.To); err != nil {
+			return err
+		}
+		id, err := eventstore.ParseEventID(event)
+		v.references.add(domain.AppName(app), eventstore.Position(position), domain.Fact{ID: domain.EventID(id), Event: e})
+		return err
 	})
 }
 

@@ -27,6 +27,13 @@ type factV1 struct {
 	Purposes []domain.PurposeID `json:"o,omitempty"` // those of a yes that count; of a no, its scope
 	Short    []domain.PurposeID `json:"h,omitempty"` // those of a yes that do not count
 	Records  []domain.EventID   `json:"d,omitempty"`
+	Build    string             `json:"b,omitzero"`
+	Strength domain.ConsentKind `json:"t,omitzero"`
+	Guardian domain.GuardianRef `json:"g,omitzero"`
+	Once     bool               `json:"e,omitzero"`
+	Evidence domain.Quality     `json:"q,omitzero"`
+	Band     domain.AgeBand     `json:"y,omitzero"`
+	Other    string             `json:"x,omitzero"`
 }
 
 type kind string
@@ -37,6 +44,13 @@ const (
 	withdrawn kind = "w"
 	revoked   kind = "p"
 	voided    kind = "v"
+	used      kind = "u"
+	aged      kind = "a"
+	linked    kind = "l"
+	unlinked  kind = "x"
+	ended     kind = "e"
+	marked    kind = "t"
+	disputed  kind = "d"
 )
 
 // factOf returns what to keep of an entry, and false if it says nothing about
@@ -49,6 +63,7 @@ func factOf(e codec.Entry) (factV1, bool, error) {
 	switch x := e.Event.(type) {
 	case domain.ConsentGiven:
 		f.Kind, f.Policy, f.Version, f.Act, f.Until = given, x.Policy, x.Version, x.Act, x.Until
+		f.Build, f.Strength, f.Guardian, f.Once, f.Evidence = x.Build, x.Kind, x.Guardian, x.Once, x.Evidence.Quality
 		for _, item := range x.Items {
 			if item.Short == "" {
 				f.Purposes = append(f.Purposes, item.Purpose)
@@ -57,17 +72,34 @@ func factOf(e codec.Entry) (factV1, bool, error) {
 			}
 		}
 	case domain.ConsentRefused:
-		f.Kind, f.All, f.Purposes = refused, x.Scope.All, x.Scope.Purposes
+		f.Kind, f.All, f.Purposes, f.Build = refused, x.Scope.All, x.Scope.Purposes, x.Build
 	case domain.ConsentWithdrawn:
-		f.Kind, f.All, f.Purposes = withdrawn, x.Scope.All, x.Scope.Purposes
+		f.Kind, f.All, f.Purposes, f.Build = withdrawn, x.Scope.All, x.Scope.Purposes, x.Build
 	case domain.PermissionRevoked:
 		f.Kind, f.Purposes = revoked, x.Withdraws
 		return f, len(x.Withdraws) > 0, nil
 	case domain.RecordVoided:
 		f.Kind, f.Records = voided, x.Records
-	case domain.PolicyAcknowledged, domain.NoticePresented, domain.PermissionGranted, domain.PermissionDenied:
+	case domain.RecordDisputed:
+		f.Kind, f.Records = disputed, x.Records
+	case domain.ConsentUsed:
+		f.Kind, f.Records = used, x.Consents
+	case domain.AgeRecorded:
+		f.Kind, f.Band = aged, x.Band
+	case domain.SubjectLinked:
+		f.Kind, f.Other = linked, x.Other
+	case domain.SubjectUnlinked:
+		f.Kind, f.Other = unlinked, x.Other
+	case domain.SubjectReassigned, domain.SubjectClosed:
+		f.Kind, f.All = ended, true
+	case domain.SubjectMarkedTest:
+		f.Kind = marked
+	case domain.PolicyAcknowledged, domain.NoticePresented, domain.PermissionGranted, domain.PermissionDenied, domain.ConsentRequested,
+		domain.ExemptionInvoked, domain.ExemptionEnded, domain.HoldPlaced, domain.HoldReleased, domain.RestrictionApplied, domain.RestrictionLifted,
+		domain.GuardianVerified, domain.GuardianEnded, domain.MinorDataFound, domain.CheckAnswered, domain.Noted:
 		return f, false, nil // no consent follows from them
-	case domain.AppRegistered, domain.PolicyPublished:
+	case domain.AppRegistered, domain.PolicyPublished, domain.PolicyEffective, domain.SignerRegistered, domain.ServiceCeased,
+		domain.BuildVoided, domain.SurfacePublished:
 		return f, false, nil // not about a person
 	default:
 		return f, false, fmt.Errorf("entry %d: event %T has no case in consents", e.Position, e.Event)
@@ -81,19 +113,36 @@ func (f factV1) fact() (domain.Fact, error) {
 	scope := domain.Scope{All: f.All, Purposes: f.Purposes}
 	switch f.Kind {
 	case given:
-		e := domain.ConsentGiven{Policy: f.Policy, Version: f.Version, Act: f.Act, Until: f.Until}
+		e := domain.ConsentGiven{
+			Policy: f.Policy, Version: f.Version, Act: f.Act, Until: f.Until, Build: f.Build, Kind: f.Strength,
+			Guardian: f.Guardian, Once: f.Once, Evidence: domain.Evidence{Quality: f.Evidence},
+		}
 		for _, p := range f.Purposes {
 			e.Items = append(e.Items, domain.Item{Purpose: p})
 		}
 		out.Event = e
 	case refused:
-		out.Event = domain.ConsentRefused{Scope: scope}
+		out.Event = domain.ConsentRefused{Scope: scope, Build: f.Build}
 	case withdrawn:
-		out.Event = domain.ConsentWithdrawn{Scope: scope}
+		out.Event = domain.ConsentWithdrawn{Scope: scope, Build: f.Build}
 	case revoked:
 		out.Event = domain.PermissionRevoked{Withdraws: f.Purposes}
 	case voided:
 		out.Event = domain.RecordVoided{Records: f.Records}
+	case disputed:
+		out.Event = domain.RecordDisputed{Records: f.Records}
+	case used:
+		out.Event = domain.ConsentUsed{Consents: f.Records}
+	case aged:
+		out.Event = domain.AgeRecorded{Band: f.Band}
+	case linked:
+		out.Event = domain.SubjectLinked{Other: f.Other}
+	case unlinked:
+		out.Event = domain.SubjectUnlinked{Other: f.Other}
+	case ended:
+		out.Event = domain.SubjectClosed{}
+	case marked:
+		out.Event = domain.SubjectMarkedTest{}
 	default:
 		return out, fmt.Errorf("a kept fact has the unknown kind %q", f.Kind)
 	}

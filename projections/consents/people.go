@@ -1,6 +1,9 @@
 package consents
 
 import (
+	"maps"
+	"slices"
+
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/projections/readmodel"
@@ -30,6 +33,9 @@ type row struct {
 	domain.Standing
 	position eventstore.Position
 }
+
+// purposes returns those that the person's rows are about.
+func (p *person) purposes() []domain.PurposeID { return slices.Sorted(maps.Keys(p.rows)) }
 
 func newPerson(k key) *person { return &person{key: k, rows: map[domain.PurposeID]row{}} }
 

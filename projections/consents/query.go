@@ -29,12 +29,12 @@ func (v *View) Get(ctx context.Context, app domain.AppName, who string, at domai
 	var asOf eventstore.Position
 	err := v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
-		p := newPerson(key{app, who})
-		if err := p.load(tx); err != nil {
+		p, subject, err := loadWhole(tx, key{app, who})
+		if err != nil {
 			return err
 		}
-		policies := v.references.at(app, position)
-		ids := declared(policies, at)
+		ref := v.references.at(app, position)
+		ids := ref.Policies.Declared(at)
 		n := len(ids)
 		for id := range p.rows {
 			if !slices.Contains(ids[:n], id) {
@@ -43,11 +43,28 @@ func (v *View) Get(ctx context.Context, app domain.AppName, who string, at domai
 		}
 		slices.Sort(ids[n:])
 		for i, id := range ids {
-			rows = append(rows, Row{who, id, p.subject.Standing(id, at, policies), p.rows[id].position, i < n})
+			rows = append(rows, Row{who, id, subject.Standing(id, at, ref), p.rows[id].position, i < n})
 		}
 		return nil
 	})
 	return rows, asOf, err
+}
+
+// loadWhole reads a person from the file, and what crosses their links.
+func loadWhole(tx *readmodel.Tx, k key) (*person, domain.Subject, error) {
+	p := newPerson(k)
+	if err := p.load(tx); err != nil {
+		return nil, domain.Subject{}, err
+	}
+	s := p.subject
+	for _, l := range p.subject.Links() {
+		other := newPerson(key{k.app, l.Other})
+		if err := other.load(tx); err != nil {
+			return nil, s, err
+		}
+		s = s.With(l, other.subject)
+	}
+	return p, s, nil
 }
 
 // A Filter says which rows to list. Empty fields filter nothing.
@@ -70,7 +87,7 @@ type Cursor struct {
 func (v *View) List(ctx context.Context, app domain.AppName, f Filter, after Cursor, limit int) ([]Row, Cursor, eventstore.Position, error) {
 	// The plus keeps SQLite to the order of numbers.
 	query := `SELECT number, person, purpose, status, since, until, policy, version, act, events, updated_position
-		FROM consents WHERE +app = ? AND number >= ? AND (number, purpose) > (?, ?)`
+		FROM consents WHERE +app = ? AND NOT test AND number >= ? AND (number, purpose) > (?, ?)`
 	args := []any{string(app), after.Number, after.Number, string(after.Purpose)}
 	if f.Purpose != "" {
 		query, args = query+" AND purpose = ?", append(args, string(f.Purpose))
@@ -110,6 +127,16 @@ type Count struct {
 	Purpose domain.PurposeID
 	Status  domain.Status
 	People  int64
+}
+
+// Tests returns how many of an app's people are none but tests, whom counts
+// and lists leave out, and the position that the answer is as of.
+func (v *View) Tests(ctx context.Context, app domain.AppName) (n int64, asOf eventstore.Position, err error) {
+	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
+		asOf = position
+		return tx.Row("SELECT count(*) FROM people WHERE app = ? AND test", []any{string(app)}, &n)
+	})
+	return n, asOf, err
 }
 
 // Counts returns the counts of an app by purpose and status, as the rows are,

@@ -7,7 +7,7 @@ import (
 	"consentledger/eventstore"
 )
 
-// references is what was published, per app, as of every position at which it
+// references is what was published and voided, per app, as of every position at which it
 // changed. It may be ahead of the file: who reads it says as of where.
 type references struct {
 	mu   sync.RWMutex
@@ -15,21 +15,21 @@ type references struct {
 }
 
 type reference struct {
-	from     eventstore.Position
-	policies domain.Policies
+	from eventstore.Position
+	domain.Reference
 }
 
-// at returns an app's policies as of a position.
-func (r *references) at(app domain.AppName, p eventstore.Position) domain.Policies {
+// at returns what standings of an app look up, as of a position.
+func (r *references) at(app domain.AppName, p eventstore.Position) domain.Reference {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	list := r.apps[app]
 	for i := len(list) - 1; i >= 0; i-- {
 		if list[i].from <= p {
-			return list[i].policies
+			return list[i].Reference
 		}
 	}
-	return domain.Policies{}
+	return domain.Reference{}
 }
 
 func (r *references) add(app domain.AppName, p eventstore.Position, f domain.Fact) {
@@ -39,7 +39,12 @@ func (r *references) add(app domain.AppName, p eventstore.Position, f domain.Fac
 	if r.apps == nil {
 		r.apps = map[domain.AppName][]reference{}
 	}
-	r.apps[app] = append(r.apps[app], reference{p, now.Evolve(f)})
+	if _, void := f.Event.(domain.BuildVoided); void {
+		now.Service = now.Service.Evolve(f)
+	} else {
+		now.Policies = now.Policies.Evolve(f)
+	}
+	r.apps[app] = append(r.apps[app], reference{p, now})
 }
 
 // forgetAfter undoes what a transaction that failed had added.
@@ -52,26 +57,4 @@ func (r *references) forgetAfter(p eventstore.Position) {
 		}
 		r.apps[app] = list
 	}
-}
-
-// declared returns the purposes that the policies in force at a moment
-// declare, in their order.
-func declared(policies domain.Policies, at domain.Instant) []domain.PurposeID {
-	var ids []domain.PurposeID
-	names, seen := map[string]bool{}, map[domain.PurposeID]bool{}
-	for _, v := range policies.Versions() {
-		name := v.Document.Name
-		now, ok := policies.InForce(name, at)
-		if names[name] || !ok {
-			continue
-		}
-		names[name] = true
-		for _, p := range now.Document.Purposes {
-			if !seen[p.ID] {
-				seen[p.ID] = true
-				ids = append(ids, p.ID)
-			}
-		}
-	}
-	return ids
 }

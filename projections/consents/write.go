@@ -16,7 +16,16 @@ type count struct {
 
 // write writes what the batch changed, in the order of the tables' keys.
 func (b *batch) write() error {
-	b.settle()
+	if err := b.writePeople(); err != nil {
+		return err
+	}
+	return b.writeCounts()
+}
+
+func (b *batch) writePeople() error {
+	if err := b.settle(); err != nil {
+		return err
+	}
 	all := make([]*person, 0, len(b.people))
 	for _, p := range b.people {
 		all = append(all, p)
@@ -27,7 +36,7 @@ func (b *batch) write() error {
 			return err
 		}
 	}
-	return b.writeCounts()
+	return nil
 }
 
 func (b *batch) writePerson(p *person) error {
@@ -37,10 +46,10 @@ func (b *batch) writePerson(p *person) error {
 	}
 	if p.fresh {
 		p.fresh = false
-		_, err = b.tx.Exec("INSERT INTO people VALUES (?, ?, ?, ?, ?)", p.number, string(p.app), p.person, int64(p.last), standings)
+		_, err = b.tx.Exec("INSERT INTO people VALUES (?, ?, ?, ?, ?, ?)", p.number, string(p.app), p.person, int64(p.last), p.subject.IsTest(), standings)
 		return err
 	}
-	_, err = b.tx.Exec("UPDATE people SET last = ?, standings = ? WHERE number = ?", int64(p.last), standings, p.number)
+	_, err = b.tx.Exec("UPDATE people SET last = ?, test = ?, standings = ? WHERE number = ?", int64(p.last), p.subject.IsTest(), standings, p.number)
 	return err
 }
 

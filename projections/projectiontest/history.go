@@ -63,14 +63,23 @@ func NewTeller(t testing.TB) *Teller {
 // Tell executes one command of a person, or of nobody, and returns its event.
 func (w *Teller) Tell(person string, cmd domain.Command) ledger.Receipt {
 	w.t.Helper()
+	return w.TellOf(person, "", cmd)
+}
+
+// TellOf is Tell for a command about another person too.
+func (w *Teller) TellOf(person, other string, cmd domain.Command) ledger.Receipt {
+	w.t.Helper()
 	w.now, w.n = w.now.Add(domain.Second), w.n+1
 	who := domain.PersonKey{}
 	if person != "" {
 		who = domain.PersonKey{Kind: "account", ID: person}
 	}
 	id := fmt.Sprint(w.n)
-	r, err := w.Execute(context.Background(), ledger.Request{App: App, Person: who, Source: "test", ID: id, Body: []byte(id),
-		Actor: "person", RecordedBy: "test", Command: cmd})
+	req := ledger.Request{App: App, Person: who, Source: "test", ID: id, Body: []byte(id), Actor: "operator", RecordedBy: "test", Command: cmd}
+	if other != "" {
+		req.Other = domain.PersonKey{Kind: "account", ID: other}
+	}
+	r, err := w.Execute(context.Background(), req)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -84,7 +93,7 @@ func (w *Teller) Publish(d domain.Document, stale ...domain.PurposeID) domain.Ha
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.Tell("", domain.PublishPolicy{Version: h, Document: d, Stale: stale})
+	w.Tell("", domain.PublishPolicy{Version: h, Document: d, Stale: stale, Material: []string{domain.MaterialService}})
 	return h
 }
 
@@ -147,6 +156,33 @@ func (w *Teller) TellAll() {
 			w.Publish(Document("two", "research"), "marketing")
 		}
 	}
+	w.tellOfPeople()
+}
+
+// tellOfPeople tells of links, ends, tests, ages and mistakes.
+func (w *Teller) tellOfPeople() {
+	w.t.Helper()
+	yes := domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"location"}, Build: "bad"}
+	w.Tell("ben", yes)
+	w.Tell("phone", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []domain.PurposeID{"location"}}})
+	w.TellOf("ben", "phone", domain.Say{Event: domain.SubjectLinked{Proof: "login"}})
+	w.Tell("phone", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []domain.PurposeID{"marketing"}}})
+	w.TellOf("ben", "phone", domain.Say{Event: domain.SubjectUnlinked{Reason: "logout"}})
+	w.Tell("monkey", yes)
+	w.Tell("monkey", domain.Say{Event: domain.SubjectMarkedTest{Reason: "monkey"}})
+	w.Tell("monkey", domain.WithdrawConsent{Scope: domain.Scope{All: true}})
+	once := yes
+	once.Once = true
+	r := w.Tell("cleo", once)
+	w.Tell("cleo", domain.Say{Event: domain.ConsentUsed{Consents: []domain.EventID{domain.EventID(r.Event)}}})
+	w.Tell("dora", yes)
+	w.Tell("dora", domain.Say{Event: domain.AgeRecorded{Band: domain.ChildUnder14, Basis: "declared"}})
+	w.Tell("emil", yes)
+	w.Tell("emil", domain.Say{Event: domain.SubjectClosed{Reason: "deleted"}})
+	w.Tell("emil", yes)
+	w.Tell("fred", yes)
+	w.Tell("", domain.Say{Event: domain.BuildVoided{Build: "bad", From: Start, To: w.now, Reason: "ticked-before", By: [2]string{"eve", "bob"}}})
+	w.Tell("fred", yes)
 }
 
 // History is a [projections.History] of entries that ends by an error.

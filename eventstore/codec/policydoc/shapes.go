@@ -58,6 +58,7 @@ type purposeV1 struct {
 	Sensitive    bool                `json:"sensitive,omitzero"`
 	Necessary    bool                `json:"necessary,omitzero"`
 	Automated    bool                `json:"automated,omitzero"`
+	LogChecks    domain.CheckLog     `json:"log_checks,omitzero"`
 	Retention    string              `json:"retention,omitempty"`
 	ConsentLasts int                 `json:"consent_lasts_months,omitzero"`
 }

@@ -1,0 +1,101 @@
+package ledger
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+	"consentledger/eventstore/vault"
+)
+
+// A part is a vault part and whose it is; empty: whom the stream is about.
+type part struct {
+	vault.Part
+	ref string
+}
+
+// encode writes the facts of one request, and returns what of them is personal
+// beside them. Extra goes with the first.
+func (l *Ledger) encode(ctx context.Context, env codec.Envelope, events []domain.Event, k key, extra []codec.Plain) ([]eventstore.Record, []part, error) {
+	var records []eventstore.Record
+	var parts []part
+	others := func(ref string) (codec.Committer, error) { return l.named(ctx, env.Stream.App, ref) }
+	for i, e := range events {
+		env.ID = k.EventID(env.Request.ID, i)
+		r, plains, err := codec.Encode(env, e, env.Stream.ID, k, others, extra...)
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(r.Data) > eventstore.MaxData {
+			return nil, nil, domain.Refusal{Code: domain.TooLarge, Text: fmt.Sprintf("the event takes %d bytes, at most %d fit; keep documents as blobs and name their hash", len(r.Data), eventstore.MaxData)}
+		}
+		for _, p := range plains {
+			parts = append(parts, part{vault.Part{Event: env.ID, Stream: env.Stream.String(), Role: p.Role, Plain: p.Text}, p.Ref})
+		}
+		records, extra = append(records, r), nil
+	}
+	return records, parts, nil
+}
+
+// named returns the person that a pseudonym names.
+func (l *Ledger) named(ctx context.Context, app domain.AppName, ref string) (*vault.Person, error) {
+	name, err := vault.ParsePseudonym(ref)
+	if err != nil {
+		return nil, err
+	}
+	p, ok, err := l.vault.ByPseudonym(ctx, string(app), name)
+	if err == nil && !ok {
+		err = vault.ErrErased
+	}
+	return p, err
+}
+
+// put keeps parts in the vault entries of those they belong to.
+func (l *Ledger) put(ctx context.Context, p *vault.Person, parts []part) error {
+	var own []vault.Part
+	for _, x := range parts {
+		if x.ref == "" {
+			own = append(own, x.Part)
+			continue
+		}
+		owner, err := l.named(ctx, domain.AppName(p.App), x.ref)
+		if err != nil {
+			return err
+		}
+		if err := l.vault.Put(ctx, owner, x.Part); err != nil {
+			return err
+		}
+	}
+	if len(own) == 0 {
+		return nil
+	}
+	return l.vault.Put(ctx, p, own...)
+}
+
+// sign says in ref who asks, and verifies the signature over the request.
+func sign(ref *domain.Reference, req Request) error {
+	ref.By = domain.By{Actor: domain.Actor(req.Actor), Principal: req.RecordedBy, App: req.FromApp}
+	if req.Signed == nil {
+		return nil
+	}
+	s, ok := ref.Service.Signer(req.Signed.Signer)
+	if !ok {
+		return domain.Refusal{Code: domain.UnknownSigner, Text: "no signer of that name is registered for this app; see consentledger app signer"}
+	}
+	if !ed25519.Verify(s.Key[:], req.Signed.Original, req.Signed.Signature[:]) {
+		return domain.Refusal{Code: domain.BadSignature, Text: "the signature is not the signer's over the bytes that were sent"}
+	}
+	ref.By.Signer = s.Name
+	return nil
+}
+
+// original returns what was signed, to be kept: the signature and the bytes.
+func original(req Request) []codec.Plain {
+	if req.Signed == nil {
+		return nil
+	}
+	return []codec.Plain{{Role: "original", Text: append(req.Signed.Signature[:], req.Signed.Original...)}}
+}

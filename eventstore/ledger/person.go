@@ -1,0 +1,210 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/vault"
+)
+
+// horizon is how long an event of an earlier person may still be delivered:
+// so long a tombstone tells it from the next one's.
+const horizon = 30 * 24 * time.Hour
+
+var errEnded = errors.New("the history has ended")
+
+// executePerson executes what is about a person. Who was reassigned or closed
+// is somebody new from then on, but for what was already answered.
+func (l *Ledger) executePerson(ctx context.Context, req Request) (Receipt, error) {
+	ref, err := l.reference(ctx, req.App)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if err := sign(&ref, req); err != nil {
+		return Receipt{}, err
+	}
+	for range tries {
+		p, err := l.meet(ctx, req, ref)
+		if err != nil {
+			return Receipt{}, err
+		}
+		filled, err := l.fill(ctx, req, p)
+		if err != nil {
+			return Receipt{}, err
+		}
+		receipt, ended, err := l.executeSubject(ctx, filled, ref, p)
+		if !errors.Is(err, errEnded) {
+			return receipt, err
+		}
+		at := ended.Time()
+		if err := l.vault.Detach(ctx, p, lookup(req.App, req.Person), at, at.Add(horizon)); err != nil {
+			return Receipt{}, err
+		}
+	}
+	return Receipt{}, errEnded
+}
+
+func lookup(app domain.AppName, who domain.PersonKey) vault.Lookup {
+	return vault.Lookup{App: string(app), Kind: who.Kind, ID: who.ID}
+}
+
+// meet returns the person that a request is about. Who is not known yet gets a
+// vault entry, unless the request would be refused: nobody is remembered for a
+// mistake.
+func (l *Ledger) meet(ctx context.Context, req Request, ref domain.Reference) (*vault.Person, error) {
+	who := lookup(req.App, req.Person)
+	p, found, err := l.vault.Find(ctx, who)
+	if err != nil || found {
+		return p, err
+	}
+	recorded := l.Now()
+	at, _ := domain.Clamp(req.Command, req.At, recorded)
+	before, gone, err := l.vault.ErasedAt(ctx, who, recorded.Time())
+	if err != nil {
+		return nil, err
+	}
+	if gone && at < domain.At(before) {
+		return nil, domain.Refusal{Code: domain.EarlierPerson, Text: "the event is from before this person's history was ended or erased: it is of whoever had the id then", Path: "time"}
+	}
+	if req.Other == (domain.PersonKey{}) {
+		if _, err := (domain.Subject{}).Decide(req.Command, ref, at, recorded); err != nil {
+			return nil, err
+		}
+	}
+	p, _, err = l.vault.Enrol(ctx, who)
+	return p, err
+}
+
+// fill puts into the command the pseudonym of the other person that the
+// request names, and records a link on the other's side first: if what follows
+// fails, only nos have crossed.
+func (l *Ledger) fill(ctx context.Context, req Request, p *vault.Person) (Request, error) {
+	if req.Other == (domain.PersonKey{}) {
+		return req, nil
+	}
+	o, found, err := l.vault.Find(ctx, lookup(req.App, req.Other))
+	if err != nil {
+		return req, err
+	}
+	if found && o.Pseudonym == p.Pseudonym {
+		return req, domain.Refusal{Code: domain.SamePerson, Text: "both names are of one person already", Path: "data.other"}
+	}
+	if mirror, linking := named(req.Command, p.Pseudonym.String()); linking {
+		m := req
+		m.Person, m.Other, m.ID, m.Command = req.Other, domain.PersonKey{}, "other side of "+req.ID, mirror
+		if _, err := l.executePerson(ctx, m); err != nil {
+			return req, err
+		}
+	}
+	other, _, err := l.vault.Enrol(ctx, lookup(req.App, req.Other))
+	if err != nil {
+		return req, err
+	}
+	req.Command, _ = named(req.Command, other.Pseudonym.String())
+	return req, nil
+}
+
+// named returns the command with a pseudonym in it, and whether the command is
+// recorded on the other's side too.
+func named(cmd domain.Command, pseudonym string) (domain.Command, bool) {
+	switch c := cmd.(type) {
+	case domain.GiveConsent:
+		c.Guardian = domain.GuardianRef(pseudonym)
+		return c, false
+	case domain.Say:
+		switch e := c.Event.(type) {
+		case domain.SubjectLinked:
+			e.Other = pseudonym
+			return domain.Say{Event: e}, true
+		case domain.SubjectUnlinked:
+			e.Other = pseudonym
+			return domain.Say{Event: e}, true
+		case domain.GuardianVerified:
+			e.Guardian = domain.GuardianRef(pseudonym)
+			return domain.Say{Event: e}, false
+		case domain.GuardianEnded:
+			e.Guardian = domain.GuardianRef(pseudonym)
+			return domain.Say{Event: e}, false
+		}
+	}
+	return cmd, false
+}
+
+// executeSubject decides on the person's own stream. It returns errEnded, and
+// when, if the history has ended and never answered the request.
+func (l *Ledger) executeSubject(ctx context.Context, req Request, ref domain.Reference, p *vault.Person) (Receipt, domain.Instant, error) {
+	stream := domain.StreamID{Noun: domain.SubjectNoun, App: req.App, ID: p.Pseudonym.String()}
+	if c, ok := req.Command.(domain.GiveConsent); ok && len(c.Confirms) > 0 {
+		var err error
+		if ref.Linked, err = l.answersOfLinked(ctx, stream); err != nil {
+			return Receipt{}, 0, err
+		}
+	}
+	defer l.lock(stream)()
+	f, err := l.fold(ctx, stream)
+	if err != nil {
+		return Receipt{}, 0, err
+	}
+	extra := append(bindingOf(lookup(req.App, req.Person), p, f), original(req)...)
+	receipt, err := l.commit(ctx, req, stream, f, p, extra, func(recorded domain.Instant) ([]domain.Event, error) {
+		if f.subject.Ended() != 0 {
+			return nil, errEnded
+		}
+		at, _ := domain.Clamp(req.Command, req.At, recorded)
+		return f.subject.Decide(req.Command, ref, at, recorded)
+	})
+	return receipt, f.subject.Ended(), err
+}
+
+// answersOfLinked returns the yeses in the histories linked to a stream.
+func (l *Ledger) answersOfLinked(ctx context.Context, stream domain.StreamID) ([]domain.EventID, error) {
+	f, err := l.fold(ctx, stream)
+	if err != nil {
+		return nil, err
+	}
+	var ids []domain.EventID
+	for _, link := range f.subject.Links() {
+		other, err := l.fold(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: stream.App, ID: link.Other})
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, other.subject.Answers()...)
+	}
+	return ids, nil
+}
+
+// LogCheck records an answer to "may we?", so that it can be asked later what
+// was lawful. Of somebody who is not known nothing is recorded. The ids of
+// answers are random, not derived: the same answer may be given twice.
+func (l *Ledger) LogCheck(ctx context.Context, req Request, answered domain.CheckAnswered) error {
+	p, found, err := l.vault.Find(ctx, lookup(req.App, req.Person))
+	if err != nil || !found {
+		return err
+	}
+	stream := domain.StreamID{Noun: domain.AccessNoun, App: req.App, ID: p.Pseudonym.String()}
+	defer l.lock(stream)()
+	f, err := l.fold(ctx, stream)
+	if err != nil {
+		return err
+	}
+	_, err = l.commit(ctx, req, stream, f, p, bindingOf(lookup(req.App, req.Person), p, f), func(domain.Instant) ([]domain.Event, error) {
+		return []domain.Event{answered}, nil
+	})
+	return err
+}
+
+// withLinks returns a fold's subject with what crosses its links, as of the
+// same moment.
+func (l *Ledger) withLinks(ctx context.Context, app domain.AppName, s domain.Subject, past bool, until eventstore.Position) (domain.Subject, error) {
+	for _, link := range s.Links() {
+		f, err := l.foldAsOf(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: link.Other}, past, until)
+		if err != nil {
+			return s, err
+		}
+		s = s.With(link, f.subject)
+	}
+	return s, nil
+}
