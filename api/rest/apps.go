@@ -63,7 +63,7 @@ func (s *server) appRoutes(api huma.API) {
 }
 
 func appAnswer(ref domain.Reference) AppAnswer {
-	a := ref.App
+	a := ref.Service.App
 	return AppAnswer{
 		App:         string(a.Name),
 		AppSettings: AppSettings{a.Handler, a.Environment.String(), a.Jurisdiction, a.TimeZone, a.Locales},
@@ -77,7 +77,7 @@ func (s *server) putApp(ctx context.Context, in *appBody) (*out[AppAnswer], erro
 		return nil, err
 	}
 	ref, err := s.Ledger.App(ctx, app.Name)
-	if err == nil && sameApp(ref.App, app) {
+	if err == nil && sameApp(ref.Service.App, app) {
 		return ok(appAnswer(ref))
 	}
 	r, err := s.execute(ctx, ledger.Request{

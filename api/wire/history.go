@@ -2,7 +2,6 @@ package wire
 
 import (
 	"fmt"
-	"strings"
 
 	"consentledger/domain"
 	"consentledger/eventstore/codec"
@@ -32,7 +31,7 @@ type HistoryEntry struct {
 // EntryOf returns the public form of e.
 func EntryOf(e codec.Entry) (HistoryEntry, error) {
 	h := HistoryEntry{
-		EventID: e.ID.String(), Type: strings.TrimSuffix(e.Type, ".v1"),
+		EventID: e.ID.String(), Type: e.Kind(),
 		Position: FormatPosition(e.Position), Revision: uint64(e.Revision),
 		At: e.At.String(), Recorded: e.Recorded.String(), Actor: e.Actor, RecordedBy: e.RecordedBy,
 		OnBehalfOf: e.OnBehalfOf, Stream: e.Stream.String(), Parts: []string{},
@@ -52,25 +51,27 @@ func EntryOf(e codec.Entry) (HistoryEntry, error) {
 }
 
 // publicData returns the data of e's line, with its times written as RFC 3339.
-// An entry that was read holds no details, so no part comes of encoding it.
 func publicData(e codec.Entry) (jsontext.Value, error) {
-	r, _, err := codec.Encode(e.Envelope, withoutDetails(e.Event), "", nil)
+	data, err := codec.Public(e.Event)
 	if err != nil {
-		return nil, err
-	}
-	var line struct {
-		Data jsontext.Value `json:"data"`
-	}
-	if err := json.Unmarshal(r.Data, &line); err != nil {
 		return nil, err
 	}
 	switch ev := e.Event.(type) {
 	case domain.ConsentGiven:
-		return setTime(line.Data, "until", ev.Until)
+		return setTime(data, "until", ev.Until)
 	case domain.PolicyPublished:
-		return setTime(line.Data, "effective", ev.Effective)
+		return setTime(data, "effective", ev.Effective)
+	case domain.ExemptionInvoked:
+		return setTime(data, "until", ev.Until)
+	case domain.CheckAnswered:
+		return setTime(data, "valid", ev.Valid)
+	case domain.BuildVoided:
+		if data, err = setTime(data, "from", ev.From); err != nil {
+			return nil, err
+		}
+		return setTime(data, "to", ev.To)
 	}
-	return line.Data, nil
+	return data, nil
 }
 
 func setTime(data jsontext.Value, name string, t domain.Instant) (jsontext.Value, error) {
@@ -83,36 +84,4 @@ func setTime(data jsontext.Value, name string, t domain.Instant) (jsontext.Value
 	}
 	m[name] = jsontext.Value(`"` + t.String() + `"`)
 	return json.Marshal(m, json.Deterministic(true))
-}
-
-func withoutDetails(e domain.Event) domain.Event {
-	switch e := e.(type) {
-	case domain.ConsentGiven:
-		e.Details = ""
-		return e
-	case domain.ConsentRefused:
-		e.Details = ""
-		return e
-	case domain.ConsentWithdrawn:
-		e.Details = ""
-		return e
-	case domain.PolicyAcknowledged:
-		e.Details = ""
-		return e
-	case domain.NoticePresented:
-		e.Details = ""
-		return e
-	case domain.PermissionGranted:
-		e.Details = ""
-		return e
-	case domain.PermissionDenied:
-		e.Details = ""
-		return e
-	case domain.PermissionRevoked:
-		e.Details = ""
-		return e
-	case domain.AppRegistered, domain.PolicyPublished, domain.RecordVoided:
-		return e
-	}
-	panic(fmt.Sprintf("wire: event %T has no case in withoutDetails", e))
 }

@@ -166,6 +166,15 @@ func Encode(env Envelope, e domain.Event, ref string, key Committer, others Comm
 	return eventstore.Record{ID: env.ID, Type: name, Data: data}, plains, nil
 }
 
+// Public returns what of e a line would hold as its data: nothing personal.
+func Public(e domain.Event) (jsontext.Value, error) {
+	name, shape, _, err := shapeOf(e)
+	if err != nil {
+		return nil, fmt.Errorf("event %s: %w", name, err)
+	}
+	return json.Marshal(shape, json.Deterministic(true))
+}
+
 // details returns an event's personal text, if it has one.
 func details(text domain.Personal) []Plain { return personal("details", text) }
 

@@ -3,7 +3,7 @@ package ledger
 import (
 	"context"
 	"iter"
-	"strings"
+	"slices"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
@@ -75,24 +75,11 @@ func (l *Ledger) between(ctx context.Context, s Selection) (after, until eventst
 }
 
 func (s Selection) lets(e codec.Entry) bool {
-	return (s.App == "" || e.Stream.App == s.App) && (s.Type == "" || TypeName(e.Type) == s.Type)
-}
-
-// TypeName returns the name of a record's type without its version, as in
-// consent.given.
-func TypeName(versioned string) string {
-	if i := strings.LastIndex(versioned, ".v"); i >= 0 {
-		return versioned[:i]
-	}
-	return versioned
+	return (s.App == "" || e.Stream.App == s.App) && (s.Type == "" || e.Kind() == s.Type)
 }
 
 // IsType reports whether records of the type with that name exist.
 func IsType(name string) bool {
-	for _, t := range codec.Types() {
-		if TypeName(t) == name {
-			return true
-		}
-	}
-	return false
+	_, note := domain.NoteRuleOf(domain.NoteKind(name))
+	return note || slices.ContainsFunc(codec.Types(), func(shape string) bool { return codec.KindOf(shape) == name })
 }
