@@ -43,6 +43,7 @@ type Executor interface {
 	Execute(ctx context.Context, req ledger.Request) (ledger.Receipt, error)
 	State(ctx context.Context, app domain.AppName, who domain.PersonKey, asOf ledger.AsOf) (ledger.State, error)
 	App(ctx context.Context, app domain.AppName) (domain.Reference, error)
+	LogCheck(ctx context.Context, req ledger.Request, answered domain.CheckAnswered) error
 	Now() domain.Instant
 }
 

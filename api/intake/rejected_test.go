@@ -86,7 +86,7 @@ func TestWhatIsNotTakenIsKeptSealed(t *testing.T) {
 	}
 	doc := policy()
 	doc.Purposes = append(doc.Purposes, domain.Purpose{ID: "marketing", Title: "M", Actions: []domain.Action{domain.Use}, Basis: domain.BasisConsent})
-	if _, err := d.ledger.Execute(ctx, ledger.Request{App: "smartkey", Source: "test", ID: "p2", Body: []byte("{}"), Actor: "operator", RecordedBy: "test", Command: domain.PublishPolicy{Version: domain.Hash{3}, Document: doc}}); err != nil {
+	if _, err := d.ledger.Execute(ctx, ledger.Request{App: "smartkey", Source: "test", ID: "p2", Body: []byte("{}"), Actor: "operator", RecordedBy: "test", Command: domain.PublishPolicy{Version: domain.Hash{3}, Document: doc, Material: []string{domain.MaterialService}}}); err != nil {
 		t.Fatal(err)
 	}
 	if r, err := d.Retry(ctx, 2); err != nil || r.Position == 0 || d.unseen() != 0 {

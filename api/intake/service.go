@@ -98,7 +98,7 @@ func (s *service) check(r micro.Request) {
 		person = who.String()
 	}
 	taken := s.jobs.do(s.stop, s.jobs.key(string(app), person), func() {
-		answer, err := wire.Check(s.ctx, s.Ledger, app, q, s.Ledger.Now())
+		answer, err := wire.Check(s.ctx, s.Ledger, app, q, domain.Unauthenticated, s.Ledger.Now())
 		if err != nil {
 			s.fail(reply, err)
 			return

@@ -20,6 +20,10 @@ type checkIn struct {
 	Action  string `query:"action" doc:"collect, use (the default), provide, publish or export"`
 	ValidAt string `query:"valid_at" doc:"RFC 3339; absent: now"`
 	KnownAt string `query:"known_at" doc:"RFC 3339; what the ledger knew then"`
+
+	Category  string `query:"category" doc:"which data"`
+	Recipient string `query:"recipient" doc:"who gets them"`
+	Version   string `query:"version" doc:"of the policy that the processing goes by; absent: the one in force"`
 }
 
 type checkBody struct {
@@ -52,7 +56,8 @@ func (s *server) checkRoutes(api huma.API) {
 			if err != nil {
 				return nil, bad(err.Error())
 			}
-			a, err := wire.Check(ctx, s.Ledger, name, wire.CheckRequest{Subject: in.ID, Purpose: in.Purpose, Action: in.Action, ValidAt: in.ValidAt, KnownAt: in.KnownAt}, s.Ledger.Now())
+			a, err := wire.Check(ctx, s.Ledger, name, wire.CheckRequest{Subject: in.ID, Purpose: in.Purpose, Action: in.Action, ValidAt: in.ValidAt, KnownAt: in.KnownAt,
+				Category: in.Category, Recipient: in.Recipient, Version: in.Version}, s.principal(ctx), s.Ledger.Now())
 			if err != nil {
 				return nil, err
 			}
@@ -80,7 +85,7 @@ func (s *server) checkMany(ctx context.Context, in *checkBody) (*out[any], error
 		if err != nil {
 			return nil, err
 		}
-		a, err := wire.Check(ctx, s.Ledger, name, q, s.Ledger.Now())
+		a, err := wire.Check(ctx, s.Ledger, name, q, s.principal(ctx), s.Ledger.Now())
 		if err != nil {
 			return nil, err
 		}
@@ -103,7 +108,7 @@ func (s *server) checkRow(ctx context.Context, app domain.AppName, v []byte, now
 		p := s.problem(ctx, "check-many", err)
 		return CheckRow{Status: p.Status, Problem: &p}
 	}
-	a, err := wire.Check(ctx, s.Ledger, app, q, now)
+	a, err := wire.Check(ctx, s.Ledger, app, q, s.principal(ctx), now)
 	if err != nil {
 		p := s.problem(ctx, "check-many", err)
 		return CheckRow{Status: p.Status, Problem: &p}

@@ -30,6 +30,7 @@ type Ledger interface {
 	Execute(ctx context.Context, req ledger.Request) (ledger.Receipt, error)
 	State(ctx context.Context, app domain.AppName, who domain.PersonKey, asOf ledger.AsOf) (ledger.State, error)
 	App(ctx context.Context, app domain.AppName) (domain.Reference, error)
+	LogCheck(ctx context.Context, req ledger.Request, answered domain.CheckAnswered) error
 	History(ctx context.Context, app domain.AppName, who domain.PersonKey) iter.Seq2[codec.Entry, error]
 	Select(ctx context.Context, s ledger.Selection) (iter.Seq2[codec.Entry, error], error)
 	Head(ctx context.Context) (eventstore.Position, error)

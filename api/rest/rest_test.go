@@ -171,13 +171,13 @@ func TestEveryRouteAnswers(t *testing.T) {
 	h.want(200, receipt, "POST", "/v1/apps/demo/events", given) // the same for ever
 	h.want(200, `"event_id"`, "POST", "/v1/apps/demo/events", event("", "account:ann", "consent.withdrawn", `{"all":true}`), "Idempotency-Key: k1", "Content-Type: application/cloudevents+json")
 	h.want(200, `"status":"given"`, "GET", "/v1/apps/demo/subjects/account:ann/consents?min_position=1", "")
-	h.want(200, `"as_of":"4"`, "POST", "/v1/apps/demo/subjects/consents", `{"subject":"ann"}`)
+	h.want(200, `"as_of":"5"`, "POST", "/v1/apps/demo/subjects/consents", `{"subject":"ann"}`)
 	h.want(200, `"consent.withdrawn"`, "GET", "/v1/apps/demo/subjects/ann/history", "")
-	h.want(200, `"next":"3"`, "POST", "/v1/apps/demo/subjects/history?limit=1", `{"subject":"ann"}`)
+	h.want(200, `"next":"4"`, "POST", "/v1/apps/demo/subjects/history?limit=1", `{"subject":"ann"}`)
 	h.want(200, `"allowed":false`, "GET", "/v1/apps/demo/subjects/ann/purposes/mail/check?action=use", "")
 	h.want(200, `"allowed":false`, "POST", "/v1/apps/demo/check", `{"subject":"ann","purpose":"mail"}`)
 	h.want(200, `"results"`, "POST", "/v1/apps/demo/check", `{"checks":[{"subject":"ann","purpose":"mail"},{"subject":"","purpose":"mail"}]}`)
-	h.want(200, `"as_of":"4"`, "GET", "/v1/apps", "")
+	h.want(200, `"as_of":"5"`, "GET", "/v1/apps", "")
 	h.want(200, `"policies":1`, "GET", "/v1/apps/demo", "")
 	if b := h.want(200, `"app":"demo"`, "PUT", "/v1/apps/demo", appJSON); strings.Contains(b, "receipt") {
 		t.Error("the same app again was recorded again")
@@ -293,8 +293,8 @@ func TestAReplayIsALineAnEntry(t *testing.T) {
 	h.want(200, "", "POST", "/v1/apps/demo/events", event("e1", "ann", "consent.given", yes))
 	h.want(200, "", "POST", "/v1/apps/demo/events", event("e2", "bo", "consent.given", yes))
 	for query, lines := range map[string]int{
-		"": 4, "?app=demo&person=ann": 1, "?type=consent.given": 2, "?after=3": 1, "?app=demo&person=nobody": 0,
-		"?to=2000-01-01T00:00:00Z": 0, "?from=2000-01-01T00:00:00Z": 4, "?app=demo&person=bo&after=4": 0,
+		"": 5, "?app=demo&person=ann": 1, "?type=consent.given": 2, "?after=4": 1, "?app=demo&person=nobody": 0,
+		"?to=2000-01-01T00:00:00Z": 0, "?from=2000-01-01T00:00:00Z": 5, "?app=demo&person=bo&after=5": 0,
 	} {
 		b := h.want(200, "", "GET", "/v1/replay"+query, "")
 		if n := strings.Count(b, "\n"); n != lines {
@@ -307,7 +307,7 @@ func TestAReplayIsALineAnEntry(t *testing.T) {
 			}
 		}
 	}
-	for body, lines := range map[string]int{`{}`: 4, `{"app":"demo","subject":"ann"}`: 1, `{"app":"demo","subject":"account:bo","type":"consent.given","after":"3"}`: 1, `{"type":"consent.withdrawn"}`: 0} {
+	for body, lines := range map[string]int{`{}`: 5, `{"app":"demo","subject":"ann"}`: 1, `{"app":"demo","subject":"account:bo","type":"consent.given","after":"4"}`: 1, `{"type":"consent.withdrawn"}`: 0} {
 		if b := h.want(200, "", "POST", "/v1/replay", body); strings.Count(b, "\n") != lines {
 			t.Errorf("%s: want %d lines: %s", body, lines, b)
 		}
@@ -404,7 +404,7 @@ func TestOverTheWireToo(t *testing.T) {
 	}
 	defer res.Body.Close()
 	b, err := io.ReadAll(res.Body)
-	if err != nil || bytes.Count(b, []byte("\n")) != 2 || res.Header.Get("Content-Type") != "application/x-ndjson" {
+	if err != nil || bytes.Count(b, []byte("\n")) != 3 || res.Header.Get("Content-Type") != "application/x-ndjson" {
 		t.Errorf("%s %v %v", b, res.Header, err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
@@ -20,6 +21,10 @@ type CheckRequest struct {
 	Action  string `json:"action,omitzero"` // "use" if empty
 	ValidAt string `json:"valid_at,omitzero"`
 	KnownAt string `json:"known_at,omitzero"`
+
+	Category  string `json:"category,omitzero" doc:"which data"`
+	Recipient string `json:"recipient,omitzero" doc:"who gets them"`
+	Version   string `json:"version,omitzero" doc:"of the policy that the processing goes by, sha256:...; absent: the one in force"`
 }
 
 // A CheckAnswer is yes or no, why, and the events that prove it. Everything
@@ -40,14 +45,24 @@ type CheckAnswer struct {
 	Position string   `json:"position"`
 	ValidAt  string   `json:"valid_at"`
 	KnownAt  string   `json:"known_at,omitzero"`
+
+	Category  string `json:"category,omitzero"`
+	Recipient string `json:"recipient,omitzero"`
+	Band      string `json:"band,omitzero" doc:"of age: under-14, 14, 15-17 or adult; absent: not known"`
+	Guardian  bool   `json:"guardian,omitzero" doc:"a guardian gave the consent"`
+	Evidence  string `json:"evidence,omitzero" doc:"how much the consent proves: strong, partial, weak or imported"`
+	Short     string `json:"short,omitzero" doc:"why the newest yes does not count"`
+	Doubtful  bool   `json:"doubtful,omitzero" doc:"allowed on a ground that the law does not clearly admit"`
+	Disputed  bool   `json:"disputed,omitzero" doc:"somebody says that an event behind the answer is wrong"`
 }
 
 // Unknown is the status, and the why, of an answer that could not be had.
 const Unknown = "unknown"
 
-// A Ledger says what is known of a person.
+// A Ledger says what is known of a person, and remembers what it said.
 type Ledger interface {
-	State(ctx context.Context, app domain.AppName, who domain.PersonKey, asOf ledger.AsOf) (ledger.State, error)
+	Stater
+	LogCheck(ctx context.Context, req ledger.Request, answered domain.CheckAnswered) error
 }
 
 // ParseCheck reads a [CheckRequest] from JSON.
@@ -62,9 +77,11 @@ func ParseCheck(data []byte) (CheckRequest, error) {
 	return r, nil
 }
 
-// Check answers r. After an error the answer is "unknown", which is not
-// allowed; the error is a [domain.Refusal] if the question was wrong.
-func Check(ctx context.Context, l Ledger, app domain.AppName, r CheckRequest, now domain.Instant) (CheckAnswer, error) {
+// Check answers r for a principal. After an error the answer is "unknown",
+// which is not allowed; the error is a [domain.Refusal] if the question was
+// wrong. An answer that the policy wants recorded, and that could not be, is
+// unknown too.
+func Check(ctx context.Context, l Ledger, app domain.AppName, r CheckRequest, principal string, now domain.Instant) (CheckAnswer, error) {
 	who, q, asOf, err := r.parse(now)
 	if err != nil {
 		return unknown(domain.Question{At: now}, ledger.AsOf{}), err
@@ -73,13 +90,19 @@ func Check(ctx context.Context, l Ledger, app domain.AppName, r CheckRequest, no
 	if err != nil {
 		return unknown(q, asOf), err
 	}
-	return answerFrom(s, q, asOf), nil
+	m := domain.May(s.Subject, s.Reference, q)
+	if logged(s.Reference, q, m) {
+		if err := logAnswer(ctx, l, app, who, principal, q, m); err != nil {
+			return unknown(q, asOf), fmt.Errorf("the answer is not recorded: %w", err)
+		}
+	}
+	return answerOf(m, s, q, asOf), nil
 }
 
-// answerFrom answers q from a state that was had as of asOf.
-func answerFrom(s ledger.State, q domain.Question, asOf ledger.AsOf) CheckAnswer {
+// answerOf writes an answer from a state that was had as of asOf.
+func answerOf(m domain.Answer, s ledger.State, q domain.Question, asOf ledger.AsOf) CheckAnswer {
 	a := unknown(q, asOf)
-	a.fill(domain.May(s.Subject, s.Reference, q))
+	a.fill(m)
 	a.Position = FormatPosition(s.Position)
 	return a
 }
@@ -88,6 +111,7 @@ func unknown(q domain.Question, asOf ledger.AsOf) CheckAnswer {
 	a := CheckAnswer{
 		Status: Unknown, Why: Unknown, Reason: "The ledger cannot say now; unknown is not allowed.",
 		Purpose: string(q.Purpose), Events: []string{}, Position: FormatPosition(0), ValidAt: q.At.String(),
+		Category: string(q.Category), Recipient: string(q.Recipient),
 	}
 	if q.Action != 0 {
 		a.Action = q.Action.String()
@@ -111,18 +135,36 @@ func (r CheckRequest) parse(now domain.Instant) (who domain.PersonKey, q domain.
 			return who, q, asOf, malformed("action: %v", err)
 		}
 	}
+	for _, member := range []struct{ name, text string }{{"category", r.Category}, {"recipient", r.Recipient}} {
+		if member.text != "" && !isName(member.text, 64) {
+			return who, q, asOf, malformed(`%s: must be 1 to 64 of a-z, 0-9 and "-"`, member.name)
+		}
+	}
+	q.Category, q.Recipient = domain.CategoryID(r.Category), domain.RecipientID(r.Recipient)
+	if r.Version != "" {
+		if q.Version, err = domain.ParseHash(r.Version); err != nil {
+			return who, q, asOf, malformed("version: %v", err)
+		}
+	}
+	q.At, asOf, err = r.moments(now)
+	return who, q, asOf, err
+}
+
+// moments returns the moment that is asked about, and what the ledger knew.
+func (r CheckRequest) moments(now domain.Instant) (at domain.Instant, asOf ledger.AsOf, err error) {
+	at = now
 	if r.KnownAt != "" {
 		if asOf.KnownAt, err = domain.ParseInstant(r.KnownAt); err != nil {
-			return who, q, asOf, malformed("known_at: %v", err)
+			return at, asOf, malformed("known_at: %v", err)
 		}
-		q.At = asOf.KnownAt
+		at = asOf.KnownAt
 	}
 	if r.ValidAt != "" {
-		if q.At, err = domain.ParseInstant(r.ValidAt); err != nil {
-			return who, q, asOf, malformed("valid_at: %v", err)
+		if at, err = domain.ParseInstant(r.ValidAt); err != nil {
+			return at, asOf, malformed("valid_at: %v", err)
 		}
 	}
-	return who, q, asOf, nil
+	return at, asOf, nil
 }
 
 func (a *CheckAnswer) fill(m domain.Answer) {
@@ -140,50 +182,23 @@ func (a *CheckAnswer) fill(m domain.Answer) {
 	if m.Standing.Until != 0 {
 		a.Until = m.Standing.Until.String()
 	}
-	for _, id := range m.Standing.Because {
+	for _, id := range because(m) {
 		a.Events = append(a.Events, eventstore.EventID(id).String())
 	}
+	a.Band, a.Guardian, a.Evidence = m.Band.String(), m.Standing.Guardian != "", m.Standing.Evidence.String()
+	a.Short, a.Doubtful, a.Disputed = string(m.Standing.Short), m.Doubtful, m.Standing.Disputed
 	a.Reason = reason(m, a)
 }
 
-// reason says an answer in a sentence.
-func reason(m domain.Answer, a *CheckAnswer) string {
-	switch m.Why {
-	case domain.WhyConsent:
-		return fmt.Sprintf("The person consented to %s; the consent holds since %s.", a.Purpose, a.Since)
-	case domain.WhyOtherBasis:
-		return fmt.Sprintf("The policy bases %s on %s, not on consent.", a.Purpose, a.Basis)
-	case domain.WhyNoPolicy:
-		return "No policy of the app was in force then."
-	case domain.WhyNoPurpose:
-		return fmt.Sprintf("No policy in force then declares the purpose %s.", a.Purpose)
-	case domain.WhyNoAction:
-		return fmt.Sprintf("The policy does not declare the action %s for %s.", a.Action, a.Purpose)
-	case domain.WhyActionIsNew:
-		return fmt.Sprintf("The policy that the person agreed to did not declare the action %s for %s.", a.Action, a.Purpose)
-	case domain.WhyStatus:
-		return statusReason(m.Standing.Status, a)
+// because returns every event that proves an answer, once.
+func because(m domain.Answer) []domain.EventID {
+	ids := slices.Clone(m.Standing.Because)
+	for _, id := range m.Because {
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
 	}
-	return "The answer is " + string(m.Why) + "."
-}
-
-func statusReason(s domain.Status, a *CheckAnswer) string {
-	switch s {
-	case domain.NeverAsked:
-		return fmt.Sprintf("The person gave no answer that counts for %s.", a.Purpose)
-	case domain.Refused:
-		return fmt.Sprintf("The person refused %s at %s.", a.Purpose, a.Since)
-	case domain.Withdrawn:
-		return fmt.Sprintf("The person withdrew the consent to %s at %s.", a.Purpose, a.Since)
-	case domain.Expired:
-		return fmt.Sprintf("The consent to %s ran out at %s.", a.Purpose, a.Since)
-	case domain.Stale:
-		return fmt.Sprintf("The policy changed after the consent to %s; ask again.", a.Purpose)
-	case domain.AskAgain:
-		return fmt.Sprintf("No clock proves whether the yes or the no to %s came last; ask again.", a.Purpose)
-	case domain.Given:
-	}
-	return fmt.Sprintf("The status of %s is %s.", a.Purpose, a.Status)
+	return ids
 }
 
 // IsRefusal reports whether err is final and the caller's to read.

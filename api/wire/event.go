@@ -4,12 +4,9 @@
 package wire
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"mime"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"consentledger/domain"
@@ -25,9 +22,21 @@ const MaxEvent = 256 << 10
 // maxSequence is the largest integer that every JSON reader knows exactly.
 const maxSequence = 1<<53 - 1
 
-// ParseEvent reads a CloudEvent in the structured JSON form. RecordedBy is
-// "unauthenticated" until the caller says better.
+// ParseEvent reads a CloudEvent in the structured JSON form, as it comes
+// through a door for apps: it is about a person, and what only operators may
+// say is refused. RecordedBy is "unauthenticated" until the caller says better.
 func ParseEvent(app domain.AppName, structured []byte) (ledger.Request, error) {
+	return parseStructured(app, structured, true)
+}
+
+// ParseOperatorEvent is ParseEvent for the door of operators: what is about the
+// app as a whole names no person, and the actor is an operator unless the event
+// says another.
+func ParseOperatorEvent(app domain.AppName, structured []byte) (ledger.Request, error) {
+	return parseStructured(app, structured, false)
+}
+
+func parseStructured(app domain.AppName, structured []byte, fromApp bool) (ledger.Request, error) {
 	if len(structured) > MaxEvent {
 		return ledger.Request{}, errLarge
 	}
@@ -35,10 +44,10 @@ func ParseEvent(app domain.AppName, structured []byte) (ledger.Request, error) {
 	if err != nil {
 		return ledger.Request{}, err
 	}
-	return parse(app, attrs, data)
+	return parse(app, attrs, data, fromApp)
 }
 
-// ParseBinary reads a CloudEvent whose attributes came as headers: lower-case
+// ParseBinary is ParseEvent. It reads a CloudEvent whose attributes came as headers: lower-case
 // names without the prefix "ce-", values already decoded.
 func ParseBinary(app domain.AppName, attrs map[string]string, data []byte) (ledger.Request, error) {
 	if len(data) > MaxEvent {
@@ -49,7 +58,7 @@ func ParseBinary(app domain.AppName, attrs map[string]string, data []byte) (ledg
 			return ledger.Request{}, malformed("an attribute's name is 1 to 64 lower-case letters and digits")
 		}
 	}
-	return parse(app, attrs, data)
+	return parse(app, attrs, data, true)
 }
 
 var errLarge = domain.Refusal{Code: domain.TooLarge, Text: fmt.Sprintf("an event has at most %d bytes; keep documents elsewhere and name their hash", MaxEvent)}
@@ -63,93 +72,9 @@ func wrong(path, format string, args ...any) error {
 	return domain.Refusal{Code: domain.Malformed, Path: path, Text: path + fmt.Sprintf(format, args...)}
 }
 
-// members takes a structured event apart: its attributes as text, and its data.
-func members(structured []byte) (map[string]string, jsontext.Value, error) {
-	d := jsontext.NewDecoder(bytes.NewBuffer(structured))
-	if d.PeekKind() != '{' {
-		return nil, nil, notJSON(nil, "the event")
-	}
-	if _, err := d.ReadToken(); err != nil {
-		return nil, nil, notJSON(err, "the event")
-	}
-	attrs := make(map[string]string, 10)
-	var data jsontext.Value
-	for d.PeekKind() != '}' {
-		t, err := d.ReadToken()
-		if err != nil {
-			return nil, nil, notJSON(err, "the event")
-		}
-		name := t.String()
-		v, err := d.ReadValue()
-		if err != nil {
-			return nil, nil, notJSON(err, "the event")
-		}
-		if name == "data" {
-			data = v.Clone()
-			continue
-		}
-		text, err := attribute(name, v)
-		if err != nil {
-			return nil, nil, err
-		}
-		if v.Kind() != 'n' {
-			attrs[name] = text
-		}
-	}
-	if _, err := d.ReadToken(); err != nil {
-		return nil, nil, notJSON(err, "the event")
-	}
-	if len(bytes.TrimLeft(structured[d.InputOffset():], " \t\r\n")) > 0 {
-		return nil, nil, malformed("the event is one JSON object, with nothing behind it")
-	}
-	return attrs, data, nil
-}
-
-// attribute returns the text of an attribute's value.
-func attribute(name string, v jsontext.Value) (string, error) {
-	if name == "data_base64" {
-		return "", malformed(`data_base64 is not taken: put a JSON object into "data"`)
-	}
-	if !isAttribute(name) {
-		return "", malformed("%s: an attribute's name is 1 to 64 lower-case letters and digits", shown(name))
-	}
-	switch v.Kind() {
-	case '"':
-		text, err := jsontext.AppendUnquote(nil, v)
-		if err != nil {
-			return "", malformed("%s must be valid text", shown(name))
-		}
-		return string(text), nil
-	case '0':
-		if name == "sequence" {
-			return string(v), nil
-		}
-	case 't', 'f', 'n':
-	default:
-		return "", malformed("%s must be a string", shown(name))
-	}
-	if isText(name) && v.Kind() != 'n' {
-		return "", malformed("%s must be a string", name)
-	}
-	return string(v), nil
-}
-
-// isText reports whether the attribute that we read is text.
-func isText(name string) bool {
-	switch name {
-	case "specversion", "id", "source", "type", "time", "subject", "sequence", "actor", "onbehalfof", "dataschema", "datacontenttype":
-		return true
-	}
-	return false
-}
-
-func isAttribute(name string) bool {
-	return name != "" && len(name) <= 64 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
-}
-
 // parse is the one road from attributes and data to a request.
-func parse(app domain.AppName, attrs map[string]string, data jsontext.Value) (ledger.Request, error) {
-	r := ledger.Request{App: app, ID: attrs["id"], Source: attrs["source"], RecordedBy: "unauthenticated"}
+func parse(app domain.AppName, attrs map[string]string, data jsontext.Value, fromApp bool) (ledger.Request, error) {
+	r := ledger.Request{App: app, ID: attrs["id"], Source: attrs["source"], RecordedBy: domain.Unauthenticated, FromApp: fromApp}
 	if attrs["specversion"] != "1.0" {
 		return ledger.Request{}, wrong("specversion", ` must be "1.0"`)
 	}
@@ -164,21 +89,26 @@ func parse(app domain.AppName, attrs map[string]string, data jsontext.Value) (le
 	if err := times(&r, attrs); err != nil {
 		return ledger.Request{}, err
 	}
-	if err := persons(&r, attrs); err != nil {
+	k, ok := kinds[attrs["type"]]
+	if !ok {
+		return ledger.Request{}, wrong("type", ` must be one of those that "consentledger schema list" shows`)
+	}
+	if err := k.subject(&r, attrs["subject"]); err != nil {
 		return ledger.Request{}, err
 	}
-	read, ok := commands[attrs["type"]]
-	if !ok {
-		return ledger.Request{}, wrong("type", " must be one of %s", strings.Join(Types(), ", "))
+	if err := actors(&r, attrs); err != nil {
+		return ledger.Request{}, err
 	}
 	canonical, err := canonicalData(data)
 	if err != nil {
 		return ledger.Request{}, err
 	}
-	if r.Command, err = read(canonical); err != nil {
-		return ledger.Request{}, err
+	members := reader{kind: k.name}
+	if r.Command = k.read(&members, canonical); members.err != nil {
+		return ledger.Request{}, members.err
 	}
-	r.Body, err = body(r, attrs["type"], canonical)
+	r.Other = members.other
+	r.Body, err = body(r, k.name, canonical)
 	return r, err
 }
 
@@ -209,18 +139,16 @@ func times(r *ledger.Request, attrs map[string]string) (err error) {
 	return nil
 }
 
-func persons(r *ledger.Request, attrs map[string]string) (err error) {
-	if attrs["subject"] == "" {
-		return wrong("subject", ` is missing: name the person as "account:ID" or "device:ID"`)
-	}
-	if r.Person, err = domain.ParsePersonKey(attrs["subject"]); err != nil {
-		return wrong("subject", ": %v", err)
-	}
-	switch a := attrs["actor"]; a {
+// actors reads in what part somebody acts, and for whom.
+func actors(r *ledger.Request, attrs map[string]string) error {
+	switch a := domain.Actor(attrs["actor"]); a {
 	case "":
-		r.Actor = "person"
-	case "person", "guardian", "operator", "system", "authority":
-		r.Actor = a
+		r.Actor = string(domain.Person)
+		if !r.FromApp {
+			r.Actor = string(domain.Operator)
+		}
+	case domain.Person, domain.Guardian, domain.Operator, domain.System, domain.Authority:
+		r.Actor = string(a)
 	default:
 		return wrong("actor", " must be person, guardian, operator, system or authority")
 	}
@@ -231,58 +159,18 @@ func persons(r *ledger.Request, attrs map[string]string) (err error) {
 	return nil
 }
 
-// canonicalData returns data as RFC 8785 writes it, and refuses what that
-// could not write without loss.
-func canonicalData(data jsontext.Value) (jsontext.Value, error) {
-	if len(bytes.TrimSpace(data)) == 0 {
-		return nil, wrong("data", " is missing: give a JSON object")
-	}
-	v := data.Clone()
-	d := jsontext.NewDecoder(bytes.NewBuffer(v))
-	if d.PeekKind() != '{' {
-		return nil, wrong("data", " must be a JSON object")
-	}
-	for {
-		t, err := d.ReadToken()
-		if err != nil {
-			return nil, notJSON(err, "data")
-		}
-		if t.Kind() == '0' && !isExact(t.String()) {
-			return nil, wrong("data", "%s is a number that not every reader knows exactly: write it as a string", pathOf("", d.StackPointer()))
-		}
-		if d.StackDepth() > 64 {
-			return nil, wrong("data", " is nested deeper than 64 levels")
-		}
-		if d.StackDepth() == 0 {
-			break
-		}
-	}
-	if err := v.Canonicalize(); err != nil { // looks at what is behind it, too
-		return nil, notJSON(err, "data")
-	}
-	return v, nil
-}
-
-func isExact(number string) bool {
-	if _, err := strconv.ParseFloat(number, 64); err != nil {
-		return false
-	}
-	if strings.ContainsAny(number, ".eE") {
-		return true
-	}
-	n, err := strconv.ParseInt(number, 10, 64)
-	return err == nil && n <= maxSequence && n >= -maxSequence
-}
-
 // body is what an event says, canonical, whichever way it came.
 func body(r ledger.Request, kind string, data jsontext.Value) ([]byte, error) {
 	b := struct {
 		Data     jsontext.Value `json:"data"`
 		Sequence uint64         `json:"sequence,omitzero"`
-		Subject  string         `json:"subject"`
+		Subject  string         `json:"subject,omitzero"`
 		Time     string         `json:"time,omitzero"`
 		Type     string         `json:"type"`
-	}{Data: data, Sequence: r.Sequence, Subject: r.Person.String(), Type: kind}
+	}{Data: data, Sequence: r.Sequence, Type: kind}
+	if r.Person != (domain.PersonKey{}) {
+		b.Subject = r.Person.String()
+	}
 	if r.At != 0 {
 		b.Time = r.At.String()
 	}
@@ -291,49 +179,4 @@ func body(r ledger.Request, kind string, data jsontext.Value) ([]byte, error) {
 		return nil, malformed("the event cannot be written as JSON")
 	}
 	return out, nil // members stand sorted, and none needs escaping
-}
-
-// notJSON says what is wrong with a text that is no JSON, and where.
-func notJSON(err error, what string) error {
-	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		if errors.Is(err, jsontext.ErrDuplicateName) {
-			return malformed("%s: the same name stands twice in one object", pathOf(what, e.JSONPointer))
-		}
-		return malformed("%s is not valid JSON in UTF-8 (near byte %d)", pathOf(what, e.JSONPointer), e.ByteOffset)
-	}
-	return malformed("%s must be a JSON object", what)
-}
-
-// pathOf writes a place as "data.purposes[1]". What is inside details, or
-// does not look like the name of a member, may be personal and is not shown.
-func pathOf(root string, p jsontext.Pointer) string {
-	path := root
-	for name := range p.Tokens() {
-		if n, err := strconv.Atoi(name); err == nil && len(name) <= 4 {
-			path += fmt.Sprintf("[%d]", n)
-			continue
-		}
-		path += "." + shown(name)
-		if name == "details" {
-			break
-		}
-	}
-	return path
-}
-
-// shown returns a member's name if it looks like one.
-func shown(name string) string {
-	if name == "" || len(name) > 32 || strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_") != "" {
-		return "(a name)"
-	}
-	return name
-}
-
-// isName reports whether s is written like a purpose's id.
-func isName(s string, max int) bool {
-	if len(s) > max {
-		return false
-	}
-	_, err := domain.ParsePurposeID(s)
-	return err == nil
 }

@@ -7,7 +7,8 @@ import (
 )
 
 // MayBeNo reports whether a message that could not be taken may be a no: a
-// refusal, a withdrawal, or a permission that was revoked. TypeHint is its
+// refusal, a withdrawal, a permission that was revoked, or anything else after
+// which less may be done. TypeHint is its
 // type if the headers say it; else the message itself is asked. What cannot be
 // told may be one.
 func MayBeNo(structuredOrData []byte, typeHint string) bool {
@@ -43,11 +44,7 @@ func MayBeNo(structuredOrData []byte, typeHint string) bool {
 	return !found
 }
 
-func isNo(kind string) bool {
-	switch kind {
-	case "consent.refused", "consent.withdrawn", "permission.revoked":
-		return true
-	}
-	_, known := commands[kind]
-	return !known
+func isNo(name string) bool {
+	k, known := kinds[name]
+	return k.no || !known
 }

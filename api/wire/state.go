@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"consentledger/domain"
+	"consentledger/eventstore/ledger"
 
 	"github.com/go-json-experiment/json"
 )
@@ -48,8 +49,15 @@ func (r StateRequest) about(p domain.PurposeID) CheckRequest {
 	return CheckRequest{Subject: r.Subject, Purpose: string(p), Action: r.Action, ValidAt: r.ValidAt, KnownAt: r.KnownAt}
 }
 
-// StateOf folds one person's history to an answer for every purpose.
-func StateOf(ctx context.Context, l Ledger, app domain.AppName, r StateRequest, now domain.Instant) (StateAnswer, error) {
+// A Stater says what is known of a person.
+type Stater interface {
+	State(ctx context.Context, app domain.AppName, who domain.PersonKey, asOf ledger.AsOf) (ledger.State, error)
+}
+
+// StateOf folds one person's history to an answer for every purpose. It is a
+// look at the ledger, not a question before something is done: nothing of it is
+// recorded, whatever the policy says of checks.
+func StateOf(ctx context.Context, l Stater, app domain.AppName, r StateRequest, now domain.Instant) (StateAnswer, error) {
 	who, q, asOf, err := r.about("any").parse(now)
 	if err != nil {
 		return StateAnswer{}, err
@@ -64,7 +72,7 @@ func StateOf(ctx context.Context, l Ledger, app domain.AppName, r StateRequest, 
 		for _, p := range v.Document.Purposes {
 			if !seen[p.ID] {
 				seen[p.ID], q.Purpose = true, p.ID
-				answer.Purposes = append(answer.Purposes, answerFrom(s, q, asOf))
+				answer.Purposes = append(answer.Purposes, answerOf(domain.May(s.Subject, s.Reference, q), s, q, asOf))
 			}
 		}
 	}

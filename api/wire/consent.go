@@ -1,0 +1,124 @@
+package wire
+
+import (
+	"consentledger/domain"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+var consentKinds = []kind{
+	{name: "consent.given", read: as[consentGiven], example: `"policy": "privacy", "locale": "en", "act": "confirm-next", "kind": "explicit", "purposes": ["personalisation"],
+		"build": "5.2.1+1203", "initial": "button", "until": "{in a year}", "details": {"screen": "sign-up"}`},
+	{name: "consent.refused", no: true, fans: true, read: as[consentRefused], example: `"purposes": ["promotion-evaluation"], "policy": "privacy", "locale": "en", "act": "agree-popup"`},
+	{name: "consent.withdrawn", no: true, fans: true, read: as[consentWithdrawn], example: `"purposes": ["personalisation"], "details": {"screen": "settings"}`},
+	{name: "consent.requested", read: as[consentRequested], example: `"purposes": ["customer-research"], "reason": "feature-used", "locale": "en"`},
+	{name: "consent.used", no: true, read: as[consentUsed], example: `"consents": ["01234567-89ab-cdef-0123-456789abcdef"]`},
+}
+
+// The data of consents.
+type (
+	consentGiven struct {
+		Policy   string         `json:"policy"`
+		Version  string         `json:"version"`
+		Locale   string         `json:"locale"`
+		Text     string         `json:"text"`
+		Act      string         `json:"act"`
+		Kind     string         `json:"kind"`
+		Purposes []string       `json:"purposes"`
+		Notice   string         `json:"notice"`
+		Until    string         `json:"until"`
+		Import   bool           `json:"import"`
+		Details  jsontext.Value `json:"details"`
+		Build    string         `json:"build"`
+		Control  string         `json:"control"`
+		Initial  string         `json:"initial"`
+		Once     bool           `json:"once"`
+		Guardian string         `json:"guardian"`
+		Proof    *proof         `json:"proof"`
+		Confirms []string       `json:"confirms"`
+	}
+	consentRefused struct {
+		All      bool           `json:"all"`
+		Purposes []string       `json:"purposes"`
+		Policy   string         `json:"policy"`
+		Version  string         `json:"version"`
+		Locale   string         `json:"locale"`
+		Act      string         `json:"act"`
+		Details  jsontext.Value `json:"details"`
+		Notice   string         `json:"notice"`
+		Build    string         `json:"build"`
+		Control  string         `json:"control"`
+	}
+	consentWithdrawn struct {
+		All      bool           `json:"all"`
+		Purposes []string       `json:"purposes"`
+		Details  jsontext.Value `json:"details"`
+		Build    string         `json:"build"`
+	}
+	consentRequested struct {
+		Purposes []string `json:"purposes"`
+		Reason   string   `json:"reason"`
+		Locale   string   `json:"locale"`
+	}
+	consentUsed struct {
+		Consents []string `json:"consents"`
+	}
+	proof struct {
+		Document  string `json:"document"`
+		Method    string `json:"method"`
+		CheckedBy string `json:"checked_by"`
+	}
+)
+
+func (c consentGiven) command(r *reader) domain.Command {
+	if c.Act == "" && c.Control == "" {
+		r.fail("act", "is missing: name what the person did, or the control of the surface that was presented")
+	}
+	if c.Guardian != "" {
+		r.person("guardian", c.Guardian)
+	}
+	return domain.GiveConsent{
+		Policy: r.name("policy", c.Policy, 32), Version: r.hash("version", c.Version), Locale: r.locale(c.Locale), Text: r.hash("text", c.Text),
+		Act: domain.ActID(r.name("act", c.Act, 64)), Kind: parseAs(r, "kind", c.Kind, domain.ParseConsentKind), Purposes: r.purposes(c.Purposes),
+		Notice: r.eventID("notice", c.Notice), Until: r.time("until", c.Until), Import: c.Import, Details: r.details(c.Details),
+		Build: r.token("build", c.Build), Control: domain.ControlID(r.name("control", c.Control, 64)),
+		Initial: parseAs(r, "initial", c.Initial, domain.ParseControlState), Once: c.Once, Proof: c.Proof.read(r), Confirms: r.eventIDs("confirms", c.Confirms),
+	}
+}
+
+// read reads a proof, whole or not there.
+func (p *proof) read(r *reader) domain.Proof {
+	if p == nil {
+		return domain.Proof{}
+	}
+	r.need("proof.document", p.Document != "")
+	r.need("proof.method", p.Method != "")
+	return domain.Proof{
+		Document: r.hash("proof.document", p.Document), Method: r.name("proof.method", p.Method, 64),
+		CheckedBy: r.principal("proof.checked_by", p.CheckedBy),
+	}
+}
+
+func (c consentRefused) command(r *reader) domain.Command {
+	return domain.RefuseConsent{
+		Scope:  domain.Scope{All: c.All, Purposes: r.purposes(c.Purposes)},
+		Policy: r.name("policy", c.Policy, 32), Version: r.hash("version", c.Version), Locale: r.locale(c.Locale),
+		Act: domain.ActID(r.name("act", c.Act, 64)), Details: r.details(c.Details), Notice: r.eventID("notice", c.Notice),
+		Build: r.token("build", c.Build), Control: domain.ControlID(r.name("control", c.Control, 64)),
+	}
+}
+
+func (c consentWithdrawn) command(r *reader) domain.Command {
+	return domain.WithdrawConsent{
+		Scope: domain.Scope{All: c.All, Purposes: r.purposes(c.Purposes)}, Details: r.details(c.Details), Build: r.token("build", c.Build),
+	}
+}
+
+func (c consentRequested) command(r *reader) domain.Command {
+	r.need("purposes", len(c.Purposes) > 0)
+	return domain.RequestConsent{Purposes: r.purposes(c.Purposes), Reason: r.reason(c.Reason), Locale: r.locale(c.Locale)}
+}
+
+func (c consentUsed) command(r *reader) domain.Command {
+	return domain.Say{Event: domain.ConsentUsed{Consents: r.eventIDs("consents", c.Consents)}}
+}

@@ -1,0 +1,71 @@
+package wire
+
+import (
+	"slices"
+
+	"consentledger/domain"
+	"consentledger/eventstore/ledger"
+)
+
+// A kind is a type of event that can be sent.
+type kind struct {
+	name     string
+	about    about
+	operator bool // apps may not say it; domain decides, this is for who looks it up
+	no       bool // it takes away, or shows that something must not be done
+	fans     bool // it may be said to all apps of a group at once
+	read     func(*reader, []byte) domain.Command
+	example  string // the members of its data
+}
+
+// about is what a kind of event is about.
+type about uint8
+
+const (
+	aPerson about = iota
+	theApp
+	either
+)
+
+// order is every kind, in the order in which they are listed.
+var order = slices.Concat(consentKinds, screenKinds, recordKinds, subjectKinds, processingKinds, serviceKinds, noteKinds())
+
+// kinds is every kind by its name.
+var kinds = func() map[string]kind {
+	m := make(map[string]kind, len(order))
+	for _, k := range order {
+		m[k.name] = k
+	}
+	return m
+}()
+
+// Types returns the types that can be sent.
+func Types() []string {
+	names := make([]string, len(order))
+	for i, k := range order {
+		names[i] = k.name
+	}
+	return names
+}
+
+// FansOut reports whether a type may be said to every app of a group at once.
+// What gives consent may not: the apps' consents stay apart.
+func FansOut(name string) bool { return kinds[name].fans }
+
+// subject reads whom an event is about.
+func (k kind) subject(r *ledger.Request, subject string) (err error) {
+	switch {
+	case k.about == theApp && r.FromApp:
+		return domain.Refusal{Code: domain.NotForApps, Path: "type", Text: "type: this is about the app as a whole, and recorded by an operator; see consentledger operator"}
+	case k.about == theApp && subject != "":
+		return wrong("subject", " must be left out: this is about the app as a whole")
+	case subject == "" && (k.about == theApp || k.about == either && !r.FromApp):
+		return nil
+	case subject == "":
+		return wrong("subject", ` is missing: name the person as "account:ID" or "device:ID"`)
+	}
+	if r.Person, err = domain.ParsePersonKey(subject); err != nil {
+		return wrong("subject", ": %v", err)
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package wire
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"consentledger/domain"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// noteKinds are the other facts about processing, by the domain's table.
+func noteKinds() []kind {
+	var list []kind
+	for _, rule := range domain.NoteRules {
+		k := kind{name: string(rule.Kind), about: theApp, read: readNote, example: noteExample(rule)}
+		if rule.Person {
+			k.about, k.no = aPerson, rule.Kind == "decision.objected"
+		}
+		k.operator = !rule.Person
+		list = append(list, k)
+	}
+	return list
+}
+
+// readNote reads the data of a note: the members that its kind has, all of them
+// strings, and evidence and details. Whether a string has the right form is
+// the domain's to say.
+func readNote(r *reader, data []byte) domain.Command {
+	rule, _ := domain.NoteRuleOf(domain.NoteKind(r.kind))
+	n := domain.Noted{Kind: rule.Kind}
+	var shape map[string]jsontext.Value
+	if err := json.Unmarshal(data, &shape); err != nil {
+		r.err = wrongShape(err, "data")
+		return nil
+	}
+	fields := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(shape)) {
+		known := slices.ContainsFunc(rule.Fields, func(f domain.FieldRule) bool { return f.Name == name })
+		switch {
+		case known:
+			fields[name] = r.text(name, shape[name])
+		case name == "evidence":
+			n.Evidence = r.hash(name, r.text(name, shape[name]))
+		case name == "details" && rule.Person:
+			n.Details = r.details(shape[name])
+		default:
+			r.fail(shown(name), "is no member that is known here")
+		}
+	}
+	n.Fields = domain.Fields(fields)
+	return domain.Say{Event: n}
+}
+
+// text reads a member that is a string.
+func (r *reader) text(member string, v jsontext.Value) string {
+	var s string
+	if err := json.Unmarshal(v, &s); err != nil || v.Kind() != '"' {
+		r.fail(member, "must be a string")
+	}
+	return s
+}
+
+// sample is an example of what stands in a member, where its form says little.
+var sample = map[string]string{
+	"recipient": "map-provider", "categories": "network status", "purposes": "network-diagnosis", "change": "gets network status too",
+	"reason": "contract ended", "processor": "cloud-host", "ground": "dis-2", "what": "the names of winners of a lottery", "successor": "new-handler",
+	"contact": "privacy@new-handler.example", "mechanism": "standard-contract", "country": "Singapore", "assessment": "map-2026",
+	"subject": "sharing network status with a provider of maps", "where": "the website", "measure": "mea-1", "topic": "privacy-basics",
+	"office": "data-protection", "channel": "push", "clause": "xiii-2", "decision": "credit-limit", "winner": "children-policy",
+	"purpose": "personalisation", "limited_by": "trade-secret", "choice": "necessary-only", "approver": "minors-desk", "system": "warehouse",
+	"method": "erased", "category": "cookies",
+}
+
+func noteExample(rule domain.NoteRule) string {
+	var members []string
+	for _, f := range rule.Fields {
+		value := sample[f.Name]
+		switch f.Form {
+		case domain.FormHash:
+			value = sampleText
+		case domain.FormDate:
+			value = "{today}"
+		case domain.FormNumber:
+			value = "12"
+		case domain.FormYes:
+			value = "yes"
+		case domain.FormRecord:
+			value = "01234567-89ab-cdef-0123-456789abcdef"
+		case domain.FormName:
+			if !isName(value, 64) {
+				value = "front-desk"
+			}
+		case domain.FormText:
+		}
+		members = append(members, `"`+f.Name+`": "`+value+`"`)
+	}
+	if rule.Person {
+		members = append(members, `"details": {"ticket": "a-17"}`)
+	}
+	return strings.Join(members, ", ")
+}
