@@ -10,8 +10,9 @@
 //
 // The user that the ledger connects as needs [Permissions] and no more. Who
 // may publish in the name of an app is the server's to say: an app's user gets
-// consent.v1.<app>.record, consent.v1.<app>.check and consent.v1.<app>.in.>,
-// and never consent.v1.<app>.rejected.
+// consent.v1.<app>.record, consent.v1.<app>.check, consent.v1.<app>.prompt and
+// consent.v1.<app>.in.>, and never consent.v1.<app>.rejected. What only
+// operators may record does not come in by NATS.
 package intake
 
 import (

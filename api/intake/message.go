@@ -20,15 +20,33 @@ func parse(subject string, header nats.Header, data []byte) (req ledger.Request,
 		return ledger.Request{}, "", err
 	}
 	attrs, binary, err := attributes(header)
+	if err != nil {
+		return ledger.Request{}, attrs["type"], err
+	}
+	signed, err := wire.ParseSignature(signatures(header), data)
 	switch {
 	case err != nil:
 		return ledger.Request{}, attrs["type"], err
+	case binary && signed != nil:
+		return ledger.Request{}, attrs["type"], wire.ErrSignedForm
 	case binary:
 		req, err = wire.ParseBinary(app, attrs, data)
 		return req, attrs["type"], err
 	}
 	req, err = wire.ParseEvent(app, data)
+	req.Signed = signed
 	return req, "", err
+}
+
+// signatures returns the values of the header of signatures, however its name
+// is written.
+func signatures(header nats.Header) (values []string) {
+	for name, v := range header {
+		if strings.EqualFold(name, wire.SignatureHeader) {
+			values = append(values, v...)
+		}
+	}
+	return values
 }
 
 // appOf returns the app in "consent.v1.<app>.…".

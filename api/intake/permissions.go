@@ -31,6 +31,7 @@ var Permissions = struct {
 	Subscribe: []string{
 		"consent.v1.*.record",
 		"consent.v1.*.check",
+		"consent.v1.*.prompt",
 		"$SRV.>",
 		InboxPrefix + ".>",
 	},

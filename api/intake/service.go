@@ -29,26 +29,16 @@ func openService(ctx context.Context, c Config) (drain func(), err error) {
 	s := &service{Config: c, ctx: context.WithoutCancel(ctx), stop: ctx, jobs: newKeyed(c.Workers)}
 	svc, err := micro.AddService(c.Conn, micro.Config{
 		Name: "consentledger", Version: "1.0.0", QueueGroup: "consentledger",
-		Description: "records what persons agreed to, and answers whether something may be done",
+		Description: "records what persons agreed to, answers whether something may be done, and says what to ask",
 	})
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range []struct {
-		name     string
-		handle   micro.HandlerFunc
-		metadata map[string]string
-	}{
-		{"record", s.record, map[string]string{
-			"schema.request": "urn:consentledger:schema:event", "schema.response": "urn:consentledger:schema:receipt",
-			"schema.error": "urn:consentledger:schema:problem", "content": "application/cloudevents+json",
-		}},
-		{"check", s.check, map[string]string{
-			"schema.request": "urn:consentledger:schema:check", "schema.response": "urn:consentledger:schema:answer",
-			"schema.error": "urn:consentledger:schema:problem", "content": "application/json",
-		}},
-	} {
-		err := svc.AddEndpoint(e.name, e.handle, micro.WithEndpointSubject("consent.v1.*."+e.name), micro.WithEndpointMetadata(e.metadata))
+	for _, e := range s.endpoints() {
+		err := svc.AddEndpoint(e.name, e.handle, micro.WithEndpointSubject("consent.v1.*."+e.name), micro.WithEndpointMetadata(map[string]string{
+			"schema.request": "urn:consentledger:schema:" + e.request, "schema.response": "urn:consentledger:schema:" + e.response,
+			"schema.error": "urn:consentledger:schema:problem", "content": e.content,
+		}))
 		if err != nil {
 			_ = svc.Stop()
 			return nil, err
@@ -59,6 +49,21 @@ func openService(ctx context.Context, c Config) (drain func(), err error) {
 		_ = c.Conn.Flush() // what the server sent before is in our hands now
 		s.jobs.close()
 	}, nil
+}
+
+// An endpoint answers one kind of request.
+type endpoint struct {
+	name                       string
+	handle                     micro.HandlerFunc
+	request, response, content string // what goes in and out
+}
+
+func (s *service) endpoints() []endpoint {
+	return []endpoint{
+		{"record", s.record, "event", "receipt", "application/cloudevents+json"},
+		{"check", s.check, "check", "answer", "application/json"},
+		{"prompt", s.prompt, "prompt-request", "prompt", "application/json"},
+	}
 }
 
 func (s *service) record(r micro.Request) {
@@ -81,24 +86,49 @@ func (s *service) record(r micro.Request) {
 	}
 }
 
+// A question is about one person of one app.
+type question struct {
+	person string
+	answer func(app domain.AppName) (any, error)
+}
+
 func (s *service) check(r micro.Request) {
+	s.ask(r, func(data []byte) (question, error) {
+		q, err := wire.ParseCheck(data)
+		return question{q.Subject, func(app domain.AppName) (any, error) {
+			return wire.Check(s.ctx, s.Ledger, app, q, domain.Unauthenticated, s.Ledger.Now())
+		}}, err
+	})
+}
+
+func (s *service) prompt(r micro.Request) {
+	s.ask(r, func(data []byte) (question, error) {
+		q, err := wire.ParsePrompt(data)
+		return question{q.Subject, func(app domain.AppName) (any, error) {
+			return wire.Prompt(s.ctx, s.Ledger, app, q, s.Ledger.Now())
+		}}, err
+	})
+}
+
+// ask answers a question behind what the same person's messages before it do.
+func (s *service) ask(r micro.Request, parse func([]byte) (question, error)) {
 	reply := r.Reply()
 	app, err := appOf(r.Subject())
 	if err != nil {
 		s.fail(reply, err)
 		return
 	}
-	q, err := wire.ParseCheck(r.Data())
+	q, err := parse(r.Data())
 	if err != nil {
 		s.fail(reply, err)
 		return
 	}
-	person := q.Subject
-	if who, err := domain.ParsePersonKey(q.Subject); err == nil {
+	person := q.person
+	if who, err := domain.ParsePersonKey(person); err == nil {
 		person = who.String()
 	}
 	taken := s.jobs.do(s.stop, s.jobs.key(string(app), person), func() {
-		answer, err := wire.Check(s.ctx, s.Ledger, app, q, domain.Unauthenticated, s.Ledger.Now())
+		answer, err := q.answer(app)
 		if err != nil {
 			s.fail(reply, err)
 			return

@@ -30,11 +30,16 @@ func PathOf(r domain.Refusal) string {
 		return "data.by"
 	case domain.AlreadyOver:
 		return "data.until"
-	case domain.AtInFuture, domain.AtTooLate:
+	case domain.NotForApps:
+		return "type"
+	case domain.AtInFuture, domain.AtTooLate, domain.EarlierPerson:
 		return "time"
 	case domain.IDReused:
 		return "id"
-	case domain.UnknownApp, domain.AppIncomplete, domain.WrongStream, domain.NoPolicy, domain.PolicyInvalid, domain.Malformed, domain.TooLarge:
+	case domain.UnknownApp, domain.AppIncomplete, domain.WrongStream, domain.NoPolicy, domain.PolicyInvalid, domain.Malformed, domain.TooLarge,
+		domain.Incomplete, domain.UnknownNotice, domain.UnknownSurface, domain.UnknownControl, domain.UnknownGround, domain.UnknownLink,
+		domain.UnknownGuardian, domain.Contradicts, domain.SamePrincipal, domain.MaterialDropped, domain.AlreadyUsed, domain.SamePerson,
+		domain.BadSignature, domain.UnknownSigner:
 	}
 	return ""
 }

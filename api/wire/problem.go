@@ -37,6 +37,10 @@ func ProblemOf(err error) Problem {
 		p.Title, p.Status = "Unknown app", 404
 	case UnknownMessage:
 		p.Title, p.Status = "Unknown message", 404
+	case domain.NotForApps:
+		p.Title, p.Status = "Not for apps", 403
+	case domain.BadSignature, domain.UnknownSigner:
+		p.Title, p.Status = "Signature not accepted", 403
 	case domain.IDReused:
 		p.Title, p.Status = "Id used for something else", 409
 	case domain.Malformed:
