@@ -119,7 +119,7 @@ func (y *yes) find(id Hash) error {
 	}
 	y.surface, y.build = &p.Surface, p.Surface.Build
 	y.shown, _ = p.Surface.Locale(y.cmd.Locale)
-	if !y.ref.By.anonymous() && p.Publisher == y.ref.By.Principal {
+	if by := y.ref.By.Principal; by != "" && by != Unauthenticated && p.Publisher == by {
 		return refuse(SamePrincipal, "who published a surface may not record consents to it")
 	}
 	if y.cmd.Control == "" {

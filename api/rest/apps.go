@@ -19,6 +19,7 @@ import (
 // AppSettings is what a PUT says about an app.
 type AppSettings struct {
 	Handler      string   `json:"handler,omitempty" doc:"who answers for it; public"`
+	Group        string   `json:"group,omitempty" doc:"the apps of one handler that answer together: 1 to 64 of a-z, 0-9 and hyphen"`
 	Environment  string   `json:"environment" enum:"test,production"`
 	Jurisdiction string   `json:"jurisdiction" example:"CN"`
 	TimeZone     string   `json:"time_zone" example:"Asia/Shanghai"`
@@ -66,7 +67,7 @@ func appAnswer(ref domain.Reference) AppAnswer {
 	a := ref.Service.App
 	return AppAnswer{
 		App:         string(a.Name),
-		AppSettings: AppSettings{a.Handler, a.Environment.String(), a.Jurisdiction, a.TimeZone, a.Locales},
+		AppSettings: AppSettings{a.Handler, a.Group, a.Environment.String(), a.Jurisdiction, a.TimeZone, a.Locales},
 		Policies:    len(ref.Policies.Versions()),
 	}
 }
@@ -120,10 +121,15 @@ func parseApp(name string, body []byte) (domain.App, error) {
 	if zone, err := time.LoadLocation(b.TimeZone); err != nil || zone == time.Local || b.TimeZone == "" {
 		return domain.App{}, bad("time_zone is a name like Asia/Shanghai")
 	}
-	return domain.App{Name: n, Handler: b.Handler, Environment: env, Jurisdiction: b.Jurisdiction, TimeZone: b.TimeZone, Locales: b.Locales}, nil
+	if b.Group != "" {
+		if _, err := groupName(b.Group); err != nil {
+			return domain.App{}, err
+		}
+	}
+	return domain.App{Name: n, Handler: b.Handler, Group: b.Group, Environment: env, Jurisdiction: b.Jurisdiction, TimeZone: b.TimeZone, Locales: b.Locales}, nil
 }
 
 func sameApp(a, b domain.App) bool {
-	return a.Name == b.Name && a.Handler == b.Handler && a.Environment == b.Environment &&
+	return a.Name == b.Name && a.Handler == b.Handler && a.Group == b.Group && a.Environment == b.Environment &&
 		a.Jurisdiction == b.Jurisdiction && a.TimeZone == b.TimeZone && slices.Equal(a.Locales, b.Locales)
 }

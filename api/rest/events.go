@@ -22,6 +22,7 @@ type eventsIn struct {
 	App         string `path:"app"`
 	ContentType string `header:"Content-Type" hidden:"true"`
 	Key         string `header:"Idempotency-Key" doc:"the event's id, for a single event that has none"`
+	Signature   string `header:"Consent-Signature" doc:"a registered signer's name, a semicolon, and its Ed25519 signature over the bytes of the body, in base64; for a single event"`
 	RawBody     []byte `contentType:"application/json"`
 }
 
@@ -37,45 +38,75 @@ type Rows struct {
 	Results []Row `json:"results"`
 }
 
+// A door is a way in for events.
+type door struct {
+	server *server
+	parse  func(app domain.AppName, structured []byte) (ledger.Request, error)
+}
+
 func (s *server) eventRoutes(api huma.API) {
-	const path = "/v1/apps/{app}/events"
-	bodied[map[string]any](s, api, "record-events", http.MethodPost, path,
-		"Record one CloudEvent, or a JSON array of up to 1000 with a result for each", maxBody, s.record)
-	body := api.OpenAPI().Paths[path].Post.RequestBody
-	one := body.Content["application/json"].Schema
+	s.eventRoute(api, "record-events", "/v1/apps/{app}/events", "Record one CloudEvent about a person, or a JSON array of up to 1000 with a result for each",
+		"The door for apps. What only operators record is refused here.", wire.ParseEvent)
+	s.eventRoute(api, "record-operator-events", "/v1/apps/{app}/operator/events", "Record what operators record: one CloudEvent, or a JSON array of up to 1000",
+		"The door for operators: voids, holds, restrictions, exemptions, signers, and everything about the app as a whole, which names no subject. "+
+			"The actor is operator unless the event says another. There is no authentication yet: whoever reaches this route may use it, "+
+			"so let nobody reach it but operators.", wire.ParseOperatorEvent)
+}
+
+func (s *server) eventRoute(api huma.API, id, path, summary, description string, parse func(domain.AppName, []byte) (ledger.Request, error)) {
+	bodied[map[string]any](s, api, id, http.MethodPost, path, summary, maxBody, door{s, parse}.record)
+	op := api.OpenAPI().Paths[path].Post
+	op.Description = description
+	one := op.RequestBody.Content["application/json"].Schema
 	many := &huma.Schema{Type: huma.TypeArray, Items: one}
-	body.Content = map[string]*huma.MediaType{
+	op.RequestBody.Content = map[string]*huma.MediaType{
 		"application/cloudevents+json":       {Schema: one},
 		"application/cloudevents-batch+json": {Schema: many},
 		"application/json":                   {Schema: &huma.Schema{OneOf: []*huma.Schema{one, many}}},
 	}
 }
 
-func (s *server) record(ctx context.Context, in *eventsIn) (*out[any], error) {
+func (d door) record(ctx context.Context, in *eventsIn) (*out[any], error) {
 	app, err := domain.ParseAppName(in.App)
 	if err != nil {
 		return nil, bad(err.Error())
 	}
-	body := bytes.Clone(bytes.TrimSpace(in.RawBody)) // Huma uses the bytes again
+	sent := bytes.Clone(in.RawBody) // Huma uses the bytes again
+	body := bytes.TrimSpace(sent)
 	batch, err := isBatch(in.ContentType, body)
 	if err != nil {
 		return nil, err
 	}
-	if batch {
-		return s.recordBatch(ctx, app, body)
+	signed, err := signature(in.Signature, sent)
+	switch {
+	case err != nil:
+		return nil, err
+	case batch && signed != nil:
+		return nil, wire.ErrSignedForm
+	case batch:
+		return d.recordBatch(ctx, app, body)
 	}
 	if body, err = withID(body, in.Key); err != nil {
 		return nil, err
 	}
-	req, err := wire.ParseEvent(app, body)
+	req, err := d.parse(app, body)
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.execute(ctx, req)
+	req.Signed = signed
+	r, err := d.server.execute(ctx, req)
 	if err != nil {
 		return nil, err
 	}
 	return ok[any](wire.ReceiptOf(r))
+}
+
+// signature reads the header of a signature over what was sent.
+func signature(header string, sent []byte) (*ledger.Signature, error) {
+	if header == "" {
+		return nil, nil
+	}
+	return wire.ParseSignature([]string{header}, sent)
 }
 
 // isBatch tells an array from an object, and refuses what the content type
@@ -134,7 +165,7 @@ func (s *server) execute(ctx context.Context, req ledger.Request) (ledger.Receip
 // they share disk syncs. One person's rows keep their order.
 const lanes = 16
 
-func (s *server) recordBatch(ctx context.Context, app domain.AppName, body []byte) (*out[any], error) {
+func (d door) recordBatch(ctx context.Context, app domain.AppName, body []byte) (*out[any], error) {
 	var events []jsontext.Value
 	if json.Unmarshal(body, &events, jsontext.AllowDuplicateNames(true)) != nil {
 		return nil, bad("the batch is not a JSON array")
@@ -146,15 +177,15 @@ func (s *server) recordBatch(ctx context.Context, app domain.AppName, body []byt
 	var work [lanes][]func()
 	seed := maphash.MakeSeed()
 	for i, e := range events {
-		req, err := wire.ParseEvent(app, e)
+		req, err := d.parse(app, e)
 		if err != nil {
-			rows[i] = s.rowOf(ctx, ledger.Receipt{}, err)
+			rows[i] = d.server.rowOf(ctx, ledger.Receipt{}, err)
 			continue
 		}
 		lane := maphash.Comparable(seed, req.Person) % lanes
 		work[lane] = append(work[lane], func() {
-			r, err := s.execute(ctx, req)
-			rows[i] = s.rowOf(ctx, r, err)
+			r, err := d.server.execute(ctx, req)
+			rows[i] = d.server.rowOf(ctx, r, err)
 		})
 	}
 	run(work[:])

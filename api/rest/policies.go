@@ -1,22 +1,14 @@
 package rest
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"errors"
-	"fmt"
 	"net/http"
 
 	"consentledger/api/wire"
 	"consentledger/domain"
-	"consentledger/eventstore"
-	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec/policydoc"
-	"consentledger/eventstore/ledger"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -27,6 +19,14 @@ type Publication struct {
 	Effective string            `json:"effective,omitempty" format:"date-time" doc:"when it binds; absent: at once"`
 	Material  []string          `json:"material,omitempty" doc:"the kinds of material change"`
 	Stale     []string          `json:"stale,omitempty" doc:"purposes whose earlier consents must be asked for again"`
+	Scopes    []Scope           `json:"scopes,omitempty" doc:"what this version adds to purposes: earlier consents do not cover it, and cover the rest"`
+}
+
+// A Scope is methods and data that a version adds to a purpose.
+type Scope struct {
+	Purpose    string   `json:"purpose"`
+	Actions    []string `json:"actions,omitempty"`
+	Categories []string `json:"categories,omitempty"`
 }
 
 // publication is Publication with the document's bytes.
@@ -36,6 +36,7 @@ type publication struct {
 	Effective string            `json:"effective"`
 	Material  []string          `json:"material"`
 	Stale     []string          `json:"stale"`
+	Scopes    []Scope           `json:"scopes"`
 }
 
 // Version is a published version. Document is left out of lists.
@@ -45,6 +46,8 @@ type Version struct {
 	Effective string        `json:"effective"`
 	Material  []string      `json:"material,omitempty"`
 	Stale     []string      `json:"stale,omitempty"`
+	Scopes    []Scope       `json:"scopes,omitempty"`
+	Reduced   bool          `json:"rights_reduced,omitempty" doc:"who does not agree explicitly keeps the older promises"`
 	InForce   bool          `json:"in_force"`
 	Document  any           `json:"document,omitempty"`
 	Receipt   *wire.Receipt `json:"receipt,omitempty"`
@@ -91,10 +94,29 @@ func (s *server) listPolicies(ctx context.Context, in *appIn) (*out[Versions], e
 func (s *server) version(ref domain.Reference, v domain.PolicyPublished) Version {
 	now, is := ref.Policies.InForce(v.Document.Name, s.Ledger.Now())
 	a := Version{Policy: v.Document.Name, Version: v.Version.String(), Effective: v.Effective.String(), Material: v.Material, InForce: is && now.Version == v.Version}
-	for _, id := range v.Stale {
-		a.Stale = append(a.Stale, string(id))
-	}
+	a.Stale, a.Scopes, a.Reduced = words(v.Stale), scopesOf(v.Scopes), v.RightsReduced
 	return a
+}
+
+// words returns names as plain text.
+func words[N ~string](names []N) []string {
+	var out []string
+	for _, n := range names {
+		out = append(out, string(n))
+	}
+	return out
+}
+
+func scopesOf(scopes []domain.StaleScope) []Scope {
+	var out []Scope
+	for _, s := range scopes {
+		x := Scope{Purpose: string(s.Purpose), Categories: words(s.Categories)}
+		for _, a := range s.Actions {
+			x.Actions = append(x.Actions, a.String())
+		}
+		out = append(out, x)
+	}
+	return out
 }
 
 func (s *server) getPolicy(ctx context.Context, in *versionIn) (*out[Version], error) {
@@ -123,134 +145,3 @@ func (s *server) getPolicy(ctx context.Context, in *versionIn) (*out[Version], e
 	return ok(a)
 }
 
-func (s *server) publish(ctx context.Context, in *appBody) (*out[Version], error) {
-	name, err := s.app(ctx, in.App)
-	if err != nil {
-		return nil, err
-	}
-	cmd, texts, err := parsePublication(in.RawBody)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.keep(ctx, cmd.Document, texts); err != nil {
-		return nil, err
-	}
-	r, err := s.execute(ctx, ledger.Request{
-		App: name, Source: "rest", ID: keyOr(in.Key), Body: bytes.Clone(in.RawBody), Actor: "operator", Command: cmd,
-	})
-	if err != nil {
-		return nil, err
-	}
-	ref, err := s.Ledger.App(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	v, _ := ref.Policies.Version(cmd.Version)
-	a := s.version(ref, v)
-	if r.Event != (eventstore.EventID{}) { // else it was published before
-		got := wire.ReceiptOf(r)
-		a.Receipt = &got
-	}
-	return ok(a)
-}
-
-// parsePublication reads a body and checks the document and the hashes of the
-// texts that came with it.
-func parsePublication(body []byte) (domain.PublishPolicy, map[domain.Hash]string, error) {
-	var b publication
-	if err := strict(body, &b); err != nil {
-		return domain.PublishPolicy{}, nil, err
-	}
-	cmd, err := parseDocument(b.Document)
-	if err != nil {
-		return cmd, nil, err
-	}
-	if b.Effective != "" {
-		if cmd.Effective, err = domain.ParseInstant(b.Effective); err != nil {
-			return cmd, nil, bad("effective: " + err.Error())
-		}
-	}
-	cmd.Material = b.Material
-	for _, id := range b.Stale {
-		p, err := domain.ParsePurposeID(id)
-		if err != nil {
-			return cmd, nil, bad("stale: " + err.Error())
-		}
-		if _, declared := cmd.Document.Purpose(p); !declared {
-			return cmd, nil, domain.Refusal{Code: domain.UnknownPurpose, Text: "stale names a purpose that this version does not declare"}
-		}
-		cmd.Stale = append(cmd.Stale, p)
-	}
-	texts, err := parseTexts(b.Texts, cmd.Document.Texts)
-	return cmd, texts, err
-}
-
-func parseDocument(b []byte) (domain.PublishPolicy, error) {
-	doc, err := policydoc.Unmarshal(b)
-	if err != nil {
-		where := ""
-		if e, is := errors.AsType[*json.SemanticError](err); is {
-			where = fmt.Sprintf(", at byte %d of it", e.ByteOffset)
-		}
-		return domain.PublishPolicy{}, domain.Refusal{Code: domain.PolicyInvalid, Text: "document is not a policy/1 document" + where}
-	}
-	if problems := doc.Check(); len(problems) > 0 {
-		return domain.PublishPolicy{}, domain.Refusal{Code: domain.PolicyInvalid, Text: fmt.Sprint(problems[0])}
-	}
-	h, err := policydoc.Hash(doc)
-	return domain.PublishPolicy{Version: h, Document: doc}, err
-}
-
-func parseTexts(given map[string]string, named []domain.Text) (map[domain.Hash]string, error) {
-	texts := map[domain.Hash]string{}
-	for name, text := range given {
-		h, err := domain.ParseHash(name)
-		if err != nil {
-			return nil, bad("texts: " + err.Error())
-		}
-		if sha256.Sum256([]byte(text)) != h {
-			return nil, bad("texts: a text does not have the hash that it stands under")
-		}
-		texts[h] = text
-	}
-	spare := len(texts)
-	counted := map[domain.Hash]bool{}
-	for _, t := range named {
-		if _, has := texts[t.Hash]; has && !counted[t.Hash] {
-			counted[t.Hash] = true
-			spare--
-		}
-	}
-	if spare > 0 {
-		return nil, bad("texts: there is a text that the document does not name")
-	}
-	return texts, nil
-}
-
-// keep puts the texts and the document where everybody can read them, before
-// the policy is published: a published hash always has its text.
-func (s *server) keep(ctx context.Context, doc domain.Document, texts map[domain.Hash]string) error {
-	for _, t := range doc.Texts {
-		if _, given := texts[t.Hash]; given {
-			continue
-		}
-		_, kept, err := s.Blobs.Get(ctx, blobs.Hash(t.Hash))
-		if err != nil {
-			return err
-		}
-		if !kept {
-			return domain.Refusal{Code: domain.UnknownText, Text: "the document names a text that was neither sent nor is kept already"}
-		}
-	}
-	canonical, err := policydoc.Marshal(doc)
-	if err != nil {
-		return err
-	}
-	for _, text := range texts {
-		if _, err := s.Blobs.Put(ctx, []byte(text)); err != nil {
-			return err
-		}
-	}
-	_, err = s.Blobs.Put(ctx, canonical)
-	return err
-}

@@ -88,6 +88,13 @@ func Handler(c Config) http.Handler {
 	s.checkRoutes(api)
 	s.appRoutes(api)
 	s.policyRoutes(api)
+	s.diffRoute(api)
+	s.surfaceRoutes(api)
+	s.promptRoutes(api)
+	s.voidRoute(api)
+	if s.Policies != nil {
+		s.groupRoute(api)
+	}
 	s.logRoutes(api)
 	if s.Rejected != nil {
 		s.rejectedRoutes(api)

@@ -51,6 +51,16 @@ func (v views) Get(ctx context.Context, app domain.AppName, who string, at domai
 	return []consents.Row{{Person: who, Purpose: "mail", Standing: domain.Standing{Status: domain.Given, Since: 1000}}}, p, err
 }
 
+func (v views) Counts(ctx context.Context, app domain.AppName) ([]consents.Count, eventstore.Position, error) {
+	p, err := v.h.ledg.Head(ctx)
+	return nil, p, err
+}
+
+func (v views) Tests(ctx context.Context, app domain.AppName) (int64, eventstore.Position, error) {
+	p, err := v.h.ledg.Head(ctx)
+	return 0, p, err
+}
+
 func (v views) Apps(ctx context.Context) ([]AppCount, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
 	return []AppCount{{"demo", 1}}, p, err
@@ -245,6 +255,22 @@ func TestABadRequestIsToldWithoutWhatWasSent(t *testing.T) {
 		{400, "POST", "/v1/replay", `{"type":"` + secret + `"}`},
 		{400, "POST", "/v1/apps/demo/subjects/state", `{"subject":"` + secret + `"}`},
 		{400, "POST", "/v1/apps/demo/subjects/state", `{"` + secret + `":1}`},
+		{400, "POST", "/v1/apps/demo/operator/events", event("e", secret, "hold.placed", `{"reason":"court"}`)},
+		{400, "POST", "/v1/apps/demo/operator/events", event("e", "ann", "guardian.ended", `{"guardian":"`+secret+`","reason":"adult"}`)},
+		{400, "POST", "/v1/apps/demo/operator/events", event("e", "ann", "age.recorded", `{"band":"adult","basis":"declared","birth_date":"`+secret+`"}`)},
+		{400, "GET", "/v1/apps/demo/subjects/" + secret + "/prompt", ""},
+		{400, "POST", "/v1/apps/demo/subjects/prompt", `{"subject":"` + secret + `"}`},
+		{400, "POST", "/v1/apps/demo/subjects/prompt", `{"` + secret + `":1}`},
+		{400, "POST", "/v1/apps/demo/surfaces", `{"schema":"` + secret + `"}`},
+		{400, "POST", "/v1/apps/demo/surfaces", `{"schema":"surface/1","` + secret + `":1}`},
+		{400, "GET", "/v1/apps/demo/surfaces/" + secret, ""},
+		{400, "POST", "/v1/apps/demo/policies/diff", `{"old":"` + secret + `"}`},
+		{422, "POST", "/v1/apps/demo/policies/diff", `{"document":{"` + secret + `":1}}`},
+		{400, "POST", "/v1/apps/demo/voids/preview", `{"records":["` + secret + `"]}`},
+		{400, "POST", "/v1/apps/demo/voids/preview", `{"` + secret + `":1}`},
+		{400, "POST", "/v1/groups/" + secret + "./events", event("e", "ann", "consent.withdrawn", `{"all":true}`)},
+		{400, "POST", "/v1/groups/demo/events", event("e", secret, "consent.withdrawn", `{"all":true}`)},
+		{400, "GET", "/v1/apps/a-" + secret + "/consents/counts", ""},
 		{400, "GET", "/v1/blobs/" + secret, ""},
 		{404, "GET", "/" + secret, ""},
 		{405, "DELETE", "/v1/apps/" + secret, ""},
@@ -384,7 +410,10 @@ func TestOpenAPIListsEveryRoute(t *testing.T) {
 		"get /v1/apps/{app}/subjects/{id}/history", "post /v1/apps/{app}/subjects/history",
 		"get /v1/apps/{app}/subjects/{id}/purposes/{purpose}/check", "post /v1/apps/{app}/check", "get /v1/apps", "get /v1/apps/{app}",
 		"put /v1/apps/{app}", "get /v1/apps/{app}/policies", "get /v1/apps/{app}/policies/{version}", "post /v1/apps/{app}/policies",
-		"get /v1/apps/{app}/activity", "get /v1/replay", "post /v1/replay", "post /v1/apps/{app}/subjects/state", "get /v1/blobs/{hash}", "get /v1/status", "get /livez", "get /readyz", "get /healthz",
+		"get /v1/apps/{app}/activity", "get /v1/replay", "post /v1/replay", "post /v1/apps/{app}/subjects/state", "get /v1/blobs/{hash}",
+		"post /v1/apps/{app}/operator/events", "get /v1/apps/{app}/consents/counts", "get /v1/apps/{app}/subjects/{id}/prompt", "post /v1/apps/{app}/subjects/prompt",
+		"get /v1/apps/{app}/surfaces", "get /v1/apps/{app}/surfaces/{surface}", "post /v1/apps/{app}/surfaces", "post /v1/apps/{app}/policies/diff",
+		"post /v1/apps/{app}/voids/preview", "post /v1/groups/{group}/events", "get /v1/status", "get /livez", "get /readyz", "get /healthz",
 	} {
 		method, path, _ := strings.Cut(route, " ")
 		if spec.Paths[path][method] == nil {

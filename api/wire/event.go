@@ -36,6 +36,20 @@ func ParseOperatorEvent(app domain.AppName, structured []byte) (ledger.Request, 
 	return parseStructured(app, structured, false)
 }
 
+// ParseGroupEvent is ParseEvent for what is said to every app of a group at
+// once, before it is known which they are. What gives consent is refused: the
+// apps' consents stay apart.
+func ParseGroupEvent(structured []byte) (ledger.Request, error) {
+	r, err := parseStructured("", structured, true)
+	if err != nil {
+		return r, err
+	}
+	if attrs, _, err := members(structured); err != nil || !kinds[attrs["type"]].fans {
+		return r, wrong("type", " does not go to a group of apps: send refusals, withdrawals and what is about the person's account, and everything else to one app")
+	}
+	return r, nil
+}
+
 func parseStructured(app domain.AppName, structured []byte, fromApp bool) (ledger.Request, error) {
 	if len(structured) > MaxEvent {
 		return ledger.Request{}, errLarge

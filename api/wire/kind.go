@@ -48,10 +48,6 @@ func Types() []string {
 	return names
 }
 
-// FansOut reports whether a type may be said to every app of a group at once.
-// What gives consent may not: the apps' consents stay apart.
-func FansOut(name string) bool { return kinds[name].fans }
-
 // subject reads whom an event is about.
 func (k kind) subject(r *ledger.Request, subject string) (err error) {
 	switch {

@@ -1,0 +1,52 @@
+package rest
+
+import (
+	"context"
+
+	"consentledger/api/wire"
+)
+
+// A PeopleCount is how many people stand somewhere with a purpose. One whose
+// yes ran out or grew stale since their last event is counted as given.
+type PeopleCount struct {
+	Purpose string `json:"purpose"`
+	Status  string `json:"status"`
+	People  int64  `json:"people"`
+}
+
+// CountsAnswer is where an app's people stand.
+type CountsAnswer struct {
+	App    string        `json:"app"`
+	Counts []PeopleCount `json:"counts"`
+	Tests  int64         `json:"tests" doc:"how many are no people but tests, and not counted"`
+	AsOf   string        `json:"as_of"`
+}
+
+type countsIn struct {
+	App string `path:"app"`
+	Min string `query:"min_position" doc:"wait up to 10 s until the answer holds at least this position"`
+}
+
+func (s *server) counts(ctx context.Context, in *countsIn) (*out[CountsAnswer], error) {
+	name, err := s.app(ctx, in.App)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.wait(ctx, in.Min); err != nil {
+		return nil, err
+	}
+	tests, asOf, err := s.Consents.Tests(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	// The counts are as of the same position or a later one.
+	rows, _, err := s.Consents.Counts(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	a := CountsAnswer{App: in.App, Counts: []PeopleCount{}, Tests: tests, AsOf: wire.FormatPosition(asOf)}
+	for _, r := range rows {
+		a.Counts = append(a.Counts, PeopleCount{string(r.Purpose), r.Status.String(), r.People})
+	}
+	return ok(a)
+}

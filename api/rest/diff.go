@@ -1,0 +1,151 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"consentledger/api/wire"
+	"consentledger/domain"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// DiffRequest asks what differs between two published versions, or between the
+// version in force and a document.
+type DiffRequest struct {
+	Old      string `json:"old,omitempty" doc:"sha256:... of a version"`
+	New      string `json:"new,omitempty" doc:"sha256:... of a version"`
+	Document any    `json:"document,omitempty" doc:"a policy/1 document instead of both, against the version in force"`
+}
+
+// DiffAnswer is what differs, and what follows if the new version is published.
+type DiffAnswer struct {
+	Policy        string       `json:"policy"`
+	Old           string       `json:"old"`
+	New           string       `json:"new"`
+	Differences   []Difference `json:"differences"`
+	Material      []string     `json:"material" doc:"the kinds of material change: what a publisher must declare at least"`
+	Stale         []string     `json:"stale"`
+	Scopes        []Scope      `json:"scopes"`
+	RightsReduced bool         `json:"rights_reduced"`
+	Touched       []Touched    `json:"touched"`
+	AsOf          string       `json:"as_of" doc:"of touched"`
+}
+
+// A Difference is one thing that differs.
+type Difference struct {
+	Section  string `json:"section"`
+	Name     string `json:"name"`
+	Old      string `json:"old,omitempty"`
+	New      string `json:"new,omitempty"`
+	Material string `json:"material,omitempty" doc:"the kind of material change; absent: none"`
+	Reduces  bool   `json:"reduces,omitempty" doc:"rights of persons"`
+}
+
+// Touched is how many people have a consent to a purpose that would grow stale,
+// whole or in what is added.
+type Touched struct {
+	Purpose string `json:"purpose"`
+	People  int64  `json:"people"`
+}
+
+func (s *server) diffRoute(api huma.API) {
+	bodied[DiffRequest](s, api, "diff-policies", http.MethodPost, "/v1/apps/{app}/policies/diff",
+		"What differs between two versions, and whose consents it touches; nothing is recorded", maxPolicy, s.diff)
+}
+
+func (s *server) diff(ctx context.Context, in *checkBody) (*out[DiffAnswer], error) {
+	name, err := s.app(ctx, in.App)
+	if err != nil {
+		return nil, err
+	}
+	ref, err := s.Ledger.App(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	was, is, err := s.versions(ref.Policies, in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	c := domain.Compare(was.Document, is.Document)
+	a := DiffAnswer{
+		Policy: is.Document.Name, Old: was.Version.String(), New: is.Version.String(), Differences: []Difference{},
+		Material: slices.Concat([]string{}, c.Material), Stale: slices.Concat([]string{}, words(c.Stale)),
+		Scopes: slices.Concat([]Scope{}, scopesOf(c.Scopes)), RightsReduced: c.RightsReduced,
+	}
+	for _, d := range c.Differences {
+		a.Differences = append(a.Differences, Difference(d))
+	}
+	if a.Touched, a.AsOf, err = s.touched(ctx, name, c); err != nil {
+		return nil, err
+	}
+	return ok(a)
+}
+
+// versions returns the two versions that a body names.
+func (s *server) versions(policies domain.Policies, body []byte) (was, is domain.PublishPolicy, err error) {
+	var b struct {
+		Old      string         `json:"old"`
+		New      string         `json:"new"`
+		Document jsontext.Value `json:"document"`
+	}
+	if err := strict(body, &b); err != nil {
+		return was, is, err
+	}
+	if (b.Document == nil) == (b.Old == "" && b.New == "") {
+		return was, is, bad(`name two versions, as in {"old": "sha256:...", "new": "sha256:..."}, or a document, and not both`)
+	}
+	if b.Document == nil {
+		if was, err = versionOf(policies, "old", b.Old); err != nil {
+			return was, is, err
+		}
+		is, err = versionOf(policies, "new", b.New)
+		return was, is, err
+	}
+	if is, err = parseDocument(b.Document); err != nil {
+		return was, is, err
+	}
+	v, found := policies.InForce(is.Document.Name, s.Ledger.Now())
+	if !found {
+		return was, is, domain.Refusal{Code: domain.UnknownPolicy, Path: "document", Text: "no version of a policy of that name is in force: there is nothing to compare with"}
+	}
+	return domain.PublishPolicy{Version: v.Version, Document: v.Document}, is, nil
+}
+
+// versionOf finds a published version by its hash.
+func versionOf(policies domain.Policies, member, hash string) (domain.PublishPolicy, error) {
+	h, err := domain.ParseHash(hash)
+	if err != nil {
+		return domain.PublishPolicy{}, bad(member + ": " + err.Error())
+	}
+	v, found := policies.Version(h)
+	if !found {
+		return domain.PublishPolicy{}, domain.Refusal{Code: domain.UnknownVersion, Path: member, Text: member + ": this version was never published for this app"}
+	}
+	return domain.PublishPolicy{Version: v.Version, Document: v.Document}, nil
+}
+
+// touched counts the people whose consents a change makes stale.
+func (s *server) touched(ctx context.Context, app domain.AppName, c domain.Comparison) ([]Touched, string, error) {
+	counts, asOf, err := s.Consents.Counts(ctx, app)
+	if err != nil {
+		return nil, "", err
+	}
+	ids := slices.Clone(c.Stale)
+	for _, scope := range c.Scopes {
+		ids = append(ids, scope.Purpose)
+	}
+	list := []Touched{}
+	for _, id := range ids {
+		t := Touched{Purpose: string(id)}
+		for _, n := range counts {
+			if n.Purpose == id && n.Status == domain.Given {
+				t.People = n.People
+			}
+		}
+		list = append(list, t)
+	}
+	return list, wire.FormatPosition(asOf), nil
+}

@@ -1,0 +1,115 @@
+package rest
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+
+	"consentledger/api/wire"
+	"consentledger/domain"
+	"consentledger/eventstore/ledger"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+type groupIn struct {
+	Group     string `path:"group" doc:"as the apps are registered with"`
+	Key       string `header:"Idempotency-Key" doc:"the event's id, for an event that has none"`
+	Signature string `header:"Consent-Signature" doc:"a signer's name, a semicolon, and its Ed25519 signature over the bytes of the body, in base64; registered for every app"`
+	RawBody   []byte `contentType:"application/json"`
+}
+
+// GroupRow is what became of an event in one app.
+type GroupRow struct {
+	App string `json:"app"`
+	Row
+}
+
+// GroupRows is the answer to an event for a group, by app.
+type GroupRows struct {
+	Group   string     `json:"group"`
+	Results []GroupRow `json:"results"`
+}
+
+func (s *server) groupRoute(api huma.API) {
+	const path = "/v1/groups/{group}/events"
+	bodied[map[string]any](s, api, "record-group-event", http.MethodPost, path, "Record one CloudEvent for the person in every app of a handler's group", maxBody, s.recordGroup)
+	api.OpenAPI().Paths[path].Post.Description = "Refusals, withdrawals, and what is about the person's account. What gives consent is refused: the apps' consents stay apart. " +
+		"A result that is not 200 says that this app has not recorded it: send the event again, with the same id; where it is recorded, the receipt is the same."
+}
+
+// groupName returns the name of a group.
+func groupName(text string) (string, error) {
+	if _, err := domain.ParsePurposeID(text); err != nil {
+		return "", bad(`a group is named by 1 to 64 of a-z, 0-9 and "-"`)
+	}
+	return text, nil
+}
+
+func (s *server) recordGroup(ctx context.Context, in *groupIn) (*out[GroupRows], error) {
+	group, err := groupName(in.Group)
+	if err != nil {
+		return nil, err
+	}
+	sent := bytes.Clone(in.RawBody)
+	signed, err := signature(in.Signature, sent)
+	if err != nil {
+		return nil, err
+	}
+	body, err := withID(bytes.TrimSpace(sent), in.Key)
+	if err != nil {
+		return nil, err
+	}
+	req, err := wire.ParseGroupEvent(body)
+	if err != nil {
+		return nil, err
+	}
+	req.Signed = signed
+	// An id of its own: what an app says itself by that id is something else.
+	req.ID = "group/" + group + "/" + req.ID
+	apps, err := s.appsOf(ctx, group)
+	if err != nil {
+		return nil, err
+	}
+	a := GroupRows{Group: group}
+	for _, app := range apps {
+		a.Results = append(a.Results, s.recordIn(ctx, app, req))
+	}
+	return ok(a)
+}
+
+func (s *server) recordIn(ctx context.Context, app domain.AppName, req ledger.Request) GroupRow {
+	req.App = app
+	r, err := s.execute(ctx, req)
+	return GroupRow{string(app), s.rowOf(ctx, r, err)}
+}
+
+// appsOf returns the apps of a group, as of the ledger's head: an app that was
+// registered a moment ago is not left out.
+func (s *server) appsOf(ctx context.Context, group string) ([]domain.AppName, error) {
+	head, err := s.Ledger.Head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.wait(ctx, wire.FormatPosition(head)); err != nil {
+		return nil, err
+	}
+	rows, _, err := s.Policies.Apps(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var apps []domain.AppName
+	for _, row := range rows {
+		ref, err := s.Ledger.App(ctx, domain.AppName(row.App))
+		if err != nil {
+			return nil, err
+		}
+		if ref.Service.App.Group == group {
+			apps = append(apps, ref.Service.App.Name)
+		}
+	}
+	if len(apps) == 0 {
+		return nil, failure{plain(http.StatusNotFound, "no app is registered with this group")}
+	}
+	return apps, nil
+}

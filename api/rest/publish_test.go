@@ -1,0 +1,124 @@
+package rest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"consentledger/domain"
+	"consentledger/eventstore/codec/policydoc"
+
+	"github.com/go-json-experiment/json"
+)
+
+func document(t *testing.T, d domain.Document) (body string, version domain.Hash) {
+	t.Helper()
+	b, err := policydoc.Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	version, err = policydoc.Hash(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b), version
+}
+
+func TestADiffSaysWhatFollowsAndWhomItTouches(t *testing.T) {
+	h := openWithViews(t)
+	old := h.furnish()
+	for _, who := range []string{"ann", "bo"} {
+		h.want(200, "", "POST", "/v1/apps/demo/events", event(who, who, "consent.given", yes))
+	}
+	h.want(200, "", "GET", "/v1/apps/demo/consents/counts?min_position=5", "")
+	body, version := document(t, grown())
+	const path = "/v1/apps/demo/policies/diff"
+	var a DiffAnswer
+	if err := json.Unmarshal([]byte(h.want(200, "", "POST", path, `{"document":`+body+`}`)), &a); err != nil {
+		t.Fatal(err)
+	}
+	if a.Old != old.String() || a.New != version.String() || fmt.Sprint(a.Material, a.Stale, a.Scopes, a.Touched) != "[MAT-1] [] [{mail [provide] []}] [{mail 2}]" || a.RightsReduced {
+		t.Errorf("%+v", a)
+	}
+	added := Difference{Section: "methods", Name: "mail", New: "provide", Material: "MAT-1"}
+	if len(a.Differences) != 2 || a.Differences[1] != added {
+		t.Errorf("%+v", a.Differences)
+	}
+
+	// What a diff calls material must be declared.
+	h.want(422, "material-change-dropped", "POST", "/v1/apps/demo/policies", `{"document":`+body+`}`)
+	h.want(400, "scopes[0].actions[0]", "POST", "/v1/apps/demo/policies", `{"document":`+body+`,"scopes":[{"purpose":"mail","actions":["x"]}]}`)
+	h.want(422, "unknown-purpose", "POST", "/v1/apps/demo/policies", `{"document":`+body+`,"material":["MAT-1"],"scopes":[{"purpose":"none"}]}`)
+	h.want(200, `"scopes":[{"purpose":"mail","actions":["provide"]}]`, "POST", "/v1/apps/demo/policies", `{"document":`+body+`,"material":["MAT-1","MAT-6"]}`)
+	h.want(200, `"material":["MAT-1","MAT-6"]`, "GET", "/v1/apps/demo/policies/"+version.String(), "")
+	h.want(200, `"why":"consent-given-to-the-old-scope"`, "POST", "/v1/apps/demo/check", `{"subject":"ann","purpose":"mail","action":"use"}`)
+	h.want(200, `"allowed":false`, "POST", "/v1/apps/demo/check", `{"subject":"ann","purpose":"mail","action":"provide"}`)
+
+	h.want(200, `"material":["MAT-1"]`, "POST", path, fmt.Sprintf(`{"old":%q,"new":%q}`, old, version))
+	h.want(200, `"differences":[],"material":[],"stale":[],"scopes":[]`, "POST", path, fmt.Sprintf(`{"old":%q,"new":%q}`, old, old))
+	h.want(422, "unknown-version", "POST", path, fmt.Sprintf(`{"old":%q,"new":%q}`, old, domain.Hash{9}))
+	h.want(422, "unknown-policy", "POST", path, `{"document":`+strings.Replace(body, `"name":"privacy"`, `"name":"other"`, 1)+`}`)
+	for _, b := range []string{`{}`, `{"old":"x"}`, `{"document":{},"old":"x"}`, `{"older":"x"}`} {
+		if code, _ := h.do("POST", path, b); code != 400 {
+			t.Errorf("%s: %d", b, code)
+		}
+	}
+}
+
+const surfaceJSON = `{"schema":"surface/1","build":"1.0","screen":"welcome","policy":"privacy","version":%q,"approver":"counsel",
+	"locales":[{"locale":"en","text":%q,"screenshot":%q}],
+	"controls":[{"id":"yes","act":"click","initial":"button","purposes":["mail"]},{"id":"no","initial":"button","refuses":true}]}`
+
+// surface publishes a screen and returns its id.
+func (h *house) surface(version domain.Hash) string {
+	h.t.Helper()
+	body := fmt.Sprintf(surfaceJSON, version, doc.Texts[0].Hash, domain.Hash{8})
+	var a SurfaceAnswer
+	if err := json.Unmarshal([]byte(h.want(200, `"receipt"`, "POST", "/v1/apps/demo/surfaces", body)), &a); err != nil {
+		h.t.Fatal(err)
+	}
+	return a.ID
+}
+
+func TestASurfaceIsPublishedOnceAndShown(t *testing.T) {
+	h := open(t)
+	version := h.furnish()
+	id := h.surface(version)
+	body := fmt.Sprintf(surfaceJSON, version, doc.Texts[0].Hash, domain.Hash{8})
+	if b := h.want(200, id, "POST", "/v1/apps/demo/surfaces", body); strings.Contains(b, "receipt") {
+		t.Errorf("published again: %s", b)
+	}
+	h.want(200, `"publisher":"unauthenticated"`, "GET", "/v1/apps/demo/surfaces", "")
+	h.want(200, `"schema":"surface/1"`, "GET", "/v1/apps/demo/surfaces/"+id, "")
+	h.want(404, "no such surface", "GET", "/v1/apps/demo/surfaces/"+version.String(), "")
+	h.want(404, "unknown-app", "GET", "/v1/apps/nosuch/surfaces", "")
+	h.want(422, "unknown-version", "POST", "/v1/apps/demo/surfaces", strings.Replace(body, version.String(), domain.Hash{9}.String(), 1))
+	for part, bad := range map[string][2]string{
+		"surface/1":           {"surface/1", "SECRET"},
+		"at byte":             {`"build"`, `"SECRET"`},
+		"controls[0].initial": {`"initial":"button"`, `"initial":"SECRET"`},
+		"locales[0].text":     {doc.Texts[0].Hash.String(), "SECRET"},
+	} {
+		if b := h.want(400, part, "POST", "/v1/apps/demo/surfaces", strings.Replace(body, bad[0], bad[1], 1)); strings.Contains(b, "SECRET") {
+			t.Error(b)
+		}
+	}
+}
+
+func TestAPromptComesByBothRoads(t *testing.T) {
+	h := open(t)
+	h.furnish()
+	first := h.want(200, `"reason":"never-asked"`, "GET", "/v1/apps/demo/subjects/ann/prompt?locale=en", "")
+	for _, part := range []string{`"title":"Mail"`, `"url":"/v1/blobs/` + doc.Texts[0].Hash.String(), `"standing":"authoritative"`} {
+		if !strings.Contains(first, part) {
+			t.Errorf("%s has no %s", first, part)
+		}
+	}
+	h.want(200, `"reason":"never-asked"`, "POST", "/v1/apps/demo/subjects/prompt", `{"subject":"ann"}`)
+	h.want(200, "", "POST", "/v1/apps/demo/events", event("n", "ann", "consent.refused", `{"purposes":["mail"]}`))
+	h.want(200, `"not_before"`, "POST", "/v1/apps/demo/subjects/prompt", `{"subject":"ann"}`)
+	h.want(200, "", "POST", "/v1/apps/demo/events", event("y", "bo", "consent.given", yes))
+	h.want(200, `"items":[]`, "GET", "/v1/apps/demo/subjects/bo/prompt", "")
+	h.want(400, "subject", "POST", "/v1/apps/demo/subjects/prompt", `{"subject":"13800138000"}`)
+	h.want(404, "unknown-app", "GET", "/v1/apps/nosuch/subjects/bo/prompt", "")
+}

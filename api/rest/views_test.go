@@ -1,0 +1,94 @@
+package rest
+
+import (
+	"context"
+	"testing"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+	"consentledger/projections"
+	"consentledger/projections/consents"
+	"consentledger/projections/policies"
+)
+
+// realViews are the projections themselves, brought up to date when they are
+// waited for.
+type realViews struct {
+	*consents.View
+	policies *policies.View
+	h        *house
+}
+
+func (v *realViews) Wait(ctx context.Context, _ eventstore.Position) error {
+	for _, p := range []projections.Projection{v.View, v.policies} {
+		at, err := p.Checkpoint(ctx)
+		if err != nil {
+			return err
+		}
+		var batch []codec.Entry
+		for e, err := range v.h.ledg.Replay(ctx, at) {
+			if err != nil {
+				return err
+			}
+			batch = append(batch, e)
+		}
+		if len(batch) > 0 {
+			if err := p.Apply(ctx, batch); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (v *realViews) Apps(ctx context.Context) ([]AppCount, eventstore.Position, error) {
+	apps, at, err := v.policies.Apps(ctx)
+	var out []AppCount
+	for _, a := range apps {
+		out = append(out, AppCount{App: string(a.Name)})
+	}
+	return out, at, err
+}
+
+// openWithViews is open with projections behind the routes.
+func openWithViews(t *testing.T) *house {
+	t.Helper()
+	h := open(t)
+	dir := t.TempDir()
+	c, err := consents.Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := policies.Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close(); p.Close() })
+	v := &realViews{c, p, h}
+	h.conf.Consents, h.conf.Policies, h.conf.Wait = v, v, v
+	h.h = Handler(h.conf)
+	return h
+}
+
+func TestPeopleAreCountedAndTestsAreNot(t *testing.T) {
+	h := openWithViews(t)
+	h.furnish()
+	for _, who := range []string{"ann", "bo", "robot"} {
+		h.want(200, "", "POST", "/v1/apps/demo/events", event(who, who, "consent.given", yes))
+	}
+	h.want(200, "", "POST", "/v1/apps/demo/events", event("no", "bo", "consent.withdrawn", `{"all":true}`))
+	h.want(200, "", "POST", "/v1/apps/demo/events", event("t", "robot", "subject.test", `{"reason":"load-test"}`))
+	h.want(200, `{"app":"demo","counts":[{"purpose":"mail","status":"given","people":1},{"purpose":"mail","status":"withdrawn","people":1}],"tests":1,"as_of":"8"}`,
+		"GET", "/v1/apps/demo/consents/counts?min_position=8", "")
+	h.want(404, "unknown-app", "GET", "/v1/apps/nosuch/consents/counts", "")
+}
+
+// grown is doc with a new way of use and a new purpose.
+func grown() domain.Document {
+	d := doc
+	d.Purposes = append([]domain.Purpose(nil), doc.Purposes...)
+	d.Purposes[0].Actions = []domain.Action{domain.Collect, domain.Use, domain.Provide}
+	d.Purposes = append(d.Purposes, domain.Purpose{ID: "ads", Title: "Ads", Section: "I", Actions: []domain.Action{domain.Use}, Basis: domain.BasisConsent})
+	return d
+}
