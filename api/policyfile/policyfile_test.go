@@ -257,3 +257,38 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestAFileMayPrevailNameRecipientsAndSayWhatIsRecorded(t *testing.T) {
+	const file = `schema: policy/1
+name: face
+title: [{locale: en, text: Face}]
+jurisdiction: CN
+timezone: Asia/Shanghai
+over: privacy
+quiet_hours: 72
+purposes:
+  - {id: unlock, title: Unlock, section: I, actions: [use], basis: consent, log_checks: all}
+  - {id: tune, title: Tune, section: I, actions: [use], basis: consent, log_checks: sampled}
+acts: [{id: agree, title: Agree, section: I, counts: explicit}]
+recipients: [{id: acme, title: Acme, section: V, purposes: [unlock], abroad: true}]
+minors: {adult_age: 18, child_below_policy: 14, child_below_law: 14}
+texts: [{locale: en, standing: sample, file: smartkey.en.txt}]
+`
+	d, _, err := policyfile.Parse("face.yaml", []byte(file), open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Over != "privacy" || d.QuietHours != 72 || d.Purposes[0].LogChecks != domain.LogAll || d.Purposes[1].LogChecks != domain.LogSampled ||
+		len(d.Recipients) != 1 || d.Recipients[0].Purposes[0] != "unlock" || !d.Recipients[0].Abroad {
+		t.Errorf("%+v", d)
+	}
+	for at, change := range map[string][2]string{
+		"face.yaml:9:":  {"log_checks: all", "log_checks: often"},
+		"face.yaml:12:": {"purposes: [unlock]", "purposes: [nothing]"},
+		"face.yaml:7:":  {"quiet_hours: 72", "quiet_hours: -1"},
+	} {
+		if _, _, err := policyfile.Parse("face.yaml", []byte(strings.Replace(file, change[0], change[1], 1)), open); err == nil || !strings.HasPrefix(err.Error(), at) {
+			t.Errorf("%s: %v, want it at %s", change[1], err, at)
+		}
+	}
+}
