@@ -3,6 +3,9 @@
 // One person's messages keep the order in which a road delivered them; nothing
 // is promised between the roads.
 //
+// A back end or a device may sign a structured event by a header; see
+// [wire.SignatureHeader].
+//
 // The stream of incoming events is a work queue: what the ledger took, or put
 // with the rejected, is gone from it; what nobody took yet stays, however
 // long that is. JetStream is a buffer and not the record: a producer may send
