@@ -144,4 +144,3 @@ func (s *server) getPolicy(ctx context.Context, in *versionIn) (*out[Version], e
 	a.Document = jsontext.Value(doc)
 	return ok(a)
 }
-
