@@ -2,8 +2,11 @@ package rest
 
 import (
 	"context"
+	"net/http"
 
 	"consentledger/api/wire"
+
+	"github.com/danielgtaylor/huma/v2"
 )
 
 // A PeopleCount is how many people stand somewhere with a purpose. One whose
@@ -25,6 +28,10 @@ type CountsAnswer struct {
 type countsIn struct {
 	App string `path:"app"`
 	Min string `query:"min_position" doc:"wait up to 10 s until the answer holds at least this position"`
+}
+
+func (s *server) countRoute(api huma.API) {
+	route(s, api, "count-consents", http.MethodGet, "/v1/apps/{app}/consents/counts", "How many people stand where with each purpose, tests left out", s.counts)
 }
 
 func (s *server) counts(ctx context.Context, in *countsIn) (*out[CountsAnswer], error) {

@@ -85,6 +85,7 @@ func Handler(c Config) http.Handler {
 	api := humago.New(mux, config(c.Version))
 	s.eventRoutes(api)
 	s.subjectRoutes(api)
+	s.countRoute(api)
 	s.checkRoutes(api)
 	s.appRoutes(api)
 	s.policyRoutes(api)

@@ -54,7 +54,6 @@ type History struct {
 }
 
 func (s *server) subjectRoutes(api huma.API) {
-	route(s, api, "count-consents", http.MethodGet, "/v1/apps/{app}/consents/counts", "How many people stand where with each purpose, tests left out", s.counts)
 	route(s, api, "get-consents", http.MethodGet, "/v1/apps/{app}/subjects/{id}/consents", "Where a person stands with each purpose",
 		func(ctx context.Context, in *subjectIn) (*out[ConsentsAnswer], error) {
 			return s.consents(ctx, in.App, in.ID, in.Min)

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"iter"
 	"maps"
 	"net/http"
 	"slices"
@@ -66,11 +67,23 @@ func (s *server) previewVoid(ctx context.Context, in *checkBody) (*out[VoidCount
 	if err != nil {
 		return nil, err
 	}
+	a, err := countVoid(entries, head, wanted)
+	if err != nil {
+		return nil, err
+	}
+	if len(b.Records) > 0 {
+		a.Unknown = len(b.Records) - a.Records
+	}
+	return ok(a)
+}
+
+// countVoid counts the entries about persons, up to head, that are wanted.
+func countVoid(entries iter.Seq2[codec.Entry, error], head eventstore.Position, wanted func(codec.Entry) bool) (VoidCount, error) {
 	persons, types := map[domain.StreamID]bool{}, map[string]int{}
 	a := VoidCount{ByType: []TypeCount{}, AsOf: wire.FormatPosition(head)}
 	for e, err := range entries {
 		if err != nil {
-			return nil, err
+			return a, err
 		}
 		if e.Position > head {
 			break
@@ -85,10 +98,7 @@ func (s *server) previewVoid(ctx context.Context, in *checkBody) (*out[VoidCount
 	for _, name := range slices.Sorted(maps.Keys(types)) {
 		a.ByType = append(a.ByType, TypeCount{name, types[name]})
 	}
-	if len(b.Records) > 0 {
-		a.Unknown = len(b.Records) - a.Records
-	}
-	return ok(a)
+	return a, nil
 }
 
 // selection returns where to look, and which entries are meant. The ledger's
