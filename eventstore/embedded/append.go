@@ -89,7 +89,7 @@ func set(err error, b *pebble.Batch, key, value []byte) error {
 // sync to the committer. It may never return, see [logger].
 func (d *DB) apply(b *pebble.Batch, last eventstore.Position, done chan struct{}) error {
 	wal := d.walNum.Load()
-	if err := d.pebble.ApplyNoSyncWait(b, pebble.Sync); err != nil {
+	if err := d.pebble.ApplyNoSyncWait(ended(b), pebble.Sync); err != nil {
 		d.die(err)
 		return d.deadWith
 	}

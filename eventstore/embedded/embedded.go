@@ -12,7 +12,15 @@
 // are 1, 2, 3 and so on without a gap, so a reader notices a missing record.
 //
 // What is assumed of the disk: what a Sync that returned nil covers is there
-// after a crash. What was not synced may be there in part and in any order.
+// after a crash. What was not synced may be there in part and in any order, but
+// for the entries of a directory: of these a later one is not there without an
+// earlier. (Where it is, Open refuses the directory.)
+//
+// A flipped bit in anything that was acknowledged is refused by [Open] or is an
+// error where it is read, never a shorter or another history. So is any other
+// damage to the log, but for the records acknowledged last, within some 3 ms
+// before a kill: if more than one bit of them has changed, they look as if
+// they had never been synced.
 //
 // The life of an Append: its caller encodes the records and looks up the
 // stream; one goroutine, the append lane, checks the revision, assigns the
@@ -45,7 +53,7 @@ import (
 type Options struct {
 	FS         vfs.FS       // where the files are; nil: the real disk
 	Logger     *slog.Logger // nil: silent
-	CacheBytes int64        // for blocks read from disk; zero: 16 MB
+	CacheBytes int64        // for blocks read from disk; zero: 64 MB
 }
 
 // memTable is how many bytes Pebble gathers in memory before it writes a table.
@@ -57,7 +65,8 @@ type DB struct {
 	log    *slog.Logger
 
 	appends lane // owns last, and all puts into heads
-	rows    lane // orders the writes of rows
+	rows    lane // orders the writes of rows, and owns present
+	present present
 	last    eventstore.Position
 	heads   heads
 	walNum  atomic.Uint64 // of the write-ahead log that is written now
@@ -86,7 +95,7 @@ func Open(dir string, o Options) (_ *DB, err error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.CacheBytes == 0 {
-		o.CacheBytes = 16 << 20
+		o.CacheBytes = 64 << 20
 	}
 	found, err := scanDir(o.FS, dir)
 	if err != nil {

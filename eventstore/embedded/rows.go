@@ -66,15 +66,19 @@ func (d *DB) change(c eventstore.Change) error {
 			return err
 		}
 	}
-	if err := d.pebble.Apply(b, pebble.NoSync); err != nil {
+	if err := d.pebble.Apply(ended(b), pebble.NoSync); err != nil {
 		d.die(err)
 		return d.deadWith
 	}
+	d.present.follow(c)
 	return b.Close()
 }
 
 func (d *DB) check(c eventstore.Change) error {
 	for _, key := range c.Present {
+		if d.present.has(key) {
+			continue
+		}
 		if _, ok, err := d.get(key); err != nil || !ok {
 			return errors.Join(err, fmt.Errorf("key %x is missing: %w", key, eventstore.ErrCondition))
 		}
