@@ -44,9 +44,10 @@ func parsePromise(b []byte) (promise, bool) {
 	}, true
 }
 
-// batch returns a batch that begins with the promise of now.
-func (d *DB) batch() *pebble.Batch {
-	b := d.pebble.NewBatch()
+// batch returns a batch, with room for size bytes, that begins with the promise
+// of now.
+func (d *DB) batch(size int) *pebble.Batch {
+	b := d.pebble.NewBatchWithSize(size)
 	_ = b.LogData(d.mark.promised().format(), nil) // never fails
 	return b
 }
@@ -69,7 +70,7 @@ func (d *DB) seal() {
 	if d.mark.promised() == (promise{}) {
 		return
 	}
-	b := d.batch()
+	b := d.batch(0)
 	if err := d.pebble.Apply(ended(b), pebble.Sync); err != nil {
 		d.die(err)
 		return
