@@ -9,17 +9,31 @@ import (
 // A keyed runs jobs side by side, but those of one key one after the other, in
 // the order in which they came. It holds a bounded number of jobs.
 type keyed struct {
-	seed  maphash.Seed
-	slots chan struct{}
-	idle  sync.WaitGroup // of keys that have a goroutine
+	seed    maphash.Seed
+	slots   chan struct{}
+	spare   chan turn      // taken by a worker that has nothing to do
+	workers sync.WaitGroup // a worker's goroutine has a stack that has grown: it is used again
 
 	mu     sync.Mutex
 	closed bool
+	idle   int                 // workers that wait at spare, or are about to
 	queues map[uint64][]func() // what waits behind the job that runs
 }
 
+// A turn is a job that nothing of its key runs before.
+type turn struct {
+	key uint64
+	job func()
+}
+
+// maxIdle is how many workers wait for a job at most.
+const maxIdle = 512
+
 func newKeyed(max int) *keyed {
-	return &keyed{seed: maphash.MakeSeed(), slots: make(chan struct{}, max), queues: make(map[uint64][]func())}
+	return &keyed{
+		seed: maphash.MakeSeed(), slots: make(chan struct{}, max), spare: make(chan turn, maxIdle),
+		queues: make(map[uint64][]func()),
+	}
 }
 
 // key returns the key of one person of one app. Two persons may share one:
@@ -57,18 +71,39 @@ func (k *keyed) do(ctx context.Context, key uint64, job func()) bool {
 		return true
 	}
 	k.queues[key] = nil
-	k.idle.Add(1)
-	go k.run(key, job)
+	if k.idle > 0 {
+		k.idle--
+		k.spare <- turn{key, job} // has room for all who wait
+		return true
+	}
+	k.workers.Go(func() { k.work(turn{key, job}) })
 	return true
 }
 
-func (k *keyed) run(key uint64, job func()) {
-	defer k.idle.Done()
-	for job != nil {
-		job()
-		<-k.slots
-		job = k.next(key)
+// work runs jobs until there are more idle workers than need be, or there will
+// be no more jobs.
+func (k *keyed) work(t turn) {
+	for more := true; more; t, more = <-k.spare {
+		for job := t.job; job != nil; {
+			job()
+			<-k.slots
+			job = k.next(t.key)
+		}
+		if !k.rest() {
+			return
+		}
 	}
+}
+
+// rest reports whether the worker that asks shall wait for another turn.
+func (k *keyed) rest() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.closed || k.idle == maxIdle {
+		return false
+	}
+	k.idle++
+	return true
 }
 
 // next returns the job that waits longest, or forgets the key.
@@ -87,7 +122,10 @@ func (k *keyed) next(key uint64) func() {
 // close takes no more jobs and waits for those it has.
 func (k *keyed) close() {
 	k.mu.Lock()
-	k.closed = true
+	if !k.closed {
+		k.closed = true
+		close(k.spare) // who waits there ends, once what is in it is done
+	}
 	k.mu.Unlock()
-	k.idle.Wait()
+	k.workers.Wait()
 }

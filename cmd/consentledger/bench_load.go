@@ -20,7 +20,7 @@ import (
 
 // maxConns is how many connections the load process spreads its clients over;
 // fewer clients have one each. It is the same for the ledger and the echo.
-const maxConns = 16
+const maxConns = 256
 
 // An order says what the load process shall send. It ends after For, or after
 // Count requests if that is greater than zero.

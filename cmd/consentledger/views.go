@@ -22,7 +22,6 @@ import (
 // that come one by one each cost a transaction.
 const pace = 10 * time.Millisecond
 
-
 func (h *house) openViews(ctx context.Context) (err error) {
 	views := filepath.Join(h.config.data, "views")
 	if err := os.MkdirAll(views, 0o700); err != nil {

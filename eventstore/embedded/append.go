@@ -22,87 +22,128 @@ func (d store) Append(ctx context.Context, stream eventstore.Stream, expected ev
 	if err := d.alive(ctx); err != nil {
 		return 0, err
 	}
-	values := make([][]byte, len(records))
-	for i, r := range records {
-		values[i] = formatRecord(stream, expected+eventstore.Revision(i)+1, r)
-	}
 	hint, err := d.look(stream)
 	if err != nil {
 		return 0, fmt.Errorf("embedded: stream %s: %w", stream, err)
 	}
-	w := &write{stream: stream, expected: expected, values: values, hint: hint, done: make(chan struct{})}
-	if err := d.run(ctx, d.appends, func() { d.put(w) }); err != nil {
+	w := &write{stream: stream, expected: expected, records: records, hint: hint, done: make(chan struct{})}
+	if err := bring(ctx, d.DB, d.appends, w, w.done); err != nil {
 		return 0, err
 	}
-	if w.err != nil {
-		return 0, w.err
-	}
-	if w.actual != expected {
+	if w.err == nil && w.actual != expected {
 		return 0, d.lost(ctx, w)
 	}
-	return w.last, d.wait(ctx, w.done)
+	return w.last, w.err
 }
 
 // A write is an append on its way through the lane, which sets the last three
-// fields.
+// fields. One without records is only there to be synced.
 type write struct {
 	stream   eventstore.Stream
 	expected eventstore.Revision
-	values   [][]byte
+	records  []eventstore.Record
 	hint     hint
-	done     chan struct{} // closed once durable
+	done     chan struct{} // closed once it is durable, or was not made
 
 	actual eventstore.Revision
 	last   eventstore.Position
 	err    error
 }
 
-// put checks the revision and writes the batch. Only the append lane calls it.
-func (d *DB) put(w *write) {
+// groupBytes is how much data an append lane's group holds before it ends
+// early, so that a batch fits into the memory table.
+const groupBytes = 1 << 20
+
+// appendAll makes writes in their order, as few batches as it may. Only the
+// append lane calls it.
+func (d *DB) appendAll(writes []*write) {
+	for len(writes) > 0 {
+		n, size := 0, 0
+		for ; n < len(writes) && size < groupBytes; n++ {
+			for _, r := range writes[n].records {
+				size += len(r.Data)
+			}
+		}
+		d.appendGroup(writes[:n], size)
+		writes = writes[n:]
+	}
+}
+
+// appendGroup makes writes by one batch, and returns once that is durable. The
+// end of the sync is the commit point. It may never return, see [logger].
+func (d *DB) appendGroup(writes []*write, size int) {
+	b := d.batch(size + 400*len(writes))
+	made := writes[:0]
+	for _, w := range writes {
+		if d.put(b, w) {
+			made = append(made, w)
+		} else {
+			close(w.done)
+		}
+	}
+	if len(made) == 0 {
+		_ = b.Close() // it only gives the memory back
+		return
+	}
+	if d.sync(b) != nil {
+		return // whoever waits sees that the store is dead
+	}
+	for _, w := range made {
+		close(w.done)
+	}
+}
+
+// put checks the revision of w and adds its records to b. It reports whether it
+// did.
+func (d *DB) put(b *pebble.Batch, w *write) bool {
+	if w.last = d.last; len(w.records) == 0 {
+		return true
+	}
 	w.actual, w.err = d.length(w.stream, w.hint)
-	if w.last = d.last; w.err != nil || w.actual != w.expected {
-		return
+	if w.err != nil || w.actual != w.expected {
+		return false
 	}
-	b := d.batch()
-	for i, value := range w.values {
+	revision := w.expected
+	for _, r := range w.records {
 		w.last++
-		revision := w.expected + eventstore.Revision(i) + 1
-		w.err = set(w.err, b, recordKey(w.last), value)
-		w.err = set(w.err, b, streamKey(w.stream, revision), binary.BigEndian.AppendUint64(nil, uint64(w.last)))
-	}
-	if w.err != nil {
-		return
+		revision++
+		putRecord(b, w.last, w.stream, revision, r)
 	}
 	d.last = w.last
-	d.heads.set(w.stream, w.expected+eventstore.Revision(len(w.values)))
-	w.err = d.apply(b, w.last, w.done)
+	d.heads.set(w.stream, revision)
+	return true
 }
 
-func set(err error, b *pebble.Batch, key, value []byte) error {
-	if err != nil {
+// putRecord writes a record, and where it is, into b.
+func putRecord(b *pebble.Batch, at eventstore.Position, s eventstore.Stream, rev eventstore.Revision, r eventstore.Record) {
+	op := b.SetDeferred(recordKeySize, recordSize(s, r))
+	appendRecordKey(op.Key[:0], at)
+	appendRecord(op.Value[:0], s, rev, r)
+	_ = op.Finish() // fails only in a batch with an index
+	op = b.SetDeferred(streamKeySize(s), 8)
+	appendStreamKey(op.Key[:0], s, rev)
+	binary.BigEndian.PutUint64(op.Value, uint64(at))
+	_ = op.Finish()
+}
+
+// sync makes b durable and moves the mark to the last position.
+func (d *DB) sync(b *pebble.Batch) error {
+	wal := d.walNum.Load()
+	if err := d.pebble.ApplyNoSyncWait(ended(b), pebble.Sync); err != nil {
+		d.die(err)
 		return err
 	}
-	return b.Set(key, value, nil)
-}
-
-// apply writes b to the log and the memory table and leaves the wait for the
-// sync to the committer. It may never return, see [logger].
-func (d *DB) apply(b *pebble.Batch, last eventstore.Position, done chan struct{}) error {
-	wal := d.walNum.Load()
-	if err := d.pebble.ApplyNoSyncWait(b, pebble.Sync); err != nil {
-		d.die(err)
-		return d.deadWith
-	}
-	c := commit{b, promise{wal: wal, position: last}, done}
+	p := promise{wal: wal, position: d.last}
 	if seq := b.SeqNum(); seq > 0 {
-		c.promise.sequence = uint64(seq) + uint64(b.Count())
+		p.sequence = uint64(seq) + uint64(b.Count())
 	}
-	select {
-	case d.commits <- c:
-		return nil
-	case <-d.dead:
-		return d.deadWith
+	if err := b.SyncWait(); err != nil {
+		d.die(fmt.Errorf("sync: %w", err))
+		return err
 	}
+	_ = b.Close() // it only gives the memory back
+	d.mark.move(p)
+	return nil
 }
 
 // lost returns the conflict once the records that won are durable.
@@ -118,43 +159,9 @@ func (d *DB) lost(ctx context.Context, w *write) error {
 	}
 }
 
-// A commit is a batch whose sync has not been waited for.
-type commit struct {
-	batch   *pebble.Batch
-	promise promise // true once the batch is synced
-	done    chan struct{}
-}
-
-// sealAfter is how long the committer must have had nothing to do before it
+// sealAfter is how long the append lane must have had nothing to do before it
 // writes a seal.
 const sealAfter = 3 * time.Millisecond
-
-// commitAll waits for one sync after the other, and moves the mark. When it has
-// nothing to do it writes a seal. It ends after Close, once the lanes have.
-func (d *DB) commitAll() {
-	idle := time.NewTimer(sealAfter)
-	defer idle.Stop()
-	for {
-		select {
-		case c, ok := <-d.commits:
-			if !ok {
-				return
-			}
-			if err := c.batch.SyncWait(); err != nil {
-				d.die(fmt.Errorf("sync: %w", err))
-				return
-			}
-			_ = c.batch.Close() // it only gives the memory back
-			d.mark.move(c.promise)
-			close(c.done)
-			idle.Reset(sealAfter)
-		case <-idle.C:
-			d.seal()
-		case <-d.dead:
-			return
-		}
-	}
-}
 
 // mark is how far the records are durable.
 type mark struct {

@@ -16,3 +16,9 @@ func Sealed(fs vfs.FS, dir string) eventstore.Position {
 	}
 	return found.promised.position
 }
+
+// ScanDir returns what Open would refuse before Pebble sees it.
+func ScanDir(fs vfs.FS, dir string) error {
+	_, err := scanDir(fs, dir)
+	return err
+}

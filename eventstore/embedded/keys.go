@@ -11,8 +11,14 @@ import (
 // rowFormat is the first byte of a record's value.
 const rowFormat = 1
 
+const recordKeySize = 9
+
 func recordKey(p eventstore.Position) []byte {
-	return binary.BigEndian.AppendUint64([]byte{'r'}, uint64(p))
+	return appendRecordKey(make([]byte, 0, recordKeySize), p)
+}
+
+func appendRecordKey(b []byte, p eventstore.Position) []byte {
+	return binary.BigEndian.AppendUint64(append(b, 'r'), uint64(p))
 }
 
 func parseRecordKey(key []byte) (eventstore.Position, error) {
@@ -22,10 +28,14 @@ func parseRecordKey(key []byte) (eventstore.Position, error) {
 	return eventstore.Position(binary.BigEndian.Uint64(key[1:])), nil
 }
 
+func streamKeySize(s eventstore.Stream) int { return len(s) + 10 }
+
 func streamKey(s eventstore.Stream, r eventstore.Revision) []byte {
-	key := make([]byte, 0, len(s)+10)
-	key = append(append(key, 's'), s...)
-	return binary.BigEndian.AppendUint64(append(key, 0), uint64(r))
+	return appendStreamKey(make([]byte, 0, streamKeySize(s)), s, r)
+}
+
+func appendStreamKey(b []byte, s eventstore.Stream, r eventstore.Revision) []byte {
+	return binary.BigEndian.AppendUint64(append(append(append(b, 's'), s...), 0), uint64(r))
 }
 
 // parseStreamKey returns the revision in a key that begins with stream.
@@ -41,9 +51,13 @@ func afterStream(s eventstore.Stream) []byte {
 	return append(append([]byte{'s'}, s...), 1)
 }
 
-// formatRecord returns what is stored under [recordKey].
-func formatRecord(s eventstore.Stream, rev eventstore.Revision, r eventstore.Record) []byte {
-	b := make([]byte, 0, 27+len(s)+len(r.Type)+len(r.Data))
+// recordSize is how many bytes appendRecord adds.
+func recordSize(s eventstore.Stream, r eventstore.Record) int {
+	return 27 + len(s) + len(r.Type) + len(r.Data)
+}
+
+// appendRecord adds to b what is stored under [recordKey].
+func appendRecord(b []byte, s eventstore.Stream, rev eventstore.Revision, r eventstore.Record) []byte {
 	b = append(b, rowFormat)
 	b = binary.BigEndian.AppendUint64(b, uint64(rev))
 	b = append(b, r.ID[:]...)
@@ -52,7 +66,7 @@ func formatRecord(s eventstore.Stream, rev eventstore.Revision, r eventstore.Rec
 	return append(b, r.Data...)
 }
 
-// parseRecord reads what formatRecord writes. Its result shares no memory with
+// parseRecord reads what appendRecord writes. Its result shares no memory with
 // b.
 func parseRecord(b []byte) (r eventstore.Recorded, err error) {
 	if len(b) < 27 || b[0] != rowFormat {

@@ -1,41 +1,82 @@
 package embedded
 
-import "context"
+import (
+	"context"
+	"runtime"
+	"sync"
+	"time"
+)
 
-// A lane runs one job at a time, like a mutex around each. Unlike a mutex it
-// can be given up on: a job that Pebble never returns from leaves its caller
-// free to say so.
-type lane chan func()
+// A lane hands what callers bring to one goroutine, in groups: all that came
+// while it was busy. Unlike a mutex it can be given up on: work that Pebble
+// never returns from leaves the callers free to say so.
+type lane[T any] struct {
+	some chan struct{} // holds one if there may be somebody waiting
 
-// work runs jobs until quit is closed.
-func (l lane) work(quit <-chan struct{}) {
+	mu      sync.Mutex
+	waiting []T
+	closed  bool
+}
+
+func newLane[T any]() *lane[T] { return &lane[T]{some: make(chan struct{}, 1)} }
+
+// add reports whether l takes x: not so once it was closed.
+func (l *lane[T]) add(x T) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return false
+	}
+	if l.waiting = append(l.waiting, x); len(l.waiting) == 1 {
+		select {
+		case l.some <- struct{}{}:
+		default:
+		}
+	}
+	return true
+}
+
+// take empties l, and closes it if it is the last time.
+func (l *lane[T]) take(last bool) []T {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	group := l.waiting
+	l.waiting, l.closed = nil, last
+	return group
+}
+
+// work calls do with one group after the other until quit is closed, and then
+// with those who came before. It calls rest when it had nothing to do for a
+// while since the last group.
+func (l *lane[T]) work(quit <-chan struct{}, do func([]T), while time.Duration, rest func()) {
+	idle := time.NewTimer(while)
+	defer idle.Stop()
 	for {
 		select {
-		case job := <-l:
-			job()
+		case <-l.some:
+			runtime.Gosched() // whoever is about to come shall be in the group
+			do(l.take(false))
+			idle.Reset(while)
+		case <-idle.C:
+			rest()
 		case <-quit:
+			do(l.take(true))
 			return
 		}
 	}
 }
 
-// run returns once l has run job, or an error if it may not have. The caller
-// may look at what job has written only after nil.
-func (d *DB) run(ctx context.Context, l lane, job func()) error {
+// bring adds x to l and returns once done is closed, or an error if x may not
+// have been done. The caller may look at what the lane has written into x only
+// after nil.
+func bring[T any](ctx context.Context, d *DB, l *lane[T], x T, done <-chan struct{}) error {
 	if err := d.alive(ctx); err != nil {
 		return err
 	}
-	done := make(chan struct{})
-	select {
-	case l <- func() { job(); close(done) }:
-		return d.wait(ctx, done)
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-d.dead:
-		return d.deadWith
-	case <-d.quit:
+	if !l.add(x) {
 		return ErrClosed
 	}
+	return d.wait(ctx, done)
 }
 
 // wait returns nil once done is closed.

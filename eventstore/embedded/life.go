@@ -40,10 +40,10 @@ func (d *DB) Close() error {
 	}
 }
 
-// idle waits until the lanes and the committer have ended.
+// idle waits until the lanes have ended.
 func (d *DB) idle() error {
 	ended := make(chan struct{})
-	go func() { d.workers.Wait(); close(ended) }()
+	go func() { d.lanes.Wait(); close(ended) }()
 	select {
 	case <-ended:
 		return nil

@@ -12,7 +12,8 @@ import (
 // with one, as log data, which Pebble keeps in the write-ahead log and nowhere
 // else. If the log cannot be read as far as a later batch in it promises, it is
 // damaged; without a promise, what cannot be read was perhaps never synced,
-// and lost in a crash as anything may be that nobody was told is safe.
+// and lost in a crash as anything may be that nobody was told is safe, unless
+// one flipped bit explains it, see [flipped].
 type promise struct {
 	wal      uint64              // the log that sequence was written to
 	sequence uint64              // of Pebble's, the first not durable
@@ -43,22 +44,34 @@ func parsePromise(b []byte) (promise, bool) {
 	}, true
 }
 
-// batch returns a batch that begins with the promise of now.
-func (d *DB) batch() *pebble.Batch {
-	b := d.pebble.NewBatch()
+// batch returns a batch, with room for size bytes, that begins with the promise
+// of now.
+func (d *DB) batch(size int) *pebble.Batch {
+	b := d.pebble.NewBatchWithSize(size)
 	_ = b.LogData(d.mark.promised().format(), nil) // never fails
 	return b
 }
 
-// seal writes a batch that is nothing but a promise, so that damage to the last
-// record that was acknowledged is followed by a batch that tells. It is synced,
+// ending is what every batch ends with, as log data. A batch whose last bytes
+// never reached the disk lacks more than one bit, whatever was put into it.
+var ending = []byte{0xff, 0xff}
+
+// ended returns b with its ending.
+func ended(b *pebble.Batch) *pebble.Batch {
+	_ = b.LogData(ending, nil) // never fails
+	return b
+}
+
+// seal writes a batch that is nothing but a promise, so that damage of more than
+// one bit to the last record that was acknowledged is followed by a batch that
+// tells. It is synced,
 // since Pebble leaves what is not in its own memory until the next sync.
 func (d *DB) seal() {
 	if d.mark.promised() == (promise{}) {
 		return
 	}
-	b := d.batch()
-	if err := d.pebble.Apply(b, pebble.Sync); err != nil {
+	b := d.batch(0)
+	if err := d.pebble.Apply(ended(b), pebble.Sync); err != nil {
 		d.die(err)
 		return
 	}

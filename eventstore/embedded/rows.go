@@ -14,7 +14,10 @@ import (
 
 type rows struct{ *DB }
 
-func rowKey(key []byte) []byte { return append([]byte{'v'}, key...) }
+// rowSpace is what the key of a row begins with.
+const rowSpace = 'v'
+
+func rowKey(key []byte) []byte { return append([]byte{rowSpace}, key...) }
 
 // Get implements [eventstore.Rows].
 func (d rows) Get(ctx context.Context, key []byte) (value []byte, ok bool, err error) {
@@ -43,60 +46,116 @@ func (d *DB) get(key []byte) (_ []byte, ok bool, err error) {
 // Write implements [eventstore.Rows]. It does not sync: the next Append, being
 // later in the same log, does.
 func (d rows) Write(ctx context.Context, c eventstore.Change) error {
-	result := make(chan error, 1)
-	if err := d.run(ctx, d.DB.rows, func() { result <- d.change(c) }); err != nil {
+	w := &rowWrite{change: c, done: make(chan struct{})}
+	if err := bring(ctx, d.DB, d.DB.rows, w, w.done); err != nil {
 		return err
 	}
-	return <-result
+	return w.err
 }
 
-// change checks the conditions of c and makes it. Only the rows lane calls it.
-func (d *DB) change(c eventstore.Change) error {
-	if err := d.check(c); err != nil {
+// A rowWrite is a change on its way through the lane, which sets err.
+type rowWrite struct {
+	change eventstore.Change
+	done   chan struct{} // closed once it was made, or not
+
+	err error
+}
+
+// changeAll makes the changes whose conditions hold, in their order, by one
+// batch. Only the rows lane calls it.
+func (d *DB) changeAll(writes []*rowWrite) {
+	if len(writes) == 0 {
+		return
+	}
+	g := group{d: d, batch: d.batch(0)}
+	for i, w := range writes {
+		w.err = g.add(w.change, i+1 < len(writes))
+	}
+	if err := d.pebble.Apply(ended(g.batch), pebble.NoSync); err != nil {
+		d.die(err)
+		return // whoever waits sees that the store is dead
+	}
+	_ = g.batch.Close() // it only gives the memory back
+	for _, w := range writes {
+		if w.err == nil {
+			d.present.follow(w.change)
+		}
+		close(w.done)
+	}
+}
+
+// A group is changes that become one batch.
+type group struct {
+	d     *DB
+	batch *pebble.Batch
+	there map[string]bool // whether a key that the group changed exists
+}
+
+// add adds a change if its conditions hold. More says that others follow, to
+// which this one must have happened.
+func (g *group) add(c eventstore.Change, more bool) error {
+	if err := g.check(c); err != nil {
 		return err
 	}
-	b := d.batch()
 	for _, r := range c.Put {
-		if err := b.Set(rowKey(r.Key), r.Value, nil); err != nil {
-			return err
-		}
+		op := g.batch.SetDeferred(1+len(r.Key), len(r.Value))
+		op.Key[0] = rowSpace
+		copy(op.Key[1:], r.Key)
+		copy(op.Value, r.Value)
+		_ = op.Finish() // fails only in a batch with an index
 	}
 	for _, key := range c.Delete {
-		if err := b.Delete(rowKey(key), nil); err != nil {
-			return err
-		}
+		op := g.batch.DeleteDeferred(1 + len(key))
+		op.Key[0] = rowSpace
+		copy(op.Key[1:], key)
+		_ = op.Finish()
 	}
-	if err := d.pebble.Apply(b, pebble.NoSync); err != nil {
-		d.die(err)
-		return d.deadWith
+	if !more {
+		return nil
 	}
-	return b.Close()
+	if g.there == nil {
+		g.there = map[string]bool{}
+	}
+	for _, r := range c.Put {
+		g.there[string(r.Key)] = true
+	}
+	for _, key := range c.Delete {
+		g.there[string(key)] = false
+	}
+	return nil
 }
 
-func (d *DB) check(c eventstore.Change) error {
+func (g *group) check(c eventstore.Change) error {
 	for _, key := range c.Present {
-		if _, ok, err := d.get(key); err != nil || !ok {
+		if ok, err := g.has(key); err != nil || !ok {
 			return errors.Join(err, fmt.Errorf("key %x is missing: %w", key, eventstore.ErrCondition))
 		}
 	}
 	for _, key := range c.Absent {
-		if _, ok, err := d.get(key); err != nil || ok {
+		if ok, err := g.has(key); err != nil || ok {
 			return errors.Join(err, fmt.Errorf("key %x exists: %w", key, eventstore.ErrCondition))
 		}
 	}
 	return nil
 }
 
-// Sync implements [eventstore.Rows].
+// has reports whether there is a row once the group so far is made.
+func (g *group) has(key []byte) (bool, error) {
+	if ok, changed := g.there[string(key)]; changed {
+		return ok, nil
+	}
+	if g.d.present.has(key) {
+		return true, nil
+	}
+	_, ok, err := g.d.get(key)
+	return ok, err
+}
+
+// Sync implements [eventstore.Rows]. What is synced is all that was written
+// before.
 func (d rows) Sync(ctx context.Context) error {
-	done, result := make(chan struct{}), make(chan error, 1)
-	if err := d.run(ctx, d.DB.rows, func() { result <- d.apply(d.batch(), 0, done) }); err != nil {
-		return err
-	}
-	if err := <-result; err != nil {
-		return err
-	}
-	return d.wait(ctx, done)
+	w := &write{done: make(chan struct{})}
+	return bring(ctx, d.DB, d.appends, w, w.done)
 }
 
 // Scan implements [eventstore.Rows]. It sees the first 1000 rows as they are at

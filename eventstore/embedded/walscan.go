@@ -104,31 +104,35 @@ type scanner struct {
 }
 
 func (s *scanner) scan() error {
-	good, clean := s.readable()
+	good, stop, clean := s.readable()
 	if clean {
 		return nil
+	}
+	if at, ok := flipped(s.data, stop, s.log); ok {
+		return s.corrupt(at, errors.New("with one bit of this byte changed the chunk is valid"))
 	}
 	s.found.doubtful = s.found.doubtful || s.log == manifestID
 	return s.beyond(good)
 }
 
-// readable goes through the file as far as Pebble can, and returns where that
-// ends and whether it ends as Pebble ends a log.
-func (s *scanner) readable() (good int, clean bool) {
-	for at := 0; at < len(s.data); {
-		c, ok, clean := chunkAfter(s.data, at, s.log)
+// readable goes through the file as far as Pebble can, and returns where the
+// last whole record ends, where the last valid chunk does, and whether the file
+// ends as Pebble ends a log.
+func (s *scanner) readable() (good, stop int, clean bool) {
+	for stop < len(s.data) {
+		c, ok, clean := chunkAfter(s.data, stop, s.log)
 		if !ok {
-			return good, clean && !s.within
+			return good, stop, clean && !s.within
 		}
 		if c.first == s.within {
-			return good, false
+			return good, stop, false
 		}
-		if at = c.end; s.take(c) {
-			good = at
+		if stop = c.end; s.take(c) {
+			good = stop
 			s.batch()
 		}
 	}
-	return good, !s.within
+	return good, stop, !s.within
 }
 
 // beyond looks for a chunk after the place from which on the file cannot be
