@@ -121,7 +121,7 @@ func (s Service) say(e Event, ref Reference) (Event, error) {
 	case ExemptionEnded:
 		return e, ended(s.exemptions, e)
 	case ServiceCeased:
-		return e, nil
+		return e, reasoned(e.Reason)
 	case Noted:
 		return e, e.check(false)
 	}

@@ -18,7 +18,7 @@ func changed(t *testing.T, f func(*Document), material ...string) Reference {
 	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
 	next := complete(doc)
 	f(&next)
-	then, err := r.Policies.Decide(PublishPolicy{Version: v2, Document: next, Material: material}, noon)
+	then, err := r.Policies.Decide(PublishPolicy{Version: v2, Document: next, Material: material}, By{}, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestThePublisherMayNotDropAMaterialChange(t *testing.T) {
 		material []string
 		code     Code
 	}{{nil, MaterialDropped}, {[]string{"MAT-2"}, ""}, {[]string{"MAT-2", "MAT-6"}, ""}} {
-		_, err := p.Decide(PublishPolicy{Version: v2, Document: next, Material: tt.material}, noon)
+		_, err := p.Decide(PublishPolicy{Version: v2, Document: next, Material: tt.material}, By{}, noon)
 		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
 			t.Errorf("declared %v: %v, want %v", tt.material, err, tt.code)
 		}
@@ -158,17 +158,17 @@ func TestThePublisherMayNotDropAMaterialChange(t *testing.T) {
 
 func TestPublishingAndTakingEffectAreTwoEvents(t *testing.T) {
 	doc := complete(ref().Policies.Versions()[0].Document)
-	then, err := Policies{}.Decide(PublishPolicy{Version: v1, Document: doc}, noon)
+	then, err := Policies{}.Decide(PublishPolicy{Version: v1, Document: doc}, By{}, noon)
 	if err != nil || len(then) != 2 || then[1] != (PolicyEffective{v1}) {
 		t.Fatalf("at once: %v, %v", then, err)
 	}
-	then, err = Policies{}.Decide(PublishPolicy{Version: v1, Document: doc, Effective: later}, noon)
+	then, err = Policies{}.Decide(PublishPolicy{Version: v1, Document: doc, Effective: later}, By{}, noon)
 	if err != nil || len(then) != 1 {
 		t.Fatalf("later: %v, %v", then, err)
 	}
 	p := Policies{}.Evolve(fact(1, noon, then[0]))
 	for at, want := range map[Instant]Code{later - 1: AtInFuture, later: ""} {
-		_, err := p.Decide(Say{PolicyEffective{v1}}, at)
+		_, err := p.Decide(Say{PolicyEffective{v1}}, By{}, at)
 		if got, _ := errors.AsType[Refusal](err); got.Code != want {
 			t.Errorf("at %v: %v, want %v", at, err, want)
 		}

@@ -76,10 +76,7 @@ func (ref Reference) version(policy string, h Hash, at Instant) (PolicyPublished
 }
 
 func present(cmd PresentNotice, ref Reference, at Instant) (Event, error) {
-	e := NoticePresented{
-		Policy: cmd.Policy, Version: cmd.Version, Locale: cmd.Locale, Text: cmd.Text, Kind: cmd.Kind,
-		Details: cmd.Details, Surface: cmd.Surface, Build: cmd.Build, Read: cmd.Read,
-	}
+	e := NoticePresented(cmd)
 	if cmd.Surface != (Hash{}) {
 		p, ok := ref.Surfaces.Surface(cmd.Surface)
 		if !ok {

@@ -183,7 +183,10 @@ func (p Policies) Evolve(f Fact) Policies {
 
 // Decide answers cmd with the facts it makes true. What is published already
 // is no news: no facts, no error.
-func (p Policies) Decide(cmd Command, recorded Instant) ([]Event, error) {
+func (p Policies) Decide(cmd Command, by By, recorded Instant) ([]Event, error) {
+	if err := by.checkDoor(cmd); err != nil {
+		return nil, err
+	}
 	switch cmd := cmd.(type) {
 	case PublishPolicy:
 		return p.publish(cmd, recorded)

@@ -47,6 +47,7 @@ const (
 	AlreadyUsed       Code = "already-used"
 	EarlierPerson     Code = "of-an-earlier-person"
 	SamePerson        Code = "same-person"
+	UnknownPerson     Code = "unknown-person"
 	BadSignature      Code = "bad-signature"
 	UnknownSigner     Code = "unknown-signer"
 	Malformed         Code = "malformed"

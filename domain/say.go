@@ -33,9 +33,9 @@ func (s Subject) say(e Event, ref Reference, at Instant) ([]Event, error) {
 	case RestrictionLifted:
 		return one(e, reasoned(e.Reason))
 	case SubjectReassigned:
-		return one(e, reasoned(e.Reason))
+		return one(e, s.checkEnd(e.Reason))
 	case SubjectClosed:
-		return one(e, reasoned(e.Reason))
+		return one(e, s.checkEnd(e.Reason))
 	case SubjectMarkedTest:
 		return one(e, reasoned(e.Reason))
 	case Noted:
@@ -50,6 +50,15 @@ func reasoned(reason string) error {
 		return refuseAt(ReasonMissing, "data.reason", `say why, by a code of 1 to 64 of a-z, 0-9 and "-"`)
 	}
 	return nil
+}
+
+// checkEnd refuses to end a history that never began: its outside id may be
+// somebody's who is yet to come.
+func (s Subject) checkEnd(reason string) error {
+	if s.since == 0 {
+		return refuse(UnknownPerson, "nothing is known of this person, so there is nothing to end")
+	}
+	return reasoned(reason)
 }
 
 func (e GuardianVerified) check() error {

@@ -109,6 +109,9 @@ func (s Surfaces) Evolve(f Fact) Surfaces {
 // Decide answers cmd with the facts it makes true. What is published already
 // is no news: no facts, no error.
 func (s Surfaces) Decide(cmd Command, ref Reference) ([]Event, error) {
+	if err := ref.By.checkDoor(cmd); err != nil {
+		return nil, err
+	}
 	switch cmd := cmd.(type) {
 	case PublishSurface:
 		if _, known := s.Surface(cmd.ID); known {
