@@ -142,4 +142,9 @@ func TestEveryValueHasOneText(t *testing.T) {
 	pairs(t, ParseDeadlineDirection, "forward", "forward", "backward")
 	pairs(t, ParseDeadlineRoll, "none", "none", "next_working_day")
 	pairs(t, ParseDeadlineResult, "due_date", "due_date", "earliest_effective_date")
+	pairs(t, ParseControlState, "", "unticked", "ticked", "button")
+	pairs(t, ParseQuality, "", "imported", "weak", "partial", "strong")
+	pairs(t, ParseAgeBand, "", "under-14", "14", "15-17", "adult")
+	pairs(t, ParseExemptionList, "", "collect", "provide")
+	pairs(t, ParseCheckLog, "none", "none", "sampled", "all")
 }
