@@ -66,13 +66,15 @@ func openLedger(t testing.TB, doc domain.Document) *ledger.Ledger {
 // unready is why the example of a type is refused by a ledger that has the
 // policy and nothing else. All others are accepted.
 var unready = map[string]domain.Code{
-	"consent.used":     domain.UnknownRecord,
-	"record.voided":    domain.UnknownRecord,
-	"record.disputed":  domain.UnknownRecord,
-	"guardian.ended":   domain.UnknownGuardian,
-	"subject.unlinked": domain.UnknownLink,
-	"exemption.ended":  domain.UnknownRecord,
-	"policy.effective": domain.UnknownVersion,
+	"consent.used":       domain.UnknownRecord,
+	"record.voided":      domain.UnknownRecord,
+	"record.disputed":    domain.UnknownRecord,
+	"guardian.ended":     domain.UnknownGuardian,
+	"subject.unlinked":   domain.UnknownLink,
+	"subject.reassigned": domain.UnknownPerson,
+	"subject.closed":     domain.UnknownPerson,
+	"exemption.ended":    domain.UnknownRecord,
+	"policy.effective":   domain.UnknownVersion,
 }
 
 // personal is what the examples say that must never be in the log in the clear.
