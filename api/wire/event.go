@@ -12,7 +12,6 @@ import (
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -44,7 +43,7 @@ func ParseGroupEvent(structured []byte) (ledger.Request, error) {
 	if err != nil {
 		return r, err
 	}
-	if attrs, _, err := members(structured); err != nil || !kinds[attrs["type"]].fans {
+	if attrs, _, err := members(structured); err != nil || !kinds[attrs.get("type")].fans {
 		return r, wrong("type", " does not go to a group of apps: send refusals, withdrawals and what is about the person's account, and everything else to one app")
 	}
 	return r, nil
@@ -72,7 +71,7 @@ func ParseBinary(app domain.AppName, attrs map[string]string, data []byte) (ledg
 			return ledger.Request{}, malformed("an attribute's name is 1 to 64 lower-case letters and digits")
 		}
 	}
-	return parse(app, attrs, data, true)
+	return parse(app, attributesOf(attrs), data, true)
 }
 
 var errLarge = domain.Refusal{Code: domain.TooLarge, Text: fmt.Sprintf("an event has at most %d bytes; keep documents elsewhere and name their hash", MaxEvent)}
@@ -87,27 +86,27 @@ func wrong(path, format string, args ...any) error {
 }
 
 // parse is the one road from attributes and data to a request.
-func parse(app domain.AppName, attrs map[string]string, data jsontext.Value, fromApp bool) (ledger.Request, error) {
-	r := ledger.Request{App: app, ID: attrs["id"], Source: attrs["source"], RecordedBy: domain.Unauthenticated, FromApp: fromApp}
-	if attrs["specversion"] != "1.0" {
+func parse(app domain.AppName, attrs attributes, data jsontext.Value, fromApp bool) (ledger.Request, error) {
+	r := ledger.Request{App: app, ID: attrs.get("id"), Source: attrs.get("source"), RecordedBy: domain.Unauthenticated, FromApp: fromApp}
+	if attrs.get("specversion") != "1.0" {
 		return ledger.Request{}, wrong("specversion", ` must be "1.0"`)
 	}
 	for _, name := range []string{"id", "source"} {
-		if v := attrs[name]; v == "" || len(v) > 512 || !utf8.ValidString(v) {
+		if v := attrs.get(name); v == "" || len(v) > 512 || !utf8.ValidString(v) {
 			return ledger.Request{}, wrong(name, " is missing or too long: give 1 to 512 bytes of text")
 		}
 	}
-	if err := checkContentType(attrs["datacontenttype"]); err != nil {
+	if err := checkContentType(attrs.get("datacontenttype")); err != nil {
 		return ledger.Request{}, err
 	}
 	if err := times(&r, attrs); err != nil {
 		return ledger.Request{}, err
 	}
-	k, ok := kinds[attrs["type"]]
+	k, ok := kinds[attrs.get("type")]
 	if !ok {
 		return ledger.Request{}, wrong("type", ` must be one of those that "consentledger schema list" shows`)
 	}
-	if err := k.subject(&r, attrs["subject"]); err != nil {
+	if err := k.subject(&r, attrs.get("subject")); err != nil {
 		return ledger.Request{}, err
 	}
 	if err := actors(&r, attrs); err != nil {
@@ -137,13 +136,13 @@ func checkContentType(s string) error {
 	return nil
 }
 
-func times(r *ledger.Request, attrs map[string]string) (err error) {
-	if t, ok := attrs["time"]; ok {
+func times(r *ledger.Request, attrs attributes) (err error) {
+	if t, ok := attrs.lookup("time"); ok {
 		if r.At, err = domain.ParseInstant(t); err != nil {
 			return wrong("time", ": %v", err)
 		}
 	}
-	if s, ok := attrs["sequence"]; ok {
+	if s, ok := attrs.lookup("sequence"); ok {
 		n, err := strconv.ParseUint(s, 10, 64)
 		if err != nil || n == 0 || n > maxSequence || s[0] == '0' || s[0] == '+' {
 			return wrong("sequence", " must be an integer from 1 to %d", int64(maxSequence))
@@ -154,8 +153,8 @@ func times(r *ledger.Request, attrs map[string]string) (err error) {
 }
 
 // actors reads in what part somebody acts, and for whom.
-func actors(r *ledger.Request, attrs map[string]string) error {
-	switch a := domain.Actor(attrs["actor"]); a {
+func actors(r *ledger.Request, attrs attributes) error {
+	switch a := domain.Actor(attrs.get("actor")); a {
 	case "":
 		r.Actor = string(domain.Person)
 		if !r.FromApp {
@@ -166,31 +165,9 @@ func actors(r *ledger.Request, attrs map[string]string) error {
 	default:
 		return wrong("actor", " must be person, guardian, operator, system or authority")
 	}
-	if o, ok := attrs["onbehalfof"]; ok && !isName(o, 64) {
+	if o, ok := attrs.lookup("onbehalfof"); ok && !isName(o, 64) {
 		return wrong("onbehalfof", ` must be a name of 1 to 64 of a-z, 0-9 and "-", not a person's id: it is kept in the clear`)
 	}
-	r.OnBehalfOf = attrs["onbehalfof"]
+	r.OnBehalfOf = attrs.get("onbehalfof")
 	return nil
-}
-
-// body is what an event says, canonical, whichever way it came.
-func body(r ledger.Request, kind string, data jsontext.Value) ([]byte, error) {
-	b := struct {
-		Data     jsontext.Value `json:"data"`
-		Sequence uint64         `json:"sequence,omitzero"`
-		Subject  string         `json:"subject,omitzero"`
-		Time     string         `json:"time,omitzero"`
-		Type     string         `json:"type"`
-	}{Data: data, Sequence: r.Sequence, Type: kind}
-	if r.Person != (domain.PersonKey{}) {
-		b.Subject = r.Person.String()
-	}
-	if r.At != 0 {
-		b.Time = r.At.String()
-	}
-	out, err := json.Marshal(&b)
-	if err != nil {
-		return nil, malformed("the event cannot be written as JSON")
-	}
-	return out, nil // members stand sorted, and none needs escaping
 }

@@ -32,7 +32,11 @@ func TestBothModesGiveOneBody(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := ParseBinary("smartkey", attrs, data)
+		headers := map[string]string{"tenant": "an attribute that is not read"}
+		for _, a := range attrs {
+			headers[a.name] = a.text
+		}
+		got, err := ParseBinary("smartkey", headers, data)
 		if err != nil || !bytes.Equal(got.Body, want.Body) {
 			t.Errorf("%s: %v: %s, want %s", e.Type, err, got.Body, want.Body)
 		}
@@ -169,4 +173,31 @@ func FuzzParseEvent(f *testing.F) {
 			t.Fatalf("%v: %s, want %s", err, again.Body, r.Body)
 		}
 	})
+}
+
+// TestDataIsOneObject has what the quick way over data must not let through.
+func TestDataIsOneObject(t *testing.T) {
+	deep := func(n int) string {
+		return `{"act":"agree","purposes":["a"],"details":` + strings.Repeat(`{"a":`, n) + `"x"` + strings.Repeat("}", n) + "}"
+	}
+	for _, c := range []struct{ name, data, says string }{
+		{"a list", `["a"]`, "data must be a JSON object"},
+		{"text", `"{}"`, "data must be a JSON object"},
+		{"nothing", ` `, "data is missing"},
+		{"an object and more", `{"act":"agree"}{}`, "not valid JSON"},
+		{"an object cut short", `{"act":"agree"`, "not valid JSON"},
+		{"a bracket too many", `{"act":"agree"}]`, "not valid JSON"},
+		{"a name twice", `{"details":{"a":"x","a":"y"}}`, "data.details: the same name stands twice"},
+		{"bytes that are no UTF-8", "{\"act\":\"\xff\"}", "not valid JSON"},
+		{"a number behind a quote that is quoted", `{"details":{"a":"\"","b":9007199254740993}}`, "data.details is a number"},
+		{"digits in text", `{"act":"agree","purposes":["a"],"details":{"a":"\\","b":"9007199254740993 {[{["}}`, ""},
+		{"62 levels in details", deep(62), ""},
+		{"64 levels in details", deep(64), "nested deeper than 64 levels"},
+	} {
+		attrs := map[string]string{"specversion": "1.0", "id": "1", "source": "/a", "type": "consent.given", "subject": "user-1"}
+		_, err := ParseBinary("a", attrs, []byte(c.data))
+		if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.says)
+		}
+	}
 }

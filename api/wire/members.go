@@ -1,0 +1,258 @@
+package wire
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"strings"
+
+	"consentledger/domain"
+	"consentledger/eventstore/ledger"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// attributes is what an event says about itself: those attributes that are
+// read here, each once. They are few: looking through them is quicker than a
+// map.
+type attributes []attribute
+
+type attribute struct{ name, text string }
+
+// known are the attributes that are read here. Their values are text.
+var known = []string{
+	"specversion", "id", "source", "type", "time", "subject", "sequence", "actor", "onbehalfof", "dataschema", "datacontenttype",
+}
+
+// lookup returns the text of an attribute and whether the event has it.
+func (a attributes) lookup(name string) (string, bool) {
+	for i := range a {
+		if a[i].name == name {
+			return a[i].text, true
+		}
+	}
+	return "", false
+}
+
+func (a attributes) get(name string) string {
+	text, _ := a.lookup(name)
+	return text
+}
+
+// attributesOf takes those of all that are read here.
+func attributesOf(all map[string]string) attributes {
+	list := make(attributes, 0, len(known))
+	for _, name := range known {
+		if text, ok := all[name]; ok {
+			list = append(list, attribute{name, text})
+		}
+	}
+	return list
+}
+
+// members takes a structured event apart: its attributes, and its data, which
+// is a part of it.
+func members(structured []byte) (attributes, jsontext.Value, error) {
+	d := jsontext.NewDecoder(bytes.NewBuffer(structured))
+	if d.PeekKind() != '{' {
+		return nil, nil, notJSON(nil, "the event")
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return nil, nil, notJSON(err, "the event")
+	}
+	attrs := make(attributes, 0, len(known))
+	var data jsontext.Value
+	for d.PeekKind() != '}' {
+		name, err := readName(d)
+		if err != nil {
+			return nil, nil, notJSON(err, "the event")
+		}
+		v, err := d.ReadValue()
+		if err != nil {
+			return nil, nil, notJSON(err, "the event")
+		}
+		if name == "data" {
+			end := int(d.InputOffset())
+			data = structured[end-len(v) : end]
+			continue
+		}
+		text, err := textOf(name, v)
+		if err != nil {
+			return nil, nil, err
+		}
+		if isKnown(name) && v.Kind() != 'n' {
+			attrs = append(attrs, attribute{name, text})
+		}
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return nil, nil, notJSON(err, "the event")
+	}
+	if len(bytes.TrimLeft(structured[d.InputOffset():], " \t\r\n")) > 0 {
+		return nil, nil, malformed("the event is one JSON object, with nothing behind it")
+	}
+	return attrs, data, nil
+}
+
+// readName reads a member's name. The usual ones take no memory.
+func readName(d *jsontext.Decoder) (string, error) {
+	if d.PeekKind() != '"' {
+		t, err := d.ReadToken() // says what is wrong, and where
+		return t.String(), err
+	}
+	v, err := d.ReadValue()
+	if err != nil {
+		return "", err
+	}
+	if i := slices.IndexFunc(known, func(name string) bool { return string(v[1:len(v)-1]) == name }); i >= 0 {
+		return known[i], nil
+	}
+	return unquote(v), nil
+}
+
+// unquote returns the text of a string that is valid.
+func unquote(v jsontext.Value) string {
+	if bytes.IndexByte(v, '\\') < 0 {
+		return string(v[1 : len(v)-1])
+	}
+	text, _ := jsontext.AppendUnquote(nil, v) // fails only for what is not valid
+	return string(text)
+}
+
+// textOf returns the text of an attribute's value.
+func textOf(name string, v jsontext.Value) (string, error) {
+	if name == "data_base64" {
+		return "", malformed(`data_base64 is not taken: put a JSON object into "data"`)
+	}
+	if !isAttribute(name) {
+		return "", malformed("%s: an attribute's name is 1 to 64 lower-case letters and digits", shown(name))
+	}
+	switch v.Kind() {
+	case '"':
+		return unquote(v), nil
+	case '0':
+		if name == "sequence" {
+			return string(v), nil
+		}
+	case 't', 'f', 'n':
+	default:
+		return "", malformed("%s must be a string", shown(name))
+	}
+	if isKnown(name) && v.Kind() != 'n' {
+		return "", malformed("%s must be a string", name)
+	}
+	return "", nil
+}
+
+// isKnown reports whether the attribute is read here, and so is text.
+func isKnown(name string) bool { return slices.Contains(known, name) }
+
+func isAttribute(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return name != "" && len(name) <= 64
+}
+
+// maxDepth is how deep data may be nested.
+const maxDepth = 64
+
+// canonicalData returns data as RFC 8785 writes it, and refuses what that
+// could not write without loss.
+func canonicalData(data jsontext.Value) (jsontext.Value, error) {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, wrong("data", " is missing: give a JSON object")
+	}
+	v := data.Clone()
+	if plain := isPlain(v); !plain {
+		if err := checkData(v); err != nil {
+			return nil, err
+		}
+	}
+	if err := v.Canonicalize(); err != nil { // looks at what is behind it, too
+		if err := checkData(data); err != nil { // says it in words
+			return nil, err
+		}
+		return nil, notJSON(err, "data")
+	}
+	return v, nil
+}
+
+// isPlain reports whether v, if it is valid, is an object without a number and
+// not nested too deep: then there is nothing to check.
+func isPlain(v jsontext.Value) bool {
+	depth, deepest, quoted := 0, 0, false
+	for i := 0; i < len(v); i++ {
+		switch c := v[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+			deepest = max(deepest, depth)
+		case c == '}' || c == ']':
+			depth--
+		case c == '-' || c >= '0' && c <= '9':
+			return false
+		}
+	}
+	return v.Kind() == '{' && deepest <= maxDepth
+}
+
+// checkData refuses what is no object, is nested too deep, or holds a number
+// that not every reader knows.
+func checkData(data jsontext.Value) error {
+	d := jsontext.NewDecoder(bytes.NewBuffer(data))
+	if d.PeekKind() != '{' {
+		return wrong("data", " must be a JSON object")
+	}
+	for {
+		t, err := d.ReadToken()
+		if err != nil {
+			return notJSON(err, "data")
+		}
+		if t.Kind() == '0' && !isExact(t.String()) {
+			return wrong("data", "%s is a number that not every reader knows exactly: write it as a string", pathOf("", d.StackPointer()))
+		}
+		if d.StackDepth() > maxDepth {
+			return wrong("data", " is nested deeper than %d levels", maxDepth)
+		}
+		if d.StackDepth() == 0 {
+			return nil
+		}
+	}
+}
+
+func isExact(number string) bool {
+	if _, err := strconv.ParseFloat(number, 64); err != nil {
+		return false
+	}
+	if strings.ContainsAny(number, ".eE") {
+		return true
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	return err == nil && n <= maxSequence && n >= -maxSequence
+}
+
+// body is what an event says, canonical, whichever way it came. Its members
+// stand sorted; data is canonical already.
+func body(r ledger.Request, kind string, data jsontext.Value) ([]byte, error) {
+	b := make([]byte, 0, len(data)+256)
+	b = append(append(b, `{"data":`...), data...)
+	if r.Sequence != 0 {
+		b = strconv.AppendUint(append(b, `,"sequence":`...), r.Sequence, 10)
+	}
+	if r.Person != (domain.PersonKey{}) {
+		var err error
+		if b, err = jsontext.AppendQuote(append(b, `,"subject":`...), r.Person.String()); err != nil {
+			return nil, malformed("the event cannot be written as JSON")
+		}
+	}
+	if r.At != 0 {
+		b = append(append(append(b, `,"time":"`...), r.At.String()...), '"')
+	}
+	return append(append(append(b, `,"type":"`...), kind...), `"}`...), nil // a kind that is known needs no escaping
+}
