@@ -21,7 +21,7 @@ type CountRule struct {
 	Short  Shortfall
 	Says   string
 	Source string
-	short  func(y yes, p Purpose) bool
+	short  func(y *yes, p Purpose) bool
 }
 
 // CountRules is the table. What falls short is recorded with its reason and
@@ -29,39 +29,39 @@ type CountRule struct {
 var CountRules = []CountRule{
 	{ActGivesNone, "use of the service and a permission of the operating system never give consent",
 		"PIPL 14; policy Introduction, I(5)",
-		func(y yes, p Purpose) bool { return y.act.Counts == NoConsent }},
+		func(y *yes, p Purpose) bool { return y.act.Counts == NoConsent }},
 	{TickedBefore, "a box that was ticked before is no act of the person",
 		"PIPL 14; GB/T 35273-2020 5.4",
-		func(y yes, p Purpose) bool { return y.initial == Ticked }},
+		func(y *yes, p Purpose) bool { return y.initial == Ticked }},
 	{NeedsGuardian, "a child under 14 cannot consent alone",
 		"PIPL 31",
-		func(y yes, p Purpose) bool { return y.band == ChildUnder14 && y.kind != GuardianConsent }},
+		func(y *yes, p Purpose) bool { return y.band == ChildUnder14 && y.kind != GuardianConsent }},
 	{GuardianLapsed, "from 14 on a person consents for themselves",
 		"PIPL 31, policy VIII",
-		func(y yes, p Purpose) bool { return y.kind == GuardianConsent && y.band > ChildUnder14 }},
+		func(y *yes, p Purpose) bool { return y.kind == GuardianConsent && y.band > ChildUnder14 }},
 	{NeedsSeparate, `a general "Agree" never covers a separate consent, which is one item with a control of its own`,
 		"PIPL 23, 25, 26, 29, 39; Order 790 art. 62(7)",
-		func(y yes, p Purpose) bool { return p.Separate && !y.separate() }},
+		func(y *yes, p Purpose) bool { return p.Separate && !y.separate() }},
 	{NeedsDocument, "a written or a guardian's consent needs its document, how it was checked and by whom",
 		"PIPL 29, 31; policy VIII(2)",
-		func(y yes, p Purpose) bool {
+		func(y *yes, p Purpose) bool {
 			return (y.kind == WrittenConsent || y.kind == GuardianConsent) && y.cmd.Proof == (Proof{})
 		}},
 	{NeedsControl, "a yes covers the purposes on the control that was used",
 		"PIPL 14 (fully informed)",
-		func(y yes, p Purpose) bool { return y.control != nil && !y.control.offers(p.ID) }},
+		func(y *yes, p Purpose) bool { return y.control != nil && !y.control.offers(p.ID) }},
 	{NeedsExplicit, "what a material change added needs an explicit consent",
 		"PIPL 14; policy II(2), III(III), XI(II)",
-		func(y yes, p Purpose) bool { return y.act.Counts == GeneralConsent && y.stale(p.ID) }},
+		func(y *yes, p Purpose) bool { return y.act.Counts == GeneralConsent && y.stale(p.ID) }},
 	{NoBindingText, "outside tests nobody consents to a text that does not bind",
 		"PIPL 14, 17",
-		func(y yes, p Purpose) bool {
+		func(y *yes, p Purpose) bool {
 			return y.ref.Service.App.Environment == Production && !y.cmd.Import && !y.bindingIn(y.cmd.Locale)
 		}},
 }
 
 // shortfall returns why y does not count for p; empty: it counts.
-func (y yes) shortfall(p Purpose) Shortfall {
+func (y *yes) shortfall(p Purpose) Shortfall {
 	for _, r := range CountRules {
 		if r.short(y, p) {
 			return r.Short
@@ -72,7 +72,7 @@ func (y yes) shortfall(p Purpose) Shortfall {
 
 // separate reports whether y is a separate consent: one item, by an act that
 // is more than a general one, on a control that has nothing else.
-func (y yes) separate() bool {
+func (y *yes) separate() bool {
 	if y.act.Counts == GeneralConsent || y.kind == GeneralConsent || y.kind == ExplicitConsent {
 		return false
 	}
@@ -90,7 +90,7 @@ func (c Control) offers(p PurposeID) bool {
 }
 
 // bindingIn reports whether the version has an authoritative text in a locale.
-func (y yes) bindingIn(locale string) bool {
+func (y *yes) bindingIn(locale string) bool {
 	for _, t := range y.version.Document.Texts {
 		if t.Standing == Authoritative && t.Locale == locale {
 			return true

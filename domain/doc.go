@@ -7,13 +7,20 @@
 // consent back after a no. So no clock, however wrong, and no message, however
 // late, makes a consent out of a refusal.
 //
-// Three nouns: [Service] (an app), [Policies] (of an app), [Subject] (a
-// person). Each has Decide, which turns a wish into facts, and Evolve, which
-// turns a fact into the next state. All are plain functions: they read no
-// clock, no disk and no network, so the same history always tells the same
-// story.
+// Four nouns: [Service] (an app), [Policies] and [Surfaces] (of an app),
+// [Subject] (a person). Each has Decide, which turns a wish into facts, and
+// Evolve, which turns a fact into the next state. All are plain functions: they
+// read no clock, no disk and no network, so the same history always tells the
+// same story.
 //
-// Words. App, subject, purpose, policy, policy version, consent (given,
-// refused, withdrawn, expired, stale), separate consent, acknowledgement,
-// notice, permission, basis, receipt, position, revision, pseudonym.
+// What counts as consent is two tables: [CountRules] says what a yes must be,
+// [LackRules] what it should prove. [May] answers "may we?", [Prompt] "what must
+// we ask?", [Compare] "what changed?". What is only noted has its rules in
+// [NoteRules].
+//
+// Words. App, group (of apps), subject, purpose, policy, policy version, surface,
+// control, presentation, consent (given, refused, withdrawn, expired, stale),
+// separate consent, acknowledgement, notice, permission, basis, exemption,
+// ground, evidence, guardian, band (of age), link, receipt, position, revision,
+// pseudonym.
 package domain

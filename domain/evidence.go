@@ -34,25 +34,25 @@ type LackRule struct {
 	Lack  Lack
 	Grave bool // without it the evidence is weak
 	Says  string
-	lacks func(y yes) bool
+	lacks func(y *yes) bool
 }
 
 // LackRules is the table.
 var LackRules = []LackRule{
-	{"presentation", true, "which presentation the person answered", func(y yes) bool { return y.notice == nil }},
-	{"surface", true, "which screen of which build was shown", func(y yes) bool { return y.surface == nil }},
-	{"text", true, "which text was shown", func(y yes) bool { return y.cmd.Text == (Hash{}) }},
-	{"control", true, "which control was used", func(y yes) bool { return y.control == nil }},
-	{"initial-state", true, "what the control showed before it was touched", func(y yes) bool { return y.initial == StateUnknown }},
-	{"locale", false, "in which language it was shown", func(y yes) bool { return y.cmd.Locale == "" }},
-	{"screenshot", false, "a picture of the screen in that language", func(y yes) bool { return y.surface != nil && y.shown.Screenshot == (Hash{}) }},
-	{"authoritative-text", false, "that the text binds: it is a translation or a sample", func(y yes) bool { return !y.authoritative() }},
-	{"refuse-option", false, "that refusing was no further away", func(y yes) bool { return y.surface != nil && !y.refusable() }},
-	{"principal", false, "who recorded it: nobody is authenticated and nothing is signed", func(y yes) bool { return y.ref.By.anonymous() }},
+	{"presentation", true, "which presentation the person answered", func(y *yes) bool { return y.notice == nil }},
+	{"surface", true, "which screen of which build was shown", func(y *yes) bool { return y.surface == nil }},
+	{"text", true, "which text was shown", func(y *yes) bool { return y.cmd.Text == (Hash{}) }},
+	{"control", true, "which control was used", func(y *yes) bool { return y.control == nil }},
+	{"initial-state", true, "what the control showed before it was touched", func(y *yes) bool { return y.initial == StateUnknown }},
+	{"locale", false, "in which language it was shown", func(y *yes) bool { return y.cmd.Locale == "" }},
+	{"screenshot", false, "a picture of the screen in that language", func(y *yes) bool { return y.surface != nil && y.shown.Screenshot == (Hash{}) }},
+	{"authoritative-text", false, "that the text binds: it is a translation or a sample", func(y *yes) bool { return !y.authoritative() }},
+	{"refuse-option", false, "that refusing was no further away", func(y *yes) bool { return y.surface != nil && !y.refusable() }},
+	{"principal", false, "who recorded it: nobody is authenticated and nothing is signed", func(y *yes) bool { return y.ref.By.anonymous() }},
 }
 
 // evidence finds what y lacks.
-func (y yes) evidence() Evidence {
+func (y *yes) evidence() Evidence {
 	if y.cmd.Import {
 		return Evidence{Quality: Imported}
 	}
@@ -73,7 +73,7 @@ func (y yes) evidence() Evidence {
 
 // authoritative reports whether the text that was shown binds, or is not known
 // to be another.
-func (y yes) authoritative() bool {
+func (y *yes) authoritative() bool {
 	for _, t := range y.version.Document.Texts {
 		if t.Hash == y.cmd.Text && t.Standing == Authoritative {
 			return true
@@ -84,7 +84,7 @@ func (y yes) authoritative() bool {
 
 // refusable reports whether some control of the surface refuses and is no
 // further away than the one that was used.
-func (y yes) refusable() bool {
+func (y *yes) refusable() bool {
 	for _, c := range y.surface.Controls {
 		if c.Refuses && (y.control == nil || c.Steps <= y.control.Steps) {
 			return true

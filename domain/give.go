@@ -187,7 +187,7 @@ func (y *yes) items() ([]Item, error) {
 	return items, nil
 }
 
-func (y yes) given(items []Item) ConsentGiven {
+func (y *yes) given(items []Item) ConsentGiven {
 	c := y.cmd
 	g := ConsentGiven{
 		Policy: y.version.Document.Name, Version: y.version.Version, Locale: c.Locale, Text: c.Text,

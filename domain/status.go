@@ -62,7 +62,7 @@ func (s Subject) standing(p PurposeID, at Instant, ref Reference) Standing {
 		if y.no != 0 || y.yesFrom() > at {
 			continue
 		}
-		if s.isVoided(y, ref) {
+		if isVoided(&y, &ref) {
 			continue
 		}
 		item, about := y.item(p)
@@ -98,7 +98,7 @@ func (s Subject) lastNo(p PurposeID, at Instant, ref Reference) (last said, void
 		if n.no == 0 || n.noFrom() > at || !n.scope.covers(p) {
 			continue
 		}
-		if s.isVoided(n, ref) {
+		if isVoided(&n, &ref) {
 			voids = append(voids, n.ID)
 		} else if last.no == 0 || newerNo(n, last) {
 			last = n
@@ -109,9 +109,12 @@ func (s Subject) lastNo(p PurposeID, at Instant, ref Reference) (last said, void
 
 // isVoided reports whether an answer was a mistake, by itself or with all of
 // its build.
-func (s Subject) isVoided(x said, ref Reference) bool {
+func isVoided(x *said, ref *Reference) bool {
+	if x.voided || len(ref.Service.voids) == 0 {
+		return x.voided
+	}
 	_, bulk := ref.Service.void(x.Fact)
-	return bulk || x.voided
+	return bulk
 }
 
 // stands reports whether no no that counts at the moment at is in the way of
