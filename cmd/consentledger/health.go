@@ -38,6 +38,8 @@ func (h *house) ready(ctx context.Context) []rest.Check {
 		_, err := r.State()
 		checks = append(checks, result("projection "+r.Projection.Name(), err))
 	}
+	_, err = h.reactor.State()
+	checks = append(checks, result("reactor", err))
 	return append(checks, result("rejected messages", h.nothingRejected(ctx)))
 }
 

@@ -12,8 +12,10 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+	_ "time/tzdata" // apps name their time zones
 
 	"consentledger/api/intake"
+	"consentledger/api/react"
 	"consentledger/projections"
 	"consentledger/projections/activity"
 	"consentledger/projections/consents"
@@ -77,6 +79,7 @@ type house struct {
 	policies *policies.View
 	activity *activity.View
 	runners  []*projections.Runner
+	reactor  *react.Reactor
 	started  string
 }
 
@@ -109,6 +112,11 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 			}
 		})
 	}
+	crew.Go(func() {
+		if err := h.reactor.Run(ctx); err != nil {
+			h.log.Error("the reactor stopped", "error", err)
+		}
+	})
 	ready := make(chan struct{})
 	must("intake", func() error {
 		return h.config.nats.permitted(intake.Run(ctx, h.intake, func() { close(ready) }))
@@ -152,6 +160,7 @@ func (h *house) open(ctx context.Context) (err error) {
 	if err := h.openNATS(ctx); err != nil {
 		return err
 	}
+	h.reactor = &react.Reactor{Ledger: h.dir.ledger, Log: h.log}
 	h.intake = intake.Config{
 		Conn: h.conn, Ledger: h.dir.ledger, Log: h.log,
 		Seal: h.dir.seal, Unseal: h.dir.unseal,

@@ -185,12 +185,27 @@ func personal(role string, text domain.Personal) []Plain {
 	return []Plain{{Role: role, Text: []byte(text.Reveal())}}
 }
 
+// An UnreadableError names a record that this program cannot read, or that is
+// damaged: reading it again brings the same.
+type UnreadableError struct {
+	Position eventstore.Position
+	Type     string
+	Err      error
+}
+
+func (e *UnreadableError) Error() string {
+	return fmt.Sprintf("record %d (%s): %v", e.Position, e.Type, e.Err)
+}
+
+// Unwrap returns what is wrong with the record.
+func (e *UnreadableError) Unwrap() error { return e.Err }
+
 // Decode reads any record that was ever written. It never guesses: a name, a
-// member or a form that it does not know is an error that names the record.
+// member or a form that it does not know is an [*UnreadableError].
 func Decode(r eventstore.Recorded) (Entry, error) {
 	e, err := decode(r)
 	if err != nil {
-		return Entry{}, fmt.Errorf("record %d (%s): %w", r.Position, r.Type, err)
+		return Entry{}, &UnreadableError{r.Position, r.Type, err}
 	}
 	return e, nil
 }

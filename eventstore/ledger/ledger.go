@@ -1,5 +1,6 @@
 // Package ledger is the store as the rest of the house sees it: persons, apps
-// and policies, not bytes. One request moves one stream by one append.
+// and policies, not bytes. One request moves one stream by one append, but for a
+// link: it is recorded in the other person's history first, then in one's own.
 package ledger
 
 import (
@@ -106,13 +107,18 @@ const tries = 5
 // twice and appends once. A refusal is a [domain.Refusal]; after any other
 // error the outcome is unknown and the caller asks again.
 func (l *Ledger) Execute(ctx context.Context, req Request) (Receipt, error) {
+	return race(req.App, func() (Receipt, error) { return l.try(ctx, req) })
+}
+
+// race calls try again as long as somebody else wrote first.
+func race(app domain.AppName, try func() (Receipt, error)) (Receipt, error) {
 	for range tries {
-		receipt, err := l.try(ctx, req)
+		receipt, err := try()
 		if _, lost := errors.AsType[*eventstore.ConflictError](err); !lost {
 			return receipt, err
 		}
 	}
-	return Receipt{}, fmt.Errorf("app %s: lost %d races on one stream", req.App, tries)
+	return Receipt{}, fmt.Errorf("app %s: lost %d races on one stream", app, tries)
 }
 
 // A key names requests and facts, and commits to personal parts: the data key
@@ -177,7 +183,7 @@ func (l *Ledger) executeApp(ctx context.Context, req Request, stream domain.Stre
 		case domain.SurfaceNoun:
 			return f.surfaces.Decide(req.Command, ref)
 		}
-		return f.policies.Decide(req.Command, recorded)
+		return f.policies.Decide(req.Command, ref.By, recorded)
 	})
 }
 

@@ -6,7 +6,6 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash"
 	"sync"
@@ -155,7 +154,7 @@ func (d *derived) seal(plain, aad []byte) []byte { return d.sealing.Seal(nil, ni
 func (d *derived) unseal(sealed, aad []byte) ([]byte, error) {
 	plain, err := d.sealing.Open(nil, nil, sealed, aad)
 	if err != nil {
-		return nil, errors.New("does not unseal: the bytes or their place were changed")
+		return nil, ErrDamaged
 	}
 	return plain, nil
 }

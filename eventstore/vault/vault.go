@@ -52,6 +52,9 @@ var (
 	// ErrTaken says that a lookup key already leads to somebody else.
 	ErrTaken = errors.New("vault: the lookup key belongs to another person")
 
+	// ErrDamaged says that what is sealed is not what was sealed there.
+	ErrDamaged = errors.New("does not unseal: the bytes or their place were changed")
+
 	// ErrWrongKeys says that the keys are not those the vault was made with.
 	ErrWrongKeys = errors.New("vault: these are not the keys that this vault was made with")
 )

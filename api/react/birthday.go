@@ -1,0 +1,105 @@
+package react
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"consentledger/domain"
+	"consentledger/eventstore/codec"
+)
+
+// birthDate is the role of the part that holds a birth date; see codec.
+const birthDate = "birth-date"
+
+// A birthday is a person's birth date, as long as bands of age are to come. It
+// is personal: it lives in memory alone, and in the vault.
+type birthday struct {
+	born time.Time // local midnight
+	fact string    // the id of the record that has it
+}
+
+// turns are the birthdays at which the band of age changes.
+var turns = []struct {
+	age  int
+	band domain.AgeBand
+}{{14, domain.Aged14}, {15, domain.Aged15To17}, {18, domain.Adult}}
+
+// learnAge takes note of when the person's band of age changes next. What says
+// nothing of the birth date leaves what is known of it.
+func (r *Reactor) learnAge(ctx context.Context, e codec.Entry, x domain.AgeRecorded) error {
+	text, ok, err := r.Ledger.Reveal(ctx, e, birthDate)
+	if err != nil {
+		return err
+	}
+	if ok {
+		zone, err := r.zone(ctx, e.Stream.App)
+		if err != nil {
+			return err
+		}
+		born, err := time.ParseInLocation(time.DateOnly, text.Reveal(), zone)
+		if err != nil || bandAt(born, e.At) != x.Band {
+			r.forget(e.Stream)
+			r.note(func(s *State) { s.Doubtful++ })
+			r.log().Warn("a birth date is none, or contradicts the band of age beside it", "position", e.Position)
+			return nil
+		}
+		r.birthdays[e.Stream] = birthday{born, e.ID.String()}
+	}
+	r.schedule(e.Stream, x.Band)
+	return nil
+}
+
+// schedule waits for the next birthday that changes the band.
+func (r *Reactor) schedule(stream domain.StreamID, band domain.AgeBand) {
+	b, ok := r.birthdays[stream]
+	if !ok {
+		return
+	}
+	for _, t := range turns {
+		if t.band > band {
+			at := domain.At(b.born.AddDate(t.age, 0, 0))
+			r.waiting.add(stream.String(), at, r.turn(stream, b.fact, t.band, at))
+			return
+		}
+	}
+	r.forget(stream) // grown up
+}
+
+func (r *Reactor) forget(stream domain.StreamID) {
+	delete(r.birthdays, stream)
+	r.waiting.remove(stream.String())
+}
+
+// turn records that a person is in the next band of age.
+func (r *Reactor) turn(stream domain.StreamID, fact string, band domain.AgeBand, at domain.Instant) func(context.Context) error {
+	return func(ctx context.Context) error {
+		id := fmt.Sprintf("birthday to %s after %s", band, fact)
+		_, err := r.Ledger.ExecuteOn(ctx, stream, request(stream.App, id, at, domain.Say{Event: domain.AgeRecorded{Band: band, Basis: "birthday"}}))
+		return err
+	}
+}
+
+// bandAt returns the band of age of somebody at a moment. Who was born on 29
+// February has their birthday on 1 March in other years.
+func bandAt(born time.Time, at domain.Instant) domain.AgeBand {
+	band := domain.ChildUnder14
+	for _, t := range turns {
+		if domain.At(born.AddDate(t.age, 0, 0)) <= at {
+			band = t.band
+		}
+	}
+	return band
+}
+
+func (r *Reactor) zone(ctx context.Context, app domain.AppName) (*time.Location, error) {
+	ref, err := r.Ledger.App(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	zone, err := time.LoadLocation(ref.Service.App.TimeZone)
+	if err != nil {
+		return nil, fmt.Errorf("app %s: time zone: %w", app, err)
+	}
+	return zone, nil
+}

@@ -1,0 +1,236 @@
+package react_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"consentledger/api/react"
+	"consentledger/domain"
+	"consentledger/eventstore/codec"
+	"consentledger/eventstore/codec/policydoc"
+	"consentledger/eventstore/ledger"
+	"consentledger/eventstore/memory"
+	"consentledger/eventstore/vault"
+)
+
+// A world is a ledger in a bubble, where the clock begins at 2000-01-01.
+type world struct {
+	*ledger.Ledger
+	t     *testing.T
+	store memory.Store
+	rows  memory.Rows
+	vault *vault.Vault
+	log   bytes.Buffer
+	n     int
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t}
+	var err error
+	if w.vault, err = vault.Open(t.Context(), &w.rows, vault.NewMemoryKeys()); err != nil {
+		t.Fatal(err)
+	}
+	now := func() domain.Instant { return domain.At(time.Now()) }
+	if w.Ledger, err = ledger.Open(t.Context(), ledger.Config{Store: &w.store, Vault: w.vault, Now: now}); err != nil {
+		t.Fatal(err)
+	}
+	w.tell("", domain.RegisterApp{App: domain.App{Name: "demo", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}}})
+	return w
+}
+
+func (w *world) tell(person string, cmd domain.Command) {
+	w.t.Helper()
+	w.n++
+	r := ledger.Request{App: "demo", Source: "test", ID: fmt.Sprint(w.n), Body: []byte("x"), Actor: "operator", RecordedBy: "test", Command: cmd}
+	if person != "" {
+		r.Person = domain.PersonKey{Kind: "account", ID: person}
+	}
+	if _, err := w.Execute(w.t.Context(), r); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// react starts a reactor and returns how to stop it.
+func (w *world) react() (r *react.Reactor, stop func()) {
+	r = &react.Reactor{Ledger: w.Ledger, Log: slog.New(slog.NewTextHandler(&w.log, nil))}
+	ctx, cancel := context.WithCancel(context.Background())
+	var crew sync.WaitGroup
+	crew.Go(func() {
+		if err := r.Run(ctx); err != nil {
+			w.t.Error(err)
+		}
+	})
+	return r, func() { cancel(); crew.Wait() }
+}
+
+// facts returns the entries with an event of a type.
+func facts[E domain.Event](w *world) []codec.Entry {
+	w.t.Helper()
+	var found []codec.Entry
+	for e, err := range w.Replay(w.t.Context(), 0) {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if _, ok := e.Event.(E); ok {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+func document(name string) domain.PublishPolicy {
+	d := domain.Document{
+		Name: name, Jurisdiction: "CN", TimeZone: "Asia/Shanghai",
+		Title:      []domain.LocalText{{Locale: "en", Text: "Privacy"}},
+		Purposes:   []domain.Purpose{{ID: "ads", Title: "Ads", Basis: domain.BasisConsent, Actions: []domain.Action{domain.Use}}},
+		Categories: []domain.Category{{ID: "clicks", Title: "Clicks"}},
+		Acts:       []domain.Act{{ID: "agree", Title: "Agree", Counts: domain.GeneralConsent}},
+		Minors:     domain.Minors{AdultAge: 18, ChildBelowPolicy: 15, ChildBelowLaw: 14},
+		Texts:      []domain.Text{{Locale: "en", Hash: domain.Hash{1}, Standing: domain.Sample}},
+	}
+	version, err := policydoc.Hash(d)
+	if err != nil {
+		panic(err)
+	}
+	return domain.PublishPolicy{Version: version, Document: d}
+}
+
+func TestAVersionTakesEffectWhenItsTimeComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		_, stop := w.react()
+		later := document("privacy")
+		later.Effective = w.Now().Add(30 * domain.Day)
+		w.tell("", later)
+		time.Sleep(29 * 24 * time.Hour)
+		synctest.Wait()
+		if got := facts[domain.PolicyEffective](w); len(got) != 0 {
+			t.Fatalf("too early: %v", got)
+		}
+		time.Sleep(24 * time.Hour)
+		synctest.Wait()
+		if got := facts[domain.PolicyEffective](w); len(got) != 1 || got[0].Recorded != later.Effective {
+			t.Fatalf("in time: %v", got)
+		}
+		stop()
+	})
+}
+
+func TestWhatFellDueWhileItWasDownIsDoneOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		later := document("privacy")
+		later.Effective = w.Now().Add(domain.Day)
+		w.tell("", later)
+		time.Sleep(48 * time.Hour)
+		for range 2 { // and again after a restart
+			_, stop := w.react()
+			_, stopToo := w.react()
+			synctest.Wait()
+			stop()
+			stopToo()
+		}
+		if got := facts[domain.PolicyEffective](w); len(got) != 1 || got[0].RecordedBy != "react" {
+			t.Fatalf("%v", got)
+		}
+	})
+}
+
+func TestBirthdaysChangeTheBand(t *testing.T) {
+	for _, tt := range []struct{ name, born, at14, at15, at18 string }{
+		{"in March", "1990-03-02", "2004-03-02", "2005-03-02", "2008-03-02"},
+		{"on a leap day", "1988-02-29", "2002-03-01", "2003-03-01", "2006-03-01"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.tell("kid", domain.Say{Event: domain.AgeRecorded{Band: domain.ChildUnder14, Basis: "guardian", BirthDate: domain.Personal(tt.born)}})
+				_, stop := w.react()
+				time.Sleep(9 * 366 * 24 * time.Hour)
+				synctest.Wait()
+				stop()
+				got := facts[domain.AgeRecorded](w)[1:]
+				want := []string{tt.at14, tt.at15, tt.at18}
+				if len(got) != 3 {
+					t.Fatalf("%d birthdays", len(got))
+				}
+				for i, e := range got {
+					if day := e.At.Time().Add(8 * time.Hour).Format(time.DateTime); day != want[i]+" 00:00:00" || e.Event.(domain.AgeRecorded).Basis != "birthday" {
+						t.Errorf("birthday %d at %s in Shanghai, want %s", i, day, want[i])
+					}
+				}
+				for e, err := range w.store.ReadAll(t.Context(), 0) {
+					if err != nil || bytes.Contains(e.Data, []byte(tt.born)) {
+						t.Errorf("the birth date is in the log: %s, %v", e.Data, err)
+					}
+				}
+				if strings.Contains(w.log.String(), tt.born) {
+					t.Errorf("the birth date is in a log line: %s", w.log.String())
+				}
+			})
+		})
+	}
+}
+
+func TestNothingFollowsForWhoIsGone(t *testing.T) {
+	for name, end := range map[string]func(w *world){
+		"closed": func(w *world) { w.tell("kid", domain.Say{Event: domain.SubjectClosed{Reason: "deleted"}}) },
+		"erased": func(w *world) {
+			p, _, err := w.vault.Find(w.t.Context(), vault.Lookup{App: "demo", Kind: "account", ID: "kid"})
+			if err == nil {
+				err = w.vault.Erase(w.t.Context(), p, time.Now(), time.Now().Add(time.Hour))
+			}
+			if err != nil {
+				w.t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.tell("kid", domain.Say{Event: domain.AgeRecorded{Band: domain.ChildUnder14, Basis: "guardian", BirthDate: "1990-03-02"}})
+				_, stop := w.react()
+				synctest.Wait()
+				end(w)
+				time.Sleep(9 * 366 * 24 * time.Hour)
+				synctest.Wait()
+				stop()
+				if got := facts[domain.AgeRecorded](w); len(got) != 1 {
+					t.Errorf("%d facts about the age", len(got))
+				}
+				_, stop = w.react() // from the start, when the part is no more
+				synctest.Wait()
+				stop()
+			})
+		})
+	}
+}
+
+func TestADoubtfulBirthDateIsNotGuessedFrom(t *testing.T) {
+	for name, date := range map[string]domain.Personal{"no date": "in spring", "another band": "1970-01-01"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.tell("kid", domain.Say{Event: domain.AgeRecorded{Band: domain.ChildUnder14, Basis: "declared", BirthDate: date}})
+				r, stop := w.react()
+				time.Sleep(20 * 366 * 24 * time.Hour)
+				synctest.Wait()
+				if s, err := r.State(); err != nil || s.Doubtful != 1 || s.Waiting != 0 {
+					t.Errorf("%+v, %v", s, err)
+				}
+				stop()
+				if got := facts[domain.AgeRecorded](w); len(got) != 1 || strings.Contains(w.log.String(), date.Reveal()) {
+					t.Errorf("%d facts; the log says %s", len(got), w.log.String())
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,64 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+
+	"consentledger/domain"
+	"consentledger/eventstore/vault"
+)
+
+// ExecuteOn is [Ledger.Execute] for what follows from the log: it knows a
+// person's stream, and nobody's outside id. The stream's app is the request's;
+// Person, Other and Signed stay empty. Nobody is enrolled by it and no history
+// begins: of a person who was erased, or whose history ended and never answered
+// the request, nothing is recorded, which is the refusal
+// [domain.EarlierPerson].
+func (l *Ledger) ExecuteOn(ctx context.Context, stream domain.StreamID, req Request) (Receipt, error) {
+	if stream.Noun != domain.SubjectNoun || req.Person != (domain.PersonKey{}) || req.Other != (domain.PersonKey{}) || req.Signed != nil {
+		return Receipt{}, domain.Refusal{Code: domain.WrongStream, Text: "what is executed on a stream is about the person of a subject stream, and names nobody else"}
+	}
+	req.App = stream.App
+	return race(req.App, func() (Receipt, error) { return l.tryOn(ctx, stream, req) })
+}
+
+func (l *Ledger) tryOn(ctx context.Context, stream domain.StreamID, req Request) (Receipt, error) {
+	ref, err := l.reference(ctx, req.App)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if err := sign(&ref, req); err != nil {
+		return Receipt{}, err
+	}
+	p, err := l.living(ctx, stream)
+	if err != nil {
+		return Receipt{}, err
+	}
+	receipt, _, err := l.executeSubject(ctx, req, ref, p)
+	if errors.Is(err, errEnded) || errors.Is(err, vault.ErrErased) {
+		return Receipt{}, errGone
+	}
+	return receipt, err
+}
+
+// living returns the person of a stream that has begun. It asks the vault's
+// rows: another process may have erased whom this one remembers.
+func (l *Ledger) living(ctx context.Context, stream domain.StreamID) (*vault.Person, error) {
+	p, err := l.named(ctx, stream.App, stream.ID)
+	if err == nil {
+		err = l.vault.Put(ctx, p)
+	}
+	if errors.Is(err, vault.ErrErased) {
+		return nil, errGone
+	}
+	if err != nil {
+		return nil, err
+	}
+	f, err := l.fold(ctx, stream)
+	if err == nil && f.revision == 0 {
+		err = domain.Refusal{Code: domain.UnknownRecord, Text: "the stream has no record to follow from"}
+	}
+	return p, err
+}
+
+var errGone = domain.Refusal{Code: domain.EarlierPerson, Text: "the person's history was ended or erased: nothing follows from it any more"}
