@@ -25,7 +25,7 @@ func (b By) checkDoor(cmd Command) error {
 	return nil
 }
 
-var errNotForApps = refuse(NotForApps, "this is recorded by an operator, never by an app; see consentledger operator")
+var errNotForApps = refuse(NotForApps, "this is recorded by an operator, never by an app; see consentledger record --operator")
 
 // An Actor is in what part somebody acts.
 type Actor string

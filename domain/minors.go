@@ -84,6 +84,24 @@ func (s Subject) lapsed(y said, at Instant) (Instant, bool) {
 	return 0, false
 }
 
+// tooYoung reports whether y is a yes of one's own from before one was 14, as
+// far as is known at the moment at: who is found to be a child was one before.
+func (s Subject) tooYoung(y said, at Instant) bool {
+	if y.Event.(ConsentGiven).Kind == GuardianConsent {
+		return false
+	}
+	child, until := false, Instant(0) // until zero: to this day
+	for _, a := range s.ages {
+		switch {
+		case a.band == ChildUnder14 && a.noFrom() <= at:
+			child, until = true, 0
+		case a.band > ChildUnder14 && a.yesFrom() <= at && until == 0:
+			until = a.yesFrom()
+		}
+	}
+	return child && (until == 0 || y.yesFrom() < until)
+}
+
 // recordAge answers AgeRecorded. A child's data that no guardian consented to
 // are found by it.
 func (s Subject) recordAge(e AgeRecorded, ref Reference, at Instant) ([]Event, error) {

@@ -34,6 +34,9 @@ func TestAChildGrowsUp(t *testing.T) {
 	if got := ask(fold(append(child, yes(2, birthday+1, birthday+1))...), later); !got.Allowed {
 		t.Errorf("the child's own: %v", got.Why)
 	}
+	if got := ask(fold(append(child, yes(3, t0-5, t0-5))...), later); got.Allowed || got.Standing.Status != Expired {
+		t.Errorf("what a child said alone counts no more at 14: %+v", got)
+	}
 	if got := May(fold(aged(ChildUnder14, t0)), ref(), Question{Purpose: "tax", Action: Use, At: later}); !got.Allowed {
 		t.Errorf("what the law orders: %v", got.Why)
 	}

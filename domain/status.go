@@ -57,6 +57,7 @@ func (s Subject) Standing(p PurposeID, at Instant, ref Reference) Standing {
 func (s Subject) standing(p PurposeID, at Instant, ref Reference) Standing {
 	no, voids := s.lastNo(p, at, ref)
 	var yes, blocked said // the yes that counts longest; the newest that a no stands in the way of
+	var fell said         // the newest that falls short
 	var short Shortfall
 	for _, y := range s.said {
 		if y.no != 0 || y.yesFrom() > at {
@@ -68,8 +69,13 @@ func (s Subject) standing(p PurposeID, at Instant, ref Reference) Standing {
 		item, about := y.item(p)
 		switch {
 		case !about:
-		case item.Short != "":
-			short = item.Short
+		case item.Short != "" || s.tooYoung(y, at):
+			if fell.Event == nil || y.yesFrom() >= fell.yesFrom() {
+				fell, short = y, item.Short
+			}
+			if short == "" {
+				short = NeedsGuardian
+			}
 		case !s.stands(y, p, at):
 			if blocked.Event == nil || y.yesFrom() >= blocked.yesFrom() {
 				blocked = y
@@ -80,7 +86,11 @@ func (s Subject) standing(p PurposeID, at Instant, ref Reference) Standing {
 	}
 	switch {
 	case yes.Event != nil:
-		return s.given(yes, p, at, ref)
+		st := s.given(yes, p, at, ref)
+		if fell.Event != nil && fell.yesFrom() > yes.yesFrom() {
+			st.Short = short
+		}
+		return st
 	case no.no != 0 && (blocked.Event == nil || blocked.yesFrom() <= no.noFrom()):
 		return Standing{Status: no.no, Since: no.noFrom(), Because: []EventID{no.ID}, Short: short}
 	case no.no != 0:

@@ -44,6 +44,10 @@ func (s span) holds(at Instant) bool { return s.from <= at && (s.until == 0 || a
 // is somebody else's from then on.
 func (s Subject) Ended() Instant { return s.ended }
 
+// Since returns when the first fact of the history was recorded, zero if there
+// is none.
+func (s Subject) Since() Instant { return s.since }
+
 // IsTest reports whether this is no person but a test.
 func (s Subject) IsTest() bool { return s.test }
 

@@ -52,7 +52,7 @@ func Types() []string {
 func (k kind) subject(r *ledger.Request, subject string) (err error) {
 	switch {
 	case k.about == theApp && r.FromApp:
-		return domain.Refusal{Code: domain.NotForApps, Path: "type", Text: "type: this is about the app as a whole, and recorded by an operator; see consentledger operator"}
+		return domain.Refusal{Code: domain.NotForApps, Path: "type", Text: "type: this is about the app as a whole, and recorded by an operator; see consentledger record --operator"}
 	case k.about == theApp && subject != "":
 		return wrong("subject", " must be left out: this is about the app as a whole")
 	case subject == "" && (k.about == theApp || k.about == either && !r.FromApp):

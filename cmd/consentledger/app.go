@@ -36,6 +36,7 @@ func newApp() *cobra.Command {
 func newAppAdd() *cobra.Command {
 	var in struct {
 		Handler      string   `json:"handler"`
+		Group        string   `json:"group,omitempty"`
 		Environment  string   `json:"environment"`
 		Jurisdiction string   `json:"jurisdiction"`
 		TimeZone     string   `json:"time_zone"`
@@ -47,6 +48,7 @@ func newAppAdd() *cobra.Command {
 	}}
 	f := c.Flags()
 	f.StringVar(&in.Handler, "handler", "", "who answers for the app (the personal information handler)")
+	f.StringVar(&in.Group, "group", "", "the apps of one handler that answer requests together")
 	f.StringVar(&in.Environment, "environment", "test", "test or production")
 	f.StringVar(&in.Jurisdiction, "jurisdiction", "CN", "whose law applies")
 	f.StringVar(&in.TimeZone, "time-zone", "Asia/Shanghai", "where its days begin and end")

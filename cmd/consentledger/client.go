@@ -48,8 +48,8 @@ func (e *problemError) exitCode() int {
 }
 
 // call asks the server and returns the body of its answer.
-func call(c *cobra.Command, method, path, contentType string, body []byte) ([]byte, error) {
-	r, err := open(c.Context(), c, method, path, contentType, body)
+func call(c *cobra.Command, method, path, contentType string, body []byte, headers ...[2]string) ([]byte, error) {
+	r, err := open(c.Context(), c, method, path, contentType, body, headers...)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func call(c *cobra.Command, method, path, contentType string, body []byte) ([]by
 	return io.ReadAll(r)
 }
 
-func open(ctx context.Context, c *cobra.Command, method, path, contentType string, body []byte) (io.ReadCloser, error) {
+func open(ctx context.Context, c *cobra.Command, method, path, contentType string, body []byte, headers ...[2]string) (io.ReadCloser, error) {
 	server, err := c.Flags().GetString("server")
 	if err != nil {
 		return nil, err
@@ -68,6 +68,9 @@ func open(ctx context.Context, c *cobra.Command, method, path, contentType strin
 	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
+	}
+	for _, h := range headers {
+		req.Header.Set(h[0], h[1])
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {

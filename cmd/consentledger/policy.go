@@ -18,7 +18,7 @@ import (
 
 func newPolicy() *cobra.Command {
 	policy := &cobra.Command{Use: "policy", Short: "Lint, publish and show policies"}
-	policy.AddCommand(newPolicyLint(), newPolicyPublish(), newPolicyList(), newPolicyShow())
+	policy.AddCommand(newPolicyLint(), newPolicyPublish(), newPolicyList(), newPolicyShow(), newPolicyDiff())
 	return policy
 }
 

@@ -15,7 +15,8 @@ import (
 )
 
 func newRecord() *cobra.Command {
-	var app, kind, person, data, id, source, at string
+	var app, kind, person, data, id, source, at, keyFile, signer string
+	var operator bool
 	c := &cobra.Command{
 		Use:   "record [FILE|-]",
 		Short: "Record an event: a CloudEvent from a file, or one made of flags",
@@ -23,11 +24,24 @@ func newRecord() *cobra.Command {
   consentledger record --app smartkey event.json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			body, err := eventBody(c, args, map[string]string{"type": kind, "subject": person, "id": id, "source": source, "time": at}, data)
+			attrs := map[string]string{"type": kind, "subject": person, "id": id, "source": source, "time": at}
+			body, err := eventBody(c, args, attrs, data, operator)
 			if err != nil {
 				return err
 			}
-			answer, err := call(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/events", "application/cloudevents+json", body)
+			door := "/events"
+			if operator {
+				door = "/operator/events"
+			}
+			var headers [][2]string
+			if keyFile != "" {
+				signature, err := sign(keyFile, signer, body)
+				if err != nil {
+					return err
+				}
+				headers = append(headers, [2]string{"Consent-Signature", signature})
+			}
+			answer, err := call(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+door, "application/cloudevents+json", body, headers...)
 			if err != nil {
 				return err
 			}
@@ -42,16 +56,22 @@ func newRecord() *cobra.Command {
 	f.StringVar(&id, "id", "", "the event's id (default: a random one)")
 	f.StringVar(&source, "source", "consentledger-cli", "who sends it")
 	f.StringVar(&at, "time", "", "when it happened, RFC 3339 (default: now)")
+	f.BoolVar(&operator, "operator", false, "as an operator, not as an app; what is about the app as a whole needs no --subject")
+	f.StringVar(&keyFile, "sign", "", "sign the event with this key file; see: signer new")
+	f.StringVar(&signer, "signer", "", "the signer whose key it is, as it was registered")
 	c.MarkFlagRequired("app")
+	c.MarkFlagsRequiredTogether("sign", "signer")
 	outputFlag(c)
 	return c
 }
 
-func eventBody(c *cobra.Command, args []string, attrs map[string]string, data string) ([]byte, error) {
+// eventBody returns the event of a file, or one made of flags. An operator's
+// may be about nobody.
+func eventBody(c *cobra.Command, args []string, attrs map[string]string, data string, operator bool) ([]byte, error) {
 	if len(args) == 1 {
 		return readInput(c, args[0])
 	}
-	if attrs["type"] == "" || attrs["subject"] == "" {
+	if attrs["type"] == "" || attrs["subject"] == "" && !operator {
 		return nil, usageError{fmt.Errorf("name a FILE, or --type and --subject")}
 	}
 	var object map[string]any
@@ -79,7 +99,7 @@ func notAnObject(name string, err error) error {
 }
 
 // checkColumns are what a table shows of an answer to "may we?".
-var checkColumns = []string{"allowed", "status", "why", "purpose", "action", "since", "events", "position"}
+var checkColumns = []string{"allowed", "status", "why", "purpose", "action", "evidence", "since", "events", "position"}
 
 func newCheck() *cobra.Command {
 	var app string
@@ -91,7 +111,7 @@ func newCheck() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			body := map[string]string{}
-			for _, name := range []string{"subject", "purpose", "action", "valid_at", "known_at"} {
+			for _, name := range []string{"subject", "purpose", "action", "category", "recipient", "version", "valid_at", "known_at"} {
 				v, err := c.Flags().GetString(strings.ReplaceAll(name, "_", "-"))
 				if err != nil {
 					return err
@@ -122,6 +142,9 @@ func newCheck() *cobra.Command {
 	f.String("subject", "", "the person, as in user-1 or device:abc")
 	f.String("purpose", "", "the purpose")
 	f.String("action", "", "collect, use, provide, publish or export (default: use)")
+	f.String("category", "", "the kind of data (default: any)")
+	f.String("recipient", "", "who gets the data")
+	f.String("version", "", "the policy version that the processing goes by (default: the one in force)")
 	f.String("valid-at", "", "was it allowed then? RFC 3339 (default: now)")
 	f.String("known-at", "", "as far as was known then, RFC 3339 (default: now)")
 	for _, name := range []string{"app", "subject", "purpose"} {

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -32,15 +34,19 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	shop, err := filepath.Abs("testdata/shop")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
-			e.Vars = append(e.Vars, "SMARTKEY="+smartkey, "GORACE="+os.Getenv("GORACE"))
+			e.Vars = append(e.Vars, "SMARTKEY="+smartkey, "SHOP="+shop, "GORACE="+os.Getenv("GORACE"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": scriptServe, "stop": scriptStop, "exits": scriptExits, "until": scriptUntil,
-			"capture": scriptCapture, "interrupted": scriptInterrupted, "flip": scriptFlip,
+			"capture": scriptCapture, "interrupted": scriptInterrupted, "flip": scriptFlip, "fill": scriptFill, "agrees": scriptAgrees,
 		},
 	})
 }
@@ -192,4 +198,31 @@ func scriptFlip(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	bytes[len(bytes)/2] ^= 1
 	ts.Check(os.WriteFile(largest, bytes, 0o600))
+}
+
+// scriptFill copies a file with the script's variables in it: fill FROM TO.
+func scriptFill(ts *testscript.TestScript, neg bool, args []string) {
+	b, err := os.ReadFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(os.Expand(string(b), ts.Getenv)), 0o600))
+}
+
+// scriptAgrees records a yes of many people through one build: agrees N BUILD.
+func scriptAgrees(ts *testscript.TestScript, neg bool, args []string) {
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	for first := 0; first < n; first += 1000 {
+		var batch []string
+		for i := first; i < min(first+1000, n); i++ {
+			batch = append(batch, fmt.Sprintf(`{"specversion":"1.0","id":"%d","source":"script","type":"consent.given","subject":"buyer-%d","data":{"act":"agree","purposes":["ads"],"build":%q}}`, i, i, args[1]))
+		}
+		body := strings.NewReader("[" + strings.Join(batch, ",") + "]")
+		resp, err := http.Post(ts.Getenv("CONSENTLEDGER_SERVER")+"/v1/apps/shop/events", "application/cloudevents-batch+json", body)
+		ts.Check(err)
+		text, err := io.ReadAll(resp.Body)
+		ts.Check(errors.Join(err, resp.Body.Close()))
+		if resp.StatusCode != http.StatusOK || bytes.Contains(text, []byte(`"code"`)) {
+			ts.Fatalf("%d: %.300s", resp.StatusCode, text)
+		}
+	}
 }

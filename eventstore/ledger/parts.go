@@ -83,7 +83,7 @@ func sign(ref *domain.Reference, req Request) error {
 	}
 	s, ok := ref.Service.Signer(req.Signed.Signer)
 	if !ok {
-		return domain.Refusal{Code: domain.UnknownSigner, Text: "no signer of that name is registered for this app; see consentledger app signer"}
+		return domain.Refusal{Code: domain.UnknownSigner, Text: "no signer of that name is registered for this app; see consentledger signer"}
 	}
 	if !ed25519.Verify(s.Key[:], req.Signed.Original, req.Signed.Signature[:]) {
 		return domain.Refusal{Code: domain.BadSignature, Text: "the signature is not the signer's over the bytes that were sent"}

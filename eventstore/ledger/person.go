@@ -62,12 +62,8 @@ func (l *Ledger) meet(ctx context.Context, req Request, ref domain.Reference) (*
 	}
 	recorded := l.Now()
 	at, _ := domain.Clamp(req.Command, req.At, recorded)
-	before, gone, err := l.vault.ErasedAt(ctx, who, recorded.Time())
-	if err != nil {
+	if err := l.checkEarlier(ctx, who, at); err != nil {
 		return nil, err
-	}
-	if gone && at < domain.At(before) {
-		return nil, domain.Refusal{Code: domain.EarlierPerson, Text: "the event is from before this person's history was ended or erased: it is of whoever had the id then", Path: "time"}
 	}
 	if req.Other == (domain.PersonKey{}) {
 		if _, err := (domain.Subject{}).Decide(req.Command, ref, at, recorded); err != nil {
@@ -76,6 +72,16 @@ func (l *Ledger) meet(ctx context.Context, req Request, ref domain.Reference) (*
 	}
 	p, _, err = l.vault.Enrol(ctx, who)
 	return p, err
+}
+
+// checkEarlier refuses an event from before who had the outside id was ended or
+// erased: it is theirs, not the next one's.
+func (l *Ledger) checkEarlier(ctx context.Context, who vault.Lookup, at domain.Instant) error {
+	before, gone, err := l.vault.ErasedAt(ctx, who, l.Now().Time())
+	if err == nil && gone && at < domain.At(before) {
+		err = domain.Refusal{Code: domain.EarlierPerson, Text: "the event is from before this person's history was ended or erased: it is of whoever had the id then", Path: "time"}
+	}
+	return err
 }
 
 // fill puts into the command the pseudonym of the other person that the
@@ -154,6 +160,11 @@ func (l *Ledger) executeSubject(ctx context.Context, req Request, ref domain.Ref
 			return nil, errEnded
 		}
 		at, _ := domain.Clamp(req.Command, req.At, recorded)
+		if since := f.subject.Since(); at < since && req.Person != (domain.PersonKey{}) {
+			if err := l.checkEarlier(ctx, lookup(req.App, req.Person), at); err != nil {
+				return nil, err
+			}
+		}
 		return f.subject.Decide(req.Command, ref, at, recorded)
 	})
 	return receipt, f.subject.Ended(), err

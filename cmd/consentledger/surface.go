@@ -1,0 +1,186 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+
+	"github.com/goccy/go-yaml"
+	"github.com/spf13/cobra"
+)
+
+func newSurface() *cobra.Command {
+	surface := &cobra.Command{Use: "surface", Short: "Publish and show what screens of the app show"}
+	surface.AddCommand(newSurfacePublish(), newSurfaceList(), newSurfaceShow())
+	return surface
+}
+
+var surfaceColumns = []string{"id", "build", "screen", "policy", "version", "publisher"}
+
+func newSurfacePublish() *cobra.Command {
+	var app string
+	c := &cobra.Command{Use: "publish FILE", Short: "Publish a surface: JSON or YAML of the schema surface/1", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		file, err := readInput(c, args[0])
+		if err != nil {
+			return err
+		}
+		body, err := yaml.YAMLToJSON(file) // JSON is YAML
+		if err != nil {
+			return usageError{err}
+		}
+		answer, err := call(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/surfaces", "application/json", body)
+		if err != nil {
+			return err
+		}
+		return printOne(c, answer, surfaceColumns...)
+	}}
+	appFlag(c, &app)
+	outputFlag(c)
+	return c
+}
+
+func newSurfaceList() *cobra.Command {
+	var app string
+	c := &cobra.Command{Use: "list", Short: "List an app's surfaces", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+		answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/surfaces", "", nil)
+		if err != nil {
+			return err
+		}
+		rows, err := member(answer, "surfaces")
+		if err != nil {
+			return err
+		}
+		return printRows(c, rows, surfaceColumns...)
+	}}
+	appFlag(c, &app)
+	outputFlag(c)
+	return c
+}
+
+func newSurfaceShow() *cobra.Command {
+	var app string
+	c := &cobra.Command{Use: "show ID", Short: "Show one surface, whole as JSON", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/surfaces/"+url.PathEscape(args[0]), "", nil)
+		if err != nil {
+			return err
+		}
+		return printOne(c, answer, surfaceColumns...)
+	}}
+	appFlag(c, &app)
+	outputFlagOr(c, "json")
+	return c
+}
+
+func appFlag(c *cobra.Command, app *string) {
+	c.Flags().StringVar(app, "app", "", "the app")
+	c.MarkFlagRequired("app")
+}
+
+func newPrompt() *cobra.Command {
+	var app string
+	body := map[string]string{}
+	var subject, locale string
+	c := &cobra.Command{
+		Use: "prompt", Short: "What must we ask this person, or show to them, now?", Args: cobra.NoArgs,
+		Example: "  consentledger prompt --app smartkey --subject user-2 --locale en",
+		RunE: func(c *cobra.Command, _ []string) error {
+			body["subject"], body["locale"] = subject, locale
+			answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/subjects/prompt", body)
+			if err != nil {
+				return err
+			}
+			rows, err := member(answer, "items")
+			if err != nil {
+				return err
+			}
+			return printRows(c, rows, "purpose", "reason", "separate", "explicit", "not_before", "policy", "version")
+		},
+	}
+	appFlag(c, &app)
+	c.Flags().StringVar(&subject, "subject", "", "the person, as in user-1 or device:abc")
+	c.Flags().StringVar(&locale, "locale", "en", "the language of the texts")
+	c.MarkFlagRequired("subject")
+	outputFlag(c)
+	return c
+}
+
+func newVoid() *cobra.Command {
+	var app string
+	var b struct {
+		Build   string   `json:"build,omitempty"`
+		From    string   `json:"from,omitempty"`
+		To      string   `json:"to,omitempty"`
+		Records []string `json:"records,omitempty"`
+	}
+	preview := &cobra.Command{
+		Use: "preview", Short: "Count the records and persons that a void would be about; nothing is recorded", Args: cobra.NoArgs,
+		Long: "Count the records and persons that a void would be about; nothing is recorded. To void, record a\n" +
+			"record.voided (by ids) or, with --operator, a build.voided (by build and span).",
+		RunE: func(c *cobra.Command, _ []string) error {
+			answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/voids/preview", b)
+			if err != nil {
+				return err
+			}
+			return printOne(c, answer, "records", "persons", "by_type", "unknown")
+		},
+	}
+	appFlag(preview, &app)
+	f := preview.Flags()
+	f.StringVar(&b.Build, "build", "", "the build of the app that recorded wrongly")
+	f.StringVar(&b.From, "from", "", "since when, RFC 3339, by the ledger's time")
+	f.StringVar(&b.To, "to", "", "until when, not included")
+	f.StringSliceVar(&b.Records, "records", nil, "event ids, instead of a build")
+	outputFlag(preview)
+	void := &cobra.Command{Use: "void", Short: "See what voiding mistakes would touch"}
+	void.AddCommand(preview)
+	return void
+}
+
+func newPolicyDiff() *cobra.Command {
+	var app, file string
+	c := &cobra.Command{
+		Use: "diff OLD NEW", Short: "Compare two versions, or a file with the version in force", Args: cobra.MaximumNArgs(2),
+		Long: "Compare two versions by their hashes, or with --file a policy file with the version in force: what differs,\n" +
+			"which kinds of material change that is, which consents grow stale, and how many people they are of.",
+		RunE: func(c *cobra.Command, args []string) error {
+			body, err := diffBody(c, args, file)
+			if err != nil {
+				return err
+			}
+			answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/policies/diff", body)
+			if err != nil {
+				return err
+			}
+			if c.Flags().Lookup("output").Value.String() != "table" {
+				return printOne(c, answer, "material", "stale", "rights_reduced")
+			}
+			rows, err := member(answer, "differences")
+			if err != nil {
+				return err
+			}
+			if err := printRows(c, rows, "section", "name", "old", "new", "material", "reduces"); err != nil {
+				return err
+			}
+			return printOne(c, answer, "material", "stale", "scopes", "rights_reduced", "touched")
+		},
+	}
+	appFlag(c, &app)
+	c.Flags().StringVar(&file, "file", "", "a policy file, against the version in force")
+	outputFlag(c)
+	return c
+}
+
+func diffBody(c *cobra.Command, args []string, file string) (any, error) {
+	if (file == "") == (len(args) != 2) {
+		return nil, usageError{errTwoVersions}
+	}
+	if file == "" {
+		return map[string]string{"old": args[0], "new": args[1]}, nil
+	}
+	text, err := readInput(c, file)
+	if err != nil {
+		return nil, err
+	}
+	p, err := readPolicy(file, text, beside(file))
+	return map[string]json.RawMessage{"document": p.Document}, err
+}
