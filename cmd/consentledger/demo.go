@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"consentledger/cmd/consentledger/smartkey"
@@ -45,18 +46,54 @@ func prepareDemo(ctx context.Context, d *dataDir) error {
 	if err != nil {
 		return err
 	}
+	if err := d.publishVersions(ctx, doc); err != nil {
+		return err
+	}
+	return d.once(ctx, "void "+tickedBuild, domain.Say{Event: domain.BuildVoided{
+		Build: tickedBuild, From: 1577836800000, To: 4102444800000, // 2020 to 2100
+		Reason: "ticked-before", By: [2]string{"release-manager", "privacy-officer"},
+	}})
+}
+
+// tickedBuild is a build of the sample app that ticked the box before.
+const tickedBuild = "5.1.9"
+
+// publishVersions publishes the sample policy, and before it one that did not
+// yet use the list of installed apps: a material change.
+func (d *dataDir) publishVersions(ctx context.Context, doc domain.Document) error {
+	ref, err := d.ledger.App(ctx, demoApp)
+	if err != nil {
+		return err
+	}
+	if len(ref.Policies.Versions()) == 0 {
+		if err := d.publishVersion(ctx, beforeInstalledApps(doc)); err != nil {
+			return err
+		}
+	}
+	return d.publishVersion(ctx, doc, domain.MaterialService)
+}
+
+func (d *dataDir) publishVersion(ctx context.Context, doc domain.Document, material ...string) error {
 	version, err := policydoc.Hash(doc)
 	if err != nil {
 		return err
 	}
-	return d.once(ctx, "publish "+version.String(), domain.PublishPolicy{Version: version, Document: doc})
+	return d.once(ctx, "publish "+version.String(), domain.PublishPolicy{Version: version, Document: doc, Material: material})
+}
+
+func beforeInstalledApps(doc domain.Document) domain.Document {
+	doc.Purposes = slices.Clone(doc.Purposes)
+	for i, p := range doc.Purposes {
+		doc.Purposes[i].Categories = slices.DeleteFunc(slices.Clone(p.Categories), func(c domain.CategoryID) bool { return c == "installed-apps" })
+	}
+	return doc
 }
 
 // once executes a command of the program's own.
 func (d *dataDir) once(ctx context.Context, id string, cmd domain.Command) error {
 	_, err := d.ledger.Execute(ctx, ledger.Request{
 		App: demoApp, Source: "consentledger/demo", ID: id, Body: []byte(id),
-		Actor: "system", RecordedBy: "system", Command: cmd,
+		Actor: "operator", RecordedBy: "system", Command: cmd,
 	})
 	return err
 }
@@ -109,7 +146,8 @@ func event(id, kind, person string, at time.Time, data object) object {
 
 var agree = object{"act": "agree-popup", "locale": "en", "details": object{"device": "Pixel 7", "ip": "203.0.113.9"}}
 
-// cast records what the README promises of user-1, user-2 and user-3. The ids
+// cast records what the README promises of user-1, user-2 and user-3, and some
+// who show a link, a minor and a mistake. The ids
 // are the same in every run, so a second run changes nothing.
 func (s *simulation) cast(ctx context.Context) error {
 	for _, e := range []object{
@@ -122,6 +160,15 @@ func (s *simulation) cast(ctx context.Context) error {
 		event("cast-4", "consent.given", "user-4", time.Time{}, agree),
 		event("cast-4-grant", "permission.granted", "user-4", time.Time{}, object{"permission": "network"}),
 		event("cast-4-revoke", "permission.revoked", "user-4", time.Time{}, object{"permission": "network"}),
+		// A device before login, and the account that it turns out to be of.
+		event("cast-5", "consent.given", "user-5", time.Time{}, agree),
+		event("cast-5-device-no", "consent.withdrawn", "device:tablet-5", time.Time{}, object{"purposes": []string{"promotion-evaluation"}}),
+		event("cast-5-link", "subject.linked", "user-5", time.Time{}, object{"other": "device:tablet-5", "proof": "login"}),
+		// Somebody who turns out to be a child, without a guardian.
+		event("cast-6", "consent.given", "user-6", time.Time{}, agree),
+		event("cast-6-age", "age.recorded", "user-6", time.Time{}, object{"band": "under-14", "basis": "declared"}),
+		// A yes by a build whose yeses are void.
+		event("cast-7", "consent.given", "user-7", time.Time{}, object{"act": "agree-popup", "locale": "en", "build": tickedBuild}),
 	} {
 		if err := s.request(ctx, e); err != nil {
 			return err

@@ -164,7 +164,7 @@ func TestDemoIsWhatTheReadmeSays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return fmt.Sprint(strings.Count(out, `"policies":1`))
+		return fmt.Sprint(strings.Count(out, `"policies":2`))
 	})
 	if code, v := get(t, r.http+"/v1/apps/smartkey/activity"); code != 200 || !strings.Contains(fmt.Sprint(v), "consent.given") {
 		t.Errorf("activity: %d %v", code, v)
