@@ -173,8 +173,15 @@ func (c *Comparison) deadlines(old, new Document) {
 }
 
 func (r DeadlineRule) describe() string {
-	return fmt.Sprintf("%d %s %s from %s, extended %d, pauses %s, rolls %s", r.Length, r.Unit, r.Direction, r.ClockStart,
+	text := fmt.Sprintf("%d %s %s from %s, extended %d, pauses %s, rolls %s", r.Length, r.Unit, r.Direction, r.ClockStart,
 		r.ExtendedLength, strings.Join(r.Pause, " "), r.Roll)
+	if r.YearDay != "" {
+		text += ", on " + string(r.YearDay)
+	}
+	if r.Persons != 0 {
+		text += fmt.Sprintf(", from %d persons on", r.Persons)
+	}
+	return text
 }
 
 // conclude finds the kinds of material change among the differences.

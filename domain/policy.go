@@ -161,6 +161,8 @@ type DeadlineRule struct {
 	Pause          []string // what stops it: "identity_verification"
 	Roll           DeadlineRoll
 	Result         DeadlineResult
+	YearDay        YearDay // of rules in years: the length-th such day after the start; empty: the start's own
+	Persons        int     // how many must be handled before the clock starts, see [DeadlineRule.ReachedAt]; 0: any
 }
 
 // Minors says who is an adult and who is a child. An age below the bound is

@@ -224,6 +224,14 @@ func (c *checker) deadlineRule(path string, r DeadlineRule) {
 	if r.ExtendedLength != 0 && r.ExtendedLength <= r.Length {
 		c.report(path+".extended_length", "is longer than the length")
 	}
+	if r.Persons < 0 {
+		c.report(path+".persons", "is less than nobody")
+	}
+	if _, err := ParseYearDay(string(r.YearDay)); r.YearDay != "" && err != nil {
+		c.report(path+".year_day", "%v", err)
+	} else if r.YearDay != "" && (r.Unit != UnitYear || r.Direction == Backward) {
+		c.report(path+".year_day", "is of rules in years that count forward")
+	}
 	counts := r.Unit == UnitWorkingDay || r.Roll == RollNextWorkingDay
 	if counts && r.Calendar == "" {
 		c.report(path+".calendar", "is missing: the rule counts working days")

@@ -132,6 +132,8 @@ type deadlineRuleV1 struct {
 	Pause          []string                 `json:"pause,omitempty"`
 	Roll           domain.DeadlineRoll      `json:"roll,omitzero"`
 	Result         domain.DeadlineResult    `json:"result,omitzero"`
+	YearDay        domain.YearDay           `json:"year_day,omitempty"`
+	Persons        int                      `json:"persons,omitzero"`
 }
 
 type minorsV1 struct {
