@@ -1,7 +1,5 @@
 package domain
 
-import "fmt"
-
 // An App is a program that handles personal data and made promises about it.
 type App struct {
 	Name         AppName
@@ -43,6 +41,7 @@ type Service struct {
 	signers    []SignerRegistered
 	voids      []bulkVoid
 	exemptions []exemption
+	notices    []Instant // when persons were told that the service ends
 }
 
 // A bulkVoid is a [BuildVoided] with the fact that proves it.
@@ -80,15 +79,18 @@ func (s Service) Evolve(f Fact) Service {
 	case ServiceCeased:
 		s.ceased, s.ceasedBy = f.noFrom(), f.ID
 	case Noted:
-		// known to replays and counts, and to nobody's decision
+		if e.Kind == cessationNotified {
+			s.notices = add(s.notices, f.yesFrom())
+		}
 	default:
-		panic(fmt.Sprintf("domain: event %T has no case in Service.Evolve", e))
+		unknownEvent(e, "Service")
 	}
 	return s
 }
 
-// Decide answers cmd with the facts it makes true.
-func (s Service) Decide(cmd Command, ref Reference) ([]Event, error) {
+// Decide answers cmd with the facts it makes true. At is when it happened, as
+// its source says; recorded is the ledger's time.
+func (s Service) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Event, error) {
 	if err := ref.By.checkDoor(cmd); err != nil {
 		return nil, err
 	}
@@ -99,12 +101,12 @@ func (s Service) Decide(cmd Command, ref Reference) ([]Event, error) {
 		}
 		return []Event{AppRegistered(cmd)}, nil
 	case Say:
-		return one(s.say(cmd.Event, ref))
+		return one(s.say(cmd.Event, ref, max(at, recorded)))
 	}
 	return nil, refuse(WrongStream, "this is not about an app as a whole")
 }
 
-func (s Service) say(e Event, ref Reference) (Event, error) {
+func (s Service) say(e Event, ref Reference, at Instant) (Event, error) {
 	switch e := e.(type) {
 	case SignerRegistered:
 		if !isName(e.Name, 64) || (e.Key == [32]byte{}) {
@@ -121,7 +123,7 @@ func (s Service) say(e Event, ref Reference) (Event, error) {
 	case ExemptionEnded:
 		return e, ended(s.exemptions, e)
 	case ServiceCeased:
-		return e, reasoned(e.Reason)
+		return e, s.cease(e, ref, at)
 	case Noted:
 		return e, e.check(false)
 	}

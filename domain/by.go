@@ -14,11 +14,11 @@ func (b By) checkDoor(cmd Command) error {
 		return nil
 	}
 	switch cmd := cmd.(type) {
-	case VoidRecords, RegisterApp, PublishPolicy, PublishSurface:
+	case VoidRecords, RegisterApp, PublishPolicy, PublishSurface, TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, WarnObligation:
 		return errNotForApps
 	case Say:
 		switch cmd.Event.(type) {
-		case SignerRegistered, ServiceCeased, BuildVoided, ExemptionInvoked, ExemptionEnded, HoldPlaced, HoldReleased, RestrictionApplied, RestrictionLifted, PolicyEffective, CheckAnswered:
+		case SignerRegistered, ServiceCeased, BuildVoided, ExemptionInvoked, ExemptionEnded, HoldPlaced, HoldReleased, RestrictionApplied, RestrictionLifted, PolicyEffective, CheckAnswered, RequestMade:
 			return errNotForApps
 		}
 	}

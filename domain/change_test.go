@@ -331,7 +331,7 @@ func TestNotesAreHeldToTheirRules(t *testing.T) {
 		{"of no kind", Noted{Kind: "x"}, Incomplete},
 		{"about a person", Noted{Kind: "cookies.set", Fields: []Field{{"choice", "none"}}}, WrongStream},
 	} {
-		_, err := Service{}.Decide(Say{tt.n}, Reference{})
+		_, err := Service{}.Decide(Say{tt.n}, Reference{}, 1, 1)
 		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.code)
 		}

@@ -9,6 +9,9 @@ type Reference struct {
 	Surfaces Surfaces
 	By       By        // who asks
 	Linked   []EventID // the yeses of linked histories, for whoever confirms them
+
+	Calendars Calendars
+	Person    Subject // whom a request is of
 }
 
 // Decide answers cmd with the facts that it makes true. At is when it
@@ -38,7 +41,7 @@ func (s Subject) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Eve
 		return one(s.voidRecords(cmd))
 	case Say:
 		return s.say(cmd.Event, ref, max(at, recorded))
-	case RegisterApp, PublishPolicy, PublishSurface:
+	case RegisterApp, PublishPolicy, PublishSurface, OpenRequest, TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, WarnObligation:
 		return nil, refuse(WrongStream, "this command is not about a person")
 	}
 	panic(fmt.Sprintf("domain: command %T has no case in Subject.Decide", cmd))
@@ -177,7 +180,7 @@ func Clamp(cmd Command, claimed, recorded Instant) (at, kept Instant) {
 		return claimed, 0
 	}
 	switch cmd := cmd.(type) {
-	case RefuseConsent, WithdrawConsent, Say:
+	case RefuseConsent, WithdrawConsent, Say, OpenRequest, TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, WarnObligation:
 		return recorded, claimed
 	case ChangePermission:
 		if cmd.Change != Granted {

@@ -1,10 +1,17 @@
 package domain
 
+import "fmt"
+
 // An Event is what happened. Facts are past tense and are never changed. To
 // add one: add a type here, a case in the Evolve of its noun, a row in codec.
 //
 //sumtype:decl
 type Event interface{ isEvent() }
+
+// unknownEvent says that an Evolve lacks a case: a mistake in this program.
+func unknownEvent(e Event, noun string) {
+	panic(fmt.Sprintf("domain: event %T has no case in %s.Evolve", e, noun))
+}
 
 // A Fact is an event as the ledger took it.
 type Fact struct {

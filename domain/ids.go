@@ -83,6 +83,11 @@ const (
 	SubjectNoun Noun = "subject"
 	SurfaceNoun Noun = "surface"
 	AccessNoun  Noun = "access" // what was asked about a person, and answered
+
+	RequestNoun    Noun = "request"
+	IncidentNoun   Noun = "incident"
+	ObligationNoun Noun = "obligation" // what follows from one fact, and was not asked for
+	CalendarNoun   Noun = "calendar"
 )
 
 // A StreamID names a stream: one noun of one app. The ID is ours, never the
@@ -105,7 +110,7 @@ func ParseStreamID(s string) (StreamID, error) {
 		return StreamID{}, errStream
 	}
 	switch Noun(noun) {
-	case ServiceNoun, PolicyNoun, SubjectNoun, SurfaceNoun, AccessNoun:
+	case ServiceNoun, PolicyNoun, SubjectNoun, SurfaceNoun, AccessNoun, RequestNoun, IncidentNoun, ObligationNoun, CalendarNoun:
 		return StreamID{Noun(noun), app, id}, nil
 	}
 	return StreamID{}, errStream

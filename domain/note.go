@@ -1,9 +1,9 @@
 package domain
 
 import (
-	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Noted records another fact about processing: plain, with the fields that its
@@ -32,6 +32,12 @@ const (
 	FormNumber                 // digits
 	FormYes                    // "yes" or "no"
 	FormRecord                 // the id of a record
+	FormAmount                 // 12.50 CNY
+	FormTime                   // RFC 3339
+	FormCodes                  // codes of grounds, with commas
+	FormNames                  // names, with commas
+	FormChoice                 // one of the rule's choices
+	FormReason                 // a reason of a rule to pause: a name that may hold "_"
 )
 
 // A FieldRule says what a field of a kind is.
@@ -39,6 +45,7 @@ type FieldRule struct {
 	Name     string
 	Form     Form
 	Required bool
+	Choices  []string // of FormChoice
 }
 
 // A NoteRule says what a kind of note is about.
@@ -68,6 +75,20 @@ var NoteRules = []NoteRule{
 	note("training.held", "staff were trained", "VI(I)5", "topic", "!held@", "attendants="),
 	note("officer.appointed", "somebody is in charge of personal data", "PIPL 52", "office", "!contact", "since@"),
 	note("officer.reported", "the officer was reported to the authority", "PIPL 52", "office", "!filed@"),
+	note("officer.changed", "somebody else is in charge", "CAC notice 2025-07-18", "office", "!contact", "since@"),
+	note("headcount.recorded", "how many persons' data are processed", "PIPL 52; audit measures 2025", "unit", "!counted@", "persons=", "minors?"),
+	note("audit.started", "a compliance audit began", "PIPL 54", "audit", "!scope"),
+	note("audit.finished", "a compliance audit is done", "PIPL 54; audit measures 2025", "audit", "!report#", "minors?", "ordered?"),
+	note("rectification.completed", "what an audit found was put right", "audit measures 2025", "audit", "!evidence#"),
+	note("rectification.reported", "the authority was told that it was put right", "audit measures 2025", "audit", "!filed@"),
+	note("crossborder.filed", "the contract was filed with the authority", "standard contract measures 2023, 7", "recipient", "!filed@"),
+	note("risks.published", "security risks and the assessment report were published", "VI(5)", "report", "!where"),
+	note("system.added", "a system keeps personal data: it must be told of withdrawals", "PIPL 47", "system", "purposes,"),
+	note("system.removed", "a system keeps personal data no more", "PIPL 47", "system", "!reason"),
+	note("cessation.decided", "the service will end", "VII(VI); IX(III)", "service", "!effective@"),
+	note("cessation.notified", "persons were told that the service ends", "VII(VI); IX(III)", "channel", "!how", "persons="),
+	note("collection.stopped", "nothing is collected any more", "VII(VI)", "service"),
+	note("cessation.deleted", "after the end the data were deleted or made anonymous", "IX(III); PIPL 47", "service", "!method"),
 	note("policy.notified", "a change was announced", "XI(II)", "channel", "!version#", "recipients="),
 	note("policy.inconsistency", "the policy contradicts itself, and how it was decided", "XI(I)", "clause", "!decision"),
 	note("policy.precedence", "a specific policy prevailed", "XI(I)", "winner", "!clause"),
@@ -78,12 +99,14 @@ var NoteRules = []NoteRule{
 	aboutPerson("profile.generated", "feature information was generated", "III(I)6; PIPL 24", "purpose", "deidentified?"),
 	aboutPerson("cookies.set", "the person chose about cookies", "IV", "choice"),
 	aboutPerson("access.approved", "staff may look at a minor's data", "Minors' regulation 36", "approver", "!reason"),
+	aboutPerson("withdrawal.confirmed", "the person was told that the withdrawal took effect: that is the reply", "VII(I)", "channel"),
+	aboutPerson("retention.ended", "the period for which data may be kept is over, or the purpose is reached", "IX(II); PIPL 19, 47", "purpose", "category"),
 	aboutPerson("processing.stopped", "processing stopped in a system", "PIPL 15, 47; VII(I)", "system", "purpose"),
 	aboutPerson("data.deleted", "data were deleted or made anonymous in a system", "PIPL 47", "system", "method", "category"),
 }
 
 // note reads a rule. A field's last character says its form: # a hash, @ a
-// date, = a number, ? yes or no, none a name, and a text if "!" stands before
+// date, = a number, ? yes or no, a comma names, none a name, and a text if "!" stands before
 // it, which also makes it required. The first field is required.
 func note(kind NoteKind, says, source string, fields ...string) NoteRule {
 	r := NoteRule{Kind: kind, Says: says, Source: source}
@@ -92,7 +115,7 @@ func note(kind NoteKind, says, source string, fields ...string) NoteRule {
 		if f[0] == '!' {
 			rule.Name, rule.Form, rule.Required = f[1:], FormText, true
 		}
-		if form, ok := map[byte]Form{'#': FormHash, '@': FormDate, '=': FormNumber, '?': FormYes}[f[len(f)-1]]; ok {
+		if form, ok := map[byte]Form{'#': FormHash, '@': FormDate, '=': FormNumber, '?': FormYes, ',': FormNames}[f[len(f)-1]]; ok {
 			rule.Name, rule.Form = rule.Name[:len(rule.Name)-1], form
 		}
 		r.Fields = append(r.Fields, rule)
@@ -124,26 +147,48 @@ func (n Noted) check(person bool) error {
 	case r.Person != person:
 		return refuse(WrongStream, map[bool]string{true: "this is about a person: name one", false: "this is about the app: name no person"}[r.Person])
 	}
-	for _, f := range n.Fields {
-		i := slices.IndexFunc(r.Fields, func(rule FieldRule) bool { return rule.Name == f.Name })
+	return checkFields(string(n.Kind), r.Fields, n.Fields)
+}
+
+// checkFields refuses fields that are not as the rules of their kind say.
+func checkFields(kind string, rules []FieldRule, fields []Field) error {
+	for _, f := range fields {
+		i := slices.IndexFunc(rules, func(rule FieldRule) bool { return rule.Name == f.Name })
 		if i < 0 {
-			return refuseAt(Malformed, "data", "there is no such member in "+string(n.Kind))
+			return refuseAt(Malformed, "data", "there is no such member in "+kind)
 		}
-		if !r.Fields[i].Form.fits(f.Value) {
-			return refuseAt(Malformed, "data."+f.Name, "must be "+r.Fields[i].Form.String())
+		if !rules[i].fits(f.Value) {
+			return refuseAt(Malformed, "data."+f.Name, "must be "+rules[i].String())
 		}
 	}
-	for _, rule := range r.Fields {
-		has := slices.ContainsFunc(n.Fields, func(f Field) bool { return f.Name == rule.Name })
+	for _, rule := range rules {
+		has := slices.ContainsFunc(fields, func(f Field) bool { return f.Name == rule.Name })
 		if rule.Required && !has {
-			return refuseAt(Incomplete, "data."+rule.Name, fmt.Sprintf("is missing: give %s", rule.Form))
+			return refuseAt(Incomplete, "data."+rule.Name, "is missing: give "+rule.String())
 		}
 	}
 	return nil
 }
 
+// String says how the field is written.
+func (r FieldRule) String() string {
+	if r.Form == FormChoice {
+		return "one of " + strings.Join(r.Choices, ", ")
+	}
+	return r.Form.String()
+}
+
+func (r FieldRule) fits(s string) bool {
+	if r.Form == FormChoice {
+		return slices.Contains(r.Choices, s)
+	}
+	return r.Form.fits(s)
+}
+
 var formNames = [...]string{"", `a name of 1 to 64 of a-z, 0-9 and "-"`, "a public text of 1 to 500 bytes", "a date as in 2026-03-02",
-	"a hash: sha256: and 64 hex digits", "a number of 1 to 15 digits", `"yes" or "no"`, "the id of a record"}
+	"a hash: sha256: and 64 hex digits", "a number of 1 to 15 digits", `"yes" or "no"`, "the id of a record",
+	`an amount as in "12.50 CNY"`, "a time as in 2026-03-02T09:30:00Z", `codes of grounds with commas between them, as in "REJ-1,REJ-D2"`,
+	"names with commas between them", "", "a reason of 1 to 64 of a-z, 0-9, _ and -"}
 
 func (f Form) String() string { return formNames[f] }
 
@@ -165,8 +210,30 @@ func (f Form) fits(s string) bool {
 		return s == "yes" || s == "no"
 	case FormRecord:
 		return isName(s, 64)
+	case FormAmount:
+		_, err := ParseAmount(s)
+		return err == nil
+	case FormTime:
+		_, err := ParseInstant(s)
+		return err == nil
+	case FormCodes:
+		return each(s, func(code string) bool { return isName(strings.ToLower(code), 64) })
+	case FormNames:
+		return each(s, func(name string) bool { return isName(name, 64) })
+	case FormReason:
+		return isName(strings.ReplaceAll(s, "_", "-"), 64)
 	}
 	return false
+}
+
+// each reports whether every part of a list with commas is as it should be.
+func each(list string, ok func(string) bool) bool {
+	for part := range strings.SplitSeq(list, ",") {
+		if !ok(part) {
+			return false
+		}
+	}
+	return true
 }
 
 func digitsOnly(s string) bool {

@@ -47,6 +47,7 @@ type Document struct {
 	Channels      []Channel
 	Rights        []Right
 	DeadlineRules []DeadlineRule
+	Duties        []DutyRule
 	Minors        Minors
 	Texts         []Text
 }
@@ -162,6 +163,7 @@ type DeadlineRule struct {
 	Roll           DeadlineRoll
 	Result         DeadlineResult
 	YearDay        YearDay // of rules in years: the length-th such day after the start; empty: the start's own
+	Law            bool    // a law's ceiling, not the policy's own promise
 	Persons        int     // how many must be handled before the clock starts, see [DeadlineRule.ReachedAt]; 0: any
 }
 

@@ -201,6 +201,9 @@ func (c *checker) promises() {
 			c.refer(fmt.Sprintf("%s.deadlines[%d]", path, j), "deadline rule", string(id))
 		}
 	}
+	for i, x := range d.Duties {
+		c.duty(fmt.Sprintf("duties[%d]", i), x)
+	}
 	for i, x := range d.Channels {
 		path := fmt.Sprintf("channels[%d]", i)
 		c.declare(path+".id", "channel", string(x.ID), isName(string(x.ID), 64))
@@ -210,6 +213,22 @@ func (c *checker) promises() {
 	m := d.Minors
 	if m.ChildBelowPolicy < 0 || m.ChildBelowLaw < 0 || m.ChildBelowPolicy > m.AdultAge || m.ChildBelowLaw > m.AdultAge {
 		c.report("minors", "a child's age lies between 0 and the adult age")
+	}
+}
+
+func (c *checker) duty(path string, x DutyRule) {
+	c.declare(path+".id", "duty", x.ID, isName(x.ID, 64))
+	if len(x.On) == 0 {
+		c.report(path+".on", "is missing: name the kinds of facts that open it")
+	}
+	if !isName(string(x.Kind), 64) {
+		c.report(path+".kind", "%q is no kind of duty: a name as in stop, delete, tell-persons", x.Kind)
+	}
+	if len(x.Rules) == 0 {
+		c.report(path+".rules", "is missing: without a rule there is no date")
+	}
+	for j, id := range x.Rules {
+		c.refer(fmt.Sprintf("%s.rules[%d]", path, j), "deadline rule", string(id))
 	}
 }
 

@@ -38,6 +38,8 @@ func (s Subject) say(e Event, ref Reference, at Instant) ([]Event, error) {
 		return one(e, s.checkEnd(e.Reason))
 	case SubjectMarkedTest:
 		return one(e, reasoned(e.Reason))
+	case RequestMade:
+		return []Event{e}, nil
 	case Noted:
 		return one(e, e.check(true))
 	}

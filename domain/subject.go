@@ -1,7 +1,5 @@
 package domain
 
-import "fmt"
-
 // A Subject is what one person said to one app, and what was found out about
 // them, by its facts. The zero Subject said nothing.
 type Subject struct {
@@ -20,6 +18,7 @@ type Subject struct {
 	limits      []span // storage only
 	test        bool
 	ended       Instant // zero: the history goes on
+	requests    []made
 }
 
 // said is a yes or a no.
@@ -148,12 +147,12 @@ func (s Subject) evolvePerson(f Fact) Subject {
 		s.limits = endSpans(s.limits, f.yesFrom())
 	case SubjectMarkedTest:
 		s.test = true
+	case RequestMade:
+		s.requests = add(s.requests, made{e, f.noFrom()})
 	case ConsentRequested, MinorDataFound, Noted:
 		// nothing that is answered follows from them
-	case AppRegistered, SignerRegistered, ServiceCeased, BuildVoided, PolicyPublished, PolicyEffective, SurfacePublished, CheckAnswered:
-		panic(fmt.Sprintf("domain: event %T is not about a subject", e))
 	default:
-		panic(fmt.Sprintf("domain: event %T has no case in Subject.Evolve", e))
+		unknownEvent(e, "Subject")
 	}
 	return s
 }

@@ -81,7 +81,31 @@ var samples = []domain.Event{
 	domain.SubjectMarkedTest{Reason: "monkey"},
 	domain.CheckAnswered{Purpose: "ads", Action: domain.Use, Valid: 1767225600000, Allowed: true, Why: domain.WhyConsent, Status: domain.Given, Basis: domain.BasisConsent, Version: domain.Hash{1}, Because: []domain.EventID{{6}}, Category: "clicks", Recipient: "acme"},
 	domain.Noted{Kind: "recipient.added", Fields: []domain.Field{{Name: "categories", Value: "clicks"}, {Name: "purposes", Value: "ads"}, {Name: "recipient", Value: "acme"}}, Evidence: domain.Hash{9}},
+	domain.RequestReceived{Types: []domain.RequestType{domain.AskComplaint, domain.AskWithdraw}, Policy: "privacy", Version: domain.Hash{1}, Channel: "app", Authenticated: true, Purposes: []domain.PurposeID{"ads"}, Subject: "00ff", Document: domain.Hash{9}, Cause: domain.EventID{6}, Unpromised: []domain.RequestType{domain.AskComplaint}},
+	domain.RequestMade{Request: "aa33", Types: []domain.RequestType{domain.AskAccess}},
+	domain.Stepped{Kind: "fee.quoted", Fields: []domain.Field{{Name: "amount", Value: "12.50 CNY"}, {Name: "reason", Value: "repeated"}}, Evidence: domain.Hash{9}},
+	domain.ObligationOpened{Obligation: domain.Obligation{ID: "reply.cn.policy.request_reply", Kind: domain.DutyReply, Types: []domain.RequestType{domain.AskAccess}, Target: "crm", Rule: rule, Version: domain.Hash{1}, MetBy: []string{"data.deleted"}}, Due: due, Cause: domain.Cause{Event: domain.EventID{6}, Kind: "consent.withdrawn", Stream: "subject-demo-00ff", Subject: "00ff"}},
+	domain.ObligationMoved{ID: "reply.x", Why: domain.MovedCalendar, By: domain.EventID{6}, Due: due, Was: domain.Due{Rule: rule.ID, Unit: domain.UnitHour, TimeZone: "Asia/Shanghai", State: domain.NotStarted}, Pauses: []domain.Pause{{From: 1767225600000, To: 1767225700000, Reason: "clarification"}}},
+	domain.ObligationMet{ID: "reply.x", Met: 1767225600000, Late: true, By: domain.Cause{Kind: "request.answered"}, Evidence: domain.Hash{9}},
+	domain.ObligationVoided{ID: "reply.x", Reason: "duplicate"},
+	domain.ObligationAtRisk{ID: "reply.x", Until: 1767225600000},
+	domain.ObligationOverdue{ID: "reply.x", Until: 1767225600000},
 }
+
+// rule and due have a value in every field.
+var (
+	rule = domain.DeadlineRule{
+		ID: "cn.policy.request_reply", Source: "policy VII(III)", Unit: domain.UnitYear, Length: 1, ExtendedLength: 2, Direction: domain.Backward, Calendar: "CN",
+		TimeZone: "Asia/Shanghai", ClockStart: "RequestReceived", Pause: []string{"clarification"}, Roll: domain.RollNextWorkingDay,
+		Result: domain.ResultEarliestEffectiveDate, YearDay: "12-31", Law: true, Persons: 1_000_000,
+	}
+	due = domain.Due{
+		Rule: rule.ID, Unit: domain.UnitWorkingDay, Calendar: "CN", TimeZone: "Asia/Shanghai", State: domain.Running, Start: 1767225600000, Extended: true,
+		DayZero: 739617, Date: 739640, Until: 1769270400000, BeforeRoll: 739639, CountedTo: 739638, Earliest: 739641, Provisional: true, Gap: 739640,
+		SafeTarget: 739637, SafeNotice: 739642, TailExposed: true, Elapsed: 3, Remaining: 4, Ignored: 1,
+		Versions: []domain.CalendarVersion{{Jurisdiction: "CN", Year: 2026, Version: 1}},
+	}
+)
 
 func encode(t *testing.T, e domain.Event) eventstore.Recorded {
 	t.Helper()

@@ -55,13 +55,26 @@ var shapes = map[string]func([]byte) (domain.Event, error){
 	"subject.test.v1":        as[subjectTestV1],
 	"check.answered.v1":      as[checkAnsweredV1],
 	"noted.v1":               as[notedV1],
+
+	"request.received.v1":   as[requestReceivedV1],
+	"subject.requested.v1":  as[subjectRequestedV1],
+	"stepped.v1":            as[steppedV1],
+	"obligation.opened.v1":  as[obligationOpenedV1],
+	"obligation.moved.v1":   as[obligationMovedV1],
+	"obligation.met.v1":     as[obligationMetV1],
+	"obligation.voided.v1":  as[obligationVoidedV1],
+	"obligation.at_risk.v1": as[obligationAtRiskV1],
+	"obligation.overdue.v1": as[obligationOverdueV1],
 }
 
 // Kind returns a shape's name without its version: what an event is called,
-// whichever shape it has. A note is called by its own kind.
+// whichever shape it has. A note or a step is called by its own kind.
 func (e Entry) Kind() string {
-	if n, ok := e.Event.(domain.Noted); ok {
-		return string(n.Kind)
+	switch x := e.Event.(type) {
+	case domain.Noted:
+		return string(x.Kind)
+	case domain.Stepped:
+		return string(x.Kind)
 	}
 	return KindOf(e.Type)
 }
@@ -196,6 +209,12 @@ func shapeOf(e domain.Event) (string, any, []Plain, error) {
 		domain.SubjectReassigned, domain.SubjectClosed, domain.SubjectMarkedTest:
 		name, shape, plains := shapeOfPerson(e)
 		return name, shape, plains, nil
+	case domain.RequestReceived, domain.RequestMade, domain.Stepped:
+		name, shape, plains := shapeOfRequest(e)
+		return name, shape, plains, nil
+	case domain.ObligationOpened, domain.ObligationMoved, domain.ObligationMet, domain.ObligationVoided, domain.ObligationAtRisk, domain.ObligationOverdue:
+		name, shape := shapeOfDuty(e)
+		return name, shape, nil, nil
 	case domain.PolicyEffective, domain.SignerRegistered, domain.ServiceCeased, domain.BuildVoided, domain.SurfacePublished:
 		name, shape, err := shapeOfApp(e)
 		return name, shape, nil, err

@@ -22,6 +22,9 @@ type fold struct {
 	policies domain.Policies
 	surfaces domain.Surfaces
 	subject  domain.Subject
+	request  domain.Request
+	incident domain.Incident
+	duties   domain.Duties
 }
 
 // answers is what the requests of a stream were answered. It is owned by the
@@ -67,6 +70,12 @@ func (f *fold) add(e codec.Entry) {
 		f.surfaces = f.surfaces.Evolve(e.Fact())
 	case domain.SubjectNoun:
 		f.subject = f.subject.Evolve(e.Fact())
+	case domain.RequestNoun:
+		f.request = f.request.Evolve(e.Fact())
+	case domain.IncidentNoun:
+		f.incident = f.incident.Evolve(e.Fact())
+	case domain.ObligationNoun:
+		f.duties, _ = f.duties.Evolve(e.Fact())
 	case domain.AccessNoun:
 		// what was answered changes no answer
 	}

@@ -132,6 +132,12 @@ type key interface {
 }
 
 func (l *Ledger) try(ctx context.Context, req Request) (Receipt, error) {
+	switch req.Command.(type) {
+	case domain.OpenRequest:
+		return l.openRequest(ctx, req)
+	case domain.TakeStep:
+		return l.openIncident(ctx, req)
+	}
 	if noun, ok := nounOf(req); ok {
 		return l.executeApp(ctx, req, domain.StreamID{Noun: noun, App: req.App, ID: "main"})
 	}
@@ -179,7 +185,7 @@ func (l *Ledger) executeApp(ctx context.Context, req Request, stream domain.Stre
 	return l.commit(ctx, req, stream, f, k, nil, func(recorded domain.Instant) ([]domain.Event, error) {
 		switch stream.Noun {
 		case domain.ServiceNoun:
-			return f.service.Decide(req.Command, ref)
+			return f.service.Decide(req.Command, ref, atOf(req, recorded), recorded)
 		case domain.SurfaceNoun:
 			return f.surfaces.Decide(req.Command, ref)
 		}

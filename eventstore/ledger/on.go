@@ -8,18 +8,25 @@ import (
 	"consentledger/eventstore/vault"
 )
 
-// ExecuteOn is [Ledger.Execute] for what follows from the log: it knows a
-// person's stream, and nobody's outside id. The stream's app is the request's;
-// Person, Other and Signed stay empty. Nobody is enrolled by it and no history
-// begins: of a person who was erased, or whose history ended and never answered
-// the request, nothing is recorded, which is the refusal
-// [domain.EarlierPerson].
+// ExecuteOn is [Ledger.Execute] for what is about a stream that is known by its
+// id: steps of requests and incidents, obligations, and what follows from the
+// log about a person of whom nobody's outside id is at hand. The stream's app
+// is the request's; Person and Other stay empty. Nobody is enrolled by it, and
+// no person's history begins: of a person who was erased, or whose history
+// ended and never answered the request, nothing is recorded in it, which is the
+// refusal [domain.EarlierPerson].
 func (l *Ledger) ExecuteOn(ctx context.Context, stream domain.StreamID, req Request) (Receipt, error) {
-	if stream.Noun != domain.SubjectNoun || req.Person != (domain.PersonKey{}) || req.Other != (domain.PersonKey{}) || req.Signed != nil {
-		return Receipt{}, domain.Refusal{Code: domain.WrongStream, Text: "what is executed on a stream is about the person of a subject stream, and names nobody else"}
+	if req.Person != (domain.PersonKey{}) || req.Other != (domain.PersonKey{}) {
+		return Receipt{}, domain.Refusal{Code: domain.WrongStream, Text: "what is executed on a stream names no person beside it"}
 	}
 	req.App = stream.App
-	return race(req.App, func() (Receipt, error) { return l.tryOn(ctx, stream, req) })
+	switch stream.Noun {
+	case domain.SubjectNoun:
+		return race(req.App, func() (Receipt, error) { return l.tryOn(ctx, stream, req) })
+	case domain.RequestNoun, domain.IncidentNoun, domain.ObligationNoun:
+		return race(req.App, func() (Receipt, error) { return l.tryCase(ctx, stream, req) })
+	}
+	return Receipt{}, domain.Refusal{Code: domain.WrongStream, Text: "nothing is executed on a stream of this kind by its id"}
 }
 
 func (l *Ledger) tryOn(ctx context.Context, stream domain.StreamID, req Request) (Receipt, error) {

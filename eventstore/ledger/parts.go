@@ -22,10 +22,14 @@ type part struct {
 func (l *Ledger) encode(ctx context.Context, env codec.Envelope, events []domain.Event, k key, extra []codec.Plain) ([]eventstore.Record, []part, error) {
 	var records []eventstore.Record
 	var parts []part
+	about := env.Stream.ID
+	if p, ok := k.(*vault.Person); ok {
+		about = p.Pseudonym.String()
+	}
 	others := func(ref string) (codec.Committer, error) { return l.named(ctx, env.Stream.App, ref) }
 	for i, e := range events {
 		env.ID = k.EventID(env.Request.ID, i)
-		r, plains, err := codec.Encode(env, e, env.Stream.ID, k, others, extra...)
+		r, plains, err := codec.Encode(env, e, about, k, others, extra...)
 		if err != nil {
 			return nil, nil, err
 		}

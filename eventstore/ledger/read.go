@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
+	"slices"
 	"sync"
 
 	"consentledger/domain"
@@ -101,8 +102,8 @@ func (l *Ledger) App(ctx context.Context, app domain.AppName) (domain.Reference,
 	return l.reference(ctx, app)
 }
 
-// History yields the entries of one person, oldest first. Somebody who is not
-// known has none.
+// History yields the entries of one person, oldest first, and those of their
+// requests. Somebody who is not known has none.
 func (l *Ledger) History(ctx context.Context, app domain.AppName, who domain.PersonKey) iter.Seq2[codec.Entry, error] {
 	return func(yield func(codec.Entry, error) bool) {
 		p, ok, err := l.vault.Find(ctx, vault.Lookup{App: string(app), Kind: who.Kind, ID: who.ID})
@@ -112,10 +113,56 @@ func (l *Ledger) History(ctx context.Context, app domain.AppName, who domain.Per
 		if err != nil || !ok {
 			return
 		}
-		for e, err := range l.readStream(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: p.Pseudonym.String()}) {
-			if !yield(e, err) {
-				return
+		subject := domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: p.Pseudonym.String()}
+		f, err := l.fold(ctx, subject)
+		if err != nil {
+			yield(codec.Entry{}, err)
+			return
+		}
+		streams := []domain.StreamID{subject}
+		for _, id := range f.subject.Requests() {
+			streams = append(streams, domain.StreamID{Noun: domain.RequestNoun, App: app, ID: id})
+		}
+		l.merged(ctx, streams, yield)
+	}
+}
+
+// merged yields the entries of several streams in the order of their positions.
+func (l *Ledger) merged(ctx context.Context, streams []domain.StreamID, yield func(codec.Entry, error) bool) {
+	type head struct {
+		codec.Entry
+		next func() (codec.Entry, error, bool)
+	}
+	var heads []head
+	for _, s := range streams {
+		next, stop := iter.Pull2(l.readStream(ctx, s))
+		defer stop()
+		e, err, ok := next()
+		if err != nil {
+			yield(e, err)
+			return
+		}
+		if ok {
+			heads = append(heads, head{e, next})
+		}
+	}
+	for len(heads) > 0 {
+		first := 0
+		for i := range heads {
+			if heads[i].Position < heads[first].Position {
+				first = i
 			}
+		}
+		if !yield(heads[first].Entry, nil) {
+			return
+		}
+		e, err, ok := heads[first].next()
+		if err != nil {
+			yield(e, err)
+			return
+		}
+		if heads[first].Entry = e; !ok {
+			heads = slices.Delete(heads, first, first+1)
 		}
 	}
 }

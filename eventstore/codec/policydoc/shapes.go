@@ -31,6 +31,7 @@ type documentV1 struct {
 	Channels          []channelV1      `json:"channels,omitempty"`
 	Rights            []rightV1        `json:"rights,omitempty"`
 	DeadlineRules     []deadlineRuleV1 `json:"deadline_rules,omitempty"`
+	Duties            []dutyV1         `json:"duties,omitempty"`
 	Minors            minorsV1         `json:"minors,omitempty"`
 	Texts             []textV1         `json:"texts,omitempty"`
 }
@@ -133,7 +134,35 @@ type deadlineRuleV1 struct {
 	Roll           domain.DeadlineRoll      `json:"roll,omitzero"`
 	Result         domain.DeadlineResult    `json:"result,omitzero"`
 	YearDay        domain.YearDay           `json:"year_day,omitempty"`
+	Law            bool                     `json:"law,omitzero"`
 	Persons        int                      `json:"persons,omitzero"`
+}
+
+type dutyV1 struct {
+	ID      string                  `json:"id,omitempty"`
+	Section string                  `json:"section,omitempty"`
+	On      []string                `json:"on,omitempty"`
+	When    map[string]string       `json:"when,omitempty"`
+	Kind    domain.DutyKind         `json:"kind,omitempty"`
+	Rules   []domain.DeadlineRuleID `json:"rules,omitempty"`
+	Start   string                  `json:"start,omitempty"`
+	Each    domain.DutyEach         `json:"each,omitzero"`
+	MetBy   []string                `json:"met_by,omitempty"`
+}
+
+func dutyFrom(d domain.DutyRule) dutyV1 {
+	s := dutyV1{d.ID, d.Section, d.On, nil, d.Kind, d.Rules, d.Start, d.Each, d.MetBy}
+	for _, f := range d.When {
+		if s.When == nil {
+			s.When = map[string]string{}
+		}
+		s.When[f.Name] = f.Value
+	}
+	return s
+}
+
+func (s dutyV1) toDomain() domain.DutyRule {
+	return domain.DutyRule{ID: s.ID, Section: s.Section, On: s.On, When: domain.Fields(s.When), Kind: s.Kind, Rules: s.Rules, Start: s.Start, Each: s.Each, MetBy: s.MetBy}
 }
 
 type minorsV1 struct {
@@ -176,6 +205,7 @@ func fromDomain(d domain.Document) documentV1 {
 		Channels:          each(d.Channels, func(x domain.Channel) channelV1 { return channelV1(x) }),
 		Rights:            each(d.Rights, func(x domain.Right) rightV1 { return rightV1(x) }),
 		DeadlineRules:     each(d.DeadlineRules, func(x domain.DeadlineRule) deadlineRuleV1 { return deadlineRuleV1(x) }),
+		Duties:            each(d.Duties, dutyFrom),
 		Minors:            minorsV1{d.Minors.AdultAge, d.Minors.ChildBelowPolicy, d.Minors.ChildBelowLaw, each(d.Minors.Rules, groundFrom)},
 		Texts:             each(d.Texts, func(x domain.Text) textV1 { return textV1(x) }),
 	}
@@ -207,6 +237,7 @@ func (d documentV1) toDomain() domain.Document {
 		Channels:          each(d.Channels, func(x channelV1) domain.Channel { return domain.Channel(x) }),
 		Rights:            each(d.Rights, func(x rightV1) domain.Right { return domain.Right(x) }),
 		DeadlineRules:     each(d.DeadlineRules, func(x deadlineRuleV1) domain.DeadlineRule { return domain.DeadlineRule(x) }),
+		Duties:            each(d.Duties, dutyV1.toDomain),
 		Minors:            domain.Minors{AdultAge: d.Minors.AdultAge, ChildBelowPolicy: d.Minors.ChildBelowPolicy, ChildBelowLaw: d.Minors.ChildBelowLaw, Rules: each(d.Minors.Rules, groundV1.toDomain)},
 		Texts:             each(d.Texts, func(x textV1) domain.Text { return domain.Text(x) }),
 	}

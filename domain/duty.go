@@ -1,0 +1,157 @@
+package domain
+
+import "slices"
+
+// A DutyRule says what is owed when something happened, beside replies to
+// requests, which [Right] says.
+type DutyRule struct {
+	ID      string
+	Section string   // of the policy or the law
+	On      []string // the kinds of facts that open it: "consent.withdrawn"
+	When    []Field  // members that such a fact must have
+	Kind    DutyKind
+	Rules   []DeadlineRuleID // all open; the earliest binds
+	Start   string           // the member with the date on which the clock starts; empty: the fact's own time
+	Each    DutyEach
+	MetBy   []string // the kinds of facts that meet it
+}
+
+// DutyEach says how often a duty is owed for one fact.
+type DutyEach uint8
+
+const (
+	DutyOnce       DutyEach = iota
+	DutyEachSystem          // by every system and recipient that has the purposes' data
+)
+
+var dutyEaches = codes{"once", "system"}
+
+func (e DutyEach) String() string { return dutyEaches.name(uint8(e)) }
+
+// ParseDutyEach reads what [DutyEach.String] writes.
+func ParseDutyEach(s string) (DutyEach, error) {
+	return parseCode[DutyEach](s, dutyEaches, "how often a duty is owed")
+}
+
+// OpenDuties asks to record what follows from a fact.
+type OpenDuties struct {
+	Cause  Cause
+	Rule   DutyRule
+	Start  Instant
+	Target []string // for duties of every system: who owes them; empty: the handler alone
+	Rules  []DeadlineRule
+	Policy Hash // the version that has the rule
+}
+
+// MeetObligation asks to record that what was owed was done.
+type MeetObligation struct {
+	ID       string
+	By       Cause
+	Evidence Hash
+}
+
+// VoidObligation asks to record that nothing is owed any more.
+type VoidObligation struct{ ID, Reason string }
+
+// MoveObligations asks to compute the stream's open due dates again, since a
+// calendar was published.
+type MoveObligations struct{ Calendar EventID }
+
+// WarnObligation asks to record that an obligation is at risk, or overdue. Of
+// one whose due date has moved on since it is no news.
+type WarnObligation struct {
+	ID      string
+	Until   Instant
+	Overdue bool
+}
+
+func (OpenDuties) isCommand()      {}
+func (MeetObligation) isCommand()  {}
+func (VoidObligation) isCommand()  {}
+func (MoveObligations) isCommand() {}
+func (WarnObligation) isCommand()  {}
+
+// Decide answers commands about obligations. At is when it happened, as its
+// source says.
+func (d Duties) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Event, error) {
+	if err := ref.By.checkDoor(cmd); err != nil {
+		return nil, err
+	}
+	switch cmd := cmd.(type) {
+	case OpenDuties:
+		return d.openDuties(cmd, ref)
+	case MeetObligation:
+		if _, err := d.open(cmd.ID); err != nil {
+			return nil, err
+		}
+		return d.meet(doneAt(at, recorded, cmd.Evidence), cmd.By, cmd.Evidence, func(x Duty) bool { return x.ID == cmd.ID }), nil
+	case VoidObligation:
+		if _, err := d.open(cmd.ID); err != nil {
+			return nil, err
+		}
+		return one(ObligationVoided(cmd), reasoned(cmd.Reason))
+	case MoveObligations:
+		return d.move(MovedCalendar, cmd.Calendar, ref.Calendars, func(x *Duty, c *clock) bool { return c.start != 0 })
+	case WarnObligation:
+		return d.warn(cmd)
+	}
+	return nil, refuse(WrongStream, "this is not about an obligation")
+}
+
+func (d Duties) openDuties(cmd OpenDuties, ref Reference) ([]Event, error) {
+	if len(d.list) > 0 && slices.ContainsFunc(d.list, func(x Duty) bool { return x.Cause.Event != cmd.Cause.Event }) {
+		return nil, refuse(WrongStream, "these obligations follow from another fact")
+	}
+	targets := cmd.Target
+	if cmd.Rule.Each == DutyOnce {
+		targets = []string{""}
+	}
+	var events []Event
+	for _, target := range targets {
+		o := obligationRules{kind: cmd.Rule.Kind, target: target, rules: cmd.Rules, version: cmd.Policy, metBy: cmd.Rule.MetBy}
+		opened, err := o.open(func(DeadlineRule) Instant { return cmd.Start }, cmd.Cause, ref.Calendars)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range opened {
+			if _, there := d.Find(e.(ObligationOpened).Obligation.ID); !there {
+				events = append(events, e)
+			}
+		}
+	}
+	return events, nil
+}
+
+// doneAt returns the moment that counts for something that was owed: the later
+// of its two times, unless there is evidence of its own.
+func doneAt(at, recorded Instant, evidence Hash) Instant {
+	if evidence != (Hash{}) {
+		return min(at, recorded)
+	}
+	return max(at, recorded)
+}
+
+// open returns an obligation that is open.
+func (d Duties) open(id string) (Duty, error) {
+	x, ok := d.Find(id)
+	switch {
+	case !ok:
+		return x, refuseAt(UnknownObligation, "data.obligation", "there is no obligation of that id here")
+	case x.State != DutyOpen:
+		return x, refuseAt(IllegalMove, "data.obligation", "the obligation is closed: it is "+x.State.String())
+	}
+	return x, nil
+}
+
+func (d Duties) warn(cmd WarnObligation) ([]Event, error) {
+	x, ok := d.Find(cmd.ID)
+	switch {
+	case !ok || x.State != DutyOpen || x.Due.State != Running || x.Due.Until != cmd.Until:
+		return nil, nil
+	case cmd.Overdue && x.Overdue != cmd.Until:
+		return []Event{ObligationOverdue{cmd.ID, cmd.Until}}, nil
+	case !cmd.Overdue && x.AtRisk != cmd.Until && x.Overdue != cmd.Until:
+		return []Event{ObligationAtRisk{cmd.ID, cmd.Until}}, nil
+	}
+	return nil, nil
+}

@@ -1,0 +1,324 @@
+package domain
+
+import (
+	"fmt"
+	"slices"
+)
+
+// A DutyKind is what is owed: "reply", "stop", "delete". It is a name.
+type DutyKind string
+
+// The duties that the ledger itself knows. A policy may name others.
+const (
+	DutyReply  DutyKind = "reply"
+	DutyStop   DutyKind = "stop"
+	DutyDelete DutyKind = "delete"
+)
+
+// An Obligation is something owed by a date, on one rule. Those that follow
+// from one fact, and those of one request, live in one stream.
+type Obligation struct {
+	ID      string // within its stream: "reply.cn.policy.request_reply"
+	Kind    DutyKind
+	Types   []RequestType // which of the request's it answers; empty: not of a request
+	Target  string        // the system or recipient that owes it; empty: the handler
+	Rule    DeadlineRule  // whole, as it was: better rules change no obligation
+	Version Hash          // of the policy that the rule is of; zero: none
+	MetBy   []string      // the kinds of facts that meet it, beside a reply
+}
+
+// ObligationOpened records that something is owed from now on. Due is not
+// started if its clock has not: the promise stands, its date does not yet.
+type ObligationOpened struct {
+	Obligation Obligation
+	Due        Due
+	Cause      Cause
+}
+
+// A Cause is the fact that an obligation follows from. That of a request's own
+// is the request.
+type Cause struct {
+	Event   EventID
+	Kind    string // "consent.withdrawn"
+	Stream  string // of the fact
+	Subject string // the pseudonym of whom it is owed to; empty: nobody in particular
+}
+
+// ObligationMoved records that a due date was computed again: what it is, what
+// it was, and why. It is recorded also when both are the same.
+type ObligationMoved struct {
+	ID     string
+	Why    MoveReason
+	By     EventID // the calendar that was published; else zero
+	Due    Due
+	Was    Due
+	Pauses []Pause // all that this obligation's clock has had
+}
+
+// ObligationMet records that what was owed was done. Met is the moment that
+// counts: of what has evidence its own, else the later of its two times.
+type ObligationMet struct {
+	ID       string
+	Met      Instant
+	Late     bool
+	By       Cause // the fact that met it; zero: somebody said so
+	Evidence Hash
+}
+
+// ObligationVoided records that nothing is owed any more, though nothing was
+// done.
+type ObligationVoided struct{ ID, Reason string }
+
+// ObligationAtRisk records that little time was left.
+type ObligationAtRisk struct {
+	ID    string
+	Until Instant // as it was then
+}
+
+// ObligationOverdue records that the time was up, and nothing was done.
+type ObligationOverdue struct {
+	ID    string
+	Until Instant
+}
+
+// A MoveReason is why a due date was computed again.
+type MoveReason uint8
+
+const (
+	MovedStarted MoveReason = iota + 1 // its clock began to run
+	MovedPaused
+	MovedResumed
+	MovedExtended
+	MovedCalendar // a calendar was published
+)
+
+var moveReasons = codes{"", "started", "paused", "resumed", "extended", "calendar"}
+
+func (m MoveReason) String() string { return moveReasons.name(uint8(m)) }
+
+// ParseMoveReason reads what [MoveReason.String] writes.
+func ParseMoveReason(s string) (MoveReason, error) {
+	return parseCode[MoveReason](s, moveReasons, "a reason to compute a due date again")
+}
+
+// A DutyState is what became of an obligation.
+type DutyState uint8
+
+const (
+	DutyOpen DutyState = iota
+	DutyMet
+	DutyMetLate
+	DutyVoid
+)
+
+var dutyStates = codes{"open", "met", "met-late", "void"}
+
+func (s DutyState) String() string { return dutyStates.name(uint8(s)) }
+
+// A Duty is an obligation as it stands.
+type Duty struct {
+	Obligation
+	Due     Due
+	Cause   Cause
+	Opened  Instant // when the ledger took it
+	Pauses  []Pause
+	State   DutyState
+	Met     Instant
+	AtRisk  Instant // the time up to which it was said to be at risk; zero: never
+	Overdue Instant
+}
+
+// Duties are the obligations of one stream, in the order of their opening. The
+// zero Duties has none. A Duties never changes: Evolve returns another.
+type Duties struct{ list []Duty }
+
+// All returns the obligations. The slice is shared: do not change it.
+func (d Duties) All() []Duty { return d.list }
+
+// Find returns the obligation of that id, and whether there is one.
+func (d Duties) Find(id string) (Duty, bool) {
+	for _, x := range d.list {
+		if x.ID == id {
+			return x, true
+		}
+	}
+	return Duty{}, false
+}
+
+// Evolve returns d as it is after f, and whether f is about an obligation.
+func (d Duties) Evolve(f Fact) (Duties, bool) {
+	switch e := f.Event.(type) {
+	case ObligationOpened:
+		d.list = add(d.list, Duty{Obligation: e.Obligation, Due: e.Due, Cause: e.Cause, Opened: f.Recorded})
+	case ObligationMoved:
+		return d.change(e.ID, func(x *Duty) { x.Due, x.Pauses = e.Due, e.Pauses }), true
+	case ObligationMet:
+		return d.change(e.ID, func(x *Duty) {
+			x.State, x.Met = DutyMet, e.Met
+			if e.Late {
+				x.State = DutyMetLate
+			}
+		}), true
+	case ObligationVoided:
+		return d.change(e.ID, func(x *Duty) { x.State = DutyVoid }), true
+	case ObligationAtRisk:
+		return d.change(e.ID, func(x *Duty) { x.AtRisk = e.Until }), true
+	case ObligationOverdue:
+		return d.change(e.ID, func(x *Duty) { x.Overdue = e.Until }), true
+	default:
+		return d, false
+	}
+	return d, true
+}
+
+func (d Duties) change(id string, change func(*Duty)) Duties {
+	d.list = slices.Clone(d.list)
+	for i := range d.list {
+		if d.list[i].ID == id {
+			change(&d.list[i])
+		}
+	}
+	return d
+}
+
+// obligationRules are several rules of one duty, which open together.
+type obligationRules struct {
+	kind    DutyKind
+	types   func(DeadlineRuleID) []RequestType
+	target  string
+	rules   []DeadlineRule
+	version Hash
+	metBy   []string
+	suffix  string
+}
+
+// open returns the facts of obligations that open: one for every rule.
+func (o obligationRules) open(start func(DeadlineRule) Instant, cause Cause, calendars Calendars) ([]Event, error) {
+	var events []Event
+	for _, r := range o.rules {
+		due, err := Compute(r, start(r), nil, false, calendars)
+		if err != nil {
+			return nil, err
+		}
+		x := Obligation{ID: o.id(r), Kind: o.kind, Target: o.target, Rule: r, Version: o.version, MetBy: o.metBy}
+		if o.types != nil {
+			x.Types = o.types(r.ID)
+		}
+		events = append(events, ObligationOpened{x, due, cause})
+	}
+	return events, nil
+}
+
+func (o obligationRules) id(r DeadlineRule) string {
+	id := string(o.kind)
+	if o.target != "" {
+		id += "." + o.target
+	}
+	return id + "." + string(r.ID) + o.suffix
+}
+
+// move computes the due dates of open obligations again, of those that pick
+// chooses, and returns the facts.
+func (d Duties) move(why MoveReason, by EventID, calendars Calendars, pick func(*Duty, *clock) bool) ([]Event, error) {
+	var events []Event
+	for _, x := range d.list {
+		c := clock{x.Due.Start, slices.Clone(x.Pauses), x.Due.Extended}
+		if x.State != DutyOpen || !pick(&x, &c) {
+			continue
+		}
+		due, err := Compute(x.Rule, c.start, c.pauses, c.extended, calendars)
+		if err != nil {
+			return nil, fmt.Errorf("obligation %s: %w", x.ID, err)
+		}
+		events = append(events, ObligationMoved{ID: x.ID, Why: why, By: by, Due: due, Was: x.Due, Pauses: c.pauses})
+	}
+	return events, nil
+}
+
+// A clock is what a due date is computed from.
+type clock struct {
+	start    Instant
+	pauses   []Pause
+	extended bool
+}
+
+// start starts the clocks that wait for something to happen.
+func (d Duties) start(on string, at Instant, calendars Calendars) ([]Event, error) {
+	return d.move(MovedStarted, EventID{}, calendars, func(x *Duty, c *clock) bool {
+		waits := c.start == 0 && x.Rule.ClockStart == on
+		c.start = at
+		return waits
+	})
+}
+
+// pause stops the clocks that a reason stops. A clock that stands goes on
+// standing.
+func (d Duties) pause(reason string, at Instant, calendars Calendars) ([]Event, error) {
+	return d.move(MovedPaused, EventID{}, calendars, func(x *Duty, c *clock) bool {
+		c.pauses = append(c.pauses, Pause{From: at, Reason: reason})
+		return c.start != 0 && slices.Contains(x.Rule.Pause, reason)
+	})
+}
+
+// resume lets the clocks go on that a reason stopped.
+func (d Duties) resume(reason string, at Instant, calendars Calendars) ([]Event, error) {
+	return d.move(MovedResumed, EventID{}, calendars, func(_ *Duty, c *clock) bool {
+		for i, p := range c.pauses {
+			if p.To == 0 && p.Reason == reason {
+				c.pauses[i].To = max(at, p.From)
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// extend gives the clocks that may be extended their longer period. What is
+// extended after its first due date is extended too late.
+func (d Duties) extend(told Instant, calendars Calendars) ([]Event, error) {
+	late := false
+	events, err := d.move(MovedExtended, EventID{}, calendars, func(x *Duty, c *clock) bool {
+		can := x.Rule.ExtendedLength != 0 && !c.extended
+		late = late || can && !x.Due.InTime(told)
+		c.extended = true
+		return can
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case late:
+		return nil, refuse(TooLateToExtend, "the person must be told of an extension before the first due date, which is over: reply now")
+	case len(events) == 0:
+		return nil, refuse(NotExtendable, "no rule of this request can be extended, or it was extended before")
+	}
+	return events, nil
+}
+
+// meet returns the facts that obligations were met, all of those that pick
+// chooses.
+func (d Duties) meet(met Instant, by Cause, evidence Hash, pick func(Duty) bool) []Event {
+	var events []Event
+	for _, x := range d.list {
+		if x.State == DutyOpen && pick(x) {
+			events = append(events, ObligationMet{ID: x.ID, Met: met, Late: !x.Due.InTime(met), By: by, Evidence: evidence})
+		}
+	}
+	return events
+}
+
+func (d Duties) void(reason string) []Event {
+	var events []Event
+	for _, x := range d.list {
+		if x.State == DutyOpen {
+			events = append(events, ObligationVoided{x.ID, reason})
+		}
+	}
+	return events
+}
+
+func (ObligationOpened) isEvent()  {}
+func (ObligationMoved) isEvent()   {}
+func (ObligationMet) isEvent()     {}
+func (ObligationVoided) isEvent()  {}
+func (ObligationAtRisk) isEvent()  {}
+func (ObligationOverdue) isEvent() {}

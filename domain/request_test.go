@@ -1,0 +1,282 @@
+package domain_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	. "consentledger/domain"
+)
+
+// promises has rules of every kind that a request meets: from receipt, from
+// verification of identity and of facts, one that pauses and one that extends.
+func promises() Reference {
+	r := ref()
+	doc := r.Policies.Versions()[0].Document
+	cn := func(id DeadlineRuleID, days int, start string, pause ...string) DeadlineRule {
+		return DeadlineRule{ID: id, Source: "policy", Unit: UnitWorkingDay, Length: days, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: start, Pause: pause}
+	}
+	month := DeadlineRule{ID: "eu", Source: "GDPR 12(3)", Unit: UnitMonth, Length: 1, ExtendedLength: 3, Calendar: "CN", Roll: RollNextWorkingDay, TimeZone: "Asia/Shanghai", ClockStart: "RequestReceived", Pause: []string{"clarification"}, Law: true}
+	doc.DeadlineRules = []DeadlineRule{cn("d30", 30, "RequestReceived"), cn("d15", 15, "RequestReceived"), cn("id30", 30, "IdentityVerified"), cn("facts15", 15, "ComplaintVerified"), cn("pausable", 30, "RequestReceived", "identity_verification", "clarification"), month}
+	doc.Rights = []Right{
+		{ID: "access", Deadlines: []DeadlineRuleID{"d30", "id30"}},
+		{ID: "complain", Deadlines: []DeadlineRuleID{"facts15", "d15"}},
+		{ID: "contact", Deadlines: []DeadlineRuleID{"d15"}},
+		{ID: "copy", Deadlines: []DeadlineRuleID{"pausable", "eu"}},
+	}
+	doc.Rejections = []Ground{{Code: "REJ-1", Title: "national security", Section: "VII(III)"}}
+	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
+	r.By = By{Actor: Operator, Principal: "officer"}
+	return r
+}
+
+// A run is a request that is told from its beginning.
+type run struct {
+	t   *testing.T
+	ref Reference
+	Request
+	n byte
+}
+
+// do decides a command at a moment and folds what it makes true.
+func (r *run) do(cmd Command, at Instant) error {
+	r.t.Helper()
+	events, err := r.Decide(cmd, r.ref, at, at)
+	for _, e := range events {
+		r.n++
+		r.Request = r.Evolve(Fact{ID: EventID{r.n}, At: at, Recorded: at, Event: e})
+	}
+	return err
+}
+
+func (r *run) step(text string, at Instant) error {
+	r.t.Helper()
+	kind, rest, _ := strings.Cut(text, " ")
+	fields := map[string]string{}
+	for _, f := range strings.Fields(rest) {
+		name, value, _ := strings.Cut(f, "=")
+		fields[name] = strings.ReplaceAll(value, "_CNY", " CNY")
+	}
+	s := TakeStep{Kind: StepKind(kind), Fields: Fields(fields)}
+	if kind == "request.rejected" {
+		s.Details = "because"
+	}
+	return r.do(s, at)
+}
+
+func newRun(t *testing.T, types ...RequestType) *run {
+	t.Helper()
+	r := &run{t: t, ref: promises()}
+	if err := r.do(OpenRequest{Types: types, Channel: "email", Subject: "00ff"}, t0+Instant(Hour)); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// states writes what the obligations are, as in "d30 running, id30 not_started".
+func (r *run) states() string {
+	var all []string
+	for _, d := range r.Duties.All() {
+		s := d.State.String()
+		if d.State == DutyOpen {
+			s = d.Due.State.String()
+		}
+		all = append(all, strings.TrimPrefix(d.ID, "reply.")+" "+s)
+	}
+	return strings.Join(all, ", ")
+}
+
+func TestTheLifeOfARequest(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		types []RequestType
+		steps []string // the last must be refused if it begins with a code and ": "
+		want  string
+	}{
+		{"one message that asks three things opens all their clocks", []RequestType{AskComplaint, AskAccess, AskQuestion}, nil,
+			"facts15 not_started, d15 running, d30 running, id30 not_started"},
+		{"verified facts start the complaint's clock", []RequestType{AskComplaint}, []string{"facts.verified founded=yes"}, "facts15 running, d15 running"},
+		{"a proven identity starts its clock", []RequestType{AskAccess}, []string{"identity.requested elements=sms-code", "identity.passed elements=sms-code checked_by=desk"}, "d30 running, id30 running"},
+		{"a pause stops the rules that admit it", []RequestType{AskCopy}, []string{"identity.requested elements=sms-code"}, "pausable suspended, eu running"},
+		{"and they go on", []RequestType{AskCopy}, []string{"clarification.requested question=which", "clarification.received"}, "pausable running, eu running"},
+		{"an answer to a part closes what only that part opened", []RequestType{AskComplaint, AskAccess}, []string{"request.answered outcome=full channel=email types=access"},
+			"facts15 not_started, d15 running, d30 met, id30 met"},
+		{"an answer closes everything", []RequestType{AskComplaint, AskAccess}, []string{"request.answered outcome=part channel=email"}, "facts15 met, d15 met, d30 met, id30 met"},
+		{"a no is an answer", []RequestType{AskAccess}, []string{"request.rejected codes=REJ-1 remedies_told=yes approved_by=boss"}, "d30 met, id30 met"},
+		{"what is withdrawn is owed no more", []RequestType{AskAccess}, []string{"request.withdrawn"}, "d30 void, id30 void"},
+		{"a duplicate is owed elsewhere", []RequestType{AskQuestion}, []string{"request.duplicate of=abc"}, "d15 void"},
+		{"what is opened again runs again", []RequestType{AskQuestion}, []string{"request.answered outcome=full channel=app", "request.reopened reason=not-done"}, "d15 met, d15.2 running"},
+		{"an extension is computed from the first day", []RequestType{AskCopy}, []string{"request.extended reason=many notified=2026-01-03T00:00:00Z"}, "pausable running, eu running"},
+
+		{"no answer twice", []RequestType{AskQuestion}, []string{"request.answered outcome=full channel=app", "illegal-move: request.answered outcome=full channel=app"}, ""},
+		{"nothing of a type that was not asked", []RequestType{AskQuestion}, []string{"illegal-move: request.answered outcome=full channel=app types=access"}, ""},
+		{"no proof that was not asked for to fail", []RequestType{AskAccess}, []string{"illegal-move: identity.failed elements=sms-code checked_by=desk"}, ""},
+		{"no facts without a complaint", []RequestType{AskAccess}, []string{"illegal-move: facts.verified founded=yes"}, ""},
+		{"no pause without a rule for it", []RequestType{AskAccess}, []string{"not-pausable: clock.paused reason=clarification"}, ""},
+		{"no resuming of what runs", []RequestType{AskCopy}, []string{"illegal-move: clock.resumed"}, ""},
+		{"no extension without a rule for it", []RequestType{AskAccess}, []string{"not-extendable: request.extended reason=many notified=2026-01-03T00:00:00Z"}, ""},
+		{"no extension told too late", []RequestType{AskCopy}, []string{"too-late-to-extend: request.extended reason=many notified=2026-03-03T00:00:00Z"}, ""},
+		{"no fee for the first", []RequestType{AskAccess}, []string{"illegal-move: fee.quoted amount=10.00_CNY reason=repeated"}, ""},
+		{"no payment of what was not asked", []RequestType{AskAccess}, []string{"request.repeated times=2 days=90", "illegal-move: fee.paid amount=10.00_CNY"}, ""},
+		{"no amount that is none", []RequestType{AskAccess}, []string{"request.repeated times=2 days=90", "malformed: fee.quoted amount=10.001_CNY reason=repeated"}, ""},
+		{"no rejection on another list's ground", []RequestType{AskAccess}, []string{"unknown-ground: request.rejected codes=EXC-C8 remedies_told=yes approved_by=boss"}, ""},
+		{"no rejection without remedies", []RequestType{AskAccess}, []string{"remedies-missing: request.rejected codes=REJ-1 remedies_told=no approved_by=boss"}, ""},
+		{"no rejection by one person alone", []RequestType{AskAccess}, []string{"two-persons-needed: request.rejected codes=REJ-1 remedies_told=yes approved_by=officer"}, ""},
+		{"no opening of what is open", []RequestType{AskAccess}, []string{"illegal-move: request.reopened reason=x"}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRun(t, tt.types...)
+			for i, step := range tt.steps {
+				code, legal, refused := strings.Cut(step, ": ")
+				if !refused {
+					legal = step
+				}
+				err := r.step(legal, t0+Instant(Day)*Instant(i+1))
+				got, _ := errors.AsType[Refusal](err)
+				if refused && string(got.Code) != code || !refused && err != nil {
+					t.Fatalf("%s: %v", step, err)
+				}
+			}
+			if got := r.states(); tt.want != "" && got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestEveryStepOfARequestIsLegalSomewhereAndIllegalSomewhere(t *testing.T) {
+	for _, rule := range StepRules {
+		if rule.Noun == RequestNoun && len(rule.Needs) == 0 {
+			t.Errorf("%s: needs nothing", rule.Kind)
+		}
+	}
+}
+
+func TestAnAnswerCountsFromTheLaterOfItsTimesUnlessItHasEvidence(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		evidence Hash
+		late     bool
+	}{{"said", Hash{}, true}, {"proven", Hash{9}, false}} {
+		r := newRun(t, AskQuestion)
+		due, _ := r.Duties.Find("reply.d15")
+		s := TakeStep{Kind: "request.answered", Fields: Fields(map[string]string{"outcome": "full", "channel": "app"}), Evidence: tt.evidence}
+		events, err := r.Decide(s, r.ref, due.Due.Until-1, due.Due.Until+Instant(Day))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if met := events[1].(ObligationMet); met.Late != tt.late {
+			t.Errorf("%s: %+v", tt.name, met)
+		}
+	}
+}
+
+func TestARepeatedRequestIsFoundAndMayCarryAFee(t *testing.T) {
+	r := &run{t: t, ref: promises()}
+	r.ref.Person = r.ref.Person.Evolve(Fact{At: t0, Recorded: t0, Event: RequestMade{Request: "aa", Types: []RequestType{AskAccess}}})
+	if err := r.do(OpenRequest{Types: []RequestType{AskAccess}, Channel: "email", Subject: "00ff"}, t0+Instant(Day)); err != nil {
+		t.Fatal(err)
+	}
+	if !r.Marks.Has("repeated") {
+		t.Fatal("not found to be repeated")
+	}
+	if err := r.step("fee.quoted amount=12.50_CNY reason=repeated", t0+Instant(2*Day)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNothingThatAnAppSaysMovesARequest(t *testing.T) {
+	r := newRun(t, AskAccess)
+	r.ref.By.App = true
+	for _, rule := range StepRules {
+		err := r.do(TakeStep{Kind: rule.Kind}, t0+Instant(Day))
+		if got, _ := errors.AsType[Refusal](err); got.Code != NotForApps {
+			t.Errorf("%s: %v", rule.Kind, err)
+		}
+	}
+}
+
+func TestIncidents(t *testing.T) {
+	at := t0
+	i := Incident{}
+	for _, tt := range []struct{ step, code string }{
+		{"incident.contained measures=off", "illegal-move"},
+		{"incident.suspected kind=leak what=table", ""},
+		{"incident.suspected kind=leak what=table", "illegal-move"},
+		{"incident.detected kind=fire what=table", "malformed"},
+		{"incident.detected kind=leak what=table", ""},
+		{"incident.classified level=larger persons=10", ""},
+		{"incident.persons-told channel=sms persons=10 situation=yes measures=yes advice=yes", "incomplete"},
+		{"incident.persons-told channel=sms persons=10 situation=yes measures=yes advice=yes remedies=yes", ""},
+		{"incident.closed", "illegal-move"},
+		{"incident.contained measures=off", ""},
+		{"incident.closed", ""},
+		{"incident.announced where=page situation=yes measures=yes advice=yes remedies=yes", "illegal-move"},
+		{"request.answered outcome=full channel=app", "wrong-stream"},
+	} {
+		kind, rest, _ := strings.Cut(tt.step, " ")
+		fields := map[string]string{}
+		for _, f := range strings.Fields(rest) {
+			name, value, _ := strings.Cut(f, "=")
+			fields[name] = value
+		}
+		at++
+		events, err := i.Decide(TakeStep{Kind: StepKind(kind), Fields: Fields(fields)}, promises())
+		if got, _ := errors.AsType[Refusal](err); string(got.Code) != tt.code {
+			t.Fatalf("%s: %v, want %q", tt.step, err, tt.code)
+		}
+		for _, e := range events {
+			i = i.Evolve(Fact{At: at, Recorded: at, Event: e})
+		}
+	}
+	if !slices.Contains(i.Steps, "incident.closed") {
+		t.Error(i.Steps)
+	}
+}
+
+func TestAServiceDoesNotEndBeforeItsNoticeHasRun(t *testing.T) {
+	r := promises()
+	doc := r.Policies.Versions()[0].Document
+	doc.DeadlineRules = append(doc.DeadlineRules, DeadlineRule{ID: "end", Source: "IX(III)", Unit: UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: "CessationNoticeDelivered", Result: ResultEarliestEffectiveDate})
+	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
+	cease := Say{ServiceCeased{Reason: "over"}}
+	told := Service{}.Evolve(Fact{At: t0, Recorded: t0, Event: Noted{Kind: "cessation.notified"}})
+	for _, tt := range []struct {
+		name string
+		s    Service
+		at   Instant
+		code Code
+	}{
+		{"nobody was told", Service{}, t0 + Instant(100*Day), TooEarly},
+		{"a week later", told, t0 + Instant(7*Day), TooEarly},
+		{"two months later", told, t0 + Instant(60*Day), ""},
+	} {
+		_, err := tt.s.Decide(cease, r, tt.at, tt.at)
+		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
+
+func TestAmounts(t *testing.T) {
+	for text, want := range map[string]string{"12.5 CNY": "12.50 CNY", "0 CNY": "0.00 CNY", "100 JPY": "100 JPY", "1.5 JPY": "", "-1 CNY": "", "NaN CNY": "", "1e9 CNY": "", "12.5": "", "12.5 XXX": "", "12.505 CNY": ""} {
+		a, err := ParseAmount(text)
+		if got := a.String(); (err == nil) != (want != "") || err == nil && got != want {
+			t.Errorf("%q: %q, %v", text, got, err)
+		}
+	}
+	a, _ := ParseAmount("0.10 CNY")
+	b, _ := ParseAmount("0.20 CNY")
+	if sum, err := a.Add(b); err != nil || sum.String() != "0.30 CNY" {
+		t.Errorf("%v, %v", sum, err)
+	}
+	for _, tt := range []struct {
+		part, whole int64
+		want        string
+	}{{1, 3, "33.3"}, {2, 3, "66.7"}, {1, 800, "0.1"}, {3, 800, "0.4"}, {0, 0, ""}, {5, 5, "100.0"}} {
+		if got := Percent(tt.part, tt.whole); got != tt.want {
+			t.Errorf("%d of %d: %s", tt.part, tt.whole, got)
+		}
+	}
+}

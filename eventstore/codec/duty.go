@@ -1,0 +1,242 @@
+package codec
+
+import (
+	"fmt"
+
+	"consentledger/domain"
+)
+
+// The shapes of what is owed by a date.
+type (
+	ruleV1 struct {
+		Calendar       string   `json:"calendar,omitzero"`
+		ClockStart     string   `json:"clock_start,omitzero"`
+		Direction      string   `json:"direction,omitzero"`
+		ExtendedLength int      `json:"extended_length,omitzero"`
+		ID             string   `json:"id"`
+		Law            bool     `json:"law,omitzero"`
+		Length         int      `json:"length"`
+		Pause          []string `json:"pause,omitempty"`
+		Persons        int      `json:"persons,omitzero"`
+		Result         string   `json:"result,omitzero"`
+		Roll           string   `json:"roll,omitzero"`
+		Source         string   `json:"source,omitzero"`
+		TimeZone       string   `json:"time_zone"`
+		Unit           string   `json:"unit"`
+		YearDay        string   `json:"year_day,omitzero"`
+	}
+	calendarVersionV1 struct {
+		Jurisdiction string `json:"jurisdiction"`
+		Version      int    `json:"version"`
+		Year         int    `json:"year"`
+	}
+	dueV1 struct {
+		BeforeRoll  string              `json:"before_roll,omitzero"`
+		Calendar    string              `json:"calendar,omitzero"`
+		CountedTo   string              `json:"counted_to,omitzero"`
+		Date        string              `json:"date,omitzero"`
+		DayZero     string              `json:"day_zero,omitzero"`
+		Earliest    string              `json:"earliest,omitzero"`
+		Elapsed     int64               `json:"elapsed,omitzero"`
+		Extended    bool                `json:"extended,omitzero"`
+		Gap         string              `json:"gap,omitzero"`
+		Ignored     int                 `json:"ignored,omitzero"`
+		Provisional bool                `json:"provisional,omitzero"`
+		Remaining   int64               `json:"remaining,omitzero"`
+		Rule        string              `json:"rule"`
+		SafeNotice  string              `json:"safe_notice,omitzero"`
+		SafeTarget  string              `json:"safe_target,omitzero"`
+		Start       int64               `json:"start,omitzero"`
+		State       string              `json:"state"`
+		TailExposed bool                `json:"tail_exposed,omitzero"`
+		TimeZone    string              `json:"time_zone"`
+		Unit        string              `json:"unit"`
+		Until       int64               `json:"until,omitzero"`
+		Versions    []calendarVersionV1 `json:"versions,omitempty"`
+	}
+	causeV1 struct {
+		Event   string `json:"event,omitzero"`
+		Kind    string `json:"kind,omitzero"`
+		Stream  string `json:"stream,omitzero"`
+		Subject string `json:"subject,omitzero"`
+	}
+	pauseV1 struct {
+		From   int64  `json:"from"`
+		Reason string `json:"reason,omitzero"`
+		To     int64  `json:"to,omitzero"`
+	}
+	obligationOpenedV1 struct {
+		Cause   causeV1  `json:"cause"`
+		Due     dueV1    `json:"due"`
+		ID      string   `json:"id"`
+		Kind    string   `json:"kind"`
+		MetBy   []string `json:"met_by,omitempty"`
+		Rule    ruleV1   `json:"rule"`
+		Target  string   `json:"target,omitzero"`
+		Types   []string `json:"types,omitempty"`
+		Version string   `json:"version,omitzero"`
+	}
+	obligationMovedV1 struct {
+		By     string    `json:"by,omitzero"`
+		Due    dueV1     `json:"due"`
+		ID     string    `json:"id"`
+		Pauses []pauseV1 `json:"pauses,omitempty"`
+		Was    dueV1     `json:"was"`
+		Why    string    `json:"why"`
+	}
+	obligationMetV1 struct {
+		By       *causeV1 `json:"by,omitempty"`
+		Evidence string   `json:"evidence,omitzero"`
+		ID       string   `json:"id"`
+		Late     bool     `json:"late,omitzero"`
+		Met      int64    `json:"met"`
+	}
+	obligationVoidedV1 struct {
+		ID     string `json:"id"`
+		Reason string `json:"reason"`
+	}
+	obligationWarnedV1 struct {
+		ID    string `json:"id"`
+		Until int64  `json:"until"`
+	}
+	obligationAtRiskV1  obligationWarnedV1
+	obligationOverdueV1 obligationWarnedV1
+)
+
+func shapeOfDuty(e domain.Event) (string, any) {
+	switch e := e.(type) {
+	case domain.ObligationOpened:
+		o := e.Obligation
+		return "obligation.opened.v1", obligationOpenedV1{causeShape(e.Cause), dueShape(e.Due), o.ID, string(o.Kind), o.MetBy, ruleShape(o.Rule), o.Target, names(o.Types), hash(o.Version)}
+	case domain.ObligationMoved:
+		s := obligationMovedV1{By: eventID(e.By), Due: dueShape(e.Due), ID: e.ID, Was: dueShape(e.Was), Why: e.Why.String()}
+		for _, p := range e.Pauses {
+			s.Pauses = append(s.Pauses, pauseV1{int64(p.From), p.Reason, int64(p.To)})
+		}
+		return "obligation.moved.v1", s
+	case domain.ObligationMet:
+		s := obligationMetV1{Evidence: hash(e.Evidence), ID: e.ID, Late: e.Late, Met: int64(e.Met)}
+		if e.By != (domain.Cause{}) {
+			by := causeShape(e.By)
+			s.By = &by
+		}
+		return "obligation.met.v1", s
+	case domain.ObligationVoided:
+		return "obligation.voided.v1", obligationVoidedV1(e)
+	case domain.ObligationAtRisk:
+		return "obligation.at_risk.v1", obligationAtRiskV1{e.ID, int64(e.Until)}
+	case domain.ObligationOverdue:
+		return "obligation.overdue.v1", obligationOverdueV1{e.ID, int64(e.Until)}
+	}
+	panic(fmt.Sprintf("codec: event %T has no case in shapeOfDuty", e))
+}
+
+func causeShape(c domain.Cause) causeV1 {
+	return causeV1{eventID(c.Event), c.Kind, c.Stream, c.Subject}
+}
+
+func (s causeV1) cause(r *reader) domain.Cause {
+	return domain.Cause{Event: r.eventID(s.Event), Kind: s.Kind, Stream: s.Stream, Subject: s.Subject}
+}
+
+func ruleShape(x domain.DeadlineRule) ruleV1 {
+	return ruleV1{
+		x.Calendar, x.ClockStart, written(x.Direction), x.ExtendedLength, string(x.ID), x.Law, x.Length, x.Pause, x.Persons,
+		written(x.Result), written(x.Roll), x.Source, x.TimeZone, x.Unit.String(), string(x.YearDay),
+	}
+}
+
+// written writes an enumeration's value, and its zero value as nothing.
+func written[E interface {
+	~uint8
+	String() string
+}](e E) string {
+	if e == 0 {
+		return ""
+	}
+	return e.String()
+}
+
+func (s ruleV1) rule(r *reader) domain.DeadlineRule {
+	return domain.DeadlineRule{
+		Calendar: s.Calendar, ClockStart: s.ClockStart, Direction: parse(r, s.Direction, domain.ParseDeadlineDirection),
+		ExtendedLength: s.ExtendedLength, ID: domain.DeadlineRuleID(s.ID), Law: s.Law, Length: s.Length, Pause: s.Pause, Persons: s.Persons,
+		Result: parse(r, s.Result, domain.ParseDeadlineResult), Roll: parse(r, s.Roll, domain.ParseDeadlineRoll), Source: s.Source,
+		TimeZone: s.TimeZone, Unit: parse(r, s.Unit, domain.ParseDeadlineUnit), YearDay: domain.YearDay(s.YearDay),
+	}
+}
+
+// date writes a date, and none as nothing.
+func date(d domain.Date) string {
+	if d == 0 {
+		return ""
+	}
+	return d.String()
+}
+
+func dueShape(d domain.Due) dueV1 {
+	s := dueV1{
+		BeforeRoll: date(d.BeforeRoll), Calendar: d.Calendar, CountedTo: date(d.CountedTo), Date: date(d.Date), DayZero: date(d.DayZero),
+		Earliest: date(d.Earliest), Elapsed: d.Elapsed, Extended: d.Extended, Gap: date(d.Gap), Ignored: d.Ignored, Provisional: d.Provisional,
+		Remaining: d.Remaining, Rule: string(d.Rule), SafeNotice: date(d.SafeNotice), SafeTarget: date(d.SafeTarget), Start: int64(d.Start),
+		State: d.State.String(), TailExposed: d.TailExposed, TimeZone: d.TimeZone, Unit: d.Unit.String(), Until: int64(d.Until),
+	}
+	for _, v := range d.Versions {
+		s.Versions = append(s.Versions, calendarVersionV1{v.Jurisdiction, v.Version, v.Year})
+	}
+	return s
+}
+
+func (s dueV1) due(r *reader) domain.Due {
+	day := func(text string) domain.Date { return parse(r, text, domain.ParseDate) }
+	d := domain.Due{
+		Rule: domain.DeadlineRuleID(s.Rule), Unit: parse(r, s.Unit, domain.ParseDeadlineUnit), Calendar: s.Calendar, TimeZone: s.TimeZone,
+		State: parse(r, s.State, domain.ParseDueState), Start: domain.Instant(s.Start), Extended: s.Extended, DayZero: day(s.DayZero),
+		Date: day(s.Date), Until: domain.Instant(s.Until), BeforeRoll: day(s.BeforeRoll), CountedTo: day(s.CountedTo), Earliest: day(s.Earliest),
+		Provisional: s.Provisional, Gap: day(s.Gap), SafeTarget: day(s.SafeTarget), SafeNotice: day(s.SafeNotice), TailExposed: s.TailExposed,
+		Elapsed: s.Elapsed, Remaining: s.Remaining, Ignored: s.Ignored,
+	}
+	for _, v := range s.Versions {
+		d.Versions = append(d.Versions, domain.CalendarVersion{Jurisdiction: v.Jurisdiction, Year: v.Year, Version: v.Version})
+	}
+	return d
+}
+
+func (s obligationOpenedV1) event() (domain.Event, error) {
+	var r reader
+	return domain.ObligationOpened{
+		Obligation: domain.Obligation{
+			ID: s.ID, Kind: domain.DutyKind(s.Kind), Types: parseAll(&r, s.Types, domain.ParseRequestType), Target: s.Target,
+			Rule: s.Rule.rule(&r), Version: r.hash(s.Version), MetBy: s.MetBy,
+		},
+		Due: s.Due.due(&r), Cause: s.Cause.cause(&r),
+	}, r.err
+}
+
+func (s obligationMovedV1) event() (domain.Event, error) {
+	var r reader
+	e := domain.ObligationMoved{ID: s.ID, Why: parse(&r, s.Why, domain.ParseMoveReason), By: r.eventID(s.By), Due: s.Due.due(&r), Was: s.Was.due(&r)}
+	for _, p := range s.Pauses {
+		e.Pauses = append(e.Pauses, domain.Pause{From: domain.Instant(p.From), To: domain.Instant(p.To), Reason: p.Reason})
+	}
+	return e, r.err
+}
+
+func (s obligationMetV1) event() (domain.Event, error) {
+	var r reader
+	e := domain.ObligationMet{ID: s.ID, Met: domain.Instant(s.Met), Late: s.Late, Evidence: r.hash(s.Evidence)}
+	if s.By != nil {
+		e.By = s.By.cause(&r)
+	}
+	return e, r.err
+}
+
+func (s obligationVoidedV1) event() (domain.Event, error) { return domain.ObligationVoided(s), nil }
+
+func (s obligationAtRiskV1) event() (domain.Event, error) {
+	return domain.ObligationAtRisk{ID: s.ID, Until: domain.Instant(s.Until)}, nil
+}
+
+func (s obligationOverdueV1) event() (domain.Event, error) {
+	return domain.ObligationOverdue{ID: s.ID, Until: domain.Instant(s.Until)}, nil
+}

@@ -1,0 +1,240 @@
+package ledger
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"slices"
+
+	"consentledger/domain"
+	"consentledger/eventstore/codec"
+	"consentledger/eventstore/vault"
+)
+
+// atOf returns when what is asked happened, as its source says.
+func atOf(req Request, recorded domain.Instant) domain.Instant {
+	at, _ := domain.Clamp(req.Command, req.At, recorded)
+	return at
+}
+
+// caseStream names the stream that a request or an incident opens. It derives
+// from who asked what, so that asking twice opens one.
+func caseStream(noun domain.Noun, req Request, k key) domain.StreamID {
+	id := k.RequestID(req.Source, req.ID)
+	return domain.StreamID{Noun: noun, App: req.App, ID: hex.EncodeToString(id[:10])}
+}
+
+// StreamOf returns the stream of the request or incident that req opens, or
+// has opened.
+func (l *Ledger) StreamOf(ctx context.Context, req Request) (domain.StreamID, error) {
+	noun := domain.RequestNoun
+	if _, step := req.Command.(domain.TakeStep); step {
+		noun = domain.IncidentNoun
+	}
+	if req.Person == (domain.PersonKey{}) {
+		k, err := l.vault.AppKey(ctx, string(req.App))
+		return caseStream(noun, req, k), err
+	}
+	p, found, err := l.vault.Find(ctx, lookup(req.App, req.Person))
+	if err == nil && !found {
+		err = domain.Refusal{Code: domain.UnknownPerson, Text: "nothing is known of this person"}
+	}
+	if err != nil {
+		return domain.StreamID{}, err
+	}
+	return caseStream(noun, req, p), nil
+}
+
+// openRequest takes in a request. What it says of consent is recorded first, in
+// the person's own history: a no must not wait for anything. Then the history
+// says where the request is told of, and at last the request itself is
+// recorded. A crash in between leaves what the next delivery completes.
+func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) {
+	cmd := req.Command.(domain.OpenRequest)
+	ref, err := l.reference(ctx, req.App)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if err := sign(&ref, req); err != nil {
+		return Receipt{}, err
+	}
+	if req.Person == (domain.PersonKey{}) {
+		k, err := l.vault.AppKey(ctx, string(req.App))
+		if err != nil {
+			return Receipt{}, err
+		}
+		return l.executeCase(ctx, caseStream(domain.RequestNoun, req, k), req, ref, k)
+	}
+	p, err := l.asks(ctx, req, ref)
+	if err != nil {
+		return Receipt{}, err
+	}
+	stream := caseStream(domain.RequestNoun, req, p)
+	if f, err := l.fold(ctx, stream); err != nil || f.revision > 0 {
+		if err != nil {
+			return Receipt{}, err
+		}
+		return l.executeCase(ctx, stream, req, ref, p) // the answer given before
+	}
+	if cmd.Subject = p.Pseudonym.String(); slices.Contains(cmd.Types, domain.AskWithdraw) {
+		withdrawn, err := l.executePerson(ctx, beside(req, "withdrawal of ", domain.WithdrawConsent{Scope: domain.Scope{All: len(cmd.Purposes) == 0, Purposes: cmd.Purposes}}))
+		if err != nil {
+			return Receipt{}, err
+		}
+		cmd.Cause = domain.EventID(withdrawn.Event)
+	}
+	if ref.Person, err = l.told(ctx, req, p, domain.RequestMade{Request: stream.ID, Types: cmd.Types}); err != nil {
+		return Receipt{}, err
+	}
+	req.Command = cmd
+	return l.executeCase(ctx, stream, req, ref, p)
+}
+
+// asks returns who makes a request. Who is not known yet gets a vault entry,
+// unless the request would be refused.
+func (l *Ledger) asks(ctx context.Context, req Request, ref domain.Reference) (*vault.Person, error) {
+	who := lookup(req.App, req.Person)
+	p, found, err := l.vault.Find(ctx, who)
+	if err != nil || found {
+		return p, err
+	}
+	recorded := l.Now()
+	if err := l.checkEarlier(ctx, who, atOf(req, recorded)); err != nil {
+		return nil, err
+	}
+	cmd := req.Command.(domain.OpenRequest)
+	cmd.Subject = "new"
+	if _, err := (domain.Request{}).Decide(cmd, ref, atOf(req, recorded), recorded); err != nil {
+		return nil, err
+	}
+	p, _, err = l.vault.Enrol(ctx, who)
+	return p, err
+}
+
+// told records in the person's history where a request is told of, and returns
+// the history as it was before.
+func (l *Ledger) told(ctx context.Context, req Request, p *vault.Person, made domain.RequestMade) (domain.Subject, error) {
+	stream := domain.StreamID{Noun: domain.SubjectNoun, App: req.App, ID: p.Pseudonym.String()}
+	before, err := l.fold(ctx, stream)
+	if err != nil || before.subject.Ended() != 0 || slices.Contains(before.subject.Requests(), made.Request) {
+		return before.subjectOrNone(), err
+	}
+	tell := beside(req, "request of ", domain.Say{Event: made})
+	tell.Actor, tell.RecordedBy, tell.FromApp = string(domain.System), "ledger", false
+	_, err = l.executePerson(ctx, tell)
+	return before.subject, err
+}
+
+func (f *fold) subjectOrNone() domain.Subject {
+	if f == nil {
+		return domain.Subject{}
+	}
+	return f.subject
+}
+
+// beside returns a request that is made together with another.
+func beside(req Request, name string, cmd domain.Command) Request {
+	req.ID, req.Command, req.Signed = name+req.ID, cmd, nil
+	return req
+}
+
+// openIncident records the first step of an incident.
+func (l *Ledger) openIncident(ctx context.Context, req Request) (Receipt, error) {
+	ref, err := l.reference(ctx, req.App)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if err := sign(&ref, req); err != nil {
+		return Receipt{}, err
+	}
+	k, err := l.vault.AppKey(ctx, string(req.App))
+	if err != nil {
+		return Receipt{}, err
+	}
+	return l.executeCase(ctx, caseStream(domain.IncidentNoun, req, k), req, ref, k)
+}
+
+// tryCase executes on the stream of a request, an incident or obligations that
+// has begun, or begins now: obligations follow from a fact.
+func (l *Ledger) tryCase(ctx context.Context, stream domain.StreamID, req Request) (Receipt, error) {
+	ref, err := l.reference(ctx, req.App)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if err := sign(&ref, req); err != nil {
+		return Receipt{}, err
+	}
+	f, err := l.fold(ctx, stream)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if f.revision == 0 && stream.Noun != domain.ObligationNoun {
+		return Receipt{}, domain.Refusal{Code: domain.UnknownRequest, Text: "there is no " + string(stream.Noun) + " of that id"}
+	}
+	k, err := l.caseKey(ctx, stream, f)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return l.executeCase(ctx, stream, req, ref, k)
+}
+
+// caseKey returns the key of whom a request is of, or the app's: of somebody
+// who was erased nothing personal is kept any more, but what was promised to
+// them still runs.
+func (l *Ledger) caseKey(ctx context.Context, stream domain.StreamID, f *fold) (key, error) {
+	if ref := f.request.Received.Subject; ref != "" {
+		p, err := l.living(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: stream.App, ID: ref})
+		if err == nil || !errors.Is(err, errGone) {
+			return p, err
+		}
+	}
+	return l.vault.AppKey(ctx, string(stream.App))
+}
+
+// executeCase decides on the stream of a request, an incident or obligations.
+func (l *Ledger) executeCase(ctx context.Context, stream domain.StreamID, req Request, ref domain.Reference, k key) (Receipt, error) {
+	defer l.lock(stream)()
+	f, err := l.fold(ctx, stream)
+	if err != nil {
+		return Receipt{}, err
+	}
+	var extra []codec.Plain
+	if p, ok := k.(*vault.Person); ok && req.Person != (domain.PersonKey{}) {
+		extra = append(bindingOf(lookup(req.App, req.Person), p, f), original(req)...)
+	}
+	return l.commit(ctx, req, stream, f, k, extra, func(recorded domain.Instant) ([]domain.Event, error) {
+		at := atOf(req, recorded)
+		switch stream.Noun {
+		case domain.RequestNoun:
+			return f.request.Decide(req.Command, ref, at, recorded)
+		case domain.IncidentNoun:
+			return f.incident.Decide(req.Command, ref)
+		}
+		return f.duties.Decide(req.Command, ref, at, recorded)
+	})
+}
+
+// Case returns what is known of a request.
+func (l *Ledger) Case(ctx context.Context, stream domain.StreamID) (domain.Request, error) {
+	f, err := l.fold(ctx, stream)
+	if err != nil {
+		return domain.Request{}, err
+	}
+	return f.request, nil
+}
+
+// Duties returns the obligations of the stream of a request, or of a fact.
+func (l *Ledger) Duties(ctx context.Context, stream domain.StreamID) (domain.Duties, error) {
+	f, err := l.fold(ctx, stream)
+	if err != nil || stream.Noun == domain.ObligationNoun {
+		return f.dutiesOrNone(), err
+	}
+	return f.request.Duties, nil
+}
+
+func (f *fold) dutiesOrNone() domain.Duties {
+	if f == nil {
+		return domain.Duties{}
+	}
+	return f.duties
+}

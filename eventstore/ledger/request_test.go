@@ -1,0 +1,159 @@
+package ledger_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"consentledger/domain"
+	"consentledger/eventstore/codec"
+	"consentledger/eventstore/codec/policydoc"
+	"consentledger/eventstore/ledger"
+	"consentledger/eventstore/vault"
+)
+
+// promise publishes a policy that promises replies.
+func promise(t *testing.T, l *ledger.Ledger) {
+	t.Helper()
+	begin(t, l)
+	d := document
+	d.DeadlineRules = []domain.DeadlineRule{{ID: "d15", Source: "VII", Unit: domain.UnitCalendarDay, Length: 15, TimeZone: "Asia/Shanghai", ClockStart: "RequestReceived"}}
+	d.Rights = []domain.Right{{ID: "access", Title: "Access", Deadlines: []domain.DeadlineRuleID{"d15"}}, {ID: "withdraw-consent", Title: "Withdraw", Deadlines: []domain.DeadlineRuleID{"d15"}}}
+	version, err := policydoc.Hash(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := request("p2", domain.PublishPolicy{Version: version, Document: d, Material: []string{"MAT-4"}})
+	r.Person, r.Actor = domain.PersonKey{}, "operator"
+	must(t, l, r)
+}
+
+func types(t *testing.T, l *ledger.Ledger) string {
+	t.Helper()
+	var all []string
+	for e, err := range l.History(t.Context(), "demo", ada) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, string(e.Stream.Noun)+" "+e.Kind())
+	}
+	return strings.Join(all, ", ")
+}
+
+func TestARequestIsToldInAStreamOfItsOwnAndItsNoAtOnce(t *testing.T) {
+	w := newWorld()
+	l := w.open(t)
+	promise(t, l)
+	must(t, l, request("r1", yes))
+	w.now += 1000
+	ask := request("r2", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw, domain.AskAccess}, Channel: "email", Text: "please let me go"})
+	first := must(t, l, ask)
+	if again := must(t, l, ask); again != first {
+		t.Errorf("asked again: %v and %v", first, again)
+	}
+	if got := status(t, l, w); got != domain.Withdrawn {
+		t.Errorf("the request to withdraw left %v", got)
+	}
+	const want = "subject consent.given, subject consent.withdrawn, subject subject.requested, request request.received, request obligation.opened"
+	if got := types(t, l); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	stream, err := l.StreamOf(t.Context(), ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := ledger.Request{Source: "desk", ID: "s1", Body: []byte("s1"), Actor: "operator", RecordedBy: "officer",
+		Command: domain.TakeStep{Kind: "request.answered", Fields: domain.Fields(map[string]string{"outcome": "full", "channel": "email"}), Details: "here it is"}}
+	for range 2 {
+		if _, err := w.open(t).ExecuteOn(t.Context(), stream, step); err != nil {
+			t.Fatal(err)
+		}
+	}
+	duties, err := w.open(t).Duties(t.Context(), stream)
+	if err != nil || len(duties.All()) != 1 || duties.All()[0].State != domain.DutyMet {
+		t.Errorf("%+v, %v", duties, err)
+	}
+	for r, err := range w.store.ReadAll(t.Context(), 0) {
+		if err != nil || bytes.Contains(r.Data, []byte("let me go")) || bytes.Contains(r.Data, []byte("here it is")) {
+			t.Errorf("the log says %s, %v", r.Data, err)
+		}
+	}
+}
+
+func TestARequestGoesOnWhenThePersonWasErased(t *testing.T) {
+	w := newWorld()
+	l := w.open(t)
+	promise(t, l)
+	ask := request("r1", domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "email", Text: "my words"})
+	must(t, l, ask)
+	stream, err := l.StreamOf(t.Context(), ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := vault.Open(t.Context(), &w.rows, w.keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _, err := v.Find(t.Context(), vault.Lookup{App: "demo", Kind: ada.Kind, ID: ada.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Erase(t.Context(), p, w.now.Time(), w.now.Time().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	step := ledger.Request{Source: "desk", ID: "s1", Body: []byte("s1"), Actor: "operator", RecordedBy: "officer",
+		Command: domain.TakeStep{Kind: "request.answered", Fields: domain.Fields(map[string]string{"outcome": "full", "channel": "email"})}}
+	l = w.open(t)
+	if _, err := l.ExecuteOn(t.Context(), stream, step); err != nil {
+		t.Fatal(err)
+	}
+	var last codec.Entry
+	for e, err := range l.Replay(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = e
+	}
+	if last.Kind() != "obligation.met" {
+		t.Errorf("the last is %s", last.Kind())
+	}
+}
+
+func TestNobodyIsRememberedForARequestThatIsRefused(t *testing.T) {
+	w := newWorld()
+	l := w.open(t)
+	promise(t, l)
+	if _, err := l.Execute(t.Context(), request("r1", domain.OpenRequest{Channel: "email"})); code(err) != domain.NothingNamed {
+		t.Fatal(err)
+	}
+	if _, found, err := l.Pseudonym(t.Context(), "demo", ada); found || err != nil {
+		t.Errorf("found %v, %v", found, err)
+	}
+}
+
+func TestAnIncidentHasAStream(t *testing.T) {
+	w := newWorld()
+	l := w.open(t)
+	begin(t, l)
+	open := request("i1", domain.TakeStep{Kind: "incident.detected", Fields: domain.Fields(map[string]string{"kind": "leak", "what": "a table"})})
+	open.Person, open.Actor = domain.PersonKey{}, "operator"
+	must(t, l, open)
+	stream, err := l.StreamOf(t.Context(), open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := func(id string, kind domain.StepKind, fields map[string]string) error {
+		_, err := l.ExecuteOn(t.Context(), stream, ledger.Request{Source: "desk", ID: id, Body: []byte(id), Actor: "operator", RecordedBy: "officer", Command: domain.TakeStep{Kind: kind, Fields: domain.Fields(fields)}})
+		return err
+	}
+	if err := step("s1", "incident.closed", nil); code(err) != domain.IllegalMove {
+		t.Error(err)
+	}
+	if err := step("s2", "incident.contained", map[string]string{"measures": "off"}); err != nil {
+		t.Error(err)
+	}
+	if err := step("s3", "incident.closed", nil); err != nil {
+		t.Error(err)
+	}
+}
