@@ -1,6 +1,9 @@
 package domain
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // A DutyRule says what is owed when something happened, beside replies to
 // requests, which [Right] says.
@@ -8,12 +11,19 @@ type DutyRule struct {
 	ID      string
 	Section string   // of the policy or the law
 	On      []string // the kinds of facts that open it: "consent.withdrawn"
-	When    []Field  // members that such a fact must have
+	When    []Field  // members that such a fact must have; "|" stands between values
 	Kind    DutyKind
 	Rules   []DeadlineRuleID // all open; the earliest binds
-	Start   string           // the member with the date on which the clock starts; empty: the fact's own time
+	Start   string           // the member with the date on which the clock starts; empty: the fact's own time; "stream": that of the first fact of its stream
 	Each    DutyEach
 	MetBy   []string // the kinds of facts that meet it
+}
+
+// Opens reports whether a fact of a kind, with these members, opens the duty.
+func (d DutyRule) Opens(kind string, members []Field) bool {
+	return slices.Contains(d.On, kind) && !slices.ContainsFunc(d.When, func(w Field) bool {
+		return !slices.Contains(strings.Split(w.Value, "|"), fieldOf(members, w.Name))
+	})
 }
 
 // DutyEach says how often a duty is owed for one fact.
@@ -147,6 +157,10 @@ func (d Duties) warn(cmd WarnObligation) ([]Event, error) {
 	x, ok := d.Find(cmd.ID)
 	switch {
 	case !ok || x.State != DutyOpen || x.Due.State != Running || x.Due.Until != cmd.Until:
+		return nil, nil
+	case x.Kind == DutyKeep && cmd.Overdue:
+		return []Event{ObligationMet{ID: cmd.ID, Met: cmd.Until}}, nil // kept for as long as it had to be
+	case x.Kind == DutyKeep:
 		return nil, nil
 	case cmd.Overdue && x.Overdue != cmd.Until:
 		return []Event{ObligationOverdue{cmd.ID, cmd.Until}}, nil

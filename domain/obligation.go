@@ -13,6 +13,7 @@ const (
 	DutyReply  DutyKind = "reply"
 	DutyStop   DutyKind = "stop"
 	DutyDelete DutyKind = "delete"
+	DutyKeep   DutyKind = "keep" // until its date: done when the date has come
 )
 
 // An Obligation is something owed by a date, on one rule. Those that follow

@@ -265,11 +265,21 @@ func (r Request) receive(cmd OpenRequest, ref Reference, at Instant) ([]Event, e
 	return events, err
 }
 
+// anyRequest is the right that answers what no other right of a policy names.
+const anyRequest RightID = "request"
+
 // deadlines returns the rules that a type of request opens.
 func (d *Document) deadlines(t RequestType) []DeadlineRule {
+	if rules := d.deadlinesOf(t.Right()); len(rules) > 0 {
+		return rules
+	}
+	return d.deadlinesOf(anyRequest)
+}
+
+func (d *Document) deadlinesOf(id RightID) []DeadlineRule {
 	var rules []DeadlineRule
 	for _, right := range d.Rights {
-		if right.ID != t.Right() {
+		if right.ID != id {
 			continue
 		}
 		for _, id := range right.Deadlines {

@@ -89,7 +89,7 @@ var StepRules = []StepRule{
 	incident("incident.announced", "it was announced, since telling one by one is hard", "VI(VII); Network data regulation 11", "open", "where!", "situation?", "measures?", "advice?", "remedies?"),
 	incident("incident.credentials-handled", "what was done about leaked login data", "VI(4)", "open", "measures!"),
 	incident("incident.contained", "it goes no further", "PIPL 57", "open !contained +contained", "measures!"),
-	incident("incident.closed", "it is over", "VI(VII)", "open contained -open +closed", "-summary!"),
+	incident("incident.closed", "it is over", "VI(VII)", "open contained -open +closed", "-summary!", "-reportable?"),
 	incident("incident.summary-filed", "the authority has the summary", "incident reporting 2025, 30 days", "closed !summary-filed +summary-filed", "authority!"),
 }
 

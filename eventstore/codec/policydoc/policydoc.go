@@ -66,13 +66,13 @@ var (
 		write(domain.ParseAction), write(domain.ParseLegalBasis), write(domain.ParseConsentKind),
 		write(domain.ParseTextStanding), write(domain.ParseChannelKind), write(domain.ParseChannelUse),
 		write(domain.ParseDeadlineUnit), write(domain.ParseDeadlineDirection),
-		write(domain.ParseDeadlineRoll), write(domain.ParseDeadlineResult), write(domain.ParseHash), write(domain.ParseCheckLog),
+		write(domain.ParseDeadlineRoll), write(domain.ParseDeadlineResult), write(domain.ParseHash), write(domain.ParseCheckLog), write(domain.ParseDutyEach),
 	)
 	unmarshalers = json.JoinUnmarshalers(
 		read(domain.ParseAction), read(domain.ParseLegalBasis), read(domain.ParseConsentKind),
 		read(domain.ParseTextStanding), read(domain.ParseChannelKind), read(domain.ParseChannelUse),
 		read(domain.ParseDeadlineUnit), read(domain.ParseDeadlineDirection),
-		read(domain.ParseDeadlineRoll), read(domain.ParseDeadlineResult), read(domain.ParseHash), read(domain.ParseCheckLog),
+		read(domain.ParseDeadlineRoll), read(domain.ParseDeadlineResult), read(domain.ParseHash), read(domain.ParseCheckLog), read(domain.ParseDutyEach),
 	)
 )
 

@@ -142,7 +142,7 @@ type dutyV1 struct {
 	ID      string                  `json:"id,omitempty"`
 	Section string                  `json:"section,omitempty"`
 	On      []string                `json:"on,omitempty"`
-	When    map[string]string       `json:"when,omitempty"`
+	When    []memberV1              `json:"when,omitempty"`
 	Kind    domain.DutyKind         `json:"kind,omitempty"`
 	Rules   []domain.DeadlineRuleID `json:"rules,omitempty"`
 	Start   string                  `json:"start,omitempty"`
@@ -150,19 +150,19 @@ type dutyV1 struct {
 	MetBy   []string                `json:"met_by,omitempty"`
 }
 
+type memberV1 struct {
+	Name  string `json:"name,omitempty"`
+	Value string `json:"value,omitempty"`
+}
+
 func dutyFrom(d domain.DutyRule) dutyV1 {
-	s := dutyV1{d.ID, d.Section, d.On, nil, d.Kind, d.Rules, d.Start, d.Each, d.MetBy}
-	for _, f := range d.When {
-		if s.When == nil {
-			s.When = map[string]string{}
-		}
-		s.When[f.Name] = f.Value
-	}
-	return s
+	when := each(d.When, func(x domain.Field) memberV1 { return memberV1(x) })
+	return dutyV1{d.ID, d.Section, d.On, when, d.Kind, d.Rules, d.Start, d.Each, d.MetBy}
 }
 
 func (s dutyV1) toDomain() domain.DutyRule {
-	return domain.DutyRule{ID: s.ID, Section: s.Section, On: s.On, When: domain.Fields(s.When), Kind: s.Kind, Rules: s.Rules, Start: s.Start, Each: s.Each, MetBy: s.MetBy}
+	when := each(s.When, func(x memberV1) domain.Field { return domain.Field(x) })
+	return domain.DutyRule{ID: s.ID, Section: s.Section, On: s.On, When: when, Kind: s.Kind, Rules: s.Rules, Start: s.Start, Each: s.Each, MetBy: s.MetBy}
 }
 
 type minorsV1 struct {
