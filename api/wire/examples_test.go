@@ -75,6 +75,7 @@ var unready = map[string]domain.Code{
 	"subject.closed":     domain.UnknownPerson,
 	"exemption.ended":    domain.UnknownRecord,
 	"policy.effective":   domain.UnknownVersion,
+	"service.ceased":     domain.TooEarly,
 }
 
 // personal is what the examples say that must never be in the log in the clear.

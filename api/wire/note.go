@@ -71,7 +71,7 @@ var sample = map[string]string{
 	"subject": "sharing network status with a provider of maps", "where": "the website", "measure": "mea-1", "topic": "privacy-basics",
 	"office": "data-protection", "channel": "push", "clause": "xiii-2", "decision": "credit-limit", "winner": "children-policy",
 	"purpose": "personalisation", "limited_by": "trade-secret", "choice": "necessary-only", "approver": "minors-desk", "system": "warehouse",
-	"method": "erased", "category": "cookies",
+	"method": "erased", "category": "cookies", "scope": "all that SmartKey processes", "how": "a message in the app, one by one",
 }
 
 func noteExample(rule domain.NoteRule) string {
