@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"sync"
 	"time"
 	_ "time/tzdata" // apps name their time zones
@@ -137,14 +136,8 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	return nil
 }
 
-// gcPercent is how much garbage, in percent of what lives, may gather before it
-// is collected. What lives is little, and every event leaves garbage.
-const gcPercent = 400
-
 func (h *house) open(ctx context.Context) (err error) {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	tuneGC()
 	use := "live"
 	if h.config.demo {
 		use = "demo"
