@@ -165,7 +165,8 @@ func newSigned(skey string) (*signed, error) {
 
 // verifierKey returns the public half of a signing key.
 func verifierKey(skey, name string) (string, error) {
-	seed, err := base64.StdEncoding.DecodeString(skey[strings.LastIndex(skey, "+")+1:])
+	parts := strings.SplitN(skey, "+", 5) // "PRIVATE", "KEY", name, hash, seed; the seed may hold a plus
+	seed, err := base64.StdEncoding.DecodeString(parts[len(parts)-1])
 	if err != nil || len(seed) != 1+ed25519.SeedSize {
 		return "", errors.New("the signing key is not of Ed25519")
 	}
