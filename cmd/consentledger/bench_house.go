@@ -77,6 +77,7 @@ func (m *measuredHouse) work() error {
 	for _, r := range m.runners {
 		must("projection", func() error { return r.Run(m.ctx) })
 	}
+	m.crew.Go(func() { m.runLogs(m.ctx) })
 	ready := make(chan struct{})
 	must("intake", func() error { return intake.Run(m.ctx, m.intake, func() { close(ready) }) })
 	must("HTTP", func() error { return serveHTTP(m.ctx, listener, m.handler()) })

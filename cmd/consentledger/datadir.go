@@ -30,6 +30,7 @@ type dataDir struct {
 	vault  *vault.Vault
 	blobs  *blobs.Blobs
 	ledger *ledger.Ledger
+	brake  *brake
 }
 
 // openDataDir opens the directory at path, which must be for the given use,
@@ -69,7 +70,8 @@ func openDataDir(ctx context.Context, path, use string, create bool) (_ *dataDir
 		return nil, err
 	}
 	d.blobs = blobs.New(d.db.Rows())
-	d.ledger, err = ledger.Open(ctx, ledger.Config{Store: d.db.Store(), Vault: d.vault, Now: now})
+	d.brake = &brake{Store: d.db.Store()}
+	d.ledger, err = ledger.Open(ctx, ledger.Config{Store: d.brake, Vault: d.vault, Now: now})
 	return d, err
 }
 

@@ -24,6 +24,12 @@ func (h *house) status(ctx context.Context) rest.StatusReport {
 		}
 		report.Projections = append(report.Projections, p)
 	}
+	at, err := h.logs.Sealed()
+	p := rest.Projection{Name: "transparency", Position: wire.FormatPosition(at)}
+	if err != nil {
+		p.Error = err.Error()
+	}
+	report.Projections = append(report.Projections, p)
 	return report
 }
 
@@ -38,6 +44,8 @@ func (h *house) ready(ctx context.Context) []rest.Check {
 		_, err := r.State()
 		checks = append(checks, result("projection "+r.Projection.Name(), err))
 	}
+	_, err = h.logs.Sealed()
+	checks = append(checks, result("transparency", err))
 	_, err = h.reactor.State()
 	checks = append(checks, result("reactor", err))
 	return append(checks, result("rejected messages", h.nothingRejected(ctx)))

@@ -19,14 +19,15 @@ import (
 
 // The exit codes, as "help exit-codes" tells them.
 const (
-	exitOK          = 0
-	exitError       = 1
-	exitUsage       = 2
-	exitNotFound    = 3
-	exitNotAllowed  = 4
-	exitConflict    = 5
-	exitUnavailable = 6
-	exitInterrupted = 130
+	exitOK           = 0
+	exitError        = 1
+	exitUsage        = 2
+	exitNotFound     = 3
+	exitNotAllowed   = 4
+	exitConflict     = 5
+	exitUnavailable  = 6
+	exitNotAuthentic = 7
+	exitInterrupted  = 130
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -112,7 +113,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().String("server", env("CONSENTLEDGER_SERVER", "http://127.0.0.1:8080"), "the running server's HTTP address (environment: CONSENTLEDGER_SERVER)")
-	root.AddCommand(newServe(), newApp(), newPolicy(), newRecord(), newCheck(), newState(), newReplay(), newStatus(), newRejected(), newSurface(), newPrompt(), newVoid(), newSigner(), newSchema(), newBench(), newBenchLoad(), newVersion(), exitCodesHelp())
+	root.AddCommand(newServe(), newApp(), newPolicy(), newRecord(), newCheck(), newState(), newReplay(), newStatus(), newRejected(), newSurface(), newPrompt(), newVoid(), newSigner(), newSchema(), newBench(), newBenchLoad(), newLog(), newVerify(), newVersion(), exitCodesHelp())
 	strict(root)
 	return root
 }
@@ -152,5 +153,6 @@ func exitCodesHelp() *cobra.Command {
 4    check: not allowed (and unknown is 6, never 0)
 5    conflict: the id was used for something else
 6    the server cannot be reached or cannot answer now; ask again
+7    verify: not authentic; what was verified is not what was signed
 130  interrupted`}
 }

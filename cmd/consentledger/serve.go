@@ -19,6 +19,7 @@ import (
 	"consentledger/projections/activity"
 	"consentledger/projections/consents"
 	"consentledger/projections/policies"
+	"consentledger/projections/transparency"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -28,6 +29,7 @@ import (
 // A serveConfig is what serve's flags say.
 type serveConfig struct {
 	data, http string
+	origin     string       // of the transparency logs
 	natsListen string       // where the embedded server listens
 	nats       externalNATS // instead of the embedded one
 	demo       bool
@@ -58,6 +60,7 @@ func newServe() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&s.data, "data", "", "the data directory (default: data, or data-demo with --demo)")
 	f.StringVar(&s.http, "http", "127.0.0.1:8080", "where HTTP listens")
+	f.StringVar(&s.origin, "origin", "", "the name that the apps' logs stand under, as in logs.example.com/consent; it never changes (default: a random one)")
 	f.StringVar(&s.natsListen, "nats-listen", "127.0.0.1:4222", "where the embedded NATS server listens")
 	s.nats.flags(c)
 	f.BoolVar(&s.demo, "demo", false, "with a sample app, SmartKey, its policy and simulated users")
@@ -77,6 +80,7 @@ type house struct {
 	consents *consents.View
 	policies *policies.View
 	activity *activity.View
+	logs     *transparency.Log
 	runners  []*projections.Runner
 	reactor  *react.Reactor
 	started  string
@@ -111,6 +115,8 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 			}
 		})
 	}
+	crew.Go(func() { h.runLogs(ctx) })
+	crew.Go(func() { h.checkLogs(ctx) })
 	crew.Go(func() {
 		if err := h.reactor.Run(ctx); err != nil {
 			h.log.Error("the reactor stopped", "error", err)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"consentledger/api/audit"
 	"consentledger/api/intake"
 	"consentledger/api/rest"
 	"consentledger/domain"
@@ -36,6 +37,9 @@ func (h *house) openViews(ctx context.Context) (err error) {
 	if h.activity, err = activity.Open(ctx, views); err != nil {
 		return err
 	}
+	if err := h.openLogs(ctx); err != nil {
+		return err
+	}
 	for _, p := range []projections.Projection{h.consents, h.policies, h.activity} {
 		h.runners = append(h.runners, &projections.Runner{History: h.dir.ledger, Projection: p, Pace: pace})
 	}
@@ -53,11 +57,14 @@ func (h *house) Wait(ctx context.Context, min eventstore.Position) error {
 }
 
 func (h *house) handler() http.Handler {
-	return rest.Handler(rest.Config{
+	mux := http.NewServeMux()
+	mux.Handle("/log/", audit.Handler(h.logs, h.log))
+	mux.Handle("/", rest.Handler(rest.Config{
 		Ledger: h.dir.ledger, Blobs: h.dir.blobs,
 		Consents: h.consents, Policies: restPolicies{h.policies}, Activity: restActivity{h.activity}, Rejected: restRejected{h.rejected},
 		Wait: h, Status: h.status, Ready: h.ready, Version: version, Log: h.log,
-	})
+	}))
+	return mux
 }
 
 // restPolicies lets HTTP read the policies projection.

@@ -1,0 +1,151 @@
+// Package audit is what an auditor reads over HTTP: the logs of package
+// transparency as C2SP tlog-tiles, so that any client of that format works,
+// and the proof that one record is in a log.
+//
+//	/log/<app>/checkpoint           the newest signed checkpoint
+//	/log/<app>/tile/...             tiles and entry bundles
+//	/log/<app>/proof?event=ID       a c2sp.org/tlog-proof@v1, with the record in it
+//	/log/<app>/proof?index=N        the same by index
+//
+// A log holds no personal data, and neither does anything here.
+package audit
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/projections/transparency"
+	"consentledger/projections/transparency/merkle"
+)
+
+// Logs is what audit uses of [transparency.Log].
+type Logs interface {
+	Checkpoint(app domain.AppName) ([]byte, error)
+	Tile(app domain.AppName, t merkle.Tile) ([]byte, error)
+	Find(app domain.AppName, id eventstore.EventID) (int64, error)
+	Proof(app domain.AppName, index int64) (merkle.Proof, error)
+}
+
+// Handler returns the routes below /log/. A nil log logs nothing.
+func Handler(logs Logs, log *slog.Logger) http.Handler {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	s := server{logs, log}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /log/{app}/checkpoint", s.route(s.checkpoint))
+	mux.HandleFunc("GET /log/{app}/tile/{path...}", s.route(s.tile))
+	mux.HandleFunc("GET /log/{app}/proof", s.route(s.proof))
+	return mux
+}
+
+type server struct {
+	logs Logs
+	log  *slog.Logger
+}
+
+// An answer is bytes and how long they stay true.
+type answer struct {
+	kind, cache string
+	data        []byte
+}
+
+const (
+	text  = "text/plain; charset=utf-8"
+	bytez = "application/octet-stream"
+
+	changes = "no-cache"                            // ask again, every time
+	forever = "public, max-age=31536000, immutable" // a tile of a width never changes
+)
+
+// A badRequest says what is wrong with a request.
+type badRequest string
+
+func (e badRequest) Error() string { return string(e) }
+
+func (s server) route(do func(domain.AppName, *http.Request) (answer, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cache-Control", "no-store")
+		app, err := domain.ParseAppName(r.PathValue("app"))
+		if err != nil {
+			err = transparency.ErrNotThere
+		}
+		var a answer
+		if err == nil {
+			a, err = do(app, r)
+		}
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		h.Set("Cache-Control", a.cache)
+		h.Set("Content-Type", a.kind)
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(a.data))
+	}
+}
+
+// fail answers with a line of text. What is broken is logged, and not told.
+func (s server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if bad, is := errors.AsType[badRequest](err); is {
+		http.Error(w, string(bad), http.StatusBadRequest)
+		return
+	}
+	switch {
+	case errors.Is(err, transparency.ErrNotThere):
+		http.Error(w, transparency.ErrNotThere.Error(), http.StatusNotFound)
+	case errors.Is(err, transparency.ErrNotReady):
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, transparency.ErrNotReady.Error(), http.StatusServiceUnavailable)
+	default:
+		s.log.ErrorContext(r.Context(), "request failed", "route", r.Pattern, "err", err)
+		http.Error(w, "the log cannot answer", http.StatusInternalServerError)
+	}
+}
+
+func (s server) checkpoint(app domain.AppName, _ *http.Request) (answer, error) {
+	data, err := s.logs.Checkpoint(app)
+	return answer{text, changes, data}, err
+}
+
+func (s server) tile(app domain.AppName, r *http.Request) (answer, error) {
+	t, err := merkle.ParsePath("tile/" + r.PathValue("path"))
+	if err != nil {
+		return answer{}, badRequest(err.Error())
+	}
+	data, err := s.logs.Tile(app, t)
+	return answer{bytez, forever, data}, err
+}
+
+func (s server) proof(app domain.AppName, r *http.Request) (answer, error) {
+	event, number := r.FormValue("event"), r.FormValue("index")
+	if (event == "") == (number == "") {
+		return answer{}, badRequest("want ?event= with an event id, or ?index= with a number from 0")
+	}
+	index, err := strconv.ParseInt(number, 10, 64)
+	if number != "" && (err != nil || index < 0) {
+		return answer{}, badRequest("the index is a number from 0")
+	}
+	if event != "" {
+		id, err := eventstore.ParseEventID(event)
+		if err != nil {
+			return answer{}, badRequest("an event id is written as in 01234567-89ab-cdef-0123-456789abcdef")
+		}
+		if index, err = s.logs.Find(app, id); err != nil {
+			return answer{}, err
+		}
+	}
+	p, err := s.logs.Proof(app, index)
+	if err != nil {
+		return answer{}, fmt.Errorf("proof: %w", err)
+	}
+	return answer{text, "no-store", p.Format()}, nil
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+
+	"consentledger/domain"
+	"consentledger/projections/transparency"
+
+	"github.com/spf13/cobra"
+)
+
+func newLog() *cobra.Command {
+	c := &cobra.Command{Use: "log", Short: "An app's transparency log: its key, and proofs from it"}
+	c.AddCommand(newLogKey(), newLogProof())
+	return c
+}
+
+func newLogKey() *cobra.Command {
+	var data, app string
+	c := &cobra.Command{
+		Use:   "key",
+		Short: "Print the key that an app's log is verified with",
+		Long: `Print the key that an app's log is verified with, from the data directory. Give
+it to those who verify, by a way that is not the log's own server: a key that
+comes with what it proves, proves nothing. Its name is the log's origin.`,
+		Example: "  consentledger log key --data data --app smartkey",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			name, err := domain.ParseAppName(app)
+			if err != nil {
+				return usageError{fmt.Errorf("--app: %w", err)}
+			}
+			key, err := verifierKeyOf(data, name)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(c.OutOrStdout(), key)
+			return err
+		},
+	}
+	c.Flags().StringVar(&data, "data", "data", "the data directory; its server may be running")
+	c.Flags().StringVar(&app, "app", "", "the app")
+	c.MarkFlagRequired("app")
+	return c
+}
+
+// verifierKeyOf returns the key of an app's log in a data directory.
+func verifierKeyOf(data string, app domain.AppName) (string, error) {
+	if _, err := os.Stat(keepDir(data)); err != nil {
+		return "", notFound{fmt.Errorf("there are no logs at %s", data)}
+	}
+	keep, err := transparency.OpenKeep(keepDir(data), "")
+	if err != nil {
+		return "", err
+	}
+	key, err := keep.VerifierKey(app)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", notFound{fmt.Errorf("the app %s has no log yet: it begins with the app's first record", app)}
+	}
+	return key, err
+}
+
+func newLogProof() *cobra.Command {
+	var app, event, file string
+	index := int64(-1)
+	c := &cobra.Command{
+		Use:   "proof",
+		Short: "Fetch the proof that a record is in its app's log",
+		Long: `Fetch the proof that a record is in its app's log, a c2sp.org/tlog-proof@v1 with
+the record in it. It is there a second after the record. Verify it offline, now
+or in ten years, with: consentledger verify proof`,
+		Example: "  consentledger log proof --app smartkey --event 01234567-89ab-cdef-0123-456789abcdef > proof",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			query := url.Values{}
+			switch {
+			case (event == "") == (index < 0):
+				return usageError{errors.New("want --event or --index, one of them")}
+			case event != "":
+				query.Set("event", event)
+			default:
+				query.Set("index", fmt.Sprint(index))
+			}
+			proof, err := call(c, http.MethodGet, "/log/"+url.PathEscape(app)+"/proof?"+query.Encode(), "", nil)
+			if err != nil {
+				return err
+			}
+			if file != "" {
+				return os.WriteFile(file, proof, 0o644)
+			}
+			_, err = c.OutOrStdout().Write(proof)
+			return err
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&app, "app", "", "the app")
+	f.StringVar(&event, "event", "", "the event id of a receipt")
+	f.Int64Var(&index, "index", -1, "the record's place in the log, from 0")
+	f.StringVar(&file, "file", "", "write the proof to this file")
+	c.MarkFlagRequired("app")
+	return c
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"consentledger/projections/transparency"
+)
+
+// sealPace is how long the logs rest after a checkpoint that covers all: it
+// bounds how many are signed, and is most of how far they are behind.
+const sealPace = 200 * time.Millisecond
+
+// keepDir is where a data directory has the logs' signing keys.
+func keepDir(data string) string { return filepath.Join(data, "log") }
+
+// tileDir is where a data directory has the logs' tiles, an app a directory.
+func tileDir(data string) string { return filepath.Join(data, "views", "transparency") }
+
+func (h *house) openLogs(ctx context.Context) error {
+	keep, err := transparency.OpenKeep(keepDir(h.config.data), h.config.origin)
+	if err != nil {
+		return err
+	}
+	h.logs, err = transparency.Open(ctx, transparency.Config{
+		Records: h.dir.db.Store(), Keep: keep, Dir: tileDir(h.config.data), Pace: sealPace, Log: h.log, Halt: h.dir.brake.pull,
+	})
+	return err
+}
+
+func (h *house) runLogs(ctx context.Context) {
+	if err := h.logs.Run(ctx); err != nil && ctx.Err() == nil {
+		h.log.Error("the transparency logs stopped", "error", err)
+	}
+}
+
+// checkLogs checks the whole of what was there at the start, behind everything
+// else.
+func (h *house) checkLogs(ctx context.Context) {
+	n, err := h.logs.Check(ctx)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		h.log.Error("the transparency logs could not be checked", "error", err)
+	case n > 0:
+		h.log.Info("the transparency logs were checked from their first record", "records", n)
+	}
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"consentledger/projections/transparency/merkle"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/mod/sumdb/note"
+)
+
+func newVerify() *cobra.Command {
+	c := &cobra.Command{Use: "verify", Short: "Check a log or a proof, with a key that you had before"}
+	c.AddCommand(newVerifyLog(), newVerifyProof())
+	return c
+}
+
+// A notAuthentic says that something is not what was signed.
+type notAuthentic struct{ error }
+
+func (notAuthentic) exitCode() int { return exitNotAuthentic }
+
+// verifierOf reads --key, the key itself or a file that holds it, and returns
+// the origin too: the key's name if none is given.
+func verifierOf(key, origin string) (note.Verifier, string, error) {
+	if !strings.Contains(key, "+") {
+		text, err := os.ReadFile(key)
+		if err != nil {
+			return nil, "", usageError{fmt.Errorf("--key: want a key as consentledger log key prints it, or a file that holds one: %w", err)}
+		}
+		key = strings.TrimSpace(string(text))
+	}
+	v, err := note.NewVerifier(key)
+	if err != nil {
+		return nil, "", usageError{errors.New("--key: this is not a verifier key; consentledger log key prints one")}
+	}
+	if origin == "" {
+		origin = v.Name()
+	}
+	return v, origin, nil
+}
+
+func newVerifyProof() *cobra.Command {
+	var key, origin, record string
+	c := &cobra.Command{
+		Use:   "proof FILE",
+		Short: "Check a proof offline",
+		Long: `Check offline that a record was in a log when the log was signed. Key and origin
+are what you knew before; what the file says of them counts for nothing. Prints
+the record.`,
+		Example: `  consentledger verify proof proof --key "$(cat smartkey.vkey)"`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			v, origin, err := verifierOf(key, origin)
+			if err != nil {
+				return err
+			}
+			text, err := readInput(c, args[0])
+			if err != nil {
+				return err
+			}
+			p, err := merkle.ParseProof(text)
+			if err != nil {
+				return notAuthentic{fmt.Errorf("%s: %w", args[0], err)}
+			}
+			data := p.Extra
+			if record != "" {
+				if data, err = readInput(c, record); err != nil {
+					return err
+				}
+			}
+			if data == nil {
+				return usageError{errors.New("the proof does not hold the record: name its file with --record")}
+			}
+			cp, err := p.Verify(data, v, origin)
+			if err != nil {
+				return notAuthentic{fmt.Errorf("%s: %w", args[0], err)}
+			}
+			fmt.Fprintf(c.ErrOrStderr(), "record %d of %d in the log %s, as signed by %s (%08x)\n", p.Index, cp.Size, cp.Origin, v.Name(), v.KeyHash())
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%s\n", data)
+			return err
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&key, "key", "", "the log's verifier key, or a file that holds it")
+	f.StringVar(&origin, "origin", "", "the log's origin (default: the key's name)")
+	f.StringVar(&record, "record", "", "the record's bytes, instead of those in the proof")
+	c.MarkFlagRequired("key")
+	return c
+}

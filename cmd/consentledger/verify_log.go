@@ -1,0 +1,225 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"consentledger/domain"
+	"consentledger/projections/transparency/verify"
+
+	"github.com/spf13/cobra"
+)
+
+// A logToVerify is what verify log's flags say.
+type logToVerify struct {
+	key, origin, app, memory string
+	forget                   bool
+}
+
+func newVerifyLog() *cobra.Command {
+	var v logToVerify
+	c := &cobra.Command{
+		Use:   "log [URL|DIR]",
+		Short: "Derive every tile and the root of a log again, and compare",
+		Long: `Read a whole log and derive every tile and the root again from its records, hold
+them against what the log signed and against what was seen of it before, and look
+at the form and the order of every record. Ends with exit code 7 and the first
+records that are wrong if anything is.
+
+URL is where the log is served, as in http://127.0.0.1:8080/log/smartkey, DIR a
+copy of its files, or a data directory together with --app. Without either it is
+the log of --app at --server.
+
+What was signed is remembered, and the next time the log must still show it: so
+a log that was cut short, or that shows others another history, is found out.
+The key is needed once; afterwards it is remembered too.`,
+		Example: `  consentledger verify log http://127.0.0.1:8080/log/smartkey --key "$(cat smartkey.vkey)"
+  consentledger verify log --data data --app smartkey`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			at := ""
+			if len(args) == 1 {
+				at = args[0]
+			}
+			return v.run(c, at)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&v.key, "key", "", "the log's verifier key, or a file that holds it")
+	f.StringVar(&v.origin, "origin", "", "the log's origin (default: the key's name)")
+	f.StringVar(&v.app, "app", "", "the app whose log it is")
+	f.StringVar(&v.memory, "memory", "", "the file that remembers what was seen (default: one for every log, in the user's configuration directory)")
+	f.BoolVar(&v.forget, "forget", false, "neither read nor write what is remembered")
+	return c
+}
+
+func (v logToVerify) run(c *cobra.Command, at string) error {
+	source, at, err := v.source(c, at)
+	if err != nil {
+		return err
+	}
+	memory, file, err := v.remembered(at)
+	if err != nil {
+		return err
+	}
+	if v.key == "" {
+		v.key = memory.Key
+	}
+	if v.key == "" {
+		return usageError{fmt.Errorf("--key: %s was never verified here: give its key, which consentledger log key prints where the log is kept", at)}
+	}
+	verifier, origin, err := verifierOf(v.key, v.origin)
+	if err != nil {
+		return err
+	}
+	if memory.Origin != "" && (memory.Origin != origin || memory.Key != keyText(v.key)) {
+		return notAuthentic{fmt.Errorf("%s: it was verified before as the log %s with another key or origin (%s); if that is meant, use --forget or another --memory", at, memory.Origin, file)}
+	}
+	show := progress(c.ErrOrStderr())
+	began := time.Now()
+	log := verify.Log{Source: source, Verifier: verifier, Origin: origin, App: domain.AppName(v.app), Seen: memory.Seen, Progress: show}
+	report, err := log.Verify(c.Context())
+	if err != nil {
+		return fmt.Errorf("%s: %w", at, err)
+	}
+	if report.Verdict != "" {
+		return tell(c, at, report, memory)
+	}
+	took := time.Since(began)
+	cp := report.Checkpoint
+	fmt.Fprintf(c.OutOrStdout(), "authentic: %d records, root %s, of the log %s; %.0f records/s\n", cp.Size, cp.Root, cp.Origin, float64(cp.Size)/took.Seconds())
+	if n := len(memory.Seen); n > 0 {
+		fmt.Fprintf(c.OutOrStdout(), "consistent with %d checkpoints seen before, the last of %d records\n", n, memory.Seen[n-1].Size)
+	}
+	if v.forget {
+		return nil
+	}
+	memory.Key, memory.Origin = keyText(v.key), origin
+	memory.Remember(cp, report.Signed)
+	return writeMemory(file, memory)
+}
+
+// keyText returns the key itself of what --key says.
+func keyText(key string) string {
+	if !strings.Contains(key, "+") {
+		if text, err := os.ReadFile(key); err == nil {
+			return strings.TrimSpace(string(text))
+		}
+	}
+	return key
+}
+
+// tell prints what is wrong, with the evidence.
+func tell(c *cobra.Command, at string, r *verify.Report, memory verify.Memory) error {
+	out := c.OutOrStdout()
+	for _, f := range r.Findings {
+		fmt.Fprintln(out, f)
+	}
+	if r.More > 0 {
+		fmt.Fprintf(out, "and %d more\n", r.More)
+	}
+	fmt.Fprintf(out, "\nsigned now:\n%s", r.Signed)
+	if len(memory.Note) > 0 {
+		fmt.Fprintf(out, "\nsigned when it was verified before:\n%s", memory.Note)
+	}
+	return notAuthentic{fmt.Errorf("%s: %s", at, r.Verdict)}
+}
+
+// source finds where a log is.
+func (v logToVerify) source(c *cobra.Command, at string) (verify.Source, string, error) {
+	if at == "" {
+		server, err := c.Flags().GetString("server")
+		if err != nil {
+			return nil, "", err
+		}
+		if v.app == "" {
+			return nil, "", usageError{errors.New("name a log: its URL, its directory, or --app of a server")}
+		}
+		at = strings.TrimRight(server, "/") + "/log/" + v.app
+	}
+	if strings.HasPrefix(at, "http://") || strings.HasPrefix(at, "https://") {
+		return newHTTPSource(at), at, nil
+	}
+	if _, err := os.Stat(filepath.Join(at, "FORMAT")); err == nil {
+		if v.app == "" {
+			return nil, "", usageError{fmt.Errorf("%s is a data directory: say whose log with --app", at)}
+		}
+		at = filepath.Join(tileDir(at), v.app)
+	}
+	if _, err := os.Stat(filepath.Join(at, "checkpoint")); err != nil {
+		return nil, "", notFound{fmt.Errorf("there is no log at %s: it has no checkpoint", at)}
+	}
+	return dirSource(at), at, nil
+}
+
+// remembered reads what is remembered of a log, and where that is.
+func (v logToVerify) remembered(at string) (verify.Memory, string, error) {
+	if v.forget {
+		return verify.Memory{}, "", nil
+	}
+	file := v.memory
+	if file == "" {
+		dir, err := os.UserConfigDir()
+		if err != nil {
+			return verify.Memory{}, "", fmt.Errorf("%w; name a file with --memory, or use --forget", err)
+		}
+		name, err := filepath.Abs(at)
+		if strings.Contains(at, "://") || err != nil {
+			name = at
+		}
+		file = filepath.Join(dir, "consentledger", "seen", fileName(name))
+	}
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return verify.Memory{}, file, nil
+	}
+	if err != nil {
+		return verify.Memory{}, "", err
+	}
+	m, err := verify.ParseMemory(text)
+	if err != nil {
+		return m, "", fmt.Errorf("%s: %w", file, err)
+	}
+	return m, file, nil
+}
+
+// fileName makes one name of an address.
+func fileName(at string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' {
+			return r
+		}
+		return '_'
+	}, at)
+}
+
+func writeMemory(file string, m verify.Memory) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(file+".next", m.Format(), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(file+".next", file)
+}
+
+// progress says every few seconds how far it is, how fast, and how long it
+// will take.
+func progress(out io.Writer) func(done, all int64) {
+	began, told := time.Now(), time.Now()
+	return func(done, all int64) {
+		if time.Since(told) < 2*time.Second {
+			return
+		}
+		told = time.Now()
+		rate := float64(done) / time.Since(began).Seconds()
+		left := time.Duration(float64(all-done) / rate * float64(time.Second)).Round(time.Second)
+		fmt.Fprintf(out, "%d of %d records (%d%%), %.0f/s, %s left\n", done, all, done*100/all, rate, left)
+	}
+}

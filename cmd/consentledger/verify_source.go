@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"consentledger/projections/transparency/merkle"
+)
+
+// A dirSource is a log in a directory.
+type dirSource string
+
+// Read implements [verify.Source].
+func (d dirSource) Read(ctx context.Context, paths ...string) ([][]byte, error) {
+	files := make([][]byte, len(paths))
+	for i, path := range paths {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		data, err := os.ReadFile(filepath.Join(string(d), filepath.FromSlash(path)))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		files[i] = data
+	}
+	return files, nil
+}
+
+// An httpSource is a log that is served.
+type httpSource struct {
+	base   string
+	client *http.Client
+}
+
+func newHTTPSource(base string) httpSource {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 16
+	return httpSource{strings.TrimRight(base, "/") + "/", &http.Client{Transport: transport, Timeout: time.Minute}}
+}
+
+// Read implements [verify.Source]. It asks for all files at once.
+func (s httpSource) Read(ctx context.Context, paths ...string) ([][]byte, error) {
+	files, errs := make([][]byte, len(paths)), make([]error, len(paths))
+	var crew sync.WaitGroup
+	for i, path := range paths {
+		crew.Go(func() { files[i], errs[i] = s.get(ctx, path) })
+	}
+	crew.Wait()
+	return files, errors.Join(errs...)
+}
+
+func (s httpSource) get(ctx context.Context, path string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+path, nil)
+	if err != nil {
+		return nil, usageError{errors.New("want an address as in http://127.0.0.1:8080/log/smartkey")}
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errUnreachable, err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, merkle.MaxBundle+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w any more: %s: %w", errUnreachable, path, err)
+	case resp.StatusCode == http.StatusNotFound:
+		return nil, nil
+	case resp.StatusCode != http.StatusOK:
+		return nil, fmt.Errorf("%s: %w", path, problemOf(resp.StatusCode, data))
+	case len(data) > merkle.MaxBundle:
+		return nil, notAuthentic{fmt.Errorf("%s: it is longer than any file of a log", path)}
+	}
+	return data, nil
+}

@@ -1,0 +1,220 @@
+package transparency
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/projections/transparency/merkle"
+)
+
+// errRebuild says that the tiles are damaged, while the records may well be
+// those that were signed.
+var errRebuild = errors.New("the tiles are damaged")
+
+// Run brings the logs up to date and keeps them so until ctx is done or
+// something fails. A failure stops all of them: Sealed tells it.
+func (l *Log) Run(ctx context.Context) error {
+	for {
+		err := l.round(ctx)
+		if errors.Is(err, errRebuild) && ctx.Err() == nil {
+			l.Log.Warn("the tiles are built again", "why", err)
+			if err = l.begin(); err == nil {
+				continue
+			}
+		}
+		l.mu.Lock()
+		l.ended = err
+		l.mu.Unlock()
+		return err
+	}
+}
+
+// sliceLimit is after how many slices of records that never end a checkpoint
+// is signed all the same.
+const sliceLimit = 16
+
+// round follows the records until something ends it.
+func (l *Log) round(ctx context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	l.mu.Lock()
+	l.stop = stop
+	l.mu.Unlock()
+	if f := l.fault.Load(); f != nil {
+		return f
+	}
+	if err := l.resume(ctx); err != nil {
+		return err
+	}
+	waiting := 0
+	for records, err := range l.Records.Follow(ctx, l.at) {
+		if err == nil {
+			err = l.apply(records)
+		}
+		if cause := context.Cause(ctx); err != nil && cause != nil {
+			err = cause
+		}
+		if err != nil {
+			return fmt.Errorf("transparency after %d: %w", l.at, err)
+		}
+		waiting++
+		head, err := l.Records.Head(ctx)
+		if err != nil {
+			return fmt.Errorf("transparency at %d: %w", l.at, err)
+		}
+		all := l.at >= head
+		if all || waiting >= sliceLimit {
+			if err := l.seal(all); err != nil {
+				return fmt.Errorf("transparency at %d: %w", l.at, err)
+			}
+			waiting = 0
+		}
+		if all {
+			rest(ctx, l.Pace)
+		}
+	}
+	return fmt.Errorf("transparency at %d: the records ended without an error", l.at)
+}
+
+func rest(ctx context.Context, pace time.Duration) {
+	if pace <= 0 {
+		return
+	}
+	select {
+	case <-time.After(pace):
+	case <-ctx.Done():
+	}
+}
+
+// resume seals what an earlier process left, if nothing comes after it.
+func (l *Log) resume(ctx context.Context) error {
+	head, err := l.Records.Head(ctx)
+	if err != nil || l.at < head {
+		return err
+	}
+	return l.seal(true)
+}
+
+// apply adds records to their trees, in order.
+func (l *Log) apply(records []eventstore.Recorded) error {
+	for _, r := range records {
+		if r.Position <= l.at {
+			return fmt.Errorf("record %d comes after %d", r.Position, l.at)
+		}
+		stream, err := domain.ParseStreamID(string(r.Stream))
+		if err != nil {
+			return fmt.Errorf("record %d: %w", r.Position, err)
+		}
+		t := l.tree(stream.App)
+		if t == nil {
+			if t, err = l.addTree(stream.App); err != nil {
+				return err
+			}
+		}
+		if err := t.add(r); err != nil {
+			return fmt.Errorf("record %d: %w", r.Position, err)
+		}
+		l.at = r.Position
+		if reached, same := t.atSigned(); reached && !same {
+			return l.differs(t)
+		}
+	}
+	return nil
+}
+
+func (l *Log) addTree(app domain.AppName) (*tree, error) {
+	t, err := l.newTree(app)
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.trees[app] = t
+	return t, nil
+}
+
+// differs is what follows when a tree has not the root that was signed. If
+// part of it came from the cache, that may be why.
+func (l *Log) differs(t *tree) error {
+	if !l.fromZero {
+		return fmt.Errorf("app %s: %w", t.app, errRebuild)
+	}
+	return l.halt(t.app, fmt.Errorf("the first %d records give the root %s, but %s was signed: a record was changed, removed, inserted or moved",
+		t.signed.Size, t.edge.Root(), t.signed.Root))
+}
+
+// seal signs and publishes every tree that has grown. All says that no record
+// is missing: a tree that is smaller than was signed is a fault then.
+func (l *Log) seal(all bool) error {
+	l.mu.Lock()
+	trees := make([]*tree, 0, len(l.trees))
+	for _, t := range l.trees {
+		trees = append(trees, t)
+	}
+	l.mu.Unlock()
+	complete := true
+	for _, t := range trees {
+		if t.edge.Size < t.signed.Size {
+			if all && !l.fromZero {
+				return fmt.Errorf("app %s: %w", t.app, errRebuild)
+			}
+			if all {
+				return l.halt(t.app, fmt.Errorf("the store holds %d records, but %d were signed: records are missing", t.edge.Size, t.signed.Size))
+			}
+			complete = false
+			continue
+		}
+		if err := l.sealTree(t); err != nil {
+			return fmt.Errorf("app %s: %w", t.app, err)
+		}
+	}
+	if !complete {
+		return nil // the state must not run ahead of what readers see
+	}
+	return l.saveState(trees)
+}
+
+// sealTree signs a tree that is not smaller than the one signed last.
+func (l *Log) sealTree(t *tree) error {
+	if p := t.published.Load(); p != nil && p.Size == t.edge.Size {
+		return nil
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	c := merkle.Checkpoint{Origin: l.Keep.Origin(t.app), Size: t.edge.Size, Root: t.edge.Root()}
+	switch {
+	case l.fault.Load() != nil:
+		return l.fault.Load()
+	case c.Size == t.signed.Size && c.Root != t.signed.Root:
+		return l.differs(t)
+	case c.Size > t.signed.Size:
+		// The commit point of a checkpoint. If it fails, it may or may not
+		// have been signed, and is not published: what follows would be signed
+		// in its place, so the logs stop.
+		if err := l.Keep.sign(t.app, t.signed, c, t.last); err != nil {
+			return err
+		}
+	}
+	t.publish()
+	return t.writeCheckpoint()
+}
+
+func (l *Log) saveState(trees []*tree) error {
+	s := state{position: l.at, sizes: map[domain.AppName]int64{}}
+	for _, t := range trees {
+		s.sizes[t.app] = t.edge.Size
+	}
+	if err := replace(filepath.Join(l.Dir, "state"), s.format()); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sealed = l.at
+	return nil
+}

@@ -1,0 +1,234 @@
+// Package transparency answers: has anything been altered, removed or slipped
+// in since? Every app has a log of its own, an RFC 6962 tree over the bytes of
+// its records as they are stored, in their order. It lies on disk as C2SP
+// tlog-tiles, under checkpoints that are signed notes, so that anybody's
+// program can read and check it.
+//
+// The tiles are a cache, built again when they are lost. What was signed last
+// is not: it is kept apart, beside the signing keys, and is durable before
+// anybody sees it. No checkpoint is ever signed for a smaller tree than one
+// before, nor for the same size with another root. If the records do not give
+// the tree that was signed, nothing more is signed until somebody has looked.
+//
+// This follows the store and not decoded events: what is sealed is what is
+// stored, whether or not this program can read it.
+package transparency
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/projections/transparency/merkle"
+)
+
+// Records is the store as a log sees it; see [eventstore.Store].
+type Records interface {
+	Follow(ctx context.Context, after eventstore.Position) iter.Seq2[[]eventstore.Recorded, error]
+	ReadAll(ctx context.Context, after eventstore.Position) iter.Seq2[eventstore.Recorded, error]
+	Head(ctx context.Context) (eventstore.Position, error)
+}
+
+// A Config is what the logs stand on.
+type Config struct {
+	Records Records
+	Keep    *Keep
+	Dir     string        // of the tiles
+	Pace    time.Duration // how long to rest once all is sealed, so that the next checkpoint covers more
+	Log     *slog.Logger  // nil: nothing is logged
+
+	// Halt is told when the records are not those that were signed, before
+	// anything else happens. It may be told twice. Nil: nobody is.
+	Halt func(error)
+}
+
+// A Log is the logs of all apps. Run and Check are called once each; the other
+// methods by anybody, at any time.
+type Log struct {
+	Config
+	at       eventstore.Position                  // up to which the trees are complete; Run's
+	fromZero bool                                 // the trees were built by this process from the first record; Run's
+	opened   map[domain.AppName]merkle.Checkpoint // the trees that an earlier process left; Check's
+
+	mu     sync.Mutex
+	trees  map[domain.AppName]*tree
+	sealed eventstore.Position // up to which all is signed and published
+	ended  error
+	stop   context.CancelCauseFunc // ends the round that is under way
+
+	fault   atomic.Pointer[FaultError]
+	checked atomic.Int64 // records that Check has read
+}
+
+// A FaultError says that the records are not those that were signed. It does
+// not go away by itself.
+type FaultError struct {
+	App domain.AppName
+	Err error
+}
+
+func (e *FaultError) Error() string { return fmt.Sprintf("the log of %s: %v", e.App, e.Err) }
+
+// Unwrap returns what is wrong.
+func (e *FaultError) Unwrap() error { return e.Err }
+
+// Open opens the logs. A store that holds less than was signed is refused.
+// Tiles that are lost or damaged are removed, and Run builds them again.
+func Open(ctx context.Context, c Config) (*Log, error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	l := &Log{Config: c}
+	head, err := c.Records.Head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	apps, err := c.Keep.Apps()
+	if err != nil {
+		return nil, err
+	}
+	for _, app := range apps {
+		s, err := c.Keep.open(app)
+		if err != nil {
+			return nil, err
+		}
+		if s.position > head {
+			return nil, fmt.Errorf("app %s: the store ends at position %d, but a checkpoint of %d records up to position %d was signed: "+
+				"the store is older than what was signed, as after a restore of an old backup; bring back the newer store", app, head, s.Size, s.position)
+		}
+	}
+	err = l.openTrees()
+	switch {
+	case errors.Is(err, errRolledBack):
+		return nil, err
+	case err != nil:
+		l.opened = nil
+		if !errors.Is(err, fs.ErrNotExist) {
+			c.Log.Warn("the tiles are built again", "why", err)
+		}
+		return l, l.begin()
+	}
+	return l, nil
+}
+
+func (l *Log) stateFile() string { return filepath.Join(l.Dir, "state") }
+
+// openTrees opens every tree as the cache has it.
+func (l *Log) openTrees() error {
+	text, err := os.ReadFile(l.stateFile())
+	if err != nil {
+		return err
+	}
+	s, err := parseState(text)
+	if err != nil {
+		return err
+	}
+	apps, err := l.Keep.Apps()
+	if err != nil {
+		return err
+	}
+	l.trees, l.opened, l.at, l.sealed = map[domain.AppName]*tree{}, map[domain.AppName]merkle.Checkpoint{}, s.position, s.position
+	for _, app := range apps {
+		signed, err := l.Keep.open(app)
+		if err != nil {
+			return err
+		}
+		t, err := openTree(l.Dir, app, s.sizes[app], signed)
+		if err != nil {
+			return err
+		}
+		l.trees[app] = t
+		if t.proven {
+			l.opened[app] = signed.Checkpoint
+		}
+		delete(s.sizes, app)
+	}
+	for app := range s.sizes {
+		return fmt.Errorf("app %s has tiles and no signing key", app)
+	}
+	return nil
+}
+
+// begin removes all tiles and makes a tree for every app that has a key.
+func (l *Log) begin() error {
+	if err := os.RemoveAll(l.Dir); err != nil {
+		return err
+	}
+	apps, err := l.Keep.Apps()
+	if err != nil {
+		return err
+	}
+	trees := map[domain.AppName]*tree{}
+	for _, app := range apps {
+		if trees[app], err = l.newTree(app); err != nil {
+			return err
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.trees, l.at, l.sealed, l.fromZero = trees, 0, 0, true
+	return nil
+}
+
+// newTree returns the empty tree of an app.
+func (l *Log) newTree(app domain.AppName) (*tree, error) {
+	s, err := l.Keep.open(app)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(l.Dir, string(app))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	return openTree(l.Dir, app, 0, s)
+}
+
+// tree returns an app's tree, nil if it has none.
+func (l *Log) tree(app domain.AppName) *tree {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.trees[app]
+}
+
+// Sealed returns the position up to which every record is in a published
+// checkpoint, and what stopped the logs, if anything did.
+func (l *Log) Sealed() (eventstore.Position, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if f := l.fault.Load(); f != nil {
+		return l.sealed, f
+	}
+	return l.sealed, l.ended
+}
+
+// halt declares a fault: nothing is signed from now on.
+func (l *Log) halt(app domain.AppName, err error) error {
+	f := &FaultError{app, err}
+	l.fault.CompareAndSwap(nil, f)
+	f = l.fault.Load()
+	l.Log.Error("the records are not those that were signed; nothing more is signed", "app", app, "error", err)
+	if l.Halt != nil {
+		l.Halt(f)
+	}
+	l.interrupt(f)
+	return f
+}
+
+// interrupt ends the round of Run that is under way.
+func (l *Log) interrupt(cause error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stop != nil {
+		l.stop(cause)
+	}
+}

@@ -1,0 +1,447 @@
+package transparency
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"iter"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/projections/transparency/merkle"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// A shelf is records in memory, which a test may tamper with.
+type shelf struct {
+	mu      sync.Mutex
+	records []eventstore.Recorded
+	grown   chan struct{}
+	slice   int // how many records Follow yields at once
+}
+
+func (s *shelf) add(app string, data ...[]byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range data {
+		r := eventstore.Recorded{Stream: eventstore.Stream("subject-" + app + "-00ff"), Position: eventstore.Position(len(s.records)*2 + 1)}
+		r.ID = idOf(len(s.records))
+		r.Data = d
+		s.records = append(s.records, r)
+	}
+	if s.grown != nil {
+		close(s.grown)
+	}
+	s.grown = make(chan struct{})
+}
+
+// idOf returns ids that are spread as ours are.
+func idOf(i int) (id eventstore.EventID) {
+	r := rand.New(rand.NewPCG(1, uint64(i)))
+	binary.BigEndian.PutUint64(id[:], r.Uint64())
+	binary.BigEndian.PutUint64(id[8:], r.Uint64())
+	return id
+}
+
+func (s *shelf) after(p eventstore.Position) ([]eventstore.Recorded, chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.grown == nil {
+		s.grown = make(chan struct{})
+	}
+	return s.records[min(len(s.records), int(p+1)/2):], s.grown
+}
+
+func (s *shelf) Follow(ctx context.Context, after eventstore.Position) iter.Seq2[[]eventstore.Recorded, error] {
+	return func(yield func([]eventstore.Recorded, error) bool) {
+		for {
+			some, grown := s.after(after)
+			if len(some) == 0 {
+				select {
+				case <-grown:
+					continue
+				case <-ctx.Done():
+					yield(nil, ctx.Err())
+					return
+				}
+			}
+			n := min(len(some), 1000)
+			if s.slice > 0 {
+				n = min(n, 1+rand.IntN(s.slice))
+			}
+			if !yield(some[:n], nil) {
+				return
+			}
+			after = some[n-1].Position
+		}
+	}
+}
+
+func (s *shelf) ReadAll(ctx context.Context, after eventstore.Position) iter.Seq2[eventstore.Recorded, error] {
+	return func(yield func(eventstore.Recorded, error) bool) {
+		some, _ := s.after(after)
+		for _, r := range some {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (s *shelf) Head(context.Context) (eventstore.Position, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.records) == 0 {
+		return 0, nil
+	}
+	return s.records[len(s.records)-1].Position, nil
+}
+
+func numbered(from, to int64) (all [][]byte) {
+	for i := from; i < to; i++ {
+		all = append(all, binary.BigEndian.AppendUint64(nil, uint64(i)))
+	}
+	return all
+}
+
+// A site is a place for logs, and what runs there.
+type site struct {
+	t      *testing.T
+	dir    string
+	shelf  *shelf
+	log    *Log
+	halted []error
+	stop   func()
+}
+
+func newSite(t *testing.T) *site {
+	return &site{t: t, dir: t.TempDir(), shelf: &shelf{}}
+}
+
+func (s *site) open() error {
+	keep, err := OpenKeep(filepath.Join(s.dir, "keep"), "example.com/logs")
+	if err != nil {
+		return err
+	}
+	s.log, err = Open(s.t.Context(), Config{
+		Records: s.shelf, Keep: keep, Dir: filepath.Join(s.dir, "tiles"), Halt: func(err error) { s.halted = append(s.halted, err) },
+	})
+	return err
+}
+
+func (s *site) start() {
+	s.t.Helper()
+	if err := s.open(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.run()
+}
+
+func (s *site) run() {
+	ctx, cancel := context.WithCancel(s.t.Context())
+	done := make(chan error, 1)
+	log := s.log
+	go func() { done <- log.Run(ctx) }()
+	s.stop = func() {
+		cancel()
+		<-done
+	}
+	s.t.Cleanup(s.end)
+}
+
+func (s *site) end() {
+	if s.stop != nil {
+		s.stop()
+		s.stop = nil
+	}
+}
+
+// sealed waits until all is sealed and returns the checkpoint of an app.
+func (s *site) sealed(app domain.AppName) merkle.Checkpoint {
+	s.t.Helper()
+	s.wait()
+	return s.checkpoint(app)
+}
+
+// wait waits until all is sealed.
+func (s *site) wait() {
+	s.t.Helper()
+	head, _ := s.shelf.Head(s.t.Context())
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		at, err := s.log.Sealed()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if at >= head {
+			break
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("sealed up to %d of %d", at, head)
+		}
+	}
+}
+
+func (s *site) checkpoint(app domain.AppName) merkle.Checkpoint {
+	s.t.Helper()
+	signed, err := s.log.Checkpoint(app)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	c, err := merkle.Open(signed, s.verifier(app), "example.com/logs/"+string(app))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return c
+}
+
+func (s *site) verifier(app domain.AppName) note.Verifier {
+	s.t.Helper()
+	vkey, err := s.log.Keep.VerifierKey(app)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	v, err := note.NewVerifier(vkey)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return v
+}
+
+// failed waits until the logs stop and returns why.
+func (s *site) failed() error {
+	s.t.Helper()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if _, err := s.log.Sealed(); err != nil {
+			return err
+		}
+	}
+	s.t.Fatal("the logs did not stop")
+	return nil
+}
+
+// known are roots over the records 0, 1, 2 ... as eight bytes big-endian, by
+// another program in another language; see package merkle.
+var known = map[int64]string{
+	0:     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+	1:     "3e7077fd2f66d689e0cee6a7cf5b37bf2dca7c979af356d0a31cbc5c85605c7d",
+	255:   "bb3b9743e08118ea583ae77df04a1449a0601cde6f75146d79c2cab6366ce210",
+	256:   "15e2dd4973ae44de8c8cf3048fd98d17adaaea6287f4e0606a55a643617408c0",
+	257:   "d418c0873259bce7d0561ab004486112416c1c4490865415342bfe06e673146c",
+	65536: "bc9bca909516d5bf148c2bf2dea0a0d9f717ce4987d2fe7504d6694363b41598",
+	70000: "0759167a0f98e35e802d46ff7c7d29d2c3f03a63a256deb6abbff357a91b63b1",
+}
+
+// TestKnownAnswers grows a log through the sizes where tiles begin and end.
+func TestKnownAnswers(t *testing.T) {
+	s := newSite(t)
+	s.shelf.slice = 700
+	s.start()
+	before := int64(0)
+	for _, size := range []int64{1, 255, 256, 257, 65_536, 70_000} {
+		s.shelf.add("demo", numbered(before, size)...)
+		before = size
+		c := s.sealed("demo")
+		if c.Size != size || hex.EncodeToString(c.Root[:]) != known[size] {
+			t.Errorf("%d records have the root %x, want %s", c.Size, c.Root, known[size])
+		}
+		s.wantFiles("demo", size)
+	}
+}
+
+// wantFiles wants exactly the tiles of a tree of a size on disk, but for the
+// partial ones of checkpoints before, and all of them right.
+func (s *site) wantFiles(app string, size int64) {
+	s.t.Helper()
+	dir := filepath.Join(s.dir, "tiles", app)
+	for _, t := range tlog.NewTiles(merkle.Height, 0, size) {
+		data, err := os.ReadFile(filepath.Join(dir, merkle.Path(t)))
+		if err != nil || len(data) != t.W*merkle.HashSize {
+			s.t.Errorf("%s has %d bytes: %v", merkle.Path(t), len(data), err)
+		}
+	}
+	for n := int64(0); n*merkle.Width < size; n++ {
+		t := merkle.At(-1, n, size)
+		data, err := os.ReadFile(filepath.Join(dir, merkle.Path(t)))
+		var want []byte
+		for _, record := range numbered(n*merkle.Width, n*merkle.Width+int64(t.W)) {
+			want = merkle.AppendEntry(want, record)
+		}
+		if err != nil || string(data) != string(want) {
+			s.t.Errorf("%s is not its records: %v", merkle.Path(t), err)
+		}
+	}
+	partial := 0
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.Contains(path, ".p"+string(filepath.Separator)) {
+			partial++
+		}
+		return err
+	})
+	if err != nil || partial > 8 {
+		s.t.Errorf("%d partial tiles lie about: %v", partial, err)
+	}
+}
+
+func TestReadersSeeEveryWidth(t *testing.T) {
+	s := newSite(t)
+	s.shelf.add("demo", numbered(0, 700)...)
+	s.start()
+	s.sealed("demo")
+	for n := range int64(3) {
+		for w := 1; w <= merkle.At(0, n, 700).W; w++ {
+			hashes, err := s.log.Tile("demo", merkle.Tile{H: 8, L: 0, N: n, W: w})
+			bundle, err2 := s.log.Tile("demo", merkle.Tile{H: 8, L: -1, N: n, W: w})
+			if err != nil || err2 != nil {
+				t.Fatal(err, err2)
+			}
+			for i := range int64(w) {
+				record, rest, err := merkle.CutEntry(bundle)
+				if bundle = rest; err != nil || merkle.Hash(hashes[i*32:]) != tlog.RecordHash(record) {
+					t.Fatalf("entry %d of tile %d of width %d: %v", i, n, w, err)
+				}
+			}
+			if len(bundle) > 0 || len(hashes) != w*32 {
+				t.Fatalf("tile %d of width %d has too much", n, w)
+			}
+		}
+	}
+	for _, tile := range []merkle.Tile{{H: 8, L: 0, N: 2, W: 189}, {H: 8, L: 0, N: 3, W: 1}, {H: 8, L: -1, N: 2, W: 256}, {H: 8, L: 1, N: 0, W: 3}, {H: 8, L: 2, W: 1}} {
+		if _, err := s.log.Tile("demo", tile); !errors.Is(err, ErrNotThere) {
+			t.Errorf("%s: %v", merkle.Path(tile), err)
+		}
+	}
+	if _, err := s.log.Checkpoint("other"); !errors.Is(err, ErrNotThere) {
+		t.Errorf("an app without records: %v", err)
+	}
+}
+
+func TestProofs(t *testing.T) {
+	s := newSite(t)
+	s.shelf.add("demo", numbered(0, 66_000)...)
+	s.start()
+	c := s.sealed("demo")
+	v := s.verifier("demo")
+	for _, i := range []int64{0, 1, 255, 256, 65_535, 65_536, 65_999, rand.Int64N(66_000), rand.Int64N(66_000)} {
+		at, err := s.log.Find("demo", idOf(int(i)))
+		if err != nil || at != i {
+			t.Errorf("record %d is found at %d: %v", i, at, err)
+		}
+		p, err := s.log.Proof("demo", i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := merkle.ParseProof(p.Format())
+		if err != nil || !reflect.DeepEqual(back, p) {
+			t.Errorf("the proof of %d is read as another: %v", i, err)
+		}
+		got, err := back.Verify(numbered(i, i+1)[0], v, "example.com/logs/demo")
+		if err != nil || got != c {
+			t.Errorf("the proof of %d: %v", i, err)
+		}
+		if _, err := back.Verify(numbered(i+1, i+2)[0], v, "example.com/logs/demo"); err == nil {
+			t.Errorf("the proof of %d proves another record", i)
+		}
+		if back.Index++; back.Index < 66_000 {
+			if _, err := back.Verify(numbered(i, i+1)[0], v, "example.com/logs/demo"); err == nil {
+				t.Errorf("the proof of %d proves another place", i)
+			}
+		}
+	}
+	if _, err := s.log.Find("demo", idOf(66_000)); !errors.Is(err, ErrNotThere) {
+		t.Errorf("a record that is not there: %v", err)
+	}
+	for _, i := range []int64{-1, 66_000} {
+		if _, err := s.log.Proof("demo", i); !errors.Is(err, ErrNotThere) {
+			t.Errorf("the proof of %d: %v", i, err)
+		}
+	}
+}
+
+// TestAppsApart: nobody's log holds a record of another app.
+func TestAppsApart(t *testing.T) {
+	s := newSite(t)
+	s.start()
+	for i := range int64(900) {
+		s.shelf.add([]string{"one", "two", "three"}[i%3], numbered(i, i+1)...)
+	}
+	s.sealed("one")
+	for k, app := range []domain.AppName{"one", "two", "three"} {
+		var e merkle.Edge
+		for i := range int64(300) {
+			e.Append(numbered(3*i+int64(k), 3*i+int64(k)+1)[0], func(merkle.Tile, []byte) {})
+		}
+		if c := s.checkpoint(app); c.Size != 300 || c.Root != e.Root() {
+			t.Errorf("%s: %d records, root %s", app, c.Size, c.Root)
+		}
+	}
+}
+
+// everything returns the bytes of all files but for partial tiles.
+func (s *site) everything() map[string]string {
+	s.t.Helper()
+	all, err := s.files()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return all
+}
+
+// files is everything, while it may be on its way.
+func (s *site) files() (map[string]string, error) {
+	all := map[string]string{}
+	err := filepath.WalkDir(filepath.Join(s.dir, "tiles"), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && !strings.Contains(path, ".p"+string(filepath.Separator)) {
+			var b []byte
+			b, err = os.ReadFile(path)
+			rel, _ := filepath.Rel(s.dir, path)
+			all[rel] = string(b)
+		}
+		return err
+	})
+	return all, err
+}
+
+// TestRebuildAndRestart: live with restarts anywhere, and from nothing, the
+// files are the same, the signed checkpoint too.
+func TestRebuildAndRestart(t *testing.T) {
+	s := newSite(t)
+	s.shelf.slice = 90
+	for i := int64(0); i < 3000; {
+		n := min(3000, i+1+rand.Int64N(400))
+		s.shelf.add([]string{"one", "two"}[rand.IntN(2)], numbered(i, n)...)
+		i = n
+		s.start()
+		s.wait()
+		s.end()
+	}
+	want := s.everything()
+	s.start()
+	if n, err := s.log.Check(t.Context()); err != nil || n != 3000 {
+		t.Errorf("checked %d records: %v", n, err)
+	}
+	s.end()
+	if err := os.RemoveAll(filepath.Join(s.dir, "tiles")); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	s.sealed("one")
+	s.end()
+	if got := s.everything(); !reflect.DeepEqual(got, want) {
+		t.Errorf("built again there are %d files, before %d, or they differ", len(got), len(want))
+	}
+	if len(s.halted) > 0 {
+		t.Error(s.halted)
+	}
+}

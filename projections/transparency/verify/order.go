@@ -1,0 +1,72 @@
+package verify
+
+import (
+	"fmt"
+	"hash/maphash"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+)
+
+// maxBack is how far Recorded may run back from one record to a later one of
+// another stream, in milliseconds: records that were decided at once may be
+// stored in another order, and a disk may take its time. Within a stream it
+// never runs back.
+const maxBack = 10 * 60 * 1000
+
+// An order holds the records of a log to the order that they were stored in.
+type order struct {
+	app     domain.AppName
+	newest  int64
+	seed    maphash.Seed
+	streams map[uint64]int64 // of every stream when its last record was recorded
+}
+
+// check says what is wrong with the next record.
+func (o *order) check(record []byte) error {
+	l, err := parseLine(record)
+	if err != nil {
+		return fmt.Errorf("it does not have the form of a record: %w", err)
+	}
+	if len(l.id) != 36 {
+		return fmt.Errorf("its id has %d characters, want 36", len(l.id))
+	}
+	if _, err := eventstore.ParseEventID(string(l.id)); err != nil {
+		return fmt.Errorf("it does not have the form of a record: %w", err)
+	}
+	stream, err := domain.ParseStreamID(string(l.stream))
+	if err != nil {
+		return fmt.Errorf("it does not have the form of a record: %w", err)
+	}
+	if o.app == "" {
+		o.app = stream.App
+	}
+	if stream.App != o.app {
+		return fmt.Errorf("it is of the app %s, in the log of %s", stream.App, o.app)
+	}
+	return o.place(stream, l)
+}
+
+// place checks where a record stands in its stream and among all.
+func (o *order) place(stream domain.StreamID, l line) error {
+	if o.streams == nil {
+		o.seed, o.streams = maphash.MakeSeed(), map[uint64]int64{}
+	}
+	key := maphash.Bytes(o.seed, l.stream)
+	last, later := o.streams[key]
+	o.streams[key] = l.recorded
+	newest := o.newest
+	o.newest = max(o.newest, l.recorded)
+	switch {
+	case (stream.Noun == domain.SubjectNoun || stream.Noun == domain.AccessNoun) && l.binding == later:
+		if later {
+			return fmt.Errorf("it ties the stream %s to a person, as a first record does, and is not the first", l.stream)
+		}
+		return fmt.Errorf("it is the first of the stream %s and does not tie it to a person: the first record is missing", l.stream)
+	case later && l.recorded < last:
+		return fmt.Errorf("it was recorded %d ms before the record before it in the stream %s", last-l.recorded, l.stream)
+	case l.recorded < newest-maxBack:
+		return fmt.Errorf("it was recorded %d s before a record that stands before it", (newest-l.recorded)/1000)
+	}
+	return nil
+}
