@@ -59,3 +59,39 @@ func (l *Ledger) missing(ctx context.Context, e codec.Entry, owner *vault.Person
 func unreadable(e codec.Entry, err error) error {
 	return &codec.UnreadableError{Position: e.Position, Type: e.Type, Err: err}
 }
+
+// A Disclosure is a personal part and the key of its commitment: enough to
+// verify the part against the record, without the ledger.
+type Disclosure struct {
+	Role, Ref string
+	Text      domain.Personal
+	Opening   [32]byte
+}
+
+// Disclose returns what e says about persons, of one of them if a pseudonym is
+// given. Of who was erased there is nothing. What [Ledger.Reveal] says of
+// access records holds here too.
+func (l *Ledger) Disclose(ctx context.Context, e codec.Entry, of string) ([]Disclosure, error) {
+	var all []Disclosure
+	for _, p := range e.Parts {
+		if of != "" && p.Ref != of {
+			continue
+		}
+		text, ok, err := l.Reveal(ctx, e, p.Role)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue
+		}
+		owner, err := l.named(ctx, e.Stream.App, p.Ref)
+		if errors.Is(err, vault.ErrErased) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, Disclosure{p.Role, p.Ref, text, owner.Opening(e.ID, p.Role)})
+	}
+	return all, nil
+}

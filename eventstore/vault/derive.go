@@ -138,14 +138,21 @@ func (d *derived) EventID(requestID [16]byte, index int) eventstore.EventID {
 // Whoever has the part and the key can show that the record meant this part in
 // this role; without the key it says nothing.
 func (d *derived) Commit(event eventstore.EventID, role string, plaintext []byte) [32]byte {
+	key := d.Opening(event, role)
+	return keyed(&key, plaintext)
+}
+
+// Opening returns the key of one commitment: whoever has it and the part can
+// compute the commitment, HMAC-SHA-256 of the part under it. It says nothing of
+// any other.
+func (d *derived) Opening(event eventstore.EventID, role string) [32]byte {
 	// One block of HKDF-Expand: the HMAC of the label and a byte 1. The info
 	// ends with the role, which is of free length, after the id, which is not.
 	var buf [256]byte
 	info := append(buf[:0], "commit"...)
 	info = append(info, event[:]...)
 	info = append(info, role...)
-	key := keyed(&d.root, append(info, 1))
-	return keyed(&key, plaintext)
+	return keyed(&d.root, append(info, 1))
 }
 
 func (d *derived) seal(plain, aad []byte) []byte { return d.sealing.Seal(nil, nil, plain, aad) }

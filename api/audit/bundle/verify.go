@@ -1,0 +1,298 @@
+package bundle
+
+import (
+	"archive/zip"
+	"bufio"
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"consentledger/projections/transparency/merkle"
+
+	"github.com/go-json-experiment/json"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// The largest files that are read, whatever a bundle says.
+const (
+	maxFile = 8 << 30
+	maxLine = 1 << 20
+	maxHead = 64 << 20 // of files that are read whole
+)
+
+// An Opened is a bundle that verified.
+type Opened struct {
+	Manifest   Manifest
+	Checkpoint merkle.Checkpoint
+	Indexes    []int64 // of its records
+	Streams    map[string]int64
+	Parts      int
+}
+
+// Verify reads a bundle and checks everything in it that can be checked
+// without the log: every file by its hash, the checkpoint by a key and origin
+// that the verifier knew before, every record by its audit path, every personal
+// part by its commitment, and that the manifest's counts are those of the
+// records. The error says what is wrong first.
+func Verify(r io.ReaderAt, size int64, v note.Verifier, origin string) (*Opened, error) {
+	z, err := zip.NewReader(r, size)
+	if err != nil {
+		return nil, fmt.Errorf("is no bundle: %w", err)
+	}
+	b := opening{zip: z}
+	if err := b.head(v, origin); err != nil {
+		return nil, err
+	}
+	if err := b.files(); err != nil {
+		return nil, err
+	}
+	if err := b.records(); err != nil {
+		return nil, fmt.Errorf("%s: %w", recordsFile, err)
+	}
+	if err := b.parts(); err != nil {
+		return nil, fmt.Errorf("%s: %w", partsFile, err)
+	}
+	return &b.Opened, b.counts()
+}
+
+// An opening is a bundle that is being verified.
+type opening struct {
+	Opened
+	zip         *zip.Reader
+	commitments map[string]string // by event, role and ref
+	voids       int
+}
+
+// head reads the manifest and the checkpoint.
+func (b *opening) head(v note.Verifier, origin string) error {
+	text, err := b.whole(manifestFile)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, &b.Manifest, json.RejectUnknownMembers(true)); err != nil {
+		return fmt.Errorf("%s: %w", manifestFile, err)
+	}
+	if b.Manifest.Format != Format {
+		return fmt.Errorf("%s: the format is not %s; a newer program may read it", manifestFile, Format)
+	}
+	if text, err = b.whole(checkpointFile); err != nil {
+		return err
+	}
+	if b.Checkpoint, err = merkle.Open(text, v, origin); err != nil {
+		return fmt.Errorf("%s: %w", checkpointFile, err)
+	}
+	if t := b.Manifest.Tree; t.Size != b.Checkpoint.Size || t.Root != b.Checkpoint.Root.String() || b.Manifest.Origin != origin {
+		return fmt.Errorf("%s: the tree is not the one of the checkpoint", manifestFile)
+	}
+	return nil
+}
+
+func (b *opening) whole(name string) ([]byte, error) {
+	f, err := b.zip.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s is missing", name)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxHead+1))
+	if err == nil && len(text) > maxHead {
+		err = errors.New("is too large")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return text, nil
+}
+
+// files holds every file against the manifest, which names all but itself.
+func (b *opening) files() error {
+	seen := map[string]bool{}
+	for _, f := range b.zip.File {
+		if seen[f.Name] {
+			return fmt.Errorf("%s stands twice", f.Name)
+		}
+		seen[f.Name] = true
+		if f.Name == manifestFile {
+			continue
+		}
+		i := slices.IndexFunc(b.Manifest.Files, func(x File) bool { return x.Name == f.Name })
+		if i < 0 {
+			return fmt.Errorf("%s is not in the manifest", f.Name)
+		}
+		if err := b.file(f, b.Manifest.Files[i]); err != nil {
+			return fmt.Errorf("%s: %w", f.Name, err)
+		}
+	}
+	for _, f := range b.Manifest.Files {
+		if !seen[f.Name] {
+			return fmt.Errorf("%s is missing", f.Name)
+		}
+	}
+	return nil
+}
+
+func (b *opening) file(f *zip.File, want File) error {
+	r, err := f.Open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	h := sha256.New()
+	n, err := io.Copy(h, io.LimitReader(r, maxFile))
+	if err != nil {
+		return err
+	}
+	sum := hex.EncodeToString(h.Sum(nil))
+	if n != want.Size || sum != want.SHA256 {
+		return errors.New("is not the file that the manifest names")
+	}
+	if hash, blob := strings.CutPrefix(f.Name, blobDir); blob && hash != sum {
+		return errors.New("is not the text of its hash")
+	}
+	return nil
+}
+
+// lines calls do with every line of a file.
+func (b *opening) lines(name string, do func(line []byte) error) error {
+	f, err := b.zip.Open(name)
+	if err != nil {
+		return errors.New("is missing")
+	}
+	defer f.Close()
+	s := bufio.NewScanner(f)
+	s.Buffer(nil, maxLine)
+	for n := 1; s.Scan(); n++ {
+		if err := do(s.Bytes()); err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
+		}
+	}
+	return s.Err()
+}
+
+// records checks every record's audit path.
+func (b *opening) records() error {
+	b.commitments, b.Streams = map[string]string{}, map[string]int64{}
+	last := int64(-1)
+	c := newChooser(b.Manifest.Selection)
+	return b.lines(recordsFile, func(text []byte) error {
+		var l recordLine
+		if err := json.Unmarshal(text, &l, json.RejectUnknownMembers(true)); err != nil {
+			return err
+		}
+		path := make(tlog.RecordProof, len(l.Path))
+		for i, h := range l.Path {
+			if len(h) != merkle.HashSize {
+				return errors.New("the audit path has something that is no hash")
+			}
+			path[i] = tlog.Hash(h)
+		}
+		if l.Index <= last || l.Index >= b.Checkpoint.Size {
+			return fmt.Errorf("the index %d is out of order", l.Index)
+		}
+		last = l.Index
+		record := []byte(l.Record)
+		if err := tlog.CheckRecord(path, b.Checkpoint.Size, b.Checkpoint.Root, l.Index, tlog.RecordHash(record)); err != nil {
+			return fmt.Errorf("record %d is not in the tree", l.Index)
+		}
+		s, err := parse(record)
+		if err != nil {
+			return fmt.Errorf("record %d %w", l.Index, err)
+		}
+		if !c.wants(s) {
+			return fmt.Errorf("record %d is not of what the manifest says was selected", l.Index)
+		}
+		b.keep(l.Index, s)
+		return nil
+	})
+}
+
+func (b *opening) keep(index int64, s stored) {
+	b.Indexes = append(b.Indexes, index)
+	b.Streams[s.Stream]++
+	for _, p := range s.Parts {
+		b.commitments[s.ID+"\n"+p.Role+"\n"+p.Ref] = p.Commitment
+	}
+	if strings.HasPrefix(s.Type, "record.voided.") || strings.HasPrefix(s.Type, "build.voided.") {
+		b.voids++
+	}
+}
+
+// parts checks that every part that is shown is the one that was recorded.
+func (b *opening) parts() error {
+	return b.lines(partsFile, func(text []byte) error {
+		var p Part
+		if err := json.Unmarshal(text, &p, json.RejectUnknownMembers(true)); err != nil {
+			return err
+		}
+		want, err := hex.DecodeString(b.commitments[p.Event+"\n"+p.Role+"\n"+p.Ref])
+		if err != nil || len(want) == 0 {
+			return fmt.Errorf("no record of the bundle has the part %s of %s", p.Role, p.Event)
+		}
+		mac := hmac.New(sha256.New, p.Opening)
+		mac.Write(p.Text)
+		if len(p.Opening) != sha256.Size || !bytes.Equal(mac.Sum(nil), want) {
+			return fmt.Errorf("the part %s of %s is not what was recorded", p.Role, p.Event)
+		}
+		b.Parts++
+		return nil
+	})
+}
+
+// counts holds the manifest's numbers against the records.
+func (b *opening) counts() error {
+	for _, s := range b.Manifest.Streams {
+		if b.Streams[s.Stream] != s.Records {
+			return fmt.Errorf("%s: it says %d records of %s, the bundle has %d", manifestFile, s.Records, s.Stream, b.Streams[s.Stream])
+		}
+		if b.Manifest.Selection.From == 0 && b.Manifest.Selection.To == 0 && s.Records > s.LastRevision {
+			return fmt.Errorf("%s: %s ends at revision %d, and the bundle has %d records of it", manifestFile, s.Stream, s.LastRevision, s.Records)
+		}
+	}
+	if len(b.Manifest.Streams) != len(b.Streams) || b.Manifest.Voids != b.voids || b.Manifest.Parts != b.Parts {
+		return fmt.Errorf("%s: its counts are not those of the records", manifestFile)
+	}
+	return nil
+}
+
+// Against holds a verified bundle against the log that it is from: it fails on
+// every record that was left out. The log's tiles are believed in nothing: they
+// must give the bundle's own root.
+func (o *Opened) Against(read Tiles) error {
+	var edge merkle.Edge
+	c := newChooser(o.Manifest.Selection)
+	next, index := 0, int64(-1)
+	revisions := map[string]int64{}
+	for record, err := range entries(read, o.Checkpoint.Size) {
+		if index++; err != nil {
+			return err
+		}
+		edge.Append(record, func(merkle.Tile, []byte) {})
+		s, err := parse(record)
+		if err != nil {
+			return fmt.Errorf("record %d of the log %w", index, err)
+		}
+		revisions[s.Stream]++
+		has := next < len(o.Indexes) && o.Indexes[next] == index
+		if has {
+			next++
+		}
+		if c.wants(s) != has {
+			return fmt.Errorf("record %d of the log, %s in %s, was left out", index, s.Type, s.Stream)
+		}
+	}
+	if index+1 != o.Checkpoint.Size || edge.Root() != o.Checkpoint.Root {
+		return errors.New("this log is another one, or has another history: it does not give the bundle's root")
+	}
+	for _, s := range o.Manifest.Streams {
+		if revisions[s.Stream] != s.LastRevision {
+			return fmt.Errorf("%s: it says that %s ends at revision %d, the log has %d", manifestFile, s.Stream, s.LastRevision, revisions[s.Stream])
+		}
+	}
+	return nil
+}
