@@ -121,3 +121,21 @@ func (c *count) exposed() bool {
 	year, month, day := c.last.Split()
 	return month == time.December && day >= 25 && c.year(year).known && !c.days.Known(year+1)
 }
+
+// Between returns how many days after a and up to b are worked; of a b before
+// a, how many after b and up to a, below zero. Of a year without a calendar
+// only Saturdays and Sundays are taken to be off.
+func (w *Workdays) Between(a, b Date) int {
+	c := count{days: w}
+	if b < a {
+		return -c.between(b, a)
+	}
+	return c.between(a, b)
+}
+
+// After returns the n-th working day after d, as [Workdays.Between] counts;
+// zero if that is not before the year 9999.
+func (w *Workdays) After(d Date, n int) Date {
+	c := count{days: w}
+	return c.next(d, n)
+}

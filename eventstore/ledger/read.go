@@ -236,6 +236,12 @@ func (c *recent) decode(r eventstore.Recorded) (codec.Entry, error) {
 	return e, nil
 }
 
+// KnownAt returns the position up to which records count that were known at a
+// moment; zero if none were.
+func (l *Ledger) KnownAt(ctx context.Context, at domain.Instant) (eventstore.Position, error) {
+	return l.known.position(ctx, l.store, at)
+}
+
 // Head returns the position of the last durable record.
 func (l *Ledger) Head(ctx context.Context) (eventstore.Position, error) { return l.store.Head(ctx) }
 

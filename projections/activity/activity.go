@@ -129,13 +129,17 @@ func purposesOf(e domain.Event) ([]domain.PurposeID, error) {
 		return e.Purposes, nil
 	case domain.ExemptionInvoked:
 		return e.Purposes, nil
+	case domain.RequestReceived:
+		return e.Purposes, nil
 	case domain.CheckAnswered:
 		return []domain.PurposeID{e.Purpose}, nil
 	case domain.AppRegistered, domain.PolicyPublished, domain.PolicyEffective, domain.PolicyAcknowledged, domain.NoticePresented,
 		domain.PermissionGranted, domain.PermissionDenied, domain.RecordVoided, domain.RecordDisputed, domain.SignerRegistered, domain.ServiceCeased,
 		domain.BuildVoided, domain.SurfacePublished, domain.ConsentUsed, domain.ExemptionEnded, domain.HoldPlaced, domain.HoldReleased,
 		domain.RestrictionApplied, domain.RestrictionLifted, domain.AgeRecorded, domain.MinorDataFound, domain.GuardianVerified, domain.GuardianEnded,
-		domain.SubjectLinked, domain.SubjectUnlinked, domain.SubjectReassigned, domain.SubjectClosed, domain.SubjectMarkedTest, domain.Noted:
+		domain.SubjectLinked, domain.SubjectUnlinked, domain.SubjectReassigned, domain.SubjectClosed, domain.SubjectMarkedTest, domain.Noted,
+		domain.RequestMade, domain.Stepped, domain.CalendarPublished,
+		domain.ObligationOpened, domain.ObligationMoved, domain.ObligationMet, domain.ObligationVoided, domain.ObligationAtRisk, domain.ObligationOverdue:
 		return nil, nil
 	}
 	return nil, fmt.Errorf("event %T has no case in activity", e)

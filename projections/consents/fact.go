@@ -96,10 +96,12 @@ func factOf(e codec.Entry) (factV1, bool, error) {
 		f.Kind = marked
 	case domain.PolicyAcknowledged, domain.NoticePresented, domain.PermissionGranted, domain.PermissionDenied, domain.ConsentRequested,
 		domain.ExemptionInvoked, domain.ExemptionEnded, domain.HoldPlaced, domain.HoldReleased, domain.RestrictionApplied, domain.RestrictionLifted,
-		domain.GuardianVerified, domain.GuardianEnded, domain.MinorDataFound, domain.CheckAnswered, domain.Noted:
+		domain.GuardianVerified, domain.GuardianEnded, domain.MinorDataFound, domain.CheckAnswered, domain.Noted,
+		domain.RequestMade, domain.RequestReceived, domain.Stepped,
+		domain.ObligationOpened, domain.ObligationMoved, domain.ObligationMet, domain.ObligationVoided, domain.ObligationAtRisk, domain.ObligationOverdue:
 		return f, false, nil // no consent follows from them
 	case domain.AppRegistered, domain.PolicyPublished, domain.PolicyEffective, domain.SignerRegistered, domain.ServiceCeased,
-		domain.BuildVoided, domain.SurfacePublished:
+		domain.BuildVoided, domain.SurfacePublished, domain.CalendarPublished:
 		return f, false, nil // not about a person
 	default:
 		return f, false, fmt.Errorf("entry %d: event %T has no case in consents", e.Position, e.Event)

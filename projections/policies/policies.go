@@ -72,7 +72,7 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 
 func apply(tx *readmodel.Tx, e codec.Entry) error {
 	switch e.Stream.Noun {
-	case domain.SubjectNoun, domain.AccessNoun, domain.SurfaceNoun:
+	case domain.SubjectNoun, domain.AccessNoun, domain.SurfaceNoun, domain.RequestNoun, domain.IncidentNoun, domain.ObligationNoun, domain.CalendarNoun:
 		if e.Event != nil {
 			return nil // of no app as a whole, and of no policy
 		}

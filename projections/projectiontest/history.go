@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"strings"
 	"testing"
 
 	"consentledger/domain"
@@ -30,6 +31,15 @@ func Document(title string, more ...domain.PurposeID) domain.Document {
 			Categories: []domain.CategoryID{"position"}, Actions: []domain.Action{domain.Use}, Basis: domain.BasisConsent, Retention: "a year"})
 	}
 	d.Categories = []domain.Category{{ID: "position", Title: "Position", Section: "1"}}
+	rule := func(id domain.DeadlineRuleID, days int, start string, law bool) domain.DeadlineRule {
+		return domain.DeadlineRule{ID: id, Source: "VII", Unit: domain.UnitWorkingDay, Length: days, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: start, Law: law}
+	}
+	d.DeadlineRules = []domain.DeadlineRule{rule("d15", 15, "RequestReceived", false), rule("d30", 30, "RequestReceived", false), rule("law20", 20, "RequestReceived", true),
+		rule("facts15", 15, "ComplaintVerified", false)}
+	d.DeadlineRules[1].Pause = []string{"identity_verification"}
+	d.Rights = []domain.Right{{ID: "access", Title: "Access", Section: "VII", Deadlines: []domain.DeadlineRuleID{"d30", "law20"}},
+		{ID: "complain", Title: "Complain", Section: "VII", Deadlines: []domain.DeadlineRuleID{"d15", "facts15"}}}
+	d.Rejections = []domain.Ground{{Code: "REJ-1", Title: "national security", Section: "VII(III)"}}
 	d.Permissions = []domain.Permission{{ID: "gps", Title: "GPS", Section: "1", Purposes: []domain.PurposeID{"location"}}}
 	return d
 }
@@ -70,12 +80,7 @@ func (w *Teller) Tell(person string, cmd domain.Command) ledger.Receipt {
 func (w *Teller) TellOf(person, other string, cmd domain.Command) ledger.Receipt {
 	w.t.Helper()
 	w.now, w.n = w.now.Add(domain.Second), w.n+1
-	who := domain.PersonKey{}
-	if person != "" {
-		who = domain.PersonKey{Kind: "account", ID: person}
-	}
-	id := fmt.Sprint(w.n)
-	req := ledger.Request{App: App, Person: who, Source: "test", ID: id, Body: []byte(id), Actor: "operator", RecordedBy: "test", Command: cmd}
+	req := w.request(person, cmd)
 	if other != "" {
 		req.Other = domain.PersonKey{Kind: "account", ID: other}
 	}
@@ -84,6 +89,72 @@ func (w *Teller) TellOf(person, other string, cmd domain.Command) ledger.Receipt
 		w.t.Fatal(err)
 	}
 	return r
+}
+
+// Ask records a person's request, and returns its stream.
+func (w *Teller) Ask(person string, types ...domain.RequestType) domain.StreamID {
+	w.t.Helper()
+	w.Tell(person, domain.OpenRequest{Types: types, Channel: "email", Text: "my words"})
+	req := w.request(person, nil)
+	req.Command = domain.OpenRequest{}
+	stream, err := w.StreamOf(context.Background(), req)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return stream
+}
+
+// Incident records the first step of an incident, and returns its stream.
+func (w *Teller) Incident() domain.StreamID {
+	w.t.Helper()
+	first := domain.TakeStep{Kind: "incident.detected", Fields: domain.Fields(map[string]string{"kind": "leak", "what": "a table"})}
+	w.Tell("", first)
+	stream, err := w.StreamOf(context.Background(), w.request("", first))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return stream
+}
+
+// TellOn executes a command on a stream that is known by its id.
+func (w *Teller) TellOn(stream domain.StreamID, cmd domain.Command) {
+	w.t.Helper()
+	w.now, w.n = w.now.Add(domain.Second), w.n+1
+	if _, err := w.ExecuteOn(context.Background(), stream, w.request("", cmd)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// Step takes a step on a stream: its kind, then its fields as in "name=value",
+// "_" for a space.
+func (w *Teller) Step(stream domain.StreamID, text string) {
+	w.t.Helper()
+	words := strings.Fields(text)
+	fields := map[string]string{}
+	for _, f := range words[1:] {
+		name, value, _ := strings.Cut(f, "=")
+		fields[name] = strings.ReplaceAll(value, "_", " ")
+	}
+	s := domain.TakeStep{Kind: domain.StepKind(words[0]), Fields: domain.Fields(fields)}
+	if words[0] == "request.rejected" {
+		s.Details = "because"
+	}
+	w.TellOn(stream, s)
+}
+
+// Rest lets time go by.
+func (w *Teller) Rest(s domain.Span) { w.now = w.now.Add(s) }
+
+// Time returns when the last event was recorded.
+func (w *Teller) Time() domain.Instant { return w.now }
+
+func (w *Teller) request(person string, cmd domain.Command) ledger.Request {
+	who := domain.PersonKey{}
+	if person != "" {
+		who = domain.PersonKey{Kind: "account", ID: person}
+	}
+	id := fmt.Sprint(w.n)
+	return ledger.Request{App: App, Person: who, Source: "test", ID: id, Body: []byte(id), Actor: "operator", RecordedBy: "test", Command: cmd}
 }
 
 // Publish publishes a version.
@@ -157,6 +228,40 @@ func (w *Teller) TellAll() {
 		}
 	}
 	w.tellOfPeople()
+	w.tellOfRequests()
+}
+
+// tellOfRequests tells of requests that come to every end, of an incident, and
+// of what is owed without a request.
+func (w *Teller) tellOfRequests() {
+	w.t.Helper()
+	a := w.Ask("ada0", domain.AskAccess, domain.AskComplaint)
+	w.Step(a, "identity.requested elements=sms-code")
+	w.Rest(3 * domain.Day)
+	w.Step(a, "identity.passed elements=sms-code checked_by=desk")
+	w.Step(a, "facts.verified founded=yes")
+	w.Step(a, "request.answered outcome=full channel=email types=access")
+	w.Step(a, "request.rejected codes=REJ-1 remedies_told=yes approved_by=boss")
+	w.Step(a, "request.reopened reason=not-done")
+	b := w.Ask("ada0", domain.AskAccess)
+	w.Step(b, "fee.quoted amount=12.50_CNY reason=often")
+	w.Step(b, "fee.waived reason=kind")
+	w.Step(b, "request.withdrawn")
+	robot := w.Ask("monkey2", domain.AskComplaint)
+	w.Tell("monkey2", domain.Say{Event: domain.SubjectMarkedTest{Reason: "monkey"}})
+	w.Step(robot, "request.answered outcome=full channel=email")
+	i := w.Incident()
+	w.Step(i, "incident.contained measures=off")
+	o := domain.StreamID{Noun: domain.ObligationNoun, App: App, ID: "stop1"}
+	begun := w.now
+	rule := domain.DeadlineRule{ID: "h24", Source: "law", Unit: domain.UnitHour, Length: 24, TimeZone: "Asia/Shanghai", Law: true}
+	w.TellOn(o, domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{1}, Kind: "consent.withdrawn", Stream: i.String()}, Rule: domain.DutyRule{ID: "stop", Kind: domain.DutyStop, Each: domain.DutyEachSystem},
+		Start: begun, Target: []string{"ads", "mail"}, Rules: []domain.DeadlineRule{rule}})
+	w.TellOn(o, domain.MeetObligation{ID: "stop.ads.h24", By: domain.Cause{Kind: "system.stopped"}})
+	w.TellOn(o, domain.MoveObligations{Calendar: domain.EventID{2}})
+	w.Rest(2 * domain.Day)
+	w.TellOn(o, domain.WarnObligation{ID: "stop.mail.h24", Until: begun.Add(domain.Day), Overdue: true})
+	w.TellOn(o, domain.VoidObligation{ID: "stop.mail.h24", Reason: "no-data"})
 }
 
 // tellOfPeople tells of links, ends, tests, ages and mistakes.

@@ -1,0 +1,121 @@
+package requests
+
+import (
+	"sync"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+	"consentledger/projections/readmodel"
+
+	"github.com/go-json-experiment/json"
+)
+
+// calendars is every calendar that was published, kept in memory beside the
+// file. Apply adds; queries read.
+type calendars struct {
+	mu   sync.Mutex
+	list []publication
+	made map[madeFor]domain.Calendars // folds that were asked for; dropped when the list changes
+}
+
+type publication struct {
+	app      domain.AppName
+	position eventstore.Position
+	fact     domain.Fact
+}
+
+// A madeFor says what a fold is of: the calendars that an app goes by, as many
+// as were published then.
+type madeFor struct {
+	app domain.AppName
+	n   int
+}
+
+// A calendarV1 is a domain.Calendar in the table calendars. Field for field
+// they are the same, so that a change of one does not go unnoticed.
+type calendarV1 struct {
+	Jurisdiction string        `json:"jurisdiction"`
+	AddsTo       string        `json:"adds_to,omitzero"`
+	Year         int           `json:"year"`
+	Version      int           `json:"version"`
+	Notice       string        `json:"notice,omitzero"`
+	Issued       domain.Date   `json:"issued,omitzero"`
+	Off          []domain.Date `json:"off,omitempty"`
+	MakeUp       []domain.Date `json:"makeup,omitempty"`
+	WorkingDays  int           `json:"working_days,omitzero"`
+	Partial      bool          `json:"partial,omitzero"`
+	Projected    bool          `json:"projected,omitzero"`
+}
+
+func (b *batch) publish(e codec.Entry, x domain.CalendarPublished) error {
+	text, err := json.Marshal(calendarV1(x.Calendar))
+	if err != nil {
+		return err
+	}
+	b.view.calendars.add(publication{e.Stream.App, e.Position, e.Fact()})
+	_, err = b.tx.Exec("INSERT INTO calendars VALUES (?, ?, ?, ?)", int64(e.Position), string(e.Stream.App), int64(e.Recorded), string(text))
+	return err
+}
+
+func (c *calendars) load(tx *readmodel.Tx, _ eventstore.Position) error {
+	return tx.Each("SELECT position, app, recorded, calendar FROM calendars ORDER BY position", nil, func(scan func(...any) error) error {
+		var position, recorded int64
+		var app, text string
+		if err := scan(&position, &app, &recorded, &text); err != nil {
+			return err
+		}
+		var k calendarV1
+		if err := json.Unmarshal([]byte(text), &k); err != nil {
+			return err
+		}
+		c.add(publication{domain.AppName(app), eventstore.Position(position),
+			domain.Fact{Recorded: domain.Instant(recorded), Event: domain.CalendarPublished{Calendar: domain.Calendar(k)}}})
+		return nil
+	})
+}
+
+func (c *calendars) add(p publication) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.list, c.made = append(c.list, p), nil
+}
+
+// forgetAfter drops what a transaction that failed had added.
+func (c *calendars) forgetAfter(p eventstore.Position) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.list) > 0 && c.list[len(c.list)-1].position > p {
+		c.list = c.list[:len(c.list)-1]
+	}
+	c.made = nil
+}
+
+// at returns the calendars that an app goes by, as they were known at a
+// position: those that it published, or else everybody's.
+func (c *calendars) at(app domain.AppName, p eventstore.Position) domain.Calendars {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n, own := 0, false
+	for n < len(c.list) && c.list[n].position <= p {
+		own = own || c.list[n].app == app
+		n++
+	}
+	if !own {
+		app = ""
+	}
+	k, ok := c.made[madeFor{app, n}]
+	if ok {
+		return k
+	}
+	for _, p := range c.list[:n] {
+		if app == "" || p.app == app {
+			k = k.Evolve(p.fact)
+		}
+	}
+	if c.made == nil || len(c.made) > 64 {
+		c.made = map[madeFor]domain.Calendars{}
+	}
+	c.made[madeFor{app, n}] = k
+	return k
+}

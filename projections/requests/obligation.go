@@ -1,0 +1,202 @@
+package requests
+
+import (
+	"fmt"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+)
+
+// An Obligation is one line of the report: something owed by a date, as facts
+// say. State and Left are as of the moment that was asked about.
+type Obligation struct {
+	App    domain.AppName `json:"-"`
+	Stream string         `json:"-"`
+	ID     string         `json:"-"`
+	State  State          `json:"-"`
+	Left   int            `json:"-"` // working days after today up to the due date; below zero when it is over
+	Counts bool           `json:"-"` // whether Left says something
+
+	keptV1
+}
+
+// keptV1 is what is kept of an obligation, in the column detail. The schema's
+// hash covers no shape: whoever changes this one changes the schema's comment,
+// so that the file is built again.
+type keptV1 struct {
+	Person  string                `json:"person,omitzero"` // a pseudonym
+	Test    bool                  `json:"test,omitzero"`
+	Kind    domain.DutyKind       `json:"kind"`
+	Types   []string              `json:"types,omitempty"`
+	Target  string                `json:"target,omitzero"`
+	Rule    domain.DeadlineRuleID `json:"rule"`
+	Source  string                `json:"source,omitzero"`
+	Law     bool                  `json:"law,omitzero"`
+	Version string                `json:"version,omitzero"` // of the policy
+
+	CauseKind   string `json:"cause_kind,omitzero"`
+	CauseEvent  string `json:"cause_event,omitzero"`
+	CauseStream string `json:"cause_stream,omitzero"`
+
+	Opened         domain.Instant      `json:"opened"`
+	OpenedPosition eventstore.Position `json:"opened_position"`
+	Clock          string              `json:"clock"`
+	Due            Due                 `json:"due"`
+	Moves          []Move              `json:"moves,omitempty"`
+	Binding        bool                `json:"binding,omitzero"`
+	Exceeds        bool                `json:"exceeds,omitzero"` // a promise later than a law's ceiling
+
+	Outcome         State               `json:"outcome,omitzero"` // met, met late or void; zero: none of them
+	Settled         domain.Instant      `json:"settled,omitzero"` // when it became so
+	SettledPosition eventstore.Position `json:"settled_position,omitzero"`
+	Met             domain.Instant      `json:"met,omitzero"`     // the moment that counts
+	Claimed         domain.Instant      `json:"claimed,omitzero"` // what the source of it said
+	MetBy           string              `json:"met_by,omitzero"`
+	Evidence        string              `json:"evidence,omitzero"`
+	Reason          string              `json:"reason,omitzero"` // why it is void
+	Days            int                 `json:"days"`            // working days from day zero until it was met; -1: not met, or not started
+
+	AtRisk  domain.Instant `json:"at_risk,omitzero"` // when it was said to be so
+	Overdue domain.Instant `json:"overdue,omitzero"`
+	Changed domain.Instant `json:"changed"`
+	Events  []string       `json:"events"` // that prove it, in their order
+}
+
+// A Due is the due date that the newest fact holds.
+type Due struct {
+	Phase       domain.DueState `json:"phase,omitzero"`
+	Start       domain.Instant  `json:"start,omitzero"`
+	DayZero     domain.Date     `json:"day_zero,omitzero"`
+	Date        domain.Date     `json:"date,omitzero"`  // zero for rules in hours
+	Day         domain.Date     `json:"day,omitzero"`   // the local date of the end, also for rules in hours
+	Until       domain.Instant  `json:"until,omitzero"` // the exclusive bound; for hours the due instant itself
+	Over        domain.Instant  `json:"over"`           // the first instant that is too late; [Never] if there is none
+	Unit        string          `json:"unit"`
+	TimeZone    string          `json:"time_zone"`
+	Provisional bool            `json:"provisional,omitzero"`
+	Gap         domain.Date     `json:"gap,omitzero"`
+	Safe        domain.Date     `json:"safe,omitzero"`
+	TailExposed bool            `json:"tail_exposed,omitzero"`
+	Extended    bool            `json:"extended,omitzero"`
+	Elapsed     int64           `json:"elapsed,omitzero"`
+	Remaining   int64           `json:"remaining,omitzero"`
+	Counted     string          `json:"counted,omitzero"` // what those two count
+	Calendars   []string        `json:"calendars,omitempty"`
+}
+
+// Never is when something is late that has no due date: after all that has one.
+const Never domain.Instant = 1<<63 - 1
+
+// A Move is a due date that was computed again.
+type Move struct {
+	Why      string         `json:"why"`
+	By       string         `json:"by,omitzero"` // the calendar's event
+	Event    string         `json:"event"`
+	Recorded domain.Instant `json:"recorded"`
+	Was      domain.Date    `json:"was,omitzero"` // zero: it had none
+	WasUntil domain.Instant `json:"was_until,omitzero"`
+	Is       domain.Date    `json:"is,omitzero"`
+	IsUntil  domain.Instant `json:"is_until,omitzero"`
+}
+
+// dueOf returns what to keep of a due date.
+func dueOf(d domain.Due) (Due, error) {
+	zone, err := domain.ParseZone(d.TimeZone)
+	if err != nil {
+		return Due{}, err
+	}
+	out := Due{
+		Phase: d.State, Start: d.Start, DayZero: d.DayZero, Date: d.Date, Day: d.Date, Until: d.Until, Over: Never, Unit: d.Unit.String(),
+		TimeZone: d.TimeZone, Provisional: d.Provisional, Gap: d.Gap, Safe: d.SafeTarget, TailExposed: d.TailExposed, Extended: d.Extended,
+		Elapsed: d.Elapsed, Remaining: d.Remaining,
+	}
+	switch {
+	case d.State == domain.Suspended:
+		out.Counted = d.Counted().String()
+	case d.State == domain.Running && d.Unit == domain.UnitHour:
+		out.Over, out.Day = d.Until+1, zone.Date(d.Until)
+	case d.State == domain.Running:
+		out.Over = d.Until
+	}
+	for _, v := range d.Versions {
+		out.Calendars = append(out.Calendars, v.String())
+	}
+	return out, nil
+}
+
+// A State is what is to be said of an obligation at a moment. They are in the
+// order in which somebody who is to work on them wants to see them.
+type State int
+
+const (
+	StateOverdue State = iota + 1
+	StateAtRisk        // open, and the safe target is reached, or few working days are left
+	StateOpen
+	StatePaused
+	StateNotStarted
+	StateMetLate
+	StateMet
+	StateVoid
+)
+
+var states = [...]string{"", "overdue", "at-risk", "open", "paused", "not-started", "met-late", "met", "void"}
+
+func (s State) String() string { return states[s] }
+
+// ParseState reads what [State.String] writes.
+func ParseState(text string) (State, error) {
+	for i, name := range states {
+		if text == name && i > 0 {
+			return State(i), nil
+		}
+	}
+	return 0, fmt.Errorf("a state is one of overdue, at-risk, open, paused, not-started, met-late, met, void")
+}
+
+// few is how many working days are left of what is at risk.
+const few = 3
+
+// rivals reports whether two obligations of a stream are about the same thing
+// at the same time: of one kind and target, in answer to a same type, and the
+// one was open when the other opened.
+func (o *Obligation) rivals(x *Obligation) bool {
+	return o != x && o.Kind == x.Kind && o.Target == x.Target && o.Outcome != StateVoid && x.Outcome != StateVoid &&
+		(o.SettledPosition == 0 || o.SettledPosition > x.OpenedPosition) && (x.SettledPosition == 0 || x.SettledPosition > o.OpenedPosition)
+}
+
+// rank says of every obligation of a stream whether it binds: whether no other
+// is earlier that answers a same type. One message may ask for several things,
+// and each has its own earliest date; a request that was opened again has new
+// ones. A promise exceeds the law if it is later than a law's rule beside it.
+func rank(list []*Obligation) {
+	for i, o := range list {
+		types := o.Types
+		if len(types) == 0 {
+			types = []string{""}
+		}
+		o.Binding, o.Exceeds = false, false
+		for _, t := range types {
+			first := o.Due.Phase == domain.Running && o.Outcome != StateVoid
+			for j, x := range list {
+				if !o.rivals(x) || !x.answers(t) || x.Due.Phase != domain.Running {
+					continue
+				}
+				first = first && (o.Due.Over < x.Due.Over || o.Due.Over == x.Due.Over && i < j)
+				o.Exceeds = o.Exceeds || !o.Law && x.Law && o.Due.Phase == domain.Running && o.Due.Over > x.Due.Over
+			}
+			o.Binding = o.Binding || first
+		}
+	}
+}
+
+func (o *Obligation) answers(t string) bool {
+	if len(o.Types) == 0 || t == "" {
+		return true
+	}
+	for _, x := range o.Types {
+		if x == t {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,235 @@
+package requests_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"consentledger/domain"
+	"consentledger/eventstore/codec"
+	"consentledger/projections/projectiontest"
+	"consentledger/projections/requests"
+)
+
+// viewOf returns a projection that has applied entries.
+func viewOf(t testing.TB, entries []codec.Entry) *requests.View {
+	t.Helper()
+	v, err := requests.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { v.Close() })
+	if err := v.Apply(t.Context(), entries); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func page(t *testing.T, v *requests.View, q requests.Query) []requests.Obligation {
+	t.Helper()
+	if q.App = projectiontest.App; q.Limit == 0 {
+		q.Limit = 1000
+	}
+	list, _, _, err := v.Page(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// said writes a report as in "d15 open binding, d30 paused".
+func said(list []requests.Obligation) string {
+	var all []string
+	for _, o := range list {
+		text := strings.TrimPrefix(o.ID, "reply.") + " " + o.State.String()
+		if o.Binding {
+			text += " binding"
+		}
+		if o.Exceeds {
+			text += " exceeds"
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, ", ")
+}
+
+// begin registers the app and publishes its policy.
+func begin(t testing.TB) *projectiontest.Teller {
+	t.Helper()
+	w := projectiontest.NewTeller(t)
+	w.Register()
+	w.Publish(projectiontest.Document("one"))
+	return w
+}
+
+func TestTheLifeOfAReport(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		types []domain.RequestType
+		steps []string
+		after domain.Span // how long after the last step it is read
+		want  string
+	}{
+		{"the earliest of each type binds, and a promise beyond the law shows", []domain.RequestType{domain.AskAccess}, nil, 0, "law20 open binding, d30 open exceeds"},
+		{"each of several types has its own date", []domain.RequestType{domain.AskAccess, domain.AskComplaint}, nil, 0, "d15 open binding, law20 open binding, d30 open exceeds, facts15 not-started"},
+		{"a clock that stands has no date", []domain.RequestType{domain.AskAccess}, []string{"identity.requested elements=sms"}, 0, "law20 open binding, d30 paused"},
+		{"three working days before its end it is at risk", []domain.RequestType{domain.AskAccess}, nil, 26 * domain.Day, "law20 at-risk binding, d30 open exceeds"},
+		{"at the end of its last day it is overdue", []domain.RequestType{domain.AskAccess}, nil, 29 * domain.Day, "law20 overdue binding, d30 open exceeds"},
+		{"an answer in time meets all", []domain.RequestType{domain.AskAccess}, []string{"request.answered outcome=full channel=app"}, 50 * domain.Day, "law20 met binding, d30 met exceeds"},
+		{"what was answered in part leaves the rest", []domain.RequestType{domain.AskAccess, domain.AskComplaint}, []string{"request.answered outcome=full channel=app types=complaint"}, 0,
+			"d15 met binding, law20 open binding, d30 open exceeds, facts15 met"},
+		{"what was withdrawn is void, and binds nobody", []domain.RequestType{domain.AskAccess}, []string{"request.withdrawn"}, 0, "law20 void, d30 void"},
+		{"what was opened again binds again", []domain.RequestType{domain.AskComplaint}, []string{"request.answered outcome=full channel=app", "request.reopened reason=not-done"}, 0,
+			"d15 met binding, d15.2 open binding, facts15 met, facts15.2 not-started"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := begin(t)
+			stream := w.Ask("ada", tt.types...)
+			for _, s := range tt.steps {
+				w.Step(stream, s)
+			}
+			got := said(page(t, viewOf(t, w.Entries()), requests.Query{At: w.Time().Add(tt.after)}))
+			if got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestAReportSaysWhatFactsHold(t *testing.T) {
+	w := begin(t)
+	stream := w.Ask("ada", domain.AskAccess)
+	asked := w.Time()
+	w.Step(stream, "identity.requested elements=sms")
+	w.Rest(7 * domain.Day)
+	w.Step(stream, "identity.passed elements=sms checked_by=desk")
+	duties, err := w.Duties(t.Context(), stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d30, _ := duties.Find("reply.d30")
+	var o requests.Obligation
+	for _, x := range page(t, viewOf(t, w.Entries()), requests.Query{At: w.Time()}) {
+		if x.ID == "reply.d30" {
+			o = x
+		}
+	}
+	if o.Stream != stream.String() || o.Person != w.Pseudonym("ada") || o.Source != "VII" || o.Law || o.Due.Start != asked || o.Version == "" {
+		t.Errorf("who and what: %+v", o)
+	}
+	if o.Due.Date != d30.Due.Date || o.Due.Until != d30.Due.Until || !o.Due.Provisional || o.Due.Safe != d30.Due.SafeTarget {
+		t.Errorf("due %+v, the fact holds %+v", o.Due, d30.Due)
+	}
+	if len(o.Moves) != 2 || o.Moves[0].Why != "paused" || o.Moves[1].Why != "resumed" || o.Moves[0].Was == 0 || o.Moves[1].Is != o.Due.Date || len(o.Events) != 3 {
+		t.Errorf("moves %+v, events %v", o.Moves, o.Events)
+	}
+	// Of a year without a calendar only Saturdays and Sundays are off; 7 days
+	// with 5 working days in them went by, and the clock stood still.
+	if !o.Counts || o.Left != 30 {
+		t.Errorf("%d working days left", o.Left)
+	}
+}
+
+func TestFiltersAndPagesAndOrders(t *testing.T) {
+	w := begin(t)
+	for i := range 5 {
+		w.Ask(fmt.Sprint("p", i), domain.AskAccess, domain.AskComplaint)
+		w.Rest(3 * domain.Day)
+	}
+	late := w.Ask("late", domain.AskComplaint)
+	w.Rest(40 * domain.Day)
+	w.Step(late, "request.answered outcome=full channel=app")
+	w.Tell("p4", domain.Say{Event: domain.SubjectMarkedTest{Reason: "monkey"}})
+	v := viewOf(t, w.Entries())
+	at := w.Time()
+	all := page(t, v, requests.Query{At: at})
+	if len(all) != 4*4+2 {
+		t.Fatalf("%d obligations", len(all))
+	}
+	person, day := w.Pseudonym("p1"), all[3].Due.Day
+	for name, c := range map[string]struct {
+		q    requests.Query
+		lets func(requests.Obligation) bool
+	}{
+		"state":       {requests.Query{States: []requests.State{requests.StateOverdue, requests.StateMetLate}}, func(o requests.Obligation) bool { return o.State == requests.StateOverdue || o.State == requests.StateMetLate }},
+		"unsettled":   {requests.Query{States: []requests.State{requests.StateNotStarted, requests.StateOpen}}, func(o requests.Obligation) bool { return o.State == requests.StateNotStarted || o.State == requests.StateOpen }},
+		"type":        {requests.Query{Type: "access"}, func(o requests.Obligation) bool { return slices.Contains(o.Types, "access") }},
+		"kind":        {requests.Query{Kind: "stop"}, func(requests.Obligation) bool { return false }},
+		"rule":        {requests.Query{Rule: "d15"}, func(o requests.Obligation) bool { return o.Rule == "d15" }},
+		"person":      {requests.Query{Person: person}, func(o requests.Obligation) bool { return o.Person == person }},
+		"provisional": {requests.Query{Provisional: requests.No}, func(o requests.Obligation) bool { return !o.Due.Provisional }},
+		"before":      {requests.Query{Before: day}, func(o requests.Obligation) bool { return o.Due.Day != 0 && o.Due.Day < day }},
+		"after":       {requests.Query{After: day}, func(o requests.Obligation) bool { return o.Due.Day > day }},
+		"binding":     {requests.Query{Binding: true}, func(o requests.Obligation) bool { return o.Binding }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.q.At = at
+			want := slices.DeleteFunc(slices.Clone(all), func(o requests.Obligation) bool { return !c.lets(o) })
+			if got := page(t, v, c.q); said(got) != said(want) || len(got) == len(all) {
+				t.Errorf("got  %s\nwant %s", said(got), said(want))
+			}
+		})
+	}
+	for _, order := range []requests.Sort{requests.ByDue, requests.ByOpened, requests.ByState} {
+		whole := page(t, v, requests.Query{At: at, Sort: order})
+		for _, size := range []int{1, 2, 3, 7, 18} {
+			var paged []requests.Obligation
+			q := requests.Query{App: projectiontest.App, At: at, Sort: order, Limit: size}
+			for {
+				list, next, _, err := v.Page(t.Context(), q)
+				if err != nil || len(list) == 0 || len(list) > size {
+					t.Fatalf("%d on a page: %v", len(list), err)
+				}
+				paged = append(paged, list...)
+				if q.From = next; next == (requests.Place{}) {
+					break
+				}
+			}
+			if said(paged) != said(whole) || len(whole) != len(all) {
+				t.Errorf("by %s, pages of %d: %s\nwant %s", order, size, said(paged), said(whole))
+			}
+		}
+	}
+}
+
+// shanghai has the working days of 2026 as if nothing but a Monday were off.
+func shanghai(version int, off ...domain.Date) domain.CalendarPublished {
+	return domain.CalendarPublished{Calendar: domain.Calendar{Jurisdiction: "CN", Year: 2026, Version: version, Off: off, Partial: true}}
+}
+
+func TestWorkingDaysLeftGoByTheCalendarsThatWereKnown(t *testing.T) {
+	w := begin(t)
+	w.Ask("ada", domain.AskComplaint)
+	entries := w.Entries()
+	due := page(t, viewOf(t, entries), requests.Query{At: w.Time(), Rule: "d15"})[0].Due.Date
+	monday := due - domain.Date((int(due.Weekday())+6)%7)
+	last := entries[len(entries)-1]
+	published := last
+	published.Stream = domain.StreamID{Noun: domain.CalendarNoun, App: projectiontest.App, ID: "main"}
+	published.Event, published.Position, published.Recorded = shanghai(1, monday), last.Position+5, last.Recorded+1000
+	dir := t.TempDir()
+	v, err := requests.Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Apply(t.Context(), append(entries, published)); err != nil {
+		t.Fatal(err)
+	}
+	left := func(v *requests.View, k requests.Known) int {
+		return page(t, v, requests.Query{At: published.Recorded, Rule: "d15", Known: k})[0].Left
+	}
+	if before, after := left(v, requests.Known{Past: true, At: last.Position}), left(v, requests.Known{}); before != 15 || after != 14 {
+		t.Errorf("%d before the calendar, %d after", before, after)
+	}
+	if err := v.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if v, err = requests.Open(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	if got := left(v, requests.Known{}); got != 14 {
+		t.Errorf("%d after a restart", got)
+	}
+}

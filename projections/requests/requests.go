@@ -1,0 +1,190 @@
+// Package requests answers: what is owed to whom, by which day, and what became
+// of it; and what happened to every request and every incident.
+//
+// It shows what facts hold, and computes no due date. Every fact closes a row
+// and opens the next, so that the rows of any past position are still there:
+// what was known then is what was answered then. What depends on the clock is
+// found when it is read: whether something open is late, and how many working
+// days are left. Of a person who is a test nothing is shown, but how much it is.
+package requests
+
+import (
+	"context"
+	"fmt"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+	"consentledger/projections"
+	"consentledger/projections/readmodel"
+)
+
+var _ projections.Projection = (*View)(nil)
+
+// A row is there from from_position on, and not at to_position any more. The
+// one that is there now has the largest number there. Columns are for finding;
+// detail is the whole: a keptV1 of obligations, a caseV1 of cases.
+//
+// Instants are milliseconds, days are numbered from 0001-01-01 as 1. phase is a
+// DueState, outcome a State; over is the first instant that is too late.
+const schema = `
+CREATE TABLE obligations (
+	app TEXT NOT NULL, stream TEXT NOT NULL, id TEXT NOT NULL,
+	from_position INTEGER NOT NULL, to_position INTEGER NOT NULL,
+	from_recorded INTEGER NOT NULL, to_recorded INTEGER NOT NULL,
+	person TEXT NOT NULL, test INTEGER NOT NULL, cause_stream TEXT NOT NULL,
+	kind TEXT NOT NULL, types TEXT NOT NULL, target TEXT NOT NULL, rule TEXT NOT NULL,
+	opened INTEGER NOT NULL, month TEXT NOT NULL, clock TEXT NOT NULL,
+	phase INTEGER NOT NULL, day INTEGER NOT NULL, over INTEGER NOT NULL, safe INTEGER NOT NULL,
+	provisional INTEGER NOT NULL, binding INTEGER NOT NULL,
+	settled INTEGER NOT NULL, outcome INTEGER NOT NULL, days INTEGER NOT NULL,
+	detail TEXT NOT NULL,
+	PRIMARY KEY (app, stream, id, from_position)
+);
+CREATE INDEX obligations_now ON obligations (app, stream, id) WHERE to_position = 9223372036854775807;
+CREATE INDEX obligations_open ON obligations (app, over, stream, id) WHERE to_position = 9223372036854775807 AND settled = 0;
+CREATE INDEX obligations_due ON obligations (app, over, stream, id, from_position, to_position, settled);
+CREATE INDEX obligations_opened ON obligations (app, opened, stream, id, from_position, to_position, settled);
+CREATE INDEX obligations_person ON obligations (app, person) WHERE person <> '';
+CREATE INDEX obligations_cause ON obligations (app, cause_stream) WHERE cause_stream <> '';
+CREATE INDEX obligations_test ON obligations (app) WHERE test = 1;
+CREATE INDEX obligations_settled ON obligations (app, month, types, kind, binding, outcome, days)
+	WHERE to_position = 9223372036854775807 AND settled <> 0 AND test = 0;
+-- requests and incidents
+CREATE TABLE cases (
+	app TEXT NOT NULL, noun TEXT NOT NULL, id TEXT NOT NULL,
+	from_position INTEGER NOT NULL, to_position INTEGER NOT NULL,
+	from_recorded INTEGER NOT NULL, to_recorded INTEGER NOT NULL,
+	begun INTEGER NOT NULL, person TEXT NOT NULL, test INTEGER NOT NULL, types TEXT NOT NULL, state TEXT NOT NULL,
+	detail TEXT NOT NULL,
+	PRIMARY KEY (app, noun, id, from_position)
+);
+CREATE INDEX cases_begun ON cases (app, noun, begun, from_position, to_position);
+CREATE INDEX cases_person ON cases (app, person) WHERE person <> '';
+-- step: a stepV1; amount and codes: what a fee is, and the grounds of a no
+CREATE TABLE steps (
+	app TEXT NOT NULL, noun TEXT NOT NULL, id TEXT NOT NULL, position INTEGER NOT NULL,
+	kind TEXT NOT NULL, person TEXT NOT NULL, amount TEXT NOT NULL, codes TEXT NOT NULL,
+	step TEXT NOT NULL,
+	PRIMARY KEY (app, noun, id, position)
+) WITHOUT ROWID;
+CREATE INDEX steps_amount ON steps (app, kind, amount, person, position) WHERE amount <> '';
+CREATE INDEX steps_codes ON steps (app, codes, person, position) WHERE codes <> '';
+CREATE TABLE tests (
+	app TEXT NOT NULL, person TEXT NOT NULL, position INTEGER NOT NULL,
+	PRIMARY KEY (app, person)
+) WITHOUT ROWID;
+-- calendar: a calendarV1
+CREATE TABLE calendars (
+	position INTEGER PRIMARY KEY, app TEXT NOT NULL, recorded INTEGER NOT NULL, calendar TEXT NOT NULL
+);
+-- the places whose days are counted: a time zone, a space, a jurisdiction
+CREATE TABLE clocks (
+	app TEXT NOT NULL, clock TEXT NOT NULL,
+	PRIMARY KEY (app, clock)
+) WITHOUT ROWID;
+CREATE TABLE apps (
+	app TEXT NOT NULL PRIMARY KEY, jurisdiction TEXT NOT NULL
+) WITHOUT ROWID;
+-- the latest time at which anything was recorded
+CREATE TABLE newest (
+	one INTEGER PRIMARY KEY CHECK (one = 1), recorded INTEGER NOT NULL
+);
+INSERT INTO newest VALUES (1, 0);
+`
+
+// now is the to_position of the rows that are there now.
+const now = "9223372036854775807"
+
+// A View is the projection. Its queries may be called concurrently.
+type View struct {
+	db        *readmodel.DB
+	calendars calendars
+}
+
+// Open returns the View kept in the directory dir.
+func Open(ctx context.Context, dir string) (*View, error) {
+	db, err := readmodel.Open(ctx, dir, "requests", schema)
+	if err != nil {
+		return nil, err
+	}
+	v := &View{db: db}
+	if err := db.View(ctx, v.calendars.load); err != nil {
+		db.Close()
+		return nil, fmt.Errorf("requests: %w", err)
+	}
+	return v, nil
+}
+
+// Close closes the file.
+func (v *View) Close() error { return v.db.Close() }
+
+// Name implements [projections.Projection].
+func (*View) Name() string { return "requests" }
+
+// Checkpoint implements [projections.Projection].
+func (v *View) Checkpoint(ctx context.Context) (eventstore.Position, error) {
+	return v.db.Position(ctx)
+}
+
+// Hash returns the content hash of every table.
+func (v *View) Hash(ctx context.Context) (map[string]readmodel.Sum, error) { return v.db.Hash(ctx) }
+
+// Apply implements [projections.Projection].
+func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
+	before, err := v.db.Position(ctx)
+	if err != nil {
+		return err
+	}
+	err = v.db.Apply(ctx, entries, func(tx *readmodel.Tx) error {
+		b := batch{view: v, tx: tx, streams: map[string][]*Obligation{}}
+		for _, e := range entries {
+			if err := b.entry(e); err != nil {
+				return fmt.Errorf("entry %d: %w", e.Position, err)
+			}
+			b.newest = max(b.newest, e.Recorded)
+		}
+		_, err := tx.Exec("UPDATE newest SET recorded = max(recorded, ?)", int64(b.newest))
+		return err
+	})
+	if err != nil {
+		v.calendars.forgetAfter(before)
+	}
+	return err
+}
+
+// A batch is one Apply.
+type batch struct {
+	view    *View
+	tx      *readmodel.Tx
+	newest  domain.Instant
+	streams map[string][]*Obligation // those of streams that the batch touched, as they are now
+}
+
+// entry applies one entry. What says nothing of requests, incidents and
+// obligations is named, so that an event that nobody thought of is an error.
+func (b *batch) entry(e codec.Entry) error {
+	switch x := e.Event.(type) {
+	case domain.ObligationOpened, domain.ObligationMoved, domain.ObligationMet, domain.ObligationVoided, domain.ObligationAtRisk, domain.ObligationOverdue:
+		return b.duty(e)
+	case domain.RequestReceived:
+		return b.receive(e, x)
+	case domain.Stepped:
+		return b.step(e, x)
+	case domain.SubjectMarkedTest:
+		return b.mark(e)
+	case domain.CalendarPublished:
+		return b.publish(e, x)
+	case domain.AppRegistered:
+		_, err := b.tx.Exec("INSERT INTO apps VALUES (?, ?) ON CONFLICT DO UPDATE SET jurisdiction = excluded.jurisdiction", string(e.Stream.App), x.App.Jurisdiction)
+		return err
+	case domain.PolicyPublished, domain.PolicyEffective, domain.SignerRegistered, domain.ServiceCeased, domain.BuildVoided, domain.SurfacePublished,
+		domain.ConsentGiven, domain.ConsentRefused, domain.ConsentWithdrawn, domain.ConsentUsed, domain.ConsentRequested, domain.PolicyAcknowledged,
+		domain.NoticePresented, domain.PermissionGranted, domain.PermissionDenied, domain.PermissionRevoked, domain.RecordVoided, domain.RecordDisputed,
+		domain.ExemptionInvoked, domain.ExemptionEnded, domain.HoldPlaced, domain.HoldReleased, domain.RestrictionApplied, domain.RestrictionLifted,
+		domain.AgeRecorded, domain.MinorDataFound, domain.GuardianVerified, domain.GuardianEnded, domain.SubjectLinked, domain.SubjectUnlinked,
+		domain.SubjectReassigned, domain.SubjectClosed, domain.CheckAnswered, domain.Noted, domain.RequestMade:
+		return nil
+	}
+	return fmt.Errorf("event %T has no case in requests", e.Event)
+}
