@@ -68,7 +68,9 @@ func (w *world) react() (r *react.Reactor, stop func()) {
 			w.t.Error(err)
 		}
 	})
-	return r, func() { cancel(); crew.Wait() }
+	stop = func() { cancel(); crew.Wait() }
+	w.t.Cleanup(stop)
+	return r, stop
 }
 
 // facts returns the entries with an event of a type.
