@@ -122,6 +122,9 @@ func once(w *world) {
 		}
 		seen[key] = true
 	}
+	if w.log.Len() > 0 {
+		w.t.Errorf("a follow-up was not taken: %s", w.log.String())
+	}
 }
 
 func TestAWithdrawalOpensWhatIsOwedAndEachIsMetByItsFact(t *testing.T) {
