@@ -53,7 +53,9 @@ type OpenDuties struct {
 	Policy Hash // the version that has the rule
 }
 
-// MeetObligation asks to record that what was owed was done.
+// MeetObligation asks to record that what was owed was done. By a fact of the
+// log, it was done when that fact says, which is the time of the command; else
+// when somebody says so, by the later of the two times.
 type MeetObligation struct {
 	ID       string
 	By       Cause
@@ -94,7 +96,7 @@ func (d Duties) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Even
 		if _, err := d.open(cmd.ID); err != nil {
 			return nil, err
 		}
-		return d.meet(doneAt(at, recorded, cmd.Evidence), cmd.By, cmd.Evidence, func(x Duty) bool { return x.ID == cmd.ID }), nil
+		return d.meet(cmd.metAt(at, recorded), cmd.By, cmd.Evidence, func(x Duty) bool { return x.ID == cmd.ID }), nil
 	case VoidObligation:
 		if _, err := d.open(cmd.ID); err != nil {
 			return nil, err
@@ -130,6 +132,15 @@ func (d Duties) openDuties(cmd OpenDuties, ref Reference) ([]Event, error) {
 		}
 	}
 	return events, nil
+}
+
+// metAt returns the moment that counts. How late the ledger followed up on a
+// fact makes nothing late.
+func (m MeetObligation) metAt(at, recorded Instant) Instant {
+	if m.By.Event != (EventID{}) {
+		return min(at, recorded)
+	}
+	return doneAt(at, recorded, m.Evidence)
 }
 
 // doneAt returns the moment that counts for something that was owed: the later

@@ -59,7 +59,7 @@ func (r *Reactor) schedule(stream domain.StreamID, band domain.AgeBand) {
 	for _, t := range turns {
 		if t.band > band {
 			at := domain.At(b.born.AddDate(t.age, 0, 0))
-			r.waiting.add(stream.String(), at, r.turn(stream, b.fact, t.band, at))
+			r.waiting.add(stream.String(), at, stream, r.turn(stream, b.fact, t.band, at))
 			return
 		}
 	}

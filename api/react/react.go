@@ -6,12 +6,20 @@
 // whenever it starts: nothing is due before all that was recorded is known. A
 // follow-up that is refused is not tried again; while the ledger is broken it is
 // tried until it is not. A record that it cannot read stops it.
+//
+// Duties. A fact opens what the policies promise for its kind, in a stream that
+// is named after it. A later fact in the same place (of the person, the
+// incident, the app as a whole) meets it, also if it came before the reactor
+// did. What is open is said to be at risk, then overdue, and is computed again
+// when a calendar is published. Who has data is taken from the log before the
+// fact, never from what is known since, so that every process says the same.
 package react
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"iter"
 	"log/slog"
 	"sync"
@@ -29,6 +37,7 @@ type Ledger interface {
 	Head(ctx context.Context) (eventstore.Position, error)
 	Execute(ctx context.Context, req ledger.Request) (ledger.Receipt, error)
 	ExecuteOn(ctx context.Context, stream domain.StreamID, req ledger.Request) (ledger.Receipt, error)
+	Subject(ctx context.Context, stream domain.StreamID) (domain.Subject, error)
 	Reveal(ctx context.Context, e codec.Entry, role string) (domain.Personal, bool, error)
 	App(ctx context.Context, app domain.AppName) (domain.Reference, error)
 	Now() domain.Instant
@@ -42,6 +51,7 @@ type Reactor struct {
 
 	waiting   timetable
 	birthdays map[domain.StreamID]birthday
+	apps      map[domain.AppName]*app
 
 	mu    sync.Mutex
 	state State
@@ -73,7 +83,7 @@ func (r *Reactor) note(change func(*State)) {
 // Run reacts until ctx is done, which is no error, or a record cannot be read.
 // It is called once.
 func (r *Reactor) Run(ctx context.Context) error {
-	r.birthdays = map[domain.StreamID]birthday{}
+	r.birthdays, r.apps = map[domain.StreamID]birthday{}, map[domain.AppName]*app{}
 	err := r.run(ctx)
 	if ctx.Err() != nil {
 		return nil
@@ -84,34 +94,42 @@ func (r *Reactor) Run(ctx context.Context) error {
 	return r.err
 }
 
+// run does what is due once everything is known that was recorded before it
+// was: what has been done by then is not said to be undone.
 func (r *Reactor) run(ctx context.Context) error {
-	head, err := r.Ledger.Head(ctx)
-	if err != nil {
-		return err
-	}
 	at := eventstore.Position(0)
 	for ctx.Err() == nil {
-		if at >= head {
-			if err := r.fire(ctx); err != nil {
-				return err
-			}
+		now := r.Ledger.Now()
+		head, err := r.Ledger.Head(ctx)
+		for err == nil && at < head {
+			at, err = r.listen(ctx, ctx, at)
 		}
-		if at, err = r.listen(ctx, at, at >= head); err != nil {
+		if err == nil {
+			err = r.fire(ctx, now)
+		}
+		if err == nil {
+			at, err = r.wait(ctx, at)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
 }
 
-// listen follows the log until something was read or, if live, until the next
-// follow-up is due.
-func (r *Reactor) listen(ctx context.Context, at eventstore.Position, live bool) (eventstore.Position, error) {
-	follow := ctx
-	if due, ok := r.waiting.next(); live && ok {
-		var stop context.CancelFunc
-		follow, stop = context.WithTimeout(ctx, time.Duration(due-r.Ledger.Now())*time.Millisecond)
-		defer stop()
+// wait follows the log until something was read, or the next follow-up is due.
+func (r *Reactor) wait(ctx context.Context, at eventstore.Position) (eventstore.Position, error) {
+	due, ok := r.waiting.next()
+	if !ok {
+		return r.listen(ctx, ctx, at)
 	}
+	follow, stop := context.WithTimeout(ctx, time.Duration(due-r.Ledger.Now())*time.Millisecond)
+	defer stop()
+	return r.listen(ctx, follow, at)
+}
+
+// listen follows the log until something was read, or follow is done.
+func (r *Reactor) listen(ctx, follow context.Context, at eventstore.Position) (eventstore.Position, error) {
 	for entries, err := range r.Ledger.Follow(follow, at) {
 		if follow.Err() != nil && ctx.Err() == nil {
 			return at, nil // it is time
@@ -135,15 +153,17 @@ func (r *Reactor) listen(ctx context.Context, at eventstore.Position, live bool)
 func (r *Reactor) learn(ctx context.Context, e codec.Entry) error {
 	switch x := e.Event.(type) {
 	case domain.PolicyPublished:
-		r.waiting.add(versionKey(e.Stream.App, x.Version), x.Effective, r.takeEffect(e.Stream.App, x.Version))
+		r.waiting.add(versionKey(e.Stream.App, x.Version), x.Effective, e.Stream, r.takeEffect(e.Stream.App, x.Version))
 	case domain.PolicyEffective:
 		r.waiting.remove(versionKey(e.Stream.App, x.Version))
 	case domain.AgeRecorded:
-		return r.learnAge(ctx, e, x)
+		if err := r.learnAge(ctx, e, x); err != nil {
+			return err
+		}
 	case domain.SubjectClosed, domain.SubjectReassigned:
 		r.forget(e.Stream)
 	}
-	return nil
+	return r.learnDuty(ctx, e)
 }
 
 func versionKey(app domain.AppName, version domain.Hash) string {
@@ -173,19 +193,54 @@ const (
 	lastTry  = 30 * time.Second
 )
 
+// How many follow-ups are taken at once, and how many are done at once: those
+// of one stream one after the other.
+const (
+	many  = 1000
+	lanes = 32
+)
+
 // fire does what is due.
-func (r *Reactor) fire(ctx context.Context) error {
+func (r *Reactor) fire(ctx context.Context, now domain.Instant) error {
 	for {
-		do, ok := r.waiting.pop(r.Ledger.Now())
-		if !ok {
+		due := r.waiting.pop(now, many)
+		if len(due) == 0 {
 			return nil
 		}
-		if err := r.insist(ctx, do); err != nil {
+		if err := r.do(ctx, due); err != nil {
 			return err
 		}
 		r.note(func(*State) {})
 	}
 }
+
+// do waits until everything is done, so that their appends share the disk's
+// syncs.
+func (r *Reactor) do(ctx context.Context, due []*entry) error {
+	var lane [lanes][]*entry
+	for _, e := range due {
+		i := maphash.Comparable(seed, e.stream) % lanes
+		lane[i] = append(lane[i], e)
+	}
+	var errs [lanes]error
+	var crew sync.WaitGroup
+	for i, list := range lane {
+		if len(list) == 0 {
+			continue
+		}
+		crew.Go(func() {
+			for _, e := range list {
+				if errs[i] = r.insist(ctx, e.do); errs[i] != nil {
+					return
+				}
+			}
+		})
+	}
+	crew.Wait()
+	return errors.Join(errs[:]...)
+}
+
+var seed = maphash.MakeSeed()
 
 // insist does one follow-up until the ledger has taken or refused it.
 func (r *Reactor) insist(ctx context.Context, do func(context.Context) error) error {

@@ -27,8 +27,20 @@ type world struct {
 	store memory.Store
 	rows  memory.Rows
 	vault *vault.Vault
-	log   bytes.Buffer
+	log   lines
 	n     int
+}
+
+// Lines are what was logged, by whichever process.
+type lines struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.Buffer.Write(p)
 }
 
 func newWorld(t *testing.T) *world {
@@ -38,8 +50,7 @@ func newWorld(t *testing.T) *world {
 	if w.vault, err = vault.Open(t.Context(), &w.rows, vault.NewMemoryKeys()); err != nil {
 		t.Fatal(err)
 	}
-	now := func() domain.Instant { return domain.At(time.Now()) }
-	if w.Ledger, err = ledger.Open(t.Context(), ledger.Config{Store: &w.store, Vault: w.vault, Now: now}); err != nil {
+	if w.Ledger, err = w.open(); err != nil {
 		t.Fatal(err)
 	}
 	w.tell("", domain.RegisterApp{App: domain.App{Name: "demo", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}}})
@@ -58,9 +69,14 @@ func (w *world) tell(person string, cmd domain.Command) {
 	}
 }
 
-// react starts a reactor and returns how to stop it.
+// react starts a reactor in a process of its own, with a ledger of its own on
+// the same store, and returns how to stop it.
 func (w *world) react() (r *react.Reactor, stop func()) {
-	r = &react.Reactor{Ledger: w.Ledger, Log: slog.New(slog.NewTextHandler(&w.log, nil))}
+	l, err := w.open()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r = &react.Reactor{Ledger: l, Log: slog.New(slog.NewTextHandler(&w.log, nil))}
 	ctx, cancel := context.WithCancel(context.Background())
 	var crew sync.WaitGroup
 	crew.Go(func() {
@@ -68,7 +84,14 @@ func (w *world) react() (r *react.Reactor, stop func()) {
 			w.t.Error(err)
 		}
 	})
-	return r, func() { cancel(); crew.Wait() }
+	stop = func() { cancel(); crew.Wait() }
+	w.t.Cleanup(stop)
+	return r, stop
+}
+
+func (w *world) open() (*ledger.Ledger, error) {
+	now := func() domain.Instant { return domain.At(time.Now()) }
+	return ledger.Open(w.t.Context(), ledger.Config{Store: &w.store, Vault: w.vault, Now: now})
 }
 
 // facts returns the entries with an event of a type.

@@ -11,28 +11,34 @@ import (
 type timetable struct {
 	heap  entries
 	byKey map[string]*entry
+	count uint64
 }
 
 type entry struct {
-	key   string
-	due   domain.Instant
-	do    func(context.Context) error
-	place int // in the heap
+	key    string
+	due    domain.Instant
+	stream domain.StreamID // that it is about
+	do     func(context.Context) error
+	number uint64 // of what is due at once, the first is done first
+	place  int    // in the heap
 }
 
 // Len returns how many entries wait.
 func (t *timetable) Len() int { return len(t.heap) }
 
 // add puts an entry in, in the place of an older one of the same key.
-func (t *timetable) add(key string, due domain.Instant, do func(context.Context) error) {
+func (t *timetable) add(key string, due domain.Instant, stream domain.StreamID, do func(context.Context) error) {
 	t.remove(key)
 	if t.byKey == nil {
 		t.byKey = map[string]*entry{}
 	}
-	e := &entry{key: key, due: due, do: do}
+	t.count++
+	e := &entry{key: key, due: due, stream: stream, do: do, number: t.count}
 	t.byKey[key] = e
 	heap.Push(&t.heap, e)
 }
+
+func (t *timetable) has(key string) bool { return t.byKey[key] != nil }
 
 func (t *timetable) remove(key string) {
 	if e, ok := t.byKey[key]; ok {
@@ -49,20 +55,30 @@ func (t *timetable) next() (domain.Instant, bool) {
 	return t.heap[0].due, true
 }
 
-// pop takes out the first entry that is due by now.
-func (t *timetable) pop(now domain.Instant) (func(context.Context) error, bool) {
-	if due, ok := t.next(); !ok || due > now {
-		return nil, false
+// pop takes out what is due by now, at most n entries, the first first.
+func (t *timetable) pop(now domain.Instant, n int) []*entry {
+	var list []*entry
+	for len(list) < n {
+		if due, ok := t.next(); !ok || due > now {
+			break
+		}
+		list = append(list, t.heap[0])
+		t.remove(t.heap[0].key)
 	}
-	e := t.heap[0]
-	t.remove(e.key)
-	return e.do, true
+	return list
 }
 
 type entries []*entry
 
-func (h entries) Len() int           { return len(h) }
-func (h entries) Less(i, j int) bool { return h[i].due < h[j].due }
+func (h entries) Len() int { return len(h) }
+
+func (h entries) Less(i, j int) bool {
+	if h[i].due != h[j].due {
+		return h[i].due < h[j].due
+	}
+	return h[i].number < h[j].number
+}
+
 func (h entries) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].place, h[j].place = i, j

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"consentledger/domain"
+	"consentledger/eventstore"
 	"consentledger/eventstore/vault"
 )
 
@@ -20,13 +21,20 @@ func (l *Ledger) ExecuteOn(ctx context.Context, stream domain.StreamID, req Requ
 		return Receipt{}, domain.Refusal{Code: domain.WrongStream, Text: "what is executed on a stream names no person beside it"}
 	}
 	req.App = stream.App
+	try := l.tryCase
 	switch stream.Noun {
 	case domain.SubjectNoun:
-		return race(req.App, func() (Receipt, error) { return l.tryOn(ctx, stream, req) })
+		try = l.tryOn
 	case domain.RequestNoun, domain.IncidentNoun, domain.ObligationNoun:
-		return race(req.App, func() (Receipt, error) { return l.tryCase(ctx, stream, req) })
+	default:
+		return Receipt{}, domain.Refusal{Code: domain.WrongStream, Text: "nothing is executed on a stream of this kind by its id"}
 	}
-	return Receipt{}, domain.Refusal{Code: domain.WrongStream, Text: "nothing is executed on a stream of this kind by its id"}
+	receipt, err := race(req.App, func() (Receipt, error) { return try(ctx, stream, req) })
+	if _, refused := errors.AsType[domain.Refusal](err); refused || err == nil && receipt.Event == (eventstore.EventID{}) {
+		l.folds.forget(stream) // another process may have written what makes it possible
+		receipt, err = race(req.App, func() (Receipt, error) { return try(ctx, stream, req) })
+	}
+	return receipt, err
 }
 
 func (l *Ledger) tryOn(ctx context.Context, stream domain.StreamID, req Request) (Receipt, error) {

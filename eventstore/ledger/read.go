@@ -102,6 +102,12 @@ func (l *Ledger) App(ctx context.Context, app domain.AppName) (domain.Reference,
 	return l.reference(ctx, app)
 }
 
+// Subject returns what is known of the person of a stream.
+func (l *Ledger) Subject(ctx context.Context, stream domain.StreamID) (domain.Subject, error) {
+	f, err := l.fold(ctx, stream)
+	return f.subjectOrNone(), err
+}
+
 // History yields the entries of one person, oldest first, and those of their
 // requests. Somebody who is not known has none.
 func (l *Ledger) History(ctx context.Context, app domain.AppName, who domain.PersonKey) iter.Seq2[codec.Entry, error] {

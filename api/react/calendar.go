@@ -1,0 +1,64 @@
+package react
+
+import (
+	"encoding/hex"
+	"slices"
+	"time"
+
+	"consentledger/domain"
+	"consentledger/eventstore/codec"
+)
+
+// learnCalendar lets the due dates be computed again that a calendar may
+// change, once for every stream.
+func (r *Reactor) learnCalendar(a *app, e codec.Entry, x domain.CalendarPublished) {
+	a.calendars, a.newest = a.calendars.Evolve(e.Fact()), domain.EventID(e.ID)
+	for _, open := range a.streams {
+		if slices.ContainsFunc(open, func(o *obligation) bool { return a.calendars.Touches(x, o.due) }) {
+			r.move(a, open[0].stream, calendarKey(open[0].stream, a.newest), "")
+		}
+	}
+}
+
+// move computes the due dates of a stream again, by the calendar that was
+// published last.
+func (r *Reactor) move(a *app, stream domain.StreamID, key, why string) {
+	r.follow(key, 0, stream, "calendar "+hex.EncodeToString(a.newest[:])+why, 0, domain.MoveObligations{Calendar: a.newest})
+}
+
+func calendarKey(stream domain.StreamID, calendar domain.EventID) string {
+	return "calendar " + stream.String() + " " + hex.EncodeToString(calendar[:])
+}
+
+func outdatedKey(stream domain.StreamID) string { return "outdated " + stream.String() }
+
+// checkCalendar finds a due date that was computed on older calendars than the
+// log has before it, as by a process that had not heard of them.
+func (r *Reactor) checkCalendar(a *app, o *obligation, e codec.Entry) {
+	if a.newest != (domain.EventID{}) && outdated(o.due, a.calendars) {
+		r.move(a, o.stream, outdatedKey(o.stream), " after "+e.ID.String())
+	}
+}
+
+// forgetCalendar forgets what was to be moved and is.
+func (r *Reactor) forgetCalendar(stream domain.StreamID, x domain.ObligationMoved) {
+	if x.Why == domain.MovedCalendar {
+		r.waiting.remove(calendarKey(stream, x.By))
+		r.waiting.remove(outdatedKey(stream))
+	}
+}
+
+// outdated reports whether a due date rests on a calendar that was amended, or
+// on the lack of one that there is.
+func outdated(d domain.Due, k domain.Calendars) bool {
+	amended := func(v domain.CalendarVersion) bool {
+		now, ok := k.Latest(v.Jurisdiction, v.Year)
+		return ok && now.Version > v.Version
+	}
+	known := func(day domain.Date) bool {
+		_, known := k.Workdays(d.Calendar).IsWorkingDay(day)
+		return known
+	}
+	return d.Calendar != "" && (slices.ContainsFunc(d.Versions, amended) ||
+		d.Gap != 0 && known(d.Gap) || d.TailExposed && known(domain.NewDate(d.Date.Year()+1, time.January, 1)))
+}

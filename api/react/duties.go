@@ -1,0 +1,206 @@
+package react
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"slices"
+
+	"consentledger/domain"
+	"consentledger/eventstore/codec"
+)
+
+// learnDuty takes note of what a fact is to obligations: one may be about an
+// obligation, meet some, void some, and open others, in this order.
+func (r *Reactor) learnDuty(ctx context.Context, e codec.Entry) error {
+	a := r.app(e.Stream.App)
+	switch x := e.Event.(type) {
+	case domain.CheckAnswered:
+		return nil
+	case domain.PolicyPublished:
+		a.learnPolicy(e, x)
+	case domain.CalendarPublished:
+		r.learnCalendar(a, e, x)
+	case domain.Noted:
+		a.holders.learn(x)
+	case domain.ObligationOpened:
+		r.learnOpened(a, e, x)
+		return nil
+	case domain.ObligationMoved, domain.ObligationMet, domain.ObligationVoided, domain.ObligationAtRisk, domain.ObligationOverdue:
+		r.learnChange(a, e)
+		return nil
+	case domain.RequestReceived:
+		if x.Cause != (domain.EventID{}) {
+			person := domain.StreamID{Noun: domain.SubjectNoun, App: e.Stream.App, ID: x.Subject}
+			r.voidReplies(a, person, dutyStream(e.Stream.App, x.Cause), "answered-by-request")
+		}
+	case domain.SubjectClosed, domain.SubjectReassigned:
+		r.voidReplies(a, e.Stream, domain.StreamID{}, "history-ended")
+	}
+	if _, known := a.began[e.Stream.ID]; e.Stream.Noun == domain.IncidentNoun && !known {
+		a.began[e.Stream.ID] = min(e.At, e.Recorded)
+	}
+	r.meet(a, e)
+	return r.open(ctx, a, e)
+}
+
+func (a *app) learnPolicy(e codec.Entry, x domain.PolicyPublished) {
+	a.policies = a.policies.Evolve(e.Fact())
+	for _, d := range x.Document.Duties {
+		for _, kind := range d.On {
+			a.kinds[kind] = true
+		}
+	}
+}
+
+// dutyStream names the stream of what follows from a fact.
+func dutyStream(app domain.AppName, cause domain.EventID) domain.StreamID {
+	return domain.StreamID{Noun: domain.ObligationNoun, App: app, ID: hex.EncodeToString(cause[:])}
+}
+
+// open lets what a policy promises follow from a fact. The version that was in
+// force when it happened binds; if that promised nothing, the one that was when
+// the ledger took it: what comes late from before a promise is owed like the rest.
+func (r *Reactor) open(ctx context.Context, a *app, e codec.Entry) error {
+	kind := e.Kind()
+	if !a.kinds[kind] {
+		return nil
+	}
+	if x, ok := e.Event.(domain.PermissionRevoked); ok && len(x.Withdraws) == 0 {
+		return nil // it withdrew nothing
+	}
+	fields := membersOf(e.Event)
+	for _, at := range []domain.Instant{min(e.At, e.Recorded), e.Recorded} {
+		who, err := r.promisee(ctx, a, e.Stream, at)
+		if err != nil {
+			return err
+		}
+		promises := a.policies.Promises(who, kind, fields, at)
+		for _, p := range promises {
+			for _, rule := range p.Rules {
+				if reached(rule, fields, at) {
+					r.openOne(a, e, p, rule, at)
+				}
+			}
+		}
+		if len(promises) > 0 {
+			return nil
+		}
+	}
+	return nil
+}
+
+// promisee returns whose promises bind: that matters only where a version
+// reduces rights.
+func (r *Reactor) promisee(ctx context.Context, a *app, stream domain.StreamID, at domain.Instant) (domain.Subject, error) {
+	if stream.Noun != domain.SubjectNoun || !a.policies.Reduced(at) {
+		return domain.Subject{}, nil
+	}
+	return r.Ledger.Subject(ctx, stream)
+}
+
+// openOne lets a duty follow from a fact, on one rule.
+func (r *Reactor) openOne(a *app, e codec.Entry, p domain.Promise, rule domain.DeadlineRule, at domain.Instant) {
+	cmd := domain.OpenDuties{Cause: causeOf(e), Rule: p.Duty, Start: a.start(e, p.Duty, rule), Rules: []domain.DeadlineRule{rule}, Policy: p.Version}
+	if p.Duty.Each == domain.DutyEachSystem {
+		scope := scopeOf(e.Event)
+		cmd.Target = a.holders.targets(scope, a.policies.Declared(at), a.policies.Recipients(scope, at))
+	}
+	stream := dutyStream(e.Stream.App, cmd.Cause.Event)
+	o := &opening{stream: stream, kind: p.Duty.Kind, rule: rule.ID, metBy: p.Duty.MetBy, place: placeOf(e.Stream)}
+	if n, ok := e.Event.(domain.Noted); ok {
+		o.about = n.Fields
+	}
+	if a.await(o) {
+		id := fmt.Sprintf("duty %s by %s of %s", p.Duty.ID, rule.ID, e.ID)
+		r.follow(o.key(), 0, stream, id, 0, cmd)
+	}
+}
+
+// start returns when a duty's clock starts. A date that the fact should name
+// and does not is none: what is owed has no date yet.
+func (a *app) start(e codec.Entry, d domain.DutyRule, rule domain.DeadlineRule) domain.Instant {
+	own := min(e.At, e.Recorded)
+	switch d.Start {
+	case "":
+		return own
+	case "stream":
+		if began, ok := a.began[e.Stream.ID]; ok {
+			return began
+		}
+		return own
+	}
+	date, err := domain.ParseDate(member(membersOf(e.Event), d.Start))
+	zone, bad := domain.ParseZone(rule.TimeZone)
+	if err != nil || bad != nil {
+		return 0
+	}
+	return zone.Midnight(date)
+}
+
+// meet lets a fact meet what is open in its place, or shall open there.
+func (r *Reactor) meet(a *app, e codec.Entry) {
+	p := a.places[placeOf(e.Stream)]
+	if p == nil {
+		return
+	}
+	kind := e.Kind()
+	for _, o := range p.open {
+		r.meetOne(o, kind, e)
+	}
+	for _, o := range p.openings {
+		if slices.Contains(o.metBy, kind) {
+			o.since = append(o.since, e)
+		}
+	}
+}
+
+func (r *Reactor) meetOne(o *obligation, kind string, e codec.Entry) {
+	if !slices.Contains(o.metBy, kind) || !fits(membersOf(e.Event), o.target) || contradicts(e.Event, o.about) {
+		return
+	}
+	if key := o.key("meet"); !r.waiting.has(key) {
+		met := max(e.At, e.Recorded)
+		if evidenceOf(e.Event) != (domain.Hash{}) {
+			met = min(e.At, e.Recorded)
+		}
+		id := fmt.Sprintf("met %s by %s", o.id, e.ID)
+		r.follow(key, 0, o.stream, id, met, domain.MeetObligation{ID: o.id, By: causeOf(e), Evidence: evidenceOf(e.Event)})
+	}
+}
+
+// voidReplies lets the replies be void that are owed to a person, or will be:
+// those in one stream, or all if none is named. Somebody who is there no more
+// cannot be replied to; what is to be stopped or deleted stays so.
+func (r *Reactor) voidReplies(a *app, person, stream domain.StreamID, reason string) {
+	p := a.places[person]
+	if p == nil {
+		return
+	}
+	in := func(s domain.StreamID) bool { return s == stream || stream == domain.StreamID{} }
+	for _, o := range p.open {
+		if in(o.stream) {
+			r.voidOne(o, reason)
+		}
+	}
+	for _, o := range p.openings {
+		if in(o.stream) && o.kind == domain.DutyReply {
+			o.void = reason
+		}
+	}
+}
+
+func (r *Reactor) voidOne(o *obligation, reason string) {
+	if key := o.key("void"); o.kind == domain.DutyReply && !r.waiting.has(key) {
+		r.follow(key, 0, o.stream, "void "+o.id+" "+reason, 0, domain.VoidObligation{ID: o.id, Reason: reason})
+	}
+}
+
+// follow lets a command follow on a stream once it is due. Its id says what it
+// follows from.
+func (r *Reactor) follow(key string, due domain.Instant, stream domain.StreamID, id string, at domain.Instant, cmd domain.Command) {
+	r.waiting.add(key, due, stream, func(ctx context.Context) error {
+		_, err := r.Ledger.ExecuteOn(ctx, stream, request(stream.App, id, at, cmd))
+		return err
+	})
+}

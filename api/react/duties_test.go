@@ -1,0 +1,393 @@
+package react_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"consentledger/domain"
+	"consentledger/eventstore/codec"
+	"consentledger/eventstore/codec/policydoc"
+	"consentledger/eventstore/ledger"
+)
+
+func duty(id string, on string, kind domain.DutyKind, rule domain.DeadlineRuleID, metBy ...string) domain.DutyRule {
+	return domain.DutyRule{ID: id, Section: "1", On: strings.Split(on, ","), Kind: kind, Rules: []domain.DeadlineRuleID{rule}, MetBy: metBy}
+}
+
+func perSystem(d domain.DutyRule) domain.DutyRule { d.Each = domain.DutyEachSystem; return d }
+
+func days(id domain.DeadlineRuleID, n int) domain.DeadlineRule {
+	return domain.DeadlineRule{ID: id, Source: "1", Unit: domain.UnitCalendarDay, Length: n, TimeZone: "Asia/Shanghai", ClockStart: "Whatever"}
+}
+
+// promising is a document with duties.
+func promising(change func(*domain.Document)) domain.PublishPolicy {
+	d := document("privacy").Document
+	d.Purposes = append(d.Purposes, domain.Purpose{ID: "maps", Title: "Maps", Basis: domain.BasisConsent, Actions: []domain.Action{domain.Use}})
+	d.Recipients = []domain.Recipient{{ID: "adhouse", Title: "Ad house", Purposes: []domain.PurposeID{"ads"}}, {ID: "mapper", Title: "Mapper", Purposes: []domain.PurposeID{"maps"}}}
+	d.Permissions = []domain.Permission{{ID: "gps", Title: "GPS", Section: "1"}}
+	hours := days("h24", 24)
+	hours.Unit = domain.UnitHour
+	many := days("many", 30)
+	many.Persons = 1000
+	d.DeadlineRules = []domain.DeadlineRule{days("d15", 15), days("d30", 30), hours, many}
+	d.Rights = []domain.Right{{ID: "withdraw-consent", Title: "Withdraw", Deadlines: []domain.DeadlineRuleID{"d15"}}}
+	d.Duties = []domain.DutyRule{
+		duty("reply", "consent.withdrawn", domain.DutyReply, "d15", "withdrawal.confirmed"),
+		perSystem(duty("stop", "consent.withdrawn,permission.revoked", domain.DutyStop, "h24", "processing.stopped")),
+		perSystem(duty("delete", "consent.withdrawn", domain.DutyDelete, "d30", "data.deleted", "restriction.applied")),
+		perSystem(duty("closed", "subject.closed", domain.DutyDelete, "d30", "data.deleted")),
+	}
+	if change != nil {
+		change(&d)
+	}
+	return version(d)
+}
+
+func version(d domain.Document) domain.PublishPolicy {
+	hash, err := policydoc.Hash(d)
+	if err != nil {
+		panic(err)
+	}
+	return domain.PublishPolicy{Version: hash, Document: d}
+}
+
+func noted(kind domain.NoteKind, pairs ...string) domain.Say {
+	fields := map[string]string{}
+	for i := 0; i < len(pairs); i += 2 {
+		fields[pairs[i]] = pairs[i+1]
+	}
+	return domain.Say{Event: domain.Noted{Kind: kind, Fields: domain.Fields(fields)}}
+}
+
+func withdrawn(purposes ...domain.PurposeID) domain.WithdrawConsent {
+	return domain.WithdrawConsent{Scope: domain.Scope{All: len(purposes) == 0, Purposes: purposes}}
+}
+
+// duties returns every obligation in the log as it stands, by the order of
+// their opening.
+func duties(w *world) []domain.Duty {
+	w.t.Helper()
+	streams := map[domain.StreamID]domain.Duties{}
+	var order []domain.StreamID
+	for e, err := range w.Replay(w.t.Context(), 0) {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		d, ok := streams[e.Stream].Evolve(e.Fact())
+		if ok && len(streams[e.Stream].All()) == 0 {
+			order = append(order, e.Stream)
+		}
+		streams[e.Stream] = d
+	}
+	var all []domain.Duty
+	for _, s := range order {
+		all = append(all, streams[s].All()...)
+	}
+	return all
+}
+
+// owed writes what the obligations are, sorted: "stop.crm.h24 open, ...".
+func owed(w *world) string {
+	var all []string
+	for _, d := range duties(w) {
+		all = append(all, d.ID+" "+d.State.String())
+	}
+	slices.Sort(all)
+	return strings.Join(all, ", ")
+}
+
+func (w *world) expect(want string) {
+	w.t.Helper()
+	if got := owed(w); got != want {
+		w.t.Errorf("owed\n got %s\nwant %s", got, want)
+	}
+}
+
+// once checks that no fact about an obligation was recorded twice.
+func once(w *world) {
+	w.t.Helper()
+	seen := map[string]bool{}
+	for e, err := range w.Replay(w.t.Context(), 0) {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		key := fmt.Sprintf("%s %s %+v", e.Stream, e.Kind(), e.Event)
+		if strings.HasPrefix(e.Kind(), "obligation.") && seen[key] {
+			w.t.Errorf("twice: %s", key)
+		}
+		seen[key] = true
+	}
+	if w.log.Len() > 0 {
+		w.t.Errorf("a follow-up was not taken: %s", w.log.String())
+	}
+}
+
+func TestAWithdrawalOpensWhatIsOwedAndEachIsMetByItsFact(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		_, stop := w.react()
+		_, stopToo := w.react()
+		w.tell("", promising(nil))
+		w.tell("", noted("system.added", "system", "crm", "purposes", "ads"))
+		w.tell("", noted("system.added", "system", "atlas", "purposes", "maps"))
+		w.tell("", noted("system.added", "system", "gone"))
+		w.tell("", noted("system.removed", "system", "gone", "reason", "switched off"))
+		w.tell("", noted("entrustment.agreed", "processor", "hoster", "purposes", "whatever we need", "categories", "all", "agreement", domain.Hash{1}.String()))
+		w.tell("ada", withdrawn("ads"))
+		synctest.Wait()
+		w.expect("delete.adhouse.d30 open, delete.crm.d30 open, delete.hoster.d30 open, reply.d15 open, " +
+			"stop.adhouse.h24 open, stop.crm.h24 open, stop.hoster.h24 open")
+		w.tell("bo", noted("processing.stopped", "system", "crm")) // somebody else's
+		w.tell("ada", noted("processing.stopped", "system", "crm"))
+		w.tell("ada", noted("data.deleted", "system", "adhouse"))
+		w.tell("ada", noted("withdrawal.confirmed", "channel", "app"))
+		synctest.Wait()
+		w.expect("delete.adhouse.d30 met, delete.crm.d30 open, delete.hoster.d30 open, reply.d15 met, " +
+			"stop.adhouse.h24 open, stop.crm.h24 met, stop.hoster.h24 open")
+		w.tell("ada", domain.Say{Event: domain.RestrictionApplied{Reason: "disputed"}}) // holds everywhere
+		synctest.Wait()
+		w.expect("delete.adhouse.d30 met, delete.crm.d30 met, delete.hoster.d30 met, reply.d15 met, " +
+			"stop.adhouse.h24 open, stop.crm.h24 met, stop.hoster.h24 open")
+		stop()
+		stopToo()
+		once(w)
+	})
+}
+
+func TestWhoWithdrawsEverythingIsForgottenEverywhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.react()
+		w.tell("", promising(nil))
+		w.tell("", noted("recipient.removed", "recipient", "mapper", "reason", "contract over"))
+		w.tell("", noted("system.added", "system", "atlas", "purposes", "maps"))
+		w.tell("ada", withdrawn())
+		synctest.Wait()
+		w.expect("delete.adhouse.d30 open, delete.atlas.d30 open, reply.d15 open, stop.adhouse.h24 open, stop.atlas.h24 open")
+	})
+}
+
+func TestWithoutAnySystemTheHandlerOwesIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.react()
+		w.tell("", promising(func(d *domain.Document) { d.Recipients = nil }))
+		w.tell("ada", withdrawn("ads"))
+		w.tell("ada", noted("data.deleted", "system", "crm"))
+		synctest.Wait()
+		w.expect("delete.d30 met, reply.d15 open, stop.h24 open")
+	})
+}
+
+func TestWhatWasDoneWhileNobodyReactedWasDoneInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.tell("", promising(func(d *domain.Document) { d.Recipients = d.Recipients[:1] }))
+		w.tell("ada", withdrawn("ads"))
+		time.Sleep(time.Hour)
+		w.tell("ada", noted("processing.stopped", "system", "adhouse"))
+		w.tell("ada", noted("data.deleted", "system", "adhouse"))
+		w.tell("ada", noted("withdrawal.confirmed", "channel", "app"))
+		done := w.Now().Time().Truncate(time.Second)
+		time.Sleep(90 * 24 * time.Hour)
+		for range 2 {
+			_, stop := w.react()
+			_, stopToo := w.react()
+			synctest.Wait()
+			stop()
+			stopToo()
+		}
+		w.expect("delete.adhouse.d30 met, reply.d15 met, stop.adhouse.h24 met")
+		for _, d := range duties(w) {
+			if met := d.Met.Time().Truncate(time.Second); met != done {
+				t.Errorf("%s was met at %s, want %s", d.ID, met, done)
+			}
+		}
+		once(w)
+	})
+}
+
+func TestAWithdrawalThatCameWithARequestIsAnsweredThere(t *testing.T) {
+	for name, before := range map[string]bool{"before it": true, "after it": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.tell("", promising(func(d *domain.Document) { d.Recipients = nil }))
+				if before {
+					w.react()
+				}
+				w.tell("ada", withdrawn("maps")) // without a request
+				w.tell("ada", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "email", Purposes: []domain.PurposeID{"ads"}})
+				if !before {
+					w.react()
+				}
+				synctest.Wait()
+				w.expect("delete.d30 open, delete.d30 open, reply.d15 open, reply.d15 open, reply.d15 void, stop.h24 open, stop.h24 open")
+				once(w)
+			})
+		})
+	}
+}
+
+func TestWhoLeftIsNotRepliedToAndForgottenAllTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.react()
+		w.tell("", promising(func(d *domain.Document) { d.Recipients = nil }))
+		w.tell("ada", withdrawn("ads"))
+		synctest.Wait()
+		w.tell("ada", domain.Say{Event: domain.SubjectClosed{Reason: "asked"}})
+		synctest.Wait()
+		w.expect("delete.d30 open, delete.d30 open, reply.d15 void, stop.h24 open")
+	})
+}
+
+func TestWhatAFactMustHaveToOpenADuty(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.react()
+		w.tell("", promising(func(d *domain.Document) {
+			when := duty("filing", "crossborder.started", "file", "d15", "crossborder.filed")
+			when.When, when.Start = []domain.Field{{Name: "mechanism", Value: "contract|assessment"}}, "contract_effective"
+			leak := duty("leak", "incident.classified", "tell", "h24", "incident.authority-told")
+			leak.When, leak.Start = []domain.Field{{Name: "minors", Value: "yes"}}, "stream"
+			d.Duties = []domain.DutyRule{when, leak, duty("officer", "headcount.recorded", "name", "many", "officer.reported"), duty("publish", "policy.effective", "publish", "d30", "risks.published")}
+		}))
+		w.tell("", noted("crossborder.started", "recipient", "x", "country", "SG", "mechanism", "consent"))
+		w.tell("", noted("crossborder.started", "recipient", "x", "country", "SG", "mechanism", "contract", "contract_effective", "2000-02-01"))
+		w.tell("", noted("crossborder.started", "recipient", "y", "country", "SG", "mechanism", "assessment"))
+		w.tell("", noted("headcount.recorded", "unit", "all", "counted", "2000-01-01", "persons", "999"))
+		w.tell("", noted("headcount.recorded", "unit", "all", "counted", "2000-01-02", "persons", "1000"))
+		incident(w, 3*time.Hour)
+		synctest.Wait()
+		w.expect("file.d15 open, file.d15 open, name.many open, publish.d30 open, tell.h24 open")
+		w.tell("", noted("risks.published", "report", "r1", "where", "our site"))
+		w.tell("", noted("crossborder.filed", "recipient", "x", "filed", "2000-02-03"))
+		synctest.Wait()
+		w.expect("file.d15 met, file.d15 open, name.many open, publish.d30 met, tell.h24 open")
+		for _, d := range duties(w) {
+			date, until := d.Due.DayZero.String(), d.Due.Until.Time().Format(time.DateTime)
+			switch {
+			case d.ID == "file.d15" && d.State == domain.DutyMet && date != "2000-02-01",
+				d.ID == "file.d15" && d.State == domain.DutyOpen && d.Due.State != domain.NotStarted,
+				d.ID == "tell.h24" && until != "2000-01-02 00:00:00":
+				t.Errorf("%s, %s: day zero %s, until %s", d.ID, d.Due.State, date, until)
+			}
+		}
+	})
+}
+
+// incident tells of one that is found to be about minors after a while.
+func incident(w *world, while time.Duration) {
+	w.t.Helper()
+	open := ledger.Request{App: "demo", Source: "test", ID: "incident", Body: []byte("x"), Actor: "operator", RecordedBy: "test",
+		Command: domain.TakeStep{Kind: "incident.detected", Fields: domain.Fields(map[string]string{"kind": "leak", "what": "a table"})}}
+	if _, err := w.Execute(w.t.Context(), open); err != nil {
+		w.t.Fatal(err)
+	}
+	stream, err := w.StreamOf(w.t.Context(), open)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	time.Sleep(while)
+	w.on(stream, domain.TakeStep{Kind: "incident.classified", Fields: domain.Fields(map[string]string{"level": "larger", "minors": "yes"})})
+}
+
+// on executes on a stream.
+func (w *world) on(stream domain.StreamID, cmd domain.Command) {
+	w.t.Helper()
+	w.n++
+	if _, err := w.ExecuteOn(w.t.Context(), stream, ledger.Request{Source: "test", ID: fmt.Sprint(w.n), Body: []byte("x"), Actor: "operator", RecordedBy: "test", Command: cmd}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestWhichPolicyPromises(t *testing.T) {
+	late := func(w *world, at domain.Instant) {
+		w.n++
+		r := ledger.Request{App: "demo", Person: domain.PersonKey{Kind: "account", ID: "ada"}, Source: "test", ID: fmt.Sprint(w.n), Body: []byte("x"), At: at, Actor: "person", RecordedBy: "test", Command: withdrawn("ads")}
+		if _, err := w.Execute(w.t.Context(), r); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	none := func(d *domain.Document) { d.Duties, d.Recipients = nil, nil }
+	slower := func(d *domain.Document) {
+		d.Recipients, d.Duties = nil, []domain.DutyRule{duty("reply", "consent.withdrawn", domain.DutyReply, "d30")}
+	}
+	for name, tt := range map[string]struct {
+		do   func(w *world)
+		want string
+	}{
+		"the specific prevails": {func(w *world) {
+			w.tell("", promising(slower))
+			special := promising(func(d *domain.Document) {
+				d.Name, d.Over = "shop", "privacy"
+				d.Duties = []domain.DutyRule{duty("reply", "consent.withdrawn", domain.DutyReply, "d15")}
+			})
+			w.tell("", special)
+			w.tell("ada", withdrawn("ads"))
+		}, "reply.d15 open"},
+		"what was in force when it happened": {func(w *world) {
+			w.tell("", promising(slower))
+			before := w.Now()
+			time.Sleep(time.Hour)
+			w.tell("", promising(func(d *domain.Document) {
+				slower(d)
+				d.Duties[0].Rules = []domain.DeadlineRuleID{"d15"}
+			}))
+			late(w, before.Add(domain.Minute))
+		}, "reply.d30 open"},
+		"what is late from before any promise is owed too": {func(w *world) {
+			w.tell("", promising(none))
+			before := w.Now()
+			time.Sleep(time.Hour)
+			w.tell("", promising(slower))
+			late(w, before.Add(domain.Minute))
+		}, "reply.d30 open"},
+		"a permission that nothing is bound to opens nothing": {func(w *world) {
+			w.tell("", promising(nil))
+			w.tell("ada", domain.ChangePermission{Permission: "gps", Change: domain.Revoked})
+		}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.react()
+				tt.do(w)
+				synctest.Wait()
+				w.expect(tt.want)
+			})
+		})
+	}
+}
+
+// kinds returns the facts about obligations that warn, in their order.
+func warnings(w *world) (all []codec.Entry) {
+	w.t.Helper()
+	for e, err := range w.Replay(w.t.Context(), 0) {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		switch e.Event.(type) {
+		case domain.ObligationAtRisk, domain.ObligationOverdue:
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+func (w *world) warned(want ...string) {
+	w.t.Helper()
+	var got []string
+	for _, e := range warnings(w) {
+		got = append(got, e.Kind()+" "+e.Recorded.Time().Format(time.DateTime))
+	}
+	if !slices.Equal(got, want) {
+		w.t.Errorf("warned\n got %s\nwant %s", strings.Join(got, "\n     "), strings.Join(want, "\n     "))
+	}
+}

@@ -1,0 +1,141 @@
+package react
+
+import (
+	"consentledger/domain"
+	"consentledger/eventstore/codec"
+)
+
+// learnOpened takes note of an obligation that opened, whoever opened it.
+func (r *Reactor) learnOpened(a *app, e codec.Entry, x domain.ObligationOpened) {
+	if a.find(e.Stream, x.Obligation.ID) != nil {
+		return
+	}
+	o := &obligation{
+		stream: e.Stream, id: x.Obligation.ID, kind: x.Obligation.Kind, target: x.Obligation.Target, metBy: x.Obligation.MetBy, due: x.Due,
+	}
+	if cause, err := domain.ParseStreamID(x.Cause.Stream); err == nil {
+		o.cause = placeOf(cause)
+	}
+	a.keep(o)
+	if before := a.arrived(o, e.Request.ID); before != nil {
+		r.waiting.remove(before.key())
+		o.about = before.about
+		for _, fact := range before.since {
+			r.meetOne(o, fact.Kind(), fact)
+		}
+		if before.void != "" {
+			r.voidOne(o, before.void)
+		}
+	}
+	r.watch(a, o)
+	r.checkCalendar(a, o, e)
+}
+
+// learnChange takes note of what became of an obligation.
+func (r *Reactor) learnChange(a *app, e codec.Entry) {
+	switch x := e.Event.(type) {
+	case domain.ObligationMoved:
+		r.learnMoved(a, e, x)
+	case domain.ObligationMet:
+		r.close(a, a.find(e.Stream, x.ID))
+	case domain.ObligationVoided:
+		r.close(a, a.find(e.Stream, x.ID))
+	case domain.ObligationAtRisk:
+		if o := a.find(e.Stream, x.ID); o != nil {
+			o.atRisk = x.Until
+			r.watch(a, o)
+		}
+	case domain.ObligationOverdue:
+		if o := a.find(e.Stream, x.ID); o != nil {
+			o.overdue = x.Until
+			r.watch(a, o)
+		}
+	}
+}
+
+func (r *Reactor) learnMoved(a *app, e codec.Entry, x domain.ObligationMoved) {
+	r.forgetCalendar(e.Stream, x)
+	o := a.find(e.Stream, x.ID)
+	if o == nil {
+		return
+	}
+	o.due = x.Due
+	r.watch(a, o)
+	if x.By != a.newest || x.Why != domain.MovedCalendar {
+		r.checkCalendar(a, o, e)
+	}
+}
+
+// close forgets an obligation, and what was to be done about it.
+func (r *Reactor) close(a *app, o *obligation) {
+	if o == nil {
+		return
+	}
+	a.drop(o)
+	for _, what := range []string{"meet", "void", "risk", "late"} {
+		r.waiting.remove(o.key(what))
+	}
+}
+
+func (o *obligation) key(what string) string { return what + " " + o.stream.String() + " " + o.id }
+
+// watch waits for the moments at which little time is left, and none, unless
+// they were said before. Of what has no date there are none.
+func (r *Reactor) watch(a *app, o *obligation) {
+	r.waiting.remove(o.key("risk"))
+	r.waiting.remove(o.key("late"))
+	if o.due.State != domain.Running || o.overdue == o.due.Until {
+		return
+	}
+	late := o.due.Until
+	if o.due.Unit == domain.UnitHour {
+		late++ // what is done at that very instant is in time
+	}
+	r.warn(o, "late", late, true)
+	if o.atRisk != o.due.Until && o.kind != domain.DutyKeep {
+		r.warn(o, "risk", a.atRisk(o.due), false)
+	}
+}
+
+func (r *Reactor) warn(o *obligation, what string, at domain.Instant, overdue bool) {
+	cmd := domain.WarnObligation{ID: o.id, Until: o.due.Until, Overdue: overdue}
+	r.follow(o.key(what), at, o.stream, what+" "+o.id+" "+o.due.Until.String(), at, cmd)
+}
+
+// enough is how many working days before its last an obligation is at risk.
+const enough = 3
+
+// atRisk returns when little time is left: on the safe target date of what is
+// provisional, else three working days before the last day; of what is counted
+// in hours, and of what is shorter than that, once three quarters of the time
+// are over.
+func (a *app) atRisk(d domain.Due) domain.Instant {
+	quarters := d.Start + (d.Until-d.Start)*3/4
+	zone, err := domain.ParseZone(d.TimeZone)
+	if err != nil || d.Date == 0 {
+		return quarters
+	}
+	day := d.SafeTarget
+	if day == 0 {
+		day = a.before(d)
+	}
+	at := zone.Midnight(day)
+	if d.Start < d.Until && at <= d.Start {
+		return quarters
+	}
+	return at
+}
+
+// before returns the day three working days before the last. Where no calendar
+// is used, Saturdays and Sundays are off.
+func (a *app) before(d domain.Due) domain.Date {
+	days := a.calendars.Workdays(d.Calendar)
+	day := d.Date
+	for n := 0; n < enough && day > 1; {
+		day--
+		if works, _ := days.IsWorkingDay(day); works {
+			n++
+		}
+	}
+	return day
+}
