@@ -48,6 +48,8 @@ func parts() []part {
 		{"replay", (*bench).replay},
 		{"rebuild", (*bench).rebuild},
 		{"lag", (*bench).lag},
+		{"seal", (*bench).seal},
+		{"verify", (*bench).verify},
 		{"disk", (*bench).disk},
 		{"memory", (*bench).memory},
 		{"demo", (*bench).demo},

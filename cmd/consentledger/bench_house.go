@@ -23,8 +23,9 @@ const echoSubject = "bench.echo"
 // beside it and a process that loads both.
 type measuredHouse struct {
 	*house
-	echo *nats.Conn
-	load *loader
+	echo  *nats.Conn
+	load  *loader
+	seals bool // what is recorded is sealed in the transparency logs
 
 	ctx  context.Context // done when anything of the house stopped
 	stop context.CancelCauseFunc
@@ -32,13 +33,18 @@ type measuredHouse struct {
 }
 
 // openHouse starts a house in dir. The caller closes it.
-func openHouse(ctx context.Context, dir string) (_ *measuredHouse, err error) {
+func openHouse(ctx context.Context, dir string) (*measuredHouse, error) {
+	return openHouseAs(ctx, dir, true)
+}
+
+// openHouseAs starts a house that seals what it records, or does not.
+func openHouseAs(ctx context.Context, dir string, seals bool) (_ *measuredHouse, err error) {
 	h := &house{
 		config:  serveConfig{data: dir, http: "127.0.0.1:0", natsListen: "127.0.0.1:0"},
 		log:     slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		started: now().String(),
 	}
-	m := &measuredHouse{house: h}
+	m := &measuredHouse{house: h, seals: seals}
 	m.ctx, m.stop = context.WithCancelCause(ctx)
 	defer func() {
 		if err != nil {
@@ -77,7 +83,9 @@ func (m *measuredHouse) work() error {
 	for _, r := range m.runners {
 		must("projection", func() error { return r.Run(m.ctx) })
 	}
-	m.crew.Go(func() { m.runLogs(m.ctx) })
+	if m.seals {
+		must("transparency", func() error { return m.logs.Run(m.ctx) })
+	}
 	ready := make(chan struct{})
 	must("intake", func() error { return intake.Run(m.ctx, m.intake, func() { close(ready) }) })
 	must("HTTP", func() error { return serveHTTP(m.ctx, listener, m.handler()) })

@@ -15,9 +15,9 @@ type profileConfig struct{ cpu, memory, block, mutex string }
 func (c profileConfig) valid(only []string, clients []int) error {
 	switch {
 	case len(only) != 1 || len(clients) > 1:
-	case only[0] == "disk" || only[0] == "memory" || only[0] == "demo":
+	case only[0] == "seal" || only[0] == "disk" || only[0] == "memory" || only[0] == "demo":
 		return fmt.Errorf("%s cannot be profiled", only[0])
-	case len(clients) == 1 || only[0] == "replay" || only[0] == "rebuild" || only[0] == "lag":
+	case len(clients) == 1 || only[0] == "replay" || only[0] == "rebuild" || only[0] == "verify" || only[0] == "lag":
 		return nil
 	}
 	return errors.New("a profile is of one part, and of one number of clients: name them with --only and --clients")

@@ -34,6 +34,8 @@ func figuresOf() map[string]bool {
 	add("check", []int{1, 64}, against...)
 	add("replay", []int{0}, "rate")
 	add("rebuild", []int{0}, "consents", "policies", "activity")
+	add("seal", []int{64, 256}, "rate", "rate unsealed", "ratio", "CPU", "CPU unsealed", "lag")
+	add("verify", []int{0}, "rate")
 	add("lag", []int{0}, "rate", "p99 of a receipt", "lag", "lag at the end")
 	for _, load := range []string{"plain", "personal"} {
 		add("disk", []int{0}, load+" store, running", load+" views, running", load+" store, closed", load+" views, closed", load+" store, compacted")

@@ -377,3 +377,26 @@ func FuzzState(f *testing.F) {
 		}
 	})
 }
+
+// FuzzSigned: what is read as signed last was signed.
+func FuzzSigned(f *testing.F) {
+	k, err := OpenKeep(f.TempDir(), "example.com/logs")
+	if err != nil {
+		f.Fatal(err)
+	}
+	s, err := k.open("demo")
+	if err != nil {
+		f.Fatal(err)
+	}
+	text, err := os.ReadFile(k.file("demo", ".signed"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(text))
+	f.Fuzz(func(t *testing.T, text string) {
+		got := *s
+		if err := got.parse(text, k.Origin("demo")); err == nil && got.Checkpoint != s.Checkpoint {
+			t.Errorf("%q is read as %v", text, got.Checkpoint)
+		}
+	})
+}

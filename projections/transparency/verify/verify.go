@@ -36,6 +36,8 @@ type Finding struct {
 	Path  string // the file
 	Index int64  // the record; -1: none in particular
 	Text  string
+
+	tile string // the file that is wrong if the records are not
 }
 
 func (f Finding) String() string {
@@ -63,7 +65,7 @@ func (r *Report) add(path string, index int64, format string, args ...any) {
 		r.More++
 		return
 	}
-	r.Findings = append(r.Findings, Finding{path, index, fmt.Sprintf(format, args...)})
+	r.Findings = append(r.Findings, Finding{Path: path, Index: index, Text: fmt.Sprintf(format, args...)})
 }
 
 // Verify reads the whole log, derives every tile and the root again and holds
@@ -153,12 +155,19 @@ func (w *walk) judge() {
 		told = w.told.Root()
 	}
 	switch {
+	case w.forked && root == r.Checkpoint.Root:
+		r.Verdict = "the log was forked: it shows another history than before; the two signed checkpoints are the evidence"
 	case w.lost > 0 && told == r.Checkpoint.Root:
 		r.Verdict = "records cannot be read; the tiles are those that were signed"
 	case root == r.Checkpoint.Root && len(r.Findings) == 0:
 	case root == r.Checkpoint.Root && w.wrong == 0:
 		r.Verdict = "the records are those that were signed, and something was wrong already then, as the findings say"
 	case root == r.Checkpoint.Root:
+		for i, f := range r.Findings {
+			if f.tile != "" {
+				r.Findings[i].Path = f.tile
+			}
+		}
 		r.Verdict = "the records are those that were signed; it is the tiles that were changed"
 	case told == r.Checkpoint.Root:
 		r.Verdict = "the tiles are those that were signed; it is the records that were changed"

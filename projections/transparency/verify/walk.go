@@ -17,6 +17,7 @@ type walk struct {
 	told    *merkle.Edge // from the hashes that the tiles tell; nil: the same so far
 	wrong   int          // tiles, or hashes in them, that are not as derived
 	lost    int          // records that cannot be read
+	forked  bool         // the first records are not those of a checkpoint of before
 	passed  int          // how many checkpoints of before were compared
 	full    []tileOf     // tiles that were derived and not compared yet
 }
@@ -68,6 +69,9 @@ func (w *walk) record(path, tilePath string, index int64, record []byte, told me
 	if h != told {
 		w.wrong++
 		w.report.add(path, index, "its hash is %s, and %s tells %s", h, tilePath, told)
+		if w.report.More == 0 {
+			w.report.Findings[len(w.report.Findings)-1].tile = tilePath
+		}
 	}
 	w.grow(h, told)
 	if err := w.order.check(record); err != nil {
@@ -98,7 +102,7 @@ func (w *walk) pass() {
 			from = w.Seen[w.passed-1].Size
 		}
 		w.report.add("checkpoint", -1, "the first %d records are not those of the checkpoint seen before; the first that differs is from %d to %d", s.Size, from, s.Size-1)
-		w.passed = len(w.Seen)
+		w.passed, w.forked = len(w.Seen), true
 		return
 	}
 }

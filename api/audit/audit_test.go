@@ -1,0 +1,213 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"consentledger/eventstore"
+	"consentledger/eventstore/memory"
+	"consentledger/projections/transparency"
+	"consentledger/projections/transparency/merkle"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+const base = "logs.example.com/consent"
+
+// A house is a log that is kept and served.
+type house struct {
+	t     *testing.T
+	dir   string
+	store *memory.Store
+	logs  *transparency.Log
+	keep  *transparency.Keep
+	url   string // of the app demo
+}
+
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	h := &house{t: t, dir: t.TempDir(), store: new(memory.Store)}
+	var err error
+	if h.keep, err = transparency.OpenKeep(filepath.Join(h.dir, "keep"), base); err != nil {
+		t.Fatal(err)
+	}
+	h.logs, err = transparency.Open(t.Context(), transparency.Config{Records: h.store, Keep: h.keep, Dir: filepath.Join(h.dir, "tiles")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- h.logs.Run(ctx) }()
+	server := httptest.NewServer(Handler(h.logs, nil))
+	t.Cleanup(func() {
+		server.Close()
+		cancel()
+		<-done
+	})
+	h.url = server.URL + "/log/demo"
+	return h
+}
+
+func someRecords(n int) (all [][]byte) {
+	for i := range n {
+		all = append(all, fmt.Appendf(nil, `{"n":%d,"text":%q}`, i, strings.Repeat("x", i%300)))
+	}
+	return all
+}
+
+// add records and waits until they are sealed.
+func (h *house) add(records ...[]byte) {
+	h.t.Helper()
+	ctx := h.t.Context()
+	for _, r := range records {
+		stream := eventstore.Stream(fmt.Sprintf("subject-demo-%016x", rand.Uint64()))
+		if _, err := h.store.Append(ctx, stream, 0, eventstore.Record{ID: idOf(r), Type: "test.v1", Data: r}); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	head, _ := h.store.Head(ctx)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		at, err := h.logs.Sealed()
+		if err != nil || time.Now().After(deadline) {
+			h.t.Fatalf("sealed up to %d of %d: %v", at, head, err)
+		}
+		if at >= head {
+			return
+		}
+	}
+}
+
+func idOf(record []byte) (id eventstore.EventID) {
+	copy(id[:], fmt.Sprintf("%-8.8x", len(record)))
+	binary.BigEndian.PutUint64(id[8:], uint64(len(record))*1_000_003+uint64(record[5]))
+	h := merkle.Leaf{}
+	sum := h.Hash(record)
+	copy(id[:], sum[:16])
+	return id
+}
+
+func (h *house) vkey() string {
+	h.t.Helper()
+	key, err := h.keep.VerifierKey("demo")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return key
+}
+
+func (h *house) get(path string, headers ...string) (*http.Response, []byte) {
+	h.t.Helper()
+	req, err := http.NewRequestWithContext(h.t.Context(), http.MethodGet, h.url+path, nil)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return resp, body
+}
+
+func TestRoutes(t *testing.T) {
+	h := newHouse(t)
+	records := someRecords(300)
+	h.add(records...)
+	for _, c := range []struct {
+		path, kind, cache string
+		status            int
+	}{
+		{"/checkpoint", "text/plain; charset=utf-8", "no-cache", 200},
+		{"/tile/0/000", "application/octet-stream", forever, 200},
+		{"/tile/0/000.p/7", "application/octet-stream", forever, 200},
+		{"/tile/0/001.p/44", "application/octet-stream", forever, 200},
+		{"/tile/1/000.p/1", "application/octet-stream", forever, 200},
+		{"/tile/entries/000", "application/octet-stream", forever, 200},
+		{"/tile/entries/001.p/44", "application/octet-stream", forever, 200},
+		{"/proof?index=299", "text/plain; charset=utf-8", "no-store", 200},
+		{"/proof?event=" + idOf(records[17]).String(), "text/plain; charset=utf-8", "no-store", 200},
+
+		{"/tile/0/001", "text/plain; charset=utf-8", "no-store", 404},
+		{"/tile/0/001.p/45", "text/plain; charset=utf-8", "no-store", 404},
+		{"/tile/entries/002.p/1", "text/plain; charset=utf-8", "no-store", 404},
+		{"/tile/1/000.p/2", "text/plain; charset=utf-8", "no-store", 404},
+		{"/tile/0/1", "text/plain; charset=utf-8", "no-store", 400},
+		{"/tile/data/000", "text/plain; charset=utf-8", "no-store", 400},
+		{"/proof", "text/plain; charset=utf-8", "no-store", 400},
+		{"/proof?index=-1", "text/plain; charset=utf-8", "no-store", 400},
+		{"/proof?index=1&event=x", "text/plain; charset=utf-8", "no-store", 400},
+		{"/proof?event=x", "text/plain; charset=utf-8", "no-store", 400},
+		{"/proof?index=300", "text/plain; charset=utf-8", "no-store", 404},
+		{"/proof?event=01234567-89ab-cdef-0123-456789abcdef", "text/plain; charset=utf-8", "no-store", 404},
+		{"/../none/checkpoint", "text/plain; charset=utf-8", "no-store", 404},
+		{"/../NO/checkpoint", "text/plain; charset=utf-8", "no-store", 404},
+	} {
+		resp, body := h.get(c.path)
+		if resp.StatusCode != c.status || resp.Header.Get("Content-Type") != c.kind || resp.Header.Get("Cache-Control") != c.cache {
+			t.Errorf("%s: %d %s %s: %.80s", c.path, resp.StatusCode, resp.Header.Get("Content-Type"), resp.Header.Get("Cache-Control"), body)
+		}
+	}
+	resp, err := http.Post(h.url+"/checkpoint", "text/plain", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.Body.Close(); resp.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("POST: %d", resp.StatusCode)
+	}
+}
+
+// TestPartialStays: a partial tile of an older checkpoint is served, the same,
+// when the tile is full.
+func TestPartialStays(t *testing.T) {
+	h := newHouse(t)
+	records := someRecords(600)
+	h.add(records[:100]...)
+	paths := []string{"/tile/0/000.p/100", "/tile/entries/000.p/100", "/tile/0/000.p/1"}
+	var before [][]byte
+	for _, p := range paths {
+		_, body := h.get(p)
+		before = append(before, body)
+	}
+	h.add(records[100:]...)
+	for i, p := range paths {
+		if resp, body := h.get(p); resp.StatusCode != 200 || !bytes.Equal(body, before[i]) {
+			t.Errorf("%s is another, status %d", p, resp.StatusCode)
+		}
+	}
+}
+
+// TestProofOverHTTP: what is served verifies offline.
+func TestProofOverHTTP(t *testing.T) {
+	h := newHouse(t)
+	records := someRecords(300)
+	h.add(records...)
+	v, err := note.NewVerifier(h.vkey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body := h.get("/proof?event=" + idOf(records[123]).String())
+	p, err := merkle.ParseProof(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := p.Verify(records[123], v, base+"/demo"); err != nil || c.Size != 300 || p.Index != 123 || !bytes.Equal(p.Extra, records[123]) {
+		t.Errorf("record %d of %d: %v", p.Index, c.Size, err)
+	}
+}
