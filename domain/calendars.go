@@ -1,8 +1,8 @@
 package domain
 
 import (
-	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 )
@@ -23,11 +23,59 @@ type publication struct {
 
 // Evolve returns c with a fact more.
 func (c Calendars) Evolve(f Fact) Calendars {
-	switch e := f.Event.(type) {
-	case CalendarPublished:
-		return c.with(publication{e.Calendar, f.Recorded})
+	e, ok := f.Event.(CalendarPublished)
+	if !ok {
+		unknownEvent(f.Event, "Calendars")
 	}
-	panic(fmt.Sprintf("domain: event %T has no case in Calendars.Evolve", f.Event))
+	return c.with(publication{e.Calendar, f.Recorded})
+}
+
+// PublishCalendar asks to publish a year's working days. A calendar without a
+// version is the next one of its year; what is published already is no news.
+type PublishCalendar struct{ Calendar Calendar }
+
+func (PublishCalendar) isCommand() {}
+
+// Decide answers cmd with the facts it makes true.
+func (c Calendars) Decide(cmd Command, by By) ([]Event, error) {
+	if err := by.checkDoor(cmd); err != nil {
+		return nil, err
+	}
+	p, ok := cmd.(PublishCalendar)
+	if !ok {
+		return nil, refuse(WrongStream, "this is not about a calendar")
+	}
+	k := p.Calendar
+	if c.has(k) {
+		return nil, nil
+	}
+	if was, _ := c.Latest(k.Jurisdiction, k.Year); k.Version == 0 && !k.Projected {
+		k.Version = was.Version + 1
+	}
+	if k.Projected {
+		k.Version = 1
+	}
+	published, wrong := c.Publish(k)
+	if len(wrong) > 0 {
+		return nil, refuseAt(CalendarInvalid, wrong[0].Path, wrong[0].Message)
+	}
+	return []Event{published}, nil
+}
+
+// has reports whether the newest calendar of a year says the same as k.
+func (c Calendars) has(k Calendar) bool {
+	for _, p := range slices.Backward(c.published) {
+		was := p.calendar
+		if was.Jurisdiction != k.Jurisdiction || was.Year != k.Year || was.Projected != k.Projected {
+			continue
+		}
+		same := k
+		if same.Version == 0 || same.Projected {
+			same.Version = was.Version
+		}
+		return reflect.DeepEqual(was, same)
+	}
+	return false
 }
 
 func (c Calendars) with(p publication) Calendars {

@@ -41,7 +41,7 @@ func (s Subject) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Eve
 		return one(s.voidRecords(cmd))
 	case Say:
 		return s.say(cmd.Event, ref, max(at, recorded))
-	case RegisterApp, PublishPolicy, PublishSurface, OpenRequest, TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, WarnObligation:
+	case RegisterApp, PublishPolicy, PublishSurface, OpenRequest, TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, WarnObligation, PublishCalendar:
 		return nil, refuse(WrongStream, "this command is not about a person")
 	}
 	panic(fmt.Sprintf("domain: command %T has no case in Subject.Decide", cmd))
@@ -186,7 +186,7 @@ func Clamp(cmd Command, claimed, recorded Instant) (at, kept Instant) {
 		if cmd.Change != Granted {
 			return recorded, claimed
 		}
-	case RegisterApp, PublishPolicy, PublishSurface, GiveConsent, RequestConsent, AcknowledgePolicy, PresentNotice, VoidRecords:
+	case RegisterApp, PublishPolicy, PublishSurface, GiveConsent, RequestConsent, AcknowledgePolicy, PresentNotice, VoidRecords, PublishCalendar:
 	}
 	return claimed, 0
 }

@@ -57,6 +57,7 @@ const (
 	RemediesMissing   Code = "remedies-missing"
 	UnknownObligation Code = "unknown-obligation"
 	UnknownRequest    Code = "unknown-request"
+	CalendarInvalid   Code = "calendar-invalid"
 	TooEarly          Code = "too-early"
 	Malformed         Code = "malformed"
 	TooLarge          Code = "too-large"

@@ -1,7 +1,9 @@
 package react
 
 import (
+	"context"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"time"
 
@@ -61,4 +63,28 @@ func outdated(d domain.Due, k domain.Calendars) bool {
 	}
 	return d.Calendar != "" && (slices.ContainsFunc(d.Versions, amended) ||
 		d.Gap != 0 && known(d.Gap) || d.TailExposed && known(domain.NewDate(d.Date.Year()+1, time.January, 1)))
+}
+
+// ship publishes the calendars that the program comes with for an app.
+func (r *Reactor) ship(stream domain.StreamID, app domain.App) {
+	for _, k := range r.Shipped {
+		if k.Jurisdiction != app.Jurisdiction {
+			continue
+		}
+		stream.Noun = domain.CalendarNoun
+		id := "shipped " + k.ID().String()
+		if k.Projected {
+			id += " projected"
+		}
+		r.waiting.add(shippedKey(app.Name, k), 0, stream, func(ctx context.Context) error {
+			_, err := r.Ledger.Execute(ctx, request(app.Name, id, 0, domain.PublishCalendar{Calendar: k}))
+			return err
+		})
+	}
+}
+
+// shippedKey is the same for all calendars of a year: one that was published
+// takes the place of the one that was shipped.
+func shippedKey(app domain.AppName, k domain.Calendar) string {
+	return fmt.Sprintf("shipped %s %s %d %t", app, k.Jurisdiction, k.Year, k.Projected)
 }

@@ -49,6 +49,10 @@ type Reactor struct {
 	Ledger Ledger
 	Log    *slog.Logger
 
+	// Shipped are the calendars that the program comes with. An app has those
+	// of its jurisdiction, unless others of the year were published for it.
+	Shipped []domain.Calendar
+
 	waiting   timetable
 	birthdays map[domain.StreamID]birthday
 	apps      map[domain.AppName]*app
@@ -152,6 +156,10 @@ func (r *Reactor) listen(ctx, follow context.Context, at eventstore.Position) (e
 // learn takes note of what follows from e, and of what has been done.
 func (r *Reactor) learn(ctx context.Context, e codec.Entry) error {
 	switch x := e.Event.(type) {
+	case domain.AppRegistered:
+		r.ship(e.Stream, x.App)
+	case domain.CalendarPublished:
+		r.waiting.remove(shippedKey(e.Stream.App, x.Calendar))
 	case domain.PolicyPublished:
 		r.waiting.add(versionKey(e.Stream.App, x.Version), x.Effective, e.Stream, r.takeEffect(e.Stream.App, x.Version))
 	case domain.PolicyEffective:

@@ -91,6 +91,8 @@ func Handler(c Config) http.Handler {
 	s.policyRoutes(api)
 	s.diffRoute(api)
 	s.surfaceRoutes(api)
+	s.calendarRoutes(api)
+	s.deadlineRoutes(api)
 	s.promptRoutes(api)
 	s.voidRoute(api)
 	if s.Policies != nil {

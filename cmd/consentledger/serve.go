@@ -15,6 +15,7 @@ import (
 
 	"consentledger/api/intake"
 	"consentledger/api/react"
+	"consentledger/cmd/consentledger/law"
 	"consentledger/projections"
 	"consentledger/projections/activity"
 	"consentledger/projections/consents"
@@ -159,7 +160,11 @@ func (h *house) open(ctx context.Context) (err error) {
 	if err := h.openNATS(ctx); err != nil {
 		return err
 	}
-	h.reactor = &react.Reactor{Ledger: h.dir.ledger, Log: h.log}
+	shipped, err := law.Calendars()
+	if err != nil {
+		return err
+	}
+	h.reactor = &react.Reactor{Ledger: h.dir.ledger, Log: h.log, Shipped: shipped.Published()}
 	h.intake = intake.Config{
 		Conn: h.conn, Ledger: h.dir.ledger, Log: h.log,
 		Seal: h.dir.seal, Unseal: h.dir.unseal,

@@ -90,6 +90,7 @@ var samples = []domain.Event{
 	domain.ObligationVoided{ID: "reply.x", Reason: "duplicate"},
 	domain.ObligationAtRisk{ID: "reply.x", Until: 1767225600000},
 	domain.ObligationOverdue{ID: "reply.x", Until: 1767225600000},
+	domain.CalendarPublished{Calendar: domain.Calendar{Jurisdiction: "CN-GX", AddsTo: "CN", Year: 2026, Version: 2, Notice: "国办发明电〔2025〕7号", Issued: 739560, Off: []domain.Date{739617}, MakeUp: []domain.Date{739621}, WorkingDays: 248, Partial: true, Projected: true}, Affects: []domain.Date{739617, 739621}},
 }
 
 // rule and due have a value in every field.

@@ -65,6 +65,7 @@ var shapes = map[string]func([]byte) (domain.Event, error){
 	"obligation.voided.v1":  as[obligationVoidedV1],
 	"obligation.at_risk.v1": as[obligationAtRiskV1],
 	"obligation.overdue.v1": as[obligationOverdueV1],
+	"calendar.published.v1": as[calendarPublishedV1],
 }
 
 // Kind returns a shape's name without its version: what an event is called,
@@ -209,6 +210,8 @@ func shapeOf(e domain.Event) (string, any, []Plain, error) {
 		domain.SubjectReassigned, domain.SubjectClosed, domain.SubjectMarkedTest:
 		name, shape, plains := shapeOfPerson(e)
 		return name, shape, plains, nil
+	case domain.CalendarPublished:
+		return "calendar.published.v1", calendarShape(e), nil, nil
 	case domain.RequestReceived, domain.RequestMade, domain.Stepped:
 		name, shape, plains := shapeOfRequest(e)
 		return name, shape, plains, nil

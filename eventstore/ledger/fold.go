@@ -25,6 +25,8 @@ type fold struct {
 	request  domain.Request
 	incident domain.Incident
 	duties   domain.Duties
+
+	calendars domain.Calendars
 }
 
 // answers is what the requests of a stream were answered. It is owned by the
@@ -76,6 +78,8 @@ func (f *fold) add(e codec.Entry) {
 		f.incident = f.incident.Evolve(e.Fact())
 	case domain.ObligationNoun:
 		f.duties, _ = f.duties.Evolve(e.Fact())
+	case domain.CalendarNoun:
+		f.calendars = f.calendars.Evolve(e.Fact())
 	case domain.AccessNoun:
 		// what was answered changes no answer
 	}

@@ -153,6 +153,8 @@ func nounOf(req Request) (domain.Noun, bool) {
 		return domain.PolicyNoun, true
 	case domain.PublishSurface:
 		return domain.SurfaceNoun, true
+	case domain.PublishCalendar:
+		return domain.CalendarNoun, true
 	case domain.Say:
 		if _, policy := cmd.Event.(domain.PolicyEffective); policy {
 			return domain.PolicyNoun, true
@@ -188,6 +190,8 @@ func (l *Ledger) executeApp(ctx context.Context, req Request, stream domain.Stre
 			return f.service.Decide(req.Command, ref, atOf(req, recorded), recorded)
 		case domain.SurfaceNoun:
 			return f.surfaces.Decide(req.Command, ref)
+		case domain.CalendarNoun:
+			return f.calendars.Decide(req.Command, ref.By)
 		}
 		return f.policies.Decide(req.Command, ref.By, recorded)
 	})

@@ -85,7 +85,11 @@ func (l *Ledger) referenceUntil(ctx context.Context, app domain.AppName, past bo
 	if err != nil {
 		return domain.Reference{}, err
 	}
-	ref := domain.Reference{Service: service.service, Policies: policies.policies, Surfaces: surfaces.surfaces}
+	calendars, err := l.foldAsOf(ctx, domain.StreamID{Noun: domain.CalendarNoun, App: app, ID: "main"}, past, until)
+	if err != nil {
+		return domain.Reference{}, err
+	}
+	ref := domain.Reference{Service: service.service, Policies: policies.policies, Surfaces: surfaces.surfaces, Calendars: calendars.calendars}
 	if past {
 		known, err := l.foldAsOf(ctx, domain.StreamID{Noun: domain.ServiceNoun, App: app, ID: "main"}, past, until)
 		if err != nil {

@@ -1,0 +1,148 @@
+package rest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+
+	"consentledger/api/wire"
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/ledger"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-json-experiment/json"
+)
+
+// CalendarAnswer is what one notice says about the working days of one year.
+type CalendarAnswer struct {
+	Jurisdiction string        `json:"jurisdiction" doc:"as in CN, or CN-GX for a region"`
+	Year         int           `json:"year"`
+	Version      int           `json:"version" doc:"1 is the first; an amendment is one more; leave it out for the next"`
+	AddsTo       string        `json:"adds_to,omitempty" doc:"the jurisdiction on whose calendars this one lies"`
+	Notice       string        `json:"notice,omitempty" doc:"the notice's number"`
+	Issued       string        `json:"issued,omitempty"`
+	Off          []string      `json:"off" doc:"days off, weekends in them included"`
+	MakeUp       []string      `json:"makeup" doc:"Saturdays and Sundays that are worked"`
+	WorkingDays  int           `json:"working_days,omitempty" doc:"of the year, as the publisher counts them: checked"`
+	Partial      bool          `json:"partial,omitempty" doc:"it has not every day of the year: nothing is counted"`
+	Projected    bool          `json:"projected,omitempty" doc:"a guess at the most days off; never makes a year known"`
+	Receipt      *wire.Receipt `json:"receipt,omitempty" doc:"absent: it was published before"`
+}
+
+// Calendars is every calendar of an app, in order of publication.
+type Calendars struct {
+	App       string           `json:"app"`
+	Calendars []CalendarAnswer `json:"calendars"`
+	AsOf      string           `json:"as_of"`
+}
+
+func (s *server) calendarRoutes(api huma.API) {
+	const path = "/v1/apps/{app}/calendars"
+	route(s, api, "list-calendars", http.MethodGet, path, "The working days that were published for an app, by year and version", s.listCalendars)
+	bodied[CalendarAnswer](s, api, "publish-calendar", http.MethodPost, path, "Publish a year's working days, or an amendment of them", maxBody, s.publishCalendar)
+}
+
+func calendarOf(k domain.Calendar) CalendarAnswer {
+	a := CalendarAnswer{
+		Jurisdiction: k.Jurisdiction, Year: k.Year, Version: k.Version, AddsTo: k.AddsTo, Notice: k.Notice, Off: dates(k.Off), MakeUp: dates(k.MakeUp),
+		WorkingDays: k.WorkingDays, Partial: k.Partial, Projected: k.Projected,
+	}
+	if k.Issued != 0 {
+		a.Issued = k.Issued.String()
+	}
+	return a
+}
+
+func dates(list []domain.Date) []string {
+	texts := make([]string, len(list))
+	for i, d := range list {
+		texts[i] = d.String()
+	}
+	return texts
+}
+
+func (s *server) listCalendars(ctx context.Context, in *appIn) (*out[Calendars], error) {
+	name, err := domain.ParseAppName(in.App)
+	if err != nil {
+		return nil, bad(err.Error())
+	}
+	head, err := s.Ledger.Head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ref, err := s.Ledger.App(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	a := Calendars{App: in.App, Calendars: []CalendarAnswer{}, AsOf: wire.FormatPosition(head)}
+	for _, k := range ref.Calendars.Published() {
+		a.Calendars = append(a.Calendars, calendarOf(k))
+	}
+	return ok(a)
+}
+
+func (s *server) publishCalendar(ctx context.Context, in *appBody) (*out[CalendarAnswer], error) {
+	name, err := s.app(ctx, in.App)
+	if err != nil {
+		return nil, err
+	}
+	body := bytes.Clone(in.RawBody)
+	k, err := parseCalendar(body)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.execute(ctx, ledger.Request{App: name, Source: "rest", ID: keyOr(in.Key), Body: body, Actor: string(domain.Operator), Command: domain.PublishCalendar{Calendar: k}})
+	if err != nil {
+		return nil, err
+	}
+	ref, err := s.Ledger.App(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if now, found := ref.Calendars.Latest(k.Jurisdiction, k.Year); found && !k.Projected {
+		k = now
+	}
+	a := calendarOf(k)
+	if r.Event != (eventstore.EventID{}) {
+		got := wire.ReceiptOf(r)
+		a.Receipt = &got
+	}
+	return ok(a)
+}
+
+// parseCalendar reads a calendar. Whether its days make a year is the domain's
+// to say.
+func parseCalendar(b []byte) (domain.Calendar, error) {
+	var a CalendarAnswer
+	if err := json.Unmarshal(b, &a, json.RejectUnknownMembers(true)); err != nil || a.Receipt != nil {
+		return domain.Calendar{}, bad(`want an object such as {"jurisdiction": "CN", "year": 2027, "off": ["2027-01-01"], "makeup": []}`)
+	}
+	k := domain.Calendar{
+		Jurisdiction: a.Jurisdiction, Year: a.Year, Version: a.Version, AddsTo: a.AddsTo, Notice: a.Notice, WorkingDays: a.WorkingDays,
+		Partial: a.Partial, Projected: a.Projected,
+	}
+	var err error
+	if a.Issued != "" {
+		if k.Issued, err = domain.ParseDate(a.Issued); err != nil {
+			return k, bad("issued: " + err.Error())
+		}
+	}
+	if k.Off, err = parseDates("off", a.Off); err == nil {
+		k.MakeUp, err = parseDates("makeup", a.MakeUp)
+	}
+	return k, err
+}
+
+func parseDates(member string, texts []string) ([]domain.Date, error) {
+	var list []domain.Date
+	for i, text := range texts {
+		d, err := domain.ParseDate(text)
+		if err != nil {
+			return nil, bad(fmt.Sprintf("%s[%d]: %s", member, i, err))
+		}
+		list = append(list, d)
+	}
+	return list, nil
+}

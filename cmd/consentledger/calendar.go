@@ -1,0 +1,208 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"consentledger/cmd/consentledger/law"
+	"consentledger/domain"
+
+	"github.com/spf13/cobra"
+)
+
+// A publishedCalendar is a calendar as HTTP has it.
+type publishedCalendar struct {
+	Jurisdiction string   `json:"jurisdiction"`
+	Year         int      `json:"year"`
+	Version      int      `json:"version,omitempty"`
+	AddsTo       string   `json:"adds_to,omitempty"`
+	Notice       string   `json:"notice,omitempty"`
+	Issued       string   `json:"issued,omitempty"`
+	Off          []string `json:"off"`
+	MakeUp       []string `json:"makeup"`
+	WorkingDays  int      `json:"working_days,omitempty"`
+	Partial      bool     `json:"partial,omitempty"`
+	Projected    bool     `json:"projected,omitempty"`
+}
+
+func publishedCalendarOf(k domain.Calendar) publishedCalendar {
+	p := publishedCalendar{
+		Jurisdiction: k.Jurisdiction, Year: k.Year, Version: k.Version, AddsTo: k.AddsTo, Notice: k.Notice, Off: []string{}, MakeUp: []string{},
+		WorkingDays: k.WorkingDays, Partial: k.Partial, Projected: k.Projected,
+	}
+	if k.Issued != 0 {
+		p.Issued = k.Issued.String()
+	}
+	for _, d := range k.Off {
+		p.Off = append(p.Off, d.String())
+	}
+	for _, d := range k.MakeUp {
+		p.MakeUp = append(p.MakeUp, d.String())
+	}
+	return p
+}
+
+func (p publishedCalendar) calendar() (domain.Calendar, error) {
+	k := domain.Calendar{
+		Jurisdiction: p.Jurisdiction, Year: p.Year, Version: p.Version, AddsTo: p.AddsTo, Notice: p.Notice,
+		WorkingDays: p.WorkingDays, Partial: p.Partial, Projected: p.Projected,
+	}
+	var errs []error
+	read := func(text string) domain.Date {
+		d, err := domain.ParseDate(text)
+		errs = append(errs, err)
+		return d
+	}
+	if p.Issued != "" {
+		k.Issued = read(p.Issued)
+	}
+	for _, d := range p.Off {
+		k.Off = append(k.Off, read(d))
+	}
+	for _, d := range p.MakeUp {
+		k.MakeUp = append(k.MakeUp, read(d))
+	}
+	return k, errors.Join(errs...)
+}
+
+func newCalendar() *cobra.Command {
+	c := &cobra.Command{Use: "calendar", Short: "The working days that an app's due dates are counted by"}
+	c.AddCommand(newCalendarPublish(), newCalendarList(), newCalendarShow())
+	return c
+}
+
+var calendarColumns = []string{"jurisdiction", "year", "version", "notice", "issued", "working_days", "projected", "partial"}
+
+func newCalendarPublish() *cobra.Command {
+	var app, jurisdiction string
+	c := &cobra.Command{
+		Use:   "publish FILE|cn-2026",
+		Short: "Publish a year's holiday notice, or an amendment of it",
+		Long: `Publish what a notice says about the working days of a year. FILE has the shape of
+cn-workdays.json, or is a list of days: {"off": [...], "makeup": [...], "adds_to":
+"CN"}. cn-2022 to cn-2026 are shipped, and every app of the jurisdiction CN has
+them already.
+
+What is published again changes nothing; another notice for the same year is its
+next version. Open due dates that it may change are computed again and recorded
+with what they were. A file that cannot be right is refused: a make-up day that is
+no weekend, a day both off and worked, a sum that is not the notice's own.`,
+		Example: "  consentledger calendar publish --app smartkey cn-2027.json",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			known, err := calendarsOf(c, app)
+			if err != nil {
+				return err
+			}
+			add, err := calendarsToPublish(c, known, args[0], jurisdiction)
+			if err != nil {
+				return err
+			}
+			var answers []json.RawMessage
+			for _, k := range add {
+				answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/calendars", publishedCalendarOf(k))
+				if err != nil {
+					return err
+				}
+				answers = append(answers, answer)
+			}
+			return printRows(c, answers, calendarColumns...)
+		},
+	}
+	appFlag(c, &app)
+	c.Flags().StringVar(&jurisdiction, "jurisdiction", "CN", "whose days they are, if the file does not say")
+	outputFlag(c)
+	return c
+}
+
+// calendarsToPublish returns what a file, or a shipped notice, adds to the
+// calendars that are known.
+func calendarsToPublish(c *cobra.Command, known domain.Calendars, name, jurisdiction string) ([]domain.Calendar, error) {
+	if text, ok := strings.CutPrefix(name, "cn-"); ok {
+		if year, err := strconv.Atoi(text); err == nil {
+			return shippedCalendar(year)
+		}
+	}
+	file, err := readInput(c, name)
+	if err != nil {
+		return nil, err
+	}
+	after, err := law.Publish(known, file, jurisdiction)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("%s: %w", name, err)}
+	}
+	before := known.Published()
+	all := after.Published()
+	if len(all) < len(before) { // it took the place of a jurisdiction's
+		return nil, usageError{fmt.Errorf(`%s: without "adds_to" it would take the place of every calendar of %s; say "adds_to": %q`, name, jurisdiction, jurisdiction)}
+	}
+	return all[len(before):], nil
+}
+
+func shippedCalendar(year int) ([]domain.Calendar, error) {
+	shipped, err := law.Calendars()
+	if err != nil {
+		return nil, err
+	}
+	k, ok := shipped.Latest("CN", year)
+	if !ok {
+		return nil, notFound{fmt.Errorf("the notice of %d is not shipped: publish it from a file", year)}
+	}
+	k.Version = 0
+	return []domain.Calendar{k}, nil
+}
+
+func newCalendarList() *cobra.Command {
+	var app string
+	c := &cobra.Command{Use: "list", Short: "List the calendars that were published for an app", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+		answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/calendars", "", nil)
+		if err != nil {
+			return err
+		}
+		rows, err := member(answer, "calendars")
+		if err != nil {
+			return err
+		}
+		return printRows(c, rows, calendarColumns...)
+	}}
+	appFlag(c, &app)
+	outputFlag(c)
+	return c
+}
+
+func newCalendarShow() *cobra.Command {
+	var app, jurisdiction string
+	var version int
+	c := &cobra.Command{Use: "show YEAR", Short: "Show a year's days off and make-up days", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		year, err := strconv.Atoi(args[0])
+		if err != nil {
+			return usageError{errors.New("want a year, as in 2026")}
+		}
+		known, err := calendarsOf(c, app)
+		if err != nil {
+			return err
+		}
+		k, ok := known.Latest(jurisdiction, year)
+		if version != 0 {
+			k, ok = known.Find(domain.CalendarVersion{Jurisdiction: jurisdiction, Year: year, Version: version})
+		}
+		if !ok {
+			return notFound{fmt.Errorf("%s has no such calendar of %d", jurisdiction, year)}
+		}
+		text, err := json.Marshal(publishedCalendarOf(k))
+		if err != nil {
+			return err
+		}
+		return printOne(c, text, calendarColumns...)
+	}}
+	appFlag(c, &app)
+	c.Flags().StringVar(&jurisdiction, "jurisdiction", "CN", "whose days they are")
+	c.Flags().IntVar(&version, "version", 0, "an older version (default: the newest)")
+	outputFlagOr(c, "json")
+	return c
+}

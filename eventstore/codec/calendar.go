@@ -1,0 +1,39 @@
+package codec
+
+import "consentledger/domain"
+
+// The shape of a published calendar.
+type calendarPublishedV1 struct {
+	AddsTo       string   `json:"adds_to,omitzero"`
+	Affects      []string `json:"affects,omitempty"`
+	Issued       string   `json:"issued,omitzero"`
+	Jurisdiction string   `json:"jurisdiction"`
+	MakeUp       []string `json:"makeup,omitempty"`
+	Notice       string   `json:"notice,omitzero"`
+	Off          []string `json:"off,omitempty"`
+	Partial      bool     `json:"partial,omitzero"`
+	Projected    bool     `json:"projected,omitzero"`
+	Version      int      `json:"version"`
+	WorkingDays  int      `json:"working_days,omitzero"`
+	Year         int      `json:"year"`
+}
+
+func calendarShape(e domain.CalendarPublished) calendarPublishedV1 {
+	k := e.Calendar
+	return calendarPublishedV1{
+		k.AddsTo, names(e.Affects), date(k.Issued), k.Jurisdiction, names(k.MakeUp), k.Notice, names(k.Off), k.Partial, k.Projected,
+		k.Version, k.WorkingDays, k.Year,
+	}
+}
+
+func (s calendarPublishedV1) event() (domain.Event, error) {
+	var r reader
+	return domain.CalendarPublished{
+		Calendar: domain.Calendar{
+			Jurisdiction: s.Jurisdiction, AddsTo: s.AddsTo, Year: s.Year, Version: s.Version, Notice: s.Notice, Issued: parse(&r, s.Issued, domain.ParseDate),
+			Off: parseAll(&r, s.Off, domain.ParseDate), MakeUp: parseAll(&r, s.MakeUp, domain.ParseDate), WorkingDays: s.WorkingDays,
+			Partial: s.Partial, Projected: s.Projected,
+		},
+		Affects: parseAll(&r, s.Affects, domain.ParseDate),
+	}, r.err
+}
