@@ -40,6 +40,8 @@ func (h *house) ready(ctx context.Context) []rest.Check {
 	}
 	_, err = h.reactor.State()
 	checks = append(checks, result("reactor", err))
+	_, err = h.outbox.State()
+	checks = append(checks, result("outbox", err))
 	return append(checks, result("rejected messages", h.nothingRejected(ctx)))
 }
 

@@ -15,6 +15,7 @@ import (
 	_ "time/tzdata" // apps name their time zones
 
 	"consentledger/api/intake"
+	"consentledger/api/outbox"
 	"consentledger/api/react"
 	"consentledger/projections"
 	"consentledger/projections/activity"
@@ -80,6 +81,7 @@ type house struct {
 	activity *activity.View
 	runners  []*projections.Runner
 	reactor  *react.Reactor
+	outbox   *outbox.Outbox
 	started  string
 }
 
@@ -115,6 +117,11 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	crew.Go(func() {
 		if err := h.reactor.Run(ctx); err != nil {
 			h.log.Error("the reactor stopped", "error", err)
+		}
+	})
+	crew.Go(func() {
+		if err := h.outbox.Run(ctx); err != nil {
+			h.log.Error("the outbox stopped", "error", err)
 		}
 	})
 	ready := make(chan struct{})
@@ -161,6 +168,7 @@ func (h *house) open(ctx context.Context) (err error) {
 		return err
 	}
 	h.reactor = &react.Reactor{Ledger: h.dir.ledger, Log: h.log}
+	h.outbox = &outbox.Outbox{Conn: h.conn, Ledger: h.dir.ledger, Log: h.log}
 	h.intake = intake.Config{
 		Conn: h.conn, Ledger: h.dir.ledger, Log: h.log,
 		Seal: h.dir.seal, Unseal: h.dir.unseal,
