@@ -169,7 +169,7 @@ func (o *Outbox) tell(ctx context.Context, js jetstream.JetStream, e codec.Entry
 	m := &nats.Msg{Subject: "consent.v1." + out.Data.App + ".out." + out.Type, Data: body, Header: nats.Header{
 		"Content-Type": {"application/cloudevents+json"}, positionHeader: {wire.FormatPosition(e.Position)},
 	}}
-	ack, err := js.PublishMsg(ctx, m, jetstream.WithExpectLastSequence(seq), jetstream.WithExpectStream(Stream), jetstream.WithMsgID(out.ID))
+	ack, err := js.PublishMsg(ctx, m, jetstream.WithExpectLastSequence(seq), jetstream.WithExpectStream(Stream))
 	if second(err) {
 		return seq, errSecond
 	}

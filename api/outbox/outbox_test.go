@@ -32,6 +32,8 @@ type world struct {
 	dir   string
 	nats  *server.Server
 	n     atomic.Int64
+
+	reader *nats.Conn
 }
 
 func newWorld(t *testing.T) *world {
@@ -107,7 +109,7 @@ func (w *world) owe() {
 	stream := domain.StreamID{Noun: domain.ObligationNoun, App: "demo", ID: fmt.Sprintf("%x", cause)}
 	rule := domain.DeadlineRule{ID: "d15", Source: "1", Unit: domain.UnitCalendarDay, Length: 15, TimeZone: "Asia/Shanghai", ClockStart: "Withdrawn"}
 	do := func(cmd domain.Command) {
-		req := ledger.Request{Source: "react", ID: fmt.Sprintf("%+v", cmd), Body: []byte("x"), Actor: "system", RecordedBy: "react", Command: cmd}
+		req := ledger.Request{Source: "react", ID: fmt.Sprintf("%s %+v", stream, cmd), Body: []byte("x"), Actor: "system", RecordedBy: "react", Command: cmd}
 		if _, err := w.ExecuteOn(w.t.Context(), stream, req); err != nil {
 			w.t.Error(err)
 		}
@@ -127,7 +129,10 @@ func (w *world) owe() {
 // told returns what the stream holds, in order.
 func (w *world) told() []wire.Outgoing {
 	w.t.Helper()
-	js, err := jetstream.New(w.connect())
+	if w.reader == nil || !w.reader.IsConnected() {
+		w.reader = w.connect()
+	}
+	js, err := jetstream.New(w.reader)
 	if err != nil {
 		w.t.Fatal(err)
 	}
