@@ -8,7 +8,7 @@ const InboxPrefix = "_INBOX.consentledger"
 // stands for the server's allow_responses, one answer a request: requests are
 // answered on a subject that the caller names.
 //
-// Where an administrator makes the two streams and the bucket beforehand, the
+// Where an administrator makes the three streams and the bucket beforehand, the
 // subjects in Make are not needed; those in Retire only as long as there may be
 // an incoming stream of the older kind.
 var Permissions = struct {
@@ -27,6 +27,9 @@ var Permissions = struct {
 		"$JS.API.STREAM.MSG.GET.CONSENT_REJECTED",
 		"$KV.CONSENT_REJECTED_SEEN.*",
 		"$JS.API.DIRECT.GET.KV_CONSENT_REJECTED_SEEN",
+		"$JS.API.STREAM.INFO.CONSENT_OUT",
+		"$JS.API.STREAM.MSG.GET.CONSENT_OUT",
+		"consent.v1.*.out.>",
 	},
 	Subscribe: []string{
 		"consent.v1.*.record",
@@ -39,6 +42,7 @@ var Permissions = struct {
 		"$JS.API.STREAM.CREATE.CONSENT_IN",
 		"$JS.API.STREAM.CREATE.CONSENT_REJECTED",
 		"$JS.API.STREAM.CREATE.KV_CONSENT_REJECTED_SEEN",
+		"$JS.API.STREAM.CREATE.CONSENT_OUT",
 	},
 	Retire: []string{
 		"$JS.API.STREAM.UPDATE.CONSENT_IN",

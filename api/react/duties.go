@@ -197,10 +197,10 @@ func (r *Reactor) voidOne(o *obligation, reason string) {
 }
 
 // follow lets a command follow on a stream once it is due. Its id says what it
-// follows from.
+// follows from and, since a record's id derives from it, in which stream.
 func (r *Reactor) follow(key string, due domain.Instant, stream domain.StreamID, id string, at domain.Instant, cmd domain.Command) {
 	r.waiting.add(key, due, stream, func(ctx context.Context) error {
-		_, err := r.Ledger.ExecuteOn(ctx, stream, request(stream.App, id, at, cmd))
+		_, err := r.Ledger.ExecuteOn(ctx, stream, request(stream.App, id+" in "+stream.String(), at, cmd))
 		return err
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
@@ -111,7 +112,7 @@ func (w *world) expect(want string) {
 // once checks that no fact about an obligation was recorded twice.
 func once(w *world) {
 	w.t.Helper()
-	seen := map[string]bool{}
+	seen, ids := map[string]bool{}, map[eventstore.EventID]bool{}
 	for e, err := range w.Replay(w.t.Context(), 0) {
 		if err != nil {
 			w.t.Fatal(err)
@@ -120,7 +121,10 @@ func once(w *world) {
 		if strings.HasPrefix(e.Kind(), "obligation.") && seen[key] {
 			w.t.Errorf("twice: %s", key)
 		}
-		seen[key] = true
+		if ids[e.ID] {
+			w.t.Errorf("two records are called %s", e.ID)
+		}
+		seen[key], ids[e.ID] = true, true
 	}
 	if w.log.Len() > 0 {
 		w.t.Errorf("a follow-up was not taken: %s", w.log.String())

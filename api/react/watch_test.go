@@ -1,6 +1,7 @@
 package react_test
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,6 +69,24 @@ func TestWhatFellDueWhileItWasDownIsSaidOnce(t *testing.T) {
 		synctest.Wait()
 		w.expect("stop.h24 met, stop.h24 open")
 		w.warned("obligation.at_risk 2000-02-01 00:00:00", "obligation.overdue 2000-02-01 00:00:00")
+		once(w)
+	})
+}
+
+func TestWhatIsOwedToManyByOneDayIsOwedToEach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.react()
+		w.react()
+		w.tell("", promising(only(duty("reply", "consent.withdrawn", domain.DutyReply, "d15"))))
+		const persons = 50
+		for i := range persons {
+			w.tell(fmt.Sprint("person-", i), withdrawn("ads"))
+		}
+		until(w, "2000-03-01T00:00:00Z")
+		if n := len(warnings(w)); n != 2*persons {
+			t.Errorf("%d warnings", n)
+		}
 		once(w)
 	})
 }

@@ -48,6 +48,8 @@ func (h *house) ready(ctx context.Context) []rest.Check {
 	checks = append(checks, result("transparency", err))
 	_, err = h.reactor.State()
 	checks = append(checks, result("reactor", err))
+	_, err = h.outbox.State()
+	checks = append(checks, result("outbox", err))
 	return append(checks, result("rejected messages", h.nothingRejected(ctx)))
 }
 

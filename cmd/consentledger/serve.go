@@ -14,6 +14,7 @@ import (
 	_ "time/tzdata" // apps name their time zones
 
 	"consentledger/api/intake"
+	"consentledger/api/outbox"
 	"consentledger/api/react"
 	"consentledger/cmd/consentledger/law"
 	"consentledger/projections"
@@ -84,6 +85,7 @@ type house struct {
 	logs     *transparency.Log
 	runners  []*projections.Runner
 	reactor  *react.Reactor
+	outbox   *outbox.Outbox
 	started  string
 }
 
@@ -121,6 +123,11 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	crew.Go(func() {
 		if err := h.reactor.Run(ctx); err != nil {
 			h.log.Error("the reactor stopped", "error", err)
+		}
+	})
+	crew.Go(func() {
+		if err := h.outbox.Run(ctx); err != nil {
+			h.log.Error("the outbox stopped", "error", err)
 		}
 	})
 	ready := make(chan struct{})
@@ -165,6 +172,7 @@ func (h *house) open(ctx context.Context) (err error) {
 		return err
 	}
 	h.reactor = &react.Reactor{Ledger: h.dir.ledger, Log: h.log, Shipped: shipped.Published()}
+	h.outbox = &outbox.Outbox{Conn: h.conn, Ledger: h.dir.ledger, Log: h.log}
 	h.intake = intake.Config{
 		Conn: h.conn, Ledger: h.dir.ledger, Log: h.log,
 		Seal: h.dir.seal, Unseal: h.dir.unseal,

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"consentledger/domain"
+	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/vault"
 )
@@ -230,6 +231,15 @@ func (l *Ledger) Duties(ctx context.Context, stream domain.StreamID) (domain.Dut
 		return f.dutiesOrNone(), err
 	}
 	return f.request.Duties, nil
+}
+
+// DutiesAt is [Ledger.Duties] as they are with the stream's record at a
+// position, or later: another process may have written it.
+func (l *Ledger) DutiesAt(ctx context.Context, stream domain.StreamID, known eventstore.Position) (domain.Duties, error) {
+	if f, ok := l.folds.get(stream); ok && f.position < known {
+		l.folds.forget(stream)
+	}
+	return l.Duties(ctx, stream)
 }
 
 func (f *fold) dutiesOrNone() domain.Duties {

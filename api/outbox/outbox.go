@@ -1,0 +1,193 @@
+// Package outbox tells on NATS what becomes of obligations: that one opened,
+// moved, was met or is void, is at risk, or is overdue. It follows the log and
+// publishes a CloudEvent for every such fact on consent.v1.<app>.out.<type>,
+// into the stream [Stream].
+//
+// Every message's header carries its position in the log. A publisher goes on
+// after the last message's, and publishes only right behind the message that it
+// knows as the last; so of several processes one does, the others lose and read
+// again, and every fact is told once, in the order of the log. Nothing is told
+// while NATS is away; afterwards it is.
+//
+// The stream keeps its last message for ever, for that says how far it is. It
+// holds no personal data: who may read it is the server's to say, as with what
+// apps send. An app's user may be let see consent.v1.<app>.out.> alone.
+package outbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync"
+	"time"
+
+	"consentledger/api/wire"
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// The stream, and what it listens to.
+const (
+	Stream   = "CONSENT_OUT"
+	subjects = "consent.v1.*.out.>"
+)
+
+// positionHeader says where in the log a message's fact stands.
+const positionHeader = "Consent-Position"
+
+// A Ledger is what an Outbox tells of.
+type Ledger interface {
+	Follow(ctx context.Context, after eventstore.Position) iter.Seq2[[]codec.Entry, error]
+	Head(ctx context.Context) (eventstore.Position, error)
+	DutiesAt(ctx context.Context, stream domain.StreamID, known eventstore.Position) (domain.Duties, error)
+}
+
+// An Outbox publishes. Fill in the first two fields; the rest of the zero Outbox
+// is ready.
+type Outbox struct {
+	Conn   *nats.Conn
+	Ledger Ledger
+	Log    *slog.Logger // nil: slog.Default
+
+	mu  sync.Mutex
+	at  eventstore.Position
+	err error
+}
+
+// State returns the position up to which all is told, and what keeps the rest
+// from being so.
+func (o *Outbox) State() (eventstore.Position, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.at, o.err
+}
+
+func (o *Outbox) note(at eventstore.Position, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err = err; at != 0 {
+		o.at = at
+	}
+}
+
+// How long the outbox waits that met a broken ledger or server.
+const (
+	firstTry = 100 * time.Millisecond
+	lastTry  = 30 * time.Second
+)
+
+// Run publishes until ctx is done, which is no error, or a record cannot be
+// read. It is called once.
+func (o *Outbox) Run(ctx context.Context) error {
+	js, err := jetstream.New(o.Conn)
+	if err != nil {
+		return fmt.Errorf("outbox: %w", err)
+	}
+	wait := firstTry
+	for {
+		told, err := o.publish(ctx, js)
+		switch _, unreadable := errors.AsType[*codec.UnreadableError](err); {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, errSecond):
+			continue
+		case unreadable:
+			err = fmt.Errorf("outbox: %w", err)
+			o.note(0, err)
+			return err
+		}
+		if told {
+			wait = firstTry
+		}
+		o.note(0, err)
+		o.log().Warn("the outbox waits", "err", err)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+		wait = min(2*wait, lastTry)
+	}
+}
+
+// errSecond says that another process told it first.
+var errSecond = errors.New("another process is telling")
+
+// publish tells what is not told until something goes wrong, and reports
+// whether it told anything.
+func (o *Outbox) publish(ctx context.Context, js jetstream.JetStream) (told bool, err error) {
+	seq, at, err := last(ctx, js)
+	if err != nil {
+		return false, permitted(o.Conn, err)
+	}
+	head, err := o.Ledger.Head(ctx)
+	if err != nil {
+		return false, err
+	}
+	if at > head {
+		return false, fmt.Errorf("stream %s tells of position %d, and the log ends at %d: it is of another ledger, or this one lost records; give this one a stream of its own", Stream, at, head)
+	}
+	o.note(at, nil)
+	for entries, err := range o.Ledger.Follow(ctx, at) {
+		if err != nil {
+			return told, err
+		}
+		for _, e := range entries {
+			if wire.Tells(e) {
+				if seq, err = o.tell(ctx, js, e, seq); err != nil {
+					return told, permitted(o.Conn, err)
+				}
+				told = true
+			}
+			at = e.Position
+		}
+		o.note(at, nil)
+	}
+	return told, ctx.Err()
+}
+
+// tell publishes one fact right behind the message that is the last.
+func (o *Outbox) tell(ctx context.Context, js jetstream.JetStream, e codec.Entry, seq uint64) (uint64, error) {
+	duties, err := o.Ledger.DutiesAt(ctx, e.Stream, e.Position)
+	if err != nil {
+		return seq, err
+	}
+	out, ok := wire.OutgoingOf(e, duties)
+	if !ok {
+		return seq, &codec.UnreadableError{Position: e.Position, Type: e.Type, Err: errors.New("it is about an obligation that its stream does not know")}
+	}
+	body, err := json.Marshal(out)
+	if err != nil {
+		panic("outbox: an event does not make JSON: " + err.Error())
+	}
+	m := &nats.Msg{Subject: "consent.v1." + out.Data.App + ".out." + out.Type, Data: body, Header: nats.Header{
+		"Content-Type": {"application/cloudevents+json"}, positionHeader: {wire.FormatPosition(e.Position)},
+	}}
+	ack, err := js.PublishMsg(ctx, m, jetstream.WithExpectLastSequence(seq), jetstream.WithExpectStream(Stream))
+	if second(err) {
+		return seq, errSecond
+	}
+	if err != nil {
+		return seq, fmt.Errorf("stream %s: %w", Stream, err)
+	}
+	return ack.Sequence, nil
+}
+
+// second reports whether the stream has grown since it was looked at.
+func second(err error) bool {
+	e, ok := errors.AsType[*jetstream.APIError](err)
+	return ok && (e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
+}
+
+func (o *Outbox) log() *slog.Logger {
+	if o.Log == nil {
+		return slog.Default()
+	}
+	return o.Log
+}

@@ -1,0 +1,277 @@
+package outbox
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"consentledger/api/wire"
+	"consentledger/domain"
+	"consentledger/eventstore/ledger"
+	"consentledger/eventstore/memory"
+	"consentledger/eventstore/vault"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// A world is a ledger with obligations, and a NATS server.
+type world struct {
+	*ledger.Ledger
+	t     *testing.T
+	store memory.Store
+	vault *vault.Vault
+	dir   string
+	nats  *server.Server
+	n     atomic.Int64
+
+	reader *nats.Conn
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir()}
+	var err error
+	if w.vault, err = vault.Open(t.Context(), new(memory.Rows), vault.NewMemoryKeys()); err != nil {
+		t.Fatal(err)
+	}
+	w.Ledger = w.open()
+	register := domain.RegisterApp{App: domain.App{Name: "demo", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}}}
+	if _, err := w.Execute(t.Context(), ledger.Request{App: "demo", Source: "test", ID: "app", Body: []byte("x"), Actor: "operator", RecordedBy: "test", Command: register}); err != nil {
+		t.Fatal(err)
+	}
+	w.serve()
+	return w
+}
+
+// open opens the ledger as another process would.
+func (w *world) open() *ledger.Ledger {
+	w.t.Helper()
+	l, err := ledger.Open(w.t.Context(), ledger.Config{Store: &w.store, Vault: w.vault, Now: func() domain.Instant { return domain.At(time.Now()) }})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return l
+}
+
+func (w *world) serve() {
+	w.t.Helper()
+	s, err := server.NewServer(&server.Options{DontListen: true, JetStream: true, StoreDir: w.dir, NoSigs: true, NoLog: true})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	s.Start()
+	if !s.ReadyForConnections(time.Minute) {
+		w.t.Fatal("the NATS server is not ready")
+	}
+	w.t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	w.nats = s
+}
+
+func (w *world) connect() *nats.Conn {
+	w.t.Helper()
+	nc, err := nats.Connect("", nats.InProcessServer(w.nats))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(nc.Close)
+	return nc
+}
+
+// tell starts a process that tells, and returns how to stop it.
+func (w *world) tell() (o *Outbox, stop func()) {
+	o = &Outbox{Conn: w.connect(), Ledger: w.open(), Log: slog.New(slog.DiscardHandler)}
+	ctx, cancel := context.WithCancel(context.Background())
+	var crew sync.WaitGroup
+	crew.Go(func() {
+		if err := o.Run(ctx); err != nil {
+			w.t.Error(err)
+		}
+	})
+	stop = func() { cancel(); crew.Wait() }
+	w.t.Cleanup(stop)
+	return o, stop
+}
+
+// owe lets something be owed to somebody and go wrong: three facts.
+func (w *world) owe() {
+	w.t.Helper()
+	n := w.n.Add(1)
+	cause := domain.EventID{byte(n), byte(n >> 8), 1}
+	stream := domain.StreamID{Noun: domain.ObligationNoun, App: "demo", ID: fmt.Sprintf("%x", cause)}
+	rule := domain.DeadlineRule{ID: "d15", Source: "1", Unit: domain.UnitCalendarDay, Length: 15, TimeZone: "Asia/Shanghai", ClockStart: "Withdrawn"}
+	do := func(cmd domain.Command) {
+		req := ledger.Request{Source: "react", ID: fmt.Sprintf("%s %+v", stream, cmd), Body: []byte("x"), Actor: "system", RecordedBy: "react", Command: cmd}
+		if _, err := w.ExecuteOn(w.t.Context(), stream, req); err != nil {
+			w.t.Error(err)
+		}
+	}
+	do(domain.OpenDuties{Cause: domain.Cause{Event: cause, Kind: "consent.withdrawn", Stream: "subject-demo-00ff", Subject: "00ff"},
+		Rule: domain.DutyRule{ID: "reply", Kind: domain.DutyReply}, Start: 1767225600000, Rules: []domain.DeadlineRule{rule}}) // 2026
+	duties, err := w.Duties(w.t.Context(), stream)
+	if err != nil || len(duties.All()) == 0 {
+		w.t.Error(duties, err)
+		return
+	}
+	d := duties.All()[0]
+	do(domain.WarnObligation{ID: d.ID, Until: d.Due.Until, Overdue: true})
+	do(domain.MeetObligation{ID: d.ID})
+}
+
+// told returns what the stream holds, in order.
+func (w *world) told() []wire.Outgoing {
+	w.t.Helper()
+	if w.reader == nil || !w.reader.IsConnected() {
+		w.reader = w.connect()
+	}
+	js, err := jetstream.New(w.reader)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	s, err := js.Stream(w.t.Context(), Stream)
+	if err != nil {
+		return nil
+	}
+	var all []wire.Outgoing
+	for seq := uint64(1); seq <= s.CachedInfo().State.LastSeq; seq++ {
+		m, err := s.GetMsg(w.t.Context(), seq)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		var out wire.Outgoing
+		if err := json.Unmarshal(m.Data, &out); err != nil || m.Subject != "consent.v1.demo.out."+out.Type {
+			w.t.Fatal(m.Subject, err)
+		}
+		all = append(all, out)
+	}
+	return all
+}
+
+func (w *world) until(what string, ok func() bool) {
+	w.t.Helper()
+	for end := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			w.t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// check compares what was told with the log.
+func (w *world) check() {
+	w.t.Helper()
+	var want, got []string
+	for e, err := range w.Replay(w.t.Context(), 0) {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if wire.Tells(e) {
+			want = append(want, e.ID.String()+" "+e.Kind())
+		}
+	}
+	for _, out := range w.told() {
+		got = append(got, out.ID+" "+out.Type)
+	}
+	if !slices.Equal(got, want) {
+		w.t.Errorf("%d told, %d in the log:\n%s\n%s", len(got), len(want), strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestWhatIsTold(t *testing.T) {
+	w := newWorld(t)
+	w.owe()
+	w.tell()
+	w.until("three are told", func() bool { return len(w.told()) == 3 })
+	overdue := w.told()[1]
+	var cause [16]byte
+	cause[0], cause[2] = 1, 1
+	want := wire.OutgoingData{
+		App: "demo", Obligation: "reply.d15", Kind: "reply", Rule: "d15", Due: "2026-01-16", Until: "2026-01-16T16:00:00.000Z",
+		Pseudonym: "00ff", Cause: "consent.withdrawn", CauseEvent: "01000100-0000-0000-0000-000000000000", Position: overdue.Data.Position,
+	}
+	if overdue.Type != "obligation.overdue" || overdue.Data != want || overdue.Subject != "obligation-demo-01000100000000000000000000000000" {
+		t.Errorf("%+v", overdue)
+	}
+	if met := w.told()[2].Data; !met.Late || met.Met == "" || met.Due != "2026-01-16" {
+		t.Errorf("%+v", met)
+	}
+}
+
+func TestSeveralProcessesTellEverythingOnceInOrder(t *testing.T) {
+	w := newWorld(t)
+	const each, writers = 20, 3
+	_, stop := w.tell()
+	w.tell()
+	var crew sync.WaitGroup
+	for range writers {
+		crew.Go(func() {
+			for range each {
+				w.owe()
+			}
+		})
+	}
+	w.until("some are told", func() bool { return len(w.told()) > 10 })
+	stop() // in the middle
+	w.tell()
+	crew.Wait()
+	w.until("all are told", func() bool { return len(w.told()) >= 3*each*writers })
+	w.check()
+	if w.tell(); true { // and again after a restart
+		w.owe()
+		w.until("what came last is told", func() bool { return len(w.told()) >= 3*each*writers+3 })
+		w.check()
+	}
+}
+
+func TestWhatHappenedWhileNATSWasAwayIsToldAfterwards(t *testing.T) {
+	w := newWorld(t)
+	_, stop := w.tell()
+	w.owe()
+	w.until("three are told", func() bool { return len(w.told()) == 3 })
+	w.nats.Shutdown()
+	w.nats.WaitForShutdown()
+	w.owe()
+	stop()
+	w.serve()
+	o, _ := w.tell()
+	w.until("all are told", func() bool { return len(w.told()) == 6 })
+	w.check()
+	w.until("it says so", func() bool { at, err := o.State(); return at != 0 && err == nil })
+}
+
+func TestAStreamThatIsNotThisLedgersIsRefused(t *testing.T) {
+	for name, tt := range map[string]struct {
+		config jetstream.StreamConfig
+		header string
+		want   string
+	}{
+		"it forgets":               {jetstream.StreamConfig{Name: Stream, Subjects: []string{subjects}, MaxAge: time.Hour}, "", "no age"},
+		"of another ledger":        {config, "99999", "of another ledger"},
+		"somebody else publishing": {config, "soon", "says no position"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			js, err := jetstream.New(w.connect())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := js.CreateStream(t.Context(), tt.config); err != nil {
+				t.Fatal(err)
+			}
+			if tt.header != "" {
+				if _, err := js.PublishMsg(t.Context(), &nats.Msg{Subject: "consent.v1.demo.out.x", Header: nats.Header{positionHeader: {tt.header}}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			o, _ := w.tell()
+			w.until("it says why", func() bool { _, err := o.State(); return err != nil && strings.Contains(err.Error(), tt.want) })
+		})
+	}
+}

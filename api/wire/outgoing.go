@@ -1,0 +1,102 @@
+package wire
+
+import (
+	"strings"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+)
+
+// An Outgoing is what the ledger tells on NATS of an obligation: a CloudEvent
+// that holds nothing personal. Its subject is the stream that tells of it.
+type Outgoing struct {
+	SpecVersion     string       `json:"specversion"`
+	ID              string       `json:"id"` // of the record: the same however often it is told
+	Source          string       `json:"source"`
+	Type            string       `json:"type"` // "obligation.overdue"
+	Subject         string       `json:"subject"`
+	Time            string       `json:"time"`
+	DataContentType string       `json:"datacontenttype"`
+	Data            OutgoingData `json:"data"`
+}
+
+// OutgoingData says which obligation it is, and by when it is owed: Due is the
+// last day, Until the instant that it ends with, or is the end of what is
+// counted in hours. What has no date yet, or stands still, has neither.
+type OutgoingData struct {
+	App        string `json:"app"`
+	Obligation string `json:"obligation"`
+	Kind       string `json:"kind"`
+	Target     string `json:"target,omitzero"` // the system or recipient that owes it
+	Rule       string `json:"rule"`
+	Due        string `json:"due,omitzero"`
+	Until      string `json:"until,omitzero"`
+	Pseudonym  string `json:"pseudonym,omitzero"`   // of whom it is owed to
+	Cause      string `json:"cause,omitzero"`       // the kind of fact that it follows from
+	CauseEvent string `json:"cause_event,omitzero"` // and its id
+	Met        string `json:"met,omitzero"`         // when it was done
+	Late       bool   `json:"late,omitzero"`
+	Reason     string `json:"reason,omitzero"` // why nothing is owed any more, or why the date moved
+	Position   string `json:"position"`
+}
+
+// Tells reports whether an entry is one of which [OutgoingOf] tells.
+func Tells(e codec.Entry) bool { return strings.HasPrefix(e.Type, "obligation.") }
+
+// OutgoingOf returns what is told of e, which duties know: those of its stream,
+// as they are with it or later.
+func OutgoingOf(e codec.Entry, duties domain.Duties) (Outgoing, bool) {
+	data := OutgoingData{App: string(e.Stream.App), Position: FormatPosition(e.Position)}
+	id, until := data.told(e.Event)
+	d, ok := duties.Find(id)
+	if !ok {
+		return Outgoing{}, false
+	}
+	if until == nil {
+		until = &d.Due.Until // of what is closed it changes no more
+	}
+	data.Obligation, data.Kind, data.Target, data.Rule = id, string(d.Kind), d.Target, string(d.Rule.ID)
+	data.Pseudonym, data.Cause = d.Cause.Subject, d.Cause.Kind
+	if d.Cause.Event != (domain.EventID{}) {
+		data.CauseEvent = eventstore.EventID(d.Cause.Event).String()
+	}
+	data.until(*until, d.Rule)
+	return Outgoing{
+		SpecVersion: "1.0", ID: e.ID.String(), Source: "consentledger/" + string(e.Stream.App), Type: e.Kind(), Subject: e.Stream.String(),
+		Time: e.Recorded.String(), DataContentType: "application/json", Data: data,
+	}, true
+}
+
+// told returns which obligation an event is about and, if the event says so,
+// its end.
+func (d *OutgoingData) told(e domain.Event) (id string, until *domain.Instant) {
+	switch x := e.(type) {
+	case domain.ObligationOpened:
+		return x.Obligation.ID, &x.Due.Until
+	case domain.ObligationMoved:
+		d.Reason = x.Why.String()
+		return x.ID, &x.Due.Until
+	case domain.ObligationAtRisk:
+		return x.ID, &x.Until
+	case domain.ObligationOverdue:
+		return x.ID, &x.Until
+	case domain.ObligationMet:
+		d.Met, d.Late = x.Met.String(), x.Late
+		return x.ID, nil
+	case domain.ObligationVoided:
+		d.Reason = x.Reason
+		return x.ID, nil
+	}
+	return "", nil
+}
+
+func (d *OutgoingData) until(until domain.Instant, rule domain.DeadlineRule) {
+	if until == 0 {
+		return
+	}
+	d.Until = until.String()
+	if zone, err := domain.ParseZone(rule.TimeZone); err == nil && rule.Unit != domain.UnitHour {
+		d.Due = zone.Date(until - 1).String()
+	}
+}
