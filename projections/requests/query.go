@@ -185,12 +185,12 @@ func (r *reading) state(s *statement) {
 	s.add(fmt.Sprintf(" ELSE %d END", StateOpen))
 }
 
-// filter lets through what the query asks for.
-func (r *reading) filter(s *statement) {
+// filter lets through what the query asks for; state writes what the state is.
+func (r *reading) filter(s *statement, state func(*statement)) {
 	s.add(" AND test = 0")
 	if len(r.States) > 0 {
 		s.add(" AND (")
-		r.state(s)
+		state(s)
 		s.add(") IN (")
 		for i, x := range r.States {
 			s.add(map[bool]string{true: "?", false: ", ?"}[i == 0], int64(x))
@@ -303,7 +303,7 @@ func (r *reading) run(do func(Obligation) error) (n int, err error) {
 	if r.latest && onlyUnsettled(r.States) {
 		s.add(" AND settled = 0")
 	}
-	r.filter(&s)
+	r.filter(&s, r.state)
 	if r.From.Stream != "" {
 		s.add(" AND ("+key+", stream, id) > (?, ?, ?)", r.From.Key, r.From.Stream, r.From.ID)
 	}

@@ -152,8 +152,12 @@ func TestFiltersAndPagesAndOrders(t *testing.T) {
 		q    requests.Query
 		lets func(requests.Obligation) bool
 	}{
-		"state":       {requests.Query{States: []requests.State{requests.StateOverdue, requests.StateMetLate}}, func(o requests.Obligation) bool { return o.State == requests.StateOverdue || o.State == requests.StateMetLate }},
-		"unsettled":   {requests.Query{States: []requests.State{requests.StateNotStarted, requests.StateOpen}}, func(o requests.Obligation) bool { return o.State == requests.StateNotStarted || o.State == requests.StateOpen }},
+		"state": {requests.Query{States: []requests.State{requests.StateOverdue, requests.StateMetLate}}, func(o requests.Obligation) bool {
+			return o.State == requests.StateOverdue || o.State == requests.StateMetLate
+		}},
+		"unsettled": {requests.Query{States: []requests.State{requests.StateNotStarted, requests.StateOpen}}, func(o requests.Obligation) bool {
+			return o.State == requests.StateNotStarted || o.State == requests.StateOpen
+		}},
 		"type":        {requests.Query{Type: "access"}, func(o requests.Obligation) bool { return slices.Contains(o.Types, "access") }},
 		"kind":        {requests.Query{Kind: "stop"}, func(requests.Obligation) bool { return false }},
 		"rule":        {requests.Query{Rule: "d15"}, func(o requests.Obligation) bool { return o.Rule == "d15" }},

@@ -159,26 +159,37 @@ func (r *reading) summary() (Summary, error) {
 // A groupKey is where a group of rows is counted.
 type groupKey struct{ month, of string }
 
-// count counts obligations. What is settled is counted apart, as long as it
-// stays settled at the moment that is asked about: an index has it in groups.
+// A count is one query of the summary.
+type count struct {
+	where string
+	state func(*statement)
+}
+
+// counts returns the queries that count all. What is settled is counted apart,
+// as long as it stays settled at the moment that is asked about: an index has
+// it in groups.
+func (r *reading) counts() []count {
+	if !r.latest {
+		return []count{{"", r.state}}
+	}
+	all := []count{{" AND settled = 0", r.state}}
+	if !onlyUnsettled(r.States) {
+		all = append(all, count{" AND settled <> 0", func(s *statement) { s.add("outcome") }})
+	}
+	return all
+}
+
+// count counts obligations.
 func (r *reading) count(s *Summary) error {
 	total, groups, states := &gathered{}, map[groupKey]*gathered{}, map[State]int64{}
-	parts := []string{""}
-	if r.latest {
-		parts = []string{" AND settled <> 0", " AND settled = 0"}
-	}
-	for i, part := range parts {
+	for _, c := range r.counts() {
 		var q statement
 		q.add("SELECT month, types, kind, binding, days, ")
-		if r.latest && i == 0 {
-			q.add("outcome")
-		} else {
-			r.state(&q)
-		}
+		c.state(&q)
 		q.add(" AS state, count(*) FROM obligations")
 		r.known(&q)
-		q.add(part)
-		r.filter(&q)
+		q.add(c.where)
+		r.filter(&q, c.state)
 		q.add(" GROUP BY month, types, kind, binding, state, days")
 		err := r.tx.Each(q.text.String(), q.args, func(scan func(...any) error) error {
 			var month, types, kind string
