@@ -65,7 +65,7 @@ func (b *bench) sealRow(sealed, plain *measuredHouse, clients int) error {
 	}
 	b.report.add("seal", clients, "rate", "1/s", "events recorded over NATS by a ledger that seals them", with...)
 	b.report.add("seal", clients, "rate unsealed", "1/s", "the same by one without transparency logs, before and after", without...)
-	b.report.add("seal", clients, "ratio", "", "of the two", ratio...)
+	b.report.add("seal", clients, "ratio", "of unsealed", "rate / rate unsealed, round by round", ratio...)
 	b.report.add("seal", clients, "CPU", "µs", "of this process for an event, projections and sealing included", work...)
 	b.report.add("seal", clients, "CPU unsealed", "µs", "the same without sealing", workWithout...)
 	b.report.add("seal", clients, "lag", "s", "from a durable record to the published checkpoint that covers it, asked every 50 ms under that load", lags...)

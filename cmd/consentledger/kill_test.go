@@ -35,12 +35,16 @@ func TestKill(t *testing.T) {
 	b := &book{rng: rand.New(rand.NewPCG(seed, 0))}
 	c := launch(t, bin, dir)
 	prepare(t, c)
+	a := &auditor{dir: dir}
 	for range kills {
 		asked, sent := b.unknown()
+		a.watch(c)
 		b.load(t, c, asked, sent)
 		c = launch(t, bin, dir)
+		a.look(t, c)
 		b.repeat(t, c, b.fresh())
 	}
+	t.Logf("%d checkpoints were seen, the last of %d records", len(a.seen), a.seen[len(a.seen)-1].Size)
 	rejected := b.settle(t, c)
 	b.repeat(t, c, b.answered())
 	c.stop(t)

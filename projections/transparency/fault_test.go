@@ -2,11 +2,13 @@ package transparency
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
@@ -164,39 +166,49 @@ func TestDamagedTilesComeBack(t *testing.T) {
 	drop := func(name string) func(dir string) error {
 		return func(dir string) error { return os.RemoveAll(filepath.Join(dir, "tiles", name)) }
 	}
-	for name, damage := range map[string]func(dir string) error{
-		"the edge flipped":          flip("demo/tile/0/257.p/8"),
-		"the edge cut":              cut("demo/tile/0/257.p/8"),
-		"the edge gone":             drop("demo/tile/0/257.p"),
-		"an edge above flipped":     flip("demo/tile/1/001.p/1"),
-		"the last entries flipped":  flip("demo/tile/entries/257.p/8"),
-		"the last entries gone":     drop("demo/tile/entries/257.p"),
-		"an old tile flipped":       flip("demo/tile/0/100"),
-		"an old tile above flipped": flip("demo/tile/1/000"),
-		"old entries flipped":       flip("demo/tile/entries/003"),
-		"old entries gone":          drop("demo/tile/entries/003"),
-		"ids flipped":               flip("demo/ids/000000"),
-		"ids gone":                  drop("demo/ids"),
-		"records cut":               cut("demo/records"),
-		"the state flipped":         flip("state"),
-		"the state cut":             cut("state"),
-		"an app gone":               drop("demo"),
+	type damages map[string]func(dir string) error
+	for size, all := range map[int64]damages{
+		776: {
+			"the edge flipped":         flip("demo/tile/0/003.p/8"),
+			"the edge cut":             cut("demo/tile/0/003.p/8"),
+			"the edge gone":            drop("demo/tile/0/003.p"),
+			"an edge above flipped":    flip("demo/tile/1/000.p/3"),
+			"the last entries flipped": flip("demo/tile/entries/003.p/8"),
+			"the last entries gone":    drop("demo/tile/entries/003.p"),
+			"an old tile flipped":      flip("demo/tile/0/001"),
+			"old entries flipped":      flip("demo/tile/entries/001"),
+			"old entries gone":         drop("demo/tile/entries/001"),
+			"records cut":              cut("demo/records"),
+			"the state flipped":        flip("state"),
+			"the state cut":            cut("state"),
+			"an app gone":              drop("demo"),
+		},
+		65_800: {
+			"an old tile above flipped": flip("demo/tile/1/000"),
+			"ids flipped":               flip("demo/ids/000000"),
+			"ids gone":                  drop("demo/ids"),
+		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			s := filled(t, 65_800)
-			want, signed := s.everything(), s.signedNow()
-			if err := damage(s.dir); err != nil {
-				t.Fatal(err)
-			}
-			s.start()
-			if _, err := s.log.Check(t.Context()); err != nil && !errors.Is(err, errRebuild) {
-				t.Fatal(err)
-			}
-			s.whole(want)
-			if s.end(); len(s.halted) > 0 || s.signedNow() != signed {
-				t.Errorf("halted by %v", s.halted)
-			}
-		})
+		for name, damage := range all {
+			t.Run(name, func(t *testing.T) { comesBack(t, size, damage) })
+		}
+	}
+}
+
+func comesBack(t *testing.T, size int64, damage func(dir string) error) {
+	t.Helper()
+	s := filled(t, size)
+	want, signed := s.everything(), s.signedNow()
+	if err := damage(s.dir); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	if _, err := s.log.Check(t.Context()); err != nil && !errors.Is(err, errRebuild) {
+		t.Fatal(err)
+	}
+	s.whole(want)
+	if s.end(); len(s.halted) > 0 || s.signedNow() != signed {
+		t.Errorf("halted by %v", s.halted)
 	}
 }
 
@@ -399,4 +411,37 @@ func FuzzSigned(f *testing.F) {
 			t.Errorf("%q is read as %v", text, got.Checkpoint)
 		}
 	})
+}
+
+// BenchmarkSeal is a log that is built from its first record, sealed as it
+// grows.
+func BenchmarkSeal(b *testing.B) {
+	s := &shelf{}
+	record := bytes.Repeat([]byte{'x'}, 600)
+	for range 100_000 {
+		s.add("demo", record)
+	}
+	n := 0
+	for b.Loop() {
+		keep, err := OpenKeep(b.TempDir(), "example.com/logs")
+		if err != nil {
+			b.Fatal(err)
+		}
+		l, err := Open(b.Context(), Config{Records: s, Keep: keep, Dir: filepath.Join(b.TempDir(), "tiles")})
+		if err != nil {
+			b.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(b.Context())
+		done := make(chan error, 1)
+		go func() { done <- l.Run(ctx) }()
+		for at := eventstore.Position(0); at < 199_999; time.Sleep(time.Millisecond) {
+			if at, err = l.Sealed(); err != nil {
+				b.Fatal(err)
+			}
+		}
+		stop()
+		<-done
+		n += 100_000
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "records/s")
 }

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// recordYes records a yes of somebody and returns its event.
+func recordYes(t *testing.T, r *running, who string) string {
+	t.Helper()
+	out, err := cli(t, r, "record", "--app", "smartkey", "--type", "consent.given", "--subject", who, "--data", `{"act":"agree-popup"}`, "-o", "jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(out, `"event_id":"`)
+	id, _, _ := strings.Cut(rest, `"`)
+	return id
+}
+
+// sealed waits until an event is in a published checkpoint.
+func sealed(t *testing.T, r *running, event string) {
+	t.Helper()
+	eventually(t, "true", func() string {
+		_, err := cli(t, r, "log", "proof", "--app", "smartkey", "--event", event)
+		return fmt.Sprint(err == nil)
+	})
+}
+
+func copyDir(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.RemoveAll(to); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+	// CopyFS adds what the umask allows; keys are for their owner alone.
+	err := filepath.WalkDir(to, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		return os.Chmod(path, 0o600)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tellThree starts a house in dir, tells it the yes of three people, and stops
+// it when all is sealed.
+func tellThree(t *testing.T, dir string, who ...string) {
+	t.Helper()
+	r := start(t, dir, false)
+	if len(who) == 0 {
+		for _, args := range [][]string{{"app", "add", "smartkey", "--handler", "Demo Ltd"}, {"policy", "publish", "--app", "smartkey", "smartkey/policy.yaml"}} {
+			if _, err := cli(t, r, args...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		who = []string{"ann", "bo", "cy"}
+	}
+	last := ""
+	for _, w := range who {
+		last = recordYes(t, r, w)
+	}
+	sealed(t, r, last)
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOlderStoreIsRefused: a backup of the store is brought back, and what was
+// signed last is newer.
+func TestOlderStoreIsRefused(t *testing.T) {
+	dir, backup := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "backup")
+	tellThree(t, dir)
+	copyDir(t, dir, backup)
+	tellThree(t, dir, "dee", "ed")
+	copyDir(t, filepath.Join(backup, "store"), filepath.Join(dir, "store"))
+	for _, views := range []string{"there", "gone"} {
+		err := serve(t.Context(), serveConfig{data: dir, http: "127.0.0.1:0", natsListen: "127.0.0.1:0"}, new(strings.Builder))
+		if err == nil || !strings.Contains(err.Error(), "the store is older than what was signed") {
+			t.Errorf("views %s: served with %v", views, err)
+		}
+		if err := os.RemoveAll(filepath.Join(dir, "views")); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestAnotherHistoryIsReadOnly: the store holds another history than was
+// signed. Nothing is signed or recorded any more, health is red, and what the
+// ledger knows can still be read.
+func TestAnotherHistoryIsReadOnly(t *testing.T) {
+	dir, other := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "other")
+	tellThree(t, dir)
+	copyDir(t, dir, other)
+	tellThree(t, dir, "dee")
+	tellThree(t, other, "eve", "fay", "gus")
+	copyDir(t, filepath.Join(dir, "log"), filepath.Join(other, "log"))
+	signed, err := os.ReadFile(filepath.Join(other, "log", "smartkey.signed"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(other, "views")); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, other, false)
+	defer r.stop()
+	eventually(t, "503", func() string {
+		code, _ := get(t, r.http+"/readyz")
+		return fmt.Sprint(code)
+	})
+	if _, v := get(t, r.http+"/readyz?verbose"); !strings.Contains(fmt.Sprint(v), "a record was changed, removed, inserted or moved") {
+		t.Errorf("readyz: %v", v)
+	}
+	if _, v := get(t, r.http+"/v1/status"); !strings.Contains(fmt.Sprint(v), "but") {
+		t.Errorf("status: %v", v)
+	}
+	_, err = cli(t, r, "record", "--app", "smartkey", "--type", "consent.given", "--subject", "hal", "--data", `{"act":"agree-popup"}`)
+	if code := exitCode(context.Background(), err); code != exitUnavailable {
+		t.Errorf("recorded with %v, exit code %d", err, code)
+	}
+	if status := may(t, r, "eve", "personalisation"); status != "given" {
+		t.Errorf("eve: %s", status)
+	}
+	if code, _ := status(t, r.http+"/log/smartkey/checkpoint"); code != http.StatusServiceUnavailable {
+		t.Errorf("the checkpoint: %d", code)
+	}
+	if now, err := os.ReadFile(filepath.Join(other, "log", "smartkey.signed")); err != nil || string(now) != string(signed) {
+		t.Errorf("something was signed: %v", err)
+	}
+}
+
+// status asks and returns the status alone.
+func status(t *testing.T, url string) (int, error) {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, errors.Join(resp.Body.Close())
+}
