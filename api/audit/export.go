@@ -3,7 +3,6 @@ package audit
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -13,14 +12,14 @@ import (
 
 	"consentledger/api/audit/bundle"
 	"consentledger/domain"
-	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/transparency/merkle"
 )
 
-// An Exporter makes evidence bundles of the logs; see package bundle.
+// An Exporter makes evidence bundles of the logs, see package bundle, and
+// receipts of single consents.
 //
 //	POST /v1/apps/<app>/export      {"subject", "from", "to", "disclose", "lang"}
 type Exporter struct {
@@ -30,6 +29,7 @@ type Exporter struct {
 	}
 	Ledger interface {
 		Pseudonym(ctx context.Context, app domain.AppName, who domain.PersonKey) (string, bool, error)
+		App(ctx context.Context, app domain.AppName) (domain.Reference, error)
 		Disclose(ctx context.Context, e codec.Entry, of string) ([]ledger.Disclosure, error)
 	}
 	Blobs interface {
@@ -169,25 +169,17 @@ func (x *Exporter) blob(ctx context.Context, hash string) ([]byte, bool, error) 
 
 // parts opens what a record says about one person, or about everybody.
 func (x *Exporter) parts(ctx context.Context, record []byte, of string) ([]bundle.Part, error) {
-	var name struct{ ID, Type, Stream string }
-	if err := json.Unmarshal(record, &name); err != nil {
-		return nil, err
-	}
-	id, err := eventstore.ParseEventID(name.ID)
-	if err != nil {
-		return nil, err
-	}
-	e, err := codec.Decode(eventstore.Recorded{Record: eventstore.Record{ID: id, Type: name.Type, Data: record}, Stream: eventstore.Stream(name.Stream)})
+	e, err := entryOf(record)
 	if err != nil {
 		return nil, err
 	}
 	open, err := x.Ledger.Disclose(ctx, e, of)
-	if errors.Is(err, context.Canceled) || err != nil {
+	if err != nil {
 		return nil, err
 	}
 	var parts []bundle.Part
 	for _, d := range open {
-		parts = append(parts, bundle.Part{Event: name.ID, Role: d.Role, Ref: d.Ref, Text: []byte(d.Text.Reveal()), Opening: d.Opening[:]})
+		parts = append(parts, bundle.Part{Event: e.ID.String(), Role: d.Role, Ref: d.Ref, Text: []byte(d.Text.Reveal()), Opening: d.Opening[:]})
 	}
 	return parts, nil
 }

@@ -13,8 +13,8 @@ import (
 )
 
 func newVerify() *cobra.Command {
-	c := &cobra.Command{Use: "verify", Short: "Check a log, a proof or a bundle, with a key that you had before"}
-	c.AddCommand(newVerifyLog(), newVerifyProof(), newVerifyBundle())
+	c := &cobra.Command{Use: "verify", Short: "Check a log, a proof, a bundle or a receipt, with a key that you had before"}
+	c.AddCommand(newVerifyLog(), newVerifyProof(), newVerifyBundle(), newVerifyReceipt())
 	return c
 }
 

@@ -59,7 +59,9 @@ func (h *house) Wait(ctx context.Context, min eventstore.Position) error {
 func (h *house) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/log/", audit.Handler(h.logs, h.log))
-	mux.Handle("POST /v1/apps/{app}/export", h.exporter())
+	x := h.exporter()
+	mux.Handle("POST /v1/apps/{app}/export", x)
+	mux.HandleFunc("POST /v1/apps/{app}/receipts", x.Receipt)
 	mux.Handle("/", rest.Handler(rest.Config{
 		Ledger: h.dir.ledger, Blobs: h.dir.blobs,
 		Consents: h.consents, Policies: restPolicies{h.policies}, Activity: restActivity{h.activity}, Rejected: restRejected{h.rejected},

@@ -215,9 +215,7 @@ func (b *opening) records() error {
 func (b *opening) keep(index int64, s stored) {
 	b.Indexes = append(b.Indexes, index)
 	b.Streams[s.Stream]++
-	for _, p := range s.Parts {
-		b.commitments[s.ID+"\n"+p.Role+"\n"+p.Ref] = p.Commitment
-	}
+	s.commitments(b.commitments)
 	if strings.HasPrefix(s.Type, "record.voided.") || strings.HasPrefix(s.Type, "build.voided.") {
 		b.voids++
 	}
@@ -230,18 +228,52 @@ func (b *opening) parts() error {
 		if err := json.Unmarshal(text, &p, json.RejectUnknownMembers(true)); err != nil {
 			return err
 		}
-		want, err := hex.DecodeString(b.commitments[p.Event+"\n"+p.Role+"\n"+p.Ref])
-		if err != nil || len(want) == 0 {
-			return fmt.Errorf("no record of the bundle has the part %s of %s", p.Role, p.Event)
-		}
-		mac := hmac.New(sha256.New, p.Opening)
-		mac.Write(p.Text)
-		if len(p.Opening) != sha256.Size || !bytes.Equal(mac.Sum(nil), want) {
-			return fmt.Errorf("the part %s of %s is not what was recorded", p.Role, p.Event)
+		if err := p.check(b.commitments); err != nil {
+			return err
 		}
 		b.Parts++
 		return nil
 	})
+}
+
+// name is what a commitment is found by.
+func (p Part) name() string { return p.Event + "\n" + p.Role + "\n" + p.Ref }
+
+// check holds a part against the commitment that a record has to it.
+func (p Part) check(commitments map[string]string) error {
+	want, err := hex.DecodeString(commitments[p.name()])
+	if err != nil || len(want) == 0 {
+		return fmt.Errorf("no record has the part %s of %s", p.Role, p.Event)
+	}
+	mac := hmac.New(sha256.New, p.Opening)
+	mac.Write(p.Text)
+	if len(p.Opening) != sha256.Size || !bytes.Equal(mac.Sum(nil), want) {
+		return fmt.Errorf("the part %s of %s is not what was recorded", p.Role, p.Event)
+	}
+	return nil
+}
+
+// CheckParts holds the parts that are shown of one record against it.
+func CheckParts(record []byte, parts []Part) error {
+	s, err := parse(record)
+	if err != nil {
+		return err
+	}
+	commitments := map[string]string{}
+	s.commitments(commitments)
+	for _, p := range parts {
+		if err := p.check(commitments); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commitments adds what a record commits to.
+func (s stored) commitments(all map[string]string) {
+	for _, p := range s.Parts {
+		all[Part{Event: s.ID, Role: p.Role, Ref: p.Ref}.name()] = p.Commitment
+	}
 }
 
 // counts holds the manifest's numbers against the records.

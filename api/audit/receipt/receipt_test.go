@@ -1,0 +1,163 @@
+package receipt_test
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"strings"
+	"testing"
+
+	"consentledger/api/audit/bundle"
+	"consentledger/api/audit/receipt"
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+	"consentledger/projections/transparency/merkle"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+const origin = "logs.example.com/demo"
+
+var opening = bytes.Repeat([]byte{7}, 32)
+
+// hand makes commitments with one opening.
+type hand struct{}
+
+func (hand) Commit(_ eventstore.EventID, _ string, plain []byte) [32]byte {
+	mac := hmac.New(sha256.New, opening)
+	mac.Write(plain)
+	return [32]byte(mac.Sum(nil))
+}
+
+// given returns a consent in a log of one record, and who verifies it.
+func given(t testing.TB) (receipt.Consent, note.Verifier) {
+	t.Helper()
+	version := domain.Hash{1}
+	env := codec.Envelope{
+		ID: eventstore.EventID{1, 2, 3}, Stream: domain.StreamID{Noun: domain.SubjectNoun, App: "demo", ID: "00ff"},
+		At: 1767225600000, Recorded: 1767225601000, Actor: "person", RecordedBy: "backend",
+	}
+	event := domain.ConsentGiven{
+		Policy: "privacy", Version: version, Locale: "en", Text: domain.Hash{2}, Act: "agree", Kind: domain.ExplicitConsent, Details: "on the train",
+		Items: []domain.Item{{Purpose: "ads"}, {Purpose: "face", Short: domain.NeedsSeparate}, {Purpose: "net"}}, Evidence: domain.Evidence{Quality: domain.Strong},
+	}
+	record, _, err := codec.Encode(env, event, "00ff", hand{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, key, err := note.GenerateKey(rand.Reader, origin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := note.NewSigner(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier, err := note.NewVerifier(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := merkle.Sign(merkle.Checkpoint{Origin: origin, Size: 1, Root: tlog.RecordHash(record.Data)}, signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := codec.Decode(eventstore.Recorded{Record: record, Stream: "subject-demo-00ff"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return receipt.Consent{
+		App: domain.App{Name: "demo", Handler: "Demo Ltd", Jurisdiction: "CN"}, Entry: e, Key: key, TextURL: "/v1/blobs/x",
+		Proof: merkle.Proof{Index: 0, Extra: record.Data, Checkpoint: signed}.Format(),
+		Parts: []bundle.Part{{Event: e.ID.String(), Role: "details", Ref: "00ff", Text: []byte("on the train"), Opening: opening}},
+		Policy: domain.PolicyPublished{Version: version, Document: domain.Document{
+			Handler:    domain.Handler{Name: "Demo Holding", Contact: "desk"},
+			Purposes:   []domain.Purpose{{ID: "ads", Title: "Ads", Categories: []domain.CategoryID{"clicks"}}, {ID: "face", Title: "Faces"}, {ID: "net", Title: "Network", Sensitive: true, Categories: []domain.CategoryID{"id"}}},
+			Categories: []domain.Category{{ID: "clicks"}, {ID: "id", SensitiveByLaw: true}},
+			Recipients: []domain.Recipient{{ID: "acme", Title: "Acme", Purposes: []domain.PurposeID{"ads"}}},
+		}},
+	}, verifier
+}
+
+func TestAReceiptSaysWhatCountsAndVerifies(t *testing.T) {
+	c, v := given(t)
+	for form, want := range map[string][]string{
+		receipt.Kantara: {`"consentTimestamp": 1767225601`, `"Demo Holding"`, `"thirdPartyName": "Acme"`, `"spiCat": [`, `"id"`},
+		receipt.ISO:     {`"@value": "2026-01-01T00:00:01Z"`, `"dpv:hasName": "Demo Holding"`, `"dpv:ExplicitlyExpressedConsent"`, `"Acme"`},
+	} {
+		text, err := receipt.Write(form, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range want {
+			if !strings.Contains(string(text), part) {
+				t.Errorf("%s lacks %s:\n%s", form, part, text)
+			}
+		}
+		if strings.Contains(string(text), "Faces") {
+			t.Errorf("%s is for what fell short", form)
+		}
+		r, err := receipt.Verify(text, v, origin)
+		if err != nil || strings.Join(r.Purposes, " ") != "ads net" {
+			t.Errorf("%s: %+v, %v", form, r, err)
+		}
+	}
+}
+
+func TestAReceiptThatSaysSomethingElseDoesNotVerify(t *testing.T) {
+	c, v := given(t)
+	for _, form := range []string{receipt.Kantara, receipt.ISO} {
+		text, err := receipt.Write(form, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, change := range [][2]string{
+			{`"ads"`, `"all"`}, {"1767225601", "1767225600"}, {"00:00:01Z", "00:00:00Z"}, {`"00ff"`, `"00fe"`},
+			{"01020300-0000-0000-0000-000000000000", "01020300-0000-0000-0000-000000000001"},
+			{domain.Hash{1}.String(), domain.Hash{3}.String()}, {"b24gdGhlIHRyYWlu", "b24gdGhlIHRyYWlv"},
+		} {
+			other := strings.Replace(string(text), change[0], change[1], 1)
+			if _, err := receipt.Verify([]byte(other), v, origin); other != string(text) && err == nil {
+				t.Errorf("%s: %s became %s, and it verifies", form, change[0], change[1])
+			}
+		}
+		if _, err := receipt.Verify(text, v, "logs.example.com/other"); err == nil {
+			t.Errorf("%s: another origin verifies", form)
+		}
+	}
+}
+
+// No byte of what a receipt claims can be changed so that it says another
+// thing and verifies.
+func FuzzVerify(f *testing.F) {
+	c, v := given(f)
+	for _, form := range []string{receipt.Kantara, receipt.ISO} {
+		text, err := receipt.Write(form, c)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	id := c.Entry.ID.String()
+	f.Fuzz(func(t *testing.T, text []byte) {
+		r, err := receipt.Verify(text, v, origin)
+		if err == nil && (r.ID != id || strings.Join(r.Purposes, " ") != "ads net") {
+			t.Errorf("%+v of %s", r, text)
+		}
+	})
+}
+
+func BenchmarkVerify(b *testing.B) {
+	c, v := given(b)
+	text, err := receipt.Write(receipt.Kantara, c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := receipt.Verify(text, v, origin); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"consentledger/api/audit/receipt"
+
+	"github.com/spf13/cobra"
+)
+
+func newReceipt() *cobra.Command {
+	var app, form string
+	var disclose bool
+	c := &cobra.Command{
+		Use:   "receipt EVENT",
+		Short: "The receipt of a consent, with its proof, for the person",
+		Long: `Print the receipt of a consent: a Consent Receipt 1.1 of the Kantara Initiative, or
+a consent record of ISO/IEC TS 27560 in JSON-LD. It carries the proof that the
+record is in the log and, with --disclose, the person's own words. It is there a
+second after the record. Verify it offline with: consentledger verify receipt`,
+		Example: "  consentledger receipt --app smartkey 01234567-89ab-cdef-0123-456789abcdef --form iso27560 > receipt.json",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			text, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/receipts", map[string]any{"event": args[0], "form": form, "disclose": disclose})
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%s\n", text)
+			return err
+		},
+	}
+	appFlag(c, &app)
+	c.Flags().StringVar(&form, "form", receipt.Kantara, "kantara or iso27560")
+	c.Flags().BoolVar(&disclose, "disclose", false, "with the person's own words")
+	return c
+}
+
+func newVerifyReceipt() *cobra.Command {
+	var key, origin string
+	c := &cobra.Command{
+		Use:   "receipt FILE",
+		Short: "Check the receipt of a consent offline",
+		Long: `Check offline that the record of a receipt was in the log when the log was signed,
+and that the receipt says what the record says: whose, when, to which version of
+the policy, for which purposes. Ends with exit code 7 if not.`,
+		Example: `  consentledger verify receipt receipt.json --key "$(cat smartkey.vkey)"`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			v, origin, err := verifierOf(key, origin)
+			if err != nil {
+				return err
+			}
+			text, err := readInput(c, args[0])
+			if err != nil {
+				return err
+			}
+			r, err := receipt.Verify(text, v, origin)
+			if err != nil {
+				return notAuthentic{fmt.Errorf("%s: %w", args[0], err)}
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "authentic: consent %s to %s, recorded %s, is record %d of %d in the log %s\n",
+				r.ID, strings.Join(r.Purposes, ", "), r.Recorded, r.Index, r.Checkpoint.Size, r.Checkpoint.Origin)
+			return err
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&key, "key", "", "the log's verifier key, or a file that holds it")
+	f.StringVar(&origin, "origin", "", "the log's origin (default: the key's name)")
+	c.MarkFlagRequired("key")
+	return c
+}
