@@ -144,6 +144,9 @@ func (r StepRule) starts(clock string) StepRule   { r.Starts = clock; return r }
 func (r StepRule) closes() StepRule               { r.Closes = true; return r }
 func (r StepRule) voids() StepRule                { r.Voids = true; return r }
 
+// Opens reports whether the step may be the first of its stream.
+func (r StepRule) Opens() bool { return r.Noun == IncidentNoun && slices.Contains(r.Sets, "open") }
+
 // StepRuleOf returns the rule of a kind of step, and whether there is one.
 func StepRuleOf(k StepKind) (StepRule, bool) {
 	i := slices.IndexFunc(StepRules, func(r StepRule) bool { return r.Kind == k })

@@ -121,6 +121,12 @@ func parse(app domain.AppName, attrs attributes, data jsontext.Value, fromApp bo
 		return ledger.Request{}, members.err
 	}
 	r.Other = members.other
+	if r.Stream = members.stream; r.Stream.ID != "" {
+		if r.Stream.App != "" && r.Stream.App != app {
+			return ledger.Request{}, wrong("data.stream", " is of another app")
+		}
+		r.Stream.App = app
+	}
 	r.Body, err = body(r, k.name, canonical)
 	return r, err
 }

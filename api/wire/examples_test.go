@@ -76,6 +76,16 @@ var unready = map[string]domain.Code{
 	"exemption.ended":    domain.UnknownRecord,
 	"policy.effective":   domain.UnknownVersion,
 	"service.ceased":     domain.TooEarly,
+	"obligation.met":     domain.UnknownObligation,
+	"obligation.voided":  domain.UnknownObligation,
+}
+
+func init() {
+	for _, rule := range domain.StepRules {
+		if !rule.Opens() {
+			unready[string(rule.Kind)] = domain.UnknownRequest
+		}
+	}
 }
 
 // personal is what the examples say that must never be in the log in the clear.

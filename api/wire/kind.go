@@ -28,7 +28,7 @@ const (
 )
 
 // order is every kind, in the order in which they are listed.
-var order = slices.Concat(consentKinds, screenKinds, recordKinds, subjectKinds, processingKinds, serviceKinds, noteKinds())
+var order = slices.Concat(consentKinds, screenKinds, recordKinds, subjectKinds, processingKinds, serviceKinds, requestKinds(), noteKinds())
 
 // kinds is every kind by its name.
 var kinds = func() map[string]kind {

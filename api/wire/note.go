@@ -77,28 +77,50 @@ var sample = map[string]string{
 func noteExample(rule domain.NoteRule) string {
 	var members []string
 	for _, f := range rule.Fields {
-		value := sample[f.Name]
-		switch f.Form {
-		case domain.FormHash:
-			value = sampleText
-		case domain.FormDate:
-			value = "{today}"
-		case domain.FormNumber:
-			value = "12"
-		case domain.FormYes:
-			value = "yes"
-		case domain.FormRecord:
-			value = "01234567-89ab-cdef-0123-456789abcdef"
-		case domain.FormName:
-			if !isName(value, 64) {
-				value = "front-desk"
-			}
-		case domain.FormText:
-		}
-		members = append(members, `"`+f.Name+`": "`+value+`"`)
+		members = append(members, `"`+f.Name+`": "`+fieldExample(f)+`"`)
 	}
 	if rule.Person {
 		members = append(members, `"details": {"ticket": "a-17"}`)
 	}
 	return strings.Join(members, ", ")
+}
+
+// fieldExample returns what a field may say.
+func fieldExample(f domain.FieldRule) string {
+	value := sample[f.Name]
+	switch f.Form {
+	case domain.FormHash:
+		return sampleText
+	case domain.FormDate:
+		return "{today}"
+	case domain.FormTime:
+		return "{now}"
+	case domain.FormNumber:
+		return "12"
+	case domain.FormYes:
+		return "yes"
+	case domain.FormAmount:
+		return "12.50 CNY"
+	case domain.FormCodes:
+		return "REJ-1,REJ-D2"
+	case domain.FormChoice:
+		return f.Choices[0]
+	case domain.FormReason:
+		return "identity_verification"
+	case domain.FormRecord:
+		return "01234567-89ab-cdef-0123-456789abcdef"
+	case domain.FormName:
+		if !isName(value, 64) {
+			return "front-desk"
+		}
+	case domain.FormNames:
+		if value == "" || strings.Contains(value, " ") {
+			return "sms-code"
+		}
+	case domain.FormText:
+		if value == "" {
+			return "what the record says"
+		}
+	}
+	return value
 }

@@ -15,9 +15,10 @@ import (
 
 // A reader parses the members of data and keeps the first refusal.
 type reader struct {
-	kind  string // of the event
-	other domain.PersonKey
-	err   error
+	kind   string // of the event
+	other  domain.PersonKey
+	stream domain.StreamID // that the event is about, if it names one
+	err    error
 }
 
 // as reads data as the shape S and makes a command of it.

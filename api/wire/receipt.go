@@ -12,11 +12,20 @@ import (
 type Receipt struct {
 	EventID  string `json:"event_id"`
 	Position string `json:"position"`
+	Request  string `json:"request,omitzero" doc:"the id of the request that was opened, or that the step is of"`
+	Incident string `json:"incident,omitzero" doc:"likewise of an incident"`
 }
 
 // ReceiptOf returns the public form of r.
 func ReceiptOf(r ledger.Receipt) Receipt {
-	return Receipt{r.Event.String(), FormatPosition(r.Position)}
+	s := Receipt{EventID: r.Event.String(), Position: FormatPosition(r.Position)}
+	switch r.Stream.Noun {
+	case domain.RequestNoun:
+		s.Request = r.Stream.ID
+	case domain.IncidentNoun:
+		s.Incident = r.Stream.ID
+	}
+	return s
 }
 
 // FormatPosition returns the token that [ParsePosition] reads. To everybody

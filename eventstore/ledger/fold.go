@@ -59,7 +59,7 @@ func (f *fold) add(e codec.Entry) {
 		if again {
 			a.receipt.Position = e.Position
 		} else {
-			f.answered.add(answer{e.Request.ID, e.Request.Digest, Receipt{e.ID, e.Position}})
+			f.answered.add(answer{e.Request.ID, e.Request.Digest, Receipt{Event: e.ID, Position: e.Position}})
 		}
 	}
 	f.revision, f.position, f.recorded = e.Revision, e.Position, max(f.recorded, e.Recorded)

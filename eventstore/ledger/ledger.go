@@ -22,6 +22,7 @@ import (
 type Request struct {
 	App    domain.AppName
 	Person domain.PersonKey // zero for what is not about a person
+	Stream domain.StreamID  // of what is said about a stream by its id, see [Ledger.ExecuteOn]; else zero
 	Other  domain.PersonKey // of a link, or the guardian; zero: nobody
 	Source string           // who sent it, in the sender's words
 	ID     string           // the sender's name for it; never empty
@@ -51,6 +52,7 @@ type Signature struct {
 type Receipt struct {
 	Event    eventstore.EventID // the first of the facts
 	Position eventstore.Position
+	Stream   domain.StreamID // of a request, an incident or obligations; else zero
 }
 
 // A Ledger decides requests and remembers the answers. Its methods may be
@@ -107,6 +109,9 @@ const tries = 5
 // twice and appends once. A refusal is a [domain.Refusal]; after any other
 // error the outcome is unknown and the caller asks again.
 func (l *Ledger) Execute(ctx context.Context, req Request) (Receipt, error) {
+	if req.Stream != (domain.StreamID{}) {
+		return l.ExecuteOn(ctx, req.Stream, req)
+	}
 	return race(req.App, func() (Receipt, error) { return l.try(ctx, req) })
 }
 
@@ -239,7 +244,7 @@ func (l *Ledger) commit(ctx context.Context, req Request, stream domain.StreamID
 // remember folds what was just appended, so that the next request of the
 // stream need not read it.
 func (l *Ledger) remember(env codec.Envelope, events []domain.Event, records []eventstore.Record, f *fold, last eventstore.Position) Receipt {
-	receipt := Receipt{records[0].ID, last}
+	receipt := Receipt{Event: records[0].ID, Position: last}
 	next := *f
 	for i, e := range events {
 		env.ID = records[i].ID

@@ -203,7 +203,7 @@ func (l *Ledger) executeCase(ctx context.Context, stream domain.StreamID, req Re
 	if p, ok := k.(*vault.Person); ok && req.Person != (domain.PersonKey{}) {
 		extra = append(bindingOf(lookup(req.App, req.Person), p, f), original(req)...)
 	}
-	return l.commit(ctx, req, stream, f, k, extra, func(recorded domain.Instant) ([]domain.Event, error) {
+	receipt, err := l.commit(ctx, req, stream, f, k, extra, func(recorded domain.Instant) ([]domain.Event, error) {
 		at := atOf(req, recorded)
 		switch stream.Noun {
 		case domain.RequestNoun:
@@ -213,6 +213,10 @@ func (l *Ledger) executeCase(ctx context.Context, stream domain.StreamID, req Re
 		}
 		return f.duties.Decide(req.Command, ref, at, recorded)
 	})
+	if err == nil {
+		receipt.Stream = stream
+	}
+	return receipt, err
 }
 
 // Case returns what is known of a request.
