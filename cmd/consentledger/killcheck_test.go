@@ -21,6 +21,7 @@ import (
 	"consentledger/projections/activity"
 	"consentledger/projections/consents"
 	"consentledger/projections/policies"
+	"consentledger/projections/requests"
 	"consentledger/projections/readmodel"
 )
 
@@ -346,5 +347,9 @@ func openHashed(t *testing.T, dir string) []hashed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []hashed{c, p, a}
+	r, err := requests.Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []hashed{c, p, a, r}
 }

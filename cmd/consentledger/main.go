@@ -112,7 +112,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().String("server", env("CONSENTLEDGER_SERVER", "http://127.0.0.1:8080"), "the running server's HTTP address (environment: CONSENTLEDGER_SERVER)")
-	root.AddCommand(newServe(), newApp(), newPolicy(), newRecord(), newCheck(), newState(), newReplay(), newStatus(), newRejected(), newSurface(), newPrompt(), newVoid(), newSigner(), newSchema(), newBench(), newBenchLoad(), newVersion(), exitCodesHelp())
+	root.AddCommand(newServe(), newApp(), newPolicy(), newRecord(), newCheck(), newState(), newReplay(), newStatus(), newRejected(), newSurface(), newPrompt(), newVoid(), newSigner(), newReport(), newRequest(), newIncident(), newObligation(), newSchema(), newBench(), newBenchLoad(), newVersion(), exitCodesHelp())
 	strict(root)
 	return root
 }

@@ -20,6 +20,7 @@ import (
 	"consentledger/projections/activity"
 	"consentledger/projections/consents"
 	"consentledger/projections/policies"
+	"consentledger/projections/requests"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -78,6 +79,8 @@ type house struct {
 	consents *consents.View
 	policies *policies.View
 	activity *activity.View
+	requests *requests.View
+	feedKey  []byte
 	runners  []*projections.Runner
 	reactor  *react.Reactor
 	started  string
@@ -235,6 +238,9 @@ func (h *house) close() error {
 	}
 	if h.activity != nil {
 		err = errors.Join(err, h.activity.Close())
+	}
+	if h.requests != nil {
+		err = errors.Join(err, h.requests.Close())
 	}
 	if h.dir != nil {
 		err = errors.Join(err, h.dir.close())
