@@ -94,7 +94,7 @@ func printDeadlines(c *cobra.Command, app string, q rest.DeadlineQuery) error {
 	if err := json.Unmarshal(first, &whole); err != nil {
 		return err
 	}
-	whole.Obligations = rows
+	whole.Obligations = append([]json.RawMessage{}, rows...) // an empty list is written as one
 	return printOne(c, rowOf(whole))
 }
 
