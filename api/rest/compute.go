@@ -29,7 +29,7 @@ type DeadlinePause struct {
 	Reason string `json:"reason,omitempty" doc:"as in clarification; left out: one that stops every rule that can be stopped"`
 }
 
-func (s *server) deadlineRoutes(api huma.API) {
+func (s *server) computeRoute(api huma.API) {
 	bodied[DeadlineQuestion](s, api, "compute-deadline", http.MethodPost, "/v1/deadlines/compute", "By when is something owed? Nothing is recorded", maxBody, s.computeDeadline)
 }
 

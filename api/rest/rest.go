@@ -35,6 +35,7 @@ type Ledger interface {
 	Select(ctx context.Context, s ledger.Selection) (iter.Seq2[codec.Entry, error], error)
 	Head(ctx context.Context) (eventstore.Position, error)
 	Pseudonym(ctx context.Context, app domain.AppName, who domain.PersonKey) (string, bool, error)
+	KnownAt(ctx context.Context, at domain.Instant) (eventstore.Position, error)
 	Now() domain.Instant
 }
 
@@ -51,6 +52,8 @@ type Config struct {
 	Consents Consents
 	Policies Policies
 	Activity Activity
+	Requests Requests // nil: no routes of requests, incidents and obligations
+	FeedKey  []byte   // whose digest of an app's name opens its calendar feed; nil: there is no feed
 	Rejected Rejected // nil: there is no NATS, and so no routes of rejected messages
 	Wait     Waiter   // nil: min_position is answered by what the projection has
 
@@ -92,11 +95,16 @@ func Handler(c Config) http.Handler {
 	s.diffRoute(api)
 	s.surfaceRoutes(api)
 	s.calendarRoutes(api)
-	s.deadlineRoutes(api)
+	s.computeRoute(api)
 	s.promptRoutes(api)
 	s.voidRoute(api)
 	if s.Policies != nil {
 		s.groupRoute(api)
+	}
+	if s.Requests != nil {
+		s.deadlineRoutes(api)
+		s.caseRoutes(api)
+		s.feedRoutes(api)
 	}
 	s.logRoutes(api)
 	if s.Rejected != nil {

@@ -171,9 +171,13 @@ func (s *server) wait(ctx context.Context, text string) error {
 	if p > head {
 		return bad("min_position is not a position of this ledger yet")
 	}
+	return s.waitFor(ctx, p)
+}
+
+func (s *server) waitFor(ctx context.Context, p eventstore.Position) error {
 	short, stop := context.WithTimeout(ctx, maxWait)
 	defer stop()
-	err = s.Wait.Wait(short, p)
+	err := s.Wait.Wait(short, p)
 	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		return failure{plain(http.StatusServiceUnavailable, "the answer is not as far as min_position yet; ask again")}
 	}

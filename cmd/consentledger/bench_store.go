@@ -18,6 +18,7 @@ import (
 	"consentledger/projections/activity"
 	"consentledger/projections/consents"
 	"consentledger/projections/policies"
+	"consentledger/projections/requests"
 )
 
 // recordBytes is the size of the records that appendAlone writes: about that of
@@ -150,6 +151,7 @@ func (b *bench) rebuildAll(m *measuredHouse) error {
 		{"consents", func(dir string) (closable, error) { return consents.Open(m.ctx, dir) }},
 		{"policies", func(dir string) (closable, error) { return policies.Open(m.ctx, dir) }},
 		{"activity", func(dir string) (closable, error) { return activity.Open(m.ctx, dir) }},
+		{"requests", func(dir string) (closable, error) { return requests.Open(m.ctx, dir) }},
 	} {
 		var rates sample
 		for i := range min(b.rounds, 3) {

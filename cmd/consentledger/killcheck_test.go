@@ -22,6 +22,7 @@ import (
 	"consentledger/projections/consents"
 	"consentledger/projections/policies"
 	"consentledger/projections/readmodel"
+	"consentledger/projections/requests"
 )
 
 const (
@@ -346,5 +347,9 @@ func openHashed(t *testing.T, dir string) []hashed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []hashed{c, p, a}
+	r, err := requests.Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []hashed{c, p, a, r}
 }

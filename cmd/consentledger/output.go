@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode"
 
+	"consentledger/api/report"
+
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
@@ -37,6 +39,28 @@ func outputFlag(c *cobra.Command) { outputFlagOr(c, "table") }
 func outputFlagOr(c *cobra.Command, otherwise form) {
 	c.Flags().VarP(&otherwise, "output", "o", "how to print: table, json, jsonl or csv")
 	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "jsonl", "csv"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// A reportForm is how a report is printed: a form, or a file of its own.
+type reportForm string
+
+func (f *reportForm) String() string { return string(*f) }
+func (f *reportForm) Type() string   { return "form" }
+
+func (f *reportForm) Set(s string) error {
+	switch s {
+	case "table", "json", "jsonl", "csv", "xlsx", "ics":
+		*f = reportForm(s)
+		return nil
+	}
+	return errors.New("want table, json, jsonl, csv, xlsx or ics")
+}
+
+// reportFlag gives a verb the flag -o of reports.
+func reportFlag(c *cobra.Command) {
+	form := reportForm("table")
+	c.Flags().VarP(&form, "output", "o", "how to print: table, json, jsonl, csv, xlsx or ics")
+	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "jsonl", "csv", "xlsx", "ics"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // A printer prints JSON objects as -o says, each as it comes; a table waits
@@ -106,7 +130,7 @@ func (p *printer) cells(object json.RawMessage) error {
 	}
 	if p.csv != nil {
 		for i := range row {
-			row[i] = inert(row[i])
+			row[i] = report.Inert(row[i])
 		}
 		return p.csv.Write(row)
 	}
@@ -182,14 +206,6 @@ func cell(v any) string {
 		return fmt.Sprint(v)
 	}
 	return string(text)
-}
-
-// inert keeps a spreadsheet from taking a cell for a formula.
-func inert(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
-		return "'" + text
-	}
-	return text
 }
 
 // visible keeps a cell from steering the terminal.

@@ -21,6 +21,7 @@ import (
 	"consentledger/projections/activity"
 	"consentledger/projections/consents"
 	"consentledger/projections/policies"
+	"consentledger/projections/requests"
 	"consentledger/projections/transparency"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -83,6 +84,8 @@ type house struct {
 	policies *policies.View
 	activity *activity.View
 	logs     *transparency.Log
+	requests *requests.View
+	feedKey  []byte
 	runners  []*projections.Runner
 	reactor  *react.Reactor
 	outbox   *outbox.Outbox
@@ -247,6 +250,9 @@ func (h *house) close() error {
 	}
 	if h.activity != nil {
 		err = errors.Join(err, h.activity.Close())
+	}
+	if h.requests != nil {
+		err = errors.Join(err, h.requests.Close())
 	}
 	if h.dir != nil {
 		err = errors.Join(err, h.dir.close())

@@ -17,6 +17,7 @@ import (
 	"consentledger/projections/activity"
 	"consentledger/projections/consents"
 	"consentledger/projections/policies"
+	"consentledger/projections/requests"
 )
 
 // pace is how long a projection rests after every slice: without it events
@@ -40,7 +41,13 @@ func (h *house) openViews(ctx context.Context) (err error) {
 	if err := h.openLogs(ctx); err != nil {
 		return err
 	}
-	for _, p := range []projections.Projection{h.consents, h.policies, h.activity} {
+	if h.requests, err = requests.Open(ctx, views); err != nil {
+		return err
+	}
+	if h.feedKey, err = openFeedKey(h.config.data); err != nil {
+		return err
+	}
+	for _, p := range []projections.Projection{h.consents, h.policies, h.activity, h.requests} {
 		h.runners = append(h.runners, &projections.Runner{History: h.dir.ledger, Projection: p, Pace: pace})
 	}
 	return nil
@@ -65,6 +72,7 @@ func (h *house) handler() http.Handler {
 	mux.Handle("/", rest.Handler(rest.Config{
 		Ledger: h.dir.ledger, Blobs: h.dir.blobs,
 		Consents: h.consents, Policies: restPolicies{h.policies}, Activity: restActivity{h.activity}, Rejected: restRejected{h.rejected},
+		Requests: h.requests, FeedKey: h.feedKey,
 		Wait: h, Status: h.status, Ready: h.ready, Version: version, Log: h.log,
 	}))
 	return mux

@@ -213,6 +213,7 @@ func readObligation(scan func(...any) error, more ...any) (*Obligation, error) {
 
 // write closes the row that is there and opens the next.
 func (b *batch) write(e codec.Entry, o *Obligation) error {
+	o.Revision++
 	if err := closeRow(b.tx, "UPDATE obligations SET to_position = ?, to_recorded = ? WHERE app = ? AND stream = ? AND id = ? AND to_position = "+now, e, string(o.App), o.Stream, o.ID); err != nil {
 		return err
 	}

@@ -60,6 +60,8 @@ type keptV1 struct {
 	Overdue domain.Instant `json:"overdue,omitzero"`
 	Changed domain.Instant `json:"changed"`
 	Events  []string       `json:"events"` // that prove it, in their order
+
+	Revision int `json:"revision"` // how many rows there were of it, this one included
 }
 
 // A Due is the due date that the newest fact holds.

@@ -53,6 +53,8 @@ type Query struct {
 	Kind        domain.DutyKind
 	Type        string
 	Rule        domain.DeadlineRuleID
+	Stream      string
+	ID          string // within the stream
 	Person      string // a pseudonym
 	Provisional Choice
 	Before      domain.Date // due before that day, in the rule's place
@@ -197,7 +199,7 @@ func (r *reading) filter(s *statement, state func(*statement)) {
 		}
 		s.add(")")
 	}
-	for _, c := range []struct{ column, want string }{{"kind", string(r.Kind)}, {"rule", string(r.Rule)}, {"person", r.Person}} {
+	for _, c := range []struct{ column, want string }{{"kind", string(r.Kind)}, {"rule", string(r.Rule)}, {"person", r.Person}, {"stream", r.Stream}, {"id", r.ID}} {
 		if c.want != "" {
 			s.add(" AND "+c.column+" = ?", c.want)
 		}

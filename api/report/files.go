@@ -1,0 +1,220 @@
+package report
+
+import (
+	"encoding/csv"
+	"io"
+
+	"consentledger/domain"
+
+	ics "github.com/arran4/golang-ical"
+	"github.com/xuri/excelize/v2"
+)
+
+// A Writer writes a report into a file, line by line. Nothing is complete
+// before Close.
+type Writer interface {
+	Write(Obligation) error
+	Close() error
+}
+
+// A Form is a kind of file.
+type Form string
+
+const (
+	CSV  Form = "csv"
+	XLSX Form = "xlsx"
+	ICS  Form = "ics"
+)
+
+// ContentType returns the form's media type.
+func (f Form) ContentType() string {
+	return map[Form]string{
+		CSV: "text/csv; charset=utf-8", XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", ICS: "text/calendar; charset=utf-8",
+	}[f]
+}
+
+// New returns a Writer of a form onto w. At is the moment that the report is
+// as of.
+func New(f Form, w io.Writer, at domain.Instant) (Writer, error) {
+	switch f {
+	case XLSX:
+		return newBook(w)
+	case ICS:
+		return newCalendar(w, at), nil
+	}
+	t := &table{csv.NewWriter(w)}
+	return t, t.add(Columns)
+}
+
+// A table is a report as CSV.
+type table struct{ *csv.Writer }
+
+func (t *table) Write(o Obligation) error {
+	cells := o.Cells()
+	for i := range cells {
+		if Columns[i] != leftColumn { // a number, which is no formula below zero either
+			cells[i] = Inert(cells[i])
+		}
+	}
+	return t.add(cells)
+}
+
+func (t *table) add(cells []string) error { return t.Writer.Write(cells) }
+
+func (t *table) Close() error {
+	t.Flush()
+	return t.Error()
+}
+
+// A book is a report as a workbook. Every cell is a text, but for the number of
+// days: what looks like a number in an id is none.
+type book struct {
+	out   io.Writer
+	file  *excelize.File
+	sheet *excelize.StreamWriter
+	row   int
+}
+
+const sheetName = "deadlines"
+
+func newBook(w io.Writer) (*book, error) {
+	b := &book{out: w, file: excelize.NewFile()}
+	if err := b.file.SetSheetName("Sheet1", sheetName); err != nil {
+		return nil, err
+	}
+	var err error
+	if b.sheet, err = b.file.NewStreamWriter(sheetName); err != nil {
+		return nil, err
+	}
+	if err := b.sheet.SetColWidth(1, len(Columns), 18); err != nil {
+		return nil, err
+	}
+	if err := b.sheet.SetPanes(&excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}); err != nil {
+		return nil, err
+	}
+	return b, b.add(Columns, nil)
+}
+
+func (b *book) Write(o Obligation) error { return b.add(o.Cells(), o.Left) }
+
+func (b *book) add(cells []string, left *int) error {
+	row := make([]any, len(cells))
+	for i, text := range cells {
+		row[i] = text
+		if left != nil && Columns[i] == leftColumn {
+			row[i] = *left
+		}
+	}
+	b.row++
+	at, err := excelize.CoordinatesToCellName(1, b.row)
+	if err != nil {
+		return err
+	}
+	return b.sheet.SetRow(at, row)
+}
+
+func (b *book) Close() error {
+	defer b.file.Close()
+	if err := b.sheet.Flush(); err != nil {
+		return err
+	}
+	return b.file.Write(b.out)
+}
+
+// A calendar is a report as iCalendar: an event for every obligation that has a
+// due date. It says what is owed and by which rule, and of nobody to whom; and
+// nothing that time alone changes, so that what is new has a new SEQUENCE.
+type calendar struct {
+	out io.Writer
+	cal *ics.Calendar
+	at  domain.Instant
+}
+
+func newCalendar(w io.Writer, at domain.Instant) *calendar {
+	c := &calendar{w, ics.NewCalendarFor("consentledger"), at}
+	c.cal.SetMethod(ics.MethodPublish)
+	c.cal.SetXWRCalName("deadlines")
+	c.cal.SetRefreshInterval("PT1H", ics.WithValue("DURATION"))
+	c.cal.SetXPublishedTTL("PT1H")
+	return c
+}
+
+func (c *calendar) Write(o Obligation) error {
+	if o.Due == "" {
+		return nil
+	}
+	due, err := domain.ParseInstant(o.Due)
+	if err != nil {
+		return err
+	}
+	changed, err := domain.ParseInstant(o.Changed)
+	if err != nil {
+		return err
+	}
+	e := c.cal.AddEvent(o.ID + "." + o.Stream + "@consentledger")
+	e.SetSequence(o.Revision)
+	e.SetDtStampTime(c.at.Time())
+	e.SetLastModifiedAt(changed.Time())
+	if o.DueDate != "" {
+		day, err := domain.ParseDate(o.DueDate)
+		if err != nil {
+			return err
+		}
+		e.SetProperty(ics.ComponentPropertyDtStart, compact(day), ics.WithValue("DATE"))
+		e.SetProperty(ics.ComponentPropertyDtEnd, compact(day+1), ics.WithValue("DATE"))
+	} else {
+		e.SetStartAt(due.Time())
+		e.SetEndAt(due.Time())
+	}
+	e.SetSummary(o.summary())
+	e.SetDescription(o.description())
+	e.SetStatus(o.status())
+	e.SetTimeTransparency(ics.TransparencyTransparent)
+	return nil
+}
+
+func compact(d domain.Date) string {
+	text := d.String()
+	return text[:4] + text[5:7] + text[8:]
+}
+
+func (o Obligation) summary() string {
+	text := o.Kind
+	for i, t := range o.Types {
+		text += map[bool]string{true: ": ", false: ", "}[i == 0] + t
+	}
+	if o.Target != "" {
+		text += " by " + o.Target
+	}
+	return text
+}
+
+func (o Obligation) description() string {
+	text := "App " + o.App + ", rule " + o.Rule
+	if o.Source != "" {
+		text += " (" + o.Source + ", " + o.Basis + ")"
+	}
+	text += "."
+	if o.Provisional {
+		text += " Provisional: a calendar is not announced yet."
+	}
+	if o.SafeTarget != "" {
+		text += " Safe target: " + o.SafeTarget + "."
+	}
+	if !o.Binding {
+		text += " Another date binds."
+	}
+	return text + " " + o.Stream
+}
+
+func (o Obligation) status() ics.ObjectStatus {
+	switch {
+	case o.State == "void" || o.State == "met" || o.State == "met-late":
+		return ics.ObjectStatusCancelled // nothing is owed any more
+	case o.Provisional:
+		return ics.ObjectStatusTentative
+	}
+	return ics.ObjectStatusConfirmed
+}
+
+func (c *calendar) Close() error { return c.cal.SerializeTo(c.out, ics.WithNewLine("\r\n")) }

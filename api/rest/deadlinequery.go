@@ -1,0 +1,190 @@
+package rest
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"hash/fnv"
+	"strings"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/projections/requests"
+
+	"github.com/go-json-experiment/json"
+)
+
+// deadlineQuery reads a query of obligations, and waits for what it asks about.
+func (s *server) deadlineQuery(ctx context.Context, app string, d DeadlineQuery, limit int) (requests.Query, error) {
+	name, err := s.app(ctx, app)
+	if err != nil {
+		return requests.Query{}, err
+	}
+	q := requests.Query{App: name, Kind: domain.DutyKind(d.Kind), Rule: domain.DeadlineRuleID(d.Rule), Stream: d.Stream, ID: d.ID, Sort: requests.Sort(d.Sort)}
+	if err := readFilters(&q, d); err != nil {
+		return q, err
+	}
+	if q.Limit = limit; d.Limit != "" {
+		if q.Limit, err = count(d.Limit, maxRows); err != nil {
+			return q, err
+		}
+	}
+	if q.Person, err = s.pseudonym(ctx, name, d.Subject, d.Person); err != nil {
+		return q, err
+	}
+	if err := s.wait(ctx, d.Min); err != nil {
+		return q, err
+	}
+	if d.Cursor != "" {
+		return q, readCursor(&q, d)
+	}
+	q.Known, q.At, err = s.moments(ctx, d.KnownAt, d.AsOf)
+	return q, err
+}
+
+// readFilters reads what can be read without asking anybody.
+func readFilters(q *requests.Query, d DeadlineQuery) (err error) {
+	for _, name := range strings.Split(d.State, ",") {
+		if name == "" {
+			continue
+		}
+		state, err := requests.ParseState(name)
+		if err != nil {
+			return bad(err.Error())
+		}
+		q.States = append(q.States, state)
+	}
+	if d.Type != "" {
+		t, err := domain.ParseRequestType(d.Type)
+		if err != nil {
+			return bad("type: " + err.Error())
+		}
+		q.Type = t.String()
+	}
+	if q.Before, err = day("due_before", d.DueBefore); err != nil {
+		return err
+	}
+	if q.After, err = day("due_after", d.DueAfter); err != nil {
+		return err
+	}
+	if q.Provisional, err = choice("provisional", d.Provisional); err != nil {
+		return err
+	}
+	binding, err := choice("binding", d.Binding)
+	if q.Binding = binding == requests.Yes; err != nil {
+		return err
+	}
+	switch q.Sort {
+	case "", requests.ByDue, requests.ByOpened, requests.ByState:
+		return nil
+	}
+	return bad("a report is sorted by due, opened or state")
+}
+
+func day(name, text string) (domain.Date, error) {
+	if text == "" {
+		return 0, nil
+	}
+	d, err := domain.ParseDate(text)
+	if err != nil {
+		return 0, bad(name + ": " + err.Error())
+	}
+	return d, nil
+}
+
+func choice(name, text string) (requests.Choice, error) {
+	switch text {
+	case "":
+		return requests.Either, nil
+	case "true":
+		return requests.Yes, nil
+	case "false":
+		return requests.No, nil
+	}
+	return 0, bad(name + " is true or false")
+}
+
+// nobody is a pseudonym that nobody has: whose owner is not known owes nothing.
+const nobody = "-"
+
+// pseudonym returns the log's name for whom a query is about; empty: anybody.
+func (s *server) pseudonym(ctx context.Context, app domain.AppName, subject, person string) (string, error) {
+	switch {
+	case subject == "":
+		return person, nil
+	case person != "":
+		return "", bad("a query names a subject or a person, not both")
+	}
+	who, err := domain.ParsePersonKey(subject)
+	if err != nil {
+		return "", bad("subject: " + err.Error())
+	}
+	found, known, err := s.Ledger.Pseudonym(ctx, app, who)
+	if err == nil && !known {
+		found = nobody
+	}
+	return found, err
+}
+
+// moments reads which facts count, and at what moment they are judged.
+func (s *server) moments(ctx context.Context, knownAt, asOf string) (k requests.Known, at domain.Instant, err error) {
+	at = s.Ledger.Now()
+	if knownAt != "" {
+		if at, err = domain.ParseInstant(knownAt); err != nil {
+			return k, 0, bad("known_at: " + err.Error())
+		}
+		k.Past = true
+		if k.At, err = s.Ledger.KnownAt(ctx, at); err != nil {
+			return k, 0, err
+		}
+		if k.At > 0 && s.Wait != nil {
+			if err := s.waitFor(ctx, k.At); err != nil {
+				return k, 0, err
+			}
+		}
+	}
+	if asOf != "" {
+		if at, err = domain.ParseInstant(asOf); err != nil {
+			return k, 0, bad("as_of: " + err.Error())
+		}
+	}
+	return k, at, nil
+}
+
+// A cursor says where the next page begins, and of what report: one that began
+// goes on as it was, whatever happens in between.
+type cursor struct {
+	Place requests.Place      `json:"p"`
+	At    domain.Instant      `json:"a"`
+	Known eventstore.Position `json:"n"`
+	Of    string              `json:"o"` // a sum over what was asked
+}
+
+// asked sums up a query, but for its cursor and the size of its pages.
+func asked(app domain.AppName, d DeadlineQuery) string {
+	d.Cursor, d.Limit, d.Min, d.Format = "", "", "", ""
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%s %q", app, d)
+	return fmt.Sprintf("%x", h.Sum64())
+}
+
+func formatCursor(q requests.Query, d DeadlineQuery, p requests.Place, asOf eventstore.Position) string {
+	text, err := json.Marshal(cursor{p, q.At, asOf, asked(q.App, d)})
+	if err != nil {
+		panic("rest: a cursor does not make JSON: " + err.Error())
+	}
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+func readCursor(q *requests.Query, d DeadlineQuery) error {
+	var c cursor
+	text, err := base64.RawURLEncoding.DecodeString(d.Cursor)
+	if err == nil {
+		err = json.Unmarshal(text, &c, json.RejectUnknownMembers(true))
+	}
+	if err != nil || c.Of != asked(q.App, d) {
+		return bad("a cursor goes with the query whose page it came with: ask the same, or without it")
+	}
+	q.From, q.At, q.Known = c.Place, c.At, requests.Known{Past: true, At: c.Known}
+	return nil
+}

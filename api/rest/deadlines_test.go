@@ -1,0 +1,215 @@
+package rest
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"log/slog"
+	"net/url"
+	"strings"
+	"testing"
+
+	"consentledger/api/report"
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/projections/projectiontest"
+	"consentledger/projections/requests"
+
+	"github.com/go-json-experiment/json"
+)
+
+// A desk is a house whose ledger is told things at times that the test chooses.
+type desk struct {
+	*house
+	*projectiontest.Teller
+	view *requests.View
+}
+
+// Wait brings the projection up to date.
+func (d *desk) Wait(ctx context.Context, _ eventstore.Position) error {
+	at, err := d.view.Checkpoint(ctx)
+	if err != nil {
+		return err
+	}
+	for e, err := range d.Replay(ctx, at) {
+		if err != nil {
+			return err
+		}
+		if err := d.view.Apply(ctx, append(d.Entries()[:0:0], e)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openDesk returns a desk with two requests, of which one is answered, and an
+// incident.
+func openDesk(t *testing.T) (d *desk, open, answered domain.StreamID) {
+	t.Helper()
+	d = &desk{house: &house{t: t}, Teller: projectiontest.NewTeller(t)}
+	var err error
+	if d.view, err = requests.Open(t.Context(), t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.view.Close() })
+	v := views{d.house}
+	d.house.ledg = d.Teller.Ledger
+	d.house.h = Handler(Config{Ledger: d.Teller.Ledger, Consents: v, Policies: v, Activity: v, Requests: d.view, FeedKey: []byte("key"), Wait: d,
+		Status: func(context.Context) StatusReport { return StatusReport{} }, Ready: func(context.Context) []Check { return nil },
+		Version: "test", Log: slog.New(slog.NewTextHandler(&d.house.log, nil))})
+	d.Register()
+	doc := projectiontest.Document("one")
+	doc.DeadlineRules[0].Source = "=1+1" // as a spreadsheet would take it
+	d.Publish(doc)
+	open = d.Ask("ann", domain.AskAccess, domain.AskComplaint)
+	d.Rest(3 * domain.Day)
+	answered = d.Ask("bo", domain.AskComplaint)
+	d.Step(answered, "request.answered outcome=full channel=email")
+	d.Step(d.Incident(), "incident.contained measures=off")
+	if err := d.Wait(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	return d, open, answered
+}
+
+const reports = "/v1/apps/smartkey/reports/deadlines"
+
+func (d *desk) page(method, path, body string) Obligations {
+	d.t.Helper()
+	var a Obligations
+	if err := json.Unmarshal([]byte(d.want(200, `"as_of"`, method, path, body)), &a); err != nil {
+		d.t.Fatal(err)
+	}
+	return a
+}
+
+func TestTheReportIsReadInPagesThatStayAsTheyBegan(t *testing.T) {
+	d, open, _ := openDesk(t)
+	whole := d.page("GET", "/v1/apps/smartkey/obligations", "")
+	if len(whole.Obligations) != 6 || whole.Next != "" || whole.Summary != nil || whole.KnownAt != "" {
+		t.Fatalf("%+v", whole)
+	}
+	first := whole.Obligations[0]
+	if first.Stream != open.String() || first.State != "open" || !first.Binding || first.Left == nil || *first.Left != 14 || first.Person != d.Pseudonym("ann") || first.Basis != "promise" || !first.Provisional {
+		t.Errorf("the first is %+v", first)
+	}
+	var paged []report.Obligation
+	path := "/v1/apps/smartkey/obligations?limit=4&sort=opened"
+	a := d.page("GET", path, "")
+	paged = append(paged, a.Obligations...)
+	d.Ask("cleo", domain.AskAccess) // after the first page
+	a = d.page("GET", path+"&cursor="+url.QueryEscape(a.Next)+"&min_position=1", "")
+	if paged = append(paged, a.Obligations...); len(paged) != 6 || a.Next != "" || a.At != whole.At {
+		t.Errorf("%d in pages, then %q, at %s", len(paged), a.Next, a.At)
+	}
+	d.want(400, "a cursor goes with", "GET", "/v1/apps/smartkey/obligations?state=open&cursor="+url.QueryEscape(d.page("GET", path, "").Next), "")
+	d.want(400, "a cursor goes with", "GET", "/v1/apps/smartkey/obligations?cursor=bad", "")
+}
+
+func TestTheReportOfAPastDayIsWhatWasAnsweredThen(t *testing.T) {
+	d, open, _ := openDesk(t)
+	then := d.Time().String()
+	was := d.want(200, `"summary"`, "GET", reports+"?known_at="+then, "")
+	if live := d.want(200, "", "GET", reports, ""); live != strings.Replace(was, `"known_at":"`+then+`",`, "", 1) {
+		t.Errorf("live  %s\nknown %s", live, was)
+	}
+	d.Rest(10 * domain.Day)
+	d.Step(open, "request.answered outcome=full channel=email")
+	if is := d.want(200, "", "GET", reports+"?known_at="+then, ""); is != was {
+		t.Errorf("is  %s\nwas %s", is, was)
+	}
+	if now := d.want(200, `"on_time_percent":"100.0"`, "GET", reports+"?min_position=20", ""); now == was {
+		t.Error("nothing changed")
+	}
+	// As of then, with what is known now: it was open, and is known to have been met later.
+	if a := d.page("GET", reports+"?state=open&as_of="+then, ""); len(a.Obligations) != 3 {
+		t.Errorf("%d open as of then", len(a.Obligations))
+	}
+}
+
+func TestQueriesOfAPersonHaveABodyForm(t *testing.T) {
+	d, open, _ := openDesk(t)
+	for _, c := range []struct {
+		method, path, body string
+		want               int
+	}{
+		{"GET", "/v1/apps/smartkey/obligations?subject=ann", "", 4},
+		{"POST", "/v1/apps/smartkey/obligations/query", `{"subject":"account:ann"}`, 4},
+		{"POST", "/v1/apps/smartkey/obligations/query", `{"person":"` + d.Pseudonym("bo") + `","binding":"true"}`, 1},
+		{"POST", "/v1/apps/smartkey/obligations/query", `{"subject":"nobody-known"}`, 0},
+		{"POST", "/v1/apps/smartkey/obligations/query", `{"stream":"` + open.String() + `","id":"reply.d30"}`, 1},
+		{"POST", reports, `{"subject":"ann","type":"access"}`, 2},
+		{"POST", reports, `{"state":"met,met-late"}`, 2},
+		{"POST", reports, `{"due_before":"2026-06-20"}`, 1},
+		{"POST", reports, `{"provisional":"false"}`, 2}, // those that have no date yet
+	} {
+		if a := d.page(c.method, c.path, c.body); len(a.Obligations) != c.want {
+			t.Errorf("%s %s %s: %d, want %d", c.method, c.path, c.body, len(a.Obligations), c.want)
+		}
+	}
+	for _, body := range []string{`{"state":"late"}`, `{"type":"x"}`, `{"due_after":"soon"}`, `{"binding":"1"}`, `{"sort":"x"}`, `{"limit":"0"}`, `{"subject":"13800138000"}`,
+		`{"subject":"a","person":"b"}`, `{"as_of":"now"}`, `{"known_at":"now"}`, `{"format":"pdf"}`, `{"other":1}`} {
+		d.want(400, "", "POST", reports, body)
+	}
+	d.want(404, "unknown-app", "GET", "/v1/apps/nosuch/obligations", "")
+}
+
+func TestRequestsAndIncidentsAreListedAndShown(t *testing.T) {
+	d, open, answered := openDesk(t)
+	list := "/v1/apps/smartkey/requests"
+	b := d.want(200, `"next":"`, "GET", list+"?limit=1", "")
+	var a Cases
+	if err := json.Unmarshal([]byte(b), &a); err != nil || len(a.Cases) != 1 || a.Cases[0].ID != open.ID {
+		t.Fatalf("%s, %v", b, err)
+	}
+	d.want(200, `"id":"`+answered.ID, "GET", list+"?limit=1&cursor="+a.Next, "")
+	d.want(200, `"id":"`+answered.ID, "GET", list+"?state=answered", "")
+	d.want(200, `"id":"`+open.ID, "POST", list+"/query", `{"subject":"ann","type":"access"}`)
+	d.want(200, `"cases":[]`, "POST", list+"/query", `{"subject":"nobody-known"}`)
+	whole := d.want(200, `"kind":"request.answered"`, "GET", list+"/"+answered.ID, "")
+	if !strings.Contains(whole, `"obligations":[{`) || !strings.Contains(whole, `"fields":{"channel":"email","outcome":"full"}`) || strings.Contains(whole, "my words") {
+		t.Errorf("%s", whole)
+	}
+	d.want(200, `"steps":[]`, "GET", list+"/"+open.ID+"?known_at="+d.Time().String(), "")
+	d.want(404, "there is no request", "GET", list+"/nosuch", "")
+	d.want(404, "there is no incident", "GET", "/v1/apps/smartkey/incidents/"+open.ID, "")
+	d.want(200, `"state":"contained"`, "GET", "/v1/apps/smartkey/incidents", "")
+}
+
+func TestTheReportIsTakenAwayAsAFile(t *testing.T) {
+	d, open, _ := openDesk(t)
+	code, text, header := d.ask("GET", reports+"?format=csv", "")
+	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+	if err != nil || code != 200 || len(rows) != 7 || strings.Join(rows[0], ",") != strings.Join(report.Columns, ",") || header.Get("Content-Type") != "text/csv; charset=utf-8" {
+		t.Fatalf("%d %v %v %s", code, header, err, text)
+	}
+	if rows[1][1] != open.String() || rows[1][8] != "'=1+1" || rows[1][11] != "14" {
+		t.Errorf("%q", rows[1])
+	}
+	_, book, header := d.ask("GET", reports, "", "Accept: application/vnd.openxmlformats-officedocument.spreadsheetml.sheet;q=0.9, */*")
+	if again, _, _ := d.ask("POST", reports, `{"format":"xlsx"}`); !strings.HasPrefix(book, "PK") || again != 200 || header.Get("Content-Disposition") != `attachment; filename="deadlines-smartkey.xlsx"` {
+		t.Errorf("%.10q %v", book, header)
+	}
+	_, cal, _ := d.ask("GET", reports+"?format=ics", "")
+	if n := strings.Count(cal, "BEGIN:VEVENT"); n != 4 { // facts15 has no date
+		t.Errorf("%d events in\n%s", n, cal)
+	}
+}
+
+func TestTheFeedOpensByItsTokenAlone(t *testing.T) {
+	d, _, _ := openDesk(t)
+	var f Feed
+	if err := json.Unmarshal([]byte(d.want(200, `"path"`, "GET", "/v1/apps/smartkey/reports/feed", "")), &f); err != nil {
+		t.Fatal(err)
+	}
+	feed := d.want(200, "BEGIN:VCALENDAR", "GET", f.Path, "")
+	if n := strings.Count(feed, "BEGIN:VEVENT"); n != 3 || strings.Contains(feed, d.Pseudonym("ann")) {
+		t.Errorf("%d events in\n%s", n, feed)
+	}
+	for _, path := range []string{strings.Replace(f.Path, "smartkey", "demo", 1), strings.Replace(f.Path, "/feeds/", "/feeds/0", 1), "/v1/apps/smartkey/feeds/x/deadlines.ics", "/v1/apps/no-app/feeds/x/deadlines.ics"} {
+		d.want(404, "not-found", "GET", path, "")
+	}
+	if bytes.Contains(d.log.Bytes(), []byte("feed")) {
+		t.Errorf("the log says %s", d.log.String())
+	}
+}

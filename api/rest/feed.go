@@ -1,0 +1,68 @@
+package rest
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"net/url"
+
+	"consentledger/api/report"
+	"consentledger/domain"
+	"consentledger/projections/requests"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// A Feed is where a calendar program finds an app's open deadlines.
+type Feed struct {
+	App  string `json:"app"`
+	Path string `json:"path" doc:"below the server's address; whoever has it can read the feed"`
+}
+
+type feedIn struct {
+	App string `path:"app"`
+}
+
+type feedTokenIn struct {
+	App   string `path:"app"`
+	Token string `path:"token"`
+}
+
+// feedRoutes are the calendar feed, which calendar programs fetch without any
+// header of ours: the token in the path is all they have. It is a digest of
+// the app's name under a key of this ledger, so that nothing is stored by app,
+// and one key that is replaced ends every address that was given out.
+func (s *server) feedRoutes(api huma.API) {
+	if s.FeedKey == nil {
+		return
+	}
+	route(s, api, "get-feed", http.MethodGet, "/v1/apps/{app}/reports/feed", "Where the calendar feed of an app's deadlines is", func(ctx context.Context, in *feedIn) (*out[Feed], error) {
+		name, err := s.app(ctx, in.App)
+		if err != nil {
+			return nil, err
+		}
+		return ok(Feed{in.App, "/v1/apps/" + url.PathEscape(in.App) + "/feeds/" + s.feedToken(name) + "/deadlines.ics"})
+	})
+	op := huma.Operation{OperationID: "deadline-feed", Method: http.MethodGet, Path: "/v1/apps/{app}/feeds/{token}/deadlines.ics", Summary: "The calendar feed of an app's open deadlines",
+		Description: "Without personal data. A wrong token is answered as if there were no such feed.", SkipValidateParams: true}
+	huma.Register(api, op, func(ctx context.Context, in *feedTokenIn) (*fileOut, error) {
+		o, err := s.feed(ctx, in)
+		return o, s.fail(ctx, op.OperationID, err)
+	})
+}
+
+func (s *server) feedToken(app domain.AppName) string {
+	h := hmac.New(sha256.New, s.FeedKey)
+	h.Write([]byte("deadline feed/" + string(app)))
+	return hex.EncodeToString(h.Sum(nil)[:20])
+}
+
+func (s *server) feed(ctx context.Context, in *feedTokenIn) (*fileOut, error) {
+	name, err := domain.ParseAppName(in.App)
+	if err != nil || !hmac.Equal([]byte(in.Token), []byte(s.feedToken(name))) {
+		return nil, failure{plain(http.StatusNotFound, "")}
+	}
+	return s.file(ctx, requests.Query{App: name, At: s.Ledger.Now(), States: []requests.State{requests.StateOverdue, requests.StateAtRisk, requests.StateOpen}}, report.ICS)
+}

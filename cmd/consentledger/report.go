@@ -1,0 +1,147 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+
+	"consentledger/api/rest"
+
+	"github.com/spf13/cobra"
+)
+
+func newReport() *cobra.Command {
+	c := &cobra.Command{Use: "report", Short: "What is owed by when, and how it went"}
+	c.AddCommand(newReportDeadlines(), newReportFeed())
+	return c
+}
+
+// deadlineFlags gives a verb the flags that say which obligations it is about.
+func deadlineFlags(c *cobra.Command, app *string, q *rest.DeadlineQuery) {
+	f := c.Flags()
+	f.StringVar(app, "app", "", "the app")
+	f.StringVar(&q.State, "state", "", "only these: overdue, at-risk, open, paused, not-started, met-late, met, void; several with commas")
+	f.StringVar(&q.Kind, "kind", "", "only of this kind: reply, stop, delete or what the policy says")
+	f.StringVar(&q.Type, "type", "", "only what answers this type of request, as in access")
+	f.StringVar(&q.Rule, "rule", "", "only of this rule")
+	f.StringVar(&q.Subject, "subject", "", "only what is owed to this person, as in user-1")
+	f.StringVar(&q.Person, "person", "", "only what is owed to this pseudonym, as the report has it")
+	f.StringVar(&q.Provisional, "provisional", "", "true or false: only provisional due dates, or only firm ones")
+	f.StringVar(&q.DueBefore, "due-before", "", "only due before that day, as in 2026-03-02")
+	f.StringVar(&q.DueAfter, "due-after", "", "only due after that day")
+	f.StringVar(&q.Binding, "binding", "", "true: only those that bind")
+	f.StringVar(&q.Sort, "sort", "", "due (the default), opened or state")
+	f.StringVar(&q.AsOf, "as-of", "", "how it stands at that moment, RFC 3339 (default: --known-at, or else now)")
+	f.StringVar(&q.KnownAt, "known-at", "", "as far as was known then, RFC 3339 (default: now)")
+	f.StringVar(&q.Min, "min-position", "", "wait until the answer holds at least this position")
+	c.MarkFlagRequired("app")
+}
+
+// obligationColumns are what a table shows of an obligation.
+var obligationColumns = []string{"stream", "id", "state", "due_date", "due", "working_days_left", "provisional", "binding", "rule", "types"}
+
+func newReportDeadlines() *cobra.Command {
+	var app string
+	var q rest.DeadlineQuery
+	c := &cobra.Command{
+		Use:   "deadlines",
+		Short: "The deadline report: every obligation, when it is due, and how it stands",
+		Long: "The deadline report: every obligation, when it is due, and how it stands. As csv, xlsx and ics it is a file of all of it;\n" +
+			"as json it is one object with the obligations and the summary, as jsonl the obligations alone.",
+		Example: "  consentledger report deadlines --app smartkey --state overdue,at-risk\n" +
+			"  consentledger report deadlines --app smartkey --known-at 2026-03-01T00:00:00Z -o xlsx > deadlines.xlsx",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			switch f := c.Flags().Lookup("output").Value.String(); f {
+			case "csv", "xlsx", "ics":
+				q.Format = f
+				file, err := callJSON(c, http.MethodPost, deadlinePath(app), q)
+				if err != nil {
+					return err
+				}
+				_, err = c.OutOrStdout().Write(file)
+				return err
+			}
+			return printDeadlines(c, app, q)
+		},
+	}
+	deadlineFlags(c, &app, &q)
+	reportFlag(c)
+	return c
+}
+
+func deadlinePath(app string) string { return "/v1/apps/" + url.PathEscape(app) + "/reports/deadlines" }
+
+// printDeadlines prints every page of the report. As JSON it is one object: the
+// first page with the obligations of all.
+func printDeadlines(c *cobra.Command, app string, q rest.DeadlineQuery) error {
+	q.Format, q.Limit = "json", "1000"
+	first, rows, err := allPages(c, deadlinePath(app), &q.Cursor, func() any { return q }, "obligations")
+	if err != nil {
+		return err
+	}
+	if c.Flags().Lookup("output").Value.String() != "json" {
+		return printRows(c, rows, obligationColumns...)
+	}
+	whole := struct {
+		App         json.RawMessage   `json:"app"`
+		At          json.RawMessage   `json:"at"`
+		KnownAt     json.RawMessage   `json:"known_at,omitempty"`
+		AsOf        json.RawMessage   `json:"as_of"`
+		Summary     json.RawMessage   `json:"summary"`
+		Obligations []json.RawMessage `json:"obligations"`
+	}{}
+	if err := json.Unmarshal(first, &whole); err != nil {
+		return err
+	}
+	whole.Obligations = append([]json.RawMessage{}, rows...) // an empty list is written as one
+	return printOne(c, rowOf(whole))
+}
+
+// allPages asks for a list until there is no more, and returns the first answer
+// and all rows. Cursor is the member of the body that body returns.
+func allPages(c *cobra.Command, path string, cursor *string, body func() any, list string) (first []byte, rows []json.RawMessage, err error) {
+	for {
+		answer, err := callJSON(c, http.MethodPost, path, body())
+		if err != nil {
+			return nil, nil, err
+		}
+		if first == nil {
+			first = answer
+		}
+		part, err := member(answer, list)
+		if err != nil {
+			return nil, nil, err
+		}
+		rows = append(rows, part...)
+		var next struct{ Next string }
+		if err := json.Unmarshal(answer, &next); err != nil {
+			return nil, nil, err
+		}
+		if *cursor = next.Next; next.Next == "" {
+			return first, rows, nil
+		}
+	}
+}
+
+func newReportFeed() *cobra.Command {
+	var app string
+	c := &cobra.Command{
+		Use:   "feed",
+		Short: "Where calendar programs find an app's open deadlines",
+		Long: "Where calendar programs find an app's open deadlines. Whoever has the address can read the feed; it names no person.\n" +
+			"To end every address that was given out, stop the server, remove feed.key from its data directory, and start it again.",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/reports/feed", "", nil)
+			if err != nil {
+				return err
+			}
+			return printOne(c, answer, "app", "path")
+		},
+	}
+	c.Flags().StringVar(&app, "app", "", "the app")
+	c.MarkFlagRequired("app")
+	outputFlag(c)
+	return c
+}

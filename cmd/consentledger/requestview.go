@@ -1,0 +1,131 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"consentledger/api/rest"
+
+	"github.com/spf13/cobra"
+)
+
+func requestListCommand() *cobra.Command {
+	return caseList("requests", "id", "state", "types", "recorded", "closed", "person")
+}
+
+func requestShowCommand() *cobra.Command {
+	return caseShow("requests", "Show a request with its steps and what is owed")
+}
+
+func incidentListCommand() *cobra.Command {
+	return caseList("incidents", "id", "state", "recorded", "marks")
+}
+
+func incidentShowCommand() *cobra.Command {
+	return caseShow("incidents", "Show an incident with its steps and what is owed")
+}
+
+// caseList lists requests or incidents.
+func caseList(many string, columns ...string) *cobra.Command {
+	var app string
+	var q rest.CaseQuery
+	c := &cobra.Command{Use: "list", Short: "List " + many + ", oldest first", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+		_, rows, err := allPages(c, "/v1/apps/"+url.PathEscape(app)+"/"+many+"/query", &q.Cursor, func() any { return q }, "cases")
+		if err != nil {
+			return err
+		}
+		return printRows(c, rows, columns...)
+	}}
+	f := c.Flags()
+	f.StringVar(&app, "app", "", "the app")
+	f.StringVar(&q.State, "state", "", "only those in this state, as in open")
+	f.StringVar(&q.KnownAt, "known-at", "", "as far as was known then, RFC 3339 (default: now)")
+	f.StringVar(&q.Min, "min-position", "", "wait until the answer holds at least this position")
+	if many == "requests" {
+		f.StringVar(&q.Type, "type", "", "only of this type, as in access")
+		f.StringVar(&q.Subject, "subject", "", "only of this person, as in user-1")
+		f.StringVar(&q.Person, "person", "", "only of this pseudonym, as the list has it")
+	}
+	c.MarkFlagRequired("app")
+	outputFlag(c)
+	return c
+}
+
+// caseShow shows one request or incident: as a table its steps.
+func caseShow(many, short string) *cobra.Command {
+	var app string
+	times := url.Values{}
+	c := &cobra.Command{Use: "show ID", Short: short, Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		for flag, member := range map[string]string{"known-at": "known_at", "as-of": "as_of", "min-position": "min_position"} {
+			if v := c.Flags().Lookup(flag).Value.String(); v != "" {
+				times.Set(member, v)
+			}
+		}
+		answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/"+many+"/"+url.PathEscape(args[0])+"?"+times.Encode(), "", nil)
+		if err != nil {
+			return err
+		}
+		return printOne(c, answer, "id", "state", "types", "recorded", "closed", "marks", "obligations")
+	}}
+	f := c.Flags()
+	f.StringVar(&app, "app", "", "the app")
+	f.String("known-at", "", "as far as was known then, RFC 3339 (default: now)")
+	f.String("as-of", "", "how it stands at that moment, RFC 3339 (default: --known-at, or else now)")
+	f.String("min-position", "", "wait until the answer holds at least this position")
+	c.MarkFlagRequired("app")
+	outputFlagOr(c, "json")
+	return c
+}
+
+func obligationListCommand() *cobra.Command {
+	var app string
+	var q rest.DeadlineQuery
+	c := &cobra.Command{Use: "list", Short: "List what is owed by when", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+		q.Limit = "1000"
+		_, rows, err := allPages(c, obligationPath(app), &q.Cursor, func() any { return q }, "obligations")
+		if err != nil {
+			return err
+		}
+		return printRows(c, rows, obligationColumns...)
+	}}
+	deadlineFlags(c, &app, &q)
+	outputFlag(c)
+	return c
+}
+
+func obligationPath(app string) string {
+	return "/v1/apps/" + url.PathEscape(app) + "/obligations/query"
+}
+
+var errNoObligation = errors.New("there is no obligation of that id in that stream")
+
+// obligationShowCommand shows one obligation, whole.
+func obligationShowCommand() *cobra.Command {
+	var app string
+	var q rest.DeadlineQuery
+	c := &cobra.Command{Use: "show STREAM ID", Short: "Show one obligation, whole", Args: cobra.ExactArgs(2), RunE: func(c *cobra.Command, args []string) error {
+		q.Stream, q.ID = args[0], args[1]
+		answer, err := callJSON(c, http.MethodPost, obligationPath(app), q)
+		if err != nil {
+			return err
+		}
+		rows, err := member(answer, "obligations")
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			return notFound{errNoObligation}
+		}
+		return printOne(c, json.RawMessage(rows[0]), obligationColumns...)
+	}}
+	f := c.Flags()
+	f.StringVar(&app, "app", "", "the app")
+	f.StringVar(&q.AsOf, "as-of", "", "how it stands at that moment, RFC 3339 (default: --known-at, or else now)")
+	f.StringVar(&q.KnownAt, "known-at", "", "as far as was known then, RFC 3339 (default: now)")
+	f.StringVar(&q.Min, "min-position", "", "wait until the answer holds at least this position")
+	c.MarkFlagRequired("app")
+	outputFlagOr(c, "json")
+	return c
+}
