@@ -1,9 +1,14 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"consentledger/domain"
+
+	"github.com/spf13/cobra"
+)
 
 func newIncident() *cobra.Command {
-	c := &cobra.Command{Use: "incident", Short: "What happened to personal data"}
+	c := &cobra.Command{Use: "incident", Short: "What happened to personal data, who was told, and when"}
 	c.AddCommand(incidentListCommand(), incidentShowCommand())
+	c.AddCommand(newSteps(domain.IncidentNoun)...)
 	return c
 }

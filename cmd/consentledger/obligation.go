@@ -4,6 +4,48 @@ import "github.com/spf13/cobra"
 
 func newObligation() *cobra.Command {
 	c := &cobra.Command{Use: "obligation", Short: "What is owed by a date"}
-	c.AddCommand(obligationListCommand(), obligationShowCommand())
+	c.AddCommand(obligationListCommand(), obligationShowCommand(), newObligationMet(), newObligationVoided())
+	return c
+}
+
+func newObligationMet() *cobra.Command {
+	var t tale
+	var evidence string
+	c := &cobra.Command{
+		Use: "met STREAM OBLIGATION", Short: "Record that what was owed was done",
+		Long: `Record that what was owed was done. It counts from when it is recorded, unless a
+document shows that it was done before: name it with --evidence.`,
+		Example: "  consentledger obligation met --app smartkey obligation-smartkey-0123456789abcdef stop.crm.own.stop",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			data := map[string]any{"stream": args[0], "obligation": args[1]}
+			if evidence != "" {
+				hash, err := hashOf(evidence)
+				if err != nil {
+					return err
+				}
+				data["evidence"] = hash
+			}
+			return t.tell(c, "obligation.met", "", data)
+		},
+	}
+	t.flags(c)
+	c.Flags().StringVar(&evidence, "evidence", "", "a document that shows it: its file, or its hash")
+	return c
+}
+
+func newObligationVoided() *cobra.Command {
+	var t tale
+	var reason string
+	c := &cobra.Command{
+		Use: "voided STREAM OBLIGATION", Short: "Record that nothing is owed any more, though nothing was done",
+		Args: cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			return t.tell(c, "obligation.voided", "", map[string]any{"stream": args[0], "obligation": args[1], "reason": reason})
+		},
+	}
+	t.flags(c)
+	c.Flags().StringVar(&reason, "reason", "", "why, by a code")
+	c.MarkFlagRequired("reason")
 	return c
 }
