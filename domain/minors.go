@@ -72,8 +72,8 @@ func (s Subject) Guardians() []Guardianship { return s.guardians }
 
 // lapsed reports whether y is a guardian's yes that no longer counts at the
 // moment at, because the child is 14 by then. It returns since when.
-func (s Subject) lapsed(y said, at Instant) (Instant, bool) {
-	if y.Event.(ConsentGiven).Kind != GuardianConsent {
+func (s *Subject) lapsed(y *said, at Instant) (Instant, bool) {
+	if y.kind != GuardianConsent {
 		return 0, false
 	}
 	for _, a := range s.ages {
@@ -86,8 +86,8 @@ func (s Subject) lapsed(y said, at Instant) (Instant, bool) {
 
 // tooYoung reports whether y is a yes of one's own from before one was 14, as
 // far as is known at the moment at: who is found to be a child was one before.
-func (s Subject) tooYoung(y said, at Instant) bool {
-	if y.Event.(ConsentGiven).Kind == GuardianConsent {
+func (s *Subject) tooYoung(y *said, at Instant) bool {
+	if y.kind == GuardianConsent {
 		return false
 	}
 	child, until := false, Instant(0) // until zero: to this day

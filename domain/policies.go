@@ -12,9 +12,9 @@ func (p Policies) Versions() []PolicyPublished { return p.versions }
 
 // Version returns the version with that hash.
 func (p Policies) Version(h Hash) (PolicyPublished, bool) {
-	for _, v := range p.versions {
-		if v.Version == h {
-			return v, true
+	for i := range p.versions {
+		if p.versions[i].Version == h {
+			return p.versions[i], true
 		}
 	}
 	return PolicyPublished{}, false
@@ -27,9 +27,10 @@ func (p Policies) InForce(name string, at Instant) (PolicyPublished, bool) {
 		name = p.versions[0].Document.Name
 	}
 	var found PolicyPublished
-	for _, v := range p.versions {
+	for i := range p.versions {
+		v := &p.versions[i]
 		if v.Document.Name == name && v.Effective <= at && v.Effective >= found.Effective {
-			found = v
+			found = *v
 		}
 	}
 	return found, found.Effective != 0
@@ -123,9 +124,10 @@ func (p Policies) staleness(id PurposeID, since Hash, at Instant) (whole bool, a
 func (p Policies) after(since Hash, at Instant) []PolicyPublished {
 	var list []PolicyPublished
 	name := ""
-	for _, v := range p.versions {
+	for i := range p.versions { // without a copy: nearly always the last is meant, and nothing came after it
+		v := &p.versions[i]
 		if name != "" && v.Document.Name == name && v.Effective <= at {
-			list = append(list, v)
+			list = append(list, *v)
 		}
 		if v.Version == since {
 			name = v.Document.Name

@@ -46,7 +46,7 @@ type Standing struct {
 // far as the facts folded into s know. Facts that count from later on are left
 // out; see [Fact] for when a yes and a no count.
 func (s Subject) Standing(p PurposeID, at Instant, ref Reference) Standing {
-	st := s.standing(p, at, ref)
+	st := s.standing(p, at, &ref)
 	st.Disputed = false
 	for _, id := range st.Because {
 		st.Disputed = st.Disputed || has(s.disputed, id)
@@ -54,46 +54,46 @@ func (s Subject) Standing(p PurposeID, at Instant, ref Reference) Standing {
 	return st
 }
 
-func (s Subject) standing(p PurposeID, at Instant, ref Reference) Standing {
+// standing looks at every answer once for every purpose that is asked about, on
+// every yes: it copies none of them.
+func (s *Subject) standing(p PurposeID, at Instant, ref *Reference) Standing {
 	no, voids := s.lastNo(p, at, ref)
-	var yes, blocked said // the yes that counts longest; the newest that a no stands in the way of
-	var fell said         // the newest that falls short
+	var yes, blocked *said // the yes that counts longest; the newest that a no stands in the way of
+	var fell *said         // the newest that falls short
 	var short Shortfall
-	for _, y := range s.said {
-		if y.no != 0 || y.yesFrom() > at {
+	for i := range s.said {
+		y := &s.said[i]
+		if y.no != 0 || y.yesFrom() > at || isVoided(y, ref) {
 			continue
 		}
-		if isVoided(&y, &ref) {
-			continue
-		}
-		item, about := y.item(p)
+		item := y.item(p)
 		switch {
-		case !about:
+		case item == nil:
 		case item.Short != "" || s.tooYoung(y, at):
-			if fell.Event == nil || y.yesFrom() >= fell.yesFrom() {
+			if fell == nil || y.yesFrom() >= fell.yesFrom() {
 				fell, short = y, item.Short
 			}
 			if short == "" {
 				short = NeedsGuardian
 			}
 		case !s.stands(y, p, at):
-			if blocked.Event == nil || y.yesFrom() >= blocked.yesFrom() {
+			if blocked == nil || y.yesFrom() >= blocked.yesFrom() {
 				blocked = y
 			}
-		case yes.Event == nil || s.longer(y, yes, at):
+		case yes == nil || s.longer(y, yes, at):
 			yes = y
 		}
 	}
 	switch {
-	case yes.Event != nil:
+	case yes != nil:
 		st := s.given(yes, p, at, ref)
-		if fell.Event != nil && fell.yesFrom() > yes.yesFrom() {
+		if fell != nil && fell.yesFrom() > yes.yesFrom() {
 			st.Short = short
 		}
 		return st
-	case no.no != 0 && (blocked.Event == nil || blocked.yesFrom() <= no.noFrom()):
+	case no != nil && (blocked == nil || blocked.yesFrom() <= no.noFrom()):
 		return Standing{Status: no.no, Since: no.noFrom(), Because: []EventID{no.ID}, Short: short}
-	case no.no != 0:
+	case no != nil:
 		return Standing{Status: AskAgain, Since: no.noFrom(), Because: []EventID{no.ID, blocked.ID}, Short: short}
 	case len(voids) > 0:
 		return Standing{Status: AskAgain, Because: voids, Short: short}
@@ -101,16 +101,17 @@ func (s Subject) standing(p PurposeID, at Instant, ref Reference) Standing {
 	return Standing{Short: short}
 }
 
-// lastNo returns the newest no that counts at the moment at, and the nos that
-// were voided.
-func (s Subject) lastNo(p PurposeID, at Instant, ref Reference) (last said, voids []EventID) {
-	for _, n := range s.said {
+// lastNo returns the newest no that counts at the moment at, nil if there is
+// none, and the nos that were voided.
+func (s *Subject) lastNo(p PurposeID, at Instant, ref *Reference) (last *said, voids []EventID) {
+	for i := range s.said {
+		n := &s.said[i]
 		if n.no == 0 || n.noFrom() > at || !n.scope.covers(p) {
 			continue
 		}
-		if isVoided(&n, &ref) {
+		if isVoided(n, ref) {
 			voids = append(voids, n.ID)
-		} else if last.no == 0 || newerNo(n, last) {
+		} else if last == nil || newerNo(n, last) {
 			last = n
 		}
 	}
@@ -129,9 +130,9 @@ func isVoided(x *said, ref *Reference) bool {
 
 // stands reports whether no no that counts at the moment at is in the way of
 // the yes y. A voided no is: voiding it never restores a yes.
-func (s Subject) stands(y said, p PurposeID, at Instant) bool {
-	for _, n := range s.said {
-		if n.no != 0 && n.noFrom() <= at && n.scope.covers(p) && !y.overrides(n.Fact) {
+func (s *Subject) stands(y *said, p PurposeID, at Instant) bool {
+	for i := range s.said {
+		if n := &s.said[i]; n.no != 0 && n.noFrom() <= at && n.scope.covers(p) && !y.overrides(&n.Fact) {
 			return false
 		}
 	}
@@ -140,7 +141,7 @@ func (s Subject) stands(y said, p PurposeID, at Instant) bool {
 
 // newerNo orders nos by when they count from; of two at once a withdrawal
 // comes before a refusal.
-func newerNo(a, b said) bool {
+func newerNo(a, b *said) bool {
 	if a.noFrom() != b.noFrom() {
 		return a.noFrom() > b.noFrom()
 	}
@@ -149,7 +150,7 @@ func newerNo(a, b said) bool {
 
 // longer reports whether the yes a says more than b at the moment at: it has
 // not run out and b has, or else it is newer.
-func (s Subject) longer(a, b said, at Instant) bool {
+func (s *Subject) longer(a, b *said, at Instant) bool {
 	_, overA := s.over(a, at)
 	_, overB := s.over(b, at)
 	if overA != overB {
@@ -160,8 +161,8 @@ func (s Subject) longer(a, b said, at Instant) bool {
 
 // over reports whether a yes ran out by the moment at, was used up, or was a
 // guardian's for who is a child no more; and since when.
-func (s Subject) over(y said, at Instant) (since Instant, is bool) {
-	if until := y.Event.(ConsentGiven).Until; until != 0 && until <= at {
+func (s *Subject) over(y *said, at Instant) (since Instant, is bool) {
+	if until := y.until; until != 0 && until <= at {
 		since = until
 	}
 	if y.used != 0 && y.used <= at && (since == 0 || y.used < since) {
@@ -173,17 +174,17 @@ func (s Subject) over(y said, at Instant) (since Instant, is bool) {
 	return since, since != 0
 }
 
-// item returns what a yes says of a purpose.
-func (y said) item(p PurposeID) (Item, bool) {
-	for _, item := range y.Event.(ConsentGiven).Items {
-		if item.Purpose == p {
-			return item, true
+// item returns what a yes says of a purpose, nil if nothing.
+func (y *said) item(p PurposeID) *Item {
+	for i := range y.items {
+		if y.items[i].Purpose == p {
+			return &y.items[i]
 		}
 	}
-	return Item{}, false
+	return nil
 }
 
-func (s Subject) given(y said, p PurposeID, at Instant, ref Reference) Standing {
+func (s *Subject) given(y *said, p PurposeID, at Instant, ref *Reference) Standing {
 	e := y.Event.(ConsentGiven)
 	st := Standing{
 		Status: Given, Since: y.yesFrom(), Until: e.Until, Policy: e.Policy, Version: e.Version, Act: e.Act,

@@ -26,6 +26,9 @@ type said struct {
 	Fact
 	no      Status // Refused or Withdrawn; zero for a yes
 	scope   Scope  // of a no
+	items   []Item // of a yes, as its event has them
+	until   Instant
+	kind    ConsentKind
 	voided  bool
 	crossed bool    // it was said in a linked history
 	used    Instant // of a single-use yes; zero: not yet
@@ -62,17 +65,17 @@ type PermissionState struct {
 func (s Subject) Permissions() []PermissionState { return s.permissions }
 
 // yesFrom is when a yes begins to count: the later of its two times.
-func (f Fact) yesFrom() Instant { return max(f.At, f.Recorded) }
+func (f *Fact) yesFrom() Instant { return max(f.At, f.Recorded) }
 
 // noFrom is when a no begins to count: the earlier of its two times.
-func (f Fact) noFrom() Instant { return min(f.At, f.Recorded) }
+func (f *Fact) noFrom() Instant { return min(f.At, f.Recorded) }
 
 // overrides reports whether the yes y was said after the no n, so that no
 // wrong clock can make it seem so. If one source numbered both, its numbers
 // decide: they are the only order in which no clock takes part. A source that
 // starts numbering anew must take a new name, or its yes stays behind its no.
 // Otherwise y must be later in both of its times.
-func (y Fact) overrides(n Fact) bool {
+func (y *Fact) overrides(n *Fact) bool {
 	if y.Source == n.Source && y.Sequence != 0 && n.Sequence != 0 {
 		return y.Sequence > n.Sequence
 	}
@@ -87,7 +90,7 @@ func (s Subject) Evolve(f Fact) Subject {
 	}
 	switch e := f.Event.(type) {
 	case ConsentGiven:
-		s.said = add(s.said, said{Fact: f})
+		s.said = add(s.said, said{Fact: f, items: e.Items, until: e.Until, kind: e.Kind})
 	case ConsentRefused:
 		s.said = add(s.said, said{Fact: f, no: Refused, scope: e.Scope})
 	case ConsentWithdrawn:

@@ -33,7 +33,8 @@ type Projection interface {
 // A History is the ledger as a projection may see it.
 type History interface {
 	// Follow yields the entries after position in slices that are never
-	// empty, and waits for more. It ends by yielding an error.
+	// empty and the reader's to keep, and waits for more. It ends by yielding
+	// an error.
 	Follow(ctx context.Context, after eventstore.Position) iter.Seq2[[]codec.Entry, error]
 }
 

@@ -3,12 +3,10 @@ package projections
 import (
 	"context"
 	"fmt"
-	"iter"
 	"sync"
 	"time"
 
 	"consentledger/eventstore"
-	"consentledger/eventstore/codec"
 )
 
 // A Runner runs one projection and tells how far it is. Fill in the first
@@ -16,43 +14,22 @@ import (
 type Runner struct {
 	History    History
 	Projection Projection
-	Pace       time.Duration // how long to rest after every Apply, so that the next has more to do
+	Pace       time.Duration // how long to rest for every entry applied, so that the next Apply has more to do; at most half a second
 
 	mu    sync.Mutex
 	at    eventstore.Position
 	ended bool
 	err   error
 	moved chan struct{} // closed and replaced whenever the fields above change
+	hurry chan struct{} // holds one if somebody waits
 }
 
 // Run is [Run] for the Runner's projection. It is called once.
 func (r *Runner) Run(ctx context.Context) error {
-	err := Run(ctx, paced{r.History, r.Pace}, r.Projection, func(p eventstore.Position) { r.move(p, nil, false) })
+	err := Run(ctx, gathering{r.History, r.Pace, r.hurried()}, r.Projection, func(p eventstore.Position) { r.move(p, nil, false) })
 	at, _, _ := r.look()
 	r.move(at, err, true)
 	return err
-}
-
-// A paced history rests after every slice.
-type paced struct {
-	History
-	pace time.Duration
-}
-
-func (h paced) Follow(ctx context.Context, after eventstore.Position) iter.Seq2[[]codec.Entry, error] {
-	return func(yield func([]codec.Entry, error) bool) {
-		for entries, err := range h.History.Follow(ctx, after) {
-			if !yield(entries, err) {
-				return
-			}
-			if h.pace > 0 {
-				select {
-				case <-time.After(h.pace):
-				case <-ctx.Done():
-				}
-			}
-		}
-	}
 }
 
 // State returns the position up to which the projection answers, and the
@@ -76,11 +53,24 @@ func (r *Runner) Wait(ctx context.Context, min eventstore.Position) error {
 			return fmt.Errorf("waiting for position %d: %w", min, err)
 		}
 		select {
+		case r.hurried() <- struct{}{}:
+		default:
+		}
+		select {
 		case <-moved:
 		case <-ctx.Done():
 			return fmt.Errorf("projection %s is at %d, waiting for %d: %w", r.Projection.Name(), at, min, ctx.Err())
 		}
 	}
+}
+
+func (r *Runner) hurried() chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.hurry == nil {
+		r.hurry = make(chan struct{}, 1)
+	}
+	return r.hurry
 }
 
 func (r *Runner) look() (eventstore.Position, bool, <-chan struct{}) {

@@ -20,8 +20,8 @@ import (
 	"consentledger/projections/requests"
 )
 
-// pace is how long a projection rests after every slice: without it events
-// that come one by one each cost a transaction.
+// pace is how long a projection rests for every event it applied: without it
+// events that come one by one each cost a transaction.
 const pace = 10 * time.Millisecond
 
 func (h *house) openViews(ctx context.Context) (err error) {

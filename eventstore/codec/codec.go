@@ -159,7 +159,7 @@ func Encode(env Envelope, e domain.Event, ref string, key Committer, others Comm
 		c := k.Commit(env.ID, p.Role, p.Text)
 		l.Parts = append(l.Parts, partV1{hex.EncodeToString(c[:]), owner, p.Role})
 	}
-	data, err := json.Marshal(&l, json.Deterministic(true))
+	data, err := l.marshal()
 	if err != nil {
 		return eventstore.Record{}, nil, fmt.Errorf("event %s: %w", name, err)
 	}

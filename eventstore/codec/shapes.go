@@ -183,11 +183,13 @@ func shapeOf(e domain.Event) (string, any, []Plain, error) {
 		shape, err := publishedShape(e)
 		return "policy.published.v2", shape, nil, err
 	case domain.ConsentGiven:
-		return "consent.given.v2", givenShape(e), details(e.Details), nil
+		shape := givenShape(e)
+		return "consent.given.v2", &shape, details(e.Details), nil
 	case domain.ConsentRefused:
-		return "consent.refused.v2", refusedShape(e), details(e.Details), nil
+		shape := refusedShape(e)
+		return "consent.refused.v2", &shape, details(e.Details), nil
 	case domain.ConsentWithdrawn:
-		return "consent.withdrawn.v2", consentWithdrawnV2{e.Scope.All, e.Build, e.Scope.Purposes}, details(e.Details), nil
+		return "consent.withdrawn.v2", &consentWithdrawnV2{e.Scope.All, e.Build, e.Scope.Purposes}, details(e.Details), nil
 	case domain.PolicyAcknowledged:
 		return "policy.acknowledged.v1", policyAcknowledgedV1{string(e.Act), e.Locale, e.Policy, e.Version.String()}, details(e.Details), nil
 	case domain.NoticePresented:
@@ -199,7 +201,7 @@ func shapeOf(e domain.Event) (string, any, []Plain, error) {
 	case domain.PermissionDenied:
 		return "permission.denied.v1", permissionDeniedV1{string(e.Permission)}, details(e.Details), nil
 	case domain.PermissionRevoked:
-		return "permission.revoked.v1", permissionRevokedV1{string(e.Permission), e.Withdraws}, details(e.Details), nil
+		return "permission.revoked.v1", &permissionRevokedV1{string(e.Permission), e.Withdraws}, details(e.Details), nil
 	case domain.RecordVoided:
 		return "record.voided.v1", voidedShape(e), nil, nil
 	case domain.ConsentUsed, domain.ConsentRequested, domain.RecordDisputed, domain.ExemptionInvoked, domain.ExemptionEnded, domain.Noted,

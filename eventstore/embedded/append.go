@@ -85,7 +85,7 @@ func (d *DB) appendGroup(writes []*write, size int) {
 		_ = b.Close() // it only gives the memory back
 		return
 	}
-	if d.sync(b) != nil {
+	if d.sync(b, made) != nil {
 		return // whoever waits sees that the store is dead
 	}
 	for _, w := range made {
@@ -126,8 +126,9 @@ func putRecord(b *pebble.Batch, at eventstore.Position, s eventstore.Stream, rev
 	_ = op.Finish()
 }
 
-// sync makes b durable and moves the mark to the last position.
-func (d *DB) sync(b *pebble.Batch) error {
+// sync makes b, which holds writes, durable and moves the mark to the last
+// position.
+func (d *DB) sync(b *pebble.Batch, writes []*write) error {
 	wal := d.walNum.Load()
 	if err := d.pebble.ApplyNoSyncWait(ended(b), pebble.Sync); err != nil {
 		d.die(err)
@@ -142,6 +143,7 @@ func (d *DB) sync(b *pebble.Batch) error {
 		return err
 	}
 	_ = b.Close() // it only gives the memory back
+	d.tail.put(writes)
 	d.mark.move(p)
 	return nil
 }

@@ -45,7 +45,10 @@ func (d store) Follow(ctx context.Context, after eventstore.Position) iter.Seq2[
 				yield(nil, err)
 				return
 			}
-			page, err := d.page(ctx, after, end)
+			page := d.tail.page(after, end)
+			if len(page) == 0 {
+				page, err = d.page(ctx, after, end)
+			}
 			if len(page) > 0 {
 				after = page[len(page)-1].Position
 				if !yield(page, nil) {
