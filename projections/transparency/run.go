@@ -42,9 +42,9 @@ const sliceLimit = 16
 func (l *Log) round(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	l.mu.Lock()
-	l.stop = stop
-	l.mu.Unlock()
+	if err := l.enter(stop); err != nil {
+		return err
+	}
 	if f := l.fault.Load(); f != nil {
 		return f
 	}
@@ -79,6 +79,15 @@ func (l *Log) round(ctx context.Context) error {
 		}
 	}
 	return fmt.Errorf("transparency at %d: the records ended without an error", l.at)
+}
+
+// enter begins a round, unless something ended it before.
+func (l *Log) enter(stop context.CancelCauseFunc) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := l.early
+	l.stop, l.early = stop, nil
+	return err
 }
 
 func rest(ctx context.Context, pace time.Duration) {
