@@ -70,17 +70,8 @@ func (v logToVerify) run(c *cobra.Command, at string) error {
 	if err != nil {
 		return err
 	}
-	if v.key == "" {
-		v.key = memory.Key
-	}
-	if v.key == "" && v.data != "" {
-		if v.key, err = verifierKeyOf(v.data, domain.AppName(v.app)); err != nil {
-			return err
-		}
-		fmt.Fprintln(c.ErrOrStderr(), "the key is the data directory's own: whoever could change the log could change it too")
-	}
-	if v.key == "" {
-		return usageError{fmt.Errorf("--key: %s was never verified here: give its key, which consentledger log key prints where the log is kept", at)}
+	if err := v.chooseKey(c, at, memory); err != nil {
+		return err
 	}
 	verifier, origin, err := verifierOf(v.key, v.origin)
 	if err != nil {
@@ -111,6 +102,24 @@ func (v logToVerify) run(c *cobra.Command, at string) error {
 	memory.Key, memory.Origin = keyText(v.key), origin
 	memory.Remember(cp, report.Signed)
 	return writeMemory(file, memory)
+}
+
+// chooseKey takes the key that is remembered, or the data directory's own, if
+// none was given.
+func (v *logToVerify) chooseKey(c *cobra.Command, at string, memory verify.Memory) (err error) {
+	if v.key == "" {
+		v.key = memory.Key
+	}
+	if v.key == "" && v.data != "" {
+		if v.key, err = verifierKeyOf(v.data, domain.AppName(v.app)); err != nil {
+			return err
+		}
+		fmt.Fprintln(c.ErrOrStderr(), "the key is the data directory's own: whoever could change the log could change it too")
+	}
+	if v.key == "" {
+		return usageError{fmt.Errorf("--key: %s was never verified here: give its key, which consentledger log key prints where the log is kept", at)}
+	}
+	return nil
 }
 
 // keyText returns the key itself of what --key says.
