@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"consentledger/projections/transparency/merkle"
 )
@@ -192,4 +194,58 @@ func TestDirectoryThatGrows(t *testing.T) {
 	if err != nil || files[0] != nil || files[1] != nil || files[2] != nil || files[3] != nil {
 		t.Errorf("what is not there: %v, %v", files, err)
 	}
+}
+
+// TestRestoredDirectoryIsFoundOut: all of the data directory is an older one,
+// keys and what was signed included. The ledger cannot know; whoever verified
+// the log before does, at once and when it has grown another way.
+func TestRestoredDirectoryIsFoundOut(t *testing.T) {
+	dir, backup, memory := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "seen")
+	verdict := func(dir string) string {
+		out, err := cli(t, nil, "verify", "log", dir, "--app", "smartkey", "--memory", memory)
+		if err == nil {
+			return out
+		}
+		if code := exitCode(context.Background(), err); code != exitNotAuthentic || strings.Count(out, "— consentledger.internal/") != 2 {
+			t.Errorf("exit code %d, and told:\n%s", code, out)
+		}
+		return err.Error()
+	}
+	tellThree(t, dir)
+	copyDir(t, dir, backup)
+	if got := verdict(dir); !strings.HasPrefix(got, "authentic: ") {
+		t.Error(got)
+	}
+	tellThree(t, dir, "dee", "ed")
+	if got := verdict(dir); !strings.Contains(got, "consistent with 1 checkpoints seen before") {
+		t.Error(got)
+	}
+	if got := verdict(backup); !strings.Contains(got, "the log was rolled back") {
+		t.Error(got)
+	}
+	tellThree(t, backup, "eve", "fay")
+	if got := verdict(backup); !strings.Contains(got, "the log was forked") {
+		t.Error(got)
+	}
+	tellThree(t, backup, "gus")
+	if got := verdict(backup); !strings.Contains(got, "the log was forked") {
+		t.Error(got)
+	}
+	if got := verdict(dir); !strings.Contains(got, "consistent with 2 checkpoints") {
+		t.Error(got)
+	}
+}
+
+func TestProgressTellsRateAndTimeLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out strings.Builder
+		show := progress(&out)
+		time.Sleep(time.Second)
+		show(100, 1000)
+		time.Sleep(9 * time.Second)
+		show(400, 1000)
+		if got := out.String(); got != "400 of 1000 records (40%), 40/s, 15s left\n" {
+			t.Errorf("%q", got)
+		}
+	})
 }
