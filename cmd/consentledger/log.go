@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 
 	"consentledger/domain"
 	"consentledger/projections/transparency"
@@ -51,7 +52,7 @@ comes with what it proves, proves nothing. Its name is the log's origin.`,
 
 // verifierKeyOf returns the key of an app's log in a data directory.
 func verifierKeyOf(data string, app domain.AppName) (string, error) {
-	if _, err := os.Stat(keepDir(data)); err != nil {
+	if _, err := os.Stat(filepath.Join(keepDir(data), "origin")); err != nil {
 		return "", notFound{fmt.Errorf("there are no logs at %s", data)}
 	}
 	keep, err := transparency.OpenKeep(keepDir(data), "")

@@ -54,34 +54,7 @@ the record.`,
 		Example: `  consentledger verify proof proof --key "$(cat smartkey.vkey)"`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			v, origin, err := verifierOf(key, origin)
-			if err != nil {
-				return err
-			}
-			text, err := readInput(c, args[0])
-			if err != nil {
-				return err
-			}
-			p, err := merkle.ParseProof(text)
-			if err != nil {
-				return notAuthentic{fmt.Errorf("%s: %w", args[0], err)}
-			}
-			data := p.Extra
-			if record != "" {
-				if data, err = readInput(c, record); err != nil {
-					return err
-				}
-			}
-			if data == nil {
-				return usageError{errors.New("the proof does not hold the record: name its file with --record")}
-			}
-			cp, err := p.Verify(data, v, origin)
-			if err != nil {
-				return notAuthentic{fmt.Errorf("%s: %w", args[0], err)}
-			}
-			fmt.Fprintf(c.ErrOrStderr(), "record %d of %d in the log %s, as signed by %s (%08x)\n", p.Index, cp.Size, cp.Origin, v.Name(), v.KeyHash())
-			_, err = fmt.Fprintf(c.OutOrStdout(), "%s\n", data)
-			return err
+			return verifyProof(c, args[0], record, key, origin)
 		},
 	}
 	f := c.Flags()
@@ -90,4 +63,37 @@ the record.`,
 	f.StringVar(&record, "record", "", "the record's bytes, instead of those in the proof")
 	c.MarkFlagRequired("key")
 	return c
+}
+
+// verifyProof checks the proof in a file, of the record in another or in
+// itself.
+func verifyProof(c *cobra.Command, file, record, key, origin string) error {
+	v, origin, err := verifierOf(key, origin)
+	if err != nil {
+		return err
+	}
+	text, err := readInput(c, file)
+	if err != nil {
+		return err
+	}
+	p, err := merkle.ParseProof(text)
+	if err != nil {
+		return notAuthentic{fmt.Errorf("%s: %w", file, err)}
+	}
+	data := p.Extra
+	if record != "" {
+		if data, err = readInput(c, record); err != nil {
+			return err
+		}
+	}
+	if data == nil {
+		return usageError{errors.New("the proof does not hold the record: name its file with --record")}
+	}
+	cp, err := p.Verify(data, v, origin)
+	if err != nil {
+		return notAuthentic{fmt.Errorf("%s: %w", file, err)}
+	}
+	fmt.Fprintf(c.ErrOrStderr(), "record %d of %d in the log %s, as signed by %s (%08x)\n", p.Index, cp.Size, cp.Origin, v.Name(), v.KeyHash())
+	_, err = fmt.Fprintf(c.OutOrStdout(), "%s\n", data)
+	return err
 }

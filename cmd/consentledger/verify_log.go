@@ -20,6 +20,8 @@ import (
 type logToVerify struct {
 	key, origin, app, memory string
 	forget                   bool
+
+	data string // the data directory that the log is in, if it is in one
 }
 
 func newVerifyLog() *cobra.Command {
@@ -68,11 +70,8 @@ func (v logToVerify) run(c *cobra.Command, at string) error {
 	if err != nil {
 		return err
 	}
-	if v.key == "" {
-		v.key = memory.Key
-	}
-	if v.key == "" {
-		return usageError{fmt.Errorf("--key: %s was never verified here: give its key, which consentledger log key prints where the log is kept", at)}
+	if err := v.chooseKey(c, at, memory); err != nil {
+		return err
 	}
 	verifier, origin, err := verifierOf(v.key, v.origin)
 	if err != nil {
@@ -105,6 +104,24 @@ func (v logToVerify) run(c *cobra.Command, at string) error {
 	return writeMemory(file, memory)
 }
 
+// chooseKey takes the key that is remembered, or the data directory's own, if
+// none was given.
+func (v *logToVerify) chooseKey(c *cobra.Command, at string, memory verify.Memory) (err error) {
+	if v.key == "" {
+		v.key = memory.Key
+	}
+	if v.key == "" && v.data != "" {
+		if v.key, err = verifierKeyOf(v.data, domain.AppName(v.app)); err != nil {
+			return err
+		}
+		fmt.Fprintln(c.ErrOrStderr(), "the key is the data directory's own: whoever could change the log could change it too")
+	}
+	if v.key == "" {
+		return usageError{fmt.Errorf("--key: %s was never verified here: give its key, which consentledger log key prints where the log is kept", at)}
+	}
+	return nil
+}
+
 // keyText returns the key itself of what --key says.
 func keyText(key string) string {
 	if !strings.Contains(key, "+") {
@@ -132,7 +149,7 @@ func tell(c *cobra.Command, at string, r *verify.Report, memory verify.Memory) e
 }
 
 // source finds where a log is.
-func (v logToVerify) source(c *cobra.Command, at string) (verify.Source, string, error) {
+func (v *logToVerify) source(c *cobra.Command, at string) (verify.Source, string, error) {
 	if at == "" {
 		server, err := c.Flags().GetString("server")
 		if err != nil {
@@ -150,7 +167,7 @@ func (v logToVerify) source(c *cobra.Command, at string) (verify.Source, string,
 		if v.app == "" {
 			return nil, "", usageError{fmt.Errorf("%s is a data directory: say whose log with --app", at)}
 		}
-		at = filepath.Join(tileDir(at), v.app)
+		v.data, at = at, filepath.Join(tileDir(at), v.app)
 	}
 	if _, err := os.Stat(filepath.Join(at, "checkpoint")); err != nil {
 		return nil, "", notFound{fmt.Errorf("there is no log at %s: it has no checkpoint", at)}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,8 +9,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"consentledger/projections/transparency/merkle"
 )
 
 // recordYes records a yes of somebody and returns its event.
@@ -147,4 +153,99 @@ func status(t *testing.T, url string) (int, error) {
 		t.Fatal(err)
 	}
 	return resp.StatusCode, errors.Join(resp.Body.Close())
+}
+
+// TestDirectoryThatGrows: a checkpoint was read, and by the time its partial
+// tiles are wanted only wider ones are there.
+func TestDirectoryThatGrows(t *testing.T) {
+	dir := t.TempDir()
+	var hashes, bundle []byte
+	var leaf merkle.Leaf
+	want := map[int][2][]byte{}
+	for i := range 256 {
+		record := fmt.Appendf(nil, "record %d", i)
+		h := leaf.Hash(record)
+		hashes, bundle = append(hashes, h[:]...), merkle.AppendEntry(bundle, record)
+		want[i+1] = [2][]byte{slices.Clone(hashes), slices.Clone(bundle)}
+	}
+	write := func(w int) {
+		for i, level := range []int{0, -1} {
+			name := filepath.Join(dir, merkle.Path(merkle.Tile{H: 8, L: level, W: w}))
+			if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(name, want[w][i], 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, there := range []int{100, 256} {
+		write(there)
+		for _, w := range []int{1, 24, 99, 100} {
+			files, err := dirSource(dir).Read(t.Context(), merkle.Path(merkle.Tile{H: 8, W: w}), merkle.Path(merkle.Tile{H: 8, L: -1, W: w}))
+			if err != nil || !bytes.Equal(files[0], want[w][0]) || !bytes.Equal(files[1], want[w][1]) {
+				t.Errorf("width %d of %d: %v", w, there, err)
+			}
+		}
+		os.RemoveAll(filepath.Join(dir, "tile", "0", "000.p"))
+		os.RemoveAll(filepath.Join(dir, "tile", "entries", "000.p"))
+	}
+	files, err := dirSource(dir).Read(t.Context(), "tile/0/001.p/3", "tile/0/001", "tile/entries/001.p/3", "checkpoint")
+	if err != nil || files[0] != nil || files[1] != nil || files[2] != nil || files[3] != nil {
+		t.Errorf("what is not there: %v, %v", files, err)
+	}
+}
+
+// TestRestoredDirectoryIsFoundOut: all of the data directory is an older one,
+// keys and what was signed included. The ledger cannot know; whoever verified
+// the log before does, at once and when it has grown another way.
+func TestRestoredDirectoryIsFoundOut(t *testing.T) {
+	dir, backup, memory := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "seen")
+	verdict := func(dir string) string {
+		out, err := cli(t, nil, "verify", "log", dir, "--app", "smartkey", "--memory", memory)
+		if err == nil {
+			return out
+		}
+		if code := exitCode(context.Background(), err); code != exitNotAuthentic || strings.Count(out, "— consentledger.internal/") != 2 {
+			t.Errorf("exit code %d, and told:\n%s", code, out)
+		}
+		return err.Error()
+	}
+	tellThree(t, dir)
+	copyDir(t, dir, backup)
+	if got := verdict(dir); !strings.HasPrefix(got, "authentic: ") {
+		t.Error(got)
+	}
+	tellThree(t, dir, "dee", "ed")
+	if got := verdict(dir); !strings.Contains(got, "consistent with 1 checkpoints seen before") {
+		t.Error(got)
+	}
+	if got := verdict(backup); !strings.Contains(got, "the log was rolled back") {
+		t.Error(got)
+	}
+	tellThree(t, backup, "eve", "fay")
+	if got := verdict(backup); !strings.Contains(got, "the log was forked") {
+		t.Error(got)
+	}
+	tellThree(t, backup, "gus")
+	if got := verdict(backup); !strings.Contains(got, "the log was forked") {
+		t.Error(got)
+	}
+	if got := verdict(dir); !strings.Contains(got, "consistent with 2 checkpoints") {
+		t.Error(got)
+	}
+}
+
+func TestProgressTellsRateAndTimeLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out strings.Builder
+		show := progress(&out)
+		time.Sleep(time.Second)
+		show(100, 1000)
+		time.Sleep(9 * time.Second)
+		show(400, 1000)
+		if got := out.String(); got != "400 of 1000 records (40%), 40/s, 15s left\n" {
+			t.Errorf("%q", got)
+		}
+	})
 }

@@ -20,14 +20,8 @@ import (
 // Tiles that differ are built again. Records that do not give the root that was
 // signed are a fault. Check works half the time and rests the other half.
 func (l *Log) Check(ctx context.Context) (int64, error) {
-	checks := map[domain.AppName]*treeCheck{}
-	todo := 0
-	for app, s := range l.opened {
-		if s.Size > 0 {
-			checks[app] = &treeCheck{dir: filepath.Join(l.Dir, string(app)), size: s.Size, root: s.Root}
-			todo++
-		}
-	}
+	checks := l.checks()
+	todo := len(checks)
 	if todo == 0 {
 		return 0, nil
 	}
@@ -54,7 +48,6 @@ func (l *Log) Check(ctx context.Context) (int64, error) {
 			}
 		}
 		if n%4096 == 0 {
-			l.checked.Store(n)
 			rest(ctx, time.Since(began))
 			began = time.Now()
 		}
@@ -65,6 +58,17 @@ func (l *Log) Check(ctx context.Context) (int64, error) {
 		}
 	}
 	return n, nil
+}
+
+// checks returns what there is to check.
+func (l *Log) checks() map[domain.AppName]*treeCheck {
+	checks := map[domain.AppName]*treeCheck{}
+	for app, s := range l.opened {
+		if s.Size > 0 {
+			checks[app] = &treeCheck{dir: filepath.Join(l.Dir, string(app)), size: s.Size, root: s.Root}
+		}
+	}
+	return checks
 }
 
 // A treeCheck derives a tree and compares it with its files.

@@ -128,7 +128,7 @@ func (x *index) find(id eventstore.EventID) (int64, bool, error) {
 	place, ok := x.recent[id]
 	runs := x.size / runLength
 	x.mu.Unlock()
-	for n := int64(0); n < runs && !ok; n++ {
+	for n := runs - 1; n >= 0 && !ok; n-- { // the newest are asked for most
 		i, found, err := search(x.run(n), id)
 		if err != nil {
 			return 0, false, err

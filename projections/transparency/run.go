@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
-	"consentledger/projections/transparency/merkle"
 )
 
 // errRebuild says that the tiles are damaged, while the records may well be
@@ -42,9 +40,9 @@ const sliceLimit = 16
 func (l *Log) round(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	l.mu.Lock()
-	l.stop = stop
-	l.mu.Unlock()
+	if err := l.enter(stop); err != nil {
+		return err
+	}
 	if f := l.fault.Load(); f != nil {
 		return f
 	}
@@ -79,6 +77,15 @@ func (l *Log) round(ctx context.Context) error {
 		}
 	}
 	return fmt.Errorf("transparency at %d: the records ended without an error", l.at)
+}
+
+// enter begins a round, unless something ended it before.
+func (l *Log) enter(stop context.CancelCauseFunc) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := l.early
+	l.stop, l.early = stop, nil
+	return err
 }
 
 func rest(ctx context.Context, pace time.Duration) {
@@ -146,75 +153,4 @@ func (l *Log) differs(t *tree) error {
 	}
 	return l.halt(t.app, fmt.Errorf("the first %d records give the root %s, but %s was signed: a record was changed, removed, inserted or moved",
 		t.signed.Size, t.edge.Root(), t.signed.Root))
-}
-
-// seal signs and publishes every tree that has grown. All says that no record
-// is missing: a tree that is smaller than was signed is a fault then.
-func (l *Log) seal(all bool) error {
-	l.mu.Lock()
-	trees := make([]*tree, 0, len(l.trees))
-	for _, t := range l.trees {
-		trees = append(trees, t)
-	}
-	l.mu.Unlock()
-	complete := true
-	for _, t := range trees {
-		if t.edge.Size < t.signed.Size {
-			if all && !l.fromZero {
-				return fmt.Errorf("app %s: %w", t.app, errRebuild)
-			}
-			if all {
-				return l.halt(t.app, fmt.Errorf("the store holds %d records, but %d were signed: records are missing", t.edge.Size, t.signed.Size))
-			}
-			complete = false
-			continue
-		}
-		if err := l.sealTree(t); err != nil {
-			return fmt.Errorf("app %s: %w", t.app, err)
-		}
-	}
-	if !complete {
-		return nil // the state must not run ahead of what readers see
-	}
-	return l.saveState(trees)
-}
-
-// sealTree signs a tree that is not smaller than the one signed last.
-func (l *Log) sealTree(t *tree) error {
-	if p := t.published.Load(); p != nil && p.Size == t.edge.Size {
-		return nil
-	}
-	if err := t.flush(); err != nil {
-		return err
-	}
-	c := merkle.Checkpoint{Origin: l.Keep.Origin(t.app), Size: t.edge.Size, Root: t.edge.Root()}
-	switch {
-	case l.fault.Load() != nil:
-		return l.fault.Load()
-	case c.Size == t.signed.Size && c.Root != t.signed.Root:
-		return l.differs(t)
-	case c.Size > t.signed.Size:
-		// The commit point of a checkpoint. If it fails, it may or may not
-		// have been signed, and is not published: what follows would be signed
-		// in its place, so the logs stop.
-		if err := l.Keep.sign(t.app, t.signed, c, t.last); err != nil {
-			return err
-		}
-	}
-	t.publish()
-	return t.writeCheckpoint()
-}
-
-func (l *Log) saveState(trees []*tree) error {
-	s := state{position: l.at, sizes: map[domain.AppName]int64{}}
-	for _, t := range trees {
-		s.sizes[t.app] = t.edge.Size
-	}
-	if err := replace(filepath.Join(l.Dir, "state"), s.format()); err != nil {
-		return err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.sealed = l.at
-	return nil
 }

@@ -65,9 +65,9 @@ type Log struct {
 	sealed eventstore.Position // up to which all is signed and published
 	ended  error
 	stop   context.CancelCauseFunc // ends the round that is under way
+	early  error                   // what would have ended a round before the first
 
-	fault   atomic.Pointer[FaultError]
-	checked atomic.Int64 // records that Check has read
+	fault atomic.Pointer[FaultError]
 }
 
 // A FaultError says that the records are not those that were signed. It does
@@ -224,11 +224,13 @@ func (l *Log) halt(app domain.AppName, err error) error {
 	return f
 }
 
-// interrupt ends the round of Run that is under way.
+// interrupt ends the round of Run that is under way, or the first.
 func (l *Log) interrupt(cause error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.stop != nil {
-		l.stop(cause)
+	if l.stop == nil {
+		l.early = cause
+		return
 	}
+	l.stop(cause)
 }

@@ -241,6 +241,21 @@ func TestWrongKeyAndOrigin(t *testing.T) {
 	}
 }
 
+// TestEndless: a size that no log has is no reason to read for ever.
+func TestEndless(t *testing.T) {
+	k := newKeeper(t)
+	f := k.publish(t, someRecords(300))
+	signed, err := merkle.Sign(merkle.Checkpoint{Origin: origin, Size: 1<<63 - 1}, k.signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f["checkpoint"] = signed
+	r := k.verify(t, f)
+	if r.Verdict == "" || r.Findings[len(r.Findings)-1].Path == "" {
+		t.Errorf("%q %v", r.Verdict, r.Findings)
+	}
+}
+
 // TestSignedButWrong: a log that is signed as it is can still be wrong.
 func TestSignedButWrong(t *testing.T) {
 	k := newKeeper(t)

@@ -17,6 +17,7 @@ type walk struct {
 	told    *merkle.Edge // from the hashes that the tiles tell; nil: the same so far
 	wrong   int          // tiles, or hashes in them, that are not as derived
 	lost    int          // records that cannot be read
+	ended   bool         // neither records nor tiles are there any more
 	forked  bool         // the first records are not those of a checkpoint of before
 	passed  int          // how many checkpoints of before were compared
 	full    []tileOf     // tiles that were derived and not compared yet

@@ -1,0 +1,118 @@
+package transparency
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+
+	"consentledger/domain"
+	"consentledger/projections/transparency/merkle"
+)
+
+// seal signs and publishes every tree that has grown. All says that no record
+// is missing: a tree that is smaller than was signed is a fault then.
+func (l *Log) seal(all bool) error {
+	l.mu.Lock()
+	trees := slices.Collect(maps.Values(l.trees))
+	l.mu.Unlock()
+	complete := true
+	var grown []*tree
+	for _, t := range trees {
+		switch p := t.published.Load(); {
+		case t.edge.Size < t.signed.Size && all:
+			return l.isShort(t)
+		case t.edge.Size < t.signed.Size:
+			complete = false
+		case p == nil || p.Size < t.edge.Size:
+			grown = append(grown, t)
+		}
+	}
+	if err := l.sign(grown); err != nil {
+		return err
+	}
+	for _, t := range grown {
+		t.publish()
+		if err := t.writeCheckpoint(); err != nil {
+			return fmt.Errorf("app %s: %w", t.app, err)
+		}
+	}
+	if !complete {
+		return nil // the state must not run ahead of what readers see
+	}
+	return l.saveState(trees)
+}
+
+// isShort is what follows when the store ends before what was signed.
+func (l *Log) isShort(t *tree) error {
+	if !l.fromZero {
+		return fmt.Errorf("app %s: %w", t.app, errRebuild)
+	}
+	return l.halt(t.app, fmt.Errorf("the store holds %d records, but %d were signed: records are missing", t.edge.Size, t.signed.Size))
+}
+
+// draftLimit is how many checkpoints are made durable at once: each is an open
+// file until then.
+const draftLimit = 256
+
+// sign signs trees, none of which is smaller than what was signed of it last.
+// Its commits are the commit points of their checkpoints.
+func (l *Log) sign(trees []*tree) error {
+	for some := range slices.Chunk(trees, draftLimit) {
+		var drafts []draft
+		for _, t := range some {
+			d, err := l.signTree(t)
+			if err != nil {
+				return fmt.Errorf("app %s: %w", t.app, errors.Join(err, closeAll(drafts)))
+			}
+			if d.file != nil {
+				drafts = append(drafts, d)
+			}
+		}
+		if err := l.Keep.commit(drafts...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// signTree signs a tree, if it is larger than the one signed last.
+func (l *Log) signTree(t *tree) (draft, error) {
+	if err := t.flush(); err != nil {
+		return draft{}, err
+	}
+	if f := l.fault.Load(); f != nil {
+		return draft{}, f
+	}
+	c := merkle.Checkpoint{Origin: l.Keep.Origin(t.app), Size: t.edge.Size, Root: t.edge.Root()}
+	switch {
+	case c.Size < t.signed.Size || c.Size == t.signed.Size && c.Root != t.signed.Root:
+		return draft{}, l.differs(t)
+	case c.Size == t.signed.Size:
+		return draft{}, nil
+	}
+	return l.Keep.sign(t.app, t.signed, c, t.last)
+}
+
+func closeAll(drafts []draft) error {
+	var err error
+	for _, d := range drafts {
+		err = errors.Join(err, d.file.Close())
+	}
+	return err
+}
+
+func (l *Log) saveState(trees []*tree) error {
+	s := state{position: l.at, sizes: map[domain.AppName]int64{}}
+	for _, t := range trees {
+		s.sizes[t.app] = t.edge.Size
+	}
+	if err := replace(filepath.Join(l.Dir, "state"), s.format()); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sealed = l.at
+	return nil
+}

@@ -1,0 +1,209 @@
+package transparency
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/projections/transparency/merkle"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// A signed is what was signed last, and with what more will be.
+type signed struct {
+	merkle.Checkpoint
+	position eventstore.Position // of the last record that it covers
+	note     []byte
+	signer   note.Signer
+	verifier note.Verifier
+	vkey     string
+}
+
+// open returns what is kept for an app, or makes a key and signs that the log
+// is empty. The key is written last: as long as it is not there, nothing that
+// was signed with it has left the house.
+func (k *Keep) open(app domain.AppName) (*signed, error) {
+	_, err := os.Stat(k.file(app, ".key"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return k.create(app)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return k.read(app)
+}
+
+func (k *Keep) create(app domain.AppName) (*signed, error) {
+	if text, err := os.ReadFile(k.file(app, ".signed")); err == nil {
+		if _, body, _ := strings.Cut(string(text), "\n\n"); !strings.HasPrefix(body, k.Origin(app)+"\n0\n") {
+			return nil, fmt.Errorf("app %s: the log was signed, and its key %s is gone: bring it back from where you keep it", app, k.file(app, ".key"))
+		}
+	}
+	skey, _, err := note.GenerateKey(rand.Reader, k.Origin(app))
+	if err != nil {
+		return nil, err
+	}
+	s, err := newSigned(skey)
+	if err != nil {
+		return nil, err
+	}
+	var empty merkle.Edge
+	d, err := k.sign(app, s, merkle.Checkpoint{Origin: k.Origin(app), Root: empty.Root()}, 0)
+	if err == nil {
+		err = k.commit(d)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, writeDurable(k.file(app, ".key"), []byte(skey+"\n"))
+}
+
+func newSigned(skey string) (*signed, error) {
+	signer, err := note.NewSigner(skey)
+	if err != nil {
+		return nil, err
+	}
+	s := &signed{signer: signer}
+	if s.vkey, err = verifierKey(skey, signer.Name()); err != nil {
+		return nil, err
+	}
+	s.verifier, err = note.NewVerifier(s.vkey)
+	return s, err
+}
+
+func (k *Keep) read(app domain.AppName) (*signed, error) {
+	skey, _, err := k.readKey(app)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newSigned(skey)
+	if err != nil {
+		return nil, err
+	}
+	name := k.file(app, ".signed")
+	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("app %s: there is a signing key, but %s is gone, which says what was signed last: bring it back, or two histories may be signed", app, name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := s.parse(string(text), k.Origin(app)); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return s, nil
+}
+
+const signedHeader = "consentledger signed v1\nposition "
+
+func (s *signed) parse(text, origin string) error {
+	rest, ok := strings.CutPrefix(text, signedHeader)
+	number, signedNote, found := strings.Cut(rest, "\n\n")
+	if !ok || !found {
+		return errors.New("it does not begin as it should")
+	}
+	position, err := strconv.ParseUint(number, 10, 64)
+	if err != nil {
+		return errors.New("its position is not a number")
+	}
+	if s.Checkpoint, err = merkle.Open([]byte(signedNote), s.verifier, origin); err != nil {
+		return err
+	}
+	s.position, s.note = eventstore.Position(position), []byte(signedNote)
+	return nil
+}
+
+// A draft is a checkpoint that is signed and not durable yet: nobody may see it.
+type draft struct {
+	of       *signed
+	c        merkle.Checkpoint
+	position eventstore.Position
+	note     []byte
+	path     string
+	file     *os.File // the next file, written and open
+}
+
+// sign signs a checkpoint. Whoever calls it has made sure that the checkpoint
+// extends the one before, and commits the draft.
+func (k *Keep) sign(app domain.AppName, s *signed, c merkle.Checkpoint, position eventstore.Position) (draft, error) {
+	text, err := merkle.Sign(c, s.signer)
+	if err != nil {
+		return draft{}, err
+	}
+	d := draft{of: s, c: c, position: position, note: text, path: k.file(app, ".signed")}
+	file := append([]byte(signedHeader+strconv.FormatUint(uint64(position), 10)+"\n\n"), text...)
+	d.file, err = writeNext(d.path, file)
+	return d, err
+}
+
+// commit makes drafts durable, all at once, since syncs that follow each other
+// cost little. If it fails they may or may not be durable: the logs stop, since
+// other checkpoints would be signed in their place.
+func (k *Keep) commit(drafts ...draft) error {
+	if len(drafts) == 0 {
+		return nil
+	}
+	var err error
+	for _, d := range drafts {
+		err = errors.Join(err, d.file.Sync(), d.file.Close())
+	}
+	if err != nil {
+		return err
+	}
+	for _, d := range drafts {
+		if err := os.Rename(d.path+".next", d.path); err != nil {
+			return err
+		}
+	}
+	if err := syncDir(k.dir); err != nil {
+		return err
+	}
+	for _, d := range drafts {
+		d.of.Checkpoint, d.of.position, d.of.note = d.c, d.position, d.note
+	}
+	return nil
+}
+
+// writeDurable puts a file in the place of another, or leaves the other there.
+// When it returns nil, the file survives a crash.
+func writeDurable(path string, data []byte) error {
+	f, err := writeNext(path, data)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(path+".next", path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// writeNext writes the file that shall take another's place.
+func writeNext(path string, data []byte) (*os.File, error) {
+	f, err := os.OpenFile(path+".next", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.Write(data); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
