@@ -6,6 +6,9 @@
 //	/log/<app>/tile/...             tiles and entry bundles
 //	/log/<app>/proof?event=ID       a c2sp.org/tlog-proof@v1, with the record in it
 //	/log/<app>/proof?index=N        the same by index
+//	/log/<app>/cosigned             the newest checkpoint that a quorum of witnesses signed
+//	/log/<app>/proof?...&cosigned=1 a proof in that one
+//	/log/<app>/witnesses            how far the witnesses are, as JSON
 //
 // A log holds no personal data, and neither does anything here.
 package audit
@@ -19,6 +22,7 @@ import (
 	"strconv"
 	"time"
 
+	"consentledger/api/audit/witness"
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/projections/transparency"
@@ -31,24 +35,29 @@ type Logs interface {
 	Tile(app domain.AppName, t merkle.Tile) ([]byte, error)
 	Find(app domain.AppName, id eventstore.EventID) (int64, error)
 	Proof(app domain.AppName, index int64) (merkle.Proof, error)
+	ProofIn(app domain.AppName, index int64, c merkle.Checkpoint, signed []byte) (merkle.Proof, error)
 }
 
-// Handler returns the routes below /log/. A nil log logs nothing.
-func Handler(logs Logs, log *slog.Logger) http.Handler {
+// Handler returns the routes below /log/. Without witnesses nothing is cosigned.
+// A nil log logs nothing.
+func Handler(logs Logs, witnesses *witness.Witnesses, log *slog.Logger) http.Handler {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	s := server{logs, log}
+	s := server{logs, witnesses, log}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /log/{app}/checkpoint", s.route(s.checkpoint))
 	mux.HandleFunc("GET /log/{app}/tile/{path...}", s.route(s.tile))
 	mux.HandleFunc("GET /log/{app}/proof", s.route(s.proof))
+	mux.HandleFunc("GET /log/{app}/cosigned", s.route(s.cosigned))
+	mux.HandleFunc("GET /log/{app}/witnesses", s.route(s.witnessed))
 	return mux
 }
 
 type server struct {
-	logs Logs
-	log  *slog.Logger
+	logs      Logs
+	witnesses *witness.Witnesses // nil: there are none
+	log       *slog.Logger
 }
 
 // An answer is bytes and how long they stay true.
@@ -113,7 +122,7 @@ func (s server) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 func (s server) checkpoint(app domain.AppName, _ *http.Request) (answer, error) {
 	data, err := s.logs.Checkpoint(app)
-	return answer{text, changes, data}, err
+	return answer{text, changes, s.withCosignatures(app, data)}, err
 }
 
 func (s server) tile(app domain.AppName, r *http.Request) (answer, error) {
@@ -143,7 +152,7 @@ func (s server) proof(app domain.AppName, r *http.Request) (answer, error) {
 			return answer{}, err
 		}
 	}
-	p, err := s.logs.Proof(app, index)
+	p, err := s.prove(app, index, r.FormValue("cosigned") != "")
 	if err != nil {
 		return answer{}, fmt.Errorf("proof: %w", err)
 	}

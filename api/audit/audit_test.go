@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"consentledger/api/audit/witness"
 	"consentledger/eventstore"
 	"consentledger/eventstore/memory"
 	"consentledger/projections/transparency"
@@ -32,6 +34,8 @@ type house struct {
 	logs  *transparency.Log
 	keep  *transparency.Keep
 	url   string // of the app demo
+
+	witnesses *witness.Witnesses // of a policy that names none, until a test says otherwise
 }
 
 func newHouse(t *testing.T) *house {
@@ -48,7 +52,8 @@ func newHouse(t *testing.T) *house {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- h.logs.Run(ctx) }()
-	server := httptest.NewServer(Handler(h.logs, nil))
+	h.witnesses = &witness.Witnesses{Logs: h.logs, Dir: filepath.Join(h.dir, "cosigned"), Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	server := httptest.NewServer(Handler(h.logs, h.witnesses, nil))
 	t.Cleanup(func() {
 		server.Close()
 		cancel()

@@ -55,7 +55,7 @@ type exportRequest struct {
 
 // ServeHTTP answers with a bundle.
 func (x *Exporter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s := server{x.Logs, x.Log}
+	s := server{logs: x.Logs, log: x.Log}
 	app, err := domain.ParseAppName(r.PathValue("app"))
 	if err != nil {
 		s.fail(w, r, badRequest(err.Error()))

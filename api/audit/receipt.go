@@ -24,7 +24,7 @@ type receiptRequest struct {
 //
 //	POST /v1/apps/<app>/receipts      {"event", "form", "disclose"}
 func (x *Exporter) Receipt(w http.ResponseWriter, r *http.Request) {
-	s := server{x.Logs, x.Log}
+	s := server{logs: x.Logs, log: x.Log}
 	app, err := domain.ParseAppName(r.PathValue("app"))
 	if err != nil {
 		s.fail(w, r, badRequest(err.Error()))

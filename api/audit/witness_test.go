@@ -26,15 +26,15 @@ import (
 	_ "modernc.org/sqlite"
 )
 
-// A witness is Torchwood's, in a process of its own.
-type witness struct {
+// A litewitness is Torchwood's, in a process of its own.
+type litewitness struct {
 	t    *testing.T
 	url  string
 	vkey string
 }
 
 // startWitness starts a witness that knows our log and nothing of it yet.
-func startWitness(t *testing.T, vkey string) *witness {
+func startWitness(t *testing.T, vkey string) *litewitness {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "w") // the path of a socket is short
 	if err != nil {
@@ -57,7 +57,7 @@ func startWitness(t *testing.T, vkey string) *witness {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &witness{t: t, url: "http://" + addr}
+	w := &litewitness{t: t, url: "http://" + addr}
 	lines := bufio.NewScanner(out)
 	for w.vkey == "" && lines.Scan() {
 		if m := regexp.MustCompile(`vkey=(\S+)`).FindStringSubmatch(lines.Text()); m != nil {
@@ -113,7 +113,7 @@ func startAgent(t *testing.T, socket string) string {
 
 // introduce does what the witness's operator does: it names a log and its key.
 // The operator's own tool does not build from the proxy.
-func (w *witness) introduce(db, vkey string) {
+func (w *litewitness) introduce(db, vkey string) {
 	w.t.Helper()
 	d, err := sql.Open("sqlite", "file:"+db+"?_pragma=busy_timeout(10000)")
 	if err != nil {
@@ -130,7 +130,7 @@ func (w *witness) introduce(db, vkey string) {
 }
 
 // ask shows the witness a checkpoint and returns what it says.
-func (w *witness) ask(old int64, proof tlog.TreeProof, checkpoint []byte) (int, string) {
+func (w *litewitness) ask(old int64, proof tlog.TreeProof, checkpoint []byte) (int, string) {
 	w.t.Helper()
 	body := fmt.Sprintf("old %d\n", old)
 	for _, h := range proof {

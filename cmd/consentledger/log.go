@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"consentledger/domain"
 	"consentledger/projections/transparency"
@@ -17,7 +19,7 @@ import (
 
 func newLog() *cobra.Command {
 	c := &cobra.Command{Use: "log", Short: "An app's transparency log: its key, and proofs from it"}
-	c.AddCommand(newLogKey(), newLogProof())
+	c.AddCommand(newLogKey(), newLogProof(), newLogWitnesses())
 	return c
 }
 
@@ -68,6 +70,7 @@ func verifierKeyOf(data string, app domain.AppName) (string, error) {
 
 func newLogProof() *cobra.Command {
 	var app, event, file string
+	var cosigned bool
 	index := int64(-1)
 	c := &cobra.Command{
 		Use:   "proof",
@@ -87,6 +90,9 @@ or in ten years, with: consentledger verify proof`,
 			default:
 				query.Set("index", fmt.Sprint(index))
 			}
+			if cosigned {
+				query.Set("cosigned", "1")
+			}
 			proof, err := call(c, http.MethodGet, "/log/"+url.PathEscape(app)+"/proof?"+query.Encode(), "", nil)
 			if err != nil {
 				return err
@@ -103,6 +109,60 @@ or in ten years, with: consentledger verify proof`,
 	f.StringVar(&event, "event", "", "the event id of a receipt")
 	f.Int64Var(&index, "index", -1, "the record's place in the log, from 0")
 	f.StringVar(&file, "file", "", "write the proof to this file")
+	f.BoolVar(&cosigned, "cosigned", false, "in the newest tree that a quorum of witnesses signed, with their signatures")
 	c.MarkFlagRequired("app")
 	return c
+}
+
+func newLogWitnesses() *cobra.Command {
+	var app string
+	c := &cobra.Command{
+		Use:   "witnesses",
+		Short: "How far the witnesses of an app's log are, and how long it went without them",
+		Long: `Print up to which record a quorum of witnesses has signed an app's log, what each
+of them said last, and the longest time that the log went without a quorum, by the
+witnesses' clocks: for that long, at the most, a history could have been shown to
+nobody else. The server must have been told its witnesses: serve --witnesses FILE.`,
+		Example: "  consentledger log witnesses --app smartkey",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			text, err := call(c, http.MethodGet, "/log/"+url.PathEscape(app)+"/witnesses", "", nil)
+			if err != nil {
+				return err
+			}
+			return printWitnesses(c, text)
+		},
+	}
+	appFlag(c, &app)
+	outputFlag(c)
+	return c
+}
+
+// printWitnesses prints a row a witness, and what the quorum signed beside it.
+// As JSON it is one document.
+func printWitnesses(c *cobra.Command, text []byte) error {
+	if c.Flags().Lookup("output").Value.String() == "json" {
+		return printOne(c, text)
+	}
+	var quorum struct {
+		Size    int64  `json:"size"`
+		Last    string `json:"last"`
+		Seconds int64  `json:"longest_gap_seconds"`
+		From    string `json:"longest_gap_from"`
+		To      string `json:"longest_gap_to"`
+	}
+	if err := json.Unmarshal(text, &quorum); err != nil {
+		return err
+	}
+	rows, err := member(text, "witnesses")
+	if err != nil {
+		return err
+	}
+	last := "never"
+	if quorum.Last != "" {
+		last = fmt.Sprintf("the first %d records, at %s", quorum.Size, quorum.Last)
+	}
+	fmt.Fprintf(c.ErrOrStderr(), "signed by a quorum: %s\nlongest time without one: %s, from %s to %s\n",
+		last, time.Duration(quorum.Seconds)*time.Second, quorum.From, quorum.To)
+	return printRows(c, rows, "name", "size", "at", "error")
 }

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
+	"consentledger/api/audit/witness"
 	"consentledger/projections/transparency"
 )
 
@@ -18,6 +21,37 @@ func keepDir(data string) string { return filepath.Join(data, "log") }
 // tileDir is where a data directory has the logs' tiles, an app a directory.
 func tileDir(data string) string { return filepath.Join(data, "views", "transparency") }
 
+// cosignedDir is where a data directory has what witnesses signed.
+func cosignedDir(data string) string { return filepath.Join(data, "log", "witness") }
+
+// openWitnesses reads whom the logs are shown to. Without a policy it is nobody.
+func (h *house) openWitnesses() error {
+	if h.config.witnesses == "" {
+		return nil
+	}
+	policy, err := policyOf(h.config.witnesses)
+	if err != nil {
+		return usageError{fmt.Errorf("--witnesses: %w", err)}
+	}
+	if !slices.ContainsFunc(policy.Witnesses, func(w witness.Witness) bool { return w.URL != "" }) {
+		return usageError{fmt.Errorf("--witnesses: %s names no witness with an address, as in: witness north KEY https://north.example.org/", h.config.witnesses)}
+	}
+	h.witnesses = &witness.Witnesses{
+		Logs: h.logs, Policy: policy, Dir: cosignedDir(h.config.data), Every: h.config.witnessEvery, Now: time.Now, Log: h.log,
+	}
+	return nil
+}
+
+// runWitnesses shows the logs to their witnesses, if they have any.
+func (h *house) runWitnesses(ctx context.Context) {
+	if h.witnesses == nil {
+		return
+	}
+	if err := h.witnesses.Run(ctx); err != nil {
+		h.log.Error("the witnesses are asked no more", "error", err)
+	}
+}
+
 func (h *house) openLogs(ctx context.Context) error {
 	keep, err := transparency.OpenKeep(keepDir(h.config.data), h.config.origin)
 	if err != nil {
@@ -26,7 +60,10 @@ func (h *house) openLogs(ctx context.Context) error {
 	h.logs, err = transparency.Open(ctx, transparency.Config{
 		Records: h.dir.db.Store(), Keep: keep, Dir: tileDir(h.config.data), Pace: sealPace, Log: h.log, Halt: h.dir.brake.pull,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return h.openWitnesses()
 }
 
 func (h *house) runLogs(ctx context.Context) {

@@ -13,6 +13,7 @@ import (
 	"time"
 	_ "time/tzdata" // apps name their time zones
 
+	"consentledger/api/audit/witness"
 	"consentledger/api/intake"
 	"consentledger/api/outbox"
 	"consentledger/api/react"
@@ -36,6 +37,9 @@ type serveConfig struct {
 	natsListen string       // where the embedded server listens
 	nats       externalNATS // instead of the embedded one
 	demo       bool
+
+	witnesses    string // a file that names them; empty: there are none
+	witnessEvery time.Duration
 }
 
 func newServe() *cobra.Command {
@@ -54,6 +58,9 @@ func newServe() *cobra.Command {
 			if s.nats.url != "" && c.Flags().Changed("nats-listen") {
 				return usageError{errors.New("--nats-listen is where the embedded server listens; with --nats there is none")}
 			}
+			if s.witnessEvery <= 0 {
+				return usageError{errors.New("--witness-every: want a time above zero, as in 1m")}
+			}
 			if err := s.nats.check(); err != nil {
 				return err
 			}
@@ -65,6 +72,8 @@ func newServe() *cobra.Command {
 	f.StringVar(&s.http, "http", "127.0.0.1:8080", "where HTTP listens")
 	f.StringVar(&s.origin, "origin", "", "the name that the apps' logs stand under, as in logs.example.com/consent; it never changes (default: a random one)")
 	f.StringVar(&s.natsListen, "nats-listen", "127.0.0.1:4222", "where the embedded NATS server listens")
+	f.StringVar(&s.witnesses, "witnesses", "", "a file that names C2SP witnesses to show the logs to, in the form of a tlog-policy")
+	f.DurationVar(&s.witnessEvery, "witness-every", time.Minute, "how often the logs are shown to their witnesses")
 	s.nats.flags(c)
 	f.BoolVar(&s.demo, "demo", false, "with a sample app, SmartKey, its policy and simulated users")
 	return c
@@ -80,16 +89,17 @@ type house struct {
 	intake   intake.Config
 	rejected *intake.Rejections
 
-	consents *consents.View
-	policies *policies.View
-	activity *activity.View
-	logs     *transparency.Log
-	requests *requests.View
-	feedKey  []byte
-	runners  []*projections.Runner
-	reactor  *react.Reactor
-	outbox   *outbox.Outbox
-	started  string
+	consents  *consents.View
+	policies  *policies.View
+	activity  *activity.View
+	logs      *transparency.Log
+	witnesses *witness.Witnesses // nil: there are none
+	requests  *requests.View
+	feedKey   []byte
+	runners   []*projections.Runner
+	reactor   *react.Reactor
+	outbox    *outbox.Outbox
+	started   string
 }
 
 // serve runs until ctx is done, then drains.
@@ -123,6 +133,7 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	}
 	crew.Go(func() { h.runLogs(ctx) })
 	crew.Go(func() { h.checkLogs(ctx) })
+	crew.Go(func() { h.runWitnesses(ctx) })
 	crew.Go(func() {
 		if err := h.reactor.Run(ctx); err != nil {
 			h.log.Error("the reactor stopped", "error", err)

@@ -44,7 +44,8 @@ func verifierOf(key, origin string) (note.Verifier, string, error) {
 }
 
 func newVerifyProof() *cobra.Command {
-	var key, origin, record string
+	var t trust
+	var record string
 	c := &cobra.Command{
 		Use:   "proof FILE",
 		Short: "Check a proof offline",
@@ -54,21 +55,18 @@ the record.`,
 		Example: `  consentledger verify proof proof --key "$(cat smartkey.vkey)"`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return verifyProof(c, args[0], record, key, origin)
+			return verifyProof(c, args[0], record, t)
 		},
 	}
-	f := c.Flags()
-	f.StringVar(&key, "key", "", "the log's verifier key, or a file that holds it")
-	f.StringVar(&origin, "origin", "", "the log's origin (default: the key's name)")
-	f.StringVar(&record, "record", "", "the record's bytes, instead of those in the proof")
-	c.MarkFlagRequired("key")
+	t.flags(c)
+	c.Flags().StringVar(&record, "record", "", "the record's bytes, instead of those in the proof")
 	return c
 }
 
 // verifyProof checks the proof in a file, of the record in another or in
 // itself.
-func verifyProof(c *cobra.Command, file, record, key, origin string) error {
-	v, origin, err := verifierOf(key, origin)
+func verifyProof(c *cobra.Command, file, record string, t trust) error {
+	v, origin, err := t.verifier()
 	if err != nil {
 		return err
 	}
@@ -93,7 +91,10 @@ func verifyProof(c *cobra.Command, file, record, key, origin string) error {
 	if err != nil {
 		return notAuthentic{fmt.Errorf("%s: %w", file, err)}
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "record %d of %d in the log %s, as signed by %s (%08x)\n", p.Index, cp.Size, cp.Origin, v.Name(), v.KeyHash())
+	if err := t.witnessed(origin, p.Checkpoint); err != nil {
+		return notAuthentic{fmt.Errorf("%s: %w", file, err)}
+	}
+	fmt.Fprintf(c.ErrOrStderr(), "record %d of %d in the log %s, as signed by %s (%08x)%s\n", p.Index, cp.Size, cp.Origin, v.Name(), v.KeyHash(), t.beyond())
 	_, err = fmt.Fprintf(c.OutOrStdout(), "%s\n", data)
 	return err
 }

@@ -18,8 +18,9 @@ import (
 
 // A logToVerify is what verify log's flags say.
 type logToVerify struct {
-	key, origin, app, memory string
-	forget                   bool
+	trust
+	app, memory string
+	forget      bool
 
 	data string // the data directory that the log is in, if it is in one
 }
@@ -42,7 +43,8 @@ What was signed is remembered, and the next time the log must still show it: so
 a log that was cut short, or that shows others another history, is found out.
 The key is needed once; afterwards it is remembered too.`,
 		Example: `  consentledger verify log http://127.0.0.1:8080/log/smartkey --key "$(cat smartkey.vkey)"
-  consentledger verify log --data data --app smartkey`,
+  consentledger verify log data --app smartkey
+  consentledger verify log http://127.0.0.1:8080/log/smartkey --policy smartkey.policy`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			at := ""
@@ -52,9 +54,8 @@ The key is needed once; afterwards it is remembered too.`,
 			return v.run(c, at)
 		},
 	}
+	v.flags(c)
 	f := c.Flags()
-	f.StringVar(&v.key, "key", "", "the log's verifier key, or a file that holds it")
-	f.StringVar(&v.origin, "origin", "", "the log's origin (default: the key's name)")
 	f.StringVar(&v.app, "app", "", "the app whose log it is")
 	f.StringVar(&v.memory, "memory", "", "the file that remembers what was seen (default: one for every log, in the user's configuration directory)")
 	f.BoolVar(&v.forget, "forget", false, "neither read nor write what is remembered")
@@ -70,6 +71,9 @@ func (v logToVerify) run(c *cobra.Command, at string) error {
 	if err != nil {
 		return err
 	}
+	if err := v.readPolicy(); err != nil {
+		return err
+	}
 	if err := v.chooseKey(c, at, memory); err != nil {
 		return err
 	}
@@ -80,9 +84,13 @@ func (v logToVerify) run(c *cobra.Command, at string) error {
 	if memory.Origin != "" && (memory.Origin != origin || memory.Key != keyText(v.key)) {
 		return notAuthentic{fmt.Errorf("%s: it was verified before as the log %s with another key or origin (%s); if that is meant, use --forget or another --memory", at, memory.Origin, file)}
 	}
+	cosigned, err := v.cosigned(c.Context(), source, verifier, origin)
+	if err != nil {
+		return fmt.Errorf("%s: %w", at, err)
+	}
 	show := progress(c.ErrOrStderr())
 	began := time.Now()
-	log := verify.Log{Source: source, Verifier: verifier, Origin: origin, App: domain.AppName(v.app), Seen: memory.Seen, Progress: show}
+	log := verify.Log{Source: source, Verifier: verifier, Origin: origin, App: domain.AppName(v.app), Seen: withSeen(memory.Seen, cosigned), Progress: show}
 	report, err := log.Verify(c.Context())
 	if err != nil {
 		return fmt.Errorf("%s: %w", at, err)
@@ -93,6 +101,9 @@ func (v logToVerify) run(c *cobra.Command, at string) error {
 	took := time.Since(began)
 	cp := report.Checkpoint
 	fmt.Fprintf(c.OutOrStdout(), "authentic: %d records, root %s, of the log %s; %.0f records/s\n", cp.Size, cp.Root, cp.Origin, float64(cp.Size)/took.Seconds())
+	if cosigned != nil {
+		fmt.Fprintf(c.OutOrStdout(), "witnessed: the first %d records%s\n", cosigned.Size, v.beyond())
+	}
 	if n := len(memory.Seen); n > 0 {
 		fmt.Fprintf(c.OutOrStdout(), "consistent with %d checkpoints seen before, the last of %d records\n", n, memory.Seen[n-1].Size)
 	}

@@ -98,25 +98,11 @@ func (l *Log) Find(app domain.AppName, id eventstore.EventID) (int64, error) {
 // Proof returns the proof that the record at an index is in the log, with the
 // record in it. Nothing is proven that was not checked against the signed root.
 func (l *Log) Proof(app domain.AppName, index int64) (merkle.Proof, error) {
-	t, p, err := l.open(app)
+	_, p, err := l.open(app)
 	if err != nil {
 		return merkle.Proof{}, err
 	}
-	if index < 0 || index >= p.Size {
-		return merkle.Proof{}, ErrNotThere
-	}
-	record, err := p.record(t.dir, index)
-	if err != nil {
-		return merkle.Proof{}, err
-	}
-	path, err := tlog.ProveRecord(p.Size, index, p.hashes(t.dir))
-	if err == nil {
-		err = tlog.CheckRecord(path, p.Size, p.Root, index, tlog.RecordHash(record))
-	}
-	if err != nil {
-		return merkle.Proof{}, fmt.Errorf("app %s: record %d of %d cannot be proven from the tiles: %w", app, index, p.Size, err)
-	}
-	return merkle.Proof{Index: index, Extra: record, Path: path, Checkpoint: p.note}, nil
+	return l.ProofIn(app, index, p.Checkpoint, p.note)
 }
 
 func (p *published) record(dir string, index int64) ([]byte, error) {

@@ -1,0 +1,99 @@
+package audit
+
+import (
+	"bytes"
+	"net/http"
+	"time"
+
+	"consentledger/domain"
+	"consentledger/projections/transparency"
+	"consentledger/projections/transparency/merkle"
+
+	"github.com/go-json-experiment/json"
+)
+
+// withCosignatures returns the checkpoint with what witnesses signed of it, if
+// they have seen it already.
+func (s server) withCosignatures(app domain.AppName, checkpoint []byte) []byte {
+	if s.witnesses == nil {
+		return checkpoint
+	}
+	_, signed, err := s.witnesses.Cosigned(app)
+	if err != nil || !bytes.HasPrefix(signed, checkpoint) {
+		return checkpoint
+	}
+	return signed
+}
+
+func (s server) cosigned(app domain.AppName, _ *http.Request) (answer, error) {
+	if s.witnesses == nil {
+		return answer{}, transparency.ErrNotThere
+	}
+	_, signed, err := s.witnesses.Cosigned(app)
+	return answer{text, changes, signed}, err
+}
+
+// prove proves a record in the newest tree, or in the newest that was cosigned.
+func (s server) prove(app domain.AppName, index int64, cosigned bool) (merkle.Proof, error) {
+	if !cosigned {
+		return s.logs.Proof(app, index)
+	}
+	if s.witnesses == nil {
+		return merkle.Proof{}, transparency.ErrNotThere
+	}
+	c, signed, err := s.witnesses.Cosigned(app)
+	if err != nil {
+		return merkle.Proof{}, err
+	}
+	return s.logs.ProofIn(app, index, c, signed)
+}
+
+// A witnessedAnswer is how far the witnesses of a log are. Times are RFC 3339, by the
+// witnesses' clocks.
+type witnessedAnswer struct {
+	Size       int64        `json:"size"`                // records in the newest tree that a quorum signed
+	Last       string       `json:"last,omitempty"`      // when; none: never
+	Since      string       `json:"since,omitempty"`     // when witnesses were first asked
+	GapFrom    string       `json:"longest_gap_from"`    // the longest time without a quorum, until now included
+	GapTo      string       `json:"longest_gap_to"`      //
+	GapSeconds int64        `json:"longest_gap_seconds"` //
+	Witnesses  []saidAnswer `json:"witnesses"`           //
+}
+
+type saidAnswer struct {
+	Name  string `json:"name"`
+	Size  int64  `json:"size"` // of the largest tree that it is known to have signed
+	At    string `json:"at,omitempty"`
+	Error string `json:"error,omitempty"` // why it did not sign what it was shown last
+}
+
+func (s server) witnessed(app domain.AppName, _ *http.Request) (answer, error) {
+	if s.witnesses == nil {
+		return answer{}, transparency.ErrNotThere
+	}
+	status, err := s.witnesses.Status(app)
+	if err != nil {
+		return answer{}, err
+	}
+	from, to := status.Longest(s.witnesses.Now())
+	a := witnessedAnswer{
+		Size: status.Size, Last: instant(status.Last), Since: instant(status.Since),
+		GapFrom: instant(from), GapTo: instant(to), GapSeconds: int64(to.Sub(from) / time.Second),
+	}
+	for _, said := range status.Said {
+		x := saidAnswer{Name: said.Name, Size: said.Size, At: instant(said.At)}
+		if said.Err != nil {
+			x.Error = said.Err.Error()
+		}
+		a.Witnesses = append(a.Witnesses, x)
+	}
+	data, err := json.Marshal(a)
+	return answer{"application/json", "no-store", append(data, '\n')}, err
+}
+
+func instant(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}

@@ -1,0 +1,285 @@
+// Package witness shows the apps' logs to witnesses that are not ours. A C2SP
+// witness signs a checkpoint only if it extends every one that it has signed
+// before, so whoever asks for a quorum of them cannot be shown another history
+// than everybody else.
+//
+// A checkpoint is published before its witnesses have signed it: records must
+// not wait for strangers. What they signed follows, and is served beside it.
+// Witnesses that do not answer make nothing red: how long the log went without
+// a quorum is told instead.
+package witness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"consentledger/domain"
+	"consentledger/projections/transparency"
+	"consentledger/projections/transparency/merkle"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// Logs is what is shown; see [transparency.Log].
+type Logs interface {
+	Logged() []domain.AppName
+	Checkpoint(app domain.AppName) ([]byte, error)
+	Consistency(app domain.AppName, old, size int64) (tlog.TreeProof, error)
+}
+
+// Witnesses asks the witnesses of a policy. Its methods may be called
+// concurrently, Run once.
+type Witnesses struct {
+	Logs   Logs
+	Policy Policy
+	Dir    string        // of what is kept
+	Every  time.Duration // zero: a minute
+	Now    func() time.Time
+	Client *http.Client // nil: the usual one
+	Log    *slog.Logger
+
+	mu   sync.Mutex
+	apps map[domain.AppName]*shown
+}
+
+// A shown is what witnesses said of an app's log.
+type shown struct {
+	kept
+	checkpoint merkle.Checkpoint // of Signed
+	said       []Said            // as Policy.Witnesses
+}
+
+// Said is what a witness said last.
+type Said struct {
+	Name string
+	Size int64     // of the largest tree that it is known to have signed
+	At   time.Time // of its newest signature; zero: none
+	Err  error     // nil: it signed what it was shown last
+}
+
+// A Status tells how far the witnesses of a log are.
+type Status struct {
+	Size int64 // of the newest tree that a quorum signed
+	Times
+	Said []Said
+}
+
+// Run shows every log to every witness on a schedule until ctx is done. What
+// fails is tried again the next time.
+func (w *Witnesses) Run(ctx context.Context) error {
+	every := w.Every
+	if every == 0 {
+		every = time.Minute
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		for _, app := range w.Logs.Logged() {
+			err := w.Show(ctx, app)
+			if ctx.Err() != nil {
+				return nil
+			}
+			if err != nil {
+				w.Log.Warn("a log could not be shown to its witnesses", "app", app, "error", err)
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// Show shows one log's newest checkpoint to every witness, all at once. That a
+// witness fails is no error: Status tells it.
+func (w *Witnesses) Show(ctx context.Context, app domain.AppName) error {
+	signed, err := w.Logs.Checkpoint(app)
+	if errors.Is(err, transparency.ErrNotThere) || errors.Is(err, transparency.ErrNotReady) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	c, err := unsigned(signed)
+	if err != nil || c.Size == 0 {
+		return err // a log without records says nothing
+	}
+	s, err := w.of(app)
+	if err != nil {
+		return err
+	}
+	lines := make([]string, len(w.Policy.Witnesses))
+	var asked sync.WaitGroup
+	for i, to := range w.Policy.Witnesses {
+		if to.URL != "" {
+			asked.Go(func() { lines[i] = w.showTo(ctx, app, s, i, c, signed) })
+		}
+	}
+	asked.Wait()
+	return w.keep(app, s, c, append(signed[:len(signed):len(signed)], strings.Join(lines, "")...))
+}
+
+// showTo shows a checkpoint to one witness and returns its signature line,
+// empty if it gave none. A witness that has seen more than is known of it is
+// asked again from there.
+func (w *Witnesses) showTo(ctx context.Context, app domain.AppName, s *shown, i int, c merkle.Checkpoint, signed []byte) string {
+	to := w.Policy.Witnesses[i]
+	w.mu.Lock()
+	said := s.said[i]
+	w.mu.Unlock()
+	line, at, err := w.askOnce(ctx, app, to, said.Size, c, signed)
+	if more, is := errors.AsType[knowsMore](err); is {
+		if more.size > c.Size {
+			err = fmt.Errorf("it has seen a log of %d records and this one has %d: the log was rolled back, or somebody else signs with its key", more.size, c.Size)
+		} else {
+			line, at, err = w.askOnce(ctx, app, to, more.size, c, signed)
+		}
+	}
+	if said.Err = err; err == nil {
+		said.Size, said.At = c.Size, time.Unix(at, 0).UTC()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s.said[i] = said
+	return line
+}
+
+func (w *Witnesses) askOnce(ctx context.Context, app domain.AppName, to Witness, old int64, c merkle.Checkpoint, signed []byte) (string, int64, error) {
+	proof, err := w.Logs.Consistency(app, old, c.Size)
+	if err != nil {
+		return "", 0, err
+	}
+	client := w.Client
+	if client == nil {
+		client = http.DefaultClient
+	}
+	answer, err := ask(ctx, client, to, old, proof, signed)
+	if err != nil {
+		return "", 0, err
+	}
+	return signatureOf(to, signed, answer)
+}
+
+// keep keeps a checkpoint that a quorum signed, and the times of others.
+func (w *Witnesses) keep(app domain.AppName, s *shown, c merkle.Checkpoint, cosigned []byte) error {
+	if w.Policy.Quorum(c.Origin, cosigned) != nil {
+		return nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	next := s.kept
+	next.Signed = cosigned
+	next.quorum(w.oldest(s, c))
+	if err := next.write(w.file(app)); err != nil {
+		return err
+	}
+	s.kept, s.checkpoint = next, c
+	return nil
+}
+
+// oldest returns the time of the oldest signature of a checkpoint: by then not
+// all of the quorum had signed.
+func (w *Witnesses) oldest(s *shown, c merkle.Checkpoint) time.Time {
+	var oldest time.Time
+	for _, said := range s.said {
+		if said.Err == nil && said.Size == c.Size && !said.At.IsZero() && (oldest.IsZero() || said.At.Before(oldest)) {
+			oldest = said.At
+		}
+	}
+	return oldest
+}
+
+// of returns what witnesses said of an app's log, as far as it was kept. Of an
+// app without a log nothing is.
+func (w *Witnesses) of(app domain.AppName) (*shown, error) {
+	w.mu.Lock()
+	s := w.apps[app]
+	w.mu.Unlock()
+	if s != nil {
+		return s, nil
+	}
+	if !slices.Contains(w.Logs.Logged(), app) {
+		return nil, transparency.ErrNotThere
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if s := w.apps[app]; s != nil {
+		return s, nil
+	}
+	s, err := w.read(app)
+	if err != nil {
+		return nil, err
+	}
+	if w.apps == nil {
+		w.apps = map[domain.AppName]*shown{}
+	}
+	w.apps[app] = s
+	return s, nil
+}
+
+// read reads what is kept of an app, or begins to keep it.
+func (w *Witnesses) read(app domain.AppName) (*shown, error) {
+	s := &shown{said: make([]Said, len(w.Policy.Witnesses))}
+	for i, to := range w.Policy.Witnesses {
+		s.said[i].Name = to.Name
+	}
+	text, err := os.ReadFile(w.file(app))
+	if errors.Is(err, fs.ErrNotExist) {
+		s.Since = w.Now().UTC().Truncate(time.Second)
+		return s, s.kept.write(w.file(app))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if s.kept, err = parseKept(text); err != nil {
+		return nil, fmt.Errorf("%s: %w", w.file(app), err)
+	}
+	if len(s.Signed) > 0 {
+		if s.checkpoint, err = unsigned(s.Signed); err != nil {
+			return nil, fmt.Errorf("%s: %w", w.file(app), err)
+		}
+	}
+	return s, nil
+}
+
+// unsigned reads a signed checkpoint of our own, whoever signed it.
+func unsigned(signed []byte) (merkle.Checkpoint, error) {
+	text, _, _ := strings.Cut(string(signed), "\n\n")
+	return merkle.ParseCheckpoint(text + "\n")
+}
+
+// Cosigned returns the newest checkpoint of a log that a quorum of witnesses
+// signed, with their signatures.
+func (w *Witnesses) Cosigned(app domain.AppName) (merkle.Checkpoint, []byte, error) {
+	s, err := w.of(app)
+	if err != nil {
+		return merkle.Checkpoint{}, nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(s.Signed) == 0 {
+		return merkle.Checkpoint{}, nil, transparency.ErrNotThere
+	}
+	return s.checkpoint, s.Signed, nil
+}
+
+// Status tells how far the witnesses of a log are.
+func (w *Witnesses) Status(app domain.AppName) (Status, error) {
+	s, err := w.of(app)
+	if err != nil {
+		return Status{}, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return Status{s.checkpoint.Size, s.Times, append([]Said(nil), s.said...)}, nil
+}

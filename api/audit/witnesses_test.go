@@ -1,0 +1,186 @@
+package audit
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"consentledger/api/audit/witness"
+	"consentledger/projections/transparency/merkle"
+
+	"filippo.io/torchwood"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// show shows the log to its witnesses once.
+func (h *house) show() {
+	h.t.Helper()
+	if err := h.witnesses.Show(h.t.Context(), "demo"); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// policyOf asks for the signatures of all witnesses, or of so many.
+func (h *house) policyOf(quorum string, witnesses ...*litewitness) witness.Policy {
+	h.t.Helper()
+	text, names := "log "+h.vkey()+"\n", ""
+	for i, w := range witnesses {
+		text += fmt.Sprintf("witness w%d %s %s # of a test\n", i, w.vkey, w.url)
+		names += fmt.Sprintf(" w%d", i)
+	}
+	p, err := witness.ParsePolicy([]byte(text + "group g " + quorum + names + "\nquorum g\n"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return p
+}
+
+// witnessed returns what is told of the witnesses.
+func (h *house) witnessed() (a witnessedAnswer) {
+	h.t.Helper()
+	resp, text := h.get("/witnesses")
+	if resp.StatusCode != http.StatusOK {
+		h.t.Fatalf("%s: %s", resp.Status, text)
+	}
+	if err := json.Unmarshal(text, &a); err != nil {
+		h.t.Fatal(err)
+	}
+	return a
+}
+
+// TestTheLogsAreShownToTheirWitnesses: two witnesses that are not ours sign the
+// log as it grows; what they signed is served, proves records, and satisfies
+// whoever asks for both.
+func TestTheLogsAreShownToTheirWitnesses(t *testing.T) {
+	h := newHouse(t)
+	records := someRecords(600)
+	h.add(records[:300]...)
+	north, south := startWitness(t, h.vkey()), startWitness(t, h.vkey())
+	h.witnesses.Policy = h.policyOf("all", north, south)
+	if resp, _ := h.get("/cosigned"); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("before anybody signed, the cosigned checkpoint: %s", resp.Status)
+	}
+	h.show()
+	h.add(records[300:]...)
+	if _, text := h.get("/checkpoint"); strings.Count(string(text), "\n— ") != 1 {
+		t.Errorf("nobody has seen the newest checkpoint yet:\n%s", text)
+	}
+	resp, old := h.get("/cosigned")
+	if err := h.witnesses.Policy.Check(base+"/demo", old); resp.StatusCode != http.StatusOK || err != nil {
+		t.Errorf("what was signed of the first 300: %s %v", resp.Status, err)
+	}
+	h.show()
+	_, signed := h.get("/checkpoint")
+	if err := h.witnesses.Policy.Check(base+"/demo", signed); err != nil || !strings.Contains(string(signed), "\n600\n") {
+		t.Errorf("the checkpoint that both have signed: %v\n%s", err, signed)
+	}
+	h.provesCosigned(299, records[299])
+	h.provesCosigned(599, records[599])
+	a := h.witnessed()
+	if a.Size != 600 || a.Last == "" || len(a.Witnesses) != 2 || a.Witnesses[0].Size != 600 || a.Witnesses[1].Error != "" {
+		t.Errorf("told of the witnesses: %+v", a)
+	}
+}
+
+// provesCosigned wants a proof of a record which Torchwood accepts under our
+// policy, and refuses without the witnesses' signatures.
+func (h *house) provesCosigned(index int, record []byte) {
+	h.t.Helper()
+	rule, err := torchwood.ParsePolicy([]byte(h.policyText()))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	_, proof := h.get(fmt.Sprintf("/proof?index=%d&cosigned=1", index))
+	if err := torchwood.VerifyProof(rule, tlog.RecordHash(record), proof); err != nil {
+		h.t.Errorf("record %d: %v\n%s", index, err, proof)
+	}
+	p, err := merkle.ParseProof(proof)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if err := h.witnesses.Policy.Check(base+"/demo", p.Checkpoint); err != nil {
+		h.t.Errorf("record %d: %v", index, err)
+	}
+	text, rest, _ := strings.Cut(string(p.Checkpoint), "\n\n")
+	own, _, _ := strings.Cut(rest, "\n")
+	p.Checkpoint = []byte(text + "\n\n" + own + "\n")
+	if err := torchwood.VerifyProof(rule, tlog.RecordHash(record), p.Format()); err == nil {
+		h.t.Errorf("record %d: without the witnesses' signatures it is accepted", index)
+	}
+}
+
+// policyText writes the policy of the house's witnesses again.
+func (h *house) policyText() string {
+	text, names := "log "+h.vkey()+"\n", ""
+	for _, w := range h.witnesses.Policy.Witnesses {
+		text += fmt.Sprintf("witness %s %s\n", w.Name, w.Verifier)
+		names += " " + w.Name
+	}
+	return text + "group g all" + names + "\nquorum g\n"
+}
+
+// TestWitnessesThatDoNotSign: a witness that is away or that saw another history
+// takes nothing from what the others signed, and it is told why.
+func TestWitnessesThatDoNotSign(t *testing.T) {
+	h := newHouse(t)
+	records := someRecords(200)
+	h.add(records[:100]...)
+	good, bad := startWitness(t, h.vkey()), startWitness(t, h.vkey())
+
+	// Somebody with our key has shown the second a history of their own.
+	forked, _ := h.fork([][]byte{[]byte(`{"n":"another"}`)})
+	if status, text := bad.ask(0, nil, forked); status != http.StatusOK {
+		t.Fatalf("%d %s", status, text)
+	}
+	gone := httptest.NewServer(http.NotFoundHandler())
+	away := &litewitness{t: t, url: gone.URL, vkey: bad.vkey}
+	gone.Close()
+
+	h.witnesses.Policy = h.policyOf("any", good, bad)
+	h.show()
+	a := h.witnessed()
+	if a.Size != 100 || a.Witnesses[0].Error != "" || a.Witnesses[1].Error != "it has seen another history of this log" {
+		t.Errorf("one of two signed: %+v", a)
+	}
+
+	h.restartWitnesses(h.policyOf("all", good, away))
+	h.add(records[100:]...)
+	h.show()
+	a = h.witnessed()
+	if a.Size != 100 || a.Witnesses[0].Size != 200 || !strings.Contains(a.Witnesses[1].Error, "refused") {
+		t.Errorf("the second is away: %+v", a)
+	}
+	if _, text := h.get("/cosigned"); !strings.Contains(string(text), "\n100\n") {
+		t.Errorf("what a quorum signed before stays:\n%s", text)
+	}
+	h.witnesses.Now = func() time.Time { return time.Now().Add(3 * time.Hour) }
+	if a := h.witnessed(); a.GapSeconds < 3*3600-60 {
+		t.Errorf("three hours without a quorum are a gap of %d s", a.GapSeconds)
+	}
+}
+
+// restartWitnesses is what a new start with another policy does.
+func (h *house) restartWitnesses(p witness.Policy) {
+	old := h.witnesses
+	*old = witness.Witnesses{Logs: old.Logs, Policy: p, Dir: old.Dir, Now: old.Now, Log: old.Log}
+}
+
+// TestAWitnessThatSawMore: a log that was rolled back learns it from a witness.
+func TestAWitnessThatSawMore(t *testing.T) {
+	h := newHouse(t)
+	h.add(someRecords(10)...)
+	w := startWitness(t, h.vkey())
+	longer, _ := h.fork(someRecords(30))
+	if status, text := w.ask(0, nil, longer); status != http.StatusOK {
+		t.Fatalf("%d %s", status, text)
+	}
+	h.witnesses.Policy = h.policyOf("all", w)
+	h.show()
+	if a := h.witnessed(); a.Last != "" || !strings.Contains(a.Witnesses[0].Error, "30 records and this one has 10: the log was rolled back") {
+		t.Errorf("%+v", a)
+	}
+}

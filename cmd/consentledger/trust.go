@@ -1,0 +1,92 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"consentledger/api/audit/witness"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/mod/sumdb/note"
+)
+
+// A trust is what a verifier knew before: the log's key and origin, and which
+// witnesses must have signed too.
+type trust struct {
+	key, origin string
+	policyFile  string
+
+	policy *witness.Policy // nil: no witness is asked for
+}
+
+func (t *trust) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&t.key, "key", "", "the log's verifier key, or a file that holds it (default: that of the policy's log line)")
+	f.StringVar(&t.origin, "origin", "", "the log's origin (default: the key's name)")
+	f.StringVar(&t.policyFile, "policy", "", "a file that says which witnesses must have signed, as C2SP's tlog-policy has it")
+}
+
+// readPolicy reads the policy's file, if one was named, and takes the key from
+// it if none was given.
+func (t *trust) readPolicy() error {
+	if t.policyFile == "" {
+		return nil
+	}
+	p, err := policyOf(t.policyFile)
+	if err != nil {
+		return usageError{fmt.Errorf("--policy: %w", err)}
+	}
+	t.policy = &p
+	if t.key != "" {
+		return nil
+	}
+	if t.key, err = p.LogKey(); err != nil {
+		return usageError{fmt.Errorf("--policy: %s: %w", t.policyFile, err)}
+	}
+	return nil
+}
+
+// policyOf reads a file that names witnesses.
+func policyOf(file string) (witness.Policy, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return witness.Policy{}, err
+	}
+	p, err := witness.ParsePolicy(text)
+	if err != nil {
+		return p, fmt.Errorf("%s: %w", file, err)
+	}
+	return p, nil
+}
+
+// verifier returns the key to verify with, and the origin.
+func (t *trust) verifier() (note.Verifier, string, error) {
+	if err := t.readPolicy(); err != nil {
+		return nil, "", err
+	}
+	if t.key == "" {
+		return nil, "", usageError{errors.New("want --key, the log's verifier key, or --policy, a file with its log line")}
+	}
+	return verifierOf(t.key, t.origin)
+}
+
+// witnessed says whether a checkpoint carries the signatures that the policy
+// asks for.
+func (t *trust) witnessed(origin string, signed []byte) error {
+	if t.policy == nil {
+		return nil
+	}
+	if err := t.policy.Check(origin, signed); err != nil {
+		return notAuthentic{err}
+	}
+	return nil
+}
+
+// beyond says what was asked for beside the log's own signature.
+func (t *trust) beyond() string {
+	if t.policy == nil {
+		return ""
+	}
+	return ", with the signatures that " + t.policyFile + " asks for"
+}
