@@ -9,6 +9,7 @@
 //	/log/<app>/cosigned             the newest checkpoint that a quorum of witnesses signed
 //	/log/<app>/proof?...&cosigned=1 a proof in that one
 //	/log/<app>/witnesses            how far the witnesses are, as JSON
+//	/log/<app>/timestamp            the newest RFC 3161 stamp of a checkpoint, as JSON
 //
 // A log holds no personal data, and neither does anything here.
 package audit
@@ -38,25 +39,27 @@ type Logs interface {
 	ProofIn(app domain.AppName, index int64, c merkle.Checkpoint, signed []byte) (merkle.Proof, error)
 }
 
-// Handler returns the routes below /log/. Without witnesses nothing is cosigned.
-// A nil log logs nothing.
-func Handler(logs Logs, witnesses *witness.Witnesses, log *slog.Logger) http.Handler {
+// Handler returns the routes below /log/. Without witnesses nothing is cosigned,
+// without stamps nothing is stamped. A nil log logs nothing.
+func Handler(logs Logs, witnesses *witness.Witnesses, stamps *witness.Stamps, log *slog.Logger) http.Handler {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	s := server{logs, witnesses, log}
+	s := server{logs, witnesses, stamps, log}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /log/{app}/checkpoint", s.route(s.checkpoint))
 	mux.HandleFunc("GET /log/{app}/tile/{path...}", s.route(s.tile))
 	mux.HandleFunc("GET /log/{app}/proof", s.route(s.proof))
 	mux.HandleFunc("GET /log/{app}/cosigned", s.route(s.cosigned))
 	mux.HandleFunc("GET /log/{app}/witnesses", s.route(s.witnessed))
+	mux.HandleFunc("GET /log/{app}/timestamp", s.route(s.stamped))
 	return mux
 }
 
 type server struct {
 	logs      Logs
 	witnesses *witness.Witnesses // nil: there are none
+	stamps    *witness.Stamps    // nil: nothing is stamped
 	log       *slog.Logger
 }
 

@@ -35,6 +35,7 @@ type house struct {
 	keep  *transparency.Keep
 	url   string // of the app demo
 
+	stamps    *witness.Stamps
 	witnesses *witness.Witnesses // of a policy that names none, until a test says otherwise
 }
 
@@ -53,7 +54,8 @@ func newHouse(t *testing.T) *house {
 	done := make(chan error, 1)
 	go func() { done <- h.logs.Run(ctx) }()
 	h.witnesses = &witness.Witnesses{Logs: h.logs, Dir: filepath.Join(h.dir, "cosigned"), Now: time.Now, Log: slog.New(slog.DiscardHandler)}
-	server := httptest.NewServer(Handler(h.logs, h.witnesses, nil))
+	h.stamps = &witness.Stamps{Logs: h.logs, Dir: filepath.Join(h.dir, "stamps"), Log: slog.New(slog.DiscardHandler)}
+	server := httptest.NewServer(Handler(h.logs, h.witnesses, h.stamps, nil))
 	t.Cleanup(func() {
 		server.Close()
 		cancel()

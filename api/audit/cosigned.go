@@ -91,6 +91,26 @@ func (s server) witnessed(app domain.AppName, _ *http.Request) (answer, error) {
 	return answer{"application/json", "no-store", append(data, '\n')}, err
 }
 
+// A StampAnswer is a signed checkpoint and the response of the authority that
+// stamped it, as RFC 3161 has it: OpenSSL reads both.
+type StampAnswer struct {
+	Time       string `json:"time"` // RFC 3339, by the authority's clock
+	Checkpoint string `json:"checkpoint"`
+	Response   []byte `json:"response"` // DER, in base64
+}
+
+func (s server) stamped(app domain.AppName, r *http.Request) (answer, error) {
+	if s.stamps == nil {
+		return answer{}, transparency.ErrNotThere
+	}
+	stamp, err := s.stamps.Newest(r.Context(), app)
+	if err != nil {
+		return answer{}, err
+	}
+	data, err := json.Marshal(StampAnswer{instant(stamp.Time), string(stamp.Checkpoint), stamp.Response})
+	return answer{"application/json", "no-store", append(data, '\n')}, err
+}
+
 func instant(t time.Time) string {
 	if t.IsZero() {
 		return ""

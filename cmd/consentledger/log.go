@@ -19,7 +19,7 @@ import (
 
 func newLog() *cobra.Command {
 	c := &cobra.Command{Use: "log", Short: "An app's transparency log: its key, and proofs from it"}
-	c.AddCommand(newLogKey(), newLogProof(), newLogWitnesses())
+	c.AddCommand(newLogKey(), newLogProof(), newLogWitnesses(), newLogTimestamp())
 	return c
 }
 

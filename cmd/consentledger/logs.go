@@ -42,6 +42,31 @@ func (h *house) openWitnesses() error {
 	return nil
 }
 
+// openStamps reads who stamps checkpoints, if anybody does.
+func (h *house) openStamps() error {
+	if h.config.authority == "" {
+		return nil
+	}
+	roots, err := rootsOf(h.config.authorityRoots)
+	if err != nil {
+		return usageError{fmt.Errorf("--timestamp-roots: %w", err)}
+	}
+	h.stamps = &witness.Stamps{
+		Logs: h.logs, URL: h.config.authority, Roots: roots, Dir: filepath.Join(h.config.data, "log", "timestamp"), Every: h.config.stampEvery, Log: h.log,
+	}
+	return nil
+}
+
+// runStamps has the checkpoints stamped, if there is an authority.
+func (h *house) runStamps(ctx context.Context) {
+	if h.stamps == nil {
+		return
+	}
+	if err := h.stamps.Run(ctx); err != nil {
+		h.log.Error("checkpoints are stamped no more", "error", err)
+	}
+}
+
 // runWitnesses shows the logs to their witnesses, if they have any.
 func (h *house) runWitnesses(ctx context.Context) {
 	if h.witnesses == nil {
@@ -61,6 +86,9 @@ func (h *house) openLogs(ctx context.Context) error {
 		Records: h.dir.db.Store(), Keep: keep, Dir: tileDir(h.config.data), Pace: sealPace, Log: h.log, Halt: h.dir.brake.pull,
 	})
 	if err != nil {
+		return err
+	}
+	if err := h.openStamps(); err != nil {
 		return err
 	}
 	return h.openWitnesses()

@@ -40,6 +40,10 @@ type serveConfig struct {
 
 	witnesses    string // a file that names them; empty: there are none
 	witnessEvery time.Duration
+
+	authority      string // that stamps checkpoints; empty: none does
+	authorityRoots string
+	stampEvery     time.Duration
 }
 
 func newServe() *cobra.Command {
@@ -58,8 +62,8 @@ func newServe() *cobra.Command {
 			if s.nats.url != "" && c.Flags().Changed("nats-listen") {
 				return usageError{errors.New("--nats-listen is where the embedded server listens; with --nats there is none")}
 			}
-			if s.witnessEvery <= 0 {
-				return usageError{errors.New("--witness-every: want a time above zero, as in 1m")}
+			if s.witnessEvery <= 0 || s.stampEvery <= 0 {
+				return usageError{errors.New("--witness-every, --timestamp-every: want a time above zero, as in 1m")}
 			}
 			if err := s.nats.check(); err != nil {
 				return err
@@ -74,6 +78,9 @@ func newServe() *cobra.Command {
 	f.StringVar(&s.natsListen, "nats-listen", "127.0.0.1:4222", "where the embedded NATS server listens")
 	f.StringVar(&s.witnesses, "witnesses", "", "a file that names C2SP witnesses to show the logs to, in the form of a tlog-policy")
 	f.DurationVar(&s.witnessEvery, "witness-every", time.Minute, "how often the logs are shown to their witnesses")
+	f.StringVar(&s.authority, "timestamps", "", "the URL of a time-stamping authority (RFC 3161) that stamps the logs' checkpoints")
+	f.StringVar(&s.authorityRoots, "timestamp-roots", "", "the certificates that the authority's must come from, as PEM (default: those that this machine trusts)")
+	f.DurationVar(&s.stampEvery, "timestamp-every", 24*time.Hour, "how often checkpoints are stamped")
 	s.nats.flags(c)
 	f.BoolVar(&s.demo, "demo", false, "with a sample app, SmartKey, its policy and simulated users")
 	return c
@@ -94,6 +101,7 @@ type house struct {
 	activity  *activity.View
 	logs      *transparency.Log
 	witnesses *witness.Witnesses // nil: there are none
+	stamps    *witness.Stamps    // nil: nothing is stamped
 	requests  *requests.View
 	feedKey   []byte
 	runners   []*projections.Runner
@@ -134,6 +142,7 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	crew.Go(func() { h.runLogs(ctx) })
 	crew.Go(func() { h.checkLogs(ctx) })
 	crew.Go(func() { h.runWitnesses(ctx) })
+	crew.Go(func() { h.runStamps(ctx) })
 	crew.Go(func() {
 		if err := h.reactor.Run(ctx); err != nil {
 			h.log.Error("the reactor stopped", "error", err)

@@ -14,7 +14,7 @@ import (
 
 func newVerify() *cobra.Command {
 	c := &cobra.Command{Use: "verify", Short: "Check a log, a proof, a bundle or a receipt, with a key that you had before"}
-	c.AddCommand(newVerifyLog(), newVerifyProof(), newVerifyBundle(), newVerifyReceipt())
+	c.AddCommand(newVerifyLog(), newVerifyProof(), newVerifyBundle(), newVerifyReceipt(), newVerifyTimestamp())
 	return c
 }
 

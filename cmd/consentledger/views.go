@@ -65,7 +65,7 @@ func (h *house) Wait(ctx context.Context, min eventstore.Position) error {
 
 func (h *house) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/log/", audit.Handler(h.logs, h.witnesses, h.log))
+	mux.Handle("/log/", audit.Handler(h.logs, h.witnesses, h.stamps, h.log))
 	x := h.exporter()
 	mux.Handle("POST /v1/apps/{app}/export", x)
 	mux.HandleFunc("POST /v1/apps/{app}/receipts", x.Receipt)

@@ -128,7 +128,10 @@ func (w *Witnesses) file(app domain.AppName) string {
 }
 
 // write keeps k. The witnesses have what is lost with it, but for the times.
-func (k kept) write(file string) error {
+func (k kept) write(file string) error { return writeWhole(file, k.format()) }
+
+// writeWhole puts a file in the place of another, or leaves the other there.
+func writeWhole(file string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
 	}
@@ -136,7 +139,7 @@ func (k kept) write(file string) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(k.format())
+	_, err = f.Write(data)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}

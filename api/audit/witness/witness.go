@@ -80,24 +80,7 @@ func (w *Witnesses) Run(ctx context.Context) error {
 	if every == 0 {
 		every = time.Minute
 	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		for _, app := range w.Logs.Logged() {
-			err := w.Show(ctx, app)
-			if ctx.Err() != nil {
-				return nil
-			}
-			if err != nil {
-				w.Log.Warn("a log could not be shown to its witnesses", "app", app, "error", err)
-			}
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil
-		}
-	}
+	return schedule(ctx, every, w.Logs, w.Log, "a log could not be shown to its witnesses", w.Show)
 }
 
 // Show shows one log's newest checkpoint to every witness, all at once. That a
