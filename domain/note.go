@@ -18,6 +18,11 @@ type Noted struct {
 // A NoteKind names a kind of note, as in "recipient.added".
 type NoteKind string
 
+// ClockObserved is what the ledger says of its own clock: that it stepped, was
+// behind what was recorded before, or was steady. Step is in milliseconds,
+// watched in seconds.
+const ClockObserved NoteKind = "clock.observed"
+
 // A Field is one member of a note.
 type Field struct{ Name, Value string }
 
@@ -91,6 +96,7 @@ var NoteRules = []NoteRule{
 	note("cessation.deleted", "after the end the data were deleted or made anonymous", "IX(III); PIPL 47", "service", "!method"),
 	note("policy.notified", "a change was announced", "XI(II)", "channel", "!version#", "recipients="),
 	note("policy.inconsistency", "the policy contradicts itself, and how it was decided", "XI(I)", "clause", "!decision"),
+	note(ClockObserved, "the ledger's clock was held against one that nobody can set", "SPC rules on civil evidence 2019, 93", "observation", "direction", "step=", "watched="),
 	note("policy.precedence", "a specific policy prevailed", "XI(I)", "winner", "!clause"),
 	aboutPerson("decision.made", "a decision about the person was made by a machine", "PIPL 24; VII(II)", "decision", "significant?", "!purpose"),
 	aboutPerson("decision.explained", "an automated decision was explained", "PIPL 24; VII(II)", "decision", "limited_by"),

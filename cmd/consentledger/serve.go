@@ -141,6 +141,7 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	}
 	crew.Go(func() { h.runLogs(ctx) })
 	crew.Go(func() { h.checkLogs(ctx) })
+	crew.Go(func() { h.watchClock(ctx) })
 	crew.Go(func() { h.runWitnesses(ctx) })
 	crew.Go(func() { h.runStamps(ctx) })
 	crew.Go(func() {
