@@ -67,8 +67,14 @@ func (s Subject) ask(p Purpose, v PolicyPublished, ref Reference, at Instant) (A
 		a.Reason = AskExpired
 	case Stale:
 		a.Reason, a.Explicit = AskStale, true
+		if since := s.declined(p.ID, st.Version, at, ref); since != 0 {
+			a.NotBefore = since.Add(v.Document.quiet())
+		}
 	case AskAgain:
 		a.Reason = AskUnclear
+		if st.Since != 0 {
+			a.NotBefore = st.Since.Add(v.Document.quiet())
+		}
 	}
 	if band, _ := s.Band(at); band == ChildUnder14 {
 		a.Reason = AskOfGuardian
@@ -79,27 +85,53 @@ func (s Subject) ask(p Purpose, v PolicyPublished, ref Reference, at Instant) (A
 	return a, true
 }
 
-// changes returns what the person must be told of the version as a whole.
-func (s Subject) changes(v PolicyPublished, ref Reference, locale string, at Instant) []Ask {
-	if s.heardOf(v, at) || !s.knewBefore(v, ref) {
+// changes returns what the person must be told of the version as a whole. Who
+// refused is not asked again within the quiet period, and need not be after it.
+func (s *Subject) changes(v PolicyPublished, ref Reference, locale string, at Instant) []Ask {
+	if !s.knewBefore(v, ref) {
 		return nil
 	}
 	a := Ask{Reason: AskToRead, Policy: v.Document.Name, Version: v.Version, Text: v.Document.text(locale)}
-	if len(v.Material) > 0 {
+	refused := s.refusedVersion(v.Version, ref, at)
+	switch {
+	case len(v.Material) == 0 && (refused != 0 || s.heardOf(v, ref, at)):
+		return nil
+	case len(v.Material) == 0:
+	case s.explicitlyAgreed(v.Version, ref, at):
+		return nil
+	case refused != 0:
+		a.Reason, a.Explicit, a.NotBefore = AskRefused, true, refused.Add(v.Document.quiet())
+	default:
 		a.Reason, a.Explicit = AskMaterial, true
+	}
+	if a.NotBefore <= at {
+		a.NotBefore = 0
 	}
 	return []Ask{a}
 }
 
 // heardOf reports whether the person answered the version or says to have read
-// it.
-func (s Subject) heardOf(v PolicyPublished, at Instant) bool {
-	for _, y := range s.said {
-		if e, ok := y.Event.(ConsentGiven); ok && e.Version == v.Version && y.yesFrom() <= at {
+// it. That is no consent to what it changed.
+func (s *Subject) heardOf(v PolicyPublished, ref Reference, at Instant) bool {
+	for i := range s.said {
+		y := &s.said[i]
+		if y.no == 0 && y.yesFrom() <= at && y.given().Version == v.Version && !isVoided(y, &ref) {
 			return true
 		}
 	}
 	return has(s.read, v.Version)
+}
+
+// refusedVersion returns when the person last refused something that was asked
+// with a version, zero if they did not.
+func (s *Subject) refusedVersion(v Hash, ref Reference, at Instant) (since Instant) {
+	for i := range s.said {
+		n := &s.said[i]
+		if e, ok := n.Event.(ConsentRefused); ok && e.Version == v && n.noFrom() <= at && !isVoided(n, &ref) {
+			since = max(since, n.noFrom())
+		}
+	}
+	return since
 }
 
 // knewBefore reports whether the person dealt with an older version of the

@@ -199,7 +199,7 @@ func TestWhoDidNotAgreeKeepsTheOldPromise(t *testing.T) {
 		{"who came after", []Fact{toNew(1, later)}, v2},
 		{"who is not known", nil, v2},
 	} {
-		if got, ok := r.Policies.Promised(fold(tt.given...), "", later+1); !ok || got.Version != tt.want {
+		if got, ok := r.Promised(fold(tt.given...), "", later+1); !ok || got.Version != tt.want {
 			t.Errorf("%s: %v", tt.name, got.Version)
 		}
 	}

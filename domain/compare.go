@@ -3,7 +3,6 @@ package domain
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // The six kinds of material change, by the codes of policy section XI(II).
@@ -38,22 +37,26 @@ type Comparison struct {
 func Compare(old, new Document) Comparison {
 	var c Comparison
 	c.purposes(old, new)
-	c.list("categories", "", false, titles(old.Categories), titles(new.Categories))
-	c.list("recipients", MaterialRecipients, false, titles(old.Recipients), titles(new.Recipients))
-	c.list("permissions", MaterialService, false, titles(old.Permissions), titles(new.Permissions))
-	c.list("acts", "", false, titles(old.Acts), titles(new.Acts))
-	c.list("rights", MaterialRights, true, titles(old.Rights), titles(new.Rights))
-	c.list("channels", MaterialResponsible, true, titles(old.Channels), titles(new.Channels))
+	c.list("categories", "", neither, titles(old.Categories), titles(new.Categories))
+	c.list("recipients", MaterialRecipients, neither, titles(old.Recipients), titles(new.Recipients))
+	c.list("permissions", MaterialService, neither, titles(old.Permissions), titles(new.Permissions))
+	c.list("acts", "", neither, titles(old.Acts), titles(new.Acts))
+	c.list("rights", MaterialRights, loss, titles(old.Rights), titles(new.Rights))
+	c.list("channels", MaterialResponsible, loss, titles(old.Channels), titles(new.Channels))
 	c.deadlines(old, new)
-	c.list("handler", MaterialOwner, false, map[string]string{"name": old.Handler.Name}, map[string]string{"name": new.Handler.Name})
-	c.list("handler", MaterialResponsible, false,
+	c.rightDeadlines(old, new)
+	c.duties(old, new)
+	c.list("handler", MaterialOwner, neither, map[string]string{"name": old.Handler.Name}, map[string]string{"name": new.Handler.Name})
+	c.list("handler", MaterialResponsible, neither,
 		map[string]string{"address": old.Handler.Address, "contact": old.Handler.Contact},
 		map[string]string{"address": new.Handler.Address, "contact": new.Handler.Contact})
-	c.list("rejection grounds", MaterialRights, false, grounds(old.Rejections), grounds(new.Rejections))
-	c.list("exemptions, collection", MaterialRights, false, grounds(old.ExemptionsCollect), grounds(new.ExemptionsCollect))
-	c.list("exemptions, provision", MaterialRights, false, grounds(old.ExemptionsProvide), grounds(new.ExemptionsProvide))
-	c.list("disclosure grounds", MaterialRecipients, false, grounds(old.Disclosures), grounds(new.Disclosures))
-	c.list("texts", "", false, texts(old.Texts), texts(new.Texts))
+	c.list("rejection grounds", MaterialRights, gain, grounds(old.Rejections), grounds(new.Rejections))
+	c.list("exemptions, collection", MaterialRights, gain, grounds(old.ExemptionsCollect), grounds(new.ExemptionsCollect))
+	c.list("exemptions, provision", MaterialRights, gain, grounds(old.ExemptionsProvide), grounds(new.ExemptionsProvide))
+	c.list("disclosure grounds", MaterialRecipients, gain, grounds(old.Disclosures), grounds(new.Disclosures))
+	c.list("minors", MaterialRights, either, ages(old.Minors), ages(new.Minors))
+	c.list("minors", MaterialRights, loss, grounds(old.Minors.Rules), grounds(new.Minors.Rules))
+	c.list("texts", "", neither, texts(old.Texts), texts(new.Texts))
 	c.conclude()
 	return c
 }
@@ -63,12 +66,36 @@ func (c *Comparison) add(d Difference) {
 	c.Differences = append(c.Differences, d)
 }
 
+// A reduction says which of the differences in a list take something from
+// persons.
+type reduction uint8
+
+const (
+	neither reduction = iota
+	loss              // what is no longer there: a right
+	gain              // what is there now: a ground to refuse
+	either            // any: nobody can say who gains by it
+)
+
+func (r reduction) by(was, is string) bool {
+	switch r {
+	case neither:
+		return false
+	case loss:
+		return is == ""
+	case gain:
+		return was == ""
+	case either:
+		return true
+	}
+	panic(fmt.Sprintf("domain: reduction %d has no case", r))
+}
+
 // list compares things that are known by a name.
-func (c *Comparison) list(section, material string, lossReduces bool, old, new map[string]string) {
+func (c *Comparison) list(section, material string, reduces reduction, old, new map[string]string) {
 	for _, name := range names(old, new) {
-		was, is := old[name], new[name]
-		if was != is {
-			c.add(Difference{section, name, was, is, material, lossReduces && is == ""})
+		if was, is := old[name], new[name]; was != is {
+			c.add(Difference{section, name, was, is, material, reduces.by(was, is)})
 		}
 	}
 }
@@ -89,35 +116,47 @@ func names(maps ...map[string]string) []string {
 // purposes compares what is done, with what, for what. A purpose whose meaning
 // changed is stale as a whole; one that only grew is stale in what was added.
 func (c *Comparison) purposes(old, new Document) {
-	c.list("purposes", MaterialService, false, titles(old.Purposes), titles(new.Purposes))
+	c.list("purposes", MaterialService, neither, titles(old.Purposes), titles(new.Purposes))
 	for _, is := range new.Purposes {
 		was, ok := old.Purpose(is.ID)
 		if !ok {
 			continue
 		}
-		s := StaleScope{Purpose: is.ID}
-		for _, a := range is.Actions {
-			if !has(was.Actions, a) {
-				s.Actions = append(s.Actions, a)
-				c.add(Difference{"methods", string(is.ID), "", a.String(), MaterialService, false})
-			}
+		whole, s := changed(was, is)
+		for _, a := range s.Actions {
+			c.add(Difference{"methods", string(is.ID), "", a.String(), MaterialService, false})
 		}
-		for _, k := range is.Categories {
-			if !has(was.Categories, k) {
-				s.Categories = append(s.Categories, k)
-				c.add(Difference{"categories of a purpose", string(is.ID), "", string(k), MaterialService, false})
-			}
+		for _, k := range s.Categories {
+			c.add(Difference{"categories of a purpose", string(is.ID), "", string(k), MaterialService, false})
 		}
 		c.lost(was, is)
-		if is.Basis != BasisConsent {
-			continue
-		}
-		if meaning(was) != meaning(is) {
+		switch {
+		case is.Basis != BasisConsent:
+		case whole:
 			c.Stale = append(c.Stale, is.ID)
-		} else if len(s.Actions)+len(s.Categories) > 0 {
+		case s.Purpose != "":
 			c.Scopes = append(c.Scopes, s)
 		}
 	}
+}
+
+// changed returns what a yes to a purpose as it was does not cover of what it
+// is: the whole, if it means something else, and what was added to it.
+func changed(was, is Purpose) (whole bool, added StaleScope) {
+	for _, a := range is.Actions {
+		if !has(was.Actions, a) {
+			added.Actions = append(added.Actions, a)
+		}
+	}
+	for _, k := range is.Categories {
+		if !has(was.Categories, k) {
+			added.Categories = append(added.Categories, k)
+		}
+	}
+	if len(added.Actions)+len(added.Categories) > 0 {
+		added.Purpose = is.ID
+	}
+	return meaning(was) != meaning(is), added
 }
 
 // lost adds what a purpose does no more: less is no material change.
@@ -148,42 +187,6 @@ func terms(p Purpose) string {
 		p.Basis, p.Separate, p.Sensitive, p.Necessary, p.Automated, p.Retention, p.ConsentLasts)
 }
 
-// deadlines compares promises with a date: a longer one reduces rights, and so
-// does less notice of what is to come.
-func (c *Comparison) deadlines(old, new Document) {
-	was, is := map[string]DeadlineRule{}, map[string]DeadlineRule{}
-	a, b := map[string]string{}, map[string]string{}
-	for _, r := range old.DeadlineRules {
-		was[string(r.ID)], a[string(r.ID)] = r, r.describe()
-	}
-	for _, r := range new.DeadlineRules {
-		is[string(r.ID)], b[string(r.ID)] = r, r.describe()
-	}
-	for _, name := range names(a, b) {
-		if a[name] == b[name] {
-			continue
-		}
-		o, n := was[name], is[name]
-		longer := o.Unit == n.Unit && n.Length > o.Length || n.ExtendedLength > max(o.ExtendedLength, o.Length)
-		if n.Direction == Backward {
-			longer = o.Unit == n.Unit && n.Length < o.Length
-		}
-		c.add(Difference{"deadlines", name, a[name], b[name], MaterialRights, b[name] == "" || a[name] != "" && (longer || o.Unit != n.Unit || o.ClockStart != n.ClockStart)})
-	}
-}
-
-func (r DeadlineRule) describe() string {
-	text := fmt.Sprintf("%d %s %s from %s, extended %d, pauses %s, rolls %s", r.Length, r.Unit, r.Direction, r.ClockStart,
-		r.ExtendedLength, strings.Join(r.Pause, " "), r.Roll)
-	if r.YearDay != "" {
-		text += ", on " + string(r.YearDay)
-	}
-	if r.Persons != 0 {
-		text += fmt.Sprintf(", from %d persons on", r.Persons)
-	}
-	return text
-}
-
 // conclude finds the kinds of material change among the differences.
 func (c *Comparison) conclude() {
 	for _, d := range c.Differences {
@@ -209,7 +212,13 @@ type titled interface{ title() (name, text string) }
 
 func (p Purpose) title() (string, string)  { return string(p.ID), p.Title }
 func (c Category) title() (string, string) { return string(c.ID), c.Title }
-func (a Act) title() (string, string)      { return string(a.ID), a.Title + " (" + a.Counts.String() + ")" }
+func (a Act) title() (string, string) {
+	text := a.Title + " (" + a.Counts.String() + ")"
+	if len(a.Purposes) > 0 {
+		text += " for " + fmt.Sprint(a.Purposes)
+	}
+	return string(a.ID), text
+}
 func (p Permission) title() (string, string) {
 	return string(p.ID), p.Title + " for " + fmt.Sprint(p.Purposes)
 }
@@ -229,38 +238,17 @@ func grounds(list []Ground) map[string]string {
 	return m
 }
 
+// ages describes who is a child and who an adult.
+func ages(m Minors) map[string]string {
+	return map[string]string{
+		"adult_age": itoa(m.AdultAge), "child_below_policy": itoa(m.ChildBelowPolicy), "child_below_law": itoa(m.ChildBelowLaw),
+	}
+}
+
 func texts(list []Text) map[string]string {
 	m := map[string]string{}
 	for _, t := range list {
 		m[t.Locale] = t.Standing.String() + " " + t.Hash.String()
 	}
 	return m
-}
-
-// compare adds to e what differs from the version in force before it. The
-// publisher declares material changes: may add, may not drop.
-func (p Policies) compare(e *PolicyPublished) error {
-	before, ok := p.InForce(e.Document.Name, e.Effective)
-	if !ok {
-		return nil
-	}
-	c := Compare(before.Document, e.Document)
-	for _, kind := range c.Material {
-		if !has(e.Material, kind) {
-			return refuseAt(MaterialDropped, "material", fmt.Sprintf(
-				"the change is material: declare %s (see consentledger policy diff), you may add kinds and may not drop one", strings.Join(c.Material, ", ")))
-		}
-	}
-	for _, id := range c.Stale {
-		if !has(e.Stale, id) {
-			e.Stale = append(e.Stale[:len(e.Stale):len(e.Stale)], id)
-		}
-	}
-	for _, s := range c.Scopes {
-		if !slices.ContainsFunc(e.Scopes, func(t StaleScope) bool { return t.Purpose == s.Purpose }) {
-			e.Scopes = append(e.Scopes[:len(e.Scopes):len(e.Scopes)], s)
-		}
-	}
-	e.RightsReduced = e.RightsReduced || c.RightsReduced
-	return nil
 }

@@ -41,18 +41,18 @@ var CountRules = []CountRule{
 		func(y *yes, p Purpose) bool { return y.kind == GuardianConsent && y.band > ChildUnder14 }},
 	{NeedsSeparate, `a general "Agree" never covers a separate consent, which is one item with a control of its own`,
 		"PIPL 23, 25, 26, 29, 39; Order 790 art. 62(7)",
-		func(y *yes, p Purpose) bool { return p.Separate && !y.separate() }},
+		func(y *yes, p Purpose) bool { return p.Separate && !y.separate(p.ID) }},
 	{NeedsDocument, "a written or a guardian's consent needs its document, how it was checked and by whom",
 		"PIPL 29, 31; policy VIII(2)",
 		func(y *yes, p Purpose) bool {
-			return (y.kind == WrittenConsent || y.kind == GuardianConsent) && y.cmd.Proof == (Proof{})
+			return (y.kind == WrittenConsent || y.kind == GuardianConsent) && !y.cmd.Proof.whole()
 		}},
 	{NeedsControl, "a yes covers the purposes on the control that was used",
 		"PIPL 14 (fully informed)",
 		func(y *yes, p Purpose) bool { return y.control != nil && !y.control.offers(p.ID) }},
 	{NeedsExplicit, "what a material change added needs an explicit consent",
 		"PIPL 14; policy II(2), III(III), XI(II)",
-		func(y *yes, p Purpose) bool { return y.act.Counts == GeneralConsent && y.stale(p.ID) }},
+		func(y *yes, p Purpose) bool { return y.kind == GeneralConsent && y.stale(p.ID) }},
 	{NoBindingText, "outside tests nobody consents to a text that does not bind",
 		"PIPL 14, 17",
 		func(y *yes, p Purpose) bool {
@@ -70,14 +70,26 @@ func (y *yes) shortfall(p Purpose) Shortfall {
 	return ""
 }
 
-// separate reports whether y is a separate consent: one item, by an act that
-// is more than a general one, on a control that has nothing else.
-func (y *yes) separate() bool {
-	if y.act.Counts == GeneralConsent || y.kind == GeneralConsent || y.kind == ExplicitConsent {
+// separate reports whether y is a separate consent for a purpose: one item, by
+// an act that is more than a general one, on a control of a published surface
+// that has nothing else. Where no control is known it takes an act that the
+// policy declares as separate for exactly that purpose, or a document: a written
+// consent's or a guardian's.
+func (y *yes) separate(p PurposeID) bool {
+	switch {
+	case y.act.Counts == GeneralConsent || y.kind == GeneralConsent || y.named != 1:
 		return false
+	case y.control != nil:
+		return len(y.control.Purposes) == 1 && y.control.Purposes[0] == p
+	case y.kind == WrittenConsent || y.kind == GuardianConsent:
+		return y.cmd.Proof.whole()
 	}
-	return y.named == 1 && (y.control == nil || len(y.control.Purposes) == 1)
+	return y.kind == SeparateConsent && len(y.act.Purposes) == 1 && y.act.Purposes[0] == p
 }
+
+// whole reports whether a proof names its document, how it was checked and by
+// whom.
+func (p Proof) whole() bool { return p.Document != (Hash{}) && p.Method != "" && p.CheckedBy != "" }
 
 // offers reports whether a yes by c is about the purpose.
 func (c Control) offers(p PurposeID) bool {

@@ -25,7 +25,7 @@ func (s Subject) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Eve
 	case GiveConsent:
 		return one(s.give(cmd, ref, at, recorded))
 	case RefuseConsent:
-		return one(s.refuse(cmd, ref, at))
+		return one(s.refuse(cmd, ref, at, recorded))
 	case WithdrawConsent:
 		return one(withdraw(cmd, ref))
 	case RequestConsent:
@@ -98,7 +98,9 @@ func present(cmd PresentNotice, ref Reference, at Instant) (Event, error) {
 	return e, err
 }
 
-func (s Subject) refuse(cmd RefuseConsent, ref Reference, at Instant) (Event, error) {
+// refuse answers RefuseConsent. Who is asked about a changed policy refuses what
+// it added: the old scope of a yes stays as it was.
+func (s Subject) refuse(cmd RefuseConsent, ref Reference, at, recorded Instant) (Event, error) {
 	if err := ref.checkScope(cmd.Scope); err != nil {
 		return nil, err
 	}
@@ -117,6 +119,11 @@ func (s Subject) refuse(cmd RefuseConsent, ref Reference, at Instant) (Event, er
 	}
 	if v, err := ref.version(e.Policy, e.Version, at); err == nil {
 		e.Policy, e.Version = v.Document.Name, v.Version
+	}
+	for _, id := range e.Scope.Purposes {
+		if ref.Policies.adds(id, s.Standing(id, max(at, recorded), ref), e.Version) {
+			e.Added = append(e.Added, id)
+		}
 	}
 	return e, nil
 }

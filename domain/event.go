@@ -109,6 +109,13 @@ type ConsentGiven struct {
 	Signer   string       // whose signature over the event was verified; empty: none
 	Confirms []EventID    // answers of a linked history that the person confirms
 	Evidence Evidence
+	Ends     []End // of purposes that end before the whole does
+}
+
+// An End is when a yes ends for one of its purposes.
+type End struct {
+	Purpose PurposeID
+	Until   Instant
 }
 
 // A Proof is the document of a consent that needs one.
@@ -139,6 +146,7 @@ type ConsentRefused struct {
 	Build   string
 	Surface Hash
 	Control ControlID
+	Added   []PurposeID // of the scope: those of which only what the version added is refused
 }
 
 // ConsentWithdrawn records a no after whatever was said before. It needs no

@@ -14,7 +14,8 @@ type yes struct {
 	act     Act
 	kind    ConsentKind
 	named   int                  // how many purposes were named
-	stale   func(PurposeID) bool // whether a consent for it is stale
+	at, now Instant              // when it was said, and when it counts from
+	stale   func(PurposeID) bool // whether it is more than an earlier yes covers
 	band    AgeBand
 	initial ControlState
 	build   string
@@ -34,7 +35,7 @@ func (s Subject) give(cmd GiveConsent, ref Reference, at, recorded Instant) (Eve
 	case cmd.Until != 0 && cmd.Until <= max(at, recorded):
 		return nil, refuseAt(AlreadyOver, "data.until", "the consent would end before it begins")
 	}
-	y := yes{cmd: cmd, ref: ref, initial: cmd.Initial, build: cmd.Build}
+	y := yes{cmd: cmd, ref: ref, at: at, now: max(at, recorded), initial: cmd.Initial, build: cmd.Build}
 	if err := y.look(s, at); err != nil {
 		return nil, err
 	}
@@ -65,10 +66,28 @@ func (y *yes) look(s Subject, at Instant) (err error) {
 	if y.act, ok = y.version.Document.Act(y.cmd.Act); !ok {
 		return refuseAt(UnknownAct, "data.act", "the policy names no act "+Quote(string(y.cmd.Act)))
 	}
-	if y.kind = y.cmd.Kind; y.kind == NoConsent {
-		y.kind = y.act.Counts
-	}
+	y.kind = y.kindOf()
 	return nil
+}
+
+// kindOf returns what kind of consent the yes is. Who sends it may say that it
+// is less than its act can be, never that it is more: a general act stays
+// general. A written consent and a guardian's are made by their document.
+func (y *yes) kindOf() ConsentKind {
+	switch y.cmd.Kind {
+	case NoConsent:
+		return y.act.Counts
+	case ExplicitConsent:
+		if y.act.Counts == GeneralConsent || y.act.Counts == NoConsent {
+			return y.act.Counts
+		}
+	case SeparateConsent:
+		if y.act.Counts == GeneralConsent || y.act.Counts == NoConsent || y.act.Counts == ExplicitConsent && y.control == nil {
+			return y.act.Counts
+		}
+	case GeneralConsent, WrittenConsent, GuardianConsent:
+	}
+	return y.cmd.Kind
 }
 
 // present takes over what the presentation says that the yes answers.
@@ -152,7 +171,9 @@ func (y *yes) person(s Subject, at, recorded Instant) error {
 		return err
 	}
 	y.band, _ = s.Band(max(at, recorded))
-	y.stale = func(p PurposeID) bool { return s.Standing(p, max(at, recorded), y.ref).Status == Stale }
+	y.stale = func(p PurposeID) bool {
+		return y.ref.Policies.adds(p, s.Standing(p, max(at, recorded), y.ref), y.version.Version)
+	}
 	return nil
 }
 
@@ -182,9 +203,17 @@ func (y *yes) items() ([]Item, error) {
 		if !ok {
 			return nil, refuseAt(UnknownPurpose, "data.purposes", "the policy declares no purpose "+Quote(string(id)))
 		}
+		p.Separate = p.Separate || y.demandsSeparate(id)
 		items = append(items, Item{id, y.shortfall(p)})
 	}
 	return items, nil
+}
+
+// demandsSeparate reports whether a specific policy that prevails demands a
+// separate consent for the purpose.
+func (y *yes) demandsSeparate(id PurposeID) bool {
+	v, p, ok := y.ref.Policies.declaring(id, y.now)
+	return ok && v.Document.Over != "" && p.Separate
 }
 
 func (y *yes) given(items []Item) ConsentGiven {
@@ -198,5 +227,6 @@ func (y *yes) given(items []Item) ConsentGiven {
 	if y.notice != nil {
 		g.Surface = y.notice.Surface
 	}
+	g.Until, g.Ends = y.ends(items)
 	return g
 }

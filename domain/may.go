@@ -52,8 +52,24 @@ const (
 // that applies decides: the service is over; the data are held or restricted;
 // a child's guardian is missing; the purpose is not declared so; the purpose's
 // basis; the consent. An exemption comes last and never overrides a no.
+//
+// A version that q names may only restrict: what the version in force does not
+// allow is allowed by no other.
 func May(s Subject, ref Reference, q Question) Answer {
-	v, purpose, declared := ref.Policies.asked(q)
+	v, purpose, declared := ref.Policies.declaring(q.Purpose, q.At)
+	now := s.may(ref, q, v, purpose, declared)
+	if q.Version == (Hash{}) || q.Version == v.Version {
+		return now
+	}
+	v, purpose, declared = ref.Policies.named(q)
+	if then := s.may(ref, q, v, purpose, declared); now.Allowed || !then.Allowed {
+		return then
+	}
+	return now
+}
+
+// may answers q by one version, if it declares the purpose.
+func (s Subject) may(ref Reference, q Question, v PolicyPublished, purpose Purpose, declared bool) Answer {
 	a := Answer{Basis: purpose.Basis, Policy: v.Document.Name, Version: v.Version}
 	a.Standing = s.Standing(q.Purpose, q.At, ref)
 	a.Band, _ = s.Band(q.At)
@@ -64,7 +80,7 @@ func May(s Subject, ref Reference, q Question) Answer {
 		if _, any := ref.Policies.InForce("", q.At); !any {
 			a.Why = WhyNoPolicy
 		}
-	case s.unguarded(&a, purpose):
+	case s.unguarded(&a, ref, q, purpose):
 	case purpose.lacks(q, v.Document) != "":
 		a.Why = purpose.lacks(q, v.Document)
 	case purpose.Basis != BasisConsent:
@@ -97,12 +113,14 @@ func (s Subject) barred(a *Answer, ref Reference, q Question) bool {
 }
 
 // unguarded answers for a child whose guardian did not consent. What the law
-// itself orders, and rescue, need nobody's consent.
-func (s Subject) unguarded(a *Answer, p Purpose) bool {
+// itself orders, and rescue, need nobody's consent. A guardian's consent that
+// grew stale still covers the old scope, as anybody's does.
+func (s Subject) unguarded(a *Answer, ref Reference, q Question, p Purpose) bool {
 	if a.Band != ChildUnder14 || p.Basis == BasisLegalDuty || p.Basis == BasisEmergency {
 		return false
 	}
-	if a.Standing.Status == Given && a.Standing.Guardian != "" {
+	st := a.Standing
+	if st.Guardian != "" && (st.Status == Given || st.Status == Stale && ref.oldScope(st, q)) {
 		return false
 	}
 	a.Why = WhyGuardian
@@ -135,12 +153,12 @@ func (s Subject) consented(a *Answer, ref Reference, q Question, p Purpose) {
 	case st.Status == Stale && ref.oldScope(st, q):
 		a.Allowed, a.Why = true, WhyOldScope
 		return
-	case p.Separate && st.Short == NeedsSeparate && st.Status == NeverAsked:
+	case p.Separate && st.Short == NeedsSeparate && st.Status == NeverAsked, st.stale != nil && st.stale.separate:
 		a.Why = WhySeparate
 	default:
 		a.Why = WhyStatus
 	}
-	if st.Status == Refused || st.Status == Withdrawn || st.Status == AskAgain {
+	if st.Status == Refused || st.Status == Withdrawn || st.Status == AskAgain || s.declined(q.Purpose, st.Version, q.At, ref) != 0 {
 		return
 	}
 	for _, all := range [][]exemption{s.exemptions, ref.Service.exemptions} {
@@ -170,14 +188,17 @@ func (ref Reference) agreedTo(st Standing, q Question) Why {
 // oldScope reports whether q asks about what a stale consent still covers:
 // what its own version said, and no later one changed the meaning of. If a
 // later one changed the purpose as a whole, only who goes by the old version,
-// and says so, goes by the old meaning.
+// and says so, goes by the old meaning; where a specific policy prevails nobody
+// does.
 func (ref Reference) oldScope(st Standing, q Question) bool {
-	if ref.agreedTo(st, q) != "" {
+	switch s := st.stale; {
+	case ref.agreedTo(st, q) != "":
 		return false
-	}
-	if q.Version == st.Version {
+	case s.whole:
+		return q.Version == st.Version && !s.specific
+	case q.Version == st.Version && !s.specific:
 		return true
+	default:
+		return !has(s.added.Actions, q.Action) && (q.Category == "" || !has(s.added.Categories, q.Category))
 	}
-	whole, added := ref.Policies.staleness(q.Purpose, st.Version, q.At)
-	return !whole && !has(added.Actions, q.Action) && (q.Category == "" || !has(added.Categories, q.Category))
 }

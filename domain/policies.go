@@ -1,6 +1,10 @@
 package domain
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
 
 // Policies is every version of every policy of one app, in the order of their
 // publication. The zero Policies is empty.
@@ -82,12 +86,9 @@ func (p Policies) declaring(id PurposeID, at Instant) (PolicyPublished, Purpose,
 	return PolicyPublished{}, Purpose{}, false
 }
 
-// asked returns the version that q is about: the one it names, or the one in
-// force that declares its purpose.
-func (p Policies) asked(q Question) (PolicyPublished, Purpose, bool) {
-	if q.Version == (Hash{}) {
-		return p.declaring(q.Purpose, q.At)
-	}
+// named returns the version that q names and its purpose, if it was ever in
+// force by then.
+func (p Policies) named(q Question) (PolicyPublished, Purpose, bool) {
 	v, ok := p.Version(q.Version)
 	if !ok || v.Effective > q.At {
 		return PolicyPublished{}, Purpose{}, false
@@ -96,80 +97,47 @@ func (p Policies) asked(q Question) (PolicyPublished, Purpose, bool) {
 	return v, purpose, ok
 }
 
-// staleBy returns the version that made a consent to version since stale for
-// the purpose, if one did by the moment at.
-func (p Policies) staleBy(id PurposeID, since Hash, at Instant) (PolicyPublished, bool) {
-	for _, v := range p.after(since, at) {
-		if whole, added := v.makesStale(id); whole || added.Purpose != "" {
-			return v, true
+// index returns which version has that hash, -1 if none has. Nearly always the
+// last is meant.
+func (p Policies) index(h Hash) int {
+	for i := len(p.versions) - 1; i >= 0; i-- {
+		if p.versions[i].Version == h {
+			return i
 		}
 	}
-	return PolicyPublished{}, false
+	return -1
 }
 
-// staleness returns what of a purpose the versions after since changed by the
-// moment at: all of it, or what they added.
-func (p Policies) staleness(id PurposeID, since Hash, at Instant) (whole bool, added StaleScope) {
-	for _, v := range p.after(since, at) {
-		w, s := v.makesStale(id)
-		whole = whole || w
-		added.Actions = append(added.Actions, s.Actions...)
-		added.Categories = append(added.Categories, s.Categories...)
+// follows reports whether the version j takes over after the version i of the
+// same policy did, in whatever order they were published.
+func (p Policies) follows(j, i int) bool {
+	a, b := &p.versions[i], &p.versions[j]
+	if a.Document.Name != b.Document.Name || i == j {
+		return false
 	}
-	return whole, added
+	return b.Effective > a.Effective || b.Effective == a.Effective && j > i
 }
 
-// after returns the versions of one policy that came after since and bind by
-// the moment at.
+// after returns the versions of one policy that took over after since and bind
+// by the moment at, in the order in which they took over.
 func (p Policies) after(since Hash, at Instant) []PolicyPublished {
+	i := p.index(since)
+	if i < 0 {
+		return nil
+	}
 	var list []PolicyPublished
-	name := ""
-	for i := range p.versions { // without a copy: nearly always the last is meant, and nothing came after it
-		v := &p.versions[i]
-		if name != "" && v.Document.Name == name && v.Effective <= at {
-			list = append(list, *v)
-		}
-		if v.Version == since {
-			name = v.Document.Name
+	for j := range p.versions { // without a copy: nearly always nothing came after it
+		if p.versions[j].Effective <= at && p.follows(j, i) {
+			list = append(list, p.versions[j])
 		}
 	}
+	inTurn(list)
 	return list
 }
 
-func (v PolicyPublished) makesStale(id PurposeID) (whole bool, added StaleScope) {
-	for _, s := range v.Scopes {
-		if s.Purpose == id {
-			added = s
-		}
-	}
-	return has(v.Stale, id), added
-}
-
-// Promised returns the version whose promises bind a person at the moment at.
-// Who was there before a version that reduces rights, and has not agreed to it
-// explicitly, keeps the one before.
-func (p Policies) Promised(s Subject, name string, at Instant) (PolicyPublished, bool) {
-	now, ok := p.InForce(name, at)
-	for ok && now.RightsReduced && s.since != 0 && s.since < now.Effective && !s.explicitlyAgreed(now.Version, at) {
-		before, found := p.InForce(now.Document.Name, now.Effective-1)
-		if !found {
-			break
-		}
-		now = before
-	}
-	return now, ok
-}
-
-// explicitlyAgreed reports whether the person agreed to a version by more than
-// a general "Agree".
-func (s Subject) explicitlyAgreed(v Hash, at Instant) bool {
-	for _, y := range s.said {
-		e, ok := y.Event.(ConsentGiven)
-		if ok && e.Version == v && !y.voided && y.yesFrom() <= at && e.Kind != NoConsent && e.Kind != GeneralConsent {
-			return true
-		}
-	}
-	return false
+// inTurn orders versions by when they took over.
+func inTurn(list []PolicyPublished) {
+	slices.SortStableFunc(list, func(a, b PolicyPublished) int { return cmp.Compare(a.Effective, b.Effective) })
 }
 
 // Evolve returns p as it is after f.

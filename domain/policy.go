@@ -110,12 +110,15 @@ type Permission struct {
 }
 
 // An Act is something a person does. Counts is the kind of consent the act
-// can be; NoConsent, whatever the policy claims, for acts that are none.
+// can be; NoConsent, whatever the policy claims, for acts that are none. An act
+// with one purpose stands for that purpose alone: it is a separate consent by
+// itself. Without purposes the act says nothing of them.
 type Act struct {
-	ID      ActID
-	Title   string
-	Section string
-	Counts  ConsentKind
+	ID       ActID
+	Title    string
+	Section  string
+	Counts   ConsentKind
+	Purposes []PurposeID
 }
 
 // A Ground is one entry of an enumeration, under a code that never changes.

@@ -129,6 +129,10 @@ func (c *checker) processing() {
 		path := fmt.Sprintf("acts[%d]", i)
 		c.declare(path+".id", "act", string(x.ID), isName(string(x.ID), 64))
 		c.require(path+".title", x.Title)
+		for j, id := range x.Purposes {
+			c.refer(fmt.Sprintf("%s.purposes[%d]", path, j), "purpose", string(id))
+		}
+		distinct(c, path+".purposes", x.Purposes)
 	}
 }
 

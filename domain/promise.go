@@ -9,15 +9,65 @@ type Promise struct {
 	Version Hash
 }
 
+// Promised returns the version whose promises bind a person at the moment at.
+// Who was there before a version that reduces rights, and has agreed explicitly
+// neither to it nor to a later one, keeps the one before it, however many
+// versions came since. An empty name means the app's first policy.
+func (ref Reference) Promised(s Subject, name string, at Instant) (PolicyPublished, bool) {
+	now, ok := ref.Policies.InForce(name, at)
+	if !ok || s.since == 0 || !ref.Policies.Reduced(at) {
+		return now, ok
+	}
+	history := ref.Policies.history(now.Document.Name, at)
+	kept := 0 // the newest that the person came under, or agreed to
+	for i := range history {
+		if history[i].Effective <= s.since || s.explicitlyAgreed(history[i].Version, ref, at) {
+			kept = i
+		}
+	}
+	for kept+1 < len(history) && !history[kept+1].RightsReduced {
+		kept++
+	}
+	return history[kept], true
+}
+
+// history returns the versions of a policy that took over by the moment at, in
+// the order in which they did.
+func (p Policies) history(name string, at Instant) []PolicyPublished {
+	var list []PolicyPublished
+	for i := range p.versions {
+		if v := &p.versions[i]; v.Document.Name == name && v.Effective <= at {
+			list = append(list, *v)
+		}
+	}
+	inTurn(list)
+	return list
+}
+
+// explicitlyAgreed reports whether the person agreed to a version by more than
+// a general "Agree", in a way that counts for something.
+func (s *Subject) explicitlyAgreed(v Hash, ref Reference, at Instant) bool {
+	for i := range s.said {
+		y := &s.said[i]
+		if y.no != 0 || y.kind == NoConsent || y.kind == GeneralConsent || y.yesFrom() > at || y.given().Version != v {
+			continue
+		}
+		if !isVoided(y, &ref) && !s.tooYoung(y, at) && slices.ContainsFunc(y.items, func(i Item) bool { return i.Short == "" }) {
+			return true
+		}
+	}
+	return false
+}
+
 // Promises returns the duties that a fact of a kind, with these members, opens
 // at a moment, as they were promised to s: the zero Subject for what is about
 // nobody. Of duties with one id in several policies, that of the specific one
 // prevails, also where it does not open.
-func (p Policies) Promises(s Subject, kind string, members []Field, at Instant) []Promise {
+func (ref Reference) Promises(s Subject, kind string, members []Field, at Instant) []Promise {
 	var found []Promise
 	var seen []string
-	for _, now := range p.inForce(at) {
-		v, ok := p.Promised(s, now.Document.Name, at)
+	for _, now := range ref.Policies.inForce(at) {
+		v, ok := ref.Promised(s, now.Document.Name, at)
 		if !ok {
 			continue
 		}
@@ -26,16 +76,17 @@ func (p Policies) Promises(s Subject, kind string, members []Field, at Instant) 
 				continue
 			}
 			if seen = append(seen, d.ID); d.Opens(kind, members) {
-				found = append(found, Promise{d, v.Document.rulesOf(d), v.Version})
+				found = append(found, Promise{d, v.Document.rules(d.Rules), v.Version})
 			}
 		}
 	}
 	return found
 }
 
-func (d *Document) rulesOf(duty DutyRule) []DeadlineRule {
+// rules returns the rules of those ids that the document has.
+func (d *Document) rules(ids []DeadlineRuleID) []DeadlineRule {
 	var rules []DeadlineRule
-	for _, id := range duty.Rules {
+	for _, id := range ids {
 		if r, ok := d.DeadlineRule(id); ok {
 			rules = append(rules, r)
 		}
@@ -43,10 +94,10 @@ func (d *Document) rulesOf(duty DutyRule) []DeadlineRule {
 	return rules
 }
 
-// Reduced reports whether a version that binds at a moment reduces rights: then
-// what is promised differs from person to person; see [Policies.Promised].
+// Reduced reports whether a version that took over by a moment reduced rights:
+// then what is promised differs from person to person; see [Reference.Promised].
 func (p Policies) Reduced(at Instant) bool {
-	return slices.ContainsFunc(p.inForce(at), func(v PolicyPublished) bool { return v.RightsReduced })
+	return slices.ContainsFunc(p.versions, func(v PolicyPublished) bool { return v.RightsReduced && v.Effective <= at })
 }
 
 // Recipients returns who gets personal data for one of a scope's purposes, as

@@ -244,7 +244,7 @@ func (r Request) receive(cmd OpenRequest, ref Reference, at Instant) ([]Event, e
 	if cmd.Subject == "" && cmd.Text != "" {
 		return nil, refuseAt(Malformed, "data.text", "of nobody that is known there is nobody's vault to seal a text in: keep the letter as a document and name its hash")
 	}
-	v, ok := ref.Policies.Promised(ref.Person, cmd.Policy, at)
+	v, ok := ref.Promised(ref.Person, cmd.Policy, at)
 	if !ok {
 		return nil, refuse(NoPolicy, "the app has no policy in force: no promise says by when to reply")
 	}

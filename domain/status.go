@@ -40,6 +40,7 @@ type Standing struct {
 	Guardian GuardianRef // who gave the yes for the person; empty: the person
 	Evidence Quality     // of the yes
 	Disputed bool        // somebody says that a fact behind it is wrong
+	stale    *staleness  // of a yes that is
 }
 
 // Standing returns where the person stands with purpose at the moment at, as
@@ -76,11 +77,11 @@ func (s *Subject) standing(p PurposeID, at Instant, ref *Reference) Standing {
 			if short == "" {
 				short = NeedsGuardian
 			}
-		case !s.stands(y, p, at):
+		case !s.stands(y, p, at, ref):
 			if blocked == nil || y.yesFrom() >= blocked.yesFrom() {
 				blocked = y
 			}
-		case yes == nil || s.longer(y, yes, at):
+		case yes == nil || s.longer(y, yes, p, at, ref):
 			yes = y
 		}
 	}
@@ -130,13 +131,34 @@ func isVoided(x *said, ref *Reference) bool {
 
 // stands reports whether no no that counts at the moment at is in the way of
 // the yes y. A voided no is: voiding it never restores a yes.
-func (s *Subject) stands(y *said, p PurposeID, at Instant) bool {
+func (s *Subject) stands(y *said, p PurposeID, at Instant, ref *Reference) bool {
 	for i := range s.said {
-		if n := &s.said[i]; n.no != 0 && n.noFrom() <= at && n.scope.covers(p) && !y.overrides(&n.Fact) {
+		if n := &s.said[i]; n.no != 0 && n.noFrom() <= at && n.scope.covers(p) && !y.overrides(&n.Fact) && !n.leaves(y, p, ref) {
 			return false
 		}
 	}
 	return true
+}
+
+// leaves reports whether the no n leaves the yes y as it is: it refuses only
+// what a version added, and y is to one from before.
+func (n *said) leaves(y *said, p PurposeID, ref *Reference) bool {
+	return has(n.added, p) && ref.Policies.precedes(y.given().Version, n.Event.(ConsentRefused).Version)
+}
+
+// declined returns since when what came after the version of a yes is refused,
+// zero if it is not. A no that was voided refuses nothing, and restores nothing.
+func (s *Subject) declined(p PurposeID, version Hash, at Instant, ref Reference) (since Instant) {
+	for i := range s.said {
+		n := &s.said[i]
+		if !has(n.added, p) || n.noFrom() > at || isVoided(n, &ref) {
+			continue
+		}
+		if ref.Policies.precedes(version, n.Event.(ConsentRefused).Version) {
+			since = max(since, n.noFrom())
+		}
+	}
+	return since
 }
 
 // newerNo orders nos by when they count from; of two at once a withdrawal
@@ -149,20 +171,27 @@ func newerNo(a, b *said) bool {
 }
 
 // longer reports whether the yes a says more than b at the moment at: it has
-// not run out and b has, or else it is newer.
-func (s *Subject) longer(a, b *said, at Instant) bool {
-	_, overA := s.over(a, at)
-	_, overB := s.over(b, at)
+// not run out and b has, or is not stale and b is, or else it is newer. A yes
+// that comes late to an old text takes nothing from one to a newer text.
+func (s *Subject) longer(a, b *said, p PurposeID, at Instant, ref *Reference) bool {
+	_, overA := s.over(a, p, at)
+	_, overB := s.over(b, p, at)
 	if overA != overB {
 		return overB
+	}
+	if a.given().Version != b.given().Version {
+		staleA, staleB := ref.Policies.stale(a, p, at) != nil, ref.Policies.stale(b, p, at) != nil
+		if staleA != staleB {
+			return staleB
+		}
 	}
 	return a.yesFrom() >= b.yesFrom()
 }
 
-// over reports whether a yes ran out by the moment at, was used up, or was a
-// guardian's for who is a child no more; and since when.
-func (s *Subject) over(y *said, at Instant) (since Instant, is bool) {
-	if until := y.until; until != 0 && until <= at {
+// over reports whether a yes ran out for a purpose by the moment at, was used
+// up, or was a guardian's for who is a child no more; and since when.
+func (s *Subject) over(y *said, p PurposeID, at Instant) (since Instant, is bool) {
+	if until := y.endOf(p); until != 0 && until <= at {
 		since = until
 	}
 	if y.used != 0 && y.used <= at && (since == 0 || y.used < since) {
@@ -172,6 +201,16 @@ func (s *Subject) over(y *said, at Instant) (since Instant, is bool) {
 		since = max(lapse, y.yesFrom())
 	}
 	return since, since != 0
+}
+
+// endOf returns when a yes ends for a purpose, zero if it does not.
+func (y *said) endOf(p PurposeID) Instant {
+	for _, e := range y.ends {
+		if e.Purpose == p && (y.until == 0 || e.Until < y.until) {
+			return e.Until
+		}
+	}
+	return y.until
 }
 
 // item returns what a yes says of a purpose, nil if nothing.
@@ -185,15 +224,15 @@ func (y *said) item(p PurposeID) *Item {
 }
 
 func (s *Subject) given(y *said, p PurposeID, at Instant, ref *Reference) Standing {
-	e := y.Event.(ConsentGiven)
+	e := y.given()
 	st := Standing{
-		Status: Given, Since: y.yesFrom(), Until: e.Until, Policy: e.Policy, Version: e.Version, Act: e.Act,
+		Status: Given, Since: y.yesFrom(), Until: y.endOf(p), Policy: e.Policy, Version: e.Version, Act: e.Act,
 		Because: []EventID{y.ID}, Guardian: e.Guardian, Evidence: e.Evidence.Quality,
 	}
-	if since, over := s.over(y, at); over {
+	if since, over := s.over(y, p, at); over {
 		st.Status, st.Since = Expired, since
-	} else if by, stale := ref.Policies.staleBy(p, e.Version, at); stale {
-		st.Status, st.Since = Stale, max(by.Effective, st.Since)
+	} else if st.stale = ref.Policies.stale(y, p, at); st.stale != nil {
+		st.Status, st.Since = Stale, max(st.stale.by.Effective, st.Since)
 	}
 	return st
 }

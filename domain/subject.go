@@ -24,10 +24,12 @@ type Subject struct {
 // said is a yes or a no.
 type said struct {
 	Fact
-	no      Status // Refused or Withdrawn; zero for a yes
-	scope   Scope  // of a no
-	items   []Item // of a yes, as its event has them
+	no      Status      // Refused or Withdrawn; zero for a yes
+	scope   Scope       // of a no
+	added   []PurposeID // of a no: those of which only what a version added is refused
+	items   []Item      // of a yes, as its event has them
 	until   Instant
+	ends    []End
 	kind    ConsentKind
 	voided  bool
 	crossed bool    // it was said in a linked history
@@ -90,9 +92,9 @@ func (s Subject) Evolve(f Fact) Subject {
 	}
 	switch e := f.Event.(type) {
 	case ConsentGiven:
-		s.said = add(s.said, said{Fact: f, items: e.Items, until: e.Until, kind: e.Kind})
+		s.said = add(s.said, said{Fact: f, items: e.Items, until: e.Until, ends: e.Ends, kind: e.Kind})
 	case ConsentRefused:
-		s.said = add(s.said, said{Fact: f, no: Refused, scope: e.Scope})
+		s.said = add(s.said, said{Fact: f, no: Refused, scope: e.Scope, added: e.Added})
 	case ConsentWithdrawn:
 		s.said = add(s.said, said{Fact: f, no: Withdrawn, scope: e.Scope})
 	case SubjectReassigned, SubjectClosed:

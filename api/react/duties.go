@@ -36,6 +36,8 @@ func (r *Reactor) learnDuty(ctx context.Context, e codec.Entry) error {
 		}
 	case domain.SubjectClosed, domain.SubjectReassigned:
 		r.voidReplies(a, e.Stream, domain.StreamID{}, "history-ended")
+	case domain.BuildVoided:
+		a.voids = a.voids.Evolve(e.Fact())
 	}
 	if _, known := a.began[e.Stream.ID]; e.Stream.Noun == domain.IncidentNoun && !known {
 		a.began[e.Stream.ID] = min(e.At, e.Recorded)
@@ -75,7 +77,7 @@ func (r *Reactor) open(ctx context.Context, a *app, e codec.Entry) error {
 		if err != nil {
 			return err
 		}
-		promises := a.policies.Promises(who, kind, fields, at)
+		promises := domain.Reference{Policies: a.policies, Service: a.voids}.Promises(who, kind, fields, at)
 		for _, p := range promises {
 			for _, rule := range p.Rules {
 				if reached(rule, fields, at) {

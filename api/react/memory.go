@@ -11,6 +11,7 @@ import (
 // what is owed. Of what is owed no more it remembers nothing.
 type app struct {
 	policies  domain.Policies
+	voids     domain.Service  // the mistakes of whole builds, and nothing else
 	kinds     map[string]bool // of facts that open a duty in some version
 	holders   holders
 	began     map[string]domain.Instant // incidents: when they were discovered

@@ -67,6 +67,12 @@ func (s *consentGivenV2) appendTo(t *jsonwrite.Text) {
 	t.Textz("build", s.Build)
 	jsonwrite.Listz(t, "confirms", s.Confirms)
 	t.Textz("control", s.Control)
+	if len(s.Ends) > 0 {
+		jsonwrite.Objects(t, "ends", s.Ends, func(t *jsonwrite.Text, e *endV1) {
+			t.Text("purpose", e.Purpose)
+			t.Int("until", e.Until)
+		})
+	}
 	if e := s.Evidence; e != nil {
 		t.Name("evidence")
 		t.B = append(t.B, '{')
@@ -103,6 +109,7 @@ func (s *consentGivenV2) appendTo(t *jsonwrite.Text) {
 
 func (s *consentRefusedV2) appendTo(t *jsonwrite.Text) {
 	t.Textz("act", s.Act)
+	jsonwrite.Listz(t, "added", s.Added)
 	t.Flagz("all", s.All)
 	t.Textz("build", s.Build)
 	t.Textz("control", s.Control)

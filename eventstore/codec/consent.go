@@ -36,6 +36,10 @@ type (
 		Missing []domain.Lack `json:"missing,omitempty"`
 		Quality string        `json:"quality"`
 	}
+	endV1 struct {
+		Purpose string `json:"purpose"`
+		Until   int64  `json:"until"`
+	}
 	proofV1 struct {
 		CheckedBy string `json:"checked_by"`
 		Document  string `json:"document"`
@@ -46,6 +50,7 @@ type (
 		Build    string      `json:"build,omitzero"`
 		Confirms []string    `json:"confirms,omitempty"`
 		Control  string      `json:"control,omitzero"`
+		Ends     []endV1     `json:"ends,omitempty"`
 		Evidence *evidenceV1 `json:"evidence,omitempty"`
 		Guardian string      `json:"guardian,omitzero"`
 		Import   bool        `json:"import,omitzero"`
@@ -65,6 +70,7 @@ type (
 	}
 	consentRefusedV2 struct {
 		Act      string             `json:"act,omitzero"`
+		Added    []domain.PurposeID `json:"added,omitempty"`
 		All      bool               `json:"all,omitzero"`
 		Build    string             `json:"build,omitzero"`
 		Control  string             `json:"control,omitzero"`
@@ -111,6 +117,9 @@ func givenShape(e domain.ConsentGiven) consentGivenV2 {
 	for _, i := range e.Items {
 		s.Items = append(s.Items, itemV1{string(i.Purpose), string(i.Short)})
 	}
+	for _, x := range e.Ends {
+		s.Ends = append(s.Ends, endV1{string(x.Purpose), int64(x.Until)})
+	}
 	if e.Evidence.Quality != domain.NoQuality {
 		s.Evidence = &evidenceV1{e.Evidence.Missing, e.Evidence.Quality.String()}
 	}
@@ -131,7 +140,7 @@ func (s *proofV1) proof(r *reader) domain.Proof {
 
 func refusedShape(e domain.ConsentRefused) consentRefusedV2 {
 	return consentRefusedV2{
-		string(e.Act), e.Scope.All, e.Build, string(e.Control), e.Locale, eventID(e.Notice), e.Policy, e.Scope.Purposes, hash(e.Surface), hash(e.Version),
+		string(e.Act), e.Added, e.Scope.All, e.Build, string(e.Control), e.Locale, eventID(e.Notice), e.Policy, e.Scope.Purposes, hash(e.Surface), hash(e.Version),
 	}
 }
 
@@ -171,6 +180,9 @@ func (s consentGivenV2) event() (domain.Event, error) {
 	for _, i := range s.Items {
 		e.Items = append(e.Items, domain.Item{Purpose: domain.PurposeID(i.Purpose), Short: domain.Shortfall(i.Short)})
 	}
+	for _, x := range s.Ends {
+		e.Ends = append(e.Ends, domain.End{Purpose: domain.PurposeID(x.Purpose), Until: domain.Instant(x.Until)})
+	}
 	if s.Evidence != nil {
 		e.Evidence = domain.Evidence{Quality: parse(&r, s.Evidence.Quality, domain.ParseQuality), Missing: s.Evidence.Missing}
 	}
@@ -182,7 +194,7 @@ func (s consentRefusedV2) event() (domain.Event, error) {
 	return domain.ConsentRefused{
 		Scope:  domain.Scope{All: s.All, Purposes: s.Purposes},
 		Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale, Act: domain.ActID(s.Act),
-		Notice: r.eventID(s.Notice), Build: s.Build, Surface: r.hash(s.Surface), Control: domain.ControlID(s.Control),
+		Notice: r.eventID(s.Notice), Build: s.Build, Surface: r.hash(s.Surface), Control: domain.ControlID(s.Control), Added: s.Added,
 	}, r.err
 }
 

@@ -290,3 +290,32 @@ func (f *faulty) Append(ctx context.Context, s eventstore.Stream, rev eventstore
 	}
 	return 0, errLost
 }
+
+func TestAskingTooSoonAfterANoOfALinkedHistory(t *testing.T) {
+	w := newWorld()
+	l := w.open(t)
+	begin(t, l)
+	device := request("no", domain.RefuseConsent{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}})
+	device.Person = domain.PersonKey{Kind: "device", ID: "phone"}
+	must(t, l, device)
+	w.now += 1000
+	link := request("link", domain.Say{Event: domain.SubjectLinked{Proof: "login"}})
+	link.Other = device.Person
+	must(t, l, link)
+	for _, tt := range []struct {
+		id   string
+		wait domain.Span
+		soon bool
+	}{{"at once", domain.Hour, true}, {"later", domain.QuietPeriod, false}} {
+		w.now = w.now.Add(tt.wait)
+		asked := must(t, l, request(tt.id, domain.RequestConsent{Purposes: []domain.PurposeID{"ads"}, Reason: "reminder"}))
+		for e, err := range l.Replay(t.Context(), 0) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if x, ok := e.Event.(domain.ConsentRequested); ok && e.ID == asked.Event && x.TooSoon != tt.soon {
+				t.Errorf("asking the account %s after the device refused: too soon is %v", tt.id, x.TooSoon)
+			}
+		}
+	}
+}

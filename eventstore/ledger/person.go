@@ -165,9 +165,22 @@ func (l *Ledger) executeSubject(ctx context.Context, req Request, ref domain.Ref
 				return nil, err
 			}
 		}
-		return f.subject.Decide(req.Command, ref, at, recorded)
+		subject, err := l.whole(ctx, req, f.subject)
+		if err != nil {
+			return nil, err
+		}
+		return subject.Decide(req.Command, ref, at, recorded)
 	})
 	return receipt, f.subject.Ended(), err
+}
+
+// whole returns what a request is decided on: whether somebody is asked too
+// soon, by a no of a linked history too; else by the history alone.
+func (l *Ledger) whole(ctx context.Context, req Request, s domain.Subject) (domain.Subject, error) {
+	if _, asking := req.Command.(domain.RequestConsent); !asking {
+		return s, nil
+	}
+	return l.withLinks(ctx, req.App, s, false, 0)
 }
 
 // answersOfLinked returns the yeses in the histories linked to a stream.

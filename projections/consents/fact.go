@@ -34,6 +34,13 @@ type factV1 struct {
 	Evidence domain.Quality     `json:"q,omitzero"`
 	Band     domain.AgeBand     `json:"y,omitzero"`
 	Other    string             `json:"x,omitzero"`
+	Added    []domain.PurposeID `json:"w,omitempty"` // of a refusal, of what its version added
+	Ends     []endV1            `json:"z,omitempty"`
+}
+
+type endV1 struct {
+	Purpose domain.PurposeID `json:"p"`
+	Until   domain.Instant   `json:"u"`
 }
 
 type kind string
@@ -71,8 +78,14 @@ func factOf(e codec.Entry) (factV1, bool, error) {
 				f.Short = append(f.Short, item.Purpose)
 			}
 		}
+		for _, end := range x.Ends {
+			f.Ends = append(f.Ends, endV1(end))
+		}
 	case domain.ConsentRefused:
 		f.Kind, f.All, f.Purposes, f.Build = refused, x.Scope.All, x.Scope.Purposes, x.Build
+		if len(x.Added) > 0 {
+			f.Added, f.Version = x.Added, x.Version
+		}
 	case domain.ConsentWithdrawn:
 		f.Kind, f.All, f.Purposes, f.Build = withdrawn, x.Scope.All, x.Scope.Purposes, x.Build
 	case domain.PermissionRevoked:
@@ -109,6 +122,9 @@ func factOf(e codec.Entry) (factV1, bool, error) {
 	return f, true, nil
 }
 
+// notKept stands for why a yes does not count: no row says so.
+const notKept domain.Shortfall = "not-kept"
+
 // fact returns f as the domain folds it.
 func (f factV1) fact() (domain.Fact, error) {
 	out := domain.Fact{ID: f.ID, At: f.At, Recorded: f.Recorded, Source: f.Source, Sequence: f.Sequence}
@@ -122,9 +138,15 @@ func (f factV1) fact() (domain.Fact, error) {
 		for _, p := range f.Purposes {
 			e.Items = append(e.Items, domain.Item{Purpose: p})
 		}
+		for _, p := range f.Short {
+			e.Items = append(e.Items, domain.Item{Purpose: p, Short: notKept})
+		}
+		for _, end := range f.Ends {
+			e.Ends = append(e.Ends, domain.End(end))
+		}
 		out.Event = e
 	case refused:
-		out.Event = domain.ConsentRefused{Scope: scope, Build: f.Build}
+		out.Event = domain.ConsentRefused{Scope: scope, Build: f.Build, Version: f.Version, Added: f.Added}
 	case withdrawn:
 		out.Event = domain.ConsentWithdrawn{Scope: scope, Build: f.Build}
 	case revoked:

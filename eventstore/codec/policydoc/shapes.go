@@ -81,10 +81,11 @@ type permissionV1 struct {
 }
 
 type actV1 struct {
-	ID      domain.ActID       `json:"id,omitempty"`
-	Title   string             `json:"title,omitempty"`
-	Section string             `json:"section,omitempty"`
-	Counts  domain.ConsentKind `json:"counts,omitzero"`
+	ID       domain.ActID       `json:"id,omitempty"`
+	Title    string             `json:"title,omitempty"`
+	Section  string             `json:"section,omitempty"`
+	Counts   domain.ConsentKind `json:"counts,omitzero"`
+	Purposes []domain.PurposeID `json:"purposes,omitempty"`
 }
 
 type recipientV1 struct {

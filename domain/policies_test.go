@@ -1,0 +1,522 @@
+package domain_test
+
+import (
+	"fmt"
+	"reflect"
+	"testing"
+
+	. "consentledger/domain"
+)
+
+const (
+	april Instant = 1775001600000 // 2026-04-01
+	may           = april + 30*86400e3
+	june          = may + 31*86400e3
+	july          = june + 30*86400e3
+)
+
+var v3 = Hash{3}
+
+// history publishes versions in order, each as its document is and when it says,
+// and fails where one is refused.
+func history(t *testing.T, list ...PublishPolicy) Reference {
+	t.Helper()
+	r := Reference{}
+	for i, cmd := range list {
+		then, err := r.Policies.Decide(cmd, By{}, april+Instant(i))
+		if err != nil {
+			t.Fatalf("version %d: %v", i, err)
+		}
+		for _, e := range then {
+			r.Policies = r.Policies.Evolve(fact(byte(100+i), april+Instant(i), e))
+		}
+	}
+	return r
+}
+
+// first is a whole document, and changed by f.
+func first(f func(*Document)) Document {
+	d := complete(ref().Policies.Versions()[0].Document)
+	d.Acts = append(d.Acts, Act{ID: "confirm", Title: "Confirm", Counts: ExplicitConsent},
+		Act{ID: "own-face", Title: "Faces", Counts: SeparateConsent, Purposes: []PurposeID{"face"}},
+		Act{ID: "own-ads", Title: "Ads", Counts: SeparateConsent, Purposes: []PurposeID{"ads"}})
+	if f != nil {
+		f(&d)
+	}
+	return d
+}
+
+var anyKind = []string{"MAT-1", "MAT-2", "MAT-3", "MAT-4", "MAT-5"}
+
+func given(id byte, at Instant, v Hash, kind ConsentKind, items ...Item) Fact {
+	if len(items) == 0 {
+		items = []Item{{Purpose: "ads"}}
+	}
+	return fact(id, at, ConsentGiven{Policy: "privacy", Version: v, Kind: kind, Items: items})
+}
+
+func TestANoWinsWhateverVersionIsNamed(t *testing.T) {
+	contract := first(func(d *Document) { d.Purposes[0].Basis = BasisContract })
+	consent := first(nil)
+	gone := first(func(d *Document) { d.Purposes, d.Acts, d.Permissions = d.Purposes[1:], d.Acts[:4], nil })
+	more := first(func(d *Document) { d.Purposes[0].Actions = []Action{Collect, Use, Provide} })
+	for _, tt := range []struct {
+		name     string
+		old, new Document
+		given    []Fact
+		q        Question
+		allowed  bool
+		why      Why
+	}{
+		{"a contract's version does not undo a withdrawal", contract, consent, []Fact{given(1, june, v2, GeneralConsent), no(2, june+1, june+1)}, Question{Version: v1}, false, WhyStatus},
+		{"nor does it spare the asking", contract, consent, nil, Question{Version: v1}, false, WhyStatus},
+		{"a consent's version restricts a contract", consent, contract, []Fact{no(2, june+1, june+1)}, Question{Version: v1}, false, WhyStatus},
+		{"and without it the contract decides", consent, contract, []Fact{no(2, june+1, june+1)}, Question{}, true, WhyOtherBasis},
+		{"a purpose that was given up stays so", consent, gone, []Fact{given(1, april, v1, GeneralConsent)}, Question{Version: v1}, false, WhyNoPurpose},
+		{"an action that was given up stays so", more, consent, []Fact{given(1, april, v1, GeneralConsent)}, Question{Version: v1, Action: Provide}, false, WhyNoAction},
+		{"what both allow is allowed", consent, more, []Fact{given(1, april, v1, GeneralConsent)}, Question{Version: v1}, true, WhyOldScope},
+		{"a version that is not known allows nothing", consent, more, []Fact{given(1, april, v1, GeneralConsent)}, Question{Version: v3}, false, WhyNoPurpose},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := history(t, PublishPolicy{Version: v1, Document: tt.old}, PublishPolicy{Version: v2, Document: tt.new, Effective: may, Material: anyKind})
+			tt.q.Purpose, tt.q.At = "ads", july
+			if tt.q.Action == 0 {
+				tt.q.Action = Use
+			}
+			if got := May(fold(tt.given...), r, tt.q); got.Allowed != tt.allowed || got.Why != tt.why {
+				t.Errorf("got %v because %v (%v)", got.Allowed, got.Why, got.Standing.Status)
+			}
+		})
+	}
+}
+
+func TestASpecificPolicyDemandsItsOwnConsent(t *testing.T) {
+	special := func(f func(*Purpose)) Document {
+		d := first(nil)
+		d.Name, d.Over, d.Permissions = "special", "privacy", nil
+		d.Purposes = d.Purposes[:1]
+		d.Acts = d.Acts[:4]
+		f(&d.Purposes[0])
+		return d
+	}
+	separate := special(func(p *Purpose) { p.Separate = true })
+	toSpecial := fact(3, june, ConsentGiven{Policy: "special", Version: v2, Kind: SeparateConsent, Items: []Item{{Purpose: "ads"}}})
+	general := given(1, april, v1, GeneralConsent)
+	for _, tt := range []struct {
+		name    string
+		special Document
+		given   []Fact
+		q       Question
+		allowed bool
+		why     Why
+	}{
+		{"a general yes is no separate one", separate, []Fact{general}, Question{}, false, WhySeparate},
+		{"naming the general version makes it none", separate, []Fact{general}, Question{Version: v1}, false, WhySeparate},
+		{"a general yes that comes later is none either", separate, []Fact{given(1, june, v1, GeneralConsent)}, Question{}, false, WhySeparate},
+		{"a yes to it counts", separate, []Fact{general, toSpecial}, Question{}, true, WhyConsent},
+		{"a later general yes takes nothing from it", separate, []Fact{toSpecial, given(1, june+1, v1, GeneralConsent)}, Question{}, true, WhyConsent},
+		{"a separate yes to the general one is as strong", separate, []Fact{given(1, april, v1, SeparateConsent)}, Question{}, true, WhyConsent},
+		{"one that was bundled is not", separate, []Fact{given(1, april, v1, SeparateConsent, Item{"ads", ""}, Item{"net", ""})}, Question{}, false, WhySeparate},
+		{"what means the same needs no new yes", special(func(*Purpose) {}), []Fact{general}, Question{}, true, WhyConsent},
+		{"what means something else does", special(func(p *Purpose) { p.Automated = true }), []Fact{general}, Question{}, false, WhyStatus},
+		{"what it adds is not covered", special(func(p *Purpose) { p.Actions = append(p.Actions, Provide) }), []Fact{general}, Question{Action: Provide}, false, WhyStatus},
+		{"and the rest is", special(func(p *Purpose) { p.Actions = append(p.Actions, Provide) }), []Fact{general}, Question{}, true, WhyOldScope},
+		{"before it was in force the general yes counted", separate, []Fact{general}, Question{At: may - 1}, true, WhyConsent},
+		{"its other basis needs no yes", special(func(p *Purpose) { p.Basis = BasisContract }), nil, Question{}, true, WhyOtherBasis},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := history(t, PublishPolicy{Version: v1, Document: first(nil)}, PublishPolicy{Version: v2, Document: tt.special, Effective: may})
+			tt.q.Purpose = "ads"
+			if tt.q.At == 0 {
+				tt.q.At = july
+			}
+			if tt.q.Action == 0 {
+				tt.q.Action = Use
+			}
+			if got := May(fold(tt.given...), r, tt.q); got.Allowed != tt.allowed || got.Why != tt.why {
+				t.Errorf("got %v because %v (%v)", got.Allowed, got.Why, got.Standing.Status)
+			}
+		})
+	}
+	r := history(t, PublishPolicy{Version: v1, Document: first(nil)}, PublishPolicy{Version: v2, Document: separate, Effective: may})
+	for act, want := range map[ActID]Shortfall{"agree": NeedsSeparate, "own-ads": ""} {
+		then, err := fold().Decide(GiveConsent{Act: act, Purposes: []PurposeID{"ads"}}, r, june, june)
+		if err != nil || then[0].(ConsentGiven).Items[0].Short != want {
+			t.Errorf("agreeing to the general one by %s: %v, %v", act, then, err)
+		}
+	}
+}
+
+func TestVersionsTakeOverInTheOrderOfTheirEffect(t *testing.T) {
+	title := func(s string) Document { return first(func(d *Document) { d.Purposes[0].Title = s }) }
+	r := history(t, PublishPolicy{Version: v1, Document: title("ads")},
+		PublishPolicy{Version: v2, Document: title("ads for all"), Effective: june, Material: anyKind},
+		PublishPolicy{Version: v3, Document: title("ads for some"), Effective: may, Material: anyKind})
+	for _, tt := range []struct {
+		name string
+		to   Hash
+		at   Instant
+		want Status
+	}{
+		{"the old text, before anything changed", v1, may - 1, Given},
+		{"the old text, when the version that was published last takes over", v1, may, Stale},
+		{"that version, while it is in force", v3, june - 1, Given},
+		{"that version, when the one that was published before it takes over", v3, june, Stale},
+		{"the version that takes over last", v2, july, Given},
+	} {
+		if got := fold(given(1, april, tt.to, ExplicitConsent)).Standing("ads", tt.at, r).Status; got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestWhatALateYesNeeds(t *testing.T) {
+	wide := first(func(d *Document) { d.Purposes[0].Actions = []Action{Collect, Use, Provide} })
+	r := history(t, PublishPolicy{Version: v1, Document: first(nil)}, PublishPolicy{Version: v2, Document: wide, Effective: may, Material: anyKind})
+	for _, tt := range []struct {
+		name  string
+		given []Fact
+		when  GiveConsent
+		want  Shortfall
+	}{
+		{"to the old text, a general one", []Fact{given(1, april, v1, GeneralConsent)}, GiveConsent{Act: "agree", Version: v1}, ""},
+		{"to the new text, an explicit one", []Fact{given(1, april, v1, GeneralConsent)}, GiveConsent{Act: "agree", Version: v2}, NeedsExplicit},
+		{"which a general act is not, whatever it says of itself", []Fact{given(1, april, v1, GeneralConsent)}, GiveConsent{Act: "agree", Version: v2, Kind: ExplicitConsent}, NeedsExplicit},
+		{"which an explicit act is", []Fact{given(1, april, v1, GeneralConsent)}, GiveConsent{Act: "confirm", Version: v2}, ""},
+		{"to the new text, a general one of who never agreed", nil, GiveConsent{Act: "agree", Version: v2}, ""},
+		{"to the new text again, a general one", []Fact{given(1, june, v2, ExplicitConsent)}, GiveConsent{Act: "agree", Version: v2}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.when.Purposes = []PurposeID{"ads"}
+			then, err := fold(tt.given...).Decide(tt.when, r, june+5, june+5)
+			if err != nil || then[0].(ConsentGiven).Items[0].Short != tt.want {
+				t.Fatalf("%v, %v; want %q", then, err, tt.want)
+			}
+			if e := then[0].(ConsentGiven); tt.when.Act == "agree" && e.Kind != GeneralConsent {
+				t.Errorf("a general act is recorded as %v", e.Kind)
+			}
+		})
+	}
+	s := fold(given(1, june, v2, ExplicitConsent), given(2, june+5, v1, GeneralConsent))
+	if got := May(s, r, Question{Purpose: "ads", Action: Provide, At: july}); !got.Allowed {
+		t.Errorf("a late yes to the old text took away the new one: %v", got.Why)
+	}
+}
+
+func TestRefusingWhatAVersionAdds(t *testing.T) {
+	wide := first(func(d *Document) { d.Purposes[0].Actions = []Action{Collect, Use, Provide} })
+	wide.ExemptionsProvide = []Ground{{Code: "EXC-S1", Title: "State security"}}
+	r := history(t, PublishPolicy{Version: v1, Document: first(nil)}, PublishPolicy{Version: v2, Document: wide, Effective: may, Material: anyKind})
+	old := given(1, april, v1, GeneralConsent)
+	refuse := func(s Subject, cmd RefuseConsent, at Instant) Fact {
+		t.Helper()
+		then, err := s.Decide(cmd, r, at, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fact(50, at, then[0])
+	}
+	ads := Scope{Purposes: []PurposeID{"ads"}}
+	exempt := fact(7, june, ExemptionInvoked{List: ForProvision, Code: "EXC-S1", Purposes: []PurposeID{"ads"}, Until: july + 1})
+	for _, tt := range []struct {
+		name     string
+		before   []Fact
+		no       RefuseConsent
+		after    []Fact
+		use, add bool
+		status   Status
+	}{
+		{"leaves the old scope", []Fact{old}, RefuseConsent{Scope: ads}, nil, true, false, Stale},
+		{"by the version's name too", []Fact{old}, RefuseConsent{Scope: ads, Version: v2}, nil, true, false, Stale},
+		{"is not overridden by an exemption", []Fact{old, exempt}, RefuseConsent{Scope: ads}, nil, true, false, Stale},
+		{"while the old text's own question refuses it all", []Fact{old}, RefuseConsent{Scope: ads, Version: v1}, nil, false, false, Refused},
+		{"and refusing everything refuses it all", []Fact{old}, RefuseConsent{Scope: Scope{All: true}}, nil, false, false, Refused},
+		{"and so does refusing what one agreed to whole", []Fact{given(1, june, v2, ExplicitConsent)}, RefuseConsent{Scope: ads}, nil, false, false, Refused},
+		{"and so does a first no", nil, RefuseConsent{Scope: ads}, nil, false, false, Refused},
+		{"a withdrawal after it ends all", []Fact{old}, RefuseConsent{Scope: ads}, []Fact{no(9, june+9, june+9)}, false, false, Withdrawn},
+		{"a later yes to it brings the new scope", []Fact{old}, RefuseConsent{Scope: ads}, []Fact{given(9, june+9, v2, ExplicitConsent)}, true, true, Given},
+		{"a yes whose order nobody can prove does not", []Fact{old}, RefuseConsent{Scope: ads}, []Fact{{ID: EventID{9}, At: june - 9, Recorded: june + 9, Event: given(9, june, v2, ExplicitConsent).Event}}, true, false, Stale},
+		{"voiding the old yes leaves the refusal", []Fact{old}, RefuseConsent{Scope: ads}, []Fact{fact(98, june+9, RecordVoided{Records: []EventID{{1}}})}, false, false, Refused},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := fold(tt.before...)
+			s = s.Evolve(refuse(s, tt.no, june+2))
+			for _, f := range tt.after {
+				s = s.Evolve(f)
+			}
+			use := May(s, r, Question{Purpose: "ads", Action: Use, At: july})
+			add := May(s, r, Question{Purpose: "ads", Action: Provide, At: july})
+			if use.Allowed != tt.use || add.Allowed != tt.add || use.Standing.Status != tt.status {
+				t.Errorf("old scope %v (%v), new scope %v (%v), %v", use.Allowed, use.Why, add.Allowed, add.Why, use.Standing.Status)
+			}
+		})
+	}
+	s := fold(old)
+	s = s.Evolve(refuse(s, RefuseConsent{Scope: ads}, june))
+	for at, want := range map[Instant]Instant{june + 1: june.Add(QuietPeriod), june.Add(QuietPeriod): 0} {
+		for _, a := range Prompt(s, r, "en", at) {
+			if a.Purpose == "ads" && (a.Reason != AskStale || !a.Explicit || a.NotBefore != want) {
+				t.Errorf("at %v: %+v", at, a)
+			}
+		}
+	}
+}
+
+func TestAGuardiansStaleConsentCoversTheOldScope(t *testing.T) {
+	wide := first(func(d *Document) { d.Purposes[0].Actions = []Action{Collect, Use, Provide} })
+	r := history(t, PublishPolicy{Version: v1, Document: first(nil)}, PublishPolicy{Version: v2, Document: wide, Effective: may, Material: anyKind})
+	s := fold(aged(ChildUnder14, april), fact(2, april, GuardianVerified{Guardian: "mother"}),
+		fact(3, april+1, ConsentGiven{Policy: "privacy", Version: v1, Kind: GuardianConsent, Guardian: "mother", Items: []Item{{Purpose: "ads"}}}))
+	for action, want := range map[Action]Why{Use: WhyOldScope, Provide: WhyGuardian} {
+		if got := May(s, r, Question{Purpose: "ads", Action: action, At: july}); got.Why != want || got.Allowed != (want == WhyOldScope) {
+			t.Errorf("%v: %v because %v", action, got.Allowed, got.Why)
+		}
+	}
+}
+
+func TestAPromiseIsKeptAcrossLaterVersions(t *testing.T) {
+	v4 := Hash{4}
+	right := func(ids ...RightID) Document {
+		return first(func(d *Document) {
+			for _, id := range ids {
+				d.Rights = append(d.Rights, Right{ID: id, Title: string(id)})
+			}
+		})
+	}
+	r := history(t, PublishPolicy{Version: v1, Document: right("access", "copy")},
+		PublishPolicy{Version: v2, Document: right("access"), Effective: may, Material: anyKind},
+		PublishPolicy{Version: v3, Document: right("access", "port"), Effective: june, Material: anyKind},
+		PublishPolicy{Version: v4, Document: right("access", "port", "correct"), Effective: july, Material: anyKind})
+	old := given(1, april+5, v1, GeneralConsent)
+	built := given(2, june+1, v2, ExplicitConsent)
+	e := built.Event.(ConsentGiven)
+	e.Build = "5.1"
+	built.Event = e
+	mistaken := r
+	mistaken.Service = mistaken.Service.Evolve(fact(1, july, BuildVoided{Build: "5.1", From: june, To: july}))
+	for _, tt := range []struct {
+		name  string
+		given []Fact
+		ref   Reference
+		at    Instant
+		want  Hash
+	}{
+		{"before rights are reduced the newest binds", []Fact{old}, r, may - 1, v1},
+		{"who was there keeps the old promise", []Fact{old}, r, may, v1},
+		{"also when a later version reduces nothing", []Fact{old}, r, june, v1},
+		{"and when another follows", []Fact{old}, r, july, v1},
+		{"who agreed to the reduction is bound by what follows", []Fact{old, given(2, june+1, v2, ExplicitConsent)}, r, july, v4},
+		{"who agreed to a later version too", []Fact{old, given(2, june+1, v3, ExplicitConsent)}, r, july, v4},
+		{"who agreed in general is not", []Fact{old, given(2, june+1, v2, GeneralConsent)}, r, july, v1},
+		{"whose explicit yes falls short is not", []Fact{old, given(2, june+1, v2, ExplicitConsent, Item{"ads", NeedsControl})}, r, july, v1},
+		{"whose explicit yes was voided is not", []Fact{old, given(2, june+1, v2, ExplicitConsent), fact(9, june+2, RecordVoided{Records: []EventID{{2}}})}, r, july, v1},
+		{"whose explicit yes was voided with its build is not", []Fact{old, built}, mistaken, july, v1},
+		{"and was before that", []Fact{old, built}, r, july, v4},
+		{"who came when rights were reduced already has no other promise", []Fact{given(1, may+1, v2, GeneralConsent)}, r, july, v4},
+		{"who is not known neither", nil, r, july, v4},
+	} {
+		if got, ok := tt.ref.Promised(fold(tt.given...), "", tt.at); !ok || got.Version != tt.want {
+			t.Errorf("%s: version %d, want %d", tt.name, got.Version[0], tt.want[0])
+		}
+	}
+}
+
+func TestCompareFindsWhatReducesRights(t *testing.T) {
+	base := func() Document {
+		return first(func(d *Document) {
+			d.Rejections, d.ExemptionsCollect = []Ground{{Code: "REJ-1", Title: "r"}}, []Ground{{Code: "EXC-C1", Title: "c"}}
+			d.ExemptionsProvide, d.Disclosures = []Ground{{Code: "EXC-S1", Title: "s"}}, []Ground{{Code: "DIS-1", Title: "d"}}
+			d.DeadlineRules = []DeadlineRule{{ID: "reply", Unit: UnitWorkingDay, Length: 15, Pause: []string{"clarification"}}, {ID: "stop", Unit: UnitWorkingDay, Length: 5}, {ID: "notice", Unit: UnitWorkingDay, Length: 15, Direction: Backward}}
+			d.Rights = []Right{{ID: "access", Title: "Access", Deadlines: []DeadlineRuleID{"reply", "stop"}}}
+			d.Duties = []DutyRule{{ID: "stop", On: []string{"consent.withdrawn", "permission.revoked"}, Kind: "stop", Rules: []DeadlineRuleID{"stop", "reply"}, Each: DutyEachSystem, MetBy: []string{"processing.stopped"}}}
+			d.Minors.Rules = []Ground{{Code: "MIN-1", Title: "m"}}
+		})
+	}
+	for _, tt := range []struct {
+		name   string
+		change func(*Document)
+		less   bool
+	}{
+		{"nothing", func(d *Document) {}, false},
+		{"a ground to reject more", func(d *Document) { d.Rejections = append(d.Rejections, Ground{Code: "REJ-2", Title: "x"}) }, true},
+		{"a ground to reject less", func(d *Document) { d.Rejections = nil }, false},
+		{"an exemption to collect more", func(d *Document) {
+			d.ExemptionsCollect = append(d.ExemptionsCollect, Ground{Code: "EXC-C2", Title: "x"})
+		}, true},
+		{"an exemption to provide more", func(d *Document) {
+			d.ExemptionsProvide = append(d.ExemptionsProvide, Ground{Code: "EXC-S2", Title: "x"})
+		}, true},
+		{"an exemption less", func(d *Document) { d.ExemptionsCollect = nil }, false},
+		{"a ground to disclose more", func(d *Document) { d.Disclosures = append(d.Disclosures, Ground{Code: "DIS-2", Title: "x"}) }, true},
+		{"a reason to pause more", func(d *Document) { d.DeadlineRules[0].Pause = []string{"clarification", "identity_verification"} }, true},
+		{"a reason to pause less", func(d *Document) { d.DeadlineRules[0].Pause = nil }, false},
+		{"a longer deadline", func(d *Document) { d.DeadlineRules[0].Length = 16 }, true},
+		{"a shorter deadline", func(d *Document) { d.DeadlineRules[0].Length = 14 }, false},
+		{"less notice", func(d *Document) { d.DeadlineRules[2].Length = 14 }, true},
+		{"more notice", func(d *Document) { d.DeadlineRules[2].Length = 16 }, false},
+		{"a right with one deadline less", func(d *Document) { d.Rights[0].Deadlines = []DeadlineRuleID{"reply"} }, true},
+		{"a right with one deadline more", func(d *Document) { d.Rights[0].Deadlines = []DeadlineRuleID{"reply", "stop", "notice"} }, false},
+		{"a duty less", func(d *Document) { d.Duties = nil }, true},
+		{"a duty more", func(d *Document) { d.Duties = append(d.Duties, DutyRule{ID: "tell", On: []string{"x"}, Kind: "tell"}) }, false},
+		{"a duty by fewer rules", func(d *Document) { d.Duties[0].Rules = []DeadlineRuleID{"reply"} }, true},
+		{"a duty by a rule that is as soon", func(d *Document) { d.Duties[0].Rules = []DeadlineRuleID{"stop"} }, false},
+		{"a duty on less", func(d *Document) { d.Duties[0].On = []string{"consent.withdrawn"} }, true},
+		{"a duty on more", func(d *Document) {
+			d.Duties[0].On = []string{"consent.withdrawn", "permission.revoked", "consent.refused"}
+		}, false},
+		{"a duty under conditions", func(d *Document) { d.Duties[0].When = []Field{{"reason", "x"}} }, true},
+		{"a duty of fewer", func(d *Document) { d.Duties[0].Each = DutyOnce }, true},
+		{"a duty that more meets", func(d *Document) { d.Duties[0].MetBy = []string{"processing.stopped", "data.deleted"} }, true},
+		{"another age of adults", func(d *Document) { d.Minors.AdultAge = 16 }, true},
+		{"another age of children", func(d *Document) { d.Minors.ChildBelowLaw = 13 }, true},
+		{"a rule for minors less", func(d *Document) { d.Minors.Rules = nil }, true},
+	} {
+		next := base()
+		tt.change(&next)
+		got := Compare(base(), next)
+		if got.RightsReduced != tt.less || tt.less && len(got.Material) != 1 || (tt.name == "nothing") != (len(got.Differences) == 0) {
+			t.Errorf("%s: reduced %v, %v: %+v", tt.name, got.RightsReduced, got.Material, got.Differences)
+		}
+	}
+}
+
+func TestWhatIsASeparateConsent(t *testing.T) {
+	r := history(t, PublishPolicy{Version: v1, Document: first(nil)})
+	paper := Proof{Hash{1}, "scan", "desk"}
+	for _, tt := range []struct {
+		name string
+		when GiveConsent
+		want Shortfall
+		kind ConsentKind
+	}{
+		{"an act of the policy for exactly that purpose", GiveConsent{Act: "own-face"}, "", SeparateConsent},
+		{"an act for another purpose", GiveConsent{Act: "own-ads"}, NeedsSeparate, SeparateConsent},
+		{"an act that says not for what", GiveConsent{Act: "tick"}, NeedsSeparate, SeparateConsent},
+		{"an explicit act that calls itself separate", GiveConsent{Act: "confirm", Kind: SeparateConsent}, NeedsSeparate, ExplicitConsent},
+		{"a general act that does", GiveConsent{Act: "agree", Kind: SeparateConsent}, NeedsSeparate, GeneralConsent},
+		{"an act for it, together with another purpose", GiveConsent{Act: "own-face", Purposes: []PurposeID{"face", "ads"}}, NeedsSeparate, SeparateConsent},
+		{"a written consent with its paper", GiveConsent{Act: "confirm", Kind: WrittenConsent, Proof: paper}, "", WrittenConsent},
+		{"a paper that nobody checked", GiveConsent{Act: "own-face", Kind: WrittenConsent, Proof: Proof{Document: Hash{1}, Method: "scan"}}, NeedsSeparate, WrittenConsent},
+		{"a method without a paper", GiveConsent{Act: "own-face", Kind: WrittenConsent, Proof: Proof{Method: "scan"}}, NeedsSeparate, WrittenConsent},
+	} {
+		if tt.when.Purposes == nil {
+			tt.when.Purposes = []PurposeID{"face"}
+		}
+		then, err := Subject{}.Decide(tt.when, r, june, june)
+		if err != nil || then[0].(ConsentGiven).Items[0].Short != tt.want || then[0].(ConsentGiven).Kind != tt.kind {
+			t.Errorf("%s: %v, %v", tt.name, then, err)
+		}
+	}
+	for _, proof := range []Proof{{}, {Method: "scan"}, {Hash{1}, "", "desk"}, {Hash{1}, "scan", ""}} {
+		then, err := Subject{}.Decide(GiveConsent{Act: "confirm", Kind: WrittenConsent, Proof: proof, Purposes: []PurposeID{"ads"}}, r, june, june)
+		if err != nil || then[0].(ConsentGiven).Items[0].Short != NeedsDocument {
+			t.Errorf("a written consent with %+v: %v, %v", proof, then, err)
+		}
+	}
+}
+
+func TestAConsentLastsAsThePolicySays(t *testing.T) {
+	r := history(t, PublishPolicy{Version: v1, Document: first(func(d *Document) {
+		d.Purposes[0].ConsentLasts, d.Purposes[1].ConsentLasts = 1, 6
+	})})
+	r.Service = r.Service.Evolve(fact(1, april, AppRegistered{App{Name: "demo", Environment: Test, TimeZone: "Asia/Shanghai"}}))
+	instant := func(s string) Instant {
+		i, err := ParseInstant(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return i
+	}
+	ads, net := End{"ads", instant("2026-07-01T00:00:00+08:00")}, End{"net", instant("2026-12-01T00:00:00+08:00")}
+	said := instant("2026-05-31T23:30:00+08:00")
+	for _, tt := range []struct {
+		name  string
+		when  GiveConsent
+		until Instant
+		ends  []End
+	}{
+		{"to the end of a month that is shorter", GiveConsent{Purposes: []PurposeID{"ads"}}, ads.Until, nil},
+		{"each purpose for itself", GiveConsent{Purposes: []PurposeID{"ads", "net"}}, 0, []End{ads, net}},
+		{"no longer than was asked for", GiveConsent{Purposes: []PurposeID{"ads"}, Until: said + 1e6}, said + 1e6, nil},
+		{"and no longer than the policy says", GiveConsent{Purposes: []PurposeID{"ads"}, Until: net.Until}, ads.Until, nil},
+		{"one before the rest", GiveConsent{Purposes: []PurposeID{"ads", "net"}, Until: instant("2026-08-01T00:00:00Z")}, instant("2026-08-01T00:00:00Z"), []End{ads}},
+		{"what does not count has no end", GiveConsent{Purposes: []PurposeID{"face", "net"}}, net.Until, nil},
+	} {
+		tt.when.Act = "agree"
+		then, err := Subject{}.Decide(tt.when, r, said, said)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := then[0].(ConsentGiven); e.Until != tt.until || !reflect.DeepEqual(e.Ends, tt.ends) {
+			t.Errorf("%s: until %v, %v", tt.name, e.Until, e.Ends)
+		}
+		s := fold(fact(1, said, then[0]))
+		if st := s.Standing("ads", ads.Until, r); tt.until == 0 && (st.Status != Expired || st.Since != ads.Until || st.Until != ads.Until) {
+			t.Errorf("%s: %+v", tt.name, st)
+		}
+		if st := s.Standing("net", ads.Until, r); tt.until == 0 && (st.Status != Given || st.Until != net.Until) {
+			t.Errorf("%s: %+v", tt.name, st)
+		}
+	}
+	if st := fold(given(1, april, v1, GeneralConsent)).Standing("ads", july, r); st.Status != Given {
+		t.Errorf("a consent from before the rule was kept ended: %v", fmt.Sprint(st))
+	}
+}
+
+func TestWhoIsAskedAboutAChangedPolicy(t *testing.T) {
+	moved := first(func(d *Document) { d.Handler.Name = "Another" })
+	reworded := first(func(d *Document) { d.Texts[0].Hash = Hash{77} })
+	refusal := fact(2, june, ConsentRefused{Scope: Scope{Purposes: []PurposeID{"net"}}, Policy: "privacy", Version: v2})
+	voidedBy := func(id byte) Fact { return fact(99, june+1, RecordVoided{Records: []EventID{{id}}}) }
+	old := given(1, april+5, v1, GeneralConsent)
+	quiet := june.Add(QuietPeriod)
+	for _, tt := range []struct {
+		name      string
+		next      Document
+		given     []Fact
+		at        Instant
+		want      AskReason
+		notBefore Instant
+	}{
+		{"who knew the old owner is asked about the new", moved, []Fact{old}, july, AskMaterial, 0},
+		{"who agreed explicitly is not", moved, []Fact{old, given(2, june, v2, ExplicitConsent)}, july, "", 0},
+		{"who agreed in general is", moved, []Fact{old, given(2, june, v2, GeneralConsent)}, july, AskMaterial, 0},
+		{"whose yes falls short is", moved, []Fact{old, given(2, june, v2, ExplicitConsent, Item{"ads", NeedsControl})}, july, AskMaterial, 0},
+		{"whose yes was voided is", moved, []Fact{old, given(2, june, v2, ExplicitConsent), voidedBy(2)}, july, AskMaterial, 0},
+		{"who only read it is", moved, []Fact{old, fact(2, june, PolicyAcknowledged{Policy: "privacy", Version: v2})}, july, AskMaterial, 0},
+		{"who refused is left alone for a while", moved, []Fact{old, refusal}, quiet - 1, AskRefused, quiet},
+		{"and may be asked after that", moved, []Fact{old, refusal}, quiet, AskRefused, 0},
+		{"a refusal that was voided is none", moved, []Fact{old, refusal, voidedBy(2)}, quiet - 1, AskMaterial, 0},
+		{"a new wording is to be read", reworded, []Fact{old}, july, AskToRead, 0},
+		{"by who did not read it", reworded, []Fact{old, fact(2, june, PolicyAcknowledged{Policy: "privacy", Version: v2})}, july, "", 0},
+		{"nor agree to it", reworded, []Fact{old, given(2, june, v2, GeneralConsent)}, july, "", 0},
+		{"nor refuse it", reworded, []Fact{old, refusal}, july, "", 0},
+		{"who never saw another version is not asked", moved, nil, july, "", 0},
+	} {
+		r := history(t, PublishPolicy{Version: v1, Document: first(nil)}, PublishPolicy{Version: v2, Document: tt.next, Effective: may, Material: Compare(first(nil), tt.next).Material})
+		var got Ask
+		for _, a := range Prompt(fold(tt.given...), r, "en", tt.at) {
+			if a.Purpose == "" {
+				got = a
+			}
+		}
+		if got.Reason != tt.want || got.NotBefore != tt.notBefore {
+			t.Errorf("%s: %+v", tt.name, got)
+		}
+	}
+}
+
+func TestWhoseOrderIsNotProvableIsLeftAloneForAWhile(t *testing.T) {
+	s := fold(no(1, noon, noon), yes(2, t0, later))
+	for at, want := range map[Instant]Instant{later: noon.Add(QuietPeriod), noon.Add(QuietPeriod): 0} {
+		for _, a := range Prompt(s, ref(), "en", at) {
+			if a.Purpose == "ads" && (a.Reason != AskUnclear || a.NotBefore != want) {
+				t.Errorf("at %v: %+v", at, a)
+			}
+		}
+		then, err := s.Decide(RequestConsent{Purposes: []PurposeID{"ads"}, Reason: "reminder"}, ref(), at, at)
+		if err != nil || then[0].(ConsentRequested).TooSoon != (want != 0) {
+			t.Errorf("asking at %v: %v, %v", at, then, err)
+		}
+	}
+}

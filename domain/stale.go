@@ -1,0 +1,129 @@
+package domain
+
+// A staleness is what a yes no longer covers of its purpose.
+type staleness struct {
+	by       PolicyPublished // the first version that made it so
+	whole    bool            // the purpose means something else now
+	added    StaleScope      // or else: what was added to it
+	specific bool            // by is of a specific policy, and the yes is to the general one
+	separate bool            // by demands a consent of its own, and the yes is none
+}
+
+// stale returns what the versions in force at the moment at made stale of a
+// yes; nil if nothing. Whether a later version of the same policy did is what
+// it was published with; whether a specific policy did is what it demands.
+func (p Policies) stale(y *said, id PurposeID, at Instant) *staleness {
+	e := y.given()
+	var found *staleness
+	for _, v := range p.after(e.Version, at) {
+		whole, added := v.makesStale(id)
+		if !whole && added.Purpose == "" {
+			continue
+		}
+		if found == nil {
+			found = &staleness{by: v}
+		}
+		found.whole = found.whole || whole
+		found.added.Actions = append(found.added.Actions, added.Actions...)
+		found.added.Categories = append(found.added.Categories, added.Categories...)
+	}
+	if special := p.overruled(y, id, at); special != nil {
+		return special
+	}
+	return found
+}
+
+// makesStale returns what of earlier consents to a purpose the version makes
+// stale: all, or what it adds.
+func (v PolicyPublished) makesStale(id PurposeID) (whole bool, added StaleScope) {
+	for _, s := range v.Scopes {
+		if s.Purpose == id {
+			added = s
+		}
+	}
+	return has(v.Stale, id), added
+}
+
+// overruled returns what a yes does not cover since a specific policy prevails
+// over the policy that it was given to. What the specific one demands is met
+// by a consent to it, or by one that is as strong and means the same.
+func (p Policies) overruled(y *said, id PurposeID, at Instant) *staleness {
+	e := y.given()
+	if !p.special(e.Policy) {
+		return nil
+	}
+	v, is, ok := p.declaring(id, at)
+	if !ok || v.Document.Over == "" || v.Document.Name == e.Policy || is.Basis != BasisConsent {
+		return nil
+	}
+	was := Purpose{}
+	if i := p.index(e.Version); i >= 0 {
+		was, _ = p.versions[i].Document.Purpose(id)
+	}
+	s := &staleness{by: v, specific: true, separate: is.Separate && !y.isSeparate(was)}
+	was.Separate = is.Separate // it was looked at by itself
+	s.whole, s.added = changed(was, is)
+	if s.whole = s.whole || s.separate; !s.whole && s.added.Purpose == "" {
+		return nil
+	}
+	return s
+}
+
+// special reports whether there is any specific policy but the one named.
+func (p Policies) special(but string) bool {
+	for i := range p.versions {
+		if d := &p.versions[i].Document; d.Over != "" && d.Name != but {
+			return true
+		}
+	}
+	return false
+}
+
+// given returns what a yes says; of a no it must not be asked.
+func (y *said) given() ConsentGiven { return y.Event.(ConsentGiven) }
+
+// isSeparate reports whether a yes that counts for a purpose is a separate
+// consent: its policy demanded one, or it is of a kind that is and about
+// nothing else.
+func (y *said) isSeparate(p Purpose) bool {
+	strong := y.kind == SeparateConsent || y.kind == WrittenConsent || y.kind == GuardianConsent
+	return p.Separate || strong && len(y.items) == 1
+}
+
+// adds reports whether agreeing to the version h would be agreeing to more than
+// the standing yes st covers: then it takes an explicit consent, and refusing it
+// refuses no more than that. To agree late to an old text is to agree to the
+// old text.
+func (p Policies) adds(id PurposeID, st Standing, h Hash) bool {
+	if st.Status != Given && st.Status != Stale {
+		return false
+	}
+	i, j := p.index(st.Version), p.index(h)
+	if i < 0 || j < 0 {
+		return false
+	}
+	if s := st.stale; s != nil && s.specific && p.versions[j].Document.Name == s.by.Document.Name {
+		return true
+	}
+	for k := range p.versions {
+		if !p.follows(k, i) || k != j && !p.follows(j, k) {
+			continue
+		}
+		if whole, added := p.versions[k].makesStale(id); whole || added.Purpose != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// precedes reports whether a yes to the version a may stand although what the
+// version b added was refused: a took over before b, or is of the general policy
+// and b of a specific one.
+func (p Policies) precedes(a, b Hash) bool {
+	i, j := p.index(a), p.index(b)
+	if i < 0 || j < 0 {
+		return false
+	}
+	d, e := &p.versions[i].Document, &p.versions[j].Document
+	return p.follows(j, i) || d.Name != e.Name && d.Over == "" && e.Over != ""
+}
