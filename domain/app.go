@@ -125,7 +125,7 @@ func (s Service) say(e Event, ref Reference, at Instant) (Event, error) {
 	case ServiceCeased:
 		return e, s.cease(e, ref, at)
 	case Noted:
-		return e, e.check(false)
+		return ref.note(e, at)
 	}
 	return nil, refuse(WrongStream, "this is not about an app as a whole")
 }

@@ -222,21 +222,3 @@ func (r DeadlineResult) String() string { return deadlineResults.name(uint8(r)) 
 func ParseDeadlineResult(s string) (DeadlineResult, error) {
 	return parseCode[DeadlineResult](s, deadlineResults, "a result")
 }
-
-// A CheckLog says which answers to "may we?" are recorded.
-type CheckLog uint8
-
-const (
-	LogNone    CheckLog = iota
-	LogSampled          // one in a hundred
-	LogAll
-)
-
-var checkLogs = codes{"none", "sampled", "all"}
-
-func (l CheckLog) String() string { return checkLogs.name(uint8(l)) }
-
-// ParseCheckLog reads what [CheckLog.String] writes.
-func ParseCheckLog(s string) (CheckLog, error) {
-	return parseCode[CheckLog](s, checkLogs, "a log of checks")
-}

@@ -43,6 +43,7 @@ const (
 	FormNames                  // names, with commas
 	FormChoice                 // one of the rule's choices
 	FormReason                 // a reason of a rule to pause: a name that may hold "_"
+	FormCode                   // code of a ground
 )
 
 // A FieldRule says what a field of a kind is.
@@ -69,7 +70,7 @@ var NoteRules = []NoteRule{
 	note("recipient.removed", "somebody gets personal data no more", "PIPL 23", "recipient", "!reason"),
 	note("entrustment.agreed", "somebody processes on the handler's behalf", "PIPL 21; V(3) has no body", "processor", "!agreement#", "!purposes", "!categories", "ends@"),
 	note("entrustment.ended", "the data were returned or deleted", "PIPL 21", "processor", "returned?", "deleted?"),
-	note("disclosure.made", "personal data were made public", "PIPL 25; V(4)", "ground", "!what", "doubtful?"),
+	note("disclosure.made", "personal data were made public", "PIPL 25; V(4)", "ground:", "!what", "doubtful?"),
 	note("transfer.merger", "personal data went to a successor", "PIPL 22; XI(II)2", "successor", "!contact", "persons_told?"),
 	note("crossborder.started", "personal data go abroad", "PIPL 38-40; IX(I)", "recipient", "mechanism", "!country", "assessment#", "contract_effective@"),
 	note("crossborder.stopped", "personal data go abroad no more", "PIPL 38; IX(I)", "recipient", "!reason"),
@@ -112,8 +113,8 @@ var NoteRules = []NoteRule{
 }
 
 // note reads a rule. A field's last character says its form: # a hash, @ a
-// date, = a number, ? yes or no, a comma names, none a name, and a text if "!" stands before
-// it, which also makes it required. The first field is required.
+// date, = a number, ? yes or no, a colon a ground's code, a comma names, none a
+// name, and a text if "!" stands before it, which also makes it required. The first field is required.
 func note(kind NoteKind, says, source string, fields ...string) NoteRule {
 	r := NoteRule{Kind: kind, Says: says, Source: source}
 	for i, f := range fields {
@@ -121,7 +122,7 @@ func note(kind NoteKind, says, source string, fields ...string) NoteRule {
 		if f[0] == '!' {
 			rule.Name, rule.Form, rule.Required = f[1:], FormText, true
 		}
-		if form, ok := map[byte]Form{'#': FormHash, '@': FormDate, '=': FormNumber, '?': FormYes, ',': FormNames}[f[len(f)-1]]; ok {
+		if form, ok := map[byte]Form{'#': FormHash, '@': FormDate, '=': FormNumber, '?': FormYes, ':': FormCode, ',': FormNames}[f[len(f)-1]]; ok {
 			rule.Name, rule.Form = rule.Name[:len(rule.Name)-1], form
 		}
 		r.Fields = append(r.Fields, rule)
@@ -154,6 +155,30 @@ func (n Noted) check(person bool) error {
 		return refuse(WrongStream, map[bool]string{true: "this is about a person: name one", false: "this is about the app: name no person"}[r.Person])
 	}
 	return checkFields(string(n.Kind), r.Fields, n.Fields)
+}
+
+// disclosureMade is the kind of note that personal data were made public.
+const disclosureMade NoteKind = "disclosure.made"
+
+// note answers Noted about the app. Whether a ground to disclose is doubtful in
+// law is what the policy says of it, whatever the sender does.
+func (ref Reference) note(n Noted, at Instant) (Event, error) {
+	if err := n.check(false); err != nil || n.Kind != disclosureMade {
+		return n, err
+	}
+	code, known := fieldOf(n.Fields, "ground"), []string{}
+	for _, v := range ref.Policies.inForce(at) {
+		for _, g := range v.Document.Disclosures {
+			if g.Code == code {
+				n.Fields = slices.DeleteFunc(slices.Clone(n.Fields), func(f Field) bool { return f.Name == "doubtful" })
+				n.Fields = append(n.Fields, Field{"doubtful", map[bool]string{true: "yes", false: "no"}[g.Doubtful]})
+				slices.SortFunc(n.Fields, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
+				return n, nil
+			}
+			known = append(known, g.Code)
+		}
+	}
+	return nil, refuseAt(UnknownGround, "data.ground", "the policy in force names no such ground to disclose; it names: "+strings.Join(known, ", "))
 }
 
 // checkFields refuses fields that are not as the rules of their kind say.
@@ -194,7 +219,7 @@ func (r FieldRule) fits(s string) bool {
 var formNames = [...]string{"", `a name of 1 to 64 of a-z, 0-9 and "-"`, "a public text of 1 to 500 bytes", "a date as in 2026-03-02",
 	"a hash: sha256: and 64 hex digits", "a number of 1 to 15 digits", `"yes" or "no"`, "the id of a record",
 	`an amount as in "12.50 CNY"`, "a time as in 2026-03-02T09:30:00Z", `codes of grounds with commas between them, as in "REJ-1,REJ-D2"`,
-	"names with commas between them", "", "a reason of 1 to 64 of a-z, 0-9, _ and -"}
+	"names with commas between them", "", "a reason of 1 to 64 of a-z, 0-9, _ and -", `the code of a ground, as in "DIS-2"`}
 
 func (f Form) String() string { return formNames[f] }
 
@@ -222,6 +247,8 @@ func (f Form) fits(s string) bool {
 	case FormTime:
 		_, err := ParseInstant(s)
 		return err == nil
+	case FormCode:
+		return isName(strings.ToLower(s), 64)
 	case FormCodes:
 		return each(s, func(code string) bool { return isName(strings.ToLower(code), 64) })
 	case FormNames:

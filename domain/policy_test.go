@@ -146,5 +146,4 @@ func TestEveryValueHasOneText(t *testing.T) {
 	pairs(t, ParseQuality, "", "imported", "weak", "partial", "strong")
 	pairs(t, ParseAgeBand, "", "under-14", "14", "15-17", "adult")
 	pairs(t, ParseExemptionList, "", "collect", "provide")
-	pairs(t, ParseCheckLog, "none", "none", "sampled", "all")
 }

@@ -9,23 +9,13 @@ import (
 	"consentledger/eventstore/ledger"
 )
 
-// sampledOf is of how many answers one is recorded where the policy says
-// "sampled".
-const sampledOf = 100
-
 // logged reports whether an answer is recorded: what the version that answers
-// says of the purpose decides.
+// says of the purpose decides, and chance where it says a part of them.
 func logged(ref domain.Reference, q domain.Question, m domain.Answer) bool {
 	v, _ := ref.Policies.Version(m.Version)
 	p, _ := v.Document.Purpose(q.Purpose)
-	switch p.LogChecks {
-	case domain.LogAll:
-		return true
-	case domain.LogSampled:
-		return rand.IntN(sampledOf) == 0
-	case domain.LogNone:
-	}
-	return false
+	n, of := p.LogChecks.Rate()
+	return rand.IntN(of) < n
 }
 
 // logAnswer records an answer. Its id is random: the same question may be

@@ -66,7 +66,7 @@ func (r *reader) text(member string, v jsontext.Value) string {
 // sample is an example of what stands in a member, where its form says little.
 var sample = map[string]string{
 	"recipient": "map-provider", "categories": "network status", "purposes": "network-diagnosis", "change": "gets network status too",
-	"reason": "contract ended", "processor": "cloud-host", "ground": "dis-2", "what": "the names of winners of a lottery", "successor": "new-handler",
+	"reason": "contract ended", "processor": "cloud-host", "ground": "DIS-2", "what": "the names of winners of a lottery", "successor": "new-handler",
 	"contact": "privacy@new-handler.example", "mechanism": "standard-contract", "country": "Singapore", "assessment": "map-2026",
 	"subject": "sharing network status with a provider of maps", "where": "the website", "measure": "mea-1", "topic": "privacy-basics",
 	"office": "data-protection", "channel": "push", "clause": "xiii-2", "decision": "credit-limit", "winner": "children-policy",
@@ -101,6 +101,8 @@ func fieldExample(f domain.FieldRule) string {
 		return "yes"
 	case domain.FormAmount:
 		return "12.50 CNY"
+	case domain.FormCode:
+		return value
 	case domain.FormCodes:
 		return "REJ-1,REJ-D2"
 	case domain.FormChoice:

@@ -201,8 +201,8 @@ func (l *Ledger) answersOfLinked(ctx context.Context, stream domain.StreamID) ([
 }
 
 // LogCheck records an answer to "may we?", so that it can be asked later what
-// was lawful. Of somebody who is not known nothing is recorded. The ids of
-// answers are random, not derived: the same answer may be given twice.
+// was lawful. Of somebody who is not known nothing is recorded, see
+// [domain.CheckLog]. The ids of answers are random, not derived: the same answer may be given twice.
 func (l *Ledger) LogCheck(ctx context.Context, req Request, answered domain.CheckAnswered) error {
 	p, found, err := l.vault.Find(ctx, lookup(req.App, req.Person))
 	if err != nil || !found {
