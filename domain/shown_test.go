@@ -13,13 +13,17 @@ import (
 // box that is ticked before, and a way out.
 var popup = SurfacePublished{ID: Hash{7}, Publisher: "release", Surface: Surface{
 	Build: "5.2", Screen: "pop-up", Policy: "privacy", Version: v1, Approver: "officer",
-	Locales: []SurfaceLocale{{Locale: "en", Text: Hash{8}, Screenshot: Hash{9}}, {Locale: "zh", Text: Hash{10}}},
+	Signing: Hash{6},
+	Locales: []SurfaceLocale{
+		{Locale: "en", Text: Hash{8}, Screenshot: Hash{9}, Strings: []LabelledString{{"ok", "Agree"}, {"out", "No"}}},
+		{Locale: "zh", Text: Hash{10}, Strings: []LabelledString{{"ok", "同意"}, {"out", "不同意"}}},
+	},
 	Controls: []Control{
-		{ID: "ok", Act: "agree", Purposes: []PurposeID{"ads", "net"}, Initial: Button},
-		{ID: "face", Act: "tick", Purposes: []PurposeID{"face"}, Initial: Unticked},
-		{ID: "both", Act: "tick", Purposes: []PurposeID{"face", "ads"}, Initial: Unticked},
-		{ID: "trap", Act: "tick", Purposes: []PurposeID{"face"}, Initial: Ticked},
-		{ID: "out", Refuses: true, Initial: Button},
+		{ID: "ok", Label: "ok", Act: "agree", Purposes: []PurposeID{"ads", "net"}, Initial: Button},
+		{ID: "face", Label: "ok", Act: "tick", Purposes: []PurposeID{"face"}, Initial: Unticked},
+		{ID: "both", Label: "ok", Act: "tick", Purposes: []PurposeID{"face", "ads"}, Initial: Unticked},
+		{ID: "trap", Label: "ok", Act: "tick", Purposes: []PurposeID{"face"}, Initial: Ticked},
+		{ID: "out", Label: "out", Refuses: true, Initial: Button},
 	},
 }}
 
@@ -157,7 +161,7 @@ func TestWhatWasShownCannotBeContradicted(t *testing.T) {
 func TestPublishingASurface(t *testing.T) {
 	change := func(f func(*Surface)) Surface {
 		s := popup.Surface
-		s.Controls = slices.Clone(s.Controls)
+		s.Controls, s.Locales = slices.Clone(s.Controls), slices.Clone(s.Locales)
 		f(&s)
 		return s
 	}
@@ -173,6 +177,13 @@ func TestPublishingASurface(t *testing.T) {
 		{"with an act that is not the policy's", change(func(s *Surface) { s.Controls[0].Act = "wink" }), UnknownAct},
 		{"with a purpose that is not the policy's", change(func(s *Surface) { s.Controls[0].Purposes = []PurposeID{"x"} }), UnknownPurpose},
 		{"with one control twice", change(func(s *Surface) { s.Controls[1].ID = "ok" }), Incomplete},
+		{"of a build that is not known by its signature", change(func(s *Surface) { s.Signing = Hash{} }), Incomplete},
+		{"with a control without a label", change(func(s *Surface) { s.Controls[1].Label = "" }), Incomplete},
+		{"with a label that one language lacks", change(func(s *Surface) { s.Locales[1].Strings = s.Locales[1].Strings[1:] }), Incomplete},
+		{"with no way to refuse", change(func(s *Surface) { s.Controls = s.Controls[:4] }), Incomplete},
+		{"with no way to refuse, and says so", change(func(s *Surface) { s.Controls, s.NoRefusal = s.Controls[:4], true }), ""},
+		{"with a way to refuse, and says that there is none", change(func(s *Surface) { s.NoRefusal = true }), Contradicts},
+		{"with a refusal at no distance that there is", change(func(s *Surface) { s.Controls[4].Steps = -1 }), Incomplete},
 		{"with a box of unknown state", change(func(s *Surface) { s.Controls[1].Initial = StateUnknown }), Incomplete},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -181,5 +192,16 @@ func TestPublishingASurface(t *testing.T) {
 				t.Errorf("got %v, %v; want %v", then, err, tt.code)
 			}
 		})
+	}
+}
+
+func TestAScreenWithoutAWayOutIsWeakerEvidence(t *testing.T) {
+	r := shown()
+	trap := popup
+	trap.Surface.Controls, trap.Surface.NoRefusal = trap.Surface.Controls[:4], true
+	r.Surfaces = Surfaces{}.Evolve(Fact{Event: trap})
+	then, err := fold(presented("en")).Decide(GiveConsent{Notice: EventID{60}, Control: "ok"}, r, noon, noon)
+	if want := (Evidence{Partial, []Lack{"refuse-option"}}); err != nil || !reflect.DeepEqual(then[0].(ConsentGiven).Evidence, want) {
+		t.Errorf("got %v, %v; want %v", then, err, want)
 	}
 }

@@ -1,6 +1,9 @@
 package domain
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // A ControlID names something on a screen that a person can touch.
 type ControlID string
@@ -16,6 +19,8 @@ type Surface struct {
 
 	Controls []Control
 	Approver string // who looked at it; a principal, not the publisher
+
+	NoRefusal bool // it is said that no control refuses: that weakens every yes
 }
 
 // A SurfaceLocale is what a screen shows in one language.
@@ -125,7 +130,8 @@ func (s Surfaces) Decide(cmd Command, ref Reference) ([]Event, error) {
 	return nil, refuse(WrongStream, "a surface stream takes surface.published only")
 }
 
-// check refuses a surface that does not fit its policy.
+// check refuses a surface that does not fit its policy, or that leaves out what
+// a yes by it would have to prove. Surfaces from before a check stay as they are.
 func (s Surface) check(ref Reference) error {
 	v, ok := ref.Policies.Version(s.Version)
 	switch {
@@ -133,26 +139,63 @@ func (s Surface) check(ref Reference) error {
 		return refuseAt(UnknownVersion, "version", "the surface is about a version that was never published for this app")
 	case s.Build == "" || !isName(s.Screen, 64) || s.Approver == "" || len(s.Locales) == 0 || len(s.Controls) == 0:
 		return refuse(Incomplete, "a surface needs a build, a screen, an approver, at least one locale and at least one control")
+	case s.Signing == (Hash{}):
+		return refuseAt(Incomplete, "signing", "give the hash of the certificate that the build is signed with: sha256: and 64 hex digits")
 	case s.Approver == ref.By.Principal:
 		return refuseAt(SamePrincipal, "approver", "who publishes a surface may not approve it")
 	}
 	seen := map[ControlID]bool{}
 	for i, c := range s.Controls {
 		at := fmt.Sprintf("controls[%d]", i)
-		switch _, known := v.Document.Act(c.Act); {
-		case !isName(string(c.ID), 64) || seen[c.ID]:
+		if !isName(string(c.ID), 64) || seen[c.ID] {
 			return refuseAt(Incomplete, at+".id", "a control needs an id of its own")
-		case !c.Refuses && !known:
-			return refuseAt(UnknownAct, at+".act", "the policy names no act "+Quote(string(c.Act)))
-		case c.Initial == StateUnknown:
-			return refuseAt(Incomplete, at+".initial", "say what the control shows before it is touched: unticked, ticked or button")
 		}
 		seen[c.ID] = true
-		for _, id := range c.Purposes {
-			if _, ok := v.Document.Purpose(id); !ok {
-				return refuseAt(UnknownPurpose, at+".purposes", "the policy declares no purpose "+Quote(string(id)))
-			}
+		if err := c.check(at, v.Document); err != nil {
+			return err
 		}
+		if err := s.labelled(at, c); err != nil {
+			return err
+		}
+	}
+	return s.checkRefusal()
+}
+
+func (c Control) check(at string, d Document) error {
+	switch _, known := d.Act(c.Act); {
+	case !c.Refuses && !known:
+		return refuseAt(UnknownAct, at+".act", "the policy names no act "+Quote(string(c.Act)))
+	case c.Initial == StateUnknown:
+		return refuseAt(Incomplete, at+".initial", "say what the control shows before it is touched: unticked, ticked or button")
+	case c.Steps < 0:
+		return refuseAt(Incomplete, at+".steps", "say how many touches away from the screen the control is: 0 is on it")
+	}
+	for _, id := range c.Purposes {
+		if _, ok := d.Purpose(id); !ok {
+			return refuseAt(UnknownPurpose, at+".purposes", "the policy declares no purpose "+Quote(string(id)))
+		}
+	}
+	return nil
+}
+
+// labelled refuses a control that shows nothing in some language.
+func (s Surface) labelled(at string, c Control) error {
+	for i, l := range s.Locales {
+		if c.Label == "" || !slices.ContainsFunc(l.Strings, func(x LabelledString) bool { return x.Key == c.Label && x.Text != "" }) {
+			return refuseAt(Incomplete, at+".label", fmt.Sprintf("the control needs a label: the key of a string that is in locales[%d].strings, as in every locale", i))
+		}
+	}
+	return nil
+}
+
+// checkRefusal refuses a surface that does not say how one refuses.
+func (s Surface) checkRefusal() error {
+	refuses := slices.ContainsFunc(s.Controls, func(c Control) bool { return c.Refuses })
+	switch {
+	case refuses && s.NoRefusal:
+		return refuseAt(Contradicts, "no_refusal", "a control refuses: leave no_refusal out")
+	case !refuses && !s.NoRefusal:
+		return refuseAt(Incomplete, "controls", `no control refuses: name the one that does, with "refuses": true and in "steps" how far away it is; if there is none say "no_refusal": true, which weakens the evidence of every consent`)
 	}
 	return nil
 }

@@ -34,9 +34,9 @@ func (h *house) signedWorld() ed25519.PrivateKey {
 	}
 	h.operate(domain.Say{Event: domain.SignerRegistered{Name: "backend", Key: [32]byte(public)}})
 	h.operate(domain.PublishSurface{ID: domain.Hash{7}, Surface: domain.Surface{
-		Build: "1.0", Screen: "welcome", Policy: "privacy", Version: domain.Hash{2}, Approver: "counsel",
-		Locales:  []domain.SurfaceLocale{{Locale: "en", Text: domain.Hash{1}, Screenshot: domain.Hash{8}}},
-		Controls: []domain.Control{{ID: "yes", Act: "agree", Initial: domain.Button}, {ID: "no", Initial: domain.Button, Refuses: true}},
+		Build: "1.0", Screen: "welcome", Policy: "privacy", Version: domain.Hash{2}, Approver: "counsel", Signing: domain.Hash{9},
+		Locales:  []domain.SurfaceLocale{{Locale: "en", Text: domain.Hash{1}, Screenshot: domain.Hash{8}, Strings: []domain.LabelledString{{Key: "yes", Text: "Yes"}, {Key: "no", Text: "No"}}}},
+		Controls: []domain.Control{{ID: "yes", Label: "yes", Act: "agree", Initial: domain.Button}, {ID: "no", Label: "no", Initial: domain.Button, Refuses: true}},
 	}})
 	return private
 }

@@ -66,8 +66,9 @@ func TestADiffSaysWhatFollowsAndWhomItTouches(t *testing.T) {
 }
 
 const surfaceJSON = `{"schema":"surface/1","build":"1.0","screen":"welcome","policy":"privacy","version":%q,"approver":"counsel",
-	"locales":[{"locale":"en","text":%q,"screenshot":%q}],
-	"controls":[{"id":"yes","act":"click","initial":"button","purposes":["mail"]},{"id":"no","initial":"button","refuses":true}]}`
+	"signing":"sha256:0a00000000000000000000000000000000000000000000000000000000000000",
+	"locales":[{"locale":"en","text":%q,"screenshot":%q,"strings":{"yes":"Yes","no":"No"}}],
+	"controls":[{"id":"yes","label":"yes","act":"click","initial":"button","purposes":["mail"]},{"id":"no","label":"no","initial":"button","refuses":true}]}`
 
 // surface publishes a screen and returns its id.
 func (h *house) surface(version domain.Hash) string {

@@ -19,15 +19,16 @@ const Schema = "surface/1"
 // The shapes of schema surface/1, members in the order that RFC 8785 wants.
 type (
 	surfaceV1 struct {
-		Approver string      `json:"approver"`
-		Build    string      `json:"build"`
-		Controls []controlV1 `json:"controls"`
-		Locales  []localeV1  `json:"locales"`
-		Policy   string      `json:"policy"`
-		Schema   string      `json:"schema"`
-		Screen   string      `json:"screen"`
-		Signing  string      `json:"signing,omitzero"`
-		Version  string      `json:"version"`
+		Approver  string      `json:"approver"`
+		Build     string      `json:"build"`
+		Controls  []controlV1 `json:"controls"`
+		Locales   []localeV1  `json:"locales"`
+		NoRefusal bool        `json:"no_refusal,omitzero"`
+		Policy    string      `json:"policy"`
+		Schema    string      `json:"schema"`
+		Screen    string      `json:"screen"`
+		Signing   string      `json:"signing,omitzero"`
+		Version   string      `json:"version"`
 	}
 	localeV1 struct {
 		Locale     string            `json:"locale"`
@@ -50,7 +51,7 @@ type (
 func Marshal(s domain.Surface) (jsontext.Value, error) {
 	shape := surfaceV1{
 		Approver: s.Approver, Build: s.Build, Policy: s.Policy, Schema: Schema, Screen: s.Screen,
-		Signing: hash(s.Signing), Version: hash(s.Version),
+		Signing: hash(s.Signing), Version: hash(s.Version), NoRefusal: s.NoRefusal,
 	}
 	for _, c := range s.Controls {
 		shape.Controls = append(shape.Controls, controlV1{string(c.Act), string(c.ID), c.Initial.String(), c.Label, c.Purposes, c.Refuses, c.Steps})
@@ -96,7 +97,7 @@ func Hash(s domain.Surface) (domain.Hash, error) {
 }
 
 func (v surfaceV1) surface() (s domain.Surface, err error) {
-	s = domain.Surface{Build: v.Build, Screen: v.Screen, Policy: v.Policy, Approver: v.Approver}
+	s = domain.Surface{Build: v.Build, Screen: v.Screen, Policy: v.Policy, Approver: v.Approver, NoRefusal: v.NoRefusal}
 	if s.Signing, err = parse("signing", v.Signing); err != nil {
 		return s, err
 	}

@@ -2,6 +2,7 @@ package surfacedoc_test
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 
 	"consentledger/domain"
@@ -28,6 +29,18 @@ func TestGolden(t *testing.T) {
 	}
 	got, err := surfacedoc.Unmarshal(b)
 	if err != nil || !reflect.DeepEqual(got, popup) {
+		t.Errorf("read %+v, %v", got, err)
+	}
+}
+
+func TestASurfaceThatSaysThatNothingRefuses(t *testing.T) {
+	s := popup
+	s.Controls, s.NoRefusal = s.Controls[:1], true
+	b, err := surfacedoc.Marshal(s)
+	if err != nil || !strings.Contains(string(b), `"no_refusal":true`) {
+		t.Fatalf("wrote %s, %v", b, err)
+	}
+	if got, err := surfacedoc.Unmarshal(b); err != nil || !reflect.DeepEqual(got, s) {
 		t.Errorf("read %+v, %v", got, err)
 	}
 }
