@@ -120,7 +120,7 @@ func (s Subject) unguarded(a *Answer, ref Reference, q Question, p Purpose) bool
 		return false
 	}
 	st := a.Standing
-	if st.Guardian != "" && (st.Status == Given || st.Status == Stale && ref.oldScope(st, q)) {
+	if st.Guardian != "" && (st.Status == Given || ref.oldScope(st, s.staleOf(st, q.Purpose, q.At, &ref), q)) {
 		return false
 	}
 	a.Why = WhyGuardian
@@ -143,17 +143,17 @@ func (p Purpose) lacks(q Question, d Document) Why {
 
 // consented answers for a purpose whose basis is consent.
 func (s Subject) consented(a *Answer, ref Reference, q Question, p Purpose) {
-	st := a.Standing
+	st, stale := a.Standing, s.staleOf(a.Standing, q.Purpose, q.At, &ref)
 	switch {
 	case st.Status == Given:
 		if a.Why = ref.agreedTo(st, q); a.Why == "" {
 			a.Allowed, a.Why = true, WhyConsent
 			return
 		}
-	case st.Status == Stale && ref.oldScope(st, q):
+	case ref.oldScope(st, stale, q):
 		a.Allowed, a.Why = true, WhyOldScope
 		return
-	case p.Separate && st.Short == NeedsSeparate && st.Status == NeverAsked, st.stale != nil && st.stale.separate:
+	case p.Separate && st.Short == NeedsSeparate && st.Status == NeverAsked, stale != nil && stale.separate:
 		a.Why = WhySeparate
 	default:
 		a.Why = WhyStatus
@@ -190,9 +190,9 @@ func (ref Reference) agreedTo(st Standing, q Question) Why {
 // later one changed the purpose as a whole, only who goes by the old version,
 // and says so, goes by the old meaning; where a specific policy prevails nobody
 // does.
-func (ref Reference) oldScope(st Standing, q Question) bool {
-	switch s := st.stale; {
-	case ref.agreedTo(st, q) != "":
+func (ref Reference) oldScope(st Standing, s *staleness, q Question) bool {
+	switch {
+	case s == nil || ref.agreedTo(st, q) != "":
 		return false
 	case s.whole:
 		return q.Version == st.Version && !s.specific

@@ -33,6 +33,15 @@ func (p Policies) stale(y *said, id PurposeID, at Instant) *staleness {
 	return found
 }
 
+// staleOf returns what a standing yes no longer covers; nil if it is not stale.
+func (s *Subject) staleOf(st Standing, id PurposeID, at Instant, ref *Reference) *staleness {
+	if st.Status != Stale {
+		return nil
+	}
+	y, _ := s.yes(st.Because[0])
+	return ref.Policies.stale(&y, id, at)
+}
+
 // makesStale returns what of earlier consents to a purpose the version makes
 // stale: all, or what it adds.
 func (v PolicyPublished) makesStale(id PurposeID) (whole bool, added StaleScope) {
@@ -102,8 +111,8 @@ func (p Policies) adds(id PurposeID, st Standing, h Hash) bool {
 	if i < 0 || j < 0 {
 		return false
 	}
-	if s := st.stale; s != nil && s.specific && p.versions[j].Document.Name == s.by.Document.Name {
-		return true
+	if d := &p.versions[j].Document; d.Name != st.Policy {
+		return st.Status == Stale && d.Over != ""
 	}
 	for k := range p.versions {
 		if !p.follows(k, i) || k != j && !p.follows(j, k) {

@@ -40,7 +40,6 @@ type Standing struct {
 	Guardian GuardianRef // who gave the yes for the person; empty: the person
 	Evidence Quality     // of the yes
 	Disputed bool        // somebody says that a fact behind it is wrong
-	stale    *staleness  // of a yes that is
 }
 
 // Standing returns where the person stands with purpose at the moment at, as
@@ -231,8 +230,8 @@ func (s *Subject) given(y *said, p PurposeID, at Instant, ref *Reference) Standi
 	}
 	if since, over := s.over(y, p, at); over {
 		st.Status, st.Since = Expired, since
-	} else if st.stale = ref.Policies.stale(y, p, at); st.stale != nil {
-		st.Status, st.Since = Stale, max(st.stale.by.Effective, st.Since)
+	} else if stale := ref.Policies.stale(y, p, at); stale != nil {
+		st.Status, st.Since = Stale, max(stale.by.Effective, st.Since)
 	}
 	return st
 }

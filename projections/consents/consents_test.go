@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"reflect"
 	"testing"
 
 	"consentledger/domain"
@@ -77,6 +78,55 @@ func TestAPublicationMakesAConsentStaleWhenItIsRead(t *testing.T) {
 	rows, _, err := v.Get(t.Context(), app, w.Pseudonym("ada"), all[len(all)-1].Recorded)
 	if err != nil || len(rows) != 2 || rows[1].Status != domain.Stale || rows[1].Updated != all[3].Position {
 		t.Errorf("%v, %v", rows, err)
+	}
+}
+
+// What a refusal is about, when each purpose ends and what was bundled must
+// survive in the kept facts: no later version can tell otherwise.
+func TestKeptFactsSayWhatTheLedgerSays(t *testing.T) {
+	w := projectiontest.NewTeller(t)
+	w.Register()
+	lasting := projectiontest.Document("one")
+	lasting.Purposes[0].ConsentLasts = 1
+	w.Publish(lasting)
+	both := domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"location", "marketing"}}
+	w.Tell("ada", both)
+	w.Tell("bo", both)
+	special := projectiontest.Document("special")
+	special.Name, special.Over, special.Permissions = "special", "privacy", nil
+	special.Purposes = special.Purposes[:1]
+	special.Purposes[0].Separate = true
+	lasting.Title[0].Text = "two"
+	w.Publish(lasting, "marketing")
+	w.Tell("ada", domain.RefuseConsent{Scope: domain.Scope{Purposes: []domain.PurposeID{"marketing"}}})
+	w.Publish(special)
+	v := open(t)
+	all := w.Entries()
+	if err := v.Apply(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	now := all[len(all)-1].Recorded
+	seen := map[domain.Status]bool{}
+	for _, name := range []string{"ada", "bo"} {
+		state, err := w.State(t.Context(), app, domain.PersonKey{Kind: "account", ID: name}, ledger.AsOf{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, at := range []domain.Instant{all[3].Recorded, now, now.Add(60 * domain.Day)} {
+			rows, _, err := v.Get(t.Context(), app, w.Pseudonym(name), at)
+			if err != nil || len(rows) != 2 {
+				t.Fatalf("%v, %v", rows, err)
+			}
+			for _, r := range rows {
+				seen[r.Status] = true
+				if want := state.Subject.Standing(r.Purpose, at, state.Reference); !reflect.DeepEqual(r.Standing, want) {
+					t.Errorf("%s %s at %s: %+v, want %+v", name, r.Purpose, at, r.Standing, want)
+				}
+			}
+		}
+	}
+	if !seen[domain.Given] || !seen[domain.Stale] || !seen[domain.Expired] || seen[domain.Refused] {
+		t.Errorf("the statuses were %v", seen)
 	}
 }
 
