@@ -124,6 +124,9 @@ func (l *linter) purpose(pointer string, p domain.Purpose) {
 	if p.Basis == domain.BasisConsent && !p.Separate && (sensitive || shared) {
 		l.warn(pointer, "separate-consent-missing", "purpose %s: sensitive, provided, published or exported data need a separate consent (PIPL 23, 25, 29, 39)", p.ID)
 	}
+	if p.Separate && !slices.ContainsFunc(l.doc.Acts, func(a domain.Act) bool { return slices.Equal(a.Purposes, []domain.PurposeID{p.ID}) }) {
+		l.warn(pointer, "separate-act-missing", "purpose %s needs a separate consent, and no act is for it alone: only a control of its own on a published surface can give it", p.ID)
+	}
 	refusable := slices.ContainsFunc(l.doc.Rights, func(r domain.Right) bool { return r.ID == "refuse-decision" })
 	if p.Automated && !refusable {
 		l.warn(pointer, "automated-no-refusal", "purpose %s decides by machine, and no right refuse-decision is given (PIPL 24)", p.ID)

@@ -3,6 +3,7 @@ package policyfile_test
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -180,6 +181,8 @@ func TestABrokenFileSaysWhereAndWhatWouldBeRight(t *testing.T) {
 	for _, c := range []struct{ name, old, new, want string }{
 		{"an unknown basis", "basis: consent", "basis: hope", "p.yaml:11:12: a legal basis is one of consent, contract, "},
 		{"an unknown action", "[collect, use]", "[collect, sell]", "p.yaml:10:24: an action is one of collect, use, "},
+		{"a sample of more than all", "basis: consent", "basis: consent\n    log_checks: 3 in 2", `p.yaml:12:17: a log of checks is none, sampled, all, or as in "1 in 10"`},
+		{"an act for nothing that is declared", "counts: none", "counts: none, purposes: [male]", `p.yaml:15:63: acts[0].purposes[0] there is no purpose "male"`},
 		{"an unknown name", "    actions:", "    action:", `p.yaml:10:5: there is no "action" here, but: id, title, `},
 		{"a name at the top", "jurisdiction", "juristiction", `p.yaml:4:1: there is no "juristiction" here, but: schema, name, `},
 		{"a name twice", "name: privacy", "name: privacy\nname: other", "p.yaml:3:1: "},
@@ -228,6 +231,7 @@ deadline_rules:
 		{"use that counts", "counts: none", "counts: general", "error consent-by-use"},
 		{"a permission that counts", "use-of-service, title: Use, counts: none", "permission-grant, title: P, counts: explicit", "error consent-by-permission"},
 		{"sharing without separate consent", "[collect, use]", "[collect, provide]", "warning separate-consent-missing"},
+		{"a separate consent by no act of its own", "basis: consent", "basis: consent\n    separate: true", "warning separate-act-missing"},
 		{"a sensitive category", "title: Address", "title: Address, sensitive_by_law: true", "warning sensitive-unflagged"},
 		{"a decision by machine", "basis: consent", "basis: consent\n    automated: true", "warning automated-no-refusal"},
 		{"a complaint that waits for ever", "acts:", complaint + "acts:", "warning complaint-unwatched"},
@@ -242,6 +246,23 @@ deadline_rules:
 				t.Errorf("no %q in\n%s", c.code, all.String())
 			}
 		})
+	}
+}
+
+func TestAPolicySaysHowManyAnswersAreRecorded(t *testing.T) {
+	file := strings.Replace(small, "basis: consent", "basis: consent\n    separate: true\n    log_checks: 1 in 10", 1)
+	file = strings.Replace(file, "counts: none}", "counts: none}\n  - {id: own, title: Own, counts: separate, purposes: [mail]}", 1)
+	d, _, err := policyfile.Parse("p.yaml", []byte(file), openSmall)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, of := d.Purposes[0].LogChecks.Rate(); n != 1 || of != 10 || fmt.Sprint(d.Acts[1].Purposes) != "[mail]" {
+		t.Errorf("%d in %d, by %v", n, of, d.Acts)
+	}
+	for _, f := range policyfile.Lint([]byte(file), openSmall) {
+		if f.Code == "separate-act-missing" {
+			t.Error(f)
+		}
 	}
 }
 
