@@ -111,7 +111,15 @@ func subset[E comparable](a, b []E) bool {
 
 // compare adds to e what differs from the version in force before it. The
 // publisher declares material changes: may add, may not drop.
+//
+// A version that was published before and takes over later was compared with
+// another: what it changes of e is added to e, since facts do not change.
 func (p Policies) compare(e *PolicyPublished) error {
+	if next, ok := p.next(e); ok {
+		if c := Compare(e.Document, next.Document); len(c.Stale)+len(c.Scopes) > 0 || c.RightsReduced {
+			e.Later = []Overtaking{{next.Version, c.Stale, c.Scopes, c.RightsReduced}}
+		}
+	}
 	before, ok := p.InForce(e.Document.Name, e.Effective)
 	if !ok {
 		return nil
@@ -133,6 +141,16 @@ func (p Policies) compare(e *PolicyPublished) error {
 	}
 	e.RightsReduced = e.RightsReduced || c.RightsReduced
 	return nil
+}
+
+// next returns the first version of the same policy that takes over after e.
+func (p Policies) next(e *PolicyPublished) (next PolicyPublished, ok bool) {
+	for i := range p.versions {
+		if v := &p.versions[i]; v.Document.Name == e.Document.Name && v.Effective > e.Effective && (!ok || v.Effective < next.Effective) {
+			next, ok = *v, true
+		}
+	}
+	return next, ok
 }
 
 // declare adds a stale scope to those that the publisher declares: to one that

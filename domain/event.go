@@ -64,6 +64,16 @@ type PolicyPublished struct {
 	Stale         []PurposeID  // purposes whose earlier consents must be asked for again, whole
 	Scopes        []StaleScope // methods and categories that earlier consents do not cover
 	RightsReduced bool         // who does not agree explicitly keeps the older promises
+	Later         []Overtaking // what versions that were published before and take over later change of this one
+}
+
+// An Overtaking is what a version changes of another than the one that it was
+// compared with when it was published.
+type Overtaking struct {
+	Version       Hash // the one that takes over
+	Stale         []PurposeID
+	Scopes        []StaleScope
+	RightsReduced bool
 }
 
 // A StaleScope is what a version adds to a purpose: consents to what was there

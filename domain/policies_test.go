@@ -170,6 +170,41 @@ func TestVersionsTakeOverInTheOrderOfTheirEffect(t *testing.T) {
 	}
 }
 
+func TestAVersionThatIsOvertakenSaysWhatChangesOfIt(t *testing.T) {
+	middle := first(func(d *Document) {
+		d.Purposes[0].Title, d.Purposes[1].Title = "ads for some", "net"
+		d.Purposes[1].Actions = []Action{Collect}
+		d.Rights = []Right{{ID: "copy", Title: "Copy"}}
+	})
+	// The second version was compared with the first, and changes nothing of it.
+	r := history(t, PublishPolicy{Version: v1, Document: first(nil)}, PublishPolicy{Version: v2, Document: first(nil), Effective: june},
+		PublishPolicy{Version: v3, Document: middle, Effective: may, Material: anyKind})
+	both := func(v Hash) Subject {
+		return fold(given(1, april+5, v, ExplicitConsent, Item{"ads", ""}, Item{"net", ""}))
+	}
+	for _, tt := range []struct {
+		name   string
+		to     Hash
+		p      PurposeID
+		action Action
+		at     Instant
+		want   Why
+	}{
+		{"what the middle one meant, while it is in force", v3, "ads", Use, june - 1, WhyConsent},
+		{"what it meant means something else then", v3, "ads", Use, june, WhyStatus},
+		{"what it had left out is new then", v3, "net", Use, june, WhyStatus},
+		{"of the first one, who agreed to it goes through the middle one", v1, "ads", Use, may, WhyStatus},
+		{"the last one is as it was agreed to", v2, "ads", Use, june, WhyConsent},
+	} {
+		if got := May(both(tt.to), r, Question{Purpose: tt.p, Action: tt.action, At: tt.at}); got.Why != tt.want {
+			t.Errorf("%s: %v (%v)", tt.name, got.Why, got.Standing.Status)
+		}
+	}
+	if got, _ := r.Promised(fold(given(1, may+5, v3, GeneralConsent)), "", july); got.Version != v3 {
+		t.Errorf("who was promised a copy is not any more: version %d", got.Version[0])
+	}
+}
+
 func TestWhatALateYesNeeds(t *testing.T) {
 	wide := first(func(d *Document) { d.Purposes[0].Actions = []Action{Collect, Use, Provide} })
 	r := history(t, PublishPolicy{Version: v1, Document: first(nil)}, PublishPolicy{Version: v2, Document: wide, Effective: may, Material: anyKind})

@@ -25,10 +25,16 @@ func (ref Reference) Promised(s Subject, name string, at Instant) (PolicyPublish
 			kept = i
 		}
 	}
-	for kept+1 < len(history) && !history[kept+1].RightsReduced {
+	for kept+1 < len(history) && !history[kept+1].reduces(history[kept]) {
 		kept++
 	}
 	return history[kept], true
+}
+
+// reduces reports whether the version takes rights from persons that the one
+// before it gave.
+func (v PolicyPublished) reduces(before PolicyPublished) bool {
+	return v.RightsReduced || slices.ContainsFunc(before.Later, func(o Overtaking) bool { return o.Version == v.Version && o.RightsReduced })
 }
 
 // history returns the versions of a policy that took over by the moment at, in
@@ -97,7 +103,10 @@ func (d *Document) rules(ids []DeadlineRuleID) []DeadlineRule {
 // Reduced reports whether a version that took over by a moment reduced rights:
 // then what is promised differs from person to person; see [Reference.Promised].
 func (p Policies) Reduced(at Instant) bool {
-	return slices.ContainsFunc(p.versions, func(v PolicyPublished) bool { return v.RightsReduced && v.Effective <= at })
+	return slices.ContainsFunc(p.versions, func(v PolicyPublished) bool {
+		later := slices.ContainsFunc(v.Later, func(o Overtaking) bool { return o.RightsReduced })
+		return (v.RightsReduced || later) && v.Effective <= at
+	})
 }
 
 // Recipients returns who gets personal data for one of a scope's purposes, as

@@ -1,5 +1,7 @@
 package domain
 
+import "slices"
+
 // A staleness is what a yes no longer covers of its purpose.
 type staleness struct {
 	by       PolicyPublished // the first version that made it so
@@ -16,7 +18,7 @@ func (p Policies) stale(y *said, id PurposeID, at Instant) *staleness {
 	e := y.given()
 	var found *staleness
 	for _, v := range p.after(e.Version, at) {
-		whole, added := v.makesStale(id)
+		whole, added := p.makesStale(v, id, e.Version)
 		if !whole && added.Purpose == "" {
 			continue
 		}
@@ -42,15 +44,34 @@ func (s *Subject) staleOf(st Standing, id PurposeID, at Instant, ref *Reference)
 	return ref.Policies.stale(&y, id, at)
 }
 
-// makesStale returns what of earlier consents to a purpose the version makes
-// stale: all, or what it adds.
-func (v PolicyPublished) makesStale(id PurposeID) (whole bool, added StaleScope) {
-	for _, s := range v.Scopes {
+// makesStale returns what the version v makes stale of a consent to the purpose
+// that was given to the version since: all, or what it adds. It is what v was
+// published with, and what is known since of versions that came in between.
+func (p Policies) makesStale(v PolicyPublished, id PurposeID, since Hash) (whole bool, added StaleScope) {
+	whole, added = staleIn(v.Stale, v.Scopes, id)
+	i := p.index(since)
+	for k := range p.versions {
+		for _, o := range p.versions[k].Later {
+			if o.Version != v.Version || k != i && !p.follows(k, i) {
+				continue
+			}
+			w, s := staleIn(o.Stale, o.Scopes, id)
+			whole = whole || w
+			if s.Purpose != "" {
+				added = StaleScope{id, slices.Concat(added.Actions, s.Actions), slices.Concat(added.Categories, s.Categories)}
+			}
+		}
+	}
+	return whole, added
+}
+
+func staleIn(stale []PurposeID, scopes []StaleScope, id PurposeID) (whole bool, added StaleScope) {
+	for _, s := range scopes {
 		if s.Purpose == id {
 			added = s
 		}
 	}
-	return has(v.Stale, id), added
+	return has(stale, id), added
 }
 
 // overruled returns what a yes does not cover since a specific policy prevails
@@ -118,7 +139,7 @@ func (p Policies) adds(id PurposeID, st Standing, h Hash) bool {
 		if !p.follows(k, i) || k != j && !p.follows(j, k) {
 			continue
 		}
-		if whole, added := p.versions[k].makesStale(id); whole || added.Purpose != "" {
+		if whole, added := p.makesStale(p.versions[k], id, st.Version); whole || added.Purpose != "" {
 			return true
 		}
 	}

@@ -23,9 +23,16 @@ type (
 		Categories []domain.CategoryID `json:"categories,omitempty"`
 		Purpose    string              `json:"purpose"`
 	}
+	overtakingV1 struct {
+		RightsReduced bool               `json:"rights_reduced,omitzero"`
+		Scopes        []scopeV1          `json:"scopes,omitempty"`
+		Stale         []domain.PurposeID `json:"stale,omitempty"`
+		Version       string             `json:"version"`
+	}
 	policyPublishedV2 struct {
 		Document      jsontext.Value     `json:"document"`
 		Effective     int64              `json:"effective"`
+		Later         []overtakingV1     `json:"later,omitempty"`
 		Material      []string           `json:"material,omitempty"`
 		RightsReduced bool               `json:"rights_reduced,omitzero"`
 		Scopes        []scopeV1          `json:"scopes,omitempty"`
@@ -101,11 +108,30 @@ type (
 
 func publishedShape(e domain.PolicyPublished) (policyPublishedV2, error) {
 	doc, err := policydoc.Marshal(e.Document)
-	s := policyPublishedV2{doc, int64(e.Effective), e.Material, e.RightsReduced, nil, e.Stale, e.Version.String()}
-	for _, sc := range e.Scopes {
-		s.Scopes = append(s.Scopes, scopeV1{names(sc.Actions), sc.Categories, string(sc.Purpose)})
+	s := policyPublishedV2{
+		Document: doc, Effective: int64(e.Effective), Material: e.Material, RightsReduced: e.RightsReduced,
+		Scopes: scopeShapes(e.Scopes), Stale: e.Stale, Version: e.Version.String(),
+	}
+	for _, o := range e.Later {
+		s.Later = append(s.Later, overtakingV1{o.RightsReduced, scopeShapes(o.Scopes), o.Stale, o.Version.String()})
 	}
 	return s, err
+}
+
+func scopeShapes(scopes []domain.StaleScope) (shapes []scopeV1) {
+	for _, s := range scopes {
+		shapes = append(shapes, scopeV1{names(s.Actions), s.Categories, string(s.Purpose)})
+	}
+	return shapes
+}
+
+func (r *reader) scopes(shapes []scopeV1) (scopes []domain.StaleScope) {
+	for _, s := range shapes {
+		scopes = append(scopes, domain.StaleScope{
+			Purpose: domain.PurposeID(s.Purpose), Actions: parseAll(r, s.Actions, domain.ParseAction), Categories: s.Categories,
+		})
+	}
+	return scopes
 }
 
 func givenShape(e domain.ConsentGiven) consentGivenV2 {
@@ -160,10 +186,9 @@ func (s policyPublishedV2) event() (domain.Event, error) {
 		Version: r.hash(s.Version), Document: doc, Effective: domain.Instant(s.Effective),
 		Material: s.Material, Stale: s.Stale, RightsReduced: s.RightsReduced,
 	}
-	for _, sc := range s.Scopes {
-		e.Scopes = append(e.Scopes, domain.StaleScope{
-			Purpose: domain.PurposeID(sc.Purpose), Actions: parseAll(&r, sc.Actions, domain.ParseAction), Categories: sc.Categories,
-		})
+	e.Scopes = r.scopes(s.Scopes)
+	for _, o := range s.Later {
+		e.Later = append(e.Later, domain.Overtaking{Version: r.hash(o.Version), Stale: o.Stale, Scopes: r.scopes(o.Scopes), RightsReduced: o.RightsReduced})
 	}
 	return e, r.err
 }

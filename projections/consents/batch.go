@@ -182,9 +182,13 @@ func (b *batch) publish(e codec.Entry, p domain.PolicyPublished) error {
 	if err != nil {
 		return fmt.Errorf("entry %d: %w", e.Position, err)
 	}
+	later, err := json.Marshal(p.Later)
+	if err != nil {
+		return fmt.Errorf("entry %d: %w", e.Position, err)
+	}
 	b.view.references.add(e.Stream.App, e.Position, e.Fact())
-	_, err = b.tx.Exec("INSERT INTO policies VALUES (?, ?, ?, ?, ?, ?, ?)",
-		string(e.Stream.App), int64(e.Position), p.Version.String(), int64(p.Effective), string(stale), string(scopes), string(document))
+	_, err = b.tx.Exec("INSERT INTO policies VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		string(e.Stream.App), int64(e.Position), p.Version.String(), int64(p.Effective), string(stale), string(scopes), string(later), string(document))
 	return err
 }
 

@@ -48,7 +48,7 @@ CREATE TABLE voids (
 ) WITHOUT ROWID;
 CREATE TABLE policies (
 	app TEXT NOT NULL, position INTEGER NOT NULL,
-	version TEXT NOT NULL, effective INTEGER NOT NULL, stale TEXT NOT NULL, scopes TEXT NOT NULL, document TEXT NOT NULL,
+	version TEXT NOT NULL, effective INTEGER NOT NULL, stale TEXT NOT NULL, scopes TEXT NOT NULL, later TEXT NOT NULL, document TEXT NOT NULL,
 	PRIMARY KEY (app, position)
 ) WITHOUT ROWID;
 CREATE TABLE counts (
@@ -102,10 +102,10 @@ func (v *View) Checkpoint(ctx context.Context) (eventstore.Position, error) {
 func (v *View) Hash(ctx context.Context) (map[string]readmodel.Sum, error) { return v.db.Hash(ctx) }
 
 func (v *View) loadPolicies(tx *readmodel.Tx, _ eventstore.Position) error {
-	return tx.Each("SELECT app, position, version, effective, stale, scopes, document FROM policies ORDER BY position", nil, func(scan func(...any) error) error {
-		var app, version, stale, scopes, document string
+	return tx.Each("SELECT app, position, version, effective, stale, scopes, later, document FROM policies ORDER BY position", nil, func(scan func(...any) error) error {
+		var app, version, stale, scopes, later, document string
 		var position, effective int64
-		err := scan(&app, &position, &version, &effective, &stale, &scopes, &document)
+		err := scan(&app, &position, &version, &effective, &stale, &scopes, &later, &document)
 		if err != nil {
 			return err
 		}
@@ -120,6 +120,9 @@ func (v *View) loadPolicies(tx *readmodel.Tx, _ eventstore.Position) error {
 			return err
 		}
 		if err = json.Unmarshal([]byte(scopes), &e.Scopes); err != nil {
+			return err
+		}
+		if err = json.Unmarshal([]byte(later), &e.Later); err != nil {
 			return err
 		}
 		v.references.add(domain.AppName(app), eventstore.Position(position), domain.Fact{Event: e})
