@@ -141,7 +141,13 @@ func calendarsToPublish(c *cobra.Command, known domain.Calendars, name, jurisdic
 	if len(all) < len(before) { // it took the place of a jurisdiction's
 		return nil, usageError{fmt.Errorf(`%s: without "adds_to" it would take the place of every calendar of %s; say "adds_to": %q`, name, jurisdiction, jurisdiction)}
 	}
-	return all[len(before):], nil
+	added := all[len(before):]
+	for i := range added {
+		if !added[i].Projected {
+			added[i].Version = 0 // the next, or none if it says the same
+		}
+	}
+	return added, nil
 }
 
 func shippedCalendar(year int) ([]domain.Calendar, error) {

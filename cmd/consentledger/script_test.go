@@ -41,7 +41,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
-			e.Vars = append(e.Vars, "SMARTKEY="+smartkey, "SHOP="+shop, "GORACE="+os.Getenv("GORACE"))
+			e.Vars = append(e.Vars, "SMARTKEY="+smartkey, "SHOP="+shop, "NOW="+now().String(), "GORACE="+os.Getenv("GORACE"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -146,7 +146,7 @@ func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
 func scriptUntil(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := regexp.Compile(args[0])
 	ts.Check(err)
-	for !want.MatchString(ts.ReadFile("stdout")) || err != nil {
+	for again := true; again; again = err != nil || !want.MatchString(ts.ReadFile("stdout")) {
 		err = ts.Exec(args[1], args[2:]...)
 	}
 }

@@ -184,7 +184,7 @@ func (h *house) open(ctx context.Context) (err error) {
 		return err
 	}
 	if h.config.demo {
-		if err := prepareDemo(ctx, h.dir); err != nil {
+		if err := errors.Join(rehearse(ctx, h.dir, now()), prepareDemo(ctx, h.dir)); err != nil {
 			return err
 		}
 	}
@@ -233,7 +233,10 @@ func (h *house) demo(ctx context.Context) (err error) {
 		return err
 	}
 	defer nc.Close()
-	return simulate(ctx, nc)
+	return simulate(ctx, nc, func(ctx context.Context) (bool, error) {
+		list, err := h.rejected.List(ctx, 0, 1)
+		return len(list) > 0, err
+	})
 }
 
 // seal and unseal keep rejected messages under the app's key.
@@ -316,8 +319,10 @@ Try:
   nats req -s %[2]s consent.v1.smartkey.check '{"subject":"user-2","purpose":"personalisation"}'
   go run ./cmd/consentledger replay --server http://%[1]s --app smartkey --subject user-2
   go run ./cmd/consentledger check --server http://%[1]s --app smartkey --subject user-1 --purpose personalisation
+  go run ./cmd/consentledger report deadlines --server http://%[1]s --app smartkey
 
-user-1 agreed; user-2 agreed and withdrew personalisation; user-3 refused.
+user-1 agreed; user-2 agreed and withdrew personalisation; user-3 refused. The requests and incidents
+of the weeks before the first start are made up, and so are their times.
 Ctrl-C stops.
 `, addr, h.clientURL())
 }

@@ -5,10 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -132,59 +130,6 @@ func eventually(t *testing.T, want string, ask func() string) {
 			case <-time.After(20 * time.Millisecond):
 			}
 		}
-	}
-}
-
-func TestDemoIsWhatTheReadmeSays(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "data-demo")
-	r := start(t, dir, true)
-	eventually(t, "refused", func() string { return may(t, r, "user-3", "personalisation") })
-	eventually(t, "given", func() string { return may(t, r, "user-1", "personalisation") })
-	eventually(t, "withdrawn", func() string { return may(t, r, "user-2", "personalisation") })
-	eventually(t, "withdrawn", func() string { return may(t, r, "user-4", "network-diagnosis") })
-	eventually(t, "given", func() string { return may(t, r, "user-2", "promotion-evaluation") })
-
-	code, v := get(t, r.http+"/v1/apps/smartkey/subjects/user-2/consents")
-	if text := fmt.Sprint(v); code != 200 || !strings.Contains(text, "withdrawn") || !strings.Contains(text, "as_of") {
-		t.Errorf("consents: %d %v", code, v)
-	}
-	eventually(t, "2", func() string {
-		out, err := cli(t, r, "rejected", "list", "-o", "jsonl")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return fmt.Sprint(strings.Count(out, "\n"))
-	})
-	if code, v := get(t, r.http+"/readyz?verbose"); code != 200 {
-		t.Errorf("readyz: %d %v", code, v)
-	}
-
-	eventually(t, "1", func() string {
-		out, err := cli(t, r, "app", "list", "-o", "jsonl")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return fmt.Sprint(strings.Count(out, `"policies":2`))
-	})
-	if code, v := get(t, r.http+"/v1/apps/smartkey/activity"); code != 200 || !strings.Contains(fmt.Sprint(v), "consent.given") {
-		t.Errorf("activity: %d %v", code, v)
-	}
-
-	if _, err := openDataDir(t.Context(), dir, "demo", false); err == nil || !strings.Contains(err.Error(), "in use by another process") {
-		t.Errorf("a second process: %v", err)
-	}
-	history, err := cli(t, r, "replay", "--app", "smartkey", "--subject", "user-2")
-	if err != nil || !strings.Contains(history, "consent.withdrawn") {
-		t.Errorf("replay: %s, %v", history, err)
-	}
-	if err := r.stop(); err != nil {
-		t.Errorf("stopped with %v", err)
-	}
-	if offline, err := cli(t, nil, "replay", "--data", dir, "--app", "smartkey", "--subject", "user-2"); err != nil || offline != history {
-		t.Errorf("replay of the stopped directory differs: %s, %v\nfrom the server: %s", offline, err, history)
-	}
-	if _, err := openDataDir(t.Context(), dir, "live", true); err == nil || !strings.Contains(err.Error(), "is for demo") {
-		t.Errorf("a live server opened the demo's directory: %v", err)
 	}
 }
 

@@ -81,5 +81,6 @@ func (s Selection) lets(e codec.Entry) bool {
 // IsType reports whether records of the type with that name exist.
 func IsType(name string) bool {
 	_, note := domain.NoteRuleOf(domain.NoteKind(name))
-	return note || slices.ContainsFunc(codec.Types(), func(shape string) bool { return codec.KindOf(shape) == name })
+	_, step := domain.StepRuleOf(domain.StepKind(name))
+	return note || step || slices.ContainsFunc(codec.Types(), func(shape string) bool { return codec.KindOf(shape) == name })
 }

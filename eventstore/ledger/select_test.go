@@ -138,3 +138,14 @@ func TestASpanStopsWhereItEnds(t *testing.T) {
 		t.Errorf("read as far as %d, the span ends before %d", c.last, all[5].Position)
 	}
 }
+
+func TestATypeIsARecordsANotesOrASteps(t *testing.T) {
+	for name, want := range map[string]bool{
+		"consent.given": true, "obligation.overdue": true, "cookies.set": true, "request.rejected": true, "incident.detected": true,
+		"": false, "consent.taken": false, "consent.given.v1": false, "request": false,
+	} {
+		if ledger.IsType(name) != want {
+			t.Errorf("%q: %t", name, !want)
+		}
+	}
+}

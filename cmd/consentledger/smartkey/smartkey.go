@@ -4,7 +4,8 @@ package smartkey
 
 import "embed"
 
-// Files holds policy.yaml and the text that it names.
+// Files holds policy.yaml, and sharing.yaml, which is invented, with the texts
+// that they name.
 //
-//go:embed policy.yaml smartkey.en.txt
+//go:embed policy.yaml smartkey.en.txt sharing.yaml sharing.en.txt
 var Files embed.FS

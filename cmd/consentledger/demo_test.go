@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"consentledger/cmd/consentledger/law"
+	"consentledger/domain"
+	"consentledger/eventstore"
+)
+
+func TestDemoIsWhatTheReadmeSays(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data-demo")
+	r := start(t, dir, true)
+	eventually(t, "refused", func() string { return may(t, r, "user-3", "personalisation") })
+	eventually(t, "given", func() string { return may(t, r, "user-1", "personalisation") })
+	eventually(t, "withdrawn", func() string { return may(t, r, "user-2", "personalisation") })
+	eventually(t, "withdrawn", func() string { return may(t, r, "user-4", "network-diagnosis") })
+	eventually(t, "given", func() string { return may(t, r, "user-2", "promotion-evaluation") })
+
+	eventually(t, "true", func() string { // a projection answers a moment later
+		code, v := get(t, r.http+"/v1/apps/smartkey/subjects/user-2/consents")
+		text := fmt.Sprint(v)
+		return fmt.Sprint(code == 200 && strings.Contains(text, "withdrawn") && strings.Contains(text, "as_of"))
+	})
+	eventually(t, "2", func() string {
+		out, err := cli(t, r, "rejected", "list", "-o", "jsonl")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(strings.Count(out, "\n"))
+	})
+	if code, v := get(t, r.http+"/readyz?verbose"); code != 200 {
+		t.Errorf("readyz: %d %v", code, v)
+	}
+
+	eventually(t, "1", func() string {
+		out, err := cli(t, r, "app", "list", "-o", "jsonl")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(strings.Count(out, `"policies":3`))
+	})
+	eventually(t, "true", func() string {
+		code, v := get(t, r.http+"/v1/apps/smartkey/activity")
+		return fmt.Sprint(code == 200 && strings.Contains(fmt.Sprint(v), "consent.given"))
+	})
+
+	demoShowsWhatIsOwed(t, r)
+	if _, err := openDataDir(t.Context(), dir, "demo", false); err == nil || !strings.Contains(err.Error(), "in use by another process") {
+		t.Errorf("a second process: %v", err)
+	}
+	history, err := cli(t, r, "replay", "--app", "smartkey", "--subject", "user-2")
+	if err != nil || !strings.Contains(history, "consent.withdrawn") {
+		t.Errorf("replay: %s, %v", history, err)
+	}
+	if err := r.stop(); err != nil {
+		t.Errorf("stopped with %v", err)
+	}
+	if offline, err := cli(t, nil, "replay", "--data", dir, "--app", "smartkey", "--subject", "user-2"); err != nil || offline != history {
+		t.Errorf("replay of the stopped directory differs: %s, %v\nfrom the server: %s", offline, err, history)
+	}
+	if _, err := openDataDir(t.Context(), dir, "live", true); err == nil || !strings.Contains(err.Error(), "is for demo") {
+		t.Errorf("a live server opened the demo's directory: %v", err)
+	}
+}
+
+// demoShowsWhatIsOwed wants a request and an incident of every state that the
+// demo promises, on whatever day it starts.
+func demoShowsWhatIsOwed(t *testing.T, r *running) {
+	t.Helper()
+	eventually(t, "answered 2, open 7, rejected 1", func() string { return counted(t, r, "state", "request", "list") })
+	if got := counted(t, r, "state", "incident", "list"); got != "closed 1, detected 1" {
+		t.Errorf("incidents: %s", got)
+	}
+	for _, want := range []struct{ flags, rows string }{
+		{"--type question --state overdue", "cn.policy.contact_reply 1"},
+		{"--type question --state at-risk", "cn.policy.contact_reply 1"},
+		{"--type question --state open", "cn.policy.contact_reply 1"},
+		{"--state paused", "own.sharing.copy 1"},
+		{"--type authority --state not-started", "cn.gbt35273.request_reply 1"},
+		{"--type access --state met", "cn.gbt35273.request_reply 1, cn.policy.request_reply 1"},
+		{"--type correct --state met", "cn.app2019.manual_handling 1, cn.gbt35273.request_reply 1, cn.policy.request_reply 1"},
+		{"--kind stop --state overdue", "own.stop 1"},
+		{"--kind file --provisional true", "cn.scc2023.filing 1"},
+		{"--kind tell-persons --state met", "own.incident_notice 1"},
+	} {
+		eventually(t, want.rows, func() string {
+			return counted(t, r, "rule", append([]string{"report", "deadlines"}, strings.Fields(want.flags)...)...)
+		})
+	}
+}
+
+// counted counts the rows that a verb lists of the demo, by one of their members.
+func counted(t *testing.T, r *running, member string, args ...string) string {
+	t.Helper()
+	out, err := cli(t, r, append(args, "--app", demoApp, "-o", "jsonl")...)
+	if err != nil {
+		t.Fatalf("%v: %s %v", args, out, err)
+	}
+	count := map[string]int{}
+	for line := range strings.Lines(out) {
+		var row map[string]any
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			t.Fatal(err)
+		}
+		count[fmt.Sprint(row[member])]++
+	}
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(count)) {
+		all = append(all, fmt.Sprintf("%s %d", name, count[name]))
+	}
+	return strings.Join(all, ", ")
+}
+
+// A demo that starts again tells the same story, and stumbles no more.
+func TestADemoThatStartsAgainAddsNothingToItsStory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data-demo")
+	rehearsed := func(now domain.Instant) eventstore.Position {
+		t.Helper()
+		d, err := openDataDir(t.Context(), dir, "demo", true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = errors.Join(rehearse(t.Context(), d, now), prepareDemo(t.Context(), d))
+		head, bad := d.db.Store().Head(t.Context())
+		if err = errors.Join(err, bad, d.close()); err != nil {
+			t.Fatal(err)
+		}
+		return head
+	}
+	now := domain.At(time.Now())
+	first := rehearsed(now)
+	if again := rehearsed(now.Add(3 * domain.Day)); first < 50 || again != first {
+		t.Errorf("%d records, after another start %d", first, again)
+	}
+	s := &simulation{rejected: func(context.Context) (bool, error) { return true, nil }} // without a road: it must not publish
+	if err := s.stumble(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// The story holds on every day: what is nearly due is, and what is late.
+func TestTheDemosStoryHoldsOnEveryDay(t *testing.T) {
+	calendars, err := law.Calendars()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule := domain.DeadlineRule{ID: "own.demo", Unit: domain.UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai"}
+	zone, err := domain.ParseZone(rule.TimeZone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for day := domain.NewDate(2024, time.January, 1); day < domain.NewDate(2028, time.January, 1); day += 3 {
+		now := zone.Midnight(day).Add(15 * domain.Hour)
+		s, err := newStory(now, calendars)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range s.inOrder() {
+			if a.at >= now || a.at < now.Add(-weeks) {
+				t.Fatalf("%s: %s happens at %s", day, a.id, a.at)
+			}
+			due, err := domain.Compute(rule, a.at, nil, false, calendars)
+			switch {
+			case err != nil:
+				t.Fatal(err)
+			case a.id == "late-question" && due.InTime(now):
+				t.Errorf("%s: the late question is due on %s", day, due.Date)
+			case a.id == "question" && (!due.InTime(now) || due.Date > day+12):
+				t.Errorf("%s: the next question is due on %s", day, due.Date)
+			}
+		}
+		if _, known := calendars.Workdays("CN").IsWorkingDay(s.unannounced()); known {
+			t.Errorf("%s: %s is announced", day, s.unannounced())
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package domain_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	. "consentledger/domain"
+)
+
+const reportHash = "sha256:40529c2085aed8cc8bba5ce6c83994a217ed98daf51490f12fa8afce3cf3366d"
+
+// notes has for every kind of note one as it should be, and one member that is
+// not: fields with semicolons between them, "_" for a space. A "-" before the
+// bad one leaves that member out.
+var notes = []struct{ good, bad string }{
+	{"recipient.added recipient=acme;categories=clicks_and_faces;purposes=ads;contact=desk;separate_consent=yes", "separate_consent=maybe"},
+	{"recipient.changed recipient=acme;change=moved_abroad;categories=clicks;purposes=ads", "-change"},
+	{"recipient.removed recipient=acme;reason=contract_over", "recipient=Acme_Ltd"},
+	{"entrustment.agreed processor=host;agreement=HASH;purposes=ads;categories=clicks;ends=2027-01-31", "ends=soon"},
+	{"entrustment.ended processor=host;returned=yes;deleted=no", "deleted=partly"},
+	{"disclosure.made ground=dis-1;what=the_winners;doubtful=yes", "ground=DIS_1"},
+	{"transfer.merger successor=newco;contact=a_desk;persons_told=yes", "-contact"},
+	{"crossborder.started recipient=acme;mechanism=standard-contract;country=Singapore;assessment=HASH;contract_effective=2026-03-02", "contract_effective=2026-02-30"},
+	{"crossborder.stopped recipient=acme;reason=over", "-reason"},
+	{"crossborder.filed recipient=acme;filed=2026-03-02", "filed=yesterday"},
+	{"assessment.started assessment=map;subject=maps", "-subject"},
+	{"assessment.final assessment=map;report=HASH;high_risk=no", "report=none"},
+	{"assessment.published assessment=map;where=the_website", "-where"},
+	{"measure.evidenced measure=mea-1;evidence=HASH;valid_until=2027-01-01", "evidence=seen"},
+	{"training.held topic=privacy;held=2026-03-02;attendants=12", "attendants=dozens"},
+	{"officer.appointed office=dpo;contact=a_desk;since=2026-01-01", "since=always"},
+	{"officer.reported office=dpo;filed=2026-01-01", "-filed"},
+	{"officer.changed office=dpo;contact=a_desk;since=2026-01-01", "-contact"},
+	{"headcount.recorded unit=all;counted=2026-01-01;persons=1000000;minors=yes", "persons=a_million"},
+	{"audit.started audit=a1;scope=everything", "-scope"},
+	{"audit.finished audit=a1;report=HASH;minors=yes;ordered=no", "ordered=perhaps"},
+	{"rectification.completed audit=a1;evidence=HASH", "-evidence"},
+	{"rectification.reported audit=a1;filed=2026-01-01", "filed=2026-13-01"},
+	{"risks.published report=r1;where=the_website", "-where"},
+	{"clock.observed observation=stepped;direction=back;step=1200;watched=60000", "step=far"},
+	{"system.added system=crm;purposes=ads,offers", "purposes=ads,,offers"},
+	{"system.removed system=crm;reason=gone", "-reason"},
+	{"cessation.decided service=shop;effective=2026-04-01", "effective=spring"},
+	{"cessation.notified channel=push;how=one_by_one;persons=12", "-how"},
+	{"collection.stopped service=shop", "-service"},
+	{"cessation.deleted service=shop;method=erased", "-method"},
+	{"policy.notified channel=push;version=HASH;recipients=12", "version=1.2"},
+	{"policy.inconsistency clause=xiii-2;decision=the_law_counts", "-decision"},
+	{"policy.precedence winner=children;clause=xi", "winner=The_Children"},
+	{"decision.made decision=credit;significant=yes;purpose=ads", "significant=very"},
+	{"decision.explained decision=credit;limited_by=trade-secret", "-decision"},
+	{"decision.objected decision=credit", "-decision"},
+	{"decision.reviewed decision=credit;upheld=no", "upheld=half"},
+	{"profile.generated purpose=ads;deidentified=yes", "deidentified=nearly"},
+	{"cookies.set choice=necessary-only", "choice=All_Of_Them"},
+	{"access.approved approver=desk;reason=a_complaint", "-reason"},
+	{"withdrawal.confirmed channel=feedback", "-channel"},
+	{"retention.ended purpose=ads;category=clicks", "category=Clicks"},
+	{"processing.stopped system=crm;purpose=ads", "-system"},
+	{"data.deleted system=crm;method=erased;category=clicks", "method=by_hand"},
+}
+
+// noteOf reads a note of the table, with one member changed or left out.
+func noteOf(text, change string) Noted {
+	kind, rest, _ := strings.Cut(text, " ")
+	m := map[string]string{}
+	for _, f := range append(strings.Split(rest, ";"), strings.Split(change, ";")...) {
+		name, value, ok := strings.Cut(f, "=")
+		if !ok {
+			delete(m, strings.TrimPrefix(name, "-"))
+			continue
+		}
+		m[name] = strings.ReplaceAll(strings.ReplaceAll(value, "HASH", reportHash), "_", " ")
+	}
+	return Noted{Kind: NoteKind(kind), Fields: Fields(m)}
+}
+
+// say records a note in the history that its kind belongs to.
+func say(n Noted, person bool) ([]Event, error) {
+	if person {
+		return Subject{}.Decide(Say{n}, ref(), t0, t0)
+	}
+	return Service{App: App{Name: "shop"}}.Decide(Say{n}, Reference{}, t0, t0)
+}
+
+func TestEveryKindOfNoteIsTakenAsItShouldBeAndNotOtherwise(t *testing.T) {
+	for _, rule := range NoteRules {
+		i := slices.IndexFunc(notes, func(n struct{ good, bad string }) bool { return strings.HasPrefix(n.good, string(rule.Kind)+" ") })
+		if i < 0 {
+			t.Errorf("%s: the table has no example", rule.Kind)
+			continue
+		}
+		n := noteOf(notes[i].good, "")
+		events, err := say(n, rule.Person)
+		if err != nil || len(events) != 1 || events[0].(Noted).Kind != rule.Kind || len(n.Fields) != len(rule.Fields) {
+			t.Errorf("%s: %v, %v; %d of %d members", rule.Kind, events, err, len(n.Fields), len(rule.Fields))
+		}
+		want := Malformed
+		if strings.HasPrefix(notes[i].bad, "-") {
+			want = Incomplete
+		}
+		_, err = say(noteOf(notes[i].good, notes[i].bad), rule.Person)
+		if got, _ := errors.AsType[Refusal](err); got.Code != want || !strings.HasPrefix(got.Path, "data") {
+			t.Errorf("%s with %s: %v, want %s", rule.Kind, notes[i].bad, err, want)
+		}
+		if _, err = say(n, !rule.Person); err == nil {
+			t.Errorf("%s is taken where it does not belong", rule.Kind)
+		}
+	}
+	if len(notes) != len(NoteRules) {
+		t.Errorf("%d examples of %d kinds", len(notes), len(NoteRules))
+	}
+}
