@@ -20,7 +20,7 @@ var notes = []struct{ good, bad string }{
 	{"recipient.removed recipient=acme;reason=contract_over", "recipient=Acme_Ltd"},
 	{"entrustment.agreed processor=host;agreement=HASH;purposes=ads;categories=clicks;ends=2027-01-31", "ends=soon"},
 	{"entrustment.ended processor=host;returned=yes;deleted=no", "deleted=partly"},
-	{"disclosure.made ground=dis-1;what=the_winners;doubtful=yes", "ground=DIS_1"},
+	{"disclosure.made ground=DIS-1;what=the_winners;doubtful=yes", "doubtful=perhaps"},
 	{"transfer.merger successor=newco;contact=a_desk;persons_told=yes", "-contact"},
 	{"crossborder.started recipient=acme;mechanism=standard-contract;country=Singapore;assessment=HASH;contract_effective=2026-03-02", "contract_effective=2026-02-30"},
 	{"crossborder.stopped recipient=acme;reason=over", "-reason"},
@@ -82,7 +82,16 @@ func say(n Noted, person bool) ([]Event, error) {
 	if person {
 		return Subject{}.Decide(Say{n}, ref(), t0, t0)
 	}
-	return Service{App: App{Name: "shop"}}.Decide(Say{n}, Reference{}, t0, t0)
+	return Service{App: App{Name: "shop"}}.Decide(Say{n}, disclosing(), t0, t0)
+}
+
+// disclosing is a reference whose policy has a ground to disclose.
+func disclosing() Reference {
+	r := ref()
+	doc := r.Policies.Versions()[0].Document
+	doc.Disclosures = []Ground{{Code: "DIS-1", Title: "consent", Doubtful: true}}
+	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
+	return r
 }
 
 func TestEveryKindOfNoteIsTakenAsItShouldBeAndNotOtherwise(t *testing.T) {
