@@ -14,8 +14,12 @@
 // The user that the ledger connects as needs [Permissions] and no more. Who
 // may publish in the name of an app is the server's to say: an app's user gets
 // consent.v1.<app>.record, consent.v1.<app>.check, consent.v1.<app>.prompt and
-// consent.v1.<app>.in.>, and never consent.v1.<app>.rejected. What only
-// operators may record does not come in by NATS.
+// consent.v1.<app>.in.>, or only those types under "in." that it may say, and
+// never consent.v1.<app>.rejected. An event whose type is not the one in its
+// subject is refused. What only operators may record does not come in here.
+//
+// A check that cannot be answered now is answered with status "unknown", which
+// is not allowed, and the service's error code 503.
 package intake
 
 import (

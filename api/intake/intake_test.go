@@ -40,6 +40,7 @@ type faulty struct {
 	*ledger.Ledger
 	mu     sync.Mutex
 	broken string
+	blind  bool     // nothing can be read
 	ids    []string // in the order in which they were taken
 }
 
@@ -51,6 +52,15 @@ func (f *faulty) Execute(ctx context.Context, req ledger.Request) (ledger.Receip
 	}
 	f.ids = append(f.ids, req.ID)
 	return f.Ledger.Execute(ctx, req)
+}
+
+func (f *faulty) State(ctx context.Context, app domain.AppName, who domain.PersonKey, asOf ledger.AsOf) (ledger.State, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.blind {
+		return ledger.State{}, errors.New("disk on fire under user-1")
+	}
+	return f.Ledger.State(ctx, app, who, asOf)
 }
 
 func (f *faulty) breakFor(id string) { f.mu.Lock(); f.broken = id; f.mu.Unlock() }
@@ -244,6 +254,32 @@ func TestARequestIsRecordedOnceAndAnsweredTheSame(t *testing.T) {
 	var a wire.CheckAnswer
 	if err != nil || json.Unmarshal(answer.Data, &a) != nil || !a.Allowed || a.Events[0] != first.EventID {
 		t.Errorf("%v: %s", err, answer.Data)
+	}
+}
+
+func TestWhatCannotBeToldIsUnknownAndNotAllowed(t *testing.T) {
+	h := open(t)
+	h.request(&nats.Msg{Subject: record, Data: event("1", "consent.given", "person-1", `{"act":"agree"}`)})
+	h.faulty.mu.Lock()
+	h.faulty.blind = true
+	h.faulty.mu.Unlock()
+	ask := func(what, body string) (*nats.Msg, map[string]any) {
+		answer, err := h.nc.Request("consent.v1.smartkey."+what, []byte(body), 10*time.Second)
+		var a map[string]any
+		if err != nil || json.Unmarshal(answer.Data, &a) != nil || strings.Contains(string(answer.Data), "fire") {
+			t.Fatalf("%v: %s", err, answer.Data)
+		}
+		return answer, a
+	}
+	m, a := ask("check", `{"subject":"person-1","purpose":"account"}`)
+	if m.Header.Get(micro.ErrorCodeHeader) != "503" || a["allowed"] != false || a["status"] != "unknown" || a["purpose"] != "account" || a["action"] != "use" {
+		t.Errorf("%v: %v", m.Header, a)
+	}
+	if m, a := ask("check", `{"subject":"","purpose":"account"}`); m.Header.Get(micro.ErrorCodeHeader) != "400" || a["code"] != "malformed" {
+		t.Errorf("a question that is wrong: %v: %v", m.Header, a)
+	}
+	if m, a := ask("prompt", `{"subject":"person-1"}`); m.Header.Get(micro.ErrorCodeHeader) != "503" || a["code"] != wire.Unavailable {
+		t.Errorf("what to ask: %v: %v", m.Header, a)
 	}
 }
 

@@ -69,7 +69,7 @@ func (d *drain) reject(m jetstream.Msg, meta *jetstream.MsgMetadata, r domain.Re
 	seq := strconv.FormatUint(meta.Sequence.Stream, 10)
 	_, err = d.js.PublishMsg(d.ctx, &nats.Msg{Subject: "consent.v1." + app + ".rejected", Data: sealed, Header: nats.Header{
 		headerApp: {app}, headerCode: {string(r.Code)}, headerPath: {wire.PathOf(r)}, headerSeq: {seq},
-		headerMayBeNo: {strconv.FormatBool(wire.MayBeNo(m.Data(), hint))},
+		headerMayBeNo: {strconv.FormatBool(mayBeNo(m, hint))},
 		// The time tells apart the streams of one name, when one was deleted.
 		jetstream.MsgIDHeader: {"in-" + seq + "-" + strconv.FormatInt(meta.Timestamp.UnixNano(), 10)},
 	}})
@@ -77,6 +77,13 @@ func (d *drain) reject(m jetstream.Msg, meta *jetstream.MsgMetadata, r domain.Re
 		return fmt.Errorf("rejected message: %w", err)
 	}
 	return nil
+}
+
+// mayBeNo reports whether a message may be a no: by the type in its subject, or
+// by what it says itself.
+func mayBeNo(m jetstream.Msg, hint string) bool {
+	said, _ := typeOf(m.Subject())
+	return wire.MayBeNo(nil, said) || wire.MayBeNo(m.Data(), hint)
 }
 
 // registered returns the app that a subject names, or invalidApp. What a
@@ -214,11 +221,11 @@ func (r *Rejections) message(raw *jetstream.RawStreamMsg) RejectedMessage {
 	why, seen := r.tally.seen(raw.Sequence)
 	return RejectedMessage{
 		Seq: raw.Sequence, App: raw.Header.Get(headerApp), At: raw.Time, Code: domain.Code(raw.Header.Get(headerCode)),
-		Path: raw.Header.Get(headerPath), MayBeNo: mayBeNo(raw), InSeq: inSeq, Seen: seen, Why: why,
+		Path: raw.Header.Get(headerPath), MayBeNo: flagged(raw), InSeq: inSeq, Seen: seen, Why: why,
 	}
 }
 
-func mayBeNo(raw *jetstream.RawStreamMsg) bool { return raw.Header.Get(headerMayBeNo) != "false" }
+func flagged(raw *jetstream.RawStreamMsg) bool { return raw.Header.Get(headerMayBeNo) != "false" }
 
 func one(ctx context.Context, stream jetstream.Stream, seq uint64) (*jetstream.RawStreamMsg, error) {
 	if seq == 0 {

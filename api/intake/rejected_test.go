@@ -246,3 +246,46 @@ func requests(t *testing.T, s *nats.Subscription) (subjects []string) {
 	}
 	return subjects
 }
+
+// A server lets an app's user publish some types only: by the subject.
+func TestTheSubjectSaysWhatMayBeSaid(t *testing.T) {
+	yes := event("1", "consent.given", "user-1", `{"act":"agree"}`)
+	no := event("2", "consent.withdrawn", "user-1", `{"all":true}`)
+	broken := event("3", "consent.given", "user-1", `{"act":7}`)
+	for _, c := range []struct {
+		name, kind string
+		data       []byte
+		header     nats.Header
+		path       string // of the refusal; "taken": there is none
+		mayBeNo    bool
+	}{
+		{"a yes where a no may be said", "consent.withdrawn", yes, nil, "type", true},
+		{"a no where a yes may be said", "consent.given", no, nil, "type", true},
+		{"a yes in binary mode where a notice may be said", "notice.presented", []byte(`{"act":"agree"}`), nats.Header{
+			"ce-specversion": {"1.0"}, "ce-id": {"4"}, "ce-source": {"/app"}, "ce-type": {"consent.given"}, "ce-subject": {"user-1"}}, "type", false},
+		{"something broken where a no may be said, which calls itself a yes", "consent.withdrawn", broken, nil, "data.act", true},
+		{"something broken where a yes may be said", "consent.given", broken, nil, "data.act", false},
+		{"a yes behind a longer subject", "consent.given.more", yes, nil, "type", true},
+		{"a yes in its place", "consent.given", yes, nil, "taken", false},
+		{"a no in its place", "consent.withdrawn", no, nil, "taken", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := openDesk(t)
+			if _, err := d.js.PublishMsg(t.Context(), &nats.Msg{Subject: "consent.v1.smartkey.in." + c.kind, Data: c.data, Header: c.header}); err != nil {
+				t.Fatal(err)
+			}
+			if c.path == "taken" {
+				d.until("it is taken", func() bool { return len(d.faulty.taken()) == 1 })
+				return
+			}
+			d.until("it is rejected", func() bool { return len(d.list()) == 1 })
+			m := d.list()[0]
+			if m.Path != c.path || m.Code != domain.Malformed || m.MayBeNo != c.mayBeNo || (d.unseen() == 1) != c.mayBeNo || len(d.faulty.taken()) != 0 {
+				t.Errorf("%+v, %d unseen, taken %v", m, d.unseen(), d.faulty.taken())
+			}
+			if _, err := d.Retry(t.Context(), m.Seq); !wire.IsRefusal(err) || len(d.faulty.taken()) != 0 {
+				t.Errorf("tried again: %v", err)
+			}
+		})
+	}
+}

@@ -57,7 +57,7 @@ func (t *tally) update(ctx context.Context, list, marks jetstream.Stream) error 
 			if err != nil {
 				return err
 			}
-			if t.list.seq = raw.Sequence; mayBeNo(raw) {
+			if t.list.seq = raw.Sequence; flagged(raw) {
 				t.noes[raw.Sequence] = true
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -435,5 +436,49 @@ func TestOverTheWireToo(t *testing.T) {
 	b, err := io.ReadAll(res.Body)
 	if err != nil || bytes.Count(b, []byte("\n")) != 3 || res.Header.Get("Content-Type") != "application/x-ndjson" {
 		t.Errorf("%s %v %v", b, res.Header, err)
+	}
+}
+
+// A blind ledger cannot read what it has of a person whose name begins with "b".
+type blind struct{ *ledger.Ledger }
+
+func (b blind) State(ctx context.Context, app domain.AppName, who domain.PersonKey, asOf ledger.AsOf) (ledger.State, error) {
+	if strings.HasPrefix(who.ID, "b") {
+		return ledger.State{}, errors.New("secret disk on fire")
+	}
+	return b.Ledger.State(ctx, app, who, asOf)
+}
+
+func TestWhatCannotBeToldIsUnknownAndNotAllowed(t *testing.T) {
+	h := furnished(t)
+	h.conf.Ledger = blind{h.ledg}
+	h.h = Handler(h.conf)
+	unknown := func(what, body string) {
+		t.Helper()
+		var a wire.CheckAnswer
+		if err := json.Unmarshal([]byte(body), &a); err != nil || a.Allowed || a.Status != wire.Unknown || a.Purpose != "mail" || a.Action != "use" || a.Reason == "" || strings.Contains(body, "secret") {
+			t.Errorf("%s: %v: %s", what, err, body)
+		}
+	}
+	unknown("a path", h.want(503, `"allowed":false`, "GET", "/v1/apps/demo/subjects/bo/purposes/mail/check", ""))
+	unknown("a body", h.want(503, `"allowed":false`, "POST", "/v1/apps/demo/check", `{"subject":"bo","purpose":"mail"}`))
+	h.want(400, `"code":"malformed"`, "POST", "/v1/apps/demo/check", `{"subject":"bo","purpose":"?"}`)
+
+	b := h.want(200, `"results"`, "POST", "/v1/apps/demo/check", `{"checks":[{"subject":"al","purpose":"mail"},{"subject":"bo","purpose":"mail"},{"subject":"bo","purpose":"?"}]}`)
+	var rows CheckRows
+	if err := json.Unmarshal([]byte(b), &rows); err != nil || len(rows.Results) != 3 {
+		t.Fatalf("%v: %s", err, b)
+	}
+	if r := rows.Results[0]; r.Status != 200 || r.Answer == nil || r.Answer.Status != "never-asked" {
+		t.Errorf("a row that can be told: %+v", r)
+	}
+	if r := rows.Results[1]; r.Status != 503 || r.Problem != nil || r.Answer == nil || r.Answer.Allowed || r.Answer.Status != wire.Unknown {
+		t.Errorf("a row that cannot: %+v", r)
+	}
+	if r := rows.Results[2]; r.Status != 400 || r.Answer != nil || r.Problem == nil {
+		t.Errorf("a row that is wrong: %+v", r)
+	}
+	if !strings.Contains(h.log.String(), "on fire") {
+		t.Errorf("nobody is told what broke: %s", h.log.String())
 	}
 }

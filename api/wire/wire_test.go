@@ -25,8 +25,8 @@ func TestBothModesGiveOneBody(t *testing.T) {
 			continue // no operator's event comes in binary mode
 		}
 		want, err := ParseEvent("smartkey", e.Event)
-		if err != nil {
-			t.Fatal(err)
+		if err != nil || TypeOf(want) != e.Type {
+			t.Fatalf("%s: %v: the request is of type %q", e.Type, err, TypeOf(want))
 		}
 		attrs, data, err := members(e.Event)
 		if err != nil {
