@@ -132,10 +132,15 @@ func makeStreams(ctx context.Context, c Config, js jetstream.JetStream) error {
 		Name: RejectedStream, Description: "events that the ledger did not take, sealed", Subjects: []string{rejectedSubjects},
 		Storage: jetstream.FileStorage, MaxAge: 30 * 24 * time.Hour, Duplicates: 2 * time.Minute,
 	}
-	if err := makeStream(ctx, js, rejected); err != nil {
-		return err
+	for _, bucket := range []jetstream.KeyValueConfig{
+		{Bucket: SeenBucket, Description: "rejected events that somebody looked at, and why they may rest", TTL: 60 * 24 * time.Hour},
+		{Bucket: UnseenBucket, Description: "rejected events that may be a no and that nobody looked at, sealed"},
+	} {
+		if err := makeBucket(ctx, js, bucket); err != nil {
+			return err
+		}
 	}
-	if err := makeBucket(ctx, js); err != nil {
+	if err := makeStream(ctx, js, rejected); err != nil {
 		return err
 	}
 	if err := retireOldStream(ctx, c, js); err != nil {
@@ -147,6 +152,11 @@ func makeStreams(ctx context.Context, c Config, js jetstream.JetStream) error {
 func makeStream(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig) error {
 	s, err := js.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		if want.Name == RejectedStream { // what the buckets have is of an earlier one
+			if want.FirstSeq, err = firstFree(ctx, js); err != nil {
+				return err
+			}
+		}
 		_, err = js.CreateStream(ctx, want)
 	}
 	if err != nil {
@@ -163,15 +173,13 @@ func makeStream(ctx context.Context, js jetstream.JetStream, want jetstream.Stre
 	return nil
 }
 
-func makeBucket(ctx context.Context, js jetstream.JetStream) error {
-	_, err := js.KeyValue(ctx, SeenBucket)
+func makeBucket(ctx context.Context, js jetstream.JetStream, want jetstream.KeyValueConfig) error {
+	_, err := js.KeyValue(ctx, want.Bucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		_, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
-			Bucket: SeenBucket, Description: "rejected events that somebody looked at, and why they may rest", TTL: 60 * 24 * time.Hour,
-		})
+		_, err = js.CreateKeyValue(ctx, want)
 	}
 	if err != nil {
-		return fmt.Errorf("bucket %s: %w", SeenBucket, err)
+		return fmt.Errorf("bucket %s: %w", want.Bucket, err)
 	}
 	return nil
 }

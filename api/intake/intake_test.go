@@ -58,7 +58,7 @@ func (f *faulty) State(ctx context.Context, app domain.AppName, who domain.Perso
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.blind {
-		return ledger.State{}, errors.New("disk on fire under user-1")
+		return ledger.State{}, errors.New("disk on fire")
 	}
 	return f.Ledger.State(ctx, app, who, asOf)
 }

@@ -8,7 +8,7 @@ const InboxPrefix = "_INBOX.consentledger"
 // stands for the server's allow_responses, one answer a request: requests are
 // answered on a subject that the caller names.
 //
-// Where an administrator makes the three streams and the bucket beforehand, the
+// Where an administrator makes the three streams and the two buckets beforehand, the
 // subjects in Make are not needed; those in Retire only as long as there may be
 // an incoming stream of the older kind.
 var Permissions = struct {
@@ -20,6 +20,7 @@ var Permissions = struct {
 		"$JS.API.STREAM.INFO.CONSENT_IN",
 		"$JS.API.STREAM.INFO.CONSENT_REJECTED",
 		"$JS.API.STREAM.INFO.KV_CONSENT_REJECTED_SEEN",
+		"$JS.API.STREAM.INFO.KV_CONSENT_REJECTED_UNSEEN",
 		"$JS.API.CONSUMER.CREATE.CONSENT_IN.ledger",
 		"$JS.API.CONSUMER.MSG.NEXT.CONSENT_IN.ledger",
 		"$JS.ACK.CONSENT_IN.ledger.>",
@@ -27,6 +28,8 @@ var Permissions = struct {
 		"$JS.API.STREAM.MSG.GET.CONSENT_REJECTED",
 		"$KV.CONSENT_REJECTED_SEEN.*",
 		"$JS.API.DIRECT.GET.KV_CONSENT_REJECTED_SEEN",
+		"$KV.CONSENT_REJECTED_UNSEEN.*",
+		"$JS.API.DIRECT.GET.KV_CONSENT_REJECTED_UNSEEN",
 		"$JS.API.STREAM.INFO.CONSENT_OUT",
 		"$JS.API.STREAM.MSG.GET.CONSENT_OUT",
 		"consent.v1.*.out.>",
@@ -42,6 +45,7 @@ var Permissions = struct {
 		"$JS.API.STREAM.CREATE.CONSENT_IN",
 		"$JS.API.STREAM.CREATE.CONSENT_REJECTED",
 		"$JS.API.STREAM.CREATE.KV_CONSENT_REJECTED_SEEN",
+		"$JS.API.STREAM.CREATE.KV_CONSENT_REJECTED_UNSEEN",
 		"$JS.API.STREAM.CREATE.CONSENT_OUT",
 	},
 	Retire: []string{

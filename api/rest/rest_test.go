@@ -450,7 +450,8 @@ func (b blind) State(ctx context.Context, app domain.AppName, who domain.PersonK
 }
 
 func TestWhatCannotBeToldIsUnknownAndNotAllowed(t *testing.T) {
-	h := furnished(t)
+	h := open(t)
+	h.furnish()
 	h.conf.Ledger = blind{h.ledg}
 	h.h = Handler(h.conf)
 	unknown := func(what, body string) {

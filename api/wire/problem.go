@@ -28,7 +28,7 @@ func ProblemOf(err error) Problem {
 	if !no {
 		return Problem{
 			Type: "urn:consentledger:problem:" + Unavailable, Title: "Outcome unknown", Status: 503, Code: Unavailable,
-			Detail: "outcome unknown, ask again: an event with the same id is never recorded twice",
+			Detail: "outcome unknown, ask again: the same id is never recorded twice",
 		}
 	}
 	p := Problem{Type: "urn:consentledger:problem:" + string(r.Code), Title: "Refused", Status: 422, Code: string(r.Code), Detail: r.Text}
