@@ -12,12 +12,19 @@ import (
 )
 
 func newStatus() *cobra.Command {
-	c := &cobra.Command{Use: "status", Short: "How the server is: version, head, projections", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+	c := &cobra.Command{Use: "status", Short: "How far everything that follows the log is; -o json tells the version, the store and its last record, too", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
 		answer, err := call(c, http.MethodGet, "/v1/status", "", nil)
 		if err != nil {
 			return err
 		}
-		return printOne(c, answer, "version", "store", "started", "head", "projections")
+		if c.Flags().Lookup("output").Value.String() == "json" {
+			return printOne(c, answer)
+		}
+		parts, err := member(answer, "projections")
+		if err != nil {
+			return err
+		}
+		return printRows(c, parts, "name", "position", "behind", "seconds", "error")
 	}}
 	outputFlag(c)
 	return c
