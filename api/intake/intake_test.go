@@ -293,6 +293,14 @@ func TestTheServiceIsListed(t *testing.T) {
 	if err := json.Unmarshal(m.Data, &info); err != nil || len(info.Endpoints) != 3 || info.Endpoints[0].Metadata["schema.request"] == "" || info.Endpoints[2].Subject != "consent.v1.*.prompt" || info.Endpoints[2].Metadata["schema.response"] == "" {
 		t.Errorf("%v: %s", err, m.Data)
 	}
+	for _, e := range info.Endpoints {
+		for _, part := range []string{"schema.request", "schema.response", "schema.error"} {
+			name, is := strings.CutPrefix(e.Metadata[part], schemaPath)
+			if _, has := wire.Schema(name); !is || !has {
+				t.Errorf("%s: the %s %q leads nowhere", e.Name, part, e.Metadata[part])
+			}
+		}
+	}
 }
 
 func TestABrokenStoreHoldsBackThePersonAndNobodyElse(t *testing.T) {

@@ -36,8 +36,8 @@ func openService(ctx context.Context, c Config) (drain func(), err error) {
 	}
 	for _, e := range s.endpoints() {
 		err := svc.AddEndpoint(e.name, e.handle, micro.WithEndpointSubject("consent.v1.*."+e.name), micro.WithEndpointMetadata(map[string]string{
-			"schema.request": "urn:consentledger:schema:" + e.request, "schema.response": "urn:consentledger:schema:" + e.response,
-			"schema.error": "urn:consentledger:schema:problem", "content": e.content,
+			"schema.request": schemaPath + e.request, "schema.response": schemaPath + e.response,
+			"schema.error": schemaPath + "problem", "content": e.content,
 		}))
 		if err != nil {
 			_ = svc.Stop()
@@ -50,6 +50,10 @@ func openService(ctx context.Context, c Config) (drain func(), err error) {
 		s.jobs.close()
 	}, nil
 }
+
+// schemaPath is where the ledger's HTTP address has the schemas that the
+// service's metadata names; see [wire.Schema].
+const schemaPath = "/v1/schemas/"
 
 // An endpoint answers one kind of request.
 type endpoint struct {

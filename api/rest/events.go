@@ -59,7 +59,7 @@ func (s *server) eventRoute(api huma.API, id, path, summary, description string,
 	bodied[map[string]any](s, api, id, http.MethodPost, path, summary, maxBody, door{s, parse}.record)
 	op := api.OpenAPI().Paths[path].Post
 	op.Description = description
-	one := op.RequestBody.Content["application/json"].Schema
+	one := linked("event") // which names every type; each type's own schema says what its data holds
 	many := &huma.Schema{Type: huma.TypeArray, Items: one}
 	op.RequestBody.Content = map[string]*huma.MediaType{
 		"application/cloudevents+json":       {Schema: one},

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -129,7 +130,7 @@ func (h *house) ask(method, path, body string, headers ...string) (int, string, 
 	if w.Code >= 400 && w.Code != 503 && w.Header().Get("Content-Type") != "application/problem+json" {
 		h.t.Errorf("%s %s: %d is %s", method, path, w.Code, w.Header().Get("Content-Type"))
 	}
-	if strings.Contains(w.Body.String(), "$schema\":") && !strings.Contains(path, "openapi") {
+	if strings.Contains(w.Body.String(), "$schema\":") && !strings.Contains(path, "openapi") && !strings.Contains(path, "schemas") {
 		h.t.Errorf("%s %s links to a schema", method, path)
 	}
 	return w.Code, w.Body.String(), w.Header()
@@ -482,4 +483,27 @@ func TestWhatCannotBeToldIsUnknownAndNotAllowed(t *testing.T) {
 	if !strings.Contains(h.log.String(), "on fire") {
 		t.Errorf("nobody is told what broke: %s", h.log.String())
 	}
+}
+
+func TestLinksToSchemasLeadSomewhere(t *testing.T) {
+	h := open(t)
+	_, spec := h.do("GET", "/openapi.json", "")
+	links := regexp.MustCompile(`"\$ref":"(/v1/schemas/[^"]*)"`).FindAllStringSubmatch(spec, -1)
+	if len(links) == 0 {
+		t.Error("no route's body is described by a schema of ours")
+	}
+	for _, l := range links {
+		h.want(200, `"$id": "urn:consentledger:schema:`, "GET", l[1], "")
+	}
+	var list SchemaList
+	if err := json.Unmarshal([]byte(h.want(200, `"event"`, "GET", "/v1/schemas", "")), &list); err != nil || len(list.Schemas) < 40 {
+		t.Fatalf("%v: %v", err, list)
+	}
+	for _, name := range list.Schemas {
+		code, b, header := h.ask("GET", "/v1/schemas/"+name, "")
+		if code != 200 || header.Get("Content-Type") != "application/schema+json" || !strings.Contains(b, `"https://json-schema.org/draft/2020-12/schema"`) {
+			t.Errorf("%s: %d %v %.200s", name, code, header, b)
+		}
+	}
+	h.want(404, "no schema of that name", "GET", "/v1/schemas/secret", "")
 }

@@ -162,7 +162,7 @@ func TestTheNATSToolListsTheService(t *testing.T) {
 		t.Errorf("service ls: %s", out)
 	}
 	out := u.run("service", "info", "consentledger")
-	for _, want := range []string{"consent.v1.*.record", "consent.v1.*.check", "urn:consentledger:schema:event", "urn:consentledger:schema:receipt", "urn:consentledger:schema:answer", "urn:consentledger:schema:problem"} {
+	for _, want := range []string{"consent.v1.*.record", "consent.v1.*.check", "/v1/schemas/event", "/v1/schemas/receipt", "/v1/schemas/answer", "/v1/schemas/problem"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("service info does not show %s: %s", want, out)
 		}
