@@ -16,7 +16,8 @@
 // consent.v1.<app>.record, consent.v1.<app>.check, consent.v1.<app>.prompt and
 // consent.v1.<app>.in.>, or only those types under "in." that it may say, and
 // never consent.v1.<app>.rejected. An event whose type is not the one in its
-// subject is refused. What only operators may record does not come in here.
+// subject is refused. What only operators may record comes
+// in by package natsrest, on subjects of its own.
 //
 // A check that cannot be answered now is answered with status "unknown", which
 // is not allowed, and the service's error code 503.

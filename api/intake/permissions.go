@@ -4,7 +4,8 @@ package intake
 // apart from the inboxes of others.
 const InboxPrefix = "_INBOX.consentledger"
 
-// Permissions are the subjects that the ledger's NATS user needs. Responses
+// Permissions are the subjects that the ledger's NATS user needs, those of
+// package natsrest among them. Responses
 // stands for the server's allow_responses, one answer a request: requests are
 // answered on a subject that the caller names.
 //
@@ -38,6 +39,10 @@ var Permissions = struct {
 		"consent.v1.*.record",
 		"consent.v1.*.check",
 		"consent.v1.*.prompt",
+		"consent.v1.*.operate",
+		"consent.v1.*.operate.*",
+		"consent.v1.*.query.*",
+		"consent.v1.*.group",
 		"$SRV.>",
 		InboxPrefix + ".>",
 	},
