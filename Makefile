@@ -5,6 +5,7 @@
 # make bench   the benchmark, on this machine
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null)$(shell test -z "$$(git status --porcelain 2>/dev/null)" || echo ", changed")
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/arm64 windows/amd64
@@ -19,17 +20,17 @@ lint:
 	go run $(STATICCHECK) ./...
 
 build:
-	go build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/consentledger ./cmd/consentledger
+	go build -trimpath -ldflags "-X main.version=$(VERSION) -X 'main.commit=$(COMMIT)'" -o bin/consentledger ./cmd/consentledger
 
 release:
 	rm -rf dist && mkdir dist
 	set -e; for p in $(PLATFORMS); do \
 		os=$${p%/*} arch=$${p#*/}; exe=; test $$os != windows || exe=.exe; \
 		echo "dist/consentledger-$$os-$$arch$$exe"; \
-		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -ldflags "-s -w -X main.version=$(VERSION) -X 'main.commit=$(COMMIT)'" \
 			-o dist/consentledger-$$os-$$arch$$exe ./cmd/consentledger; \
 	done
 	cd dist && { command -v sha256sum >/dev/null && sha256sum consentledger-* || shasum -a 256 consentledger-*; } >SHA256SUMS.new && mv SHA256SUMS.new SHA256SUMS
 
-bench:
-	go run ./cmd/consentledger bench
+bench: build
+	bin/consentledger bench

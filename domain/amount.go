@@ -23,7 +23,7 @@ var rounding = apd.Context{Precision: 34, MaxExponent: apd.MaxExponent, MinExpon
 
 // ParseAmount reads "12.50 CNY".
 func ParseAmount(s string) (Amount, error) {
-	if len(s) < 5 || len(s) > 24 || s[len(s)-4] != ' ' {
+	if len(s) < 5 || len(s) > maxAmount || s[len(s)-4] != ' ' {
 		return Amount{}, errAmount
 	}
 	a := Amount{Currency: s[len(s)-3:]}
@@ -31,8 +31,14 @@ func ParseAmount(s string) (Amount, error) {
 	if _, _, err := a.Value.SetString(s[:len(s)-4]); err != nil || !known || a.Value.Form != apd.Finite || a.Value.Negative || a.Value.Exponent < -digits || a.Value.Exponent > 0 {
 		return Amount{}, errAmount
 	}
-	return a.round(), nil
+	if a = a.round(); len(a.String()) > maxAmount { // with its coins it could not be read again
+		return Amount{}, errAmount
+	}
+	return a, nil
 }
+
+// maxAmount is how long an amount is written at most.
+const maxAmount = 24
 
 // round writes the value with all the coins of its currency.
 func (a Amount) round() Amount {

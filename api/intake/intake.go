@@ -14,8 +14,13 @@
 // The user that the ledger connects as needs [Permissions] and no more. Who
 // may publish in the name of an app is the server's to say: an app's user gets
 // consent.v1.<app>.record, consent.v1.<app>.check, consent.v1.<app>.prompt and
-// consent.v1.<app>.in.>, and never consent.v1.<app>.rejected. What only
-// operators may record does not come in by NATS.
+// consent.v1.<app>.in.>, or only those types under "in." that it may say, and
+// never consent.v1.<app>.rejected. An event whose type is not the one in its
+// subject is refused. What only operators may record comes
+// in by package natsrest, on subjects of its own.
+//
+// A check that cannot be answered now is answered with status "unknown", which
+// is not allowed, and the service's error code 503.
 package intake
 
 import (
@@ -128,10 +133,15 @@ func makeStreams(ctx context.Context, c Config, js jetstream.JetStream) error {
 		Name: RejectedStream, Description: "events that the ledger did not take, sealed", Subjects: []string{rejectedSubjects},
 		Storage: jetstream.FileStorage, MaxAge: 30 * 24 * time.Hour, Duplicates: 2 * time.Minute,
 	}
-	if err := makeStream(ctx, js, rejected); err != nil {
-		return err
+	for _, bucket := range []jetstream.KeyValueConfig{
+		{Bucket: SeenBucket, Description: "rejected events that somebody looked at, and why they may rest", TTL: 60 * 24 * time.Hour},
+		{Bucket: UnseenBucket, Description: "rejected events that may be a no and that nobody looked at, sealed"},
+	} {
+		if err := makeBucket(ctx, js, bucket); err != nil {
+			return err
+		}
 	}
-	if err := makeBucket(ctx, js); err != nil {
+	if err := makeStream(ctx, js, rejected); err != nil {
 		return err
 	}
 	if err := retireOldStream(ctx, c, js); err != nil {
@@ -143,6 +153,11 @@ func makeStreams(ctx context.Context, c Config, js jetstream.JetStream) error {
 func makeStream(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig) error {
 	s, err := js.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		if want.Name == RejectedStream { // what the buckets have is of an earlier one
+			if want.FirstSeq, err = firstFree(ctx, js); err != nil {
+				return err
+			}
+		}
 		_, err = js.CreateStream(ctx, want)
 	}
 	if err != nil {
@@ -159,15 +174,13 @@ func makeStream(ctx context.Context, js jetstream.JetStream, want jetstream.Stre
 	return nil
 }
 
-func makeBucket(ctx context.Context, js jetstream.JetStream) error {
-	_, err := js.KeyValue(ctx, SeenBucket)
+func makeBucket(ctx context.Context, js jetstream.JetStream, want jetstream.KeyValueConfig) error {
+	_, err := js.KeyValue(ctx, want.Bucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		_, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
-			Bucket: SeenBucket, Description: "rejected events that somebody looked at, and why they may rest", TTL: 60 * 24 * time.Hour,
-		})
+		_, err = js.CreateKeyValue(ctx, want)
 	}
 	if err != nil {
-		return fmt.Errorf("bucket %s: %w", SeenBucket, err)
+		return fmt.Errorf("bucket %s: %w", want.Bucket, err)
 	}
 	return nil
 }

@@ -40,6 +40,7 @@ type faulty struct {
 	*ledger.Ledger
 	mu     sync.Mutex
 	broken string
+	blind  bool     // nothing can be read
 	ids    []string // in the order in which they were taken
 }
 
@@ -51,6 +52,15 @@ func (f *faulty) Execute(ctx context.Context, req ledger.Request) (ledger.Receip
 	}
 	f.ids = append(f.ids, req.ID)
 	return f.Ledger.Execute(ctx, req)
+}
+
+func (f *faulty) State(ctx context.Context, app domain.AppName, who domain.PersonKey, asOf ledger.AsOf) (ledger.State, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.blind {
+		return ledger.State{}, errors.New("disk on fire")
+	}
+	return f.Ledger.State(ctx, app, who, asOf)
 }
 
 func (f *faulty) breakFor(id string) { f.mu.Lock(); f.broken = id; f.mu.Unlock() }
@@ -247,6 +257,32 @@ func TestARequestIsRecordedOnceAndAnsweredTheSame(t *testing.T) {
 	}
 }
 
+func TestWhatCannotBeToldIsUnknownAndNotAllowed(t *testing.T) {
+	h := open(t)
+	h.request(&nats.Msg{Subject: record, Data: event("1", "consent.given", "person-1", `{"act":"agree"}`)})
+	h.faulty.mu.Lock()
+	h.faulty.blind = true
+	h.faulty.mu.Unlock()
+	ask := func(what, body string) (*nats.Msg, map[string]any) {
+		answer, err := h.nc.Request("consent.v1.smartkey."+what, []byte(body), 10*time.Second)
+		var a map[string]any
+		if err != nil || json.Unmarshal(answer.Data, &a) != nil || strings.Contains(string(answer.Data), "fire") {
+			t.Fatalf("%v: %s", err, answer.Data)
+		}
+		return answer, a
+	}
+	m, a := ask("check", `{"subject":"person-1","purpose":"account"}`)
+	if m.Header.Get(micro.ErrorCodeHeader) != "503" || a["allowed"] != false || a["status"] != "unknown" || a["purpose"] != "account" || a["action"] != "use" {
+		t.Errorf("%v: %v", m.Header, a)
+	}
+	if m, a := ask("check", `{"subject":"","purpose":"account"}`); m.Header.Get(micro.ErrorCodeHeader) != "400" || a["code"] != "malformed" {
+		t.Errorf("a question that is wrong: %v: %v", m.Header, a)
+	}
+	if m, a := ask("prompt", `{"subject":"person-1"}`); m.Header.Get(micro.ErrorCodeHeader) != "503" || a["code"] != wire.Unavailable {
+		t.Errorf("what to ask: %v: %v", m.Header, a)
+	}
+}
+
 func TestTheServiceIsListed(t *testing.T) {
 	h := open(t)
 	m, err := h.nc.Request("$SRV.INFO.consentledger", nil, 10*time.Second)
@@ -256,6 +292,14 @@ func TestTheServiceIsListed(t *testing.T) {
 	var info micro.Info
 	if err := json.Unmarshal(m.Data, &info); err != nil || len(info.Endpoints) != 3 || info.Endpoints[0].Metadata["schema.request"] == "" || info.Endpoints[2].Subject != "consent.v1.*.prompt" || info.Endpoints[2].Metadata["schema.response"] == "" {
 		t.Errorf("%v: %s", err, m.Data)
+	}
+	for _, e := range info.Endpoints {
+		for _, part := range []string{"schema.request", "schema.response", "schema.error"} {
+			name, is := strings.CutPrefix(e.Metadata[part], schemaPath)
+			if _, has := wire.Schema(name); !is || !has {
+				t.Errorf("%s: the %s %q leads nowhere", e.Name, part, e.Metadata[part])
+			}
+		}
 	}
 }
 

@@ -13,8 +13,20 @@ import (
 )
 
 // parse reads a CloudEvent from a message, structured or binary, and returns
-// its type if the headers say it.
+// its type if the headers say it. A type in the subject is what the sender may
+// say: an event of another type is refused.
 func parse(subject string, header nats.Header, data []byte) (req ledger.Request, hint string, err error) {
+	if req, hint, err = parseEvent(subject, header, data); err != nil {
+		return req, hint, err
+	}
+	if said, has := typeOf(subject); has && said != wire.TypeOf(req) {
+		return ledger.Request{}, hint, domain.Refusal{Code: domain.Malformed, Path: "type",
+			Text: "type must be the one that the subject ends with, as in consent.v1.smartkey.in.consent.withdrawn"}
+	}
+	return req, hint, nil
+}
+
+func parseEvent(subject string, header nats.Header, data []byte) (req ledger.Request, hint string, err error) {
 	app, err := appOf(subject)
 	if err != nil {
 		return ledger.Request{}, "", err
@@ -58,6 +70,14 @@ func appOf(subject string) (domain.AppName, error) {
 		return "", domain.Refusal{Code: domain.UnknownApp, Text: "the third token of the subject: " + err.Error()}
 	}
 	return app, nil
+}
+
+// typeOf returns the type in "consent.v1.<app>.in.<type>", which may be of no
+// kind that is known. Other subjects have none.
+func typeOf(subject string) (kind string, has bool) {
+	rest, _ := strings.CutPrefix(subject, "consent.v1.")
+	_, rest, _ = strings.Cut(rest, ".")
+	return strings.CutPrefix(rest, "in.")
 }
 
 // attributes returns the attributes in the ce- headers of binary mode.

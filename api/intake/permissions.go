@@ -4,11 +4,12 @@ package intake
 // apart from the inboxes of others.
 const InboxPrefix = "_INBOX.consentledger"
 
-// Permissions are the subjects that the ledger's NATS user needs. Responses
+// Permissions are the subjects that the ledger's NATS user needs, those of
+// package natsrest among them. Responses
 // stands for the server's allow_responses, one answer a request: requests are
 // answered on a subject that the caller names.
 //
-// Where an administrator makes the three streams and the bucket beforehand, the
+// Where an administrator makes the three streams and the two buckets beforehand, the
 // subjects in Make are not needed; those in Retire only as long as there may be
 // an incoming stream of the older kind.
 var Permissions = struct {
@@ -20,6 +21,7 @@ var Permissions = struct {
 		"$JS.API.STREAM.INFO.CONSENT_IN",
 		"$JS.API.STREAM.INFO.CONSENT_REJECTED",
 		"$JS.API.STREAM.INFO.KV_CONSENT_REJECTED_SEEN",
+		"$JS.API.STREAM.INFO.KV_CONSENT_REJECTED_UNSEEN",
 		"$JS.API.CONSUMER.CREATE.CONSENT_IN.ledger",
 		"$JS.API.CONSUMER.MSG.NEXT.CONSENT_IN.ledger",
 		"$JS.ACK.CONSENT_IN.ledger.>",
@@ -27,6 +29,8 @@ var Permissions = struct {
 		"$JS.API.STREAM.MSG.GET.CONSENT_REJECTED",
 		"$KV.CONSENT_REJECTED_SEEN.*",
 		"$JS.API.DIRECT.GET.KV_CONSENT_REJECTED_SEEN",
+		"$KV.CONSENT_REJECTED_UNSEEN.*",
+		"$JS.API.DIRECT.GET.KV_CONSENT_REJECTED_UNSEEN",
 		"$JS.API.STREAM.INFO.CONSENT_OUT",
 		"$JS.API.STREAM.MSG.GET.CONSENT_OUT",
 		"consent.v1.*.out.>",
@@ -35,6 +39,10 @@ var Permissions = struct {
 		"consent.v1.*.record",
 		"consent.v1.*.check",
 		"consent.v1.*.prompt",
+		"consent.v1.*.operate",
+		"consent.v1.*.operate.*",
+		"consent.v1.*.query.*",
+		"consent.v1.*.group",
 		"$SRV.>",
 		InboxPrefix + ".>",
 	},
@@ -42,6 +50,7 @@ var Permissions = struct {
 		"$JS.API.STREAM.CREATE.CONSENT_IN",
 		"$JS.API.STREAM.CREATE.CONSENT_REJECTED",
 		"$JS.API.STREAM.CREATE.KV_CONSENT_REJECTED_SEEN",
+		"$JS.API.STREAM.CREATE.KV_CONSENT_REJECTED_UNSEEN",
 		"$JS.API.STREAM.CREATE.CONSENT_OUT",
 	},
 	Retire: []string{

@@ -66,17 +66,42 @@ func (d *drain) reject(m jetstream.Msg, meta *jetstream.MsgMetadata, r domain.Re
 	if err != nil {
 		return fmt.Errorf("rejected message: %w", err)
 	}
-	seq := strconv.FormatUint(meta.Sequence.Stream, 10)
-	_, err = d.js.PublishMsg(d.ctx, &nats.Msg{Subject: "consent.v1." + app + ".rejected", Data: sealed, Header: nats.Header{
+	seq, no := strconv.FormatUint(meta.Sequence.Stream, 10), mayBeNo(m, hint)
+	// The time tells apart the streams of one name, when one was deleted.
+	id := "in-" + seq + "-" + strconv.FormatInt(meta.Timestamp.UnixNano(), 10)
+	out := &nats.Msg{Subject: "consent.v1." + app + ".rejected", Data: sealed, Header: nats.Header{
 		headerApp: {app}, headerCode: {string(r.Code)}, headerPath: {wire.PathOf(r)}, headerSeq: {seq},
-		headerMayBeNo: {strconv.FormatBool(wire.MayBeNo(m.Data(), hint))},
-		// The time tells apart the streams of one name, when one was deleted.
-		jetstream.MsgIDHeader: {"in-" + seq + "-" + strconv.FormatInt(meta.Timestamp.UnixNano(), 10)},
-	}})
+		headerMayBeNo: {strconv.FormatBool(no)}, jetstream.MsgIDHeader: {id},
+	}}
+	at, err := d.file(out, id, meta.NumDelivered > 1)
+	if err == nil && no {
+		err = keepUnseen(d.ctx, d.js, at, out)
+	}
 	if err != nil {
 		return fmt.Errorf("rejected message: %w", err)
 	}
 	return nil
+}
+
+// file puts a message with the rejected, once, and returns its place there.
+func (d *drain) file(m *nats.Msg, id string, again bool) (uint64, error) {
+	if again {
+		if seq, has, err := d.filed.find(d.ctx, d.js, id); err != nil || has {
+			return seq, err
+		}
+	}
+	ack, err := d.js.PublishMsg(d.ctx, m)
+	if err != nil {
+		return 0, err
+	}
+	return ack.Sequence, nil
+}
+
+// mayBeNo reports whether a message may be a no: by the type in its subject, or
+// by what it says itself.
+func mayBeNo(m jetstream.Msg, hint string) bool {
+	said, _ := typeOf(m.Subject())
+	return wire.MayBeNo(nil, said) || wire.MayBeNo(m.Data(), hint)
 }
 
 // registered returns the app that a subject names, or invalidApp. What a
@@ -93,8 +118,9 @@ func (d *drain) registered(subject string) (string, error) {
 	return string(app), err
 }
 
-// Rejections are the messages that were rejected in the last 30 days. Many may
-// use them at once.
+// Rejections are the messages that were rejected in the last 30 days, and those
+// before them that may be a no and that nobody looked at. Many may use them at
+// once.
 type Rejections struct {
 	Config
 	tally tally
@@ -102,16 +128,16 @@ type Rejections struct {
 
 // List returns at most limit messages behind a sequence, oldest first.
 func (r *Rejections) List(ctx context.Context, after uint64, limit int) ([]RejectedMessage, error) {
-	stream, err := r.open(ctx)
+	s, err := r.open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var list []RejectedMessage
-	for raw, err := range newer(ctx, stream, after, rejectedSubjects) {
+	for m, err := range r.all(ctx, s, after) {
 		if err != nil || len(list) == limit {
 			return list, err
 		}
-		list = append(list, r.message(raw))
+		list = append(list, m)
 	}
 	return list, nil
 }
@@ -119,16 +145,16 @@ func (r *Rejections) List(ctx context.Context, after uint64, limit int) ([]Rejec
 // Show returns one message with what was sent. It may be personal: never log
 // it.
 func (r *Rejections) Show(ctx context.Context, seq uint64) (RejectedMessage, Original, error) {
-	stream, err := r.open(ctx)
+	s, err := r.open(ctx)
 	if err != nil {
 		return RejectedMessage{}, Original{}, err
 	}
-	raw, err := one(ctx, stream, seq)
+	raw, err := r.one(ctx, s, seq)
 	if err != nil {
 		return RejectedMessage{}, Original{}, err
 	}
 	var o Original
-	m := r.message(raw)
+	m := r.message(seq, raw)
 	plain, err := r.Unseal(ctx, m.App, raw.Data)
 	if err != nil {
 		return m, o, fmt.Errorf("rejected message %d: %w", seq, err)
@@ -163,11 +189,11 @@ func (r *Rejections) MarkSeen(ctx context.Context, seq uint64, why string) error
 	if why == "" || len(why) > maxWhy {
 		return domain.Refusal{Code: domain.ReasonMissing, Path: "why", Text: fmt.Sprintf("say why the message may rest, in 1 to %d bytes", maxWhy)}
 	}
-	stream, err := r.open(ctx)
+	s, err := r.open(ctx)
 	if err != nil {
 		return err
 	}
-	if _, err := one(ctx, stream, seq); err != nil {
+	if _, err := r.one(ctx, s, seq); err != nil {
 		return err
 	}
 	return r.mark(ctx, seq, why)
@@ -187,44 +213,51 @@ func (r *Rejections) mark(ctx context.Context, seq uint64, why string) error {
 	if err != nil {
 		return fmt.Errorf("mark of rejected message %d: %w", seq, err)
 	}
+	if _, kept := r.tally.place(seq); kept {
+		return r.rest(ctx, js, seq)
+	}
 	return nil
 }
 
-// open returns the stream, with the tally up to date.
-func (r *Rejections) open(ctx context.Context) (jetstream.Stream, error) {
+// open returns the streams, with the tally up to date.
+func (r *Rejections) open(ctx context.Context) (s streams, err error) {
 	js, err := jetstream.New(r.Conn)
 	if err != nil {
-		return nil, err
+		return s, err
 	}
-	marks, err := js.Stream(ctx, "KV_"+SeenBucket)
-	if err != nil {
-		return nil, fmt.Errorf("bucket %s: %w", SeenBucket, err)
+	for name, into := range map[string]*jetstream.Stream{RejectedStream: &s.list, "KV_" + SeenBucket: &s.marks, "KV_" + UnseenBucket: &s.unseen} {
+		if *into, err = js.Stream(ctx, name); err != nil {
+			return s, fmt.Errorf("stream %s: %w", name, err)
+		}
 	}
-	stream, err := js.Stream(ctx, RejectedStream)
-	if err != nil {
-		return nil, fmt.Errorf("stream %s: %w", RejectedStream, err)
-	}
-	return stream, r.tally.update(ctx, stream, marks)
+	return s, r.tally.update(ctx, s)
 }
 
 // message reads what stands beside the sealed bytes. One whose flag cannot be
 // read may be a no.
-func (r *Rejections) message(raw *jetstream.RawStreamMsg) RejectedMessage {
+func (r *Rejections) message(seq uint64, raw *jetstream.RawStreamMsg) RejectedMessage {
+	if raw == nil {
+		return RejectedMessage{}
+	}
 	inSeq, _ := strconv.ParseUint(raw.Header.Get(headerSeq), 10, 64)
-	why, seen := r.tally.seen(raw.Sequence)
+	why, seen := r.tally.seen(seq)
 	return RejectedMessage{
-		Seq: raw.Sequence, App: raw.Header.Get(headerApp), At: raw.Time, Code: domain.Code(raw.Header.Get(headerCode)),
-		Path: raw.Header.Get(headerPath), MayBeNo: mayBeNo(raw), InSeq: inSeq, Seen: seen, Why: why,
+		Seq: seq, App: raw.Header.Get(headerApp), At: raw.Time, Code: domain.Code(raw.Header.Get(headerCode)),
+		Path: raw.Header.Get(headerPath), MayBeNo: flagged(raw), InSeq: inSeq, Seen: seen, Why: why,
 	}
 }
 
-func mayBeNo(raw *jetstream.RawStreamMsg) bool { return raw.Header.Get(headerMayBeNo) != "false" }
+func flagged(raw *jetstream.RawStreamMsg) bool { return raw.Header.Get(headerMayBeNo) != "false" }
 
-func one(ctx context.Context, stream jetstream.Stream, seq uint64) (*jetstream.RawStreamMsg, error) {
+// one returns a message from where it is still.
+func (r *Rejections) one(ctx context.Context, s streams, seq uint64) (*jetstream.RawStreamMsg, error) {
 	if seq == 0 {
 		return nil, noMessage(seq)
 	}
-	raw, err := stream.GetMsg(ctx, seq)
+	raw, err := s.list.GetMsg(ctx, seq)
+	if at, kept := r.tally.place(seq); kept && errors.Is(err, jetstream.ErrMsgNotFound) {
+		raw, err = s.unseen.GetMsg(ctx, at)
+	}
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return nil, noMessage(seq)
 	}
@@ -235,5 +268,5 @@ func one(ctx context.Context, stream jetstream.Stream, seq uint64) (*jetstream.R
 }
 
 func noMessage(seq uint64) error {
-	return domain.Refusal{Code: wire.UnknownMessage, Text: fmt.Sprintf("there is no rejected message %d; they are kept for 30 days", seq)}
+	return domain.Refusal{Code: wire.UnknownMessage, Text: fmt.Sprintf("there is no rejected message %d; they are kept for 30 days, and until somebody looked at it what may be a no", seq)}
 }

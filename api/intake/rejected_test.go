@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"consentledger/api/wire"
 	"consentledger/domain"
@@ -161,10 +163,13 @@ func TestWhatWasSentIsNowhereInTheClear(t *testing.T) {
 	}
 }
 
-// A count that is kept must not outlive what it counted.
-func TestTheCountFollowsTheStream(t *testing.T) {
+// What may be a no is counted until somebody looked at it, whatever becomes of
+// the stream of rejected messages meanwhile.
+func TestANoOutlivesTheStreamUntilItIsSeen(t *testing.T) {
 	d := openDesk(t)
 	ctx := t.Context()
+	d.publish("consent.given", event("0", "consent.given", "user-1", `{"act":"nod"}`)) // a yes
+	d.until("the yes is rejected", func() bool { return len(d.list()) == 1 })
 	for range 3 {
 		d.publish("what", []byte(`no`))
 	}
@@ -173,30 +178,142 @@ func TestTheCountFollowsTheStream(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := stream.DeleteMsg(ctx, 2); err != nil || d.unseen() != 2 {
-		t.Errorf("one deleted from the midst: %d, %v", d.unseen(), err)
+	if err := stream.DeleteMsg(ctx, 3); err != nil || d.unseen() != 3 || len(d.list()) != 4 {
+		t.Errorf("one deleted from the midst: %d unseen, %v, %v", d.unseen(), d.list(), err)
 	}
-	if err := stream.Purge(ctx, jetstream.WithPurgeSequence(2)); err != nil || d.unseen() != 1 {
+	// As when 30 days have passed: the yes is gone, the noes are not.
+	if err := stream.Purge(ctx, jetstream.WithPurgeSequence(4)); err != nil || d.unseen() != 3 {
 		t.Errorf("the oldest are gone: %d, %v", d.unseen(), err)
 	}
-	if err := d.MarkSeen(ctx, 3, "first"); err != nil || d.unseen() != 0 {
+	list := d.list()
+	if len(list) != 3 || list[0].Seq != 2 || list[1].Seq != 3 || list[2].Seq != 4 || !list[0].MayBeNo || list[0].Code != domain.Malformed || list[0].InSeq != 2 {
+		t.Errorf("listed: %+v", list)
+	}
+	if page, err := d.List(ctx, 2, 1); err != nil || len(page) != 1 || page[0].Seq != 3 {
+		t.Errorf("a page: %v, %v", page, err)
+	}
+	if _, o, err := d.Show(ctx, 2); err != nil || string(o.Data) != "no" {
+		t.Errorf("what is gone from the stream cannot be read: %v %s", err, o.Data)
+	}
+	if err := d.MarkSeen(ctx, 2, "first"); err != nil || d.unseen() != 2 || len(d.list()) != 2 {
 		t.Errorf("marked: %d, %v", d.unseen(), err)
 	}
-	if err := d.MarkSeen(ctx, 3, "again"); err != nil || d.unseen() != 0 || d.list()[0].Why != "again" {
+	if err := d.MarkSeen(ctx, 2, "again"); !wire.IsRefusal(err) {
+		t.Errorf("what was seen and is over 30 days old is there: %v", err)
+	}
+	if err := d.MarkSeen(ctx, 4, "first"); err != nil || d.unseen() != 1 {
+		t.Errorf("marked: %d, %v", d.unseen(), err)
+	}
+	if err := d.MarkSeen(ctx, 4, "again"); err != nil || d.unseen() != 1 || d.list()[1].Why != "again" {
 		t.Errorf("marked again: %d %v, %v", d.unseen(), d.list(), err)
 	}
+
+	// A new stream does not take over what was said of another's messages.
+	if err := d.js.DeleteStream(ctx, RejectedStream); err != nil {
+		t.Fatal(err)
+	}
+	if err := makeStreams(ctx, d.config, d.js); err != nil || d.unseen() != 1 {
+		t.Errorf("a new stream: %d, %v", d.unseen(), err)
+	}
+	d.publish("what", []byte(`another no`))
+	d.until("it is unseen too", func() bool { return d.unseen() == 2 })
+	if list := d.list(); list[0].Seq != 3 || list[1].Seq != 5 || list[1].Seen {
+		t.Errorf("listed: %+v", list)
+	}
+	for _, seq := range []uint64{3, 5} {
+		if err := d.MarkSeen(ctx, seq, "looked at"); err != nil {
+			t.Error(err)
+		}
+	}
+	if d.unseen() != 0 {
+		t.Errorf("all were seen: %d", d.unseen())
+	}
+}
+
+func TestWhoMarksAndDiesLeavesNothingUndone(t *testing.T) {
+	d := openDesk(t)
+	ctx := t.Context()
+	d.publish("what", []byte(`no`))
+	d.until("one is unseen", func() bool { return d.unseen() == 1 })
 	seen, err := d.js.KeyValue(ctx, SeenBucket)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := seen.Delete(ctx, "3"); err != nil || d.unseen() != 1 {
-		t.Errorf("a mark taken away: %d, %v", d.unseen(), err)
+	if _, err := seen.PutString(ctx, "1", "looked at"); err != nil || d.unseen() != 0 {
+		t.Errorf("marked, and dead: %d, %v", d.unseen(), err)
 	}
-	if err := d.js.DeleteStream(ctx, RejectedStream); err != nil {
+	// Marks are forgotten after 60 days: by then nothing is kept any more.
+	if err := seen.Delete(ctx, "1"); err != nil {
 		t.Fatal(err)
 	}
-	if err := makeStreams(ctx, d.config, d.js); err != nil || d.unseen() != 0 {
-		t.Errorf("a new stream: %d, %v", d.unseen(), err)
+	stream, err := d.js.Stream(ctx, RejectedStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Purge(ctx); err != nil || d.unseen() != 0 || len(d.list()) != 0 {
+		t.Errorf("after 60 days: %d unseen, %v, %v", d.unseen(), d.list(), err)
+	}
+}
+
+// The server knows for a while which messages it has: here for a tenth of a
+// second.
+func TestAMessageIsRejectedOnceHoweverLateItComesAgain(t *testing.T) {
+	nc := connect(t)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	const window = 100 * time.Millisecond
+	if _, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: RejectedStream, Subjects: []string{rejectedSubjects}, Duplicates: window, MaxAge: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	c := Config{Conn: nc, Ledger: openLedger(t), Seal: flip, Unseal: flip, Log: slog.Default()}
+	if err := makeStreams(ctx, c, js); err != nil {
+		t.Fatal(err)
+	}
+	h := &house{t: t, nc: nc, js: js, config: c}
+	h.publish("what", []byte(`no`))
+	consumer, err := js.CreateConsumer(ctx, InStream, jetstream.ConsumerConfig{Durable: "ledger", AckPolicy: jetstream.AckExplicitPolicy, MaxDeliver: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reject := func(d *drain) {
+		t.Helper()
+		m, err := consumer.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, hint, no := parse(m.Subject(), m.Headers(), m.Data())
+		if err := d.reject(m, meta, no.(domain.Refusal), hint); err != nil || m.Nak() != nil {
+			t.Fatal(err)
+		}
+	}
+	d := &drain{Config: c, js: js, ctx: ctx}
+	for _, d := range []*drain{d, d, {Config: c, js: js, ctx: ctx}} { // the last one is another process
+		reject(d)
+		probe := &nats.Msg{Subject: "consent.v1.probe.rejected", Header: nats.Header{jetstream.MsgIDHeader: {nats.NewInbox()}, headerMayBeNo: {"false"}}}
+		if _, err := js.PublishMsg(ctx, probe); err != nil {
+			t.Fatal(err)
+		}
+		h.until("the server has forgotten what came before", func() bool {
+			ack, err := js.PublishMsg(ctx, probe)
+			return err == nil && !ack.Duplicate
+		})
+	}
+	desk := desk{h, &Rejections{Config: c}}
+	n := 0
+	for _, m := range desk.list() {
+		if m.App == "smartkey" {
+			n++
+		}
+	}
+	if n != 1 || desk.unseen() != 1 {
+		t.Errorf("%d messages, %d unseen", n, desk.unseen())
 	}
 }
 
@@ -223,8 +340,8 @@ func TestAskingOftenCostsLittle(t *testing.T) {
 	if d.nc.Flush() != nil || watcher.Flush() != nil {
 		t.Fatal("the server does not answer")
 	}
-	if asked := requests(t, api); len(asked) != 20 {
-		t.Errorf("asked the server %d times for 10 counts, want 20: %v", len(asked), asked)
+	if asked := requests(t, api); len(asked) != 30 {
+		t.Errorf("asked the server %d times for 10 counts, want 30: %v", len(asked), asked)
 	}
 }
 
@@ -245,4 +362,47 @@ func requests(t *testing.T, s *nats.Subscription) (subjects []string) {
 		}
 	}
 	return subjects
+}
+
+// A server lets an app's user publish some types only: by the subject.
+func TestTheSubjectSaysWhatMayBeSaid(t *testing.T) {
+	yes := event("1", "consent.given", "user-1", `{"act":"agree"}`)
+	no := event("2", "consent.withdrawn", "user-1", `{"all":true}`)
+	broken := event("3", "consent.given", "user-1", `{"act":7}`)
+	for _, c := range []struct {
+		name, kind string
+		data       []byte
+		header     nats.Header
+		path       string // of the refusal; "taken": there is none
+		mayBeNo    bool
+	}{
+		{"a yes where a no may be said", "consent.withdrawn", yes, nil, "type", true},
+		{"a no where a yes may be said", "consent.given", no, nil, "type", true},
+		{"a yes in binary mode where a notice may be said", "notice.presented", []byte(`{"act":"agree"}`), nats.Header{
+			"ce-specversion": {"1.0"}, "ce-id": {"4"}, "ce-source": {"/app"}, "ce-type": {"consent.given"}, "ce-subject": {"user-1"}}, "type", false},
+		{"something broken where a no may be said, which calls itself a yes", "consent.withdrawn", broken, nil, "data.act", true},
+		{"something broken where a yes may be said", "consent.given", broken, nil, "data.act", false},
+		{"a yes behind a longer subject", "consent.given.more", yes, nil, "type", true},
+		{"a yes in its place", "consent.given", yes, nil, "taken", false},
+		{"a no in its place", "consent.withdrawn", no, nil, "taken", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := openDesk(t)
+			if _, err := d.js.PublishMsg(t.Context(), &nats.Msg{Subject: "consent.v1.smartkey.in." + c.kind, Data: c.data, Header: c.header}); err != nil {
+				t.Fatal(err)
+			}
+			if c.path == "taken" {
+				d.until("it is taken", func() bool { return len(d.faulty.taken()) == 1 })
+				return
+			}
+			d.until("it is rejected", func() bool { return len(d.list()) == 1 })
+			m := d.list()[0]
+			if m.Path != c.path || m.Code != domain.Malformed || m.MayBeNo != c.mayBeNo || (d.unseen() == 1) != c.mayBeNo || len(d.faulty.taken()) != 0 {
+				t.Errorf("%+v, %d unseen, taken %v", m, d.unseen(), d.faulty.taken())
+			}
+			if _, err := d.Retry(t.Context(), m.Seq); !wire.IsRefusal(err) || len(d.faulty.taken()) != 0 {
+				t.Errorf("tried again: %v", err)
+			}
+		})
+	}
 }

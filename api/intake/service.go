@@ -36,8 +36,8 @@ func openService(ctx context.Context, c Config) (drain func(), err error) {
 	}
 	for _, e := range s.endpoints() {
 		err := svc.AddEndpoint(e.name, e.handle, micro.WithEndpointSubject("consent.v1.*."+e.name), micro.WithEndpointMetadata(map[string]string{
-			"schema.request": "urn:consentledger:schema:" + e.request, "schema.response": "urn:consentledger:schema:" + e.response,
-			"schema.error": "urn:consentledger:schema:problem", "content": e.content,
+			"schema.request": schemaPath + e.request, "schema.response": schemaPath + e.response,
+			"schema.error": schemaPath + "problem", "content": e.content,
 		}))
 		if err != nil {
 			_ = svc.Stop()
@@ -50,6 +50,10 @@ func openService(ctx context.Context, c Config) (drain func(), err error) {
 		s.jobs.close()
 	}, nil
 }
+
+// schemaPath is where the ledger's HTTP address has the schemas that the
+// service's metadata names; see [wire.Schema].
+const schemaPath = "/v1/schemas/"
 
 // An endpoint answers one kind of request.
 type endpoint struct {
@@ -90,6 +94,7 @@ func (s *service) record(r micro.Request) {
 type question struct {
 	person string
 	answer func(app domain.AppName) (any, error)
+	cannot any // what is answered when nobody can tell now; nil: a problem
 }
 
 func (s *service) check(r micro.Request) {
@@ -97,7 +102,7 @@ func (s *service) check(r micro.Request) {
 		q, err := wire.ParseCheck(data)
 		return question{q.Subject, func(app domain.AppName) (any, error) {
 			return wire.Check(s.ctx, s.Ledger, app, q, domain.Unauthenticated, s.Ledger.Now())
-		}}, err
+		}, q.Unknown(s.Ledger.Now())}, err
 	})
 }
 
@@ -106,7 +111,7 @@ func (s *service) prompt(r micro.Request) {
 		q, err := wire.ParsePrompt(data)
 		return question{q.Subject, func(app domain.AppName) (any, error) {
 			return wire.Prompt(s.ctx, s.Ledger, app, q, s.Ledger.Now())
-		}}, err
+		}, nil}, err
 	})
 }
 
@@ -130,14 +135,28 @@ func (s *service) ask(r micro.Request, parse func([]byte) (question, error)) {
 	taken := s.jobs.do(s.stop, s.jobs.key(string(app), person), func() {
 		answer, err := q.answer(app)
 		if err != nil {
-			s.fail(reply, err)
+			s.cannot(reply, q, err)
 			return
 		}
 		s.answer(reply, answer)
 	})
 	if !taken {
-		s.fail(reply, errBusy)
+		s.cannot(reply, q, errBusy)
 	}
+}
+
+// cannot answers a question that has no answer now, or was wrong.
+func (s *service) cannot(reply string, q question, err error) {
+	if wire.IsRefusal(err) {
+		s.fail(reply, err)
+		return
+	}
+	s.Log.Warn("a question cannot be answered", "err", err)
+	if q.cannot == nil {
+		s.fail(reply, err)
+		return
+	}
+	s.failWith(reply, err, q.cannot, "application/json")
 }
 
 func (s *service) answer(reply string, v any) {
@@ -154,15 +173,20 @@ func (s *service) answer(reply string, v any) {
 // fail answers as micro's Request.Error does. That one may not be called once
 // the handler has returned.
 func (s *service) fail(reply string, err error) {
+	s.failWith(reply, err, wire.ProblemOf(err), "application/problem+json")
+}
+
+// failWith answers with an error's code and a body of one's own.
+func (s *service) failWith(reply string, failed error, body any, contentType string) {
 	if reply == "" {
 		return
 	}
-	p := wire.ProblemOf(err)
-	data, err := json.Marshal(p)
+	p := wire.ProblemOf(failed)
+	data, err := json.Marshal(body)
 	if err != nil {
-		panic("intake: a problem does not make JSON: " + err.Error())
+		panic("intake: an answer does not make JSON: " + err.Error())
 	}
 	_ = s.Conn.PublishMsg(&nats.Msg{Subject: reply, Data: data, Header: nats.Header{
-		micro.ErrorHeader: {p.Title}, micro.ErrorCodeHeader: {strconv.Itoa(p.Status)}, "Content-Type": {"application/problem+json"},
+		micro.ErrorHeader: {p.Title}, micro.ErrorCodeHeader: {strconv.Itoa(p.Status)}, "Content-Type": {contentType},
 	}})
 }

@@ -30,6 +30,8 @@ type drain struct {
 	stop context.Context
 	jobs *keyed
 
+	filed filing
+
 	mu     sync.Mutex
 	inHand map[uint64]jetstream.Msg // by sequence of the stream
 }

@@ -18,12 +18,17 @@ import (
 // what is new, so that asking often costs little. It is kept nowhere: a new
 // process reads everything again.
 type tally struct {
-	mu    sync.Mutex
-	list  place
-	marks place
-	noes  map[uint64]bool   // the messages that may be a no
-	why   map[uint64]string // the marks, by message
+	mu     sync.Mutex
+	list   place
+	marks  place
+	unseen place
+	noes   map[uint64]bool   // the messages in the stream that may be a no
+	why    map[uint64]string // the marks, by message
+	kept   map[uint64]uint64 // the sequence in [UnseenBucket], by message
 }
+
+// The streams that a tally reads.
+type streams struct{ list, marks, unseen jetstream.Stream }
 
 // A place is how far a stream was read.
 type place struct {
@@ -42,53 +47,91 @@ func (p *place) behind(info *jetstream.StreamInfo) bool {
 	return true
 }
 
-// update reads what is new in both streams. If it fails, what it read is kept.
-func (t *tally) update(ctx context.Context, list, marks jetstream.Stream) error {
+// update reads what is new in the streams. If it fails, what it read is kept.
+func (t *tally) update(ctx context.Context, s streams) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.list.behind(list.CachedInfo()) {
+	if t.list.behind(s.list.CachedInfo()) {
 		t.noes = map[uint64]bool{}
 	}
-	if t.marks.behind(marks.CachedInfo()) {
+	if t.marks.behind(s.marks.CachedInfo()) {
 		t.why = map[uint64]string{}
 	}
-	if t.list.seq < list.CachedInfo().State.LastSeq {
-		for raw, err := range newer(ctx, list, t.list.seq, rejectedSubjects) {
-			if err != nil {
-				return err
-			}
-			if t.list.seq = raw.Sequence; mayBeNo(raw) {
-				t.noes[raw.Sequence] = true
-			}
-		}
+	if t.unseen.behind(s.unseen.CachedInfo()) {
+		t.kept = map[uint64]uint64{}
 	}
-	if t.marks.seq < marks.CachedInfo().State.LastSeq {
-		for raw, err := range newer(ctx, marks, t.marks.seq, "$KV."+SeenBucket+".*") {
-			if err != nil {
-				return err
-			}
-			t.marks.seq = raw.Sequence
-			t.mark(raw)
+	err := t.list.read(ctx, s.list, rejectedSubjects, func(raw *jetstream.RawStreamMsg) {
+		if flagged(raw) {
+			t.noes[raw.Sequence] = true
 		}
+	})
+	if err != nil {
+		return err
 	}
-	for seq := range t.noes { // those that are over 30 days old are gone
-		if seq < list.CachedInfo().State.FirstSeq {
+	if err := t.marks.read(ctx, s.marks, "$KV."+SeenBucket+".*", t.mark); err != nil {
+		return err
+	}
+	if err := t.unseen.read(ctx, s.unseen, "$KV."+UnseenBucket+".*", t.keep); err != nil {
+		return err
+	}
+	for seq := range t.noes { // those that are over 30 days old are gone; what nobody saw is kept
+		if seq < s.list.CachedInfo().State.FirstSeq {
 			delete(t.noes, seq)
 		}
 	}
 	return nil
 }
 
+// read takes each message that is new.
+func (p *place) read(ctx context.Context, s jetstream.Stream, subject string, take func(*jetstream.RawStreamMsg)) error {
+	if p.seq >= s.CachedInfo().State.LastSeq {
+		return nil
+	}
+	for raw, err := range newer(ctx, s, p.seq, subject) {
+		if err != nil {
+			return err
+		}
+		p.seq = raw.Sequence
+		take(raw)
+	}
+	return nil
+}
+
 // mark takes an entry of the bucket. One without a value takes the mark away.
 func (t *tally) mark(raw *jetstream.RawStreamMsg) {
-	_, key, _ := strings.Cut(raw.Subject, SeenBucket+".")
-	seq, err := strconv.ParseUint(key, 10, 64)
-	if err != nil {
-		return // not written by us
+	seq, ours := keyOf(raw)
+	if !ours {
+		return
 	}
 	if delete(t.why, seq); len(raw.Data) > 0 {
 		t.why[seq] = string(raw.Data)
 	}
+}
+
+// keep takes an entry of the bucket of what is unseen. One without a value says
+// that the message may rest.
+func (t *tally) keep(raw *jetstream.RawStreamMsg) {
+	seq, ours := keyOf(raw)
+	if !ours {
+		return
+	}
+	if delete(t.kept, seq); len(raw.Data) > 0 {
+		t.kept[seq] = raw.Sequence
+	}
+}
+
+// keyOf returns the rejected message that an entry of a bucket is about.
+func keyOf(raw *jetstream.RawStreamMsg) (seq uint64, ours bool) {
+	key := raw.Subject[strings.LastIndexByte(raw.Subject, '.')+1:]
+	seq, err := strconv.ParseUint(key, 10, 64)
+	return seq, err == nil
+}
+
+func (t *tally) place(seq uint64) (inUnseen uint64, kept bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	inUnseen, kept = t.kept[seq]
+	return inUnseen, kept
 }
 
 func (t *tally) seen(seq uint64) (why string, seen bool) {
@@ -99,22 +142,44 @@ func (t *tally) seen(seq uint64) (why string, seen bool) {
 }
 
 // Unseen returns how many rejected messages may be a no and were not marked
-// seen. Health is red until it is zero. It asks the server twice, and once
-// more for each message and mark that is new since it was asked last.
+// seen, however old. Health is red until it is zero. It asks the server three
+// times, and once more for each message and mark that is new since it was
+// asked last.
 func (r *Rejections) Unseen(ctx context.Context) (int, error) {
 	if _, err := r.open(ctx); err != nil {
 		return 0, err
 	}
-	t := &r.tally
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	n := 0
-	for seq := range t.noes {
-		if _, seen := t.why[seq]; !seen {
-			n++
+	n, done := r.tally.count()
+	for _, seq := range done {
+		js, err := jetstream.New(r.Conn)
+		if err == nil {
+			err = r.rest(ctx, js, seq)
+		}
+		if err != nil {
+			return n, err
 		}
 	}
 	return n, nil
+}
+
+// count returns how many are unseen, and which are kept though they were seen:
+// whoever marked them died before he could let them go.
+func (t *tally) count() (unseen int, done []uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for seq := range t.noes {
+		if _, seen := t.why[seq]; !seen {
+			unseen++
+		}
+	}
+	for seq := range t.kept {
+		if _, seen := t.why[seq]; seen {
+			done = append(done, seq)
+		} else if !t.noes[seq] {
+			unseen++
+		}
+	}
+	return unseen, done
 }
 
 // newer yields the messages of a stream behind a sequence.

@@ -37,7 +37,7 @@ type Checks struct {
 }
 
 // CheckRow is the answer to one question of a batch. Everything but
-// answer.allowed = true means no.
+// answer.allowed = true means no. Status 503 comes with the answer "unknown".
 type CheckRow struct {
 	Status  int               `json:"status"`
 	Answer  *wire.CheckAnswer `json:"answer,omitempty"`
@@ -51,21 +51,20 @@ type CheckRows struct {
 
 func (s *server) checkRoutes(api huma.API) {
 	route(s, api, "check", http.MethodGet, "/v1/apps/{app}/subjects/{id}/purposes/{purpose}/check", "May we do this, for this purpose?",
-		func(ctx context.Context, in *checkIn) (*out[wire.CheckAnswer], error) {
+		func(ctx context.Context, in *checkIn) (*out[any], error) {
 			name, err := domain.ParseAppName(in.App)
 			if err != nil {
 				return nil, bad(err.Error())
 			}
-			a, err := wire.Check(ctx, s.Ledger, name, wire.CheckRequest{Subject: in.ID, Purpose: in.Purpose, Action: in.Action, ValidAt: in.ValidAt, KnownAt: in.KnownAt,
-				Category: in.Category, Recipient: in.Recipient, Version: in.Version}, s.principal(ctx), s.Ledger.Now())
-			if err != nil {
-				return nil, err
-			}
-			return ok(a)
+			return s.checkOne(ctx, "check", name, wire.CheckRequest{Subject: in.ID, Purpose: in.Purpose, Action: in.Action, ValidAt: in.ValidAt, KnownAt: in.KnownAt,
+				Category: in.Category, Recipient: in.Recipient, Version: in.Version})
 		})
 	const path = "/v1/apps/{app}/check"
 	bodied[wire.CheckRequest](s, api, "check-many", http.MethodPost, path,
 		`The same with no id in the URL: one question, or {"checks": [...]} with up to 1000`, maxBody, s.checkMany)
+	for _, op := range []*huma.Operation{api.OpenAPI().Paths["/v1/apps/{app}/subjects/{id}/purposes/{purpose}/check"].Get, api.OpenAPI().Paths[path].Post} {
+		documentAnswers(api, op)
+	}
 	media := api.OpenAPI().Paths[path].Post.RequestBody.Content["application/json"]
 	many := huma.SchemaFromType(api.OpenAPI().Components.Schemas, typeFor[Checks]())
 	media.Schema = &huma.Schema{OneOf: []*huma.Schema{media.Schema, many}}
@@ -85,11 +84,7 @@ func (s *server) checkMany(ctx context.Context, in *checkBody) (*out[any], error
 		if err != nil {
 			return nil, err
 		}
-		a, err := wire.Check(ctx, s.Ledger, name, q, s.principal(ctx), s.Ledger.Now())
-		if err != nil {
-			return nil, err
-		}
-		return ok[any](a)
+		return s.checkOne(ctx, "check-many", name, q)
 	}
 	if len(shape.Checks) == 0 || len(shape.Checks) > maxRows || strict(body, &shape) != nil {
 		return nil, bad(`a batch is {"checks": [...]} with 1 to 1000 questions and nothing else`)
@@ -108,10 +103,48 @@ func (s *server) checkRow(ctx context.Context, app domain.AppName, v []byte, now
 		p := s.problem(ctx, "check-many", err)
 		return CheckRow{Status: p.Status, Problem: &p}
 	}
-	a, err := wire.Check(ctx, s.Ledger, app, q, s.principal(ctx), now)
+	a, status, err := s.answer(ctx, "check-many", app, q, now)
 	if err != nil {
 		p := s.problem(ctx, "check-many", err)
 		return CheckRow{Status: p.Status, Problem: &p}
 	}
-	return CheckRow{Status: http.StatusOK, Answer: &a}
+	return CheckRow{Status: status, Answer: &a}
+}
+
+// checkOne answers one question.
+func (s *server) checkOne(ctx context.Context, route string, app domain.AppName, q wire.CheckRequest) (*out[any], error) {
+	a, status, err := s.answer(ctx, route, app, q, s.Ledger.Now())
+	if err != nil {
+		return nil, err
+	}
+	return &out[any]{status, a}, nil
+}
+
+// answer asks the ledger. What it cannot tell is the answer "unknown" with
+// status 503; the error is only of a question that is wrong.
+func (s *server) answer(ctx context.Context, route string, app domain.AppName, q wire.CheckRequest, now domain.Instant) (wire.CheckAnswer, int, error) {
+	a, err := wire.Check(ctx, s.Ledger, app, q, s.principal(ctx), now)
+	switch {
+	case err == nil:
+		return a, http.StatusOK, nil
+	case wire.IsRefusal(err):
+		return a, 0, err
+	}
+	return a, s.problem(ctx, route, err).Status, nil // which logs what broke
+}
+
+// documentAnswers says what a question is answered with, and that the ledger
+// may not know.
+func documentAnswers(api huma.API, op *huma.Operation) {
+	one := huma.SchemaFromType(api.OpenAPI().Components.Schemas, typeFor[wire.CheckAnswer]())
+	shape := one
+	if op.RequestBody != nil {
+		many := huma.SchemaFromType(api.OpenAPI().Components.Schemas, typeFor[CheckRows]())
+		shape = &huma.Schema{OneOf: []*huma.Schema{one, many}}
+	}
+	op.Responses["200"].Content = map[string]*huma.MediaType{"application/json": {Schema: shape}}
+	op.Responses["503"] = &huma.Response{
+		Description: `The ledger cannot tell now: allowed is false and status "unknown". Ask again. A batch says so in its rows`,
+		Content:     map[string]*huma.MediaType{"application/json": {Schema: one}},
+	}
 }

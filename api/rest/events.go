@@ -3,9 +3,11 @@ package rest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"hash/maphash"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -21,7 +23,7 @@ import (
 type eventsIn struct {
 	App         string `path:"app"`
 	ContentType string `header:"Content-Type" hidden:"true"`
-	Key         string `header:"Idempotency-Key" doc:"the event's id, for a single event that has none"`
+	Key         string `header:"Idempotency-Key" doc:"the id of a single event that has none; in a batch, with a slash and the row's number from 1, that of each event. Sent again with the same events it gets the same receipts, at once or years later; with other events for the same person and source, 422. An event that has an id of its own is refused beside it"`
 	Signature   string `header:"Consent-Signature" doc:"a registered signer's name, a semicolon, and its Ed25519 signature over the bytes of the body, in base64; for a single event"`
 	RawBody     []byte `contentType:"application/json"`
 }
@@ -57,7 +59,7 @@ func (s *server) eventRoute(api huma.API, id, path, summary, description string,
 	bodied[map[string]any](s, api, id, http.MethodPost, path, summary, maxBody, door{s, parse}.record)
 	op := api.OpenAPI().Paths[path].Post
 	op.Description = description
-	one := op.RequestBody.Content["application/json"].Schema
+	one := linked("event") // which names every type; each type's own schema says what its data holds
 	many := &huma.Schema{Type: huma.TypeArray, Items: one}
 	op.RequestBody.Content = map[string]*huma.MediaType{
 		"application/cloudevents+json":       {Schema: one},
@@ -83,10 +85,15 @@ func (d door) record(ctx context.Context, in *eventsIn) (*out[any], error) {
 		return nil, err
 	case batch && signed != nil:
 		return nil, wire.ErrSignedForm
-	case batch:
-		return d.recordBatch(ctx, app, body)
 	}
-	if body, err = withID(body, in.Key); err != nil {
+	key, err := parseKey(in.Key)
+	switch {
+	case err != nil:
+		return nil, err
+	case batch:
+		return d.recordBatch(ctx, app, body, key)
+	}
+	if body, err = withID(body, key); err != nil {
 		return nil, err
 	}
 	req, err := d.parse(app, body)
@@ -96,7 +103,7 @@ func (d door) record(ctx context.Context, in *eventsIn) (*out[any], error) {
 	req.Signed = signed
 	r, err := d.server.execute(ctx, req)
 	if err != nil {
-		return nil, err
+		return nil, keyReused(key, err)
 	}
 	return ok[any](wire.ReceiptOf(r))
 }
@@ -134,26 +141,47 @@ func isBatch(contentType string, body []byte) (bool, error) {
 	return false, failure{plain(http.StatusUnsupportedMediaType, "events come as application/cloudevents+json, application/cloudevents-batch+json or application/json")}
 }
 
-// withID gives an event that has no id the one of the header. A key may be
-// quoted, as the draft on Idempotency-Key wants.
-func withID(body []byte, key string) ([]byte, error) {
-	key = strings.Trim(strings.TrimSpace(key), `"`)
-	if key == "" {
+// parseKey reads an Idempotency-Key, which may be quoted, as the draft of the
+// IETF wants. Without the header there is none.
+func parseKey(header string) (string, error) {
+	text := strings.TrimSpace(header)
+	key := text
+	if quoted := strings.HasPrefix(text, `"`); quoted {
+		key = strings.TrimSuffix(strings.TrimPrefix(text, `"`), `"`)
+	}
+	if text != "" && (key == "" || len(key) > maxKey || strings.ContainsFunc(key, func(c rune) bool { return c <= ' ' || c > '~' || c == '"' })) {
+		return "", bad("the Idempotency-Key is a text of 1 to 255 printable characters without spaces, quoted or not")
+	}
+	return key, nil
+}
+
+const maxKey = 255
+
+// withID gives an event the id that comes of a key.
+func withID(body []byte, id string) ([]byte, error) {
+	if id == "" {
 		return body, nil
 	}
 	var members map[string]jsontext.Value
 	if json.Unmarshal(body, &members) != nil || members == nil {
-		return body, nil // ParseEvent says what is wrong
+		return body, nil // who parses it says what is wrong
 	}
 	if _, has := members["id"]; has {
-		return body, nil
+		return nil, bad("an event that has an id comes without Idempotency-Key: it is known by its id, and may be sent again with it")
 	}
-	id, err := jsontext.AppendQuote(nil, key)
-	if err != nil {
-		return nil, bad("the Idempotency-Key is not UTF-8")
-	}
-	members["id"] = id
+	members["id"] = jsontext.Value(`"` + strings.ReplaceAll(id, `\`, `\\`) + `"`)
 	return json.Marshal(members, json.Deterministic(true))
+}
+
+// keyReused tells a key that was used for something else from an id.
+func keyReused(key string, err error) error {
+	if r, no := errors.AsType[domain.Refusal](err); key != "" && no && r.Code == domain.IDReused {
+		return failure{wire.Problem{
+			Type: "urn:consentledger:problem:idempotency-key-reused", Title: "Idempotency-Key used for something else", Status: http.StatusUnprocessableEntity,
+			Code: "idempotency-key-reused", Detail: "this Idempotency-Key came before with other events: send the same again, or take a new key",
+		}}
+	}
+	return err
 }
 
 func (s *server) execute(ctx context.Context, req ledger.Request) (ledger.Receipt, error) {
@@ -165,7 +193,7 @@ func (s *server) execute(ctx context.Context, req ledger.Request) (ledger.Receip
 // they share disk syncs. One person's rows keep their order.
 const lanes = 16
 
-func (d door) recordBatch(ctx context.Context, app domain.AppName, body []byte) (*out[any], error) {
+func (d door) recordBatch(ctx context.Context, app domain.AppName, body []byte, key string) (*out[any], error) {
 	var events []jsontext.Value
 	if json.Unmarshal(body, &events, jsontext.AllowDuplicateNames(true)) != nil {
 		return nil, bad("the batch is not a JSON array")
@@ -177,7 +205,7 @@ func (d door) recordBatch(ctx context.Context, app domain.AppName, body []byte) 
 	var work [lanes][]func()
 	seed := maphash.MakeSeed()
 	for i, e := range events {
-		req, err := d.parse(app, e)
+		req, err := d.row(app, e, key, i)
 		if err != nil {
 			rows[i] = d.server.rowOf(ctx, ledger.Receipt{}, err)
 			continue
@@ -185,11 +213,23 @@ func (d door) recordBatch(ctx context.Context, app domain.AppName, body []byte) 
 		lane := maphash.Comparable(seed, req.Person) % lanes
 		work[lane] = append(work[lane], func() {
 			r, err := d.server.execute(ctx, req)
-			rows[i] = d.server.rowOf(ctx, r, err)
+			rows[i] = d.server.rowOf(ctx, r, keyReused(key, err))
 		})
 	}
 	run(work[:])
 	return ok[any](Rows{rows})
+}
+
+// row reads an event of a batch that came with a key, or without one.
+func (d door) row(app domain.AppName, event []byte, key string, i int) (ledger.Request, error) {
+	if key != "" {
+		key += "/" + strconv.Itoa(i+1)
+	}
+	event, err := withID(event, key)
+	if err != nil {
+		return ledger.Request{}, err
+	}
+	return d.parse(app, event)
 }
 
 // run does the work of every lane and waits. A panic in a lane is one here.

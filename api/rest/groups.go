@@ -56,7 +56,11 @@ func (s *server) recordGroup(ctx context.Context, in *groupIn) (*out[GroupRows],
 	if err != nil {
 		return nil, err
 	}
-	body, err := withID(bytes.TrimSpace(sent), in.Key)
+	key, err := parseKey(in.Key)
+	if err != nil {
+		return nil, err
+	}
+	body, err := withID(bytes.TrimSpace(sent), key)
 	if err != nil {
 		return nil, err
 	}
@@ -73,15 +77,15 @@ func (s *server) recordGroup(ctx context.Context, in *groupIn) (*out[GroupRows],
 	}
 	a := GroupRows{Group: group}
 	for _, app := range apps {
-		a.Results = append(a.Results, s.recordIn(ctx, app, req))
+		a.Results = append(a.Results, s.recordIn(ctx, app, req, key))
 	}
 	return ok(a)
 }
 
-func (s *server) recordIn(ctx context.Context, app domain.AppName, req ledger.Request) GroupRow {
+func (s *server) recordIn(ctx context.Context, app domain.AppName, req ledger.Request, key string) GroupRow {
 	req.App = app
 	r, err := s.execute(ctx, req)
-	return GroupRow{string(app), s.rowOf(ctx, r, err)}
+	return GroupRow{string(app), s.rowOf(ctx, r, keyReused(key, err))}
 }
 
 // appsOf returns the apps of a group, as of the ledger's head: an app that was

@@ -13,14 +13,17 @@ type StatusReport struct {
 	Store       string       `json:"store,omitempty" doc:"which store keeps the records"`
 	Started     string       `json:"started,omitempty" format:"date-time"`
 	Head        string       `json:"head" doc:"the position of the last durable record"`
-	Projections []Projection `json:"projections,omitempty"`
+	Projections []Projection `json:"projections,omitempty" doc:"and what else follows the log"`
 }
 
-// A Projection is how far one projection is.
+// A Projection is how far one projection is, or another part that follows the
+// log. Positions have gaps: how far it is behind is counted in records.
 type Projection struct {
 	Name     string `json:"name"`
 	Position string `json:"position"`
-	Error    string `json:"error,omitempty" doc:"why it stopped"`
+	Behind   int    `json:"behind" doc:"records that it has not taken; no more than 10000 are counted"`
+	Seconds  int64  `json:"seconds" doc:"since the oldest of them was recorded"`
+	Error    string `json:"error,omitempty" doc:"why it stopped, or cannot tell how far it is behind"`
 }
 
 // A Check is one thing that must be well before requests should come.

@@ -40,13 +40,16 @@ func (s *server) fail(ctx context.Context, route string, err error) error {
 		return nil
 	}
 	if f, is := errors.AsType[failure](err); is {
-		return f
+		return f // and was meant so: there is nothing to log
 	}
 	return failure{s.problem(ctx, route, err)}
 }
 
 func (s *server) problem(ctx context.Context, route string, err error) wire.Problem {
 	p := wire.ProblemOf(err)
+	if f, is := errors.AsType[failure](err); is {
+		p = f.Problem
+	}
 	if p.Status >= 500 {
 		s.Log.ErrorContext(ctx, "request failed", "route", route, "err", err)
 	}

@@ -106,6 +106,7 @@ func Handler(c Config) http.Handler {
 		s.caseRoutes(api)
 		s.feedRoutes(api)
 	}
+	s.schemaRoutes(api)
 	s.logRoutes(api)
 	if s.Rejected != nil {
 		s.rejectedRoutes(api)

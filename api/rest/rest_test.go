@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -128,7 +130,7 @@ func (h *house) ask(method, path, body string, headers ...string) (int, string, 
 	if w.Code >= 400 && w.Code != 503 && w.Header().Get("Content-Type") != "application/problem+json" {
 		h.t.Errorf("%s %s: %d is %s", method, path, w.Code, w.Header().Get("Content-Type"))
 	}
-	if strings.Contains(w.Body.String(), "$schema\":") && !strings.Contains(path, "openapi") {
+	if strings.Contains(w.Body.String(), "$schema\":") && !strings.Contains(path, "openapi") && !strings.Contains(path, "schemas") {
 		h.t.Errorf("%s %s links to a schema", method, path)
 	}
 	return w.Code, w.Body.String(), w.Header()
@@ -436,4 +438,72 @@ func TestOverTheWireToo(t *testing.T) {
 	if err != nil || bytes.Count(b, []byte("\n")) != 3 || res.Header.Get("Content-Type") != "application/x-ndjson" {
 		t.Errorf("%s %v %v", b, res.Header, err)
 	}
+}
+
+// A blind ledger cannot read what it has of a person whose name begins with "b".
+type blind struct{ *ledger.Ledger }
+
+func (b blind) State(ctx context.Context, app domain.AppName, who domain.PersonKey, asOf ledger.AsOf) (ledger.State, error) {
+	if strings.HasPrefix(who.ID, "b") {
+		return ledger.State{}, errors.New("secret disk on fire")
+	}
+	return b.Ledger.State(ctx, app, who, asOf)
+}
+
+func TestWhatCannotBeToldIsUnknownAndNotAllowed(t *testing.T) {
+	h := open(t)
+	h.furnish()
+	h.conf.Ledger = blind{h.ledg}
+	h.h = Handler(h.conf)
+	unknown := func(what, body string) {
+		t.Helper()
+		var a wire.CheckAnswer
+		if err := json.Unmarshal([]byte(body), &a); err != nil || a.Allowed || a.Status != wire.Unknown || a.Purpose != "mail" || a.Action != "use" || a.Reason == "" || strings.Contains(body, "secret") {
+			t.Errorf("%s: %v: %s", what, err, body)
+		}
+	}
+	unknown("a path", h.want(503, `"allowed":false`, "GET", "/v1/apps/demo/subjects/bo/purposes/mail/check", ""))
+	unknown("a body", h.want(503, `"allowed":false`, "POST", "/v1/apps/demo/check", `{"subject":"bo","purpose":"mail"}`))
+	h.want(400, `"code":"malformed"`, "POST", "/v1/apps/demo/check", `{"subject":"bo","purpose":"?"}`)
+
+	b := h.want(200, `"results"`, "POST", "/v1/apps/demo/check", `{"checks":[{"subject":"al","purpose":"mail"},{"subject":"bo","purpose":"mail"},{"subject":"bo","purpose":"?"}]}`)
+	var rows CheckRows
+	if err := json.Unmarshal([]byte(b), &rows); err != nil || len(rows.Results) != 3 {
+		t.Fatalf("%v: %s", err, b)
+	}
+	if r := rows.Results[0]; r.Status != 200 || r.Answer == nil || r.Answer.Status != "never-asked" {
+		t.Errorf("a row that can be told: %+v", r)
+	}
+	if r := rows.Results[1]; r.Status != 503 || r.Problem != nil || r.Answer == nil || r.Answer.Allowed || r.Answer.Status != wire.Unknown {
+		t.Errorf("a row that cannot: %+v", r)
+	}
+	if r := rows.Results[2]; r.Status != 400 || r.Answer != nil || r.Problem == nil {
+		t.Errorf("a row that is wrong: %+v", r)
+	}
+	if !strings.Contains(h.log.String(), "on fire") {
+		t.Errorf("nobody is told what broke: %s", h.log.String())
+	}
+}
+
+func TestLinksToSchemasLeadSomewhere(t *testing.T) {
+	h := open(t)
+	_, spec := h.do("GET", "/openapi.json", "")
+	links := regexp.MustCompile(`"\$ref":"(/v1/schemas/[^"]*)"`).FindAllStringSubmatch(spec, -1)
+	if len(links) == 0 {
+		t.Error("no route's body is described by a schema of ours")
+	}
+	for _, l := range links {
+		h.want(200, `"$id": "urn:consentledger:schema:`, "GET", l[1], "")
+	}
+	var list SchemaList
+	if err := json.Unmarshal([]byte(h.want(200, `"event"`, "GET", "/v1/schemas", "")), &list); err != nil || len(list.Schemas) < 40 {
+		t.Fatalf("%v: %v", err, list)
+	}
+	for _, name := range list.Schemas {
+		code, b, header := h.ask("GET", "/v1/schemas/"+name, "")
+		if code != 200 || header.Get("Content-Type") != "application/schema+json" || !strings.Contains(b, `"https://json-schema.org/draft/2020-12/schema"`) {
+			t.Errorf("%s: %d %v %.200s", name, code, header, b)
+		}
+	}
+	h.want(404, "no schema of that name", "GET", "/v1/schemas/secret", "")
 }

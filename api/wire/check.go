@@ -78,8 +78,9 @@ func ParseCheck(data []byte) (CheckRequest, error) {
 }
 
 // Check answers r for a principal. After an error the answer is "unknown",
-// which is not allowed; the error is a [domain.Refusal] if the question was
-// wrong. An answer that the policy wants recorded, and that could not be, is
+// which is not allowed. If the question was wrong the error is a
+// [domain.Refusal], which is told; else the answer is told, with status 503, on
+// every road. An answer that the policy wants recorded, and that could not be, is
 // unknown too.
 func Check(ctx context.Context, l Ledger, app domain.AppName, r CheckRequest, principal string, now domain.Instant) (CheckAnswer, error) {
 	who, q, asOf, err := r.parse(now)
@@ -105,6 +106,12 @@ func answerOf(m domain.Answer, s ledger.State, q domain.Question, asOf ledger.As
 	a.fill(m)
 	a.Position = FormatPosition(s.Position)
 	return a
+}
+
+// Unknown answers r when the ledger cannot be asked.
+func (r CheckRequest) Unknown(now domain.Instant) CheckAnswer {
+	_, q, asOf, _ := r.parse(now) // what could be read of a question that is wrong
+	return unknown(q, asOf)
 }
 
 func unknown(q domain.Question, asOf ledger.AsOf) CheckAnswer {

@@ -22,9 +22,7 @@ type Example struct {
 // that the examples of two moments are two events. Acts, purposes, grounds, the
 // permission and the text are those of the sample app SmartKey.
 func Examples(at domain.Instant) []Example {
-	fill := strings.NewReplacer(
-		"{now}", at.String(), "{in a year}", at.Add(365*domain.Day).String(), "{yesterday}", at.Add(-domain.Day).String(),
-		"{today}", at.Time().UTC().Format(time.DateOnly))
+	filler := fill(at)
 	list := make([]Example, 0, len(order))
 	for _, k := range order {
 		whom := `, "subject": "account:user-1"`
@@ -36,11 +34,25 @@ func Examples(at domain.Instant) []Example {
 		}
 		v := jsontext.Value(`{"specversion": "1.0", "id": "` + k.name + "/" + at.String() + `", "source": "/smartkey/app", "type": "` + k.name +
 			`", "time": "` + at.String() + `"` + whom + `, "sequence": "` + strconv.FormatInt(int64(at), 10) +
-			`", "datacontenttype": "application/json", "data": {` + fill.Replace(k.example) + `}}`)
+			`", "datacontenttype": "application/json", "data": ` + string(filler.example(k)) + `}`)
 		if err := v.Indent(jsontext.WithIndent("  ")); err != nil {
 			panic("wire: the example of " + k.name + " is no JSON: " + err.Error())
 		}
 		list = append(list, Example{k.name, k.operator, v})
 	}
 	return list
+}
+
+// A filling puts a moment into examples.
+type filling struct{ *strings.Replacer }
+
+func fill(at domain.Instant) filling {
+	return filling{strings.NewReplacer(
+		"{now}", at.String(), "{in a year}", at.Add(365*domain.Day).String(), "{yesterday}", at.Add(-domain.Day).String(),
+		"{today}", at.Time().UTC().Format(time.DateOnly))}
+}
+
+// example returns the data of a type's example.
+func (f filling) example(k kind) jsontext.Value {
+	return jsontext.Value("{" + f.Replace(k.example) + "}")
 }

@@ -237,6 +237,16 @@ func isExact(number string) bool {
 	return err == nil && n <= maxSequence && n >= -maxSequence
 }
 
+// TypeOf returns the type of a request that was parsed here.
+func TypeOf(r ledger.Request) string {
+	const before = `,"type":"`
+	at := bytes.LastIndex(r.Body, []byte(before))
+	if at < 0 {
+		return ""
+	}
+	return strings.TrimSuffix(string(r.Body[at+len(before):]), `"}`)
+}
+
 // body is what an event says, canonical, whichever way it came. Its members
 // stand sorted; data is canonical already.
 func body(r ledger.Request, kind string, data jsontext.Value) ([]byte, error) {

@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
@@ -18,17 +19,29 @@ type reader struct {
 	kind   string // of the event
 	other  domain.PersonKey
 	stream domain.StreamID // that the event is about, if it names one
+	shape  *reflect.Type   // not nil: nothing is parsed, and the shape of data is told
 	err    error
 }
 
 // as reads data as the shape S and makes a command of it.
 func as[S interface{ command(*reader) domain.Command }](r *reader, data []byte) domain.Command {
+	if asked[S](r) {
+		return nil
+	}
 	var shape S
 	if err := json.Unmarshal(data, &shape, json.RejectUnknownMembers(true)); err != nil {
 		r.err = wrongShape(err, "data")
 		return nil
 	}
 	return shape.command(r)
+}
+
+// asked reports whether r only wants to know the shape of data, and tells it.
+func asked[S any](r *reader) bool {
+	if r.shape != nil {
+		*r.shape = reflect.TypeFor[S]()
+	}
+	return r.shape != nil
 }
 
 // wrongShape says which member does not fit, without its value.

@@ -81,6 +81,9 @@ func (c subjectUnlinked) command(r *reader) domain.Command {
 // reasoned reads an event that has a reason, by a code, and nothing else.
 func reasoned(event func(reason string) domain.Event) func(*reader, []byte) domain.Command {
 	return func(r *reader, data []byte) domain.Command {
+		if asked[reasonOnly](r) {
+			return nil
+		}
 		var shape reasonOnly
 		if err := json.Unmarshal(data, &shape, json.RejectUnknownMembers(true)); err != nil {
 			r.err = wrongShape(err, "data")

@@ -25,8 +25,8 @@ func TestBothModesGiveOneBody(t *testing.T) {
 			continue // no operator's event comes in binary mode
 		}
 		want, err := ParseEvent("smartkey", e.Event)
-		if err != nil {
-			t.Fatal(err)
+		if err != nil || TypeOf(want) != e.Type {
+			t.Fatalf("%s: %v: the request is of type %q", e.Type, err, TypeOf(want))
 		}
 		attrs, data, err := members(e.Event)
 		if err != nil {
@@ -200,4 +200,68 @@ func TestDataIsOneObject(t *testing.T) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.says)
 		}
 	}
+}
+
+// hides reports whether an error is a refusal that does not repeat what was
+// sent. Short texts stand in any sentence.
+func hides(t *testing.T, err error, sent []byte) {
+	t.Helper()
+	if !IsRefusal(err) {
+		t.Errorf("not a refusal: %v", err)
+	}
+	const mark = "138 SECRET" // a name of that form is not shown either
+	if bytes.Contains(sent, []byte(mark)) && strings.Contains(err.Error(), mark) {
+		t.Errorf("the refusal repeats what was sent: %v", err)
+	}
+}
+
+func FuzzParseCheck(f *testing.F) {
+	for _, s := range []string{`{"subject":"user-1","purpose":"a"}`, `{"subject":"138 SECRET","purpose":7}`, `{"138 SECRET":1}`, `{"subject":"a","subject":"138 SECRET"}`, `138 SECRET`, `[]`, `null`, ``,
+		`{"subject":"device:x","purpose":"a","action":"export","valid_at":"2026-03-02T09:30:00Z","known_at":"138 SECRET","category":"faces","recipient":"acme","version":"sha256:00"}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := ParseCheck(data)
+		if err != nil {
+			hides(t, err, data)
+			return
+		}
+		if a := r.Unknown(noon); a.Allowed || a.Status != Unknown {
+			t.Errorf("%s is answered with %+v when nobody knows", data, a)
+		}
+		if _, _, _, err := r.parse(noon); err != nil {
+			hides(t, err, data)
+		}
+	})
+}
+
+func FuzzParseState(f *testing.F) {
+	for _, s := range []string{`{"subject":"user-1"}`, `{"subject":"138 SECRET","action":"138 SECRET"}`, `{"138 SECRET":1}`, `{"subject":["138 SECRET"]}`, `138 SECRET`, `{}`, ``} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := ParseState(data)
+		if err == nil {
+			err = r.Check()
+		}
+		if err != nil {
+			hides(t, err, data)
+		}
+	})
+}
+
+func FuzzParsePosition(f *testing.F) {
+	for _, s := range []string{"0", "1", "18446744073709551615", "18446744073709551616", "-1", "+1", "01", " 1", "1e3", "", "138 SECRET"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		p, err := ParsePosition(s)
+		if err != nil {
+			hides(t, err, []byte(s))
+			return
+		}
+		if FormatPosition(p) != s {
+			t.Errorf("%q is written as %q", s, FormatPosition(p))
+		}
+	})
 }

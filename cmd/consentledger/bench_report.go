@@ -28,11 +28,20 @@ type machine struct {
 	Commit     string `json:"commit"`
 }
 
+// commit is stamped by the linker, as "make build" does it. Go itself stamps the
+// revision into what "go build" makes of a clone, but not for "go run", nor in
+// a further worktree of a repository: there it is unknown.
+var commit string
+
 func thisMachine() machine {
 	m := machine{
 		OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), GOMAXPROCS: runtime.GOMAXPROCS(0),
-		Go: runtime.Version(), Version: version, Commit: "unknown",
+		Go: runtime.Version(), Version: version, Commit: commit,
 	}
+	if commit != "" {
+		return m
+	}
+	m.Commit = "unknown"
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return m

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/projections/transparency"
 	"consentledger/projections/transparency/verify"
 )
 
@@ -105,13 +107,19 @@ func (m *measuredHouse) sealAll() (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
+	err = sealedUpTo(m.ctx, m.logs, head)
+	return time.Since(begun), err
+}
+
+// sealedUpTo waits until a position is sealed, and looks every millisecond.
+func sealedUpTo(ctx context.Context, logs *transparency.Log, head eventstore.Position) error {
 	for {
-		at, err := m.logs.Sealed()
+		at, err := logs.Sealed()
 		if err == nil {
-			err = context.Cause(m.ctx)
+			err = context.Cause(ctx)
 		}
 		if err != nil || at >= head {
-			return time.Since(begun), err
+			return err
 		}
 		time.Sleep(time.Millisecond)
 	}

@@ -33,7 +33,7 @@ func figuresOf() map[string]bool {
 	add("append", []int{1, 256}, "rate")
 	add("check", []int{1, 64}, against...)
 	add("replay", []int{0}, "rate")
-	add("rebuild", []int{0}, "consents", "policies", "activity", "requests")
+	add("rebuild", []int{0}, "consents", "policies", "activity", "requests", "transparency")
 	add("seal", []int{64, 256}, "rate", "rate unsealed", "ratio", "CPU", "CPU unsealed", "lag")
 	add("verify", []int{0}, "rate")
 	add("lag", []int{0}, "rate", "p99 of a receipt", "lag", "lag at the end")

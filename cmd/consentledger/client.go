@@ -13,6 +13,8 @@ import (
 	"os"
 	"strings"
 
+	"consentledger/api/wire"
+
 	"github.com/spf13/cobra"
 )
 
@@ -92,8 +94,11 @@ func open(ctx context.Context, c *cobra.Command, method, path, contentType strin
 
 // problemOf reads what a server says is wrong.
 func problemOf(status int, text []byte) error {
-	var p struct{ Code, Detail, Title string }
-	if json.Unmarshal(text, &p) != nil || p.Detail == "" && p.Title == "" {
+	var p struct{ Code, Detail, Title, Reason string }
+	if json.Unmarshal(text, &p) == nil && p.Reason != "" { // an answer that says why there is none
+		return &problemError{status, wire.Unknown, p.Reason}
+	}
+	if p.Detail == "" && p.Title == "" {
 		p.Detail = strings.TrimSpace(string(text))
 	}
 	if p.Detail == "" {

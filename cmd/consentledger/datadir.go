@@ -15,6 +15,8 @@ import (
 	"consentledger/eventstore/embedded"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/vault"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // format is the first line of a data directory's FORMAT file. The second says
@@ -59,7 +61,7 @@ func openDataDir(ctx context.Context, path, use string, create bool) (_ *dataDir
 		return nil, err
 	}
 	if fresh {
-		if err := writeFormat(path, use); err != nil {
+		if err := writeFormat(vfs.Default, path, use); err != nil {
 			return nil, err
 		}
 	}
@@ -141,10 +143,12 @@ func openKeys(name string, fresh bool) (*vault.FileKeys, error) {
 	return vault.CreateFileKeys(name)
 }
 
-// writeFormat makes a fresh directory one of ours.
-func writeFormat(path, use string) error {
-	name := filepath.Join(path, "FORMAT")
-	f, err := os.OpenFile(name+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+// writeFormat makes a fresh directory one of ours, durably: when it returns,
+// neither the file, nor the directory itself, is lost by a power cut, while what
+// is written into the directory afterwards is kept.
+func writeFormat(on vfs.FS, path, use string) error {
+	name := on.PathJoin(path, "FORMAT")
+	f, err := on.Create(name+".new", vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return err
 	}
@@ -152,5 +156,20 @@ func writeFormat(path, use string) error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(name+".new", name)
+	if err := on.Rename(name+".new", name); err != nil {
+		return err
+	}
+	if err := syncDir(on, path); err != nil {
+		return err
+	}
+	return syncDir(on, on.PathDir(path))
+}
+
+// syncDir makes the names in a directory durable.
+func syncDir(on vfs.FS, path string) error {
+	dir, err := on.OpenDir(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }

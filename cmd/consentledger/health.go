@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"consentledger/api/rest"
 	"consentledger/api/wire"
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
 )
 
 func (h *house) status(ctx context.Context) rest.StatusReport {
@@ -16,21 +20,67 @@ func (h *house) status(ctx context.Context) rest.StatusReport {
 	if err == nil {
 		report.Head = wire.FormatPosition(head)
 	}
-	for _, r := range h.runners {
-		at, err := r.State()
-		p := rest.Projection{Name: r.Projection.Name(), Position: wire.FormatPosition(at)}
-		if err != nil {
+	known := map[eventstore.Position]lag{}
+	add := func(name string, at eventstore.Position, err error) {
+		l, has := known[at]
+		if !has {
+			l = lagBehind(ctx, h.dir.ledger, at, head)
+			known[at] = l
+		}
+		p := rest.Projection{Name: name, Position: wire.FormatPosition(at), Behind: l.records, Seconds: l.seconds}
+		if err = errors.Join(err, l.err); err != nil {
 			p.Error = err.Error()
 		}
 		report.Projections = append(report.Projections, p)
 	}
-	at, err := h.logs.Sealed()
-	p := rest.Projection{Name: "transparency", Position: wire.FormatPosition(at)}
-	if err != nil {
-		p.Error = err.Error()
+	for _, r := range h.runners {
+		at, err := r.State()
+		add(r.Projection.Name(), at, err)
 	}
-	report.Projections = append(report.Projections, p)
+	at, err := h.logs.Sealed()
+	add("transparency", at, err)
+	reacted, err := h.reactor.State()
+	add("reactor", reacted.Position, err)
+	at, err = h.outbox.State()
+	add("outbox", at, err)
 	return report
+}
+
+// A lag is how far something is behind the log.
+type lag struct {
+	records int
+	seconds int64
+	err     error
+}
+
+// maxLag is how many records are counted at most.
+const maxLag = 10_000
+
+// A replayer reads the log from a position on.
+type replayer interface {
+	Replay(ctx context.Context, after eventstore.Position) iter.Seq2[codec.Entry, error]
+	Now() domain.Instant
+}
+
+// lagBehind counts the records behind a position, up to head: positions have
+// gaps.
+func lagBehind(ctx context.Context, log replayer, at, head eventstore.Position) (l lag) {
+	if at >= head {
+		return l
+	}
+	for e, err := range log.Replay(ctx, at) {
+		if err != nil {
+			l.err = err
+			return l
+		}
+		if e.Position > head || l.records == maxLag {
+			return l
+		}
+		if l.records++; l.records == 1 {
+			l.seconds = max(0, int64(log.Now()-e.Recorded)/1000)
+		}
+	}
+	return l
 }
 
 // ready says whether the ledger can do its work, by one check a part.

@@ -6,11 +6,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"consentledger/api/natsrest"
 )
 
 // natsTool is the nats command line tool, which is nobody's code here. The
@@ -162,9 +166,96 @@ func TestTheNATSToolListsTheService(t *testing.T) {
 		t.Errorf("service ls: %s", out)
 	}
 	out := u.run("service", "info", "consentledger")
-	for _, want := range []string{"consent.v1.*.record", "consent.v1.*.check", "urn:consentledger:schema:event", "urn:consentledger:schema:receipt", "urn:consentledger:schema:answer", "urn:consentledger:schema:problem"} {
+	for _, want := range []string{"consent.v1.*.record", "consent.v1.*.check", "/v1/schemas/event", "/v1/schemas/receipt", "/v1/schemas/answer", "/v1/schemas/problem"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("service info does not show %s: %s", want, out)
+		}
+	}
+}
+
+// What an operator does over HTTP goes over NATS too, in the same words.
+func TestTheNATSToolOperates(t *testing.T) {
+	r := start(t, t.TempDir(), false)
+	furnish(t, r)
+	u := newNATSUser(t, "--server", r.nats)
+	u.request("consent.v1.smartkey.record", given("1", "ada"))
+	if w := u.request("consent.v1.smartkey.record", given("2", "ada")); w["event_id"] == nil {
+		t.Fatal(w)
+	}
+	event := func(id, kind, subject, data string) string {
+		return `{"specversion":"1.0","id":"` + id + `","source":"desk","type":"` + kind + `"` + subject + `,"data":` + data + `}`
+	}
+	const ada = `,"subject":"ada"`
+	if a := u.request("consent.v1.smartkey.operate", event("h", "hold.placed", ada, `{"reason":"litigation","authority":"a court"}`)); a["event_id"] == nil {
+		t.Errorf("a hold: %v", a)
+	}
+	if a := u.request("consent.v1.smartkey.check", `{"subject":"ada","purpose":"personalisation"}`); a["allowed"] != false {
+		t.Errorf("behind the hold: %v", a)
+	}
+	if a := u.request("consent.v1.smartkey.record", event("h2", "hold.placed", ada, `{"reason":"litigation"}`)); a["code"] != "not-for-apps" {
+		t.Errorf("by the door for apps: %v", a)
+	}
+	opened := u.request("consent.v1.smartkey.operate", event("q", "request.received", ada, `{"types":["access"],"channel":"feedback","authenticated":true}`))
+	id := fmt.Sprint(opened["request"])
+	for subject, want := range map[string]string{
+		`query.state {"subject":"ada"}`:                                                            `"purposes":[`,
+		`query.history {"subject":"ada","limit":1}`:                                                `"next":`,
+		`query.requests {"subject":"ada","min_position":"` + fmt.Sprint(opened["position"]) + `"}`: id,
+		`query.request {"id":"` + id + `"}`:                                                        `"id":"` + id + `"`,
+		`query.obligations {"subject":"ada"}`:                                                      `"due`,
+		`query.deadlines {"limit":"5"}`:                                                            `"summary"`,
+		`query.due {"rule":"cn.policy.request_reply","start":"2026-03-02T10:00:00+08:00"}`:         `2026-03-`,
+		`query.policies {}`:                                                                        `"in_force":true`,
+		`query.void-preview {"records":["` + fmt.Sprint(opened["event_id"]) + `"]}`:                `{`,
+		`query.app {}`: `"handler":"Demo Ltd"`,
+	} {
+		name, body, _ := strings.Cut(subject, " ")
+		if out := u.run("req", "consent.v1.smartkey."+name, body, "--raw", "--timeout=60s"); !strings.Contains(out, want) || strings.Contains(out, "urn:consentledger:problem") {
+			t.Errorf("%s: %s, want %s", subject, out, want)
+		}
+	}
+	out := u.run("req", "consent.v1.smartkey.query.request", `{"id":"nobody"}`, "--timeout=60s")
+	if !strings.Contains(out, "Nats-Service-Error-Code: 404") || !strings.Contains(out, "there is no request of that id") {
+		t.Errorf("a request that is not there: %s", out)
+	}
+	if out := u.run("req", "consent.v1.nobody.group", event("g", "consent.withdrawn", ada, `{"all":true}`), "--timeout=60s"); !strings.Contains(out, "no app is registered with this group") {
+		t.Errorf("a group that is not there: %s", out)
+	}
+}
+
+// Every subject of operators is a route of HTTP, with the same parameters.
+func TestOperatorsSubjectsAreRoutesOfHTTP(t *testing.T) {
+	r := start(t, t.TempDir(), false)
+	resp, err := http.Get(r.http + "/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var doc struct {
+		Paths map[string]map[string]struct {
+			Parameters []struct{ Name, In string }
+		}
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&doc); err != nil {
+		t.Fatal(err)
+	}
+	for _, route := range natsrest.Routes {
+		op, has := doc.Paths[route.Path][strings.ToLower(route.Method)]
+		if !has {
+			t.Errorf("%s leads to %s %s, which is no route", route.Subject, route.Method, route.Path)
+		}
+		var inPath, inQuery []string
+		for _, p := range op.Parameters {
+			if p.In == "query" {
+				inQuery = append(inQuery, p.Name)
+			} else if p.In == "path" && p.Name != "app" && p.Name != "group" {
+				inPath = append(inPath, p.Name)
+			}
+		}
+		slices.Sort(inQuery)
+		said := slices.Sorted(slices.Values(route.InQuery))
+		if !slices.Equal(inPath, route.InPath) || !slices.Equal(inQuery, said) {
+			t.Errorf("%s has %v and %v in its URL, HTTP has %v and %v", route.Subject, route.InPath, said, inPath, inQuery)
 		}
 	}
 }

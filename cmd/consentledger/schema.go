@@ -12,12 +12,19 @@ import (
 )
 
 func newStatus() *cobra.Command {
-	c := &cobra.Command{Use: "status", Short: "How the server is: version, head, projections", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+	c := &cobra.Command{Use: "status", Short: "How far everything that follows the log is; -o json tells the version, the store and its last record, too", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
 		answer, err := call(c, http.MethodGet, "/v1/status", "", nil)
 		if err != nil {
 			return err
 		}
-		return printOne(c, answer, "version", "store", "started", "head", "projections")
+		if c.Flags().Lookup("output").Value.String() == "json" {
+			return printOne(c, answer)
+		}
+		parts, err := member(answer, "projections")
+		if err != nil {
+			return err
+		}
+		return printRows(c, parts, "name", "position", "behind", "seconds", "error")
 	}}
 	outputFlag(c)
 	return c
@@ -33,11 +40,20 @@ func newSchema() *cobra.Command {
 		return printRows(c, rows, "type")
 	}}
 	outputFlag(list)
+	jsonSchema := false
 	show := &cobra.Command{
-		Use: "show TYPE", Short: "Show an event of one type, as one may send it now",
+		Use: "show TYPE", Short: "Show an event of one type, as one may send it now, or with --json-schema its JSON Schema",
 		Example: "  consentledger schema show consent.given | consentledger record --app smartkey -",
-		Args:    cobra.ExactArgs(1), ValidArgs: wire.Types(),
+		Args:    cobra.ExactArgs(1), ValidArgs: wire.Schemas(),
 		RunE: func(c *cobra.Command, args []string) error {
+			if jsonSchema {
+				text, has := wire.Schema(args[0])
+				if !has {
+					return notFound{fmt.Errorf("no schema of %q; there are: %s", args[0], strings.Join(wire.Schemas(), ", "))}
+				}
+				_, err := fmt.Fprintf(c.OutOrStdout(), "%s\n", text)
+				return err
+			}
 			for _, e := range wire.Examples(now()) {
 				if e.Type == args[0] {
 					_, err := fmt.Fprintf(c.OutOrStdout(), "%s\n", e.Event)
@@ -47,6 +63,7 @@ func newSchema() *cobra.Command {
 			return notFound{fmt.Errorf("no event type %q; there are: %s", args[0], strings.Join(wire.Types(), ", "))}
 		},
 	}
+	show.Flags().BoolVar(&jsonSchema, "json-schema", false, "the JSON Schema (2020-12) of the type, or of event, check, answer, receipt, ... as the server has them under /v1/schemas/")
 	schema.AddCommand(list, show)
 	return schema
 }

@@ -15,6 +15,7 @@ import (
 
 	"consentledger/api/audit/witness"
 	"consentledger/api/intake"
+	"consentledger/api/natsrest"
 	"consentledger/api/outbox"
 	"consentledger/api/react"
 	"consentledger/cmd/consentledger/law"
@@ -154,15 +155,24 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 			h.log.Error("the outbox stopped", "error", err)
 		}
 	})
-	ready := make(chan struct{})
+	handler := h.handler()
+	opened := make(chan struct{}, 2)
+	open := func() { opened <- struct{}{} }
 	must("intake", func() error {
-		return h.config.nats.permitted(intake.Run(ctx, h.intake, func() { close(ready) }))
+		return h.config.nats.permitted(intake.Run(ctx, h.intake, open))
 	})
-	must("HTTP", func() error { return serveHTTP(ctx, listener, h.handler()) })
-	select {
-	case <-ready:
+	must("operators on NATS", func() error {
+		return natsrest.Run(ctx, natsrest.Config{Conn: h.conn, Handler: handler, Log: h.log}, open)
+	})
+	must("HTTP", func() error { return serveHTTP(ctx, listener, handler) })
+	for range cap(opened) {
+		select {
+		case <-opened:
+		case <-ctx.Done():
+		}
+	}
+	if ctx.Err() == nil {
 		h.greet(out, listener.Addr().String())
-	case <-ctx.Done():
 	}
 	if c.demo {
 		must("demo", func() error { return h.demo(ctx) })

@@ -1,0 +1,224 @@
+package wire
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"consentledger/domain"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// schemaURN begins the $id of every schema; its name follows.
+const schemaURN = "urn:consentledger:schema:"
+
+// An object is a JSON Schema, or a part of one.
+type object map[string]any
+
+// use is what a Go type is for.
+type use uint8
+
+const (
+	aRequest use = iota // its members are known, and those without omitzero needed
+	anAnswer            // it may gain members
+	isData              // its members are known; which are needed the parser says
+)
+
+// shapes are the requests and the answers that have a schema. Requests refuse
+// members that they do not know; answers may gain members.
+var shapes = map[string]struct {
+	is reflect.Type
+	as use
+}{
+	"check":          {reflect.TypeFor[CheckRequest](), aRequest},
+	"answer":         {reflect.TypeFor[CheckAnswer](), anAnswer},
+	"state-request":  {reflect.TypeFor[StateRequest](), aRequest},
+	"state":          {reflect.TypeFor[StateAnswer](), anAnswer},
+	"prompt-request": {reflect.TypeFor[PromptRequest](), aRequest},
+	"prompt":         {reflect.TypeFor[PromptAnswer](), anAnswer},
+	"receipt":        {reflect.TypeFor[Receipt](), anAnswer},
+	"problem":        {reflect.TypeFor[Problem](), anAnswer},
+}
+
+// Schemas returns the names of all schemas: "event" for an event of any type,
+// every type, and the requests and answers.
+func Schemas() []string {
+	return slices.Concat([]string{"event"}, slices.Sorted(maps.Keys(shapes)), Types())
+}
+
+// Schema returns a JSON Schema (2020-12) by its name. It says no more than is
+// true: what it refuses is refused, but not all that it lets through is taken.
+// How a text must be written, and what goes together, the refusals say.
+func Schema(name string) ([]byte, bool) {
+	var s object
+	k, isType := kinds[name]
+	shape, isShape := shapes[name]
+	switch {
+	case name == "event":
+		s = envelope(object{"enum": Types()}, either, object{"type": "object"})
+	case isType:
+		s = envelope(object{"const": name}, k.about, k.data())
+	case isShape:
+		s = schemaOf(shape.is, shape.as)
+	default:
+		return nil, false
+	}
+	s["type"] = "object"
+	s["$schema"], s["$id"], s["title"] = "https://json-schema.org/draft/2020-12/schema", schemaURN+name, name
+	b, err := json.Marshal(s, json.Deterministic(true), jsontext.Multiline(true))
+	if err != nil {
+		panic("wire: the schema of " + name + " does not make JSON: " + err.Error())
+	}
+	return b, true
+}
+
+// envelope is what stands around data, as [members] and [parse] read it. An
+// attribute that is null is none.
+func envelope(kind object, whom about, data object) object {
+	text := object{"type": []string{"string", "null"}}
+	name := object{"type": "string", "minLength": 1, "maxLength": 512}
+	properties := object{
+		"specversion": object{"const": "1.0"}, "id": name, "source": name, "type": kind, "data": data,
+		"time":    object{"type": []string{"string", "null"}, "description": "RFC 3339"},
+		"subject": object{"type": []string{"string", "null"}, "description": "account:ID, device:ID or ID"},
+		"actor":   object{"enum": []any{"person", "guardian", "operator", "system", "authority", "", nil}}, "sequence": object{"type": []string{"string", "integer", "null"}},
+		"onbehalfof": text, "dataschema": text, "datacontenttype": text, "data_base64": false,
+	}
+	required := []string{"specversion", "id", "source", "type", "data"}
+	switch whom {
+	case aPerson:
+		required, properties["subject"] = append(required, "subject"), object{"type": "string", "minLength": 1, "description": "account:ID, device:ID or ID"}
+	case theApp:
+		properties["subject"] = object{"enum": []any{"", nil}, "description": "none: it is about the app as a whole"}
+	case either:
+	}
+	return object{"type": "object", "properties": properties, "required": required}
+}
+
+// data returns the schema of an event's data: by the domain's table of notes or
+// of steps, or by the shape that it is read into.
+func (k kind) data() object {
+	if rule, is := domain.NoteRuleOf(domain.NoteKind(k.name)); is {
+		s := schemaOfFields(rule.Fields)
+		if rule.Person {
+			s["properties"].(object)["details"] = object{"type": []string{"object", "null"}}
+		}
+		return s
+	}
+	if rule, is := domain.StepRuleOf(domain.StepKind(k.name)); is {
+		s := schemaOfFields(rule.Fields)
+		s["properties"].(object)[string(rule.Noun)] = object{"type": "string"}
+		if rule.Noun == domain.RequestNoun {
+			s["properties"].(object)["details"] = object{"type": []string{"object", "null"}}
+		}
+		return s
+	}
+	var shape reflect.Type
+	k.read(&reader{kind: k.name, shape: &shape}, nil)
+	s := schemaOf(shape, isData)
+	s["type"] = "object"
+	if required := k.required(); len(required) > 0 {
+		s["required"] = required
+	}
+	return s
+}
+
+// required returns the members without which the example is refused as
+// incomplete: the parser is asked.
+func (k kind) required() (names []string) {
+	var example map[string]jsontext.Value
+	if err := json.Unmarshal(fill(1).example(k), &example); err != nil {
+		panic("wire: the example of " + k.name + ": " + err.Error())
+	}
+	for _, name := range slices.Sorted(maps.Keys(example)) {
+		rest := maps.Clone(example)
+		delete(rest, name)
+		data, err := json.Marshal(rest)
+		if err != nil {
+			panic("wire: the example of " + k.name + ": " + err.Error())
+		}
+		r := reader{kind: k.name}
+		k.read(&r, data)
+		if r.err != nil && strings.HasSuffix(r.err.Error(), "data."+name+" is missing") {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// schemaOfFields is of data whose members are texts, by a table of the domain.
+func schemaOfFields(fields []domain.FieldRule) object {
+	properties := object{"evidence": object{"type": "string", "description": "a hash, sha256:..."}}
+	required := []string{}
+	for _, f := range fields {
+		properties[f.Name] = object{"type": "string"}
+		if f.Form == domain.FormChoice {
+			properties[f.Name] = object{"type": "string", "enum": f.Choices}
+		}
+		if f.Required {
+			required = append(required, f.Name)
+		}
+	}
+	return object{"type": "object", "properties": properties, "required": required, "additionalProperties": false}
+}
+
+// schemaOf is of what a Go type reads or writes. What is read may be null, which
+// is as if it were absent.
+func schemaOf(t reflect.Type, as use) object {
+	kind := ""
+	s := object{}
+	switch t.Kind() {
+	case reflect.String:
+		kind = "string"
+	case reflect.Bool:
+		kind = "boolean"
+	case reflect.Int, reflect.Int64:
+		kind = "integer"
+	case reflect.Pointer:
+		return schemaOf(t.Elem(), as)
+	case reflect.Slice:
+		kind = "array"
+		if t == reflect.TypeFor[jsontext.Value]() { // details
+			kind = "object"
+			break
+		}
+		s["items"] = schemaOf(t.Elem(), as)
+	case reflect.Struct:
+		kind = "object"
+		membersOf(t, as, s)
+	default:
+		panic("wire: no schema says what a " + t.String() + " is")
+	}
+	s["type"] = []string{kind, "null"}
+	if as == anAnswer {
+		s["type"] = kind
+	}
+	return s
+}
+
+// membersOf adds what a struct has to its schema.
+func membersOf(t reflect.Type, as use, s object) {
+	properties, required := object{}, []string{}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		p := schemaOf(f.Type, as)
+		if doc := f.Tag.Get("doc"); doc != "" {
+			p["description"] = doc
+		}
+		properties[name] = p
+		if options == "" && as != isData {
+			required = append(required, name)
+		}
+	}
+	s["properties"] = properties
+	if as != anAnswer {
+		s["additionalProperties"] = false
+	}
+	if len(required) > 0 {
+		s["required"] = required
+	}
+}

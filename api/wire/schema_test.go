@@ -1,0 +1,170 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"strconv"
+	"sync/atomic"
+	"testing"
+
+	"consentledger/eventstore/ledger"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// compiled returns a schema as a validator of others' making reads it. It
+// fetches nothing.
+func compiled(t *testing.T, name string) *jsonschema.Schema {
+	t.Helper()
+	text, ok := Schema(name)
+	if !ok {
+		t.Fatalf("%s has no schema", name)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.UseLoader(jsonschema.SchemeURLLoader{})
+	if err := c.AddResource(schemaURN+name, doc); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile(schemaURN + name)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return s
+}
+
+// valid asks a schema.
+func valid(t *testing.T, s *jsonschema.Schema, v any) bool {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Validate(doc) == nil
+}
+
+// with returns m with a member changed; nil takes it away.
+func with(m map[string]any, name string, v any) map[string]any {
+	m = maps.Clone(m)
+	if m[name] = v; v == nil {
+		delete(m, name)
+	}
+	return m
+}
+
+func TestEveryExampleFitsItsSchemaAndNoBrokenOneDoes(t *testing.T) {
+	l := smartKey(t)
+	taken := func(e Example, event map[string]any) bool { return isTaken(t, l, e, event) }
+	anyEvent := compiled(t, "event")
+	for _, e := range Examples(noon) {
+		s := compiled(t, e.Type)
+		var event map[string]any
+		if err := json.Unmarshal(e.Event, &event); err != nil {
+			t.Fatal(err)
+		}
+		data := event["data"].(map[string]any)
+		if !valid(t, s, event) || !valid(t, anyEvent, event) {
+			t.Errorf("%s: the example does not fit", e.Type)
+		}
+		broken := map[string]map[string]any{
+			"of another version": with(event, "specversion", "0.3"), "without an id": with(event, "id", nil), "without a source": with(event, "source", nil),
+			"without data": with(event, "data", nil), "with a list as data": with(event, "data", []any{}), "with base64": with(event, "data_base64", "e30="),
+			"with a member that nobody knows": with(event, "data", with(data, "nobody_knows", "x")), "with a number for a subject": with(event, "subject", 7),
+			"of another type": with(event, "type", "consent.forgotten"), "by nobody": with(event, "actor", "cat"),
+		}
+		for name := range data {
+			broken["with a wrong "+name] = with(event, "data", with(data, name, 7.5))
+		}
+		for what, event := range broken {
+			if valid(t, s, event) {
+				t.Errorf("%s %s fits the schema", e.Type, what)
+			}
+			if taken(e, event) {
+				t.Errorf("%s %s is taken", e.Type, what)
+			}
+		}
+		// What a schema refuses must be refused, too.
+		for name := range data {
+			for _, v := range []any{nil, "", "x", true, []any{}, []any{"x"}, map[string]any{}} {
+				changed := with(event, "data", with(data, name, v))
+				if !valid(t, s, changed) && taken(e, changed) {
+					t.Errorf("%s with %s %v is taken and does not fit the schema", e.Type, name, v)
+				}
+			}
+		}
+		for name := range event {
+			for _, v := range []any{nil, "", "x", true, 7} {
+				if changed := with(event, name, v); name != "type" && !valid(t, s, changed) && taken(e, changed) {
+					t.Errorf("%s with %s %v is taken and does not fit the schema", e.Type, name, v)
+				}
+			}
+		}
+	}
+}
+
+// ids are of events that are no repetitions.
+var ids atomic.Int64
+
+// isTaken asks the parser, and for what only the domain looks at, the ledger.
+func isTaken(t *testing.T, l *ledger.Ledger, e Example, event map[string]any) bool {
+	t.Helper()
+	b, err := json.Marshal(event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Event = b
+	r, err := parseExample(e)
+	if err != nil {
+		return false
+	}
+	r.ID = strconv.Itoa(int(ids.Add(1)))
+	_, err = l.Execute(t.Context(), r)
+	return err == nil
+}
+
+func TestRequestsAndAnswersFitTheirSchemas(t *testing.T) {
+	l := smartKey(t)
+	answer, err := Check(t.Context(), l, "smartkey", CheckRequest{Subject: "ann", Purpose: "personalisation"}, "test", l.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	prompt, err := Prompt(t.Context(), l, "smartkey", PromptRequest{Subject: "ann"}, l.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := StateOf(t.Context(), l, "smartkey", StateRequest{Subject: "ann"}, l.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		v    any
+		fits bool
+	}{
+		{"check", CheckRequest{Subject: "ann", Purpose: "mail", Action: "use"}, true}, {"check", map[string]any{"subject": "ann"}, false},
+		{"check", map[string]any{"subject": "ann", "purpose": "mail", "why": "x"}, false}, {"check", map[string]any{"subject": 7, "purpose": "mail"}, false},
+		{"answer", answer, true}, {"answer", CheckRequest{Subject: "ann", Purpose: "mail"}.Unknown(noon), true}, {"answer", map[string]any{"allowed": "no"}, false},
+		{"prompt-request", PromptRequest{Subject: "ann"}, true}, {"prompt-request", map[string]any{}, false}, {"prompt", prompt, true}, {"prompt", map[string]any{}, false},
+		{"state-request", StateRequest{Subject: "ann"}, true}, {"state", state, true}, {"state", map[string]any{"app": 7}, false},
+		{"receipt", Receipt{EventID: "x", Position: "1"}, true}, {"receipt", map[string]any{"position": "1"}, false},
+		{"problem", ProblemOf(errLarge), true}, {"problem", map[string]any{"status": "503"}, false},
+	} {
+		if got := valid(t, compiled(t, c.name), c.v); got != c.fits {
+			t.Errorf("%s %+v fits: %v", c.name, c.v, got)
+		}
+	}
+	for _, name := range Schemas() {
+		compiled(t, name)
+	}
+	if _, has := Schema("nothing"); has {
+		t.Error("nothing has a schema")
+	}
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// A power cut takes what was not synced, names too. FORMAT is what makes a
+// store's directory one of ours.
+func TestFORMATSurvivesAPowerCut(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	if err := mem.MkdirAll("/home/data", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := syncDir(mem, "/"); err != nil { // all that was there before
+		t.Fatal(err)
+	}
+	if err := writeFormat(mem, "/home/data", "live"); err != nil {
+		t.Fatal(err)
+	}
+	for i := range uint64(100) {
+		left := mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: int(i), RNG: rand.New(rand.NewPCG(i, 1))})
+		f, err := left.Open("/home/data/FORMAT")
+		if err != nil {
+			t.Fatalf("power cut %d: %v", i, err)
+		}
+		text := make([]byte, 100)
+		n, _ := f.Read(text)
+		if string(text[:n]) != format+"\nlive\n" || f.Close() != nil {
+			t.Fatalf("power cut %d: %q", i, text[:n])
+		}
+	}
+}
+
+// The first start makes keys, then FORMAT, then the store; it may die between
+// any two.
+func TestAFirstStartThatDiedIsFinished(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		leave []string // what the start that died has made
+		want  string   // of the error; empty: it is finished
+	}{
+		{"before anything", nil, ""},
+		{"behind the keys", []string{"keys"}, ""},
+		{"while it wrote FORMAT", []string{"keys", "FORMAT.new"}, ""},
+		{"before the store", []string{"keys", "FORMAT"}, ""},
+		{"with everything", []string{"keys", "FORMAT", "store"}, ""},
+		{"never: somebody took FORMAT away", []string{"keys", "store"}, "no FORMAT file"},
+		{"never: somebody took the keys away", []string{"FORMAT", "store"}, "keys"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			whole, died := t.TempDir(), filepath.Join(t.TempDir(), "data")
+			d, err := openDataDir(t.Context(), whole, "live", true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := d.close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Mkdir(died, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range c.leave {
+				if name == "FORMAT.new" {
+					err = os.WriteFile(filepath.Join(died, name), []byte(format[:7]), 0o600)
+				} else {
+					err = os.Rename(filepath.Join(whole, name), filepath.Join(died, name))
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 2 { // the second is a start like any other
+				d, err := openDataDir(t.Context(), died, "live", true)
+				if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+					t.Fatalf("%v, want %q", err, c.want)
+				}
+				if err == nil {
+					if err := d.close(); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		})
+	}
+}

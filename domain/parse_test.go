@@ -1,0 +1,57 @@
+package domain
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// An error of a parser may reach the outside: it must not repeat what was sent.
+func tells(t *testing.T, err error, sent string) {
+	t.Helper()
+	if len(sent) > 6 && strings.Contains(err.Error(), sent) && !strings.Contains("12.50 CNY 2026-03-02T09:30:00.000Z", sent) {
+		t.Errorf("the error repeats %q: %v", sent, err)
+	}
+}
+
+func FuzzParseAmount(f *testing.F) {
+	for _, s := range []string{"12.50 CNY", "0 JPY", "0.1 CNY", "12 JPY", "1.5 JPY", "1e3 CNY", "5e-1 EUR", "-1 CNY", "-0 CNY", "+7 USD", "NaN CNY", "Infinity CNY",
+		"1.005 CNY", "99999999999999999999 CNY", "1 XXX", " 1 CNY", "1  CNY", "", "CNY", "0x10 CNY", "1_000 CNY"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		a, err := ParseAmount(s)
+		if err != nil {
+			tells(t, err, s)
+			return
+		}
+		again, err := ParseAmount(a.String())
+		if err != nil || again.String() != a.String() || again.Value.Cmp(&a.Value) != 0 {
+			t.Errorf("%q is %s, which is read as %s: %v", s, a, again, err)
+		}
+		if a.Value.Negative || a.Value.Exponent != -coins[a.Currency] {
+			t.Errorf("%q is %s", s, a)
+		}
+		if twice, err := a.Add(a); err != nil || twice.Value.Cmp(&a.Value) < 0 {
+			t.Errorf("%s and %s is %s: %v", a, a, twice, err)
+		}
+	})
+}
+
+func FuzzParseInstant(f *testing.F) {
+	for _, s := range []string{"2026-03-02T09:30:00Z", "2026-03-02T09:30:00.123456789+08:00", "1970-01-01T00:00:00Z", "0000-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z",
+		"9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "2026-02-30T00:00:00Z", "2026-03-02T09:30:60Z", "2026-03-02 09:30:00Z", "2026-03-02T9:30:00Z", "2026-03-02T09:30:00,5Z", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		i, err := ParseInstant(s)
+		if err != nil {
+			tells(t, err, s)
+			return
+		}
+		again, err := ParseInstant(i.String())
+		if err != nil || again != i || !utf8.ValidString(s) {
+			t.Errorf("%q is %s, which is read as %s: %v", s, i, again, err)
+		}
+	})
+}
