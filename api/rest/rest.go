@@ -52,10 +52,11 @@ type Config struct {
 	Consents Consents
 	Policies Policies
 	Activity Activity
-	Requests Requests // nil: no routes of requests, incidents and obligations
-	FeedKey  []byte   // whose digest of an app's name opens its calendar feed; nil: there is no feed
-	Rejected Rejected // nil: there is no NATS, and so no routes of rejected messages
-	Wait     Waiter   // nil: min_position is answered by what the projection has
+	Requests Requests                                   // nil: no routes of requests, incidents and obligations
+	FeedKey  []byte                                     // whose digest of an app's name opens its calendar feed; nil: there is no feed
+	Rejected Rejected                                   // nil: there is no NATS, and so no routes of rejected messages
+	Rebuild  func(ctx context.Context) (Rebuilt, error) // nil: projections are not compared
+	Wait     Waiter                                     // nil: min_position is answered by what the projection has
 
 	Status    func(ctx context.Context) StatusReport
 	Ready     func(ctx context.Context) []Check
@@ -107,6 +108,9 @@ func Handler(c Config) http.Handler {
 		s.feedRoutes(api)
 	}
 	s.logRoutes(api)
+	if s.Rebuild != nil {
+		s.rebuildRoute(api)
+	}
 	if s.Rejected != nil {
 		s.rejectedRoutes(api)
 	}

@@ -27,6 +27,7 @@ const (
 	exitConflict     = 5
 	exitUnavailable  = 6
 	exitNotAuthentic = 7
+	exitDiffers      = 8
 	exitInterrupted  = 130
 )
 
@@ -156,5 +157,6 @@ func exitCodesHelp() *cobra.Command {
 5    conflict: the id was used for something else
 6    the server cannot be reached or cannot answer now; ask again
 7    verify: not authentic; what was verified is not what was signed
+8    replay --check, replay diff: there is a difference
 130  interrupted`}
 }
