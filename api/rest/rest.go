@@ -36,6 +36,7 @@ type Ledger interface {
 	Head(ctx context.Context) (eventstore.Position, error)
 	Pseudonym(ctx context.Context, app domain.AppName, who domain.PersonKey) (string, bool, error)
 	KnownAt(ctx context.Context, at domain.Instant) (eventstore.Position, error)
+	Past(ctx context.Context, app domain.AppName) (*ledger.Past, error)
 	Now() domain.Instant
 }
 
@@ -99,6 +100,7 @@ func Handler(c Config) http.Handler {
 	s.computeRoute(api)
 	s.promptRoutes(api)
 	s.voidRoute(api)
+	s.pastRoutes(api)
 	if s.Policies != nil {
 		s.groupRoute(api)
 	}

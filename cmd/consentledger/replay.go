@@ -59,6 +59,7 @@ each, and exit code 8 if one differs. Of the logs the roots are compared.`,
 	f.StringVar(&r.After, "after", "", "only what comes after this position")
 	f.BoolVar(&check, "check", false, "build every projection once more, and compare")
 	outputFlagOr(c, "jsonl")
+	c.AddCommand(newReplayDiff())
 	return c
 }
 
