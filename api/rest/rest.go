@@ -56,6 +56,7 @@ type Config struct {
 	Requests Requests                                   // nil: no routes of requests, incidents and obligations
 	FeedKey  []byte                                     // whose digest of an app's name opens its calendar feed; nil: there is no feed
 	Rejected Rejected                                   // nil: there is no NATS, and so no routes of rejected messages
+	Papers   Papers                                     // nil: no audit report and no registers
 	Rebuild  func(ctx context.Context) (Rebuilt, error) // nil: projections are not compared
 	Wait     Waiter                                     // nil: min_position is answered by what the projection has
 
@@ -110,6 +111,9 @@ func Handler(c Config) http.Handler {
 		s.feedRoutes(api)
 	}
 	s.logRoutes(api)
+	if s.Papers != nil {
+		s.paperRoutes(api)
+	}
 	if s.Rebuild != nil {
 		s.rebuildRoute(api)
 	}
