@@ -17,7 +17,7 @@ import (
 type Report struct {
 	Schema   string `json:"schema" doc:"audit-report/1"`
 	App      App    `json:"app"`
-	From     string `json:"from" format:"date-time"`
+	From     string `json:"from,omitzero" format:"date-time" doc:"absent: from the beginning"`
 	To       string `json:"to" format:"date-time" doc:"not included"`
 	Position string `json:"position" doc:"of the last record that counts"`
 

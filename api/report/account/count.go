@@ -101,7 +101,7 @@ func Make(ctx context.Context, l Ledger, owed Requests, app domain.AppName, from
 		return Report{}, err
 	}
 	r := c.report(to)
-	r.From, r.To, r.Position = from.String(), to.String(), wire.FormatPosition(c.end)
+	r.From, r.To, r.Position = moment(from), to.String(), wire.FormatPosition(c.end)
 	r.Requests, r.Outside = report.SummaryOf(sum), outside
 	if r.Outside.Integrity.Witnesses == nil {
 		r.Outside.Integrity.Witnesses = []Witness{}

@@ -109,7 +109,7 @@ func (s speaker) counts(list []Count, name func(string) string) [][]string {
 func (r Report) Document(lang string) Document {
 	s := speak(lang)
 	d := Document{Lang: s.lang, Title: s.say("title", r.App.Name), None: s.say("none"), Contents: s.say("contents")}
-	d.About = []string{s.say("about.span", r.From, r.To), s.say("about.handler", orText(r.App.Handler, s.say("unknown")), s.name(r.App.Environment)), s.say("about.made", r.Outside.Made, r.Outside.Software)}
+	d.About = []string{s.say("about.span", orText(r.From, s.say("beginning")), r.To), s.say("about.handler", orText(r.App.Handler, s.say("unknown")), s.name(r.App.Environment)), s.say("about.made", r.Outside.Made, r.Outside.Software)}
 	d.Front = []Paragraphs{
 		{s.say("front.promised"), s.promised(r)}, {s.say("front.kept"), s.kept(r)},
 		{s.say("front.broken"), s.broken(r)}, {s.say("front.know"), s.know(r)},
