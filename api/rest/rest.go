@@ -36,6 +36,7 @@ type Ledger interface {
 	Head(ctx context.Context) (eventstore.Position, error)
 	Pseudonym(ctx context.Context, app domain.AppName, who domain.PersonKey) (string, bool, error)
 	KnownAt(ctx context.Context, at domain.Instant) (eventstore.Position, error)
+	Past(ctx context.Context, app domain.AppName) (*ledger.Past, error)
 	Now() domain.Instant
 }
 
@@ -52,10 +53,12 @@ type Config struct {
 	Consents Consents
 	Policies Policies
 	Activity Activity
-	Requests Requests // nil: no routes of requests, incidents and obligations
-	FeedKey  []byte   // whose digest of an app's name opens its calendar feed; nil: there is no feed
-	Rejected Rejected // nil: there is no NATS, and so no routes of rejected messages
-	Wait     Waiter   // nil: min_position is answered by what the projection has
+	Requests Requests                                   // nil: no routes of requests, incidents and obligations
+	FeedKey  []byte                                     // whose digest of an app's name opens its calendar feed; nil: there is no feed
+	Rejected Rejected                                   // nil: there is no NATS, and so no routes of rejected messages
+	Papers   Papers                                     // nil: no audit report and no registers
+	Rebuild  func(ctx context.Context) (Rebuilt, error) // nil: projections are not compared
+	Wait     Waiter                                     // nil: min_position is answered by what the projection has
 
 	Status    func(ctx context.Context) StatusReport
 	Ready     func(ctx context.Context) []Check
@@ -98,6 +101,7 @@ func Handler(c Config) http.Handler {
 	s.computeRoute(api)
 	s.promptRoutes(api)
 	s.voidRoute(api)
+	s.pastRoutes(api)
 	if s.Policies != nil {
 		s.groupRoute(api)
 	}
@@ -108,6 +112,12 @@ func Handler(c Config) http.Handler {
 	}
 	s.schemaRoutes(api)
 	s.logRoutes(api)
+	if s.Papers != nil {
+		s.paperRoutes(api)
+	}
+	if s.Rebuild != nil {
+		s.rebuildRoute(api)
+	}
 	if s.Rejected != nil {
 		s.rejectedRoutes(api)
 	}

@@ -27,6 +27,7 @@ const (
 	exitConflict     = 5
 	exitUnavailable  = 6
 	exitNotAuthentic = 7
+	exitDiffers      = 8
 	exitInterrupted  = 130
 )
 
@@ -115,7 +116,7 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().String("server", env("CONSENTLEDGER_SERVER", "http://127.0.0.1:8080"), "the running server's HTTP address (environment: CONSENTLEDGER_SERVER)")
 	root.AddCommand(newServe(), newApp(), newPolicy(), newRecord(), newCheck(), newState(), newReplay(), newStatus(), newRejected(), newSurface(), newPrompt(), newVoid(), newSigner())
 	root.AddCommand(newCalendar(), newDeadline(), newReport(), newRequest(), newIncident(), newObligation(), newService())
-	root.AddCommand(newLog(), newVerify(), newExport(), newReceipt(), newSchema(), newBench(), newBenchLoad(), newVersion(), exitCodesHelp())
+	root.AddCommand(newLog(), newVerify(), newExport(), newReceipt(), newSchema(), newLawful(), newBench(), newBenchLoad(), newVersion(), exitCodesHelp())
 	strict(root)
 	return root
 }
@@ -135,7 +136,7 @@ func strict(c *cobra.Command) {
 		strict(sub)
 		names = append(names, sub.Name())
 	}
-	if len(names) == 0 || !c.HasParent() {
+	if len(names) == 0 || !c.HasParent() || c.Runnable() {
 		return
 	}
 	c.Args = func(_ *cobra.Command, args []string) error {
@@ -156,5 +157,6 @@ func exitCodesHelp() *cobra.Command {
 5    conflict: the id was used for something else
 6    the server cannot be reached or cannot answer now; ask again
 7    verify: not authentic; what was verified is not what was signed
+8    replay --check, replay diff: there is a difference
 130  interrupted`}
 }

@@ -17,15 +17,28 @@ import (
 
 func newReplay() *cobra.Command {
 	var data string
+	var check bool
 	var r wire.ReplayRequest
 	c := &cobra.Command{
 		Use:   "replay",
 		Short: "Stream history as NDJSON, oldest first",
-		Long:  "Stream history as NDJSON, oldest first: from the running server, or with --data from the directory of a stopped one.\nBoth give the same bytes.",
+		Long: `Stream history as NDJSON, oldest first: from the running server, or with --data
+from the directory of a stopped one. Both give the same bytes.
+
+With --check every projection is built once more from the first record, beside
+the live one and up to its position, and their tables are compared: a row for
+each, and exit code 8 if one differs. Of the logs the roots are compared.`,
 		Example: `  consentledger replay --app smartkey --subject user-1
-  consentledger replay --data data --from 2026-03-01T00:00:00Z --to 2026-04-01T00:00:00Z --type consent.withdrawn`,
+  consentledger replay --data data --from 2026-03-01T00:00:00Z --to 2026-04-01T00:00:00Z --type consent.withdrawn
+  consentledger replay --check --data data -o table`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if check {
+				if r != (wire.ReplayRequest{}) {
+					return usageError{errors.New("--check compares all there is: it takes no app, person, type, time or position")}
+				}
+				return replayCheck(c, data)
+			}
 			if _, err := r.Selection(); err != nil {
 				return wrongFlag(err)
 			}
@@ -44,7 +57,9 @@ func newReplay() *cobra.Command {
 	f.StringVar(&r.From, "from", "", "begin with the first record of this time or later, RFC 3339")
 	f.StringVar(&r.To, "to", "", "end before the first record of this time or later, RFC 3339")
 	f.StringVar(&r.After, "after", "", "only what comes after this position")
+	f.BoolVar(&check, "check", false, "build every projection once more, and compare")
 	outputFlagOr(c, "jsonl")
+	c.AddCommand(newReplayDiff())
 	return c
 }
 

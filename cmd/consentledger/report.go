@@ -11,8 +11,8 @@ import (
 )
 
 func newReport() *cobra.Command {
-	c := &cobra.Command{Use: "report", Short: "What is owed by when, and how it went"}
-	c.AddCommand(newReportDeadlines(), newReportFeed())
+	c := &cobra.Command{Use: "report", Short: "What is owed by when, what was promised and kept, and the registers"}
+	c.AddCommand(newReportDeadlines(), newReportFeed(), newReportAudit(), newReportRegister())
 	return c
 }
 

@@ -109,6 +109,7 @@ type house struct {
 	reactor   *react.Reactor
 	outbox    *outbox.Outbox
 	started   string
+	checking  sync.Mutex // held while the projections are compared
 }
 
 // serve runs until ctx is done, then drains.

@@ -72,7 +72,7 @@ func (h *house) handler() http.Handler {
 	mux.Handle("/", rest.Handler(rest.Config{
 		Ledger: h.dir.ledger, Blobs: h.dir.blobs,
 		Consents: h.consents, Policies: restPolicies{h.policies}, Activity: restActivity{h.activity}, Rejected: restRejected{h.rejected},
-		Requests: h.requests, FeedKey: h.feedKey,
+		Requests: h.requests, FeedKey: h.feedKey, Rebuild: h.restRebuild, Papers: papers{h},
 		Wait: h, Status: h.status, Ready: h.ready, Version: version, Log: h.log,
 	}))
 	return mux

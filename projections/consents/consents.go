@@ -98,8 +98,11 @@ func (v *View) Checkpoint(ctx context.Context) (eventstore.Position, error) {
 	return v.db.Position(ctx)
 }
 
-// Hash returns the content hash of every table.
-func (v *View) Hash(ctx context.Context) (map[string]readmodel.Sum, error) { return v.db.Hash(ctx) }
+// Hash returns the content hash of every table, and the position that they are
+// as of.
+func (v *View) Hash(ctx context.Context) (map[string]readmodel.Sum, eventstore.Position, error) {
+	return v.db.Hash(ctx)
+}
 
 func (v *View) loadPolicies(tx *readmodel.Tx, _ eventstore.Position) error {
 	return tx.Each("SELECT app, position, version, effective, stale, scopes, later, document FROM policies ORDER BY position", nil, func(scan func(...any) error) error {

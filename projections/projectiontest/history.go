@@ -91,6 +91,19 @@ func (w *Teller) TellOf(person, other string, cmd domain.Command) ledger.Receipt
 	return r
 }
 
+// TellAt is Tell for what happened at another moment than it is recorded.
+func (w *Teller) TellAt(person string, at domain.Instant, cmd domain.Command) ledger.Receipt {
+	w.t.Helper()
+	w.now, w.n = w.now.Add(domain.Second), w.n+1
+	req := w.request(person, cmd)
+	req.At = at
+	r, err := w.Execute(context.Background(), req)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return r
+}
+
 // Ask records a person's request, and returns its stream.
 func (w *Teller) Ask(person string, types ...domain.RequestType) domain.StreamID {
 	w.t.Helper()

@@ -11,14 +11,11 @@ import (
 	"consentledger/eventstore/codec"
 	"consentledger/projections"
 	"consentledger/projections/readmodel"
+	"consentledger/projections/rebuild"
 )
 
 // A Model is a projection as the suite sees it.
-type Model interface {
-	projections.Projection
-	Hash(ctx context.Context) (map[string]readmodel.Sum, error)
-	Close() error
-}
+type Model = rebuild.Model
 
 var errEnd = errors.New("the end")
 
@@ -40,7 +37,7 @@ func Run(t *testing.T, open func(ctx context.Context, dir string) (Model, error)
 	}
 	sums := func(t *testing.T, m Model) map[string]readmodel.Sum {
 		t.Helper()
-		s, err := m.Hash(t.Context())
+		s, _, err := m.Hash(t.Context())
 		if err != nil || len(s) == 0 {
 			t.Fatalf("hash of %d tables: %v", len(s), err)
 		}

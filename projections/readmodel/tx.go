@@ -10,6 +10,8 @@ import (
 	"hash"
 	"math"
 	"strings"
+
+	"consentledger/eventstore"
 )
 
 // A Tx is a transaction. Statements are prepared once per text and connection.
@@ -73,10 +75,12 @@ func (t *Tx) Row(query string, args []any, into ...any) error {
 type Sum [32]byte
 
 // Hash returns the Sum of every table but the checkpoint's, for comparison
-// with a read model that was built from nothing, and the position.
-func (db *DB) Hash(ctx context.Context) (map[string]Sum, error) {
-	sums := map[string]Sum{}
-	err := db.note(db.readers.in(ctx, func(tx *Tx) error {
+// with a read model that was built from nothing, and the position that they are
+// as of: both of one snapshot.
+func (db *DB) Hash(ctx context.Context) (sums map[string]Sum, asOf eventstore.Position, err error) {
+	sums = map[string]Sum{}
+	err = db.View(ctx, func(tx *Tx, p eventstore.Position) error {
+		asOf = p
 		keys := map[string][]string{}
 		err := tx.Each(`SELECT m.name, i.name FROM sqlite_master m, pragma_table_info(m.name) i
 			WHERE m.type = 'table' AND m.name <> 'meta' AND i.pk > 0 ORDER BY m.name, i.pk`, nil,
@@ -92,8 +96,8 @@ func (db *DB) Hash(ctx context.Context) (map[string]Sum, error) {
 			}
 		}
 		return err
-	}))
-	return sums, err
+	})
+	return sums, asOf, err
 }
 
 func (t *Tx) sum(table string, key []string) (Sum, error) {

@@ -127,8 +127,11 @@ func (v *View) Checkpoint(ctx context.Context) (eventstore.Position, error) {
 	return v.db.Position(ctx)
 }
 
-// Hash returns the content hash of every table.
-func (v *View) Hash(ctx context.Context) (map[string]readmodel.Sum, error) { return v.db.Hash(ctx) }
+// Hash returns the content hash of every table, and the position that they are
+// as of.
+func (v *View) Hash(ctx context.Context) (map[string]readmodel.Sum, eventstore.Position, error) {
+	return v.db.Hash(ctx)
+}
 
 // Apply implements [projections.Projection].
 func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {

@@ -1,0 +1,305 @@
+package account_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"encoding/csv"
+	"flag"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"consentledger/api/report/account"
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/projections/projectiontest"
+	"consentledger/projections/requests"
+
+	"golang.org/x/net/html"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// viewOf is the projection that was given all that a teller told.
+func viewOf(t *testing.T, w *projectiontest.Teller) *requests.View {
+	t.Helper()
+	v, err := requests.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { v.Close() })
+	if err := v.Apply(t.Context(), w.Entries()); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+var outside = account.Outside{Made: "2026-06-01T00:00:00.000Z", Software: "v1", Integrity: account.Integrity{Origin: "logs.example.com/smartkey", Size: 7, Root: "cm9vdA==", Derived: true, Checkpoint: "logs.example.com/smartkey\n7\ncm9vdA==\n"}}
+
+func made(t *testing.T, w *projectiontest.Teller, from, to domain.Instant) account.Report {
+	t.Helper()
+	r, err := account.Make(t.Context(), w.Ledger, viewOf(t, w), projectiontest.App, from, to, outside)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func written(t *testing.T, p account.Paper, f account.Form, lang string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := account.Write(&b, p, f, lang); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// told is a teller that told a bit of everything.
+func told(t *testing.T) *projectiontest.Teller {
+	w := projectiontest.NewTeller(t)
+	w.TellAll()
+	return w
+}
+
+// random are the ids, pseudonyms and keyed names that differ from run to run.
+var random = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|-smartkey-[0-9a-f]{20,32}`)
+
+func TestTheReportOfABitOfEverythingIsGolden(t *testing.T) {
+	w := told(t)
+	got := random.ReplaceAll(written(t, made(t, w, 0, w.Time()+1), account.JSON, ""), []byte("RANDOM"))
+	const name = "testdata/audit.golden.json"
+	if *update {
+		if err := os.WriteFile(name, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("the report is not as %s has it; look at the difference, and run with -update if it is meant:\n%s", name, got)
+	}
+}
+
+func TestTheSameHistoryMakesTheSameBytes(t *testing.T) {
+	w := told(t)
+	for _, f := range []account.Form{account.JSON, account.CSV, account.Markdown, account.HTML} {
+		one, two := written(t, made(t, w, 0, w.Time()+1), f, "zh"), written(t, made(t, w, 0, w.Time()+1), f, "zh")
+		if !bytes.Equal(one, two) {
+			t.Errorf("%s: two reports of one history differ", f)
+		}
+	}
+}
+
+func TestWhatComesLaterChangesNoReport(t *testing.T) {
+	w := told(t)
+	to := w.Time() + 1
+	before := made(t, w, 0, to)
+	w.Rest(domain.Hour)
+	w.Tell("ada0", domain.WithdrawConsent{Scope: domain.Scope{All: true}})
+	w.Publish(projectiontest.Document("three"))
+	if after := made(t, w, 0, to); !bytes.Equal(written(t, before, account.JSON, ""), written(t, after, account.JSON, "")) {
+		t.Error("a report of the past changed")
+	}
+}
+
+func TestSpansThatMeetLeaveNothingOutAndCountNothingTwice(t *testing.T) {
+	w := told(t)
+	middle := projectiontest.Start.Add(20 * domain.Second)
+	sum := func(r account.Report) (n int64) {
+		for _, c := range r.Events {
+			n += c.Count
+		}
+		return n + r.Tests.Records
+	}
+	one, two := made(t, w, 0, middle), made(t, w, middle, w.Time()+1)
+	if got, want := sum(one)+sum(two), int64(len(w.Entries())); got != want || sum(one) == 0 || sum(two) == 0 {
+		t.Errorf("%d and %d events, want %d", sum(one), sum(two), want)
+	}
+}
+
+func TestChangesAreFollowedUntilEverybodyAnswered(t *testing.T) {
+	w := projectiontest.NewTeller(t)
+	w.Register()
+	w.Publish(projectiontest.Document("one"))
+	for _, who := range []string{"ada", "bob", "cem"} {
+		w.Tell(who, domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}})
+	}
+	w.Publish(projectiontest.Document("two"), "marketing")
+	w.Tell("ada", domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}})
+	w.Tell("bob", domain.WithdrawConsent{Scope: domain.Scope{All: true}})
+	w.Tell("dee", domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}})
+	r := made(t, w, 0, w.Time()+1)
+	c := r.Changes[len(r.Changes)-1]
+	if c.Touched != 3 || c.Again != 1 || c.No != 1 || c.Waiting != 1 || c.Percent != "66.7" {
+		t.Errorf("%+v", c)
+	}
+	front := strings.Join(r.Document("en").Front[2].Text, "\n")
+	if !strings.Contains(front, "nobody has given again or refused yet: 1.") {
+		t.Errorf("the first page does not say who waits:\n%s", front)
+	}
+}
+
+func TestTestsAreLeftOutAndCounted(t *testing.T) {
+	w := projectiontest.NewTeller(t)
+	w.Register()
+	w.Publish(projectiontest.Document("one"))
+	w.Tell("robot", domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}})
+	w.Tell("robot", domain.Say{Event: domain.SubjectMarkedTest{Reason: "monkey"}})
+	r := made(t, w, 0, w.Time()+1)
+	if r.Consents.Given != 0 || r.Tests.Persons != 1 || r.Tests.Records != 2 {
+		t.Errorf("%d given, tests %+v", r.Consents.Given, r.Tests)
+	}
+}
+
+func TestAnEmptySpanSaysNone(t *testing.T) {
+	w := projectiontest.NewTeller(t)
+	w.Register()
+	r := made(t, w, 0, 1)
+	for lang, none := range map[string]string{"en": "None.", "zh": "无"} {
+		d := r.Document(lang)
+		for _, f := range d.Front {
+			if len(f.Text) == 0 {
+				t.Errorf("%s: nothing stands under %s", lang, f.Title)
+			}
+		}
+		if text := string(written(t, r, account.Markdown, lang)); strings.Count(text, "\n"+none+"\n") < 15 {
+			t.Errorf("%s: tables are empty and do not say so:\n%s", lang, text)
+		}
+	}
+}
+
+// A hostile paper holds what spreadsheets and browsers may stumble over.
+type hostile struct{}
+
+func (hostile) Document(string) account.Document {
+	return account.Document{Lang: "en", Title: "<script>1</script>", None: "None.", Sections: []account.Section{{ID: "x", Title: "a|b", Columns: []string{"c"},
+		Rows: [][]string{{"=HYPERLINK(1)"}, {"<img src=http://evil>"}, {"a|b\nc"}}}}}
+}
+
+func TestFilesAreSafe(t *testing.T) {
+	page := string(written(t, hostile{}, account.HTML, "en"))
+	if strings.Contains(page, "<script") || strings.Contains(page, "<img") {
+		t.Errorf("a cell became part of the page:\n%s", page)
+	}
+	if md := string(written(t, hostile{}, account.Markdown, "en")); !strings.Contains(md, `| a\|b c |`) || strings.Contains(md, "<img") {
+		t.Errorf("a cell broke its table:\n%s", md)
+	}
+	z := written(t, hostile{}, account.CSV, "en")
+	r, err := zip.NewReader(bytes.NewReader(z), int64(len(z)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := r.File[0].Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff")))).ReadAll()
+	if err != nil || len(rows) != 4 || rows[1][0] != "'=HYPERLINK(1)" {
+		t.Errorf("%q, %v", rows, err)
+	}
+}
+
+func TestThePageLoadsNothingAndHasEveryRow(t *testing.T) {
+	w := told(t)
+	r := made(t, w, 0, w.Time()+1)
+	for _, lang := range []string{"en", "zh"} {
+		d := r.Document(lang)
+		tree, err := html.Parse(bytes.NewReader(written(t, r, account.HTML, lang)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, cells := 0, map[string]bool{}
+		for n := range tree.Descendants() {
+			switch {
+			case n.Type == html.ElementNode && n.Data == "tr":
+				rows++
+			case n.Type == html.TextNode:
+				cells[n.Data] = true
+			}
+			for _, a := range n.Attr {
+				if a.Key == "src" || a.Key == "href" {
+					t.Errorf("%s: the page loads %s", lang, a.Val)
+				}
+			}
+		}
+		want := 0
+		for _, s := range d.Sections {
+			if len(s.Rows) > 0 {
+				want += 1 + len(s.Rows)
+			}
+			for _, row := range s.Rows {
+				if len(row) != len(s.Columns) {
+					t.Errorf("%s %s: %d cells under %d columns", lang, s.ID, len(row), len(s.Columns))
+				}
+				for _, c := range row {
+					if c != "" && !cells[c] {
+						t.Errorf("%s %s: the page lacks %q", lang, s.ID, c)
+					}
+				}
+			}
+		}
+		if rows != want {
+			t.Errorf("%s: the page has %d rows, want %d", lang, rows, want)
+		}
+	}
+}
+
+func TestRegisters(t *testing.T) {
+	w := told(t)
+	w.Tell("", domain.Say{Event: domain.Noted{Kind: "recipient.added", Fields: domain.Fields(map[string]string{"recipient": "mailer", "categories": "position", "purposes": "marketing"})}})
+	w.Tell("", domain.Say{Event: domain.Noted{Kind: "assessment.started", Fields: domain.Fields(map[string]string{"assessment": "pia-1", "subject": "location"})}})
+	w.Tell("", domain.Say{Event: domain.Noted{Kind: "assessment.final", Fields: domain.Fields(map[string]string{"assessment": "pia-1", "report": domain.Hash{1}.String(), "high_risk": "yes"})}})
+	v := viewOf(t, w)
+	register := func(name string, at domain.Instant) account.Register {
+		r, err := account.MakeRegister(t.Context(), w.Ledger, v, projectiontest.App, name, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range []account.Form{account.JSON, account.CSV, account.Markdown, account.HTML} {
+			if len(written(t, r, f, "zh")) == 0 {
+				t.Errorf("%s as %s is empty", name, f)
+			}
+		}
+		return r
+	}
+	now := w.Time()
+	if p := register("processing", now).Purposes; len(p) != 3 || p[0].Basis != "consent" || p[0].Retention != "a year" {
+		t.Errorf("processing: %+v", p)
+	}
+	if r := register("recipients", now); len(r.Notes) != 1 || r.Notes[0].Kind != "recipient.added" {
+		t.Errorf("recipients: %+v", r.Notes)
+	}
+	if a := register("assessments", now).Assessments; len(a) != 1 || a[0].State != "kept" || a[0].HighRisk != "yes" || a[0].Keep <= now.String()[:10] {
+		t.Errorf("assessments: %+v", a)
+	}
+	if a := register("assessments", now.Add(4*365*domain.Day)).Assessments; a[0].State != "may-go" {
+		t.Errorf("four years later: %+v", a)
+	}
+	register("retention", now)
+	if _, err := account.MakeRegister(t.Context(), w.Ledger, v, projectiontest.App, "nosuch", now); err == nil {
+		t.Error("a register that is not there")
+	}
+}
+
+// A stuck projection is not as far as the span.
+type stuck struct{}
+
+func (stuck) Report(context.Context, requests.Query) ([]requests.Obligation, requests.Place, requests.Summary, eventstore.Position, error) {
+	return nil, requests.Place{}, requests.Summary{}, 0, requests.ErrAhead
+}
+
+func TestAReportIsWholeOrNone(t *testing.T) {
+	w := told(t)
+	if _, err := account.Make(t.Context(), w.Ledger, stuck{}, projectiontest.App, 0, w.Time()+1, outside); err == nil {
+		t.Error("what is owed is left out, and nobody is told")
+	}
+}

@@ -1,0 +1,117 @@
+package account
+
+// promised says in plain words what was promised.
+func (s speaker) promised(r Report) []string {
+	if len(r.Promises.Policies) == 0 {
+		return []string{s.say("promised.nothing")}
+	}
+	consent := 0
+	for _, p := range r.Promises.Purposes {
+		if p.Basis == "consent" {
+			consent++
+		}
+	}
+	text := []string{s.say("promised.purposes", orText(r.App.Handler, s.say("unknown")), len(r.Promises.Purposes), consent)}
+	for _, p := range r.Promises.Policies {
+		text = append(text, s.say("promised.policy", p.Name, p.Effective, p.Version))
+	}
+	own, law := 0, 0
+	for _, x := range r.Rules {
+		if x.Law {
+			law++
+		} else {
+			own++
+		}
+	}
+	return append(text, s.say("promised.no"), s.say("promised.rules", own, law))
+}
+
+// kept says what was kept.
+func (s speaker) kept(r Report) []string {
+	var text []string
+	if r.Consents.Given+r.Noes.Refused+r.Noes.Withdrawn+r.Noes.Permissions == 0 {
+		text = append(text, s.say("kept.silence"))
+	} else {
+		text = append(text, s.say("kept.said", r.Consents.Given, r.Noes.Refused, r.Noes.Withdrawn+r.Noes.Permissions))
+	}
+	if r.Answers.Yes+r.Answers.No == 0 {
+		text = append(text, s.say("kept.no-answers"))
+	} else {
+		text = append(text, s.say("kept.answers", r.Answers.Yes, r.Answers.No))
+	}
+	q := r.Requests
+	switch {
+	case q.Obligations == 0:
+		text = append(text, s.say("kept.nothing-owed"))
+	case q.OnTime == "":
+		text = append(text, s.say("kept.nothing-due", q.Obligations))
+	default:
+		text = append(text, s.say("kept.owed", q.Obligations, q.Met, q.OnTime))
+	}
+	return text
+}
+
+// broken says what was not kept.
+func (s speaker) broken(r Report) []string {
+	var text []string
+	add := func(n int64, key string) {
+		if n > 0 {
+			text = append(text, s.say(key, n))
+		}
+	}
+	add(r.Requests.Overdue, "broken.overdue")
+	add(r.Requests.Late, "broken.late")
+	add(r.TooSoon, "broken.soon")
+	short, waiting, doubtful := int64(0), int64(0), int64(0)
+	for _, c := range r.Consents.Short {
+		short += c.Count
+	}
+	for _, c := range r.Changes {
+		waiting += c.Waiting
+	}
+	for _, x := range r.Exemptions {
+		if x.Doubtful {
+			doubtful++
+		}
+	}
+	add(short, "broken.short")
+	add(waiting, "broken.waiting")
+	add(doubtful, "broken.doubtful")
+	add(int64(len(r.Incidents)), "broken.incidents")
+	add(int64(len(r.Voids)), "broken.voids")
+	add(r.Disputed, "broken.disputed")
+	if r.Outside.Rejected != nil {
+		add(int64(*r.Outside.Rejected), "broken.rejected")
+	}
+	if len(text) == 0 {
+		text = append(text, s.say("broken.nothing"))
+	}
+	add(int64(len(r.Gaps)), "broken.gaps")
+	return text
+}
+
+// know says how anybody can know.
+func (s speaker) know(r Report) []string {
+	i := r.Outside.Integrity
+	text := []string{s.say("know.log", i.Size, orText(i.Origin, s.say("unknown")))}
+	switch {
+	case i.Fault != "":
+		text = append(text, s.say("know.fault", i.Fault))
+	case i.Derived:
+		text = append(text, s.say("know.derived", r.Outside.Made, i.Root, r.Outside.Software))
+	default:
+		text = append(text, s.say("know.not-derived"))
+	}
+	if len(i.Witnesses) == 0 {
+		text = append(text, s.say("know.no-witness"))
+	} else {
+		text = append(text, s.say("know.witnesses", len(i.Witnesses)))
+	}
+	if r.App.Environment == "test" {
+		text = append(text, s.say("know.environment"))
+	}
+	if r.Tests.Persons > 0 {
+		text = append(text, s.say("know.tests", r.Tests.Persons, r.Tests.Records))
+	}
+	return append(text, s.say("know.check", r.App.Name))
+}

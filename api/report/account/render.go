@@ -1,0 +1,161 @@
+package account
+
+import (
+	"archive/zip"
+	_ "embed"
+	"encoding/csv"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+
+	"consentledger/api/report"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A Form is how a report is written.
+type Form string
+
+const (
+	JSON     Form = "json"
+	CSV      Form = "csv" // a zip with one table for every section
+	Markdown Form = "md"
+	HTML     Form = "html" // to be printed: nothing is loaded from elsewhere
+)
+
+// ParseForm reads the name of a form; empty is JSON.
+func ParseForm(s string) (Form, error) {
+	switch f := Form(s); f {
+	case "":
+		return JSON, nil
+	case JSON, CSV, Markdown, HTML:
+		return f, nil
+	}
+	return "", fmt.Errorf("a report has the format json, csv, md or html")
+}
+
+// ContentType returns the form's media type.
+func (f Form) ContentType() string {
+	switch f {
+	case JSON:
+		return "application/json"
+	case CSV:
+		return "application/zip"
+	case Markdown:
+		return "text/markdown; charset=utf-8"
+	case HTML:
+		return "text/html; charset=utf-8"
+	}
+	return "application/octet-stream"
+}
+
+// Ending returns what the name of a file of this form ends with.
+func (f Form) Ending() string {
+	if f == CSV {
+		return "zip"
+	}
+	return string(f)
+}
+
+// A Paper can be written in every form.
+type Paper interface{ Document(lang string) Document }
+
+// Write writes a paper. JSON has codes alone, whatever the language.
+func Write(w io.Writer, p Paper, f Form, lang string) error {
+	switch f {
+	case JSON:
+		err := json.MarshalWrite(w, p, jsontext.WithIndent("  "))
+		if err == nil {
+			_, err = io.WriteString(w, "\n")
+		}
+		return err
+	case CSV:
+		return p.Document(lang).zip(w)
+	case Markdown:
+		return p.Document(lang).markdown(w)
+	case HTML:
+		return page.Execute(w, p.Document(lang))
+	}
+	return fmt.Errorf("no form %q", f)
+}
+
+// zip writes one CSV for every section, with a byte order mark: without it
+// spreadsheets take Chinese for something else.
+func (d Document) zip(w io.Writer) error {
+	z := zip.NewWriter(w)
+	for i, s := range d.Sections {
+		f, err := z.Create(fmt.Sprintf("%02d-%s.csv", i+1, s.ID))
+		if err != nil {
+			return err
+		}
+		if _, err := io.WriteString(f, "\ufeff"); err != nil {
+			return err
+		}
+		c := csv.NewWriter(f)
+		c.Write(s.Columns) // an error stays until Flush
+		for _, row := range s.Rows {
+			safe := make([]string, len(row))
+			for j := range row {
+				safe[j] = report.Inert(row[j])
+			}
+			c.Write(safe)
+		}
+		if len(s.Rows) == 0 {
+			c.Write([]string{d.None})
+		}
+		if c.Flush(); c.Error() != nil {
+			return c.Error()
+		}
+	}
+	return z.Close()
+}
+
+var inCell = strings.NewReplacer(`\`, `\\`, "|", `\|`, "\n", " ", "\r", " ", "<", "&lt;", "&", "&amp;", "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`)
+
+// markdown writes tables as GitHub reads them.
+func (d Document) markdown(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\n", inCell.Replace(d.Title))
+	for _, a := range d.About {
+		fmt.Fprintf(&b, "- %s\n", inCell.Replace(a))
+	}
+	for _, f := range d.Front {
+		fmt.Fprintf(&b, "\n## %s\n\n", inCell.Replace(f.Title))
+		for _, t := range f.Text {
+			fmt.Fprintf(&b, "- %s\n", inCell.Replace(t))
+		}
+	}
+	for i, s := range d.Sections {
+		fmt.Fprintf(&b, "\n## %d. %s\n\n", i+1, inCell.Replace(s.Title))
+		if s.Note != "" {
+			fmt.Fprintf(&b, "%s\n\n", inCell.Replace(s.Note))
+		}
+		if len(s.Rows) == 0 {
+			fmt.Fprintf(&b, "%s\n", d.None)
+		} else {
+			fmt.Fprintf(&b, "| %s |\n|%s\n", strings.Join(s.Columns, " | "), strings.Repeat("---|", len(s.Columns)))
+		}
+		for _, row := range s.Rows {
+			b.WriteString("|")
+			for _, cell := range row {
+				fmt.Fprintf(&b, " %s |", inCell.Replace(cell))
+			}
+			b.WriteString("\n")
+		}
+		if s.Text != "" {
+			fmt.Fprintf(&b, "\n```\n%s\n```\n", strings.TrimRight(s.Text, "\n"))
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+//go:embed page.html
+var pageText string
+
+var page = template.Must(template.New("page").Funcs(template.FuncMap{
+	"next": func(i int) int { return i + 1 },
+	"wide": func(s Section) bool { return len(s.Columns) > 6 },
+}).Parse(pageText))

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"consentledger/api/rest"
+	"consentledger/domain"
+	"consentledger/projections/activity"
+	"consentledger/projections/consents"
+	"consentledger/projections/policies"
+	"consentledger/projections/rebuild"
+	"consentledger/projections/requests"
+	"consentledger/projections/transparency/merkle"
+
+	"github.com/spf13/cobra"
+)
+
+// An opener opens a projection in a directory.
+type opener func(ctx context.Context, dir string) (rebuild.Model, error)
+
+// tables are the projections that keep tables, by their names.
+var tables = map[string]opener{
+	"activity": func(ctx context.Context, dir string) (rebuild.Model, error) { return activity.Open(ctx, dir) },
+	"consents": func(ctx context.Context, dir string) (rebuild.Model, error) { return consents.Open(ctx, dir) },
+	"policies": func(ctx context.Context, dir string) (rebuild.Model, error) { return policies.Open(ctx, dir) },
+	"requests": func(ctx context.Context, dir string) (rebuild.Model, error) { return requests.Open(ctx, dir) },
+}
+
+// scratch is where projections are built beside the live ones: on their disk,
+// since they take as much room. What a check that died left there goes.
+func scratch(data, name string) (dir string, remove func() error, err error) {
+	dir = filepath.Join(data, "views", "check", name)
+	if err := os.RemoveAll(dir); err != nil {
+		return "", nil, err
+	}
+	return dir, func() error { return os.RemoveAll(dir) }, os.MkdirAll(dir, 0o700)
+}
+
+// compareTables builds a projection once more beside a live one, and compares.
+func (d *dataDir) compareTables(ctx context.Context, live rebuild.Model) (rows []rebuild.Row, err error) {
+	dir, remove, err := scratch(d.path, live.Name())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	fresh, err := tables[live.Name()](ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(fresh.Close(), err) }()
+	return rebuild.Check(ctx, d.ledger, live, fresh)
+}
+
+// compareTrees derives every log's root once more; note finds what was signed.
+func (d *dataDir) compareTrees(ctx context.Context, apps []domain.AppName, note func(domain.AppName) ([]byte, error)) ([]rebuild.Row, error) {
+	signed := map[domain.AppName]merkle.Checkpoint{}
+	for _, app := range apps {
+		text, err := note(app)
+		if err != nil {
+			return nil, fmt.Errorf("the log of %s: %w", app, err)
+		}
+		body, _, _ := strings.Cut(string(text), "\n\n")
+		if signed[app], err = merkle.ParseCheckpoint(body + "\n"); err != nil {
+			return nil, fmt.Errorf("the log of %s: %w", app, err)
+		}
+	}
+	return rebuild.Trees(ctx, d.db.Store(), signed)
+}
+
+// rebuild compares everything that this house has projected.
+func (h *house) rebuild(ctx context.Context) ([]rebuild.Row, error) {
+	if !h.checking.TryLock() {
+		return nil, rest.ErrChecking
+	}
+	defer h.checking.Unlock()
+	var all []rebuild.Row
+	for _, live := range []rebuild.Model{h.activity, h.consents, h.policies, h.requests} {
+		rows, err := h.dir.compareTables(ctx, live)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rows...)
+	}
+	apps, err := h.logs.Keep.Apps()
+	if err != nil {
+		return nil, err
+	}
+	rows, err := h.dir.compareTrees(ctx, apps, h.logs.Checkpoint)
+	return append(all, rows...), err
+}
+
+// rebuildDir is rebuild for the directory of a stopped server. It looks at
+// copies: opening a projection may mend it.
+func rebuildDir(ctx context.Context, path string) (all []rebuild.Row, err error) {
+	d, err := openDataDir(ctx, path, "", false)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	for _, name := range []string{"activity", "consents", "policies", "requests"} {
+		rows, err := d.compareCopy(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rows...)
+	}
+	entries, err := os.ReadDir(tileDir(path))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var apps []domain.AppName
+	for _, e := range entries {
+		if app, err := domain.ParseAppName(e.Name()); err == nil && e.IsDir() {
+			apps = append(apps, app)
+		}
+	}
+	rows, err := d.compareTrees(ctx, apps, func(app domain.AppName) ([]byte, error) {
+		return os.ReadFile(filepath.Join(tileDir(path), string(app), "checkpoint"))
+	})
+	return append(all, rows...), err
+}
+
+// compareCopy compares a copy of a projection's file.
+func (d *dataDir) compareCopy(ctx context.Context, name string) (rows []rebuild.Row, err error) {
+	dir, remove, err := scratch(d.path, "copy")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	for _, end := range []string{".sqlite", ".sqlite-wal"} {
+		if err := copyFile(filepath.Join(dir, name+end), filepath.Join(d.path, "views", name+end)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	live, err := tables[name](ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(live.Close(), err) }()
+	head, err := d.ledger.Head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	at, err := live.Checkpoint(ctx)
+	if err == nil && at == 0 && head > 0 {
+		// Nothing to compare: absent, damaged, or of another version.
+		return []rebuild.Row{{Projection: name, Table: "all"}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d.compareTables(ctx, live)
+}
+
+func copyFile(to, from string) (err error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
+
+// replayCheck prints a row for every table, and fails if one differs.
+func replayCheck(c *cobra.Command, data string) error {
+	var answer rest.Rebuilt
+	if data != "" {
+		rows, err := rebuildDir(c.Context(), data)
+		if err != nil {
+			return err
+		}
+		answer = rest.RebuiltOf(rows)
+	} else {
+		body, err := call(c, http.MethodPost, "/v1/replay/check", "", nil)
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal(body, &answer); err != nil {
+			return err
+		}
+	}
+	p := newPrinter(c, "projection", "table", "position", "same", "live", "rebuilt")
+	var wrong []string
+	for _, t := range answer.Tables {
+		if !t.Same {
+			wrong = append(wrong, t.Projection+"."+t.Table)
+		}
+		if err := p.row(rowOf(t)); err != nil {
+			return err
+		}
+	}
+	if err := p.end(); err != nil {
+		return err
+	}
+	if len(wrong) > 0 {
+		return differs{fmt.Errorf("not what history makes of it: %s; stop the server, remove the directory views, and start it again", strings.Join(wrong, ", "))}
+	}
+	return nil
+}
+
+// A differs says that two things that were compared are not the same.
+type differs struct{ error }
+
+func (differs) exitCode() int { return exitDiffers }
+
+// restRebuild lets HTTP ask for the comparison.
+func (h *house) restRebuild(ctx context.Context) (rest.Rebuilt, error) {
+	rows, err := h.rebuild(ctx)
+	return rest.RebuiltOf(rows), err
+}

@@ -1,0 +1,160 @@
+package ledger
+
+import (
+	"context"
+	"iter"
+	"slices"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+)
+
+// A Past tells what was known of one app and its persons at positions of the
+// log. It knows the app's policies as far as the log went when it was made, and
+// keeps the newest that it folded; persons it folds anew whenever it is asked.
+// It is used by one goroutine.
+type Past struct {
+	ledger *Ledger
+	app    domain.AppName
+	marks  []eventstore.Position // of all that a reference is made of
+
+	mark eventstore.Position // whose reference ref is; zero: none yet
+	ref  domain.Reference
+}
+
+// Past returns the past of an app. One that is not registered is a refusal.
+func (l *Ledger) Past(ctx context.Context, app domain.AppName) (*Past, error) {
+	if _, err := l.reference(ctx, app); err != nil {
+		return nil, err
+	}
+	p := &Past{ledger: l, app: app}
+	for e, err := range p.entries(ctx, p.about(domain.ServiceNoun, domain.PolicyNoun, domain.SurfaceNoun, domain.CalendarNoun)) {
+		if err != nil {
+			return nil, err
+		}
+		p.marks = append(p.marks, e.Position)
+	}
+	return p, nil
+}
+
+// App returns the app.
+func (p *Past) App() domain.AppName { return p.app }
+
+func (p *Past) about(nouns ...domain.Noun) []domain.StreamID {
+	var streams []domain.StreamID
+	for _, n := range nouns {
+		streams = append(streams, domain.StreamID{Noun: n, App: p.app, ID: "main"})
+	}
+	return streams
+}
+
+// entries yields what streams hold, in the order of the log.
+func (p *Past) entries(ctx context.Context, streams []domain.StreamID) iter.Seq2[codec.Entry, error] {
+	return func(yield func(codec.Entry, error) bool) { p.ledger.merged(ctx, streams, yield) }
+}
+
+// Reference returns what decisions looked up once the record at a position was
+// there.
+func (p *Past) Reference(ctx context.Context, until eventstore.Position) (domain.Reference, error) {
+	i, found := slices.BinarySearch(p.marks, until)
+	if found {
+		i++
+	}
+	if i == 0 {
+		return domain.Reference{}, nil
+	}
+	if mark := p.marks[i-1]; p.mark != mark {
+		ref, err := p.ledger.referenceUntil(ctx, p.app, true, mark)
+		if err != nil {
+			return ref, err
+		}
+		p.mark, p.ref = mark, ref
+	}
+	return p.ref, nil
+}
+
+// Subject returns what was known then of the person with a pseudonym, with what
+// crosses their links. Of nobody nothing is known.
+func (p *Past) Subject(ctx context.Context, pseudonym string, until eventstore.Position) (domain.Subject, error) {
+	if pseudonym == "" {
+		return domain.Subject{}, nil
+	}
+	f, err := p.ledger.foldAsOf(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: p.app, ID: pseudonym}, true, until)
+	if err != nil {
+		return domain.Subject{}, err
+	}
+	return p.ledger.withLinks(ctx, p.app, f.subject, true, until)
+}
+
+// Changes yields what may change the answers about a person, between two
+// positions: after the first, up to the second. That is what was recorded of
+// the person and of whom they are linked to, and of the app and its policies.
+func (p *Past) Changes(ctx context.Context, pseudonym string, after, until eventstore.Position) iter.Seq2[codec.Entry, error] {
+	return func(yield func(codec.Entry, error) bool) {
+		streams := p.about(domain.ServiceNoun, domain.PolicyNoun)
+		if pseudonym != "" {
+			s, err := p.Subject(ctx, pseudonym, until)
+			if err != nil {
+				yield(codec.Entry{}, err)
+				return
+			}
+			streams = append(streams, domain.StreamID{Noun: domain.SubjectNoun, App: p.app, ID: pseudonym})
+			for _, l := range s.Links() {
+				other := domain.StreamID{Noun: domain.SubjectNoun, App: p.app, ID: l.Other}
+				if !slices.Contains(streams, other) {
+					streams = append(streams, other)
+				}
+			}
+		}
+		for e, err := range p.entries(ctx, streams) {
+			switch {
+			case err == nil && e.Position <= after:
+				continue
+			case err == nil && e.Position > until:
+				return
+			}
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Log yields the app's entries after a position, up to another: all of them, or
+// those of one person and of what was answered about them.
+func (p *Past) Log(ctx context.Context, pseudonym string, after, until eventstore.Position) iter.Seq2[codec.Entry, error] {
+	all := p.ledger.Replay(ctx, after)
+	if pseudonym != "" {
+		all = p.entries(ctx, []domain.StreamID{{Noun: domain.SubjectNoun, App: p.app, ID: pseudonym}, {Noun: domain.AccessNoun, App: p.app, ID: pseudonym}})
+	}
+	return func(yield func(codec.Entry, error) bool) {
+		for e, err := range all {
+			switch {
+			case err != nil:
+				yield(e, err)
+				return
+			case e.Position > until:
+				return
+			case e.Position <= after || e.Stream.App != p.app:
+				continue
+			}
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Find returns a record of a person's or of the app's, and whether it is there.
+func (p *Past) Find(ctx context.Context, pseudonym string, id domain.EventID, until eventstore.Position) (found codec.Entry, ok bool, err error) {
+	for e, err := range p.Changes(ctx, pseudonym, 0, until) {
+		if err != nil {
+			return found, false, err
+		}
+		if domain.EventID(e.ID) == id {
+			return e, true, nil
+		}
+	}
+	return found, false, nil
+}
