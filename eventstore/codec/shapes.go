@@ -55,6 +55,7 @@ var shapes = map[string]func([]byte) (domain.Event, error){
 	"subject.test.v1":        as[subjectTestV1],
 	"check.answered.v1":      as[checkAnsweredV1],
 	"noted.v1":               as[notedV1],
+	"data.accessed.v1":       as[dataAccessedV1],
 
 	"request.received.v1":   as[requestReceivedV1],
 	"subject.requested.v1":  as[subjectRequestedV1],
@@ -214,6 +215,9 @@ func shapeOf(e domain.Event) (string, any, []Plain, error) {
 		return name, shape, plains, nil
 	case domain.CalendarPublished:
 		return "calendar.published.v1", calendarShape(e), nil, nil
+	case domain.DataAccessed:
+		name, shape, plains := shapeOfAccess(e)
+		return name, shape, plains, nil
 	case domain.RequestReceived, domain.RequestMade, domain.Stepped:
 		name, shape, plains := shapeOfRequest(e)
 		return name, shape, plains, nil

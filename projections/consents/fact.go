@@ -109,7 +109,7 @@ func factOf(e codec.Entry) (factV1, bool, error) {
 		f.Kind = marked
 	case domain.PolicyAcknowledged, domain.NoticePresented, domain.PermissionGranted, domain.PermissionDenied, domain.ConsentRequested,
 		domain.ExemptionInvoked, domain.ExemptionEnded, domain.HoldPlaced, domain.HoldReleased, domain.RestrictionApplied, domain.RestrictionLifted,
-		domain.GuardianVerified, domain.GuardianEnded, domain.MinorDataFound, domain.CheckAnswered, domain.Noted,
+		domain.GuardianVerified, domain.GuardianEnded, domain.MinorDataFound, domain.CheckAnswered, domain.Noted, domain.DataAccessed,
 		domain.RequestMade, domain.RequestReceived, domain.Stepped,
 		domain.ObligationOpened, domain.ObligationMoved, domain.ObligationMet, domain.ObligationVoided, domain.ObligationAtRisk, domain.ObligationOverdue:
 		return f, false, nil // no consent follows from them

@@ -58,7 +58,7 @@ func (o *order) place(stream domain.StreamID, l line) error {
 	newest := o.newest
 	o.newest = max(o.newest, l.recorded)
 	switch {
-	case (stream.Noun == domain.SubjectNoun || stream.Noun == domain.AccessNoun) && l.binding == later:
+	case isPersons(stream) && l.binding == later:
 		if later {
 			return fmt.Errorf("it ties the stream %s to a person, as a first record does, and is not the first", l.stream)
 		}
@@ -69,4 +69,9 @@ func (o *order) place(stream domain.StreamID, l line) error {
 		return fmt.Errorf("it was recorded %d s before a record that stands before it", (newest-l.recorded)/1000)
 	}
 	return nil
+}
+
+// isPersons reports whether a stream is one person's.
+func isPersons(s domain.StreamID) bool {
+	return (s.Noun == domain.SubjectNoun || s.Noun == domain.AccessNoun) && s.ID != domain.AppStream
 }
