@@ -36,6 +36,7 @@ type Ledger interface {
 	Head(ctx context.Context) (eventstore.Position, error)
 	Pseudonym(ctx context.Context, app domain.AppName, who domain.PersonKey) (string, bool, error)
 	KnownAt(ctx context.Context, at domain.Instant) (eventstore.Position, error)
+	Access(ctx context.Context, a ledger.Access) (ledger.Opened, error)
 	Now() domain.Instant
 }
 
@@ -55,6 +56,7 @@ type Config struct {
 	Requests Requests // nil: no routes of requests, incidents and obligations
 	FeedKey  []byte   // whose digest of an app's name opens its calendar feed; nil: there is no feed
 	Rejected Rejected // nil: there is no NATS, and so no routes of rejected messages
+	Evidence Evidence // nil: no routes of bundles and receipts
 	Wait     Waiter   // nil: min_position is answered by what the projection has
 
 	Status    func(ctx context.Context) StatusReport
@@ -107,6 +109,9 @@ func Handler(c Config) http.Handler {
 		s.feedRoutes(api)
 	}
 	s.logRoutes(api)
+	if s.Evidence != nil {
+		s.evidenceRoutes(api)
+	}
 	if s.Rejected != nil {
 		s.rejectedRoutes(api)
 	}

@@ -6,14 +6,15 @@ import (
 	"net/url"
 	"strings"
 
+	"consentledger/api/audit"
 	"consentledger/api/audit/receipt"
 
 	"github.com/spf13/cobra"
 )
 
 func newReceipt() *cobra.Command {
-	var app, form string
-	var disclose bool
+	var app string
+	var ask audit.ReceiptRequest
 	c := &cobra.Command{
 		Use:   "receipt EVENT",
 		Short: "The receipt of a consent, with its proof, for the person",
@@ -24,7 +25,8 @@ second after the record. Verify it offline with: consentledger verify receipt`,
 		Example: "  consentledger receipt --app smartkey 01234567-89ab-cdef-0123-456789abcdef --form iso27560 > receipt.json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			text, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/receipts", map[string]any{"event": args[0], "form": form, "disclose": disclose})
+			ask.Event = args[0]
+			text, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/receipts", ask)
 			if err != nil {
 				return err
 			}
@@ -33,8 +35,9 @@ second after the record. Verify it offline with: consentledger verify receipt`,
 		},
 	}
 	appFlag(c, &app)
-	c.Flags().StringVar(&form, "form", receipt.Kantara, "kantara or iso27560")
-	c.Flags().BoolVar(&disclose, "disclose", false, "with the person's own words")
+	c.Flags().StringVar(&ask.Form, "form", receipt.Kantara, "kantara or iso27560")
+	c.Flags().BoolVar(&ask.Disclose, "disclose", false, "with the person's own words; say who reads them and why")
+	readerFlags(c, &ask.Reader)
 	return c
 }
 

@@ -128,6 +128,12 @@ func (o Opened) lets(e codec.Entry, p codec.Part) error {
 	return nil
 }
 
+// Is reports whether the access was recorded, and is of this kind and app. It is
+// for what is sealed elsewhere than in the vault.
+func (o Opened) Is(app domain.AppName, kind domain.AccessKind) bool {
+	return o.ledger != nil && o.of.Parts > 0 && o.of.App == app && o.of.Kind == kind
+}
+
 // Covers reports whether the access opens a part of an entry.
 func (o Opened) Covers(e codec.Entry, p codec.Part) bool { return o.lets(e, p) == nil }
 
