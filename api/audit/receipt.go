@@ -4,13 +4,14 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"net/url"
+	"fmt"
 
 	"consentledger/api/audit/bundle"
 	"consentledger/api/audit/receipt"
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/eventstore"
+	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/transparency/merkle"
@@ -75,10 +76,12 @@ func (x *Exporter) consent(ctx context.Context, app domain.AppName, p merkle.Pro
 	if c.Key, err = x.Logs.VerifierKey(app); err != nil {
 		return c, err
 	}
-	if given.Text != (domain.Hash{}) {
-		c.TextURL = "/v1/blobs/" + url.PathEscape(given.Text.String())
+	document, found, err := x.Blobs.Get(ctx, blobs.Hash(given.Version))
+	if err == nil && !found {
+		err = fmt.Errorf("the policy document %s is missing", given.Version)
 	}
-	return c, nil
+	c.Document = document
+	return c, err
 }
 
 // words opens what a consent holds of the person's own.

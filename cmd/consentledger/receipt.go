@@ -47,8 +47,9 @@ func newVerifyReceipt() *cobra.Command {
 		Use:   "receipt FILE",
 		Short: "Check the receipt of a consent offline",
 		Long: `Check offline that the record of a receipt was in the log when the log was signed,
-and that the receipt says what the record says: whose, when, to which version of
-the policy, for which purposes. Ends with exit code 7 if not.`,
+and that the receipt is the one that follows from the record and from the policy
+that the record names: every member is derived again. What must be believed is
+listed as claimed. Ends with exit code 7 if it is not so.`,
 		Example: `  consentledger verify receipt receipt.json --key "$(cat smartkey.vkey)"`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -64,9 +65,12 @@ the policy, for which purposes. Ends with exit code 7 if not.`,
 			if err != nil {
 				return notAuthentic{fmt.Errorf("%s: %w", args[0], err)}
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "authentic: consent %s to %s, recorded %s, is record %d of %d in the log %s\n",
+			fmt.Fprintf(c.OutOrStdout(), "authentic: consent %s to %s, recorded %s, is record %d of %d in the log %s\n",
 				r.ID, strings.Join(r.Purposes, ", "), r.Recorded, r.Index, r.Checkpoint.Size, r.Checkpoint.Origin)
-			return err
+			for _, claim := range r.Claims {
+				fmt.Fprintf(c.OutOrStdout(), "claimed, and not shown: %s\n", claim)
+			}
+			return nil
 		},
 	}
 	f := c.Flags()
