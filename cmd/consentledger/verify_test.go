@@ -255,6 +255,9 @@ func TestRestoredDirectoryIsFoundOut(t *testing.T) {
 		return err.Error()
 	}
 	tellThree(t, dir)
+	if out, err := cli(t, nil, "verify", "log", "--data", dir, "--app", "smartkey", "--vault", "--forget"); err != nil || !strings.Contains(out, "3 persons found by their outside id") {
+		t.Errorf("with the vault: %s, %v", out, err)
+	}
 	copyDir(t, dir, backup)
 	if got := verdict(dir); !strings.HasPrefix(got, "authentic: ") {
 		t.Error(got)
