@@ -168,7 +168,7 @@ func (r *Reactor) learn(ctx context.Context, e codec.Entry) error {
 		if err := r.learnAge(ctx, e, x); err != nil {
 			return err
 		}
-	case domain.SubjectClosed, domain.SubjectReassigned:
+	case domain.SubjectClosed, domain.SubjectReassigned, domain.ErasureOrdered:
 		r.forget(e.Stream)
 	}
 	return r.learnDuty(ctx, e)

@@ -37,6 +37,7 @@ type Ledger interface {
 	Pseudonym(ctx context.Context, app domain.AppName, who domain.PersonKey) (string, bool, error)
 	KnownAt(ctx context.Context, at domain.Instant) (eventstore.Position, error)
 	Access(ctx context.Context, a ledger.Access) (ledger.Opened, error)
+	Erase(ctx context.Context, req ledger.Request) (ledger.Receipt, error)
 	Now() domain.Instant
 }
 
@@ -100,6 +101,7 @@ func Handler(c Config) http.Handler {
 	s.computeRoute(api)
 	s.promptRoutes(api)
 	s.voidRoute(api)
+	s.eraseRoute(api)
 	if s.Policies != nil {
 		s.groupRoute(api)
 	}

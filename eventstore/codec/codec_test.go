@@ -101,6 +101,8 @@ func init() {
 	samples = append(samples,
 		domain.DataAccessed{Kind: domain.AccessExport, Subject: "00ff", From: 1767225600000, To: 1767225700000, Events: []domain.EventID{{6}}, Roles: []string{"details"}, Records: 3, Parts: 2, Reason: "dispute", Accessor: "aa33"},
 		domain.DataAccessed{Kind: domain.AccessReplay, Reason: domain.Unstated},
+		domain.ErasureOrdered{Reason: "request", Evidence: domain.Hash{9}, By: [2]string{"a", "b"}},
+		domain.SubjectErased{Order: domain.EventID{6}},
 	)
 }
 

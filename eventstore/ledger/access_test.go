@@ -217,7 +217,7 @@ func TestWhatIsKeptBesideTheLogIsHeldAgainstIt(t *testing.T) {
 		"the parts are gone":            {drop("v/p"), "is missing from the vault, and its owner is not erased"},
 		"the lookups are gone":          {drop("v/l"), "leads to nobody in the vault"},
 		"a part was changed":            {flip, "does not unseal"},
-		"the persons have no entry now": {drop("v/e"), ""}, // who was erased leaves nothing to hold
+		"the persons have no entry now": {drop("v/e"), "nobody ordered to erase them"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()

@@ -118,13 +118,26 @@ func (h *Holding) part(e codec.Entry, p codec.Part) (string, error) {
 		return fmt.Sprintf("of person %s: %v", p.Ref, err), nil
 	case !ok:
 		h.Erased++
-		return "", nil
+		return h.gone(e, p)
 	}
 	h.Commitments++
 	if p.Role != "binding" || e.Stream.Noun != domain.SubjectNoun {
 		return "", nil
 	}
 	return h.binding(e, text)
+}
+
+// gone says what is wrong when somebody has no entry any more, in the first
+// record of their history: an entry goes by an order that is recorded.
+func (h *Holding) gone(e codec.Entry, p codec.Part) (string, error) {
+	if p.Role != "binding" || e.Stream.Noun != domain.SubjectNoun {
+		return "", nil
+	}
+	f, err := h.ledger.fold(h.ctx, e.Stream)
+	if err != nil || f.subject.Ordered() != (domain.EventID{}) {
+		return "", err
+	}
+	return fmt.Sprintf("person %s has no entry in the vault, and nobody ordered to erase them", e.Stream.ID), nil
 }
 
 // binding holds who a person is, as their first record says, against whom the
