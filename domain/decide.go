@@ -39,6 +39,8 @@ func (s Subject) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Eve
 		return one(changePermission(cmd, ref))
 	case VoidRecords:
 		return one(s.voidRecords(cmd))
+	case OrderErasure:
+		return one(s.erase(cmd, recorded))
 	case Say:
 		return s.say(cmd.Event, ref, max(at, recorded))
 	case RegisterApp, PublishPolicy, PublishSurface, OpenRequest, TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, WarnObligation, PublishCalendar:
@@ -187,7 +189,7 @@ func Clamp(cmd Command, claimed, recorded Instant) (at, kept Instant) {
 		return claimed, 0
 	}
 	switch cmd := cmd.(type) {
-	case RefuseConsent, WithdrawConsent, Say, OpenRequest, TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, WarnObligation:
+	case RefuseConsent, WithdrawConsent, Say, OpenRequest, TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, WarnObligation, OrderErasure:
 		return recorded, claimed
 	case ChangePermission:
 		if cmd.Change != Granted {

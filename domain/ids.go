@@ -90,6 +90,9 @@ const (
 	CalendarNoun   Noun = "calendar"
 )
 
+// AppStream is the id of a noun's stream that is an app's, and no person's.
+const AppStream = "main"
+
 // A StreamID names a stream: one noun of one app. The ID is ours, never the
 // outside world's: a pseudonym, or a fixed word.
 type StreamID struct {

@@ -61,6 +61,7 @@ const (
 	TooEarly          Code = "too-early"
 	Malformed         Code = "malformed"
 	TooLarge          Code = "too-large"
+	OnHold            Code = "on-hold"
 )
 
 func refuse(c Code, text string) error { return Refusal{Code: c, Text: text} }

@@ -19,6 +19,8 @@ type Subject struct {
 	test        bool
 	ended       Instant // zero: the history goes on
 	requests    []made
+	ordered     EventID // to erase the person; zero: nobody did
+	erased      Instant
 }
 
 // said is a yes or a no.
@@ -152,6 +154,14 @@ func (s Subject) evolvePerson(f Fact) Subject {
 		s.limits = endSpans(s.limits, f.yesFrom())
 	case SubjectMarkedTest:
 		s.test = true
+	case ErasureOrdered:
+		s.ordered = f.ID
+		if s.ended == 0 {
+			s.ended = f.Recorded
+		}
+		s.said = add(s.said, said{Fact: f, no: Withdrawn, scope: Scope{All: true}})
+	case SubjectErased:
+		s.erased = f.Recorded
 	case RequestMade:
 		s.requests = add(s.requests, made{e, f.noFrom()})
 	case ConsentRequested, MinorDataFound, Noted:

@@ -43,7 +43,7 @@ func newHouse(t *testing.T) *house {
 	t.Helper()
 	h := &house{t: t, dir: t.TempDir(), store: new(memory.Store)}
 	var err error
-	if h.keep, err = transparency.OpenKeep(filepath.Join(h.dir, "keep"), base); err != nil {
+	if h.keep, err = transparency.OpenKeep(filepath.Join(h.dir, "keep"), base, nil); err != nil {
 		t.Fatal(err)
 	}
 	h.logs, err = transparency.Open(t.Context(), transparency.Config{Records: h.store, Keep: h.keep, Dir: filepath.Join(h.dir, "tiles")})

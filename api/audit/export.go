@@ -2,16 +2,18 @@ package audit
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/rand"
+	"errors"
 	"io"
-	"log/slog"
-	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"consentledger/api/audit/bundle"
+	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -19,9 +21,8 @@ import (
 )
 
 // An Exporter makes evidence bundles of the logs, see package bundle, and
-// receipts of single consents.
-//
-//	POST /v1/apps/<app>/export      {"subject", "from", "to", "disclose", "lang"}
+// receipts of single consents. What it opens of what is personal, and every
+// bundle, is an access that is recorded first.
 type Exporter struct {
 	Logs interface {
 		Logs
@@ -30,78 +31,63 @@ type Exporter struct {
 	Ledger interface {
 		Pseudonym(ctx context.Context, app domain.AppName, who domain.PersonKey) (string, bool, error)
 		App(ctx context.Context, app domain.AppName) (domain.Reference, error)
-		Disclose(ctx context.Context, e codec.Entry, of string) ([]ledger.Disclosure, error)
+		Subject(ctx context.Context, stream domain.StreamID) (domain.Subject, error)
+		Access(ctx context.Context, a ledger.Access) (ledger.Opened, error)
 	}
 	Blobs interface {
 		Get(ctx context.Context, h blobs.Hash) ([]byte, bool, error)
 	}
-	Rejected func(ctx context.Context) (int, error) // messages that wait; nil: not known
+	Rejected func(ctx context.Context, app domain.AppName) (n int, known bool) // messages that wait; nil: not known
 	Software bundle.Software
 	Now      func() time.Time
-	Log      *slog.Logger
 }
 
-// maxExport bounds what is asked.
-const maxExport = 1 << 16
-
-// An exportRequest is what is asked: without a subject and a span, everything.
-type exportRequest struct {
-	Subject  string `json:"subject"`  // account:ID, device:ID or ID
-	From     string `json:"from"`     // RFC 3339, of recording times
-	To       string `json:"to"`       // not included
-	Disclose bool   `json:"disclose"` // show the personal parts: of the subject, or of everybody
-	Lang     string `json:"lang"`     // en, zh: of the report
+// An ExportRequest is what is asked: without a subject and a span, everything.
+type ExportRequest struct {
+	Subject  string   `json:"subject,omitzero" doc:"account:ID, device:ID or ID; with the histories that are linked to it"`
+	From     string   `json:"from,omitzero" doc:"RFC 3339, of recording times"`
+	To       string   `json:"to,omitzero" doc:"not included"`
+	Disclose bool     `json:"disclose,omitzero" doc:"open the personal texts: of the subject, or of everybody"`
+	Events   []string `json:"events,omitzero" doc:"open only the texts of these records"`
+	Roles    []string `json:"roles,omitzero" doc:"open only the texts in these roles, as in details"`
+	Lang     string   `json:"lang,omitzero" doc:"of the report: en, zh"`
+	wire.Reader
 }
 
-// ServeHTTP answers with a bundle.
-func (x *Exporter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s := server{logs: x.Logs, log: x.Log}
-	app, err := domain.ParseAppName(r.PathValue("app"))
-	if err != nil {
-		s.fail(w, r, badRequest(err.Error()))
-		return
-	}
-	var ask exportRequest
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxExport))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&ask); err != nil {
-		s.fail(w, r, badRequest(`want an object such as {"subject": "account:ID", "disclose": true, "lang": "zh"}, or {} for the whole log`))
-		return
-	}
+// Export writes the bundle that was asked for into a file, which is the
+// caller's to close and has no name any more.
+func (x *Exporter) Export(ctx context.Context, app domain.AppName, ask ExportRequest, principal string) (_ *os.File, err error) {
 	f, err := os.CreateTemp("", "consentledger-export-*")
 	if err != nil {
-		s.fail(w, r, err)
-		return
+		return nil, err
 	}
 	defer os.Remove(f.Name())
-	defer f.Close()
-	if err := x.write(r.Context(), f, app, ask); err != nil {
-		s.fail(w, r, err)
-		return
+	if err = x.write(ctx, f, app, ask, principal); err == nil {
+		_, err = f.Seek(0, io.SeekStart)
 	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		s.fail(w, r, err)
-		return
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
-	w.Header().Set("Content-Type", "application/zip")
-	w.Header().Set("Content-Disposition", `attachment; filename="evidence-`+string(app)+`.zip"`)
-	w.Header().Set("Cache-Control", "no-store")
-	if _, err := io.Copy(w, f); err != nil {
-		x.Log.WarnContext(r.Context(), "an export broke off", "err", err)
-	}
+	return f, nil
 }
 
-// write makes the bundle that was asked for.
-func (x *Exporter) write(ctx context.Context, w io.Writer, app domain.AppName, ask exportRequest) error {
-	s, err := x.selection(ctx, app, ask)
-	if err != nil {
-		return err
+func malformed(text string) error { return domain.Refusal{Code: domain.Malformed, Text: text} }
+
+func (x *Exporter) write(ctx context.Context, w io.Writer, app domain.AppName, ask ExportRequest, principal string) error {
+	if !ask.Disclose && len(ask.Events)+len(ask.Roles) > 0 {
+		return malformed("events and roles say what to open: say disclose too")
+	}
+	if ask.Lang == "" {
+		ask.Lang = "en"
+	}
+	if !slices.Contains([]string{"en", "zh"}, ask.Lang) {
+		return malformed("lang: want en or zh")
 	}
 	m := bundle.Maker{
-		Tiles:    func(t merkle.Tile) ([]byte, error) { return x.Logs.Tile(app, t) },
-		Blob:     x.blob,
-		Software: x.Software, Now: x.Now(), Report: bundle.Report(ask.Lang),
+		Tiles: func(t merkle.Tile) ([]byte, error) { return x.Logs.Tile(app, t) }, Blob: x.blob, Software: x.Software, Now: x.Now(), Lang: ask.Lang,
+		Show: bundle.Show{All: ask.Disclose, Events: ask.Events, Roles: ask.Roles},
 	}
+	var err error
 	if m.Checkpoint, err = x.Logs.Checkpoint(app); err != nil {
 		return err
 	}
@@ -112,23 +98,74 @@ func (x *Exporter) write(ctx context.Context, w io.Writer, app domain.AppName, a
 	if m.Key, err = x.Logs.VerifierKey(app); err != nil {
 		return err
 	}
-	if x.Rejected != nil {
-		n, err := x.Rejected(ctx)
-		if err != nil {
-			return err
-		}
-		m.Rejected = &n
+	s, err := x.selection(ctx, app, ask)
+	if err != nil {
+		return err
 	}
-	if ask.Disclose {
-		m.Parts = func(ctx context.Context, record []byte) ([]bundle.Part, error) {
-			return x.parts(ctx, record, s.Subject)
+	if x.Rejected != nil {
+		if n, known := x.Rejected(ctx, app); known {
+			m.Rejected = &n
 		}
+	}
+	m.Open = func(ctx context.Context, records, parts int) (bundle.Opener, error) {
+		return x.open(ctx, s, ask, principal, records, parts)
 	}
 	_, err = m.Write(ctx, w, s)
 	return err
 }
 
-func (x *Exporter) selection(ctx context.Context, app domain.AppName, ask exportRequest) (bundle.Selection, error) {
+// open records the access of a bundle, for each history of the person who is
+// selected, and returns what opens its parts.
+func (x *Exporter) open(ctx context.Context, s bundle.Selection, ask ExportRequest, principal string, records, parts int) (bundle.Opener, error) {
+	access := ask.Access(domain.AccessExport)
+	access.From, access.To, access.Roles, access.Records, access.Parts = s.From, s.To, ask.Roles, records, parts
+	for _, id := range ask.Events {
+		e, err := eventstore.ParseEventID(id)
+		if err != nil {
+			return nil, malformed("events: an event id is written as in 01234567-89ab-cdef-0123-456789abcdef")
+		}
+		access.Events = append(access.Events, domain.EventID(e))
+	}
+	var all []ledger.Opened
+	for _, subject := range append([]string{s.Subject}, s.Linked...) {
+		access.Subject = subject
+		opened, err := x.Ledger.Access(ctx, ledger.Access{App: s.App, ID: rand.Text(), Actor: string(domain.Operator), RecordedBy: principal, DataAccessed: access})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, opened)
+	}
+	return func(ctx context.Context, record []byte) ([]bundle.Part, error) {
+		e, err := entryOf(record)
+		if err != nil {
+			return nil, err
+		}
+		var parts []bundle.Part
+		for _, opened := range all {
+			more, err := disclosed(ctx, opened, e)
+			if err != nil {
+				return nil, err
+			}
+			parts = append(parts, more...)
+		}
+		return parts, nil
+	}, nil
+}
+
+// disclosed opens what an access covers of an entry.
+func disclosed(ctx context.Context, opened ledger.Opened, e codec.Entry) ([]bundle.Part, error) {
+	open, err := opened.Disclose(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	var parts []bundle.Part
+	for _, d := range open {
+		parts = append(parts, bundle.Part{Event: e.ID.String(), Role: d.Role, Ref: d.Ref, Text: []byte(d.Text.Reveal()), Opening: d.Opening[:]})
+	}
+	return parts, nil
+}
+
+func (x *Exporter) selection(ctx context.Context, app domain.AppName, ask ExportRequest) (bundle.Selection, error) {
 	s := bundle.Selection{App: app}
 	for _, t := range []struct {
 		name, text string
@@ -139,7 +176,7 @@ func (x *Exporter) selection(ctx context.Context, app domain.AppName, ask export
 			continue
 		}
 		if *t.to, err = domain.ParseInstant(t.text); err != nil {
-			return s, badRequest(t.name + ": " + err.Error())
+			return s, malformed(t.name + ": " + err.Error())
 		}
 	}
 	if ask.Subject == "" {
@@ -147,17 +184,35 @@ func (x *Exporter) selection(ctx context.Context, app domain.AppName, ask export
 	}
 	who, err := domain.ParsePersonKey(ask.Subject)
 	if err != nil {
-		return s, badRequest("subject: " + err.Error())
+		return s, malformed("subject: " + err.Error())
 	}
 	pseudonym, found, err := x.Ledger.Pseudonym(ctx, app, who)
-	if err == nil && !found {
-		err = errNobody
+	if err != nil {
+		return s, err
+	}
+	if !found {
+		return s, domain.Refusal{Code: domain.UnknownPerson, Text: "nothing is known of this person; who was erased is known by nobody's id", Path: "subject"}
 	}
 	s.Subject = pseudonym
+	s.Linked, err = x.linked(ctx, app, pseudonym)
 	return s, err
 }
 
-const errNobody = badRequest("subject: nothing is known of this person; who was erased is known by nobody's id")
+// linked returns the histories of the same person that are linked now.
+func (x *Exporter) linked(ctx context.Context, app domain.AppName, pseudonym string) ([]string, error) {
+	subject, err := x.Ledger.Subject(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: pseudonym})
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, l := range subject.Links() {
+		if l.Until == 0 && !slices.Contains(all, l.Other) {
+			all = append(all, l.Other)
+		}
+	}
+	slices.Sort(all)
+	return all, nil
+}
 
 func (x *Exporter) blob(ctx context.Context, hash string) ([]byte, bool, error) {
 	h, err := blobs.ParseHash(hash)
@@ -165,21 +220,4 @@ func (x *Exporter) blob(ctx context.Context, hash string) ([]byte, bool, error) 
 		return nil, false, nil
 	}
 	return x.Blobs.Get(ctx, h)
-}
-
-// parts opens what a record says about one person, or about everybody.
-func (x *Exporter) parts(ctx context.Context, record []byte, of string) ([]bundle.Part, error) {
-	e, err := entryOf(record)
-	if err != nil {
-		return nil, err
-	}
-	open, err := x.Ledger.Disclose(ctx, e, of)
-	if err != nil {
-		return nil, err
-	}
-	var parts []bundle.Part
-	for _, d := range open {
-		parts = append(parts, bundle.Part{Event: e.ID.String(), Role: d.Role, Ref: d.Ref, Text: []byte(d.Text.Reveal()), Opening: d.Opening[:]})
-	}
-	return parts, nil
 }

@@ -2,55 +2,37 @@ package audit
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
-	"net/http"
-	"net/url"
+	"fmt"
 
+	"consentledger/api/audit/bundle"
 	"consentledger/api/audit/receipt"
+	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/eventstore"
+	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec"
+	"consentledger/eventstore/ledger"
 	"consentledger/projections/transparency/merkle"
 )
 
-// A receiptRequest asks for the receipt of a consent.
-type receiptRequest struct {
-	Event    string `json:"event"`
-	Form     string `json:"form"`     // kantara, iso27560
-	Disclose bool   `json:"disclose"` // with the person's own words, for the person
+// A ReceiptRequest asks for the receipt of a consent.
+type ReceiptRequest struct {
+	Event    string `json:"event" doc:"of a consent.given"`
+	Form     string `json:"form,omitzero" doc:"kantara (default) or iso27560"`
+	Disclose bool   `json:"disclose,omitzero" doc:"with the person's own words, for the person"`
+	wire.Reader
 }
 
-// Receipt answers with the receipt of a consent, in a form that others read.
-//
-//	POST /v1/apps/<app>/receipts      {"event", "form", "disclose"}
-func (x *Exporter) Receipt(w http.ResponseWriter, r *http.Request) {
-	s := server{logs: x.Logs, log: x.Log}
-	app, err := domain.ParseAppName(r.PathValue("app"))
-	if err != nil {
-		s.fail(w, r, badRequest(err.Error()))
-		return
+// Receipt returns the receipt of a consent, in a form that others read.
+func (x *Exporter) Receipt(ctx context.Context, app domain.AppName, ask ReceiptRequest, principal string) ([]byte, error) {
+	if ask.Form == "" {
+		ask.Form = receipt.Kantara
 	}
-	ask := receiptRequest{Form: receipt.Kantara}
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxExport))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&ask); err != nil {
-		s.fail(w, r, badRequest(`want an object such as {"event": "01234567-89ab-cdef-0123-456789abcdef", "form": "kantara"}`))
-		return
-	}
-	text, err := x.receipt(r.Context(), app, ask)
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Write(text)
-}
-
-func (x *Exporter) receipt(ctx context.Context, app domain.AppName, ask receiptRequest) ([]byte, error) {
 	id, err := eventstore.ParseEventID(ask.Event)
 	if err != nil {
-		return nil, badRequest("event: an event id is written as in 01234567-89ab-cdef-0123-456789abcdef")
+		return nil, malformed("event: an event id is written as in 01234567-89ab-cdef-0123-456789abcdef")
 	}
 	index, err := x.Logs.Find(app, id)
 	if err != nil {
@@ -60,25 +42,30 @@ func (x *Exporter) receipt(ctx context.Context, app domain.AppName, ask receiptR
 	if err != nil {
 		return nil, err
 	}
-	c, err := x.consent(ctx, app, p, ask)
+	c, err := x.consent(ctx, app, p)
 	if err != nil {
 		return nil, err
 	}
+	if ask.Disclose {
+		if c.Parts, err = x.words(ctx, c.Entry, ask, principal); err != nil {
+			return nil, err
+		}
+	}
 	text, err := receipt.Write(ask.Form, c)
 	if err != nil {
-		err = badRequest(err.Error())
+		err = malformed(err.Error())
 	}
 	return text, err
 }
 
 // consent collects what a receipt is written from.
-func (x *Exporter) consent(ctx context.Context, app domain.AppName, p merkle.Proof, ask receiptRequest) (c receipt.Consent, err error) {
+func (x *Exporter) consent(ctx context.Context, app domain.AppName, p merkle.Proof) (c receipt.Consent, err error) {
 	if c.Entry, err = entryOf(p.Extra); err != nil {
 		return c, err
 	}
 	given, ok := c.Entry.Event.(domain.ConsentGiven)
 	if !ok {
-		return c, badRequest("event: the record is a " + c.Entry.Kind() + ": receipts are of consents given")
+		return c, malformed("event: the record is a " + c.Entry.Kind() + ": receipts are of consents given")
 	}
 	ref, err := x.Ledger.App(ctx, app)
 	if err != nil {
@@ -89,13 +76,28 @@ func (x *Exporter) consent(ctx context.Context, app domain.AppName, p merkle.Pro
 	if c.Key, err = x.Logs.VerifierKey(app); err != nil {
 		return c, err
 	}
-	if given.Text != (domain.Hash{}) {
-		c.TextURL = "/v1/blobs/" + url.PathEscape(given.Text.String())
+	document, found, err := x.Blobs.Get(ctx, blobs.Hash(given.Version))
+	if err == nil && !found {
+		err = fmt.Errorf("the policy document %s is missing", given.Version)
 	}
-	if ask.Disclose {
-		c.Parts, err = x.parts(ctx, p.Extra, c.Entry.Stream.ID)
-	}
+	c.Document = document
 	return c, err
+}
+
+// words opens what a consent holds of the person's own.
+func (x *Exporter) words(ctx context.Context, e codec.Entry, ask ReceiptRequest, principal string) ([]bundle.Part, error) {
+	access := ask.Access(domain.AccessReceipt)
+	access.Subject, access.Events, access.Records = e.Stream.ID, []domain.EventID{domain.EventID(e.ID)}, 1
+	for _, p := range e.Parts {
+		if p.Ref == e.Stream.ID {
+			access.Parts++
+		}
+	}
+	opened, err := x.Ledger.Access(ctx, ledger.Access{App: e.Stream.App, ID: rand.Text(), Actor: string(domain.Operator), RecordedBy: principal, DataAccessed: access})
+	if err != nil {
+		return nil, err
+	}
+	return disclosed(ctx, opened, e)
 }
 
 // entryOf decodes a record as a log has it.

@@ -142,9 +142,35 @@ func (r *Rejections) List(ctx context.Context, after uint64, limit int) ([]Rejec
 	return list, nil
 }
 
-// Show returns one message with what was sent. It may be personal: never log
-// it.
-func (r *Rejections) Show(ctx context.Context, seq uint64) (RejectedMessage, Original, error) {
+// App returns the app that a message was sent to, which an access to it is
+// recorded with: invalid, if it names no registered one.
+func (r *Rejections) App(ctx context.Context, seq uint64) (domain.AppName, error) {
+	s, err := r.open(ctx)
+	if err != nil {
+		return "", err
+	}
+	raw, err := r.one(ctx, s, seq)
+	if err != nil {
+		return "", err
+	}
+	return domain.ParseAppName(r.message(seq, raw).App)
+}
+
+// Show returns one message with what was sent, by an access of its app that is
+// recorded. It may be personal: never log it.
+func (r *Rejections) Show(ctx context.Context, opened ledger.Opened, seq uint64) (RejectedMessage, Original, error) {
+	app, err := r.App(ctx, seq)
+	if err != nil {
+		return RejectedMessage{}, Original{}, err
+	}
+	if !opened.Is(app, domain.AccessRejected) {
+		return RejectedMessage{}, Original{}, fmt.Errorf("rejected message %d: no access to it was recorded", seq)
+	}
+	return r.show(ctx, seq)
+}
+
+// show is Show for what the ledger itself does with a message.
+func (r *Rejections) show(ctx context.Context, seq uint64) (RejectedMessage, Original, error) {
 	s, err := r.open(ctx)
 	if err != nil {
 		return RejectedMessage{}, Original{}, err
@@ -168,7 +194,7 @@ func (r *Rejections) Show(ctx context.Context, seq uint64) (RejectedMessage, Ori
 // Retry sends a rejected message to the ledger again, unchanged, and marks it
 // seen if it is taken now.
 func (r *Rejections) Retry(ctx context.Context, seq uint64) (ledger.Receipt, error) {
-	_, o, err := r.Show(ctx, seq)
+	_, o, err := r.show(ctx, seq)
 	if err != nil {
 		return ledger.Receipt{}, err
 	}

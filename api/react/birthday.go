@@ -3,10 +3,12 @@ package react
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"consentledger/domain"
 	"consentledger/eventstore/codec"
+	"consentledger/eventstore/ledger"
 )
 
 // birthDate is the role of the part that holds a birth date; see codec.
@@ -28,7 +30,7 @@ var turns = []struct {
 // learnAge takes note of when the person's band of age changes next. What says
 // nothing of the birth date leaves what is known of it.
 func (r *Reactor) learnAge(ctx context.Context, e codec.Entry, x domain.AgeRecorded) error {
-	text, ok, err := r.Ledger.Reveal(ctx, e, birthDate)
+	text, ok, err := r.bornOn(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -48,6 +50,25 @@ func (r *Reactor) learnAge(ctx context.Context, e codec.Entry, x domain.AgeRecor
 	}
 	r.schedule(e.Stream, x.Band)
 	return nil
+}
+
+// bornOn reads a birth date. The access is recorded once for every record that
+// has one, however often it is read: the id says what is read.
+func (r *Reactor) bornOn(ctx context.Context, e codec.Entry) (domain.Personal, bool, error) {
+	if !slices.ContainsFunc(e.Parts, func(p codec.Part) bool { return p.Role == birthDate }) {
+		return "", false, nil
+	}
+	opened, err := r.Ledger.Access(ctx, ledger.Access{
+		App: e.Stream.App, ID: "birthday of " + e.ID.String(), Actor: string(domain.System), RecordedBy: "react",
+		DataAccessed: domain.DataAccessed{
+			Kind: domain.AccessReaction, Subject: e.Stream.ID, Events: []domain.EventID{domain.EventID(e.ID)}, Roles: []string{birthDate},
+			Records: 1, Parts: 1, Reason: "birthday",
+		},
+	})
+	if err != nil {
+		return "", false, err
+	}
+	return opened.Reveal(ctx, e, birthDate)
 }
 
 // schedule waits for the next birthday that changes the band.

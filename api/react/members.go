@@ -24,6 +24,8 @@ func membersOf(e domain.Event) []domain.Field {
 		return members("material", strings.Join(x.Material, ","), "policy", x.Document.Name, "rights_reduced", yesNo(x.RightsReduced))
 	case domain.SubjectClosed:
 		return members("reason", x.Reason)
+	case domain.ErasureOrdered:
+		return members("reason", x.Reason)
 	case domain.SubjectReassigned:
 		return members("reason", x.Reason)
 	case domain.ServiceCeased:

@@ -38,7 +38,7 @@ type Ledger interface {
 	Execute(ctx context.Context, req ledger.Request) (ledger.Receipt, error)
 	ExecuteOn(ctx context.Context, stream domain.StreamID, req ledger.Request) (ledger.Receipt, error)
 	Subject(ctx context.Context, stream domain.StreamID) (domain.Subject, error)
-	Reveal(ctx context.Context, e codec.Entry, role string) (domain.Personal, bool, error)
+	Access(ctx context.Context, a ledger.Access) (ledger.Opened, error)
 	App(ctx context.Context, app domain.AppName) (domain.Reference, error)
 	Now() domain.Instant
 }
@@ -168,7 +168,7 @@ func (r *Reactor) learn(ctx context.Context, e codec.Entry) error {
 		if err := r.learnAge(ctx, e, x); err != nil {
 			return err
 		}
-	case domain.SubjectClosed, domain.SubjectReassigned:
+	case domain.SubjectClosed, domain.SubjectReassigned, domain.ErasureOrdered:
 		r.forget(e.Stream)
 	}
 	return r.learnDuty(ctx, e)

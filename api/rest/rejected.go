@@ -2,10 +2,12 @@ package rest
 
 import (
 	"context"
+	"crypto/rand"
 	"net/http"
 	"strconv"
 
 	"consentledger/api/wire"
+	"consentledger/domain"
 	"consentledger/eventstore/ledger"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -16,8 +18,10 @@ import (
 type Rejected interface {
 	// List returns at most limit messages behind a sequence, oldest first.
 	List(ctx context.Context, after uint64, limit int) ([]RejectedMessage, error)
-	// Show returns a message with what was sent.
-	Show(ctx context.Context, seq uint64) (RejectedOriginal, error)
+	// App returns whose access stream tells that a message was read.
+	App(ctx context.Context, seq uint64) (domain.AppName, error)
+	// Show returns a message with what was sent, by an access that covers it.
+	Show(ctx context.Context, opened ledger.Opened, seq uint64) (RejectedOriginal, error)
 	// Retry sends it to the ledger again, unchanged.
 	Retry(ctx context.Context, seq uint64) (ledger.Receipt, error)
 	// MarkSeen says that somebody looked at it, and why it may rest.
@@ -67,6 +71,13 @@ type seqIn struct {
 	Seq string `path:"seq" doc:"the message's sequence"`
 }
 
+type readIn struct {
+	Seq    string `path:"seq" doc:"the message's sequence"`
+	Reason string `header:"Consent-Reason" doc:"a code for why it is read, as in incident; recorded"`
+	Why    string `header:"Consent-Why" doc:"the same in words, UTF-8, percent-encoded; recorded, sealed"`
+	By     string `header:"Consent-By" doc:"who reads it, UTF-8, percent-encoded; recorded, sealed"`
+}
+
 type seenIn struct {
 	Seq     string `path:"seq" doc:"the message's sequence"`
 	RawBody []byte `contentType:"application/json"`
@@ -104,12 +115,28 @@ func (s *server) listRejected(ctx context.Context, in *rejectedIn) (*out[Rejecte
 	return ok(a)
 }
 
-func (s *server) showRejected(ctx context.Context, in *seqIn) (*out[RejectedOriginal], error) {
+// showRejected shows what was sent, which may be anybody's. Who reads it and why
+// is recorded first.
+func (s *server) showRejected(ctx context.Context, in *readIn) (*out[RejectedOriginal], error) {
 	seq, err := sequence(in.Seq)
 	if err != nil {
 		return nil, err
 	}
-	m, err := s.Rejected.Show(ctx, seq)
+	reader, err := wire.ParseReader(in.Reason, in.Why, in.By)
+	if err != nil {
+		return nil, err
+	}
+	app, err := s.Rejected.App(ctx, seq)
+	if err != nil {
+		return nil, err
+	}
+	access := reader.Access(domain.AccessRejected)
+	access.Records, access.Parts = 1, 1
+	opened, err := s.Ledger.Access(ctx, ledger.Access{App: app, ID: rand.Text(), Actor: string(domain.Operator), RecordedBy: s.principal(ctx), DataAccessed: access})
+	if err != nil {
+		return nil, err
+	}
+	m, err := s.Rejected.Show(ctx, opened, seq)
 	if err != nil {
 		return nil, err
 	}

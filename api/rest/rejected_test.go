@@ -50,7 +50,14 @@ func (s *shelf) List(_ context.Context, after uint64, limit int) (list []Rejecte
 	return list, s.find(0)
 }
 
-func (s *shelf) Show(_ context.Context, seq uint64) (RejectedOriginal, error) {
+func (s *shelf) App(_ context.Context, seq uint64) (domain.AppName, error) {
+	return "demo", s.find(seq)
+}
+
+func (s *shelf) Show(_ context.Context, opened ledger.Opened, seq uint64) (RejectedOriginal, error) {
+	if !opened.Is("demo", domain.AccessRejected) {
+		return RejectedOriginal{}, errors.New("no access was recorded")
+	}
 	return RejectedOriginal{RejectedMessage: s.message(seq), Text: `no act "nod"`, Subject: "consent.v1.demo.in.x", Data: []byte("user-7 \xff")}, s.find(seq)
 }
 
@@ -69,11 +76,15 @@ func (s *shelf) MarkSeen(_ context.Context, seq uint64, why string) error {
 func TestRejectedMessagesOverHTTP(t *testing.T) {
 	var log bytes.Buffer
 	s := &shelf{n: 1500, seen: map[uint64]string{}}
-	h := Handler(Config{Rejected: s, Ready: func(context.Context) []Check { return nil }, Log: slog.New(slog.NewTextHandler(&log, nil))})
-	do := func(want int, method, path, body string) string {
+	ledg := open(t).ledg
+	h := Handler(Config{Rejected: s, Ledger: ledg, Ready: func(context.Context) []Check { return nil }, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	do := func(want int, method, path, body string, headers ...string) string {
 		t.Helper()
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
+		w, r := httptest.NewRecorder(), httptest.NewRequest(method, path, strings.NewReader(body))
+		for i := 0; i < len(headers); i += 2 {
+			r.Header.Set(headers[i], headers[i+1])
+		}
+		h.ServeHTTP(w, r)
 		text, _ := io.ReadAll(w.Body)
 		if w.Code != want {
 			t.Errorf("%s %s: %d %s, want %d", method, path, w.Code, text, want)
@@ -96,9 +107,23 @@ func TestRejectedMessagesOverHTTP(t *testing.T) {
 	if len(all) != 1500 || all[0] != 1 || all[1499] != 1500 {
 		t.Errorf("%d messages in pages", len(all))
 	}
+	for _, headers := range [][]string{{}, {"Consent-Reason", "incident"}, {"Consent-Reason", "incident", "Consent-Why", "x"}, {"Consent-Why", "x", "Consent-By", "y"}} {
+		if b := do(422, "GET", "/v1/rejected/7", "", headers...); !strings.Contains(b, `"code":"reason-missing"`) || strings.Contains(b, "user-7") {
+			t.Error(b)
+		}
+	}
+	do(400, "GET", "/v1/rejected/7", "", "Consent-Why", "%zz")
+	if head, err := ledg.Head(t.Context()); err != nil || head != 0 {
+		t.Errorf("an access that was refused was recorded: %d, %v", head, err)
+	}
 	var o RejectedOriginal
-	if err := json.Unmarshal([]byte(do(200, "GET", "/v1/rejected/7", "")), &o); err != nil || string(o.Data) != "user-7 \xff" || o.Code != "unknown-act" {
+	if err := json.Unmarshal([]byte(do(200, "GET", "/v1/rejected/7", "", "Consent-Reason", "incident", "Consent-Why", "%E6%8A%95%E8%AF%89", "Consent-By", "Li%20Na")), &o); err != nil || string(o.Data) != "user-7 \xff" || o.Code != "unknown-act" {
 		t.Errorf("%+v, %v", o, err)
+	}
+	for e, err := range ledg.Replay(t.Context(), 0) {
+		if a, is := e.Event.(domain.DataAccessed); err != nil || !is || e.Stream.String() != "access-demo-main" || a.Kind != domain.AccessRejected || a.Reason != "incident" || len(e.Parts) != 2 {
+			t.Errorf("%+v, %v", e, err)
+		}
 	}
 	if b := do(200, "POST", "/v1/rejected/7/retry", ""); !strings.Contains(b, `"position":"7"`) {
 		t.Error(b)

@@ -37,6 +37,8 @@ type Ledger interface {
 	Pseudonym(ctx context.Context, app domain.AppName, who domain.PersonKey) (string, bool, error)
 	KnownAt(ctx context.Context, at domain.Instant) (eventstore.Position, error)
 	Past(ctx context.Context, app domain.AppName) (*ledger.Past, error)
+	Access(ctx context.Context, a ledger.Access) (ledger.Opened, error)
+	Erase(ctx context.Context, req ledger.Request) (ledger.Receipt, error)
 	Now() domain.Instant
 }
 
@@ -56,6 +58,7 @@ type Config struct {
 	Requests Requests                                   // nil: no routes of requests, incidents and obligations
 	FeedKey  []byte                                     // whose digest of an app's name opens its calendar feed; nil: there is no feed
 	Rejected Rejected                                   // nil: there is no NATS, and so no routes of rejected messages
+	Evidence Evidence                                   // nil: no routes of bundles and receipts
 	Papers   Papers                                     // nil: no audit report and no registers
 	Rebuild  func(ctx context.Context) (Rebuilt, error) // nil: projections are not compared
 	Wait     Waiter                                     // nil: min_position is answered by what the projection has
@@ -102,6 +105,7 @@ func Handler(c Config) http.Handler {
 	s.promptRoutes(api)
 	s.voidRoute(api)
 	s.pastRoutes(api)
+	s.eraseRoute(api)
 	if s.Policies != nil {
 		s.groupRoute(api)
 	}
@@ -117,6 +121,9 @@ func Handler(c Config) http.Handler {
 	}
 	if s.Rebuild != nil {
 		s.rebuildRoute(api)
+	}
+	if s.Evidence != nil {
+		s.evidenceRoutes(api)
 	}
 	if s.Rejected != nil {
 		s.rejectedRoutes(api)

@@ -65,6 +65,11 @@ func publicData(e codec.Entry) (jsontext.Value, error) {
 		return setTime(data, "until", ev.Until)
 	case domain.CheckAnswered:
 		return setTime(data, "valid", ev.Valid)
+	case domain.DataAccessed:
+		if data, err = setTime(data, "from", ev.From); err != nil {
+			return nil, err
+		}
+		return setTime(data, "to", ev.To)
 	case domain.BuildVoided:
 		if data, err = setTime(data, "from", ev.From); err != nil {
 			return nil, err

@@ -180,7 +180,7 @@ func (b *bench) rebuildAll(m *measuredHouse) error {
 // rebuildLogs builds the transparency logs anew, under another key.
 func rebuildLogs(m *measuredHouse, dir string) (rate float64, err error) {
 	defer os.RemoveAll(dir)
-	keep, err := transparency.OpenKeep(filepath.Join(dir, "log"), "")
+	keep, err := transparency.OpenKeep(filepath.Join(dir, "log"), "", nil)
 	if err != nil {
 		return 0, err
 	}

@@ -73,8 +73,10 @@ func openDataDir(ctx context.Context, path, use string, create bool) (_ *dataDir
 	}
 	d.blobs = blobs.New(d.db.Rows())
 	d.brake = &brake{Store: d.db.Store()}
-	d.ledger, err = ledger.Open(ctx, ledger.Config{Store: d.brake, Vault: d.vault, Now: now})
-	return d, err
+	if d.ledger, err = ledger.Open(ctx, ledger.Config{Store: d.brake, Vault: d.vault, Now: now}); err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 func now() domain.Instant { return domain.At(time.Now()) }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -14,15 +15,15 @@ import (
 
 	"consentledger/api/audit"
 	"consentledger/api/audit/bundle"
-	"consentledger/projections/transparency/merkle"
+	"consentledger/domain"
 
 	"github.com/spf13/cobra"
 )
 
 // An exported is what export's flags say.
 type exported struct {
-	app, subject, from, to, lang, file string
-	disclose                           bool
+	app, file string
+	ask       audit.ExportRequest
 }
 
 func newExport() *cobra.Command {
@@ -33,30 +34,37 @@ func newExport() *cobra.Command {
 		Long: `Write an evidence bundle: records as they were stored, the proof of each, the
 policy texts and screens that they name, and a report for reading. Of an app it is
 the whole log, with --from and --to a span of recording times, with --subject one
-person. Personal texts stay sealed, and the bundle commits to them, unless
---disclose opens them: those of the person, or of everybody.
+person, with the histories that are linked to theirs. Personal texts stay sealed,
+and the bundle commits to them, unless --disclose opens them: those of the person,
+or of everybody, or with --event and --role only some.
+
+Who takes evidence away, and why, is recorded first; whoever opens personal texts
+says it with --reason, --why and --by.
 
 Verify it with: consentledger verify bundle FILE --key KEY`,
 		Example: `  consentledger export --app smartkey --out smartkey.zip
-  consentledger export --app smartkey --subject account:user-2 --disclose --lang zh --out dispute.zip`,
+  consentledger export --app smartkey --subject account:user-2 --disclose --reason dispute --why "the consent of March" --by "Li Na" --lang zh --out dispute.zip`,
 		Args: cobra.NoArgs,
 		RunE: x.run,
 	}
 	f := c.Flags()
 	f.StringVar(&x.app, "app", "", "the app")
-	f.StringVar(&x.subject, "subject", "", "only this person: account:ID, device:ID or ID")
-	f.StringVar(&x.from, "from", "", "only what was recorded at this time (RFC 3339) or later")
-	f.StringVar(&x.to, "to", "", "only what was recorded before this time")
-	f.StringVar(&x.lang, "lang", "en", "the report's language: en or zh")
+	f.StringVar(&x.ask.Subject, "subject", "", "only this person: account:ID, device:ID or ID")
+	f.StringVar(&x.ask.From, "from", "", "only what was recorded at this time (RFC 3339) or later")
+	f.StringVar(&x.ask.To, "to", "", "only what was recorded before this time")
+	f.StringVar(&x.ask.Lang, "lang", "en", "the report's language: en or zh")
 	f.StringVar(&x.file, "out", "", "the file to write")
-	f.BoolVar(&x.disclose, "disclose", false, "open the personal texts")
+	f.BoolVar(&x.ask.Disclose, "disclose", false, "open the personal texts")
+	f.StringSliceVar(&x.ask.Events, "event", nil, "with --disclose: open only those of these records")
+	f.StringSliceVar(&x.ask.Roles, "role", nil, "with --disclose: open only those in these roles, as in details")
+	readerFlags(c, &x.ask.Reader)
 	c.MarkFlagRequired("app")
 	c.MarkFlagRequired("out")
 	return c
 }
 
 func (x *exported) run(c *cobra.Command, _ []string) error {
-	ask, err := json.Marshal(map[string]any{"subject": x.subject, "from": x.from, "to": x.to, "disclose": x.disclose, "lang": x.lang})
+	ask, err := json.Marshal(x.ask)
 	if err != nil {
 		return err
 	}
@@ -84,99 +92,34 @@ func (x *exported) run(c *cobra.Command, _ []string) error {
 	return err
 }
 
-func newVerifyBundle() *cobra.Command {
-	var key, origin, against, app string
-	c := &cobra.Command{
-		Use:   "bundle FILE",
-		Short: "Check an evidence bundle offline",
-		Long: `Check an evidence bundle offline: every file, the signed checkpoint, every
-record's proof and every personal text that it shows. With --against, a log's URL
-or directory, also that no record was left out of what the bundle says it has.
-Ends with exit code 7 and what is wrong first.`,
-		Example: `  consentledger verify bundle smartkey.zip --key "$(cat smartkey.vkey)"
-  consentledger verify bundle dispute.zip --key smartkey.vkey --against http://127.0.0.1:8080/log/smartkey`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			v, origin, err := verifierOf(key, origin)
-			if err != nil {
-				return err
-			}
-			f, err := os.Open(args[0])
-			if err != nil {
-				return err
-			}
-			defer f.Close()
-			info, err := f.Stat()
-			if err != nil {
-				return err
-			}
-			b, err := bundle.Verify(f, info.Size(), v, origin)
-			if err != nil {
-				return notAuthentic{fmt.Errorf("%s: %w", args[0], err)}
-			}
-			tellBundle(c.OutOrStdout(), b)
-			if against == "" {
-				return nil
-			}
-			if err := compare(c, b, logToVerify{app: app}, against); err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(c.OutOrStdout(), "complete: the log has no other record of what was selected")
-			return err
-		},
-	}
-	f := c.Flags()
-	f.StringVar(&key, "key", "", "the log's verifier key, or a file that holds it")
-	f.StringVar(&origin, "origin", "", "the log's origin (default: the key's name)")
-	f.StringVar(&against, "against", "", "the log that it must be complete against: its URL, its directory, or a data directory with --app")
-	f.StringVar(&app, "app", "", "the app whose log it is, of a data directory")
-	c.MarkFlagRequired("key")
-	return c
-}
-
-// tellBundle says what a bundle that verified is.
-func tellBundle(out io.Writer, b *bundle.Opened) {
-	m := b.Manifest
-	about := "the log of " + string(m.Selection.App)
-	if m.Selection.Subject != "" {
-		about = "person " + m.Selection.Subject + " in " + about
-	}
-	fmt.Fprintf(out, "authentic: %d records of %s, %d personal texts shown, in a tree of %d records, root %s, signed as %s\n",
-		len(b.Indexes), about, b.Parts, b.Checkpoint.Size, b.Checkpoint.Root, b.Checkpoint.Origin)
-	for _, s := range m.Linked {
-		fmt.Fprintf(out, "linked, and not in here: %s\n", s)
-	}
-}
-
-// compare holds a bundle against a log.
-func compare(c *cobra.Command, b *bundle.Opened, v logToVerify, at string) error {
-	source, at, err := v.source(c, at)
-	if err != nil {
-		return err
-	}
-	var broken error
-	err = b.Against(func(t merkle.Tile) ([]byte, error) {
-		files, err := source.Read(c.Context(), merkle.Path(t))
-		if err != nil {
-			broken = err
-			return nil, err
-		}
-		return files[0], nil
-	})
-	switch {
-	case broken != nil:
-		return fmt.Errorf("%s: %w", at, broken)
-	case err != nil:
-		return notAuthentic{fmt.Errorf("%s: %w", at, err)}
-	}
-	return nil
-}
-
 // exporter makes bundles of what this house keeps.
 func (h *house) exporter() *audit.Exporter {
 	return &audit.Exporter{
-		Logs: h.logs, Ledger: h.dir.ledger, Blobs: h.dir.blobs, Now: time.Now, Log: h.log,
+		Logs: h.logs, Ledger: h.dir.ledger, Blobs: h.dir.blobs, Now: time.Now, Rejected: h.waiting,
 		Software: bundle.Software{Version: version, SHA256: ownHash()},
+	}
+}
+
+// waiting counts the rejected messages of an app that nobody has seen yet.
+func (h *house) waiting(ctx context.Context, app domain.AppName) (n int, known bool) {
+	if !h.conn.IsConnected() {
+		return 0, false
+	}
+	const page = 1000
+	for after := uint64(0); ; {
+		list, err := h.rejected.List(ctx, after, page)
+		if err != nil {
+			h.log.Warn("the rejected messages could not be counted", "error", err)
+			return 0, false
+		}
+		for _, m := range list {
+			if after = m.Seq; m.App == string(app) && !m.Seen {
+				n++
+			}
+		}
+		if len(list) < page {
+			return n, true
+		}
 	}
 }
 

@@ -90,10 +90,10 @@ func workRejected(t *testing.T, r *running, u natsUser) {
 	t.Helper()
 	u.run("pub", "-J", "consent.v1.smartkey.in.consent.withdrawn", "cy says no")
 	eventually(t, "503", func() string { return readyCode(t, r) })
-	if raw, err := cli(t, r, "rejected", "show", "2", "--raw"); err != nil || raw != "cy says no" {
+	if raw, err := cli(t, r, "rejected", "show", "2", "--raw", "--reason", "incident", "--why", "to look", "--by", "Li Na"); err != nil || raw != "cy says no" {
 		t.Errorf("show --raw: %q, %v", raw, err)
 	}
-	if out, err := cli(t, r, "rejected", "show", "2"); err != nil || !strings.Contains(out, `"code": "malformed"`) {
+	if out, err := cli(t, r, "rejected", "show", "2", "--reason", "incident", "--why", "to look", "--by", "Li Na"); err != nil || !strings.Contains(out, `"code": "malformed"`) {
 		t.Errorf("show: %s, %v", out, err)
 	}
 	if _, err := cli(t, r, "rejected", "seen", "2", "--why", "a test"); err != nil {

@@ -18,8 +18,8 @@ import (
 )
 
 func newLog() *cobra.Command {
-	c := &cobra.Command{Use: "log", Short: "An app's transparency log: its key, and proofs from it"}
-	c.AddCommand(newLogKey(), newLogProof(), newLogWitnesses(), newLogTimestamp())
+	c := &cobra.Command{Use: "log", Short: "An app's transparency log: its key, proofs from it, and what to do when its key is lost"}
+	c.AddCommand(newLogKey(), newLogProof(), newLogAnew(), newLogWitnesses(), newLogTimestamp())
 	return c
 }
 
@@ -57,7 +57,7 @@ func verifierKeyOf(data string, app domain.AppName) (string, error) {
 	if _, err := os.Stat(filepath.Join(keepDir(data), "origin")); err != nil {
 		return "", notFound{fmt.Errorf("there are no logs at %s", data)}
 	}
-	keep, err := transparency.OpenKeep(keepDir(data), "")
+	keep, err := transparency.OpenKeep(keepDir(data), "", nil)
 	if err != nil {
 		return "", err
 	}

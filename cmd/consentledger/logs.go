@@ -77,15 +77,23 @@ func (h *house) runWitnesses(ctx context.Context) {
 	}
 }
 
+// logConfig returns what the logs of a data directory stand on.
+func (d *dataDir) logConfig(ctx context.Context, origin string) (transparency.Config, error) {
+	register, err := transparency.OpenRegister(ctx, d.db.Rows())
+	if err != nil {
+		return transparency.Config{}, err
+	}
+	keep, err := transparency.OpenKeep(keepDir(d.path), origin, register)
+	return transparency.Config{Records: d.db.Store(), Keep: keep, Dir: tileDir(d.path)}, err
+}
+
 func (h *house) openLogs(ctx context.Context) error {
-	keep, err := transparency.OpenKeep(keepDir(h.config.data), h.config.origin)
+	c, err := h.dir.logConfig(ctx, h.config.origin)
 	if err != nil {
 		return err
 	}
-	h.logs, err = transparency.Open(ctx, transparency.Config{
-		Records: h.dir.db.Store(), Keep: keep, Dir: tileDir(h.config.data), Pace: sealPace, Log: h.log, Halt: h.dir.brake.pull,
-	})
-	if err != nil {
+	c.Pace, c.Log, c.Halt = sealPace, h.log, h.dir.brake.pull
+	if h.logs, err = transparency.Open(ctx, c); err != nil {
 		return err
 	}
 	if err := h.openStamps(); err != nil {

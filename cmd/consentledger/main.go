@@ -116,7 +116,7 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().String("server", env("CONSENTLEDGER_SERVER", "http://127.0.0.1:8080"), "the running server's HTTP address (environment: CONSENTLEDGER_SERVER)")
 	root.AddCommand(newServe(), newApp(), newPolicy(), newRecord(), newCheck(), newState(), newReplay(), newStatus(), newRejected(), newSurface(), newPrompt(), newVoid(), newSigner())
 	root.AddCommand(newCalendar(), newDeadline(), newReport(), newRequest(), newIncident(), newObligation(), newService())
-	root.AddCommand(newLog(), newVerify(), newExport(), newReceipt(), newSchema(), newLawful(), newBench(), newBenchLoad(), newVersion(), exitCodesHelp())
+	root.AddCommand(newLog(), newSubject(), newVerify(), newExport(), newReceipt(), newSchema(), newLawful(), newBench(), newBenchLoad(), newVersion(), exitCodesHelp())
 	strict(root)
 	return root
 }

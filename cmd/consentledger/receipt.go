@@ -6,14 +6,15 @@ import (
 	"net/url"
 	"strings"
 
+	"consentledger/api/audit"
 	"consentledger/api/audit/receipt"
 
 	"github.com/spf13/cobra"
 )
 
 func newReceipt() *cobra.Command {
-	var app, form string
-	var disclose bool
+	var app string
+	var ask audit.ReceiptRequest
 	c := &cobra.Command{
 		Use:   "receipt EVENT",
 		Short: "The receipt of a consent, with its proof, for the person",
@@ -24,7 +25,8 @@ second after the record. Verify it offline with: consentledger verify receipt`,
 		Example: "  consentledger receipt --app smartkey 01234567-89ab-cdef-0123-456789abcdef --form iso27560 > receipt.json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			text, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/receipts", map[string]any{"event": args[0], "form": form, "disclose": disclose})
+			ask.Event = args[0]
+			text, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/receipts", ask)
 			if err != nil {
 				return err
 			}
@@ -33,8 +35,9 @@ second after the record. Verify it offline with: consentledger verify receipt`,
 		},
 	}
 	appFlag(c, &app)
-	c.Flags().StringVar(&form, "form", receipt.Kantara, "kantara or iso27560")
-	c.Flags().BoolVar(&disclose, "disclose", false, "with the person's own words")
+	c.Flags().StringVar(&ask.Form, "form", receipt.Kantara, "kantara or iso27560")
+	c.Flags().BoolVar(&ask.Disclose, "disclose", false, "with the person's own words; say who reads them and why")
+	readerFlags(c, &ask.Reader)
 	return c
 }
 
@@ -44,8 +47,9 @@ func newVerifyReceipt() *cobra.Command {
 		Use:   "receipt FILE",
 		Short: "Check the receipt of a consent offline",
 		Long: `Check offline that the record of a receipt was in the log when the log was signed,
-and that the receipt says what the record says: whose, when, to which version of
-the policy, for which purposes. Ends with exit code 7 if not.`,
+and that the receipt is the one that follows from the record and from the policy
+that the record names: every member is derived again. What must be believed is
+listed as claimed. Ends with exit code 7 if it is not so.`,
 		Example: `  consentledger verify receipt receipt.json --key "$(cat smartkey.vkey)"`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -61,9 +65,12 @@ the policy, for which purposes. Ends with exit code 7 if not.`,
 			if err != nil {
 				return notAuthentic{fmt.Errorf("%s: %w", args[0], err)}
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "authentic: consent %s to %s, recorded %s, is record %d of %d in the log %s\n",
+			fmt.Fprintf(c.OutOrStdout(), "authentic: consent %s to %s, recorded %s, is record %d of %d in the log %s\n",
 				r.ID, strings.Join(r.Purposes, ", "), r.Recorded, r.Index, r.Checkpoint.Size, r.Checkpoint.Origin)
-			return err
+			for _, claim := range r.Claims {
+				fmt.Fprintf(c.OutOrStdout(), "claimed, and not shown: %s\n", claim)
+			}
+			return nil
 		},
 	}
 	f := c.Flags()

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 
+	"consentledger/api/wire"
+
 	"github.com/spf13/cobra"
 )
 
@@ -46,10 +48,12 @@ func newRejectedList() *cobra.Command {
 
 func newRejectedShow() *cobra.Command {
 	var raw bool
+	var reader wire.Reader
 	c := &cobra.Command{
-		Use: "show SEQ", Short: "Show one with what was sent, which may be personal", Args: cobra.ExactArgs(1),
+		Use: "show SEQ", Short: "Show one with what was sent, which may be personal: who reads it and why is recorded", Args: cobra.ExactArgs(1),
+		Example: `  consentledger rejected show 17 --reason incident --why "an app sends what we refuse" --by "Li Na"`,
 		RunE: func(c *cobra.Command, args []string) error {
-			body, err := call(c, http.MethodGet, rejectedPath(args[0], ""), "", nil)
+			body, err := call(c, http.MethodGet, rejectedPath(args[0], ""), "", nil, reader.Headers()...)
 			if err != nil {
 				return err
 			}
@@ -64,6 +68,7 @@ func newRejectedShow() *cobra.Command {
 			return err
 		},
 	}
+	readerFlags(c, &reader)
 	c.Flags().BoolVar(&raw, "raw", false, "print the bytes that were sent, and nothing else")
 	outputFlagOr(c, "json")
 	return c

@@ -194,6 +194,9 @@ func (h *house) open(ctx context.Context) (err error) {
 	if h.dir, err = openDataDir(ctx, h.config.data, use, true); err != nil {
 		return err
 	}
+	if _, err := h.dir.ledger.FinishErasures(ctx); err != nil {
+		return fmt.Errorf("an erasure that was ordered could not be finished: %w", err)
+	}
 	if h.config.demo {
 		if err := errors.Join(rehearse(ctx, h.dir, now()), prepareDemo(ctx, h.dir)); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/eventstore/ledger"
 	"consentledger/projections/transparency/verify"
 
 	"github.com/spf13/cobra"
@@ -21,6 +23,7 @@ type logToVerify struct {
 	trust
 	app, memory string
 	forget      bool
+	vault       bool // hold the records against the store and the vault too
 
 	data string // the data directory that the log is in, if it is in one
 }
@@ -41,15 +44,29 @@ the log of --app at --server.
 
 What was signed is remembered, and the next time the log must still show it: so
 a log that was cut short, or that shows others another history, is found out.
-The key is needed once; afterwards it is remembered too.`,
+The key is needed once; afterwards it is remembered too.
+
+With --vault, of the data directory of a stopped server, every personal text whose
+key lives is held against the commitment that its record has, every person against
+the outside id that their first record ties them to, and every record against the
+store's. Nobody is shown any of it. Erased persons are counted.`,
 		Example: `  consentledger verify log http://127.0.0.1:8080/log/smartkey --key "$(cat smartkey.vkey)"
-  consentledger verify log data --app smartkey
+  consentledger verify log --data data --app smartkey
+  consentledger verify log --data data --app smartkey --vault
   consentledger verify log http://127.0.0.1:8080/log/smartkey --policy smartkey.policy`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			at := ""
-			if len(args) == 1 {
+			at := v.data
+			switch {
+			case len(args) == 1 && v.data != "":
+				return usageError{errors.New("name one log: --data, or its URL or directory")}
+			case len(args) == 1:
 				at = args[0]
+			}
+			if v.data = ""; at != "" && len(args) == 0 {
+				if _, err := os.Stat(filepath.Join(at, "FORMAT")); err != nil {
+					return notFound{fmt.Errorf("--data: there is no data directory at %s", at)}
+				}
 			}
 			return v.run(c, at)
 		},
@@ -57,7 +74,9 @@ The key is needed once; afterwards it is remembered too.`,
 	v.flags(c)
 	f := c.Flags()
 	f.StringVar(&v.app, "app", "", "the app whose log it is")
+	f.StringVar(&v.data, "data", "", "the data directory that the log is in: the same as DIR")
 	f.StringVar(&v.memory, "memory", "", "the file that remembers what was seen (default: one for every log, in the user's configuration directory)")
+	f.BoolVar(&v.vault, "vault", false, "of a stopped server's data directory: also compute every commitment again whose key lives, and hold persons and revisions against the store")
 	f.BoolVar(&v.forget, "forget", false, "neither read nor write what is remembered")
 	return c
 }
@@ -88,10 +107,9 @@ func (v logToVerify) run(c *cobra.Command, at string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", at, err)
 	}
-	show := progress(c.ErrOrStderr())
+	log := verify.Log{Source: source, Verifier: verifier, Origin: origin, App: domain.AppName(v.app), Seen: withSeen(memory.Seen, cosigned), Progress: progress(c.ErrOrStderr())}
 	began := time.Now()
-	log := verify.Log{Source: source, Verifier: verifier, Origin: origin, App: domain.AppName(v.app), Seen: withSeen(memory.Seen, cosigned), Progress: show}
-	report, err := log.Verify(c.Context())
+	report, holding, err := v.verify(c.Context(), log)
 	if err != nil {
 		return fmt.Errorf("%s: %w", at, err)
 	}
@@ -104,6 +122,10 @@ func (v logToVerify) run(c *cobra.Command, at string) error {
 	if cosigned != nil {
 		fmt.Fprintf(c.OutOrStdout(), "witnessed: the first %d records%s\n", cosigned.Size, v.beyond())
 	}
+	if holding != nil {
+		fmt.Fprintf(c.OutOrStdout(), "the vault holds what the records commit to: %d personal texts computed again, %d persons found by their outside id, %d texts of erased persons, %d of nobody in the vault; %.0f texts/s\n",
+			holding.Commitments, holding.Bindings, holding.Erased, holding.Unkept, float64(holding.Commitments)/took.Seconds())
+	}
 	if n := len(memory.Seen); n > 0 {
 		fmt.Fprintf(c.OutOrStdout(), "consistent with %d checkpoints seen before, the last of %d records\n", n, memory.Seen[n-1].Size)
 	}
@@ -113,6 +135,28 @@ func (v logToVerify) run(c *cobra.Command, at string) error {
 	memory.Key, memory.Origin = keyText(v.key), origin
 	memory.Remember(cp, report.Signed)
 	return writeMemory(file, memory)
+}
+
+// verify reads the log, and with --vault holds it against what is kept beside
+// it.
+func (v logToVerify) verify(ctx context.Context, log verify.Log) (_ *verify.Report, h *ledger.Holding, err error) {
+	if v.vault {
+		if v.data == "" {
+			return nil, nil, usageError{errors.New("--vault: the vault is in a data directory: name it with --data, and stop its server")}
+		}
+		d, err := openDataDir(ctx, v.data, "", false)
+		if err != nil {
+			return nil, nil, err
+		}
+		defer func() { err = errors.Join(err, d.close()) }()
+		h = d.ledger.Holding(ctx, log.App)
+		log.Beside = h.Check
+	}
+	report, err := log.Verify(ctx)
+	if h != nil {
+		err = errors.Join(err, h.Close())
+	}
+	return report, h, err
 }
 
 // chooseKey takes the key that is remembered, or the data directory's own, if
@@ -227,11 +271,19 @@ func fileName(at string) string {
 	}, at)
 }
 
+// writeMemory puts what is remembered in the place of what was: all of it or
+// nothing, whenever the machine stops. What was seen must not be forgotten by a
+// crash: it is what shows that a log was cut short.
 func writeMemory(file string, m verify.Memory) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
 	}
-	if err := os.WriteFile(file+".next", m.Format(), 0o600); err != nil {
+	f, err := os.OpenFile(file+".next", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(m.Format())
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(file+".next", file)

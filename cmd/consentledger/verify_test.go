@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"consentledger/projections/transparency"
 	"consentledger/projections/transparency/merkle"
 )
 
@@ -145,6 +146,48 @@ func TestAnotherHistoryIsReadOnly(t *testing.T) {
 	}
 }
 
+// TestLostSigningState: the directory with the signing keys is gone. Nothing
+// is made up in its place, what is known can be read, and an operator alone
+// begins anew.
+func TestLostSigningState(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	tellThree(t, dir)
+	if err := os.RemoveAll(filepath.Join(dir, "log")); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, dir, false)
+	if _, v := get(t, r.http+"/readyz?verbose"); !strings.Contains(fmt.Sprint(v), "bring it back from where you keep it") {
+		t.Errorf("readyz: %v", v)
+	}
+	if code, _ := get(t, r.http+"/readyz"); code != http.StatusServiceUnavailable {
+		t.Errorf("readyz: %d", code)
+	}
+	_, err := cli(t, r, "record", "--app", "smartkey", "--type", "consent.given", "--subject", "hal", "--data", `{"act":"agree-popup"}`)
+	if code := exitCode(context.Background(), err); code != exitUnavailable {
+		t.Errorf("recorded with %v, exit code %d", err, code)
+	}
+	if status := may(t, r, "ann", "personalisation"); status != "given" {
+		t.Errorf("ann: %s", status)
+	}
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "log")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("something was made up: %v", err)
+	}
+	if out, err := cli(t, nil, "log", "anew", "--data", dir, "--origin", "example.com/second", "--why", "the disk died"); err != nil || !strings.Contains(out, "log.lost-1") {
+		t.Fatalf("%s: %v", out, err)
+	}
+	tellThree(t, dir, "ivy")
+	out, err := cli(t, nil, "verify", "log", dir, "--app", "smartkey", "--forget")
+	if err != nil || !strings.Contains(out, "of the log example.com/second/smartkey") {
+		t.Errorf("%s: %v", out, err)
+	}
+	if _, err := cli(t, nil, "log", "anew", "--data", dir, "--why", "once more"); !errors.Is(err, transparency.ErrNotLost) {
+		t.Errorf("begun anew although nothing is lost: %v", err)
+	}
+}
+
 // status asks and returns the status alone.
 func status(t *testing.T, url string) (int, error) {
 	t.Helper()
@@ -212,6 +255,9 @@ func TestRestoredDirectoryIsFoundOut(t *testing.T) {
 		return err.Error()
 	}
 	tellThree(t, dir)
+	if out, err := cli(t, nil, "verify", "log", "--data", dir, "--app", "smartkey", "--vault", "--forget"); err != nil || !strings.Contains(out, "3 persons found by their outside id") {
+		t.Errorf("with the vault: %s, %v", out, err)
+	}
 	copyDir(t, dir, backup)
 	if got := verdict(dir); !strings.HasPrefix(got, "authentic: ") {
 		t.Error(got)

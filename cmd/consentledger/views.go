@@ -66,13 +66,10 @@ func (h *house) Wait(ctx context.Context, min eventstore.Position) error {
 func (h *house) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/log/", audit.Handler(h.logs, h.witnesses, h.stamps, h.log))
-	x := h.exporter()
-	mux.Handle("POST /v1/apps/{app}/export", x)
-	mux.HandleFunc("POST /v1/apps/{app}/receipts", x.Receipt)
 	mux.Handle("/", rest.Handler(rest.Config{
 		Ledger: h.dir.ledger, Blobs: h.dir.blobs,
 		Consents: h.consents, Policies: restPolicies{h.policies}, Activity: restActivity{h.activity}, Rejected: restRejected{h.rejected},
-		Requests: h.requests, FeedKey: h.feedKey, Rebuild: h.restRebuild, Papers: papers{h},
+		Requests: h.requests, FeedKey: h.feedKey, Evidence: h.exporter(), Rebuild: h.restRebuild, Papers: papers{h},
 		Wait: h, Status: h.status, Ready: h.ready, Version: version, Log: h.log,
 	}))
 	return mux
@@ -137,8 +134,12 @@ func (r restRejected) List(ctx context.Context, after uint64, limit int) ([]rest
 	return out, nil
 }
 
-func (r restRejected) Show(ctx context.Context, seq uint64) (rest.RejectedOriginal, error) {
-	m, o, err := r.messages.Show(ctx, seq)
+func (r restRejected) App(ctx context.Context, seq uint64) (domain.AppName, error) {
+	return r.messages.App(ctx, seq)
+}
+
+func (r restRejected) Show(ctx context.Context, opened ledger.Opened, seq uint64) (rest.RejectedOriginal, error) {
+	m, o, err := r.messages.Show(ctx, opened, seq)
 	return rest.RejectedOriginal{RejectedMessage: rejectedMessage(m), Text: o.Text, Subject: o.Subject, Headers: o.Header, Data: o.Data}, err
 }
 

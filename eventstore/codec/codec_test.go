@@ -96,6 +96,16 @@ var samples = []domain.Event{
 	domain.CalendarPublished{Calendar: domain.Calendar{Jurisdiction: "CN-GX", AddsTo: "CN", Year: 2026, Version: 2, Notice: "国办发明电〔2025〕7号", Issued: 739560, Off: []domain.Date{739617}, MakeUp: []domain.Date{739621}, WorkingDays: 248, Partial: true, Projected: true}, Affects: []domain.Date{739617, 739621}},
 }
 
+// more events, in the order that their lines were added.
+func init() {
+	samples = append(samples,
+		domain.DataAccessed{Kind: domain.AccessExport, Subject: "00ff", From: 1767225600000, To: 1767225700000, Events: []domain.EventID{{6}}, Roles: []string{"details"}, Records: 3, Parts: 2, Reason: "dispute", Accessor: "aa33"},
+		domain.DataAccessed{Kind: domain.AccessReplay, Reason: domain.Unstated},
+		domain.ErasureOrdered{Reason: "request", Evidence: domain.Hash{9}, By: [2]string{"a", "b"}},
+		domain.SubjectErased{Order: domain.EventID{6}},
+	)
+}
+
 // rule and due have a value in every field.
 var (
 	rule = domain.DeadlineRule{

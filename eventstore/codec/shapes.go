@@ -55,6 +55,9 @@ var shapes = map[string]func([]byte) (domain.Event, error){
 	"subject.test.v1":        as[subjectTestV1],
 	"check.answered.v1":      as[checkAnsweredV1],
 	"noted.v1":               as[notedV1],
+	"data.accessed.v1":       as[dataAccessedV1],
+	"erasure.ordered.v1":     as[erasureOrderedV1],
+	"subject.erased.v1":      as[subjectErasedV1],
 
 	"request.received.v1":   as[requestReceivedV1],
 	"subject.requested.v1":  as[subjectRequestedV1],
@@ -214,6 +217,13 @@ func shapeOf(e domain.Event) (string, any, []Plain, error) {
 		return name, shape, plains, nil
 	case domain.CalendarPublished:
 		return "calendar.published.v1", calendarShape(e), nil, nil
+	case domain.ErasureOrdered:
+		return "erasure.ordered.v1", erasureOrderedV1{e.By[:], hash(e.Evidence), e.Reason}, nil, nil
+	case domain.SubjectErased:
+		return "subject.erased.v1", subjectErasedV1{eventID(e.Order)}, nil, nil
+	case domain.DataAccessed:
+		name, shape, plains := shapeOfAccess(e)
+		return name, shape, plains, nil
 	case domain.RequestReceived, domain.RequestMade, domain.Stepped:
 		name, shape, plains := shapeOfRequest(e)
 		return name, shape, plains, nil

@@ -228,10 +228,9 @@ func (l *Ledger) commit(ctx context.Context, req Request, stream domain.StreamID
 	if err != nil {
 		return Receipt{}, err
 	}
-	if p, ok := k.(*vault.Person); ok {
-		if err := l.put(ctx, p, parts); err != nil {
-			return Receipt{}, err
-		}
+	p, _ := k.(*vault.Person)
+	if err := l.put(ctx, req.App, p, parts); err != nil {
+		return Receipt{}, err
 	}
 	pos, err := l.store.Append(ctx, eventstore.Stream(stream.String()), f.revision, records...)
 	if err != nil {

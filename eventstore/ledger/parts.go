@@ -57,15 +57,16 @@ func (l *Ledger) named(ctx context.Context, app domain.AppName, ref string) (*va
 	return p, err
 }
 
-// put keeps parts in the vault entries of those they belong to.
-func (l *Ledger) put(ctx context.Context, p *vault.Person, parts []part) error {
+// put keeps parts in the vault entries of those they belong to. Of whom there
+// is no entry, nothing is kept.
+func (l *Ledger) put(ctx context.Context, app domain.AppName, p *vault.Person, parts []part) error {
 	var own []vault.Part
 	for _, x := range parts {
 		if x.ref == "" {
 			own = append(own, x.Part)
 			continue
 		}
-		owner, err := l.named(ctx, domain.AppName(p.App), x.ref)
+		owner, err := l.named(ctx, app, x.ref)
 		if err != nil {
 			return err
 		}
@@ -73,7 +74,7 @@ func (l *Ledger) put(ctx context.Context, p *vault.Person, parts []part) error {
 			return err
 		}
 	}
-	if len(own) == 0 {
+	if p == nil || len(own) == 0 {
 		return nil
 	}
 	return l.vault.Put(ctx, p, own...)

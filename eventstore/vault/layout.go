@@ -16,6 +16,7 @@ const (
 	linkRows   = space + "k"
 	lookupRows = space + "l"
 	partRows   = space + "p"
+	orderRows  = space + "o"
 	tombRows   = space + "t"
 )
 
@@ -47,6 +48,7 @@ func entryKey(app string, p Pseudonym) []byte { return rowKey(entryRows, app, p[
 func lookupKey(app string, m mac) []byte      { return rowKey(lookupRows, app, m[:]) }
 func linkKeys(app string, p Pseudonym) []byte { return rowKey(linkRows, app, p[:]) }
 func partKeys(app string, p Pseudonym) []byte { return rowKey(partRows, app, p[:]) }
+func orderKey(app string, p Pseudonym) []byte { return rowKey(orderRows, app, p[:]) }
 func tombKeys(app string, m mac) []byte       { return rowKey(tombRows, app, m[:]) }
 func detachKey(app string, p Pseudonym, m mac) []byte {
 	return rowKey(detachRows, app, p[:], m[:])

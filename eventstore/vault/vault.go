@@ -19,6 +19,7 @@
 //	v/e app pseudonym                  mac of the first lookup; data key, wrapped
 //	v/k app pseudonym n (uint32)       mac of lookup n+2, made by Link, without gaps
 //	v/l app mac                        pseudonym
+//	v/o app pseudonym                  nothing: it was ordered to erase the person
 //	v/p app pseudonym event id role    part, sealed
 //	v/t app tombstone mac, until (ms)  erased at (ms)
 //

@@ -141,7 +141,7 @@ func purposesOf(e domain.Event) ([]domain.PurposeID, error) {
 		domain.BuildVoided, domain.SurfacePublished, domain.ConsentUsed, domain.ExemptionEnded, domain.HoldPlaced, domain.HoldReleased,
 		domain.RestrictionApplied, domain.RestrictionLifted, domain.AgeRecorded, domain.MinorDataFound, domain.GuardianVerified, domain.GuardianEnded,
 		domain.SubjectLinked, domain.SubjectUnlinked, domain.SubjectReassigned, domain.SubjectClosed, domain.SubjectMarkedTest, domain.Noted,
-		domain.RequestMade, domain.Stepped, domain.CalendarPublished,
+		domain.RequestMade, domain.Stepped, domain.CalendarPublished, domain.DataAccessed, domain.ErasureOrdered, domain.SubjectErased,
 		domain.ObligationOpened, domain.ObligationMoved, domain.ObligationMet, domain.ObligationVoided, domain.ObligationAtRisk, domain.ObligationOverdue:
 		return nil, nil
 	}

@@ -103,13 +103,13 @@ func factOf(e codec.Entry) (factV1, bool, error) {
 		f.Kind, f.Other = linked, x.Other
 	case domain.SubjectUnlinked:
 		f.Kind, f.Other = unlinked, x.Other
-	case domain.SubjectReassigned, domain.SubjectClosed:
+	case domain.SubjectReassigned, domain.SubjectClosed, domain.ErasureOrdered:
 		f.Kind, f.All = ended, true
 	case domain.SubjectMarkedTest:
 		f.Kind = marked
 	case domain.PolicyAcknowledged, domain.NoticePresented, domain.PermissionGranted, domain.PermissionDenied, domain.ConsentRequested,
 		domain.ExemptionInvoked, domain.ExemptionEnded, domain.HoldPlaced, domain.HoldReleased, domain.RestrictionApplied, domain.RestrictionLifted,
-		domain.GuardianVerified, domain.GuardianEnded, domain.MinorDataFound, domain.CheckAnswered, domain.Noted,
+		domain.GuardianVerified, domain.GuardianEnded, domain.MinorDataFound, domain.CheckAnswered, domain.Noted, domain.DataAccessed, domain.SubjectErased,
 		domain.RequestMade, domain.RequestReceived, domain.Stepped,
 		domain.ObligationOpened, domain.ObligationMoved, domain.ObligationMet, domain.ObligationVoided, domain.ObligationAtRisk, domain.ObligationOverdue:
 		return f, false, nil // no consent follows from them

@@ -186,7 +186,7 @@ func (b *batch) entry(e codec.Entry) error {
 		domain.NoticePresented, domain.PermissionGranted, domain.PermissionDenied, domain.PermissionRevoked, domain.RecordVoided, domain.RecordDisputed,
 		domain.ExemptionInvoked, domain.ExemptionEnded, domain.HoldPlaced, domain.HoldReleased, domain.RestrictionApplied, domain.RestrictionLifted,
 		domain.AgeRecorded, domain.MinorDataFound, domain.GuardianVerified, domain.GuardianEnded, domain.SubjectLinked, domain.SubjectUnlinked,
-		domain.SubjectReassigned, domain.SubjectClosed, domain.CheckAnswered, domain.Noted, domain.RequestMade:
+		domain.SubjectReassigned, domain.SubjectClosed, domain.CheckAnswered, domain.Noted, domain.RequestMade, domain.DataAccessed, domain.ErasureOrdered, domain.SubjectErased:
 		return nil
 	}
 	return fmt.Errorf("event %T has no case in requests", e.Event)

@@ -24,17 +24,27 @@ import (
 //	origin           the name under which all logs of this directory stand
 //	<app>.key        a note's signing key, for its owner's eyes only
 //	<app>.signed     the last signed checkpoint
-type Keep struct{ dir, origin string }
+type Keep struct {
+	dir, origin string
+	register    *Register
+	lost        *LostError // why nothing may be signed any more
+}
 
 // OpenKeep opens the directory, or makes it. Origin is the name that logs shall
 // stand under: it is written down once and never changes. If it is empty, the
-// name that is written down counts, or a random one is made up.
-func OpenKeep(dir, origin string) (*Keep, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
+// name that is written down counts, or a random one is made up. If the register
+// knows of logs whose directory is gone, none is made: [Open] says so.
+func OpenKeep(dir, origin string, register *Register) (*Keep, error) {
 	name := filepath.Join(dir, "origin")
 	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if lost := register.lostOrigin(name); lost != nil {
+			return &Keep{dir: dir, register: register, lost: lost}, nil
+		}
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if origin == "" {
@@ -45,7 +55,7 @@ func OpenKeep(dir, origin string) (*Keep, error) {
 		if err := checkOrigin(origin); err != nil {
 			return nil, err
 		}
-		return &Keep{dir, origin}, writeDurable(name, []byte(origin+"\n"))
+		return &Keep{dir: dir, origin: origin, register: register}, writeDurable(name, []byte(origin+"\n"))
 	case err != nil:
 		return nil, err
 	}
@@ -56,7 +66,7 @@ func OpenKeep(dir, origin string) (*Keep, error) {
 	if origin != "" && origin != is {
 		return nil, fmt.Errorf("the logs of this data directory stand under the origin %s, not %s: an origin never changes", is, origin)
 	}
-	return &Keep{dir, is}, nil
+	return &Keep{dir: dir, origin: is, register: register}, nil
 }
 
 // checkOrigin refuses what a signed note cannot have as a name.

@@ -136,6 +136,9 @@ func (l *Log) apply(records []eventstore.Recorded) error {
 
 func (l *Log) addTree(app domain.AppName) (*tree, error) {
 	t, err := l.newTree(app)
+	if lost, is := errors.AsType[*LostError](err); is {
+		return nil, l.halt(app, lost)
+	}
 	if err != nil {
 		return nil, err
 	}

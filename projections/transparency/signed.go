@@ -28,23 +28,35 @@ type signed struct {
 }
 
 // open returns what is kept for an app, or makes a key and signs that the log
-// is empty. The key is written last: as long as it is not there, nothing that
-// was signed with it has left the house.
+// is empty. The key is written behind what it signed, and then the register:
+// nothing that was signed leaves the house before both are durable.
 func (k *Keep) open(app domain.AppName) (*signed, error) {
-	_, err := os.Stat(k.file(app, ".key"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return k.create(app)
+	if k.lost != nil {
+		return nil, k.lost
 	}
+	_, err := os.Stat(k.file(app, ".key"))
+	switch begun := k.register.begun(app); {
+	case errors.Is(err, fs.ErrNotExist) && begun != "":
+		return nil, &LostError{app, k.file(app, ".key")}
+	case errors.Is(err, fs.ErrNotExist):
+		return k.create(app)
+	case err != nil:
+		return nil, err
+	}
+	s, err := k.read(app)
 	if err != nil {
 		return nil, err
 	}
-	return k.read(app)
+	if begun := k.register.begun(app); begun != "" && begun != s.vkey {
+		return nil, &LostError{app, k.file(app, ".key") + " (there is another key in its place)"}
+	}
+	return s, k.register.begin(app, s.vkey)
 }
 
 func (k *Keep) create(app domain.AppName) (*signed, error) {
 	if text, err := os.ReadFile(k.file(app, ".signed")); err == nil {
 		if _, body, _ := strings.Cut(string(text), "\n\n"); !strings.HasPrefix(body, k.Origin(app)+"\n0\n") {
-			return nil, fmt.Errorf("app %s: the log was signed, and its key %s is gone: bring it back from where you keep it", app, k.file(app, ".key"))
+			return nil, &LostError{app, k.file(app, ".key")}
 		}
 	}
 	skey, _, err := note.GenerateKey(rand.Reader, k.Origin(app))
@@ -63,7 +75,7 @@ func (k *Keep) create(app domain.AppName) (*signed, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, writeDurable(k.file(app, ".key"), []byte(skey+"\n"))
+	return s, errors.Join(writeDurable(k.file(app, ".key"), []byte(skey+"\n")), k.register.begin(app, s.vkey))
 }
 
 func newSigned(skey string) (*signed, error) {
@@ -91,7 +103,7 @@ func (k *Keep) read(app domain.AppName) (*signed, error) {
 	name := k.file(app, ".signed")
 	text, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("app %s: there is a signing key, but %s is gone, which says what was signed last: bring it back, or two histories may be signed", app, name)
+		return nil, &LostError{app, name}
 	}
 	if err != nil {
 		return nil, err

@@ -47,8 +47,7 @@ type Config struct {
 	Pace    time.Duration // how long to rest once all is sealed, so that the next checkpoint covers more
 	Log     *slog.Logger  // nil: nothing is logged
 
-	// Halt is told when the records are not those that were signed, before
-	// anything else happens. It may be told twice. Nil: nobody is.
+	// Halt is told of a [FaultError] before anything else happens. It may be told twice. Nil: nobody is.
 	Halt func(error)
 }
 
@@ -70,8 +69,8 @@ type Log struct {
 	fault atomic.Pointer[FaultError]
 }
 
-// A FaultError says that the records are not those that were signed. It does
-// not go away by itself.
+// A FaultError says that the records are not those that were signed, or that
+// what they are signed with is lost. It does not go away by itself.
 type FaultError struct {
 	App domain.AppName
 	Err error
@@ -83,7 +82,8 @@ func (e *FaultError) Error() string { return fmt.Sprintf("the log of %s: %v", e.
 func (e *FaultError) Unwrap() error { return e.Err }
 
 // Open opens the logs. A store that holds less than was signed is refused.
-// Tiles that are lost or damaged are removed, and Run builds them again.
+// Tiles that are lost or damaged are removed, and Run builds them again. If
+// what the logs are signed with is lost, that is a fault and nothing is touched.
 func Open(ctx context.Context, c Config) (*Log, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -93,12 +93,16 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	apps, err := c.Keep.Apps()
+	apps, err := c.Keep.known()
 	if err != nil {
 		return nil, err
 	}
 	for _, app := range apps {
 		s, err := c.Keep.open(app)
+		if lost, is := errors.AsType[*LostError](err); is {
+			l.declareLost(lost)
+			return l, nil
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -108,6 +112,10 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 		}
 	}
 	err = l.openTrees()
+	if lost, is := errors.AsType[*LostError](err); is {
+		l.declareLost(lost)
+		return l, nil
+	}
 	switch {
 	case errors.Is(err, errRolledBack):
 		return nil, err
@@ -154,7 +162,7 @@ func (l *Log) openTrees() error {
 		delete(s.sizes, app)
 	}
 	for app := range s.sizes {
-		return fmt.Errorf("app %s has tiles and no signing key", app)
+		return &LostError{app, l.Keep.file(app, ".key")}
 	}
 	return nil
 }
@@ -216,7 +224,7 @@ func (l *Log) halt(app domain.AppName, err error) error {
 	f := &FaultError{app, err}
 	l.fault.CompareAndSwap(nil, f)
 	f = l.fault.Load()
-	l.Log.Error("the records are not those that were signed; nothing more is signed", "app", app, "error", err)
+	l.Log.Error("nothing more is signed", "app", app, "error", err)
 	if l.Halt != nil {
 		l.Halt(f)
 	}

@@ -18,6 +18,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/eventstore"
+	"consentledger/eventstore/memory"
 	"consentledger/projections/transparency/merkle"
 
 	"golang.org/x/mod/sumdb/note"
@@ -121,6 +122,7 @@ type site struct {
 	t      *testing.T
 	dir    string
 	shelf  *shelf
+	rows   memory.Rows
 	log    *Log
 	halted []error
 	stop   func()
@@ -131,7 +133,11 @@ func newSite(t *testing.T) *site {
 }
 
 func (s *site) open() error {
-	keep, err := OpenKeep(filepath.Join(s.dir, "keep"), "example.com/logs")
+	register, err := OpenRegister(s.t.Context(), &s.rows)
+	if err != nil {
+		return err
+	}
+	keep, err := OpenKeep(filepath.Join(s.dir, "keep"), "example.com/logs", register)
 	if err != nil {
 		return err
 	}

@@ -2,32 +2,39 @@
 // as they were stored, the proof of each under one signed checkpoint, the texts
 // that they name, and what of it is personal for whom it may be shown to.
 //
-// A bundle is a ZIP file of the format consent-evidence/1:
+// A bundle is a ZIP file of the format consent-evidence/2:
 //
-//	manifest.json   what it is about, the tree, and every other file by its hash
+//	manifest.json   what was selected, the tree, and every other file by its hash
 //	checkpoint      the signed checkpoint that all proofs are under
 //	key             the verifier key; who verifies has it from elsewhere
 //	records.jsonl   {"index", "record", "path"}: the stored line and its audit path
+//	streams.jsonl   {"stream", "last_revision", "records"}: how far each stream goes
 //	parts.jsonl     personal parts that are shown, each with its opening
 //	blobs/HASH      texts and documents by their hash
 //	report.md       the same for reading, in English or Chinese
+//	report.html     report.md for printing
 //
 // The manifest is not signed: nothing in it is believed that the records do not
-// show. What it says was selected can be held against the log, record by
-// record: one that was left out is found.
+// show. What follows from the records is derived again and compared, the report
+// included; what does not is named as claimed, see [Opened.Claims]. What was
+// selected is the maker's word: whoever verifies says what they asked for, and
+// holds the bundle against the log, record by record.
+//
+// Records and personal parts are written as they are read. Making and verifying
+// remember a few hundred bytes for every stream and every record that is
+// selected, and [reportRows] records whole.
 package bundle
 
 import (
 	"fmt"
-	"strings"
 
 	"consentledger/domain"
 
 	"github.com/go-json-experiment/json"
 )
 
-// Format is the name of the format that is written.
-const Format = "consent-evidence/1"
+// Format is the name of the format that is written and read.
+const Format = "consent-evidence/2"
 
 // The files of a bundle.
 const (
@@ -35,26 +42,29 @@ const (
 	checkpointFile = "checkpoint"
 	keyFile        = "key"
 	recordsFile    = "records.jsonl"
+	streamsFile    = "streams.jsonl"
 	partsFile      = "parts.jsonl"
 	reportFile     = "report.md"
+	printFile      = "report.html"
 	blobDir        = "blobs/"
 )
 
 // A Manifest says what a bundle is about.
 type Manifest struct {
-	Format    string        `json:"format"`
-	Origin    string        `json:"origin"` // of the log
-	Made      string        `json:"made"`   // RFC 3339
-	Software  Software      `json:"software"`
-	Selection Selection     `json:"selection"`
-	Tree      Tree          `json:"tree"`
-	Streams   []StreamCount `json:"streams"`
-	Linked    []string      `json:"linked"` // streams of the same person that are not in here
-	Voids     int           `json:"voids"`  // records that void others
-	Gaps      []Gap         `json:"producer_gaps"`
-	Rejected  *int          `json:"rejected_messages"` // waiting when it was made; null: not known
-	Parts     int           `json:"parts"`
-	Files     []File        `json:"files"`
+	Format    string    `json:"format"`
+	Origin    string    `json:"origin"` // of the log
+	Made      string    `json:"made"`   // RFC 3339
+	Software  Software  `json:"software"`
+	Report    Reporting `json:"report"`
+	Selection Selection `json:"selection"`
+	Tree      Tree      `json:"tree"`
+	Linked    []string  `json:"linked"` // streams of the same person that are not in here
+	Voids     int       `json:"voids"`  // records that void others
+	Gaps      []Gap     `json:"producer_gaps"`
+	Rejected  *int      `json:"rejected_messages"` // waiting when it was made; null: not known
+	Missing   []string  `json:"missing_texts"`     // that records name and the ledger does not have
+	Parts     int       `json:"parts"`
+	Files     []File    `json:"files"`
 }
 
 // Software is what made a bundle.
@@ -63,14 +73,45 @@ type Software struct {
 	SHA256  string `json:"sha256,omitzero"` // of the program's file; empty: it could not be read
 }
 
+// A Reporting says how the report was written: with the same form, language and
+// records it is the same, byte for byte.
+type Reporting struct {
+	Form int    `json:"form"`
+	Lang string `json:"lang"` // empty: there is none
+}
+
 // A Selection says which records of an app's log a bundle has. Without a
-// stream and a span it is all of them.
+// person and a span it is all of them. What the app published up to the end of
+// a span belongs to it: without it nothing in the span can be understood. So does
+// the record that says whose a request is.
 type Selection struct {
 	App     domain.AppName `json:"app"`
 	Subject string         `json:"subject,omitzero"` // a person's pseudonym
+	Linked  []string       `json:"linked,omitempty"` // pseudonyms of the same person in linked histories
 	From    domain.Instant `json:"from,omitzero"`    // of Recorded, in milliseconds
 	To      domain.Instant `json:"to,omitzero"`      // not included
 }
+
+// String says what is selected, for people.
+func (s Selection) String() string {
+	text := "the log of " + string(s.App)
+	if s.Subject != "" {
+		text = "person " + s.Subject + " in " + text
+	}
+	for _, l := range s.Linked {
+		text += ", linked " + l
+	}
+	if s.From != 0 {
+		text += ", from " + s.From.String()
+	}
+	if s.To != 0 {
+		text += ", before " + s.To.String()
+	}
+	return text
+}
+
+// whole reports whether everything is selected.
+func (s Selection) whole() bool { return s.Subject == "" && s.From == 0 && s.To == 0 }
 
 // A Tree is what the proofs are under.
 type Tree struct {
@@ -130,11 +171,13 @@ type stored struct {
 		Source   string `json:"source"`
 		Sequence uint64 `json:"sequence"`
 	} `json:"request"`
-	Parts []struct {
-		Commitment string `json:"commitment"`
-		Ref        string `json:"ref"`
-		Role       string `json:"role"`
-	} `json:"parts"`
+	Parts []storedPart `json:"parts"`
+}
+
+type storedPart struct {
+	Commitment string `json:"commitment"`
+	Ref        string `json:"ref"`
+	Role       string `json:"role"`
 }
 
 // data is what a selection looks at of a record's own members.
@@ -166,44 +209,4 @@ func parse(record []byte) (stored, error) {
 		return s, fmt.Errorf("is no record: %w", err)
 	}
 	return s, nil
-}
-
-// A chooser says which records of a log are selected. It sees all of them, in
-// their order: a request belongs to whom its first record says.
-type chooser struct {
-	Selection
-	streams map[string]bool // of the person, beside their own
-}
-
-func newChooser(s Selection) *chooser { return &chooser{s, map[string]bool{}} }
-
-// wants reports whether a record is selected. Of a person that is what their
-// own streams tell, what belongs to them elsewhere, and what the app published.
-func (c *chooser) wants(s stored) bool {
-	if c.From != 0 && s.Recorded < c.From || c.To != 0 && s.Recorded >= c.To {
-		return false
-	}
-	if c.Subject == "" {
-		return true
-	}
-	noun, rest, _ := strings.Cut(s.Stream, "-")
-	switch domain.Noun(noun) {
-	case domain.PolicyNoun, domain.SurfaceNoun, domain.ServiceNoun, domain.CalendarNoun:
-		return true
-	case domain.SubjectNoun, domain.AccessNoun:
-		if rest == string(c.App)+"-"+c.Subject {
-			return true
-		}
-	case domain.RequestNoun, domain.ObligationNoun:
-		if s.Data.Subject == c.Subject || s.Data.Cause.Subject == c.Subject {
-			c.streams[s.Stream] = true
-		}
-		return c.streams[s.Stream]
-	}
-	for _, p := range s.Parts {
-		if p.Ref == c.Subject {
-			return true
-		}
-	}
-	return false
 }

@@ -33,6 +33,8 @@ type book struct {
 	records  [][]byte
 	tiles    map[string][]byte
 	edge     merkle.Edge
+	lang     string            // of the report
+	blobs    map[string]string // by hash
 }
 
 func newBook(t *testing.T) *book {
@@ -41,7 +43,7 @@ func newBook(t *testing.T) *book {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &book{t: t, key: key, tiles: map[string][]byte{}}
+	b := &book{t: t, key: key, lang: "zh", tiles: map[string][]byte{}}
 	if b.signer, err = note.NewSigner(secret); err != nil {
 		t.Fatal(err)
 	}
@@ -108,10 +110,14 @@ func (b *book) pack(s bundle.Selection, disclose bool) []byte {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	m := bundle.Maker{Checkpoint: signed, Tree: tree, Key: b.key, Tiles: b.tile, Now: time.Unix(1, 0), Report: bundle.Report("zh"),
-		Blob: func(context.Context, string) ([]byte, bool, error) { return nil, false, nil }}
+	m := bundle.Maker{Checkpoint: signed, Tree: tree, Key: b.key, Tiles: b.tile, Now: time.Unix(1, 0), Lang: b.lang,
+		Blob: func(_ context.Context, hash string) ([]byte, bool, error) {
+			text, ok := b.blobs[hash]
+			return []byte(text), ok, nil
+		}}
 	if disclose {
-		m.Parts = func(_ context.Context, record []byte) ([]bundle.Part, error) {
+		m.Show.All = true
+		opener := func(_ context.Context, record []byte) ([]bundle.Part, error) {
 			var r struct {
 				ID, Stream string
 				At         int
@@ -121,6 +127,12 @@ func (b *book) pack(s bundle.Selection, disclose bool) []byte {
 				return nil, err
 			}
 			return []bundle.Part{{Event: r.ID, Role: "details", Ref: "aa", Text: fmt.Appendf(nil, "text %d", (r.At-1001)/2), Opening: opening}}, nil
+		}
+		m.Open = func(_ context.Context, records, parts int) (bundle.Opener, error) {
+			if parts != 300 || records < parts {
+				b.t.Errorf("asked to open %d parts of %d records", parts, records)
+			}
+			return opener, nil
 		}
 	}
 	var out bytes.Buffer
@@ -146,8 +158,9 @@ func TestABundleVerifiesAndIsComplete(t *testing.T) {
 	}{
 		{"the whole log", bundle.Selection{App: "demo"}, false, 607, 0},
 		{"the whole log, opened", bundle.Selection{App: "demo"}, true, 607, 300},
-		{"a span", bundle.Selection{App: "demo", From: 1010, To: 1020}, false, 10, 0},
+		{"a span", bundle.Selection{App: "demo", From: 1010, To: 1020}, false, 11, 0},
 		{"a person", bundle.Selection{App: "demo", Subject: "aa"}, true, 306, 300},
+		{"a person, as far as it began before", bundle.Selection{App: "demo", Subject: "aa", From: 1602}, false, 6, 0},
 		{"a person of whom there is little", bundle.Selection{App: "demo", Subject: "zz"}, false, 1, 0},
 	} {
 		packed := b.pack(tt.s, tt.disclose)
@@ -159,7 +172,7 @@ func TestABundleVerifiesAndIsComplete(t *testing.T) {
 		if len(o.Indexes) != tt.records || o.Parts != tt.parts {
 			t.Errorf("%s: %d records, %d parts", tt.name, len(o.Indexes), o.Parts)
 		}
-		if err := o.Against(b.tile); err != nil {
+		if err := o.Against(b.tile, tt.s); err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 		if again := b.pack(tt.s, tt.disclose); !bytes.Equal(packed, again) {
@@ -198,8 +211,11 @@ func TestAGapInAProducersNumbersShows(t *testing.T) {
 	}
 }
 
-// rewrite packs a bundle anew with one file changed, and a manifest that fits.
-func rewrite(t *testing.T, packed []byte, name string, change func([]byte) []byte, manifest func(*bundle.Manifest)) []byte {
+// A change rewrites a file of a bundle; nil removes it.
+type change = func([]byte) []byte
+
+// rewrite packs a bundle anew with files changed, and a manifest that fits.
+func rewrite(t *testing.T, packed []byte, changes map[string]change, manifest func(*bundle.Manifest)) []byte {
 	t.Helper()
 	z, err := zip.NewReader(bytes.NewReader(packed), int64(len(packed)))
 	if err != nil {
@@ -218,8 +234,13 @@ func rewrite(t *testing.T, packed []byte, name string, change func([]byte) []byt
 		if err != nil {
 			t.Fatal(err)
 		}
-		if f.Name == name {
-			text = change(text)
+		for name, change := range changes {
+			if strings.HasPrefix(f.Name, name) {
+				text = change(text)
+			}
+		}
+		if text == nil {
+			continue
 		}
 		sum := sha256.Sum256(text)
 		sums[f.Name] = bundle.File{Name: f.Name, Size: int64(len(text)), SHA256: hex.EncodeToString(sum[:])}
@@ -227,8 +248,11 @@ func rewrite(t *testing.T, packed []byte, name string, change func([]byte) []byt
 			if err := json.Unmarshal(text, &m); err != nil {
 				t.Fatal(err)
 			}
-			for i := range m.Files {
-				m.Files[i] = sums[m.Files[i].Name]
+			m.Files = nil
+			for _, file := range sums {
+				if file.Name != "manifest.json" {
+					m.Files = append(m.Files, file)
+				}
 			}
 			if manifest != nil {
 				manifest(&m)
@@ -258,32 +282,45 @@ func dropLine(n int) func([]byte) []byte {
 	}
 }
 
+func replace(old, new string) change {
+	return func(text []byte) []byte { return bytes.Replace(text, []byte(old), []byte(new), 1) }
+}
+
+func gone([]byte) []byte { return nil }
+
 func TestWhatWasChangedIsFound(t *testing.T) {
 	b := newBook(t)
 	b.fill()
 	packed := b.pack(bundle.Selection{App: "demo", Subject: "aa"}, true)
-	replace := func(old, new string) func([]byte) []byte {
-		return func(text []byte) []byte { return bytes.Replace(text, []byte(old), []byte(new), 1) }
-	}
-	same := func(text []byte) []byte { return text }
 	for _, tt := range []struct {
-		name, file string
-		change     func([]byte) []byte
-		manifest   func(*bundle.Manifest)
-		want       string
+		name     string
+		changes  map[string]change
+		manifest func(*bundle.Manifest)
+		want     string
 	}{
-		{"a record", "records.jsonl", replace("consent.given.v2", "consent.lost.v2"), nil, "is not in the tree"},
-		{"a record's index", "records.jsonl", replace(`"index":1,`, `"index":2,`), nil, "is not in the tree"},
-		{"a personal text", "parts.jsonl", replace("dGV4dCAw", "dGV4dCAx"), nil, "is not what was recorded"},
-		{"a part of another record", "parts.jsonl", replace("00000001-", "00000002-"), nil, "no record has the part"},
-		{"the checkpoint", "checkpoint", replace("607", "608"), nil, "checkpoint"},
-		{"the manifest's tree", "key", same, func(m *bundle.Manifest) { m.Tree.Size = 1 }, "not the one of the checkpoint"},
-		{"the manifest's person", "key", same, func(m *bundle.Manifest) { m.Selection.Subject = "bb" }, "not of what the manifest says"},
-		{"a count", "key", same, func(m *bundle.Manifest) { m.Voids = 0 }, "counts"},
-		{"a file that is missing", "key", same, func(m *bundle.Manifest) { m.Files = append(m.Files, bundle.File{Name: "x"}) }, "x is missing"},
-		{"a record that is left out, its count not", "records.jsonl", dropLine(302), nil, "the bundle has"},
+		{"a record", map[string]change{"records.jsonl": replace("consent.given.v2", "consent.lost.v2")}, nil, "is not in the tree"},
+		{"a record's index", map[string]change{"records.jsonl": replace(`"index":1,`, `"index":2,`)}, nil, "is not in the tree"},
+		{"a personal text", map[string]change{"parts.jsonl": replace("dGV4dCAw", "dGV4dCAx")}, nil, "is not what was recorded"},
+		{"a part of another record", map[string]change{"parts.jsonl": replace("00000001-", "00000002-")}, nil, "no record has the part"},
+		{"the checkpoint", map[string]change{"checkpoint": replace("607", "608")}, nil, "checkpoint"},
+		{"the report", map[string]change{"report.md": replace("aa", "bb")}, nil, "report.md: it does not say"},
+		{"the report for printing", map[string]change{"report.html": replace("aa", "bb")}, nil, "report.html: it does not say"},
+		{"a report that is gone", map[string]change{"report.md": gone}, nil, "report.md is missing"},
+		{"the manifest's tree", nil, func(m *bundle.Manifest) { m.Tree.Size = 1 }, "not the one of the checkpoint"},
+		{"the manifest's person", nil, func(m *bundle.Manifest) { m.Selection.Subject = "bb" }, "not of what the manifest says"},
+		{"a linked stream that is hidden", nil, func(m *bundle.Manifest) { m.Linked = nil }, "linked streams"},
+		{"a linked stream that is made up", nil, func(m *bundle.Manifest) { m.Linked = append(m.Linked, "subject-demo-dd") }, "linked streams"},
+		{"a linked history that is made up", nil, func(m *bundle.Manifest) { m.Selection.Linked = []string{"dd"} }, "no record links it"},
+		{"the software, which the report names", nil, func(m *bundle.Manifest) { m.Software.Version = "v9" }, "report.md: it does not say"},
+		{"the rejected messages, which the report names", nil, func(m *bundle.Manifest) { m.Rejected = new(int) }, "report.md: it does not say"},
+		{"a text that is missed and that nothing names", nil, func(m *bundle.Manifest) { m.Missing = []string{"sha256:" + strings.Repeat("ab", 32)} }, "which no record names"},
+		{"a count", nil, func(m *bundle.Manifest) { m.Voids = 0 }, "counts"},
+		{"a file that is missing", nil, func(m *bundle.Manifest) { m.Files = append(m.Files, bundle.File{Name: "x"}) }, "x is missing"},
+		{"a record that is left out, its count not", map[string]change{"records.jsonl": dropLine(302)}, nil, "the bundle has"},
+		{"how far a stream goes", map[string]change{"streams.jsonl": replace(`"request-demo-r1","last_revision":2`, `"request-demo-r1","last_revision":1`)}, nil, "ends at revision 1"},
+		{"a stream that is not told of", map[string]change{"streams.jsonl": dropLine(0)}, nil, "does not name every stream"},
 	} {
-		_, err := b.verify(rewrite(t, packed, tt.file, tt.change, tt.manifest))
+		_, err := b.verify(rewrite(t, packed, tt.changes, tt.manifest))
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
@@ -297,29 +334,23 @@ func TestWhatWasChangedIsFound(t *testing.T) {
 	}
 }
 
+// TestARecordThatWasLeftOutIsFoundAgainstTheLog: whoever leaves a record out
+// makes all the rest fit.
 func TestARecordThatWasLeftOutIsFoundAgainstTheLog(t *testing.T) {
 	b := newBook(t)
 	b.fill()
-	packed := b.pack(bundle.Selection{App: "demo", Subject: "aa"}, false)
-	for _, line := range []int{0, 1, 150, 305} {
-		cut := rewrite(t, packed, "records.jsonl", dropLine(line), func(m *bundle.Manifest) {
-			index := []string{"policy-demo-main", "subject-demo-aa", "subject-demo-aa", "subject-demo-aa"}[map[int]int{0: 0, 1: 1, 150: 2, 305: 3}[line]]
+	b.lang = ""
+	asked := bundle.Selection{App: "demo", Subject: "aa"}
+	packed := b.pack(asked, false)
+	for line, stream := range map[int]change{
+		0:   dropLine(1),
+		1:   replace(`"records":302`, `"records":301`),
+		150: replace(`"records":302`, `"records":301`),
+		305: replace(`"records":302`, `"records":301`),
+	} {
+		cut := rewrite(t, packed, map[string]change{"records.jsonl": dropLine(line), "streams.jsonl": stream}, func(m *bundle.Manifest) {
 			if line == 305 {
 				m.Voids = 0
-			}
-			for i := range m.Streams {
-				if m.Streams[i].Stream == index {
-					m.Streams[i].Records--
-				}
-			}
-			if line == 0 {
-				m.Streams = m.Streams[:0:0]
-				o, _ := b.verify(packed)
-				for _, s := range o.Manifest.Streams {
-					if s.Stream != index {
-						m.Streams = append(m.Streams, s)
-					}
-				}
 			}
 		})
 		o, err := b.verify(cut)
@@ -327,7 +358,7 @@ func TestARecordThatWasLeftOutIsFoundAgainstTheLog(t *testing.T) {
 			t.Errorf("line %d: what is there does not verify: %v", line, err)
 			continue
 		}
-		if err := o.Against(b.tile); err == nil || !strings.Contains(err.Error(), "was left out") {
+		if err := o.Against(b.tile, asked); err == nil || !strings.Contains(err.Error(), "was left out") {
 			t.Errorf("line %d: %v", line, err)
 		}
 	}
@@ -338,8 +369,100 @@ func TestARecordThatWasLeftOutIsFoundAgainstTheLog(t *testing.T) {
 	other := newBook(t)
 	other.fill()
 	other.records[3] = bytes.Replace(other.records[3], []byte("desk"), []byte("disk"), 1)
-	if err := o.Against(other.tile); err == nil || !strings.Contains(err.Error(), "another") {
+	if err := o.Against(other.tile, asked); err == nil || !strings.Contains(err.Error(), "another") {
 		t.Errorf("against another history: %v", err)
+	}
+}
+
+// TestCompleteIsWhatWasAskedFor: whoever makes a bundle of less than was asked
+// for, and says so in its manifest, does not pass for complete.
+func TestCompleteIsWhatWasAskedFor(t *testing.T) {
+	b := newBook(t)
+	b.fill()
+	whole, person := bundle.Selection{App: "demo"}, bundle.Selection{App: "demo", Subject: "aa"}
+	for _, tt := range []struct{ made, asked bundle.Selection }{
+		{bundle.Selection{App: "demo", To: 1500}, whole},
+		{bundle.Selection{App: "demo", From: 1500}, whole},
+		{person, whole},
+		{whole, person},
+		{bundle.Selection{App: "demo", Subject: "aa", To: 1500}, person},
+		{bundle.Selection{App: "demo", Subject: "bb"}, person},
+	} {
+		o, err := b.verify(b.pack(tt.made, false))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := o.Against(b.tile, tt.asked); err == nil || !strings.Contains(err.Error(), "what was asked for is "+tt.asked.String()) {
+			t.Errorf("made of %s, asked for %s: %v", tt.made, tt.asked, err)
+		}
+	}
+	// The narrowed manifest, its records cut to fit.
+	b.lang = ""
+	narrow := rewrite(t, b.pack(whole, false), map[string]change{"records.jsonl": func(text []byte) []byte {
+		return bytes.Join(bytes.SplitAfter(text, []byte("\n"))[:100], nil)
+	}, "streams.jsonl": func([]byte) []byte {
+		return []byte(`{"last_revision":1,"records":1,"stream":"policy-demo-main"}` + "\n" + `{"last_revision":300,"records":50,"stream":"subject-demo-aa"}` + "\n" + `{"last_revision":300,"records":49,"stream":"subject-demo-bb"}` + "\n")
+	}}, func(m *bundle.Manifest) { m.Selection.To, m.Linked, m.Voids = 1100, nil, 0 })
+	o, err := b.verify(narrow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Against(b.tile, whole); err == nil {
+		t.Error("a part passed for all")
+	}
+}
+
+// TestLinkedHistoriesAreInThePersonsBundle: and what they say of themselves.
+func TestLinkedHistoriesAreInThePersonsBundle(t *testing.T) {
+	b := newBook(t)
+	b.fill()
+	b.add("subject-demo-cc", "subject.linked.v1", `{"other":"aa"}`, "")
+	b.add("request-demo-r3", "request.received.v1", `{"subject":"cc"}`, "")
+	o, err := b.verify(b.pack(bundle.Selection{App: "demo", Subject: "aa", Linked: []string{"cc"}}, false))
+	if err != nil || len(o.Indexes) != 308 || len(o.Manifest.Linked) != 0 {
+		t.Fatalf("%+v, %v", o, err)
+	}
+	if err := o.Against(b.tile, bundle.Selection{App: "demo", Subject: "aa"}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestNothingIsOpenedWhenTheAccessIsNotRecorded: then there is no bundle.
+func TestNothingIsOpenedWhenTheAccessIsNotRecorded(t *testing.T) {
+	b := newBook(t)
+	b.fill()
+	tree := merkle.Checkpoint{Origin: origin, Size: int64(len(b.records)), Root: b.edge.Root()}
+	broken := errors.New("the disk is full")
+	m := bundle.Maker{Tree: tree, Tiles: b.tile, Show: bundle.Show{All: true}, Open: func(context.Context, int, int) (bundle.Opener, error) { return nil, broken }}
+	if _, err := m.Write(t.Context(), io.Discard, bundle.Selection{App: "demo"}); !errors.Is(err, broken) {
+		t.Error(err)
+	}
+	m.Open = nil
+	if _, err := m.Write(t.Context(), io.Discard, bundle.Selection{App: "demo"}); err == nil {
+		t.Error("opened without an access")
+	}
+}
+
+// TestOnlyWhatIsChosenIsShown: of some records, in some roles.
+func TestOnlyWhatIsChosenIsShown(t *testing.T) {
+	b := newBook(t)
+	b.fill()
+	tree := merkle.Checkpoint{Origin: origin, Size: int64(len(b.records)), Root: b.edge.Root()}
+	for _, tt := range []struct {
+		show bundle.Show
+		want int
+	}{
+		{bundle.Show{}, 0}, {bundle.Show{All: true}, 300}, {bundle.Show{All: true, Roles: []string{"details"}}, 300}, {bundle.Show{All: true, Roles: []string{"binding"}}, 0},
+		{bundle.Show{All: true, Events: []string{"00000001-0000-8000-8000-000000000000"}}, 1},
+	} {
+		asked := -1
+		m := bundle.Maker{Tree: tree, Tiles: b.tile, Show: tt.show, Open: func(_ context.Context, _, parts int) (bundle.Opener, error) {
+			asked = parts
+			return nil, errors.New("enough")
+		}}
+		if _, err := m.Write(t.Context(), io.Discard, bundle.Selection{App: "demo", Subject: "aa"}); err == nil || asked != tt.want {
+			t.Errorf("%+v: asked for %d, want %d (%v)", tt.show, asked, tt.want, err)
+		}
 	}
 }
 

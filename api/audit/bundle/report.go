@@ -5,77 +5,166 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"consentledger/domain"
-	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
 
-// Report writes a bundle for reading, as Markdown, in English or, for "zh", in
-// Chinese. It says nothing that the bundle's other files do not show.
-func Report(lang string) func(w io.Writer, m Manifest, records [][]byte, parts []Part) error {
+// reportForm is the form of report that this program writes. One of the same
+// form is the same for the same bundle, byte for byte.
+const reportForm = 2
+
+// The bounds of what a report shows: the rest is in the bundle's other files.
+const (
+	reportRows  = 5000
+	reportPart  = 100     // streams of which only a part is in the bundle
+	reportText  = 1 << 16 // bytes of one text
+	reportTexts = 100
+)
+
+// A reading is what a report says of a bundle: nothing that its other files do
+// not show.
+type reading struct {
+	Manifest Manifest
+	text     func(hash string) ([]byte, bool, error)
+
+	records  [][]byte // the first
+	ids      map[string]bool
+	more     int
+	shown    map[string][]Part // of records, by event
+	partly   []StreamCount
+	alsoPart int
+
+	policies map[domain.Hash]domain.Document
+	surfaces map[domain.Hash]domain.Surface
+}
+
+// add takes the next record.
+func (r *reading) add(s stored, record []byte) {
+	switch codec.KindOf(s.Type) {
+	case "policy.published", "surface.published":
+		r.learn(s, record)
+	}
+	if len(r.records) == reportRows {
+		r.more++
+		return
+	}
+	if r.ids == nil {
+		r.ids = map[string]bool{}
+	}
+	r.ids[s.ID] = true
+	r.records = append(r.records, slices.Clone(record))
+}
+
+// learn keeps the words of what was published.
+func (r *reading) learn(s stored, record []byte) {
+	if r.policies == nil {
+		r.policies, r.surfaces = map[domain.Hash]domain.Document{}, map[domain.Hash]domain.Surface{}
+	}
+	e, _ := decode(s, record)
+	switch x := e.Event.(type) {
+	case domain.PolicyPublished:
+		r.policies[x.Version] = x.Document
+	case domain.SurfacePublished:
+		r.surfaces[x.ID] = x.Surface
+	}
+}
+
+// show takes a part that is shown.
+func (r *reading) show(p Part) {
+	if r.shown == nil {
+		r.shown = map[string][]Part{}
+	}
+	if r.ids[p.Event] {
+		r.shown[p.Event] = append(r.shown[p.Event], p)
+	}
+}
+
+// stream takes how far a stream goes.
+func (r *reading) stream(c StreamCount) {
+	if c.Records == c.LastRevision {
+		return
+	}
+	if len(r.partly) == reportPart {
+		r.alsoPart++
+		return
+	}
+	r.partly = append(r.partly, c)
+}
+
+// write writes the report in a form.
+func (r *reading) write(w io.Writer, form func(io.Writer) sheet) error {
 	words := english
-	if strings.HasPrefix(lang, "zh") {
+	if strings.HasPrefix(r.Manifest.Report.Lang, "zh") {
 		words = chinese
 	}
-	return func(w io.Writer, m Manifest, records [][]byte, parts []Part) error {
-		r := report{w: w, words: words, parts: map[string][]Part{}}
-		for _, p := range parts {
-			r.parts[p.Event] = append(r.parts[p.Event], p)
-		}
-		r.head(m)
-		r.line("## " + words.timeline + "\n\n" + words.columns + "\n|---|---|---|---|---|")
-		for _, record := range records {
-			if err := r.row(record); err != nil {
-				return err
-			}
-		}
-		r.line("\n## " + words.proof + "\n")
-		r.line(fmt.Sprintf(words.statement, m.Tree.Size, m.Tree.Root, m.Origin, m.Software.Version))
-		r.line("\n```\nconsentledger verify bundle FILE --key KEY --origin " + m.Origin + "\n```")
-		return r.err
+	report := report{sheet: form(w), wording: words, of: r}
+	report.head()
+	if err := report.timeline(); err != nil {
+		return err
 	}
+	if err := report.seen(); err != nil {
+		return err
+	}
+	m := r.Manifest
+	report.heading(words.proof)
+	report.paragraph(fmt.Sprintf(words.statement, m.Tree.Size, m.Tree.Root, m.Origin, m.Software.Version))
+	report.verbatim("consentledger verify bundle FILE --key KEY --origin " + m.Origin)
+	return report.end()
 }
 
-// A report is being written. It keeps the first error.
+// A report is being written.
 type report struct {
-	w     io.Writer
-	words wording
-	parts map[string][]Part
-	err   error
+	sheet
+	wording
+	of    *reading
+	views []view // what was shown, in the order in which it is named
 }
 
-func (r *report) line(text string) {
-	if r.err == nil {
-		_, r.err = io.WriteString(r.w, text+"\n")
-	}
+// A view is a screen in a language, or a text alone.
+type view struct {
+	surface domain.Hash
+	locale  string
+	text    domain.Hash
+	version bool // the text is of the version that an answer is about: nobody recorded what was shown
 }
 
-func (r *report) head(m Manifest) {
-	w := r.words
-	r.line("# " + w.title + "\n")
+func (r *report) head() {
+	w, m := r.wording, r.of.Manifest
+	r.begin(w.title, w.lang)
 	about := w.wholeLog
 	if m.Selection.Subject != "" {
-		about = w.person + " `" + m.Selection.Subject + "`"
+		about = w.person + " " + m.Selection.Subject
 	}
-	r.line(fmt.Sprintf("- %s: %s, %s\n- %s: %s\n- %s: %d\n- %s: %d", w.about, m.Selection.App, about, w.made, m.Made, w.voids, m.Voids, w.gaps, len(m.Gaps)))
+	r.heading(w.overview)
+	r.item(fmt.Sprintf("%s: %s, %s", w.about, m.Selection.App, about))
+	for _, l := range m.Selection.Linked {
+		r.item(w.included + ": " + l)
+	}
+	r.item(w.made + ": " + m.Made)
 	if m.Selection.From != 0 || m.Selection.To != 0 {
-		r.line(fmt.Sprintf("- %s: %s – %s", w.span, moment(m.Selection.From), moment(m.Selection.To)))
+		r.item(fmt.Sprintf("%s: %s – %s", w.span, moment(m.Selection.From), moment(m.Selection.To)))
 	}
+	r.item(fmt.Sprintf("%s: %d", w.voids, m.Voids))
+	r.item(fmt.Sprintf("%s: %d", w.gaps, len(m.Gaps)))
 	rejected := w.unknown
 	if m.Rejected != nil {
 		rejected = fmt.Sprint(*m.Rejected)
 	}
-	r.line("- " + w.rejected + ": " + rejected)
+	r.item(w.rejected + ": " + rejected)
 	for _, s := range m.Linked {
-		r.line("- " + w.linked + ": `" + s + "`")
+		r.item(w.linked + ": " + s)
 	}
-	for _, s := range m.Streams {
-		if s.Records < s.LastRevision {
-			r.line(fmt.Sprintf("- %s: `%s`, %d/%d", w.partly, s.Stream, s.Records, s.LastRevision))
-		}
+	for _, h := range m.Missing {
+		r.item(w.missing + ": " + h)
 	}
-	r.line("")
+	for _, s := range r.of.partly {
+		r.item(fmt.Sprintf("%s: %s, %d/%d", w.partly, s.Stream, s.Records, s.LastRevision))
+	}
+	if r.of.alsoPart > 0 {
+		r.item(fmt.Sprintf("%s: +%d", w.partly, r.of.alsoPart))
+	}
 }
 
 func moment(i domain.Instant) string {
@@ -85,121 +174,115 @@ func moment(i domain.Instant) string {
 	return i.String()
 }
 
-// row writes a record as a row of the timeline.
-func (r *report) row(record []byte) error {
-	s, err := parse(record)
-	if err != nil {
-		return err
+func (r *report) timeline() error {
+	r.heading(r.wording.timeline)
+	r.table(r.columns)
+	for _, record := range r.of.records {
+		s, err := parse(record)
+		if err != nil {
+			return err
+		}
+		kind, what := codec.KindOf(s.Type), ""
+		if e, ok := decode(s, record); ok {
+			kind, what = e.Kind(), r.describe(e.Event)
+		}
+		for _, p := range r.of.shown[s.ID] {
+			what += fmt.Sprintf("; %s: “%s”", p.Role, asText(p.Text))
+		}
+		r.row([]string{s.At.String(), s.Recorded.String(), r.kind(kind), strings.TrimPrefix(what, "; "), s.ID})
 	}
-	id, err := eventstore.ParseEventID(s.ID)
-	if err != nil {
-		return err
+	r.rowsEnd()
+	if r.of.more > 0 {
+		r.paragraph(fmt.Sprintf(r.andMore, r.of.more, recordsFile))
 	}
-	kind, what := codec.KindOf(s.Type), ""
-	if e, err := codec.Decode(eventstore.Recorded{Record: eventstore.Record{ID: id, Type: s.Type, Data: record}, Stream: eventstore.Stream(s.Stream)}); err == nil {
-		kind, what = e.Kind(), r.words.describe(e.Event)
-	}
-	for _, p := range r.parts[s.ID] {
-		what += fmt.Sprintf("; %s: “%s”", p.Role, p.Text)
-	}
-	r.line(fmt.Sprintf("| %s | %s | %s | %s | `%s` |", s.At, s.Recorded, cell(r.words.kind(kind)), cell(strings.TrimPrefix(what, "; ")), s.ID))
 	return nil
 }
 
-// cell makes a text fit into a cell of a table.
-func cell(text string) string {
-	return strings.NewReplacer("|", "\\|", "\n", " ", "\r", " ", "<", "&lt;").Replace(text)
-}
-
-// describe says what of an event a reader needs first.
-func (w wording) describe(e domain.Event) string {
-	switch e := e.(type) {
-	case domain.ConsentGiven:
-		text := w.purposes + ": " + items(e.Items) + "; " + w.act + ": " + string(e.Act) + " (" + w.consent(e.Kind) + "); " + w.locale + ": " + e.Locale +
-			"; " + w.evidence + ": " + w.quality(e.Evidence)
-		if e.Surface != (domain.Hash{}) {
-			text += "; " + w.shown + ": `" + e.Surface.String() + "`, " + string(e.Control)
+// asText returns bytes that may be shown.
+func asText(b []byte) string {
+	if !utf8.Valid(b) {
+		return fmt.Sprintf("%x", b)
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' && r != '\t' {
+			return '�'
 		}
-		return text
-	case domain.ConsentRefused:
-		return w.purposes + ": " + w.scope(e.Scope)
-	case domain.ConsentWithdrawn:
-		return w.purposes + ": " + w.scope(e.Scope)
-	case domain.NoticePresented:
-		return w.shown + ": `" + e.Text.String() + "`, " + e.Locale
-	case domain.PolicyPublished:
-		return e.Document.Name + " `" + e.Version.String() + "`"
-	case domain.PolicyAcknowledged:
-		return "`" + e.Version.String() + "`"
-	case domain.CheckAnswered:
-		return fmt.Sprintf("%s, %s: %s (%s)", e.Purpose, e.Action, map[bool]string{true: w.allowed, false: w.denied}[e.Allowed], e.Why)
-	case domain.RequestReceived:
-		return fmt.Sprint(e.Types)
-	case domain.ObligationOpened:
-		return e.Obligation.ID + ": " + w.due + " " + e.Due.Date.String()
-	case domain.ObligationMet:
-		return e.ID
-	case domain.Noted:
-		return fields(e.Fields)
-	case domain.Stepped:
-		return fields(e.Fields)
-	}
-	return ""
+		return r
+	}, string(b))
 }
 
-func fields(list []domain.Field) string {
-	var all []string
-	for _, f := range list {
-		all = append(all, f.Name+"="+f.Value)
+// see takes note of what was on the screen.
+func (r *report) see(v view) {
+	if (v.surface != domain.Hash{} || v.text != domain.Hash{}) && !slices.Contains(r.views, v) && len(r.views) < reportTexts {
+		r.views = append(r.views, v)
 	}
-	return strings.Join(all, ", ")
 }
 
-func items(list []domain.Item) string {
-	var all []string
-	for _, i := range list {
-		text := string(i.Purpose)
-		if i.Short != "" {
-			text += " (✗ " + string(i.Short) + ")"
+// answered takes note of what an answer was given to: the text that was shown,
+// or, if nobody recorded which, the version's own.
+func (r *report) answered(surface domain.Hash, locale string, text, version domain.Hash) {
+	r.see(view{surface: surface, locale: locale, text: text})
+	if text != (domain.Hash{}) {
+		return
+	}
+	for _, t := range r.of.policies[version].Texts {
+		if t.Locale == locale || locale == "" && t.Standing == domain.Authoritative {
+			r.see(view{locale: t.Locale, text: t.Hash, version: true})
 		}
-		all = append(all, text)
 	}
-	slices.Sort(all)
-	return strings.Join(all, ", ")
 }
 
-func (w wording) scope(s domain.Scope) string {
-	if s.All {
-		return w.all
+// seen shows what was on the screens that the records name, and the texts.
+func (r *report) seen() error {
+	r.heading(r.whatWasShown)
+	if len(r.views) == 0 {
+		r.paragraph(r.nothingNamed)
 	}
-	var all []string
-	for _, p := range s.Purposes {
-		all = append(all, string(p))
+	var told []domain.Hash
+	for _, v := range r.views {
+		if s, ok := r.of.surfaces[v.surface]; ok {
+			r.screen(v.surface, s, v.locale)
+		}
+		if v.text == (domain.Hash{}) || slices.Contains(told, v.text) {
+			continue
+		}
+		told = append(told, v.text)
+		name := r.theText
+		if v.version {
+			name = r.versionText
+		}
+		r.item(name + " (" + v.locale + "): " + v.text.String())
+		text, found, err := r.of.text(v.text.String())
+		if err != nil {
+			return err
+		}
+		if !found {
+			r.item(r.missing)
+			continue
+		}
+		if len(text) > reportText {
+			text = append(slices.Clip(text[:reportText]), "…"...)
+		}
+		r.verbatim(asText([]byte(strings.ToValidUTF8(string(text), "�"))))
 	}
-	return strings.Join(all, ", ")
+	return nil
 }
 
-func (w wording) quality(e domain.Evidence) string {
-	text := e.Quality.String()
-	if name := w.qualities[text]; name != "" {
-		text = name
+// screen shows a screen's strings and what could be touched.
+func (r *report) screen(id domain.Hash, s domain.Surface, locale string) {
+	r.item(fmt.Sprintf("%s: %s, %s %s (%s), %s", r.theScreen, s.Screen, r.build, s.Build, locale, id))
+	l, ok := s.Locale(locale)
+	if !ok && len(s.Locales) > 0 {
+		l = s.Locales[0]
 	}
-	for _, lack := range e.Missing {
-		text += " − " + string(lack)
+	label := map[string]string{}
+	var lines []string
+	for _, x := range l.Strings {
+		label[x.Key] = x.Text
+		lines = append(lines, x.Text)
 	}
-	return text
-}
-
-func (w wording) consent(k domain.ConsentKind) string {
-	if name := w.consents[k.String()]; name != "" {
-		return name
+	for _, c := range s.Controls {
+		lines = append(lines, fmt.Sprintf("[%s] %s: %s (%s)", c.ID, label[c.Label], r.act(s.Version, c.Act), r.state(c.Initial)))
 	}
-	return k.String()
-}
-
-func (w wording) kind(kind string) string {
-	if name := w.kinds[kind]; name != "" {
-		return name + " (" + kind + ")"
-	}
-	return kind
+	r.verbatim(asText([]byte(strings.Join(lines, "\n"))))
 }

@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -44,15 +45,15 @@ func (t *tally) add(s stored, wanted bool) {
 	}
 }
 
-// streams returns the streams that have records in the bundle.
-func (t *tally) streams() []StreamCount {
-	list := []StreamCount{}
-	for _, name := range slices.Sorted(maps.Keys(t.byStream)) {
-		if c := t.byStream[name]; c.Records > 0 {
-			list = append(list, *c)
+// streams yields the streams that have records in the bundle, by their names.
+func (t *tally) streams() iter.Seq[StreamCount] {
+	return func(yield func(StreamCount) bool) {
+		for _, name := range slices.Sorted(maps.Keys(t.byStream)) {
+			if c := t.byStream[name]; c.Records > 0 && !yield(*c) {
+				return
+			}
 		}
 	}
-	return list
 }
 
 // links returns the linked streams that are not in the bundle.

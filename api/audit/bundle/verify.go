@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"consentledger/projections/transparency/merkle"
@@ -34,32 +33,44 @@ type Opened struct {
 	Indexes    []int64 // of its records
 	Streams    map[string]int64
 	Parts      int
+	Claims     []string // what it says that its records do not show
+
+	last   map[string]int64 // the revisions that it says its streams end at
+	bound  map[string]string
+	zipped *zip.Reader
 }
 
 // Verify reads a bundle and checks everything in it that can be checked
 // without the log: every file by its hash, the checkpoint by a key and origin
 // that the verifier knew before, every record by its audit path, every personal
-// part by its commitment, and that the manifest's counts are those of the
-// records. The error says what is wrong first.
+// part by its commitment, every text that a record names, and that what the
+// manifest and the report say is what the records give. The error says what is
+// wrong first. What is left is in Claims.
 func Verify(r io.ReaderAt, size int64, v note.Verifier, origin string) (*Opened, error) {
 	z, err := zip.NewReader(r, size)
 	if err != nil {
 		return nil, fmt.Errorf("is no bundle: %w", err)
 	}
-	b := opening{zip: z}
+	b := opening{zip: z, texts: map[string]bool{}, policyTexts: map[string]bool{}, tally: newTally()}
 	if err := b.head(v, origin); err != nil {
 		return nil, err
 	}
-	if err := b.files(); err != nil {
-		return nil, err
+	for _, step := range []struct {
+		file string
+		do   func() error
+	}{
+		{"", b.files}, {recordsFile, b.records}, {streamsFile, b.streams}, {partsFile, b.parts}, {manifestFile, b.derived}, {"", b.blobs}, {"", b.reports},
+	} {
+		err := step.do()
+		if err != nil && step.file != "" {
+			err = fmt.Errorf("%s: %w", step.file, err)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
-	if err := b.records(); err != nil {
-		return nil, fmt.Errorf("%s: %w", recordsFile, err)
-	}
-	if err := b.parts(); err != nil {
-		return nil, fmt.Errorf("%s: %w", partsFile, err)
-	}
-	return &b.Opened, b.counts()
+	b.claims()
+	return &b.Opened, nil
 }
 
 // An opening is a bundle that is being verified.
@@ -67,7 +78,11 @@ type opening struct {
 	Opened
 	zip         *zip.Reader
 	commitments map[string]string // by event, role and ref
-	voids       int
+	tally       tally
+	reading     reading
+	texts       map[string]bool // that records name
+	policyTexts map[string]bool
+	report      bool // it is as the records give it
 }
 
 // head reads the manifest and the checkpoint.
@@ -80,7 +95,7 @@ func (b *opening) head(v note.Verifier, origin string) error {
 		return fmt.Errorf("%s: %w", manifestFile, err)
 	}
 	if b.Manifest.Format != Format {
-		return fmt.Errorf("%s: the format is not %s; a newer program may read it", manifestFile, Format)
+		return fmt.Errorf("%s: the format is not %s; another version of this program may read it", manifestFile, Format)
 	}
 	if text, err = b.whole(checkpointFile); err != nil {
 		return err
@@ -91,6 +106,7 @@ func (b *opening) head(v note.Verifier, origin string) error {
 	if t := b.Manifest.Tree; t.Size != b.Checkpoint.Size || t.Root != b.Checkpoint.Root.String() || b.Manifest.Origin != origin {
 		return fmt.Errorf("%s: the tree is not the one of the checkpoint", manifestFile)
 	}
+	b.reading.Manifest = b.Manifest
 	return nil
 }
 
@@ -112,6 +128,10 @@ func (b *opening) whole(name string) ([]byte, error) {
 
 // files holds every file against the manifest, which names all but itself.
 func (b *opening) files() error {
+	named := make(map[string]File, len(b.Manifest.Files))
+	for _, f := range b.Manifest.Files {
+		named[f.Name] = f
+	}
 	seen := map[string]bool{}
 	for _, f := range b.zip.File {
 		if seen[f.Name] {
@@ -121,11 +141,11 @@ func (b *opening) files() error {
 		if f.Name == manifestFile {
 			continue
 		}
-		i := slices.IndexFunc(b.Manifest.Files, func(x File) bool { return x.Name == f.Name })
-		if i < 0 {
+		want, ok := named[f.Name]
+		if !ok {
 			return fmt.Errorf("%s is not in the manifest", f.Name)
 		}
-		if err := b.file(f, b.Manifest.Files[i]); err != nil {
+		if err := b.file(f, want); err != nil {
 			return fmt.Errorf("%s: %w", f.Name, err)
 		}
 	}
@@ -207,18 +227,54 @@ func (b *opening) records() error {
 		if !c.wants(s) {
 			return fmt.Errorf("record %d is not of what the manifest says was selected", l.Index)
 		}
-		b.keep(l.Index, s)
+		b.keep(l.Index, s, record)
 		return nil
 	})
 }
 
-func (b *opening) keep(index int64, s stored) {
+func (b *opening) keep(index int64, s stored, record []byte) {
 	b.Indexes = append(b.Indexes, index)
 	b.Streams[s.Stream]++
-	s.commitments(b.commitments)
-	if strings.HasPrefix(s.Type, "record.voided.") || strings.HasPrefix(s.Type, "build.voided.") {
-		b.voids++
+	if b.Manifest.Parts > 0 {
+		s.commitments(b.commitments)
 	}
+	b.tally.add(s, true)
+	b.reading.add(s, record)
+	for _, hash := range textsOf(s, record) {
+		b.texts[hash] = true
+		if strings.HasPrefix(s.Type, "policy.published.") {
+			b.policyTexts[hash] = true
+		}
+	}
+}
+
+// streams holds how far streams go against the records.
+func (b *opening) streams() error {
+	b.last = map[string]int64{}
+	before := ""
+	err := b.lines(streamsFile, func(text []byte) error {
+		var c StreamCount
+		if err := json.Unmarshal(text, &c, json.RejectUnknownMembers(true)); err != nil {
+			return err
+		}
+		if c.Stream <= before {
+			return errors.New("the streams are not in order")
+		}
+		before = c.Stream
+		if b.Streams[c.Stream] != c.Records {
+			return fmt.Errorf("it says %d records of %s, the bundle has %d", c.Records, c.Stream, b.Streams[c.Stream])
+		}
+		if c.Records > c.LastRevision || b.Manifest.Selection.whole() && c.Records != c.LastRevision {
+			return fmt.Errorf("%s ends at revision %d, and the bundle has %d records of it", c.Stream, c.LastRevision, c.Records)
+		}
+		b.last[c.Stream] = c.LastRevision
+		b.reading.stream(c)
+		return nil
+	})
+	if err == nil && len(b.last) != len(b.Streams) {
+		err = errors.New("it does not name every stream that has records here")
+	}
+	return err
 }
 
 // parts checks that every part that is shown is the one that was recorded.
@@ -232,8 +288,29 @@ func (b *opening) parts() error {
 			return err
 		}
 		b.Parts++
+		b.reading.show(p)
+		b.bind(p)
 		return nil
 	})
+}
+
+// bind keeps who a person is outside, if the bundle shows it.
+func (b *opening) bind(p Part) {
+	var who struct{ App, ID, Kind, Pseudonym string }
+	if p.Role != "binding" || json.Unmarshal(p.Text, &who, json.MatchCaseInsensitiveNames(true)) != nil || who.Pseudonym != p.Ref {
+		return
+	}
+	if b.bound == nil {
+		b.bound = map[string]string{}
+	}
+	b.bound[who.Kind+":"+who.ID] = p.Ref
+}
+
+// Pseudonym returns who is meant by an outside id such as account:ID, if the
+// bundle shows to whom the log has bound it.
+func (o *Opened) Pseudonym(who string) (string, bool) {
+	p, ok := o.bound[who]
+	return p, ok
 }
 
 // name is what a commitment is found by.
@@ -274,57 +351,4 @@ func (s stored) commitments(all map[string]string) {
 	for _, p := range s.Parts {
 		all[Part{Event: s.ID, Role: p.Role, Ref: p.Ref}.name()] = p.Commitment
 	}
-}
-
-// counts holds the manifest's numbers against the records.
-func (b *opening) counts() error {
-	for _, s := range b.Manifest.Streams {
-		if b.Streams[s.Stream] != s.Records {
-			return fmt.Errorf("%s: it says %d records of %s, the bundle has %d", manifestFile, s.Records, s.Stream, b.Streams[s.Stream])
-		}
-		if b.Manifest.Selection.From == 0 && b.Manifest.Selection.To == 0 && s.Records > s.LastRevision {
-			return fmt.Errorf("%s: %s ends at revision %d, and the bundle has %d records of it", manifestFile, s.Stream, s.LastRevision, s.Records)
-		}
-	}
-	if len(b.Manifest.Streams) != len(b.Streams) || b.Manifest.Voids != b.voids || b.Manifest.Parts != b.Parts {
-		return fmt.Errorf("%s: its counts are not those of the records", manifestFile)
-	}
-	return nil
-}
-
-// Against holds a verified bundle against the log that it is from: it fails on
-// every record that was left out. The log's tiles are believed in nothing: they
-// must give the bundle's own root.
-func (o *Opened) Against(read Tiles) error {
-	var edge merkle.Edge
-	c := newChooser(o.Manifest.Selection)
-	next, index := 0, int64(-1)
-	revisions := map[string]int64{}
-	for record, err := range entries(read, o.Checkpoint.Size) {
-		if index++; err != nil {
-			return err
-		}
-		edge.Append(record, func(merkle.Tile, []byte) {})
-		s, err := parse(record)
-		if err != nil {
-			return fmt.Errorf("record %d of the log %w", index, err)
-		}
-		revisions[s.Stream]++
-		has := next < len(o.Indexes) && o.Indexes[next] == index
-		if has {
-			next++
-		}
-		if c.wants(s) != has {
-			return fmt.Errorf("record %d of the log, %s in %s, was left out", index, s.Type, s.Stream)
-		}
-	}
-	if index+1 != o.Checkpoint.Size || edge.Root() != o.Checkpoint.Root {
-		return errors.New("this log is another one, or has another history: it does not give the bundle's root")
-	}
-	for _, s := range o.Manifest.Streams {
-		if revisions[s.Stream] != s.LastRevision {
-			return fmt.Errorf("%s: it says that %s ends at revision %d, the log has %d", manifestFile, s.Stream, s.LastRevision, revisions[s.Stream])
-		}
-	}
-	return nil
 }

@@ -5,8 +5,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -24,91 +26,153 @@ type Maker struct {
 	Key        string // the verifier key
 	Tiles      Tiles
 	Blob       func(ctx context.Context, hash string) ([]byte, bool, error)
-	Parts      func(ctx context.Context, record []byte) ([]Part, error) // nil: none is shown
 	Software   Software
 	Rejected   *int
 	Now        time.Time
-	Report     func(w io.Writer, m Manifest, records [][]byte, parts []Part) error // nil: none
+	Lang       string // of the report: en, zh; empty: there is none
+
+	// Show says which personal parts are shown. Open is asked once all is
+	// known that is about to leave: it records the access and returns what
+	// opens the parts of a record. When it fails, there is no bundle. Nil:
+	// nobody is asked, and nothing is shown.
+	Show Show
+	Open func(ctx context.Context, records, parts int) (Opener, error)
 }
 
-// Write writes the bundle of a selection.
+// An Opener returns the personal parts of a record that may be shown.
+type Opener func(ctx context.Context, record []byte) ([]Part, error)
+
+// Write writes the bundle of a selection. What was written before an error is
+// no bundle, and must not leave the house.
 func (m Maker) Write(ctx context.Context, w io.Writer, s Selection) (Manifest, error) {
-	p := packer{Maker: m, zip: zip.NewWriter(w), tally: newTally()}
-	p.manifest = Manifest{
-		Format: Format, Origin: m.Tree.Origin, Made: m.Now.UTC().Format(time.RFC3339), Software: m.Software, Selection: s,
-		Tree: Tree{m.Tree.Size, m.Tree.Root.String()}, Rejected: m.Rejected, Linked: []string{}, Gaps: []Gap{}, Streams: []StreamCount{}, Files: []File{},
+	p := packer{Maker: m, zip: zip.NewWriter(w), tally: newTally(), named: map[string]bool{}, texts: map[string]bool{}}
+	p.reading.Manifest = Manifest{
+		Format: Format, Origin: m.Tree.Origin, Made: m.Now.UTC().Format(time.RFC3339), Software: m.Software, Selection: s, Report: Reporting{reportForm, m.Lang},
+		Tree: Tree{m.Tree.Size, m.Tree.Root.String()}, Rejected: m.Rejected, Linked: []string{}, Gaps: []Gap{}, Missing: []string{}, Files: []File{},
 	}
-	err := p.records(ctx, newChooser(s))
+	for _, step := range []func(context.Context) error{p.records, p.parts, p.rest, p.report} {
+		if err := step(ctx); err != nil {
+			return Manifest{}, err
+		}
+	}
+	text, err := json.Marshal(p.reading.Manifest, json.Deterministic(true))
 	if err == nil {
-		err = p.rest(ctx)
+		err = p.file(manifestFile, func(w io.Writer) error { _, err := w.Write(text); return err })
 	}
 	if err != nil {
 		return Manifest{}, err
 	}
-	return p.manifest, p.zip.Close()
+	return p.reading.Manifest, p.zip.Close()
 }
 
 // A packer is a bundle in the making.
 type packer struct {
 	Maker
-	zip      *zip.Writer
-	manifest Manifest
-	tally    tally
-	parts    []Part
-	chosen   [][]byte // the records, for the report
-	named    []string // hashes of blobs
+	zip     *zip.Writer
+	tally   tally
+	reading reading
+	count   int             // of records
+	opens   int             // how many parts are to be shown
+	named   map[string]bool // hashes that may name blobs
+	texts   map[string]bool // hashes that name texts
+}
+
+func (p *packer) selection() Selection { return p.reading.Manifest.Selection }
+
+// chosen yields the records that are selected, and their indexes. All is told
+// every record of the log.
+func (p *packer) chosen(ctx context.Context, all func(s stored, wanted bool), do func(index int64, record []byte, s stored, c *chooser) error) error {
+	c, index := newChooser(p.selection()), int64(-1)
+	for record, err := range entries(p.Tiles, p.Tree.Size) {
+		index++
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		s, err := parse(record)
+		if err != nil {
+			return fmt.Errorf("record %d %w", index, err)
+		}
+		wanted := c.wants(s)
+		all(s, wanted)
+		if !wanted {
+			continue
+		}
+		if err := do(index, record, s, c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // records writes what is selected, each with its audit path.
-func (p *packer) records(ctx context.Context, c *chooser) error {
+func (p *packer) records(ctx context.Context) error {
 	tree := tlog.Tree{N: p.Tree.Size, Hash: p.Tree.Root}
 	nodes := hashes(p.Tiles, tree)
 	return p.file(recordsFile, func(w io.Writer) error {
-		index := int64(-1)
-		for record, err := range entries(p.Tiles, tree.N) {
-			index++
-			if err == nil {
-				err = ctx.Err()
-			}
-			if err != nil {
-				return err
-			}
-			s, err := parse(record)
-			if err != nil {
-				return fmt.Errorf("record %d %w", index, err)
-			}
-			wanted := c.wants(s)
-			p.tally.add(s, wanted)
-			if !wanted {
-				continue
-			}
+		return p.chosen(ctx, p.tally.add, func(index int64, record []byte, s stored, c *chooser) error {
 			path, err := tlog.ProveRecord(tree.N, index, nodes)
 			if err != nil {
 				return fmt.Errorf("the proof of record %d: %w", index, err)
 			}
-			if err := p.record(ctx, w, index, record, path); err != nil {
-				return err
+			line := recordLine{Index: index, Record: string(record), Path: make([][]byte, len(path))}
+			for i := range path {
+				line.Path[i] = path[i][:]
 			}
-		}
-		return nil
+			p.count++
+			p.opens += len(c.parts(s, p.Show))
+			p.reading.add(s, record)
+			for _, hash := range blobsOf(record) {
+				p.named[hash] = true
+			}
+			for _, hash := range textsOf(s, record) {
+				p.texts[hash] = true
+			}
+			return writeLine(w, line)
+		})
 	})
 }
 
-func (p *packer) record(ctx context.Context, w io.Writer, index int64, record []byte, path tlog.RecordProof) error {
-	line := recordLine{Index: index, Record: string(record), Path: make([][]byte, len(path))}
-	for i := range path {
-		line.Path[i] = path[i][:]
+// parts asks to open what is to be shown, and writes it.
+func (p *packer) parts(ctx context.Context) error {
+	if p.Open == nil && p.opens > 0 {
+		return errors.New("personal parts are to be shown, and nobody opens them")
 	}
-	if p.Parts != nil {
-		parts, err := p.Parts(ctx, record)
-		if err != nil {
-			return fmt.Errorf("the personal parts of record %d: %w", index, err)
+	var open Opener
+	if p.Open != nil {
+		var err error
+		if open, err = p.Open(ctx, p.count, p.opens); err != nil {
+			return err
 		}
-		p.parts = append(p.parts, parts...)
 	}
-	p.chosen = append(p.chosen, slices.Clone(record))
-	p.named = append(p.named, blobsOf(record)...)
-	return writeLine(w, line)
+	return p.file(partsFile, func(w io.Writer) error {
+		if p.opens == 0 {
+			return nil
+		}
+		return p.chosen(ctx, func(stored, bool) {}, func(index int64, record []byte, s stored, c *chooser) error {
+			want := c.parts(s, p.Show)
+			if len(want) == 0 {
+				return nil
+			}
+			parts, err := open(ctx, record)
+			if err != nil {
+				return fmt.Errorf("the personal parts of record %d: %w", index, err)
+			}
+			for _, part := range parts {
+				if !slices.ContainsFunc(want, func(x storedPart) bool { return x.Role == part.Role && x.Ref == part.Ref }) {
+					continue
+				}
+				if err := writeLine(w, part); err != nil {
+					return err
+				}
+				p.reading.Manifest.Parts++
+				p.reading.show(part)
+			}
+			return nil
+		})
+	})
 }
 
 func writeLine(w io.Writer, v any) error {
@@ -119,60 +183,35 @@ func writeLine(w io.Writer, v any) error {
 	return err
 }
 
-// blobsOf returns the hashes that a record names, of whatever.
-func blobsOf(record []byte) []string {
-	var named []string
-	text := string(record)
-	for {
-		_, after, found := strings.Cut(text, `"sha256:`)
-		if !found {
-			return named
-		}
-		if len(after) > 64 && after[64] == '"' {
-			named = append(named, "sha256:"+after[:64])
-		}
-		text = after
-	}
-}
-
-// rest writes the other files, the manifest last.
+// rest writes the other files that are evidence.
 func (p *packer) rest(ctx context.Context) error {
-	p.manifest.Streams, p.manifest.Linked = p.tally.streams(), p.tally.links(p.manifest.Selection)
-	p.manifest.Voids, p.manifest.Gaps, p.manifest.Parts = p.tally.voids, p.tally.gaps(), len(p.parts)
+	m := &p.reading.Manifest
+	m.Linked, m.Voids, m.Gaps = p.tally.links(m.Selection), p.tally.voids, p.tally.gaps()
 	files := []struct {
 		name  string
 		write func(io.Writer) error
 	}{
 		{checkpointFile, func(w io.Writer) error { _, err := w.Write(p.Checkpoint); return err }},
 		{keyFile, func(w io.Writer) error { _, err := io.WriteString(w, p.Key+"\n"); return err }},
-		{partsFile, p.writeParts},
+		{streamsFile, p.writeStreams},
 	}
 	for _, f := range files {
 		if err := p.file(f.name, f.write); err != nil {
 			return err
 		}
 	}
-	slices.Sort(p.named)
-	for _, hash := range slices.Compact(p.named) {
+	for _, hash := range slices.Sorted(maps.Keys(p.named)) {
 		if err := p.blob(ctx, hash); err != nil {
 			return err
 		}
 	}
-	if p.Report != nil {
-		if err := p.file(reportFile, func(w io.Writer) error { return p.Report(w, p.manifest, p.chosen, p.parts) }); err != nil {
-			return err
-		}
-	}
-	text, err := json.Marshal(p.manifest, json.Deterministic(true))
-	if err != nil {
-		return err
-	}
-	return p.file(manifestFile, func(w io.Writer) error { _, err := w.Write(text); return err })
+	return nil
 }
 
-func (p *packer) writeParts(w io.Writer) error {
-	for _, part := range p.parts {
-		if err := writeLine(w, part); err != nil {
+func (p *packer) writeStreams(w io.Writer) error {
+	for c := range p.tally.streams() {
+		p.reading.stream(c)
+		if err := writeLine(w, c); err != nil {
 			return err
 		}
 	}
@@ -180,15 +219,42 @@ func (p *packer) writeParts(w io.Writer) error {
 }
 
 // blob adds a text, if there is one of that hash: not every hash names a blob.
+// A policy's text that is not there is an error of the ledger's own, and told.
 func (p *packer) blob(ctx context.Context, hash string) error {
-	if p.Blob == nil {
+	var text []byte
+	found := false
+	if p.Blob != nil {
+		var err error
+		if text, found, err = p.Blob(ctx, hash); err != nil {
+			return err
+		}
+	}
+	if !found {
+		if p.texts[hash] {
+			p.reading.Manifest.Missing = append(p.reading.Manifest.Missing, hash)
+		}
 		return nil
 	}
-	text, found, err := p.Blob(ctx, hash)
-	if err != nil || !found {
-		return err
-	}
 	return p.file(blobDir+strings.TrimPrefix(hash, "sha256:"), func(w io.Writer) error { _, err := w.Write(text); return err })
+}
+
+// report writes the bundle for reading.
+func (p *packer) report(ctx context.Context) error {
+	if p.Lang == "" {
+		return nil
+	}
+	p.reading.text = func(hash string) ([]byte, bool, error) {
+		if p.Blob == nil {
+			return nil, false, nil
+		}
+		return p.Blob(ctx, hash)
+	}
+	for _, form := range forms {
+		if err := p.file(form.file, func(w io.Writer) error { return p.reading.write(w, form.sheet) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // file adds a file and takes it into the manifest. The bundle of the same
@@ -202,7 +268,9 @@ func (p *packer) file(name string, write func(io.Writer) error) error {
 	if err := write(io.MultiWriter(f, h, &n)); err != nil {
 		return err
 	}
-	p.manifest.Files = append(p.manifest.Files, File{name, int64(n), hex.EncodeToString(h.Sum(nil))})
+	if name != manifestFile {
+		p.reading.Manifest.Files = append(p.reading.Manifest.Files, File{name, int64(n), hex.EncodeToString(h.Sum(nil))})
+	}
 	return nil
 }
 

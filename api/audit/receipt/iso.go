@@ -1,12 +1,6 @@
 package receipt
 
-import (
-	"errors"
-	"fmt"
-	"time"
-
-	"consentledger/domain"
-)
+import "consentledger/domain"
 
 const recordType = "dpv:ConsentRecord"
 
@@ -89,7 +83,7 @@ func (c Consent) iso(given domain.ConsentGiven) isoRecord {
 		Context: context, ID: "urn:uuid:" + c.Entry.ID.String(), Type: recordType, ConformsTo: "ISO/IEC TS 27560:2023",
 		Identifier: c.Entry.ID.String(), Subject: c.Entry.Stream.ID,
 		Controller: isoParty{"dpv:DataController", first(d.Handler.Name, c.App.Handler), d.Handler.Contact, d.Handler.Address},
-		Notice:     isoNotice{Type: "dpv:ConsentNotice", Version: given.Version.String(), Language: given.Locale, Source: c.TextURL},
+		Notice:     isoNotice{Type: "dpv:ConsentNotice", Version: given.Version.String(), Language: given.Locale, Source: textURL(given)},
 		Process:    []isoProcess{}, Evidence: c.evidence(),
 		Event: isoEvent{
 			Type: []string{"dpv:ConsentGiven", expressed(given.Kind)}, Date: dateOf(instant(seconds(c.Entry))), Entity: c.Entry.Actor,
@@ -137,19 +131,4 @@ func (c Consent) isoProcess(p domain.Purpose, given domain.ConsentGiven) isoProc
 		}
 	}
 	return x
-}
-
-func (r isoRecord) says() (says, error) {
-	at, err := time.Parse(time.RFC3339, r.Event.Date.Value)
-	if err != nil {
-		return says{}, fmt.Errorf("dct:date: %w", err)
-	}
-	if r.ID != "urn:uuid:"+r.Identifier {
-		return says{}, errors.New("@id is not the urn of dct:identifier")
-	}
-	s := says{id: r.Identifier, subject: r.Subject, version: r.Notice.Version, at: at.Unix()}
-	for _, p := range r.Process {
-		s.purposes = append(s.purposes, p.Purpose.ID)
-	}
-	return s, nil
 }

@@ -1,12 +1,8 @@
 package receipt
 
-import (
-	"errors"
+import "consentledger/domain"
 
-	"consentledger/domain"
-
-	"github.com/go-json-experiment/json"
-)
+const kantaraVersion = "KI-CR-v1.1.0"
 
 // The Consent Receipt of the Kantara Initiative, version 1.1.0. Its evidence
 // and the ids of purposes and policy are members of our own.
@@ -56,9 +52,9 @@ type (
 func (c Consent) kantara(given domain.ConsentGiven) kantaraReceipt {
 	d := c.Policy.Document
 	r := kantaraReceipt{
-		Version: "KI-CR-v1.1.0", Jurisdiction: c.App.Jurisdiction, ConsentTimestamp: seconds(c.Entry),
+		Version: kantaraVersion, Jurisdiction: c.App.Jurisdiction, ConsentTimestamp: seconds(c.Entry),
 		CollectionMethod: string(given.Act), ConsentReceiptID: c.Entry.ID.String(), PublicKey: c.Key, Language: given.Locale,
-		PIIPrincipalID: c.Entry.Stream.ID, PolicyURL: c.TextURL, PolicyVersion: given.Version.String(), SpiCat: []string{}, Evidence: c.evidence(),
+		PIIPrincipalID: c.Entry.Stream.ID, PolicyURL: textURL(given), PolicyVersion: given.Version.String(), SpiCat: []string{}, Evidence: c.evidence(),
 		PIIControllers: []kantaraController{{PIIController: first(d.Handler.Name, c.App.Handler), Contact: d.Handler.Contact, Address: addressOf(d)}},
 	}
 	service := kantaraService{Service: string(c.App.Name), Purposes: []kantaraPurpose{}}
@@ -136,40 +132,4 @@ func join(a, b string) string {
 		return a + b
 	}
 	return a + "; " + b
-}
-
-// claims returns what a receipt of either form says.
-func claims(text []byte) (says, error) {
-	var form struct {
-		Version string `json:"version"`
-		Type    string `json:"@type"`
-	}
-	if err := json.Unmarshal(text, &form); err != nil {
-		return says{}, err
-	}
-	switch {
-	case form.Version == "KI-CR-v1.1.0":
-		var r kantaraReceipt
-		if err := json.Unmarshal(text, &r, json.RejectUnknownMembers(true)); err != nil {
-			return says{}, err
-		}
-		return r.says(), nil
-	case form.Type == recordType:
-		var r isoRecord
-		if err := json.Unmarshal(text, &r, json.RejectUnknownMembers(true)); err != nil {
-			return says{}, err
-		}
-		return r.says()
-	}
-	return says{}, errors.New("is neither a Kantara receipt 1.1.0 nor a record of ISO/IEC TS 27560")
-}
-
-func (r kantaraReceipt) says() says {
-	s := says{id: r.ConsentReceiptID, subject: r.PIIPrincipalID, version: r.PolicyVersion, at: r.ConsentTimestamp}
-	for _, service := range r.Services {
-		for _, p := range service.Purposes {
-			s.purposes = append(s.purposes, p.ID)
-		}
-	}
-	return s
 }

@@ -13,6 +13,7 @@ import (
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
+	"consentledger/eventstore/codec/policydoc"
 	"consentledger/projections/transparency/merkle"
 
 	"golang.org/x/mod/sumdb/note"
@@ -35,7 +36,17 @@ func (hand) Commit(_ eventstore.EventID, _ string, plain []byte) [32]byte {
 // given returns a consent in a log of one record, and who verifies it.
 func given(t testing.TB) (receipt.Consent, note.Verifier) {
 	t.Helper()
-	version := domain.Hash{1}
+	document := domain.Document{
+		Name: "privacy", Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Handler: domain.Handler{Name: "Demo Holding", Contact: "desk"},
+		Purposes:   []domain.Purpose{{ID: "ads", Title: "Ads", Basis: domain.BasisConsent, Categories: []domain.CategoryID{"clicks"}}, {ID: "face", Title: "Faces", Basis: domain.BasisConsent}, {ID: "net", Title: "Network", Basis: domain.BasisConsent, Sensitive: true, Categories: []domain.CategoryID{"id"}}},
+		Categories: []domain.Category{{ID: "clicks"}, {ID: "id", SensitiveByLaw: true}},
+		Recipients: []domain.Recipient{{ID: "acme", Title: "Acme", Purposes: []domain.PurposeID{"ads"}}},
+	}
+	canonical, err := policydoc.Marshal(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := domain.Hash(sha256.Sum256(canonical))
 	env := codec.Envelope{
 		ID: eventstore.EventID{1, 2, 3}, Stream: domain.StreamID{Noun: domain.SubjectNoun, App: "demo", ID: "00ff"},
 		At: 1767225600000, Recorded: 1767225601000, Actor: "person", RecordedBy: "backend",
@@ -69,15 +80,10 @@ func given(t testing.TB) (receipt.Consent, note.Verifier) {
 		t.Fatal(err)
 	}
 	return receipt.Consent{
-		App: domain.App{Name: "demo", Handler: "Demo Ltd", Jurisdiction: "CN"}, Entry: e, Key: key, TextURL: "/v1/blobs/x",
-		Proof: merkle.Proof{Index: 0, Extra: record.Data, Checkpoint: signed}.Format(),
-		Parts: []bundle.Part{{Event: e.ID.String(), Role: "details", Ref: "00ff", Text: []byte("on the train"), Opening: opening}},
-		Policy: domain.PolicyPublished{Version: version, Document: domain.Document{
-			Handler:    domain.Handler{Name: "Demo Holding", Contact: "desk"},
-			Purposes:   []domain.Purpose{{ID: "ads", Title: "Ads", Categories: []domain.CategoryID{"clicks"}}, {ID: "face", Title: "Faces"}, {ID: "net", Title: "Network", Sensitive: true, Categories: []domain.CategoryID{"id"}}},
-			Categories: []domain.Category{{ID: "clicks"}, {ID: "id", SensitiveByLaw: true}},
-			Recipients: []domain.Recipient{{ID: "acme", Title: "Acme", Purposes: []domain.PurposeID{"ads"}}},
-		}},
+		App: domain.App{Name: "demo", Handler: "Demo Ltd", Jurisdiction: "CN"}, Entry: e, Key: key,
+		Proof:  merkle.Proof{Index: 0, Extra: record.Data, Checkpoint: signed}.Format(),
+		Parts:  []bundle.Part{{Event: e.ID.String(), Role: "details", Ref: "00ff", Text: []byte("on the train"), Opening: opening}},
+		Policy: domain.PolicyPublished{Version: version, Document: document}, Document: canonical,
 	}, verifier
 }
 
@@ -96,7 +102,7 @@ func TestAReceiptSaysWhatCountsAndVerifies(t *testing.T) {
 				t.Errorf("%s lacks %s:\n%s", form, part, text)
 			}
 		}
-		if strings.Contains(string(text), "Faces") {
+		if strings.Contains(string(text), `: "Faces"`) {
 			t.Errorf("%s is for what fell short", form)
 		}
 		r, err := receipt.Verify(text, v, origin)
@@ -108,6 +114,7 @@ func TestAReceiptSaysWhatCountsAndVerifies(t *testing.T) {
 
 func TestAReceiptThatSaysSomethingElseDoesNotVerify(t *testing.T) {
 	c, v := given(t)
+	changed := map[string]bool{}
 	for _, form := range []string{receipt.Kantara, receipt.ISO} {
 		text, err := receipt.Write(form, c)
 		if err != nil {
@@ -116,15 +123,41 @@ func TestAReceiptThatSaysSomethingElseDoesNotVerify(t *testing.T) {
 		for _, change := range [][2]string{
 			{`"ads"`, `"all"`}, {"1767225601", "1767225600"}, {"00:00:01Z", "00:00:00Z"}, {`"00ff"`, `"00fe"`},
 			{"01020300-0000-0000-0000-000000000000", "01020300-0000-0000-0000-000000000001"},
-			{domain.Hash{1}.String(), domain.Hash{3}.String()}, {"b24gdGhlIHRyYWlu", "b24gdGhlIHRyYWlv"},
+			{c.Policy.Version.String(), domain.Hash{3}.String()}, {`"language": "en"`, `"language": "zh"`}, {`"dct:language": "en"`, `"dct:language": "zh"`},
+			{`"collectionMethod": "agree"`, `"collectionMethod": "written"`}, {`"consentType": "EXPLICIT"`, `"consentType": "IMPLICIT"`}, {"dpv:ExplicitlyExpressedConsent", "dpv:ImpliedConsent"},
+			{`"purpose": "Ads"`, `"purpose": "Service"`}, {`"dct:title": "Ads"`, `"dct:title": "Service"`}, {"when withdrawn", "never"}, {`"Acme"`, `"Nobody"`}, {`"Demo Holding"`, `"Demo Ltd"`},
+			{`"sensitive": true`, `"sensitive": false`}, {`"primaryPurpose": false`, `"primaryPurpose": true`}, {`"policyUrl": "`, `"policyUrl": "https://example.com`},
+			{`"thirdPartyDisclosure": true`, `"thirdPartyDisclosure": false`}, {`"service": "demo"`, `"service": "other"`}, {"dpv:Consent\"", "dpv:Contract\""}, {"strong", "weak"}, {`"dpv:hasEntity": "person"`, `"dpv:hasEntity": "guardian"`},
+			{`\"Ads\"`, `\"Adz\"`}, {"b24gdGhlIHRyYWlu", "b24gdGhlIHRyYWlv"},
 		} {
 			other := strings.Replace(string(text), change[0], change[1], 1)
+			changed[change[0]] = changed[change[0]] || other != string(text)
 			if _, err := receipt.Verify([]byte(other), v, origin); other != string(text) && err == nil {
 				t.Errorf("%s: %s became %s, and it verifies", form, change[0], change[1])
 			}
 		}
 		if _, err := receipt.Verify(text, v, "logs.example.com/other"); err == nil {
 			t.Errorf("%s: another origin verifies", form)
+		}
+	}
+	for what, done := range changed {
+		if !done {
+			t.Errorf("no receipt has %s", what)
+		}
+	}
+}
+
+// TestWhatMustBeBelievedIsNamed: the app's own words are in no record here.
+func TestWhatMustBeBelievedIsNamed(t *testing.T) {
+	c, v := given(t)
+	for _, form := range []string{receipt.Kantara, receipt.ISO} {
+		text, err := receipt.Write(form, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := receipt.Verify(text, v, origin)
+		if err != nil || strings.Join(r.Claims, "; ") != "the jurisdiction: CN" {
+			t.Errorf("%s: %v, %v", form, r, err)
 		}
 	}
 }

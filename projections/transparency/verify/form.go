@@ -9,8 +9,9 @@ import (
 // A line is what a record says of itself.
 type line struct {
 	id, stream, kind []byte
-	recorded         int64
-	binding          bool // it ties its stream to a person, as the first record of a person's stream does
+	at, recorded     int64
+	claimed          int64 // zero: nothing was claimed beside at
+	binding          bool  // it ties its stream to a person, as the first record of a person's stream does
 }
 
 // members are the names that a record has, in their order, and whether one may
@@ -57,8 +58,12 @@ func parseLine(record []byte) (line, error) {
 
 func (l *line) member(s *scanner, name string) (err error) {
 	switch begin := s.at; name {
-	case "at", "claimed":
-		_, err = s.number()
+	case "at":
+		l.at, err = s.number()
+	case "claimed":
+		if l.claimed, err = s.number(); err == nil && l.claimed <= 0 {
+			err = fmt.Errorf("a claim is a time, and this is %d", l.claimed)
+		}
 	case "recorded":
 		l.recorded, err = s.number()
 	case "v":

@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"hash/maphash"
+	"strings"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
@@ -44,7 +45,29 @@ func (o *order) check(record []byte) error {
 	if stream.App != o.app {
 		return fmt.Errorf("it is of the app %s, in the log of %s", stream.App, o.app)
 	}
-	return o.place(stream, l)
+	if err := o.place(stream, l); err != nil {
+		return err
+	}
+	return l.times()
+}
+
+// maxAhead is how far ahead of the ledger's clock a yes may be, in
+// milliseconds.
+const maxAhead = int64(domain.FutureSkew)
+
+// times checks the times of a record against each other: a no is never later
+// than it was recorded, what it claimed beyond that is kept beside it, and a
+// yes is not later by more than clocks differ.
+func (l line) times() error {
+	switch kind := string(l.kind); {
+	case l.claimed != 0 && (l.at != l.recorded || l.claimed <= l.recorded):
+		return fmt.Errorf("it keeps a claim of %d, which was clamped to when it was recorded, and says %d, recorded %d", l.claimed, l.at, l.recorded)
+	case (strings.HasPrefix(kind, "consent.withdrawn.") || strings.HasPrefix(kind, "consent.refused.")) && l.at > l.recorded:
+		return fmt.Errorf("it is a no of %d ms after it was recorded", l.at-l.recorded)
+	case strings.HasPrefix(kind, "consent.given.") && l.at > l.recorded+maxAhead:
+		return fmt.Errorf("it is a yes of %d ms after it was recorded", l.at-l.recorded)
+	}
+	return nil
 }
 
 // place checks where a record stands in its stream and among all.
@@ -58,7 +81,7 @@ func (o *order) place(stream domain.StreamID, l line) error {
 	newest := o.newest
 	o.newest = max(o.newest, l.recorded)
 	switch {
-	case (stream.Noun == domain.SubjectNoun || stream.Noun == domain.AccessNoun) && l.binding == later:
+	case isPersons(stream) && l.binding == later:
 		if later {
 			return fmt.Errorf("it ties the stream %s to a person, as a first record does, and is not the first", l.stream)
 		}
@@ -69,4 +92,9 @@ func (o *order) place(stream domain.StreamID, l line) error {
 		return fmt.Errorf("it was recorded %d s before a record that stands before it", (newest-l.recorded)/1000)
 	}
 	return nil
+}
+
+// isPersons reports whether a stream is one person's.
+func isPersons(s domain.StreamID) bool {
+	return (s.Noun == domain.SubjectNoun || s.Noun == domain.AccessNoun) && s.ID != domain.AppStream
 }

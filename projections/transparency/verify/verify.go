@@ -29,6 +29,10 @@ type Log struct {
 	App      domain.AppName      // whose records it holds; empty: whose the first is
 	Seen     []merkle.Checkpoint // what was seen of it before, smallest first
 	Progress func(done, all int64)
+
+	// Beside says what is wrong with what is kept beside the log of a record,
+	// each record once and in their order. Nil: nothing is looked at.
+	Beside func(record []byte) []string
 }
 
 // A Finding is one thing that is wrong.
@@ -171,6 +175,8 @@ func (w *walk) judge() {
 	case w.lost > 0 && told == r.Checkpoint.Root:
 		r.Verdict = "records cannot be read; the tiles are those that were signed"
 	case root == r.Checkpoint.Root && len(r.Findings) == 0:
+	case root == r.Checkpoint.Root && w.wrong == 0 && w.beside == len(r.Findings)+r.More:
+		r.Verdict = "the records are those that were signed; what is kept beside them is not what they say"
 	case root == r.Checkpoint.Root && w.wrong == 0:
 		r.Verdict = "the records are those that were signed, and something was wrong already then, as the findings say"
 	case root == r.Checkpoint.Root:

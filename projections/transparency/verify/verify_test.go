@@ -333,3 +333,48 @@ func BenchmarkVerify(b *testing.B) {
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "records/s")
 	b.ReportMetric(float64(size)/100_000, "B/record")
 }
+
+// TestTimesFitEachOther: what a record says of its two times is what a ledger
+// writes.
+func TestTimesFitEachOther(t *testing.T) {
+	k := newKeeper(t)
+	for _, c := range []struct {
+		name, old, new, want string
+	}{
+		{"a yes of five minutes ahead", `"at":1767225600003`, `"at":1767225900003`, ""},
+		{"a yes of more than that", `"at":1767225600003`, `"at":1767225900004`, "a yes of 300001 ms after"},
+		{"a no of before", `"consent.given.v2"`, `"consent.withdrawn.v2"`, ""},
+		{"a no from the future", `"at":1767225600003`, `"at":1767225600004`, "a no of 1 ms after"},
+		{"a claim that was clamped", `"data"`, `"claimed":1767225600099,"data"`, ""},
+		{"a claim beside a time that it is not clamped to", `"at":1767225600003,`, `"at":1767225600002,"claimed":1767225600099,`, "keeps a claim"},
+		{"a claim of before", `"data"`, `"claimed":1767225600001,"data"`, "keeps a claim"},
+		{"a claim of nothing", `"data"`, `"claimed":0,"data"`, "a claim is a time"},
+	} {
+		records := someRecords(10)
+		changed := strings.Replace(string(records[3]), c.old, c.new, 1)
+		if strings.HasPrefix(c.name, "a no") {
+			changed = strings.Replace(changed, `"consent.given.v2"`, `"consent.withdrawn.v2"`, 1)
+		}
+		records[3] = []byte(changed)
+		r := k.verify(t, k.publish(t, records))
+		if found := fmt.Sprint(r.Findings); (c.want == "") != (len(r.Findings) == 0) || !strings.Contains(found, c.want) {
+			t.Errorf("%s: %s", c.name, found)
+		}
+	}
+}
+
+// TestWhatIsBesideTheLog: what somebody else finds beside a record is told with
+// the record, and is no fault of the log.
+func TestWhatIsBesideTheLog(t *testing.T) {
+	k, n := newKeeper(t), 0
+	log := Log{Source: k.publish(t, someRecords(300)), Verifier: k.verifier, Origin: origin, Beside: func(record []byte) []string {
+		if n++; n == 257 {
+			return []string{"an entry was swapped"}
+		}
+		return nil
+	}}
+	r, err := log.Verify(t.Context())
+	if err != nil || n != 300 || len(r.Findings) != 1 || r.Findings[0].Index != 256 || !strings.Contains(r.Verdict, "what is kept beside them") {
+		t.Errorf("%d records: %+v, %v", n, r, err)
+	}
+}

@@ -17,6 +17,7 @@ type walk struct {
 	told    *merkle.Edge // from the hashes that the tiles tell; nil: the same so far
 	wrong   int          // tiles, or hashes in them, that are not as derived
 	lost    int          // records that cannot be read
+	beside  int          // findings about what is kept beside the log
 	ended   bool         // neither records nor tiles are there any more
 	forked  bool         // the first records are not those of a checkpoint of before
 	passed  int          // how many checkpoints of before were compared
@@ -77,6 +78,13 @@ func (w *walk) record(path, tilePath string, index int64, record []byte, told me
 	w.grow(h, told)
 	if err := w.order.check(record); err != nil {
 		w.report.add(path, index, "%v", err)
+	}
+	if w.Beside == nil {
+		return
+	}
+	for _, wrong := range w.Beside(record) {
+		w.beside++
+		w.report.add(path, index, "%s", wrong)
 	}
 }
 

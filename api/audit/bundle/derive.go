@@ -1,0 +1,106 @@
+package bundle
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// derived holds what the manifest says of the records against them.
+func (b *opening) derived() error {
+	m, others := b.Manifest, b.tally.links(Selection{App: b.Manifest.Selection.App})
+	for _, l := range m.Selection.Linked {
+		if !b.tally.others[l] && m.Selection.From == 0 {
+			return fmt.Errorf("it says that %s is linked, and no record links it", l)
+		}
+	}
+	switch {
+	case !slices.Equal(m.Linked, others):
+		return errors.New("the linked streams that it names are not those of the records")
+	case m.Voids != b.tally.voids || m.Parts != b.Parts:
+		return errors.New("its counts are not those of the records")
+	case m.Selection.whole() && !slices.Equal(m.Gaps, b.tally.gaps()):
+		return errors.New("the gaps in producers' numbers are not those of the records")
+	}
+	return nil
+}
+
+// blobs wants every text that a record names. A policy's text is always kept
+// by a ledger; another may never have come to it, and then it says so.
+func (b *opening) blobs() error {
+	for _, hash := range slices.Sorted(maps.Keys(b.texts)) {
+		_, err := b.zip.Open(blobDir + strings.TrimPrefix(hash, "sha256:"))
+		missing := slices.Contains(b.Manifest.Missing, hash)
+		switch {
+		case err == nil && missing:
+			return fmt.Errorf("%s: it says that the text %s is missing, and it is there", manifestFile, hash)
+		case err != nil && b.policyTexts[hash]:
+			return fmt.Errorf("the policy text %s, which a record names, is missing", hash)
+		case err != nil && !missing:
+			return fmt.Errorf("the text %s, which a record names, is missing", hash)
+		}
+	}
+	for _, hash := range b.Manifest.Missing {
+		if !b.texts[hash] {
+			return fmt.Errorf("%s: it misses the text %s, which no record names", manifestFile, hash)
+		}
+	}
+	return nil
+}
+
+// reports derives the report again, if it is of a form that this program
+// writes.
+func (b *opening) reports() error {
+	r := b.Manifest.Report
+	if r.Lang == "" || r.Form != reportForm {
+		return nil
+	}
+	b.reading.text = func(hash string) ([]byte, bool, error) {
+		text, err := b.whole(blobDir + strings.TrimPrefix(hash, "sha256:"))
+		return text, err == nil, nil
+	}
+	for _, form := range forms {
+		var want bytes.Buffer
+		if err := b.reading.write(&want, form.sheet); err != nil {
+			return err
+		}
+		got, err := b.whole(form.file)
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(got, want.Bytes()) {
+			return fmt.Errorf("%s: it does not say what the records and the manifest give", form.file)
+		}
+	}
+	b.report = true
+	return nil
+}
+
+// claims lists what nobody can derive.
+func (b *opening) claims() {
+	m := b.Manifest
+	claim := func(format string, args ...any) { b.Claims = append(b.Claims, fmt.Sprintf(format, args...)) }
+	claim("that nothing of the selection was left out, unless it is held against the log")
+	claim("when it was made: %s", m.Made)
+	claim("the software that made it: %s %s", m.Software.Version, m.Software.SHA256)
+	if m.Rejected != nil {
+		claim("how many rejected messages wait: %d", *m.Rejected)
+	}
+	if !m.Selection.whole() {
+		claim("the gaps in producers' numbers, %d, and the last revisions of streams, unless it is held against the log", len(m.Gaps))
+	}
+	for _, l := range m.Selection.Linked {
+		if !b.tally.others[l] {
+			claim("that %s is a linked history: it was linked before the span", l)
+		}
+	}
+	for _, hash := range m.Missing {
+		claim("that the ledger does not have the text %s", hash)
+	}
+	if m.Report.Lang != "" && !b.report {
+		claim("all that the report says: another version wrote it (form %d)", m.Report.Form)
+	}
+}

@@ -1,0 +1,170 @@
+package bundle
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"consentledger/domain"
+)
+
+// describe says what of an event a reader needs first, in the words of the
+// policy that it is about.
+func (r *report) describe(e domain.Event) string {
+	w := r.wording
+	switch e := e.(type) {
+	case domain.ConsentGiven:
+		r.answered(e.Surface, e.Locale, e.Text, e.Version)
+		text := w.purposes + ": " + r.items(e.Version, e.Items) + "; " + w.byAct + ": " + r.act(e.Version, e.Act) + " (" + w.name(w.consents, e.Kind.String()) + "); " + w.locale + ": " + e.Locale +
+			"; " + w.evidence + ": " + w.quality(e.Evidence)
+		if s, ok := r.of.surfaces[e.Surface]; ok {
+			text += "; " + w.shown + ": " + s.Screen + ", " + w.build + " " + s.Build + ", " + string(e.Control)
+		}
+		return text
+	case domain.ConsentRefused:
+		r.see(view{surface: e.Surface, locale: e.Locale})
+		return w.purposes + ": " + r.scope(e.Version, e.Scope) + "; " + w.byAct + ": " + r.act(e.Version, e.Act)
+	case domain.ConsentWithdrawn:
+		return w.purposes + ": " + r.scope(domain.Hash{}, e.Scope)
+	case domain.PermissionRevoked:
+		return string(e.Permission) + "; " + w.purposes + ": " + r.scope(domain.Hash{}, domain.Scope{Purposes: e.Withdraws})
+	case domain.PermissionGranted:
+		return string(e.Permission)
+	case domain.PermissionDenied:
+		return string(e.Permission)
+	case domain.ConsentRequested:
+		return w.purposes + ": " + r.scope(domain.Hash{}, domain.Scope{Purposes: e.Purposes})
+	case domain.NoticePresented:
+		r.see(view{surface: e.Surface, locale: e.Locale, text: e.Text})
+		return w.shown + ": " + r.policy(e.Version) + ", " + e.Locale
+	case domain.PolicyPublished:
+		return r.policy(e.Version)
+	case domain.PolicyEffective:
+		return r.policy(e.Version)
+	case domain.PolicyAcknowledged:
+		return r.policy(e.Version) + "; " + w.byAct + ": " + r.act(e.Version, e.Act)
+	case domain.SurfacePublished:
+		return e.Surface.Screen + ", " + w.build + " " + e.Surface.Build
+	case domain.CheckAnswered:
+		return fmt.Sprintf("%s, %s: %s (%s)", r.purpose(e.Version, e.Purpose), w.name(w.actions, e.Action.String()), map[bool]string{true: w.allowed, false: w.denied}[e.Allowed], w.name(w.whys, string(e.Why)))
+	case domain.DataAccessed:
+		return fmt.Sprintf("%s; %s: %s; %s: %d; %s: %d", w.name(w.accesses, string(e.Kind)), w.reason, e.Reason, w.recordsRead, e.Records, w.partsRead, e.Parts)
+	case domain.RequestReceived:
+		var all []string
+		for _, t := range e.Types {
+			all = append(all, w.name(w.requests, t.String()))
+		}
+		return strings.Join(all, ", ")
+	case domain.ObligationOpened:
+		return e.Obligation.ID + ": " + w.due + " " + e.Due.Date.String()
+	case domain.ObligationMoved:
+		return e.ID + ": " + w.due + " " + e.Due.Date.String()
+	case domain.ObligationMet:
+		return e.ID
+	case domain.ObligationOverdue:
+		return e.ID
+	case domain.SubjectLinked:
+		return e.Other
+	case domain.Noted:
+		return fields(e.Fields)
+	case domain.Stepped:
+		return fields(e.Fields)
+	}
+	return ""
+}
+
+func fields(list []domain.Field) string {
+	var all []string
+	for _, f := range list {
+		all = append(all, f.Name+"="+f.Value)
+	}
+	return strings.Join(all, ", ")
+}
+
+// policy names a version of a policy.
+func (r *report) policy(version domain.Hash) string {
+	return strings.TrimSpace(r.of.policies[version].Name + " " + version.String())
+}
+
+// purpose is a purpose's title in the version, and its id. A no names no
+// version: then it is the title of any that has the purpose.
+func (r *report) purpose(version domain.Hash, id domain.PurposeID) string {
+	document, ok := r.of.policies[version]
+	p, found := document.Purpose(id)
+	if !ok && !found {
+		var titles []string
+		for _, d := range r.of.policies {
+			if p, ok := d.Purpose(id); ok {
+				titles = append(titles, p.Title)
+			}
+		}
+		if len(titles) > 0 {
+			p.Title = slices.Min(titles)
+		}
+	}
+	return titled(p.Title, string(id))
+}
+
+func (r *report) act(version domain.Hash, id domain.ActID) string {
+	document := r.of.policies[version]
+	a, _ := document.Act(id)
+	return titled(a.Title, string(id))
+}
+
+// titled is a title and the code that it is the title of.
+func titled(title, code string) string {
+	if title == "" || title == code {
+		return code
+	}
+	return title + " (" + code + ")"
+}
+
+func (r *report) items(version domain.Hash, list []domain.Item) string {
+	var all []string
+	for _, i := range list {
+		text := r.purpose(version, i.Purpose)
+		if i.Short != "" {
+			text += " (✗ " + r.name(r.shorts, string(i.Short)) + ")"
+		}
+		all = append(all, text)
+	}
+	slices.Sort(all)
+	return strings.Join(all, ", ")
+}
+
+func (r *report) scope(version domain.Hash, s domain.Scope) string {
+	if s.All {
+		return r.all
+	}
+	var all []string
+	for _, p := range s.Purposes {
+		all = append(all, r.purpose(version, p))
+	}
+	return strings.Join(all, ", ")
+}
+
+func (w wording) quality(e domain.Evidence) string {
+	text := w.name(w.qualities, e.Quality.String())
+	for _, lack := range e.Missing {
+		text += " − " + w.name(w.lacks, string(lack))
+	}
+	return text
+}
+
+func (w wording) state(s domain.ControlState) string { return w.name(w.states, s.String()) }
+
+// name is the language's word for a code; the code, if it has none.
+func (w wording) name(words map[string]string, code string) string {
+	if name := words[code]; name != "" {
+		return name
+	}
+	return code
+}
+
+// kind is the language's word for a kind of record, and the kind.
+func (w wording) kind(kind string) string {
+	if name := w.kinds[kind]; name != "" {
+		return name + " (" + kind + ")"
+	}
+	return kind
+}

@@ -1,0 +1,72 @@
+package bundle
+
+import (
+	"strings"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+)
+
+// decode reads a record that this program knows; what it does not know is
+// shown by its name alone.
+func decode(s stored, record []byte) (codec.Entry, bool) {
+	id, err := eventstore.ParseEventID(s.ID)
+	if err != nil {
+		return codec.Entry{}, false
+	}
+	e, err := codec.Decode(eventstore.Recorded{Record: eventstore.Record{ID: id, Type: s.Type, Data: record}, Stream: eventstore.Stream(s.Stream)})
+	return e, err == nil
+}
+
+// textsOf returns the hashes of the texts that a record names: a policy's, and
+// what was shown.
+func textsOf(s stored, record []byte) []string {
+	switch codec.KindOf(s.Type) {
+	case "policy.published", "surface.published", "consent.given", "notice.presented":
+	default:
+		return nil
+	}
+	e, ok := decode(s, record)
+	if !ok {
+		return nil
+	}
+	var hashes []domain.Hash
+	switch x := e.Event.(type) {
+	case domain.PolicyPublished:
+		for _, t := range x.Document.Texts {
+			hashes = append(hashes, t.Hash)
+		}
+	case domain.SurfacePublished:
+		for _, l := range x.Surface.Locales {
+			hashes = append(hashes, l.Text)
+		}
+	case domain.ConsentGiven:
+		hashes = append(hashes, x.Text)
+	case domain.NoticePresented:
+		hashes = append(hashes, x.Text)
+	}
+	var names []string
+	for _, h := range hashes {
+		if h != (domain.Hash{}) {
+			names = append(names, h.String())
+		}
+	}
+	return names
+}
+
+// blobsOf returns the hashes that a record names, of whatever.
+func blobsOf(record []byte) []string {
+	var named []string
+	text := string(record)
+	for {
+		_, after, found := strings.Cut(text, `"sha256:`)
+		if !found {
+			return named
+		}
+		if len(after) > 64 && after[64] == '"' {
+			named = append(named, "sha256:"+after[:64])
+		}
+		text = after
+	}
+}

@@ -1,0 +1,171 @@
+package receipt
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"consentledger/api/audit/bundle"
+	"consentledger/domain"
+	"consentledger/eventstore/codec/policydoc"
+	"consentledger/projections/transparency/merkle"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/mod/sumdb/note"
+)
+
+// A Verified is a receipt that verified.
+type Verified struct {
+	Checkpoint merkle.Checkpoint
+	Index      int64
+	ID         string
+	Recorded   domain.Instant
+	Purposes   []string
+	Claims     []string // what it says that neither the record nor the policy shows
+}
+
+// Verify checks a receipt of either form: its record is in the log of this
+// origin, signed by v, which are the verifier's own knowledge, and the receipt
+// is the one that follows from the record and from the policy that the record
+// names by its hash. It is derived again and compared, member by member.
+func Verify(text []byte, v note.Verifier, origin string) (*Verified, error) {
+	var shape struct {
+		Evidence evidence `json:"consentledger"`
+	}
+	if err := json.Unmarshal(text, &shape); err != nil || shape.Evidence.Proof == "" {
+		return nil, errors.New("is no receipt of ours: it has no proof")
+	}
+	proof, err := base64.StdEncoding.Strict().DecodeString(shape.Evidence.Proof)
+	if err != nil {
+		return nil, errors.New("the proof is not base64")
+	}
+	p, err := merkle.ParseProof(proof)
+	if err != nil {
+		return nil, err
+	}
+	cp, err := p.Verify(p.Extra, v, origin)
+	if err != nil {
+		return nil, err
+	}
+	e, given, err := read(p.Extra)
+	if err != nil {
+		return nil, err
+	}
+	if err := bundle.CheckParts(p.Extra, shape.Evidence.Parts); err != nil {
+		return nil, err
+	}
+	c := Consent{App: domain.App{Name: e.Stream.App}, Entry: e, Proof: proof, Parts: shape.Evidence.Parts, Document: []byte(shape.Evidence.Policy)}
+	claims, err := c.derive(text, given, v)
+	if err != nil {
+		return nil, err
+	}
+	r := &Verified{cp, p.Index, e.ID.String(), e.Recorded, nil, claims}
+	for _, i := range given.Items {
+		if i.Short == "" {
+			r.Purposes = append(r.Purposes, string(i.Purpose))
+		}
+	}
+	slices.Sort(r.Purposes)
+	return r, nil
+}
+
+// derive writes the receipt again and compares. It returns what it had to
+// believe.
+func (c *Consent) derive(text []byte, given domain.ConsentGiven, v note.Verifier) ([]string, error) {
+	if sha256.Sum256(c.Document) != given.Version {
+		return nil, errors.New("the policy in it is not the version that the record names")
+	}
+	var err error
+	if c.Policy.Document, err = policydoc.Unmarshal(c.Document); err != nil {
+		return nil, fmt.Errorf("its policy: %w", err)
+	}
+	form, said, err := claimed(text)
+	if err != nil {
+		return nil, err
+	}
+	var claims []string
+	c.App.Jurisdiction = said.jurisdiction
+	claims = append(claims, "the jurisdiction: "+said.jurisdiction)
+	if c.Policy.Document.Handler.Name == "" {
+		c.App.Handler = said.handler
+		claims = append(claims, "who handles the data, which the policy does not name: "+said.handler)
+	}
+	if form == Kantara {
+		k, err := note.NewVerifier(said.key)
+		if err != nil || k.Name() != v.Name() || k.KeyHash() != v.KeyHash() {
+			return nil, errors.New("publicKey: it names another key than the one that verifies it")
+		}
+		c.Key = said.key
+	}
+	want, err := Write(form, *c)
+	if err != nil {
+		return nil, err
+	}
+	return claims, same(text, want)
+}
+
+// A saying is what a receipt says that nothing in it shows.
+type saying struct{ jurisdiction, handler, key string }
+
+// claimed reads a receipt, of which form it is, and what must be believed.
+func claimed(text []byte) (form string, s saying, err error) {
+	var head struct {
+		Version string `json:"version"`
+		Type    string `json:"@type"`
+	}
+	if err := json.Unmarshal(text, &head); err != nil {
+		return "", s, err
+	}
+	switch {
+	case head.Version == kantaraVersion:
+		var r kantaraReceipt
+		if err := json.Unmarshal(text, &r, json.RejectUnknownMembers(true)); err != nil {
+			return "", s, err
+		}
+		s.jurisdiction, s.key = r.Jurisdiction, r.PublicKey
+		for _, c := range r.PIIControllers {
+			s.handler = c.PIIController
+		}
+		return Kantara, s, nil
+	case head.Type == recordType:
+		var r isoRecord
+		if err := json.Unmarshal(text, &r, json.RejectUnknownMembers(true)); err != nil {
+			return "", s, err
+		}
+		s.handler = r.Controller.Name
+		for _, p := range r.Process {
+			s.jurisdiction = p.Jurisdiction
+		}
+		return ISO, s, nil
+	}
+	return "", s, errors.New("is neither a Kantara receipt 1.1.0 nor a record of ISO/IEC TS 27560")
+}
+
+// same says which member of a receipt is not as it was derived.
+func same(got, want []byte) error {
+	var g, w map[string]jsontext.Value
+	if err := errors.Join(json.Unmarshal(got, &g), json.Unmarshal(want, &w)); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(w)) {
+		a, b := g[name], w[name]
+		if a == nil {
+			return fmt.Errorf("%s: it is missing", name)
+		}
+		if err := errors.Join(a.Canonicalize(), b.Canonicalize()); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if !bytes.Equal(a, b) {
+			return fmt.Errorf("%s: the receipt says something else than the record and the policy that it names", name)
+		}
+	}
+	if len(g) != len(w) {
+		return errors.New("the receipt has a member that a receipt does not have")
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+
+	"consentledger/api/audit"
+	"consentledger/domain"
+	"consentledger/projections/transparency"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Evidence makes what leaves the house as evidence; see [audit.Exporter].
+type Evidence interface {
+	Export(ctx context.Context, app domain.AppName, ask audit.ExportRequest, principal string) (*os.File, error)
+	Receipt(ctx context.Context, app domain.AppName, ask audit.ReceiptRequest, principal string) ([]byte, error)
+}
+
+type evidenceIn struct {
+	App         string `path:"app"`
+	ContentType string `header:"Content-Type"`
+	RawBody     []byte `contentType:"application/json"`
+}
+
+func (s *server) evidenceRoutes(api huma.API) {
+	op := func(id, path, summary, kind string) huma.Operation {
+		return huma.Operation{
+			OperationID: id, Method: http.MethodPost, Path: path, Summary: summary, MaxBodyBytes: maxBody, SkipValidateParams: true, SkipValidateBody: true,
+			Description: "Who reads and why is recorded before anything leaves. Personal texts are opened for nobody who does not say so.",
+			Responses:   map[string]*huma.Response{"200": {Description: summary, Content: map[string]*huma.MediaType{kind: {}}}},
+		}
+	}
+	huma.Register(api, op("export", "/v1/apps/{app}/export", "An evidence bundle, which verifies offline", "application/zip"), s.export)
+	documentBody[audit.ExportRequest](api, http.MethodPost, "/v1/apps/{app}/export")
+	huma.Register(api, op("make-receipt", "/v1/apps/{app}/receipts", "The receipt of a consent, with its proof", "application/json"), s.receipt)
+	documentBody[audit.ReceiptRequest](api, http.MethodPost, "/v1/apps/{app}/receipts")
+}
+
+// read parses a request for evidence.
+func (in *evidenceIn) read(into any) (domain.AppName, error) {
+	if kind, _, err := mime.ParseMediaType(in.ContentType); in.ContentType != "" && (err != nil || kind != "application/json") {
+		return "", failure{plain(http.StatusUnsupportedMediaType, "the body is application/json")}
+	}
+	app, err := domain.ParseAppName(in.App)
+	if err != nil {
+		return "", bad(err.Error())
+	}
+	return app, strict(in.RawBody, into)
+}
+
+// failEvidence is fail for what the logs may say too.
+func (s *server) failEvidence(ctx context.Context, route string, err error) error {
+	switch {
+	case errors.Is(err, transparency.ErrNotThere):
+		return failure{plain(http.StatusNotFound, transparency.ErrNotThere.Error())}
+	case errors.Is(err, transparency.ErrNotReady):
+		return huma.ErrorWithHeaders(failure{plain(http.StatusServiceUnavailable, transparency.ErrNotReady.Error())}, http.Header{"Retry-After": {"1"}})
+	}
+	return s.fail(ctx, route, err)
+}
+
+func (s *server) export(ctx context.Context, in *evidenceIn) (*huma.StreamResponse, error) {
+	var ask audit.ExportRequest
+	app, err := in.read(&ask)
+	if err != nil {
+		return nil, s.fail(ctx, "export", err)
+	}
+	f, err := s.Evidence.Export(ctx, app, ask, s.principal(ctx))
+	if err != nil {
+		return nil, s.failEvidence(ctx, "export", err)
+	}
+	return &huma.StreamResponse{Body: func(c huma.Context) {
+		defer f.Close()
+		c.SetHeader("Content-Type", "application/zip")
+		c.SetHeader("Content-Disposition", `attachment; filename="evidence-`+string(app)+`.zip"`)
+		if _, err := io.Copy(c.BodyWriter(), f); err != nil {
+			s.Log.WarnContext(ctx, "an export broke off", "err", err)
+		}
+	}}, nil
+}
+
+func (s *server) receipt(ctx context.Context, in *evidenceIn) (*huma.StreamResponse, error) {
+	var ask audit.ReceiptRequest
+	app, err := in.read(&ask)
+	if err != nil {
+		return nil, s.fail(ctx, "make-receipt", err)
+	}
+	text, err := s.Evidence.Receipt(ctx, app, ask, s.principal(ctx))
+	if err != nil {
+		return nil, s.failEvidence(ctx, "make-receipt", err)
+	}
+	return &huma.StreamResponse{Body: func(c huma.Context) {
+		c.SetHeader("Content-Type", "application/json")
+		_, _ = c.BodyWriter().Write(text)
+	}}, nil
+}

@@ -1,0 +1,47 @@
+package wire
+
+import (
+	"net/url"
+
+	"consentledger/domain"
+)
+
+// A Reader says who is about to read what the ledger keeps, and why. Whoever
+// opens personal texts says all three. It is recorded before anything is read;
+// why and by are sealed.
+type Reader struct {
+	Reason string `json:"reason,omitzero" example:"dispute" doc:"a code: subject-request, dispute, authority, audit, incident or another; kept in the clear"`
+	Why    string `json:"why,omitzero" maxLength:"500" doc:"the same in words; sealed"`
+	By     string `json:"by,omitzero" maxLength:"500" doc:"who reads; sealed"`
+}
+
+// The headers that say the same for requests without a body. Their texts are
+// UTF-8, percent-encoded.
+const (
+	ReasonHeader = "Consent-Reason"
+	WhyHeader    = "Consent-Why"
+	ByHeader     = "Consent-By"
+)
+
+// ParseReader reads the headers of a request.
+func ParseReader(reason, why, by string) (Reader, error) {
+	r := Reader{Reason: reason}
+	var err error
+	if r.Why, err = url.PathUnescape(why); err == nil {
+		r.By, err = url.PathUnescape(by)
+	}
+	if err != nil {
+		return Reader{}, malformed("%s and %s are percent-encoded UTF-8", WhyHeader, ByHeader)
+	}
+	return r, nil
+}
+
+// Headers returns what [ParseReader] reads.
+func (r Reader) Headers() [][2]string {
+	return [][2]string{{ReasonHeader, r.Reason}, {WhyHeader, url.PathEscape(r.Why)}, {ByHeader, url.PathEscape(r.By)}}
+}
+
+// Access returns an access of a kind by the reader.
+func (r Reader) Access(kind domain.AccessKind) domain.DataAccessed {
+	return domain.DataAccessed{Kind: kind, Reason: r.Reason, Words: domain.Personal(r.Why), Name: domain.Personal(r.By)}
+}

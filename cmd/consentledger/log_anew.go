@@ -1,0 +1,54 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"consentledger/projections/transparency"
+
+	"github.com/spf13/cobra"
+)
+
+func newLogAnew() *cobra.Command {
+	var data, origin, why string
+	c := &cobra.Command{
+		Use:   "anew",
+		Short: "Begin the logs anew under a new origin, because their signing keys are lost for good",
+		Long: `Begin the logs of a stopped server's data directory anew under a new origin,
+because what they are signed with is lost for good. First look for the backup of
+data/log: with it the logs go on, and this is not needed.
+
+The old logs end as they are: what is left of them, signed checkpoints and tiles,
+is moved to data/log.lost-1 and still verifies as far as it was signed. The new
+ones cover every record from the first. Whoever verifies needs the new keys, and
+is owed the reason. It is kept: no personal data.`,
+		Example: `  consentledger log anew --data data --origin logs.example.com/consent-2 --why "the disk with the keys died, and its backup with it"`,
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if why == "" || len(why) > 500 {
+				return usageError{errors.New("--why: say in 1 to 500 bytes why the logs cannot go on")}
+			}
+			d, err := openDataDir(c.Context(), data, "", false)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, d.close()) }()
+			config, err := d.logConfig(c.Context(), "")
+			if err != nil {
+				return err
+			}
+			kept, err := transparency.Renew(c.Context(), config, origin, why)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "begun anew; what is left of the old logs is in %s\nstart the server, then give the new key to those who verify: consentledger log key --data %s --app APP\n", kept, data)
+			return err
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&data, "data", "data", "the data directory of a stopped server")
+	f.StringVar(&origin, "origin", "", "the name that the new logs stand under, never used before (default: a random one)")
+	f.StringVar(&why, "why", "", "why the logs cannot go on")
+	c.MarkFlagRequired("why")
+	return c
+}

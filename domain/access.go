@@ -1,0 +1,58 @@
+package domain
+
+// An AccessKind says by which way somebody read what the ledger keeps.
+type AccessKind string
+
+const (
+	AccessExport   AccessKind = "export"           // an evidence bundle
+	AccessReceipt  AccessKind = "receipt"          // of a consent
+	AccessRejected AccessKind = "rejected-message" // a message that was not taken, as it was sent
+	AccessReplay   AccessKind = "replay"           // history, without personal parts
+	AccessReaction AccessKind = "reaction"         // the ledger computes something itself, and shows nobody
+)
+
+// DataAccessed records that somebody is about to read what the ledger keeps,
+// before they do. It counts what is asked for: somebody may be erased in
+// between, and a connection may break off.
+type DataAccessed struct {
+	Kind     AccessKind
+	Subject  string    // the pseudonym of the person it is about; empty: of nobody in particular
+	From, To Instant   // of the recording times asked for; zero: from the first, to the last
+	Events   []EventID // the records that are opened; empty: all that are asked for
+	Roles    []string  // of the personal parts that are opened; empty: all
+	Records  int
+	Parts    int    // personal parts that are opened
+	Reason   string // a code
+	Accessor string // the pseudonym of who says to be reading; empty: they did not say
+	Name     Personal
+	Words    Personal // why, in the accessor's words
+}
+
+func (DataAccessed) isEvent() {}
+
+// Unstated is the reason of who read nothing personal and did not say why.
+const Unstated = "unstated"
+
+// MaxWords bounds what an accessor says.
+const MaxWords = 500
+
+// Check refuses an access that does not say why. Who opens personal parts says
+// it by a code and in words, and who they are; only the ledger itself need not.
+func (e DataAccessed) Check(actor Actor) error {
+	if !isName(e.Reason, 64) {
+		return refuseAt(ReasonMissing, "reason", `say why this is read, by a code of 1 to 64 of a-z, 0-9 and "-", as in subject-request, dispute, authority or audit`)
+	}
+	if len(e.Words) > MaxWords || len(e.Name) > MaxWords {
+		return refuseAt(TooLarge, "why", "what is said of an access has at most 500 bytes")
+	}
+	if e.Parts == 0 || actor == System {
+		return nil
+	}
+	if e.Reason == Unstated || e.Words == "" {
+		return refuseAt(ReasonMissing, "why", "personal texts are opened for a reason: say it in words too; they are sealed")
+	}
+	if e.Name == "" {
+		return refuseAt(ReasonMissing, "by", "personal texts are opened for somebody: say who reads them; it is sealed")
+	}
+	return nil
+}

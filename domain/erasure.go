@@ -1,0 +1,54 @@
+package domain
+
+// OrderErasure asks to erase a person.
+type OrderErasure struct {
+	Reason   string
+	Evidence Hash // of the request or the decision; zero: none
+	By       [2]string
+}
+
+func (OrderErasure) isCommand() {}
+
+// ErasureOrdered records that a person is to be erased: their key, their
+// personal parts and the outside ids that lead to them. It ends the history;
+// who comes back is somebody new. What is recorded stays, and says nothing about
+// anybody any more.
+type ErasureOrdered struct {
+	Reason   string
+	Evidence Hash
+	By       [2]string // two principals
+}
+
+// SubjectErased records that it is done.
+type SubjectErased struct{ Order EventID }
+
+func (ErasureOrdered) isEvent() {}
+func (SubjectErased) isEvent()  {}
+
+// Ordered returns the fact that ordered to erase the person; zero: there is none.
+func (s Subject) Ordered() EventID { return s.ordered }
+
+// Erased returns when the person was erased, zero if they were not.
+func (s Subject) Erased() Instant { return s.erased }
+
+// erase decides an order. A legal hold stands above it.
+func (s Subject) erase(cmd OrderErasure, at Instant) (Event, error) {
+	if err := reasoned(cmd.Reason); err != nil {
+		return nil, err
+	}
+	if cmd.By[0] == "" || cmd.By[1] == "" || cmd.By[0] == cmd.By[1] {
+		return nil, refuseAt(TwoPersons, "by", "erasing takes two different persons")
+	}
+	switch {
+	case s.since == 0:
+		return nil, refuse(UnknownPerson, "nothing is known of this person, so there is nothing to erase")
+	case s.ordered != EventID{}:
+		return nil, refuse(AlreadyOver, "the person is erased already")
+	}
+	for _, h := range s.holds {
+		if h.holds(at) {
+			return nil, refuse(OnHold, "a legal hold is on this person's data: they stay until it is released, see hold.released")
+		}
+	}
+	return ErasureOrdered(cmd), nil
+}

@@ -1,0 +1,42 @@
+package codec
+
+import "consentledger/domain"
+
+type dataAccessedV1 struct {
+	Accessor string   `json:"accessor,omitzero"`
+	Events   []string `json:"events,omitempty"`
+	From     int64    `json:"from,omitzero"`
+	Kind     string   `json:"kind"`
+	Parts    int      `json:"parts"`
+	Reason   string   `json:"reason"`
+	Records  int      `json:"records"`
+	Roles    []string `json:"roles,omitempty"`
+	Subject  string   `json:"subject,omitzero"`
+	To       int64    `json:"to,omitzero"`
+}
+
+// shapeOfAccess returns the shape of an access. Who reads and why is personal,
+// and the reader's own.
+func shapeOfAccess(e domain.DataAccessed) (string, any, []Plain) {
+	s := dataAccessedV1{e.Accessor, nil, int64(e.From), string(e.Kind), e.Parts, e.Reason, e.Records, e.Roles, e.Subject, int64(e.To)}
+	for _, id := range e.Events {
+		s.Events = append(s.Events, eventID(id))
+	}
+	plains := append(personal("accessor", e.Name), personal("why", e.Words)...)
+	for i := range plains {
+		plains[i].Ref = e.Accessor
+	}
+	return "data.accessed.v1", s, plains
+}
+
+func (s dataAccessedV1) event() (domain.Event, error) {
+	var r reader
+	e := domain.DataAccessed{
+		Kind: domain.AccessKind(s.Kind), Subject: s.Subject, From: domain.Instant(s.From), To: domain.Instant(s.To),
+		Roles: s.Roles, Records: s.Records, Parts: s.Parts, Reason: s.Reason, Accessor: s.Accessor,
+	}
+	for _, id := range s.Events {
+		e.Events = append(e.Events, r.eventID(id))
+	}
+	return e, r.err
+}

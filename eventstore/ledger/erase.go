@@ -1,0 +1,128 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+
+	"consentledger/domain"
+	"consentledger/eventstore/vault"
+)
+
+// Erase erases a person: the order is noted and recorded, then the vault entry
+// goes with its key, its parts and the outside ids that lead to it, and then
+// that it is done is recorded. The order is the commit point: whatever breaks
+// after it is finished by [Ledger.FinishErasures] or by asking again. For the
+// horizon of redelivery a keyed tombstone tells an event of before from the next
+// person's.
+//
+// What is sealed for nobody in particular, as rejected messages are, stays as
+// long as it is kept anyway.
+func (l *Ledger) Erase(ctx context.Context, req Request) (Receipt, error) {
+	ref, err := l.reference(ctx, req.App)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if err := sign(&ref, req); err != nil {
+		return Receipt{}, err
+	}
+	p, found, err := l.vault.Find(ctx, lookup(req.App, req.Person))
+	if err == nil && !found {
+		err = domain.Refusal{Code: domain.UnknownPerson, Text: "nothing is known of this person; who was erased is known by nobody's id"}
+	}
+	if err != nil {
+		return Receipt{}, err
+	}
+	return race(req.App, func() (Receipt, error) { return l.tryErase(ctx, req, ref, p) })
+}
+
+func (l *Ledger) tryErase(ctx context.Context, req Request, ref domain.Reference, p *vault.Person) (Receipt, error) {
+	stream := domain.StreamID{Noun: domain.SubjectNoun, App: req.App, ID: p.Pseudonym.String()}
+	defer l.lock(stream)()
+	f, err := l.fold(ctx, stream)
+	if err != nil {
+		return Receipt{}, err
+	}
+	decide := func(recorded domain.Instant) ([]domain.Event, error) {
+		return f.subject.Decide(req.Command, ref, atOf(req, recorded), recorded)
+	}
+	if _, answered := f.answered.find(p.RequestID(req.Source, req.ID)); !answered {
+		if _, err := decide(l.Now()); err != nil {
+			return Receipt{}, err // nothing is noted of what is refused
+		}
+		if err := l.vault.Order(ctx, p); err != nil {
+			return Receipt{}, err
+		}
+	}
+	receipt, err := l.commit(ctx, req, stream, f, p, nil, decide)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return receipt, l.finishErasure(ctx, stream)
+}
+
+// FinishErasures finishes what was ordered and not finished, and says how many
+// persons that were. It runs before anything is recorded.
+func (l *Ledger) FinishErasures(ctx context.Context) (int, error) {
+	var orders []vault.Order
+	for o, err := range l.vault.Orders(ctx) {
+		if err != nil {
+			return 0, err
+		}
+		orders = append(orders, o)
+	}
+	n := 0
+	for _, o := range orders {
+		stream := domain.StreamID{Noun: domain.SubjectNoun, App: domain.AppName(o.App), ID: o.Pseudonym.String()}
+		f, err := l.fold(ctx, stream)
+		if err != nil {
+			return n, err
+		}
+		if f.subject.Ordered() == (domain.EventID{}) {
+			continue // noted, and never ordered
+		}
+		_, err = race(stream.App, func() (Receipt, error) {
+			defer l.lock(stream)()
+			return Receipt{}, l.finishErasure(ctx, stream)
+		})
+		if err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// finishErasure deletes the entry of whom it was ordered to erase, records that
+// it is done, and takes the note away. Each step may have been done before. The
+// stream is locked.
+func (l *Ledger) finishErasure(ctx context.Context, stream domain.StreamID) error {
+	f, err := l.fold(ctx, stream)
+	if err != nil {
+		return err
+	}
+	name, err := vault.ParsePseudonym(stream.ID)
+	if err != nil {
+		return err
+	}
+	order := vault.Order{App: string(stream.App), Pseudonym: name}
+	at := f.subject.Ended().Time()
+	if err := l.vault.Erase(ctx, &vault.Person{App: order.App, Pseudonym: name}, at, l.Now().Time().Add(horizon)); err != nil {
+		return err
+	}
+	k, err := l.vault.AppKey(ctx, order.App)
+	if err != nil {
+		return err
+	}
+	// The request has no person: its key is the app's, theirs is gone.
+	done := Request{
+		App: stream.App, Source: "ledger", ID: "erased " + stream.ID, Actor: string(domain.System), RecordedBy: "ledger",
+		Command: domain.Say{Event: domain.SubjectErased{Order: f.subject.Ordered()}},
+	}
+	_, err = l.commit(ctx, done, stream, f, k, nil, func(domain.Instant) ([]domain.Event, error) {
+		return []domain.Event{domain.SubjectErased{Order: f.subject.Ordered()}}, nil
+	})
+	if err != nil {
+		return fmt.Errorf("%s is erased, and that could not be recorded: %w", stream, err)
+	}
+	return l.vault.Done(ctx, order)
+}

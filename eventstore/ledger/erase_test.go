@@ -1,0 +1,198 @@
+package ledger_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/ledger"
+	"consentledger/eventstore/vault"
+)
+
+func order(id string) ledger.Request {
+	r := request(id, domain.OrderErasure{Reason: "request", By: [2]string{"officer", "second"}})
+	r.Actor, r.RecordedBy = "operator", "desk"
+	return r
+}
+
+// A dying store breaks at its nth append from now on: before it is written, or
+// behind it.
+type dying struct {
+	eventstore.Store
+	left    int
+	persist bool
+}
+
+func (d *dying) Append(ctx context.Context, s eventstore.Stream, rev eventstore.Revision, r ...eventstore.Record) (eventstore.Position, error) {
+	if d.left--; d.left < 0 {
+		if d.left == -1 && d.persist {
+			if _, err := d.Store.Append(ctx, s, rev, r...); err != nil {
+				return 0, err
+			}
+		}
+		return 0, errLost
+	}
+	return d.Store.Append(ctx, s, rev, r...)
+}
+
+// kinds returns what the log says of persons, and whether the vault has ada.
+func (w *world) kinds(t *testing.T) (string, bool) {
+	t.Helper()
+	var all []string
+	for e, err := range w.open(t).Replay(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Stream.Noun == domain.SubjectNoun {
+			all = append(all, e.Kind())
+		}
+	}
+	v, err := vault.Open(t.Context(), &w.rows, w.keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, found, err := v.Find(t.Context(), vault.Lookup{App: "demo", Kind: ada.Kind, ID: ada.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(all, " "), found
+}
+
+const erased = "consent.given erasure.ordered subject.erased"
+
+// TestAnErasureThatBreaksIsFinished: wherever it breaks, a restart finishes what
+// was ordered, and nothing else.
+func TestAnErasureThatBreaksIsFinished(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		left    int
+		persist bool
+		done    bool
+	}{
+		{"before the order", 0, false, false},
+		{"behind the order", 0, true, true},
+		{"before it is recorded that it is done", 1, false, true},
+		{"behind that", 1, true, true},
+		{"nowhere", 9, false, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld()
+			whole := w.store
+			l := w.open(t)
+			begin(t, l)
+			must(t, l, request("r1", domain.GiveConsent{Act: "agree", Details: "my words"}))
+			w.store = &dying{Store: whole, left: c.left, persist: c.persist}
+			if _, err := w.open(t).Erase(t.Context(), order("e1")); (err == nil) != (c.name == "nowhere") {
+				t.Fatal(err)
+			}
+			w.store = whole
+			for range 2 { // finishing twice does nothing
+				if _, err := w.open(t).FinishErasures(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got, found := w.kinds(t)
+			if want := map[bool]string{true: erased, false: "consent.given"}[c.done]; got != want || found == c.done {
+				t.Errorf("the log says %q, the vault has the person: %v", got, found)
+			}
+			if n, err := w.open(t).FinishErasures(t.Context()); n != 0 || err != nil {
+				t.Errorf("%d erasures are left: %v", n, err)
+			}
+			if !c.done { // it can be asked again
+				if _, err := w.open(t).Erase(t.Context(), order("e1")); err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			for r := range w.rows.Scan(t.Context(), []byte("v/")) {
+				switch r.Key[2] {
+				case 'p', 'e', 'l', 'o':
+					t.Errorf("the vault still has a row %.3s", r.Key)
+				}
+			}
+		})
+	}
+}
+
+func TestWhoIsErasedIsForgottenAndComesBackAsSomebodyNew(t *testing.T) {
+	w := newWorld()
+	l := w.open(t)
+	begin(t, l)
+	w.now += 1000
+	must(t, l, request("r1", yes))
+	w.now += 1000
+	if _, err := l.Erase(t.Context(), order("e1")); err != nil {
+		t.Fatal(err)
+	}
+	late := request("r2", no)
+	late.At = w.now - 500
+	if _, err := l.Execute(t.Context(), late); code(err) != domain.EarlierPerson {
+		t.Errorf("an event of before the erasure: %v", err)
+	}
+	if _, err := l.Erase(t.Context(), order("e2")); code(err) != domain.UnknownPerson {
+		t.Errorf("erased again: %v", err)
+	}
+	w.now += 1000
+	if got := status(t, l, w); got != domain.NeverAsked {
+		t.Errorf("they stand at %s", got)
+	}
+	must(t, l, request("r3", yes))
+	if got := status(t, l, w); got != domain.Given {
+		t.Errorf("who came back stands at %s", got)
+	}
+	if got, _ := w.kinds(t); got != erased+" consent.given" {
+		t.Error(got)
+	}
+	if _, wrong := held(t, l, records(t, w)); wrong != "" {
+		t.Errorf("beside the log: %s", wrong)
+	}
+}
+
+func records(t *testing.T, w *world) (all []eventstore.Recorded) {
+	t.Helper()
+	for r, err := range w.store.ReadAll(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+func TestAnOrderToEraseIsNotTakenLightly(t *testing.T) {
+	w := newWorld()
+	l := w.open(t)
+	begin(t, l)
+	if _, err := l.Erase(t.Context(), order("e1")); code(err) != domain.UnknownPerson {
+		t.Errorf("nobody: %v", err)
+	}
+	must(t, l, request("r1", yes))
+	for name, change := range map[string]func(*ledger.Request, *domain.OrderErasure){
+		"one person twice":         func(_ *ledger.Request, o *domain.OrderErasure) { o.By[1] = o.By[0] },
+		"one person":               func(_ *ledger.Request, o *domain.OrderErasure) { o.By[1] = "" },
+		"no reason":                func(_ *ledger.Request, o *domain.OrderErasure) { o.Reason = "" },
+		"a reason that is a story": func(_ *ledger.Request, o *domain.OrderErasure) { o.Reason = "She asked" },
+		"an app":                   func(r *ledger.Request, _ *domain.OrderErasure) { r.FromApp = true },
+	} {
+		r := order("e2")
+		o := r.Command.(domain.OrderErasure)
+		change(&r, &o)
+		r.Command = o
+		if _, err := l.Erase(t.Context(), r); !errors.As(err, new(domain.Refusal)) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	hold := request("h1", domain.Say{Event: domain.HoldPlaced{Reason: "court-order"}})
+	hold.Actor = "operator"
+	must(t, l, hold)
+	w.now += 1000
+	if _, err := l.Erase(t.Context(), order("e3")); code(err) != domain.OnHold {
+		t.Errorf("under a legal hold: %v", err)
+	}
+	if got, found := w.kinds(t); got != "consent.given hold.placed" || !found {
+		t.Errorf("%s, %v", got, found)
+	}
+}

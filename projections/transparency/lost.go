@@ -1,0 +1,118 @@
+package transparency
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"consentledger/domain"
+)
+
+// A LostError says that what an app's log is signed with is gone, although the
+// log was begun: going on with anything else would be a second history under
+// one name. It does not go away by itself.
+type LostError struct {
+	App  domain.AppName
+	File string // what is gone
+}
+
+func (e *LostError) Error() string {
+	return fmt.Sprintf("the log of %s was begun and signed, and %s is gone: bring it back from where you keep it; "+
+		"if it is lost for good, the log cannot go on: begin another under a new origin with consentledger log anew", e.App, e.File)
+}
+
+// lostOrigin returns what is lost if no directory has the logs that were begun.
+func (r *Register) lostOrigin(file string) *LostError {
+	for _, app := range slices.Sorted(maps.Keys(r.all())) {
+		return &LostError{app, file}
+	}
+	return nil
+}
+
+// known returns the apps whose logs were begun, whether or not their keys are
+// still there.
+func (k *Keep) known() ([]domain.AppName, error) {
+	apps, err := k.Apps()
+	if err != nil {
+		return nil, err
+	}
+	all := k.register.all()
+	for _, app := range apps {
+		all[app] = ""
+	}
+	return slices.Sorted(maps.Keys(all)), nil
+}
+
+// declareLost makes what is lost a fault: readers are told, nothing is signed.
+func (l *Log) declareLost(lost *LostError) {
+	l.trees, l.opened = nil, nil
+	l.halt(lost.App, lost)
+}
+
+// ErrNotLost says that nothing is lost: the logs go on.
+var ErrNotLost = errors.New("nothing that the logs are signed with is lost: they go on under their origin, which never changes")
+
+// Renew gives up the logs whose signing keys are lost, those of all apps that
+// stand under their origin, and makes room for others under a new one; see
+// [OpenKeep] for an empty one. What is left of the old ones, tiles and signed
+// checkpoints, is moved beside the directory, and Renew says where: it still
+// verifies as far as it was signed. Why is kept in the register: no personal
+// data. If Renew fails it can be called again.
+func Renew(ctx context.Context, c Config, origin, why string) (kept string, err error) {
+	k := c.Keep
+	l, err := Open(ctx, c)
+	if err != nil {
+		return "", err
+	}
+	if f := l.fault.Load(); f == nil {
+		return "", ErrNotLost
+	} else if _, lost := errors.AsType[*LostError](f.Err); !lost {
+		return "", f
+	}
+	if origin != "" {
+		if err := checkOrigin(origin); err != nil {
+			return "", err
+		}
+		if k.register.knows(origin) || origin == k.origin {
+			return "", fmt.Errorf("logs stood under the origin %s before: another needs another", origin)
+		}
+	}
+	if kept, err = setAside(k.dir, c.Dir); err != nil {
+		return "", err
+	}
+	if _, err := OpenKeep(k.dir, origin, nil); err != nil { // the register would call it lost
+		return "", err
+	}
+	for _, app := range slices.Sorted(maps.Keys(k.register.all())) {
+		if err := k.register.add(ctx, app, endedWord+fmt.Sprintf("%q", why)); err != nil {
+			return "", err
+		}
+	}
+	return kept, nil
+}
+
+// setAside moves what is left of a keep and of its tiles to a directory of
+// their own.
+func setAside(keep, tiles string) (string, error) {
+	for n := 1; ; n++ {
+		aside := fmt.Sprintf("%s.lost-%d", keep, n)
+		err := os.Mkdir(aside, 0o700)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		for _, move := range [][2]string{{keep, filepath.Join(aside, "keep")}, {tiles, filepath.Join(aside, "tiles")}} {
+			if err := os.Rename(move[0], move[1]); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return "", err
+			}
+		}
+		return aside, syncDir(filepath.Dir(keep))
+	}
+}
