@@ -83,8 +83,8 @@ func TestANoCrossesALinkAndAYesDoesNot(t *testing.T) {
 		{"a no comes along", nil, []Fact{no(1, t0, t0)}, open, Withdrawn},
 		{"a no wins over an older yes of the account", []Fact{yes(1, t0, t0)}, []Fact{no(2, t0+1, t0+1)}, open, Withdrawn},
 		{"a yes of the account that is later in both times wins", []Fact{yes(2, later, later)}, []Fact{no(1, t0, t0)}, open, Given},
-		{"a no from after the link was over stays", []Fact{yes(1, t0, t0)}, []Fact{no(2, later, later)}, Link{"device", noon, noon + 5, EventID{}}, Given},
-		{"a no from before the link was over stays for good", []Fact{yes(1, t0, t0)}, []Fact{no(2, noon, noon)}, Link{"device", noon, noon + 5, EventID{}}, Withdrawn},
+		{"a no from after the link was over stays", []Fact{yes(1, t0, t0)}, []Fact{no(2, later, later)}, Link{Other: "device", From: noon, Until: noon + 5}, Given},
+		{"a no from before the link was over stays for good", []Fact{yes(1, t0, t0)}, []Fact{no(2, noon, noon)}, Link{Other: "device", From: noon, Until: noon + 5}, Withdrawn},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := fold(append(tt.account, link)...).With(tt.link, fold(tt.device...))

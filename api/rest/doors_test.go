@@ -37,7 +37,7 @@ func TestOperatorsHaveADoorOfTheirOwn(t *testing.T) {
 	h := open(t)
 	h.furnish()
 	given := h.receipt(appDoor, event("e1", "ann", "consent.given", yes))
-	void := event("v1", "ann", "record.voided", fmt.Sprintf(`{"records":[%q],"reason":"mistake","by":["ann","bo"]}`, given.EventID))
+	void := event("v1", "ann", "record.voided", fmt.Sprintf(`{"records":[%q],"reason":"mistake","evidence":"sha256:40529c2085aed8cc8bba5ce6c83994a217ed98daf51490f12fa8afce3cf3366d","by":["ann","bo"]}`, given.EventID))
 	h.want(403, "not-for-apps", "POST", appDoor, void)
 	h.want(403, "not-for-apps", "POST", appDoor, aboutApp("s1", "service.ceased", `{"reason":"over"}`))
 	h.receipt(operatorDoor, void)
@@ -111,7 +111,7 @@ func TestAVoidIsLookedAtBeforeItIsDone(t *testing.T) {
 	}
 	h.want(404, "unknown-app", "POST", "/v1/apps/nosuch/voids/preview", span(from, end))
 	// The void does what was foreseen.
-	h.receipt(operatorDoor, aboutApp("v", "build.voided", strings.TrimSuffix(span(from, end), "}")+`,"reason":"mistake","by":["ann","bo"]}`))
+	h.receipt(operatorDoor, aboutApp("v", "build.voided", strings.TrimSuffix(span(from, end), "}")+`,"reason":"mistake","evidence":"sha256:40529c2085aed8cc8bba5ce6c83994a217ed98daf51490f12fa8afce3cf3366d","by":["ann","bo"]}`))
 	h.want(200, `"allowed":false`, "POST", "/v1/apps/demo/check", `{"subject":"bo","purpose":"mail"}`)
 }
 

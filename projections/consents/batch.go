@@ -49,11 +49,15 @@ func (b *batch) entry(e codec.Entry) error {
 		return err
 	}
 	p, err := b.person(key{e.Stream.App, e.Stream.ID}, e.Revision == 1)
-	if err == nil && f.Kind == marked {
-		err = b.uncount(p)
+	was := err == nil && p.subject.IsTest()
+	if err == nil && (f.Kind == marked || f.Kind == voided && was) {
+		err = b.recount(p, -1)
 	}
 	if err == nil {
 		err = p.add(f)
+	}
+	if err == nil && was && !p.subject.IsTest() {
+		err = b.recount(p, 1)
 	}
 	if err == nil {
 		err = b.writeFact(p, e.Position, f)
@@ -106,7 +110,7 @@ func (b *batch) writeFact(p *person, at eventstore.Position, f factV1) error {
 
 // touched returns the purposes that f may change something about.
 func (b *batch) touched(p *person, f factV1, at eventstore.Position) []domain.PurposeID {
-	ids := append(slices.Clone(f.Purposes), f.Short...)
+	ids := slices.Concat(f.Purposes, f.Short, f.Assents)
 	if f.All {
 		ids = append(ids, b.view.references.at(p.app, at).Policies.Declared(p.moment)...)
 	}
@@ -117,7 +121,7 @@ func (b *batch) touched(p *person, f factV1, at eventstore.Position) []domain.Pu
 		if !f.All {
 			return ids
 		}
-	case voided, used, aged, linked, unlinked, ended:
+	case voided, used, aged, linked, unlinked, ended, verified:
 	}
 	return append(ids, p.purposes()...)
 }
@@ -217,13 +221,14 @@ func (b *batch) count(p *person, id domain.PurposeID, s domain.Status, n int64) 
 	}
 }
 
-// uncount takes out of the counts who turns out to be a test.
-func (b *batch) uncount(p *person) error {
+// recount takes out of the counts who turns out to be a test, and puts back who
+// turns out to be none.
+func (b *batch) recount(p *person, n int64) error {
 	if err := b.settle(); err != nil {
 		return err
 	}
 	for id, r := range p.rows {
-		b.count(p, id, r.Status, -1)
+		b.count(p, id, r.Status, n)
 	}
 	return nil
 }

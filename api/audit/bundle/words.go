@@ -43,7 +43,7 @@ var chinese = wording{
 		"app.registered": "应用登记", "policy.published": "隐私政策发布", "policy.effective": "隐私政策生效", "policy.acknowledged": "已阅隐私政策",
 		"consent.given": "同意", "consent.refused": "拒绝同意", "consent.withdrawn": "撤回同意", "consent.requested": "征求同意", "consent.used": "单次同意已使用",
 		"notice.presented": "告知展示", "surface.published": "界面发布", "permission.granted": "系统权限授予", "permission.denied": "系统权限拒绝",
-		"permission.revoked": "系统权限撤销", "record.voided": "记录作废", "build.voided": "按版本作废", "record.disputed": "记录争议", "check.answered": "处理许可查询",
+		"permission.revoked": "系统权限撤销", "record.voided": "记录作废", "build.voided": "按版本作废", "build.disputed": "按版本争议", "record.disputed": "记录争议", "check.answered": "处理许可查询",
 		"request.received": "收到请求", "subject.requested": "提出请求", "request.acknowledged": "受理请求", "identity.requested": "要求身份验证",
 		"identity.passed": "身份验证通过", "identity.failed": "身份验证未通过", "request.answered": "答复请求", "request.rejected": "拒绝请求",
 		"request.withdrawn": "请求撤回", "request.extended": "延长期限", "facts.verified": "核实投诉", "obligation.opened": "义务产生",
