@@ -217,3 +217,21 @@ func checkSpan(build string, from, to Instant) error {
 	}
 	return nil
 }
+
+// VoidedAnswers returns how many answers of the history itself were mistakes,
+// by what they were: each once, whether it was voided alone or with its build.
+func (s Subject) VoidedAnswers(ref Reference) map[Status]int {
+	counts := map[Status]int{}
+	for i := range s.said {
+		x := &s.said[i]
+		if x.crossed || x.ended || !isVoided(x, &ref) {
+			continue
+		}
+		if x.no == 0 {
+			counts[Given]++
+		} else {
+			counts[x.no]++
+		}
+	}
+	return counts
+}

@@ -56,6 +56,10 @@ func (v views) Counts(ctx context.Context, app domain.AppName) ([]consents.Count
 	return nil, p, err
 }
 
+func (v views) Voided(context.Context, domain.AppName) ([]consents.VoidedCount, eventstore.Position, error) {
+	return nil, 0, v.err
+}
+
 func (v views) Tests(ctx context.Context, app domain.AppName) (int64, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
 	return 0, p, err

@@ -21,6 +21,7 @@ type batch struct {
 	people map[key]*person  // whom the batch touched: ahead of the file
 	dirty  map[rowKey]touch // touched since the policies changed last
 	counts map[count]int64  // the change in people
+	voided map[count]int64  // the change in voided answers; of no purpose
 }
 
 type rowKey struct {
@@ -49,15 +50,26 @@ func (b *batch) entry(e codec.Entry) error {
 		return err
 	}
 	p, err := b.person(key{e.Stream.App, e.Stream.ID}, e.Revision == 1)
+	voids := f.Kind == voided || f.Build != ""
+	ref := b.view.references.at(e.Stream.App, e.Position)
+	if err == nil && voids {
+		b.tally(p, ref, -1)
+	}
 	was := err == nil && p.subject.IsTest()
 	if err == nil && (f.Kind == marked || f.Kind == voided && was) {
 		err = b.recount(p, -1)
+		if f.Kind == marked {
+			b.tally(p, ref, -1)
+		}
 	}
 	if err == nil {
 		err = p.add(f)
 	}
 	if err == nil && was && !p.subject.IsTest() {
 		err = b.recount(p, 1)
+	}
+	if err == nil && voids {
+		b.tally(p, ref, 1)
 	}
 	if err == nil {
 		err = b.writeFact(p, e.Position, f)
@@ -131,6 +143,7 @@ func (b *batch) void(e codec.Entry, x domain.BuildVoided) error {
 	if err := b.writePeople(); err != nil { // they are looked for in the file
 		return err
 	}
+	before := b.view.references.at(e.Stream.App, e.Position)
 	b.view.references.add(e.Stream.App, e.Position, e.Fact())
 	_, err := b.tx.Exec("INSERT INTO voids VALUES (?, ?, ?, ?, ?, ?)",
 		string(e.Stream.App), int64(e.Position), e.ID.String(), x.Build, int64(x.From), int64(x.To))
@@ -146,6 +159,8 @@ func (b *batch) void(e codec.Entry, x domain.BuildVoided) error {
 		if err != nil {
 			return err
 		}
+		b.tally(p, before, -1)
+		b.tally(p, b.view.references.at(k.app, e.Position), 1)
 		b.touch(p, p.purposes(), max(p.moment, e.Recorded), e.Position)
 		if err := b.cross(p, nil, e.Position); err != nil {
 			return err
@@ -218,6 +233,16 @@ func (b *batch) settle() error {
 func (b *batch) count(p *person, id domain.PurposeID, s domain.Status, n int64) {
 	if !p.subject.IsTest() {
 		b.counts[count{p.app, id, s}] += n
+	}
+}
+
+// tally counts the voided answers of a person, unless it is none but a test.
+func (b *batch) tally(p *person, ref domain.Reference, n int64) {
+	if p.subject.IsTest() {
+		return
+	}
+	for status, answers := range p.subject.VoidedAnswers(ref) {
+		b.voided[count{p.app, "", status}] += n * int64(answers)
 	}
 }
 

@@ -56,6 +56,12 @@ CREATE TABLE counts (
 	people INTEGER NOT NULL,
 	PRIMARY KEY (app, purpose, status)
 ) WITHOUT ROWID;
+-- answers that were mistakes, by what they were
+CREATE TABLE voided (
+	app TEXT NOT NULL, status TEXT NOT NULL,
+	answers INTEGER NOT NULL,
+	PRIMARY KEY (app, status)
+) WITHOUT ROWID;
 CREATE VIEW consents AS
 	SELECT p.number, p.app, p.test, p.person, o.value AS purpose, s.value ->> 'status' AS status,
 		s.value ->> 'since' AS since, s.value ->> 'until' AS until, s.value ->> 'policy' AS policy,
@@ -152,7 +158,7 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 	}
 	people := map[key]*person{}
 	err = v.db.Apply(ctx, entries, func(tx *readmodel.Tx) error {
-		b := batch{view: v, tx: tx, people: people, dirty: map[rowKey]touch{}, counts: map[count]int64{}}
+		b := batch{view: v, tx: tx, people: people, dirty: map[rowKey]touch{}, counts: map[count]int64{}, voided: map[count]int64{}}
 		if err := tx.Row("SELECT coalesce(max(number), 0) FROM people", nil, &b.newest); err != nil {
 			return err
 		}
