@@ -36,6 +36,7 @@ type Ledger interface {
 	Head(ctx context.Context) (eventstore.Position, error)
 	Pseudonym(ctx context.Context, app domain.AppName, who domain.PersonKey) (string, bool, error)
 	KnownAt(ctx context.Context, at domain.Instant) (eventstore.Position, error)
+	Whole(ctx context.Context, stream domain.StreamID) (domain.Subject, error)
 	Now() domain.Instant
 }
 
