@@ -40,6 +40,7 @@ type Service struct {
 	ceasedBy   EventID
 	signers    []SignerRegistered
 	voids      []bulkVoid
+	disputes   []BuildDisputed
 	exemptions []exemption
 	notices    []Instant // when persons were told that the service ends
 }
@@ -72,6 +73,8 @@ func (s Service) Evolve(f Fact) Service {
 		s.signers = add(s.signers, e)
 	case BuildVoided:
 		s.voids = add(s.voids, bulkVoid{e, f.ID})
+	case BuildDisputed:
+		s.disputes = add(s.disputes, e)
 	case ExemptionInvoked:
 		s.exemptions = add(s.exemptions, exemption{e, f.yesFrom(), 0, f.ID})
 	case ExemptionEnded:
@@ -115,6 +118,8 @@ func (s Service) say(e Event, ref Reference, at Instant) (Event, error) {
 		return e, nil
 	case BuildVoided:
 		return e, e.check()
+	case BuildDisputed:
+		return e, e.check()
 	case ExemptionInvoked:
 		if e.Justification != "" {
 			return nil, refuseAt(Malformed, "data.justification", "an exemption for everybody has a reason by a code: there is nobody's vault to seal a text in")
@@ -131,20 +136,41 @@ func (s Service) say(e Event, ref Reference, at Instant) (Event, error) {
 }
 
 // void returns the bulk void that covers f, if one does.
-func (s Service) void(f Fact) (EventID, bool) {
-	build := ""
-	switch e := f.Event.(type) {
-	case ConsentGiven:
-		build = e.Build
-	case ConsentRefused:
-		build = e.Build
-	case ConsentWithdrawn:
-		build = e.Build
-	}
+func (s Service) void(f *Fact) (EventID, bool) {
+	build := f.build()
 	for _, v := range s.voids {
 		if build != "" && v.Build == build && v.From <= f.Recorded && f.Recorded < v.To {
 			return v.id, true
 		}
 	}
 	return EventID{}, false
+}
+
+// disputed reports whether a bulk dispute covers f.
+func (s Service) disputed(f *Fact) bool {
+	build := f.build()
+	for _, d := range s.disputes {
+		if build != "" && d.Build == build && d.From <= f.Recorded && f.Recorded < d.To {
+			return true
+		}
+	}
+	return false
+}
+
+// build returns the build that recorded an answer; empty: not said, or no
+// answer.
+func (f *Fact) build() string { return BuildOf(f.Event) }
+
+// BuildOf returns the build of the app that recorded an answer; empty: not
+// said, or no answer.
+func BuildOf(e Event) string {
+	switch e := e.(type) {
+	case ConsentGiven:
+		return e.Build
+	case ConsentRefused:
+		return e.Build
+	case ConsentWithdrawn:
+		return e.Build
+	}
+	return ""
 }

@@ -18,7 +18,7 @@ func (b By) checkDoor(cmd Command) error {
 		return errNotForApps
 	case Say:
 		switch cmd.Event.(type) {
-		case SignerRegistered, ServiceCeased, BuildVoided, ExemptionInvoked, ExemptionEnded, HoldPlaced, HoldReleased, RestrictionApplied, RestrictionLifted, PolicyEffective, CheckAnswered, RequestMade:
+		case SignerRegistered, ServiceCeased, BuildVoided, BuildDisputed, ExemptionInvoked, ExemptionEnded, HoldPlaced, HoldReleased, RestrictionApplied, RestrictionLifted, PolicyEffective, CheckAnswered, RequestMade:
 			return errNotForApps
 		}
 	}

@@ -64,13 +64,16 @@ type RefuseConsent struct {
 	Notice  EventID
 	Build   string
 	Control ControlID
+
+	Guardian GuardianRef // empty: the person
 }
 
 // WithdrawConsent asks to record a withdrawal.
 type WithdrawConsent struct {
-	Scope   Scope
-	Details Personal
-	Build   string
+	Scope    Scope
+	Details  Personal
+	Build    string
+	Guardian GuardianRef // empty: the person
 }
 
 // RequestConsent asks to record that a person was asked.

@@ -1,6 +1,9 @@
 package domain
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // A Reference is what decisions about a person look up.
 type Reference struct {
@@ -27,7 +30,7 @@ func (s Subject) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Eve
 	case RefuseConsent:
 		return one(s.refuse(cmd, ref, at, recorded))
 	case WithdrawConsent:
-		return one(withdraw(cmd, ref))
+		return one(s.withdraw(cmd, ref, max(at, recorded)))
 	case RequestConsent:
 		return one(s.request(cmd, ref, max(at, recorded)))
 	case AcknowledgePolicy:
@@ -103,11 +106,12 @@ func present(cmd PresentNotice, ref Reference, at Instant) (Event, error) {
 // refuse answers RefuseConsent. Who is asked about a changed policy refuses what
 // it added: the old scope of a yes stays as it was.
 func (s Subject) refuse(cmd RefuseConsent, ref Reference, at, recorded Instant) (Event, error) {
-	if err := ref.checkScope(cmd.Scope); err != nil {
+	scope, unknown, err := s.checkNo(cmd.Scope, cmd.Guardian, ref, max(at, recorded))
+	if err != nil {
 		return nil, err
 	}
 	e := ConsentRefused{
-		Scope: cmd.Scope, Policy: cmd.Policy, Version: cmd.Version, Locale: cmd.Locale, Act: cmd.Act,
+		Scope: scope, Guardian: cmd.Guardian, Unknown: unknown, Policy: cmd.Policy, Version: cmd.Version, Locale: cmd.Locale, Act: cmd.Act,
 		Details: cmd.Details, Notice: cmd.Notice, Build: cmd.Build, Control: cmd.Control,
 	}
 	// A no is kept, whatever it says that it answers.
@@ -130,11 +134,64 @@ func (s Subject) refuse(cmd RefuseConsent, ref Reference, at, recorded Instant) 
 	return e, nil
 }
 
-func withdraw(cmd WithdrawConsent, ref Reference) (Event, error) {
-	if err := ref.checkScope(cmd.Scope); err != nil {
+func (s Subject) withdraw(cmd WithdrawConsent, ref Reference, now Instant) (Event, error) {
+	scope, unknown, err := s.checkNo(cmd.Scope, cmd.Guardian, ref, now)
+	if err != nil {
 		return nil, err
 	}
-	return ConsentWithdrawn(cmd), nil
+	return ConsentWithdrawn{Scope: scope, Details: cmd.Details, Build: cmd.Build, Guardian: cmd.Guardian, Unknown: unknown}, nil
+}
+
+// checkNo returns what a no is about: the purposes that some version declares,
+// and the names that none does. A no that names one purpose wrongly still holds
+// for the others; one that names nothing else is refused, so that somebody
+// looks at it. So is a guardian's by somebody who is none.
+func (s Subject) checkNo(no Scope, g GuardianRef, ref Reference, now Instant) (scope Scope, unknown string, err error) {
+	if g != "" && !s.GuardianAt(g, now) {
+		return scope, "", errNoGuardian
+	}
+	if no.All || len(no.Purposes) == 0 {
+		return no, "", ref.checkScope(no)
+	}
+	var names []string
+	for _, id := range no.Purposes {
+		if ref.declares(id) {
+			scope.Purposes = append(scope.Purposes, id)
+		} else if name := strings.Trim(Quote(string(id)), `"`); !has(names, name) {
+			names = append(names, name)
+		}
+	}
+	if len(scope.Purposes) == 0 {
+		return scope, "", ref.checkScope(no)
+	}
+	return scope, strings.Join(names, ","), nil
+}
+
+var errNoGuardian = refuseAt(UnknownGuardian, "data.guardian", "nobody of that id is verified as the person's guardian now, or the person is 18 and has none; see guardian.verified")
+
+// shown returns purposes as a request keeps them: a name that no version
+// declares may be anything, and is kept as [Quote] shows it.
+func (ref Reference) shown(ids []PurposeID) []PurposeID {
+	var out []PurposeID
+	for _, id := range ids {
+		if !ref.declares(id) {
+			id = PurposeID(strings.Trim(Quote(string(id)), `"`))
+		}
+		if !has(out, id) {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// declares reports whether some version declares a purpose.
+func (ref Reference) declares(id PurposeID) bool {
+	for _, v := range ref.Policies.versions {
+		if _, ok := v.Document.Purpose(id); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // checkScope refuses a no that names nothing, or a purpose that no version
@@ -144,12 +201,7 @@ func (ref Reference) checkScope(s Scope) error {
 		return refuseAt(NothingNamed, "data.purposes", `name the purposes, or say "all": true, and not both`)
 	}
 	for _, id := range s.Purposes {
-		known := false
-		for _, v := range ref.Policies.versions {
-			_, ok := v.Document.Purpose(id)
-			known = known || ok
-		}
-		if !known {
+		if !ref.declares(id) {
 			return refuseAt(UnknownPurpose, "data.purposes", "no version of the policy declares a purpose "+Quote(string(id)))
 		}
 	}
@@ -176,6 +228,25 @@ func changePermission(cmd ChangePermission, ref Reference) (Event, error) {
 		return PermissionRevoked{cmd.Permission, bound, cmd.Details}, nil
 	}
 	panic(fmt.Sprintf("domain: permission change %d has no case", cmd.Change))
+}
+
+// IsNo reports whether a person says no by cmd. It is never refused for its
+// time, whoever had the person's outside id then. What ends a history, or the
+// part of somebody in it, is none: it is about who is meant, not about what may
+// be done.
+func IsNo(cmd Command) bool {
+	switch cmd := cmd.(type) {
+	case RefuseConsent, WithdrawConsent:
+		return true
+	case ChangePermission:
+		return cmd.Change != Granted
+	case OpenRequest:
+		return has(cmd.Types, AskWithdraw)
+	case Say, RegisterApp, PublishPolicy, PublishSurface, GiveConsent, RequestConsent, AcknowledgePolicy, PresentNotice, VoidRecords,
+		TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, WarnObligation, PublishCalendar:
+		return false
+	}
+	panic(fmt.Sprintf("domain: command %T has no case in IsNo", cmd))
 }
 
 // Clamp returns the time that a fact carries for what its source claims: a no

@@ -55,6 +55,16 @@ type BuildVoided struct {
 	By       [2]string
 }
 
+// BuildDisputed records that somebody says that the answers that a build of the
+// app recorded in a span of the ledger's time are wrong. They stand until they
+// are voided. Like [BuildVoided] it is joined when an answer is read.
+type BuildDisputed struct {
+	Build    string
+	From, To Instant // of Recorded; To is not included
+	Reason   string
+	Evidence Hash
+}
+
 // PolicyPublished records a version of a policy, whole.
 type PolicyPublished struct {
 	Version       Hash // of the document's canonical form
@@ -157,14 +167,19 @@ type ConsentRefused struct {
 	Surface Hash
 	Control ControlID
 	Added   []PurposeID // of the scope: those of which only what the version added is refused
+
+	Guardian GuardianRef // who said it; empty: the person
+	Unknown  string      // names in the no that no policy declares, with commas: see [Quote]
 }
 
 // ConsentWithdrawn records a no after whatever was said before. It needs no
 // yes before it and no reason.
 type ConsentWithdrawn struct {
-	Scope   Scope
-	Details Personal
-	Build   string
+	Scope    Scope
+	Details  Personal
+	Build    string
+	Guardian GuardianRef // who said it; empty: the person
+	Unknown  string      // names in the no that no policy declares, with commas: see [Quote]
 }
 
 // ConsentUsed records that single-use consents were used up.
@@ -247,6 +262,7 @@ type PermissionRevoked struct {
 
 // RecordVoided records that facts of this stream were recorded by mistake. A
 // voided yes is gone; a voided no still stands in the way of the yes before it.
+// Of other facts see [Code] NotVoidable: some have a way of their own to end.
 type RecordVoided struct {
 	Records  []EventID
 	Reason   string // a code, not a story: it is public
@@ -372,6 +388,7 @@ func (RecordVoided) isEvent()       {}
 func (SignerRegistered) isEvent()   {}
 func (ServiceCeased) isEvent()      {}
 func (BuildVoided) isEvent()        {}
+func (BuildDisputed) isEvent()      {}
 func (PolicyEffective) isEvent()    {}
 func (SurfacePublished) isEvent()   {}
 func (ConsentUsed) isEvent()        {}

@@ -5,6 +5,8 @@ type Link struct {
 	Other       string // the other's pseudonym
 	From, Until Instant
 	Because     EventID
+	Voided      Instant // the link was a mistake: what had crossed stands in the way, and is no answer; zero: not
+	endedBy     EventID
 }
 
 // Links returns every link of the history, those that are over included. The
@@ -21,28 +23,36 @@ func (s Subject) linked(other string) (int, bool) {
 	return 0, false
 }
 
-func (s Subject) unlink(other string, at Instant) []Link {
+func (s Subject) unlink(other string, f Fact) []Link {
 	i, ok := s.linked(other)
 	if !ok {
 		return s.links
 	}
 	out := append([]Link(nil), s.links...)
-	out[i].Until = at
+	out[i].Until, out[i].endedBy = f.yesFrom(), f.ID
 	return out
 }
 
 // With returns s with what crosses the link l from the history other: each no
 // that was said there before the link was over. A yes never crosses; the
-// person gives it again, see [GiveConsent.Confirms]. What crossed to other
-// from elsewhere stays there, so that a shared device passes nothing from one
-// account to the next.
+// person gives it again, see [GiveConsent.Confirms]. The end of the other
+// history does not cross either: nobody said no by it, a device changed hands.
+//
+// What crossed to other from elsewhere stays there. So a no that is said on one
+// device reaches the account, and no other device of the account: a device that
+// several persons share would carry one's choices to the next. An app asks
+// about the account of whoever is logged in, and about a device only while
+// nobody is.
 func (s Subject) With(l Link, other Subject) Subject {
 	said := s.said[:len(s.said):len(s.said)]
 	for _, n := range other.said {
-		if n.no == 0 || n.crossed || (l.Until != 0 && n.noFrom() >= l.Until) {
+		if n.no == 0 || n.crossed || n.ended || (l.Until != 0 && n.noFrom() >= l.Until) {
 			continue
 		}
 		n.crossed = true
+		if n.voided == 0 {
+			n.voided = l.Voided
+		}
 		said = append(said, n)
 	}
 	s.said = said
@@ -68,7 +78,7 @@ func (s Subject) checkConfirms(ids []EventID, ref Reference) error {
 func (s Subject) Answers() []EventID {
 	var ids []EventID
 	for _, y := range s.said {
-		if y.no == 0 && !y.voided {
+		if y.no == 0 && y.voided == 0 {
 			ids = append(ids, y.ID)
 		}
 	}

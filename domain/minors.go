@@ -29,6 +29,9 @@ func (b AgeBand) Minor() bool { return b != AgeUnknown && b != Adult }
 func (s Subject) Band(at Instant) (AgeBand, EventID) {
 	var known aged
 	for _, a := range s.ages {
+		if a.voided != 0 {
+			continue
+		}
 		from := a.yesFrom()
 		if a.band == ChildUnder14 {
 			from = a.noFrom()
@@ -43,7 +46,8 @@ func (s Subject) Band(at Instant) (AgeBand, EventID) {
 // aged is a fact about a person's age.
 type aged struct {
 	Fact
-	band AgeBand
+	band   AgeBand
+	voided Instant // zero: not
 }
 
 // A Guardianship is a span in which somebody is a person's guardian.
@@ -51,6 +55,7 @@ type Guardianship struct {
 	Guardian    GuardianRef
 	From, Until Instant // Until zero: it goes on
 	Because     EventID
+	Voided      Instant // it was a mistake; zero: not
 }
 
 // GuardianAt reports whether somebody is the person's guardian at the moment
@@ -60,24 +65,35 @@ func (s Subject) GuardianAt(g GuardianRef, at Instant) bool {
 		return false
 	}
 	for _, h := range s.guardians {
-		if h.Guardian == g && h.From <= at && (h.Until == 0 || at < h.Until) {
+		if h.Guardian == g && h.Voided == 0 && h.From <= at && (h.Until == 0 || at < h.Until) {
 			return true
 		}
 	}
 	return false
 }
 
+// CheckAsks refuses a guardian's request by somebody who is not verified as the
+// person's guardian at the moment at: from the 18th birthday on nobody is. Of
+// nobody who is known, as in a letter, a guardian may ask unverified.
+func (s Subject) CheckAsks(cmd OpenRequest, at Instant) error {
+	if cmd.Guardian == "" && !has(cmd.Types, AskGuardian) || s.GuardianAt(cmd.Guardian, at) {
+		return nil
+	}
+	return errNoGuardian
+}
+
 // Guardians returns everybody who is or was the person's guardian.
 func (s Subject) Guardians() []Guardianship { return s.guardians }
 
 // lapsed reports whether y is a guardian's yes that no longer counts at the
-// moment at, because the child is 14 by then. It returns since when.
+// moment at, because the child is 14 by then. It returns since when. An age that
+// was voided restores no yes from before it was.
 func (s *Subject) lapsed(y *said, at Instant) (Instant, bool) {
 	if y.kind != GuardianConsent {
 		return 0, false
 	}
 	for _, a := range s.ages {
-		if a.band > ChildUnder14 && a.yesFrom() <= at {
+		if a.band > ChildUnder14 && a.yesFrom() <= at && (a.voided == 0 || y.yesFrom() < a.voided) {
 			return a.yesFrom(), true
 		}
 	}
@@ -86,6 +102,7 @@ func (s *Subject) lapsed(y *said, at Instant) (Instant, bool) {
 
 // tooYoung reports whether y is a yes of one's own from before one was 14, as
 // far as is known at the moment at: who is found to be a child was one before.
+// If that was a mistake, what was said by then is asked for again.
 func (s *Subject) tooYoung(y *said, at Instant) bool {
 	if y.kind == GuardianConsent {
 		return false
@@ -94,12 +111,79 @@ func (s *Subject) tooYoung(y *said, at Instant) bool {
 	for _, a := range s.ages {
 		switch {
 		case a.band == ChildUnder14 && a.noFrom() <= at:
-			child, until = true, 0
-		case a.band > ChildUnder14 && a.yesFrom() <= at && until == 0:
+			child, until = true, a.voided
+		case a.band > ChildUnder14 && a.yesFrom() <= at && a.voided == 0 && (until == 0 || a.yesFrom() < until):
 			until = a.yesFrom()
 		}
 	}
 	return child && (until == 0 || y.yesFrom() < until)
+}
+
+// unfounded reports whether y is the yes of somebody whose verification as the
+// person's guardian was a mistake.
+func (s *Subject) unfounded(y *said) bool {
+	mistaken := false
+	for _, h := range s.guardians {
+		if y.guardian == "" || h.Guardian != y.guardian || h.From > y.yesFrom() {
+			continue
+		}
+		if h.Voided == 0 {
+			return false
+		}
+		mistaken = true
+	}
+	return mistaken
+}
+
+// mayLift reports whether the yes y can bring back what the no n took, apart
+// from when they were said: whoever said no for a child is who says yes. A
+// guardian's no stands until the same guardian says yes too; it lapses when the
+// child is 14, if it is from before that, and when the child is an adult. After
+// the child's own no, a guardian's yes takes the child's own beside it.
+func (s *Subject) mayLift(y, n *said, p PurposeID, at Instant, ref *Reference) bool {
+	switch {
+	case y.guardian == n.guardian, n.voided != 0 && y.yesFrom() > n.voided:
+		return true
+	case n.guardian == "":
+		return s.assented(n, p, at, ref)
+	}
+	then, _ := s.Band(n.noFrom())
+	now, _ := s.Band(y.yesFrom())
+	if y.guardian == "" && (now == Adult || then == ChildUnder14 && now.Minor() && now != ChildUnder14) {
+		return true
+	}
+	return s.mistaken(n.guardian, y.yesFrom()) || s.assented(n, p, at, ref)
+}
+
+// assented reports whether who said the no n said yes later, even by a yes that
+// does not count by itself because of the person's age.
+func (s *Subject) assented(n *said, p PurposeID, at Instant, ref *Reference) bool {
+	for i := range s.said {
+		y := &s.said[i]
+		if y.no != 0 || y.guardian != n.guardian || y.yesFrom() > at || !y.overrides(&n.Fact) || isVoided(y, ref) || s.unfounded(y) {
+			continue
+		}
+		if item := y.item(p); item != nil && (item.Short == "" || item.Short == NeedsGuardian || item.Short == GuardianLapsed) {
+			return true
+		}
+	}
+	return false
+}
+
+// mistaken reports whether every verification of a guardian was voided before
+// a moment.
+func (s *Subject) mistaken(g GuardianRef, at Instant) bool {
+	any := false
+	for _, h := range s.guardians {
+		if h.Guardian != g {
+			continue
+		}
+		if h.Voided == 0 || h.Voided >= at {
+			return false
+		}
+		any = true
+	}
+	return any
 }
 
 // recordAge answers AgeRecorded. A child's data that no guardian consented to

@@ -83,8 +83,8 @@ func TestANoCrossesALinkAndAYesDoesNot(t *testing.T) {
 		{"a no comes along", nil, []Fact{no(1, t0, t0)}, open, Withdrawn},
 		{"a no wins over an older yes of the account", []Fact{yes(1, t0, t0)}, []Fact{no(2, t0+1, t0+1)}, open, Withdrawn},
 		{"a yes of the account that is later in both times wins", []Fact{yes(2, later, later)}, []Fact{no(1, t0, t0)}, open, Given},
-		{"a no from after the link was over stays", []Fact{yes(1, t0, t0)}, []Fact{no(2, later, later)}, Link{"device", noon, noon + 5, EventID{}}, Given},
-		{"a no from before the link was over stays for good", []Fact{yes(1, t0, t0)}, []Fact{no(2, noon, noon)}, Link{"device", noon, noon + 5, EventID{}}, Withdrawn},
+		{"a no from after the link was over stays", []Fact{yes(1, t0, t0)}, []Fact{no(2, later, later)}, Link{Other: "device", From: noon, Until: noon + 5}, Given},
+		{"a no from before the link was over stays for good", []Fact{yes(1, t0, t0)}, []Fact{no(2, noon, noon)}, Link{Other: "device", From: noon, Until: noon + 5}, Withdrawn},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := fold(append(tt.account, link)...).With(tt.link, fold(tt.device...))
@@ -168,52 +168,153 @@ func TestASingleUseIsUsedUp(t *testing.T) {
 	}
 }
 
-// Whatever is said in whatever order with whatever clocks, in the history or
-// in one that is linked, twice or once, and whatever of it is voided: after a
-// no that nothing said later in both times, nobody may be taken to have agreed.
+// Drawn are: up to twelve facts of a person and of a device of theirs, on wrong
+// clocks, in any order, some twice: yeses and nos of the person, of the mother
+// and of the father, with and without numbers of their source, of a build or of
+// none; refusals, nos to everything, revoked permissions; ages, guardians who
+// are verified and who are not any more; links that open, close and open again,
+// on both sides; exemptions, disputes, marks, single uses, holds and their ends;
+// newer versions of the policy; and voids of any of them, alone or by build.
+// Then somebody withdraws.
+//
+// The invariant: whoever that was, and whatever of it is voided afterwards,
+// nobody may be taken to agree from then on to what was said by then.
 func TestNoSequenceTurnsANoIntoAYes(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 2))
 	for range 20000 {
-		var own, device []Fact
-		recorded := t0
-		for id := range byte(r.IntN(8)) {
-			recorded += Instant(r.IntN(3))
-			f := yes(id, t0+Instant(r.Int64N(100)), recorded)
-			switch r.IntN(4) {
-			case 0:
-				f = no(id, t0+Instant(r.Int64N(int64(recorded-t0)+1)), recorded)
-			case 1:
-				f.Event = SubjectMarkedTest{}
-			}
-			n := 1 + r.IntN(2) // a duplicate that slipped through
-			for range n {
-				if r.IntN(2) == 0 {
-					own = append(own, f)
-				} else {
-					device = append(device, f)
-				}
-			}
+		d := drawing{r: r, recorded: t0}
+		for id := range byte(1 + r.IntN(12)) {
+			d.draw(id + 1)
 		}
-		last := no(50, t0+Instant(r.Int64N(int64(recorded-t0)+1)), recorded)
-		where := &own
-		if r.IntN(2) == 0 {
-			where = &device
+		d.withdraw()
+		for range r.IntN(4) {
+			d.afterwards()
 		}
-		*where = append(*where, last)
-		ref := ref()
-		if r.IntN(3) == 0 {
-			*where = append(*where, voidOf(50))
-		}
-		s := fold(own...).With(Link{Other: "device"}, fold(device...))
-		if r.IntN(3) == 0 {
-			s = s.Evolve(voidOf(byte(r.IntN(8))))
-		}
-		for at := recorded; at < t0+200; at += 7 {
-			if got := s.Standing("ads", at, ref); got.Status == Given {
-				t.Fatalf("at %v given by %v, after %+v and on the device %+v", at, got.Because, own, device)
+		s := d.subject()
+		for at := d.said; at < t0+400; at += 13 {
+			a := May(s, d.ref, Question{Purpose: "ads", Action: Use, At: at})
+			if a.Allowed || a.Standing.Status == Given {
+				t.Fatalf("at %v allowed %v, %+v, after %+v and on the device %+v", at, a.Allowed, a.Standing, d.own, d.device)
 			}
 		}
 	}
+}
+
+// A drawing is a history as chance has it.
+type drawing struct {
+	r           *rand.Rand
+	recorded    Instant
+	own, device []Fact
+	ref         Reference
+	said        Instant // when the last no was recorded
+	begun       bool
+}
+
+func (d *drawing) time() Instant { return t0 + Instant(d.r.Int64N(int64(d.recorded-t0)+20)) }
+
+// add puts a fact into one of the two histories, perhaps twice.
+func (d *drawing) add(f Fact) {
+	for range 1 + d.r.IntN(2) {
+		if d.r.IntN(3) == 0 {
+			d.device = append(d.device, f)
+		} else {
+			d.own = append(d.own, f)
+		}
+	}
+}
+
+func (d *drawing) draw(id byte) {
+	if !d.begun {
+		d.ref, d.begun = ref(), true
+	}
+	d.recorded += 1 + Instant(d.r.IntN(3))
+	g := []GuardianRef{"", "mother", "father"}[d.r.IntN(3)]
+	build := []string{"", "bad"}[d.r.IntN(2)]
+	f := Fact{ID: EventID{id}, At: d.time(), Recorded: d.recorded}
+	switch d.r.IntN(16) {
+	case 0, 1, 2, 3, 4:
+		kind := ExplicitConsent
+		if g != "" {
+			kind = GuardianConsent
+		}
+		short := []Shortfall{"", "", "", NeedsGuardian, GuardianLapsed}[d.r.IntN(5)]
+		f.Event = ConsentGiven{Policy: "privacy", Version: v1, Kind: kind, Guardian: g, Build: build, Once: d.r.IntN(4) == 0, Items: []Item{{"ads", short}}}
+	case 5:
+		f.Event = ConsentWithdrawn{Scope: Scope{All: true}, Guardian: g, Build: build}
+	case 6:
+		f.Event = ConsentRefused{Scope: Scope{Purposes: []PurposeID{"ads"}}, Guardian: g, Build: build}
+	case 7:
+		f.Event = PermissionRevoked{Permission: "network", Withdraws: []PurposeID{"ads"}}
+	case 8, 9:
+		f.Event = AgeRecorded{Band: []AgeBand{ChildUnder14, Aged14, Aged15To17, Adult}[d.r.IntN(4)], Basis: "declared"}
+	case 10:
+		f.Event = GuardianVerified{Guardian: "mother"}
+	case 11:
+		f.Event = GuardianEnded{Guardian: "father", Reason: "x"}
+	case 12:
+		f.Event = SubjectUnlinked{Other: []string{"device", "own"}[d.r.IntN(2)]}
+	case 13:
+		f.Event = SubjectLinked{Other: []string{"device", "own"}[d.r.IntN(2)]}
+	case 14:
+		f.Event = ExemptionInvoked{List: ForCollection, Code: "c", Purposes: []PurposeID{"ads"}, Until: t0 + 1000}
+	case 15:
+		f.Event = []Event{RecordDisputed{Records: []EventID{{1}}}, SubjectMarkedTest{}, ConsentUsed{Consents: []EventID{{1}}}, HoldPlaced{}, HoldReleased{},
+			d.voidOf(1 + d.r.IntN(int(id)))}[d.r.IntN(6)]
+	}
+	if d.r.IntN(3) == 0 {
+		f.Source, f.Sequence = Source{1}, uint64(id)
+	}
+	d.add(f)
+	if d.r.IntN(10) == 0 {
+		v, _ := d.ref.Policies.Version(v1)
+		d.ref.Policies = d.ref.Policies.Evolve(fact(200+id, d.recorded, PolicyPublished{Version: Hash{id, 2}, Document: v.Document, Effective: d.recorded}))
+	}
+}
+
+func (d *drawing) voidOf(id int) Event {
+	return RecordVoided{Records: []EventID{{byte(id)}}, Reason: "x", By: [2]string{"a", "b"}}
+}
+
+// withdraw adds the no that must hold, with the newest number of its source.
+func (d *drawing) withdraw() {
+	d.recorded++
+	f := Fact{ID: EventID{50}, At: min(d.time(), d.recorded), Recorded: d.recorded}
+	f.Event = ConsentWithdrawn{Scope: Scope{Purposes: []PurposeID{"ads"}}, Guardian: []GuardianRef{"", "mother", "father"}[d.r.IntN(3)], Build: []string{"", "bad"}[d.r.IntN(2)]}
+	if d.r.IntN(2) == 0 {
+		f.Source, f.Sequence = Source{1}, 50
+	}
+	if d.r.IntN(3) == 0 {
+		d.device = append(d.device, f)
+	} else {
+		d.own = append(d.own, f)
+	}
+	d.said = d.recorded
+	if d.r.IntN(2) == 0 {
+		d.device = append(d.device, f) // delivered to both
+	}
+}
+
+// afterwards adds what says nothing new: voids, ages, links, the ends of holds.
+func (d *drawing) afterwards() {
+	d.recorded++
+	id := byte(100 + d.r.IntN(50))
+	switch d.r.IntN(5) {
+	case 0, 1:
+		d.add(fact(id, d.recorded, d.voidOf([]int{50, 1 + d.r.IntN(13)}[d.r.IntN(2)])))
+	case 2:
+		d.add(fact(id, d.recorded, AgeRecorded{Band: []AgeBand{ChildUnder14, Aged14, Adult}[d.r.IntN(3)], Basis: "declared"}))
+	case 3:
+		d.ref.Service = d.ref.Service.Evolve(fact(id, d.recorded, BuildVoided{Build: "bad", From: t0, To: d.recorded + 1, Reason: "x"}))
+	case 4:
+		d.add(fact(id, d.recorded, HoldReleased{Reason: "x"}))
+	}
+}
+
+// subject folds both histories and what crosses between them: the device is
+// linked, and so is whatever was linked and unlinked on the way.
+func (d *drawing) subject() Subject {
+	own, device := fold(d.own...), fold(d.device...)
+	return own.With(Link{Other: "device"}, device.With(Link{Other: "own"}, own))
 }

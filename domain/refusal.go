@@ -30,6 +30,7 @@ const (
 	AtTooLate         Code = "too-late"
 	AlreadyOver       Code = "already-over"
 	TwoPersons        Code = "two-persons-needed"
+	NotVoidable       Code = "not-voidable"
 	ReasonMissing     Code = "reason-missing"
 	PolicyInvalid     Code = "policy-invalid"
 	IDReused          Code = "id-reused"

@@ -69,10 +69,11 @@ type OpenRequest struct {
 	Channel       ChannelID // of the policy's, or "app"
 	Authenticated bool      // whoever asks was logged in: their identity is known
 	Purposes      []PurposeID
-	Text          Personal // the person's words
-	Document      Hash     // a letter, a form
-	Cause         EventID  // the withdrawal that came with it; the ledger fills it in
-	Subject       string   // the person's pseudonym; the ledger fills it in
+	Text          Personal    // the person's words
+	Document      Hash        // a letter, a form
+	Cause         EventID     // the withdrawal that came with it; the ledger fills it in
+	Subject       string      // the person's pseudonym; the ledger fills it in
+	Guardian      GuardianRef // who asks for the person; empty: the person, or somebody who is no guardian
 }
 
 func (OpenRequest) isCommand() {}
@@ -90,6 +91,7 @@ type RequestReceived struct {
 	Document      Hash
 	Cause         EventID // the withdrawal that came with it; zero: none
 	Unpromised    []RequestType
+	Guardian      GuardianRef // who asks for the person
 }
 
 func (RequestReceived) isEvent() {}
@@ -250,7 +252,7 @@ func (r Request) receive(cmd OpenRequest, ref Reference, at Instant) ([]Event, e
 	}
 	e := RequestReceived{
 		Types: cmd.Types, Policy: v.Document.Name, Version: v.Version, Channel: cmd.Channel, Authenticated: cmd.Authenticated,
-		Purposes: cmd.Purposes, Subject: cmd.Subject, Text: cmd.Text, Document: cmd.Document, Cause: cmd.Cause,
+		Purposes: ref.shown(cmd.Purposes), Subject: cmd.Subject, Text: cmd.Text, Document: cmd.Document, Cause: cmd.Cause, Guardian: cmd.Guardian,
 	}
 	for _, t := range cmd.Types {
 		if len(v.Document.deadlines(t)) == 0 {

@@ -49,9 +49,19 @@ func (s Subject) Standing(p PurposeID, at Instant, ref Reference) Standing {
 	st := s.standing(p, at, &ref)
 	st.Disputed = false
 	for _, id := range st.Because {
-		st.Disputed = st.Disputed || has(s.disputed, id)
+		st.Disputed = st.Disputed || s.isDisputed(id) || s.disputedWithBuild(id, &ref)
 	}
 	return st
+}
+
+// disputedWithBuild reports whether an answer is disputed with all of its build.
+func (s *Subject) disputedWithBuild(id EventID, ref *Reference) bool {
+	for i := range s.said {
+		if len(ref.Service.disputes) > 0 && s.said[i].ID == id && ref.Service.disputed(&s.said[i].Fact) {
+			return true
+		}
+	}
+	return false
 }
 
 // standing looks at every answer once for every purpose that is asked about, on
@@ -69,7 +79,7 @@ func (s *Subject) standing(p PurposeID, at Instant, ref *Reference) Standing {
 		item := y.item(p)
 		switch {
 		case item == nil:
-		case item.Short != "" || s.tooYoung(y, at):
+		case item.Short != "" || s.tooYoung(y, at) || s.unfounded(y):
 			if fell == nil || y.yesFrom() >= fell.yesFrom() {
 				fell, short = y, item.Short
 			}
@@ -80,6 +90,8 @@ func (s *Subject) standing(p PurposeID, at Instant, ref *Reference) Standing {
 			if blocked == nil || y.yesFrom() >= blocked.yesFrom() {
 				blocked = y
 			}
+		case !s.speaks(y, p, at, ref):
+			// somebody else's no still holds
 		case yes == nil || s.longer(y, yes, p, at, ref):
 			yes = y
 		}
@@ -121,10 +133,10 @@ func (s *Subject) lastNo(p PurposeID, at Instant, ref *Reference) (last *said, v
 // isVoided reports whether an answer was a mistake, by itself or with all of
 // its build.
 func isVoided(x *said, ref *Reference) bool {
-	if x.voided || len(ref.Service.voids) == 0 {
-		return x.voided
+	if x.voided != 0 || len(ref.Service.voids) == 0 {
+		return x.voided != 0
 	}
-	_, bulk := ref.Service.void(x.Fact)
+	_, bulk := ref.Service.void(&x.Fact)
 	return bulk
 }
 
@@ -158,6 +170,17 @@ func (s *Subject) declined(p PurposeID, version Hash, at Instant, ref Reference)
 		}
 	}
 	return since
+}
+
+// speaks reports whether whoever said the yes y may lift every no before it:
+// see [Subject.mayLift].
+func (s *Subject) speaks(y *said, p PurposeID, at Instant, ref *Reference) bool {
+	for i := range s.said {
+		if n := &s.said[i]; n.no != 0 && n.guardian != y.guardian && n.noFrom() <= at && n.scope.covers(p) && !n.leaves(y, p, ref) && !s.mayLift(y, n, p, at, ref) {
+			return false
+		}
+	}
+	return true
 }
 
 // newerNo orders nos by when they count from; of two at once a withdrawal

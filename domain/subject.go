@@ -7,17 +7,18 @@ type Subject struct {
 	permissions []PermissionState
 	notices     []Fact
 	read        []Hash    // the versions acknowledged
-	known       []EventID // every fact, for record.voided
-	disputed    []EventID
+	readBy      []EventID // and by which facts
+	known       []known   // every fact, for record.voided
+	disputes    []dispute
 	since       Instant // when the first fact was recorded
 	ages        []aged
 	guardians   []Guardianship
 	links       []Link
 	exemptions  []exemption
 	holds       []span
-	limits      []span // storage only
-	test        bool
-	ended       Instant // zero: the history goes on
+	limits      []span    // storage only
+	tests       []EventID // that say that this is no person
+	ended       Instant   // zero: the history goes on
 	requests    []made
 	ordered     EventID // to erase the person; zero: nobody did
 	erased      Instant
@@ -33,15 +34,19 @@ type said struct {
 	until   Instant
 	ends    []End
 	kind    ConsentKind
-	voided  bool
+	voided  Instant // zero: not
 	crossed bool    // it was said in a linked history
+	ended   bool    // nobody said it: the history ended
 	used    Instant // of a single-use yes; zero: not yet
+
+	guardian GuardianRef // who said it; empty: the person
 }
 
 // A span is from one fact to another.
 type span struct {
 	from, until Instant // until zero: it goes on
 	id          EventID
+	endedBy     EventID
 }
 
 func (s span) holds(at Instant) bool { return s.from <= at && (s.until == 0 || at < s.until) }
@@ -55,7 +60,7 @@ func (s Subject) Ended() Instant { return s.ended }
 func (s Subject) Since() Instant { return s.since }
 
 // IsTest reports whether this is no person but a test.
-func (s Subject) IsTest() bool { return s.test }
+func (s Subject) IsTest() bool { return len(s.tests) > 0 }
 
 // A PermissionState is the last word on an OS permission.
 type PermissionState struct {
@@ -88,20 +93,20 @@ func (y *Fact) overrides(n *Fact) bool {
 
 // Evolve returns s as it is after f. It never fails: a fact cannot be refused.
 func (s Subject) Evolve(f Fact) Subject {
-	s.known = add(s.known, f.ID)
+	s.known = add(s.known, known{f.ID, lastingOf(f.Event)})
 	if s.since == 0 {
 		s.since = f.Recorded
 	}
 	switch e := f.Event.(type) {
 	case ConsentGiven:
-		s.said = add(s.said, said{Fact: f, items: e.Items, until: e.Until, ends: e.Ends, kind: e.Kind})
+		s.said = add(s.said, said{Fact: f, items: e.Items, until: e.Until, ends: e.Ends, kind: e.Kind, guardian: e.Guardian})
 	case ConsentRefused:
-		s.said = add(s.said, said{Fact: f, no: Refused, scope: e.Scope, added: e.Added})
+		s.said = add(s.said, said{Fact: f, no: Refused, scope: e.Scope, added: e.Added, guardian: e.Guardian})
 	case ConsentWithdrawn:
-		s.said = add(s.said, said{Fact: f, no: Withdrawn, scope: e.Scope})
+		s.said = add(s.said, said{Fact: f, no: Withdrawn, scope: e.Scope, guardian: e.Guardian})
 	case SubjectReassigned, SubjectClosed:
 		s.ended = f.Recorded
-		s.said = add(s.said, said{Fact: f, no: Withdrawn, scope: Scope{All: true}})
+		s.said = add(s.said, said{Fact: f, no: Withdrawn, scope: Scope{All: true}, ended: true})
 	case ConsentUsed:
 		s.said = use(s.said, e.Consents, f.noFrom())
 	case PermissionRevoked:
@@ -116,11 +121,11 @@ func (s Subject) Evolve(f Fact) Subject {
 	case NoticePresented:
 		s.notices = add(s.notices, f)
 	case PolicyAcknowledged:
-		s.read = add(s.read, e.Version)
+		s.read, s.readBy = add(s.read, e.Version), add(s.readBy, f.ID)
 	case RecordVoided:
-		s.said = void(s.said, e.Records)
+		return s.void(e.Records, f)
 	case RecordDisputed:
-		s.disputed = append(s.disputed[:len(s.disputed):len(s.disputed)], e.Records...)
+		s.disputes = add(s.disputes, dispute{f.ID, e.Records})
 	default:
 		return s.evolvePerson(f)
 	}
@@ -131,29 +136,29 @@ func (s Subject) Evolve(f Fact) Subject {
 func (s Subject) evolvePerson(f Fact) Subject {
 	switch e := f.Event.(type) {
 	case AgeRecorded:
-		s.ages = add(s.ages, aged{f, e.Band})
+		s.ages = add(s.ages, aged{f, e.Band, 0})
 	case GuardianVerified:
-		s.guardians = add(s.guardians, Guardianship{e.Guardian, f.yesFrom(), 0, f.ID})
+		s.guardians = add(s.guardians, Guardianship{Guardian: e.Guardian, From: f.yesFrom(), Because: f.ID})
 	case GuardianEnded:
 		s.guardians = endGuardian(s.guardians, e.Guardian, f.noFrom())
 	case SubjectLinked:
-		s.links = add(s.links, Link{e.Other, f.noFrom(), 0, f.ID})
+		s.links = add(s.links, Link{Other: e.Other, From: f.noFrom(), Because: f.ID})
 	case SubjectUnlinked:
-		s.links = s.unlink(e.Other, f.yesFrom())
+		s.links = s.unlink(e.Other, f)
 	case ExemptionInvoked:
 		s.exemptions = add(s.exemptions, exemption{e, f.yesFrom(), 0, f.ID})
 	case ExemptionEnded:
 		s.exemptions = endExemption(s.exemptions, e, f)
 	case HoldPlaced:
-		s.holds = add(s.holds, span{f.noFrom(), 0, f.ID})
+		s.holds = add(s.holds, span{from: f.noFrom(), id: f.ID})
 	case HoldReleased:
-		s.holds = endSpans(s.holds, f.yesFrom())
+		s.holds = endSpans(s.holds, f)
 	case RestrictionApplied:
-		s.limits = add(s.limits, span{f.noFrom(), 0, f.ID})
+		s.limits = add(s.limits, span{from: f.noFrom(), id: f.ID})
 	case RestrictionLifted:
-		s.limits = endSpans(s.limits, f.yesFrom())
+		s.limits = endSpans(s.limits, f)
 	case SubjectMarkedTest:
-		s.test = true
+		s.tests = add(s.tests, f.ID)
 	case ErasureOrdered:
 		s.ordered = f.ID
 		if s.ended == 0 {
@@ -198,16 +203,6 @@ func permit(states []PermissionState, p PermissionState) []PermissionState {
 	return append(out, p)
 }
 
-func void(all []said, ids []EventID) []said {
-	out := append([]said(nil), all...)
-	for i := range out {
-		for _, id := range ids {
-			out[i].voided = out[i].voided || out[i].ID == id
-		}
-	}
-	return out
-}
-
 func use(all []said, ids []EventID, at Instant) []said {
 	out := append([]said(nil), all...)
 	for i := range out {
@@ -228,11 +223,11 @@ func endGuardian(all []Guardianship, g GuardianRef, at Instant) []Guardianship {
 	return out
 }
 
-func endSpans(all []span, at Instant) []span {
+func endSpans(all []span, f Fact) []span {
 	out := append([]span(nil), all...)
 	for i := range out {
 		if out[i].until == 0 {
-			out[i].until = at
+			out[i].until, out[i].endedBy = f.yesFrom(), f.ID
 		}
 	}
 	return out

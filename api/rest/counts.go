@@ -17,10 +17,17 @@ type PeopleCount struct {
 	People  int64  `json:"people"`
 }
 
+// A VoidedCount is how many answers of a kind were mistakes.
+type VoidedCount struct {
+	Answer  string `json:"answer" doc:"given, refused or withdrawn"`
+	Answers int64  `json:"answers"`
+}
+
 // CountsAnswer is where an app's people stand.
 type CountsAnswer struct {
 	App    string        `json:"app"`
 	Counts []PeopleCount `json:"counts"`
+	Voided []VoidedCount `json:"voided" doc:"answers that were recorded by mistake: they count for nobody, or as ask-again"`
 	Tests  int64         `json:"tests" doc:"how many are no people but tests, and not counted"`
 	AsOf   string        `json:"as_of"`
 }
@@ -51,9 +58,16 @@ func (s *server) counts(ctx context.Context, in *countsIn) (*out[CountsAnswer], 
 	if err != nil {
 		return nil, err
 	}
-	a := CountsAnswer{App: in.App, Counts: []PeopleCount{}, Tests: tests, AsOf: wire.FormatPosition(asOf)}
+	a := CountsAnswer{App: in.App, Counts: []PeopleCount{}, Voided: []VoidedCount{}, Tests: tests, AsOf: wire.FormatPosition(asOf)}
 	for _, r := range rows {
 		a.Counts = append(a.Counts, PeopleCount{string(r.Purpose), r.Status.String(), r.People})
+	}
+	voided, _, err := s.Consents.Voided(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range voided {
+		a.Voided = append(a.Voided, VoidedCount{v.Status.String(), v.Answers})
 	}
 	return ok(a)
 }

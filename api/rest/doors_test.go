@@ -37,7 +37,7 @@ func TestOperatorsHaveADoorOfTheirOwn(t *testing.T) {
 	h := open(t)
 	h.furnish()
 	given := h.receipt(appDoor, event("e1", "ann", "consent.given", yes))
-	void := event("v1", "ann", "record.voided", fmt.Sprintf(`{"records":[%q],"reason":"mistake","by":["ann","bo"]}`, given.EventID))
+	void := event("v1", "ann", "record.voided", fmt.Sprintf(`{"records":[%q],"reason":"mistake","evidence":"sha256:40529c2085aed8cc8bba5ce6c83994a217ed98daf51490f12fa8afce3cf3366d","by":["ann","bo"]}`, given.EventID))
 	h.want(403, "not-for-apps", "POST", appDoor, void)
 	h.want(403, "not-for-apps", "POST", appDoor, aboutApp("s1", "service.ceased", `{"reason":"over"}`))
 	h.receipt(operatorDoor, void)
@@ -110,8 +110,18 @@ func TestAVoidIsLookedAtBeforeItIsDone(t *testing.T) {
 		}
 	}
 	h.want(404, "unknown-app", "POST", "/v1/apps/nosuch/voids/preview", span(from, end))
+	h.want(200, `"before":"given","after":"never-asked","persons":2`, "POST", path, span(from, end))
+	var page, rest VoidCount
+	for i, a := range []*VoidCount{&page, &rest} {
+		b := strings.TrimSuffix(span(from, end), "}") + fmt.Sprintf(`,"limit":2,"cursor":%q}`, page.Next)
+		if err := json.Unmarshal([]byte(h.want(200, "", "POST", path, b)), a); err != nil || len(a.Touched) != 2-i || a.Persons != 3 || (a.Next == "") != (i == 1) {
+			t.Errorf("page %d: %+v, %v", i, *a, err)
+		}
+	}
+	h.receipt(operatorDoor, event("t", "cy", "subject.test", `{"reason":"monkey"}`))
+	h.want(200, `{"records":3,"persons":2,"by_type":[{"type":"consent.given","records":3}],"unknown":0,"tests":1,`, "POST", path, span(from, end))
 	// The void does what was foreseen.
-	h.receipt(operatorDoor, aboutApp("v", "build.voided", strings.TrimSuffix(span(from, end), "}")+`,"reason":"mistake","by":["ann","bo"]}`))
+	h.receipt(operatorDoor, aboutApp("v", "build.voided", strings.TrimSuffix(span(from, end), "}")+`,"reason":"mistake","evidence":"sha256:40529c2085aed8cc8bba5ce6c83994a217ed98daf51490f12fa8afce3cf3366d","by":["ann","bo"]}`))
 	h.want(200, `"allowed":false`, "POST", "/v1/apps/demo/check", `{"subject":"bo","purpose":"mail"}`)
 }
 

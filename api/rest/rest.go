@@ -39,6 +39,7 @@ type Ledger interface {
 	Past(ctx context.Context, app domain.AppName) (*ledger.Past, error)
 	Access(ctx context.Context, a ledger.Access) (ledger.Opened, error)
 	Erase(ctx context.Context, req ledger.Request) (ledger.Receipt, error)
+	Whole(ctx context.Context, stream domain.StreamID) (domain.Subject, error)
 	Now() domain.Instant
 }
 

@@ -18,6 +18,7 @@ type Consents interface {
 	Get(ctx context.Context, app domain.AppName, who string, at domain.Instant) ([]consents.Row, eventstore.Position, error)
 	Counts(ctx context.Context, app domain.AppName) ([]consents.Count, eventstore.Position, error)
 	Tests(ctx context.Context, app domain.AppName) (int64, eventstore.Position, error)
+	Voided(ctx context.Context, app domain.AppName) ([]consents.VoidedCount, eventstore.Position, error)
 }
 
 // Policies counts the published versions of every app.

@@ -79,7 +79,7 @@ func TestPeopleAreCountedAndTestsAreNot(t *testing.T) {
 	}
 	h.want(200, "", "POST", "/v1/apps/demo/events", event("no", "bo", "consent.withdrawn", `{"all":true}`))
 	h.want(200, "", "POST", "/v1/apps/demo/events", event("t", "robot", "subject.test", `{"reason":"load-test"}`))
-	h.want(200, `{"app":"demo","counts":[{"purpose":"mail","status":"given","people":1},{"purpose":"mail","status":"withdrawn","people":1}],"tests":1,"as_of":"8"}`,
+	h.want(200, `{"app":"demo","counts":[{"purpose":"mail","status":"given","people":1},{"purpose":"mail","status":"withdrawn","people":1}],"voided":[],"tests":1,"as_of":"8"}`,
 		"GET", "/v1/apps/demo/consents/counts?min_position=8", "")
 	h.want(404, "unknown-app", "GET", "/v1/apps/nosuch/consents/counts", "")
 }

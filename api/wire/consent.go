@@ -48,12 +48,14 @@ type (
 		Notice   string         `json:"notice"`
 		Build    string         `json:"build"`
 		Control  string         `json:"control"`
+		Guardian string         `json:"guardian"`
 	}
 	consentWithdrawn struct {
 		All      bool           `json:"all"`
 		Purposes []string       `json:"purposes"`
 		Details  jsontext.Value `json:"details"`
 		Build    string         `json:"build"`
+		Guardian string         `json:"guardian"`
 	}
 	consentRequested struct {
 		Purposes []string `json:"purposes"`
@@ -74,9 +76,7 @@ func (c consentGiven) command(r *reader) domain.Command {
 	if c.Act == "" && c.Control == "" {
 		r.fail("act", "is missing: name what the person did, or the control of the surface that was presented")
 	}
-	if c.Guardian != "" {
-		r.person("guardian", c.Guardian)
-	}
+	r.guardian(c.Guardian)
 	return domain.GiveConsent{
 		Policy: r.name("policy", c.Policy, 32), Version: r.hash("version", c.Version), Locale: r.locale(c.Locale), Text: r.hash("text", c.Text),
 		Act: domain.ActID(r.name("act", c.Act, 64)), Kind: parseAs(r, "kind", c.Kind, domain.ParseConsentKind), Purposes: r.purposes(c.Purposes),
@@ -100,8 +100,9 @@ func (p *proof) read(r *reader) domain.Proof {
 }
 
 func (c consentRefused) command(r *reader) domain.Command {
+	r.guardian(c.Guardian)
 	return domain.RefuseConsent{
-		Scope:  domain.Scope{All: c.All, Purposes: r.purposes(c.Purposes)},
+		Scope:  domain.Scope{All: c.All, Purposes: r.denied(c.Purposes)},
 		Policy: r.name("policy", c.Policy, 32), Version: r.hash("version", c.Version), Locale: r.locale(c.Locale),
 		Act: domain.ActID(r.name("act", c.Act, 64)), Details: r.details(c.Details), Notice: r.eventID("notice", c.Notice),
 		Build: r.token("build", c.Build), Control: domain.ControlID(r.name("control", c.Control, 64)),
@@ -109,8 +110,9 @@ func (c consentRefused) command(r *reader) domain.Command {
 }
 
 func (c consentWithdrawn) command(r *reader) domain.Command {
+	r.guardian(c.Guardian)
 	return domain.WithdrawConsent{
-		Scope: domain.Scope{All: c.All, Purposes: r.purposes(c.Purposes)}, Details: r.details(c.Details), Build: r.token("build", c.Build),
+		Scope: domain.Scope{All: c.All, Purposes: r.denied(c.Purposes)}, Details: r.details(c.Details), Build: r.token("build", c.Build),
 	}
 }
 

@@ -222,7 +222,7 @@ func TestOneEventRefersToAnother(t *testing.T) {
 	say("guardian.ended", `"guardian":"account:mum","reason":"of-age"`)
 	say("subject.linked", `"other":"device:tablet","proof":"login"`)
 	say("subject.unlinked", `"other":"device:tablet","reason":"logout"`)
-	say("record.voided", `"records":["`+yes.Event.String()+`"],"reason":"mistake","by":["ann","bo"]`)
+	say("record.voided", `"records":["`+yes.Event.String()+`"],"reason":"mistake","evidence":"`+sampleText+`","by":["ann","bo"]`)
 	held := say("exemption.invoked", `"list":"collect","code":"EXC-C4","purposes":["safety"],"reason":"danger","approver":"bo","until":"`+l.Now().Add(domain.Day).String()+`"`)
 	say("exemption.ended", `"exemption":"`+held.Event.String()+`"`)
 }

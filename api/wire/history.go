@@ -71,12 +71,19 @@ func publicData(e codec.Entry) (jsontext.Value, error) {
 		}
 		return setTime(data, "to", ev.To)
 	case domain.BuildVoided:
-		if data, err = setTime(data, "from", ev.From); err != nil {
-			return nil, err
-		}
-		return setTime(data, "to", ev.To)
+		return setSpan(data, ev.From, ev.To)
+	case domain.BuildDisputed:
+		return setSpan(data, ev.From, ev.To)
 	}
 	return data, nil
+}
+
+func setSpan(data jsontext.Value, from, to domain.Instant) (jsontext.Value, error) {
+	data, err := setTime(data, "from", from)
+	if err != nil {
+		return nil, err
+	}
+	return setTime(data, "to", to)
 }
 
 func setTime(data jsontext.Value, name string, t domain.Instant) (jsontext.Value, error) {

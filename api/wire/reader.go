@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -143,6 +144,13 @@ func (r *reader) person(member, s string) {
 	r.other = who
 }
 
+// guardian reads which guardian says it; empty: the person does.
+func (r *reader) guardian(s string) {
+	if s != "" {
+		r.person("guardian", s)
+	}
+}
+
 func (r *reader) principal(member, s string) string {
 	if s == "" || len(s) > 128 || strings.IndexFunc(s, func(c rune) bool { return c <= ' ' || c > '~' }) >= 0 {
 		r.fail(member, "must be 1 to 128 printable characters without spaces")
@@ -166,6 +174,23 @@ func (r *reader) purposes(names []string) []domain.PurposeID {
 			r.fail(fmt.Sprintf("purposes[%d]", i), ": %v", err)
 		}
 		ids = append(ids, id)
+	}
+	return ids
+}
+
+// denied reads the purposes of a no. One that cannot be read does not undo the
+// others: it goes on as it came, and the domain knows no purpose of that name.
+func (r *reader) denied(names []string) []domain.PurposeID {
+	readable := slices.ContainsFunc(names, func(s string) bool {
+		_, err := domain.ParsePurposeID(s)
+		return err == nil
+	})
+	if !readable {
+		return r.purposes(names)
+	}
+	var ids []domain.PurposeID
+	for _, s := range names {
+		ids = append(ids, domain.PurposeID(s))
 	}
 	return ids
 }

@@ -14,11 +14,13 @@ type Receipt struct {
 	Position string `json:"position"`
 	Request  string `json:"request,omitzero" doc:"the id of the request that was opened, or that the step is of"`
 	Incident string `json:"incident,omitzero" doc:"likewise of an incident"`
+	// Of a no only: nothing else is taken in part.
+	Unknown string `json:"unknown,omitzero" doc:"purposes, with commas in a refusal or withdrawal that no policy declares: it holds for the others; correct the names and send a new event"`
 }
 
 // ReceiptOf returns the public form of r.
 func ReceiptOf(r ledger.Receipt) Receipt {
-	s := Receipt{EventID: r.Event.String(), Position: FormatPosition(r.Position)}
+	s := Receipt{EventID: r.Event.String(), Position: FormatPosition(r.Position), Unknown: r.Unknown}
 	switch r.Stream.Noun {
 	case domain.RequestNoun:
 		s.Request = r.Stream.ID

@@ -3,9 +3,10 @@ package wire
 import "consentledger/domain"
 
 var recordKinds = []kind{
-	{name: "record.voided", operator: true, read: as[recordVoided], example: `"records": ["01234567-89ab-cdef-0123-456789abcdef"], "reason": "recorded-by-mistake", "by": ["operator:ann", "operator:bo"]`},
+	{name: "record.voided", operator: true, read: as[recordVoided], example: `"records": ["01234567-89ab-cdef-0123-456789abcdef"], "reason": "recorded-by-mistake", "evidence": "` + sampleText + `", "by": ["operator:ann", "operator:bo"]`},
 	{name: "record.disputed", read: as[recordDisputed], example: `"records": ["01234567-89ab-cdef-0123-456789abcdef"], "reason": "never-agreed"`},
-	{name: "build.voided", about: theApp, operator: true, read: as[buildVoided], example: `"build": "5.2.1+1203", "from": "{yesterday}", "to": "{now}", "reason": "box-was-ticked-before", "by": ["operator:ann", "operator:bo"]`},
+	{name: "build.voided", about: theApp, operator: true, read: as[buildVoided], example: `"build": "5.2.1+1203", "from": "{yesterday}", "to": "{now}", "reason": "box-was-ticked-before", "evidence": "` + sampleText + `", "by": ["operator:ann", "operator:bo"]`},
+	{name: "build.disputed", about: theApp, operator: true, read: as[buildDisputed], example: `"build": "5.2.1+1203", "from": "{yesterday}", "to": "{now}", "reason": "box-was-ticked-before"`},
 }
 
 // The data of what is said about records.
@@ -29,6 +30,13 @@ type (
 		Evidence string   `json:"evidence"`
 		By       []string `json:"by"`
 	}
+	buildDisputed struct {
+		Build    string `json:"build"`
+		From     string `json:"from"`
+		To       string `json:"to"`
+		Reason   string `json:"reason"`
+		Evidence string `json:"evidence"`
+	}
 )
 
 func (c recordVoided) command(r *reader) domain.Command {
@@ -40,15 +48,26 @@ func (c recordDisputed) command(r *reader) domain.Command {
 }
 
 func (c buildVoided) command(r *reader) domain.Command {
-	r.need("build", c.Build != "")
-	r.need("from", c.From != "")
-	r.need("to", c.To != "")
-	e := domain.BuildVoided{
-		Build: r.token("build", c.Build), From: r.time("from", c.From), To: r.time("to", c.To),
-		Reason: r.reason(c.Reason), Evidence: r.hash("evidence", c.Evidence), By: r.two(c.By),
-	}
-	if r.err == nil && e.To <= e.From {
+	from, to := r.span(c.Build, c.From, c.To)
+	return domain.Say{Event: domain.BuildVoided{
+		Build: c.Build, From: from, To: to, Reason: r.reason(c.Reason), Evidence: r.hash("evidence", c.Evidence), By: r.two(c.By),
+	}}
+}
+
+func (c buildDisputed) command(r *reader) domain.Command {
+	from, to := r.span(c.Build, c.From, c.To)
+	return domain.Say{Event: domain.BuildDisputed{Build: c.Build, From: from, To: to, Reason: r.reason(c.Reason), Evidence: r.hash("evidence", c.Evidence)}}
+}
+
+// span reads a build, and the span in which it recorded wrongly.
+func (r *reader) span(build, from, to string) (start, end domain.Instant) {
+	r.need("build", build != "")
+	r.need("from", from != "")
+	r.need("to", to != "")
+	r.token("build", build)
+	start, end = r.time("from", from), r.time("to", to)
+	if r.err == nil && end <= start {
 		r.fail("to", "must be later than data.from")
 	}
-	return domain.Say{Event: e}
+	return start, end
 }

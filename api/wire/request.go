@@ -39,6 +39,7 @@ type (
 		Purposes      []string `json:"purposes"`
 		Text          string   `json:"text"`
 		Document      string   `json:"document"`
+		Guardian      string   `json:"guardian"`
 	}
 	obligationMet struct {
 		Stream     string `json:"stream"`
@@ -55,6 +56,7 @@ type (
 func (c requestReceived) command(r *reader) domain.Command {
 	r.need("types", len(c.Types) > 0)
 	r.need("channel", c.Channel != "")
+	r.guardian(c.Guardian)
 	var types []domain.RequestType
 	for _, name := range c.Types {
 		t, err := domain.ParseRequestType(name)
@@ -63,9 +65,13 @@ func (c requestReceived) command(r *reader) domain.Command {
 		}
 		types = append(types, t)
 	}
+	purposes := r.purposes
+	if slices.Contains(types, domain.AskWithdraw) {
+		purposes = r.denied
+	}
 	return domain.OpenRequest{
 		Types: types, Policy: r.name("policy", c.Policy, 32), Channel: domain.ChannelID(r.name("channel", c.Channel, 64)), Authenticated: c.Authenticated,
-		Purposes: r.purposes(c.Purposes), Text: r.sealed("text", c.Text), Document: r.hash("document", c.Document),
+		Purposes: purposes(c.Purposes), Text: r.sealed("text", c.Text), Document: r.hash("document", c.Document),
 	}
 }
 

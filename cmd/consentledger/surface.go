@@ -113,8 +113,8 @@ func newVoid() *cobra.Command {
 		Records []string `json:"records,omitempty"`
 	}
 	preview := &cobra.Command{
-		Use: "preview", Short: "Count the records and persons that a void would be about; nothing is recorded", Args: cobra.NoArgs,
-		Long: "Count the records and persons that a void would be about; nothing is recorded. To void, record a\n" +
+		Use: "preview", Short: "Show the records and persons that a void would be about, and where they would stand; nothing is recorded", Args: cobra.NoArgs,
+		Long: "Show the records and persons that a void would be about, and where they would stand; nothing is recorded. To void, record a\n" +
 			"record.voided (by ids) or, with --operator, a build.voided (by build and span).",
 		RunE: func(c *cobra.Command, _ []string) error {
 			answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/voids/preview", b)

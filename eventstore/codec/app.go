@@ -30,6 +30,13 @@ type (
 		Reason   string   `json:"reason"`
 		To       int64    `json:"to"`
 	}
+	buildDisputedV1 struct {
+		Build    string `json:"build"`
+		Evidence string `json:"evidence,omitzero"`
+		From     int64  `json:"from"`
+		Reason   string `json:"reason"`
+		To       int64  `json:"to"`
+	}
 	surfacePublishedV1 struct {
 		ID        string         `json:"id"`
 		Publisher string         `json:"publisher"`
@@ -47,6 +54,8 @@ func shapeOfApp(e domain.Event) (string, any, error) {
 		return "service.ceased.v1", serviceCeasedV1(e), nil
 	case domain.BuildVoided:
 		return "build.voided.v1", buildVoidedV1{e.Build, e.By[:], hash(e.Evidence), int64(e.From), e.Reason, int64(e.To)}, nil
+	case domain.BuildDisputed:
+		return "build.disputed.v1", buildDisputedV1{e.Build, hash(e.Evidence), int64(e.From), e.Reason, int64(e.To)}, nil
 	case domain.SurfacePublished:
 		surface, err := surfacedoc.Marshal(e.Surface)
 		return "surface.published.v1", surfacePublishedV1{e.ID.String(), e.Publisher, surface}, err
@@ -75,6 +84,13 @@ func (s buildVoidedV1) event() (domain.Event, error) {
 	return domain.BuildVoided{
 		Build: s.Build, From: domain.Instant(s.From), To: domain.Instant(s.To), Reason: s.Reason,
 		Evidence: r.hash(s.Evidence), By: [2]string(s.By),
+	}, r.err
+}
+
+func (s buildDisputedV1) event() (domain.Event, error) {
+	var r reader
+	return domain.BuildDisputed{
+		Build: s.Build, From: domain.Instant(s.From), To: domain.Instant(s.To), Reason: s.Reason, Evidence: r.hash(s.Evidence),
 	}, r.err
 }
 

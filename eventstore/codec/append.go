@@ -113,18 +113,22 @@ func (s *consentRefusedV2) appendTo(t *jsonwrite.Text) {
 	t.Flagz("all", s.All)
 	t.Textz("build", s.Build)
 	t.Textz("control", s.Control)
+	t.Textz("guardian", s.Guardian)
 	t.Textz("locale", s.Locale)
 	t.Textz("notice", s.Notice)
 	t.Textz("policy", s.Policy)
 	jsonwrite.Listz(t, "purposes", s.Purposes)
 	t.Textz("surface", s.Surface)
+	t.Textz("unknown", s.Unknown)
 	t.Textz("version", s.Version)
 }
 
 func (s *consentWithdrawnV2) appendTo(t *jsonwrite.Text) {
 	t.Flagz("all", s.All)
 	t.Textz("build", s.Build)
+	t.Textz("guardian", s.Guardian)
 	jsonwrite.Listz(t, "purposes", s.Purposes)
+	t.Textz("unknown", s.Unknown)
 }
 
 func (s *permissionRevokedV1) appendTo(t *jsonwrite.Text) {

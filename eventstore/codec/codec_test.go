@@ -93,6 +93,10 @@ var samples = []domain.Event{
 	domain.ObligationVoided{ID: "reply.x", Reason: "duplicate"},
 	domain.ObligationAtRisk{ID: "reply.x", Until: 1767225600000},
 	domain.ObligationOverdue{ID: "reply.x", Until: 1767225600000},
+	domain.BuildDisputed{Build: "5.1", From: 1767225600000, To: 1767225700000, Reason: "ticked-before", Evidence: domain.Hash{9}},
+	domain.ConsentRefused{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}, Guardian: "aa11", Unknown: "typo,[not shown]"},
+	domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}, Guardian: "aa11", Unknown: "typo"},
+	domain.RequestReceived{Types: []domain.RequestType{domain.AskGuardian}, Policy: "privacy", Version: domain.Hash{1}, Channel: "app", Subject: "00ff", Guardian: "aa11"},
 	domain.CalendarPublished{Calendar: domain.Calendar{Jurisdiction: "CN-GX", AddsTo: "CN", Year: 2026, Version: 2, Notice: "国办发明电〔2025〕7号", Issued: 739560, Off: []domain.Date{739617}, MakeUp: []domain.Date{739621}, WorkingDays: 248, Partial: true, Projected: true}, Affects: []domain.Date{739617, 739621}},
 }
 

@@ -81,17 +81,21 @@ type (
 		All      bool               `json:"all,omitzero"`
 		Build    string             `json:"build,omitzero"`
 		Control  string             `json:"control,omitzero"`
+		Guardian string             `json:"guardian,omitzero"`
 		Locale   string             `json:"locale,omitzero"`
 		Notice   string             `json:"notice,omitzero"`
 		Policy   string             `json:"policy,omitzero"`
 		Purposes []domain.PurposeID `json:"purposes,omitempty"`
 		Surface  string             `json:"surface,omitzero"`
+		Unknown  string             `json:"unknown,omitzero"`
 		Version  string             `json:"version,omitzero"`
 	}
 	consentWithdrawnV2 struct {
 		All      bool               `json:"all,omitzero"`
 		Build    string             `json:"build,omitzero"`
+		Guardian string             `json:"guardian,omitzero"`
 		Purposes []domain.PurposeID `json:"purposes,omitempty"`
+		Unknown  string             `json:"unknown,omitzero"`
 	}
 	noticePresentedV2 struct {
 		Build    string `json:"build,omitzero"`
@@ -166,7 +170,7 @@ func (s *proofV1) proof(r *reader) domain.Proof {
 
 func refusedShape(e domain.ConsentRefused) consentRefusedV2 {
 	return consentRefusedV2{
-		string(e.Act), e.Added, e.Scope.All, e.Build, string(e.Control), e.Locale, eventID(e.Notice), e.Policy, e.Scope.Purposes, hash(e.Surface), hash(e.Version),
+		string(e.Act), e.Added, e.Scope.All, e.Build, string(e.Control), string(e.Guardian), e.Locale, eventID(e.Notice), e.Policy, e.Scope.Purposes, hash(e.Surface), e.Unknown, hash(e.Version),
 	}
 }
 
@@ -220,11 +224,14 @@ func (s consentRefusedV2) event() (domain.Event, error) {
 		Scope:  domain.Scope{All: s.All, Purposes: s.Purposes},
 		Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale, Act: domain.ActID(s.Act),
 		Notice: r.eventID(s.Notice), Build: s.Build, Surface: r.hash(s.Surface), Control: domain.ControlID(s.Control), Added: s.Added,
+		Guardian: domain.GuardianRef(s.Guardian), Unknown: s.Unknown,
 	}, r.err
 }
 
 func (s consentWithdrawnV2) event() (domain.Event, error) {
-	return domain.ConsentWithdrawn{Scope: domain.Scope{All: s.All, Purposes: s.Purposes}, Build: s.Build}, nil
+	return domain.ConsentWithdrawn{
+		Scope: domain.Scope{All: s.All, Purposes: s.Purposes}, Build: s.Build, Guardian: domain.GuardianRef(s.Guardian), Unknown: s.Unknown,
+	}, nil
 }
 
 func (s noticePresentedV2) event() (domain.Event, error) {

@@ -13,6 +13,7 @@ type (
 		Cause         string             `json:"cause,omitzero"`
 		Channel       string             `json:"channel"`
 		Document      string             `json:"document,omitzero"`
+		Guardian      string             `json:"guardian,omitzero"`
 		Policy        string             `json:"policy"`
 		Purposes      []domain.PurposeID `json:"purposes,omitempty"`
 		Subject       string             `json:"subject,omitzero"`
@@ -31,7 +32,7 @@ func shapeOfRequest(e domain.Event) (string, any, []Plain) {
 	switch e := e.(type) {
 	case domain.RequestReceived:
 		return "request.received.v1", requestReceivedV1{
-			e.Authenticated, eventID(e.Cause), string(e.Channel), hash(e.Document), e.Policy, e.Purposes, e.Subject,
+			e.Authenticated, eventID(e.Cause), string(e.Channel), hash(e.Document), string(e.Guardian), e.Policy, e.Purposes, e.Subject,
 			names(e.Types), names(e.Unpromised), hash(e.Version),
 		}, details(e.Text)
 	case domain.RequestMade:
@@ -51,7 +52,7 @@ func (s requestReceivedV1) event() (domain.Event, error) {
 	return domain.RequestReceived{
 		Types: parseAll(&r, s.Types, domain.ParseRequestType), Policy: s.Policy, Version: r.hash(s.Version), Channel: domain.ChannelID(s.Channel),
 		Authenticated: s.Authenticated, Purposes: s.Purposes, Subject: s.Subject, Document: r.hash(s.Document), Cause: r.eventID(s.Cause),
-		Unpromised: parseAll(&r, s.Unpromised, domain.ParseRequestType),
+		Unpromised: parseAll(&r, s.Unpromised, domain.ParseRequestType), Guardian: domain.GuardianRef(s.Guardian),
 	}, r.err
 }
 

@@ -34,6 +34,7 @@ var shapes = map[string]func([]byte) (domain.Event, error){
 	"signer.registered.v1":   as[signerRegisteredV1],
 	"service.ceased.v1":      as[serviceCeasedV1],
 	"build.voided.v1":        as[buildVoidedV1],
+	"build.disputed.v1":      as[buildDisputedV1],
 	"surface.published.v1":   as[surfacePublishedV1],
 	"consent.used.v1":        as[consentUsedV1],
 	"consent.requested.v1":   as[consentRequestedV1],
@@ -192,7 +193,7 @@ func shapeOf(e domain.Event) (string, any, []Plain, error) {
 		shape := refusedShape(e)
 		return "consent.refused.v2", &shape, details(e.Details), nil
 	case domain.ConsentWithdrawn:
-		return "consent.withdrawn.v2", &consentWithdrawnV2{e.Scope.All, e.Build, e.Scope.Purposes}, details(e.Details), nil
+		return "consent.withdrawn.v2", &consentWithdrawnV2{e.Scope.All, e.Build, string(e.Guardian), e.Scope.Purposes, e.Unknown}, details(e.Details), nil
 	case domain.PolicyAcknowledged:
 		return "policy.acknowledged.v1", policyAcknowledgedV1{string(e.Act), e.Locale, e.Policy, e.Version.String()}, details(e.Details), nil
 	case domain.NoticePresented:
@@ -230,7 +231,7 @@ func shapeOf(e domain.Event) (string, any, []Plain, error) {
 	case domain.ObligationOpened, domain.ObligationMoved, domain.ObligationMet, domain.ObligationVoided, domain.ObligationAtRisk, domain.ObligationOverdue:
 		name, shape := shapeOfDuty(e)
 		return name, shape, nil, nil
-	case domain.PolicyEffective, domain.SignerRegistered, domain.ServiceCeased, domain.BuildVoided, domain.SurfacePublished:
+	case domain.PolicyEffective, domain.SignerRegistered, domain.ServiceCeased, domain.BuildVoided, domain.BuildDisputed, domain.SurfacePublished:
 		name, shape, err := shapeOfApp(e)
 		return name, shape, nil, err
 	}

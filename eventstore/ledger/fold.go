@@ -59,7 +59,7 @@ func (f *fold) add(e codec.Entry) {
 		if again {
 			a.receipt.Position = e.Position
 		} else {
-			f.answered.add(answer{e.Request.ID, e.Request.Digest, Receipt{Event: e.ID, Position: e.Position}})
+			f.answered.add(answer{e.Request.ID, e.Request.Digest, Receipt{Event: e.ID, Position: e.Position, Unknown: unknownIn(e.Event)}})
 		}
 	}
 	f.revision, f.position, f.recorded = e.Revision, e.Position, max(f.recorded, e.Recorded)
@@ -83,6 +83,17 @@ func (f *fold) add(e codec.Entry) {
 	case domain.AccessNoun:
 		// what was answered changes no answer
 	}
+}
+
+// unknownIn returns what a no named that no policy declares.
+func unknownIn(e domain.Event) string {
+	switch e := e.(type) {
+	case domain.ConsentRefused:
+		return e.Unknown
+	case domain.ConsentWithdrawn:
+		return e.Unknown
+	}
+	return ""
 }
 
 // fold returns the newest fold of a stream that this process knows, reading

@@ -38,6 +38,17 @@ type Request struct {
 
 	Signed  *Signature // nil: not signed
 	Command domain.Command
+
+	overtaken bool // a no from before the person's history began
+}
+
+// times returns the time that the request's facts carry, and what was claimed
+// if it is another; see [domain.Clamp].
+func (r Request) times(recorded domain.Instant) (at, claimed domain.Instant) {
+	if r.overtaken {
+		return recorded, r.At
+	}
+	return domain.Clamp(r.Command, r.At, recorded)
 }
 
 // A Signature is a signer's over what was sent, as it was sent.
@@ -53,6 +64,7 @@ type Receipt struct {
 	Event    eventstore.EventID // the first of the facts
 	Position eventstore.Position
 	Stream   domain.StreamID // of a request, an incident or obligations; else zero
+	Unknown  string          // names in a no that no policy declares, with commas; it holds for the others
 }
 
 // A Ledger decides requests and remembers the answers. Its methods may be
@@ -218,7 +230,7 @@ func (l *Ledger) commit(ctx context.Context, req Request, stream domain.StreamID
 	if err != nil || len(events) == 0 {
 		return Receipt{Position: f.position}, err
 	}
-	at, claimed := domain.Clamp(req.Command, req.At, recorded)
+	at, claimed := req.times(recorded)
 	env := codec.Envelope{
 		Stream: stream, At: at, Recorded: recorded, Claimed: claimed,
 		Actor: req.Actor, RecordedBy: req.RecordedBy, OnBehalfOf: req.OnBehalfOf,
@@ -243,7 +255,7 @@ func (l *Ledger) commit(ctx context.Context, req Request, stream domain.StreamID
 // remember folds what was just appended, so that the next request of the
 // stream need not read it.
 func (l *Ledger) remember(env codec.Envelope, events []domain.Event, records []eventstore.Record, f *fold, last eventstore.Position) Receipt {
-	receipt := Receipt{Event: records[0].ID, Position: last}
+	receipt := Receipt{Event: records[0].ID, Position: last, Unknown: unknownIn(events[0])}
 	next := *f
 	for i, e := range events {
 		env.ID = records[i].ID

@@ -31,7 +31,7 @@ func (l *Ledger) executePerson(ctx context.Context, req Request) (Receipt, error
 		if err != nil {
 			return Receipt{}, err
 		}
-		filled, err := l.fill(ctx, req, p)
+		filled, err := l.fill(ctx, req, ref, p)
 		if err != nil {
 			return Receipt{}, err
 		}
@@ -62,32 +62,67 @@ func (l *Ledger) meet(ctx context.Context, req Request, ref domain.Reference) (*
 	}
 	recorded := l.Now()
 	at, _ := domain.Clamp(req.Command, req.At, recorded)
-	if err := l.checkEarlier(ctx, who, at); err != nil {
+	if err := l.checkEarlier(ctx, who, req.Command, at); err != nil {
 		return nil, err
 	}
-	if req.Other == (domain.PersonKey{}) {
-		if _, err := (domain.Subject{}).Decide(req.Command, ref, at, recorded); err != nil {
-			return nil, err
-		}
+	if _, err := (domain.Subject{}).Decide(likely(req), ref, at, recorded); err != nil {
+		return nil, err
 	}
 	p, _, err = l.vault.Enrol(ctx, who)
 	return p, err
 }
 
+// likely returns the request's command with a name in the place of the other
+// person's, who is not looked for yet.
+func likely(req Request) domain.Command {
+	if req.Other == (domain.PersonKey{}) {
+		return req.Command
+	}
+	cmd, _ := named(req.Command, "somebody")
+	return cmd
+}
+
 // checkEarlier refuses an event from before who had the outside id was ended or
-// erased: it is theirs, not the next one's.
-func (l *Ledger) checkEarlier(ctx context.Context, who vault.Lookup, at domain.Instant) error {
-	before, gone, err := l.vault.ErasedAt(ctx, who, l.Now().Time())
-	if err == nil && gone && at < domain.At(before) {
+// erased: it is theirs, not the next one's. But a no is never refused for its
+// time: whether it comes late, or from a clock that is slow, nobody can tell.
+func (l *Ledger) checkEarlier(ctx context.Context, who vault.Lookup, cmd domain.Command, at domain.Instant) error {
+	if domain.IsNo(cmd) {
+		return nil
+	}
+	earlier, err := l.isEarlier(ctx, who, at)
+	if err == nil && earlier {
 		err = domain.Refusal{Code: domain.EarlierPerson, Text: "the event is from before this person's history was ended or erased: it is of whoever had the id then", Path: "time"}
 	}
 	return err
 }
 
+// isEarlier reports whether a moment is from before who had the outside id was
+// ended or erased, as far as a tombstone still says so.
+func (l *Ledger) isEarlier(ctx context.Context, who vault.Lookup, at domain.Instant) (bool, error) {
+	before, gone, err := l.vault.ErasedAt(ctx, who, l.Now().Time())
+	return gone && at < domain.At(before), err
+}
+
+// overtaken returns the request as a history takes it that began later than
+// the request says: a no from before the end of an earlier person's is from now,
+// and what it claimed is kept beside. It counts for whoever has the outside id
+// now, even if it was the earlier one's and comes late: then the next one is
+// asked once more than needed, which is less than a no that is lost. Of an
+// outside id that nobody has now it begins a history, so that a yes that was
+// said before it and comes after it does not stand.
+func (l *Ledger) overtaken(ctx context.Context, req Request, s domain.Subject) (Request, error) {
+	if req.At == 0 || req.Person == (domain.PersonKey{}) || !domain.IsNo(req.Command) || s.Since() != 0 && req.At >= s.Since() {
+		return req, nil
+	}
+	var err error
+	req.overtaken, err = l.isEarlier(ctx, lookup(req.App, req.Person), req.At)
+	return req, err
+}
+
 // fill puts into the command the pseudonym of the other person that the
 // request names, and records a link on the other's side first: if what follows
 // fails, only nos have crossed.
-func (l *Ledger) fill(ctx context.Context, req Request, p *vault.Person) (Request, error) {
+func (l *Ledger) fill(ctx context.Context, req Request, ref domain.Reference, p *vault.Person) (Request, error) {
 	if req.Other == (domain.PersonKey{}) {
 		return req, nil
 	}
@@ -97,6 +132,11 @@ func (l *Ledger) fill(ctx context.Context, req Request, p *vault.Person) (Reques
 	}
 	if found && o.Pseudonym == p.Pseudonym {
 		return req, domain.Refusal{Code: domain.SamePerson, Text: "both names are of one person already", Path: "data.other"}
+	}
+	if !found {
+		if settled, err := l.refused(ctx, req, ref, p); err != nil || settled {
+			return req, err
+		}
 	}
 	if mirror, linking := named(req.Command, p.Pseudonym.String()); linking {
 		m := req
@@ -113,11 +153,39 @@ func (l *Ledger) fill(ctx context.Context, req Request, p *vault.Person) (Reques
 	return req, nil
 }
 
+// refused returns the refusal of a request that names somebody who is not
+// known, so that nobody is remembered for a mistake; or reports that the request
+// needs nobody: it was answered before, or its person's history has ended.
+func (l *Ledger) refused(ctx context.Context, req Request, ref domain.Reference, p *vault.Person) (settled bool, err error) {
+	stream := domain.StreamID{Noun: domain.SubjectNoun, App: req.App, ID: p.Pseudonym.String()}
+	defer l.lock(stream)()
+	f, err := l.fold(ctx, stream)
+	if err != nil || f.subject.Ended() != 0 {
+		return true, err
+	}
+	if _, answered := f.answered.find(p.RequestID(req.Source, req.ID)); answered {
+		return true, nil
+	}
+	recorded := l.Now()
+	at, _ := domain.Clamp(req.Command, req.At, recorded)
+	_, err = f.subject.Decide(likely(req), ref, at, recorded)
+	return false, err
+}
+
 // named returns the command with a pseudonym in it, and whether the command is
 // recorded on the other's side too.
 func named(cmd domain.Command, pseudonym string) (domain.Command, bool) {
 	switch c := cmd.(type) {
 	case domain.GiveConsent:
+		c.Guardian = domain.GuardianRef(pseudonym)
+		return c, false
+	case domain.RefuseConsent:
+		c.Guardian = domain.GuardianRef(pseudonym)
+		return c, false
+	case domain.WithdrawConsent:
+		c.Guardian = domain.GuardianRef(pseudonym)
+		return c, false
+	case domain.OpenRequest:
 		c.Guardian = domain.GuardianRef(pseudonym)
 		return c, false
 	case domain.Say:
@@ -154,14 +222,17 @@ func (l *Ledger) executeSubject(ctx context.Context, req Request, ref domain.Ref
 	if err != nil {
 		return Receipt{}, 0, err
 	}
+	if req, err = l.overtaken(ctx, req, f.subject); err != nil {
+		return Receipt{}, 0, err
+	}
 	extra := append(bindingOf(lookup(req.App, req.Person), p, f), original(req)...)
 	receipt, err := l.commit(ctx, req, stream, f, p, extra, func(recorded domain.Instant) ([]domain.Event, error) {
 		if f.subject.Ended() != 0 {
 			return nil, errEnded
 		}
-		at, _ := domain.Clamp(req.Command, req.At, recorded)
+		at, _ := req.times(recorded)
 		if since := f.subject.Since(); at < since && req.Person != (domain.PersonKey{}) {
-			if err := l.checkEarlier(ctx, lookup(req.App, req.Person), at); err != nil {
+			if err := l.checkEarlier(ctx, lookup(req.App, req.Person), req.Command, at); err != nil {
 				return nil, err
 			}
 		}
@@ -191,6 +262,9 @@ func (l *Ledger) answersOfLinked(ctx context.Context, stream domain.StreamID) ([
 	}
 	var ids []domain.EventID
 	for _, link := range f.subject.Links() {
+		if link.Voided != 0 {
+			continue
+		}
 		other, err := l.fold(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: stream.App, ID: link.Other})
 		if err != nil {
 			return nil, err

@@ -112,6 +112,15 @@ func (l *Ledger) Subject(ctx context.Context, stream domain.StreamID) (domain.Su
 	return f.subjectOrNone(), err
 }
 
+// Whole is [Ledger.Subject] with what crosses the person's links.
+func (l *Ledger) Whole(ctx context.Context, stream domain.StreamID) (domain.Subject, error) {
+	s, err := l.Subject(ctx, stream)
+	if err != nil {
+		return s, err
+	}
+	return l.withLinks(ctx, stream.App, s, false, 0)
+}
+
 // History yields the entries of one person, oldest first, and those of their
 // requests. Somebody who is not known has none.
 func (l *Ledger) History(ctx context.Context, app domain.AppName, who domain.PersonKey) iter.Seq2[codec.Entry, error] {

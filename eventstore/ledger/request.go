@@ -70,6 +70,9 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 	if err != nil {
 		return Receipt{}, err
 	}
+	if cmd.Guardian, err = l.guardianOf(ctx, req); err != nil {
+		return Receipt{}, err
+	}
 	stream := caseStream(domain.RequestNoun, req, p)
 	if f, err := l.fold(ctx, stream); err != nil || f.revision > 0 {
 		if err != nil {
@@ -77,8 +80,15 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 		}
 		return l.executeCase(ctx, stream, req, ref, p) // the answer given before
 	}
+	before, err := l.history(ctx, req.App, p)
+	if err == nil {
+		err = before.CheckAsks(cmd, l.Now())
+	}
+	if err != nil {
+		return Receipt{}, err
+	}
 	if cmd.Subject = p.Pseudonym.String(); slices.Contains(cmd.Types, domain.AskWithdraw) {
-		withdrawn, err := l.executePerson(ctx, beside(req, "withdrawal of ", domain.WithdrawConsent{Scope: domain.Scope{All: len(cmd.Purposes) == 0, Purposes: cmd.Purposes}}))
+		withdrawn, err := l.executePerson(ctx, beside(req, "withdrawal of ", domain.WithdrawConsent{Scope: domain.Scope{All: len(cmd.Purposes) == 0, Purposes: cmd.Purposes}, Guardian: cmd.Guardian}))
 		if err != nil {
 			return Receipt{}, err
 		}
@@ -91,6 +101,29 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 	return l.executeCase(ctx, stream, req, ref, p)
 }
 
+// guardianOf returns the name that the log has for the guardian who makes a
+// request; empty if the person asks. Who is not known is nobody's guardian.
+func (l *Ledger) guardianOf(ctx context.Context, req Request) (domain.GuardianRef, error) {
+	if req.Other == (domain.PersonKey{}) {
+		return "", nil
+	}
+	name, known, err := l.Pseudonym(ctx, req.App, req.Other)
+	if err == nil && !known {
+		name = "somebody"
+	}
+	return domain.GuardianRef(name), err
+}
+
+// history returns what is known of a person; nothing if their history has
+// ended: whoever comes is somebody new.
+func (l *Ledger) history(ctx context.Context, app domain.AppName, p *vault.Person) (domain.Subject, error) {
+	s, err := l.Subject(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: p.Pseudonym.String()})
+	if err != nil || s.Ended() != 0 {
+		return domain.Subject{}, err
+	}
+	return s, nil
+}
+
 // asks returns who makes a request. Who is not known yet gets a vault entry,
 // unless the request would be refused.
 func (l *Ledger) asks(ctx context.Context, req Request, ref domain.Reference) (*vault.Person, error) {
@@ -100,11 +133,14 @@ func (l *Ledger) asks(ctx context.Context, req Request, ref domain.Reference) (*
 		return p, err
 	}
 	recorded := l.Now()
-	if err := l.checkEarlier(ctx, who, atOf(req, recorded)); err != nil {
+	if err := l.checkEarlier(ctx, who, req.Command, atOf(req, recorded)); err != nil {
 		return nil, err
 	}
 	cmd := req.Command.(domain.OpenRequest)
 	cmd.Subject = "new"
+	if err := (domain.Subject{}).CheckAsks(likely(req).(domain.OpenRequest), recorded); err != nil {
+		return nil, err
+	}
 	if _, err := (domain.Request{}).Decide(cmd, ref, atOf(req, recorded), recorded); err != nil {
 		return nil, err
 	}
@@ -121,7 +157,16 @@ func (l *Ledger) told(ctx context.Context, req Request, p *vault.Person, made do
 		return before.subjectOrNone(), err
 	}
 	tell := beside(req, "request of ", domain.Say{Event: made})
-	tell.Actor, tell.RecordedBy, tell.FromApp = string(domain.System), "ledger", false
+	if req.At != 0 {
+		earlier, err := l.isEarlier(ctx, lookup(req.App, req.Person), req.At)
+		if err != nil {
+			return before.subject, err
+		}
+		if earlier {
+			tell.At = 0 // the request was taken for the no that is in it
+		}
+	}
+	tell.Actor, tell.RecordedBy, tell.FromApp, tell.Other = string(domain.System), "ledger", false, domain.PersonKey{}
 	_, err = l.executePerson(ctx, tell)
 	return before.subject, err
 }

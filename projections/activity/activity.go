@@ -138,7 +138,7 @@ func purposesOf(e domain.Event) ([]domain.PurposeID, error) {
 		return []domain.PurposeID{e.Purpose}, nil
 	case domain.AppRegistered, domain.PolicyPublished, domain.PolicyEffective, domain.PolicyAcknowledged, domain.NoticePresented,
 		domain.PermissionGranted, domain.PermissionDenied, domain.RecordVoided, domain.RecordDisputed, domain.SignerRegistered, domain.ServiceCeased,
-		domain.BuildVoided, domain.SurfacePublished, domain.ConsentUsed, domain.ExemptionEnded, domain.HoldPlaced, domain.HoldReleased,
+		domain.BuildVoided, domain.BuildDisputed, domain.SurfacePublished, domain.ConsentUsed, domain.ExemptionEnded, domain.HoldPlaced, domain.HoldReleased,
 		domain.RestrictionApplied, domain.RestrictionLifted, domain.AgeRecorded, domain.MinorDataFound, domain.GuardianVerified, domain.GuardianEnded,
 		domain.SubjectLinked, domain.SubjectUnlinked, domain.SubjectReassigned, domain.SubjectClosed, domain.SubjectMarkedTest, domain.Noted,
 		domain.RequestMade, domain.Stepped, domain.CalendarPublished, domain.DataAccessed, domain.ErasureOrdered, domain.SubjectErased,

@@ -38,7 +38,7 @@ func TestEveryEventIsInTheTotalsOnce(t *testing.T) {
 			given += d.Events
 		}
 	}
-	if err != nil || given != 20 {
-		t.Errorf("%d yeses to location, want 20: %v", given, err)
+	if err != nil || given != 26 {
+		t.Errorf("%d yeses to location, want 26: %v", given, err)
 	}
 }

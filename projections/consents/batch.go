@@ -21,6 +21,7 @@ type batch struct {
 	people map[key]*person  // whom the batch touched: ahead of the file
 	dirty  map[rowKey]touch // touched since the policies changed last
 	counts map[count]int64  // the change in people
+	voided map[count]int64  // the change in voided answers; of no purpose
 }
 
 type rowKey struct {
@@ -49,11 +50,26 @@ func (b *batch) entry(e codec.Entry) error {
 		return err
 	}
 	p, err := b.person(key{e.Stream.App, e.Stream.ID}, e.Revision == 1)
-	if err == nil && f.Kind == marked {
-		err = b.uncount(p)
+	voids := f.Kind == voided || f.Build != ""
+	ref := b.view.references.at(e.Stream.App, e.Position)
+	if err == nil && voids {
+		b.tally(p, ref, -1)
+	}
+	was := err == nil && p.subject.IsTest()
+	if err == nil && (f.Kind == marked || f.Kind == voided && was) {
+		err = b.recount(p, -1)
+		if f.Kind == marked {
+			b.tally(p, ref, -1)
+		}
 	}
 	if err == nil {
 		err = p.add(f)
+	}
+	if err == nil && was && !p.subject.IsTest() {
+		err = b.recount(p, 1)
+	}
+	if err == nil && voids {
+		b.tally(p, ref, 1)
 	}
 	if err == nil {
 		err = b.writeFact(p, e.Position, f)
@@ -106,7 +122,7 @@ func (b *batch) writeFact(p *person, at eventstore.Position, f factV1) error {
 
 // touched returns the purposes that f may change something about.
 func (b *batch) touched(p *person, f factV1, at eventstore.Position) []domain.PurposeID {
-	ids := append(slices.Clone(f.Purposes), f.Short...)
+	ids := slices.Concat(f.Purposes, f.Short, f.Assents)
 	if f.All {
 		ids = append(ids, b.view.references.at(p.app, at).Policies.Declared(p.moment)...)
 	}
@@ -117,7 +133,7 @@ func (b *batch) touched(p *person, f factV1, at eventstore.Position) []domain.Pu
 		if !f.All {
 			return ids
 		}
-	case voided, used, aged, linked, unlinked, ended:
+	case voided, used, aged, linked, unlinked, ended, verified:
 	}
 	return append(ids, p.purposes()...)
 }
@@ -127,6 +143,7 @@ func (b *batch) void(e codec.Entry, x domain.BuildVoided) error {
 	if err := b.writePeople(); err != nil { // they are looked for in the file
 		return err
 	}
+	before := b.view.references.at(e.Stream.App, e.Position)
 	b.view.references.add(e.Stream.App, e.Position, e.Fact())
 	_, err := b.tx.Exec("INSERT INTO voids VALUES (?, ?, ?, ?, ?, ?)",
 		string(e.Stream.App), int64(e.Position), e.ID.String(), x.Build, int64(x.From), int64(x.To))
@@ -142,6 +159,8 @@ func (b *batch) void(e codec.Entry, x domain.BuildVoided) error {
 		if err != nil {
 			return err
 		}
+		b.tally(p, before, -1)
+		b.tally(p, b.view.references.at(k.app, e.Position), 1)
 		b.touch(p, p.purposes(), max(p.moment, e.Recorded), e.Position)
 		if err := b.cross(p, nil, e.Position); err != nil {
 			return err
@@ -217,13 +236,24 @@ func (b *batch) count(p *person, id domain.PurposeID, s domain.Status, n int64) 
 	}
 }
 
-// uncount takes out of the counts who turns out to be a test.
-func (b *batch) uncount(p *person) error {
+// tally counts the voided answers of a person, unless it is none but a test.
+func (b *batch) tally(p *person, ref domain.Reference, n int64) {
+	if p.subject.IsTest() {
+		return
+	}
+	for status, answers := range p.subject.VoidedAnswers(ref) {
+		b.voided[count{p.app, "", status}] += n * int64(answers)
+	}
+}
+
+// recount takes out of the counts who turns out to be a test, and puts back who
+// turns out to be none.
+func (b *batch) recount(p *person, n int64) error {
 	if err := b.settle(); err != nil {
 		return err
 	}
 	for id, r := range p.rows {
-		b.count(p, id, r.Status, -1)
+		b.count(p, id, r.Status, n)
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ CREATE TABLE people (
 	standings TEXT NOT NULL,
 	UNIQUE (app, person)
 );
--- fact: factV1, with the ends and refusals of its purposes; previous: the position of the same person's fact before it
+-- fact: factV1, with the ends and refusals of its purposes, guardians and assents; previous: the position of the same person's fact before it
 CREATE TABLE facts (
 	position INTEGER PRIMARY KEY,
 	number INTEGER NOT NULL, previous INTEGER NOT NULL,
@@ -55,6 +55,12 @@ CREATE TABLE counts (
 	app TEXT NOT NULL, purpose TEXT NOT NULL, status TEXT NOT NULL,
 	people INTEGER NOT NULL,
 	PRIMARY KEY (app, purpose, status)
+) WITHOUT ROWID;
+-- answers that were mistakes, by what they were
+CREATE TABLE voided (
+	app TEXT NOT NULL, status TEXT NOT NULL,
+	answers INTEGER NOT NULL,
+	PRIMARY KEY (app, status)
 ) WITHOUT ROWID;
 CREATE VIEW consents AS
 	SELECT p.number, p.app, p.test, p.person, o.value AS purpose, s.value ->> 'status' AS status,
@@ -155,7 +161,7 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 	}
 	people := map[key]*person{}
 	err = v.db.Apply(ctx, entries, func(tx *readmodel.Tx) error {
-		b := batch{view: v, tx: tx, people: people, dirty: map[rowKey]touch{}, counts: map[count]int64{}}
+		b := batch{view: v, tx: tx, people: people, dirty: map[rowKey]touch{}, counts: map[count]int64{}, voided: map[count]int64{}}
 		if err := tx.Row("SELECT coalesce(max(number), 0) FROM people", nil, &b.newest); err != nil {
 			return err
 		}

@@ -201,3 +201,48 @@ func entry(n, people int) codec.Entry {
 	}
 	return e
 }
+
+func TestVoidedAnswersAreCountedAndTestsAreNot(t *testing.T) {
+	w := projectiontest.NewTeller(t)
+	w.TellAll()
+	v := open(t)
+	if err := v.Apply(t.Context(), w.Entries()); err != nil {
+		t.Fatal(err)
+	}
+	before, _, err := v.Voided(t.Context(), app)
+	if err != nil || len(before) == 0 {
+		t.Fatalf("%v, %v", before, err)
+	}
+	all := len(w.Entries())
+	void := func(who string, id domain.EventID) {
+		w.Tell(who, domain.VoidRecords{Records: []domain.EventID{id}, Reason: "mistake", Evidence: domain.Hash{9}, By: [2]string{"eve", "bob"}})
+	}
+	yes := w.Tell("ivy", domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"location"}})
+	void("ivy", domain.EventID(yes.Event))
+	void("ivy", domain.EventID(yes.Event)) // once more changes nothing
+	mark := w.Tell("ivy", domain.Say{Event: domain.SubjectMarkedTest{Reason: "monkey"}})
+	for _, tt := range []struct {
+		name string
+		upTo int
+		more int64
+	}{{"one more is voided", all + 3, 1}, {"of a test none", all + 4, 0}, {"of who is none after all, again one", all + 5, 1}} {
+		if tt.upTo == all+5 {
+			void("ivy", domain.EventID(mark.Event))
+		}
+		v := open(t)
+		if err := v.Apply(t.Context(), w.Entries()[:tt.upTo]); err != nil {
+			t.Fatal(err)
+		}
+		after, _, err := v.Voided(t.Context(), app)
+		if err != nil || sum(after)-sum(before) != tt.more {
+			t.Errorf("%s: %v, then %v, %v", tt.name, before, after, err)
+		}
+	}
+}
+
+func sum(counts []consents.VoidedCount) (n int64) {
+	for _, c := range counts {
+		n += c.Answers
+	}
+	return n
+}

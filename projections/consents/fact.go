@@ -36,6 +36,7 @@ type factV1 struct {
 	Other    string             `json:"x,omitzero"`
 	Added    []domain.PurposeID `json:"w,omitempty"` // of a refusal, of what its version added
 	Ends     []endV1            `json:"z,omitempty"`
+	Assents  []domain.PurposeID `json:"m,omitempty"` // those of a yes that do not count by themselves because of the person's age
 }
 
 type endV1 struct {
@@ -58,6 +59,7 @@ const (
 	ended     kind = "e"
 	marked    kind = "t"
 	disputed  kind = "d"
+	verified  kind = "y"
 )
 
 // factOf returns what to keep of an entry, and false if it says nothing about
@@ -72,9 +74,12 @@ func factOf(e codec.Entry) (factV1, bool, error) {
 		f.Kind, f.Policy, f.Version, f.Act, f.Until = given, x.Policy, x.Version, x.Act, x.Until
 		f.Build, f.Strength, f.Guardian, f.Once, f.Evidence = x.Build, x.Kind, x.Guardian, x.Once, x.Evidence.Quality
 		for _, item := range x.Items {
-			if item.Short == "" {
+			switch item.Short {
+			case "":
 				f.Purposes = append(f.Purposes, item.Purpose)
-			} else {
+			case domain.NeedsGuardian, domain.GuardianLapsed:
+				f.Assents = append(f.Assents, item.Purpose)
+			default:
 				f.Short = append(f.Short, item.Purpose)
 			}
 		}
@@ -86,8 +91,10 @@ func factOf(e codec.Entry) (factV1, bool, error) {
 		if len(x.Added) > 0 {
 			f.Added, f.Version = x.Added, x.Version
 		}
+		f.Guardian = x.Guardian
 	case domain.ConsentWithdrawn:
 		f.Kind, f.All, f.Purposes, f.Build = withdrawn, x.Scope.All, x.Scope.Purposes, x.Build
+		f.Guardian = x.Guardian
 	case domain.PermissionRevoked:
 		f.Kind, f.Purposes = revoked, x.Withdraws
 		return f, len(x.Withdraws) > 0, nil
@@ -99,6 +106,8 @@ func factOf(e codec.Entry) (factV1, bool, error) {
 		f.Kind, f.Records = used, x.Consents
 	case domain.AgeRecorded:
 		f.Kind, f.Band = aged, x.Band
+	case domain.GuardianVerified:
+		f.Kind, f.Guardian = verified, x.Guardian
 	case domain.SubjectLinked:
 		f.Kind, f.Other = linked, x.Other
 	case domain.SubjectUnlinked:
@@ -109,12 +118,12 @@ func factOf(e codec.Entry) (factV1, bool, error) {
 		f.Kind = marked
 	case domain.PolicyAcknowledged, domain.NoticePresented, domain.PermissionGranted, domain.PermissionDenied, domain.ConsentRequested,
 		domain.ExemptionInvoked, domain.ExemptionEnded, domain.HoldPlaced, domain.HoldReleased, domain.RestrictionApplied, domain.RestrictionLifted,
-		domain.GuardianVerified, domain.GuardianEnded, domain.MinorDataFound, domain.CheckAnswered, domain.Noted, domain.DataAccessed, domain.SubjectErased,
+		domain.GuardianEnded, domain.MinorDataFound, domain.CheckAnswered, domain.Noted, domain.DataAccessed, domain.SubjectErased,
 		domain.RequestMade, domain.RequestReceived, domain.Stepped,
 		domain.ObligationOpened, domain.ObligationMoved, domain.ObligationMet, domain.ObligationVoided, domain.ObligationAtRisk, domain.ObligationOverdue:
 		return f, false, nil // no consent follows from them
 	case domain.AppRegistered, domain.PolicyPublished, domain.PolicyEffective, domain.SignerRegistered, domain.ServiceCeased,
-		domain.BuildVoided, domain.SurfacePublished, domain.CalendarPublished:
+		domain.BuildVoided, domain.BuildDisputed, domain.SurfacePublished, domain.CalendarPublished:
 		return f, false, nil // not about a person
 	default:
 		return f, false, fmt.Errorf("entry %d: event %T has no case in consents", e.Position, e.Event)
@@ -141,14 +150,17 @@ func (f factV1) fact() (domain.Fact, error) {
 		for _, p := range f.Short {
 			e.Items = append(e.Items, domain.Item{Purpose: p, Short: notKept})
 		}
+		for _, p := range f.Assents {
+			e.Items = append(e.Items, domain.Item{Purpose: p, Short: domain.NeedsGuardian})
+		}
 		for _, end := range f.Ends {
 			e.Ends = append(e.Ends, domain.End(end))
 		}
 		out.Event = e
 	case refused:
-		out.Event = domain.ConsentRefused{Scope: scope, Build: f.Build, Version: f.Version, Added: f.Added}
+		out.Event = domain.ConsentRefused{Scope: scope, Build: f.Build, Version: f.Version, Added: f.Added, Guardian: f.Guardian}
 	case withdrawn:
-		out.Event = domain.ConsentWithdrawn{Scope: scope, Build: f.Build}
+		out.Event = domain.ConsentWithdrawn{Scope: scope, Build: f.Build, Guardian: f.Guardian}
 	case revoked:
 		out.Event = domain.PermissionRevoked{Withdraws: f.Purposes}
 	case voided:
@@ -159,6 +171,8 @@ func (f factV1) fact() (domain.Fact, error) {
 		out.Event = domain.ConsentUsed{Consents: f.Records}
 	case aged:
 		out.Event = domain.AgeRecorded{Band: f.Band}
+	case verified:
+		out.Event = domain.GuardianVerified{Guardian: f.Guardian}
 	case linked:
 		out.Event = domain.SubjectLinked{Other: f.Other}
 	case unlinked:

@@ -161,3 +161,28 @@ func (v *View) Counts(ctx context.Context, app domain.AppName) ([]Count, eventst
 	})
 	return counts, asOf, err
 }
+
+// A VoidedCount is how many answers of a kind were mistakes.
+type VoidedCount struct {
+	Status  domain.Status // given, refused or withdrawn
+	Answers int64
+}
+
+// Voided returns how many answers of an app's people were voided, alone or with
+// their build, tests left out, and the position that the counts are as of.
+func (v *View) Voided(ctx context.Context, app domain.AppName) (counts []VoidedCount, asOf eventstore.Position, err error) {
+	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
+		asOf = position
+		return tx.Each("SELECT status, answers FROM voided WHERE app = ? ORDER BY status", []any{string(app)}, func(scan func(...any) error) error {
+			var status string
+			var c VoidedCount
+			err := scan(&status, &c.Answers)
+			if err == nil {
+				c.Status, err = domain.ParseStatus(status)
+			}
+			counts = append(counts, c)
+			return err
+		})
+	})
+	return counts, asOf, err
+}

@@ -63,6 +63,22 @@ func (b *batch) writeCounts() error {
 			return err
 		}
 	}
-	_, err := b.tx.Exec("DELETE FROM counts WHERE people = 0")
+	if _, err := b.tx.Exec("DELETE FROM counts WHERE people = 0"); err != nil {
+		return err
+	}
+	return b.writeVoided()
+}
+
+func (b *batch) writeVoided() error {
+	for k, n := range b.voided {
+		if n == 0 {
+			continue
+		}
+		if _, err := b.tx.Exec("INSERT INTO voided VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET answers = answers + excluded.answers",
+			string(k.app), k.status.String(), n); err != nil {
+			return err
+		}
+	}
+	_, err := b.tx.Exec("DELETE FROM voided WHERE answers = 0")
 	return err
 }

@@ -88,7 +88,7 @@ func apply(tx *readmodel.Tx, e codec.Entry) error {
 		return publish(tx, e, x)
 	case domain.PolicyEffective:
 		return nil // the version says itself from when on it binds
-	case domain.SignerRegistered, domain.ServiceCeased, domain.BuildVoided, domain.ExemptionInvoked, domain.ExemptionEnded, domain.Noted:
+	case domain.SignerRegistered, domain.ServiceCeased, domain.BuildVoided, domain.BuildDisputed, domain.ExemptionInvoked, domain.ExemptionEnded, domain.Noted:
 		return nil // about an app, not about what is shown of it here
 	}
 	return fmt.Errorf("event %T has no case in policies", e.Event)

@@ -229,7 +229,7 @@ func (w *Teller) TellAll() {
 			w.Tell(who, domain.ChangePermission{Permission: "gps", Change: domain.Revoked})
 		case 2:
 			w.Tell(who, domain.RefuseConsent{Scope: domain.Scope{Purposes: []domain.PurposeID{"marketing"}}})
-			w.Tell(who, domain.VoidRecords{Records: []domain.EventID{domain.EventID(first[2].Event)}, Reason: "test", By: [2]string{"eve", "bob"}})
+			w.Tell(who, domain.VoidRecords{Records: []domain.EventID{domain.EventID(first[2].Event)}, Reason: "test", Evidence: domain.Hash{9}, By: [2]string{"eve", "bob"}})
 		case 3:
 			w.Tell(who, domain.PresentNotice{Version: v1, Kind: "general"})
 			w.Tell(who, domain.AcknowledgePolicy{Version: v1})
@@ -299,8 +299,38 @@ func (w *Teller) tellOfPeople() {
 	w.Tell("emil", domain.Say{Event: domain.SubjectClosed{Reason: "deleted"}})
 	w.Tell("emil", yes)
 	w.Tell("fred", yes)
-	w.Tell("", domain.Say{Event: domain.BuildVoided{Build: "bad", From: Start, To: w.now, Reason: "ticked-before", By: [2]string{"eve", "bob"}}})
+	w.Tell("", domain.Say{Event: domain.BuildVoided{Build: "bad", From: Start, To: w.now, Reason: "ticked-before", Evidence: domain.Hash{9}, By: [2]string{"eve", "bob"}}})
 	w.Tell("fred", yes)
+	w.tellOfGuardians()
+}
+
+// tellOfGuardians tells of a child with two guardians, and of mistakes that are
+// no answers.
+func (w *Teller) tellOfGuardians() {
+	w.t.Helper()
+	void := func(who string, r ledger.Receipt) {
+		w.Tell(who, domain.VoidRecords{Records: []domain.EventID{domain.EventID(r.Event)}, Reason: "mistake", Evidence: domain.Hash{9}, By: [2]string{"eve", "bob"}})
+	}
+	location := []domain.PurposeID{"location"}
+	w.Tell("gina", domain.Say{Event: domain.AgeRecorded{Band: domain.ChildUnder14, Basis: "declared"}})
+	proof := domain.Proof{Document: domain.Hash{5}, Method: "scan", CheckedBy: "desk"}
+	verified := w.TellOf("gina", "ma", domain.Say{Event: domain.GuardianVerified{Proof: proof}})
+	w.TellOf("gina", "pa", domain.Say{Event: domain.GuardianVerified{Proof: proof}})
+	yes := domain.GiveConsent{Act: "click", Purposes: location, Guardian: "ma", Proof: proof}
+	w.TellOf("gina", "ma", yes)
+	w.TellOf("gina", "pa", domain.WithdrawConsent{Scope: domain.Scope{Purposes: append(location, "typo")}})
+	w.TellOf("gina", "ma", yes)
+	w.TellOf("gina", "pa", yes)
+	w.Tell("gina", domain.RefuseConsent{Scope: domain.Scope{Purposes: location}})
+	w.TellOf("gina", "ma", yes)
+	w.Tell("gina", domain.GiveConsent{Act: "click", Purposes: location})
+	void("gina", verified)
+	w.Tell("hugo", domain.GiveConsent{Act: "click", Purposes: location})
+	void("hugo", w.Tell("hugo", domain.Say{Event: domain.SubjectMarkedTest{Reason: "by-mistake"}}))
+	void("hugo", w.Tell("hugo", domain.Say{Event: domain.AgeRecorded{Band: domain.ChildUnder14, Basis: "declared"}}))
+	w.Tell("tablet", domain.WithdrawConsent{Scope: domain.Scope{All: true}})
+	void("hugo", w.TellOf("hugo", "tablet", domain.Say{Event: domain.SubjectLinked{Proof: "login"}}))
+	w.Tell("", domain.Say{Event: domain.BuildDisputed{Build: "bad", From: Start, To: w.now, Reason: "ticked-before"}})
 }
 
 // History is a [projections.History] of entries that ends by an error.

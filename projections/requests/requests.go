@@ -181,7 +181,7 @@ func (b *batch) entry(e codec.Entry) error {
 	case domain.AppRegistered:
 		_, err := b.tx.Exec("INSERT INTO apps VALUES (?, ?) ON CONFLICT DO UPDATE SET jurisdiction = excluded.jurisdiction", string(e.Stream.App), x.App.Jurisdiction)
 		return err
-	case domain.PolicyPublished, domain.PolicyEffective, domain.SignerRegistered, domain.ServiceCeased, domain.BuildVoided, domain.SurfacePublished,
+	case domain.PolicyPublished, domain.PolicyEffective, domain.SignerRegistered, domain.ServiceCeased, domain.BuildVoided, domain.BuildDisputed, domain.SurfacePublished,
 		domain.ConsentGiven, domain.ConsentRefused, domain.ConsentWithdrawn, domain.ConsentUsed, domain.ConsentRequested, domain.PolicyAcknowledged,
 		domain.NoticePresented, domain.PermissionGranted, domain.PermissionDenied, domain.PermissionRevoked, domain.RecordVoided, domain.RecordDisputed,
 		domain.ExemptionInvoked, domain.ExemptionEnded, domain.HoldPlaced, domain.HoldReleased, domain.RestrictionApplied, domain.RestrictionLifted,

@@ -46,7 +46,7 @@ var chinese = wording{
 		"policy.inconsistency": "政策条款矛盾的处理", "policy.precedence": "专项政策优先", "signer.registered": "签名者登记", "service.ceased": "服务停止",
 		"consent.given": "同意", "consent.refused": "拒绝同意", "consent.withdrawn": "撤回同意", "consent.requested": "征求同意", "consent.used": "单次同意已使用", "withdrawal.confirmed": "确认撤回生效",
 		"notice.presented": "告知展示", "surface.published": "界面发布", "permission.granted": "系统权限授予", "permission.denied": "系统权限拒绝",
-		"permission.revoked": "系统权限撤销", "record.voided": "记录作废", "build.voided": "按版本作废", "record.disputed": "记录争议", "check.answered": "处理许可查询", "data.accessed": "数据读取",
+		"permission.revoked": "系统权限撤销", "record.voided": "记录作废", "build.voided": "按版本作废", "build.disputed": "按版本争议", "record.disputed": "记录争议", "check.answered": "处理许可查询", "data.accessed": "数据读取",
 		"request.received": "收到请求", "subject.requested": "提出请求", "request.acknowledged": "受理请求", "identity.requested": "要求身份验证",
 		"identity.passed": "身份验证通过", "identity.failed": "身份验证未通过", "clarification.requested": "要求说明", "clarification.received": "收到说明", "clock.paused": "期限中止", "clock.resumed": "期限恢复",
 		"request.answered": "答复请求", "request.rejected": "拒绝请求", "request.repeated": "重复请求", "request.duplicate": "与已有请求相同", "request.reopened": "重新办理请求",

@@ -70,7 +70,7 @@ var random = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}
 func TestTheReportOfABitOfEverythingIsGolden(t *testing.T) {
 	w := told(t)
 	got := random.ReplaceAll(written(t, made(t, w, 0, w.Time()+1), account.JSON, ""), []byte("RANDOM"))
-	const name = "testdata/audit.golden.json"
+	const name = "testdata/audit.report.json"
 	if *update {
 		if err := os.WriteFile(name, got, 0o644); err != nil {
 			t.Fatal(err)

@@ -1,0 +1,237 @@
+package domain
+
+import "slices"
+
+// A known is a fact of a history, and whether it can be voided.
+type known struct {
+	id      EventID
+	lasting lasting
+}
+
+// lasting says why a fact cannot be voided; zero: it can. What speaks against
+// processing never goes by a void, and what was done outside is not undone by
+// one: each has a way of its own.
+type lasting uint8
+
+const (
+	lastsByItself lasting = iota + 1
+	lastsAsEnd
+	lastsAsUse
+	lastsAsHistory
+	lastsAsVoid
+	lastsAsRequest
+	lastsAsDuty
+	lastsOutside
+)
+
+var lastingTexts = [...]string{
+	lastsByItself:  "a hold or a restriction is not voided: end it by hold.released or restriction.lifted",
+	lastsAsEnd:     "the end of a guardian's part or of an exemption is not voided: verify or invoke anew",
+	lastsAsUse:     "the use of a consent is not voided: ask again",
+	lastsAsHistory: "a history that has ended is not begun again: who comes with the outside id is somebody new",
+	lastsAsVoid:    "a void is not voided: record anew what was right",
+	lastsAsRequest: "a request is not voided: take a step, as request.withdrawn or request.duplicate",
+	lastsAsDuty:    "what was found about a minor is not voided: void the age, and what is owed by obligation.voided",
+	lastsOutside:   "the operating system's no is not voided: record what it says now",
+}
+
+// lastingOf returns why an event of a person's history cannot be voided.
+func lastingOf(e Event) lasting {
+	switch e.(type) {
+	case HoldPlaced, RestrictionApplied:
+		return lastsByItself
+	case GuardianEnded, ExemptionEnded:
+		return lastsAsEnd
+	case ConsentUsed:
+		return lastsAsUse
+	case SubjectReassigned, SubjectClosed:
+		return lastsAsHistory
+	case RecordVoided:
+		return lastsAsVoid
+	case RequestMade:
+		return lastsAsRequest
+	case MinorDataFound:
+		return lastsAsDuty
+	case PermissionDenied:
+		return lastsOutside
+	}
+	return 0
+}
+
+// A dispute is a fact that says that others are wrong.
+type dispute struct {
+	id      EventID
+	records []EventID
+}
+
+// void returns s without what was recorded by mistake. What let more be done is
+// gone: a yes, an age that is no child's, a guardian's verification, an
+// exemption, the end of a hold or of a link. What let less be done still stands
+// in the way of what was said before it: voiding a no, a child's age or a link
+// that a no had crossed restores nothing, and the person is asked again.
+func (s Subject) void(ids []EventID, f Fact) Subject {
+	hit := func(id EventID) bool { return has(ids, id) }
+	s.said = altered(s.said, func(x *said) {
+		if hit(x.ID) && x.voided == 0 {
+			x.voided = f.Recorded
+		}
+	})
+	s.ages = altered(s.ages, func(a *aged) {
+		if hit(a.ID) && a.voided == 0 {
+			a.voided = f.Recorded
+		}
+	})
+	s.guardians = altered(s.guardians, func(g *Guardianship) {
+		if hit(g.Because) && g.Voided == 0 {
+			g.Voided = f.Recorded
+		}
+	})
+	s.links = voidLinks(s.links, hit, f.Recorded)
+	s.holds, s.limits = reopen(s.holds, hit), reopen(s.limits, hit)
+	s.exemptions = without(s.exemptions, func(e exemption) bool { return hit(e.id) })
+	s.notices = without(s.notices, func(n Fact) bool { return hit(n.ID) })
+	s.tests = without(s.tests, hit)
+	s.disputes = without(s.disputes, func(d dispute) bool { return hit(d.id) })
+	s.permissions = without(s.permissions, func(p PermissionState) bool { return p.Change == Granted && hit(p.Because) })
+	for i := len(s.readBy) - 1; i >= 0; i-- {
+		if hit(s.readBy[i]) {
+			s.read, s.readBy = slices.Delete(slices.Clone(s.read), i, i+1), slices.Delete(slices.Clone(s.readBy), i, i+1)
+		}
+	}
+	return s
+}
+
+// altered returns a copy of list in which every element was changed.
+func altered[T any](list []T, change func(*T)) []T {
+	out := append([]T(nil), list...)
+	for i := range out {
+		change(&out[i])
+	}
+	return out
+}
+
+// without returns a copy of list that leaves out some.
+func without[T any](list []T, out func(T) bool) []T {
+	return slices.DeleteFunc(slices.Clone(list), out)
+}
+
+// reopen returns spans whose end was a mistake: they go on.
+func reopen(all []span, hit func(EventID) bool) []span {
+	return altered(all, func(s *span) {
+		if s.endedBy != (EventID{}) && hit(s.endedBy) {
+			s.until, s.endedBy = 0, EventID{}
+		}
+	})
+}
+
+// voidLinks returns links of which some were a mistake, or their end was. The
+// history on the other side has a record of its own.
+func voidLinks(all []Link, hit func(EventID) bool, at Instant) []Link {
+	return altered(all, func(l *Link) {
+		if l.endedBy != (EventID{}) && hit(l.endedBy) && l.Voided == 0 {
+			l.Until, l.endedBy = 0, EventID{}
+		}
+		if hit(l.Because) && l.Voided == 0 {
+			l.Voided = at
+			if l.Until == 0 {
+				l.Until = at
+			}
+		}
+	})
+}
+
+// isDisputed reports whether somebody says that a fact of the history is wrong.
+func (s *Subject) isDisputed(id EventID) bool {
+	return slices.ContainsFunc(s.disputes, func(d dispute) bool { return has(d.records, id) })
+}
+
+func (s Subject) voidRecords(cmd VoidRecords) (Event, error) {
+	if err := s.checkRecords(cmd.Records, cmd.Reason); err != nil {
+		return nil, err
+	}
+	for _, k := range s.known {
+		if k.lasting != 0 && has(cmd.Records, k.id) {
+			return nil, refuseAt(NotVoidable, "data.records", lastingTexts[k.lasting])
+		}
+	}
+	if err := twoPersons(cmd.By); err != nil {
+		return nil, err
+	}
+	return RecordVoided(cmd), evidenced(cmd.Evidence)
+}
+
+// checkRecords refuses to speak about records that are not of this person.
+func (s Subject) checkRecords(ids []EventID, reason string) error {
+	if len(ids) == 0 {
+		return refuseAt(NothingNamed, "data.records", "name the records")
+	}
+	if err := reasoned(reason); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if !slices.ContainsFunc(s.known, func(k known) bool { return k.id == id }) {
+			return refuseAt(UnknownRecord, "data.records", "a record is not of this person")
+		}
+	}
+	return nil
+}
+
+func twoPersons(by [2]string) error {
+	if by[0] == "" || by[1] == "" || by[0] == by[1] {
+		return refuseAt(TwoPersons, "data.by", "voiding takes two different persons")
+	}
+	return nil
+}
+
+// evidenced refuses a void that rests on nothing.
+func evidenced(h Hash) error {
+	if h == (Hash{}) {
+		return refuseAt(Incomplete, "data.evidence", "voiding takes evidence: give the hash of the document that shows the mistake")
+	}
+	return nil
+}
+
+func (e BuildVoided) check() error {
+	if err := checkSpan(e.Build, e.From, e.To); err != nil {
+		return err
+	}
+	if err := reasoned(e.Reason); err != nil {
+		return err
+	}
+	if err := twoPersons(e.By); err != nil {
+		return err
+	}
+	return evidenced(e.Evidence)
+}
+
+func (e BuildDisputed) check() error {
+	if err := checkSpan(e.Build, e.From, e.To); err != nil {
+		return err
+	}
+	return reasoned(e.Reason)
+}
+
+func checkSpan(build string, from, to Instant) error {
+	if build == "" || from == 0 || to <= from {
+		return refuse(Incomplete, "name the build, and the span of time in which it recorded wrongly")
+	}
+	return nil
+}
+
+// VoidedAnswers returns how many answers of the history itself were mistakes,
+// by what they were: each once, whether it was voided alone or with its build.
+func (s Subject) VoidedAnswers(ref Reference) map[Status]int {
+	counts := map[Status]int{}
+	for i := range s.said {
+		x := &s.said[i]
+		if x.crossed || x.ended || !isVoided(x, &ref) {
+			continue
+		}
+		if x.no == 0 {
+			counts[Given]++
+		} else {
+			counts[x.no]++
+		}
+	}
+	return counts
+}
