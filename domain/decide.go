@@ -12,6 +12,7 @@ type Reference struct {
 
 	Calendars Calendars
 	Person    Subject // whom a request is of
+	Original  Request // which a request is said to be a duplicate of; zero: there is none
 }
 
 // Decide answers cmd with the facts that it makes true. At is when it

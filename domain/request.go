@@ -147,7 +147,8 @@ type Request struct {
 	Done     []RequestType // answered or rejected
 	Outcome  StepKind      // the step that closed it; empty: open
 	Duties   Duties
-	rounds   int // how often it was opened
+	rounds   int    // how often it was opened
+	fee      string // that was quoted
 }
 
 // Evolve returns r as it is after f.
@@ -189,6 +190,8 @@ func (r Request) step(e Stepped) Request {
 		}
 	case rule.Voids:
 		r.Outcome = e.Kind
+	case e.Kind == "fee.quoted":
+		r.fee = e.Field("amount")
 	case e.Kind == "request.reopened":
 		r.Done, r.Outcome = nil, ""
 		r.rounds++
@@ -335,6 +338,9 @@ func (r Request) take(cmd TakeStep, ref Reference, at, recorded Instant) ([]Even
 	if err != nil {
 		return nil, err
 	}
+	if rule.Found {
+		return nil, refuse(IllegalMove, "a request is found to repeat an earlier one when it comes in, by a rule: nobody says so")
+	}
 	if err := r.checkStep(cmd, ref); err != nil {
 		return nil, err
 	}
@@ -404,11 +410,16 @@ func (r Request) reply(cmd TakeStep, met Instant) []Event {
 	})
 }
 
-// reopen opens the request's rules anew, in the version that they had.
+// reopen opens the request's rules anew, in the version that they had. Clocks
+// begin at the reopening, also those that waited for proof of identity if there
+// was such: a person proves once who they are. What waits for facts to be
+// verified waits again, since the answer that rested on them did not stand.
 func (r Request) reopen(ref Reference, at Instant) ([]Event, error) {
 	v, ok := ref.Policies.Version(r.Received.Version)
 	if !ok {
 		return nil, refuse(UnknownVersion, "the version whose promises bind is not there any more")
 	}
-	return r.Received.open(v.Document, "."+itoa(r.rounds+1), at, ref.Calendars)
+	again := r.Received
+	again.Authenticated = again.Authenticated || r.Marks.Has("identity-known")
+	return again.open(v.Document, "."+itoa(r.rounds+1), at, ref.Calendars)
 }
