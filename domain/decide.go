@@ -41,8 +41,11 @@ func (s Subject) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Eve
 	case VoidRecords:
 		return one(s.voidRecords(cmd))
 	case Say:
+		if err := s.checkHeld(cmd.Event, min(at, recorded)); err != nil {
+			return nil, err
+		}
 		return s.say(cmd.Event, ref, max(at, recorded))
-	case RegisterApp, PublishPolicy, PublishSurface, OpenRequest, TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, WarnObligation, PublishCalendar:
+	case RegisterApp, PublishPolicy, PublishSurface, OpenRequest, TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, WarnObligation, HoldObligation, PublishCalendar:
 		return nil, refuse(WrongStream, "this command is not about a person")
 	}
 	panic(fmt.Sprintf("domain: command %T has no case in Subject.Decide", cmd))
@@ -188,7 +191,7 @@ func Clamp(cmd Command, claimed, recorded Instant) (at, kept Instant) {
 		return claimed, 0
 	}
 	switch cmd := cmd.(type) {
-	case RefuseConsent, WithdrawConsent, Say, OpenRequest, TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, WarnObligation:
+	case RefuseConsent, WithdrawConsent, Say, OpenRequest, TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, WarnObligation, HoldObligation:
 		return recorded, claimed
 	case ChangePermission:
 		if cmd.Change != Granted {

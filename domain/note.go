@@ -92,7 +92,7 @@ var NoteRules = []NoteRule{
 	note("risks.published", "security risks and the assessment report were published", "VI(5)", "report", "!where"),
 	note("system.added", "a system keeps personal data: it must be told of withdrawals", "PIPL 47", "system", "purposes,"),
 	note("system.removed", "a system keeps personal data no more", "PIPL 47", "system", "!reason"),
-	note("cessation.decided", "the service will end", "VII(VI); IX(III)", "service", "!effective@"),
+	note("cessation.decided", "the service will end", "VII(VI); IX(III)", "service", "!effective@", "too_late?"),
 	note("cessation.notified", "persons were told that the service ends", "VII(VI); IX(III)", "channel", "!how", "persons="),
 	note("collection.stopped", "nothing is collected any more", "VII(VI)", "service"),
 	note("cessation.deleted", "after the end the data were deleted or made anonymous", "IX(III); PIPL 47", "service", "!method"),
@@ -109,8 +109,9 @@ var NoteRules = []NoteRule{
 	aboutPerson("access.approved", "staff may look at a minor's data", "Minors' regulation 36", "approver", "!reason"),
 	aboutPerson("withdrawal.confirmed", "the person was told that the withdrawal took effect: that is the reply", "VII(I)", "channel"),
 	aboutPerson("retention.ended", "the period for which data may be kept is over, or the purpose is reached", "IX(II); PIPL 19, 47", "purpose", "category"),
+	aboutPerson("purpose.achieved", "what data were collected for is reached, or cannot be any more: the period for which they are kept begins", "PIPL 47(1), 19", "purpose"),
 	aboutPerson("processing.stopped", "processing stopped in a system", "PIPL 15, 47; VII(I)", "system", "purpose"),
-	aboutPerson("data.deleted", "data were deleted or made anonymous in a system", "PIPL 47", "system", "method", "category"),
+	aboutPerson("data.deleted", "data were deleted or made anonymous in a system", "PIPL 47", "system", "method", "category", "despite_hold?"),
 }
 
 // note reads a rule. A field's last character says its form: # a hash, @ a

@@ -59,6 +59,7 @@ const (
 	UnknownRequest    Code = "unknown-request"
 	CalendarInvalid   Code = "calendar-invalid"
 	TooEarly          Code = "too-early"
+	OnHold            Code = "on-hold"
 	Malformed         Code = "malformed"
 	TooLarge          Code = "too-large"
 )

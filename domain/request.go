@@ -279,6 +279,25 @@ func (d *Document) deadlines(t RequestType) []DeadlineRule {
 	return d.deadlinesOf(anyRequest)
 }
 
+// deadlinesBy returns the rules that a request opens by the channel alone by
+// which it came: a letter is a contact, whatever it asks for. Rights name a
+// channel by its id or its kind.
+func (d *Document) deadlinesBy(channel ChannelID) []DeadlineRule {
+	kind := ""
+	for _, c := range d.Channels {
+		if c.ID == channel {
+			kind = c.Kind.String()
+		}
+	}
+	var rules []DeadlineRule
+	for _, right := range d.Rights {
+		if slices.Contains(right.Channels, string(channel)) || kind != "" && slices.Contains(right.Channels, kind) {
+			rules = append(rules, d.deadlinesOf(right.ID)...)
+		}
+	}
+	return rules
+}
+
 func (d *Document) deadlinesOf(id RightID) []DeadlineRule {
 	var rules []DeadlineRule
 	for _, right := range d.Rights {
@@ -308,8 +327,12 @@ func (d *Document) DeadlineRule(id DeadlineRuleID) (DeadlineRule, bool) {
 func (e RequestReceived) open(d Document, suffix string, at Instant, calendars Calendars) ([]Event, error) {
 	types := map[DeadlineRuleID][]RequestType{}
 	o := obligationRules{kind: DutyReply, version: e.Version, suffix: suffix, types: func(id DeadlineRuleID) []RequestType { return types[id] }}
+	byChannel := d.deadlinesBy(e.Channel)
 	for _, t := range e.Types {
-		for _, rule := range d.deadlines(t) {
+		for _, rule := range append(d.deadlines(t), byChannel...) {
+			if slices.Contains(types[rule.ID], t) {
+				continue
+			}
 			if types[rule.ID] == nil {
 				o.rules = append(o.rules, rule)
 			}

@@ -56,6 +56,8 @@ type StepRule struct {
 	Closes  bool   // it answers: what was owed in reply is done
 	Voids   bool   // nothing is owed any more
 	Found   bool   // a rule finds it when the request comes in: nobody says it
+
+	Complete []string // the fields that must say "yes" for the step to meet what is owed
 }
 
 // StepRules is every kind of step. A field is written as in [NoteRules].
@@ -85,9 +87,9 @@ var StepRules = []StepRule{
 	incident("incident.dismissed", "nothing had happened", "PIPL 57", "open !detected -open +closed", "reason!").voids(),
 	incident("incident.classified", "how grave it is", "incident reporting 2025, 4", "open", "level:general|larger|major|extreme", "-persons=", "-national_security?", "-minors?", "-critical?"),
 	incident("incident.authority-told", "the authority was told", "PIPL 57; incident reporting 2025, 4", "open", "authority!", "-reference!"),
-	incident("incident.persons-told", "the persons were told one by one: the four things that a notice says", "VI(VII); PIPL 57", "open", "channel", "persons=", "situation?", "measures?", "advice?", "remedies?"),
+	incident("incident.persons-told", "the persons were told one by one: the four things that a notice says", "VI(VII); PIPL 57", "open", "channel", "persons=", "situation?", "measures?", "advice?", "remedies?").complete("situation", "measures", "advice", "remedies"),
 	incident("incident.guardians-told", "the guardians of minors were told", "Minors' regulation 35", "open", "channel", "persons="),
-	incident("incident.announced", "it was announced, since telling one by one is hard", "VI(VII); Network data regulation 11", "open", "where!", "situation?", "measures?", "advice?", "remedies?"),
+	incident("incident.announced", "it was announced, since telling one by one is hard", "VI(VII); Network data regulation 11", "open", "where!", "situation?", "measures?", "advice?", "remedies?").complete("situation", "measures", "advice", "remedies"),
 	incident("incident.credentials-handled", "what was done about leaked login data", "VI(4)", "open", "measures!"),
 	incident("incident.contained", "it goes no further", "PIPL 57", "open !contained +contained", "measures!"),
 	incident("incident.closed", "it is over", "VI(VII)", "open contained -open +closed", "-summary!", "-reportable?"),
@@ -146,6 +148,21 @@ func (r StepRule) starts(clock string) StepRule   { r.Starts = clock; return r }
 func (r StepRule) closes() StepRule               { r.Closes = true; return r }
 func (r StepRule) voids() StepRule                { r.Voids = true; return r }
 func (r StepRule) found() StepRule                { r.Found = true; return r }
+func (r StepRule) complete(fields ...string) StepRule {
+	r.Complete = fields
+	return r
+}
+
+// Meets reports whether a fact may meet what is owed. A notice that lacks one
+// of the things that it must say is recorded, and is no notice.
+func Meets(e Event) bool {
+	s, ok := e.(Stepped)
+	if !ok {
+		return true
+	}
+	rule, _ := StepRuleOf(s.Kind)
+	return !slices.ContainsFunc(rule.Complete, func(field string) bool { return s.Field(field) != "yes" })
+}
 
 // Opens reports whether the step may be the first of its stream.
 func (r StepRule) Opens() bool { return r.Noun == IncidentNoun && slices.Contains(r.Sets, "open") }

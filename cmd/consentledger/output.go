@@ -129,8 +129,10 @@ func (p *printer) cells(object json.RawMessage) error {
 		row = append(row, cell(members[name]))
 	}
 	if p.csv != nil {
-		for i := range row {
-			row[i] = report.Inert(row[i])
+		for i, name := range p.columns {
+			if _, number := members[name].(json.Number); !number { // which is no formula below zero either
+				row[i] = report.Inert(row[i])
+			}
 		}
 		return p.csv.Write(row)
 	}

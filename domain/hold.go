@@ -1,0 +1,78 @@
+package domain
+
+import "slices"
+
+// LegalHold is the reason for which the clocks of obligations to delete stand
+// still while a hold keeps the data: whatever their rule says of pauses.
+const LegalHold = "legal_hold"
+
+// HoldObligation asks to record that a legal hold stops what is to be deleted,
+// or that it is over: then the clock goes on with what was left of it.
+type HoldObligation struct {
+	ID       string
+	Released bool
+}
+
+func (HoldObligation) isCommand() {}
+
+// Held reports whether a legal hold stops the obligation.
+func (d Duty) Held() bool { return heldBy(d.Pauses) }
+
+func heldBy(pauses []Pause) bool {
+	return slices.ContainsFunc(pauses, func(p Pause) bool { return p.Reason == LegalHold && p.To == 0 })
+}
+
+// hold stops or restarts the clock of one obligation. What is closed, or stands
+// as it should, is no news.
+func (d Duties) hold(cmd HoldObligation, at Instant, calendars Calendars) ([]Event, error) {
+	why := MovedPaused
+	if cmd.Released {
+		why = MovedResumed
+	}
+	return d.move(why, EventID{}, calendars, func(x *Duty, c *clock) bool {
+		if x.ID != cmd.ID || x.Held() != cmd.Released {
+			return false
+		}
+		if !cmd.Released {
+			c.pauses = append(c.pauses, Pause{From: at, Reason: LegalHold})
+			return true
+		}
+		for i, p := range c.pauses {
+			if p.Reason == LegalHold && p.To == 0 {
+				c.pauses[i].To = max(at, p.From)
+			}
+		}
+		return true
+	})
+}
+
+// underHold lets what opened stand still from its start on: the data were held
+// before there was anything to delete.
+func underHold(opened []Event, calendars Calendars) ([]Event, error) {
+	duties := Duties{}
+	for _, e := range opened {
+		duties, _ = duties.Evolve(Fact{Event: e})
+	}
+	all := opened
+	for _, x := range duties.list {
+		held, err := duties.hold(HoldObligation{ID: x.ID}, x.Due.Start, calendars)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, held...)
+	}
+	return all, nil
+}
+
+// checkHeld refuses the news that data were deleted which a legal hold keeps,
+// unless it says that it knows: what happened is kept, and stands out.
+func (s Subject) checkHeld(e Event, at Instant) error {
+	n, ok := e.(Noted)
+	if !ok || n.Kind != "data.deleted" || fieldOf(n.Fields, "despite_hold") == "yes" {
+		return nil
+	}
+	if slices.ContainsFunc(s.holds, func(h span) bool { return h.holds(at) }) {
+		return refuseAt(OnHold, "data.despite_hold", `a legal hold keeps this person's data: they must not be deleted; if they were all the same, say despite_hold "yes"`)
+	}
+	return nil
+}
