@@ -22,27 +22,30 @@ func heldBy(pauses []Pause) bool {
 	return slices.ContainsFunc(pauses, func(p Pause) bool { return p.Reason == LegalHold && p.To == 0 })
 }
 
-// hold stops or restarts the clock of one obligation. What is closed, or stands
-// as it should, is no news.
+// hold stops or restarts the clock of one obligation. What is closed, stood
+// still at that moment already, or was stopped after it, is no news: a command
+// that comes again later does nothing.
 func (d Duties) hold(cmd HoldObligation, at Instant, calendars Calendars) ([]Event, error) {
 	why := MovedPaused
 	if cmd.Released {
 		why = MovedResumed
 	}
 	return d.move(why, EventID{}, calendars, func(x *Duty, c *clock) bool {
-		if x.ID != cmd.ID || x.Held() != cmd.Released {
+		if x.ID != cmd.ID {
 			return false
 		}
-		if !cmd.Released {
-			c.pauses = append(c.pauses, Pause{From: at, Reason: LegalHold})
-			return true
-		}
 		for i, p := range c.pauses {
-			if p.Reason == LegalHold && p.To == 0 {
-				c.pauses[i].To = max(at, p.From)
+			if p.Reason != LegalHold || at < p.From || p.To != 0 && p.To <= at {
+				continue
 			}
+			if cmd.Released && p.To == 0 {
+				c.pauses[i].To = at
+				return true
+			}
+			return false
 		}
-		return true
+		c.pauses = append(c.pauses, Pause{From: at, Reason: LegalHold})
+		return !cmd.Released
 	})
 }
 
@@ -55,6 +58,9 @@ func underHold(opened []Event, calendars Calendars) ([]Event, error) {
 	}
 	all := opened
 	for _, x := range duties.list {
+		if x.Due.Start == 0 {
+			continue // no clock runs that could be stopped
+		}
 		held, err := duties.hold(HoldObligation{ID: x.ID}, x.Due.Start, calendars)
 		if err != nil {
 			return nil, err

@@ -158,6 +158,10 @@ func (l *Ledger) openIncident(ctx context.Context, req Request) (Receipt, error)
 // tryCase executes on the stream of a request, an incident or obligations that
 // has begun, or begins now: obligations follow from a fact.
 func (l *Ledger) tryCase(ctx context.Context, stream domain.StreamID, req Request) (Receipt, error) {
+	if _, moves := req.Command.(domain.MoveObligations); moves {
+		// It follows from a calendar that another process may have published.
+		l.folds.forget(domain.StreamID{Noun: domain.CalendarNoun, App: stream.App, ID: "main"})
+	}
 	ref, err := l.reference(ctx, req.App)
 	if err != nil {
 		return Receipt{}, err
