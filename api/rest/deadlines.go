@@ -40,7 +40,7 @@ type Obligations struct {
 
 type deadlinesIn struct {
 	App         string `path:"app"`
-	State       string `query:"state" doc:"overdue, at-risk, open, paused, not-started, met-late, met, void; several with commas"`
+	State       string `query:"state" doc:"overdue, at-risk, open, paused, held, not-started, met-late, met, void; several with commas"`
 	Kind        string `query:"kind" doc:"reply, stop, delete or what the policy says"`
 	Type        string `query:"type" doc:"a type of request, as in access"`
 	Rule        string `query:"rule"`
