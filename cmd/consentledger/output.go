@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -184,8 +186,8 @@ func printOne(c *cobra.Command, object json.RawMessage, columns ...string) error
 	return err
 }
 
-// cell returns the text of a member: a list of texts with spaces between, what
-// has members as JSON.
+// cell returns the text of a member: a list with spaces between, members that
+// are texts as in name=value, what else has members as JSON.
 func cell(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -202,12 +204,29 @@ func cell(v any) string {
 			words = append(words, cell(w))
 		}
 		return strings.Join(words, " ")
+	case map[string]any:
+		if text, plain := pairs(v); plain {
+			return text
+		}
 	}
 	text, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Sprint(v)
 	}
 	return string(text)
+}
+
+// pairs writes members as name=value, if all are texts.
+func pairs(members map[string]any) (string, bool) {
+	var words []string
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		value, text := members[name].(string)
+		if !text {
+			return "", false
+		}
+		words = append(words, name+"="+value)
+	}
+	return strings.Join(words, " "), true
 }
 
 // visible keeps a cell from steering the terminal.
