@@ -130,7 +130,11 @@ func (s Service) say(e Event, ref Reference, at Instant) (Event, error) {
 	case ServiceCeased:
 		return e, s.cease(e, ref, at)
 	case Noted:
-		return ref.note(e, at)
+		kept, err := ref.note(e, at)
+		if err != nil {
+			return nil, err
+		}
+		return kept, s.checkDecision(e, ref, at)
 	}
 	return nil, refuse(WrongStream, "this is not about an app as a whole")
 }

@@ -49,6 +49,9 @@ func (c Calendars) Decide(cmd Command, by By) ([]Event, error) {
 	if c.has(k) {
 		return nil, nil
 	}
+	if err := k.noticed(); err != nil {
+		return nil, err
+	}
 	if was, _ := c.Latest(k.Jurisdiction, k.Year); k.Version == 0 && !k.Projected {
 		k.Version = was.Version + 1
 	}
@@ -60,6 +63,20 @@ func (c Calendars) Decide(cmd Command, by By) ([]Event, error) {
 		return nil, refuseAt(CalendarInvalid, wrong[0].Path, wrong[0].Message)
 	}
 	return []Event{published}, nil
+}
+
+// noticed refuses to publish the days of a year on nobody's word: due dates turn
+// firm by them. A projection makes no year known, and what adds to another
+// calendar rests on that one's notice.
+func (k Calendar) noticed() error {
+	switch {
+	case k.Projected || k.AddsTo != "":
+	case k.Notice == "":
+		return refuseAt(CalendarInvalid, "notice", "name the notice that says so, by its number: due dates turn firm by it")
+	case k.Issued == 0:
+		return refuseAt(CalendarInvalid, "issued", "say when the notice was issued, as in 2026-11-04")
+	}
+	return nil
 }
 
 // has reports whether the newest calendar of a year says the same as k.

@@ -3,20 +3,60 @@ package domain
 // cessationNotified is the note that persons were told of the end.
 const cessationNotified NoteKind = "cessation.notified"
 
+// cessationDecided is the note that the service will end.
+const cessationDecided NoteKind = "cessation.decided"
+
+// noticeRules returns the rules by which the end of a service is announced, as
+// they bind at a moment.
+func noticeRules(policies Policies, at Instant) []DeadlineRule {
+	var rules []DeadlineRule
+	for _, v := range policies.inForce(at) {
+		for _, r := range v.Document.DeadlineRules {
+			if r.Result == ResultEarliestEffectiveDate && r.ClockStart == "CessationNoticeDelivered" {
+				rules = append(rules, r)
+			}
+		}
+	}
+	return rules
+}
+
+// checkDecision refuses to decide on an end that comes before the notice can
+// have run which the policy promises, counted from today, or from when persons
+// were told first. Whoever ends the service all the same says so: the decision
+// is kept, and stands out by it.
+func (s Service) checkDecision(n Noted, ref Reference, at Instant) error {
+	if n.Kind != cessationDecided || fieldOf(n.Fields, "too_late") == "yes" {
+		return nil
+	}
+	effective, err := ParseDate(fieldOf(n.Fields, "effective"))
+	if err != nil {
+		return refuseAt(Malformed, "data.effective", err.Error())
+	}
+	told := at
+	if len(s.notices) > 0 {
+		told = min(told, s.notices[0])
+	}
+	for _, r := range noticeRules(ref.Policies, at) {
+		due, err := Compute(r, told, nil, false, ref.Calendars)
+		if err != nil {
+			return err
+		}
+		if earliest := max(due.Earliest, due.SafeNotice); effective < earliest {
+			return refuseAt(TooEarly, "data.effective", "the notice that is promised ("+r.Source+") cannot run before that day: the service may end on "+earliest.String()+` at the earliest; to end it sooner all the same, say too_late "yes"`)
+		}
+	}
+	return nil
+}
+
 // cease refuses to end a service before the notice that its policy promises
 // has run (IX(III)).
 func (s Service) cease(e ServiceCeased, ref Reference, at Instant) error {
 	if err := reasoned(e.Reason); err != nil {
 		return err
 	}
-	for _, v := range ref.Policies.inForce(at) {
-		for _, r := range v.Document.DeadlineRules {
-			if r.Result != ResultEarliestEffectiveDate || r.ClockStart != "CessationNoticeDelivered" {
-				continue
-			}
-			if err := s.checkNotice(r, ref.Calendars, at); err != nil {
-				return err
-			}
+	for _, r := range noticeRules(ref.Policies, at) {
+		if err := s.checkNotice(r, ref.Calendars, at); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -15,6 +15,7 @@ type Reference struct {
 
 	Calendars Calendars
 	Person    Subject // whom a request is of
+	Original  Request // which a request is said to be a duplicate of; zero: there is none
 }
 
 // Decide answers cmd with the facts that it makes true. At is when it
@@ -45,8 +46,11 @@ func (s Subject) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Eve
 	case OrderErasure:
 		return one(s.erase(cmd, recorded))
 	case Say:
+		if err := s.checkHeld(cmd.Event, min(at, recorded)); err != nil {
+			return nil, err
+		}
 		return s.say(cmd.Event, ref, max(at, recorded))
-	case RegisterApp, PublishPolicy, PublishSurface, OpenRequest, TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, WarnObligation, PublishCalendar:
+	case RegisterApp, PublishPolicy, PublishSurface, OpenRequest, TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, WarnObligation, HoldObligation, PublishCalendar:
 		return nil, refuse(WrongStream, "this command is not about a person")
 	}
 	panic(fmt.Sprintf("domain: command %T has no case in Subject.Decide", cmd))
@@ -260,7 +264,7 @@ func Clamp(cmd Command, claimed, recorded Instant) (at, kept Instant) {
 		return claimed, 0
 	}
 	switch cmd := cmd.(type) {
-	case RefuseConsent, WithdrawConsent, Say, OpenRequest, TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, WarnObligation, OrderErasure:
+	case RefuseConsent, WithdrawConsent, Say, OpenRequest, TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, WarnObligation, HoldObligation, OrderErasure:
 		return recorded, claimed
 	case ChangePermission:
 		if cmd.Change != Granted {

@@ -14,10 +14,19 @@ type DutyRule struct {
 	When    []Field  // members that such a fact must have; "|" stands between values
 	Kind    DutyKind
 	Rules   []DeadlineRuleID // all open; the earliest binds
-	Start   string           // the member with the date on which the clock starts; empty: the fact's own time; "stream": that of the first fact of its stream
+	Start   string           // when the clock starts, see [StartOwn]
 	Each    DutyEach
 	MetBy   []string // the kinds of facts that meet it
+	Renews  bool     // a fact that opens it takes the place of the one before: what that opened is void
 }
+
+// When the clock of a duty starts. A name with a dot in it is a kind of fact:
+// the first of that kind in the stream, as when an incident was detected; any
+// other is the member with the date.
+const (
+	StartOwn    = ""       // at the time of the fact that opens it
+	StartStream = "stream" // at that of the first fact of its stream
+)
 
 // Opens reports whether a fact of a kind, with these members, opens the duty.
 func (d DutyRule) Opens(kind string, members []Field) bool {
@@ -51,6 +60,7 @@ type OpenDuties struct {
 	Target []string // for duties of every system: who owes them; empty: the handler alone
 	Rules  []DeadlineRule
 	Policy Hash // the version that has the rule
+	Held   bool // a legal hold keeps the data: the clocks stand still from their start
 }
 
 // MeetObligation asks to record that what was owed was done. By a fact of the
@@ -106,6 +116,8 @@ func (d Duties) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Even
 		return d.move(MovedCalendar, cmd.Calendar, ref.Calendars, func(x *Duty, c *clock) bool { return c.start != 0 })
 	case WarnObligation:
 		return d.warn(cmd)
+	case HoldObligation:
+		return d.hold(cmd, min(at, recorded), ref.Calendars)
 	}
 	return nil, refuse(WrongStream, "this is not about an obligation")
 }
@@ -130,6 +142,9 @@ func (d Duties) openDuties(cmd OpenDuties, ref Reference) ([]Event, error) {
 				events = append(events, e)
 			}
 		}
+	}
+	if cmd.Held {
+		return underHold(events, ref.Calendars)
 	}
 	return events, nil
 }

@@ -30,20 +30,21 @@ type Field struct{ Name, Value string }
 type Form uint8
 
 const (
-	FormName   Form = iota + 1 // 1 to 64 of a-z, 0-9 and "-"
-	FormText                   // public text, up to 500 bytes
-	FormDate                   // 2006-01-02
-	FormHash                   // sha256:...
-	FormNumber                 // digits
-	FormYes                    // "yes" or "no"
-	FormRecord                 // the id of a record
-	FormAmount                 // 12.50 CNY
-	FormTime                   // RFC 3339
-	FormCodes                  // codes of grounds, with commas
-	FormNames                  // names, with commas
-	FormChoice                 // one of the rule's choices
-	FormReason                 // a reason of a rule to pause: a name that may hold "_"
-	FormCode                   // code of a ground
+	FormName      Form = iota + 1 // 1 to 64 of a-z, 0-9 and "-"
+	FormText                      // public text, up to 500 bytes
+	FormDate                      // 2006-01-02
+	FormHash                      // sha256:...
+	FormNumber                    // digits
+	FormYes                       // "yes" or "no"
+	FormRecord                    // the id of a record
+	FormAmount                    // 12.50 CNY
+	FormTime                      // RFC 3339
+	FormCodes                     // codes of grounds, with commas
+	FormNames                     // names, with commas
+	FormChoice                    // one of the rule's choices
+	FormReason                    // a reason of a rule to pause: a name that may hold "_"
+	FormCode                      // code of a ground
+	FormPrincipal                 // who did something, see [ParsePrincipal]
 )
 
 // A FieldRule says what a field of a kind is.
@@ -91,7 +92,7 @@ var NoteRules = []NoteRule{
 	note("risks.published", "security risks and the assessment report were published", "VI(5)", "report", "!where"),
 	note("system.added", "a system keeps personal data: it must be told of withdrawals", "PIPL 47", "system", "purposes,"),
 	note("system.removed", "a system keeps personal data no more", "PIPL 47", "system", "!reason"),
-	note("cessation.decided", "the service will end", "VII(VI); IX(III)", "service", "!effective@"),
+	note("cessation.decided", "the service will end", "VII(VI); IX(III)", "service", "!effective@", "too_late?"),
 	note("cessation.notified", "persons were told that the service ends", "VII(VI); IX(III)", "channel", "!how", "persons="),
 	note("collection.stopped", "nothing is collected any more", "VII(VI)", "service"),
 	note("cessation.deleted", "after the end the data were deleted or made anonymous", "IX(III); PIPL 47", "service", "!method"),
@@ -108,8 +109,9 @@ var NoteRules = []NoteRule{
 	aboutPerson("access.approved", "staff may look at a minor's data", "Minors' regulation 36", "approver", "!reason"),
 	aboutPerson("withdrawal.confirmed", "the person was told that the withdrawal took effect: that is the reply", "VII(I)", "channel"),
 	aboutPerson("retention.ended", "the period for which data may be kept is over, or the purpose is reached", "IX(II); PIPL 19, 47", "purpose", "category"),
+	aboutPerson("purpose.achieved", "what data were collected for is reached, or cannot be any more: the period for which they are kept begins", "PIPL 47(1), 19", "purpose"),
 	aboutPerson("processing.stopped", "processing stopped in a system", "PIPL 15, 47; VII(I)", "system", "purpose"),
-	aboutPerson("data.deleted", "data were deleted or made anonymous in a system", "PIPL 47", "system", "method", "category"),
+	aboutPerson("data.deleted", "data were deleted or made anonymous in a system", "PIPL 47", "system", "method", "category", "despite_hold?"),
 }
 
 // note reads a rule. A field's last character says its form: # a hash, @ a
@@ -219,7 +221,8 @@ func (r FieldRule) fits(s string) bool {
 var formNames = [...]string{"", `a name of 1 to 64 of a-z, 0-9 and "-"`, "a public text of 1 to 500 bytes", "a date as in 2026-03-02",
 	"a hash: sha256: and 64 hex digits", "a number of 1 to 15 digits", `"yes" or "no"`, "the id of a record",
 	`an amount as in "12.50 CNY"`, "a time as in 2026-03-02T09:30:00Z", `codes of grounds with commas between them, as in "REJ-1,REJ-D2"`,
-	"names with commas between them", "", "a reason of 1 to 64 of a-z, 0-9, _ and -", `the code of a ground, as in "DIS-2"`}
+	"names with commas between them", "", "a reason of 1 to 64 of a-z, 0-9, _ and -", `the code of a ground, as in "DIS-2"`,
+	"a principal as in operator:ann, and no e-mail address or phone number"}
 
 func (f Form) String() string { return formNames[f] }
 
@@ -255,6 +258,9 @@ func (f Form) fits(s string) bool {
 		return each(s, func(name string) bool { return isName(name, 64) })
 	case FormReason:
 		return isName(strings.ReplaceAll(s, "_", "-"), 64)
+	case FormPrincipal:
+		_, err := ParsePrincipal(s)
+		return err == nil
 	}
 	return false
 }

@@ -227,7 +227,11 @@ func (d Duties) move(why MoveReason, by EventID, calendars Calendars, pick func(
 		if x.State != DutyOpen || !pick(&x, &c) {
 			continue
 		}
-		due, err := Compute(x.Rule, c.start, c.pauses, c.extended, calendars)
+		rule := x.Rule
+		if slices.ContainsFunc(c.pauses, func(p Pause) bool { return p.Reason == LegalHold }) {
+			rule.Pause = append(slices.Clone(rule.Pause), LegalHold)
+		}
+		due, err := Compute(rule, c.start, c.pauses, c.extended, calendars)
 		if err != nil {
 			return nil, fmt.Errorf("obligation %s: %w", x.ID, err)
 		}

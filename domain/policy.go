@@ -77,6 +77,9 @@ type Purpose struct {
 	LogChecks CheckLog // which answers to "may we?" are recorded
 
 	Retention    string // the period or how it is found; empty: not said
+	KeepMonths   int    // as data: so many months, or days, after a fact of the kind KeepAfter
+	KeepDays     int
+	KeepAfter    string // "consent.withdrawn", "subject.closed", "purpose.achieved"; empty: no period as data
 	ConsentLasts int    // months; 0: until withdrawn
 }
 
@@ -149,6 +152,7 @@ type Right struct {
 	Section   string
 	Procedure string
 	Deadlines []DeadlineRuleID
+	Channels  []string // a request that came by one of these, by id or kind, has the right too, whatever it asks for
 }
 
 // A DeadlineRule says by when something is owed. The zero Roll never rolls.

@@ -1,6 +1,10 @@
 package domain
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // A Problem is something that keeps a Document from being one: two parts of
 // one name, or a name that nothing bears. Path says where, as in
@@ -148,6 +152,13 @@ func (c *checker) purpose(path string, p Purpose) {
 	}
 	distinct(c, path+".actions", p.Actions)
 	oneOf(c, path+".basis", p.Basis)
+	switch {
+	case p.KeepMonths == 0 && p.KeepDays == 0 && p.KeepAfter == "":
+	case p.KeepMonths < 0 || p.KeepDays < 0 || (p.KeepMonths == 0) == (p.KeepDays == 0):
+		c.report(path+".keep_months", "say for how many months or days data are kept, one of the two")
+	case !slices.Contains(RetentionEnds, p.KeepAfter):
+		c.report(path+".keep_after", "is one of %s: the kind of fact that ends the purpose", strings.Join(RetentionEnds, ", "))
+	}
 	if p.ConsentLasts < 0 {
 		c.report(path+".consent_lasts_months", "is less than nothing")
 	}

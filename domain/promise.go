@@ -7,6 +7,45 @@ type Promise struct {
 	Duty    DutyRule
 	Rules   []DeadlineRule
 	Version Hash
+	Purpose PurposeID // of which data are kept for a period; empty: the duty is of all that the fact is about
+}
+
+// RetentionEnds are the kinds of facts that a period of retention may run from.
+var RetentionEnds = []string{"consent.withdrawn", "subject.closed", "purpose.achieved"}
+
+// Retained returns what a fact of a kind, about a scope of purposes, opens by
+// the periods for which the policies keep data: to delete them, or make them
+// anonymous, once the period is over. What is said in words alone opens
+// nothing. It opens beside what the policies' duties say: the earliest binds.
+func (ref Reference) Retained(s Subject, kind string, scope Scope, at Instant) []Promise {
+	var found []Promise
+	var seen []PurposeID
+	for _, now := range ref.Policies.inForce(at) {
+		v, ok := ref.Promised(s, now.Document.Name, at)
+		if !ok {
+			continue
+		}
+		for _, q := range v.Document.Purposes {
+			if has(seen, q.ID) {
+				continue
+			}
+			if seen = append(seen, q.ID); q.KeepAfter == kind && scope.covers(q.ID) {
+				rule := q.retention(v.Document)
+				d := DutyRule{ID: string(rule.ID), Section: q.Section, On: []string{kind}, Kind: DutyDelete, Rules: []DeadlineRuleID{rule.ID}, Each: DutyEachSystem, MetBy: []string{"data.deleted", "restriction.applied"}}
+				found = append(found, Promise{d, []DeadlineRule{rule}, v.Version, q.ID})
+			}
+		}
+	}
+	return found
+}
+
+// retention returns the rule by which a purpose's data are kept.
+func (p Purpose) retention(d Document) DeadlineRule {
+	r := DeadlineRule{ID: DeadlineRuleID("retention." + string(p.ID)), Source: "retention, " + p.Section, Unit: UnitCalendarDay, Length: p.KeepDays, TimeZone: d.TimeZone, ClockStart: p.KeepAfter}
+	if p.KeepMonths > 0 {
+		r.Unit, r.Length = UnitMonth, p.KeepMonths
+	}
+	return r
 }
 
 // Promised returns the version whose promises bind a person at the moment at.
@@ -82,7 +121,7 @@ func (ref Reference) Promises(s Subject, kind string, members []Field, at Instan
 				continue
 			}
 			if seen = append(seen, d.ID); d.Opens(kind, members) {
-				found = append(found, Promise{d, v.Document.rules(d.Rules), v.Version})
+				found = append(found, Promise{Duty: d, Rules: v.Document.rules(d.Rules), Version: v.Version})
 			}
 		}
 	}

@@ -60,9 +60,9 @@ const (
 	UnknownRequest    Code = "unknown-request"
 	CalendarInvalid   Code = "calendar-invalid"
 	TooEarly          Code = "too-early"
+	OnHold            Code = "on-hold"
 	Malformed         Code = "malformed"
 	TooLarge          Code = "too-large"
-	OnHold            Code = "on-hold"
 )
 
 func refuse(c Code, text string) error { return Refusal{Code: c, Text: text} }

@@ -149,7 +149,8 @@ type Request struct {
 	Done     []RequestType // answered or rejected
 	Outcome  StepKind      // the step that closed it; empty: open
 	Duties   Duties
-	rounds   int // how often it was opened
+	rounds   int    // how often it was opened
+	fee      string // that was quoted
 }
 
 // Evolve returns r as it is after f.
@@ -191,6 +192,8 @@ func (r Request) step(e Stepped) Request {
 		}
 	case rule.Voids:
 		r.Outcome = e.Kind
+	case e.Kind == "fee.quoted":
+		r.fee = e.Field("amount")
 	case e.Kind == "request.reopened":
 		r.Done, r.Outcome = nil, ""
 		r.rounds++
@@ -278,6 +281,25 @@ func (d *Document) deadlines(t RequestType) []DeadlineRule {
 	return d.deadlinesOf(anyRequest)
 }
 
+// deadlinesBy returns the rules that a request opens by the channel alone by
+// which it came: a letter is a contact, whatever it asks for. Rights name a
+// channel by its id or its kind.
+func (d *Document) deadlinesBy(channel ChannelID) []DeadlineRule {
+	kind := ""
+	for _, c := range d.Channels {
+		if c.ID == channel {
+			kind = c.Kind.String()
+		}
+	}
+	var rules []DeadlineRule
+	for _, right := range d.Rights {
+		if slices.Contains(right.Channels, string(channel)) || kind != "" && slices.Contains(right.Channels, kind) {
+			rules = append(rules, d.deadlinesOf(right.ID)...)
+		}
+	}
+	return rules
+}
+
 func (d *Document) deadlinesOf(id RightID) []DeadlineRule {
 	var rules []DeadlineRule
 	for _, right := range d.Rights {
@@ -307,8 +329,12 @@ func (d *Document) DeadlineRule(id DeadlineRuleID) (DeadlineRule, bool) {
 func (e RequestReceived) open(d Document, suffix string, at Instant, calendars Calendars) ([]Event, error) {
 	types := map[DeadlineRuleID][]RequestType{}
 	o := obligationRules{kind: DutyReply, version: e.Version, suffix: suffix, types: func(id DeadlineRuleID) []RequestType { return types[id] }}
+	byChannel := d.deadlinesBy(e.Channel)
 	for _, t := range e.Types {
-		for _, rule := range d.deadlines(t) {
+		for _, rule := range append(d.deadlines(t), byChannel...) {
+			if slices.Contains(types[rule.ID], t) {
+				continue
+			}
 			if types[rule.ID] == nil {
 				o.rules = append(o.rules, rule)
 			}
@@ -336,6 +362,9 @@ func (r Request) take(cmd TakeStep, ref Reference, at, recorded Instant) ([]Even
 	rule, err := r.Marks.check(cmd, RequestNoun)
 	if err != nil {
 		return nil, err
+	}
+	if rule.Found {
+		return nil, refuse(IllegalMove, "a request is found to repeat an earlier one when it comes in, by a rule: nobody says so")
 	}
 	if err := r.checkStep(cmd, ref); err != nil {
 		return nil, err
@@ -406,11 +435,16 @@ func (r Request) reply(cmd TakeStep, met Instant) []Event {
 	})
 }
 
-// reopen opens the request's rules anew, in the version that they had.
+// reopen opens the request's rules anew, in the version that they had. Clocks
+// begin at the reopening, also those that waited for proof of identity if there
+// was such: a person proves once who they are. What waits for facts to be
+// verified waits again, since the answer that rested on them did not stand.
 func (r Request) reopen(ref Reference, at Instant) ([]Event, error) {
 	v, ok := ref.Policies.Version(r.Received.Version)
 	if !ok {
 		return nil, refuse(UnknownVersion, "the version whose promises bind is not there any more")
 	}
-	return r.Received.open(v.Document, "."+itoa(r.rounds+1), at, ref.Calendars)
+	again := r.Received
+	again.Authenticated = again.Authenticated || r.Marks.Has("identity-known")
+	return again.open(v.Document, "."+itoa(r.rounds+1), at, ref.Calendars)
 }

@@ -26,8 +26,10 @@ func promises() Reference {
 		{ID: "copy", Deadlines: []DeadlineRuleID{"pausable", "eu"}},
 	}
 	doc.Rejections = []Ground{{Code: "REJ-1", Title: "national security", Section: "VII(III)"}}
+	doc.IdentityElements = []Ground{{Code: "IDE-4", Title: "phone number", Section: "XIII(3)"}, {Code: "IDE-6", Title: "ID number", Section: "XIII(3)"}}
 	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
 	r.By = By{Actor: Operator, Principal: "officer"}
+	r.Original = Request{}.Evolve(Fact{At: t0, Recorded: t0, Event: RequestReceived{Types: []RequestType{AskQuestion}, Subject: "00ff"}})
 	return r
 }
 
@@ -56,7 +58,7 @@ func (r *run) step(text string, at Instant) error {
 	fields := map[string]string{}
 	for _, f := range strings.Fields(rest) {
 		name, value, _ := strings.Cut(f, "=")
-		fields[name] = strings.ReplaceAll(value, "_CNY", " CNY")
+		fields[name] = strings.NewReplacer("_CNY", " CNY", "_USD", " USD").Replace(value)
 	}
 	s := TakeStep{Kind: StepKind(kind), Fields: Fields(fields)}
 	if kind == "request.rejected" {
@@ -97,8 +99,8 @@ func TestTheLifeOfARequest(t *testing.T) {
 		{"one message that asks three things opens all their clocks", []RequestType{AskComplaint, AskAccess, AskQuestion}, nil,
 			"facts15 not_started, d15 running, d30 running, id30 not_started"},
 		{"verified facts start the complaint's clock", []RequestType{AskComplaint}, []string{"facts.verified founded=yes"}, "facts15 running, d15 running"},
-		{"a proven identity starts its clock", []RequestType{AskAccess}, []string{"identity.requested elements=sms-code", "identity.passed elements=sms-code checked_by=desk"}, "d30 running, id30 running"},
-		{"a pause stops the rules that admit it", []RequestType{AskCopy}, []string{"identity.requested elements=sms-code"}, "pausable suspended, eu running"},
+		{"a proven identity starts its clock", []RequestType{AskAccess}, []string{"identity.requested elements=IDE-4", "identity.passed elements=IDE-4 checked_by=desk"}, "d30 running, id30 running"},
+		{"a pause stops the rules that admit it", []RequestType{AskCopy}, []string{"identity.requested elements=IDE-4"}, "pausable suspended, eu running"},
 		{"and they go on", []RequestType{AskCopy}, []string{"clarification.requested question=which", "clarification.received"}, "pausable running, eu running"},
 		{"an answer to a part closes what only that part opened", []RequestType{AskComplaint, AskAccess}, []string{"request.answered outcome=full channel=email types=access"},
 			"facts15 not_started, d15 running, d30 met, id30 met"},
@@ -111,15 +113,27 @@ func TestTheLifeOfARequest(t *testing.T) {
 
 		{"no answer twice", []RequestType{AskQuestion}, []string{"request.answered outcome=full channel=app", "illegal-move: request.answered outcome=full channel=app"}, ""},
 		{"nothing of a type that was not asked", []RequestType{AskQuestion}, []string{"illegal-move: request.answered outcome=full channel=app types=access"}, ""},
-		{"no proof that was not asked for to fail", []RequestType{AskAccess}, []string{"illegal-move: identity.failed elements=sms-code checked_by=desk"}, ""},
+		{"no proof that was not asked for to fail", []RequestType{AskAccess}, []string{"illegal-move: identity.failed elements=IDE-4 checked_by=desk"}, ""},
 		{"no facts without a complaint", []RequestType{AskAccess}, []string{"illegal-move: facts.verified founded=yes"}, ""},
 		{"no pause without a rule for it", []RequestType{AskAccess}, []string{"not-pausable: clock.paused reason=clarification"}, ""},
 		{"no resuming of what runs", []RequestType{AskCopy}, []string{"illegal-move: clock.resumed"}, ""},
 		{"no extension without a rule for it", []RequestType{AskAccess}, []string{"not-extendable: request.extended reason=many notified=2026-01-03T00:00:00Z"}, ""},
 		{"no extension told too late", []RequestType{AskCopy}, []string{"too-late-to-extend: request.extended reason=many notified=2026-03-03T00:00:00Z"}, ""},
 		{"no fee for the first", []RequestType{AskAccess}, []string{"illegal-move: fee.quoted amount=10.00_CNY reason=repeated"}, ""},
-		{"no payment of what was not asked", []RequestType{AskAccess}, []string{"request.repeated times=2 days=90", "illegal-move: fee.paid amount=10.00_CNY"}, ""},
-		{"no amount that is none", []RequestType{AskAccess}, []string{"request.repeated times=2 days=90", "malformed: fee.quoted amount=10.001_CNY reason=repeated"}, ""},
+		{"no saying that it repeats another", []RequestType{AskAccess}, []string{"illegal-move: request.repeated times=2 days=90"}, ""},
+		{"no rejection by two spellings of one person", []RequestType{AskAccess}, []string{"two-persons-needed: request.rejected codes=REJ-1 remedies_told=yes approved_by=Officer"}, ""},
+		{"no rejection by nobody", []RequestType{AskAccess}, []string{"two-persons-needed: request.rejected codes=REJ-1 remedies_told=yes approved_by=unauthenticated"}, ""},
+
+		{"a proven identity stays known when it is opened again", []RequestType{AskAccess}, []string{"identity.passed elements=IDE-4 checked_by=desk", "request.answered outcome=full channel=app", "request.reopened reason=not-done"},
+			"d30 met, id30 met, d30.2 running, id30.2 running"},
+		{"facts are verified again when it is opened again", []RequestType{AskComplaint}, []string{"facts.verified founded=no", "request.answered outcome=full channel=app", "request.reopened reason=wrong"},
+			"facts15 met, d15 met, facts15.2 not_started, d15.2 running"},
+		{"and start the complaint's clock again", []RequestType{AskComplaint}, []string{"facts.verified founded=no", "request.answered outcome=full channel=app", "request.reopened reason=wrong", "facts.verified founded=yes"},
+			"facts15 met, d15 met, facts15.2 running, d15.2 running"},
+		{"who never proved who they are is asked when it is opened again", []RequestType{AskAccess}, []string{"request.withdrawn", "request.reopened reason=mistake", "identity.requested elements=IDE-4", "identity.passed elements=IDE-4 checked_by=desk"},
+			"d30 void, id30 void, d30.2 running, id30.2 running"},
+		{"what was asked of the person before it was opened again is asked anew", []RequestType{AskCopy}, []string{"clarification.requested question=which", "request.answered outcome=full channel=app", "request.reopened reason=wrong", "clarification.requested question=which"},
+			"pausable met, eu met, pausable.2 suspended, eu.2 suspended"},
 		{"no rejection on another list's ground", []RequestType{AskAccess}, []string{"unknown-ground: request.rejected codes=EXC-C8 remedies_told=yes approved_by=boss"}, ""},
 		{"no rejection without remedies", []RequestType{AskAccess}, []string{"remedies-missing: request.rejected codes=REJ-1 remedies_told=no approved_by=boss"}, ""},
 		{"no rejection by one person alone", []RequestType{AskAccess}, []string{"two-persons-needed: request.rejected codes=REJ-1 remedies_told=yes approved_by=officer"}, ""},
@@ -181,8 +195,39 @@ func TestARepeatedRequestIsFoundAndMayCarryAFee(t *testing.T) {
 	if !r.Marks.Has("repeated") {
 		t.Fatal("not found to be repeated")
 	}
-	if err := r.step("fee.quoted amount=12.50_CNY reason=repeated", t0+Instant(2*Day)); err != nil {
-		t.Error(err)
+	for i, step := range []string{
+		"illegal-move: fee.paid amount=12.50_CNY", "malformed: fee.quoted amount=12.501_CNY reason=repeated", "fee.quoted amount=12.50_CNY reason=repeated",
+		"illegal-move: fee.paid amount=99_USD", "illegal-move: fee.paid amount=12.50_USD", "illegal-move: fee.paid amount=12.00_CNY", "fee.paid amount=12.5_CNY",
+		"illegal-move: fee.waived reason=kind",
+	} {
+		code, legal, refused := strings.Cut(step, ": ")
+		if !refused {
+			legal = step
+		}
+		err := r.step(legal, t0+Instant(Day)*Instant(i+2))
+		if got, _ := errors.AsType[Refusal](err); refused && string(got.Code) != code || !refused && err != nil {
+			t.Errorf("%s: %v", step, err)
+		}
+	}
+}
+
+func TestADuplicateGoesOnWhereSomethingIsOwed(t *testing.T) {
+	gone := promises().Original.Evolve(Fact{Event: Stepped{Kind: "request.withdrawn"}})
+	for _, tt := range []struct {
+		name     string
+		original Request
+		code     Code
+	}{
+		{"of an open one", promises().Original, ""},
+		{"of none", Request{}, UnknownRequest},
+		{"of one that was withdrawn", gone, IllegalMove},
+	} {
+		r := newRun(t, AskQuestion)
+		r.ref.Original = tt.original
+		err := r.step("request.duplicate of=abc", t0+Instant(Day))
+		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
+			t.Errorf("%s: %v", tt.name, err)
+		}
 	}
 }
 

@@ -14,8 +14,14 @@ func (r Request) checkStep(cmd TakeStep, ref Reference) error {
 		return refuseAt(Malformed, "data.details", "of nobody that is known there is nobody's vault to seal a text in: keep it as a document and name its hash")
 	}
 	switch cmd.Kind {
+	case "identity.requested", "identity.passed", "identity.failed":
+		return r.checkElements(fieldOf(cmd.Fields, "elements"), ref)
 	case "request.answered", "request.rejected":
 		return r.checkReply(cmd, ref)
+	case "fee.paid":
+		return r.checkPaid(fieldOf(cmd.Fields, "amount"))
+	case "request.duplicate":
+		return r.checkOriginal(ref)
 	case "request.extended":
 		if _, err := ParseInstant(fieldOf(cmd.Fields, "notified")); err != nil {
 			return refuseAt(Malformed, "data.notified", err.Error())
@@ -50,8 +56,58 @@ func (r Request) checkReply(cmd TakeStep, ref Reference) error {
 		return refuseAt(ReasonMissing, "data.details", "a no needs its reasons in words (PIPL 50): give details, or the letter by its hash as evidence")
 	case fieldOf(cmd.Fields, "remedies_told") != "yes":
 		return refuseAt(RemediesMissing, "data.remedies_told", `a no tells where to go with it (PIPL 50): tell the person, then say "yes"`)
-	case fieldOf(cmd.Fields, "approved_by") == ref.By.Principal:
+	case fieldOf(cmd.Fields, "approved_by") == Unauthenticated:
+		return refuseAt(TwoPersons, "data.approved_by", "who approved it is somebody with a name")
+	case strings.EqualFold(fieldOf(cmd.Fields, "approved_by"), ref.By.Principal):
 		return refuseAt(TwoPersons, "data.approved_by", "a no takes two different persons: who records it, and who approved it")
+	}
+	return nil
+}
+
+// checkElements refuses what is no code of the policy's list of elements that
+// show who somebody is: a value in its place would be in the log for ever.
+func (r Request) checkElements(elements string, ref Reference) error {
+	v, _ := ref.Policies.Version(r.Received.Version)
+	for code := range strings.SplitSeq(elements, ",") {
+		if !slices.ContainsFunc(v.Document.IdentityElements, func(g Ground) bool { return g.Code == code }) {
+			return refuseAt(UnknownGround, "data.elements", "name the elements by their codes in the policy's identity_elements, never by their values: "+codesOf(v.Document.IdentityElements))
+		}
+	}
+	return nil
+}
+
+// codesOf writes the codes of grounds as a list.
+func codesOf(grounds []Ground) string {
+	var all []string
+	for _, g := range grounds {
+		all = append(all, g.Code)
+	}
+	if len(all) == 0 {
+		return "it has none"
+	}
+	return strings.Join(all, ", ")
+}
+
+// checkPaid refuses a payment of another sum than was asked: one in parts is
+// recorded when it is whole.
+func (r Request) checkPaid(amount string) error {
+	paid, err := ParseAmount(amount)
+	asked, bad := ParseAmount(r.fee)
+	if err != nil || bad != nil || paid.String() != asked.String() {
+		return refuseAt(IllegalMove, "data.amount", "the fee that was quoted is "+r.fee+": record its payment once it is whole, in its currency")
+	}
+	return nil
+}
+
+// checkOriginal refuses to let a request go on in another one that is not
+// there, or that is owed no answer either.
+func (r Request) checkOriginal(ref Reference) error {
+	o := ref.Original
+	switch {
+	case o.Recorded == 0:
+		return refuseAt(UnknownRequest, "data.of", "the app has no other request of that id")
+	case o.Outcome == "request.withdrawn" || o.Outcome == "request.duplicate":
+		return refuseAt(IllegalMove, "data.of", "that request was withdrawn, or is a duplicate itself: nothing is owed there")
 	}
 	return nil
 }

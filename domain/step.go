@@ -55,38 +55,41 @@ type StepRule struct {
 	Resumes string // "*": all
 	Closes  bool   // it answers: what was owed in reply is done
 	Voids   bool   // nothing is owed any more
+	Found   bool   // a rule finds it when the request comes in: nobody says it
+
+	Complete []string // the fields that must say "yes" for the step to meet what is owed
 }
 
 // StepRules is every kind of step. A field is written as in [NoteRules].
 var StepRules = []StepRule{
 	request("request.acknowledged", "the person was told that the request has arrived", "Network data regulation 23", "open !acknowledged +acknowledged", "channel"),
-	request("identity.requested", "the person was asked to show who they are", "VII(III); GB/T 35273 8.7", "open !identity-asked !identity-known +identity-asked", "elements,").pauses("identity_verification"),
-	request("identity.passed", "it is known who asks; which elements showed it, never their values", "VII(III); XIII(3)", "open !identity-known +identity-known -identity-asked -identity-failed", "elements,", "checked_by!").resumes("identity_verification").starts("IdentityVerified"),
-	request("identity.failed", "what was shown does not prove who asks", "VII(III)", "open identity-asked +identity-failed -identity-asked", "elements,", "checked_by!").resumes("identity_verification"),
+	request("identity.requested", "the person was asked to show who they are", "VII(III); GB/T 35273 8.7", "open !identity-asked !identity-known +identity-asked", "elements*").pauses("identity_verification"),
+	request("identity.passed", "it is known who asks; which elements showed it, never their values", "VII(III); XIII(3)", "open !identity-known +identity-known -identity-asked -identity-failed", "elements*", "checked_by%").resumes("identity_verification").starts("IdentityVerified"),
+	request("identity.failed", "what was shown does not prove who asks", "VII(III)", "open identity-asked +identity-failed -identity-asked", "elements*", "checked_by%").resumes("identity_verification"),
 	request("clarification.requested", "the person was asked what is meant", "EDPB 01/2022, 157-161", "open !clarification-asked +clarification-asked", "question").pauses("clarification"),
 	request("clarification.received", "the person said what is meant", "EDPB 01/2022, 157-161", "open clarification-asked -clarification-asked").resumes("clarification"),
 	request("clock.paused", "a clock stands still, for a reason that its rule admits", "the rule's own", "open !clock-paused +clock-paused", "reason~").pauses("*"),
 	request("clock.resumed", "the clock goes on", "the rule's own", "open clock-paused -clock-paused").resumes("*"),
 	request("request.extended", "the period is the longer one; the person was told why before the first was over", "GDPR 12(3)", "open !extended +extended", "reason", "notified^"),
-	request("request.repeated", "the person asked for the same not long before", "VII(III); PIPL 45", "open !repeated +repeated", "times=", "days="),
+	request("request.repeated", "the person asked for the same not long before", "VII(III); PIPL 45", "open !repeated +repeated", "times=", "days=").found(),
 	request("fee.quoted", "a fee is asked for a request repeated beyond reason", "VII(III)", "open repeated !fee-quoted +fee-quoted", "amount$", "reason"),
 	request("fee.paid", "the fee was paid", "VII(III)", "open fee-quoted !fee-paid !fee-waived +fee-paid", "amount$"),
 	request("fee.waived", "no fee is asked after all", "VII(III)", "open fee-quoted !fee-paid !fee-waived +fee-waived", "reason"),
 	request("facts.verified", "what the person complains of was found to be so, or not; not a check of identity", "VII(4)", "open complaint !facts-verified +facts-verified", "founded?").starts("ComplaintVerified"),
 	request("request.answered", "the person has their answer, in full or in part", "VII(III); PIPL 50", "open", "outcome:full|part", "channel", "-types,").closes(),
-	request("request.rejected", "the person was told no, on which grounds, and where to go with it", "VII(III); PIPL 50", "open", "codes*", "remedies_told?", "approved_by!", "-types,").closes(),
+	request("request.rejected", "the person was told no, on which grounds, and where to go with it", "VII(III); PIPL 50", "open", "codes*", "remedies_told?", "approved_by%", "-types,").closes(),
 	request("request.withdrawn", "the person does not want it any more", "PIPL 44", "open -open").voids(),
 	request("request.duplicate", "the same was asked before, and goes on there", "VII(III)", "open -open", "of").voids(),
-	request("request.reopened", "it was not done after all; the clocks of its rules begin anew", "PIPL 50", "!open +open -identity-asked -clarification-asked -clock-paused -extended", "reason"),
+	request("request.reopened", "it was not done after all: the clocks of its rules begin anew, facts are verified anew, and whose identity is known stays known", "PIPL 50", "!open +open -identity-asked -identity-failed -clarification-asked -clock-paused -extended -facts-verified", "reason"),
 
 	incident("incident.suspected", "something may have happened", "PIPL 57", "!open !closed +open", "kind:leak|tamper|loss|credential|other", "what!", "-system"),
 	incident("incident.detected", "something has happened", "PIPL 57", "!closed !detected +open +detected", "kind:leak|tamper|loss|credential|other", "what!", "-system"),
 	incident("incident.dismissed", "nothing had happened", "PIPL 57", "open !detected -open +closed", "reason!").voids(),
 	incident("incident.classified", "how grave it is", "incident reporting 2025, 4", "open", "level:general|larger|major|extreme", "-persons=", "-national_security?", "-minors?", "-critical?"),
 	incident("incident.authority-told", "the authority was told", "PIPL 57; incident reporting 2025, 4", "open", "authority!", "-reference!"),
-	incident("incident.persons-told", "the persons were told one by one: the four things that a notice says", "VI(VII); PIPL 57", "open", "channel", "persons=", "situation?", "measures?", "advice?", "remedies?"),
+	incident("incident.persons-told", "the persons were told one by one: the four things that a notice says", "VI(VII); PIPL 57", "open", "channel", "persons=", "situation?", "measures?", "advice?", "remedies?").complete("situation", "measures", "advice", "remedies"),
 	incident("incident.guardians-told", "the guardians of minors were told", "Minors' regulation 35", "open", "channel", "persons="),
-	incident("incident.announced", "it was announced, since telling one by one is hard", "VI(VII); Network data regulation 11", "open", "where!", "situation?", "measures?", "advice?", "remedies?"),
+	incident("incident.announced", "it was announced, since telling one by one is hard", "VI(VII); Network data regulation 11", "open", "where!", "situation?", "measures?", "advice?", "remedies?").complete("situation", "measures", "advice", "remedies"),
 	incident("incident.credentials-handled", "what was done about leaked login data", "VI(4)", "open", "measures!"),
 	incident("incident.contained", "it goes no further", "PIPL 57", "open !contained +contained", "measures!"),
 	incident("incident.closed", "it is over", "VI(VII)", "open contained -open +closed", "-summary!", "-reportable?"),
@@ -122,8 +125,9 @@ func step(noun Noun, kind StepKind, says, source, marks string, fields []string)
 }
 
 // stepField reads a field: "-" before it if it may be missing; after it "?" yes
-// or no, "=" a number, "$" an amount, "^" a time, "!" a text, "*" codes of
-// grounds, "," names, "~" a reason to pause, ":a|b" one of these; else a name.
+// or no, "=" a number, "$" an amount, "^" a time, "!" a text, "*" codes of the
+// policy, "," names, "~" a reason to pause, "%" a principal, ":a|b" one of
+// these; else a name.
 func stepField(f string) FieldRule {
 	name, optional := strings.CutPrefix(f, "-")
 	rule := FieldRule{Name: name, Form: FormName, Required: !optional}
@@ -131,7 +135,7 @@ func stepField(f string) FieldRule {
 		rule.Name, rule.Form, rule.Choices = before, FormChoice, strings.Split(choices, "|")
 		return rule
 	}
-	forms := map[byte]Form{'?': FormYes, '=': FormNumber, '$': FormAmount, '^': FormTime, '!': FormText, '*': FormCodes, ',': FormNames, '~': FormReason}
+	forms := map[byte]Form{'?': FormYes, '=': FormNumber, '$': FormAmount, '^': FormTime, '!': FormText, '*': FormCodes, ',': FormNames, '~': FormReason, '%': FormPrincipal}
 	if form, ok := forms[name[len(name)-1]]; ok {
 		rule.Name, rule.Form = name[:len(name)-1], form
 	}
@@ -143,6 +147,22 @@ func (r StepRule) resumes(reason string) StepRule { r.Resumes = reason; return r
 func (r StepRule) starts(clock string) StepRule   { r.Starts = clock; return r }
 func (r StepRule) closes() StepRule               { r.Closes = true; return r }
 func (r StepRule) voids() StepRule                { r.Voids = true; return r }
+func (r StepRule) found() StepRule                { r.Found = true; return r }
+func (r StepRule) complete(fields ...string) StepRule {
+	r.Complete = fields
+	return r
+}
+
+// Meets reports whether a fact may meet what is owed. A notice that lacks one
+// of the things that it must say is recorded, and is no notice.
+func Meets(e Event) bool {
+	s, ok := e.(Stepped)
+	if !ok {
+		return true
+	}
+	rule, _ := StepRuleOf(s.Kind)
+	return !slices.ContainsFunc(rule.Complete, func(field string) bool { return s.Field(field) != "yes" })
+}
 
 // Opens reports whether the step may be the first of its stream.
 func (r StepRule) Opens() bool { return r.Noun == IncidentNoun && slices.Contains(r.Sets, "open") }
@@ -183,6 +203,9 @@ func (m Marks) check(s TakeStep, noun Noun) (StepRule, error) {
 	if err := checkFields(string(s.Kind), r.Fields, s.Fields); err != nil {
 		return r, err
 	}
+	if err := r.checkPublic(s.Fields); err != nil {
+		return r, err
+	}
 	for _, need := range r.Needs {
 		mark, not := strings.CutPrefix(need, "!")
 		if m.Has(mark) == not {
@@ -190,6 +213,21 @@ func (m Marks) check(s TakeStep, noun Noun) (StepRule, error) {
 		}
 	}
 	return r, nil
+}
+
+// checkPublic refuses words that hold what looks personal: the fields of a step
+// are kept in the clear, for ever.
+func (r StepRule) checkPublic(fields []Field) error {
+	for _, f := range fields {
+		i := slices.IndexFunc(r.Fields, func(rule FieldRule) bool { return rule.Name == f.Name })
+		switch form := r.Fields[i].Form; {
+		case form != FormName && form != FormText && form != FormNames && form != FormReason && form != FormCodes:
+		case form == FormName && f.Name == "of": // an id of ours, which is random
+		case holdsPersonal(f.Value):
+			return refuseAt(Malformed, "data."+f.Name, "holds what looks like a phone number, an e-mail address or an identity-card number: this is kept in the clear; leave it out, or seal it in details")
+		}
+	}
+	return nil
 }
 
 func article(n Noun) string {

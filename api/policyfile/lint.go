@@ -108,8 +108,12 @@ func (l *linter) handler() {
 }
 
 func (l *linter) purpose(pointer string, p domain.Purpose) {
-	if p.Retention == "" {
+	switch {
+	case p.KeepAfter != "":
+	case p.Retention == "":
 		l.warn(pointer, "retention-missing", "purpose %s: no retention period and no way to find it", p.ID)
+	default:
+		l.warn(pointer, "retention-in-words", "purpose %s: the retention period is said in words alone: nothing is owed by a date until somebody records that it is over; say keep_months or keep_days, and keep_after", p.ID)
 	}
 	if len(p.Categories) == 0 {
 		l.warn(pointer, "categories-missing", "purpose %s: which data it processes is not said", p.ID)

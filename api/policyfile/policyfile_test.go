@@ -83,7 +83,7 @@ func TestSmartKeyCountsAsItsPolicyDoes(t *testing.T) {
 		{"permissions", len(d.Permissions), 1},
 		{"acts", len(d.Acts), 9},
 		{"deadline rules", len(d.DeadlineRules), 26},
-		{"duties", len(d.Duties), 25},
+		{"duties", len(d.Duties), 27},
 		{"codes PUR", purposes, 6},
 		{"codes USE", uses, 6},
 		{"codes CTX", contexts, 5},

@@ -13,9 +13,9 @@ func TestAnAppHasTheShippedCalendarsOfItsJurisdiction(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		year := func(jurisdiction string, year int) domain.Calendar {
-			return domain.Calendar{Jurisdiction: jurisdiction, Year: year, Version: 1, Off: []domain.Date{domain.NewDate(year, 1, 1)}, Partial: true}
+			return domain.Calendar{Jurisdiction: jurisdiction, Year: year, Version: 1, Notice: "invented", Issued: domain.NewDate(year-1, 12, 1), Off: []domain.Date{domain.NewDate(year, 1, 1)}, Partial: true}
 		}
-		w.tell("", domain.PublishCalendar{Calendar: domain.Calendar{Jurisdiction: "CN", Year: 2001, Off: []domain.Date{domain.NewDate(2001, 1, 2)}, Partial: true}})
+		w.tell("", domain.PublishCalendar{Calendar: domain.Calendar{Jurisdiction: "CN", Year: 2001, Notice: "invented", Issued: domain.NewDate(2000, 12, 1), Off: []domain.Date{domain.NewDate(2001, 1, 2)}, Partial: true}})
 		for range 2 { // and again after a restart
 			ctx, cancel := context.WithCancel(t.Context())
 			r := &react.Reactor{Ledger: w.Ledger, Shipped: []domain.Calendar{year("CN", 2000), year("CN", 2001), year("DE", 2000)}}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 
 	"consentledger/domain"
 	"consentledger/eventstore/codec"
@@ -23,6 +24,11 @@ func (r *Reactor) learnDuty(ctx context.Context, e codec.Entry) error {
 		r.learnCalendar(a, e, x)
 	case domain.Noted:
 		a.holders.learn(x)
+		a.heads.learn(x)
+	case domain.ConsentGiven:
+		a.agreed[e.Stream.ID] = struct{}{}
+	case domain.HoldPlaced, domain.HoldReleased:
+		r.learnHold(a, e)
 	case domain.ObligationOpened:
 		r.learnOpened(a, e, x)
 		return nil
@@ -39,9 +45,7 @@ func (r *Reactor) learnDuty(ctx context.Context, e codec.Entry) error {
 	case domain.BuildVoided:
 		a.voids = a.voids.Evolve(e.Fact())
 	}
-	if _, known := a.began[e.Stream.ID]; e.Stream.Noun == domain.IncidentNoun && !known {
-		a.began[e.Stream.ID] = min(e.At, e.Recorded)
-	}
+	a.learnBegun(e)
 	r.meet(a, e)
 	return r.open(ctx, a, e)
 }
@@ -52,6 +56,27 @@ func (a *app) learnPolicy(e codec.Entry, x domain.PolicyPublished) {
 		for _, kind := range d.On {
 			a.kinds[kind] = true
 		}
+	}
+	for _, p := range x.Document.Purposes {
+		if p.KeepAfter != "" {
+			a.kinds[p.KeepAfter] = true
+		}
+	}
+}
+
+// learnBegun remembers when the first fact of every kind happened in an
+// incident, and under the empty kind the first of all.
+func (a *app) learnBegun(e codec.Entry) {
+	if e.Stream.Noun != domain.IncidentNoun {
+		return
+	}
+	firsts := a.began[e.Stream.ID]
+	if firsts == nil {
+		firsts = map[string]domain.Instant{"": min(e.At, e.Recorded)}
+		a.began[e.Stream.ID] = firsts
+	}
+	if _, known := firsts[e.Kind()]; !known {
+		firsts[e.Kind()] = min(e.At, e.Recorded)
 	}
 }
 
@@ -71,17 +96,28 @@ func (r *Reactor) open(ctx context.Context, a *app, e codec.Entry) error {
 	if x, ok := e.Event.(domain.PermissionRevoked); ok && len(x.Withdraws) == 0 {
 		return nil // it withdrew nothing
 	}
-	fields := membersOf(e.Event)
+	fields, scope := membersOf(e.Event), scopeOf(e.Event)
+	ended, err := r.ends(ctx, a, e)
+	if err != nil {
+		return err
+	}
+	if ended.asked {
+		scope = domain.Scope{Purposes: ended.purposes}
+	}
 	for _, at := range []domain.Instant{min(e.At, e.Recorded), e.Recorded} {
 		who, err := r.promisee(ctx, a, e.Stream, at)
 		if err != nil {
 			return err
 		}
-		promises := domain.Reference{Policies: a.policies, Service: a.voids}.Promises(who, kind, fields, at)
+		ref := domain.Reference{Policies: a.policies, Service: a.voids}
+		promises := append(ref.Promises(who, kind, fields, at), ref.Retained(who, kind, scope, at)...)
 		for _, p := range promises {
+			if ended.asked && len(ended.purposes) == 0 && (p.Duty.Kind == domain.DutyStop || p.Duty.Kind == domain.DutyDelete) {
+				continue // no yes was taken away
+			}
 			for _, rule := range p.Rules {
-				if reached(rule, fields, at) {
-					r.openOne(a, e, p, rule, at)
+				if a.begins(kind, p.Duty, rule) {
+					r.openOne(a, e, p, rule, at, scope)
 				}
 			}
 		}
@@ -90,6 +126,37 @@ func (r *Reactor) open(ctx context.Context, a *app, e codec.Entry) error {
 		}
 	}
 	return nil
+}
+
+// An ending is which purposes lost their yes by a fact of which that is to be
+// asked: a withdrawal says it itself.
+type ending struct {
+	asked    bool
+	purposes []domain.PurposeID
+}
+
+// ends asks the person's history what a fact took away. Of a person who never
+// said yes it does not ask.
+func (r *Reactor) ends(ctx context.Context, a *app, e codec.Entry) (ending, error) {
+	switch e.Event.(type) {
+	case domain.ConsentRefused, domain.RecordVoided, domain.AgeRecorded:
+	default:
+		return ending{}, nil
+	}
+	if _, agreed := a.agreed[e.Stream.ID]; !agreed {
+		return ending{asked: true}, nil
+	}
+	who, err := r.Ledger.Subject(ctx, e.Stream)
+	return ending{true, who.Ends(e.Fact())}, err
+}
+
+// begins reports whether the rule of a duty begins with a fact of a kind, as
+// far as it wants a number of persons.
+func (a *app) begins(kind string, d domain.DutyRule, rule domain.DeadlineRule) bool {
+	if kind == headcountRecorded {
+		return a.heads.cross(d, rule)
+	}
+	return rule.Persons == 0 || a.heads.still(rule)
 }
 
 // promisee returns whose promises bind: that matters only where a version
@@ -102,16 +169,22 @@ func (r *Reactor) promisee(ctx context.Context, a *app, stream domain.StreamID, 
 }
 
 // openOne lets a duty follow from a fact, on one rule.
-func (r *Reactor) openOne(a *app, e codec.Entry, p domain.Promise, rule domain.DeadlineRule, at domain.Instant) {
+func (r *Reactor) openOne(a *app, e codec.Entry, p domain.Promise, rule domain.DeadlineRule, at domain.Instant, scope domain.Scope) {
 	cmd := domain.OpenDuties{Cause: causeOf(e), Rule: p.Duty, Start: a.start(e, p.Duty, rule), Rules: []domain.DeadlineRule{rule}, Policy: p.Version}
+	cmd.Held = p.Duty.Kind == domain.DutyDelete && a.held[e.Stream]
+	if p.Purpose != "" {
+		scope = domain.Scope{Purposes: []domain.PurposeID{p.Purpose}}
+	}
 	if p.Duty.Each == domain.DutyEachSystem {
-		scope := scopeOf(e.Event)
 		cmd.Target = a.holders.targets(scope, a.policies.Declared(at), a.policies.Recipients(scope, at))
 	}
 	stream := dutyStream(e.Stream.App, cmd.Cause.Event)
-	o := &opening{stream: stream, kind: p.Duty.Kind, rule: rule.ID, metBy: p.Duty.MetBy, place: placeOf(e.Stream)}
+	o := &opening{stream: stream, kind: p.Duty.Kind, rule: rule.ID, metBy: p.Duty.MetBy, place: placeOf(e.Stream), causeKind: cmd.Cause.Kind}
 	if n, ok := e.Event.(domain.Noted); ok {
 		o.about = n.Fields
+	}
+	if p.Duty.Renews {
+		r.renew(a, o, p.Duty.On)
 	}
 	if a.await(o) {
 		id := fmt.Sprintf("duty %s by %s of %s", p.Duty.ID, rule.ID, e.ID)
@@ -123,14 +196,16 @@ func (r *Reactor) openOne(a *app, e codec.Entry, p domain.Promise, rule domain.D
 // and does not is none: what is owed has no date yet.
 func (a *app) start(e codec.Entry, d domain.DutyRule, rule domain.DeadlineRule) domain.Instant {
 	own := min(e.At, e.Recorded)
-	switch d.Start {
-	case "":
+	switch {
+	case d.Start == domain.StartOwn:
 		return own
-	case "stream":
-		if began, ok := a.began[e.Stream.ID]; ok {
+	case d.Start == domain.StartStream, strings.Contains(d.Start, "."):
+		if began, ok := a.began[e.Stream.ID][strings.TrimPrefix(d.Start, domain.StartStream)]; ok {
 			return began
 		}
 		return own
+	case e.Kind() == headcountRecorded && d.Start == "counted":
+		return a.heads.reached(d, rule)
 	}
 	date, err := domain.ParseDate(member(membersOf(e.Event), d.Start))
 	zone, bad := domain.ParseZone(rule.TimeZone)
@@ -147,6 +222,9 @@ func (r *Reactor) meet(a *app, e codec.Entry) {
 		return
 	}
 	kind := e.Kind()
+	if !domain.Meets(e.Event) {
+		return
+	}
 	for _, o := range p.open {
 		r.meetOne(o, kind, e)
 	}
@@ -158,7 +236,7 @@ func (r *Reactor) meet(a *app, e codec.Entry) {
 }
 
 func (r *Reactor) meetOne(o *obligation, kind string, e codec.Entry) {
-	if !slices.Contains(o.metBy, kind) || !fits(membersOf(e.Event), o.target) || contradicts(e.Event, o.about) {
+	if !slices.Contains(o.metBy, kind) || !fits(membersOf(e.Event), o.target) || kind != o.causeKind && contradicts(e.Event, o.about) {
 		return
 	}
 	if key := o.key("meet"); !r.waiting.has(key) {
@@ -181,7 +259,7 @@ func (r *Reactor) voidReplies(a *app, person, stream domain.StreamID, reason str
 	}
 	in := func(s domain.StreamID) bool { return s == stream || stream == domain.StreamID{} }
 	for _, o := range p.open {
-		if in(o.stream) {
+		if in(o.stream) && o.kind == domain.DutyReply {
 			r.voidOne(o, reason)
 		}
 	}
@@ -192,8 +270,27 @@ func (r *Reactor) voidReplies(a *app, person, stream domain.StreamID, reason str
 	}
 }
 
+// renew lets what an earlier fact opened by a duty be void, since a later one
+// opens it anew: nobody owes the same twice. What is about to be met is not.
+func (r *Reactor) renew(a *app, by *opening, on []string) {
+	p := a.places[by.place]
+	if p == nil {
+		return
+	}
+	for _, o := range p.open {
+		if o.stream != by.stream && o.kind == by.kind && o.due.Rule == by.rule && slices.Contains(on, o.causeKind) && !r.waiting.has(o.key("meet")) {
+			r.voidOne(o, "renewed")
+		}
+	}
+	for _, o := range p.openings {
+		if o.stream != by.stream && o.kind == by.kind && o.rule == by.rule && slices.Contains(on, o.causeKind) && len(o.since) == 0 {
+			o.void = "renewed"
+		}
+	}
+}
+
 func (r *Reactor) voidOne(o *obligation, reason string) {
-	if key := o.key("void"); o.kind == domain.DutyReply && !r.waiting.has(key) {
+	if key := o.key("void"); !r.waiting.has(key) {
 		r.follow(key, 0, o.stream, "void "+o.id+" "+reason, 0, domain.VoidObligation{ID: o.id, Reason: reason})
 	}
 }

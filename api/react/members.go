@@ -1,7 +1,6 @@
 package react
 
 import (
-	"strconv"
 	"strings"
 
 	"consentledger/domain"
@@ -36,6 +35,12 @@ func membersOf(e domain.Event) []domain.Field {
 		return members("reason", x.Reason)
 	case domain.GuardianEnded:
 		return members("reason", x.Reason)
+	case domain.ConsentRefused:
+		return members("all", yesNo(x.Scope.All), "purposes", joined(x.Scope.Purposes))
+	case domain.RecordVoided:
+		return members("reason", x.Reason)
+	case domain.BuildVoided:
+		return members("build", x.Build, "reason", x.Reason)
 	case domain.MinorDataFound:
 		return members("band", x.Band.String())
 	case domain.AgeRecorded:
@@ -132,15 +137,6 @@ func contradicts(e domain.Event, about []domain.Field) bool {
 	name := rule.Fields[0].Name
 	was := member(about, name)
 	return was != "" && was != member(n.Fields, name)
-}
-
-// reached reports whether a rule that wants a number of persons has it.
-func reached(r domain.DeadlineRule, fields []domain.Field, at domain.Instant) bool {
-	if r.Persons == 0 {
-		return true
-	}
-	n, err := strconv.Atoi(member(fields, "persons"))
-	return err == nil && r.ReachedAt([]domain.Headcount{{At: at, Persons: n}}) != 0
 }
 
 // causeOf names a fact that something follows from.

@@ -14,7 +14,10 @@ type app struct {
 	voids     domain.Service  // the mistakes of whole builds, and nothing else
 	kinds     map[string]bool // of facts that open a duty in some version
 	holders   holders
-	began     map[string]domain.Instant // incidents: when they were discovered
+	began     map[string]map[string]domain.Instant // incidents: when the first fact of a kind happened, see learnBegun
+	heads     heads
+	held      map[domain.StreamID]bool // persons whose data a legal hold keeps
+	agreed    map[string]struct{}      // the pseudonyms of persons who ever said yes
 	calendars domain.Calendars
 	newest    domain.EventID // the calendar that was published last
 
@@ -43,6 +46,8 @@ type obligation struct {
 	about  []domain.Field  // of that fact, if it was noted
 	due    domain.Due
 
+	causeKind string // of that fact
+
 	atRisk, overdue domain.Instant // the times up to which it was said
 }
 
@@ -57,6 +62,8 @@ type opening struct {
 	about  []domain.Field
 	since  []codec.Entry // facts that may meet it, which came first
 	void   string        // why nothing will be owed after all
+
+	causeKind string
 }
 
 func (o *opening) key() string {
@@ -66,7 +73,7 @@ func (o *opening) key() string {
 func (r *Reactor) app(name domain.AppName) *app {
 	a := r.apps[name]
 	if a == nil {
-		a = &app{kinds: map[string]bool{}, holders: holders{}, began: map[string]domain.Instant{},
+		a = &app{kinds: map[string]bool{}, holders: holders{}, began: map[string]map[string]domain.Instant{}, held: map[domain.StreamID]bool{}, agreed: map[string]struct{}{},
 			streams: map[string][]*obligation{}, places: map[domain.StreamID]*place{}}
 		r.apps[name] = a
 	}

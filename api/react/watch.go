@@ -11,7 +11,7 @@ func (r *Reactor) learnOpened(a *app, e codec.Entry, x domain.ObligationOpened) 
 		return
 	}
 	o := &obligation{
-		stream: e.Stream, id: x.Obligation.ID, kind: x.Obligation.Kind, target: x.Obligation.Target, metBy: x.Obligation.MetBy, due: x.Due,
+		stream: e.Stream, id: x.Obligation.ID, kind: x.Obligation.Kind, target: x.Obligation.Target, metBy: x.Obligation.MetBy, due: x.Due, causeKind: x.Cause.Kind,
 	}
 	if cause, err := domain.ParseStreamID(x.Cause.Stream); err == nil {
 		o.cause = placeOf(cause)
@@ -22,6 +22,7 @@ func (r *Reactor) learnOpened(a *app, e codec.Entry, x domain.ObligationOpened) 
 		o.about = before.about
 		for _, fact := range before.since {
 			r.meetOne(o, fact.Kind(), fact)
+			r.hold(o, fact)
 		}
 		if before.void != "" {
 			r.voidOne(o, before.void)
@@ -93,49 +94,11 @@ func (r *Reactor) watch(a *app, o *obligation) {
 	}
 	r.warn(o, "late", late, true)
 	if o.atRisk != o.due.Until && o.kind != domain.DutyKeep {
-		r.warn(o, "risk", a.atRisk(o.due), false)
+		r.warn(o, "risk", o.due.RiskAt(a.calendars), false)
 	}
 }
 
 func (r *Reactor) warn(o *obligation, what string, at domain.Instant, overdue bool) {
 	cmd := domain.WarnObligation{ID: o.id, Until: o.due.Until, Overdue: overdue}
 	r.follow(o.key(what), at, o.stream, what+" "+o.id+" "+o.due.Until.String(), at, cmd)
-}
-
-// enough is how many working days before its last an obligation is at risk.
-const enough = 3
-
-// atRisk returns when little time is left: on the safe target date of what is
-// provisional, else three working days before the last day; of what is counted
-// in hours, and of what is shorter than that, once three quarters of the time
-// are over.
-func (a *app) atRisk(d domain.Due) domain.Instant {
-	quarters := d.Start + (d.Until-d.Start)*3/4
-	zone, err := domain.ParseZone(d.TimeZone)
-	if err != nil || d.Date == 0 {
-		return quarters
-	}
-	day := d.SafeTarget
-	if day == 0 {
-		day = a.before(d)
-	}
-	at := zone.Midnight(day)
-	if d.Start < d.Until && at <= d.Start {
-		return quarters
-	}
-	return at
-}
-
-// before returns the day three working days before the last. Where no calendar
-// is used, Saturdays and Sundays are off.
-func (a *app) before(d domain.Due) domain.Date {
-	days := a.calendars.Workdays(d.Calendar)
-	day := d.Date
-	for n := 0; n < enough && day > 1; {
-		day--
-		if works, _ := days.IsWorkingDay(day); works {
-			n++
-		}
-	}
-	return day
 }

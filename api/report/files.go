@@ -134,7 +134,7 @@ func newCalendar(w io.Writer, at domain.Instant) *calendar {
 	c := &calendar{w, ics.NewCalendarFor("consentledger"), at}
 	c.cal.SetMethod(ics.MethodPublish)
 	c.cal.SetXWRCalName("deadlines")
-	c.cal.SetRefreshInterval("PT1H", ics.WithValue("DURATION"))
+	c.cal.SetRefreshInterval("PT1H") // the library says itself that this is a DURATION
 	c.cal.SetXPublishedTTL("PT1H")
 	return c
 }

@@ -27,7 +27,7 @@ type Obligation struct {
 	Version string   `json:"version,omitzero" doc:"of the policy that has the rule"`
 	Cause   *Cause   `json:"cause,omitempty"`
 
-	State string `json:"state" enum:"overdue,at-risk,open,paused,not-started,met-late,met,void"`
+	State string `json:"state" enum:"overdue,at-risk,open,paused,held,not-started,met-late,met,void"`
 	Left  *int   `json:"working_days_left,omitempty" doc:"after today up to the due date; below zero when it is over; absent when nothing is owed, or no clock runs"`
 
 	Opened      string   `json:"opened" format:"date-time"`

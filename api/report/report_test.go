@@ -131,6 +131,9 @@ func TestACalendarHasAnEventForEveryDateAndNoPerson(t *testing.T) {
 	if !strings.Contains(string(text), "DTSTART;VALUE=DATE:20261231\r\n") || value(hour, ics.ComponentPropertyDtStart) != "20260301T103000Z" || value(hour, ics.ComponentPropertyStatus) != "CANCELLED" {
 		t.Errorf("%s", text)
 	}
+	if !strings.Contains(string(text), "REFRESH-INTERVAL;VALUE=DURATION:PT1H\r\n") || strings.Contains(string(text), "VALUE=DURATION;VALUE=DURATION") {
+		t.Errorf("the interval at which to read it again is malformed:\n%s", text)
+	}
 	for _, l := range lines() {
 		if strings.Contains(string(text), l.Person) {
 			t.Errorf("the calendar names %s", l.Person)

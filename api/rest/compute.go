@@ -3,23 +3,38 @@ package rest
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"consentledger/api/wire"
 	"consentledger/domain"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
+
+// A Law is what the program knows of the law without being told. The zero Law
+// knows nothing.
+type Law struct {
+	Rules     []domain.DeadlineRule
+	Calendars domain.Calendars
+	// Publish returns the calendars with those of a file, whose days are of the
+	// jurisdiction otherwise unless it says so; nil: none can be read.
+	Publish func(c domain.Calendars, file []byte, otherwise string) (domain.Calendars, error)
+}
 
 // A DeadlineQuestion asks by when something is owed.
 type DeadlineQuestion struct {
-	App      string          `json:"app" doc:"whose policy has the rule, and whose calendars count"`
-	Rule     string          `json:"rule" doc:"as in cn.policy.request_reply"`
-	Start    string          `json:"start,omitempty" doc:"RFC 3339; left out: its clock has not started"`
-	Pauses   []DeadlinePause `json:"pauses,omitempty"`
-	Extended bool            `json:"extended,omitempty"`
+	App       string           `json:"app,omitempty" doc:"whose policy has the rule, and whose calendars count; left out: a shipped rule, by the calendars that are shipped"`
+	Rule      string           `json:"rule" doc:"as in cn.policy.request_reply: one of the app's policy, or else one that is shipped"`
+	Start     string           `json:"start,omitempty" doc:"RFC 3339; left out: its clock has not started"`
+	Pauses    []DeadlinePause  `json:"pauses,omitempty"`
+	Extended  bool             `json:"extended,omitempty"`
+	Calendars []map[string]any `json:"calendars,omitempty" doc:"more calendars, in their order: objects with off, makeup and adds_to, or of the shape of cn-workdays.json"`
 }
 
 // A DeadlinePause is a time for which a clock stood still.
@@ -39,22 +54,51 @@ type rawBody struct {
 
 func (s *server) computeDeadline(ctx context.Context, in *rawBody) (*out[wire.Due], error) {
 	var q DeadlineQuestion
-	if err := json.Unmarshal(bytes.Clone(in.RawBody), &q, json.RejectUnknownMembers(true)); err != nil {
+	body := bytes.Clone(in.RawBody)
+	var files struct {
+		Calendars []jsontext.Value `json:"calendars"`
+	}
+	if err := errors.Join(json.Unmarshal(body, &q, json.RejectUnknownMembers(true)), json.Unmarshal(body, &files)); err != nil {
 		return nil, bad(`want an object such as {"app": "smartkey", "rule": "cn.policy.request_reply", "start": "2026-03-02T10:00:00+08:00"}`)
 	}
-	name, err := domain.ParseAppName(q.App)
-	if err != nil {
-		return nil, bad("app: " + err.Error())
-	}
-	ref, err := s.Ledger.App(ctx, name)
+	rule, calendars, err := s.question(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	rule, found := ruleOf(ref.Policies, q.Rule)
-	if !found {
-		return nil, failure{plain(http.StatusNotFound, "no policy of this app has such a rule")}
+	for i, file := range files.Calendars {
+		if s.Law.Publish == nil {
+			return nil, bad("calendars: none can be read here")
+		}
+		if calendars, err = s.Law.Publish(calendars, file, rule.Calendar); err != nil {
+			return nil, bad(fmt.Sprintf("calendars[%d]: %s", i, strings.ReplaceAll(err.Error(), "\n", "; ")))
+		}
 	}
-	return s.compute(q, rule, ref.Calendars)
+	return s.compute(q, rule, calendars)
+}
+
+// question finds the rule that a question means, and the calendars to count by.
+func (s *server) question(ctx context.Context, q DeadlineQuestion) (domain.DeadlineRule, domain.Calendars, error) {
+	calendars := s.Law.Calendars
+	if q.App != "" {
+		name, err := domain.ParseAppName(q.App)
+		if err != nil {
+			return domain.DeadlineRule{}, calendars, bad("app: " + err.Error())
+		}
+		ref, err := s.Ledger.App(ctx, name)
+		if err != nil {
+			return domain.DeadlineRule{}, calendars, err
+		}
+		calendars = ref.Calendars
+		if r, ok := ruleOf(ref.Policies, q.Rule); ok {
+			return r, calendars, nil
+		}
+	}
+	for _, r := range s.Law.Rules {
+		if string(r.ID) == q.Rule {
+			return r, calendars, nil
+		}
+	}
+	return domain.DeadlineRule{}, calendars, failure{plain(http.StatusNotFound, "no policy of this app has such a rule, and none that is shipped is called so")}
 }
 
 // ruleOf returns the rule of the version that was published last.

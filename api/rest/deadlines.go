@@ -23,6 +23,7 @@ type Requests interface {
 	Page(ctx context.Context, q requests.Query) ([]requests.Obligation, requests.Place, eventstore.Position, error)
 	Report(ctx context.Context, q requests.Query) ([]requests.Obligation, requests.Place, requests.Summary, eventstore.Position, error)
 	Each(ctx context.Context, q requests.Query, do func(requests.Obligation) error) (eventstore.Position, error)
+	LateYeses(ctx context.Context, q requests.Query) ([]requests.LateYes, eventstore.Position, error)
 	Cases(ctx context.Context, q requests.CaseQuery) ([]requests.Case, eventstore.Position, error)
 	Case(ctx context.Context, s domain.StreamID, k requests.Known, at domain.Instant) (requests.Case, []requests.Step, []requests.Obligation, bool, eventstore.Position, error)
 }
@@ -35,12 +36,13 @@ type Obligations struct {
 	Obligations []report.Obligation `json:"obligations"`
 	Next        string              `json:"next,omitzero" doc:"ask again with cursor= this; absent: there is no more"`
 	Summary     *report.Summary     `json:"summary,omitempty"`
+	Answered    *[]report.LateYes   `json:"answered_after_withdrawal,omitempty" doc:"of the report: every yes between the two times of a late withdrawal, at most 1000; all are in reports/late-withdrawals"`
 	AsOf        string              `json:"as_of"`
 }
 
 type deadlinesIn struct {
 	App         string `path:"app"`
-	State       string `query:"state" doc:"overdue, at-risk, open, paused, not-started, met-late, met, void; several with commas"`
+	State       string `query:"state" doc:"overdue, at-risk, open, paused, held, not-started, met-late, met, void; several with commas"`
 	Kind        string `query:"kind" doc:"reply, stop, delete or what the policy says"`
 	Type        string `query:"type" doc:"a type of request, as in access"`
 	Rule        string `query:"rule"`
@@ -136,6 +138,7 @@ func (s *server) deadlineRoutes(api huma.API) {
 		return o, s.fail(ctx, post.OperationID, err)
 	})
 	documentBody[DeadlineQuery](api, http.MethodPost, path)
+	s.lateRoute(api)
 }
 
 func reportAnswers(api huma.API) map[string]*huma.Response {
@@ -198,6 +201,13 @@ func (s *server) report(ctx context.Context, app, accept string, d DeadlineQuery
 		}
 		a, summary := obligationsOf(q, d, list, next, asOf), report.SummaryOf(sum)
 		a.Summary = &summary
+		q.Known, q.Limit = requests.Known{Past: true, At: asOf}, maxRows
+		late, _, err := s.Requests.LateYeses(ctx, q)
+		if err != nil {
+			return nil, behind(err)
+		}
+		answered := report.LateOf(late)
+		a.Answered = &answered
 		body, err := json.Marshal(a)
 		return &fileOut{"application/json", "", body}, err
 	}

@@ -57,6 +57,7 @@ type Config struct {
 	Policies Policies
 	Activity Activity
 	Requests Requests                                   // nil: no routes of requests, incidents and obligations
+	Law      Law                                        // for questions by when something is owed
 	FeedKey  []byte                                     // whose digest of an app's name opens its calendar feed; nil: there is no feed
 	Rejected Rejected                                   // nil: there is no NATS, and so no routes of rejected messages
 	Evidence Evidence                                   // nil: no routes of bundles and receipts

@@ -104,7 +104,12 @@ func fieldExample(f domain.FieldRule) string {
 	case domain.FormCode:
 		return value
 	case domain.FormCodes:
+		if f.Name == "elements" {
+			return "IDE-3,IDE-4"
+		}
 		return "REJ-1,REJ-D2"
+	case domain.FormPrincipal:
+		return "operator:ann"
 	case domain.FormChoice:
 		return f.Choices[0]
 	case domain.FormReason:

@@ -152,10 +152,11 @@ func (r *reader) guardian(s string) {
 }
 
 func (r *reader) principal(member, s string) string {
-	if s == "" || len(s) > 128 || strings.IndexFunc(s, func(c rune) bool { return c <= ' ' || c > '~' }) >= 0 {
-		r.fail(member, "must be 1 to 128 printable characters without spaces")
+	name, err := domain.ParsePrincipal(s)
+	if err != nil {
+		r.fail(member, ": %v", err)
 	}
-	return s
+	return name
 }
 
 func (r *reader) locale(s string) string {

@@ -79,14 +79,15 @@ func newCalendar() *cobra.Command {
 var calendarColumns = []string{"jurisdiction", "year", "version", "notice", "issued", "working_days", "projected", "partial"}
 
 func newCalendarPublish() *cobra.Command {
-	var app, jurisdiction string
+	var app, jurisdiction, notice, issued string
 	c := &cobra.Command{
 		Use:   "publish FILE|cn-2026",
 		Short: "Publish a year's holiday notice, or an amendment of it",
 		Long: `Publish what a notice says about the working days of a year. FILE has the shape of
 cn-workdays.json, or is a list of days: {"off": [...], "makeup": [...], "adds_to":
 "CN"}. cn-2022 to cn-2026 are shipped, and every app of the jurisdiction CN has
-them already.
+them already. A list of days says neither the notice's number nor when it was
+issued: give --notice and --issued.
 
 What is published again changes nothing; another notice for the same year is its
 next version. Open due dates that it may change are computed again and recorded
@@ -105,6 +106,9 @@ no weekend, a day both off and worked, a sum that is not the notice's own.`,
 			}
 			var answers []json.RawMessage
 			for _, k := range add {
+				if err := fromFlags(&k, notice, issued); err != nil {
+					return err
+				}
 				answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/calendars", publishedCalendarOf(k))
 				if err != nil {
 					return err
@@ -116,8 +120,25 @@ no weekend, a day both off and worked, a sum that is not the notice's own.`,
 	}
 	appFlag(c, &app)
 	c.Flags().StringVar(&jurisdiction, "jurisdiction", "CN", "whose days they are, if the file does not say")
+	c.Flags().StringVar(&notice, "notice", "", "the number of the notice, if the file does not say")
+	c.Flags().StringVar(&issued, "issued", "", "the day on which it was issued, as in 2026-11-04, if the file does not say")
 	outputFlag(c)
 	return c
+}
+
+// fromFlags adds what a file does not say of a notice.
+func fromFlags(k *domain.Calendar, notice, issued string) error {
+	if k.Notice == "" {
+		k.Notice = notice
+	}
+	if k.Issued != 0 || issued == "" {
+		return nil
+	}
+	var err error
+	if k.Issued, err = domain.ParseDate(issued); err != nil {
+		return usageError{fmt.Errorf("--issued: %w", err)}
+	}
+	return nil
 }
 
 // calendarsToPublish returns what a file, or a shipped notice, adds to the

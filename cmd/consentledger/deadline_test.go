@@ -3,33 +3,124 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"consentledger/api/rest"
 )
 
-// The calculator gives what the published cases say, every one of them.
-func TestDeadlineComputeGivesEveryCase(t *testing.T) {
+// A deadlineCase is one of the published cases.
+type deadlineCase struct {
+	ID, Rule, Calendar, Why string
+	Start                   *string
+	Pauses                  [][2]*string
+	Extended                bool
+	Expected                map[string]any
+}
+
+type deadlineCases struct {
+	Calendars map[string]json.RawMessage
+	Cases     []deadlineCase
+}
+
+func readCases(t *testing.T) (file deadlineCases) {
+	t.Helper()
 	text, err := os.ReadFile("../../domain/testdata/deadline-cases.json")
+	if err == nil {
+		err = json.Unmarshal(text, &file)
+	}
+	if err != nil || len(file.Cases) < 51 {
+		t.Fatalf("%d cases, %v", len(file.Cases), err)
+	}
+	return file
+}
+
+// check compares an answer with what a case expects.
+func (k deadlineCase) check(t *testing.T, got map[string]any) {
+	t.Helper()
+	for name, want := range k.Expected {
+		if v := got[name]; v != want {
+			t.Errorf("%s: %v, want %v (%s)", name, v, want, k.Why)
+		}
+	}
+	for _, name := range []string{"provisional", "tail_exposed", "before_roll"} {
+		if v := got[name]; k.Expected[name] == nil && v != nil && v != false {
+			t.Errorf("%s: %v, which is not expected (%s)", name, v, k.Why)
+		}
+	}
+}
+
+// HTTP gives what the published cases say, every one of them, without any app.
+func TestHTTPGivesEveryDeadlineCase(t *testing.T) {
+	file := readCases(t)
+	handler := rest.Handler(rest.Config{Law: shippedLaw(), Version: "test"})
+	ask := func(body any) (int, map[string]any) {
+		text, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest(http.MethodPost, "/v1/deadlines/compute", bytes.NewReader(text))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		var got map[string]any
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+			t.Fatalf("%v: %s", err, w.Body.String())
+		}
+		return w.Code, got
+	}
+	for _, k := range file.Cases {
+		t.Run(k.ID, func(t *testing.T) {
+			q := map[string]any{"rule": k.Rule, "extended": k.Extended}
+			if k.Start != nil {
+				q["start"] = *k.Start
+			}
+			var pauses []map[string]string
+			for _, p := range k.Pauses {
+				pause := map[string]string{"from": *p[0]}
+				if p[1] != nil {
+					pause["to"] = *p[1]
+				}
+				pauses = append(pauses, pause)
+			}
+			if q["pauses"] = pauses; pauses == nil {
+				delete(q, "pauses")
+			}
+			if k.Calendar != "" && k.Calendar != "CN" {
+				q["calendars"] = []json.RawMessage{file.Calendars[k.Calendar]}
+			}
+			code, got := ask(q)
+			if code != http.StatusOK {
+				t.Fatalf("%d: %v", code, got)
+			}
+			k.check(t, got)
+		})
+	}
+	workdays, err := os.ReadFile("law/cn-workdays.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var file struct {
-		Calendars map[string]json.RawMessage
-		Cases     []struct {
-			ID, Rule, Calendar, Why string
-			Start                   *string
-			Pauses                  [][2]*string
-			Extended                bool
-			Expected                map[string]any
+	shape := map[string]any{"rule": "cn.policy.withdrawal_reply", "start": "2026-02-10T09:00:00+08:00", "calendars": []json.RawMessage{bytes.ReplaceAll(workdays, []byte(`"CN"`), []byte(`"XX"`))}}
+	if code, got := ask(shape); code != http.StatusOK || got["provisional"] == true {
+		t.Errorf("the other shape: %d %v", code, got)
+	}
+	for name, calendar := range map[string]string{"no date": `{"off":["soon"]}`, "no days": `{"off":[]}`, "no calendar to add to": `{"off":["2027-01-01"],"adds_to":"ZZ"}`} {
+		if code, got := ask(map[string]any{"rule": "cn.policy.withdrawal_reply", "calendars": []json.RawMessage{json.RawMessage(calendar)}}); code != http.StatusBadRequest || !strings.HasPrefix(got["detail"].(string), "calendars[0]: ") {
+			t.Errorf("%s: %d %v", name, code, got)
 		}
 	}
-	if err := json.Unmarshal(text, &file); err != nil {
-		t.Fatal(err)
+	if code, _ := ask(map[string]any{"rule": "no.such"}); code != http.StatusNotFound {
+		t.Errorf("a rule that is none: %d", code)
 	}
-	if len(file.Cases) < 51 {
-		t.Fatalf("%d cases", len(file.Cases))
-	}
+}
+
+// The calculator gives what the published cases say, every one of them.
+func TestDeadlineComputeGivesEveryCase(t *testing.T) {
+	file := readCases(t)
 	for _, k := range file.Cases {
 		t.Run(k.ID, func(t *testing.T) {
 			args := []string{"deadline", "compute", "--rule", k.Rule, "-o", "json"}
@@ -53,17 +144,7 @@ func TestDeadlineComputeGivesEveryCase(t *testing.T) {
 				}
 				args = append(args, "--calendar-file", name)
 			}
-			got := compute(t, args)
-			for name, want := range k.Expected {
-				if v := got[name]; v != want {
-					t.Errorf("%s: %v, want %v (%s)", name, v, want, k.Why)
-				}
-			}
-			for _, name := range []string{"provisional", "tail_exposed", "before_roll"} {
-				if v := got[name]; k.Expected[name] == nil && v != nil && v != false {
-					t.Errorf("%s: %v, which is not expected (%s)", name, v, k.Why)
-				}
-			}
+			k.check(t, compute(t, args))
 		})
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -129,8 +131,10 @@ func (p *printer) cells(object json.RawMessage) error {
 		row = append(row, cell(members[name]))
 	}
 	if p.csv != nil {
-		for i := range row {
-			row[i] = report.Inert(row[i])
+		for i, name := range p.columns {
+			if _, number := members[name].(json.Number); !number { // which is no formula below zero either
+				row[i] = report.Inert(row[i])
+			}
 		}
 		return p.csv.Write(row)
 	}
@@ -182,8 +186,8 @@ func printOne(c *cobra.Command, object json.RawMessage, columns ...string) error
 	return err
 }
 
-// cell returns the text of a member: a list of texts with spaces between, what
-// has members as JSON.
+// cell returns the text of a member: a list with spaces between, members that
+// are texts as in name=value, what else has members as JSON.
 func cell(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -200,12 +204,29 @@ func cell(v any) string {
 			words = append(words, cell(w))
 		}
 		return strings.Join(words, " ")
+	case map[string]any:
+		if text, plain := pairs(v); plain {
+			return text
+		}
 	}
 	text, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Sprint(v)
 	}
 	return string(text)
+}
+
+// pairs writes members as name=value, if all are texts.
+func pairs(members map[string]any) (string, bool) {
+	var words []string
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		value, text := members[name].(string)
+		if !text {
+			return "", false
+		}
+		words = append(words, name+"="+value)
+	}
+	return strings.Join(words, " "), true
 }
 
 // visible keeps a cell from steering the terminal.

@@ -2,9 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 
+	"consentledger/api/report"
 	"consentledger/api/rest"
 
 	"github.com/spf13/cobra"
@@ -12,7 +14,7 @@ import (
 
 func newReport() *cobra.Command {
 	c := &cobra.Command{Use: "report", Short: "What is owed by when, what was promised and kept, and the registers"}
-	c.AddCommand(newReportDeadlines(), newReportFeed(), newReportAudit(), newReportRegister())
+	c.AddCommand(newReportDeadlines(), newReportLate(), newReportFeed(), newReportAudit(), newReportRegister())
 	return c
 }
 
@@ -20,7 +22,7 @@ func newReport() *cobra.Command {
 func deadlineFlags(c *cobra.Command, app *string, q *rest.DeadlineQuery) {
 	f := c.Flags()
 	f.StringVar(app, "app", "", "the app")
-	f.StringVar(&q.State, "state", "", "only these: overdue, at-risk, open, paused, not-started, met-late, met, void; several with commas")
+	f.StringVar(&q.State, "state", "", "only these: overdue, at-risk, open, paused, held, not-started, met-late, met, void; several with commas")
 	f.StringVar(&q.Kind, "kind", "", "only of this kind: reply, stop, delete or what the policy says")
 	f.StringVar(&q.Type, "type", "", "only what answers this type of request, as in access")
 	f.StringVar(&q.Rule, "rule", "", "only of this rule")
@@ -38,7 +40,7 @@ func deadlineFlags(c *cobra.Command, app *string, q *rest.DeadlineQuery) {
 }
 
 // obligationColumns are what a table shows of an obligation.
-var obligationColumns = []string{"stream", "id", "state", "due_date", "due", "working_days_left", "provisional", "binding", "rule", "types"}
+var obligationColumns = []string{"stream", "id", "person", "kind", "target", "state", "due_date", "due", "working_days_left", "provisional", "binding", "rule", "types"}
 
 func newReportDeadlines() *cobra.Command {
 	var app string
@@ -80,7 +82,13 @@ func printDeadlines(c *cobra.Command, app string, q rest.DeadlineQuery) error {
 	if err != nil {
 		return err
 	}
-	if c.Flags().Lookup("output").Value.String() != "json" {
+	switch c.Flags().Lookup("output").Value.String() {
+	case "table":
+		if err := printRows(c, rows, obligationColumns...); err != nil {
+			return err
+		}
+		return printLate(c, first)
+	case "jsonl":
 		return printRows(c, rows, obligationColumns...)
 	}
 	whole := struct {
@@ -89,6 +97,7 @@ func printDeadlines(c *cobra.Command, app string, q rest.DeadlineQuery) error {
 		KnownAt     json.RawMessage   `json:"known_at,omitempty"`
 		AsOf        json.RawMessage   `json:"as_of"`
 		Summary     json.RawMessage   `json:"summary"`
+		Answered    json.RawMessage   `json:"answered_after_withdrawal"`
 		Obligations []json.RawMessage `json:"obligations"`
 	}{}
 	if err := json.Unmarshal(first, &whole); err != nil {
@@ -122,6 +131,49 @@ func allPages(c *cobra.Command, path string, cursor *string, body func() any, li
 			return first, rows, nil
 		}
 	}
+}
+
+// printLate prints the yeses of late withdrawals below a report, if there are
+// any.
+func printLate(c *cobra.Command, first []byte) error {
+	late, err := member(first, "answered_after_withdrawal")
+	if err != nil || len(late) == 0 {
+		return err
+	}
+	fmt.Fprintln(c.OutOrStdout(), "\nYeses answered between the two times of a late withdrawal:")
+	return printRows(c, late, report.LateColumns...)
+}
+
+func newReportLate() *cobra.Command {
+	var app string
+	var q rest.LateQuery
+	c := &cobra.Command{
+		Use:   "late-withdrawals",
+		Short: "Every yes that was answered between the two times of a late withdrawal",
+		Long: "Every yes that was answered between the moment at which a person withdrew and the moment at which the ledger heard of it.\n" +
+			"It was right by what was known; whoever acted on it processed without consent. Answers are known as far as they are logged.",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/reports/late-withdrawals", q)
+			if err != nil {
+				return err
+			}
+			rows, err := member(answer, "answered_after_withdrawal")
+			if err != nil {
+				return err
+			}
+			return printRows(c, rows, report.LateColumns...)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&app, "app", "", "the app")
+	f.StringVar(&q.Subject, "subject", "", "only of this person, as in user-1")
+	f.StringVar(&q.Person, "person", "", "only of this pseudonym, as the report has it")
+	f.StringVar(&q.KnownAt, "known-at", "", "as far as was known then, RFC 3339 (default: now)")
+	f.StringVar(&q.Min, "min-position", "", "wait until the answer holds at least this position")
+	c.MarkFlagRequired("app")
+	outputFlag(c)
+	return c
 }
 
 func newReportFeed() *cobra.Command {

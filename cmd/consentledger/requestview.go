@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 
@@ -53,7 +54,8 @@ func caseList(many string, columns ...string) *cobra.Command {
 	return c
 }
 
-// caseShow shows one request or incident: as a table its steps.
+// caseShow shows one request or incident: as a table itself, then its steps and
+// what is owed, each as a table of its own.
 func caseShow(many, short string) *cobra.Command {
 	var app string
 	times := url.Values{}
@@ -67,7 +69,7 @@ func caseShow(many, short string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return printOne(c, answer, "id", "state", "types", "recorded", "closed", "marks", "obligations")
+		return printCase(c, answer)
 	}}
 	f := c.Flags()
 	f.StringVar(&app, "app", "", "the app")
@@ -77,6 +79,33 @@ func caseShow(many, short string) *cobra.Command {
 	c.MarkFlagRequired("app")
 	outputFlagOr(c, "json")
 	return c
+}
+
+func printCase(c *cobra.Command, answer []byte) error {
+	columns := []string{"id", "state", "types", "recorded", "closed", "marks"}
+	if c.Flags().Lookup("output").Value.String() != "table" {
+		return printOne(c, answer, columns...)
+	}
+	if err := printOne(c, answer, columns...); err != nil {
+		return err
+	}
+	for _, part := range []struct {
+		member  string
+		columns []string
+	}{
+		{"steps", []string{"kind", "at", "recorded", "actor", "recorded_by", "fields", "evidence"}},
+		{"obligations", obligationColumns},
+	} {
+		rows, err := member(answer, part.member)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(c.OutOrStdout(), "\n"+part.member+":")
+		if err := printRows(c, rows, part.columns...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func obligationListCommand() *cobra.Command {

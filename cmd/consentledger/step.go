@@ -57,7 +57,7 @@ func (t *tale) tell(c *cobra.Command, kind, subject string, data map[string]any,
 func newSteps(noun domain.Noun) []*cobra.Command {
 	var verbs []*cobra.Command
 	for _, rule := range domain.StepRules {
-		if rule.Noun == noun {
+		if rule.Noun == noun && !rule.Found {
 			verbs = append(verbs, newStep(rule))
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"consentledger/api/audit"
 	"consentledger/api/intake"
 	"consentledger/api/rest"
+	"consentledger/cmd/consentledger/law"
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
@@ -69,10 +70,24 @@ func (h *house) handler() http.Handler {
 	mux.Handle("/", rest.Handler(rest.Config{
 		Ledger: h.dir.ledger, Blobs: h.dir.blobs,
 		Consents: h.consents, Policies: restPolicies{h.policies}, Activity: restActivity{h.activity}, Rejected: restRejected{h.rejected},
-		Requests: h.requests, FeedKey: h.feedKey, Evidence: h.exporter(), Rebuild: h.restRebuild, Papers: papers{h},
+		Requests: h.requests, FeedKey: h.feedKey, Law: shippedLaw(), Evidence: h.exporter(), Rebuild: h.restRebuild, Papers: papers{h},
 		Wait: h, Status: h.status, Ready: h.ready, Version: version, Log: h.log,
 	}))
 	return mux
+}
+
+// shippedLaw returns what the program knows of the law. Its files are part of
+// the program: one that cannot be read is a mistake in it.
+func shippedLaw() rest.Law {
+	rules, err := law.Rules()
+	if err != nil {
+		panic("consentledger: " + err.Error())
+	}
+	calendars, err := law.Calendars()
+	if err != nil {
+		panic("consentledger: " + err.Error())
+	}
+	return rest.Law{Rules: rules, Calendars: calendars, Publish: law.Publish}
 }
 
 // restPolicies lets HTTP read the policies projection.

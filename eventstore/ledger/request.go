@@ -203,11 +203,18 @@ func (l *Ledger) openIncident(ctx context.Context, req Request) (Receipt, error)
 // tryCase executes on the stream of a request, an incident or obligations that
 // has begun, or begins now: obligations follow from a fact.
 func (l *Ledger) tryCase(ctx context.Context, stream domain.StreamID, req Request) (Receipt, error) {
+	if _, moves := req.Command.(domain.MoveObligations); moves {
+		// It follows from a calendar that another process may have published.
+		l.folds.forget(domain.StreamID{Noun: domain.CalendarNoun, App: stream.App, ID: "main"})
+	}
 	ref, err := l.reference(ctx, req.App)
 	if err != nil {
 		return Receipt{}, err
 	}
 	if err := sign(&ref, req); err != nil {
+		return Receipt{}, err
+	}
+	if ref.Original, err = l.another(ctx, stream, req); err != nil {
 		return Receipt{}, err
 	}
 	f, err := l.fold(ctx, stream)
@@ -222,6 +229,25 @@ func (l *Ledger) tryCase(ctx context.Context, stream domain.StreamID, req Reques
 		return Receipt{}, err
 	}
 	return l.executeCase(ctx, stream, req, ref, k)
+}
+
+// another returns the other request that one is said to be a duplicate of; the
+// zero Request if the app has none. It is read from the store: another process
+// may have opened it.
+func (l *Ledger) another(ctx context.Context, stream domain.StreamID, req Request) (domain.Request, error) {
+	s, ok := req.Command.(domain.TakeStep)
+	if !ok || s.Kind != "request.duplicate" {
+		return domain.Request{}, nil
+	}
+	of := domain.StreamID{Noun: domain.RequestNoun, App: stream.App, ID: domain.Stepped(s).Field("of")}
+	if _, err := domain.ParseStreamID(of.String()); err != nil || of == stream {
+		return domain.Request{}, nil
+	}
+	f, err := l.foldUntil(ctx, of, 0)
+	if err != nil {
+		return domain.Request{}, err
+	}
+	return f.request, nil
 }
 
 // caseKey returns the key of whom a request is of, or the app's: of somebody

@@ -157,3 +157,33 @@ func TestAnIncidentHasAStream(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestARequestIsADuplicateOfAnotherOneOfItsAppAlone(t *testing.T) {
+	w := newWorld()
+	l := w.open(t)
+	promise(t, l)
+	ask := func(id string) domain.StreamID {
+		r := request(id, domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "email"})
+		must(t, l, r)
+		stream, err := l.StreamOf(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return stream
+	}
+	first, second := ask("a1"), ask("a2")
+	duplicate := func(id, of string) error {
+		r := request(id, domain.TakeStep{Kind: "request.duplicate", Fields: domain.Fields(map[string]string{"of": of})})
+		r.Person, r.Actor = domain.PersonKey{}, "operator"
+		_, err := l.ExecuteOn(t.Context(), second, r)
+		return err
+	}
+	for id, of := range map[string]string{"d1": "nosuch", "d2": second.ID} {
+		if err := duplicate(id, of); err == nil || !strings.Contains(err.Error(), string(domain.UnknownRequest)) {
+			t.Errorf("of %s: %v", of, err)
+		}
+	}
+	if err := duplicate("d3", first.ID); err != nil {
+		t.Error(err)
+	}
+}

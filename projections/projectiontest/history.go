@@ -40,6 +40,7 @@ func Document(title string, more ...domain.PurposeID) domain.Document {
 	d.Rights = []domain.Right{{ID: "access", Title: "Access", Section: "VII", Deadlines: []domain.DeadlineRuleID{"d30", "law20"}},
 		{ID: "complain", Title: "Complain", Section: "VII", Deadlines: []domain.DeadlineRuleID{"d15", "facts15"}}}
 	d.Rejections = []domain.Ground{{Code: "REJ-1", Title: "national security", Section: "VII(III)"}}
+	d.IdentityElements = []domain.Ground{{Code: "IDE-4", Title: "Telephone number", Section: "XIII(3)"}}
 	d.Permissions = []domain.Permission{{ID: "gps", Title: "GPS", Section: "1", Purposes: []domain.PurposeID{"location"}}}
 	return d
 }
@@ -249,9 +250,9 @@ func (w *Teller) TellAll() {
 func (w *Teller) tellOfRequests() {
 	w.t.Helper()
 	a := w.Ask("ada0", domain.AskAccess, domain.AskComplaint)
-	w.Step(a, "identity.requested elements=sms-code")
+	w.Step(a, "identity.requested elements=IDE-4")
 	w.Rest(3 * domain.Day)
-	w.Step(a, "identity.passed elements=sms-code checked_by=desk")
+	w.Step(a, "identity.passed elements=IDE-4 checked_by=desk")
 	w.Step(a, "facts.verified founded=yes")
 	w.Step(a, "request.answered outcome=full channel=email types=access")
 	w.Step(a, "request.rejected codes=REJ-1 remedies_told=yes approved_by=boss")

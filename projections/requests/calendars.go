@@ -91,6 +91,21 @@ func (c *calendars) forgetAfter(p eventstore.Position) {
 	c.made = nil
 }
 
+// own returns the calendars that an app published up to a position, and no
+// other's.
+func (c *calendars) own(app domain.AppName, p eventstore.Position) domain.Calendars {
+	c.mu.Lock()
+	has := false
+	for _, k := range c.list {
+		has = has || k.app == app && k.position <= p
+	}
+	c.mu.Unlock()
+	if !has {
+		return domain.Calendars{}
+	}
+	return c.at(app, p)
+}
+
 // at returns the calendars that an app goes by, as they were known at a
 // position: those that it published, or else everybody's.
 func (c *calendars) at(app domain.AppName, p eventstore.Position) domain.Calendars {

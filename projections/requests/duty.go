@@ -65,7 +65,7 @@ func (b *batch) opened(e codec.Entry, x domain.ObligationOpened) (*Obligation, e
 		o.CauseEvent = eventstore.EventID(x.Cause.Event).String()
 	}
 	var err error
-	if o.Due, err = dueOf(x.Due); err != nil {
+	if o.Due, err = b.due(e, x.Due); err != nil {
 		return nil, err
 	}
 	if o.Test, err = b.isTest(o.App, o.Person); err != nil {
@@ -105,7 +105,7 @@ func (b *batch) changed(e codec.Entry, list []*Obligation) (*Obligation, error) 
 		if err != nil {
 			return nil, err
 		}
-		return o, o.move(e, x)
+		return o, b.move(o, e, x)
 	case domain.ObligationMet:
 		o, err := find(list, x.ID)
 		if err != nil {
@@ -144,18 +144,28 @@ func find(list []*Obligation, id string) (*Obligation, error) {
 	return nil, fmt.Errorf("obligation %s was never opened in its stream", id)
 }
 
-func (o *Obligation) move(e codec.Entry, x domain.ObligationMoved) error {
-	due, err := dueOf(x.Due)
+func (b *batch) move(o *Obligation, e codec.Entry, x domain.ObligationMoved) error {
+	due, err := b.due(e, x.Due)
 	if err != nil {
 		return err
 	}
-	o.Due = due
+	o.Due, o.Held = due, domain.Duty{Pauses: x.Pauses}.Held()
 	m := Move{Why: x.Why.String(), Event: e.ID.String(), Recorded: e.Recorded, Was: x.Was.Date, WasUntil: x.Was.Until, Is: x.Due.Date, IsUntil: x.Due.Until}
 	if x.By != (domain.EventID{}) {
 		m.By = eventstore.EventID(x.By).String()
 	}
 	o.Moves = append(o.Moves[:len(o.Moves):len(o.Moves)], m)
 	return nil
+}
+
+// due returns what to keep of a due date. When little time is left of it is said
+// by the calendars that the app had then, as whoever watches it says.
+func (b *batch) due(e codec.Entry, d domain.Due) (Due, error) {
+	kept, err := dueOf(d)
+	if kept.Risk = d.RiskAt(b.view.calendars.own(e.Stream.App, e.Position)); kept.Risk == 0 {
+		kept.Risk = Never
+	}
+	return kept, err
 }
 
 // met closes an obligation. How many working days it took is said by the
@@ -225,11 +235,11 @@ func (b *batch) write(e codec.Entry, o *Obligation) error {
 	if err != nil {
 		return err
 	}
-	_, err = b.tx.Exec("INSERT INTO obligations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	_, err = b.tx.Exec("INSERT INTO obligations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		string(o.App), o.Stream, o.ID, int64(e.Position), int64(math.MaxInt64), int64(e.Recorded), int64(math.MaxInt64),
 		o.Person, o.Test, o.CauseStream, string(o.Kind), listOf(o.Types), o.Target, string(o.Rule),
 		int64(o.Opened), zone.Date(o.Opened).String()[:len("2006-01")], o.Clock,
-		int(o.Due.Phase), int(o.Due.Day), int64(o.Due.Over), int(o.Due.Safe), o.Due.Provisional, o.Binding,
+		int(o.Due.Phase), o.Held, int(o.Due.Day), int64(o.Due.Over), int64(o.Due.Risk), o.Due.Provisional, o.Binding,
 		int64(o.Settled), int(o.Outcome), o.Days, string(detail))
 	return err
 }

@@ -42,6 +42,7 @@ type keptV1 struct {
 	OpenedPosition eventstore.Position `json:"opened_position"`
 	Clock          string              `json:"clock"`
 	Due            Due                 `json:"due"`
+	Held           bool                `json:"held,omitzero"` // a legal hold stops it
 	Moves          []Move              `json:"moves,omitempty"`
 	Binding        bool                `json:"binding,omitzero"`
 	Exceeds        bool                `json:"exceeds,omitzero"` // a promise later than a law's ceiling
@@ -73,6 +74,7 @@ type Due struct {
 	Day         domain.Date     `json:"day,omitzero"`   // the local date of the end, also for rules in hours
 	Until       domain.Instant  `json:"until,omitzero"` // the exclusive bound; for hours the due instant itself
 	Over        domain.Instant  `json:"over"`           // the first instant that is too late; [Never] if there is none
+	Risk        domain.Instant  `json:"risk"`           // from when on little time is left; [Never] if there is none
 	Unit        string          `json:"unit"`
 	TimeZone    string          `json:"time_zone"`
 	Provisional bool            `json:"provisional,omitzero"`
@@ -132,16 +134,17 @@ type State int
 
 const (
 	StateOverdue State = iota + 1
-	StateAtRisk        // open, and the safe target is reached, or few working days are left
+	StateAtRisk        // open, and little time is left; see [domain.Due.RiskAt]
 	StateOpen
 	StatePaused
+	StateHeld // a legal hold keeps what is to be deleted
 	StateNotStarted
 	StateMetLate
 	StateMet
 	StateVoid
 )
 
-var states = [...]string{"", "overdue", "at-risk", "open", "paused", "not-started", "met-late", "met", "void"}
+var states = [...]string{"", "overdue", "at-risk", "open", "paused", "held", "not-started", "met-late", "met", "void"}
 
 func (s State) String() string { return states[s] }
 
@@ -152,11 +155,8 @@ func ParseState(text string) (State, error) {
 			return State(i), nil
 		}
 	}
-	return 0, fmt.Errorf("a state is one of overdue, at-risk, open, paused, not-started, met-late, met, void")
+	return 0, fmt.Errorf("a state is one of overdue, at-risk, open, paused, held, not-started, met-late, met, void")
 }
-
-// few is how many working days are left of what is at risk.
-const few = 3
 
 // rivals reports whether two obligations of a stream are about the same thing
 // at the same time: of one kind and target, in answer to a same type, and the

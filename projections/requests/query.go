@@ -120,7 +120,6 @@ type reading struct {
 type clock struct {
 	name  string
 	today domain.Date
-	bound domain.Date // what is due then or before has few working days left
 	days  *domain.Workdays
 }
 
@@ -159,7 +158,6 @@ func (v *View) reading(tx *readmodel.Tx, q Query, position eventstore.Position) 
 			return err
 		}
 		c.today, c.days = zone.Date(q.At), calendars.Workdays(jurisdiction)
-		c.bound = c.days.After(c.today, few+1) - 1
 		r.clocks = append(r.clocks, c)
 		return nil
 	})
@@ -179,11 +177,10 @@ func (r *reading) known(s *statement) {
 // state writes what an obligation's state is, as a number.
 func (r *reading) state(s *statement) {
 	s.add("CASE WHEN settled <> 0 AND settled <= ? THEN outcome", int64(r.At))
-	s.add(fmt.Sprintf(" WHEN phase = %d THEN %d WHEN phase = %d THEN %d", domain.NotStarted, StateNotStarted, domain.Suspended, StatePaused))
-	s.add(fmt.Sprintf(" WHEN over <= ? THEN %d", StateOverdue), int64(r.At))
-	for _, c := range r.clocks {
-		s.add(fmt.Sprintf(" WHEN clock = ? AND (day <= ? OR safe <> 0 AND safe <= ?) THEN %d", StateAtRisk), c.name, int64(c.bound), int64(c.today))
-	}
+	s.add(fmt.Sprintf(" WHEN phase = %d THEN %d", domain.NotStarted, StateNotStarted))
+	s.add(fmt.Sprintf(" WHEN phase = %d THEN CASE WHEN held = 1 THEN %d ELSE %d END", domain.Suspended, StateHeld, StatePaused))
+	s.add(" WHEN kind = ? THEN "+fmt.Sprint(int(StateOpen)), string(domain.DutyKeep)) // it is done when its date has come, and never late
+	s.add(fmt.Sprintf(" WHEN over <= ? THEN %d WHEN risk <= ? THEN %d", StateOverdue, StateAtRisk), int64(r.At), int64(r.At))
 	s.add(fmt.Sprintf(" ELSE %d END", StateOpen))
 }
 

@@ -73,7 +73,7 @@ func TestTheLifeOfAReport(t *testing.T) {
 	}{
 		{"the earliest of each type binds, and a promise beyond the law shows", []domain.RequestType{domain.AskAccess}, nil, 0, "law20 open binding, d30 open exceeds"},
 		{"each of several types has its own date", []domain.RequestType{domain.AskAccess, domain.AskComplaint}, nil, 0, "d15 open binding, law20 open binding, d30 open exceeds, facts15 not-started"},
-		{"a clock that stands has no date", []domain.RequestType{domain.AskAccess}, []string{"identity.requested elements=sms"}, 0, "law20 open binding, d30 paused"},
+		{"a clock that stands has no date", []domain.RequestType{domain.AskAccess}, []string{"identity.requested elements=IDE-4"}, 0, "law20 open binding, d30 paused"},
 		{"three working days before its end it is at risk", []domain.RequestType{domain.AskAccess}, nil, 26 * domain.Day, "law20 at-risk binding, d30 open exceeds"},
 		{"at the end of its last day it is overdue", []domain.RequestType{domain.AskAccess}, nil, 29 * domain.Day, "law20 overdue binding, d30 open exceeds"},
 		{"an answer in time meets all", []domain.RequestType{domain.AskAccess}, []string{"request.answered outcome=full channel=app"}, 50 * domain.Day, "law20 met binding, d30 met exceeds"},
@@ -101,9 +101,9 @@ func TestAReportSaysWhatFactsHold(t *testing.T) {
 	w := begin(t)
 	stream := w.Ask("ada", domain.AskAccess)
 	asked := w.Time()
-	w.Step(stream, "identity.requested elements=sms")
+	w.Step(stream, "identity.requested elements=IDE-4")
 	w.Rest(7 * domain.Day)
-	w.Step(stream, "identity.passed elements=sms checked_by=desk")
+	w.Step(stream, "identity.passed elements=IDE-4 checked_by=desk")
 	duties, err := w.Duties(t.Context(), stream)
 	if err != nil {
 		t.Fatal(err)

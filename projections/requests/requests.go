@@ -26,7 +26,8 @@ var _ projections.Projection = (*View)(nil)
 // detail is the whole: a keptV1 of obligations, a caseV1 of cases.
 //
 // Instants are milliseconds, days are numbered from 0001-01-01 as 1. phase is a
-// DueState, outcome a State; over is the first instant that is too late.
+// DueState, outcome a State; over is the first instant that is too late, risk
+// the first at which little time is left.
 const schema = `
 CREATE TABLE obligations (
 	app TEXT NOT NULL, stream TEXT NOT NULL, id TEXT NOT NULL,
@@ -35,7 +36,7 @@ CREATE TABLE obligations (
 	person TEXT NOT NULL, test INTEGER NOT NULL, cause_stream TEXT NOT NULL,
 	kind TEXT NOT NULL, types TEXT NOT NULL, target TEXT NOT NULL, rule TEXT NOT NULL,
 	opened INTEGER NOT NULL, month TEXT NOT NULL, clock TEXT NOT NULL,
-	phase INTEGER NOT NULL, day INTEGER NOT NULL, over INTEGER NOT NULL, safe INTEGER NOT NULL,
+	phase INTEGER NOT NULL, held INTEGER NOT NULL, day INTEGER NOT NULL, over INTEGER NOT NULL, risk INTEGER NOT NULL,
 	provisional INTEGER NOT NULL, binding INTEGER NOT NULL,
 	settled INTEGER NOT NULL, outcome INTEGER NOT NULL, days INTEGER NOT NULL,
 	detail TEXT NOT NULL,
@@ -82,6 +83,17 @@ CREATE TABLE calendars (
 CREATE TABLE clocks (
 	app TEXT NOT NULL, clock TEXT NOT NULL,
 	PRIMARY KEY (app, clock)
+) WITHOUT ROWID;
+-- answers "you may", and nos that came later than they were said
+CREATE TABLE answers (
+	app TEXT NOT NULL, person TEXT NOT NULL, position INTEGER NOT NULL,
+	purpose TEXT NOT NULL, valid INTEGER NOT NULL, recorded INTEGER NOT NULL, event TEXT NOT NULL,
+	PRIMARY KEY (app, person, position)
+) WITHOUT ROWID;
+CREATE TABLE late (
+	app TEXT NOT NULL, person TEXT NOT NULL, position INTEGER NOT NULL,
+	at INTEGER NOT NULL, recorded INTEGER NOT NULL, purposes TEXT NOT NULL, event TEXT NOT NULL,
+	PRIMARY KEY (app, position)
 ) WITHOUT ROWID;
 CREATE TABLE apps (
 	app TEXT NOT NULL PRIMARY KEY, jurisdiction TEXT NOT NULL
@@ -176,17 +188,23 @@ func (b *batch) entry(e codec.Entry) error {
 		return b.step(e, x)
 	case domain.SubjectMarkedTest:
 		return b.mark(e)
+	case domain.CheckAnswered:
+		return b.answer(e, x)
+	case domain.ConsentWithdrawn:
+		return b.withdraw(e, x.Scope)
+	case domain.PermissionRevoked:
+		return b.withdraw(e, domain.Scope{Purposes: x.Withdraws})
 	case domain.CalendarPublished:
 		return b.publish(e, x)
 	case domain.AppRegistered:
 		_, err := b.tx.Exec("INSERT INTO apps VALUES (?, ?) ON CONFLICT DO UPDATE SET jurisdiction = excluded.jurisdiction", string(e.Stream.App), x.App.Jurisdiction)
 		return err
 	case domain.PolicyPublished, domain.PolicyEffective, domain.SignerRegistered, domain.ServiceCeased, domain.BuildVoided, domain.BuildDisputed, domain.SurfacePublished,
-		domain.ConsentGiven, domain.ConsentRefused, domain.ConsentWithdrawn, domain.ConsentUsed, domain.ConsentRequested, domain.PolicyAcknowledged,
-		domain.NoticePresented, domain.PermissionGranted, domain.PermissionDenied, domain.PermissionRevoked, domain.RecordVoided, domain.RecordDisputed,
+		domain.ConsentGiven, domain.ConsentRefused, domain.ConsentUsed, domain.ConsentRequested, domain.PolicyAcknowledged,
+		domain.NoticePresented, domain.PermissionGranted, domain.PermissionDenied, domain.RecordVoided, domain.RecordDisputed,
 		domain.ExemptionInvoked, domain.ExemptionEnded, domain.HoldPlaced, domain.HoldReleased, domain.RestrictionApplied, domain.RestrictionLifted,
 		domain.AgeRecorded, domain.MinorDataFound, domain.GuardianVerified, domain.GuardianEnded, domain.SubjectLinked, domain.SubjectUnlinked,
-		domain.SubjectReassigned, domain.SubjectClosed, domain.CheckAnswered, domain.Noted, domain.RequestMade, domain.DataAccessed, domain.ErasureOrdered, domain.SubjectErased:
+		domain.SubjectReassigned, domain.SubjectClosed, domain.Noted, domain.RequestMade, domain.DataAccessed, domain.ErasureOrdered, domain.SubjectErased:
 		return nil
 	}
 	return fmt.Errorf("event %T has no case in requests", e.Event)

@@ -61,6 +61,9 @@ type purposeV1 struct {
 	Automated    bool                `json:"automated,omitzero"`
 	LogChecks    domain.CheckLog     `json:"log_checks,omitzero"`
 	Retention    string              `json:"retention,omitempty"`
+	KeepMonths   int                 `json:"keep_months,omitzero"`
+	KeepDays     int                 `json:"keep_days,omitzero"`
+	KeepAfter    string              `json:"keep_after,omitempty"`
 	ConsentLasts int                 `json:"consent_lasts_months,omitzero"`
 }
 
@@ -119,6 +122,7 @@ type rightV1 struct {
 	Section   string                  `json:"section,omitempty"`
 	Procedure string                  `json:"procedure,omitempty"`
 	Deadlines []domain.DeadlineRuleID `json:"deadlines,omitempty"`
+	Channels  []string                `json:"channels,omitempty"`
 }
 
 type deadlineRuleV1 struct {
@@ -149,6 +153,7 @@ type dutyV1 struct {
 	Start   string                  `json:"start,omitempty"`
 	Each    domain.DutyEach         `json:"each,omitzero"`
 	MetBy   []string                `json:"met_by,omitempty"`
+	Renews  bool                    `json:"renews,omitzero"`
 }
 
 type memberV1 struct {
@@ -158,12 +163,12 @@ type memberV1 struct {
 
 func dutyFrom(d domain.DutyRule) dutyV1 {
 	when := each(d.When, func(x domain.Field) memberV1 { return memberV1(x) })
-	return dutyV1{d.ID, d.Section, d.On, when, d.Kind, d.Rules, d.Start, d.Each, d.MetBy}
+	return dutyV1{d.ID, d.Section, d.On, when, d.Kind, d.Rules, d.Start, d.Each, d.MetBy, d.Renews}
 }
 
 func (s dutyV1) toDomain() domain.DutyRule {
 	when := each(s.When, func(x memberV1) domain.Field { return domain.Field(x) })
-	return domain.DutyRule{ID: s.ID, Section: s.Section, On: s.On, When: when, Kind: s.Kind, Rules: s.Rules, Start: s.Start, Each: s.Each, MetBy: s.MetBy}
+	return domain.DutyRule{ID: s.ID, Section: s.Section, On: s.On, When: when, Kind: s.Kind, Rules: s.Rules, Start: s.Start, Each: s.Each, MetBy: s.MetBy, Renews: s.Renews}
 }
 
 type minorsV1 struct {

@@ -1,0 +1,78 @@
+package rest
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+
+	"consentledger/api/report"
+	"consentledger/api/wire"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-json-experiment/json"
+)
+
+// LateYeses is every answer "you may" between the two times of a withdrawal that
+// came late.
+type LateYeses struct {
+	App      string           `json:"app"`
+	KnownAt  string           `json:"known_at,omitzero" format:"date-time" doc:"only what was known then counts"`
+	Answered []report.LateYes `json:"answered_after_withdrawal" doc:"as far as answers are logged, see log_checks of a purpose"`
+	AsOf     string           `json:"as_of"`
+}
+
+// A LateQuery asks for them in a body, so that no id stands in a URL.
+type LateQuery struct {
+	Subject string `json:"subject,omitzero" doc:"account:ID, device:ID or ID"`
+	Person  string `json:"person,omitzero" doc:"a pseudonym"`
+	KnownAt string `json:"known_at,omitzero"`
+	Format  string `json:"format,omitzero" doc:"json (the default) or csv"`
+	Min     string `json:"min_position,omitzero"`
+}
+
+type lateBody struct {
+	App     string `path:"app"`
+	RawBody []byte `contentType:"application/json"`
+}
+
+func (s *server) lateRoute(api huma.API) {
+	const path = "/v1/apps/{app}/reports/late-withdrawals"
+	op := huma.Operation{OperationID: "report-late-withdrawals", Method: http.MethodPost, Path: path, SkipValidateParams: true, SkipValidateBody: true, MaxBodyBytes: maxBody,
+		Summary: "Every yes that was answered between the two times of a late withdrawal", Responses: map[string]*huma.Response{"200": {Description: "The list", Content: map[string]*huma.MediaType{
+			"application/json": {Schema: huma.SchemaFromType(api.OpenAPI().Components.Schemas, typeFor[LateYeses]())}, "text/csv": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}}
+	huma.Register(api, op, func(ctx context.Context, in *lateBody) (*fileOut, error) {
+		var q LateQuery
+		err := strict(in.RawBody, &q)
+		var o *fileOut
+		if err == nil {
+			o, err = s.late(ctx, in.App, q)
+		}
+		return o, s.fail(ctx, op.OperationID, err)
+	})
+	documentBody[LateQuery](api, http.MethodPost, path)
+}
+
+func (s *server) late(ctx context.Context, app string, l LateQuery) (*fileOut, error) {
+	if l.Format != "" && l.Format != "json" && l.Format != "csv" {
+		return nil, bad("this report has the format json or csv")
+	}
+	q, err := s.deadlineQuery(ctx, app, DeadlineQuery{Subject: l.Subject, Person: l.Person, KnownAt: l.KnownAt, Min: l.Min}, 0)
+	if err != nil {
+		return nil, err
+	}
+	list, asOf, err := s.Requests.LateYeses(ctx, q)
+	if err != nil {
+		return nil, behind(err)
+	}
+	a := LateYeses{App: string(q.App), Answered: report.LateOf(list), AsOf: wire.FormatPosition(asOf)}
+	if l.KnownAt != "" {
+		a.KnownAt = q.At.String()
+	}
+	if l.Format == "csv" {
+		var body bytes.Buffer
+		err := report.WriteLate(&body, a.Answered)
+		return &fileOut{report.CSV.ContentType(), `attachment; filename="late-withdrawals-` + a.App + `.csv"`, body.Bytes()}, err
+	}
+	body, err := json.Marshal(a)
+	return &fileOut{"application/json", "", body}, err
+}

@@ -1,0 +1,53 @@
+package domain
+
+// Ends returns for which purposes a fact of the history takes away a yes that
+// was said before it, when it is no withdrawal: a refusal after a yes, a void of
+// a yes, an age at which a guardian's yes lapses. That a guardian is one no more
+// takes nothing away: their yes stands until the child is of age, or somebody
+// withdraws it. A purpose may be named whose yes was over already.
+func (s Subject) Ends(f Fact) []PurposeID {
+	var ids []PurposeID
+	for _, y := range s.said {
+		if y.ID == f.ID {
+			break
+		}
+		if y.no == 0 && y.Recorded <= f.Recorded && s.endsYes(&y, f) {
+			for _, item := range y.items {
+				if item.Short == "" && !has(ids, item.Purpose) && s.endsPurpose(item.Purpose, f) {
+					ids = append(ids, item.Purpose)
+				}
+			}
+		}
+	}
+	return ids
+}
+
+func (s Subject) endsYes(y *said, f Fact) bool {
+	switch e := f.Event.(type) {
+	case ConsentRefused:
+		return true
+	case RecordVoided:
+		return has(e.Records, y.ID)
+	case AgeRecorded:
+		return e.Band > ChildUnder14 && y.kind == GuardianConsent && !s.grownBefore(f)
+	}
+	return false
+}
+
+func (s Subject) endsPurpose(p PurposeID, f Fact) bool {
+	e, refused := f.Event.(ConsentRefused)
+	return !refused || e.Scope.covers(p)
+}
+
+// grownBefore reports whether an earlier fact said that the person is no child.
+func (s Subject) grownBefore(f Fact) bool {
+	for _, a := range s.ages {
+		if a.ID == f.ID {
+			return false
+		}
+		if a.band > ChildUnder14 {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,84 @@
+package domain
+
+import "slices"
+
+// LegalHold is the reason for which the clocks of obligations to delete stand
+// still while a hold keeps the data: whatever their rule says of pauses.
+const LegalHold = "legal_hold"
+
+// HoldObligation asks to record that a legal hold stops what is to be deleted,
+// or that it is over: then the clock goes on with what was left of it.
+type HoldObligation struct {
+	ID       string
+	Released bool
+}
+
+func (HoldObligation) isCommand() {}
+
+// Held reports whether a legal hold stops the obligation.
+func (d Duty) Held() bool { return heldBy(d.Pauses) }
+
+func heldBy(pauses []Pause) bool {
+	return slices.ContainsFunc(pauses, func(p Pause) bool { return p.Reason == LegalHold && p.To == 0 })
+}
+
+// hold stops or restarts the clock of one obligation. What is closed, stood
+// still at that moment already, or was stopped after it, is no news: a command
+// that comes again later does nothing.
+func (d Duties) hold(cmd HoldObligation, at Instant, calendars Calendars) ([]Event, error) {
+	why := MovedPaused
+	if cmd.Released {
+		why = MovedResumed
+	}
+	return d.move(why, EventID{}, calendars, func(x *Duty, c *clock) bool {
+		if x.ID != cmd.ID {
+			return false
+		}
+		for i, p := range c.pauses {
+			if p.Reason != LegalHold || at < p.From || p.To != 0 && p.To <= at {
+				continue
+			}
+			if cmd.Released && p.To == 0 {
+				c.pauses[i].To = at
+				return true
+			}
+			return false
+		}
+		c.pauses = append(c.pauses, Pause{From: at, Reason: LegalHold})
+		return !cmd.Released
+	})
+}
+
+// underHold lets what opened stand still from its start on: the data were held
+// before there was anything to delete.
+func underHold(opened []Event, calendars Calendars) ([]Event, error) {
+	duties := Duties{}
+	for _, e := range opened {
+		duties, _ = duties.Evolve(Fact{Event: e})
+	}
+	all := opened
+	for _, x := range duties.list {
+		if x.Due.Start == 0 {
+			continue // no clock runs that could be stopped
+		}
+		held, err := duties.hold(HoldObligation{ID: x.ID}, x.Due.Start, calendars)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, held...)
+	}
+	return all, nil
+}
+
+// checkHeld refuses the news that data were deleted which a legal hold keeps,
+// unless it says that it knows: what happened is kept, and stands out.
+func (s Subject) checkHeld(e Event, at Instant) error {
+	n, ok := e.(Noted)
+	if !ok || n.Kind != "data.deleted" || fieldOf(n.Fields, "despite_hold") == "yes" {
+		return nil
+	}
+	if slices.ContainsFunc(s.holds, func(h span) bool { return h.holds(at) }) {
+		return refuseAt(OnHold, "data.despite_hold", `a legal hold keeps this person's data: they must not be deleted; if they were all the same, say despite_hold "yes"`)
+	}
+	return nil
+}

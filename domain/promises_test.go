@@ -1,0 +1,141 @@
+package domain_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	. "consentledger/domain"
+)
+
+func TestALetterIsAContactWhateverItAsksFor(t *testing.T) {
+	for _, tt := range []struct {
+		channel ChannelID
+		types   []RequestType
+		want    string
+	}{
+		{"email", []RequestType{AskAccess}, "d30 running, id30 not_started, d15 running"},
+		{"written", []RequestType{AskAccess}, "d30 running, id30 not_started, d15 running"}, // whose kind is letter
+		{"app", []RequestType{AskAccess}, "d30 running, id30 not_started"},
+		{"feedback", []RequestType{AskCopy}, "pausable running, eu running"},
+		{"email", []RequestType{AskQuestion}, "d15 running"}, // once, and not twice
+		{"email", []RequestType{AskComplaint}, "facts15 not_started, d15 running"},
+	} {
+		r := &run{t: t, ref: promises()}
+		doc := r.ref.Policies.Versions()[0].Document
+		for i := range doc.Rights {
+			if doc.Rights[i].ID == "contact" {
+				doc.Rights[i].Channels = []string{"email", "letter"}
+			}
+		}
+		doc.Channels = []Channel{{ID: "written", Kind: ChannelLetter}, {ID: "feedback", Kind: ChannelInApp}}
+		r.ref.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
+		if err := r.do(OpenRequest{Types: tt.types, Channel: tt.channel, Subject: "00ff"}, t0+Instant(Hour)); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.states(); got != tt.want {
+			t.Errorf("%v by %s: %s, want %s", tt.types, tt.channel, got, tt.want)
+		}
+		for _, d := range r.Duties.All() {
+			if strings.HasSuffix(d.ID, "d15") && len(d.Types) != 1 {
+				t.Errorf("%v by %s: the contact's clock answers %v", tt.types, tt.channel, d.Types)
+			}
+		}
+	}
+}
+
+func TestAnEndThatIsDecidedTooEarlyIsAnsweredWithTheEarliestDay(t *testing.T) {
+	r := promises()
+	doc := r.Policies.Versions()[0].Document
+	doc.DeadlineRules = append(doc.DeadlineRules, DeadlineRule{ID: "end", Source: "IX(III)", Unit: UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: "CessationNoticeDelivered", Result: ResultEarliestEffectiveDate})
+	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
+	due, err := Compute(doc.DeadlineRules[len(doc.DeadlineRules)-1], t0, nil, false, r.Calendars)
+	if err != nil {
+		t.Fatal(err)
+	}
+	earliest := max(due.Earliest, due.SafeNotice)
+	decided := func(effective Date, more ...string) Say {
+		fields := map[string]string{"service": "all", "effective": effective.String()}
+		if len(more) > 0 {
+			fields["too_late"] = more[0]
+		}
+		return Say{Noted{Kind: "cessation.decided", Fields: Fields(fields)}}
+	}
+	for _, tt := range []struct {
+		name string
+		s    Service
+		cmd  Say
+		at   Instant
+		code Code
+	}{
+		{"a day too early", Service{}, decided(earliest - 1), t0, TooEarly},
+		{"a day too early, and not said to be", Service{}, decided(earliest-1, "no"), t0, TooEarly},
+		{"on the earliest day", Service{}, decided(earliest), t0, ""},
+		{"a day too early, and said to be", Service{}, decided(earliest-1, "yes"), t0, ""},
+		{"later, when persons were told then", Service{}.Evolve(Fact{At: t0, Recorded: t0, Event: Noted{Kind: "cessation.notified"}}), decided(earliest), t0 + Instant(7*Day), ""},
+		{"later, when nobody was told", Service{}, decided(earliest), t0 + Instant(7*Day), TooEarly},
+	} {
+		events, err := tt.s.Decide(tt.cmd, r, tt.at, tt.at)
+		got, _ := errors.AsType[Refusal](err)
+		if got.Code != tt.code || tt.code == "" && len(events) != 1 {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		if tt.code != "" && tt.at == t0 && !strings.Contains(got.Text, earliest.String()) {
+			t.Errorf("%s: the answer does not say %s: %s", tt.name, earliest, got.Text)
+		}
+	}
+}
+
+func TestAYearIsPublishedOnANoticeAlone(t *testing.T) {
+	whole := Calendar{Jurisdiction: "XX", Year: 2027, Notice: "no. 7", Issued: NewDate(2026, time.November, 4), Off: []Date{NewDate(2027, time.January, 1)}}
+	for name, tt := range map[string]struct {
+		change func(*Calendar)
+		path   string
+	}{
+		"with both":                                {func(*Calendar) {}, ""},
+		"without its number":                       {func(k *Calendar) { k.Notice = "" }, "notice"},
+		"without its date":                         {func(k *Calendar) { k.Issued = 0 }, "issued"},
+		"a list of days without either":            {func(k *Calendar) { k.Partial, k.Notice, k.Issued = true, "", 0 }, "notice"},
+		"a region's days, which rest on another's": {func(k *Calendar) { k.AddsTo, k.Partial, k.Notice, k.Issued = "CN", true, "", 0 }, ""},
+		"a projection, which makes nothing known":  {func(k *Calendar) { k.Projected, k.Notice, k.Issued = true, "", 0 }, ""},
+	} {
+		k := whole
+		tt.change(&k)
+		_, err := Calendars{}.Decide(PublishCalendar{Calendar: k}, By{Principal: "officer"})
+		if got, _ := errors.AsType[Refusal](err); got.Path != tt.path || (err == nil) != (tt.path == "") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, wrong := (Calendars{}).Publish(func() Calendar { k.Version = 1; return k }()); len(wrong) > 0 {
+			t.Errorf("%s: to compute by it: %v", name, wrong)
+		}
+	}
+}
+
+func TestAPeriodOfRetentionIsWholeOrNone(t *testing.T) {
+	for name, tt := range map[string]struct {
+		p    Purpose
+		want string
+	}{
+		"months":         {Purpose{KeepMonths: 6, KeepAfter: "subject.closed"}, ""},
+		"days":           {Purpose{KeepDays: 6, KeepAfter: "purpose.achieved"}, ""},
+		"words":          {Purpose{Retention: "the shortest time"}, ""},
+		"both":           {Purpose{KeepMonths: 6, KeepDays: 6, KeepAfter: "subject.closed"}, "keep_months"},
+		"an end alone":   {Purpose{KeepAfter: "subject.closed"}, "keep_months"},
+		"no end":         {Purpose{KeepMonths: 6}, "keep_after"},
+		"another end":    {Purpose{KeepMonths: 6, KeepAfter: "full.moon"}, "keep_after"},
+		"less than none": {Purpose{KeepDays: -1, KeepAfter: "subject.closed"}, "keep_months"},
+	} {
+		tt.p.ID, tt.p.Title, tt.p.Basis, tt.p.Actions = "ads", "Ads", BasisConsent, []Action{Use}
+		d := Document{Purposes: []Purpose{tt.p}}
+		found := ""
+		for _, p := range d.Check() {
+			if _, member, ok := strings.Cut(p.Path, "purposes[0].keep"); ok {
+				found = "keep" + member
+			}
+		}
+		if found != tt.want {
+			t.Errorf("%s: %q, want %q", name, found, tt.want)
+		}
+	}
+}

@@ -1,0 +1,110 @@
+package projectiontest
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"testing"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+)
+
+// Many is how Many obligations [Crowd] tells of, of which one in ten is open.
+const Many = 100_000
+
+// A crowd writes the entries of many requests, each with two obligations.
+type crowd struct {
+	b        testing.TB
+	entries  []codec.Entry
+	position eventstore.Position
+	now      domain.Instant
+	apply    func([]codec.Entry)
+}
+
+func (c *crowd) tell(stream domain.StreamID, e domain.Event) {
+	c.position++
+	var id eventstore.EventID
+	binary.BigEndian.PutUint64(id[8:], uint64(c.position))
+	c.entries = append(c.entries, codec.Entry{
+		Envelope: codec.Envelope{ID: id, Stream: stream, At: c.now, Recorded: c.now, Actor: "operator", RecordedBy: "desk"}, Event: e, Position: c.position,
+	})
+	if len(c.entries) == 1000 {
+		c.flush()
+	}
+}
+
+func (c *crowd) flush() {
+	c.apply(c.entries)
+	c.entries = c.entries[:0]
+}
+
+var asked = []domain.RequestType{domain.AskAccess, domain.AskDelete, domain.AskComplaint, domain.AskQuestion, domain.AskCopy}
+
+// An answer is what is told of a request some days after it.
+type answer struct {
+	n      int
+	at     domain.Instant
+	stream domain.StreamID
+	opened [2]domain.ObligationOpened
+}
+
+// ask tells of one request with two obligations.
+func (c *crowd) ask(n int) answer {
+	a := answer{n: n, stream: domain.StreamID{Noun: domain.RequestNoun, App: App, ID: fmt.Sprintf("%020x", n*7919%Many)}}
+	person, t := fmt.Sprintf("%032x", n), asked[n%len(asked)]
+	c.tell(a.stream, domain.RequestReceived{Types: []domain.RequestType{t}, Policy: "privacy", Version: domain.Hash{1}, Channel: "email", Subject: person})
+	for i, days := range []int{15, 30} {
+		rule := domain.DeadlineRule{ID: domain.DeadlineRuleID(fmt.Sprint("cn.d", days)), Source: "VII(III)", Unit: domain.UnitWorkingDay, Length: days, Calendar: "CN", TimeZone: "Asia/Shanghai", Law: i == 1}
+		due, err := domain.Compute(rule, c.now, nil, false, domain.Calendars{})
+		if err != nil {
+			c.b.Fatal(err)
+		}
+		a.opened[i] = domain.ObligationOpened{
+			Obligation: domain.Obligation{ID: "reply." + string(rule.ID), Kind: domain.DutyReply, Types: []domain.RequestType{t}, Rule: rule, Version: domain.Hash{1}},
+			Due:        due, Cause: domain.Cause{Kind: "request.received", Subject: person},
+		}
+		c.tell(a.stream, a.opened[i])
+	}
+	a.at = c.now.Add(domain.Span(n%35) * domain.Day)
+	return a
+}
+
+func (c *crowd) answer(a answer) {
+	if a.n%20 == 3 {
+		c.tell(a.stream, domain.Stepped{Kind: "request.rejected", Fields: domain.Fields(map[string]string{"codes": fmt.Sprint("REJ-", a.n%7)})})
+	} else {
+		c.tell(a.stream, domain.Stepped{Kind: "request.answered", Fields: domain.Fields(map[string]string{"outcome": "full", "channel": "email"})})
+	}
+	for _, o := range a.opened {
+		c.tell(a.stream, domain.ObligationMet{ID: o.Obligation.ID, Met: c.now, Late: !o.Due.InTime(c.now), By: domain.Cause{Kind: "request.answered"}})
+	}
+}
+
+// Crowd calls apply for the entries of [Many] obligations, a thousand at a time,
+// and returns the moment after the last. Each request has two, and one request
+// in ten never has an answer.
+func Crowd(b testing.TB, apply func([]codec.Entry)) domain.Instant {
+	b.Helper()
+	c := &crowd{b: b, now: Start, apply: apply}
+	const daily = Many / 2 / 700
+	var waiting []answer
+	for n := 0; n < Many/2 || len(waiting) > 0; c.now = c.now.Add(domain.Day) {
+		for range min(daily, Many/2-n) {
+			if a := c.ask(n); n%10 != 9 {
+				waiting = append(waiting, a)
+			}
+			n++
+		}
+		waiting = slices.DeleteFunc(waiting, func(a answer) bool {
+			if a.at > c.now {
+				return false
+			}
+			c.answer(a)
+			return true
+		})
+	}
+	c.flush()
+	return c.now
+}

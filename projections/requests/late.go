@@ -1,0 +1,79 @@
+package requests
+
+import (
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+)
+
+// A LateYes is an answer "you may" about a moment at which, as was learned
+// later, the person had said no already: asked between the two times of a
+// withdrawal that came late. It was right by what was known.
+type LateYes struct {
+	Person     string // a pseudonym
+	Purpose    string
+	Valid      domain.Instant // the moment that was asked about
+	Answered   domain.Instant
+	Check      string // the event of the answer
+	Withdrawn  domain.Instant
+	Recorded   domain.Instant // when the ledger heard of it
+	Withdrawal string         // its event
+}
+
+// answer keeps an answer "you may".
+func (b *batch) answer(e codec.Entry, x domain.CheckAnswered) error {
+	if !x.Allowed {
+		return nil
+	}
+	_, err := b.tx.Exec("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)", string(e.Stream.App), e.Stream.ID, int64(e.Position), string(x.Purpose), int64(x.Valid), int64(e.Recorded), e.ID.String())
+	return err
+}
+
+// withdraw keeps a withdrawal that came later than it was said, whatever took
+// the consent away.
+func (b *batch) withdraw(e codec.Entry, scope domain.Scope) error {
+	if e.At >= e.Recorded || !scope.All && len(scope.Purposes) == 0 {
+		return nil
+	}
+	var purposes []string
+	for _, id := range scope.Purposes {
+		purposes = append(purposes, string(id))
+	}
+	_, err := b.tx.Exec("INSERT INTO late VALUES (?, ?, ?, ?, ?, ?, ?)", string(e.Stream.App), e.Stream.ID, int64(e.Position), int64(e.At), int64(e.Recorded), listOf(purposes), e.ID.String())
+	return err
+}
+
+// LateYeses returns the answers that a later withdrawal of q's app, and person
+// if q names one, shows to have been about a moment after it: at most q.Limit,
+// in the order of the withdrawals. Answers are known as far as they are logged.
+func (v *View) LateYeses(ctx ctx, q Query) (list []LateYes, asOf eventstore.Position, err error) {
+	asOf, err = v.read(ctx, q, func(r *reading) error {
+		list, err = r.lateYeses()
+		return err
+	})
+	return list, asOf, err
+}
+
+func (r *reading) lateYeses() (list []LateYes, err error) {
+	var s statement
+	s.add("SELECT a.person, a.purpose, a.valid, a.recorded, a.event, w.at, w.recorded, w.event FROM late w JOIN answers a"+
+		" ON a.app = w.app AND a.person = w.person AND a.position < w.position AND a.valid >= w.at AND (w.purposes = '' OR instr(w.purposes, ',' || a.purpose || ',') > 0)"+
+		" WHERE w.app = ? AND w.position <= ? AND NOT EXISTS (SELECT 1 FROM tests t WHERE t.app = w.app AND t.person = w.person AND t.position <= ?)",
+		string(r.App), int64(r.asOf), int64(r.asOf))
+	if r.Person != "" {
+		s.add(" AND w.person = ?", r.Person)
+	}
+	s.add(" ORDER BY w.position, a.position")
+	if r.Limit > 0 {
+		s.add(" LIMIT ?", r.Limit)
+	}
+	err = r.tx.Each(s.text.String(), s.args, func(scan func(...any) error) error {
+		var y LateYes
+		var valid, answered, at, recorded int64
+		err := scan(&y.Person, &y.Purpose, &valid, &answered, &y.Check, &at, &recorded, &y.Withdrawal)
+		y.Valid, y.Answered, y.Withdrawn, y.Recorded = domain.Instant(valid), domain.Instant(answered), domain.Instant(at), domain.Instant(recorded)
+		list = append(list, y)
+		return err
+	})
+	return list, err
+}

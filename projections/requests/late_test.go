@@ -1,0 +1,150 @@
+package requests_test
+
+import (
+	"fmt"
+	"testing"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/ledger"
+	"consentledger/projections/projectiontest"
+	"consentledger/projections/requests"
+)
+
+// checked logs the answer to "may we?" about now.
+func checked(w *projectiontest.Teller, t *testing.T, person string, purpose domain.PurposeID, allowed bool) {
+	t.Helper()
+	w.Rest(domain.Minute)
+	id := fmt.Sprint("check ", person, purpose, w.Time())
+	r := ledger.Request{App: projectiontest.App, Person: domain.PersonKey{Kind: "account", ID: person}, Source: "test", ID: id, Body: []byte(id), Actor: "system", RecordedBy: "test"}
+	if err := w.LogCheck(t.Context(), r, domain.CheckAnswered{Purpose: purpose, Action: domain.Use, Valid: w.Time(), Allowed: allowed, Status: domain.Given}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// withdrew records a withdrawal that happened at a moment.
+func withdrew(w *projectiontest.Teller, t *testing.T, person string, at domain.Instant, purposes ...domain.PurposeID) {
+	t.Helper()
+	w.Rest(domain.Minute)
+	r := ledger.Request{App: projectiontest.App, Person: domain.PersonKey{Kind: "account", ID: person}, Source: "late", ID: person, Body: []byte("x"), At: at, Actor: "person", RecordedBy: "test",
+		Command: domain.WithdrawConsent{Scope: domain.Scope{All: len(purposes) == 0, Purposes: purposes}}}
+	if _, err := w.Execute(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestEveryYesBetweenTheTwoTimesOfALateWithdrawalIsFound(t *testing.T) {
+	w := begin(t)
+	for _, person := range []string{"ada", "bo", "robot"} {
+		w.Tell(person, domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"location"}})
+	}
+	checked(w, t, "ada", "location", true) // before she said no
+	said := w.Time() + 1
+	checked(w, t, "ada", "location", true)
+	checked(w, t, "ada", "marketing", true)
+	checked(w, t, "ada", "location", false)
+	checked(w, t, "bo", "location", true)
+	checked(w, t, "robot", "location", true)
+	w.Tell("robot", domain.Say{Event: domain.SubjectMarkedTest{Reason: "load"}})
+	before := w.Entries()[len(w.Entries())-1].Position
+	withdrew(w, t, "ada", said, "location")
+	withdrew(w, t, "robot", said)
+	withdrew(w, t, "bo", w.Time()+domain.Instant(domain.Minute)) // which is when it is recorded
+	checked(w, t, "ada", "location", true)                       // whatever it says, it came after the ledger knew
+	v := viewOf(t, w.Entries())
+	q := requests.Query{App: projectiontest.App, At: w.Time()}
+	list, _, err := v.LateYeses(t.Context(), q)
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	y := list[0]
+	var check, no eventstore.EventID
+	for _, e := range w.Entries() {
+		if _, is := e.Event.(domain.CheckAnswered); is && e.Recorded == y.Answered {
+			check = e.ID
+		}
+		if _, is := e.Event.(domain.ConsentWithdrawn); is && e.At == said && e.Stream.ID == w.Pseudonym("ada") {
+			no = e.ID
+		}
+	}
+	if y.Person != w.Pseudonym("ada") || y.Purpose != "location" || y.Withdrawn != said || y.Recorded <= y.Answered || y.Valid < said || y.Check != check.String() || y.Withdrawal != no.String() {
+		t.Errorf("%+v", y)
+	}
+	for name, q := range map[string]requests.Query{
+		"of somebody else":               {App: projectiontest.App, At: w.Time(), Person: w.Pseudonym("bo")},
+		"as known before the withdrawal": {App: projectiontest.App, At: w.Time(), Known: requests.Known{Past: true, At: before}},
+		"of another app":                 {App: "other", At: w.Time()},
+	} {
+		if list, _, err := v.LateYeses(t.Context(), q); err != nil || len(list) != 0 {
+			t.Errorf("%s: %+v, %v", name, list, err)
+		}
+	}
+}
+
+func TestTheReportSaysAtRiskWhenTheWatcherDoes(t *testing.T) {
+	w := begin(t)
+	o := domain.StreamID{Noun: domain.ObligationNoun, App: projectiontest.App, ID: "many"}
+	rule := func(id domain.DeadlineRuleID, unit domain.DeadlineUnit, n int) domain.DeadlineRule {
+		r := domain.DeadlineRule{ID: id, Source: "1", Unit: unit, Length: n, TimeZone: "Asia/Shanghai"}
+		if unit == domain.UnitWorkingDay {
+			r.Calendar = "CN"
+		}
+		return r
+	}
+	rules := []domain.DeadlineRule{rule("h24", domain.UnitHour, 24), rule("h1", domain.UnitHour, 1), rule("w15", domain.UnitWorkingDay, 15), rule("w2", domain.UnitWorkingDay, 2), rule("d30", domain.UnitCalendarDay, 30), rule("m6", domain.UnitMonth, 6)}
+	w.TellOn(o, domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{1}}, Rule: domain.DutyRule{ID: "stop", Kind: domain.DutyStop}, Start: w.Time(), Rules: rules})
+	w.TellOn(domain.StreamID{Noun: domain.ObligationNoun, App: projectiontest.App, ID: "kept"}, domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{2}}, Rule: domain.DutyRule{ID: "keep", Kind: domain.DutyKeep}, Start: w.Time(), Rules: rules[:1]})
+	v := viewOf(t, w.Entries())
+	n := 0
+	for _, e := range w.Entries() {
+		x, ok := e.Event.(domain.ObligationOpened)
+		if !ok {
+			continue
+		}
+		n++
+		risk := x.Due.RiskAt(domain.Calendars{})
+		over := x.Due.Until
+		if x.Due.Unit == domain.UnitHour {
+			over++
+		}
+		for at, want := range map[domain.Instant]requests.State{risk - 1: requests.StateOpen, risk: requests.StateAtRisk, over - 1: requests.StateAtRisk, over: requests.StateOverdue} {
+			if at < w.Time() {
+				continue
+			}
+			if x.Obligation.Kind == domain.DutyKeep {
+				want = requests.StateOpen
+			}
+			list := page(t, v, requests.Query{At: at, Stream: e.Stream.String(), ID: x.Obligation.ID})
+			if len(list) != 1 || list[0].State != want {
+				t.Errorf("%s at %s: %+v, want %s", x.Obligation.ID, at, list, want)
+			}
+		}
+	}
+	if n != len(rules)+1 {
+		t.Errorf("%d obligations", n)
+	}
+}
+
+func TestWhatAHoldStopsIsHeldAndNotOverdue(t *testing.T) {
+	w := begin(t)
+	o := domain.StreamID{Noun: domain.ObligationNoun, App: projectiontest.App, ID: "one"}
+	w.TellOn(o, domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{1}}, Rule: domain.DutyRule{ID: "delete", Kind: domain.DutyDelete}, Start: w.Time(),
+		Rules: []domain.DeadlineRule{{ID: "d30", Source: "1", Unit: domain.UnitCalendarDay, Length: 30, TimeZone: "Asia/Shanghai"}}})
+	w.Rest(10 * domain.Day)
+	w.TellOn(o, domain.HoldObligation{ID: "delete.d30"})
+	w.Rest(400 * domain.Day)
+	v := viewOf(t, w.Entries())
+	if got := said(page(t, v, requests.Query{At: w.Time(), Stream: o.String()})); got != "delete.d30 held" {
+		t.Errorf("under the hold: %s", got)
+	}
+	w.TellOn(o, domain.HoldObligation{ID: "delete.d30", Released: true})
+	w.Rest(domain.Day)
+	v = viewOf(t, w.Entries())
+	list := page(t, v, requests.Query{At: w.Time(), Stream: o.String()})
+	if got := said(list); got != "delete.d30 open binding" || len(list[0].Moves) != 2 {
+		t.Errorf("after it: %s, %+v", got, list)
+	}
+	if got := said(page(t, v, requests.Query{At: w.Time() + 21*domain.Instant(domain.Day), Stream: o.String()})); got != "delete.d30 overdue binding" {
+		t.Errorf("and three weeks later: %s", got)
+	}
+}
