@@ -70,7 +70,10 @@ func (l *Ledger) meet(ctx context.Context, req Request, ref domain.Reference) (*
 			return nil, err
 		}
 	}
-	p, _, err = l.vault.Enrol(ctx, who)
+	p, fresh, err := l.vault.Enrol(ctx, who)
+	if fresh {
+		l.beginFold(domain.StreamID{Noun: domain.SubjectNoun, App: req.App, ID: p.Pseudonym.String()})
+	}
 	return p, err
 }
 
