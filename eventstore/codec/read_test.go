@@ -38,7 +38,7 @@ func agree(t *testing.T, r eventstore.Recorded) (byHand bool) {
 
 func TestLinesOfEveryDayAreReadByHand(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 2000 {
+	for range 500 {
 		for _, shape := range []any{new(consentGivenV2), new(consentRefusedV2), new(consentWithdrawnV2), new(permissionRevokedV1)} {
 			fill(random, reflect.ValueOf(shape).Elem())
 			agreeOn(t, shape)
