@@ -35,6 +35,13 @@ func (f *factV1) appendTo(b []byte) ([]byte, error) {
 	t.Intz("q", int64(f.Evidence))
 	t.Intz("y", int64(f.Band))
 	t.Textz("x", f.Other)
+	jsonwrite.Listz(&t, "w", f.Added)
+	if len(f.Ends) > 0 {
+		jsonwrite.Objects(&t, "z", f.Ends, func(t *jsonwrite.Text, e *endV1) {
+			t.Text("p", string(e.Purpose))
+			t.Int("u", int64(e.Until))
+		})
+	}
 	return append(t.B, '}'), t.Err
 }
 

@@ -2,6 +2,7 @@ package consents
 
 import (
 	"bytes"
+	"reflect"
 	"testing"
 
 	"consentledger/domain"
@@ -14,7 +15,12 @@ func TestFactsAreWrittenAsReflectionWritesThem(t *testing.T) {
 		Kind: given, ID: domain.EventID{1, 255}, At: 1, Recorded: 2, Source: domain.Source{3}, Sequence: 1<<53 - 1, Policy: "a \"policy\"\u2028",
 		Version: domain.Hash{4, 250}, Act: "click", Until: 5, All: true, Purposes: []domain.PurposeID{"ads", "face"}, Short: []domain.PurposeID{"map"},
 		Records: []domain.EventID{{6}, {7}}, Build: "1.2", Strength: domain.GuardianConsent, Guardian: "00ff", Once: true, Evidence: domain.Imported,
-		Band: domain.ChildUnder14, Other: "ff00",
+		Band: domain.ChildUnder14, Other: "ff00", Added: []domain.PurposeID{"map"}, Ends: []endV1{{"ads", 8}, {"face", 9}},
+	}
+	for v, i := reflect.ValueOf(full), 0; i < v.NumField(); i++ {
+		if v.Field(i).IsZero() {
+			t.Errorf("the full fact has no %s", v.Type().Field(i).Name)
+		}
 	}
 	for _, f := range []factV1{{}, full, {Kind: withdrawn, Purposes: []domain.PurposeID{"ads"}}, {Kind: voided, Records: []domain.EventID{{9}}}} {
 		want, err := json.Marshal(&f)
