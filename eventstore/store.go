@@ -30,22 +30,27 @@ type EventID [16]byte
 // String returns the form "01234567-89ab-cdef-0123-456789abcdef" that
 // [ParseEventID] reads.
 func (id EventID) String() string {
-	var b [36]byte
+	b := id.text()
+	return string(b[:])
+}
+
+func (id EventID) text() (b [36]byte) {
 	hex.Encode(b[0:8], id[0:4])
 	hex.Encode(b[9:13], id[4:6])
 	hex.Encode(b[14:18], id[6:8])
 	hex.Encode(b[19:23], id[8:10])
 	hex.Encode(b[24:36], id[10:16])
 	b[8], b[13], b[18], b[23] = '-', '-', '-', '-'
-	return string(b[:])
+	return b
 }
 
 // ParseEventID reads what [EventID.String] writes, and nothing else.
 func ParseEventID(s string) (EventID, error) {
 	var id EventID
 	if len(s) == 36 {
-		plain := s[0:8] + s[9:13] + s[14:18] + s[19:23] + s[24:36]
-		if _, err := hex.Decode(id[:], []byte(plain)); err == nil && id.String() == s {
+		var digits [32]byte
+		plain := append(append(append(append(append(digits[:0], s[0:8]...), s[9:13]...), s[14:18]...), s[19:23]...), s[24:36]...)
+		if _, err := hex.Decode(id[:], plain); err == nil && id.text() == [36]byte([]byte(s)) {
 			return id, nil
 		}
 	}

@@ -32,7 +32,8 @@ type step struct {
 	err     error
 }
 
-// Follow implements [History].
+// Follow implements [History], but that the slices are the reader's only until
+// the next is yielded.
 func (h gathering) Follow(ctx context.Context, after eventstore.Position) iter.Seq2[[]codec.Entry, error] {
 	return func(yield func([]codec.Entry, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -45,8 +46,10 @@ func (h gathering) Follow(ctx context.Context, after eventstore.Position) iter.S
 		}()
 		rest := time.NewTimer(0)
 		defer rest.Stop()
+		var entries []codec.Entry
+		var err error
 		for {
-			entries, err := h.gather(ctx, steps, rest.C)
+			entries, err = h.gather(ctx, steps, rest.C, entries[:0])
 			if len(entries) > 0 && !yield(entries, nil) {
 				return
 			}
@@ -54,6 +57,7 @@ func (h gathering) Follow(ctx context.Context, after eventstore.Position) iter.S
 				yield(nil, err)
 				return
 			}
+			clear(entries) // what is in them need not live on
 			rest.Reset(min(longest, h.pace*time.Duration(len(entries))))
 		}
 	}
@@ -73,10 +77,10 @@ func (h gathering) read(ctx context.Context, after eventstore.Position, to chan<
 	}
 }
 
-// gather returns at least one entry, or an error after those that came before
-// it. It waits for more until the rest is over, there are enough, or somebody
+// gather adds at least one entry to those given, or an error after those that
+// came before it. It waits for more until the rest is over, there are enough, or somebody
 // is in a hurry.
-func (h gathering) gather(ctx context.Context, steps <-chan step, rest <-chan time.Time) (entries []codec.Entry, err error) {
+func (h gathering) gather(ctx context.Context, steps <-chan step, rest <-chan time.Time, entries []codec.Entry) ([]codec.Entry, error) {
 	for rested := false; len(entries) == 0 || !rested && len(entries) < most; {
 		select {
 		case s, ok := <-steps:

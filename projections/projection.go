@@ -26,7 +26,8 @@ type Projection interface {
 
 	// Apply adds entries, in order, and moves the checkpoint to the last of
 	// them, both or neither. It must not skip an entry that it cannot read,
-	// and refuses entries that are not after its checkpoint.
+	// and refuses entries that are not after its checkpoint. The slice is the
+	// caller's to use again.
 	Apply(ctx context.Context, entries []codec.Entry) error
 }
 

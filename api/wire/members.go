@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
@@ -50,10 +51,18 @@ func attributesOf(all map[string]string) attributes {
 	return list
 }
 
+// decoders are used again: every one remembers names in room of its own.
+var decoders = sync.Pool{New: func() any { return jsontext.NewDecoder(new(bytes.Buffer)) }}
+
 // members takes a structured event apart: its attributes, and its data, which
 // is a part of it.
 func members(structured []byte) (attributes, jsontext.Value, error) {
-	d := jsontext.NewDecoder(bytes.NewBuffer(structured))
+	d := decoders.Get().(*jsontext.Decoder)
+	defer func() {
+		d.Reset(new(bytes.Buffer)) // what was read is not held on to
+		decoders.Put(d)
+	}()
+	d.Reset(bytes.NewBuffer(structured))
 	if d.PeekKind() != '{' {
 		return nil, nil, notJSON(nil, "the event")
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"consentledger/api/intake"
+	"consentledger/eventstore"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
@@ -86,6 +87,8 @@ func (m *measuredHouse) work() error {
 	if m.seals {
 		must("transparency", func() error { return m.logs.Run(m.ctx) })
 	}
+	must("reactor", func() error { return m.reactor.Run(m.ctx) })
+	must("outbox", func() error { return m.outbox.Run(m.ctx) })
 	ready := make(chan struct{})
 	must("intake", func() error { return intake.Run(m.ctx, m.intake, func() { close(ready) }) })
 	must("HTTP", func() error { return serveHTTP(m.ctx, listener, m.handler()) })
@@ -133,6 +136,37 @@ func (m *measuredHouse) settle() (time.Duration, error) {
 	}
 	err = m.Wait(m.ctx, head)
 	return time.Since(begun), err
+}
+
+// quietFor is how far apart are the looks that must find nothing new for the
+// house to be at rest: what the reactor does takes a disk sync or two.
+const quietFor = 20 * time.Millisecond
+
+// rest waits until nothing more follows from what was recorded.
+func (m *measuredHouse) rest() error {
+	last := eventstore.Position(0)
+	for quiet := 0; quiet < 3; quiet++ {
+		if _, err := m.settle(); err != nil {
+			return err
+		}
+		head, err := m.dir.ledger.Head(m.ctx)
+		if err != nil {
+			return err
+		}
+		reacted, err := m.reactor.State()
+		if err != nil {
+			return err
+		}
+		if head != last || reacted.Position < head {
+			quiet, last = -1, head
+		}
+		select {
+		case <-time.After(quietFor):
+		case <-m.ctx.Done():
+			return context.Cause(m.ctx)
+		}
+	}
+	return nil
 }
 
 // close ends the load, then the house in serve's order.

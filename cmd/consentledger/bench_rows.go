@@ -60,8 +60,7 @@ func (b *bench) fill(m *measuredHouse, load loadKind, events int) error {
 	if _, err := m.send(order{Subject: recordSubject, Load: load, Clients: 256, Count: int64(events)}); err != nil {
 		return err
 	}
-	_, err := m.settle()
-	return err
+	return m.rest()
 }
 
 // A benchRow gathers the rounds of one measurement against the echo.
@@ -128,6 +127,9 @@ func (m *measuredHouse) measure(o order) (slice, error) {
 		return slice{}, err
 	}
 	settled, err := m.settle()
+	if err == nil {
+		err = m.rest()
+	}
 	if err != nil {
 		return slice{}, err
 	}

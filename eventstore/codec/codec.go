@@ -211,6 +211,21 @@ func Decode(r eventstore.Recorded) (Entry, error) {
 }
 
 func decode(r eventstore.Recorded) (Entry, error) {
+	if e, data, ok := scanLine(r); ok {
+		if e.Event, ok = scanShape(e.Type, data); ok {
+			return e, nil
+		}
+		if read, known := shapes[e.Type]; known {
+			var err error
+			e.Event, err = read(data)
+			return e, err
+		}
+	}
+	return reflected(r)
+}
+
+// reflected is decode for whatever stands in a line.
+func reflected(r eventstore.Recorded) (Entry, error) {
 	var l readLine
 	if err := json.Unmarshal(r.Data, &l, json.RejectUnknownMembers(true)); err != nil {
 		return Entry{}, err

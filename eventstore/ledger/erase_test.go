@@ -127,10 +127,10 @@ func TestWhoIsErasedIsForgottenAndComesBackAsSomebodyNew(t *testing.T) {
 	if _, err := l.Erase(t.Context(), order("e1")); err != nil {
 		t.Fatal(err)
 	}
-	late := request("r2", no)
+	late := request("r2", yes)
 	late.At = w.now - 500
 	if _, err := l.Execute(t.Context(), late); code(err) != domain.EarlierPerson {
-		t.Errorf("an event of before the erasure: %v", err)
+		t.Errorf("a yes of before the erasure: %v", err)
 	}
 	if _, err := l.Erase(t.Context(), order("e2")); code(err) != domain.UnknownPerson {
 		t.Errorf("erased again: %v", err)

@@ -110,6 +110,15 @@ func (l *Ledger) fold(ctx context.Context, stream domain.StreamID) (*fold, error
 	return f, err
 }
 
+// beginFold remembers that a stream is empty which had no name until now: it
+// need not be read. Should somebody else have written to it meanwhile, the
+// append that follows loses the race.
+func (l *Ledger) beginFold(stream domain.StreamID) {
+	if _, ok := l.folds.get(stream); !ok {
+		l.folds.put(stream, &fold{answered: new(answers)})
+	}
+}
+
 // foldUntil reads a stream up to a position; zero means all of it.
 func (l *Ledger) foldUntil(ctx context.Context, stream domain.StreamID, until eventstore.Position) (*fold, error) {
 	f := &fold{answered: new(answers)}

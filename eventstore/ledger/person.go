@@ -68,7 +68,10 @@ func (l *Ledger) meet(ctx context.Context, req Request, ref domain.Reference) (*
 	if _, err := (domain.Subject{}).Decide(likely(req), ref, at, recorded); err != nil {
 		return nil, err
 	}
-	p, _, err = l.vault.Enrol(ctx, who)
+	p, fresh, err := l.vault.Enrol(ctx, who)
+	if fresh {
+		l.beginFold(domain.StreamID{Noun: domain.SubjectNoun, App: req.App, ID: p.Pseudonym.String()})
+	}
 	return p, err
 }
 

@@ -209,14 +209,9 @@ func (l *Ledger) Replay(ctx context.Context, after eventstore.Position) iter.Seq
 func (l *Ledger) Follow(ctx context.Context, after eventstore.Position) iter.Seq2[[]codec.Entry, error] {
 	return func(yield func([]codec.Entry, error) bool) {
 		for batch, err := range l.store.Follow(ctx, after) {
-			read := make([]codec.Entry, 0, len(batch))
-			for _, r := range batch {
-				e, bad := l.recent.decode(r)
-				if bad != nil {
-					err = bad
-					break
-				}
-				read = append(read, e)
+			read, bad := l.recent.decode(batch)
+			if bad != nil {
+				err = bad
 			}
 			if len(read) > 0 && !yield(read, nil) {
 				return
@@ -227,32 +222,6 @@ func (l *Ledger) Follow(ctx context.Context, after eventstore.Position) iter.Seq
 			}
 		}
 	}
-}
-
-// recent remembers the entries that were read last, because every projection
-// follows the same records.
-type recent struct {
-	mu   sync.Mutex
-	ring [4096]codec.Entry
-}
-
-// decode is [codec.Decode]. Who is given an entry shares it with others.
-func (c *recent) decode(r eventstore.Recorded) (codec.Entry, error) {
-	place := &c.ring[uint64(r.Position)%uint64(len(c.ring))]
-	c.mu.Lock()
-	e := *place
-	c.mu.Unlock()
-	if e.Position == r.Position {
-		return e, nil
-	}
-	e, err := codec.Decode(r)
-	if err != nil {
-		return e, err
-	}
-	c.mu.Lock()
-	*place = e
-	c.mu.Unlock()
-	return e, nil
 }
 
 // KnownAt returns the position up to which records count that were known at a

@@ -17,20 +17,17 @@ import (
 type batch struct {
 	view   *View
 	tx     *readmodel.Tx
-	newest int64            // the newest person's number
-	people map[key]*person  // whom the batch touched: ahead of the file
-	dirty  map[rowKey]touch // touched since the policies changed last
-	counts map[count]int64  // the change in people
-	voided map[count]int64  // the change in voided answers; of no purpose
-}
-
-type rowKey struct {
-	*person
-	purpose domain.PurposeID
+	newest int64           // the newest person's number
+	people map[key]*person // whom the batch touched: ahead of the file
+	dirty  []*person       // touched since the policies changed last
+	counts map[count]int64 // the change in people
+	voided map[count]int64 // the change in voided answers; of no purpose
+	text   []byte          // where texts are written
 }
 
 // A touch is the last fact about a row, and the moment that the row is as of.
 type touch struct {
+	purpose  domain.PurposeID
 	moment   domain.Instant
 	position eventstore.Position
 }
@@ -86,16 +83,19 @@ func (b *batch) entry(e codec.Entry) error {
 }
 
 func (b *batch) touch(p *person, ids []domain.PurposeID, moment domain.Instant, at eventstore.Position) {
+	if len(p.touched) == 0 && len(ids) > 0 {
+		b.dirty = append(b.dirty, p)
+	}
 	for _, id := range ids {
-		if _, known := p.rows[id]; !known {
-			p.rows[id] = unwritten
+		p.row(id)
+		t := touch{id, moment, at}
+		if i := slices.IndexFunc(p.touched, func(t touch) bool { return t.purpose == id }); i >= 0 {
+			p.touched[i] = t
+		} else {
+			p.touched = append(p.touched, t)
 		}
-		b.dirty[rowKey{p, id}] = touch{moment, at}
 	}
 }
-
-// unwritten is a row that was touched and not settled yet.
-var unwritten = row{Standing: domain.Standing{Status: 255}}
 
 // cross touches those whom p is linked to: a no crosses at once.
 func (b *batch) cross(p *person, ids []domain.PurposeID, at eventstore.Position) error {
@@ -111,10 +111,11 @@ func (b *batch) cross(p *person, ids []domain.PurposeID, at eventstore.Position)
 
 // writeFact appends f to the chain of the person's facts.
 func (b *batch) writeFact(p *person, at eventstore.Position, f factV1) error {
-	text, err := json.Marshal(&f)
+	text, err := f.appendTo(b.text[:0])
 	if err != nil {
 		return err
 	}
+	b.text = text
 	_, err = b.tx.Exec("INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?)", int64(at), p.number, int64(p.last), f.Build, int64(f.Recorded), string(text))
 	p.last = at
 	return err
@@ -213,19 +214,26 @@ func (b *batch) publish(e codec.Entry, p domain.PolicyPublished) error {
 
 // settle finds where people stand with the purposes that were touched.
 func (b *batch) settle() error {
-	for k, t := range b.dirty {
-		subject, err := b.whole(k.person)
+	for _, p := range b.dirty {
+		subject, err := b.whole(p)
 		if err != nil {
 			return err
 		}
-		r := row{subject.Standing(k.purpose, t.moment, b.view.references.at(k.app, t.position)), t.position}
-		if old := k.rows[k.purpose]; old.Status != unwritten.Status {
-			b.count(k.person, k.purpose, old.Status, -1)
+		for _, t := range p.touched {
+			r := p.row(t.purpose)
+			before := r.Status
+			r.Standing, r.position = subject.Standing(t.purpose, t.moment, b.view.references.at(p.app, t.position)), t.position
+			if before == r.Status {
+				continue
+			}
+			if before != unwritten {
+				b.count(p, t.purpose, before, -1)
+			}
+			b.count(p, t.purpose, r.Status, 1)
 		}
-		b.count(k.person, k.purpose, r.Status, 1)
-		k.rows[k.purpose] = r
+		p.touched = p.touched[:0]
 	}
-	clear(b.dirty)
+	b.dirty = b.dirty[:0]
 	return nil
 }
 
@@ -252,8 +260,8 @@ func (b *batch) recount(p *person, n int64) error {
 	if err := b.settle(); err != nil {
 		return err
 	}
-	for id, r := range p.rows {
-		b.count(p, id, r.Status, n)
+	for _, r := range p.rows {
+		b.count(p, r.purpose, r.Status, n)
 	}
 	return nil
 }

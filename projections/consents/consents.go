@@ -161,7 +161,7 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 	}
 	people := map[key]*person{}
 	err = v.db.Apply(ctx, entries, func(tx *readmodel.Tx) error {
-		b := batch{view: v, tx: tx, people: people, dirty: map[rowKey]touch{}, counts: map[count]int64{}, voided: map[count]int64{}}
+		b := batch{view: v, tx: tx, people: people, counts: map[count]int64{}, voided: map[count]int64{}}
 		if err := tx.Row("SELECT coalesce(max(number), 0) FROM people", nil, &b.newest); err != nil {
 			return err
 		}

@@ -1,7 +1,7 @@
 package consents
 
 import (
-	"maps"
+	"cmp"
 	"slices"
 
 	"consentledger/domain"
@@ -23,21 +23,46 @@ type person struct {
 	last    eventstore.Position // of the last fact
 	subject domain.Subject
 	moment  domain.Instant // the latest at which a fact of theirs counts
-	rows    map[domain.PurposeID]row
+	rows    []row          // in the order of purposes: they are few
+	touched []touch        // of the batch, one for a row, not settled yet
 	facts   int
 	weighed int // what the cache counts for it
 }
 
 // A row is where a person stands with a purpose, and the last fact about it.
 type row struct {
+	purpose domain.PurposeID
 	domain.Standing
 	position eventstore.Position
 }
 
-// purposes returns those that the person's rows are about.
-func (p *person) purposes() []domain.PurposeID { return slices.Sorted(maps.Keys(p.rows)) }
+// unwritten is the status of a row that was touched and not settled yet.
+const unwritten domain.Status = 255
 
-func newPerson(k key) *person { return &person{key: k, rows: map[domain.PurposeID]row{}} }
+// purposes returns those that the person's rows are about.
+func (p *person) purposes() []domain.PurposeID {
+	ids := make([]domain.PurposeID, len(p.rows))
+	for i := range p.rows {
+		ids[i] = p.rows[i].purpose
+	}
+	return ids
+}
+
+// row returns the person's row about a purpose, unwritten if there was none.
+// It is good until the next is asked for.
+func (p *person) row(id domain.PurposeID) *row {
+	i, there := p.find(id)
+	if !there {
+		p.rows = slices.Insert(p.rows, i, row{purpose: id, Standing: domain.Standing{Status: unwritten}})
+	}
+	return &p.rows[i]
+}
+
+func (p *person) find(id domain.PurposeID) (int, bool) {
+	return slices.BinarySearchFunc(p.rows, id, func(r row, id domain.PurposeID) int { return cmp.Compare(r.purpose, id) })
+}
+
+func newPerson(k key) *person { return &person{key: k} }
 
 func (p *person) add(f factV1) error {
 	fact, err := f.fact()

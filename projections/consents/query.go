@@ -36,14 +36,17 @@ func (v *View) Get(ctx context.Context, app domain.AppName, who string, at domai
 		ref := v.references.at(app, position)
 		ids := ref.Policies.Declared(at)
 		n := len(ids)
-		for id := range p.rows {
+		for _, id := range p.purposes() {
 			if !slices.Contains(ids[:n], id) {
 				ids = append(ids, id)
 			}
 		}
-		slices.Sort(ids[n:])
 		for i, id := range ids {
-			rows = append(rows, Row{who, id, subject.Standing(id, at, ref), p.rows[id].position, i < n})
+			r := Row{Person: who, Purpose: id, Standing: subject.Standing(id, at, ref), Declared: i < n}
+			if place, spoken := p.find(id); spoken {
+				r.Updated = p.rows[place].position
+			}
+			rows = append(rows, r)
 		}
 		return nil
 	})

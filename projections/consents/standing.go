@@ -1,11 +1,12 @@
 package consents
 
 import (
-	"maps"
+	"cmp"
 	"slices"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
+	"consentledger/eventstore/codec/jsonwrite"
 
 	"github.com/go-json-experiment/json"
 )
@@ -24,57 +25,82 @@ type standingV1 struct {
 	Updated  eventstore.Position `json:"updated"`
 }
 
-// standingsText writes rows; equal rows make equal texts.
-func standingsText(rows map[domain.PurposeID]row) (string, error) {
-	var shared []row
-	var list []standingV1
-	for _, id := range slices.Sorted(maps.Keys(rows)) {
-		r := rows[id]
-		i := slices.IndexFunc(shared, func(s row) bool { return same(s, r) })
-		if i < 0 {
-			i = len(list)
-			shared, list = append(shared, r), append(list, r.standing())
+// appendStandings writes rows, as reflection writes a list of standingV1, of
+// rows that share a standing the first; equal rows make equal texts.
+func appendStandings(b []byte, rows []row) ([]byte, error) {
+	t := jsonwrite.Text{B: append(b, '[')}
+	var room [64]bool
+	written := append(room[:0], make([]bool, len(rows))...)
+	for i := range rows {
+		if written[i] {
+			continue
 		}
-		list[i].Purposes = append(list[i].Purposes, id)
+		if i > 0 {
+			t.B = append(t.B, ',')
+		}
+		t.B = append(t.B, '{')
+		t.Name("purposes")
+		t.B = append(t.B, '[')
+		t.Quote(string(rows[i].purpose))
+		for j := i + 1; j < len(rows); j++ {
+			if !written[j] && same(&rows[i], &rows[j]) {
+				written[j] = true
+				t.B = append(t.B, ',')
+				t.Quote(string(rows[j].purpose))
+			}
+		}
+		t.B = append(t.B, ']')
+		rows[i].members(&t)
+		t.B = append(t.B, '}')
 	}
-	text, err := json.Marshal(list)
-	return string(text), err
+	return append(t.B, ']'), t.Err
 }
 
-func same(a, b row) bool {
+// members writes what is in a standingV1 behind its purposes.
+func (r *row) members(t *jsonwrite.Text) {
+	t.Text("status", r.Status.String())
+	t.Int("since", int64(r.Since))
+	t.Int("until", int64(r.Until))
+	t.Text("policy", r.Policy)
+	version := ""
+	if r.Version != (domain.Hash{}) {
+		version = r.Version.String()
+	}
+	t.Text("version", version)
+	t.Text("act", string(r.Act))
+	t.Name("events")
+	t.B = append(t.B, '[')
+	for i, id := range r.Because {
+		if i > 0 {
+			t.B = append(t.B, ',')
+		}
+		t.Quote(eventstore.EventID(id).String())
+	}
+	t.B = append(t.B, ']')
+	t.Int("updated", int64(r.position))
+}
+
+func same(a, b *row) bool {
 	return a.position == b.position && a.Status == b.Status && a.Since == b.Since && a.Until == b.Until &&
 		a.Policy == b.Policy && a.Version == b.Version && a.Act == b.Act && slices.Equal(a.Because, b.Because)
 }
 
-func (r row) standing() standingV1 {
-	s := standingV1{
-		Status: r.Status.String(), Since: r.Since, Until: r.Until, Policy: r.Policy, Act: r.Act, Updated: r.position,
-		Events: make([]string, len(r.Because)),
-	}
-	if r.Version != (domain.Hash{}) {
-		s.Version = r.Version.String()
-	}
-	for i, id := range r.Because {
-		s.Events[i] = eventstore.EventID(id).String()
-	}
-	return s
-}
-
-func readStandings(text string) (map[domain.PurposeID]row, error) {
+func readStandings(text string) ([]row, error) {
 	var list []standingV1
 	if err := json.Unmarshal([]byte(text), &list, json.RejectUnknownMembers(true)); err != nil {
 		return nil, err
 	}
-	rows := map[domain.PurposeID]row{}
+	var rows []row
 	for _, s := range list {
 		r, err := s.row()
 		if err != nil {
 			return nil, err
 		}
-		for _, id := range s.Purposes {
-			rows[id] = r
+		for _, r.purpose = range s.Purposes {
+			rows = append(rows, r)
 		}
 	}
+	slices.SortFunc(rows, func(x, y row) int { return cmp.Compare(x.purpose, y.purpose) })
 	return rows, nil
 }
 

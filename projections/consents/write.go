@@ -40,10 +40,12 @@ func (b *batch) writePeople() error {
 }
 
 func (b *batch) writePerson(p *person) error {
-	standings, err := standingsText(p.rows)
+	text, err := appendStandings(b.text[:0], p.rows)
 	if err != nil {
 		return err
 	}
+	b.text = text
+	standings := string(text)
 	if p.fresh {
 		p.fresh = false
 		_, err = b.tx.Exec("INSERT INTO people VALUES (?, ?, ?, ?, ?, ?)", p.number, string(p.app), p.person, int64(p.last), p.subject.IsTest(), standings)

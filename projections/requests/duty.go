@@ -16,7 +16,7 @@ import (
 // duty applies a fact about an obligation: its row, and those beside it that
 // bind since, or do not any more.
 func (b *batch) duty(e codec.Entry) error {
-	list, err := b.stream(e.Stream.App, e.Stream.String())
+	list, err := b.stream(e.Stream.App, e.Stream.String(), e.Revision == 1)
 	if err != nil {
 		return err
 	}
@@ -80,14 +80,27 @@ func (b *batch) opened(e codec.Entry, x domain.ObligationOpened) (*Obligation, e
 func (b *batch) clock(app domain.AppName, x domain.ObligationOpened) (string, error) {
 	jurisdiction := x.Obligation.Rule.Calendar
 	if jurisdiction == "" {
-		err := b.tx.Each("SELECT jurisdiction FROM apps WHERE app = ?", []any{string(app)}, func(scan func(...any) error) error { return scan(&jurisdiction) })
-		if err != nil {
+		var err error
+		if jurisdiction, err = b.jurisdiction(app); err != nil {
 			return "", err
 		}
 	}
-	clock := x.Due.TimeZone + " " + jurisdiction
-	_, err := b.tx.Exec("INSERT INTO clocks VALUES (?, ?) ON CONFLICT DO NOTHING", string(app), clock)
-	return clock, err
+	name := x.Due.TimeZone + " " + jurisdiction
+	if b.clocks[appClock{app, name}] {
+		return name, nil
+	}
+	_, err := b.tx.Exec("INSERT INTO clocks VALUES (?, ?) ON CONFLICT DO NOTHING", string(app), name)
+	b.clocks[appClock{app, name}] = err == nil
+	return name, err
+}
+
+func (b *batch) jurisdiction(app domain.AppName) (name string, err error) {
+	if name, known := b.jurisdictions[app]; known {
+		return name, nil
+	}
+	err = b.tx.Each("SELECT jurisdiction FROM apps WHERE app = ?", []any{string(app)}, func(scan func(...any) error) error { return scan(&name) })
+	b.jurisdictions[app] = name
+	return name, err
 }
 
 // readClock reads what clock writes.
@@ -195,9 +208,9 @@ func (b *batch) met(o *Obligation, e codec.Entry, x domain.ObligationMet) error 
 }
 
 // stream returns the obligations of a stream as they are now, in the order of
-// their opening.
-func (b *batch) stream(app domain.AppName, stream string) ([]*Obligation, error) {
-	if list, ok := b.streams[stream]; ok {
+// their opening. For one that has just begun nothing is looked for.
+func (b *batch) stream(app domain.AppName, stream string, begins bool) ([]*Obligation, error) {
+	if list, ok := b.streams[stream]; ok || begins {
 		return list, nil
 	}
 	var list []*Obligation
@@ -224,8 +237,11 @@ func readObligation(scan func(...any) error, more ...any) (*Obligation, error) {
 // write closes the row that is there and opens the next.
 func (b *batch) write(e codec.Entry, o *Obligation) error {
 	o.Revision++
-	if err := closeRow(b.tx, "UPDATE obligations SET to_position = ?, to_recorded = ? WHERE app = ? AND stream = ? AND id = ? AND to_position = "+now, e, string(o.App), o.Stream, o.ID); err != nil {
-		return err
+	if o.Revision > 1 {
+		query := "UPDATE obligations SET to_position = ?, to_recorded = ? WHERE app = ? AND stream = ? AND id = ? AND to_position = " + now
+		if err := closeRow(b.tx, query, e, string(o.App), o.Stream, o.ID); err != nil {
+			return err
+		}
 	}
 	detail, err := json.Marshal(&o.keptV1)
 	if err != nil {
@@ -265,6 +281,9 @@ func wordsOf(list string) []string {
 }
 
 func (b *batch) isTest(app domain.AppName, person string) (bool, error) {
+	if !b.tests {
+		return false, nil
+	}
 	var n int
 	err := b.tx.Row("SELECT count(*) FROM tests WHERE app = ? AND person = ?", []any{string(app), person}, &n)
 	return n > 0, err
@@ -273,6 +292,7 @@ func (b *batch) isTest(app domain.AppName, person string) (bool, error) {
 // mark takes out of the reports what is owed to who turns out to be a test.
 func (b *batch) mark(e codec.Entry) error {
 	app, person := e.Stream.App, e.Stream.ID
+	b.tests = true
 	if _, err := b.tx.Exec("INSERT INTO tests VALUES (?, ?, ?) ON CONFLICT DO NOTHING", string(app), person, int64(e.Position)); err != nil {
 		return err
 	}
@@ -287,7 +307,7 @@ func (b *batch) mark(e codec.Entry) error {
 		return err
 	}
 	for _, stream := range streams {
-		list, err := b.stream(app, stream)
+		list, err := b.stream(app, stream, false)
 		if err != nil {
 			return err
 		}

@@ -152,7 +152,10 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 		return err
 	}
 	err = v.db.Apply(ctx, entries, func(tx *readmodel.Tx) error {
-		b := batch{view: v, tx: tx, streams: map[string][]*Obligation{}}
+		b := batch{view: v, tx: tx, streams: map[string][]*Obligation{}, clocks: map[appClock]bool{}, jurisdictions: map[domain.AppName]string{}}
+		if err := tx.Row("SELECT EXISTS (SELECT 1 FROM tests)", nil, &b.tests); err != nil {
+			return err
+		}
 		for _, e := range entries {
 			if err := b.entry(e); err != nil {
 				return fmt.Errorf("entry %d: %w", e.Position, err)
@@ -174,6 +177,16 @@ type batch struct {
 	tx      *readmodel.Tx
 	newest  domain.Instant
 	streams map[string][]*Obligation // those of streams that the batch touched, as they are now
+
+	tests         bool                      // somebody is none but a test
+	clocks        map[appClock]bool         // those that are surely in the file
+	jurisdictions map[domain.AppName]string // of apps that were looked up
+}
+
+// An appClock is a row of the table clocks.
+type appClock struct {
+	app  domain.AppName
+	name string
 }
 
 // entry applies one entry. What says nothing of requests, incidents and
@@ -197,6 +210,7 @@ func (b *batch) entry(e codec.Entry) error {
 	case domain.CalendarPublished:
 		return b.publish(e, x)
 	case domain.AppRegistered:
+		delete(b.jurisdictions, e.Stream.App)
 		_, err := b.tx.Exec("INSERT INTO apps VALUES (?, ?) ON CONFLICT DO UPDATE SET jurisdiction = excluded.jurisdiction", string(e.Stream.App), x.App.Jurisdiction)
 		return err
 	case domain.PolicyPublished, domain.PolicyEffective, domain.SignerRegistered, domain.ServiceCeased, domain.BuildVoided, domain.BuildDisputed, domain.SurfacePublished,

@@ -111,7 +111,7 @@ func (t *tree) add(r eventstore.Recorded) error {
 	t.last = r.Position
 	if t.edge.Size%merkle.Width == 0 {
 		t.write(merkle.At(-1, t.edge.Size/merkle.Width-1, t.edge.Size), t.bundle)
-		t.bundle = nil // readers may hold the old one
+		t.bundle = make([]byte, 0, len(t.bundle)+len(t.bundle)/16) // readers may hold the old one; the next is about as long
 	}
 	return t.failed
 }

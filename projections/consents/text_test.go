@@ -1,0 +1,70 @@
+package consents
+
+import (
+	"bytes"
+	"reflect"
+	"testing"
+
+	"consentledger/domain"
+
+	"github.com/go-json-experiment/json"
+)
+
+func TestFactsAreWrittenAsReflectionWritesThem(t *testing.T) {
+	full := factV1{
+		Kind: given, ID: domain.EventID{1, 255}, At: 1, Recorded: 2, Source: domain.Source{3}, Sequence: 1<<53 - 1, Policy: "a \"policy\"\u2028",
+		Version: domain.Hash{4, 250}, Act: "click", Until: 5, All: true, Purposes: []domain.PurposeID{"ads", "face"}, Short: []domain.PurposeID{"map"},
+		Records: []domain.EventID{{6}, {7}}, Build: "1.2", Strength: domain.GuardianConsent, Guardian: "00ff", Once: true, Evidence: domain.Imported,
+		Band: domain.ChildUnder14, Other: "ff00", Added: []domain.PurposeID{"map"}, Ends: []endV1{{"ads", 8}, {"face", 9}}, Assents: []domain.PurposeID{"news"},
+	}
+	for v, i := reflect.ValueOf(full), 0; i < v.NumField(); i++ {
+		if v.Field(i).IsZero() {
+			t.Errorf("the full fact has no %s", v.Type().Field(i).Name)
+		}
+	}
+	for _, f := range []factV1{{}, full, {Kind: withdrawn, Purposes: []domain.PurposeID{"ads"}}, {Kind: voided, Records: []domain.EventID{{9}}}} {
+		want, err := json.Marshal(&f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := f.appendTo(nil)
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%v: wrote\n%s\nreflection writes\n%s", err, got, want)
+		}
+	}
+}
+
+func TestStandingsAreWrittenAsReflectionWritesThem(t *testing.T) {
+	yes := domain.Standing{Status: domain.Given, Since: 1, Until: 9, Policy: "a \"policy\"", Version: domain.Hash{1}, Act: "click", Because: []domain.EventID{{1}, {2}}}
+	rows := []row{
+		{"ads", yes, 3},
+		{"face", domain.Standing{}, 4},
+		{"map", yes, 3},
+		{"news", yes, 5},
+		{"radio", domain.Standing{Status: domain.Withdrawn, Since: 7, Because: []domain.EventID{{3}}}, 6},
+	}
+	got, err := appendStandings(nil, rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []standingV1
+	if err := json.Unmarshal(got, &list, json.RejectUnknownMembers(true)); err != nil {
+		t.Fatal(err)
+	}
+	want, err := json.Marshal(list)
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%v: wrote\n%s\nreflection writes\n%s", err, got, want)
+	}
+	if len(list) != 4 || len(list[0].Purposes) != 2 {
+		t.Errorf("%d standings, want 4 of which ads and map share one:\n%s", len(list), got)
+	}
+	again, err := readStandings(string(got))
+	if err != nil || len(again) != len(rows) {
+		t.Fatalf("%v: read %d rows, wrote %d", err, len(again), len(rows))
+	}
+	for i := range rows {
+		if again[i].purpose != rows[i].purpose || !same(&again[i], &rows[i]) {
+			t.Errorf("read %v, wrote %v", again[i], rows[i])
+		}
+	}
+}
