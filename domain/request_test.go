@@ -325,3 +325,31 @@ func TestAmounts(t *testing.T) {
 		}
 	}
 }
+
+// TestTheGeneralPolicyFillsTheGapsOfASpecificOne: what a specific policy does
+// not list is listed by the general one; what it lists prevails.
+func TestTheGeneralPolicyFillsTheGapsOfASpecificOne(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		own      []Ground
+		elements string
+		code     Code
+	}{
+		{"the general one's, where it lists none", nil, "IDE-4", ""},
+		{"not what neither lists", nil, "IDE-9", UnknownGround},
+		{"its own", []Ground{{Code: "KEY-1", Title: "the key's number"}}, "KEY-1", ""},
+		{"not the general one's, where it has its own", []Ground{{Code: "KEY-1", Title: "the key's number"}}, "IDE-4", UnknownGround},
+	} {
+		r := run{t: t, ref: promises()}
+		doc := r.ref.Policies.Versions()[0].Document
+		doc.Over, doc.Name, doc.IdentityElements = doc.Name, "special", tt.own
+		r.ref.Policies = r.ref.Policies.Evolve(Fact{Event: PolicyPublished{Version: v2, Document: doc, Effective: t0}})
+		if err := r.do(OpenRequest{Types: []RequestType{AskAccess}, Channel: "email", Subject: "00ff", Policy: "special"}, t0+1); err != nil {
+			t.Fatalf("%s: %v", tt.name, err)
+		}
+		err := r.step("identity.requested elements="+tt.elements, t0+2)
+		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
+			t.Errorf("%s: %v, want %q", tt.name, err, tt.code)
+		}
+	}
+}

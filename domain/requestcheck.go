@@ -45,9 +45,9 @@ func (r Request) checkReply(cmd TakeStep, ref Reference) error {
 	if cmd.Kind != "request.rejected" {
 		return nil
 	}
-	v, _ := ref.Policies.Version(r.Received.Version)
+	rejections := r.list(ref, func(d Document) []Ground { return d.Rejections })
 	for _, code := range strings.Split(fieldOf(cmd.Fields, "codes"), ",") {
-		if !slices.ContainsFunc(v.Document.Rejections, func(g Ground) bool { return g.Code == code }) {
+		if !slices.ContainsFunc(rejections, func(g Ground) bool { return g.Code == code }) {
 			return refuseAt(UnknownGround, "data.codes", "a ground is not in the policy's list of grounds to reject a request; an exemption is none")
 		}
 	}
@@ -67,13 +67,24 @@ func (r Request) checkReply(cmd TakeStep, ref Reference) error {
 // checkElements refuses what is no code of the policy's list of elements that
 // show who somebody is: a value in its place would be in the log for ever.
 func (r Request) checkElements(elements string, ref Reference) error {
-	v, _ := ref.Policies.Version(r.Received.Version)
+	known := r.list(ref, func(d Document) []Ground { return d.IdentityElements })
 	for code := range strings.SplitSeq(elements, ",") {
-		if !slices.ContainsFunc(v.Document.IdentityElements, func(g Ground) bool { return g.Code == code }) {
-			return refuseAt(UnknownGround, "data.elements", "name the elements by their codes in the policy's identity_elements, never by their values: "+codesOf(v.Document.IdentityElements))
+		if !slices.ContainsFunc(known, func(g Ground) bool { return g.Code == code }) {
+			return refuseAt(UnknownGround, "data.elements", "name the elements by their codes in the policy's identity_elements, never by their values: "+codesOf(known))
 		}
 	}
 	return nil
+}
+
+// list returns a list of the policy that a request is of. Of a specific policy
+// that has none it is the general one's, which fills its gaps (XI(I)).
+func (r Request) list(ref Reference, of func(Document) []Ground) []Ground {
+	v, _ := ref.Policies.Version(r.Received.Version)
+	if len(of(v.Document)) > 0 || v.Document.Over == "" {
+		return of(v.Document)
+	}
+	general, _ := ref.Policies.InForce(v.Document.Over, r.At)
+	return of(general.Document)
 }
 
 // codesOf writes the codes of grounds as a list.

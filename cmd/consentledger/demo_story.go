@@ -21,7 +21,7 @@ func (s *story) requests() {
 
 	s.ask("copy", "user-11", s.morning(6), domain.OpenRequest{Types: []domain.RequestType{domain.AskCopy}, Policy: "key-sharing", Channel: "email",
 		Text: "Who opened my door in June?"})
-	s.step("copy", s.morning(5), "identity.requested", "", "elements", "sms-code,login-name")
+	s.step("copy", s.morning(5), "identity.requested", "", "elements", "IDE-3,IDE-1")
 
 	s.ask("access", "user-14", s.morning(12), domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "feedback", Authenticated: true,
 		Text: "What do you know of me?"})
