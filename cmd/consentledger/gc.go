@@ -11,7 +11,7 @@ import (
 // lives: much while little lives, since every event leaves garbage, and less
 // when more lives, so that it never takes much more room than what is used.
 const (
-	gcMost  = 800
+	gcMost  = 400
 	gcLeast = 100
 	gcRoom  = 256 << 20 // bytes of garbage from which on the percentage falls
 )

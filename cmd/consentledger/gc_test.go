@@ -6,7 +6,7 @@ func TestGarbageTakesLessRoomTheMoreLives(t *testing.T) {
 	for _, tt := range []struct {
 		live uint64
 		want int
-	}{{0, 800}, {5 << 20, 800}, {64 << 20, 400}, {128 << 20, 200}, {256 << 20, 100}, {4 << 30, 100}} {
+	}{{0, 400}, {5 << 20, 400}, {64 << 20, 400}, {128 << 20, 200}, {256 << 20, 100}, {4 << 30, 100}} {
 		if got := gcPercent(tt.live); got != tt.want {
 			t.Errorf("%d MiB: %d%%, want %d%%", tt.live>>20, got, tt.want)
 		}
