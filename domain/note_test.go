@@ -42,7 +42,7 @@ var notes = []struct{ good, bad string }{
 	{"clock.observed observation=stepped;direction=back;step=1200;watched=60000", "step=far"},
 	{"system.added system=crm;purposes=ads,offers", "purposes=ads,,offers"},
 	{"system.removed system=crm;reason=gone", "-reason"},
-	{"cessation.decided service=shop;effective=2026-04-01", "effective=spring"},
+	{"cessation.decided service=shop;effective=2026-04-01;too_late=yes", "effective=spring"},
 	{"cessation.notified channel=push;how=one_by_one;persons=12", "-how"},
 	{"collection.stopped service=shop", "-service"},
 	{"cessation.deleted service=shop;method=erased", "-method"},
@@ -57,9 +57,10 @@ var notes = []struct{ good, bad string }{
 	{"cookies.set choice=necessary-only", "choice=All_Of_Them"},
 	{"access.approved approver=desk;reason=a_complaint", "-reason"},
 	{"withdrawal.confirmed channel=feedback", "-channel"},
+	{"purpose.achieved purpose=ads", "purpose=All"},
 	{"retention.ended purpose=ads;category=clicks", "category=Clicks"},
 	{"processing.stopped system=crm;purpose=ads", "-system"},
-	{"data.deleted system=crm;method=erased;category=clicks", "method=by_hand"},
+	{"data.deleted system=crm;method=erased;category=clicks;despite_hold=no", "method=by_hand"},
 }
 
 // noteOf reads a note of the table, with one member changed or left out.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,10 +24,12 @@ type house struct {
 	store memory.Store
 	rows  memory.Rows
 	keys  vault.Keys
-	set   time.Duration
+	set   atomic.Int64 // by so much the wall clock is off, in nanoseconds
 }
 
-func (h *house) wall() domain.Instant { return domain.Instant(time.Now().Add(h.set).UnixMilli()) }
+func (h *house) wall() domain.Instant {
+	return domain.Instant(time.Now().Add(time.Duration(h.set.Load())).UnixMilli())
+}
 
 // run watches the clock while what happens, and returns what was recorded of
 // it, one line each.
@@ -99,18 +102,18 @@ func TestTheClockIsWatched(t *testing.T) {
 		"a day in which nobody touches it":   {func(*house) { time.Sleep(25 * time.Hour) }, "clock.observed observation=steady watched=86400"},
 		"somebody sets it an hour back": {func(h *house) {
 			time.Sleep(61 * time.Second)
-			h.set -= time.Hour
+			h.set.Add(-int64(time.Hour))
 			time.Sleep(61 * time.Second)
 		}, "clock.observed direction=back observation=stepped step=3600000 watched=70"},
 		"somebody sets it a day forward, and back": {func(h *house) {
-			h.set += 24 * time.Hour
+			h.set.Add(int64(24 * time.Hour))
 			time.Sleep(61 * time.Second)
-			h.set -= 24 * time.Hour
+			h.set.Add(-int64(24 * time.Hour))
 			time.Sleep(61 * time.Second)
 		}, "clock.observed direction=forward observation=stepped step=86400000 watched=10; clock.observed direction=back observation=stepped step=86400000 watched=60"},
 		"it runs a little fast, as clocks do": {func(h *house) {
 			for range 360 {
-				h.set += 300 * time.Millisecond
+				h.set.Add(int64(300 * time.Millisecond))
 				time.Sleep(10 * time.Second)
 			}
 		}, ""},
@@ -130,7 +133,7 @@ func TestAClockThatWasSetBackWhileNobodyWatched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &house{t: t}
 		h.run(func() { time.Sleep(61 * time.Second) })
-		h.set = -2 * time.Hour
+		h.set.Store(-int64(2 * time.Hour))
 		got := h.run(func() { time.Sleep(61 * time.Second) })
 		if len(got) != 1 || !strings.HasPrefix(got[0], "clock.observed direction=back observation=behind step=7") {
 			t.Errorf("recorded %q", got)

@@ -119,7 +119,7 @@ func newCluster(t *testing.T) *cluster {
 	c.ledger, c.poor = c.pair(nkeys.CreateAccount()), c.pair(nkeys.CreateAccount())
 	system := c.pair(nkeys.CreateAccount())
 	resolver := &server.MemAccResolver{}
-	c.account(resolver, c.ledger, jwt.JetStreamLimits{DiskStorage: 48 << 20, Streams: 4, Consumer: 2, MaxAckPending: 1024})
+	c.account(resolver, c.ledger, jwt.JetStreamLimits{DiskStorage: 48 << 20, Streams: 5, Consumer: 2, MaxAckPending: 1024})
 	c.account(resolver, c.poor, jwt.JetStreamLimits{})
 	c.account(resolver, system, jwt.JetStreamLimits{})
 	claims := jwt.NewOperatorClaims(public(t, c.operator))

@@ -17,7 +17,7 @@ func newRequest() *cobra.Command {
 
 func newRequestOpen() *cobra.Command {
 	var t tale
-	var subject, types, channel, purposes, policy, document string
+	var subject, types, channel, purposes, policy, document, guardian string
 	var authenticated bool
 	c := &cobra.Command{
 		Use:   "open",
@@ -34,6 +34,9 @@ back at once. The receipt says the request's id.`,
 			}
 			if policy != "" {
 				data["policy"] = policy
+			}
+			if guardian != "" {
+				data["guardian"] = guardian
 			}
 			if authenticated {
 				data["authenticated"] = true
@@ -62,6 +65,7 @@ back at once. The receipt says the request's id.`,
 	f.StringVar(&policy, "policy", "", "which policy's promises bind (default: the app's first)")
 	f.String("text", "", "the person's words: sealed; - reads them from standard input")
 	f.StringVar(&document, "document", "", "a letter: its file, or its hash")
+	f.StringVar(&guardian, "guardian", "", "which verified guardian asks for the person, as in parent-1")
 	f.BoolVar(&authenticated, "authenticated", false, "whoever asks was logged in: their identity is known")
 	c.MarkFlagRequired("types")
 	c.MarkFlagRequired("channel")

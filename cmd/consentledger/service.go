@@ -1,6 +1,10 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+)
 
 func newService() *cobra.Command {
 	c := &cobra.Command{
@@ -9,7 +13,8 @@ func newService() *cobra.Command {
 the end is refused before that.`,
 	}
 	c.AddCommand(
-		newServiceStep("decide", "Record that the service will end, and when", "cessation.decided", flag{"effective", "the first day without it, as in 2027-03-01", true}),
+		newServiceStep("decide", "Record that the service will end, and when", "cessation.decided",
+			flag{"effective", "the first day without it, as in 2027-03-01", true}, flag{"too-late", `"yes": it ends on that day although the notice that is promised cannot run any more`, false}),
 		newServiceStep("notify", "Record that persons were told that it ends", "cessation.notified",
 			flag{"channel", "by which channel, as in push", true}, flag{"how", "one by one, or by announcement: a public text", true}, flag{"persons", "how many were told", false}),
 		newServiceStep("stop-collecting", "Record that nothing is collected any more", "collection.stopped"),
@@ -42,7 +47,7 @@ func newServiceStep(use, short, kind string, flags ...flag) *cobra.Command {
 		}
 		for _, f := range flags {
 			if v, _ := c.Flags().GetString(f.name); v != "" {
-				data[f.name] = v
+				data[strings.ReplaceAll(f.name, "-", "_")] = v
 			}
 		}
 		return t.tell(c, kind, "", data)
