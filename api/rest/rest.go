@@ -136,7 +136,8 @@ func Handler(c Config) http.Handler {
 
 func config(version string) huma.Config {
 	f := huma.Format{
-		Marshal:   func(w io.Writer, v any) error { return json.MarshalWrite(w, v) },
+		// the same answer is the same bytes
+		Marshal:   func(w io.Writer, v any) error { return json.MarshalWrite(w, v, json.Deterministic(true)) },
 		Unmarshal: func(b []byte, v any) error { return json.Unmarshal(b, v) },
 	}
 	c := huma.DefaultConfig("consentledger", version)

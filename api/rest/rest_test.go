@@ -73,9 +73,9 @@ func (v views) Apps(ctx context.Context) ([]AppCount, eventstore.Position, error
 	return []AppCount{{"demo", 1}}, p, err
 }
 
-func (v views) Days(ctx context.Context, app domain.AppName, from, until string) ([]Day, eventstore.Position, error) {
+func (v views) Days(ctx context.Context, app domain.AppName, from, until string) ([]Day, int64, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
-	return []Day{{"2026-03-02", "consent.given", 1}}, p, err
+	return []Day{{Day: "2026-03-02", Type: "consent.given", Count: 1}}, 1, p, err
 }
 
 func (v views) Wait(context.Context, eventstore.Position) error { return v.h.wait }

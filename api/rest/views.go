@@ -29,7 +29,7 @@ type Policies interface {
 // Activity counts an app's events by day and type. From and until are days as
 // in 2026-03-02, both included; empty means no bound.
 type Activity interface {
-	Days(ctx context.Context, app domain.AppName, from, until string) ([]Day, eventstore.Position, error)
+	Days(ctx context.Context, app domain.AppName, from, until string) (days []Day, tests int64, asOf eventstore.Position, err error)
 }
 
 // A Consent is where a person stands with one purpose.
@@ -57,6 +57,8 @@ type Day struct {
 	Day   string `json:"day" format:"date"`
 	Type  string `json:"type"`
 	Count int64  `json:"count"`
+
+	Voided int64 `json:"voided,omitzero" doc:"how many of them were mistakes, and are voided"`
 }
 
 // ConsentsAnswer is where a person stands with every purpose.
@@ -76,6 +78,9 @@ type AppsAnswer struct {
 type ActivityAnswer struct {
 	App  string `json:"app"`
 	Days []Day  `json:"days"`
+
+	Tests int64 `json:"tests" doc:"how many are no persons but tests, and left out of every day"`
+
 	AsOf string `json:"as_of"`
 }
 
@@ -91,7 +96,7 @@ type activityIn struct {
 }
 
 func (s *server) activityRoute(api huma.API) {
-	route(s, api, "get-activity", http.MethodGet, "/v1/apps/{app}/activity", "Events by day and type", s.activity)
+	route(s, api, "get-activity", http.MethodGet, "/v1/apps/{app}/activity", "Events by day and type, tests left out", s.activity)
 }
 
 func (s *server) consents(ctx context.Context, app, id, min string) (*out[ConsentsAnswer], error) {
@@ -160,9 +165,9 @@ func (s *server) activity(ctx context.Context, in *activityIn) (*out[ActivityAns
 	if err := s.wait(ctx, in.Min); err != nil {
 		return nil, err
 	}
-	rows, p, err := s.Activity.Days(ctx, name, in.From, in.Until)
+	rows, tests, p, err := s.Activity.Days(ctx, name, in.From, in.Until)
 	if err != nil {
 		return nil, err
 	}
-	return ok(ActivityAnswer{in.App, rows, wire.FormatPosition(p)})
+	return ok(ActivityAnswer{App: in.App, Days: rows, Tests: tests, AsOf: wire.FormatPosition(p)})
 }

@@ -14,6 +14,7 @@ type Problem struct {
 	Status int    `json:"status"`
 	Code   string `json:"code"`
 	Detail string `json:"detail"`
+	Path   string `json:"path,omitzero" doc:"the member that it is about, as in data.locale"`
 }
 
 // Unavailable is the code of a problem that is no refusal.
@@ -31,7 +32,7 @@ func ProblemOf(err error) Problem {
 			Detail: "outcome unknown, ask again: the same id is never recorded twice",
 		}
 	}
-	p := Problem{Type: "urn:consentledger:problem:" + string(r.Code), Title: "Refused", Status: 422, Code: string(r.Code), Detail: r.Text}
+	p := Problem{Type: "urn:consentledger:problem:" + string(r.Code), Title: "Refused", Status: 422, Code: string(r.Code), Detail: r.Text, Path: r.Path}
 	switch r.Code {
 	case domain.UnknownApp:
 		p.Title, p.Status = "Unknown app", 404

@@ -94,7 +94,7 @@ func open(ctx context.Context, c *cobra.Command, method, path, contentType strin
 
 // problemOf reads what a server says is wrong.
 func problemOf(status int, text []byte) error {
-	var p struct{ Code, Detail, Title, Reason string }
+	var p struct{ Code, Detail, Title, Reason, Path string }
 	if json.Unmarshal(text, &p) == nil && p.Reason != "" { // an answer that says why there is none
 		return &problemError{status, wire.Unknown, p.Reason}
 	}
@@ -103,6 +103,9 @@ func problemOf(status int, text []byte) error {
 	}
 	if p.Detail == "" {
 		p.Detail = p.Title
+	}
+	if p.Path != "" && !strings.HasPrefix(p.Detail, p.Path) {
+		p.Detail = p.Path + ": " + p.Detail
 	}
 	return &problemError{status, p.Code, p.Detail}
 }

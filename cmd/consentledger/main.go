@@ -114,7 +114,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().String("server", env("CONSENTLEDGER_SERVER", "http://127.0.0.1:8080"), "the running server's HTTP address (environment: CONSENTLEDGER_SERVER)")
-	root.AddCommand(newServe(), newApp(), newPolicy(), newRecord(), newCheck(), newState(), newReplay(), newStatus(), newRejected(), newSurface(), newPrompt(), newVoid(), newSigner())
+	root.AddCommand(newServe(), newApp(), newPolicy(), newRecord(), newCheck(), newState(), newReplay(), newStatus(), newRejected(), newSurface(), newPrompt(), newVoid(), newDispute(), newSigner())
 	root.AddCommand(newCalendar(), newDeadline(), newReport(), newRequest(), newIncident(), newObligation(), newService())
 	root.AddCommand(newLog(), newSubject(), newVerify(), newExport(), newReceipt(), newSchema(), newLawful(), newBench(), newBenchLoad(), newVersion(), exitCodesHelp())
 	strict(root)

@@ -14,7 +14,7 @@ import (
 
 func newReport() *cobra.Command {
 	c := &cobra.Command{Use: "report", Short: "What is owed by when, what was promised and kept, and the registers"}
-	c.AddCommand(newReportDeadlines(), newReportLate(), newReportFeed(), newReportAudit(), newReportRegister())
+	c.AddCommand(newReportDeadlines(), newReportLate(), newReportFeed(), newReportActivity(), newReportAudit(), newReportRegister())
 	return c
 }
 
@@ -194,6 +194,45 @@ func newReportFeed() *cobra.Command {
 	}
 	c.Flags().StringVar(&app, "app", "", "the app")
 	c.MarkFlagRequired("app")
+	outputFlag(c)
+	return c
+}
+
+func newReportActivity() *cobra.Command {
+	var app string
+	query := url.Values{}
+	c := &cobra.Command{
+		Use:   "activity",
+		Short: "How much was recorded, by day and type, and how much of it was voided since",
+		Long: "How much was recorded, by day (UTC) and type, and how much of it was voided since. Persons who are marked as tests are\n" +
+			"left out, and the table ends with how many they are.",
+		Example: "  consentledger report activity --app smartkey --from 2026-03-01 --until 2026-03-31",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			for flag, name := range map[string]string{"from": "from", "until": "until", "min-position": "min_position"} {
+				setIf(query, name, c.Flags().Lookup(flag).Value.String())
+			}
+			answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/activity?"+query.Encode(), "", nil)
+			if err != nil {
+				return err
+			}
+			if c.Flags().Lookup("output").Value.String() == "json" {
+				return printOne(c, answer)
+			}
+			rows, err := member(answer, "days")
+			if err != nil {
+				return err
+			}
+			if err := printRows(c, rows, "day", "type", "count", "voided"); err != nil || c.Flags().Lookup("output").Value.String() != "table" {
+				return err
+			}
+			return printOne(c, answer, "tests", "as_of")
+		},
+	}
+	appFlag(c, &app)
+	c.Flags().String("from", "", "the first day, as in 2026-03-02 (default: the beginning)")
+	c.Flags().String("until", "", "the last day, included (default: today)")
+	c.Flags().String("min-position", "", "wait until the answer holds at least this position")
 	outputFlag(c)
 	return c
 }

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -47,6 +48,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": scriptServe, "stop": scriptStop, "exits": scriptExits, "until": scriptUntil,
 			"capture": scriptCapture, "interrupted": scriptInterrupted, "flip": scriptFlip, "unzip": scriptUnzip, "replace": scriptReplace, "fill": scriptFill, "agrees": scriptAgrees, "sql": scriptSQL,
+			"birthday": scriptBirthday,
 		},
 	})
 }
@@ -205,6 +207,17 @@ func scriptFill(ts *testscript.TestScript, neg bool, args []string) {
 	b, err := os.ReadFile(ts.MkAbs(args[0]))
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(os.Expand(string(b), ts.Getenv)), 0o600))
+}
+
+// scriptBirthday sets variables to the birth date of who was so many years old
+// yesterday, and to a time some days before that birthday: birthday BORN BEFORE
+// YEARS.
+func scriptBirthday(ts *testscript.TestScript, neg bool, args []string) {
+	years, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	yesterday := time.Now().UTC().AddDate(0, 0, -1)
+	ts.Setenv(args[0], yesterday.AddDate(-years, 0, 0).Format(time.DateOnly))
+	ts.Setenv(args[1], yesterday.AddDate(0, 0, -3).Format(time.RFC3339))
 }
 
 // scriptAgrees records a yes of many people through one build: agrees N BUILD.

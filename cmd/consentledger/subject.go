@@ -1,19 +1,175 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 
 	"consentledger/api/rest"
+	"consentledger/api/wire"
 
 	"github.com/spf13/cobra"
 )
 
 func newSubject() *cobra.Command {
-	c := &cobra.Command{Use: "subject", Short: "A person as a whole: erase them"}
-	c.AddCommand(newSubjectErase())
+	c := &cobra.Command{Use: "subject", Short: "A person as a whole: their devices and accounts, their end, what is known of them"}
+	c.AddCommand(newSubjectShow(), newSubjectErase())
+	for _, v := range subjectVerbs {
+		c.AddCommand(v.command())
+	}
 	return c
+}
+
+// A subjectVerb records one event about a person as a whole.
+type subjectVerb struct {
+	use, kind, short, long, example string
+
+	other, proof bool // what is asked for; a proof takes the place of a reason
+}
+
+var subjectVerbs = []subjectVerb{
+	{
+		use: "link", kind: "subject.linked", short: "Link two ids of one person, as a device and an account", other: true, proof: true,
+		long: `Link two ids of one person: a device before login, and the account. A no crosses
+at once in both directions. A yes crosses only when the person confirms it: record a
+consent.given that names it in "confirms".`,
+		example: "  consentledger subject link --app smartkey --subject user-1 --other device:tablet-1 --proof login",
+	},
+	{
+		use: "unlink", kind: "subject.unlinked", short: "End a link, as when the person logs out of a device", other: true,
+		long:    "End a link. What had crossed until then stays; nothing crosses any more, and who is\nlinked to the device next gets nothing of what this person chose.",
+		example: "  consentledger subject unlink --app smartkey --subject user-1 --other device:tablet-1 --reason logout",
+	},
+	{
+		use: "reassign", kind: "subject.reassigned", short: "Record that an outside id is somebody else's from now on",
+		long:    "Record that an outside id is somebody else's from now on, as a recycled phone number's\naccount. The history under it ends; who comes with the id was never asked. It cannot\nbe undone.",
+		example: "  consentledger subject reassign --app smartkey --subject user-1 --reason number-reassigned",
+	},
+	{
+		use: "close", kind: "subject.closed", short: "Record that a person's account was deleted",
+		long:    "Record that a person's account was deleted. Every consent of theirs ends; who registers\nanew is a new person. It cannot be undone, and erases nothing: see subject erase.",
+		example: "  consentledger subject close --app smartkey --subject user-1 --reason account-deleted",
+	},
+	{
+		use: "mark-test", kind: "subject.test", short: "Record that this is no person but a test",
+		long:    "Record that this is no person but a test: every report leaves them out, before and after,\nand says how many it left out. A mark that was a mistake is voided: see void records.",
+		example: "  consentledger subject mark-test --app smartkey --subject probe-1 --reason load-test",
+	},
+}
+
+func (v subjectVerb) command() *cobra.Command {
+	var t tale
+	var subject, other, word, evidence string
+	member, says := "reason", "why, a code as in logout"
+	if v.proof {
+		member, says = "proof", "how it is known, a code as in login"
+	}
+	c := &cobra.Command{
+		Use: v.use, Short: v.short, Long: v.long + "\n\nRecords " + v.kind + ".", Example: v.example, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			data := map[string]any{member: word}
+			if v.other {
+				data["other"] = other
+			}
+			if err := withEvidence(data, evidence); err != nil {
+				return err
+			}
+			return t.tell(c, v.kind, subject, data)
+		},
+	}
+	t.flags(c)
+	f := c.Flags()
+	f.StringVar(&subject, "subject", "", "the person, as in user-1 or device:abc")
+	f.StringVar(&word, member, "", says)
+	if v.other {
+		f.StringVar(&other, "other", "", "the person's other id, as in device:tablet-1")
+		c.MarkFlagRequired("other")
+	}
+	if v.proof {
+		f.StringVar(&evidence, "evidence", "", "a document that shows it: its file, or its hash")
+	}
+	c.MarkFlagRequired("subject")
+	c.MarkFlagRequired(member)
+	return c
+}
+
+// withEvidence puts the hash of a document into data, if there is one.
+func withEvidence(data map[string]any, evidence string) error {
+	if evidence == "" {
+		return nil
+	}
+	hash, err := hashOf(evidence)
+	if err != nil {
+		return fmt.Errorf("--evidence: %w", err)
+	}
+	data["evidence"] = hash
+	return nil
+}
+
+func newSubjectShow() *cobra.Command {
+	var app, subject string
+	c := &cobra.Command{
+		Use: "show", Short: "Show where a person stands with every purpose, and everything recorded about them",
+		Long: `Show where a person stands with every purpose, and everything recorded about them,
+oldest first. What is sealed is named and not shown. As csv and jsonl only what is
+recorded is printed.`,
+		Example: "  consentledger subject show --app smartkey --subject user-1",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			subjects := "/v1/apps/" + url.PathEscape(app) + "/subjects/"
+			answer, err := callJSON(c, http.MethodPost, subjects+"state", wire.StateRequest{Subject: subject})
+			if err != nil {
+				return err
+			}
+			purposes, err := member(answer, "purposes")
+			if err != nil {
+				return err
+			}
+			entries, err := wholeHistory(c, subjects+"history", subject)
+			if err != nil {
+				return err
+			}
+			return printPerson(c, app, purposes, entries)
+		},
+	}
+	appFlag(c, &app)
+	c.Flags().StringVar(&subject, "subject", "", "the person, as in user-1 or device:abc")
+	c.MarkFlagRequired("subject")
+	outputFlag(c)
+	return c
+}
+
+// wholeHistory asks for a person's entries, page by page.
+func wholeHistory(c *cobra.Command, path, subject string) (entries []json.RawMessage, err error) {
+	for after := ""; ; {
+		answer, err := callJSON(c, http.MethodPost, path+"?after="+url.QueryEscape(after), rest.Subject{Subject: subject})
+		if err != nil {
+			return nil, err
+		}
+		rows, err := member(answer, "entries")
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, rows...)
+		var page struct{ Next string }
+		if err := json.Unmarshal(answer, &page); err != nil || page.Next == "" {
+			return entries, err
+		}
+		after = page.Next
+	}
+}
+
+func printPerson(c *cobra.Command, app string, purposes, entries []json.RawMessage) error {
+	switch c.Flags().Lookup("output").Value.String() {
+	case "json":
+		return printOne(c, rowOf(map[string]any{"app": app, "purposes": purposes, "entries": entries}))
+	case "table":
+		if err := printRows(c, purposes, "purpose", "allowed", "status", "why", "since", "until"); err != nil {
+			return err
+		}
+	}
+	return printRows(c, entries, "position", "recorded", "at", "type", "actor", "event_id")
 }
 
 func newSubjectErase() *cobra.Command {

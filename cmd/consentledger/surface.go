@@ -104,38 +104,6 @@ func newPrompt() *cobra.Command {
 	return c
 }
 
-func newVoid() *cobra.Command {
-	var app string
-	var b struct {
-		Build   string   `json:"build,omitempty"`
-		From    string   `json:"from,omitempty"`
-		To      string   `json:"to,omitempty"`
-		Records []string `json:"records,omitempty"`
-	}
-	preview := &cobra.Command{
-		Use: "preview", Short: "Show the records and persons that a void would be about, and where they would stand; nothing is recorded", Args: cobra.NoArgs,
-		Long: "Show the records and persons that a void would be about, and where they would stand; nothing is recorded. To void, record a\n" +
-			"record.voided (by ids) or, with --operator, a build.voided (by build and span).",
-		RunE: func(c *cobra.Command, _ []string) error {
-			answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/voids/preview", b)
-			if err != nil {
-				return err
-			}
-			return printOne(c, answer, "records", "persons", "by_type", "unknown")
-		},
-	}
-	appFlag(preview, &app)
-	f := preview.Flags()
-	f.StringVar(&b.Build, "build", "", "the build of the app that recorded wrongly")
-	f.StringVar(&b.From, "from", "", "since when, RFC 3339, by the ledger's time")
-	f.StringVar(&b.To, "to", "", "until when, not included")
-	f.StringSliceVar(&b.Records, "records", nil, "event ids, instead of a build")
-	outputFlag(preview)
-	void := &cobra.Command{Use: "void", Short: "See what voiding mistakes would touch"}
-	void.AddCommand(preview)
-	return void
-}
-
 func newPolicyDiff() *cobra.Command {
 	var app, file string
 	c := &cobra.Command{

@@ -112,19 +112,19 @@ func (r restPolicies) Apps(ctx context.Context) ([]rest.AppCount, eventstore.Pos
 // restActivity lets HTTP read the activity projection.
 type restActivity struct{ view *activity.View }
 
-func (r restActivity) Days(ctx context.Context, app domain.AppName, from, until string) ([]rest.Day, eventstore.Position, error) {
+func (r restActivity) Days(ctx context.Context, app domain.AppName, from, until string) ([]rest.Day, int64, eventstore.Position, error) {
 	if from == "" {
 		from = "0001-01-01"
 	}
 	if until == "" {
 		until = "9999-12-31"
 	}
-	days, at, err := r.view.Totals(ctx, app, from, until)
+	days, tests, at, err := r.view.Totals(ctx, app, from, until)
 	out := make([]rest.Day, 0, len(days))
 	for _, d := range days {
-		out = append(out, rest.Day{Day: d.Day, Type: d.Kind, Count: d.Events})
+		out = append(out, rest.Day{Day: d.Day, Type: d.Kind, Count: d.Events, Voided: d.Voided})
 	}
-	return out, at, err
+	return out, tests, at, err
 }
 
 // restRejected lets HTTP work on the rejected messages.

@@ -256,30 +256,6 @@ func (b *batch) writeCase(e codec.Entry, c *Case) error {
 	return err
 }
 
-// markCases takes out of the lists the requests of who turns out to be a test.
-func (b *batch) markCases(e codec.Entry) error {
-	var list []*Case
-	err := b.tx.Each("SELECT app, noun, id, detail FROM cases WHERE app = ? AND person = ? AND person <> '' AND to_position = "+now+" ORDER BY begun",
-		[]any{string(e.Stream.App), e.Stream.ID}, func(scan func(...any) error) error {
-			c, err := readCase(scan)
-			list = append(list, c)
-			return err
-		})
-	if err != nil {
-		return err
-	}
-	for _, c := range list {
-		if c.Test {
-			continue
-		}
-		c.Test = true
-		if err := b.writeCase(e, c); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // A CaseQuery asks for requests, or for incidents.
 type CaseQuery struct {
 	App    domain.AppName

@@ -285,41 +285,6 @@ func (b *batch) isTest(app domain.AppName, person string) (bool, error) {
 		return false, nil
 	}
 	var n int
-	err := b.tx.Row("SELECT count(*) FROM tests WHERE app = ? AND person = ?", []any{string(app), person}, &n)
+	err := b.tx.Row("SELECT count(*) FROM tests WHERE app = ? AND person = ? AND ended = "+now, []any{string(app), person}, &n)
 	return n > 0, err
-}
-
-// mark takes out of the reports what is owed to who turns out to be a test.
-func (b *batch) mark(e codec.Entry) error {
-	app, person := e.Stream.App, e.Stream.ID
-	b.tests = true
-	if _, err := b.tx.Exec("INSERT INTO tests VALUES (?, ?, ?) ON CONFLICT DO NOTHING", string(app), person, int64(e.Position)); err != nil {
-		return err
-	}
-	var streams []string
-	err := b.tx.Each("SELECT DISTINCT stream FROM obligations WHERE app = ? AND person = ? AND person <> '' AND to_position = "+now+" ORDER BY stream", []any{string(app), person}, func(scan func(...any) error) error {
-		var stream string
-		err := scan(&stream)
-		streams = append(streams, stream)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	for _, stream := range streams {
-		list, err := b.stream(app, stream, false)
-		if err != nil {
-			return err
-		}
-		for _, o := range list {
-			if o.Person != person || o.Test {
-				continue
-			}
-			o.Test = true
-			if err := b.write(e, o); err != nil {
-				return err
-			}
-		}
-	}
-	return b.markCases(e)
 }

@@ -71,9 +71,11 @@ CREATE TABLE steps (
 ) WITHOUT ROWID;
 CREATE INDEX steps_amount ON steps (app, kind, amount, person, position) WHERE amount <> '';
 CREATE INDEX steps_codes ON steps (app, codes, person, position) WHERE codes <> '';
+-- the marks of tests, from one position up to the one that voids it
 CREATE TABLE tests (
-	app TEXT NOT NULL, person TEXT NOT NULL, position INTEGER NOT NULL,
-	PRIMARY KEY (app, person)
+	app TEXT NOT NULL, person TEXT NOT NULL, event TEXT NOT NULL,
+	position INTEGER NOT NULL, ended INTEGER NOT NULL,
+	PRIMARY KEY (app, person, event)
 ) WITHOUT ROWID;
 -- calendar: a calendarV1
 CREATE TABLE calendars (
@@ -201,6 +203,8 @@ func (b *batch) entry(e codec.Entry) error {
 		return b.step(e, x)
 	case domain.SubjectMarkedTest:
 		return b.mark(e)
+	case domain.RecordVoided:
+		return b.unmark(e, x.Records)
 	case domain.CheckAnswered:
 		return b.answer(e, x)
 	case domain.ConsentWithdrawn:
@@ -215,7 +219,7 @@ func (b *batch) entry(e codec.Entry) error {
 		return err
 	case domain.PolicyPublished, domain.PolicyEffective, domain.SignerRegistered, domain.ServiceCeased, domain.BuildVoided, domain.BuildDisputed, domain.SurfacePublished,
 		domain.ConsentGiven, domain.ConsentRefused, domain.ConsentUsed, domain.ConsentRequested, domain.PolicyAcknowledged,
-		domain.NoticePresented, domain.PermissionGranted, domain.PermissionDenied, domain.RecordVoided, domain.RecordDisputed,
+		domain.NoticePresented, domain.PermissionGranted, domain.PermissionDenied, domain.RecordDisputed,
 		domain.ExemptionInvoked, domain.ExemptionEnded, domain.HoldPlaced, domain.HoldReleased, domain.RestrictionApplied, domain.RestrictionLifted,
 		domain.AgeRecorded, domain.MinorDataFound, domain.GuardianVerified, domain.GuardianEnded, domain.SubjectLinked, domain.SubjectUnlinked,
 		domain.SubjectReassigned, domain.SubjectClosed, domain.Noted, domain.RequestMade, domain.DataAccessed, domain.ErasureOrdered, domain.SubjectErased:

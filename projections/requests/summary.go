@@ -231,7 +231,7 @@ func (r *reading) count(s *Summary) error {
 }
 
 // notTests leaves out steps of persons who are tests.
-const notTests = " AND NOT EXISTS (SELECT 1 FROM tests t WHERE t.app = s.app AND t.person = s.person AND t.position <= ?)"
+const notTests = " AND NOT EXISTS (SELECT 1 FROM tests t WHERE t.app = s.app AND t.person = s.person AND ? BETWEEN t.position AND t.ended - 1)"
 
 func (r *reading) grounds(s *Summary) error {
 	counts := map[string]int64{}

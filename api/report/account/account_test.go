@@ -149,10 +149,14 @@ func TestTestsAreLeftOutAndCounted(t *testing.T) {
 	w.Register()
 	w.Publish(projectiontest.Document("one"))
 	w.Tell("robot", domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}})
-	w.Tell("robot", domain.Say{Event: domain.SubjectMarkedTest{Reason: "monkey"}})
+	mark := w.Tell("robot", domain.Say{Event: domain.SubjectMarkedTest{Reason: "monkey"}})
 	r := made(t, w, 0, w.Time()+1)
 	if r.Consents.Given != 0 || r.Tests.Persons != 1 || r.Tests.Records != 2 {
 		t.Errorf("%d given, tests %+v", r.Consents.Given, r.Tests)
+	}
+	w.Tell("robot", domain.VoidRecords{Records: []domain.EventID{domain.EventID(mark.Event)}, Reason: "mistake", Evidence: domain.Hash{9}, By: [2]string{"eve", "bob"}})
+	if r := made(t, w, 0, w.Time()+1); r.Consents.Given != 1 || r.Tests != (account.Tests{}) {
+		t.Errorf("of a voided mark: %d given, tests %+v", r.Consents.Given, r.Tests)
 	}
 }
 

@@ -129,13 +129,18 @@ func open(ctx context.Context, l Ledger, app domain.AppName, from, to domain.Ins
 	if c.end, err = l.KnownAt(ctx, to-1); err != nil {
 		return nil, err
 	}
+	marks := map[domain.EventID]string{}
 	for e, err := range c.log(ctx, l) {
 		if err != nil {
 			return nil, err
 		}
 		switch x := e.Event.(type) {
 		case domain.SubjectMarkedTest:
-			c.tests[e.Stream.ID] = true
+			marks[domain.EventID(e.ID)] = e.Stream.ID
+		case domain.RecordVoided:
+			for _, id := range x.Records {
+				delete(marks, id)
+			}
 		case domain.RequestReceived:
 			c.owners[e.Stream] = x.Subject
 		case domain.ObligationOpened:
@@ -143,6 +148,9 @@ func open(ctx context.Context, l Ledger, app domain.AppName, from, to domain.Ins
 				c.owners[e.Stream] = x.Cause.Subject
 			}
 		}
+	}
+	for _, person := range marks {
+		c.tests[person] = true
 	}
 	c.r.Tests.Persons = int64(len(c.tests))
 	return c, nil

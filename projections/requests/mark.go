@@ -1,0 +1,94 @@
+package requests
+
+import (
+	"math"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+)
+
+// mark takes out of the reports what is owed to who turns out to be a test.
+func (b *batch) mark(e codec.Entry) error {
+	b.tests = true
+	_, err := b.tx.Exec("INSERT INTO tests VALUES (?, ?, ?, ?, ?)", string(e.Stream.App), e.Stream.ID, e.ID.String(), int64(e.Position), int64(math.MaxInt64))
+	if err != nil {
+		return err
+	}
+	return b.remark(e, true)
+}
+
+// unmark puts back who is no test after all, since every mark was voided. What
+// was known in between stays known.
+func (b *batch) unmark(e codec.Entry, ids []domain.EventID) error {
+	was, err := b.isTest(e.Stream.App, e.Stream.ID)
+	if err != nil || !was {
+		return err
+	}
+	for _, id := range ids {
+		_, err := b.tx.Exec("UPDATE tests SET ended = ? WHERE app = ? AND person = ? AND event = ? AND ended = "+now,
+			int64(e.Position), string(e.Stream.App), e.Stream.ID, eventstore.EventID(id).String())
+		if err != nil {
+			return err
+		}
+	}
+	if is, err := b.isTest(e.Stream.App, e.Stream.ID); err != nil || is {
+		return err
+	}
+	return b.remark(e, false)
+}
+
+// remark closes the rows of a person and opens them as a test's, or as no
+// test's.
+func (b *batch) remark(e codec.Entry, test bool) error {
+	app, person := e.Stream.App, e.Stream.ID
+	var streams []string
+	err := b.tx.Each("SELECT DISTINCT stream FROM obligations WHERE app = ? AND person = ? AND person <> '' AND to_position = "+now+" ORDER BY stream", []any{string(app), person}, func(scan func(...any) error) error {
+		var stream string
+		err := scan(&stream)
+		streams = append(streams, stream)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, stream := range streams {
+		list, err := b.stream(app, stream, false)
+		if err != nil {
+			return err
+		}
+		for _, o := range list {
+			if o.Person != person || o.Test == test {
+				continue
+			}
+			o.Test = test
+			if err := b.write(e, o); err != nil {
+				return err
+			}
+		}
+	}
+	return b.remarkCases(e, test)
+}
+
+func (b *batch) remarkCases(e codec.Entry, test bool) error {
+	var list []*Case
+	err := b.tx.Each("SELECT app, noun, id, detail FROM cases WHERE app = ? AND person = ? AND person <> '' AND to_position = "+now+" ORDER BY begun",
+		[]any{string(e.Stream.App), e.Stream.ID}, func(scan func(...any) error) error {
+			c, err := readCase(scan)
+			list = append(list, c)
+			return err
+		})
+	if err != nil {
+		return err
+	}
+	for _, c := range list {
+		if c.Test == test {
+			continue
+		}
+		c.Test = test
+		if err := b.writeCase(e, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
