@@ -23,6 +23,11 @@ type NoteKind string
 // watched in seconds.
 const ClockObserved NoteKind = "clock.observed"
 
+// GroupTold is what the ledger says of an event that was said to a group of
+// apps: every app that was in it took or refused the event. The record is the
+// one that the first app has of it.
+const GroupTold NoteKind = "group.told"
+
 // A Field is one member of a note.
 type Field struct{ Name, Value string }
 
@@ -99,6 +104,7 @@ var NoteRules = []NoteRule{
 	note("policy.notified", "a change was announced", "XI(II)", "channel", "!version#", "recipients="),
 	note("policy.inconsistency", "the policy contradicts itself, and how it was decided", "XI(I)", "clause", "!decision"),
 	note(ClockObserved, "the ledger's clock was held against one that nobody can set", "SPC rules on civil evidence 2019, 93", "observation", "direction", "step=", "watched="),
+	note(GroupTold, "every app of a group took or refused what was said to the group", "the handler answers for all its apps", "group", "!record"),
 	note("policy.precedence", "a specific policy prevailed", "XI(I)", "winner", "!clause"),
 	aboutPerson("decision.made", "a decision about the person was made by a machine", "PIPL 24; VII(II)", "decision", "significant?", "!purpose"),
 	aboutPerson("decision.explained", "an automated decision was explained", "PIPL 24; VII(II)", "decision", "limited_by"),

@@ -48,6 +48,7 @@ var notes = []struct{ good, bad string }{
 	{"cessation.deleted service=shop;method=erased", "-method"},
 	{"policy.notified channel=push;version=HASH;recipients=12", "version=1.2"},
 	{"policy.inconsistency clause=xiii-2;decision=the_law_counts", "-decision"},
+	{"group.told group=acme;record=7f3a", "-record"},
 	{"policy.precedence winner=children;clause=xi", "winner=The_Children"},
 	{"decision.made decision=credit;significant=yes;purpose=ads", "significant=very"},
 	{"decision.explained decision=credit;limited_by=trade-secret", "-decision"},

@@ -13,6 +13,14 @@
 // did. What is open is said to be at risk, then overdue, and is computed again
 // when a calendar is published. Who has data is taken from the log before the
 // fact, never from what is known since, so that every process says the same.
+//
+// Groups. What was said to a group of apps is asked of every app by the door,
+// one after the other, so that the caller hears what each of them says. A
+// pseudonym leads from one app to no other, and no outside id is in the log: so
+// the first app that records it keeps what was said sealed beside the fact, with
+// the person's own key. If it is not recorded a minute later that all were told,
+// a reactor opens that, which is a recorded access, and asks them all again by
+// the same id. Of who is erased in between the other apps hear nothing.
 package react
 
 import (
@@ -56,6 +64,7 @@ type Reactor struct {
 	waiting   timetable
 	birthdays map[domain.StreamID]birthday
 	apps      map[domain.AppName]*app
+	groups    map[domain.AppName]string // the group of every app, as the log has it so far
 
 	mu    sync.Mutex
 	state State
@@ -88,6 +97,7 @@ func (r *Reactor) note(change func(*State)) {
 // It is called once.
 func (r *Reactor) Run(ctx context.Context) error {
 	r.birthdays, r.apps = map[domain.StreamID]birthday{}, map[domain.AppName]*app{}
+	r.groups = map[domain.AppName]string{}
 	err := r.run(ctx)
 	if ctx.Err() != nil {
 		return nil
@@ -171,6 +181,7 @@ func (r *Reactor) learn(ctx context.Context, e codec.Entry) error {
 	case domain.SubjectClosed, domain.SubjectReassigned, domain.ErasureOrdered:
 		r.forget(e.Stream)
 	}
+	r.learnGroup(e)
 	return r.learnDuty(ctx, e)
 }
 

@@ -3,7 +3,9 @@ package rest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
+	"slices"
 
 	"consentledger/api/wire"
 	"consentledger/domain"
@@ -64,28 +66,41 @@ func (s *server) recordGroup(ctx context.Context, in *groupIn) (*out[GroupRows],
 	if err != nil {
 		return nil, err
 	}
-	req, err := wire.ParseGroupEvent(body)
+	req, err := wire.GroupEvent{Group: group, By: s.principal(ctx), Event: body}.Sign(signed).Request()
 	if err != nil {
 		return nil, err
 	}
-	req.Signed = signed
-	// An id of its own: what an app says itself by that id is something else.
-	req.ID = "group/" + group + "/" + req.ID
 	apps, err := s.appsOf(ctx, group)
 	if err != nil {
 		return nil, err
 	}
-	a := GroupRows{Group: group}
-	for _, app := range apps {
-		a.Results = append(a.Results, s.recordIn(ctx, app, req, key))
-	}
-	return ok(a)
+	return ok(s.tellGroup(ctx, group, apps, req, key))
 }
 
-func (s *server) recordIn(ctx context.Context, app domain.AppName, req ledger.Request, key string) GroupRow {
-	req.App = app
-	r, err := s.execute(ctx, req)
-	return GroupRow{string(app), s.rowOf(ctx, r, keyReused(key, err))}
+// tellGroup asks one app after the other. The first that records what was said
+// keeps with it what the others are to be told: who dies after that, or meets a
+// broken ledger, leaves the rest to whoever follows the log.
+func (s *server) tellGroup(ctx context.Context, group string, apps []domain.AppName, req ledger.Request, key string) GroupRows {
+	a := GroupRows{Group: group}
+	var first ledger.Receipt
+	var in domain.AppName
+	answered := true
+	for _, app := range apps {
+		req.App = app
+		r, err := s.execute(ctx, req)
+		if err == nil && in == "" && r.Event != first.Event {
+			first, in, req.Group = r, app, nil
+		}
+		_, refused := errors.AsType[domain.Refusal](err)
+		answered = answered && (err == nil || refused)
+		a.Results = append(a.Results, GroupRow{string(app), s.rowOf(ctx, r, keyReused(key, err))})
+	}
+	if answered && in != "" {
+		if _, err := s.Ledger.Execute(ctx, ledger.ToldGroup(in, group, first.Event)); err != nil {
+			s.Log.WarnContext(ctx, "a group of apps was told, and that could not be recorded: it will be told again", "err", err)
+		}
+	}
+	return a
 }
 
 // appsOf returns the apps of a group, as of the ledger's head: an app that was
@@ -112,6 +127,7 @@ func (s *server) appsOf(ctx context.Context, group string) ([]domain.AppName, er
 			apps = append(apps, ref.Service.App.Name)
 		}
 	}
+	slices.Sort(apps)
 	if len(apps) == 0 {
 		return nil, failure{plain(http.StatusNotFound, "no app is registered with this group")}
 	}

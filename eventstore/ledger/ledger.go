@@ -37,6 +37,7 @@ type Request struct {
 	FromApp    bool // it came through a door for apps
 
 	Signed  *Signature // nil: not signed
+	Group   []byte     // what other apps are to be told too, see [GroupRole]; nil: nothing
 	Command domain.Command
 
 	overtaken bool // a no from before the person's history began

@@ -98,9 +98,14 @@ func sign(ref *domain.Reference, req Request) error {
 }
 
 // original returns what was signed, to be kept: the signature and the bytes.
+// So is what other apps are to be told.
 func original(req Request) []codec.Plain {
-	if req.Signed == nil {
-		return nil
+	var kept []codec.Plain
+	if req.Signed != nil {
+		kept = append(kept, codec.Plain{Role: "original", Text: append(req.Signed.Signature[:], req.Signed.Original...)})
 	}
-	return []codec.Plain{{Role: "original", Text: append(req.Signed.Signature[:], req.Signed.Original...)}}
+	if len(req.Group) > 0 {
+		kept = append(kept, codec.Plain{Role: GroupRole, Text: req.Group})
+	}
+	return kept
 }

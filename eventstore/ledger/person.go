@@ -143,6 +143,7 @@ func (l *Ledger) fill(ctx context.Context, req Request, ref domain.Reference, p 
 	}
 	if mirror, linking := named(req.Command, p.Pseudonym.String()); linking {
 		m := req
+		m.Group = nil // one's own side has it, and follows
 		m.Person, m.Other, m.ID, m.Command = req.Other, domain.PersonKey{}, "other side of "+req.ID, mirror
 		if _, err := l.executePerson(ctx, m); err != nil {
 			return req, err

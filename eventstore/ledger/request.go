@@ -166,6 +166,7 @@ func (l *Ledger) told(ctx context.Context, req Request, p *vault.Person, made do
 			tell.At = 0 // the request was taken for the no that is in it
 		}
 	}
+	tell.Group = nil // the request itself has it
 	tell.Actor, tell.RecordedBy, tell.FromApp, tell.Other = string(domain.System), "ledger", false, domain.PersonKey{}
 	_, err = l.executePerson(ctx, tell)
 	return before.subject, err
