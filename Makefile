@@ -1,6 +1,7 @@
 # make test    what CI runs: every test with the race detector
 # make lint    gofmt, go vet, staticcheck
 # make build   bin/consentledger, stamped with its version
+# make fuzz    every parser of evidence, a minute each; FUZZTIME=10m for longer
 # make release static binaries for every platform, and their hashes, in dist/
 # make bench   the benchmark, on this machine
 
@@ -10,7 +11,7 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/arm64 windows/amd64
 
-.PHONY: test lint build release bench
+.PHONY: test lint fuzz build release bench
 test:
 	@sh .ci/test
 
@@ -18,6 +19,9 @@ lint:
 	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "not gofmt-ed: $$out"; exit 1; }
 	go vet ./...
 	go run $(STATICCHECK) ./...
+
+fuzz:
+	@sh .ci/fuzz
 
 build:
 	go build -trimpath -ldflags "-X main.version=$(VERSION) -X 'main.commit=$(COMMIT)'" -o bin/consentledger ./cmd/consentledger

@@ -155,7 +155,7 @@ func (s server) proof(app domain.AppName, r *http.Request) (answer, error) {
 			return answer{}, err
 		}
 	}
-	p, err := s.prove(app, index, r.FormValue("cosigned") != "")
+	p, err := prove(s.logs, s.witnesses, app, index, r.FormValue("cosigned") != "")
 	if err != nil {
 		return answer{}, fmt.Errorf("proof: %w", err)
 	}

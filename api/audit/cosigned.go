@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"consentledger/api/audit/witness"
 	"consentledger/domain"
 	"consentledger/projections/transparency"
 	"consentledger/projections/transparency/merkle"
@@ -15,10 +16,7 @@ import (
 // withCosignatures returns the checkpoint with what witnesses signed of it, if
 // they have seen it already.
 func (s server) withCosignatures(app domain.AppName, checkpoint []byte) []byte {
-	if s.witnesses == nil {
-		return checkpoint
-	}
-	_, signed, err := s.witnesses.Cosigned(app)
+	_, signed, err := cosignedOf(s.witnesses, app)
 	if err != nil || !bytes.HasPrefix(signed, checkpoint) {
 		return checkpoint
 	}
@@ -26,26 +24,29 @@ func (s server) withCosignatures(app domain.AppName, checkpoint []byte) []byte {
 }
 
 func (s server) cosigned(app domain.AppName, _ *http.Request) (answer, error) {
-	if s.witnesses == nil {
-		return answer{}, transparency.ErrNotThere
-	}
-	_, signed, err := s.witnesses.Cosigned(app)
+	_, signed, err := cosignedOf(s.witnesses, app)
 	return answer{text, changes, signed}, err
 }
 
 // prove proves a record in the newest tree, or in the newest that was cosigned.
-func (s server) prove(app domain.AppName, index int64, cosigned bool) (merkle.Proof, error) {
+func prove(logs Logs, witnesses *witness.Witnesses, app domain.AppName, index int64, cosigned bool) (merkle.Proof, error) {
 	if !cosigned {
-		return s.logs.Proof(app, index)
+		return logs.Proof(app, index)
 	}
-	if s.witnesses == nil {
-		return merkle.Proof{}, transparency.ErrNotThere
-	}
-	c, signed, err := s.witnesses.Cosigned(app)
+	c, signed, err := cosignedOf(witnesses, app)
 	if err != nil {
 		return merkle.Proof{}, err
 	}
-	return s.logs.ProofIn(app, index, c, signed)
+	return logs.ProofIn(app, index, c, signed)
+}
+
+// cosignedOf returns the newest checkpoint that a quorum signed. Without
+// witnesses there is none.
+func cosignedOf(witnesses *witness.Witnesses, app domain.AppName) (merkle.Checkpoint, []byte, error) {
+	if witnesses == nil {
+		return merkle.Checkpoint{}, nil, transparency.ErrNotThere
+	}
+	return witnesses.Cosigned(app)
 }
 
 // A witnessedAnswer is how far the witnesses of a log are. Times are RFC 3339, by the

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"consentledger/api/audit/bundle"
+	"consentledger/api/audit/witness"
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/eventstore"
@@ -34,7 +35,8 @@ type Exporter struct {
 		Subject(ctx context.Context, stream domain.StreamID) (domain.Subject, error)
 		Access(ctx context.Context, a ledger.Access) (ledger.Opened, error)
 	}
-	Blobs interface {
+	Witnesses *witness.Witnesses // nil: nothing is cosigned
+	Blobs     interface {
 		Get(ctx context.Context, h blobs.Hash) ([]byte, bool, error)
 	}
 	Rejected func(ctx context.Context, app domain.AppName) (n int, known bool) // messages that wait; nil: not known
@@ -51,6 +53,7 @@ type ExportRequest struct {
 	Events   []string `json:"events,omitzero" doc:"open only the texts of these records"`
 	Roles    []string `json:"roles,omitzero" doc:"open only the texts in these roles, as in details"`
 	Lang     string   `json:"lang,omitzero" doc:"of the report: en, zh"`
+	Cosigned bool     `json:"cosigned,omitzero" doc:"of the newest tree that a quorum of witnesses signed, which may lack the newest records"`
 	wire.Reader
 }
 
@@ -88,11 +91,7 @@ func (x *Exporter) write(ctx context.Context, w io.Writer, app domain.AppName, a
 		Show: bundle.Show{All: ask.Disclose, Events: ask.Events, Roles: ask.Roles},
 	}
 	var err error
-	if m.Checkpoint, err = x.Logs.Checkpoint(app); err != nil {
-		return err
-	}
-	text, _, _ := strings.Cut(string(m.Checkpoint), "\n\n")
-	if m.Tree, err = merkle.ParseCheckpoint(text + "\n"); err != nil {
+	if m.Tree, m.Checkpoint, err = x.tree(app, ask.Cosigned); err != nil {
 		return err
 	}
 	if m.Key, err = x.Logs.VerifierKey(app); err != nil {
@@ -112,6 +111,21 @@ func (x *Exporter) write(ctx context.Context, w io.Writer, app domain.AppName, a
 	}
 	_, err = m.Write(ctx, w, s)
 	return err
+}
+
+// tree returns the newest checkpoint, or the newest that a quorum of witnesses
+// signed, and what was signed.
+func (x *Exporter) tree(app domain.AppName, cosigned bool) (merkle.Checkpoint, []byte, error) {
+	if cosigned {
+		return cosignedOf(x.Witnesses, app)
+	}
+	signed, err := x.Logs.Checkpoint(app)
+	if err != nil {
+		return merkle.Checkpoint{}, nil, err
+	}
+	text, _, _ := strings.Cut(string(signed), "\n\n")
+	c, err := merkle.ParseCheckpoint(text + "\n")
+	return c, signed, err
 }
 
 // open records the access of a bundle, for each history of the person who is

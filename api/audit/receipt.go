@@ -22,6 +22,7 @@ type ReceiptRequest struct {
 	Event    string `json:"event" doc:"of a consent.given"`
 	Form     string `json:"form,omitzero" doc:"kantara (default) or iso27560"`
 	Disclose bool   `json:"disclose,omitzero" doc:"with the person's own words, for the person"`
+	Cosigned bool   `json:"cosigned,omitzero" doc:"proven in the newest tree that a quorum of witnesses signed"`
 	wire.Reader
 }
 
@@ -38,7 +39,7 @@ func (x *Exporter) Receipt(ctx context.Context, app domain.AppName, ask ReceiptR
 	if err != nil {
 		return nil, err
 	}
-	p, err := x.Logs.Proof(app, index)
+	p, err := prove(x.Logs, x.Witnesses, app, index, ask.Cosigned)
 	if err != nil {
 		return nil, err
 	}

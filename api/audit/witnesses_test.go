@@ -1,7 +1,9 @@
 package audit
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -9,10 +11,15 @@ import (
 	"testing"
 	"time"
 
+	"consentledger/api/audit/bundle"
 	"consentledger/api/audit/witness"
+	"consentledger/domain"
+	"consentledger/eventstore/ledger"
+	"consentledger/projections/transparency"
 	"consentledger/projections/transparency/merkle"
 
 	"filippo.io/torchwood"
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -84,6 +91,94 @@ func TestTheLogsAreShownToTheirWitnesses(t *testing.T) {
 	if a.Size != 600 || a.Last == "" || len(a.Witnesses) != 2 || a.Witnesses[0].Size != 600 || a.Witnesses[1].Error != "" {
 		t.Errorf("told of the witnesses: %+v", a)
 	}
+}
+
+// A doorkeeper says of every access that it is recorded, and opens nothing.
+type doorkeeper struct{ reads int }
+
+func (*doorkeeper) Pseudonym(context.Context, domain.AppName, domain.PersonKey) (string, bool, error) {
+	return "", false, nil
+}
+
+func (*doorkeeper) App(context.Context, domain.AppName) (domain.Reference, error) {
+	return domain.Reference{}, nil
+}
+
+func (*doorkeeper) Subject(context.Context, domain.StreamID) (domain.Subject, error) {
+	return domain.Subject{}, nil
+}
+
+func (d *doorkeeper) Access(context.Context, ledger.Access) (ledger.Opened, error) {
+	d.reads++
+	return ledger.Opened{}, nil
+}
+
+// keyed are the logs of a house and the keys that it keeps.
+type keyed struct {
+	*transparency.Log
+	keep *transparency.Keep
+}
+
+func (k keyed) VerifierKey(app domain.AppName) (string, error) { return k.keep.VerifierKey(app) }
+
+// TestEvidenceThatWitnessesSigned: a bundle of the newest tree that both
+// witnesses signed satisfies whoever asks for both; one of a newer tree does not.
+func TestEvidenceThatWitnessesSigned(t *testing.T) {
+	h := newHouse(t)
+	h.add(publishings(0, 300)...)
+	north, south := startWitness(t, h.vkey()), startWitness(t, h.vkey())
+	h.witnesses.Policy = h.policyOf("all", north, south)
+	x := &Exporter{Logs: keyed{h.logs, h.keep}, Ledger: new(doorkeeper), Witnesses: h.witnesses, Now: time.Now}
+	ask := ExportRequest{Lang: "en", Cosigned: true}
+	if _, err := x.Export(t.Context(), "demo", ask, "tester"); !errors.Is(err, transparency.ErrNotThere) {
+		t.Errorf("before anybody signed: %v", err)
+	}
+	h.show()
+	h.add(publishings(300, 20)...)
+	if o := h.exported(x, ask); o.Checkpoint.Size != 300 || len(o.Indexes) != 300 {
+		t.Errorf("%d records of a tree of %d", len(o.Indexes), o.Checkpoint.Size)
+	} else if err := h.witnesses.Policy.Check(base+"/demo", o.Signed); err != nil {
+		t.Error(err)
+	}
+	ask.Cosigned = false
+	if o := h.exported(x, ask); o.Checkpoint.Size != 320 || h.witnesses.Policy.Check(base+"/demo", o.Signed) == nil {
+		t.Errorf("a tree of %d that no witness saw satisfies whoever asks for both", o.Checkpoint.Size)
+	}
+	x.Witnesses, ask.Cosigned = nil, true
+	if _, err := x.Export(t.Context(), "demo", ask, "tester"); !errors.Is(err, transparency.ErrNotThere) {
+		t.Errorf("without witnesses: %v", err)
+	}
+}
+
+// publishings are records of the app as a whole.
+func publishings(from, n int) (all [][]byte) {
+	for i := from; i < from+n; i++ {
+		all = append(all, fmt.Appendf(nil, `{"actor":"operator","at":%d,"data":{},"id":"%08x-0000-8000-8000-000000000000","recorded":%d,"recorded_by":"desk","stream":"obligation-demo-%d","type":"test.v1","v":1}`, i+1, i, i+1, i))
+	}
+	return all
+}
+
+// exported makes a bundle and verifies it.
+func (h *house) exported(x *Exporter, ask ExportRequest) *bundle.Opened {
+	h.t.Helper()
+	f, err := x.Export(h.t.Context(), "demo", ask, "tester")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	v, err := note.NewVerifier(h.vkey())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	o, err := bundle.Verify(f, info.Size(), v, base+"/demo")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return o
 }
 
 // provesCosigned wants a proof of a record which Torchwood accepts under our

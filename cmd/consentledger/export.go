@@ -53,6 +53,7 @@ Verify it with: consentledger verify bundle FILE --key KEY`,
 	f.StringVar(&x.ask.From, "from", "", "only what was recorded at this time (RFC 3339) or later")
 	f.StringVar(&x.ask.To, "to", "", "only what was recorded before this time")
 	f.StringVar(&x.ask.Lang, "lang", "en", "the report's language: en or zh")
+	f.BoolVar(&x.ask.Cosigned, "cosigned", false, "in the newest tree that a quorum of witnesses signed, with their signatures")
 	f.StringVar(&x.file, "out", "", "the file to write")
 	f.BoolVar(&x.ask.Disclose, "disclose", false, "open the personal texts")
 	f.StringSliceVar(&x.ask.Events, "event", nil, "with --disclose: open only those of these records")
@@ -95,7 +96,7 @@ func (x *exported) run(c *cobra.Command, _ []string) error {
 // exporter makes bundles of what this house keeps.
 func (h *house) exporter() *audit.Exporter {
 	return &audit.Exporter{
-		Logs: h.logs, Ledger: h.dir.ledger, Blobs: h.dir.blobs, Now: time.Now, Rejected: h.waiting,
+		Logs: h.logs, Witnesses: h.witnesses, Ledger: h.dir.ledger, Blobs: h.dir.blobs, Now: time.Now, Rejected: h.waiting,
 		Software: bundle.Software{Version: version, SHA256: ownHash()},
 	}
 }

@@ -37,23 +37,25 @@ second after the record. Verify it offline with: consentledger verify receipt`,
 	appFlag(c, &app)
 	c.Flags().StringVar(&ask.Form, "form", receipt.Kantara, "kantara or iso27560")
 	c.Flags().BoolVar(&ask.Disclose, "disclose", false, "with the person's own words; say who reads them and why")
+	c.Flags().BoolVar(&ask.Cosigned, "cosigned", false, "in the newest tree that a quorum of witnesses signed, with their signatures")
 	readerFlags(c, &ask.Reader)
 	return c
 }
 
 func newVerifyReceipt() *cobra.Command {
-	var key, origin string
+	var t trust
 	c := &cobra.Command{
 		Use:   "receipt FILE",
 		Short: "Check the receipt of a consent offline",
 		Long: `Check offline that the record of a receipt was in the log when the log was signed,
 and that the receipt is the one that follows from the record and from the policy
 that the record names: every member is derived again. What must be believed is
-listed as claimed. Ends with exit code 7 if it is not so.`,
+listed as claimed. With --policy, also that the witnesses signed that it asks
+for: whoever makes the receipt says --cosigned. Ends with exit code 7 if it is not so.`,
 		Example: `  consentledger verify receipt receipt.json --key "$(cat smartkey.vkey)"`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			v, origin, err := verifierOf(key, origin)
+			v, origin, err := t.verifier()
 			if err != nil {
 				return err
 			}
@@ -65,17 +67,17 @@ listed as claimed. Ends with exit code 7 if it is not so.`,
 			if err != nil {
 				return notAuthentic{fmt.Errorf("%s: %w", args[0], err)}
 			}
-			fmt.Fprintf(c.OutOrStdout(), "authentic: consent %s to %s, recorded %s, is record %d of %d in the log %s\n",
-				r.ID, strings.Join(r.Purposes, ", "), r.Recorded, r.Index, r.Checkpoint.Size, r.Checkpoint.Origin)
+			if err := t.witnessed(origin, r.Signed); err != nil {
+				return notAuthentic{fmt.Errorf("%s: %w", args[0], err)}
+			}
+			fmt.Fprintf(c.OutOrStdout(), "authentic: consent %s to %s, recorded %s, is record %d of %d in the log %s%s\n",
+				r.ID, strings.Join(r.Purposes, ", "), r.Recorded, r.Index, r.Checkpoint.Size, r.Checkpoint.Origin, t.beyond())
 			for _, claim := range r.Claims {
 				fmt.Fprintf(c.OutOrStdout(), "claimed, and not shown: %s\n", claim)
 			}
 			return nil
 		},
 	}
-	f := c.Flags()
-	f.StringVar(&key, "key", "", "the log's verifier key, or a file that holds it")
-	f.StringVar(&origin, "origin", "", "the log's origin (default: the key's name)")
-	c.MarkFlagRequired("key")
+	t.flags(c)
 	return c
 }

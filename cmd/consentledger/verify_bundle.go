@@ -15,8 +15,9 @@ import (
 
 // A bundleToVerify is what verify bundle's flags say.
 type bundleToVerify struct {
-	key, origin, against, app string
-	subject, from, to         string
+	trust
+	against, app      string
+	subject, from, to string
 }
 
 func newVerifyBundle() *cobra.Command {
@@ -29,6 +30,9 @@ record's proof, every personal text that it shows, every text that a record name
 and that its manifest and its report say what the records give. What nobody can
 derive is listed as claimed.
 
+With --policy, also that the witnesses signed that it asks for: whoever makes the
+bundle says --cosigned.
+
 With --against, a log's URL or directory, also that no record was left out of what
 you asked for: everything, or what --subject, --from and --to say, as they were
 said to whoever made the bundle. A person is named by their pseudonym, or by
@@ -40,19 +44,17 @@ Ends with exit code 7 and what is wrong first.`,
 		RunE: v.run,
 	}
 	f := c.Flags()
-	f.StringVar(&v.key, "key", "", "the log's verifier key, or a file that holds it")
-	f.StringVar(&v.origin, "origin", "", "the log's origin (default: the key's name)")
+	v.flags(c)
 	f.StringVar(&v.against, "against", "", "the log that it must be complete against: its URL, its directory, or a data directory with --app")
 	f.StringVar(&v.app, "app", "", "the app whose log it is, of a data directory")
 	f.StringVar(&v.subject, "subject", "", "you asked for this person: a pseudonym, or account:ID")
 	f.StringVar(&v.from, "from", "", "you asked for what was recorded at this time (RFC 3339) or later")
 	f.StringVar(&v.to, "to", "", "you asked for what was recorded before this time")
-	c.MarkFlagRequired("key")
 	return c
 }
 
 func (v *bundleToVerify) run(c *cobra.Command, args []string) error {
-	verifier, origin, err := verifierOf(v.key, v.origin)
+	verifier, origin, err := v.verifier()
 	if err != nil {
 		return err
 	}
@@ -72,7 +74,10 @@ func (v *bundleToVerify) run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return notAuthentic{fmt.Errorf("%s: %w", args[0], err)}
 	}
-	tellBundle(c.OutOrStdout(), b)
+	if err := v.witnessed(origin, b.Signed); err != nil {
+		return notAuthentic{fmt.Errorf("%s: %w", args[0], err)}
+	}
+	tellBundle(c.OutOrStdout(), b, v.beyond())
 	if v.against == "" {
 		return nil
 	}
@@ -113,10 +118,10 @@ func (v *bundleToVerify) asked(b *bundle.Opened) (bundle.Selection, error) {
 }
 
 // tellBundle says what a bundle that verified is.
-func tellBundle(out io.Writer, b *bundle.Opened) {
+func tellBundle(out io.Writer, b *bundle.Opened, beyond string) {
 	m := b.Manifest
-	fmt.Fprintf(out, "authentic: %d records of %s, %d personal texts shown, in a tree of %d records, root %s, signed as %s\n",
-		len(b.Indexes), m.Selection, b.Parts, b.Checkpoint.Size, b.Checkpoint.Root, b.Checkpoint.Origin)
+	fmt.Fprintf(out, "authentic: %d records of %s, %d personal texts shown, in a tree of %d records, root %s, signed as %s%s\n",
+		len(b.Indexes), m.Selection, b.Parts, b.Checkpoint.Size, b.Checkpoint.Root, b.Checkpoint.Origin, beyond)
 	for _, s := range m.Linked {
 		fmt.Fprintf(out, "linked, and not in here: %s\n", s)
 	}

@@ -30,6 +30,7 @@ const (
 type Opened struct {
 	Manifest   Manifest
 	Checkpoint merkle.Checkpoint
+	Signed     []byte  // the note of the checkpoint, with whatever signatures it carries
 	Indexes    []int64 // of its records
 	Streams    map[string]int64
 	Parts      int
@@ -103,6 +104,7 @@ func (b *opening) head(v note.Verifier, origin string) error {
 	if b.Checkpoint, err = merkle.Open(text, v, origin); err != nil {
 		return fmt.Errorf("%s: %w", checkpointFile, err)
 	}
+	b.Signed = text
 	if t := b.Manifest.Tree; t.Size != b.Checkpoint.Size || t.Root != b.Checkpoint.Root.String() || b.Manifest.Origin != origin {
 		return fmt.Errorf("%s: the tree is not the one of the checkpoint", manifestFile)
 	}

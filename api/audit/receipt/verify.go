@@ -22,6 +22,7 @@ import (
 // A Verified is a receipt that verified.
 type Verified struct {
 	Checkpoint merkle.Checkpoint
+	Signed     []byte // the note of the checkpoint, with whatever signatures it carries
 	Index      int64
 	ID         string
 	Recorded   domain.Instant
@@ -64,7 +65,7 @@ func Verify(text []byte, v note.Verifier, origin string) (*Verified, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Verified{cp, p.Index, e.ID.String(), e.Recorded, nil, claims}
+	r := &Verified{cp, p.Checkpoint, p.Index, e.ID.String(), e.Recorded, nil, claims}
 	for _, i := range given.Items {
 		if i.Short == "" {
 			r.Purposes = append(r.Purposes, string(i.Purpose))
