@@ -247,7 +247,7 @@ func IsNo(cmd Command) bool {
 	case OpenRequest:
 		return has(cmd.Types, AskWithdraw)
 	case Say, RegisterApp, PublishPolicy, PublishSurface, GiveConsent, RequestConsent, AcknowledgePolicy, PresentNotice, VoidRecords,
-		TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, WarnObligation, PublishCalendar:
+		TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, WarnObligation, HoldObligation, OrderErasure, PublishCalendar:
 		return false
 	}
 	panic(fmt.Sprintf("domain: command %T has no case in IsNo", cmd))

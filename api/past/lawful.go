@@ -174,7 +174,6 @@ func (r LawfulRequest) parse() (l lawful, err error) {
 
 // sum sums up what is asked, but for the page.
 func (r LawfulRequest) sum() string {
-	r.Cursor, r.Limit = "", 0
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%q", []string{r.Subject, r.Purpose, r.Action, r.At, r.From, r.To})
 	return fmt.Sprintf("%x", h.Sum64())

@@ -36,9 +36,8 @@ type Opened struct {
 	Parts      int
 	Claims     []string // what it says that its records do not show
 
-	last   map[string]int64 // the revisions that it says its streams end at
-	bound  map[string]string
-	zipped *zip.Reader
+	last  map[string]int64 // the revisions that it says its streams end at
+	bound map[string]string
 }
 
 // Verify reads a bundle and checks everything in it that can be checked
