@@ -13,6 +13,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
+	"consentledger/eventstore/wholefile"
 	"consentledger/projections/transparency/verify"
 
 	"github.com/spf13/cobra"
@@ -274,20 +275,7 @@ func fileName(at string) string {
 // writeMemory puts what is remembered in the place of what was: all of it or
 // nothing, whenever the machine stops. What was seen must not be forgotten by a
 // crash: it is what shows that a log was cut short.
-func writeMemory(file string, m verify.Memory) error {
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(file+".next", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(m.Format())
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(file+".next", file)
-}
+func writeMemory(file string, m verify.Memory) error { return wholefile.Write(file, m.Format()) }
 
 // progress says every few seconds how far it is, how fast, and how long it
 // will take.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/eventstore/wholefile"
 )
 
 // A kept is what is kept of an app: the newest checkpoint that a quorum of
@@ -128,20 +129,4 @@ func (w *Witnesses) file(app domain.AppName) string {
 }
 
 // write keeps k. The witnesses have what is lost with it, but for the times.
-func (k kept) write(file string) error { return writeWhole(file, k.format()) }
-
-// writeWhole puts a file in the place of another, or leaves the other there.
-func writeWhole(file string, data []byte) error {
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return err
-	}
-	f, err := os.Create(file + ".next")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(file+".next", file)
-}
+func (k kept) write(file string) error { return wholefile.Write(file, k.format()) }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/eventstore/wholefile"
 	"consentledger/projections/transparency"
 
 	"github.com/notaryproject/tspclient-go"
@@ -84,10 +85,10 @@ func (s *Stamps) Stamp(ctx context.Context, app domain.AppName) error {
 		return err
 	}
 	name := s.file(app, c.Size)
-	if err := writeWhole(name+".checkpoint", signed); err != nil {
+	if err := wholefile.Write(name+".checkpoint", signed); err != nil {
 		return err
 	}
-	if err := writeWhole(name+".tsr", response); err != nil {
+	if err := wholefile.Write(name+".tsr", response); err != nil {
 		return err
 	}
 	s.mu.Lock()
