@@ -41,8 +41,11 @@ type part struct {
 
 func parts() []part {
 	return []part{
-		{"record", func(b *bench, ctx context.Context) error { return b.record(ctx, "record", plainLoad) }},
-		{"personal", func(b *bench, ctx context.Context) error { return b.record(ctx, "personal", personalLoad) }},
+		{"record", func(b *bench, ctx context.Context) error { return b.record(ctx, "record", plainLoad, 1, 16, 64, 256) }},
+		{"personal", func(b *bench, ctx context.Context) error {
+			return b.record(ctx, "personal", personalLoad, 1, 16, 64, 256)
+		}},
+		{"withdrawals", func(b *bench, ctx context.Context) error { return b.record(ctx, "withdrawals", withdrawalLoad, 256) }},
 		{"append", (*bench).appendAlone},
 		{"check", (*bench).check},
 		{"replay", (*bench).replay},

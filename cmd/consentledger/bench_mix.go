@@ -16,10 +16,11 @@ const (
 type loadKind string
 
 const (
-	plainLoad    loadKind = "plain"    // events without personal details
-	personalLoad loadKind = "personal" // events with personal details
-	newcomerLoad loadKind = "newcomer" // events with personal details, each of a new person
-	checkLoad    loadKind = "check"    // questions about persons who were recorded
+	plainLoad      loadKind = "plain"       // a day's events without personal details
+	personalLoad   loadKind = "personal"    // a day's events with personal details
+	withdrawalLoad loadKind = "withdrawals" // the same, but every second takes something back
+	newcomerLoad   loadKind = "newcomer"    // events with personal details, each of a new person
+	checkLoad      loadKind = "check"       // questions about persons who were recorded
 )
 
 // A mix makes requests. One event in ten is the first of a new person; the
@@ -32,20 +33,25 @@ type mix struct {
 
 func newMix() *mix { return &mix{run: fmt.Sprintf("%016x", rand.Uint64())} }
 
-// The data of events, without and with a personal part, in turns.
+// A sort is a sort of event: its type, and its data without and with a
+// personal part.
+type sort struct{ kind, plain, personal string }
+
 var (
-	plainData = [4][2]string{
-		{"consent.given", `{"act":"agree-popup","locale":"en"}`},
-		{"consent.withdrawn", `{"purposes":["personalisation"]}`},
-		{"consent.given", `{"act":"agree-popup","locale":"en","purposes":["personalisation"]}`},
-		{"permission.revoked", `{"permission":"network"}`},
-	}
-	personalData = [4][2]string{
-		{"consent.given", `{"act":"agree-popup","locale":"en","details":{"device":"Pixel 7","ip":"203.0.113.9","screen":"welcome"}}`},
-		{"consent.withdrawn", `{"purposes":["personalisation"],"details":{"device":"Pixel 7","ip":"203.0.113.9","screen":"settings"}}`},
-		{"consent.given", `{"act":"agree-popup","locale":"en","purposes":["personalisation"],"details":{"device":"Pixel 7","ip":"203.0.113.9"}}`},
-		{"permission.revoked", `{"permission":"network","details":{"device":"Pixel 7","os":"settings"}}`},
-	}
+	agreed    = sort{"consent.given", `{"act":"agree-popup","locale":"en"}`, `{"act":"agree-popup","locale":"en","details":{"device":"Pixel 7","ip":"203.0.113.9","screen":"welcome"}}`}
+	agreedTo  = sort{"consent.given", `{"act":"agree-popup","locale":"en","purposes":["personalisation"]}`, `{"act":"agree-popup","locale":"en","purposes":["personalisation"],"details":{"device":"Pixel 7","ip":"203.0.113.9"}}`}
+	knows     = sort{"policy.acknowledged", `{"policy":"privacy","locale":"en","act":"agree-popup"}`, `{"policy":"privacy","locale":"en","act":"agree-popup","details":{"device":"Pixel 7","ip":"203.0.113.9"}}`}
+	granted   = sort{"permission.granted", `{"permission":"network"}`, `{"permission":"network","details":{"device":"Pixel 7","os":"settings"}}`}
+	revoked   = sort{"permission.revoked", `{"permission":"network"}`, `{"permission":"network","details":{"device":"Pixel 7","os":"settings"}}`}
+	withdrawn = sort{"consent.withdrawn", `{"purposes":["personalisation"]}`, `{"purposes":["personalisation"],"details":{"device":"Pixel 7","ip":"203.0.113.9","screen":"settings"}}`}
+)
+
+// The sorts take turns. On a day most persons agree, and one event in ten takes
+// something back, by which two to five obligations are opened.
+var (
+	day = []sort{agreed, granted, agreedTo, knows, agreed, granted, agreedTo, withdrawn, agreed, granted,
+		agreedTo, knows, agreed, granted, agreedTo, revoked, agreed, agreedTo, knows, agreed}
+	storm = []sort{agreed, withdrawn, agreedTo, revoked}
 )
 
 // next returns a request of a kind.
@@ -55,19 +61,20 @@ func (m *mix) next(kind loadKind) []byte {
 	}
 	n := m.count.Add(1)
 	isNew := kind == newcomerLoad || n%10 == 1
-	var person uint64
-	turn := n % 4
-	if isNew {
-		person, turn = m.persons.Add(1), 0
-	} else {
-		person = m.anybody()
+	turns := day
+	if kind == withdrawalLoad {
+		turns = storm
 	}
-	data := personalData[turn]
+	person, what := m.anybody(), turns[n%uint64(len(turns))]
+	if isNew {
+		person, what = m.persons.Add(1), agreed
+	}
+	data := what.personal
 	if kind == plainLoad {
-		data = plainData[turn]
+		data = what.plain
 	}
 	return fmt.Appendf(nil, `{"specversion":"1.0","id":"%s-%d","source":"smartkey/android","type":"%s","subject":"bench-%d","time":"%s","datacontenttype":"application/json","data":%s}`,
-		m.run, n, data[0], person, time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), data[1])
+		m.run, n, what.kind, person, time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), data)
 }
 
 func (m *mix) anybody() uint64 { return 1 + rand.Uint64N(max(1, m.persons.Load())) }

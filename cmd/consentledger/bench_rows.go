@@ -10,9 +10,9 @@ import (
 )
 
 // record measures requests that record, each number of clients in a house of
-// its own.
-func (b *bench) record(ctx context.Context, part string, load loadKind) error {
-	for _, clients := range b.counts(1, 16, 64, 256) {
+// its own: those that the caller asked for, or else these.
+func (b *bench) record(ctx context.Context, part string, load loadKind, clients ...int) error {
+	for _, clients := range b.counts(clients...) {
 		err := b.house(ctx, part, func(m *measuredHouse) error {
 			if err := b.fill(m, newcomerLoad, b.population); err != nil {
 				return err

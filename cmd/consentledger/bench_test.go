@@ -30,6 +30,7 @@ func figuresOf() map[string]bool {
 	against := []string{"rate", "echo", "ratio", "p50", "p95", "p99", "settle", "CPU", "CPU of the echo"}
 	add("record", []int{1, 16, 64, 256}, against...)
 	add("personal", []int{1, 16, 64, 256}, against...)
+	add("withdrawals", []int{256}, against...)
 	add("append", []int{1, 256}, "rate")
 	add("check", []int{1, 64}, against...)
 	add("replay", []int{0}, "rate")
