@@ -35,7 +35,7 @@ func TestTheTourOfTheReadme(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := append(os.Environ(), "HOME="+t.TempDir())
-	c, addr, err := launchChild(env, root, "--demo", "--data", filepath.Join(t.TempDir(), "data-demo"))
+	c, addr, err := launchChild("consentledger", env, root, "--demo", "--data", filepath.Join(t.TempDir(), "data-demo"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,16 +52,6 @@ func TestKill(t *testing.T) {
 	checkDir(t, dir, b, rejected)
 }
 
-// build returns the program, built as a user would.
-func build(t *testing.T) string {
-	t.Helper()
-	bin := filepath.Join(t.TempDir(), "consentledger")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	return bin
-}
-
 // A child is a server in a process of its own.
 type child struct {
 	running

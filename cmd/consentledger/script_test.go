@@ -22,11 +22,47 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain lets the test program be the program itself, for scripts. A program
-// with the race detector would wait a second whenever it ends.
+// TestMain lets the test program be the program itself. A program with the race
+// detector would wait a second whenever it ends.
 func TestMain(m *testing.M) {
 	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
-	testscript.Main(m, map[string]func(){"consentledger": main})
+	testscript.Main(suite{m}, map[string]func(){"consentledger": main})
+}
+
+// A suite removes in the end what build made.
+type suite struct{ *testing.M }
+
+func (s suite) Run() int {
+	code := s.M.Run()
+	os.RemoveAll(built.dir)
+	return code
+}
+
+// built is the program that build made, once.
+var built struct {
+	sync.Once
+	dir string
+	err error
+}
+
+// build returns the program, built as a user would: without the race detector,
+// which takes seven times as long. Scripts and the test of kills run hundreds of
+// these; the other tests run what they test with it.
+func build(t *testing.T) string {
+	t.Helper()
+	built.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "consentledger-built-"); built.err != nil {
+			return
+		}
+		out, err := exec.Command("go", "build", "-o", built.dir, ".").CombinedOutput()
+		if err != nil {
+			built.err = fmt.Errorf("go build: %w\n%s", err, out)
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
+	}
+	return filepath.Join(built.dir, "consentledger")
 }
 
 // TestScripts runs testdata/*.txtar, each in a directory of its own.
@@ -39,10 +75,11 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	program := build(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
-			e.Vars = append(e.Vars, "SMARTKEY="+smartkey, "SHOP="+shop, "NOW="+now().String(), "GORACE="+os.Getenv("GORACE"))
+			e.Vars = append(e.Vars, "PROGRAM="+program, "PATH="+filepath.Dir(program)+string(filepath.ListSeparator)+e.Getenv("PATH"), "SMARTKEY="+smartkey, "SHOP="+shop, "NOW="+now().String(), "GORACE="+os.Getenv("GORACE"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -64,9 +101,9 @@ var banners = regexp.MustCompile(`^  (HTTP|NATS|data)  (.*)$`)
 
 // launchChild starts a server on free ports and waits until it says that it is
 // ready.
-func launchChild(env []string, dir string, args ...string) (c *launched, addr map[string]string, err error) {
+func launchChild(program string, env []string, dir string, args ...string) (c *launched, addr map[string]string, err error) {
 	args = append([]string{"serve", "--http", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0"}, args...)
-	c = &launched{cmd: exec.Command("consentledger", args...), done: make(chan error, 1)}
+	c = &launched{cmd: exec.Command(program, args...), done: make(chan error, 1)}
 	c.cmd.Dir, c.cmd.Env, c.cmd.Stderr = dir, env, &c.stderr
 	out, err := c.cmd.StdoutPipe()
 	if err != nil {
@@ -112,7 +149,7 @@ var children sync.Map
 // stop, or the end of the script.
 func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
 	env := append(os.Environ(), "HOME="+ts.Getenv("WORK"))
-	c, addr, err := launchChild(env, ts.Getenv("WORK"), append([]string{"--data", "data"}, args...)...)
+	c, addr, err := launchChild(ts.Getenv("PROGRAM"), env, ts.Getenv("WORK"), append([]string{"--data", "data"}, args...)...)
 	ts.Check(err)
 	children.Store(ts, c)
 	ts.Defer(func() { ts.Check(c.end()) })
@@ -169,7 +206,7 @@ func scriptInterrupted(ts *testscript.TestScript, neg bool, args []string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
 	defer l.Close()
-	cmd := exec.Command("consentledger", append(args, "--server", "http://"+l.Addr().String())...)
+	cmd := exec.Command(ts.Getenv("PROGRAM"), append(args, "--server", "http://"+l.Addr().String())...)
 	ts.Check(cmd.Start())
 	asked, err := l.Accept()
 	ts.Check(err)
