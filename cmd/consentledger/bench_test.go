@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -48,12 +49,14 @@ func figuresOf() map[string]bool {
 
 func TestBenchMeasuresEverything(t *testing.T) {
 	dir := t.TempDir()
-	out, err := cli(t, nil, "bench", "--quick", "--demo-for", "1s", "-o", "json", "--data", dir)
+	cmd := exec.CommandContext(t.Context(), build(t), "bench", "--quick", "--demo-for", "1s", "-o", "json", "--data", dir)
+	cmd.Stderr = t.Output()
+	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var report benchReport
-	if err := json.Unmarshal([]byte(out), &report); err != nil {
+	if err := json.Unmarshal(out, &report); err != nil {
 		t.Fatal(err)
 	}
 	missing := figuresOf()
@@ -103,7 +106,7 @@ func TestBenchWritesProfilesOfOneMeasurement(t *testing.T) {
 
 func TestBenchSaysWhatItCannotDo(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
-		{"--only speed", "want record, personal"},
+		{"--only speed", "want record, personal, withdrawals"},
 		{"--clients 0", "want at least 1"},
 		{"--rounds 0", "greater than zero"},
 		{"-o yaml", "want table or json"},

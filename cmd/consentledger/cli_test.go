@@ -175,11 +175,7 @@ func TestNoCellIsAFormulaOrSteersTheTerminal(t *testing.T) {
 
 // The linker's stamp is the version; without one the build tells.
 func TestVersion(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "consentledger")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-ldflags", "-s -w -X main.version=v9.9.9", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	if out, err := exec.CommandContext(t.Context(), program, "version").Output(); err != nil || string(out) != "consentledger v9.9.9\n" {
+	if out, err := exec.CommandContext(t.Context(), build(t), "version").Output(); err != nil || string(out) != "consentledger v9.9.9\n" {
 		t.Errorf("%s, %v", out, err)
 	}
 	commit := debug.BuildSetting{Key: "vcs.revision", Value: "0123456789abcdef0123456789abcdef01234567"}
