@@ -2,14 +2,11 @@ package consents_test
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"reflect"
 	"testing"
 
 	"consentledger/domain"
-	"consentledger/eventstore"
-	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/consents"
 	"consentledger/projections/projectiontest"
@@ -167,39 +164,8 @@ func TestPagesAndCountsAgree(t *testing.T) {
 	}
 }
 
-// BenchmarkApply applies batches of 1,000: a yes or a withdrawal, of many
-// people, each heard of about ten times, or once.
 func BenchmarkApply(b *testing.B) {
-	for _, people := range []int{10_000, 100_000} {
-		b.Run(fmt.Sprint(people), func(b *testing.B) {
-			v := open(b)
-			b.ResetTimer()
-			for i := 0; i < b.N; i += 1000 {
-				batch := make([]codec.Entry, 0, 1000)
-				for j := i; j < i+1000; j++ {
-					batch = append(batch, entry(j, people))
-				}
-				if err := v.Apply(b.Context(), batch); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
-		})
-	}
-}
-
-func entry(n, people int) codec.Entry {
-	at := projectiontest.Start.Add(domain.Span(n))
-	who := uint64(n%people) * 0x9e3779b97f4a7c15
-	e := codec.Entry{Position: eventstore.Position(n + 1), Revision: eventstore.Revision(n/people + 1)}
-	e.Stream = domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: fmt.Sprintf("%016x%016x", who, who)}
-	binary.BigEndian.PutUint64(e.ID[:], uint64(n+1))
-	e.At, e.Recorded = at, at
-	e.Event = domain.ConsentGiven{Policy: "privacy", Version: domain.Hash{1}, Act: "click", Items: []domain.Item{{Purpose: "location"}, {Purpose: "marketing"}}}
-	if n/people%2 == 1 {
-		e.Event = domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []domain.PurposeID{"marketing"}}}
-	}
-	return e
+	projectiontest.BenchmarkApply(b, func(t testing.TB) projectiontest.Model { return open(t) })
 }
 
 func TestVoidedAnswersAreCountedAndTestsAreNot(t *testing.T) {

@@ -1,0 +1,19 @@
+package activity_test
+
+import (
+	"testing"
+
+	"consentledger/projections/activity"
+	"consentledger/projections/projectiontest"
+)
+
+func BenchmarkApply(b *testing.B) {
+	projectiontest.BenchmarkApply(b, func(t testing.TB) projectiontest.Model {
+		v, err := activity.Open(t.Context(), t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { v.Close() })
+		return v
+	})
+}

@@ -1,0 +1,48 @@
+package projectiontest
+
+import (
+	"encoding/binary"
+	"fmt"
+	"testing"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+)
+
+// BenchmarkApply applies batches of 1,000: a yes or a withdrawal, of many
+// people who take turns.
+func BenchmarkApply(b *testing.B, open func(testing.TB) Model) {
+	for _, people := range []int{10_000, 100_000} {
+		b.Run(fmt.Sprint(people), func(b *testing.B) {
+			v := open(b)
+			b.ResetTimer()
+			for i := 0; i < b.N; i += 1000 {
+				batch := make([]codec.Entry, 0, 1000)
+				for j := i; j < i+1000; j++ {
+					batch = append(batch, answered(j, people))
+				}
+				if err := v.Apply(b.Context(), batch); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+		})
+	}
+}
+
+// answered is the nth entry of a history of so many people: a yes to two
+// purposes and a withdrawal of one in turns.
+func answered(n, people int) codec.Entry {
+	who := uint64(n%people) * 0x9e3779b97f4a7c15
+	e := codec.Entry{Position: eventstore.Position(n + 1), Revision: eventstore.Revision(n/people + 1)}
+	e.Stream = domain.StreamID{Noun: domain.SubjectNoun, App: App, ID: fmt.Sprintf("%016x%016x", who, who)}
+	binary.BigEndian.PutUint64(e.ID[:], uint64(n+1))
+	e.At = Start.Add(domain.Span(n))
+	e.Recorded = e.At
+	e.Event = domain.ConsentGiven{Policy: "privacy", Version: domain.Hash{1}, Act: "click", Items: []domain.Item{{Purpose: "location"}, {Purpose: "marketing"}}}
+	if n/people%2 == 1 {
+		e.Event = domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []domain.PurposeID{"marketing"}}}
+	}
+	return e
+}
