@@ -35,7 +35,7 @@ const (
 func Prompt(s Subject, ref Reference, locale string, at Instant) []Ask {
 	var asks []Ask
 	for _, v := range ref.Policies.inForce(at) {
-		asks = append(asks, s.changes(v, ref, locale, at)...)
+		asks = append(asks, s.changes(*v, ref, locale, at)...)
 		for _, p := range v.Document.Purposes {
 			if p.Basis != BasisConsent {
 				continue
@@ -43,7 +43,7 @@ func Prompt(s Subject, ref Reference, locale string, at Instant) []Ask {
 			if w, _, ok := ref.Policies.declaring(p.ID, at); !ok || w.Version != v.Version {
 				continue // another policy prevails
 			}
-			if a, ok := s.ask(p, v, ref, at); ok {
+			if a, ok := s.ask(p, *v, ref, at); ok {
 				a.Text = v.Document.text(locale)
 				asks = append(asks, a)
 			}

@@ -198,22 +198,27 @@ func (y *yes) items() ([]Item, error) {
 		return nil, refuseAt(NothingNamed, "data.purposes", "the consent names no purpose and the policy has none that an act like this covers")
 	}
 	items := make([]Item, 0, len(ids))
+	inForce := y.ref.Policies.inForce(y.now)
 	for _, id := range ids {
 		p, ok := y.version.Document.Purpose(id)
 		if !ok {
 			return nil, refuseAt(UnknownPurpose, "data.purposes", "the policy declares no purpose "+Quote(string(id)))
 		}
-		p.Separate = p.Separate || y.demandsSeparate(id)
+		p.Separate = p.Separate || demandsSeparate(inForce, id)
 		items = append(items, Item{id, y.shortfall(p)})
 	}
 	return items, nil
 }
 
-// demandsSeparate reports whether a specific policy that prevails demands a
-// separate consent for the purpose.
-func (y *yes) demandsSeparate(id PurposeID) bool {
-	v, p, ok := y.ref.Policies.declaring(id, y.now)
-	return ok && v.Document.Over != "" && p.Separate
+// demandsSeparate reports whether a specific policy that prevails, of those in
+// force, demands a separate consent for the purpose.
+func demandsSeparate(inForce []*PolicyPublished, id PurposeID) bool {
+	for _, v := range inForce {
+		if p, ok := v.Document.Purpose(id); ok {
+			return v.Document.Over != "" && p.Separate
+		}
+	}
+	return false
 }
 
 func (y *yes) given(items []Item) ConsentGiven {

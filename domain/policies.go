@@ -30,35 +30,56 @@ func (p Policies) InForce(name string, at Instant) (PolicyPublished, bool) {
 	if name == "" && len(p.versions) > 0 {
 		name = p.versions[0].Document.Name
 	}
-	var found PolicyPublished
+	if v := p.binding(name, at); v != nil {
+		return *v, true
+	}
+	return PolicyPublished{}, false
+}
+
+// binding returns the version of the named policy that binds at the moment at,
+// nil if none does. It is shared: do not change it.
+func (p Policies) binding(name string, at Instant) *PolicyPublished {
+	var found *PolicyPublished
 	for i := range p.versions {
 		v := &p.versions[i]
-		if v.Document.Name == name && v.Effective <= at && v.Effective >= found.Effective {
-			found = *v
+		if v.Document.Name == name && v.Effective != 0 && v.Effective <= at && (found == nil || v.Effective >= found.Effective) {
+			found = v
 		}
 	}
-	return found, found.Effective != 0
+	return found
 }
 
 // inForce returns every policy's version that binds at the moment at, the
-// specific ones first: they prevail, and the general one fills their gaps.
-func (p Policies) inForce(at Instant) []PolicyPublished {
-	var specific, general []PolicyPublished
-	seen := map[string]bool{}
-	for _, v := range p.versions {
-		name := v.Document.Name
-		now, ok := p.InForce(name, at)
-		if seen[name] || !ok {
+// specific ones first: they prevail, and the general one fills their gaps. The
+// versions are shared, for every yes looks here: do not change them.
+func (p Policies) inForce(at Instant) []*PolicyPublished {
+	found := make([]*PolicyPublished, 0, 4)
+	general := 0 // how many of found, the last, are
+	for i := range p.versions {
+		name := p.versions[i].Document.Name
+		if p.first(name) < i {
 			continue
 		}
-		seen[name] = true
-		if now.Document.Over != "" {
-			specific = append(specific, now)
-		} else {
-			general = append(general, now)
+		switch v := p.binding(name, at); {
+		case v == nil:
+		case v.Document.Over != "":
+			found = slices.Insert(found, len(found)-general, v)
+		default:
+			found = append(found, v)
+			general++
 		}
 	}
-	return append(specific, general...)
+	return found
+}
+
+// first returns which version is the first of the named policy.
+func (p Policies) first(name string) int {
+	for i := range p.versions {
+		if p.versions[i].Document.Name == name {
+			return i
+		}
+	}
+	return len(p.versions)
 }
 
 // Declared returns the purposes that the policies in force at a moment
@@ -80,7 +101,7 @@ func (p Policies) Declared(at Instant) []PurposeID {
 func (p Policies) declaring(id PurposeID, at Instant) (PolicyPublished, Purpose, bool) {
 	for _, v := range p.inForce(at) {
 		if purpose, ok := v.Document.Purpose(id); ok {
-			return v, purpose, true
+			return *v, purpose, true
 		}
 	}
 	return PolicyPublished{}, Purpose{}, false

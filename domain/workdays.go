@@ -2,15 +2,23 @@ package domain
 
 import (
 	"slices"
+	"sync"
 	"time"
 )
 
 // Workdays is the working days of one jurisdiction, as far as they are known.
 // It never changes.
 type Workdays struct {
-	layers []layer
-	years  map[int]*yearDays // the known ones
-	season []bool            // by month and day: within a week of a day off in some known year
+	layers  []layer
+	years   map[int]*yearDays // the known ones
+	season  []bool            // by month and day: within a week of a day off in some known year
+	assumed sync.Map          // *yearDays by assumed: years after a known one that were asked for
+}
+
+// An assumed is a year without a calendar, and what is taken for it.
+type assumed struct {
+	year int
+	assumption
 }
 
 // A layer is one jurisdiction's newest calendars by their year.
@@ -78,7 +86,16 @@ func (w *Workdays) year(year int, a assumption) *yearDays {
 	if y := w.years[year]; y != nil {
 		return y
 	}
-	return w.index(year, a)
+	if w.years[year-1] == nil {
+		return w.index(year, a)
+	}
+	// The first year without a calendar is reached by many, as the year ends.
+	key := assumed{year, a}
+	if y, ok := w.assumed.Load(key); ok {
+		return y.(*yearDays)
+	}
+	y, _ := w.assumed.LoadOrStore(key, w.index(year, a))
+	return y.(*yearDays)
 }
 
 // index builds one year: weekdays, then what is assumed, then what the notices

@@ -86,6 +86,9 @@ func (b *batch) touch(p *person, ids []domain.PurposeID, moment domain.Instant, 
 	if len(p.touched) == 0 && len(ids) > 0 {
 		b.dirty = append(b.dirty, p)
 	}
+	if p.rows == nil {
+		p.rows = make([]row, 0, len(ids))
+	}
 	for _, id := range ids {
 		p.row(id)
 		t := touch{id, moment, at}
