@@ -30,22 +30,31 @@ CREATE TABLE totals (
 	events INTEGER NOT NULL, voided INTEGER NOT NULL,
 	PRIMARY KEY (app, day, kind)
 ) WITHOUT ROWID;
--- what was recorded about persons; purposes have commas between
-CREATE TABLE events (
-	position INTEGER PRIMARY KEY, app TEXT NOT NULL, person TEXT NOT NULL, event TEXT NOT NULL,
-	day TEXT NOT NULL, kind TEXT NOT NULL, purposes TEXT NOT NULL,
-	build TEXT NOT NULL, recorded INTEGER NOT NULL, voided INTEGER NOT NULL
+-- whose events are counted, numbered as they come; last: the newest of theirs
+CREATE TABLE people (
+	number INTEGER PRIMARY KEY, app TEXT NOT NULL, person TEXT NOT NULL,
+	UNIQUE (app, person)
 );
-CREATE INDEX events_person ON events (app, person);
-CREATE INDEX events_build ON events (app, build, recorded) WHERE build <> '';
+CREATE TABLE newest (number INTEGER PRIMARY KEY, last INTEGER NOT NULL);
+-- what events have in common, numbered as they come; purposes have commas between
+CREATE TABLE sorts (
+	number INTEGER PRIMARY KEY, app TEXT NOT NULL, kind TEXT NOT NULL, purposes TEXT NOT NULL, build TEXT NOT NULL,
+	UNIQUE (app, kind, purposes, build)
+);
+-- what was recorded about persons; previous: the same person's event before it; built: the sort again if it has a build
+CREATE TABLE events (
+	position INTEGER PRIMARY KEY, previous INTEGER NOT NULL, person INTEGER NOT NULL, sort INTEGER NOT NULL, built INTEGER,
+	event BLOB NOT NULL, recorded INTEGER NOT NULL, voided INTEGER NOT NULL
+);
+CREATE INDEX events_built ON events (built, recorded) WHERE built IS NOT NULL;
 -- whose requests and obligations they are
 CREATE TABLE owners (
 	stream TEXT NOT NULL PRIMARY KEY, person TEXT NOT NULL
 ) WITHOUT ROWID;
 -- who is none but a test, and by which events
 CREATE TABLE tests (
-	app TEXT NOT NULL, person TEXT NOT NULL, event TEXT NOT NULL,
-	PRIMARY KEY (app, person, event)
+	person INTEGER NOT NULL, event BLOB NOT NULL,
+	PRIMARY KEY (person, event)
 ) WITHOUT ROWID;
 CREATE TABLE builds (
 	position INTEGER PRIMARY KEY, app TEXT NOT NULL, build TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL
@@ -53,12 +62,16 @@ CREATE TABLE builds (
 `
 
 // A View is the projection. Its queries may be called concurrently.
-type View struct{ db *readmodel.DB }
+type View struct {
+	db     *readmodel.DB
+	people readmodel.Recent[whom, *person] // owned by Apply
+	sorts  readmodel.Recent[sort, int64]   // likewise
+}
 
 // Open returns the View kept in the directory dir.
 func Open(ctx context.Context, dir string) (*View, error) {
 	db, err := readmodel.Open(ctx, dir, "activity", schema)
-	return &View{db}, err
+	return &View{db: db, people: readmodel.Recent[whom, *person]{Most: 65_536}, sorts: readmodel.Recent[sort, int64]{Most: 4096}}, err
 }
 
 // Close closes the file.
@@ -80,9 +93,10 @@ func (v *View) Hash(ctx context.Context) (map[string]readmodel.Sum, eventstore.P
 
 // Apply implements [projections.Projection].
 func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
-	return v.db.Apply(ctx, entries, func(tx *readmodel.Tx) error {
-		b := batch{tx: tx, days: map[key]count{}, totals: map[key]count{}, owners: map[domain.StreamID]string{}}
-		if err := tx.Row("SELECT EXISTS (SELECT 1 FROM tests), EXISTS (SELECT 1 FROM builds)", nil, &b.tests, &b.builds); err != nil {
+	err := v.db.Apply(ctx, entries, func(tx *readmodel.Tx) error {
+		b := batch{view: v, tx: tx, days: map[key]count{}, totals: map[key]count{}, owners: map[domain.StreamID]string{}, touched: map[whom]*person{}}
+		if err := tx.Row(`SELECT EXISTS (SELECT 1 FROM builds), (SELECT coalesce(max(number), 0) FROM people), (SELECT coalesce(max(number), 0) FROM sorts)`,
+			nil, &b.builds, &b.persons, &b.sorts); err != nil {
 			return err
 		}
 		for _, e := range entries {
@@ -92,6 +106,11 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 		}
 		return b.write()
 	})
+	if err != nil { // what is remembered may be ahead of the file
+		v.people.Forget()
+		v.sorts.Forget()
+	}
+	return err
 }
 
 // A Day is how many events of a kind named a purpose on a day, and how many of
@@ -121,7 +140,7 @@ func (v *View) Totals(ctx context.Context, app domain.AppName, from, to string) 
 func (v *View) query(ctx context.Context, query string, app domain.AppName, from, to string) (days []Day, tests int64, asOf eventstore.Position, err error) {
 	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
-		if err := tx.Row("SELECT count(DISTINCT person) FROM tests WHERE app = ?", []any{string(app)}, &tests); err != nil {
+		if err := tx.Row("SELECT count(DISTINCT t.person) FROM tests t JOIN people p ON p.number = t.person WHERE p.app = ?", []any{string(app)}, &tests); err != nil {
 			return err
 		}
 		return tx.Each(query, []any{string(app), from, to}, func(scan func(...any) error) error {

@@ -1,0 +1,90 @@
+package activity
+
+import (
+	"strings"
+
+	"consentledger/domain"
+	"consentledger/eventstore/codec"
+)
+
+// isVoided reports whether a build that recorded something was voided then.
+func (b *batch) isVoided(app domain.AppName, build string, recorded domain.Instant) (is bool, err error) {
+	if b.builds && build != "" {
+		err = b.tx.Row("SELECT EXISTS (SELECT 1 FROM builds WHERE app = ? AND build = ? AND since <= ? AND ? < until)",
+			[]any{string(app), build, int64(recorded), int64(recorded)}, &is)
+	}
+	return is, err
+}
+
+// mark takes out what was counted of who turns out to be a test.
+func (b *batch) mark(e codec.Entry, p *person) error {
+	p.tests++
+	_, err := b.tx.Exec("INSERT INTO tests VALUES (?, ?)", p.number, e.ID[:])
+	if err != nil || p.tests > 1 {
+		return err
+	}
+	return b.each(func(c counted) { b.add(c, -1) }, whole, int64(p.last))
+}
+
+// void counts records of a person as voided; a mark among them puts back what
+// it took out.
+func (b *batch) void(p *person, ids []domain.EventID) error {
+	was := p.tests > 0
+	for _, id := range ids {
+		if !was {
+			if err := b.each(b.mistake, whole+" AND e.event = ? AND NOT e.voided", int64(p.last), id[:]); err != nil {
+				return err
+			}
+		}
+		if _, err := b.tx.Exec(chain+"UPDATE events SET voided = 1 WHERE position IN (SELECT position FROM chain) AND event = ?", int64(p.last), id[:]); err != nil {
+			return err
+		}
+		n, err := b.tx.Exec("DELETE FROM tests WHERE person = ? AND event = ?", p.number, id[:])
+		if err != nil {
+			return err
+		}
+		p.tests -= int(n)
+	}
+	if !was || p.tests > 0 {
+		return nil
+	}
+	return b.each(func(c counted) { b.add(c, 1) }, whole, int64(p.last))
+}
+
+// voidBuild counts as voided what a build recorded in a span, and remembers it
+// for what it still records then.
+func (b *batch) voidBuild(e codec.Entry, x domain.BuildVoided) error {
+	b.builds = true
+	if _, err := b.tx.Exec("INSERT INTO builds VALUES (?, ?, ?, ?, ?)", int64(e.Position), string(e.Stream.App), x.Build, int64(x.From), int64(x.To)); err != nil {
+		return err
+	}
+	const where = "built IN (SELECT number FROM sorts WHERE app = ? AND build = ?) AND recorded >= ? AND recorded < ? AND NOT voided"
+	which := []any{string(e.Stream.App), x.Build, int64(x.From), int64(x.To)}
+	if err := b.each(b.mistake, "SELECT s.app, s.kind, s.purposes, e.recorded, e.voided FROM events e JOIN sorts s ON s.number = e.sort WHERE e."+where+
+		" AND NOT EXISTS (SELECT 1 FROM tests t WHERE t.person = e.person)", which...); err != nil {
+		return err
+	}
+	_, err := b.tx.Exec("UPDATE events SET voided = 1 WHERE "+where, which...)
+	return err
+}
+
+// whole selects what was counted of a person, by their newest event.
+const whole = chain + "SELECT s.app, s.kind, s.purposes, e.recorded, e.voided FROM chain c JOIN events e USING (position) JOIN sorts s ON s.number = e.sort WHERE 1"
+
+// each calls f for every event that a query selects.
+func (b *batch) each(f func(counted), query string, args ...any) error {
+	return b.tx.Each(query, args, func(scan func(...any) error) error {
+		var c counted
+		var app, purposes string
+		var recorded int64
+		err := scan(&app, &c.kind, &purposes, &recorded, &c.voided)
+		if c.app, c.day = domain.AppName(app), dayOf(domain.Instant(recorded)); purposes != "" {
+			c.purposes = strings.Split(purposes, ",")
+		}
+		f(c)
+		return err
+	})
+}
+
+// dayOf returns the UTC day of a moment.
+func dayOf(at domain.Instant) string { return at.String()[:len("2006-01-02")] }
