@@ -93,7 +93,7 @@ func (s *Subject) lapsed(y *said, at Instant) (Instant, bool) {
 		return 0, false
 	}
 	for _, a := range s.ages {
-		if a.band > ChildUnder14 && a.yesFrom() <= at && (a.voided == 0 || y.yesFrom() < a.voided) {
+		if a.band > ChildUnder14 && a.yesFrom() <= at && (a.voided == 0 || !y.saidAfter(a.voided)) {
 			return a.yesFrom(), true
 		}
 	}
@@ -107,16 +107,16 @@ func (s *Subject) tooYoung(y *said, at Instant) bool {
 	if y.kind == GuardianConsent {
 		return false
 	}
-	child, until := false, Instant(0) // until zero: to this day
+	child, until, mistake := false, Instant(0), false // until zero: to this day; or until it was found to be a mistake
 	for _, a := range s.ages {
 		switch {
 		case a.band == ChildUnder14 && a.noFrom() <= at:
-			child, until = true, a.voided
+			child, until, mistake = true, a.voided, a.voided != 0
 		case a.band > ChildUnder14 && a.yesFrom() <= at && a.voided == 0 && (until == 0 || a.yesFrom() < until):
-			until = a.yesFrom()
+			until, mistake = a.yesFrom(), false
 		}
 	}
-	return child && (until == 0 || y.yesFrom() < until)
+	return child && (until == 0 || y.yesFrom() < until || mistake && !y.saidAfter(until))
 }
 
 // unfounded reports whether y is the yes of somebody whose verification as the
@@ -142,7 +142,7 @@ func (s *Subject) unfounded(y *said) bool {
 // the child's own no, a guardian's yes takes the child's own beside it.
 func (s *Subject) mayLift(y, n *said, p PurposeID, at Instant, ref *Reference) bool {
 	switch {
-	case y.guardian == n.guardian, n.voided != 0 && y.yesFrom() > n.voided:
+	case y.guardian == n.guardian, n.voided != 0 && y.saidAfter(n.voided):
 		return true
 	case n.guardian == "":
 		return s.assented(n, p, at, ref)
@@ -152,7 +152,7 @@ func (s *Subject) mayLift(y, n *said, p PurposeID, at Instant, ref *Reference) b
 	if y.guardian == "" && (now == Adult || then == ChildUnder14 && now.Minor() && now != ChildUnder14) {
 		return true
 	}
-	return s.mistaken(n.guardian, y.yesFrom()) || s.assented(n, p, at, ref)
+	return s.mistaken(n.guardian, y) || s.assented(n, p, at, ref)
 }
 
 // assented reports whether who said the no n said yes later, even by a yes that
@@ -171,14 +171,14 @@ func (s *Subject) assented(n *said, p PurposeID, at Instant, ref *Reference) boo
 }
 
 // mistaken reports whether every verification of a guardian was voided before
-// a moment.
-func (s *Subject) mistaken(g GuardianRef, at Instant) bool {
+// the yes y was said.
+func (s *Subject) mistaken(g GuardianRef, y *said) bool {
 	any := false
 	for _, h := range s.guardians {
 		if h.Guardian != g {
 			continue
 		}
-		if h.Voided == 0 || h.Voided >= at {
+		if h.Voided == 0 || !y.saidAfter(h.Voided) {
 			return false
 		}
 		any = true

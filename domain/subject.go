@@ -79,6 +79,11 @@ func (f *Fact) yesFrom() Instant { return max(f.At, f.Recorded) }
 // noFrom is when a no begins to count: the earlier of its two times.
 func (f *Fact) noFrom() Instant { return min(f.At, f.Recorded) }
 
+// saidAfter reports whether both times of a yes are after the moment at which
+// something was found to be a mistake: no fast clock makes a yes of before it
+// one of after it.
+func (f *Fact) saidAfter(at Instant) bool { return f.noFrom() > at }
+
 // overrides reports whether the yes y was said after the no n, so that no
 // wrong clock can make it seem so. If one source numbered both, its numbers
 // decide: they are the only order in which no clock takes part. A source that

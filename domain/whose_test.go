@@ -62,6 +62,8 @@ func TestWhoSaidNoForAChildSaysYes(t *testing.T) {
 		{"or until the person is 18, and says yes then", []Fact{aged(Aged14, noon), by("father", no(2, noon+1, noon+1)), aged(Adult, noon+2), yes(3, noon+ten, noon+ten)}, Given},
 		{"but a yes from before 18 is none then", []Fact{aged(Aged14, noon), by("father", no(2, noon+1, noon+1)), yes(3, noon+2, noon+2), aged(Adult, noon+3)}, Withdrawn},
 		{"a no that was a mistake is in the way of who said yes before", []Fact{by("father", no(2, noon, noon)), by("mother", yes(3, noon+1, noon+1)), fact(60, noon+2, voidOf(2).Event)}, AskAgain},
+		{"nor does a fast clock make that yes one of afterwards", []Fact{by("father", no(2, noon, noon)), by("mother", yes(3, noon+10, noon+1)), fact(60, noon+2, voidOf(2).Event)}, AskAgain},
+		{"the same when it was who said no that was a mistake", []Fact{by("father", no(2, noon, noon)), by("mother", yes(3, noon+10, noon+1)), fact(60, noon+2, voidOf(72).Event)}, Withdrawn},
 		{"and in nobody's way afterwards", []Fact{by("father", no(2, noon, noon)), fact(60, noon+2, voidOf(2).Event), by("mother", yes(3, noon+ten, noon+ten))}, Given},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -179,6 +181,8 @@ func TestAMistakeOfEveryKindIsVoided(t *testing.T) {
 		{"an age of 14: the child's own yes is none", []Fact{aged(ChildUnder14, t0), fact(41, noon, AgeRecorded{Band: Aged14}), yes(1, noon+1, noon+1), void(41)}, false},
 		{"an age of 14: the guardian's yes that had lapsed stays so", []Fact{aged(ChildUnder14, t0), verified(71, "mother"), by("mother", yes(1, t0+1, t0+1)), fact(41, noon, AgeRecorded{Band: Aged14}), void(41)}, false},
 		{"a child's age: a yes from before is asked for again", []Fact{yes(1, t0, t0), fact(41, noon, AgeRecorded{Band: ChildUnder14}), void(41)}, false},
+		{"a child's age: a fast clock makes no yes one of after", []Fact{fact(41, noon, AgeRecorded{Band: ChildUnder14}), yes(1, later-5, noon+1), void(41)}, false},
+		{"an age of 14: nor a guardian's one of after", []Fact{aged(ChildUnder14, t0), verified(71, "mother"), fact(41, noon, AgeRecorded{Band: Aged14}), by("mother", yes(1, later-5, noon+1)), void(41)}, false},
 		{"a child's age: a yes from after counts", []Fact{fact(41, noon, AgeRecorded{Band: ChildUnder14}), void(41), yes(1, later-5, later-5)}, true},
 		{"the end of a hold: it goes on", []Fact{yes(1, t0, t0), hold, fact(42, noon+1, HoldReleased{Reason: "over"}), void(42)}, false},
 		{"the end of a restriction: it goes on", []Fact{yes(1, t0, t0), fact(40, noon, RestrictionApplied{Reason: "x"}), fact(42, noon+1, RestrictionLifted{Reason: "over"}), void(42)}, false},

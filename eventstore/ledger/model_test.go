@@ -1,0 +1,206 @@
+package ledger_test
+
+import (
+	"slices"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+)
+
+// An answer is a yes or a no that the ledger took, as the model remembers it.
+type answer struct {
+	id          eventstore.EventID
+	yes         bool
+	in          string // in whose history
+	by          string // the guardian who said it; empty: the person
+	said, taken domain.Instant
+	source      string
+	number      uint64
+	build       string
+	confirms    []domain.EventID
+	gone        bool           // voided, alone or with its build
+	voided      domain.Instant // when it was, alone; zero: not
+}
+
+// A bond is a link as one of its two sides has it.
+type bond struct {
+	id, end eventstore.EventID
+	other   string
+	over    domain.Instant // zero: not
+	voided  domain.Instant
+}
+
+// A word is what was said about who somebody is: an age, or a guardian.
+type word struct {
+	id       eventstore.EventID
+	in       string
+	guardian string
+	child    bool // of an age: under 14
+	taken    domain.Instant
+	voided   domain.Instant
+}
+
+// A model is what the ledger is held against: it knows who said what when, who
+// was linked to whom until when, and what was a mistake, and nothing of how the
+// ledger decides.
+type model struct {
+	answers []*answer
+	bonds   map[string][]*bond
+	words   []*word
+}
+
+// after reports whether a yes was said after a no beyond doubt: later in both
+// times, or by the count of the one source that numbered both.
+func after(y, n *answer) bool {
+	if n.in == y.in && n.source == y.source && n.number != 0 && y.number != 0 {
+		return y.number > n.number
+	}
+	return y.said > n.said && y.taken > n.taken
+}
+
+// crosses returns when it was found that a no of another history reached who
+// by mistake, and whether it reached who: whoever was linked when it was said,
+// or was linked later.
+func (m *model) crosses(who string, n *answer) (mistake domain.Instant, is bool) {
+	for _, b := range m.bonds[who] {
+		if b.other == n.in && (b.over == 0 || min(n.said, n.taken) < b.over) {
+			return b.voided, true
+		}
+	}
+	return 0, false
+}
+
+// nos returns every no that is in who's way, those that were mistakes included:
+// each as who has it.
+func (m *model) nos(who string, across bool) (nos []*answer) {
+	for _, n := range m.answers {
+		if n.yes {
+			continue
+		}
+		if n.in == who {
+			nos = append(nos, n)
+		} else if mistake, is := m.crosses(who, n); is && across {
+			there := *n
+			there.voided = max(there.voided, mistake)
+			nos = append(nos, &there)
+		}
+	}
+	return nos
+}
+
+// mayBe reports whether who may be allowed: there is a yes in their own history
+// that counts, was said after every no that is in its way, and was said by
+// whoever may take each of them back. Across says whether the nos of linked
+// histories are in the way too.
+func (m *model) mayBe(who string, across bool) (by *answer, is bool) {
+	nos := m.nos(who, across)
+	for _, y := range m.answers {
+		if y.yes && !y.gone && y.in == who && m.counts(y) && !slices.ContainsFunc(nos, func(n *answer) bool { return !after(y, n) || !m.lifts(y, n) }) {
+			return y, true
+		}
+	}
+	return nil, false
+}
+
+// counts reports whether a yes may count for who said it: a child's own does
+// not, nor a guardian's for who is a child no more, nor that of somebody who
+// was the guardian by mistake.
+func (m *model) counts(y *answer) bool {
+	child, grown := false, false
+	for _, w := range m.words {
+		if w.in == y.in && w.guardian == "" && w.voided == 0 {
+			child, grown = child || w.child, grown || !w.child
+		}
+	}
+	if y.by == "" {
+		return !child || grown
+	}
+	return !grown && !m.mistaken(y.in, y.by)
+}
+
+// mistaken reports whether every word that says that somebody is the guardian
+// was a mistake.
+func (m *model) mistaken(who, guardian string) bool {
+	any := false
+	for _, w := range m.words {
+		if w.in == who && w.guardian == guardian {
+			if w.voided == 0 {
+				return false
+			}
+			any = true
+		}
+	}
+	return any
+}
+
+// lifts reports whether who said the yes y may take back the no n: its own
+// speaker may, and anybody after it was found to be a mistake, or once its
+// speaker said yes too. A guardian's no may lapse as soon as an age was told.
+func (m *model) lifts(y, n *answer) bool {
+	if y.by == n.by || n.voided != 0 && min(y.said, y.taken) > n.voided {
+		return true
+	}
+	if n.by != "" && (m.mistaken(y.in, n.by) || y.by == "" && slices.ContainsFunc(m.words, func(w *word) bool { return w.in == y.in && w.guardian == "" && !w.child })) {
+		return true
+	}
+	return slices.ContainsFunc(m.answers, func(z *answer) bool {
+		return z.yes && !z.gone && z.in == y.in && z.by == n.by && after(z, n)
+	})
+}
+
+// voids notes that records were mistakes.
+func (m *model) voids(who string, ids []domain.EventID, at domain.Instant) {
+	hit := func(id eventstore.EventID) bool { return slices.Contains(ids, domain.EventID(id)) }
+	for _, a := range m.answers {
+		if a.in == who && hit(a.id) && a.voided == 0 {
+			a.gone, a.voided = true, at
+		}
+	}
+	for _, w := range m.words {
+		if w.in == who && hit(w.id) && w.voided == 0 {
+			w.voided = at
+		}
+	}
+	for _, b := range m.bonds[who] {
+		if b.voided == 0 && b.over != 0 && hit(b.end) {
+			b.over, b.end = 0, eventstore.EventID{}
+		}
+		if b.voided == 0 && hit(b.id) {
+			b.voided = at
+			if b.over == 0 {
+				b.over = at
+			}
+		}
+	}
+}
+
+// voidsBuild notes that what a build recorded in a span was a mistake.
+func (m *model) voidsBuild(v domain.BuildVoided) {
+	for _, a := range m.answers {
+		a.gone = a.gone || a.build == v.Build && v.From <= a.taken && a.taken < v.To
+	}
+}
+
+// unlink notes that a link is over, in one side's history.
+func (m *model) unlink(who, other string, id eventstore.EventID, at domain.Instant) {
+	for _, b := range m.bonds[who] {
+		if b.other == other && b.over == 0 {
+			b.over, b.end = at, id
+			return
+		}
+	}
+}
+
+// confirmed reports whether every answer that a yes confirms is a yes of a
+// history that was linked, by no mistake, and was none itself.
+func (m *model) confirmed(y *answer) bool {
+	for _, id := range y.confirms {
+		if !slices.ContainsFunc(m.answers, func(a *answer) bool {
+			return a.yes && a.voided == 0 && domain.EventID(a.id) == id &&
+				slices.ContainsFunc(m.bonds[y.in], func(b *bond) bool { return b.other == a.in && b.voided == 0 })
+		}) {
+			return false
+		}
+	}
+	return true
+}
