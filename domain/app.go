@@ -64,6 +64,17 @@ func (s Service) Signer(name string) (SignerRegistered, bool) {
 	return SignerRegistered{}, false
 }
 
+// checkKey refuses a key under a second name: a key is one principal, whether
+// it is still used or not. A name may have one key after another.
+func (s Service) checkKey(e SignerRegistered) error {
+	for _, other := range s.signers {
+		if other.Key == e.Key && other.Name != e.Name {
+			return refuseAt(SamePrincipal, "data.key", "the key is that of the signer "+Quote(other.Name)+": whoever signs with it is one principal; make another key, see consentledger signer new")
+		}
+	}
+	return nil
+}
+
 // Evolve returns s as it is after f.
 func (s Service) Evolve(f Fact) Service {
 	switch e := f.Event.(type) {
@@ -115,7 +126,7 @@ func (s Service) say(e Event, ref Reference, at Instant) (Event, error) {
 		if !isName(e.Name, 64) || (e.Key == [32]byte{}) {
 			return nil, refuse(Incomplete, `a signer needs a name of a-z, 0-9 and "-", and an Ed25519 public key`)
 		}
-		return e, nil
+		return e, s.checkKey(e)
 	case BuildVoided:
 		return e, e.check()
 	case BuildDisputed:

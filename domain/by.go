@@ -41,6 +41,14 @@ const (
 // Unauthenticated is the principal of whoever is not known.
 const Unauthenticated = "unauthenticated"
 
+// is reports whether b is who did something before, by the principal or by the
+// key that signed it: a registered key is a principal too. Of whom nothing is
+// authenticated, neither then nor now, nobody can tell.
+func (b By) is(principal, signer string) bool {
+	known := b.Principal != "" && b.Principal != Unauthenticated
+	return known && b.Principal == principal || b.Signer != "" && b.Signer == signer
+}
+
 // anonymous reports whether nobody vouches for what was sent.
 func (b By) anonymous() bool {
 	return b.Signer == "" && (b.Principal == "" || b.Principal == Unauthenticated)

@@ -102,6 +102,7 @@ type SurfacePublished struct {
 	ID        Hash // of the surface's canonical form
 	Surface   Surface
 	Publisher string // the principal that published it
+	Signer    string // whose signature over what was sent was verified; empty: none
 }
 
 // ConsentGiven records a yes. Items say what it covers, and what it does not

@@ -138,7 +138,7 @@ func (y *yes) find(id Hash) error {
 	}
 	y.surface, y.build = &p.Surface, p.Surface.Build
 	y.shown, _ = p.Surface.Locale(y.cmd.Locale)
-	if by := y.ref.By.Principal; by != "" && by != Unauthenticated && p.Publisher == by {
+	if y.ref.By.is(p.Publisher, p.Signer) {
 		return refuse(SamePrincipal, "who published a surface may not record consents to it")
 	}
 	if y.cmd.Control == "" {

@@ -158,6 +158,48 @@ func TestWhatWasShownCannotBeContradicted(t *testing.T) {
 	}
 }
 
+// A key is a principal as a name is that was authenticated; nobody is nobody.
+func TestWhoPublishesASurfaceRecordsNoConsentToIt(t *testing.T) {
+	key := [32]byte{1}
+	for _, tt := range []struct {
+		name          string
+		published, by By
+		code          Code
+	}{
+		{"another principal", By{Principal: "release"}, By{Principal: "backend"}, ""},
+		{"the same principal", By{Principal: "backend"}, By{Principal: "backend"}, SamePrincipal},
+		{"the same principal, by a key", By{Principal: "backend"}, By{Principal: "backend", Signer: "phone"}, SamePrincipal},
+		{"another key", By{Principal: Unauthenticated, Signer: "release"}, By{Principal: Unauthenticated, Signer: "backend"}, ""},
+		{"the same key", By{Principal: Unauthenticated, Signer: "backend"}, By{Principal: Unauthenticated, Signer: "backend"}, SamePrincipal},
+		{"the same key, sent by another", By{Principal: "release", Signer: "backend"}, By{Principal: "relay", Signer: "backend"}, SamePrincipal},
+		{"a key, and nobody", By{Principal: Unauthenticated, Signer: "backend"}, By{Principal: Unauthenticated}, ""},
+		{"nobody that is known", By{Principal: Unauthenticated}, By{Principal: Unauthenticated}, ""},
+		{"nobody at all", By{}, By{}, ""},
+	} {
+		r := shown()
+		r.By = tt.published
+		then, err := Surfaces{}.Decide(PublishSurface{popup.ID, popup.Surface}, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Surfaces, r.By = Surfaces{}.Evolve(Fact{Event: then[0]}), tt.by
+		_, err = fold(presented("en")).Decide(GiveConsent{Notice: EventID{60}, Control: "ok"}, r, noon, noon)
+		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
+			t.Errorf("%s: %v, want %q", tt.name, err, tt.code)
+		}
+		if _, err = fold(presented("en")).Decide(RefuseConsent{Scope: Scope{All: true}, Notice: EventID{60}}, r, noon, noon); err != nil {
+			t.Errorf("%s: a refusal: %v", tt.name, err)
+		}
+	}
+	s := Service{}.Evolve(Fact{Event: SignerRegistered{Name: "backend", Key: key}}).Evolve(Fact{Event: SignerRegistered{Name: "backend", Key: [32]byte{2}, Retired: true}})
+	for name, code := range map[string]Code{"backend": "", "release": SamePrincipal} {
+		_, err := s.Decide(Say{SignerRegistered{Name: name, Key: key}}, Reference{}, noon, noon)
+		if got, _ := errors.AsType[Refusal](err); got.Code != code {
+			t.Errorf("a key that was backend's, as %s: %v", name, err)
+		}
+	}
+}
+
 func TestPublishingASurface(t *testing.T) {
 	change := func(f func(*Surface)) Surface {
 		s := popup.Surface
@@ -173,6 +215,7 @@ func TestPublishingASurface(t *testing.T) {
 		{"as it is", popup.Surface, ""},
 		{"of no version", change(func(s *Surface) { s.Version = Hash{5} }), UnknownVersion},
 		{"approved by who publishes it", change(func(s *Surface) { s.Approver = "backend" }), SamePrincipal},
+		{"approved by whose key signs it", change(func(s *Surface) { s.Approver = "phone" }), SamePrincipal},
 		{"approved by nobody", change(func(s *Surface) { s.Approver = "" }), Incomplete},
 		{"with an act that is not the policy's", change(func(s *Surface) { s.Controls[0].Act = "wink" }), UnknownAct},
 		{"with a purpose that is not the policy's", change(func(s *Surface) { s.Controls[0].Purposes = []PurposeID{"x"} }), UnknownPurpose},
@@ -187,7 +230,9 @@ func TestPublishingASurface(t *testing.T) {
 		{"with a box of unknown state", change(func(s *Surface) { s.Controls[1].Initial = StateUnknown }), Incomplete},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			then, err := Surfaces{}.Decide(PublishSurface{Hash{7}, tt.surface}, shown())
+			r := shown()
+			r.By.Signer = "phone"
+			then, err := Surfaces{}.Decide(PublishSurface{Hash{7}, tt.surface}, r)
 			if got, _ := errors.AsType[Refusal](err); got.Code != tt.code || (err == nil) != (len(then) == 1) {
 				t.Errorf("got %v, %v; want %v", then, err, tt.code)
 			}

@@ -125,7 +125,7 @@ func (s Surfaces) Decide(cmd Command, ref Reference) ([]Event, error) {
 		if err := cmd.Surface.check(ref); err != nil {
 			return nil, err
 		}
-		return []Event{SurfacePublished{cmd.ID, cmd.Surface, ref.By.Principal}}, nil
+		return []Event{SurfacePublished{cmd.ID, cmd.Surface, ref.By.Principal, ref.By.Signer}}, nil
 	}
 	return nil, refuse(WrongStream, "a surface stream takes surface.published only")
 }
@@ -141,7 +141,7 @@ func (s Surface) check(ref Reference) error {
 		return refuse(Incomplete, "a surface needs a build, a screen, an approver, at least one locale and at least one control")
 	case s.Signing == (Hash{}):
 		return refuseAt(Incomplete, "signing", "give the hash of the certificate that the build is signed with: sha256: and 64 hex digits")
-	case s.Approver == ref.By.Principal:
+	case s.Approver == ref.By.Principal, s.Approver == ref.By.Signer:
 		return refuseAt(SamePrincipal, "approver", "who publishes a surface may not approve it")
 	}
 	seen := map[ControlID]bool{}

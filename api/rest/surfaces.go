@@ -26,7 +26,8 @@ type SurfaceAnswer struct {
 	Screen    string        `json:"screen"`
 	Policy    string        `json:"policy"`
 	Version   string        `json:"version"`
-	Publisher string        `json:"publisher"`
+	Publisher string        `json:"publisher" doc:"the principal as it was authenticated; unauthenticated: nobody was"`
+	Signer    string        `json:"signer,omitempty" doc:"the registered signer whose signature over the document was verified"`
 	Surface   any           `json:"surface,omitempty" doc:"the surface/1 document"`
 	Receipt   *wire.Receipt `json:"receipt,omitempty" doc:"absent: it was published before"`
 }
@@ -36,6 +37,13 @@ type Surfaces struct {
 	App      string          `json:"app"`
 	Surfaces []SurfaceAnswer `json:"surfaces"`
 	AsOf     string          `json:"as_of"`
+}
+
+type surfaceBody struct {
+	App       string `path:"app"`
+	Key       string `header:"Idempotency-Key"`
+	Signature string `header:"Consent-Signature" doc:"a registered signer's name, a semicolon, and its Ed25519 signature over the bytes of the body, in base64. Who signs this may sign no consent to it"`
+	RawBody   []byte `contentType:"application/json"`
 }
 
 type surfaceIn struct {
@@ -53,7 +61,7 @@ func (s *server) surfaceRoutes(api huma.API) {
 func surfaceOf(p domain.SurfacePublished) SurfaceAnswer {
 	return SurfaceAnswer{
 		ID: p.ID.String(), Build: p.Surface.Build, Screen: p.Surface.Screen, Policy: p.Surface.Policy,
-		Version: p.Surface.Version.String(), Publisher: p.Publisher,
+		Version: p.Surface.Version.String(), Publisher: p.Publisher, Signer: p.Signer,
 	}
 }
 
@@ -111,7 +119,7 @@ func (s *server) surface(ctx context.Context, app domain.AppName, id domain.Hash
 	return a, nil
 }
 
-func (s *server) publishSurface(ctx context.Context, in *appBody) (*out[SurfaceAnswer], error) {
+func (s *server) publishSurface(ctx context.Context, in *surfaceBody) (*out[SurfaceAnswer], error) {
 	name, err := s.app(ctx, in.App)
 	if err != nil {
 		return nil, err
@@ -121,7 +129,11 @@ func (s *server) publishSurface(ctx context.Context, in *appBody) (*out[SurfaceA
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.execute(ctx, ledger.Request{App: name, Source: "rest", ID: keyOr(in.Key), Body: body, Actor: string(domain.Operator), Command: cmd})
+	signed, err := signature(in.Signature, body)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.execute(ctx, ledger.Request{App: name, Source: "rest", ID: keyOr(in.Key), Body: body, Actor: string(domain.Operator), Signed: signed, Command: cmd})
 	if err != nil {
 		return nil, err
 	}

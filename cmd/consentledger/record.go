@@ -15,7 +15,8 @@ import (
 )
 
 func newRecord() *cobra.Command {
-	var app, kind, person, data, id, source, at, keyFile, signer string
+	var app, kind, person, data, id, source, at string
+	var key signingKey
 	var operator bool
 	c := &cobra.Command{
 		Use:   "record [FILE|-]",
@@ -33,13 +34,9 @@ func newRecord() *cobra.Command {
 			if operator {
 				door = "/operator/events"
 			}
-			var headers [][2]string
-			if keyFile != "" {
-				signature, err := sign(keyFile, signer, body)
-				if err != nil {
-					return err
-				}
-				headers = append(headers, [2]string{"Consent-Signature", signature})
+			headers, err := key.headers(body)
+			if err != nil {
+				return err
 			}
 			answer, err := call(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+door, "application/cloudevents+json", body, headers...)
 			if err != nil {
@@ -57,10 +54,8 @@ func newRecord() *cobra.Command {
 	f.StringVar(&source, "source", "consentledger-cli", "who sends it")
 	f.StringVar(&at, "time", "", "when it happened, RFC 3339 (default: now)")
 	f.BoolVar(&operator, "operator", false, "as an operator, not as an app; what is about the app as a whole needs no --subject")
-	f.StringVar(&keyFile, "sign", "", "sign the event with this key file; see: signer new")
-	f.StringVar(&signer, "signer", "", "the signer whose key it is, as it was registered")
+	key.flags(c)
 	c.MarkFlagRequired("app")
-	c.MarkFlagsRequiredTogether("sign", "signer")
 	outputFlag(c)
 	return c
 }

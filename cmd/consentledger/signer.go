@@ -46,6 +46,24 @@ func newSigner() *cobra.Command {
 	return c
 }
 
+// A signingKey is what a command signs with: nothing, if no file is named.
+type signingKey struct{ file, signer string }
+
+func (k *signingKey) flags(c *cobra.Command) {
+	c.Flags().StringVar(&k.file, "sign", "", "sign what is sent with this key file; see: signer new")
+	c.Flags().StringVar(&k.signer, "signer", "", "the signer whose key it is, as it was registered")
+	c.MarkFlagsRequiredTogether("sign", "signer")
+}
+
+// headers returns the header that signs body, if there is a key.
+func (k signingKey) headers(body []byte) ([][2]string, error) {
+	if k.file == "" {
+		return nil, nil
+	}
+	signature, err := sign(k.file, k.signer, body)
+	return [][2]string{{"Consent-Signature", signature}}, err
+}
+
 // sign returns the header that signs body by the key in a file.
 func sign(keyFile, signer string, body []byte) (string, error) {
 	text, err := os.ReadFile(keyFile)

@@ -15,10 +15,11 @@ func newSurface() *cobra.Command {
 	return surface
 }
 
-var surfaceColumns = []string{"id", "build", "screen", "policy", "version", "publisher"}
+var surfaceColumns = []string{"id", "build", "screen", "policy", "version", "publisher", "signer"}
 
 func newSurfacePublish() *cobra.Command {
 	var app string
+	var key signingKey
 	c := &cobra.Command{Use: "publish FILE", Short: "Publish a surface: JSON or YAML of the schema surface/1", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
 		file, err := readInput(c, args[0])
 		if err != nil {
@@ -28,13 +29,20 @@ func newSurfacePublish() *cobra.Command {
 		if err != nil {
 			return usageError{err}
 		}
-		answer, err := call(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/surfaces", "application/json", body)
+		headers, err := key.headers(body)
+		if err != nil {
+			return err
+		}
+		answer, err := call(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/surfaces", "application/json", body, headers...)
 		if err != nil {
 			return err
 		}
 		return printOne(c, answer, surfaceColumns...)
 	}}
+	c.Long = "Publish a surface: JSON or YAML of the schema surface/1. Whoever publishes it may record no consent to it: signed, by --sign,\n" +
+		"that is held by the key; unsigned, by the principal, and nobody is authenticated yet."
 	appFlag(c, &app)
+	key.flags(c)
 	outputFlag(c)
 	return c
 }

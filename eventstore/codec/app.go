@@ -40,6 +40,7 @@ type (
 	surfacePublishedV1 struct {
 		ID        string         `json:"id"`
 		Publisher string         `json:"publisher"`
+		Signer    string         `json:"signer,omitzero"`
 		Surface   jsontext.Value `json:"surface"`
 	}
 )
@@ -58,7 +59,7 @@ func shapeOfApp(e domain.Event) (string, any, error) {
 		return "build.disputed.v1", buildDisputedV1{e.Build, hash(e.Evidence), int64(e.From), e.Reason, int64(e.To)}, nil
 	case domain.SurfacePublished:
 		surface, err := surfacedoc.Marshal(e.Surface)
-		return "surface.published.v1", surfacePublishedV1{e.ID.String(), e.Publisher, surface}, err
+		return "surface.published.v1", surfacePublishedV1{e.ID.String(), e.Publisher, e.Signer, surface}, err
 	}
 	panic(fmt.Sprintf("codec: event %T has no case in shapeOfApp", e))
 }
@@ -98,5 +99,5 @@ func (s surfacePublishedV1) event() (domain.Event, error) {
 	var r reader
 	surface, err := surfacedoc.Unmarshal(s.Surface)
 	r.keep(err)
-	return domain.SurfacePublished{ID: r.hash(s.ID), Surface: surface, Publisher: s.Publisher}, r.err
+	return domain.SurfacePublished{ID: r.hash(s.ID), Surface: surface, Publisher: s.Publisher, Signer: s.Signer}, r.err
 }
