@@ -49,6 +49,10 @@ func (b By) is(principal, signer string) bool {
 	return known && b.Principal == principal || b.Signer != "" && b.Signer == signer
 }
 
+// Ledger is the principal of what the ledger says of itself. No door lets
+// anybody in by that name, see [ParsePrincipal].
+const Ledger = "ledger"
+
 // anonymous reports whether nobody vouches for what was sent.
 func (b By) anonymous() bool {
 	return b.Signer == "" && (b.Principal == "" || b.Principal == Unauthenticated)

@@ -64,6 +64,7 @@ type FieldRule struct {
 type NoteRule struct {
 	Kind   NoteKind
 	Person bool // about a person, else about the app
+	Own    bool // the ledger says it of itself: nobody sends it
 	Says   string
 	Source string
 	Fields []FieldRule
@@ -103,8 +104,8 @@ var NoteRules = []NoteRule{
 	note("cessation.deleted", "after the end the data were deleted or made anonymous", "IX(III); PIPL 47", "service", "!method"),
 	note("policy.notified", "a change was announced", "XI(II)", "channel", "!version#", "recipients="),
 	note("policy.inconsistency", "the policy contradicts itself, and how it was decided", "XI(I)", "clause", "!decision"),
-	note(ClockObserved, "the ledger's clock was held against one that nobody can set", "SPC rules on civil evidence 2019, 93", "observation", "direction", "step=", "watched="),
-	note(GroupTold, "every app of a group took or refused what was said to the group", "the handler answers for all its apps", "group", "!record"),
+	ofItself(ClockObserved, "the ledger's clock was held against one that nobody can set", "SPC rules on civil evidence 2019, 93", "observation", "direction", "step=", "watched="),
+	ofItself(GroupTold, "every app of a group took or refused what was said to the group", "the handler answers for all its apps", "group", "!record"),
 	note("policy.precedence", "a specific policy prevailed", "XI(I)", "winner", "!clause"),
 	aboutPerson("decision.made", "a decision about the person was made by a machine", "PIPL 24; VII(II)", "decision", "significant?", "!purpose"),
 	aboutPerson("decision.explained", "an automated decision was explained", "PIPL 24; VII(II)", "decision", "limited_by"),
@@ -144,6 +145,12 @@ func aboutPerson(kind NoteKind, says, source string, fields ...string) NoteRule 
 	return r
 }
 
+func ofItself(kind NoteKind, says, source string, fields ...string) NoteRule {
+	r := note(kind, says, source, fields...)
+	r.Own = true
+	return r
+}
+
 // NoteRuleOf returns the rule of a kind, and whether there is one.
 func NoteRuleOf(k NoteKind) (NoteRule, bool) {
 	i := slices.IndexFunc(NoteRules, func(r NoteRule) bool { return r.Kind == k })
@@ -165,12 +172,18 @@ func (n Noted) check(person bool) error {
 	return checkFields(string(n.Kind), r.Fields, n.Fields)
 }
 
+// ErrOwnNote refuses what the ledger says of itself when somebody else says it.
+var ErrOwnNote = refuseAt(NotForApps, "type", "type: this is what the ledger says of itself: neither apps nor operators send it")
+
 // disclosureMade is the kind of note that personal data were made public.
 const disclosureMade NoteKind = "disclosure.made"
 
 // note answers Noted about the app. Whether a ground to disclose is doubtful in
 // law is what the policy says of it, whatever the sender does.
 func (ref Reference) note(n Noted, at Instant) (Event, error) {
+	if r, _ := NoteRuleOf(n.Kind); r.Own && (ref.By.App || ref.By.Principal != Ledger) {
+		return nil, ErrOwnNote
+	}
 	if err := n.check(false); err != nil || n.Kind != disclosureMade {
 		return n, err
 	}

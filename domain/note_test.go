@@ -84,7 +84,11 @@ func say(n Noted, person bool) ([]Event, error) {
 	if person {
 		return Subject{}.Decide(Say{n}, ref(), t0, t0)
 	}
-	return Service{App: App{Name: "shop"}}.Decide(Say{n}, disclosing(), t0, t0)
+	r := disclosing()
+	if rule, _ := NoteRuleOf(n.Kind); rule.Own {
+		r.By.Principal = Ledger
+	}
+	return Service{App: App{Name: "shop"}}.Decide(Say{n}, r, t0, t0)
 }
 
 // disclosing is a reference whose policy has a ground to disclose.
@@ -122,5 +126,20 @@ func TestEveryKindOfNoteIsTakenAsItShouldBeAndNotOtherwise(t *testing.T) {
 	}
 	if len(notes) != len(NoteRules) {
 		t.Errorf("%d examples of %d kinds", len(notes), len(NoteRules))
+	}
+}
+
+func TestWhatTheLedgerSaysOfItselfNobodyElseSays(t *testing.T) {
+	n := noteOf("group.told group=acme;record=7f3a", "")
+	for _, by := range []By{{}, {Principal: Unauthenticated}, {Actor: System, Principal: "react"}, {Actor: Operator, Principal: "desk"}, {Principal: Ledger, App: true}, {Principal: "desk", Signer: Ledger}} {
+		r := disclosing()
+		r.By = by
+		_, err := Service{}.Decide(Say{n}, r, t0, t0)
+		if got, _ := errors.AsType[Refusal](err); got.Code != NotForApps || got.Path != "type" {
+			t.Errorf("%+v: %v", by, err)
+		}
+	}
+	if _, err := ParsePrincipal(Ledger); err == nil {
+		t.Error("somebody may be called as the ledger is")
 	}
 }

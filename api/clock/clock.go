@@ -91,7 +91,7 @@ func (w *Watch) record(ctx context.Context, what string, step, watched time.Dura
 	for _, app := range w.Apps() {
 		_, err := w.Ledger.Execute(ctx, ledger.Request{
 			App: app, Source: "consentledger/clock", ID: id, Body: []byte(id),
-			Actor: string(domain.System), RecordedBy: "ledger",
+			Actor: string(domain.System), RecordedBy: domain.Ledger,
 			Command: domain.Say{Event: domain.Noted{Kind: domain.ClockObserved, Fields: domain.Fields(fields)}},
 		})
 		if err != nil && ctx.Err() == nil {

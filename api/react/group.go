@@ -24,7 +24,7 @@ func (r *Reactor) learnGroup(e codec.Entry) {
 	case domain.AppRegistered:
 		r.groups[e.Stream.App] = x.App.Group
 	case domain.Noted:
-		if x.Kind == domain.GroupTold && e.RecordedBy == "ledger" {
+		if x.Kind == domain.GroupTold && e.RecordedBy == domain.Ledger {
 			r.waiting.remove(groupKey(recordOf(x)))
 		}
 	case domain.RequestReceived:

@@ -103,6 +103,9 @@ func parse(app domain.AppName, attrs attributes, data jsontext.Value, fromApp bo
 		return ledger.Request{}, err
 	}
 	k, ok := kinds[attrs.get("type")]
+	if own, _ := domain.NoteRuleOf(domain.NoteKind(attrs.get("type"))); own.Own {
+		return ledger.Request{}, domain.ErrOwnNote
+	}
 	if !ok {
 		return ledger.Request{}, wrong("type", ` must be one of those that "consentledger schema list" shows`)
 	}

@@ -11,10 +11,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// noteKinds are the other facts about processing, by the domain's table.
+// noteKinds are the other facts about processing, by the domain's table, but
+// for what the ledger says of itself.
 func noteKinds() []kind {
 	var list []kind
 	for _, rule := range domain.NoteRules {
+		if rule.Own {
+			continue
+		}
 		k := kind{name: string(rule.Kind), about: theApp, read: readNote, example: noteExample(rule)}
 		if rule.Person {
 			k.about, k.no = aPerson, rule.Kind == "decision.objected"

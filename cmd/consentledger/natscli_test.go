@@ -195,6 +195,20 @@ func TestTheNATSToolOperates(t *testing.T) {
 	if a := u.request("consent.v1.smartkey.record", event("h2", "hold.placed", ada, `{"reason":"litigation"}`)); a["code"] != "not-for-apps" {
 		t.Errorf("by the door for apps: %v", a)
 	}
+	told := event("t", "group.told", "", `{"group":"acme","record":"7f3a"}`)
+	for _, door := range []string{"smartkey.record", "smartkey.operate", "acme.group"} {
+		if a := u.request("consent.v1."+door, told); a["code"] != "not-for-apps" || !strings.Contains(fmt.Sprint(a["detail"]), "the ledger says of itself") {
+			t.Errorf("what the ledger says of itself, to %s: %v", door, a)
+		}
+	}
+	u.run("pub", "consent.v1.smartkey.in.group.told", told)
+	eventually(t, "not-for-apps", func() string {
+		out, err := cli(t, r, "rejected", "list", "-o", "jsonl")
+		if err != nil || !strings.Contains(out, "not-for-apps") {
+			return out
+		}
+		return "not-for-apps"
+	})
 	opened := u.request("consent.v1.smartkey.operate", event("q", "request.received", ada, `{"types":["access"],"channel":"feedback","authenticated":true}`))
 	id := fmt.Sprint(opened["request"])
 	for subject, want := range map[string]string{

@@ -17,7 +17,7 @@ func ToldGroup(app domain.AppName, group string, record eventstore.EventID) Requ
 	id := "group told of " + record.String()
 	fields := domain.Fields(map[string]string{"group": group, "record": record.String()})
 	return Request{
-		App: app, Source: "ledger", ID: id, Body: []byte(id), Actor: string(domain.System), RecordedBy: "ledger",
+		App: app, Source: "ledger", ID: id, Body: []byte(id), Actor: string(domain.System), RecordedBy: domain.Ledger,
 		Command: domain.Say{Event: domain.Noted{Kind: domain.GroupTold, Fields: fields}},
 	}
 }
