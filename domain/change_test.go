@@ -217,6 +217,62 @@ func TestASpecificPolicyPrevails(t *testing.T) {
 	}
 }
 
+// What the comparison says of a specific policy is what becomes of a consent to
+// the general one.
+func TestAComparisonForesaysWhatASpecificPolicyDemands(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*Purpose)
+		stale  bool
+		added  []Action
+	}{
+		{"the same", func(*Purpose) {}, false, nil},
+		{"less", func(p *Purpose) { p.Actions = []Action{Use} }, false, nil},
+		{"another use", func(p *Purpose) { p.Actions = []Action{Collect, Use, Provide} }, false, []Action{Provide}},
+		{"another meaning", func(p *Purpose) { p.Title = "Ads of everybody" }, true, nil},
+		{"a consent of its own", func(p *Purpose) { p.Separate = true }, true, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := ref()
+			general := complete(r.Policies.Versions()[0].Document)
+			r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: general, Effective: t0}})
+			special := complete(general)
+			special.Name, special.Over = "special", "privacy"
+			special.Purposes = special.Purposes[:1]
+			tt.change(&special.Purposes[0])
+			c := CompareSpecific(general, special)
+			if has := len(c.Stale) == 1; has != tt.stale || len(c.Material) != 0 || c.RightsReduced {
+				t.Errorf("%+v", c)
+			}
+			var added []Action
+			for _, s := range c.Scopes {
+				added = append(added, s.Actions...)
+			}
+			if !reflect.DeepEqual(added, tt.added) {
+				t.Errorf("added %v, want %v", added, tt.added)
+			}
+			for _, d := range c.Differences {
+				if d.Material != "" || d.Name == "net" || d.Name == "face" {
+					t.Errorf("%+v", d)
+				}
+			}
+			r.Policies = r.Policies.Evolve(fact(92, noon, PolicyPublished{Version: v2, Document: special, Effective: noon}))
+			use := May(fold(yes(1, t0, t0)), r, Question{Purpose: "ads", Action: Use, At: later})
+			provide := May(fold(yes(1, t0, t0)), r, Question{Purpose: "ads", Action: Provide, At: later})
+			if use.Allowed == tt.stale || provide.Allowed || use.Version != v2 {
+				t.Errorf("use %v because %v, provide %v", use.Allowed, use.Why, provide.Allowed)
+			}
+		})
+	}
+	general := complete(ref().Policies.Versions()[0].Document)
+	special := complete(general)
+	special.Over, special.Purposes = "privacy", special.Purposes[2:3]
+	special.Purposes[0].Separate = false
+	if c := CompareSpecific(general, special); len(c.Stale)+len(c.Scopes) != 0 {
+		t.Errorf("a separate consent is more than is demanded: %+v", c)
+	}
+}
+
 func TestMayInOrder(t *testing.T) {
 	exempt := func(e ExemptionInvoked) Event {
 		e.List, e.Code, e.Purposes, e.Until = ForCollection, "EXC-C4", []PurposeID{"ads"}, later+1e6

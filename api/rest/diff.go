@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -13,16 +14,18 @@ import (
 )
 
 // DiffRequest asks what differs between two published versions, or between the
-// version in force and a document.
+// version in force and a document. Both are of one policy, or the new one is of
+// a specific policy that prevails over the old one's.
 type DiffRequest struct {
 	Old      string `json:"old,omitempty" doc:"sha256:... of a version"`
 	New      string `json:"new,omitempty" doc:"sha256:... of a version"`
-	Document any    `json:"document,omitempty" doc:"a policy/1 document instead of both, against the version in force"`
+	Document any    `json:"document,omitempty" doc:"a policy/1 document instead of both, against the version in force; the first of a specific policy, against the general one's"`
 }
 
 // DiffAnswer is what differs, and what follows if the new version is published.
 type DiffAnswer struct {
 	Policy        string       `json:"policy"`
+	Over          string       `json:"over,omitempty" doc:"the policy that old is of, if policy is a specific one that prevails over it: then only what policy declares is compared, for the general one goes on beside it, and no kind of material change is declared"`
 	Old           string       `json:"old"`
 	New           string       `json:"new"`
 	Differences   []Difference `json:"differences"`
@@ -44,8 +47,9 @@ type Difference struct {
 	Reduces  bool   `json:"reduces,omitempty" doc:"rights of persons"`
 }
 
-// Touched is how many people have a consent to a purpose that would grow stale,
-// whole or in what is added.
+// Touched is how many people have a consent by the old policy to a purpose that
+// would grow stale, whole or in what is added. Who gave a specific policy what
+// it demands is counted all the same, if it was by the general one.
 type Touched struct {
 	Purpose string `json:"purpose"`
 	People  int64  `json:"people"`
@@ -69,8 +73,12 @@ func (s *server) diff(ctx context.Context, in *checkBody) (*out[DiffAnswer], err
 	if err != nil {
 		return nil, err
 	}
-	c := domain.Compare(was.Document, is.Document)
+	c, over, err := compare(was.Document, is.Document)
+	if err != nil {
+		return nil, err
+	}
 	a := DiffAnswer{
+		Over:   over,
 		Policy: is.Document.Name, Old: was.Version.String(), New: is.Version.String(), Differences: []Difference{},
 		Material: slices.Concat([]string{}, c.Material), Stale: slices.Concat([]string{}, words(c.Stale)),
 		Scopes: slices.Concat([]Scope{}, scopesOf(c.Scopes)), RightsReduced: c.RightsReduced,
@@ -78,7 +86,7 @@ func (s *server) diff(ctx context.Context, in *checkBody) (*out[DiffAnswer], err
 	for _, d := range c.Differences {
 		a.Differences = append(a.Differences, Difference(d))
 	}
-	if a.Touched, a.AsOf, err = s.touched(ctx, name, c); err != nil {
+	if a.Touched, a.AsOf, err = s.touched(ctx, name, ref.Policies, was.Document.Name, c); err != nil {
 		return nil, err
 	}
 	return ok(a)
@@ -108,8 +116,11 @@ func (s *server) versions(policies domain.Policies, body []byte) (was, is domain
 		return was, is, err
 	}
 	v, found := policies.InForce(is.Document.Name, s.Ledger.Now())
+	if !found && is.Document.Over != "" {
+		v, found = policies.InForce(is.Document.Over, s.Ledger.Now())
+	}
 	if !found {
-		return was, is, domain.Refusal{Code: domain.UnknownPolicy, Path: "document", Text: "no version of a policy of that name is in force: there is nothing to compare with"}
+		return was, is, domain.Refusal{Code: domain.UnknownPolicy, Path: "document", Text: "document: no version of a policy of that name is in force, nor of one over which it prevails: there is nothing to compare with"}
 	}
 	return domain.PublishPolicy{Version: v.Version, Document: v.Document}, is, nil
 }
@@ -127,8 +138,26 @@ func versionOf(policies domain.Policies, member, hash string) (domain.PublishPol
 	return domain.PublishPolicy{Version: v.Version, Document: v.Document}, nil
 }
 
-// touched counts the people whose consents a change makes stale.
-func (s *server) touched(ctx context.Context, app domain.AppName, c domain.Comparison) ([]Touched, string, error) {
+// compare compares two versions of one policy, or of a general one and a
+// specific one that prevails over it: then over is the general one's name.
+func compare(was, is domain.Document) (c domain.Comparison, over string, err error) {
+	switch {
+	case was.Name == is.Name:
+		return domain.Compare(was, is), "", nil
+	case is.Over == was.Name:
+		return domain.CompareSpecific(was, is), was.Name, nil
+	case was.Over == is.Name:
+		return c, "", domain.Refusal{Code: domain.Malformed, Path: "old", Text: fmt.Sprintf(
+			"old: %s prevails over %s: name the version of the general policy first, and then that of the specific one", domain.Quote(was.Name), domain.Quote(is.Name))}
+	}
+	return c, "", domain.Refusal{Code: domain.Malformed, Path: "new", Text: fmt.Sprintf(
+		"new: this is a version of %s and the old one of %s, and neither prevails over the other: name two versions of one policy, or of a general and of a specific one",
+		domain.Quote(is.Name), domain.Quote(was.Name))}
+}
+
+// touched counts the people whose consents by a policy a change makes stale.
+// Where another policy declares the purpose too, a consent may be by that one.
+func (s *server) touched(ctx context.Context, app domain.AppName, policies domain.Policies, policy string, c domain.Comparison) ([]Touched, string, error) {
 	counts, asOf, err := s.Consents.Counts(ctx, app)
 	if err != nil {
 		return nil, "", err
@@ -140,6 +169,13 @@ func (s *server) touched(ctx context.Context, app domain.AppName, c domain.Compa
 	list := []Touched{}
 	for _, id := range ids {
 		t := Touched{Purpose: string(id)}
+		if shared(policies, policy, id) {
+			if t.People, err = s.Consents.GivenBy(ctx, app, id, policy); err != nil {
+				return nil, "", err
+			}
+			list = append(list, t)
+			continue
+		}
 		for _, n := range counts {
 			if n.Purpose == id && n.Status == domain.Given {
 				t.People = n.People
@@ -148,4 +184,12 @@ func (s *server) touched(ctx context.Context, app domain.AppName, c domain.Compa
 		list = append(list, t)
 	}
 	return list, wire.FormatPosition(asOf), nil
+}
+
+// shared reports whether a policy but the one named ever declared a purpose.
+func shared(policies domain.Policies, policy string, id domain.PurposeID) bool {
+	return slices.ContainsFunc(policies.Versions(), func(v domain.PolicyPublished) bool {
+		_, declares := v.Document.Purpose(id)
+		return declares && v.Document.Name != policy
+	})
 }

@@ -65,6 +65,47 @@ func TestADiffSaysWhatFollowsAndWhomItTouches(t *testing.T) {
 	}
 }
 
+// A specific policy is compared with the general one over which it prevails,
+// and counted are those whose yes is by the old one.
+func TestASpecificPolicyIsComparedWithTheGeneralOne(t *testing.T) {
+	h := openWithViews(t)
+	general := h.furnish()
+	for _, who := range []string{"ann", "bo", "cy"} {
+		h.want(200, "", "POST", "/v1/apps/demo/events", event(who, who, "consent.given", yes))
+	}
+	special := doc
+	special.Name, special.Over = "mail-rules", "privacy"
+	special.Purposes = append([]domain.Purpose(nil), doc.Purposes...)
+	special.Purposes[0].Actions = []domain.Action{domain.Collect, domain.Use, domain.Provide}
+	body, version := document(t, special)
+	const path = "/v1/apps/demo/policies/diff"
+	h.want(200, "", "GET", "/v1/apps/demo/consents/counts?min_position=6", "")
+	h.want(200, `"policy":"mail-rules","over":"privacy","old":"`+general.String(), "POST", path, `{"document":`+body+`}`)
+	h.want(200, `"material":[],"stale":[],"scopes":[{"purpose":"mail","actions":["provide"]}],"rights_reduced":false,"touched":[{"purpose":"mail","people":3}]`, "POST", path, `{"document":`+body+`}`)
+
+	h.want(200, `"receipt"`, "POST", "/v1/apps/demo/policies", `{"document":`+body+`}`) // nothing need be declared
+	r := h.receipt(appDoor, event("s", "ann", "consent.given", `{"act":"click","policy":"mail-rules","purposes":["mail"]}`))
+	h.want(200, "", "GET", "/v1/apps/demo/consents/counts?min_position="+r.Position, "")
+	h.want(200, `"touched":[{"purpose":"mail","people":2}]`, "POST", path, fmt.Sprintf(`{"old":%q,"new":%q}`, general, version))
+	more := special
+	more.Purposes = append([]domain.Purpose(nil), special.Purposes...)
+	more.Purposes[0].Title = "Mail of everybody"
+	next, _ := document(t, more)
+	h.want(200, `"touched":[{"purpose":"mail","people":1}]`, "POST", path, `{"document":`+next+`}`) // against its own version in force
+	grown, newer := document(t, grown())
+	h.want(200, `"touched":[{"purpose":"mail","people":2}]`, "POST", path, `{"document":`+grown+`}`) // the general one's own
+	h.want(200, "", "POST", "/v1/apps/demo/policies", `{"document":`+grown+`,"material":["MAT-1"]}`)
+
+	alone := doc
+	alone.Name = "another"
+	body, other := document(t, alone)
+	h.want(422, "nothing to compare with", "POST", path, `{"document":`+body+`}`)
+	h.want(200, "", "POST", "/v1/apps/demo/policies", `{"document":`+body+`}`)
+	h.want(400, `new: this is a version of \"another\" and the old one of \"privacy\"`, "POST", path, fmt.Sprintf(`{"old":%q,"new":%q}`, newer, other))
+	h.want(400, `neither prevails`, "POST", path, fmt.Sprintf(`{"old":%q,"new":%q}`, version, other))
+	h.want(400, `the general policy first`, "POST", path, fmt.Sprintf(`{"old":%q,"new":%q}`, version, newer))
+}
+
 const surfaceJSON = `{"schema":"surface/1","build":"1.0","screen":"welcome","policy":"privacy","version":%q,"approver":"counsel",
 	"signing":"sha256:0a00000000000000000000000000000000000000000000000000000000000000",
 	"locales":[{"locale":"en","text":%q,"screenshot":%q,"strings":{"yes":"Yes","no":"No"}}],

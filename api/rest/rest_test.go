@@ -58,6 +58,10 @@ func (v views) Counts(ctx context.Context, app domain.AppName) ([]consents.Count
 	return nil, p, err
 }
 
+func (v views) GivenBy(context.Context, domain.AppName, domain.PurposeID, string) (int64, error) {
+	return 0, nil
+}
+
 func (v views) Voided(ctx context.Context, app domain.AppName) ([]consents.VoidedCount, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
 	return []consents.VoidedCount{{Status: domain.Given, Answers: 2}}, p, err

@@ -17,6 +17,7 @@ import (
 type Consents interface {
 	Get(ctx context.Context, app domain.AppName, who string, at domain.Instant) ([]consents.Row, eventstore.Position, error)
 	Counts(ctx context.Context, app domain.AppName) ([]consents.Count, eventstore.Position, error)
+	GivenBy(ctx context.Context, app domain.AppName, purpose domain.PurposeID, policy string) (int64, error)
 	Tests(ctx context.Context, app domain.AppName) (int64, eventstore.Position, error)
 	Voided(ctx context.Context, app domain.AppName) ([]consents.VoidedCount, eventstore.Position, error)
 }

@@ -165,6 +165,17 @@ func (v *View) Counts(ctx context.Context, app domain.AppName) ([]Count, eventst
 	return counts, asOf, err
 }
 
+// GivenBy returns how many people of an app stand at given with a purpose by
+// their consent to the policy of that name, as the rows are: see [View.Counts].
+// It reads every row of the purpose.
+func (v *View) GivenBy(ctx context.Context, app domain.AppName, purpose domain.PurposeID, policy string) (n int64, err error) {
+	err = v.db.View(ctx, func(tx *readmodel.Tx, _ eventstore.Position) error {
+		return tx.Row("SELECT count(*) FROM consents WHERE app = ? AND NOT test AND purpose = ? AND status = 'given' AND policy = ?",
+			[]any{string(app), string(purpose), policy}, &n)
+	})
+	return n, err
+}
+
 // A VoidedCount is how many answers of a kind were mistakes.
 type VoidedCount struct {
 	Status  domain.Status // given, refused or withdrawn
