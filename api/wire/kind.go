@@ -10,6 +10,7 @@ import (
 // A kind is a type of event that can be sent.
 type kind struct {
 	name     string
+	alias    string // another name by which it may be sent and asked for; records have the first
 	about    about
 	operator bool // apps may not say it; domain decides, this is for who looks it up
 	no       bool // it takes away, or shows that something must not be done
@@ -35,6 +36,9 @@ var kinds = func() map[string]kind {
 	m := make(map[string]kind, len(order))
 	for _, k := range order {
 		m[k.name] = k
+		if k.alias != "" {
+			m[k.alias] = k
+		}
 	}
 	return m
 }()
@@ -44,6 +48,26 @@ func Types() []string {
 	names := make([]string, len(order))
 	for i, k := range order {
 		names[i] = k.name
+	}
+	return names
+}
+
+// Canonical returns the name by which records of a type are known: nearly always
+// the one it has.
+func Canonical(name string) string {
+	if k, ok := kinds[name]; ok {
+		return k.name
+	}
+	return name
+}
+
+// sendable is every name that an event's type may have.
+func sendable() []string {
+	names := Types()
+	for _, k := range order {
+		if k.alias != "" {
+			names = append(names, k.alias)
+		}
 	}
 	return names
 }

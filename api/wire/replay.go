@@ -47,7 +47,7 @@ func (r ReplayRequest) Selection() (s ledger.Selection, err error) {
 			return s, malformed("app: a person is known to an app: name it too")
 		}
 	}
-	if s.Type = r.Type; s.Type != "" && !ledger.IsType(s.Type) {
+	if s.Type = Canonical(r.Type); s.Type != "" && !ledger.IsType(s.Type) {
 		return s, malformed("type: no record has this type; name one as in consent.given or policy.published, without a version")
 	}
 	if s.From, err = instant("from", r.From); err != nil {

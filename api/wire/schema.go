@@ -58,9 +58,10 @@ func Schema(name string) ([]byte, bool) {
 	shape, isShape := shapes[name]
 	switch {
 	case name == "event":
-		s = envelope(object{"enum": Types()}, either, object{"type": "object"})
+		s = envelope(object{"enum": sendable()}, either, object{"type": "object"})
 	case isType:
-		s = envelope(object{"const": name}, k.about, k.data())
+		name = k.name
+		s = envelope(k.named(), k.about, k.data())
 	case isShape:
 		s = schemaOf(shape.is, shape.as)
 	default:
@@ -96,6 +97,14 @@ func envelope(kind object, whom about, data object) object {
 	case either:
 	}
 	return object{"type": "object", "properties": properties, "required": required}
+}
+
+// named returns the schema of the type's own name.
+func (k kind) named() object {
+	if k.alias != "" {
+		return object{"enum": []string{k.name, k.alias}, "description": "both are one type; records have the first name"}
+	}
+	return object{"const": k.name}
 }
 
 // data returns the schema of an event's data: by the domain's table of notes or

@@ -168,3 +168,28 @@ func TestRequestsAndAnswersFitTheirSchemas(t *testing.T) {
 		t.Error("nothing has a schema")
 	}
 }
+
+// One type has two names: whichever is sent, it is one event, and the record has
+// the name that lies on disks.
+func TestAnAliasIsTheSameType(t *testing.T) {
+	event := func(kind string) []byte {
+		return []byte(`{"specversion":"1.0","id":"1","source":"test","type":"` + kind + `","subject":"ann","data":{"reason":"load-test"}}`)
+	}
+	first, err := ParseEvent("demo", event("subject.test"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := ParseEvent("demo", event("subject.marked_test"))
+	if err != nil || !bytes.Equal(first.Body, second.Body) || first.Command != second.Command || TypeOf(second) != "subject.test" {
+		t.Errorf("%s and %s, %v", first.Body, second.Body, err)
+	}
+	if s, err := (ReplayRequest{Type: "subject.marked_test"}).Selection(); err != nil || s.Type != "subject.test" {
+		t.Errorf("asked for by its alias: %+v, %v", s, err)
+	}
+	for _, name := range []string{"event", "subject.test", "subject.marked_test"} {
+		var doc map[string]any
+		if err := json.Unmarshal(event("subject.marked_test"), &doc); err != nil || !valid(t, compiled(t, name), doc) {
+			t.Errorf("the alias does not fit the schema %s, %v", name, err)
+		}
+	}
+}

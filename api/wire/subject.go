@@ -14,7 +14,7 @@ var subjectKinds = []kind{
 	{name: "subject.unlinked", fans: true, read: as[subjectUnlinked], example: `"other": "device:tablet-1", "reason": "logout"`},
 	{name: "subject.reassigned", no: true, fans: true, read: reasoned(func(s string) domain.Event { return domain.SubjectReassigned{Reason: s} }), example: `"reason": "number-reassigned"`},
 	{name: "subject.closed", no: true, fans: true, read: reasoned(func(s string) domain.Event { return domain.SubjectClosed{Reason: s} }), example: `"reason": "account-deleted"`},
-	{name: "subject.test", fans: true, read: reasoned(func(s string) domain.Event { return domain.SubjectMarkedTest{Reason: s} }), example: `"reason": "load-test"`},
+	{name: "subject.test", alias: "subject.marked_test", fans: true, read: reasoned(func(s string) domain.Event { return domain.SubjectMarkedTest{Reason: s} }), example: `"reason": "load-test"`},
 }
 
 // The data of what is found out about a person. Guardian and other name a

@@ -55,7 +55,7 @@ func newSchema() *cobra.Command {
 				return err
 			}
 			for _, e := range wire.Examples(now()) {
-				if e.Type == args[0] {
+				if e.Type == wire.Canonical(args[0]) {
 					_, err := fmt.Fprintf(c.OutOrStdout(), "%s\n", e.Event)
 					return err
 				}
