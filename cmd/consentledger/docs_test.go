@@ -1,0 +1,78 @@
+package main
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// docs/cli.md has a row for every verb with everything below it, and its
+// examples are calls that can be understood.
+func TestTheDocsOfTheCommandLineNameEveryVerb(t *testing.T) {
+	text, err := os.ReadFile("../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := map[string][]string{}
+	words := regexp.MustCompile("`([a-z-]+)`")
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| (.*?) ?\\| ").FindAllStringSubmatch(string(text), -1) {
+		said[row[1]] = []string{}
+		for _, w := range words.FindAllStringSubmatch(row[2], -1) {
+			said[row[1]] = append(said[row[1]], w[1])
+		}
+	}
+	root := newRoot()
+	for _, verb := range root.Commands() {
+		if verb.Hidden {
+			continue
+		}
+		names, has := said[verb.Name()]
+		if !has {
+			t.Errorf("docs/cli.md has no row of %s: %s", verb.Name(), verb.Short)
+		}
+		below := []string{}
+		for _, sub := range verb.Commands() {
+			below = append(below, sub.Name())
+		}
+		slices.Sort(names)
+		if slices.Sort(below); has && !slices.Equal(names, below) {
+			t.Errorf("%s has %v, docs/cli.md says %v", verb.Name(), below, names)
+		}
+		delete(said, verb.Name())
+	}
+	for verb := range said {
+		t.Errorf("docs/cli.md has a row of %s: there is no such verb", verb)
+	}
+	examples := 0
+	for line := range strings.Lines(string(text)) {
+		if args, is := strings.CutPrefix(strings.TrimSpace(line), "consentledger "); is {
+			examples++
+			understood(t, newRoot(), strings.Fields(args))
+		}
+	}
+	if examples < 8 {
+		t.Errorf("docs/cli.md has %d examples", examples)
+	}
+}
+
+// understood parses a call without making it.
+func understood(t *testing.T, root *cobra.Command, args []string) {
+	t.Helper()
+	c, rest, err := root.Find(args)
+	if err == nil {
+		err = c.ParseFlags(rest)
+	}
+	if err == nil {
+		err = c.ValidateArgs(c.Flags().Args())
+	}
+	if err == nil {
+		err = c.ValidateRequiredFlags()
+	}
+	if err != nil || c.RunE == nil {
+		t.Errorf("consentledger %s: %v", strings.Join(args, " "), err)
+	}
+}
