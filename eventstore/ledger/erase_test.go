@@ -151,6 +151,52 @@ func TestWhoIsErasedIsForgottenAndComesBackAsSomebodyNew(t *testing.T) {
 	}
 }
 
+// After an erasure a clock that was put back makes a no seem older than it is.
+// Were it refused, the yes that was said before it would stand.
+func TestANoThatSeemsOlderThanAnErasureIsNotLost(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		tell []ledger.Request
+		want domain.Status
+		kept string
+	}{
+		{"a yes of before it comes after it", []ledger.Request{at(start.Add(500), request("n", no)), at(start.Add(5000), request("y", yes))}, domain.AskAgain, " consent.withdrawn consent.given"},
+		{"it comes after the yes", []ledger.Request{at(start.Add(5000), request("y", yes)), at(start.Add(500), request("n", no))}, domain.Withdrawn, " consent.given consent.withdrawn"},
+		{"it comes twice", []ledger.Request{at(start.Add(500), request("n", no)), at(start.Add(500), request("n", no))}, domain.Withdrawn, " consent.withdrawn"},
+		{"a yes that is later in both times counts", []ledger.Request{at(start.Add(500), request("n", no)), request("y", yes)}, domain.Given, " consent.withdrawn consent.given"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld()
+			l := w.open(t)
+			begin(t, l)
+			w.now = start.Add(1000)
+			must(t, l, request("r1", yes))
+			w.now = start.Add(2000)
+			if _, err := l.Erase(t.Context(), order("e1")); err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range tt.tell {
+				w.now += 10_000
+				must(t, l, r)
+			}
+			for name, l := range map[string]*ledger.Ledger{"at once": l, "after a restart": w.open(t)} {
+				if got := status(t, l, w); got != tt.want {
+					t.Errorf("%s: %v, want %v", name, got, tt.want)
+				}
+			}
+			if got, _ := w.kinds(t); got != erased+tt.kept {
+				t.Errorf("the log says %q", got)
+			}
+			if _, err := l.Execute(t.Context(), at(start.Add(500), request("late", yes))); code(err) != domain.EarlierPerson {
+				t.Errorf("a yes that is older than the erasure: %v", err)
+			}
+			if _, err := l.Erase(t.Context(), order("e2")); err != nil {
+				t.Errorf("whose history it is cannot be erased: %v", err)
+			}
+		})
+	}
+}
+
 func records(t *testing.T, w *world) (all []eventstore.Recorded) {
 	t.Helper()
 	for r, err := range w.store.ReadAll(t.Context(), 0) {

@@ -1,6 +1,16 @@
 // Package ledger is the store as the rest of the house sees it: persons, apps
 // and policies, not bytes. One request moves one stream by one append, but for a
 // link: it is recorded in the other person's history first, then in one's own.
+//
+// For 30 days a tombstone refuses what is older than the erasure or the end of
+// who had an outside id, but for a no: it begins a history, or joins that of
+// whoever has the id now, as of the moment in which it comes. The ledger cannot
+// tell a no of the earlier person that comes late, or twice, from one of the
+// next person whose clock is slow; and a no that is refused would not stand in
+// the way of the yes that was said before it and comes after it. So somebody
+// who was erased may have a history again that holds this one no: it says that
+// nothing may be done, leads to nothing that was erased, and is erased like any
+// other. Who wants none of it stops sending before they erase.
 package ledger
 
 import (

@@ -112,7 +112,8 @@ func (l *Ledger) isEarlier(ctx context.Context, who vault.Lookup, at domain.Inst
 // now, even if it was the earlier one's and comes late: then the next one is
 // asked once more than needed, which is less than a no that is lost. Of an
 // outside id that nobody has now it begins a history, so that a yes that was
-// said before it and comes after it does not stand.
+// said before it and comes after it does not stand; also after an erasure, see
+// the package's comment.
 func (l *Ledger) overtaken(ctx context.Context, req Request, s domain.Subject) (Request, error) {
 	if req.At == 0 || req.Person == (domain.PersonKey{}) || !domain.IsNo(req.Command) || s.Since() != 0 && req.At >= s.Since() {
 		return req, nil
