@@ -75,6 +75,10 @@ func (s Service) checkKey(e SignerRegistered) error {
 	return nil
 }
 
+// NoApp stands for the app of a message that names no registered one. No app
+// has that name.
+const NoApp AppName = "invalid"
+
 // Evolve returns s as it is after f.
 func (s Service) Evolve(f Fact) Service {
 	switch e := f.Event.(type) {
@@ -110,6 +114,9 @@ func (s Service) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Eve
 	}
 	switch cmd := cmd.(type) {
 	case RegisterApp:
+		if cmd.App.Name == NoApp {
+			return nil, refuse(AppIncomplete, "an app is not called invalid: that stands for no app in the list of rejected messages")
+		}
 		if cmd.App.Environment == 0 || cmd.App.Jurisdiction == "" || cmd.App.TimeZone == "" || len(cmd.App.Locales) == 0 {
 			return nil, refuse(AppIncomplete, "an app needs an environment, a jurisdiction, a time zone and at least one locale")
 		}

@@ -50,7 +50,7 @@ type Original struct {
 }
 
 // invalidApp is the app of messages whose subject names no registered one.
-const invalidApp = "invalid"
+const invalidApp = string(domain.NoApp)
 
 // reject keeps m, sealed. Doing it twice is harmless.
 func (d *drain) reject(m jetstream.Msg, meta *jetstream.MsgMetadata, r domain.Refusal, hint string) error {
@@ -143,7 +143,8 @@ func (r *Rejections) List(ctx context.Context, after uint64, limit int) ([]Rejec
 }
 
 // App returns the app that a message was sent to, which an access to it is
-// recorded with: invalid, if it names no registered one.
+// recorded with; empty if it names no registered one: then whoever reads it says
+// for which app.
 func (r *Rejections) App(ctx context.Context, seq uint64) (domain.AppName, error) {
 	s, err := r.open(ctx)
 	if err != nil {
@@ -153,11 +154,14 @@ func (r *Rejections) App(ctx context.Context, seq uint64) (domain.AppName, error
 	if err != nil {
 		return "", err
 	}
-	return domain.ParseAppName(r.message(seq, raw).App)
+	if m := r.message(seq, raw); m.App != invalidApp {
+		return domain.ParseAppName(m.App)
+	}
+	return "", nil
 }
 
-// Show returns one message with what was sent, by an access of its app that is
-// recorded. It may be personal: never log it.
+// Show returns one message with what was sent, by an access that is recorded
+// with its app, or with any app if it names none. It may be personal: never log it.
 func (r *Rejections) Show(ctx context.Context, opened ledger.Opened, seq uint64) (RejectedMessage, Original, error) {
 	app, err := r.App(ctx, seq)
 	if err != nil {

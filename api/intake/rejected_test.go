@@ -71,6 +71,9 @@ func (d desk) read(seq uint64) (RejectedMessage, Original, error) {
 
 func (d desk) opened(app domain.AppName, kind domain.AccessKind) ledger.Opened {
 	d.t.Helper()
+	if app == "" { // it names none: whoever reads it does so for one
+		app = "smartkey"
+	}
 	opened, err := d.ledger.Access(d.t.Context(), ledger.Access{App: app, ID: fmt.Sprint(kind), Actor: "operator", RecordedBy: "desk",
 		DataAccessed: domain.DataAccessed{Kind: kind, Reason: "audit", Parts: 1, Words: "to look", Name: "Li Na"}})
 	if err != nil {

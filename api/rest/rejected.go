@@ -73,6 +73,7 @@ type seqIn struct {
 
 type readIn struct {
 	Seq    string `path:"seq" doc:"the message's sequence"`
+	App    string `query:"app" doc:"for which app a message is read that was sent to no registered one: the access is recorded with it; else left out"`
 	Reason string `header:"Consent-Reason" doc:"a code for why it is read, as in incident; recorded"`
 	Why    string `header:"Consent-Why" doc:"the same in words, UTF-8, percent-encoded; recorded, sealed"`
 	By     string `header:"Consent-By" doc:"who reads it, UTF-8, percent-encoded; recorded, sealed"`
@@ -126,7 +127,7 @@ func (s *server) showRejected(ctx context.Context, in *readIn) (*out[RejectedOri
 	if err != nil {
 		return nil, err
 	}
-	app, err := s.Rejected.App(ctx, seq)
+	app, err := s.readsFor(ctx, seq, in.App)
 	if err != nil {
 		return nil, err
 	}
@@ -142,6 +143,23 @@ func (s *server) showRejected(ctx context.Context, in *readIn) (*out[RejectedOri
 	}
 	s.Log.InfoContext(ctx, "a rejected message was read", "sequence", seq, "by", s.principal(ctx))
 	return ok(m)
+}
+
+// readsFor returns the app that an access to a message is recorded with: the one
+// that it was sent to, or if that is none, the one that the reader names.
+func (s *server) readsFor(ctx context.Context, seq uint64, named string) (domain.AppName, error) {
+	app, err := s.Rejected.App(ctx, seq)
+	switch {
+	case err != nil:
+		return "", err
+	case app == "" && named == "":
+		return "", bad("app: the message was sent to no registered app: name the app for which it is read, and with which that is recorded")
+	case app == "":
+		return s.app(ctx, named)
+	case named != "" && named != string(app):
+		return "", bad("app: the message was sent to another app: leave it out")
+	}
+	return app, nil
 }
 
 func (s *server) retryRejected(ctx context.Context, in *seqIn) (*out[wire.Receipt], error) {

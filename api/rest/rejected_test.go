@@ -50,7 +50,11 @@ func (s *shelf) List(_ context.Context, after uint64, limit int) (list []Rejecte
 	return list, s.find(0)
 }
 
+// App says that every hundredth message was sent to no app.
 func (s *shelf) App(_ context.Context, seq uint64) (domain.AppName, error) {
+	if seq%100 == 0 {
+		return "", s.find(seq)
+	}
 	return "demo", s.find(seq)
 }
 
@@ -76,7 +80,13 @@ func (s *shelf) MarkSeen(_ context.Context, seq uint64, why string) error {
 func TestRejectedMessagesOverHTTP(t *testing.T) {
 	var log bytes.Buffer
 	s := &shelf{n: 1500, seen: map[uint64]string{}}
-	ledg := open(t).ledg
+	house := open(t)
+	house.furnish()
+	ledg := house.ledg
+	begun, err := ledg.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	h := Handler(Config{Rejected: s, Ledger: ledg, Ready: func(context.Context) []Check { return nil }, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	do := func(want int, method, path, body string, headers ...string) string {
 		t.Helper()
@@ -113,16 +123,31 @@ func TestRejectedMessagesOverHTTP(t *testing.T) {
 		}
 	}
 	do(400, "GET", "/v1/rejected/7", "", "Consent-Why", "%zz")
-	if head, err := ledg.Head(t.Context()); err != nil || head != 0 {
+	if head, err := ledg.Head(t.Context()); err != nil || head != begun {
 		t.Errorf("an access that was refused was recorded: %d, %v", head, err)
 	}
 	var o RejectedOriginal
 	if err := json.Unmarshal([]byte(do(200, "GET", "/v1/rejected/7", "", "Consent-Reason", "incident", "Consent-Why", "%E6%8A%95%E8%AF%89", "Consent-By", "Li%20Na")), &o); err != nil || string(o.Data) != "user-7 \xff" || o.Code != "unknown-act" {
 		t.Errorf("%+v, %v", o, err)
 	}
-	for e, err := range ledg.Replay(t.Context(), 0) {
+	for e, err := range ledg.Replay(t.Context(), begun) {
 		if a, is := e.Event.(domain.DataAccessed); err != nil || !is || e.Stream.String() != "access-demo-main" || a.Kind != domain.AccessRejected || a.Reason != "incident" || len(e.Parts) != 2 {
 			t.Errorf("%+v, %v", e, err)
+		}
+	}
+	who := []string{"Consent-Reason", "incident", "Consent-Why", "x", "Consent-By", "y"}
+	if b := do(400, "GET", "/v1/rejected/100", "", who...); !strings.Contains(b, "name the app for which it is read") {
+		t.Error(b)
+	}
+	do(404, "GET", "/v1/rejected/100?app=nosuch", "", who...)
+	do(400, "GET", "/v1/rejected/100?app=Not%20A%20Name", "", who...)
+	do(400, "GET", "/v1/rejected/7?app=other", "", who...)
+	do(200, "GET", "/v1/rejected/7?app=demo", "", who...)
+	do(200, "GET", "/v1/rejected/100?app=demo", "", who...)
+	house.want(422, "an app is not called invalid", "PUT", "/v1/apps/invalid", appJSON)
+	for e, err := range ledg.Replay(t.Context(), begun) {
+		if err != nil || e.Stream.App != "demo" {
+			t.Errorf("%s begins a stream of an app that is none, %v", e.Stream, err)
 		}
 	}
 	if b := do(200, "POST", "/v1/rejected/7/retry", ""); !strings.Contains(b, `"position":"7"`) {

@@ -100,6 +100,19 @@ func workRejected(t *testing.T, r *running, u natsUser) {
 		t.Error(err)
 	}
 	eventually(t, "200", func() string { return readyCode(t, r) })
+	stranger := []string{"rejected", "show", "1", "--reason", "incident", "--why", "to look", "--by", "Li Na"}
+	if _, err := cli(t, r, stranger...); err == nil || !strings.Contains(err.Error(), "name the app for which it is read") {
+		t.Errorf("what was sent to no app, read for none: %v", err)
+	}
+	if _, err := cli(t, r, append(stranger, "--app", "nosuch")...); err == nil || !strings.Contains(err.Error(), "unknown-app") {
+		t.Errorf("what was sent to no app, read for one that is none: %v", err)
+	}
+	if out, err := cli(t, r, append(stranger, "--app", "smartkey")...); err != nil || !strings.Contains(out, `"app": "invalid"`) {
+		t.Errorf("what was sent to no app: %s, %v", out, err)
+	}
+	if out, err := cli(t, r, "replay", "--type", "data.accessed", "-o", "jsonl"); err != nil || strings.Contains(out, "access-invalid") || !strings.Contains(out, "access-smartkey-main") {
+		t.Errorf("accesses: %s, %v", out, err)
+	}
 	if out, err := cli(t, r, "rejected", "retry", "1"); err != nil || !strings.Contains(out, "event_id") {
 		t.Errorf("what was rejected because the app was not known yet: %s, %v", out, err)
 	}

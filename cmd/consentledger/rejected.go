@@ -48,12 +48,13 @@ func newRejectedList() *cobra.Command {
 
 func newRejectedShow() *cobra.Command {
 	var raw bool
+	var app string
 	var reader wire.Reader
 	c := &cobra.Command{
 		Use: "show SEQ", Short: "Show one with what was sent, which may be personal: who reads it and why is recorded", Args: cobra.ExactArgs(1),
 		Example: `  consentledger rejected show 17 --reason incident --why "an app sends what we refuse" --by "Li Na"`,
 		RunE: func(c *cobra.Command, args []string) error {
-			body, err := call(c, http.MethodGet, rejectedPath(args[0], ""), "", nil, reader.Headers()...)
+			body, err := call(c, http.MethodGet, rejectedPath(args[0], "?"+url.Values{"app": {app}}.Encode()), "", nil, reader.Headers()...)
 			if err != nil {
 				return err
 			}
@@ -69,6 +70,7 @@ func newRejectedShow() *cobra.Command {
 		},
 	}
 	readerFlags(c, &reader)
+	c.Flags().StringVar(&app, "app", "", "of a message that was sent to no registered app: for which app it is read; the access is recorded with it")
 	c.Flags().BoolVar(&raw, "raw", false, "print the bytes that were sent, and nothing else")
 	outputFlagOr(c, "json")
 	return c

@@ -29,13 +29,16 @@ type Opened struct {
 }
 
 // Access records that something is about to be read, in the access stream of
-// the person whom it is about, or of the app. It is durable on return. When it
-// fails, nothing is opened.
+// the person whom it is about, or of the app, which is registered. It is durable
+// on return. When it fails, nothing is opened.
 func (l *Ledger) Access(ctx context.Context, a Access) (Opened, error) {
 	if a.Reason == "" && a.Parts == 0 {
 		a.Reason = domain.Unstated
 	}
 	if err := a.Check(domain.Actor(a.Actor)); err != nil {
+		return Opened{}, err
+	}
+	if _, err := l.reference(ctx, a.App); err != nil {
 		return Opened{}, err
 	}
 	if a.Name != "" {
@@ -128,10 +131,10 @@ func (o Opened) lets(e codec.Entry, p codec.Part) error {
 	return nil
 }
 
-// Is reports whether the access was recorded, and is of this kind and app. It is
-// for what is sealed elsewhere than in the vault.
+// Is reports whether the access was recorded, and is of this kind and app; an
+// empty app: of any. It is for what is sealed elsewhere than in the vault.
 func (o Opened) Is(app domain.AppName, kind domain.AccessKind) bool {
-	return o.ledger != nil && o.of.Parts > 0 && o.of.App == app && o.of.Kind == kind
+	return o.ledger != nil && o.of.Parts > 0 && (app == "" || o.of.App == app) && o.of.Kind == kind
 }
 
 // Covers reports whether the access opens a part of an entry.

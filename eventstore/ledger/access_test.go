@@ -45,6 +45,14 @@ func reading(subject string) ledger.Access {
 func TestNothingIsReadWithoutAnAccessThatCoversIt(t *testing.T) {
 	w := newWorld()
 	l, entries := told(t, w)
+	stranger := reading("")
+	stranger.App = "other"
+	if _, err := l.Access(t.Context(), stranger); code(err) != domain.UnknownApp {
+		t.Errorf("of an app that is none: %v", err)
+	}
+	other := request("o", domain.RegisterApp{App: domain.App{Name: "other", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}}})
+	other.App, other.Person = "other", domain.PersonKey{}
+	must(t, l, other)
 	opened := func(change func(*ledger.Access)) ledger.Opened {
 		t.Helper()
 		a := reading(entries["ada"].Stream.ID)
