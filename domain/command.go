@@ -53,7 +53,8 @@ type GiveConsent struct {
 	Confirms []EventID
 }
 
-// RefuseConsent asks to record a no to a question.
+// RefuseConsent asks to record a no to a question. Without purposes it means
+// those of the control that was used.
 type RefuseConsent struct {
 	Scope   Scope
 	Policy  string
@@ -64,6 +65,7 @@ type RefuseConsent struct {
 	Notice  EventID
 	Build   string
 	Control ControlID
+	Initial ControlState
 
 	Guardian GuardianRef // empty: the person
 }

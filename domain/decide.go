@@ -110,13 +110,18 @@ func present(cmd PresentNotice, ref Reference, at Instant) (Event, error) {
 // refuse answers RefuseConsent. Who is asked about a changed policy refuses what
 // it added: the old scope of a yes stays as it was.
 func (s Subject) refuse(cmd RefuseConsent, ref Reference, at, recorded Instant) (Event, error) {
+	control, _ := s.controlOf(cmd.Notice, cmd.Control, ref)
+	if !cmd.Scope.All && len(cmd.Scope.Purposes) == 0 {
+		cmd.Scope.Purposes = control.Purposes
+	}
+	agree(&cmd.Initial, control.Initial)
 	scope, unknown, err := s.checkNo(cmd.Scope, cmd.Guardian, ref, max(at, recorded))
 	if err != nil {
 		return nil, err
 	}
 	e := ConsentRefused{
 		Scope: scope, Guardian: cmd.Guardian, Unknown: unknown, Policy: cmd.Policy, Version: cmd.Version, Locale: cmd.Locale, Act: cmd.Act,
-		Details: cmd.Details, Notice: cmd.Notice, Build: cmd.Build, Control: cmd.Control,
+		Details: cmd.Details, Notice: cmd.Notice, Build: cmd.Build, Control: cmd.Control, Initial: cmd.Initial,
 	}
 	// A no is kept, whatever it says that it answers.
 	if f, ok := s.notice(cmd.Notice); ok {
@@ -136,6 +141,20 @@ func (s Subject) refuse(cmd RefuseConsent, ref Reference, at, recorded Instant) 
 		}
 	}
 	return e, nil
+}
+
+// controlOf returns the control of the surface that a presentation was of, and
+// whether both are known.
+func (s Subject) controlOf(notice EventID, id ControlID, ref Reference) (Control, bool) {
+	f, ok := s.notice(notice)
+	if !ok || id == "" {
+		return Control{}, false
+	}
+	p, ok := ref.Surfaces.Surface(f.Event.(NoticePresented).Surface)
+	if !ok {
+		return Control{}, false
+	}
+	return p.Surface.Control(id)
 }
 
 func (s Subject) withdraw(cmd WithdrawConsent, ref Reference, now Instant) (Event, error) {

@@ -167,7 +167,8 @@ type ConsentRefused struct {
 	Build   string
 	Surface Hash
 	Control ControlID
-	Added   []PurposeID // of the scope: those of which only what the version added is refused
+	Added   []PurposeID  // of the scope: those of which only what the version added is refused
+	Initial ControlState // of the control, before the person touched it
 
 	Guardian GuardianRef // who said it; empty: the person
 	Unknown  string      // names in the no that no policy declares, with commas: see [Quote]

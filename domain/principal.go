@@ -5,13 +5,12 @@ import "strings"
 // ParsePrincipal returns s, which names who did something in the clear: 1 to
 // 128 of A-Z, a-z, 0-9 and "._~:/-", as in "ann" or "operator:ann". What looks
 // like an e-mail address, a phone number or an identity-card number is refused:
-// whoever may sign in has a name that says less. So are the names of the ledger
-// itself and of nobody.
+// whoever may sign in has a name that says less. So is the ledger's own name.
 func ParsePrincipal(s string) (string, error) {
 	switch {
 	case s == "" || len(s) > 128 || strings.Trim(s, principalChars) != "":
 		return "", errPrincipal
-	case s == Ledger || s == Unauthenticated:
+	case s == Ledger:
 		return "", errPrincipalTaken
 	case holdsPersonal(s):
 		return "", errPrincipalPersonal
@@ -22,7 +21,7 @@ func ParsePrincipal(s string) (string, error) {
 const (
 	principalChars       = personChars + ":/"
 	errPrincipal         = parseError(`a principal is named by 1 to 128 of A-Z, a-z, 0-9 and "._~:/-", as in operator:ann: no spaces, no e-mail address`)
-	errPrincipalTaken    = parseError("a principal has a name of its own: this one is the ledger's, or nobody's")
+	errPrincipalTaken    = parseError("a principal has a name of its own: this one is the ledger's")
 	errPrincipalPersonal = parseError("a principal's name must be opaque: this one holds what looks like a phone or identity-card number")
 )
 

@@ -158,6 +158,38 @@ func TestWhatWasShownCannotBeContradicted(t *testing.T) {
 	}
 }
 
+// A refusal says what a yes says of what was touched, and none is refused for
+// what it says of that.
+func TestARefusalNamesTheControlThatWasUsed(t *testing.T) {
+	r := shown()
+	for _, tt := range []struct {
+		name    string
+		when    RefuseConsent
+		want    []PurposeID
+		initial ControlState
+		code    Code
+	}{
+		{"the purposes of its control", RefuseConsent{Notice: EventID{60}, Control: "both"}, []PurposeID{"face", "ads"}, Unticked, ""},
+		{"its own purposes before those", RefuseConsent{Notice: EventID{60}, Control: "both", Scope: Scope{Purposes: []PurposeID{"net"}}}, []PurposeID{"net"}, Unticked, ""},
+		{"a way out that is about nothing in particular", RefuseConsent{Notice: EventID{60}, Control: "out"}, nil, 0, NothingNamed},
+		{"everything, by the way out", RefuseConsent{Notice: EventID{60}, Control: "out", Scope: Scope{All: true}}, nil, Button, ""},
+		{"another state than the surface's is kept as it was said", RefuseConsent{Notice: EventID{60}, Control: "both", Initial: Ticked}, []PurposeID{"face", "ads"}, Ticked, ""},
+		{"a control that the surface has not", RefuseConsent{Notice: EventID{60}, Control: "x", Scope: Scope{All: true}}, nil, 0, ""},
+		{"a presentation that nobody knows", RefuseConsent{Notice: EventID{61}, Control: "both", Initial: Button, Scope: Scope{All: true}}, nil, Button, ""},
+	} {
+		then, err := fold(presented("en")).Decide(tt.when, r, noon, noon)
+		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
+			t.Errorf("%s: %v, want %q", tt.name, err, tt.code)
+		}
+		if tt.code != "" {
+			continue
+		}
+		if e := then[0].(ConsentRefused); !slices.Equal(e.Scope.Purposes, tt.want) || e.Initial != tt.initial || e.Control != tt.when.Control {
+			t.Errorf("%s: %+v", tt.name, e)
+		}
+	}
+}
+
 // A key is a principal as a name is that was authenticated; nobody is nobody.
 func TestWhoPublishesASurfaceRecordsNoConsentToIt(t *testing.T) {
 	key := [32]byte{1}

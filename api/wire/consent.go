@@ -48,6 +48,7 @@ type (
 		Notice   string         `json:"notice"`
 		Build    string         `json:"build"`
 		Control  string         `json:"control"`
+		Initial  string         `json:"initial"`
 		Guardian string         `json:"guardian"`
 	}
 	consentWithdrawn struct {
@@ -106,6 +107,7 @@ func (c consentRefused) command(r *reader) domain.Command {
 		Policy: r.name("policy", c.Policy, 32), Version: r.hash("version", c.Version), Locale: r.locale(c.Locale),
 		Act: domain.ActID(r.name("act", c.Act, 64)), Details: r.details(c.Details), Notice: r.eventID("notice", c.Notice),
 		Build: r.token("build", c.Build), Control: domain.ControlID(r.name("control", c.Control, 64)),
+		Initial: parseAs(r, "initial", c.Initial, domain.ParseControlState),
 	}
 }
 

@@ -114,6 +114,7 @@ func (s *consentRefusedV2) appendTo(t *jsonwrite.Text) {
 	t.Textz("build", s.Build)
 	t.Textz("control", s.Control)
 	t.Textz("guardian", s.Guardian)
+	t.Textz("initial", s.Initial)
 	t.Textz("locale", s.Locale)
 	t.Textz("notice", s.Notice)
 	t.Textz("policy", s.Policy)

@@ -82,6 +82,7 @@ type (
 		Build    string             `json:"build,omitzero"`
 		Control  string             `json:"control,omitzero"`
 		Guardian string             `json:"guardian,omitzero"`
+		Initial  string             `json:"initial,omitzero"`
 		Locale   string             `json:"locale,omitzero"`
 		Notice   string             `json:"notice,omitzero"`
 		Policy   string             `json:"policy,omitzero"`
@@ -170,7 +171,7 @@ func (s *proofV1) proof(r *reader) domain.Proof {
 
 func refusedShape(e domain.ConsentRefused) consentRefusedV2 {
 	return consentRefusedV2{
-		string(e.Act), e.Added, e.Scope.All, e.Build, string(e.Control), string(e.Guardian), e.Locale, eventID(e.Notice), e.Policy, e.Scope.Purposes, hash(e.Surface), e.Unknown, hash(e.Version),
+		string(e.Act), e.Added, e.Scope.All, e.Build, string(e.Control), string(e.Guardian), e.Initial.String(), e.Locale, eventID(e.Notice), e.Policy, e.Scope.Purposes, hash(e.Surface), e.Unknown, hash(e.Version),
 	}
 }
 
@@ -223,7 +224,7 @@ func (s consentRefusedV2) event() (domain.Event, error) {
 	return domain.ConsentRefused{
 		Scope:  domain.Scope{All: s.All, Purposes: s.Purposes},
 		Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale, Act: domain.ActID(s.Act),
-		Notice: r.eventID(s.Notice), Build: s.Build, Surface: r.hash(s.Surface), Control: domain.ControlID(s.Control), Added: s.Added,
+		Notice: r.eventID(s.Notice), Build: s.Build, Surface: r.hash(s.Surface), Control: domain.ControlID(s.Control), Added: s.Added, Initial: parse(&r, s.Initial, domain.ParseControlState),
 		Guardian: domain.GuardianRef(s.Guardian), Unknown: s.Unknown,
 	}, r.err
 }

@@ -132,6 +132,7 @@ func scanRefused(s *scan) (domain.Event, error) {
 	s.flagz(&first, "all", &r.All)
 	s.textz(&first, "build", &r.Build)
 	s.textz(&first, "control", &r.Control)
+	s.textz(&first, "initial", &r.Initial)
 	s.textz(&first, "locale", &r.Locale)
 	s.textz(&first, "notice", &r.Notice)
 	s.textz(&first, "policy", &r.Policy)
