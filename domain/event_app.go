@@ -1,0 +1,78 @@
+package domain
+
+// AppRegistered records that an app may record from now on, or that what is
+// known about it changed.
+type AppRegistered struct{ App App }
+
+// SignerRegistered records a key by which a back end or a device signs what it
+// sends. Registering a name again replaces its key; Retired ends it.
+type SignerRegistered struct {
+	Name    string
+	Key     [32]byte // Ed25519
+	Device  bool
+	Retired bool
+}
+
+// ServiceCeased records that the app's service is over: nothing is processed.
+type ServiceCeased struct{ Reason string }
+
+// BuildVoided records that every answer that a build of the app recorded in a
+// span of the ledger's time was a mistake. It touches no stream: it is joined
+// when an answer is read. See [RecordVoided] for what it does.
+type BuildVoided struct {
+	Build    string
+	From, To Instant // of Recorded; To is not included
+	Reason   string
+	Evidence Hash
+	By       [2]string
+}
+
+// BuildDisputed records that somebody says that the answers that a build of the
+// app recorded in a span of the ledger's time are wrong. They stand until they
+// are voided. Like [BuildVoided] it is joined when an answer is read.
+type BuildDisputed struct {
+	Build    string
+	From, To Instant // of Recorded; To is not included
+	Reason   string
+	Evidence Hash
+}
+
+// PolicyPublished records a version of a policy, whole.
+type PolicyPublished struct {
+	Version       Hash // of the document's canonical form
+	Document      Document
+	Effective     Instant      // when it binds
+	Material      []string     // the kinds of material change that the publisher declares
+	Stale         []PurposeID  // purposes whose earlier consents must be asked for again, whole
+	Scopes        []StaleScope // methods and categories that earlier consents do not cover
+	RightsReduced bool         // who does not agree explicitly keeps the older promises
+	Later         []Overtaking // what versions that were published before and take over later change of this one
+}
+
+// An Overtaking is what a version changes of another than the one that it was
+// compared with when it was published.
+type Overtaking struct {
+	Version       Hash // the one that takes over
+	Stale         []PurposeID
+	Scopes        []StaleScope
+	RightsReduced bool
+}
+
+// A StaleScope is what a version adds to a purpose: consents to what was there
+// before still cover that.
+type StaleScope struct {
+	Purpose    PurposeID
+	Actions    []Action
+	Categories []CategoryID
+}
+
+// PolicyEffective records that a version began to bind.
+type PolicyEffective struct{ Version Hash }
+
+// SurfacePublished records what a build of the app shows.
+type SurfacePublished struct {
+	ID        Hash // of the surface's canonical form
+	Surface   Surface
+	Publisher string // the principal that published it
+	Signer    string // whose signature over what was sent was verified; empty: none
+}

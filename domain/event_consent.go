@@ -1,0 +1,158 @@
+package domain
+
+// ConsentGiven records a yes. Items say what it covers, and what it does not
+// and why: what falls short is recorded and does not count.
+type ConsentGiven struct {
+	Policy  string
+	Version Hash
+	Locale  string
+	Text    Hash // the text that was shown, zero if unknown
+	Act     ActID
+	Kind    ConsentKind
+	Items   []Item
+	Notice  EventID // the presentation it answers, zero if unknown
+	Until   Instant // zero: until withdrawn
+	Import  bool    // came later than a live event may
+	Details Personal
+
+	Build    string // of the app; empty: not said
+	Surface  Hash   // zero: not known
+	Control  ControlID
+	Initial  ControlState // of the control, before the person touched it
+	Once     bool         // the first use uses it up
+	Guardian GuardianRef  // who gave it; empty: the person
+	Proof    Proof        // of written and guardians' consent
+	Signer   string       // whose signature over the event was verified; empty: none
+	Confirms []EventID    // answers of a linked history that the person confirms
+	Evidence Evidence
+	Ends     []End // of purposes that end before the whole does
+}
+
+// An End is when a yes ends for one of its purposes.
+type End struct {
+	Purpose PurposeID
+	Until   Instant
+}
+
+// A Proof is the document of a consent that needs one.
+type Proof struct {
+	Document  Hash
+	Method    string // how it was checked, by a code
+	CheckedBy string // a principal
+}
+
+// A GuardianRef names a guardian by the pseudonym of their own vault entry.
+type GuardianRef string
+
+// An Item is one purpose of a yes.
+type Item struct {
+	Purpose PurposeID
+	Short   Shortfall // empty: it counts
+}
+
+// ConsentRefused records a no to a question.
+type ConsentRefused struct {
+	Scope   Scope
+	Policy  string
+	Version Hash
+	Locale  string
+	Act     ActID
+	Details Personal
+	Notice  EventID
+	Build   string
+	Surface Hash
+	Control ControlID
+	Added   []PurposeID  // of the scope: those of which only what the version added is refused
+	Initial ControlState // of the control, before the person touched it
+
+	Guardian GuardianRef // who said it; empty: the person
+	Unknown  string      // names in the no that no policy declares, with commas: see [Quote]
+}
+
+// ConsentWithdrawn records a no after whatever was said before. It needs no
+// yes before it and no reason.
+type ConsentWithdrawn struct {
+	Scope    Scope
+	Details  Personal
+	Build    string
+	Guardian GuardianRef // who said it; empty: the person
+	Unknown  string      // names in the no that no policy declares, with commas: see [Quote]
+}
+
+// ConsentUsed records that single-use consents were used up.
+type ConsentUsed struct{ Consents []EventID }
+
+// ConsentRequested records that a person was asked.
+type ConsentRequested struct {
+	Purposes []PurposeID
+	Reason   string // a code, as in "policy-changed"
+	TooSoon  bool   // within the quiet period after a refusal
+	Locale   string
+}
+
+// A Scope is which purposes a no is about: those named, or all there are and
+// will be.
+type Scope struct {
+	All      bool
+	Purposes []PurposeID
+}
+
+func (s Scope) covers(p PurposeID) bool {
+	if s.All {
+		return true
+	}
+	for _, q := range s.Purposes {
+		if p == q {
+			return true
+		}
+	}
+	return false
+}
+
+// PolicyAcknowledged records that a person says to have read a version. It is
+// not consent.
+type PolicyAcknowledged struct {
+	Policy  string
+	Version Hash
+	Locale  string
+	Act     ActID
+	Details Personal
+}
+
+// NoticePresented records that a text was on a person's screen.
+type NoticePresented struct {
+	Policy  string
+	Version Hash
+	Locale  string
+	Text    Hash
+	Kind    string // general, enhanced, just-in-time (GB/T 42574)
+	Details Personal
+	Surface Hash // zero: not known
+	Build   string
+	Read    Reading
+}
+
+// A Reading is what a person did with a text on the screen.
+type Reading struct{ Scrolled, Opened bool }
+
+// PermissionGranted records that the operating system lets the app do
+// something. It never gives consent.
+type PermissionGranted struct {
+	Permission PermissionID
+	Details    Personal
+}
+
+// PermissionDenied records that the person said no to the operating system's
+// question.
+type PermissionDenied struct {
+	Permission PermissionID
+	Details    Personal
+}
+
+// PermissionRevoked records that a permission was taken away. It withdraws
+// consent for the purposes bound to the permission.
+type PermissionRevoked struct {
+	Permission PermissionID
+	Withdraws  []PurposeID
+	Details    Personal
+}

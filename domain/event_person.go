@@ -1,0 +1,115 @@
+package domain
+
+// RecordVoided records that facts of this stream were recorded by mistake. A
+// voided yes is gone; a voided no still stands in the way of the yes before it.
+// Of other facts see [Code] NotVoidable: some have a way of their own to end.
+type RecordVoided struct {
+	Records  []EventID
+	Reason   string // a code, not a story: it is public
+	Evidence Hash
+	By       [2]string // two principals
+}
+
+// RecordDisputed records that somebody says a fact of this stream is wrong.
+// The fact stands until it is voided.
+type RecordDisputed struct {
+	Records  []EventID
+	Reason   string
+	Evidence Hash
+}
+
+// ExemptionInvoked records that the handler processes without consent, on a
+// ground of its policy. It never overrides a no.
+type ExemptionInvoked struct {
+	List          ExemptionList
+	Code          string
+	Doubtful      bool // the law does not clearly admit the ground
+	Purposes      []PurposeID
+	Actions       []Action // empty: all
+	Justification Personal
+	Reason        string // the justification's code, public
+	Approver      string
+	Until         Instant
+}
+
+// ExemptionEnded records that an exemption was given up.
+type ExemptionEnded struct{ Exemption EventID }
+
+// HoldPlaced records a legal hold: the data stay, and are not processed.
+type HoldPlaced struct{ Reason, Authority string }
+
+// HoldReleased records the end of every legal hold on the person's data.
+type HoldReleased struct{ Reason string }
+
+// RestrictionApplied records that the data are stored and protected, and
+// nothing else (PIPL 47).
+type RestrictionApplied struct{ Reason string }
+
+// RestrictionLifted records the end of a restriction.
+type RestrictionLifted struct{ Reason string }
+
+// AgeRecorded records what band of age a person is in.
+type AgeRecorded struct {
+	Band      AgeBand
+	Basis     string // how it is known, by a code: declared, identity-check, guardian, birthday
+	BirthDate Personal
+}
+
+// MinorDataFound records that data of a child are there without a guardian's
+// consent: they must be deleted (PIPL 31; policy VIII(5)).
+type MinorDataFound struct{ Band AgeBand }
+
+// GuardianVerified records that somebody is the person's guardian.
+type GuardianVerified struct {
+	Guardian GuardianRef
+	Proof    Proof
+	Identity Personal // the guardian's
+}
+
+// GuardianEnded records that somebody is not the person's guardian any more.
+type GuardianEnded struct {
+	Guardian GuardianRef
+	Reason   string
+}
+
+// SubjectLinked records that another history is of the same person. A no
+// crosses at once, a yes only when it is confirmed.
+type SubjectLinked struct {
+	Other    string // the other's pseudonym
+	Proof    string // how it is known, by a code: login, same-device, operator
+	Evidence Hash
+}
+
+// SubjectUnlinked records that the link is over: a logout, or a mistake. What
+// had crossed stays.
+type SubjectUnlinked struct {
+	Other  string
+	Reason string
+}
+
+// SubjectReassigned records that the outside id of this history has become
+// somebody else's. It ends everything: the next who comes with it is new.
+type SubjectReassigned struct{ Reason string }
+
+// SubjectClosed records that the account was deleted. It ends everything: who
+// registers again is a new person.
+type SubjectClosed struct{ Reason string }
+
+// SubjectMarkedTest records that this is no person. Reports leave it out.
+type SubjectMarkedTest struct{ Reason string }
+
+// CheckAnswered records that somebody asked whether something may be done, and
+// was answered.
+type CheckAnswered struct {
+	Purpose   PurposeID
+	Action    Action
+	Valid     Instant // the moment that was asked about
+	Allowed   bool
+	Why       Why
+	Status    Status
+	Basis     LegalBasis
+	Version   Hash
+	Because   []EventID
+	Category  CategoryID
+	Recipient RecipientID
+}
