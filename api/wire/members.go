@@ -3,12 +3,7 @@ package wire
 import (
 	"bytes"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
-
-	"consentledger/domain"
-	"consentledger/eventstore/ledger"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -162,116 +157,4 @@ func isAttribute(name string) bool {
 		}
 	}
 	return name != "" && len(name) <= 64
-}
-
-// maxDepth is how deep data may be nested.
-const maxDepth = 64
-
-// canonicalData returns data as RFC 8785 writes it, and refuses what that
-// could not write without loss.
-func canonicalData(data jsontext.Value) (jsontext.Value, error) {
-	if len(bytes.TrimSpace(data)) == 0 {
-		return nil, wrong("data", " is missing: give a JSON object")
-	}
-	v := data.Clone()
-	if plain := isPlain(v); !plain {
-		if err := checkData(v); err != nil {
-			return nil, err
-		}
-	}
-	if err := v.Canonicalize(); err != nil { // looks at what is behind it, too
-		if err := checkData(data); err != nil { // says it in words
-			return nil, err
-		}
-		return nil, notJSON(err, "data")
-	}
-	return v, nil
-}
-
-// isPlain reports whether v, if it is valid, is an object without a number and
-// not nested too deep: then there is nothing to check.
-func isPlain(v jsontext.Value) bool {
-	depth, deepest, quoted := 0, 0, false
-	for i := 0; i < len(v); i++ {
-		switch c := v[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			depth++
-			deepest = max(deepest, depth)
-		case c == '}' || c == ']':
-			depth--
-		case c == '-' || c >= '0' && c <= '9':
-			return false
-		}
-	}
-	return v.Kind() == '{' && deepest <= maxDepth
-}
-
-// checkData refuses what is no object, is nested too deep, or holds a number
-// that not every reader knows.
-func checkData(data jsontext.Value) error {
-	d := jsontext.NewDecoder(bytes.NewBuffer(data))
-	if d.PeekKind() != '{' {
-		return wrong("data", " must be a JSON object")
-	}
-	for {
-		t, err := d.ReadToken()
-		if err != nil {
-			return notJSON(err, "data")
-		}
-		if t.Kind() == '0' && !isExact(t.String()) {
-			return wrong("data", "%s is a number that not every reader knows exactly: write it as a string", pathOf("", d.StackPointer()))
-		}
-		if d.StackDepth() > maxDepth {
-			return wrong("data", " is nested deeper than %d levels", maxDepth)
-		}
-		if d.StackDepth() == 0 {
-			return nil
-		}
-	}
-}
-
-func isExact(number string) bool {
-	if _, err := strconv.ParseFloat(number, 64); err != nil {
-		return false
-	}
-	if strings.ContainsAny(number, ".eE") {
-		return true
-	}
-	n, err := strconv.ParseInt(number, 10, 64)
-	return err == nil && n <= maxSequence && n >= -maxSequence
-}
-
-// TypeOf returns the type of a request that was parsed here.
-func TypeOf(r ledger.Request) string {
-	const before = `,"type":"`
-	at := bytes.LastIndex(r.Body, []byte(before))
-	if at < 0 {
-		return ""
-	}
-	return strings.TrimSuffix(string(r.Body[at+len(before):]), `"}`)
-}
-
-// body is what an event says, canonical, whichever way it came. Its members
-// stand sorted; data is canonical already.
-func body(r ledger.Request, kind string, data jsontext.Value) ([]byte, error) {
-	b := make([]byte, 0, len(data)+256)
-	b = append(append(b, `{"data":`...), data...)
-	if r.Sequence != 0 {
-		b = strconv.AppendUint(append(b, `,"sequence":`...), r.Sequence, 10)
-	}
-	if r.Person != (domain.PersonKey{}) {
-		var err error
-		if b, err = jsontext.AppendQuote(append(b, `,"subject":`...), r.Person.String()); err != nil {
-			return nil, malformed("the event cannot be written as JSON")
-		}
-	}
-	if r.At != 0 {
-		b = append(append(append(b, `,"time":"`...), r.At.String()...), '"')
-	}
-	return append(append(append(b, `,"type":"`...), kind...), `"}`...), nil // a kind that is known needs no escaping
 }
