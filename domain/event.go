@@ -3,7 +3,8 @@ package domain
 import "fmt"
 
 // An Event is what happened. Facts are past tense and are never changed. To
-// add one: add a type here, a case in the Evolve of its noun, a row in codec.
+// add one: add a type in the file of its noun, a case in the Evolve of that, a
+// row in codec.
 //
 //sumtype:decl
 type Event interface{ isEvent() }

@@ -8,6 +8,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 )
 
@@ -178,47 +179,61 @@ func (g *gambler) news(r ledger.Request) (answers int) {
 			g.Fatal(err)
 		}
 		g.seen = e.Position
-		if e.Stream.Noun != domain.SubjectNoun && e.Stream.Noun != domain.ServiceNoun {
+		if v, is := e.Event.(domain.BuildVoided); is {
+			g.model.voidsBuild(v)
+		}
+		if e.Stream.Noun != domain.SubjectNoun {
 			continue
 		}
 		who := g.nameOf(e.Stream.ID)
-		a := &answer{id: e.ID, in: r.Person.ID, by: r.Other.ID, taken: e.Recorded, source: r.Source, number: r.Sequence}
-		if a.said = r.At; a.said == 0 {
-			a.said = a.taken
-		}
-		switch x := e.Event.(type) {
-		case domain.ConsentGiven:
-			a.yes, a.build, a.confirms = true, x.Build, x.Confirms
-			if !g.model.confirmed(a) {
-				g.fail("confirmed what no linked history says")
-			}
-		case domain.ConsentWithdrawn:
-			a.said, a.build = min(a.said, a.taken), x.Build
-		case domain.ConsentRefused:
-			a.said, a.build = min(a.said, a.taken), x.Build
-		case domain.SubjectLinked:
-			g.model.bonds[who] = append(g.model.bonds[who], &bond{id: e.ID, other: g.nameOf(x.Other)})
-		case domain.SubjectUnlinked:
-			g.model.unlink(who, g.nameOf(x.Other), e.ID, e.Recorded)
-		case domain.GuardianVerified:
-			g.model.words = append(g.model.words, &word{id: e.ID, in: who, guardian: r.Other.ID, taken: e.Recorded})
-		case domain.AgeRecorded:
-			g.model.words = append(g.model.words, &word{id: e.ID, in: who, child: x.Band == domain.ChildUnder14, taken: e.Recorded})
-		case domain.RecordVoided:
-			g.model.voids(who, x.Records, e.Recorded)
-		case domain.BuildVoided:
-			g.model.voidsBuild(x)
-		}
-		if e.Stream.Noun == domain.SubjectNoun {
-			g.ids[who] = append(g.ids[who], e.ID)
-		}
-		switch e.Event.(type) {
-		case domain.ConsentGiven, domain.ConsentWithdrawn, domain.ConsentRefused:
+		g.ids[who] = append(g.ids[who], e.ID)
+		if a := g.answered(e, r); a != nil {
 			g.model.answers = append(g.model.answers, a)
 			answers++
+		} else {
+			g.learn(e, who, r.Other.ID)
 		}
 	}
 	return answers
+}
+
+// answered returns the answer that an entry is; nil if it is none.
+func (g *gambler) answered(e codec.Entry, r ledger.Request) *answer {
+	a := &answer{id: e.ID, in: r.Person.ID, by: r.Other.ID, said: r.At, taken: e.Recorded, source: r.Source, number: r.Sequence}
+	if a.said == 0 {
+		a.said = a.taken
+	}
+	switch x := e.Event.(type) {
+	case domain.ConsentGiven:
+		a.yes, a.build, a.confirms = true, x.Build, x.Confirms
+		if !g.model.confirmed(a) {
+			g.fail("confirmed what no linked history says")
+		}
+	case domain.ConsentWithdrawn:
+		a.said, a.build = min(a.said, a.taken), x.Build
+	case domain.ConsentRefused:
+		a.said, a.build = min(a.said, a.taken), x.Build
+	default:
+		return nil
+	}
+	return a
+}
+
+// learn tells the model what an entry says of a person that is no answer.
+func (g *gambler) learn(e codec.Entry, who, guardian string) {
+	m := &g.model
+	switch x := e.Event.(type) {
+	case domain.SubjectLinked:
+		m.bonds[who] = append(m.bonds[who], &bond{id: e.ID, other: g.nameOf(x.Other)})
+	case domain.SubjectUnlinked:
+		m.unlink(who, g.nameOf(x.Other), e.ID, e.Recorded)
+	case domain.GuardianVerified:
+		m.words = append(m.words, &word{id: e.ID, in: who, guardian: guardian, taken: e.Recorded})
+	case domain.AgeRecorded:
+		m.words = append(m.words, &word{id: e.ID, in: who, child: x.Band == domain.ChildUnder14, taken: e.Recorded})
+	case domain.RecordVoided:
+		m.voids(who, x.Records, e.Recorded)
+	}
 }
 
 // nameOf returns whose pseudonym that is.
