@@ -224,11 +224,11 @@ func (b *batch) stream(app domain.AppName, stream string, begins bool) ([]*Oblig
 	return list, err
 }
 
-// readObligation reads a row of app, stream, id, detail, and what comes after.
-func readObligation(scan func(...any) error, more ...any) (*Obligation, error) {
+// readObligation reads a row of app, stream, id, detail.
+func readObligation(scan func(...any) error) (*Obligation, error) {
 	o := new(Obligation)
 	var detail []byte
-	if err := scan(append([]any{(*string)(&o.App), &o.Stream, &o.ID, &detail}, more...)...); err != nil {
+	if err := scan((*string)(&o.App), &o.Stream, &o.ID, &detail); err != nil {
 		return nil, err
 	}
 	return o, json.Unmarshal(detail, &o.keptV1, json.RejectUnknownMembers(true))
