@@ -132,7 +132,7 @@ func (d Duties) openDuties(cmd OpenDuties, ref Reference) ([]Event, error) {
 	}
 	var events []Event
 	for _, target := range targets {
-		o := obligationRules{kind: cmd.Rule.Kind, target: target, rules: cmd.Rules, version: cmd.Policy, metBy: cmd.Rule.MetBy}
+		o := obligationRules{kind: cmd.Rule.Kind, target: target, rules: cmd.Rules, version: cmd.Policy, metBy: cmd.Rule.MetBy, ruleSet: ref.Policies.RuleSet(cmd.Policy)}
 		opened, err := o.open(func(DeadlineRule) Instant { return cmd.Start }, cmd.Cause, ref.Calendars)
 		if err != nil {
 			return nil, err

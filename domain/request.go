@@ -262,7 +262,7 @@ func (r Request) receive(cmd OpenRequest, ref Reference, at Instant) ([]Event, e
 			e.Unpromised = append(e.Unpromised, t)
 		}
 	}
-	opened, err := e.open(v.Document, "", at, ref.Calendars)
+	opened, err := e.open(v.Document, "", at, ref)
 	events := append([]Event{e}, opened...)
 	if n := ref.Person.repeats(cmd.Types, at); n > 0 {
 		events = append(events, Stepped{Kind: "request.repeated", Fields: Fields(map[string]string{"times": itoa(n), "days": itoa(int(RepeatWindow / Day))})})
@@ -326,9 +326,9 @@ func (d *Document) DeadlineRule(id DeadlineRuleID) (DeadlineRule, bool) {
 }
 
 // open opens every rule that a type of the request has, each rule once.
-func (e RequestReceived) open(d Document, suffix string, at Instant, calendars Calendars) ([]Event, error) {
+func (e RequestReceived) open(d Document, suffix string, at Instant, ref Reference) ([]Event, error) {
 	types := map[DeadlineRuleID][]RequestType{}
-	o := obligationRules{kind: DutyReply, version: e.Version, suffix: suffix, types: func(id DeadlineRuleID) []RequestType { return types[id] }}
+	o := obligationRules{kind: DutyReply, version: e.Version, ruleSet: ref.Policies.RuleSet(e.Version), suffix: suffix, types: func(id DeadlineRuleID) []RequestType { return types[id] }}
 	byChannel := d.deadlinesBy(e.Channel)
 	for _, t := range e.Types {
 		for _, rule := range append(d.deadlines(t), byChannel...) {
@@ -341,7 +341,7 @@ func (e RequestReceived) open(d Document, suffix string, at Instant, calendars C
 			types[rule.ID] = append(types[rule.ID], t)
 		}
 	}
-	return o.open(func(r DeadlineRule) Instant { return e.startOf(r, at) }, Cause{Kind: "request.received", Subject: e.Subject}, calendars)
+	return o.open(func(r DeadlineRule) Instant { return e.startOf(r, at) }, Cause{Kind: "request.received", Subject: e.Subject}, ref.Calendars)
 }
 
 // startOf returns when a rule's clock starts for a request received at a
@@ -446,5 +446,5 @@ func (r Request) reopen(ref Reference, at Instant) ([]Event, error) {
 	}
 	again := r.Received
 	again.Authenticated = again.Authenticated || r.Marks.Has("identity-known")
-	return again.open(v.Document, "."+itoa(r.rounds+1), at, ref.Calendars)
+	return again.open(v.Document, "."+itoa(r.rounds+1), at, ref)
 }

@@ -61,6 +61,9 @@ func (b *batch) opened(e codec.Entry, x domain.ObligationOpened) (*Obligation, e
 	if x.Obligation.Version != (domain.Hash{}) {
 		o.Version = x.Obligation.Version.String()
 	}
+	if x.Obligation.RuleSet != (domain.Hash{}) {
+		o.RuleSet = x.Obligation.RuleSet.String()
+	}
 	if x.Cause.Event != (domain.EventID{}) {
 		o.CauseEvent = eventstore.EventID(x.Cause.Event).String()
 	}

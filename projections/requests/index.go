@@ -102,17 +102,9 @@ func (x *index) read(tx *readmodel.Tx, position eventstore.Position) error {
 	return nil
 }
 
-// keepUp reads what was applied, if the index was ever read, so that whoever
-// asks next need not. What cannot be read is left to the next who asks, who is
-// told why.
-func (x *index) keepUp(ctx ctx, db *readmodel.DB) {
-	x.mu.RLock()
-	asked := x.asOf > 0
-	x.mu.RUnlock()
-	if asked {
-		_ = db.View(ctx, x.read)
-	}
-}
+// keepUp reads what was applied, so that whoever asks next need not. What cannot
+// be read is left to the next who asks, who is told why.
+func (x *index) keepUp(ctx ctx, db *readmodel.DB) { _ = db.View(ctx, x.read) }
 
 // A newRow follows upon the row of the same obligation that began at was; zero:
 // there is none in the index.

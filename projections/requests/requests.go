@@ -23,7 +23,7 @@ var _ projections.Projection = (*View)(nil)
 
 // A row is there from from_position on, and not at to_position any more. The
 // one that is there now has the largest number there. Columns are for finding;
-// detail is the whole: a keptV1 of obligations, a caseV1 of cases. What a report
+// detail is the whole: a keptV1 of obligations, with its rule set, a caseV1 of cases. What a report
 // asks of obligations is asked of an [index] of them in memory, so the file needs
 // no index for it.
 //
