@@ -25,7 +25,7 @@ type Obligation struct {
 	Target  string        // the system or recipient that owes it; empty: the handler
 	Rule    DeadlineRule  // whole, as it was: better rules change no obligation
 	Version Hash          // of the policy that the rule is of; zero: none
-	MetBy   []string      // the kinds of facts that meet it, beside a reply
+	MetBy   []string      // the facts that meet it, beside a reply; see [MeetsBy]
 	RuleSet Hash          // of the rules that the version has, see [RuleSet]; zero: not said
 }
 

@@ -229,14 +229,14 @@ func typesOf(fields []Field, left []RequestType) []RequestType {
 func (r Request) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Event, error) {
 	switch cmd := cmd.(type) {
 	case OpenRequest:
-		return r.receive(cmd, ref, min(at, recorded))
+		return r.receive(cmd, ref, min(at, recorded), recorded)
 	case TakeStep:
 		return r.take(cmd, ref, at, recorded)
 	}
 	return r.Duties.Decide(cmd, ref, at, recorded)
 }
 
-func (r Request) receive(cmd OpenRequest, ref Reference, at Instant) ([]Event, error) {
+func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded Instant) ([]Event, error) {
 	if r.Recorded != 0 {
 		return nil, refuse(IllegalMove, "the request was received before")
 	}
@@ -250,8 +250,11 @@ func (r Request) receive(cmd OpenRequest, ref Reference, at Instant) ([]Event, e
 		return nil, refuseAt(Malformed, "data.text", "of nobody that is known there is nobody's vault to seal a text in: keep the letter as a document and name its hash")
 	}
 	v, ok := ref.Promised(ref.Person, cmd.Policy, at)
+	if !ok { // what comes late from before a promise is owed like the rest
+		v, ok = ref.Promised(ref.Person, cmd.Policy, recorded)
+	}
 	if !ok {
-		return nil, refuse(NoPolicy, "the app has no policy in force: no promise says by when to reply")
+		return nil, cmd.unpromised()
 	}
 	e := RequestReceived{
 		Types: cmd.Types, Policy: v.Document.Name, Version: v.Version, Channel: cmd.Channel, Authenticated: cmd.Authenticated,
@@ -268,6 +271,16 @@ func (r Request) receive(cmd OpenRequest, ref Reference, at Instant) ([]Event, e
 		events = append(events, Stepped{Kind: "request.repeated", Fields: Fields(map[string]string{"times": itoa(n), "days": itoa(int(RepeatWindow / Day))})})
 	}
 	return events, err
+}
+
+// unpromised says that no policy promises a reply, and that a no was kept all
+// the same.
+func (cmd OpenRequest) unpromised() error {
+	text := "the app has no policy in force: no promise says by when to reply"
+	if cmd.Cause != (EventID{}) {
+		text += "; the withdrawal that is in it was recorded"
+	}
+	return refuse(NoPolicy, text)
 }
 
 // anyRequest is the right that answers what no other right of a policy names.
@@ -392,8 +405,7 @@ func (r Request) follow(cmd TakeStep, rule StepRule, ref Reference, at, recorded
 	case rule.Starts != "":
 		return r.Duties.start(rule.Starts, early, k)
 	case cmd.Kind == "request.extended":
-		told, _ := ParseInstant(fieldOf(cmd.Fields, "notified"))
-		return r.Duties.extend(told, k)
+		return r.extend(cmd, recorded, k)
 	case cmd.Kind == "request.reopened":
 		return r.reopen(ref, early)
 	case rule.Closes:

@@ -229,14 +229,14 @@ func (r *Reactor) meet(a *app, e codec.Entry) {
 		r.meetOne(o, kind, e)
 	}
 	for _, o := range p.openings {
-		if slices.Contains(o.metBy, kind) {
+		if domain.MeetsBy(o.metBy, kind, membersOf(e.Event)) {
 			o.since = append(o.since, e)
 		}
 	}
 }
 
 func (r *Reactor) meetOne(o *obligation, kind string, e codec.Entry) {
-	if !slices.Contains(o.metBy, kind) || !fits(membersOf(e.Event), o.target) || kind != o.causeKind && contradicts(e.Event, o.about) {
+	if !domain.MeetsBy(o.metBy, kind, membersOf(e.Event)) || !fits(membersOf(e.Event), o.target) || kind != o.causeKind && contradicts(e.Event, o.about) {
 		return
 	}
 	if key := o.key("meet"); !r.waiting.has(key) {
