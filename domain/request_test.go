@@ -163,12 +163,47 @@ func TestTheLifeOfARequest(t *testing.T) {
 	}
 }
 
-func TestEveryStepOfARequestIsLegalSomewhereAndIllegalSomewhere(t *testing.T) {
+// TestEveryMoveIsRefusedWhereOneOfItsNeedsIsNotMet tries every step of a request
+// with marks that are right but for one, and with all of them.
+func TestEveryMoveIsRefusedWhereOneOfItsNeedsIsNotMet(t *testing.T) {
 	for _, rule := range StepRules {
-		if rule.Noun == RequestNoun && len(rule.Needs) == 0 {
+		if rule.Noun != RequestNoun {
+			continue
+		}
+		if len(rule.Needs) == 0 {
 			t.Errorf("%s: needs nothing", rule.Kind)
 		}
+		for wrong := -1; wrong < len(rule.Needs); wrong++ {
+			r := Request{Received: RequestReceived{Version: v1, Types: []RequestType{AskComplaint}, Subject: "00ff"}, At: t0, Recorded: t0}
+			for i, need := range rule.Needs {
+				if mark, not := strings.CutPrefix(need, "!"); not == (i == wrong) {
+					r.Marks = append(r.Marks, mark)
+				}
+			}
+			_, err := r.Decide(TakeStep{Kind: rule.Kind, Fields: fieldsOf(t, rule), Evidence: Hash{9}}, promises(), t0, t0)
+			got, _ := errors.AsType[Refusal](err)
+			if refused := got.Code == IllegalMove && strings.Contains(got.Text, "is not possible now"); refused != (wrong >= 0) {
+				t.Errorf("%s with the marks %v: %v", rule.Kind, r.Marks, err)
+			}
+		}
 	}
+}
+
+// fieldsOf returns fields that a step may have.
+func fieldsOf(t *testing.T, rule StepRule) []Field {
+	t.Helper()
+	values := map[Form]string{FormName: "x", FormText: "x", FormNumber: "1", FormYes: "yes", FormAmount: "10.00 CNY", FormTime: t0.String(), FormCodes: "REJ-1",
+		FormNames: "complaint", FormReason: "clarification", FormPrincipal: "boss"}
+	m := map[string]string{}
+	for _, f := range rule.Fields {
+		if m[f.Name] = values[f.Form]; f.Form == FormChoice {
+			m[f.Name] = f.Choices[0]
+		}
+		if m[f.Name] == "" {
+			t.Fatalf("%s: %s has a form of which the test has no value", rule.Kind, f.Name)
+		}
+	}
+	return Fields(m)
 }
 
 func TestAnAnswerCountsFromTheLaterOfItsTimesUnlessItHasEvidence(t *testing.T) {
