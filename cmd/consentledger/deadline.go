@@ -96,7 +96,17 @@ func (d deadline) compute(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	return printOne(c, answer, "rule", "state", "due_date", "weekday", "due_instant_utc", "provisional", "safe_target_date", "earliest_effective_date", "rule_set")
+	return printOne(c, answer, said(answer, "rule", "state", "due_date", "weekday", "due_instant_utc", "due_local", "before_roll", "earliest_effective_date",
+		"provisional", "safe_target_date", "safe_notice_date", "tail_exposed", "elapsed_units", "remaining_units", "units", "calendars")...)
+}
+
+// said returns those of the columns of which an object says something.
+func said(object []byte, columns ...string) []string {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(object, &members) != nil {
+		return columns
+	}
+	return slices.DeleteFunc(columns, func(name string) bool { return members[name] == nil || string(members[name]) == "null" })
 }
 
 func optionalInstant(name, text string) (domain.Instant, error) {

@@ -198,6 +198,23 @@ func TestEveryAnswerNamesItsRuleSet(t *testing.T) {
 	}
 }
 
+// A table has the columns that say something, and no others.
+func TestATableOfADueDateShowsWhatThereIs(t *testing.T) {
+	for _, tt := range []struct{ args, has, lacks string }{
+		{"--rule cn.policy.request_reply.pausable --start 2026-03-02T10:00:00+08:00 --pause 2026-03-04T10:00:00+08:00/", "remaining_units", "due_date"},
+		{"--rule cn.policy.withdrawal_reply --start 2026-09-21T09:00:00+08:00", "2026-10-19", "remaining_units"},
+		{"--rule cn.policy.withdrawal_reply --start 2026-12-20T09:00:00+08:00", "2027-01-06", "elapsed_units"},
+	} {
+		var out bytes.Buffer
+		c := newRoot()
+		c.SetArgs(append([]string{"deadline", "compute"}, strings.Fields(tt.args)...))
+		c.SetOut(&out)
+		if err := c.Execute(); err != nil || !strings.Contains(out.String(), tt.has) || strings.Contains(out.String(), tt.lacks) {
+			t.Errorf("%s: %v\n%s", tt.args, err, out.String())
+		}
+	}
+}
+
 func TestASuspendedClockSaysHowFarItCame(t *testing.T) {
 	got := compute(t, []string{"deadline", "compute", "--rule", "cn.policy.request_reply.pausable", "--start", "2026-03-02T10:00:00+08:00", "--pause", "2026-03-04T10:00:00+08:00/", "-o", "json"})
 	if got["state"] != "suspended" || got["due_date"] != nil || got["elapsed_units"] != 2.0 || got["remaining_units"] != 28.0 || got["units"] != "working_day" {
