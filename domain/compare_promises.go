@@ -97,7 +97,13 @@ func (c *Comparison) duties(old, new Document) {
 // owesLess reports whether a duty opens for less than it did, or is met by more.
 func (d DutyRule) owesLess(was DutyRule) bool {
 	narrower := !subset(was.On, d.On) || !subset(d.When, was.When) || d.Each < was.Each
-	return narrower || !subset(d.MetBy, was.MetBy) || d.Kind != was.Kind || d.Start != was.Start
+	return narrower || slices.ContainsFunc(d.MetBy, func(m string) bool { return !has(was.MetBy, m) && !has(was.MetBy, kindOf(m)) }) || d.Kind != was.Kind || d.Start != was.Start
+}
+
+// kindOf returns the kind of one of the facts that meet a duty.
+func kindOf(metBy string) string {
+	kind, _, _ := strings.Cut(metBy, " ")
+	return kind
 }
 
 func (d DutyRule) describe() string {

@@ -16,7 +16,7 @@ type DutyRule struct {
 	Rules   []DeadlineRuleID // all open; the earliest binds
 	Start   string           // when the clock starts, see [StartOwn]
 	Each    DutyEach
-	MetBy   []string // the kinds of facts that meet it
+	MetBy   []string // the facts that meet it, see [MeetsBy]
 	Renews  bool     // a fact that opens it takes the place of the one before: what that opened is void
 }
 
@@ -32,6 +32,19 @@ const (
 func (d DutyRule) Opens(kind string, members []Field) bool {
 	return slices.Contains(d.On, kind) && !slices.ContainsFunc(d.When, func(w Field) bool {
 		return !slices.Contains(strings.Split(w.Value, "|"), fieldOf(members, w.Name))
+	})
+}
+
+// MeetsBy reports whether a fact of a kind, with these members, is one of those
+// that meet a duty. Each of them is a kind, and after it the members that such a
+// fact must have: "audit.finished minors=yes".
+func MeetsBy(metBy []string, kind string, members []Field) bool {
+	return slices.ContainsFunc(metBy, func(one string) bool {
+		name, wants, _ := strings.Cut(one, " ")
+		return name == kind && !slices.ContainsFunc(strings.Fields(wants), func(want string) bool {
+			member, value, _ := strings.Cut(want, "=")
+			return fieldOf(members, member) != value
+		})
 	})
 }
 
@@ -132,7 +145,7 @@ func (d Duties) openDuties(cmd OpenDuties, ref Reference) ([]Event, error) {
 	}
 	var events []Event
 	for _, target := range targets {
-		o := obligationRules{kind: cmd.Rule.Kind, target: target, rules: cmd.Rules, version: cmd.Policy, metBy: cmd.Rule.MetBy}
+		o := obligationRules{kind: cmd.Rule.Kind, target: target, rules: cmd.Rules, version: cmd.Policy, metBy: cmd.Rule.MetBy, ruleSet: ref.Policies.RuleSet(cmd.Policy)}
 		opened, err := o.open(func(DeadlineRule) Instant { return cmd.Start }, cmd.Cause, ref.Calendars)
 		if err != nil {
 			return nil, err

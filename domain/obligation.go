@@ -25,7 +25,8 @@ type Obligation struct {
 	Target  string        // the system or recipient that owes it; empty: the handler
 	Rule    DeadlineRule  // whole, as it was: better rules change no obligation
 	Version Hash          // of the policy that the rule is of; zero: none
-	MetBy   []string      // the kinds of facts that meet it, beside a reply
+	MetBy   []string      // the facts that meet it, beside a reply; see [MeetsBy]
+	RuleSet Hash          // of the rules that the version has, see [RuleSet]; zero: not said
 }
 
 // ObligationOpened records that something is owed from now on. Due is not
@@ -191,6 +192,7 @@ type obligationRules struct {
 	version Hash
 	metBy   []string
 	suffix  string
+	ruleSet Hash
 }
 
 // open returns the facts of obligations that open: one for every rule.
@@ -201,7 +203,7 @@ func (o obligationRules) open(start func(DeadlineRule) Instant, cause Cause, cal
 		if err != nil {
 			return nil, err
 		}
-		x := Obligation{ID: o.id(r), Kind: o.kind, Target: o.target, Rule: r, Version: o.version, MetBy: o.metBy}
+		x := Obligation{ID: o.id(r), Kind: o.kind, Target: o.target, Rule: r, Version: o.version, MetBy: o.metBy, RuleSet: o.ruleSet}
 		if o.types != nil {
 			x.Types = o.types(r.ID)
 		}

@@ -8,7 +8,10 @@ import (
 
 // Policies is every version of every policy of one app, in the order of their
 // publication. The zero Policies is empty.
-type Policies struct{ versions []PolicyPublished }
+type Policies struct {
+	versions []PolicyPublished
+	ruleSets []Hash // of each version
+}
 
 // Versions returns the versions in the order of their publication. The slice
 // is shared: do not change it.
@@ -22,6 +25,15 @@ func (p Policies) Version(h Hash) (PolicyPublished, bool) {
 		}
 	}
 	return PolicyPublished{}, false
+}
+
+// RuleSet returns the [RuleSet] of the version with that hash; zero if there is
+// no such version, or it has no deadline rules.
+func (p Policies) RuleSet(version Hash) Hash {
+	if i := p.index(version); i >= 0 {
+		return p.ruleSets[i]
+	}
+	return Hash{}
 }
 
 // InForce returns the version of the named policy that binds at the moment at.
@@ -165,7 +177,7 @@ func inTurn(list []PolicyPublished) {
 func (p Policies) Evolve(f Fact) Policies {
 	switch e := f.Event.(type) {
 	case PolicyPublished:
-		return Policies{add(p.versions, e)}
+		return Policies{add(p.versions, e), add(p.ruleSets, RuleSet(e.Document.DeadlineRules))}
 	case PolicyEffective:
 		return p // the version itself says from when on it binds
 	}

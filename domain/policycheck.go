@@ -245,6 +245,12 @@ func (c *checker) duty(path string, x DutyRule) {
 	for j, id := range x.Rules {
 		c.refer(fmt.Sprintf("%s.rules[%d]", path, j), "deadline rule", string(id))
 	}
+	for j, m := range x.MetBy {
+		words := strings.Fields(m)
+		if len(words) == 0 || strings.Join(words, " ") != m || slices.ContainsFunc(words[1:], func(w string) bool { return !strings.Contains(w, "=") }) {
+			c.report(fmt.Sprintf("%s.met_by[%d]", path, j), "%q is no fact that meets it: a kind, and after it members, as in audit.finished minors=yes", m)
+		}
+	}
 }
 
 func (c *checker) deadlineRule(path string, r DeadlineRule) {

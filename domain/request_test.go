@@ -109,7 +109,7 @@ func TestTheLifeOfARequest(t *testing.T) {
 		{"what is withdrawn is owed no more", []RequestType{AskAccess}, []string{"request.withdrawn"}, "d30 void, id30 void"},
 		{"a duplicate is owed elsewhere", []RequestType{AskQuestion}, []string{"request.duplicate of=abc"}, "d15 void"},
 		{"what is opened again runs again", []RequestType{AskQuestion}, []string{"request.answered outcome=full channel=app", "request.reopened reason=not-done"}, "d15 met, d15.2 running"},
-		{"an extension is computed from the first day", []RequestType{AskCopy}, []string{"request.extended reason=many notified=2026-01-03T00:00:00Z"}, "pausable running, eu running"},
+		{"an extension is computed from the first day", []RequestType{AskCopy}, []string{"request.extended reason=many notified=2026-01-02T00:00:00Z"}, "pausable running, eu running"},
 
 		{"no answer twice", []RequestType{AskQuestion}, []string{"request.answered outcome=full channel=app", "illegal-move: request.answered outcome=full channel=app"}, ""},
 		{"nothing of a type that was not asked", []RequestType{AskQuestion}, []string{"illegal-move: request.answered outcome=full channel=app types=access"}, ""},
@@ -119,6 +119,10 @@ func TestTheLifeOfARequest(t *testing.T) {
 		{"no resuming of what runs", []RequestType{AskCopy}, []string{"illegal-move: clock.resumed"}, ""},
 		{"no extension without a rule for it", []RequestType{AskAccess}, []string{"not-extendable: request.extended reason=many notified=2026-01-03T00:00:00Z"}, ""},
 		{"no extension told too late", []RequestType{AskCopy}, []string{"too-late-to-extend: request.extended reason=many notified=2026-03-03T00:00:00Z"}, ""},
+		{"no extension told before it was asked", []RequestType{AskCopy}, []string{"illegal-move: request.extended reason=many notified=2025-12-31T00:00:00Z"}, ""},
+		{"no extension that is still to be told", []RequestType{AskCopy}, []string{"illegal-move: request.extended reason=many notified=2026-01-20T00:00:00Z"}, ""},
+		{"a failed proof lets the clock go on: nothing is awaited", []RequestType{AskCopy}, []string{"identity.requested elements=IDE-4", "identity.failed elements=IDE-4 checked_by=desk"}, "pausable running, eu running"},
+		{"and stands still while it is asked for again", []RequestType{AskCopy}, []string{"identity.requested elements=IDE-4", "identity.failed elements=IDE-4 checked_by=desk", "identity.requested elements=IDE-4"}, "pausable suspended, eu running"},
 		{"no fee for the first", []RequestType{AskAccess}, []string{"illegal-move: fee.quoted amount=10.00_CNY reason=repeated"}, ""},
 		{"no saying that it repeats another", []RequestType{AskAccess}, []string{"illegal-move: request.repeated times=2 days=90"}, ""},
 		{"no rejection by two spellings of one person", []RequestType{AskAccess}, []string{"two-persons-needed: request.rejected codes=REJ-1 remedies_told=yes approved_by=Officer"}, ""},
@@ -159,12 +163,47 @@ func TestTheLifeOfARequest(t *testing.T) {
 	}
 }
 
-func TestEveryStepOfARequestIsLegalSomewhereAndIllegalSomewhere(t *testing.T) {
+// TestEveryMoveIsRefusedWhereOneOfItsNeedsIsNotMet tries every step of a request
+// with marks that are right but for one, and with all of them.
+func TestEveryMoveIsRefusedWhereOneOfItsNeedsIsNotMet(t *testing.T) {
 	for _, rule := range StepRules {
-		if rule.Noun == RequestNoun && len(rule.Needs) == 0 {
+		if rule.Noun != RequestNoun {
+			continue
+		}
+		if len(rule.Needs) == 0 {
 			t.Errorf("%s: needs nothing", rule.Kind)
 		}
+		for wrong := -1; wrong < len(rule.Needs); wrong++ {
+			r := Request{Received: RequestReceived{Version: v1, Types: []RequestType{AskComplaint}, Subject: "00ff"}, At: t0, Recorded: t0}
+			for i, need := range rule.Needs {
+				if mark, not := strings.CutPrefix(need, "!"); not == (i == wrong) {
+					r.Marks = append(r.Marks, mark)
+				}
+			}
+			_, err := r.Decide(TakeStep{Kind: rule.Kind, Fields: fieldsOf(t, rule), Evidence: Hash{9}}, promises(), t0, t0)
+			got, _ := errors.AsType[Refusal](err)
+			if refused := got.Code == IllegalMove && strings.Contains(got.Text, "is not possible now"); refused != (wrong >= 0) {
+				t.Errorf("%s with the marks %v: %v", rule.Kind, r.Marks, err)
+			}
+		}
 	}
+}
+
+// fieldsOf returns fields that a step may have.
+func fieldsOf(t *testing.T, rule StepRule) []Field {
+	t.Helper()
+	values := map[Form]string{FormName: "x", FormText: "x", FormNumber: "1", FormYes: "yes", FormAmount: "10.00 CNY", FormTime: t0.String(), FormCodes: "REJ-1",
+		FormNames: "complaint", FormReason: "clarification", FormPrincipal: "boss"}
+	m := map[string]string{}
+	for _, f := range rule.Fields {
+		if m[f.Name] = values[f.Form]; f.Form == FormChoice {
+			m[f.Name] = f.Choices[0]
+		}
+		if m[f.Name] == "" {
+			t.Fatalf("%s: %s has a form of which the test has no value", rule.Kind, f.Name)
+		}
+	}
+	return Fields(m)
 }
 
 func TestAnAnswerCountsFromTheLaterOfItsTimesUnlessItHasEvidence(t *testing.T) {

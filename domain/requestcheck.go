@@ -23,11 +23,32 @@ func (r Request) checkStep(cmd TakeStep, ref Reference) error {
 	case "request.duplicate":
 		return r.checkOriginal(ref)
 	case "request.extended":
-		if _, err := ParseInstant(fieldOf(cmd.Fields, "notified")); err != nil {
-			return refuseAt(Malformed, "data.notified", err.Error())
-		}
+		return r.checkNotified(fieldOf(cmd.Fields, "notified"))
 	}
 	return nil
+}
+
+// checkNotified refuses that the person was told of an extension before there
+// was a request.
+func (r Request) checkNotified(text string) error {
+	told, err := ParseInstant(text)
+	if err == nil && told >= r.At {
+		return nil
+	}
+	if err == nil {
+		return refuseAt(IllegalMove, "data.notified", "nobody is told of an extension before the request was received, which was at "+r.At.String())
+	}
+	return refuseAt(Malformed, "data.notified", err.Error())
+}
+
+// extend extends what can be. That the person will be told extends nothing.
+func (r Request) extend(cmd TakeStep, recorded Instant, k Calendars) ([]Event, error) {
+	told, _ := ParseInstant(fieldOf(cmd.Fields, "notified"))
+	events, err := r.Duties.extend(told, k)
+	if err == nil && told > recorded.Add(FutureSkew) {
+		return nil, refuseAt(IllegalMove, "data.notified", "that is still to come: tell the person first, then record it")
+	}
+	return events, err
 }
 
 // checkReply refuses an answer to what was not asked, or has its answer, and a

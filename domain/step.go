@@ -65,7 +65,7 @@ var StepRules = []StepRule{
 	request("request.acknowledged", "the person was told that the request has arrived", "Network data regulation 23", "open !acknowledged +acknowledged", "channel"),
 	request("identity.requested", "the person was asked to show who they are", "VII(III); GB/T 35273 8.7", "open !identity-asked !identity-known +identity-asked", "elements*").pauses("identity_verification"),
 	request("identity.passed", "it is known who asks; which elements showed it, never their values", "VII(III); XIII(3)", "open !identity-known +identity-known -identity-asked -identity-failed", "elements*", "checked_by%").resumes("identity_verification").starts("IdentityVerified"),
-	request("identity.failed", "what was shown does not prove who asks", "VII(III)", "open identity-asked +identity-failed -identity-asked", "elements*", "checked_by%").resumes("identity_verification"),
+	request("identity.failed", "what was shown does not prove who asks: nothing is awaited from the person until they are asked again, so the clock goes on", "VII(III)", "open identity-asked +identity-failed -identity-asked", "elements*", "checked_by%").resumes("identity_verification"),
 	request("clarification.requested", "the person was asked what is meant", "EDPB 01/2022, 157-161", "open !clarification-asked +clarification-asked", "question").pauses("clarification"),
 	request("clarification.received", "the person said what is meant", "EDPB 01/2022, 157-161", "open clarification-asked -clarification-asked").resumes("clarification"),
 	request("clock.paused", "a clock stands still, for a reason that its rule admits", "the rule's own", "open !clock-paused +clock-paused", "reason~").pauses("*"),

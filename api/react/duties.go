@@ -168,8 +168,13 @@ func (r *Reactor) promisee(ctx context.Context, a *app, stream domain.StreamID, 
 	return r.Ledger.Subject(ctx, stream)
 }
 
-// openOne lets a duty follow from a fact, on one rule.
+// openOne lets a duty follow from a fact, on one rule. In an incident it does so
+// once: one that is classified anew is the same incident, and what was owed for
+// it is owed, or done, already.
 func (r *Reactor) openOne(a *app, e codec.Entry, p domain.Promise, rule domain.DeadlineRule, at domain.Instant, scope domain.Scope) {
+	if e.Stream.Noun == domain.IncidentNoun && !a.owes(e.Stream.ID, p.Duty.Kind, rule.ID) {
+		return
+	}
 	cmd := domain.OpenDuties{Cause: causeOf(e), Rule: p.Duty, Start: a.start(e, p.Duty, rule), Rules: []domain.DeadlineRule{rule}, Policy: p.Version}
 	cmd.Held = p.Duty.Kind == domain.DutyDelete && a.held[e.Stream]
 	if p.Purpose != "" {
@@ -189,6 +194,26 @@ func (r *Reactor) openOne(a *app, e codec.Entry, p domain.Promise, rule domain.D
 	if a.await(o) {
 		id := fmt.Sprintf("duty %s by %s of %s", p.Duty.ID, rule.ID, e.ID)
 		r.follow(o.key(), 0, stream, id, 0, cmd)
+	}
+}
+
+// owes remembers what is owed for an incident; it returns false if that was
+// known.
+func (a *app) owes(incident string, kind domain.DutyKind, rule domain.DeadlineRuleID) bool {
+	if a.owed[incident] == nil {
+		a.owed[incident] = map[string]bool{}
+	}
+	key := string(kind) + " " + string(rule)
+	was := a.owed[incident][key]
+	a.owed[incident][key] = true
+	return !was
+}
+
+// voided forgets that what became void was owed for an incident: should it be
+// found to be owed after all, it opens again.
+func (a *app) voided(o *obligation) {
+	if o != nil && o.cause.Noun == domain.IncidentNoun {
+		delete(a.owed[o.cause.ID], string(o.kind)+" "+string(o.due.Rule))
 	}
 }
 
@@ -229,14 +254,14 @@ func (r *Reactor) meet(a *app, e codec.Entry) {
 		r.meetOne(o, kind, e)
 	}
 	for _, o := range p.openings {
-		if slices.Contains(o.metBy, kind) {
+		if domain.MeetsBy(o.metBy, kind, membersOf(e.Event)) {
 			o.since = append(o.since, e)
 		}
 	}
 }
 
 func (r *Reactor) meetOne(o *obligation, kind string, e codec.Entry) {
-	if !slices.Contains(o.metBy, kind) || !fits(membersOf(e.Event), o.target) || kind != o.causeKind && contradicts(e.Event, o.about) {
+	if !domain.MeetsBy(o.metBy, kind, membersOf(e.Event)) || !fits(membersOf(e.Event), o.target) || kind != o.causeKind && contradicts(e.Event, o.about) {
 		return
 	}
 	if key := o.key("meet"); !r.waiting.has(key) {

@@ -15,6 +15,7 @@ type app struct {
 	kinds     map[string]bool // of facts that open a duty in some version
 	holders   holders
 	began     map[string]map[string]domain.Instant // incidents: when the first fact of a kind happened, see learnBegun
+	owed      map[string]map[string]bool           // incidents: what was opened, by kind and rule, see openOne
 	heads     heads
 	held      map[domain.StreamID]bool // persons whose data a legal hold keeps
 	agreed    map[string]struct{}      // the pseudonyms of persons who ever said yes
@@ -73,7 +74,7 @@ func (o *opening) key() string {
 func (r *Reactor) app(name domain.AppName) *app {
 	a := r.apps[name]
 	if a == nil {
-		a = &app{kinds: map[string]bool{}, holders: holders{}, began: map[string]map[string]domain.Instant{}, held: map[domain.StreamID]bool{}, agreed: map[string]struct{}{},
+		a = &app{kinds: map[string]bool{}, holders: holders{}, began: map[string]map[string]domain.Instant{}, owed: map[string]map[string]bool{}, held: map[domain.StreamID]bool{}, agreed: map[string]struct{}{},
 			streams: map[string][]*obligation{}, places: map[domain.StreamID]*place{}}
 		r.apps[name] = a
 	}

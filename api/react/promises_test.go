@@ -1,6 +1,7 @@
 package react_test
 
 import (
+	"encoding/hex"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -117,6 +118,71 @@ func TestEveryHourClockRunsFromItsOwnFact(t *testing.T) {
 		if len(want) > 0 || !strings.Contains(owed(w), "tell-authority.gdpr72 met,") {
 			t.Errorf("not opened: %v; %s", want, owed(w))
 		}
+	})
+}
+
+// TestAnIncidentThatIsClassifiedAgainOwesNothingTwice classifies one graver, and
+// again once the authority was told; what became void in between is owed again.
+func TestAnIncidentThatIsClassifiedAgainOwesNothingTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		_, stop := w.react()
+		grave := duty("grave", "incident.classified", "tell-authority", "grave4", "incident.authority-told")
+		grave.When = []domain.Field{{Name: "level", Value: "larger|major|extreme"}}
+		critical := duty("critical", "incident.classified", "tell-authority", "critical1", "incident.authority-told")
+		critical.When = []domain.Field{{Name: "critical", Value: "yes"}}
+		w.tell("", promised([]domain.DeadlineRule{hours("grave4", 4), hours("critical1", 1)}, grave, critical))
+		stream := w.opens("incident.detected")
+		w.step(stream, "incident.classified", "level=general")
+		synctest.Wait()
+		w.expect("")
+		w.step(stream, "incident.classified", "level=larger")
+		synctest.Wait()
+		w.expect("tell-authority.grave4 open")
+		w.step(stream, "incident.classified", "level=major critical=yes")
+		synctest.Wait()
+		w.expect("tell-authority.critical1 open, tell-authority.grave4 open")
+		w.step(stream, "incident.authority-told", "authority=cac")
+		synctest.Wait()
+		stop()
+		w.react()
+		w.step(stream, "incident.classified", "level=extreme critical=yes")
+		synctest.Wait()
+		w.expect("tell-authority.critical1 met, tell-authority.grave4 met")
+
+		other := w.opens("incident.suspected")
+		w.step(other, "incident.classified", "level=major")
+		synctest.Wait()
+		w.expect("tell-authority.critical1 met, tell-authority.grave4 met, tell-authority.grave4 open")
+		for _, d := range duties(w) {
+			if d.State == domain.DutyOpen {
+				w.on(domain.StreamID{Noun: domain.ObligationNoun, App: "demo", ID: hex.EncodeToString(d.Cause.Event[:])}, domain.VoidObligation{ID: d.ID, Reason: "wrongly-classified"})
+			}
+		}
+		synctest.Wait()
+		w.step(other, "incident.classified", "level=larger")
+		synctest.Wait()
+		w.expect("tell-authority.critical1 met, tell-authority.grave4 met, tell-authority.grave4 open, tell-authority.grave4 void")
+		once(w)
+	})
+}
+
+// TestAMinorsAuditIsMetByAMinorsAudit and by no other.
+func TestAMinorsAuditIsMetByAMinorsAudit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.react()
+		w.tell("", promised(nil, duty("audit", "officer.changed", "audit-minors", "d30", "audit.finished minors=yes")))
+		w.tell("", noted("officer.changed", "office", "dpo", "contact", "the desk"))
+		synctest.Wait()
+		for _, audit := range [][]string{{"audit", "a1"}, {"audit", "a2", "minors", "no"}} {
+			w.tell("", noted("audit.finished", append(audit, "report", domain.Hash{7}.String())...))
+			synctest.Wait()
+			w.expect("audit-minors.d30 open")
+		}
+		w.tell("", noted("audit.finished", "audit", "a3", "minors", "yes", "report", domain.Hash{7}.String()))
+		synctest.Wait()
+		w.expect("audit-minors.d30 met")
 	})
 }
 

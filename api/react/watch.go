@@ -40,6 +40,7 @@ func (r *Reactor) learnChange(a *app, e codec.Entry) {
 	case domain.ObligationMet:
 		r.close(a, a.find(e.Stream, x.ID))
 	case domain.ObligationVoided:
+		a.voided(a.find(e.Stream, x.ID))
 		r.close(a, a.find(e.Stream, x.ID))
 	case domain.ObligationAtRisk:
 		if o := a.find(e.Stream, x.ID); o != nil {

@@ -25,6 +25,7 @@ type Obligation struct {
 	Source  string   `json:"source,omitzero" doc:"of the rule: the section of the policy, or the article"`
 	Basis   string   `json:"basis" enum:"law,promise"`
 	Version string   `json:"version,omitzero" doc:"of the policy that has the rule"`
+	RuleSet string   `json:"rule_set,omitzero" doc:"names the set of deadline rules that the rule was one of"`
 	Cause   *Cause   `json:"cause,omitempty"`
 
 	State string `json:"state" enum:"overdue,at-risk,open,paused,held,not-started,met-late,met,void"`
@@ -89,7 +90,7 @@ type Move struct {
 func Of(o requests.Obligation) Obligation {
 	l := Obligation{
 		App: string(o.App), Stream: o.Stream, ID: o.ID, Person: o.Person, Kind: string(o.Kind), Types: o.Types, Target: o.Target,
-		Rule: string(o.Rule), Source: o.Source, Basis: "promise", Version: o.Version, State: o.State.String(),
+		Rule: string(o.Rule), Source: o.Source, Basis: "promise", Version: o.Version, RuleSet: o.RuleSet, State: o.State.String(),
 		Opened: Time(o.Opened), Start: Time(o.Due.Start), DayZero: o.Due.DayZero.String(), DueDate: o.Due.Date.String(), Due: Time(o.Due.Until),
 		Unit: o.Due.Unit, TimeZone: o.Due.TimeZone, Provisional: o.Due.Provisional, Gap: o.Due.Gap.String(), SafeTarget: o.Due.Safe.String(),
 		TailExposed: o.Due.TailExposed, Extended: o.Due.Extended, Calendars: o.Due.Calendars, Binding: o.Binding, Exceeds: o.Exceeds,

@@ -2,8 +2,10 @@ package rest
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"consentledger/eventstore/codec"
@@ -11,8 +13,9 @@ import (
 	"consentledger/projections/requests"
 )
 
-// BenchmarkReport asks over HTTP for one page of a hundred with the summary of
-// the whole, of a hundred thousand obligations of which ten thousand are open.
+// BenchmarkReport asks over HTTP, with every filter, for one page of a hundred
+// with the summary of the whole, of a hundred thousand obligations of which ten
+// thousand are open.
 func BenchmarkReport(b *testing.B) {
 	w := projectiontest.NewTeller(b)
 	w.Register()
@@ -29,20 +32,36 @@ func BenchmarkReport(b *testing.B) {
 	server := httptest.NewServer(Handler(Config{Ledger: w.Ledger, Requests: view, Version: "test"}))
 	defer server.Close()
 	for _, bb := range []struct{ name, query string }{
-		{"all", `{"as_of":"` + at.String() + `"}`},
-		{"open", `{"state":"overdue,at-risk,open","as_of":"` + at.String() + `"}`},
-		{"overdue", `{"state":"overdue","sort":"opened","as_of":"` + at.String() + `"}`},
+		{"all", `{}`},
+		{"open", `{"state":"overdue,at-risk,open"}`},
+		{"overdue", `{"state":"overdue","sort":"opened"}`},
+		{"met", `{"state":"met,met-late"}`},
+		{"by state", `{"sort":"state"}`},
+		{"void", `{"state":"void"}`},
+		{"kind", `{"kind":"reply"}`},
+		{"type", `{"type":"copy","binding":"true"}`},
+		{"rule", `{"rule":"cn.d15"}`},
+		{"no such rule", `{"rule":"cn.d17"}`},
+		{"firm", `{"provisional":"false"}`},
+		{"due before", `{"due_before":"2027-01-01"}`},
+		{"due after", `{"due_after":"2027-01-01"}`},
+		{"a person", `{"person":"` + fmt.Sprintf("%032x", 7) + `"}`},
+		{"as it was", `{"as_of":"2026-09-01T00:00:00Z"}`},
 	} {
+		query := bb.query
+		if !strings.Contains(query, "as_of") {
+			query = strings.Replace(strings.TrimSuffix(query, "}")+`,"as_of":"`+at.String()+`"}`, "{,", "{", 1)
+		}
 		b.Run(bb.name, func(b *testing.B) {
 			for b.Loop() {
-				r, err := http.Post(server.URL+"/v1/apps/"+string(projectiontest.App)+"/reports/deadlines", "application/json", bytes.NewReader([]byte(bb.query)))
+				r, err := http.Post(server.URL+"/v1/apps/"+string(projectiontest.App)+"/reports/deadlines", "application/json", bytes.NewReader([]byte(query)))
 				if err != nil {
 					b.Fatal(err)
 				}
 				var body bytes.Buffer
 				_, err = body.ReadFrom(r.Body)
 				r.Body.Close()
-				if err != nil || r.StatusCode != http.StatusOK || !bytes.Contains(body.Bytes(), []byte(`"next":`)) || !bytes.Contains(body.Bytes(), []byte(`"summary":`)) {
+				if err != nil || r.StatusCode != http.StatusOK || !bytes.Contains(body.Bytes(), []byte(`"summary":`)) {
 					b.Fatal(r.Status, err, body.String())
 				}
 			}

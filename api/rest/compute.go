@@ -61,7 +61,7 @@ func (s *server) computeDeadline(ctx context.Context, in *rawBody) (*out[wire.Du
 	if err := errors.Join(json.Unmarshal(body, &q, json.RejectUnknownMembers(true)), json.Unmarshal(body, &files)); err != nil {
 		return nil, bad(`want an object such as {"app": "smartkey", "rule": "cn.policy.request_reply", "start": "2026-03-02T10:00:00+08:00"}`)
 	}
-	rule, calendars, err := s.question(ctx, q)
+	rule, set, calendars, err := s.question(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -73,45 +73,46 @@ func (s *server) computeDeadline(ctx context.Context, in *rawBody) (*out[wire.Du
 			return nil, bad(fmt.Sprintf("calendars[%d]: %s", i, strings.ReplaceAll(err.Error(), "\n", "; ")))
 		}
 	}
-	return s.compute(q, rule, calendars)
+	return s.compute(q, rule, set, calendars)
 }
 
-// question finds the rule that a question means, and the calendars to count by.
-func (s *server) question(ctx context.Context, q DeadlineQuestion) (domain.DeadlineRule, domain.Calendars, error) {
+// question finds the rule that a question means, the set that it is one of, and
+// the calendars to count by.
+func (s *server) question(ctx context.Context, q DeadlineQuestion) (domain.DeadlineRule, domain.Hash, domain.Calendars, error) {
 	calendars := s.Law.Calendars
 	if q.App != "" {
 		name, err := domain.ParseAppName(q.App)
 		if err != nil {
-			return domain.DeadlineRule{}, calendars, bad("app: " + err.Error())
+			return domain.DeadlineRule{}, domain.Hash{}, calendars, bad("app: " + err.Error())
 		}
 		ref, err := s.Ledger.App(ctx, name)
 		if err != nil {
-			return domain.DeadlineRule{}, calendars, err
+			return domain.DeadlineRule{}, domain.Hash{}, calendars, err
 		}
 		calendars = ref.Calendars
-		if r, ok := ruleOf(ref.Policies, q.Rule); ok {
-			return r, calendars, nil
+		if r, version, ok := ruleOf(ref.Policies, q.Rule); ok {
+			return r, ref.Policies.RuleSet(version), calendars, nil
 		}
 	}
 	for _, r := range s.Law.Rules {
 		if string(r.ID) == q.Rule {
-			return r, calendars, nil
+			return r, domain.RuleSet(s.Law.Rules), calendars, nil
 		}
 	}
-	return domain.DeadlineRule{}, calendars, failure{plain(http.StatusNotFound, "no policy of this app has such a rule, and none that is shipped is called so")}
+	return domain.DeadlineRule{}, domain.Hash{}, calendars, failure{plain(http.StatusNotFound, "no policy of this app has such a rule, and none that is shipped is called so")}
 }
 
-// ruleOf returns the rule of the version that was published last.
-func ruleOf(p domain.Policies, id string) (domain.DeadlineRule, bool) {
+// ruleOf returns the rule of the version that was published last, and the version.
+func ruleOf(p domain.Policies, id string) (domain.DeadlineRule, domain.Hash, bool) {
 	for _, v := range slices.Backward(p.Versions()) {
 		if r, ok := v.Document.DeadlineRule(domain.DeadlineRuleID(id)); ok {
-			return r, true
+			return r, v.Version, true
 		}
 	}
-	return domain.DeadlineRule{}, false
+	return domain.DeadlineRule{}, domain.Hash{}, false
 }
 
-func (s *server) compute(q DeadlineQuestion, rule domain.DeadlineRule, calendars domain.Calendars) (*out[wire.Due], error) {
+func (s *server) compute(q DeadlineQuestion, rule domain.DeadlineRule, set domain.Hash, calendars domain.Calendars) (*out[wire.Due], error) {
 	var wrong error
 	read := func(member, text string) domain.Instant {
 		if text == "" {
@@ -139,5 +140,5 @@ func (s *server) compute(q DeadlineQuestion, rule domain.DeadlineRule, calendars
 	if err != nil {
 		return nil, err
 	}
-	return ok(wire.DueOf(due, zone))
+	return ok(wire.DueOf(due, zone, set))
 }

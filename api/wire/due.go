@@ -33,14 +33,18 @@ type Due struct {
 	Units          string `json:"units,omitempty" doc:"what elapsed_units and remaining_units count; for hours milliseconds"`
 
 	Calendars []string `json:"calendars" doc:"the calendar versions that were used, as in CN 2026 v1"`
+	RuleSet   string   `json:"rule_set,omitempty" doc:"names the set of rules that the rule is one of: a hash of all that they say"`
 }
 
-// DueOf returns d as it is shown.
-func DueOf(d domain.Due, zone domain.Zone) Due {
+// DueOf returns d as it is shown, on a rule of a set.
+func DueOf(d domain.Due, zone domain.Zone, ruleSet domain.Hash) Due {
 	s := Due{
 		Rule: string(d.Rule), State: d.State.String(), BeforeRoll: day(d.BeforeRoll), EarliestEffectiveDate: day(d.Earliest), NthWorkingDayBack: day(d.CountedTo),
 		Provisional: d.Provisional, CalendarGapAt: day(d.Gap), SafeTargetDate: day(d.SafeTarget), SafeNoticeDate: day(d.SafeNotice), TailExposed: d.TailExposed,
 		Calendars: []string{},
+	}
+	if ruleSet != (domain.Hash{}) {
+		s.RuleSet = ruleSet.String()
 	}
 	if d.Start != 0 {
 		s.Start = d.Start.String()

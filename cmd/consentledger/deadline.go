@@ -43,7 +43,8 @@ The calendars are the PRC's as announced from 2022 to 2026, and those of
 calendar or, without adds_to, takes the place of the rule's; or a file of the
 shape of cn-workdays.json. With --app they are those that were published for an
 app of --server. A year without a calendar gives a provisional date and a safe
-target.`,
+target. The answer names the set of rules that the rule is one of, by a hash of
+all that they say.`,
 		Example: `  consentledger deadline compute --rule cn.policy.withdrawal_reply --start 2026-02-10T09:00:00+08:00
   consentledger deadline compute --rule cn.policy.request_reply.pausable --start 2026-03-02T10:00:00+08:00 --pause 2026-03-04T10:00:00+08:00/`,
 		Args: cobra.NoArgs,
@@ -63,7 +64,7 @@ target.`,
 }
 
 func (d deadline) compute(c *cobra.Command) error {
-	rule, err := d.find(c)
+	rule, set, err := d.find(c)
 	if err != nil {
 		return err
 	}
@@ -91,11 +92,21 @@ func (d deadline) compute(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	answer, err := json.Marshal(wire.DueOf(due, zone))
+	answer, err := json.Marshal(wire.DueOf(due, zone, set))
 	if err != nil {
 		return err
 	}
-	return printOne(c, answer, "rule", "state", "due_date", "weekday", "due_instant_utc", "provisional", "safe_target_date", "earliest_effective_date")
+	return printOne(c, answer, said(answer, "rule", "state", "due_date", "weekday", "due_instant_utc", "due_local", "before_roll", "earliest_effective_date",
+		"provisional", "safe_target_date", "safe_notice_date", "tail_exposed", "elapsed_units", "remaining_units", "units", "calendars")...)
+}
+
+// said returns those of the columns of which an object says something.
+func said(object []byte, columns ...string) []string {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(object, &members) != nil {
+		return columns
+	}
+	return slices.DeleteFunc(columns, func(name string) bool { return members[name] == nil || string(members[name]) == "null" })
 }
 
 func optionalInstant(name, text string) (domain.Instant, error) {
@@ -121,20 +132,20 @@ func parsePause(text string) (p domain.Pause, err error) {
 	return p, err
 }
 
-// find returns the rule that is meant.
-func (d deadline) find(c *cobra.Command) (domain.DeadlineRule, error) {
+// find returns the rule that is meant, and the set that it is one of.
+func (d deadline) find(c *cobra.Command) (domain.DeadlineRule, domain.Hash, error) {
 	rules, err := law.Rules()
 	if err == nil && d.rules != "" {
 		rules, err = readRules(c, d.rules)
 	}
 	if err != nil {
-		return domain.DeadlineRule{}, err
+		return domain.DeadlineRule{}, domain.Hash{}, err
 	}
 	i := slices.IndexFunc(rules, func(r domain.DeadlineRule) bool { return string(r.ID) == d.rule })
 	if i < 0 {
-		return domain.DeadlineRule{}, usageError{fmt.Errorf("--rule: there is no such rule; see consentledger deadline rules")}
+		return domain.DeadlineRule{}, domain.Hash{}, usageError{fmt.Errorf("--rule: there is no such rule; see consentledger deadline rules")}
 	}
-	return rules[i], nil
+	return rules[i], domain.RuleSet(rules), nil
 }
 
 func readRules(c *cobra.Command, name string) ([]domain.DeadlineRule, error) {
@@ -201,11 +212,12 @@ func newDeadlineRules() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		set := domain.RuleSet(rules).String()
 		rows := make([]json.RawMessage, len(rules))
 		for i, r := range rules {
 			if rows[i], err = json.Marshal(map[string]any{
 				"rule": r.ID, "length": r.Length, "unit": r.Unit.String(), "direction": r.Direction.String(), "calendar": r.Calendar,
-				"clock_start": r.ClockStart, "pause": strings.Join(r.Pause, " "), "source": r.Source,
+				"clock_start": r.ClockStart, "pause": strings.Join(r.Pause, " "), "source": r.Source, "rule_set": set,
 			}); err != nil {
 				return err
 			}

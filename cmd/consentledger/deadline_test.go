@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"consentledger/api/rest"
+	"consentledger/cmd/consentledger/law"
+	"consentledger/domain"
 )
 
 // A deadlineCase is one of the published cases.
@@ -163,6 +165,54 @@ func compute(t *testing.T, args []string) map[string]any {
 		t.Fatalf("%v: %s", err, out.Bytes())
 	}
 	return got
+}
+
+// Every answer names the set of rules that it rests on: the shipped one has the
+// same name at every place, and another file another.
+func TestEveryAnswerNamesItsRuleSet(t *testing.T) {
+	rules, err := law.Rules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	shipped := domain.RuleSet(rules).String()
+	args := []string{"deadline", "compute", "--rule", "cn.policy.withdrawal_reply", "--start", "2026-03-02T10:00:00+08:00", "-o", "json"}
+	if got := compute(t, args)["rule_set"]; got != shipped {
+		t.Errorf("deadline compute: %v, want %s", got, shipped)
+	}
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodPost, "/v1/deadlines/compute", strings.NewReader(`{"rule":"cn.policy.withdrawal_reply","start":"2026-03-02T10:00:00+08:00"}`))
+	rest.Handler(rest.Config{Law: shippedLaw(), Version: "test"}).ServeHTTP(w, r)
+	if !strings.Contains(w.Body.String(), `"rule_set":"`+shipped+`"`) {
+		t.Errorf("HTTP: %s", w.Body.String())
+	}
+	text, err := os.ReadFile("law/deadline-rules.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "rules.json")
+	if err := os.WriteFile(name, bytes.Replace(text, []byte(`"length":15`), []byte(`"length":16`), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := compute(t, append(args, "--rules-file", name))["rule_set"]; got == shipped || got == nil {
+		t.Errorf("other rules: %v", got)
+	}
+}
+
+// A table has the columns that say something, and no others.
+func TestATableOfADueDateShowsWhatThereIs(t *testing.T) {
+	for _, tt := range []struct{ args, has, lacks string }{
+		{"--rule cn.policy.request_reply.pausable --start 2026-03-02T10:00:00+08:00 --pause 2026-03-04T10:00:00+08:00/", "remaining_units", "due_date"},
+		{"--rule cn.policy.withdrawal_reply --start 2026-09-21T09:00:00+08:00", "2026-10-19", "remaining_units"},
+		{"--rule cn.policy.withdrawal_reply --start 2026-12-20T09:00:00+08:00", "2027-01-06", "elapsed_units"},
+	} {
+		var out bytes.Buffer
+		c := newRoot()
+		c.SetArgs(append([]string{"deadline", "compute"}, strings.Fields(tt.args)...))
+		c.SetOut(&out)
+		if err := c.Execute(); err != nil || !strings.Contains(out.String(), tt.has) || strings.Contains(out.String(), tt.lacks) {
+			t.Errorf("%s: %v\n%s", tt.args, err, out.String())
+		}
+	}
 }
 
 func TestASuspendedClockSaysHowFarItCame(t *testing.T) {

@@ -182,6 +182,7 @@ func newReportFeed() *cobra.Command {
 		Use:   "feed",
 		Short: "Where calendar programs find an app's open deadlines",
 		Long: "Where calendar programs find an app's open deadlines. Whoever has the address can read the feed; it names no person.\n" +
+			"Give the calendar program the path after the address under which the server is reached, as in https://ledger.example.com/v1/apps/...\n" +
 			"To end every address that was given out, stop the server, remove feed.key from its data directory, and start it again.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -98,6 +98,7 @@ var samples = []domain.Event{
 	domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}, Guardian: "aa11", Unknown: "typo"},
 	domain.RequestReceived{Types: []domain.RequestType{domain.AskGuardian}, Policy: "privacy", Version: domain.Hash{1}, Channel: "app", Subject: "00ff", Guardian: "aa11"},
 	domain.CalendarPublished{Calendar: domain.Calendar{Jurisdiction: "CN-GX", AddsTo: "CN", Year: 2026, Version: 2, Notice: "国办发明电〔2025〕7号", Issued: 739560, Off: []domain.Date{739617}, MakeUp: []domain.Date{739621}, WorkingDays: 248, Partial: true, Projected: true}, Affects: []domain.Date{739617, 739621}},
+	domain.ObligationOpened{Obligation: domain.Obligation{ID: "reply.cn.policy.request_reply", Kind: domain.DutyReply, Types: []domain.RequestType{domain.AskAccess}, Rule: rule, Version: domain.Hash{1}, RuleSet: domain.Hash{8}}, Due: due, Cause: domain.Cause{Kind: "request.received", Subject: "00ff"}},
 }
 
 // more events, in the order that their lines were added.

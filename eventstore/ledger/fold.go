@@ -98,7 +98,8 @@ func unknownIn(e domain.Event) string {
 
 // fold returns the newest fold of a stream that this process knows, reading
 // the stream if it knows none. Another process may have appended since: then
-// the append that follows loses the race, and reads again.
+// the append that follows loses the race, and reads again; and whoever follows
+// the log hears of it, see [folds.hear].
 func (l *Ledger) fold(ctx context.Context, stream domain.StreamID) (*fold, error) {
 	if f, ok := l.folds.get(stream); ok {
 		return f, nil
@@ -140,19 +141,60 @@ type folds struct {
 	mu         sync.Mutex
 	max        int
 	young, old map[domain.StreamID]*fold
+
+	heard    map[domain.StreamID]eventstore.Position // the newest record of what decisions of an app look up
+	followed eventstore.Position                     // how far the log was heard
 }
 
 func (c *folds) get(s domain.StreamID) (*fold, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if f, ok := c.young[s]; ok {
-		return f, true
+	f, ok := c.young[s]
+	if !ok {
+		if f, ok = c.old[s]; ok {
+			c.add(s, f)
+		}
 	}
-	f, ok := c.old[s]
-	if ok {
-		c.add(s, f)
+	if ok && s.ID == mainID && f.position < c.heard[s] {
+		return nil, false
 	}
 	return f, ok
+}
+
+// mainID names the streams that an app has one of: its policies, its calendars.
+const mainID = "main"
+
+// hear drops the fold of every stream that somebody else has written to: the
+// records of this process are in its folds already, or about to be. Of streams
+// that every decision looks up it remembers how far they are, so that no fold
+// which was being read meanwhile takes their place.
+func (c *folds) hear(list []codec.Entry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range list {
+		c.followed = max(c.followed, e.Position)
+		f, ok := c.young[e.Stream]
+		if !ok {
+			f, ok = c.old[e.Stream]
+		}
+		if ok && f.position < e.Position {
+			delete(c.young, e.Stream)
+			delete(c.old, e.Stream)
+		}
+		if e.Stream.ID == mainID {
+			if c.heard == nil {
+				c.heard = map[domain.StreamID]eventstore.Position{}
+			}
+			c.heard[e.Stream] = max(c.heard[e.Stream], e.Position)
+		}
+	}
+}
+
+// behind reports whether a record up to head was not heard yet.
+func (c *folds) behind(head eventstore.Position) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.followed < head
 }
 
 func (c *folds) put(s domain.StreamID, f *fold) {

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -135,7 +136,32 @@ func (l *Ledger) Execute(ctx context.Context, req Request) (Receipt, error) {
 	if req.Stream != (domain.StreamID{}) {
 		return l.ExecuteOn(ctx, req.Stream, req)
 	}
+	receipt, err := race(req.App, func() (Receipt, error) { return l.try(ctx, req) })
+	if again, bad := l.looksUp(ctx, req.App, err); bad != nil || !again {
+		return receipt, errors.Join(err, bad)
+	}
 	return race(req.App, func() (Receipt, error) { return l.try(ctx, req) })
+}
+
+// lookedUp are the refusals that rest on what the app has published.
+var lookedUp = []domain.Code{domain.UnknownApp, domain.NoPolicy, domain.UnknownPolicy, domain.UnknownVersion, domain.UnknownPurpose, domain.UnknownAct,
+	domain.UnknownPermission, domain.UnknownText, domain.UnknownSurface, domain.UnknownControl, domain.UnknownGround, domain.UnknownSigner}
+
+// looksUp reports whether a refusal may be wrong, since another process may
+// have published what was not found, and forgets what was known of the app.
+func (l *Ledger) looksUp(ctx context.Context, app domain.AppName, err error) (bool, error) {
+	refusal, refused := errors.AsType[domain.Refusal](err)
+	if !refused || !slices.Contains(lookedUp, refusal.Code) {
+		return false, nil
+	}
+	head, err := l.store.Head(ctx)
+	if err != nil || !l.folds.behind(head) {
+		return false, err
+	}
+	for _, noun := range []domain.Noun{domain.ServiceNoun, domain.PolicyNoun, domain.SurfaceNoun, domain.CalendarNoun} {
+		l.folds.forget(domain.StreamID{Noun: noun, App: app, ID: mainID})
+	}
+	return true, nil
 }
 
 // race calls try again as long as somebody else wrote first.

@@ -319,3 +319,67 @@ func TestAskingTooSoonAfterANoOfALinkedHistory(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatAnotherProcessPublishedIsKnownHere lets one process publish, and say a
+// no, while another has all that it knows in memory.
+func TestWhatAnotherProcessPublishedIsKnownHere(t *testing.T) {
+	w := newWorld()
+	one := w.open(t)
+	begin(t, one)
+	must(t, one, request("r1", yes))
+	other := w.open(t)
+	status(t, other, w) // it knows the app, its policy and the person
+
+	next := document
+	next.Acts = append(next.Acts[:1:1], domain.Act{ID: "confirm", Title: "Confirm", Section: "XI", Counts: domain.GeneralConsent})
+	version, err := policydoc.Hash(next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	publish := request("p2", domain.PublishPolicy{Version: version, Document: next})
+	w.now += 1000
+	must(t, one, publish)
+	w.now += 1000
+	confirm := domain.GiveConsent{Act: "confirm", Policy: "privacy", Version: version}
+	ben := request("r2", confirm)
+	ben.Person.ID = "ben"
+	must(t, other, ben) // it looks again before it says that there is no such version
+
+	w.now += 1000
+	must(t, one, request("r3", no))
+	w.now += 1000
+	third := next
+	third.QuietHours = 1
+	if version, err = policydoc.Hash(third); err != nil {
+		t.Fatal(err)
+	}
+	must(t, one, request("p3", domain.PublishPolicy{Version: version, Document: third}))
+	follow(t, other)
+	if got := status(t, other, w); got != domain.Withdrawn {
+		t.Errorf("whoever follows the log still says %v", got)
+	}
+	ref, err := other.App(t.Context(), "demo")
+	if now, ok := ref.Policies.InForce("", w.now); err != nil || !ok || now.Version != version {
+		t.Errorf("the policy in force is %v, want %v, %v", now.Version, version, err)
+	}
+	if _, err := other.Execute(t.Context(), request("r4", domain.GiveConsent{Act: "never", Policy: "privacy", Version: version})); code(err) != domain.UnknownAct {
+		t.Error(err)
+	}
+}
+
+// follow reads the log up to its end.
+func follow(t *testing.T, l *ledger.Ledger) {
+	t.Helper()
+	head, err := l.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for list, err := range l.Follow(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if list[len(list)-1].Position >= head {
+			return
+		}
+	}
+}

@@ -213,6 +213,7 @@ func (l *Ledger) Follow(ctx context.Context, after eventstore.Position) iter.Seq
 			if bad != nil {
 				err = bad
 			}
+			l.folds.hear(read)
 			if len(read) > 0 && !yield(read, nil) {
 				return
 			}

@@ -94,6 +94,9 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 		}
 		cmd.Cause = domain.EventID(withdrawn.Event)
 	}
+	if err := l.possible(cmd, ref, req); err != nil {
+		return Receipt{}, err // before the history says that there is a request
+	}
 	if ref.Person, err = l.told(ctx, req, p, domain.RequestMade{Request: stream.ID, Types: cmd.Types}); err != nil {
 		return Receipt{}, err
 	}
@@ -141,11 +144,25 @@ func (l *Ledger) asks(ctx context.Context, req Request, ref domain.Reference) (*
 	if err := (domain.Subject{}).CheckAsks(likely(req).(domain.OpenRequest), recorded); err != nil {
 		return nil, err
 	}
-	if _, err := (domain.Request{}).Decide(cmd, ref, atOf(req, recorded), recorded); err != nil {
+	if err := l.possible(cmd, ref, req); err != nil && !keepsNo(cmd, err) {
 		return nil, err
 	}
 	p, _, err = l.vault.Enrol(ctx, who)
 	return p, err
+}
+
+// possible returns why a request would be refused, whoever makes it.
+func (l *Ledger) possible(cmd domain.OpenRequest, ref domain.Reference, req Request) error {
+	recorded := l.Now()
+	_, err := (domain.Request{}).Decide(cmd, ref, atOf(req, recorded), recorded)
+	return err
+}
+
+// keepsNo reports whether there is a no in a request that cannot be taken since
+// nobody promised anything: the no needs no promise.
+func keepsNo(cmd domain.OpenRequest, err error) bool {
+	refusal, ok := errors.AsType[domain.Refusal](err)
+	return ok && refusal.Code == domain.NoPolicy && slices.Contains(cmd.Types, domain.AskWithdraw)
 }
 
 // told records in the person's history where a request is told of, and returns

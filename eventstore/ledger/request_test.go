@@ -187,3 +187,39 @@ func TestARequestIsADuplicateOfAnotherOneOfItsAppAlone(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestANoNeedsNoPolicy asks for a withdrawal of an app that has no policy yet,
+// and of one whose first policy is younger than the no.
+func TestANoNeedsNoPolicy(t *testing.T) {
+	w := newWorld()
+	l := w.open(t)
+	app := domain.App{Name: "demo", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}}
+	must(t, l, request("a", domain.RegisterApp{App: app}))
+	ask := request("r1", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "email"})
+	for range 2 {
+		if _, err := l.Execute(t.Context(), ask); code(err) != domain.NoPolicy || !strings.Contains(err.Error(), "was recorded") {
+			t.Fatal(err)
+		}
+	}
+	if got := types(t, l); got != "subject consent.withdrawn" {
+		t.Errorf("without a policy: %s", got)
+	}
+	if _, err := l.Execute(t.Context(), request("r2", domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "email"})); code(err) != domain.NoPolicy || strings.Contains(err.Error(), "was recorded") {
+		t.Error(err)
+	}
+	earlier := w.now
+	w.now += domain.Instant(domain.Day)
+	promise(t, w.open(t))
+	late := request("r3", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "letter"})
+	late.Person.ID, late.At = "ben", earlier
+	l = w.open(t)
+	must(t, l, late)
+	stream, err := l.StreamOf(t.Context(), late)
+	if err != nil {
+		t.Fatal(err)
+	}
+	duties, err := l.Duties(t.Context(), stream)
+	if err != nil || len(duties.All()) != 1 || duties.All()[0].Due.Start != earlier {
+		t.Errorf("from before the policy: %+v, %v", duties.All(), err)
+	}
+}

@@ -72,4 +72,13 @@ func BenchmarkReport(b *testing.B) {
 			}
 		})
 	}
+	b.Run("export", func(b *testing.B) {
+		for b.Loop() {
+			n := 0
+			_, err := v.Each(b.Context(), requests.Query{App: projectiontest.App, At: at, States: open}, func(requests.Obligation) error { n++; return nil })
+			if err != nil || n < 9000 {
+				b.Fatal(n, err)
+			}
+		}
+	})
 }

@@ -61,6 +61,9 @@ func (b *batch) opened(e codec.Entry, x domain.ObligationOpened) (*Obligation, e
 	if x.Obligation.Version != (domain.Hash{}) {
 		o.Version = x.Obligation.Version.String()
 	}
+	if x.Obligation.RuleSet != (domain.Hash{}) {
+		o.RuleSet = x.Obligation.RuleSet.String()
+	}
 	if x.Cause.Event != (domain.EventID{}) {
 		o.CauseEvent = eventstore.EventID(x.Cause.Event).String()
 	}
@@ -224,11 +227,11 @@ func (b *batch) stream(app domain.AppName, stream string, begins bool) ([]*Oblig
 	return list, err
 }
 
-// readObligation reads a row of app, stream, id, detail, and what comes after.
-func readObligation(scan func(...any) error, more ...any) (*Obligation, error) {
+// readObligation reads a row of app, stream, id, detail.
+func readObligation(scan func(...any) error) (*Obligation, error) {
 	o := new(Obligation)
 	var detail []byte
-	if err := scan(append([]any{(*string)(&o.App), &o.Stream, &o.ID, &detail}, more...)...); err != nil {
+	if err := scan((*string)(&o.App), &o.Stream, &o.ID, &detail); err != nil {
 		return nil, err
 	}
 	return o, json.Unmarshal(detail, &o.keptV1, json.RejectUnknownMembers(true))

@@ -33,6 +33,7 @@ type keptV1 struct {
 	Source  string                `json:"source,omitzero"`
 	Law     bool                  `json:"law,omitzero"`
 	Version string                `json:"version,omitzero"` // of the policy
+	RuleSet string                `json:"rule_set,omitzero"`
 
 	CauseKind   string `json:"cause_kind,omitzero"`
 	CauseEvent  string `json:"cause_event,omitzero"`

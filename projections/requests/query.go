@@ -3,7 +3,6 @@ package requests
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"consentledger/domain"
@@ -96,6 +95,18 @@ func (s Sort) place(o *Obligation) Place {
 	return p
 }
 
+// at returns where a row in a state stands in the order of a report.
+func (s Sort) at(o *row, state State) Place {
+	p := Place{Key: int64(o.over), Stream: o.stream, ID: o.id}
+	switch s {
+	case ByOpened:
+		p.Key = int64(o.opened)
+	case ByState:
+		p.State = state
+	}
+	return p
+}
+
 // A statement is a query in the making.
 type statement struct {
 	text strings.Builder
@@ -110,9 +121,9 @@ func (s *statement) add(text string, args ...any) {
 // A reading is a query on one snapshot.
 type reading struct {
 	Query
+	view   *View
 	tx     *readmodel.Tx
 	asOf   eventstore.Position
-	latest bool // no fact is left out, and none is later than At
 	clocks []clock
 }
 
@@ -127,6 +138,9 @@ type clock struct {
 func (v *View) read(ctx ctx, q Query, do func(*reading) error) (asOf eventstore.Position, err error) {
 	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		r, err := v.reading(tx, q, position)
+		if err == nil {
+			err = v.index.read(tx, position)
+		}
 		if err != nil {
 			return err
 		}
@@ -137,16 +151,11 @@ func (v *View) read(ctx ctx, q Query, do func(*reading) error) (asOf eventstore.
 }
 
 func (v *View) reading(tx *readmodel.Tx, q Query, position eventstore.Position) (*reading, error) {
-	r := &reading{Query: q, tx: tx}
+	r := &reading{Query: q, view: v, tx: tx}
 	var err error
 	if r.asOf, err = q.Known.position(position); err != nil {
 		return nil, err
 	}
-	var newest int64
-	if err := tx.Row("SELECT recorded FROM newest", nil, &newest); err != nil {
-		return nil, err
-	}
-	r.latest = r.asOf == position && q.At >= domain.Instant(newest)
 	calendars := v.calendars.at(q.App, r.asOf)
 	err = tx.Each("SELECT clock FROM clocks WHERE app = ? ORDER BY clock", []any{string(q.App)}, func(scan func(...any) error) error {
 		c := clock{}
@@ -162,60 +171,6 @@ func (v *View) reading(tx *readmodel.Tx, q Query, position eventstore.Position) 
 		return nil
 	})
 	return r, err
-}
-
-// known lets through the rows that were there as of the reading.
-func (r *reading) known(s *statement) {
-	s.add(" WHERE app = ?", string(r.App))
-	if r.latest {
-		s.add(" AND to_position = " + now)
-		return
-	}
-	s.add(" AND from_position <= ? AND to_position > ? AND opened <= ?", int64(r.asOf), int64(r.asOf), int64(r.At))
-}
-
-// state writes what an obligation's state is, as a number.
-func (r *reading) state(s *statement) {
-	s.add("CASE WHEN settled <> 0 AND settled <= ? THEN outcome", int64(r.At))
-	s.add(fmt.Sprintf(" WHEN phase = %d THEN %d", domain.NotStarted, StateNotStarted))
-	s.add(fmt.Sprintf(" WHEN phase = %d THEN CASE WHEN held = 1 THEN %d ELSE %d END", domain.Suspended, StateHeld, StatePaused))
-	s.add(" WHEN kind = ? THEN "+fmt.Sprint(int(StateOpen)), string(domain.DutyKeep)) // it is done when its date has come, and never late
-	s.add(fmt.Sprintf(" WHEN over <= ? THEN %d WHEN risk <= ? THEN %d", StateOverdue, StateAtRisk), int64(r.At), int64(r.At))
-	s.add(fmt.Sprintf(" ELSE %d END", StateOpen))
-}
-
-// filter lets through what the query asks for; state writes what the state is.
-func (r *reading) filter(s *statement, state func(*statement)) {
-	s.add(" AND test = 0")
-	if len(r.States) > 0 {
-		s.add(" AND (")
-		state(s)
-		s.add(") IN (")
-		for i, x := range r.States {
-			s.add(map[bool]string{true: "?", false: ", ?"}[i == 0], int64(x))
-		}
-		s.add(")")
-	}
-	for _, c := range []struct{ column, want string }{{"kind", string(r.Kind)}, {"rule", string(r.Rule)}, {"person", r.Person}, {"stream", r.Stream}, {"id", r.ID}} {
-		if c.want != "" {
-			s.add(" AND "+c.column+" = ?", c.want)
-		}
-	}
-	if r.Type != "" {
-		s.add(" AND instr(types, ?) > 0", ","+r.Type+",")
-	}
-	if r.Provisional != Either {
-		s.add(" AND provisional = ?", r.Provisional == Yes)
-	}
-	if r.Before != 0 {
-		s.add(" AND day <> 0 AND day < ?", int64(r.Before))
-	}
-	if r.After != 0 {
-		s.add(" AND day > ?", int64(r.After))
-	}
-	if r.Binding {
-		s.add(" AND binding = 1")
-	}
 }
 
 // Each calls do for every obligation that q asks for, in q's order, and returns
@@ -248,95 +203,11 @@ func (r *reading) page() (list []Obligation, next Place, err error) {
 	return list, next, err
 }
 
-// each reads in the query's order. By state it reads one state after another,
-// each by due date, as no index can know what time makes of an obligation.
-func (r *reading) each(do func(Obligation) error) error {
-	if r.Sort != ByState {
-		_, err := r.run(do)
-		return err
-	}
-	wanted, left := r.States, r.Limit
-	for s := max(StateOverdue, r.From.State); s <= StateVoid; s++ {
-		if !wants(wanted, s) {
-			continue
-		}
-		part := *r
-		part.States, part.Limit = []State{s}, left
-		if s != r.From.State {
-			part.From = Place{}
-		}
-		n, err := part.run(do)
-		if err != nil {
-			return err
-		}
-		if left -= n; r.Limit > 0 && left <= 0 {
-			return nil
-		}
-	}
-	return nil
-}
-
-func wants(states []State, s State) bool {
-	if len(states) == 0 {
-		return true
-	}
-	for _, x := range states {
-		if x == s {
-			return true
-		}
-	}
-	return false
-}
-
-// run reads obligations by one column, and returns how many.
-func (r *reading) run(do func(Obligation) error) (n int, err error) {
-	key := "over"
-	if r.Sort == ByOpened {
-		key = "opened"
-	}
-	var s statement
-	s.add("SELECT app, stream, id, detail, ")
-	r.state(&s)
-	s.add(" FROM obligations")
-	r.known(&s)
-	if r.latest && onlyUnsettled(r.States) {
-		s.add(" AND settled = 0")
-	}
-	r.filter(&s, r.state)
-	if r.From.Stream != "" {
-		s.add(" AND ("+key+", stream, id) > (?, ?, ?)", r.From.Key, r.From.Stream, r.From.ID)
-	}
-	s.add(" ORDER BY " + key + ", stream, id")
-	if r.Limit > 0 {
-		s.add(" LIMIT ?", r.Limit)
-	}
-	err = r.tx.Each(s.text.String(), s.args, func(scan func(...any) error) error {
-		var state int
-		o, err := readObligation(scan, &state)
-		if err != nil {
-			return err
-		}
-		r.judge(o, State(state))
-		n++
-		return do(*o)
-	})
-	return n, err
-}
-
-// onlyUnsettled reports whether all of the states are of what is still owed.
-func onlyUnsettled(states []State) bool {
-	for _, s := range states {
-		if s > StateNotStarted {
-			return false
-		}
-	}
-	return len(states) > 0
-}
-
 // judge says how an obligation stands at the moment of the reading.
-func (r *reading) judge(o *Obligation, s State) {
-	o.State = s
-	if s > StateOpen {
+func (r *reading) judge(o *Obligation) {
+	stands := o.standing()
+	o.State = stands.at(r.At)
+	if o.State > StateOpen {
 		return
 	}
 	for _, c := range r.clocks {
@@ -353,23 +224,16 @@ func (v *View) dutiesOf(tx *readmodel.Tx, of domain.StreamID, asOf eventstore.Po
 	if err != nil {
 		return nil, err
 	}
-	r.latest = false
 	for _, column := range []string{"stream", "cause_stream"} {
-		var s statement
-		s.add("SELECT app, stream, id, detail, ")
-		r.state(&s)
-		s.add(" FROM obligations")
-		r.known(&s)
-		s.add(" AND "+column+" = ? ORDER BY json_extract(detail, '$.opened_position')", of.String())
-		err := tx.Each(s.text.String(), s.args, func(scan func(...any) error) error {
-			var state int
-			o, err := readObligation(scan, &state)
-			if err == nil {
-				r.judge(o, State(state))
-				list = append(list, *o)
-			}
-			return err
-		})
+		err := tx.Each("SELECT app, stream, id, detail FROM obligations WHERE app = ? AND from_position <= ? AND to_position > ? AND opened <= ? AND "+column+" = ? ORDER BY json_extract(detail, '$.opened_position')",
+			[]any{string(of.App), int64(asOf), int64(asOf), int64(at), of.String()}, func(scan func(...any) error) error {
+				o, err := readObligation(scan)
+				if err == nil {
+					r.judge(o)
+					list = append(list, *o)
+				}
+				return err
+			})
 		if err != nil {
 			return nil, err
 		}

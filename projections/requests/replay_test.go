@@ -154,3 +154,35 @@ func TestAnotherRuleChangesNothingThatWas(t *testing.T) {
 		}
 	}
 }
+
+// TestBetterCodeChangesNoPastFact reads facts that another program decided, which
+// counted a day more, and was wrong: the report says what was promised then, and
+// what was late by it.
+func TestBetterCodeChangesNoPastFact(t *testing.T) {
+	w := begin(t)
+	stream := w.Ask("ada", domain.AskComplaint)
+	w.Step(stream, "facts.verified founded=yes")
+	all := w.Entries()
+	var was domain.Due
+	for i, e := range all {
+		if x, ok := e.Event.(domain.ObligationOpened); ok && x.Obligation.ID == "reply.d15" {
+			was = x.Due
+			x.Due.Date, x.Due.Until = was.Date+1, was.Until.Add(domain.Day)
+			all[i].Event = x
+		}
+	}
+	seen := false
+	for at, want := range map[domain.Instant]requests.State{was.Until: requests.StateAtRisk, was.Until.Add(domain.Day): requests.StateOverdue} {
+		for _, o := range page(t, viewOf(t, all), requests.Query{At: at}) {
+			if o.ID == "reply.d15" {
+				seen = true
+				if o.Due.Date != was.Date+1 || o.State != want {
+					t.Errorf("at %s it is %s and due %s, want %s and %s", at, o.State, o.Due.Date, want, was.Date+1)
+				}
+			}
+		}
+	}
+	if !seen {
+		t.Error("reply.d15 is not in the report")
+	}
+}

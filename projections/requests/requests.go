@@ -23,7 +23,9 @@ var _ projections.Projection = (*View)(nil)
 
 // A row is there from from_position on, and not at to_position any more. The
 // one that is there now has the largest number there. Columns are for finding;
-// detail is the whole: a keptV1 of obligations, a caseV1 of cases.
+// detail is the whole: a keptV1 of obligations, with its rule set, a caseV1 of cases. What a report
+// asks of obligations is asked of an [index] of them in memory, so the file needs
+// no index for it.
 //
 // Instants are milliseconds, days are numbered from 0001-01-01 as 1. phase is a
 // DueState, outcome a State; over is the first instant that is too late, risk
@@ -43,14 +45,9 @@ CREATE TABLE obligations (
 	PRIMARY KEY (app, stream, id, from_position)
 );
 CREATE INDEX obligations_now ON obligations (app, stream, id) WHERE to_position = 9223372036854775807;
-CREATE INDEX obligations_open ON obligations (app, over, stream, id) WHERE to_position = 9223372036854775807 AND settled = 0;
-CREATE INDEX obligations_due ON obligations (app, over, stream, id, from_position, to_position, settled);
-CREATE INDEX obligations_opened ON obligations (app, opened, stream, id, from_position, to_position, settled);
+CREATE INDEX obligations_from ON obligations (from_position);
 CREATE INDEX obligations_person ON obligations (app, person) WHERE person <> '';
 CREATE INDEX obligations_cause ON obligations (app, cause_stream) WHERE cause_stream <> '';
-CREATE INDEX obligations_test ON obligations (app) WHERE test = 1;
-CREATE INDEX obligations_settled ON obligations (app, month, types, kind, binding, outcome, days)
-	WHERE to_position = 9223372036854775807 AND settled <> 0 AND test = 0;
 -- requests and incidents
 CREATE TABLE cases (
 	app TEXT NOT NULL, noun TEXT NOT NULL, id TEXT NOT NULL,
@@ -114,6 +111,7 @@ const now = "9223372036854775807"
 type View struct {
 	db        *readmodel.DB
 	calendars calendars
+	index     index
 }
 
 // Open returns the View kept in the directory dir.
@@ -123,9 +121,11 @@ func Open(ctx context.Context, dir string) (*View, error) {
 		return nil, err
 	}
 	v := &View{db: db}
-	if err := db.View(ctx, v.calendars.load); err != nil {
-		db.Close()
-		return nil, fmt.Errorf("requests: %w", err)
+	for _, load := range []func(*readmodel.Tx, eventstore.Position) error{v.calendars.load, v.index.read} {
+		if err := db.View(ctx, load); err != nil {
+			db.Close()
+			return nil, fmt.Errorf("requests: %w", err)
+		}
 	}
 	return v, nil
 }
@@ -169,8 +169,10 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 	})
 	if err != nil {
 		v.calendars.forgetAfter(before)
+		return err
 	}
-	return err
+	v.index.keepUp(ctx, v.db)
+	return nil
 }
 
 // A batch is one Apply.

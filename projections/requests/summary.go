@@ -140,94 +140,53 @@ func (v *View) Report(ctx ctx, q Query) (list []Obligation, next Place, sum Summ
 
 func (r *reading) summary() (Summary, error) {
 	s := Summary{}
-	if err := r.count(&s); err != nil {
-		return s, err
-	}
+	r.count(&s)
 	if err := r.grounds(&s); err != nil {
 		return s, err
 	}
-	if err := r.fees(&s); err != nil {
-		return s, err
-	}
-	var q statement
-	q.add("SELECT count(*) FROM obligations")
-	r.known(&q)
-	q.add(" AND test = 1")
-	return s, r.tx.Row(q.text.String(), q.args, &s.Tests)
+	return s, r.fees(&s)
 }
 
-// A groupKey is where a group of rows is counted.
-type groupKey struct{ month, of string }
-
-// A count is one query of the summary.
-type count struct {
-	where string
-	state func(*statement)
+// A heap is what many rows have in common that are counted.
+type heap struct {
+	of      *group
+	state   State
+	binding bool
+	days    int32
 }
 
-// counts returns the queries that count all. What is settled is counted apart,
-// as long as it stays settled at the moment that is asked about: an index has
-// it in groups.
-func (r *reading) counts() []count {
-	if !r.latest {
-		return []count{{"", r.state}}
-	}
-	all := []count{{" AND settled = 0", r.state}}
-	if !onlyUnsettled(r.States) {
-		all = append(all, count{" AND settled <> 0", func(s *statement) { s.add("outcome") }})
-	}
-	return all
-}
+// A monthType is where a heap is counted.
+type monthType struct{ month, of string }
 
 // count counts obligations.
-func (r *reading) count(s *Summary) error {
-	total, groups, states := &gathered{}, map[groupKey]*gathered{}, map[State]int64{}
-	for _, c := range r.counts() {
-		var q statement
-		q.add("SELECT month, types, kind, binding, days, ")
-		c.state(&q)
-		q.add(" AS state, count(*) FROM obligations")
-		r.known(&q)
-		q.add(c.where)
-		r.filter(&q, c.state)
-		q.add(" GROUP BY month, types, kind, binding, state, days")
-		err := r.tx.Each(q.text.String(), q.args, func(scan func(...any) error) error {
-			var month, types, kind string
-			var binding bool
-			var days, state int
-			var n int64
-			if err := scan(&month, &types, &kind, &binding, &days, &state, &n); err != nil {
-				return err
+func (r *reading) count(s *Summary) {
+	heaps := map[heap]int64{}
+	s.Tests = r.rows(func(o *row, state State) { heaps[heap{o.of, state, o.binding, o.days}]++ })
+	total, groups, states := &gathered{}, map[monthType]*gathered{}, map[State]int64{}
+	for h, n := range heaps {
+		reply := h.binding && h.of.kind == string(domain.DutyReply)
+		total.add(h.state, reply, int(h.days), n)
+		states[h.state] += n
+		of := wordsOf(h.of.types)
+		if len(of) == 0 {
+			of = []string{""}
+		}
+		for _, t := range of {
+			k := monthType{h.of.month, t}
+			if groups[k] == nil {
+				groups[k] = &gathered{}
 			}
-			reply := binding && domain.DutyKind(kind) == domain.DutyReply
-			total.add(State(state), reply, days, n)
-			states[State(state)] += n
-			of := wordsOf(types)
-			if len(of) == 0 {
-				of = []string{""}
-			}
-			for _, t := range of {
-				k := groupKey{month, t}
-				if groups[k] == nil {
-					groups[k] = &gathered{}
-				}
-				groups[k].add(State(state), reply, days, n)
-			}
-			return nil
-		})
-		if err != nil {
-			return err
+			groups[k].add(h.state, reply, int(h.days), n)
 		}
 	}
 	s.Total = total.tally()
 	for _, state := range slices.Sorted(maps.Keys(states)) {
 		s.States = append(s.States, StateCount{state, states[state]})
 	}
-	keys := slices.SortedFunc(maps.Keys(groups), func(a, b groupKey) int { return cmp.Or(cmp.Compare(a.month, b.month), cmp.Compare(a.of, b.of)) })
+	keys := slices.SortedFunc(maps.Keys(groups), func(a, b monthType) int { return cmp.Or(cmp.Compare(a.month, b.month), cmp.Compare(a.of, b.of)) })
 	for _, k := range keys {
 		s.Groups = append(s.Groups, Group{k.month, k.of, groups[k].tally()})
 	}
-	return nil
 }
 
 // notTests leaves out steps of persons who are tests.

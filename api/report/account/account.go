@@ -228,6 +228,7 @@ type Rule struct {
 	Length int    `json:"length"`
 	Unit   string `json:"unit"`
 	Law    bool   `json:"law" doc:"a law's ceiling, not a promise"`
+	Set    string `json:"rule_set" doc:"names the set of deadline rules of the policy's version"`
 }
 
 // Tests is what was left out.

@@ -167,6 +167,7 @@ var chinese = map[string]string{
 	"c.rule":                                 "规则",
 	"c.source":                               "来源",
 	"c.length":                               "期限",
+	"c.ruleset":                              "规则集",
 	"c.value":                                "值",
 	"c.recipient":                            "接收方",
 	"c.abroad":                               "境外",

@@ -288,7 +288,7 @@ func (s speaker) basis(r Report) []Section {
 		if x.Law {
 			kind = s.say("law")
 		}
-		rules = append(rules, []string{x.Policy, x.ID, x.Source, kind, strconv.Itoa(x.Length) + " " + s.name(x.Unit)})
+		rules = append(rules, []string{x.Policy, x.ID, x.Source, kind, strconv.Itoa(x.Length) + " " + s.name(x.Unit), x.Set})
 	}
 	i := r.Outside.Integrity
 	tree = append(tree, []string{s.say("tree.origin"), orText(i.Origin, s.say("unknown"))}, []string{s.say("tree.size"), s.none(i.Size)}, []string{s.say("tree.root"), orText(i.Root, s.say("unknown"))},
@@ -306,7 +306,7 @@ func (s speaker) basis(r Report) []Section {
 	integrity := s.section("integrity", "what value", tree)
 	integrity.Text = i.Checkpoint
 	return []Section{
-		s.section("calendars", "calendar notice projected", calendars), s.section("rules", "policy rule source kind length", rules),
+		s.section("calendars", "calendar notice projected", calendars), s.section("rules", "policy rule source kind length ruleset", rules),
 		s.section("clock", "what count", s.counts(r.Clock, s.name)), integrity,
 	}
 }

@@ -167,6 +167,7 @@ var english = map[string]string{
 	"c.rule":                                 "rule",
 	"c.source":                               "source",
 	"c.length":                               "length",
+	"c.ruleset":                              "rule set",
 	"c.value":                                "value",
 	"c.recipient":                            "recipient",
 	"c.abroad":                               "abroad",

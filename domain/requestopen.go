@@ -1,0 +1,137 @@
+package domain
+
+import (
+	"slices"
+	"strings"
+)
+
+func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded Instant) ([]Event, error) {
+	if r.Recorded != 0 {
+		return nil, refuse(IllegalMove, "the request was received before")
+	}
+	if len(cmd.Types) == 0 {
+		return nil, refuseAt(NothingNamed, "data.types", "say what is asked for: "+strings.Join(requestTypes[1:], ", "))
+	}
+	if !isName(string(cmd.Channel), 64) {
+		return nil, refuseAt(Incomplete, "data.channel", `say by which channel it came: a name of 1 to 64 of a-z, 0-9 and "-"`)
+	}
+	if cmd.Subject == "" && cmd.Text != "" {
+		return nil, refuseAt(Malformed, "data.text", "of nobody that is known there is nobody's vault to seal a text in: keep the letter as a document and name its hash")
+	}
+	v, ok := ref.Promised(ref.Person, cmd.Policy, at)
+	if !ok { // what comes late from before a promise is owed like the rest
+		v, ok = ref.Promised(ref.Person, cmd.Policy, recorded)
+	}
+	if !ok {
+		return nil, cmd.unpromised()
+	}
+	e := RequestReceived{
+		Types: cmd.Types, Policy: v.Document.Name, Version: v.Version, Channel: cmd.Channel, Authenticated: cmd.Authenticated,
+		Purposes: ref.shown(cmd.Purposes), Subject: cmd.Subject, Text: cmd.Text, Document: cmd.Document, Cause: cmd.Cause, Guardian: cmd.Guardian,
+	}
+	for _, t := range cmd.Types {
+		if len(v.Document.deadlines(t)) == 0 {
+			e.Unpromised = append(e.Unpromised, t)
+		}
+	}
+	opened, err := e.open(v.Document, "", at, ref)
+	events := append([]Event{e}, opened...)
+	if n := ref.Person.repeats(cmd.Types, at); n > 0 {
+		events = append(events, Stepped{Kind: "request.repeated", Fields: Fields(map[string]string{"times": itoa(n), "days": itoa(int(RepeatWindow / Day))})})
+	}
+	return events, err
+}
+
+// unpromised says that no policy promises a reply, and that a no was kept all
+// the same.
+func (cmd OpenRequest) unpromised() error {
+	text := "the app has no policy in force: no promise says by when to reply"
+	if cmd.Cause != (EventID{}) {
+		text += "; the withdrawal that is in it was recorded"
+	}
+	return refuse(NoPolicy, text)
+}
+
+// anyRequest is the right that answers what no other right of a policy names.
+const anyRequest RightID = "request"
+
+// deadlines returns the rules that a type of request opens.
+func (d *Document) deadlines(t RequestType) []DeadlineRule {
+	if rules := d.deadlinesOf(t.Right()); len(rules) > 0 {
+		return rules
+	}
+	return d.deadlinesOf(anyRequest)
+}
+
+// deadlinesBy returns the rules that a request opens by the channel alone by
+// which it came: a letter is a contact, whatever it asks for. Rights name a
+// channel by its id or its kind.
+func (d *Document) deadlinesBy(channel ChannelID) []DeadlineRule {
+	kind := ""
+	for _, c := range d.Channels {
+		if c.ID == channel {
+			kind = c.Kind.String()
+		}
+	}
+	var rules []DeadlineRule
+	for _, right := range d.Rights {
+		if slices.Contains(right.Channels, string(channel)) || kind != "" && slices.Contains(right.Channels, kind) {
+			rules = append(rules, d.deadlinesOf(right.ID)...)
+		}
+	}
+	return rules
+}
+
+func (d *Document) deadlinesOf(id RightID) []DeadlineRule {
+	var rules []DeadlineRule
+	for _, right := range d.Rights {
+		if right.ID != id {
+			continue
+		}
+		for _, id := range right.Deadlines {
+			if r, ok := d.DeadlineRule(id); ok {
+				rules = append(rules, r)
+			}
+		}
+	}
+	return rules
+}
+
+// DeadlineRule returns the rule with that id, and whether there is one.
+func (d *Document) DeadlineRule(id DeadlineRuleID) (DeadlineRule, bool) {
+	for _, r := range d.DeadlineRules {
+		if r.ID == id {
+			return r, true
+		}
+	}
+	return DeadlineRule{}, false
+}
+
+// open opens every rule that a type of the request has, each rule once.
+func (e RequestReceived) open(d Document, suffix string, at Instant, ref Reference) ([]Event, error) {
+	types := map[DeadlineRuleID][]RequestType{}
+	o := obligationRules{kind: DutyReply, version: e.Version, ruleSet: ref.Policies.RuleSet(e.Version), suffix: suffix, types: func(id DeadlineRuleID) []RequestType { return types[id] }}
+	byChannel := d.deadlinesBy(e.Channel)
+	for _, t := range e.Types {
+		for _, rule := range append(d.deadlines(t), byChannel...) {
+			if slices.Contains(types[rule.ID], t) {
+				continue
+			}
+			if types[rule.ID] == nil {
+				o.rules = append(o.rules, rule)
+			}
+			types[rule.ID] = append(types[rule.ID], t)
+		}
+	}
+	return o.open(func(r DeadlineRule) Instant { return e.startOf(r, at) }, Cause{Kind: "request.received", Subject: e.Subject}, ref.Calendars)
+}
+
+// startOf returns when a rule's clock starts for a request received at a
+// moment; zero if it waits for a step.
+func (e RequestReceived) startOf(r DeadlineRule, at Instant) Instant {
+	waits := slices.ContainsFunc(StepRules, func(s StepRule) bool { return s.Starts != "" && s.Starts == r.ClockStart })
+	if waits && !(r.ClockStart == "IdentityVerified" && e.Authenticated) {
+		return 0
+	}
+	return at
+}

@@ -1,0 +1,78 @@
+package domain_test
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+
+	. "consentledger/domain"
+)
+
+var twoRules = []DeadlineRule{
+	{ID: "cn.d15", Source: "VII(I)", Unit: UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: "RequestReceived", Pause: []string{"clarification"}},
+	{ID: "eu.72h", Source: "33(1)", Unit: UnitHour, Length: 72, TimeZone: "Europe/Berlin", Law: true},
+}
+
+// TestARuleSetHasOneNameForEver pins a name: facts hold it.
+func TestARuleSetHasOneNameForEver(t *testing.T) {
+	const want = "sha256:4965a13ddb81183ce0fefc52a02bf90a057ed221ad32370afef22e61962b6fe6"
+	if got := RuleSet(twoRules).String(); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	turned := slices.Clone(twoRules)
+	slices.Reverse(turned)
+	if RuleSet(turned) != RuleSet(twoRules) {
+		t.Error("the order in which rules are written changes the name of their set")
+	}
+	if RuleSet(nil) != (Hash{}) {
+		t.Error("no rules have a name")
+	}
+}
+
+// TestWhateverARuleSaysIsInTheNameOfItsSet changes every field that there is.
+func TestWhateverARuleSaysIsInTheNameOfItsSet(t *testing.T) {
+	seen := map[Hash]string{RuleSet(twoRules): "as it was", RuleSet(twoRules[:1]): "without the last", RuleSet(append(twoRules[:1:1], twoRules[0])): "a rule twice"}
+	if len(seen) != 3 {
+		t.Fatal("sets of several sizes have one name")
+	}
+	for i := range reflect.TypeFor[DeadlineRule]().NumField() {
+		rules := slices.Clone(twoRules)
+		name, field := reflect.TypeFor[DeadlineRule]().Field(i).Name, reflect.ValueOf(&rules[1]).Elem().Field(i)
+		switch field.Kind() {
+		case reflect.String:
+			field.SetString(field.String() + "x")
+		case reflect.Int:
+			field.SetInt(field.Int() + 1)
+		case reflect.Uint8:
+			field.SetUint(field.Uint() ^ 1)
+		case reflect.Bool:
+			field.SetBool(!field.Bool())
+		case reflect.Slice:
+			field.Set(reflect.ValueOf([]string{"another"}))
+		default:
+			t.Fatalf("%s is a %s: say how it changes", name, field.Kind())
+		}
+		if was, there := seen[RuleSet(rules)]; there {
+			t.Errorf("another %s is called as the set %s", name, was)
+		}
+		seen[RuleSet(rules)] = name
+	}
+}
+
+// TestWhatIsOwedNamesItsRuleSet looks at the facts of a request and of a duty,
+// and at those of a version with other rules.
+func TestWhatIsOwedNamesItsRuleSet(t *testing.T) {
+	doc := Document{Name: "privacy", DeadlineRules: twoRules[:1]}
+	other := Document{Name: "privacy", DeadlineRules: twoRules}
+	p := Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}}).Evolve(Fact{Event: PolicyPublished{Version: v2, Document: other, Effective: t0}})
+	for version, want := range map[Hash]Hash{v1: RuleSet(doc.DeadlineRules), v2: RuleSet(twoRules), {9}: {}} {
+		if got := p.RuleSet(version); got != want {
+			t.Errorf("version %s: %s, want %s", version, got, want)
+		}
+		events, err := Duties{}.Decide(OpenDuties{Cause: Cause{Event: EventID{7}, Kind: "consent.withdrawn"}, Rule: DutyRule{Kind: DutyStop}, Start: t0, Rules: twoRules[:1], Policy: version},
+			Reference{Policies: p, By: By{Actor: System}}, t0, t0)
+		if err != nil || len(events) != 1 || events[0].(ObligationOpened).Obligation.RuleSet != want {
+			t.Errorf("version %s: %+v, %v", version, events, err)
+		}
+	}
+}
