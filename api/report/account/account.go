@@ -45,6 +45,15 @@ type Report struct {
 	Outside    Outside        `json:"outside"`
 }
 
+// Records returns how many records of the span the report counts.
+func (r Report) Records() int {
+	n := int64(0)
+	for _, c := range r.Events {
+		n += c.Count
+	}
+	return int(n)
+}
+
 // App says whose report it is.
 type App struct {
 	Name         string `json:"name"`
