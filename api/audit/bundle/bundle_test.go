@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -512,5 +513,24 @@ func TestAPolicysTextMayNotBeMissing(t *testing.T) {
 		if want := "the policy text sha256:" + hash + ", which a record names, is missing"; err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}
+	}
+}
+
+// TestWhatIsNotReadIsClaimed: a record of a later form names texts that nobody here
+// can look for, and that is said.
+func TestWhatIsNotReadIsClaimed(t *testing.T) {
+	b := newBook(t)
+	b.lang = ""
+	b.add("policy-demo-main", "policy.effective.v1", `{"version":"sha256:`+strings.Repeat("ab", 32)+`"}`, "")
+	b.add("policy-demo-main", "policy.published.v99", `{"texts":["sha256:`+strings.Repeat("cd", 32)+`"]}`, "")
+	b.add("subject-demo-aa", "consent.given.v99", `{}`, "")
+	o, err := b.verify(b.pack(bundle.Selection{App: "demo"}, false))
+	want := "that the texts which 2 records name are there: this program does not read these records, the first of them is 1 (policy.published.v99)"
+	if err != nil || !slices.Contains(o.Claims, want) {
+		t.Errorf("claimed is %q, %v; want %q", o.Claims, err, want)
+	}
+	o, err = b.verify(b.pack(bundle.Selection{App: "demo", To: 1000}, false))
+	if err != nil || slices.ContainsFunc(o.Claims, func(c string) bool { return strings.Contains(c, "does not read") }) {
+		t.Errorf("of what is all read: %q, %v", o.Claims, err)
 	}
 }
