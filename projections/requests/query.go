@@ -61,6 +61,9 @@ type Query struct {
 	After       domain.Date // due after that day
 	Binding     bool        // only those that bind
 
+	Since      domain.Instant      // leaves out what was settled before; zero: nothing
+	SinceSteps eventstore.Position // of a summary's rejections and fees: those after it
+
 	Sort  Sort // empty: ByDue
 	From  Place
 	Limit int // zero: all
@@ -215,6 +218,9 @@ func (r *reading) filter(s *statement, state func(*statement)) {
 	}
 	if r.Binding {
 		s.add(" AND binding = 1")
+	}
+	if r.Since != 0 {
+		s.add(" AND (settled = 0 OR settled >= ?)", int64(r.Since))
 	}
 }
 

@@ -77,14 +77,24 @@ type counting struct {
 	minors    tally
 	erasures  tally
 	clock     tally
-	access    map[Reader]int64
+	access    map[Reader]seen // by who, how and why
 	stands    map[pair]bool
 	touched   map[pair][]int // the changes that wait for the pair
 	changes   []Change
+	builds    map[string]*builds // by the event that voids
 	ended     map[domain.EventID]bool
 	incidents map[string]*Incident
 	known     map[string]domain.Instant
 	r         Report
+}
+
+// A seen is how often somebody was shown something, and how much.
+type seen struct{ times, records, parts int64 }
+
+// A builds is a void of what a build recorded, and how many records that is.
+type builds struct {
+	domain.BuildVoided
+	records int64
 }
 
 // Make makes the report of a span.
@@ -96,17 +106,33 @@ func Make(ctx context.Context, l Ledger, owed Requests, app domain.AppName, from
 	if err := c.run(ctx, l); err != nil {
 		return Report{}, err
 	}
-	_, _, sum, _, err := owed.Report(ctx, requests.Query{App: app, At: to, Known: requests.Known{Past: true, At: c.end}, Limit: 1})
-	if err != nil {
+	r := c.report(to)
+	r.From, r.To, r.Position, r.Outside = moment(from), to.String(), wire.FormatPosition(c.end), outside
+	if err := c.owed(ctx, owed, from, to, &r); err != nil {
 		return Report{}, err
 	}
-	r := c.report(to)
-	r.From, r.To, r.Position = moment(from), to.String(), wire.FormatPosition(c.end)
-	r.Requests, r.Outside = report.SummaryOf(sum), outside
 	if r.Outside.Integrity.Witnesses == nil {
 		r.Outside.Integrity.Witnesses = []Witness{}
 	}
 	return r, nil
+}
+
+// owed sums up what was owed in the span: all of it, and by every rule.
+func (c *counting) owed(ctx context.Context, owed Requests, from, to domain.Instant, r *Report) error {
+	q := requests.Query{App: c.app, At: to, Known: requests.Known{Past: true, At: c.end}, Since: from, SinceSteps: c.begin, Limit: 1}
+	_, _, sum, _, err := owed.Report(ctx, q)
+	if err != nil {
+		return err
+	}
+	r.Requests = report.SummaryOf(sum)
+	for i := range r.Rules {
+		q.Rule = domain.DeadlineRuleID(r.Rules[i].ID)
+		if _, _, sum, _, err = owed.Report(ctx, q); err != nil {
+			return err
+		}
+		r.Rules[i].Kept = report.SummaryOf(sum).Tally
+	}
+	return nil
 }
 
 // open finds the span, and in a first pass who is a test by its end.
@@ -118,8 +144,8 @@ func open(ctx context.Context, l Ledger, app domain.AppName, from, to domain.Ins
 	c := &counting{
 		app: app, service: ref.Service, tests: map[string]bool{}, owners: map[domain.StreamID]string{}, calendars: map[string]Calendar{}, events: tally{},
 		purposes: map[domain.PurposeID]*Asked{}, versions: tally{}, acts: tally{}, surfaces: tally{}, locales: tally{}, evidence: tally{}, short: tally{}, why: tally{},
-		minors: tally{}, erasures: tally{}, clock: tally{}, access: map[Reader]int64{}, stands: map[pair]bool{}, touched: map[pair][]int{},
-		ended: map[domain.EventID]bool{}, incidents: map[string]*Incident{}, known: map[string]domain.Instant{},
+		minors: tally{}, erasures: tally{}, clock: tally{}, access: map[Reader]seen{}, stands: map[pair]bool{}, touched: map[pair][]int{},
+		builds: map[string]*builds{}, ended: map[domain.EventID]bool{}, incidents: map[string]*Incident{}, known: map[string]domain.Instant{},
 	}
 	if from > 0 {
 		if c.begin, err = l.KnownAt(ctx, from-1); err != nil {
@@ -141,6 +167,8 @@ func open(ctx context.Context, l Ledger, app domain.AppName, from, to domain.Ins
 			for _, id := range x.Records {
 				delete(marks, id)
 			}
+		case domain.BuildVoided:
+			c.builds[e.ID.String()] = &builds{x, 0}
 		case domain.RequestReceived:
 			c.owners[e.Stream] = x.Subject
 		case domain.ObligationOpened:
@@ -197,12 +225,27 @@ func (c *counting) run(ctx context.Context, l Ledger) error {
 			continue
 		}
 		c.follow(e)
+		c.built(e)
 		if in {
 			c.events[e.Kind()]++
 			c.count(e)
 		}
 	}
 	return nil
+}
+
+// built counts a record for every void, earlier or later, of what its build
+// recorded then.
+func (c *counting) built(e codec.Entry) {
+	build := domain.BuildOf(e.Event)
+	if build == "" {
+		return
+	}
+	for _, v := range c.builds {
+		if v.Build == build && v.From <= e.Recorded && e.Recorded < v.To {
+			v.records++
+		}
+	}
 }
 
 // follow keeps what stands, whenever it was said.
@@ -335,14 +378,25 @@ func (c *counting) count(e codec.Entry) {
 		}
 	case domain.MinorDataFound, domain.GuardianVerified, domain.GuardianEnded:
 		c.minors[e.Kind()]++
-	case domain.SubjectClosed:
+	case domain.SubjectClosed, domain.ErasureOrdered, domain.SubjectErased:
 		c.erasures[e.Kind()]++
 	case domain.Noted:
 		c.noted(e, x)
 	}
 	if e.Stream.Noun == domain.AccessNoun {
-		c.access[Reader{Kind: e.Kind(), Who: e.RecordedBy}]++
+		c.read(e)
 	}
+}
+
+// read counts who read or asked, and what they were shown.
+func (c *counting) read(e codec.Entry) {
+	who := Reader{Kind: e.Kind(), Who: e.RecordedBy}
+	x, is := e.Event.(domain.DataAccessed)
+	if is {
+		who.Way, who.Reason = string(x.Kind), x.Reason
+	}
+	n := c.access[who]
+	c.access[who] = seen{n.times + 1, n.records + int64(x.Records), n.parts + int64(x.Parts)}
 }
 
 func (c *counting) noted(e codec.Entry, x domain.Noted) {
@@ -498,6 +552,11 @@ func (c *counting) report(to domain.Instant) Report {
 
 func (c *counting) fill(r *Report, to domain.Instant) {
 	r.Exemptions, r.Sharing, r.Voids = append([]Exemption{}, r.Exemptions...), append([]Note{}, r.Sharing...), append([]Void{}, r.Voids...)
+	for i := range r.Voids {
+		if b := c.builds[r.Voids[i].Event]; b != nil {
+			r.Voids[i].Records = b.records
+		}
+	}
 	for i := range r.Exemptions {
 		if id, err := eventstore.ParseEventID(r.Exemptions[i].Event); err == nil {
 			r.Exemptions[i].Ended = c.ended[domain.EventID(id)]
@@ -510,10 +569,11 @@ func (c *counting) fill(r *Report, to domain.Instant) {
 	slices.SortStableFunc(r.Incidents, func(a, b Incident) int { return cmp.Compare(a.Known, b.Known) })
 	r.Access = []Reader{}
 	for x, n := range c.access {
-		r.Access = append(r.Access, Reader{x.Kind, x.Who, n})
+		x.Count, x.Records, x.Parts = n.times, n.records, n.parts
+		r.Access = append(r.Access, x)
 	}
 	slices.SortFunc(r.Access, func(a, b Reader) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Who, b.Who))
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Way, b.Way), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Who, b.Who))
 	})
 	r.Calendars = []Calendar{}
 	for _, id := range slices.Sorted(maps.Keys(c.calendars)) {
