@@ -56,9 +56,9 @@ func (r *report) describe(e domain.Event) string {
 		}
 		return strings.Join(all, ", ")
 	case domain.ObligationOpened:
-		return e.Obligation.ID + ": " + w.due + " " + e.Due.Date.String()
+		return e.Obligation.ID + ": " + w.due + " " + day(e.Due)
 	case domain.ObligationMoved:
-		return e.ID + ": " + w.due + " " + e.Due.Date.String()
+		return e.ID + ": " + w.due + " " + day(e.Due)
 	case domain.ObligationMet:
 		return e.ID
 	case domain.ObligationOverdue:
@@ -71,6 +71,14 @@ func (r *report) describe(e domain.Event) string {
 		return w.written(e.Fields)
 	}
 	return ""
+}
+
+// day is the day that something is due, or the moment if it is due by the hour.
+func day(d domain.Due) string {
+	if d.Date == 0 {
+		return moment(d.Until)
+	}
+	return d.Date.String()
 }
 
 // written says what was written down with a fact.

@@ -95,10 +95,7 @@ func (r *reading) stream(c StreamCount) {
 
 // write writes the report in a form.
 func (r *reading) write(w io.Writer, form func(io.Writer) sheet) error {
-	words := english
-	if strings.HasPrefix(r.Manifest.Report.Lang, "zh") {
-		words = chinese
-	}
+	words := wordingOf(r.Manifest.Report.Lang)
 	report := report{sheet: form(w), wording: words, of: r}
 	report.head()
 	if err := report.timeline(); err != nil {

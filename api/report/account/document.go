@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"consentledger/api/audit/bundle"
+	"consentledger/domain"
 )
 
 // A Document is a report as people read it, in one language.
@@ -214,11 +215,11 @@ func (s speaker) exempt(r Report) []Section {
 func (s speaker) notes(id string, list []Note) Section {
 	var rows [][]string
 	for _, n := range list {
-		var fields []string
+		var fields []domain.Field
 		for _, f := range n.Fields {
-			fields = append(fields, f.Name+"="+f.Value)
+			fields = append(fields, domain.Field(f))
 		}
-		rows = append(rows, []string{n.Recorded, bundle.KindName(s.lang, n.Kind), strings.Join(fields, "; "), n.Event})
+		rows = append(rows, []string{n.Recorded, bundle.KindName(s.lang, n.Kind), bundle.FieldWords(s.lang, fields), n.Event})
 	}
 	return s.section(id, "recorded kind what event", rows)
 }
@@ -227,7 +228,7 @@ func (s speaker) happened(r Report) []Section {
 	var incidents, voids, access, gaps [][]string
 	for _, i := range r.Incidents {
 		never := s.say("never")
-		incidents = append(incidents, []string{i.Kind, orText(i.Level, s.say("unsaid")), i.Known, minutes(i.Authority, i.AuthorityMins, never), minutes(i.Persons, i.PersonsMins, never), orText(i.Closed, never), i.Stream})
+		incidents = append(incidents, []string{bundle.ValueName(s.lang, "kind", i.Kind), orText(bundle.ValueName(s.lang, "level", i.Level), s.say("unsaid")), i.Known, minutes(i.Authority, i.AuthorityMins, never), minutes(i.Persons, i.PersonsMins, never), orText(i.Closed, never), i.Stream})
 	}
 	for _, v := range r.Voids {
 		what := s.say("void.records", v.Records)
@@ -290,7 +291,12 @@ func (r Report) verified(s speaker) string {
 }
 
 // length says how long somebody has.
-func (s speaker) length(x Rule) string { return strconv.Itoa(x.Length) + " " + s.name(x.Unit) }
+func (s speaker) length(x Rule) string {
+	if x.Length == 1 {
+		return s.say("one." + x.Unit)
+	}
+	return strconv.Itoa(x.Length) + " " + s.name(x.Unit)
+}
 
 // basis says on what the report rests.
 func (s speaker) basis(r Report) []Section {

@@ -106,7 +106,7 @@ func (s speaker) rules(r Report) (text []string) {
 		if x.Law {
 			key = "broken.law"
 		}
-		text = append(text, s.say(key, x.Source, s.length(x), x.Kept.Obligations, x.Kept.Overdue, x.Kept.Late))
+		text = append(text, s.say(key, x.ID, x.Source, s.length(x), x.Kept.Obligations, x.Kept.Overdue, x.Kept.Late))
 	}
 	return text
 }
