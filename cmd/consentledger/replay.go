@@ -30,6 +30,9 @@ with --reason, --why and --by. These records are left out of a replay, unless --
 or --type data.accessed asks for them. A directory is only looked at: nothing is
 recorded, and it says so.
 
+How somebody stood at any moment, as it was known at any other, tells: consentledger
+state --valid-at --known-at; what changed between two: consentledger replay diff.
+
 With --check every projection is built once more from the first record, beside
 the live one and up to its position, and their tables are compared: a row for
 each, and exit code 8 if one differs. Of the logs the roots are compared.`,
