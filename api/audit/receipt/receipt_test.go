@@ -275,6 +275,35 @@ func large(t testing.TB) domain.Document {
 	return d
 }
 
+// TestAReceiptIsTheSameByTheWholePolicy: what is read of a policy is enough for
+// every receipt.
+func TestAReceiptIsTheSameByTheWholePolicy(t *testing.T) {
+	c, _ := givenTo(t, large(t), origin)
+	part, err := policydoc.UnmarshalPurposes(c.Document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if part, whole := len(part.Purposes), len(c.Policy.Document.Purposes); part != whole || whole < 10 {
+		t.Errorf("%d purposes of %d", part, whole)
+	}
+	for _, form := range []string{receipt.Kantara, receipt.ISO} {
+		want, err := receipt.Write(form, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		less := c
+		less.Policy.Document = part
+		if got, err := receipt.Write(form, less); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: another receipt, %v", form, err)
+		}
+	}
+	for _, bad := range []string{`{}`, `[]`, `{"schema":"policy/1","purposes":{}}`, ``} {
+		if d, err := policydoc.UnmarshalPurposes([]byte(bad)); err == nil {
+			t.Errorf("%q is read as %+v", bad, d)
+		}
+	}
+}
+
 func BenchmarkVerify(b *testing.B) { benchmarkVerify(b, policy()) }
 
 func BenchmarkVerifyLargePolicy(b *testing.B) { benchmarkVerify(b, large(b)) }

@@ -80,7 +80,7 @@ func (c *Consent) derive(text []byte, shape outline, given domain.ConsentGiven, 
 		return nil, errors.New("the policy in it is not the version that the record names")
 	}
 	var err error
-	if c.Policy.Document, err = policydoc.Unmarshal(c.Document); err != nil {
+	if c.Policy.Document, err = policydoc.UnmarshalPurposes(c.Document); err != nil {
 		return nil, fmt.Errorf("its policy: %w", err)
 	}
 	form, said, err := shape.claimed()
