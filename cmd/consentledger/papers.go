@@ -159,7 +159,11 @@ derived again for it. It holds no personal data. That it was made is recorded.`,
 	c.RunE = func(*cobra.Command, []string) error {
 		setIf(query, "from", from)
 		setIf(query, "to", to)
-		return write("/reports/audit", who.Headers()...)
+		err := write("/reports/audit", who.Headers()...)
+		if err == nil {
+			askWhy(c, "", who)
+		}
+		return err
 	}
 	return c
 }

@@ -31,6 +31,7 @@ not count. Exit code 8 says that something changed, 0 that nothing did.`,
 			if err := r.Check(); err != nil {
 				return wrongFlag(err)
 			}
+			askWhy(c, data, r.Reader)
 			var d past.Diff
 			answer, err := askPast(c, data, app, "/replay/diff", r, func(ctx context.Context, l *ledger.Ledger, name domain.AppName) (any, error) {
 				return past.DiffOf(ctx, l, name, r)
@@ -126,6 +127,7 @@ after_withdrawal is not empty were answered yes although a no counts from before
 			if err := r.Check(); err != nil {
 				return wrongFlag(err)
 			}
+			askWhy(c, data, r.Reader)
 			return lawful(c, data, app, r)
 		},
 	}

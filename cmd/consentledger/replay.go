@@ -100,6 +100,7 @@ func replayServer(c *cobra.Command, r wire.ReplayRequest, do func(json.RawMessag
 		return err
 	}
 	defer answer.Close()
+	askWhy(c, "", r.Reader)
 	lines := bufio.NewReader(answer)
 	for {
 		line, err := lines.ReadBytes('\n')
