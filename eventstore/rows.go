@@ -41,6 +41,12 @@ type Rows interface {
 	// Sync returns once every change made before it survives a crash.
 	Sync(ctx context.Context) error
 
+	// Purge returns once no table of the files holds a byte of the rows that were
+	// deleted before it and whose keys begin with one of the prefixes. What lives
+	// stays. It is slow, and for what has to be gone. Logs from which tables are
+	// made may hold such bytes until they are opened the next time.
+	Purge(ctx context.Context, prefixes ...[]byte) error
+
 	// Scan yields the rows whose key begins with prefix, in order of key.
 	Scan(ctx context.Context, prefix []byte) iter.Seq2[Row, error]
 }

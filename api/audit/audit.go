@@ -6,6 +6,7 @@
 //	/log/<app>/tile/...             tiles and entry bundles
 //	/log/<app>/proof?event=ID       a c2sp.org/tlog-proof@v1, with the record in it
 //	/log/<app>/proof?index=N        the same by index
+//	/log/<app>/proof?...&wait=10s   the same, once the record is under a checkpoint
 //	/log/<app>/cosigned             the newest checkpoint that a quorum of witnesses signed
 //	/log/<app>/proof?...&cosigned=1 a proof in that one
 //	/log/<app>/witnesses            how far the witnesses are, as JSON
@@ -16,11 +17,10 @@ package audit
 
 import (
 	"bytes"
+	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"time"
 
 	"consentledger/api/audit/witness"
@@ -37,6 +37,7 @@ type Logs interface {
 	Find(app domain.AppName, id eventstore.EventID) (int64, error)
 	Proof(app domain.AppName, index int64) (merkle.Proof, error)
 	ProofIn(app domain.AppName, index int64, c merkle.Checkpoint, signed []byte) (merkle.Proof, error)
+	Await(ctx context.Context, try func() error) error
 }
 
 // Handler returns the routes below /log/. Without witnesses nothing is cosigned,
@@ -111,6 +112,11 @@ func (s server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		http.Error(w, string(bad), http.StatusBadRequest)
 		return
 	}
+	if late, is := errors.AsType[unsealed](err); is {
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, string(late), http.StatusServiceUnavailable)
+		return
+	}
 	switch {
 	case errors.Is(err, transparency.ErrNotThere):
 		http.Error(w, transparency.ErrNotThere.Error(), http.StatusNotFound)
@@ -135,29 +141,4 @@ func (s server) tile(app domain.AppName, r *http.Request) (answer, error) {
 	}
 	data, err := s.logs.Tile(app, t)
 	return answer{bytez, forever, data}, err
-}
-
-func (s server) proof(app domain.AppName, r *http.Request) (answer, error) {
-	event, number := r.FormValue("event"), r.FormValue("index")
-	if (event == "") == (number == "") {
-		return answer{}, badRequest("want ?event= with an event id, or ?index= with a number from 0")
-	}
-	index, err := strconv.ParseInt(number, 10, 64)
-	if number != "" && (err != nil || index < 0) {
-		return answer{}, badRequest("the index is a number from 0")
-	}
-	if event != "" {
-		id, err := eventstore.ParseEventID(event)
-		if err != nil {
-			return answer{}, badRequest("an event id is written as in 01234567-89ab-cdef-0123-456789abcdef")
-		}
-		if index, err = s.logs.Find(app, id); err != nil {
-			return answer{}, err
-		}
-	}
-	p, err := prove(s.logs, s.witnesses, app, index, r.FormValue("cosigned") != "")
-	if err != nil {
-		return answer{}, fmt.Errorf("proof: %w", err)
-	}
-	return answer{text, "no-store", p.Format()}, nil
 }

@@ -34,6 +34,7 @@ type house struct {
 	logs  *transparency.Log
 	keep  *transparency.Keep
 	url   string // of the app demo
+	stop  func() // ends the logs, not the server
 
 	stamps    *witness.Stamps
 	witnesses *witness.Witnesses // of a policy that names none, until a test says otherwise
@@ -51,15 +52,21 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- h.logs.Run(ctx) }()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = h.logs.Run(ctx)
+	}()
+	h.stop = func() {
+		cancel()
+		<-done
+	}
 	h.witnesses = &witness.Witnesses{Logs: h.logs, Dir: filepath.Join(h.dir, "cosigned"), Now: time.Now, Log: slog.New(slog.DiscardHandler)}
 	h.stamps = &witness.Stamps{Logs: h.logs, Dir: filepath.Join(h.dir, "stamps"), Log: slog.New(slog.DiscardHandler)}
 	server := httptest.NewServer(Handler(h.logs, h.witnesses, h.stamps, nil))
 	t.Cleanup(func() {
 		server.Close()
-		cancel()
-		<-done
+		h.stop()
 	})
 	h.url = server.URL + "/log/demo"
 	return h
@@ -163,6 +170,15 @@ func TestRoutes(t *testing.T) {
 		{"/proof?event=x", "text/plain; charset=utf-8", "no-store", 400},
 		{"/proof?index=300", "text/plain; charset=utf-8", "no-store", 404},
 		{"/proof?event=01234567-89ab-cdef-0123-456789abcdef", "text/plain; charset=utf-8", "no-store", 404},
+		{"/proof?index=299&wait=1s", "text/plain; charset=utf-8", "no-store", 200},
+		{"/proof?index=300&wait=1ms", "text/plain; charset=utf-8", "no-store", 503},
+		{"/proof?event=01234567-89ab-cdef-0123-456789abcdef&wait=1ms", "text/plain; charset=utf-8", "no-store", 503},
+		{"/proof?index=1&wait=0", "text/plain; charset=utf-8", "no-store", 400},
+		{"/proof?index=1&wait=31s", "text/plain; charset=utf-8", "no-store", 400},
+		{"/proof?index=1&wait=-1s", "text/plain; charset=utf-8", "no-store", 400},
+		{"/proof?index=1&wait=soon", "text/plain; charset=utf-8", "no-store", 400},
+		{"/proof?index=1&wait=1s&cosigned=1", "text/plain; charset=utf-8", "no-store", 400},
+		{"/../none/proof?index=0&wait=1ms", "text/plain; charset=utf-8", "no-store", 503},
 		{"/../none/checkpoint", "text/plain; charset=utf-8", "no-store", 404},
 		{"/../NO/checkpoint", "text/plain; charset=utf-8", "no-store", 404},
 	} {
@@ -177,6 +193,31 @@ func TestRoutes(t *testing.T) {
 	}
 	if resp.Body.Close(); resp.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("POST: %d", resp.StatusCode)
+	}
+}
+
+// TestProofsAreWaitedFor: who asks before the record is there gets its proof
+// when it is sealed, and who asks for what never comes is told what to do.
+func TestProofsAreWaitedFor(t *testing.T) {
+	h := newHouse(t)
+	records := someRecords(3)
+	got := make(chan []byte, 1)
+	go func() {
+		_, body := h.get("/proof?wait=30s&event=" + idOf(records[2]).String())
+		got <- body
+	}()
+	h.add(records...)
+	p, err := merkle.ParseProof(<-got)
+	if err != nil || p.Index != 2 || !bytes.Equal(p.Extra, records[2]) {
+		t.Errorf("the proof that was waited for: %v of %d", err, p.Index)
+	}
+	resp, body := h.get("/proof?wait=1ms&event=01234567-89ab-cdef-0123-456789abcdef")
+	if !strings.Contains(string(body), "no checkpoint covered such a record within 1ms") || !strings.Contains(string(body), "ask again") || resp.Header.Get("Retry-After") != "1" {
+		t.Errorf("what never comes: %s", body)
+	}
+	h.stop()
+	if _, body := h.get("/proof?wait=30s&event=01234567-89ab-cdef-0123-456789abcdef"); !strings.Contains(string(body), "nothing more is sealed") {
+		t.Errorf("when nothing more is sealed: %s", body)
 	}
 }
 

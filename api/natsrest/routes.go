@@ -39,6 +39,8 @@ var Routes = []Route{
 	{Subject: "consent.v1.*.query.counts", Method: http.MethodGet, Path: "/v1/apps/{app}/consents/counts", InQuery: []string{"min_position"}},
 	{Subject: "consent.v1.*.query.activity", Method: http.MethodGet, Path: "/v1/apps/{app}/activity", InQuery: []string{"from", "until", "min_position"}},
 
+	{Subject: "consent.v1.*.query.proof", Method: http.MethodGet, Path: "/log/{app}/proof", InQuery: []string{"event", "index", "cosigned", "wait"}},
+
 	{Subject: "consent.v1.*.query.policies", Method: http.MethodGet, Path: "/v1/apps/{app}/policies"},
 	{Subject: "consent.v1.*.query.policy", Method: http.MethodGet, Path: "/v1/apps/{app}/policies/{version}", InPath: []string{"version"}},
 	{Subject: "consent.v1.*.query.policy-diff", Method: http.MethodPost, Path: "/v1/apps/{app}/policies/diff"},

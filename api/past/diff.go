@@ -20,6 +20,7 @@ type DiffRequest struct {
 	Action  string `json:"action,omitzero" doc:"collect, use (the default), provide, publish or export"`
 	From    string `json:"from" format:"date-time"`
 	To      string `json:"to" format:"date-time"`
+	wire.Reader
 }
 
 // Diff is what changed, for every purpose for which something did.
@@ -51,6 +52,27 @@ type PurposeDifference struct {
 // Differs reports whether anything is not what it was.
 func (d Diff) Differs() bool {
 	return slices.ContainsFunc(d.Purposes, func(x PurposeDifference) bool { return x.Changed })
+}
+
+// Reading returns what of history d shows: how many events, and of whom.
+func (d Diff) Reading(ctx context.Context, l Ledger, app domain.AppName, r DiffRequest) (domain.DataAccessed, error) {
+	who, _, from, to, err := r.parse()
+	if err != nil {
+		return domain.DataAccessed{}, err
+	}
+	events := map[string]bool{}
+	for _, p := range d.Purposes {
+		for _, e := range p.By {
+			events[e.EventID] = true
+		}
+		for _, id := range slices.Concat(p.Before.Events, p.After.Events) {
+			events[id] = true
+		}
+	}
+	a := r.Access(domain.AccessReplay)
+	a.From, a.To, a.Records = from, to, len(events)
+	a.Subject, _, err = l.Pseudonym(ctx, app, who)
+	return a, err
 }
 
 // Check returns a refusal if r cannot be asked of any ledger. It begins with

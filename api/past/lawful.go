@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 
+	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -24,6 +25,7 @@ type LawfulRequest struct {
 	To      string `json:"to,omitzero" format:"date-time" doc:"included"`
 	Cursor  string `json:"cursor,omitzero" doc:"next of the page before"`
 	Limit   int    `json:"limit,omitzero" doc:"at most so many findings on a page, up to 1000; 100 if not said"`
+	wire.Reader
 }
 
 // Lawful is a page of findings. Nothing in it counts what was not known at its
@@ -92,9 +94,23 @@ type Withdrawn struct {
 func ParseLawful(data []byte) (LawfulRequest, error) {
 	var r LawfulRequest
 	if err := json.Unmarshal(data, &r, json.RejectUnknownMembers(true)); err != nil {
-		return r, malformed(`the question is an object such as {"purpose": "marketing", "at": "2026-03-02T00:00:00Z"}; it has no other members than subject, purpose, action, at, from, to, cursor and limit`)
+		return r, malformed(`the question is an object such as {"purpose": "marketing", "at": "2026-03-02T00:00:00Z"}; it has no other members than subject, purpose, action, at, from, to, cursor, limit, reason, why and by`)
 	}
 	return r, nil
+}
+
+// Reading returns what of history a page shows: how many findings, and of whom.
+func (a Lawful) Reading(ctx context.Context, l Ledger, app domain.AppName, r LawfulRequest) (domain.DataAccessed, error) {
+	q, err := r.parse()
+	if err != nil {
+		return domain.DataAccessed{}, err
+	}
+	x := r.Access(domain.AccessReplay)
+	x.From, x.To, x.Records = q.from, q.q.At, len(a.Findings)
+	if r.Subject != "" {
+		x.Subject, _, err = l.Pseudonym(ctx, app, q.who)
+	}
+	return x, err
 }
 
 // Check returns a refusal if r cannot be asked of any ledger. It begins with

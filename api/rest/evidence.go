@@ -39,6 +39,24 @@ func (s *server) evidenceRoutes(api huma.API) {
 	documentBody[audit.ExportRequest](api, http.MethodPost, "/v1/apps/{app}/export")
 	huma.Register(api, op("make-receipt", "/v1/apps/{app}/receipts", "The receipt of a consent, with its proof", "application/json"), s.receipt)
 	documentBody[audit.ReceiptRequest](api, http.MethodPost, "/v1/apps/{app}/receipts")
+	describeProof(api)
+}
+
+// describeProof lists a route that package audit serves: it is a route of the same
+// house, and operators have it over NATS.
+func describeProof(api huma.API) {
+	text := func(name, in, doc string) *huma.Param {
+		return &huma.Param{Name: name, In: in, Required: in == "path", Description: doc, Schema: &huma.Schema{Type: huma.TypeString}}
+	}
+	api.OpenAPI().AddOperation(&huma.Operation{
+		OperationID: "prove", Method: http.MethodGet, Path: "/log/{app}/proof", Summary: "The proof that a record is in its app's log, a c2sp.org/tlog-proof@v1",
+		Parameters: []*huma.Param{
+			text("app", "path", ""), text("event", "query", "the event id of a receipt"), text("index", "query", "instead: the record's place in the log, from 0"),
+			text("cosigned", "query", "1: in the newest tree that a quorum of witnesses signed"),
+			text("wait", "query", "until the record is under a checkpoint, at most 30s, as in 10s; 503 if it is not by then"),
+		},
+		Responses: map[string]*huma.Response{"200": {Description: "The proof", Content: map[string]*huma.MediaType{"text/plain": {}}}},
+	})
 }
 
 // read parses a request for evidence.

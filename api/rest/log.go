@@ -19,12 +19,14 @@ import (
 )
 
 type replayIn struct {
-	App    string `query:"app"`
-	From   string `query:"from" doc:"RFC 3339; begins with the first record of this time or later"`
-	To     string `query:"to" doc:"RFC 3339; ends before the first record of this time or later"`
-	Type   string `query:"type" doc:"as in consent.given"`
-	Person string `query:"person" doc:"account:ID, device:ID or ID; needs app"`
-	After  string `query:"after" doc:"only entries after this position"`
+	App     string `query:"app"`
+	From    string `query:"from" doc:"RFC 3339; begins with the first record of this time or later"`
+	To      string `query:"to" doc:"RFC 3339; ends before the first record of this time or later"`
+	Type    string `query:"type" doc:"as in consent.given"`
+	Person  string `query:"person" doc:"account:ID, device:ID or ID; needs app"`
+	After   string `query:"after" doc:"only entries after this position"`
+	Replays string `query:"replays" doc:"true: also the records of who replayed, which are left out unless type asks for them"`
+	ReaderIn
 }
 
 type replayBody struct {
@@ -54,7 +56,8 @@ func (s *server) logRoutes(api huma.API) {
 		return huma.Operation{
 			OperationID: id, Method: method, Path: "/v1/replay", Summary: summary,
 			MaxBodyBytes: maxBody, SkipValidateParams: true, SkipValidateBody: true,
-			Description: `A replay that breaks off ends with a line {"error": {...}}. Ask again after the last position.`,
+			Description: `Who replays, why, and how many entries of which app they get is recorded first, unless there is nothing to show. A replay ends with what was recorded before that.
+A replay that breaks off ends with a line {"error": {...}}. Ask again after the last position.`,
 			Responses: map[string]*huma.Response{"200": {
 				Description: "Entries, one a line", Content: map[string]*huma.MediaType{"application/x-ndjson": {Schema: entry}},
 			}},
@@ -69,7 +72,16 @@ func (s *server) logRoutes(api huma.API) {
 }
 
 func (s *server) replay(ctx context.Context, in *replayIn) (*huma.StreamResponse, error) {
-	return s.replayOf(ctx, wire.ReplayRequest{App: in.App, Subject: in.Person, Type: in.Type, From: in.From, To: in.To, After: in.After})
+	who, err := in.reader()
+	if err != nil {
+		return nil, s.fail(ctx, "replay", err)
+	}
+	if in.Replays != "" && in.Replays != "true" && in.Replays != "false" {
+		return nil, s.fail(ctx, "replay", bad("replays: is true or false"))
+	}
+	return s.replayOf(ctx, wire.ReplayRequest{
+		App: in.App, Subject: in.Person, Type: in.Type, From: in.From, To: in.To, After: in.After, Replays: in.Replays == "true", Reader: who,
+	})
 }
 
 func (s *server) queryReplay(ctx context.Context, in *replayBody) (*huma.StreamResponse, error) {
@@ -83,6 +95,9 @@ func (s *server) queryReplay(ctx context.Context, in *replayBody) (*huma.StreamR
 func (s *server) replayOf(ctx context.Context, r wire.ReplayRequest) (*huma.StreamResponse, error) {
 	selection, err := r.Selection()
 	if err != nil {
+		return nil, s.fail(ctx, "replay", err)
+	}
+	if selection, err = s.recordReplay(ctx, r.Reader, selection); err != nil {
 		return nil, s.fail(ctx, "replay", err)
 	}
 	entries, err := s.Ledger.Select(ctx, selection)

@@ -24,6 +24,7 @@ type auditIn struct {
 	To     string `query:"to" doc:"RFC 3339, not included; absent: until now"`
 	Format string `query:"format" doc:"json (the default), csv (a zip), md or html"`
 	Lang   string `query:"lang" doc:"en (the default) or zh; JSON has codes alone"`
+	ReaderIn
 }
 
 type registerIn struct {
@@ -61,6 +62,10 @@ func (s *server) audit(ctx context.Context, in *auditIn) (*fileOut, error) {
 	if err != nil {
 		return nil, bad("format: " + err.Error())
 	}
+	who, err := in.reader()
+	if err != nil {
+		return nil, err
+	}
 	name, to, err := s.paper(ctx, in.App, in.Lang, "to", in.To)
 	if err != nil {
 		return nil, err
@@ -80,6 +85,11 @@ func (s *server) audit(ctx context.Context, in *auditIn) (*fileOut, error) {
 	r, err := s.Papers.Audit(ctx, name, from, to)
 	if err != nil {
 		return nil, behind(err)
+	}
+	a := who.Access(domain.AccessReplay)
+	a.From, a.To, a.Records = from, to, r.Records()
+	if err := s.recordReading(ctx, name, a); err != nil {
+		return nil, err
 	}
 	return written(r, form, in.Lang, "audit-"+in.App)
 }

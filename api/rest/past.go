@@ -22,6 +22,7 @@ type lawfulIn struct {
 	Subject string `query:"subject" doc:"account:ID, device:ID or ID; better asked in a body"`
 	Cursor  string `query:"cursor" doc:"next of the page before"`
 	Limit   string `query:"limit" doc:"at most so many findings on a page, up to 1000; 100 if not said"`
+	ReaderIn
 }
 
 func (s *server) pastRoutes(api huma.API) {
@@ -39,6 +40,13 @@ func (s *server) pastRoutes(api huma.API) {
 			if err != nil {
 				return nil, err
 			}
+			reading, err := d.Reading(ctx, s.Ledger, name, r)
+			if err == nil {
+				err = s.recordReading(ctx, name, reading)
+			}
+			if err != nil {
+				return nil, err
+			}
 			return ok(d)
 		})
 	route(s, api, "get-lawful", http.MethodGet, "/v1/apps/{app}/lawful",
@@ -50,7 +58,13 @@ func (s *server) pastRoutes(api huma.API) {
 					return nil, bad("limit: is 1 to 1000")
 				}
 			}
-			return s.lawful(ctx, in.App, past.LawfulRequest{Subject: in.Subject, Purpose: in.Purpose, Action: in.Action, At: in.At, From: in.From, To: in.To, Cursor: in.Cursor, Limit: limit})
+			who, err := in.reader()
+			if err != nil {
+				return nil, err
+			}
+			return s.lawful(ctx, in.App, past.LawfulRequest{
+				Subject: in.Subject, Purpose: in.Purpose, Action: in.Action, At: in.At, From: in.From, To: in.To, Cursor: in.Cursor, Limit: limit, Reader: who,
+			})
 		})
 	bodied[past.LawfulRequest](s, api, "query-lawful", http.MethodPost, "/v1/apps/{app}/lawful", "The same, with no id in the URL", maxBody,
 		func(ctx context.Context, in *checkBody) (*out[past.Lawful], error) {
@@ -68,6 +82,13 @@ func (s *server) lawful(ctx context.Context, app string, r past.LawfulRequest) (
 		return nil, bad(err.Error())
 	}
 	a, err := past.LawfulOf(ctx, s.Ledger, name, r)
+	if err != nil {
+		return nil, err
+	}
+	reading, err := a.Reading(ctx, s.Ledger, name, r)
+	if err == nil {
+		err = s.recordReading(ctx, name, reading)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -72,11 +72,9 @@ type seqIn struct {
 }
 
 type readIn struct {
-	Seq    string `path:"seq" doc:"the message's sequence"`
-	App    string `query:"app" doc:"for which app a message is read that was sent to no registered one: the access is recorded with it; else left out"`
-	Reason string `header:"Consent-Reason" doc:"a code for why it is read, as in incident; recorded"`
-	Why    string `header:"Consent-Why" doc:"the same in words, UTF-8, percent-encoded; recorded, sealed"`
-	By     string `header:"Consent-By" doc:"who reads it, UTF-8, percent-encoded; recorded, sealed"`
+	Seq string `path:"seq" doc:"the message's sequence"`
+	App string `query:"app" doc:"for which app a message is read that was sent to no registered one: the access is recorded with it; else left out"`
+	ReaderIn
 }
 
 type seenIn struct {
@@ -123,7 +121,7 @@ func (s *server) showRejected(ctx context.Context, in *readIn) (*out[RejectedOri
 	if err != nil {
 		return nil, err
 	}
-	reader, err := wire.ParseReader(in.Reason, in.Why, in.By)
+	reader, err := in.reader()
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,8 @@ type ReplayRequest struct {
 	From    string `json:"from,omitzero" doc:"RFC 3339; begins with the first record of this time or later"`
 	To      string `json:"to,omitzero" doc:"RFC 3339; ends before the first record of this time or later"`
 	After   string `json:"after,omitzero" doc:"only entries after this position"`
+	Replays bool   `json:"replays,omitzero" doc:"also the records of who replayed, which are left out unless type asks for them"`
+	Reader
 }
 
 // ParseReplay reads a [ReplayRequest] from JSON.
@@ -61,6 +63,7 @@ func (r ReplayRequest) Selection() (s ledger.Selection, err error) {
 			return s, malformed("after: a position is written as receipts and histories write it")
 		}
 	}
+	s.Replays = r.Replays
 	return s, nil
 }
 

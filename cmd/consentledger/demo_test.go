@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"maps"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -55,6 +57,7 @@ func TestDemoIsWhatTheReadmeSays(t *testing.T) {
 	})
 
 	demoShowsWhatIsOwed(t, r)
+	demoGivesAccount(t, r)
 	if _, err := openDataDir(t.Context(), dir, "demo", false); err == nil || !strings.Contains(err.Error(), "in use by another process") {
 		t.Errorf("a second process: %v", err)
 	}
@@ -122,6 +125,53 @@ func counted(t *testing.T, r *running, member string, args ...string) string {
 		all = append(all, fmt.Sprintf("%s %d", name, count[name]))
 	}
 	return strings.Join(all, ", ")
+}
+
+// demoGivesAccount wants everything that an audit report is for, in every form and
+// language, and that reading it is recorded.
+func demoGivesAccount(t *testing.T, r *running) {
+	t.Helper()
+	audit := func(args ...string) string {
+		t.Helper()
+		out, err := cli(t, r, append([]string{"report", "audit", "--app", "smartkey", "--reason", "audit"}, args...)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(audit("-o", "json")), &members); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{
+		"promises", "events", "consents", "noes", "answers", "material_changes", "requests", "exemptions", "sharing", "minors", "incidents", "erasures", "voided",
+		"disputed", "asked_too_soon", "access", "gaps", "calendars", "deadline_rules", "clock", "tests", "outside",
+	} {
+		if len(members[name]) == 0 || string(members[name]) == "null" {
+			t.Errorf("the report as JSON has no %s", name)
+		}
+	}
+	for lang, wants := range map[string][]string{
+		"en": {
+			"What was promised", "What was kept", "What was not kept", "How do I know?", "Promise not kept: ", "is the one that was signed: ", "Yeses that prove little: ",
+			"Events by kind", "Answers by purpose", "Consents by policy version", "Consents by act", "Consents by screen", "Consents by language", "Consents by how much they prove",
+			"Changes of the policy, and asking again", "nobody has given again or refused yet|given again", "Requests and other duties, by month", "Rejected requests, by ground", "Fees",
+			"Processing without consent", "Recipients, disclosures and data abroad", "Singapore", "Minors", "Incidents, and when who was told", "\\(\\+180 min\\)",
+			"Deletion and the end of accounts", "Voided mistakes", "build 5.1.9, [1-9][0-9]* records", "asked again too soon", "rejected messages", "Who read history or personal data",
+			"history or a report, no personal texts", "an audit", "What the policy says against what the law asks", "Calendars used", "CN 2026 v1", "how they were kept",
+			"Integrity of the log", "signed records", "root hash", "witnesses", "calculated again when",
+		},
+		"zh": {"承诺了什么", "兑现了什么", "哪些没有兑现", "如何得知", "未兑现的承诺", "证明力弱的同意", "应用版本 5.1.9，[1-9][0-9]* 条记录", "历史或报告，不含个人信息文本", "履行情况", "重新计算的时间"},
+	} {
+		for _, form := range []string{"md", "html"} {
+			text := html.UnescapeString(audit("-o", form, "--lang", lang))
+			for _, want := range wants {
+				if !regexp.MustCompile(want).MatchString(text) {
+					t.Errorf("the report as %s in %s does not say %s", form, lang, want)
+				}
+			}
+		}
+	}
 }
 
 // A demo that starts again tells the same story, and stumbles no more.

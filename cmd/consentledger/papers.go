@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"consentledger/api/report/account"
+	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/projections/transparency"
 	"consentledger/projections/transparency/merkle"
@@ -114,7 +115,7 @@ func (f *paperForm) Set(s string) (err error) {
 
 // paperFlags gives a verb the flags of papers. It returns a function that
 // fetches the paper and writes it.
-func paperFlags(c *cobra.Command, app *string, query url.Values) func(path string) error {
+func paperFlags(c *cobra.Command, app *string, query url.Values) func(path string, headers ...[2]string) error {
 	form, file, lang := &paperForm{account.Markdown}, "", "en"
 	f := c.Flags()
 	f.StringVar(app, "app", "", "the app")
@@ -123,10 +124,10 @@ func paperFlags(c *cobra.Command, app *string, query url.Values) func(path strin
 	f.StringVar(&file, "out", "", "write to this file instead of standard output")
 	c.MarkFlagRequired("app")
 	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json", "csv", "md", "html"}, cobra.ShellCompDirectiveNoFileComp))
-	return func(path string) error {
+	return func(path string, headers ...[2]string) error {
 		query.Set("format", form.String())
 		query.Set("lang", lang)
-		text, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(*app)+path+"?"+query.Encode(), "", nil)
+		text, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(*app)+path+"?"+query.Encode(), "", nil, headers...)
 		if err != nil {
 			return err
 		}
@@ -140,23 +141,29 @@ func paperFlags(c *cobra.Command, app *string, query url.Values) func(path strin
 
 func newReportAudit() *cobra.Command {
 	var app, from, to string
+	var who wire.Reader
 	query := url.Values{}
 	c := &cobra.Command{
 		Use:   "audit",
 		Short: "The audit report: what was promised, what was kept, what was not, and how do I know",
 		Long: `The audit report of an app and a span: what was promised, what was kept, what was
 not, and how anybody can know. It is counted from the log, whose fingerprint is
-derived again for it. It holds no personal data.`,
+derived again for it. It holds no personal data. That it was made is recorded.`,
 		Example: `  consentledger report audit --app smartkey --from 2026-01-01T00:00:00Z --to 2027-01-01T00:00:00Z -o html --lang zh --out audit.html`,
 		Args:    cobra.NoArgs,
 	}
 	write := paperFlags(c, &app, query)
 	c.Flags().StringVar(&from, "from", "", "begin with the first record of this time or later, RFC 3339 (default: the beginning)")
 	c.Flags().StringVar(&to, "to", "", "end before the first record of this time or later, RFC 3339 (default: now)")
+	readerFlags(c, &who)
 	c.RunE = func(*cobra.Command, []string) error {
 		setIf(query, "from", from)
 		setIf(query, "to", to)
-		return write("/reports/audit")
+		err := write("/reports/audit", who.Headers()...)
+		if err == nil {
+			askWhy(c, "", who)
+		}
+		return err
 	}
 	return c
 }

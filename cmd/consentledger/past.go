@@ -31,6 +31,7 @@ not count. Exit code 8 says that something changed, 0 that nothing did.`,
 			if err := r.Check(); err != nil {
 				return wrongFlag(err)
 			}
+			askWhy(c, data, r.Reader)
 			var d past.Diff
 			answer, err := askPast(c, data, app, "/replay/diff", r, func(ctx context.Context, l *ledger.Ledger, name domain.AppName) (any, error) {
 				return past.DiffOf(ctx, l, name, r)
@@ -54,6 +55,7 @@ not count. Exit code 8 says that something changed, 0 that nothing did.`,
 	f.StringVar(&r.Action, "action", "", "collect, use, provide, publish or export (default: use)")
 	f.StringVar(&r.From, "from", "", "the first moment, RFC 3339")
 	f.StringVar(&r.To, "to", "", "the second moment, RFC 3339")
+	readerFlags(c, &r.Reader)
 	for _, name := range []string{"app", "subject", "from", "to"} {
 		c.MarkFlagRequired(name)
 	}
@@ -75,6 +77,7 @@ func askPast(c *cobra.Command, data, app, path string, r any, in func(context.Co
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
+	unrecorded(c)
 	a, err := in(c.Context(), d.ledger, name)
 	if err != nil {
 		return nil, err
@@ -124,6 +127,7 @@ after_withdrawal is not empty were answered yes although a no counts from before
 			if err := r.Check(); err != nil {
 				return wrongFlag(err)
 			}
+			askWhy(c, data, r.Reader)
 			return lawful(c, data, app, r)
 		},
 	}
@@ -136,6 +140,7 @@ after_withdrawal is not empty were answered yes although a no counts from before
 	f.StringVar(&r.At, "at", "", "a moment, RFC 3339, instead of a span")
 	f.StringVar(&r.From, "from", "", "the beginning of a span, RFC 3339")
 	f.StringVar(&r.To, "to", "", "its end, RFC 3339")
+	readerFlags(c, &r.Reader)
 	for _, name := range []string{"app", "purpose"} {
 		c.MarkFlagRequired(name)
 	}

@@ -18,14 +18,25 @@ func newRecord() *cobra.Command {
 	var app, kind, person, data, id, source, at string
 	var key signingKey
 	var operator bool
+	var sealing sealing
 	c := &cobra.Command{
 		Use:   "record [FILE|-]",
 		Short: "Record an event: a CloudEvent from a file, or one made of flags",
+		Long: `Record an event: a CloudEvent from a file, or one made of flags. The receipt comes
+once the event is on disk. With --wait-sealed the proof comes beside it, once the
+record is under a signed checkpoint of the app's log, a second later at the most: a
+c2sp.org/tlog-proof@v1, which verifies offline with: consentledger verify proof
+If no checkpoint comes in time, the receipt is printed and the exit code is 6: the
+event is recorded all the same, and its proof is there later, with: log proof`,
 		Example: `  consentledger record --app smartkey --type consent.withdrawn --subject user-1 --data '{"purposes":["personalisation"]}'
-  consentledger record --app smartkey event.json`,
+  consentledger record --app smartkey event.json
+  consentledger record --app smartkey event.json --wait-sealed --proof proof`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			attrs := map[string]string{"type": kind, "subject": person, "id": id, "source": source, "time": at}
+			if err := sealing.check(c); err != nil {
+				return err
+			}
 			body, err := eventBody(c, args, attrs, data, operator)
 			if err != nil {
 				return err
@@ -42,7 +53,7 @@ func newRecord() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printOne(c, answer, "event_id", "position")
+			return sealing.print(c, app, answer)
 		},
 	}
 	f := c.Flags()
@@ -56,6 +67,7 @@ func newRecord() *cobra.Command {
 	f.BoolVar(&operator, "operator", false, "as an operator, not as an app; what is about the app as a whole needs no --subject")
 	key.flags(c)
 	c.MarkFlagRequired("app")
+	sealing.flags(c)
 	outputFlag(c)
 	return c
 }

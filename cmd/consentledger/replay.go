@@ -25,6 +25,14 @@ func newReplay() *cobra.Command {
 		Long: `Stream history as NDJSON, oldest first: from the running server, or with --data
 from the directory of a stopped one. Both give the same bytes.
 
+The server records who replays, why and how many entries, before it shows any; say it
+with --reason, --why and --by. These records are left out of a replay, unless --replays
+or --type data.accessed asks for them. A directory is only looked at: nothing is
+recorded, and it says so.
+
+How somebody stood at any moment, as it was known at any other, tells: consentledger
+state --valid-at --known-at; what changed between two: consentledger replay diff.
+
 With --check every projection is built once more from the first record, beside
 the live one and up to its position, and their tables are compared: a row for
 each, and exit code 8 if one differs. Of the logs the roots are compared.`,
@@ -57,6 +65,8 @@ each, and exit code 8 if one differs. Of the logs the roots are compared.`,
 	f.StringVar(&r.From, "from", "", "begin with the first record of this time or later, RFC 3339")
 	f.StringVar(&r.To, "to", "", "end before the first record of this time or later, RFC 3339")
 	f.StringVar(&r.After, "after", "", "only what comes after this position")
+	f.BoolVar(&r.Replays, "replays", false, "also the records of who replayed")
+	readerFlags(c, &r.Reader)
 	f.BoolVar(&check, "check", false, "build every projection once more, and compare")
 	outputFlagOr(c, "jsonl")
 	c.AddCommand(newReplayDiff())
@@ -90,6 +100,7 @@ func replayServer(c *cobra.Command, r wire.ReplayRequest, do func(json.RawMessag
 		return err
 	}
 	defer answer.Close()
+	askWhy(c, "", r.Reader)
 	lines := bufio.NewReader(answer)
 	for {
 		line, err := lines.ReadBytes('\n')
@@ -116,12 +127,19 @@ func brokeOff(line []byte) error {
 	return &problemError{last.Error.Status, last.Error.Code, "the history broke off: " + last.Error.Detail}
 }
 
+// unrecorded says that a directory is read without a trace: whoever has it can read
+// it with other programs too, and evidence is not changed by looking at it.
+func unrecorded(c *cobra.Command) {
+	fmt.Fprintln(c.ErrOrStderr(), "a directory is only looked at: that it is read is not recorded")
+}
+
 func replayDir(c *cobra.Command, path string, r wire.ReplayRequest, do func(json.RawMessage) error) (err error) {
 	d, err := openDataDir(c.Context(), path, "", false)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
+	unrecorded(c)
 	selection, err := r.Selection()
 	if err != nil {
 		return err

@@ -181,7 +181,10 @@ func newSubjectErase() *cobra.Command {
 		Long: `Erase a person: the key of their personal texts, the texts, and the outside ids
 that lead to them. What was recorded stays, says nothing about anybody any more, and
 verifies as before; so do receipts and bundles that were handed out. Two persons
-order it. A legal hold stands above it. Who comes back is somebody new.`,
+order it. A legal hold stands above it. Who comes back is somebody new.
+
+When it returns, no table on disk holds a byte of theirs. Old write-ahead logs may,
+sealed, until the ledger starts again, and backups for as long as they are kept.`,
 		Example: "  consentledger subject erase --app smartkey --subject user-2 --reason subject-request --by officer --by second",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -24,6 +24,7 @@ var ada = domain.PersonKey{Kind: "account", ID: "ada"}
 type world struct {
 	store eventstore.Store
 	rows  memory.Rows
+	via   func(eventstore.Rows) eventstore.Rows // through which the vault has the rows; nil: as they are
 	keys  vault.Keys
 	now   domain.Instant
 }
@@ -34,7 +35,11 @@ func newWorld() *world {
 
 func (w *world) open(t *testing.T) *ledger.Ledger {
 	t.Helper()
-	v, err := vault.Open(t.Context(), &w.rows, w.keys)
+	rows := eventstore.Rows(&w.rows)
+	if w.via != nil {
+		rows = w.via(rows)
+	}
+	v, err := vault.Open(t.Context(), rows, w.keys)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,8 @@ type Selection struct {
 	Type     string           // as in consent.given, whatever its version
 	From, To domain.Instant
 	After    eventstore.Position
+	Until    eventstore.Position // zero: to the last there is
+	Replays  bool                // with the records of who replayed; they are left out otherwise, unless Type asks for them
 }
 
 // Select finds the entries of s, which come oldest first, and stops reading
@@ -61,6 +63,9 @@ func (l *Ledger) Select(ctx context.Context, s Selection) (iter.Seq2[codec.Entry
 // the second.
 func (l *Ledger) between(ctx context.Context, s Selection) (after, until eventstore.Position, err error) {
 	after, until = s.After, ^eventstore.Position(0)
+	if s.Until != 0 {
+		until = s.Until
+	}
 	if s.From != 0 {
 		from, err := l.known.position(ctx, l.store, s.From-1)
 		if err != nil {
@@ -69,12 +74,19 @@ func (l *Ledger) between(ctx context.Context, s Selection) (after, until eventst
 		after = max(after, from)
 	}
 	if s.To != 0 {
-		until, err = l.known.position(ctx, l.store, s.To-1)
+		to, err := l.known.position(ctx, l.store, s.To-1)
+		if err != nil {
+			return 0, 0, err
+		}
+		until = min(until, to)
 	}
-	return after, until, err
+	return after, until, nil
 }
 
 func (s Selection) lets(e codec.Entry) bool {
+	if a, access := e.Event.(domain.DataAccessed); access && a.Kind == domain.AccessReplay && !s.Replays && s.Type == "" {
+		return false // or whoever asks for what is new would make what is new
+	}
 	return (s.App == "" || e.Stream.App == s.App) && (s.Type == "" || e.Kind() == s.Type)
 }
 

@@ -75,6 +75,9 @@ func (r *Rows) check(c eventstore.Change) error {
 // Sync implements [eventstore.Rows]. It has nothing to do.
 func (r *Rows) Sync(ctx context.Context) error { return ctx.Err() }
 
+// Purge implements [eventstore.Rows]: what is deleted is nowhere.
+func (r *Rows) Purge(ctx context.Context, _ ...[]byte) error { return ctx.Err() }
+
 // Scan implements [eventstore.Rows]. It yields the rows as they were when it
 // began.
 func (r *Rows) Scan(ctx context.Context, prefix []byte) iter.Seq2[eventstore.Row, error] {

@@ -28,6 +28,7 @@ func RunRows(t *testing.T, open func(*testing.T) eventstore.Rows) {
 		{"scan yields the keys with the prefix in order", scan},
 		{"a scan may stop early", scanStops},
 		{"sync returns", syncs},
+		{"purging takes nothing that lives", purges},
 	} {
 		t.Run(tt.clause, func(t *testing.T) { tt.test(t, open(t)) })
 	}
@@ -168,6 +169,19 @@ func syncs(t *testing.T, r eventstore.Rows) {
 		}
 		write(t, r, eventstore.Change{Put: []eventstore.Row{row("a", fmt.Sprint(i))}})
 	}
+}
+
+func purges(t *testing.T, r eventstore.Rows) {
+	write(t, r, eventstore.Change{Put: []eventstore.Row{row("a", "1"), row("b1", "2"), row("b2", "3"), row("b\xff\xff", "4"), row("c", "5")}})
+	write(t, r, eventstore.Change{Delete: keys("b1")})
+	for range 2 { // there is nothing to do the second time
+		if err := r.Purge(t.Context(), keys("b", "nothing")...); err != nil {
+			t.Fatal(err)
+		}
+		checkRows(t, r, "", row("a", "1"), row("b2", "3"), row("b\xff\xff", "4"), row("c", "5"))
+	}
+	write(t, r, eventstore.Change{Put: []eventstore.Row{row("b1", "6")}})
+	checkRows(t, r, "b1", row("b1", "6"))
 }
 
 func row(key, value string) eventstore.Row {

@@ -11,7 +11,7 @@ import (
 )
 
 // Erase deletes p: data key, parts and lookups, in one write, which is durable
-// on return. Until the given time a keyed tombstone for each lookup tells
+// on return, and has the rows' tables written anew without them. Until the given time a keyed tombstone for each lookup tells
 // [Vault.ErasedAt] that there was an erasure. Erasing again is no error and
 // changes nothing, so who does not know how an Erase ended calls it again.
 func (v *Vault) Erase(ctx context.Context, p *Person, at, until time.Time) error {
@@ -29,7 +29,11 @@ func (v *Vault) Erase(ctx context.Context, p *Person, at, until time.Time) error
 		if err := v.sweepParts(ctx, p); err != nil {
 			return fmt.Errorf("vault: erase %s: %w", p.Pseudonym, err)
 		}
-		if err := v.rows.Sync(ctx); err != nil {
+		err = v.rows.Sync(ctx)
+		if err == nil {
+			err = v.rows.Purge(ctx, entryKey(p.App, p.Pseudonym), partKeys(p.App, p.Pseudonym), linkKeys(p.App, p.Pseudonym), detachKeys(p.App, p.Pseudonym))
+		}
+		if err != nil {
 			return fmt.Errorf("vault: erase %s: %w", p.Pseudonym, err)
 		}
 		return nil

@@ -43,13 +43,14 @@ func rowKey(kind, app string, parts ...[]byte) []byte {
 	return b
 }
 
-func appRowKey(app string) []byte             { return rowKey(appRows, app) }
-func entryKey(app string, p Pseudonym) []byte { return rowKey(entryRows, app, p[:]) }
-func lookupKey(app string, m mac) []byte      { return rowKey(lookupRows, app, m[:]) }
-func linkKeys(app string, p Pseudonym) []byte { return rowKey(linkRows, app, p[:]) }
-func partKeys(app string, p Pseudonym) []byte { return rowKey(partRows, app, p[:]) }
-func orderKey(app string, p Pseudonym) []byte { return rowKey(orderRows, app, p[:]) }
-func tombKeys(app string, m mac) []byte       { return rowKey(tombRows, app, m[:]) }
+func appRowKey(app string) []byte               { return rowKey(appRows, app) }
+func entryKey(app string, p Pseudonym) []byte   { return rowKey(entryRows, app, p[:]) }
+func lookupKey(app string, m mac) []byte        { return rowKey(lookupRows, app, m[:]) }
+func linkKeys(app string, p Pseudonym) []byte   { return rowKey(linkRows, app, p[:]) }
+func partKeys(app string, p Pseudonym) []byte   { return rowKey(partRows, app, p[:]) }
+func orderKey(app string, p Pseudonym) []byte   { return rowKey(orderRows, app, p[:]) }
+func tombKeys(app string, m mac) []byte         { return rowKey(tombRows, app, m[:]) }
+func detachKeys(app string, p Pseudonym) []byte { return rowKey(detachRows, app, p[:]) }
 func detachKey(app string, p Pseudonym, m mac) []byte {
 	return rowKey(detachRows, app, p[:], m[:])
 }

@@ -28,9 +28,10 @@
 //
 // # Not promised
 //
-// The vault never reads the clock. Bytes of an erased entry may stay in the
-// files of the rows until these are compacted, and in backups: they die for
-// good when the epoch does ([Vault.Rewrap], then [FileKeys.Retire]).
+// The vault never reads the clock. Bytes of an erased entry are in no table of
+// the rows when Erase returns, and may stay, sealed, in the rows' logs until these
+// are opened the next time (see [eventstore.Rows.Purge]), and in backups: there
+// they die for good when the epoch does ([Vault.Rewrap], then [FileKeys.Retire]).
 package vault
 
 import (

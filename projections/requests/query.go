@@ -60,6 +60,9 @@ type Query struct {
 	After       domain.Date // due after that day
 	Binding     bool        // only those that bind
 
+	Since      domain.Instant      // leaves out what was settled before; zero: nothing
+	SinceSteps eventstore.Position // of a summary's rejections and fees: those after it
+
 	Sort  Sort // empty: ByDue
 	From  Place
 	Limit int // zero: all

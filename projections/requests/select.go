@@ -59,7 +59,8 @@ func (r *reading) wants(o *row, state State) bool {
 		(r.Provisional == Either || o.provisional == (r.Provisional == Yes)) &&
 		(r.Before == 0 || o.day != 0 && o.day < r.Before) &&
 		(r.After == 0 || o.day > r.After) &&
-		(!r.Binding || o.binding)
+		(!r.Binding || o.binding) &&
+		(r.Since == 0 || o.settled == 0 || o.settled >= r.Since)
 }
 
 // picks returns the first r.Limit rows after r.From in the query's order, or all

@@ -194,8 +194,8 @@ const notTests = " AND NOT EXISTS (SELECT 1 FROM tests t WHERE t.app = s.app AND
 
 func (r *reading) grounds(s *Summary) error {
 	counts := map[string]int64{}
-	err := r.tx.Each("SELECT codes, count(*) FROM steps s WHERE app = ? AND codes <> '' AND position <= ?"+notTests+" GROUP BY codes",
-		[]any{string(r.App), int64(r.asOf), int64(r.asOf)}, func(scan func(...any) error) error {
+	err := r.tx.Each("SELECT codes, count(*) FROM steps s WHERE app = ? AND codes <> '' AND position > ? AND position <= ?"+notTests+" GROUP BY codes",
+		[]any{string(r.App), int64(r.SinceSteps), int64(r.asOf), int64(r.asOf)}, func(scan func(...any) error) error {
 			var codes string
 			var n int64
 			err := scan(&codes, &n)
@@ -212,8 +212,8 @@ func (r *reading) grounds(s *Summary) error {
 
 func (r *reading) fees(s *Summary) error {
 	sums := map[string]map[string]domain.Amount{}
-	err := r.tx.Each("SELECT kind, amount, count(*) FROM steps s WHERE app = ? AND kind IN ('fee.paid', 'fee.quoted', 'fee.waived') AND amount <> '' AND position <= ?"+notTests+" GROUP BY kind, amount",
-		[]any{string(r.App), int64(r.asOf), int64(r.asOf)}, func(scan func(...any) error) error {
+	err := r.tx.Each("SELECT kind, amount, count(*) FROM steps s WHERE app = ? AND kind IN ('fee.paid', 'fee.quoted', 'fee.waived') AND amount <> '' AND position > ? AND position <= ?"+notTests+" GROUP BY kind, amount",
+		[]any{string(r.App), int64(r.SinceSteps), int64(r.asOf), int64(r.asOf)}, func(scan func(...any) error) error {
 			var kind, text string
 			var n int64
 			if err := scan(&kind, &text, &n); err != nil {

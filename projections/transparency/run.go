@@ -28,6 +28,7 @@ func (l *Log) Run(ctx context.Context) error {
 		l.mu.Lock()
 		l.ended = err
 		l.mu.Unlock()
+		l.tell()
 		return err
 	}
 }

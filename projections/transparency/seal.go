@@ -38,6 +38,7 @@ func (l *Log) seal(all bool) error {
 			return fmt.Errorf("app %s: %w", t.app, err)
 		}
 	}
+	l.tell()
 	if !complete {
 		return nil // the state must not run ahead of what readers see
 	}

@@ -63,6 +63,7 @@ type Log struct {
 	trees  map[domain.AppName]*tree
 	sealed eventstore.Position // up to which all is signed and published
 	ended  error
+	news   chan struct{}           // closed at the next checkpoint, or when nothing more comes; nil: nobody waits
 	stop   context.CancelCauseFunc // ends the round that is under way
 	early  error                   // what would have ended a round before the first
 
@@ -229,6 +230,7 @@ func (l *Log) halt(app domain.AppName, err error) error {
 		l.Halt(f)
 	}
 	l.interrupt(f)
+	l.tell()
 	return f
 }
 

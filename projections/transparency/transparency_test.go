@@ -375,6 +375,47 @@ func TestProofs(t *testing.T) {
 	}
 }
 
+// TestAwait: what is not there yet is tried again at every checkpoint, until the
+// caller has waited long enough or nothing more comes.
+func TestAwait(t *testing.T) {
+	s := newSite(t)
+	s.start()
+	find := func() error {
+		_, err := s.log.Find("demo", idOf(700))
+		return err
+	}
+	hurry, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.log.Await(hurry, find); !errors.Is(err, ErrNotThere) {
+		t.Errorf("with no time to wait: %v", err)
+	}
+	odd := errors.New("odd")
+	if err := s.log.Await(t.Context(), func() error { return odd }); err != odd {
+		t.Errorf("what fails is tried again: %v", err)
+	}
+	found := make(chan error, 2)
+	for range 2 {
+		go func() { found <- s.log.Await(t.Context(), find) }()
+	}
+	s.shelf.add("other", numbered(0, 3)...)
+	s.shelf.add("demo", numbered(0, 700)...)
+	s.wait()
+	s.shelf.add("demo", numbered(700, 701)...)
+	for range 2 {
+		if err := <-found; err != nil {
+			t.Errorf("what came was not found: %v", err)
+		}
+	}
+	never := make(chan error, 1)
+	go func() {
+		never <- s.log.Await(t.Context(), func() error { return ErrNotReady })
+	}()
+	s.end()
+	if err := <-never; !errors.Is(err, ErrStopped) {
+		t.Errorf("when the logs have ended: %v", err)
+	}
+}
+
 // TestAppsApart: nobody's log holds a record of another app.
 func TestAppsApart(t *testing.T) {
 	s := newSite(t)

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,7 +56,7 @@ func newBook(t *testing.T) *book {
 
 func (b *book) add(stream, kind, data, parts string) {
 	n := len(b.records)
-	record := fmt.Appendf(nil, `{"actor":"person","at":%d,"data":%s,"id":"%08x-0000-8000-8000-000000000000",%s"recorded":%d,"recorded_by":"desk","request":{"digest":"00","id":"00","sequence":%d,"source":"s"},"stream":%q,"type":%q,"v":1}`,
+	record := fmt.Appendf(nil, `{"actor":"person","at":%d,"data":%s,"id":"%08x-0000-8000-8000-000000000000",%s"recorded":%d,"recorded_by":"desk","request":{"digest":"00000000000000000000000000000000","id":"00000000000000000000000000000000","sequence":%d,"source":"0600000000000000"},"stream":%q,"type":%q,"v":1}`,
 		1000+n, data, n, parts, 1000+n, n+1, stream, kind)
 	b.records = append(b.records, record)
 	b.edge.Append(record, func(t merkle.Tile, hashes []byte) { b.tiles[merkle.Path(t)] = bytes.Clone(hashes) })
@@ -206,7 +207,7 @@ func TestAGapInAProducersNumbersShows(t *testing.T) {
 		}
 	}
 	o, err := b.verify(b.pack(bundle.Selection{App: "demo"}, false))
-	if err != nil || len(o.Manifest.Gaps) != 1 || o.Manifest.Gaps[0] != (bundle.Gap{Source: "s", After: 2, Before: 4}) {
+	if err != nil || len(o.Manifest.Gaps) != 1 || o.Manifest.Gaps[0] != (bundle.Gap{Source: "0600000000000000", After: 2, Before: 4}) {
 		t.Errorf("%+v, %v", o, err)
 	}
 }
@@ -488,4 +489,48 @@ func FuzzVerify(f *testing.F) {
 			t.Errorf("%+v", o)
 		}
 	})
+}
+
+// TestAPolicysTextMayNotBeMissing: a bundle that lacks a text which a published
+// policy names fails, also if its manifest says that the ledger never had it.
+func TestAPolicysTextMayNotBeMissing(t *testing.T) {
+	b := newBook(t)
+	b.lang = ""
+	sum := sha256.Sum256([]byte("the terms"))
+	hash := hex.EncodeToString(sum[:])
+	b.blobs = map[string]string{"sha256:" + hash: "the terms"}
+	b.add("policy-demo-main", "policy.published.v2", `{"document":{"jurisdiction":"CN","name":"main","schema":"policy/1","texts":[{"hash":"sha256:`+hash+`","locale":"en"}],"timezone":"Asia/Shanghai"},"effective":1,"version":"sha256:`+strings.Repeat("01", 32)+`"}`, "")
+	packed := b.pack(bundle.Selection{App: "demo"}, false)
+	if _, err := b.verify(packed); err != nil {
+		t.Fatalf("with its text: %v", err)
+	}
+	without := map[string]change{"blobs/" + hash: gone}
+	for name, manifest := range map[string]func(*bundle.Manifest){
+		"not told of": nil,
+		"told of":     func(m *bundle.Manifest) { m.Missing = []string{"sha256:" + hash} },
+	} {
+		_, err := b.verify(rewrite(t, packed, without, manifest))
+		if want := "the policy text sha256:" + hash + ", which a record names, is missing"; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+	}
+}
+
+// TestWhatIsNotReadIsClaimed: a record of a later form names texts that nobody here
+// can look for, and that is said.
+func TestWhatIsNotReadIsClaimed(t *testing.T) {
+	b := newBook(t)
+	b.lang = ""
+	b.add("policy-demo-main", "policy.effective.v1", `{"version":"sha256:`+strings.Repeat("ab", 32)+`"}`, "")
+	b.add("policy-demo-main", "policy.published.v99", `{"texts":["sha256:`+strings.Repeat("cd", 32)+`"]}`, "")
+	b.add("subject-demo-aa", "consent.given.v99", `{}`, "")
+	o, err := b.verify(b.pack(bundle.Selection{App: "demo"}, false))
+	want := "that the texts which 2 records name are there: this program does not read these records, the first of them is 1 (policy.published.v99)"
+	if err != nil || !slices.Contains(o.Claims, want) {
+		t.Errorf("claimed is %q, %v; want %q", o.Claims, err, want)
+	}
+	o, err = b.verify(b.pack(bundle.Selection{App: "demo", To: 1000}, false))
+	if err != nil || slices.ContainsFunc(o.Claims, func(c string) bool { return strings.Contains(c, "does not read") }) {
+		t.Errorf("of what is all read: %q, %v", o.Claims, err)
+	}
 }

@@ -97,6 +97,9 @@ func (b *opening) claims() {
 			claim("that %s is a linked history: it was linked before the span", l)
 		}
 	}
+	if n := len(b.unread); n > 0 {
+		claim("that the texts which %d records name are there: this program does not read these records, the first of them is %s", n, b.unread[0])
+	}
 	for _, hash := range m.Missing {
 		claim("that the ledger does not have the text %s", hash)
 	}

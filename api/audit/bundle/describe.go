@@ -48,7 +48,7 @@ func (r *report) describe(e domain.Event) string {
 	case domain.CheckAnswered:
 		return fmt.Sprintf("%s, %s: %s (%s)", r.purpose(e.Version, e.Purpose), w.name(w.actions, e.Action.String()), map[bool]string{true: w.allowed, false: w.denied}[e.Allowed], w.name(w.whys, string(e.Why)))
 	case domain.DataAccessed:
-		return fmt.Sprintf("%s; %s: %s; %s: %d; %s: %d", w.name(w.accesses, string(e.Kind)), w.reason, e.Reason, w.recordsRead, e.Records, w.partsRead, e.Parts)
+		return fmt.Sprintf("%s; %s: %s; %s: %d; %s: %d", w.name(w.accesses, string(e.Kind)), w.reason, w.name(w.reasons, e.Reason), w.recordsRead, e.Records, w.partsRead, e.Parts)
 	case domain.RequestReceived:
 		var all []string
 		for _, t := range e.Types {
@@ -56,9 +56,9 @@ func (r *report) describe(e domain.Event) string {
 		}
 		return strings.Join(all, ", ")
 	case domain.ObligationOpened:
-		return e.Obligation.ID + ": " + w.due + " " + e.Due.Date.String()
+		return e.Obligation.ID + ": " + w.due + " " + day(e.Due)
 	case domain.ObligationMoved:
-		return e.ID + ": " + w.due + " " + e.Due.Date.String()
+		return e.ID + ": " + w.due + " " + day(e.Due)
 	case domain.ObligationMet:
 		return e.ID
 	case domain.ObligationOverdue:
@@ -66,19 +66,43 @@ func (r *report) describe(e domain.Event) string {
 	case domain.SubjectLinked:
 		return e.Other
 	case domain.Noted:
-		return fields(e.Fields)
+		return w.written(e.Fields)
 	case domain.Stepped:
-		return fields(e.Fields)
+		return w.written(e.Fields)
 	}
 	return ""
 }
 
-func fields(list []domain.Field) string {
+// day is the day that something is due, or the moment if it is due by the hour.
+func day(d domain.Due) string {
+	if d.Date == 0 {
+		return moment(d.Until)
+	}
+	return d.Date.String()
+}
+
+// written says what was written down with a fact.
+func (w wording) written(list []domain.Field) string {
 	var all []string
 	for _, f := range list {
-		all = append(all, f.Name+"="+f.Value)
+		all = append(all, w.name(w.fields, f.Name)+"="+w.value(f))
 	}
 	return strings.Join(all, ", ")
+}
+
+// value is the language's word for what a field says, if it is one of a list.
+func (w wording) value(f domain.Field) string {
+	if f.Name == "types" {
+		var all []string
+		for t := range strings.SplitSeq(f.Value, ",") {
+			all = append(all, w.name(w.requests, t))
+		}
+		return strings.Join(all, ", ")
+	}
+	if name := w.values[f.Name][f.Value]; name != "" {
+		return name
+	}
+	return w.name(w.values[""], f.Value)
 }
 
 // policy names a version of a policy.

@@ -1,12 +1,29 @@
 package bundle
 
-import "strings"
+import (
+	"strings"
+
+	"consentledger/domain"
+)
 
 // KindName returns what a kind of event is called in a language, with its code;
 // a kind that has no name there is its code.
 func KindName(lang, kind string) string {
+	return wordingOf(lang).kind(kind)
+}
+
+// FieldWords returns what was written down with a fact, in a language.
+func FieldWords(lang string, fields []domain.Field) string { return wordingOf(lang).written(fields) }
+
+// ValueName returns what a field's value is called in a language; one that is none
+// of a list is itself.
+func ValueName(lang, field, value string) string {
+	return wordingOf(lang).value(domain.Field{Name: field, Value: value})
+}
+
+func wordingOf(lang string) wording {
 	if strings.HasPrefix(lang, "zh") {
-		return chinese.kind(kind)
+		return chinese
 	}
-	return english.kind(kind)
+	return english
 }

@@ -13,7 +13,7 @@ import (
 
 // reportForm is the form of report that this program writes. One of the same
 // form is the same for the same bundle, byte for byte.
-const reportForm = 2
+const reportForm = 3
 
 // The bounds of what a report shows: the rest is in the bundle's other files.
 const (
@@ -95,10 +95,7 @@ func (r *reading) stream(c StreamCount) {
 
 // write writes the report in a form.
 func (r *reading) write(w io.Writer, form func(io.Writer) sheet) error {
-	words := english
-	if strings.HasPrefix(r.Manifest.Report.Lang, "zh") {
-		words = chinese
-	}
+	words := wordingOf(r.Manifest.Report.Lang)
 	report := report{sheet: form(w), wording: words, of: r}
 	report.head()
 	if err := report.timeline(); err != nil {
@@ -187,7 +184,7 @@ func (r *report) timeline() error {
 			kind, what = e.Kind(), r.describe(e.Event)
 		}
 		for _, p := range r.of.shown[s.ID] {
-			what += fmt.Sprintf("; %s: “%s”", p.Role, asText(p.Text))
+			what += fmt.Sprintf("; %s: “%s”", r.name(r.roles, p.Role), asText(p.Text))
 		}
 		r.row([]string{s.At.String(), s.Recorded.String(), r.kind(kind), strings.TrimPrefix(what, "; "), s.ID})
 	}

@@ -20,16 +20,17 @@ func decode(s stored, record []byte) (codec.Entry, bool) {
 }
 
 // textsOf returns the hashes of the texts that a record names: a policy's, and
-// what was shown.
-func textsOf(s stored, record []byte) []string {
+// what was shown. It is not ok if the record is of a kind that names texts and
+// this program does not read it.
+func textsOf(s stored, record []byte) (names []string, ok bool) {
 	switch codec.KindOf(s.Type) {
 	case "policy.published", "surface.published", "consent.given", "notice.presented":
 	default:
-		return nil
+		return nil, true
 	}
 	e, ok := decode(s, record)
 	if !ok {
-		return nil
+		return nil, false
 	}
 	var hashes []domain.Hash
 	switch x := e.Event.(type) {
@@ -46,13 +47,12 @@ func textsOf(s stored, record []byte) []string {
 	case domain.NoticePresented:
 		hashes = append(hashes, x.Text)
 	}
-	var names []string
 	for _, h := range hashes {
 		if h != (domain.Hash{}) {
 			names = append(names, h.String())
 		}
 	}
-	return names
+	return names, true
 }
 
 // blobsOf returns the hashes that a record names, of whatever.

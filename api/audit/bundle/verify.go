@@ -82,7 +82,8 @@ type opening struct {
 	reading     reading
 	texts       map[string]bool // that records name
 	policyTexts map[string]bool
-	report      bool // it is as the records give it
+	unread      []string // records whose texts are not known here: index and type
+	report      bool     // it is as the records give it
 }
 
 // head reads the manifest and the checkpoint.
@@ -241,7 +242,11 @@ func (b *opening) keep(index int64, s stored, record []byte) {
 	}
 	b.tally.add(s, true)
 	b.reading.add(s, record)
-	for _, hash := range textsOf(s, record) {
+	texts, ok := textsOf(s, record)
+	if !ok {
+		b.unread = append(b.unread, fmt.Sprintf("%d (%s)", index, s.Type))
+	}
+	for _, hash := range texts {
 		b.texts[hash] = true
 		if strings.HasPrefix(s.Type, "policy.published.") {
 			b.policyTexts[hash] = true

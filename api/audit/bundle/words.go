@@ -10,6 +10,10 @@ type wording struct {
 	purposes, byAct, locale, evidence, shown, all, allowed, denied, due, reason, recordsRead, partsRead string
 
 	kinds, qualities, consents, actions, whys, accesses, requests, shorts, lacks, states map[string]string
+
+	// Of parts, of what was written down with a fact, and of why something was read.
+	roles, fields, reasons map[string]string
+	values                 map[string]map[string]string // by field; "" is any field
 }
 
 var english = wording{

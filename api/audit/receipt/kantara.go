@@ -1,6 +1,10 @@
 package receipt
 
-import "consentledger/domain"
+import (
+	"strings"
+
+	"consentledger/domain"
+)
 
 const kantaraVersion = "KI-CR-v1.1.0"
 
@@ -92,9 +96,11 @@ func (c Consent) kantaraPurpose(p domain.Purpose, given domain.ConsentGiven) kan
 	for _, category := range p.Categories {
 		k.PIICategory = append(k.PIICategory, string(category))
 	}
+	var names []string
 	for _, r := range c.recipients(p.ID) {
-		k.ThirdPartyDisclosure, k.ThirdPartyName = true, join(k.ThirdPartyName, r.Title)
+		names = append(names, r.Title)
 	}
+	k.ThirdPartyDisclosure, k.ThirdPartyName = len(names) > 0, strings.Join(names, "; ")
 	return k
 }
 

@@ -2,20 +2,26 @@ package receipt_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"io/fs"
+	"os"
 	"strings"
 	"testing"
 
 	"consentledger/api/audit/bundle"
 	"consentledger/api/audit/receipt"
+	"consentledger/api/audit/witness"
+	"consentledger/api/policyfile"
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/projections/transparency/merkle"
 
+	"filippo.io/torchwood"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -36,12 +42,22 @@ func (hand) Commit(_ eventstore.EventID, _ string, plain []byte) [32]byte {
 // given returns a consent in a log of one record, and who verifies it.
 func given(t testing.TB) (receipt.Consent, note.Verifier) {
 	t.Helper()
-	document := domain.Document{
+	return givenTo(t, policy(), origin)
+}
+
+// policy is a small one.
+func policy() domain.Document {
+	return domain.Document{
 		Name: "privacy", Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Handler: domain.Handler{Name: "Demo Holding", Contact: "desk"},
 		Purposes:   []domain.Purpose{{ID: "ads", Title: "Ads", Basis: domain.BasisConsent, Categories: []domain.CategoryID{"clicks"}}, {ID: "face", Title: "Faces", Basis: domain.BasisConsent}, {ID: "net", Title: "Network", Basis: domain.BasisConsent, Sensitive: true, Categories: []domain.CategoryID{"id"}}},
 		Categories: []domain.Category{{ID: "clicks"}, {ID: "id", SensitiveByLaw: true}},
 		Recipients: []domain.Recipient{{ID: "acme", Title: "Acme", Purposes: []domain.PurposeID{"ads"}}},
 	}
+}
+
+// givenTo is given, to another policy. The witnesses sign the log too.
+func givenTo(t testing.TB, document domain.Document, origin string, witnesses ...note.Signer) (receipt.Consent, note.Verifier) {
+	t.Helper()
 	canonical, err := policydoc.Marshal(document)
 	if err != nil {
 		t.Fatal(err)
@@ -74,6 +90,15 @@ func given(t testing.TB) (receipt.Consent, note.Verifier) {
 	signed, err := merkle.Sign(merkle.Checkpoint{Origin: origin, Size: 1, Root: tlog.RecordHash(record.Data)}, signer)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(witnesses) > 0 {
+		n, err := note.Open(signed, note.VerifierList(verifier))
+		if err == nil {
+			signed, err = note.Sign(n, witnesses...)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	e, err := codec.Decode(eventstore.Recorded{Record: record, Stream: "subject-demo-00ff"})
 	if err != nil {
@@ -182,8 +207,109 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-func BenchmarkVerify(b *testing.B) {
-	c, v := given(b)
+// TestAReceiptThatAWitnessSigned: a receipt whose checkpoint a witness signed
+// verifies for whoever asks for that witness; the same without it, or with the
+// signature of another, does not.
+func TestAReceiptThatAWitnessSigned(t *testing.T) {
+	signer := func(name string) *torchwood.CosignatureSigner {
+		t.Helper()
+		_, key, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := torchwood.NewCosignatureSigner(name, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	north, other := signer("north.example.org"), signer("north.example.org")
+	for _, form := range []string{receipt.Kantara, receipt.ISO} {
+		for name, tt := range map[string]struct {
+			by   []note.Signer
+			want bool
+		}{
+			"signed by the witness":         {[]note.Signer{north}, true},
+			"signed by it and another":      {[]note.Signer{other, north}, true},
+			"signed by nobody":              {nil, false},
+			"signed by another of its name": {[]note.Signer{other}, false},
+		} {
+			c, v := givenTo(t, policy(), origin, tt.by...)
+			text, err := receipt.Write(form, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := receipt.Verify(text, v, origin)
+			if err != nil {
+				t.Fatalf("%s, %s: %v", form, name, err)
+			}
+			p, err := witness.ParsePolicy([]byte("log " + c.Key + "\nwitness north " + north.Verifier().String() + "\nquorum north\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Check(origin, r.Signed); (err == nil) != tt.want {
+				t.Errorf("%s, %s: %v", form, name, err)
+			}
+		}
+	}
+}
+
+// large is the sample policy, of some forty kilobytes, with what the consent is
+// about.
+func large(t testing.TB) domain.Document {
+	t.Helper()
+	files := os.DirFS("../../../cmd/consentledger/smartkey")
+	read := func(path string) ([]byte, error) { return fs.ReadFile(files, path) }
+	file, err := read("policy.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, _, err := policyfile.Parse("policy.yaml", file, read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	small := policy()
+	d.Categories = append(d.Categories, small.Categories...)
+	d.Purposes = append(d.Purposes, small.Purposes...)
+	d.Recipients = append(d.Recipients, small.Recipients...)
+	return d
+}
+
+// TestAReceiptIsTheSameByTheWholePolicy: what is read of a policy is enough for
+// every receipt.
+func TestAReceiptIsTheSameByTheWholePolicy(t *testing.T) {
+	c, _ := givenTo(t, large(t), origin)
+	part, err := policydoc.UnmarshalPurposes(c.Document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if part, whole := len(part.Purposes), len(c.Policy.Document.Purposes); part != whole || whole < 10 {
+		t.Errorf("%d purposes of %d", part, whole)
+	}
+	for _, form := range []string{receipt.Kantara, receipt.ISO} {
+		want, err := receipt.Write(form, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		less := c
+		less.Policy.Document = part
+		if got, err := receipt.Write(form, less); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: another receipt, %v", form, err)
+		}
+	}
+	for _, bad := range []string{`{}`, `[]`, `{"schema":"policy/1","purposes":{}}`, ``} {
+		if d, err := policydoc.UnmarshalPurposes([]byte(bad)); err == nil {
+			t.Errorf("%q is read as %+v", bad, d)
+		}
+	}
+}
+
+func BenchmarkVerify(b *testing.B) { benchmarkVerify(b, policy()) }
+
+func BenchmarkVerifyLargePolicy(b *testing.B) { benchmarkVerify(b, large(b)) }
+
+func benchmarkVerify(b *testing.B, document domain.Document) {
+	c, v := givenTo(b, document, origin)
 	text, err := receipt.Write(receipt.Kantara, c)
 	if err != nil {
 		b.Fatal(err)
@@ -193,4 +319,5 @@ func BenchmarkVerify(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	b.ReportMetric(float64(len(c.Document)), "policy-bytes")
 }

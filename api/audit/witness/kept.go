@@ -80,7 +80,11 @@ func parseKept(text []byte) (kept, error) {
 	}
 	var n []int64
 	for _, line := range lines[1:] {
-		for _, word := range strings.Fields(line)[1:] {
+		words := strings.Fields(line)
+		if len(words) == 0 {
+			return kept{}, errors.New("a line of times is empty")
+		}
+		for _, word := range words[1:] {
 			i, err := strconv.ParseInt(word, 10, 64)
 			if err != nil {
 				return kept{}, errors.New("a time is not a number of seconds")

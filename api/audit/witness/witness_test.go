@@ -53,6 +53,7 @@ func FuzzParseKept(f *testing.F) {
 	f.Add([]byte("consentledger cosigned v1\nsince 1\nlast 2\ngap 1 2\n\nnote"))
 	f.Add([]byte("consentledger cosigned v1\nsince 0\nlast 0\ngap 0 0\n\n"))
 	f.Add([]byte("consentledger cosigned v1\n\n\n\n\n\n"))
+	f.Add([]byte("consentledger cosigned v1\n2\n \np\n\n")) // it crashed once
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if k, err := parseKept(text); err == nil && string(k.format()) != string(text) {
 			t.Errorf("%q was read, and is written as %q", text, k.format())

@@ -27,7 +27,7 @@ type Report struct {
 	Noes       Noes           `json:"noes"`
 	Answers    Answers        `json:"answers" doc:"to \"may we?\", of those that were recorded"`
 	Changes    []Change       `json:"material_changes"`
-	Requests   report.Summary `json:"requests" doc:"what was owed, as it stood at the end: of all time, not of the span alone"`
+	Requests   report.Summary `json:"requests" doc:"what was owed at any time in the span, as it stood at its end"`
 	Exemptions []Exemption    `json:"exemptions"`
 	Sharing    []Note         `json:"sharing" doc:"recipients, entrustments, disclosures, transfers and data abroad"`
 	Minors     []Count        `json:"minors"`
@@ -43,6 +43,15 @@ type Report struct {
 	Clock      []Count        `json:"clock" doc:"observations of the ledger's own clock"`
 	Tests      Tests          `json:"tests"`
 	Outside    Outside        `json:"outside"`
+}
+
+// Records returns how many records of the span the report counts.
+func (r Report) Records() int {
+	n := int64(0)
+	for _, c := range r.Events {
+		n += c.Count
+	}
+	return int(n)
 }
 
 // App says whose report it is.
@@ -195,14 +204,18 @@ type Void struct {
 	What    string `json:"what" doc:"a build, or how many records"`
 	Reason  string `json:"reason"`
 	By      string `json:"by"`
-	Records int64  `json:"records" doc:"that it names; of a build 0: it names a span"`
+	Records int64  `json:"records" doc:"that it names; of a build, those known by the end that it recorded"`
 }
 
 // A Reader is somebody who read or asked, and how often.
 type Reader struct {
-	Kind  string `json:"kind"`
-	Who   string `json:"who" doc:"the authenticated principal"`
-	Count int64  `json:"count"`
+	Kind    string `json:"kind"`
+	Way     string `json:"way,omitzero" doc:"of reading: export, receipt, rejected-message, replay or reaction"`
+	Reason  string `json:"reason,omitzero" doc:"of reading, by a code; unstated: nothing personal was read and no reason given"`
+	Who     string `json:"who" doc:"the authenticated principal"`
+	Count   int64  `json:"count"`
+	Records int64  `json:"records,omitzero" doc:"that they were shown"`
+	Parts   int64  `json:"personal_texts,omitzero" doc:"that were opened for them"`
 }
 
 // A Gap is something that a policy promises or leaves out against the law.
@@ -229,6 +242,9 @@ type Rule struct {
 	Unit   string `json:"unit"`
 	Law    bool   `json:"law" doc:"a law's ceiling, not a promise"`
 	Set    string `json:"rule_set" doc:"names the set of deadline rules of the policy's version"`
+
+	Version string       `json:"version" doc:"of the policy"`
+	Kept    report.Tally `json:"kept" doc:"what was owed by it at any time in the span, as it stood at its end"`
 }
 
 // Tests is what was left out.

@@ -122,6 +122,64 @@ func TestSpansThatMeetLeaveNothingOutAndCountNothingTwice(t *testing.T) {
 	}
 }
 
+// TestWhatIsOwedIsOfTheSpan: a duty that was done before the span, a rejection and
+// a fee of before are not of it; what is still owed is.
+func TestWhatIsOwedIsOfTheSpan(t *testing.T) {
+	w := told(t)
+	end := w.Time() + 1
+	whole, last := made(t, w, 0, end), made(t, w, end, end+1)
+	if whole.Requests.Met == 0 || len(whole.Requests.Grounds) == 0 || len(whole.Requests.Fees) == 0 {
+		t.Fatalf("nothing was done: the test tests nothing: %+v", whole.Requests)
+	}
+	settled := int64(0)
+	for _, s := range whole.Requests.States {
+		if s.State == "met" || s.State == "met-late" || s.State == "void" {
+			settled += s.Obligations
+		}
+	}
+	if got, want := last.Requests.Obligations, whole.Requests.Obligations-settled; got != want || last.Requests.Met != 0 || last.Requests.Overdue != whole.Requests.Overdue {
+		t.Errorf("in the last moment %d are owed, want %d: %+v", got, want, last.Requests)
+	}
+	if len(last.Requests.Grounds) != 0 || len(last.Requests.Fees) != 0 {
+		t.Errorf("rejections and fees of before: %+v", last.Requests)
+	}
+	owed, kept := int64(0), int64(0)
+	for i, r := range last.Rules {
+		owed, kept = owed+whole.Rules[i].Kept.Obligations, kept+whole.Rules[i].Kept.Met
+		if r.Kept.Met != 0 || r.Kept.Obligations > whole.Rules[i].Kept.Obligations {
+			t.Errorf("of the rule %s: %+v", r.ID, r.Kept)
+		}
+	}
+	if owed == 0 || kept == 0 || owed > whole.Requests.Obligations {
+		t.Errorf("by their rules %d are owed and %d kept, of %d", owed, kept, whole.Requests.Obligations)
+	}
+}
+
+// TestWhoWasShownWhatAndWhy: every way of reading is told apart, with its reason.
+func TestWhoWasShownWhatAndWhy(t *testing.T) {
+	r := account.Report{Access: []account.Reader{
+		{Kind: "data.accessed", Way: "replay", Reason: domain.Unstated, Who: "unauthenticated", Count: 3, Records: 70},
+		{Kind: "data.accessed", Way: "export", Reason: "dispute", Who: "desk", Count: 1, Records: 9, Parts: 4},
+		{Kind: "data.accessed", Way: "receipt", Reason: "own-code", Who: "desk", Count: 1, Records: 1, Parts: 1},
+	}}
+	for lang, want := range map[string][]string{
+		"en": {"history or a report, no personal texts|not said|unauthenticated|3|70|0", "an evidence bundle|a dispute|desk|1|9|4", "a receipt of a consent|own-code|desk|1|1|1"},
+		"zh": {"历史或报告，不含个人信息文本|未说明|unauthenticated|3|70|0", "存证包|争议|desk|1|9|4", "同意回执|own-code|desk|1|1|1"},
+	} {
+		var got []string
+		for _, s := range r.Document(lang).Sections {
+			for _, row := range s.Rows {
+				if s.ID == "access" {
+					got = append(got, strings.Join(row, "|"))
+				}
+			}
+		}
+		if strings.Join(got, "\n") != strings.Join(want, "\n") {
+			t.Errorf("%s: %q, want %q", lang, got, want)
+		}
+	}
+}
+
 func TestChangesAreFollowedUntilEverybodyAnswered(t *testing.T) {
 	w := projectiontest.NewTeller(t)
 	w.Register()

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"consentledger/api/audit/bundle"
+	"consentledger/domain"
 )
 
 // A Document is a report as people read it, in one language.
@@ -214,11 +215,11 @@ func (s speaker) exempt(r Report) []Section {
 func (s speaker) notes(id string, list []Note) Section {
 	var rows [][]string
 	for _, n := range list {
-		var fields []string
+		var fields []domain.Field
 		for _, f := range n.Fields {
-			fields = append(fields, f.Name+"="+f.Value)
+			fields = append(fields, domain.Field(f))
 		}
-		rows = append(rows, []string{n.Recorded, bundle.KindName(s.lang, n.Kind), strings.Join(fields, "; "), n.Event})
+		rows = append(rows, []string{n.Recorded, bundle.KindName(s.lang, n.Kind), bundle.FieldWords(s.lang, fields), n.Event})
 	}
 	return s.section(id, "recorded kind what event", rows)
 }
@@ -227,17 +228,21 @@ func (s speaker) happened(r Report) []Section {
 	var incidents, voids, access, gaps [][]string
 	for _, i := range r.Incidents {
 		never := s.say("never")
-		incidents = append(incidents, []string{i.Kind, orText(i.Level, s.say("unsaid")), i.Known, minutes(i.Authority, i.AuthorityMins, never), minutes(i.Persons, i.PersonsMins, never), orText(i.Closed, never), i.Stream})
+		incidents = append(incidents, []string{bundle.ValueName(s.lang, "kind", i.Kind), orText(bundle.ValueName(s.lang, "level", i.Level), s.say("unsaid")), i.Known, minutes(i.Authority, i.AuthorityMins, never), minutes(i.Persons, i.PersonsMins, never), orText(i.Closed, never), i.Stream})
 	}
 	for _, v := range r.Voids {
-		what := s.say("void.build", v.What)
-		if v.Records > 0 {
-			what = s.say("void.records", v.Records)
+		what := s.say("void.records", v.Records)
+		if v.What != "records" {
+			what = s.say("void.build", v.What, v.Records)
 		}
 		voids = append(voids, []string{what, v.Reason, v.By, v.Event})
 	}
 	for _, a := range r.Access {
-		access = append(access, []string{bundle.KindName(s.lang, a.Kind), a.Who, number(a.Count)})
+		way, reason := bundle.KindName(s.lang, a.Kind), s.say("unsaid")
+		if a.Way != "" {
+			way, reason = s.name("way-"+a.Way), s.name("reason-"+a.Reason)
+		}
+		access = append(access, []string{way, strings.TrimPrefix(reason, "reason-"), a.Who, number(a.Count), number(a.Records), number(a.Parts)})
 	}
 	for _, g := range r.Gaps {
 		gaps = append(gaps, []string{g.Policy, orText(g.Section, s.say("unsaid")), s.say("gap." + g.Code), g.About})
@@ -249,7 +254,7 @@ func (s speaker) happened(r Report) []Section {
 		s.section("incidents", "kind level known authority persons closed stream", incidents),
 		s.section("erasures", "kind count", s.counts(r.Erasures, kind)),
 		s.section("voids", "what reason by event", voids),
-		s.section("access", "kind who count", access),
+		s.section("access", "kind why who count records parts", access),
 		s.section("gaps", "policy section what about", gaps),
 		s.section("other", "what count", other),
 	}
@@ -277,6 +282,22 @@ func minutes(at, after, never string) string {
 	return at + " (+" + after + " min)"
 }
 
+// verified says when the log was verified for the report.
+func (r Report) verified(s speaker) string {
+	if !r.Outside.Integrity.Derived {
+		return s.say("never")
+	}
+	return r.Outside.Made
+}
+
+// length says how long somebody has.
+func (s speaker) length(x Rule) string {
+	if x.Length == 1 {
+		return s.say("one." + x.Unit)
+	}
+	return strconv.Itoa(x.Length) + " " + s.name(x.Unit)
+}
+
 // basis says on what the report rests.
 func (s speaker) basis(r Report) []Section {
 	var calendars, rules, tree [][]string
@@ -288,11 +309,15 @@ func (s speaker) basis(r Report) []Section {
 		if x.Law {
 			kind = s.say("law")
 		}
-		rules = append(rules, []string{x.Policy, x.ID, x.Source, kind, strconv.Itoa(x.Length) + " " + s.name(x.Unit), x.Set})
+		percent := percentOr(x.Kept.OnTime, s.say("nothing-due"))
+		if x.Kept.Obligations == 0 {
+			percent = s.say("nothing-owed")
+		}
+		rules = append(rules, []string{x.ID, x.Source, kind, s.length(x), number(x.Kept.Obligations), number(x.Kept.Met), number(x.Kept.Late), number(x.Kept.Overdue), percent, x.Policy, x.Version, x.Set})
 	}
 	i := r.Outside.Integrity
 	tree = append(tree, []string{s.say("tree.origin"), orText(i.Origin, s.say("unknown"))}, []string{s.say("tree.size"), s.none(i.Size)}, []string{s.say("tree.root"), orText(i.Root, s.say("unknown"))},
-		[]string{s.say("tree.key"), orText(i.Key, s.say("unknown"))}, []string{s.say("tree.derived"), s.yes(i.Derived)}, []string{s.say("tree.fault"), orText(i.Fault, s.say("none"))})
+		[]string{s.say("tree.key"), orText(i.Key, s.say("unknown"))}, []string{s.say("tree.derived"), s.yes(i.Derived)}, []string{s.say("tree.verified"), r.verified(s)}, []string{s.say("tree.fault"), orText(i.Fault, s.say("none"))})
 	if len(i.Witnesses) == 0 {
 		tree = append(tree, []string{s.say("tree.witnesses"), s.say("none")})
 	}
@@ -306,7 +331,7 @@ func (s speaker) basis(r Report) []Section {
 	integrity := s.section("integrity", "what value", tree)
 	integrity.Text = i.Checkpoint
 	return []Section{
-		s.section("calendars", "calendar notice projected", calendars), s.section("rules", "policy rule source kind length ruleset", rules),
+		s.section("calendars", "calendar notice projected", calendars), s.section("rules", "rule source kind length owed met late overdue on-time policy version ruleset", rules),
 		s.section("clock", "what count", s.counts(r.Clock, s.name)), integrity,
 	}
 }

@@ -61,6 +61,7 @@ func (s speaker) broken(r Report) []string {
 	}
 	add(r.Requests.Overdue, "broken.overdue")
 	add(r.Requests.Late, "broken.late")
+	text = append(text, s.rules(r)...)
 	add(r.TooSoon, "broken.soon")
 	short, waiting, doubtful := int64(0), int64(0), int64(0)
 	for _, c := range r.Consents.Short {
@@ -75,6 +76,11 @@ func (s speaker) broken(r Report) []string {
 		}
 	}
 	add(short, "broken.short")
+	for _, q := range r.Consents.Evidence {
+		if q.Name == "weak" {
+			text = append(text, s.say("broken.weak", q.Count, r.Consents.Given))
+		}
+	}
 	add(waiting, "broken.waiting")
 	add(doubtful, "broken.doubtful")
 	add(int64(len(r.Incidents)), "broken.incidents")
@@ -87,6 +93,21 @@ func (s speaker) broken(r Report) []string {
 		text = append(text, s.say("broken.nothing"))
 	}
 	add(int64(len(r.Gaps)), "broken.gaps")
+	return text
+}
+
+// rules says which promises and limits were not kept, and how often.
+func (s speaker) rules(r Report) (text []string) {
+	for _, x := range r.Rules {
+		if x.Kept.Late+x.Kept.Overdue == 0 {
+			continue
+		}
+		key := "broken.promise"
+		if x.Law {
+			key = "broken.law"
+		}
+		text = append(text, s.say(key, x.ID, x.Source, s.length(x), x.Kept.Obligations, x.Kept.Overdue, x.Kept.Late))
+	}
 	return text
 }
 

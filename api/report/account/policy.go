@@ -56,7 +56,7 @@ func rulesOf(p domain.Policies, at domain.Instant) []Rule {
 	rules := []Rule{}
 	for _, v := range inForce(p, at) {
 		for _, r := range v.Document.DeadlineRules {
-			rules = append(rules, Rule{v.Document.Name, string(r.ID), r.Source, r.Length, r.Unit.String(), r.Law, p.RuleSet(v.Version).String()})
+			rules = append(rules, Rule{Policy: v.Document.Name, ID: string(r.ID), Source: r.Source, Length: r.Length, Unit: r.Unit.String(), Law: r.Law, Version: hash(v.Version), Set: p.RuleSet(v.Version).String()})
 		}
 	}
 	return rules

@@ -50,6 +50,28 @@ func Unmarshal(b []byte) (domain.Document, error) {
 	return d.toDomain(), nil
 }
 
+// UnmarshalPurposes reads of a document what it says of its purposes: who handles
+// data, the purposes, categories and recipients, and the rights. The rest is not
+// read, and nobody is told if it is not as it should be: it is for documents that
+// are known by their hash, where half the time counts.
+func UnmarshalPurposes(b []byte) (domain.Document, error) {
+	var d struct {
+		Schema     string        `json:"schema"`
+		Handler    handlerV1     `json:"handler"`
+		Purposes   []purposeV1   `json:"purposes"`
+		Categories []categoryV1  `json:"categories"`
+		Recipients []recipientV1 `json:"recipients"`
+		Rights     []rightV1     `json:"rights"`
+	}
+	if err := json.Unmarshal(b, &d, json.WithUnmarshalers(unmarshalers)); err != nil {
+		return domain.Document{}, fmt.Errorf("policy document: %w", err)
+	}
+	if d.Schema != Schema {
+		return domain.Document{}, fmt.Errorf("policy document: schema %q, want %q", d.Schema, Schema)
+	}
+	return documentV1{Handler: d.Handler, Purposes: d.Purposes, Categories: d.Categories, Recipients: d.Recipients, Rights: d.Rights}.toDomain(), nil
+}
+
 // Hash returns the SHA-256 of d as [Marshal] writes it. It is for a document
 // about to be stored; what is stored is verified by its stored bytes.
 func Hash(d domain.Document) (domain.Hash, error) {

@@ -1,0 +1,125 @@
+package bundle
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"unicode"
+
+	"consentledger/domain"
+	"consentledger/eventstore/codec"
+	"consentledger/eventstore/ledger"
+)
+
+// TestEveryCodeHasAChineseName: what a Chinese reader gets to see of our own codes,
+// of any kind of record, is Chinese.
+func TestEveryCodeHasAChineseName(t *testing.T) {
+	named := func(what string, words map[string]string, code string) {
+		t.Helper()
+		if name := words[code]; !strings.ContainsFunc(name, func(r rune) bool { return unicode.Is(unicode.Han, r) }) {
+			t.Errorf("%s %q is called %q", what, code, name)
+		}
+	}
+	rules := map[string][]domain.FieldRule{}
+	for _, r := range domain.NoteRules {
+		rules[string(r.Kind)] = r.Fields
+	}
+	for _, r := range domain.StepRules {
+		rules[string(r.Kind)] = r.Fields
+	}
+	for kind, fields := range rules {
+		named("a kind", chinese.kinds, kind)
+		for _, f := range fields {
+			named("a field of "+kind, chinese.fields, f.Name)
+			for _, c := range f.Choices {
+				named("a choice of "+f.Name, chinese.values[f.Name], c)
+			}
+		}
+	}
+	for _, shape := range codec.Types() {
+		if kind := codec.KindOf(shape); kind != "noted" && kind != "stepped" {
+			named("a kind", chinese.kinds, kind)
+		}
+	}
+	for _, role := range []string{"details", "binding", "accessor", "why", "birth-date", "identity", "justification", "original", ledger.GroupRole} {
+		named("a role", chinese.roles, role)
+	}
+	for _, kind := range []domain.AccessKind{domain.AccessExport, domain.AccessReceipt, domain.AccessRejected, domain.AccessReplay, domain.AccessReaction} {
+		named("an access", chinese.accesses, string(kind))
+	}
+	for _, r := range domain.CountRules {
+		named("a shortfall", chinese.shorts, string(r.Short))
+	}
+	for _, r := range domain.LackRules {
+		named("a lack", chinese.lacks, string(r.Lack))
+	}
+	for _, r := range domain.RequestTypes() {
+		named("a request", chinese.requests, r.String())
+	}
+	named("a reason", chinese.reasons, domain.Unstated)
+}
+
+// latin is a word of Latin letters.
+var latin = regexp.MustCompile(`[A-Za-z][A-Za-z-]*`)
+
+// behindItsName is a code in brackets behind what it is called in Chinese.
+var behindItsName = regexp.MustCompile(`(\p{Han}) \([a-z][a-z.-]*\)`)
+
+// TestNoEnglishCodeIsInAChineseReport: of facts in which every code is set, a
+// Chinese report shows no Latin word but what others wrote, and what is allowed.
+func TestNoEnglishCodeIsInAChineseReport(t *testing.T) {
+	allowed := map[string]bool{"sha": true, "zh": true, "zh-CN": true, "CN": true}
+	var events []domain.Event
+	for _, quality := range []domain.Quality{domain.Strong, domain.Partial, domain.Weak, domain.Imported} {
+		e := domain.ConsentGiven{Act: "甲", Kind: domain.GeneralConsent, Locale: "zh-CN", Evidence: domain.Evidence{Quality: quality}, Items: []domain.Item{{Purpose: "乙", Short: domain.NeedsSeparate}}}
+		for _, r := range domain.LackRules {
+			e.Evidence.Missing = append(e.Evidence.Missing, r.Lack)
+		}
+		events = append(events, e)
+	}
+	for _, kind := range []domain.AccessKind{domain.AccessExport, domain.AccessReceipt, domain.AccessRejected, domain.AccessReplay, domain.AccessReaction} {
+		events = append(events, domain.DataAccessed{Kind: kind, Reason: domain.Unstated, Records: 1})
+	}
+	for _, action := range []domain.Action{domain.Collect, domain.Use, domain.Provide, domain.Publish, domain.Export} {
+		events = append(events, domain.CheckAnswered{Purpose: "乙", Action: action, Why: domain.WhyConsent})
+	}
+	events = append(events, domain.RequestReceived{Types: domain.RequestTypes()}, domain.ConsentWithdrawn{Scope: domain.Scope{All: true}})
+	for _, r := range domain.NoteRules {
+		events = append(events, domain.Noted{Kind: r.Kind, Fields: filled(r.Fields)})
+	}
+	for _, r := range domain.StepRules {
+		events = append(events, domain.Stepped{Kind: r.Kind, Fields: filled(r.Fields)})
+	}
+	r := &report{wording: chinese, of: &reading{}}
+	for _, e := range events {
+		text := r.describe(e)
+		bare := behindItsName.ReplaceAllString(text, "$1")
+		for _, word := range latin.FindAllString(bare, -1) {
+			if !allowed[word] {
+				t.Errorf("%T shows %q: %s", e, word, text)
+			}
+		}
+	}
+	for _, kind := range []string{"consent.given", "purpose.achieved", "data.accessed"} {
+		if text := behindItsName.ReplaceAllString(r.kind(kind), "$1"); latin.MatchString(text) {
+			t.Errorf("the kind %s is shown as %s", kind, text)
+		}
+	}
+}
+
+// filled fills in fields with what their rules offer, and else with Chinese.
+func filled(rules []domain.FieldRule) (all []domain.Field) {
+	for _, r := range rules {
+		value := "丙"
+		switch {
+		case len(r.Choices) > 0:
+			value = r.Choices[0]
+		case r.Form == domain.FormYes:
+			value = "yes"
+		case r.Name == "types":
+			value = "access,delete"
+		}
+		all = append(all, domain.Field{Name: r.Name, Value: value})
+	}
+	return all
+}

@@ -1,0 +1,184 @@
+package account
+
+import (
+	"cmp"
+	"context"
+	"iter"
+	"maps"
+	"slices"
+
+	"consentledger/api/report"
+	"consentledger/api/wire"
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+	"consentledger/projections/requests"
+)
+
+// A Ledger is what a report is counted from.
+type Ledger interface {
+	Replay(ctx context.Context, after eventstore.Position) iter.Seq2[codec.Entry, error]
+	KnownAt(ctx context.Context, at domain.Instant) (eventstore.Position, error)
+	App(ctx context.Context, app domain.AppName) (domain.Reference, error)
+}
+
+// Requests sums up what was owed; see [requests.View]. It must be as far as the
+// end of the span.
+type Requests interface {
+	Report(ctx context.Context, q requests.Query) ([]requests.Obligation, requests.Place, requests.Summary, eventstore.Position, error)
+}
+
+// Make makes the report of a span.
+func Make(ctx context.Context, l Ledger, owed Requests, app domain.AppName, from, to domain.Instant, outside Outside) (Report, error) {
+	c, err := open(ctx, l, app, from, to)
+	if err != nil {
+		return Report{}, err
+	}
+	if err := c.run(ctx, l); err != nil {
+		return Report{}, err
+	}
+	r := c.report(to)
+	r.From, r.To, r.Position, r.Outside = moment(from), to.String(), wire.FormatPosition(c.end), outside
+	if err := c.owed(ctx, owed, from, to, &r); err != nil {
+		return Report{}, err
+	}
+	if r.Outside.Integrity.Witnesses == nil {
+		r.Outside.Integrity.Witnesses = []Witness{}
+	}
+	return r, nil
+}
+
+// owed sums up what was owed in the span: all of it, and by every rule.
+func (c *counting) owed(ctx context.Context, owed Requests, from, to domain.Instant, r *Report) error {
+	q := requests.Query{App: c.app, At: to, Known: requests.Known{Past: true, At: c.end}, Since: from, SinceSteps: c.begin, Limit: 1}
+	_, _, sum, _, err := owed.Report(ctx, q)
+	if err != nil {
+		return err
+	}
+	r.Requests = report.SummaryOf(sum)
+	for i := range r.Rules {
+		q.Rule = domain.DeadlineRuleID(r.Rules[i].ID)
+		if _, _, sum, _, err = owed.Report(ctx, q); err != nil {
+			return err
+		}
+		r.Rules[i].Kept = report.SummaryOf(sum).Tally
+	}
+	return nil
+}
+
+// open finds the span, and in a first pass who is a test by its end.
+func open(ctx context.Context, l Ledger, app domain.AppName, from, to domain.Instant) (*counting, error) {
+	ref, err := l.App(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	c := &counting{
+		app: app, service: ref.Service, tests: map[string]bool{}, owners: map[domain.StreamID]string{}, calendars: map[string]Calendar{}, events: tally{},
+		purposes: map[domain.PurposeID]*Asked{}, versions: tally{}, acts: tally{}, surfaces: tally{}, locales: tally{}, evidence: tally{}, short: tally{}, why: tally{},
+		minors: tally{}, erasures: tally{}, clock: tally{}, access: map[Reader]seen{}, stands: map[pair]bool{}, touched: map[pair][]int{},
+		builds: map[string]*builds{}, ended: map[domain.EventID]bool{}, incidents: map[string]*Incident{}, known: map[string]domain.Instant{},
+	}
+	if from > 0 {
+		if c.begin, err = l.KnownAt(ctx, from-1); err != nil {
+			return nil, err
+		}
+	}
+	if c.end, err = l.KnownAt(ctx, to-1); err != nil {
+		return nil, err
+	}
+	marks := map[domain.EventID]string{}
+	for e, err := range c.log(ctx, l) {
+		if err != nil {
+			return nil, err
+		}
+		switch x := e.Event.(type) {
+		case domain.SubjectMarkedTest:
+			marks[domain.EventID(e.ID)] = e.Stream.ID
+		case domain.RecordVoided:
+			for _, id := range x.Records {
+				delete(marks, id)
+			}
+		case domain.BuildVoided:
+			c.builds[e.ID.String()] = &builds{x, 0}
+		case domain.RequestReceived:
+			c.owners[e.Stream] = x.Subject
+		case domain.ObligationOpened:
+			if e.Stream.Noun == domain.ObligationNoun {
+				c.owners[e.Stream] = x.Cause.Subject
+			}
+		}
+	}
+	for _, person := range marks {
+		c.tests[person] = true
+	}
+	c.r.Tests.Persons = int64(len(c.tests))
+	return c, nil
+}
+
+// report gathers what was counted.
+func (c *counting) report(to domain.Instant) Report {
+	r := c.r
+	a := c.service.App
+	r.Schema = "audit-report/1"
+	r.App = App{string(a.Name), a.Handler, a.Environment.String(), a.Jurisdiction, a.TimeZone}
+	r.Promises = promised(c.policies, to-1)
+	r.Events, r.Minors, r.Erasures, r.Clock = c.events.list(), c.minors.list(), c.erasures.list(), c.clock.list()
+	r.Consents.ByPurpose = []Asked{}
+	for _, id := range slices.Sorted(maps.Keys(c.purposes)) {
+		r.Consents.ByPurpose = append(r.Consents.ByPurpose, *c.purposes[id])
+	}
+	r.Consents.ByVersion, r.Consents.ByAct, r.Consents.BySurface, r.Consents.ByLocale = c.versions.list(), c.acts.list(), c.surfaces.list(), c.locales.list()
+	r.Consents.Short, r.Answers.Why = c.short.list(), c.why.list()
+	r.Consents.Evidence = []Share{}
+	for _, q := range c.evidence.list() {
+		r.Consents.Evidence = append(r.Consents.Evidence, Share{q.Name, q.Count, domain.Percent(q.Count, c.evidence.sum())})
+	}
+	r.Changes = []Change{}
+	for _, ch := range c.changes {
+		ch.Waiting = ch.Touched - ch.Again - ch.No
+		ch.Percent = domain.Percent(ch.Again+ch.No, ch.Touched)
+		r.Changes = append(r.Changes, ch)
+	}
+	c.fill(&r, to)
+	return r
+}
+
+func (c *counting) fill(r *Report, to domain.Instant) {
+	r.Exemptions, r.Sharing, r.Voids = append([]Exemption{}, r.Exemptions...), append([]Note{}, r.Sharing...), append([]Void{}, r.Voids...)
+	for i := range r.Voids {
+		if b := c.builds[r.Voids[i].Event]; b != nil {
+			r.Voids[i].Records = b.records
+		}
+	}
+	for i := range r.Exemptions {
+		if id, err := eventstore.ParseEventID(r.Exemptions[i].Event); err == nil {
+			r.Exemptions[i].Ended = c.ended[domain.EventID(id)]
+		}
+	}
+	r.Incidents = []Incident{}
+	for _, stream := range slices.Sorted(maps.Keys(c.incidents)) {
+		r.Incidents = append(r.Incidents, *c.incidents[stream])
+	}
+	slices.SortStableFunc(r.Incidents, func(a, b Incident) int { return cmp.Compare(a.Known, b.Known) })
+	r.Access = []Reader{}
+	for x, n := range c.access {
+		x.Count, x.Records, x.Parts = n.times, n.records, n.parts
+		r.Access = append(r.Access, x)
+	}
+	slices.SortFunc(r.Access, func(a, b Reader) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Way, b.Way), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Who, b.Who))
+	})
+	r.Calendars = []Calendar{}
+	for _, id := range slices.Sorted(maps.Keys(c.calendars)) {
+		r.Calendars = append(r.Calendars, c.calendars[id])
+	}
+	r.Gaps, r.Rules = gapsOf(c.policies, c.service.App.Handler, to-1), rulesOf(c.policies, to-1)
+}
+
+func texts[T ~string](list []T) []string {
+	out := []string{}
+	for _, x := range list {
+		out = append(out, string(x))
+	}
+	return out
+}

@@ -1,0 +1,102 @@
+package account
+
+import (
+	"slices"
+
+	"consentledger/domain"
+	"consentledger/eventstore/codec"
+)
+
+// follow keeps what stands, whenever it was said.
+func (c *counting) follow(e codec.Entry) {
+	switch x := e.Event.(type) {
+	case domain.PolicyPublished:
+		c.policies = c.policies.Evolve(e.Fact())
+		c.changed(x)
+	case domain.CalendarPublished:
+		c.calendars[x.Calendar.ID().String()] = Calendar{x.Calendar.ID().String(), x.Calendar.Notice, x.Calendar.Projected}
+	case domain.ConsentGiven:
+		for _, i := range x.Items {
+			if i.Short == "" {
+				c.stands[pair{e.Stream.ID, i.Purpose}] = true
+				c.settle(pair{e.Stream.ID, i.Purpose}, x.Version, func(ch *Change) { ch.Again++ })
+			}
+		}
+	case domain.ConsentRefused:
+		c.no(e.Stream.ID, x.Scope)
+	case domain.ConsentWithdrawn:
+		c.no(e.Stream.ID, x.Scope)
+	case domain.PermissionRevoked:
+		c.no(e.Stream.ID, domain.Scope{Purposes: x.Withdraws})
+	case domain.SubjectClosed, domain.SubjectReassigned:
+		c.no(e.Stream.ID, domain.Scope{All: true})
+	case domain.ExemptionEnded:
+		c.ended[x.Exemption] = true
+	case domain.Stepped:
+		if e.Stream.Noun == domain.IncidentNoun {
+			c.incident(e, x)
+		}
+	}
+}
+
+// changed begins to wait for every consent that a version touches.
+func (c *counting) changed(x domain.PolicyPublished) {
+	var ids []domain.PurposeID
+	ids = append(ids, x.Stale...)
+	for _, s := range x.Scopes {
+		if !slices.Contains(ids, s.Purpose) {
+			ids = append(ids, s.Purpose)
+		}
+	}
+	if len(ids) == 0 && len(x.Material) == 0 {
+		return
+	}
+	ch := Change{Policy: x.Document.Name, Version: hash(x.Version), Effective: moment(x.Effective), Material: append([]string{}, x.Material...), Purposes: texts(ids)}
+	for p := range c.stands {
+		if slices.Contains(ids, p.purpose) {
+			ch.Touched++
+			c.touched[p] = append(c.touched[p], len(c.changes))
+		}
+	}
+	c.changes = append(c.changes, ch)
+}
+
+// settle ends the waiting for a pair: of a yes only for the changes up to the
+// version that it is to, of a no for all.
+func (c *counting) settle(p pair, version domain.Hash, note func(*Change)) {
+	var wait []int
+	reached := version == (domain.Hash{})
+	for i := len(c.changes) - 1; i >= 0; i-- {
+		reached = reached || c.changes[i].Version == hash(version)
+		if !slices.Contains(c.touched[p], i) {
+			continue
+		}
+		if reached {
+			note(&c.changes[i])
+		} else {
+			wait = append(wait, i)
+		}
+	}
+	if c.touched[p] = wait; len(wait) == 0 {
+		delete(c.touched, p)
+	}
+}
+
+func (c *counting) no(person string, s domain.Scope) {
+	ids := s.Purposes
+	if s.All {
+		ids = nil
+		for _, v := range c.policies.Versions() {
+			for _, p := range v.Document.Purposes {
+				ids = append(ids, p.ID)
+			}
+		}
+	}
+	for _, id := range ids {
+		p := pair{person, id}
+		delete(c.stands, p)
+		if len(c.touched[p]) > 0 {
+			c.settle(p, domain.Hash{}, func(ch *Change) { ch.No++ })
+		}
+	}
+}

@@ -1,0 +1,68 @@
+package rest
+
+import (
+	"context"
+	"crypto/rand"
+	"maps"
+	"slices"
+
+	"consentledger/api/wire"
+	"consentledger/domain"
+	"consentledger/eventstore/ledger"
+)
+
+// ReaderIn is who is about to read, and why, in the headers of a request
+// without a body.
+type ReaderIn struct {
+	Reason string `header:"Consent-Reason" doc:"a code for why it is read, as in audit or incident; recorded"`
+	Why    string `header:"Consent-Why" doc:"the same in words, UTF-8, percent-encoded; recorded, sealed"`
+	By     string `header:"Consent-By" doc:"who reads it, UTF-8, percent-encoded; recorded, sealed"`
+}
+
+func (in ReaderIn) reader() (wire.Reader, error) { return wire.ParseReader(in.Reason, in.Why, in.By) }
+
+// recordReading records that history is about to be shown to somebody, before it
+// is. While that cannot be recorded nothing is shown. An answer of nothing shows
+// nothing, and is not recorded.
+func (s *server) recordReading(ctx context.Context, app domain.AppName, a domain.DataAccessed) error {
+	if a.Records == 0 {
+		return nil
+	}
+	_, err := s.Ledger.Access(ctx, ledger.Access{App: app, ID: rand.Text(), Actor: string(domain.Operator), RecordedBy: s.principal(ctx), DataAccessed: a})
+	return err
+}
+
+// recordReplay records who is about to see a selection, in every app of which it
+// has records. It returns the selection as it was counted: what is recorded
+// meanwhile, the access itself included, is not of it.
+func (s *server) recordReplay(ctx context.Context, who wire.Reader, sel ledger.Selection) (ledger.Selection, error) {
+	var err error
+	if sel.Until, err = s.Ledger.Head(ctx); err != nil {
+		return sel, err
+	}
+	entries, err := s.Ledger.Select(ctx, sel)
+	if err != nil {
+		return sel, err
+	}
+	counts := map[domain.AppName]int{}
+	for e, err := range entries {
+		if err != nil {
+			return sel, err
+		}
+		counts[e.Stream.App]++
+	}
+	a := who.Access(domain.AccessReplay)
+	a.From, a.To = sel.From, sel.To
+	if sel.Person != (domain.PersonKey{}) {
+		if a.Subject, _, err = s.Ledger.Pseudonym(ctx, sel.App, sel.Person); err != nil {
+			return sel, err
+		}
+	}
+	for _, app := range slices.Sorted(maps.Keys(counts)) {
+		a.Records = counts[app]
+		if err := s.recordReading(ctx, app, a); err != nil {
+			return sel, err
+		}
+	}
+	return sel, nil
+}

@@ -1,0 +1,108 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"consentledger/domain"
+	"consentledger/eventstore/ledger"
+)
+
+// readings returns the accesses that are recorded, a line each, and forgets
+// those that it returned before.
+func readings(t *testing.T, h *house, seen *int) []string {
+	t.Helper()
+	var all []string
+	for e, err := range h.ledg.Replay(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, is := e.Event.(domain.DataAccessed); is {
+			span := fmt.Sprintf("%v to %v", a.From != 0, a.To != 0)
+			all = append(all, fmt.Sprintf("%s of %s about one=%t: %d records, %s, because %s, said=%t, %s", a.Kind, e.Stream.App, a.Subject != "", a.Records, span, a.Reason, a.Accessor != "", e.RecordedBy))
+		}
+	}
+	fresh := all[*seen:]
+	*seen = len(all)
+	return fresh
+}
+
+// TestWhoReplaysIsRecorded: every way in which history is shown leaves an access
+// that says of which app, whose, which span, why, and how many records it showed.
+func TestWhoReplaysIsRecorded(t *testing.T) {
+	h := open(t)
+	h.furnish()
+	h.want(200, "", "POST", "/v1/apps/demo/events", event("e1", "ann", "consent.given", yes))
+	h.want(200, "", "POST", "/v1/apps/demo/events", event("e2", "bo", "consent.given", yes))
+	seen := 0
+	for _, c := range []struct {
+		name, method, path, body string
+		headers                  []string
+		want                     []string
+	}{
+		{"everything", "GET", "/v1/replay", "", nil, []string{"replay of demo about one=false: 5 records, false to false, because unstated, said=false, unauthenticated"}},
+		{"again: the record of the first is not shown", "GET", "/v1/replay", "", nil, []string{"replay of demo about one=false: 5 records, false to false, because unstated, said=false, unauthenticated"}},
+		{"with the records of who replayed", "GET", "/v1/replay?replays=true", "", nil, []string{"replay of demo about one=false: 7 records, false to false, because unstated, said=false, unauthenticated"}},
+		{"only those", "POST", "/v1/replay", `{"type":"data.accessed"}`, nil, []string{"replay of demo about one=false: 3 records, false to false, because unstated, said=false, unauthenticated"}},
+		{"a person", "GET", "/v1/replay?app=demo&person=ann", "", []string{"Consent-Reason: audit", "Consent-By: Li%20Na", "Consent-Why: the%20yearly%20audit"},
+			[]string{"replay of demo about one=true: 1 records, false to false, because audit, said=true, unauthenticated"}},
+		{"a person, in a body", "POST", "/v1/replay", `{"app":"demo","subject":"ann","reason":"authority","by":"Li Na","why":"asked on 2 March"}`, nil,
+			[]string{"replay of demo about one=true: 1 records, false to false, because authority, said=true, unauthenticated"}},
+		{"a span", "GET", "/v1/replay?from=2000-01-01T00:00:00Z&to=2199-01-01T00:00:00Z&type=consent.given", "", nil,
+			[]string{"replay of demo about one=false: 2 records, true to true, because unstated, said=false, unauthenticated"}},
+		{"nobody", "GET", "/v1/replay?app=demo&person=nobody", "", nil, nil},
+		{"nothing new", "GET", "/v1/replay?after=7", "", nil, nil},
+		{"what changed for a person", "POST", "/v1/apps/demo/replay/diff", `{"subject":"ann","from":"2000-01-01T00:00:00Z","to":"2199-01-01T00:00:00Z","reason":"audit"}`, nil,
+			[]string{"replay of demo about one=true: 2 records, true to true, because audit, said=false, unauthenticated"}},
+		{"was it lawful", "GET", "/v1/apps/demo/lawful?purpose=mail&at=2199-01-01T00:00:00Z", "", []string{"Consent-Reason: audit"},
+			[]string{"replay of demo about one=false: 2 records, true to true, because audit, said=false, unauthenticated"}},
+		{"was it lawful for one", "POST", "/v1/apps/demo/lawful", `{"purpose":"mail","subject":"bo","at":"2199-01-01T00:00:00Z","reason":"dispute"}`, nil,
+			[]string{"replay of demo about one=true: 1 records, true to true, because dispute, said=false, unauthenticated"}},
+	} {
+		b := h.want(200, "", c.method, c.path, c.body, c.headers...)
+		if got := readings(t, h, &seen); !slices.Equal(got, c.want) {
+			t.Errorf("%s: recorded %q, want %q; shown %s", c.name, got, c.want, b)
+		}
+	}
+	h.want(400, "replays: is true or false", "GET", "/v1/replay?replays=maybe", "")
+	h.want(400, "percent-encoded", "GET", "/v1/replay", "", "Consent-Why: %zz")
+	h.want(422, "reason", "GET", "/v1/replay", "", "Consent-Reason: Because I can")
+	if got := readings(t, h, &seen); len(got) != 0 {
+		t.Errorf("what was refused is recorded: %q", got)
+	}
+	for r, err := range h.ledg.Replay(t.Context(), 0) {
+		if err != nil || strings.Contains(fmt.Sprintf("%+v", r), "yearly") {
+			t.Errorf("in the clear: %+v, %v", r, err)
+		}
+	}
+}
+
+// A shut ledger records no access.
+type shut struct{ *ledger.Ledger }
+
+func (shut) Access(context.Context, ledger.Access) (ledger.Opened, error) {
+	return ledger.Opened{}, errors.New("secret disk on fire")
+}
+
+// TestWhatCannotBeRecordedIsNotShown: while appends fail history stays closed.
+func TestWhatCannotBeRecordedIsNotShown(t *testing.T) {
+	h := open(t)
+	h.furnish()
+	h.want(200, "", "POST", "/v1/apps/demo/events", event("e1", "ann", "consent.given", yes))
+	h.conf.Ledger = shut{h.ledg}
+	h.h = Handler(h.conf)
+	for _, c := range [][3]string{
+		{"GET", "/v1/replay", ""},
+		{"POST", "/v1/replay", `{"app":"demo","subject":"ann"}`},
+		{"POST", "/v1/apps/demo/replay/diff", `{"subject":"ann","from":"2000-01-01T00:00:00Z","to":"2199-01-01T00:00:00Z"}`},
+		{"GET", "/v1/apps/demo/lawful?purpose=mail&at=2199-01-01T00:00:00Z", ""},
+	} {
+		if b := h.want(503, `"code":"outcome-unknown"`, c[0], c[1], c[2]); strings.Contains(b, "event_id") || strings.Contains(b, "secret") {
+			t.Errorf("%s %s shows %s", c[0], c[1], b)
+		}
+	}
+}

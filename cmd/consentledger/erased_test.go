@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"consentledger/eventstore/embedded"
+
+	"github.com/nats-io/nats.go"
+)
+
+// traces is what a person leaves in the vault: their wrapped key and their sealed
+// texts. It reads a copy of the store, as a crash would leave it now.
+func traces(t *testing.T, dir string) map[string][]byte {
+	t.Helper()
+	copied := filepath.Join(t.TempDir(), "store")
+	if err := os.CopyFS(copied, os.DirFS(filepath.Join(dir, "store"))); err != nil {
+		t.Fatal(err)
+	}
+	db, err := embedded.Open(copied, embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	found := map[string][]byte{}
+	for kind, name := range map[byte]string{'e': "the wrapped key", 'p': "a sealed text"} {
+		for row, err := range db.Rows().Scan(t.Context(), []byte{'v', '/', kind}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The end is cipher text and its tag: nothing else has these bytes.
+			found[fmt.Sprintf("%s %d", name, len(found))] = bytes.Clone(row.Value[len(row.Value)-24:])
+		}
+	}
+	return found
+}
+
+// remains returns which of the traces lie in which files below dir.
+func remains(t *testing.T, dir string, of map[string][]byte) (all []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // a table that is needed no more
+		}
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		for name, trace := range of {
+			if bytes.Contains(b, trace) {
+				all = append(all, name+" in "+strings.TrimPrefix(path, dir))
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// TestNothingOfWhoWasErasedIsOnDisk: in no file of the data directory, NATS's and
+// the projections' included, is a byte of their words, of their id, of what is
+// sealed of them or of the key that it is sealed with: in the tables at once, in
+// the write-ahead logs when the ledger has started again.
+func TestNothingOfWhoWasErasedIsOnDisk(t *testing.T) {
+	dir := t.TempDir()
+	r := start(t, dir, false)
+	run := func(args ...string) {
+		t.Helper()
+		if out, err := cli(t, r, args...); err != nil {
+			t.Fatalf("%s: %v %s", args[0], err, out)
+		}
+	}
+	run("app", "add", "shop", "--handler", "Shop Ltd")
+	run("policy", "publish", "--app", "shop", "testdata/shop/policy.yaml")
+	const person, words = "wilhelmina-1871", "the-blue-parlour"
+	comesByEveryDoor(t, r, person, words)
+	if err := r.stop(); err != nil { // what is stopped is in tables
+		t.Fatal(err)
+	}
+	r = start(t, dir, false)
+	run("record", "--app", "shop", "--type", "consent.given", "--subject", person, "--data", `{"act":"agree","purposes":["ads"],"details":{"screen":"`+words+`"}}`)
+	of := traces(t, dir)
+	of["their id"], of["their words"] = []byte(person), []byte(words)
+	before := strings.Join(remains(t, dir, of), " ")
+	if !strings.Contains(before, ".sst") || !strings.Contains(before, ".log") || len(of) < 7 {
+		t.Fatalf("of %d traces there is %s: the test tests nothing", len(of), before)
+	}
+	run("record", "--app", "shop", "--type", "consent.given", "--subject", "bystander", "--data", `{"act":"agree","purposes":["ads"],"details":{"screen":"the red one"}}`)
+
+	run("subject", "erase", "--app", "shop", "--subject", person, "--reason", "subject-request", "--by", "officer", "--by", "second")
+	eventually(t, "[]", func() string {
+		left := remains(t, dir, of)
+		return fmt.Sprint(slices.DeleteFunc(left, func(where string) bool { return strings.HasSuffix(where, ".log") }))
+	})
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	r = start(t, dir, false)
+	eventually(t, "[]", func() string { return fmt.Sprint(remains(t, dir, of)) })
+	out, err := cli(t, r, "export", "--app", "shop", "--subject", "bystander", "--disclose", "--reason", "audit", "--why", "it is still there", "--by", "the test", "--out", filepath.Join(t.TempDir(), "b.zip"))
+	if err != nil {
+		t.Errorf("the bystander's texts: %v %s", err, out)
+	}
+}
+
+// comesByEveryDoor records a consent of a person by HTTP, by a request over NATS
+// and by JetStream, each with their words.
+func comesByEveryDoor(t *testing.T, r *running, person, words string) {
+	t.Helper()
+	event := func(id string) []byte {
+		return fmt.Appendf(nil, `{"specversion":"1.0","id":%q,"source":"t","type":"consent.given","subject":%q,"data":{"act":"agree","purposes":["ads"],"details":{"screen":%q}}}`, id, person, words)
+	}
+	resp, err := http.Post(r.http+"/v1/apps/shop/events", "application/cloudevents+json", bytes.NewReader(event("1")))
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatal(resp, err)
+	}
+	resp.Body.Close()
+	nc, err := nats.Connect(r.nats)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	if m, err := nc.Request("consent.v1.shop.record", event("2"), time.Minute); err != nil || m.Header.Get("Nats-Service-Error") != "" {
+		t.Fatalf("%v %v", m, err)
+	}
+	js, err := nc.JetStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.Publish("consent.v1.shop.in.consent.given", event("3")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "3", func() string {
+		out, _ := cli(t, r, "replay", "--app", "shop", "--subject", person, "--type", "consent.given")
+		return fmt.Sprint(strings.Count(out, "\n"))
+	})
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// A sealing is for how long somebody waits for the proof of what was recorded,
+// and where it goes.
+type sealing struct {
+	wait time.Duration // zero: no proof is wanted
+	file string        // empty: the proof is printed
+}
+
+const longestSealing = 30 * time.Second
+
+func (s *sealing) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.DurationVar(&s.wait, "wait-sealed", 0, "wait until the record is under a signed checkpoint, for so long at the most, up to 30s, and print the proof")
+	f.Lookup("wait-sealed").NoOptDefVal = "10s"
+	f.StringVar(&s.file, "proof", "", "write the proof to this file instead (with --wait-sealed)")
+}
+
+func (s *sealing) check(c *cobra.Command) error {
+	switch asked := c.Flags().Changed("wait-sealed"); {
+	case asked && (s.wait <= 0 || s.wait > longestSealing):
+		return usageError{fmt.Errorf("--wait-sealed: want a time above zero and up to %s, as in --wait-sealed=10s, with the equals sign", longestSealing)}
+	case s.file != "" && !asked:
+		return usageError{errors.New("--proof wants --wait-sealed: there is no proof before the record is sealed")}
+	}
+	return nil
+}
+
+// print prints a receipt and, if it is wanted, the proof: as JSON in the same
+// object, else below it. What becomes of the proof, the receipt is printed.
+func (s *sealing) print(c *cobra.Command, app string, receipt json.RawMessage) error {
+	show := func() error { return printOne(c, receipt, "event_id", "position") }
+	if s.wait == 0 {
+		return show()
+	}
+	proof, err := s.proof(c, app, receipt)
+	if err == nil && s.file != "" {
+		err = os.WriteFile(s.file, proof, 0o644)
+	}
+	if err != nil || s.file != "" {
+		return errors.Join(show(), err)
+	}
+	switch c.Flags().Lookup("output").Value.String() {
+	case "json", "jsonl":
+		if receipt, err = withMember(receipt, "proof", string(proof)); err != nil {
+			return err
+		}
+		return show()
+	}
+	if err := show(); err != nil {
+		return err
+	}
+	_, err = c.OutOrStdout().Write(proof)
+	return err
+}
+
+// proof fetches the proof of what a receipt is of.
+func (s *sealing) proof(c *cobra.Command, app string, receipt json.RawMessage) ([]byte, error) {
+	var r struct {
+		EventID string `json:"event_id"`
+	}
+	if err := json.Unmarshal(receipt, &r); err != nil || r.EventID == "" {
+		return nil, fmt.Errorf("the receipt names no event_id: %w", err)
+	}
+	query := url.Values{"event": {r.EventID}, "wait": {s.wait.String()}}
+	proof, err := call(c, http.MethodGet, "/log/"+url.PathEscape(app)+"/proof?"+query.Encode(), "", nil)
+	if err != nil {
+		err = fmt.Errorf("the event is recorded, its proof is not there: %w; fetch it later: consentledger log proof --app %s --event %s", err, app, r.EventID)
+	}
+	return proof, err
+}
+
+// withMember returns an object with one more member, a text.
+func withMember(object json.RawMessage, name, text string) (json.RawMessage, error) {
+	var members map[string]any
+	if err := json.Unmarshal(object, &members); err != nil {
+		return nil, err
+	}
+	members[name] = text
+	return json.Marshal(members)
+}
