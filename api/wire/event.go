@@ -85,6 +85,10 @@ func wrong(path, format string, args ...any) error {
 	return domain.Refusal{Code: domain.Malformed, Path: path, Text: path + fmt.Sprintf(format, args...)}
 }
 
+// ownSources are the names under which the ledger records of itself: whoever
+// could send as one of them could take the identity of what it will record.
+var ownSources = map[string]bool{"check": true, "consentledger/clock": true, "erasure": true, "ledger": true, "react": true, "rest": true}
+
 // parse is the one road from attributes and data to a request.
 func parse(app domain.AppName, attrs attributes, data jsontext.Value, fromApp bool) (ledger.Request, error) {
 	r := ledger.Request{App: app, ID: attrs.get("id"), Source: attrs.get("source"), RecordedBy: domain.Unauthenticated, FromApp: fromApp}
@@ -95,6 +99,9 @@ func parse(app domain.AppName, attrs attributes, data jsontext.Value, fromApp bo
 		if v := attrs.get(name); v == "" || len(v) > 512 || !utf8.ValidString(v) {
 			return ledger.Request{}, wrong(name, " is missing or too long: give 1 to 512 bytes of text")
 		}
+	}
+	if ownSources[r.Source] {
+		return ledger.Request{}, wrong("source", " is one that the ledger itself sends as: name your own, as in smartkey/android")
 	}
 	if err := checkContentType(attrs.get("datacontenttype")); err != nil {
 		return ledger.Request{}, err

@@ -62,6 +62,7 @@ func TestWhatIsWrongIsNamedAndNeverShown(t *testing.T) {
 		{"a phone as subject", event(`user-1`, `13800138000`), "subject"},
 		{"no subject", event(`"subject":"user-1",`, ``), "subject is missing"},
 		{"an old time", event(`2026-03-02T09:30:00Z`, `SECRET`), "time"},
+		{"the ledger's own source", event(`"source":"/a"`, `"source":"ledger"`), "source is one that the ledger itself"},
 		{"no data", event(`"data"`, `"dat"`), "must be a string"},
 		{"a huge number", event(`"agree"`, `"agree","details":{"SECRET":9007199254740993}`), "data.details is a number"},
 		{"a zero sequence", event(`"id"`, `"sequence":"0","id"`), "sequence"},

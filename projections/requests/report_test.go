@@ -1,6 +1,7 @@
 package requests_test
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -148,6 +149,7 @@ func TestFiltersAndPagesAndOrders(t *testing.T) {
 		t.Fatalf("%d obligations", len(all))
 	}
 	person, day := w.Pseudonym("p1"), all[3].Due.Day
+	settled := slices.MaxFunc(all, func(a, b requests.Obligation) int { return cmp.Compare(a.Settled, b.Settled) }).Settled
 	for name, c := range map[string]struct {
 		q    requests.Query
 		lets func(requests.Obligation) bool
@@ -158,14 +160,15 @@ func TestFiltersAndPagesAndOrders(t *testing.T) {
 		"unsettled": {requests.Query{States: []requests.State{requests.StateNotStarted, requests.StateOpen}}, func(o requests.Obligation) bool {
 			return o.State == requests.StateNotStarted || o.State == requests.StateOpen
 		}},
-		"type":        {requests.Query{Type: "access"}, func(o requests.Obligation) bool { return slices.Contains(o.Types, "access") }},
-		"kind":        {requests.Query{Kind: "stop"}, func(requests.Obligation) bool { return false }},
-		"rule":        {requests.Query{Rule: "d15"}, func(o requests.Obligation) bool { return o.Rule == "d15" }},
-		"person":      {requests.Query{Person: person}, func(o requests.Obligation) bool { return o.Person == person }},
-		"provisional": {requests.Query{Provisional: requests.No}, func(o requests.Obligation) bool { return !o.Due.Provisional }},
-		"before":      {requests.Query{Before: day}, func(o requests.Obligation) bool { return o.Due.Day != 0 && o.Due.Day < day }},
-		"after":       {requests.Query{After: day}, func(o requests.Obligation) bool { return o.Due.Day > day }},
-		"binding":     {requests.Query{Binding: true}, func(o requests.Obligation) bool { return o.Binding }},
+		"type":               {requests.Query{Type: "access"}, func(o requests.Obligation) bool { return slices.Contains(o.Types, "access") }},
+		"kind":               {requests.Query{Kind: "stop"}, func(requests.Obligation) bool { return false }},
+		"rule":               {requests.Query{Rule: "d15"}, func(o requests.Obligation) bool { return o.Rule == "d15" }},
+		"person":             {requests.Query{Person: person}, func(o requests.Obligation) bool { return o.Person == person }},
+		"provisional":        {requests.Query{Provisional: requests.No}, func(o requests.Obligation) bool { return !o.Due.Provisional }},
+		"before":             {requests.Query{Before: day}, func(o requests.Obligation) bool { return o.Due.Day != 0 && o.Due.Day < day }},
+		"after":              {requests.Query{After: day}, func(o requests.Obligation) bool { return o.Due.Day > day }},
+		"binding":            {requests.Query{Binding: true}, func(o requests.Obligation) bool { return o.Binding }},
+		"not settled before": {requests.Query{Since: settled + 1}, func(o requests.Obligation) bool { return o.Settled == 0 }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.q.At = at
