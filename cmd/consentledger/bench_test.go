@@ -48,6 +48,7 @@ func figuresOf() map[string]bool {
 }
 
 func TestBenchMeasuresEverything(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), build(t), "bench", "--quick", "--demo-for", "1s", "-o", "json", "--data", dir)
 	cmd.Stderr = t.Output()

@@ -29,6 +29,7 @@ const kills = 30
 // it again on the same directory, and at the end finds all that was promised,
 // once.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	bin, dir := build(t), filepath.Join(t.TempDir(), "data")
