@@ -34,13 +34,14 @@ const (
 // Prompt returns what the app must ask the person now, in a locale.
 func Prompt(s Subject, ref Reference, locale string, at Instant) []Ask {
 	var asks []Ask
-	for _, v := range ref.Policies.inForce(at) {
+	inForce := ref.Policies.inForce(at)
+	for _, v := range inForce {
 		asks = append(asks, s.changes(*v, ref, locale, at)...)
 		for _, p := range v.Document.Purposes {
 			if p.Basis != BasisConsent {
 				continue
 			}
-			if w, _, ok := ref.Policies.declaring(p.ID, at); !ok || w.Version != v.Version {
+			if w, _, ok := inForce.declaring(p.ID); !ok || w.Version != v.Version {
 				continue // another policy prevails
 			}
 			if a, ok := s.ask(p, *v, ref, at); ok {
@@ -174,12 +175,13 @@ func (s Subject) request(cmd RequestConsent, ref Reference, at Instant) (Event, 
 		return nil, err
 	}
 	e := ConsentRequested{Purposes: cmd.Purposes, Reason: cmd.Reason, Locale: cmd.Locale}
+	inForce := ref.Policies.inForce(at)
 	for _, id := range cmd.Purposes {
-		v, p, ok := ref.Policies.declaring(id, at)
+		v, p, ok := inForce.declaring(id)
 		if !ok {
 			continue
 		}
-		a, ask := s.ask(p, v, ref, at)
+		a, ask := s.ask(p, *v, ref, at)
 		e.TooSoon = e.TooSoon || ask && a.NotBefore > at
 	}
 	return e, nil

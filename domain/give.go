@@ -212,13 +212,9 @@ func (y *yes) items() ([]Item, error) {
 
 // demandsSeparate reports whether a specific policy that prevails, of those in
 // force, demands a separate consent for the purpose.
-func demandsSeparate(inForce []*PolicyPublished, id PurposeID) bool {
-	for _, v := range inForce {
-		if p, ok := v.Document.Purpose(id); ok {
-			return v.Document.Over != "" && p.Separate
-		}
-	}
-	return false
+func demandsSeparate(inForce bindings, id PurposeID) bool {
+	v, p, ok := inForce.declaring(id)
+	return ok && v.Document.Over != "" && p.Separate
 }
 
 func (y *yes) given(items []Item) ConsentGiven {

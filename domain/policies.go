@@ -61,11 +61,14 @@ func (p Policies) binding(name string, at Instant) *PolicyPublished {
 	return found
 }
 
-// inForce returns every policy's version that binds at the moment at, the
-// specific ones first: they prevail, and the general one fills their gaps. The
-// versions are shared, for every yes looks here: do not change them.
-func (p Policies) inForce(at Instant) []*PolicyPublished {
-	found := make([]*PolicyPublished, 0, 4)
+// A bindings is every policy's version that binds at a moment, the specific ones
+// first: they prevail, and the general one fills their gaps. The versions are
+// shared, for every yes looks here: do not change them.
+type bindings []*PolicyPublished
+
+// inForce returns the versions that bind at the moment at.
+func (p Policies) inForce(at Instant) bindings {
+	found := make(bindings, 0, 4)
 	general := 0 // how many of found, the last, are
 	for i := range p.versions {
 		name := p.versions[i].Document.Name
@@ -108,13 +111,21 @@ func (p Policies) Declared(at Instant) []PurposeID {
 	return ids
 }
 
-// declaring returns the version in force at the moment at, of whichever policy
-// declares the purpose and prevails.
-func (p Policies) declaring(id PurposeID, at Instant) (PolicyPublished, Purpose, bool) {
-	for _, v := range p.inForce(at) {
+// declaring returns the version of whichever policy declares the purpose and
+// prevails.
+func (b bindings) declaring(id PurposeID) (*PolicyPublished, Purpose, bool) {
+	for _, v := range b {
 		if purpose, ok := v.Document.Purpose(id); ok {
-			return *v, purpose, true
+			return v, purpose, true
 		}
+	}
+	return nil, Purpose{}, false
+}
+
+// declaring is that of the versions in force at the moment at.
+func (p Policies) declaring(id PurposeID, at Instant) (PolicyPublished, Purpose, bool) {
+	if v, purpose, ok := p.inForce(at).declaring(id); ok {
+		return *v, purpose, true
 	}
 	return PolicyPublished{}, Purpose{}, false
 }
