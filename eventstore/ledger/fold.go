@@ -7,6 +7,7 @@ import (
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
+	"consentledger/eventstore/generations"
 )
 
 // A fold is one stream, added up. But for answered it is never changed once it
@@ -135,12 +136,10 @@ func (l *Ledger) foldUntil(ctx context.Context, stream domain.StreamID, until ev
 	return f, nil
 }
 
-// folds is a bounded cache: two generations, the older of which is dropped
-// when the younger is full.
+// folds is a bounded cache.
 type folds struct {
-	mu         sync.Mutex
-	max        int
-	young, old map[domain.StreamID]*fold
+	mu   sync.Mutex
+	last generations.Map[domain.StreamID, *fold]
 
 	heard    map[domain.StreamID]eventstore.Position // the newest record of what decisions of an app look up
 	followed eventstore.Position                     // how far the log was heard
@@ -149,12 +148,7 @@ type folds struct {
 func (c *folds) get(s domain.StreamID) (*fold, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f, ok := c.young[s]
-	if !ok {
-		if f, ok = c.old[s]; ok {
-			c.add(s, f)
-		}
-	}
+	f, ok := c.last.Get(s)
 	if ok && s.ID == mainID && f.position < c.heard[s] {
 		return nil, false
 	}
@@ -173,13 +167,8 @@ func (c *folds) hear(list []codec.Entry) {
 	defer c.mu.Unlock()
 	for _, e := range list {
 		c.followed = max(c.followed, e.Position)
-		f, ok := c.young[e.Stream]
-		if !ok {
-			f, ok = c.old[e.Stream]
-		}
-		if ok && f.position < e.Position {
-			delete(c.young, e.Stream)
-			delete(c.old, e.Stream)
+		if f, ok := c.last.Peek(e.Stream); ok && f.position < e.Position {
+			c.last.Delete(e.Stream)
 		}
 		if e.Stream.ID == mainID {
 			if c.heard == nil {
@@ -200,19 +189,11 @@ func (c *folds) behind(head eventstore.Position) bool {
 func (c *folds) put(s domain.StreamID, f *fold) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.add(s, f)
-}
-
-func (c *folds) add(s domain.StreamID, f *fold) {
-	if c.young == nil || len(c.young) >= c.max {
-		c.young, c.old = make(map[domain.StreamID]*fold), c.young
-	}
-	c.young[s] = f
+	c.last.Put(s, f)
 }
 
 func (c *folds) forget(s domain.StreamID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.young, s)
-	delete(c.old, s)
+	c.last.Delete(s)
 }

@@ -25,6 +25,7 @@ import (
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
+	"consentledger/eventstore/generations"
 	"consentledger/eventstore/vault"
 )
 
@@ -108,7 +109,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if c.Folds == 0 {
 		c.Folds = 32768
 	}
-	l := &Ledger{store: c.Store, vault: c.Vault, now: c.Now, seed: maphash.MakeSeed(), folds: folds{max: c.Folds / 2}}
+	l := &Ledger{store: c.Store, vault: c.Vault, now: c.Now, seed: maphash.MakeSeed(), folds: folds{last: generations.Map[domain.StreamID, *fold]{Each: c.Folds / 2}}}
 	head, err := c.Store.Head(ctx)
 	if err != nil || head == 0 {
 		return l, err

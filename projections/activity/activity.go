@@ -12,6 +12,7 @@ import (
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
+	"consentledger/eventstore/generations"
 	"consentledger/projections"
 	"consentledger/projections/readmodel"
 )
@@ -64,14 +65,14 @@ CREATE TABLE builds (
 // A View is the projection. Its queries may be called concurrently.
 type View struct {
 	db     *readmodel.DB
-	people readmodel.Recent[whom, *person] // owned by Apply
-	sorts  readmodel.Recent[sort, int64]   // likewise
+	people generations.Map[whom, *person] // owned by Apply
+	sorts  generations.Map[sort, int64]   // likewise
 }
 
 // Open returns the View kept in the directory dir.
 func Open(ctx context.Context, dir string) (*View, error) {
 	db, err := readmodel.Open(ctx, dir, "activity", schema)
-	return &View{db: db, people: readmodel.Recent[whom, *person]{Most: 65_536}, sorts: readmodel.Recent[sort, int64]{Most: 4096}}, err
+	return &View{db: db, people: generations.Map[whom, *person]{Each: 32_768}, sorts: generations.Map[sort, int64]{Each: 2048}}, err
 }
 
 // Close closes the file.
@@ -107,8 +108,8 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 		return b.write()
 	})
 	if err != nil { // what is remembered may be ahead of the file
-		v.people.Forget()
-		v.sorts.Forget()
+		v.people.Clear()
+		v.sorts.Clear()
 	}
 	return err
 }

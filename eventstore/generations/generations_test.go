@@ -1,13 +1,13 @@
-package readmodel_test
+package generations_test
 
 import (
 	"testing"
 
-	"consentledger/projections/readmodel"
+	"consentledger/eventstore/generations"
 )
 
 func TestWhatIsAskedForIsRemembered(t *testing.T) {
-	r := readmodel.Recent[int, string]{Most: 4}
+	r := generations.Map[int, string]{Each: 2}
 	r.Put(0, "kept")
 	for k := 1; k < 100; k++ {
 		r.Put(k, "new")
@@ -27,9 +27,14 @@ func TestWhatIsAskedForIsRemembered(t *testing.T) {
 	if kept > 4 {
 		t.Errorf("%d are remembered, want at most 4", kept)
 	}
-	if r.Forget(); kept > 0 {
-		if _, ok := r.Get(0); ok {
-			t.Error("it forgot nothing")
-		}
+	r.Put(0, "kept")
+	r.Delete(0)
+	if _, ok := r.Peek(0); ok {
+		t.Error("what was deleted is remembered")
+	}
+	r.Put(0, "kept")
+	r.Clear()
+	if _, ok := r.Get(0); ok {
+		t.Error("it forgot nothing")
 	}
 }
