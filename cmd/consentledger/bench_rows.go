@@ -45,10 +45,15 @@ func (b *bench) check(ctx context.Context) error {
 }
 
 // house runs f with a house that is new, and removes it.
-func (b *bench) house(ctx context.Context, part string, f func(*measuredHouse) error) (err error) {
+func (b *bench) house(ctx context.Context, part string, f func(*measuredHouse) error) error {
+	return b.houseAs(ctx, part, true, f)
+}
+
+// houseAs is house, with a house that seals what it records or does not.
+func (b *bench) houseAs(ctx context.Context, part string, seals bool, f func(*measuredHouse) error) (err error) {
 	dir := filepath.Join(b.dir, part)
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	m, err := openHouse(ctx, dir)
+	m, err := openHouseAs(ctx, dir, seals)
 	if err != nil {
 		return err
 	}

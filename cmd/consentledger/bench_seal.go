@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -15,17 +14,15 @@ import (
 	"consentledger/projections/transparency/verify"
 )
 
-// seal measures what sealing costs the record path: two houses, of which one
-// has no transparency logs, are loaded in turns.
+// seal measures what sealing costs the record path: one house is loaded in
+// turns, while its transparency logs are written and while they are not.
 func (b *bench) seal(ctx context.Context) error {
 	for _, clients := range b.counts(64, 256) {
-		err := b.house(ctx, "seal", func(m *measuredHouse) (err error) {
-			plain, err := openHouseAs(ctx, b.dataDir("unsealed"), false)
-			if err != nil {
+		err := b.houseAs(ctx, "seal", false, func(m *measuredHouse) error {
+			if err := b.fill(m, newcomerLoad, b.population); err != nil {
 				return err
 			}
-			defer func() { err = errors.Join(err, plain.close(), os.RemoveAll(plain.config.data)) }()
-			return b.sealRow(m, plain, clients)
+			return b.sealRow(m, clients)
 		})
 		if err != nil {
 			return err
@@ -34,44 +31,73 @@ func (b *bench) seal(ctx context.Context) error {
 	return nil
 }
 
-func (b *bench) sealRow(sealed, plain *measuredHouse, clients int) error {
-	for _, m := range []*measuredHouse{sealed, plain} {
-		if err := b.fill(m, newcomerLoad, b.population); err != nil {
+// A sealRow gathers the rounds of a measurement of sealing.
+type sealRow struct {
+	rate, rateWithout, ratio, self, work, workWithout, lag sample
+}
+
+// sealRow measures rounds of four slices: without, with, with, without, so that
+// what a ledger loses by growing weighs on both alike.
+func (b *bench) sealRow(m *measuredHouse, clients int) error {
+	o := order{Subject: recordSubject, Load: plainLoad, Clients: clients, For: b.slice}
+	var r sealRow
+	for range b.rounds {
+		before, err := m.measure(o)
+		if err != nil {
 			return err
 		}
+		var with [2]slice
+		if err := m.sealing(func() (err error) {
+			for i := range with {
+				if with[i], err = m.sealedSend(o, &r.lag); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		after, err := m.measure(o)
+		if err != nil {
+			return err
+		}
+		r.add(before, with, after)
 	}
-	if _, err := sealed.sealAll(); err != nil {
+	add := func(name, unit, how string, s sample) { b.report.add("seal", clients, name, unit, how, s...) }
+	add("rate", "1/s", "events recorded over NATS while they are sealed", r.rate)
+	add("rate unsealed", "1/s", "the same while nothing is sealed, before and after", r.rateWithout)
+	add("ratio", "of unsealed", "rate / rate unsealed, round by round", r.ratio)
+	add("ratio unsealed", "of unsealed", "unsealed after / unsealed before: how far rates differ by themselves", r.self)
+	add("CPU", "µs", "of this process for an event, projections and sealing included", r.work)
+	add("CPU unsealed", "µs", "the same without sealing", r.workWithout)
+	add("lag", "s", "from a durable record to the published checkpoint that covers it, asked every 50 ms under that load", r.lag)
+	return nil
+}
+
+func (r *sealRow) add(before slice, with [2]slice, after slice) {
+	rate, without := (with[0].rate()+with[1].rate())/2, (before.rate()+after.rate())/2
+	r.rate.add(rate)
+	r.rateWithout.add(without)
+	r.ratio.add(rate / without)
+	r.self.add(after.rate() / before.rate())
+	r.work.add((with[0].work + with[1].work) / 2)
+	r.workWithout.add((before.work + after.work) / 2)
+}
+
+// sealing runs the transparency logs while f runs, which begins when they are
+// up to date.
+func (m *measuredHouse) sealing(f func() error) error {
+	if err := m.openLogs(m.ctx); err != nil {
 		return err
 	}
-	var with, without, ratio, work, workWithout, lags sample
-	o := order{Subject: recordSubject, Load: plainLoad, Clients: clients, For: b.slice}
-	for range b.rounds {
-		before, err := plain.measure(o)
-		if err != nil {
-			return err
-		}
-		t, err := sealed.sealedSend(o, &lags)
-		if err != nil {
-			return err
-		}
-		after, err := plain.measure(o)
-		if err != nil {
-			return err
-		}
-		mean := (before.rate() + after.rate()) / 2
-		with.add(t.rate())
-		without.add(mean)
-		ratio.add(t.rate() / mean)
-		work.add(t.work)
-		workWithout.add((before.work + after.work) / 2)
+	ctx, stop := context.WithCancel(m.ctx)
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = m.logs.Run(ctx) }() // sealAll tells what it fails of
+	defer func() { stop(); <-ended }()
+	if _, err := m.sealAll(); err != nil {
+		return err
 	}
-	b.report.add("seal", clients, "rate", "1/s", "events recorded over NATS by a ledger that seals them", with...)
-	b.report.add("seal", clients, "rate unsealed", "1/s", "the same by one without transparency logs, before and after", without...)
-	b.report.add("seal", clients, "ratio", "of unsealed", "rate / rate unsealed, round by round", ratio...)
-	b.report.add("seal", clients, "CPU", "µs", "of this process for an event, projections and sealing included", work...)
-	b.report.add("seal", clients, "CPU unsealed", "µs", "the same without sealing", workWithout...)
-	b.report.add("seal", clients, "lag", "s", "from a durable record to the published checkpoint that covers it, asked every 50 ms under that load", lags...)
-	return nil
+	return f()
 }
 
 // sealedSend sends an order, and meanwhile asks how long sealing takes.
@@ -81,14 +107,14 @@ func (m *measuredHouse) sealedSend(o order, lags *sample) (slice, error) {
 		err error
 	}
 	sent := make(chan result, 1)
-	m.crew.Go(func() {
+	go func() {
 		t, err := m.measure(o)
 		sent <- result{t, err}
-	})
+	}()
 	for {
 		took, err := m.sealAll()
 		if err != nil {
-			return slice{}, err
+			return slice{}, errors.Join(err, (<-sent).err)
 		}
 		lags.add(took.Seconds())
 		select {
