@@ -127,14 +127,25 @@ type requestV1 struct {
 // A Committers finds the key of whom a part belongs to.
 type Committers func(ref string) (Committer, error)
 
-// Encode writes e in its newest shape, and returns what of it is personal
-// beside it. Ref is whom the stream is about, and key theirs; others finds the
-// keys of others that e is about, and may be nil if there are none. Extra are
-// further personal parts that the line shall commit to.
-func Encode(env Envelope, e domain.Event, ref string, key Committer, others Committers, extra ...Plain) (eventstore.Record, []Plain, error) {
+// An Encoded is a fact as it is to be stored.
+type Encoded struct {
+	Record eventstore.Record
+	Plains []Plain // what of it is personal, beside the record
+
+	// Entry is what [Decode] makes of the record, but for its revision and
+	// position. If Event is nil, read the record: the fact says more of a person
+	// than its record, and whoever reads records must not see it.
+	Entry Entry
+}
+
+// Encode writes e in its newest shape. Ref is whom the stream is about, and key
+// theirs; others finds the keys of others that e is about, and may be nil if
+// there are none. Extra are further personal parts that the line shall commit
+// to.
+func Encode(env Envelope, e domain.Event, ref string, key Committer, others Committers, extra ...Plain) (Encoded, error) {
 	name, shape, personal, err := shapeOf(e)
 	if err != nil {
-		return eventstore.Record{}, nil, err
+		return Encoded{}, err
 	}
 	plains := append(extra[:len(extra):len(extra)], personal...)
 	l := line{
@@ -146,24 +157,55 @@ func Encode(env Envelope, e domain.Event, ref string, key Committer, others Comm
 		r := env.Request
 		l.Request = &requestV1{hex.EncodeToString(r.Digest[:]), hex.EncodeToString(r.ID[:]), r.Sequence, hex.EncodeToString(r.Source[:])}
 	}
+	entry := Entry{Envelope: env, Type: name}
 	for _, p := range plains {
 		owner, k := ref, key
 		if p.Ref != "" {
 			if owner = p.Ref; others == nil {
-				return eventstore.Record{}, nil, fmt.Errorf("event %s: a part is of somebody whose key is not at hand", name)
+				return Encoded{}, fmt.Errorf("event %s: a part is of somebody whose key is not at hand", name)
 			}
 			if k, err = others(p.Ref); err != nil {
-				return eventstore.Record{}, nil, fmt.Errorf("event %s: %w", name, err)
+				return Encoded{}, fmt.Errorf("event %s: %w", name, err)
 			}
 		}
 		c := k.Commit(env.ID, p.Role, p.Text)
 		l.Parts = append(l.Parts, partV1{hex.EncodeToString(c[:]), owner, p.Role})
+		entry.Parts = append(entry.Parts, Part{p.Role, owner, c})
 	}
 	data, err := l.marshal()
 	if err != nil {
-		return eventstore.Record{}, nil, fmt.Errorf("event %s: %w", name, err)
+		return Encoded{}, fmt.Errorf("event %s: %w", name, err)
 	}
-	return eventstore.Record{ID: env.ID, Type: name, Data: data}, plains, nil
+	if entry.Event = e; len(personal) > 0 {
+		entry.Event = withoutDetails(e)
+	}
+	return Encoded{eventstore.Record{ID: env.ID, Type: name, Data: data}, plains, entry}, nil
+}
+
+// withoutDetails returns the fact without what is personal of it: nil unless it
+// is one of those that are recorded most.
+func withoutDetails(e domain.Event) domain.Event {
+	switch e := e.(type) {
+	case domain.ConsentGiven:
+		e.Details = ""
+		return e
+	case domain.ConsentRefused:
+		e.Details = ""
+		return e
+	case domain.ConsentWithdrawn:
+		e.Details = ""
+		return e
+	case domain.PolicyAcknowledged:
+		e.Details = ""
+		return e
+	case domain.PermissionGranted:
+		e.Details = ""
+		return e
+	case domain.PermissionRevoked:
+		e.Details = ""
+		return e
+	}
+	return nil
 }
 
 // Public returns what of e a line would hold as its data: nothing personal.

@@ -110,6 +110,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 		c.Folds = 32768
 	}
 	l := &Ledger{store: c.Store, vault: c.Vault, now: c.Now, seed: maphash.MakeSeed(), folds: folds{last: generations.Map[domain.StreamID, *fold]{Each: c.Folds / 2}}}
+	l.recent.written.entries.Each = recentLength / 2
 	head, err := c.Store.Head(ctx)
 	if err != nil || head == 0 {
 		return l, err

@@ -29,14 +29,16 @@ func (l *Ledger) encode(ctx context.Context, env codec.Envelope, events []domain
 	others := func(ref string) (codec.Committer, error) { return l.named(ctx, env.Stream.App, ref) }
 	for i, e := range events {
 		env.ID = k.EventID(env.Request.ID, i)
-		r, plains, err := codec.Encode(env, e, about, k, others, extra...)
+		x, err := codec.Encode(env, e, about, k, others, extra...)
 		if err != nil {
 			return nil, nil, err
 		}
+		r := x.Record
 		if len(r.Data) > eventstore.MaxData {
 			return nil, nil, domain.Refusal{Code: domain.TooLarge, Text: fmt.Sprintf("the event takes %d bytes, at most %d fit; keep documents as blobs and name their hash", len(r.Data), eventstore.MaxData)}
 		}
-		for _, p := range plains {
+		l.recent.written.add(x)
+		for _, p := range x.Plains {
 			parts = append(parts, part{vault.Part{Event: env.ID, Stream: env.Stream.String(), Role: p.Role, Plain: p.Text}, p.Ref})
 		}
 		records, extra = append(records, r), nil

@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -327,6 +328,38 @@ func count(b bool) int {
 //
 // The invariant: nobody may whose model, which knows nothing of how the ledger
 // decides, has a no in the way of every yes.
+// followsWhatIsStored fails if whoever follows is told of something else than
+// what the store has: what this process wrote it does not read again.
+func followsWhatIsStored(t *testing.T, l *ledger.Ledger) {
+	t.Helper()
+	head, err := l.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stored []codec.Entry
+	for e, err := range l.Replay(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored = append(stored, e)
+	}
+	at := 0
+	for entries, err := range l.Follow(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if !reflect.DeepEqual(e, stored[at]) {
+				t.Fatalf("told of %#v, the store has %#v", e, stored[at])
+			}
+			at++
+		}
+		if entries[len(entries)-1].Position >= head {
+			return
+		}
+	}
+}
+
 func TestNoSequenceOfDeliveriesTurnsANoIntoAYes(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -344,6 +377,7 @@ func TestNoSequenceOfDeliveriesTurnsANoIntoAYes(t *testing.T) {
 			g.step()
 			g.check(g.l, saw)
 		}
+		followsWhatIsStored(t, g.l)
 		g.check(w.open(t), saw) // after a restart
 	}
 	t.Log(saw)

@@ -71,10 +71,11 @@ func givenTo(t testing.TB, document domain.Document, origin string, witnesses ..
 		Policy: "privacy", Version: version, Locale: "en", Text: domain.Hash{2}, Act: "agree", Kind: domain.ExplicitConsent, Details: "on the train",
 		Items: []domain.Item{{Purpose: "ads"}, {Purpose: "face", Short: domain.NeedsSeparate}, {Purpose: "net"}}, Evidence: domain.Evidence{Quality: domain.Strong},
 	}
-	record, _, err := codec.Encode(env, event, "00ff", hand{}, nil)
+	encoded, err := codec.Encode(env, event, "00ff", hand{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	record := encoded.Record
 	secret, key, err := note.GenerateKey(rand.Reader, origin)
 	if err != nil {
 		t.Fatal(err)
