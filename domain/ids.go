@@ -2,7 +2,6 @@ package domain
 
 import (
 	"encoding/hex"
-	"fmt"
 	"strings"
 )
 
@@ -102,7 +101,7 @@ type StreamID struct {
 }
 
 // String returns the form "noun-app-id" that [ParseStreamID] reads.
-func (s StreamID) String() string { return fmt.Sprintf("%s-%s-%s", s.Noun, s.App, s.ID) }
+func (s StreamID) String() string { return string(s.Noun) + "-" + string(s.App) + "-" + s.ID }
 
 // ParseStreamID reads what [StreamID.String] writes, and nothing else.
 func ParseStreamID(s string) (StreamID, error) {

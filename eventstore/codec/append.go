@@ -31,16 +31,15 @@ func (l *line) marshal() ([]byte, error) {
 	t.Int("recorded", l.Recorded)
 	t.Text("recorded_by", l.RecordedBy)
 	if r := l.Request; r != nil {
-		t.Name("request")
-		t.B = append(t.B, '{')
-		t.Text("digest", r.Digest)
-		t.Text("id", r.ID)
-		if r.Sequence != 0 {
-			t.Name("sequence")
-			t.B = strconv.AppendUint(t.B, r.Sequence, 10)
-		}
-		t.Text("source", r.Source)
-		t.B = append(t.B, '}')
+		t.Object("request", func(t *jsonwrite.Text) {
+			t.Text("digest", r.Digest)
+			t.Text("id", r.ID)
+			if r.Sequence != 0 {
+				t.Name("sequence")
+				t.B = strconv.AppendUint(t.B, r.Sequence, 10)
+			}
+			t.Text("source", r.Source)
+		})
 	}
 	t.Text("stream", l.Stream)
 	t.Text("type", l.Type)
@@ -74,11 +73,10 @@ func (s *consentGivenV2) appendTo(t *jsonwrite.Text) {
 		})
 	}
 	if e := s.Evidence; e != nil {
-		t.Name("evidence")
-		t.B = append(t.B, '{')
-		jsonwrite.Listz(t, "missing", e.Missing)
-		t.Text("quality", e.Quality)
-		t.B = append(t.B, '}')
+		t.Object("evidence", func(t *jsonwrite.Text) {
+			jsonwrite.Listz(t, "missing", e.Missing)
+			t.Text("quality", e.Quality)
+		})
 	}
 	t.Textz("guardian", s.Guardian)
 	t.Flagz("import", s.Import)
@@ -93,12 +91,11 @@ func (s *consentGivenV2) appendTo(t *jsonwrite.Text) {
 	t.Flagz("once", s.Once)
 	t.Text("policy", s.Policy)
 	if p := s.Proof; p != nil {
-		t.Name("proof")
-		t.B = append(t.B, '{')
-		t.Text("checked_by", p.CheckedBy)
-		t.Text("document", p.Document)
-		t.Text("method", p.Method)
-		t.B = append(t.B, '}')
+		t.Object("proof", func(t *jsonwrite.Text) {
+			t.Text("checked_by", p.CheckedBy)
+			t.Text("document", p.Document)
+			t.Text("method", p.Method)
+		})
 	}
 	t.Textz("signer", s.Signer)
 	t.Textz("surface", s.Surface)
@@ -135,4 +132,82 @@ func (s *consentWithdrawnV2) appendTo(t *jsonwrite.Text) {
 func (s *permissionRevokedV1) appendTo(t *jsonwrite.Text) {
 	t.Text("permission", s.Permission)
 	jsonwrite.Listz(t, "withdraws", s.Withdraws)
+}
+
+func (s *policyAcknowledgedV1) appendTo(t *jsonwrite.Text) {
+	t.Textz("act", s.Act)
+	t.Textz("locale", s.Locale)
+	t.Text("policy", s.Policy)
+	t.Text("version", s.Version)
+}
+
+func (s *permissionGrantedV1) appendTo(t *jsonwrite.Text) { t.Text("permission", s.Permission) }
+
+func (s *obligationOpenedV1) appendTo(t *jsonwrite.Text) {
+	t.Object("cause", s.Cause.appendTo)
+	t.Object("due", s.Due.appendTo)
+	t.Text("id", s.ID)
+	t.Text("kind", s.Kind)
+	jsonwrite.Listz(t, "met_by", s.MetBy)
+	t.Object("rule", s.Rule.appendTo)
+	t.Textz("rule_set", s.RuleSet)
+	t.Textz("target", s.Target)
+	jsonwrite.Listz(t, "types", s.Types)
+	t.Textz("version", s.Version)
+}
+
+func (s *causeV1) appendTo(t *jsonwrite.Text) {
+	t.Textz("event", s.Event)
+	t.Textz("kind", s.Kind)
+	t.Textz("stream", s.Stream)
+	t.Textz("subject", s.Subject)
+}
+
+func (s *dueV1) appendTo(t *jsonwrite.Text) {
+	t.Textz("before_roll", s.BeforeRoll)
+	t.Textz("calendar", s.Calendar)
+	t.Textz("counted_to", s.CountedTo)
+	t.Textz("date", s.Date)
+	t.Textz("day_zero", s.DayZero)
+	t.Textz("earliest", s.Earliest)
+	t.Intz("elapsed", s.Elapsed)
+	t.Flagz("extended", s.Extended)
+	t.Textz("gap", s.Gap)
+	t.Intz("ignored", int64(s.Ignored))
+	t.Flagz("provisional", s.Provisional)
+	t.Intz("remaining", s.Remaining)
+	t.Text("rule", s.Rule)
+	t.Textz("safe_notice", s.SafeNotice)
+	t.Textz("safe_target", s.SafeTarget)
+	t.Intz("start", s.Start)
+	t.Text("state", s.State)
+	t.Flagz("tail_exposed", s.TailExposed)
+	t.Text("time_zone", s.TimeZone)
+	t.Text("unit", s.Unit)
+	t.Intz("until", s.Until)
+	if len(s.Versions) > 0 {
+		jsonwrite.Objects(t, "versions", s.Versions, func(t *jsonwrite.Text, v *calendarVersionV1) {
+			t.Text("jurisdiction", v.Jurisdiction)
+			t.Int("version", int64(v.Version))
+			t.Int("year", int64(v.Year))
+		})
+	}
+}
+
+func (s *ruleV1) appendTo(t *jsonwrite.Text) {
+	t.Textz("calendar", s.Calendar)
+	t.Textz("clock_start", s.ClockStart)
+	t.Textz("direction", s.Direction)
+	t.Intz("extended_length", int64(s.ExtendedLength))
+	t.Text("id", s.ID)
+	t.Flagz("law", s.Law)
+	t.Int("length", int64(s.Length))
+	jsonwrite.Listz(t, "pause", s.Pause)
+	t.Intz("persons", int64(s.Persons))
+	t.Textz("result", s.Result)
+	t.Textz("roll", s.Roll)
+	t.Textz("source", s.Source)
+	t.Text("time_zone", s.TimeZone)
+	t.Text("unit", s.Unit)
+	t.Textz("year_day", s.YearDay)
 }

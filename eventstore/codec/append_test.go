@@ -15,7 +15,7 @@ func TestHandWrittenLines(t *testing.T) {
 	for range 4000 {
 		var l line
 		fill(random, reflect.ValueOf(&l).Elem())
-		for _, shape := range []any{new(consentGivenV2), new(consentRefusedV2), new(consentWithdrawnV2), new(permissionRevokedV1)} {
+		for _, shape := range []any{new(consentGivenV2), new(consentRefusedV2), new(consentWithdrawnV2), new(permissionRevokedV1), new(policyAcknowledgedV1), new(permissionGrantedV1), new(obligationOpenedV1)} {
 			fill(random, reflect.ValueOf(shape).Elem())
 			l.Data = shape
 			want, err := json.Marshal(&l, json.Deterministic(true))

@@ -108,7 +108,7 @@ func shapeOfDuty(e domain.Event) (string, any) {
 	switch e := e.(type) {
 	case domain.ObligationOpened:
 		o := e.Obligation
-		return "obligation.opened.v1", obligationOpenedV1{causeShape(e.Cause), dueShape(e.Due), o.ID, string(o.Kind), o.MetBy, ruleShape(o.Rule), hash(o.RuleSet), o.Target, names(o.Types), hash(o.Version)}
+		return "obligation.opened.v1", &obligationOpenedV1{causeShape(e.Cause), dueShape(e.Due), o.ID, string(o.Kind), o.MetBy, ruleShape(o.Rule), hash(o.RuleSet), o.Target, names(o.Types), hash(o.Version)}
 	case domain.ObligationMoved:
 		s := obligationMovedV1{By: eventID(e.By), Due: dueShape(e.Due), ID: e.ID, Was: dueShape(e.Was), Why: e.Why.String()}
 		for _, p := range e.Pauses {

@@ -195,13 +195,13 @@ func shapeOf(e domain.Event) (string, any, []Plain, error) {
 	case domain.ConsentWithdrawn:
 		return "consent.withdrawn.v2", &consentWithdrawnV2{e.Scope.All, e.Build, string(e.Guardian), e.Scope.Purposes, e.Unknown}, details(e.Details), nil
 	case domain.PolicyAcknowledged:
-		return "policy.acknowledged.v1", policyAcknowledgedV1{string(e.Act), e.Locale, e.Policy, e.Version.String()}, details(e.Details), nil
+		return "policy.acknowledged.v1", &policyAcknowledgedV1{string(e.Act), e.Locale, e.Policy, e.Version.String()}, details(e.Details), nil
 	case domain.NoticePresented:
 		return "notice.presented.v2", noticePresentedV2{
 			e.Build, e.Kind, e.Locale, e.Read.Opened, e.Policy, e.Read.Scrolled, hash(e.Surface), hash(e.Text), e.Version.String(),
 		}, details(e.Details), nil
 	case domain.PermissionGranted:
-		return "permission.granted.v1", permissionGrantedV1{string(e.Permission)}, details(e.Details), nil
+		return "permission.granted.v1", &permissionGrantedV1{string(e.Permission)}, details(e.Details), nil
 	case domain.PermissionDenied:
 		return "permission.denied.v1", permissionDeniedV1{string(e.Permission)}, details(e.Details), nil
 	case domain.PermissionRevoked:

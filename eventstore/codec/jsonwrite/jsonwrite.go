@@ -82,6 +82,14 @@ func Listz[S ~string](t *Text, name string, list []S) {
 	t.B = append(t.B, ']')
 }
 
+// Object writes a member that is an object.
+func (t *Text) Object(name string, members func(*Text)) {
+	t.Name(name)
+	t.B = append(t.B, '{')
+	members(t)
+	t.B = append(t.B, '}')
+}
+
 // Objects writes a list of objects.
 func Objects[T any](t *Text, name string, list []T, members func(*Text, *T)) {
 	t.Name(name)
