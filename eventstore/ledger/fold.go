@@ -136,19 +136,37 @@ func (l *Ledger) foldUntil(ctx context.Context, stream domain.StreamID, until ev
 	return f, nil
 }
 
-// folds is a bounded cache.
+// folds is a bounded cache. Obligations have a place of their own, so that they
+// do not drive persons out: they come in streams that are written to for a
+// moment and then for weeks not.
 type folds struct {
-	mu   sync.Mutex
-	last generations.Map[domain.StreamID, *fold]
+	mu     sync.Mutex
+	last   generations.Map[domain.StreamID, *fold]
+	duties generations.Map[domain.StreamID, *fold]
 
 	heard    map[domain.StreamID]eventstore.Position // the newest record of what decisions of an app look up
 	followed eventstore.Position                     // how far the log was heard
 }
 
+// newFolds returns a cache for so many streams.
+func newFolds(size int) folds {
+	return folds{
+		last:   generations.Map[domain.StreamID, *fold]{Each: size / 2},
+		duties: generations.Map[domain.StreamID, *fold]{Each: max(1, size/16)},
+	}
+}
+
+func (c *folds) of(s domain.StreamID) *generations.Map[domain.StreamID, *fold] {
+	if s.Noun == domain.ObligationNoun {
+		return &c.duties
+	}
+	return &c.last
+}
+
 func (c *folds) get(s domain.StreamID) (*fold, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f, ok := c.last.Get(s)
+	f, ok := c.of(s).Get(s)
 	if ok && s.ID == mainID && f.position < c.heard[s] {
 		return nil, false
 	}
@@ -167,8 +185,8 @@ func (c *folds) hear(list []codec.Entry) {
 	defer c.mu.Unlock()
 	for _, e := range list {
 		c.followed = max(c.followed, e.Position)
-		if f, ok := c.last.Peek(e.Stream); ok && f.position < e.Position {
-			c.last.Delete(e.Stream)
+		if f, ok := c.of(e.Stream).Peek(e.Stream); ok && f.position < e.Position {
+			c.of(e.Stream).Delete(e.Stream)
 		}
 		if e.Stream.ID == mainID {
 			if c.heard == nil {
@@ -189,11 +207,11 @@ func (c *folds) behind(head eventstore.Position) bool {
 func (c *folds) put(s domain.StreamID, f *fold) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.last.Put(s, f)
+	c.of(s).Put(s, f)
 }
 
 func (c *folds) forget(s domain.StreamID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.last.Delete(s)
+	c.of(s).Delete(s)
 }

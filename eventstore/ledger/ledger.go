@@ -25,7 +25,6 @@ import (
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
-	"consentledger/eventstore/generations"
 	"consentledger/eventstore/vault"
 )
 
@@ -101,7 +100,7 @@ type Config struct {
 	Store eventstore.Store
 	Vault *vault.Vault
 	Now   func() domain.Instant
-	Folds int // how many streams' folds to keep in memory; zero: 32,768
+	Folds int // how many streams' folds to keep in memory, and an eighth of obligations beside them; zero: 32,768
 }
 
 // Open returns a ledger kept in c.Store.
@@ -109,7 +108,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if c.Folds == 0 {
 		c.Folds = 32768
 	}
-	l := &Ledger{store: c.Store, vault: c.Vault, now: c.Now, seed: maphash.MakeSeed(), folds: folds{last: generations.Map[domain.StreamID, *fold]{Each: c.Folds / 2}}}
+	l := &Ledger{store: c.Store, vault: c.Vault, now: c.Now, seed: maphash.MakeSeed(), folds: newFolds(c.Folds)}
 	l.recent.written.entries.Each = recentLength / 2
 	head, err := c.Store.Head(ctx)
 	if err != nil || head == 0 {
