@@ -19,6 +19,7 @@ type benchConfig struct {
 	data       string
 	only       []string
 	clients    []int
+	without    []string
 	slice      time.Duration
 	rounds     int
 	population int
@@ -88,6 +89,7 @@ func (c *benchConfig) flags(cmd *cobra.Command) {
 	f.StringVar(&c.data, "data", "", "where the data directories are made, and removed again (default: the temporary directory)")
 	f.StringSliceVar(&c.only, "only", nil, "only these parts: "+strings.Join(partNames(), ", "))
 	f.IntSliceVar(&c.clients, "clients", nil, "how many clients, or writers, at once (default: 1,16,64,256; append 1,256; check 1,64)")
+	f.StringSliceVar(&c.without, "without", nil, "record, personal and withdrawals without some of what follows the log, to see what that costs: "+strings.Join(followers, ", "))
 	f.DurationVar(&c.slice, "for", 2*time.Second, "how long a slice of a measurement is")
 	f.IntVar(&c.rounds, "rounds", 5, "how many slices a measurement has; the median is reported")
 	f.IntVar(&c.population, "population", 10_000, "how many persons are recorded before record, personal, check and lag measure")
@@ -103,6 +105,9 @@ func (c *benchConfig) flags(cmd *cobra.Command) {
 	f.StringVar(&c.profile.block, "blockprofile", "", "write a profile of where goroutines wait, likewise")
 	f.StringVar(&c.profile.mutex, "mutexprofile", "", "write a profile of contended mutexes, likewise")
 }
+
+// loads are the parts that load a house and measure its receipts.
+var loads = []string{"record", "personal", "withdrawals"}
 
 func partNames() []string {
 	var names []string
@@ -145,6 +150,14 @@ func (c *benchConfig) valid() error {
 			return fmt.Errorf("--only %s: want %s", name, strings.Join(partNames(), ", "))
 		}
 	}
+	for _, name := range c.without {
+		if !slices.Contains(followers, name) {
+			return fmt.Errorf("--without %s: want %s", name, strings.Join(followers, ", "))
+		}
+	}
+	if len(c.without) > 0 && (len(c.only) == 0 || slices.ContainsFunc(c.only, func(part string) bool { return !slices.Contains(loads, part) })) {
+		return fmt.Errorf("--without wants --only with some of %s: the other parts measure what follows", strings.Join(loads, ", "))
+	}
 	for _, n := range c.clients {
 		if n < 1 {
 			return fmt.Errorf("--clients %d: want at least 1", n)
@@ -171,7 +184,7 @@ type bench struct {
 }
 
 func runBench(ctx context.Context, c benchConfig, out, progress io.Writer) (err error) {
-	b := &bench{benchConfig: c, report: benchReport{Machine: thisMachine()}, progress: progress}
+	b := &bench{benchConfig: c, report: benchReport{Machine: thisMachine(), Without: c.without}, progress: progress}
 	if b.dir, err = os.MkdirTemp(c.data, "consentledger-bench-"); err != nil {
 		return err
 	}

@@ -7,11 +7,13 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
 	"consentledger/api/intake"
 	"consentledger/eventstore"
+	"consentledger/projections"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
@@ -24,28 +26,27 @@ const echoSubject = "bench.echo"
 // beside it and a process that loads both.
 type measuredHouse struct {
 	*house
-	echo  *nats.Conn
-	load  *loader
-	seals bool // what is recorded is sealed in the transparency logs
+	echo    *nats.Conn
+	load    *loader
+	without []string // which of [followers] do nothing
 
 	ctx  context.Context // done when anything of the house stopped
 	stop context.CancelCauseFunc
 	crew sync.WaitGroup
 }
 
-// openHouse starts a house in dir. The caller closes it.
-func openHouse(ctx context.Context, dir string) (*measuredHouse, error) {
-	return openHouseAs(ctx, dir, true)
-}
+// followers are what follows the log in a house, beside intake.
+var followers = []string{"policies", "consents", "activity", "requests", "logs", "reactor", "outbox"}
 
-// openHouseAs starts a house that seals what it records, or does not.
-func openHouseAs(ctx context.Context, dir string, seals bool) (_ *measuredHouse, err error) {
+// openHouse starts a house in dir, without some of its followers. The caller
+// closes it.
+func openHouse(ctx context.Context, dir string, without ...string) (_ *measuredHouse, err error) {
 	h := &house{
 		config:  serveConfig{data: dir, http: "127.0.0.1:0", natsListen: "127.0.0.1:0"},
 		log:     slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		started: now().String(),
 	}
-	m := &measuredHouse{house: h, seals: seals}
+	m := &measuredHouse{house: h, without: without}
 	m.ctx, m.stop = context.WithCancelCause(ctx)
 	defer func() {
 		if err != nil {
@@ -55,6 +56,7 @@ func openHouseAs(ctx context.Context, dir string, seals bool) (_ *measuredHouse,
 	if err := h.open(m.ctx); err != nil {
 		return nil, err
 	}
+	h.runners = slices.DeleteFunc(h.runners, func(r *projections.Runner) bool { return !m.has(r.Projection.Name()) })
 	if err := prepareDemo(m.ctx, h.dir); err != nil {
 		return nil, err
 	}
@@ -67,6 +69,8 @@ func openHouseAs(ctx context.Context, dir string, seals bool) (_ *measuredHouse,
 	m.load, err = startLoader(m.ctx, h.clientURL())
 	return m, err
 }
+
+func (m *measuredHouse) has(follower string) bool { return !slices.Contains(m.without, follower) }
 
 // work starts what serve starts, and waits until requests are answered.
 func (m *measuredHouse) work() error {
@@ -84,11 +88,15 @@ func (m *measuredHouse) work() error {
 	for _, r := range m.runners {
 		must("projection", func() error { return r.Run(m.ctx) })
 	}
-	if m.seals {
+	if m.has("logs") {
 		must("transparency", func() error { return m.logs.Run(m.ctx) })
 	}
-	must("reactor", func() error { return m.reactor.Run(m.ctx) })
-	must("outbox", func() error { return m.outbox.Run(m.ctx) })
+	if m.has("reactor") {
+		must("reactor", func() error { return m.reactor.Run(m.ctx) })
+	}
+	if m.has("outbox") {
+		must("outbox", func() error { return m.outbox.Run(m.ctx) })
+	}
 	ready := make(chan struct{})
 	must("intake", func() error { return intake.Run(m.ctx, m.intake, func() { close(ready) }) })
 	must("HTTP", func() error { return serveHTTP(m.ctx, listener, m.handler()) })
@@ -157,7 +165,7 @@ func (m *measuredHouse) rest() error {
 		if err != nil {
 			return err
 		}
-		if head != last || reacted.Position < head {
+		if head != last || m.has("reactor") && reacted.Position < head {
 			quiet, last = -1, head
 		}
 		select {

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 )
@@ -14,6 +15,7 @@ import (
 // A benchReport is what bench found.
 type benchReport struct {
 	Machine machine  `json:"machine"`
+	Without []string `json:"without,omitempty"` // what did nothing that follows the log
 	Figures []figure `json:"figures"`
 }
 
@@ -115,6 +117,9 @@ func (r *benchReport) print(out io.Writer, form string) error {
 	}
 	m := r.Machine
 	fmt.Fprintf(out, "%s/%s, %d CPUs, GOMAXPROCS %d, %s, consentledger %s, commit %s\n", m.OS, m.Arch, m.CPUs, m.GOMAXPROCS, m.Go, m.Version, m.Commit)
+	if len(r.Without) > 0 {
+		fmt.Fprintln(out, "without "+strings.Join(r.Without, ", "))
+	}
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
 	t.AppendHeader(table.Row{"part", "clients", "figure", "value", "least", "greatest", "unit"})

@@ -13,7 +13,7 @@ import (
 // its own: those that the caller asked for, or else these.
 func (b *bench) record(ctx context.Context, part string, load loadKind, clients ...int) error {
 	for _, clients := range b.counts(clients...) {
-		err := b.house(ctx, part, func(m *measuredHouse) error {
+		err := b.houseWithout(ctx, part, b.without, func(m *measuredHouse) error {
 			if err := b.fill(m, newcomerLoad, b.population); err != nil {
 				return err
 			}
@@ -46,14 +46,14 @@ func (b *bench) check(ctx context.Context) error {
 
 // house runs f with a house that is new, and removes it.
 func (b *bench) house(ctx context.Context, part string, f func(*measuredHouse) error) error {
-	return b.houseAs(ctx, part, true, f)
+	return b.houseWithout(ctx, part, nil, f)
 }
 
-// houseAs is house, with a house that seals what it records or does not.
-func (b *bench) houseAs(ctx context.Context, part string, seals bool, f func(*measuredHouse) error) (err error) {
+// houseWithout is house, but that some [followers] of the house do nothing.
+func (b *bench) houseWithout(ctx context.Context, part string, without []string, f func(*measuredHouse) error) (err error) {
 	dir := filepath.Join(b.dir, part)
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	m, err := openHouseAs(ctx, dir, seals)
+	m, err := openHouse(ctx, dir, without...)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func figuresOf() map[string]bool {
 	add("check", []int{1, 64}, against...)
 	add("replay", []int{0}, "rate")
 	add("rebuild", []int{0}, "consents", "policies", "activity", "requests", "transparency")
-	add("seal", []int{64, 256}, "rate", "rate unsealed", "ratio", "CPU", "CPU unsealed", "lag")
+	add("seal", []int{64, 256}, "rate", "rate unsealed", "ratio", "ratio unsealed", "CPU", "CPU unsealed", "lag")
 	add("verify", []int{0}, "rate")
 	add("lag", []int{0}, "rate", "p99 of a receipt", "lag", "lag at the end")
 	for _, load := range []string{"plain", "personal"} {
@@ -105,9 +105,23 @@ func TestBenchWritesProfilesOfOneMeasurement(t *testing.T) {
 	}
 }
 
+func TestBenchLeavesOutWhatFollows(t *testing.T) {
+	out, err := cli(t, nil, "bench", "--quick", "--only", "record", "--clients", "4", "--without", strings.Join(followers, ","), "-o", "json", "--data", t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report benchReport
+	if err := json.Unmarshal([]byte(out), &report); err != nil || len(report.Figures) != 9 || len(report.Without) != len(followers) {
+		t.Errorf("%s\n%v", out, err)
+	}
+}
+
 func TestBenchSaysWhatItCannotDo(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"--only speed", "want record, personal, withdrawals"},
+		{"--only record --without views", "want policies, consents, activity, requests, logs, reactor, outbox"},
+		{"--without logs", "wants --only with some of record"},
+		{"--only record,lag --without logs", "wants --only with some of record"},
 		{"--clients 0", "want at least 1"},
 		{"--rounds 0", "greater than zero"},
 		{"-o yaml", "want table or json"},
