@@ -129,14 +129,15 @@ func sourceText(s domain.Source) string {
 	return hex.EncodeToString(s[:])
 }
 
-// weight bounds the people kept in memory, by their facts: about 16 MB.
-const weight = 131072
+// weight bounds the people kept in memory: about 80 MB. A fact takes some 300
+// bytes, and a person without them some three times as much.
+const weight = 262144
 
 // people is a cache of those heard of last, in two generations. It is owned
 // by Apply.
 type people struct {
 	young, old map[key]*person
-	facts      int // of the young
+	weighed    int // of the young
 }
 
 func (c *people) get(k key) (*person, bool) {
@@ -148,14 +149,14 @@ func (c *people) get(k key) (*person, bool) {
 }
 
 func (c *people) put(k key, p *person) {
-	if c.young == nil || c.facts > weight/2 {
-		c.young, c.old, c.facts = map[key]*person{}, c.young, 0
+	if c.young == nil || c.weighed > weight/2 {
+		c.young, c.old, c.weighed = map[key]*person{}, c.young, 0
 	}
 	if _, there := c.young[k]; there {
-		c.facts -= p.weighed
+		c.weighed -= p.weighed
 	}
-	c.young[k], p.weighed = p, p.facts+1
-	c.facts += p.weighed
+	c.young[k], p.weighed = p, p.facts+3
+	c.weighed += p.weighed
 }
 
 // forget empties the cache: what is in it may be ahead of the file.
