@@ -19,17 +19,10 @@ type batch struct {
 	tx     *readmodel.Tx
 	newest int64           // the newest person's number
 	people map[key]*person // whom the batch touched: ahead of the file
-	dirty  []*person       // touched since the policies changed last
+	dirty  []*person       // with rows that are not settled
 	counts map[count]int64 // the change in people
 	voided map[count]int64 // the change in voided answers; of no purpose
 	text   []byte          // where texts are written
-}
-
-// A touch is the last fact about a row, and the moment that the row is as of.
-type touch struct {
-	purpose  domain.PurposeID
-	moment   domain.Instant
-	position eventstore.Position
 }
 
 func (b *batch) entry(e codec.Entry) error {
@@ -42,10 +35,19 @@ func (b *batch) entry(e codec.Entry) error {
 		}
 		return nil
 	}
-	f, ok, err := factOf(e)
+	f, ok, err := saidIn(e)
 	if err != nil || !ok {
 		return err
 	}
+	if b.text, err = f.appendTo(b.text[:0]); err != nil {
+		return fmt.Errorf("entry %d: %w", e.Position, err)
+	}
+	said, err := b.view.said.saying(b.text, &f)
+	if err != nil {
+		return fmt.Errorf("entry %d: %w", e.Position, err)
+	}
+	fact := e.Fact()
+	fact.Claimed, fact.Event = 0, said.event
 	p, err := b.person(key{e.Stream.App, e.Stream.ID}, e.Revision == 1)
 	voids := f.Kind == voided || f.Build != ""
 	ref := b.view.references.at(e.Stream.App, e.Position)
@@ -60,7 +62,7 @@ func (b *batch) entry(e codec.Entry) error {
 		}
 	}
 	if err == nil {
-		err = p.add(f)
+		p.add(fact)
 	}
 	if err == nil && was && !p.subject.IsTest() {
 		err = b.recount(p, 1)
@@ -69,7 +71,7 @@ func (b *batch) entry(e codec.Entry) error {
 		b.tally(p, ref, 1)
 	}
 	if err == nil {
-		err = b.writeFact(p, e.Position, f)
+		err = b.writeFact(p, e.Position, fact, f.Build, said.text)
 	}
 	if err != nil {
 		return fmt.Errorf("entry %d: %w", e.Position, err)
@@ -83,20 +85,15 @@ func (b *batch) entry(e codec.Entry) error {
 }
 
 func (b *batch) touch(p *person, ids []domain.PurposeID, moment domain.Instant, at eventstore.Position) {
-	if len(p.touched) == 0 && len(ids) > 0 {
-		b.dirty = append(b.dirty, p)
+	if !p.dirty && len(ids) > 0 {
+		p.dirty, b.dirty = true, append(b.dirty, p)
 	}
 	if p.rows == nil {
 		p.rows = make([]row, 0, len(ids))
 	}
 	for _, id := range ids {
-		p.row(id)
-		t := touch{id, moment, at}
-		if i := slices.IndexFunc(p.touched, func(t touch) bool { return t.purpose == id }); i >= 0 {
-			p.touched[i] = t
-		} else {
-			p.touched = append(p.touched, t)
-		}
+		r := p.row(id)
+		r.moment, r.position, r.touched = moment, at, true
 	}
 }
 
@@ -113,19 +110,15 @@ func (b *batch) cross(p *person, ids []domain.PurposeID, at eventstore.Position)
 }
 
 // writeFact appends f to the chain of the person's facts.
-func (b *batch) writeFact(p *person, at eventstore.Position, f factV1) error {
-	text, err := f.appendTo(b.text[:0])
-	if err != nil {
-		return err
-	}
-	b.text = text
-	_, err = b.tx.Exec("INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?)", int64(at), p.number, int64(p.last), f.Build, int64(f.Recorded), string(text))
+func (b *batch) writeFact(p *person, at eventstore.Position, f domain.Fact, build, said string) error {
+	_, err := b.tx.Exec("INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", int64(at), p.number, int64(p.last),
+		eventstore.EventID(f.ID).String(), int64(f.At), int64(f.Recorded), sourceText(f.Source), int64(f.Sequence), build, said)
 	p.last = at
 	return err
 }
 
 // touched returns the purposes that f may change something about.
-func (b *batch) touched(p *person, f factV1, at eventstore.Position) []domain.PurposeID {
+func (b *batch) touched(p *person, f saidV1, at eventstore.Position) []domain.PurposeID {
 	ids := slices.Concat(f.Purposes, f.Short, f.Assents)
 	if f.All {
 		ids = append(ids, b.view.references.at(p.app, at).Policies.Declared(p.moment)...)
@@ -222,19 +215,31 @@ func (b *batch) settle() error {
 		if err != nil {
 			return err
 		}
-		for _, t := range p.touched {
-			r := p.row(t.purpose)
-			before := r.Status
-			r.Standing, r.position = subject.Standing(t.purpose, t.moment, b.view.references.at(p.app, t.position)), t.position
-			if before == r.Status {
+		var last domain.Standing // and its proof: one answer seldom is about one purpose alone
+		var proof string
+		for i := range p.rows {
+			r := &p.rows[i]
+			if !r.touched {
+				continue
+			}
+			s := subject.Standing(r.purpose, r.moment, b.view.references.at(p.app, r.position))
+			if proof == "" || !same(&s, &last) {
+				if b.text, err = appendProof(b.text[:0], &s); err != nil {
+					return err
+				}
+				last, proof = s, string(b.text)
+			}
+			before := r.status
+			r.status, r.proof, r.touched = s.Status, proof, false
+			if before == r.status {
 				continue
 			}
 			if before != unwritten {
-				b.count(p, t.purpose, before, -1)
+				b.count(p, r.purpose, before, -1)
 			}
-			b.count(p, t.purpose, r.Status, 1)
+			b.count(p, r.purpose, r.status, 1)
 		}
-		p.touched = p.touched[:0]
+		p.dirty = false
 	}
 	b.dirty = b.dirty[:0]
 	return nil
@@ -264,7 +269,7 @@ func (b *batch) recount(p *person, n int64) error {
 		return err
 	}
 	for _, r := range p.rows {
-		b.count(p, r.purpose, r.Status, n)
+		b.count(p, r.purpose, r.status, n)
 	}
 	return nil
 }
@@ -292,7 +297,7 @@ func (b *batch) person(k key, fresh bool) (*person, error) {
 	if !ok {
 		p = newPerson(k)
 		if !fresh {
-			if err := p.load(b.tx); err != nil {
+			if err := p.load(b.tx, b.view.said); err != nil {
 				return nil, err
 			}
 		}

@@ -25,7 +25,7 @@ var _ projections.Projection = (*View)(nil)
 // People are numbered as they come, so that what is written together stands
 // together. The view consents is for whoever reads the file with SQL.
 const schema = `
--- standings: standingV1, one for all purposes that share it
+-- standings: standingV2, one for all purposes that share it
 CREATE TABLE people (
 	number INTEGER PRIMARY KEY,
 	app TEXT NOT NULL, person TEXT NOT NULL,
@@ -33,12 +33,12 @@ CREATE TABLE people (
 	standings TEXT NOT NULL,
 	UNIQUE (app, person)
 );
--- fact: factV1, with the ends and refusals of its purposes, guardians and assents; previous: the position of the same person's fact before it
+-- said: saidV1, with the ends and refusals of its purposes, guardians and assents; previous: the position of the same person's fact before it
 CREATE TABLE facts (
 	position INTEGER PRIMARY KEY,
 	number INTEGER NOT NULL, previous INTEGER NOT NULL,
-	build TEXT NOT NULL, recorded INTEGER NOT NULL,
-	fact TEXT NOT NULL
+	event TEXT NOT NULL, at INTEGER NOT NULL, recorded INTEGER NOT NULL, source TEXT NOT NULL, sequence INTEGER NOT NULL,
+	build TEXT NOT NULL, said TEXT NOT NULL
 );
 -- the mistakes of whole builds
 CREATE TABLE voids (
@@ -64,8 +64,8 @@ CREATE TABLE voided (
 ) WITHOUT ROWID;
 CREATE VIEW consents AS
 	SELECT p.number, p.app, p.test, p.person, o.value AS purpose, s.value ->> 'status' AS status,
-		s.value ->> 'since' AS since, s.value ->> 'until' AS until, s.value ->> 'policy' AS policy,
-		s.value ->> 'version' AS version, s.value ->> 'act' AS act, s.value -> 'events' AS events,
+		s.value ->> '$.proof.since' AS since, s.value ->> '$.proof.until' AS until, s.value ->> '$.proof.policy' AS policy,
+		s.value ->> '$.proof.version' AS version, s.value ->> '$.proof.act' AS act, s.value -> '$.proof.events' AS events,
 		s.value ->> 'updated' AS updated_position
 	FROM people p, json_each(p.standings) s, json_each(s.value, '$.purposes') o;
 `
@@ -74,7 +74,8 @@ CREATE VIEW consents AS
 type View struct {
 	db         *readmodel.DB
 	references references
-	people     people // owned by Apply
+	people     people // owned by Apply, as said is
+	said       sayings
 }
 
 // Open returns the View kept in the directory dir.
@@ -83,7 +84,7 @@ func Open(ctx context.Context, dir string) (*View, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &View{db: db}
+	v := &View{db: db, said: sayings{}}
 	for _, load := range []func(*readmodel.Tx, eventstore.Position) error{v.loadPolicies, v.loadVoids} {
 		if err := db.View(ctx, load); err != nil {
 			db.Close()

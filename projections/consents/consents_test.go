@@ -164,10 +164,6 @@ func TestPagesAndCountsAgree(t *testing.T) {
 	}
 }
 
-func BenchmarkApply(b *testing.B) {
-	projectiontest.BenchmarkApply(b, func(t testing.TB) projectiontest.Model { return open(t) })
-}
-
 func TestVoidedAnswersAreCountedAndTestsAreNot(t *testing.T) {
 	w := projectiontest.NewTeller(t)
 	w.TellAll()

@@ -9,16 +9,11 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// factV1 is what the fold of a person needs of a fact, as it is kept in the
+// saidV1 is what the fold of a person needs of an event, as it is kept in the
 // table facts. The schema's hash covers no shape: whoever changes this one
 // changes the schema's comment, so that the file is built again.
-type factV1 struct {
+type saidV1 struct {
 	Kind     kind               `json:"k"`
-	ID       domain.EventID     `json:"i"`
-	At       domain.Instant     `json:"a"`
-	Recorded domain.Instant     `json:"r"`
-	Source   domain.Source      `json:"s,omitzero"`
-	Sequence uint64             `json:"n,omitzero"`
 	Policy   string             `json:"p,omitzero"`
 	Version  domain.Hash        `json:"v,omitzero"`
 	Act      domain.ActID       `json:"c,omitzero"`
@@ -62,13 +57,9 @@ const (
 	verified  kind = "y"
 )
 
-// factOf returns what to keep of an entry, and false if it says nothing about
-// consents of a person. An event that it has no case for is an error.
-func factOf(e codec.Entry) (factV1, bool, error) {
-	f := factV1{
-		ID: domain.EventID(e.ID), At: e.At, Recorded: e.Recorded,
-		Source: domain.Source(e.Request.Source), Sequence: e.Request.Sequence,
-	}
+// saidIn returns what to keep of an entry's event, and false if it says nothing
+// about consents of a person. An event that it has no case for is an error.
+func saidIn(e codec.Entry) (f saidV1, ok bool, err error) {
 	switch x := e.Event.(type) {
 	case domain.ConsentGiven:
 		f.Kind, f.Policy, f.Version, f.Act, f.Until = given, x.Policy, x.Version, x.Act, x.Until
@@ -134,9 +125,8 @@ func factOf(e codec.Entry) (factV1, bool, error) {
 // notKept stands for why a yes does not count: no row says so.
 const notKept domain.Shortfall = "not-kept"
 
-// fact returns f as the domain folds it.
-func (f factV1) fact() (domain.Fact, error) {
-	out := domain.Fact{ID: f.ID, At: f.At, Recorded: f.Recorded, Source: f.Source, Sequence: f.Sequence}
+// event returns f as the domain folds it.
+func (f *saidV1) event() (domain.Event, error) {
 	scope := domain.Scope{All: f.All, Purposes: f.Purposes}
 	switch f.Kind {
 	case given:
@@ -156,46 +146,74 @@ func (f factV1) fact() (domain.Fact, error) {
 		for _, end := range f.Ends {
 			e.Ends = append(e.Ends, domain.End(end))
 		}
-		out.Event = e
+		return e, nil
 	case refused:
-		out.Event = domain.ConsentRefused{Scope: scope, Build: f.Build, Version: f.Version, Added: f.Added, Guardian: f.Guardian}
+		return domain.ConsentRefused{Scope: scope, Build: f.Build, Version: f.Version, Added: f.Added, Guardian: f.Guardian}, nil
 	case withdrawn:
-		out.Event = domain.ConsentWithdrawn{Scope: scope, Build: f.Build, Guardian: f.Guardian}
+		return domain.ConsentWithdrawn{Scope: scope, Build: f.Build, Guardian: f.Guardian}, nil
 	case revoked:
-		out.Event = domain.PermissionRevoked{Withdraws: f.Purposes}
+		return domain.PermissionRevoked{Withdraws: f.Purposes}, nil
 	case voided:
-		out.Event = domain.RecordVoided{Records: f.Records}
+		return domain.RecordVoided{Records: f.Records}, nil
 	case disputed:
-		out.Event = domain.RecordDisputed{Records: f.Records}
+		return domain.RecordDisputed{Records: f.Records}, nil
 	case used:
-		out.Event = domain.ConsentUsed{Consents: f.Records}
+		return domain.ConsentUsed{Consents: f.Records}, nil
 	case aged:
-		out.Event = domain.AgeRecorded{Band: f.Band}
+		return domain.AgeRecorded{Band: f.Band}, nil
 	case verified:
-		out.Event = domain.GuardianVerified{Guardian: f.Guardian}
+		return domain.GuardianVerified{Guardian: f.Guardian}, nil
 	case linked:
-		out.Event = domain.SubjectLinked{Other: f.Other}
+		return domain.SubjectLinked{Other: f.Other}, nil
 	case unlinked:
-		out.Event = domain.SubjectUnlinked{Other: f.Other}
+		return domain.SubjectUnlinked{Other: f.Other}, nil
 	case ended:
-		out.Event = domain.SubjectClosed{}
+		return domain.SubjectClosed{}, nil
 	case marked:
-		out.Event = domain.SubjectMarkedTest{}
+		return domain.SubjectMarkedTest{}, nil
 	default:
-		return out, fmt.Errorf("a kept fact has the unknown kind %q", f.Kind)
+		return nil, fmt.Errorf("a kept fact has the unknown kind %q", f.Kind)
 	}
-	return out, nil
 }
 
 // moment is when f counts, never before it was recorded. Rows are as of it.
-func (f factV1) moment() domain.Instant {
-	if f.Kind == given {
+func moment(f domain.Fact) domain.Instant {
+	if _, yes := f.Event.(domain.ConsentGiven); yes {
 		return max(f.At, f.Recorded)
 	}
 	return f.Recorded
 }
 
-func readFact(data []byte) (f factV1, err error) {
-	err = json.Unmarshal(data, &f, json.RejectUnknownMembers(true))
-	return f, err
+// A saying is an event and the text that is kept of it.
+type saying struct {
+	text  string
+	event domain.Event
+}
+
+// sayings are what was said, by their texts: many people say the same, and
+// share it in memory. Nil sayings remember nothing.
+type sayings map[string]saying
+
+// saying returns that of a text. Said is what the text says, nil if it is to be
+// read.
+func (s sayings) saying(text []byte, said *saidV1) (saying, error) {
+	if known, ok := s[string(text)]; ok {
+		return known, nil
+	}
+	if said == nil {
+		said = new(saidV1)
+		if err := json.Unmarshal(text, said, json.RejectUnknownMembers(true)); err != nil {
+			return saying{}, err
+		}
+	}
+	e, err := said.event()
+	made := saying{string(text), e}
+	if err != nil || s == nil {
+		return made, err
+	}
+	if len(s) >= 4096 { // some name what is one person's alone
+		clear(s)
+	}
+	s[made.text] = made
+	return made, nil
 }

@@ -8,16 +8,9 @@ import (
 )
 
 // appendTo writes f as reflection would; a test holds it to that.
-func (f *factV1) appendTo(b []byte) ([]byte, error) {
+func (f *saidV1) appendTo(b []byte) ([]byte, error) {
 	t := jsonwrite.Text{B: append(b, '{')}
 	t.Text("k", string(f.Kind))
-	octets(&t, "i", f.ID[:])
-	t.Int("a", int64(f.At))
-	t.Int("r", int64(f.Recorded))
-	if f.Source != (domain.Source{}) {
-		octets(&t, "s", f.Source[:])
-	}
-	t.Intz("n", int64(f.Sequence)) // below 2^53
 	t.Textz("p", f.Policy)
 	if f.Version != (domain.Hash{}) {
 		octets(&t, "v", f.Version[:])
@@ -46,7 +39,7 @@ func (f *factV1) appendTo(b []byte) ([]byte, error) {
 	return append(t.B, '}'), t.Err
 }
 
-func (f *factV1) records(t *jsonwrite.Text) {
+func (f *saidV1) records(t *jsonwrite.Text) {
 	for i := range f.Records {
 		if i == 0 {
 			t.Name("d")

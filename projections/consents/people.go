@@ -2,6 +2,8 @@ package consents
 
 import (
 	"cmp"
+	"database/sql"
+	"encoding/hex"
 	"slices"
 
 	"consentledger/domain"
@@ -24,16 +26,19 @@ type person struct {
 	subject domain.Subject
 	moment  domain.Instant // the latest at which a fact of theirs counts
 	rows    []row          // in the order of purposes: they are few
-	touched []touch        // of the batch, one for a row, not settled yet
+	dirty   bool           // some of them were touched
 	facts   int
 	weighed int // what the cache counts for it
 }
 
 // A row is where a person stands with a purpose, and the last fact about it.
 type row struct {
-	purpose domain.PurposeID
-	domain.Standing
+	purpose  domain.PurposeID
+	proof    string // of the standing, as it is written: see [proofV1]
 	position eventstore.Position
+	moment   domain.Instant // that it is as of, if it was touched
+	status   domain.Status
+	touched  bool // and not settled yet
 }
 
 // unwritten is the status of a row that was touched and not settled yet.
@@ -53,7 +58,7 @@ func (p *person) purposes() []domain.PurposeID {
 func (p *person) row(id domain.PurposeID) *row {
 	i, there := p.find(id)
 	if !there {
-		p.rows = slices.Insert(p.rows, i, row{purpose: id, Standing: domain.Standing{Status: unwritten}})
+		p.rows = slices.Insert(p.rows, i, row{purpose: id, status: unwritten})
 	}
 	return &p.rows[i]
 }
@@ -64,19 +69,14 @@ func (p *person) find(id domain.PurposeID) (int, bool) {
 
 func newPerson(k key) *person { return &person{key: k} }
 
-func (p *person) add(f factV1) error {
-	fact, err := f.fact()
-	if err != nil {
-		return err
-	}
-	p.subject = p.subject.Evolve(fact)
-	p.moment = max(p.moment, f.moment())
+func (p *person) add(f domain.Fact) {
+	p.subject = p.subject.Evolve(f)
+	p.moment = max(p.moment, moment(f))
 	p.facts++
-	return nil
 }
 
 // load reads the person from the file. Who is not there keeps the number zero.
-func (p *person) load(tx *readmodel.Tx) error {
+func (p *person) load(tx *readmodel.Tx, said sayings) error {
 	var standings string
 	err := tx.Each("SELECT number, last, standings FROM people WHERE app = ? AND person = ?", []any{string(p.app), p.person}, func(scan func(...any) error) error {
 		return scan(&p.number, &p.last, &standings)
@@ -87,30 +87,57 @@ func (p *person) load(tx *readmodel.Tx) error {
 	if p.rows, err = readStandings(standings); err != nil {
 		return err
 	}
-	return tx.Each(`WITH RECURSIVE chain(position, previous, fact) AS (
-			SELECT position, previous, fact FROM facts WHERE position = ?
-			UNION ALL SELECT f.position, f.previous, f.fact FROM chain c JOIN facts f ON f.position = c.previous
-		) SELECT fact FROM chain ORDER BY position`, []any{int64(p.last)}, func(scan func(...any) error) error {
-		var text []byte
-		if err := scan(&text); err != nil {
-			return err
-		}
-		f, err := readFact(text)
-		if err != nil {
-			return err
-		}
-		return p.add(f)
+	var facts []domain.Fact // the newest first
+	err = tx.Each(`WITH RECURSIVE chain(previous, event, at, recorded, source, sequence, said) AS (
+			SELECT previous, event, at, recorded, source, sequence, said FROM facts WHERE position = ?
+			UNION ALL SELECT f.previous, f.event, f.at, f.recorded, f.source, f.sequence, f.said FROM chain c JOIN facts f ON f.position = c.previous
+		) SELECT event, at, recorded, source, sequence, said FROM chain`, []any{int64(p.last)}, func(scan func(...any) error) error {
+		f, err := scanFact(scan, said)
+		facts = append(facts, f)
+		return err
 	})
+	for _, f := range slices.Backward(facts) {
+		p.add(f)
+	}
+	return err
 }
 
-// weight bounds the people kept in memory, by their facts: about 16 MB.
-const weight = 131072
+func scanFact(scan func(...any) error, said sayings) (f domain.Fact, err error) {
+	var event, source string
+	var text sql.RawBytes
+	if err = scan(&event, &f.At, &f.Recorded, &source, &f.Sequence, &text); err != nil {
+		return f, err
+	}
+	id, err := eventstore.ParseEventID(event)
+	if err != nil {
+		return f, err
+	}
+	f.ID = domain.EventID(id)
+	if _, err = hex.Decode(f.Source[:], []byte(source)); err != nil {
+		return f, err
+	}
+	s, err := said.saying(text, nil)
+	f.Event = s.event
+	return f, err
+}
+
+// sourceText writes whoever sent an event, nobody as nothing.
+func sourceText(s domain.Source) string {
+	if s == (domain.Source{}) {
+		return ""
+	}
+	return hex.EncodeToString(s[:])
+}
+
+// weight bounds the people kept in memory: about 80 MB. A fact takes some 300
+// bytes, and a person without them some three times as much.
+const weight = 262144
 
 // people is a cache of those heard of last, in two generations. It is owned
 // by Apply.
 type people struct {
 	young, old map[key]*person
-	facts      int // of the young
+	weighed    int // of the young
 }
 
 func (c *people) get(k key) (*person, bool) {
@@ -122,14 +149,14 @@ func (c *people) get(k key) (*person, bool) {
 }
 
 func (c *people) put(k key, p *person) {
-	if c.young == nil || c.facts > weight/2 {
-		c.young, c.old, c.facts = map[key]*person{}, c.young, 0
+	if c.young == nil || c.weighed > weight/2 {
+		c.young, c.old, c.weighed = map[key]*person{}, c.young, 0
 	}
 	if _, there := c.young[k]; there {
-		c.facts -= p.weighed
+		c.weighed -= p.weighed
 	}
-	c.young[k], p.weighed = p, p.facts+1
-	c.facts += p.weighed
+	c.young[k], p.weighed = p, p.facts+3
+	c.weighed += p.weighed
 }
 
 // forget empties the cache: what is in it may be ahead of the file.

@@ -56,13 +56,13 @@ func (v *View) Get(ctx context.Context, app domain.AppName, who string, at domai
 // loadWhole reads a person from the file, and what crosses their links.
 func loadWhole(tx *readmodel.Tx, k key) (*person, domain.Subject, error) {
 	p := newPerson(k)
-	if err := p.load(tx); err != nil {
+	if err := p.load(tx, nil); err != nil {
 		return nil, domain.Subject{}, err
 	}
 	s := p.subject
 	for _, l := range p.subject.Links() {
 		other := newPerson(key{k.app, l.Other})
-		if err := other.load(tx); err != nil {
+		if err := other.load(tx, nil); err != nil {
 			return nil, s, err
 		}
 		s = s.With(l, other.subject)
@@ -112,17 +112,17 @@ func (v *View) List(ctx context.Context, app domain.AppName, f Filter, after Cur
 }
 
 func scanRow(scan func(...any) error, number *int64) (Row, error) {
-	var s standingV1
-	var person, purpose, events string
-	err := scan(number, &person, &purpose, &s.Status, &s.Since, &s.Until, &s.Policy, &s.Version, &s.Act, &events, &s.Updated)
+	var r Row
+	var p proofV1
+	var status, events string
+	err := scan(number, &r.Person, &r.Purpose, &status, &p.Since, &p.Until, &p.Policy, &p.Version, &p.Act, &events, &r.Updated)
 	if err == nil {
-		err = json.Unmarshal([]byte(events), &s.Events)
+		err = json.Unmarshal([]byte(events), &p.Events)
 	}
-	if err != nil {
-		return Row{}, err
+	if err == nil {
+		r.Standing, err = p.standing(status)
 	}
-	r, err := s.row()
-	return Row{Person: person, Purpose: domain.PurposeID(purpose), Standing: r.Standing, Updated: r.position}, err
+	return r, err
 }
 
 // A Count is how many people's rows have a status.

@@ -9,23 +9,30 @@ import (
 	"consentledger/eventstore/codec/jsonwrite"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A standingV1 is where a person stands with some purposes: one answer seldom
+// A standingV2 is where a person stands with some purposes: one answer seldom
 // is about one purpose alone.
-type standingV1 struct {
+type standingV2 struct {
 	Purposes []domain.PurposeID  `json:"purposes"`
 	Status   string              `json:"status"`
-	Since    domain.Instant      `json:"since"`
-	Until    domain.Instant      `json:"until"`
-	Policy   string              `json:"policy"`
-	Version  string              `json:"version"`
-	Act      domain.ActID        `json:"act"`
-	Events   []string            `json:"events"`
 	Updated  eventstore.Position `json:"updated"`
+	Proof    jsontext.Value      `json:"proof"` // a proofV1
 }
 
-// appendStandings writes rows, as reflection writes a list of standingV1, of
+// A proofV1 is what else is kept of a standing. It is written when the standing
+// is found, and kept as it is written: it is read by queries only.
+type proofV1 struct {
+	Since   domain.Instant `json:"since"`
+	Until   domain.Instant `json:"until"`
+	Policy  string         `json:"policy"`
+	Version string         `json:"version"`
+	Act     domain.ActID   `json:"act"`
+	Events  []string       `json:"events"`
+}
+
+// appendStandings writes rows, as reflection writes a list of standingV2, of
 // rows that share a standing the first; equal rows make equal texts.
 func appendStandings(b []byte, rows []row) ([]byte, error) {
 	t := jsonwrite.Text{B: append(b, '[')}
@@ -43,57 +50,65 @@ func appendStandings(b []byte, rows []row) ([]byte, error) {
 		t.B = append(t.B, '[')
 		t.Quote(string(rows[i].purpose))
 		for j := i + 1; j < len(rows); j++ {
-			if !written[j] && same(&rows[i], &rows[j]) {
+			if !written[j] && rows[i].shares(&rows[j]) {
 				written[j] = true
 				t.B = append(t.B, ',')
 				t.Quote(string(rows[j].purpose))
 			}
 		}
 		t.B = append(t.B, ']')
-		rows[i].members(&t)
-		t.B = append(t.B, '}')
+		t.Text("status", rows[i].status.String())
+		t.Int("updated", int64(rows[i].position))
+		t.Name("proof")
+		t.B = append(append(t.B, rows[i].proof...), '}')
 	}
 	return append(t.B, ']'), t.Err
 }
 
-// members writes what is in a standingV1 behind its purposes.
-func (r *row) members(t *jsonwrite.Text) {
-	t.Text("status", r.Status.String())
-	t.Int("since", int64(r.Since))
-	t.Int("until", int64(r.Until))
-	t.Text("policy", r.Policy)
+// shares reports whether two rows say the same of their purposes.
+func (r *row) shares(o *row) bool {
+	return r.position == o.position && r.status == o.status && r.proof == o.proof
+}
+
+// appendProof writes what else is kept of s, as reflection writes a proofV1.
+func appendProof(b []byte, s *domain.Standing) ([]byte, error) {
+	t := jsonwrite.Text{B: append(b, '{')}
+	t.Int("since", int64(s.Since))
+	t.Int("until", int64(s.Until))
+	t.Text("policy", s.Policy)
 	version := ""
-	if r.Version != (domain.Hash{}) {
-		version = r.Version.String()
+	if s.Version != (domain.Hash{}) {
+		version = s.Version.String()
 	}
 	t.Text("version", version)
-	t.Text("act", string(r.Act))
+	t.Text("act", string(s.Act))
 	t.Name("events")
 	t.B = append(t.B, '[')
-	for i, id := range r.Because {
+	for i, id := range s.Because {
 		if i > 0 {
 			t.B = append(t.B, ',')
 		}
 		t.Quote(eventstore.EventID(id).String())
 	}
-	t.B = append(t.B, ']')
-	t.Int("updated", int64(r.position))
+	return append(t.B, ']', '}'), t.Err
 }
 
-func same(a, b *row) bool {
-	return a.position == b.position && a.Status == b.Status && a.Since == b.Since && a.Until == b.Until &&
+// same reports whether two standings have the same proof.
+func same(a, b *domain.Standing) bool {
+	return a.Since == b.Since && a.Until == b.Until &&
 		a.Policy == b.Policy && a.Version == b.Version && a.Act == b.Act && slices.Equal(a.Because, b.Because)
 }
 
 func readStandings(text string) ([]row, error) {
-	var list []standingV1
+	var list []standingV2
 	if err := json.Unmarshal([]byte(text), &list, json.RejectUnknownMembers(true)); err != nil {
 		return nil, err
 	}
 	var rows []row
 	for _, s := range list {
-		r, err := s.row()
-		if err != nil {
+		r := row{position: s.Updated, proof: string(s.Proof)}
+		var err error
+		if r.status, err = domain.ParseStatus(s.Status); err != nil {
 			return nil, err
 		}
 		for _, r.purpose = range s.Purposes {
@@ -104,22 +119,23 @@ func readStandings(text string) ([]row, error) {
 	return rows, nil
 }
 
-func (s standingV1) row() (r row, err error) {
-	r.Since, r.Until, r.Policy, r.Act, r.position = s.Since, s.Until, s.Policy, s.Act, s.Updated
-	if r.Status, err = domain.ParseStatus(s.Status); err != nil {
-		return r, err
+// standing returns the standing of a status that p is the proof of.
+func (p proofV1) standing(status string) (s domain.Standing, err error) {
+	s.Since, s.Until, s.Policy, s.Act = p.Since, p.Until, p.Policy, p.Act
+	if s.Status, err = domain.ParseStatus(status); err != nil {
+		return s, err
 	}
-	if s.Version != "" {
-		if r.Version, err = domain.ParseHash(s.Version); err != nil {
-			return r, err
+	if p.Version != "" {
+		if s.Version, err = domain.ParseHash(p.Version); err != nil {
+			return s, err
 		}
 	}
-	for _, text := range s.Events {
+	for _, text := range p.Events {
 		id, err := eventstore.ParseEventID(text)
 		if err != nil {
-			return r, err
+			return s, err
 		}
-		r.Because = append(r.Because, domain.EventID(id))
+		s.Because = append(s.Because, domain.EventID(id))
 	}
-	return r, nil
+	return s, nil
 }

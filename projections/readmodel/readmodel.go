@@ -12,6 +12,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -208,10 +209,13 @@ type side struct {
 	conns chan *conn // nil: not opened yet
 }
 
-// A conn is a connection and what was prepared on it.
+// A conn is a connection and what was prepared on it: queries, and what changes
+// something, which the driver is asked for itself.
 type conn struct {
 	*sql.Conn
-	stmts map[string]*sql.Stmt
+	stmts   map[string]*sql.Stmt
+	changes map[string]driver.StmtExecContext
+	args    []driver.NamedValue // of the change under way
 }
 
 // The page caches, in KiB. They bound what a read model takes of memory: a
@@ -240,13 +244,23 @@ func (s *side) close() error {
 	var err error
 	for range cap(s.conns) {
 		if c := <-s.conns; c != nil {
-			for _, stmt := range c.stmts {
-				err = errors.Join(err, stmt.Close())
-			}
-			err = errors.Join(err, c.Close())
+			err = errors.Join(err, c.close())
 		}
 	}
 	return errors.Join(err, s.db.Close())
+}
+
+func (c *conn) close() (err error) {
+	for _, stmt := range c.stmts {
+		err = errors.Join(err, stmt.Close())
+	}
+	err = errors.Join(err, c.Raw(func(any) (err error) {
+		for _, stmt := range c.changes {
+			err = errors.Join(err, stmt.(driver.Stmt).Close())
+		}
+		return err
+	}))
+	return errors.Join(err, c.Close())
 }
 
 // in runs f in a transaction. The commit is the commit point.
@@ -263,7 +277,7 @@ func (s *side) in(ctx context.Context, f func(*Tx) error) (err error) {
 		if err != nil {
 			return err
 		}
-		c = &conn{plain, map[string]*sql.Stmt{}}
+		c = &conn{Conn: plain, stmts: map[string]*sql.Stmt{}, changes: map[string]driver.StmtExecContext{}}
 	}
 	tx := &Tx{ctx, c}
 	if _, err := tx.Exec(s.begin); err != nil {

@@ -76,3 +76,35 @@ func write(t *testing.T, file, text string) {
 		t.Fatal(err)
 	}
 }
+
+func TestExecSaysHowManyRowsItChanged(t *testing.T) {
+	db, err := readmodel.Open(t.Context(), t.TempDir(), "x", schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	err = db.Apply(t.Context(), []codec.Entry{{Position: 1}}, func(tx *readmodel.Tx) error {
+		for k, v := range []any{"text", []byte("bytes"), int64(3), true, eventstore.Position(5)} {
+			if n, err := tx.Exec("INSERT INTO t VALUES (?, ?)", k, v); err != nil || n != 1 {
+				t.Errorf("%v: %d rows, %v", v, n, err)
+			}
+		}
+		if n, err := tx.Exec("UPDATE t SET v = 'new' WHERE k < ?", 4); err != nil || n != 4 {
+			t.Errorf("%d rows, %v", n, err)
+		}
+		if _, err := tx.Exec("INSERT INTO t VALUES (?, ?)", 9, struct{}{}); err == nil {
+			t.Error("a struct was written")
+		}
+		if _, err := tx.Exec("INSERT INTO t VALUES (?, ?)", 1, "again"); err == nil {
+			t.Error("one key was written twice")
+		}
+		var count int
+		if err := tx.Row("SELECT count(*) FROM t", nil, &count); err != nil || count != 5 {
+			t.Errorf("%d rows, %v", count, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

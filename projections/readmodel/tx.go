@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"database/sql/driver"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -31,17 +32,42 @@ func (t *Tx) stmt(query string) (*sql.Stmt, error) {
 	return s, err
 }
 
-// Exec runs a statement and returns how many rows it changed.
-func (t *Tx) Exec(query string, args ...any) (int64, error) {
-	s, err := t.stmt(query)
-	if err != nil {
-		return 0, err
+// Exec runs a statement and returns how many rows it changed. It asks the driver
+// itself: database/sql takes a third of the time that SQLite takes for a row.
+func (t *Tx) Exec(query string, args ...any) (n int64, err error) {
+	t.c.args = t.c.args[:0]
+	for i, arg := range args {
+		v, err := driver.DefaultParameterConverter.ConvertValue(arg)
+		if err != nil {
+			return 0, fmt.Errorf("argument %d: %w", i+1, err)
+		}
+		t.c.args = append(t.c.args, driver.NamedValue{Ordinal: i + 1, Value: v})
 	}
-	r, err := s.ExecContext(t.ctx, args...)
-	if err != nil {
-		return 0, err
+	err = t.c.Raw(func(c any) error {
+		s, err := t.c.change(t.ctx, c.(driver.ConnPrepareContext), query)
+		if err != nil {
+			return err
+		}
+		r, err := s.ExecContext(t.ctx, t.c.args)
+		if err != nil {
+			return err
+		}
+		n, err = r.RowsAffected()
+		return err
+	})
+	return n, err
+}
+
+func (c *conn) change(ctx context.Context, raw driver.ConnPrepareContext, query string) (driver.StmtExecContext, error) {
+	if s, ok := c.changes[query]; ok {
+		return s, nil
 	}
-	return r.RowsAffected()
+	s, err := raw.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	c.changes[query] = s.(driver.StmtExecContext)
+	return c.changes[query], nil
 }
 
 // Each calls row for every row of the answer; scan reads its columns.

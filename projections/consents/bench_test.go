@@ -1,0 +1,134 @@
+package consents_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+	"consentledger/projections/projectiontest"
+)
+
+func BenchmarkApply(b *testing.B) {
+	projectiontest.BenchmarkApply(b, func(t testing.TB) projectiontest.Model { return open(t) })
+}
+
+// BenchmarkRandom applies what comes of anybody, in batches as they are
+// gathered under load: nearly all of 20,000 people are in memory, few of
+// 100,000 are. The people said two things before.
+func BenchmarkRandom(b *testing.B) {
+	for _, people := range []int{20_000, 100_000} {
+		b.Run(fmt.Sprint(people), func(b *testing.B) {
+			c := newCrowd(b)
+			for range people {
+				c.tell(c.newcomer(), agreed)
+			}
+			for range people {
+				c.tell(c.anybody(), c.turn())
+			}
+			c.apply()
+			b.ReportAllocs()
+			b.ResetTimer()
+			c.size = 1250
+			for range b.N {
+				if who := c.anybody(); c.n%10 == 0 {
+					c.tell(c.newcomer(), agreed)
+				} else {
+					c.tell(who, c.turn())
+				}
+			}
+			c.apply()
+		})
+	}
+}
+
+// A crowd says one thing after the other, as the bench's load does.
+type crowd struct {
+	b       *testing.B
+	view    projectiontest.Model
+	dice    *rand.Rand
+	spoken  []eventstore.Revision // how often each of them spoke
+	n       int
+	size    int // of a batch
+	entries []codec.Entry
+}
+
+func newCrowd(b *testing.B) *crowd {
+	w := projectiontest.NewTeller(b)
+	w.Register()
+	w.Publish(projectiontest.Document("one", "diagnosis", "personalisation", "research", "profiling"))
+	c := &crowd{b: b, view: open(b), dice: rand.New(rand.NewPCG(1, 2)), size: 8192, entries: w.Entries()}
+	c.n = int(c.entries[len(c.entries)-1].Position)
+	for _, e := range c.entries {
+		if p, ok := e.Event.(domain.PolicyPublished); ok {
+			agreed = yes(p.Version, "location", "marketing", "diagnosis", "personalisation", "research")
+			agreedTo = yes(p.Version, "personalisation")
+		}
+	}
+	return c
+}
+
+func yes(version domain.Hash, purposes ...domain.PurposeID) domain.ConsentGiven {
+	e := domain.ConsentGiven{Policy: "privacy", Version: version, Act: "click", Kind: domain.ExplicitConsent, Build: "7.1.4"}
+	for _, p := range purposes {
+		e.Items = append(e.Items, domain.Item{Purpose: p})
+	}
+	return e
+}
+
+var agreed, agreedTo domain.Event
+
+// turn returns what somebody says: of twenty events twelve are yeses and two
+// take something back.
+func (c *crowd) turn() domain.Event {
+	switch n := c.n % 20; {
+	case n < 7:
+		return agreed
+	case n < 12:
+		return agreedTo
+	case n == 12:
+		return domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []domain.PurposeID{"personalisation"}}}
+	case n == 13:
+		return domain.PermissionRevoked{Permission: "gps", Withdraws: []domain.PurposeID{"location"}}
+	case n < 17:
+		return domain.PermissionGranted{Permission: "gps"}
+	default:
+		return domain.PolicyAcknowledged{Policy: "privacy"}
+	}
+}
+
+func (c *crowd) newcomer() int {
+	c.spoken = append(c.spoken, 0)
+	return len(c.spoken) - 1
+}
+
+func (c *crowd) anybody() int { return c.dice.IntN(len(c.spoken)) }
+
+func (c *crowd) tell(who int, what domain.Event) {
+	c.n++
+	c.spoken[who]++
+	e := codec.Entry{Event: what, Position: eventstore.Position(c.n), Revision: c.spoken[who]}
+	number := uint64(who) * 0x9e3779b97f4a7c15
+	e.Stream = domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: fmt.Sprintf("%016x%016x", number, number)}
+	binary.BigEndian.PutUint64(e.ID[:], uint64(c.n))
+	e.At = projectiontest.Start.Add(domain.Span(c.n) * domain.Second)
+	e.Recorded = e.At.Add(3)
+	e.Request.Source = [8]byte{1}
+	c.entries = append(c.entries, e)
+	if len(c.entries) >= c.size {
+		c.apply()
+	}
+}
+
+func (c *crowd) apply() {
+	if len(c.entries) == 0 {
+		return
+	}
+	if err := c.view.Apply(c.b.Context(), c.entries); err != nil {
+		c.b.Fatal(err)
+	}
+	c.entries = c.entries[:0]
+}
