@@ -37,7 +37,6 @@ type owed struct {
 // A duty is an obligation, as far as nothing changes it.
 type duty struct {
 	stream, person string
-	opened         domain.Instant
 	of             *sort
 	newest         int   // of its rows
 	next           *duty // that was opened in the same stream
@@ -46,7 +45,9 @@ type duty struct {
 // A row is a row of the table obligations.
 type row struct {
 	standing
-	*duty
+	duty     *duty
+	of       *sort // the duty's, at hand
+	opened   domain.Instant
 	number   int64
 	from, to eventstore.Position
 	day      domain.Date
@@ -91,17 +92,17 @@ func (o *Obligation) standing() standing {
 
 // A line is a row that no index has yet.
 type line struct {
-	row // without its duty
-	duty
+	row  // without its duty
+	duty duty
 }
 
 func (o *Obligation) line(number int64, from eventstore.Position) line {
 	return line{
 		row{
-			standing: o.standing(), number: number, from: from, to: forever, day: o.Due.Day, days: int32(o.Days),
+			standing: o.standing(), of: o.of, opened: o.Opened, number: number, from: from, to: forever, day: o.Due.Day, days: int32(o.Days),
 			provisional: o.Due.Provisional, binding: o.Binding, test: o.Test,
 		},
-		duty{stream: o.Stream, person: o.Person, opened: o.Opened, of: o.of},
+		duty{stream: o.Stream, person: o.Person, of: o.of},
 	}
 }
 
@@ -165,11 +166,11 @@ func (x *index) add(position eventstore.Position, sorts []*sort, lines []line) {
 func (w *owed) add(n *line) {
 	r := n.row
 	if r.duty = w.find(n.duty.stream, n.of.id); r.duty != nil {
-		w.rows[r.newest].to = r.from
+		w.rows[r.duty.newest].to = r.from
 	} else {
 		r.duty = w.open(n.duty)
 	}
-	r.newest = len(w.rows)
+	r.duty.newest = len(w.rows)
 	w.rows = append(w.rows, r)
 }
 

@@ -102,7 +102,7 @@ func (s Sort) place(o *Obligation) Place {
 
 // at returns where a row in a state stands in the order of a report.
 func (s Sort) at(o *row, state State) Place {
-	p := Place{Key: int64(o.over), Stream: o.stream, ID: o.of.id}
+	p := Place{Key: int64(o.over), Stream: o.duty.stream, ID: o.of.id}
 	switch s {
 	case ByOpened:
 		p.Key = int64(o.opened)

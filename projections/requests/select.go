@@ -54,8 +54,8 @@ func (r *reading) wants(o *row, state State) bool {
 	return (len(r.States) == 0 || slices.Contains(r.States, state)) &&
 		(r.Kind == "" || o.of.kind == r.Kind) &&
 		(r.Rule == "" || o.of.rule == r.Rule) &&
-		(r.Person == "" || o.person == r.Person) &&
-		(r.Stream == "" || o.stream == r.Stream) &&
+		(r.Person == "" || o.duty.person == r.Person) &&
+		(r.Stream == "" || o.duty.stream == r.Stream) &&
 		(r.ID == "" || o.of.id == r.ID) &&
 		(r.Type == "" || strings.Contains(o.of.types, ","+r.Type+",")) &&
 		(r.Provisional == Either || o.provisional == (r.Provisional == Yes)) &&
