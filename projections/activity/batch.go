@@ -26,6 +26,7 @@ type batch struct {
 	days, totals   map[key]count
 	owners         map[domain.StreamID]string // whose streams were looked up; empty: nobody's
 	touched        map[whom]*person           // ahead of the file
+	events         rows                       // likewise
 	persons, sorts int64                      // the numbers given last
 	builds         bool                       // a build was voided
 }
@@ -89,12 +90,12 @@ func (b *batch) about(e codec.Entry, name string, c counted) error {
 	if build != "" {
 		built = n
 	}
-	_, err = b.tx.Exec("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", int64(e.Position), int64(p.last), p.number, n, built, e.ID[:], int64(e.Recorded), c.voided)
+	b.events.add(int64(e.Position), int64(p.last), p.number, n, built, e.ID[:], int64(e.Recorded), c.voided)
 	p.last = e.Position
 	if p.tests == 0 {
 		b.add(c, 1)
 	}
-	return err
+	return nil
 }
 
 // person returns whom an entry is about; empty: nobody.
@@ -156,6 +157,9 @@ func plus(m map[key]count, k key, d count) {
 
 // write writes the counts, and no row that counts nothing.
 func (b *batch) write() error {
+	if err := b.events.write(b.tx); err != nil {
+		return err
+	}
 	if err := b.writePeople(); err != nil {
 		return err
 	}
