@@ -24,11 +24,11 @@ type batch struct {
 	view           *View
 	tx             *readmodel.Tx
 	days, totals   map[key]count
-	owners         map[domain.StreamID]string // whose streams were looked up; empty: nobody's
-	touched        map[whom]*person           // ahead of the file
-	events         rows                       // likewise
-	persons, sorts int64                      // the numbers given last
-	builds         bool                       // a build was voided
+	owners         map[domain.StreamID]*person // whose streams were looked up; nil: nobody's
+	touched        map[whom]*person            // ahead of the file
+	events, owned  rows                        // likewise
+	persons, sorts int64                       // the numbers given last
+	builds         bool                        // a build was voided
 }
 
 // A counted is an event as it is counted.
@@ -49,26 +49,23 @@ func (b *batch) entry(e codec.Entry) error {
 			c.purposes = append(c.purposes, string(p))
 		}
 	}
-	person, err := b.person(e)
+	p, err := b.person(e)
 	if err != nil {
 		return err
 	}
-	if person == "" {
+	if p == nil {
 		b.add(c, 1)
 		if x, is := e.Event.(domain.BuildVoided); is {
 			return b.voidBuild(e, x)
 		}
 		return nil
 	}
-	return b.about(e, person, c)
+	return b.about(e, p, c)
 }
 
 // about counts an event about a person.
-func (b *batch) about(e codec.Entry, name string, c counted) error {
-	p, err := b.whose(whom{c.app, name})
-	if err != nil {
-		return err
-	}
+func (b *batch) about(e codec.Entry, p *person, c counted) error {
+	var err error
 	switch x := e.Event.(type) {
 	case domain.SubjectMarkedTest:
 		err = b.mark(e, p)
@@ -98,33 +95,46 @@ func (b *batch) about(e codec.Entry, name string, c counted) error {
 	return nil
 }
 
-// person returns whom an entry is about; empty: nobody.
-func (b *batch) person(e codec.Entry) (person string, err error) {
+// person returns whom an entry is about; nil: nobody.
+func (b *batch) person(e codec.Entry) (*person, error) {
 	if e.Stream.Noun == domain.SubjectNoun || e.Stream.Noun == domain.AccessNoun {
-		return e.Stream.ID, nil
+		return b.whose(whom{e.Stream.App, e.Stream.ID})
 	}
 	if e.Stream.Noun != domain.RequestNoun && e.Stream.Noun != domain.ObligationNoun {
-		return "", nil
+		return nil, nil
 	}
+	if name := ownerNamed(e); name != "" {
+		p, err := b.whose(whom{e.Stream.App, name})
+		if err == nil && b.owners[e.Stream] == nil {
+			b.owned.add(e.Stream.String(), p.number)
+		}
+		b.owners[e.Stream] = p
+		return p, err
+	}
+	p, known := b.owners[e.Stream]
+	if known {
+		return p, nil
+	}
+	var name string
+	err := b.tx.Row("SELECT coalesce(max(p.person), '') FROM owners o JOIN people p ON p.number = o.person WHERE o.stream = ?", []any{e.Stream.String()}, &name)
+	if err == nil && name != "" {
+		p, err = b.whose(whom{e.Stream.App, name})
+	}
+	b.owners[e.Stream] = p
+	return p, err
+}
+
+// ownerNamed returns the person whose stream it is, as far as the entry says so.
+func ownerNamed(e codec.Entry) string {
 	switch x := e.Event.(type) {
 	case domain.RequestReceived:
-		person = x.Subject
+		return x.Subject
 	case domain.ObligationOpened:
 		if e.Stream.Noun == domain.ObligationNoun {
-			person = x.Cause.Subject
+			return x.Cause.Subject
 		}
 	}
-	if person != "" {
-		b.owners[e.Stream] = person
-		_, err = b.tx.Exec("INSERT INTO owners VALUES (?, ?) ON CONFLICT DO NOTHING", e.Stream.String(), person)
-		return person, err
-	}
-	person, known := b.owners[e.Stream]
-	if !known {
-		err = b.tx.Row("SELECT coalesce(max(person), '') FROM owners WHERE stream = ?", []any{e.Stream.String()}, &person)
-		b.owners[e.Stream] = person
-	}
-	return person, err
+	return ""
 }
 
 // add counts an event n times.
@@ -158,6 +168,9 @@ func plus(m map[key]count, k key, d count) {
 // write writes the counts, and no row that counts nothing.
 func (b *batch) write() error {
 	if err := b.events.write(b.tx); err != nil {
+		return err
+	}
+	if err := b.owned.write(b.tx); err != nil {
 		return err
 	}
 	if err := b.writePeople(); err != nil {
