@@ -23,7 +23,7 @@ type count struct{ events, voided int64 }
 type batch struct {
 	view           *View
 	tx             *readmodel.Tx
-	days, totals   map[key]count
+	counts         map[counted]int64
 	owners         map[domain.StreamID]*person // whose streams were looked up; nil: nobody's
 	touched        map[whom]*person            // ahead of the file
 	events, owned  rows                        // likewise
@@ -33,22 +33,17 @@ type batch struct {
 
 // A counted is an event as it is counted.
 type counted struct {
-	key      // purpose is empty
-	purposes []string
-	voided   bool
+	sort
+	day    int64 // since 1970
+	voided bool
 }
 
 func (b *batch) entry(e codec.Entry) error {
-	purposes, err := purposesOf(e.Event)
+	ids, err := purposesOf(e.Event)
 	if err != nil {
 		return err
 	}
-	c := counted{key: key{app: e.Stream.App, day: dayOf(e.Recorded), kind: e.Kind()}}
-	for _, p := range purposes {
-		if !slices.Contains(c.purposes, string(p)) {
-			c.purposes = append(c.purposes, string(p))
-		}
-	}
+	c := counted{sort: sort{e.Stream.App, e.Kind(), listOf(ids), domain.BuildOf(e.Event)}, day: dayOf(e.Recorded)}
 	p, err := b.person(e)
 	if err != nil {
 		return err
@@ -75,16 +70,15 @@ func (b *batch) about(e codec.Entry, p *person, c counted) error {
 	if err != nil {
 		return err
 	}
-	build := domain.BuildOf(e.Event)
-	if c.voided, err = b.isVoided(c.app, build, e.Recorded); err != nil {
+	if c.voided, err = b.isVoided(c.app, c.build, e.Recorded); err != nil {
 		return err
 	}
-	n, err := b.number(sort{c.app, c.kind, strings.Join(c.purposes, ","), build})
+	n, err := b.number(c.sort)
 	if err != nil {
 		return err
 	}
 	var built any
-	if build != "" {
+	if c.build != "" {
 		built = n
 	}
 	b.events.add(int64(e.Position), int64(p.last), p.number, n, built, e.ID[:], int64(e.Recorded), c.voided)
@@ -138,27 +132,31 @@ func ownerNamed(e codec.Entry) string {
 }
 
 // add counts an event n times.
-func (b *batch) add(c counted, n int64) {
-	d := count{events: n}
-	if c.voided {
-		d.voided = n
-	}
-	b.change(c, d)
+func (b *batch) add(c counted, n int64) { b.counts[c] += n }
+
+// mistake counts an event that was counted as voided.
+func (b *batch) mistake(c counted) {
+	b.add(c, -1)
+	c.voided = true
+	b.add(c, 1)
 }
 
-// mistake counts an event that was counted as voided too.
-func (b *batch) mistake(c counted) { b.change(c, count{voided: 1}) }
-
-func (b *batch) change(c counted, d count) {
-	plus(b.totals, c.key, d)
-	if len(c.purposes) == 0 {
-		plus(b.days, c.key, d)
+// sums adds up what was counted by purposes, and whatever the purposes.
+func (b *batch) sums() (days, totals map[key]count) {
+	days, totals = map[key]count{}, map[key]count{}
+	for c, n := range b.counts {
+		d := count{events: n}
+		if c.voided {
+			d.voided = n
+		}
+		k := key{app: c.app, day: domain.Instant(c.day * int64(domain.Day)).String()[:len("2006-01-02")], kind: c.kind}
+		plus(totals, k, d)
+		for p := range strings.SplitSeq(c.purposes, ",") {
+			k.purpose = p
+			plus(days, k, d)
+		}
 	}
-	for _, p := range c.purposes {
-		k := c.key
-		k.purpose = p
-		plus(b.days, k, d)
-	}
+	return days, totals
 }
 
 func plus(m map[key]count, k key, d count) {
@@ -176,18 +174,19 @@ func (b *batch) write() error {
 	if err := b.writePeople(); err != nil {
 		return err
 	}
-	for _, k := range sorted(b.days) {
+	days, totals := b.sums()
+	for _, k := range sorted(days) {
 		if _, err := b.tx.Exec("INSERT INTO days VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET events = events + excluded.events, voided = voided + excluded.voided",
-			string(k.app), k.day, k.purpose, k.kind, b.days[k].events, b.days[k].voided); err != nil {
+			string(k.app), k.day, k.purpose, k.kind, days[k].events, days[k].voided); err != nil {
 			return err
 		}
 		if _, err := b.tx.Exec("DELETE FROM days WHERE app = ? AND day = ? AND purpose = ? AND kind = ? AND events = 0", string(k.app), k.day, k.purpose, k.kind); err != nil {
 			return err
 		}
 	}
-	for _, k := range sorted(b.totals) {
+	for _, k := range sorted(totals) {
 		if _, err := b.tx.Exec("INSERT INTO totals VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET events = events + excluded.events, voided = voided + excluded.voided",
-			string(k.app), k.day, k.kind, b.totals[k].events, b.totals[k].voided); err != nil {
+			string(k.app), k.day, k.kind, totals[k].events, totals[k].voided); err != nil {
 			return err
 		}
 		if _, err := b.tx.Exec("DELETE FROM totals WHERE app = ? AND day = ? AND kind = ? AND events = 0", string(k.app), k.day, k.kind); err != nil {

@@ -1,8 +1,6 @@
 package activity
 
 import (
-	"strings"
-
 	"consentledger/domain"
 	"consentledger/eventstore/codec"
 )
@@ -84,16 +82,13 @@ const whole = chain + "SELECT s.app, s.kind, s.purposes, e.recorded, e.voided FR
 func (b *batch) each(f func(counted), query string, args ...any) error {
 	return b.tx.Each(query, args, func(scan func(...any) error) error {
 		var c counted
-		var app, purposes string
 		var recorded int64
-		err := scan(&app, &c.kind, &purposes, &recorded, &c.voided)
-		if c.app, c.day = domain.AppName(app), dayOf(domain.Instant(recorded)); purposes != "" {
-			c.purposes = strings.Split(purposes, ",")
-		}
+		err := scan(&c.app, &c.kind, &c.purposes, &recorded, &c.voided)
+		c.day = dayOf(domain.Instant(recorded))
 		f(c)
 		return err
 	})
 }
 
 // dayOf returns the UTC day of a moment.
-func dayOf(at domain.Instant) string { return at.String()[:len("2006-01-02")] }
+func dayOf(at domain.Instant) int64 { return int64(at) / int64(domain.Day) }
