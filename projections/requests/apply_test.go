@@ -3,6 +3,7 @@ package requests_test
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -92,4 +93,50 @@ func cpu(b testing.TB) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkOpen opens a file of many obligations, and says what the index takes
+// of CPU time and memory, by the row.
+func BenchmarkOpen(b *testing.B) {
+	dir := b.TempDir()
+	v, err := requests.Open(b.Context(), dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	rows := 0
+	projectiontest.Crowd(b, func(list []codec.Entry) {
+		for _, e := range list {
+			switch e.Event.(type) {
+			case domain.ObligationOpened, domain.ObligationMet:
+				rows++
+			}
+		}
+		if err := v.Apply(b.Context(), list); err != nil {
+			b.Fatal(err)
+		}
+	})
+	if err := v.Close(); err != nil {
+		b.Fatal(err)
+	}
+	v = nil
+	before, spent := inUse(), cpu(b)
+	for b.Loop() {
+		if v != nil {
+			v.Close()
+		}
+		if v, err = requests.Open(b.Context(), dir); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64((cpu(b)-spent).Nanoseconds())/1000/float64(rows*b.N), "cpu-µs/row")
+	b.ReportMetric(float64(inUse()-before)/float64(rows), "B/row")
+	v.Close()
+}
+
+// inUse returns how many bytes the heap holds that something refers to.
+func inUse() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }

@@ -1,6 +1,7 @@
 package requests
 
 import (
+	"database/sql"
 	"fmt"
 	"strings"
 
@@ -272,7 +273,7 @@ func (x *index) open(tx *readmodel.Tx, number int64) (o *Obligation, err error) 
 func readObligation(scan func(...any) error, sorts []*sort, more ...any) (*Obligation, error) {
 	var number int64
 	var stream string
-	var detail []byte
+	var detail sql.RawBytes
 	if err := scan(append([]any{&number, &stream, &detail}, more...)...); err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ import (
 type index struct {
 	mu    sync.RWMutex
 	asOf  eventstore.Position
-	count int64   // of rows
+	count size
 	sorts []*sort // by their numbers
 	known map[common]*sort
 	apps  map[domain.AppName]*owed
@@ -122,44 +122,52 @@ func (x *index) read(tx *readmodel.Tx, position eventstore.Position) error {
 	if x.asOf >= position {
 		return nil
 	}
-	sorts, err := sortsAfter(tx, len(x.sorts))
-	if err != nil {
+	if err := x.readSorts(tx); err != nil {
 		return err
 	}
-	lines, err := linesAfter(tx, x.count, append(x.sorts, sorts...))
-	if err == nil {
-		x.add(position, sorts, lines)
+	if err := x.readRows(tx); err != nil {
+		return err
 	}
-	return err
+	x.asOf = position
+	return nil
 }
 
-// follow adds what Apply wrote, unless the index was not as far as the file was
-// before, or somebody read it already.
-func (x *index) follow(before, position eventstore.Position, sorts []*sort, lines []line) {
+// follow adds what Apply wrote to an index of some size, and as far as the file
+// was before; another's readers have read it already, or will.
+func (x *index) follow(before, position eventstore.Position, was size, sorts []*sort, lines []line) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.asOf == before {
-		x.add(position, sorts, lines)
+	if x.asOf != before || x.count != was {
+		return
 	}
-}
-
-func (x *index) add(position eventstore.Position, sorts []*sort, lines []line) {
-	if x.apps == nil {
-		x.apps, x.known = map[domain.AppName]*owed{}, map[common]*sort{}
-	}
-	x.sorts = append(x.sorts, sorts...)
 	for _, s := range sorts {
-		x.known[s.common] = s
+		x.addSort(s)
 	}
 	for i := range lines {
-		app := lines[i].of.app
-		if x.apps[app] == nil {
-			x.apps[app] = &owed{streams: map[string]*duty{}}
-		}
-		x.apps[app].add(&lines[i])
+		x.addRow(&lines[i])
 	}
-	x.count += int64(len(lines))
 	x.asOf = position
+}
+
+func (x *index) addSort(s *sort) {
+	if x.known == nil {
+		x.known = map[common]*sort{}
+	}
+	x.sorts, x.known[s.common] = append(x.sorts, s), s
+	x.count.sorts++
+}
+
+func (x *index) addRow(n *line) {
+	w := x.apps[n.of.app]
+	if w == nil {
+		if x.apps == nil {
+			x.apps = map[domain.AppName]*owed{}
+		}
+		w = &owed{streams: map[string]*duty{}}
+		x.apps[n.of.app] = w
+	}
+	w.add(n)
+	x.count.rows++
 }
 
 // add adds a row, and ends the one before it.
@@ -183,15 +191,18 @@ func (w *owed) find(stream, id string) *duty {
 }
 
 func (w *owed) open(d duty) *duty {
-	d.person = strings.Clone(d.person) // which may be part of a whole record
 	last := w.streams[d.stream]
 	if last == nil {
+		d.person = strings.Clone(d.person) // which may be part of a whole record
 		w.streams[d.stream] = &d
 	} else {
-		for last.next != nil {
+		for d.stream = last.stream; last.next != nil; {
 			last = last.next
 		}
 		last.next = &d
+		if d.person == last.person {
+			d.person = last.person
+		}
 	}
 	if w.people != nil {
 		w.people[d.person] = append(w.people[d.person], &d)
@@ -209,7 +220,7 @@ func (x *index) all() []*sort {
 func (x *index) size() size {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return size{x.count, int64(len(x.sorts))}
+	return x.count
 }
 
 // sort returns the sort that has something; nil: there is none yet.
@@ -257,24 +268,27 @@ func (x *index) of(app domain.AppName, person string) (streams []string) {
 	return streams
 }
 
-func sortsAfter(tx *readmodel.Tx, number int) (list []*sort, err error) {
-	err = tx.Each("SELECT number, app, id, kind, types, target, rule, source, law, version, rule_set, cause_kind, clock, month FROM sorts WHERE number > ? ORDER BY number",
-		[]any{number}, func(scan func(...any) error) error {
+func (x *index) readSorts(tx *readmodel.Tx) error {
+	return tx.Each("SELECT number, app, id, kind, types, target, rule, source, law, version, rule_set, cause_kind, clock, month FROM sorts WHERE number > ? ORDER BY number",
+		[]any{x.count.sorts}, func(scan func(...any) error) error {
 			s := new(sort)
-			list = append(list, s)
-			return scan(&s.number, &s.app, &s.id, &s.kind, &s.types, &s.target, &s.rule, &s.source, &s.law, &s.version, &s.ruleSet, &s.causeKind, &s.clock, &s.month)
+			err := scan(&s.number, &s.app, &s.id, &s.kind, &s.types, &s.target, &s.rule, &s.source, &s.law, &s.version, &s.ruleSet, &s.causeKind, &s.clock, &s.month)
+			if err == nil {
+				x.addSort(s)
+			}
+			return err
 		})
-	return list, err
 }
 
-func linesAfter(tx *readmodel.Tx, number int64, sorts []*sort) (list []line, err error) {
-	err = tx.Each("SELECT sort, stream, detail, number, from_position FROM obligations WHERE number > ? ORDER BY number", []any{number}, func(scan func(...any) error) error {
+func (x *index) readRows(tx *readmodel.Tx) error {
+	return tx.Each("SELECT sort, stream, detail, number, from_position FROM obligations WHERE number > ? ORDER BY number", []any{x.count.rows}, func(scan func(...any) error) error {
 		var number, from int64
-		o, err := readObligation(scan, sorts, &number, &from)
-		if err == nil {
-			list = append(list, o.line(number, eventstore.Position(from)))
+		o, err := readObligation(scan, x.sorts, &number, &from)
+		if err != nil {
+			return err
 		}
-		return err
+		n := o.line(number, eventstore.Position(from))
+		x.addRow(&n)
+		return nil
 	})
-	return list, err
 }

@@ -175,7 +175,7 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 		return err
 	}
 	if len(entries) > 0 {
-		v.index.follow(before, entries[len(entries)-1].Position, b.sorts, b.lines)
+		v.index.follow(before, entries[len(entries)-1].Position, b.size, b.sorts, b.lines)
 	}
 	return nil
 }
