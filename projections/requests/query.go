@@ -100,9 +100,10 @@ func (s Sort) place(o *Obligation) Place {
 	return p
 }
 
-// at returns where a row in a state stands in the order of a report.
+// at returns where a row in a state stands in the order of a report, but for its
+// stream and id, which are looked up only of the few that need them.
 func (s Sort) at(o *row, state State) Place {
-	p := Place{Key: int64(o.over), Stream: o.duty.stream, ID: o.of.id}
+	p := Place{Key: int64(o.over)}
 	switch s {
 	case ByOpened:
 		p.Key = int64(o.opened)

@@ -1,8 +1,8 @@
 // Package requests answers: what is owed to whom, by which day, and what became
 // of it; and what happened to every request and every incident.
 //
-// It shows what facts hold, and computes no due date. Every fact closes a row
-// and opens the next, so that the rows of any past position are still there:
+// It shows what facts hold, and computes no due date. Every fact adds a row, which
+// ends the one before it, so that the rows of any past position are still there:
 // what was known then is what was answered then. What depends on the clock is
 // found when it is read: whether something open is late, and how many working
 // days are left. Of a person who is a test nothing is shown, but how much it is.

@@ -80,6 +80,10 @@ func (r *reading) picks() []pick {
 	var last Place
 	r.rows(func(o *row, s State) {
 		p := pick{r.Sort.at(o, s), o.number}
+		if full && p.compare(last) > 0 { // whatever its name
+			return
+		}
+		p.Stream, p.ID = o.duty.stream, o.of.id
 		if full && p.compare(last) >= 0 || r.From.Stream != "" && p.compare(r.From) <= 0 {
 			return
 		}
