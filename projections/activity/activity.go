@@ -50,7 +50,7 @@ CREATE TABLE events (
 CREATE INDEX events_built ON events (built, recorded) WHERE built IS NOT NULL;
 -- whose requests and obligations they are
 CREATE TABLE owners (
-	stream TEXT NOT NULL PRIMARY KEY, person TEXT NOT NULL
+	stream TEXT NOT NULL PRIMARY KEY, person INTEGER NOT NULL
 ) WITHOUT ROWID;
 -- who is none but a test, and by which events
 CREATE TABLE tests (
@@ -95,7 +95,8 @@ func (v *View) Hash(ctx context.Context) (map[string]readmodel.Sum, eventstore.P
 // Apply implements [projections.Projection].
 func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 	err := v.db.Apply(ctx, entries, func(tx *readmodel.Tx) error {
-		b := batch{view: v, tx: tx, days: map[key]count{}, totals: map[key]count{}, owners: map[domain.StreamID]string{}, touched: map[whom]*person{}}
+		b := batch{view: v, tx: tx, counts: map[counted]int64{}, owners: map[domain.StreamID]*person{}, touched: map[whom]*person{},
+			events: rows{into: "INSERT INTO events", width: 8}, owned: rows{into: "INSERT OR IGNORE INTO owners", width: 2}}
 		if err := tx.Row(`SELECT EXISTS (SELECT 1 FROM builds), (SELECT coalesce(max(number), 0) FROM people), (SELECT coalesce(max(number), 0) FROM sorts)`,
 			nil, &b.builds, &b.persons, &b.sorts); err != nil {
 			return err

@@ -23,51 +23,44 @@ type count struct{ events, voided int64 }
 type batch struct {
 	view           *View
 	tx             *readmodel.Tx
-	days, totals   map[key]count
-	owners         map[domain.StreamID]string // whose streams were looked up; empty: nobody's
-	touched        map[whom]*person           // ahead of the file
-	persons, sorts int64                      // the numbers given last
-	builds         bool                       // a build was voided
+	counts         map[counted]int64
+	owners         map[domain.StreamID]*person // whose streams were looked up; nil: nobody's
+	touched        map[whom]*person            // ahead of the file
+	events, owned  rows                        // likewise
+	persons, sorts int64                       // the numbers given last
+	builds         bool                        // a build was voided
 }
 
 // A counted is an event as it is counted.
 type counted struct {
-	key      // purpose is empty
-	purposes []string
-	voided   bool
+	sort
+	day    int64 // since 1970
+	voided bool
 }
 
 func (b *batch) entry(e codec.Entry) error {
-	purposes, err := purposesOf(e.Event)
+	ids, err := purposesOf(e.Event)
 	if err != nil {
 		return err
 	}
-	c := counted{key: key{app: e.Stream.App, day: dayOf(e.Recorded), kind: e.Kind()}}
-	for _, p := range purposes {
-		if !slices.Contains(c.purposes, string(p)) {
-			c.purposes = append(c.purposes, string(p))
-		}
-	}
-	person, err := b.person(e)
+	c := counted{sort: sort{e.Stream.App, e.Kind(), listOf(ids), domain.BuildOf(e.Event)}, day: dayOf(e.Recorded)}
+	p, err := b.person(e)
 	if err != nil {
 		return err
 	}
-	if person == "" {
+	if p == nil {
 		b.add(c, 1)
 		if x, is := e.Event.(domain.BuildVoided); is {
 			return b.voidBuild(e, x)
 		}
 		return nil
 	}
-	return b.about(e, person, c)
+	return b.about(e, p, c)
 }
 
 // about counts an event about a person.
-func (b *batch) about(e codec.Entry, name string, c counted) error {
-	p, err := b.whose(whom{c.app, name})
-	if err != nil {
-		return err
-	}
+func (b *batch) about(e codec.Entry, p *person, c counted) error {
+	var err error
 	switch x := e.Event.(type) {
 	case domain.SubjectMarkedTest:
 		err = b.mark(e, p)
@@ -77,77 +70,93 @@ func (b *batch) about(e codec.Entry, name string, c counted) error {
 	if err != nil {
 		return err
 	}
-	build := domain.BuildOf(e.Event)
-	if c.voided, err = b.isVoided(c.app, build, e.Recorded); err != nil {
+	if c.voided, err = b.isVoided(c.app, c.build, e.Recorded); err != nil {
 		return err
 	}
-	n, err := b.number(sort{c.app, c.kind, strings.Join(c.purposes, ","), build})
+	n, err := b.number(c.sort)
 	if err != nil {
 		return err
 	}
 	var built any
-	if build != "" {
+	if c.build != "" {
 		built = n
 	}
-	_, err = b.tx.Exec("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", int64(e.Position), int64(p.last), p.number, n, built, e.ID[:], int64(e.Recorded), c.voided)
+	b.events.add(int64(e.Position), int64(p.last), p.number, n, built, e.ID[:], int64(e.Recorded), c.voided)
 	p.last = e.Position
 	if p.tests == 0 {
 		b.add(c, 1)
 	}
-	return err
+	return nil
 }
 
-// person returns whom an entry is about; empty: nobody.
-func (b *batch) person(e codec.Entry) (person string, err error) {
+// person returns whom an entry is about; nil: nobody.
+func (b *batch) person(e codec.Entry) (*person, error) {
 	if e.Stream.Noun == domain.SubjectNoun || e.Stream.Noun == domain.AccessNoun {
-		return e.Stream.ID, nil
+		return b.whose(whom{e.Stream.App, e.Stream.ID})
 	}
 	if e.Stream.Noun != domain.RequestNoun && e.Stream.Noun != domain.ObligationNoun {
-		return "", nil
+		return nil, nil
 	}
+	if name := ownerNamed(e); name != "" {
+		p, err := b.whose(whom{e.Stream.App, name})
+		if err == nil && b.owners[e.Stream] == nil {
+			b.owned.add(e.Stream.String(), p.number)
+		}
+		b.owners[e.Stream] = p
+		return p, err
+	}
+	p, known := b.owners[e.Stream]
+	if known {
+		return p, nil
+	}
+	var name string
+	err := b.tx.Row("SELECT coalesce(max(p.person), '') FROM owners o JOIN people p ON p.number = o.person WHERE o.stream = ?", []any{e.Stream.String()}, &name)
+	if err == nil && name != "" {
+		p, err = b.whose(whom{e.Stream.App, name})
+	}
+	b.owners[e.Stream] = p
+	return p, err
+}
+
+// ownerNamed returns the person whose stream it is, as far as the entry says so.
+func ownerNamed(e codec.Entry) string {
 	switch x := e.Event.(type) {
 	case domain.RequestReceived:
-		person = x.Subject
+		return x.Subject
 	case domain.ObligationOpened:
 		if e.Stream.Noun == domain.ObligationNoun {
-			person = x.Cause.Subject
+			return x.Cause.Subject
 		}
 	}
-	if person != "" {
-		b.owners[e.Stream] = person
-		_, err = b.tx.Exec("INSERT INTO owners VALUES (?, ?) ON CONFLICT DO NOTHING", e.Stream.String(), person)
-		return person, err
-	}
-	person, known := b.owners[e.Stream]
-	if !known {
-		err = b.tx.Row("SELECT coalesce(max(person), '') FROM owners WHERE stream = ?", []any{e.Stream.String()}, &person)
-		b.owners[e.Stream] = person
-	}
-	return person, err
+	return ""
 }
 
 // add counts an event n times.
-func (b *batch) add(c counted, n int64) {
-	d := count{events: n}
-	if c.voided {
-		d.voided = n
-	}
-	b.change(c, d)
+func (b *batch) add(c counted, n int64) { b.counts[c] += n }
+
+// mistake counts an event that was counted as voided.
+func (b *batch) mistake(c counted) {
+	b.add(c, -1)
+	c.voided = true
+	b.add(c, 1)
 }
 
-// mistake counts an event that was counted as voided too.
-func (b *batch) mistake(c counted) { b.change(c, count{voided: 1}) }
-
-func (b *batch) change(c counted, d count) {
-	plus(b.totals, c.key, d)
-	if len(c.purposes) == 0 {
-		plus(b.days, c.key, d)
+// sums adds up what was counted by purposes, and whatever the purposes.
+func (b *batch) sums() (days, totals map[key]count) {
+	days, totals = map[key]count{}, map[key]count{}
+	for c, n := range b.counts {
+		d := count{events: n}
+		if c.voided {
+			d.voided = n
+		}
+		k := key{app: c.app, day: domain.Instant(c.day * int64(domain.Day)).String()[:len("2006-01-02")], kind: c.kind}
+		plus(totals, k, d)
+		for p := range strings.SplitSeq(c.purposes, ",") {
+			k.purpose = p
+			plus(days, k, d)
+		}
 	}
-	for _, p := range c.purposes {
-		k := c.key
-		k.purpose = p
-		plus(b.days, k, d)
-	}
+	return days, totals
 }
 
 func plus(m map[key]count, k key, d count) {
@@ -156,21 +165,28 @@ func plus(m map[key]count, k key, d count) {
 
 // write writes the counts, and no row that counts nothing.
 func (b *batch) write() error {
+	if err := b.events.write(b.tx); err != nil {
+		return err
+	}
+	if err := b.owned.write(b.tx); err != nil {
+		return err
+	}
 	if err := b.writePeople(); err != nil {
 		return err
 	}
-	for _, k := range sorted(b.days) {
+	days, totals := b.sums()
+	for _, k := range sorted(days) {
 		if _, err := b.tx.Exec("INSERT INTO days VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET events = events + excluded.events, voided = voided + excluded.voided",
-			string(k.app), k.day, k.purpose, k.kind, b.days[k].events, b.days[k].voided); err != nil {
+			string(k.app), k.day, k.purpose, k.kind, days[k].events, days[k].voided); err != nil {
 			return err
 		}
 		if _, err := b.tx.Exec("DELETE FROM days WHERE app = ? AND day = ? AND purpose = ? AND kind = ? AND events = 0", string(k.app), k.day, k.purpose, k.kind); err != nil {
 			return err
 		}
 	}
-	for _, k := range sorted(b.totals) {
+	for _, k := range sorted(totals) {
 		if _, err := b.tx.Exec("INSERT INTO totals VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET events = events + excluded.events, voided = voided + excluded.voided",
-			string(k.app), k.day, k.kind, b.totals[k].events, b.totals[k].voided); err != nil {
+			string(k.app), k.day, k.kind, totals[k].events, totals[k].voided); err != nil {
 			return err
 		}
 		if _, err := b.tx.Exec("DELETE FROM totals WHERE app = ? AND day = ? AND kind = ? AND events = 0", string(k.app), k.day, k.kind); err != nil {

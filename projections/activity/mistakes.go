@@ -1,8 +1,6 @@
 package activity
 
 import (
-	"strings"
-
 	"consentledger/domain"
 	"consentledger/eventstore/codec"
 )
@@ -18,6 +16,9 @@ func (b *batch) isVoided(app domain.AppName, build string, recorded domain.Insta
 
 // mark takes out what was counted of who turns out to be a test.
 func (b *batch) mark(e codec.Entry, p *person) error {
+	if err := b.events.write(b.tx); err != nil {
+		return err
+	}
 	p.tests++
 	_, err := b.tx.Exec("INSERT INTO tests VALUES (?, ?)", p.number, e.ID[:])
 	if err != nil || p.tests > 1 {
@@ -29,6 +30,9 @@ func (b *batch) mark(e codec.Entry, p *person) error {
 // void counts records of a person as voided; a mark among them puts back what
 // it took out.
 func (b *batch) void(p *person, ids []domain.EventID) error {
+	if err := b.events.write(b.tx); err != nil {
+		return err
+	}
 	was := p.tests > 0
 	for _, id := range ids {
 		if !was {
@@ -54,6 +58,9 @@ func (b *batch) void(p *person, ids []domain.EventID) error {
 // voidBuild counts as voided what a build recorded in a span, and remembers it
 // for what it still records then.
 func (b *batch) voidBuild(e codec.Entry, x domain.BuildVoided) error {
+	if err := b.events.write(b.tx); err != nil {
+		return err
+	}
 	b.builds = true
 	if _, err := b.tx.Exec("INSERT INTO builds VALUES (?, ?, ?, ?, ?)", int64(e.Position), string(e.Stream.App), x.Build, int64(x.From), int64(x.To)); err != nil {
 		return err
@@ -75,16 +82,13 @@ const whole = chain + "SELECT s.app, s.kind, s.purposes, e.recorded, e.voided FR
 func (b *batch) each(f func(counted), query string, args ...any) error {
 	return b.tx.Each(query, args, func(scan func(...any) error) error {
 		var c counted
-		var app, purposes string
 		var recorded int64
-		err := scan(&app, &c.kind, &purposes, &recorded, &c.voided)
-		if c.app, c.day = domain.AppName(app), dayOf(domain.Instant(recorded)); purposes != "" {
-			c.purposes = strings.Split(purposes, ",")
-		}
+		err := scan(&c.app, &c.kind, &c.purposes, &recorded, &c.voided)
+		c.day = dayOf(domain.Instant(recorded))
 		f(c)
 		return err
 	})
 }
 
 // dayOf returns the UTC day of a moment.
-func dayOf(at domain.Instant) string { return at.String()[:len("2006-01-02")] }
+func dayOf(at domain.Instant) int64 { return int64(at) / int64(domain.Day) }

@@ -61,15 +61,13 @@ func (b *batch) find(w whom) (*person, error) {
 // touched.
 func (b *batch) writePeople() error {
 	all := slices.SortedFunc(maps.Values(b.touched), func(p, q *person) int { return cmp.Compare(p.number, q.number) })
+	newest := rows{into: "REPLACE INTO newest", width: 2}
 	for _, p := range all {
-		if p.last == 0 {
-			continue
-		}
-		if _, err := b.tx.Exec("INSERT INTO newest VALUES (?, ?) ON CONFLICT DO UPDATE SET last = excluded.last", p.number, int64(p.last)); err != nil {
-			return err
+		if p.last != 0 {
+			newest.add(p.number, int64(p.last))
 		}
 	}
-	return nil
+	return newest.write(b.tx)
 }
 
 // A sort is what events have in common.

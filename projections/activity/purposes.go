@@ -2,6 +2,8 @@ package activity
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"consentledger/domain"
 )
@@ -40,4 +42,15 @@ func purposesOf(e domain.Event) ([]domain.PurposeID, error) {
 		return nil, nil
 	}
 	return nil, fmt.Errorf("event %T has no case in activity", e)
+}
+
+// listOf writes purposes with commas between, each of them once.
+func listOf(ids []domain.PurposeID) string {
+	names := make([]string, 0, len(ids))
+	for _, id := range ids {
+		if !slices.Contains(names, string(id)) {
+			names = append(names, string(id))
+		}
+	}
+	return strings.Join(names, ",")
 }

@@ -328,7 +328,7 @@ func (v *View) Case(ctx ctx, s domain.StreamID, k Known, at domain.Instant) (c C
 		if err != nil {
 			return err
 		}
-		duties, err = v.dutiesOf(tx, s, asOf, at)
+		duties, err = v.dutiesOf(tx, s, position, asOf, at)
 		return err
 	})
 	return c, steps, duties, ok, asOf, err

@@ -1,8 +1,8 @@
 package requests
 
 import (
+	"database/sql"
 	"fmt"
-	"math"
 	"strings"
 
 	"consentledger/domain"
@@ -16,15 +16,16 @@ import (
 // duty applies a fact about an obligation: its row, and those beside it that
 // bind since, or do not any more.
 func (b *batch) duty(e codec.Entry) error {
-	list, err := b.stream(e.Stream.App, e.Stream.String(), e.Revision == 1)
+	stream := e.Stream.String()
+	list, err := b.stream(e.Stream.App, stream, e.Revision == 1)
 	if err != nil {
 		return err
 	}
 	var o *Obligation
 	if x, opened := e.Event.(domain.ObligationOpened); opened {
-		o, err = b.opened(e, x)
+		o, err = b.opened(e, stream, x)
 		list = append(list, o)
-		b.streams[e.Stream.String()] = list
+		b.streams[stream] = list
 	} else {
 		o, err = b.changed(e, list)
 	}
@@ -48,34 +49,62 @@ func (b *batch) duty(e codec.Entry) error {
 	return nil
 }
 
-func (b *batch) opened(e codec.Entry, x domain.ObligationOpened) (*Obligation, error) {
-	o := &Obligation{App: e.Stream.App, Stream: e.Stream.String(), ID: x.Obligation.ID}
-	o.keptV1 = keptV1{
-		Person: x.Cause.Subject, Kind: x.Obligation.Kind, Target: x.Obligation.Target, Rule: x.Obligation.Rule.ID, Source: x.Obligation.Rule.Source,
-		Law: x.Obligation.Rule.Law, CauseKind: x.Cause.Kind, CauseStream: x.Cause.Stream,
-		Opened: e.Recorded, OpenedPosition: e.Position, Days: -1,
+func (b *batch) opened(e codec.Entry, stream string, x domain.ObligationOpened) (*Obligation, error) {
+	kind, err := b.sortOf(e, x)
+	if err != nil {
+		return nil, err
 	}
-	for _, t := range x.Obligation.Types {
-		o.Types = append(o.Types, t.String())
-	}
-	if x.Obligation.Version != (domain.Hash{}) {
-		o.Version = x.Obligation.Version.String()
-	}
-	if x.Obligation.RuleSet != (domain.Hash{}) {
-		o.RuleSet = x.Obligation.RuleSet.String()
-	}
+	o := kind.obligation(stream)
+	o.keptV1 = keptV1{Person: x.Cause.Subject, CauseStream: x.Cause.Stream, Opened: e.Recorded, OpenedPosition: e.Position, Days: -1}
 	if x.Cause.Event != (domain.EventID{}) {
 		o.CauseEvent = eventstore.EventID(x.Cause.Event).String()
 	}
-	var err error
 	if o.Due, err = b.due(e, x.Due); err != nil {
 		return nil, err
 	}
-	if o.Test, err = b.isTest(o.App, o.Person); err != nil {
+	o.Test, err = b.isTest(o.App, o.Person)
+	return o, err
+}
+
+// sortOf returns what an obligation has in common with others, and writes it if
+// it is the first that has.
+func (b *batch) sortOf(e codec.Entry, x domain.ObligationOpened) (*sort, error) {
+	clock, err := b.clock(e.Stream.App, x)
+	if err != nil {
 		return nil, err
 	}
-	o.Clock, err = b.clock(o.App, x)
-	return o, err
+	zone, err := domain.ParseZone(x.Due.TimeZone)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, t := range x.Obligation.Types {
+		names = append(names, t.String())
+	}
+	c := common{
+		app: e.Stream.App, id: x.Obligation.ID, kind: x.Obligation.Kind, types: listOf(names), target: x.Obligation.Target,
+		rule: x.Obligation.Rule.ID, source: x.Obligation.Rule.Source, law: x.Obligation.Rule.Law, causeKind: x.Cause.Kind,
+		clock: clock, month: zone.Date(e.Recorded).String()[:len("2006-01")],
+	}
+	if x.Obligation.Version != (domain.Hash{}) {
+		c.version = x.Obligation.Version.String()
+	}
+	if x.Obligation.RuleSet != (domain.Hash{}) {
+		c.ruleSet = x.Obligation.RuleSet.String()
+	}
+	if s := b.view.index.sort(c); s != nil {
+		return s, nil
+	}
+	for _, s := range b.sorts {
+		if s.common == c {
+			return s, nil
+		}
+	}
+	s := &sort{b.size.sorts + int64(len(b.sorts)) + 1, c}
+	b.sorts = append(b.sorts, s)
+	_, err = b.tx.Exec("INSERT INTO sorts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", s.number, string(c.app), c.id, string(c.kind), c.types, c.target,
+		string(c.rule), c.source, c.law, c.version, c.ruleSet, c.causeKind, c.clock, c.month)
+	return s, err
 }
 
 // clock returns where the obligation's days are counted: in its rule's zone, by
@@ -217,50 +246,67 @@ func (b *batch) stream(app domain.AppName, stream string, begins bool) ([]*Oblig
 		return list, nil
 	}
 	var list []*Obligation
-	err := b.tx.Each("SELECT app, stream, id, detail FROM obligations WHERE app = ? AND stream = ? AND to_position = "+now+" ORDER BY json_extract(detail, '$.opened_position')",
-		[]any{string(app), stream}, func(scan func(...any) error) error {
-			o, err := readObligation(scan)
-			list = append(list, o)
-			return err
-		})
+	for _, number := range b.view.index.now(app, stream) {
+		o, err := b.view.index.open(b.tx, number)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, o)
+	}
 	b.streams[stream] = list
-	return list, err
+	return list, nil
 }
 
-// readObligation reads a row of app, stream, id, detail.
-func readObligation(scan func(...any) error) (*Obligation, error) {
-	o := new(Obligation)
-	var detail []byte
-	if err := scan((*string)(&o.App), &o.Stream, &o.ID, &detail); err != nil {
+// open reads the row of a number from the file.
+func (x *index) open(tx *readmodel.Tx, number int64) (o *Obligation, err error) {
+	err = tx.Each("SELECT sort, stream, detail FROM obligations WHERE number = ?", []any{number}, func(scan func(...any) error) error {
+		o, err = readObligation(scan, x.all())
+		return err
+	})
+	if err == nil && o == nil {
+		err = fmt.Errorf("row %d of the obligations is not there", number)
+	}
+	return o, err
+}
+
+// readObligation reads a row of sort, stream, detail, and more.
+func readObligation(scan func(...any) error, sorts []*sort, more ...any) (*Obligation, error) {
+	var number int64
+	var stream string
+	var detail sql.RawBytes
+	if err := scan(append([]any{&number, &stream, &detail}, more...)...); err != nil {
 		return nil, err
 	}
+	if number < 1 || number > int64(len(sorts)) {
+		return nil, fmt.Errorf("an obligation of %s is of sort %d of %d", stream, number, len(sorts))
+	}
+	o := sorts[number-1].obligation(stream)
 	return o, json.Unmarshal(detail, &o.keptV1, json.RejectUnknownMembers(true))
 }
 
-// write closes the row that is there and opens the next.
+// write adds a row of an obligation.
 func (b *batch) write(e codec.Entry, o *Obligation) error {
 	o.Revision++
-	if o.Revision > 1 {
-		query := "UPDATE obligations SET to_position = ?, to_recorded = ? WHERE app = ? AND stream = ? AND id = ? AND to_position = " + now
-		if err := closeRow(b.tx, query, e, string(o.App), o.Stream, o.ID); err != nil {
-			return err
+	text, err := o.appendTo(b.text[:0])
+	if err != nil {
+		return err
+	}
+	b.text = text
+	number := b.size.rows + int64(len(b.lines)) + 1
+	b.lines = append(b.lines, o.line(number, e.Position))
+	_, err = b.tx.Exec("INSERT INTO obligations VALUES (?, ?, ?, ?, ?, ?)", number, int64(e.Position), o.of.number, o.Stream, o.concerns(), string(text))
+	return err
+}
+
+// concerns returns the stream of the request or incident that shows the
+// obligation; empty: of none.
+func (o *Obligation) concerns() string {
+	for _, stream := range []string{o.Stream, o.CauseStream} {
+		if noun, _, _ := strings.Cut(stream, "-"); noun == string(domain.RequestNoun) || noun == string(domain.IncidentNoun) {
+			return stream
 		}
 	}
-	detail, err := json.Marshal(&o.keptV1)
-	if err != nil {
-		return err
-	}
-	zone, err := domain.ParseZone(o.Due.TimeZone)
-	if err != nil {
-		return err
-	}
-	_, err = b.tx.Exec("INSERT INTO obligations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		string(o.App), o.Stream, o.ID, int64(e.Position), int64(math.MaxInt64), int64(e.Recorded), int64(math.MaxInt64),
-		o.Person, o.Test, o.CauseStream, string(o.Kind), listOf(o.Types), o.Target, string(o.Rule),
-		int64(o.Opened), zone.Date(o.Opened).String()[:len("2006-01")], o.Clock,
-		int(o.Due.Phase), o.Held, int(o.Due.Day), int64(o.Due.Over), int64(o.Due.Risk), o.Due.Provisional, o.Binding,
-		int64(o.Settled), int(o.Outcome), o.Days, string(detail))
-	return err
+	return ""
 }
 
 func closeRow(tx *readmodel.Tx, query string, e codec.Entry, key ...any) error {

@@ -1,8 +1,7 @@
 package requests
 
 import (
-	"cmp"
-	"slices"
+	"strings"
 	"sync"
 
 	"consentledger/domain"
@@ -11,28 +10,48 @@ import (
 )
 
 // An index is every row of obligations in memory, without its detail: what a
-// report is found, sorted and counted by. It is read from the file and never
-// says more than the file does. Rows are added and closed, and nothing else, so
-// that an index that is further than a snapshot still holds what the snapshot
-// holds. A row takes some 200 bytes.
+// report is found, sorted and counted by, and what Apply finds an obligation by.
+// It never says more than the file does: what Apply wrote is added once it is
+// committed, or else read from the file by whoever asks next. Rows are added, and
+// end where the next begins, and nothing else, so that an index that is further
+// than a snapshot still holds what the snapshot holds.
 type index struct {
 	mu    sync.RWMutex
 	asOf  eventstore.Position
-	apps  map[domain.AppName][]row // in the order of their beginning
-	words map[string]string        // one copy of each word that many rows have
-	known map[group]*group         // one copy of each
+	count size
+	sorts []*sort // by their numbers
+	known map[common]*sort
+	apps  map[domain.AppName]*owed
+}
+
+// A size is how far an index is.
+type size struct{ rows, sorts int64 }
+
+// An owed is what an app owes.
+type owed struct {
+	rows    []row              // in the order of their beginning
+	streams map[string]*duty   // of each the first that was opened
+	people  map[string][]*duty // nil until somebody asks for a person
+}
+
+// A duty is an obligation, as far as nothing changes it.
+type duty struct {
+	stream, person string
+	of             *sort
+	newest         int   // of its rows
+	next           *duty // that was opened in the same stream
 }
 
 // A row is a row of the table obligations.
 type row struct {
 	standing
-	from, to   eventstore.Position
-	opened     domain.Instant
-	stream, id string
-	person     string
-	day        domain.Date
-	days       int32
-	of         *group
+	duty     *duty
+	of       *sort // the duty's, at hand
+	opened   domain.Instant
+	number   int64
+	from, to eventstore.Position
+	day      domain.Date
+	days     int32
 
 	provisional, binding, test bool
 }
@@ -71,10 +90,24 @@ func (o *Obligation) standing() standing {
 	return standing{o.Settled, o.Due.Over, o.Due.Risk, o.Due.Phase, o.Outcome, o.Held, o.Kind == domain.DutyKeep}
 }
 
-// A group is what many rows have in common, as the file has it.
-type group struct{ month, types, kind, rule string }
+// A line is a row that no index has yet.
+type line struct {
+	row  // without its duty
+	duty duty
+}
 
-const indexed = "app, stream, id, from_position, to_position, person, test, month, types, kind, rule, opened, phase, held, day, over, risk, provisional, binding, settled, outcome, days"
+func (o *Obligation) line(number int64, from eventstore.Position) line {
+	return line{
+		row{
+			standing: o.standing(), of: o.of, opened: o.Opened, number: number, from: from, to: forever, day: o.Due.Day, days: int32(o.Days),
+			provisional: o.Due.Provisional, binding: o.Binding, test: o.Test,
+		},
+		duty{stream: o.Stream, person: o.Person, of: o.of},
+	}
+}
+
+// forever is where a row ends that is the newest of its obligation.
+const forever eventstore.Position = 1<<64 - 1
 
 // read reads what the file holds more than the index, up to the snapshot of tx.
 func (x *index) read(tx *readmodel.Tx, position eventstore.Position) error {
@@ -89,91 +122,173 @@ func (x *index) read(tx *readmodel.Tx, position eventstore.Position) error {
 	if x.asOf >= position {
 		return nil
 	}
-	added, err := x.after(tx)
-	if err != nil {
+	if err := x.readSorts(tx); err != nil {
 		return err
 	}
-	for app, list := range added {
-		for _, n := range list {
-			x.add(app, n)
-		}
+	if err := x.readRows(tx); err != nil {
+		return err
 	}
 	x.asOf = position
 	return nil
 }
 
-// keepUp reads what was applied, so that whoever asks next need not. What cannot
-// be read is left to the next who asks, who is told why.
-func (x *index) keepUp(ctx ctx, db *readmodel.DB) { _ = db.View(ctx, x.read) }
-
-// A newRow follows upon the row of the same obligation that began at was; zero:
-// there is none in the index.
-type newRow struct {
-	row
-	was eventstore.Position
+// follow adds what Apply wrote to an index of some size, and as far as the file
+// was before; another's readers have read it already, or will.
+func (x *index) follow(before, position eventstore.Position, was size, sorts []*sort, lines []line) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.asOf != before || x.count != was {
+		return
+	}
+	for _, s := range sorts {
+		x.addSort(s)
+	}
+	for i := range lines {
+		x.addRow(&lines[i])
+	}
+	x.asOf = position
 }
 
-// after returns the rows of the file that begin after the index ends.
-func (x *index) after(tx *readmodel.Tx) (map[domain.AppName][]newRow, error) {
-	was, args := "0", []any{}
-	if x.asOf > 0 {
-		was, args = "(SELECT ifnull(max(p.from_position), 0) FROM obligations p WHERE p.app = o.app AND p.stream = o.stream AND p.id = o.id AND p.from_position <= ?)", []any{int64(x.asOf)}
+func (x *index) addSort(s *sort) {
+	if x.known == nil {
+		x.known = map[common]*sort{}
 	}
-	added, streams := map[domain.AppName][]newRow{}, map[string]string{}
-	err := tx.Each("SELECT "+indexed+", "+was+" FROM obligations o WHERE from_position > ? ORDER BY from_position", append(args, int64(x.asOf)), func(scan func(...any) error) error {
-		var n newRow
-		var app string
-		var k group
-		var from, to, was int64
-		err := scan(&app, &n.stream, &n.id, &from, &to, &n.person, &n.test, &k.month, &k.types, &k.kind, &k.rule, (*int64)(&n.opened), &n.phase, &n.held,
-			&n.day, (*int64)(&n.over), (*int64)(&n.risk), &n.provisional, &n.binding, (*int64)(&n.settled), &n.outcome, &n.days, &was)
-		n.from, n.to, n.was = eventstore.Position(from), eventstore.Position(to), eventstore.Position(was)
-		n.of, n.keep = x.group(k), k.kind == string(domain.DutyKeep)
-		n.id, n.stream, n.person = once(&x.words, n.id), once(&streams, n.stream), once(&streams, n.person)
-		added[domain.AppName(app)] = append(added[domain.AppName(app)], n)
-		return err
-	})
-	return added, err
+	x.sorts, x.known[s.common] = append(x.sorts, s), s
+	x.count.sorts++
 }
 
-// add adds a row, and closes the one before it.
-func (x *index) add(app domain.AppName, n newRow) {
-	if x.apps == nil {
-		x.apps = map[domain.AppName][]row{}
+func (x *index) addRow(n *line) {
+	w := x.apps[n.of.app]
+	if w == nil {
+		if x.apps == nil {
+			x.apps = map[domain.AppName]*owed{}
+		}
+		w = &owed{streams: map[string]*duty{}}
+		x.apps[n.of.app] = w
 	}
-	list := x.apps[app]
-	if n.was != 0 {
-		i, _ := slices.BinarySearchFunc(list, n.was, func(r row, p eventstore.Position) int { return cmp.Compare(r.from, p) })
-		for ; i < len(list) && list[i].from == n.was; i++ {
-			if list[i].stream == n.stream && list[i].id == n.id {
-				list[i].to = min(list[i].to, n.from)
-				n.stream, n.person = list[i].stream, list[i].person
+	w.add(n)
+	x.count.rows++
+}
+
+// add adds a row, and ends the one before it.
+func (w *owed) add(n *line) {
+	r := n.row
+	if r.duty = w.find(n.duty.stream, n.of.id); r.duty != nil {
+		w.rows[r.duty.newest].to = r.from
+	} else {
+		r.duty = w.open(n.duty)
+	}
+	r.duty.newest = len(w.rows)
+	w.rows = append(w.rows, r)
+}
+
+func (w *owed) find(stream, id string) *duty {
+	d := w.streams[stream]
+	for d != nil && d.of.id != id {
+		d = d.next
+	}
+	return d
+}
+
+func (w *owed) open(d duty) *duty {
+	last := w.streams[d.stream]
+	if last == nil {
+		d.person = strings.Clone(d.person) // which may be part of a whole record
+		w.streams[d.stream] = &d
+	} else {
+		for d.stream = last.stream; last.next != nil; {
+			last = last.next
+		}
+		last.next = &d
+		if d.person == last.person {
+			d.person = last.person
+		}
+	}
+	if w.people != nil {
+		w.people[d.person] = append(w.people[d.person], &d)
+	}
+	return &d
+}
+
+// all returns the sorts by their numbers, less one.
+func (x *index) all() []*sort {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.sorts
+}
+
+func (x *index) size() size {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.count
+}
+
+// sort returns the sort that has something; nil: there is none yet.
+func (x *index) sort(c common) *sort {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.known[c]
+}
+
+// now returns the numbers of the newest rows of a stream's obligations, in the
+// order of their opening.
+func (x *index) now(app domain.AppName, stream string) (numbers []int64) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	w := x.apps[app]
+	if w == nil {
+		return nil
+	}
+	for d := w.streams[stream]; d != nil; d = d.next {
+		numbers = append(numbers, w.rows[d.newest].number)
+	}
+	return numbers
+}
+
+// of returns the streams in which something is owed to a person, not all of
+// them once.
+func (x *index) of(app domain.AppName, person string) (streams []string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	w := x.apps[app]
+	if w == nil {
+		return nil
+	}
+	if w.people == nil {
+		w.people = map[string][]*duty{}
+		for i := range w.rows {
+			if d := w.rows[i].duty; d.newest == i {
+				w.people[d.person] = append(w.people[d.person], d)
 			}
 		}
 	}
-	x.apps[app] = append(list, n.row)
+	for _, d := range w.people[person] {
+		streams = append(streams, d.stream)
+	}
+	return streams
 }
 
-func (x *index) group(k group) *group {
-	g, ok := x.known[k]
-	if !ok {
-		if x.known == nil {
-			x.known = map[group]*group{}
+func (x *index) readSorts(tx *readmodel.Tx) error {
+	return tx.Each("SELECT number, app, id, kind, types, target, rule, source, law, version, rule_set, cause_kind, clock, month FROM sorts WHERE number > ? ORDER BY number",
+		[]any{x.count.sorts}, func(scan func(...any) error) error {
+			s := new(sort)
+			err := scan(&s.number, &s.app, &s.id, &s.kind, &s.types, &s.target, &s.rule, &s.source, &s.law, &s.version, &s.ruleSet, &s.causeKind, &s.clock, &s.month)
+			if err == nil {
+				x.addSort(s)
+			}
+			return err
+		})
+}
+
+func (x *index) readRows(tx *readmodel.Tx) error {
+	return tx.Each("SELECT sort, stream, detail, number, from_position FROM obligations WHERE number > ? ORDER BY number", []any{x.count.rows}, func(scan func(...any) error) error {
+		var number, from int64
+		o, err := readObligation(scan, x.sorts, &number, &from)
+		if err != nil {
+			return err
 		}
-		g = &k
-		x.known[k] = g
-	}
-	return g
-}
-
-// once returns the copy of a word that was met first.
-func once(words *map[string]string, word string) string {
-	if first, ok := (*words)[word]; ok {
-		return first
-	}
-	if *words == nil {
-		*words = map[string]string{}
-	}
-	(*words)[word] = word
-	return word
+		n := o.line(number, eventstore.Position(from))
+		x.addRow(&n)
+		return nil
+	})
 }

@@ -2,6 +2,7 @@ package requests
 
 import (
 	"math"
+	"slices"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
@@ -38,21 +39,17 @@ func (b *batch) unmark(e codec.Entry, ids []domain.EventID) error {
 	return b.remark(e, false)
 }
 
-// remark closes the rows of a person and opens them as a test's, or as no
-// test's.
+// remark adds rows of what is owed to a person, as to a test or as to none.
 func (b *batch) remark(e codec.Entry, test bool) error {
 	app, person := e.Stream.App, e.Stream.ID
-	var streams []string
-	err := b.tx.Each("SELECT DISTINCT stream FROM obligations WHERE app = ? AND person = ? AND person <> '' AND to_position = "+now+" ORDER BY stream", []any{string(app), person}, func(scan func(...any) error) error {
-		var stream string
-		err := scan(&stream)
-		streams = append(streams, stream)
-		return err
-	})
-	if err != nil {
-		return err
+	streams := b.view.index.of(app, person)
+	for stream, list := range b.streams {
+		if slices.ContainsFunc(list, func(o *Obligation) bool { return o.App == app && o.Person == person }) {
+			streams = append(streams, stream)
+		}
 	}
-	for _, stream := range streams {
+	slices.Sort(streams)
+	for _, stream := range slices.Compact(streams) {
 		list, err := b.stream(app, stream, false)
 		if err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/projectiontest"
 	"consentledger/projections/requests"
@@ -45,5 +46,39 @@ func TestAVoidedMarkPutsBackWhatItTookOut(t *testing.T) {
 	}
 	if duties, cases := shown(w.Entries()[last-1].Position); duties != 0 || cases != 0 {
 		t.Errorf("known while it was marked: %d obligations, %d requests", duties, cases)
+	}
+}
+
+// TestMarksAreTheSameWhateverTheSlices applies the marks of a person one by one,
+// so that every one finds what was owed before it in the index.
+func TestMarksAreTheSameWhateverTheSlices(t *testing.T) {
+	w := begin(t)
+	mark := func() ledger.Receipt {
+		return w.Tell("robot", domain.Say{Event: domain.SubjectMarkedTest{Reason: "load"}})
+	}
+	void := func(r ledger.Receipt) {
+		w.Tell("robot", domain.VoidRecords{Records: []domain.EventID{domain.EventID(r.Event)}, Reason: "mistake", Evidence: domain.Hash{9}, By: [2]string{"eve", "bob"}})
+	}
+	w.Ask("robot", domain.AskAccess)
+	first := mark()
+	w.Ask("robot", domain.AskComplaint)
+	w.Ask("ada", domain.AskComplaint)
+	void(first)
+	w.Ask("robot", domain.AskAccess)
+	void(mark())
+	mark()
+	all := w.Entries()
+	live := viewOf(t, all[:1])
+	for _, e := range all[1:] {
+		if err := live.Apply(t.Context(), []codec.Entry{e}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	whole := viewOf(t, all)
+	for _, e := range all {
+		k := requests.Known{Past: true, At: e.Position}
+		if got, want := bytesOf(t, live, w.Time(), k), bytesOf(t, whole, w.Time(), k); got != want {
+			t.Fatalf("as known at %d: one by one\n%s\nat once\n%s", e.Position, got, want)
+		}
 	}
 }

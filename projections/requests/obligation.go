@@ -17,31 +17,65 @@ type Obligation struct {
 	Left   int            `json:"-"` // working days after today up to the due date; below zero when it is over
 	Counts bool           `json:"-"` // whether Left says something
 
+	Kind      domain.DutyKind
+	Types     []string
+	Target    string
+	Rule      domain.DeadlineRuleID
+	Source    string
+	Law       bool
+	Version   string // of the policy
+	RuleSet   string
+	CauseKind string
+	Clock     string // see [batch.clock]
+
 	keptV1
+
+	of *sort // what it has in common with others
 }
 
-// keptV1 is what is kept of an obligation, in the column detail. The schema's
-// hash covers no shape: whoever changes this one changes the schema's comment,
-// so that the file is built again.
-type keptV1 struct {
-	Person  string                `json:"person,omitzero"` // a pseudonym
-	Test    bool                  `json:"test,omitzero"`
-	Kind    domain.DutyKind       `json:"kind"`
-	Types   []string              `json:"types,omitempty"`
-	Target  string                `json:"target,omitzero"`
-	Rule    domain.DeadlineRuleID `json:"rule"`
-	Source  string                `json:"source,omitzero"`
-	Law     bool                  `json:"law,omitzero"`
-	Version string                `json:"version,omitzero"` // of the policy
-	RuleSet string                `json:"rule_set,omitzero"`
+// A sort is what many obligations have in common: a row of the table sorts.
+type sort struct {
+	number int64
+	common
+}
 
-	CauseKind   string `json:"cause_kind,omitzero"`
+// common is a sort's columns, to be compared.
+type common struct {
+	app       domain.AppName
+	id        string // of the obligation within its stream
+	kind      domain.DutyKind
+	types     string // see [listOf]
+	target    string
+	rule      domain.DeadlineRuleID
+	source    string
+	law       bool
+	version   string
+	ruleSet   string
+	causeKind string
+	clock     string
+	month     string // of opening, where the rule is
+}
+
+// obligation returns one of a sort, of which nothing else is known yet.
+func (s *sort) obligation(stream string) *Obligation {
+	return &Obligation{
+		App: s.app, Stream: stream, ID: s.id, Kind: s.kind, Types: wordsOf(s.types), Target: s.target, Rule: s.rule, Source: s.source, Law: s.law,
+		Version: s.version, RuleSet: s.ruleSet, CauseKind: s.causeKind, Clock: s.clock, of: s,
+	}
+}
+
+// keptV1 is what is kept of an obligation beside its [sort], in the column detail.
+// The schema's hash covers no shape: whoever changes this one changes the
+// schema's comment, so that the file is built again.
+type keptV1 struct {
+	Person string `json:"person,omitzero"` // a pseudonym
+	Test   bool   `json:"test,omitzero"`
+
 	CauseEvent  string `json:"cause_event,omitzero"`
 	CauseStream string `json:"cause_stream,omitzero"`
 
 	Opened         domain.Instant      `json:"opened"`
 	OpenedPosition eventstore.Position `json:"opened_position"`
-	Clock          string              `json:"clock"`
 	Due            Due                 `json:"due"`
 	Held           bool                `json:"held,omitzero"` // a legal hold stops it
 	Moves          []Move              `json:"moves,omitempty"`
@@ -61,7 +95,7 @@ type keptV1 struct {
 	AtRisk  domain.Instant `json:"at_risk,omitzero"` // when it was said to be so
 	Overdue domain.Instant `json:"overdue,omitzero"`
 	Changed domain.Instant `json:"changed"`
-	Events  []string       `json:"events"` // that prove it, in their order
+	Events  []string       `json:"events,omitempty"` // that prove it, in their order
 
 	Revision int `json:"revision"` // how many rows there were of it, this one included
 }
@@ -131,7 +165,7 @@ func dueOf(d domain.Due) (Due, error) {
 
 // A State is what is to be said of an obligation at a moment. They are in the
 // order in which somebody who is to work on them wants to see them.
-type State int
+type State int8
 
 const (
 	StateOverdue State = iota + 1

@@ -1,8 +1,10 @@
 package requests
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"consentledger/domain"
@@ -98,9 +100,10 @@ func (s Sort) place(o *Obligation) Place {
 	return p
 }
 
-// at returns where a row in a state stands in the order of a report.
+// at returns where a row in a state stands in the order of a report, but for its
+// stream and id, which are looked up only of the few that need them.
 func (s Sort) at(o *row, state State) Place {
-	p := Place{Key: int64(o.over), Stream: o.stream, ID: o.id}
+	p := Place{Key: int64(o.over)}
 	switch s {
 	case ByOpened:
 		p.Key = int64(o.opened)
@@ -140,10 +143,10 @@ type clock struct {
 // read runs do on a snapshot.
 func (v *View) read(ctx ctx, q Query, do func(*reading) error) (asOf eventstore.Position, err error) {
 	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
-		r, err := v.reading(tx, q, position)
-		if err == nil {
-			err = v.index.read(tx, position)
+		if err := v.index.read(tx, position); err != nil {
+			return err
 		}
+		r, err := v.reading(tx, q, position)
 		if err != nil {
 			return err
 		}
@@ -220,26 +223,36 @@ func (r *reading) judge(o *Obligation) {
 	}
 }
 
-// dutiesOf returns the obligations of a stream, and those that follow from it,
-// of tests too.
-func (v *View) dutiesOf(tx *readmodel.Tx, of domain.StreamID, asOf eventstore.Position, at domain.Instant) (list []Obligation, err error) {
+// dutiesOf returns the obligations of a request or incident, and those that
+// follow from it, of tests too.
+func (v *View) dutiesOf(tx *readmodel.Tx, of domain.StreamID, position, asOf eventstore.Position, at domain.Instant) (list []Obligation, err error) {
+	if err := v.index.read(tx, position); err != nil {
+		return nil, err
+	}
 	r, err := v.reading(tx, Query{App: of.App, At: at, Known: Known{true, asOf}}, asOf)
 	if err != nil {
 		return nil, err
 	}
-	for _, column := range []string{"stream", "cause_stream"} {
-		err := tx.Each("SELECT app, stream, id, detail FROM obligations WHERE app = ? AND from_position <= ? AND to_position > ? AND opened <= ? AND "+column+" = ? ORDER BY json_extract(detail, '$.opened_position')",
-			[]any{string(of.App), int64(asOf), int64(asOf), int64(at), of.String()}, func(scan func(...any) error) error {
-				o, err := readObligation(scan)
-				if err == nil {
-					r.judge(o)
-					list = append(list, *o)
-				}
-				return err
-			})
-		if err != nil {
-			return nil, err
+	newest, sorts := map[Place]*Obligation{}, v.index.all()
+	err = tx.Each("SELECT sort, stream, detail FROM obligations WHERE concerns = ? AND from_position <= ? ORDER BY number", []any{of.String(), int64(asOf)}, func(scan func(...any) error) error {
+		o, err := readObligation(scan, sorts)
+		if err == nil && o.Opened <= at {
+			newest[Place{Stream: o.Stream, ID: o.ID}] = o
 		}
+		return err
+	})
+	for _, o := range newest {
+		r.judge(o)
+		list = append(list, *o)
 	}
-	return list, nil
+	follows := func(o Obligation) int {
+		if o.Stream == of.String() {
+			return 0
+		}
+		return 1
+	}
+	slices.SortFunc(list, func(a, b Obligation) int {
+		return cmp.Or(cmp.Compare(follows(a), follows(b)), cmp.Compare(a.OpenedPosition, b.OpenedPosition))
+	})
+	return list, err
 }

@@ -1,8 +1,8 @@
 // Package requests answers: what is owed to whom, by which day, and what became
 // of it; and what happened to every request and every incident.
 //
-// It shows what facts hold, and computes no due date. Every fact closes a row
-// and opens the next, so that the rows of any past position are still there:
+// It shows what facts hold, and computes no due date. Every fact adds a row, which
+// ends the one before it, so that the rows of any past position are still there:
 // what was known then is what was answered then. What depends on the clock is
 // found when it is read: whether something open is late, and how many working
 // days are left. Of a person who is a test nothing is shown, but how much it is.
@@ -21,33 +21,31 @@ import (
 
 var _ projections.Projection = (*View)(nil)
 
-// A row is there from from_position on, and not at to_position any more. The
-// one that is there now has the largest number there. Columns are for finding;
-// detail is the whole: a keptV1 of obligations, with its rule set, a caseV1 of cases. What a report
-// asks of obligations is asked of an [index] of them in memory, so the file needs
-// no index for it.
+// A row of obligations is there from from_position on, until the next of the same
+// obligation: rows are added, and nothing else is done to them. They are found,
+// sorted and counted by an [index] of them in memory, so that the file needs
+// none, but for what is asked of one case: concerns is the request or incident
+// whose obligation it is, or whose it follows from. detail is a keptV1, with its
+// cause.
 //
-// Instants are milliseconds, days are numbered from 0001-01-01 as 1. phase is a
-// DueState, outcome a State; over is the first instant that is too late, risk
-// the first at which little time is left.
+// A case is there from from_position on, and not at to_position any more. The one
+// that is there now has the largest number there. Columns are for finding; detail
+// is the whole, a caseV1.
+//
+// Instants are milliseconds.
 const schema = `
 CREATE TABLE obligations (
-	app TEXT NOT NULL, stream TEXT NOT NULL, id TEXT NOT NULL,
-	from_position INTEGER NOT NULL, to_position INTEGER NOT NULL,
-	from_recorded INTEGER NOT NULL, to_recorded INTEGER NOT NULL,
-	person TEXT NOT NULL, test INTEGER NOT NULL, cause_stream TEXT NOT NULL,
-	kind TEXT NOT NULL, types TEXT NOT NULL, target TEXT NOT NULL, rule TEXT NOT NULL,
-	opened INTEGER NOT NULL, month TEXT NOT NULL, clock TEXT NOT NULL,
-	phase INTEGER NOT NULL, held INTEGER NOT NULL, day INTEGER NOT NULL, over INTEGER NOT NULL, risk INTEGER NOT NULL,
-	provisional INTEGER NOT NULL, binding INTEGER NOT NULL,
-	settled INTEGER NOT NULL, outcome INTEGER NOT NULL, days INTEGER NOT NULL,
-	detail TEXT NOT NULL,
-	PRIMARY KEY (app, stream, id, from_position)
+	number INTEGER PRIMARY KEY, from_position INTEGER NOT NULL,
+	sort INTEGER NOT NULL, stream TEXT NOT NULL, concerns TEXT NOT NULL,
+	detail TEXT NOT NULL
 );
-CREATE INDEX obligations_now ON obligations (app, stream, id) WHERE to_position = 9223372036854775807;
-CREATE INDEX obligations_from ON obligations (from_position);
-CREATE INDEX obligations_person ON obligations (app, person) WHERE person <> '';
-CREATE INDEX obligations_cause ON obligations (app, cause_stream) WHERE cause_stream <> '';
+CREATE INDEX obligations_concern ON obligations (concerns) WHERE concerns <> '';
+-- what many obligations have in common, numbered as it comes; types have commas around
+CREATE TABLE sorts (
+	number INTEGER PRIMARY KEY, app TEXT NOT NULL, id TEXT NOT NULL,
+	kind TEXT NOT NULL, types TEXT NOT NULL, target TEXT NOT NULL, rule TEXT NOT NULL, source TEXT NOT NULL, law INTEGER NOT NULL,
+	version TEXT NOT NULL, rule_set TEXT NOT NULL, cause_kind TEXT NOT NULL, clock TEXT NOT NULL, month TEXT NOT NULL
+);
 -- requests and incidents
 CREATE TABLE cases (
 	app TEXT NOT NULL, noun TEXT NOT NULL, id TEXT NOT NULL,
@@ -104,7 +102,7 @@ CREATE TABLE newest (
 INSERT INTO newest VALUES (1, 0);
 `
 
-// now is the to_position of the rows that are there now.
+// now is the to_position of the cases that are there now.
 const now = "9223372036854775807"
 
 // A View is the projection. Its queries may be called concurrently.
@@ -153,8 +151,13 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 	if err != nil {
 		return err
 	}
+	b := batch{view: v, streams: map[string][]*Obligation{}, clocks: map[appClock]bool{}, jurisdictions: map[domain.AppName]string{}}
 	err = v.db.Apply(ctx, entries, func(tx *readmodel.Tx) error {
-		b := batch{view: v, tx: tx, streams: map[string][]*Obligation{}, clocks: map[appClock]bool{}, jurisdictions: map[domain.AppName]string{}}
+		b.tx = tx
+		if err := v.index.read(tx, before); err != nil {
+			return err
+		}
+		b.size = v.index.size()
 		if err := tx.Row("SELECT EXISTS (SELECT 1 FROM tests)", nil, &b.tests); err != nil {
 			return err
 		}
@@ -171,7 +174,9 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 		v.calendars.forgetAfter(before)
 		return err
 	}
-	v.index.keepUp(ctx, v.db)
+	if len(entries) > 0 {
+		v.index.follow(before, entries[len(entries)-1].Position, b.size, b.sorts, b.lines)
+	}
 	return nil
 }
 
@@ -181,6 +186,10 @@ type batch struct {
 	tx      *readmodel.Tx
 	newest  domain.Instant
 	streams map[string][]*Obligation // those of streams that the batch touched, as they are now
+	size    size                     // of the index, which is as far as the file was before
+	sorts   []*sort                  // that the batch wrote
+	lines   []line                   // likewise
+	text    []byte                   // is written over
 
 	tests         bool                      // somebody is none but a test
 	clocks        map[appClock]bool         // those that are surely in the file

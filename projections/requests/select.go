@@ -2,7 +2,6 @@ package requests
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -10,7 +9,7 @@ import (
 // A pick is a row that a query lets through, and where it stands in its order.
 type pick struct {
 	Place
-	from int64
+	number int64
 }
 
 func (p Place) compare(x Place) int {
@@ -31,9 +30,12 @@ func (r *reading) rows(do func(*row, State)) (tests int64) {
 	x := &r.view.index
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	list := x.apps[r.App]
-	for i := range list {
-		o := &list[i]
+	w := x.apps[r.App]
+	if w == nil {
+		return 0
+	}
+	for i := range w.rows {
+		o := &w.rows[i]
 		switch {
 		case o.from > r.asOf || o.to <= r.asOf || o.opened > r.At:
 		case o.test:
@@ -50,11 +52,11 @@ func (r *reading) rows(do func(*row, State)) (tests int64) {
 // wants reports whether the query lets a row through.
 func (r *reading) wants(o *row, state State) bool {
 	return (len(r.States) == 0 || slices.Contains(r.States, state)) &&
-		(r.Kind == "" || o.of.kind == string(r.Kind)) &&
-		(r.Rule == "" || o.of.rule == string(r.Rule)) &&
-		(r.Person == "" || o.person == r.Person) &&
-		(r.Stream == "" || o.stream == r.Stream) &&
-		(r.ID == "" || o.id == r.ID) &&
+		(r.Kind == "" || o.of.kind == r.Kind) &&
+		(r.Rule == "" || o.of.rule == r.Rule) &&
+		(r.Person == "" || o.duty.person == r.Person) &&
+		(r.Stream == "" || o.duty.stream == r.Stream) &&
+		(r.ID == "" || o.of.id == r.ID) &&
 		(r.Type == "" || strings.Contains(o.of.types, ","+r.Type+",")) &&
 		(r.Provisional == Either || o.provisional == (r.Provisional == Yes)) &&
 		(r.Before == 0 || o.day != 0 && o.day < r.Before) &&
@@ -77,7 +79,11 @@ func (r *reading) picks() []pick {
 	}
 	var last Place
 	r.rows(func(o *row, s State) {
-		p := pick{r.Sort.at(o, s), int64(o.from)}
+		p := pick{r.Sort.at(o, s), o.number}
+		if full && p.compare(last) > 0 { // whatever its name
+			return
+		}
+		p.Stream, p.ID = o.duty.stream, o.of.id
 		if full && p.compare(last) >= 0 || r.From.Stream != "" && p.compare(r.From) <= 0 {
 			return
 		}
@@ -93,17 +99,9 @@ func (r *reading) picks() []pick {
 // each calls do for every obligation of the query, in its order.
 func (r *reading) each(do func(Obligation) error) error {
 	for _, p := range r.picks() {
-		var o *Obligation
-		err := r.tx.Each("SELECT app, stream, id, detail FROM obligations WHERE app = ? AND stream = ? AND id = ? AND from_position = ?",
-			[]any{string(r.App), p.Stream, p.ID, p.from}, func(scan func(...any) error) (err error) {
-				o, err = readObligation(scan)
-				return err
-			})
+		o, err := r.view.index.open(r.tx, p.number)
 		if err != nil {
 			return err
-		}
-		if o == nil {
-			return fmt.Errorf("obligation %s of %s: the row that begins at %d is not there", p.ID, p.Stream, p.from)
 		}
 		r.judge(o)
 		if err := do(*o); err != nil {

@@ -149,7 +149,7 @@ func (r *reading) summary() (Summary, error) {
 
 // A heap is what many rows have in common that are counted.
 type heap struct {
-	of      *group
+	of      *sort
 	state   State
 	binding bool
 	days    int32
@@ -164,7 +164,7 @@ func (r *reading) count(s *Summary) {
 	s.Tests = r.rows(func(o *row, state State) { heaps[heap{o.of, state, o.binding, o.days}]++ })
 	total, groups, states := &gathered{}, map[monthType]*gathered{}, map[State]int64{}
 	for h, n := range heaps {
-		reply := h.binding && h.of.kind == string(domain.DutyReply)
+		reply := h.binding && h.of.kind == domain.DutyReply
 		total.add(h.state, reply, int(h.days), n)
 		states[h.state] += n
 		of := wordsOf(h.of.types)

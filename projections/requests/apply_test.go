@@ -1,0 +1,142 @@
+package requests_test
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+	"consentledger/projections/projectiontest"
+	"consentledger/projections/requests"
+)
+
+// A mill writes the entries of the record path: four answers of persons, then
+// what is owed for the last of them, in a stream of its own.
+type mill struct {
+	n     int
+	due   domain.Due
+	cause eventstore.EventID
+	who   string
+}
+
+func newMill(b testing.TB) *mill {
+	due, err := domain.Compute(stop, projectiontest.Start, nil, false, domain.Calendars{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return &mill{due: due}
+}
+
+var stop = domain.DeadlineRule{ID: "cn.stop", Source: "VII(III)", Unit: domain.UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai"}
+
+// spread returns 16 bytes that are in no order.
+func spread(n uint64) (id eventstore.EventID) {
+	binary.BigEndian.PutUint64(id[:8], (n+1)*0x9e3779b97f4a7c15)
+	binary.BigEndian.PutUint64(id[8:], (n+1)*0xd1b54a32d192ed03)
+	return id
+}
+
+func (m *mill) next() codec.Entry {
+	m.n++
+	e := codec.Entry{Position: eventstore.Position(m.n), Revision: 1}
+	e.ID, e.Recorded = spread(uint64(m.n)), projectiontest.Start.Add(domain.Span(m.n))
+	e.At = e.Recorded
+	if m.n%5 > 0 {
+		id := spread(uint64(m.n * 7919 % 100_000))
+		m.who, m.cause = hex.EncodeToString(id[:]), e.ID
+		e.Stream = domain.StreamID{Noun: domain.SubjectNoun, App: projectiontest.App, ID: m.who}
+		e.Event = domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []domain.PurposeID{"marketing"}}}
+		return e
+	}
+	e.Stream = domain.StreamID{Noun: domain.ObligationNoun, App: projectiontest.App, ID: hex.EncodeToString(m.cause[:])}
+	e.Event = domain.ObligationOpened{
+		Obligation: domain.Obligation{ID: "stop.ads." + string(stop.ID), Kind: domain.DutyStop, Target: "ads", Rule: stop, Version: domain.Hash{1}, RuleSet: domain.Hash{2}},
+		Due:        m.due,
+		Cause:      domain.Cause{Event: domain.EventID(m.cause), Kind: "consent.withdrawn", Stream: "subject-" + string(projectiontest.App) + "-" + m.who, Subject: m.who},
+	}
+	return e
+}
+
+// BenchmarkApply applies batches of a thousand entries, of which every fifth
+// opens an obligation, and says what that takes of CPU time.
+func BenchmarkApply(b *testing.B) {
+	v, err := requests.Open(b.Context(), b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer v.Close()
+	m := newMill(b)
+	batch := make([]codec.Entry, 0, 1000)
+	var spent time.Duration
+	for range (b.N + 999) / 1000 {
+		for batch = batch[:0]; len(batch) < cap(batch); {
+			batch = append(batch, m.next())
+		}
+		before := cpu(b)
+		if err := v.Apply(b.Context(), batch); err != nil {
+			b.Fatal(err)
+		}
+		spent += cpu(b) - before
+	}
+	b.ReportMetric(float64(spent.Nanoseconds())/1000/float64(m.n), "cpu-µs/event")
+}
+
+// cpu returns what the process took of CPU time.
+func cpu(b testing.TB) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkOpen opens a file of many obligations, and says what the index takes
+// of CPU time and memory, by the row.
+func BenchmarkOpen(b *testing.B) {
+	dir := b.TempDir()
+	v, err := requests.Open(b.Context(), dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	rows := 0
+	projectiontest.Crowd(b, func(list []codec.Entry) {
+		for _, e := range list {
+			switch e.Event.(type) {
+			case domain.ObligationOpened, domain.ObligationMet:
+				rows++
+			}
+		}
+		if err := v.Apply(b.Context(), list); err != nil {
+			b.Fatal(err)
+		}
+	})
+	if err := v.Close(); err != nil {
+		b.Fatal(err)
+	}
+	v = nil
+	before, spent := inUse(), cpu(b)
+	for b.Loop() {
+		if v != nil {
+			v.Close()
+		}
+		if v, err = requests.Open(b.Context(), dir); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64((cpu(b)-spent).Nanoseconds())/1000/float64(rows*b.N), "cpu-µs/row")
+	b.ReportMetric(float64(inUse()-before)/float64(rows), "B/row")
+	v.Close()
+}
+
+// inUse returns how many bytes the heap holds that something refers to.
+func inUse() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
