@@ -77,6 +77,9 @@ func (o *Outbox) note(at eventstore.Position, err error) {
 	}
 }
 
+// answerTime is how long the stream may take to answer a message.
+const answerTime = 5 * time.Second
+
 // How long the outbox waits that met a broken ledger or server.
 const (
 	firstTry = 100 * time.Millisecond
@@ -86,7 +89,7 @@ const (
 // Run publishes until ctx is done, which is no error, or a record cannot be
 // read. It is called once.
 func (o *Outbox) Run(ctx context.Context) error {
-	js, err := jetstream.New(o.Conn)
+	js, err := jetstream.New(o.Conn, jetstream.WithPublishAsyncTimeout(answerTime))
 	if err != nil {
 		return fmt.Errorf("outbox: %w", err)
 	}
@@ -138,45 +141,72 @@ func (o *Outbox) publish(ctx context.Context, js jetstream.JetStream) (told bool
 		if err != nil {
 			return told, err
 		}
-		for _, e := range entries {
-			if wire.Tells(e) {
-				if seq, err = o.tell(ctx, js, e, seq); err != nil {
-					return told, permitted(o.Conn, err)
-				}
-				told = true
-			}
-			at = e.Position
+		n, err := o.tell(ctx, js, entries, seq)
+		told, seq = told || n > 0, seq+uint64(n)
+		if err != nil {
+			return told, permitted(o.Conn, err)
 		}
-		o.note(at, nil)
+		o.note(entries[len(entries)-1].Position, nil)
 	}
 	return told, ctx.Err()
 }
 
-// tell publishes one fact right behind the message that is the last.
-func (o *Outbox) tell(ctx context.Context, js jetstream.JetStream, e codec.Entry, seq uint64) (uint64, error) {
+// tell publishes what is to be told of entries, each right behind the one before
+// and the first behind the message that is the last, and returns how many were
+// taken. It waits for none before it sends the next: if one is not taken, none
+// behind it is.
+func (o *Outbox) tell(ctx context.Context, js jetstream.JetStream, entries []codec.Entry, seq uint64) (taken int, err error) {
+	var sent []jetstream.PubAckFuture
+	var bad error // what was not sent, and nothing behind it
+	for _, e := range entries {
+		if !wire.Tells(e) {
+			continue
+		}
+		m, err := o.message(ctx, e)
+		if err != nil {
+			bad = err
+			break
+		}
+		ack, err := js.PublishMsgAsync(m, jetstream.WithExpectLastSequence(seq+uint64(len(sent))), jetstream.WithExpectStream(Stream))
+		if err != nil {
+			bad = fmt.Errorf("stream %s: %w", Stream, err)
+			break
+		}
+		sent = append(sent, ack)
+	}
+	for _, ack := range sent {
+		select {
+		case <-ack.Ok():
+			taken++
+		case err := <-ack.Err():
+			if second(err) {
+				return taken, errSecond
+			}
+			return taken, fmt.Errorf("stream %s: %w", Stream, err)
+		case <-ctx.Done():
+			return taken, ctx.Err()
+		}
+	}
+	return taken, bad
+}
+
+// message returns what is told of one fact.
+func (o *Outbox) message(ctx context.Context, e codec.Entry) (*nats.Msg, error) {
 	duties, err := o.Ledger.DutiesAt(ctx, e.Stream, e.Position)
 	if err != nil {
-		return seq, err
+		return nil, err
 	}
 	out, ok := wire.OutgoingOf(e, duties)
 	if !ok {
-		return seq, &codec.UnreadableError{Position: e.Position, Type: e.Type, Err: errors.New("it is about an obligation that its stream does not know")}
+		return nil, &codec.UnreadableError{Position: e.Position, Type: e.Type, Err: errors.New("it is about an obligation that its stream does not know")}
 	}
 	body, err := json.Marshal(out)
 	if err != nil {
 		panic("outbox: an event does not make JSON: " + err.Error())
 	}
-	m := &nats.Msg{Subject: "consent.v1." + out.Data.App + ".out." + out.Type, Data: body, Header: nats.Header{
+	return &nats.Msg{Subject: "consent.v1." + out.Data.App + ".out." + out.Type, Data: body, Header: nats.Header{
 		"Content-Type": {"application/cloudevents+json"}, positionHeader: {wire.FormatPosition(e.Position)},
-	}}
-	ack, err := js.PublishMsg(ctx, m, jetstream.WithExpectLastSequence(seq), jetstream.WithExpectStream(Stream))
-	if second(err) {
-		return seq, errSecond
-	}
-	if err != nil {
-		return seq, fmt.Errorf("stream %s: %w", Stream, err)
-	}
-	return ack.Sequence, nil
+	}}, nil
 }
 
 // second reports whether the stream has grown since it was looked at.

@@ -161,11 +161,11 @@ func (m *measuredHouse) rest() error {
 		if err != nil {
 			return err
 		}
-		reacted, err := m.reactor.State()
+		done, err := m.followed(head)
 		if err != nil {
 			return err
 		}
-		if head != last || m.has("reactor") && reacted.Position < head {
+		if head != last || !done {
 			quiet, last = -1, head
 		}
 		select {
@@ -175,6 +175,16 @@ func (m *measuredHouse) rest() error {
 		}
 	}
 	return nil
+}
+
+// followed reports whether the reactor and the outbox have seen all up to head.
+func (m *measuredHouse) followed(head eventstore.Position) (bool, error) {
+	reacted, err := m.reactor.State()
+	if err != nil {
+		return false, err
+	}
+	told, err := m.outbox.State()
+	return (!m.has("reactor") || reacted.Position >= head) && (!m.has("outbox") || told >= head), err
 }
 
 // close ends the load, then the house in serve's order.
