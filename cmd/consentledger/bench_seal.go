@@ -90,14 +90,20 @@ func (m *measuredHouse) sealing(f func() error) error {
 	if err := m.openLogs(m.ctx); err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancel(m.ctx)
-	ended := make(chan struct{})
-	go func() { defer close(ended); _ = m.logs.Run(ctx) }() // sealAll tells what it fails of
-	defer func() { stop(); <-ended }()
+	defer runLogs(m.ctx, m.logs)()
 	if _, err := m.sealAll(); err != nil {
 		return err
 	}
 	return f()
+}
+
+// runLogs runs logs until stop is called. What they fail of, whoever waits until
+// something is sealed is told.
+func runLogs(ctx context.Context, logs *transparency.Log) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = logs.Run(ctx) }()
+	return func() { cancel(); <-ended }
 }
 
 // sealedSend sends an order, and meanwhile asks how long sealing takes.

@@ -192,12 +192,9 @@ func rebuildLogs(m *measuredHouse, dir string) (rate float64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	ctx, stop := context.WithCancel(m.ctx)
-	ended := make(chan struct{})
 	begun := time.Now()
-	go func() { defer close(ended); _ = logs.Run(ctx) }() // sealing tells what it fails of
-	defer func() { stop(); <-ended }()
-	if err := sealedUpTo(ctx, logs, head); err != nil {
+	defer runLogs(m.ctx, logs)()
+	if err := sealedUpTo(m.ctx, logs, head); err != nil {
 		return 0, err
 	}
 	return float64(head) / time.Since(begun).Seconds(), nil

@@ -11,10 +11,7 @@ func (k *keptV1) appendTo(b []byte) ([]byte, error) {
 	t.Textz("cause_stream", k.CauseStream)
 	t.Int("opened", int64(k.Opened))
 	t.Int("opened_position", int64(k.OpenedPosition))
-	t.Name("due")
-	t.B = append(t.B, '{')
-	k.Due.members(&t)
-	t.B = append(t.B, '}')
+	t.Object("due", k.Due.members)
 	t.Flagz("held", k.Held)
 	if len(k.Moves) > 0 {
 		jsonwrite.Objects(&t, "moves", k.Moves, func(t *jsonwrite.Text, m *Move) { m.members(t) })
