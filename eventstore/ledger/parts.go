@@ -18,7 +18,8 @@ type part struct {
 }
 
 // encode writes the facts of one request, and returns what of them is personal
-// beside them. Extra goes with the first.
+// beside them. Extra goes with the first. What is written is remembered for those
+// who follow: they may read the record before the append returns.
 func (l *Ledger) encode(ctx context.Context, env codec.Envelope, events []domain.Event, k key, extra []codec.Plain) ([]eventstore.Record, []part, error) {
 	var records []eventstore.Record
 	var parts []part
