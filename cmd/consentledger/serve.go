@@ -186,6 +186,7 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 }
 
 func (h *house) open(ctx context.Context) (err error) {
+	addProc()
 	tuneGC()
 	use := "live"
 	if h.config.demo {

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync"
 )
 
 // How much garbage may gather before it is collected, in percent of what
@@ -15,6 +16,16 @@ const (
 	gcLeast = 100
 	gcRoom  = 256 << 20 // bytes of garbage from which on the percentage falls
 )
+
+// addProc lets one goroutine more run at once than there are CPUs, unless the
+// operator has said how many. A goroutine that waits for the disk keeps its
+// place until the runtime notices, which takes longer than most syncs: with as
+// many places as CPUs these idle meanwhile.
+var addProc = sync.OnceFunc(func() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
+	}
+})
 
 // tuneGC keeps the garbage collector's percentage as the constants say, unless
 // the operator has set one.
