@@ -172,6 +172,9 @@ func (y *yes) person(s Subject, at, recorded Instant) error {
 	}
 	y.band, _ = s.Band(max(at, recorded))
 	y.stale = func(p PurposeID) bool {
+		if len(y.ref.Policies.versions) < 2 {
+			return false // there is no version that could add anything
+		}
 		return y.ref.Policies.adds(p, s.Standing(p, max(at, recorded), y.ref), y.version.Version)
 	}
 	return nil
