@@ -10,8 +10,13 @@
 // while NATS is away; afterwards it is.
 //
 // The stream keeps its last message for ever, for that says how far it is. It
-// holds no personal data: who may read it is the server's to say, as with what
-// apps send. An app's user may be let see consent.v1.<app>.out.> alone.
+// is a projection of the log, and like the others it is not synced: where the
+// server can, it stores messages when it comes to it. What it forgets when it is
+// killed or the power fails is told again from there, with the same numbers and
+// ids.
+//
+// It holds no personal data: who may read it is the server's to say, as with
+// what apps send. An app's user may be let see consent.v1.<app>.out.> alone.
 package outbox
 
 import (
@@ -192,7 +197,7 @@ func (o *Outbox) tell(ctx context.Context, js jetstream.JetStream, entries []cod
 
 // message returns what is told of one fact.
 func (o *Outbox) message(ctx context.Context, e codec.Entry) (*nats.Msg, error) {
-	duties, err := o.Ledger.DutiesAt(ctx, e.Stream, e.Position)
+	duties, err := o.duties(ctx, e)
 	if err != nil {
 		return nil, err
 	}
@@ -207,6 +212,15 @@ func (o *Outbox) message(ctx context.Context, e codec.Entry) (*nats.Msg, error) 
 	return &nats.Msg{Subject: "consent.v1." + out.Data.App + ".out." + out.Type, Data: body, Header: nats.Header{
 		"Content-Type": {"application/cloudevents+json"}, positionHeader: {wire.FormatPosition(e.Position)},
 	}}, nil
+}
+
+// duties returns those that e is of. The fact that opens one says all of it.
+func (o *Outbox) duties(ctx context.Context, e codec.Entry) (domain.Duties, error) {
+	if _, opens := e.Event.(domain.ObligationOpened); opens {
+		duties, _ := domain.Duties{}.Evolve(e.Fact())
+		return duties, nil
+	}
+	return o.Ledger.DutiesAt(ctx, e.Stream, e.Position)
 }
 
 // second reports whether the stream has grown since it was looked at.

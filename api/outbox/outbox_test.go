@@ -3,8 +3,12 @@ package outbox
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -244,6 +248,84 @@ func TestWhatHappenedWhileNATSWasAwayIsToldAfterwards(t *testing.T) {
 	w.until("all are told", func() bool { return len(w.told()) == 6 })
 	w.check()
 	w.until("it says so", func() bool { at, err := o.State(); return at != 0 && err == nil })
+}
+
+// TestWhatTheServerForgetsInACrashIsToldAgain: the stream is not synced, what a
+// consumer has had of it may be.
+func TestWhatTheServerForgetsInACrashIsToldAgain(t *testing.T) {
+	w := newWorld(t)
+	stream := filepath.Join(w.dir, "jetstream", "$G", "streams", Stream)
+	messages, early := filepath.Join(stream, "msgs"), t.TempDir()
+	tell := func(told int) {
+		t.Helper()
+		_, stop := w.tell()
+		w.owe()
+		w.until("all are told", func() bool { return len(w.told()) == told })
+		stop()
+	}
+	next := func(n int) (ids []string) {
+		t.Helper()
+		js, err := jetstream.New(w.connect())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := js.CreateOrUpdateConsumer(t.Context(), Stream, jetstream.ConsumerConfig{Durable: "app", AckPolicy: jetstream.AckExplicitPolicy})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range n {
+			m, err := c.Next(jetstream.FetchMaxWait(time.Minute))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := m.DoubleAck(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			var out wire.Outgoing
+			if err := json.Unmarshal(m.Data(), &out); err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, out.ID)
+		}
+		return ids
+	}
+	down := func() {
+		w.nats.Shutdown()
+		w.nats.WaitForShutdown()
+	}
+
+	tell(3)
+	down()
+	if err := os.CopyFS(early, os.DirFS(messages)); err != nil {
+		t.Fatal(err)
+	}
+	w.serve()
+	tell(6)
+	before := w.told()
+	next(6)
+	down()
+	if err := errors.Join(os.RemoveAll(messages), os.CopyFS(messages, os.DirFS(early))); err != nil {
+		t.Fatal(err)
+	}
+	w.serve()
+	if n := len(w.told()); n != 3 {
+		t.Fatalf("%d are there after the crash, want 3", n)
+	}
+	tell(9)
+	w.check()
+	if again := w.told()[:6]; !reflect.DeepEqual(again, before) {
+		t.Errorf("told again:\n%+v\nbefore:\n%+v", again, before)
+	}
+	var heard, want []string
+	for _, out := range w.told()[6:] {
+		want = append(want, out.ID)
+	}
+	for len(heard) == 0 || heard[len(heard)-1] != want[2] {
+		heard = append(heard, next(1)...)
+	}
+	if len(heard) < 3 || !slices.Equal(heard[len(heard)-3:], want) {
+		t.Errorf("a consumer that had six hears %v, want at least %v", heard, want)
+	}
 }
 
 func TestAStreamThatIsNotThisLedgersIsRefused(t *testing.T) {

@@ -18,6 +18,7 @@ var config = jetstream.StreamConfig{
 	Name: Stream, Description: "what became of obligations", Subjects: []string{subjects},
 	Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld,
 	MaxMsgs: 1_000_000, DenyDelete: true, DenyPurge: true,
+	PersistMode: jetstream.AsyncPersistMode,
 }
 
 // last returns the number of the stream's last message and the position that
