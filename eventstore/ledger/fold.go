@@ -145,7 +145,8 @@ type folds struct {
 	duties generations.Map[domain.StreamID, *fold]
 
 	heard    map[domain.StreamID]eventstore.Position // the newest record of what decisions of an app look up
-	followed eventstore.Position                     // how far the log was heard
+	since    eventstore.Position                     // the log was heard from here, without a gap,
+	followed eventstore.Position                     // to here
 }
 
 // newFolds returns a cache for so many streams.
@@ -179,12 +180,27 @@ const mainID = "main"
 // hear drops the fold of every stream that somebody else has written to: the
 // records of this process are in its folds already, or about to be. Of streams
 // that every decision looks up it remembers how far they are, so that no fold
-// which was being read meanwhile takes their place.
+// which was being read meanwhile takes their place. What one follower has heard,
+// the next need not hear.
 func (c *folds) hear(list []codec.Entry) {
+	if len(list) == 0 {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	first, last := list[0].Position, list[len(list)-1].Position
+	switch {
+	case c.since <= first && last <= c.followed:
+		return
+	case c.since <= first && first <= c.followed+1:
+		for list[0].Position <= c.followed {
+			list = list[1:]
+		}
+		c.followed = last
+	case last > c.followed:
+		c.since, c.followed = first, last
+	}
 	for _, e := range list {
-		c.followed = max(c.followed, e.Position)
 		if f, ok := c.of(e.Stream).Peek(e.Stream); ok && f.position < e.Position {
 			c.of(e.Stream).Delete(e.Stream)
 		}
@@ -204,10 +220,14 @@ func (c *folds) behind(head eventstore.Position) bool {
 	return c.followed < head
 }
 
+// put remembers a fold, unless a newer one is known: who reads a stream may be
+// overtaken by who writes to it.
 func (c *folds) put(s domain.StreamID, f *fold) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.of(s).Put(s, f)
+	if known, ok := c.of(s).Peek(s); !ok || known.position <= f.position {
+		c.of(s).Put(s, f)
+	}
 }
 
 func (c *folds) forget(s domain.StreamID) {
