@@ -14,8 +14,16 @@ type Reference struct {
 	Linked   []EventID // the yeses of linked histories, for whoever confirms them
 
 	Calendars Calendars
-	Person    Subject // whom a request is of
-	Original  Request // which a request is said to be a duplicate of; zero: there is none
+	Person    *Subject // whom a request is of; nil: nobody who is known
+	Original  *Request // which a request is said to be a duplicate of; nil: there is none
+}
+
+// person returns whom a request is of, nobody's history if they are not known.
+func (r Reference) person() Subject {
+	if r.Person == nil {
+		return Subject{}
+	}
+	return *r.Person
 }
 
 // Decide answers cmd with the facts that it makes true. At is when it
@@ -64,25 +72,25 @@ func one(e Event, err error) ([]Event, error) {
 }
 
 // version finds the version a command means: the one it names, or the one in
-// force at the moment at.
-func (ref Reference) version(policy string, h Hash, at Instant) (PolicyPublished, error) {
-	if len(ref.Policies.versions) == 0 {
-		return PolicyPublished{}, refuse(NoPolicy, "the app has published no policy yet")
+// force at the moment at. It is shared: do not change it.
+func (ref Reference) version(policy string, h Hash, at Instant) (*PolicyPublished, error) {
+	versions := ref.Policies.versions
+	if len(versions) == 0 {
+		return nil, refuse(NoPolicy, "the app has published no policy yet")
 	}
 	if h != (Hash{}) {
-		v, ok := ref.Policies.Version(h)
-		if !ok {
-			return v, refuseAt(UnknownVersion, "data.version", "this version was never published for this app; name the one that was shown")
+		i := ref.Policies.index(h)
+		if i < 0 {
+			return nil, refuseAt(UnknownVersion, "data.version", "this version was never published for this app; name the one that was shown")
 		}
-		return v, nil
+		return &versions[i], nil
 	}
-	v, ok := ref.Policies.InForce(policy, at)
-	if !ok && policy == "" {
-		// said before the first version: what was in force first is meant
-		v, ok = ref.Policies.versions[0], true
+	v := ref.Policies.inForceOf(policy, at)
+	if v == nil && policy == "" {
+		v = &versions[0] // said before the first version: what was in force first is meant
 	}
-	if !ok {
-		return v, refuseAt(UnknownPolicy, "data.policy", fmt.Sprintf("no version of policy %s was in force then; name the version that was shown", Quote(policy)))
+	if v == nil {
+		return nil, refuseAt(UnknownPolicy, "data.policy", fmt.Sprintf("no version of policy %s was in force then; name the version that was shown", Quote(policy)))
 	}
 	return v, nil
 }
@@ -103,8 +111,11 @@ func present(cmd PresentNotice, ref Reference, at Instant) (Event, error) {
 		}
 	}
 	v, err := ref.version(e.Policy, e.Version, at)
+	if err != nil {
+		return nil, err
+	}
 	e.Policy, e.Version = v.Document.Name, v.Version
-	return e, err
+	return e, nil
 }
 
 // refuse answers RefuseConsent. Who is asked about a changed policy refuses what

@@ -9,8 +9,8 @@ const (
 // A yes is a wish to consent with everything that decides whether it counts.
 type yes struct {
 	cmd     GiveConsent
-	ref     Reference
-	version PolicyPublished
+	ref     *Reference
+	version *PolicyPublished
 	act     Act
 	kind    ConsentKind
 	named   int                  // how many purposes were named
@@ -35,7 +35,7 @@ func (s Subject) give(cmd GiveConsent, ref Reference, at, recorded Instant) (Eve
 	case cmd.Until != 0 && cmd.Until <= max(at, recorded):
 		return nil, refuseAt(AlreadyOver, "data.until", "the consent would end before it begins")
 	}
-	y := yes{cmd: cmd, ref: ref, at: at, now: max(at, recorded), initial: cmd.Initial, build: cmd.Build}
+	y := yes{cmd: cmd, ref: &ref, at: at, now: max(at, recorded), initial: cmd.Initial, build: cmd.Build}
 	if err := y.look(s, at); err != nil {
 		return nil, err
 	}
@@ -167,7 +167,7 @@ func (y *yes) person(s Subject, at, recorded Instant) error {
 			return refuseAt(UnknownGuardian, "data.guardian", "nobody of that id is verified as the person's guardian now; see guardian.verified")
 		}
 	}
-	if err := s.checkConfirms(y.cmd.Confirms, y.ref); err != nil {
+	if err := s.checkConfirms(y.cmd.Confirms, *y.ref); err != nil {
 		return err
 	}
 	y.band, _ = s.Band(max(at, recorded))
@@ -175,7 +175,7 @@ func (y *yes) person(s Subject, at, recorded Instant) error {
 		if len(y.ref.Policies.versions) < 2 {
 			return false // there is no version that could add anything
 		}
-		return y.ref.Policies.adds(p, s.Standing(p, max(at, recorded), y.ref), y.version.Version)
+		return y.ref.Policies.adds(p, s.Standing(p, max(at, recorded), *y.ref), y.version.Version)
 	}
 	return nil
 }

@@ -39,13 +39,18 @@ func (p Policies) RuleSet(version Hash) Hash {
 // InForce returns the version of the named policy that binds at the moment at.
 // An empty name means the app's first policy.
 func (p Policies) InForce(name string, at Instant) (PolicyPublished, bool) {
-	if name == "" && len(p.versions) > 0 {
-		name = p.versions[0].Document.Name
-	}
-	if v := p.binding(name, at); v != nil {
+	if v := p.inForceOf(name, at); v != nil {
 		return *v, true
 	}
 	return PolicyPublished{}, false
+}
+
+// inForceOf is [Policies.InForce] without a copy, nil if there is none.
+func (p Policies) inForceOf(name string, at Instant) *PolicyPublished {
+	if name == "" && len(p.versions) > 0 {
+		name = p.versions[0].Document.Name
+	}
+	return p.binding(name, at)
 }
 
 // binding returns the version of the named policy that binds at the moment at,

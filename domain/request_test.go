@@ -29,7 +29,7 @@ func promises() Reference {
 	doc.IdentityElements = []Ground{{Code: "IDE-4", Title: "phone number", Section: "XIII(3)"}, {Code: "IDE-6", Title: "ID number", Section: "XIII(3)"}}
 	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
 	r.By = By{Actor: Operator, Principal: "officer"}
-	r.Original = Request{}.Evolve(Fact{At: t0, Recorded: t0, Event: RequestReceived{Types: []RequestType{AskQuestion}, Subject: "00ff"}})
+	r.Original = new(Request{}.Evolve(Fact{At: t0, Recorded: t0, Event: RequestReceived{Types: []RequestType{AskQuestion}, Subject: "00ff"}}))
 	return r
 }
 
@@ -227,7 +227,7 @@ func TestAnAnswerCountsFromTheLaterOfItsTimesUnlessItHasEvidence(t *testing.T) {
 
 func TestARepeatedRequestIsFoundAndMayCarryAFee(t *testing.T) {
 	r := &run{t: t, ref: promises()}
-	r.ref.Person = r.ref.Person.Evolve(Fact{At: t0, Recorded: t0, Event: RequestMade{Request: "aa", Types: []RequestType{AskAccess}}})
+	r.ref.Person = new(Subject{}.Evolve(Fact{At: t0, Recorded: t0, Event: RequestMade{Request: "aa", Types: []RequestType{AskAccess}}}))
 	if err := r.do(OpenRequest{Types: []RequestType{AskAccess}, Channel: "email", Subject: "00ff"}, t0+Instant(Day)); err != nil {
 		t.Fatal(err)
 	}
@@ -254,12 +254,12 @@ func TestADuplicateGoesOnWhereSomethingIsOwed(t *testing.T) {
 	gone := promises().Original.Evolve(Fact{Event: Stepped{Kind: "request.withdrawn"}})
 	for _, tt := range []struct {
 		name     string
-		original Request
+		original *Request
 		code     Code
 	}{
 		{"of an open one", promises().Original, ""},
-		{"of none", Request{}, UnknownRequest},
-		{"of one that was withdrawn", gone, IllegalMove},
+		{"of none", nil, UnknownRequest},
+		{"of one that was withdrawn", &gone, IllegalMove},
 	} {
 		r := newRun(t, AskQuestion)
 		r.ref.Original = tt.original

@@ -136,7 +136,7 @@ func (r Request) checkPaid(amount string) error {
 func (r Request) checkOriginal(ref Reference) error {
 	o := ref.Original
 	switch {
-	case o.Recorded == 0:
+	case o == nil || o.Recorded == 0:
 		return refuseAt(UnknownRequest, "data.of", "the app has no other request of that id")
 	case o.Outcome == "request.withdrawn" || o.Outcome == "request.duplicate":
 		return refuseAt(IllegalMove, "data.of", "that request was withdrawn, or is a duplicate itself: nothing is owed there")

@@ -192,8 +192,14 @@ func (s Subject) notice(id EventID) (Fact, bool) {
 	return Fact{}, false
 }
 
-// add appends without touching the array that s shares with older states.
-func add[T any](s []T, v T) []T { return append(s[:len(s):len(s)], v) }
+// add appends without touching the array that s shares with older states, and
+// without room for more: the next one would not use it.
+func add[T any](s []T, v T) []T {
+	out := make([]T, len(s)+1)
+	copy(out, s)
+	out[len(s)] = v
+	return out
+}
 
 // permit replaces the word on a permission unless the older word is newer.
 func permit(states []PermissionState, p PermissionState) []PermissionState {

@@ -19,16 +19,26 @@ type fold struct {
 	answered *answers // shared with the folds before and after
 
 	// by the noun of the stream, one of:
-	service  domain.Service
-	policies domain.Policies
-	surfaces domain.Surfaces
-	subject  domain.Subject
-	request  domain.Request
-	incident domain.Incident
-	duties   domain.Duties
+	subject domain.Subject
+	duties  domain.Duties
+	*others
+}
 
+// others are what a stream says that is neither a person's nor of obligations,
+// as nearly all are: one of these, by its noun. They are never changed.
+type others struct {
+	service   domain.Service
+	policies  domain.Policies
+	surfaces  domain.Surfaces
+	request   domain.Request
+	incident  domain.Incident
 	calendars domain.Calendars
 }
+
+// newFold returns the fold of a stream that has no records.
+func newFold() *fold { return &fold{answered: new(answers), others: &nothing} }
+
+var nothing others
 
 // answers is what the requests of a stream were answered. It is owned by the
 // stream's lock.
@@ -65,25 +75,37 @@ func (f *fold) add(e codec.Entry) {
 	}
 	f.revision, f.position, f.recorded = e.Revision, e.Position, max(f.recorded, e.Recorded)
 	switch e.Stream.Noun {
-	case domain.ServiceNoun:
-		f.service = f.service.Evolve(e.Fact())
-	case domain.PolicyNoun:
-		f.policies = f.policies.Evolve(e.Fact())
-	case domain.SurfaceNoun:
-		f.surfaces = f.surfaces.Evolve(e.Fact())
 	case domain.SubjectNoun:
 		f.subject = f.subject.Evolve(e.Fact())
-	case domain.RequestNoun:
-		f.request = f.request.Evolve(e.Fact())
-	case domain.IncidentNoun:
-		f.incident = f.incident.Evolve(e.Fact())
 	case domain.ObligationNoun:
 		f.duties, _ = f.duties.Evolve(e.Fact())
-	case domain.CalendarNoun:
-		f.calendars = f.calendars.Evolve(e.Fact())
 	case domain.AccessNoun:
 		// what was answered changes no answer
+	default:
+		f.others = f.others.with(e)
 	}
+}
+
+// with returns what a stream says with one more entry.
+func (o *others) with(e codec.Entry) *others {
+	next := *o
+	switch e.Stream.Noun {
+	case domain.ServiceNoun:
+		next.service = o.service.Evolve(e.Fact())
+	case domain.PolicyNoun:
+		next.policies = o.policies.Evolve(e.Fact())
+	case domain.SurfaceNoun:
+		next.surfaces = o.surfaces.Evolve(e.Fact())
+	case domain.RequestNoun:
+		next.request = o.request.Evolve(e.Fact())
+	case domain.IncidentNoun:
+		next.incident = o.incident.Evolve(e.Fact())
+	case domain.CalendarNoun:
+		next.calendars = o.calendars.Evolve(e.Fact())
+	case domain.SubjectNoun, domain.ObligationNoun, domain.AccessNoun:
+		// in the fold itself
+	}
+	return &next
 }
 
 // unknownIn returns what a no named that no policy declares.
@@ -117,13 +139,13 @@ func (l *Ledger) fold(ctx context.Context, stream domain.StreamID) (*fold, error
 // append that follows loses the race.
 func (l *Ledger) beginFold(stream domain.StreamID) {
 	if _, ok := l.folds.get(stream); !ok {
-		l.folds.put(stream, &fold{answered: new(answers)})
+		l.folds.put(stream, newFold())
 	}
 }
 
 // foldUntil reads a stream up to a position; zero means all of it.
 func (l *Ledger) foldUntil(ctx context.Context, stream domain.StreamID, until eventstore.Position) (*fold, error) {
-	f := &fold{answered: new(answers)}
+	f := newFold()
 	for e, err := range l.readStream(ctx, stream) {
 		if err != nil {
 			return nil, err

@@ -58,7 +58,7 @@ func (l *Ledger) foldAsOf(ctx context.Context, stream domain.StreamID, past bool
 	case !past:
 		return l.fold(ctx, stream)
 	case until == 0:
-		return &fold{}, nil
+		return newFold(), nil
 	}
 	return l.foldUntil(ctx, stream, until)
 }

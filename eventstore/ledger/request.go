@@ -97,9 +97,10 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 	if err := l.possible(cmd, ref, req); err != nil {
 		return Receipt{}, err // before the history says that there is a request
 	}
-	if ref.Person, err = l.told(ctx, req, p, domain.RequestMade{Request: stream.ID, Types: cmd.Types}); err != nil {
+	if before, err = l.told(ctx, req, p, domain.RequestMade{Request: stream.ID, Types: cmd.Types}); err != nil {
 		return Receipt{}, err
 	}
+	ref.Person = &before
 	req.Command = cmd
 	return l.executeCase(ctx, stream, req, ref, p)
 }
@@ -249,23 +250,23 @@ func (l *Ledger) tryCase(ctx context.Context, stream domain.StreamID, req Reques
 	return l.executeCase(ctx, stream, req, ref, k)
 }
 
-// another returns the other request that one is said to be a duplicate of; the
-// zero Request if the app has none. It is read from the store: another process
+// another returns the other request that one is said to be a duplicate of; nil
+// if the app has none. It is read from the store: another process
 // may have opened it.
-func (l *Ledger) another(ctx context.Context, stream domain.StreamID, req Request) (domain.Request, error) {
+func (l *Ledger) another(ctx context.Context, stream domain.StreamID, req Request) (*domain.Request, error) {
 	s, ok := req.Command.(domain.TakeStep)
 	if !ok || s.Kind != "request.duplicate" {
-		return domain.Request{}, nil
+		return nil, nil
 	}
 	of := domain.StreamID{Noun: domain.RequestNoun, App: stream.App, ID: domain.Stepped(s).Field("of")}
 	if _, err := domain.ParseStreamID(of.String()); err != nil || of == stream {
-		return domain.Request{}, nil
+		return nil, nil
 	}
 	f, err := l.foldUntil(ctx, of, 0)
 	if err != nil {
-		return domain.Request{}, err
+		return nil, err
 	}
-	return f.request, nil
+	return &f.request, nil
 }
 
 // caseKey returns the key of whom a request is of, or the app's: of somebody
