@@ -205,17 +205,22 @@ func (l *Ledger) Replay(ctx context.Context, after eventstore.Position) iter.Seq
 	return entries(l.store.ReadAll(ctx, after))
 }
 
-// Follow is Replay that does not stop, in slices; see [eventstore.Store].
+// Follow is Replay that does not stop, in slices; see [eventstore.Store]. Others
+// are given the same slices: do not change them.
 func (l *Ledger) Follow(ctx context.Context, after eventstore.Position) iter.Seq2[[]codec.Entry, error] {
 	return func(yield func([]codec.Entry, error) bool) {
 		for batch, err := range l.store.Follow(ctx, after) {
-			read, bad := l.recent.decode(batch)
-			if bad != nil {
-				err = bad
-			}
-			l.folds.hear(read)
-			if len(read) > 0 && !yield(read, nil) {
-				return
+			for len(batch) > 0 {
+				read, bad := l.recent.decode(batch)
+				l.folds.hear(read)
+				if len(read) > 0 && !yield(read, nil) {
+					return
+				}
+				if bad != nil {
+					yield(nil, bad)
+					return
+				}
+				batch = batch[len(read):]
 			}
 			if err != nil {
 				yield(nil, err)

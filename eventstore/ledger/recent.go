@@ -16,42 +16,79 @@ type recent struct {
 
 	mu     sync.Mutex // held while records are read: who comes meanwhile wants the same
 	newest eventstore.Position
-	ring   [recentLength]codec.Entry
+	pages  [recentLength / pageLength]*page
 }
 
-const recentLength = 4096
+const (
+	recentLength = 4096
+	pageLength   = 256
+)
 
-// decode is [codec.Decode] of a batch, up to the first record that cannot be
-// read. Who is given an entry shares it with others.
+// A page is the entries of so many positions, as far as they were read. What
+// was put on it stays there: who was given a part of it goes on reading that.
+type page struct {
+	number  uint64
+	entries [pageLength]codec.Entry
+}
+
+// decode is [codec.Decode] of the records that a batch begins with, of at least
+// one; or an error, after those before the first that cannot be read. Who is given
+// entries shares them with others.
 func (c *recent) decode(batch []eventstore.Recorded) (read []codec.Entry, err error) {
-	read = make([]codec.Entry, 0, len(batch))
-	if c.past(batch) {
-		for _, r := range batch {
-			e, err := codec.Decode(r)
-			if err != nil {
-				return read, err
-			}
-			read = append(read, e)
-		}
-		return read, nil
+	if read, known, err := c.recent(batch); known {
+		return read, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	read = make([]codec.Entry, 0, len(batch))
 	for _, r := range batch {
-		place := &c.ring[uint64(r.Position)%recentLength]
-		if place.Position != r.Position {
-			e, known := c.written.take(r)
-			if !known {
-				var err error
-				if e, err = codec.Decode(r); err != nil {
-					return read, err
-				}
-			}
-			*place, c.newest = e, max(c.newest, r.Position)
+		e, err := codec.Decode(r)
+		if err != nil {
+			return read, err
 		}
-		read = append(read, *place)
+		read = append(read, e)
 	}
 	return read, nil
+}
+
+// recent decodes what a page has room for, unless the batch is too old to be
+// remembered. Whoever reads such a one waits for nobody, and nobody for them.
+func (c *recent) recent(batch []eventstore.Recorded) (read []codec.Entry, ok bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p, from := c.page(batch), uint64(batch[0].Position)%pageLength
+	if p == nil {
+		return nil, false, nil
+	}
+	for i, r := range batch[:min(uint64(len(batch)), pageLength-from)] {
+		at := from + uint64(i)
+		if r.Position != batch[0].Position+eventstore.Position(i) {
+			break
+		}
+		if p.entries[at].Position != r.Position {
+			e, known := c.written.take(r)
+			if !known {
+				if e, err = codec.Decode(r); err != nil {
+					break
+				}
+			}
+			p.entries[at], c.newest = e, max(c.newest, r.Position)
+		}
+		read = p.entries[from : at+1 : at+1]
+	}
+	return read, true, err
+}
+
+// page returns the page that a batch begins on; nil if it is too old to be
+// remembered.
+func (c *recent) page(batch []eventstore.Recorded) *page {
+	last, number := batch[len(batch)-1].Position, uint64(batch[0].Position)/pageLength
+	place := &c.pages[number%uint64(len(c.pages))]
+	switch {
+	case last+recentLength <= c.newest, *place != nil && (*place).number > number:
+		return nil
+	case *place == nil || (*place).number < number:
+		*place = &page{number: number}
+	}
+	return *place
 }
 
 // written remembers what this process wrote last, until it is read: that needs
@@ -83,12 +120,4 @@ func (w *written) take(r eventstore.Recorded) (codec.Entry, bool) {
 	}
 	x.Entry.Revision, x.Entry.Position = r.Revision, r.Position
 	return x.Entry, true
-}
-
-// past reports whether a batch is too old to be remembered. Whoever reads such
-// a one waits for nobody, and nobody for them.
-func (c *recent) past(batch []eventstore.Recorded) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(batch) > 0 && batch[len(batch)-1].Position+recentLength <= c.newest
 }
