@@ -13,9 +13,9 @@ type yes struct {
 	version *PolicyPublished
 	act     Act
 	kind    ConsentKind
-	named   int                  // how many purposes were named
-	at, now Instant              // when it was said, and when it counts from
-	stale   func(PurposeID) bool // whether it is more than an earlier yes covers
+	named   int      // how many purposes were named
+	at, now Instant  // when it was said, and when it counts from
+	before  *Subject // the person's history
 	band    AgeBand
 	initial ControlState
 	build   string
@@ -35,11 +35,11 @@ func (s Subject) give(cmd GiveConsent, ref Reference, at, recorded Instant) (Eve
 	case cmd.Until != 0 && cmd.Until <= max(at, recorded):
 		return nil, refuseAt(AlreadyOver, "data.until", "the consent would end before it begins")
 	}
-	y := yes{cmd: cmd, ref: &ref, at: at, now: max(at, recorded), initial: cmd.Initial, build: cmd.Build}
+	y := yes{cmd: cmd, ref: &ref, at: at, now: max(at, recorded), before: &s, initial: cmd.Initial, build: cmd.Build}
 	if err := y.look(s, at); err != nil {
 		return nil, err
 	}
-	if err := y.person(s, at, recorded); err != nil {
+	if err := y.person(); err != nil {
 		return nil, err
 	}
 	items, err := y.items()
@@ -160,24 +160,25 @@ func (y *yes) find(id Hash) error {
 }
 
 // person finds what the person's history says about the yes.
-func (y *yes) person(s Subject, at, recorded Instant) error {
+func (y *yes) person() error {
+	s := y.before
 	if y.cmd.Guardian != "" {
 		y.kind = GuardianConsent
-		if !s.GuardianAt(y.cmd.Guardian, max(at, recorded)) {
+		if !s.GuardianAt(y.cmd.Guardian, y.now) {
 			return refuseAt(UnknownGuardian, "data.guardian", "nobody of that id is verified as the person's guardian now; see guardian.verified")
 		}
 	}
 	if err := s.checkConfirms(y.cmd.Confirms, *y.ref); err != nil {
 		return err
 	}
-	y.band, _ = s.Band(max(at, recorded))
-	y.stale = func(p PurposeID) bool {
-		if len(y.ref.Policies.versions) < 2 {
-			return false // there is no version that could add anything
-		}
-		return y.ref.Policies.adds(p, s.Standing(p, max(at, recorded), *y.ref), y.version.Version)
-	}
+	y.band, _ = s.Band(y.now)
 	return nil
+}
+
+// stale reports whether the yes is to more than an earlier one covers. If there
+// is one version, nothing can be more.
+func (y *yes) stale(p PurposeID) bool {
+	return len(y.ref.Policies.versions) > 1 && y.ref.Policies.adds(p, y.before.Standing(p, y.now, *y.ref), y.version.Version)
 }
 
 // items says what a yes covers. A yes to nothing in particular covers what its

@@ -9,41 +9,59 @@ import (
 // tailLength is how many records a [tail] holds: some 4 MB.
 const tailLength = 4096
 
+// tailPage is how many of them lie together.
+const tailPage = 256
+
 // tail remembers the last records that became durable. Whoever follows is
 // nearly always among them: reading them from Pebble, once for every follower,
 // costs as much as reading what they say.
 type tail struct {
-	mu   sync.RWMutex
-	ring []eventstore.Recorded // at the position modulo its length
+	mu    sync.RWMutex
+	pages [tailLength / tailPage]*page // at their number modulo how many there are
+}
+
+// A page is the records of so many positions, as far as they are remembered.
+// What was put on it stays: who was given a part of it goes on reading that.
+type page struct {
+	number  eventstore.Position
+	records [tailPage]eventstore.Recorded
+}
+
+// at returns the page that a position is on, which may be another's, or nil.
+func (t *tail) at(p eventstore.Position) **page {
+	return &t.pages[p/tailPage%eventstore.Position(len(t.pages))]
 }
 
 // put takes over the records of writes that are durable.
 func (t *tail) put(writes []*write) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.ring == nil {
-		t.ring = make([]eventstore.Recorded, tailLength)
-	}
 	for _, w := range writes {
 		for i, r := range w.records {
 			at := w.last - eventstore.Position(len(w.records)-1-i)
-			t.ring[at%tailLength] = eventstore.Recorded{Record: r, Stream: w.stream, Revision: w.expected + eventstore.Revision(i) + 1, Position: at}
+			p := t.at(at)
+			if *p == nil || (*p).number != at/tailPage {
+				*p = &page{number: at / tailPage}
+			}
+			(*p).records[at%tailPage] = eventstore.Recorded{Record: r, Stream: w.stream, Revision: w.expected + eventstore.Revision(i) + 1, Position: at}
 		}
 	}
 }
 
-// page returns the records from after up to at most end, or none if the first
-// of them is not remembered.
-func (t *tail) page(after, end eventstore.Position) (page []eventstore.Recorded) {
+// page returns records from after up to at most end, as far as they lie
+// together; or none if the first of them is not remembered. They are shared: do
+// not change them.
+func (t *tail) page(after, end eventstore.Position) []eventstore.Recorded {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	end = min(end, after+eventstore.MaxBatch)
-	if t.ring == nil || t.ring[(after+1)%tailLength].Position != after+1 {
+	first := after + 1
+	p := *t.at(first)
+	if p == nil || p.number != first/tailPage {
 		return nil
 	}
-	page = make([]eventstore.Recorded, 0, end-after)
-	for at := after + 1; at <= end && t.ring[at%tailLength].Position == at; at++ {
-		page = append(page, t.ring[at%tailLength])
+	from, to := first%tailPage, first%tailPage
+	for to < tailPage && p.records[to].Position == first+to-from && p.records[to].Position <= end {
+		to++
 	}
-	return page
+	return p.records[from:to:to]
 }

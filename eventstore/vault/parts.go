@@ -18,8 +18,8 @@ type Part struct {
 
 // place returns what a part's seal binds it to.
 func (p *Person) place(event eventstore.EventID, stream, role string) []byte {
-	var buf [512]byte
-	return fields(buf[:0], "part", p.App, string(p.Pseudonym[:]), string(event[:]), stream, role)
+	buf := make([]byte, 0, 64+len(p.App)+len(stream)+len(role))
+	return fields(buf, "part", p.App, string(p.Pseudonym[:]), string(event[:]), stream, role)
 }
 
 // Put keeps parts of p, all or none, or returns [ErrErased]. A part of the same
