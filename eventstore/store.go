@@ -103,9 +103,10 @@ type Store interface {
 	// What it cannot read is an error that names the place, and the end.
 	ReadAll(ctx context.Context, after Position) iter.Seq2[Recorded, error]
 
-	// Follow is ReadAll that does not stop, in slices of all that is durable,
+	// Follow is ReadAll that does not stop, in slices of what is durable,
 	// never empty and at most [MaxBatch] long: after the last record it waits
-	// for the next. A slice is the reader's until it asks for the next one.
+	// for the next. Others who follow may be given the same slices: do not
+	// change them.
 	// It ends by yielding an error: ctx.Err() when ctx is done.
 	Follow(ctx context.Context, after Position) iter.Seq2[[]Recorded, error]
 
