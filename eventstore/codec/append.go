@@ -1,7 +1,9 @@
 package codec
 
 import (
+	"bytes"
 	"strconv"
+	"sync"
 
 	"consentledger/eventstore/codec/jsonwrite"
 
@@ -12,17 +14,27 @@ import (
 // persons say every day. A test holds them to what reflection writes.
 type appender interface{ appendTo(t *jsonwrite.Text) }
 
+// scratch holds what lines are written into, before it is known how long they are.
+var scratch = sync.Pool{New: func() any { return new(jsonwrite.Text) }}
+
 func (l *line) marshal() ([]byte, error) {
-	t := jsonwrite.Text{B: append(make([]byte, 0, 1024), '{')}
+	t := scratch.Get().(*jsonwrite.Text)
+	defer scratch.Put(t)
+	t.B, t.Err = append(t.B[:0], '{'), nil
+	l.appendTo(t)
+	return bytes.Clone(t.B), t.Err
+}
+
+func (l *line) appendTo(t *jsonwrite.Text) {
 	t.Text("actor", l.Actor)
 	t.Int("at", l.At)
 	t.Intz("claimed", l.Claimed)
 	t.Name("data")
-	appendShape(&t, l.Data)
+	appendShape(t, l.Data)
 	t.Text("id", l.ID)
 	t.Textz("on_behalf_of", l.OnBehalfOf)
 	if len(l.Parts) > 0 {
-		jsonwrite.Objects(&t, "parts", l.Parts, func(t *jsonwrite.Text, p *partV1) {
+		jsonwrite.Objects(t, "parts", l.Parts, func(t *jsonwrite.Text, p *partV1) {
 			t.Text("commitment", p.Commitment)
 			t.Text("ref", p.Ref)
 			t.Text("role", p.Role)
@@ -44,7 +56,7 @@ func (l *line) marshal() ([]byte, error) {
 	t.Text("stream", l.Stream)
 	t.Text("type", l.Type)
 	t.Int("v", int64(l.V))
-	return append(t.B, '}'), t.Err
+	t.B = append(t.B, '}')
 }
 
 func appendShape(t *jsonwrite.Text, shape any) {

@@ -154,8 +154,7 @@ func Encode(env Envelope, e domain.Event, ref string, key Committer, others Comm
 		Stream: env.Stream.String(), Type: name, V: 1,
 	}
 	if env.Request.ID != ([16]byte{}) {
-		r := env.Request
-		l.Request = &requestV1{hex.EncodeToString(r.Digest[:]), hex.EncodeToString(r.ID[:]), r.Sequence, hex.EncodeToString(r.Source[:])}
+		l.Request = requestOf(env.Request)
 	}
 	entry := Entry{Envelope: env, Type: name}
 	for _, p := range plains {
@@ -169,7 +168,7 @@ func Encode(env Envelope, e domain.Event, ref string, key Committer, others Comm
 			}
 		}
 		c := k.Commit(env.ID, p.Role, p.Text)
-		l.Parts = append(l.Parts, partV1{hex.EncodeToString(c[:]), owner, p.Role})
+		l.Parts = append(l.Parts, partV1{hexOf(c[:]), owner, p.Role})
 		entry.Parts = append(entry.Parts, Part{p.Role, owner, c})
 	}
 	data, err := l.marshal()
@@ -180,6 +179,23 @@ func Encode(env Envelope, e domain.Event, ref string, key Committer, others Comm
 		entry.Event = withoutDetails(e)
 	}
 	return Encoded{eventstore.Record{ID: env.ID, Type: name, Data: data}, plains, entry}, nil
+}
+
+// requestOf returns how a line names a request. Its texts lie in one string.
+func requestOf(r Request) *requestV1 {
+	all := hexOf(r.Digest[:], r.ID[:], r.Source[:])
+	id, source := 2*len(r.Digest), 2*(len(r.Digest)+len(r.ID))
+	return &requestV1{all[:id], all[id:source], r.Sequence, all[source:]}
+}
+
+// hexOf is hex.EncodeToString of some short bytes, one after the other.
+func hexOf(list ...[]byte) string {
+	var buf [128]byte
+	b := buf[:0]
+	for _, x := range list {
+		b = hex.AppendEncode(b, x)
+	}
+	return string(b)
 }
 
 // withoutDetails returns the fact without what is personal of it: nil unless it
