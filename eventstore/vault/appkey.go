@@ -29,12 +29,7 @@ func newAppKey(app string, key []byte) (*AppKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &AppKey{App: app, derived: d}
-	if a.lookups, err = d.subkey("lookup"); err != nil {
-		return nil, err
-	}
-	a.tombstones, err = d.subkey("tombstone")
-	return a, err
+	return &AppKey{App: app, derived: d, lookups: d.subkey("lookup"), tombstones: d.subkey("tombstone")}, nil
 }
 
 // lookup returns the mac of l.

@@ -7,11 +7,25 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"testing"
 
 	"consentledger/eventstore"
 	"consentledger/eventstore/memory"
 )
+
+func TestKeysAreThoseOfHKDF(t *testing.T) {
+	for i := range 100 {
+		key := bytes.Repeat([]byte{byte(i), byte(3 * i)}, keySize/2)
+		d := must[derived](t)(derive(key))
+		for _, label := range []string{"", "seal", "request id", strings.Repeat("l", i)} {
+			want := must[[]byte](t)(hkdf.Key(sha256.New, key, nil, label, keySize))
+			if got := d.subkey(label); !bytes.Equal(got[:], want) {
+				t.Errorf("key %x, label %q: %x, want %x", key, label, got, want)
+			}
+		}
+	}
+}
 
 func goldenPerson(t *testing.T) *Person {
 	key := bytes.Repeat([]byte{7}, keySize)
@@ -23,7 +37,7 @@ func TestGoldenBytes(t *testing.T) {
 	p := goldenPerson(t)
 	a := must[*AppKey](t)(newAppKey("smartkey", bytes.Repeat([]byte{8}, keySize)))
 	m := a.lookup(phone)
-	seal := must[[32]byte](t)(p.subkey("seal"))
+	seal := p.subkey("seal")
 	for _, g := range []struct {
 		name string
 		got  any
