@@ -114,8 +114,7 @@ func (s *Subject) changes(v PolicyPublished, ref Reference, locale string, at In
 // heardOf reports whether the person answered the version or says to have read
 // it. That is no consent to what it changed.
 func (s *Subject) heardOf(v PolicyPublished, ref Reference, at Instant) bool {
-	for i := range s.said {
-		y := &s.said[i]
+	for _, y := range s.said {
 		if y.no == 0 && y.yesFrom() <= at && y.given().Version == v.Version && !isVoided(y, &ref) {
 			return true
 		}
@@ -126,8 +125,7 @@ func (s *Subject) heardOf(v PolicyPublished, ref Reference, at Instant) bool {
 // refusedVersion returns when the person last refused something that was asked
 // with a version, zero if they did not.
 func (s *Subject) refusedVersion(v Hash, ref Reference, at Instant) (since Instant) {
-	for i := range s.said {
-		n := &s.said[i]
+	for _, n := range s.said {
 		if e, ok := n.Event.(ConsentRefused); ok && e.Version == v && n.noFrom() <= at && !isVoided(n, &ref) {
 			since = max(since, n.noFrom())
 		}

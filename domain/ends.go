@@ -11,7 +11,7 @@ func (s Subject) Ends(f Fact) []PurposeID {
 		if y.ID == f.ID {
 			break
 		}
-		if y.no == 0 && y.Recorded <= f.Recorded && s.endsYes(&y, f) {
+		if y.no == 0 && y.Recorded <= f.Recorded && s.endsYes(y, f) {
 			for _, item := range y.items {
 				if item.Short == "" && !has(ids, item.Purpose) && s.endsPurpose(item.Purpose, f) {
 					ids = append(ids, item.Purpose)

@@ -49,11 +49,12 @@ func (s Subject) With(l Link, other Subject) Subject {
 		if n.no == 0 || n.crossed || n.ended || (l.Until != 0 && n.noFrom() >= l.Until) {
 			continue
 		}
-		n.crossed = true
+		crossed := *n
+		crossed.crossed = true
 		if n.voided == 0 {
-			n.voided = l.Voided
+			crossed.voided = l.Voided
 		}
-		said = append(said, n)
+		said = append(said, &crossed)
 	}
 	s.said = said
 	return s

@@ -158,8 +158,7 @@ func (s *Subject) mayLift(y, n *said, p PurposeID, at Instant, ref *Reference) b
 // assented reports whether who said the no n said yes later, even by a yes that
 // does not count by itself because of the person's age.
 func (s *Subject) assented(n *said, p PurposeID, at Instant, ref *Reference) bool {
-	for i := range s.said {
-		y := &s.said[i]
+	for _, y := range s.said {
 		if y.no != 0 || y.guardian != n.guardian || y.yesFrom() > at || !y.overrides(&n.Fact) || isVoided(y, ref) || s.unfounded(y) {
 			continue
 		}

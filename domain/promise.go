@@ -92,8 +92,7 @@ func (p Policies) history(name string, at Instant) []PolicyPublished {
 // explicitlyAgreed reports whether the person agreed to a version by more than
 // a general "Agree", in a way that counts for something.
 func (s *Subject) explicitlyAgreed(v Hash, ref Reference, at Instant) bool {
-	for i := range s.said {
-		y := &s.said[i]
+	for _, y := range s.said {
 		if y.no != 0 || y.kind == NoConsent || y.kind == GeneralConsent || y.yesFrom() > at || y.given().Version != v {
 			continue
 		}

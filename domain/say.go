@@ -111,7 +111,7 @@ func (s Subject) checkUsed(e ConsentUsed) error {
 func (s Subject) yes(id EventID) (said, bool) {
 	for _, y := range s.said {
 		if y.ID == id && y.no == 0 {
-			return y, true
+			return *y, true
 		}
 	}
 	return said{}, false

@@ -56,8 +56,8 @@ func (s Subject) Standing(p PurposeID, at Instant, ref Reference) Standing {
 
 // disputedWithBuild reports whether an answer is disputed with all of its build.
 func (s *Subject) disputedWithBuild(id EventID, ref *Reference) bool {
-	for i := range s.said {
-		if len(ref.Service.disputes) > 0 && s.said[i].ID == id && ref.Service.disputed(&s.said[i].Fact) {
+	for _, x := range s.said {
+		if len(ref.Service.disputes) > 0 && x.ID == id && ref.Service.disputed(&x.Fact) {
 			return true
 		}
 	}
@@ -71,8 +71,7 @@ func (s *Subject) standing(p PurposeID, at Instant, ref *Reference) Standing {
 	var yes, blocked *said // the yes that counts longest; the newest that a no stands in the way of
 	var fell *said         // the newest that falls short
 	var short Shortfall
-	for i := range s.said {
-		y := &s.said[i]
+	for _, y := range s.said {
 		if y.no != 0 || y.yesFrom() > at || isVoided(y, ref) {
 			continue
 		}
@@ -116,8 +115,7 @@ func (s *Subject) standing(p PurposeID, at Instant, ref *Reference) Standing {
 // lastNo returns the newest no that counts at the moment at, nil if there is
 // none, and the nos that were voided.
 func (s *Subject) lastNo(p PurposeID, at Instant, ref *Reference) (last *said, voids []EventID) {
-	for i := range s.said {
-		n := &s.said[i]
+	for _, n := range s.said {
 		if n.no == 0 || n.noFrom() > at || !n.scope.covers(p) {
 			continue
 		}
@@ -143,8 +141,8 @@ func isVoided(x *said, ref *Reference) bool {
 // stands reports whether no no that counts at the moment at is in the way of
 // the yes y. A voided no is: voiding it never restores a yes.
 func (s *Subject) stands(y *said, p PurposeID, at Instant, ref *Reference) bool {
-	for i := range s.said {
-		if n := &s.said[i]; n.no != 0 && n.noFrom() <= at && n.scope.covers(p) && !y.overrides(&n.Fact) && !n.leaves(y, p, ref) {
+	for _, n := range s.said {
+		if n.no != 0 && n.noFrom() <= at && n.scope.covers(p) && !y.overrides(&n.Fact) && !n.leaves(y, p, ref) {
 			return false
 		}
 	}
@@ -160,8 +158,7 @@ func (n *said) leaves(y *said, p PurposeID, ref *Reference) bool {
 // declined returns since when what came after the version of a yes is refused,
 // zero if it is not. A no that was voided refuses nothing, and restores nothing.
 func (s *Subject) declined(p PurposeID, version Hash, at Instant, ref Reference) (since Instant) {
-	for i := range s.said {
-		n := &s.said[i]
+	for _, n := range s.said {
 		if !has(n.added, p) || n.noFrom() > at || isVoided(n, &ref) {
 			continue
 		}
@@ -175,8 +172,8 @@ func (s *Subject) declined(p PurposeID, version Hash, at Instant, ref Reference)
 // speaks reports whether whoever said the yes y may lift every no before it:
 // see [Subject.mayLift].
 func (s *Subject) speaks(y *said, p PurposeID, at Instant, ref *Reference) bool {
-	for i := range s.said {
-		if n := &s.said[i]; n.no != 0 && n.guardian != y.guardian && n.noFrom() <= at && n.scope.covers(p) && !n.leaves(y, p, ref) && !s.mayLift(y, n, p, at, ref) {
+	for _, n := range s.said {
+		if n.no != 0 && n.guardian != y.guardian && n.noFrom() <= at && n.scope.covers(p) && !n.leaves(y, p, ref) && !s.mayLift(y, n, p, at, ref) {
 			return false
 		}
 	}

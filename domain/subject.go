@@ -3,7 +3,7 @@ package domain
 // A Subject is what one person said to one app, and what was found out about
 // them, by its facts. The zero Subject said nothing.
 type Subject struct {
-	said        []said
+	said        []*said // shared: none is changed
 	permissions []PermissionState
 	notices     []Fact
 	read        []Hash    // the versions acknowledged
@@ -104,19 +104,19 @@ func (s Subject) Evolve(f Fact) Subject {
 	}
 	switch e := f.Event.(type) {
 	case ConsentGiven:
-		s.said = add(s.said, said{Fact: f, items: e.Items, until: e.Until, ends: e.Ends, kind: e.Kind, guardian: e.Guardian})
+		s.said = add(s.said, &said{Fact: f, items: e.Items, until: e.Until, ends: e.Ends, kind: e.Kind, guardian: e.Guardian})
 	case ConsentRefused:
-		s.said = add(s.said, said{Fact: f, no: Refused, scope: e.Scope, added: e.Added, guardian: e.Guardian})
+		s.said = add(s.said, &said{Fact: f, no: Refused, scope: e.Scope, added: e.Added, guardian: e.Guardian})
 	case ConsentWithdrawn:
-		s.said = add(s.said, said{Fact: f, no: Withdrawn, scope: e.Scope, guardian: e.Guardian})
+		s.said = add(s.said, &said{Fact: f, no: Withdrawn, scope: e.Scope, guardian: e.Guardian})
 	case SubjectReassigned, SubjectClosed:
 		s.ended = f.Recorded
-		s.said = add(s.said, said{Fact: f, no: Withdrawn, scope: Scope{All: true}, ended: true})
+		s.said = add(s.said, &said{Fact: f, no: Withdrawn, scope: Scope{All: true}, ended: true})
 	case ConsentUsed:
 		s.said = use(s.said, e.Consents, f.noFrom())
 	case PermissionRevoked:
 		if len(e.Withdraws) > 0 {
-			s.said = add(s.said, said{Fact: f, no: Withdrawn, scope: Scope{Purposes: e.Withdraws}})
+			s.said = add(s.said, &said{Fact: f, no: Withdrawn, scope: Scope{Purposes: e.Withdraws}})
 		}
 		s.permissions = permit(s.permissions, PermissionState{e.Permission, Revoked, f.noFrom(), f.ID})
 	case PermissionGranted:
@@ -169,7 +169,7 @@ func (s Subject) evolvePerson(f Fact) Subject {
 		if s.ended == 0 {
 			s.ended = f.Recorded
 		}
-		s.said = add(s.said, said{Fact: f, no: Withdrawn, scope: Scope{All: true}})
+		s.said = add(s.said, &said{Fact: f, no: Withdrawn, scope: Scope{All: true}})
 	case SubjectErased:
 		s.erased = f.Recorded
 	case RequestMade:
@@ -214,14 +214,14 @@ func permit(states []PermissionState, p PermissionState) []PermissionState {
 	return append(out, p)
 }
 
-func use(all []said, ids []EventID, at Instant) []said {
-	out := append([]said(nil), all...)
-	for i := range out {
-		if out[i].no == 0 && has(ids, out[i].ID) {
-			out[i].used = at
+func use(all []*said, ids []EventID, at Instant) []*said {
+	return altered(all, func(x **said) {
+		if (*x).no == 0 && has(ids, (*x).ID) {
+			used := **x
+			used.used = at
+			*x = &used
 		}
-	}
-	return out
+	})
 }
 
 func endGuardian(all []Guardianship, g GuardianRef, at Instant) []Guardianship {

@@ -71,9 +71,11 @@ type dispute struct {
 // that a no had crossed restores nothing, and the person is asked again.
 func (s Subject) void(ids []EventID, f Fact) Subject {
 	hit := func(id EventID) bool { return has(ids, id) }
-	s.said = altered(s.said, func(x *said) {
-		if hit(x.ID) && x.voided == 0 {
-			x.voided = f.Recorded
+	s.said = altered(s.said, func(x **said) {
+		if hit((*x).ID) && (*x).voided == 0 {
+			voided := **x
+			voided.voided = f.Recorded
+			*x = &voided
 		}
 	})
 	s.ages = altered(s.ages, func(a *aged) {
@@ -222,8 +224,7 @@ func checkSpan(build string, from, to Instant) error {
 // by what they were: each once, whether it was voided alone or with its build.
 func (s Subject) VoidedAnswers(ref Reference) map[Status]int {
 	counts := map[Status]int{}
-	for i := range s.said {
-		x := &s.said[i]
+	for _, x := range s.said {
 		if x.crossed || x.ended || !isVoided(x, &ref) {
 			continue
 		}
