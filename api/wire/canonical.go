@@ -103,22 +103,42 @@ func TypeOf(r ledger.Request) string {
 	return strings.TrimSuffix(string(r.Body[at+len(before):]), `"}`)
 }
 
-// body is what an event says, canonical, whichever way it came. Its members
-// stand sorted; data is canonical already.
-func body(r ledger.Request, kind string, data jsontext.Value) ([]byte, error) {
-	b := make([]byte, 0, len(data)+256)
-	b = append(append(b, `{"data":`...), data...)
+// A body is what an event says, canonical, whichever way it came. Its members
+// stand sorted: it begins with data, and the rest is behind them.
+const beforeData = `{"data":`
+
+// newBody returns room for a body whose data, and what is read behind them, have
+// n bytes.
+func newBody(n int) []byte {
+	const rest = 128 // what the usual sequence, subject, time and type need
+	return append(make([]byte, 0, n+rest), beforeData...)
+}
+
+// begin returns a body up to its data, canonical.
+func begin(data jsontext.Value) ([]byte, error) {
+	s := scanner{json: data}
+	if b, ok := s.object(newBody(len(data)), plainDepth); ok && s.peek() == 0 && s.at == len(data) {
+		return b, nil
+	}
+	canonical, err := canonicalData(data)
+	if err != nil {
+		return nil, err
+	}
+	return append(newBody(len(canonical)), canonical...), nil
+}
+
+// end returns a body that was begun, with all that stands behind its data. A
+// person's key, a time and a kind that is known need no escaping.
+func end(b []byte, r *ledger.Request, kind string) []byte {
 	if r.Sequence != 0 {
 		b = strconv.AppendUint(append(b, `,"sequence":`...), r.Sequence, 10)
 	}
 	if r.Person != (domain.PersonKey{}) {
-		var err error
-		if b, err = jsontext.AppendQuote(append(b, `,"subject":`...), r.Person.String()); err != nil {
-			return nil, malformed("the event cannot be written as JSON")
-		}
+		b = append(append(append(b, `,"subject":"`...), r.Person.Kind...), ':')
+		b = append(append(b, r.Person.ID...), '"')
 	}
 	if r.At != 0 {
-		b = append(append(append(b, `,"time":"`...), r.At.String()...), '"')
+		b = append(r.At.Append(append(b, `,"time":"`...)), '"')
 	}
-	return append(append(append(b, `,"type":"`...), kind...), `"}`...), nil // a kind that is known needs no escaping
+	return append(append(append(b, `,"type":"`...), kind...), `"}`...)
 }
