@@ -15,16 +15,16 @@ func sameAsTime(t *testing.T, i Instant) {
 }
 
 func TestAnInstantIsWrittenAsPackageTimeWritesIt(t *testing.T) {
-	for i := minInstant; i <= maxInstant; i += 13 * Instant(Day) {
-		sameAsTime(t, i+Instant(rand.Int64N(13*int64(Day))))
+	for i := minInstant; i <= maxInstant; i += 97 * Instant(Day) {
+		sameAsTime(t, i+Instant(rand.Int64N(97*int64(Day))))
 	}
 	for i := range 366 * 10 { // every day of ten years, its begin and its end
 		begin := 1704067200000 + Instant(i)*Instant(Day)
 		sameAsTime(t, begin)
 		sameAsTime(t, begin-1)
 	}
-	for i := range Instant(Day) / 1000 { // every second of a day, and a millisecond of it
-		sameAsTime(t, 1772452800000+i*1000+i%1000)
+	for i := range Instant(Day) / 10_000 { // ten seconds, and a millisecond, of a day
+		sameAsTime(t, 1772452800000+i*10_000+i%10_000)
 	}
 	for _, i := range []Instant{0, -1, 1, minInstant, maxInstant, minInstant - 1, maxInstant + 1, minInstant - 366*Instant(Day), math.MinInt64, math.MaxInt64} {
 		sameAsTime(t, i)

@@ -1,12 +1,6 @@
 package wire
 
-import (
-	"encoding/json"
-	"testing"
-
-	"consentledger/eventstore"
-	"consentledger/eventstore/ledger"
-)
+import "testing"
 
 // A day's events, without and with personal details, as "consentledger bench"
 // sends them.
@@ -45,14 +39,5 @@ func BenchmarkParseEvent(b *testing.B) {
 				}
 			}
 		})
-	}
-}
-
-func BenchmarkReceipt(b *testing.B) {
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := json.Marshal(ReceiptOf(ledger.Receipt{Event: eventstore.EventID{1, 2, 3}, Position: 123456})); err != nil {
-			b.Fatal(err)
-		}
 	}
 }

@@ -161,7 +161,7 @@ func drawn(b []byte, depth int) []byte {
 
 func TestDrawnTextsAreReadAsTheGeneralRoadSays(t *testing.T) {
 	plain, forms := 0, 0
-	for range 100_000 {
+	for range 10_000 {
 		text := drawn(nil, 1+rand.N(10))
 		if data, _ := samePlain(t, text); data {
 			plain++
@@ -172,7 +172,7 @@ func TestDrawnTextsAreReadAsTheGeneralRoadSays(t *testing.T) {
 			return
 		}
 	}
-	if plain < 10_000 || forms < 1_000 {
+	if plain < 1_000 || forms < 100 {
 		t.Errorf("only %d texts were plain, and %d fitted a form", plain, forms)
 	}
 }
