@@ -14,48 +14,20 @@ import (
 // maxDepth is how deep data may be nested.
 const maxDepth = 64
 
-// canonicalData returns data as RFC 8785 writes it, and refuses what that
-// could not write without loss.
+// canonicalData is the general road: it returns data as RFC 8785 writes it, and
+// refuses what that could not write without loss.
 func canonicalData(data jsontext.Value) (jsontext.Value, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, wrong("data", " is missing: give a JSON object")
 	}
-	v := data.Clone()
-	if plain := isPlain(v); !plain {
-		if err := checkData(v); err != nil {
-			return nil, err
-		}
+	if err := checkData(data); err != nil {
+		return nil, err
 	}
+	v := data.Clone()
 	if err := v.Canonicalize(); err != nil { // looks at what is behind it, too
-		if err := checkData(data); err != nil { // says it in words
-			return nil, err
-		}
 		return nil, notJSON(err, "data")
 	}
 	return v, nil
-}
-
-// isPlain reports whether v, if it is valid, is an object without a number and
-// not nested too deep: then there is nothing to check.
-func isPlain(v jsontext.Value) bool {
-	depth, deepest, quoted := 0, 0, false
-	for i := 0; i < len(v); i++ {
-		switch c := v[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			depth++
-			deepest = max(deepest, depth)
-		case c == '}' || c == ']':
-			depth--
-		case c == '-' || c >= '0' && c <= '9':
-			return false
-		}
-	}
-	return v.Kind() == '{' && deepest <= maxDepth
 }
 
 // checkData refuses what is no object, is nested too deep, or holds a number
@@ -103,8 +75,8 @@ func TypeOf(r ledger.Request) string {
 	return strings.TrimSuffix(string(r.Body[at+len(before):]), `"}`)
 }
 
-// A body is what an event says, canonical, whichever way it came. Its members
-// stand sorted: it begins with data, and the rest is behind them.
+// beforeData begins a body, which is what an event says, canonical, whichever
+// way it came. Its members stand sorted: data come first.
 const beforeData = `{"data":`
 
 // newBody returns room for a body whose data, and what is read behind them, have
