@@ -3,6 +3,7 @@ package domain
 import (
 	"encoding/hex"
 	"strings"
+	"unicode/utf8"
 )
 
 // parseError is a constant error: what a text should have looked like. It
@@ -147,7 +148,7 @@ func ParsePersonKey(s string) (PersonKey, error) {
 	switch {
 	case kind != "account" && kind != "device":
 		return PersonKey{}, parseError(`a person is named "account:ID" or "device:ID"`)
-	case id == "" || len(id) > 128 || strings.Trim(id, personChars) != "":
+	case id == "" || len(id) > 128 || !isPerson(id):
 		return PersonKey{}, parseError("a person's id is 1 to 128 of A-Z, a-z, 0-9, dot, underscore, tilde and hyphen; use an opaque account or installation id, not an e-mail address")
 	case looksPersonal(id):
 		return PersonKey{}, parseError("a person's id must be opaque: this one looks like a phone or identity-card number")
@@ -155,7 +156,16 @@ func ParsePersonKey(s string) (PersonKey, error) {
 	return PersonKey{kind, id}, nil
 }
 
-const personChars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-"
+func isPerson(id string) bool {
+	for i := range len(id) {
+		if c := id[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && !separates(c) {
+			return false
+		}
+	}
+	return true
+}
+
+func separates(c byte) bool { return c == '.' || c == '_' || c == '~' || c == '-' }
 
 // String returns the form "kind:id". It is personal: never log it.
 func (k PersonKey) String() string { return k.Kind + ":" + k.ID }
@@ -163,22 +173,36 @@ func (k PersonKey) String() string { return k.Kind + ":" + k.ID }
 // looksPersonal reports whether id has the form of a mobile number of the
 // PRC or of an identity-card number, with or without separators.
 func looksPersonal(id string) bool {
-	plain := strings.Map(func(r rune) rune {
-		if r == '.' || r == '-' || r == '_' || r == '~' {
-			return -1
+	var room [18]byte // the longest form
+	plain := room[:0]
+	for i := range len(id) {
+		c := id[i]
+		switch {
+		case separates(c):
+			continue
+		case c >= utf8.RuneSelf || len(plain) == cap(plain):
+			return false
 		}
-		return r
-	}, id)
-	digits := strings.Trim(plain, "0123456789") == ""
-	switch {
-	case digits && len(plain) == 11 && plain[0] == '1' && plain[1] >= '3':
-		return true
-	case digits && len(plain) == 13 && strings.HasPrefix(plain, "861"):
-		return true
-	case len(plain) == 18:
-		return strings.Trim(plain[:17], "0123456789") == "" && isBirthDate(plain[6:14])
+		plain = append(plain, c)
+	}
+	switch len(plain) {
+	case 11:
+		return isDigits(plain) && plain[0] == '1' && plain[1] >= '3'
+	case 13:
+		return isDigits(plain) && string(plain[:3]) == "861"
+	case 18:
+		return isDigits(plain[:17]) && isBirthDate(string(plain[6:14]))
 	}
 	return false
+}
+
+func isDigits(s []byte) bool {
+	for _, c := range s {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
 }
 
 func isBirthDate(s string) bool {

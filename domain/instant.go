@@ -22,7 +22,27 @@ func At(t time.Time) Instant { return Instant(t.UnixMilli()) }
 func (i Instant) Time() time.Time { return time.UnixMilli(int64(i)).UTC() }
 
 // String returns the form "2006-01-02T15:04:05.000Z".
-func (i Instant) String() string { return i.Time().Format(instantForm) }
+func (i Instant) String() string {
+	var room [len(instantForm)]byte
+	return string(i.Append(room[:0]))
+}
+
+// Append appends what String returns.
+func (i Instant) Append(b []byte) []byte {
+	if i < minInstant || i > maxInstant { // never read, and its year may have any length
+		return i.Time().AppendFormat(b, instantForm)
+	}
+	days, ms := int64(i-minInstant)/int64(Day), int64(i-minInstant)%int64(Day)
+	year, month, day := Date(1 + days).Split()
+	second, minute, hour := ms/1000, ms/60_000, ms/3_600_000
+	return append(b,
+		digit(year/1000), digit(year/100), digit(year/10), digit(year), '-', digit(int(month)/10), digit(int(month)), '-', digit(day/10), digit(day), 'T',
+		digit(hour/10), digit(hour), ':', digit(minute%60/10), digit(minute%60), ':', digit(second%60/10), digit(second%60), '.',
+		digit(ms/100), digit(ms/10), digit(ms), 'Z')
+}
+
+// digit returns the last digit of n.
+func digit[T int | int64](n T) byte { return '0' + byte(n%10) }
 
 // ParseInstant reads any RFC 3339 time, whatever its zone and precision.
 func ParseInstant(s string) (Instant, error) {

@@ -19,7 +19,7 @@ func ParsePrincipal(s string) (string, error) {
 }
 
 const (
-	principalChars       = personChars + ":/"
+	principalChars       = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~:/-"
 	errPrincipal         = parseError(`a principal is named by 1 to 128 of A-Z, a-z, 0-9 and "._~:/-", as in operator:ann: no spaces, no e-mail address`)
 	errPrincipalTaken    = parseError("a principal has a name of its own: this one is the ledger's")
 	errPrincipalPersonal = parseError("a principal's name must be opaque: this one holds what looks like a phone or identity-card number")

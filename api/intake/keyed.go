@@ -36,14 +36,17 @@ func newKeyed(max int) *keyed {
 	}
 }
 
-// key returns the key of one person of one app. Two persons may share one:
-// they take turns, which is harmless.
-func (k *keyed) key(app, person string) uint64 {
+// key returns the key of one person of one app: a name's parts make the same
+// key as the whole. Two persons may share one: they take turns, which is
+// harmless.
+func (k *keyed) key(app string, person ...string) uint64 {
 	var h maphash.Hash
 	h.SetSeed(k.seed)
 	h.WriteString(app)
 	h.WriteByte(0)
-	h.WriteString(person)
+	for _, part := range person {
+		h.WriteString(part)
+	}
 	return h.Sum64()
 }
 

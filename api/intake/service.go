@@ -8,6 +8,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/eventstore/ledger"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
@@ -77,13 +78,13 @@ func (s *service) record(r micro.Request) {
 		return
 	}
 	reply := r.Reply()
-	taken := s.jobs.do(s.stop, s.jobs.key(string(req.App), req.Person.String()), func() {
+	taken := s.jobs.do(s.stop, s.jobs.key(string(req.App), req.Person.Kind, ":", req.Person.ID), func() {
 		receipt, err := s.Ledger.Execute(s.ctx, req)
 		if err != nil {
 			s.fail(reply, err)
 			return
 		}
-		s.answer(reply, wire.ReceiptOf(receipt))
+		s.recorded(reply, receipt)
 	})
 	if !taken {
 		s.fail(reply, errBusy)
@@ -157,6 +158,15 @@ func (s *service) cannot(reply string, q question, err error) {
 		return
 	}
 	s.failWith(reply, err, q.cannot, "application/json")
+}
+
+// recorded answers with a receipt.
+func (s *service) recorded(reply string, r ledger.Receipt) {
+	if reply == "" {
+		return
+	}
+	data := wire.AppendReceipt(make([]byte, 0, 96), r) // the usual one fits
+	_ = s.Conn.Publish(reply, data)                    // a lost answer is asked for again
 }
 
 func (s *service) answer(reply string, v any) {

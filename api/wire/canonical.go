@@ -14,48 +14,20 @@ import (
 // maxDepth is how deep data may be nested.
 const maxDepth = 64
 
-// canonicalData returns data as RFC 8785 writes it, and refuses what that
-// could not write without loss.
+// canonicalData is the general road: it returns data as RFC 8785 writes it, and
+// refuses what that could not write without loss.
 func canonicalData(data jsontext.Value) (jsontext.Value, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, wrong("data", " is missing: give a JSON object")
 	}
-	v := data.Clone()
-	if plain := isPlain(v); !plain {
-		if err := checkData(v); err != nil {
-			return nil, err
-		}
+	if err := checkData(data); err != nil {
+		return nil, err
 	}
+	v := data.Clone()
 	if err := v.Canonicalize(); err != nil { // looks at what is behind it, too
-		if err := checkData(data); err != nil { // says it in words
-			return nil, err
-		}
 		return nil, notJSON(err, "data")
 	}
 	return v, nil
-}
-
-// isPlain reports whether v, if it is valid, is an object without a number and
-// not nested too deep: then there is nothing to check.
-func isPlain(v jsontext.Value) bool {
-	depth, deepest, quoted := 0, 0, false
-	for i := 0; i < len(v); i++ {
-		switch c := v[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			depth++
-			deepest = max(deepest, depth)
-		case c == '}' || c == ']':
-			depth--
-		case c == '-' || c >= '0' && c <= '9':
-			return false
-		}
-	}
-	return v.Kind() == '{' && deepest <= maxDepth
 }
 
 // checkData refuses what is no object, is nested too deep, or holds a number
@@ -103,22 +75,42 @@ func TypeOf(r ledger.Request) string {
 	return strings.TrimSuffix(string(r.Body[at+len(before):]), `"}`)
 }
 
-// body is what an event says, canonical, whichever way it came. Its members
-// stand sorted; data is canonical already.
-func body(r ledger.Request, kind string, data jsontext.Value) ([]byte, error) {
-	b := make([]byte, 0, len(data)+256)
-	b = append(append(b, `{"data":`...), data...)
+// beforeData begins a body, which is what an event says, canonical, whichever
+// way it came. Its members stand sorted: data come first.
+const beforeData = `{"data":`
+
+// newBody returns room for a body whose data, and what is read behind them, have
+// n bytes.
+func newBody(n int) []byte {
+	const rest = 128 // what the usual sequence, subject, time and type need
+	return append(make([]byte, 0, n+rest), beforeData...)
+}
+
+// begin returns a body up to its data, canonical.
+func begin(data jsontext.Value) ([]byte, error) {
+	s := scanner{json: data}
+	if b, ok := s.object(newBody(len(data)), plainDepth); ok && s.peek() == 0 && s.at == len(data) {
+		return b, nil
+	}
+	canonical, err := canonicalData(data)
+	if err != nil {
+		return nil, err
+	}
+	return append(newBody(len(canonical)), canonical...), nil
+}
+
+// end returns a body that was begun, with all that stands behind its data. A
+// person's key, a time and a kind that is known need no escaping.
+func end(b []byte, r *ledger.Request, kind string) []byte {
 	if r.Sequence != 0 {
 		b = strconv.AppendUint(append(b, `,"sequence":`...), r.Sequence, 10)
 	}
 	if r.Person != (domain.PersonKey{}) {
-		var err error
-		if b, err = jsontext.AppendQuote(append(b, `,"subject":`...), r.Person.String()); err != nil {
-			return nil, malformed("the event cannot be written as JSON")
-		}
+		b = append(append(append(b, `,"subject":"`...), r.Person.Kind...), ':')
+		b = append(append(b, r.Person.ID...), '"')
 	}
 	if r.At != 0 {
-		b = append(append(append(b, `,"time":"`...), r.At.String()...), '"')
+		b = append(r.At.Append(append(b, `,"time":"`...)), '"')
 	}
-	return append(append(append(b, `,"type":"`...), kind...), `"}`...), nil // a kind that is known needs no escaping
+	return append(append(append(b, `,"type":"`...), kind...), `"}`...)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"mime"
 	"strconv"
+	"sync"
 	"unicode/utf8"
 
 	"consentledger/domain"
@@ -53,11 +54,15 @@ func parseStructured(app domain.AppName, structured []byte, fromApp bool) (ledge
 	if len(structured) > MaxEvent {
 		return ledger.Request{}, errLarge
 	}
+	var room [16]attribute // for those that are known
+	if attrs, begun, ok := plainMembers(room[:0], structured); ok {
+		return parse(app, attrs, nil, begun, fromApp)
+	}
 	attrs, data, err := members(structured)
 	if err != nil {
 		return ledger.Request{}, err
 	}
-	return parse(app, attrs, data, fromApp)
+	return parse(app, attrs, data, nil, fromApp)
 }
 
 // ParseBinary is ParseEvent. It reads a CloudEvent whose attributes came as headers: lower-case
@@ -71,7 +76,7 @@ func ParseBinary(app domain.AppName, attrs map[string]string, data []byte) (ledg
 			return ledger.Request{}, malformed("an attribute's name is 1 to 64 lower-case letters and digits")
 		}
 	}
-	return parse(app, attributesOf(attrs), data, true)
+	return parse(app, attributesOf(attrs), data, nil, true)
 }
 
 var errLarge = domain.Refusal{Code: domain.TooLarge, Text: fmt.Sprintf("an event has at most %d bytes; keep documents elsewhere and name their hash", MaxEvent)}
@@ -89,8 +94,9 @@ func wrong(path, format string, args ...any) error {
 // could send as one of them could take the identity of what it will record.
 var ownSources = map[string]bool{"check": true, "consentledger/clock": true, "erasure": true, "ledger": true, "react": true, "rest": true}
 
-// parse is the one road from attributes and data to a request.
-func parse(app domain.AppName, attrs attributes, data jsontext.Value, fromApp bool) (ledger.Request, error) {
+// parse is the one road from attributes and data to a request. Begun is the
+// body that data begin, if that is known already; else nil.
+func parse(app domain.AppName, attrs attributes, data jsontext.Value, begun []byte, fromApp bool) (ledger.Request, error) {
 	r := ledger.Request{App: app, ID: attrs.get("id"), Source: attrs.get("source"), RecordedBy: domain.Unauthenticated, FromApp: fromApp}
 	if attrs.get("specversion") != "1.0" {
 		return ledger.Request{}, wrong("specversion", ` must be "1.0"`)
@@ -110,11 +116,8 @@ func parse(app domain.AppName, attrs attributes, data jsontext.Value, fromApp bo
 		return ledger.Request{}, err
 	}
 	k, ok := kinds[attrs.get("type")]
-	if own, _ := domain.NoteRuleOf(domain.NoteKind(attrs.get("type"))); own.Own {
-		return ledger.Request{}, domain.ErrOwnNote
-	}
 	if !ok {
-		return ledger.Request{}, wrong("type", ` must be one of those that "consentledger schema list" shows`)
+		return ledger.Request{}, unknownType(attrs.get("type"))
 	}
 	if err := k.subject(&r, attrs.get("subject")); err != nil {
 		return ledger.Request{}, err
@@ -122,23 +125,50 @@ func parse(app domain.AppName, attrs attributes, data jsontext.Value, fromApp bo
 	if err := actors(&r, attrs); err != nil {
 		return ledger.Request{}, err
 	}
-	canonical, err := canonicalData(data)
-	if err != nil {
+	if begun == nil {
+		var err error
+		if begun, err = begin(data); err != nil {
+			return ledger.Request{}, err
+		}
+	}
+	if err := readData(&r, k, begun[len(beforeData):]); err != nil {
 		return ledger.Request{}, err
 	}
-	members := reader{kind: k.name}
-	if r.Command = k.read(&members, canonical); members.err != nil {
-		return ledger.Request{}, members.err
+	r.Body = end(begun, &r, k.name)
+	return r, nil
+}
+
+// readers are used again.
+var readers = sync.Pool{New: func() any { return new(reader) }}
+
+// readData reads data, which are canonical: the command, and whom and what it
+// names.
+func readData(r *ledger.Request, k kind, data []byte) error {
+	members := readers.Get().(*reader)
+	defer func() {
+		*members = reader{} // what was read is not held on to
+		readers.Put(members)
+	}()
+	members.kind = k.name
+	if r.Command = k.read(members, data); members.err != nil {
+		return members.err
 	}
 	r.Other = members.other
 	if r.Stream = members.stream; r.Stream.ID != "" {
-		if r.Stream.App != "" && r.Stream.App != app {
-			return ledger.Request{}, wrong("data.stream", " is of another app")
+		if r.Stream.App != "" && r.Stream.App != r.App {
+			return wrong("data.stream", " is of another app")
 		}
-		r.Stream.App = app
+		r.Stream.App = r.App
 	}
-	r.Body, err = body(r, k.name, canonical)
-	return r, err
+	return nil
+}
+
+// unknownType refuses a type that nobody sends.
+func unknownType(name string) error {
+	if own, _ := domain.NoteRuleOf(domain.NoteKind(name)); own.Own {
+		return domain.ErrOwnNote
+	}
+	return wrong("type", ` must be one of those that "consentledger schema list" shows`)
 }
 
 func checkContentType(s string) error {

@@ -48,20 +48,20 @@ func Tells(e codec.Entry) bool { return strings.HasPrefix(e.Type, "obligation.")
 // as they are with it or later.
 func OutgoingOf(e codec.Entry, duties domain.Duties) (Outgoing, bool) {
 	data := OutgoingData{App: string(e.Stream.App), Position: FormatPosition(e.Position)}
-	id, until := data.told(e.Event)
+	id, until, says := data.told(e.Event)
 	d, ok := duties.Find(id)
 	if !ok {
 		return Outgoing{}, false
 	}
-	if until == nil {
-		until = &d.Due.Until // of what is closed it changes no more
+	if !says {
+		until = d.Due.Until // of what is closed it changes no more
 	}
 	data.Obligation, data.Kind, data.Target, data.Rule = id, string(d.Kind), d.Target, string(d.Rule.ID)
 	data.Pseudonym, data.Cause = d.Cause.Subject, d.Cause.Kind
 	if d.Cause.Event != (domain.EventID{}) {
 		data.CauseEvent = eventstore.EventID(d.Cause.Event).String()
 	}
-	data.until(*until, d.Rule)
+	data.until(until, d.Rule)
 	return Outgoing{
 		SpecVersion: "1.0", ID: e.ID.String(), Source: "consentledger/" + string(e.Stream.App), Type: e.Kind(), Subject: e.Stream.String(),
 		Time: e.Recorded.String(), DataContentType: "application/json", Data: data,
@@ -70,25 +70,25 @@ func OutgoingOf(e codec.Entry, duties domain.Duties) (Outgoing, bool) {
 
 // told returns which obligation an event is about and, if the event says so,
 // its end.
-func (d *OutgoingData) told(e domain.Event) (id string, until *domain.Instant) {
+func (d *OutgoingData) told(e domain.Event) (id string, until domain.Instant, says bool) {
 	switch x := e.(type) {
 	case domain.ObligationOpened:
-		return x.Obligation.ID, &x.Due.Until
+		return x.Obligation.ID, x.Due.Until, true
 	case domain.ObligationMoved:
 		d.Reason = x.Why.String()
-		return x.ID, &x.Due.Until
+		return x.ID, x.Due.Until, true
 	case domain.ObligationAtRisk:
-		return x.ID, &x.Until
+		return x.ID, x.Until, true
 	case domain.ObligationOverdue:
-		return x.ID, &x.Until
+		return x.ID, x.Until, true
 	case domain.ObligationMet:
 		d.Met, d.Late = x.Met.String(), x.Late
-		return x.ID, nil
+		return x.ID, 0, false
 	case domain.ObligationVoided:
 		d.Reason = x.Reason
-		return x.ID, nil
+		return x.ID, 0, false
 	}
-	return "", nil
+	return "", 0, false
 }
 
 func (d *OutgoingData) until(until domain.Instant, rule domain.DeadlineRule) {

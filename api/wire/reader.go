@@ -24,17 +24,15 @@ type reader struct {
 	err    error
 }
 
-// as reads data as the shape S and makes a command of it.
-func as[S interface{ command(*reader) domain.Command }](r *reader, data []byte) domain.Command {
-	if asked[S](r) {
-		return nil
+// as returns what reads data as the shape S and makes a command of it.
+func as[S interface{ command(*reader) domain.Command }]() func(*reader, []byte) domain.Command {
+	f := formOf[S]()
+	return func(r *reader, data []byte) domain.Command {
+		if asked[S](r) {
+			return nil
+		}
+		return f.command(r, data)
 	}
-	var shape S
-	if err := json.Unmarshal(data, &shape, json.RejectUnknownMembers(true)); err != nil {
-		r.err = wrongShape(err, "data")
-		return nil
-	}
-	return shape.command(r)
 }
 
 // asked reports whether r only wants to know the shape of data, and tells it.
@@ -160,11 +158,20 @@ func (r *reader) principal(member, s string) string {
 }
 
 func (r *reader) locale(s string) string {
+	if isLanguage(s) {
+		return s
+	}
 	plain := strings.ReplaceAll(strings.ToLower(s), "-", "")
 	if s != "" && (len(s) > 35 || strings.Trim(plain, "abcdefghijklmnopqrstuvwxyz0123456789") != "" || len(plain) < 2 || plain[0] < 'a') {
 		r.fail("locale", "must be a language tag, as in zh-CN")
 	}
 	return s
+}
+
+// isLanguage reports whether s is two lower-case letters: those need no longer
+// look.
+func isLanguage(s string) bool {
+	return len(s) == 2 && s[0] >= 'a' && s[0] <= 'z' && s[1] >= 'a' && s[1] <= 'z'
 }
 
 func (r *reader) purposes(names []string) []domain.PurposeID {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/json"
 	"strconv"
 
 	"consentledger/domain"
@@ -21,13 +22,34 @@ type Receipt struct {
 // ReceiptOf returns the public form of r.
 func ReceiptOf(r ledger.Receipt) Receipt {
 	s := Receipt{EventID: r.Event.String(), Position: FormatPosition(r.Position), Unknown: r.Unknown}
-	switch r.Stream.Noun {
-	case domain.RequestNoun:
-		s.Request = r.Stream.ID
-	case domain.IncidentNoun:
-		s.Incident = r.Stream.ID
-	}
+	s.opened(r.Stream)
 	return s
+}
+
+// opened says what was opened, or what a step is of.
+func (s *Receipt) opened(stream domain.StreamID) {
+	switch stream.Noun {
+	case domain.RequestNoun:
+		s.Request = stream.ID
+	case domain.IncidentNoun:
+		s.Incident = stream.ID
+	}
+}
+
+// AppendReceipt appends the public form of r as package encoding/json writes it.
+func AppendReceipt(b []byte, r ledger.Receipt) []byte {
+	s := Receipt{Unknown: r.Unknown}
+	s.opened(r.Stream)
+	if s != (Receipt{}) { // what else it says may need escaping
+		text, err := json.Marshal(ReceiptOf(r))
+		if err != nil {
+			panic("wire: a receipt does not make JSON: " + err.Error())
+		}
+		return append(b, text...)
+	}
+	b = r.Event.Append(append(b, `{"event_id":"`...))
+	b = strconv.AppendUint(append(b, `","position":"`...), uint64(r.Position), 10)
+	return append(b, `"}`...)
 }
 
 // FormatPosition returns the token that [ParsePosition] reads. To everybody

@@ -10,8 +10,8 @@ import (
 const sampleText = "sha256:bbc4f8627c18bf9349657dd70fc230dd40c51c441d0e1c514ce586cae39adeea"
 
 var screenKinds = []kind{
-	{name: "policy.acknowledged", read: as[policyAcknowledged], example: `"policy": "privacy", "locale": "en", "act": "agree-popup"`},
-	{name: "notice.presented", read: as[noticePresented], example: `"policy": "privacy", "locale": "en", "text": "` + sampleText + `", "kind": "enhanced",
+	{name: "policy.acknowledged", read: as[policyAcknowledged](), example: `"policy": "privacy", "locale": "en", "act": "agree-popup"`},
+	{name: "notice.presented", read: as[noticePresented](), example: `"policy": "privacy", "locale": "en", "text": "` + sampleText + `", "kind": "enhanced",
 		"build": "5.2.1+1203", "read": {"scrolled": true, "opened": false}`},
 	{name: "permission.granted", read: permission(domain.Granted), example: `"permission": "network"`},
 	{name: "permission.denied", read: permission(domain.Denied), example: `"permission": "network"`},
@@ -64,8 +64,9 @@ func (c noticePresented) command(r *reader) domain.Command {
 }
 
 func permission(change domain.PermissionChange) func(*reader, []byte) domain.Command {
+	read := as[permissionChanged]()
 	return func(r *reader, data []byte) domain.Command {
-		cmd, ok := as[permissionChanged](r, data).(domain.ChangePermission)
+		cmd, ok := read(r, data).(domain.ChangePermission)
 		if !ok {
 			return nil
 		}

@@ -1,0 +1,47 @@
+package wire
+
+import (
+	"encoding/json"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/ledger"
+)
+
+func TestAReceiptIsAppendedAsPackageJSONWritesIt(t *testing.T) {
+	ids := []eventstore.EventID{{}, {1}}
+	for range 1000 {
+		var id eventstore.EventID
+		for i := range id {
+			id[i] = byte(rand.N(256))
+		}
+		ids = append(ids, id)
+	}
+	for i, id := range ids {
+		for _, r := range []ledger.Receipt{
+			{Event: id}, {Event: id, Position: math.MaxUint64}, {Event: id, Position: eventstore.Position(rand.Uint64() >> (i % 64))},
+			{Event: id, Position: 7, Stream: domain.StreamID{Noun: domain.RequestNoun, App: "smartkey", ID: "0123"}},
+			{Event: id, Position: 7, Stream: domain.StreamID{Noun: domain.IncidentNoun, App: "smartkey", ID: "0123"}},
+			{Event: id, Position: 7, Stream: domain.StreamID{Noun: domain.ObligationNoun, App: "smartkey", ID: "0123"}},
+			{Event: id, Position: 7, Unknown: "a<b>,\u2028\xff\"c\""},
+		} {
+			want, err := json.Marshal(ReceiptOf(r))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := AppendReceipt([]byte("before"), r); string(got) != "before"+string(want) {
+				t.Fatalf("%+v\n is %s\nwant %s", r, got, want)
+			}
+		}
+	}
+}
+
+func BenchmarkReceipt(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = AppendReceipt(make([]byte, 0, 96), ledger.Receipt{Event: eventstore.EventID{1, 2, 3}, Position: 123456})
+	}
+}
