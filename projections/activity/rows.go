@@ -11,27 +11,38 @@ const many = 64
 
 // A rows gathers rows of one table, to write many of them by one statement.
 type rows struct {
-	into  string // as in "INSERT INTO newest"
-	width int    // how many columns there are
-	args  []any
+	one, all string // the statements
+	width    int    // how many columns there are
+	args     []any
+}
+
+// rowsOf returns the rows of a table, none yet: into is as in "INSERT INTO newest".
+func rowsOf(into string, width int) rows {
+	row := "(?" + strings.Repeat(", ?", width-1) + ")"
+	one := into + " VALUES " + row
+	return rows{one: one, all: one + strings.Repeat(", "+row, many-1), width: width}
 }
 
 func (r *rows) add(row ...any) { r.args = append(r.args, row...) }
 
 // write writes what was gathered.
 func (r *rows) write(tx *readmodel.Tx) error {
-	row := "(?" + strings.Repeat(", ?", r.width-1) + ")"
-	one := r.into + " VALUES " + row
-	all := one + strings.Repeat(", "+row, many-1)
-	for len(r.args) > 0 {
-		query, n := one, r.width
-		if len(r.args) >= many*r.width {
-			query, n = all, many*r.width
+	for left := r.args; len(left) > 0; {
+		query, n := r.one, r.width
+		if len(left) >= many*r.width {
+			query, n = r.all, many*r.width
 		}
-		if _, err := tx.Exec(query, r.args[:n]...); err != nil {
+		if _, err := tx.Exec(query, left[:n]...); err != nil {
 			return err
 		}
-		r.args = r.args[n:]
+		left = left[n:]
 	}
+	r.forget()
 	return nil
+}
+
+// forget drops what was gathered, and keeps the room for more.
+func (r *rows) forget() {
+	clear(r.args)
+	r.args = r.args[:0]
 }
