@@ -34,6 +34,12 @@ func (id EventID) String() string {
 	return string(b[:])
 }
 
+// AppendTo appends what [EventID.String] returns.
+func (id EventID) AppendTo(b []byte) []byte {
+	text := id.text()
+	return append(b, text[:]...)
+}
+
 func (id EventID) text() (b [36]byte) {
 	hex.Encode(b[0:8], id[0:4])
 	hex.Encode(b[9:13], id[4:6])

@@ -35,13 +35,13 @@ type desk struct {
 	owners                map[domain.StreamID]*person // whose streams were looked up; nil: nobody's
 	touched               map[whom]*person
 	order                 []*person // those touched, by their numbers
-	events, owned, newest rows
+	events, owned, newest readmodel.Rows
 }
 
 func newDesk() desk {
 	return desk{
 		counts: map[counted]int64{}, owners: map[domain.StreamID]*person{}, touched: map[whom]*person{},
-		events: rowsOf("INSERT INTO events", 8), owned: rowsOf("INSERT OR IGNORE INTO owners", 2), newest: rowsOf("REPLACE INTO newest", 2),
+		events: readmodel.RowsOf("INSERT INTO events", 8), owned: readmodel.RowsOf("INSERT OR IGNORE INTO owners", 2), newest: readmodel.RowsOf("REPLACE INTO newest", 2),
 	}
 }
 
@@ -52,9 +52,9 @@ func (d *desk) clear() {
 	clear(d.touched)
 	clear(d.order)
 	d.order = d.order[:0]
-	d.events.forget()
-	d.owned.forget()
-	d.newest.forget()
+	d.events.Forget()
+	d.owned.Forget()
+	d.newest.Forget()
 }
 
 // A counted is an event as it is counted.
@@ -108,7 +108,7 @@ func (b *batch) about(e *codec.Entry, p *person, c counted) error {
 	if c.build != "" {
 		built = n
 	}
-	b.events.add(int64(e.Position), int64(p.last), p.number, n, built, e.ID[:], int64(e.Recorded), c.voided)
+	b.events.Add(int64(e.Position), int64(p.last), p.number, n, built, e.ID[:], int64(e.Recorded), c.voided)
 	p.last = e.Position
 	if p.tests == 0 {
 		b.add(c, 1)
@@ -127,7 +127,7 @@ func (b *batch) person(e *codec.Entry) (*person, error) {
 	if name := ownerNamed(e); name != "" {
 		p, err := b.whose(whom{e.Stream.App, name})
 		if err == nil && b.owners[e.Stream] == nil {
-			b.owned.add(e.Stream.String(), p.number)
+			b.owned.Add(e.Stream.String(), p.number)
 		}
 		b.owners[e.Stream] = p
 		return p, err
@@ -192,10 +192,10 @@ func plus(m map[key]count, k key, d count) {
 
 // write writes the counts, and no row that counts nothing.
 func (b *batch) write() error {
-	if err := b.events.write(b.tx); err != nil {
+	if err := b.events.Write(b.tx); err != nil {
 		return err
 	}
-	if err := b.owned.write(b.tx); err != nil {
+	if err := b.owned.Write(b.tx); err != nil {
 		return err
 	}
 	if err := b.writePeople(); err != nil {

@@ -18,7 +18,7 @@ func (b *batch) isVoided(app domain.AppName, build string, recorded domain.Insta
 
 // mark takes out what was counted of who turns out to be a test.
 func (b *batch) mark(e *codec.Entry, p *person) error {
-	if err := b.events.write(b.tx); err != nil {
+	if err := b.events.Write(b.tx); err != nil {
 		return err
 	}
 	p.tests++
@@ -32,7 +32,7 @@ func (b *batch) mark(e *codec.Entry, p *person) error {
 // void counts records of a person as voided; a mark among them puts back what
 // it took out.
 func (b *batch) void(p *person, ids []domain.EventID) error {
-	if err := b.events.write(b.tx); err != nil {
+	if err := b.events.Write(b.tx); err != nil {
 		return err
 	}
 	was := p.tests > 0
@@ -60,7 +60,7 @@ func (b *batch) void(p *person, ids []domain.EventID) error {
 // voidBuild counts as voided what a build recorded in a span, and remembers it
 // for what it still records then.
 func (b *batch) voidBuild(e *codec.Entry, x domain.BuildVoided) error {
-	if err := b.events.write(b.tx); err != nil {
+	if err := b.events.Write(b.tx); err != nil {
 		return err
 	}
 	b.builds = true

@@ -64,10 +64,10 @@ func (b *batch) writePeople() error {
 	slices.SortFunc(b.order, func(p, q *person) int { return cmp.Compare(p.number, q.number) })
 	for _, p := range b.order {
 		if p.last != 0 {
-			b.newest.add(p.number, int64(p.last))
+			b.newest.Add(p.number, int64(p.last))
 		}
 	}
-	return b.newest.write(b.tx)
+	return b.newest.Write(b.tx)
 }
 
 // A sort is what events have in common.
