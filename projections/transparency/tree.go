@@ -166,8 +166,13 @@ func (t *tree) has(tile merkle.Tile) bool {
 
 // publish shows readers the tree that was signed.
 func (t *tree) publish() {
-	t.shown = true
-	t.published.Store(&published{t.signed.Checkpoint, t.signed.note, t.edge.Snapshot(), t.bundle[:len(t.bundle):len(t.bundle)]})
+	bundle := t.bundle[:len(t.bundle):len(t.bundle)]
+	if p := t.published.Load(); p != nil && t.edge.Size-p.Size >= merkle.Width {
+		bundle = slices.Clone(bundle) // it will be full before the next checkpoint, and its memory can hold another
+	} else {
+		t.shown = true
+	}
+	t.published.Store(&published{t.signed.Checkpoint, t.signed.note, t.edge.Snapshot(), bundle})
 }
 
 // writeCheckpoint writes the signed checkpoint beside the tiles and removes
