@@ -46,13 +46,13 @@ func (b *batch) writePerson(p *person) error {
 		return err
 	}
 	b.text = text
-	standings := string(text)
 	if p.fresh {
 		p.fresh = false
-		b.fresh.Add(p.number, string(p.app), p.person, int64(p.last), p.subject.IsTest(), standings)
+		b.fresh.Add(p.number, string(p.app), p.person, int64(p.last), p.subject.IsTest(), string(text))
 		return nil
 	}
-	_, err = b.tx.Exec("UPDATE people SET last = ?, test = ?, standings = ? WHERE number = ?", int64(p.last), p.subject.IsTest(), standings, p.number)
+	// The bytes are bound as they are: a string of them would be garbage at once.
+	_, err = b.tx.Exec("UPDATE people SET last = ?, test = ?, standings = CAST(? AS TEXT) WHERE number = ?", int64(p.last), p.subject.IsTest(), text, p.number)
 	return err
 }
 
