@@ -192,8 +192,14 @@ func (s Subject) notice(id EventID) (Fact, bool) {
 	return Fact{}, false
 }
 
-// add appends without touching the array that s shares with older states.
-func add[T any](s []T, v T) []T { return append(s[:len(s):len(s)], v) }
+// add appends without touching the array that s shares with older states. There
+// is no room for more: the next add would not use it.
+func add[T any](s []T, v T) []T {
+	longer := make([]T, len(s)+1)
+	copy(longer, s)
+	longer[len(s)] = v
+	return longer
+}
 
 // permit replaces the word on a permission unless the older word is newer.
 func permit(states []PermissionState, p PermissionState) []PermissionState {
