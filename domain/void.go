@@ -223,10 +223,13 @@ func checkSpan(build string, from, to Instant) error {
 // VoidedAnswers returns how many answers of the history itself were mistakes,
 // by what they were: each once, whether it was voided alone or with its build.
 func (s Subject) VoidedAnswers(ref Reference) map[Status]int {
-	counts := map[Status]int{}
+	var counts map[Status]int // most histories have no mistake
 	for _, x := range s.said {
 		if x.crossed || x.ended || !isVoided(x, &ref) {
 			continue
+		}
+		if counts == nil {
+			counts = map[Status]int{}
 		}
 		if x.no == 0 {
 			counts[Given]++

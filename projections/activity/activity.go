@@ -67,12 +67,13 @@ type View struct {
 	db     *readmodel.DB
 	people generations.Map[whom, *person] // owned by Apply
 	sorts  generations.Map[sort, int64]   // likewise
+	desk   desk                           // likewise
 }
 
 // Open returns the View kept in the directory dir.
 func Open(ctx context.Context, dir string) (*View, error) {
 	db, err := readmodel.Open(ctx, dir, "activity", schema)
-	return &View{db: db, people: generations.Map[whom, *person]{Each: 32_768}, sorts: generations.Map[sort, int64]{Each: 2048}}, err
+	return &View{db: db, people: generations.Map[whom, *person]{Each: 32_768}, sorts: generations.Map[sort, int64]{Each: 2048}, desk: newDesk()}, err
 }
 
 // Close closes the file.
@@ -94,16 +95,16 @@ func (v *View) Hash(ctx context.Context) (map[string]readmodel.Sum, eventstore.P
 
 // Apply implements [projections.Projection].
 func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
+	defer v.desk.clear()
 	err := v.db.Apply(ctx, entries, func(tx *readmodel.Tx) error {
-		b := batch{view: v, tx: tx, counts: map[counted]int64{}, owners: map[domain.StreamID]*person{}, touched: map[whom]*person{},
-			events: rows{into: "INSERT INTO events", width: 8}, owned: rows{into: "INSERT OR IGNORE INTO owners", width: 2}}
+		b := batch{view: v, tx: tx, desk: &v.desk}
 		if err := tx.Row(`SELECT EXISTS (SELECT 1 FROM builds), (SELECT coalesce(max(number), 0) FROM people), (SELECT coalesce(max(number), 0) FROM sorts)`,
 			nil, &b.builds, &b.persons, &b.sorts); err != nil {
 			return err
 		}
-		for _, e := range entries {
-			if err := b.entry(e); err != nil {
-				return fmt.Errorf("entry %d: %w", e.Position, err)
+		for i := range entries {
+			if err := b.entry(&entries[i]); err != nil {
+				return fmt.Errorf("entry %d: %w", entries[i].Position, err)
 			}
 		}
 		return b.write()

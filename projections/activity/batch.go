@@ -23,12 +23,38 @@ type count struct{ events, voided int64 }
 type batch struct {
 	view           *View
 	tx             *readmodel.Tx
-	counts         map[counted]int64
-	owners         map[domain.StreamID]*person // whose streams were looked up; nil: nobody's
-	touched        map[whom]*person            // ahead of the file
-	events, owned  rows                        // likewise
-	persons, sorts int64                       // the numbers given last
-	builds         bool                        // a build was voided
+	*desk                // of the view
+	persons, sorts int64 // the numbers given last
+	builds         bool  // a build was voided
+}
+
+// A desk is what a batch gathers, ahead of the file: the batches of a view take
+// turns at one.
+type desk struct {
+	counts                map[counted]int64
+	owners                map[domain.StreamID]*person // whose streams were looked up; nil: nobody's
+	touched               map[whom]*person
+	order                 []*person // those touched, by their numbers
+	events, owned, newest readmodel.Rows
+}
+
+func newDesk() desk {
+	return desk{
+		counts: map[counted]int64{}, owners: map[domain.StreamID]*person{}, touched: map[whom]*person{},
+		events: readmodel.RowsOf("INSERT INTO events", 8), owned: readmodel.RowsOf("INSERT OR IGNORE INTO owners", 2), newest: readmodel.RowsOf("REPLACE INTO newest", 2),
+	}
+}
+
+// clear makes room for the next batch.
+func (d *desk) clear() {
+	clear(d.counts)
+	clear(d.owners)
+	clear(d.touched)
+	clear(d.order)
+	d.order = d.order[:0]
+	d.events.Forget()
+	d.owned.Forget()
+	d.newest.Forget()
 }
 
 // A counted is an event as it is counted.
@@ -38,8 +64,9 @@ type counted struct {
 	voided bool
 }
 
-func (b *batch) entry(e codec.Entry) error {
-	ids, err := purposesOf(e.Event)
+func (b *batch) entry(e *codec.Entry) error {
+	var room [16]domain.PurposeID
+	ids, err := purposesOf(e.Event, room[:0])
 	if err != nil {
 		return err
 	}
@@ -59,7 +86,7 @@ func (b *batch) entry(e codec.Entry) error {
 }
 
 // about counts an event about a person.
-func (b *batch) about(e codec.Entry, p *person, c counted) error {
+func (b *batch) about(e *codec.Entry, p *person, c counted) error {
 	var err error
 	switch x := e.Event.(type) {
 	case domain.SubjectMarkedTest:
@@ -81,7 +108,7 @@ func (b *batch) about(e codec.Entry, p *person, c counted) error {
 	if c.build != "" {
 		built = n
 	}
-	b.events.add(int64(e.Position), int64(p.last), p.number, n, built, e.ID[:], int64(e.Recorded), c.voided)
+	b.events.Add(int64(e.Position), int64(p.last), p.number, n, built, e.ID[:], int64(e.Recorded), c.voided)
 	p.last = e.Position
 	if p.tests == 0 {
 		b.add(c, 1)
@@ -90,7 +117,7 @@ func (b *batch) about(e codec.Entry, p *person, c counted) error {
 }
 
 // person returns whom an entry is about; nil: nobody.
-func (b *batch) person(e codec.Entry) (*person, error) {
+func (b *batch) person(e *codec.Entry) (*person, error) {
 	if e.Stream.Noun == domain.SubjectNoun || e.Stream.Noun == domain.AccessNoun {
 		return b.whose(whom{e.Stream.App, e.Stream.ID})
 	}
@@ -100,7 +127,7 @@ func (b *batch) person(e codec.Entry) (*person, error) {
 	if name := ownerNamed(e); name != "" {
 		p, err := b.whose(whom{e.Stream.App, name})
 		if err == nil && b.owners[e.Stream] == nil {
-			b.owned.add(e.Stream.String(), p.number)
+			b.owned.Add(e.Stream.String(), p.number)
 		}
 		b.owners[e.Stream] = p
 		return p, err
@@ -119,7 +146,7 @@ func (b *batch) person(e codec.Entry) (*person, error) {
 }
 
 // ownerNamed returns the person whose stream it is, as far as the entry says so.
-func ownerNamed(e codec.Entry) string {
+func ownerNamed(e *codec.Entry) string {
 	switch x := e.Event.(type) {
 	case domain.RequestReceived:
 		return x.Subject
@@ -165,10 +192,10 @@ func plus(m map[key]count, k key, d count) {
 
 // write writes the counts, and no row that counts nothing.
 func (b *batch) write() error {
-	if err := b.events.write(b.tx); err != nil {
+	if err := b.events.Write(b.tx); err != nil {
 		return err
 	}
-	if err := b.owned.write(b.tx); err != nil {
+	if err := b.owned.Write(b.tx); err != nil {
 		return err
 	}
 	if err := b.writePeople(); err != nil {

@@ -6,17 +6,19 @@ import (
 )
 
 // isVoided reports whether a build that recorded something was voided then.
-func (b *batch) isVoided(app domain.AppName, build string, recorded domain.Instant) (is bool, err error) {
-	if b.builds && build != "" {
-		err = b.tx.Row("SELECT EXISTS (SELECT 1 FROM builds WHERE app = ? AND build = ? AND since <= ? AND ? < until)",
-			[]any{string(app), build, int64(recorded), int64(recorded)}, &is)
+func (b *batch) isVoided(app domain.AppName, build string, recorded domain.Instant) (bool, error) {
+	if !b.builds || build == "" {
+		return false, nil
 	}
+	var is bool
+	err := b.tx.Row("SELECT EXISTS (SELECT 1 FROM builds WHERE app = ? AND build = ? AND since <= ? AND ? < until)",
+		[]any{string(app), build, int64(recorded), int64(recorded)}, &is)
 	return is, err
 }
 
 // mark takes out what was counted of who turns out to be a test.
-func (b *batch) mark(e codec.Entry, p *person) error {
-	if err := b.events.write(b.tx); err != nil {
+func (b *batch) mark(e *codec.Entry, p *person) error {
+	if err := b.events.Write(b.tx); err != nil {
 		return err
 	}
 	p.tests++
@@ -30,7 +32,7 @@ func (b *batch) mark(e codec.Entry, p *person) error {
 // void counts records of a person as voided; a mark among them puts back what
 // it took out.
 func (b *batch) void(p *person, ids []domain.EventID) error {
-	if err := b.events.write(b.tx); err != nil {
+	if err := b.events.Write(b.tx); err != nil {
 		return err
 	}
 	was := p.tests > 0
@@ -57,8 +59,8 @@ func (b *batch) void(p *person, ids []domain.EventID) error {
 
 // voidBuild counts as voided what a build recorded in a span, and remembers it
 // for what it still records then.
-func (b *batch) voidBuild(e codec.Entry, x domain.BuildVoided) error {
-	if err := b.events.write(b.tx); err != nil {
+func (b *batch) voidBuild(e *codec.Entry, x domain.BuildVoided) error {
+	if err := b.events.Write(b.tx); err != nil {
 		return err
 	}
 	b.builds = true

@@ -60,14 +60,14 @@ func (b *batch) find(w whom) (*person, error) {
 // writePeople writes which event is the newest of everybody whom the batch
 // touched.
 func (b *batch) writePeople() error {
-	all := slices.SortedFunc(maps.Values(b.touched), func(p, q *person) int { return cmp.Compare(p.number, q.number) })
-	newest := rows{into: "REPLACE INTO newest", width: 2}
-	for _, p := range all {
+	b.order = slices.AppendSeq(b.order[:0], maps.Values(b.touched))
+	slices.SortFunc(b.order, func(p, q *person) int { return cmp.Compare(p.number, q.number) })
+	for _, p := range b.order {
 		if p.last != 0 {
-			newest.add(p.number, int64(p.last))
+			b.newest.Add(p.number, int64(p.last))
 		}
 	}
-	return newest.write(b.tx)
+	return b.newest.Write(b.tx)
 }
 
 // A sort is what events have in common.
@@ -77,11 +77,12 @@ type sort struct {
 }
 
 // number returns the number of a sort, a new one if it was never heard of.
-func (b *batch) number(s sort) (n int64, err error) {
+func (b *batch) number(s sort) (int64, error) {
 	if n, ok := b.view.sorts.Get(s); ok {
 		return n, nil
 	}
-	err = b.tx.Each("SELECT number FROM sorts WHERE app = ? AND kind = ? AND purposes = ? AND build = ?",
+	var n int64
+	err := b.tx.Each("SELECT number FROM sorts WHERE app = ? AND kind = ? AND purposes = ? AND build = ?",
 		[]any{string(s.app), s.kind, s.purposes, s.build}, func(scan func(...any) error) error { return scan(&n) })
 	if err == nil && n == 0 {
 		b.sorts++

@@ -9,15 +9,14 @@ import (
 )
 
 // purposesOf returns the purposes that an event names, none if it is about
-// none in particular.
-func purposesOf(e domain.Event) ([]domain.PurposeID, error) {
+// none in particular. They may lie in room, which is empty.
+func purposesOf(e domain.Event, room []domain.PurposeID) ([]domain.PurposeID, error) {
 	switch e := e.(type) {
 	case domain.ConsentGiven:
-		ids := make([]domain.PurposeID, 0, len(e.Items))
 		for _, item := range e.Items {
-			ids = append(ids, item.Purpose)
+			room = append(room, item.Purpose)
 		}
-		return ids, nil
+		return room, nil
 	case domain.ConsentRefused:
 		return e.Scope.Purposes, nil
 	case domain.ConsentWithdrawn:
@@ -31,7 +30,7 @@ func purposesOf(e domain.Event) ([]domain.PurposeID, error) {
 	case domain.RequestReceived:
 		return e.Purposes, nil
 	case domain.CheckAnswered:
-		return []domain.PurposeID{e.Purpose}, nil
+		return append(room, e.Purpose), nil
 	case domain.AppRegistered, domain.PolicyPublished, domain.PolicyEffective, domain.PolicyAcknowledged, domain.NoticePresented,
 		domain.PermissionGranted, domain.PermissionDenied, domain.RecordVoided, domain.RecordDisputed, domain.SignerRegistered, domain.ServiceCeased,
 		domain.BuildVoided, domain.BuildDisputed, domain.SurfacePublished, domain.ConsentUsed, domain.ExemptionEnded, domain.HoldPlaced, domain.HoldReleased,
@@ -46,7 +45,10 @@ func purposesOf(e domain.Event) ([]domain.PurposeID, error) {
 
 // listOf writes purposes with commas between, each of them once.
 func listOf(ids []domain.PurposeID) string {
-	names := make([]string, 0, len(ids))
+	if len(ids) == 1 {
+		return string(ids[0])
+	}
+	names := make([]string, 0, 16)
 	for _, id := range ids {
 		if !slices.Contains(names, string(id)) {
 			names = append(names, string(id))

@@ -17,15 +17,44 @@ import (
 type batch struct {
 	view   *View
 	tx     *readmodel.Tx
-	newest int64           // the newest person's number
-	people map[key]*person // whom the batch touched: ahead of the file
+	newest int64  // the newest person's number
+	fact   saidV1 // of the entry under way
+	*desk         // of the view
+}
+
+// A desk is what a batch gathers, ahead of the file: the batches of a view take
+// turns at one.
+type desk struct {
+	people map[key]*person // whom the batch touched
+	order  []*person       // the same by their numbers
 	dirty  []*person       // with rows that are not settled
 	counts map[count]int64 // the change in people
 	voided map[count]int64 // the change in voided answers; of no purpose
-	text   []byte          // where texts are written
+	facts  readmodel.Rows
+	fresh  readmodel.Rows // people who are not in the file yet
+	text   []byte         // where texts are written
 }
 
-func (b *batch) entry(e codec.Entry) error {
+func newDesk() desk {
+	return desk{
+		people: map[key]*person{}, counts: map[count]int64{}, voided: map[count]int64{},
+		facts: readmodel.RowsOf("INSERT INTO facts", 10), fresh: readmodel.RowsOf("INSERT INTO people", 6),
+	}
+}
+
+// clear makes room for the next batch.
+func (d *desk) clear() {
+	clear(d.people)
+	clear(d.order)
+	clear(d.dirty)
+	clear(d.counts)
+	clear(d.voided)
+	d.order, d.dirty = d.order[:0], d.dirty[:0]
+	d.facts.Forget()
+	d.fresh.Forget()
+}
+
+func (b *batch) entry(e *codec.Entry) error {
 	switch x := e.Event.(type) {
 	case domain.PolicyPublished:
 		return b.publish(e, x)
@@ -35,19 +64,21 @@ func (b *batch) entry(e codec.Entry) error {
 		}
 		return nil
 	}
-	f, ok, err := saidIn(e)
+	said, ok, err := saidIn(e)
 	if err != nil || !ok {
 		return err
 	}
+	b.fact = said
+	f := &b.fact
 	if b.text, err = f.appendTo(b.text[:0]); err != nil {
 		return fmt.Errorf("entry %d: %w", e.Position, err)
 	}
-	said, err := b.view.said.saying(b.text, &f)
+	kept, err := b.view.said.saying(b.text, f)
 	if err != nil {
 		return fmt.Errorf("entry %d: %w", e.Position, err)
 	}
 	fact := e.Fact()
-	fact.Claimed, fact.Event = 0, said.event
+	fact.Claimed, fact.Event = 0, kept.event
 	p, err := b.person(key{e.Stream.App, e.Stream.ID}, e.Revision == 1)
 	voids := f.Kind == voided || f.Build != ""
 	ref := b.view.references.at(e.Stream.App, e.Position)
@@ -71,7 +102,7 @@ func (b *batch) entry(e codec.Entry) error {
 		b.tally(p, ref, 1)
 	}
 	if err == nil {
-		err = b.writeFact(p, e.Position, fact, f.Build, said.text)
+		b.writeFact(p, e.Position, fact, f.Build, kept.text)
 	}
 	if err != nil {
 		return fmt.Errorf("entry %d: %w", e.Position, err)
@@ -110,15 +141,14 @@ func (b *batch) cross(p *person, ids []domain.PurposeID, at eventstore.Position)
 }
 
 // writeFact appends f to the chain of the person's facts.
-func (b *batch) writeFact(p *person, at eventstore.Position, f domain.Fact, build, said string) error {
-	_, err := b.tx.Exec("INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", int64(at), p.number, int64(p.last),
+func (b *batch) writeFact(p *person, at eventstore.Position, f domain.Fact, build, said string) {
+	b.facts.Add(int64(at), p.number, int64(p.last),
 		eventstore.EventID(f.ID).String(), int64(f.At), int64(f.Recorded), sourceText(f.Source), int64(f.Sequence), build, said)
 	p.last = at
-	return err
 }
 
 // touched returns the purposes that f may change something about.
-func (b *batch) touched(p *person, f saidV1, at eventstore.Position) []domain.PurposeID {
+func (b *batch) touched(p *person, f *saidV1, at eventstore.Position) []domain.PurposeID {
 	ids := slices.Concat(f.Purposes, f.Short, f.Assents)
 	if f.All {
 		ids = append(ids, b.view.references.at(p.app, at).Policies.Declared(p.moment)...)
@@ -136,7 +166,7 @@ func (b *batch) touched(p *person, f saidV1, at eventstore.Position) []domain.Pu
 }
 
 // void touches everybody whose answers were a mistake of their build.
-func (b *batch) void(e codec.Entry, x domain.BuildVoided) error {
+func (b *batch) void(e *codec.Entry, x domain.BuildVoided) error {
 	if err := b.writePeople(); err != nil { // they are looked for in the file
 		return err
 	}
@@ -182,7 +212,7 @@ func (b *batch) answeredBy(app domain.AppName, x domain.BuildVoided) (keys []key
 
 // publish settles what was touched before the policies change, so that rows
 // do not depend on where one batch ends and the next begins.
-func (b *batch) publish(e codec.Entry, p domain.PolicyPublished) error {
+func (b *batch) publish(e *codec.Entry, p domain.PolicyPublished) error {
 	if err := b.settle(); err != nil {
 		return err
 	}

@@ -74,8 +74,9 @@ CREATE VIEW consents AS
 type View struct {
 	db         *readmodel.DB
 	references references
-	people     people // owned by Apply, as said is
+	people     people // owned by Apply, as all below
 	said       sayings
+	desk       desk
 }
 
 // Open returns the View kept in the directory dir.
@@ -84,7 +85,7 @@ func Open(ctx context.Context, dir string) (*View, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &View{db: db, said: sayings{}}
+	v := &View{db: db, said: sayings{}, desk: newDesk()}
 	for _, load := range []func(*readmodel.Tx, eventstore.Position) error{v.loadPolicies, v.loadVoids} {
 		if err := db.View(ctx, load); err != nil {
 			db.Close()
@@ -160,14 +161,14 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 	if err != nil {
 		return err
 	}
-	people := map[key]*person{}
+	defer v.desk.clear()
 	err = v.db.Apply(ctx, entries, func(tx *readmodel.Tx) error {
-		b := batch{view: v, tx: tx, people: people, counts: map[count]int64{}, voided: map[count]int64{}}
+		b := batch{view: v, tx: tx, desk: &v.desk}
 		if err := tx.Row("SELECT coalesce(max(number), 0) FROM people", nil, &b.newest); err != nil {
 			return err
 		}
-		for _, e := range entries {
-			if err := b.entry(e); err != nil {
+		for i := range entries {
+			if err := b.entry(&entries[i]); err != nil {
 				return err
 			}
 		}
@@ -178,7 +179,7 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 		v.references.forgetAfter(before)
 		return err
 	}
-	for k, p := range people {
+	for k, p := range v.desk.people {
 		v.people.put(k, p)
 	}
 	return nil

@@ -59,7 +59,7 @@ const (
 
 // saidIn returns what to keep of an entry's event, and false if it says nothing
 // about consents of a person. An event that it has no case for is an error.
-func saidIn(e codec.Entry) (f saidV1, ok bool, err error) {
+func saidIn(e *codec.Entry) (f saidV1, ok bool, err error) {
 	switch x := e.Event.(type) {
 	case domain.ConsentGiven:
 		f.Kind, f.Policy, f.Version, f.Act, f.Until = given, x.Policy, x.Version, x.Act, x.Until
@@ -67,6 +67,9 @@ func saidIn(e codec.Entry) (f saidV1, ok bool, err error) {
 		for _, item := range x.Items {
 			switch item.Short {
 			case "":
+				if f.Purposes == nil { // nearly always all of them count
+					f.Purposes = make([]domain.PurposeID, 0, len(x.Items))
+				}
 				f.Purposes = append(f.Purposes, item.Purpose)
 			case domain.NeedsGuardian, domain.GuardianLapsed:
 				f.Assents = append(f.Assents, item.Purpose)

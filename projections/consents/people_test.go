@@ -1,11 +1,13 @@
 package consents
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/readmodel"
 )
@@ -34,6 +36,34 @@ func TestAPersonIsReadAsTheyWereWritten(t *testing.T) {
 	err = v.db.Apply(t.Context(), []codec.Entry{{Position: 3}}, func(tx *readmodel.Tx) error { return read.load(tx, nil) })
 	if err != nil || !reflect.DeepEqual(read.subject, want.subject) || read.number != want.number || read.last != 2 || read.moment != want.moment {
 		t.Errorf("%v: read %+v, wrote %+v", err, read, want)
+	}
+}
+
+// TestStandingsAreText: of newcomers and of who was written before.
+func TestStandingsAreText(t *testing.T) {
+	v, err := Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	for n := range 3 {
+		no := codec.Entry{Event: domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}}, Position: eventstore.Position(n + 1), Revision: eventstore.Revision(n + 1)}
+		no.ID, no.Stream, no.Recorded = [16]byte{byte(n)}, domain.StreamID{Noun: domain.SubjectNoun, App: "smartkey", ID: "ada"}, domain.Instant(n)
+		if err := v.Apply(t.Context(), []codec.Entry{no}); err != nil {
+			t.Fatal(err)
+		}
+		err := v.db.View(t.Context(), func(tx *readmodel.Tx, _ eventstore.Position) error {
+			var is, text string
+			err := tx.Row("SELECT typeof(standings), standings FROM people", nil, &is, &text)
+			rows, err2 := readStandings(text)
+			if is != "text" || len(rows) != 1 || rows[0].position != no.Position {
+				t.Errorf("after %d: %s %s is read as %v", n+1, is, text, rows)
+			}
+			return errors.Join(err, err2)
+		})
+		if err != nil {
+			t.Error(err)
+		}
 	}
 }
 

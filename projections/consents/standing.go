@@ -2,6 +2,7 @@ package consents
 
 import (
 	"cmp"
+	"encoding/hex"
 	"slices"
 
 	"consentledger/domain"
@@ -76,11 +77,12 @@ func appendProof(b []byte, s *domain.Standing) ([]byte, error) {
 	t.Int("since", int64(s.Since))
 	t.Int("until", int64(s.Until))
 	t.Text("policy", s.Policy)
-	version := ""
-	if s.Version != (domain.Hash{}) {
-		version = s.Version.String()
+	t.Name("version")
+	t.B = append(t.B, '"')
+	if s.Version != (domain.Hash{}) { // as [domain.Hash.String] has it
+		t.B = hex.AppendEncode(append(t.B, "sha256:"...), s.Version[:])
 	}
-	t.Text("version", version)
+	t.B = append(t.B, '"')
 	t.Text("act", string(s.Act))
 	t.Name("events")
 	t.B = append(t.B, '[')
@@ -88,7 +90,7 @@ func appendProof(b []byte, s *domain.Standing) ([]byte, error) {
 		if i > 0 {
 			t.B = append(t.B, ',')
 		}
-		t.Quote(eventstore.EventID(id).String())
+		t.B = append(eventstore.EventID(id).Append(append(t.B, '"')), '"')
 	}
 	return append(t.B, ']', '}'), t.Err
 }

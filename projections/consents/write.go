@@ -2,6 +2,7 @@ package consents
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"consentledger/domain"
@@ -26,17 +27,17 @@ func (b *batch) writePeople() error {
 	if err := b.settle(); err != nil {
 		return err
 	}
-	all := make([]*person, 0, len(b.people))
-	for _, p := range b.people {
-		all = append(all, p)
+	if err := b.facts.Write(b.tx); err != nil {
+		return err
 	}
-	slices.SortFunc(all, func(x, y *person) int { return cmp.Compare(x.number, y.number) })
-	for _, p := range all {
+	b.order = slices.AppendSeq(b.order[:0], maps.Values(b.people))
+	slices.SortFunc(b.order, func(x, y *person) int { return cmp.Compare(x.number, y.number) })
+	for _, p := range b.order {
 		if err := b.writePerson(p); err != nil {
 			return err
 		}
 	}
-	return nil
+	return b.fresh.Write(b.tx)
 }
 
 func (b *batch) writePerson(p *person) error {
@@ -45,13 +46,13 @@ func (b *batch) writePerson(p *person) error {
 		return err
 	}
 	b.text = text
-	standings := string(text)
 	if p.fresh {
 		p.fresh = false
-		_, err = b.tx.Exec("INSERT INTO people VALUES (?, ?, ?, ?, ?, ?)", p.number, string(p.app), p.person, int64(p.last), p.subject.IsTest(), standings)
-		return err
+		b.fresh.Add(p.number, string(p.app), p.person, int64(p.last), p.subject.IsTest(), string(text))
+		return nil
 	}
-	_, err = b.tx.Exec("UPDATE people SET last = ?, test = ?, standings = ? WHERE number = ?", int64(p.last), p.subject.IsTest(), standings, p.number)
+	// The bytes are bound as they are: a string of them would be garbage at once.
+	_, err = b.tx.Exec("UPDATE people SET last = ?, test = ?, standings = CAST(? AS TEXT) WHERE number = ?", int64(p.last), p.subject.IsTest(), text, p.number)
 	return err
 }
 

@@ -443,3 +443,27 @@ func BenchmarkSeal(b *testing.B) {
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "records/s")
 }
+
+// BenchmarkPace is a log that grows by a thousand records between checkpoints.
+func BenchmarkPace(b *testing.B) {
+	s := &shelf{}
+	for range 1000 {
+		s.add("demo", bytes.Repeat([]byte{'x'}, 900))
+	}
+	keep, err := OpenKeep(b.TempDir(), "example.com/logs", nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	l, err := Open(b.Context(), Config{Records: s, Keep: keep, Dir: filepath.Join(b.TempDir(), "tiles")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for n := 0; b.Loop(); n++ {
+		for i := range s.records {
+			s.records[i].ID, s.records[i].Position = idOf(n*1000+i), l.at+1+eventstore.Position(i)
+		}
+		if err := errors.Join(l.apply(s.records), l.seal(true)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -90,24 +90,24 @@ func parseState(text []byte) (state, error) {
 	return s, nil
 }
 
-// partialsOf returns the paths of a tree's tiles that are not full.
-func partialsOf(e *merkle.Edge) []string {
-	var paths []string
+// partialsOf returns a tree's tiles that are not full.
+func partialsOf(e *merkle.Edge) []merkle.Tile {
+	var tiles []merkle.Tile
 	if t := merkle.At(-1, e.Size/merkle.Width, e.Size); t.W > 0 {
-		paths = append(paths, merkle.Path(t))
+		tiles = append(tiles, t)
 	}
-	e.Partials(func(t merkle.Tile, _ []byte) { paths = append(paths, merkle.Path(t)) })
-	return paths
+	e.Partials(func(t merkle.Tile, _ []byte) { tiles = append(tiles, t) })
+	return tiles
 }
 
 // sweep removes what an earlier process left of partial tiles near the edge.
 func sweep(dir string, e *merkle.Edge) error {
-	current := partialsOf(e)
-	for _, path := range current {
-		t, err := merkle.ParsePath(path)
-		if err != nil {
-			return err
-		}
+	tiles := partialsOf(e)
+	var current []string
+	for _, t := range tiles {
+		current = append(current, merkle.Path(t))
+	}
+	for _, t := range tiles {
 		for n := max(0, t.N-1); n <= t.N; n++ {
 			partial := filepath.Join(dir, filepath.Dir(merkle.Path(merkle.Tile{H: t.H, L: t.L, N: n, W: 1})))
 			names, err := filepath.Glob(filepath.Join(partial, "*"))

@@ -33,6 +33,7 @@ const (
 	recordSize = 16 + 8
 	idSize     = 16 + 4
 	runLength  = 1 << 16
+	placeBits  = runLength - 1
 )
 
 // openIndex opens the index in dir as it was with so many records.
@@ -86,20 +87,31 @@ func (x *index) add(id eventstore.EventID, at eventstore.Position) error {
 	if err := writeTile(x.run(x.size/runLength-1), sortedRun(ids)); err != nil {
 		return err
 	}
-	x.recent = map[eventstore.EventID]int64{}
+	clear(x.recent)
 	return nil
 }
 
-// sortedRun returns the bytes of a run.
+// sortedRun returns the bytes of a run. It sorts numbers: the first 48 bits of
+// an id and its place. Few ids have those in common.
 func sortedRun(ids []eventstore.EventID) []byte {
-	order := make([]int, len(ids))
-	for i := range order {
-		order[i] = i
+	keys := make([]uint64, len(ids))
+	for i, id := range ids {
+		keys[i] = binary.BigEndian.Uint64(id[:])&^placeBits | uint64(i)
 	}
-	slices.SortFunc(order, func(a, b int) int { return bytes.Compare(ids[a][:], ids[b][:]) })
+	slices.Sort(keys)
 	run := make([]byte, 0, len(ids)*idSize)
-	for _, i := range order {
-		run = binary.BigEndian.AppendUint32(append(run, ids[i][:]...), uint32(i))
+	for len(keys) > 0 {
+		n := 1
+		for n < len(keys) && keys[n]&^placeBits == keys[0]&^placeBits {
+			n++
+		}
+		if n > 1 {
+			slices.SortFunc(keys[:n], func(a, b uint64) int { return bytes.Compare(ids[a&placeBits][:], ids[b&placeBits][:]) })
+		}
+		for _, k := range keys[:n] {
+			run = binary.BigEndian.AppendUint32(append(run, ids[k&placeBits][:]...), uint32(k&placeBits))
+		}
+		keys = keys[n:]
 	}
 	return run
 }

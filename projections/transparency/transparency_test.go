@@ -333,6 +333,36 @@ func TestReadersSeeEveryWidth(t *testing.T) {
 	}
 }
 
+// TestWhatReadersHoldStays: a tile that somebody was given does not change when
+// the log grows, at whatever sizes it was sealed.
+func TestWhatReadersHoldStays(t *testing.T) {
+	s := newSite(t)
+	s.start()
+	var held [][]byte
+	var was []string
+	for size := int64(0); size < 5000; {
+		n := size + 1 + rand.Int64N(600)
+		s.shelf.add("demo", numbered(size, n)...)
+		size = s.sealed("demo").Size
+		for level := -1; level < 2; level++ {
+			tile := merkle.At(level, size>>(merkle.Height*(max(0, level)+1)), size)
+			if tile.W == 0 {
+				continue
+			}
+			data, err := s.log.Tile("demo", tile)
+			if err != nil {
+				t.Fatalf("%s of %d records: %v", merkle.Path(tile), size, err)
+			}
+			held, was = append(held, data), append(was, string(data))
+		}
+	}
+	for i, data := range held {
+		if string(data) != was[i] {
+			t.Errorf("tile %d of %d is not as it was given", i, len(held))
+		}
+	}
+}
+
 func TestProofs(t *testing.T) {
 	s := newSite(t)
 	s.shelf.add("demo", numbered(0, 66_000)...)

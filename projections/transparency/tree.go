@@ -24,9 +24,10 @@ type tree struct {
 	ids    *index
 	signed *signed
 	proven bool // the root at the signed size is the one that was signed
+	shown  bool // readers may hold the bundle
 
-	partials [2][]string // the partial tiles of the last two checkpoints
-	failed   error       // of writing a full tile
+	partials [2][]merkle.Tile // of the last two checkpoints
+	failed   error            // of writing a full tile
 
 	published atomic.Pointer[published] // what readers see; nil: nothing
 }
@@ -111,9 +112,20 @@ func (t *tree) add(r eventstore.Recorded) error {
 	t.last = r.Position
 	if t.edge.Size%merkle.Width == 0 {
 		t.write(merkle.At(-1, t.edge.Size/merkle.Width-1, t.edge.Size), t.bundle)
-		t.bundle = make([]byte, 0, len(t.bundle)+len(t.bundle)/16) // readers may hold the old one; the next is about as long
+		t.nextBundle()
 	}
 	return t.failed
+}
+
+// nextBundle begins a bundle. Few were published before they were full: the
+// others' memory holds the next.
+func (t *tree) nextBundle() {
+	if !t.shown {
+		t.bundle = t.bundle[:0]
+		return
+	}
+	t.bundle = make([]byte, 0, len(t.bundle)+len(t.bundle)/16) // the next is about as long
+	t.shown = false
 }
 
 func (t *tree) full(tile merkle.Tile, hashes []byte) { t.write(tile, hashes) }
@@ -149,12 +161,18 @@ func (t *tree) flush() error {
 
 // has reports whether a partial tile was written for the last checkpoint.
 func (t *tree) has(tile merkle.Tile) bool {
-	return slices.Contains(t.partials[1], merkle.Path(tile))
+	return slices.Contains(t.partials[1], tile)
 }
 
 // publish shows readers the tree that was signed.
 func (t *tree) publish() {
-	t.published.Store(&published{t.signed.Checkpoint, t.signed.note, t.edge.Snapshot(), t.bundle[:len(t.bundle):len(t.bundle)]})
+	bundle := t.bundle[:len(t.bundle):len(t.bundle)]
+	if p := t.published.Load(); p != nil && t.edge.Size-p.Size >= merkle.Width {
+		bundle = slices.Clone(bundle) // it will be full before the next checkpoint, and its memory can hold another
+	} else {
+		t.shown = true
+	}
+	t.published.Store(&published{t.signed.Checkpoint, t.signed.note, t.edge.Snapshot(), bundle})
 }
 
 // writeCheckpoint writes the signed checkpoint beside the tiles and removes
@@ -164,16 +182,16 @@ func (t *tree) writeCheckpoint() error {
 		return err
 	}
 	next := partialsOf(&t.edge)
-	for _, path := range t.partials[0] {
-		if slices.Contains(t.partials[1], path) || slices.Contains(next, path) {
+	for _, tile := range t.partials[0] {
+		if slices.Contains(t.partials[1], tile) || slices.Contains(next, tile) {
 			continue
 		}
-		name := filepath.Join(t.dir, path)
+		name := filepath.Join(t.dir, merkle.Path(tile))
 		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 		_ = os.Remove(filepath.Dir(name)) // if it was the last
 	}
-	t.partials = [2][]string{t.partials[1], next}
+	t.partials = [2][]merkle.Tile{t.partials[1], next}
 	return nil
 }
