@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"errors"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -84,9 +83,6 @@ func (d *DB) length(s eventstore.Stream, h hint) (eventstore.Revision, error) {
 }
 
 func (d *DB) streamLength(s eventstore.Stream) (r eventstore.Revision, err error) {
-	if begun, err := d.begun(s); err != nil || !begun {
-		return 0, err
-	}
 	it, err := d.pebble.NewIter(&pebble.IterOptions{LowerBound: streamKey(s, 0), UpperBound: afterStream(s)})
 	if err != nil {
 		return 0, err
@@ -96,17 +92,4 @@ func (d *DB) streamLength(s eventstore.Stream) (r eventstore.Revision, err error
 		return parseStreamKey(s, it.Key())
 	}
 	return 0, it.Error()
-}
-
-// begun reports whether a stream has a record. Of one that has none the tables'
-// filters say so, which an iterator does not ask.
-func (d *DB) begun(s eventstore.Stream) (bool, error) {
-	_, closer, err := d.pebble.Get(streamKey(s, 1))
-	if errors.Is(err, pebble.ErrNotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	return true, closer.Close()
 }
