@@ -184,6 +184,7 @@ type bench struct {
 }
 
 func runBench(ctx context.Context, c benchConfig, out, progress io.Writer) (err error) {
+	addProc() // as serve does
 	b := &bench{benchConfig: c, report: benchReport{Machine: thisMachine(), Without: c.without}, progress: progress}
 	if b.dir, err = os.MkdirTemp(c.data, "consentledger-bench-"); err != nil {
 		return err

@@ -17,15 +17,21 @@ const (
 	gcRoom  = 256 << 20 // bytes of garbage from which on the percentage falls
 )
 
-// addProc lets one goroutine more run at once than there are CPUs, unless the
-// operator has said how many. A goroutine that waits for the disk keeps its
-// place until the runtime notices, which takes longer than most syncs: with as
-// many places as CPUs these idle meanwhile.
+// addProc lets one goroutine more run at once than there are CPUs. One that
+// waits for the disk keeps its place until the runtime notices, which may take
+// as long as the sync: with as many places as CPUs these idle meanwhile.
 var addProc = sync.OnceFunc(func() {
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
-	}
+	runtime.GOMAXPROCS(procs(os.Getenv("GOMAXPROCS"), runtime.GOMAXPROCS(0)))
 })
+
+// procs returns how many goroutines may run at once, where the runtime lets so
+// many and the operator has said how many, or nothing.
+func procs(said string, now int) int {
+	if said != "" {
+		return now
+	}
+	return now + 1
+}
 
 // tuneGC keeps the garbage collector's percentage as the constants say, unless
 // the operator has set one.

@@ -2,6 +2,15 @@ package main
 
 import "testing"
 
+func TestAGoroutineMayWaitForTheDiskUnlessTheOperatorSaysHowManyRun(t *testing.T) {
+	if got := procs("", 2); got != 3 {
+		t.Errorf("%d run at once on two CPUs, want 3", got)
+	}
+	if got := procs("2", 2); got != 2 {
+		t.Errorf("%d run at once where the operator said 2", got)
+	}
+}
+
 func TestGarbageTakesLessRoomTheMoreLives(t *testing.T) {
 	for _, tt := range []struct {
 		live uint64
