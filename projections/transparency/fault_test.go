@@ -421,17 +421,11 @@ func BenchmarkSeal(b *testing.B) {
 	}
 	n := 0
 	for b.Loop() {
-		keep, err := OpenKeep(b.TempDir(), "example.com/logs", nil)
-		if err != nil {
-			b.Fatal(err)
-		}
-		l, err := Open(b.Context(), Config{Records: s, Keep: keep, Dir: filepath.Join(b.TempDir(), "tiles")})
-		if err != nil {
-			b.Fatal(err)
-		}
+		l := openFresh(b, s)
 		ctx, stop := context.WithCancel(b.Context())
 		done := make(chan error, 1)
 		go func() { done <- l.Run(ctx) }()
+		var err error
 		for at := eventstore.Position(0); at < 199_999; time.Sleep(time.Millisecond) {
 			if at, err = l.Sealed(); err != nil {
 				b.Fatal(err)
@@ -444,12 +438,9 @@ func BenchmarkSeal(b *testing.B) {
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "records/s")
 }
 
-// BenchmarkPace is a log that grows by a thousand records between checkpoints.
-func BenchmarkPace(b *testing.B) {
-	s := &shelf{}
-	for range 1000 {
-		s.add("demo", bytes.Repeat([]byte{'x'}, 900))
-	}
+// openFresh opens a log of s in directories of its own.
+func openFresh(b *testing.B, s *shelf) *Log {
+	b.Helper()
 	keep, err := OpenKeep(b.TempDir(), "example.com/logs", nil)
 	if err != nil {
 		b.Fatal(err)
@@ -458,6 +449,16 @@ func BenchmarkPace(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	return l
+}
+
+// BenchmarkPace is a log that grows by a thousand records between checkpoints.
+func BenchmarkPace(b *testing.B) {
+	s := &shelf{}
+	for range 1000 {
+		s.add("demo", bytes.Repeat([]byte{'x'}, 900))
+	}
+	l := openFresh(b, s)
 	for n := 0; b.Loop(); n++ {
 		for i := range s.records {
 			s.records[i].ID, s.records[i].Position = idOf(n*1000+i), l.at+1+eventstore.Position(i)
