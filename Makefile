@@ -1,7 +1,7 @@
 # make test    what CI runs: every test with the race detector
 # make lint    gofmt, go vet, staticcheck
 # make build   bin/consentledger, stamped with its version
-# make fuzz    the parsers of evidence, a minute each; FUZZTIME=10m for longer
+# make fuzz    the parsers of evidence and events, a minute each; FUZZTIME=10m for longer
 # make release static binaries for every platform, and their hashes, in dist/
 # make bench   the benchmark, on this machine
 
