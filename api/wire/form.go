@@ -1,14 +1,13 @@
 package wire
 
 import (
-	"hash/maphash"
 	"reflect"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"consentledger/domain"
+	"consentledger/eventstore/intern"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -100,7 +99,7 @@ func (s *scanner) into(field reflect.Value, often bool) (ok bool) {
 func (s *scanner) string(often bool) (string, bool) {
 	text, ok := s.text()
 	if often {
-		return again(text), ok
+		return intern.String(text), ok
 	}
 	return string(text), ok
 }
@@ -146,25 +145,4 @@ func (s *scanner) skipObject() (jsontext.Value, bool) {
 		}
 	}
 	return nil, false
-}
-
-// lately has texts that were read lately, each at a place of its own.
-var (
-	lately [1024]atomic.Pointer[string]
-	places = maphash.MakeSeed()
-)
-
-// again returns a text: that which was made of the same bytes before, if it is
-// still there.
-func again(text []byte) string {
-	if len(text) == 0 || len(text) > 80 {
-		return string(text)
-	}
-	place := &lately[maphash.Bytes(places, text)%uint64(len(lately))]
-	if s := place.Load(); s != nil && *s == string(text) {
-		return *s
-	}
-	s := string(text)
-	place.Store(&s)
-	return s
 }

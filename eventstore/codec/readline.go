@@ -2,11 +2,10 @@ package codec
 
 import (
 	"encoding/hex"
-	"hash/maphash"
-	"sync/atomic"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
+	"consentledger/eventstore/intern"
 )
 
 // A scan reads a line as [line.marshal] writes it: members in their order, no
@@ -53,7 +52,7 @@ func (s *scan) plain() []byte {
 	return nil
 }
 
-func (s *scan) text() string { return shared(s.plain()) }
+func (s *scan) text() string { return intern.String(s.plain()) }
 
 // int reads an integer.
 func (s *scan) int() int64 {
@@ -199,24 +198,4 @@ func (r *Request) scan(s *scan) {
 	s.must(`,"source":`)
 	s.hex(r.Source[:])
 	s.must(`}`)
-}
-
-// words are strings that were read lately. Nearly all that stand in lines are
-// the same few names: who holds many entries need not hold them many times.
-var words [1024]atomic.Pointer[string]
-
-var wordSeed = maphash.MakeSeed()
-
-// shared returns b as a string, if it may the one that was read before.
-func shared(b []byte) string {
-	if len(b) == 0 || len(b) > 80 {
-		return string(b)
-	}
-	place := &words[maphash.Bytes(wordSeed, b)%uint64(len(words))]
-	if known := place.Load(); known != nil && *known == string(b) {
-		return *known
-	}
-	word := string(b)
-	place.Store(&word)
-	return word
 }
