@@ -36,7 +36,7 @@ func (s Subject) give(cmd GiveConsent, ref Reference, at, recorded Instant) (Eve
 		return nil, refuseAt(AlreadyOver, "data.until", "the consent would end before it begins")
 	}
 	y := yes{cmd: cmd, ref: &ref, at: at, now: max(at, recorded), before: &s, initial: cmd.Initial, build: cmd.Build}
-	if err := y.look(s, at); err != nil {
+	if err := y.look(); err != nil {
 		return nil, err
 	}
 	if err := y.person(); err != nil {
@@ -51,12 +51,12 @@ func (s Subject) give(cmd GiveConsent, ref Reference, at, recorded Instant) (Eve
 
 // look finds what was shown and done: the presentation, its surface and
 // control, the version and the act.
-func (y *yes) look(s Subject, at Instant) (err error) {
+func (y *yes) look() (err error) {
 	var surface Hash
-	if surface, err = y.present(s, at); err != nil {
+	if surface, err = y.present(); err != nil {
 		return err
 	}
-	if y.version, err = y.ref.version(y.cmd.Policy, y.cmd.Version, at); err != nil {
+	if y.version, err = y.ref.version(y.cmd.Policy, y.cmd.Version, y.at); err != nil {
 		return err
 	}
 	if err = y.find(surface); err != nil {
@@ -91,11 +91,11 @@ func (y *yes) kindOf() ConsentKind {
 }
 
 // present takes over what the presentation says that the yes answers.
-func (y *yes) present(s Subject, at Instant) (surface Hash, err error) {
+func (y *yes) present() (surface Hash, err error) {
 	if y.cmd.Notice == (EventID{}) {
 		return Hash{}, nil
 	}
-	f, ok := s.notice(y.cmd.Notice)
+	f, ok := y.before.notice(y.cmd.Notice)
 	if !ok {
 		return Hash{}, refuseAt(UnknownNotice, "data.notice", "no notice of that id was presented to this person")
 	}
@@ -109,7 +109,7 @@ func (y *yes) present(s Subject, at Instant) (surface Hash, err error) {
 			return Hash{}, refuseAt(Contradicts, "data.notice", "the policy, version, locale, text or build is another than in the presentation that is named")
 		}
 	}
-	if f.At > at.Add(FutureSkew) {
+	if f.At > y.at.Add(FutureSkew) {
 		return Hash{}, refuseAt(Contradicts, "data.notice", "the answer is from before the presentation that it names")
 	}
 	return n.Surface, nil
@@ -161,17 +161,16 @@ func (y *yes) find(id Hash) error {
 
 // person finds what the person's history says about the yes.
 func (y *yes) person() error {
-	s := y.before
 	if y.cmd.Guardian != "" {
 		y.kind = GuardianConsent
-		if !s.GuardianAt(y.cmd.Guardian, y.now) {
+		if !y.before.GuardianAt(y.cmd.Guardian, y.now) {
 			return refuseAt(UnknownGuardian, "data.guardian", "nobody of that id is verified as the person's guardian now; see guardian.verified")
 		}
 	}
-	if err := s.checkConfirms(y.cmd.Confirms, *y.ref); err != nil {
+	if err := y.before.checkConfirms(y.cmd.Confirms, *y.ref); err != nil {
 		return err
 	}
-	y.band, _ = s.Band(y.now)
+	y.band, _ = y.before.Band(y.now)
 	return nil
 }
 

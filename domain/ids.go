@@ -53,7 +53,13 @@ func ParsePurposeID(s string) (PurposeID, error) {
 type Hash [32]byte
 
 // String returns the form "sha256:<64 hex digits>" that [ParseHash] reads.
-func (h Hash) String() string { return "sha256:" + hex.EncodeToString(h[:]) }
+func (h Hash) String() string {
+	var room [len("sha256:") + 2*len(h)]byte
+	return string(h.Append(room[:0]))
+}
+
+// Append appends what String returns.
+func (h Hash) Append(b []byte) []byte { return hex.AppendEncode(append(b, "sha256:"...), h[:]) }
 
 // ParseHash reads what [Hash.String] writes, and nothing else.
 func ParseHash(s string) (Hash, error) {
@@ -148,7 +154,7 @@ func ParsePersonKey(s string) (PersonKey, error) {
 	switch {
 	case kind != "account" && kind != "device":
 		return PersonKey{}, parseError(`a person is named "account:ID" or "device:ID"`)
-	case id == "" || len(id) > 128 || !isPerson(id):
+	case id == "" || len(id) > 128 || !isOpaque(id, ""):
 		return PersonKey{}, parseError("a person's id is 1 to 128 of A-Z, a-z, 0-9, dot, underscore, tilde and hyphen; use an opaque account or installation id, not an e-mail address")
 	case looksPersonal(id):
 		return PersonKey{}, parseError("a person's id must be opaque: this one looks like a phone or identity-card number")
@@ -156,9 +162,11 @@ func ParsePersonKey(s string) (PersonKey, error) {
 	return PersonKey{kind, id}, nil
 }
 
-func isPerson(id string) bool {
+// isOpaque reports whether an id has letters, digits and separators alone, or
+// some more.
+func isOpaque(id, more string) bool {
 	for i := range len(id) {
-		if c := id[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && !separates(c) {
+		if c := id[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && !separates(c) && strings.IndexByte(more, c) < 0 {
 			return false
 		}
 	}
@@ -187,22 +195,13 @@ func looksPersonal(id string) bool {
 	}
 	switch len(plain) {
 	case 11:
-		return isDigits(plain) && plain[0] == '1' && plain[1] >= '3'
+		return digitsOnly(plain) && plain[0] == '1' && plain[1] >= '3'
 	case 13:
-		return isDigits(plain) && string(plain[:3]) == "861"
+		return digitsOnly(plain) && string(plain[:3]) == "861"
 	case 18:
-		return isDigits(plain[:17]) && isBirthDate(string(plain[6:14]))
+		return digitsOnly(plain[:17]) && isBirthDate(string(plain[6:14]))
 	}
 	return false
-}
-
-func isDigits(s []byte) bool {
-	for _, c := range s {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return true
 }
 
 func isBirthDate(s string) bool {

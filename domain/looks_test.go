@@ -34,8 +34,10 @@ func sameLooks(t *testing.T, id string) (personal bool) {
 	if personal != looksPersonalPlainly(id) {
 		t.Errorf("%q looks personal: %v", id, personal)
 	}
-	if isPerson(id) != (strings.Trim(id, personChars) == "") {
-		t.Errorf("%q has the form of a person's id: %v", id, isPerson(id))
+	for _, more := range []string{"", ":/"} { // of a person's id, of a principal
+		if got := isOpaque(id, more); got != (strings.Trim(id, personChars+more) == "") {
+			t.Errorf("%q has letters, digits, separators and %q alone: %v", id, more, got)
+		}
 	}
 	return personal
 }

@@ -294,7 +294,7 @@ func each(list string, ok func(string) bool) bool {
 	return true
 }
 
-func digitsOnly(s string) bool {
+func digitsOnly[T string | []byte](s T) bool {
 	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' {
 			return false

@@ -8,7 +8,7 @@ import "strings"
 // whoever may sign in has a name that says less. So is the ledger's own name.
 func ParsePrincipal(s string) (string, error) {
 	switch {
-	case s == "" || len(s) > 128 || strings.Trim(s, principalChars) != "":
+	case s == "" || len(s) > 128 || !isOpaque(s, ":/"):
 		return "", errPrincipal
 	case s == Ledger:
 		return "", errPrincipalTaken
@@ -19,7 +19,6 @@ func ParsePrincipal(s string) (string, error) {
 }
 
 const (
-	principalChars       = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~:/-"
 	errPrincipal         = parseError(`a principal is named by 1 to 128 of A-Z, a-z, 0-9 and "._~:/-", as in operator:ann: no spaces, no e-mail address`)
 	errPrincipalTaken    = parseError("a principal has a name of its own: this one is the ledger's")
 	errPrincipalPersonal = parseError("a principal's name must be opaque: this one holds what looks like a phone or identity-card number")

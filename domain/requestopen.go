@@ -18,9 +18,10 @@ func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded Instant) (
 	if cmd.Subject == "" && cmd.Text != "" {
 		return nil, refuseAt(Malformed, "data.text", "of nobody that is known there is nobody's vault to seal a text in: keep the letter as a document and name its hash")
 	}
-	v, ok := ref.Promised(ref.person(), cmd.Policy, at)
+	who := ref.person()
+	v, ok := ref.Promised(who, cmd.Policy, at)
 	if !ok { // what comes late from before a promise is owed like the rest
-		v, ok = ref.Promised(ref.person(), cmd.Policy, recorded)
+		v, ok = ref.Promised(who, cmd.Policy, recorded)
 	}
 	if !ok {
 		return nil, cmd.unpromised()
@@ -36,7 +37,7 @@ func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded Instant) (
 	}
 	opened, err := e.open(v.Document, "", at, ref)
 	events := append([]Event{e}, opened...)
-	if n := ref.person().repeats(cmd.Types, at); n > 0 {
+	if n := who.repeats(cmd.Types, at); n > 0 {
 		events = append(events, Stepped{Kind: "request.repeated", Fields: Fields(map[string]string{"times": itoa(n), "days": itoa(int(RepeatWindow / Day))})})
 	}
 	return events, err

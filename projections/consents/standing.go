@@ -2,7 +2,6 @@ package consents
 
 import (
 	"cmp"
-	"encoding/hex"
 	"slices"
 
 	"consentledger/domain"
@@ -79,8 +78,8 @@ func appendProof(b []byte, s *domain.Standing) ([]byte, error) {
 	t.Text("policy", s.Policy)
 	t.Name("version")
 	t.B = append(t.B, '"')
-	if s.Version != (domain.Hash{}) { // as [domain.Hash.String] has it
-		t.B = hex.AppendEncode(append(t.B, "sha256:"...), s.Version[:])
+	if s.Version != (domain.Hash{}) {
+		t.B = s.Version.Append(t.B)
 	}
 	t.B = append(t.B, '"')
 	t.Text("act", string(s.Act))
