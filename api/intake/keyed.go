@@ -4,6 +4,8 @@ import (
 	"context"
 	"hash/maphash"
 	"sync"
+
+	"consentledger/domain"
 )
 
 // A keyed runs jobs side by side, but those of one key one after the other, in
@@ -36,9 +38,13 @@ func newKeyed(max int) *keyed {
 	}
 }
 
-// key returns the key of one person of one app: a name's parts make the same
-// key as the whole. Two persons may share one: they take turns, which is
-// harmless.
+// person returns the key of one person of one app.
+func (k *keyed) person(app domain.AppName, p domain.PersonKey) uint64 {
+	return k.key(string(app), p.Kind, ":", p.ID) // as p.String joins them
+}
+
+// key returns the key of whoever has a name: its parts make the same key as the
+// whole. Two persons may share one: they take turns, which is harmless.
 func (k *keyed) key(app string, person ...string) uint64 {
 	var h maphash.Hash
 	h.SetSeed(k.seed)

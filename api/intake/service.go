@@ -8,7 +8,6 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
-	"consentledger/eventstore/ledger"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
@@ -78,13 +77,13 @@ func (s *service) record(r micro.Request) {
 		return
 	}
 	reply := r.Reply()
-	taken := s.jobs.do(s.stop, s.jobs.key(string(req.App), req.Person.Kind, ":", req.Person.ID), func() {
+	taken := s.jobs.do(s.stop, s.jobs.person(req.App, req.Person), func() {
 		receipt, err := s.Ledger.Execute(s.ctx, req)
 		if err != nil {
 			s.fail(reply, err)
 			return
 		}
-		s.recorded(reply, receipt)
+		s.send(reply, wire.AppendReceipt(make([]byte, 0, 96), receipt)) // the usual one fits
 	})
 	if !taken {
 		s.fail(reply, errBusy)
@@ -160,24 +159,19 @@ func (s *service) cannot(reply string, q question, err error) {
 	s.failWith(reply, err, q.cannot, "application/json")
 }
 
-// recorded answers with a receipt.
-func (s *service) recorded(reply string, r ledger.Receipt) {
-	if reply == "" {
-		return
-	}
-	data := wire.AppendReceipt(make([]byte, 0, 96), r) // the usual one fits
-	_ = s.Conn.Publish(reply, data)                    // a lost answer is asked for again
-}
-
 func (s *service) answer(reply string, v any) {
-	if reply == "" {
-		return
-	}
 	data, err := json.Marshal(v)
 	if err != nil {
 		panic("intake: an answer does not make JSON: " + err.Error())
 	}
-	_ = s.Conn.Publish(reply, data) // a lost answer is asked for again
+	s.send(reply, data)
+}
+
+// send answers who wants an answer.
+func (s *service) send(reply string, data []byte) {
+	if reply != "" {
+		_ = s.Conn.Publish(reply, data) // a lost answer is asked for again
+	}
 }
 
 // fail answers as micro's Request.Error does. That one may not be called once

@@ -120,7 +120,7 @@ func (d *drain) take(m jetstream.Msg) {
 		return // a redelivery of what is in hand
 	}
 	req, hint, refusal := parse(m.Subject(), m.Headers(), m.Data())
-	key := d.jobs.key(string(req.App), req.Person.Kind, ":", req.Person.ID)
+	key := d.jobs.person(req.App, req.Person)
 	if refusal != nil {
 		key = d.jobs.key("rejected", "") // it names nobody whose order it could keep
 	}
