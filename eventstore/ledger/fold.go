@@ -24,8 +24,8 @@ type fold struct {
 	*others
 }
 
-// others are what a stream says that is neither a person's nor of obligations,
-// as nearly all are: one of these, by its noun. They are never changed.
+// others are what the few streams say that are neither a person's nor of
+// obligations: one of these, by the stream's noun. They are never changed.
 type others struct {
 	service   domain.Service
 	policies  domain.Policies

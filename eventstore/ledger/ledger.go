@@ -25,6 +25,7 @@ import (
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
+	"consentledger/eventstore/pages"
 	"consentledger/eventstore/vault"
 )
 
@@ -109,7 +110,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 		c.Folds = 32768
 	}
 	l := &Ledger{store: c.Store, vault: c.Vault, now: c.Now, seed: maphash.MakeSeed(), folds: newFolds(c.Folds)}
-	l.recent.written.entries.Each = recentLength / 2
+	l.recent.written.entries.Each = pages.Kept / 2
 	head, err := c.Store.Head(ctx)
 	if err != nil || head == 0 {
 		return l, err

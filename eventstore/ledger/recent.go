@@ -7,6 +7,7 @@ import (
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/generations"
+	"consentledger/eventstore/pages"
 )
 
 // recent remembers the entries that were read last: everybody follows the same
@@ -16,19 +17,7 @@ type recent struct {
 
 	mu     sync.Mutex // held while records are read: who comes meanwhile wants the same
 	newest eventstore.Position
-	pages  [recentLength / pageLength]*page
-}
-
-const (
-	recentLength = 4096
-	pageLength   = 256
-)
-
-// A page is the entries of so many positions, as far as they were read. What
-// was put on it stays there: who was given a part of it goes on reading that.
-type page struct {
-	number  uint64
-	entries [pageLength]codec.Entry
+	ring   pages.Ring[codec.Entry]
 }
 
 // decode is [codec.Decode] of the records that a batch begins with, of at least
@@ -54,41 +43,30 @@ func (c *recent) decode(batch []eventstore.Recorded) (read []codec.Entry, err er
 func (c *recent) recent(batch []eventstore.Recorded) (read []codec.Entry, ok bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	p, from := c.page(batch), uint64(batch[0].Position)%pageLength
+	if batch[len(batch)-1].Position+pages.Kept <= c.newest {
+		return nil, false, nil
+	}
+	p, from := c.ring.Open(batch[0].Position), pages.Index(batch[0].Position)
 	if p == nil {
 		return nil, false, nil
 	}
-	for i, r := range batch[:min(uint64(len(batch)), pageLength-from)] {
-		at := from + uint64(i)
+	for i, r := range batch[:min(len(batch), pages.Length-from)] {
+		at := from + i
 		if r.Position != batch[0].Position+eventstore.Position(i) {
 			break
 		}
-		if p.entries[at].Position != r.Position {
+		if p.Items[at].Position != r.Position {
 			e, known := c.written.take(r)
 			if !known {
 				if e, err = codec.Decode(r); err != nil {
 					break
 				}
 			}
-			p.entries[at], c.newest = e, max(c.newest, r.Position)
+			p.Items[at], c.newest = e, max(c.newest, r.Position)
 		}
-		read = p.entries[from : at+1 : at+1]
+		read = p.Items[from : at+1 : at+1]
 	}
 	return read, true, err
-}
-
-// page returns the page that a batch begins on; nil if it is too old to be
-// remembered.
-func (c *recent) page(batch []eventstore.Recorded) *page {
-	last, number := batch[len(batch)-1].Position, uint64(batch[0].Position)/pageLength
-	place := &c.pages[number%uint64(len(c.pages))]
-	switch {
-	case last+recentLength <= c.newest, *place != nil && (*place).number > number:
-		return nil
-	case *place == nil || (*place).number < number:
-		*place = &page{number: number}
-	}
-	return *place
 }
 
 // written remembers what this process wrote last, until it is read: that needs

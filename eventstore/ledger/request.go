@@ -251,8 +251,8 @@ func (l *Ledger) tryCase(ctx context.Context, stream domain.StreamID, req Reques
 }
 
 // another returns the other request that one is said to be a duplicate of; nil
-// if the app has none. It is read from the store: another process
-// may have opened it.
+// if the app has none. It is read from the store: another process may have
+// opened it.
 func (l *Ledger) another(ctx context.Context, stream domain.StreamID, req Request) (*domain.Request, error) {
 	s, ok := req.Command.(domain.TakeStep)
 	if !ok || s.Kind != "request.duplicate" {
