@@ -89,7 +89,7 @@ func init() {
 }
 
 // personal is what the examples say that must never be in the log in the clear.
-var personal = []string{"user-1", "parent-1", "tablet-1", "2009-06-30", "the mother", "in danger and could", "sign-up", "system settings", "a-17", `"screen"`}
+var personal = []string{"user-1", "parent-1", "tablet-1", "2009-06-30", "the mother", "in danger and could", "sign-up", "system settings", "ticket-17", `"screen"`}
 
 func parseExample(e Example) (ledger.Request, error) {
 	if e.Operator {

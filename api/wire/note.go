@@ -84,7 +84,7 @@ func noteExample(rule domain.NoteRule) string {
 		members = append(members, `"`+f.Name+`": "`+fieldExample(f)+`"`)
 	}
 	if rule.Person {
-		members = append(members, `"details": {"ticket": "a-17"}`)
+		members = append(members, `"details": {"ticket": "ticket-17"}`)
 	}
 	return strings.Join(members, ", ")
 }

@@ -142,7 +142,7 @@ func stepExample(rule domain.StepRule) string {
 		}
 	}
 	if rule.Kind == "request.rejected" {
-		members = append(members, `"details": {"reasons": "a-17"}`)
+		members = append(members, `"details": {"reasons": "ticket-17"}`)
 	}
 	return strings.Join(members, ", ")
 }
