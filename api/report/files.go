@@ -1,13 +1,12 @@
 package report
 
 import (
-	"encoding/csv"
 	"io"
 
+	"consentledger/api/report/sheet"
 	"consentledger/domain"
 
 	ics "github.com/arran4/golang-ical"
-	"github.com/xuri/excelize/v2"
 )
 
 // A Writer writes a report into a file, line by line. Nothing is complete
@@ -38,88 +37,23 @@ func (f Form) ContentType() string {
 func New(f Form, w io.Writer, at domain.Instant) (Writer, error) {
 	switch f {
 	case XLSX:
-		return newBook(w)
+		b, err := sheet.NewBook(w, "deadlines", Columns, columnKinds()...)
+		return &book{b}, err
 	case ICS:
 		return newCalendar(w, at), nil
 	}
-	t := &table{csv.NewWriter(w)}
-	return t, t.add(Columns)
+	return &table{sheet.NewCSV(w, Columns, columnKinds()...)}, nil
 }
 
 // A table is a report as CSV.
-type table struct{ *csv.Writer }
+type table struct{ *sheet.CSV }
 
-func (t *table) Write(o Obligation) error {
-	cells := o.Cells()
-	for i := range cells {
-		if Columns[i] != leftColumn { // a number, which is no formula below zero either
-			cells[i] = Inert(cells[i])
-		}
-	}
-	return t.add(cells)
-}
+func (t *table) Write(o Obligation) error { return t.Row(o.Cells()...) }
 
-func (t *table) add(cells []string) error { return t.Writer.Write(cells) }
+// A book is a report as a workbook.
+type book struct{ *sheet.Book }
 
-func (t *table) Close() error {
-	t.Flush()
-	return t.Error()
-}
-
-// A book is a report as a workbook. Every cell is a text, but for the number of
-// days: what looks like a number in an id is none.
-type book struct {
-	out   io.Writer
-	file  *excelize.File
-	sheet *excelize.StreamWriter
-	row   int
-}
-
-const sheetName = "deadlines"
-
-func newBook(w io.Writer) (*book, error) {
-	b := &book{out: w, file: excelize.NewFile()}
-	if err := b.file.SetSheetName("Sheet1", sheetName); err != nil {
-		return nil, err
-	}
-	var err error
-	if b.sheet, err = b.file.NewStreamWriter(sheetName); err != nil {
-		return nil, err
-	}
-	if err := b.sheet.SetColWidth(1, len(Columns), 18); err != nil {
-		return nil, err
-	}
-	if err := b.sheet.SetPanes(&excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}); err != nil {
-		return nil, err
-	}
-	return b, b.add(Columns, nil)
-}
-
-func (b *book) Write(o Obligation) error { return b.add(o.Cells(), o.Left) }
-
-func (b *book) add(cells []string, left *int) error {
-	row := make([]any, len(cells))
-	for i, text := range cells {
-		row[i] = text
-		if left != nil && Columns[i] == leftColumn {
-			row[i] = *left
-		}
-	}
-	b.row++
-	at, err := excelize.CoordinatesToCellName(1, b.row)
-	if err != nil {
-		return err
-	}
-	return b.sheet.SetRow(at, row)
-}
-
-func (b *book) Close() error {
-	defer b.file.Close()
-	if err := b.sheet.Flush(); err != nil {
-		return err
-	}
-	return b.file.Write(b.out)
-}
+func (b *book) Write(o Obligation) error { return b.Row(o.Cells()...) }
 
 // A calendar is a report as iCalendar: an event for every obligation that has a
 // due date. It says what is owed and by which rule, and of nobody to whom; and

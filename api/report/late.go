@@ -1,9 +1,9 @@
 package report
 
 import (
-	"encoding/csv"
 	"io"
 
+	"consentledger/api/report/sheet"
 	"consentledger/projections/requests"
 )
 
@@ -34,19 +34,11 @@ var LateColumns = []string{"person", "purpose", "valid_at", "answered_at", "chec
 
 // WriteLate writes a list as CSV.
 func WriteLate(w io.Writer, list []LateYes) error {
-	t := csv.NewWriter(w)
-	if err := t.Write(LateColumns); err != nil {
-		return err
-	}
+	t := sheet.NewCSV(w, LateColumns, sheet.Text, sheet.Text, sheet.Instant, sheet.Instant, sheet.Text, sheet.Instant, sheet.Instant)
 	for _, y := range list {
-		cells := []string{y.Person, y.Purpose, y.Valid, y.Answered, y.Check, y.Withdrawn, y.Recorded, y.Withdrawal}
-		for i := range cells {
-			cells[i] = Inert(cells[i])
-		}
-		if err := t.Write(cells); err != nil {
+		if err := t.Row(y.Person, y.Purpose, y.Valid, y.Answered, y.Check, y.Withdrawn, y.Recorded, y.Withdrawal); err != nil {
 			return err
 		}
 	}
-	t.Flush()
-	return t.Error()
+	return t.Close()
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"consentledger/api/report/sheet"
 	"consentledger/domain"
 	"consentledger/projections/requests"
 )
@@ -133,12 +134,26 @@ func end(d domain.Date, until domain.Instant) string {
 
 // Columns are the columns of the files. They are added to at the end only.
 var Columns = []string{
-	"app", "stream", "id", "person", "kind", "types", "target", "rule", "source", "basis", "state", leftColumn,
+	"app", "stream", "id", "person", "kind", "types", "target", "rule", "source", "basis", "state", "working_days_left",
 	"start", "opened", "due_date", "due", "certainty", "safe_target", "tail_exposed", "binding", "exceeds_law",
 	"earlier_due_dates", "recomputed_because", "met_at", "claimed_at", "void_reason",
 }
 
-const leftColumn = "working_days_left"
+// columnKinds returns what a spreadsheet should take each column for.
+func columnKinds() []sheet.Kind {
+	kinds := make([]sheet.Kind, len(Columns))
+	for i, name := range Columns {
+		switch name {
+		case "working_days_left":
+			kinds[i] = sheet.Number
+		case "due_date", "safe_target":
+			kinds[i] = sheet.Date
+		case "start", "opened", "due", "met_at", "claimed_at":
+			kinds[i] = sheet.Instant
+		}
+	}
+	return kinds
+}
 
 // Cells returns the texts of a line's cells.
 func (o Obligation) Cells() []string {
@@ -169,12 +184,4 @@ func yes(b bool) string {
 		return "yes"
 	}
 	return "no"
-}
-
-// Inert keeps a spreadsheet from taking a cell for a formula.
-func Inert(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
-		return "'" + text
-	}
-	return text
 }

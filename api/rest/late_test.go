@@ -33,7 +33,7 @@ func TestYesesBeforeALateWithdrawalAreReported(t *testing.T) {
 	d.want(200, part, "GET", reports, "")
 	d.want(200, `"answered_after_withdrawal":[]`, "POST", path, `{"subject":"bo"}`)
 	d.want(200, `"answered_after_withdrawal":[]`, "POST", path, `{"known_at":"`+said.String()+`"}`)
-	if code, text, header := d.ask("POST", path, `{"format":"csv"}`); code != 200 || header.Get("Content-Type") != "text/csv; charset=utf-8" || strings.Count(text, "\n") != 2 || !strings.HasPrefix(text, "person,purpose,") {
+	if code, text, header := d.ask("POST", path, `{"format":"csv"}`); code != 200 || header.Get("Content-Type") != "text/csv; charset=utf-8" || strings.Count(text, "\n") != 2 || !strings.HasPrefix(text, "\ufeffperson,purpose,") {
 		t.Errorf("%d %v %s", code, header, text)
 	}
 	d.want(400, "json or csv", "POST", path, `{"format":"ics"}`)

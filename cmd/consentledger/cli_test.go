@@ -155,7 +155,7 @@ func TestNoCellIsAFormulaOrSteersTheTerminal(t *testing.T) {
 		}
 		return out.String()
 	}
-	read, err := csv.NewReader(strings.NewReader(print("csv"))).ReadAll()
+	read, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(print("csv"), "\ufeff"))).ReadAll()
 	if err != nil || len(read) != len(cells)+1 {
 		t.Fatalf("%v, %v", read, err)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,7 +11,7 @@ import (
 	"strings"
 	"unicode"
 
-	"consentledger/api/report"
+	"consentledger/api/report/sheet"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -72,7 +71,7 @@ type printer struct {
 	out     io.Writer
 	columns []string
 	table   table.Writer
-	csv     *csv.Writer
+	csv     *sheet.CSV
 	rows    int
 }
 
@@ -90,8 +89,7 @@ func newPrinter(c *cobra.Command, columns ...string) *printer {
 		}
 		p.table.AppendHeader(head)
 	case "csv":
-		p.csv = csv.NewWriter(p.out)
-		p.csv.Write(columns) // an error stays until the end
+		p.csv = sheet.NewCSV(p.out, columns)
 	}
 	return p
 }
@@ -131,12 +129,7 @@ func (p *printer) cells(object json.RawMessage) error {
 		row = append(row, cell(members[name]))
 	}
 	if p.csv != nil {
-		for i, name := range p.columns {
-			if _, number := members[name].(json.Number); !number { // which is no formula below zero either
-				row[i] = report.Inert(row[i])
-			}
-		}
-		return p.csv.Write(row)
+		return p.csv.RowOf(kindsOf(members, p.columns), row)
 	}
 	shown := table.Row{}
 	for _, text := range row {
@@ -146,14 +139,28 @@ func (p *printer) cells(object json.RawMessage) error {
 	return nil
 }
 
+// kindsOf returns what the cells of an object are for a spreadsheet: its numbers
+// are numbers, and texts are days and times where they look like ours.
+func kindsOf(members map[string]any, columns []string) []sheet.Kind {
+	kinds := make([]sheet.Kind, len(columns))
+	for i, name := range columns {
+		switch members[name].(type) {
+		case json.Number:
+			kinds[i] = sheet.Number
+		case string:
+			kinds[i] = sheet.Instant
+		}
+	}
+	return kinds
+}
+
 // end prints what comes after the last row.
 func (p *printer) end() (err error) {
 	switch {
 	case p.form == "table":
 		_, err = fmt.Fprintln(p.out, p.table.Render())
 	case p.form == "csv":
-		p.csv.Flush()
-		err = p.csv.Error()
+		err = p.csv.Close()
 	case p.form == "json" && p.rows == 0:
 		_, err = fmt.Fprintln(p.out, "[]")
 	case p.form == "json":

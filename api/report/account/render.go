@@ -3,13 +3,12 @@ package account
 import (
 	"archive/zip"
 	_ "embed"
-	"encoding/csv"
 	"fmt"
 	"html/template"
 	"io"
 	"strings"
 
-	"consentledger/api/report"
+	"consentledger/api/report/sheet"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -81,8 +80,7 @@ func Write(w io.Writer, p Paper, f Form, lang string) error {
 	return fmt.Errorf("no form %q", f)
 }
 
-// zip writes one CSV for every section, with a byte order mark: without it
-// spreadsheets take Chinese for something else.
+// zip writes one CSV for every section.
 func (d Document) zip(w io.Writer) error {
 	z := zip.NewWriter(w)
 	for i, s := range d.Sections {
@@ -90,23 +88,19 @@ func (d Document) zip(w io.Writer) error {
 		if err != nil {
 			return err
 		}
-		if _, err := io.WriteString(f, "\ufeff"); err != nil {
-			return err
-		}
-		c := csv.NewWriter(f)
-		c.Write(s.Columns) // an error stays until Flush
+		c := sheet.NewCSV(f, s.Columns)
 		for _, row := range s.Rows {
-			safe := make([]string, len(row))
-			for j := range row {
-				safe[j] = report.Inert(row[j])
+			if err := c.Row(row...); err != nil {
+				return err
 			}
-			c.Write(safe)
 		}
 		if len(s.Rows) == 0 {
-			c.Write([]string{d.None})
+			if err := c.Row(d.None); err != nil {
+				return err
+			}
 		}
-		if c.Flush(); c.Error() != nil {
-			return c.Error()
+		if err := c.Close(); err != nil {
+			return err
 		}
 	}
 	return z.Close()

@@ -1,0 +1,132 @@
+package sheet_test
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"strings"
+	"testing"
+
+	"consentledger/api/report/sheet"
+
+	"github.com/xuri/excelize/v2"
+)
+
+func TestATextThatASpreadsheetWouldTakeForSomethingElseIsMarked(t *testing.T) {
+	marked := []string{
+		"=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1", " =1", "\u3000=1", // formulas
+		"＝1", "＋1", "－1", "＠1",
+		"'quoted",
+		"9007199254740993", "1234567890123456", "007", "00012e5", "1e5", "12E-3", "1.50", "0.1234567890123456", ".5", "1,5", // numbers
+		"1-2", "3/4", "2026-10", "1.2.2026", "MAR5", "sept-1", "1 Oct", "12:30", // days and times
+	}
+	for _, text := range marked {
+		if got := sheet.Protect(text); got != "'"+text {
+			t.Errorf("Protect(%q) = %q", text, got)
+		}
+	}
+	for _, text := range []string{"", "0", "42", "123456789012345", "1.5", "12.5%", "2026-10-15", "2026-10-15T16:00:00.000Z", "user-1", "account:7", "a=b", "march", "张三", "e5", "."} {
+		if got := sheet.Protect(text); got != text {
+			t.Errorf("Protect(%q) = %q", text, got)
+		}
+	}
+}
+
+var (
+	columns = []string{"id", "left", "due", "at"}
+	kinds   = []sheet.Kind{sheet.Text, sheet.Number, sheet.Date, sheet.Instant}
+	rows    = [][]string{
+		{"00012", "-2", "2026-10-15", "2026-10-15T16:00:00.125Z"},
+		{"=A1", "", "", ""},
+		{"1/2", "=1", "0012", "-never"},
+	}
+)
+
+func TestCSVBeginsWithAByteOrderMarkAndMarksTextsOnly(t *testing.T) {
+	var b bytes.Buffer
+	w := sheet.NewCSV(&b, columns, kinds...)
+	for _, row := range rows {
+		if err := w.Row(row...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text, marked := strings.CutPrefix(b.String(), "\ufeff")
+	if !marked {
+		t.Errorf("no byte order mark: %q", b.String())
+	}
+	got, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "[[id left due at] ['00012 -2 2026-10-15 2026-10-15T16:00:00.125Z] ['=A1   ] ['1/2 '=1 '0012 '-never]]"
+	if s := strings.ReplaceAll(text, "\n", "|"); len(got) != 4 || format(got) != want {
+		t.Errorf("got %s, want %s (%s)", format(got), want, s)
+	}
+}
+
+func format(rows [][]string) string {
+	var lines []string
+	for _, r := range rows {
+		lines = append(lines, "["+strings.Join(r, " ")+"]")
+	}
+	return "[" + strings.Join(lines, " ") + "]"
+}
+
+func TestCSVKeepsAnErrorUntilItIsClosed(t *testing.T) {
+	w := sheet.NewCSV(full{}, columns)
+	w.Row("a", "b", "c", "d")
+	if err := w.Close(); err == nil {
+		t.Error("a row that could not be written was no error")
+	}
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errFull }
+
+var errFull = errors.New("full")
+
+func TestADayInAWorkbookIsADayAndItsAuthorIsOurs(t *testing.T) {
+	var b bytes.Buffer
+	w, err := sheet.NewBook(&b, "deadlines", columns, kinds...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range rows {
+		if err := w.Row(row...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	f, err := excelize.OpenReader(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for cell, want := range map[string]struct{ shown, raw string }{
+		"A2": {"00012", "00012"},
+		"B2": {"-2", "-2"},
+		"C2": {"2026-10-15", "46310"},
+		"D2": {"2026-10-15T16:00:00Z", "46310.66666811343"},
+		"A3": {"=A1", "=A1"},
+		"C3": {"", ""},
+		"C4": {"0012", "0012"},
+	} {
+		shown, err := f.GetCellValue("deadlines", cell)
+		raw, err2 := f.GetCellValue("deadlines", cell, excelize.Options{RawCellValue: true})
+		formula, err3 := f.GetCellFormula("deadlines", cell)
+		if err != nil || err2 != nil || err3 != nil || shown != want.shown || !strings.HasPrefix(raw, want.raw[:min(len(want.raw), 9)]) || formula != "" {
+			t.Errorf("%s shows %q, holds %q and the formula %q: %v %v %v", cell, shown, raw, formula, err, err2, err3)
+		}
+	}
+	props, err := f.GetDocProps()
+	if err != nil || props.Creator != "consentledger" || props.LastModifiedBy != "consentledger" {
+		t.Errorf("%+v %v", props, err)
+	}
+}
