@@ -11,6 +11,42 @@ type App struct {
 	Locales      []string
 }
 
+// AppMembers is a set of members of an [App].
+type AppMembers uint8
+
+const (
+	AppHandler AppMembers = 1 << iota
+	AppGroup
+	AppEnvironment
+	AppJurisdiction
+	AppTimeZone
+	AppLocales
+)
+
+// Onto returns an app as it is after cmd, if it was now before.
+func (cmd RegisterApp) Onto(now App) App {
+	app := cmd.App
+	if cmd.Unsaid&AppHandler != 0 {
+		app.Handler = now.Handler
+	}
+	if cmd.Unsaid&AppGroup != 0 {
+		app.Group = now.Group
+	}
+	if cmd.Unsaid&AppEnvironment != 0 {
+		app.Environment = now.Environment
+	}
+	if cmd.Unsaid&AppJurisdiction != 0 {
+		app.Jurisdiction = now.Jurisdiction
+	}
+	if cmd.Unsaid&AppTimeZone != 0 {
+		app.TimeZone = now.TimeZone
+	}
+	if cmd.Unsaid&AppLocales != 0 {
+		app.Locales = now.Locales
+	}
+	return app
+}
+
 // An Environment tells tests from the real thing.
 type Environment uint8
 
@@ -117,10 +153,18 @@ func (s Service) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Eve
 		if cmd.App.Name == NoApp {
 			return nil, refuse(AppIncomplete, "an app is not called invalid: that stands for no app in the list of rejected messages")
 		}
-		if cmd.App.Environment == 0 || cmd.App.Jurisdiction == "" || cmd.App.TimeZone == "" || len(cmd.App.Locales) == 0 {
+		app := cmd.Onto(s.App)
+		if app.Environment == 0 || app.Jurisdiction == "" || app.TimeZone == "" || len(app.Locales) == 0 {
 			return nil, refuse(AppIncomplete, "an app needs an environment, a jurisdiction, a time zone and at least one locale")
 		}
-		return []Event{AppRegistered(cmd)}, nil
+		if app.Jurisdiction != s.App.Jurisdiction && !isJurisdiction(app.Jurisdiction) {
+			return nil, refuseAt(AppIncomplete, "jurisdiction", `there is no such jurisdiction: want a country's two letters, as in CN or DE, a region as in "CN-GX", or EU`)
+		}
+		if s.Registered() && app.Environment != s.App.Environment && !cmd.Moves {
+			return nil, refuseAt(EnvironmentFixed, "environment", "the app is a "+s.App.Environment.String()+" app, and which consents count depends on that: "+
+				"it is moved by an operation of its own, see consentledger app environment")
+		}
+		return []Event{AppRegistered{app}}, nil
 	case Say:
 		return one(s.say(cmd.Event, ref, max(at, recorded)))
 	}

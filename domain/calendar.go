@@ -77,19 +77,6 @@ func (p *problems) add(path, format string, args ...any) {
 	*p = append(*p, Problem{path, fmt.Sprintf(format, args...)})
 }
 
-// isJurisdiction reports whether s is written like ISO 3166: a country, or a
-// country and a region of it.
-func isJurisdiction(s string) bool {
-	for i := range len(s) {
-		capital := s[i] >= 'A' && s[i] <= 'Z'
-		switch {
-		case i == 2 && s[i] != '-', i < 2 && !capital, i > 2 && !capital && (s[i] < '0' || s[i] > '9'):
-			return false
-		}
-	}
-	return len(s) == 2 || len(s) >= 4 && len(s) <= 6
-}
-
 // checkDays checks every date by itself, and that no date is named twice.
 func (c Calendar) checkDays(p *problems) {
 	first, last := NewDate(c.Year-1, time.December, 1), NewDate(c.Year+1, time.January, 31)

@@ -5,8 +5,15 @@ package domain
 //sumtype:decl
 type Command interface{ isCommand() }
 
-// RegisterApp asks to let an app record.
-type RegisterApp struct{ App App }
+// RegisterApp asks to let an app record, or to change what is known about it.
+// Members of App that are Unsaid stay as they are. The environment of an app that
+// is registered changes only if the request Moves it: which consents count
+// depends on it.
+type RegisterApp struct {
+	App    App
+	Unsaid AppMembers
+	Moves  bool
+}
 
 // PublishPolicy asks to publish a version. Version is the hash of the
 // document's canonical form, which codec knows. A zero Effective means at once.

@@ -87,6 +87,9 @@ func (c *checker) head() {
 		c.report("name", `%q is no name: 1 to 32 of a-z, 0-9 and "-"`, d.Name)
 	}
 	c.require("jurisdiction", d.Jurisdiction)
+	if d.Jurisdiction != "" && !isJurisdiction(d.Jurisdiction) {
+		c.report("jurisdiction", `%q is no jurisdiction: want one as in "CN", "DE" or "EU"`, d.Jurisdiction)
+	}
 	c.require("timezone", d.TimeZone)
 	if len(d.Title) == 0 {
 		c.report("title", "is missing")

@@ -88,7 +88,7 @@ func TestAnEndThatIsDecidedTooEarlyIsAnsweredWithTheEarliestDay(t *testing.T) {
 }
 
 func TestAYearIsPublishedOnANoticeAlone(t *testing.T) {
-	whole := Calendar{Jurisdiction: "XX", Year: 2027, Notice: "no. 7", Issued: NewDate(2026, time.November, 4), Off: []Date{NewDate(2027, time.January, 1)}}
+	whole := Calendar{Jurisdiction: "NZ", Year: 2027, Notice: "no. 7", Issued: NewDate(2026, time.November, 4), Off: []Date{NewDate(2027, time.January, 1)}}
 	for name, tt := range map[string]struct {
 		change func(*Calendar)
 		path   string

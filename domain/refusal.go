@@ -16,6 +16,7 @@ type Code string
 const (
 	UnknownApp        Code = "unknown-app"
 	AppIncomplete     Code = "app-incomplete"
+	EnvironmentFixed  Code = "environment-fixed"
 	WrongStream       Code = "wrong-stream"
 	NoPolicy          Code = "no-policy"
 	UnknownPolicy     Code = "unknown-policy"

@@ -74,9 +74,9 @@ func (r Request) checkReply(cmd TakeStep, ref Reference) error {
 	}
 	switch {
 	case cmd.Details == "" && cmd.Evidence == (Hash{}):
-		return refuseAt(ReasonMissing, "data.details", "a no needs its reasons in words (PIPL 50): give details, or the letter by its hash as evidence")
+		return refuseAt(ReasonMissing, "data.details", "a rejection needs its reasons in words (PIPL 50, GDPR 12(4)): give details, or the letter by its hash as evidence")
 	case fieldOf(cmd.Fields, "remedies_told") != "yes":
-		return refuseAt(RemediesMissing, "data.remedies_told", `a no tells where to go with it (PIPL 50): tell the person, then say "yes"`)
+		return refuseAt(RemediesMissing, "data.remedies_told", `a rejection tells where to complain (PIPL 50, GDPR 12(4)): tell the person, then say "yes"`)
 	case fieldOf(cmd.Fields, "approved_by") == Unauthenticated:
 		return refuseAt(TwoPersons, "data.approved_by", "who approved it is somebody with a name")
 	case strings.EqualFold(fieldOf(cmd.Fields, "approved_by"), ref.By.Principal):

@@ -27,6 +27,7 @@ func (r Route) endpoint() string {
 var Routes = []Route{
 	{Subject: "consent.v1.*.operate", Method: http.MethodPost, Path: "/v1/apps/{app}/operator/events"},
 	{Subject: "consent.v1.*.operate.app", Method: http.MethodPut, Path: "/v1/apps/{app}"},
+	{Subject: "consent.v1.*.operate.environment", Method: http.MethodPost, Path: "/v1/apps/{app}/environment"},
 	{Subject: "consent.v1.*.operate.policy", Method: http.MethodPost, Path: "/v1/apps/{app}/policies"},
 	{Subject: "consent.v1.*.operate.surface", Method: http.MethodPost, Path: "/v1/apps/{app}/surfaces"},
 	{Subject: "consent.v1.*.operate.calendar", Method: http.MethodPost, Path: "/v1/apps/{app}/calendars"},

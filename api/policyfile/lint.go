@@ -48,25 +48,6 @@ const (
 // account cancellation and complaints.
 const ceiling = 15
 
-// expected are the rights that the PIPL gives (articles 44 to 49), by the ids
-// that a document uses for them.
-var expected = []struct {
-	id   domain.RightID
-	what string
-}{
-	{"withdraw-consent", "to withdraw consent (PIPL 15)"},
-	{"access", "of access (PIPL 45)"},
-	{"copy", "to a copy (PIPL 45)"},
-	{"port", "to have data transferred (PIPL 45)"},
-	{"correct", "to correction (PIPL 46)"},
-	{"delete", "to deletion (PIPL 47)"},
-	{"explain-rules", "to have the rules explained (PIPL 48)"},
-	{"restrict", "to restrict or refuse processing (PIPL 44)"},
-	{"relatives", "of a deceased person's relatives (PIPL 49)"},
-	{"cancel-account", "to cancel the account"},
-	{"complain", "to complain"},
-}
-
 // Lint returns what a policy file gets wrong and what the policy leaves out,
 // in the order of the file. A file that [Parse] refuses has errors only. Lint
 // finds gaps that are known to occur; that it finds none makes nothing lawful.
@@ -99,11 +80,11 @@ func (l *linter) warn(pointer, code, format string, args ...any) {
 	l.findings = append(l.findings, Finding{line, column, SeverityWarning, code, fmt.Sprintf(format, args...)})
 }
 
-func (l *linter) china() bool { return l.doc.Jurisdiction == "CN" }
+func (l *linter) china() bool { return lawOf(l.doc.Jurisdiction) == chinaLaw }
 
 func (l *linter) handler() {
 	if l.doc.Handler.Name == "" {
-		l.warn("/handler", "handler-unnamed", "who handles the data is not named (PIPL 17)")
+		l.warn("/handler", "handler-unnamed", "who handles the data is not named%s", l.cite("17", "13(1)(a)"))
 	}
 }
 
@@ -122,18 +103,37 @@ func (l *linter) purpose(pointer string, p domain.Purpose) {
 	if sensitive && !p.Sensitive {
 		l.warn(pointer, "sensitive-unflagged", "purpose %s processes sensitive data and does not say so", p.ID)
 	}
-	shared := slices.ContainsFunc(p.Actions, func(a domain.Action) bool {
-		return a == domain.Provide || a == domain.Publish || a == domain.Export
-	})
-	if p.Basis == domain.BasisConsent && !p.Separate && (sensitive || shared) {
-		l.warn(pointer, "separate-consent-missing", "purpose %s: sensitive, provided, published or exported data need a separate consent (PIPL 23, 25, 29, 39)", p.ID)
-	}
+	l.separate(pointer, p, sensitive)
 	if p.Separate && !slices.ContainsFunc(l.doc.Acts, func(a domain.Act) bool { return slices.Equal(a.Purposes, []domain.PurposeID{p.ID}) }) {
 		l.warn(pointer, "separate-act-missing", "purpose %s needs a separate consent, and no act is for it alone: only a control of its own on a published surface can give it", p.ID)
 	}
 	refusable := slices.ContainsFunc(l.doc.Rights, func(r domain.Right) bool { return r.ID == "refuse-decision" })
 	if p.Automated && !refusable {
-		l.warn(pointer, "automated-no-refusal", "purpose %s decides by machine, and no right refuse-decision is given (PIPL 24)", p.ID)
+		l.warn(pointer, "automated-no-refusal", "purpose %s decides by machine, and no right refuse-decision is given%s", p.ID, l.cite("24", "22"))
+	}
+}
+
+// separate looks for consents that the law wants by themselves. The GDPR calls
+// them explicit, and asks for them less often than the PIPL.
+func (l *linter) separate(pointer string, p domain.Purpose, sensitive bool) {
+	if p.Basis != domain.BasisConsent || p.Separate {
+		return
+	}
+	does := func(actions ...domain.Action) bool {
+		return slices.ContainsFunc(p.Actions, func(a domain.Action) bool { return slices.Contains(actions, a) })
+	}
+
+	switch lawOf(l.doc.Jurisdiction) {
+	case unionLaw:
+		if sensitive || does(domain.Export) {
+			l.warn(pointer, "separate-consent-missing",
+				"purpose %s: data of special categories and transfers abroad that rest on consent need an explicit one: make it separate (GDPR 9(2)(a), 49(1)(a))", p.ID)
+		}
+	case chinaLaw, unknownLaw:
+		if sensitive || does(domain.Provide, domain.Publish, domain.Export) {
+			l.warn(pointer, "separate-consent-missing",
+				"purpose %s: sensitive, provided, published or exported data need a separate consent%s", p.ID, l.cite("23, 25, 29, 39", ""))
+		}
 	}
 }
 
@@ -171,10 +171,7 @@ func (l *linter) rights() {
 			l.warn(fmt.Sprintf("/rights/%d", i), "procedure-missing", "right %s: how to use it is not said", r.ID)
 		}
 	}
-	if !l.china() {
-		return
-	}
-	for _, want := range expected {
+	for _, want := range expected[lawOf(l.doc.Jurisdiction)] {
 		if !slices.ContainsFunc(l.doc.Rights, func(r domain.Right) bool { return r.ID == want.id }) {
 			l.warn("/rights", "right-missing", "no right %s: the right %s", want.id, want.what)
 		}

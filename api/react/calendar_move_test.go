@@ -15,7 +15,7 @@ import (
 // invented is no notice of anybody's: three days off in January 2027, of which
 // one is made up for, so that nine in ten due dates stay as they were.
 func invented(version int, off ...int) domain.PublishCalendar {
-	k := domain.Calendar{Jurisdiction: "XX", Year: 2027, Version: version, Notice: "invented", Issued: domain.NewDate(2026, time.November, 3)}
+	k := domain.Calendar{Jurisdiction: "NZ", Year: 2027, Version: version, Notice: "invented", Issued: domain.NewDate(2026, time.November, 3)}
 	for _, day := range off {
 		k.Off = append(k.Off, domain.NewDate(2027, time.January, day))
 	}
@@ -23,13 +23,13 @@ func invented(version int, off ...int) domain.PublishCalendar {
 }
 
 func year2026() domain.PublishCalendar {
-	return domain.PublishCalendar{Calendar: domain.Calendar{Jurisdiction: "XX", Year: 2026, Version: 1, Notice: "invented too", Issued: domain.NewDate(2025, time.November, 3), Off: []domain.Date{domain.NewDate(2026, time.January, 1)}}}
+	return domain.PublishCalendar{Calendar: domain.Calendar{Jurisdiction: "NZ", Year: 2026, Version: 1, Notice: "invented too", Issued: domain.NewDate(2025, time.November, 3), Off: []domain.Date{domain.NewDate(2026, time.January, 1)}}}
 }
 
 // working promises n working days for a reply.
 func working(n int) domain.PublishPolicy {
 	return promising(func(d *domain.Document) {
-		d.DeadlineRules = append(d.DeadlineRules, domain.DeadlineRule{ID: "w", Source: "1", Unit: domain.UnitWorkingDay, Length: n, Calendar: "XX", TimeZone: "Asia/Shanghai", ClockStart: "Whatever"})
+		d.DeadlineRules = append(d.DeadlineRules, domain.DeadlineRule{ID: "w", Source: "1", Unit: domain.UnitWorkingDay, Length: n, Calendar: "NZ", TimeZone: "Asia/Shanghai", ClockStart: "Whatever"})
 		only(duty("reply", "consent.withdrawn", domain.DutyReply, "w", "withdrawal.confirmed"))(d)
 	})
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// AppSettings is what a PUT says about an app.
+// AppSettings is what is known about an app.
 type AppSettings struct {
 	Handler      string   `json:"handler,omitempty" doc:"who answers for it; public"`
 	Group        string   `json:"group,omitempty" doc:"the apps of one handler that answer together: 1 to 64 of a-z, 0-9 and hyphen"`
@@ -24,6 +24,22 @@ type AppSettings struct {
 	Jurisdiction string   `json:"jurisdiction" example:"CN"`
 	TimeZone     string   `json:"time_zone" example:"Asia/Shanghai"`
 	Locales      []string `json:"locales"`
+}
+
+// AppChange is what a PUT says about an app. What it does not name stays as it
+// is; a new app needs all but the handler and the group.
+type AppChange struct {
+	Handler      *string   `json:"handler,omitempty" doc:"who answers for it; public"`
+	Group        *string   `json:"group,omitempty" doc:"the apps of one handler that answer together: 1 to 64 of a-z, 0-9 and hyphen; empty: none"`
+	Environment  *string   `json:"environment,omitempty" enum:"test,production" doc:"of a new app; a known one is moved by a POST to its environment"`
+	Jurisdiction *string   `json:"jurisdiction,omitempty" example:"CN" doc:"a country or a region, as ISO 3166 has it, or EU"`
+	TimeZone     *string   `json:"time_zone,omitempty" example:"Asia/Shanghai"`
+	Locales      *[]string `json:"locales,omitempty" doc:"language tags, as in zh-CN"`
+}
+
+// EnvironmentChange moves an app to an environment.
+type EnvironmentChange struct {
+	Environment string `json:"environment" enum:"test,production"`
 }
 
 // AppAnswer is an app as the ledger knows it.
@@ -60,7 +76,10 @@ func (s *server) appRoutes(api huma.API) {
 			}
 			return ok(appAnswer(ref))
 		})
-	bodied[AppSettings](s, api, "put-app", http.MethodPut, "/v1/apps/{app}", "Register an app, or change what is known about it", maxBody, s.putApp)
+	bodied[AppChange](s, api, "put-app", http.MethodPut, "/v1/apps/{app}",
+		"Register an app, or change what is named about it", maxBody, s.putApp)
+	bodied[EnvironmentChange](s, api, "move-app", http.MethodPost, "/v1/apps/{app}/environment",
+		"Move an app to another environment: which consents count from now on depends on it", maxBody, s.moveApp)
 }
 
 func appAnswer(ref domain.Reference) AppAnswer {
@@ -73,22 +92,55 @@ func appAnswer(ref domain.Reference) AppAnswer {
 }
 
 func (s *server) putApp(ctx context.Context, in *appBody) (*out[AppAnswer], error) {
-	app, err := parseApp(in.App, in.RawBody)
+	register, err := parseApp(in.App, in.RawBody)
 	if err != nil {
 		return nil, err
 	}
-	ref, err := s.Ledger.App(ctx, app.Name)
-	if err == nil && sameApp(ref.Service.App, app) {
+	return s.registerApp(ctx, in, register)
+}
+
+func (s *server) moveApp(ctx context.Context, in *appBody) (*out[AppAnswer], error) {
+	name, err := domain.ParseAppName(in.App)
+	if err != nil {
+		return nil, bad(err.Error())
+	}
+	var b EnvironmentChange
+	if err := strict(in.RawBody, &b); err != nil {
+		return nil, err
+	}
+	env, err := domain.ParseEnvironment(b.Environment)
+	if err != nil {
+		return nil, bad(err.Error())
+	}
+
+	// Nobody registers an app by moving it.
+	if _, err := s.Ledger.App(ctx, name); err != nil {
+		return nil, err
+	}
+	return s.registerApp(ctx, in, domain.RegisterApp{
+		App:    domain.App{Name: name, Environment: env},
+		Unsaid: domain.AppHandler | domain.AppGroup | domain.AppJurisdiction | domain.AppTimeZone | domain.AppLocales,
+		Moves:  true,
+	})
+}
+
+// registerApp records what a request says about an app, if it says anything new.
+func (s *server) registerApp(ctx context.Context, in *appBody, register domain.RegisterApp) (*out[AppAnswer], error) {
+	name := register.App.Name
+	ref, err := s.Ledger.App(ctx, name)
+	if err == nil && sameApp(ref.Service.App, register.Onto(ref.Service.App)) {
 		return ok(appAnswer(ref))
 	}
+
 	r, err := s.execute(ctx, ledger.Request{
-		App: app.Name, Source: "rest", ID: keyOr(in.Key), Body: bytes.Clone(in.RawBody),
-		Actor: "operator", Command: domain.RegisterApp{App: app},
+		App: name, Source: "rest", ID: keyOr(in.Key), Body: bytes.Clone(in.RawBody),
+		Actor: "operator", Command: register,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if ref, err = s.Ledger.App(ctx, app.Name); err != nil {
+
+	if ref, err = s.Ledger.App(ctx, name); err != nil {
 		return nil, err
 	}
 	answer, got := appAnswer(ref), wire.ReceiptOf(r)
@@ -105,28 +157,56 @@ func keyOr(key string) string {
 	return rand.Text()
 }
 
-func parseApp(name string, body []byte) (domain.App, error) {
+func parseApp(name string, body []byte) (domain.RegisterApp, error) {
+	var cmd domain.RegisterApp
 	n, err := domain.ParseAppName(name)
 	if err != nil {
-		return domain.App{}, bad(err.Error())
+		return cmd, bad(err.Error())
 	}
-	var b AppSettings
+	var b AppChange
 	if err := strict(body, &b); err != nil {
-		return domain.App{}, err
+		return cmd, err
 	}
-	env, err := domain.ParseEnvironment(b.Environment)
-	if err != nil {
-		return domain.App{}, bad(err.Error())
-	}
-	if zone, err := time.LoadLocation(b.TimeZone); err != nil || zone == time.Local || b.TimeZone == "" {
-		return domain.App{}, bad("time_zone is a name like Asia/Shanghai")
-	}
-	if b.Group != "" {
-		if _, err := groupName(b.Group); err != nil {
-			return domain.App{}, err
+
+	cmd.App.Name = n
+	said(&cmd, domain.AppHandler, b.Handler, &cmd.App.Handler)
+	said(&cmd, domain.AppGroup, b.Group, &cmd.App.Group)
+	said(&cmd, domain.AppJurisdiction, b.Jurisdiction, &cmd.App.Jurisdiction)
+	said(&cmd, domain.AppTimeZone, b.TimeZone, &cmd.App.TimeZone)
+	said(&cmd, domain.AppLocales, b.Locales, &cmd.App.Locales)
+	var env string
+	said(&cmd, domain.AppEnvironment, b.Environment, &env)
+
+	if b.Environment != nil {
+		if cmd.App.Environment, err = domain.ParseEnvironment(env); err != nil {
+			return cmd, bad(err.Error())
 		}
 	}
-	return domain.App{Name: n, Handler: b.Handler, Group: b.Group, Environment: env, Jurisdiction: b.Jurisdiction, TimeZone: b.TimeZone, Locales: b.Locales}, nil
+	if b.TimeZone != nil {
+		if zone, err := time.LoadLocation(cmd.App.TimeZone); err != nil || zone == time.Local || cmd.App.TimeZone == "" {
+			return cmd, bad("time_zone is a name like Asia/Shanghai")
+		}
+	}
+	if cmd.App.Group != "" {
+		if _, err := groupName(cmd.App.Group); err != nil {
+			return cmd, err
+		}
+	}
+	for _, l := range cmd.App.Locales {
+		if !wire.IsLocale(l) {
+			return cmd, bad("locales are language tags, as in zh-CN and en")
+		}
+	}
+	return cmd, nil
+}
+
+// said takes a member that a request names, and notes one that it does not.
+func said[T any](cmd *domain.RegisterApp, member domain.AppMembers, value *T, into *T) {
+	if value == nil {
+		cmd.Unsaid |= member
+		return
+	}
+	*into = *value
 }
 
 func sameApp(a, b domain.App) bool {

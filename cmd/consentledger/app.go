@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -24,34 +26,88 @@ func newApp() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return printOne(c, answer, "app", "handler", "environment", "jurisdiction", "time_zone", "locales")
+		return printOne(c, answer, appColumns...)
 	}}
 	outputFlag(list)
 	outputFlag(show)
 	app := &cobra.Command{Use: "app", Short: "Register apps: who may record"}
-	app.AddCommand(newAppAdd(), list, show)
+	app.AddCommand(newAppAdd(), newAppEnvironment(), list, show)
 	return app
 }
 
+// appColumns are what is shown of an app.
+var appColumns = []string{"app", "handler", "group", "environment", "jurisdiction", "time_zone", "locales"}
+
 func newAppAdd() *cobra.Command {
-	var in struct {
-		Handler      string   `json:"handler"`
-		Group        string   `json:"group,omitempty"`
-		Environment  string   `json:"environment"`
-		Jurisdiction string   `json:"jurisdiction"`
-		TimeZone     string   `json:"time_zone"`
-		Locales      []string `json:"locales"`
+	c := &cobra.Command{
+		Use: "add APP", Short: "Register an app, or change what is named about it", Args: cobra.ExactArgs(1),
+		Long: `Register an app, or change what is known about it. What no flag names stays as it
+is; a new app takes the values that the flags show. The environment of an app that
+is known changes by "app environment" alone: which consents count depends on it.`,
+		Example: `  consentledger app add shop --handler "Shop GmbH" --jurisdiction DE --time-zone Europe/Berlin --locales de,en --environment production
+  consentledger app add shop --group shops      # nothing else changes
+  consentledger app add shop --group ""         # in no group any more`,
 	}
-	c := &cobra.Command{Use: "add APP", Short: "Register an app, or change what is known about it", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		_, err := callJSON(c, http.MethodPut, "/v1/apps/"+url.PathEscape(args[0]), in)
-		return err
-	}}
 	f := c.Flags()
-	f.StringVar(&in.Handler, "handler", "", "who answers for the app (the personal information handler)")
-	f.StringVar(&in.Group, "group", "", "the apps of one handler that answer requests together")
-	f.StringVar(&in.Environment, "environment", "test", "test or production")
-	f.StringVar(&in.Jurisdiction, "jurisdiction", "CN", "whose law applies")
-	f.StringVar(&in.TimeZone, "time-zone", "Asia/Shanghai", "where its days begin and end")
-	f.StringSliceVar(&in.Locales, "locales", []string{"en"}, "the languages it shows texts in")
+	f.String("handler", "", "who answers for the app (the personal information handler)")
+	f.String("group", "", "the apps of one handler that answer requests together")
+	f.String("environment", "test", "of a new app: test or production")
+	f.String("jurisdiction", "CN", "whose law applies: a country's two letters, or EU")
+	f.String("time-zone", "Asia/Shanghai", "where its days begin and end")
+	locales := f.StringSlice("locales", []string{"en"}, "the languages it shows texts in")
+	outputFlag(c)
+
+	c.RunE = func(c *cobra.Command, args []string) error {
+		known, err := appKnown(c, args[0])
+		if err != nil {
+			return err
+		}
+
+		// Of a known app only what a flag names is said.
+		in := map[string]any{}
+		for _, name := range []string{"handler", "group", "environment", "jurisdiction", "time-zone"} {
+			if !known || f.Changed(name) {
+				in[strings.ReplaceAll(name, "-", "_")] = f.Lookup(name).Value.String()
+			}
+		}
+		if !known || f.Changed("locales") {
+			in["locales"] = *locales
+		}
+
+		answer, err := callJSON(c, http.MethodPut, "/v1/apps/"+url.PathEscape(args[0]), in)
+		if err != nil {
+			return err
+		}
+		return printOne(c, answer, appColumns...)
+	}
+	return c
+}
+
+// appKnown reports whether an app is registered.
+func appKnown(c *cobra.Command, app string) (bool, error) {
+	_, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app), "", nil)
+	if p, is := errors.AsType[*problemError](err); is && p.status == http.StatusNotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func newAppEnvironment() *cobra.Command {
+	c := &cobra.Command{
+		Use: "environment APP test|production", Short: "Move an app to another environment",
+		Args: cobra.ExactArgs(2), ValidArgs: []string{"test", "production"},
+		Long: `Move an app to another environment. In production a consent to a text that does
+not bind does not count, in a test app it does. What is recorded already keeps its
+worth: the move holds for what is recorded from now on.`,
+	}
+	outputFlag(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		in := map[string]string{"environment": args[1]}
+		answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(args[0])+"/environment", in)
+		if err != nil {
+			return err
+		}
+		return printOne(c, answer, appColumns...)
+	}
 	return c
 }

@@ -106,7 +106,7 @@ func TestHTTPGivesEveryDeadlineCase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shape := map[string]any{"rule": "cn.policy.withdrawal_reply", "start": "2026-02-10T09:00:00+08:00", "calendars": []json.RawMessage{bytes.ReplaceAll(workdays, []byte(`"CN"`), []byte(`"XX"`))}}
+	shape := map[string]any{"rule": "cn.policy.withdrawal_reply", "start": "2026-02-10T09:00:00+08:00", "calendars": []json.RawMessage{bytes.ReplaceAll(workdays, []byte(`"CN"`), []byte(`"NZ"`))}}
 	if code, got := ask(shape); code != http.StatusOK || got["provisional"] == true {
 		t.Errorf("the other shape: %d %v", code, got)
 	}
