@@ -218,8 +218,8 @@ func (p Policies) Decide(cmd Command, by By, recorded Instant) ([]Event, error) 
 }
 
 func (p Policies) publish(cmd PublishPolicy, recorded Instant) ([]Event, error) {
-	if _, known := p.Version(cmd.Version); known {
-		return nil, nil
+	if known, ok := p.Version(cmd.Version); ok {
+		return nil, p.again(cmd, &known, recorded)
 	}
 	if problems := cmd.Document.Check(); len(problems) > 0 {
 		return nil, refuseAt(PolicyInvalid, problems[0].Path, problems[0].Message)
@@ -245,6 +245,49 @@ func (p Policies) publish(cmd PublishPolicy, recorded Instant) ([]Event, error) 
 		return []Event{e}, nil
 	}
 	return []Event{e, PolicyEffective{e.Version}}, nil
+}
+
+// again refuses to publish a version a second time, if that asks for something
+// else than is recorded: a version is published once. What is as it was asked for
+// is no news.
+func (p Policies) again(cmd PublishPolicy, known *PolicyPublished, recorded Instant) error {
+	const way = ": to publish it otherwise, change the document, be it in its title"
+
+	if cmd.Effective > recorded && cmd.Effective != known.Effective {
+		return refuseAt(AlreadyPublished, "effective", "this version was published before, to bind from "+known.Effective.String()+way)
+	}
+	if cmd.Effective <= recorded && known.Effective > recorded {
+		return refuseAt(AlreadyPublished, "effective", "this version was published before, and binds only from "+known.Effective.String()+way)
+	}
+	if now := p.binding(known.Document.Name, recorded); known.Effective <= recorded && now != nil && now.Version != known.Version {
+		return refuseAt(AlreadyReplaced, "document", "this version was published before, and "+now.Version.String()+" has taken its place"+way)
+	}
+
+	for _, kind := range cmd.Material {
+		if !has(known.Material, kind) {
+			return refuseAt(AlreadyPublished, "material", "this version was published before, without the material change "+Quote(kind)+way)
+		}
+	}
+	for _, id := range cmd.Stale {
+		if !has(known.Stale, id) {
+			return refuseAt(AlreadyPublished, "stale", "this version was published before, and "+Quote(string(id))+" is not asked again because of it"+way)
+		}
+	}
+	return nil
+}
+
+// Overtakes returns the versions of the same policy that were published before
+// the version with that hash and take its place later.
+func (p Policies) Overtakes(h Hash) []PolicyPublished {
+	i := p.index(h)
+	var list []PolicyPublished
+	for j := range max(i, 0) {
+		if p.follows(j, i) {
+			list = append(list, p.versions[j])
+		}
+	}
+	inTurn(list)
+	return list
 }
 
 // begin answers PolicyEffective once the version's time has come.

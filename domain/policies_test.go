@@ -1,6 +1,7 @@
 package domain_test
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"testing"
@@ -552,6 +553,46 @@ func TestWhoseOrderIsNotProvableIsLeftAloneForAWhile(t *testing.T) {
 		then, err := s.Decide(RequestConsent{Purposes: []PurposeID{"ads"}, Reason: "reminder"}, ref(), at, at)
 		if err != nil || then[0].(ConsentRequested).TooSoon != (want != 0) {
 			t.Errorf("asking at %v: %v, %v", at, then, err)
+		}
+	}
+}
+
+func TestAVersionIsPublishedOnce(t *testing.T) {
+	doc, next := first(nil), first(func(d *Document) { d.Purposes[0].Title = "ads for all" })
+	r := history(t, PublishPolicy{Version: v1, Document: doc}, PublishPolicy{Version: v2, Document: next, Effective: june, Material: anyKind})
+
+	for name, tt := range map[string]struct {
+		cmd  PublishPolicy
+		at   Instant
+		code Code
+	}{
+		"the same again":                          {cmd: PublishPolicy{Version: v1, Document: doc}, at: may},
+		"the same again, from before":             {cmd: PublishPolicy{Version: v1, Document: doc, Effective: 1}, at: may},
+		"from another day":                        {cmd: PublishPolicy{Version: v1, Document: doc, Effective: june}, at: may, code: AlreadyPublished},
+		"one that is to bind later, again":        {cmd: PublishPolicy{Version: v2, Document: next, Effective: june}, at: may},
+		"one that is to bind later, now":          {cmd: PublishPolicy{Version: v2, Document: next}, at: may, code: AlreadyPublished},
+		"one that is to bind later, still later":  {cmd: PublishPolicy{Version: v2, Document: next, Effective: july}, at: may, code: AlreadyPublished},
+		"back to one that was replaced":           {cmd: PublishPolicy{Version: v1, Document: doc}, at: july, code: AlreadyReplaced},
+		"one that binds by now, again":            {cmd: PublishPolicy{Version: v2, Document: next, Effective: june}, at: july},
+		"with a material change that it has not":  {cmd: PublishPolicy{Version: v1, Document: doc, Material: []string{"MAT-2"}}, at: may, code: AlreadyPublished},
+		"with a purpose asked that was not stale": {cmd: PublishPolicy{Version: v1, Document: doc, Stale: []PurposeID{"ads"}}, at: may, code: AlreadyPublished},
+	} {
+		events, err := r.Policies.Decide(tt.cmd, By{}, tt.at)
+		if refused, _ := errors.AsType[Refusal](err); refused.Code != tt.code || len(events) != 0 {
+			t.Errorf("%s: %v, %v, want %q", name, events, err, tt.code)
+		}
+	}
+
+	// The version in between binds at once, and is replaced by the one that was waiting.
+	between := first(func(d *Document) { d.Purposes[0].Title = "ads for some" })
+	r = history(t, PublishPolicy{Version: v1, Document: doc}, PublishPolicy{Version: v2, Document: next, Effective: june, Material: anyKind},
+		PublishPolicy{Version: v3, Document: between, Effective: may, Material: anyKind})
+	if list := r.Policies.Overtakes(v3); len(list) != 1 || list[0].Version != v2 {
+		t.Errorf("what replaces the version in between: %v", list)
+	}
+	for _, v := range []Hash{v1, v2, {99}} {
+		if list := r.Policies.Overtakes(v); len(list) != 0 {
+			t.Errorf("%v is replaced by what was published before it: %v", v, list)
 		}
 	}
 }

@@ -45,6 +45,8 @@ const (
 	Contradicts       Code = "contradicts-what-was-shown"
 	SamePrincipal     Code = "same-principal"
 	NotForApps        Code = "not-for-apps"
+	AlreadyPublished  Code = "already-published"
+	AlreadyReplaced   Code = "already-replaced"
 	MaterialDropped   Code = "material-change-dropped"
 	AlreadyUsed       Code = "already-used"
 	EarlierPerson     Code = "of-an-earlier-person"

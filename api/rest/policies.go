@@ -51,6 +51,7 @@ type Version struct {
 	InForce   bool          `json:"in_force"`
 	Document  any           `json:"document,omitempty"`
 	Receipt   *wire.Receipt `json:"receipt,omitempty"`
+	Notes     []string      `json:"notes,omitempty" doc:"what publishing it did not do, or will not last"`
 }
 
 // Versions is every version of an app's policies, in order of publication.

@@ -41,11 +41,27 @@ func (s *server) publish(ctx context.Context, in *appBody) (*out[Version], error
 	}
 	v, _ := ref.Policies.Version(cmd.Version)
 	a := s.version(ref, v)
-	if r.Event != (eventstore.EventID{}) { // else it was published before
-		got := wire.ReceiptOf(r)
-		a.Receipt = &got
+	a.Notes = publishNotes(ref.Policies, v, cmd.Effective)
+	if r.Event == (eventstore.EventID{}) {
+		a.Notes = append(a.Notes, "this version was published before: nothing was recorded")
+		return ok(a)
 	}
+	got := wire.ReceiptOf(r)
+	a.Receipt = &got
 	return ok(a)
+}
+
+// publishNotes says what publishing v did not do, or will not last.
+func publishNotes(all domain.Policies, v domain.PolicyPublished, asked domain.Instant) []string {
+	var notes []string
+	if asked != 0 && asked < v.Effective {
+		notes = append(notes, "it binds from "+v.Effective.String()+": no version binds before it is published")
+	}
+	for _, next := range all.Overtakes(v.Version) {
+		notes = append(notes, fmt.Sprintf("%s, which was published before, takes its place at %s: to prevent that, publish a version that binds from then or later",
+			next.Version, next.Effective))
+	}
+	return notes
 }
 
 // parsePublication reads a body and checks the document and the hashes of the

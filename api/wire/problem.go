@@ -44,7 +44,7 @@ func ProblemOf(err error) Problem {
 		p.Title, p.Status = "Signature not accepted", 403
 	case domain.UnknownRequest, domain.UnknownObligation:
 		p.Title, p.Status = "Unknown", 404
-	case domain.IllegalMove, domain.EnvironmentFixed, domain.NotPausable, domain.NotExtendable, domain.TooLateToExtend, domain.TooEarly:
+	case domain.IllegalMove, domain.EnvironmentFixed, domain.AlreadyPublished, domain.AlreadyReplaced, domain.NotPausable, domain.NotExtendable, domain.TooLateToExtend, domain.TooEarly:
 		p.Title, p.Status = "Not possible now", 409
 	case domain.IDReused:
 		p.Title, p.Status = "Id used for something else", 409

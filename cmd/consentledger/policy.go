@@ -108,22 +108,31 @@ func readPolicy(name string, file []byte, open func(string) ([]byte, error)) (pu
 func newPolicyPublish() *cobra.Command {
 	var app string
 	var p publication
-	c := &cobra.Command{Use: "publish FILE", Short: "Publish a version of a policy", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		file, err := readInput(c, args[0])
-		if err != nil {
-			return err
-		}
-		read, err := readPolicy(args[0], file, beside(args[0]))
-		if err != nil {
-			return err
-		}
-		read.Effective, read.Material, read.Stale = p.Effective, p.Material, p.Stale
-		answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/policies", read)
-		if err != nil {
-			return err
-		}
-		return printOne(c, answer, "policy", "version", "effective", "in_force", "material")
-	}}
+	c := &cobra.Command{Use: "publish FILE", Short: "Publish a version of a policy",
+		Long: `Publish a version of a policy. A version is named by the hash of its document and is
+published once: the same file again is no news, and asking for another date or for
+another declaration is refused, and so is going back to a version that another one
+replaced. Notes say what will not last, as when a version that was published
+before takes over later.`,
+		Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+			file, err := readInput(c, args[0])
+			if err != nil {
+				return err
+			}
+			read, err := readPolicy(args[0], file, beside(args[0]))
+			if err != nil {
+				return err
+			}
+			read.Effective, read.Material, read.Stale = p.Effective, p.Material, p.Stale
+			answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/policies", read)
+			if err != nil {
+				return err
+			}
+			if err := printNotes(c, answer); err != nil {
+				return err
+			}
+			return printOne(c, answer, "policy", "version", "effective", "in_force", "material")
+		}}
 	outputFlag(c)
 	c.Flags().StringVar(&app, "app", "", "the app")
 	c.Flags().StringVar(&p.Effective, "effective", "", "when it binds, RFC 3339 (default: at once)")
@@ -131,6 +140,20 @@ func newPolicyPublish() *cobra.Command {
 	c.Flags().StringSliceVar(&p.Stale, "stale", nil, "the purposes whose earlier consents must be asked for again")
 	c.MarkFlagRequired("app")
 	return c
+}
+
+// printNotes tells what an answer notes, beside what is printed of it.
+func printNotes(c *cobra.Command, answer []byte) error {
+	var said struct {
+		Notes []string `json:"notes"`
+	}
+	if err := json.Unmarshal(answer, &said); err != nil {
+		return err
+	}
+	for _, note := range said.Notes {
+		fmt.Fprintln(c.ErrOrStderr(), "note: "+note)
+	}
+	return nil
 }
 
 func newPolicyList() *cobra.Command {
