@@ -79,6 +79,7 @@ type Service struct {
 	disputes   []BuildDisputed
 	exemptions []exemption
 	notices    []Instant // when persons were told that the service ends
+	decided    Date      // on which day it ends, as was decided last; zero: nothing was
 }
 
 // A bulkVoid is a [BuildVoided] with the fact that proves it.
@@ -133,8 +134,14 @@ func (s Service) Evolve(f Fact) Service {
 	case ServiceCeased:
 		s.ceased, s.ceasedBy = f.noFrom(), f.ID
 	case Noted:
-		if e.Kind == cessationNotified {
+		switch e.Kind {
+		case cessationNotified:
 			s.notices = add(s.notices, f.yesFrom())
+		case cessationDecided:
+			// A decision that was kept before dates were checked may have none.
+			if day, err := ParseDate(fieldOf(e.Fields, "effective")); err == nil {
+				s.decided = day
+			}
 		}
 	default:
 		unknownEvent(e, "Service")

@@ -59,6 +59,22 @@ func (s Service) cease(e ServiceCeased, ref Reference, at Instant) error {
 			return err
 		}
 	}
+	return s.checkDecided(at)
+}
+
+// checkDecided refuses the end before the day that was decided and told: persons
+// rely on it. Deciding anew moves it.
+func (s Service) checkDecided(at Instant) error {
+	if s.decided == 0 {
+		return nil
+	}
+	zone, err := ParseZone(s.App.TimeZone)
+	if err != nil {
+		return err
+	}
+	if zone.Date(at) < s.decided {
+		return refuse(TooEarly, "it was decided that the service ends on "+s.decided.String()+": to end it sooner, decide on another day, see consentledger service decide")
+	}
 	return nil
 }
 

@@ -133,16 +133,20 @@ func (s Surfaces) Decide(cmd Command, ref Reference) ([]Event, error) {
 // check refuses a surface that does not fit its policy, or that leaves out what
 // a yes by it would have to prove. Surfaces from before a check stay as they are.
 func (s Surface) check(ref Reference) error {
-	v, ok := ref.Policies.Version(s.Version)
+	v, known := ref.Policies.Version(s.Version)
 	switch {
-	case !ok:
-		return refuseAt(UnknownVersion, "version", "the surface is about a version that was never published for this app")
 	case s.Build == "" || !isName(s.Screen, 64) || s.Approver == "" || len(s.Locales) == 0 || len(s.Controls) == 0:
 		return refuse(Incomplete, "a surface needs a build, a screen, an approver, at least one locale and at least one control")
 	case s.Signing == (Hash{}):
 		return refuseAt(Incomplete, "signing", "give the hash of the certificate that the build is signed with: sha256: and 64 hex digits")
 	case s.Approver == ref.By.Principal, s.Approver == ref.By.Signer:
 		return refuseAt(SamePrincipal, "approver", "who publishes a surface may not approve it")
+	case s.Version == (Hash{}):
+		return refuseAt(Incomplete, "version", "a surface needs the version of the policy that it shows; see consentledger policy list")
+	case !known:
+		return refuseAt(UnknownVersion, "version", "the surface is about a version that was never published for this app; see consentledger policy list")
+	case s.Policy != v.Document.Name:
+		return refuseAt(UnknownPolicy, "policy", "the version that the surface shows is one of the policy "+Quote(v.Document.Name))
 	}
 	seen := map[ControlID]bool{}
 	for i, c := range s.Controls {

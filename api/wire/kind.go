@@ -75,8 +75,9 @@ func sendable() []string {
 // subject reads whom an event is about.
 func (k kind) subject(r *ledger.Request, subject string) (err error) {
 	switch {
-	case k.about == theApp && r.FromApp:
-		return domain.Refusal{Code: domain.NotForApps, Path: "type", Text: "type: this is about the app as a whole, and recorded by an operator; see consentledger record --operator"}
+	case r.FromApp && (k.operator || k.about == theApp):
+		// Said before the data are looked at: what they lack is nothing that the app can mend.
+		return domain.Refusal{Code: domain.NotForApps, Path: "type", Text: "type: " + k.name + " is recorded by an operator, never by an app; see consentledger record --operator"}
 	case k.about == theApp && subject != "":
 		return wrong("subject", " must be left out: this is about the app as a whole")
 	case subject == "" && (k.about == theApp || k.about == either && !r.FromApp):

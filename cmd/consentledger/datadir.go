@@ -43,6 +43,9 @@ func openDataDir(ctx context.Context, path, use string, create bool) (_ *dataDir
 			return nil, err
 		}
 	}
+	if err := checkOurs(path); err != nil {
+		return nil, err
+	}
 	d := &dataDir{path: path}
 	defer func() {
 		if err != nil {
@@ -110,13 +113,41 @@ func lockDir(path string) (*os.File, error) {
 	return f, nil
 }
 
+// checkOurs refuses a directory of somebody else's: one with no FORMAT file, and
+// with more than this program leaves behind if it dies before that file is there.
+// A file system of its own may have its lost+found.
+func checkOurs(path string) error {
+	entries, err := os.ReadDir(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+
+	stranger := ""
+	for _, e := range entries {
+		switch e.Name() {
+		case "FORMAT":
+			return nil
+		case "LOCK", "FORMAT.new", "keys", "lost+found":
+		default:
+			stranger = e.Name()
+		}
+	}
+	if stranger == "" {
+		return nil
+	}
+	return fmt.Errorf("%s has %q and no FORMAT file: it is not a data directory of this program; name another with --data", path, stranger)
+}
+
 // checkFormat reads the FORMAT file, or writes it in a directory that has
 // nothing yet: then it is fresh.
 func checkFormat(path, use string, create bool) (fresh bool, err error) {
 	name := filepath.Join(path, "FORMAT")
 	text, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Stat(filepath.Join(path, "store")); err == nil || !create {
+		if !create {
 			return false, fmt.Errorf("%s has no FORMAT file: it is not a data directory of this program", path)
 		}
 		// The keys come first, see openKeys: a FORMAT file promises them.
