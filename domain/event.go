@@ -22,8 +22,18 @@ type Fact struct {
 	Claimed  Instant // what a no said before it was clamped to Recorded; else zero
 	Source   Source  // who numbered it; zero: nobody
 	Sequence uint64  // the source's own number, zero if it gave none
+	Rules    uint8   // by which it folds, see [Rules]; zero: those before they had a number
 	Event    Event
 }
+
+// Rules is the version of the rules by which facts that are recorded now fold.
+// A fact keeps the version that it was recorded under, so that a rule that
+// changed leaves past answers as they were.
+//
+// Version 1: a number lets no grant outlive an opt-out that is later in both
+// times, see [Fact.overrides]; and an opt-out reaches everybody who is the same
+// person, not only whom its own history is linked to, see [Subject.Whole].
+const Rules = 1
 
 // A Source is a keyed digest of the name of whoever sent an event: good for
 // "the same as before", for nothing else.

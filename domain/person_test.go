@@ -264,7 +264,7 @@ func (d *drawing) draw(id byte) {
 			d.voidOf(1 + d.r.IntN(int(id)))}[d.r.IntN(6)]
 	}
 	if d.r.IntN(3) == 0 {
-		f.Source, f.Sequence = Source{1}, uint64(id)
+		f.Source, f.Sequence, f.Rules = Source{1}, uint64(id), Rules
 	}
 	d.add(f)
 	if d.r.IntN(10) == 0 {
@@ -283,7 +283,7 @@ func (d *drawing) withdraw() {
 	f := Fact{ID: EventID{50}, At: min(d.time(), d.recorded), Recorded: d.recorded}
 	f.Event = ConsentWithdrawn{Scope: Scope{Purposes: []PurposeID{"ads"}}, Guardian: []GuardianRef{"", "mother", "father"}[d.r.IntN(3)], Build: []string{"", "bad"}[d.r.IntN(2)]}
 	if d.r.IntN(2) == 0 {
-		f.Source, f.Sequence = Source{1}, 50
+		f.Source, f.Sequence, f.Rules = Source{1}, 50, Rules
 	}
 	if d.r.IntN(3) == 0 {
 		d.device = append(d.device, f)

@@ -40,6 +40,7 @@ type Standing struct {
 	Guardian GuardianRef // who gave the yes for the person; empty: the person
 	Evidence Quality     // of the yes
 	Disputed bool        // somebody says that a fact behind it is wrong
+	Numbers  []uint64    // of the facts in Because, as their sources gave them; zero: none; nil: no fact has one
 }
 
 // Standing returns where the person stands with purpose at the moment at, as
@@ -51,7 +52,24 @@ func (s Subject) Standing(p PurposeID, at Instant, ref Reference) Standing {
 	for _, id := range st.Because {
 		st.Disputed = st.Disputed || s.isDisputed(id) || s.disputedWithBuild(id, &ref)
 	}
+	st.Numbers = s.numbers(st.Because)
 	return st
+}
+
+// numbers returns the numbers that the sources of answers gave them.
+func (s *Subject) numbers(ids []EventID) (numbers []uint64) {
+	for i, id := range ids {
+		for _, x := range s.said {
+			if x.ID != id || x.Sequence == 0 {
+				continue
+			}
+			if numbers == nil {
+				numbers = make([]uint64, len(ids))
+			}
+			numbers[i] = x.Sequence
+		}
+	}
+	return numbers
 }
 
 // disputedWithBuild reports whether an answer is disputed with all of its build.

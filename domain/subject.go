@@ -86,14 +86,23 @@ func (f *Fact) saidAfter(at Instant) bool { return f.noFrom() > at }
 
 // overrides reports whether the yes y was said after the no n, so that no
 // wrong clock can make it seem so. If one source numbered both, its numbers
-// decide: they are the only order in which no clock takes part. A source that
-// starts numbering anew must take a new name, or its yes stays behind its no.
-// Otherwise y must be later in both of its times.
+// decide, unless both times say that the no is later: then the source counted
+// anew, or two devices count under one name, and the no stands. A yes with the
+// lower number stays behind its no, whatever the clocks say: a source that
+// counts anew takes a new name, or the person is asked again. Without numbers y
+// must be later in both of its times.
 func (y *Fact) overrides(n *Fact) bool {
 	if y.Source == n.Source && y.Sequence != 0 && n.Sequence != 0 {
-		return y.Sequence > n.Sequence
+		return y.Sequence > n.Sequence && !y.outdated(n)
 	}
 	return y.At > n.At && y.Recorded > n.Recorded
+}
+
+// outdated reports whether both times say that the no n is later than the yes
+// y. A clock that is ahead of the ledger's proves nothing: y was said no later
+// than it was recorded. Facts of before the rule are outdated by nothing.
+func (y *Fact) outdated(n *Fact) bool {
+	return max(y.Rules, n.Rules) > 0 && n.At > y.noFrom() && n.Recorded > y.Recorded
 }
 
 // Evolve returns s as it is after f. It never fails: a fact cannot be refused.

@@ -48,7 +48,13 @@ func refused(id byte, at, recorded Instant) Fact {
 }
 
 func numbered(f Fact, seq uint64) Fact {
-	f.Source, f.Sequence = Source{1}, seq
+	f.Source, f.Sequence, f.Rules = Source{1}, seq, Rules
+	return f
+}
+
+// before returns f as it was recorded before the rules had a version.
+func before(f Fact) Fact {
+	f.Rules = 0
 	return f
 }
 
@@ -94,6 +100,13 @@ func TestStanding(t *testing.T) {
 		{"of two nos at once it is withdrawn", []Fact{no(1, noon, noon), refused(2, noon, noon)}, later, Withdrawn, noon},
 		{"the source's numbers beat late delivery", []Fact{numbered(no(1, noon, noon), 1), numbered(yes(2, t0, later), 2)}, later, Given, later},
 		{"the source's numbers beat a wrong clock", []Fact{numbered(no(1, t0, t0), 2), numbered(yes(2, noon, noon), 1)}, later, AskAgain, t0},
+		{"of two at once the source's numbers tell the order", []Fact{numbered(no(1, noon, noon), 1), numbered(yes(2, noon, noon+1), 2)}, later, Given, noon + 1},
+		{"a no that is later in both times stands, whatever its number", []Fact{numbered(yes(1, t0, t0), 5000), numbered(no(2, t0+1000, t0+1000), 3)}, later, Withdrawn, t0 + 1000},
+		{"so does a refusal", []Fact{numbered(yes(1, t0, t0), 5000), numbered(refused(2, t0+1000, t0+1000), 3)}, later, Refused, t0 + 1000},
+		{"and one of the same number", []Fact{numbered(yes(1, t0, t0), 3), numbered(no(2, t0+1000, t0+1000), 3)}, later, Withdrawn, t0 + 1000},
+		{"a clock ahead of the ledger's does not make a yes the later one", []Fact{numbered(yes(1, t0+180000, t0), 5000), numbered(no(2, t0+1000, t0+1000), 3)}, later, AskAgain, t0 + 1000},
+		{"after such a no the source's next yes counts", []Fact{numbered(yes(1, t0, t0), 5000), numbered(no(2, t0+1000, t0+1000), 3), numbered(yes(3, noon, noon), 4)}, later, Given, noon},
+		{"what was recorded before the rule folds as it did", []Fact{before(numbered(yes(1, t0, t0), 5000)), before(numbered(no(2, t0+1000, t0+1000), 3))}, later, Given, t0},
 		{"a yes runs out", []Fact{until(yes(1, t0, t0), noon)}, noon, Expired, noon},
 		{"a newer yes goes on when the older ran out", []Fact{yes(1, t0, t0), until(yes(2, t0+1, t0+1), noon)}, later, Given, t0},
 		{"voiding a yes removes it", []Fact{yes(1, t0, t0), voidOf(1)}, later, NeverAsked, 0},

@@ -43,6 +43,7 @@ type Consent struct {
 	Version string   `json:"version,omitempty"`
 	Act     string   `json:"act,omitempty"`
 	Because []string `json:"because,omitempty" doc:"the events that prove it"`
+	Numbers []uint64 `json:"sequences,omitempty" doc:"the numbers that their sources gave these events, in their order; 0: none; absent: none has one"`
 
 	Declared bool `json:"declared" doc:"by a policy in force now"`
 }
@@ -126,7 +127,7 @@ func (s *server) consents(ctx context.Context, app, id, min string) (*out[Consen
 }
 
 func consentOf(r consents.Row) Consent {
-	c := Consent{Purpose: string(r.Purpose), Status: r.Status.String(), Policy: r.Policy, Act: string(r.Act), Declared: r.Declared}
+	c := Consent{Purpose: string(r.Purpose), Status: r.Status.String(), Policy: r.Policy, Act: string(r.Act), Declared: r.Declared, Numbers: r.Numbers}
 	if r.Since != 0 {
 		c.Since = r.Since.String()
 	}

@@ -20,6 +20,7 @@ type HistoryEntry struct {
 	At         string         `json:"at"`
 	Recorded   string         `json:"recorded"`
 	Claimed    string         `json:"claimed,omitzero"`
+	Sequence   uint64         `json:"sequence,omitzero" doc:"the number that its source gave it; absent: none"`
 	Actor      string         `json:"actor"`
 	RecordedBy string         `json:"recorded_by"`
 	OnBehalfOf string         `json:"on_behalf_of,omitzero"`
@@ -34,7 +35,7 @@ func EntryOf(e codec.Entry) (HistoryEntry, error) {
 		EventID: e.ID.String(), Type: e.Kind(),
 		Position: FormatPosition(e.Position), Revision: uint64(e.Revision),
 		At: e.At.String(), Recorded: e.Recorded.String(), Actor: e.Actor, RecordedBy: e.RecordedBy,
-		OnBehalfOf: e.OnBehalfOf, Stream: e.Stream.String(), Parts: []string{},
+		OnBehalfOf: e.OnBehalfOf, Stream: e.Stream.String(), Parts: []string{}, Sequence: e.Request.Sequence,
 	}
 	if e.Claimed != 0 {
 		h.Claimed = e.Claimed.String()

@@ -31,7 +31,7 @@ func newState() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printRows(c, rows, "purpose", "allowed", "status", "why", "since", "until", "events")
+			return printRows(c, rows, "purpose", "allowed", "status", "why", "since", "until", "events", "sequences")
 		},
 	}
 	f := c.Flags()

@@ -169,7 +169,7 @@ func printPerson(c *cobra.Command, app string, purposes, entries []json.RawMessa
 			return err
 		}
 	}
-	return printRows(c, entries, "position", "recorded", "at", "type", "actor", "event_id")
+	return printRows(c, entries, "position", "recorded", "at", "sequence", "type", "actor", "event_id")
 }
 
 func newSubjectErase() *cobra.Command {

@@ -53,6 +53,7 @@ func (l *line) appendTo(t *jsonwrite.Text) {
 			t.Text("source", r.Source)
 		})
 	}
+	t.Intz("rules", int64(l.Rules))
 	t.Text("stream", l.Stream)
 	t.Text("type", l.Type)
 	t.Int("v", int64(l.V))

@@ -48,6 +48,8 @@ func fill(random *rand.Rand, v reflect.Value) {
 		v.SetString(texts[random.IntN(len(texts))])
 	case reflect.Int, reflect.Int64:
 		v.SetInt(random.Int64N(1<<53) - 1<<52)
+	case reflect.Uint8:
+		v.SetUint(random.Uint64N(1 << 8))
 	case reflect.Uint64:
 		v.SetUint(random.Uint64N(1 << 53))
 	case reflect.Bool:

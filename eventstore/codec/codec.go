@@ -29,6 +29,7 @@ type Envelope struct {
 	RecordedBy string         // the authenticated principal
 	OnBehalfOf string
 	Request    Request
+	Rules      uint8 // by which the fact folds, see [domain.Rules]; zero: those before they had a number
 }
 
 // A Request is a keyed trace of what an event answers: equal for equal
@@ -74,7 +75,7 @@ type Entry struct {
 func (e Entry) Fact() domain.Fact {
 	return domain.Fact{
 		ID: domain.EventID(e.ID), At: e.At, Recorded: e.Recorded, Claimed: e.Claimed,
-		Source: domain.Source(e.Request.Source), Sequence: e.Request.Sequence, Event: e.Event,
+		Source: domain.Source(e.Request.Source), Sequence: e.Request.Sequence, Rules: e.Rules, Event: e.Event,
 	}
 }
 
@@ -90,6 +91,7 @@ type line struct {
 	Recorded   int64      `json:"recorded"`
 	RecordedBy string     `json:"recorded_by"`
 	Request    *requestV1 `json:"request,omitempty"`
+	Rules      uint8      `json:"rules,omitzero"`
 	Stream     string     `json:"stream"`
 	Type       string     `json:"type"`
 	V          int        `json:"v"`
@@ -106,6 +108,7 @@ type readLine struct {
 	Recorded   int64          `json:"recorded"`
 	RecordedBy string         `json:"recorded_by"`
 	Request    *requestV1     `json:"request"`
+	Rules      uint8          `json:"rules"`
 	Stream     string         `json:"stream"`
 	Type       string         `json:"type"`
 	V          int            `json:"v"`
@@ -151,7 +154,7 @@ func Encode(env Envelope, e domain.Event, ref string, key Committer, others Comm
 	l := line{
 		Actor: env.Actor, At: int64(env.At), Claimed: int64(env.Claimed), Data: shape, ID: env.ID.String(),
 		OnBehalfOf: env.OnBehalfOf, Recorded: int64(env.Recorded), RecordedBy: env.RecordedBy,
-		Stream: env.Stream.String(), Type: name, V: 1,
+		Rules: env.Rules, Stream: env.Stream.String(), Type: name, V: 1,
 	}
 	if env.Request.ID != ([16]byte{}) {
 		l.Request = requestOf(env.Request)
@@ -312,7 +315,7 @@ func (e *Entry) readEnvelope(l readLine) (err error) {
 		return err
 	}
 	e.At, e.Recorded, e.Claimed = domain.Instant(l.At), domain.Instant(l.Recorded), domain.Instant(l.Claimed)
-	e.Actor, e.RecordedBy, e.OnBehalfOf = l.Actor, l.RecordedBy, l.OnBehalfOf
+	e.Actor, e.RecordedBy, e.OnBehalfOf, e.Rules = l.Actor, l.RecordedBy, l.OnBehalfOf, l.Rules
 	if l.Request != nil {
 		e.Request.Sequence = l.Request.Sequence
 		if err = unhex(e.Request.ID[:], l.Request.ID); err != nil {

@@ -157,6 +157,11 @@ func scanLine(r eventstore.Recorded) (e Entry, data []byte, ok bool) {
 	if s.has(`,"request":{`) {
 		e.Request.scan(&s)
 	}
+	if s.has(`,"rules":`) {
+		n := s.int()
+		e.Rules = uint8(n)
+		s.bad = s.bad || n < 0 || n > 255
+	}
 	s.must(`,"stream":"`)
 	s.must(string(r.Stream))
 	s.must(`","type":"`)

@@ -275,6 +275,9 @@ func (l *Ledger) commit(ctx context.Context, req Request, stream domain.StreamID
 		Actor: req.Actor, RecordedBy: req.RecordedBy, OnBehalfOf: req.OnBehalfOf,
 		Request: codec.Request{ID: id, Digest: digest, Source: k.Source(req.Source), Sequence: req.Sequence},
 	}
+	if stream.Noun == domain.SubjectNoun {
+		env.Rules = domain.Rules
+	}
 	records, parts, err := l.encode(ctx, env, events, k, extra)
 	if err != nil {
 		return Receipt{}, err

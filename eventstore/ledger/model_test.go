@@ -50,10 +50,11 @@ type model struct {
 }
 
 // after reports whether a yes was said after a no beyond doubt: later in both
-// times, or by the count of the one source that numbered both.
+// times, or by the count of the one source that numbered both, unless both times
+// say otherwise. Nothing was said later than it was taken.
 func after(y, n *answer) bool {
 	if n.in == y.in && n.source == y.source && n.number != 0 && y.number != 0 {
-		return y.number > n.number
+		return y.number > n.number && (n.said <= min(y.said, y.taken) || n.taken <= y.taken)
 	}
 	return y.said > n.said && y.taken > n.taken
 }

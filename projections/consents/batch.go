@@ -38,7 +38,7 @@ type desk struct {
 func newDesk() desk {
 	return desk{
 		people: map[key]*person{}, counts: map[count]int64{}, voided: map[count]int64{},
-		facts: readmodel.RowsOf("INSERT INTO facts", 10), fresh: readmodel.RowsOf("INSERT INTO people", 6),
+		facts: readmodel.RowsOf("INSERT INTO facts", 11), fresh: readmodel.RowsOf("INSERT INTO people", 6),
 	}
 }
 
@@ -143,7 +143,7 @@ func (b *batch) cross(p *person, ids []domain.PurposeID, at eventstore.Position)
 // writeFact appends f to the chain of the person's facts.
 func (b *batch) writeFact(p *person, at eventstore.Position, f domain.Fact, build, said string) {
 	b.facts.Add(int64(at), p.number, int64(p.last),
-		eventstore.EventID(f.ID).String(), int64(f.At), int64(f.Recorded), sourceText(f.Source), int64(f.Sequence), build, said)
+		eventstore.EventID(f.ID).String(), int64(f.At), int64(f.Recorded), sourceText(f.Source), int64(f.Sequence), int64(f.Rules), build, said)
 	p.last = at
 }
 

@@ -37,7 +37,7 @@ CREATE TABLE people (
 CREATE TABLE facts (
 	position INTEGER PRIMARY KEY,
 	number INTEGER NOT NULL, previous INTEGER NOT NULL,
-	event TEXT NOT NULL, at INTEGER NOT NULL, recorded INTEGER NOT NULL, source TEXT NOT NULL, sequence INTEGER NOT NULL,
+	event TEXT NOT NULL, at INTEGER NOT NULL, recorded INTEGER NOT NULL, source TEXT NOT NULL, sequence INTEGER NOT NULL, rules INTEGER NOT NULL,
 	build TEXT NOT NULL, said TEXT NOT NULL
 );
 -- the mistakes of whole builds

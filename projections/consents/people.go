@@ -88,10 +88,10 @@ func (p *person) load(tx *readmodel.Tx, said sayings) error {
 		return err
 	}
 	var facts []domain.Fact // the newest first
-	err = tx.Each(`WITH RECURSIVE chain(previous, event, at, recorded, source, sequence, said) AS (
-			SELECT previous, event, at, recorded, source, sequence, said FROM facts WHERE position = ?
-			UNION ALL SELECT f.previous, f.event, f.at, f.recorded, f.source, f.sequence, f.said FROM chain c JOIN facts f ON f.position = c.previous
-		) SELECT event, at, recorded, source, sequence, said FROM chain`, []any{int64(p.last)}, func(scan func(...any) error) error {
+	err = tx.Each(`WITH RECURSIVE chain(previous, event, at, recorded, source, sequence, rules, said) AS (
+			SELECT previous, event, at, recorded, source, sequence, rules, said FROM facts WHERE position = ?
+			UNION ALL SELECT f.previous, f.event, f.at, f.recorded, f.source, f.sequence, f.rules, f.said FROM chain c JOIN facts f ON f.position = c.previous
+		) SELECT event, at, recorded, source, sequence, rules, said FROM chain`, []any{int64(p.last)}, func(scan func(...any) error) error {
 		f, err := scanFact(scan, said)
 		facts = append(facts, f)
 		return err
@@ -105,7 +105,7 @@ func (p *person) load(tx *readmodel.Tx, said sayings) error {
 func scanFact(scan func(...any) error, said sayings) (f domain.Fact, err error) {
 	var event, source string
 	var text sql.RawBytes
-	if err = scan(&event, &f.At, &f.Recorded, &source, &f.Sequence, &text); err != nil {
+	if err = scan(&event, &f.At, &f.Recorded, &source, &f.Sequence, &f.Rules, &text); err != nil {
 		return f, err
 	}
 	id, err := eventstore.ParseEventID(event)
