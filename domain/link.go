@@ -6,6 +6,7 @@ type Link struct {
 	From, Until Instant
 	Because     EventID
 	Voided      Instant // the link was a mistake: what had crossed stands in the way, and is no answer; zero: not
+	Rules       uint8   // of the fact that made it, see [Rules]
 	endedBy     EventID
 }
 
@@ -33,26 +34,31 @@ func (s Subject) unlink(other string, f Fact) []Link {
 	return out
 }
 
-// With returns s with what crosses the link l from the history other: each no
-// that was said there before the link was over. A yes never crosses; the
-// person gives it again, see [GiveConsent.Confirms]. The end of the other
-// history does not cross either: nobody said no by it, a device changed hands.
-//
-// What crossed to other from elsewhere stays there. So a no that is said on one
-// device reaches the account, and no other device of the account: a device that
-// several persons share would carry one's choices to the next. An app asks
-// about the account of whoever is logged in, and about a device only while
-// nobody is.
+// With returns s with what crosses one link from the history other: what
+// [Subject.Whole] does for every link there is.
 func (s Subject) With(l Link, other Subject) Subject {
+	return s.crossing(other, func(n *said) (Instant, bool) {
+		return l.Voided, l.Until == 0 || n.noFrom() < l.Until
+	})
+}
+
+// crossing returns s with the opt-outs of another history that reach it. Reaches
+// says which do, and when that was found to be a mistake: then the opt-out still
+// stands in the way, and is no answer.
+func (s Subject) crossing(other Subject, reaches func(*said) (mistake Instant, is bool)) Subject {
 	said := s.said[:len(s.said):len(s.said)]
 	for _, n := range other.said {
-		if n.no == 0 || n.crossed || n.ended || (l.Until != 0 && n.noFrom() >= l.Until) {
+		if n.no == 0 || n.crossed || n.ended {
+			continue
+		}
+		mistake, is := reaches(n)
+		if !is {
 			continue
 		}
 		crossed := *n
 		crossed.crossed = true
 		if n.voided == 0 {
-			crossed.voided = l.Voided
+			crossed.voided = mistake
 		}
 		said = append(said, &crossed)
 	}

@@ -93,11 +93,40 @@ func TestANoCrossesALinkAndAYesDoesNot(t *testing.T) {
 			}
 		})
 	}
-	first := fold(no(1, t0, t0))
-	device := fold(fact(81, noon, SubjectLinked{Other: "first", Proof: "login"})).With(Link{Other: "first"}, first)
-	second := fold(link).With(open, device)
-	if got := second.Standing("ads", later, ref()); got.Status != NeverAsked {
-		t.Errorf("a shared device passed on the first account's choice: %v", got.Status)
+}
+
+// A shared device passes on nothing that somebody chose who left it; while both
+// accounts are linked to it they are one person.
+func TestAnOptOutGoesOnThroughASharedHistory(t *testing.T) {
+	linked := func(other string, at Instant) Fact {
+		f := fact(80, at, SubjectLinked{Other: other, Proof: "login"})
+		f.Rules = Rules
+		return f
+	}
+	left := fact(81, noon, SubjectUnlinked{Other: "first", Reason: "logout"})
+	for _, tt := range []struct {
+		name                  string
+		first, device, second []Fact
+		want                  Status
+	}{
+		{"both are linked", []Fact{no(1, t0, t0)}, []Fact{linked("first", t0), linked("second", noon)}, []Fact{linked("device", noon)}, Withdrawn},
+		{"the first had left", []Fact{no(1, t0, t0)}, []Fact{linked("first", t0), left, linked("second", later)}, []Fact{linked("device", later)}, NeverAsked},
+		{"what came back to the device before the second", []Fact{no(1, t0, t0)}, []Fact{linked("first", t0), left, linked("first", later), linked("second", later)}, []Fact{linked("device", later)}, Withdrawn},
+		{"what was all recorded before the rule goes through one link only",
+			[]Fact{no(1, t0, t0)}, []Fact{before(linked("first", t0)), before(linked("second", noon))}, []Fact{before(linked("device", noon))}, NeverAsked},
+		{"a newer opt-out goes through older links", []Fact{numbered(no(1, t0, t0), 1)}, []Fact{before(linked("first", t0)), before(linked("second", noon))}, []Fact{before(linked("device", noon))}, Withdrawn},
+		{"an older opt-out goes through a newer link", []Fact{before(no(1, t0, t0))}, []Fact{before(linked("first", t0)), linked("second", noon)}, []Fact{linked("device", noon)}, Withdrawn},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			all := map[string]Subject{"first": fold(tt.first...), "device": fold(tt.device...), "second": fold(tt.second...)}
+			s, err := all["second"].Whole("second", func(other string) (Subject, error) { return all[other], nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := s.Standing("ads", later+1, ref()); got.Status != tt.want {
+				t.Errorf("got %v, want %v", got.Status, tt.want)
+			}
+		})
 	}
 }
 
@@ -168,8 +197,8 @@ func TestASingleUseIsUsedUp(t *testing.T) {
 	}
 }
 
-// Drawn are: up to twelve facts of a person and of a device of theirs, on wrong
-// clocks, in any order, some twice: yeses and nos of the person, of the mother
+// Drawn are: up to twelve facts of a person and of a device of theirs, which a
+// tablet is linked to, on wrong clocks, in any order, some twice: yeses and nos of the person, of the mother
 // and of the father, with and without numbers of their source, of a build or of
 // none; refusals, nos to everything, revoked permissions; ages, guardians who
 // are verified and who are not any more; links that open, close and open again,
@@ -196,7 +225,7 @@ func TestNoSequenceTurnsANoIntoAYes(t *testing.T) {
 		for at := d.said; at < t0+400; at += 13 {
 			a := May(s, d.ref, Question{Purpose: "ads", Action: Use, At: at})
 			if a.Allowed || a.Standing.Status == Given {
-				t.Fatalf("at %v allowed %v, %+v, after %+v and on the device %+v", at, a.Allowed, a.Standing, d.own, d.device)
+				t.Fatalf("at %v allowed %v, %+v, after %+v, on the device %+v and on the tablet %+v", at, a.Allowed, a.Standing, d.own, d.device, d.tablet)
 			}
 		}
 	}
@@ -207,6 +236,7 @@ type drawing struct {
 	r           *rand.Rand
 	recorded    Instant
 	own, device []Fact
+	tablet      []Fact
 	ref         Reference
 	said        Instant // when the last no was recorded
 	begun       bool
@@ -282,12 +312,18 @@ func (d *drawing) withdraw() {
 	d.recorded++
 	f := Fact{ID: EventID{50}, At: min(d.time(), d.recorded), Recorded: d.recorded}
 	f.Event = ConsentWithdrawn{Scope: Scope{Purposes: []PurposeID{"ads"}}, Guardian: []GuardianRef{"", "mother", "father"}[d.r.IntN(3)], Build: []string{"", "bad"}[d.r.IntN(2)]}
-	if d.r.IntN(2) == 0 {
-		f.Source, f.Sequence, f.Rules = Source{1}, 50, Rules
+	switch f.Rules = Rules; d.r.IntN(3) {
+	case 0:
+		f.Source, f.Sequence = Source{1}, 50
+	case 1:
+		f.Source, f.Sequence, f.At = Source{1}, 1, d.recorded // counted anew, by a clock that is right
 	}
-	if d.r.IntN(3) == 0 {
+	switch d.r.IntN(4) {
+	case 0:
 		d.device = append(d.device, f)
-	} else {
+	case 1:
+		d.tablet = append(d.tablet, f)
+	default:
 		d.own = append(d.own, f)
 	}
 	d.said = d.recorded
@@ -312,9 +348,23 @@ func (d *drawing) afterwards() {
 	}
 }
 
-// subject folds both histories and what crosses between them: the device is
-// linked, and so is whatever was linked and unlinked on the way.
+// subject folds three histories and what crosses between them: at last the
+// device is linked to the person and the tablet to the device, besides whatever
+// was linked and unlinked on the way.
 func (d *drawing) subject() Subject {
-	own, device := fold(d.own...), fold(d.device...)
-	return own.With(Link{Other: "device"}, device.With(Link{Other: "own"}, own))
+	d.recorded++
+	link := func(facts []Fact, others ...string) Subject {
+		for _, other := range others {
+			f := fact(250, d.recorded, SubjectLinked{Other: other, Proof: "login"})
+			f.Rules = Rules
+			facts = append(facts, f)
+		}
+		return fold(facts...)
+	}
+	all := map[string]Subject{"own": link(d.own, "device"), "device": link(d.device, "tablet"), "tablet": fold(d.tablet...)}
+	s, err := all["own"].Whole("own", func(other string) (Subject, error) { return all[other], nil })
+	if err != nil {
+		panic(err)
+	}
+	return s
 }

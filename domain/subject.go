@@ -156,7 +156,7 @@ func (s Subject) evolvePerson(f Fact) Subject {
 	case GuardianEnded:
 		s.guardians = endGuardian(s.guardians, e.Guardian, f.noFrom())
 	case SubjectLinked:
-		s.links = add(s.links, Link{Other: e.Other, From: f.noFrom(), Because: f.ID})
+		s.links = add(s.links, Link{Other: e.Other, From: f.noFrom(), Because: f.ID, Rules: f.Rules})
 	case SubjectUnlinked:
 		s.links = s.unlink(e.Other, f)
 	case ExemptionInvoked:

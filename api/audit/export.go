@@ -212,16 +212,24 @@ func (x *Exporter) selection(ctx context.Context, app domain.AppName, ask Export
 	return s, err
 }
 
-// linked returns the histories of the same person that are linked now.
+// linked returns the histories of the same person that are linked now, through
+// each other too: what was said there may be why nothing is allowed here.
 func (x *Exporter) linked(ctx context.Context, app domain.AppName, pseudonym string) ([]string, error) {
-	subject, err := x.Ledger.Subject(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: pseudonym})
+	history := func(of string) (domain.Subject, error) {
+		return x.Ledger.Subject(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: of})
+	}
+	subject, err := history(pseudonym)
+	if err != nil {
+		return nil, err
+	}
+	reached, err := subject.Reached(pseudonym, history)
 	if err != nil {
 		return nil, err
 	}
 	var all []string
-	for _, l := range subject.Links() {
-		if l.Until == 0 && !slices.Contains(all, l.Other) {
-			all = append(all, l.Other)
+	for _, r := range reached {
+		if r.Now {
+			all = append(all, r.Other)
 		}
 	}
 	slices.Sort(all)

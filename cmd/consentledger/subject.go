@@ -31,9 +31,11 @@ type subjectVerb struct {
 var subjectVerbs = []subjectVerb{
 	{
 		use: "link", kind: "subject.linked", short: "Link two ids of one person, as a device and an account", other: true, proof: true,
-		long: `Link two ids of one person: a device before login, and the account. A no crosses
-at once in both directions. A yes crosses only when the person confirms it: record a
-consent.given that names it in "confirms".`,
+		long: `Link two ids of one person: a device before login, and the account. An opt-out
+crosses at once in both directions, also before and after the link was made, and over
+every further link: whoever is linked to the other id is the same person too. A grant
+crosses only when the person confirms it: record a consent.given that names it in
+"confirms". End the link at a logout, or the next account of the device is one more.`,
 		example: "  consentledger subject link --app smartkey --subject user-1 --other device:tablet-1 --proof login",
 	},
 	{

@@ -26,9 +26,13 @@ type answer struct {
 type bond struct {
 	id, end eventstore.EventID
 	other   string
+	from    domain.Instant // the earlier of its times
 	over    domain.Instant // zero: not
 	voided  domain.Instant
 }
+
+// open reports whether the link was there at a moment.
+func (b *bond) open(at domain.Instant) bool { return b.from <= at && (b.over == 0 || at < b.over) }
 
 // A word is what was said about who somebody is: an age, or a guardian.
 type word struct {
@@ -60,27 +64,59 @@ func after(y, n *answer) bool {
 }
 
 // crosses returns when it was found that a no of another history reached who
-// by mistake, and whether it reached who: whoever was linked when it was said,
-// or was linked later.
-func (m *model) crosses(who string, n *answer) (mistake domain.Instant, is bool) {
-	for _, b := range m.bonds[who] {
-		if b.other == n.in && (b.over == 0 || min(n.said, n.taken) < b.over) {
-			return b.voided, true
+// by mistake, and whether it reached who: whoever was the same person when it was
+// said, or later. Ways tells how many links were between them.
+func (m *model) crosses(who string, n *answer) (mistake domain.Instant, ways int, is bool) {
+	moments := []domain.Instant{1 << 60}
+	for _, bonds := range m.bonds {
+		for _, b := range bonds {
+			if b.over != 0 {
+				moments = append(moments, b.over-1)
+			}
 		}
 	}
-	return 0, false
+	for _, mistakes := range []bool{false, true} {
+		for _, at := range moments {
+			if at < min(n.said, n.taken) {
+				continue
+			}
+			if far, found := m.same(who, at, mistakes, &mistake)[n.in]; found {
+				return mistake, far, true
+			}
+		}
+	}
+	return 0, 0, false
+}
+
+// same returns who was the same person as who at a moment, and how many links
+// away; by way of links that were mistakes too, or not.
+func (m *model) same(who string, at domain.Instant, mistakes bool, latest *domain.Instant) map[string]int {
+	found := map[string]int{who: 0}
+	for next := []string{who}; len(next) > 0; next = next[1:] {
+		for _, b := range m.bonds[next[0]] {
+			if !b.open(at) || b.voided != 0 && !mistakes {
+				continue
+			}
+			*latest = max(*latest, b.voided)
+			if _, known := found[b.other]; !known {
+				found[b.other] = found[next[0]] + 1
+				next = append(next, b.other)
+			}
+		}
+	}
+	return found
 }
 
 // nos returns every no that is in who's way, those that were mistakes included:
-// each as who has it.
-func (m *model) nos(who string, across bool) (nos []*answer) {
+// each as who has it. Those that came over more links than links are left out.
+func (m *model) nos(who string, links int) (nos []*answer) {
 	for _, n := range m.answers {
 		if n.yes {
 			continue
 		}
 		if n.in == who {
 			nos = append(nos, n)
-		} else if mistake, is := m.crosses(who, n); is && across {
+		} else if mistake, far, is := m.crosses(who, n); is && far <= links {
 			there := *n
 			there.voided = max(there.voided, mistake)
 			nos = append(nos, &there)
@@ -91,10 +127,10 @@ func (m *model) nos(who string, across bool) (nos []*answer) {
 
 // mayBe reports whether who may be allowed: there is a yes in their own history
 // that counts, was said after every no that is in its way, and was said by
-// whoever may take each of them back. Across says whether the nos of linked
-// histories are in the way too.
-func (m *model) mayBe(who string, across bool) (by *answer, is bool) {
-	nos := m.nos(who, across)
+// whoever may take each of them back. Links says over how many links a no may
+// have come to be in the way.
+func (m *model) mayBe(who string, links int) (by *answer, is bool) {
+	nos := m.nos(who, links)
 	for _, y := range m.answers {
 		if y.yes && !y.gone && y.in == who && m.counts(y) && !slices.ContainsFunc(nos, func(n *answer) bool { return !after(y, n) || !m.lifts(y, n) }) {
 			return y, true

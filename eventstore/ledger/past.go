@@ -80,11 +80,12 @@ func (p *Past) Subject(ctx context.Context, pseudonym string, until eventstore.P
 	if pseudonym == "" {
 		return domain.Subject{}, nil
 	}
-	f, err := p.ledger.foldAsOf(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: p.app, ID: pseudonym}, true, until)
+	stream := domain.StreamID{Noun: domain.SubjectNoun, App: p.app, ID: pseudonym}
+	f, err := p.ledger.foldAsOf(ctx, stream, true, until)
 	if err != nil {
 		return domain.Subject{}, err
 	}
-	return p.ledger.withLinks(ctx, p.app, f.subject, true, until)
+	return p.ledger.withLinks(ctx, stream, f.subject, true, until)
 }
 
 // Changes yields what may change the answers about a person, between two
@@ -99,12 +100,14 @@ func (p *Past) Changes(ctx context.Context, pseudonym string, after, until event
 				yield(codec.Entry{}, err)
 				return
 			}
+			all, err := s.Reached(pseudonym, p.ledger.histories(ctx, p.app, true, until))
+			if err != nil {
+				yield(codec.Entry{}, err)
+				return
+			}
 			streams = append(streams, domain.StreamID{Noun: domain.SubjectNoun, App: p.app, ID: pseudonym})
-			for _, l := range s.Links() {
-				other := domain.StreamID{Noun: domain.SubjectNoun, App: p.app, ID: l.Other}
-				if !slices.Contains(streams, other) {
-					streams = append(streams, other)
-				}
+			for _, r := range all {
+				streams = append(streams, domain.StreamID{Noun: domain.SubjectNoun, App: p.app, ID: r.Other})
 			}
 		}
 		for e, err := range p.entries(ctx, streams) {

@@ -241,7 +241,7 @@ func (l *Ledger) executeSubject(ctx context.Context, req Request, ref domain.Ref
 				return nil, err
 			}
 		}
-		subject, err := l.whole(ctx, req, f.subject)
+		subject, err := l.whole(ctx, req, stream, f.subject)
 		if err != nil {
 			return nil, err
 		}
@@ -252,11 +252,11 @@ func (l *Ledger) executeSubject(ctx context.Context, req Request, ref domain.Ref
 
 // whole returns what a request is decided on: whether somebody is asked too
 // soon, by a no of a linked history too; else by the history alone.
-func (l *Ledger) whole(ctx context.Context, req Request, s domain.Subject) (domain.Subject, error) {
+func (l *Ledger) whole(ctx context.Context, req Request, stream domain.StreamID, s domain.Subject) (domain.Subject, error) {
 	if _, asking := req.Command.(domain.RequestConsent); !asking {
 		return s, nil
 	}
-	return l.withLinks(ctx, req.App, s, false, 0)
+	return l.withLinks(ctx, stream, s, false, 0)
 }
 
 // answersOfLinked returns the yeses in the histories linked to a stream.
@@ -299,15 +299,19 @@ func (l *Ledger) LogCheck(ctx context.Context, req Request, answered domain.Chec
 	return err
 }
 
-// withLinks returns a fold's subject with what crosses its links, as of the
-// same moment.
-func (l *Ledger) withLinks(ctx context.Context, app domain.AppName, s domain.Subject, past bool, until eventstore.Position) (domain.Subject, error) {
-	for _, link := range s.Links() {
-		f, err := l.foldAsOf(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: link.Other}, past, until)
+// withLinks returns the subject of a stream with what crosses from every other
+// history of the same person, as of the same moment.
+func (l *Ledger) withLinks(ctx context.Context, stream domain.StreamID, s domain.Subject, past bool, until eventstore.Position) (domain.Subject, error) {
+	return s.Whole(stream.ID, l.histories(ctx, stream.App, past, until))
+}
+
+// histories finds the histories of an app's persons, as of a moment.
+func (l *Ledger) histories(ctx context.Context, app domain.AppName, past bool, until eventstore.Position) domain.Histories {
+	return func(other string) (domain.Subject, error) {
+		f, err := l.foldAsOf(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: other}, past, until)
 		if err != nil {
-			return s, err
+			return domain.Subject{}, err
 		}
-		s = s.With(link, f.subject)
+		return f.subject, nil
 	}
-	return s, nil
 }

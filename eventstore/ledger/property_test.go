@@ -192,7 +192,7 @@ func (g *gambler) news(r ledger.Request) (answers int) {
 			g.model.answers = append(g.model.answers, a)
 			answers++
 		} else {
-			g.learn(e, who, r.Other.ID)
+			g.learn(e, who, r)
 		}
 	}
 	return answers
@@ -221,15 +221,19 @@ func (g *gambler) answered(e codec.Entry, r ledger.Request) *answer {
 }
 
 // learn tells the model what an entry says of a person that is no answer.
-func (g *gambler) learn(e codec.Entry, who, guardian string) {
+func (g *gambler) learn(e codec.Entry, who string, r ledger.Request) {
 	m := &g.model
 	switch x := e.Event.(type) {
 	case domain.SubjectLinked:
-		m.bonds[who] = append(m.bonds[who], &bond{id: e.ID, other: g.nameOf(x.Other)})
+		from := e.Recorded
+		if r.At != 0 {
+			from = min(from, r.At)
+		}
+		m.bonds[who] = append(m.bonds[who], &bond{id: e.ID, other: g.nameOf(x.Other), from: from})
 	case domain.SubjectUnlinked:
 		m.unlink(who, g.nameOf(x.Other), e.ID, e.Recorded)
 	case domain.GuardianVerified:
-		m.words = append(m.words, &word{id: e.ID, in: who, guardian: guardian, taken: e.Recorded})
+		m.words = append(m.words, &word{id: e.ID, in: who, guardian: r.Other.ID, taken: e.Recorded})
 	case domain.AgeRecorded:
 		m.words = append(m.words, &word{id: e.ID, in: who, child: x.Band == domain.ChildUnder14, taken: e.Recorded})
 	case domain.RecordVoided:
@@ -294,16 +298,18 @@ func (g *gambler) check(l *ledger.Ledger, saw map[string]int) {
 			g.Fatal(err)
 		}
 		a := domain.May(s.Subject, s.Reference, domain.Question{Purpose: "ads", Action: domain.Use, At: at})
-		y, may := g.model.mayBe(who, true)
+		y, may := g.model.mayBe(who, len(persons))
 		if a.Allowed && !may {
 			g.fail("%s may (%s, since %d, by %x), and a no is in the way", who, a.Why, a.Standing.Since-start, a.Standing.Because[0][:4])
 		}
-		_, alone := g.model.mayBe(who, false)
+		_, alone := g.model.mayBe(who, 0)
+		_, linked := g.model.mayBe(who, 1)
 		saw["denied"] += count(!a.Allowed)
 		saw["allowed"] += count(a.Allowed)
 		saw["allowed by a guardian"] += count(a.Allowed && y.by != "")
 		saw["allowed by what confirms a yes of elsewhere"] += count(a.Allowed && len(y.confirms) > 0)
 		saw["denied by a no of elsewhere"] += count(alone && !may)
+		saw["denied by a no that came through another history"] += count(linked && !may)
 	}
 	for _, x := range g.model.answers {
 		saw["voided yeses"] += count(x.yes && x.gone)
@@ -382,7 +388,7 @@ func TestNoSequenceOfDeliveriesTurnsANoIntoAYes(t *testing.T) {
 	}
 	t.Log(saw)
 	for _, what := range []string{
-		"allowed", "denied", "allowed by a guardian", "allowed by what confirms a yes of elsewhere", "denied by a no of elsewhere", "voided yeses", "voided nos",
+		"allowed", "denied", "allowed by a guardian", "allowed by what confirms a yes of elsewhere", "denied by a no of elsewhere", "denied by a no that came through another history", "voided yeses", "voided nos",
 	} {
 		if saw[what] == 0 {
 			t.Errorf("%s: never, of %v: this has proved nothing", what, saw)

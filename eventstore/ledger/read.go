@@ -49,7 +49,7 @@ func (l *Ledger) State(ctx context.Context, app domain.AppName, who domain.Perso
 		return State{}, err
 	}
 	s.Position, s.Stream = f.position, stream.String()
-	s.Subject, err = l.withLinks(ctx, app, f.subject, asOf.KnownAt != 0, until)
+	s.Subject, err = l.withLinks(ctx, stream, f.subject, asOf.KnownAt != 0, until)
 	return s, err
 }
 
@@ -118,7 +118,7 @@ func (l *Ledger) Whole(ctx context.Context, stream domain.StreamID) (domain.Subj
 	if err != nil {
 		return s, err
 	}
-	return l.withLinks(ctx, stream.App, s, false, 0)
+	return l.withLinks(ctx, stream, s, false, 0)
 }
 
 // History yields the entries of one person, oldest first, and those of their

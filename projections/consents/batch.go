@@ -128,10 +128,14 @@ func (b *batch) touch(p *person, ids []domain.PurposeID, moment domain.Instant, 
 	}
 }
 
-// cross touches those whom p is linked to: a no crosses at once.
+// cross touches the other histories of the same person: a no crosses at once.
 func (b *batch) cross(p *person, ids []domain.PurposeID, at eventstore.Position) error {
-	for _, l := range p.subject.Links() {
-		other, err := b.person(key{p.app, l.Other}, false)
+	all, err := p.subject.Reached(p.person, b.histories(p.app))
+	if err != nil {
+		return err
+	}
+	for _, r := range all {
+		other, err := b.person(key{p.app, r.Other}, false)
 		if err != nil {
 			return err
 		}
@@ -304,17 +308,21 @@ func (b *batch) recount(p *person, n int64) error {
 	return nil
 }
 
-// whole returns the person's fold with what crosses its links.
+// whole returns the person's fold with what crosses from others of the same
+// person.
 func (b *batch) whole(p *person) (domain.Subject, error) {
-	s := p.subject
-	for _, l := range p.subject.Links() {
-		other, err := b.person(key{p.app, l.Other}, false)
+	return p.subject.Whole(p.person, b.histories(p.app))
+}
+
+// histories finds the folds of an app's persons.
+func (b *batch) histories(app domain.AppName) domain.Histories {
+	return func(other string) (domain.Subject, error) {
+		p, err := b.person(key{app, other}, false)
 		if err != nil {
-			return s, err
+			return domain.Subject{}, err
 		}
-		s = s.With(l, other.subject)
+		return p.subject, nil
 	}
-	return s, nil
 }
 
 // person returns somebody's fold, from memory or from the file. Who said

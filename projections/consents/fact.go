@@ -106,8 +106,10 @@ func saidIn(e *codec.Entry) (f saidV1, ok bool, err error) {
 		f.Kind, f.Other = linked, x.Other
 	case domain.SubjectUnlinked:
 		f.Kind, f.Other = unlinked, x.Other
-	case domain.SubjectReassigned, domain.SubjectClosed, domain.ErasureOrdered:
+	case domain.SubjectReassigned, domain.SubjectClosed:
 		f.Kind, f.All = ended, true
+	case domain.ErasureOrdered:
+		f.Kind, f.All = withdrawn, true // which crosses links, as it does in the ledger
 	case domain.SubjectMarkedTest:
 		f.Kind = marked
 	case domain.PolicyAcknowledged, domain.NoticePresented, domain.PermissionGranted, domain.PermissionDenied, domain.ConsentRequested,

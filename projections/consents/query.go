@@ -53,21 +53,19 @@ func (v *View) Get(ctx context.Context, app domain.AppName, who string, at domai
 	return rows, asOf, err
 }
 
-// loadWhole reads a person from the file, and what crosses their links.
+// loadWhole reads a person from the file, and what crosses from other histories
+// of the same person.
 func loadWhole(tx *readmodel.Tx, k key) (*person, domain.Subject, error) {
 	p := newPerson(k)
 	if err := p.load(tx, nil); err != nil {
 		return nil, domain.Subject{}, err
 	}
-	s := p.subject
-	for _, l := range p.subject.Links() {
-		other := newPerson(key{k.app, l.Other})
-		if err := other.load(tx, nil); err != nil {
-			return nil, s, err
-		}
-		s = s.With(l, other.subject)
-	}
-	return p, s, nil
+	s, err := p.subject.Whole(k.person, func(other string) (domain.Subject, error) {
+		o := newPerson(key{k.app, other})
+		err := o.load(tx, nil)
+		return o.subject, err
+	})
+	return p, s, err
 }
 
 // A Filter says which rows to list. Empty fields filter nothing.
