@@ -58,6 +58,8 @@ type GiveConsent struct {
 	Guardian GuardianRef
 	Proof    Proof
 	Confirms []EventID
+
+	FilteredBy string // of an import: the principal by whose list of erased persons it was filtered; empty: not said
 }
 
 // RefuseConsent asks to record a no to a question. Without purposes it means

@@ -15,6 +15,7 @@ type Reference struct {
 
 	Calendars Calendars
 	Person    *Subject // whom a request is of; nil: nobody who is known
+	Erased    bool     // somebody was erased from the app, or nobody knows; for whoever imports
 	Original  *Request // which a request is said to be a duplicate of; nil: there is none
 }
 

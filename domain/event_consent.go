@@ -13,7 +13,9 @@ type ConsentGiven struct {
 	Notice  EventID // the presentation it answers, zero if unknown
 	Until   Instant // zero: until withdrawn
 	Import  bool    // came later than a live event may
-	Details Personal
+
+	FilteredBy string // of an import: the principal by whose list of erased persons it was filtered; empty: not said
+	Details    Personal
 
 	Build    string // of the app; empty: not said
 	Surface  Hash   // zero: not known

@@ -35,6 +35,9 @@ func (s Subject) give(cmd GiveConsent, ref Reference, at, recorded Instant) (Eve
 	case cmd.Until != 0 && cmd.Until <= max(at, recorded):
 		return nil, refuseAt(AlreadyOver, "data.until", "the consent would end before it begins")
 	}
+	if err := cmd.filtered(ref.Erased); err != nil {
+		return nil, err
+	}
 	y := yes{cmd: cmd, ref: &ref, at: at, now: max(at, recorded), before: &s, initial: cmd.Initial, build: cmd.Build}
 	if err := y.look(); err != nil {
 		return nil, err
@@ -224,7 +227,7 @@ func (y *yes) given(items []Item) ConsentGiven {
 	c := y.cmd
 	g := ConsentGiven{
 		Policy: y.version.Document.Name, Version: y.version.Version, Locale: c.Locale, Text: c.Text,
-		Act: c.Act, Kind: y.kind, Items: items, Notice: c.Notice, Until: c.Until, Import: c.Import, Details: c.Details,
+		Act: c.Act, Kind: y.kind, Items: items, Notice: c.Notice, Until: c.Until, Import: c.Import, FilteredBy: c.FilteredBy, Details: c.Details,
 		Build: y.build, Control: c.Control, Initial: y.initial, Once: c.Once, Guardian: c.Guardian, Proof: c.Proof,
 		Signer: y.ref.By.Signer, Confirms: c.Confirms, Evidence: y.evidence(),
 	}

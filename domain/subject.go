@@ -11,6 +11,7 @@ type Subject struct {
 	known       []known   // every fact, for record.voided
 	disputes    []dispute
 	since       Instant // when the first fact was recorded
+	began       Instant // the earlier of its times
 	ages        []aged
 	guardians   []Guardianship
 	links       []Link
@@ -58,6 +59,11 @@ func (s Subject) Ended() Instant { return s.ended }
 // Since returns when the first fact of the history was recorded, zero if there
 // is none.
 func (s Subject) Since() Instant { return s.since }
+
+// Began returns when the history began: when the first fact happened, or was
+// recorded if that was earlier; zero if there is none. Nothing that is dated
+// before it joins the history, see [Predates].
+func (s Subject) Began() Instant { return s.began }
 
 // IsTest reports whether this is no person but a test.
 func (s Subject) IsTest() bool { return len(s.tests) > 0 }
@@ -109,7 +115,7 @@ func (y *Fact) outdated(n *Fact) bool {
 func (s Subject) Evolve(f Fact) Subject {
 	s.known = add(s.known, known{f.ID, lastingOf(f.Event)})
 	if s.since == 0 {
-		s.since = f.Recorded
+		s.since, s.began = f.Recorded, f.noFrom()
 	}
 	switch e := f.Event.(type) {
 	case ConsentGiven:

@@ -36,6 +36,8 @@ type (
 		Guardian string         `json:"guardian"`
 		Proof    *proof         `json:"proof"`
 		Confirms []string       `json:"confirms"`
+
+		FilteredBy string `json:"filtered_by" doc:"of an import: the principal by whose list of erased persons it was filtered, as in operator:ann; needed once anybody was erased from the app"`
 	}
 	consentRefused struct {
 		All      bool           `json:"all"`
@@ -78,12 +80,16 @@ func (c consentGiven) command(r *reader) domain.Command {
 		r.fail("act", "is missing: name what the person did, or the control of the surface that was presented")
 	}
 	r.guardian(c.Guardian)
+	if c.FilteredBy != "" {
+		c.FilteredBy = r.principal("filtered_by", c.FilteredBy)
+	}
 	return domain.GiveConsent{
 		Policy: r.name("policy", c.Policy, 32), Version: r.hash("version", c.Version), Locale: r.locale(c.Locale), Text: r.hash("text", c.Text),
 		Act: domain.ActID(r.name("act", c.Act, 64)), Kind: parseAs(r, "kind", c.Kind, domain.ParseConsentKind), Purposes: r.purposes(c.Purposes),
 		Notice: r.eventID("notice", c.Notice), Until: r.time("until", c.Until), Import: c.Import, Details: r.details(c.Details),
 		Build: r.token("build", c.Build), Control: domain.ControlID(r.name("control", c.Control, 64)),
 		Initial: parseAs(r, "initial", c.Initial, domain.ParseControlState), Once: c.Once, Proof: c.Proof.read(r), Confirms: r.eventIDs("confirms", c.Confirms),
+		FilteredBy: c.FilteredBy,
 	}
 }
 

@@ -184,7 +184,7 @@ func schemaOf(t reflect.Type, as use) object {
 		kind = "string"
 	case reflect.Bool:
 		kind = "boolean"
-	case reflect.Int, reflect.Int64:
+	case reflect.Int, reflect.Int64, reflect.Uint64:
 		kind = "integer"
 	case reflect.Pointer:
 		return schemaOf(t.Elem(), as)

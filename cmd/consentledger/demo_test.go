@@ -144,7 +144,7 @@ func demoGivesAccount(t *testing.T, r *running) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{
-		"promises", "events", "consents", "noes", "answers", "material_changes", "requests", "exemptions", "sharing", "minors", "incidents", "erasures", "voided",
+		"promises", "events", "consents", "noes", "answers", "material_changes", "requests", "exemptions", "sharing", "minors", "incidents", "erasures", "imports", "voided",
 		"disputed", "asked_too_soon", "access", "gaps", "calendars", "deadline_rules", "clock", "tests", "outside",
 	} {
 		if len(members[name]) == 0 || string(members[name]) == "null" {

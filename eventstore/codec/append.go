@@ -91,6 +91,7 @@ func (s *consentGivenV2) appendTo(t *jsonwrite.Text) {
 			t.Text("quality", e.Quality)
 		})
 	}
+	t.Textz("filtered_by", s.Filtered)
 	t.Textz("guardian", s.Guardian)
 	t.Flagz("import", s.Import)
 	t.Textz("initial", s.Initial)

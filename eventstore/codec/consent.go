@@ -59,6 +59,7 @@ type (
 		Control  string      `json:"control,omitzero"`
 		Ends     []endV1     `json:"ends,omitempty"`
 		Evidence *evidenceV1 `json:"evidence,omitempty"`
+		Filtered string      `json:"filtered_by,omitzero"`
 		Guardian string      `json:"guardian,omitzero"`
 		Import   bool        `json:"import,omitzero"`
 		Initial  string      `json:"initial,omitzero"`
@@ -143,7 +144,7 @@ func givenShape(e domain.ConsentGiven) consentGivenV2 {
 	s := consentGivenV2{
 		Act: string(e.Act), Build: e.Build, Confirms: eventIDs(e.Confirms), Control: string(e.Control), Guardian: string(e.Guardian),
 		Import: e.Import, Initial: e.Initial.String(), Kind: e.Kind.String(), Locale: e.Locale, Notice: eventID(e.Notice), Once: e.Once,
-		Policy: e.Policy, Signer: e.Signer, Surface: hash(e.Surface), Text: hash(e.Text), Until: int64(e.Until), Version: e.Version.String(),
+		Filtered: e.FilteredBy, Policy: e.Policy, Signer: e.Signer, Surface: hash(e.Surface), Text: hash(e.Text), Until: int64(e.Until), Version: e.Version.String(),
 	}
 	for _, i := range e.Items {
 		s.Items = append(s.Items, itemV1{string(i.Purpose), string(i.Short)})
@@ -203,7 +204,7 @@ func (s consentGivenV2) event() (domain.Event, error) {
 	e := domain.ConsentGiven{
 		Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale, Text: r.hash(s.Text),
 		Act: domain.ActID(s.Act), Kind: r.kind(s.Kind), Notice: r.eventID(s.Notice),
-		Until: domain.Instant(s.Until), Import: s.Import,
+		Until: domain.Instant(s.Until), Import: s.Import, FilteredBy: s.Filtered,
 		Build: s.Build, Surface: r.hash(s.Surface), Control: domain.ControlID(s.Control), Initial: parse(&r, s.Initial, domain.ParseControlState),
 		Once: s.Once, Guardian: domain.GuardianRef(s.Guardian), Proof: s.Proof.proof(&r), Signer: s.Signer, Confirms: r.eventIDs(s.Confirms),
 	}

@@ -2,8 +2,11 @@
 // and policies, not bytes. One request moves one stream by one append, but for a
 // link: it is recorded in the other person's history first, then in one's own.
 //
-// For 30 days a tombstone refuses what is older than the erasure or the end of
-// who had an outside id, but for a no: it begins a history, or joins that of
+// For 30 days a tombstone refuses what is older than the erasure of who had an
+// outside id, and a row of theirs what is older than the end of who was not
+// erased. After that nothing that comes late joins a history that began later,
+// and an import must say by whose list of erased persons it was filtered, see
+// [domain.Subject.Predates]. But for a no: it begins a history, or joins that of
 // whoever has the id now, as of the moment in which it comes. The ledger cannot
 // tell a no of the earlier person that comes late, or twice, from one of the
 // next person whose clock is slow; and a no that is refused would not stand in

@@ -12,7 +12,7 @@ import (
 
 // horizon is how long an event of an earlier person may still be delivered:
 // so long a tombstone tells it from the next one's.
-const horizon = 30 * 24 * time.Hour
+const horizon = time.Duration(domain.Redelivery) * time.Millisecond
 
 var errEnded = errors.New("the history has ended")
 
@@ -24,6 +24,9 @@ func (l *Ledger) executePerson(ctx context.Context, req Request) (Receipt, error
 		return Receipt{}, err
 	}
 	if err := sign(&ref, req); err != nil {
+		return Receipt{}, err
+	}
+	if ref.Erased, err = l.mustFilter(ctx, req); err != nil {
 		return Receipt{}, err
 	}
 	for range tries {
@@ -62,7 +65,7 @@ func (l *Ledger) meet(ctx context.Context, req Request, ref domain.Reference) (*
 	}
 	recorded := l.Now()
 	at, _ := domain.Clamp(req.Command, req.At, recorded)
-	if err := l.checkEarlier(ctx, who, req.Command, at); err != nil {
+	if err := l.checkEarlier(ctx, req, domain.Subject{}, at); err != nil {
 		return nil, err
 	}
 	if _, err := (domain.Subject{}).Decide(likely(req), ref, at, recorded); err != nil {
@@ -86,24 +89,59 @@ func likely(req Request) domain.Command {
 }
 
 // checkEarlier refuses an event from before who had the outside id was ended or
-// erased: it is theirs, not the next one's. But a no is never refused for its
-// time: whether it comes late, or from a clock that is slow, nobody can tell.
-func (l *Ledger) checkEarlier(ctx context.Context, who vault.Lookup, cmd domain.Command, at domain.Instant) error {
-	if domain.IsNo(cmd) {
+// erased, or that a history which begins later can know nothing of: it is
+// theirs, not the next one's. But an opt-out is never refused for its time:
+// whether it comes late, or from a clock that is slow, nobody can tell.
+func (l *Ledger) checkEarlier(ctx context.Context, req Request, s domain.Subject, at domain.Instant) error {
+	if domain.IsNo(req.Command) {
 		return nil
 	}
-	earlier, err := l.isEarlier(ctx, who, at)
-	if err == nil && earlier {
-		err = domain.Refusal{Code: domain.EarlierPerson, Text: "the event is from before this person's history was ended or erased: it is of whoever had the id then", Path: "time"}
+	earlier, err := l.isEarlier(ctx, lookup(req.App, req.Person), at)
+	if err != nil {
+		return err
 	}
-	return err
+	if earlier {
+		return domain.Refusal{Code: domain.EarlierPerson, Path: "time",
+			Text: "the event is from before this person's history was ended or erased: it is of whoever had the id then"}
+	}
+	predates, err := l.predates(ctx, req, s, at)
+	switch {
+	case err != nil:
+		return err
+	case predates && s.Since() == 0:
+		return domain.Refusal{Code: domain.EarlierPerson, Path: "time",
+			Text: "the event is more than 30 days old, nothing is known of this person, and persons were erased from this app: it may be of one of them"}
+	case predates:
+		return domain.Refusal{Code: domain.EarlierPerson, Path: "time",
+			Text: "the event is from before this person's history began: whoever had the id then may have been somebody else; import what is old oldest first, and before anything live"}
+	}
+	return nil
 }
 
 // isEarlier reports whether a moment is from before who had the outside id was
-// ended or erased, as far as a tombstone still says so.
+// ended or erased, as far as the vault still says so.
 func (l *Ledger) isEarlier(ctx context.Context, who vault.Lookup, at domain.Instant) (bool, error) {
 	before, gone, err := l.vault.ErasedAt(ctx, who, l.Now().Time())
 	return gone && at < domain.At(before), err
+}
+
+// predates is [domain.Subject.Predates] of a person of the request's app.
+func (l *Ledger) predates(ctx context.Context, req Request, s domain.Subject, at domain.Instant) (bool, error) {
+	now := l.Now()
+	if !s.Predates(req.Command, at, now, true) || s.Since() != 0 {
+		return s.Predates(req.Command, at, now, true), nil
+	}
+	erased, err := l.vault.AnyErased(ctx, string(req.App))
+	return s.Predates(req.Command, at, now, erased), err
+}
+
+// mustFilter reports whether a request imports what may be of somebody who was
+// erased.
+func (l *Ledger) mustFilter(ctx context.Context, req Request) (bool, error) {
+	if c, yes := req.Command.(domain.GiveConsent); !yes || !c.Import {
+		return false, nil
+	}
+	return l.vault.AnyErased(ctx, string(req.App))
 }
 
 // overtaken returns the request as a history takes it that began later than
@@ -119,7 +157,10 @@ func (l *Ledger) overtaken(ctx context.Context, req Request, s domain.Subject) (
 		return req, nil
 	}
 	var err error
-	req.overtaken, err = l.isEarlier(ctx, lookup(req.App, req.Person), req.At)
+	if req.overtaken, err = l.isEarlier(ctx, lookup(req.App, req.Person), req.At); err != nil || req.overtaken {
+		return req, err
+	}
+	req.overtaken, err = l.predates(ctx, req, s, req.At)
 	return req, err
 }
 
@@ -237,7 +278,7 @@ func (l *Ledger) executeSubject(ctx context.Context, req Request, ref domain.Ref
 		}
 		at, _ := req.times(recorded)
 		if since := f.subject.Since(); at < since && req.Person != (domain.PersonKey{}) {
-			if err := l.checkEarlier(ctx, lookup(req.App, req.Person), req.Command, at); err != nil {
+			if err := l.checkEarlier(ctx, req, f.subject, at); err != nil {
 				return nil, err
 			}
 		}

@@ -137,7 +137,7 @@ func (l *Ledger) asks(ctx context.Context, req Request, ref domain.Reference) (*
 		return p, err
 	}
 	recorded := l.Now()
-	if err := l.checkEarlier(ctx, who, req.Command, atOf(req, recorded)); err != nil {
+	if err := l.checkAsksEarlier(ctx, req, atOf(req, recorded)); err != nil {
 		return nil, err
 	}
 	cmd := req.Command.(domain.OpenRequest)
@@ -150,6 +150,17 @@ func (l *Ledger) asks(ctx context.Context, req Request, ref domain.Reference) (*
 	}
 	p, _, err = l.vault.Enrol(ctx, who)
 	return p, err
+}
+
+// checkAsksEarlier refuses a request from before who had the outside id was ended
+// or erased. A letter that was long on its way is a request like any other.
+func (l *Ledger) checkAsksEarlier(ctx context.Context, req Request, at domain.Instant) error {
+	earlier, err := l.isEarlier(ctx, lookup(req.App, req.Person), at)
+	if err != nil || !earlier || domain.IsNo(req.Command) {
+		return err
+	}
+	return domain.Refusal{Code: domain.EarlierPerson, Path: "time",
+		Text: "the request is from before this person's history was ended or erased: it is of whoever had the id then"}
 }
 
 // possible returns why a request would be refused, whoever makes it.
@@ -177,11 +188,14 @@ func (l *Ledger) told(ctx context.Context, req Request, p *vault.Person, made do
 	tell := beside(req, "request of ", domain.Say{Event: made})
 	if req.At != 0 {
 		earlier, err := l.isEarlier(ctx, lookup(req.App, req.Person), req.At)
+		if err == nil && !earlier {
+			earlier, err = l.predates(ctx, tell, before.subject, req.At)
+		}
 		if err != nil {
 			return before.subject, err
 		}
 		if earlier {
-			tell.At = 0 // the request was taken for the no that is in it
+			tell.At = 0 // the request has its date; the history says where it is told of
 		}
 	}
 	tell.Group = nil // the request itself has it

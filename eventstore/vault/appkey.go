@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"time"
 
 	"consentledger/eventstore"
 )
@@ -122,7 +123,7 @@ func (v *Vault) makeAppKey(ctx context.Context, app string) error {
 	}
 	err = v.rows.Write(ctx, eventstore.Change{
 		Absent: [][]byte{row},
-		Put:    []eventstore.Row{{Key: row, Value: versioned(wrapped)}},
+		Put:    []eventstore.Row{{Key: row, Value: versioned(wrapped)}, {Key: erasedKey(app), Value: millis(time.Time{})}},
 	})
 	if err != nil {
 		return fmt.Errorf("vault: key of app %q: %w", app, err)

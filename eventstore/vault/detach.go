@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -12,8 +11,8 @@ import (
 
 // Detach makes l lead to nobody: the outside id was given to somebody else, or
 // its account was closed. The person keeps entry, parts and other lookups. Until
-// the given time a tombstone tells [Vault.ErasedAt] so. It is no error if l
-// does not lead to p.
+// the given time a tombstone tells [Vault.ErasedAt] so, and for as long as the
+// person is not erased a row of theirs. It is no error if l does not lead to p.
 func (v *Vault) Detach(ctx context.Context, p *Person, l Lookup, at, until time.Time) error {
 	if err := l.check(); err != nil {
 		return err
@@ -36,7 +35,8 @@ func (v *Vault) Detach(ctx context.Context, p *Person, l Lookup, at, until time.
 		Delete: [][]byte{lookup},
 		Put: []eventstore.Row{
 			{Key: detached, Value: versioned()},
-			{Key: tombKey(p.App, app.tombstone(m), until.UnixMilli()), Value: versioned(binary.BigEndian.AppendUint64(nil, uint64(at.UnixMilli())))},
+			{Key: tombKey(p.App, app.tombstone(m), until.UnixMilli()), Value: millis(at)},
+			{Key: endKey(p.App, app.tombstone(m), p.Pseudonym), Value: millis(at)},
 		},
 	})
 	if errors.Is(err, eventstore.ErrCondition) {

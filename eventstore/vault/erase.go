@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -59,20 +60,20 @@ func (v *Vault) erase(ctx context.Context, p *Person, at, until time.Time) error
 	for n := range links {
 		c.Delete = append(c.Delete, linkKey(p.App, p.Pseudonym, n))
 	}
-	atBytes := binary.BigEndian.AppendUint64(nil, uint64(at.UnixMilli()))
+	c.Put = append(c.Put, eventstore.Row{Key: erasedKey(p.App), Value: millis(at)})
 	for _, m := range macs {
 		gone, err := v.isDetached(ctx, p, m)
 		if err != nil {
 			return err
 		}
 		if gone { // it may lead to somebody else
-			c.Delete = append(c.Delete, detachKey(p.App, p.Pseudonym, m))
+			c.Delete = append(c.Delete, detachKey(p.App, p.Pseudonym, m), endKey(p.App, app.tombstone(m), p.Pseudonym))
 			continue
 		}
 		c.Absent = append(c.Absent, detachKey(p.App, p.Pseudonym, m))
 		c.Delete = append(c.Delete, lookupKey(p.App, m))
 		tomb := tombKey(p.App, app.tombstone(m), until.UnixMilli())
-		c.Put = append(c.Put, eventstore.Row{Key: tomb, Value: versioned(atBytes)})
+		c.Put = append(c.Put, eventstore.Row{Key: tomb, Value: millis(at)})
 	}
 	parts, err := v.partRows(ctx, p)
 	if err != nil {
@@ -102,8 +103,9 @@ func (v *Vault) sweepParts(ctx context.Context, p *Person) error {
 	return v.rows.Write(ctx, eventstore.Change{Delete: keys})
 }
 
-// ErasedAt returns when the person whom l led to was last erased, and whether a
-// tombstone that has not expired by now says so.
+// ErasedAt returns when the person whom l led to was last erased, as far as a
+// tombstone that has not expired by now says so, or when l was last taken from
+// somebody who was not erased since; and whether there was such a person.
 func (v *Vault) ErasedAt(ctx context.Context, l Lookup, now time.Time) (at time.Time, ok bool, err error) {
 	if err := l.check(); err != nil {
 		return time.Time{}, false, err
@@ -113,20 +115,62 @@ func (v *Vault) ErasedAt(ctx context.Context, l Lookup, now time.Time) (at time.
 		return time.Time{}, false, err
 	}
 	ok = false
-	for row, err := range v.rows.Scan(ctx, tombKeys(l.App, app.tombstone(app.lookup(l)))) {
-		if err != nil {
-			return time.Time{}, false, fmt.Errorf("vault: tombstone: %w", err)
-		}
-		b, err := body("tombstone", row.Value, 8)
-		if err != nil {
-			return time.Time{}, false, err
-		}
-		t := time.UnixMilli(int64(binary.BigEndian.Uint64(b))).UTC()
-		if expires(row.Key).After(now) && (!ok || t.After(at)) {
-			at, ok = t, true
+	m := app.tombstone(app.lookup(l))
+	for _, prefix := range [][]byte{tombKeys(l.App, m), endKeys(l.App, m)} {
+		isTomb := bytes.HasPrefix(prefix, []byte(tombRows))
+		for row, err := range v.rows.Scan(ctx, prefix) {
+			if err != nil {
+				return time.Time{}, false, fmt.Errorf("vault: tombstone: %w", err)
+			}
+			t, err := readMillis("tombstone", row.Value)
+			if err != nil {
+				return time.Time{}, false, err
+			}
+			if (!isTomb || expires(row.Key).After(now)) && (!ok || t.After(at)) {
+				at, ok = t, true
+			}
 		}
 	}
 	return at, ok, nil
+}
+
+// AnyErased reports whether somebody of an app was erased. Of an app that is
+// older than the row that says so nobody knows, and somebody may have been.
+func (v *Vault) AnyErased(ctx context.Context, app string) (bool, error) {
+	if err := checkApp(app); err != nil {
+		return false, err
+	}
+	value, ok, err := v.rows.Get(ctx, erasedKey(app))
+	if err != nil {
+		return false, fmt.Errorf("vault: erasures of app %q: %w", app, err)
+	}
+	if !ok {
+		return true, nil
+	}
+	at, err := readMillis("erasures of app "+app, value)
+	return !at.IsZero(), err
+}
+
+// millis returns a value that is a time; the zero time is zero.
+func millis(t time.Time) []byte {
+	ms := int64(0)
+	if !t.IsZero() {
+		ms = t.UnixMilli()
+	}
+	return versioned(binary.BigEndian.AppendUint64(nil, uint64(ms)))
+}
+
+// readMillis reads what millis returns. The noun is for the error.
+func readMillis(noun string, value []byte) (time.Time, error) {
+	b, err := body(noun, value, 8)
+	if err != nil {
+		return time.Time{}, err
+	}
+	ms := int64(binary.BigEndian.Uint64(b))
+	if ms == 0 {
+		return time.Time{}, nil
+	}
+	return time.UnixMilli(ms).UTC(), nil
 }
 
 // expires returns the time that a tombstone's key ends with.

@@ -13,6 +13,8 @@ const (
 	appRows    = space + "a"
 	detachRows = space + "d"
 	entryRows  = space + "e"
+	erasedRows = space + "g"
+	endRows    = space + "h"
 	linkRows   = space + "k"
 	lookupRows = space + "l"
 	partRows   = space + "p"
@@ -43,8 +45,13 @@ func rowKey(kind, app string, parts ...[]byte) []byte {
 	return b
 }
 
-func appRowKey(app string) []byte               { return rowKey(appRows, app) }
-func entryKey(app string, p Pseudonym) []byte   { return rowKey(entryRows, app, p[:]) }
+func appRowKey(app string) []byte             { return rowKey(appRows, app) }
+func entryKey(app string, p Pseudonym) []byte { return rowKey(entryRows, app, p[:]) }
+func erasedKey(app string) []byte             { return rowKey(erasedRows, app) }
+func endKeys(app string, m mac) []byte        { return rowKey(endRows, app, m[:]) }
+func endKey(app string, m mac, p Pseudonym) []byte {
+	return rowKey(endRows, app, m[:], p[:])
+}
 func lookupKey(app string, m mac) []byte        { return rowKey(lookupRows, app, m[:]) }
 func linkKeys(app string, p Pseudonym) []byte   { return rowKey(linkRows, app, p[:]) }
 func partKeys(app string, p Pseudonym) []byte   { return rowKey(partRows, app, p[:]) }

@@ -17,6 +17,8 @@
 //	v/a app                            app key, wrapped
 //	v/d app pseudonym mac              nothing: that lookup leads to the person no more
 //	v/e app pseudonym                  mac of the first lookup; data key, wrapped
+//	v/g app                            when somebody was erased last (ms); zero: nobody was; absent: not known
+//	v/h app tombstone mac, pseudonym   when that lookup was taken from the person (ms)
 //	v/k app pseudonym n (uint32)       mac of lookup n+2, made by Link, without gaps
 //	v/l app mac                        pseudonym
 //	v/o app pseudonym                  nothing: it was ordered to erase the person

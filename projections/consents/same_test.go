@@ -92,7 +92,9 @@ func TestTheEndOfOneHistoryIsToOthersWhatTheLedgerSays(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, domain.Withdrawn},
-		"closed": {func(w *projectiontest.Teller) { w.Tell("b", domain.Say{Event: domain.SubjectClosed{Reason: "deleted"}}) }, domain.Given},
+		"closed": {func(w *projectiontest.Teller) {
+			w.Tell("b", domain.Say{Event: domain.SubjectClosed{Reason: "deleted"}})
+		}, domain.Given},
 	} {
 		w := projectiontest.NewTeller(t)
 		w.Register()

@@ -33,6 +33,7 @@ type Report struct {
 	Minors     []Count        `json:"minors"`
 	Incidents  []Incident     `json:"incidents" doc:"that were reported by the end and not closed before the span"`
 	Erasures   []Count        `json:"erasures" doc:"deletions, ended accounts and retention"`
+	Imports    []Import       `json:"imports" doc:"by day, and by whose list of erased persons they were filtered"`
 	Voids      []Void         `json:"voided"`
 	Disputed   int64          `json:"disputed" doc:"records that somebody says are wrong"`
 	TooSoon    int64          `json:"asked_too_soon" doc:"questions within the quiet period after a refusal"`

@@ -40,6 +40,8 @@ type counting struct {
 	ended     map[domain.EventID]bool
 	incidents map[string]*Incident
 	known     map[string]domain.Instant
+	imports   map[[2]string]*importing
+	erasings  []erasing // of all of the log up to the end of the span
 	r         Report
 }
 
@@ -94,6 +96,9 @@ func (c *counting) run(ctx context.Context, l Ledger) error {
 		}
 		c.follow(e)
 		c.built(e)
+		if _, ordered := e.Event.(domain.ErasureOrdered); ordered {
+			c.erasings = append(c.erasings, erasing{e.Recorded, e.ID.String()})
+		}
 		if in {
 			c.events[e.Kind()]++
 			c.count(e)
@@ -121,6 +126,7 @@ func (c *counting) count(e codec.Entry) {
 	switch x := e.Event.(type) {
 	case domain.ConsentGiven:
 		c.given(x)
+		c.imported(e, x)
 	case domain.ConsentRefused:
 		c.r.Noes.Refused++
 		c.scoped(x.Scope, func(a *Asked) { a.Refused++ })

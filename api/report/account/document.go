@@ -253,6 +253,7 @@ func (s speaker) happened(r Report) []Section {
 	return []Section{
 		s.section("incidents", "kind level known authority persons closed stream", incidents),
 		s.section("erasures", "kind count", s.counts(r.Erasures, kind)),
+		s.imports(r),
 		s.section("voids", "what reason by event", voids),
 		s.section("access", "kind why who count records parts", access),
 		s.section("gaps", "policy section what about", gaps),

@@ -84,6 +84,7 @@ func (s speaker) broken(r Report) []string {
 	add(waiting, "broken.waiting")
 	add(doubtful, "broken.doubtful")
 	add(int64(len(r.Incidents)), "broken.incidents")
+	add(r.unfiltered(), "broken.unfiltered")
 	add(int64(len(r.Voids)), "broken.voids")
 	add(r.Disputed, "broken.disputed")
 	if r.Outside.Rejected != nil {

@@ -77,6 +77,7 @@ func open(ctx context.Context, l Ledger, app domain.AppName, from, to domain.Ins
 		purposes: map[domain.PurposeID]*Asked{}, versions: tally{}, acts: tally{}, surfaces: tally{}, locales: tally{}, evidence: tally{}, short: tally{}, why: tally{},
 		minors: tally{}, erasures: tally{}, clock: tally{}, access: map[Reader]seen{}, stands: map[pair]bool{}, touched: map[pair][]int{},
 		builds: map[string]*builds{}, ended: map[domain.EventID]bool{}, incidents: map[string]*Incident{}, known: map[string]domain.Instant{},
+		imports: map[[2]string]*importing{},
 	}
 	if from > 0 {
 		if c.begin, err = l.KnownAt(ctx, from-1); err != nil {
@@ -155,6 +156,7 @@ func (c *counting) fill(r *Report, to domain.Instant) {
 			r.Exemptions[i].Ended = c.ended[domain.EventID(id)]
 		}
 	}
+	r.Imports = c.importsOf()
 	r.Incidents = []Incident{}
 	for _, stream := range slices.Sorted(maps.Keys(c.incidents)) {
 		r.Incidents = append(r.Incidents, *c.incidents[stream])
