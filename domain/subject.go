@@ -65,6 +65,20 @@ func (s Subject) Since() Instant { return s.since }
 // before it joins the history, see [Predates].
 func (s Subject) Began() Instant { return s.began }
 
+// AgreedBefore reports whether the history holds a grant that was recorded
+// before the statement of that id.
+func (s Subject) AgreedBefore(id EventID) bool {
+	for _, x := range s.said {
+		if x.ID == id {
+			return false
+		}
+		if x.no == 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // IsTest reports whether this is no person but a test.
 func (s Subject) IsTest() bool { return len(s.tests) > 0 }
 

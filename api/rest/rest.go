@@ -35,6 +35,7 @@ type Ledger interface {
 	Select(ctx context.Context, s ledger.Selection) (iter.Seq2[codec.Entry, error], error)
 	Head(ctx context.Context) (eventstore.Position, error)
 	Pseudonym(ctx context.Context, app domain.AppName, who domain.PersonKey) (string, bool, error)
+	Near(ctx context.Context, app domain.AppName, who domain.PersonKey) ([]ledger.NearMiss, error)
 	KnownAt(ctx context.Context, at domain.Instant) (eventstore.Position, error)
 	Past(ctx context.Context, app domain.AppName) (*ledger.Past, error)
 	Access(ctx context.Context, a ledger.Access) (ledger.Opened, error)

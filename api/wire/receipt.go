@@ -17,11 +17,22 @@ type Receipt struct {
 	Incident string `json:"incident,omitzero" doc:"likewise of an incident"`
 	// Of a no only: nothing else is taken in part.
 	Unknown string `json:"unknown,omitzero" doc:"purposes, with commas in a refusal or withdrawal that no policy declares: it holds for the others; correct the names and send a new event"`
+
+	Near string `json:"near,omitzero" doc:"with commas, other persons whose id differs from this one only in what is easily mistaken, each by the kind of its id and in what it differs, as in account case; said while this history holds no grant. Nobody is merged: link whoever is the same person. It is as it is now, and no part of what stays the same"`
+}
+
+// A NearMiss says that another person of the app has an outside id that is alike
+// but for what is easily mistaken. Nobody is merged: whoever is the same person is
+// linked, by subject.linked.
+type NearMiss struct {
+	Kind    string   `json:"kind" doc:"of the other id: account or device"`
+	Differs []string `json:"differs" doc:"in what alone: kind, form (full-width or decomposed letters), case, space, leading-zeros"`
+	Person  string   `json:"person" doc:"the other's pseudonym"`
 }
 
 // ReceiptOf returns the public form of r.
 func ReceiptOf(r ledger.Receipt) Receipt {
-	s := Receipt{EventID: r.Event.String(), Position: FormatPosition(r.Position), Unknown: r.Unknown}
+	s := Receipt{EventID: r.Event.String(), Position: FormatPosition(r.Position), Unknown: r.Unknown, Near: r.Near}
 	s.opened(r.Stream)
 	return s
 }
@@ -38,7 +49,7 @@ func (s *Receipt) opened(stream domain.StreamID) {
 
 // AppendReceipt appends the public form of r as package encoding/json writes it.
 func AppendReceipt(b []byte, r ledger.Receipt) []byte {
-	s := Receipt{Unknown: r.Unknown}
+	s := Receipt{Unknown: r.Unknown, Near: r.Near}
 	s.opened(r.Stream)
 	if s != (Receipt{}) { // what else it says may need escaping
 		text, err := json.Marshal(ReceiptOf(r))

@@ -24,6 +24,7 @@ type StateRequest struct {
 type StateAnswer struct {
 	App      string        `json:"app"`
 	Purposes []CheckAnswer `json:"purposes"`
+	Near     []NearMiss    `json:"near,omitempty" doc:"other persons whose id differs from this one only in what is easily mistaken; nobody is merged: link whoever is the same person"`
 }
 
 // ParseState reads a [StateRequest] from JSON.
@@ -54,10 +55,16 @@ type Stater interface {
 	State(ctx context.Context, app domain.AppName, who domain.PersonKey, asOf ledger.AsOf) (ledger.State, error)
 }
 
+// A NearStater also finds who may be meant.
+type NearStater interface {
+	Stater
+	Near(ctx context.Context, app domain.AppName, who domain.PersonKey) ([]ledger.NearMiss, error)
+}
+
 // StateOf folds one person's history to an answer for every purpose. It is a
 // look at the ledger, not a question before something is done: nothing of it is
 // recorded, whatever the policy says of checks.
-func StateOf(ctx context.Context, l Stater, app domain.AppName, r StateRequest, now domain.Instant) (StateAnswer, error) {
+func StateOf(ctx context.Context, l NearStater, app domain.AppName, r StateRequest, now domain.Instant) (StateAnswer, error) {
 	who, q, asOf, err := r.about("any").parse(now)
 	if err != nil {
 		return StateAnswer{}, err
@@ -66,7 +73,7 @@ func StateOf(ctx context.Context, l Stater, app domain.AppName, r StateRequest, 
 	if err != nil {
 		return StateAnswer{}, err
 	}
-	answer := StateAnswer{string(app), []CheckAnswer{}}
+	answer := StateAnswer{App: string(app), Purposes: []CheckAnswer{}}
 	seen := map[domain.PurposeID]bool{}
 	for _, v := range s.Reference.Policies.Versions() {
 		for _, p := range v.Document.Purposes {
@@ -76,5 +83,21 @@ func StateOf(ctx context.Context, l Stater, app domain.AppName, r StateRequest, 
 			}
 		}
 	}
-	return answer, nil
+	if asOf != (ledger.AsOf{}) {
+		return answer, nil // who may be meant now is no answer of then
+	}
+	answer.Near, err = nearOf(ctx, l, app, who)
+	return answer, err
+}
+
+func nearOf(ctx context.Context, l NearStater, app domain.AppName, who domain.PersonKey) (list []NearMiss, err error) {
+	misses, err := l.Near(ctx, app, who)
+	for _, m := range misses {
+		miss := NearMiss{Kind: m.Kind, Differs: []string{}, Person: m.Person}
+		for _, d := range m.Differs {
+			miss.Differs = append(miss.Differs, string(d))
+		}
+		list = append(list, miss)
+	}
+	return list, err
 }

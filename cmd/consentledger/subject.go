@@ -115,7 +115,8 @@ func newSubjectShow() *cobra.Command {
 		Use: "show", Short: "Show where a person stands with every purpose, and everything recorded about them",
 		Long: `Show where a person stands with every purpose, and everything recorded about them,
 oldest first. What is sealed is named and not shown. As csv and jsonl only what is
-recorded is printed.`,
+recorded is printed. If another person's id is nearly this one (account:Ada and
+account:ada), that is shown before all else: they are two persons until you link them.`,
 		Example: "  consentledger subject show --app smartkey --subject user-1",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -132,7 +133,11 @@ recorded is printed.`,
 			if err != nil {
 				return err
 			}
-			return printPerson(c, app, purposes, entries)
+			near, err := nearMisses(answer)
+			if err != nil {
+				return err
+			}
+			return printPerson(c, app, purposes, near, entries)
 		},
 	}
 	appFlag(c, &app)
@@ -162,11 +167,30 @@ func wholeHistory(c *cobra.Command, path, subject string) (entries []json.RawMes
 	}
 }
 
-func printPerson(c *cobra.Command, app string, purposes, entries []json.RawMessage) error {
+// nearMisses returns the rows of an answer's near misses; it may have none.
+func nearMisses(answer json.RawMessage) ([]json.RawMessage, error) {
+	var shape struct {
+		Near []json.RawMessage `json:"near"`
+	}
+	err := json.Unmarshal(answer, &shape)
+	return shape.Near, err
+}
+
+func printPerson(c *cobra.Command, app string, purposes, near, entries []json.RawMessage) error {
 	switch c.Flags().Lookup("output").Value.String() {
 	case "json":
-		return printOne(c, rowOf(map[string]any{"app": app, "purposes": purposes, "entries": entries}))
+		whole := map[string]any{"app": app, "purposes": purposes, "entries": entries}
+		if len(near) > 0 {
+			whole["near"] = near
+		}
+		return printOne(c, rowOf(whole))
 	case "table":
+		if len(near) > 0 {
+			fmt.Fprintln(c.OutOrStdout(), "Other persons have an id that is nearly this one. If one is the same person: subject link")
+			if err := printRows(c, near, "person", "kind", "differs"); err != nil {
+				return err
+			}
+		}
 		if err := printRows(c, purposes, "purpose", "allowed", "status", "why", "since", "until"); err != nil {
 			return err
 		}

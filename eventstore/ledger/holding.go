@@ -140,13 +140,15 @@ func (h *Holding) gone(e codec.Entry, p codec.Part) (string, error) {
 	return fmt.Sprintf("person %s has no entry in the vault, and nobody ordered to erase them", e.Stream.ID), nil
 }
 
+var errBinding = errors.New("the text that ties the stream to a person is none")
+
 // binding holds who a person is, as their first record says, against whom the
 // vault leads to. An outside id that was detached leads to somebody else or to
 // nobody, and that is as it should be.
 func (h *Holding) binding(e codec.Entry, text domain.Personal) (string, error) {
 	var who struct{ App, ID, Kind, Pseudonym string }
 	if err := json.Unmarshal([]byte(text.Reveal()), &who); err != nil {
-		return "the text that ties the stream to a person is none", nil
+		return errBinding.Error(), nil
 	}
 	if who.App != string(e.Stream.App) || who.Pseudonym != e.Stream.ID {
 		return fmt.Sprintf("the text that ties the stream to a person ties %s of the app %s", who.Pseudonym, domain.Quote(who.App)), nil

@@ -81,6 +81,11 @@ type Receipt struct {
 	Position eventstore.Position
 	Stream   domain.StreamID // of a request, an incident or obligations; else zero
 	Unknown  string          // names in a no that no policy declares, with commas; it holds for the others
+
+	// Near are the near misses of the person's outside id, with commas: each its
+	// kind and in what it differs, with spaces. They are as they are when the
+	// answer is given: see [Ledger.Near].
+	Near string
 }
 
 // A Ledger decides requests and remembers the answers. Its methods may be

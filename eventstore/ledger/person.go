@@ -40,6 +40,9 @@ func (l *Ledger) executePerson(ctx context.Context, req Request) (Receipt, error
 		}
 		receipt, ended, err := l.executeSubject(ctx, filled, ref, p)
 		if !errors.Is(err, errEnded) {
+			if err == nil && req.Person != (domain.PersonKey{}) {
+				receipt.Near = l.offers(ctx, req, p, receipt)
+			}
 			return receipt, err
 		}
 		at := ended.Time()
@@ -60,6 +63,9 @@ func lookup(app domain.AppName, who domain.PersonKey) vault.Lookup {
 func (l *Ledger) meet(ctx context.Context, req Request, ref domain.Reference) (*vault.Person, error) {
 	who := lookup(req.App, req.Person)
 	p, found, err := l.vault.Find(ctx, who)
+	if err == nil && found {
+		err = l.vault.Index(ctx, p, who)
+	}
 	if err != nil || found {
 		return p, err
 	}

@@ -16,7 +16,7 @@ import (
 type AppKey struct {
 	App string
 	derived
-	lookups, tombstones [keySize]byte
+	lookups, tombstones, nears [keySize]byte
 }
 
 // String shows no key, nor does a log that is given a.
@@ -30,7 +30,7 @@ func newAppKey(app string, key []byte) (*AppKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &AppKey{App: app, derived: d, lookups: d.subkey("lookup"), tombstones: d.subkey("tombstone")}, nil
+	return &AppKey{App: app, derived: d, lookups: d.subkey("lookup"), tombstones: d.subkey("tombstone"), nears: d.subkey("near")}, nil
 }
 
 // lookup returns the mac of l.

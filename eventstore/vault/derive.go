@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"sync"
+	"sync/atomic"
 
 	"consentledger/eventstore"
 )
@@ -154,12 +155,15 @@ func (d *derived) unseal(sealed, aad []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// A Person is an entry of the vault with the key at hand. It never changes and
-// may be used concurrently; it does not know whether it was erased since.
+// A Person is an entry of the vault with the key at hand. What it says never
+// changes, and it may be used concurrently; it does not know whether it was
+// erased since.
 type Person struct {
 	App       string
 	Pseudonym Pseudonym
 	derived
+
+	indexed atomic.Bool // the near misses of the lookup find them
 }
 
 // String shows no key, nor does a log that is given p.

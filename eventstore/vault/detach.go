@@ -32,7 +32,7 @@ func (v *Vault) Detach(ctx context.Context, p *Person, l Lookup, at, until time.
 		Present: [][]byte{lookup, entryKey(p.App, p.Pseudonym)},
 		// Who detached first may already have made room for somebody else.
 		Absent: [][]byte{detached},
-		Delete: [][]byte{lookup},
+		Delete: [][]byte{lookup, nearKey(p.App, app.near(l), m), ownNearKey(p.App, p.Pseudonym, m)},
 		Put: []eventstore.Row{
 			{Key: detached, Value: versioned()},
 			{Key: tombKey(p.App, app.tombstone(m), until.UnixMilli()), Value: millis(at)},

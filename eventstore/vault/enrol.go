@@ -55,11 +55,12 @@ func (v *Vault) make(ctx context.Context, l Lookup) (*Person, error) {
 	}
 	err = v.rows.Write(ctx, eventstore.Change{
 		Absent: [][]byte{lookup, entry},
-		Put:    []eventstore.Row{{Key: lookup, Value: versioned(name[:])}, {Key: entry, Value: versioned(m[:], wrapped)}},
+		Put:    append([]eventstore.Row{{Key: lookup, Value: versioned(name[:])}, {Key: entry, Value: versioned(m[:], wrapped)}}, nearRows(p, app.near(l), m)...),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("vault: entry %s: %w", name, err)
 	}
+	p.indexed.Store(true)
 	v.people.keep(erasures, l, p)
 	return p, nil
 }
@@ -90,7 +91,7 @@ func (v *Vault) Link(ctx context.Context, p *Person, l Lookup) error {
 		if err != nil || taken {
 			return err
 		}
-		err = v.rows.Write(ctx, linking(p, m, len(lookups)-1))
+		err = v.rows.Write(ctx, linking(p, m, app.near(l), len(lookups)-1))
 		if err == nil || !errors.Is(err, eventstore.ErrCondition) {
 			return err
 		}
@@ -101,13 +102,13 @@ func (v *Vault) Link(ctx context.Context, p *Person, l Lookup) error {
 // linking returns the change that makes m the link number n of p. A link that
 // is not in the entry's list would outlive it, so the numbers have no gaps, and
 // Erase requires that the list has not grown since it read it.
-func linking(p *Person, m mac, n int) eventstore.Change {
+func linking(p *Person, m, near mac, n int) eventstore.Change {
 	lookup, link := lookupKey(p.App, m), linkKey(p.App, p.Pseudonym, n)
 	return eventstore.Change{
 		Present: [][]byte{entryKey(p.App, p.Pseudonym)},
 		Absent:  [][]byte{lookup, link},
 		Delete:  [][]byte{detachKey(p.App, p.Pseudonym, m)},
-		Put:     []eventstore.Row{{Key: lookup, Value: versioned(p.Pseudonym[:])}, {Key: link, Value: versioned(m[:])}},
+		Put:     append([]eventstore.Row{{Key: lookup, Value: versioned(p.Pseudonym[:])}, {Key: link, Value: versioned(m[:])}}, nearRows(p, near, m)...),
 	}
 }
 

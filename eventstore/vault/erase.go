@@ -30,9 +30,12 @@ func (v *Vault) Erase(ctx context.Context, p *Person, at, until time.Time) error
 		if err := v.sweepParts(ctx, p); err != nil {
 			return fmt.Errorf("vault: erase %s: %w", p.Pseudonym, err)
 		}
+		if err := v.sweepNear(ctx, p); err != nil {
+			return fmt.Errorf("vault: erase %s: %w", p.Pseudonym, err)
+		}
 		err = v.rows.Sync(ctx)
 		if err == nil {
-			err = v.rows.Purge(ctx, entryKey(p.App, p.Pseudonym), partKeys(p.App, p.Pseudonym), linkKeys(p.App, p.Pseudonym), detachKeys(p.App, p.Pseudonym))
+			err = v.rows.Purge(ctx, entryKey(p.App, p.Pseudonym), partKeys(p.App, p.Pseudonym), linkKeys(p.App, p.Pseudonym), detachKeys(p.App, p.Pseudonym), ownNearKeys(p.App, p.Pseudonym))
 		}
 		if err != nil {
 			return fmt.Errorf("vault: erase %s: %w", p.Pseudonym, err)

@@ -17,6 +17,8 @@ const (
 	endRows    = space + "h"
 	linkRows   = space + "k"
 	lookupRows = space + "l"
+	ownRows    = space + "m"
+	nearsRows  = space + "n"
 	partRows   = space + "p"
 	orderRows  = space + "o"
 	tombRows   = space + "t"
@@ -52,7 +54,13 @@ func endKeys(app string, m mac) []byte        { return rowKey(endRows, app, m[:]
 func endKey(app string, m mac, p Pseudonym) []byte {
 	return rowKey(endRows, app, m[:], p[:])
 }
-func lookupKey(app string, m mac) []byte        { return rowKey(lookupRows, app, m[:]) }
+func lookupKey(app string, m mac) []byte         { return rowKey(lookupRows, app, m[:]) }
+func nearKeys(app string, near mac) []byte       { return rowKey(nearsRows, app, near[:]) }
+func nearKey(app string, near, m mac) []byte     { return rowKey(nearsRows, app, near[:], m[:]) }
+func ownNearKeys(app string, p Pseudonym) []byte { return rowKey(ownRows, app, p[:]) }
+func ownNearKey(app string, p Pseudonym, m mac) []byte {
+	return rowKey(ownRows, app, p[:], m[:])
+}
 func linkKeys(app string, p Pseudonym) []byte   { return rowKey(linkRows, app, p[:]) }
 func partKeys(app string, p Pseudonym) []byte   { return rowKey(partRows, app, p[:]) }
 func orderKey(app string, p Pseudonym) []byte   { return rowKey(orderRows, app, p[:]) }

@@ -21,6 +21,8 @@
 //	v/h app tombstone mac, pseudonym   when that lookup was taken from the person (ms)
 //	v/k app pseudonym n (uint32)       mac of lookup n+2, made by Link, without gaps
 //	v/l app mac                        pseudonym
+//	v/m app pseudonym mac              what that lookup has in common with its near misses, mac
+//	v/n app near mac, mac              pseudonym
 //	v/o app pseudonym                  nothing: it was ordered to erase the person
 //	v/p app pseudonym event id role    part, sealed
 //	v/t app tombstone mac, until (ms)  erased at (ms)
