@@ -91,13 +91,10 @@ func (h *house) ready(ctx context.Context) []rest.Check {
 	_, err := h.dir.ledger.Head(ctx)
 	checks = append(checks, result("store", err))
 	for _, r := range h.runners {
-		_, err := r.State()
-		checks = append(checks, result("projection "+r.Projection.Name(), err))
+		checks = append(checks, result("projection "+r.Projection.Name(), h.answers(r)(ctx)))
 	}
-	_, err = h.logs.Sealed()
-	checks = append(checks, result("transparency", err))
-	_, err = h.reactor.State()
-	checks = append(checks, result("reactor", err))
+	checks = append(checks, result("transparency", h.logsAreRead(ctx)))
+	checks = append(checks, result("reactor", h.reactorHasRead(ctx)))
 	_, err = h.outbox.State()
 	checks = append(checks, result("outbox", err))
 	return append(checks, result("rejected messages", h.nothingRejected(ctx)))

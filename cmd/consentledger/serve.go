@@ -109,6 +109,7 @@ type house struct {
 	reactor   *react.Reactor
 	outbox    *outbox.Outbox
 	started   string
+	reach     projections.Reach
 	checking  sync.Mutex // held while the projections are compared
 }
 
@@ -172,6 +173,7 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 		case <-ctx.Done():
 		}
 	}
+	h.awaitReading(ctx)
 	if ctx.Err() == nil {
 		h.greet(out, listener.Addr().String())
 	}
@@ -217,6 +219,9 @@ func (h *house) open(ctx context.Context) (err error) {
 		Seal: h.dir.seal, Unseal: h.dir.unseal,
 	}
 	h.rejected = &intake.Rejections{Config: h.intake}
+	if err := h.openReach(ctx); err != nil {
+		return err
+	}
 	return h.openViews(ctx)
 }
 
