@@ -44,8 +44,11 @@ func (s *server) fail(ctx context.Context, route string, err error) error {
 		return f // and was meant so: there is nothing to log
 	}
 	p := s.problem(ctx, route, err)
-	if p.Code == notYetKnownCode {
+	switch p.Code {
+	case notYetKnownCode:
 		return huma.ErrorWithHeaders(failure{p}, http.Header{"Retry-After": {"1"}})
+	case wire.DiskFull:
+		return huma.ErrorWithHeaders(failure{p}, http.Header{"Retry-After": {"30"}})
 	}
 	return failure{p}
 }
@@ -58,7 +61,7 @@ func (s *server) problem(ctx context.Context, route string, err error) wire.Prob
 	if behind, is := errors.AsType[*projections.BehindError](err); is {
 		return notYetKnown(behind) // what stopped it was logged when it did
 	}
-	if p.Status >= 500 {
+	if p.Status >= 500 && p.Code != wire.DiskFull {
 		s.Log.ErrorContext(ctx, "request failed", "route", route, "err", err)
 	}
 	return p

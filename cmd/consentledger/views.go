@@ -106,7 +106,7 @@ func (h *house) handler() http.Handler {
 		Ledger: h.dir.ledger, Blobs: h.dir.blobs,
 		Consents: h.consents, Policies: restPolicies{h.policies}, Activity: restActivity{h.activity}, Rejected: restRejected{h.rejected},
 		Requests: h.requests, FeedKey: h.feedKey, Law: shippedLaw(), Evidence: h.exporter(), Rebuild: h.restRebuild, Papers: papers{h},
-		Wait: h, Status: h.status, Ready: h.ready, Version: version, Log: h.log,
+		Wait: h, Status: h.status, Ready: h.ready, Alarms: h.alarms, Version: version, Log: h.log,
 	}))
 	return mux
 }

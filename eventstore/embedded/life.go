@@ -71,7 +71,7 @@ func (d *DB) guard(f func()) {
 
 // giveUp closes what could not be opened, unless it died.
 func (d *DB) giveUp() error {
-	if d.isDead() {
+	if d.Dead() {
 		return nil
 	}
 	return d.attempt(d.pebble.Close)
@@ -117,7 +117,8 @@ func (d *DB) refusal() error {
 	return d.deadWith
 }
 
-func (d *DB) isDead() bool {
+// Dead reports whether d takes no write any more until it is opened again.
+func (d *DB) Dead() bool {
 	select {
 	case <-d.dead:
 		return true

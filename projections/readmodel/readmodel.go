@@ -217,6 +217,12 @@ func damaged(err error) bool {
 	return ok && (e.Code()&0xff == sqlite3.SQLITE_CORRUPT || e.Code()&0xff == sqlite3.SQLITE_NOTADB)
 }
 
+// Full reports whether an error says that the disk of a read model is full.
+func Full(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && e.Code()&0xff == sqlite3.SQLITE_FULL
+}
+
 // A side is the writer's or the readers' connections to a file.
 type side struct {
 	db    *sql.DB
