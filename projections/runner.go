@@ -50,7 +50,7 @@ func (r *Runner) Wait(ctx context.Context, min eventstore.Position) error {
 			return nil
 		case ended:
 			_, err := r.State()
-			return fmt.Errorf("waiting for position %d: %w", min, err)
+			return &BehindError{Name: "projection " + r.Projection.Name(), At: at, Head: min, Stopped: err}
 		}
 		select {
 		case r.hurried() <- struct{}{}:

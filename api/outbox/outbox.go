@@ -139,7 +139,7 @@ func (o *Outbox) publish(ctx context.Context, js jetstream.JetStream) (told bool
 		return false, err
 	}
 	if at > head {
-		return false, fmt.Errorf("stream %s tells of position %d, and the log ends at %d: it is of another ledger, or this one lost records; give this one a stream of its own", Stream, at, head)
+		return false, fmt.Errorf("stream %s tells of position %d, and the log ends at %d: it is of another ledger, or this one lost records; give this one a stream of its own, or delete the stream: everything is told again with the same ids", Stream, at, head)
 	}
 	o.note(at, nil)
 	for entries, err := range o.Ledger.Follow(ctx, at) {

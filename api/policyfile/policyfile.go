@@ -23,9 +23,6 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// maxFile bounds a policy file, in bytes.
-const maxFile = 1 << 20
-
 // An Error says where a policy file is wrong, and what would be right.
 type Error struct {
 	Name         string
@@ -73,8 +70,8 @@ func (p *parsed) failAt(pointer, code, format string, args ...any) {
 // parse goes on as long as it makes sense: bytes, tree, texts, shape, document.
 func parse(file []byte, open func(path string) ([]byte, error)) *parsed {
 	p := &parsed{texts: map[domain.Hash][]byte{}}
-	if len(file) > maxFile {
-		p.fail(1, 1, "syntax", "the file is larger than %d bytes", maxFile)
+	if e, is := errors.AsType[*Error](Bound(file)); is {
+		p.fail(e.Line, e.Column, "syntax", "%s", e.Message)
 		return p
 	}
 	tree, ok := p.tree(file)

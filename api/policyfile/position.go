@@ -16,6 +16,8 @@ type place struct{ key, value *token.Position }
 // positions holds the place of everything in a file, by JSON pointer.
 type positions map[string]place
 
+const notAMap = "a policy file is one YAML map, beginning with \"schema: policy/1\""
+
 // locate finds the places of a file, which must be one YAML map.
 func locate(file []byte) (positions, error) {
 	f, err := parser.ParseBytes(file, 0)
@@ -23,14 +25,14 @@ func locate(file []byte) (positions, error) {
 		return nil, err
 	}
 	if len(f.Docs) != 1 || f.Docs[0].Body == nil {
-		return nil, &Error{Line: 1, Column: 1, Message: "a policy file is one YAML map, beginning with \"schema: policy/1\""}
+		return nil, &Error{Line: 1, Column: 1, Message: notAMap}
 	}
 	body := f.Docs[0].Body
 	switch body.(type) {
 	case *ast.MappingNode, *ast.MappingValueNode:
 	default:
 		pos := body.GetToken().Position
-		return nil, &Error{Line: pos.Line, Column: pos.Column, Message: "a policy file is one YAML map, beginning with \"schema: policy/1\""}
+		return nil, &Error{Line: pos.Line, Column: pos.Column, Message: notAMap}
 	}
 	at := positions{}
 	return at, at.walk("", nil, body)

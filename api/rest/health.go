@@ -33,10 +33,30 @@ type Check struct {
 	Detail string `json:"detail,omitempty"`
 }
 
-// Health is ok if every check is. Checks are shown if ?verbose is asked for.
+// Health is ok if every check is: then the ledger can answer. Checks and alarms
+// are shown if ?verbose is asked for. An alarm does not change what is ok: one
+// message of one app would keep all others from being answered.
 type Health struct {
 	OK     bool    `json:"ok"`
 	Checks []Check `json:"checks,omitempty"`
+	Alarms []Alarm `json:"alarms,omitempty"`
+}
+
+// An Alarm is something that somebody must look at. It stays until somebody
+// did, or until what it is about has ended.
+type Alarm struct {
+	Name   string `json:"name" example:"rejected-messages"`
+	App    string `json:"app,omitempty" doc:"whose it is; absent: the ledger's own"`
+	Count  int    `json:"count,omitempty" doc:"how many things there are to look at"`
+	Since  string `json:"since,omitempty" format:"date-time"`
+	Detail string `json:"detail"`
+	See    string `json:"see,omitempty" doc:"the command that shows it"`
+}
+
+// AlarmList is every alarm there is now.
+type AlarmList struct {
+	OK     bool    `json:"ok" doc:"there is none"`
+	Alarms []Alarm `json:"alarms"`
 }
 
 type none struct{}
@@ -53,9 +73,14 @@ func (in *verboseIn) Resolve(c huma.Context) []error {
 func (s *server) healthRoutes(api huma.API, mux *http.ServeMux) {
 	route(s, api, "get-status", http.MethodGet, "/v1/status", "How the ledger is doing",
 		func(ctx context.Context, _ *none) (*out[StatusReport], error) { return ok(s.Status(ctx)) })
+	route(s, api, "list-alarms", http.MethodGet, "/v1/alarms", "What somebody must look at; it stays until somebody did",
+		func(ctx context.Context, _ *none) (*out[AlarmList], error) {
+			list := s.alarms(ctx)
+			return ok(AlarmList{OK: len(list) == 0, Alarms: list})
+		})
 	route(s, api, "livez", http.MethodGet, "/livez", "The process answers",
 		func(context.Context, *none) (*out[Health], error) { return ok(Health{OK: true}) })
-	route(s, api, "readyz", http.MethodGet, "/readyz", "Every check is well; ?verbose lists them", s.ready)
+	route(s, api, "readyz", http.MethodGet, "/readyz", "The ledger can answer; ?verbose lists the checks, and the alarms", s.ready)
 	route(s, api, "healthz", http.MethodGet, "/healthz", "The same as /readyz", s.ready)
 	for _, path := range []string{"/readyz", "/healthz"} {
 		get := api.OpenAPI().Paths[path].Get
@@ -72,12 +97,19 @@ func (s *server) ready(ctx context.Context, in *verboseIn) (*out[Health], error)
 		h.OK = h.OK && c.OK
 	}
 	if in.verbose {
-		h.Checks = checks
+		h.Checks, h.Alarms = checks, s.alarms(ctx)
 	}
 	if !h.OK {
 		return &out[Health]{http.StatusServiceUnavailable, h}, nil
 	}
 	return ok(h)
+}
+
+func (s *server) alarms(ctx context.Context) []Alarm {
+	if s.Alarms == nil {
+		return []Alarm{}
+	}
+	return append([]Alarm{}, s.Alarms(ctx)...)
 }
 
 func root(w http.ResponseWriter, _ *http.Request) {
@@ -94,5 +126,6 @@ const page = `<!doctype html>
 <li><a href="/v1/apps">/v1/apps</a>
 <li><a href="/v1/status">/v1/status</a>
 <li><a href="/readyz?verbose">/readyz?verbose</a>, <a href="/livez">/livez</a>
+<li><a href="/v1/alarms">/v1/alarms</a>
 </ul>
 `

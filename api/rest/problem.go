@@ -11,6 +11,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/projections"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"
@@ -42,7 +43,14 @@ func (s *server) fail(ctx context.Context, route string, err error) error {
 	if f, is := errors.AsType[failure](err); is {
 		return f // and was meant so: there is nothing to log
 	}
-	return failure{s.problem(ctx, route, err)}
+	p := s.problem(ctx, route, err)
+	switch p.Code {
+	case notYetKnownCode:
+		return huma.ErrorWithHeaders(failure{p}, http.Header{"Retry-After": {"1"}})
+	case wire.DiskFull:
+		return huma.ErrorWithHeaders(failure{p}, http.Header{"Retry-After": {"30"}})
+	}
+	return failure{p}
 }
 
 func (s *server) problem(ctx context.Context, route string, err error) wire.Problem {
@@ -50,9 +58,22 @@ func (s *server) problem(ctx context.Context, route string, err error) wire.Prob
 	if f, is := errors.AsType[failure](err); is {
 		p = f.Problem
 	}
-	if p.Status >= 500 {
+	if behind, is := errors.AsType[*projections.BehindError](err); is {
+		return notYetKnown(behind) // what stopped it was logged when it did
+	}
+	if p.Status >= 500 && p.Code != wire.DiskFull {
 		s.Log.ErrorContext(ctx, "request failed", "route", route, "err", err)
 	}
+	return p
+}
+
+const notYetKnownCode = "not-yet-known"
+
+// notYetKnown is the problem of an answer that would say less than was recorded,
+// such as that somebody was never asked.
+func notYetKnown(behind *projections.BehindError) wire.Problem {
+	p := plain(http.StatusServiceUnavailable, behind.Progress()+"; what it has not read is not known yet, ask again")
+	p.Type, p.Title, p.Code = "urn:consentledger:problem:"+notYetKnownCode, "Not yet known", notYetKnownCode
 	return p
 }
 

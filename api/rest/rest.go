@@ -68,7 +68,8 @@ type Config struct {
 
 	Status    func(ctx context.Context) StatusReport
 	Ready     func(ctx context.Context) []Check
-	Principal func(ctx context.Context) string // who was authenticated; nil or empty: "unauthenticated"
+	Alarms    func(ctx context.Context) []Alarm // nil: there are none
+	Principal func(ctx context.Context) string  // who was authenticated; nil or empty: "unauthenticated"
 	Version   string
 	Log       *slog.Logger // nil: nothing is logged
 }

@@ -439,7 +439,7 @@ func TestOpenAPIListsEveryRoute(t *testing.T) {
 		"get /v1/apps/{app}/activity", "get /v1/replay", "post /v1/replay", "post /v1/apps/{app}/subjects/state", "get /v1/blobs/{hash}",
 		"post /v1/apps/{app}/operator/events", "get /v1/apps/{app}/consents/counts", "get /v1/apps/{app}/subjects/{id}/prompt", "post /v1/apps/{app}/subjects/prompt",
 		"get /v1/apps/{app}/surfaces", "get /v1/apps/{app}/surfaces/{surface}", "post /v1/apps/{app}/surfaces", "post /v1/apps/{app}/policies/diff",
-		"post /v1/apps/{app}/voids/preview", "post /v1/apps/{app}/subjects/erase", "post /v1/groups/{group}/events", "get /v1/status", "get /livez", "get /readyz", "get /healthz",
+		"post /v1/apps/{app}/voids/preview", "post /v1/apps/{app}/subjects/erase", "post /v1/groups/{group}/events", "get /v1/status", "get /livez", "get /readyz", "get /healthz", "get /v1/alarms",
 	} {
 		method, path, _ := strings.Cut(route, " ")
 		if spec.Paths[path][method] == nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"consentledger/domain"
+	"consentledger/eventstore"
 )
 
 // A Problem is an error as RFC 9457 writes it. It never holds what was sent,
@@ -23,9 +24,18 @@ const Unavailable = "outcome-unknown"
 // UnknownMessage is the code of a rejected message that is not there.
 const UnknownMessage domain.Code = "unknown-message"
 
+// DiskFull is the code of a problem that ends by itself once there is room.
+const DiskFull = "disk-full"
+
 // ProblemOf returns what the outside may know of err.
 func ProblemOf(err error) Problem {
 	r, no := errors.AsType[domain.Refusal](err)
+	if !no && errors.Is(err, eventstore.ErrFull) {
+		return Problem{
+			Type: "urn:consentledger:problem:" + DiskFull, Title: "The disk is full", Status: 503, Code: DiskFull,
+			Detail: "the ledger's disk is full: it takes nothing now, and answers what it knows; send this again, with the same id, once there is room",
+		}
+	}
 	if !no {
 		return Problem{
 			Type: "urn:consentledger:problem:" + Unavailable, Title: "Outcome unknown", Status: 503, Code: Unavailable,

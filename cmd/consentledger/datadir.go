@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -38,6 +40,19 @@ type dataDir struct {
 // openDataDir opens the directory at path, which must be for the given use,
 // and makes it if create is set.
 func openDataDir(ctx context.Context, path, use string, create bool) (_ *dataDir, err error) {
+	room, err := embedded.RoomAt(vfs.Default, path)
+	if err == nil {
+		err = room.Full(room.Needed())
+	}
+	if err != nil {
+		return nil, fullDisk(path, err)
+	}
+	d := &dataDir{path: path}
+	defer func() {
+		if err != nil {
+			err = fullDisk(path, errors.Join(err, d.close()))
+		}
+	}()
 	if create {
 		if err := os.MkdirAll(path, 0o700); err != nil {
 			return nil, err
@@ -46,18 +61,17 @@ func openDataDir(ctx context.Context, path, use string, create bool) (_ *dataDir
 	if err := checkOurs(path); err != nil {
 		return nil, err
 	}
-	d := &dataDir{path: path}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, d.close())
-		}
-	}()
 	if d.lock, err = lockDir(path); err != nil {
 		return nil, err
 	}
 	fresh, err := checkFormat(path, use, create)
 	if err != nil {
 		return nil, err
+	}
+	if create {
+		if err := makePrivate(path); err != nil {
+			return nil, err
+		}
 	}
 	keys, err := openKeys(filepath.Join(path, "keys"), fresh)
 	if err != nil {
@@ -164,6 +178,20 @@ func checkFormat(path, use string, create bool) (fresh bool, err error) {
 		return false, fmt.Errorf("data directory %s is for %s, not for %s; name another with --data", path, is, use)
 	}
 	return false, nil
+}
+
+// makePrivate closes a data directory to everybody but its owner, whoever made
+// it: what lies in it names persons. That it is ours, [checkOurs] has made sure.
+func makePrivate(path string) error {
+	info, err := os.Stat(path)
+	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 {
+		return err
+	}
+	if err := os.Chmod(path, 0o700); err != nil {
+		return fmt.Errorf("data directory %s is open to others (mode %04o), and it cannot be made private: %w; chmod 0700 it, or name one below it with --data", path, info.Mode().Perm(), err)
+	}
+	slog.Warn("the data directory was open to others, and is for its owner alone now", "directory", path, "mode", fmt.Sprintf("%04o", info.Mode().Perm()))
+	return nil
 }
 
 func openKeys(name string, fresh bool) (*vault.FileKeys, error) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -87,5 +88,41 @@ func TestAFirstStartThatDiedIsFinished(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestADirectoryThatIsOpenToOthersIsMadePrivate(t *testing.T) {
+	mode := func(dir string) string {
+		info, err := os.Stat(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Mode().Perm().String()
+	}
+	open := func(dir string) error {
+		d, err := openDataDir(t.Context(), dir, "live", true)
+		if err == nil {
+			err = d.close()
+		}
+		return err
+	}
+	empty := filepath.Join(t.TempDir(), "data")
+	if err := os.Mkdir(empty, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, when := range []string{"before the first start", "after it"} {
+		if err := os.Chmod(empty, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := open(empty); err != nil || mode(empty) != "-rwx------" {
+			t.Errorf("opened to others %s: %v, mode %s", when, err, mode(empty))
+		}
+	}
+	foreign := filepath.Join(t.TempDir(), "home")
+	if err := errors.Join(os.Mkdir(foreign, 0o755), os.WriteFile(filepath.Join(foreign, "letter.txt"), nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(foreign); err == nil || mode(foreign) != "-rwxr-xr-x" {
+		t.Errorf("a directory with other things in it was taken: %v, mode %s", err, mode(foreign))
 	}
 }

@@ -85,11 +85,30 @@ func before(t *testing.T, c *cluster) {
 	nc.Close()
 }
 
+// alarmed says which apps' rejected messages somebody must look at, and how many.
+func alarmed(t *testing.T, r *running) string {
+	t.Helper()
+	_, v := get(t, r.http+"/v1/alarms")
+	var all []string
+	for _, a := range v["alarms"].([]any) {
+		if a := a.(map[string]any); a["name"] == rejectedAlarm {
+			all = append(all, fmt.Sprint(a["app"], " ", a["count"]))
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
 // workRejected shows, marks and tries again what was rejected, by CLI.
 func workRejected(t *testing.T, r *running, u natsUser) {
 	t.Helper()
 	u.run("pub", "-J", "consent.v1.smartkey.in.consent.withdrawn", "cy says no")
-	eventually(t, "503", func() string { return readyCode(t, r) })
+	eventually(t, "smartkey 1", func() string { return alarmed(t, r) })
+	if code, v := get(t, r.http+"/readyz?verbose"); code != 200 || !strings.Contains(fmt.Sprint(v["alarms"]), "1 rejected messages may be a withdrawal") {
+		t.Errorf("one message of one app keeps all others from being answered, or is not told: %d %v", code, v)
+	}
+	if out, err := cli(t, r, "alarms", "-o", "csv"); exitCode(t.Context(), err) != exitAlarm || !strings.Contains(out, "rejected-messages,smartkey,1,") {
+		t.Errorf("alarms: %s, %v", out, err)
+	}
 	if raw, err := cli(t, r, "rejected", "show", "2", "--raw", "--reason", "incident", "--why", "to look", "--by", "Li Na"); err != nil || raw != "cy says no" {
 		t.Errorf("show --raw: %q, %v", raw, err)
 	}
@@ -99,7 +118,10 @@ func workRejected(t *testing.T, r *running, u natsUser) {
 	if _, err := cli(t, r, "rejected", "seen", "2", "--why", "a test"); err != nil {
 		t.Error(err)
 	}
-	eventually(t, "200", func() string { return readyCode(t, r) })
+	eventually(t, "", func() string { return alarmed(t, r) })
+	if out, err := cli(t, r, "alarms"); err != nil {
+		t.Errorf("alarms once somebody looked: %s, %v", out, err)
+	}
 	stranger := []string{"rejected", "show", "1", "--reason", "incident", "--why", "to look", "--by", "Li Na"}
 	if _, err := cli(t, r, stranger...); err == nil || !strings.Contains(err.Error(), "name the app for which it is read") {
 		t.Errorf("what was sent to no app, read for none: %v", err)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"time"
 
@@ -87,38 +86,26 @@ func lagBehind(ctx context.Context, log replayer, at, head eventstore.Position) 
 func (h *house) ready(ctx context.Context) []rest.Check {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	checks := []rest.Check{result("nats", h.connected())}
+	checks := []rest.Check{result("nats", h.connected(ctx))}
 	_, err := h.dir.ledger.Head(ctx)
-	checks = append(checks, result("store", err))
+	checks = append(checks, result("store", errors.Join(err, h.dir.db.Writable())))
 	for _, r := range h.runners {
-		_, err := r.State()
-		checks = append(checks, result("projection "+r.Projection.Name(), err))
+		checks = append(checks, result("projection "+r.Projection.Name(), h.answers(r)(ctx)))
 	}
-	_, err = h.logs.Sealed()
-	checks = append(checks, result("transparency", err))
-	_, err = h.reactor.State()
-	checks = append(checks, result("reactor", err))
-	_, err = h.outbox.State()
-	checks = append(checks, result("outbox", err))
-	return append(checks, result("rejected messages", h.nothingRejected(ctx)))
+	checks = append(checks, result("transparency", h.logsAreRead(ctx)))
+	checks = append(checks, result("reactor", h.reactorHasRead(ctx)))
+	return checks
 }
 
-func (h *house) connected() error {
+// connected says whether NATS takes messages and JetStream answers.
+func (h *house) connected(ctx context.Context) error {
 	if !h.conn.IsConnected() {
 		return errors.New("not connected; it is tried again every second")
 	}
-	return nil
-}
-
-// nothingRejected says whether a withdrawal may lie among the rejected messages.
-func (h *house) nothingRejected(ctx context.Context) error {
-	if !h.conn.IsConnected() {
-		return errors.New("unknown while NATS is away")
+	if err := h.natsWrites(); err != nil {
+		return err
 	}
-	unseen, err := h.rejected.Unseen(ctx)
-	if err == nil && unseen > 0 {
-		err = fmt.Errorf("%d rejected messages may be a withdrawal; see: consentledger rejected list", unseen)
-	}
+	_, err := h.rejected.Unseen(ctx)
 	return err
 }
 

@@ -11,9 +11,10 @@ import (
 
 func newLogAnew() *cobra.Command {
 	var data, origin, why string
+	var recordsLost bool
 	c := &cobra.Command{
 		Use:   "anew",
-		Short: "Begin the logs anew under a new origin, because their signing keys are lost for good",
+		Short: "Begin the logs anew under a new origin, because their signing keys, or records, are lost for good",
 		Long: `Begin the logs of a stopped server's data directory anew under a new origin,
 because what they are signed with is lost for good. First look for the backup of
 data/log: with it the logs go on, and this is not needed.
@@ -21,7 +22,13 @@ data/log: with it the logs go on, and this is not needed.
 The old logs end as they are: what is left of them, signed checkpoints and tiles,
 is moved to data/log.lost-1 and still verifies as far as it was signed. The new
 ones cover every record from the first. Whoever verifies needs the new keys, and
-is owed the reason. It is kept: no personal data.`,
+is owed the reason. It is kept: no personal data.
+
+With --records-lost the reason is another: the newer store is lost for good, and an
+older one was brought back, which ends before what was signed. What was recorded
+behind its end is lost; the old checkpoints, which are kept, prove that there was
+something. Apps that still have it send it again, withdrawals first: what they
+know better than the ledger is theirs to say.`,
 		Example: `  consentledger log anew --data data --origin logs.example.com/consent-2 --why "the disk with the keys died, and its backup with it"`,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
@@ -37,7 +44,7 @@ is owed the reason. It is kept: no personal data.`,
 			if err != nil {
 				return err
 			}
-			kept, err := transparency.Renew(c.Context(), config, origin, why)
+			kept, err := transparency.Renew(c.Context(), config, origin, why, recordsLost)
 			if err != nil {
 				return err
 			}
@@ -48,6 +55,7 @@ is owed the reason. It is kept: no personal data.`,
 	f := c.Flags()
 	f.StringVar(&data, "data", "data", "the data directory of a stopped server")
 	f.StringVar(&origin, "origin", "", "the name that the new logs stand under, never used before (default: a random one)")
+	f.BoolVar(&recordsLost, "records-lost", false, "the store is older than what was signed, and no newer one can be brought back")
 	f.StringVar(&why, "why", "", "why the logs cannot go on")
 	c.MarkFlagRequired("why")
 	return c

@@ -28,6 +28,7 @@ const (
 	exitUnavailable  = 6
 	exitNotAuthentic = 7
 	exitDiffers      = 8
+	exitAlarm        = 9
 	exitInterrupted  = 130
 )
 
@@ -114,7 +115,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().String("server", env("CONSENTLEDGER_SERVER", "http://127.0.0.1:8080"), "the running server's HTTP address (environment: CONSENTLEDGER_SERVER)")
-	root.AddCommand(newServe(), newApp(), newPolicy(), newRecord(), newCheck(), newState(), newReplay(), newStatus(), newRejected(), newSurface(), newPrompt(), newVoid(), newDispute(), newSigner())
+	root.AddCommand(newServe(), newApp(), newPolicy(), newRecord(), newCheck(), newState(), newReplay(), newStatus(), newAlarms(), newRejected(), newSurface(), newPrompt(), newVoid(), newDispute(), newSigner())
 	root.AddCommand(newCalendar(), newDeadline(), newReport(), newRequest(), newIncident(), newObligation(), newService())
 	root.AddCommand(newLog(), newSubject(), newVerify(), newExport(), newReceipt(), newSchema(), newLawful(), newBench(), newBenchLoad(), newVersion(), exitCodesHelp())
 	strict(root)
@@ -158,5 +159,6 @@ func exitCodesHelp() *cobra.Command {
 6    the server cannot be reached or cannot answer now; ask again
 7    verify: not authentic; what was verified is not what was signed
 8    replay --check, replay diff: there is a difference
+9    alarms: there is something that somebody must look at
 130  interrupted`}
 }

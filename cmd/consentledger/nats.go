@@ -6,6 +6,7 @@ import (
 	"net"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"consentledger/api/intake"
@@ -37,10 +38,14 @@ func startNATS(dir, addr string, log *slog.Logger) (*server.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.SetLoggerV2(natsLog{log}, false, false, false)
+	var fatal atomic.Pointer[string]
+	s.SetLoggerV2(natsLog{log, &fatal}, false, false, false)
 	s.Start()
 	if !s.ReadyForConnections(10 * time.Second) {
 		s.Shutdown()
+		if why := fatal.Load(); why != nil {
+			return nil, fmt.Errorf("the embedded NATS server cannot start: %s", *why)
+		}
 		return nil, fmt.Errorf("the embedded NATS server cannot listen on %s; is the port in use? name another with --nats-listen", addr)
 	}
 	return s, nil
@@ -55,11 +60,18 @@ func connectEmbedded(s *server.Server) (*nats.Conn, error) {
 
 // natsLog hands the embedded server's log to ours. Fatalf does not exit: the
 // caller sees that the server does not become ready.
-type natsLog struct{ log *slog.Logger }
+type natsLog struct {
+	log   *slog.Logger
+	fatal *atomic.Pointer[string] // what it said last
+}
 
 func (l natsLog) Noticef(f string, v ...any) {}
 func (l natsLog) Warnf(f string, v ...any)   { l.log.Warn("nats server: " + fmt.Sprintf(f, v...)) }
-func (l natsLog) Fatalf(f string, v ...any)  { l.log.Error("nats server: " + fmt.Sprintf(f, v...)) }
-func (l natsLog) Errorf(f string, v ...any)  { l.log.Error("nats server: " + fmt.Sprintf(f, v...)) }
-func (l natsLog) Debugf(f string, v ...any)  {}
-func (l natsLog) Tracef(f string, v ...any)  {}
+func (l natsLog) Fatalf(f string, v ...any) {
+	text := fmt.Sprintf(f, v...)
+	l.fatal.Store(&text)
+	l.log.Error("nats server: " + text)
+}
+func (l natsLog) Errorf(f string, v ...any) { l.log.Error("nats server: " + fmt.Sprintf(f, v...)) }
+func (l natsLog) Debugf(f string, v ...any) {}
+func (l natsLog) Tracef(f string, v ...any) {}

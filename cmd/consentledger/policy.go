@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -68,7 +67,7 @@ func beside(name string) func(string) ([]byte, error) {
 		if !filepath.IsLocal(path) {
 			return nil, fmt.Errorf("%s is not below the policy file's folder", path)
 		}
-		return os.ReadFile(filepath.Join(filepath.Dir(name), path))
+		return readFile(filepath.Join(filepath.Dir(name), path), maxInput)
 	}
 }
 

@@ -42,7 +42,26 @@ func scratch(data, name string) (dir string, remove func() error, err error) {
 	if err := os.RemoveAll(dir); err != nil {
 		return "", nil, err
 	}
+	size, err := filesIn(filepath.Join(data, "views"))
+	if err == nil {
+		err = roomFor(data, size)
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("projections are not built beside the live ones: %w", err)
+	}
 	return dir, func() error { return os.RemoveAll(dir) }, os.MkdirAll(dir, 0o700)
+}
+
+// filesIn returns how many bytes the files of a directory hold; one that is not
+// there holds none.
+func filesIn(dir string) (size uint64, err error) {
+	names, err := filepath.Glob(filepath.Join(dir, "*"))
+	for _, name := range names {
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+			size += uint64(info.Size())
+		}
+	}
+	return size, err
 }
 
 // compareTables builds a projection once more beside a live one, and compares.

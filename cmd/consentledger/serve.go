@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 	_ "time/tzdata" // apps name their time zones
 
@@ -69,7 +70,11 @@ func newServe() *cobra.Command {
 			if err := s.nats.check(); err != nil {
 				return err
 			}
-			return serve(c.Context(), s, c.OutOrStdout())
+			err := serve(c.Context(), s, c.OutOrStdout())
+			if errors.Is(err, errRestart) {
+				return startAnew()
+			}
+			return err
 		},
 	}
 	f := c.Flags()
@@ -109,15 +114,37 @@ type house struct {
 	reactor   *react.Reactor
 	outbox    *outbox.Outbox
 	started   string
+	reach     projections.Reach
 	checking  sync.Mutex // held while the projections are compared
+
+	natsLimited bool        // the embedded server takes no messages; watchRoom's
+	natsFull    atomic.Bool // the disk was full when it had stopped storing
 }
+
+// openGrace is how long an opening that is interrupted may take to end.
+const openGrace = 5 * time.Second
 
 // serve runs until ctx is done, then drains.
 func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	h := &house{config: c, log: slog.New(slog.NewTextHandler(os.Stderr, nil)), started: now().String()}
-	defer func() { err = errors.Join(err, h.close()) }()
-	if err := h.open(ctx); err != nil {
-		return err
+	opened := make(chan error, 1)
+	go func() { opened <- h.open(ctx) }()
+	select {
+	case err = <-opened:
+	case <-ctx.Done():
+		select {
+		case err = <-opened:
+		case <-time.After(openGrace):
+			return ctx.Err() // with what is open: only the end of the process closes it
+		}
+	}
+	defer func() {
+		if closing := h.close(); !errors.Is(err, errRestart) { // then what died cannot be closed
+			err = errors.Join(err, closing)
+		}
+	}()
+	if err != nil {
+		return fullDisk(c.data, err)
 	}
 	listener, err := net.Listen("tcp", c.http)
 	if err != nil {
@@ -141,6 +168,7 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 			}
 		})
 	}
+	crew.Go(func() { h.watchRoom(ctx, stop) })
 	crew.Go(func() { h.runLogs(ctx) })
 	crew.Go(func() { h.checkLogs(ctx) })
 	crew.Go(func() { h.watchClock(ctx) })
@@ -157,8 +185,8 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 		}
 	})
 	handler := h.handler()
-	opened := make(chan struct{}, 2)
-	open := func() { opened <- struct{}{} }
+	doors := make(chan struct{}, 2)
+	open := func() { doors <- struct{}{} }
 	must("intake", func() error {
 		return h.config.nats.permitted(intake.Run(ctx, h.intake, open))
 	})
@@ -166,12 +194,13 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 		return natsrest.Run(ctx, natsrest.Config{Conn: h.conn, Handler: handler, Log: h.log}, open)
 	})
 	must("HTTP", func() error { return serveHTTP(ctx, listener, handler) })
-	for range cap(opened) {
+	for range cap(doors) {
 		select {
-		case <-opened:
+		case <-doors:
 		case <-ctx.Done():
 		}
 	}
+	h.awaitReading(ctx)
 	if ctx.Err() == nil {
 		h.greet(out, listener.Addr().String())
 	}
@@ -193,6 +222,9 @@ func (h *house) open(ctx context.Context) (err error) {
 		use = "demo"
 	}
 	if h.dir, err = openDataDir(ctx, h.config.data, use, true); err != nil {
+		return err
+	}
+	if err := removeProbes(h.config.data); err != nil {
 		return err
 	}
 	if _, err := h.dir.ledger.FinishErasures(ctx); err != nil {
@@ -217,6 +249,9 @@ func (h *house) open(ctx context.Context) (err error) {
 		Seal: h.dir.seal, Unseal: h.dir.unseal,
 	}
 	h.rejected = &intake.Rejections{Config: h.intake}
+	if err := h.openReach(ctx); err != nil {
+		return err
+	}
 	return h.openViews(ctx)
 }
 

@@ -5,7 +5,8 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/goccy/go-yaml"
+	"consentledger/api/policyfile"
+
 	"github.com/spf13/cobra"
 )
 
@@ -25,7 +26,7 @@ func newSurfacePublish() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		body, err := yaml.YAMLToJSON(file) // JSON is YAML
+		body, err := policyfile.JSON(args[0], file) // JSON is YAML
 		if err != nil {
 			return usageError{err}
 		}

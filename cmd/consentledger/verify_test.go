@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -96,9 +97,45 @@ func TestOlderStoreIsRefused(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "the store is older than what was signed") {
 			t.Errorf("views %s: served with %v", views, err)
 		}
+		if err == nil || !strings.Contains(err.Error(), "log anew --records-lost") {
+			t.Errorf("views %s: no way out is named: %v", views, err)
+		}
 		if err := os.RemoveAll(filepath.Join(dir, "views")); err != nil {
 			t.Fatal(err)
 		}
+	}
+	wayOut(t, dir)
+}
+
+// wayOut begins the logs anew, since the newer store is lost for good.
+func wayOut(t *testing.T, dir string) {
+	t.Helper()
+	why := []string{"log", "anew", "--data", dir, "--origin", "example.com/after", "--why", "the disk died, and yesterday's backup is all there is"}
+	if _, err := cli(t, nil, why...); err == nil || !strings.Contains(err.Error(), "older than what was signed") {
+		t.Errorf("begun anew without a word of what is lost: %v", err)
+	}
+	out, err := cli(t, nil, append(why, "--records-lost")...)
+	if err != nil || !strings.Contains(out, "log.lost-1") {
+		t.Fatalf("%s, %v", out, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "log.lost-1", "keep", "smartkey.signed")); err != nil {
+		t.Errorf("what was signed is not kept: %v", err)
+	}
+	r := start(t, dir, false)
+	sealed(t, r, recordYes(t, r, "fay"))
+	if w, err := http.Get(r.http + "/log/smartkey/checkpoint"); err != nil || w.StatusCode != 200 {
+		t.Errorf("the checkpoint: %v, %v", w, err)
+	} else if text, err := io.ReadAll(w.Body); err != nil || !strings.HasPrefix(string(text), "example.com/after/smartkey\n") {
+		t.Errorf("the checkpoint: %s, %v", text, err)
+	}
+	if may(t, r, "ann", "personalisation") != "given" || may(t, r, "dee", "personalisation") != "never-asked" {
+		t.Error("what the older store knows is not what is answered")
+	}
+	if code, v := get(t, r.http+"/readyz?verbose"); code != 200 {
+		t.Errorf("readyz: %d %v", code, v)
+	}
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
 	}
 }
 

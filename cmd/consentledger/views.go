@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -18,6 +20,7 @@ import (
 	"consentledger/projections/activity"
 	"consentledger/projections/consents"
 	"consentledger/projections/policies"
+	"consentledger/projections/rebuild"
 	"consentledger/projections/requests"
 )
 
@@ -30,28 +33,60 @@ func (h *house) openViews(ctx context.Context) (err error) {
 	if err := os.MkdirAll(views, 0o700); err != nil {
 		return err
 	}
-	if h.consents, err = consents.Open(ctx, views); err != nil {
+	if h.consents, err = openView(ctx, h, views, consents.Open); err != nil {
 		return err
 	}
-	if h.policies, err = policies.Open(ctx, views); err != nil {
+	if h.policies, err = openView(ctx, h, views, policies.Open); err != nil {
 		return err
 	}
-	if h.activity, err = activity.Open(ctx, views); err != nil {
+	if h.activity, err = openView(ctx, h, views, activity.Open); err != nil {
 		return err
 	}
 	if err := h.openLogs(ctx); err != nil {
 		return err
 	}
-	if h.requests, err = requests.Open(ctx, views); err != nil {
+	if h.requests, err = openView(ctx, h, views, requests.Open); err != nil {
 		return err
 	}
 	if h.feedKey, err = openFeedKey(h.config.data); err != nil {
 		return err
 	}
-	for _, p := range []projections.Projection{h.consents, h.policies, h.activity, h.requests} {
-		h.runners = append(h.runners, &projections.Runner{History: h.dir.ledger, Projection: p, Pace: pace})
+	for _, p := range []gated{h.consents, h.policies, h.activity, h.requests} {
+		r := &projections.Runner{History: h.dir.ledger, Projection: p, Pace: pace}
+		p.Gate(h.answers(r))
+		h.runners = append(h.runners, r)
 	}
 	return nil
+}
+
+// openView opens a projection. One that knows of records that the store does not
+// have is of another history, as when an older store was brought back: it is
+// built again.
+func openView[V rebuild.Model](ctx context.Context, h *house, dir string, open func(context.Context, string) (V, error)) (V, error) {
+	v, err := open(ctx, dir)
+	if err != nil {
+		return v, err
+	}
+	at, err := v.Checkpoint(ctx)
+	if err == nil && at <= h.reach.Start {
+		return v, nil
+	}
+	if err := errors.Join(err, v.Close()); err != nil {
+		return v, err
+	}
+	h.log.Warn("a projection is built again: the store ends before what it has read", "projection", v.Name(), "read", at, "store", h.reach.Start)
+	for _, end := range []string{".sqlite", ".sqlite-wal", ".sqlite-shm"} {
+		if err := os.Remove(filepath.Join(dir, v.Name()+end)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return v, err
+		}
+	}
+	return open(ctx, dir)
+}
+
+// A gated projection can be kept from answering; see [readmodel.DB.Gate].
+type gated interface {
+	projections.Projection
+	Gate(check func(context.Context) error)
 }
 
 // Wait waits until every projection has applied a position.
@@ -71,7 +106,7 @@ func (h *house) handler() http.Handler {
 		Ledger: h.dir.ledger, Blobs: h.dir.blobs,
 		Consents: h.consents, Policies: restPolicies{h.policies}, Activity: restActivity{h.activity}, Rejected: restRejected{h.rejected},
 		Requests: h.requests, FeedKey: h.feedKey, Law: shippedLaw(), Evidence: h.exporter(), Rebuild: h.restRebuild, Papers: papers{h},
-		Wait: h, Status: h.status, Ready: h.ready, Version: version, Log: h.log,
+		Wait: h, Status: h.status, Ready: h.ready, Alarms: h.alarms, Version: version, Log: h.log,
 	}))
 	return mux
 }

@@ -30,10 +30,13 @@ func (d store) Append(ctx context.Context, stream eventstore.Stream, expected ev
 	if err := bring(ctx, d.DB, d.appends, w, w.done); err != nil {
 		return 0, err
 	}
-	if w.err == nil && w.actual != expected {
+	switch {
+	case w.err != nil:
+		return 0, w.err
+	case w.actual != expected:
 		return 0, d.lost(ctx, w)
 	}
-	return w.last, w.err
+	return w.last, nil
 }
 
 // A write is an append on its way through the lane, which sets the last three
@@ -72,6 +75,13 @@ func (d *DB) appendAll(writes []*write) {
 // appendGroup makes writes by one batch, and returns once that is durable. The
 // end of the sync is the commit point. It may never return, see [logger].
 func (d *DB) appendGroup(writes []*write, size int) {
+	if err := d.full(); err != nil {
+		for _, w := range writes {
+			w.err = err
+			close(w.done)
+		}
+		return
+	}
 	b := d.batch(size + 400*len(writes))
 	made := writes[:0]
 	for _, w := range writes {

@@ -30,10 +30,14 @@
 // those whom it took. Who comes meanwhile is in the next batch. Readers stop at
 // the mark.
 //
+// A disk that is nearly full is not written to: there is a reserve, see [Room].
+// Append and Write return [eventstore.ErrFull] until there is room again, reads
+// go on, and Open refuses.
+//
 // After the first write or sync that fails nobody knows what the disk holds.
 // The store is then dead: every Append, waiting or later, returns an error,
-// until the database is opened again. [DB.Close] of a dead store gives nothing
-// back; end the process.
+// until the database is opened again; what is there can still be read.
+// [DB.Close] of a dead store gives nothing back; end the process.
 package embedded
 
 import (
@@ -58,13 +62,13 @@ type Options struct {
 	CacheBytes int64        // for blocks read from disk; zero: 64 MB
 }
 
-// memTable is how many bytes Pebble gathers in memory before it writes a table.
-const memTable = 16 << 20
-
 // A DB is an open database. It holds a lock on its directory until Close.
 type DB struct {
 	pebble *pebble.DB
 	log    *slog.Logger
+	fs     vfs.FS
+	dir    string
+	phase  atomic.Int32
 
 	appends *lane[*write]    // owns last, and all puts into heads
 	rows    *lane[*rowWrite] // orders the writes of rows, and owns present
@@ -78,7 +82,8 @@ type DB struct {
 
 	dead     chan struct{} // closed by die
 	dieOnce  sync.Once
-	deadWith error         // set before dead is closed
+	deadWith error         // set before dead is closed, as diedFull
+	diedFull bool          // it died of a full disk
 	quit     chan struct{} // closed by Close
 	quitOnce sync.Once
 	lanes    sync.WaitGroup
@@ -87,7 +92,8 @@ type DB struct {
 }
 
 // Open opens the database in dir, or makes one. It returns a [*CorruptError]
-// if a byte that was once synced has changed; nothing is repaired or cut off.
+// if a byte that was once synced has changed; nothing is repaired or cut off. If
+// the disk is full the error wraps [eventstore.ErrFull].
 func Open(dir string, o Options) (_ *DB, err error) {
 	if o.FS == nil {
 		o.FS = vfs.Default
@@ -98,6 +104,18 @@ func Open(dir string, o Options) (_ *DB, err error) {
 	if o.CacheBytes == 0 {
 		o.CacheBytes = 64 << 20
 	}
+	defer func() {
+		if Full(err) && !errors.Is(err, eventstore.ErrFull) {
+			err = fmt.Errorf("embedded: open %s: %w: %w", dir, eventstore.ErrFull, err)
+		}
+	}()
+	room, err := RoomAt(o.FS, dir)
+	if err == nil {
+		err = room.Full(room.Needed())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("embedded: open %s: %w", dir, err)
+	}
 	found, err := scanDir(o.FS, dir)
 	if err != nil {
 		return nil, err
@@ -107,21 +125,24 @@ func Open(dir string, o Options) (_ *DB, err error) {
 			return nil, err
 		}
 	}
-	d := newDB(o.Logger)
-	if err := d.openPebble(dir, o, false); err != nil {
+	d := newDB(dir, o)
+	if err := d.openPebble(dir, o, room, false); err != nil {
 		return nil, err
 	}
 	if err := d.recover(dir, found); err != nil {
-		return nil, errors.Join(err, d.pebble.Close())
+		return nil, errors.Join(err, d.giveUp())
 	}
-	d.lanes.Go(func() { d.appends.work(d.quit, d.appendAll, sealAfter, d.seal) })
-	d.lanes.Go(func() { d.rows.work(d.quit, d.changeAll, time.Hour, func() {}) })
+	d.phase.Store(running)
+	d.lanes.Go(func() { d.guard(func() { d.appends.work(d.quit, d.appendAll, sealAfter, d.seal) }) })
+	d.lanes.Go(func() { d.guard(func() { d.rows.work(d.quit, d.changeAll, time.Hour, func() {}) }) })
 	return d, nil
 }
 
-func newDB(log *slog.Logger) *DB {
+func newDB(dir string, o Options) *DB {
 	return &DB{
-		log:     log,
+		log:     o.Logger,
+		fs:      o.FS,
+		dir:     dir,
 		appends: newLane[*write](),
 		rows:    newLane[*rowWrite](),
 		dead:    make(chan struct{}),
@@ -133,8 +154,8 @@ func newDB(log *slog.Logger) *DB {
 // promised is there: once Pebble has opened it for good, it deletes the files
 // that it holds for needless.
 func rehearse(dir string, o Options, found logs) error {
-	d := newDB(o.Logger)
-	if err := d.openPebble(dir, o, true); err != nil {
+	d := newDB(dir, o)
+	if err := d.openPebble(dir, o, Room{}, true); err != nil {
 		return err
 	}
 	return errors.Join(d.checkPromise(dir, found), d.pebble.Close())
@@ -142,7 +163,7 @@ func rehearse(dir string, o Options, found logs) error {
 
 // openPebble opens the files. Pebble panics or calls Fatalf on some damaged
 // files; that is an error here.
-func (d *DB) openPebble(dir string, o Options, readOnly bool) error {
+func (d *DB) openPebble(dir string, o Options, room Room, readOnly bool) error {
 	opened := make(chan error, 1)
 	go func() {
 		defer func() {
@@ -151,7 +172,7 @@ func (d *DB) openPebble(dir string, o Options, readOnly bool) error {
 			}
 		}()
 		var err error
-		if d.pebble, err = pebble.Open(dir, d.options(o, readOnly)); err != nil {
+		if d.pebble, err = pebble.Open(dir, d.options(o, room, readOnly)); err != nil {
 			err = fmt.Errorf("embedded: open %s: %w", dir, err)
 		}
 		opened <- err
@@ -164,14 +185,14 @@ func (d *DB) openPebble(dir string, o Options, readOnly bool) error {
 	}
 }
 
-func (d *DB) options(o Options, readOnly bool) *pebble.Options {
+func (d *DB) options(o Options, room Room, readOnly bool) *pebble.Options {
 	opts := &pebble.Options{
-		FS:                          o.FS,
+		FS:                          roomy{o.FS, d},
 		Logger:                      logger{d},
 		EventListener:               d.listener(),
 		CacheSize:                   o.CacheBytes,
 		FormatMajorVersion:          pebble.FormatNewest,
-		MemTableSize:                memTable,
+		MemTableSize:                room.table(),
 		MemTableStopWritesThreshold: 3,
 		MaxOpenFiles:                200,
 		ReadOnly:                    readOnly,
@@ -186,7 +207,7 @@ func (d *DB) options(o Options, readOnly bool) *pebble.Options {
 // reached the disk only in part, so it is made durable before anyone sees it.
 func (d *DB) recover(dir string, found logs) error {
 	if found.changes > 0 {
-		if err := d.pebble.Flush(); err != nil {
+		if err := d.attempt(d.pebble.Flush); err != nil {
 			return fmt.Errorf("embedded: flush %s: %w", dir, err)
 		}
 	}

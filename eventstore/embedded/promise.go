@@ -67,7 +67,7 @@ func ended(b *pebble.Batch) *pebble.Batch {
 // tells. It is synced,
 // since Pebble leaves what is not in its own memory until the next sync.
 func (d *DB) seal() {
-	if d.mark.promised() == (promise{}) {
+	if d.mark.promised() == (promise{}) || d.Dead() || d.full() != nil {
 		return
 	}
 	b := d.batch(0)

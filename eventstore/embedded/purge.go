@@ -12,12 +12,19 @@ import (
 // that the rows once came by are used again as they are, or deleted by the next
 // Open: until then they may hold what was deleted.
 func (d rows) Purge(ctx context.Context, prefixes ...[]byte) error {
+	if err := d.Writable(); err != nil {
+		return err
+	}
 	return d.reading(func() error {
 		done := make(chan error, 1)
-		go func() { done <- d.purge(ctx, prefixes) }()
+		go d.guard(func() { done <- d.purge(ctx, prefixes) })
 		select {
 		case err := <-done:
 			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-d.quit:
+			return ErrClosed // a full disk may keep Pebble from ending it
 		case <-d.dead:
 			return d.deadWith
 		}

@@ -67,6 +67,13 @@ func (d *DB) changeAll(writes []*rowWrite) {
 	if len(writes) == 0 {
 		return
 	}
+	if err := d.full(); err != nil {
+		for _, w := range writes {
+			w.err = err
+			close(w.done)
+		}
+		return
+	}
 	g := group{d: d, batch: d.batch(0)}
 	for i, w := range writes {
 		w.err = g.add(w.change, i+1 < len(writes))
@@ -155,7 +162,10 @@ func (g *group) has(key []byte) (bool, error) {
 // before.
 func (d rows) Sync(ctx context.Context) error {
 	w := &write{done: make(chan struct{})}
-	return bring(ctx, d.DB, d.appends, w, w.done)
+	if err := bring(ctx, d.DB, d.appends, w, w.done); err != nil {
+		return err
+	}
+	return w.err
 }
 
 // Scan implements [eventstore.Rows]. It sees the first 1000 rows as they are at

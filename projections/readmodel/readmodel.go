@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -34,6 +35,7 @@ type DB struct {
 	writer  *side
 	readers *side
 	close   func() error
+	gate    atomic.Pointer[func(context.Context) error]
 }
 
 // format is hashed with every schema: change it to rebuild every file.
@@ -174,9 +176,22 @@ func (db *DB) Apply(ctx context.Context, entries []codec.Entry, change func(*Tx)
 	}))
 }
 
+// Gate lets View fail with what check says, as long as it says something: an
+// answer from a file that has not read enough of the log is none.
+func (db *DB) Gate(check func(context.Context) error) { db.gate.Store(&check) }
+
 // View runs read on one snapshot, with the position that the snapshot is as
 // of.
 func (db *DB) View(ctx context.Context, read func(*Tx, eventstore.Position) error) error {
+	if check := db.gate.Load(); check != nil {
+		if err := (*check)(ctx); err != nil {
+			return err
+		}
+	}
+	return db.read(ctx, read)
+}
+
+func (db *DB) read(ctx context.Context, read func(*Tx, eventstore.Position) error) error {
 	return db.note(db.readers.in(ctx, func(tx *Tx) error {
 		var p int64
 		if err := tx.Row("SELECT position FROM meta", nil, &p); err != nil {
@@ -200,6 +215,12 @@ func (db *DB) note(err error) error {
 func damaged(err error) bool {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	return ok && (e.Code()&0xff == sqlite3.SQLITE_CORRUPT || e.Code()&0xff == sqlite3.SQLITE_NOTADB)
+}
+
+// Full reports whether an error says that the disk of a read model is full.
+func Full(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && e.Code()&0xff == sqlite3.SQLITE_FULL
 }
 
 // A side is the writer's or the readers' connections to a file.

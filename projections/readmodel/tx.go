@@ -102,10 +102,10 @@ type Sum [32]byte
 
 // Hash returns the Sum of every table but the checkpoint's, for comparison
 // with a read model that was built from nothing, and the position that they are
-// as of: both of one snapshot.
+// as of: both of one snapshot, however far that is.
 func (db *DB) Hash(ctx context.Context) (sums map[string]Sum, asOf eventstore.Position, err error) {
 	sums = map[string]Sum{}
-	err = db.View(ctx, func(tx *Tx, p eventstore.Position) error {
+	err = db.read(ctx, func(tx *Tx, p eventstore.Position) error {
 		asOf = p
 		keys := map[string][]string{}
 		err := tx.Each(`SELECT m.name, i.name FROM sqlite_master m, pragma_table_info(m.name) i

@@ -128,6 +128,9 @@ func Open(ctx context.Context, dir string) (*View, error) {
 	return v, nil
 }
 
+// Gate lets queries fail as long as check does; see [readmodel.DB.Gate].
+func (v *View) Gate(check func(context.Context) error) { v.db.Gate(check) }
+
 // Close closes the file.
 func (v *View) Close() error { return v.db.Close() }
 

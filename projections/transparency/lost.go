@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"consentledger/domain"
+	"consentledger/eventstore"
 )
 
 // A LostError says that what an app's log is signed with is gone, although the
@@ -24,6 +25,22 @@ type LostError struct {
 func (e *LostError) Error() string {
 	return fmt.Sprintf("the log of %s was begun and signed, and %s is gone: bring it back from where you keep it; "+
 		"if it is lost for good, the log cannot go on: begin another under a new origin with consentledger log anew", e.App, e.File)
+}
+
+// An OlderError says that the store ends before what was signed: it is an older
+// one, and going on from it would be a second history under one name.
+type OlderError struct {
+	App    domain.AppName
+	Head   eventstore.Position // where the store ends
+	Signed eventstore.Position // of the last record that was signed
+	Size   int64               // how many records of the app were
+}
+
+func (e *OlderError) Error() string {
+	return fmt.Sprintf("app %s: the store ends at position %d, but a checkpoint of %d records up to position %d was signed: "+
+		"the store is older than what was signed, as after a restore of an old backup; bring back the newer store; "+
+		"if that is lost for good, so are the records behind position %d: begin the logs anew under a new origin, which says so, with consentledger log anew --records-lost",
+		e.App, e.Head, e.Size, e.Signed, e.Head)
 }
 
 // lostOrigin returns what is lost if no directory has the logs that were begun.
@@ -63,16 +80,18 @@ var ErrNotLost = errors.New("nothing that the logs are signed with is lost: they
 // checkpoints, is moved beside the directory, and Renew says where: it still
 // verifies as far as it was signed. Why is kept in the register: no personal
 // data. If Renew fails it can be called again.
-func Renew(ctx context.Context, c Config, origin, why string) (kept string, err error) {
+//
+// RecordsLost says that a newer store is lost for good: a store that is older
+// than what was signed is taken, and the register keeps where it ended.
+func Renew(ctx context.Context, c Config, origin, why string, recordsLost bool) (kept string, err error) {
 	k := c.Keep
 	l, err := Open(ctx, c)
-	if err != nil {
+	if older, is := errors.AsType[*OlderError](err); is && recordsLost {
+		why += fmt.Sprintf(" (the store ended at position %d, and %d was signed: what was recorded behind it is lost)", older.Head, older.Signed)
+	} else if err != nil {
 		return "", err
-	}
-	if f := l.fault.Load(); f == nil {
-		return "", ErrNotLost
-	} else if _, lost := errors.AsType[*LostError](f.Err); !lost {
-		return "", f
+	} else if err := l.isLost(); err != nil {
+		return "", err
 	}
 	if origin != "" {
 		if err := checkOrigin(origin); err != nil {
@@ -94,6 +113,19 @@ func Renew(ctx context.Context, c Config, origin, why string) (kept string, err 
 		}
 	}
 	return kept, nil
+}
+
+// isLost returns nil if what the logs are signed with is lost, and nothing else
+// is wrong.
+func (l *Log) isLost() error {
+	f := l.fault.Load()
+	if f == nil {
+		return ErrNotLost
+	}
+	if _, lost := errors.AsType[*LostError](f.Err); !lost {
+		return f
+	}
+	return nil
 }
 
 // setAside moves what is left of a keep and of its tiles to a directory of

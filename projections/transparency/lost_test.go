@@ -114,7 +114,7 @@ func TestRenew(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return Renew(t.Context(), Config{Records: s.shelf, Keep: keep, Dir: filepath.Join(s.dir, "tiles")}, origin, "a disk died")
+		return Renew(t.Context(), Config{Records: s.shelf, Keep: keep, Dir: filepath.Join(s.dir, "tiles")}, origin, "a disk died", false)
 	}
 	if _, err := renew("example.com/second"); !errors.Is(err, ErrNotLost) {
 		t.Fatalf("renewed what is whole: %v", err)

@@ -82,7 +82,8 @@ func (e *FaultError) Error() string { return fmt.Sprintf("the log of %s: %v", e.
 // Unwrap returns what is wrong.
 func (e *FaultError) Unwrap() error { return e.Err }
 
-// Open opens the logs. A store that holds less than was signed is refused.
+// Open opens the logs. A store that holds less than was signed is refused by an
+// [*OlderError].
 // Tiles that are lost or damaged are removed, and Run builds them again. If
 // what the logs are signed with is lost, that is a fault and nothing is touched.
 func Open(ctx context.Context, c Config) (*Log, error) {
@@ -108,8 +109,7 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 			return nil, err
 		}
 		if s.position > head {
-			return nil, fmt.Errorf("app %s: the store ends at position %d, but a checkpoint of %d records up to position %d was signed: "+
-				"the store is older than what was signed, as after a restore of an old backup; bring back the newer store", app, head, s.Size, s.position)
+			return nil, &OlderError{App: app, Head: head, Signed: s.position, Size: s.Size}
 		}
 	}
 	err = l.openTrees()

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"consentledger/api/rest"
+	"consentledger/domain"
+
+	"github.com/spf13/cobra"
+)
+
+// alarms returns what somebody must look at, while the ledger can answer.
+func (h *house) alarms(ctx context.Context) []rest.Alarm {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	list := h.rejectedAlarms(ctx)
+	if _, err := h.outbox.State(); err != nil {
+		list = append(list, rest.Alarm{Name: "outbox", Detail: "what becomes of obligations is not told on NATS: " + err.Error(), See: "consentledger status"})
+	}
+	if room, err := h.dir.db.Room(); err == nil {
+		if short := room.Full(2 * room.Reserve()); short != nil {
+			list = append(list, rest.Alarm{Name: "disk", Detail: fmt.Sprintf("the disk is nearly full: %d MB are free, and below %d MB nothing is recorded", room.Free>>20, room.Reserve()>>20)})
+		}
+	}
+	return list
+}
+
+const rejectedAlarm = "rejected-messages"
+
+// rejectedAlarms says of which apps a withdrawal may lie among the rejected
+// messages.
+func (h *house) rejectedAlarms(ctx context.Context) []rest.Alarm {
+	unknown := func(why string) []rest.Alarm {
+		return []rest.Alarm{{Name: rejectedAlarm, Detail: "whether a withdrawal lies among the rejected messages is not known: " + why}}
+	}
+	if !h.conn.IsConnected() {
+		return unknown("NATS is away")
+	}
+	unseen, err := h.rejected.Unseen(ctx)
+	if err != nil {
+		return unknown(err.Error())
+	}
+	if unseen == 0 {
+		return nil
+	}
+	messages, err := h.rejected.List(ctx, 0, 1<<20)
+	if err != nil {
+		return unknown(err.Error())
+	}
+	var list []rest.Alarm
+	place := map[string]int{}
+	for _, m := range messages {
+		if !m.MayBeNo || m.Seen {
+			continue
+		}
+		i, has := place[m.App]
+		if !has {
+			i = len(list)
+			place[m.App] = i
+			list = append(list, rest.Alarm{Name: rejectedAlarm, App: m.App, Since: domain.At(m.At).String(), See: "consentledger rejected list"})
+		}
+		list[i].Count++
+	}
+	for i, a := range list {
+		list[i].Detail = fmt.Sprintf("%d rejected messages may be a withdrawal, and nobody has looked at them", a.Count)
+	}
+	return list
+}
+
+func newAlarms() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "alarms",
+		Short: "What somebody must look at; exit code 9 if there is anything",
+		Long: `What somebody must look at, although the ledger can answer: messages that could not
+be taken and may be a withdrawal (rejected seen, or rejected retry, ends the alarm),
+an outbox that cannot tell, a disk that is nearly full. The exit code is 9 if there
+is an alarm, so that a cron job notices. /readyz stays green: it says whether the
+ledger can answer.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			body, err := call(c, http.MethodGet, "/v1/alarms", "", nil)
+			if err != nil {
+				return err
+			}
+			var list struct{ Alarms []json.RawMessage }
+			if err := json.Unmarshal(body, &list); err != nil {
+				return err
+			}
+			p := newPrinter(c, "name", "app", "count", "since", "detail", "see")
+			for _, row := range list.Alarms {
+				if err := p.row(row); err != nil {
+					return err
+				}
+			}
+			if err := p.end(); err != nil || len(list.Alarms) == 0 {
+				return err
+			}
+			return alarming{fmt.Errorf("%d alarms: somebody must look", len(list.Alarms))}
+		},
+	}
+	outputFlag(c)
+	return c
+}
+
+// An alarming answer is one that somebody must look at.
+type alarming struct{ error }
+
+func (alarming) exitCode() int { return exitAlarm }

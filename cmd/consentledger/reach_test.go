@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"consentledger/api/natsrest"
+)
+
+// openUnread opens a house whose projections are lost, and lets nothing read the
+// log.
+func openUnread(t *testing.T, dir string) *house {
+	t.Helper()
+	if err := os.RemoveAll(filepath.Join(dir, "views")); err != nil {
+		t.Fatal(err)
+	}
+	h := &house{config: serveConfig{data: dir, natsListen: "127.0.0.1:0"}, log: slog.New(slog.DiscardHandler)}
+	t.Cleanup(func() {
+		if err := h.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := h.open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// ask asks a handler.
+func ask(h http.Handler, method, path, body string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	h.ServeHTTP(w, r)
+	return w
+}
+
+// TestNotYetKnownIsNotNeverAsked asks while nothing of the log is read: what
+// projections answer is not known yet, and what the ledger answers is.
+func TestNotYetKnownIsNotNeverAsked(t *testing.T) {
+	dir := t.TempDir()
+	r := start(t, dir, false)
+	furnish(t, r)
+	for _, args := range [][]string{
+		{"record", "--app", "smartkey", "--type", "consent.given", "--subject", "ada", "--data", `{"act":"agree-popup"}`},
+		{"record", "--app", "smartkey", "--type", "consent.withdrawn", "--subject", "ada", "--data", `{"purposes":["personalisation"]}`},
+	} {
+		if out, err := cli(t, r, args...); err != nil {
+			t.Fatalf("%v: %s %v", args, out, err)
+		}
+	}
+	_, feed := get(t, r.http+"/v1/apps/smartkey/reports/feed")
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	h := openUnread(t, dir)
+	handler := h.handler()
+	const app = "/v1/apps/smartkey"
+	const far = "is being built: it has read the log up to position 0 of "
+	for _, c := range [][3]string{
+		{"GET", app + "/subjects/ada/consents", ""},
+		{"POST", app + "/subjects/consents", `{"subject":"ada"}`},
+		{"GET", app + "/subjects/nobody/consents", ""},
+		{"GET", app + "/consents/counts", ""},
+		{"GET", app + "/activity", ""},
+		{"GET", "/v1/apps", ""},
+		{"POST", app + "/requests/query", "{}"},
+		{"GET", app + "/requests/R1", ""},
+		{"POST", app + "/incidents/query", "{}"},
+		{"GET", app + "/incidents/I1", ""},
+		{"POST", app + "/obligations/query", "{}"},
+		{"GET", app + "/obligations", ""},
+		{"GET", app + "/reports/deadlines", ""},
+		{"GET", app + "/reports/deadlines?format=csv", ""},
+		{"GET", app + "/reports/deadlines?format=ics", ""},
+		{"GET", feed["path"].(string), ""},
+	} {
+		w := ask(handler, c[0], c[1], c[2])
+		var p struct{ Code, Detail string }
+		if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || w.Code != 503 || p.Code != "not-yet-known" || !strings.Contains(p.Detail, far) {
+			t.Errorf("%s %s: %d %s", c[0], c[1], w.Code, w.Body)
+		}
+		if w.Header().Get("Retry-After") == "" {
+			t.Errorf("%s %s does not say when to ask again", c[0], c[1])
+		}
+	}
+	if w := ask(handler, "POST", app+"/check", `{"subject":"ada","purpose":"personalisation"}`); w.Code != 200 || !strings.Contains(w.Body.String(), `"withdrawn"`) {
+		t.Errorf("what the ledger itself knows: %d %s", w.Code, w.Body)
+	}
+	w := ask(handler, "GET", "/readyz?verbose", "")
+	for _, name := range []string{"projection consents", "projection policies", "projection activity", "projection requests", "transparency", "reactor"} {
+		if !strings.Contains(w.Body.String(), `"detail":"`+name+" "+far) {
+			t.Errorf("readyz does not say that %s is being built: %s", name, w.Body)
+		}
+	}
+	if w.Code != 503 {
+		t.Errorf("readyz: %d", w.Code)
+	}
+	overNATS(t, h, handler)
+
+	// One after the other reads what there is.
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, len(h.runners))
+	for _, r := range h.runners {
+		go func() { done <- r.Run(ctx) }()
+	}
+	if err := h.Wait(t.Context(), h.reach.Start); err != nil {
+		t.Error(err)
+	}
+	if w := ask(handler, "GET", app+"/subjects/ada/consents", ""); w.Code != 200 || !strings.Contains(w.Body.String(), `"withdrawn"`) {
+		t.Errorf("once it is read: %d %s", w.Code, w.Body)
+	}
+	if still := h.reading(t.Context()); len(still) != 2 { // the logs and the reactor were not started
+		t.Errorf("still reading: %v", still)
+	}
+	cancel()
+	for range h.runners {
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	}
+}
+
+func overNATS(t *testing.T, h *house, handler http.Handler) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ready, done := make(chan struct{}), make(chan error, 1)
+	go func() {
+		done <- natsrest.Run(ctx, natsrest.Config{Conn: h.conn, Handler: handler, Log: h.log}, func() { close(ready) })
+	}()
+	<-ready
+	for subject, body := range map[string]string{"consents": `{"subject":"ada"}`, "counts": "", "activity": "", "requests": "{}", "deadlines": "{}"} {
+		m, err := h.conn.Request("consent.v1.smartkey.query."+subject, []byte(body), 10*time.Second)
+		if err != nil || m.Header.Get("Nats-Service-Error-Code") != "503" || !strings.Contains(string(m.Data), `"not-yet-known"`) {
+			t.Errorf("query.%s: %v, %v", subject, m, err)
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAnOlderStoreDoesNotKeepItsNewerProjections: what a projection knows of
+// records that the store does not have is of another history.
+func TestAnOlderStoreDoesNotKeepItsNewerProjections(t *testing.T) {
+	dir, older := t.TempDir(), t.TempDir()
+	r := start(t, dir, false)
+	furnish(t, r)
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	copyDir(t, dir, older)
+	r = start(t, dir, false)
+	if _, err := cli(t, r, "record", "--app", "smartkey", "--type", "consent.given", "--subject", "ada", "--data", `{"act":"agree-popup"}`, "--wait-sealed"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	copyDir(t, filepath.Join(dir, "views"), filepath.Join(older, "views"))
+	if err := os.RemoveAll(filepath.Join(older, "views", "transparency")); err != nil {
+		t.Fatal(err)
+	}
+	r = start(t, older, false)
+	if _, v := get(t, r.http+"/v1/apps/smartkey/activity"); strings.Contains(toJSON(t, v), "consent.given") {
+		t.Errorf("a projection knows of a grant that the store does not have: %v", v)
+	}
+}
+
+func toJSON(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

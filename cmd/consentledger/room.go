@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"time"
+
+	"consentledger/eventstore"
+	"consentledger/eventstore/embedded"
+	"consentledger/projections/readmodel"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// diskFull reports whether an error says that the disk is full.
+func diskFull(err error) bool { return embedded.Full(err) || readmodel.Full(err) }
+
+// fullDisk names what a full disk did, in words that say so.
+func fullDisk(path string, err error) error {
+	if _, said := errors.AsType[diskFullError](err); said || err == nil || !diskFull(err) {
+		return err
+	}
+	return diskFullError{fmt.Errorf("disk full: the ledger cannot run on %s: %w; make room there, or give it a larger disk, then start it again", path, err)}
+}
+
+// A diskFullError ends a start; whoever supervises it tries again later.
+type diskFullError struct{ error }
+
+func (diskFullError) exitCode() int   { return exitUnavailable }
+func (e diskFullError) Unwrap() error { return e.error }
+
+// errRestart says that the disk has room again, and that something which had
+// stopped for want of it begins anew with the process.
+var errRestart = errors.New("there is room on the disk again: the ledger starts anew")
+
+// roomEvery is how often the room on the disk is looked at.
+const roomEvery = 250 * time.Millisecond
+
+// watchRoom keeps the embedded NATS server from filling the disk, says when the
+// disk is full and when it is not any more, and ends the process with errRestart
+// once there is room again for what had stopped.
+func (h *house) watchRoom(ctx context.Context, end func(error)) {
+	tick := time.NewTicker(roomEvery)
+	defer tick.Stop()
+	full := false
+	for {
+		room, err := h.dir.db.Room()
+		before := full
+		if full = err == nil && room.Full(room.Reserve()) != nil; full && !before {
+			h.log.Error("the disk is full: nothing is recorded until there is room; what is known can be read", "free", room.Free, "wanted", room.Reserve())
+		} else if before && !full {
+			h.log.Info("there is room on the disk again", "free", room.Free)
+		}
+		h.limitNATS(full)
+		if stopped := h.stoppedByFullDisk(); stopped != nil && !full && h.probe(room) == nil {
+			h.log.Warn("the ledger starts anew: there is room for what a full disk had stopped", "stopped", stopped)
+			end(errRestart)
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// stoppedByFullDisk returns what a full disk stopped for good: only a new
+// process gets it going. Nil: nothing.
+func (h *house) stoppedByFullDisk() error {
+	errs := []error{h.natsWrites()}
+	if err := h.dir.db.Writable(); errors.Is(err, eventstore.ErrFull) && h.dir.db.Dead() {
+		errs = append(errs, err)
+	}
+	for _, r := range h.runners {
+		_, err := r.State()
+		errs = append(errs, err)
+	}
+	_, err := h.logs.Sealed()
+	errs = append(errs, err)
+	_, err = h.reactor.State()
+	errs = append(errs, err)
+	for _, err := range errs {
+		if err != nil && diskFull(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// probe writes as much as the ledger wants to have free at its start: a quota
+// shows in no number that the disk tells.
+func (h *house) probe(room embedded.Room) (err error) {
+	f, err := os.CreateTemp(h.config.data, "probe-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
+	block := make([]byte, 1<<20)
+	for written := uint64(0); written < room.Needed(); written += uint64(len(block)) {
+		if _, err := f.Write(block); err != nil {
+			return err
+		}
+	}
+	return f.Sync()
+}
+
+// removeProbes removes what a process that died left of its probes.
+func removeProbes(data string) error {
+	names, err := filepath.Glob(filepath.Join(data, "probe-*"))
+	for _, name := range names {
+		err = errors.Join(err, os.Remove(name))
+	}
+	return err
+}
+
+// limitNATS lets the embedded server take no message for its files while the
+// disk is full: a publisher is told so, and a stream that fails to write one takes
+// none until the server starts again.
+func (h *house) limitNATS(full bool) {
+	if h.nats == nil || h.natsLimited == full {
+		return
+	}
+	var limits map[string]server.JetStreamAccountLimits // none: the server's own
+	if full {
+		limits = map[string]server.JetStreamAccountLimits{"": {
+			MaxMemory: -1, MaxStore: 1, MaxStreams: -1, MaxConsumers: -1, MaxAckPending: -1, MemoryMaxStreamBytes: -1, StoreMaxStreamBytes: -1,
+		}}
+	}
+	if err := h.nats.GlobalAccount().UpdateJetStreamLimits(limits); err != nil {
+		h.log.Warn("the NATS server's limits could not be set", "full", full, "error", err)
+		return
+	}
+	h.natsLimited = full
+}
+
+// natsWrites returns what keeps the embedded server from storing messages, as
+// it says itself. Nil: nothing, or the server is somebody's.
+func (h *house) natsWrites() error {
+	if h.nats == nil {
+		return nil
+	}
+	if !h.nats.JetStreamEnabled() {
+		return fmt.Errorf("JetStream has stopped: %w", h.natsTrouble())
+	}
+	w := httptest.NewRecorder()
+	h.nats.HandleHealthz(w, httptest.NewRequest(http.MethodGet, "/healthz", nil))
+	if w.Code == http.StatusOK {
+		return nil
+	}
+	return fmt.Errorf("JetStream: %s: %w", w.Body, h.natsTrouble())
+}
+
+// natsTrouble is why the server may have stopped storing: it tells texts alone.
+func (h *house) natsTrouble() error {
+	if room, err := h.dir.db.Room(); err == nil && room.Full(room.Reserve()) != nil {
+		h.natsFull.Store(true)
+	}
+	if h.natsFull.Load() {
+		return eventstore.ErrFull
+	}
+	return errors.New("see the log")
+}
+
+// roomFor returns an error if the disk has no room for so many bytes beside
+// what the ledger keeps free.
+func roomFor(path string, bytes uint64) error {
+	room, err := embedded.RoomAt(vfs.Default, path)
+	if err != nil {
+		return err
+	}
+	return room.Full(room.Reserve() + bytes)
+}
