@@ -126,6 +126,7 @@ type Duty struct {
 	Pauses  []Pause
 	State   DutyState
 	Met     Instant
+	Voided  Instant // when the ledger heard that it is void
 	AtRisk  Instant // the time up to which it was said to be at risk; zero: never
 	Overdue Instant
 }
@@ -162,7 +163,7 @@ func (d Duties) Evolve(f Fact) (Duties, bool) {
 			}
 		}), true
 	case ObligationVoided:
-		return d.change(e.ID, func(x *Duty) { x.State = DutyVoid }), true
+		return d.change(e.ID, func(x *Duty) { x.State, x.Voided = DutyVoid, f.Recorded }), true
 	case ObligationAtRisk:
 		return d.change(e.ID, func(x *Duty) { x.AtRisk = e.Until }), true
 	case ObligationOverdue:
@@ -294,7 +295,7 @@ func (d Duties) extend(told Instant, calendars Calendars) ([]Event, error) {
 	case err != nil:
 		return nil, err
 	case late:
-		return nil, refuse(TooLateToExtend, "the person must be told of an extension before the first due date, which is over: reply now")
+		return nil, refuse(TooLateToExtend, "the person must be told of an extension before the first due date, which is over: reply now; if they were told in time, name the letter that shows it as evidence")
 	case len(events) == 0:
 		return nil, refuse(NotExtendable, "no rule of this request can be extended, or it was extended before")
 	}
