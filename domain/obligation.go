@@ -200,7 +200,7 @@ type obligationRules struct {
 func (o obligationRules) open(start func(DeadlineRule) Instant, cause Cause, calendars Calendars) ([]Event, error) {
 	var events []Event
 	for _, r := range o.rules {
-		due, err := Compute(r, start(r), nil, false, calendars)
+		due, err := r.begin(start(r), calendars)
 		if err != nil {
 			return nil, err
 		}
@@ -211,6 +211,15 @@ func (o obligationRules) open(start func(DeadlineRule) Instant, cause Cause, cal
 		events = append(events, ObligationOpened{x, due, cause})
 	}
 	return events, nil
+}
+
+// begin returns what a rule comes to from a start; of one that gives no date, that
+// its clock never runs.
+func (r DeadlineRule) begin(start Instant, calendars Calendars) (Due, error) {
+	if r.ID.Undated() {
+		return Due{Rule: r.ID, Unit: r.Unit, TimeZone: r.TimeZone}, nil
+	}
+	return Compute(r, start, nil, false, calendars)
 }
 
 func (o obligationRules) id(r DeadlineRule) string {

@@ -40,6 +40,7 @@ type Obligation struct {
 	Unit        string   `json:"unit" doc:"what the rule counts"`
 	TimeZone    string   `json:"time_zone"`
 	Provisional bool     `json:"provisional" doc:"rests on a year whose calendar is not announced"`
+	Reported    bool     `json:"reported,omitzero" doc:"rests on days that somebody reports and no notice has announced"`
 	Gap         string   `json:"gap,omitzero" format:"date" doc:"the first such day that the count came to"`
 	SafeTarget  string   `json:"safe_target,omitzero" format:"date" doc:"early enough whatever is announced"`
 	TailExposed bool     `json:"tail_exposed,omitzero" doc:"falls where next year's notice may still change the end of this year"`
@@ -48,6 +49,7 @@ type Obligation struct {
 	Calendars   []string `json:"calendars,omitempty" doc:"that the date rests on"`
 
 	Binding bool   `json:"binding" doc:"no other of its kind and target in its stream is earlier for one of its types"`
+	NoDate  string `json:"no_date,omitzero" doc:"why it is owed by no date: no policy promises one, and the law gives none"`
 	Exceeds bool   `json:"exceeds_law,omitzero" doc:"promised later than a law's ceiling allows"`
 	Moves   []Move `json:"moves,omitempty" doc:"how often the date was computed again, and why"`
 
@@ -93,13 +95,16 @@ func Of(o requests.Obligation) Obligation {
 		App: string(o.App), Stream: o.Stream, ID: o.ID, Person: o.Person, Kind: string(o.Kind), Types: o.Types, Target: o.Target,
 		Rule: string(o.Rule), Source: o.Source, Basis: "promise", Version: o.Version, RuleSet: o.RuleSet, State: o.State.String(),
 		Opened: Time(o.Opened), Start: Time(o.Due.Start), DayZero: o.Due.DayZero.String(), DueDate: o.Due.Date.String(), Due: Time(o.Due.Until),
-		Unit: o.Due.Unit, TimeZone: o.Due.TimeZone, Provisional: o.Due.Provisional, Gap: o.Due.Gap.String(), SafeTarget: o.Due.Safe.String(),
+		Unit: o.Due.Unit, TimeZone: o.Due.TimeZone, Provisional: o.Due.Provisional, Reported: o.Due.Reported(), Gap: o.Due.Gap.String(), SafeTarget: o.Due.Safe.String(),
 		TailExposed: o.Due.TailExposed, Extended: o.Due.Extended, Calendars: o.Due.Calendars, Binding: o.Binding, Exceeds: o.Exceeds,
 		Met: Time(o.Met), Claimed: Time(o.Claimed), MetBy: o.MetBy, Evidence: o.Evidence, Reason: o.Reason,
 		AtRisk: Time(o.AtRisk), Overdue: Time(o.Overdue), Changed: Time(o.Changed), Revision: o.Revision, Events: o.Events,
 	}
 	if o.Law {
 		l.Basis = "law"
+	}
+	if o.Rule.Undated() {
+		l.NoDate = o.Source
 	}
 	if o.Counts {
 		l.Left = &o.Left
