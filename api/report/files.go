@@ -5,7 +5,6 @@ import (
 
 	"consentledger/api/report/sheet"
 	"consentledger/domain"
-
 )
 
 // A Writer writes a report into a file, line by line. Nothing is complete
