@@ -62,6 +62,7 @@ type Obligation struct {
 	Overdue  string   `json:"overdue_recorded,omitzero" format:"date-time"`
 	Changed  string   `json:"changed" format:"date-time" doc:"when the last fact about it was recorded"`
 	Revision int      `json:"revision" doc:"how often something was recorded that changed this line, from 1"`
+	Group    string   `json:"group,omitzero" enum:"requests,other" doc:"in which group of the report it stands: what persons asked for by their rights, or all else"`
 	Events   []string `json:"events" doc:"the events that prove it"`
 }
 
@@ -98,7 +99,7 @@ func Of(o requests.Obligation) Obligation {
 		Unit: o.Due.Unit, TimeZone: o.Due.TimeZone, Provisional: o.Due.Provisional, Reported: o.Due.Reported(), Gap: o.Due.Gap.String(), SafeTarget: o.Due.Safe.String(),
 		TailExposed: o.Due.TailExposed, Extended: o.Due.Extended, Calendars: o.Due.Calendars, Binding: o.Binding, Exceeds: o.Exceeds,
 		Met: Time(o.Met), Claimed: Time(o.Claimed), MetBy: o.MetBy, Evidence: o.Evidence, Reason: o.Reason,
-		AtRisk: Time(o.AtRisk), Overdue: Time(o.Overdue), Changed: Time(o.Changed), Revision: o.Revision, Events: o.Events,
+		AtRisk: Time(o.AtRisk), Overdue: Time(o.Overdue), Changed: Time(o.Changed), Revision: o.Revision, Group: o.Lane().String(), Events: o.Events,
 	}
 	if o.Law {
 		l.Basis = "law"
@@ -141,7 +142,7 @@ func end(d domain.Date, until domain.Instant) string {
 var Columns = []string{
 	"app", "stream", "id", "person", "kind", "types", "target", "rule", "source", "basis", "state", "working_days_left",
 	"start", "opened", "due_date", "due", "certainty", "safe_target", "tail_exposed", "binding", "exceeds_law",
-	"earlier_due_dates", "recomputed_because", "met_at", "claimed_at", "void_reason",
+	"earlier_due_dates", "recomputed_because", "met_at", "claimed_at", "void_reason", "group",
 }
 
 // columnKinds returns what a spreadsheet should take each column for.
@@ -180,7 +181,7 @@ func (o Obligation) Cells() []string {
 	return []string{
 		o.App, o.Stream, o.ID, o.Person, o.Kind, strings.Join(o.Types, " "), o.Target, o.Rule, o.Source, o.Basis, o.State, left,
 		o.Start, o.Opened, o.DueDate, o.Due, certainty, o.SafeTarget, yes(o.TailExposed), yes(o.Binding), yes(o.Exceeds),
-		strings.Join(was, " "), strings.Join(why, " "), o.Met, o.Claimed, o.Reason,
+		strings.Join(was, " "), strings.Join(why, " "), o.Met, o.Claimed, o.Reason, o.Group,
 	}
 }
 
