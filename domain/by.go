@@ -14,7 +14,7 @@ func (b By) checkDoor(cmd Command) error {
 		return nil
 	}
 	switch cmd := cmd.(type) {
-	case VoidRecords, OrderErasure, RegisterApp, PublishPolicy, PublishSurface, TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, WarnObligation, HoldObligation, PublishCalendar:
+	case VoidRecords, OrderErasure, RegisterApp, PublishPolicy, PublishSurface, TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, StartObligation, WarnObligation, HoldObligation, OweAgain, PublishCalendar:
 		return errNotForApps
 	case Say:
 		switch cmd.Event.(type) {

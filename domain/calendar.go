@@ -21,6 +21,8 @@ type Calendar struct {
 	WorkingDays  int    // of the year, as the publisher counts them; 0: not said
 	Partial      bool   // it has not every day of the year: nothing is counted
 	Projected    bool   // a guess at the most days off; never makes a year known
+	Reported     bool   // somebody says that it will be so, and no notice was seen; never makes a year known
+	Source       string // of what is reported: who says it, and where
 }
 
 // CalendarPublished records a notice, whole. Affects are the dates that it
@@ -39,8 +41,12 @@ type CalendarVersion struct {
 	Year, Version int
 }
 
-// String returns the form "CN 2026 v1".
+// String returns the form "CN 2026 v1"; of version 0, which only what was
+// reported has, "CN 2027 reported".
 func (v CalendarVersion) String() string {
+	if v.Version == 0 {
+		return fmt.Sprintf("%s %d reported", v.Jurisdiction, v.Year)
+	}
 	return fmt.Sprintf("%s %d v%d", v.Jurisdiction, v.Year, v.Version)
 }
 
@@ -60,7 +66,12 @@ func (c Calendar) Check() []Problem {
 		p.add("year", "%d is no year: want one as in 2026", c.Year)
 		return p
 	}
-	if c.Version < 1 {
+	switch {
+	case c.Reported && c.Projected:
+		p.add("reported", "what is projected is reported by nobody: say one of the two")
+	case c.Reported && c.Version != 0:
+		p.add("version", "what is reported has none: it is no notice")
+	case !c.Reported && c.Version < 1:
 		p.add("version", "is at least 1")
 	}
 	c.checkDays(&p)
@@ -124,7 +135,7 @@ func (c Calendar) checkCount(p *problems) {
 	if c.WorkingDays != 0 && c.WorkingDays != weekdays-lost {
 		p.add("working_days", "says %d, but the days off and worked leave %d", c.WorkingDays, weekdays-lost)
 	}
-	if want := statutoryDays(c.Jurisdiction, c.Year); want != 0 && c.Version == 1 && lost != want {
+	if want := statutoryDays(c.Jurisdiction, c.Year); want != 0 && c.Version <= 1 && lost != want {
 		p.add("off", "%d has %d weekdays off more than weekends worked, the statute gives %d days: some are missing or wrong", c.Year, lost, want)
 	}
 }

@@ -52,11 +52,14 @@ func (c Calendars) Decide(cmd Command, by By) ([]Event, error) {
 	if err := k.noticed(); err != nil {
 		return nil, err
 	}
-	if was, _ := c.Latest(k.Jurisdiction, k.Year); k.Version == 0 && !k.Projected {
-		k.Version = was.Version + 1
-	}
-	if k.Projected {
+	was, announced := c.Latest(k.Jurisdiction, k.Year)
+	switch {
+	case k.Reported && announced:
+		return nil, refuseAt(CalendarInvalid, "year", was.ID().String()+" is published: what was reported before a notice changes nothing after it")
+	case k.Projected:
 		k.Version = 1
+	case k.Version == 0 && !k.Reported:
+		k.Version = was.Version + 1
 	}
 	published, wrong := c.Publish(k)
 	if len(wrong) > 0 {
@@ -67,10 +70,14 @@ func (c Calendars) Decide(cmd Command, by By) ([]Event, error) {
 
 // noticed refuses to publish the days of a year on nobody's word: due dates turn
 // firm by them. A projection makes no year known, and what adds to another
-// calendar rests on that one's notice.
+// calendar rests on that one's notice. What is reported is on somebody's word.
 func (k Calendar) noticed() error {
 	switch {
-	case k.Projected || k.AddsTo != "":
+	case k.Reported && k.Source == "":
+		return refuseAt(CalendarInvalid, "source", "say who reports it, and where: it is no notice")
+	case holdsPersonal(k.Source) || len(k.Source) > 500:
+		return refuseAt(CalendarInvalid, "source", "is kept in the clear: at most 500 bytes, without what looks like a phone number, an e-mail address or an identity-card number")
+	case k.Reported || k.Projected || k.AddsTo != "":
 	case k.Notice == "":
 		return refuseAt(CalendarInvalid, "notice", "name the notice that says so, by its number: due dates turn firm by it")
 	case k.Issued == 0:
@@ -83,7 +90,7 @@ func (k Calendar) noticed() error {
 func (c Calendars) has(k Calendar) bool {
 	for _, p := range slices.Backward(c.published) {
 		was := p.calendar
-		if was.Jurisdiction != k.Jurisdiction || was.Year != k.Year || was.Projected != k.Projected {
+		if was.Jurisdiction != k.Jurisdiction || was.Year != k.Year || was.Projected != k.Projected || was.Reported != k.Reported {
 			continue
 		}
 		same := k
@@ -135,7 +142,7 @@ func (c Calendars) Published() []Calendar {
 // Find returns the calendar of that version.
 func (c Calendars) Find(v CalendarVersion) (Calendar, bool) {
 	for _, p := range c.published {
-		if p.calendar.ID() == v && !p.calendar.Projected {
+		if p.calendar.ID() == v && p.calendar.announced() {
 			return p.calendar, true
 		}
 	}
@@ -147,11 +154,25 @@ func (c Calendars) Find(v CalendarVersion) (Calendar, bool) {
 func (c Calendars) Latest(jurisdiction string, year int) (found Calendar, ok bool) {
 	for _, p := range c.published {
 		k := p.calendar
-		if k.Jurisdiction == jurisdiction && k.Year == year && !k.Projected && k.Version >= found.Version {
+		if k.Jurisdiction == jurisdiction && k.Year == year && k.announced() && k.Version >= found.Version {
 			found, ok = k, true
 		}
 	}
 	return found, ok
+}
+
+// announced reports whether a notice says so.
+func (k Calendar) announced() bool { return !k.Projected && !k.Reported }
+
+// Reported returns what was reported last of a year, and whether anything was.
+// It says nothing any more once there is a notice.
+func (c Calendars) Reported(jurisdiction string, year int) (Calendar, bool) {
+	for _, p := range slices.Backward(c.published) {
+		if k := p.calendar; k.Reported && k.Jurisdiction == jurisdiction && k.Year == year {
+			return k, true
+		}
+	}
+	return Calendar{}, false
 }
 
 // Workdays returns the working days of a jurisdiction. Of one without a
@@ -184,12 +205,15 @@ func (c Calendars) without(jurisdiction string) Calendars {
 func (c Calendars) layers(jurisdiction string) []layer {
 	var layers []layer
 	for _, name := range slices.Backward(c.chain(jurisdiction)) {
-		l := layer{notices: map[int]Calendar{}, projected: map[int]Calendar{}}
+		l := layer{notices: map[int]Calendar{}, projected: map[int]Calendar{}, reported: map[int]Calendar{}}
 		for _, p := range c.published {
 			k := p.calendar
 			years := l.notices
-			if k.Projected {
+			switch {
+			case k.Projected:
 				years = l.projected
+			case k.Reported:
+				years = l.reported
 			}
 			if k.Jurisdiction == name && k.Version >= years[k.Year].Version {
 				years[k.Year] = k
@@ -204,7 +228,7 @@ func (c Calendars) layers(jurisdiction string) []layer {
 // so. A version follows the one before it.
 func (c Calendars) Publish(k Calendar) (CalendarPublished, []Problem) {
 	p := problems(k.Check())
-	if was, ok := c.Latest(k.Jurisdiction, k.Year); !k.Projected && k.Version != was.Version+1 {
+	if was, ok := c.Latest(k.Jurisdiction, k.Year); k.announced() && k.Version != was.Version+1 {
 		if !ok {
 			p.add("version", "%d is not 1: %s has no calendar of %d yet", k.Version, k.Jurisdiction, k.Year)
 		} else {
@@ -243,7 +267,7 @@ func (c Calendars) Touches(e CalendarPublished, d Due) bool {
 	switch {
 	case d.Provisional && (d.CountedTo != 0 || d.Earliest != 0):
 		return true // it rests on the days off of all years
-	case d.Provisional && first.Year() <= k.Year && k.Year <= last.Year() && k.Version == 1,
+	case d.Provisional && first.Year() <= k.Year && k.Year <= last.Year() && k.Version <= 1,
 		d.TailExposed && k.Year == last.Year()+1 && k.Version == 1:
 		return true
 	}

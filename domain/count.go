@@ -14,6 +14,7 @@ type count struct {
 	gap     Date              // the first date, in the order of the count, that no calendar has
 	last    Date              // the latest date that was looked at
 	used    []CalendarVersion
+	heard   bool // a year was counted by what is reported of it
 }
 
 func (c *count) year(year int) *yearDays {
@@ -94,8 +95,12 @@ func (c *count) look(a, b Date, back bool) {
 	}
 	for _, year := range years {
 		y := c.year(year)
-		if y.known {
+		c.heard = c.heard || y.reported
+		if y.known || y.reported {
 			c.use(y.versions)
+		}
+		if y.known {
+			continue
 		} else if c.gap == 0 && back {
 			c.gap = min(b, NewDate(year, time.December, 31))
 		} else if c.gap == 0 {
@@ -123,10 +128,10 @@ func (c *count) exposed() bool {
 }
 
 // Between returns how many days after a and up to b are worked; of a b before
-// a, how many after b and up to a, below zero. Of a year without a calendar
-// only Saturdays and Sundays are taken to be off.
+// a, how many after b and up to a, below zero. A year without a calendar is
+// taken as [Workdays.IsWorkingDay] takes it.
 func (w *Workdays) Between(a, b Date) int {
-	c := count{days: w}
+	c := count{days: w, assume: mostOrReported}
 	if b < a {
 		return -c.between(b, a)
 	}
@@ -136,6 +141,6 @@ func (w *Workdays) Between(a, b Date) int {
 // After returns the n-th working day after d, as [Workdays.Between] counts;
 // zero if that is not before the year 9999.
 func (w *Workdays) After(d Date, n int) Date {
-	c := count{days: w}
+	c := count{days: w, assume: mostOrReported}
 	return c.next(d, n)
 }

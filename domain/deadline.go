@@ -11,7 +11,37 @@ import "fmt"
 // out of the count, or its exact length out of a rule in hours. Extended counts
 // the extended length, from day 0 too. The same arguments always give the same
 // Due: what was not known is assumed as its Provisional says, and never silently.
+//
+// A year that was reported and not announced is counted as reported. The date
+// is provisional all the same: it is safe by the earlier of what is reported and
+// what holds if nothing were, and a notice is long enough by the later.
 func Compute(r DeadlineRule, start Instant, pauses []Pause, extended bool, calendars Calendars) (Due, error) {
+	due, err := compute(r, start, pauses, extended, calendars, false)
+	if err != nil || !due.Provisional {
+		return due, err
+	}
+	told, err := compute(r, start, pauses, extended, calendars, true)
+	if err != nil || !told.Reported {
+		return due, err
+	}
+	return told.saferThan(due), nil
+}
+
+// saferThan returns d with the dates that are safe also if due is right.
+func (d Due) saferThan(due Due) Due {
+	if d.State != Running || due.State != Running {
+		return d
+	}
+	d.SafeTarget = min(d.Date, due.Date)
+	if d.Earliest != 0 {
+		d.SafeNotice = max(d.Earliest, due.Earliest, due.SafeNotice)
+	}
+	return d
+}
+
+// compute returns what a rule comes to, with or without what is reported of
+// years that have no calendar.
+func compute(r DeadlineRule, start Instant, pauses []Pause, extended bool, calendars Calendars, reported bool) (Due, error) {
 	zone, err := ParseZone(r.TimeZone)
 	if err != nil {
 		return Due{}, fmt.Errorf("rule %s: %w", r.ID, err)
@@ -36,6 +66,9 @@ func Compute(r DeadlineRule, start Instant, pauses []Pause, extended bool, calen
 		c.due.Calendar = r.Calendar
 	}
 	c.count.days = calendars.Workdays(r.Calendar)
+	if reported {
+		c.count.assume = mostOrReported
+	}
 	if err := c.run(pauses); err != nil {
 		return Due{}, fmt.Errorf("rule %s: %w", r.ID, err)
 	}
@@ -258,7 +291,11 @@ func (c *computation) advance(d Date) Date {
 func (c *computation) backward() error {
 	start := c.due.DayZero
 	if c.rule.Unit == UnitWorkingDay {
-		c.count.assume = fewestWorkingDays
+		if c.count.assume.reported() {
+			c.count.assume = fewestOrReported
+		} else {
+			c.count.assume = fewestWorkingDays
+		}
 		c.due.CountedTo = c.count.back(start, c.length)
 		c.due.Date = c.due.CountedTo - 1
 		if c.due.CountedTo <= 1 {
@@ -287,7 +324,7 @@ func (c *computation) backward() error {
 
 // conclude adds what follows from the count.
 func (c *computation) conclude() error {
-	c.due.Gap, c.due.Provisional = c.count.gap, c.count.gap != 0
+	c.due.Gap, c.due.Provisional, c.due.Reported = c.count.gap, c.count.gap != 0, c.count.heard
 	c.due.Versions = c.count.used
 	if c.due.State != Running {
 		return nil

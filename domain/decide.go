@@ -59,7 +59,7 @@ func (s Subject) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Eve
 			return nil, err
 		}
 		return s.say(cmd.Event, ref, max(at, recorded))
-	case RegisterApp, PublishPolicy, PublishSurface, OpenRequest, TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, WarnObligation, HoldObligation, PublishCalendar:
+	case RegisterApp, PublishPolicy, PublishSurface, OpenRequest, TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, StartObligation, WarnObligation, HoldObligation, OweAgain, PublishCalendar:
 		return nil, refuse(WrongStream, "this command is not about a person")
 	}
 	panic(fmt.Sprintf("domain: command %T has no case in Subject.Decide", cmd))
@@ -278,7 +278,7 @@ func IsNo(cmd Command) bool {
 	case OpenRequest:
 		return has(cmd.Types, AskWithdraw)
 	case Say, RegisterApp, PublishPolicy, PublishSurface, GiveConsent, RequestConsent, AcknowledgePolicy, PresentNotice, VoidRecords,
-		TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, WarnObligation, HoldObligation, OrderErasure, PublishCalendar:
+		TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, StartObligation, WarnObligation, HoldObligation, OweAgain, OrderErasure, PublishCalendar:
 		return false
 	}
 	panic(fmt.Sprintf("domain: command %T has no case in IsNo", cmd))
@@ -295,7 +295,7 @@ func Clamp(cmd Command, claimed, recorded Instant) (at, kept Instant) {
 		return claimed, 0
 	}
 	switch cmd := cmd.(type) {
-	case RefuseConsent, WithdrawConsent, Say, OpenRequest, TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, WarnObligation, HoldObligation, OrderErasure:
+	case RefuseConsent, WithdrawConsent, Say, OpenRequest, TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, StartObligation, WarnObligation, HoldObligation, OweAgain, OrderErasure:
 		return recorded, claimed
 	case ChangePermission:
 		if cmd.Change != Granted {

@@ -38,6 +38,7 @@ type Due struct {
 	Earliest   Date // the first day on which what was announced may happen
 
 	Provisional bool // rests on a year that has no calendar
+	Reported    bool // provisional: on what somebody reports of such a year
 	Gap         Date // the first such date that the count came to
 	SafeTarget  Date // provisional: early enough for days that may yet be made up
 	SafeNotice  Date // provisional, with Earliest: the same by the fewest working days, which is late enough

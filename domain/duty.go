@@ -92,6 +92,14 @@ type VoidObligation struct{ ID, Reason string }
 // calendar was published.
 type MoveObligations struct{ Calendar EventID }
 
+// StartObligation asks to compute a due date from an earlier start: what the
+// clock runs from happened sooner than was known. A later one is no news: a date
+// that somebody was promised does not move away because of what arrives late.
+type StartObligation struct {
+	ID    string
+	Start Instant
+}
+
 // WarnObligation asks to record that an obligation is at risk, or overdue. Of
 // one whose due date has moved on since it is no news.
 type WarnObligation struct {
@@ -104,6 +112,7 @@ func (OpenDuties) isCommand()      {}
 func (MeetObligation) isCommand()  {}
 func (VoidObligation) isCommand()  {}
 func (MoveObligations) isCommand() {}
+func (StartObligation) isCommand() {}
 func (WarnObligation) isCommand()  {}
 
 // Decide answers commands about obligations. At is when it happened, as its
@@ -116,7 +125,11 @@ func (d Duties) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Even
 	case OpenDuties:
 		return d.openDuties(cmd, ref)
 	case MeetObligation:
-		if _, err := d.open(cmd.ID); err != nil {
+		x, err := d.open(cmd.ID)
+		if err == nil {
+			err = cmd.checkDate(x, at)
+		}
+		if err != nil {
 			return nil, err
 		}
 		return d.meet(cmd.metAt(at, recorded), cmd.By, cmd.Evidence, func(x Duty) bool { return x.ID == cmd.ID }), nil
@@ -127,6 +140,12 @@ func (d Duties) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Even
 		return one(ObligationVoided(cmd), reasoned(cmd.Reason))
 	case MoveObligations:
 		return d.move(MovedCalendar, cmd.Calendar, ref.Calendars, func(x *Duty, c *clock) bool { return c.start != 0 })
+	case StartObligation:
+		return d.move(MovedStarted, EventID{}, ref.Calendars, func(x *Duty, c *clock) bool {
+			sooner := x.ID == cmd.ID && cmd.Start != 0 && (c.start == 0 || cmd.Start < c.start)
+			c.start = cmd.Start
+			return sooner
+		})
 	case WarnObligation:
 		return d.warn(cmd)
 	case HoldObligation:
@@ -160,6 +179,15 @@ func (d Duties) openDuties(cmd OpenDuties, ref Reference) ([]Event, error) {
 		return underHold(events, ref.Calendars)
 	}
 	return events, nil
+}
+
+// checkDate refuses that somebody says of what was owed that it was done before
+// it was. What a notice announces comes after it.
+func (m MeetObligation) checkDate(x Duty, at Instant) error {
+	if m.By.Event != (EventID{}) || x.Rule.Direction == Backward || at >= x.Due.Start {
+		return nil
+	}
+	return refuseAt(IllegalMove, "time", "that is dated before it was owed, which it is since "+x.Due.Start.String())
 }
 
 // metAt returns the moment that counts. How late the ledger followed up on a

@@ -126,6 +126,7 @@ type Duty struct {
 	Pauses  []Pause
 	State   DutyState
 	Met     Instant
+	Voided  Instant // when the ledger heard that it is void
 	AtRisk  Instant // the time up to which it was said to be at risk; zero: never
 	Overdue Instant
 }
@@ -162,7 +163,7 @@ func (d Duties) Evolve(f Fact) (Duties, bool) {
 			}
 		}), true
 	case ObligationVoided:
-		return d.change(e.ID, func(x *Duty) { x.State = DutyVoid }), true
+		return d.change(e.ID, func(x *Duty) { x.State, x.Voided = DutyVoid, f.Recorded }), true
 	case ObligationAtRisk:
 		return d.change(e.ID, func(x *Duty) { x.AtRisk = e.Until }), true
 	case ObligationOverdue:
@@ -199,7 +200,7 @@ type obligationRules struct {
 func (o obligationRules) open(start func(DeadlineRule) Instant, cause Cause, calendars Calendars) ([]Event, error) {
 	var events []Event
 	for _, r := range o.rules {
-		due, err := Compute(r, start(r), nil, false, calendars)
+		due, err := r.begin(start(r), calendars)
 		if err != nil {
 			return nil, err
 		}
@@ -210,6 +211,15 @@ func (o obligationRules) open(start func(DeadlineRule) Instant, cause Cause, cal
 		events = append(events, ObligationOpened{x, due, cause})
 	}
 	return events, nil
+}
+
+// begin returns what a rule comes to from a start; of one that gives no date, that
+// its clock never runs.
+func (r DeadlineRule) begin(start Instant, calendars Calendars) (Due, error) {
+	if r.ID.Undated() {
+		return Due{Rule: r.ID, Unit: r.Unit, TimeZone: r.TimeZone}, nil
+	}
+	return Compute(r, start, nil, false, calendars)
 }
 
 func (o obligationRules) id(r DeadlineRule) string {
@@ -294,7 +304,7 @@ func (d Duties) extend(told Instant, calendars Calendars) ([]Event, error) {
 	case err != nil:
 		return nil, err
 	case late:
-		return nil, refuse(TooLateToExtend, "the person must be told of an extension before the first due date, which is over: reply now")
+		return nil, refuse(TooLateToExtend, "the person must be told of an extension before the first due date, which is over: reply now; if they were told in time, name the letter that shows it as evidence")
 	case len(events) == 0:
 		return nil, refuse(NotExtendable, "no rule of this request can be extended, or it was extended before")
 	}

@@ -149,8 +149,24 @@ type Request struct {
 	Done     []RequestType // answered or rejected
 	Outcome  StepKind      // the step that closed it; empty: open
 	Duties   Duties
-	rounds   int    // how often it was opened
-	fee      string // that was quoted
+
+	rounds  int      // how often it was opened
+	fee     string   // that was quoted
+	answers []answer // of the round that it is in
+	closed  closing
+}
+
+// An answer is that a type of request had its answer, and when: by both times,
+// since a later one is known only by both.
+type answer struct {
+	of           RequestType
+	at, recorded Instant
+}
+
+// A closing is the step that ended a request without an answer.
+type closing struct {
+	at, recorded Instant
+	of           string // the request in which it goes on; empty: in none
 }
 
 // Evolve returns r as it is after f.
@@ -163,7 +179,7 @@ func (r Request) Evolve(f Fact) Request {
 	case RequestReceived:
 		r.Received, r.At, r.Recorded, r.Marks, r.rounds = e, f.noFrom(), f.Recorded, e.marks(), 1
 	case Stepped:
-		return r.step(e)
+		return r.step(e, f)
 	default:
 		unknownEvent(e, "Request")
 	}
@@ -181,21 +197,28 @@ func (e RequestReceived) marks() Marks {
 	return m
 }
 
-func (r Request) step(e Stepped) Request {
+func (r Request) step(e Stepped, f Fact) Request {
 	rule, _ := StepRuleOf(e.Kind)
 	r.Marks = r.Marks.after(rule)
 	switch {
 	case rule.Closes:
+		for _, t := range typesOf(e.Fields, r.left()) {
+			r.answers = add(r.answers, answer{t, f.noFrom(), f.Recorded})
+		}
 		r.Done = slices.Concat(r.Done, typesOf(e.Fields, r.left()))
 		if len(r.left()) == 0 {
 			r.Marks, r.Outcome = r.Marks.after(StepRule{Clears: []string{"open"}}), e.Kind
 		}
 	case rule.Voids:
-		r.Outcome = e.Kind
+		r.Outcome, r.closed = e.Kind, closing{f.noFrom(), f.Recorded, e.Field("of")}
 	case e.Kind == "fee.quoted":
 		r.fee = e.Field("amount")
-	case e.Kind == "request.reopened":
-		r.Done, r.Outcome = nil, ""
+	case e.Kind == reopened:
+		again := typesOf(e.Fields, r.Received.Types)
+		had := func(t RequestType) bool { return slices.Contains(again, t) }
+		r.Done = without(r.Received.Types, had)
+		r.answers = slices.DeleteFunc(slices.Clone(r.answers), func(a answer) bool { return had(a.of) })
+		r.Outcome, r.closed = "", closing{}
 		r.rounds++
 	}
 	return r
@@ -232,6 +255,8 @@ func (r Request) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Eve
 		return r.receive(cmd, ref, min(at, recorded), recorded)
 	case TakeStep:
 		return r.take(cmd, ref, at, recorded)
+	case OweAgain:
+		return r.oweAgain(cmd, ref)
 	}
 	return r.Duties.Decide(cmd, ref, at, recorded)
 }

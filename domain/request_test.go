@@ -116,6 +116,9 @@ func TestTheLifeOfARequest(t *testing.T) {
 		{"no proof that was not asked for to fail", []RequestType{AskAccess}, []string{"illegal-move: identity.failed elements=IDE-4 checked_by=desk"}, ""},
 		{"no facts without a complaint", []RequestType{AskAccess}, []string{"illegal-move: facts.verified founded=yes"}, ""},
 		{"no pause without a rule for it", []RequestType{AskAccess}, []string{"not-pausable: clock.paused reason=clarification"}, ""},
+		{"no pause for a proof that nobody was asked for", []RequestType{AskCopy}, []string{"not-pausable: clock.paused reason=identity_verification"}, "pausable running, eu running"},
+		{"no pause for an answer that nobody was asked for", []RequestType{AskCopy}, []string{"not-pausable: clock.paused reason=clarification"}, "pausable running, eu running"},
+		{"no pause for a hold that nobody placed", []RequestType{AskCopy}, []string{"not-pausable: clock.paused reason=legal_hold"}, "pausable running, eu running"},
 		{"no resuming of what runs", []RequestType{AskCopy}, []string{"illegal-move: clock.resumed"}, ""},
 		{"no extension without a rule for it", []RequestType{AskAccess}, []string{"not-extendable: request.extended reason=many notified=2026-01-03T00:00:00Z"}, ""},
 		{"no extension told too late", []RequestType{AskCopy}, []string{"too-late-to-extend: request.extended reason=many notified=2026-03-03T00:00:00Z"}, ""},
@@ -221,6 +224,56 @@ func TestAnAnswerCountsFromTheLaterOfItsTimesUnlessItHasEvidence(t *testing.T) {
 		}
 		if met := events[1].(ObligationMet); met.Late != tt.late {
 			t.Errorf("%s: %+v", tt.name, met)
+		}
+	}
+}
+
+// No date is in the handler's favour without evidence, and none is impossible.
+func TestADateInTheHandlersFavourNeedsEvidence(t *testing.T) {
+	const day = Instant(Day)
+	step := func(text string, evidence Hash) TakeStep {
+		kind, rest, _ := strings.Cut(text, " ")
+		fields := map[string]string{}
+		for f := range strings.FieldsSeq(rest) {
+			name, value, _ := strings.Cut(f, "=")
+			fields[name] = value
+		}
+		return TakeStep{Kind: StepKind(kind), Fields: Fields(fields), Evidence: evidence}
+	}
+	letter, answered := Hash{9}, "request.answered outcome=full channel=email"
+	for _, tt := range []struct {
+		name     string
+		cmd      TakeStep
+		at, when Instant // as its source says, and recorded
+		code     Code
+	}{
+		{"told in time, and recorded in time", step("request.extended reason=many notified=2026-01-03T00:00:00Z", Hash{}), t0 + 3*day, t0 + 3*day, ""},
+		{"told in time as somebody says when it is too late", step("request.extended reason=many notified=2026-01-03T00:00:00Z", Hash{}), t0 + 3*day, t0 + 60*day, TooLateToExtend},
+		{"told in time as a letter shows", step("request.extended reason=many notified=2026-01-03T00:00:00Z", letter), t0 + 60*day, t0 + 60*day, ""},
+		{"told too late as a letter shows", step("request.extended reason=many notified=2026-02-20T00:00:00Z", letter), t0 + 60*day, t0 + 60*day, TooLateToExtend},
+		{"told before it was asked, whatever shows it", step("request.extended reason=many notified=2025-12-31T00:00:00Z", letter), t0 + 60*day, t0 + 60*day, IllegalMove},
+		{"answered before it was asked", step(answered, Hash{}), t0 - day, t0 + 60*day, IllegalMove},
+		{"answered before it was asked, whatever shows it", step(answered, letter), t0 - day, t0 + 60*day, IllegalMove},
+		{"an identity known before it was asked", step("identity.passed elements=IDE-4 checked_by=desk", Hash{}), t0 - day, t0 + day, IllegalMove},
+		{"a duplicate before it was asked", step("request.duplicate of=abc", Hash{}), t0 - day, t0 + day, IllegalMove},
+	} {
+		r := newRun(t, AskCopy)
+		_, err := r.Decide(tt.cmd, r.ref, tt.at, tt.when)
+		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
+			t.Errorf("%s: %v, want %q", tt.name, err, tt.code)
+		}
+	}
+}
+
+func TestWhatWasOwedIsNotDoneBeforeItWas(t *testing.T) {
+	r := newRun(t, AskQuestion)
+	for _, tt := range []struct {
+		at   Instant
+		code Code
+	}{{t0, IllegalMove}, {t0 + Instant(Hour), ""}} {
+		_, err := r.Decide(MeetObligation{ID: "reply.d15", Evidence: Hash{9}}, r.ref, tt.at, t0+Instant(60*Day))
+		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
+			t.Errorf("%s: %v, want %q", tt.at, err, tt.code)
 		}
 	}
 }

@@ -24,8 +24,34 @@ func (r Request) checkStep(cmd TakeStep, ref Reference) error {
 		return r.checkOriginal(ref)
 	case "request.extended":
 		return r.checkNotified(fieldOf(cmd.Fields, "notified"))
+	case "clock.paused":
+		return checkPause(fieldOf(cmd.Fields, "reason"))
 	}
 	return nil
+}
+
+// asked are the reasons for which a clock stands still while the person is to
+// answer, by the step that asks them.
+var asked = map[string]StepKind{"identity_verification": "identity.requested", "clarification": "clarification.requested"}
+
+// checkPause refuses a pause that has a cause of its own, which is recorded: no
+// clock stands still for an answer that nobody was asked for, nor for a legal
+// hold that nobody placed.
+func checkPause(reason string) error {
+	if step, ok := asked[reason]; ok {
+		return refuseAt(NotPausable, "data.reason", "the clock stands still for that once the person was asked: record "+string(step)+", which stops it")
+	}
+	if reason == LegalHold {
+		return refuseAt(NotPausable, "data.reason", "a legal hold stops what is to be deleted, and no reply: record hold.placed")
+	}
+	return nil
+}
+
+// awaits reports whether the person was asked for what a pause waits for, and
+// has not answered.
+func (r Request) awaits(reason string) bool {
+	rule, _ := StepRuleOf(asked[reason])
+	return slices.ContainsFunc(rule.Sets, r.Marks.Has)
 }
 
 // checkNotified refuses that the person was told of an extension before there
@@ -41,10 +67,12 @@ func (r Request) checkNotified(text string) error {
 	return refuseAt(Malformed, "data.notified", err.Error())
 }
 
-// extend extends what can be. That the person will be told extends nothing.
+// extend extends what can be. That the person will be told extends nothing; and
+// that they were told some time ago is so from when it is recorded, unless there
+// is evidence of its own: else whoever is late would only have to say so.
 func (r Request) extend(cmd TakeStep, recorded Instant, k Calendars) ([]Event, error) {
 	told, _ := ParseInstant(fieldOf(cmd.Fields, "notified"))
-	events, err := r.Duties.extend(told, k)
+	events, err := r.Duties.extend(doneAt(told, recorded, cmd.Evidence), k)
 	if err == nil && told > recorded.Add(FutureSkew) {
 		return nil, refuseAt(IllegalMove, "data.notified", "that is still to come: tell the person first, then record it")
 	}
@@ -127,19 +155,6 @@ func (r Request) checkPaid(amount string) error {
 	asked, bad := ParseAmount(r.fee)
 	if err != nil || bad != nil || paid.String() != asked.String() {
 		return refuseAt(IllegalMove, "data.amount", "the fee that was quoted is "+r.fee+": record its payment once it is whole, in its currency")
-	}
-	return nil
-}
-
-// checkOriginal refuses to let a request go on in another one that is not
-// there, or that is owed no answer either.
-func (r Request) checkOriginal(ref Reference) error {
-	o := ref.Original
-	switch {
-	case o == nil || o.Recorded == 0:
-		return refuseAt(UnknownRequest, "data.of", "the app has no other request of that id")
-	case o.Outcome == "request.withdrawn" || o.Outcome == "request.duplicate":
-		return refuseAt(IllegalMove, "data.of", "that request was withdrawn, or is a duplicate itself: nothing is owed there")
 	}
 	return nil
 }

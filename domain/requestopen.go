@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -31,7 +32,7 @@ func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded Instant) (
 		Purposes: ref.shown(cmd.Purposes), Subject: cmd.Subject, Text: cmd.Text, Document: cmd.Document, Cause: cmd.Cause, Guardian: cmd.Guardian,
 	}
 	for _, t := range cmd.Types {
-		if len(v.Document.deadlines(t)) == 0 {
+		if !v.Document.PromisesReply(t, cmd.Channel) {
 			e.Unpromised = append(e.Unpromised, t)
 		}
 	}
@@ -56,12 +57,26 @@ func (cmd OpenRequest) unpromised() error {
 // anyRequest is the right that answers what no other right of a policy names.
 const anyRequest RightID = "request"
 
+// otherNames are the ids by which policies call a right, beside the one that a
+// type of request has.
+var otherNames = map[RequestType][]RightID{
+	AskPortability: {"port"}, AskExplanation: {"explain-rules"}, AskRefuse: {"refuse-decision"}, AskRelative: {"relatives"},
+}
+
 // deadlines returns the rules that a type of request opens.
 func (d *Document) deadlines(t RequestType) []DeadlineRule {
-	if rules := d.deadlinesOf(t.Right()); len(rules) > 0 {
-		return rules
+	for _, id := range append([]RightID{t.Right()}, otherNames[t]...) {
+		if rules := d.deadlinesOf(id); len(rules) > 0 {
+			return rules
+		}
 	}
 	return d.deadlinesOf(anyRequest)
+}
+
+// PromisesReply reports whether the policy promises a reply to a type of request
+// by some date, if it comes by a channel; an empty one means by any.
+func (d *Document) PromisesReply(t RequestType, by ChannelID) bool {
+	return len(d.deadlines(t)) > 0 || by != "" && len(d.deadlinesBy(by)) > 0
 }
 
 // deadlinesBy returns the rules that a request opens by the channel alone by
@@ -124,7 +139,31 @@ func (e RequestReceived) open(d Document, suffix string, at Instant, ref Referen
 			types[rule.ID] = append(types[rule.ID], t)
 		}
 	}
-	return o.open(func(r DeadlineRule) Instant { return e.startOf(r, at) }, Cause{Kind: "request.received", Subject: e.Subject}, ref.Calendars)
+	start, cause := func(r DeadlineRule) Instant { return e.startOf(r, at) }, Cause{Kind: "request.received", Subject: e.Subject}
+	events, err := o.open(start, cause, ref.Calendars)
+	if err != nil {
+		return nil, err
+	}
+	byLaw, err := e.byLaw(d, types, suffix).open(start, cause, ref.Calendars)
+	return append(events, byLaw...), err
+}
+
+// byLaw returns the rules of the types for which the policy promises no date:
+// the law's, or none with the reason. Nobody's request is owed nothing.
+func (e RequestReceived) byLaw(d Document, promised map[DeadlineRuleID][]RequestType, suffix string) obligationRules {
+	types := map[DeadlineRuleID][]RequestType{}
+	o := obligationRules{kind: DutyReply, suffix: suffix, types: func(id DeadlineRuleID) []RequestType { return types[id] }}
+	for _, t := range e.Types {
+		if slices.ContainsFunc(slices.Collect(maps.Values(promised)), func(all []RequestType) bool { return slices.Contains(all, t) }) {
+			continue
+		}
+		rule := LawReply(d.Jurisdiction, d.TimeZone, t)
+		if types[rule.ID] == nil {
+			o.rules = append(o.rules, rule)
+		}
+		types[rule.ID] = append(types[rule.ID], t)
+	}
+	return o
 }
 
 // startOf returns when a rule's clock starts for a request received at a

@@ -17,8 +17,14 @@ func (r Request) take(cmd TakeStep, ref Reference, at, recorded Instant) ([]Even
 	if rule.Found {
 		return nil, refuse(IllegalMove, "a request is found to repeat an earlier one when it comes in, by a rule: nobody says so")
 	}
+	if at < r.At {
+		return nil, refuseAt(IllegalMove, "time", "the step is dated before the request was received, which was at "+r.At.String())
+	}
 	if err := r.checkStep(cmd, ref); err != nil {
 		return nil, err
+	}
+	if cmd.Kind == reopened {
+		return r.reopen(cmd, ref, min(at, recorded))
 	}
 	follows, err := r.follow(cmd, rule, ref, at, recorded)
 	return append([]Event{Stepped(cmd)}, follows...), err
@@ -44,8 +50,6 @@ func (r Request) follow(cmd TakeStep, rule StepRule, ref Reference, at, recorded
 		return r.Duties.start(rule.Starts, early, k)
 	case cmd.Kind == "request.extended":
 		return r.extend(cmd, recorded, k)
-	case cmd.Kind == "request.reopened":
-		return r.reopen(ref, early)
 	case rule.Closes:
 		return r.reply(cmd, doneAt(at, recorded, cmd.Evidence)), nil
 	case rule.Voids:
@@ -64,12 +68,13 @@ func (r Request) goOn(rule StepRule, at Instant, k Calendars) ([]Event, error) {
 	return append(resumed, started...), err
 }
 
-// resumeAll ends the pause that an operator made.
+// resumeAll ends the pause that an operator made. What the person was asked for
+// is awaited still.
 func (r Request) resumeAll(at Instant, k Calendars) ([]Event, error) {
 	return r.Duties.move(MovedResumed, EventID{}, k, func(_ *Duty, c *clock) bool {
 		resumed := false
 		for i, p := range c.pauses {
-			if p.To == 0 && p.Reason != "identity_verification" && p.Reason != "clarification" {
+			if p.To == 0 && !r.awaits(p.Reason) {
 				c.pauses[i].To, resumed = max(at, p.From), true
 			}
 		}
@@ -85,16 +90,48 @@ func (r Request) reply(cmd TakeStep, met Instant) []Event {
 	})
 }
 
-// reopen opens the request's rules anew, in the version that they had. Clocks
-// begin at the reopening, also those that waited for proof of identity if there
-// was such: a person proves once who they are. What waits for facts to be
-// verified waits again, since the answer that rested on them did not stand.
-func (r Request) reopen(ref Reference, at Instant) ([]Event, error) {
+// reopen opens the request again. Of one that was answered the rules open anew,
+// in the version that they had. Clocks begin at the reopening, also those that
+// waited for proof of identity if there was such: a person proves once who they
+// are. What waits for facts to be verified waits again, since the answer that
+// rested on them did not stand.
+//
+// One that was closed without an answer is owed by the dates that it had: nobody
+// gets a new period by closing a request and opening it again. The fact then
+// names the types that are open again.
+func (r Request) reopen(cmd TakeStep, ref Reference, at Instant) ([]Event, error) {
+	if r.endedWithoutAnswer() && !r.answeredThere(ref) {
+		types := r.left()
+		restored, err := r.restore(types, ref.Calendars)
+		step := Stepped(cmd)
+		step.Fields = withField(cmd.Fields, "types", namesOf(types))
+		return append([]Event{step}, restored...), err
+	}
+
 	v, ok := ref.Policies.Version(r.Received.Version)
 	if !ok {
 		return nil, refuse(UnknownVersion, "the version whose promises bind is not there any more")
 	}
 	again := r.Received
 	again.Authenticated = again.Authenticated || r.Marks.Has("identity-known")
-	return again.open(v.Document, "."+itoa(r.rounds+1), at, ref)
+	opened, err := again.open(v.Document, "."+itoa(r.rounds+1), at, ref)
+	return append([]Event{Stepped(cmd)}, opened...), err
+}
+
+// answeredThere reports whether a duplicate had its answer in the request in
+// which it went on: to open it again is to say that the answer did not stand.
+func (r Request) answeredThere(ref Reference) bool {
+	if r.GoesOnIn() == "" || ref.Original == nil {
+		return false
+	}
+	return !slices.ContainsFunc(r.left(), func(t RequestType) bool { return !ref.Original.answered(t, r) })
+}
+
+// withField returns fields with one more.
+func withField(fields []Field, name, value string) []Field {
+	all := map[string]string{name: value}
+	for _, f := range fields {
+		all[f.Name] = f.Value
+	}
+	return Fields(all)
 }

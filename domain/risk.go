@@ -4,7 +4,8 @@ package domain
 const enough = 3
 
 // RiskAt returns when little time is left; zero while no clock runs. It is the
-// safe target date of what is provisional, else the third working day before
+// safe target date of what is provisional, or of what rests on reported days the
+// third working day before it if that is earlier; else the third working day before
 // the last day; of what is counted in hours, and of what is shorter than that,
 // the moment at which three quarters of the time are over. Where no calendar is
 // used, Saturdays and Sundays are off.
@@ -18,8 +19,8 @@ func (d Due) RiskAt(calendars Calendars) Instant {
 		return quarters
 	}
 	day := d.SafeTarget
-	if day == 0 {
-		day = d.before(calendars.Workdays(d.Calendar))
+	if before := d.before(calendars.Workdays(d.Calendar)); day == 0 || d.Reported && before < day {
+		day = before
 	}
 	at := zone.Midnight(day)
 	if d.Start < d.Until && at <= d.Start {

@@ -80,7 +80,7 @@ var StepRules = []StepRule{
 	request("request.rejected", "the person was told no, on which grounds, and where to go with it", "VII(III); PIPL 50", "open", "codes*", "remedies_told?", "approved_by%", "-types,").closes(),
 	request("request.withdrawn", "the person does not want it any more", "PIPL 44", "open -open").voids(),
 	request("request.duplicate", "the same was asked before, and goes on there", "VII(III)", "open -open", "of").voids(),
-	request("request.reopened", "it was not done after all: the clocks of its rules begin anew, facts are verified anew, and whose identity is known stays known", "PIPL 50", "!open +open -identity-asked -identity-failed -clarification-asked -clock-paused -extended -facts-verified", "reason"),
+	request("request.reopened", "it was not done after all: after an answer the clocks of its rules begin anew, and facts are verified anew; after it was withdrawn or a duplicate they go on as if it had not been. Whose identity is known stays known", "PIPL 50", "!open +open -identity-asked -identity-failed -clarification-asked -clock-paused -extended -facts-verified", "reason"),
 
 	incident("incident.suspected", "something may have happened", "PIPL 57", "!open !closed +open", "kind:leak|tamper|loss|credential|other", "what!", "-system"),
 	incident("incident.detected", "something has happened", "PIPL 57", "!closed !detected +open +detected", "kind:leak|tamper|loss|credential|other", "what!", "-system"),

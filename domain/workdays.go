@@ -22,7 +22,40 @@ type assumed struct {
 }
 
 // A layer is one jurisdiction's newest calendars by their year.
-type layer struct{ notices, projected map[int]Calendar }
+type layer struct{ notices, projected, reported map[int]Calendar }
+
+// A YearState is how much is known of the working days of a year.
+type YearState uint8
+
+const (
+	YearUnknown   YearState = iota // nobody says anything
+	YearReported                   // somebody says which days are off, and no notice was seen
+	YearAnnounced                  // a notice says so
+)
+
+var yearStates = codes{"unknown", "reported", "announced"}
+
+func (s YearState) String() string { return yearStates.name(uint8(s)) }
+
+// State returns how much is known of a year.
+func (w *Workdays) State(year int) YearState {
+	switch {
+	case w.Known(year):
+		return YearAnnounced
+	case w.hears(year):
+		return YearReported
+	}
+	return YearUnknown
+}
+
+// hears reports whether somebody says of a year without a calendar which days
+// are off.
+func (w *Workdays) hears(year int) bool {
+	return !w.knows(year) && slices.ContainsFunc(w.layers, func(l layer) bool {
+		_, ok := l.reported[year]
+		return ok
+	})
+}
 
 // A yearDays is one year, indexed: days holds its working days in order, and
 // rank[i] says how many of them are among its first i days.
@@ -31,6 +64,7 @@ type yearDays struct {
 	rank     [367]uint16
 	days     []Date
 	known    bool
+	reported bool // by what was reported of it
 	versions []CalendarVersion
 }
 
@@ -40,7 +74,12 @@ type assumption uint8
 const (
 	mostWorkingDays   assumption = iota // only Saturdays and Sundays off: forward errs early
 	fewestWorkingDays                   // every day off that there may be, none made up: backward errs early
+	mostOrReported                      // what is reported; of a year of which nothing is, the most
+	fewestOrReported                    // likewise, the fewest
 )
+
+// reported reports whether a counts what is reported.
+func (a assumption) reported() bool { return a == mostOrReported || a == fewestOrReported }
 
 func newWorkdays(layers []layer) *Workdays {
 	w := &Workdays{layers: layers, years: map[int]*yearDays{}}
@@ -71,9 +110,10 @@ func (w *Workdays) knows(year int) bool {
 func (w *Workdays) Known(year int) bool { return w.years[year] != nil }
 
 // IsWorkingDay reports whether d is worked, and whether that is known. Of a
-// year without a calendar only Saturdays and Sundays are taken to be off.
+// year without a calendar what is reported is taken to be so, or else only
+// Saturdays and Sundays to be off.
 func (w *Workdays) IsWorkingDay(d Date) (working, known bool) {
-	y := w.year(d.Year(), mostWorkingDays)
+	y := w.year(d.Year(), mostOrReported)
 	return y.works(d), y.known
 }
 
@@ -101,12 +141,12 @@ func (w *Workdays) year(year int, a assumption) *yearDays {
 // index builds one year: weekdays, then what is assumed, then what the notices
 // of the year and its neighbours say, in the order in which they were issued.
 func (w *Workdays) index(year int, a assumption) *yearDays {
-	y := &yearDays{first: NewDate(year, time.January, 1), known: w.knows(year)}
+	y := &yearDays{first: NewDate(year, time.January, 1), known: w.knows(year), reported: a.reported() && w.hears(year)}
 	works := make([]bool, NewDate(year+1, time.January, 1)-y.first)
 	for i := range works {
 		works[i] = !(y.first + Date(i)).IsWeekend()
 	}
-	if !y.known && a == fewestWorkingDays {
+	if !y.known && !y.reported && (a == fewestWorkingDays || a == fewestOrReported) {
 		w.assume(year, y.first, works)
 	}
 	for _, l := range w.layers {
@@ -127,6 +167,8 @@ func (y *yearDays) state(l layer, year int, works []bool) {
 	var notices []Calendar
 	for _, of := range []int{year - 1, year, year + 1} {
 		if k, ok := l.notices[of]; ok {
+			notices = append(notices, k)
+		} else if k, ok := l.reported[of]; ok && y.reported {
 			notices = append(notices, k)
 		}
 	}

@@ -171,10 +171,39 @@ func (l *linter) rights() {
 			l.warn(fmt.Sprintf("/rights/%d", i), "procedure-missing", "right %s: how to use it is not said", r.ID)
 		}
 	}
+	l.unpromised()
 	for _, want := range expected[lawOf(l.doc.Jurisdiction)] {
 		if !slices.ContainsFunc(l.doc.Rights, func(r domain.Right) bool { return r.ID == want.id }) {
 			l.warn("/rights", "right-missing", "no right %s: the right %s", want.id, want.what)
 		}
+	}
+}
+
+// unpromised warns of the types of request that anybody may make and for which
+// the policy promises no date: what is owed then is the law's, or undated.
+func (l *linter) unpromised() {
+	byLaw, undated := map[domain.DeadlineRuleID][]string{}, []string{}
+	var rules []domain.DeadlineRule
+	for _, t := range domain.RequestTypes() {
+		if l.doc.PromisesReply(t, "") {
+			continue
+		}
+		rule := domain.LawReply(l.doc.Jurisdiction, l.doc.TimeZone, t)
+		switch {
+		case rule.ID.Undated():
+			undated = append(undated, t.String())
+			continue
+		case byLaw[rule.ID] == nil:
+			rules = append(rules, rule)
+		}
+		byLaw[rule.ID] = append(byLaw[rule.ID], t.String())
+	}
+	for _, r := range rules {
+		l.warn("/rights", "reply-unpromised", "no right gives a deadline for requests of the types %s: they are owed an answer by law alone, %d %s from %s (%s)",
+			strings.Join(byLaw[r.ID], ", "), r.Length, strings.ReplaceAll(r.Unit.String(), "_", " "), r.ClockStart, r.Source)
+	}
+	if len(undated) > 0 {
+		l.warn("/rights", "reply-undated", "no right gives a deadline for requests of the types %s, and no law that is known here gives a number of days: they stand open without a date", strings.Join(undated, ", "))
 	}
 }
 

@@ -236,6 +236,8 @@ deadline_rules:
 		{"a decision by machine", "basis: consent", "basis: consent\n    automated: true", "warning automated-no-refusal"},
 		{"a complaint that waits for ever", "acts:", complaint + "acts:", "warning complaint-unwatched"},
 		{"nobody to complain to", "", "", "warning complaint-channel-missing"},
+		{"a reply that only the law promises", "", "", "warning reply-unpromised: no right gives a deadline for requests of the types correct, complete, delete, cancel-account"},
+		{"a reply that nobody promises", "", "", "warning reply-undated: no right gives a deadline for requests of the types question, authority"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var all strings.Builder

@@ -51,7 +51,7 @@ func (r *Reactor) forgetCalendar(stream domain.StreamID, x domain.ObligationMove
 }
 
 // outdated reports whether a due date rests on a calendar that was amended, or
-// on the lack of one that there is.
+// on the lack of one, or of a report, that there is.
 func outdated(d domain.Due, k domain.Calendars) bool {
 	amended := func(v domain.CalendarVersion) bool {
 		now, ok := k.Latest(v.Jurisdiction, v.Year)
@@ -61,7 +61,8 @@ func outdated(d domain.Due, k domain.Calendars) bool {
 		_, known := k.Workdays(d.Calendar).IsWorkingDay(day)
 		return known
 	}
-	return d.Calendar != "" && (slices.ContainsFunc(d.Versions, amended) ||
+	reported := d.Provisional && !d.Reported && k.Workdays(d.Calendar).State(d.Gap.Year()) == domain.YearReported
+	return d.Calendar != "" && (slices.ContainsFunc(d.Versions, amended) || reported ||
 		d.Gap != 0 && known(d.Gap) || d.TailExposed && known(domain.NewDate(d.Date.Year()+1, time.January, 1)))
 }
 
@@ -83,8 +84,22 @@ func (r *Reactor) ship(stream domain.StreamID, app domain.App) {
 	}
 }
 
+// learnShipped forgets what was to be shipped and is published: once there is a
+// notice, what is reported of its year is no news.
+func (r *Reactor) learnShipped(app domain.AppName, k domain.Calendar) {
+	r.waiting.remove(shippedKey(app, k))
+	if !k.Projected {
+		k.Reported = true
+		r.waiting.remove(shippedKey(app, k))
+	}
+}
+
 // shippedKey is the same for all calendars of a year: one that was published
 // takes the place of the one that was shipped.
 func shippedKey(app domain.AppName, k domain.Calendar) string {
-	return fmt.Sprintf("shipped %s %s %d %t", app, k.Jurisdiction, k.Year, k.Projected)
+	key := fmt.Sprintf("shipped %s %s %d %t", app, k.Jurisdiction, k.Year, k.Projected)
+	if k.Reported {
+		key += " reported"
+	}
+	return key
 }

@@ -36,3 +36,48 @@ func TestAnAppHasTheShippedCalendarsOfItsJurisdiction(t *testing.T) {
 		}
 	})
 }
+
+// What is reported of a year is shipped, and moves the dates that were assumed;
+// the notice makes them firm, and then nothing is shipped of the year any more.
+func TestWhatIsReportedMovesDatesAndTheNoticeMakesThemFirm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		_, stop := w.react()
+		w.tell("", year2026())
+		w.tell("", working(15))
+		until(w, "2026-12-21T02:00:00Z")
+		w.tell("ada", withdrawn("ads"))
+		synctest.Wait()
+		said := invented(0, 1, 4).Calendar
+		said.Notice, said.Issued, said.Reported, said.Source = "", 0, true, "a package"
+		w.tell("", domain.PublishCalendar{Calendar: said})
+		synctest.Wait()
+		if got := moves(w); got != "2027-01-11? > 2027-01-13?" {
+			t.Errorf("reported: %s", got)
+		}
+		for _, d := range duties(w) {
+			if !d.Due.Reported || d.Due.SafeTarget.String() != "2027-01-11" {
+				t.Errorf("safe %s, reported %t", d.Due.SafeTarget, d.Due.Reported)
+			}
+		}
+		w.tell("", invented(1, 1, 4, 5))
+		synctest.Wait()
+		if got := moves(w); got != "2027-01-11? > 2027-01-13?, 2027-01-13? > 2027-01-14" {
+			t.Errorf("announced: %s", got)
+		}
+		stop()
+
+		w.tell("", domain.RegisterApp{App: domain.App{Name: "demo", Environment: domain.Test, Jurisdiction: "XX", TimeZone: "Asia/Shanghai", Locales: []string{"en"}}})
+		r := &react.Reactor{Ledger: w.Ledger, Shipped: []domain.Calendar{said}}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- r.Run(ctx) }()
+		synctest.Wait()
+		if s, err := r.State(); err != nil || s.Refused != 0 || s.Waiting > 2 {
+			t.Errorf("%+v, %v", s, err)
+		}
+		cancel()
+		<-done
+		once(w)
+	})
+}

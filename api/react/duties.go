@@ -35,8 +35,12 @@ func (r *Reactor) learnDuty(ctx context.Context, e codec.Entry) error {
 	case domain.ObligationMoved, domain.ObligationMet, domain.ObligationVoided, domain.ObligationAtRisk, domain.ObligationOverdue:
 		r.learnChange(a, e)
 		return nil
+	case domain.Stepped:
+		r.learnDuplicate(a, e, x)
 	case domain.RequestReceived:
-		if x.Cause != (domain.EventID{}) {
+		// The reply to the withdrawal is the answer to the request, if one was
+		// promised for it.
+		if x.Cause != (domain.EventID{}) && !slices.Contains(x.Unpromised, domain.AskWithdraw) {
 			person := domain.StreamID{Noun: domain.SubjectNoun, App: e.Stream.App, ID: x.Subject}
 			r.voidReplies(a, person, dutyStream(e.Stream.App, x.Cause), "answered-by-request")
 		}
@@ -45,9 +49,11 @@ func (r *Reactor) learnDuty(ctx context.Context, e codec.Entry) error {
 	case domain.BuildVoided:
 		a.voids = a.voids.Evolve(e.Fact())
 	}
-	a.learnBegun(e)
+	r.learnBegun(a, e)
 	r.meet(a, e)
-	return r.open(ctx, a, e)
+	err := r.open(ctx, a, e)
+	a.keepStep(e)
+	return err
 }
 
 func (a *app) learnPolicy(e codec.Entry, x domain.PolicyPublished) {
@@ -61,22 +67,6 @@ func (a *app) learnPolicy(e codec.Entry, x domain.PolicyPublished) {
 		if p.KeepAfter != "" {
 			a.kinds[p.KeepAfter] = true
 		}
-	}
-}
-
-// learnBegun remembers when the first fact of every kind happened in an
-// incident, and under the empty kind the first of all.
-func (a *app) learnBegun(e codec.Entry) {
-	if e.Stream.Noun != domain.IncidentNoun {
-		return
-	}
-	firsts := a.began[e.Stream.ID]
-	if firsts == nil {
-		firsts = map[string]domain.Instant{"": min(e.At, e.Recorded)}
-		a.began[e.Stream.ID] = firsts
-	}
-	if _, known := firsts[e.Kind()]; !known {
-		firsts[e.Kind()] = min(e.At, e.Recorded)
 	}
 }
 
@@ -191,6 +181,7 @@ func (r *Reactor) openOne(a *app, e codec.Entry, p domain.Promise, rule domain.D
 	if p.Duty.Renews {
 		r.renew(a, o, p.Duty.On)
 	}
+	o.since = a.metBefore(e.Stream, o.metBy)
 	if a.await(o) {
 		id := fmt.Sprintf("duty %s by %s of %s", p.Duty.ID, rule.ID, e.ID)
 		r.follow(o.key(), 0, stream, id, 0, cmd)
@@ -266,12 +257,22 @@ func (r *Reactor) meetOne(o *obligation, kind string, e codec.Entry) {
 	}
 	if key := o.key("meet"); !r.waiting.has(key) {
 		met := max(e.At, e.Recorded)
-		if evidenceOf(e.Event) != (domain.Hash{}) {
-			met = min(e.At, e.Recorded)
+		if early := min(e.At, e.Recorded); evidenceOf(e.Event) != (domain.Hash{}) && !o.before(early) {
+			met = early
 		}
 		id := fmt.Sprintf("met %s by %s", o.id, e.ID)
 		r.follow(key, 0, o.stream, id, met, domain.MeetObligation{ID: o.id, By: causeOf(e), Evidence: evidenceOf(e.Event)})
 	}
+}
+
+// before reports whether a moment lies before what is owed began, so that no
+// evidence shows that it was done then. What a notice announces comes after it,
+// and who is told of an incident may be told before it is known for sure.
+func (o *obligation) before(at domain.Instant) bool {
+	if o.cause.Noun == domain.IncidentNoun {
+		return at < o.notBefore
+	}
+	return !o.backward && at < o.due.Start
 }
 
 // voidReplies lets the replies be void that are owed to a person, or will be:

@@ -14,13 +14,16 @@ type app struct {
 	voids     domain.Service  // the mistakes of whole builds, and nothing else
 	kinds     map[string]bool // of facts that open a duty in some version
 	holders   holders
-	began     map[string]map[string]domain.Instant // incidents: when the first fact of a kind happened, see learnBegun
+	began     map[string]map[string]domain.Instant // incidents: when a fact of a kind happened first, see learnBegun
+	steps     map[string][]codec.Entry             // incidents: every step that may meet what is owed
 	owed      map[string]map[string]bool           // incidents: what was opened, by kind and rule, see openOne
 	heads     heads
 	held      map[domain.StreamID]bool // persons whose data a legal hold keeps
 	agreed    map[string]struct{}      // the pseudonyms of persons who ever said yes
 	calendars domain.Calendars
 	newest    domain.EventID // the calendar that was published last
+
+	duplicates duplicates
 
 	streams map[string][]*obligation // what is open, by the id of its stream
 	places  map[domain.StreamID]*place
@@ -47,7 +50,10 @@ type obligation struct {
 	about  []domain.Field  // of that fact, if it was noted
 	due    domain.Due
 
-	causeKind string // of that fact
+	causeKind string         // of that fact
+	backward  bool           // its date is the last for a notice of what begins it
+	startsBy  string         // of an incident: what its clock runs from, see [domain.DutyRule]
+	notBefore domain.Instant // an incident's beginning: nobody was told of it sooner
 
 	atRisk, overdue domain.Instant // the times up to which it was said
 }
@@ -74,7 +80,7 @@ func (o *opening) key() string {
 func (r *Reactor) app(name domain.AppName) *app {
 	a := r.apps[name]
 	if a == nil {
-		a = &app{kinds: map[string]bool{}, holders: holders{}, began: map[string]map[string]domain.Instant{}, owed: map[string]map[string]bool{}, held: map[domain.StreamID]bool{}, agreed: map[string]struct{}{},
+		a = &app{kinds: map[string]bool{}, holders: holders{}, began: map[string]map[string]domain.Instant{}, steps: map[string][]codec.Entry{}, owed: map[string]map[string]bool{}, held: map[domain.StreamID]bool{}, agreed: map[string]struct{}{},
 			streams: map[string][]*obligation{}, places: map[domain.StreamID]*place{}}
 		r.apps[name] = a
 	}

@@ -169,7 +169,7 @@ func (r *Reactor) learn(ctx context.Context, e codec.Entry) error {
 	case domain.AppRegistered:
 		r.ship(e.Stream, x.App)
 	case domain.CalendarPublished:
-		r.waiting.remove(shippedKey(e.Stream.App, x.Calendar))
+		r.learnShipped(e.Stream.App, x.Calendar)
 	case domain.PolicyPublished:
 		r.waiting.add(versionKey(e.Stream.App, x.Version), x.Effective, e.Stream, r.takeEffect(e.Stream.App, x.Version))
 	case domain.PolicyEffective:

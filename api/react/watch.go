@@ -12,24 +12,32 @@ func (r *Reactor) learnOpened(a *app, e codec.Entry, x domain.ObligationOpened) 
 	}
 	o := &obligation{
 		stream: e.Stream, id: x.Obligation.ID, kind: x.Obligation.Kind, target: x.Obligation.Target, metBy: x.Obligation.MetBy, due: x.Due, causeKind: x.Cause.Kind,
+		backward: x.Obligation.Rule.Direction == domain.Backward,
 	}
 	if cause, err := domain.ParseStreamID(x.Cause.Stream); err == nil {
 		o.cause = placeOf(cause)
 	}
 	a.keep(o)
-	if before := a.arrived(o, e.Request.ID); before != nil {
-		r.waiting.remove(before.key())
-		o.about = before.about
-		for _, fact := range before.since {
-			r.meetOne(o, fact.Kind(), fact)
-			r.hold(o, fact)
-		}
-		if before.void != "" {
-			r.voidOne(o, before.void)
-		}
+	before := a.arrived(o, e.Request.ID)
+	r.learnIncident(a, o, x.Obligation)
+	if before != nil {
+		r.meetBefore(o, before)
 	}
 	r.watch(a, o)
 	r.checkCalendar(a, o, e)
+}
+
+// meetBefore lets what came first count for an obligation that opened.
+func (r *Reactor) meetBefore(o *obligation, before *opening) {
+	r.waiting.remove(before.key())
+	o.about = before.about
+	for _, fact := range before.since {
+		r.meetOne(o, fact.Kind(), fact)
+		r.hold(o, fact)
+	}
+	if before.void != "" {
+		r.voidOne(o, before.void)
+	}
 }
 
 // learnChange takes note of what became of an obligation.
@@ -62,6 +70,8 @@ func (r *Reactor) learnMoved(a *app, e codec.Entry, x domain.ObligationMoved) {
 		return
 	}
 	o.due = x.Due
+	r.waiting.remove(o.key("start"))
+	r.restart(a, o)
 	r.watch(a, o)
 	if x.By != a.newest || x.Why != domain.MovedCalendar {
 		r.checkCalendar(a, o, e)
@@ -74,7 +84,7 @@ func (r *Reactor) close(a *app, o *obligation) {
 		return
 	}
 	a.drop(o)
-	for _, what := range []string{"meet", "void", "risk", "late"} {
+	for _, what := range []string{"meet", "void", "start", "risk", "late"} {
 		r.waiting.remove(o.key(what))
 	}
 }

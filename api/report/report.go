@@ -40,6 +40,7 @@ type Obligation struct {
 	Unit        string   `json:"unit" doc:"what the rule counts"`
 	TimeZone    string   `json:"time_zone"`
 	Provisional bool     `json:"provisional" doc:"rests on a year whose calendar is not announced"`
+	Reported    bool     `json:"reported,omitzero" doc:"rests on days that somebody reports and no notice has announced"`
 	Gap         string   `json:"gap,omitzero" format:"date" doc:"the first such day that the count came to"`
 	SafeTarget  string   `json:"safe_target,omitzero" format:"date" doc:"early enough whatever is announced"`
 	TailExposed bool     `json:"tail_exposed,omitzero" doc:"falls where next year's notice may still change the end of this year"`
@@ -48,6 +49,7 @@ type Obligation struct {
 	Calendars   []string `json:"calendars,omitempty" doc:"that the date rests on"`
 
 	Binding bool   `json:"binding" doc:"no other of its kind and target in its stream is earlier for one of its types"`
+	NoDate  string `json:"no_date,omitzero" doc:"why it is owed by no date: no policy promises one, and the law gives none"`
 	Exceeds bool   `json:"exceeds_law,omitzero" doc:"promised later than a law's ceiling allows"`
 	Moves   []Move `json:"moves,omitempty" doc:"how often the date was computed again, and why"`
 
@@ -60,6 +62,7 @@ type Obligation struct {
 	Overdue  string   `json:"overdue_recorded,omitzero" format:"date-time"`
 	Changed  string   `json:"changed" format:"date-time" doc:"when the last fact about it was recorded"`
 	Revision int      `json:"revision" doc:"how often something was recorded that changed this line, from 1"`
+	Group    string   `json:"group,omitzero" enum:"requests,other" doc:"in which group of the report it stands: what persons asked for by their rights, or all else"`
 	Events   []string `json:"events" doc:"the events that prove it"`
 }
 
@@ -93,13 +96,16 @@ func Of(o requests.Obligation) Obligation {
 		App: string(o.App), Stream: o.Stream, ID: o.ID, Person: o.Person, Kind: string(o.Kind), Types: o.Types, Target: o.Target,
 		Rule: string(o.Rule), Source: o.Source, Basis: "promise", Version: o.Version, RuleSet: o.RuleSet, State: o.State.String(),
 		Opened: Time(o.Opened), Start: Time(o.Due.Start), DayZero: o.Due.DayZero.String(), DueDate: o.Due.Date.String(), Due: Time(o.Due.Until),
-		Unit: o.Due.Unit, TimeZone: o.Due.TimeZone, Provisional: o.Due.Provisional, Gap: o.Due.Gap.String(), SafeTarget: o.Due.Safe.String(),
+		Unit: o.Due.Unit, TimeZone: o.Due.TimeZone, Provisional: o.Due.Provisional, Reported: o.Due.Reported(), Gap: o.Due.Gap.String(), SafeTarget: o.Due.Safe.String(),
 		TailExposed: o.Due.TailExposed, Extended: o.Due.Extended, Calendars: o.Due.Calendars, Binding: o.Binding, Exceeds: o.Exceeds,
 		Met: Time(o.Met), Claimed: Time(o.Claimed), MetBy: o.MetBy, Evidence: o.Evidence, Reason: o.Reason,
-		AtRisk: Time(o.AtRisk), Overdue: Time(o.Overdue), Changed: Time(o.Changed), Revision: o.Revision, Events: o.Events,
+		AtRisk: Time(o.AtRisk), Overdue: Time(o.Overdue), Changed: Time(o.Changed), Revision: o.Revision, Group: o.Lane().String(), Events: o.Events,
 	}
 	if o.Law {
 		l.Basis = "law"
+	}
+	if o.Rule.Undated() {
+		l.NoDate = o.Source
 	}
 	if o.Counts {
 		l.Left = &o.Left
@@ -136,7 +142,7 @@ func end(d domain.Date, until domain.Instant) string {
 var Columns = []string{
 	"app", "stream", "id", "person", "kind", "types", "target", "rule", "source", "basis", "state", "working_days_left",
 	"start", "opened", "due_date", "due", "certainty", "safe_target", "tail_exposed", "binding", "exceeds_law",
-	"earlier_due_dates", "recomputed_because", "met_at", "claimed_at", "void_reason",
+	"earlier_due_dates", "recomputed_because", "met_at", "claimed_at", "void_reason", "group",
 }
 
 // columnKinds returns what a spreadsheet should take each column for.
@@ -175,7 +181,7 @@ func (o Obligation) Cells() []string {
 	return []string{
 		o.App, o.Stream, o.ID, o.Person, o.Kind, strings.Join(o.Types, " "), o.Target, o.Rule, o.Source, o.Basis, o.State, left,
 		o.Start, o.Opened, o.DueDate, o.Due, certainty, o.SafeTarget, yes(o.TailExposed), yes(o.Binding), yes(o.Exceeds),
-		strings.Join(was, " "), strings.Join(why, " "), o.Met, o.Claimed, o.Reason,
+		strings.Join(was, " "), strings.Join(why, " "), o.Met, o.Claimed, o.Reason, o.Group,
 	}
 }
 

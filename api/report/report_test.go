@@ -125,10 +125,11 @@ func TestACalendarHasAnEventForEveryDateAndNoPerson(t *testing.T) {
 	}
 	day, hour := cal.Events()[0], cal.Events()[1]
 	if day.Id() != "00012e5.request-shop-0123456789@consentledger" || value(day, ics.ComponentPropertySequence) != "3" || value(day, ics.ComponentPropertyStatus) != "TENTATIVE" ||
-		value(day, ics.ComponentPropertyDtEnd) != "20270101" || value(day, ics.ComponentPropertySummary) != "reply: access, copy" {
+		value(day, ics.ComponentPropertyDtEnd) != "20270101" || value(day, ics.ComponentPropertySummary) != "Reply to a request: access, copy" {
 		t.Errorf("%s", text)
 	}
-	if !strings.Contains(string(text), "DTSTART;VALUE=DATE:20261231\r\n") || value(hour, ics.ComponentPropertyDtStart) != "20260301T103000Z" || value(hour, ics.ComponentPropertyStatus) != "CANCELLED" {
+	if !strings.Contains(string(text), "DTSTART;VALUE=DATE:20261231\r\n") || value(hour, ics.ComponentPropertyDtStart) != "20260301T093000Z" || value(hour, ics.ComponentPropertyDtEnd) != "20260301T103000Z" || value(hour, ics.ComponentPropertyStatus) != "CANCELLED" ||
+		value(hour, ics.ComponentPropertySummary) != "Cancelled, it is done: Delete the data (by +ads)" {
 		t.Errorf("%s", text)
 	}
 	if !strings.Contains(string(text), "REFRESH-INTERVAL;VALUE=DURATION:PT1H\r\n") || strings.Contains(string(text), "VALUE=DURATION;VALUE=DURATION") {

@@ -28,6 +28,8 @@ type CalendarAnswer struct {
 	WorkingDays  int           `json:"working_days,omitempty" doc:"of the year, as the publisher counts them: checked"`
 	Partial      bool          `json:"partial,omitempty" doc:"it has not every day of the year: nothing is counted"`
 	Projected    bool          `json:"projected,omitempty" doc:"a guess at the most days off; never makes a year known"`
+	Reported     bool          `json:"reported,omitempty" doc:"somebody says that it will be so, and no notice was seen; never makes a year known"`
+	Source       string        `json:"source,omitempty" doc:"of what is reported: who says it, and where"`
 	Receipt      *wire.Receipt `json:"receipt,omitempty" doc:"absent: it was published before"`
 }
 
@@ -47,7 +49,7 @@ func (s *server) calendarRoutes(api huma.API) {
 func calendarOf(k domain.Calendar) CalendarAnswer {
 	a := CalendarAnswer{
 		Jurisdiction: k.Jurisdiction, Year: k.Year, Version: k.Version, AddsTo: k.AddsTo, Notice: k.Notice, Off: dates(k.Off), MakeUp: dates(k.MakeUp),
-		WorkingDays: k.WorkingDays, Partial: k.Partial, Projected: k.Projected,
+		WorkingDays: k.WorkingDays, Partial: k.Partial, Projected: k.Projected, Reported: k.Reported, Source: k.Source,
 	}
 	if k.Issued != 0 {
 		a.Issued = k.Issued.String()
@@ -101,7 +103,7 @@ func (s *server) publishCalendar(ctx context.Context, in *appBody) (*out[Calenda
 	if err != nil {
 		return nil, err
 	}
-	if now, found := ref.Calendars.Latest(k.Jurisdiction, k.Year); found && !k.Projected {
+	if now, found := ref.Calendars.Latest(k.Jurisdiction, k.Year); found && !k.Projected && !k.Reported {
 		k = now
 	}
 	a := calendarOf(k)
@@ -121,7 +123,7 @@ func parseCalendar(b []byte) (domain.Calendar, error) {
 	}
 	k := domain.Calendar{
 		Jurisdiction: a.Jurisdiction, Year: a.Year, Version: a.Version, AddsTo: a.AddsTo, Notice: a.Notice, WorkingDays: a.WorkingDays,
-		Partial: a.Partial, Projected: a.Projected,
+		Partial: a.Partial, Projected: a.Projected, Reported: a.Reported, Source: a.Source,
 	}
 	var err error
 	if a.Issued != "" {

@@ -217,7 +217,7 @@ func (s *server) report(ctx context.Context, app, accept string, d DeadlineQuery
 // file makes a file of all that q asks for, from one snapshot.
 func (s *server) file(ctx context.Context, q requests.Query, form report.Form) (*fileOut, error) {
 	var body bytes.Buffer
-	w, err := report.New(form, &body, q.At)
+	w, err := s.writer(ctx, form, &body, q)
 	if err != nil {
 		return nil, err
 	}
@@ -228,6 +228,22 @@ func (s *server) file(ctx context.Context, q requests.Query, form report.Form) (
 	}
 	name := "deadlines-" + string(q.App) + "." + string(form)
 	return &fileOut{form.ContentType(), `attachment; filename="` + name + `"`, body.Bytes()}, nil
+}
+
+// writer returns the writer of a form. A calendar speaks the app's language.
+func (s *server) writer(ctx context.Context, form report.Form, to *bytes.Buffer, q requests.Query) (report.Writer, error) {
+	if form != report.ICS {
+		return report.New(form, to, q.At)
+	}
+	ref, err := s.Ledger.App(ctx, q.App)
+	if err != nil {
+		return nil, err
+	}
+	lang := "en"
+	if locales := ref.Service.App.Locales; len(locales) > 0 {
+		lang = locales[0]
+	}
+	return report.NewCalendar(to, q.App, lang), nil
 }
 
 // formOf returns the form that is asked for: by name, or by the first media

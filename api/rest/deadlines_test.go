@@ -203,8 +203,19 @@ func TestTheFeedOpensByItsTokenAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	feed := d.want(200, "BEGIN:VCALENDAR", "GET", f.Path, "")
-	if n := strings.Count(feed, "BEGIN:VEVENT"); n != 3 || strings.Contains(feed, d.Pseudonym("ann")) {
+	if n := strings.Count(feed, "BEGIN:VEVENT"); n != 4 || strings.Contains(feed, d.Pseudonym("ann")) || strings.Count(feed, "STATUS:CANCELLED") != 1 {
 		t.Errorf("%d events in\n%s", n, feed)
+	}
+	code, again, header := d.ask("GET", f.Path, "")
+	tag := header.Get("ETag")
+	if code != 200 || again != feed || len(tag) < 10 || tag[0] != '"' {
+		t.Errorf("again: %d, tag %s", code, tag)
+	}
+	for match, want := range map[string]int{tag: 304, "W/" + tag: 304, `"x", ` + tag: 304, "*": 304, `"x"`: 200, "": 200} {
+		code, body, _ := d.ask("GET", f.Path, "", "If-None-Match: "+match)
+		if code != want || (want == 304) != (body == "") {
+			t.Errorf("If-None-Match %s: %d, %d bytes", match, code, len(body))
+		}
 	}
 	for _, path := range []string{strings.Replace(f.Path, "smartkey", "demo", 1), strings.Replace(f.Path, "/feeds/", "/feeds/0", 1), "/v1/apps/smartkey/feeds/x/deadlines.ics", "/v1/apps/no-app/feeds/x/deadlines.ics"} {
 		d.want(404, "not-found", "GET", path, "")

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"consentledger/api/report"
 	"consentledger/domain"
@@ -28,6 +29,16 @@ type feedIn struct {
 type feedTokenIn struct {
 	App   string `path:"app"`
 	Token string `path:"token"`
+	Known string `header:"If-None-Match"`
+}
+
+// A feedOut is the feed, or that nothing in it has changed.
+type feedOut struct {
+	Status       int
+	ContentType  string `header:"Content-Type"`
+	ETag         string `header:"ETag"`
+	CacheControl string `header:"Cache-Control"`
+	Body         []byte
 }
 
 // feedRoutes are the calendar feed, which calendar programs fetch without any
@@ -45,9 +56,10 @@ func (s *server) feedRoutes(api huma.API) {
 		}
 		return ok(Feed{in.App, "/v1/apps/" + url.PathEscape(in.App) + "/feeds/" + s.feedToken(name) + "/deadlines.ics"})
 	})
+	// A program that has the newest entries is told so in 304.
 	op := huma.Operation{OperationID: "deadline-feed", Method: http.MethodGet, Path: "/v1/apps/{app}/feeds/{token}/deadlines.ics", Summary: "The calendar feed of an app's open deadlines",
 		Description: "Without personal data. A wrong token is answered as if there were no such feed.", SkipValidateParams: true}
-	huma.Register(api, op, func(ctx context.Context, in *feedTokenIn) (*fileOut, error) {
+	huma.Register(api, op, func(ctx context.Context, in *feedTokenIn) (*feedOut, error) {
 		o, err := s.feed(ctx, in)
 		return o, s.fail(ctx, op.OperationID, err)
 	})
@@ -59,10 +71,37 @@ func (s *server) feedToken(app domain.AppName) string {
 	return hex.EncodeToString(h.Sum(nil)[:20])
 }
 
-func (s *server) feed(ctx context.Context, in *feedTokenIn) (*fileOut, error) {
+// kept is how long the feed has an entry that is done or void, as cancelled: a
+// program that reads it once a month still hears of it.
+const kept = 35 * domain.Day
+
+func (s *server) feed(ctx context.Context, in *feedTokenIn) (*feedOut, error) {
 	name, err := domain.ParseAppName(in.App)
 	if err != nil || !hmac.Equal([]byte(in.Token), []byte(s.feedToken(name))) {
 		return nil, failure{plain(http.StatusNotFound, "")}
 	}
-	return s.file(ctx, requests.Query{App: name, At: s.Ledger.Now(), States: []requests.State{requests.StateOverdue, requests.StateAtRisk, requests.StateOpen}}, report.ICS)
+
+	now := s.Ledger.Now()
+	file, err := s.file(ctx, requests.Query{App: name, At: now, Since: now.Add(-kept)}, report.ICS)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(file.Body)
+	out := &feedOut{Status: http.StatusOK, ContentType: file.ContentType, ETag: `"` + hex.EncodeToString(sum[:16]) + `"`, CacheControl: "private, no-cache", Body: file.Body}
+	if matches(in.Known, out.ETag) {
+		out.Status, out.Body, out.ContentType = http.StatusNotModified, nil, ""
+	}
+	return out, nil
+}
+
+// matches reports whether one of the entity tags of a header is tag, as weak
+// comparison has it (RFC 9110, 13.1.2).
+func matches(header, tag string) bool {
+	for one := range strings.SplitSeq(header, ",") {
+		one = strings.TrimPrefix(strings.TrimSpace(one), "W/")
+		if one == tag || one == "*" {
+			return true
+		}
+	}
+	return false
 }

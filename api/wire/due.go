@@ -23,6 +23,7 @@ type Due struct {
 	NthWorkingDayBack     string `json:"nth_working_day_back,omitempty" doc:"of rules that count backward: the first of the days between"`
 
 	Provisional    bool   `json:"provisional" doc:"rests on a year whose calendar is not announced"`
+	Reported       bool   `json:"reported,omitempty" doc:"rests on days that somebody reports and no notice has announced"`
 	CalendarGapAt  string `json:"calendar_gap_at,omitempty" doc:"the first such date that the count came to"`
 	SafeTargetDate string `json:"safe_target_date,omitempty" doc:"early enough whatever will be announced"`
 	SafeNoticeDate string `json:"safe_notice_date,omitempty" doc:"late enough for what was announced, whatever the calendar will be"`
@@ -40,7 +41,7 @@ type Due struct {
 func DueOf(d domain.Due, zone domain.Zone, ruleSet domain.Hash) Due {
 	s := Due{
 		Rule: string(d.Rule), State: d.State.String(), BeforeRoll: day(d.BeforeRoll), EarliestEffectiveDate: day(d.Earliest), NthWorkingDayBack: day(d.CountedTo),
-		Provisional: d.Provisional, CalendarGapAt: day(d.Gap), SafeTargetDate: day(d.SafeTarget), SafeNoticeDate: day(d.SafeNotice), TailExposed: d.TailExposed,
+		Provisional: d.Provisional, Reported: d.Reported, CalendarGapAt: day(d.Gap), SafeTargetDate: day(d.SafeTarget), SafeNoticeDate: day(d.SafeNotice), TailExposed: d.TailExposed,
 		Calendars: []string{},
 	}
 	if ruleSet != (domain.Hash{}) {

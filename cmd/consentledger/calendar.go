@@ -28,12 +28,14 @@ type publishedCalendar struct {
 	WorkingDays  int      `json:"working_days,omitempty"`
 	Partial      bool     `json:"partial,omitempty"`
 	Projected    bool     `json:"projected,omitempty"`
+	Reported     bool     `json:"reported,omitempty"`
+	Source       string   `json:"source,omitempty"`
 }
 
 func publishedCalendarOf(k domain.Calendar) publishedCalendar {
 	p := publishedCalendar{
 		Jurisdiction: k.Jurisdiction, Year: k.Year, Version: k.Version, AddsTo: k.AddsTo, Notice: k.Notice, Off: []string{}, MakeUp: []string{},
-		WorkingDays: k.WorkingDays, Partial: k.Partial, Projected: k.Projected,
+		WorkingDays: k.WorkingDays, Partial: k.Partial, Projected: k.Projected, Reported: k.Reported, Source: k.Source,
 	}
 	if k.Issued != 0 {
 		p.Issued = k.Issued.String()
@@ -50,7 +52,7 @@ func publishedCalendarOf(k domain.Calendar) publishedCalendar {
 func (p publishedCalendar) calendar() (domain.Calendar, error) {
 	k := domain.Calendar{
 		Jurisdiction: p.Jurisdiction, Year: p.Year, Version: p.Version, AddsTo: p.AddsTo, Notice: p.Notice,
-		WorkingDays: p.WorkingDays, Partial: p.Partial, Projected: p.Projected,
+		WorkingDays: p.WorkingDays, Partial: p.Partial, Projected: p.Projected, Reported: p.Reported, Source: p.Source,
 	}
 	var errs []error
 	read := func(text string) domain.Date {
@@ -76,7 +78,7 @@ func newCalendar() *cobra.Command {
 	return c
 }
 
-var calendarColumns = []string{"jurisdiction", "year", "version", "notice", "issued", "working_days", "projected", "partial"}
+var calendarColumns = []string{"jurisdiction", "year", "version", "notice", "issued", "working_days", "projected", "reported", "partial"}
 
 func newCalendarPublish() *cobra.Command {
 	var app, jurisdiction, notice, issued string
@@ -88,6 +90,13 @@ cn-workdays.json, or is a list of days: {"off": [...], "makeup": [...], "adds_to
 "CN"}. cn-2022 to cn-2026 are shipped, and every app of the jurisdiction CN has
 them already. A list of days says neither the notice's number nor when it was
 issued: give --notice and --issued.
+
+A year that somebody reports and no notice has announced is a state of its own:
+give it as {"jurisdiction": "CN", "year": 2027, "status": "reported", "source":
+"who says so, and where", "off": [...], "makeup": [...]}. Dates that rest on it
+are counted by it and stay provisional, and are safe by the earlier of that and
+what holds without it; the notice makes them firm. What is reported of 2027 for
+CN is built in.
 
 What is published again changes nothing; another notice for the same year is its
 next version. Open due dates that it may change are computed again and recorded
@@ -164,7 +173,7 @@ func calendarsToPublish(c *cobra.Command, known domain.Calendars, name, jurisdic
 	}
 	added := all[len(before):]
 	for i := range added {
-		if !added[i].Projected {
+		if !added[i].Projected && !added[i].Reported {
 			added[i].Version = 0 // the next, or none if it says the same
 		}
 	}
@@ -215,6 +224,9 @@ func newCalendarShow() *cobra.Command {
 			return err
 		}
 		k, ok := known.Latest(jurisdiction, year)
+		if !ok {
+			k, ok = known.Reported(jurisdiction, year)
+		}
 		if version != 0 {
 			k, ok = known.Find(domain.CalendarVersion{Jurisdiction: jurisdiction, Year: year, Version: version})
 		}

@@ -162,7 +162,7 @@ func readRules(c *cobra.Command, name string) ([]domain.DeadlineRule, error) {
 
 // known returns the calendars to count by.
 func (d deadline) known(c *cobra.Command, rule domain.DeadlineRule) (domain.Calendars, error) {
-	calendars, err := law.Calendars()
+	calendars, err := law.Known()
 	if err == nil && d.app != "" {
 		calendars, err = calendarsOf(c, d.app)
 	}

@@ -61,12 +61,15 @@ func rehearse(ctx context.Context, d *dataDir, now domain.Instant) error {
 // announce publishes the specific policy and the calendars of the app's
 // jurisdiction.
 func (s stage) announce(ctx context.Context) (domain.Calendars, error) {
-	calendars, err := law.Calendars()
+	calendars, err := law.Known()
 	if err != nil {
 		return calendars, err
 	}
 	for _, k := range calendars.Published() {
 		id := fmt.Sprintf("calendar %s %d %t", k.Jurisdiction, k.Year, k.Projected)
+		if k.Reported {
+			id += " reported"
+		}
 		if err := s.once(ctx, id, domain.PublishCalendar{Calendar: k}); err != nil {
 			return calendars, err
 		}

@@ -238,7 +238,7 @@ func (h *house) open(ctx context.Context) (err error) {
 	if err := h.openNATS(ctx); err != nil {
 		return err
 	}
-	shipped, err := law.Calendars()
+	shipped, err := law.Known()
 	if err != nil {
 		return err
 	}

@@ -118,7 +118,7 @@ func shippedLaw() rest.Law {
 	if err != nil {
 		panic("consentledger: " + err.Error())
 	}
-	calendars, err := law.Calendars()
+	calendars, err := law.Known()
 	if err != nil {
 		panic("consentledger: " + err.Error())
 	}

@@ -190,6 +190,7 @@ func (s *dueV1) appendTo(t *jsonwrite.Text) {
 	t.Intz("ignored", int64(s.Ignored))
 	t.Flagz("provisional", s.Provisional)
 	t.Intz("remaining", s.Remaining)
+	t.Flagz("reported", s.Reported)
 	t.Text("rule", s.Rule)
 	t.Textz("safe_notice", s.SafeNotice)
 	t.Textz("safe_target", s.SafeTarget)

@@ -13,6 +13,8 @@ type calendarPublishedV1 struct {
 	Off          []string `json:"off,omitempty"`
 	Partial      bool     `json:"partial,omitzero"`
 	Projected    bool     `json:"projected,omitzero"`
+	Reported     bool     `json:"reported,omitzero"`
+	Source       string   `json:"source,omitzero"`
 	Version      int      `json:"version"`
 	WorkingDays  int      `json:"working_days,omitzero"`
 	Year         int      `json:"year"`
@@ -22,7 +24,7 @@ func calendarShape(e domain.CalendarPublished) calendarPublishedV1 {
 	k := e.Calendar
 	return calendarPublishedV1{
 		k.AddsTo, names(e.Affects), date(k.Issued), k.Jurisdiction, names(k.MakeUp), k.Notice, names(k.Off), k.Partial, k.Projected,
-		k.Version, k.WorkingDays, k.Year,
+		k.Reported, k.Source, k.Version, k.WorkingDays, k.Year,
 	}
 }
 
@@ -32,7 +34,7 @@ func (s calendarPublishedV1) event() (domain.Event, error) {
 		Calendar: domain.Calendar{
 			Jurisdiction: s.Jurisdiction, AddsTo: s.AddsTo, Year: s.Year, Version: s.Version, Notice: s.Notice, Issued: parse(&r, s.Issued, domain.ParseDate),
 			Off: parseAll(&r, s.Off, domain.ParseDate), MakeUp: parseAll(&r, s.MakeUp, domain.ParseDate), WorkingDays: s.WorkingDays,
-			Partial: s.Partial, Projected: s.Projected,
+			Partial: s.Partial, Projected: s.Projected, Reported: s.Reported, Source: s.Source,
 		},
 		Affects: parseAll(&r, s.Affects, domain.ParseDate),
 	}, r.err

@@ -111,6 +111,9 @@ func init() {
 		domain.SurfacePublished{ID: domain.Hash{4}, Publisher: "unauthenticated", Signer: "release", Surface: domain.Surface{Build: "5.2", Screen: "pop-up", Policy: "privacy", Version: domain.Hash{1}, Approver: "officer", Locales: []domain.SurfaceLocale{{Locale: "en", Text: domain.Hash{2}}}, Controls: []domain.Control{{ID: "ok", Act: "agree-popup", Initial: domain.Button}}}},
 		domain.ConsentRefused{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}, Notice: domain.EventID{3}, Surface: domain.Hash{4}, Control: "out", Initial: domain.Button},
 		domain.ConsentGiven{Policy: "privacy", Version: domain.Hash{1}, Act: "agree", Kind: domain.GeneralConsent, Items: []domain.Item{{Purpose: "ads"}}, Import: true, FilteredBy: "operator:ann"},
+		domain.CalendarPublished{Calendar: domain.Calendar{Jurisdiction: "CN", Year: 2027, Off: []domain.Date{739982}, Reported: true, Source: "a package"}},
+		domain.ObligationMoved{ID: "reply.x", Why: domain.MovedCalendar, By: domain.EventID{6}, Due: reported, Was: due},
+		domain.ObligationOpened{Obligation: domain.Obligation{ID: "reply.x", Kind: domain.DutyReply, Rule: rule}, Due: reported},
 	)
 }
 
@@ -138,6 +141,13 @@ var (
 		Versions: []domain.CalendarVersion{{Jurisdiction: "CN", Year: 2026, Version: 1}},
 	}
 )
+
+// reported is due as it rests on what is reported of a year.
+var reported = func() domain.Due {
+	d := due
+	d.Reported, d.Versions = true, []domain.CalendarVersion{{Jurisdiction: "CN", Year: 2027}}
+	return d
+}()
 
 func encode(t *testing.T, e domain.Event) eventstore.Recorded {
 	t.Helper()

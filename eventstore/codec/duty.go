@@ -43,6 +43,7 @@ type (
 		Ignored     int                 `json:"ignored,omitzero"`
 		Provisional bool                `json:"provisional,omitzero"`
 		Remaining   int64               `json:"remaining,omitzero"`
+		Reported    bool                `json:"reported,omitzero"`
 		Rule        string              `json:"rule"`
 		SafeNotice  string              `json:"safe_notice,omitzero"`
 		SafeTarget  string              `json:"safe_target,omitzero"`
@@ -179,7 +180,7 @@ func dueShape(d domain.Due) dueV1 {
 	s := dueV1{
 		BeforeRoll: date(d.BeforeRoll), Calendar: d.Calendar, CountedTo: date(d.CountedTo), Date: date(d.Date), DayZero: date(d.DayZero),
 		Earliest: date(d.Earliest), Elapsed: d.Elapsed, Extended: d.Extended, Gap: date(d.Gap), Ignored: d.Ignored, Provisional: d.Provisional,
-		Remaining: d.Remaining, Rule: string(d.Rule), SafeNotice: date(d.SafeNotice), SafeTarget: date(d.SafeTarget), Start: int64(d.Start),
+		Remaining: d.Remaining, Reported: d.Reported, Rule: string(d.Rule), SafeNotice: date(d.SafeNotice), SafeTarget: date(d.SafeTarget), Start: int64(d.Start),
 		State: d.State.String(), TailExposed: d.TailExposed, TimeZone: d.TimeZone, Unit: d.Unit.String(), Until: int64(d.Until),
 	}
 	for _, v := range d.Versions {
@@ -195,7 +196,7 @@ func (s dueV1) due(r *reader) domain.Due {
 		State: parse(r, s.State, domain.ParseDueState), Start: domain.Instant(s.Start), Extended: s.Extended, DayZero: day(s.DayZero),
 		Date: day(s.Date), Until: domain.Instant(s.Until), BeforeRoll: day(s.BeforeRoll), CountedTo: day(s.CountedTo), Earliest: day(s.Earliest),
 		Provisional: s.Provisional, Gap: day(s.Gap), SafeTarget: day(s.SafeTarget), SafeNotice: day(s.SafeNotice), TailExposed: s.TailExposed,
-		Elapsed: s.Elapsed, Remaining: s.Remaining, Ignored: s.Ignored,
+		Elapsed: s.Elapsed, Remaining: s.Remaining, Ignored: s.Ignored, Reported: s.Reported,
 	}
 	for _, v := range s.Versions {
 		d.Versions = append(d.Versions, domain.CalendarVersion{Jurisdiction: v.Jurisdiction, Year: v.Year, Version: v.Version})

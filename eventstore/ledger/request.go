@@ -247,11 +247,11 @@ func (l *Ledger) tryCase(ctx context.Context, stream domain.StreamID, req Reques
 	if err := sign(&ref, req); err != nil {
 		return Receipt{}, err
 	}
-	if ref.Original, err = l.another(ctx, stream, req); err != nil {
-		return Receipt{}, err
-	}
 	f, err := l.fold(ctx, stream)
 	if err != nil {
+		return Receipt{}, err
+	}
+	if err := l.another(ctx, &ref, stream, f, req.Command); err != nil {
 		return Receipt{}, err
 	}
 	if f.revision == 0 && stream.Noun != domain.ObligationNoun {
@@ -264,23 +264,38 @@ func (l *Ledger) tryCase(ctx context.Context, stream domain.StreamID, req Reques
 	return l.executeCase(ctx, stream, req, ref, k)
 }
 
-// another returns the other request that one is said to be a duplicate of; nil
-// if the app has none. It is read from the store: another process may have
-// opened it.
-func (l *Ledger) another(ctx context.Context, stream domain.StreamID, req Request) (*domain.Request, error) {
-	s, ok := req.Command.(domain.TakeStep)
-	if !ok || s.Kind != "request.duplicate" {
-		return nil, nil
+// another adds to ref the other request that one is, or is said to be, a
+// duplicate of, and the person whom the first is of. It is read from the store:
+// another process may have opened it.
+func (l *Ledger) another(ctx context.Context, ref *domain.Reference, stream domain.StreamID, f *fold, cmd domain.Command) error {
+	id := ""
+	switch cmd := cmd.(type) {
+	case domain.OweAgain:
+		id = cmd.Original
+	case domain.TakeStep:
+		switch cmd.Kind {
+		case "request.duplicate":
+			id = domain.Stepped(cmd).Field("of")
+		case "request.reopened":
+			id = f.request.GoesOnIn()
+		}
 	}
-	of := domain.StreamID{Noun: domain.RequestNoun, App: stream.App, ID: domain.Stepped(s).Field("of")}
+	of := domain.StreamID{Noun: domain.RequestNoun, App: stream.App, ID: id}
 	if _, err := domain.ParseStreamID(of.String()); err != nil || of == stream {
-		return nil, nil
+		return nil
 	}
-	f, err := l.foldUntil(ctx, of, 0)
+
+	original, err := l.foldUntil(ctx, of, 0)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &f.request, nil
+	ref.Original = &original.request
+	if f.request.Received.Subject == "" {
+		return nil
+	}
+	person, err := l.Subject(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: stream.App, ID: f.request.Received.Subject})
+	ref.Person = &person
+	return err
 }
 
 // caseKey returns the key of whom a request is of, or the app's: of somebody

@@ -46,6 +46,8 @@ type calendarV1 struct {
 	WorkingDays  int           `json:"working_days,omitzero"`
 	Partial      bool          `json:"partial,omitzero"`
 	Projected    bool          `json:"projected,omitzero"`
+	Reported     bool          `json:"reported,omitzero"`
+	Source       string        `json:"source,omitzero"`
 }
 
 func (b *batch) publish(e codec.Entry, x domain.CalendarPublished) error {

@@ -2,6 +2,8 @@ package requests
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
@@ -121,6 +123,12 @@ type Due struct {
 	Remaining   int64           `json:"remaining,omitzero"`
 	Counted     string          `json:"counted,omitzero"` // what those two count
 	Calendars   []string        `json:"calendars,omitempty"`
+}
+
+// Reported reports whether the date rests on days that somebody reports and no
+// notice has announced; see [domain.CalendarVersion].
+func (d Due) Reported() bool {
+	return slices.ContainsFunc(d.Calendars, func(c string) bool { return strings.HasSuffix(c, " reported") })
 }
 
 // Never is when something is late that has no due date: after all that has one.

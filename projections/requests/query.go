@@ -34,6 +34,30 @@ func (k Known) position(checkpoint eventstore.Position) (eventstore.Position, er
 	return k.At, nil
 }
 
+// A Lane is a group of obligations that stands together in a report by due date
+// or by state. What persons asked for by their rights comes first: there are few
+// of them, each has a date of its own in law, and they are not to be looked for
+// behind the many replies that follow from withdrawals alone.
+type Lane int8
+
+const (
+	LaneRequests Lane = iota // requests, but for those that only withdraw
+	LaneOther
+)
+
+func (l Lane) String() string { return [...]string{"requests", "other"}[l] }
+
+// group returns the lane of the obligations of a sort.
+func (s *sort) group() Lane {
+	if s.types == "" || s.types == listOf([]string{domain.AskWithdraw.String()}) {
+		return LaneOther
+	}
+	return LaneRequests
+}
+
+// Lane returns the group in which an obligation stands.
+func (o *Obligation) Lane() Lane { return o.of.group() }
+
 // A Sort is the order of a report. Equal ones are in the order of streams and
 // ids.
 type Sort string
@@ -82,6 +106,7 @@ const (
 // A Place is where a page ended: the next begins after it. The zero Place is
 // before the first.
 type Place struct {
+	Group  Lane   `json:"g,omitzero"` // not of reports by opening
 	State  State  `json:"s,omitzero"` // of reports by state
 	Key    int64  `json:"k"`
 	Stream string `json:"t"`
@@ -90,10 +115,10 @@ type Place struct {
 
 // place returns where o stands in the order of a report.
 func (s Sort) place(o *Obligation) Place {
-	p := Place{Key: int64(o.Due.Over), Stream: o.Stream, ID: o.ID}
+	p := Place{Group: o.of.group(), Key: int64(o.Due.Over), Stream: o.Stream, ID: o.ID}
 	switch s {
 	case ByOpened:
-		p.Key = int64(o.Opened)
+		p.Group, p.Key = 0, int64(o.Opened)
 	case ByState:
 		p.State = o.State
 	}
@@ -103,10 +128,10 @@ func (s Sort) place(o *Obligation) Place {
 // at returns where a row in a state stands in the order of a report, but for its
 // stream and id, which are looked up only of the few that need them.
 func (s Sort) at(o *row, state State) Place {
-	p := Place{Key: int64(o.over)}
+	p := Place{Group: o.of.group(), Key: int64(o.over)}
 	switch s {
 	case ByOpened:
-		p.Key = int64(o.opened)
+		p.Group, p.Key = 0, int64(o.opened)
 	case ByState:
 		p.State = state
 	}

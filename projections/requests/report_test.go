@@ -240,3 +240,32 @@ func TestWorkingDaysLeftGoByTheCalendarsThatWereKnown(t *testing.T) {
 		t.Errorf("%d after a restart", got)
 	}
 }
+
+// What persons asked for by their rights stands before the replies to
+// withdrawals, however many those are and however soon they are due.
+func TestRequestsStandBeforeWithdrawalsInAGroupOfTheirOwn(t *testing.T) {
+	w := begin(t)
+	for i := range 20 {
+		w.Ask(fmt.Sprint("person-", i), domain.AskWithdraw)
+	}
+	w.Ask("ada", domain.AskAccess)
+	v := viewOf(t, w.Entries())
+	for _, order := range []requests.Sort{"", requests.ByDue, requests.ByState} {
+		list := page(t, v, requests.Query{At: w.Time(), Sort: order})
+		lane, n := requests.LaneRequests, 0
+		for _, o := range list {
+			if o.Lane() < lane {
+				t.Fatalf("by %q: %s stands behind the others", order, o.ID)
+			}
+			if lane = o.Lane(); lane == requests.LaneRequests {
+				n++
+			}
+			if access := slices.Contains(o.Types, "access"); access != (o.Lane() == requests.LaneRequests) {
+				t.Errorf("%v is in the group %s", o.Types, o.Lane())
+			}
+		}
+		if n == 0 || n == len(list) {
+			t.Errorf("by %q: %d of %d are requests", order, n, len(list))
+		}
+	}
+}

@@ -14,6 +14,8 @@ type pick struct {
 
 func (p Place) compare(x Place) int {
 	switch {
+	case p.Group != x.Group:
+		return cmp.Compare(p.Group, x.Group)
 	case p.State != x.State:
 		return cmp.Compare(p.State, x.State)
 	case p.Key != x.Key:

@@ -28,6 +28,7 @@ type Report struct {
 	Answers    Answers        `json:"answers" doc:"to \"may we?\", of those that were recorded"`
 	Changes    []Change       `json:"material_changes"`
 	Requests   report.Summary `json:"requests" doc:"what was owed at any time in the span, as it stood at its end"`
+	Unpromised []Count        `json:"unpromised,omitempty" doc:"requests that came in in the span, by types for which no policy promises a date: the law's date holds, or none"`
 	Exemptions []Exemption    `json:"exemptions"`
 	Sharing    []Note         `json:"sharing" doc:"recipients, entrustments, disclosures, transfers and data abroad"`
 	Minors     []Count        `json:"minors"`

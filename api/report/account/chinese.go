@@ -39,6 +39,7 @@ var chinese = map[string]string{
 	"kept.nothing-due":                       "截至期末共有 %d 项答复和其他义务，均未到期。",
 	"kept.owed":                              "在 %d 项答复和其他义务中，%d 项按时履行，占已履行和逾期事项的 %s%%。逐项情况见“期限”一节。",
 	"broken.nothing":                         "未发现已承诺而未兑现的事项。",
+	"broken.unpromised":                      "提出了隐私政策未承诺答复期限的请求：%d 次（%s）。此类请求按法定期限答复，法律未规定天数的则无期限，均列入“期限”一节。",
 	"broken.overdue":                         "逾期未履行的答复或义务：%d 项。",
 	"broken.late":                            "逾期后才履行的答复或义务：%d 项。",
 	"broken.promise":                         "未兑现的承诺：%s（%s），期限 %s。本期间应履行 %d 次，逾期未履行 %d 次，逾期后履行 %d 次。",

@@ -18,31 +18,32 @@ type counting struct {
 	owners  map[domain.StreamID]string
 	service domain.Service
 
-	policies  domain.Policies
-	calendars map[string]Calendar
-	events    tally
-	purposes  map[domain.PurposeID]*Asked
-	versions  tally
-	acts      tally
-	surfaces  tally
-	locales   tally
-	evidence  tally
-	short     tally
-	why       tally
-	minors    tally
-	erasures  tally
-	clock     tally
-	access    map[Reader]seen // by who, how and why
-	stands    map[pair]bool
-	touched   map[pair][]int // the changes that wait for the pair
-	changes   []Change
-	builds    map[string]*builds // by the event that voids
-	ended     map[domain.EventID]bool
-	incidents map[string]*Incident
-	known     map[string]domain.Instant
-	imports   map[[2]string]*importing
-	erasings  []erasing // of all of the log up to the end of the span
-	r         Report
+	policies   domain.Policies
+	calendars  map[string]Calendar
+	events     tally
+	purposes   map[domain.PurposeID]*Asked
+	versions   tally
+	acts       tally
+	surfaces   tally
+	locales    tally
+	evidence   tally
+	short      tally
+	why        tally
+	minors     tally
+	erasures   tally
+	clock      tally
+	access     map[Reader]seen // by who, how and why
+	stands     map[pair]bool
+	touched    map[pair][]int // the changes that wait for the pair
+	changes    []Change
+	builds     map[string]*builds // by the event that voids
+	ended      map[domain.EventID]bool
+	incidents  map[string]*Incident
+	known      map[string]domain.Instant
+	imports    map[[2]string]*importing
+	erasings   []erasing // of all of the log up to the end of the span
+	r          Report
+	unpromised tally
 }
 
 // A seen is how often somebody was shown something, and how much.
@@ -160,6 +161,10 @@ func (c *counting) count(e codec.Entry) {
 		c.minors[e.Kind()]++
 	case domain.SubjectClosed, domain.ErasureOrdered, domain.SubjectErased:
 		c.erasures[e.Kind()]++
+	case domain.RequestReceived:
+		for _, t := range x.Unpromised {
+			c.unpromised[t.String()]++
+		}
 	case domain.Noted:
 		c.noted(e, x)
 	}

@@ -39,6 +39,7 @@ var english = map[string]string{
 	"kept.nothing-due":                       "%d replies and other duties were owed by the end of the span; none of them was due yet.",
 	"kept.owed":                              "Of %d replies and other duties, %d were met in time: %s %% of those that were met or overdue. Promise by promise this stands under “Deadlines”.",
 	"broken.nothing":                         "Nothing was found that was promised and not kept.",
+	"broken.unpromised":                      "Asked for, though no policy promises by when such a request is answered: %d times (%s). Each is owed an answer by the law's date, or by none where the law gives no number of days, and stands under “Deadlines”.",
 	"broken.overdue":                         "Overdue and not done: %d replies or other duties.",
 	"broken.late":                            "Done, but late: %d replies or other duties.",
 	"broken.promise":                         "Promise not kept: %s (%s), within %s. Owed %d times in this span; overdue %d, late %d.",

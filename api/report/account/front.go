@@ -1,5 +1,10 @@
 package account
 
+import (
+	"fmt"
+	"strings"
+)
+
 // promised says in plain words what was promised.
 func (s speaker) promised(r Report) []string {
 	if len(r.Promises.Policies) == 0 {
@@ -61,6 +66,9 @@ func (s speaker) broken(r Report) []string {
 	}
 	add(r.Requests.Overdue, "broken.overdue")
 	add(r.Requests.Late, "broken.late")
+	if n := r.unpromised(); n > 0 {
+		text = append(text, s.say("broken.unpromised", n, s.types(r.Unpromised)))
+	}
 	text = append(text, s.rules(r)...)
 	add(r.TooSoon, "broken.soon")
 	short, waiting, doubtful := int64(0), int64(0), int64(0)
@@ -136,4 +144,22 @@ func (s speaker) know(r Report) []string {
 		text = append(text, s.say("know.tests", r.Tests.Persons, r.Tests.Records))
 	}
 	return append(text, s.say("know.check", r.App.Name))
+}
+
+// unpromised returns how often something was asked for which no policy promises
+// a date.
+func (r Report) unpromised() (n int64) {
+	for _, c := range r.Unpromised {
+		n += c.Count
+	}
+	return n
+}
+
+// types writes types of requests with how often each was asked for.
+func (s speaker) types(list []Count) string {
+	var all []string
+	for _, c := range list {
+		all = append(all, fmt.Sprintf("%s %d", s.name(c.Name), c.Count))
+	}
+	return strings.Join(all, ", ")
 }

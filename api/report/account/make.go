@@ -56,6 +56,9 @@ func (c *counting) owed(ctx context.Context, owed Requests, from, to domain.Inst
 		return err
 	}
 	r.Requests = report.SummaryOf(sum)
+	if len(c.unpromised) > 0 {
+		r.Unpromised = c.unpromised.list()
+	}
 	for i := range r.Rules {
 		q.Rule = domain.DeadlineRuleID(r.Rules[i].ID)
 		if _, _, sum, _, err = owed.Report(ctx, q); err != nil {
@@ -75,7 +78,7 @@ func open(ctx context.Context, l Ledger, app domain.AppName, from, to domain.Ins
 	c := &counting{
 		app: app, service: ref.Service, tests: map[string]bool{}, owners: map[domain.StreamID]string{}, calendars: map[string]Calendar{}, events: tally{},
 		purposes: map[domain.PurposeID]*Asked{}, versions: tally{}, acts: tally{}, surfaces: tally{}, locales: tally{}, evidence: tally{}, short: tally{}, why: tally{},
-		minors: tally{}, erasures: tally{}, clock: tally{}, access: map[Reader]seen{}, stands: map[pair]bool{}, touched: map[pair][]int{},
+		minors: tally{}, erasures: tally{}, clock: tally{}, unpromised: tally{}, access: map[Reader]seen{}, stands: map[pair]bool{}, touched: map[pair][]int{},
 		builds: map[string]*builds{}, ended: map[domain.EventID]bool{}, incidents: map[string]*Incident{}, known: map[string]domain.Instant{},
 		imports: map[[2]string]*importing{},
 	}

@@ -19,6 +19,24 @@ func Calendars() (domain.Calendars, error) {
 	return Publish(domain.Calendars{}, workdaysFile, "CN")
 }
 
+// Known returns all that the program comes with: [Calendars], and what is
+// reported of years of which no notice was seen.
+func Known() (domain.Calendars, error) {
+	c, err := Calendars()
+	if err != nil {
+		return c, err
+	}
+	return Publish(c, reportedFile, "CN")
+}
+
+// A reportedShape is the shape of cn-2027-reported.json: days of a year that
+// somebody reports, and no notice has announced.
+type reportedShape struct {
+	Jurisdiction, Status, Source string
+	Year                         int
+	Off, Makeup                  []string
+}
+
 // A workdaysShape is the shape of cn-workdays.json. Beside "years" a member
 // named by a year may hold a projection.
 type workdaysShape struct {
@@ -51,6 +69,9 @@ func Publish(c domain.Calendars, file []byte, otherwise string) (domain.Calendar
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(file, &members); err != nil {
 		return c, fmt.Errorf(`is not a JSON object: want {"off": ["2027-01-01"], "makeup": [], "adds_to": "CN"}, or "years" as in cn-workdays.json: %w`, err)
+	}
+	if members["status"] != nil {
+		return publishReported(c, file, otherwise)
 	}
 	if members["years"] == nil {
 		return publishDays(c, file, otherwise)
@@ -116,10 +137,35 @@ func dates(to *[]domain.Date, member string, texts []string) error {
 	return nil
 }
 
+// publishReported publishes what is reported of a year.
+func publishReported(c domain.Calendars, file []byte, otherwise string) (domain.Calendars, error) {
+	var f reportedShape
+	d := json.NewDecoder(bytes.NewReader(file))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&f); err != nil {
+		return c, fmt.Errorf("is not of the shape of cn-2027-reported.json: %w", err)
+	}
+	if f.Status != "reported" && !strings.HasPrefix(f.Status, "reported,") {
+		return c, fmt.Errorf(`status: %q: a year's days are "reported", or else leave status out and name the notice`, f.Status)
+	}
+	k := domain.Calendar{Jurisdiction: f.Jurisdiction, Year: f.Year, Reported: true, Source: f.Source}
+	if k.Jurisdiction == "" {
+		k.Jurisdiction = otherwise
+	}
+	if err := first(dates(&k.Off, "off", f.Off), dates(&k.MakeUp, "makeup", f.Makeup)); err != nil {
+		return c, err
+	}
+	return publish(c, k)
+}
+
 // publish adds a calendar as the version that is next.
 func publish(c domain.Calendars, k domain.Calendar) (domain.Calendars, error) {
-	k.Version = 1
-	if !k.Projected {
+	switch {
+	case k.Reported:
+		k.Version = 0
+	case k.Projected:
+		k.Version = 1
+	default:
 		was, _ := c.Latest(k.Jurisdiction, k.Year)
 		k.Version = was.Version + 1
 	}
@@ -245,7 +291,7 @@ func ofYear(list []domain.Date, year int) []domain.Date {
 func knownYears(c domain.Calendars, jurisdiction string) []int {
 	var years []int
 	for _, k := range c.Published() {
-		if k.Jurisdiction == jurisdiction && !k.Projected && !slices.Contains(years, k.Year) {
+		if k.Jurisdiction == jurisdiction && !k.Projected && !k.Reported && !slices.Contains(years, k.Year) {
 			years = append(years, k.Year)
 		}
 	}

@@ -18,6 +18,9 @@ var rulesFile []byte
 //go:embed cn-workdays.json
 var workdaysFile []byte
 
+//go:embed cn-2027-reported.json
+var reportedFile []byte
+
 // A ruleFile is the shape of deadline-rules.json.
 type ruleFile struct {
 	Rules []struct {

@@ -1,0 +1,94 @@
+package react
+
+import (
+	"slices"
+	"strings"
+
+	"consentledger/domain"
+	"consentledger/eventstore/codec"
+)
+
+// The steps of an incident arrive in any order: who works on one records later
+// what was done first. So a step meets what is owed although it came before what
+// opened that, and a clock goes back to what it runs from when that arrives late.
+
+// learnBegun remembers when a fact of every kind happened first in an incident,
+// and under the empty kind when the incident began. Clocks that were started
+// without it are started anew, if they began too late.
+func (r *Reactor) learnBegun(a *app, e codec.Entry) {
+	s, step := e.Event.(domain.Stepped)
+	if e.Stream.Noun != domain.IncidentNoun || !step {
+		return
+	}
+	firsts := a.began[e.Stream.ID]
+	if firsts == nil {
+		firsts = map[string]domain.Instant{}
+		a.began[e.Stream.ID] = firsts
+	}
+
+	at, sooner := min(e.At, e.Recorded), false
+	kinds := []string{e.Kind()}
+	if rule, _ := domain.StepRuleOf(s.Kind); rule.Opens() {
+		kinds = append(kinds, "")
+	}
+	for _, kind := range kinds {
+		if was, known := firsts[kind]; !known || at < was {
+			firsts[kind], sooner = at, true
+		}
+	}
+	if p := a.places[placeOf(e.Stream)]; p != nil && sooner {
+		for _, o := range p.open {
+			r.restart(a, o)
+		}
+	}
+}
+
+// keepStep remembers a step of an incident that may meet what opens after it.
+func (a *app) keepStep(e codec.Entry) {
+	if _, step := e.Event.(domain.Stepped); step && e.Stream.Noun == domain.IncidentNoun && domain.Meets(e.Event) {
+		a.steps[e.Stream.ID] = append(a.steps[e.Stream.ID], e)
+	}
+}
+
+// metBefore returns the steps of an incident that meet what opens only now.
+func (a *app) metBefore(stream domain.StreamID, metBy []string) []codec.Entry {
+	if stream.Noun != domain.IncidentNoun {
+		return nil
+	}
+	var steps []codec.Entry
+	for _, e := range a.steps[stream.ID] {
+		if domain.MeetsBy(metBy, e.Kind(), membersOf(e.Event)) {
+			steps = append(steps, e)
+		}
+	}
+	return steps
+}
+
+// learnIncident completes what is known of an obligation that follows from an
+// incident.
+func (r *Reactor) learnIncident(a *app, o *obligation, x domain.Obligation) {
+	if o.cause.Noun != domain.IncidentNoun {
+		return
+	}
+	o.notBefore = a.began[o.cause.ID][""]
+	v, _ := a.policies.Version(x.Version)
+	for _, d := range v.Document.Duties {
+		if d.Kind == x.Kind && slices.Contains(d.Rules, x.Rule.ID) && slices.Contains(d.On, o.causeKind) {
+			o.startsBy = d.Start
+		}
+	}
+	r.restart(a, o)
+}
+
+// restart starts the clock of an obligation of an incident at what it runs from,
+// if it was started later than that.
+func (r *Reactor) restart(a *app, o *obligation) {
+	if o.startsBy != domain.StartStream && !strings.Contains(o.startsBy, ".") {
+		return
+	}
+	began := a.began[o.cause.ID][strings.TrimPrefix(o.startsBy, domain.StartStream)]
+	if began == 0 || o.due.Start != 0 && began >= o.due.Start {
+		return
+	}
+	r.follow(o.key("start"), 0, o.stream, "start "+o.id+" "+began.String(), 0, domain.StartObligation{ID: o.id, Start: began})
+}

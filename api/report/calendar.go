@@ -1,0 +1,141 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"consentledger/domain"
+
+	ics "github.com/arran4/golang-ical"
+)
+
+// A calendar is a report as iCalendar (RFC 5545): an event for every obligation
+// that has a due date, under one UID for ever. It says what is owed and by which
+// rule, and of nobody to whom; and nothing that time alone changes, so that what
+// is new has a new SEQUENCE, and the same deadlines are the same bytes.
+//
+// Programs read calendars differently, so it has only what all of them read
+// alike: whole days or moments in UTC, no time zone of its own, reminders in
+// whole days or as moments. What is done or void is CANCELLED, has no reminder
+// and says so in its title, since some list it as any other.
+type calendar struct {
+	out   io.Writer
+	cal   *ics.Calendar
+	words words
+}
+
+// NewCalendar returns a Writer of a calendar onto w, of an app's deadlines, in a
+// language: zh, or else English.
+func NewCalendar(w io.Writer, app domain.AppName, lang string) Writer {
+	c := &calendar{out: w, cal: ics.NewCalendarFor("consentledger"), words: wordsOf(lang)}
+	c.cal.SetMethod(ics.MethodPublish)
+	c.cal.SetXWRCalName(strings.TrimSpace(c.words["deadlines"] + " " + string(app)))
+	c.cal.SetRefreshInterval("PT1H") // the library says itself that this is a DURATION
+	c.cal.SetXPublishedTTL("PT1H")
+	return c
+}
+
+func (c *calendar) Write(o Obligation) error {
+	end := o.Due
+	if o.DueDate != "" {
+		end = o.DueDate
+	}
+	if end == "" && len(o.Moves) > 0 { // a clock that stands still: the date that it had is none any more
+		end = o.Moves[len(o.Moves)-1].Was
+	}
+	if end == "" {
+		return nil
+	}
+	changed, err := domain.ParseInstant(o.Changed)
+	if err != nil {
+		return err
+	}
+
+	e := c.cal.AddEvent(o.ID + "." + o.Stream + "@consentledger")
+	e.SetSequence(o.Revision)
+	e.SetDtStampTime(changed.Time())
+	e.SetLastModifiedAt(changed.Time())
+	e.SetSummary(c.words.title(o))
+	e.SetDescription(c.words.description(o))
+	e.SetStatus(o.status())
+	e.SetTimeTransparency(ics.TransparencyTransparent)
+	if len(end) == len(time.DateOnly) {
+		return c.day(e, o, end)
+	}
+	return c.hour(e, o, end)
+}
+
+// day lets an event be the whole of the last day: its end is the day after.
+func (c *calendar) day(e *ics.VEvent, o Obligation, text string) error {
+	last, err := domain.ParseDate(text)
+	if err != nil {
+		return err
+	}
+	e.SetProperty(ics.ComponentPropertyDtStart, compact(last), ics.WithValue("DATE"))
+	e.SetProperty(ics.ComponentPropertyDtEnd, compact(last+1), ics.WithValue("DATE"))
+
+	before := domain.Date(3)
+	if safe, err := domain.ParseDate(o.SafeTarget); err == nil && o.SafeTarget != "" {
+		before = max(before, last-safe)
+	}
+	c.remind(e, o, fmt.Sprintf("-P%dD", before))
+	return nil
+}
+
+// hour lets an event end at the limit, and begin an hour before it, or when the
+// clock began if that was later: an event that ends where it begins is none, and
+// one that begins at the limit shows the hour in which it is too late.
+func (c *calendar) hour(e *ics.VEvent, o Obligation, text string) error {
+	due, err := domain.ParseInstant(text)
+	if err != nil {
+		return err
+	}
+	begins, reminded := due.Add(-domain.Hour), due.Add(-domain.Hour)
+	if start, err := domain.ParseInstant(o.Start); err == nil && start < due {
+		begins, reminded = max(begins, start), start+(due-start)*3/4
+	}
+	e.SetStartAt(begins.Time())
+	e.SetEndAt(due.Time())
+	c.remind(e, o, reminded.Time().UTC().Format("20060102T150405Z"), ics.WithValue("DATE-TIME"))
+	return nil
+}
+
+// remind adds a reminder to what is owed and binds.
+func (c *calendar) remind(e *ics.VEvent, o Obligation, when string, params ...ics.PropertyParameter) {
+	if o.status() == ics.ObjectStatusCancelled || !o.Binding {
+		return
+	}
+	a := e.AddAlarm()
+	a.SetAction(ics.ActionDisplay)
+	a.SetProperty(ics.ComponentPropertyDescription, ics.ToText(c.words.title(o)))
+	a.SetTrigger(when, params...)
+}
+
+func compact(d domain.Date) string { return strings.ReplaceAll(d.String(), "-", "") }
+
+// ended reports how an obligation ended, as the words have it; empty: it has not.
+func (o Obligation) ended() string {
+	switch o.State {
+	case "met", "met-late":
+		return "done"
+	case "void":
+		return "void"
+	case "paused", "held":
+		return "paused"
+	}
+	return ""
+}
+
+func (o Obligation) status() ics.ObjectStatus {
+	switch {
+	case o.ended() != "":
+		return ics.ObjectStatusCancelled // nothing is owed any more, or by no date
+	case o.Provisional:
+		return ics.ObjectStatusTentative
+	}
+	return ics.ObjectStatusConfirmed
+}
+
+func (c *calendar) Close() error { return c.cal.SerializeTo(c.out, ics.WithNewLine("\r\n")) }

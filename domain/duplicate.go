@@ -1,0 +1,215 @@
+package domain
+
+import (
+	"slices"
+	"strings"
+)
+
+// reopened is the step that opens a request again: with types, those alone.
+const reopened StepKind = "request.reopened"
+
+// OweAgain asks to record that a request is owed an answer again, since the
+// one in which it went on has ended without one. As long as it has not, or if
+// the request did not go on there, it is no news.
+type OweAgain struct{ Original string }
+
+func (OweAgain) isCommand() {}
+
+// GoesOnIn returns the request in which this one goes on, as its duplicate;
+// empty if it goes on in none.
+func (r Request) GoesOnIn() string {
+	if r.Outcome != "request.duplicate" {
+		return ""
+	}
+	return r.closed.of
+}
+
+// endedWithoutAnswer reports whether nothing is owed any more, though nobody
+// had an answer: to what has none yet, nobody will give one.
+func (r Request) endedWithoutAnswer() bool {
+	return r.Outcome == "request.withdrawn" || r.Outcome == "request.duplicate"
+}
+
+// answered reports whether a type had its answer, and no sooner than another
+// request came in: what was said before cannot have answered that one.
+func (r Request) answered(t RequestType, since Request) bool {
+	return slices.ContainsFunc(r.answers, func(a answer) bool {
+		return a.of == t && a.at >= since.At && a.recorded >= since.Recorded
+	})
+}
+
+// checkOriginal refuses to let a request go on in another one unless that is
+// the same question of the same person, and is owed an answer there no later
+// than here. A duplicate is owed nothing of its own, so whatever the other one
+// lacks would be lost.
+func (r Request) checkOriginal(ref Reference) error {
+	o := ref.Original
+	no := func(code Code, text string) error { return refuseAt(code, "data.of", text) }
+
+	switch {
+	case o == nil || o.Recorded == 0:
+		return no(UnknownRequest, "the app has no other request of that id")
+	case o.endedWithoutAnswer():
+		return no(IllegalMove, "that request was withdrawn, or is a duplicate itself: nothing is owed there")
+	case !r.sameAsker(*o, ref):
+		return no(IllegalMove, "that request is not known to be of the same person, asking by the same guardian or without one: answer each of the two")
+	case o.At > r.At:
+		return no(IllegalMove, "that request came in later than this one: let the later one go on in the earlier")
+	case !covers(o.Received.Purposes, r.Received.Purposes):
+		return no(IllegalMove, "that request is about other purposes: what this one asks of the rest would have no answer")
+	case r.Marks.Has("identity-known") && !o.Marks.Has("identity-known"):
+		return no(IllegalMove, "this is the only one of the two of which it is known who asks: record identity.passed there first")
+	}
+
+	for _, t := range r.left() {
+		if err := r.checkOwedThere(t, *o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sameAsker reports whether two requests are known to be of the same person: of
+// one history, or of two that are linked. Of who is not known, only the same
+// letter is the same.
+func (r Request) sameAsker(o Request, ref Reference) bool {
+	a, b := r.Received, o.Received
+	if a.Guardian != b.Guardian {
+		return false
+	}
+	if a.Subject == "" || b.Subject == "" {
+		return a.Subject == b.Subject && a.Document == b.Document && a.Document != (Hash{})
+	}
+	_, linked := ref.person().linked(b.Subject)
+	return a.Subject == b.Subject || linked
+}
+
+// covers reports whether purposes include others. None named means all.
+func covers(purposes, others []PurposeID) bool {
+	if len(purposes) == 0 {
+		return true
+	}
+	return len(others) > 0 && !slices.ContainsFunc(others, func(p PurposeID) bool { return !has(purposes, p) })
+}
+
+// checkOwedThere refuses that a type goes on in a request that did not ask for
+// it, that had its answer before, or where its answer is owed later.
+func (r Request) checkOwedThere(t RequestType, o Request) error {
+	switch {
+	case !slices.Contains(o.Received.Types, t):
+		return refuseAt(IllegalMove, "data.of", "that request does not ask for "+t.String()+": it would have no answer")
+	case o.answered(t, r):
+		return nil
+	case !slices.Contains(o.left(), t):
+		return refuseAt(IllegalMove, "data.of", "that request had its answer to "+t.String()+" before this one came in: this one asks again")
+	case slices.Contains(o.Received.Unpromised, t) && !slices.Contains(r.Received.Unpromised, t):
+		return refuseAt(IllegalMove, "data.of", "no date was promised there for "+t.String())
+	}
+
+	here, running := r.Duties.binding(t)
+	there, owed := o.Duties.binding(t)
+	if running && len(o.Duties.list) > 0 && (!owed || there.Until > here.Until) {
+		return refuseAt(IllegalMove, "data.of", "the answer to "+t.String()+" is owed later there, or its clock stands still: here it is owed by "+here.last())
+	}
+	return nil
+}
+
+// binding returns the due date that binds of a reply to a type, and whether one
+// runs.
+func (d Duties) binding(t RequestType) (Due, bool) {
+	var dues []Due
+	for _, x := range d.list {
+		if x.State == DutyOpen && x.Kind == DutyReply && slices.Contains(x.Types, t) {
+			dues = append(dues, x.Due)
+		}
+	}
+	i := Binding(dues)
+	if i < 0 {
+		return Due{}, false
+	}
+	return dues[i], true
+}
+
+// last returns the last day of a due date, or for hours its last instant.
+func (d Due) last() string {
+	if d.Date == 0 {
+		return d.Until.String()
+	}
+	return d.Date.String()
+}
+
+// oweAgain answers OweAgain: what had no answer is owed again, by its own date.
+func (r Request) oweAgain(cmd OweAgain, ref Reference) ([]Event, error) {
+	if err := ref.By.checkDoor(cmd); err != nil {
+		return nil, err
+	}
+	o := ref.Original
+	if o == nil || r.GoesOnIn() != cmd.Original || cmd.Original == "" || !o.endedWithoutAnswer() {
+		return nil, nil
+	}
+
+	types := without(r.left(), func(t RequestType) bool { return o.answered(t, r) })
+	if len(types) == 0 {
+		return nil, nil
+	}
+	step := Stepped{Kind: reopened, Fields: Fields(map[string]string{"reason": "original-unanswered", "of": cmd.Original, "types": namesOf(types)})}
+	restored, err := r.restore(types, ref.Calendars)
+	return append([]Event{step}, restored...), err
+}
+
+// restore opens what was owed for some types when the request was closed
+// without an answer, as if it had not been closed: the clocks began when they
+// began, and stood still only as long as the request was there to stop them.
+func (r Request) restore(types []RequestType, k Calendars) ([]Event, error) {
+	var events []Event
+	for _, x := range r.Duties.list {
+		left := without(x.Types, func(t RequestType) bool { return !slices.Contains(types, t) })
+		if x.State != DutyVoid || x.Voided != r.closed.recorded || len(left) == 0 {
+			continue
+		}
+
+		again := x
+		again.ID = obligationRules{kind: x.Kind, target: x.Target, suffix: "." + itoa(r.rounds+1)}.id(x.Rule)
+		again.Types, again.State, again.Pauses = left, DutyOpen, nil
+		if x.Due.Start != 0 {
+			var err error
+			if again.Due, err = Compute(x.Rule, x.Due.Start, nil, x.Due.Extended, k); err != nil {
+				return nil, err
+			}
+		}
+		events = append(events, ObligationOpened{again.Obligation, again.Due, x.Cause})
+		if len(x.Pauses) == 0 {
+			continue
+		}
+
+		moved, err := Duties{[]Duty{again}}.move(MovedResumed, EventID{}, k, func(_ *Duty, c *clock) bool {
+			c.pauses = endedBy(x.Pauses, r.closed.at)
+			return true
+		})
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, moved...)
+	}
+	return events, nil
+}
+
+// endedBy returns pauses of which those that were open ended at a moment.
+func endedBy(pauses []Pause, at Instant) []Pause {
+	pauses = slices.Clone(pauses)
+	for i := range pauses {
+		if pauses[i].To == 0 {
+			pauses[i].To = max(at, pauses[i].From)
+		}
+	}
+	return pauses
+}
+
+// namesOf writes types as a field of a step names them.
+func namesOf(types []RequestType) string {
+	var names []string
+	for _, t := range types {
+		names = append(names, t.String())
+	}
+	return strings.Join(names, ",")
+}

@@ -1,0 +1,195 @@
+package domain_test
+
+import (
+	"errors"
+	"testing"
+
+	. "consentledger/domain"
+)
+
+// told returns a request that came in at a moment, and the steps that followed
+// a day after one another.
+func told(t *testing.T, cmd OpenRequest, at Instant, steps ...string) *run {
+	t.Helper()
+	r := &run{t: t, ref: promises()}
+	if cmd.Channel == "" {
+		cmd.Channel = "email"
+	}
+	if err := r.do(cmd, at); err != nil {
+		t.Fatal(err)
+	}
+	for i, step := range steps {
+		if err := r.step(step, at+Instant(Day)*Instant(i+1)); err != nil {
+			t.Fatal(step, err)
+		}
+	}
+	return r
+}
+
+func asks(subject string, types ...RequestType) OpenRequest {
+	return OpenRequest{Subject: subject, Types: types}
+}
+
+func TestADuplicateIsTheSameQuestionOfTheSamePersonOwedNoLaterElsewhere(t *testing.T) {
+	const day = Instant(Day)
+	purposes := func(cmd OpenRequest, p ...PurposeID) OpenRequest { cmd.Purposes = p; return cmd }
+	known := func(cmd OpenRequest) OpenRequest { cmd.Authenticated = true; return cmd }
+	letter := func(cmd OpenRequest, h byte) OpenRequest { cmd.Document = Hash{h}; return cmd }
+	by := func(cmd OpenRequest, g GuardianRef) OpenRequest { cmd.Guardian = g; return cmd }
+
+	access, ids := asks("00ff", AskAccess), "identity.passed elements=IDE-4 checked_by=desk"
+	asked, failed := "identity.requested elements=IDE-4", "identity.failed elements=IDE-4 checked_by=desk"
+	for _, tt := range []struct {
+		name  string
+		of    *run // the other request
+		this  OpenRequest
+		steps []string
+		code  Code
+	}{
+		{"the same asked twice", told(t, access, t0), access, nil, ""},
+		{"one of several things asked before", told(t, asks("00ff", AskComplaint, AskAccess), t0), access, nil, ""},
+		{"for one purpose, where all are meant", told(t, access, t0), purposes(access, "ads"), nil, ""},
+		{"whose asker is known in both", told(t, known(access), t0), known(access), nil, ""},
+		{"whose asker became known there", told(t, access, t0, ids), known(access), nil, ""},
+		{"what had its answer there since", told(t, access, t0, asked, failed, asked, failed, "request.acknowledged channel=email", "request.answered outcome=full channel=email"), access, nil, ""},
+		{"one letter of nobody who is known", told(t, letter(asks("", AskQuestion), 7), t0), letter(asks("", AskQuestion), 7), nil, ""},
+
+		{"another person's", told(t, asks("0a0a", AskAccess), t0), access, nil, IllegalMove},
+		{"two letters of nobody who is known", told(t, letter(asks("", AskQuestion), 7), t0), letter(asks("", AskQuestion), 8), nil, IllegalMove},
+		{"a guardian's, of the person's own", told(t, access, t0), by(access, "0b0b"), nil, IllegalMove},
+		{"another type", told(t, asks("00ff", AskQuestion), t0), access, nil, IllegalMove},
+		{"more than was asked there", told(t, access, t0), asks("00ff", AskAccess, AskComplaint), nil, IllegalMove},
+		{"other purposes", told(t, purposes(access, "ads"), t0), purposes(access, "maps"), nil, IllegalMove},
+		{"all purposes, where one is meant there", told(t, purposes(access, "ads"), t0), access, nil, IllegalMove},
+		{"a later one", told(t, access, t0+9*day), access, nil, IllegalMove},
+		{"the only one whose asker is known", told(t, access, t0), known(access), nil, IllegalMove},
+		{"one that became known later", told(t, access, t0), access, []string{ids}, IllegalMove},
+		{"what had its answer before this came in", told(t, asks("00ff", AskQuestion), t0, "request.answered outcome=full channel=email"), asks("00ff", AskQuestion), nil, IllegalMove},
+		{"one that was withdrawn", told(t, access, t0, "request.withdrawn"), access, nil, IllegalMove},
+		{"one whose clock stands still", told(t, asks("00ff", AskCopy), t0, "clarification.requested question=which", "identity.requested elements=IDE-4"), asks("00ff", AskCopy), nil, IllegalMove},
+		{"one that is owed later there", told(t, asks("00ff", AskCopy), t0, "request.extended reason=many notified=2026-01-02T00:00:00Z"), asks("00ff", AskCopy), nil, IllegalMove},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := told(t, tt.this, t0+5*day, tt.steps...)
+			r.ref.Original = &tt.of.Request
+			err := r.step("request.duplicate of=abc", t0+10*day)
+			if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
+				t.Errorf("%v, want %q", err, tt.code)
+			}
+			if open := len(tt.code) > 0; r.Marks.Has("open") != open {
+				t.Errorf("open: %v", r.Marks)
+			}
+		})
+	}
+}
+
+func TestADuplicateOfALinkedHistoryIsOfTheSamePerson(t *testing.T) {
+	r := told(t, asks("00ff", AskAccess), t0+1)
+	r.ref.Original = &told(t, asks("0a0a", AskAccess), t0).Request
+	r.ref.Person = new(Subject{}.Evolve(Fact{ID: EventID{1}, At: t0, Recorded: t0, Event: SubjectLinked{Other: "0a0a"}}))
+	if err := r.step("request.duplicate of=abc", t0+2); err != nil {
+		t.Error(err)
+	}
+}
+
+// A duplicate whose original ends without an answer is owed again by the date
+// that it had: 30 working days from 2026-01-01.
+func TestADuplicateIsOwedAgainByItsOwnDate(t *testing.T) {
+	const day = Instant(Day)
+	for _, tt := range []struct {
+		name     string
+		this     RequestType
+		before   []string // steps of the duplicate before it became one
+		original []string
+		want     string
+	}{
+		{"once the original is withdrawn", AskAccess, nil, []string{"request.withdrawn"}, "d30 void, id30 void, d30.2 running, id30.2 not_started"},
+		{"once the original is a duplicate itself", AskAccess, nil, []string{"request.duplicate of=abc"}, "d30 void, id30 void, d30.2 running, id30.2 not_started"},
+		{"not while the original is open", AskAccess, nil, nil, "d30 void, id30 void"},
+		{"not when it had its answer there", AskAccess, nil, []string{"request.answered outcome=full channel=email types=access", "request.withdrawn"}, "d30 void, id30 void"},
+		{"not when it was rejected there", AskAccess, nil, []string{"request.rejected codes=REJ-1 remedies_told=yes approved_by=boss"}, "d30 void, id30 void"},
+		{"with the pauses that it had", AskCopy, []string{"clarification.requested question=which", "clarification.received"}, []string{"request.withdrawn"},
+			"pausable void, eu void, pausable.2 running, eu.2 running"},
+		{"and no longer paused for what is asked of nobody any more", AskCopy, []string{"clarification.requested question=which"}, []string{"request.withdrawn"},
+			"pausable void, eu void, pausable.2 running, eu.2 running"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := told(t, asks("00ff", AskCopy, AskAccess, AskQuestion), t0)
+			a.ref.Original = new(Request{}.Evolve(Fact{At: t0 - day, Recorded: t0 - day, Event: RequestReceived{Types: []RequestType{AskCopy, AskAccess, AskQuestion}, Subject: "00ff"}}))
+			b := told(t, asks("00ff", tt.this), t0+1, tt.before...)
+			was := map[string]Due{}
+			for _, d := range b.Duties.All() {
+				was[d.ID] = d.Due
+			}
+			b.ref.Original = &a.Request
+			if err := b.step("request.duplicate of=abc", t0+5*day); err != nil {
+				t.Fatal(err)
+			}
+
+			for _, step := range tt.original {
+				if err := a.step(step, t0+20*day); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := b.do(OweAgain{Original: "abc"}, t0+21*day); err != nil {
+				t.Fatal(err)
+			}
+			if got := b.states(); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+			for _, d := range b.Duties.All() {
+				before := was[d.ID[:max(0, len(d.ID)-2)]]
+				if before.State == Running && d.State == DutyOpen && d.Due.Until != before.Until {
+					t.Errorf("%s: due %s, was due %s", d.ID, d.Due.Date, before.Date)
+				}
+			}
+			if err := b.do(OweAgain{Original: "abc"}, t0+22*day); err != nil || b.states() != tt.want {
+				t.Errorf("a second time: %s, %v", b.states(), err)
+			}
+		})
+	}
+}
+
+func TestOnlyThePartThatHadNoAnswerThereIsOwedAgain(t *testing.T) {
+	a := told(t, asks("00ff", AskComplaint, AskAccess), t0)
+	b := told(t, asks("00ff", AskComplaint, AskAccess), t0+1)
+	b.ref.Original = &a.Request
+	for _, do := range []func() error{
+		func() error { return b.step("request.duplicate of=abc", t0+2) },
+		func() error { return a.step("request.answered outcome=full channel=email types=access", t0+3) },
+		func() error { return a.step("request.withdrawn", t0+4) },
+		func() error { return b.do(OweAgain{Original: "abc"}, t0+5) },
+	} {
+		if err := do(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := b.states(); got != "facts15 void, d15 void, d30 void, id30 void, facts15.2 not_started, d15.2 running" {
+		t.Error(got)
+	}
+	if err := b.step("request.answered outcome=full channel=email", t0+6); err != nil || b.Marks.Has("open") {
+		t.Error(err, b.Marks)
+	}
+}
+
+// Closing a request and opening it again gives nobody a new period.
+func TestWhatIsOpenedAgainWithoutAnAnswerIsOwedByItsOwnDate(t *testing.T) {
+	for _, tt := range []struct {
+		name, closing string
+		fresh         bool
+	}{
+		{"after it was withdrawn", "request.withdrawn", false},
+		{"after it was a duplicate", "request.duplicate of=abc", false},
+		{"but after an answer by a new one", "request.answered outcome=full channel=app", true},
+	} {
+		r := told(t, asks("00ff", AskQuestion), t0+Instant(Hour))
+		was, _ := r.Duties.Find("reply.d15")
+		if err := errors.Join(r.step(tt.closing, t0+Instant(3*Day)), r.step("request.reopened reason=mistake", t0+Instant(60*Day))); err != nil {
+			t.Fatal(err)
+		}
+		is, _ := r.Duties.Find("reply.d15.2")
+		if (is.Due.Until != was.Due.Until) != tt.fresh || is.State != DutyOpen {
+			t.Errorf("%s: due %s, was due %s", tt.name, is.Due.Date, was.Due.Date)
+		}
+	}
+}

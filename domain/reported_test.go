@@ -1,0 +1,137 @@
+package domain_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"consentledger/cmd/consentledger/law"
+	. "consentledger/domain"
+)
+
+func known(t *testing.T) Calendars {
+	t.Helper()
+	c, err := law.Known()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// What is reported of 2027 for the PRC: counted by hand.
+func TestADateThatRestsOnReportedDaysIsProvisionalAndSafeByTheEarlier(t *testing.T) {
+	for _, tt := range []struct {
+		name, rule, start  string
+		date, without, gap string // without: what the date is if nothing is reported
+		safe, safeNotice   string
+	}{
+		// 21-25, 28-31 December are 9; 4-8 January 14; Monday 11 is 15. Without: Friday 1 January counts.
+		{"new year's days off move it later", "cn.policy.withdrawal_reply", "2026-12-20T10:00:00+08:00", "2027-01-11", "2027-01-08", "2027-01-01", "2027-01-08", ""},
+		// 21-22, 25-29 January are 7; Sunday 31 is made up: 8; 1-4 February 12; 5-13 off; Sunday 14 is made up: 13; 15, 16.
+		{"made-up Sundays count", "cn.policy.withdrawal_reply", "2027-01-20T10:00:00+08:00", "2027-02-16", "2027-02-10", "2027-01-21", "2027-02-10", ""},
+		// 20-24, 27, 28 September are 7 with Sunday 26: 8, 29, 30: 10; 1-7 October off; 8, Saturday 9: 12; 11-13.
+		{"a made-up day brings it forward", "cn.policy.withdrawal_reply", "2027-09-17T10:00:00+08:00", "2027-10-13", "2027-10-08", "2027-09-18", "2027-10-08", ""},
+		// 3 days before a feast: Saturday 8 May is made up, so the report is the earlier.
+		{"the report may be the earlier", "cn.scc2023.filing", "2027-05-05T10:00:00+08:00", "2027-05-18", "2027-05-19", "2027-05-06", "2027-05-18", ""},
+		{"a notice is long enough by the later", "cn.policy.cessation_notice.forward", "2026-12-20T10:00:00+08:00", "2027-01-11", "2027-01-08", "2027-01-01", "2027-01-08", "2027-01-29"},
+		{"a last day that is off rolls", "cn.gbt35273.request_reply", "2027-01-08T10:00:00+08:00", "2027-02-14", "2027-02-08", "2027-02-07", "2027-02-08", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			rule, start := ruleOf(t, tt.rule), instant(t, tt.start)
+			due, err := Compute(rule, start, nil, false, known(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !due.Provisional || !due.Reported || due.Date.String() != tt.date || due.Gap.String() != tt.gap || due.SafeTarget.String() != tt.safe {
+				t.Errorf("due %s, safe %s, provisional %t, reported %t from %s", due.Date, due.SafeTarget, due.Provisional, due.Reported, due.Gap)
+			}
+			if tt.safeNotice != "" && due.SafeNotice < due.Earliest {
+				t.Errorf("safe notice %s, earliest %s", due.SafeNotice, due.Earliest)
+			}
+			unknown, err := Compute(rule, start, nil, false, shipped(t))
+			if err != nil || unknown.Date.String() != tt.without || unknown.Reported {
+				t.Errorf("without: %s, %v", unknown.Date, err)
+			}
+		})
+	}
+}
+
+// A notice of what happens on a day is given by the earlier of both.
+func TestABackwardDateThatRestsOnReportedDaysIsSafeByTheEarlier(t *testing.T) {
+	rule, start := ruleOf(t, "cn.policy.cessation_notice.latest"), instant(t, "2027-03-01T00:00:00+08:00")
+	due, err := Compute(rule, start, nil, false, known(t))
+	without, bad := Compute(rule, start, nil, false, shipped(t))
+	if err := errors.Join(err, bad); err != nil {
+		t.Fatal(err)
+	}
+	// Back from 1 March: 22-26 February are 5; 15-19: 10; Sunday 14: 11; 4, 3, 2, 1: 15. So the day before.
+	if due.Date.String() != "2027-01-31" || !due.Provisional || due.SafeTarget != min(due.Date, without.Date) {
+		t.Errorf("%s, safe %s; without %s", due.Date, due.SafeTarget, without.Date)
+	}
+}
+
+func TestAYearIsUnknownReportedOrAnnounced(t *testing.T) {
+	tell := func(c Calendars, k Calendar) Calendars {
+		t.Helper()
+		events, err := c.Decide(PublishCalendar{Calendar: k}, By{Actor: Operator, Principal: "officer"})
+		if err != nil || len(events) != 1 {
+			t.Fatal(events, err)
+		}
+		return c.Evolve(Fact{Event: events[0]})
+	}
+	day := NewDate(2027, time.May, 17)
+	said := Calendar{Jurisdiction: "DE", Year: 2027, Reported: true, Source: "a package", Off: []Date{day}}
+	notice := Calendar{Jurisdiction: "DE", Year: 2027, Notice: "1", Issued: NewDate(2026, time.December, 1), Off: []Date{day + 1}}
+	rule := DeadlineRule{ID: "x", Unit: UnitWorkingDay, Length: 1, Calendar: "DE", TimeZone: "Europe/Berlin"}
+	start := instant(t, "2027-05-14T10:00:00+02:00") // a Friday
+
+	var c Calendars
+	for _, tt := range []struct {
+		after       *Calendar
+		state       YearState
+		date        string
+		provisional bool
+		versions    string
+	}{
+		{nil, YearUnknown, "2027-05-17", true, "[]"},
+		{&said, YearReported, "2027-05-18", true, "[DE 2027 reported]"},
+		{&notice, YearAnnounced, "2027-05-17", false, "[DE 2027 v1]"},
+	} {
+		before, _ := Compute(rule, start, nil, false, c)
+		if tt.after != nil {
+
+			c = tell(c, *tt.after)
+			published := CalendarPublished{Calendar: c.Published()[len(c.Published())-1]}
+			if !c.Touches(published, before) {
+				t.Errorf("%s: the date of before is not computed again", tt.state)
+			}
+			if again, err := c.Decide(PublishCalendar{Calendar: *tt.after}, By{Actor: Operator, Principal: "officer"}); err != nil || len(again) > 0 {
+				t.Errorf("%s: the same again is news: %v %v", tt.state, again, err)
+			}
+		}
+		due, err := Compute(rule, start, nil, false, c)
+		if err != nil || due.Date.String() != tt.date || due.Provisional != tt.provisional || due.Reported != (tt.state == YearReported) {
+			t.Errorf("%s: %s, provisional %t, reported %t, %v", tt.state, due.Date, due.Provisional, due.Reported, err)
+		}
+		if got := c.Workdays("DE").State(2027); got != tt.state {
+			t.Errorf("is %s, want %s", got, tt.state)
+		}
+	}
+
+	for _, tt := range []struct {
+		name string
+		k    Calendar
+		path string
+	}{
+		{"on nobody's word", Calendar{Jurisdiction: "DE", Year: 2028, Reported: true}, "source"},
+		{"after the notice", Calendar{Jurisdiction: "DE", Year: 2027, Reported: true, Source: "another package"}, "year"},
+		{"with a version", Calendar{Jurisdiction: "DE", Year: 2028, Reported: true, Source: "a package", Version: 1}, "version"},
+		{"that is a guess", Calendar{Jurisdiction: "DE", Year: 2028, Reported: true, Projected: true, Source: "a package"}, "reported"},
+		{"days that cannot be right", Calendar{Jurisdiction: "CN", Year: 2028, Reported: true, Source: "a package", Off: []Date{NewDate(2028, time.January, 3)}}, "off"},
+	} {
+		_, err := c.Decide(PublishCalendar{Calendar: tt.k}, By{Actor: Operator, Principal: "officer"})
+		if got, _ := errors.AsType[Refusal](err); got.Code != CalendarInvalid || got.Path != tt.path {
+			t.Errorf("a report %s: %v", tt.name, err)
+		}
+	}
+}
