@@ -39,7 +39,7 @@ func retireOldStream(ctx context.Context, c Config, js jetstream.JetStream) erro
 		return err
 	}
 	err = in.wait(ctx)
-	in.drain()
+	in.end()
 	if err != nil {
 		return err
 	}

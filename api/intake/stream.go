@@ -34,24 +34,23 @@ type drain struct {
 
 	mu     sync.Mutex
 	inHand map[uint64]jetstream.Msg // by sequence of the stream
+	moves  uint64                   // how often one was taken in hand, or let go
 }
 
 // An incoming is the road of JetStream, open.
 type incoming struct {
+	*drain
 	consumer jetstream.Consumer
 	closed   <-chan struct{} // when nothing more comes
-	drain    func()          // closes the road; what was not begun goes back to the server
+	end      func()          // closes the road; what was not begun goes back to the server
 }
 
-// openStream opens the road of JetStream. The server hands out no more than
-// MaxAckPending at once, and hands out again what is not acked in time.
+// openStream opens the road of JetStream.
 func openStream(ctx context.Context, c Config, js jetstream.JetStream) (*incoming, error) {
 	d := &drain{Config: c, js: js, ctx: context.WithoutCancel(ctx), stop: ctx, jobs: newKeyed(c.Workers), inHand: map[uint64]jetstream.Msg{}}
-	consumer, err := js.CreateOrUpdateConsumer(ctx, InStream, jetstream.ConsumerConfig{
-		Durable: "ledger", AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxAckPending: 1024, MaxDeliver: -1,
-	})
+	consumer, err := openConsumer(ctx, c, js)
 	if err != nil {
-		return nil, fmt.Errorf("consumer of %s: %w", InStream, err)
+		return nil, err
 	}
 	consuming, err := consumer.Consume(d.take, jetstream.PullMaxMessages(512), jetstream.ConsumeErrHandler(d.complain))
 	if err != nil {
@@ -59,8 +58,8 @@ func openStream(ctx context.Context, c Config, js jetstream.JetStream) (*incomin
 	}
 	done, kept := make(chan struct{}), make(chan struct{})
 	go func() { defer close(kept); d.keep(done) }()
-	return &incoming{consumer: consumer, closed: consuming.Closed(), drain: func() {
-		d.end(consuming)
+	return &incoming{drain: d, consumer: consumer, closed: consuming.Closed(), end: func() {
+		d.finishAll(consuming)
 		close(done)
 		<-kept
 		if c.Conn.IsConnected() {
@@ -69,9 +68,9 @@ func openStream(ctx context.Context, c Config, js jetstream.JetStream) (*incomin
 	}}, nil
 }
 
-// end takes nothing more and finishes what was begun. When the server is gone,
-// what it sent is redelivered.
-func (d *drain) end(consuming jetstream.ConsumeContext) {
+// finishAll takes nothing more and finishes what was begun. When the server is
+// gone, what it sent is redelivered.
+func (d *drain) finishAll(consuming jetstream.ConsumeContext) {
 	if d.Conn.IsConnected() {
 		consuming.Drain()
 		select {
@@ -140,14 +139,31 @@ func (d *drain) hold(seq uint64, m jetstream.Msg) bool {
 	_, again := d.inHand[seq]
 	if !again {
 		d.inHand[seq] = m
+		d.moves++
 	}
 	return !again
+}
+
+// progress returns how many messages are in hand, and a number that changes
+// whenever one is taken or finished.
+func (d *drain) progress() (held int, moves uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.inHand), d.moves
+}
+
+func (d *drain) holds(seq uint64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, has := d.inHand[seq]
+	return has
 }
 
 func (d *drain) letGo(seq uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.inHand, seq)
+	d.moves++
 }
 
 // finish brings one message to its end: recorded, rejected, or, when ctx is
@@ -173,19 +189,9 @@ func (d *drain) finish(m jetstream.Msg, meta *jetstream.MsgMetadata, req ledger.
 		if wait == firstTry {
 			d.Log.Warn("an event waits: the ledger is broken", "sequence", meta.Sequence.Stream, "err", err)
 		}
-		d.pause(m, wait)
+		_ = m.InProgress() // the server waits on
+		pause(d.stop, wait)
 		wait = min(2*wait, lastTry)
 	}
 	_ = m.NakWithDelay(wait)
-}
-
-// pause waits, and tells the server that m is being worked on.
-func (d *drain) pause(m jetstream.Msg, wait time.Duration) {
-	_ = m.InProgress()
-	t := time.NewTimer(wait)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-d.stop.Done():
-	}
 }
