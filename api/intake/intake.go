@@ -58,11 +58,15 @@ type Executor interface {
 
 // A Config is what intake stands on.
 type Config struct {
-	Conn    *nats.Conn
-	Ledger  Executor
-	Log     *slog.Logger // nil: slog.Default
-	Seal    func(ctx context.Context, app string, plain []byte) ([]byte, error)
-	Unseal  func(ctx context.Context, app string, sealed []byte) ([]byte, error)
+	Conn   *nats.Conn
+	Ledger Executor
+	Log    *slog.Logger // nil: slog.Default
+	Seal   func(ctx context.Context, app string, plain []byte) ([]byte, error)
+	Unseal func(ctx context.Context, app string, sealed []byte) ([]byte, error)
+
+	// Again records an event that came by a road of operators or of groups.
+	Again func(ctx context.Context, m *nats.Msg) (ledger.Receipt, error)
+
 	Workers int    // how many messages of a road are worked on at once; zero: 4096
 	Watch   *Watch // is told how the roads are; nil: nobody asks
 }
@@ -90,7 +94,7 @@ func Run(ctx context.Context, c Config, ready func()) error {
 		}
 		return fmt.Errorf("intake: %w", permitted(c.Conn, err))
 	}
-	drainRequests, err := openService(ctx, c)
+	drainRequests, err := openService(ctx, c, js)
 	if err != nil {
 		return fmt.Errorf("intake: %w", err)
 	}

@@ -87,7 +87,7 @@ func lagBehind(ctx context.Context, log replayer, at, head eventstore.Position) 
 func (h *house) ready(ctx context.Context) []rest.Check {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	checks := []rest.Check{result("nats", h.connected())}
+	checks := h.roadChecks(ctx)
 	_, err := h.dir.ledger.Head(ctx)
 	checks = append(checks, result("store", err))
 	for _, r := range h.runners {
@@ -101,13 +101,6 @@ func (h *house) ready(ctx context.Context) []rest.Check {
 	_, err = h.outbox.State()
 	checks = append(checks, result("outbox", err))
 	return append(checks, result("rejected messages", h.nothingRejected(ctx)))
-}
-
-func (h *house) connected() error {
-	if !h.conn.IsConnected() {
-		return errors.New("not connected; it is tried again every second")
-	}
-	return nil
 }
 
 // nothingRejected says whether a withdrawal may lie among the rejected messages.

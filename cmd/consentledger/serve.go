@@ -10,12 +10,12 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 	_ "time/tzdata" // apps name their time zones
 
 	"consentledger/api/audit/witness"
 	"consentledger/api/intake"
-	"consentledger/api/natsrest"
 	"consentledger/api/outbox"
 	"consentledger/api/react"
 	"consentledger/cmd/consentledger/law"
@@ -97,6 +97,9 @@ type house struct {
 	intake   intake.Config
 	rejected *intake.Rejections
 
+	api       http.Handler
+	operating atomic.Bool // operators on NATS are answered
+
 	consents  *consents.View
 	policies  *policies.View
 	activity  *activity.View
@@ -156,16 +159,14 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 			h.log.Error("the outbox stopped", "error", err)
 		}
 	})
-	handler := h.handler()
+	h.api = h.handler()
 	opened := make(chan struct{}, 2)
 	open := func() { opened <- struct{}{} }
 	must("intake", func() error {
 		return h.config.nats.permitted(intake.Run(ctx, h.intake, open))
 	})
-	must("operators on NATS", func() error {
-		return natsrest.Run(ctx, natsrest.Config{Conn: h.conn, Handler: handler, Log: h.log}, open)
-	})
-	must("HTTP", func() error { return serveHTTP(ctx, listener, handler) })
+	must("operators on NATS", func() error { return h.operate(ctx, open) })
+	must("HTTP", func() error { return serveHTTP(ctx, listener, h.api) })
 	for range cap(opened) {
 		select {
 		case <-opened:
@@ -214,7 +215,7 @@ func (h *house) open(ctx context.Context) (err error) {
 	h.outbox = &outbox.Outbox{Conn: h.conn, Ledger: h.dir.ledger, Log: h.log}
 	h.intake = intake.Config{
 		Conn: h.conn, Ledger: h.dir.ledger, Log: h.log,
-		Seal: h.dir.seal, Unseal: h.dir.unseal,
+		Seal: h.dir.seal, Unseal: h.dir.unseal, Again: h.again, Watch: new(intake.Watch),
 	}
 	h.rejected = &intake.Rejections{Config: h.intake}
 	return h.openViews(ctx)
