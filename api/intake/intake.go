@@ -31,6 +31,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 
 	"github.com/nats-io/nats.go"
@@ -64,6 +65,11 @@ type Config struct {
 	Seal   func(ctx context.Context, app string, plain []byte) ([]byte, error)
 	Unseal func(ctx context.Context, app string, sealed []byte) ([]byte, error)
 
+	// What the ledger's own store knows of the streams, beside its records, so that
+	// what NATS loses is seen. Nil: it is not. Apps names those whose logs are told.
+	Rows eventstore.Rows
+	Apps func() []domain.AppName
+
 	// Again records an event that came by a road of operators or of groups.
 	Again func(ctx context.Context, m *nats.Msg) (ledger.Receipt, error)
 
@@ -94,13 +100,24 @@ func Run(ctx context.Context, c Config, ready func()) error {
 		}
 		return fmt.Errorf("intake: %w", permitted(c.Conn, err))
 	}
+	m, err := remember(ctx, c.Rows)
+	if err != nil {
+		return fmt.Errorf("intake: %w", err)
+	}
+	w := newWitness(c, js, m)
+	if err := w.meet(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("intake: %w", permitted(c.Conn, err))
+	}
 	drainRequests, err := openService(ctx, c, js)
 	if err != nil {
 		return fmt.Errorf("intake: %w", err)
 	}
 	defer drainRequests()
 	defer c.Watch.opened(false)
-	return drainStream(ctx, c, js, func() error {
+	return drainStream(ctx, c, js, w, func() error {
 		if err := c.Conn.FlushTimeout(10 * time.Second); err != nil {
 			return err
 		}
@@ -119,9 +136,9 @@ func Run(ctx context.Context, c Config, ready func()) error {
 // anew whenever somebody changed it so that it keeps messages back. Opened is
 // called once, when the first stands: after that an opening that fails is tried
 // again, and health is red meanwhile.
-func drainStream(ctx context.Context, c Config, js jetstream.JetStream, opened func() error) error {
+func drainStream(ctx context.Context, c Config, js jetstream.JetStream, w *witness, opened func() error) error {
 	for began := false; ; {
-		in, err := openStream(ctx, c, js)
+		in, err := openStream(ctx, c, js, w.memory)
 		switch {
 		case ctx.Err() != nil && err != nil:
 			return nil
@@ -142,7 +159,7 @@ func drainStream(ctx context.Context, c Config, js jetstream.JetStream, opened f
 			}
 			began = true
 		}
-		err = (&lookout{Config: c, js: js, in: in}).watch(ctx)
+		err = (&lookout{Config: c, js: js, in: in, witness: w}).watch(ctx)
 		in.end()
 		switch {
 		case err == nil:

@@ -16,6 +16,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/eventstore"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -42,26 +43,47 @@ type keeper struct {
 
 // keep keeps m, sealed. Doing it twice is harmless.
 func (k keeper) keep(ctx context.Context, m refused) error {
+	_, err := k.put(ctx, m)
+	return err
+}
+
+// put is keep. It returns the place among the rejected messages.
+func (k keeper) put(ctx context.Context, m refused) (at uint64, err error) {
 	app, err := k.registered(ctx, m.subject)
 	if err != nil {
-		return fmt.Errorf("rejected message: %w", err)
+		return 0, fmt.Errorf("rejected message: %w", err)
 	}
 	sealed, err := k.seal(ctx, app, Original{Subject: m.subject, Header: m.header, Data: m.data, Text: m.why.Text})
 	if err != nil {
-		return fmt.Errorf("rejected message: %w", err)
+		return 0, fmt.Errorf("rejected message: %w", err)
 	}
 	out := &nats.Msg{Subject: "consent.v1." + app + ".rejected", Data: sealed, Header: nats.Header{
 		headerApp: {app}, headerCode: {string(m.why.Code)}, headerPath: {wire.PathOf(m.why)},
 		headerSeq: {strconv.FormatUint(m.inSeq, 10)}, headerMayBeNo: {strconv.FormatBool(m.mayBeNo)}, jetstream.MsgIDHeader: {m.id},
 	}}
-	at, err := k.file(ctx, out, m.id, m.again)
+	at, err = k.file(ctx, out, m.id, m.again)
 	if err == nil && m.mayBeNo {
-		err = keepUnseen(ctx, k.js, at, out)
+		err = k.unseen(ctx, at, out)
 	}
 	if err != nil {
-		return fmt.Errorf("rejected message: %w", err)
+		return 0, fmt.Errorf("rejected message: %w", err)
 	}
-	return nil
+	return at, nil
+}
+
+// unseen keeps a message until somebody looked at it, and that it is kept in the
+// ledger's own store.
+func (k keeper) unseen(ctx context.Context, at uint64, m *nats.Msg) error {
+	if k.Rows != nil {
+		err := k.Rows.Write(ctx, eventstore.Change{Put: []eventstore.Row{unseenRow(at)}})
+		if err == nil {
+			err = k.Rows.Sync(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return keepUnseen(ctx, k.js, at, m)
 }
 
 // registered returns the app that a subject names, or invalidApp. What a

@@ -208,7 +208,7 @@ func (r *Rejections) mark(ctx context.Context, seq uint64, why string) error {
 	if _, kept := r.tally.place(seq); kept {
 		return r.rest(ctx, js, seq)
 	}
-	return nil
+	return nil // the row of it goes when the streams are looked at next
 }
 
 // open returns the streams, with the tally up to date.

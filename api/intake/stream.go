@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -30,7 +31,8 @@ type drain struct {
 	stop context.Context
 	jobs *keyed
 
-	filed filing
+	filed  filing
+	memory *recall // nil: of an older stream, which is emptied
 
 	mu     sync.Mutex
 	inHand map[uint64]jetstream.Msg // by sequence of the stream
@@ -46,8 +48,8 @@ type incoming struct {
 }
 
 // openStream opens the road of JetStream.
-func openStream(ctx context.Context, c Config, js jetstream.JetStream) (*incoming, error) {
-	d := &drain{Config: c, js: js, ctx: context.WithoutCancel(ctx), stop: ctx, jobs: newKeyed(c.Workers), inHand: map[uint64]jetstream.Msg{}}
+func openStream(ctx context.Context, c Config, js jetstream.JetStream, m *recall) (*incoming, error) {
+	d := &drain{Config: c, js: js, ctx: context.WithoutCancel(ctx), stop: ctx, jobs: newKeyed(c.Workers), inHand: map[uint64]jetstream.Msg{}, memory: m}
 	consumer, err := openConsumer(ctx, c, js)
 	if err != nil {
 		return nil, err
@@ -118,6 +120,7 @@ func (d *drain) take(m jetstream.Msg) {
 	if !d.hold(seq, m) {
 		return // a redelivery of what is in hand
 	}
+	d.memory.see(seq, meta.NumPending)
 	req, hint, refusal := parse(m.Subject(), m.Headers(), m.Data())
 	key := d.jobs.person(req.App, req.Person)
 	if refusal != nil {
@@ -152,6 +155,18 @@ func (d *drain) progress() (held int, moves uint64) {
 	return len(d.inHand), d.moves
 }
 
+// lowest returns the lowest number that is in hand; zero if none is.
+func (d *drain) lowest() (low uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for seq := range d.inHand {
+		if low == 0 || seq < low {
+			low = seq
+		}
+	}
+	return low
+}
+
 func (d *drain) holds(seq uint64) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -174,14 +189,14 @@ func (d *drain) finish(m jetstream.Msg, meta *jetstream.MsgMetadata, req ledger.
 	for d.stop.Err() == nil {
 		err := refusal
 		if err == nil {
-			_, err = d.Ledger.Execute(d.ctx, req)
+			err = d.record(meta.Sequence.Stream, req)
 		}
 		if err == nil {
 			_ = m.Ack() // lost: a redelivery, which is answered as before
 			return
 		}
 		if r, no := errors.AsType[domain.Refusal](err); no {
-			if err = d.reject(m, meta, r, hint); err == nil {
+			if err = d.turnAway(m, meta, r, hint); err == nil {
 				_ = m.TermWithReason(string(r.Code))
 				return
 			}
@@ -194,4 +209,43 @@ func (d *drain) finish(m jetstream.Msg, meta *jetstream.MsgMetadata, req ledger.
 		wait = min(2*wait, lastTry)
 	}
 	_ = m.NakWithDelay(wait)
+}
+
+// record records an event. When it returns, that the message was seen is on disk,
+// too: the append of a new record brings it there.
+func (d *drain) record(seq uint64, req ledger.Request) error {
+	if err := d.memory.keep(d.ctx, seq); err != nil {
+		return err
+	}
+	head, err := d.head()
+	if err != nil {
+		return err
+	}
+	receipt, err := d.Ledger.Execute(d.ctx, req)
+	if err == nil && receipt.Position <= head { // an answer from before
+		err = d.memory.sync(d.ctx)
+	}
+	return err
+}
+
+// head returns the position of the newest record; the highest that there is where
+// nobody can tell.
+func (d *drain) head() (eventstore.Position, error) {
+	if of, can := d.Ledger.(interface {
+		Head(context.Context) (eventstore.Position, error)
+	}); can && d.memory != nil {
+		return of.Head(d.ctx)
+	}
+	return 1<<64 - 1, nil
+}
+
+// turnAway rejects a message. When it returns, that it was seen is on disk.
+func (d *drain) turnAway(m jetstream.Msg, meta *jetstream.MsgMetadata, r domain.Refusal, hint string) error {
+	if err := d.memory.keep(d.ctx, meta.Sequence.Stream); err != nil {
+		return err
+	}
+	if err := d.reject(m, meta, r, hint); err != nil {
+		return err
+	}
+	return d.memory.sync(d.ctx)
 }

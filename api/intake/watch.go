@@ -34,10 +34,11 @@ const (
 	Roads    Part = "intake"         // requests are answered, and the stream is drained
 	Settings Part = "intake streams" // nothing that is set in NATS can lose a message
 	Delivery Part = "intake waits"   // what waits is handed out, and taken
+	Losses   Part = "intake losses"  // nothing that NATS acknowledged is gone, or somebody looked at it
 )
 
 // Parts are all of them.
-var Parts = []Part{Roads, Settings, Delivery}
+var Parts = []Part{Roads, Settings, Delivery, Losses}
 
 // errNotOpen says that nobody answers yet, or any more.
 var errNotOpen = errors.New("requests over NATS are not answered yet")
@@ -71,8 +72,9 @@ func (w *Watch) opened(is bool) {
 // A lookout looks at the streams again and again while the roads are open.
 type lookout struct {
 	Config
-	js jetstream.JetStream
-	in *incoming
+	js      jetstream.JetStream
+	in      *incoming
+	witness *witness
 
 	missing int // looks in a row that found no stream
 
@@ -116,6 +118,7 @@ func (l *lookout) watch(ctx context.Context) error {
 func (l *lookout) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
+	_, last := l.witness.memory.known()
 	stream, err := l.js.Stream(ctx, InStream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		if l.missing++; l.missing > 1 {
@@ -129,6 +132,9 @@ func (l *lookout) look(ctx context.Context) error {
 
 	if err := l.compare(ctx, stream.CachedInfo().Config); err != nil {
 		return err
+	}
+	if err := l.witness.look(ctx, stream, last, l.in.lowest); err != nil && ctx.Err() != context.Canceled {
+		l.Watch.set(Losses, fmt.Errorf("whether messages were lost cannot be told: %w", err))
 	}
 	l.Watch.set(Delivery, l.delivery(stream.CachedInfo().State, time.Now()))
 	if l.stuck(stream.CachedInfo().State, time.Now()) {

@@ -19,6 +19,7 @@ import (
 	"consentledger/api/outbox"
 	"consentledger/api/react"
 	"consentledger/cmd/consentledger/law"
+	"consentledger/domain"
 	"consentledger/projections"
 	"consentledger/projections/activity"
 	"consentledger/projections/consents"
@@ -216,6 +217,7 @@ func (h *house) open(ctx context.Context) (err error) {
 	h.intake = intake.Config{
 		Conn: h.conn, Ledger: h.dir.ledger, Log: h.log,
 		Seal: h.dir.seal, Unseal: h.dir.unseal, Again: h.again, Watch: new(intake.Watch),
+		Rows: h.dir.db.Rows(), Apps: func() []domain.AppName { return h.logs.Logged() },
 	}
 	h.rejected = &intake.Rejections{Config: h.intake}
 	return h.openViews(ctx)
