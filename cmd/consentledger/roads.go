@@ -72,7 +72,7 @@ func (h *house) again(ctx context.Context, m *nats.Msg) (ledger.Receipt, error) 
 // roadChecks say whether events come in over NATS, and nothing on the way holds
 // them back.
 func (h *house) roadChecks(ctx context.Context) []rest.Check {
-	checks := []rest.Check{result("nats", h.connected(ctx))}
+	checks := []rest.Check{result("nats", h.connected(ctx)), result("nats permissions", h.config.nats.permitted(h.rights.check()))}
 	for _, part := range intake.Parts {
 		checks = append(checks, result(string(part), h.intake.Watch.Trouble(part)))
 	}

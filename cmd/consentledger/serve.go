@@ -100,6 +100,7 @@ type house struct {
 
 	api       http.Handler
 	operating atomic.Bool // operators on NATS are answered
+	rights    rights
 
 	consents  *consents.View
 	policies  *policies.View
@@ -226,6 +227,7 @@ func (h *house) open(ctx context.Context) (err error) {
 // openNATS starts the embedded server, unless there is another, and connects.
 func (h *house) openNATS(ctx context.Context) (err error) {
 	if h.config.nats.url != "" {
+		h.config.nats.rights = &h.rights
 		h.conn, err = h.config.nats.connect(ctx, "consentledger", h.log)
 		return err
 	}
