@@ -111,7 +111,7 @@ var NoteRules = []NoteRule{
 	note("policy.inconsistency", "the policy contradicts itself, and how it was decided", "XI(I)", "clause", "!decision"),
 	ofItself(ClockObserved, "the ledger's clock was held against one that nobody can set", "SPC rules on civil evidence 2019, 93", "observation", "direction", "step=", "watched="),
 	ofItself(GroupTold, "every app of a group took or refused what was said to the group", "the handler answers for all its apps", "group", "!record"),
-	ofItself(MessagesLost, "messages that NATS had acknowledged were lost before the ledger took them", "PIPL 51, 9", "stream", "how", "first=", "last="),
+	ofItself(MessagesLost, "messages that NATS had acknowledged were lost before the ledger took them", "PIPL 51, 9", "stream", "how", "first=", "last=", "count="),
 	note("policy.precedence", "a specific policy prevailed", "XI(I)", "winner", "!clause"),
 	aboutPerson("decision.made", "a decision about the person was made by a machine", "PIPL 24; VII(II)", "decision", "significant?", "!purpose"),
 	aboutPerson("decision.explained", "an automated decision was explained", "PIPL 24; VII(II)", "decision", "limited_by"),

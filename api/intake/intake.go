@@ -161,6 +161,7 @@ func drainStream(ctx context.Context, c Config, js jetstream.JetStream, w *witne
 		}
 		err = (&lookout{Config: c, js: js, in: in, witness: w}).watch(ctx)
 		in.end()
+		w.ends(ctx)
 		switch {
 		case err == nil:
 			return nil

@@ -34,7 +34,8 @@ type loss struct {
 	Stream  string         `json:"stream"`
 	How     string         `json:"how"`
 	First   uint64         `json:"first"`          // the first that was lost
-	Last    uint64         `json:"last"`           // the last that is known of; before First: nobody knows
+	Last    uint64         `json:"last"`           // the last that is known of
+	Count   uint64         `json:"count,omitzero"` // how many are known of; zero: none, and there may have been more
 	At      domain.Instant `json:"at"`             // when it was found
 	Filed   uint64         `json:"filed,omitzero"` // the rejected message that stands for it
 	Told    bool           `json:"told,omitzero"`  // the logs have it
@@ -42,10 +43,10 @@ type loss struct {
 
 // span returns the stream and the numbers, as in "CONSENT_IN 387-500".
 func (l loss) span() string {
-	switch {
-	case l.Last < l.First:
+	switch l.Count {
+	case 0:
 		return fmt.Sprintf("%s after %d", l.Stream, l.First-1)
-	case l.Last == l.First:
+	case 1:
 		return fmt.Sprintf("%s %d", l.Stream, l.First)
 	}
 	return fmt.Sprintf("%s %d-%d", l.Stream, l.First, l.Last)
@@ -53,18 +54,22 @@ func (l loss) span() string {
 
 // String says what happened, for a person.
 func (l loss) String() string {
-	what := fmt.Sprintf("messages %d to %d of stream %s were acknowledged and are gone", l.First, l.Last, l.Stream)
+	gone := fmt.Sprintf("messages %d to %d were acknowledged and are gone", l.First, l.Last)
 	switch {
-	case l.How == madeAnew && l.Last < l.First:
-		return fmt.Sprintf("stream %s is another one than was known: what it acknowledged after message %d and the ledger had not taken is gone", l.Stream, l.First-1)
-	case l.How == madeAnew:
-		return fmt.Sprintf("stream %s is another one than was known: messages %d to %d, and what came after them, are gone unless the ledger had taken them", l.Stream, l.First, l.Last)
-	case l.First == l.Last && l.How == leftGap:
-		return fmt.Sprintf("message %d of stream %s was acknowledged and is gone", l.First, l.Stream)
-	case l.How == wentBack:
-		return fmt.Sprintf("stream %s went back: messages %d to %d are gone unless the ledger had taken them", l.Stream, l.First, l.Last)
+	case l.Count == 0:
+		gone = fmt.Sprintf("what it acknowledged after message %d, if anything, is gone; all that was known of was taken", l.First-1)
+	case l.Count == 1:
+		gone = fmt.Sprintf("message %d was acknowledged and is gone", l.First)
+	case l.Count < l.Last-l.First+1:
+		gone = fmt.Sprintf("%d of the messages %d to %d were acknowledged and are gone", l.Count, l.First, l.Last)
 	}
-	return what
+	switch l.How {
+	case madeAnew:
+		return fmt.Sprintf("stream %s is another one than was known: %s", l.Stream, gone)
+	case wentBack:
+		return fmt.Sprintf("stream %s went back: %s", l.Stream, gone)
+	}
+	return fmt.Sprintf("stream %s has lost some: %s", l.Stream, gone)
 }
 
 // A witness finds what was lost and tells it.
@@ -80,28 +85,71 @@ func newWitness(c Config, js jetstream.JetStream, m *recall) *witness {
 	return &witness{Config: c, js: js, memory: m, rejected: &Rejections{Config: c}, told: keeper{Config: c, js: js, filed: new(filing)}}
 }
 
+// most is how many messages of a stream that is met for the first time, and of
+// which some were taken out of turn, are looked at one by one.
+const most = 4096
+
 // meet looks at the stream before anything is taken from it.
 func (w *witness) meet(ctx context.Context) error {
 	if w.memory == nil {
 		return nil
 	}
-	_, last := w.memory.known()
+	last := w.memory.last()
 	s, err := w.js.Stream(ctx, InStream)
 	if err != nil {
 		return fmt.Errorf("stream %s: %w", InStream, err)
 	}
-	return w.look(ctx, s, last, func() uint64 { return 0 })
+	state := s.CachedInfo().State
+	if !w.memory.met() {
+		var there map[uint64]bool
+		if state.NumDeleted > 0 && state.Msgs <= most {
+			if there, err = w.there(ctx, s, span{state.FirstSeq, state.LastSeq}); err != nil {
+				return err
+			}
+		}
+		w.memory.begin(s.CachedInfo().Created, state, there)
+		last = state.LastSeq
+	}
+	return w.look(ctx, s, last, w.expected)
+}
+
+// ends writes what is known when nothing more is taken.
+func (w *witness) ends(ctx context.Context) {
+	if w.memory == nil {
+		return
+	}
+	if err := w.memory.settle(context.WithoutCancel(ctx)); err != nil {
+		w.Log.Warn("what is known of the stream of incoming events is not up to date", "err", err)
+	}
+}
+
+// expected looks for what an earlier run was handed and did not take.
+func (w *witness) expected(ctx context.Context, s jetstream.Stream) (losses []loss, err error) {
+	for _, open := range w.memory.expected() {
+		there, err := w.there(ctx, s, open)
+		if err != nil {
+			return nil, err
+		}
+		losses = append(losses, w.memory.unfound(open, there)...)
+	}
+	return losses, nil
 }
 
 // look compares the streams with what is known of them, and tells what was lost.
-// Last is the highest number that was known before the stream was asked; held
-// returns the lowest that is in hand, zero if none is.
-func (w *witness) look(ctx context.Context, s jetstream.Stream, last uint64, held func() uint64) error {
+// Last is the highest number that was known before the stream was asked.
+func (w *witness) look(ctx context.Context, s jetstream.Stream, last uint64, more ...func(context.Context, jetstream.Stream) ([]loss, error)) error {
 	if w.memory == nil {
 		return nil
 	}
 	info := s.CachedInfo()
 	losses := w.memory.meet(info.Config, info.Created, info.State, last)
+	for _, find := range more {
+		found, err := find(ctx, s)
+		if err != nil {
+			return err
+		}
+		losses = append(losses, found...)
+	}
 	for _, suspect := range w.memory.passedOver() {
 		there, err := w.there(ctx, s, suspect)
 		if err != nil {
@@ -112,17 +160,14 @@ func (w *witness) look(ctx context.Context, s jetstream.Stream, last uint64, hel
 	for i := range losses {
 		losses[i].Stream = InStream
 	}
+
 	if err := w.note(ctx, losses); err != nil {
 		return err
 	}
 	if err := w.missing(ctx); err != nil {
 		return err
 	}
-	floor, _ := w.memory.known() // first: what is taken from now on is above it
-	if low := held(); low > 0 {
-		floor = min(floor, low-1)
-	}
-	if err := w.memory.settle(ctx, floor); err != nil {
+	if err := w.memory.settle(ctx); err != nil {
 		return err
 	}
 	return w.tell(ctx)
@@ -178,10 +223,12 @@ func (w *witness) missing(ctx context.Context) error {
 			continue
 		}
 		if n := len(losses); n > 0 && losses[n-1].Last+1 == seq {
-			losses[n-1].Last = seq
+			losses[n-1].Last, losses[n-1].Count = seq, losses[n-1].Count+1
 			continue
 		}
-		losses = append(losses, loss{Stream: RejectedStream, How: leftGap, First: seq, Last: seq})
+		one := gap(seq, seq)
+		one.Stream = RejectedStream
+		losses = append(losses, one)
 	}
 	if len(change.Put)+len(change.Delete) == 0 {
 		return nil
@@ -230,7 +277,7 @@ func (w *witness) note(ctx context.Context, losses []loss) error {
 	}
 	for _, l := range losses {
 		l.Version, l.At = 1, w.Ledger.Now()
-		w.Log.Error("messages that NATS had acknowledged are lost", "stream", l.Stream, "how", l.How, "first", l.First, "last", l.Last)
+		w.Log.Error("messages that NATS had acknowledged are lost", "stream", l.Stream, "how", l.How, "first", l.First, "last", l.Last, "count", l.Count)
 		if err := w.write(ctx, next, l); err != nil {
 			return err
 		}
@@ -312,8 +359,8 @@ func (w *witness) record(ctx context.Context, id string, l loss) (bool, error) {
 	if l.Stream == RejectedStream {
 		fields["stream"] = "rejected"
 	}
-	if l.Last >= l.First {
-		fields["last"] = strconv.FormatUint(l.Last, 10)
+	if l.Count > 0 {
+		fields["last"], fields["count"] = strconv.FormatUint(l.Last, 10), strconv.FormatUint(l.Count, 10)
 	}
 	apps := w.Apps()
 	for _, app := range apps {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -102,13 +104,13 @@ func TestMessagesThatAreGoneFromTheStreamAreTold(t *testing.T) {
 	}{
 		{"none is gone", func(desk) {}, 11, "", ""},
 		{"the first three are gone", func(d desk) { d.remove(1, 2, 3) }, 8,
-			"messages 1 to 3 of stream CONSENT_IN were acknowledged and are gone", "smartkey first=1 how=gap last=3 stream=incoming"},
+			"messages 1 to 3 were acknowledged and are gone", "smartkey count=3 first=1 how=gap last=3 stream=incoming"},
 		{"some in the midst are gone", func(d desk) { d.remove(4, 5, 7) }, 8,
-			"messages 4 to 5 of stream CONSENT_IN were acknowledged and are gone", "smartkey first=4 how=gap last=5 stream=incoming; smartkey first=7 how=gap last=7 stream=incoming"},
+			"messages 4 to 5 were acknowledged and are gone", "smartkey count=2 first=4 how=gap last=5 stream=incoming; smartkey count=1 first=7 how=gap last=7 stream=incoming"},
 		{"the last are gone", func(d desk) { d.remove(9, 10) }, 9,
-			"messages 9 to 10 of stream CONSENT_IN were acknowledged and are gone", "smartkey first=9 how=gap last=10 stream=incoming"},
+			"messages 9 to 10 were acknowledged and are gone", "smartkey count=2 first=9 how=gap last=10 stream=incoming"},
 		{"all are gone", func(d desk) { d.remove(1, 2, 3, 4, 5, 6, 7, 8, 9, 10) }, 1,
-			"messages 1 to 10 of stream CONSENT_IN were acknowledged and are gone", "smartkey first=1 how=gap last=10 stream=incoming"},
+			"messages 1 to 10 were acknowledged and are gone", "smartkey count=10 first=1 how=gap last=10 stream=incoming"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := rememberingHouse(t)
@@ -219,9 +221,9 @@ func TestAStreamThatIsAnotherOneOrWentBackIsTold(t *testing.T) {
 				b.t.Fatal(err)
 			}
 		}, []string{
-			"stream CONSENT_IN is another one than was known: messages 6 to 7, and what came after them, are gone unless the ledger had taken them",
-			"message 1 of stream CONSENT_REJECTED was acknowledged and is gone",
-		}, []string{"smartkey first=6 how=made-anew last=7 stream=incoming", "smartkey first=1 how=gap last=1 stream=rejected"}},
+			"stream CONSENT_IN is another one than was known: messages 6 to 7 were acknowledged and are gone",
+			"stream CONSENT_REJECTED has lost some: message 1 was acknowledged and is gone",
+		}, []string{"smartkey count=2 first=6 how=made-anew last=7 stream=incoming", "smartkey count=1 first=1 how=gap last=1 stream=rejected"}},
 		{"an older copy of the directory is put back", false, func(b *brokenServer) {
 			if err := os.RemoveAll(b.dir); err != nil {
 				b.t.Fatal(err)
@@ -229,8 +231,8 @@ func TestAStreamThatIsAnotherOneOrWentBackIsTold(t *testing.T) {
 			if err := os.CopyFS(b.dir, os.DirFS(b.dir+".old")); err != nil {
 				b.t.Fatal(err)
 			}
-		}, []string{"stream CONSENT_IN went back: messages 6 to 7 are gone unless the ledger had taken them"},
-			[]string{"smartkey first=6 how=went-back last=7 stream=incoming"}},
+		}, []string{"stream CONSENT_IN went back: messages 6 to 7 were acknowledged and are gone"},
+			[]string{"smartkey count=2 first=6 how=went-back last=7 stream=incoming"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := &brokenServer{t: t, dir: t.TempDir() + "/nats", port: -1}
@@ -297,6 +299,68 @@ func TestAStreamThatIsAnotherOneOrWentBackIsTold(t *testing.T) {
 	}
 }
 
+// A block of the stream is damaged while messages wait that the ledger had been
+// handed and could not take: each is recorded, or told to be lost.
+func TestADamagedBlockIsTold(t *testing.T) {
+	const n = 114
+	for name, damage := range map[string]func(block []byte) []byte{
+		"the second half is gone": func(block []byte) []byte { return block[:len(block)/2] },
+		"zeros in the midst":      func(block []byte) []byte { clear(block[len(block)/2 : len(block)/2+500]); return block },
+		"one bit is another":      func(block []byte) []byte { block[len(block)/2] ^= 1; return block },
+		"nothing is left":         func([]byte) []byte { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := &brokenServer{t: t, dir: t.TempDir() + "/nats", port: -1}
+			b.start()
+			defer func() { b.stop() }()
+			d := rememberingHouse(t)
+			d.reach(b)
+			stop := d.start()
+			d.faulty.breakFor("1")
+			for i := range n { // one person's, and the first holds back the others
+				d.publish("consent.withdrawn", event(fmt.Sprint(1+i), "consent.withdrawn", "person-1", `{"all":true}`))
+			}
+			d.until("the ledger has seen them", func() bool { return d.sees(n) })
+			stop()
+			b.stop()
+			blocks, err := filepath.Glob(b.dir + "/jetstream/*/streams/" + InStream + "/msgs/*.blk")
+			if err != nil || len(blocks) != 1 {
+				t.Fatal(blocks, err)
+			}
+			block, err := os.ReadFile(blocks[0])
+			if err == nil {
+				err = os.WriteFile(blocks[0], damage(block), 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			b.start()
+			d.reach(b)
+			d.faulty.breakFor("")
+			defer d.start()()
+			d.until("each is recorded, or told to be lost", func() bool { return d.withdrawn()+d.lost() == n })
+			if d.lost() == 0 || d.losses() == "" {
+				t.Errorf("%d were recorded, %d are told to be lost: %s", d.withdrawn(), d.lost(), d.losses())
+			}
+		})
+	}
+}
+
+// lost adds up what the log says.
+func (d desk) lost() (n int) {
+	for _, line := range d.told() {
+		_, count, _ := strings.Cut(line, "count=")
+		count, _, _ = strings.Cut(count, " ")
+		k, err := strconv.Atoi(count)
+		if err != nil {
+			d.t.Fatal(line)
+		}
+		n += k
+	}
+	return n
+}
+
 // sees reports whether the ledger's store knows that a message was seen.
 func (d desk) sees(seq uint64) bool {
 	m, err := remember(d.t.Context(), d.config.Rows)
@@ -324,9 +388,10 @@ func TestAPersonUnderstandsWhatWasLost(t *testing.T) {
 		loss       loss
 		span, text string
 	}{
-		{loss{Stream: InStream, How: leftGap, First: 387, Last: 500}, "CONSENT_IN 387-500", "messages 387 to 500 of stream CONSENT_IN were acknowledged and are gone"},
-		{loss{Stream: InStream, How: leftGap, First: 7, Last: 7}, "CONSENT_IN 7", "message 7 of stream CONSENT_IN was acknowledged and is gone"},
-		{loss{Stream: InStream, How: madeAnew, First: 8, Last: 7}, "CONSENT_IN after 7", "stream CONSENT_IN is another one than was known: what it acknowledged after message 7 and the ledger had not taken is gone"},
+		{loss{Stream: InStream, How: leftGap, First: 387, Last: 500, Count: 114}, "CONSENT_IN 387-500", "stream CONSENT_IN has lost some: messages 387 to 500 were acknowledged and are gone"},
+		{loss{Stream: InStream, How: leftGap, First: 7, Last: 7, Count: 1}, "CONSENT_IN 7", "stream CONSENT_IN has lost some: message 7 was acknowledged and is gone"},
+		{loss{Stream: InStream, How: wentBack, First: 7, Last: 20, Count: 3}, "CONSENT_IN 7-20", "stream CONSENT_IN went back: 3 of the messages 7 to 20 were acknowledged and are gone"},
+		{loss{Stream: InStream, How: madeAnew, First: 8, Last: 7}, "CONSENT_IN after 7", "stream CONSENT_IN is another one than was known: what it acknowledged after message 7, if anything, is gone; all that was known of was taken"},
 	} {
 		if got := c.loss.span(); got != c.span {
 			t.Errorf("%q, want %q", got, c.span)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -35,20 +36,31 @@ const (
 	lossRows   = "n/l"
 )
 
-// marks are how far a stream was seen. Seen is on disk before a message is acked:
-// so a number above it that the stream no longer has was never taken.
+// marks are how far a stream was seen. They are on disk before a message is acked:
+// a number above Seen, or one that is Open, was never taken, and must be in the
+// stream.
 type marks struct {
 	Version int       `json:"v"`
-	Created time.Time `json:"created"` // of the stream: another one of that name begins anew
-	Floor   uint64    `json:"floor"`   // all up to here are done with
-	Seen    uint64    `json:"seen"`    // the highest that was handed out
-	Last    uint64    `json:"last"`    // the highest that is known to have been there
+	Created time.Time `json:"created"`        // of the stream: another one of that name begins anew
+	Seen    uint64    `json:"seen"`           // the highest that was handed out
+	Last    uint64    `json:"last"`           // the highest that is known to have been there
+	Open    []span    `json:"open,omitempty"` // handed out, and not yet about to be recorded or turned away
 }
 
 // A span is numbers of a stream, ends included.
 type span struct{ First, Last uint64 }
 
-func (s span) count() uint64 { return s.Last - s.First + 1 }
+// spans returns numbers as spans, in order.
+func spans(numbers iter.Seq[uint64]) (all []span) {
+	for _, n := range slices.Sorted(numbers) {
+		if last := len(all) - 1; last >= 0 && all[last].Last+1 == n {
+			all[last].Last = n
+			continue
+		}
+		all = append(all, span{n, n})
+	}
+	return all
+}
 
 // A recall is what the ledger's store knows of the stream of incoming events. A
 // nil recall knows nothing.
@@ -56,10 +68,14 @@ type recall struct {
 	rows eventstore.Rows
 
 	mu       sync.Mutex
-	now      marks
-	kept     marks           // as the store has them
+	now      marks           // but for Open
+	open     map[uint64]bool // see marks
+	changes  uint64          // counts what is new
 	suspects []span          // numbers that were passed over, and nobody looked yet
 	late     map[uint64]bool // handed out after higher ones, since there are suspects
+
+	writing sync.Mutex // held while marks are written
+	kept    uint64     // the changes that the store has
 }
 
 // remember returns the recall of a ledger whose rows these are.
@@ -67,7 +83,7 @@ func remember(ctx context.Context, rows eventstore.Rows) (*recall, error) {
 	if rows == nil {
 		return nil, nil
 	}
-	m := &recall{rows: rows, late: map[uint64]bool{}}
+	m := &recall{rows: rows, late: map[uint64]bool{}, open: map[uint64]bool{}}
 	value, has, err := rows.Get(ctx, []byte(marksRow))
 	if err == nil && has {
 		err = json.Unmarshal(value, &m.now)
@@ -75,47 +91,95 @@ func remember(ctx context.Context, rows eventstore.Rows) (*recall, error) {
 	if err != nil {
 		return nil, fmt.Errorf("what is known of the stream of incoming events: %w", err)
 	}
-	m.kept = m.now
+	for _, s := range m.now.Open {
+		for n := s.First; n <= s.Last; n++ {
+			m.open[n] = true
+		}
+	}
+	m.now.Open = nil
 	return m, nil
 }
 
-// meet compares the stream as it is with what is known of it, and returns what
-// was lost. The first stream that a ledger meets is taken as it is.
-//
-// Last is the highest number that was known before the stream was asked.
-func (m *recall) meet(config jetstream.StreamConfig, created time.Time, state jetstream.StreamState, last uint64) (losses []loss) {
-	if m == nil {
-		return nil
-	}
+// met reports whether the ledger knows a stream.
+func (m *recall) met() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	was := m.now
+	return m.now.Version > 0
+}
+
+// begin takes a stream as it is, the first that a ledger meets. There are the
+// numbers that it has; nil if all from the first to the last are there.
+func (m *recall) begin(created time.Time, state jetstream.StreamState, there map[uint64]bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.changes++
+	m.now = marks{Version: 1, Created: created, Seen: state.FirstSeq - min(state.FirstSeq, 1), Last: state.LastSeq}
+	if there != nil {
+		m.now.Seen = state.LastSeq
+		maps.Copy(m.open, there)
+	}
+}
+
+// meet compares the stream as it is with what is known of it, and returns what
+// was lost. Last is the highest number that was known before the stream was
+// asked.
+func (m *recall) meet(config jetstream.StreamConfig, created time.Time, state jetstream.StreamState, last uint64) (losses []loss) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.changes++
 	switch {
-	case was.Version == 0:
-		m.now = marks{Version: 1, Created: created, Floor: state.FirstSeq - min(state.FirstSeq, 1), Seen: state.LastSeq, Last: state.LastSeq}
-		if state.NumDeleted == 0 { // nothing of it was taken out of turn
-			m.now.Seen = m.now.Floor
-		}
-		return nil
-	case !was.Created.Equal(created):
-		losses = append(losses, loss{How: madeAnew, First: was.Floor + 1, Last: max(was.Last, was.Floor)})
+	case !m.now.Created.Equal(created):
+		losses = append(losses, m.lostBehind(madeAnew, 0, m.now.Last))
 		begin := config.FirstSeq - min(config.FirstSeq, 1)
-		m.now = marks{Version: 1, Created: created, Floor: begin, Seen: begin, Last: begin}
-		m.suspects, m.late = nil, map[uint64]bool{}
+		m.now = marks{Version: 1, Created: created, Seen: begin, Last: begin}
 	case state.LastSeq < last:
-		losses = append(losses, loss{How: wentBack, First: state.LastSeq + 1, Last: last})
-		m.now.Floor, m.now.Seen, m.now.Last = min(was.Floor, state.LastSeq), min(was.Seen, state.LastSeq), state.LastSeq
-		m.suspects, m.late = nil, map[uint64]bool{}
+		losses = append(losses, m.lostBehind(wentBack, state.LastSeq, last))
+		m.now.Seen, m.now.Last = min(m.now.Seen, state.LastSeq), state.LastSeq
+	default:
+		m.changes--
 	}
 
 	// What was never handed out and lies below the oldest message is gone. An empty
 	// stream's oldest is the one that will come next.
 	if state.FirstSeq > m.now.Seen+1 {
-		losses = append(losses, loss{How: leftGap, First: m.now.Seen + 1, Last: state.FirstSeq - 1})
+		losses = append(losses, gap(m.now.Seen+1, state.FirstSeq-1))
 		m.now.Seen = state.FirstSeq - 1
+		m.changes++
 	}
-	m.now.Last = max(m.now.Last, state.LastSeq)
+	if state.LastSeq > m.now.Last {
+		m.now.Last = state.LastSeq
+		m.changes++
+	}
 	return losses
+}
+
+// lostBehind returns what was not taken of the numbers behind one, up to the last
+// that is known. The lock is held.
+func (m *recall) lostBehind(how string, behind, last uint64) loss {
+	l := loss{How: how, First: max(behind, m.now.Seen) + 1, Last: last}
+	if l.Last >= l.First {
+		l.Count = l.Last - l.First + 1
+	}
+	for n := range m.open {
+		if n > behind {
+			l.First, l.Last, l.Count = min(l.First, n), max(l.Last, n), l.Count+1
+			delete(m.open, n)
+		}
+	}
+	if l.Count == 0 {
+		l.First, l.Last = behind+1, behind // all had been taken
+		if how == madeAnew {
+			l.First, l.Last = m.now.Seen+1, m.now.Seen
+		}
+	}
+	m.suspects = nil
+	clear(m.late)
+	return l
+}
+
+// gap is the loss of the numbers of a span.
+func gap(first, last uint64) loss {
+	return loss{How: leftGap, First: first, Last: last, Count: last - first + 1}
 }
 
 // see notes that a message was handed out, and that so many wait behind it.
@@ -134,34 +198,66 @@ func (m *recall) see(seq, behind uint64) {
 	case len(m.suspects) > 0:
 		m.late[seq] = true
 	}
+	m.open[seq] = true
 	m.now.Last = max(m.now.Last, seq+behind)
+	m.changes++
 }
 
-// keep writes that a message was seen, if that is not written yet. It does not
-// sync: the append of the message's record does.
+// keep writes that a message was seen and is about to be recorded or turned away.
+// It does not sync: the append of the message's record does. Many who keep at
+// once share a write.
 func (m *recall) keep(ctx context.Context, seq uint64) error {
 	if m == nil {
 		return nil
 	}
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.kept.Created.Equal(m.now.Created) && seq <= m.kept.Seen {
-		return nil
-	}
-	return m.write(ctx)
+	delete(m.open, seq)
+	m.changes++
+	mine := m.changes
+	m.mu.Unlock()
+	return m.write(ctx, mine)
 }
 
-// write writes the marks. The lock is held.
-func (m *recall) write(ctx context.Context) error {
-	value, err := json.Marshal(m.now)
+// failed notes that a message could not be recorded: it is still to be taken.
+func (m *recall) failed(seq uint64) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.open[seq] = true
+	m.changes++
+}
+
+// write writes the marks, unless the store has as many changes already.
+func (m *recall) write(ctx context.Context, changes uint64) error {
+	m.writing.Lock()
+	defer m.writing.Unlock()
+	if m.kept >= changes {
+		return nil
+	}
+
+	m.mu.Lock()
+	now, kept := m.now, m.changes
+	now.Open = spans(maps.Keys(m.open))
+	m.mu.Unlock()
+	value, err := json.Marshal(now)
 	if err != nil {
 		panic("intake: marks do not make JSON: " + err.Error())
 	}
 	if err := m.rows.Write(ctx, eventstore.Change{Put: []eventstore.Row{{Key: []byte(marksRow), Value: value}}}); err != nil {
 		return fmt.Errorf("what is known of the stream of incoming events: %w", err)
 	}
-	m.kept = m.now
+	m.kept = kept
 	return nil
+}
+
+// settle writes what is new.
+func (m *recall) settle(ctx context.Context) error {
+	m.mu.Lock()
+	changes := m.changes
+	m.mu.Unlock()
+	return m.write(ctx, changes)
 }
 
 // sync returns when what was kept survives a crash.
@@ -172,36 +268,46 @@ func (m *recall) sync(ctx context.Context) error {
 	return m.rows.Sync(ctx)
 }
 
-// settle notes how far everything is done with, and writes what is new.
-func (m *recall) settle(ctx context.Context, floor uint64) error {
+// last returns the highest number that is known to have been there.
+func (m *recall) last() uint64 {
 	if m == nil {
-		return nil
+		return 0
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.now.Floor = max(m.now.Floor, min(floor, m.now.Seen)); m.now == m.kept {
-		return nil
-	}
-	return m.write(ctx)
+	return m.now.Last
 }
 
-// known returns the highest number that was handed out, and the highest that is
-// known to have been there.
-func (m *recall) known() (seen, last uint64) {
-	if m == nil {
-		return 0, 0
-	}
+// expected returns the numbers that were handed out to a ledger that ended before
+// it took them: the stream must have them.
+func (m *recall) expected() []span {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.now.Seen, m.now.Last
+	return spans(maps.Keys(m.open))
+}
+
+// unfound notes which of the numbers of a span are not in the stream, and returns
+// them as losses.
+func (m *recall) unfound(s span, there map[uint64]bool) (losses []loss) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	gone := map[uint64]bool{}
+	for n := s.First; n <= s.Last; n++ {
+		if m.open[n] && !there[n] {
+			gone[n] = true
+			delete(m.open, n)
+			m.changes++
+		}
+	}
+	for _, g := range spans(maps.Keys(gone)) {
+		losses = append(losses, gap(g.First, g.Last))
+	}
+	return losses
 }
 
 // passedOver returns the numbers that were passed over and that nobody looked at
 // yet.
 func (m *recall) passedOver() []span {
-	if m == nil {
-		return nil
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.suspects)
@@ -215,20 +321,18 @@ func (m *recall) lookedAt(there map[uint64]bool) (losses []loss) {
 	defer m.mu.Unlock()
 	s := m.suspects[0]
 	m.suspects = m.suspects[1:]
-	known := slices.Sorted(maps.Keys(there))
-	for seq := range m.late {
-		if seq >= s.First && seq <= s.Last && !there[seq] {
-			known = append(known, seq)
+	gone := map[uint64]bool{}
+	for n := s.First; n <= s.Last; n++ {
+		switch {
+		case there[n] && !m.late[n]:
+			m.open[n] = true
+			m.changes++
+		case !m.late[n]:
+			gone[n] = true
 		}
 	}
-	slices.Sort(known)
-
-	next := s.First
-	for _, seq := range append(known, s.Last+1) {
-		if seq > next {
-			losses = append(losses, loss{How: leftGap, First: next, Last: seq - 1})
-		}
-		next = seq + 1
+	for _, g := range spans(maps.Keys(gone)) {
+		losses = append(losses, gap(g.First, g.Last))
 	}
 	if len(m.suspects) == 0 {
 		clear(m.late)

@@ -155,18 +155,6 @@ func (d *drain) progress() (held int, moves uint64) {
 	return len(d.inHand), d.moves
 }
 
-// lowest returns the lowest number that is in hand; zero if none is.
-func (d *drain) lowest() (low uint64) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for seq := range d.inHand {
-		if low == 0 || seq < low {
-			low = seq
-		}
-	}
-	return low
-}
-
 func (d *drain) holds(seq uint64) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -222,10 +210,14 @@ func (d *drain) record(seq uint64, req ledger.Request) error {
 		return err
 	}
 	receipt, err := d.Ledger.Execute(d.ctx, req)
-	if err == nil && receipt.Position <= head { // an answer from before
-		err = d.memory.sync(d.ctx)
+	if err != nil {
+		d.memory.failed(seq)
+		return err
 	}
-	return err
+	if receipt.Position <= head { // an answer from before
+		return d.memory.sync(d.ctx)
+	}
+	return nil
 }
 
 // head returns the position of the newest record; the highest that there is where
@@ -245,6 +237,7 @@ func (d *drain) turnAway(m jetstream.Msg, meta *jetstream.MsgMetadata, r domain.
 		return err
 	}
 	if err := d.reject(m, meta, r, hint); err != nil {
+		d.memory.failed(meta.Sequence.Stream)
 		return err
 	}
 	return d.memory.sync(d.ctx)

@@ -118,7 +118,7 @@ func (l *lookout) watch(ctx context.Context) error {
 func (l *lookout) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	_, last := l.witness.memory.known()
+	last := l.witness.memory.last()
 	stream, err := l.js.Stream(ctx, InStream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		if l.missing++; l.missing > 1 {
@@ -133,7 +133,7 @@ func (l *lookout) look(ctx context.Context) error {
 	if err := l.compare(ctx, stream.CachedInfo().Config); err != nil {
 		return err
 	}
-	if err := l.witness.look(ctx, stream, last, l.in.lowest); err != nil && ctx.Err() != context.Canceled {
+	if err := l.witness.look(ctx, stream, last); err != nil && ctx.Err() != context.Canceled {
 		l.Watch.set(Losses, fmt.Errorf("whether messages were lost cannot be told: %w", err))
 	}
 	l.Watch.set(Delivery, l.delivery(stream.CachedInfo().State, time.Now()))
