@@ -70,11 +70,14 @@ func consumerDiffers(have *jetstream.ConsumerConfig) (wrong []string) {
 }
 
 // openConsumer returns the ledger's consumer, made anew if it is one that keeps
-// back, cuts or gives up messages.
-func openConsumer(ctx context.Context, c Config, js jetstream.JetStream) (jetstream.Consumer, error) {
+// back, cuts or gives up messages; or that was seen to do so, which stuck says.
+func openConsumer(ctx context.Context, c Config, js jetstream.JetStream, stuck bool) (jetstream.Consumer, error) {
 	wrong, err := lookAtConsumer(ctx, js)
 	if err != nil {
 		return nil, fmt.Errorf("consumer of %s: %w", InStream, err)
+	}
+	if stuck {
+		wrong = append(wrong, "it hands out no longer what it should")
 	}
 
 	var kept error // why the old one could not be removed

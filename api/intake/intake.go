@@ -137,8 +137,8 @@ func Run(ctx context.Context, c Config, ready func()) error {
 // called once, when the first stands: after that an opening that fails is tried
 // again, and health is red meanwhile.
 func drainStream(ctx context.Context, c Config, js jetstream.JetStream, w *witness, opened func() error) error {
-	for began := false; ; {
-		in, err := openStream(ctx, c, js, w.memory)
+	for began, stuck := false, false; ; {
+		in, err := openStream(ctx, c, js, w.memory, stuck)
 		switch {
 		case ctx.Err() != nil && err != nil:
 			return nil
@@ -162,6 +162,7 @@ func drainStream(ctx context.Context, c Config, js jetstream.JetStream, w *witne
 		err = (&lookout{Config: c, js: js, in: in, witness: w}).watch(ctx)
 		in.end()
 		w.ends(ctx)
+		stuck = errors.Is(err, errStuck)
 		switch {
 		case err == nil:
 			return nil

@@ -192,7 +192,7 @@ func (h *house) until(what string, ok func() bool) {
 	h.t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(15 * time.Second); !ok(); <-tick.C {
+	for deadline := time.Now().Add(time.Minute); !ok(); <-tick.C { // a server waits 30 s for an ack
 		if time.Now().After(deadline) {
 			h.t.Fatalf("never: %s", what)
 		}

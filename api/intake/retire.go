@@ -34,7 +34,7 @@ func retireOldStream(ctx context.Context, c Config, js jetstream.JetStream) erro
 			return err
 		}
 	}
-	in, err := openStream(ctx, c, js, nil)
+	in, err := openStream(ctx, c, js, nil, false)
 	if err != nil {
 		return err
 	}

@@ -48,9 +48,9 @@ type incoming struct {
 }
 
 // openStream opens the road of JetStream.
-func openStream(ctx context.Context, c Config, js jetstream.JetStream, m *recall) (*incoming, error) {
+func openStream(ctx context.Context, c Config, js jetstream.JetStream, m *recall, stuck bool) (*incoming, error) {
 	d := &drain{Config: c, js: js, ctx: context.WithoutCancel(ctx), stop: ctx, jobs: newKeyed(c.Workers), inHand: map[uint64]jetstream.Msg{}, memory: m}
-	consumer, err := openConsumer(ctx, c, js)
+	consumer, err := openConsumer(ctx, c, js, stuck)
 	if err != nil {
 		return nil, err
 	}

@@ -87,6 +87,9 @@ type lookout struct {
 // errReopen says that the consumer has to be made anew.
 var errReopen = errors.New("the consumer has to be made anew")
 
+// errStuck says that it has to be so although its configuration is right.
+var errStuck = fmt.Errorf("%w: it holds a message back", errReopen)
+
 // errGone says that the stream is no longer there.
 var errGone = errors.New("the stream is gone")
 
@@ -137,11 +140,16 @@ func (l *lookout) look(ctx context.Context) error {
 		l.Watch.set(Losses, fmt.Errorf("whether messages were lost cannot be told: %w", err))
 	}
 	l.Watch.set(Delivery, l.delivery(stream.CachedInfo().State, time.Now()))
-	if l.stuck(stream.CachedInfo().State, time.Now()) {
-		l.Log.Warn("a message waits that no consumer hands out", "stream", InStream, "sequence", l.first)
-		return errReopen
+	if !l.stuck(stream.CachedInfo().State, time.Now()) {
+		return nil
 	}
-	return nil
+	_, err = stream.GetMsg(ctx, l.first)
+	if errors.Is(err, jetstream.ErrMsgNotFound) { // its bytes are damaged: no consumer will hand it out
+		l.Watch.set(Delivery, fmt.Errorf("message %d of stream %s cannot be read, and never will be: nats stream purge %s --seq=%d takes it away", l.first, InStream, InStream, l.first+1))
+		return nil
+	}
+	l.Log.Warn("a message waits that no consumer hands out", "stream", InStream, "sequence", l.first)
+	return errStuck
 }
 
 // unknown notes that the streams cannot be looked at.
