@@ -9,7 +9,14 @@
 // The stream of incoming events is a work queue: what the ledger took, or put
 // with the rejected, is gone from it; what nobody took yet stays, however
 // long that is. JetStream is a buffer and not the record: a producer may send
-// again what it is not sure of, with the same id.
+// again what it is not sure of, with the same id. What could make the buffer lose
+// a message is put right, or refused by name, at the start and again and again
+// (see settings.go and consumer.go); what it loses nevertheless is found out by
+// what the ledger's own store knows of it, and told (recall.go, loss.go). A
+// [Watch] says how it stands.
+//
+// A request that is refused, and whose sender asked for no answer, is kept with
+// the rejected messages.
 //
 // The user that the ledger connects as needs [Permissions] and no more. Who
 // may publish in the name of an app is the server's to say: an app's user gets

@@ -118,13 +118,13 @@ var settings = []setting{
 		value: func(c *config) any { return c.DiscardNewPerSubject },
 		mend:  func(have, want *config) { have.DiscardNewPerSubject = want.DiscardNewPerSubject },
 	},
-	// A full stream of incoming events refuses the next one, and its sender knows.
 	{
-		name: "max_msgs", harm: "what is rejected is pushed out, or finds no room",
-		leave: incomingAlone,
+		name: "max_msgs", harm: "a message too many is refused, or pushes out another",
 		value: func(c *config) any { return max(c.MaxMsgs, 0) },
 		mend:  func(have, _ *config) { have.MaxMsgs = -1 },
 	},
+	// A stream of incoming events that has no more room on the disk refuses the next
+	// one, and its sender knows.
 	{
 		name: "max_bytes", harm: "what is rejected is pushed out, or finds no room",
 		leave: incomingAlone,
