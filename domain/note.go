@@ -28,6 +28,11 @@ const ClockObserved NoteKind = "clock.observed"
 // one that the first app has of it.
 const GroupTold NoteKind = "group.told"
 
+// MessagesLost is what the ledger says of messages that NATS had acknowledged and
+// that never came: which numbers of which stream, and how that was seen. Whose
+// they were nobody knows.
+const MessagesLost NoteKind = "messages.lost"
+
 // A Field is one member of a note.
 type Field struct{ Name, Value string }
 
@@ -106,6 +111,7 @@ var NoteRules = []NoteRule{
 	note("policy.inconsistency", "the policy contradicts itself, and how it was decided", "XI(I)", "clause", "!decision"),
 	ofItself(ClockObserved, "the ledger's clock was held against one that nobody can set", "SPC rules on civil evidence 2019, 93", "observation", "direction", "step=", "watched="),
 	ofItself(GroupTold, "every app of a group took or refused what was said to the group", "the handler answers for all its apps", "group", "!record"),
+	ofItself(MessagesLost, "messages that NATS had acknowledged were lost before the ledger took them", "PIPL 51, 9", "stream", "how", "first=", "last=", "count="),
 	note("policy.precedence", "a specific policy prevailed", "XI(I)", "winner", "!clause"),
 	aboutPerson("decision.made", "a decision about the person was made by a machine", "PIPL 24; VII(II)", "decision", "significant?", "!purpose"),
 	aboutPerson("decision.explained", "an automated decision was explained", "PIPL 24; VII(II)", "decision", "limited_by"),

@@ -40,6 +40,7 @@ var notes = []struct{ good, bad string }{
 	{"rectification.reported audit=a1;filed=2026-01-01", "filed=2026-13-01"},
 	{"risks.published report=r1;where=the_website", "-where"},
 	{"clock.observed observation=stepped;direction=back;step=1200;watched=60000", "step=far"},
+	{"messages.lost stream=incoming;how=gap;first=387;last=500;count=114", "first=some"},
 	{"system.added system=crm;purposes=ads,offers", "purposes=ads,,offers"},
 	{"system.removed system=crm;reason=gone", "-reason"},
 	{"cessation.decided service=shop;effective=2026-04-01;too_late=yes", "effective=spring"},

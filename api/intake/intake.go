@@ -9,7 +9,14 @@
 // The stream of incoming events is a work queue: what the ledger took, or put
 // with the rejected, is gone from it; what nobody took yet stays, however
 // long that is. JetStream is a buffer and not the record: a producer may send
-// again what it is not sure of, with the same id.
+// again what it is not sure of, with the same id. What could make the buffer lose
+// a message is put right, or refused by name, at the start and again and again
+// (see settings.go and consumer.go); what it loses nevertheless is found out by
+// what the ledger's own store knows of it, and told (recall.go, loss.go). A
+// [Watch] says how it stands.
+//
+// A request that is refused, and whose sender asked for no answer, is kept with
+// the rejected messages.
 //
 // The user that the ledger connects as needs [Permissions] and no more. Who
 // may publish in the name of an app is the server's to say: an app's user gets
@@ -31,6 +38,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 
 	"github.com/nats-io/nats.go"
@@ -58,12 +66,22 @@ type Executor interface {
 
 // A Config is what intake stands on.
 type Config struct {
-	Conn    *nats.Conn
-	Ledger  Executor
-	Log     *slog.Logger // nil: slog.Default
-	Seal    func(ctx context.Context, app string, plain []byte) ([]byte, error)
-	Unseal  func(ctx context.Context, app string, sealed []byte) ([]byte, error)
-	Workers int // how many messages of a road are worked on at once; zero: 4096
+	Conn   *nats.Conn
+	Ledger Executor
+	Log    *slog.Logger // nil: slog.Default
+	Seal   func(ctx context.Context, app string, plain []byte) ([]byte, error)
+	Unseal func(ctx context.Context, app string, sealed []byte) ([]byte, error)
+
+	// What the ledger's own store knows of the streams, beside its records, so that
+	// what NATS loses is seen. Nil: it is not. Apps names those whose logs are told.
+	Rows eventstore.Rows
+	Apps func() []domain.AppName
+
+	// Again records an event that came by a road of operators or of groups.
+	Again func(ctx context.Context, m *nats.Msg) (ledger.Receipt, error)
+
+	Workers int    // how many messages of a road are worked on at once; zero: 4096
+	Watch   *Watch // is told how the roads are; nil: nobody asks
 }
 
 // Run takes messages until ctx is done, finishes what it began and returns
@@ -76,6 +94,9 @@ func Run(ctx context.Context, c Config, ready func()) error {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
+	if c.Watch == nil {
+		c.Watch = new(Watch)
+	}
 	js, err := jetstream.New(c.Conn)
 	if err != nil {
 		return fmt.Errorf("intake: %w", err)
@@ -86,30 +107,87 @@ func Run(ctx context.Context, c Config, ready func()) error {
 		}
 		return fmt.Errorf("intake: %w", permitted(c.Conn, err))
 	}
-	in, err := openStream(ctx, c, js)
+	m, err := remember(ctx, c.Rows)
 	if err != nil {
+		return fmt.Errorf("intake: %w", err)
+	}
+	w := newWitness(c, js, m)
+	if err := w.meet(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return fmt.Errorf("intake: %w", permitted(c.Conn, err))
 	}
-	defer in.drain()
-	drainRequests, err := openService(ctx, c)
+	drainRequests, err := openService(ctx, c, js)
 	if err != nil {
 		return fmt.Errorf("intake: %w", err)
 	}
 	defer drainRequests()
-	if err := c.Conn.FlushTimeout(10 * time.Second); err != nil {
-		return fmt.Errorf("intake: %w", err)
-	}
-	if err := permitted(c.Conn, nil); err != nil { // a service that may not listen would be deaf and not know it
-		return fmt.Errorf("intake: %w", err)
-	}
-	if ready != nil {
-		ready()
-	}
-	select {
-	case <-ctx.Done():
+	defer c.Watch.opened(false)
+	return drainStream(ctx, c, js, w, func() error {
+		if err := c.Conn.FlushTimeout(10 * time.Second); err != nil {
+			return err
+		}
+		if err := permitted(c.Conn, nil); err != nil { // a service that may not listen would be deaf and not know it
+			return err
+		}
+		c.Watch.opened(true)
+		if ready != nil {
+			ready()
+		}
 		return nil
-	case <-in.closed:
-		return fmt.Errorf("intake: stream %s or its consumer was deleted; a new start makes it again", InStream)
+	})
+}
+
+// drainStream drains the stream until ctx is done, by a consumer that is made
+// anew whenever somebody changed it so that it keeps messages back. Opened is
+// called once, when the first stands: after that an opening that fails is tried
+// again, and health is red meanwhile.
+func drainStream(ctx context.Context, c Config, js jetstream.JetStream, w *witness, opened func() error) error {
+	for began, stuck := false, false; ; {
+		in, err := openStream(ctx, c, js, w.memory, stuck)
+		switch {
+		case ctx.Err() != nil && err != nil:
+			return nil
+		case errors.Is(err, jetstream.ErrStreamNotFound):
+			return errDeleted
+		case err != nil && !began:
+			return fmt.Errorf("intake: %w", permitted(c.Conn, err))
+		case err != nil:
+			c.Watch.set(Settings, permitted(c.Conn, err))
+			pause(ctx, lookEvery)
+			continue
+		}
+
+		if !began {
+			if err := opened(); err != nil {
+				in.end()
+				return fmt.Errorf("intake: %w", err)
+			}
+			began = true
+		}
+		err = (&lookout{Config: c, js: js, in: in, witness: w}).watch(ctx)
+		in.end()
+		w.ends(ctx)
+		stuck = errors.Is(err, errStuck)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, errGone):
+			return errDeleted
+		}
+	}
+}
+
+var errDeleted = fmt.Errorf("intake: stream %s or its consumer was deleted; a new start makes it again", InStream)
+
+// pause waits, or until ctx is done.
+func pause(ctx context.Context, wait time.Duration) {
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
 	}
 }
 
@@ -121,66 +199,110 @@ func permitted(nc *nats.Conn, err error) error {
 	return err
 }
 
-// makeStreams makes what does not exist yet. What an administrator made
-// before, with other limits or more replicas, is left so.
-func makeStreams(ctx context.Context, c Config, js jetstream.JetStream) error {
-	in := jetstream.StreamConfig{
+// wanted are the streams and buckets as the ledger makes them.
+func wanted() (in, rejected jetstream.StreamConfig, kv []jetstream.KeyValueConfig) {
+	in = jetstream.StreamConfig{
 		Name: InStream, Description: "events that the ledger has not taken yet", Subjects: []string{inSubjects},
 		Storage: jetstream.FileStorage, Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew,
-		DenyDelete: true, Duplicates: 2 * time.Minute,
+		DenyDelete: true, Duplicates: dedupeWindow,
 	}
-	rejected := jetstream.StreamConfig{
+	rejected = jetstream.StreamConfig{
 		Name: RejectedStream, Description: "events that the ledger did not take, sealed", Subjects: []string{rejectedSubjects},
-		Storage: jetstream.FileStorage, MaxAge: 30 * 24 * time.Hour, Duplicates: 2 * time.Minute,
+		Storage: jetstream.FileStorage, MaxAge: 30 * 24 * time.Hour, Duplicates: 2 * time.Minute, // its ids are the ledger's own
 	}
-	for _, bucket := range []jetstream.KeyValueConfig{
+	kv = []jetstream.KeyValueConfig{
 		{Bucket: SeenBucket, Description: "rejected events that somebody looked at, and why they may rest", TTL: 60 * 24 * time.Hour},
 		{Bucket: UnseenBucket, Description: "rejected events that may be a no and that nobody looked at, sealed"},
-	} {
-		if err := makeBucket(ctx, js, bucket); err != nil {
+	}
+	return in, rejected, kv
+}
+
+// makeStreams makes what does not exist yet. What an administrator made before
+// is changed where it could lose a message, see [settings]; other limits, a
+// longer age and more replicas are left so.
+func makeStreams(ctx context.Context, c Config, js jetstream.JetStream) error {
+	in, rejected, kv := wanted()
+	for _, bucket := range kv {
+		if err := makeBucket(ctx, c, js, bucket); err != nil {
 			return err
 		}
 	}
-	if err := makeStream(ctx, js, rejected); err != nil {
+	if err := makeStream(ctx, c, js, rejected); err != nil {
 		return err
 	}
 	if err := retireOldStream(ctx, c, js); err != nil {
 		return fmt.Errorf("stream %s of the older kind: %w", InStream, err)
 	}
-	return makeStream(ctx, js, in)
+	return makeStream(ctx, c, js, in)
 }
 
-func makeStream(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig) error {
+func makeStream(ctx context.Context, c Config, js jetstream.JetStream, want jetstream.StreamConfig) error {
 	s, err := js.Stream(ctx, want.Name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		if want.Name == RejectedStream { // what the buckets have is of an earlier one
-			if want.FirstSeq, err = firstFree(ctx, js); err != nil {
-				return err
-			}
-		}
-		_, err = js.CreateStream(ctx, want)
+	if err == nil {
+		warnOfReplicas(c, s.CachedInfo())
+		return adjust(ctx, c, js, s.CachedInfo().Config, want)
 	}
-	if err != nil {
+	if !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return fmt.Errorf("stream %s: %w", want.Name, err)
 	}
-	if s == nil {
+
+	if want.Name == RejectedStream { // what the buckets have is of an earlier one
+		if want.FirstSeq, err = firstFree(ctx, js); err != nil {
+			return err
+		}
+	}
+	return replicated(c, func(replicas int) error {
+		want.Replicas = replicas
+		if _, err := js.CreateStream(ctx, want); err != nil {
+			return fmt.Errorf("stream %s: %w", want.Name, err)
+		}
 		return nil
-	}
-	have := s.CachedInfo().Config
-	if len(have.Subjects) != 1 || have.Subjects[0] != want.Subjects[0] || have.Retention != want.Retention || have.Storage != want.Storage {
-		return fmt.Errorf("stream %s is not the ledger's: want subject %s, retention %s, storage %s; delete it when it is empty, or give the ledger an account of its own",
-			want.Name, want.Subjects[0], want.Retention, want.Storage)
-	}
-	return nil
+	})
 }
 
-func makeBucket(ctx context.Context, js jetstream.JetStream, want jetstream.KeyValueConfig) error {
-	_, err := js.KeyValue(ctx, want.Bucket)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		_, err = js.CreateKeyValue(ctx, want)
+func makeBucket(ctx context.Context, c Config, js jetstream.JetStream, want jetstream.KeyValueConfig) error {
+	s, err := js.Stream(ctx, "KV_"+want.Bucket)
+	if err == nil {
+		return adjust(ctx, c, js, s.CachedInfo().Config, bucketStream(want))
 	}
-	if err != nil {
+	if !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return fmt.Errorf("bucket %s: %w", want.Bucket, err)
 	}
-	return nil
+
+	return replicated(c, func(replicas int) error {
+		want.Replicas = replicas
+		if _, err := js.CreateKeyValue(ctx, want); err != nil {
+			return fmt.Errorf("bucket %s: %w", want.Bucket, err)
+		}
+		return nil
+	})
+}
+
+// bucketStream returns the stream that a bucket is made of, as far as it is
+// compared.
+func bucketStream(kv jetstream.KeyValueConfig) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: "KV_" + kv.Bucket, Subjects: []string{"$KV." + kv.Bucket + ".>"}, Storage: jetstream.FileStorage,
+		Discard: jetstream.DiscardNew, MaxAge: kv.TTL,
+	}
+}
+
+// warnOfReplicas says so if a cluster keeps a stream on one server. How many are
+// right is the administrator's to say.
+func warnOfReplicas(c Config, info *jetstream.StreamInfo) {
+	if info.Cluster != nil && info.Cluster.Name != "" && info.Config.Replicas < 2 {
+		c.Log.Warn("a stream is on one server of the cluster, and gone with its disk: give it three replicas", "stream", info.Config.Name)
+	}
+}
+
+// replicated makes something with three replicas in a cluster that has room for
+// them, else with one.
+func replicated(c Config, make func(replicas int) error) error {
+	if c.Conn.ConnectedClusterName() != "" {
+		err := make(3)
+		if _, refused := errors.AsType[*jetstream.APIError](err); err == nil || !refused {
+			return err
+		}
+	}
+	return make(1)
 }

@@ -144,27 +144,13 @@ func flip(_ context.Context, app string, b []byte) ([]byte, error) {
 	return out, nil
 }
 
+func newLog(into *lockedBuffer) *slog.Logger { return slog.New(slog.NewTextHandler(into, nil)) }
+
 func open(t *testing.T) *house {
-	h := &house{t: t, nc: connect(t), ledger: openLedger(t), log: &lockedBuffer{}}
-	h.js, _ = jetstream.New(h.nc)
-	h.faulty = &faulty{Ledger: h.ledger}
-	h.config = Config{
-		Conn: h.nc, Ledger: h.faulty,
-		Log: slog.New(slog.NewTextHandler(h.log, nil)), Seal: flip, Unseal: flip,
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ready, done := make(chan struct{}), make(chan error, 1)
-	go func() { done <- Run(ctx, h.config, func() { close(ready) }) }()
-	select {
-	case <-ready:
-	case err := <-done:
-		t.Fatal(err)
-	}
+	h := closedHouse(t)
+	stop := h.start()
 	t.Cleanup(func() {
 		stop()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
 		if strings.Contains(h.log.text(), "user-") {
 			t.Errorf("the log names a person: %s", h.log.text())
 		}
@@ -206,7 +192,7 @@ func (h *house) until(what string, ok func() bool) {
 	h.t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(15 * time.Second); !ok(); <-tick.C {
+	for deadline := time.Now().Add(time.Minute); !ok(); <-tick.C { // a server waits 30 s for an ack
 		if time.Now().After(deadline) {
 			h.t.Fatalf("never: %s", what)
 		}

@@ -11,10 +11,13 @@ const InboxPrefix = "_INBOX.consentledger"
 //
 // Where an administrator makes the three streams and the two buckets beforehand, the
 // subjects in Make are not needed; those in Retire only as long as there may be
-// an incoming stream of the older kind.
+// an incoming stream of the older kind. With those in Mend the ledger changes
+// what could lose a message, in a stream, a bucket or its consumer that somebody
+// else made or changed; without them it refuses to start, or turns red, and says
+// which setting it is.
 var Permissions = struct {
-	Publish, Subscribe, Make, Retire []string
-	Responses                        bool
+	Publish, Subscribe, Make, Retire, Mend []string
+	Responses                              bool
 }{
 	Publish: []string{
 		"$JS.API.INFO",
@@ -22,6 +25,8 @@ var Permissions = struct {
 		"$JS.API.STREAM.INFO.CONSENT_REJECTED",
 		"$JS.API.STREAM.INFO.KV_CONSENT_REJECTED_SEEN",
 		"$JS.API.STREAM.INFO.KV_CONSENT_REJECTED_UNSEEN",
+		"$JS.API.STREAM.MSG.GET.CONSENT_IN",
+		"$JS.API.CONSUMER.INFO.CONSENT_IN.ledger",
 		"$JS.API.CONSUMER.CREATE.CONSENT_IN.ledger",
 		"$JS.API.CONSUMER.MSG.NEXT.CONSENT_IN.ledger",
 		"$JS.ACK.CONSENT_IN.ledger.>",
@@ -56,7 +61,13 @@ var Permissions = struct {
 	Retire: []string{
 		"$JS.API.STREAM.UPDATE.CONSENT_IN",
 		"$JS.API.STREAM.DELETE.CONSENT_IN",
-		"$JS.API.CONSUMER.INFO.CONSENT_IN.ledger",
+	},
+	Mend: []string{
+		"$JS.API.STREAM.UPDATE.CONSENT_IN",
+		"$JS.API.STREAM.UPDATE.CONSENT_REJECTED",
+		"$JS.API.STREAM.UPDATE.KV_CONSENT_REJECTED_SEEN",
+		"$JS.API.STREAM.UPDATE.KV_CONSENT_REJECTED_UNSEEN",
+		"$JS.API.CONSUMER.DELETE.CONSENT_IN.ledger",
 	},
 	Responses: true,
 }

@@ -2,10 +2,10 @@ package intake
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"consentledger/api/wire"
@@ -35,7 +35,7 @@ type RejectedMessage struct {
 	Code    domain.Code `json:"code"`
 	Path    string      `json:"path,omitempty"` // the member that was refused; empty: the event as a whole
 	MayBeNo bool        `json:"may_be_no"`      // a refusal, a withdrawal, or nobody can tell
-	InSeq   uint64      `json:"in_seq"`         // of [InStream]
+	InSeq   uint64      `json:"in_seq"`         // of [InStream]; zero: it came as a request that wanted no answer
 	Seen    bool        `json:"seen"`
 	Why     string      `json:"why,omitempty"` // as MarkSeen was told
 }
@@ -47,6 +47,10 @@ type Original struct {
 	Header  nats.Header `json:"header,omitempty"`
 	Data    []byte      `json:"data"`
 	Text    string      `json:"text,omitempty"` // of the refusal, which may repeat a name that was sent
+
+	// Of one that was too large to be kept whole: what all of its data was.
+	Size int    `json:"size,omitempty"`
+	Hash string `json:"hash,omitempty"`
 }
 
 // invalidApp is the app of messages whose subject names no registered one.
@@ -54,68 +58,14 @@ const invalidApp = string(domain.NoApp)
 
 // reject keeps m, sealed. Doing it twice is harmless.
 func (d *drain) reject(m jetstream.Msg, meta *jetstream.MsgMetadata, r domain.Refusal, hint string) error {
-	app, err := d.registered(m.Subject())
-	if err != nil {
-		return fmt.Errorf("rejected message: %w", err)
-	}
-	plain, err := json.Marshal(Original{m.Subject(), m.Headers(), m.Data(), r.Text})
-	if err != nil {
-		return fmt.Errorf("rejected message: %w", err)
-	}
-	sealed, err := d.Seal(d.ctx, app, plain)
-	if err != nil {
-		return fmt.Errorf("rejected message: %w", err)
-	}
-	seq, no := strconv.FormatUint(meta.Sequence.Stream, 10), mayBeNo(m, hint)
-	// The time tells apart the streams of one name, when one was deleted.
-	id := "in-" + seq + "-" + strconv.FormatInt(meta.Timestamp.UnixNano(), 10)
-	out := &nats.Msg{Subject: "consent.v1." + app + ".rejected", Data: sealed, Header: nats.Header{
-		headerApp: {app}, headerCode: {string(r.Code)}, headerPath: {wire.PathOf(r)}, headerSeq: {seq},
-		headerMayBeNo: {strconv.FormatBool(no)}, jetstream.MsgIDHeader: {id},
-	}}
-	at, err := d.file(out, id, meta.NumDelivered > 1)
-	if err == nil && no {
-		err = keepUnseen(d.ctx, d.js, at, out)
-	}
-	if err != nil {
-		return fmt.Errorf("rejected message: %w", err)
-	}
-	return nil
-}
-
-// file puts a message with the rejected, once, and returns its place there.
-func (d *drain) file(m *nats.Msg, id string, again bool) (uint64, error) {
-	if again {
-		if seq, has, err := d.filed.find(d.ctx, d.js, id); err != nil || has {
-			return seq, err
-		}
-	}
-	ack, err := d.js.PublishMsg(d.ctx, m)
-	if err != nil {
-		return 0, err
-	}
-	return ack.Sequence, nil
-}
-
-// mayBeNo reports whether a message may be a no: by the type in its subject, or
-// by what it says itself.
-func mayBeNo(m jetstream.Msg, hint string) bool {
-	said, _ := typeOf(m.Subject())
-	return wire.MayBeNo(nil, said) || wire.MayBeNo(m.Data(), hint)
-}
-
-// registered returns the app that a subject names, or invalidApp. What a
-// stranger wrote there becomes neither a subject nor the owner of a key.
-func (d *drain) registered(subject string) (string, error) {
-	app, err := appOf(subject)
-	if err != nil {
-		return invalidApp, nil
-	}
-	_, err = d.Ledger.App(d.ctx, app)
-	if wire.IsRefusal(err) {
-		return invalidApp, nil
-	}
-	return string(app), err
+	seq := meta.Sequence.Stream
+	return keeper{Config: d.Config, js: d.js, filed: &d.filed}.keep(d.ctx, refused{
+		subject: m.Subject(), header: m.Headers(), data: m.Data(), why: r,
+		mayBeNo: mayBeNo(m.Subject(), m.Data(), hint), inSeq: seq,
+		// The time tells apart the streams of one name, when one was deleted.
+		id:    "in-" + strconv.FormatUint(seq, 10) + "-" + strconv.FormatInt(meta.Timestamp.UnixNano(), 10),
+		again: meta.NumDelivered > 1,
+	})
 }
 
 // Rejections are the messages that were rejected in the last 30 days, and those
@@ -189,7 +139,7 @@ func (r *Rejections) show(ctx context.Context, seq uint64) (RejectedMessage, Ori
 	if err != nil {
 		return m, o, fmt.Errorf("rejected message %d: %w", seq, err)
 	}
-	if err := json.Unmarshal(plain, &o); err != nil {
+	if o, err = unpack(plain); err != nil {
 		return m, o, fmt.Errorf("rejected message %d does not hold a message", seq)
 	}
 	return m, o, nil
@@ -202,15 +152,27 @@ func (r *Rejections) Retry(ctx context.Context, seq uint64) (ledger.Receipt, err
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
-	req, _, err := parse(o.Subject, o.Header, o.Data)
-	if err != nil {
-		return ledger.Receipt{}, err
+	if o.Size > len(o.Data) {
+		return ledger.Receipt{}, domain.Refusal{Code: domain.TooLarge, Text: "the message was too large to be kept whole: ask its sender for it"}
 	}
-	receipt, err := r.Ledger.Execute(ctx, req)
+	receipt, err := r.again(ctx, o)
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
 	return receipt, r.mark(ctx, seq, "recorded as "+receipt.Event.String())
+}
+
+// again records what was sent, by the road that it came.
+func (r *Rejections) again(ctx context.Context, o Original) (ledger.Receipt, error) {
+	_, streamed := typeOf(o.Subject)
+	if !streamed && !strings.HasSuffix(o.Subject, ".record") && r.Again != nil {
+		return r.Again(ctx, &nats.Msg{Subject: o.Subject, Header: o.Header, Data: o.Data})
+	}
+	req, _, err := parse(o.Subject, o.Header, o.Data)
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	return r.Ledger.Execute(ctx, req)
 }
 
 // MarkSeen records that somebody looked at a rejected message and why it may
@@ -246,7 +208,7 @@ func (r *Rejections) mark(ctx context.Context, seq uint64, why string) error {
 	if _, kept := r.tally.place(seq); kept {
 		return r.rest(ctx, js, seq)
 	}
-	return nil
+	return nil // the row of it goes when the streams are looked at next
 }
 
 // open returns the streams, with the tally up to date.

@@ -354,7 +354,7 @@ func TestAskingOftenCostsLittle(t *testing.T) {
 	for range 50 {
 		d.publish("what", []byte(`no`))
 	}
-	d.until("all are unseen", func() bool { return d.unseen() == 50 })
+	d.until("all are unseen", func() bool { return d.unseen() == 50 && len(d.list()) == 50 })
 	watcher, err := nats.Connect(d.nc.ConnectedUrl())
 	if err != nil {
 		t.Fatal(err)

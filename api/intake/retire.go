@@ -34,12 +34,12 @@ func retireOldStream(ctx context.Context, c Config, js jetstream.JetStream) erro
 			return err
 		}
 	}
-	in, err := openStream(ctx, c, js)
+	in, err := openStream(ctx, c, js, nil, false)
 	if err != nil {
 		return err
 	}
 	err = in.wait(ctx)
-	in.drain()
+	in.end()
 	if err != nil {
 		return err
 	}

@@ -4,49 +4,51 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"strconv"
 
+	"consentledger/api/natsservice"
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/eventstore/ledger"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/micro"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // A service answers requests. Its handlers return before the answer is sent.
 type service struct {
 	Config
-	ctx  context.Context // not cancelled: what was taken is finished
-	stop context.Context
-	jobs *keyed
+	keeper keeper
+	ctx    context.Context // not cancelled: what was taken is finished
+	stop   context.Context
+	jobs   *keyed
 }
 
 var errBusy = errors.New("the ledger is stopping")
 
 // openService opens the road of requests. Drain closes it and returns when
 // everything that was taken is answered.
-func openService(ctx context.Context, c Config) (drain func(), err error) {
+func openService(ctx context.Context, c Config, js jetstream.JetStream) (drain func(), err error) {
 	s := &service{Config: c, ctx: context.WithoutCancel(ctx), stop: ctx, jobs: newKeyed(c.Workers)}
-	svc, err := micro.AddService(c.Conn, micro.Config{
+	s.keeper = keeper{Config: c, js: js, filed: new(filing)}
+	var open []natsservice.Endpoint
+	for _, e := range s.endpoints() {
+		open = append(open, natsservice.Endpoint{
+			Name: e.name, Subject: "consent.v1.*." + e.name, Handle: e.handle,
+			Metadata: map[string]string{
+				"schema.request": schemaPath + e.request, "schema.response": schemaPath + e.response,
+				"schema.error": schemaPath + "problem", "content": e.content,
+			},
+		})
+	}
+	svc, err := natsservice.Open(c.Conn, natsservice.Config{
 		Name: "consentledger", Version: "1.0.0", QueueGroup: "consentledger",
 		Description: "records what persons agreed to, answers whether something may be done, and says what to ask",
-	})
+	}, open)
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range s.endpoints() {
-		err := svc.AddEndpoint(e.name, e.handle, micro.WithEndpointSubject("consent.v1.*."+e.name), micro.WithEndpointMetadata(map[string]string{
-			"schema.request": schemaPath + e.request, "schema.response": schemaPath + e.response,
-			"schema.error": schemaPath + "problem", "content": e.content,
-		}))
-		if err != nil {
-			_ = svc.Stop()
-			return nil, err
-		}
-	}
 	return func() {
-		_ = svc.Stop()
-		_ = c.Conn.Flush() // what the server sent before is in our hands now
+		svc.Close()
 		s.jobs.close()
 	}, nil
 }
@@ -58,7 +60,7 @@ const schemaPath = "/v1/schemas/"
 // An endpoint answers one kind of request.
 type endpoint struct {
 	name                       string
-	handle                     micro.HandlerFunc
+	handle                     func(*natsservice.Request)
 	request, response, content string // what goes in and out
 }
 
@@ -70,23 +72,50 @@ func (s *service) endpoints() []endpoint {
 	}
 }
 
-func (s *service) record(r micro.Request) {
-	req, _, err := parse(r.Subject(), nats.Header(r.Headers()), r.Data())
+func (s *service) record(r *natsservice.Request) {
+	req, hint, err := parse(r.Subject, r.Header, r.Data)
 	if err != nil {
-		s.fail(r.Reply(), err)
-		return
-	}
-	reply := r.Reply()
-	taken := s.jobs.do(s.stop, s.jobs.person(req.App, req.Person), func() {
-		receipt, err := s.Ledger.Execute(s.ctx, req)
-		if err != nil {
-			s.fail(reply, err)
+		if r.Answer(refusal(err)) == nil {
 			return
 		}
-		s.send(reply, wire.AppendReceipt(make([]byte, 0, 96), receipt)) // the usual one fits
+		keep := func() { s.keeper.keepUntold(s.stop, r.Msg, hint, err) }
+		key := s.jobs.key("rejected", "") // it names nobody whose order it could keep
+		if !s.jobs.do(s.stop, key, keep) {
+			keep()
+		}
+		return
+	}
+	taken := s.jobs.do(s.stop, s.jobs.person(req.App, req.Person), func() {
+		receipt, err := s.execute(r, req)
+		if err != nil {
+			s.refuse(r, hint, err)
+			return
+		}
+		_ = r.Answer(nil, wire.AppendReceipt(make([]byte, 0, 96), receipt)) // the usual one fits; a lost one is asked for again
 	})
 	if !taken {
-		s.fail(reply, errBusy)
+		s.refuse(r, hint, errBusy)
+	}
+}
+
+// execute records what was sent. If nobody waits for the answer, nobody will send
+// it again: then a broken store is tried until it is well or the ledger stops, as
+// for what the stream holds.
+func (s *service) execute(r *natsservice.Request, req ledger.Request) (receipt ledger.Receipt, err error) {
+	for wait := firstTry; ; wait = min(2*wait, lastTry) {
+		receipt, err = s.Ledger.Execute(s.ctx, req)
+		if err == nil || r.Reply != "" || wire.IsRefusal(err) || s.stop.Err() != nil {
+			return receipt, err
+		}
+		pause(s.stop, wait)
+	}
+}
+
+// refuse answers that nothing was recorded. If nobody can be told, the message is
+// kept with the rejected ones.
+func (s *service) refuse(r *natsservice.Request, hint string, failed error) {
+	if r.Answer(refusal(failed)) != nil {
+		s.keeper.keepUntold(s.stop, r.Msg, hint, failed)
 	}
 }
 
@@ -97,7 +126,7 @@ type question struct {
 	cannot any // what is answered when nobody can tell now; nil: a problem
 }
 
-func (s *service) check(r micro.Request) {
+func (s *service) check(r *natsservice.Request) {
 	s.ask(r, func(data []byte) (question, error) {
 		q, err := wire.ParseCheck(data)
 		return question{q.Subject, func(app domain.AppName) (any, error) {
@@ -106,7 +135,7 @@ func (s *service) check(r micro.Request) {
 	})
 }
 
-func (s *service) prompt(r micro.Request) {
+func (s *service) prompt(r *natsservice.Request) {
 	s.ask(r, func(data []byte) (question, error) {
 		q, err := wire.ParsePrompt(data)
 		return question{q.Subject, func(app domain.AppName) (any, error) {
@@ -116,16 +145,15 @@ func (s *service) prompt(r micro.Request) {
 }
 
 // ask answers a question behind what the same person's messages before it do.
-func (s *service) ask(r micro.Request, parse func([]byte) (question, error)) {
-	reply := r.Reply()
-	app, err := appOf(r.Subject())
+func (s *service) ask(r *natsservice.Request, parse func([]byte) (question, error)) {
+	app, err := appOf(r.Subject)
 	if err != nil {
-		s.fail(reply, err)
+		_ = r.Answer(refusal(err))
 		return
 	}
-	q, err := parse(r.Data())
+	q, err := parse(r.Data)
 	if err != nil {
-		s.fail(reply, err)
+		_ = r.Answer(refusal(err))
 		return
 	}
 	person := q.person
@@ -135,62 +163,58 @@ func (s *service) ask(r micro.Request, parse func([]byte) (question, error)) {
 	taken := s.jobs.do(s.stop, s.jobs.key(string(app), person), func() {
 		answer, err := q.answer(app)
 		if err != nil {
-			s.cannot(reply, q, err)
+			s.cannot(r, q, err)
 			return
 		}
-		s.answer(reply, answer)
+		s.answer(r, answer)
 	})
 	if !taken {
-		s.cannot(reply, q, errBusy)
+		s.cannot(r, q, errBusy)
 	}
 }
 
 // cannot answers a question that has no answer now, or was wrong.
-func (s *service) cannot(reply string, q question, err error) {
+func (s *service) cannot(r *natsservice.Request, q question, err error) {
 	if wire.IsRefusal(err) {
-		s.fail(reply, err)
+		_ = r.Answer(refusal(err))
 		return
 	}
 	s.Log.Warn("a question cannot be answered", "err", err)
 	if q.cannot == nil {
-		s.fail(reply, err)
+		_ = r.Answer(refusal(err))
 		return
 	}
-	s.failWith(reply, err, q.cannot, "application/json")
+	header, body := failure(err, q.cannot, "application/json")
+	_ = r.Answer(header, body)
 }
 
-func (s *service) answer(reply string, v any) {
+// errLongAnswer refuses a question whose answer fits into no message: else
+// whoever asks would wait for it in vain.
+var errLongAnswer = domain.Refusal{Code: domain.TooLarge, Text: "the answer is larger than a NATS message may be here: ask over HTTP"}
+
+func (s *service) answer(r *natsservice.Request, v any) {
 	data, err := json.Marshal(v)
 	if err != nil {
 		panic("intake: an answer does not make JSON: " + err.Error())
 	}
-	s.send(reply, data)
-}
-
-// send answers who wants an answer.
-func (s *service) send(reply string, data []byte) {
-	if reply != "" {
-		_ = s.Conn.Publish(reply, data) // a lost answer is asked for again
-	}
-}
-
-// fail answers as micro's Request.Error does. That one may not be called once
-// the handler has returned.
-func (s *service) fail(reply string, err error) {
-	s.failWith(reply, err, wire.ProblemOf(err), "application/problem+json")
-}
-
-// failWith answers with an error's code and a body of one's own.
-func (s *service) failWith(reply string, failed error, body any, contentType string) {
-	if reply == "" {
+	if !r.Fits(len(data)) {
+		_ = r.Answer(refusal(errLongAnswer))
 		return
 	}
+	_ = r.Answer(nil, data) // a lost answer is asked for again
+}
+
+// failure returns an answer with an error's code and a body of one's own.
+func failure(failed error, body any, contentType string) (nats.Header, []byte) {
 	p := wire.ProblemOf(failed)
 	data, err := json.Marshal(body)
 	if err != nil {
 		panic("intake: an answer does not make JSON: " + err.Error())
 	}
-	_ = s.Conn.PublishMsg(&nats.Msg{Subject: reply, Data: data, Header: nats.Header{
-		micro.ErrorHeader: {p.Title}, micro.ErrorCodeHeader: {strconv.Itoa(p.Status)}, "Content-Type": {contentType},
-	}})
+	return natsservice.Failure(p.Status, p.Title, contentType), data
+}
+
+// refusal returns an answer that says what was wrong.
+func refusal(failed error) (nats.Header, []byte) {
+	return failure(failed, wire.ProblemOf(failed), "application/problem+json")
 }

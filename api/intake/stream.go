@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -30,28 +31,28 @@ type drain struct {
 	stop context.Context
 	jobs *keyed
 
-	filed filing
+	filed  filing
+	memory *recall // nil: of an older stream, which is emptied
 
 	mu     sync.Mutex
 	inHand map[uint64]jetstream.Msg // by sequence of the stream
+	moves  uint64                   // how often one was taken in hand, or let go
 }
 
 // An incoming is the road of JetStream, open.
 type incoming struct {
+	*drain
 	consumer jetstream.Consumer
 	closed   <-chan struct{} // when nothing more comes
-	drain    func()          // closes the road; what was not begun goes back to the server
+	end      func()          // closes the road; what was not begun goes back to the server
 }
 
-// openStream opens the road of JetStream. The server hands out no more than
-// MaxAckPending at once, and hands out again what is not acked in time.
-func openStream(ctx context.Context, c Config, js jetstream.JetStream) (*incoming, error) {
-	d := &drain{Config: c, js: js, ctx: context.WithoutCancel(ctx), stop: ctx, jobs: newKeyed(c.Workers), inHand: map[uint64]jetstream.Msg{}}
-	consumer, err := js.CreateOrUpdateConsumer(ctx, InStream, jetstream.ConsumerConfig{
-		Durable: "ledger", AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxAckPending: 1024, MaxDeliver: -1,
-	})
+// openStream opens the road of JetStream.
+func openStream(ctx context.Context, c Config, js jetstream.JetStream, m *recall, stuck bool) (*incoming, error) {
+	d := &drain{Config: c, js: js, ctx: context.WithoutCancel(ctx), stop: ctx, jobs: newKeyed(c.Workers), inHand: map[uint64]jetstream.Msg{}, memory: m}
+	consumer, err := openConsumer(ctx, c, js, stuck)
 	if err != nil {
-		return nil, fmt.Errorf("consumer of %s: %w", InStream, err)
+		return nil, err
 	}
 	consuming, err := consumer.Consume(d.take, jetstream.PullMaxMessages(512), jetstream.ConsumeErrHandler(d.complain))
 	if err != nil {
@@ -59,8 +60,8 @@ func openStream(ctx context.Context, c Config, js jetstream.JetStream) (*incomin
 	}
 	done, kept := make(chan struct{}), make(chan struct{})
 	go func() { defer close(kept); d.keep(done) }()
-	return &incoming{consumer: consumer, closed: consuming.Closed(), drain: func() {
-		d.end(consuming)
+	return &incoming{drain: d, consumer: consumer, closed: consuming.Closed(), end: func() {
+		d.finishAll(consuming)
 		close(done)
 		<-kept
 		if c.Conn.IsConnected() {
@@ -69,9 +70,9 @@ func openStream(ctx context.Context, c Config, js jetstream.JetStream) (*incomin
 	}}, nil
 }
 
-// end takes nothing more and finishes what was begun. When the server is gone,
-// what it sent is redelivered.
-func (d *drain) end(consuming jetstream.ConsumeContext) {
+// finishAll takes nothing more and finishes what was begun. When the server is
+// gone, what it sent is redelivered.
+func (d *drain) finishAll(consuming jetstream.ConsumeContext) {
 	if d.Conn.IsConnected() {
 		consuming.Drain()
 		select {
@@ -119,6 +120,7 @@ func (d *drain) take(m jetstream.Msg) {
 	if !d.hold(seq, m) {
 		return // a redelivery of what is in hand
 	}
+	d.memory.see(seq, meta.NumPending)
 	req, hint, refusal := parse(m.Subject(), m.Headers(), m.Data())
 	key := d.jobs.person(req.App, req.Person)
 	if refusal != nil {
@@ -140,14 +142,31 @@ func (d *drain) hold(seq uint64, m jetstream.Msg) bool {
 	_, again := d.inHand[seq]
 	if !again {
 		d.inHand[seq] = m
+		d.moves++
 	}
 	return !again
+}
+
+// progress returns how many messages are in hand, and a number that changes
+// whenever one is taken or finished.
+func (d *drain) progress() (held int, moves uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.inHand), d.moves
+}
+
+func (d *drain) holds(seq uint64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, has := d.inHand[seq]
+	return has
 }
 
 func (d *drain) letGo(seq uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.inHand, seq)
+	d.moves++
 }
 
 // finish brings one message to its end: recorded, rejected, or, when ctx is
@@ -158,14 +177,14 @@ func (d *drain) finish(m jetstream.Msg, meta *jetstream.MsgMetadata, req ledger.
 	for d.stop.Err() == nil {
 		err := refusal
 		if err == nil {
-			_, err = d.Ledger.Execute(d.ctx, req)
+			err = d.record(meta.Sequence.Stream, req)
 		}
 		if err == nil {
 			_ = m.Ack() // lost: a redelivery, which is answered as before
 			return
 		}
 		if r, no := errors.AsType[domain.Refusal](err); no {
-			if err = d.reject(m, meta, r, hint); err == nil {
+			if err = d.turnAway(m, meta, r, hint); err == nil {
 				_ = m.TermWithReason(string(r.Code))
 				return
 			}
@@ -173,19 +192,53 @@ func (d *drain) finish(m jetstream.Msg, meta *jetstream.MsgMetadata, req ledger.
 		if wait == firstTry {
 			d.Log.Warn("an event waits: the ledger is broken", "sequence", meta.Sequence.Stream, "err", err)
 		}
-		d.pause(m, wait)
+		_ = m.InProgress() // the server waits on
+		pause(d.stop, wait)
 		wait = min(2*wait, lastTry)
 	}
 	_ = m.NakWithDelay(wait)
 }
 
-// pause waits, and tells the server that m is being worked on.
-func (d *drain) pause(m jetstream.Msg, wait time.Duration) {
-	_ = m.InProgress()
-	t := time.NewTimer(wait)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-d.stop.Done():
+// record records an event. When it returns, that the message was seen is on disk,
+// too: the append of a new record brings it there.
+func (d *drain) record(seq uint64, req ledger.Request) error {
+	if err := d.memory.keep(d.ctx, seq); err != nil {
+		return err
 	}
+	head, err := d.head()
+	if err != nil {
+		return err
+	}
+	receipt, err := d.Ledger.Execute(d.ctx, req)
+	if err != nil {
+		d.memory.failed(seq)
+		return err
+	}
+	if receipt.Position <= head { // an answer from before
+		return d.memory.sync(d.ctx)
+	}
+	return nil
+}
+
+// head returns the position of the newest record; the highest that there is where
+// nobody can tell.
+func (d *drain) head() (eventstore.Position, error) {
+	if of, can := d.Ledger.(interface {
+		Head(context.Context) (eventstore.Position, error)
+	}); can && d.memory != nil {
+		return of.Head(d.ctx)
+	}
+	return 1<<64 - 1, nil
+}
+
+// turnAway rejects a message. When it returns, that it was seen is on disk.
+func (d *drain) turnAway(m jetstream.Msg, meta *jetstream.MsgMetadata, r domain.Refusal, hint string) error {
+	if err := d.memory.keep(d.ctx, meta.Sequence.Stream); err != nil {
+		return err
+	}
+	if err := d.reject(m, meta, r, hint); err != nil {
+		d.memory.failed(meta.Sequence.Stream)
+		return err
+	}
+	return d.memory.sync(d.ctx)
 }

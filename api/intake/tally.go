@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -180,6 +182,32 @@ func (t *tally) count() (unseen int, done []uint64) {
 		}
 	}
 	return unseen, done
+}
+
+// What is no longer unseen: what somebody looked at, and what is gone. In order.
+type noLonger struct{ seen, gone []uint64 }
+
+// compare compares what is unseen with what is known to be so. Found are those
+// that are not known.
+func (t *tally) compare(known map[uint64]bool) (lost noLonger, found []uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	is := func(seq uint64) bool { _, kept := t.kept[seq]; return kept || t.noes[seq] }
+	for _, seq := range slices.Sorted(maps.Keys(known)) {
+		if _, seen := t.why[seq]; seen {
+			lost.seen = append(lost.seen, seq)
+		} else if !is(seq) {
+			lost.gone = append(lost.gone, seq)
+		}
+	}
+	for _, all := range []iter.Seq[uint64]{maps.Keys(t.noes), maps.Keys(t.kept)} {
+		for seq := range all {
+			if _, seen := t.why[seq]; !seen && !known[seq] {
+				found = append(found, seq)
+			}
+		}
+	}
+	return lost, found
 }
 
 // newer yields the messages of a stream behind a sequence.

@@ -14,6 +14,10 @@
 // what they record, consent.v1.<app>.query.* for what they ask, and
 // consent.v1.<group>.group for whoever speaks for a group. The order of
 // requests that are sent without waiting for the answers is not kept.
+//
+// An event for consent.v1.<app>.operate or consent.v1.<group>.group that is not
+// recorded, and whose sender asked for no answer, is kept with the rejected
+// messages.
 package natsrest
 
 import (
@@ -31,8 +35,9 @@ import (
 	"sync"
 	"time"
 
+	"consentledger/api/natsservice"
+
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/micro"
 )
 
 // A Config is what Run stands on.
@@ -40,6 +45,18 @@ type Config struct {
 	Conn    *nats.Conn
 	Handler http.Handler
 	Log     *slog.Logger
+
+	// Keep keeps an event that was not recorded and whose sender cannot be told,
+	// until stop is done. Nil: it is lost.
+	Keep func(stop context.Context, m *nats.Msg, why Problem)
+}
+
+// A Problem is why an event was not recorded, as the answer would have said.
+type Problem struct {
+	Status int    `json:"status"`
+	Code   string `json:"code"`
+	Path   string `json:"path"`
+	Detail string `json:"detail"`
 }
 
 // most is how many requests are worked on at once.
@@ -52,6 +69,7 @@ var headers = []string{"Content-Type", "Idempotency-Key", "Consent-Signature"}
 type service struct {
 	Config
 	ctx   context.Context // not cancelled: what was taken is finished
+	stop  context.Context
 	slots chan struct{}
 	work  sync.WaitGroup
 }
@@ -59,27 +77,25 @@ type service struct {
 // Run answers until ctx is done, finishes what it began and returns nil. Ready
 // is called once, when all routes are open.
 func Run(ctx context.Context, c Config, ready func()) error {
-	s := &service{Config: c, ctx: context.WithoutCancel(ctx), slots: make(chan struct{}, most)}
-	svc, err := micro.AddService(c.Conn, micro.Config{
+	s := &service{Config: c, ctx: context.WithoutCancel(ctx), stop: ctx, slots: make(chan struct{}, most)}
+	var open []natsservice.Endpoint
+	for _, r := range Routes {
+		open = append(open, natsservice.Endpoint{
+			Name: r.endpoint(), Subject: r.Subject, Handle: s.take(r),
+			Metadata: map[string]string{"http": r.Method + " " + r.Path, "schema": "/openapi.json", "schema.error": "/v1/schemas/problem"},
+		})
+	}
+	svc, err := natsservice.Open(c.Conn, natsservice.Config{
 		Name: "consentledger-operators", Version: "1.0.0", QueueGroup: "consentledger",
 		Description: "records what operators record, and answers what they ask, as HTTP does",
-	})
+	}, open)
 	if err != nil {
 		return fmt.Errorf("operators' NATS service: %w", err)
 	}
 	defer func() {
-		_ = svc.Stop()
-		_ = c.Conn.Flush() // what the server sent before is in our hands now
+		svc.Close()
 		s.work.Wait()
 	}()
-	for _, r := range Routes {
-		err := svc.AddEndpoint(r.endpoint(), s.take(r), micro.WithEndpointSubject(r.Subject), micro.WithEndpointMetadata(map[string]string{
-			"http": r.Method + " " + r.Path, "schema": "/openapi.json", "schema.error": "/v1/schemas/problem",
-		}))
-		if err != nil {
-			return fmt.Errorf("operators' NATS service: %w", err)
-		}
-	}
 	if err := c.Conn.FlushTimeout(10 * time.Second); err != nil {
 		return fmt.Errorf("operators' NATS service: %w", err)
 	}
@@ -89,12 +105,12 @@ func Run(ctx context.Context, c Config, ready func()) error {
 }
 
 // take answers beside the handler, which returns before.
-func (s *service) take(route Route) micro.HandlerFunc {
-	return func(r micro.Request) {
+func (s *service) take(route Route) func(*natsservice.Request) {
+	return func(r *natsservice.Request) {
 		s.slots <- struct{}{}
 		s.work.Go(func() {
 			defer func() { <-s.slots }()
-			s.answer(r.Reply(), s.do(route, r.Subject(), nats.Header(r.Headers()), r.Data()))
+			s.answer(route, r, s.do(route, r.Subject, r.Header, r.Data))
 		})
 	}
 }
@@ -138,23 +154,56 @@ func serve(h http.Handler, a *answer, r *http.Request) (aborted bool) {
 	return false
 }
 
-// answer sends what the handler wrote.
-func (s *service) answer(reply string, a *answer) {
-	if reply == "" {
-		return
-	}
-	if limit := s.Conn.MaxPayload() - 1024; int64(a.body.Len()) > limit { // headers count, too
+// answer sends what the handler wrote. An event that was not recorded is kept if
+// its sender cannot be told.
+func (s *service) answer(route Route, r *natsservice.Request, a *answer) {
+	if !r.Fits(a.body.Len()) {
 		a = problem(http.StatusRequestEntityTooLarge, "Too large", "too-large",
 			"the answer is larger than a message may be: ask for fewer rows (limit), or over HTTP")
 	}
-	m := &nats.Msg{Subject: reply, Data: a.body.Bytes(), Header: nats.Header{"Content-Type": {a.header.Get("Content-Type")}}}
+	header := nats.Header{"Content-Type": {a.header.Get("Content-Type")}}
 	if a.status >= 300 { // nobody goes elsewhere from here
-		m.Header[micro.ErrorHeader] = []string{http.StatusText(a.status)}
-		m.Header[micro.ErrorCodeHeader] = []string{strconv.Itoa(a.status)}
+		header = natsservice.Failure(a.status, http.StatusText(a.status), a.header.Get("Content-Type"))
 	}
-	if err := s.Conn.PublishMsg(m); err != nil {
+	err := r.Answer(header, a.body.Bytes())
+	if err == nil {
+		return
+	}
+
+	why, failed := a.failed()
+	switch {
+	case failed && route.Events && s.Keep != nil:
+		s.Keep(s.stop, r.Msg, why)
+	case failed && strings.HasPrefix(route.endpoint(), "operate"):
+		s.Log.Warn("what an operator sent was not recorded, and nobody waits for the answer", "subject", route.Subject, "code", why.Code)
+	case r.Reply != "":
 		s.Log.Warn("an operator's answer is lost", "err", err) // and is asked for again
 	}
+}
+
+// failed returns why something was not recorded: the request as a whole, one
+// event of a batch, or one event in one app of a group.
+func (a *answer) failed() (why Problem, failed bool) {
+	if a.status >= 300 {
+		why = Problem{Status: a.status, Code: "refused"}
+		_ = json.Unmarshal(a.body.Bytes(), &why) // what is no problem leaves the status
+		return why, true
+	}
+	var rows struct {
+		Results []struct {
+			Status  int
+			Problem Problem
+		}
+	}
+	if json.Unmarshal(a.body.Bytes(), &rows) != nil {
+		return Problem{}, false
+	}
+	for _, row := range rows.Results {
+		if row.Status >= 300 {
+			return row.Problem, true
+		}
+	}
+	return Problem{}, false
 }
 
 // An answer is what a handler writes.
@@ -244,4 +293,22 @@ func take(members map[string]json.RawMessage, name string) (text string, has boo
 	}
 	err = json.Unmarshal(v, &text)
 	return text, true, err
+}
+
+// Again hands a kept event to the handler once more, unchanged. It returns the
+// answer, or why the event was not recorded; not ok if its subject is of no such
+// route.
+func Again(ctx context.Context, handler http.Handler, m *nats.Msg) (body []byte, why *Problem, ok bool) {
+	_, name, _ := strings.Cut(strings.TrimPrefix(m.Subject, prefix), ".")
+	for _, route := range Routes {
+		if _, of, _ := strings.Cut(strings.TrimPrefix(route.Subject, prefix), "."); !route.Events || of != name {
+			continue
+		}
+		a := (&service{Config: Config{Handler: handler}, ctx: ctx}).do(route, m.Subject, m.Header, m.Data)
+		if why, failed := a.failed(); failed {
+			return nil, &why, true
+		}
+		return a.body.Bytes(), nil, true
+	}
+	return nil, nil, false
 }

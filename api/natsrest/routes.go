@@ -12,6 +12,7 @@ const prefix = "consent.v1."
 type Route struct {
 	Subject, Method, Path string
 	InPath, InQuery       []string // members of the body that stand in the URL
+	Events                bool     // the body is one event
 	AppInBody             bool     // HTTP has the app's name in the body: it becomes the subject's
 }
 
@@ -25,13 +26,13 @@ func (r Route) endpoint() string {
 // voids, holds, exemptions, notes, signers and the steps of requests, incidents
 // and obligations among it, comes in by the first.
 var Routes = []Route{
-	{Subject: "consent.v1.*.operate", Method: http.MethodPost, Path: "/v1/apps/{app}/operator/events"},
+	{Subject: "consent.v1.*.operate", Method: http.MethodPost, Path: "/v1/apps/{app}/operator/events", Events: true},
 	{Subject: "consent.v1.*.operate.app", Method: http.MethodPut, Path: "/v1/apps/{app}"},
 	{Subject: "consent.v1.*.operate.environment", Method: http.MethodPost, Path: "/v1/apps/{app}/environment"},
 	{Subject: "consent.v1.*.operate.policy", Method: http.MethodPost, Path: "/v1/apps/{app}/policies"},
 	{Subject: "consent.v1.*.operate.surface", Method: http.MethodPost, Path: "/v1/apps/{app}/surfaces"},
 	{Subject: "consent.v1.*.operate.calendar", Method: http.MethodPost, Path: "/v1/apps/{app}/calendars"},
-	{Subject: "consent.v1.*.group", Method: http.MethodPost, Path: "/v1/groups/{group}/events"},
+	{Subject: "consent.v1.*.group", Method: http.MethodPost, Path: "/v1/groups/{group}/events", Events: true},
 
 	{Subject: "consent.v1.*.query.app", Method: http.MethodGet, Path: "/v1/apps/{app}"},
 	{Subject: "consent.v1.*.query.state", Method: http.MethodPost, Path: "/v1/apps/{app}/subjects/state"},

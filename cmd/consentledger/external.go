@@ -29,6 +29,8 @@ type externalNATS struct {
 	url           string
 	creds         string // a file with a user's JWT and seed
 	ca, cert, key string // PEM files
+
+	rights *rights // is told what the server refuses; nil: only the log is
 }
 
 func (e *externalNATS) flags(c *cobra.Command) {
@@ -126,8 +128,16 @@ func (e externalNATS) connect(ctx context.Context, name string, log *slog.Logger
 				log.Warn("NATS is away", "server", e.String(), "err", err)
 			}
 		}),
-		nats.ReconnectHandler(func(*nats.Conn) { log.Info("NATS is back", "server", e.String()) }),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Warn("NATS", "err", err) }),
+		nats.ReconnectHandler(func(nc *nats.Conn) {
+			log.Info("NATS is back", "server", e.String())
+			warnOfOld(nc, log)
+		}),
+		nats.ErrorHandler(func(nc *nats.Conn, _ *nats.Subscription, err error) {
+			log.Warn("NATS", "err", err)
+			if e.rights != nil {
+				e.rights.note(nc, err)
+			}
+		}),
 	}
 	if e.creds != "" {
 		opts = append(opts, nats.UserCredentials(e.creds))
@@ -146,7 +156,14 @@ func (e externalNATS) connect(ctx context.Context, name string, log *slog.Logger
 		nc.Close()
 		return nil, err
 	}
+	warnOfOld(nc, log)
 	return nc, nil
+}
+
+func warnOfOld(nc *nats.Conn, log *slog.Logger) {
+	if err := oldServer(nc.ConnectedServerVersion()); err != nil {
+		log.Warn(err.Error())
+	}
 }
 
 // jetStream checks that there is one for us.

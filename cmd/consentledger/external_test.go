@@ -209,3 +209,46 @@ func publishUntilAcked(ctx context.Context, js jetstream.JetStream, persons int,
 	}
 	return nil
 }
+
+// A stream that an administrator made and that could lose messages is mended with
+// the rights to do so, and refused by name without.
+func TestAnAdministratorsStreamIsMendedOrRefusedByName(t *testing.T) {
+	c := newCluster(t)
+	admin := c.connect(c.creds(c.ledger, jwt.Permissions{}))
+	js, err := jetstream.New(admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{
+		Name: intake.InStream, Subjects: []string{"consent.v1.*.in.>"}, Retention: jetstream.WorkQueuePolicy,
+		Discard: jetstream.DiscardOld, MaxMsgs: 10, MaxAge: time.Hour,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	config := serveConfig{data: dir, http: "127.0.0.1:0", nats: c.reach(c.creds(c.ledger, ledgerUser(intake.Permissions.Make)))}
+	err = serve(t.Context(), config, &banner{ready: make(chan struct{})})
+	for _, want := range []string{"--nats-creds", "stream CONSENT_IN", "duplicate_window is 2m0s and must be 100ms", "discard is", "max_age is 1h0m0s and must be 0s"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("refused with %v, want %s", err, want)
+		}
+	}
+
+	config.nats = c.reach(c.creds(c.ledger, ledgerUser(intake.Permissions.Make, intake.Permissions.Mend)))
+	r := startWith(t, config)
+	furnish(t, r)
+	if _, err := js.PauseConsumer(t.Context(), intake.InStream, "ledger", time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		no := fmt.Sprintf(`{"specversion":"1.0","id":"1","source":"app","type":"consent.withdrawn","subject":"person-%d","data":{"all":true}}`, i)
+		if _, err := js.Publish(t.Context(), "consent.v1.smartkey.in.consent.withdrawn", []byte(no)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 20 {
+		eventually(t, "withdrawn", func() string { return may(t, r, fmt.Sprint("person-", i), "personalisation") })
+	}
+	eventually(t, "", func() string { return verbose(t, r) })
+}

@@ -86,7 +86,7 @@ func lagBehind(ctx context.Context, log replayer, at, head eventstore.Position) 
 func (h *house) ready(ctx context.Context) []rest.Check {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	checks := []rest.Check{result("nats", h.connected(ctx))}
+	checks := h.roadChecks(ctx)
 	_, err := h.dir.ledger.Head(ctx)
 	checks = append(checks, result("store", errors.Join(err, h.dir.db.Writable())))
 	for _, r := range h.runners {
@@ -95,18 +95,6 @@ func (h *house) ready(ctx context.Context) []rest.Check {
 	checks = append(checks, result("transparency", h.logsAreRead(ctx)))
 	checks = append(checks, result("reactor", h.reactorHasRead(ctx)))
 	return checks
-}
-
-// connected says whether NATS takes messages and JetStream answers.
-func (h *house) connected(ctx context.Context) error {
-	if !h.conn.IsConnected() {
-		return errors.New("not connected; it is tried again every second")
-	}
-	if err := h.natsWrites(); err != nil {
-		return err
-	}
-	_, err := h.rejected.Unseen(ctx)
-	return err
 }
 
 func result(name string, err error) rest.Check {

@@ -16,10 +16,10 @@ import (
 
 	"consentledger/api/audit/witness"
 	"consentledger/api/intake"
-	"consentledger/api/natsrest"
 	"consentledger/api/outbox"
 	"consentledger/api/react"
 	"consentledger/cmd/consentledger/law"
+	"consentledger/domain"
 	"consentledger/projections"
 	"consentledger/projections/activity"
 	"consentledger/projections/consents"
@@ -101,6 +101,10 @@ type house struct {
 	conn     *nats.Conn
 	intake   intake.Config
 	rejected *intake.Rejections
+
+	api       http.Handler
+	operating atomic.Bool // operators on NATS are answered
+	rights    rights
 
 	consents  *consents.View
 	policies  *policies.View
@@ -184,16 +188,14 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 			h.log.Error("the outbox stopped", "error", err)
 		}
 	})
-	handler := h.handler()
+	h.api = h.handler()
 	doors := make(chan struct{}, 2)
 	open := func() { doors <- struct{}{} }
 	must("intake", func() error {
 		return h.config.nats.permitted(intake.Run(ctx, h.intake, open))
 	})
-	must("operators on NATS", func() error {
-		return natsrest.Run(ctx, natsrest.Config{Conn: h.conn, Handler: handler, Log: h.log}, open)
-	})
-	must("HTTP", func() error { return serveHTTP(ctx, listener, handler) })
+	must("operators on NATS", func() error { return h.operate(ctx, open) })
+	must("HTTP", func() error { return serveHTTP(ctx, listener, h.api) })
 	for range cap(doors) {
 		select {
 		case <-doors:
@@ -246,7 +248,8 @@ func (h *house) open(ctx context.Context) (err error) {
 	h.outbox = &outbox.Outbox{Conn: h.conn, Ledger: h.dir.ledger, Log: h.log}
 	h.intake = intake.Config{
 		Conn: h.conn, Ledger: h.dir.ledger, Log: h.log,
-		Seal: h.dir.seal, Unseal: h.dir.unseal,
+		Seal: h.dir.seal, Unseal: h.dir.unseal, Again: h.again, Watch: new(intake.Watch),
+		Rows: h.dir.db.Rows(), Apps: func() []domain.AppName { return h.logs.Logged() },
 	}
 	h.rejected = &intake.Rejections{Config: h.intake}
 	if err := h.openReach(ctx); err != nil {
@@ -258,6 +261,7 @@ func (h *house) open(ctx context.Context) (err error) {
 // openNATS starts the embedded server, unless there is another, and connects.
 func (h *house) openNATS(ctx context.Context) (err error) {
 	if h.config.nats.url != "" {
+		h.config.nats.rights = &h.rights
 		h.conn, err = h.config.nats.connect(ctx, "consentledger", h.log)
 		return err
 	}

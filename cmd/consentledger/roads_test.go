@@ -1,0 +1,247 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+)
+
+// verbose returns what /readyz?verbose says of the checks that are not well.
+func verbose(t *testing.T, r *running) (red string) {
+	t.Helper()
+	_, v := get(t, r.http+"/readyz?verbose")
+	checks, _ := v["checks"].([]any)
+	for _, c := range checks {
+		if c := c.(map[string]any); c["ok"] != true {
+			red += fmt.Sprint(c["name"], ": ", c["detail"], "\n")
+		}
+	}
+	return red
+}
+
+// What cannot be recorded and whose sender asked for no answer is kept, whichever
+// subject it was sent to, and can be sent again.
+func TestWhatNobodyCanBeToldIsKept(t *testing.T) {
+	r := start(t, t.TempDir(), false)
+	furnish(t, r)
+	nc, err := nats.Connect(r.nats)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	no := func(id, data string) []byte {
+		return []byte(`{"specversion":"1.0","id":"` + id + `","source":"shell","type":"consent.withdrawn","subject":"ada","data":` + data + `}`)
+	}
+	for subject, body := range map[string][]byte{
+		"consent.v1.smartkey.record":                no("1", `{"purposes":["nosuch"]}`),
+		"consent.v1.acme.group":                     no("2", `{"all":true}`), // no app has this group yet
+		"consent.v1.smartkey.operate":               []byte("ada says no"),
+		"consent.v1.smartkey.operate.policy":        []byte("no policy"), // no event: nothing is kept
+		"consent.v1.smartkey.query.state":           []byte("no question"),
+		"consent.v1.smartkey.in.consent.withdrawn":  []byte("ada says no"),
+		"consent.v1.smartkey.in.consent.withdrawn2": []byte("ada says no"),
+	} {
+		if err := nc.Publish(subject, body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var list string
+	eventually(t, "5", func() string {
+		if list, err = cli(t, r, "rejected", "list", "-o", "jsonl"); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(strings.Count(list, "\n"))
+	})
+	if strings.Count(list, `"may_be_no":true`) != 5 {
+		t.Errorf("kept: %s", list)
+	}
+	if out, err := cli(t, r, "app", "add", "smartkey", "--handler", "Demo Ltd", "--group", "acme"); err != nil {
+		t.Fatal(out, err)
+	}
+	for line := range strings.Lines(list) {
+		var m struct {
+			Seq  any
+			App  string
+			Code string
+		}
+		if err := json.Unmarshal([]byte(line), &m); err != nil {
+			t.Fatal(err)
+		}
+		seq := strings.Trim(fmt.Sprint(m.Seq), `"`)
+		out, err := cli(t, r, "rejected", "retry", seq)
+		if isGroup := m.App == "invalid"; isGroup != (err == nil) || isGroup && !strings.Contains(out, "event_id") {
+			t.Errorf("%+v tried again: %s, %v", m, out, err)
+		}
+	}
+	if got := may(t, r, "ada", "personalisation"); got != "withdrawn" {
+		t.Errorf("what was said to the group, tried again: %s", got)
+	}
+}
+
+func TestTheNATSToolCountsErrorsAndRealTimes(t *testing.T) {
+	r := start(t, t.TempDir(), false)
+	furnish(t, r)
+	u := newNATSUser(t, "--server", r.nats)
+	for i := range 2 {
+		u.request("consent.v1.smartkey.record", given(fmt.Sprint(i), "ada"))
+		u.request("consent.v1.smartkey.record", "no event")
+		u.request("consent.v1.smartkey.query.state", `{"subject":"ada"}`)
+		u.request("consent.v1.smartkey.operate", "no event")
+	}
+	for service, want := range map[string]map[string][2]int{
+		"consentledger":           {"record": {4, 2}, "check": {0, 0}},
+		"consentledger-operators": {"query-state": {2, 0}, "operate": {2, 2}},
+	} {
+		var stats micro.Stats
+		if err := json.Unmarshal([]byte(u.run("req", "$SRV.STATS."+service, "", "--raw")), &stats); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range stats.Endpoints {
+			if w, asked := want[e.Name]; asked && ([2]int{e.NumRequests, e.NumErrors} != w || w[0] > 0 && e.AverageProcessingTime <= 0) {
+				t.Errorf("%s: %+v, want %v", service, e, w)
+			}
+		}
+	}
+	if out := u.run("service", "stats", "consentledger"); !strings.Contains(out, "record") {
+		t.Errorf("service stats: %s", out)
+	}
+}
+
+// The directory of NATS is gone, and with it what it had acknowledged: health
+// says so, and the log of every app has it.
+func TestALostDirectoryOfNATSIsTold(t *testing.T) {
+	dir := t.TempDir()
+	r := start(t, dir, false)
+	furnish(t, r)
+	u := newNATSUser(t, "--server", r.nats)
+	for i := range 3 {
+		u.run("pub", "-J", "consent.v1.smartkey.in.consent.given", given(fmt.Sprint(i), "ada"))
+	}
+	eventually(t, "given", func() string { return u.status("ada") })
+	if red := verbose(t, r); red != "" {
+		t.Errorf("before: %s", red)
+	}
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	r = start(t, dir, false)
+	if red := verbose(t, r); red != "" {
+		t.Errorf("after a restart: %s", red)
+	}
+	if err := errors.Join(r.stop(), os.RemoveAll(filepath.Join(dir, "nats"))); err != nil {
+		t.Fatal(err)
+	}
+
+	r = start(t, dir, false)
+	eventually(t, "true", func() string {
+		return fmt.Sprint(strings.Contains(verbose(t, r), "stream CONSENT_IN is another one than was known: what it acknowledged after message 3, if anything, is gone"))
+	})
+	eventually(t, "true", func() string {
+		out, err := cli(t, r, "replay", "--type", "messages.lost", "-o", "jsonl")
+		return fmt.Sprint(err == nil && strings.Contains(out, "made-anew") && strings.Contains(out, "smartkey"))
+	})
+	list, err := cli(t, r, "rejected", "list", "-o", "csv")
+	if err != nil || !strings.Contains(list, "messages-lost") || !strings.Contains(list, "CONSENT_IN after 3") {
+		t.Errorf("listed: %s, %v", list, err)
+	}
+	if _, err := cli(t, r, "rejected", "seen", "1", "--why", "the apps send again"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "", func() string { return verbose(t, r) })
+}
+
+// Whoever waits until the ledger is ready and asks over NATS gets an answer.
+func TestReadyMeansThatNATSAnswers(t *testing.T) {
+	dir := t.TempDir()
+	r := start(t, dir, false)
+	furnish(t, r)
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		c := serveConfig{data: dir, http: freeAddress(t), natsListen: freeAddress(t)}
+		asked := make(chan error, 1)
+		go func() { asked <- askWhenReady(t, c) }()
+		r := startWith(t, c)
+		if err := <-asked; err != nil {
+			t.Error(err)
+		}
+		if err := r.stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func askWhenReady(t *testing.T, c serveConfig) error {
+	for t.Context().Err() == nil {
+		resp, err := http.Get("http://" + c.http + "/readyz")
+		if err != nil {
+			continue // nobody listens yet
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			continue
+		}
+		nc, err := nats.Connect("nats://" + c.natsListen)
+		if err != nil {
+			return err
+		}
+		defer nc.Close()
+		for _, subject := range []string{"check", "query.state"} {
+			if _, err := nc.RequestWithContext(t.Context(), "consent.v1.smartkey."+subject, []byte(`{"subject":"ada","purpose":"personalisation"}`)); err != nil {
+				return fmt.Errorf("%s: %w", subject, err)
+			}
+		}
+		return nil
+	}
+	return t.Context().Err()
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func TestAnOldServerIsWarnedOf(t *testing.T) {
+	for version, old := range map[string]bool{
+		"2.15.0": false, "2.15.2": false, "2.16.0-dev": false, "3.0.0": false, "v2.15.0": false, "2.15.0-RC.1": false,
+		"2.14.5": true, "2.9.25": true, "1.4.1": true, "": true, "latest": true,
+	} {
+		if err := oldServer(version); (err != nil) != old {
+			t.Errorf("%q: %v", version, err)
+		}
+	}
+}
+
+func TestWhatTheServerRefusesIsSeen(t *testing.T) {
+	denied := func(text string) error { return fmt.Errorf("%w: %s", nats.ErrPermissionViolation, text) }
+	for _, c := range []struct {
+		name string
+		err  error
+		red  bool
+	}{
+		{"an ack", denied(`Permissions Violation for Publish to "$JS.ACK.CONSENT_IN.ledger.1.2.3"`), true},
+		{"what the ledger listens to", denied(`Permissions Violation for Subscription to "consent.v1.*.record" using queue "consentledger"`), true},
+		{"an answer to a subject of somebody's own", denied(`Permissions Violation for Publish to "elsewhere"`), false},
+		{"something else", nats.ErrSlowConsumer, false},
+	} {
+		r := rights{again: true} // no reconnection of a connection that is none
+		if r.note(nil, c.err); (r.check() != nil) != c.red {
+			t.Errorf("%s: %v", c.name, r.check())
+		}
+	}
+}
