@@ -3,8 +3,8 @@ package audit
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
-	"fmt"
 
 	"consentledger/api/audit/bundle"
 	"consentledger/api/audit/receipt"
@@ -13,6 +13,7 @@ import (
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec"
+	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/transparency/merkle"
 )
@@ -77,12 +78,22 @@ func (x *Exporter) consent(ctx context.Context, app domain.AppName, p merkle.Pro
 	if c.Key, err = x.Logs.VerifierKey(app); err != nil {
 		return c, err
 	}
-	document, found, err := x.Blobs.Get(ctx, blobs.Hash(given.Version))
-	if err == nil && !found {
-		err = fmt.Errorf("the policy document %s is missing", given.Version)
-	}
-	c.Document = document
+	c.Document, err = x.document(ctx, c.Policy, given.Version)
 	return c, err
+}
+
+// document returns a policy's document as it was published. Where its bytes were
+// not kept, as older programs' demos did not, they are written again from the
+// record: it holds all that the document says, and the version is their hash.
+func (x *Exporter) document(ctx context.Context, p domain.PolicyPublished, version domain.Hash) ([]byte, error) {
+	text, found, err := x.Blobs.Get(ctx, blobs.Hash(version))
+	if err != nil || found {
+		return text, err
+	}
+	if text, err = policydoc.Marshal(p.Document); err == nil && sha256.Sum256(text) == version {
+		return text, nil
+	}
+	return nil, domain.Refusal{Code: domain.UnknownText, Text: "the policy document " + version.String() + ", which the record names, is not kept here: no receipt can be made"}
 }
 
 // words opens what a consent holds of the person's own.

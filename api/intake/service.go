@@ -152,11 +152,12 @@ func (s *service) cannot(reply string, q question, err error) {
 		return
 	}
 	s.Log.Warn("a question cannot be answered", "err", err)
+	p := wire.ReadProblemOf(err)
 	if q.cannot == nil {
-		s.fail(reply, err)
+		s.failWith(reply, p, p, "application/problem+json")
 		return
 	}
-	s.failWith(reply, err, q.cannot, "application/json")
+	s.failWith(reply, p, q.cannot, "application/json")
 }
 
 func (s *service) answer(reply string, v any) {
@@ -177,15 +178,15 @@ func (s *service) send(reply string, data []byte) {
 // fail answers as micro's Request.Error does. That one may not be called once
 // the handler has returned.
 func (s *service) fail(reply string, err error) {
-	s.failWith(reply, err, wire.ProblemOf(err), "application/problem+json")
+	p := wire.ProblemOf(err)
+	s.failWith(reply, p, p, "application/problem+json")
 }
 
-// failWith answers with an error's code and a body of one's own.
-func (s *service) failWith(reply string, failed error, body any, contentType string) {
+// failWith answers with a problem's code and a body of one's own.
+func (s *service) failWith(reply string, p wire.Problem, body any, contentType string) {
 	if reply == "" {
 		return
 	}
-	p := wire.ProblemOf(failed)
 	data, err := json.Marshal(body)
 	if err != nil {
 		panic("intake: an answer does not make JSON: " + err.Error())
