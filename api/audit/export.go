@@ -39,6 +39,11 @@ type Exporter struct {
 	Blobs     interface {
 		Get(ctx context.Context, h blobs.Hash) ([]byte, bool, error)
 	}
+
+	// Stand returns what is known of a person now, with what crosses their links.
+	// Nil: receipts say nothing of how things stand.
+	Stand func(ctx context.Context, stream domain.StreamID) (domain.Subject, domain.Instant, error)
+
 	Rejected func(ctx context.Context, app domain.AppName) (n int, known bool) // messages that wait; nil: not known
 	Software bundle.Software
 	Now      func() time.Time

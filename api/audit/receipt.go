@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
+	"slices"
 
 	"consentledger/api/audit/bundle"
 	"consentledger/api/audit/receipt"
@@ -18,16 +19,16 @@ import (
 	"consentledger/projections/transparency/merkle"
 )
 
-// A ReceiptRequest asks for the receipt of a consent.
+// A ReceiptRequest asks for the receipt of an answer.
 type ReceiptRequest struct {
-	Event    string `json:"event" doc:"of a consent.given"`
+	Event    string `json:"event" doc:"of a consent.given, consent.refused or consent.withdrawn, or of a permission.revoked that withdraws"`
 	Form     string `json:"form,omitzero" doc:"kantara (default) or iso27560"`
 	Disclose bool   `json:"disclose,omitzero" doc:"with the person's own words, for the person"`
 	Cosigned bool   `json:"cosigned,omitzero" doc:"proven in the newest tree that a quorum of witnesses signed"`
 	wire.Reader
 }
 
-// Receipt returns the receipt of a consent, in a form that others read.
+// Receipt returns the receipt of a person's answer, in a form that others read.
 func (x *Exporter) Receipt(ctx context.Context, app domain.AppName, ask ReceiptRequest, principal string) ([]byte, error) {
 	if ask.Form == "" {
 		ask.Form = receipt.Kantara
@@ -65,21 +66,55 @@ func (x *Exporter) consent(ctx context.Context, app domain.AppName, p merkle.Pro
 	if c.Entry, err = entryOf(p.Extra); err != nil {
 		return c, err
 	}
-	given, ok := c.Entry.Event.(domain.ConsentGiven)
+	version, ok := receipt.Version(c.Entry)
 	if !ok {
-		return c, malformed("event: the record is a " + c.Entry.Kind() + ": receipts are of consents given")
+		return c, malformed("event: the record is a " + c.Entry.Kind() + ": receipts are of consents given, refused and withdrawn")
 	}
 	ref, err := x.Ledger.App(ctx, app)
 	if err != nil {
 		return c, err
 	}
 	c.App, c.Proof = ref.Service.App, p.Format()
-	c.Policy, _ = ref.Policies.Version(given.Version)
 	if c.Key, err = x.Logs.VerifierKey(app); err != nil {
 		return c, err
 	}
-	c.Document, err = x.document(ctx, c.Policy, given.Version)
+
+	if version != (domain.Hash{}) {
+		c.Policy, _ = ref.Policies.Version(version)
+		if c.Document, err = x.document(ctx, c.Policy, version); err != nil {
+			return c, err
+		}
+	}
+	c.State, err = x.state(ctx, c, ref)
 	return c, err
+}
+
+// state says where the person stands now with what the record is about, and with
+// what was refused in the same act.
+func (x *Exporter) state(ctx context.Context, c receipt.Consent, ref domain.Reference) (*receipt.State, error) {
+	if x.Stand == nil {
+		return nil, nil
+	}
+	s, now, err := x.Stand(ctx, c.Entry.Stream)
+	if err != nil {
+		return nil, err
+	}
+
+	state := &receipt.State{AsOf: now.String(), Purposes: []receipt.Purpose{}}
+	ids := receipt.Purposes(c.Entry, c.Policy.Document)
+	for _, f := range s.SameAct(domain.EventID(c.Entry.ID)) {
+		r, about := receipt.RefusalOf(f, c.Policy.Document)
+		state.Refused = append(state.Refused, r)
+		for _, id := range about {
+			if !slices.Contains(ids, id) {
+				ids = append(ids, id)
+			}
+		}
+	}
+	for _, id := range ids {
+		state.Purposes = append(state.Purposes, receipt.PurposeOf(id, s.Standing(id, now, ref)))
+	}
+	return state, nil
 }
 
 // document returns a policy's document as it was published. Where its bytes were

@@ -98,6 +98,10 @@ func (h *house) exporter() *audit.Exporter {
 	return &audit.Exporter{
 		Logs: h.logs, Witnesses: h.witnesses, Ledger: h.dir.ledger, Blobs: h.dir.blobs, Now: time.Now, Rejected: h.waiting,
 		Software: bundle.Software{Version: version, SHA256: ownHash()},
+		Stand: func(ctx context.Context, stream domain.StreamID) (domain.Subject, domain.Instant, error) {
+			s, err := h.dir.ledger.Whole(ctx, stream)
+			return s, h.dir.ledger.Now(), err
+		},
 	}
 }
 
