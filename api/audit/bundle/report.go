@@ -13,7 +13,7 @@ import (
 
 // reportForm is the form of report that this program writes. One of the same
 // form is the same for the same bundle, byte for byte.
-const reportForm = 3
+const reportForm = 4
 
 // The bounds of what a report shows: the rest is in the bundle's other files.
 const (
@@ -29,6 +29,8 @@ type reading struct {
 	Manifest Manifest
 	text     func(hash string) ([]byte, bool, error)
 
+	asked    int      // records that were asked for
+	beside   int      // records that came along
 	records  [][]byte // the first
 	ids      map[string]bool
 	more     int
@@ -55,6 +57,16 @@ func (r *reading) add(s stored, record []byte) {
 	}
 	r.ids[s.ID] = true
 	r.records = append(r.records, slices.Clone(record))
+}
+
+// count counts a record, which was asked for or comes along. It returns which.
+func (r *reading) count(asked bool) bool {
+	if asked {
+		r.asked++
+	} else {
+		r.beside++
+	}
+	return asked
 }
 
 // learn keeps the words of what was published.
@@ -142,6 +154,10 @@ func (r *report) head() {
 	r.item(w.made + ": " + m.Made)
 	if m.Selection.From != 0 || m.Selection.To != 0 {
 		r.item(fmt.Sprintf("%s: %s – %s", w.span, moment(m.Selection.From), moment(m.Selection.To)))
+	}
+	r.item(fmt.Sprintf("%s: %d", w.asked, r.of.asked))
+	if r.of.beside > 0 {
+		r.item(fmt.Sprintf("%s: %d", w.beside, r.of.beside))
 	}
 	r.item(fmt.Sprintf("%s: %d", w.voids, m.Voids))
 	r.item(fmt.Sprintf("%s: %d", w.gaps, len(m.Gaps)))
