@@ -3,12 +3,17 @@ package bundle
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"consentledger/domain"
 	"consentledger/eventstore/codec"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // reportForm is the form of report that this program writes. One of the same
@@ -189,7 +194,7 @@ func moment(i domain.Instant) string {
 
 func (r *report) timeline() error {
 	r.heading(r.wording.timeline)
-	r.table(r.columns)
+	r.table(r.columns, 2)
 	for _, record := range r.of.records {
 		s, err := parse(record)
 		if err != nil {
@@ -200,7 +205,7 @@ func (r *report) timeline() error {
 			kind, what = e.Kind(), r.describe(e.Event)
 		}
 		for _, p := range r.of.shown[s.ID] {
-			what += fmt.Sprintf("; %s: “%s”", r.name(r.roles, p.Role), asText(p.Text))
+			what += fmt.Sprintf("; %s: “%s”", r.name(r.roles, p.Role), inWords(p.Text))
 		}
 		r.row([]string{s.At.String(), s.Recorded.String(), r.kind(kind), strings.TrimPrefix(what, "; "), s.ID})
 	}
@@ -211,17 +216,58 @@ func (r *report) timeline() error {
 	return nil
 }
 
+// Shown returns text as it may be shown to anybody: characters that would steer a
+// terminal, or turn the order in which it is read, are replaced.
+func Shown(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && !unicode.IsGraphic(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
+}
+
 // asText returns bytes that may be shown.
 func asText(b []byte) string {
 	if !utf8.Valid(b) {
 		return fmt.Sprintf("%x", b)
 	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' {
-			return '�'
+	return Shown(string(b))
+}
+
+// inWords returns a personal text for reading: of a JSON object its members, each
+// with its name, and of anything else the text.
+func inWords(b []byte) string {
+	v := jsontext.Value(b)
+	if v.Kind() != '{' || !v.IsValid() {
+		return asText(b)
+	}
+	var all []string
+	told(&all, "", v)
+	return strings.Join(all, ", ")
+}
+
+// told adds what a JSON value says, by the way to it.
+func told(all *[]string, path string, v jsontext.Value) {
+	var members map[string]jsontext.Value
+	var items []jsontext.Value
+	var text string
+	switch {
+	case v.Kind() == '{' && json.Unmarshal(v, &members) == nil:
+		for _, name := range slices.Sorted(maps.Keys(members)) {
+			told(all, strings.TrimPrefix(path+"."+name, "."), members[name])
 		}
-		return r
-	}, string(b))
+		return
+	case v.Kind() == '[' && json.Unmarshal(v, &items) == nil:
+		for i, item := range items {
+			told(all, fmt.Sprintf("%s[%d]", path, i), item)
+		}
+		return
+	case v.Kind() == '"' && json.Unmarshal(v, &text) == nil:
+	default:
+		text = string(v)
+	}
+	*all = append(*all, asText([]byte(path))+": "+asText([]byte(text)))
 }
 
 // see takes note of what was on the screen.
