@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -124,7 +125,7 @@ func (r *reading) write(w io.Writer, form func(io.Writer) sheet) error {
 	m := r.Manifest
 	report.heading(words.proof)
 	report.paragraph(fmt.Sprintf(words.statement, m.Tree.Size, m.Tree.Root, m.Origin, m.Software.Version))
-	report.verbatim("consentledger verify bundle FILE --key KEY --origin " + m.Origin)
+	report.verbatim("consentledger verify bundle FILE --key KEY --origin "+m.Origin, "en")
 	return report.end()
 }
 
@@ -202,7 +203,7 @@ func (r *report) timeline() error {
 		}
 		kind, what := codec.KindOf(s.Type), ""
 		if e, ok := decode(s, record); ok {
-			kind, what = e.Kind(), r.describe(e.Event)
+			kind, what = cmp.Or(e.Kind(), kind), r.describe(e.Event)
 		}
 		for _, p := range r.of.shown[s.ID] {
 			what += fmt.Sprintf("; %s: “%s”", r.name(r.roles, p.Role), inWords(p.Text))
@@ -322,7 +323,7 @@ func (r *report) seen() error {
 		if len(text) > reportText {
 			text = append(slices.Clip(text[:reportText]), "…"...)
 		}
-		r.verbatim(asText([]byte(strings.ToValidUTF8(string(text), "�"))))
+		r.verbatim(asText([]byte(strings.ToValidUTF8(string(text), "�"))), v.locale)
 	}
 	return nil
 }
@@ -343,5 +344,5 @@ func (r *report) screen(id domain.Hash, s domain.Surface, locale string) {
 	for _, c := range s.Controls {
 		lines = append(lines, fmt.Sprintf("[%s] %s: %s (%s)", c.ID, label[c.Label], r.act(s.Version, c.Act), r.state(c.Initial)))
 	}
-	r.verbatim(asText([]byte(strings.Join(lines, "\n"))))
+	r.verbatim(asText([]byte(strings.Join(lines, "\n"))), l.Locale)
 }

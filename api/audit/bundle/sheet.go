@@ -16,7 +16,7 @@ type sheet interface {
 	row(cells []string)
 	rowsEnd()
 	paragraph(text string)
-	verbatim(text string) // a text as it is, line by line
+	verbatim(text, lang string) // a text as it is, line by line; lang empty: the report's
 	end() error
 }
 
@@ -63,7 +63,7 @@ func (m *markdown) rowsEnd()              {}
 func (m *markdown) paragraph(text string) { m.put(strings.ReplaceAll(text, "<", "&lt;") + "\n\n") }
 
 // verbatim indents, so that no line of the text can end it.
-func (m *markdown) verbatim(text string) {
+func (m *markdown) verbatim(text, _ string) {
 	for line := range strings.SplitSeq(strings.ReplaceAll(strings.TrimRight(text, "\r\n"), "\r\n", "\n"), "\n") {
 		m.put("    " + strings.ReplaceAll(line, "\r", " ") + "\n")
 	}
@@ -84,7 +84,7 @@ type page struct {
 const style = `@page{size:A4;margin:18mm}body{font:11pt/1.5 "Noto Sans","Noto Sans CJK SC","Source Han Sans SC","PingFang SC","Microsoft YaHei",sans-serif;max-width:50em;margin:2em auto;padding:0 1em;color:#111;overflow-wrap:anywhere}` +
 	`h1{font-size:1.6em}h2{font-size:1.2em;break-after:avoid}h3{font-size:1em;margin:0;break-after:avoid}` +
 	`article{border-top:1px solid #999;padding:.5em 0;break-inside:avoid}dl{margin:0;font-size:.9em}dl div{display:flex;gap:.6em}dt{color:#444;flex:0 0 6.5em}dd{margin:0;flex:1;min-width:0;white-space:pre-line}` +
-	`pre{white-space:pre-wrap;border-left:3px solid #999;padding-left:1em;font:.9em/1.5 inherit}@media print{body{margin:0;max-width:none;padding:0}}`
+	`pre{white-space:pre-wrap;border-left:3px solid #999;padding-left:1em;font-family:inherit;font-size:.9em}@media print{body{margin:0;max-width:none;padding:0}}`
 
 func (p *page) begin(title, lang string) {
 	p.put(`<!doctype html><html lang="` + html.EscapeString(lang) + `"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">` +
@@ -106,7 +106,15 @@ func (p *page) row(cells []string) {
 
 func (p *page) rowsEnd()              {}
 func (p *page) paragraph(text string) { p.put("<p>" + html.EscapeString(text) + "</p>\n") }
-func (p *page) verbatim(text string)  { p.put("<pre>" + html.EscapeString(text) + "</pre>\n") }
+
+func (p *page) verbatim(text, lang string) {
+	tag := "<pre>"
+	if lang != "" {
+		tag = `<pre lang="` + html.EscapeString(lang) + `">`
+	}
+	p.put(tag + html.EscapeString(text) + "</pre>\n")
+}
+
 func (p *page) end() error {
 	p.put("</main></body></html>\n")
 	if p.err != nil {

@@ -19,7 +19,6 @@ var chinese = map[string]string{
 	"law":                                    "法律",
 	"contents":                               "目录",
 	"minutes":                                "%s（%s 分钟后）",
-	"v.unauthenticated":                      "未经认证",
 	"signature":                              "签署",
 	"signature.made":                         "编制人",
 	"signature.reviewed":                     "复核人",

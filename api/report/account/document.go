@@ -250,7 +250,7 @@ func (s speaker) happened(r Report) []Section {
 		if a.Way != "" {
 			way, reason = s.name("way-"+a.Way), s.name("reason-"+a.Reason)
 		}
-		access = append(access, []string{way, strings.TrimPrefix(reason, "reason-"), s.name(a.Who), number(a.Count), number(a.Records), number(a.Parts)})
+		access = append(access, []string{way, strings.TrimPrefix(reason, "reason-"), a.Who, number(a.Count), number(a.Records), number(a.Parts)})
 	}
 	for _, g := range r.Gaps {
 		gaps = append(gaps, []string{g.Policy, orText(g.Section, s.say("unsaid")), s.say("gap." + g.Code), g.About})

@@ -19,7 +19,6 @@ var english = map[string]string{
 	"law":                                    "law",
 	"contents":                               "Contents",
 	"minutes":                                "%s (+%s min)",
-	"v.unauthenticated":                      "not authenticated",
 	"signature":                              "Signature",
 	"signature.made":                         "Prepared by",
 	"signature.reviewed":                     "Reviewed by",
