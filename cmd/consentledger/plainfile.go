@@ -24,10 +24,10 @@ const (
 // or never begin.
 func openPlain(name string) (*os.File, fs.FileInfo, error) {
 	info, err := os.Lstat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, notFound{err}
-	}
 	if err != nil {
+		if e, is := errors.AsType[*fs.PathError](err); is {
+			e.Op = "open" // whoever reads it asked for nothing else
+		}
 		return nil, nil, err
 	}
 	if err := checkPlain(name, info); err != nil {
@@ -73,12 +73,11 @@ func readPlain(c *cobra.Command, name string, limit int64) ([]byte, error) {
 	if name == "-" {
 		return readUpTo(c.InOrStdin(), "standard input", limit)
 	}
-	f, _, err := openPlain(name)
-	if err != nil {
-		return nil, err
+	text, err := readPlainFile(name, limit)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, notFound{err}
 	}
-	defer f.Close()
-	return readUpTo(f, name, limit)
+	return text, err
 }
 
 // readPlainFile is [readPlain] where standard input is not meant.
