@@ -39,6 +39,11 @@ type Exporter struct {
 	Blobs     interface {
 		Get(ctx context.Context, h blobs.Hash) ([]byte, bool, error)
 	}
+
+	// Stand returns what is known of a person now, with what crosses their links.
+	// Nil: receipts say nothing of how things stand.
+	Stand func(ctx context.Context, stream domain.StreamID) (domain.Subject, domain.Instant, error)
+
 	Rejected func(ctx context.Context, app domain.AppName) (n int, known bool) // messages that wait; nil: not known
 	Software bundle.Software
 	Now      func() time.Time
@@ -87,7 +92,7 @@ func (x *Exporter) write(ctx context.Context, w io.Writer, app domain.AppName, a
 		return malformed("lang: want en or zh")
 	}
 	m := bundle.Maker{
-		Tiles: func(t merkle.Tile) ([]byte, error) { return x.Logs.Tile(app, t) }, Blob: x.blob, Software: x.Software, Now: x.Now(), Lang: ask.Lang,
+		Tiles: func(t merkle.Tile) ([]byte, error) { return x.Logs.Tile(app, t) }, Blob: x.blobOf(app), Software: x.Software, Now: x.Now(), Lang: ask.Lang,
 		Show: bundle.Show{All: ask.Disclose, Events: ask.Events, Roles: ask.Roles},
 	}
 	var err error
@@ -236,10 +241,31 @@ func (x *Exporter) linked(ctx context.Context, app domain.AppName, pseudonym str
 	return all, nil
 }
 
-func (x *Exporter) blob(ctx context.Context, hash string) ([]byte, bool, error) {
-	h, err := blobs.ParseHash(hash)
-	if err != nil {
-		return nil, false, nil
+// blobOf returns what reads an app's texts. A policy's document that was not kept is
+// written again from its record, see [Exporter.document].
+func (x *Exporter) blobOf(app domain.AppName) func(ctx context.Context, hash string) ([]byte, bool, error) {
+	return func(ctx context.Context, hash string) ([]byte, bool, error) {
+		h, err := blobs.ParseHash(hash)
+		if err != nil {
+			return nil, false, nil
+		}
+		text, found, err := x.Blobs.Get(ctx, h)
+		if err != nil || found {
+			return text, found, err
+		}
+
+		ref, err := x.Ledger.App(ctx, app)
+		if err != nil {
+			return nil, false, err
+		}
+		p, published := ref.Policies.Version(domain.Hash(h))
+		if !published {
+			return nil, false, nil
+		}
+		text, err = x.document(ctx, p, domain.Hash(h))
+		if wire.IsRefusal(err) {
+			return nil, false, nil
+		}
+		return text, err == nil, err
 	}
-	return x.Blobs.Get(ctx, h)
 }

@@ -3,8 +3,9 @@ package audit
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
-	"fmt"
+	"slices"
 
 	"consentledger/api/audit/bundle"
 	"consentledger/api/audit/receipt"
@@ -13,20 +14,21 @@ import (
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec"
+	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/transparency/merkle"
 )
 
-// A ReceiptRequest asks for the receipt of a consent.
+// A ReceiptRequest asks for the receipt of an answer.
 type ReceiptRequest struct {
-	Event    string `json:"event" doc:"of a consent.given"`
+	Event    string `json:"event" doc:"of a consent.given, consent.refused or consent.withdrawn, or of a permission.revoked that withdraws"`
 	Form     string `json:"form,omitzero" doc:"kantara (default) or iso27560"`
 	Disclose bool   `json:"disclose,omitzero" doc:"with the person's own words, for the person"`
 	Cosigned bool   `json:"cosigned,omitzero" doc:"proven in the newest tree that a quorum of witnesses signed"`
 	wire.Reader
 }
 
-// Receipt returns the receipt of a consent, in a form that others read.
+// Receipt returns the receipt of a person's answer, in a form that others read.
 func (x *Exporter) Receipt(ctx context.Context, app domain.AppName, ask ReceiptRequest, principal string) ([]byte, error) {
 	if ask.Form == "" {
 		ask.Form = receipt.Kantara
@@ -64,25 +66,69 @@ func (x *Exporter) consent(ctx context.Context, app domain.AppName, p merkle.Pro
 	if c.Entry, err = entryOf(p.Extra); err != nil {
 		return c, err
 	}
-	given, ok := c.Entry.Event.(domain.ConsentGiven)
+	version, ok := receipt.Version(c.Entry)
 	if !ok {
-		return c, malformed("event: the record is a " + c.Entry.Kind() + ": receipts are of consents given")
+		return c, malformed("event: the record is a " + c.Entry.Kind() + ": receipts are of consents given, refused and withdrawn")
 	}
 	ref, err := x.Ledger.App(ctx, app)
 	if err != nil {
 		return c, err
 	}
 	c.App, c.Proof = ref.Service.App, p.Format()
-	c.Policy, _ = ref.Policies.Version(given.Version)
 	if c.Key, err = x.Logs.VerifierKey(app); err != nil {
 		return c, err
 	}
-	document, found, err := x.Blobs.Get(ctx, blobs.Hash(given.Version))
-	if err == nil && !found {
-		err = fmt.Errorf("the policy document %s is missing", given.Version)
+
+	if version != (domain.Hash{}) {
+		c.Policy, _ = ref.Policies.Version(version)
+		if c.Document, err = x.document(ctx, c.Policy, version); err != nil {
+			return c, err
+		}
 	}
-	c.Document = document
+	c.State, err = x.state(ctx, c, ref)
 	return c, err
+}
+
+// state says where the person stands now with what the record is about, and with
+// what was refused in the same act.
+func (x *Exporter) state(ctx context.Context, c receipt.Consent, ref domain.Reference) (*receipt.State, error) {
+	if x.Stand == nil {
+		return nil, nil
+	}
+	s, now, err := x.Stand(ctx, c.Entry.Stream)
+	if err != nil {
+		return nil, err
+	}
+
+	state := &receipt.State{AsOf: now.String(), Purposes: []receipt.Purpose{}}
+	ids := receipt.Purposes(c.Entry, c.Policy.Document)
+	for _, f := range s.SameAct(domain.EventID(c.Entry.ID)) {
+		r, about := receipt.RefusalOf(f, c.Policy.Document)
+		state.Refused = append(state.Refused, r)
+		for _, id := range about {
+			if !slices.Contains(ids, id) {
+				ids = append(ids, id)
+			}
+		}
+	}
+	for _, id := range ids {
+		state.Purposes = append(state.Purposes, receipt.PurposeOf(id, s.Standing(id, now, ref)))
+	}
+	return state, nil
+}
+
+// document returns a policy's document as it was published. Where its bytes were
+// not kept, as older programs' demos did not, they are written again from the
+// record: it holds all that the document says, and the version is their hash.
+func (x *Exporter) document(ctx context.Context, p domain.PolicyPublished, version domain.Hash) ([]byte, error) {
+	text, found, err := x.Blobs.Get(ctx, blobs.Hash(version))
+	if err != nil || found {
+		return text, err
+	}
+	if text, err = policydoc.Marshal(p.Document); err == nil && sha256.Sum256(text) == version {
+		return text, nil
+	}
+	return nil, domain.Refusal{Code: domain.UnknownText, Text: "the policy document " + version.String() + ", which the record names, is not kept here: no receipt can be made"}
 }
 
 // words opens what a consent holds of the person's own.

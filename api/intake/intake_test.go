@@ -264,7 +264,7 @@ func TestWhatCannotBeToldIsUnknownAndNotAllowed(t *testing.T) {
 	if m, a := ask("check", `{"subject":"","purpose":"account"}`); m.Header.Get(micro.ErrorCodeHeader) != "400" || a["code"] != "malformed" {
 		t.Errorf("a question that is wrong: %v: %v", m.Header, a)
 	}
-	if m, a := ask("prompt", `{"subject":"person-1"}`); m.Header.Get(micro.ErrorCodeHeader) != "503" || a["code"] != wire.Unavailable {
+	if m, a := ask("prompt", `{"subject":"person-1"}`); m.Header.Get(micro.ErrorCodeHeader) != "503" || a["code"] != wire.NotAnswered {
 		t.Errorf("what to ask: %v: %v", m.Header, a)
 	}
 }

@@ -180,12 +180,12 @@ func (s *service) cannot(r *natsservice.Request, q question, err error) {
 		return
 	}
 	s.Log.Warn("a question cannot be answered", "err", err)
+	p := wire.ReadProblemOf(err)
 	if q.cannot == nil {
-		_ = r.Answer(refusal(err))
+		_ = r.Answer(failure(p, p, "application/problem+json"))
 		return
 	}
-	header, body := failure(err, q.cannot, "application/json")
-	_ = r.Answer(header, body)
+	_ = r.Answer(failure(p, q.cannot, "application/json"))
 }
 
 // errLongAnswer refuses a question whose answer fits into no message: else
@@ -204,9 +204,8 @@ func (s *service) answer(r *natsservice.Request, v any) {
 	_ = r.Answer(nil, data) // a lost answer is asked for again
 }
 
-// failure returns an answer with an error's code and a body of one's own.
-func failure(failed error, body any, contentType string) (nats.Header, []byte) {
-	p := wire.ProblemOf(failed)
+// failure returns an answer with a problem's code and a body of one's own.
+func failure(p wire.Problem, body any, contentType string) (nats.Header, []byte) {
 	data, err := json.Marshal(body)
 	if err != nil {
 		panic("intake: an answer does not make JSON: " + err.Error())
@@ -216,5 +215,6 @@ func failure(failed error, body any, contentType string) (nats.Header, []byte) {
 
 // refusal returns an answer that says what was wrong.
 func refusal(failed error) (nats.Header, []byte) {
-	return failure(failed, wire.ProblemOf(failed), "application/problem+json")
+	p := wire.ProblemOf(failed)
+	return failure(p, p, "application/problem+json")
 }

@@ -135,7 +135,9 @@ func (s *service) do(route Route, subject string, header nats.Header, body []byt
 		}
 	}
 	a := &answer{status: http.StatusOK, header: http.Header{}}
-	if aborted := serve(s.Handler, a, r); aborted {
+	if aborted := serve(s.Handler, a, r); aborted && route.asks() {
+		return problem(http.StatusServiceUnavailable, "Service Unavailable", "service-unavailable", "the answer broke off: ask again")
+	} else if aborted {
 		return problem(http.StatusServiceUnavailable, "Outcome unknown", "outcome-unknown", "outcome unknown, ask again: the same id is never recorded twice")
 	}
 	return a

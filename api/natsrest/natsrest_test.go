@@ -87,6 +87,7 @@ func TestAMessageIsTheRequestThatItsRouteSays(t *testing.T) {
 		{"and no other", "smartkey.query.due", `{"rule": "r", "app": "secret"}`, "", `app must be the one in the subject`, "400"},
 		{"a group", "our-family.group", `{}`, "", `POST /v1/groups/our-family/events {} application/json `, ""},
 		{"an answer that broke off is none", "smartkey.operate", `{}`, "Idempotency-Key: abort", `outcome-unknown`, "503"},
+		{"and where nothing was to be recorded, no outcome is unknown", "smartkey.query.state", `{}`, "Idempotency-Key: abort", `"service-unavailable"`, "503"},
 		{"an answer that fits into no message", "smartkey.operate", `{}`, "Idempotency-Key: huge", `ask for fewer rows`, "413"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -22,6 +22,9 @@ func (r Route) endpoint() string {
 	return strings.ReplaceAll(name, ".", "-")
 }
 
+// asks reports whether a route is a question, and records nothing.
+func (r Route) asks() bool { return strings.Contains(r.Subject, ".query.") }
+
 // Routes are all of them. What operators record about persons and the app,
 // voids, holds, exemptions, notes, signers and the steps of requests, incidents
 // and obligations among it, comes in by the first.

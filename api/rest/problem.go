@@ -53,8 +53,18 @@ func (s *server) fail(ctx context.Context, route string, err error) error {
 	return failure{p}
 }
 
+// recorders are the routes that record what their caller says. All others are
+// questions: whatever breaks there, the outcome of nothing is unknown.
+var recorders = map[string]bool{
+	"record-events": true, "record-operator-events": true, "record-group-event": true, "put-app": true, "publish-calendar": true,
+	"publish-policy": true, "publish-surface": true, "erase-subject": true, "retry-rejected": true, "see-rejected": true,
+}
+
 func (s *server) problem(ctx context.Context, route string, err error) wire.Problem {
-	p := wire.ProblemOf(err)
+	p := wire.ReadProblemOf(err)
+	if recorders[route] {
+		p = wire.ProblemOf(err)
+	}
 	if f, is := errors.AsType[failure](err); is {
 		p = f.Problem
 	}

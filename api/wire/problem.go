@@ -21,13 +21,30 @@ type Problem struct {
 // Unavailable is the code of a problem that is no refusal.
 const Unavailable = "outcome-unknown"
 
+// NotAnswered is the code of a question that cannot be answered now. Nothing was
+// to be recorded by it, so that no outcome is unknown.
+const NotAnswered = "service-unavailable"
+
 // UnknownMessage is the code of a rejected message that is not there.
 const UnknownMessage domain.Code = "unknown-message"
 
 // DiskFull is the code of a problem that ends by itself once there is room.
 const DiskFull = "disk-full"
 
-// ProblemOf returns what the outside may know of err.
+// ReadProblemOf is [ProblemOf] for a question, which records nothing but that
+// it was asked.
+func ReadProblemOf(err error) Problem {
+	if IsRefusal(err) || errors.Is(err, eventstore.ErrFull) {
+		return ProblemOf(err)
+	}
+	return Problem{
+		Type: "urn:consentledger:problem:" + NotAnswered, Title: "Service Unavailable", Status: 503, Code: NotAnswered,
+		Detail: "this cannot be answered now: ask again",
+	}
+}
+
+// ProblemOf returns what the outside may know of err, which kept something from
+// being recorded; see [ReadProblemOf] for questions.
 func ProblemOf(err error) Problem {
 	r, no := errors.AsType[domain.Refusal](err)
 	if !no && errors.Is(err, eventstore.ErrFull) {

@@ -94,8 +94,18 @@ func (s stage) publishVersions(ctx context.Context, doc domain.Document) error {
 }
 
 func (s stage) publishVersion(ctx context.Context, doc domain.Document, material ...string) error {
+	canonical, err := policydoc.Marshal(doc)
+	if err != nil {
+		return err
+	}
 	version, err := policydoc.Hash(doc)
 	if err != nil {
+		return err
+	}
+
+	// Also where the version was published before: a directory of an older
+	// program lacks the document.
+	if _, err := s.blobs.Put(ctx, canonical); err != nil {
 		return err
 	}
 	return s.once(ctx, "publish "+version.String(), domain.PublishPolicy{Version: version, Document: doc, Material: material})

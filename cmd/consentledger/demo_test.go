@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"consentledger/api/audit/bundle"
 	"consentledger/cmd/consentledger/law"
 	"consentledger/domain"
 	"consentledger/eventstore"
@@ -40,6 +41,7 @@ func TestDemoIsWhatTheReadmeSays(t *testing.T) {
 		}
 		return fmt.Sprint(strings.Count(out, "\n"))
 	})
+	hasReceipts(t, r, dir)
 	if code, v := get(t, r.http+"/readyz?verbose"); code != 200 {
 		t.Errorf("readyz: %d %v", code, v)
 	}
@@ -235,5 +237,42 @@ func TestTheDemosStoryHoldsOnEveryDay(t *testing.T) {
 		if _, known := calendars.Workdays("CN").IsWorkingDay(s.unannounced()); known {
 			t.Errorf("%s: %s is announced", day, s.unannounced())
 		}
+	}
+}
+
+// hasReceipts makes a receipt of the demo, and a bundle that lacks nothing.
+func hasReceipts(t *testing.T, r *running, dir string) {
+	t.Helper()
+	out, err := cli(t, r, "replay", "--app", "smartkey", "--subject", "user-2", "--type", "consent.given")
+	var e struct {
+		Event string `json:"event_id"`
+	}
+	line, _, _ := strings.Cut(out, "\n")
+	if err := errors.Join(err, json.Unmarshal([]byte(line), &e)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "true", func() string { // once the record is sealed
+		text, err := cli(t, r, "receipt", "--app", "smartkey", e.Event)
+		return fmt.Sprint(err == nil && strings.Contains(text, `"consentledgerStatus": "withdrawn"`))
+	})
+
+	file := filepath.Join(filepath.Dir(dir), "demo.zip")
+	if out, err := cli(t, r, "export", "--app", "smartkey", "--out", file); err != nil || strings.Contains(out, "lacks") {
+		t.Fatalf("%s%v", out, err)
+	}
+	f, info, err := openPlain(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	m, err := bundle.ReadManifest(f, info.Size())
+	blobs := 0
+	for _, f := range m.Files {
+		if strings.HasPrefix(f.Name, "blobs/") {
+			blobs++
+		}
+	}
+	if err != nil || len(m.Missing) != 0 || blobs < 3 {
+		t.Errorf("the demo's bundle lacks %v, and has %d texts and documents: %v", m.Missing, blobs, err)
 	}
 }

@@ -27,7 +27,7 @@ const (
 // directory whose policies are too young for the story is left as it is.
 func rehearse(ctx context.Context, d *dataDir, now domain.Instant) error {
 	clock := now.Add(-weeks)
-	past, err := ledger.Open(ctx, ledger.Config{Store: d.brake, Vault: d.vault, Now: func() domain.Instant { return clock }})
+	past, err := ledger.Open(ctx, ledger.Config{Store: d.brake, Vault: d.vault, Blobs: d.blobs, Now: func() domain.Instant { return clock }})
 	if err != nil {
 		return err
 	}

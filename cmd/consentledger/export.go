@@ -38,6 +38,10 @@ person, with the histories that are linked to theirs. Personal texts stay sealed
 and the bundle commits to them, unless --disclose opens them: those of the person,
 or of everybody, or with --event and --role only some.
 
+A text that a record names and the ledger does not have is named when the bundle is
+made, in its report, and by whoever verifies it. The bundle of a span with nothing in
+it says zero: what the app published before comes along and is not counted.
+
 Who takes evidence away, and why, is recorded first; whoever opens personal texts
 says it with --reason, --why and --by.
 
@@ -89,8 +93,25 @@ func (x *exported) run(c *cobra.Command, _ []string) error {
 		os.Remove(x.file + ".part")
 		return err
 	}
-	_, err = fmt.Fprintf(c.OutOrStdout(), "%s: %d bytes; verify it with: consentledger verify bundle %s --key KEY\n", x.file, n, x.file)
-	return err
+	fmt.Fprintf(c.OutOrStdout(), "%s: %d bytes; verify it with: consentledger verify bundle %s --key KEY\n", x.file, n, x.file)
+	return tellLacks(c, x.file)
+}
+
+// tellLacks names what a bundle lacks: its reader would find out, and too late.
+func tellLacks(c *cobra.Command, file string) error {
+	f, info, err := openPlain(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	m, err := bundle.ReadManifest(f, info.Size())
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	for _, hash := range m.Missing {
+		fmt.Fprintf(c.ErrOrStderr(), "it lacks the text %s, which a record names and the ledger does not have\n", hash)
+	}
+	return nil
 }
 
 // exporter makes bundles of what this house keeps.
@@ -98,6 +119,10 @@ func (h *house) exporter() *audit.Exporter {
 	return &audit.Exporter{
 		Logs: h.logs, Witnesses: h.witnesses, Ledger: h.dir.ledger, Blobs: h.dir.blobs, Now: time.Now, Rejected: h.waiting,
 		Software: bundle.Software{Version: version, SHA256: ownHash()},
+		Stand: func(ctx context.Context, stream domain.StreamID) (domain.Subject, domain.Instant, error) {
+			s, err := h.dir.ledger.Whole(ctx, stream)
+			return s, h.dir.ledger.Now(), err
+		},
 	}
 }
 

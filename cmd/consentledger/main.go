@@ -40,6 +40,9 @@ func run(args []string) int {
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	root := newRoot()
 	root.SetArgs(args)
+	if isTerminal(os.Stdout) {
+		root.SetOut(&escapingWriter{w: os.Stdout})
+	}
 	began := false
 	whenBegun(root, func() { began = true })
 	err := root.ExecuteContext(ctx)
@@ -53,7 +56,7 @@ func run(args []string) int {
 	if code == exitInterrupted {
 		err = errors.New("interrupted")
 	}
-	fmt.Fprintln(os.Stderr, "consentledger:", err)
+	fmt.Fprintln(os.Stderr, "consentledger:", escaped(err.Error()))
 	return code
 }
 

@@ -22,7 +22,7 @@ func rootsOf(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(file)
+	text, err := readPlainFile(file, maxStampFile)
 	if err != nil {
 		return nil, err
 	}
@@ -99,11 +99,11 @@ func verifyTimestamp(c *cobra.Command, file string, t trust, rootsFile string) e
 	if err != nil {
 		return usageError{fmt.Errorf("--roots: %w", err)}
 	}
-	signed, err := readInput(c, file+".checkpoint")
+	signed, err := readPlainFile(file+".checkpoint", maxStampFile)
 	if err != nil {
 		return err
 	}
-	response, err := readInput(c, file+".tsr")
+	response, err := readPlainFile(file+".tsr", maxStampFile)
 	if err != nil {
 		return err
 	}

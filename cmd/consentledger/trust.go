@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"consentledger/api/audit/witness"
 
@@ -49,7 +48,7 @@ func (t *trust) readPolicy() error {
 
 // policyOf reads a file that names witnesses.
 func policyOf(file string) (witness.Policy, error) {
-	text, err := os.ReadFile(file)
+	text, err := readPlainFile(file, maxPolicyFile)
 	if err != nil {
 		return witness.Policy{}, err
 	}

@@ -3,9 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
+	"consentledger/eventstore"
 	"consentledger/projections/transparency/merkle"
 
 	"github.com/spf13/cobra"
@@ -13,7 +13,17 @@ import (
 )
 
 func newVerify() *cobra.Command {
-	c := &cobra.Command{Use: "verify", Short: "Check a log, a proof, a bundle or a receipt, with a key that you had before"}
+	c := &cobra.Command{
+		Use: "verify", Short: "Check a log, a proof, a bundle or a receipt, with a key that you had before",
+		Long: `Check what somebody else gave you, with a key that you had before. It is read from
+plain files, or from standard input where "-" is said, and only so much of it as such
+a thing can have. What it says is printed so that it does nothing to a terminal:
+control characters and those that turn the order of reading are written as escapes.`,
+		PersistentPreRun: func(c *cobra.Command, _ []string) {
+			c.SetOut(&escapingWriter{w: c.OutOrStdout()})
+			c.SetErr(&escapingWriter{w: c.ErrOrStderr()})
+		},
+	}
 	c.AddCommand(newVerifyLog(), newVerifyProof(), newVerifyBundle(), newVerifyReceipt(), newVerifyTimestamp())
 	return c
 }
@@ -27,7 +37,7 @@ func (notAuthentic) exitCode() int { return exitNotAuthentic }
 // the origin too: the key's name if none is given.
 func verifierOf(key, origin string) (note.Verifier, string, error) {
 	if !strings.Contains(key, "+") {
-		text, err := os.ReadFile(key)
+		text, err := readPlainFile(key, maxKeyFile)
 		if err != nil {
 			return nil, "", usageError{fmt.Errorf("--key: want a key as consentledger log key prints it, or a file that holds one: %w", err)}
 		}
@@ -70,7 +80,7 @@ func verifyProof(c *cobra.Command, file, record string, t trust) error {
 	if err != nil {
 		return err
 	}
-	text, err := readInput(c, file)
+	text, err := readPlain(c, file, merkle.MaxProof)
 	if err != nil {
 		return err
 	}
@@ -80,7 +90,7 @@ func verifyProof(c *cobra.Command, file, record string, t trust) error {
 	}
 	data := p.Extra
 	if record != "" {
-		if data, err = readInput(c, record); err != nil {
+		if data, err = readPlain(c, record, eventstore.MaxData); err != nil {
 			return err
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"consentledger/api/audit/bundle"
 	"consentledger/domain"
@@ -25,7 +24,7 @@ func newVerifyBundle() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "bundle FILE",
 		Short: "Check an evidence bundle offline",
-		Long: `Check an evidence bundle offline: every file, the signed checkpoint, every
+		Long: `Check an evidence bundle offline: every byte of the container, every file, the signed checkpoint, every
 record's proof, every personal text that it shows, every text that a record names,
 and that its manifest and its report say what the records give. What nobody can
 derive is listed as claimed.
@@ -61,15 +60,11 @@ func (v *bundleToVerify) run(c *cobra.Command, args []string) error {
 	if v.against == "" && v.subject+v.from+v.to != "" {
 		return usageError{errors.New("--subject, --from and --to say what you asked for, which is held against the log: name it with --against")}
 	}
-	f, err := os.Open(args[0])
+	f, info, err := openPlain(args[0])
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
 	b, err := bundle.Verify(f, info.Size(), verifier, origin)
 	if err != nil {
 		return notAuthentic{fmt.Errorf("%s: %w", args[0], err)}
@@ -121,7 +116,10 @@ func (v *bundleToVerify) asked(b *bundle.Opened) (bundle.Selection, error) {
 func tellBundle(out io.Writer, b *bundle.Opened, beyond string) {
 	m := b.Manifest
 	fmt.Fprintf(out, "authentic: %d records of %s, %d personal texts shown, in a tree of %d records, root %s, signed as %s%s\n",
-		len(b.Indexes), m.Selection, b.Parts, b.Checkpoint.Size, b.Checkpoint.Root, b.Checkpoint.Origin, beyond)
+		b.Selected, m.Selection, b.Parts, b.Checkpoint.Size, b.Checkpoint.Root, b.Checkpoint.Origin, beyond)
+	if beside := len(b.Indexes) - b.Selected; beside > 0 {
+		fmt.Fprintf(out, "beside them: %d records that come along so that they can be understood, which the app published before or which say whose a request is\n", beside)
+	}
 	for _, s := range m.Linked {
 		fmt.Fprintf(out, "linked, and not in here: %s\n", s)
 	}

@@ -181,7 +181,7 @@ func (v *logToVerify) chooseKey(c *cobra.Command, at string, memory verify.Memor
 // keyText returns the key itself of what --key says.
 func keyText(key string) string {
 	if !strings.Contains(key, "+") {
-		if text, err := os.ReadFile(key); err == nil {
+		if text, err := readPlainFile(key, maxKeyFile); err == nil {
 			return strings.TrimSpace(string(text))
 		}
 	}
@@ -248,7 +248,7 @@ func (v logToVerify) remembered(at string) (verify.Memory, string, error) {
 		}
 		file = filepath.Join(dir, "consentledger", "seen", fileName(name))
 	}
-	text, err := os.ReadFile(file)
+	text, err := readPlainFile(file, maxMemory)
 	if errors.Is(err, fs.ErrNotExist) {
 		return verify.Memory{}, file, nil
 	}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -39,7 +38,7 @@ func (d dirSource) Read(ctx context.Context, paths ...string) ([][]byte, error) 
 }
 
 func (d dirSource) read(path string) ([]byte, error) {
-	return os.ReadFile(filepath.Join(string(d), filepath.FromSlash(path)))
+	return readPlainFile(filepath.Join(string(d), filepath.FromSlash(path)), merkle.MaxBundle)
 }
 
 // wider returns a partial tile from one that is wider: a log that grows while

@@ -27,6 +27,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/eventstore"
+	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/pages"
 	"consentledger/eventstore/vault"
@@ -93,6 +94,7 @@ type Receipt struct {
 type Ledger struct {
 	store eventstore.Store
 	vault *vault.Vault
+	blobs *blobs.Blobs // nil: nobody looks whether what is published is kept
 	now   func() domain.Instant
 
 	newest atomic.Int64 // the newest Recorded that was given out
@@ -109,7 +111,8 @@ type Config struct {
 	Store eventstore.Store
 	Vault *vault.Vault
 	Now   func() domain.Instant
-	Folds int // how many streams' folds to keep in memory, and an eighth of obligations beside them; zero: 32,768
+	Blobs *blobs.Blobs // where the documents and texts of policies are kept; nil: nobody looks whether they are
+	Folds int          // how many streams' folds to keep in memory, and an eighth of obligations beside them; zero: 32,768
 }
 
 // Open returns a ledger kept in c.Store.
@@ -117,7 +120,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if c.Folds == 0 {
 		c.Folds = 32768
 	}
-	l := &Ledger{store: c.Store, vault: c.Vault, now: c.Now, seed: maphash.MakeSeed(), folds: newFolds(c.Folds)}
+	l := &Ledger{store: c.Store, vault: c.Vault, blobs: c.Blobs, now: c.Now, seed: maphash.MakeSeed(), folds: newFolds(c.Folds)}
 	l.recent.written.entries.Each = pages.Kept / 2
 	head, err := c.Store.Head(ctx)
 	if err != nil || head == 0 {
@@ -257,7 +260,11 @@ func (l *Ledger) executeApp(ctx context.Context, req Request, stream domain.Stre
 		case domain.CalendarNoun:
 			return f.calendars.Decide(req.Command, ref.By)
 		}
-		return f.policies.Decide(req.Command, ref.By, recorded)
+		decide := func() ([]domain.Event, error) { return f.policies.Decide(req.Command, ref.By, recorded) }
+		if cmd, publishes := req.Command.(domain.PublishPolicy); publishes {
+			return l.publish(ctx, cmd, decide)
+		}
+		return decide()
 	})
 }
 

@@ -3,6 +3,7 @@ package bundle
 var chinese = wording{
 	lang: "zh-CN", title: "同意账本存证报告", overview: "概况", about: "对象", person: "个人", included: "已收入的同一人的关联历史",
 	wholeLog: "全部记录", made: "制作时间", span: "记录时间范围",
+	asked: "所要求范围内的记录数", beside: "为便于理解而一并收入的记录数（此前发布的政策与界面等，以及说明请求归属的记录）",
 	voids: "作废其他记录的记录数", gaps: "生产者编号缺口数", rejected: "被拒收且待处理的消息", unknown: "未知",
 	linked: "未收入本包的关联历史", missing: "未收入本包的文本", partly: "仅部分收入本包的记录流",
 

@@ -30,6 +30,16 @@ func (c *chooser) wants(s stored) bool {
 	return (c.To == 0 || s.Recorded < c.To) && (before || c.From == 0 || s.Recorded >= c.From)
 }
 
+// asked reports whether a record that is wanted is of what was asked for. What the
+// app published before it, and the record that says whose a request is, come along
+// so that the others can be understood: they are no records of the span or the
+// person.
+func (c *chooser) asked(s stored) bool {
+	noun, _, _ := strings.Cut(s.Stream, "-")
+	inSpan := (c.From == 0 || s.Recorded >= c.From) && (c.To == 0 || s.Recorded < c.To)
+	return inSpan && (c.Subject == "" || !isPublished(domain.Noun(noun)))
+}
+
 // isPublished reports whether a stream holds what an app published.
 func isPublished(n domain.Noun) bool {
 	switch n {

@@ -32,24 +32,39 @@ func (b *opening) derived() error {
 // by a ledger; another may never have come to it, and then it says so.
 func (b *opening) blobs() error {
 	for _, hash := range slices.Sorted(maps.Keys(b.texts)) {
-		_, err := b.zip.Open(blobDir + strings.TrimPrefix(hash, "sha256:"))
-		missing := slices.Contains(b.Manifest.Missing, hash)
+		there, missing := b.hasBlob(hash), slices.Contains(b.Manifest.Missing, hash)
 		switch {
-		case err == nil && missing:
+		case there && missing:
 			return fmt.Errorf("%s: it says that the text %s is missing, and it is there", manifestFile, hash)
-		case err != nil && b.policyTexts[hash]:
+		case !there && b.policyTexts[hash]:
 			return fmt.Errorf("the policy text %s, which a record names, is missing", hash)
-		case err != nil && !missing:
+		case !there && !missing:
 			return fmt.Errorf("the text %s, which a record names, is missing", hash)
 		}
 	}
+	for _, hash := range slices.Sorted(maps.Keys(b.documents)) {
+		switch there, missing := b.hasBlob(hash), slices.Contains(b.Manifest.Missing, hash); {
+		case there && missing:
+			return fmt.Errorf("%s: it says that the policy document %s is missing, and it is there", manifestFile, hash)
+		case !there && !missing && b.Manifest.Report.Form >= documentsForm:
+			return fmt.Errorf("the policy document %s, which a record names, is missing", hash)
+		}
+	}
 	for _, hash := range b.Manifest.Missing {
-		if !b.texts[hash] {
+		if !b.texts[hash] && !b.documents[hash] {
 			return fmt.Errorf("%s: it misses the text %s, which no record names", manifestFile, hash)
 		}
 	}
 	return nil
 }
+
+func (b *opening) hasBlob(hash string) bool {
+	return b.find(blobDir+strings.TrimPrefix(hash, "sha256:")) != nil
+}
+
+// documentsForm is the form of report from which on a bundle names the policy
+// documents that it lacks. The records of those of before have all that they say.
+const documentsForm = 4
 
 // reports derives the report again, if it is of a form that this program
 // writes.
@@ -99,6 +114,11 @@ func (b *opening) claims() {
 	}
 	if n := len(b.unread); n > 0 {
 		claim("that the texts which %d records name are there: this program does not read these records, the first of them is %s", n, b.unread[0])
+	}
+	for _, hash := range slices.Sorted(maps.Keys(b.documents)) {
+		if !b.hasBlob(hash) && !slices.Contains(m.Missing, hash) {
+			claim("that the ledger does not have the policy document %s", hash)
+		}
 	}
 	for _, hash := range m.Missing {
 		claim("that the ledger does not have the text %s", hash)

@@ -1,19 +1,25 @@
 package bundle
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"consentledger/domain"
 	"consentledger/eventstore/codec"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // reportForm is the form of report that this program writes. One of the same
 // form is the same for the same bundle, byte for byte.
-const reportForm = 3
+const reportForm = 4
 
 // The bounds of what a report shows: the rest is in the bundle's other files.
 const (
@@ -29,6 +35,8 @@ type reading struct {
 	Manifest Manifest
 	text     func(hash string) ([]byte, bool, error)
 
+	asked    int      // records that were asked for
+	beside   int      // records that came along
 	records  [][]byte // the first
 	ids      map[string]bool
 	more     int
@@ -55,6 +63,16 @@ func (r *reading) add(s stored, record []byte) {
 	}
 	r.ids[s.ID] = true
 	r.records = append(r.records, slices.Clone(record))
+}
+
+// count counts a record, which was asked for or comes along. It returns which.
+func (r *reading) count(asked bool) bool {
+	if asked {
+		r.asked++
+	} else {
+		r.beside++
+	}
+	return asked
 }
 
 // learn keeps the words of what was published.
@@ -107,7 +125,7 @@ func (r *reading) write(w io.Writer, form func(io.Writer) sheet) error {
 	m := r.Manifest
 	report.heading(words.proof)
 	report.paragraph(fmt.Sprintf(words.statement, m.Tree.Size, m.Tree.Root, m.Origin, m.Software.Version))
-	report.verbatim("consentledger verify bundle FILE --key KEY --origin " + m.Origin)
+	report.verbatim("consentledger verify bundle FILE --key KEY --origin "+m.Origin, "en")
 	return report.end()
 }
 
@@ -143,6 +161,10 @@ func (r *report) head() {
 	if m.Selection.From != 0 || m.Selection.To != 0 {
 		r.item(fmt.Sprintf("%s: %s – %s", w.span, moment(m.Selection.From), moment(m.Selection.To)))
 	}
+	r.item(fmt.Sprintf("%s: %d", w.asked, r.of.asked))
+	if r.of.beside > 0 {
+		r.item(fmt.Sprintf("%s: %d", w.beside, r.of.beside))
+	}
 	r.item(fmt.Sprintf("%s: %d", w.voids, m.Voids))
 	r.item(fmt.Sprintf("%s: %d", w.gaps, len(m.Gaps)))
 	rejected := w.unknown
@@ -173,7 +195,7 @@ func moment(i domain.Instant) string {
 
 func (r *report) timeline() error {
 	r.heading(r.wording.timeline)
-	r.table(r.columns)
+	r.table(r.columns, 2)
 	for _, record := range r.of.records {
 		s, err := parse(record)
 		if err != nil {
@@ -181,10 +203,10 @@ func (r *report) timeline() error {
 		}
 		kind, what := codec.KindOf(s.Type), ""
 		if e, ok := decode(s, record); ok {
-			kind, what = e.Kind(), r.describe(e.Event)
+			kind, what = cmp.Or(e.Kind(), kind), r.describe(e.Event)
 		}
 		for _, p := range r.of.shown[s.ID] {
-			what += fmt.Sprintf("; %s: “%s”", r.name(r.roles, p.Role), asText(p.Text))
+			what += fmt.Sprintf("; %s: “%s”", r.name(r.roles, p.Role), inWords(p.Text))
 		}
 		r.row([]string{s.At.String(), s.Recorded.String(), r.kind(kind), strings.TrimPrefix(what, "; "), s.ID})
 	}
@@ -195,17 +217,58 @@ func (r *report) timeline() error {
 	return nil
 }
 
+// Shown returns text as it may be shown to anybody: characters that would steer a
+// terminal, or turn the order in which it is read, are replaced.
+func Shown(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && !unicode.IsGraphic(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
+}
+
 // asText returns bytes that may be shown.
 func asText(b []byte) string {
 	if !utf8.Valid(b) {
 		return fmt.Sprintf("%x", b)
 	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' {
-			return '�'
+	return Shown(string(b))
+}
+
+// inWords returns a personal text for reading: of a JSON object its members, each
+// with its name, and of anything else the text.
+func inWords(b []byte) string {
+	v := jsontext.Value(b)
+	if v.Kind() != '{' || !v.IsValid() {
+		return asText(b)
+	}
+	var all []string
+	told(&all, "", v)
+	return strings.Join(all, ", ")
+}
+
+// told adds what a JSON value says, by the way to it.
+func told(all *[]string, path string, v jsontext.Value) {
+	var members map[string]jsontext.Value
+	var items []jsontext.Value
+	var text string
+	switch {
+	case v.Kind() == '{' && json.Unmarshal(v, &members) == nil:
+		for _, name := range slices.Sorted(maps.Keys(members)) {
+			told(all, strings.TrimPrefix(path+"."+name, "."), members[name])
 		}
-		return r
-	}, string(b))
+		return
+	case v.Kind() == '[' && json.Unmarshal(v, &items) == nil:
+		for i, item := range items {
+			told(all, fmt.Sprintf("%s[%d]", path, i), item)
+		}
+		return
+	case v.Kind() == '"' && json.Unmarshal(v, &text) == nil:
+	default:
+		text = string(v)
+	}
+	*all = append(*all, asText([]byte(path))+": "+asText([]byte(text)))
 }
 
 // see takes note of what was on the screen.
@@ -260,7 +323,7 @@ func (r *report) seen() error {
 		if len(text) > reportText {
 			text = append(slices.Clip(text[:reportText]), "…"...)
 		}
-		r.verbatim(asText([]byte(strings.ToValidUTF8(string(text), "�"))))
+		r.verbatim(asText([]byte(strings.ToValidUTF8(string(text), "�"))), v.locale)
 	}
 	return nil
 }
@@ -281,5 +344,5 @@ func (r *report) screen(id domain.Hash, s domain.Surface, locale string) {
 	for _, c := range s.Controls {
 		lines = append(lines, fmt.Sprintf("[%s] %s: %s (%s)", c.ID, label[c.Label], r.act(s.Version, c.Act), r.state(c.Initial)))
 	}
-	r.verbatim(asText([]byte(strings.Join(lines, "\n"))))
+	r.verbatim(asText([]byte(strings.Join(lines, "\n"))), l.Locale)
 }

@@ -55,6 +55,20 @@ func textsOf(s stored, record []byte) (names []string, ok bool) {
 	return names, true
 }
 
+// documentOf returns the hash of the policy document that a record publishes; empty:
+// it publishes none.
+func documentOf(s stored, record []byte) string {
+	if codec.KindOf(s.Type) != "policy.published" {
+		return ""
+	}
+	e, _ := decode(s, record)
+	p, _ := e.Event.(domain.PolicyPublished)
+	if p.Version == (domain.Hash{}) {
+		return ""
+	}
+	return p.Version.String()
+}
+
 // blobsOf returns the hashes that a record names, of whatever.
 func blobsOf(record []byte) []string {
 	var named []string

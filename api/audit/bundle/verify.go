@@ -32,6 +32,7 @@ type Opened struct {
 	Checkpoint merkle.Checkpoint
 	Signed     []byte  // the note of the checkpoint, with whatever signatures it carries
 	Indexes    []int64 // of its records
+	Selected   int     // of these, those that were asked for: what the app published before them comes along
 	Streams    map[string]int64
 	Parts      int
 	Claims     []string // what it says that its records do not show
@@ -41,7 +42,7 @@ type Opened struct {
 }
 
 // Verify reads a bundle and checks everything in it that can be checked
-// without the log: every file by its hash, the checkpoint by a key and origin
+// without the log: every byte of the container, every file by its hash, the checkpoint by a key and origin
 // that the verifier knew before, every record by its audit path, every personal
 // part by its commitment, every text that a record names, and that what the
 // manifest and the report say is what the records give. The error says what is
@@ -51,7 +52,7 @@ func Verify(r io.ReaderAt, size int64, v note.Verifier, origin string) (*Opened,
 	if err != nil {
 		return nil, fmt.Errorf("is no bundle: %w", err)
 	}
-	b := opening{zip: z, texts: map[string]bool{}, policyTexts: map[string]bool{}, tally: newTally()}
+	b := opening{zip: z, texts: map[string]bool{}, policyTexts: map[string]bool{}, documents: map[string]bool{}, named: map[string]bool{}, tally: newTally()}
 	if err := b.head(v, origin); err != nil {
 		return nil, err
 	}
@@ -59,7 +60,7 @@ func Verify(r io.ReaderAt, size int64, v note.Verifier, origin string) (*Opened,
 		file string
 		do   func() error
 	}{
-		{"", b.files}, {recordsFile, b.records}, {streamsFile, b.streams}, {partsFile, b.parts}, {manifestFile, b.derived}, {"", b.blobs}, {"", b.reports},
+		{"", b.files}, {recordsFile, b.records}, {"", b.members}, {streamsFile, b.streams}, {partsFile, b.parts}, {manifestFile, b.derived}, {"", b.blobs}, {"", b.reports},
 	} {
 		err := step.do()
 		if err != nil && step.file != "" {
@@ -69,21 +70,41 @@ func Verify(r io.ReaderAt, size int64, v note.Verifier, origin string) (*Opened,
 			return nil, err
 		}
 	}
+	if err := b.container(r, size); err != nil {
+		return nil, err
+	}
 	b.claims()
 	return &b.Opened, nil
+}
+
+// ReadManifest returns what a bundle says of itself. Nothing of it is verified.
+func ReadManifest(r io.ReaderAt, size int64) (Manifest, error) {
+	z, err := zip.NewReader(r, size)
+	if err != nil {
+		return Manifest{}, fmt.Errorf("is no bundle: %w", err)
+	}
+	b := opening{zip: z}
+	text, err := b.whole(manifestFile)
+	if err == nil {
+		err = json.Unmarshal(text, &b.Manifest, json.RejectUnknownMembers(true))
+	}
+	return b.Manifest, err
 }
 
 // An opening is a bundle that is being verified.
 type opening struct {
 	Opened
 	zip         *zip.Reader
+	byName      map[string]*zip.File
 	commitments map[string]string // by event, role and ref
 	tally       tally
 	reading     reading
 	texts       map[string]bool // that records name
 	policyTexts map[string]bool
-	unread      []string // records whose texts are not known here: index and type
-	report      bool     // it is as the records give it
+	documents   map[string]bool // of policies, which the records hold too
+	named       map[string]bool // hashes that records name, of whatever
+	unread      []string        // records whose texts are not known here: index and type
+	report      bool            // it is as the records give it
 }
 
 // head reads the manifest and the checkpoint.
@@ -105,6 +126,9 @@ func (b *opening) head(v note.Verifier, origin string) error {
 		return fmt.Errorf("%s: %w", checkpointFile, err)
 	}
 	b.Signed = text
+	if err := b.key(v); err != nil {
+		return fmt.Errorf("%s: %w", keyFile, err)
+	}
 	if t := b.Manifest.Tree; t.Size != b.Checkpoint.Size || t.Root != b.Checkpoint.Root.String() || b.Manifest.Origin != origin {
 		return fmt.Errorf("%s: the tree is not the one of the checkpoint", manifestFile)
 	}
@@ -112,20 +136,41 @@ func (b *opening) head(v note.Verifier, origin string) error {
 	return nil
 }
 
-func (b *opening) whole(name string) ([]byte, error) {
-	f, err := b.zip.Open(name)
+// key holds the key that the bundle names against the verifier's own.
+func (b *opening) key(v note.Verifier) error {
+	text, err := b.whole(keyFile)
 	if err != nil {
+		return err
+	}
+	k, err := note.NewVerifier(strings.TrimSuffix(string(text), "\n"))
+	if err != nil || k.Name() != v.Name() || k.KeyHash() != v.KeyHash() {
+		return errors.New("it is another key than the one that verifies the checkpoint")
+	}
+	return nil
+}
+
+// whole returns what a file holds.
+func (b *opening) whole(name string) ([]byte, error) {
+	f := b.find(name)
+	if f == nil {
 		return nil, fmt.Errorf("%s is missing", name)
 	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxHead+1))
-	if err == nil && len(text) > maxHead {
-		err = errors.New("is too large")
-	}
-	if err != nil {
+	var text bytes.Buffer
+	if _, err := inflate(&text, f, maxHead); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return text, nil
+	return text.Bytes(), nil
+}
+
+// find returns a file of the bundle; nil: there is none.
+func (b *opening) find(name string) *zip.File {
+	if b.byName == nil {
+		b.byName = make(map[string]*zip.File, len(b.zip.File))
+		for _, f := range b.zip.File {
+			b.byName[f.Name] = f
+		}
+	}
+	return b.byName[name]
 }
 
 // files holds every file against the manifest, which names all but itself.
@@ -156,17 +201,31 @@ func (b *opening) files() error {
 			return fmt.Errorf("%s is missing", f.Name)
 		}
 	}
+	if len(b.Manifest.Files) != len(seen)-1 {
+		return fmt.Errorf("%s names a file twice", manifestFile)
+	}
+	return nil
+}
+
+// members wants that every file is one that a bundle has: what no record names is
+// none, and nobody looks at it here.
+func (b *opening) members() error {
+	known := map[string]bool{manifestFile: true, checkpointFile: true, keyFile: true, recordsFile: true, streamsFile: true, partsFile: true}
+	if b.Manifest.Report.Lang != "" {
+		known[reportFile], known[printFile] = true, true
+	}
+	for _, f := range b.zip.File {
+		hash, blob := strings.CutPrefix(f.Name, blobDir)
+		if !known[f.Name] && !(blob && b.named["sha256:"+hash]) {
+			return fmt.Errorf("%s is no file of a bundle, and no record names it", f.Name)
+		}
+	}
 	return nil
 }
 
 func (b *opening) file(f *zip.File, want File) error {
-	r, err := f.Open()
-	if err != nil {
-		return err
-	}
-	defer r.Close()
 	h := sha256.New()
-	n, err := io.Copy(h, io.LimitReader(r, maxFile))
+	n, err := inflate(h, f, maxFile)
 	if err != nil {
 		return err
 	}
@@ -182,9 +241,13 @@ func (b *opening) file(f *zip.File, want File) error {
 
 // lines calls do with every line of a file.
 func (b *opening) lines(name string, do func(line []byte) error) error {
-	f, err := b.zip.Open(name)
-	if err != nil {
+	file := b.find(name)
+	if file == nil {
 		return errors.New("is missing")
+	}
+	f, err := file.Open()
+	if err != nil {
+		return err
 	}
 	defer f.Close()
 	s := bufio.NewScanner(f)
@@ -229,6 +292,9 @@ func (b *opening) records() error {
 		if !c.wants(s) {
 			return fmt.Errorf("record %d is not of what the manifest says was selected", l.Index)
 		}
+		if b.reading.count(c.asked(s)) {
+			b.Selected++
+		}
 		b.keep(l.Index, s, record)
 		return nil
 	})
@@ -246,11 +312,17 @@ func (b *opening) keep(index int64, s stored, record []byte) {
 	if !ok {
 		b.unread = append(b.unread, fmt.Sprintf("%d (%s)", index, s.Type))
 	}
+	for _, hash := range blobsOf(record) {
+		b.named[hash] = true
+	}
 	for _, hash := range texts {
 		b.texts[hash] = true
 		if strings.HasPrefix(s.Type, "policy.published.") {
 			b.policyTexts[hash] = true
 		}
+	}
+	if hash := documentOf(s, record); hash != "" {
+		b.documents[hash] = true
 	}
 }
 

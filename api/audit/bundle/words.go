@@ -2,7 +2,7 @@ package bundle
 
 // A wording is the report's language.
 type wording struct {
-	lang, title, overview, about, person, included, wholeLog, made, span, voids, gaps, rejected, unknown, linked, missing, partly string
+	lang, title, overview, about, person, included, wholeLog, made, span, asked, beside, voids, gaps, rejected, unknown, linked, missing, partly string
 
 	timeline, andMore, whatWasShown, nothingNamed, theScreen, theText, versionText, build, proof, statement string
 	columns                                                                                                 []string
@@ -19,6 +19,7 @@ type wording struct {
 var english = wording{
 	lang: "en", title: "Evidence from the consent ledger", overview: "What this is", about: "About", person: "person", included: "Linked history of the same person, included",
 	wholeLog: "the whole log", made: "Made", span: "Span of recording times",
+	asked: "Records of what was asked for", beside: "Records that come along, so that these can be understood: what the app published before, and whose a request is",
 	voids: "Records that void others", gaps: "Gaps in producers' numbers", rejected: "Messages rejected and waiting", unknown: "not known",
 	linked: "Linked history that is not in this bundle", missing: "Text that is not in this bundle", partly: "Stream of which only a part is in this bundle",
 

@@ -71,7 +71,6 @@ type packer struct {
 	zip     *zip.Writer
 	tally   tally
 	reading reading
-	count   int             // of records
 	opens   int             // how many parts are to be shown
 	named   map[string]bool // hashes that may name blobs
 	texts   map[string]bool // hashes that name texts
@@ -121,13 +120,16 @@ func (p *packer) records(ctx context.Context) error {
 			for i := range path {
 				line.Path[i] = path[i][:]
 			}
-			p.count++
+			p.reading.count(c.asked(s))
 			p.opens += len(c.parts(s, p.Show))
 			p.reading.add(s, record)
 			for _, hash := range blobsOf(record) {
 				p.named[hash] = true
 			}
 			texts, _ := textsOf(s, record) // whoever verifies says which it does not read
+			if document := documentOf(s, record); document != "" {
+				texts = append(texts, document)
+			}
 			for _, hash := range texts {
 				p.texts[hash] = true
 			}
@@ -144,7 +146,7 @@ func (p *packer) parts(ctx context.Context) error {
 	var open Opener
 	if p.Open != nil {
 		var err error
-		if open, err = p.Open(ctx, p.count, p.opens); err != nil {
+		if open, err = p.Open(ctx, p.reading.asked, p.opens); err != nil {
 			return err
 		}
 	}
@@ -261,7 +263,7 @@ func (p *packer) report(ctx context.Context) error {
 // file adds a file and takes it into the manifest. The bundle of the same
 // records at the same time is the same, byte for byte.
 func (p *packer) file(name string, write func(io.Writer) error) error {
-	f, err := p.zip.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: p.Now.UTC().Truncate(time.Second)})
+	f, err := p.zip.CreateHeader(header(name, p.Now))
 	if err != nil {
 		return err
 	}

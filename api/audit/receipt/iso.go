@@ -1,68 +1,115 @@
 package receipt
 
-import "consentledger/domain"
+import (
+	"slices"
+	"strings"
+
+	"consentledger/domain"
+)
 
 const recordType = "dpv:ConsentRecord"
 
-// context gives the prefixes of the words that a record uses.
-var context = map[string]string{
-	"dpv":           "https://w3id.org/dpv#",
-	"dct":           "http://purl.org/dc/terms/",
-	"xsd":           "http://www.w3.org/2001/XMLSchema#",
-	"consentledger": "urn:consentledger:",
+// jurisdictions is the prefix of the Data Privacy Vocabulary's countries.
+const jurisdictions = "loc:"
+
+// vocabulary is the context of a record. Prefixes alone would leave every value
+// a text: it says which values are concepts, and gives our own members, nested
+// ones too, a name that an expansion keeps.
+var vocabulary = map[string]any{
+	"@version": 1.1,
+	"dpv":      "https://w3id.org/dpv#",
+	"loc":      "https://w3id.org/dpv/loc#",
+	"dct":      "http://purl.org/dc/terms/",
+	"xsd":      "http://www.w3.org/2001/XMLSchema#",
+
+	"dpv:hasLegalBasis":   concept,
+	"dpv:hasProcessing":   concept,
+	"dpv:hasJurisdiction": concept,
+	"dpv:hasEntity":       map[string]any{"@type": "@vocab"},
+	"person":              "dpv:DataSubject",
+	"guardian":            "dpv:GuardianOfDataSubject",
+	"operator":            "dpv:DataController",
+	"system":              own + "system",
+	"authority":           "dpv:Authority",
+
+	"answer":        own + "answer",
+	"evidenceLevel": own + "evidenceLevel",
+	"status":        own + "status",
+	"consentledger": map[string]any{"@id": own + "evidence", "@context": map[string]any{"@vocab": own}},
 }
 
-// A consent record of ISO/IEC TS 27560:2023, in JSON-LD.
+const own = "urn:consentledger:"
+
+var concept = map[string]any{"@type": "@id"}
+
+// A consent record of ISO/IEC TS 27560:2023, in JSON-LD. What is not known is left
+// out.
 type (
 	isoRecord struct {
-		Context    map[string]string `json:"@context"`
-		ID         string            `json:"@id"`
-		Type       string            `json:"@type"`
-		ConformsTo string            `json:"dct:conformsTo"`
-		Identifier string            `json:"dct:identifier"`
-		Subject    string            `json:"dpv:hasDataSubject"`
-		Controller isoParty          `json:"dpv:hasDataController"`
-		Notice     isoNotice         `json:"dpv:hasNotice"`
-		Process    []isoProcess      `json:"dpv:hasProcess"`
-		Event      isoEvent          `json:"dpv:hasConsentStatus"`
-		Evidence   evidence          `json:"consentledger"`
+		Context    map[string]any `json:"@context"`
+		ID         string         `json:"@id"`
+		Type       string         `json:"@type"`
+		ConformsTo string         `json:"dct:conformsTo"`
+		Identifier string         `json:"dct:identifier"`
+		Subject    isoNamed       `json:"dpv:hasDataSubject"`
+		Controller isoParty       `json:"dpv:hasDataController"`
+		Notice     *isoNotice     `json:"dpv:hasNotice,omitempty"`
+		Process    []isoProcess   `json:"dpv:hasProcess,omitempty"`
+		Status     []isoStatus    `json:"dpv:hasConsentStatus"` // when the receipt was made
+		Answer     isoAnswer      `json:"answer"`
+		Evidence   evidence       `json:"consentledger"`
+	}
+	isoNamed struct {
+		Type  string `json:"@type"`
+		ID    string `json:"dct:identifier,omitzero"`
+		Title string `json:"dct:title,omitzero"`
 	}
 	isoParty struct {
 		Type    string `json:"@type"`
-		Name    string `json:"dpv:hasName"`
-		Contact string `json:"dpv:hasContact"`
-		Address string `json:"dpv:hasAddress"`
+		Name    string `json:"dpv:hasName,omitzero"`
+		Contact string `json:"dpv:hasContact,omitzero"`
+		Address string `json:"dpv:hasAddress,omitzero"`
 	}
 	isoNotice struct {
 		Type     string `json:"@type"`
 		Version  string `json:"dct:hasVersion"` // the policy version by its hash
-		Language string `json:"dct:language"`
-		Source   string `json:"dct:source"`
+		Language string `json:"dct:language,omitzero"`
+		Source   string `json:"dct:source,omitzero"`
 		Text     string `json:"dct:identifier,omitzero"` // the text that was shown, by its hash
 	}
 	isoProcess struct {
-		Type         string   `json:"@type"`
-		Purpose      isoTitle `json:"dpv:hasPurpose"`
-		LegalBasis   string   `json:"dpv:hasLegalBasis"`
-		Data         []string `json:"dpv:hasPersonalData"`
-		Processing   []string `json:"dpv:hasProcessing"`
-		Recipients   []string `json:"dpv:hasRecipient"`
-		Storage      string   `json:"dpv:hasStorageCondition"`
-		Jurisdiction string   `json:"dpv:hasJurisdiction"`
-		Withdrawal   string   `json:"dpv:hasWithdrawalMethod"`
-		Rights       []string `json:"dpv:hasRight"`
+		Type         string        `json:"@type"`
+		Purpose      isoNamed      `json:"dpv:hasPurpose"`
+		LegalBasis   string        `json:"dpv:hasLegalBasis,omitzero"`
+		Data         []isoNamed    `json:"dpv:hasPersonalData,omitempty"`
+		Processing   []string      `json:"dpv:hasProcessing,omitempty"`
+		Recipients   []isoParty    `json:"dpv:hasRecipient,omitempty"`
+		Storage      *isoCondition `json:"dpv:hasStorageCondition,omitempty"`
+		Jurisdiction string        `json:"dpv:hasJurisdiction,omitzero"`
+		Control      *isoCondition `json:"dpv:hasConsentControl,omitempty"`
+		Rights       []isoNamed    `json:"dpv:hasRight,omitempty"`
+		Status       []isoStatus   `json:"dpv:hasConsentStatus"`
 	}
-	isoTitle struct {
-		ID    string `json:"dct:identifier"`
-		Title string `json:"dct:title"`
+	isoCondition struct {
+		Type        string `json:"@type"`
+		Description string `json:"dct:description,omitzero"`
 	}
-	isoEvent struct {
-		Type     []string `json:"@type"`
+	isoStatus struct {
+		Type   string   `json:"@type"`
+		Status string   `json:"status"` // as the ledger calls it, which has more of them
+		Date   *isoDate `json:"dct:date,omitempty"`
+		Until  *isoDate `json:"dct:valid,omitempty"`
+		Short  string   `json:"dct:description,omitzero"` // why a grant does not count
+	}
+	isoAnswer struct {
+		Type     string   `json:"@type,omitzero"` // of a grant: the kind of consent
+		Kind     string   `json:"dct:type,omitzero"`
+		Status   string   `json:"status"`
 		Date     isoDate  `json:"dct:date"`
 		Until    *isoDate `json:"dct:valid,omitempty"`
-		Entity   string   `json:"dpv:hasEntity"`
-		Method   string   `json:"dpv:hasIndicationMethod"`
-		Evidence string   `json:"consentledger:evidenceQuality"`
+		Entity   string   `json:"dpv:hasEntity,omitzero"`
+		Method   string   `json:"dpv:hasIndicationMethod,omitzero"`
+		Evidence string   `json:"evidenceLevel,omitzero"`
 	}
 	isoDate struct {
 		Type  string `json:"@type"`
@@ -72,63 +119,147 @@ type (
 
 func dateOf(text string) isoDate { return isoDate{"xsd:dateTime", text} }
 
-// processings are the words for actions.
+// dated is dateOf for what may be unknown.
+func dated(text string) *isoDate {
+	if text == "" {
+		return nil
+	}
+	d := dateOf(text)
+	return &d
+}
+
+// processings are the concepts of actions.
 var processings = map[domain.Action]string{
 	domain.Collect: "dpv:Collect", domain.Use: "dpv:Use", domain.Provide: "dpv:Share", domain.Publish: "dpv:MakeAvailable", domain.Export: "dpv:Transfer",
 }
 
-func (c Consent) iso(given domain.ConsentGiven) isoRecord {
+// bases are the concepts of legal bases. Those of the PIPL that the vocabulary
+// has no word for are legal bases, and no more.
+var bases = map[domain.LegalBasis]string{
+	domain.BasisConsent: "dpv:Consent", domain.BasisContract: "dpv:Contract", domain.BasisLegalDuty: "dpv:LegalObligation",
+	domain.BasisEmergency: "dpv:VitalInterest", domain.BasisNews: "dpv:PublicInterest", domain.BasisDisclosed: "dpv:LegalBasis", domain.BasisOtherLaw: "dpv:LegalBasis",
+}
+
+// statuses are the concepts of what holds. A grant that fell short, or that must
+// be asked for again, is none that processing may rest on.
+var statuses = map[string]string{
+	domain.Given.String(): "dpv:ConsentGiven", domain.Refused.String(): "dpv:ConsentRefused", domain.Withdrawn.String(): "dpv:ConsentWithdrawn",
+	domain.Expired.String(): "dpv:ConsentExpired", domain.Stale.String(): "dpv:ConsentUnknown", domain.AskAgain.String(): "dpv:ConsentUnknown",
+	domain.NeverAsked.String(): "dpv:ConsentUnknown",
+}
+
+func (c Consent) iso(a answer) isoRecord {
 	d := c.Policy.Document
 	r := isoRecord{
-		Context: context, ID: "urn:uuid:" + c.Entry.ID.String(), Type: recordType, ConformsTo: "ISO/IEC TS 27560:2023",
-		Identifier: c.Entry.ID.String(), Subject: c.Entry.Stream.ID,
+		Context: vocabulary, ID: "urn:uuid:" + c.Entry.ID.String(), Type: recordType, ConformsTo: "ISO/IEC TS 27560:2023",
+		Identifier: c.Entry.ID.String(), Subject: isoNamed{Type: "dpv:DataSubject", ID: c.Entry.Stream.ID},
 		Controller: isoParty{"dpv:DataController", first(d.Handler.Name, c.App.Handler), d.Handler.Contact, d.Handler.Address},
-		Notice:     isoNotice{Type: "dpv:ConsentNotice", Version: given.Version.String(), Language: given.Locale, Source: textURL(given)},
-		Process:    []isoProcess{}, Evidence: c.evidence(),
-		Event: isoEvent{
-			Type: []string{"dpv:ConsentGiven", expressed(given.Kind)}, Date: dateOf(instant(seconds(c.Entry))), Entity: c.Entry.Actor,
-			Method: string(given.Act), Evidence: given.Evidence.Quality.String(),
-		},
+		Answer:     c.isoAnswer(a), Evidence: c.evidence(),
 	}
-	if given.Text != (domain.Hash{}) {
-		r.Notice.Text = given.Text.String()
+	if a.Version != (domain.Hash{}) {
+		r.Notice = &isoNotice{Type: "dpv:ConsentNotice", Version: a.Version.String(), Language: a.Locale, Source: blobURL(a.Text)}
+		if a.Text != (domain.Hash{}) {
+			r.Notice.Text = a.Text.String()
+		}
 	}
-	if given.Until != 0 {
-		until := dateOf(given.Until.String())
-		r.Event.Until = &until
+	for _, p := range a.about(d) {
+		status := c.isoStatus(p.ID, a)
+		if !slices.ContainsFunc(r.Status, func(s isoStatus) bool { return s.Type == status.Type && s.Status == status.Status }) {
+			r.Status = append(r.Status, isoStatus{Type: status.Type, Status: status.Status, Date: status.Date})
+		}
+		if a.short(p.ID) == "" {
+			r.Process = append(r.Process, c.isoProcess(p, a, status))
+		}
 	}
-	for _, p := range c.purposes(given) {
-		r.Process = append(r.Process, c.isoProcess(p, given))
+	if len(r.Status) == 0 { // an opt-out of everything, of no policy that is known
+		r.Status = []isoStatus{{Type: statuses[a.What.String()], Status: a.What.String(), Date: dated(instant(a.from(c.Entry)))}}
 	}
 	return r
 }
 
-func expressed(k domain.ConsentKind) string {
-	if k == domain.NoConsent {
+func (c Consent) isoAnswer(a answer) isoAnswer {
+	x := isoAnswer{
+		Status: a.What.String(), Date: dateOf(instant(a.from(c.Entry))), Entity: c.Entry.Actor, Method: a.Method, Evidence: a.Quality,
+	}
+	if a.What == domain.Given {
+		x.Type, x.Kind = expressedAs(a.Kind), a.Kind.String()
+	}
+	if a.Until != 0 {
+		x.Until = dated(a.Until.String())
+	}
+	return x
+}
+
+// expressedAs returns the concept of a kind of consent: a general "Agree" is an
+// act that expresses consent, and no explicit statement of it.
+func expressedAs(k domain.ConsentKind) string {
+	switch k {
+	case domain.NoConsent:
 		return "dpv:ImpliedConsent"
+	case domain.GeneralConsent:
+		return "dpv:ExpressedConsent"
+	case domain.ExplicitConsent, domain.SeparateConsent, domain.WrittenConsent, domain.GuardianConsent:
 	}
 	return "dpv:ExplicitlyExpressedConsent"
 }
 
-func (c Consent) isoProcess(p domain.Purpose, given domain.ConsentGiven) isoProcess {
+// isoStatus says where the person stands with a purpose: when the receipt was
+// made, or, if nobody said, by the record alone.
+func (c Consent) isoStatus(id domain.PurposeID, a answer) isoStatus {
+	short := string(a.short(id))
+	now, known := c.State.status(id)
+	if !known {
+		now = Purpose{Status: a.What.String(), Since: instant(a.from(c.Entry)), Shortfall: short}
+		if short != "" {
+			now.Status, now.Since = domain.NeverAsked.String(), ""
+		}
+	}
+	s := isoStatus{Type: statuses[now.Status], Status: now.Status, Date: dated(now.Since), Until: dated(now.Until), Short: now.Shortfall}
+	if now.Status == domain.NeverAsked.String() && now.Shortfall != "" {
+		s.Type = "dpv:ConsentInvalidated"
+	}
+	return s
+}
+
+func (c Consent) isoProcess(p domain.Purpose, a answer, status isoStatus) isoProcess {
 	x := isoProcess{
-		Type: "dpv:Process", Purpose: isoTitle{string(p.ID), p.Title}, LegalBasis: "dpv:Consent", Data: []string{}, Processing: []string{},
-		Recipients: []string{}, Storage: c.termination(p, given), Jurisdiction: c.App.Jurisdiction, Rights: []string{},
+		Type: "dpv:Process", Purpose: isoNamed{"dpv:Purpose", string(p.ID), p.Title}, LegalBasis: bases[p.Basis],
+		Jurisdiction: located(c.App.Jurisdiction), Status: []isoStatus{status},
+	}
+	if a.What == domain.Given {
+		x.Storage = &isoCondition{"dpv:StorageCondition", c.ends(p, a)}
+	} else if p.Retention != "" {
+		x.Storage = &isoCondition{"dpv:StorageCondition", p.Retention}
 	}
 	for _, category := range p.Categories {
-		x.Data = append(x.Data, string(category))
+		x.Data = append(x.Data, isoNamed{Type: "dpv:PersonalData", ID: string(category)})
 	}
-	for _, a := range p.Actions {
-		x.Processing = append(x.Processing, processings[a])
+	for _, action := range p.Actions {
+		x.Processing = append(x.Processing, processings[action])
 	}
 	for _, r := range c.recipients(p.ID) {
-		x.Recipients = append(x.Recipients, r.Title)
+		x.Recipients = append(x.Recipients, isoParty{Type: "dpv:Recipient", Name: r.Title})
+	}
+	if p.Basis == domain.BasisConsent {
+		x.Control = &isoCondition{Type: "dpv:WithdrawConsent"}
 	}
 	for _, right := range c.Policy.Document.Rights {
-		x.Rights = append(x.Rights, string(right.ID))
-		if right.ID == domain.AskWithdraw.Right() {
-			x.Withdrawal = right.Procedure
+		x.Rights = append(x.Rights, isoNamed{"dpv:DataSubjectRight", string(right.ID), right.Title})
+		if right.ID == domain.AskWithdraw.Right() && x.Control != nil {
+			x.Control.Description = right.Procedure
 		}
 	}
 	return x
 }
+
+// located returns the concept of a jurisdiction, which is a country or the EU by
+// its two letters.
+func located(jurisdiction string) string {
+	if jurisdiction == "" {
+		return ""
+	}
+	return jurisdictions + jurisdiction
+}
+
+// jurisdictionOf reads what [located] writes.
+func jurisdictionOf(concept string) string { return strings.TrimPrefix(concept, jurisdictions) }

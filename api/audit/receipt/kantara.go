@@ -8,33 +8,38 @@ import (
 
 const kantaraVersion = "KI-CR-v1.1.0"
 
-// The Consent Receipt of the Kantara Initiative, version 1.1.0. Its evidence
-// and the ids of purposes and policy are members of our own.
+// The Consent Receipt of the Kantara Initiative, version 1.1.0. Its evidence, the
+// ids of purposes and policy, and what the form has no member for are members of
+// our own, whose names begin with consentledger. What is not known is left out.
 type (
 	kantaraReceipt struct {
 		Version          string              `json:"version"`
-		Jurisdiction     string              `json:"jurisdiction"`
+		Jurisdiction     string              `json:"jurisdiction,omitzero"`
 		ConsentTimestamp int64               `json:"consentTimestamp"` // seconds since 1970
-		CollectionMethod string              `json:"collectionMethod"`
+		CollectionMethod string              `json:"collectionMethod,omitzero"`
 		ConsentReceiptID string              `json:"consentReceiptID"`
 		PublicKey        string              `json:"publicKey"`
-		Language         string              `json:"language"`
+		Language         string              `json:"language,omitzero"`
 		PIIPrincipalID   string              `json:"piiPrincipalId"`
 		PIIControllers   []kantaraController `json:"piiControllers"`
-		PolicyURL        string              `json:"policyUrl"`
+		PolicyURL        string              `json:"policyUrl,omitzero"`
 		Services         []kantaraService    `json:"services"`
 		Sensitive        bool                `json:"sensitive"`
 		SpiCat           []string            `json:"spiCat"`
-		PolicyVersion    string              `json:"consentledgerPolicyVersion"`
-		Evidence         evidence            `json:"consentledger"`
+
+		Answer        string       `json:"consentledgerAnswer"`               // given, refused or withdrawn
+		Counts        bool         `json:"consentledgerCounts"`               // for any purpose
+		Kind          string       `json:"consentledgerKind,omitzero"`        // of a grant
+		All           bool         `json:"consentledgerAllPurposes,omitzero"` // of an opt-out
+		NotCounted    []notCounted `json:"consentledgerNotCounted,omitempty"` // what a grant does not cover, and why
+		PolicyVersion string       `json:"consentledgerPolicyVersion,omitzero"`
+		Evidence      evidence     `json:"consentledger"`
 	}
 	kantaraController struct {
-		PIIController string            `json:"piiController"`
+		PIIController string            `json:"piiController,omitzero"`
 		OnBehalf      bool              `json:"onBehalf"`
-		Contact       string            `json:"contact"`
-		Address       map[string]string `json:"address"`
-		Email         string            `json:"email"`
-		Phone         string            `json:"phone"`
+		Contact       string            `json:"contact,omitzero"`
+		Address       map[string]string `json:"address,omitempty"`
 	}
 	kantaraService struct {
 		Service  string           `json:"service"`
@@ -42,28 +47,46 @@ type (
 	}
 	kantaraPurpose struct {
 		ID                   string   `json:"consentledgerPurpose"`
-		Purpose              string   `json:"purpose"`
-		PurposeCategory      []string `json:"purposeCategory"`
+		Status               string   `json:"consentledgerStatus,omitzero"` // when the receipt was made
+		Basis                string   `json:"consentledgerBasis,omitzero"`
+		Purpose              string   `json:"purpose,omitzero"`
+		PurposeCategory      []string `json:"purposeCategory,omitempty"`
 		ConsentType          string   `json:"consentType"`
-		PIICategory          []string `json:"piiCategory"`
+		PIICategory          []string `json:"piiCategory,omitempty"`
 		PrimaryPurpose       bool     `json:"primaryPurpose"`
 		Termination          string   `json:"termination"`
 		ThirdPartyDisclosure bool     `json:"thirdPartyDisclosure"`
-		ThirdPartyName       string   `json:"thirdPartyName"`
+		ThirdPartyName       string   `json:"thirdPartyName,omitzero"`
+	}
+	notCounted struct {
+		Purpose string `json:"purpose"`
+		Why     string `json:"why"`
 	}
 )
 
-func (c Consent) kantara(given domain.ConsentGiven) kantaraReceipt {
+func (c Consent) kantara(a answer) kantaraReceipt {
 	d := c.Policy.Document
 	r := kantaraReceipt{
-		Version: kantaraVersion, Jurisdiction: c.App.Jurisdiction, ConsentTimestamp: seconds(c.Entry),
-		CollectionMethod: string(given.Act), ConsentReceiptID: c.Entry.ID.String(), PublicKey: c.Key, Language: given.Locale,
-		PIIPrincipalID: c.Entry.Stream.ID, PolicyURL: textURL(given), PolicyVersion: given.Version.String(), SpiCat: []string{}, Evidence: c.evidence(),
+		Version: kantaraVersion, Jurisdiction: c.App.Jurisdiction, ConsentTimestamp: a.from(c.Entry),
+		CollectionMethod: a.Method, ConsentReceiptID: c.Entry.ID.String(), PublicKey: c.Key, Language: a.Locale,
+		PIIPrincipalID: c.Entry.Stream.ID, PolicyURL: blobURL(a.Text), SpiCat: []string{},
+		Answer: a.What.String(), Counts: a.counts(), All: a.All, Evidence: c.evidence(),
 		PIIControllers: []kantaraController{{PIIController: first(d.Handler.Name, c.App.Handler), Contact: d.Handler.Contact, Address: addressOf(d)}},
 	}
+	if a.Version != (domain.Hash{}) {
+		r.PolicyVersion = a.Version.String()
+	}
+	if a.What == domain.Given {
+		r.Kind = a.Kind.String()
+	}
+
 	service := kantaraService{Service: string(c.App.Name), Purposes: []kantaraPurpose{}}
-	for _, p := range c.purposes(given) {
-		service.Purposes = append(service.Purposes, c.kantaraPurpose(p, given))
+	for _, p := range a.about(d) {
+		if short := a.short(p.ID); short != "" {
+			r.NotCounted = append(r.NotCounted, notCounted{string(p.ID), string(short)})
+			continue
+		}
+		service.Purposes = append(service.Purposes, c.kantaraPurpose(p, a))
 		r.Sensitive = r.Sensitive || p.Sensitive
 		for _, category := range p.Categories {
 			if d.IsSensitive(category) {
@@ -82,16 +105,16 @@ func addressOf(d domain.Document) map[string]string {
 	return map[string]string{"streetAddress": d.Handler.Address}
 }
 
-func (c Consent) kantaraPurpose(p domain.Purpose, given domain.ConsentGiven) kantaraPurpose {
+func (c Consent) kantaraPurpose(p domain.Purpose, a answer) kantaraPurpose {
 	k := kantaraPurpose{
-		ID: string(p.ID), Purpose: p.Title, PurposeCategory: p.Codes, ConsentType: "EXPLICIT", PIICategory: []string{},
-		PrimaryPurpose: p.Necessary, Termination: c.termination(p, given),
+		ID: string(p.ID), Purpose: p.Title, PurposeCategory: p.Codes, ConsentType: a.consentType(), PrimaryPurpose: p.Necessary,
+		Termination: c.ends(p, a),
 	}
-	if given.Kind == domain.NoConsent {
-		k.ConsentType = "IMPLICIT"
+	if now, known := c.State.status(p.ID); known {
+		k.Status = now.Status
 	}
-	if k.PurposeCategory == nil {
-		k.PurposeCategory = []string{}
+	if p.Basis != 0 {
+		k.Basis = p.Basis.String()
 	}
 	for _, category := range p.Categories {
 		k.PIICategory = append(k.PIICategory, string(category))
@@ -104,10 +127,31 @@ func (c Consent) kantaraPurpose(p domain.Purpose, given domain.ConsentGiven) kan
 	return k
 }
 
-// termination says when the consent ends.
-func (c Consent) termination(p domain.Purpose, given domain.ConsentGiven) string {
-	if given.Until != 0 {
-		return "on " + given.Until.String() + ", or when withdrawn"
+// consentType says how the answer was given, which is not more than it was: a
+// general "Agree" expresses consent, and is not explicit.
+func (a answer) consentType() string {
+	switch {
+	case a.What != domain.Given:
+		return strings.ToUpper(a.What.String())
+	case a.Kind == domain.NoConsent:
+		return "IMPLICIT"
+	case a.Kind == domain.GeneralConsent:
+		return "EXPRESSED"
+	}
+	return "EXPLICIT"
+}
+
+// ends says when what the answer began ends.
+func (c Consent) ends(p domain.Purpose, a answer) string {
+	now, _ := c.State.status(p.ID)
+	over := now.Since != "" && now.Status != domain.Given.String() && now.Status != domain.Stale.String()
+	switch {
+	case a.What != domain.Given:
+		return "no consent: " + a.What.String()
+	case over:
+		return now.Status + " since " + now.Since
+	case a.Until != 0:
+		return "on " + a.Until.String() + ", or when withdrawn"
 	}
 	return join("when withdrawn", p.Retention)
 }

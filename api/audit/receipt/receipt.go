@@ -1,12 +1,18 @@
-// Package receipt writes what a person was given when they agreed, in forms
-// that others read: the Kantara Initiative's Consent Receipt 1.1, and a consent
-// record of ISO/IEC TS 27560:2023 in JSON-LD with the words of the Data Privacy
-// Vocabulary. Either carries the proof that the record is in the log, so that
-// it verifies without a server, and, for the person, the keys of the
-// commitments to their own words.
+// Package receipt writes what a person said, in forms that others read: the
+// Kantara Initiative's Consent Receipt 1.1, and a consent record of ISO/IEC TS
+// 27560:2023 in JSON-LD with the words of the Data Privacy Vocabulary. Either
+// carries the proof that the record is in the log, so that it verifies without a
+// server, and, for the person, the keys of the commitments to their own words.
 //
-// What a form wants and the policy does not say is an empty text: nothing is
-// made up. Neither form was checked by its publisher.
+// A receipt is of a grant, a refusal or a withdrawal. It says of a grant what kind
+// it is and what it does not cover, and of every purpose where the person stands
+// when the receipt is made, which may be another place than where the record put
+// them. The record proves the first; the second is the ledger's word, and whoever
+// verifies is told so.
+//
+// What a form wants and nobody said is left out: nothing is made up. Neither form
+// was checked by its publisher. Receipts of the first edition, which said less,
+// are written no more and verify for ever.
 package receipt
 
 import (
@@ -31,53 +37,82 @@ const (
 	ISO     = "iso27560"
 )
 
+// edition is the edition of receipts that is written. The first had no number.
+const edition = 2
+
 // A Consent is what a receipt is of.
 type Consent struct {
 	App    domain.App
-	Policy domain.PolicyPublished // the version that was agreed to
-	Entry  codec.Entry            // of a [domain.ConsentGiven]
+	Policy domain.PolicyPublished // the version that was answered; zero: the record names none
+	Entry  codec.Entry            // of a grant, a refusal or a withdrawal
 	Proof  []byte                 // a tlog-proof with the record in it
 	Key    string                 // the log's verifier key
 	Parts  []bundle.Part          // what is shown; nil: nothing
 
-	// Document is the policy's document as it was published, byte for byte.
+	// Document is the policy's document as it was published, byte for byte; nil
+	// if the record names none.
 	Document []byte
+
+	State *State // what holds now; nil: nothing is said of it
 }
 
 // An evidence is what makes a receipt verify. It is a member of its own in
 // every form.
 type evidence struct {
-	Proof  string        `json:"proof"`  // c2sp.org/tlog-proof@v1
-	Policy string        `json:"policy"` // the document whose hash the record names
+	Edition int           `json:"edition,omitzero"`
+	Proof   string        `json:"proof"`           // c2sp.org/tlog-proof@v1
+	Policy  string        `json:"policy,omitzero"` // the document whose hash the record names
+	Parts   []bundle.Part `json:"parts,omitempty"`
+	State   *State        `json:"state,omitempty"`
+}
+
+// evidence1 is that of the first edition.
+type evidence1 struct {
+	Proof  string        `json:"proof"`
+	Policy string        `json:"policy"`
 	Parts  []bundle.Part `json:"parts,omitempty"`
 }
 
 // Write returns a receipt in a form.
 func Write(form string, c Consent) ([]byte, error) {
-	given, ok := c.Entry.Event.(domain.ConsentGiven)
+	a, ok := answerOf(c.Entry)
 	if !ok {
-		return nil, fmt.Errorf("the record is a %s: receipts are of consents given", c.Entry.Kind())
+		return nil, fmt.Errorf("the record is a %s: receipts are of consents given, refused and withdrawn", c.Entry.Kind())
 	}
-	if sha256.Sum256(c.Document) != given.Version {
-		return nil, fmt.Errorf("the document is not the policy %s, which was agreed to", given.Version)
+	if a.Version != (domain.Hash{}) && sha256.Sum256(c.Document) != a.Version {
+		return nil, fmt.Errorf("the document is not the policy %s, which was answered", a.Version)
 	}
-	var v any
+
 	switch form {
 	case Kantara:
-		v = c.kantara(given)
+		return marshal(c.kantara(a))
 	case ISO:
-		v = c.iso(given)
-	default:
-		return nil, fmt.Errorf("the form is one of %s, %s", Kantara, ISO)
+		return marshal(c.iso(a))
 	}
+	return nil, fmt.Errorf("the form is one of %s, %s", Kantara, ISO)
+}
+
+// write1 returns a receipt of the first edition.
+func write1(form string, c Consent, given domain.ConsentGiven) ([]byte, error) {
+	if form == Kantara {
+		return marshal(c.kantara1(given))
+	}
+	return marshal(c.iso1(given))
+}
+
+func marshal(v any) ([]byte, error) {
 	return json.Marshal(v, json.Deterministic(true), jsontext.WithIndent("  "))
 }
 
 func (c Consent) evidence() evidence {
-	return evidence{base64.StdEncoding.EncodeToString(c.Proof), string(c.Document), c.Parts}
+	return evidence{edition, base64.StdEncoding.EncodeToString(c.Proof), string(c.Document), c.Parts, c.State}
 }
 
-// given returns the purposes that count, as the policy has them.
+func (c Consent) evidence1() evidence1 {
+	return evidence1{base64.StdEncoding.EncodeToString(c.Proof), string(c.Document), c.Parts}
+}
+
+// purposes returns the purposes of a grant that count, as the policy has them.
 func (c Consent) purposes(given domain.ConsentGiven) []domain.Purpose {
 	var list []domain.Purpose
 	for _, i := range given.Items {
@@ -89,35 +124,38 @@ func (c Consent) purposes(given domain.ConsentGiven) []domain.Purpose {
 }
 
 // textURL is where the text that was shown can be read.
-func textURL(given domain.ConsentGiven) string {
-	if given.Text == (domain.Hash{}) {
+func textURL(given domain.ConsentGiven) string { return blobURL(given.Text) }
+
+// blobURL is where a text can be read; empty: no text is known.
+func blobURL(h domain.Hash) string {
+	if h == (domain.Hash{}) {
 		return ""
 	}
-	return "/v1/blobs/" + url.PathEscape(given.Text.String())
+	return "/v1/blobs/" + url.PathEscape(h.String())
 }
 
-// read decodes a record of consent.
-func read(record []byte) (codec.Entry, domain.ConsentGiven, error) {
+// read decodes the record of an answer.
+func read(record []byte) (codec.Entry, answer, error) {
 	var name struct{ ID, Type, Stream string }
 	if err := json.Unmarshal(record, &name, json.MatchCaseInsensitiveNames(true)); err != nil {
-		return codec.Entry{}, domain.ConsentGiven{}, err
+		return codec.Entry{}, answer{}, err
 	}
 	id, err := eventstore.ParseEventID(name.ID)
 	if err != nil {
-		return codec.Entry{}, domain.ConsentGiven{}, err
+		return codec.Entry{}, answer{}, err
 	}
 	e, err := codec.Decode(eventstore.Recorded{Record: eventstore.Record{ID: id, Type: name.Type, Data: record}, Stream: eventstore.Stream(name.Stream)})
 	if err != nil {
-		return e, domain.ConsentGiven{}, err
+		return e, answer{}, err
 	}
-	given, ok := e.Event.(domain.ConsentGiven)
+	a, ok := answerOf(e)
 	if !ok {
-		return e, given, fmt.Errorf("the record is a %s, not a consent", e.Kind())
+		return e, a, fmt.Errorf("the record is a %s, not an answer of a person", e.Kind())
 	}
-	return e, given, nil
+	return e, a, nil
 }
 
-// seconds returns when a yes counts from: the later of its two times.
+// seconds returns when a grant counts from: the later of its two times.
 func seconds(e codec.Entry) int64 { return int64(max(e.At, e.Recorded)) / 1000 }
 
 func instant(seconds int64) string { return time.Unix(seconds, 0).UTC().Format(time.RFC3339) }

@@ -6,8 +6,11 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,6 +33,8 @@ const origin = "logs.example.com/demo"
 
 var opening = bytes.Repeat([]byte{7}, 32)
 
+func base64Of(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
+
 // hand makes commitments with one opening.
 type hand struct{}
 
@@ -49,27 +54,48 @@ func given(t testing.TB) (receipt.Consent, note.Verifier) {
 func policy() domain.Document {
 	return domain.Document{
 		Name: "privacy", Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Handler: domain.Handler{Name: "Demo Holding", Contact: "desk"},
-		Purposes:   []domain.Purpose{{ID: "ads", Title: "Ads", Basis: domain.BasisConsent, Categories: []domain.CategoryID{"clicks"}}, {ID: "face", Title: "Faces", Basis: domain.BasisConsent}, {ID: "net", Title: "Network", Basis: domain.BasisConsent, Sensitive: true, Categories: []domain.CategoryID{"id"}}},
+		Purposes:   []domain.Purpose{{ID: "ads", Title: "Ads", Basis: domain.BasisConsent, Categories: []domain.CategoryID{"clicks"}, Actions: []domain.Action{domain.Collect, domain.Provide}}, {ID: "face", Title: "Faces", Basis: domain.BasisConsent}, {ID: "net", Title: "Network", Basis: domain.BasisConsent, Sensitive: true, Categories: []domain.CategoryID{"id"}}},
 		Categories: []domain.Category{{ID: "clicks"}, {ID: "id", SensitiveByLaw: true}},
 		Recipients: []domain.Recipient{{ID: "acme", Title: "Acme", Purposes: []domain.PurposeID{"ads"}}},
+		Rights:     []domain.Right{{ID: domain.AskWithdraw.Right(), Title: "Withdraw", Procedure: "tap Withdraw"}},
 	}
 }
 
 // givenTo is given, to another policy. The witnesses sign the log too.
 func givenTo(t testing.TB, document domain.Document, origin string, witnesses ...note.Signer) (receipt.Consent, note.Verifier) {
 	t.Helper()
+	return recorded(t, domain.ConsentGiven{
+		Policy: "privacy", Locale: "en", Text: domain.Hash{2}, Act: "agree", Kind: domain.ExplicitConsent, Details: "on the train",
+		Items: []domain.Item{{Purpose: "ads"}, {Purpose: "face", Short: domain.NeedsSeparate}, {Purpose: "net"}}, Evidence: domain.Evidence{Quality: domain.Strong},
+	}, document, origin, witnesses...)
+}
+
+// recorded returns an answer in a log of one record, and who verifies it. It is to
+// the document, if it is to any.
+func recorded(t testing.TB, event domain.Event, document domain.Document, origin string, witnesses ...note.Signer) (receipt.Consent, note.Verifier) {
+	t.Helper()
 	canonical, err := policydoc.Marshal(document)
 	if err != nil {
 		t.Fatal(err)
 	}
 	version := domain.Hash(sha256.Sum256(canonical))
+	var parts []bundle.Part
+	switch e := event.(type) {
+	case domain.ConsentGiven:
+		e.Version = version
+		event = e
+		if e.Details != "" {
+			parts = []bundle.Part{{Role: "details", Ref: "00ff", Text: []byte("on the train"), Opening: opening}}
+		}
+	case domain.ConsentRefused:
+		e.Version = version
+		event = e
+	default:
+		version, canonical, document = domain.Hash{}, nil, domain.Document{}
+	}
 	env := codec.Envelope{
 		ID: eventstore.EventID{1, 2, 3}, Stream: domain.StreamID{Noun: domain.SubjectNoun, App: "demo", ID: "00ff"},
 		At: 1767225600000, Recorded: 1767225601000, Actor: "person", RecordedBy: "backend",
-	}
-	event := domain.ConsentGiven{
-		Policy: "privacy", Version: version, Locale: "en", Text: domain.Hash{2}, Act: "agree", Kind: domain.ExplicitConsent, Details: "on the train",
-		Items: []domain.Item{{Purpose: "ads"}, {Purpose: "face", Short: domain.NeedsSeparate}, {Purpose: "net"}}, Evidence: domain.Evidence{Quality: domain.Strong},
 	}
 	encoded, err := codec.Encode(env, event, "00ff", hand{}, nil)
 	if err != nil {
@@ -105,10 +131,13 @@ func givenTo(t testing.TB, document domain.Document, origin string, witnesses ..
 	if err != nil {
 		t.Fatal(err)
 	}
+	for i := range parts {
+		parts[i].Event = e.ID.String()
+	}
 	return receipt.Consent{
 		App: domain.App{Name: "demo", Handler: "Demo Ltd", Jurisdiction: "CN"}, Entry: e, Key: key,
 		Proof:  merkle.Proof{Index: 0, Extra: record.Data, Checkpoint: signed}.Format(),
-		Parts:  []bundle.Part{{Event: e.ID.String(), Role: "details", Ref: "00ff", Text: []byte("on the train"), Opening: opening}},
+		Parts:  parts,
 		Policy: domain.PolicyPublished{Version: version, Document: document}, Document: canonical,
 	}, verifier
 }
@@ -169,6 +198,114 @@ func TestAReceiptThatSaysSomethingElseDoesNotVerify(t *testing.T) {
 	for what, done := range changed {
 		if !done {
 			t.Errorf("no receipt has %s", what)
+		}
+	}
+}
+
+// TestAReceiptSaysNoMoreThanTheRecord: the kind of a grant, what it does not
+// cover, an opt-out, and what holds now.
+func TestAReceiptSaysNoMoreThanTheRecord(t *testing.T) {
+	grant := func(kind domain.ConsentKind, items ...domain.Item) domain.Event {
+		return domain.ConsentGiven{Policy: "privacy", Locale: "en", Act: "agree", Kind: kind, Items: items}
+	}
+	ads, short := domain.Item{Purpose: "ads"}, domain.Item{Purpose: "face", Short: domain.NeedsSeparate}
+	later := &receipt.State{AsOf: "2026-02-01T00:00:00.000Z", Purposes: []receipt.Purpose{{Purpose: "ads", Status: "withdrawn", Since: "2026-01-15T00:00:00.000Z"}}}
+	for _, tt := range []struct {
+		name              string
+		event             domain.Event
+		state             *receipt.State
+		kantara, iso, not string
+	}{
+		{"a general Agree is not explicit", grant(domain.GeneralConsent, ads), nil, `"consentType": "EXPRESSED"`, `"dpv:ExpressedConsent"`, "xplicit"},
+		{"an explicit one is", grant(domain.ExplicitConsent, ads), nil, `"consentType": "EXPLICIT"`, `"dpv:ExplicitlyExpressedConsent"`, "general"},
+		{"use of the service is neither", grant(domain.NoConsent, domain.Item{Purpose: "ads", Short: domain.ActGivesNone}), nil, `"why": "act-gives-no-consent"`, `"dpv:ConsentInvalidated"`, "ConsentGiven"},
+		{"a grant that does not count gives nothing", grant(domain.GeneralConsent, short), nil, `"consentledgerCounts": false`, `"dpv:ConsentInvalidated"`, "ConsentGiven"},
+		{"after a withdrawal it says withdrawn", grant(domain.GeneralConsent, ads), later, `"consentledgerStatus": "withdrawn"`, `"dpv:ConsentWithdrawn"`, "ConsentGiven"},
+		{"a refusal has a receipt", domain.ConsentRefused{Policy: "privacy", Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}}, nil, `"consentledgerAnswer": "refused"`, `"dpv:ConsentRefused"`, "ConsentGiven"},
+		{"so has one of everything", domain.ConsentRefused{Policy: "privacy", Scope: domain.Scope{All: true}}, nil, `"consentledgerPurpose": "net"`, `"dpv:ConsentRefused"`, "ConsentGiven"},
+		{"and a withdrawal", domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}}, nil, `"consentledgerAnswer": "withdrawn"`, `"dpv:ConsentWithdrawn"`, "ConsentGiven"},
+		{"and a permission that was taken away", domain.PermissionRevoked{Permission: "camera", Withdraws: []domain.PurposeID{"ads"}}, nil, `"collectionMethod": "camera"`, `"dpv:ConsentWithdrawn"`, "ConsentGiven"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c, v := recorded(t, tt.event, policy(), origin)
+			c.State = tt.state
+			for form, want := range map[string]string{receipt.Kantara: tt.kantara, receipt.ISO: tt.iso} {
+				text, err := receipt.Write(form, c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				said, _, _ := strings.Cut(string(text), `"policy": "{`) // the policy has words of its own
+				if !strings.Contains(said, want) || strings.Contains(said, tt.not) {
+					t.Errorf("want %s and no %s in %s", want, tt.not, said)
+				}
+				r, err := receipt.Verify(text, v, origin)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if claim := "what holds at 2026-02-01T00:00:00.000Z: ads withdrawn since 2026-01-15T00:00:00.000Z"; tt.state != nil && !slices.Contains(r.Claims, claim) {
+					t.Errorf("%q does not name what must be believed of the state", r.Claims)
+				}
+			}
+		})
+	}
+	if c, _ := recorded(t, domain.NoticePresented{Policy: "privacy", Locale: "en"}, domain.Document{}, origin); true {
+		if text, err := receipt.Write(receipt.ISO, c); err == nil {
+			t.Errorf("a notice has a receipt: %s", text)
+		}
+	}
+}
+
+// TestAStateOfNobody: what holds is nobody's signature, so that it may say nothing
+// but what a ledger says.
+func TestAStateOfNobody(t *testing.T) {
+	c, v := given(t)
+	for _, bad := range []receipt.State{
+		{AsOf: "now"},
+		{AsOf: "2026-02-01T00:00:00.000Z", Purposes: []receipt.Purpose{{Purpose: "ads", Status: "fine"}}},
+		{AsOf: "2026-02-01T00:00:00.000Z", Purposes: []receipt.Purpose{{Purpose: "ads\x1b[2J", Status: "given"}}},
+		{AsOf: "2026-02-01T00:00:00.000Z", Purposes: []receipt.Purpose{{Purpose: "ads", Status: "given", Because: []string{"me"}}}},
+		{AsOf: "2026-02-01T00:00:00.000Z", Refused: []receipt.Refusal{{Event: "x"}}},
+	} {
+		c.State = &bad
+		for _, form := range []string{receipt.Kantara, receipt.ISO} {
+			text, err := receipt.Write(form, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := receipt.Verify(text, v, origin); err == nil {
+				t.Errorf("%s: %+v verifies", form, bad)
+			}
+		}
+	}
+}
+
+// TestIssuedReceiptsVerifyForEver: those of the first edition were handed out to
+// people. No line of them changes.
+func TestIssuedReceiptsVerifyForEver(t *testing.T) {
+	key, err := os.ReadFile("testdata/edition1.vkey")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := note.NewVerifier(strings.TrimSpace(string(key)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("testdata/edition1-*.json")
+	if err != nil || len(files) != 6 {
+		t.Fatal(files, err)
+	}
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := receipt.Verify(text, v, v.Name())
+		if err != nil || r.Answer != domain.Given || len(r.Purposes) != 1 {
+			t.Errorf("%s: %+v, %v", name, r, err)
+		}
+		other := bytes.Replace(text, []byte("Shop Ltd"), []byte("Shop Inc"), 1)
+		if _, err := receipt.Verify(other, v, v.Name()); err == nil {
+			t.Errorf("%s verifies when it says something else", name)
 		}
 	}
 }

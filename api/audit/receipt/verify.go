@@ -26,8 +26,12 @@ type Verified struct {
 	Index      int64
 	ID         string
 	Recorded   domain.Instant
-	Purposes   []string
-	Claims     []string // what it says that neither the record nor the policy shows
+	Answer     domain.Status // given, refused or withdrawn
+	Purposes   []string      // that it counts for
+	All        bool          // an opt-out of every purpose
+	State      *State        // what held when it was made; nil: it does not say
+	Short      []string      // of a grant: what it does not cover, and why
+	Claims     []string      // what it says that neither the record nor the policy shows
 }
 
 // Verify checks a receipt of either form: its record is in the log of this
@@ -51,22 +55,27 @@ func Verify(text []byte, v note.Verifier, origin string) (*Verified, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, given, err := read(p.Extra)
+	e, a, err := read(p.Extra)
 	if err != nil {
 		return nil, err
 	}
 	if err := bundle.CheckParts(p.Extra, shape.Evidence.Parts); err != nil {
 		return nil, err
 	}
-	c := Consent{App: domain.App{Name: e.Stream.App}, Entry: e, Proof: proof, Parts: shape.Evidence.Parts, Document: []byte(shape.Evidence.Policy)}
-	claims, err := c.derive(text, shape, given, v)
+	c := Consent{App: domain.App{Name: e.Stream.App}, Entry: e, Proof: proof, Parts: shape.Evidence.Parts, Document: []byte(shape.Evidence.Policy), State: shape.Evidence.State}
+	claims, err := c.derive(text, shape, a, v)
 	if err != nil {
 		return nil, err
 	}
-	r := &Verified{cp, p.Checkpoint, p.Index, e.ID.String(), e.Recorded, nil, claims}
-	for _, i := range given.Items {
+
+	r := &Verified{
+		Checkpoint: cp, Signed: p.Checkpoint, Index: p.Index, ID: e.ID.String(), Recorded: e.Recorded, Answer: a.What, All: a.All, State: c.State, Claims: claims,
+	}
+	for _, i := range a.Items {
 		if i.Short == "" {
 			r.Purposes = append(r.Purposes, string(i.Purpose))
+		} else {
+			r.Short = append(r.Short, string(i.Purpose)+": "+string(i.Short))
 		}
 	}
 	slices.Sort(r.Purposes)
@@ -75,13 +84,9 @@ func Verify(text []byte, v note.Verifier, origin string) (*Verified, error) {
 
 // derive writes the receipt again and compares. It returns what it had to
 // believe.
-func (c *Consent) derive(text []byte, shape outline, given domain.ConsentGiven, v note.Verifier) ([]string, error) {
-	if sha256.Sum256(c.Document) != given.Version {
-		return nil, errors.New("the policy in it is not the version that the record names")
-	}
-	var err error
-	if c.Policy.Document, err = policydoc.UnmarshalPurposes(c.Document); err != nil {
-		return nil, fmt.Errorf("its policy: %w", err)
+func (c *Consent) derive(text []byte, shape outline, a answer, v note.Verifier) ([]string, error) {
+	if err := errors.Join(c.readPolicy(a), c.State.check()); err != nil {
+		return nil, err
 	}
 	form, said, err := shape.claimed()
 	if err != nil {
@@ -89,7 +94,9 @@ func (c *Consent) derive(text []byte, shape outline, given domain.ConsentGiven, 
 	}
 	var claims []string
 	c.App.Jurisdiction = said.jurisdiction
-	claims = append(claims, "the jurisdiction: "+said.jurisdiction)
+	if said.jurisdiction != "" {
+		claims = append(claims, "the jurisdiction: "+said.jurisdiction)
+	}
 	if c.Policy.Document.Handler.Name == "" {
 		c.App.Handler = said.handler
 		claims = append(claims, "who handles the data, which the policy does not name: "+said.handler)
@@ -101,11 +108,41 @@ func (c *Consent) derive(text []byte, shape outline, given domain.ConsentGiven, 
 		}
 		c.Key = said.key
 	}
-	want, err := Write(form, *c)
+	want, err := c.again(form, shape.Evidence.Edition)
 	if err != nil {
 		return nil, err
 	}
-	return claims, same(text, want)
+	return append(claims, c.State.claims()...), same(text, want)
+}
+
+// readPolicy reads the policy in a receipt, which is the one that the record
+// names; if it names none there is none.
+func (c *Consent) readPolicy(a answer) (err error) {
+	if a.Version == (domain.Hash{}) {
+		if len(c.Document) > 0 {
+			return errors.New("there is a policy in it, and the record names none")
+		}
+		c.Document = nil
+		return nil
+	}
+	if sha256.Sum256(c.Document) != a.Version {
+		return errors.New("the policy in it is not the version that the record names")
+	}
+	if c.Policy.Document, err = policydoc.UnmarshalPurposes(c.Document); err != nil {
+		return fmt.Errorf("its policy: %w", err)
+	}
+	return nil
+}
+
+// again writes a receipt again, in the edition that it is of.
+func (c *Consent) again(form string, of int) ([]byte, error) {
+	switch given, is := c.Entry.Event.(domain.ConsentGiven); {
+	case of == edition:
+		return Write(form, *c)
+	case of == 0 && is:
+		return write1(form, *c, given)
+	}
+	return nil, errors.New("the receipt is of an edition that this program does not know; another version of it may")
 }
 
 // A saying is what a receipt says that nothing in it shows.
@@ -145,7 +182,7 @@ func (o outline) claimed() (form string, s saying, err error) {
 	case o.Type == recordType:
 		s.handler = o.Controller.Name
 		for _, p := range o.Process {
-			s.jurisdiction = p.Jurisdiction
+			s.jurisdiction = jurisdictionOf(p.Jurisdiction)
 		}
 		return ISO, s, nil
 	}

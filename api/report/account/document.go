@@ -18,7 +18,9 @@ type Document struct {
 	Front    []Paragraphs // the first page: plain words
 	Sections []Section
 	None     string // what stands for a table without rows
-	Contents string // the heading over the sections
+	Contents string // the heading over the list of sections
+
+	Signature *Paragraphs // what is filled in by hand at the end; nil: nothing
 }
 
 // Paragraphs are a heading and what stands under it.
@@ -115,6 +117,7 @@ func (r Report) Document(lang string) Document {
 		{s.say("front.promised"), s.promised(r)}, {s.say("front.kept"), s.kept(r)},
 		{s.say("front.broken"), s.broken(r)}, {s.say("front.know"), s.know(r)},
 	}
+	d.Signature = s.signature()
 	kind := func(k string) string { return bundle.KindName(s.lang, k) }
 	d.Sections = slices.Concat(
 		s.processing(r.Promises.Purposes),
@@ -125,6 +128,11 @@ func (r Report) Document(lang string) Document {
 		s.basis(r),
 	)
 	return d
+}
+
+// signature is what is filled in by hand.
+func (s speaker) signature() *Paragraphs {
+	return &Paragraphs{s.say("signature"), []string{s.say("signature.made"), s.say("signature.reviewed"), s.say("signature.function"), s.say("signature.place"), s.say("signature.hand")}}
 }
 
 func orText(text, otherwise string) string {
@@ -180,7 +188,7 @@ func (s speaker) consents(r Report) []Section {
 func (s speaker) owed(r Report) []Section {
 	var groups, grounds, fees [][]string
 	for _, g := range r.Requests.Groups {
-		groups = append(groups, []string{g.Month, orText(g.Type, s.say("no-request")), number(g.Obligations), number(g.Met), number(g.Late), number(g.Overdue),
+		groups = append(groups, []string{g.Month, orText(bundle.ValueName(s.lang, "types", g.Type), s.say("no-request")), number(g.Obligations), number(g.Met), number(g.Late), number(g.Overdue),
 			percentOr(g.OnTime, s.say("nothing-due")), orText(g.Median, s.say("none"))})
 	}
 	for _, g := range r.Requests.Grounds {
@@ -228,14 +236,14 @@ func (s speaker) happened(r Report) []Section {
 	var incidents, voids, access, gaps [][]string
 	for _, i := range r.Incidents {
 		never := s.say("never")
-		incidents = append(incidents, []string{bundle.ValueName(s.lang, "kind", i.Kind), orText(bundle.ValueName(s.lang, "level", i.Level), s.say("unsaid")), i.Known, minutes(i.Authority, i.AuthorityMins, never), minutes(i.Persons, i.PersonsMins, never), orText(i.Closed, never), i.Stream})
+		incidents = append(incidents, []string{bundle.ValueName(s.lang, "kind", i.Kind), orText(bundle.ValueName(s.lang, "level", i.Level), s.say("unsaid")), i.Known, s.minutes(i.Authority, i.AuthorityMins), s.minutes(i.Persons, i.PersonsMins), orText(i.Closed, never), i.Stream})
 	}
 	for _, v := range r.Voids {
 		what := s.say("void.records", v.Records)
 		if v.What != "records" {
 			what = s.say("void.build", v.What, v.Records)
 		}
-		voids = append(voids, []string{what, v.Reason, v.By, v.Event})
+		voids = append(voids, []string{what, s.name(v.Reason), v.By, v.Event})
 	}
 	for _, a := range r.Access {
 		way, reason := bundle.KindName(s.lang, a.Kind), s.say("unsaid")
@@ -276,11 +284,12 @@ func (s speaker) none(n int64) string {
 	return number(n)
 }
 
-func minutes(at, after, never string) string {
+// minutes says when somebody was told, and how long after it was known.
+func (s speaker) minutes(at, after string) string {
 	if at == "" {
-		return never
+		return s.say("never")
 	}
-	return at + " (+" + after + " min)"
+	return s.say("minutes", at, after)
 }
 
 // verified says when the log was verified for the report.

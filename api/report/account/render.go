@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"consentledger/api/audit/bundle"
 	"consentledger/api/report/sheet"
 
 	"github.com/go-json-experiment/json"
@@ -75,9 +76,21 @@ func Write(w io.Writer, p Paper, f Form, lang string) error {
 	case Markdown:
 		return p.Document(lang).markdown(w)
 	case HTML:
-		return page.Execute(w, p.Document(lang))
+		return page.Execute(shownWriter{w}, p.Document(lang))
 	}
 	return fmt.Errorf("no form %q", f)
+}
+
+// A shownWriter writes what may be shown, see [bundle.Shown]. Whoever writes to it
+// cuts no character in two.
+type shownWriter struct{ io.Writer }
+
+// Write implements [io.Writer].
+func (w shownWriter) Write(b []byte) (int, error) {
+	if _, err := io.WriteString(w.Writer, bundle.Shown(string(b))); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }
 
 // zip writes one CSV for every section.
@@ -121,6 +134,12 @@ func (d Document) markdown(w io.Writer) error {
 			fmt.Fprintf(&b, "- %s\n", inCell.Replace(t))
 		}
 	}
+	if len(d.Sections) > 3 {
+		fmt.Fprintf(&b, "\n## %s\n\n", inCell.Replace(d.Contents))
+		for i, s := range d.Sections {
+			fmt.Fprintf(&b, "%d. %s\n", i+1, inCell.Replace(s.Title))
+		}
+	}
 	for i, s := range d.Sections {
 		fmt.Fprintf(&b, "\n## %d. %s\n\n", i+1, inCell.Replace(s.Title))
 		if s.Note != "" {
@@ -139,10 +158,16 @@ func (d Document) markdown(w io.Writer) error {
 			b.WriteString("\n")
 		}
 		if s.Text != "" {
-			fmt.Fprintf(&b, "\n```\n%s\n```\n", strings.TrimRight(s.Text, "\n"))
+			fmt.Fprintf(&b, "\n```\n%s\n```\n", strings.ReplaceAll(strings.TrimRight(s.Text, "\n"), "```", "` ` `"))
 		}
 	}
-	_, err := io.WriteString(w, b.String())
+	if d.Signature != nil {
+		fmt.Fprintf(&b, "\n## %s\n\n", inCell.Replace(d.Signature.Title))
+		for _, t := range d.Signature.Text {
+			fmt.Fprintf(&b, "- %s: ____________________\n", inCell.Replace(t))
+		}
+	}
+	_, err := io.WriteString(w, bundle.Shown(b.String()))
 	return err
 }
 
@@ -150,6 +175,8 @@ func (d Document) markdown(w io.Writer) error {
 var pageText string
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"next": func(i int) int { return i + 1 },
+	"next":    func(i int) int { return i + 1 },
+	"several": func(all []Section) bool { return len(all) > 3 },
+	// A wide table has no room for its cells: its rows are blocks.
 	"wide": func(s Section) bool { return len(s.Columns) > 6 },
 }).Parse(pageText))

@@ -1,0 +1,123 @@
+//go:build !windows
+
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestForeignTextDoesNothingToATerminal(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain, 中文\tand more\n": "plain, 中文\tand more\n",
+		"\x1b[2J\x1b]0;owned\a": `\u001b[2J\u001b]0;owned\u0007`,
+		"a\rb":                  `a\u000db`,
+		"a\r\nb":                "a\r\nb",
+		"a\u009b31mb":           `a\u009b31mb`,
+		"\u202egpj.exe":         `\u202egpj.exe`,
+		"\x7f":                  `\u007f`,
+		"\xff\xfe":              `\xff\xfe`,
+		"\ufffd":                "\ufffd",
+		"\U000e0041":            `\U000e0041`,
+		"":                      "",
+	} {
+		if got := escaped(in); got != want {
+			t.Errorf("%q is shown as %q, want %q", in, got, want)
+		}
+
+		// Byte by byte it comes to the same, but for a line end that is cut in two.
+		var out bytes.Buffer
+		w := &escapingWriter{w: &out}
+		for i := range len(in) {
+			if _, err := w.Write([]byte{in[i]}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := out.String(); got != want && !strings.Contains(in, "\r\n") {
+			t.Errorf("%q is written as %q, want %q", in, got, want)
+		}
+	}
+}
+
+// TestVerifyReadsPlainFilesOnly: what could hang, never end or lead elsewhere is
+// refused wherever a file is named.
+func TestVerifyReadsPlainFilesOnly(t *testing.T) {
+	dir := t.TempDir()
+	plain, link, pipe, large := filepath.Join(dir, "plain"), filepath.Join(dir, "link"), filepath.Join(dir, "pipe"), filepath.Join(dir, "large")
+	key := "logs.example.com/consent/shop+e253a895+AapsqFxdT2w8/t/3SPVtnvtH++meqiiafOdG6rJYYE5E"
+	if err := os.WriteFile(plain, []byte(key+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(plain, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(large, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(large, 1<<30); err != nil {
+		t.Fatal(err)
+	}
+
+	verify := func(args ...string) (string, error) {
+		root := newRoot()
+		root.SetArgs(append([]string{"verify"}, args...))
+		root.SetOut(io.Discard)
+		root.SetErr(io.Discard)
+		done := make(chan error, 1)
+		go func() { done <- root.ExecuteContext(t.Context()) }()
+		select {
+		case err := <-done:
+			if err == nil {
+				return "", nil
+			}
+			return err.Error(), err
+		case <-time.After(time.Minute):
+			t.Fatalf("verify %s hangs", args)
+			return "", nil
+		}
+	}
+	for _, file := range []struct{ name, want string }{
+		{link, "this is a link"}, {pipe, "this is a pipe"}, {"/dev/zero", "this is a device"}, {dir, "this is a directory"}, {large, "it is larger than"},
+	} {
+		for _, args := range [][]string{
+			{"bundle", file.name, "--key", key},
+			{"receipt", file.name, "--key", key},
+			{"proof", file.name, "--key", key},
+			{"receipt", plain, "--key", file.name},
+			{"receipt", plain, "--policy", file.name},
+			{"log", dir, "--key", key, "--memory", file.name},
+		} {
+			if args[0] == "log" {
+				if err := os.WriteFile(filepath.Join(dir, "checkpoint"), []byte("x"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if args[0] == "bundle" && file.name == large {
+				continue // of a bundle no more is kept than its parts need
+			}
+			if text, err := verify(args...); err == nil || !strings.Contains(text, file.want) {
+				t.Errorf("verify %q: %v, want %q", args, err, file.want)
+			}
+		}
+	}
+}
+
+// TestALogIsReadFromPlainFilesOnly: a copy of a log's files is somebody's.
+func TestALogIsReadFromPlainFilesOnly(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(dir, "checkpoint"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := dirSource(dir).Read(t.Context(), "checkpoint"); err == nil || !strings.Contains(err.Error(), "a pipe") {
+		t.Errorf("%v, want a word on the pipe", err)
+	}
+}

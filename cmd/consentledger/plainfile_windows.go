@@ -1,0 +1,4 @@
+package main
+
+// plainFlags are none here: a pipe has no name among files.
+const plainFlags = 0
