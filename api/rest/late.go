@@ -42,7 +42,7 @@ func (s *server) lateRoute(api huma.API) {
 			"application/json": {Schema: huma.SchemaFromType(api.OpenAPI().Components.Schemas, typeFor[LateYeses]())}, "text/csv": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}}
 	huma.Register(api, op, func(ctx context.Context, in *lateBody) (*fileOut, error) {
 		var q LateQuery
-		err := strict(in.RawBody, &q)
+		err := question(in.RawBody, &q)
 		var o *fileOut
 		if err == nil {
 			o, err = s.late(ctx, in.App, q)

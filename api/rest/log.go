@@ -64,6 +64,7 @@ A replay that breaks off ends with a line {"error": {...}}. Ask again after the 
 		}
 	}
 	huma.Register(api, replay("replay", http.MethodGet, "The log, oldest first, a JSON object a line"), s.replay)
+	isRecorded(api, "/v1/replay")
 	huma.Register(api, replay("query-replay", http.MethodPost, "The same, with no id in the URL"), s.queryReplay)
 	documentBody[wire.ReplayRequest](api, http.MethodPost, "/v1/replay")
 	huma.Register(api, huma.Operation{
