@@ -142,7 +142,7 @@ func (s *server) deadlineRoutes(api huma.API) {
 }
 
 func reportAnswers(api huma.API) map[string]*huma.Response {
-	file := &huma.MediaType{Schema: &huma.Schema{Type: "string", Format: "binary"}}
+	file := &huma.MediaType{Schema: aFile}
 	content := map[string]*huma.MediaType{"application/json": {Schema: huma.SchemaFromType(api.OpenAPI().Components.Schemas, typeFor[Obligations]())}}
 	for _, f := range []report.Form{report.CSV, report.XLSX, report.ICS} {
 		content[strings.Split(f.ContentType(), ";")[0]] = file

@@ -47,6 +47,7 @@ func (s *server) feedRoutes(api huma.API) {
 	})
 	op := huma.Operation{OperationID: "deadline-feed", Method: http.MethodGet, Path: "/v1/apps/{app}/feeds/{token}/deadlines.ics", Summary: "The calendar feed of an app's open deadlines",
 		Description: "Without personal data. A wrong token is answered as if there were no such feed.", SkipValidateParams: true}
+	op.Responses = map[string]*huma.Response{"200": {Description: "The calendar", Content: map[string]*huma.MediaType{"text/calendar": {Schema: aText}}}}
 	huma.Register(api, op, func(ctx context.Context, in *feedTokenIn) (*fileOut, error) {
 		o, err := s.feed(ctx, in)
 		return o, s.fail(ctx, op.OperationID, err)

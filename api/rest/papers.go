@@ -37,7 +37,7 @@ type registerIn struct {
 
 func (s *server) paperRoutes(api huma.API) {
 	answers := func(schema *huma.Schema) map[string]*huma.Response {
-		file := &huma.MediaType{Schema: &huma.Schema{Type: "string", Format: "binary"}}
+		file := &huma.MediaType{Schema: aFile}
 		return map[string]*huma.Response{"200": {Description: "The report", Content: map[string]*huma.MediaType{
 			"application/json": {Schema: schema}, "application/zip": file, "text/markdown": file, "text/html": file,
 		}}}

@@ -135,6 +135,7 @@ func Handler(c Config) http.Handler {
 		s.rejectedRoutes(api)
 	}
 	s.healthRoutes(api, mux)
+	describe(api.OpenAPI())
 	return s.guard(mux, routesOf(api.OpenAPI()))
 }
 
