@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"consentledger/api/audit/witness"
+	"consentledger/api/edge"
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/projections/transparency"
@@ -48,12 +49,12 @@ func Handler(logs Logs, witnesses *witness.Witnesses, stamps *witness.Stamps, lo
 	}
 	s := server{logs, witnesses, stamps, log}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /log/{app}/checkpoint", s.route(s.checkpoint))
-	mux.HandleFunc("GET /log/{app}/tile/{path...}", s.route(s.tile))
-	mux.HandleFunc("GET /log/{app}/proof", s.route(s.proof))
-	mux.HandleFunc("GET /log/{app}/cosigned", s.route(s.cosigned))
-	mux.HandleFunc("GET /log/{app}/witnesses", s.route(s.witnessed))
-	mux.HandleFunc("GET /log/{app}/timestamp", s.route(s.stamped))
+	mux.HandleFunc("GET /log/{app}/checkpoint", s.route(edge.Route{}, s.checkpoint))
+	mux.HandleFunc("GET /log/{app}/tile/{path...}", s.route(edge.Route{}, s.tile))
+	mux.HandleFunc("GET /log/{app}/proof", s.route(ProofRoute, s.proof))
+	mux.HandleFunc("GET /log/{app}/cosigned", s.route(edge.Route{}, s.cosigned))
+	mux.HandleFunc("GET /log/{app}/witnesses", s.route(edge.Route{}, s.witnessed))
+	mux.HandleFunc("GET /log/{app}/timestamp", s.route(edge.Route{}, s.stamped))
 	return mux
 }
 
@@ -83,19 +84,21 @@ type badRequest string
 
 func (e badRequest) Error() string { return string(e) }
 
-func (s server) route(do func(domain.AppName, *http.Request) (answer, error)) http.HandlerFunc {
+func (s server) route(takes edge.Route, do func(domain.AppName, *http.Request) (answer, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")
+		if err := takes.Check(r); err != nil {
+			s.fail(w, r, err)
+			return
+		}
 		app, err := domain.ParseAppName(r.PathValue("app"))
 		if err != nil {
-			err = transparency.ErrNotThere
+			s.fail(w, r, transparency.ErrNotThere)
+			return
 		}
-		var a answer
-		if err == nil {
-			a, err = do(app, r)
-		}
+		a, err := do(app, r)
 		if err != nil {
 			s.fail(w, r, err)
 			return
@@ -108,6 +111,10 @@ func (s server) route(do func(domain.AppName, *http.Request) (answer, error)) ht
 
 // fail answers with a line of text. What is broken is logged, and not told.
 func (s server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if no, is := errors.AsType[*edge.Refused](err); is {
+		http.Error(w, no.Detail, no.Status)
+		return
+	}
 	if bad, is := errors.AsType[badRequest](err); is {
 		http.Error(w, string(bad), http.StatusBadRequest)
 		return

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"consentledger/api/edge"
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/projections/transparency"
@@ -23,13 +24,17 @@ type unsealed string
 
 func (e unsealed) Error() string { return string(e) }
 
+// ProofRoute is what the route of proofs takes, which package rest describes.
+var ProofRoute = edge.Route{Query: []string{"event", "index", "wait"}, Flags: []string{"cosigned"}}
+
 func (s server) proof(app domain.AppName, r *http.Request) (answer, error) {
-	find, err := s.wanted(app, r.FormValue("event"), r.FormValue("index"))
+	query := r.URL.Query()
+	find, err := s.wanted(app, query.Get("event"), query.Get("index"))
 	if err != nil {
 		return answer{}, err
 	}
-	cosigned := r.FormValue("cosigned") != ""
-	wait, err := waitOf(r.FormValue("wait"), cosigned)
+	cosigned := query.Has("cosigned")
+	wait, err := waitOf(query.Get("wait"), cosigned)
 	if err != nil {
 		return answer{}, err
 	}

@@ -6,8 +6,8 @@
 // A subject names an app, or a group of apps, and nobody else. What else a route
 // wants in its path or its query stands in the message's body, a JSON object,
 // under the name that it has there. The headers Content-Type, Idempotency-Key
-// and Consent-Signature mean what they mean in HTTP. An answer of 300 and above
-// has the service's error code.
+// and Consent-... mean what they mean in HTTP, in capitals or not. An answer of
+// 300 and above has the service's error code.
 //
 // Who may publish on these subjects is the server's to say, and nobody but
 // operators should: consent.v1.<app>.operate and consent.v1.<app>.operate.* for
@@ -22,8 +22,8 @@ package natsrest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -37,6 +37,8 @@ import (
 
 	"consentledger/api/natsservice"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/nats-io/nats.go"
 )
 
@@ -62,8 +64,18 @@ type Problem struct {
 // most is how many requests are worked on at once.
 const most = 64
 
-// headers are those that a message hands on.
-var headers = []string{"Content-Type", "Idempotency-Key", "Consent-Signature"}
+// handedOn returns the headers that a message hands on, as HTTP writes them: all
+// their values, so that what stands twice is refused and not half seen.
+func handedOn(h nats.Header) http.Header {
+	on := http.Header{}
+	for name, values := range h {
+		name = http.CanonicalHeaderKey(name)
+		if name == "Content-Type" || name == "Idempotency-Key" || strings.HasPrefix(name, "Consent-") {
+			on[name] = append(on[name], values...)
+		}
+	}
+	return on
+}
 
 // A service answers requests.
 type service struct {
@@ -126,13 +138,9 @@ func (s *service) do(route Route, subject string, header nats.Header, body []byt
 	if err != nil {
 		return problem(http.StatusBadRequest, "Malformed", "malformed", "the members that the path and the query are made of do not fit there")
 	}
-	if len(body) > 0 {
+	r.Header = handedOn(header)
+	if len(r.Header["Content-Type"]) == 0 && len(body) > 0 {
 		r.Header.Set("Content-Type", "application/json")
-	}
-	for _, name := range headers {
-		if v := header.Get(name); v != "" {
-			r.Header.Set(name, v)
-		}
 	}
 	a := &answer{status: http.StatusOK, header: http.Header{}}
 	if aborted := serve(s.Handler, a, r); aborted && route.asks() {
@@ -222,7 +230,7 @@ func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
 // problem is what went wrong before the handler was asked, or after.
 func problem(status int, title, code, detail string) *answer {
 	a := &answer{status: status, header: http.Header{"Content-Type": {"application/problem+json"}}}
-	b, err := json.Marshal(map[string]any{"type": "urn:consentledger:problem:" + code, "title": title, "status": status, "code": code, "detail": detail})
+	b, err := json.Marshal(map[string]any{"type": "urn:consentledger:problem:" + code, "title": title, "status": status, "code": code, "detail": detail}, json.Deterministic(true))
 	if err != nil {
 		panic("natsrest: a problem does not make JSON: " + err.Error())
 	}
@@ -233,20 +241,18 @@ func problem(status int, title, code, detail string) *answer {
 // path returns the path and the query for an app, and what is left of the body.
 func (r Route) path(name string, body []byte) (string, []byte, error) {
 	path := strings.NewReplacer("{app}", url.PathEscape(name), "{group}", url.PathEscape(name)).Replace(r.Path)
-	if len(r.InPath)+len(r.InQuery) == 0 && !r.AppInBody {
+	if len(r.InPath)+len(r.InQuery) == 0 && !r.AppInBody && r.Method != http.MethodGet {
 		return path, body, nil
 	}
-	members := map[string]json.RawMessage{}
-	if len(bytes.TrimSpace(body)) > 0 {
-		if err := json.Unmarshal(body, &members); err != nil || members == nil {
-			return "", nil, errBody
-		}
+	members, err := membersOf(body)
+	if err != nil {
+		return "", nil, err
 	}
 	if r.AppInBody {
 		if said, has, err := take(members, "app"); err != nil || has && said != name {
 			return "", nil, errors.New("app must be the one in the subject, or left out")
 		}
-		members["app"] = json.RawMessage(strconv.Quote(name))
+		members["app"] = jsontext.Value(strconv.Quote(name))
 	}
 	for _, name := range r.InPath {
 		text, has, err := take(members, name)
@@ -270,18 +276,35 @@ func (r Route) path(name string, body []byte) (string, []byte, error) {
 	}
 	if r.Method == http.MethodGet {
 		if len(members) > 0 {
-			return "", nil, fmt.Errorf("the body has a member that is not known here; there are: %s", strings.Join(slices.Concat(r.InPath, r.InQuery), ", "))
+			known := cmp.Or(strings.Join(slices.Concat(r.InPath, r.InQuery), ", "), "none")
+			return "", nil, fmt.Errorf("the body has a member that is not known here; there are: %s", known)
 		}
 		return path, nil, nil
 	}
-	rest, err := json.Marshal(members)
+	rest, err := json.Marshal(members, json.Deterministic(true))
 	return path, rest, err
 }
 
 var errBody = errors.New("the body is not a JSON object")
 
+// membersOf reads a body, of which some members go into the URL. No body has none.
+func membersOf(body []byte) (map[string]jsontext.Value, error) {
+	members := map[string]jsontext.Value{}
+	if len(bytes.TrimSpace(body)) == 0 {
+		return members, nil
+	}
+	err := json.Unmarshal(body, &members)
+	if errors.Is(err, jsontext.ErrDuplicateName) {
+		return nil, errors.New("the body names a member twice")
+	}
+	if err != nil || members == nil {
+		return nil, errBody
+	}
+	return members, nil
+}
+
 // take takes a member out, as the text that stands in a URL.
-func take(members map[string]json.RawMessage, name string) (text string, has bool, err error) {
+func take(members map[string]jsontext.Value, name string) (text string, has bool, err error) {
 	v, has := members[name]
 	if !has {
 		return "", false, nil

@@ -18,6 +18,12 @@ import (
 func echo(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	w.Header().Set("Content-Type", "text/plain")
+	if len(r.Header.Values("Idempotency-Key")) > 1 {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusBadRequest)
+		io.WriteString(w, "two keys")
+		return
+	}
 	switch r.Header.Get("Idempotency-Key") {
 	case "refuse":
 		w.WriteHeader(http.StatusUnprocessableEntity)
@@ -74,11 +80,17 @@ func TestAMessageIsTheRequestThatItsRouteSays(t *testing.T) {
 		{"a body goes as it is", "smartkey.operate", `{"a": 1}`, "", `POST /v1/apps/smartkey/operator/events {"a": 1} application/json `, ""},
 		{"a content type of one's own", "smartkey.operate", `[]`, "Content-Type: application/cloudevents-batch+json", `POST /v1/apps/smartkey/operator/events [] application/cloudevents-batch+json `, ""},
 		{"other headers do not go", "smartkey.operate", `{}`, "Authorization: secret", `POST /v1/apps/smartkey/operator/events {} application/json `, ""},
+		{"a header in lower case", "smartkey.operate.policy", `{}`, "idempotency-key: refuse", `POST /v1/apps/smartkey/policies {} application/json `, "422"},
+		{"a header that stands twice goes twice, to be refused", "smartkey.operate", `{}`, "Idempotency-Key: a\nidempotency-key: b", `two keys`, "400"},
 		{"a refusal has its code", "smartkey.operate.policy", `{}`, "Idempotency-Key: refuse", `POST /v1/apps/smartkey/policies {} application/json `, "422"},
 		{"members in the query, others in the body", "smartkey.query.history", `{"subject": "ann", "after": "7", "limit": 2}`, "", `POST /v1/apps/smartkey/subjects/history?after=7&limit=2 {"subject":"ann"} application/json `, ""},
 		{"no body is no member", "smartkey.query.activity", ``, "", `GET /v1/apps/smartkey/activity   `, ""},
 		{"members in the path", "smartkey.query.request", `{"id": "a/b?c", "as_of": "2026-03-02T00:00:00Z"}`, "", `GET /v1/apps/smartkey/requests/a%2Fb%3Fc?as_of=2026-03-02T00%3A00%3A00Z   `, ""},
 		{"a path may not lead elsewhere", "smartkey.query.request", `{"id": ".."}`, "", `id is missing`, "400"},
+		{"a member that stands twice", "smartkey.query.history", `{"subject": "ann", "subject": "bo"}`, "", `names a member twice`, "400"},
+		{"one that goes into the query and stands twice", "smartkey.query.history", `{"subject": "ann", "limit": 1, "limit": 2}`, "", `names a member twice`, "400"},
+		{"a member that a route without any does not know", "smartkey.query.app", `{"app": "secret"}`, "", `there are: none`, "400"},
+		{"an empty object for a route without any member", "smartkey.query.app", `{}`, "", `GET /v1/apps/smartkey   `, ""},
 		{"a path needs all its members", "smartkey.query.policy", `{}`, "", `version is missing`, "400"},
 		{"a member that nobody knows", "smartkey.query.policy", `{"version": "x", "secret": "y"}`, "", `there are: version`, "400"},
 		{"an object where a text stands", "smartkey.query.history", `{"subject": "ann", "after": {"secret": 1}}`, "", `after must be a string`, "400"},
@@ -92,8 +104,10 @@ func TestAMessageIsTheRequestThatItsRouteSays(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := &nats.Msg{Subject: "consent.v1." + c.subject, Data: []byte(c.body), Header: nats.Header{}}
-			if name, value, has := strings.Cut(c.header, ": "); has {
-				m.Header.Set(name, value)
+			for line := range strings.SplitSeq(c.header, "\n") {
+				if name, value, has := strings.Cut(line, ": "); has {
+					m.Header.Add(name, value)
+				}
 			}
 			answer := ask(t, m)
 			got := string(answer.Data)

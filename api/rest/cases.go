@@ -117,7 +117,7 @@ func (s *server) caseRoutes(api huma.API) {
 		})
 		bodied[CaseQuery](s, api, "query-"+n.many, http.MethodPost, path+"/query", "The same, with no id in the URL", maxBody, func(ctx context.Context, in *casesBody) (*out[Cases], error) {
 			var q CaseQuery
-			if err := strict(in.RawBody, &q); err != nil {
+			if err := question(in.RawBody, &q); err != nil {
 				return nil, err
 			}
 			return s.cases(ctx, n.noun, in.App, q)

@@ -59,6 +59,7 @@ func (s *server) checkRoutes(api huma.API) {
 			return s.checkOne(ctx, "check", name, wire.CheckRequest{Subject: in.ID, Purpose: in.Purpose, Action: in.Action, ValidAt: in.ValidAt, KnownAt: in.KnownAt,
 				Category: in.Category, Recipient: in.Recipient, Version: in.Version})
 		})
+	isRecorded(api, "/v1/apps/{app}/subjects/{id}/purposes/{purpose}/check") // where the policy says so
 	const path = "/v1/apps/{app}/check"
 	bodied[wire.CheckRequest](s, api, "check-many", http.MethodPost, path,
 		`The same with no id in the URL: one question, or {"checks": [...]} with up to 1000`, maxBody, s.checkMany)

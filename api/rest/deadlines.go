@@ -114,7 +114,7 @@ func (s *server) deadlineRoutes(api huma.API) {
 	bodied[DeadlineQuery](s, api, "query-obligations", http.MethodPost, "/v1/apps/{app}/obligations/query", "The same, with no id in the URL", maxBody,
 		func(ctx context.Context, in *deadlinesBody) (*out[Obligations], error) {
 			var q DeadlineQuery
-			if err := strict(in.RawBody, &q); err != nil {
+			if err := question(in.RawBody, &q); err != nil {
 				return nil, err
 			}
 			return s.obligations(ctx, in.App, q)
@@ -130,7 +130,7 @@ func (s *server) deadlineRoutes(api huma.API) {
 		Summary: "The same, with no id in the URL", Responses: reportAnswers(api)}
 	huma.Register(api, post, func(ctx context.Context, in *deadlinesBody) (*fileOut, error) {
 		var q DeadlineQuery
-		err := strict(in.RawBody, &q)
+		err := question(in.RawBody, &q)
 		var o *fileOut
 		if err == nil {
 			o, err = s.report(ctx, in.App, in.Accept, q)
@@ -142,7 +142,7 @@ func (s *server) deadlineRoutes(api huma.API) {
 }
 
 func reportAnswers(api huma.API) map[string]*huma.Response {
-	file := &huma.MediaType{Schema: &huma.Schema{Type: "string", Format: "binary"}}
+	file := &huma.MediaType{Schema: aFile}
 	content := map[string]*huma.MediaType{"application/json": {Schema: huma.SchemaFromType(api.OpenAPI().Components.Schemas, typeFor[Obligations]())}}
 	for _, f := range []report.Form{report.CSV, report.XLSX, report.ICS} {
 		content[strings.Split(f.ContentType(), ";")[0]] = file

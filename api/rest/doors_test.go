@@ -113,7 +113,10 @@ func TestAVoidIsLookedAtBeforeItIsDone(t *testing.T) {
 	h.want(200, `"before":"given","after":"never-asked","persons":2`, "POST", path, span(from, end))
 	var page, rest VoidCount
 	for i, a := range []*VoidCount{&page, &rest} {
-		b := strings.TrimSuffix(span(from, end), "}") + fmt.Sprintf(`,"limit":2,"cursor":%q}`, page.Next)
+		b := strings.TrimSuffix(span(from, end), "}") + `,"limit":2}`
+		if page.Next != "" {
+			b = strings.TrimSuffix(b, "}") + fmt.Sprintf(`,"cursor":%q}`, page.Next)
+		}
 		if err := json.Unmarshal([]byte(h.want(200, "", "POST", path, b)), a); err != nil || len(a.Touched) != 2-i || a.Persons != 3 || (a.Next == "") != (i == 1) {
 			t.Errorf("page %d: %+v, %v", i, *a, err)
 		}
@@ -173,7 +176,7 @@ func TestChecksByHTTPAreRecordedAsThePolicySays(t *testing.T) {
 	h.receipt(appDoor, event("e", "ann", "consent.given", yes))
 	one := `{"subject":"ann","purpose":"mail","valid_at":"` + domain.At(time.Now()).String() + `"}`
 	h.want(200, `"allowed":true`, "POST", "/v1/apps/demo/check", `{"checks":[`+one+","+one+`]}`)
-	h.want(200, `"allowed":true`, "GET", "/v1/apps/demo/subjects/ann/purposes/mail/check?category=&recipient=", "")
+	h.want(200, `"allowed":true`, "GET", "/v1/apps/demo/subjects/ann/purposes/mail/check", "")
 	h.want(200, `"why":"category-not-declared"`, "GET", "/v1/apps/demo/subjects/ann/purposes/mail/check?category=faces", "")
 	b := h.want(200, "", "GET", "/v1/replay?type=check.answered", "")
 	if strings.Count(b, "\n") != 4 || strings.Contains(b, `"ann"`) {

@@ -59,13 +59,16 @@ func (s *server) eventRoute(api huma.API, id, path, summary, description string,
 	bodied[map[string]any](s, api, id, http.MethodPost, path, summary, maxBody, door{s, parse}.record)
 	op := api.OpenAPI().Paths[path].Post
 	op.Description = description
-	one := linked("event") // which names every type; each type's own schema says what its data holds
+	one := eventSchema(api) // which names every type; /v1/schemas says what the data of each holds
 	many := &huma.Schema{Type: huma.TypeArray, Items: one}
 	op.RequestBody.Content = map[string]*huma.MediaType{
 		"application/cloudevents+json":       {Schema: one},
 		"application/cloudevents-batch+json": {Schema: many},
 		"application/json":                   {Schema: &huma.Schema{OneOf: []*huma.Schema{one, many}}},
 	}
+	schemas := api.OpenAPI().Components.Schemas
+	receipt, rows := schemas.Schema(typeFor[wire.Receipt](), true, ""), schemas.Schema(typeFor[Rows](), true, "")
+	answers(op, "of one event its receipt, of an array a result for each", "application/json", &huma.Schema{OneOf: []*huma.Schema{receipt, rows}})
 }
 
 func (d door) record(ctx context.Context, in *eventsIn) (*out[any], error) {

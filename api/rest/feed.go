@@ -59,6 +59,10 @@ func (s *server) feedRoutes(api huma.API) {
 	// A program that has the newest entries is told so in 304.
 	op := huma.Operation{OperationID: "deadline-feed", Method: http.MethodGet, Path: "/v1/apps/{app}/feeds/{token}/deadlines.ics", Summary: "The calendar feed of an app's open deadlines",
 		Description: "Without personal data. A wrong token is answered as if there were no such feed.", SkipValidateParams: true}
+	op.Responses = map[string]*huma.Response{
+		"200": {Description: "The calendar", Content: map[string]*huma.MediaType{"text/calendar": {Schema: aText}}},
+		"304": {Description: "The program has the newest entries"},
+	}
 	huma.Register(api, op, func(ctx context.Context, in *feedTokenIn) (*feedOut, error) {
 		o, err := s.feed(ctx, in)
 		return o, s.fail(ctx, op.OperationID, err)

@@ -36,7 +36,9 @@ type GroupRows struct {
 func (s *server) groupRoute(api huma.API) {
 	const path = "/v1/groups/{group}/events"
 	bodied[map[string]any](s, api, "record-group-event", http.MethodPost, path, "Record one CloudEvent for the person in every app of a handler's group", maxBody, s.recordGroup)
-	api.OpenAPI().Paths[path].Post.Description = "Refusals, withdrawals, and what is about the person's account. What gives consent is refused: the apps' consents stay apart. " +
+	op := api.OpenAPI().Paths[path].Post
+	op.RequestBody.Content = map[string]*huma.MediaType{"application/json": {Schema: eventSchema(api)}, "application/cloudevents+json": {Schema: eventSchema(api)}}
+	op.Description = "Refusals, withdrawals, and what is about the person's account. What gives consent is refused: the apps' consents stay apart. " +
 		"A result that is not 200 says that this app has not recorded it: send the event again, with the same id; where it is recorded, the receipt is the same."
 }
 

@@ -48,7 +48,7 @@ func (s *server) logRoutes(api huma.API) {
 	if s.Activity != nil {
 		s.activityRoute(api)
 	}
-	entry := huma.SchemaFromType(api.OpenAPI().Components.Schemas, typeFor[wire.HistoryEntry]())
+	api.OpenAPI().Components.Schemas.Schema(typeFor[wire.HistoryEntry](), true, "")
 	if h := api.OpenAPI().Components.Schemas.Map()["HistoryEntry"]; h != nil {
 		h.Properties["data"] = &huma.Schema{Description: "the event's own members, as JSON"}
 	}
@@ -59,15 +59,19 @@ func (s *server) logRoutes(api huma.API) {
 			Description: `Who replays, why, and how many entries of which app they get is recorded first, unless there is nothing to show. A replay ends with what was recorded before that.
 A replay that breaks off ends with a line {"error": {...}}. Ask again after the last position.`,
 			Responses: map[string]*huma.Response{"200": {
-				Description: "Entries, one a line", Content: map[string]*huma.MediaType{"application/x-ndjson": {Schema: entry}},
+				Description: "Entries, one a line, each a HistoryEntry", Content: map[string]*huma.MediaType{"application/x-ndjson": {Schema: aText}},
 			}},
 		}
 	}
 	huma.Register(api, replay("replay", http.MethodGet, "The log, oldest first, a JSON object a line"), s.replay)
+	isRecorded(api, "/v1/replay")
 	huma.Register(api, replay("query-replay", http.MethodPost, "The same, with no id in the URL"), s.queryReplay)
 	documentBody[wire.ReplayRequest](api, http.MethodPost, "/v1/replay")
 	huma.Register(api, huma.Operation{
 		OperationID: "get-blob", Method: http.MethodGet, Path: "/v1/blobs/{hash}", Summary: "A public text or document by its hash",
+		Responses: map[string]*huma.Response{"200": {
+			Description: "The text", Content: map[string]*huma.MediaType{"text/plain": {Schema: aText}, "application/octet-stream": {Schema: aFile}},
+		}},
 	}, s.blob)
 }
 

@@ -37,7 +37,7 @@ type registerIn struct {
 
 func (s *server) paperRoutes(api huma.API) {
 	answers := func(schema *huma.Schema) map[string]*huma.Response {
-		file := &huma.MediaType{Schema: &huma.Schema{Type: "string", Format: "binary"}}
+		file := &huma.MediaType{Schema: aFile}
 		return map[string]*huma.Response{"200": {Description: "The report", Content: map[string]*huma.MediaType{
 			"application/json": {Schema: schema}, "application/zip": file, "text/markdown": file, "text/html": file,
 		}}}
@@ -49,6 +49,7 @@ func (s *server) paperRoutes(api huma.API) {
 		o, err := s.audit(ctx, in)
 		return o, s.fail(ctx, audit.OperationID, err)
 	})
+	isRecorded(api, audit.Path)
 	register := huma.Operation{OperationID: "get-register", Method: http.MethodGet, Path: "/v1/apps/{app}/registers/{register}", SkipValidateParams: true,
 		Summary: "A register as of a moment; it reads the log", Responses: answers(huma.SchemaFromType(schemas, typeFor[account.Register]()))}
 	huma.Register(api, register, func(ctx context.Context, in *registerIn) (*fileOut, error) {

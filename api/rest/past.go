@@ -29,7 +29,7 @@ func (s *server) pastRoutes(api huma.API) {
 	bodied[past.DiffRequest](s, api, "diff-person", http.MethodPost, "/v1/apps/{app}/replay/diff",
 		"What changed for a person between two moments, and by which events", maxBody, func(ctx context.Context, in *checkBody) (*out[past.Diff], error) {
 			var r past.DiffRequest
-			if err := strict(bytes.Clone(in.RawBody), &r); err != nil {
+			if err := question(bytes.Clone(in.RawBody), &r); err != nil {
 				return nil, err
 			}
 			name, err := s.app(ctx, in.App)
@@ -66,6 +66,7 @@ func (s *server) pastRoutes(api huma.API) {
 				Subject: in.Subject, Purpose: in.Purpose, Action: in.Action, At: in.At, From: in.From, To: in.To, Cursor: in.Cursor, Limit: limit, Reader: who,
 			})
 		})
+	isRecorded(api, "/v1/apps/{app}/lawful")
 	bodied[past.LawfulRequest](s, api, "query-lawful", http.MethodPost, "/v1/apps/{app}/lawful", "The same, with no id in the URL", maxBody,
 		func(ctx context.Context, in *checkBody) (*out[past.Lawful], error) {
 			r, err := past.ParseLawful(bytes.Clone(in.RawBody))

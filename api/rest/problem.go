@@ -7,8 +7,9 @@ import (
 	"net/http"
 	"reflect"
 	"runtime/debug"
-	"strings"
+	"time"
 
+	"consentledger/api/edge"
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/projections"
@@ -87,6 +88,17 @@ func notYetKnown(behind *projections.BehindError) wire.Problem {
 	return p
 }
 
+// question parses a body that asks something; see [wire.NoEmpty].
+func question(body []byte, into any) error {
+	if err := strict(body, into); err != nil {
+		return err
+	}
+	return wire.NoEmpty(body)
+}
+
+// plain is the problem that a status alone makes.
+func plain(status int, detail string) wire.Problem { return edge.Plain(status, detail) }
+
 func bad(text string) error { return domain.Refusal{Code: domain.Malformed, Text: text} }
 
 // strict parses a body: names that stand twice and names that nobody knows are
@@ -107,26 +119,53 @@ func strict(body []byte, into any) error {
 	return bad("the body is not JSON")
 }
 
-// A watched writer knows whether something was written.
+// A watched writer knows whether something was written. It holds the status
+// back until there is, so that an answer that cannot be written down can still
+// become a problem.
 type watched struct {
 	http.ResponseWriter
-	began bool
+	status int
+	began  bool
 }
 
 func (w *watched) WriteHeader(status int) {
-	w.began = true
-	w.ResponseWriter.WriteHeader(status)
+	if status < 200 {
+		w.ResponseWriter.WriteHeader(status)
+		return
+	}
+	w.status = status
 }
 
 func (w *watched) Write(b []byte) (int, error) {
-	w.began = true
+	w.begin()
 	return w.ResponseWriter.Write(b)
+}
+
+// Flush is for who streams; see [http.ResponseController].
+func (w *watched) FlushError() error {
+	w.begin()
+	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
 func (w *watched) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// guard answers what no route does, and what a route dies of.
-func (s *server) guard(mux *http.ServeMux) http.Handler {
+// begin sends the status, once.
+func (w *watched) begin() {
+	if w.began {
+		return
+	}
+	w.began = true
+	if w.status != 0 {
+		w.ResponseWriter.WriteHeader(w.status)
+	}
+}
+
+// slowest is how long a body may take to come: a large policy over a slow line.
+const slowest = time.Minute
+
+// guard checks what a route takes, answers what no route does, and what a route
+// dies of.
+func (s *server) guard(mux *http.ServeMux, routes map[string]edge.Route) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w := &watched{ResponseWriter: rw}
 		w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -134,23 +173,53 @@ func (s *server) guard(mux *http.ServeMux) http.Handler {
 		defer func() {
 			p := recover()
 			if p == nil {
+				w.begin()
 				return
 			}
-			if p == http.ErrAbortHandler {
-				panic(p)
-			}
-			s.Log.ErrorContext(r.Context(), "panic", "route", r.Pattern, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
-			if w.began {
-				panic(http.ErrAbortHandler)
-			}
-			write(w, plain(http.StatusInternalServerError, ""))
+			s.died(w, r, p)
 		}()
-		if h, pattern := mux.Handler(r); pattern == "" {
+
+		h, pattern := mux.Handler(r)
+		if pattern == "" {
 			lost(w, r, h)
+			return
+		}
+		edge.Limit(w, r, slowest)
+		if err := routes[pattern].Check(r); err != nil {
+			refused(w, err)
 			return
 		}
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// died answers for a route that panicked, if nothing was said yet.
+func (s *server) died(w *watched, r *http.Request, p any) {
+	if p == http.ErrAbortHandler {
+		panic(p)
+	}
+	what := fmt.Sprintf("%T", p)
+	if u, is := p.(unwritable); is {
+		what = u.Error() // which holds no value
+	}
+	s.Log.ErrorContext(r.Context(), "panic", "route", r.Pattern, "type", what, "stack", string(debug.Stack()))
+	if w.began {
+		panic(http.ErrAbortHandler)
+	}
+	w.Header().Del("Content-Length")
+	edge.Write(w, plain(http.StatusInternalServerError, ""))
+	w.begin()
+}
+
+func refused(w http.ResponseWriter, err error) {
+	r, is := errors.AsType[*edge.Refused](err)
+	if !is {
+		panic(err)
+	}
+	if allow := r.Allow; allow != "" {
+		w.Header().Set("Allow", allow)
+	}
+	edge.Write(w, r.Problem)
 }
 
 // lost answers a path or a method that has no route; h is what ServeMux would
@@ -161,7 +230,7 @@ func lost(w http.ResponseWriter, r *http.Request, h http.Handler) {
 	if allow := m.header.Get("Allow"); allow != "" {
 		w.Header().Set("Allow", allow)
 	}
-	write(w, plain(m.status, ""))
+	edge.Write(w, plain(m.status, ""))
 }
 
 type mute struct {
@@ -172,23 +241,3 @@ type mute struct {
 func (m *mute) Header() http.Header         { return m.header }
 func (m *mute) WriteHeader(status int)      { m.status = status }
 func (m *mute) Write(b []byte) (int, error) { return len(b), nil }
-
-func write(w http.ResponseWriter, p wire.Problem) {
-	b, err := json.Marshal(p)
-	if err != nil {
-		panic("rest: a problem does not make JSON: " + err.Error())
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(p.Status)
-	w.Write(b)
-}
-
-// plain is the problem that a status alone makes.
-func plain(status int, detail string) wire.Problem {
-	title := http.StatusText(status)
-	code := strings.ReplaceAll(strings.ToLower(title), " ", "-")
-	if detail == "" {
-		detail = title
-	}
-	return wire.Problem{Type: "urn:consentledger:problem:" + code, Title: title, Status: status, Code: code, Detail: detail}
-}

@@ -85,6 +85,7 @@ type seenIn struct {
 func (s *server) rejectedRoutes(api huma.API) {
 	route(s, api, "list-rejected", http.MethodGet, "/v1/rejected", "Messages that could not be taken in the last 30 days, and why", s.listRejected)
 	route(s, api, "show-rejected", http.MethodGet, "/v1/rejected/{seq}", "One of them with what was sent, which may be personal", s.showRejected)
+	isRecorded(api, "/v1/rejected/{seq}")
 	route(s, api, "retry-rejected", http.MethodPost, "/v1/rejected/{seq}/retry", "Send one to the ledger again, unchanged", s.retryRejected)
 	bodied[Seen](s, api, "see-rejected", http.MethodPost, "/v1/rejected/{seq}/seen", "Say that somebody looked at one, and why it may rest", maxBody, s.seeRejected)
 }

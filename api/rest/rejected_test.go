@@ -91,6 +91,9 @@ func TestRejectedMessagesOverHTTP(t *testing.T) {
 	do := func(want int, method, path, body string, headers ...string) string {
 		t.Helper()
 		w, r := httptest.NewRecorder(), httptest.NewRequest(method, path, strings.NewReader(body))
+		if body != "" {
+			r.Header.Set("Content-Type", "application/json")
+		}
 		for i := 0; i < len(headers); i += 2 {
 			r.Header.Set(headers[i], headers[i+1])
 		}
@@ -102,9 +105,9 @@ func TestRejectedMessagesOverHTTP(t *testing.T) {
 		return string(text)
 	}
 	var all []uint64
-	for next := ""; ; {
+	for path, next := "/v1/rejected?limit=700", ""; ; path = "/v1/rejected?limit=700&after=" + next {
 		var page RejectedList
-		if err := json.Unmarshal([]byte(do(200, "GET", "/v1/rejected?limit=700&after="+next, "")), &page); err != nil {
+		if err := json.Unmarshal([]byte(do(200, "GET", path, "")), &page); err != nil {
 			t.Fatal(err)
 		}
 		for _, m := range page.Rejected {

@@ -8,12 +8,16 @@ package rest
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"iter"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
+	"consentledger/api/edge"
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
@@ -133,21 +137,86 @@ func Handler(c Config) http.Handler {
 		s.rejectedRoutes(api)
 	}
 	s.healthRoutes(api, mux)
-	return s.guard(mux)
+	describe(api.OpenAPI())
+	return s.guard(mux, routesOf(api.OpenAPI()))
+}
+
+// routesOf returns what every route takes, by its pattern: what it says in the
+// description. A route that is not described takes nothing.
+func routesOf(doc *huma.OpenAPI) map[string]edge.Route {
+	routes := map[string]edge.Route{}
+	for path, item := range doc.Paths {
+		for method, op := range operations(item) {
+			routes[method+" "+path] = routeOf(op)
+		}
+	}
+	return routes
+}
+
+func operations(item *huma.PathItem) map[string]*huma.Operation {
+	all := map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPut: item.Put}
+	maps.DeleteFunc(all, func(_ string, op *huma.Operation) bool { return op == nil })
+	return all
+}
+
+func routeOf(op *huma.Operation) edge.Route {
+	r := edge.Route{Records: op.Metadata[records] == true}
+	if op.RequestBody != nil {
+		r.Types = slices.Sorted(maps.Keys(op.RequestBody.Content))
+	}
+	for _, p := range op.Parameters {
+		switch {
+		case p.In == "query" && p.AllowEmptyValue:
+			r.Flags = append(r.Flags, p.Name)
+		case p.In == "query":
+			r.Query = append(r.Query, p.Name)
+		case p.In == "header":
+			r.Headers = append(r.Headers, p.Name)
+		}
+	}
+	return r
+}
+
+// records is the note of a GET that leaves a record of what it showed.
+const records = "records"
+
+// isRecorded notes it of a route that is registered.
+func isRecorded(api huma.API, path string) {
+	api.OpenAPI().Paths[path].Get.Metadata = map[string]any{records: true}
 }
 
 func config(version string) huma.Config {
 	f := huma.Format{
 		// the same answer is the same bytes
-		Marshal:   func(w io.Writer, v any) error { return json.MarshalWrite(w, v, json.Deterministic(true)) },
+		Marshal:   marshal,
 		Unmarshal: func(b []byte, v any) error { return json.Unmarshal(b, v) },
 	}
 	c := huma.DefaultConfig("consentledger", version)
 	c.Formats = map[string]huma.Format{"application/json": f, "json": f}
 	c.DefaultFormat = "application/json"
 	c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", nil
+
+	// Huma's limit stays on the connection when a body has come; guard's does not.
+	c.OnAddOperation = append(c.OnAddOperation, func(_ *huma.OpenAPI, op *huma.Operation) { op.BodyReadTimeout = -1 })
 	return c
 }
+
+// marshal writes an answer as a whole or not at all: Huma would call one that
+// broke off a success.
+func marshal(w io.Writer, v any) error {
+	b, err := json.Marshal(v, json.Deterministic(true))
+	if err != nil {
+		panic(unwritable(fmt.Sprintf("an answer that cannot be written down: %T", v)))
+	}
+	_, err = w.Write(b)
+	return err
+}
+
+// An unwritable answer is a mistake in the program, and a panic: who asked is
+// told that it is broken, and not what.
+type unwritable string
+
+func (u unwritable) Error() string { return string(u) }
 
 func (s *server) principal(ctx context.Context) string {
 	if s.Principal != nil {

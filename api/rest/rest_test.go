@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -509,16 +508,8 @@ func TestWhatCannotBeToldIsUnknownAndNotAllowed(t *testing.T) {
 	}
 }
 
-func TestLinksToSchemasLeadSomewhere(t *testing.T) {
+func TestEverySchemaIsThere(t *testing.T) {
 	h := open(t)
-	_, spec := h.do("GET", "/openapi.json", "")
-	links := regexp.MustCompile(`"\$ref":"(/v1/schemas/[^"]*)"`).FindAllStringSubmatch(spec, -1)
-	if len(links) == 0 {
-		t.Error("no route's body is described by a schema of ours")
-	}
-	for _, l := range links {
-		h.want(200, `"$id": "urn:consentledger:schema:`, "GET", l[1], "")
-	}
 	var list SchemaList
 	if err := json.Unmarshal([]byte(h.want(200, `"event"`, "GET", "/v1/schemas", "")), &list); err != nil || len(list.Schemas) < 40 {
 		t.Fatalf("%v: %v", err, list)

@@ -40,6 +40,3 @@ func (s *server) schemaRoutes(api huma.API) {
 	})
 	api.OpenAPI().Paths[op.Path].Get.Responses["200"].Content = map[string]*huma.MediaType{"application/schema+json": {Schema: &huma.Schema{Type: huma.TypeObject}}}
 }
-
-// linked is a schema that stands elsewhere.
-func linked(name string) *huma.Schema { return &huma.Schema{Ref: schemaPath + name} }

@@ -61,7 +61,7 @@ func (s *server) subjectRoutes(api huma.API) {
 	bodied[Subject](s, api, "query-consents", http.MethodPost, "/v1/apps/{app}/subjects/consents", "The same, with no id in the URL", maxBody,
 		func(ctx context.Context, in *subjectBody) (*out[ConsentsAnswer], error) {
 			var b Subject
-			if err := strict(in.RawBody, &b); err != nil {
+			if err := question(in.RawBody, &b); err != nil {
 				return nil, err
 			}
 			return s.consents(ctx, in.App, b.Subject, in.Min)
@@ -73,7 +73,7 @@ func (s *server) subjectRoutes(api huma.API) {
 	bodied[Subject](s, api, "query-history", http.MethodPost, "/v1/apps/{app}/subjects/history", "The same, with no id in the URL", maxBody,
 		func(ctx context.Context, in *historyBody) (*out[History], error) {
 			var b Subject
-			if err := strict(in.RawBody, &b); err != nil {
+			if err := question(in.RawBody, &b); err != nil {
 				return nil, err
 			}
 			return s.history(ctx, in.App, b.Subject, in.After, in.Limit)

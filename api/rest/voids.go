@@ -82,7 +82,7 @@ func (s *server) previewVoid(ctx context.Context, in *checkBody) (*out[VoidCount
 		return nil, bad(err.Error())
 	}
 	var b VoidPreview
-	if err := strict(in.RawBody, &b); err != nil {
+	if err := question(in.RawBody, &b); err != nil {
 		return nil, err
 	}
 	selection, wanted, err := b.selection()

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"net/url"
+	"slices"
 
 	"consentledger/domain"
 )
@@ -36,9 +37,10 @@ func ParseReader(reason, why, by string) (Reader, error) {
 	return r, nil
 }
 
-// Headers returns what [ParseReader] reads.
+// Headers returns what [ParseReader] reads, without what is not said.
 func (r Reader) Headers() [][2]string {
-	return [][2]string{{ReasonHeader, r.Reason}, {WhyHeader, url.PathEscape(r.Why)}, {ByHeader, url.PathEscape(r.By)}}
+	all := [][2]string{{ReasonHeader, r.Reason}, {WhyHeader, url.PathEscape(r.Why)}, {ByHeader, url.PathEscape(r.By)}}
+	return slices.DeleteFunc(all, func(h [2]string) bool { return h[1] == "" })
 }
 
 // Access returns an access of a kind by the reader.

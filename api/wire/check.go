@@ -76,7 +76,7 @@ func ParseCheck(data []byte) (CheckRequest, error) {
 	if err := json.Unmarshal(data, &r, json.RejectUnknownMembers(true)); err != nil {
 		return CheckRequest{}, wrongShape(err, "the check")
 	}
-	return r, nil
+	return r, NoEmpty(data)
 }
 
 // Check answers r for a principal. After an error the answer is "unknown",

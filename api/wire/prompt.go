@@ -54,7 +54,7 @@ func ParsePrompt(data []byte) (PromptRequest, error) {
 	if err := json.Unmarshal(data, &r, json.RejectUnknownMembers(true)); err != nil {
 		return PromptRequest{}, wrongShape(err, "the request")
 	}
-	return r, nil
+	return r, NoEmpty(data)
 }
 
 // Prompt returns what r asks for.

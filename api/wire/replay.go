@@ -30,7 +30,7 @@ func ParseReplay(data []byte) (ReplayRequest, error) {
 	if err := json.Unmarshal(data, &r, json.RejectUnknownMembers(true)); err != nil {
 		return ReplayRequest{}, wrongShape(err, "the replay")
 	}
-	return r, nil
+	return r, NoEmpty(data)
 }
 
 // Selection returns what r asks of a ledger. A refusal begins with the name of

@@ -85,7 +85,7 @@ func envelope(kind object, whom about, data object) object {
 		"specversion": object{"const": "1.0"}, "id": name, "source": name, "type": kind, "data": data,
 		"time":    object{"type": []string{"string", "null"}, "description": "RFC 3339"},
 		"subject": object{"type": []string{"string", "null"}, "description": "account:ID, device:ID or ID"},
-		"actor":   object{"enum": []any{"person", "guardian", "operator", "system", "authority", "", nil}}, "sequence": object{"type": []string{"string", "integer", "null"}},
+		"actor":   object{"enum": []any{"person", "guardian", "operator", "system", "authority", "", nil}}, "sequence": textOrInteger,
 		"onbehalfof": text, "dataschema": text, "datacontenttype": text, "data_base64": false,
 	}
 	required := []string{"specversion", "id", "source", "type", "data"}
@@ -98,6 +98,10 @@ func envelope(kind object, whom about, data object) object {
 	}
 	return object{"type": "object", "properties": properties, "required": required}
 }
+
+// textOrInteger are two types, and apart: strict validators take no list of more than
+// one and null.
+var textOrInteger = object{"anyOf": []object{{"type": []string{"string", "null"}}, {"type": "integer"}}}
 
 // named returns the schema of the type's own name.
 func (k kind) named() object {

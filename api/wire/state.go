@@ -36,7 +36,7 @@ func ParseState(data []byte) (StateRequest, error) {
 	if err := json.Unmarshal(data, &r, json.RejectUnknownMembers(true)); err != nil {
 		return StateRequest{}, wrongShape(err, "the request")
 	}
-	return r, nil
+	return r, NoEmpty(data)
 }
 
 // Check returns a refusal if r cannot be asked of any ledger. It begins with

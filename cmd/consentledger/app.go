@@ -51,6 +51,7 @@ is known changes by "app environment" alone: which consents count depends on it.
 	f := c.Flags()
 	f.String("handler", "", "who answers for the app (the personal information handler)")
 	f.String("group", "", "the apps of one handler that answer requests together")
+	_ = f.SetAnnotation("group", mayBeEmpty, nil) // which leaves the group
 	f.String("environment", "test", "of a new app: test or production")
 	f.String("jurisdiction", "CN", "whose law applies: a country's two letters, or EU")
 	f.String("time-zone", "Asia/Shanghai", "where its days begin and end")

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"consentledger/api/edge"
 	"consentledger/api/intake"
 	"consentledger/eventstore"
 	"consentledger/projections"
@@ -99,7 +100,7 @@ func (m *measuredHouse) work() error {
 	}
 	ready := make(chan struct{})
 	must("intake", func() error { return intake.Run(m.ctx, m.intake, func() { close(ready) }) })
-	must("HTTP", func() error { return serveHTTP(m.ctx, listener, m.handler()) })
+	must("HTTP", func() error { return serveHTTP(m.ctx, listener, edge.Guard(m.handler(), edge.Hosts{})) })
 	select {
 	case <-ready:
 		return nil

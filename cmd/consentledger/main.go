@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -15,6 +16,7 @@ import (
 	"consentledger/domain"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // The exit codes, as "help exit-codes" tells them.
@@ -122,7 +124,27 @@ func newRoot() *cobra.Command {
 	root.AddCommand(newCalendar(), newDeadline(), newReport(), newRequest(), newIncident(), newObligation(), newService())
 	root.AddCommand(newLog(), newSubject(), newVerify(), newExport(), newReceipt(), newSchema(), newLawful(), newBench(), newBenchLoad(), newVersion(), exitCodesHelp())
 	strict(root)
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return emptyFlag(c) }
 	return root
+}
+
+// mayBeEmpty is the note of a flag that is emptied by giving it without a value.
+const mayBeEmpty = "may-be-empty"
+
+// emptyFlag refuses a flag that is given and empty: a shell's variable that was
+// never set. Without it a verb would speak of everybody.
+func emptyFlag(c *cobra.Command) (err error) {
+	c.Flags().Visit(func(f *pflag.Flag) {
+		list, many := f.Value.(pflag.SliceValue)
+		none := many && (len(list.GetSlice()) == 0 || slices.Contains(list.GetSlice(), ""))
+		if _, may := f.Annotations[mayBeEmpty]; may {
+			return
+		}
+		if err == nil && (none || !many && f.Value.String() == "") {
+			err = usageError{fmt.Errorf("--%s is empty: give it a value, or leave it out", f.Name)}
+		}
+	})
+	return err
 }
 
 func env(name, otherwise string) string {

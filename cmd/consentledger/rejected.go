@@ -20,8 +20,8 @@ func newRejected() *cobra.Command {
 func newRejectedList() *cobra.Command {
 	c := &cobra.Command{Use: "list", Short: "List them, with the reasons", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
 		p := newPrinter(c, "seq", "app", "at", "code", "path", "may_be_no", "seen", "why")
-		for next := ""; ; {
-			body, err := call(c, http.MethodGet, "/v1/rejected?after="+next, "", nil)
+		for query := (url.Values{}); ; {
+			body, err := call(c, http.MethodGet, "/v1/rejected?"+query.Encode(), "", nil)
 			if err != nil {
 				return err
 			}
@@ -37,9 +37,10 @@ func newRejectedList() *cobra.Command {
 					return err
 				}
 			}
-			if next = page.Next; next == "" {
+			if page.Next == "" {
 				return p.end()
 			}
+			query.Set("after", page.Next)
 		}
 	}}
 	outputFlag(c)
@@ -54,7 +55,9 @@ func newRejectedShow() *cobra.Command {
 		Use: "show SEQ", Short: "Show one with what was sent, which may be personal: who reads it and why is recorded", Args: cobra.ExactArgs(1),
 		Example: `  consentledger rejected show 17 --reason incident --why "an app sends what we refuse" --by "Li Na"`,
 		RunE: func(c *cobra.Command, args []string) error {
-			body, err := call(c, http.MethodGet, rejectedPath(args[0], "?"+url.Values{"app": {app}}.Encode()), "", nil, reader.Headers()...)
+			query := url.Values{}
+			setIf(query, "app", app)
+			body, err := call(c, http.MethodGet, rejectedPath(args[0], "?"+query.Encode()), "", nil, reader.Headers()...)
 			if err != nil {
 				return err
 			}

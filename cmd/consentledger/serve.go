@@ -15,6 +15,7 @@ import (
 	_ "time/tzdata" // apps name their time zones
 
 	"consentledger/api/audit/witness"
+	"consentledger/api/edge"
 	"consentledger/api/intake"
 	"consentledger/api/outbox"
 	"consentledger/api/react"
@@ -35,6 +36,7 @@ import (
 // A serveConfig is what serve's flags say.
 type serveConfig struct {
 	data, http string
+	hosts      edge.Hosts   // more names than those of http
 	origin     string       // of the transparency logs
 	natsListen string       // where the embedded server listens
 	nats       externalNATS // instead of the embedded one
@@ -50,11 +52,15 @@ type serveConfig struct {
 
 func newServe() *cobra.Command {
 	var s serveConfig
+	var hosts []string
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the ledger: NATS, store, projections and HTTP in one process",
 		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if s.hosts, err = edge.ParseHosts(hosts); err != nil {
+				return usageError{fmt.Errorf("--allowed-hosts: %w", err)}
+			}
 			if s.data == "" {
 				s.data = "data"
 				if s.demo {
@@ -70,7 +76,7 @@ func newServe() *cobra.Command {
 			if err := s.nats.check(); err != nil {
 				return err
 			}
-			err := serve(c.Context(), s, c.OutOrStdout())
+			err = serve(c.Context(), s, c.OutOrStdout())
 			if errors.Is(err, errRestart) {
 				return startAnew()
 			}
@@ -80,6 +86,7 @@ func newServe() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&s.data, "data", "", "the data directory (default: data, or data-demo with --demo)")
 	f.StringVar(&s.http, "http", "127.0.0.1:8080", "where HTTP listens")
+	f.StringSliceVar(&hosts, "allowed-hosts", nil, "more names and addresses under which HTTP may be asked, as of a proxy (default: loopback names and those of --http)")
 	f.StringVar(&s.origin, "origin", "", "the name that the apps' logs stand under, as in logs.example.com/consent; it never changes (default: a random one)")
 	f.StringVar(&s.natsListen, "nats-listen", "127.0.0.1:4222", "where the embedded NATS server listens")
 	f.StringVar(&s.witnesses, "witnesses", "", "a file that names C2SP witnesses to show the logs to, in the form of a tlog-policy")
@@ -189,13 +196,14 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 		}
 	})
 	h.api = h.handler()
+	guarded := edge.Guard(h.api, c.hosts.Listening(c.http, listener.Addr()))
 	doors := make(chan struct{}, 2)
 	open := func() { doors <- struct{}{} }
 	must("intake", func() error {
 		return h.config.nats.permitted(intake.Run(ctx, h.intake, open))
 	})
 	must("operators on NATS", func() error { return h.operate(ctx, open) })
-	must("HTTP", func() error { return serveHTTP(ctx, listener, h.api) })
+	must("HTTP", func() error { return serveHTTP(ctx, listener, guarded) })
 	for range cap(doors) {
 		select {
 		case <-doors:
@@ -339,7 +347,7 @@ func (h *house) close() error {
 }
 
 func serveHTTP(ctx context.Context, l net.Listener, handler http.Handler) error {
-	s := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	s := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	done := make(chan error, 1)
 	go func() {
 		<-ctx.Done()

@@ -149,8 +149,8 @@ account:ada), that is shown before all else: they are two persons until you link
 
 // wholeHistory asks for a person's entries, page by page.
 func wholeHistory(c *cobra.Command, path, subject string) (entries []json.RawMessage, err error) {
-	for after := ""; ; {
-		answer, err := callJSON(c, http.MethodPost, path+"?after="+url.QueryEscape(after), rest.Subject{Subject: subject})
+	for query := (url.Values{}); ; {
+		answer, err := callJSON(c, http.MethodPost, path+"?"+query.Encode(), rest.Subject{Subject: subject})
 		if err != nil {
 			return nil, err
 		}
@@ -163,7 +163,7 @@ func wholeHistory(c *cobra.Command, path, subject string) (entries []json.RawMes
 		if err := json.Unmarshal(answer, &page); err != nil || page.Next == "" {
 			return entries, err
 		}
-		after = page.Next
+		query.Set("after", page.Next)
 	}
 }
 

@@ -1,0 +1,93 @@
+package rest
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"consentledger/api/wire"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// What an answer is that has no members of its own.
+var (
+	aText    = &huma.Schema{Type: huma.TypeString}
+	aFile    = &huma.Schema{Type: huma.TypeString, Extensions: map[string]any{"format": "binary"}} // Huma's own format adds a word that 3.0 does not have
+	anObject = &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
+)
+
+// An Event is a CloudEvent as it is sent, for the description alone: package
+// wire reads events.
+type Event struct {
+	SpecVersion     string         `json:"specversion" enum:"1.0"`
+	ID              string         `json:"id" minLength:"1" maxLength:"512"`
+	Source          string         `json:"source" minLength:"1" maxLength:"512"`
+	Type            string         `json:"type" example:"consent.given"`
+	Time            string         `json:"time,omitempty" doc:"RFC 3339; absent: when it came"`
+	Subject         string         `json:"subject,omitempty" doc:"account:ID, device:ID or ID"`
+	Actor           string         `json:"actor,omitempty" doc:"person, guardian, operator, system or authority"`
+	Sequence        any            `json:"sequence,omitempty" doc:"the source's own number of the event: a text or an integer"`
+	OnBehalfOf      string         `json:"onbehalfof,omitempty"`
+	DataContentType string         `json:"datacontenttype,omitempty"`
+	DataSchema      string         `json:"dataschema,omitempty"`
+	Data            map[string]any `json:"data,omitempty" doc:"what it holds says the schema of the type, below /v1/schemas"`
+}
+
+// eventSchema returns the schema of an event of any type.
+func eventSchema(api huma.API) *huma.Schema {
+	schemas := api.OpenAPI().Components.Schemas
+	ref := schemas.Schema(typeFor[Event](), true, "")
+	event := schemas.Map()["Event"]
+	event.AdditionalProperties = true // extensions of others
+	event.Required = []string{"specversion", "source", "type"}
+	event.Properties["id"].Description = "absent: Idempotency-Key names it"
+	event.Properties["type"].Description = "one of the types in /v1/schemas"
+	event.Properties["sequence"].OneOf = []*huma.Schema{{Type: huma.TypeString}, {Type: huma.TypeInteger}}
+	return ref
+}
+
+// answers says what the answer of a route is, where its Go type does not.
+func answers(op *huma.Operation, description, kind string, is *huma.Schema) {
+	op.Responses["200"] = &huma.Response{Description: description, Content: map[string]*huma.MediaType{kind: {Schema: is}}}
+}
+
+// describe says of the whole what no route says of itself: where it is, that
+// nobody has to log in yet, and what is answered to what is wrong.
+func describe(doc *huma.OpenAPI) {
+	doc.Info.License = &huma.License{Name: "Apache-2.0", URL: "https://www.apache.org/licenses/LICENSE-2.0"}
+	doc.Info.Description = "The consent ledger. A parameter that a route does not know, that stands twice or is empty is refused. " +
+		"Bodies are JSON and say so in their Content-Type. Pages of other origins are not answered."
+	doc.Servers = []*huma.Server{{URL: "/", Description: "where this description is"}}
+	doc.Security = []map[string][]string{{}}
+
+	problem := map[string]*huma.MediaType{
+		"application/problem+json": {Schema: doc.Components.Schemas.Schema(typeFor[wire.Problem](), true, "")},
+	}
+	for path, item := range doc.Paths {
+		for _, op := range operations(item) {
+			describeErrors(op, path, problem)
+		}
+	}
+}
+
+func describeErrors(op *huma.Operation, path string, problem map[string]*huma.MediaType) {
+	if strings.HasPrefix(path, "/log/") {
+		problem = map[string]*huma.MediaType{"text/plain": {Schema: aText}} // as every client of tiles expects
+	}
+	add := func(status int, description string) {
+		if code := strconv.Itoa(status); op.Responses[code] == nil {
+			op.Responses[code] = &huma.Response{Description: description, Content: problem}
+		}
+	}
+	add(http.StatusBadRequest, "Something is not as it has to be; detail says what")
+	add(http.StatusForbidden, "It comes from a page of another origin, or is not for who asks")
+	add(http.StatusMisdirectedRequest, "The ledger is not asked under this name")
+	if strings.Contains(path, "{") {
+		add(http.StatusNotFound, "There is no such thing")
+	}
+	if op.RequestBody != nil {
+		add(http.StatusUnsupportedMediaType, "The body is not JSON, or does not say so")
+	}
+	add(http.StatusServiceUnavailable, "The ledger cannot tell now; ask again")
+}
