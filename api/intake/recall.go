@@ -48,7 +48,10 @@ type marks struct {
 }
 
 // A span is numbers of a stream, ends included.
-type span struct{ First, Last uint64 }
+type span struct {
+	First uint64 `json:"first"`
+	Last  uint64 `json:"last"`
+}
 
 // spans returns numbers as spans, in order.
 func spans(numbers iter.Seq[uint64]) (all []span) {
