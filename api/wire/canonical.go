@@ -43,7 +43,7 @@ func checkData(data jsontext.Value) error {
 			return notJSON(err, "data")
 		}
 		if t.Kind() == '0' && !isExact(t.String()) {
-			return wrong("data", "%s is a number that not every reader knows exactly: write it as a string", pathOf("", d.StackPointer()))
+			return wrong("data", "%s is a number that cannot be kept exactly as it is written: write it as a string", pathOf("", d.StackPointer()))
 		}
 		if d.StackDepth() > maxDepth {
 			return wrong("data", " is nested deeper than %d levels", maxDepth)
@@ -52,17 +52,6 @@ func checkData(data jsontext.Value) error {
 			return nil
 		}
 	}
-}
-
-func isExact(number string) bool {
-	if _, err := strconv.ParseFloat(number, 64); err != nil {
-		return false
-	}
-	if strings.ContainsAny(number, ".eE") {
-		return true
-	}
-	n, err := strconv.ParseInt(number, 10, 64)
-	return err == nil && n <= maxSequence && n >= -maxSequence
 }
 
 // TypeOf returns the type of a request that was parsed here.

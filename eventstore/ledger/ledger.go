@@ -42,6 +42,7 @@ type Request struct {
 
 	At       domain.Instant // when it happened, as the source says; zero: it does not say
 	Sequence uint64         // the source's own number; zero: none
+	Unread   Unread         // of an opt-out: what of it was not understood, and stood in nobody's way
 
 	Actor      string // person, guardian, operator, system or authority
 	RecordedBy string // the authenticated principal, or unauthenticated
@@ -53,6 +54,13 @@ type Request struct {
 	Command domain.Command
 
 	overtaken bool // a no from before the person's history began
+}
+
+// Unread is what of an opt-out was not understood. The opt-out is taken without
+// it.
+type Unread struct {
+	Names  string // of its members, with commas; in the clear. Empty: all was understood
+	Claims []byte // what they said, kept sealed
 }
 
 // times returns the time that the request's facts carry, and what was claimed
@@ -78,6 +86,8 @@ type Receipt struct {
 	Position eventstore.Position
 	Stream   domain.StreamID // of a request, an incident or obligations; else zero
 	Unknown  string          // names in a no that no policy declares, with commas; it holds for the others
+
+	NotUnderstood string // of an opt-out, see [Unread]
 }
 
 // A Ledger decides requests and remembers the answers. Its methods may be
@@ -273,7 +283,7 @@ func (l *Ledger) commit(ctx context.Context, req Request, stream domain.StreamID
 	env := codec.Envelope{
 		Stream: stream, At: at, Recorded: recorded, Claimed: claimed,
 		Actor: req.Actor, RecordedBy: req.RecordedBy, OnBehalfOf: req.OnBehalfOf,
-		Request: codec.Request{ID: id, Digest: digest, Source: k.Source(req.Source), Sequence: req.Sequence},
+		Request: codec.Request{ID: id, Digest: digest, Source: k.Source(req.Source), Sequence: req.Sequence}, NotUnderstood: req.Unread.Names,
 	}
 	records, parts, err := l.encode(ctx, env, events, k, extra)
 	if err != nil {
@@ -294,7 +304,7 @@ func (l *Ledger) commit(ctx context.Context, req Request, stream domain.StreamID
 // remember folds what was just appended, so that the next request of the
 // stream need not read it.
 func (l *Ledger) remember(env codec.Envelope, events []domain.Event, records []eventstore.Record, f *fold, last eventstore.Position) Receipt {
-	receipt := Receipt{Event: records[0].ID, Position: last, Unknown: unknownIn(events[0])}
+	receipt := Receipt{Event: records[0].ID, Position: last, Unknown: unknownIn(events[0]), NotUnderstood: env.NotUnderstood}
 	next := *f
 	for i, e := range events {
 		env.ID = records[i].ID

@@ -20,7 +20,8 @@ var members = []struct {
 	name string
 	may  bool
 }{
-	{"actor", false}, {"at", false}, {"claimed", true}, {"data", false}, {"id", false}, {"on_behalf_of", true}, {"parts", true},
+	{"actor", false}, {"at", false}, {"claimed", true}, {"data", false}, {"id", false}, {"not_understood", true},
+	{"on_behalf_of", true}, {"parts", true},
 	{"recorded", false}, {"recorded_by", false}, {"request", true}, {"stream", false}, {"type", false}, {"v", false},
 }
 
