@@ -83,7 +83,7 @@ func (s *service) record(r micro.Request) {
 			s.fail(reply, err)
 			return
 		}
-		s.send(reply, wire.AppendReceipt(make([]byte, 0, 96), receipt)) // the usual one fits
+		s.send(reply, wire.AppendReceipt(make([]byte, 0, 192), receipt)) // the usual one fits
 	})
 	if !taken {
 		s.fail(reply, errBusy)
@@ -156,15 +156,19 @@ func (s *service) cannot(reply string, q question, err error) {
 		s.fail(reply, err)
 		return
 	}
-	s.failWith(reply, err, q.cannot, "application/json")
+	s.failWith(reply, err, wire.WithOutcome(marshal(q.cannot), wire.Unknown), "application/json")
 }
 
 func (s *service) answer(reply string, v any) {
+	s.send(reply, wire.WithOutcome(marshal(v), wire.Answered))
+}
+
+func marshal(v any) []byte {
 	data, err := json.Marshal(v)
 	if err != nil {
 		panic("intake: an answer does not make JSON: " + err.Error())
 	}
-	s.send(reply, data)
+	return data
 }
 
 // send answers who wants an answer.
@@ -177,19 +181,15 @@ func (s *service) send(reply string, data []byte) {
 // fail answers as micro's Request.Error does. That one may not be called once
 // the handler has returned.
 func (s *service) fail(reply string, err error) {
-	s.failWith(reply, err, wire.ProblemOf(err), "application/problem+json")
+	s.failWith(reply, err, marshal(wire.ProblemOf(err)), "application/problem+json")
 }
 
 // failWith answers with an error's code and a body of one's own.
-func (s *service) failWith(reply string, failed error, body any, contentType string) {
+func (s *service) failWith(reply string, failed error, data []byte, contentType string) {
 	if reply == "" {
 		return
 	}
 	p := wire.ProblemOf(failed)
-	data, err := json.Marshal(body)
-	if err != nil {
-		panic("intake: an answer does not make JSON: " + err.Error())
-	}
 	_ = s.Conn.PublishMsg(&nats.Msg{Subject: reply, Data: data, Header: nats.Header{
 		micro.ErrorHeader: {p.Title}, micro.ErrorCodeHeader: {strconv.Itoa(p.Status)}, "Content-Type": {contentType},
 	}})

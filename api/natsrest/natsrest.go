@@ -31,6 +31,8 @@ import (
 	"sync"
 	"time"
 
+	"consentledger/api/wire"
+
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 )
@@ -147,7 +149,11 @@ func (s *service) answer(reply string, a *answer) {
 		a = problem(http.StatusRequestEntityTooLarge, "Too large", "too-large",
 			"the answer is larger than a message may be: ask for fewer rows (limit), or over HTTP")
 	}
-	m := &nats.Msg{Subject: reply, Data: a.body.Bytes(), Header: nats.Header{"Content-Type": {a.header.Get("Content-Type")}}}
+	data := a.body.Bytes()
+	if a.status < 300 {
+		data = answered(data)
+	}
+	m := &nats.Msg{Subject: reply, Data: data, Header: nats.Header{"Content-Type": {a.header.Get("Content-Type")}}}
 	if a.status >= 300 { // nobody goes elsewhere from here
 		m.Header[micro.ErrorHeader] = []string{http.StatusText(a.status)}
 		m.Header[micro.ErrorCodeHeader] = []string{strconv.Itoa(a.status)}
@@ -171,12 +177,32 @@ func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
 // problem is what went wrong before the handler was asked, or after.
 func problem(status int, title, code, detail string) *answer {
 	a := &answer{status: status, header: http.Header{"Content-Type": {"application/problem+json"}}}
-	b, err := json.Marshal(map[string]any{"type": "urn:consentledger:problem:" + code, "title": title, "status": status, "code": code, "detail": detail})
+	b, err := json.Marshal(map[string]any{"type": "urn:consentledger:problem:" + code, "title": title, "status": status, "code": code, "detail": detail, "outcome": outcomeOf(status)})
 	if err != nil {
 		panic("natsrest: a problem does not make JSON: " + err.Error())
 	}
 	a.body.Write(b)
 	return a
+}
+
+// answered puts the outcome into an answer that is a JSON object and has none.
+func answered(data []byte) []byte {
+	var members map[string]json.RawMessage
+	switch {
+	case len(data) == 0:
+		return []byte(`{"outcome":"` + wire.Answered + `"}`)
+	case data[0] != '{' || json.Unmarshal(data, &members) != nil || len(members) == 0 || members["outcome"] != nil:
+		return data
+	}
+	return wire.WithOutcome(data, wire.Answered)
+}
+
+// outcomeOf says what became of a request that has no answer.
+func outcomeOf(status int) string {
+	if status == http.StatusServiceUnavailable {
+		return wire.Unknown
+	}
+	return wire.Refused
 }
 
 // path returns the path and the query for an app, and what is left of the body.

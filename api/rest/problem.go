@@ -159,5 +159,9 @@ func plain(status int, detail string) wire.Problem {
 	if detail == "" {
 		detail = title
 	}
-	return wire.Problem{Type: "urn:consentledger:problem:" + code, Title: title, Status: status, Code: code, Detail: detail}
+	outcome := wire.Refused
+	if status >= http.StatusInternalServerError {
+		outcome = wire.Unknown
+	}
+	return wire.Problem{Type: "urn:consentledger:problem:" + code, Title: title, Status: status, Code: code, Detail: detail, Outcome: outcome}
 }

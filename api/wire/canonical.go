@@ -14,11 +14,14 @@ import (
 // maxDepth is how deep data may be nested.
 const maxDepth = 64
 
+// noData is what an event has that comes without data.
+const noData = `{}`
+
 // canonicalData is the general road: it returns data as RFC 8785 writes it, and
 // refuses what that could not write without loss.
 func canonicalData(data jsontext.Value) (jsontext.Value, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
-		return nil, wrong("data", " is missing: give a JSON object")
+		return jsontext.Value(noData), nil
 	}
 	if err := checkData(data); err != nil {
 		return nil, err
@@ -35,7 +38,7 @@ func canonicalData(data jsontext.Value) (jsontext.Value, error) {
 func checkData(data jsontext.Value) error {
 	d := jsontext.NewDecoder(bytes.NewBuffer(data))
 	if d.PeekKind() != '{' {
-		return wrong("data", " must be a JSON object")
+		return notObject(data)
 	}
 	for {
 		t, err := d.ReadToken()
@@ -91,6 +94,9 @@ func begin(data jsontext.Value) ([]byte, error) {
 // end returns a body that was begun, with all that stands behind its data. A
 // person's key, a time and a kind that is known need no escaping.
 func end(b []byte, r *ledger.Request, kind string) []byte {
+	if len(r.Unread.Claims) > 0 {
+		b = append(append(b, `,"not_understood":`...), r.Unread.Claims...)
+	}
 	if r.Sequence != 0 {
 		b = strconv.AppendUint(append(b, `,"sequence":`...), r.Sequence, 10)
 	}
