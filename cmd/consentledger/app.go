@@ -54,7 +54,7 @@ is known changes by "app environment" alone: which consents count depends on it.
 	f.String("environment", "test", "of a new app: test or production")
 	f.String("jurisdiction", "CN", "whose law applies: a country's two letters, or EU")
 	f.String("time-zone", "Asia/Shanghai", "where its days begin and end")
-	f.String("binary-escapes", "exact", "raw: its senders of CloudEvents in binary mode escape nothing, as the SDKs for Go and JavaScript do not")
+	f.String("binary-escapes", "exact", "raw: its senders of CloudEvents in binary mode escape nothing in ce- headers: the SDKs for Go and JavaScript; exact: that for .NET")
 	locales := f.StringSlice("locales", []string{"en"}, "the languages it shows texts in")
 	outputFlag(c)
 
