@@ -9,6 +9,27 @@ type App struct {
 	Jurisdiction string // as in CN
 	TimeZone     string // as in Asia/Shanghai
 	Locales      []string
+	Escapes      Escapes
+}
+
+// Escapes says whether an app's senders escape what they put into the headers of
+// a CloudEvent in binary mode. Nothing in an event tells.
+type Escapes string
+
+const (
+	ExactEscapes Escapes = ""    // those that look like an encoder's work are undone
+	RawEscapes   Escapes = "raw" // none is
+)
+
+// ParseEscapes reads "exact" or "raw".
+func ParseEscapes(s string) (Escapes, error) {
+	switch s {
+	case "exact":
+		return ExactEscapes, nil
+	case "raw":
+		return RawEscapes, nil
+	}
+	return "", parseError(`escapes in headers are "exact" or "raw"`)
 }
 
 // AppMembers is a set of members of an [App].
@@ -21,6 +42,7 @@ const (
 	AppJurisdiction
 	AppTimeZone
 	AppLocales
+	AppEscapes
 )
 
 // Onto returns an app as it is after cmd, if it was now before.
@@ -43,6 +65,9 @@ func (cmd RegisterApp) Onto(now App) App {
 	}
 	if cmd.Unsaid&AppLocales != 0 {
 		app.Locales = now.Locales
+	}
+	if cmd.Unsaid&AppEscapes != 0 {
+		app.Escapes = now.Escapes
 	}
 	return app
 }

@@ -185,14 +185,21 @@ func (s Subject) checkNo(no Scope, g GuardianRef, ref Reference, now Instant) (s
 	if g != "" && !s.GuardianAt(g, now) {
 		return scope, "", errNoGuardian
 	}
-	if no.All || len(no.Purposes) == 0 {
+	if no.All {
+		return Scope{All: true}, "", nil // whatever it names beside
+	}
+	if len(no.Purposes) == 0 {
 		return no, "", ref.checkScope(no)
 	}
 	var names []string
 	for _, id := range no.Purposes {
-		if ref.declares(id) {
-			scope.Purposes = append(scope.Purposes, id)
-		} else if name := strings.Trim(Quote(string(id)), `"`); !has(names, name) {
+		name := strings.Trim(Quote(string(id)), `"`)
+		switch {
+		case ref.declares(id):
+			if !has(scope.Purposes, id) {
+				scope.Purposes = append(scope.Purposes, id)
+			}
+		case len(names) < maxUnknown && !has(names, name):
 			names = append(names, name)
 		}
 	}
@@ -201,6 +208,10 @@ func (s Subject) checkNo(no Scope, g GuardianRef, ref Reference, now Instant) (s
 	}
 	return scope, strings.Join(names, ","), nil
 }
+
+// maxUnknown is how many names a no keeps that no policy declares: a record has
+// room for so many, and a no is not refused for those that follow.
+const maxUnknown = 50
 
 var errNoGuardian = refuseAt(UnknownGuardian, "data.guardian", "nobody of that id is verified as the person's guardian now, or the person is 18 and has none; see guardian.verified")
 
@@ -233,7 +244,7 @@ func (ref Reference) declares(id PurposeID) bool {
 // ever declared: taken as it is, it would leave the consent that was meant.
 func (ref Reference) checkScope(s Scope) error {
 	if s.All == (len(s.Purposes) > 0) {
-		return refuseAt(NothingNamed, "data.purposes", `name the purposes, or say "all": true, and not both`)
+		return refuseAt(NothingNamed, "data.purposes", `name the purposes, or say "all": true`)
 	}
 	for _, id := range s.Purposes {
 		if !ref.declares(id) {

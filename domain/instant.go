@@ -1,6 +1,9 @@
 package domain
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // An Instant is a moment, to the millisecond, in milliseconds since 1970 UTC.
 // Unlike [time.Time] it means the same to ==, to <, on the wire and on disk.
@@ -44,9 +47,14 @@ func (i Instant) Append(b []byte) []byte {
 // digit returns the last digit of n.
 func digit[T int | int64](n T) byte { return '0' + byte(n%10) }
 
-// ParseInstant reads any RFC 3339 time, whatever its zone and precision.
+// ParseInstant reads any RFC 3339 time, whatever its zone, its precision and the
+// case of its letters. A leap second, which ends the last minute of a day of
+// UTC, is the moment at which the next day begins.
 func ParseInstant(s string) (Instant, error) {
 	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		t, err = parseRare(s)
+	}
 	if err != nil {
 		return 0, errTime
 	}
@@ -55,6 +63,27 @@ func ParseInstant(s string) (Instant, error) {
 		return 0, errTime
 	}
 	return i, nil
+}
+
+// parseRare reads what RFC 3339 allows and package time does not: lower-case
+// letters, and 60 seconds.
+func parseRare(s string) (time.Time, error) {
+	const upToMinute = len("2006-01-02T15:04:")
+	s = strings.ToUpper(s)
+	if len(s) < upToMinute+2 || s[upToMinute:upToMinute+2] != "60" {
+		return time.Parse(time.RFC3339Nano, s)
+	}
+
+	// Read it as the second before. The leap second itself has no number: what
+	// was counted within it is dropped.
+	t, err := time.Parse(time.RFC3339Nano, s[:upToMinute]+"59"+s[upToMinute+2:])
+	if err != nil {
+		return t, err
+	}
+	if utc := t.UTC(); utc.Hour() != 23 || utc.Minute() != 59 {
+		return t, errTime
+	}
+	return t.Truncate(time.Second).Add(time.Second), nil
 }
 
 const errTime = parseError("a time is written as RFC 3339 says, as in 2026-03-02T09:30:00.000Z, and is not the epoch itself")

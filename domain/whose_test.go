@@ -2,6 +2,7 @@ package domain_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	. "consentledger/domain"
@@ -127,6 +128,7 @@ func TestANoHoldsForThePurposesThatAreKnown(t *testing.T) {
 		{"one misspelt", []PurposeID{"ads", "typo", "typo"}, []PurposeID{"ads"}, "typo", ""},
 		{"one that may be a phone", []PurposeID{"13800138000", "ads"}, []PurposeID{"ads"}, "[not shown]", ""},
 		{"one that is no name", []PurposeID{"Ada Lovelace", "ads"}, []PurposeID{"ads"}, "[not shown]", ""},
+		{"one said twice", []PurposeID{"ads", "ads"}, []PurposeID{"ads"}, "", ""},
 		{"none known", []PurposeID{"typo"}, nil, "", UnknownPurpose},
 		{"none named", nil, nil, "", NothingNamed},
 	} {
@@ -150,6 +152,21 @@ func TestANoHoldsForThePurposesThatAreKnown(t *testing.T) {
 				t.Errorf("%s: %v and %q", tt.name, scope, unknown)
 			}
 		}
+	}
+}
+
+func TestANoThatNamesTooMuchIsTaken(t *testing.T) {
+	many := []PurposeID{"ads"}
+	for i := range 10_000 {
+		many = append(many, PurposeID(fmt.Sprintf("typo-%d", i)))
+	}
+	then, err := Subject{}.Decide(WithdrawConsent{Scope: Scope{Purposes: many}}, ref(), noon, noon)
+	if err != nil || !equal(then[0].(ConsentWithdrawn).Scope.Purposes, many[:1]) || len(then[0].(ConsentWithdrawn).Unknown) > 50*65 {
+		t.Errorf("%v, %v", then, err)
+	}
+	then, err = Subject{}.Decide(RefuseConsent{Scope: Scope{All: true, Purposes: many}}, ref(), noon, noon)
+	if err != nil || !then[0].(ConsentRefused).Scope.All || then[0].(ConsentRefused).Scope.Purposes != nil {
+		t.Errorf("all, and some beside: %v, %v", then, err)
 	}
 }
 

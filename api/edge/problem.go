@@ -35,8 +35,12 @@ func Plain(status int, detail string) wire.Problem {
 	if detail == "" {
 		detail = title
 	}
+	outcome := wire.Refused
+	if status >= http.StatusInternalServerError {
+		outcome = wire.Unknown
+	}
 	return wire.Problem{
-		Type: "urn:consentledger:problem:" + code, Title: title, Status: status, Code: code, Detail: detail,
+		Type: "urn:consentledger:problem:" + code, Title: title, Status: status, Code: code, Detail: detail, Outcome: outcome,
 	}
 }
 

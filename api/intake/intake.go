@@ -26,6 +26,9 @@
 // subject is refused. What only operators may record comes
 // in by package natsrest, on subjects of its own.
 //
+// Every answer has a JSON body with the text outcome: recorded, answered, refused
+// or unknown. Clients of other languages do not see the error headers.
+//
 // A check that cannot be answered now is answered with status "unknown", which
 // is not allowed, and the service's error code 503.
 package intake

@@ -212,7 +212,7 @@ func TestARequestIsRecordedOnceAndAnsweredTheSame(t *testing.T) {
 		t.Errorf("answered %v, then %v", first, again)
 	}
 	binary := &nats.Msg{Subject: record, Data: []byte(`{ "act": "agree" }`), Header: nats.Header{
-		"ce-specversion": {"1.0"}, "CE-ID": {"1"}, "ce-source": {"%2Fapp"}, "ce-type": {"consent.given"}, "ce-subject": {"user-1"},
+		"ce-specversion": {"1.0"}, "CE-ID": {"1"}, "ce-source": {"/app"}, "ce-type": {"consent.given"}, "ce-subject": {"user-1"},
 	}}
 	if again, p := h.request(binary); again != first {
 		t.Errorf("in binary mode: %v %v", again, p)

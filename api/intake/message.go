@@ -1,9 +1,7 @@
 package intake
 
 import (
-	"net/url"
 	"strings"
-	"unicode/utf8"
 
 	"consentledger/api/wire"
 	"consentledger/domain"
@@ -31,23 +29,35 @@ func parseEvent(subject string, header nats.Header, data []byte) (req ledger.Req
 	if err != nil {
 		return ledger.Request{}, "", err
 	}
-	attrs, binary, err := attributes(header)
-	if err != nil {
-		return ledger.Request{}, attrs["type"], err
+	// A content type that is no JSON's is no reason here: nobody's browser sends it.
+	mode, err := wire.ModeOf(header)
+	if mode == 0 {
+		return ledger.Request{}, "", err
+	}
+	if mode == wire.Binary {
+		hint = wire.BinaryType(header)
 	}
 	signed, err := wire.ParseSignature(signatures(header), data)
 	switch {
 	case err != nil:
-		return ledger.Request{}, attrs["type"], err
-	case binary && signed != nil:
-		return ledger.Request{}, attrs["type"], wire.ErrSignedForm
-	case binary:
-		req, err = wire.ParseBinary(app, attrs, data)
-		return req, attrs["type"], err
+		return ledger.Request{}, hint, err
+	case mode == wire.Batch, mode == wire.Binary && signed != nil:
+		return ledger.Request{}, hint, formError(mode)
+	case mode == wire.Binary:
+		req, err = wire.ParseBinary(app, header, data, "")
+		return req, hint, err
 	}
 	req, err = wire.ParseEvent(app, data)
 	req.Signed = signed
 	return req, "", err
+}
+
+// formError refuses what does not come in this form over NATS.
+func formError(mode wire.Mode) error {
+	if mode == wire.Batch {
+		return domain.Refusal{Code: domain.Malformed, Path: "content-type", Text: "a message holds one event: send the events of a batch one by one"}
+	}
+	return wire.ErrSignedForm
 }
 
 // signatures returns the values of the header of signatures, however its name
@@ -78,43 +88,4 @@ func typeOf(subject string) (kind string, has bool) {
 	rest, _ := strings.CutPrefix(subject, "consent.v1.")
 	_, rest, _ = strings.Cut(rest, ".")
 	return strings.CutPrefix(rest, "in.")
-}
-
-// attributes returns the attributes in the ce- headers of binary mode.
-func attributes(header nats.Header) (attrs map[string]string, binary bool, err error) {
-	for name, values := range header {
-		lower := strings.ToLower(name)
-		if lower == "content-type" && len(values) > 0 && strings.HasPrefix(strings.ToLower(values[0]), "application/cloudevents") {
-			return nil, false, nil
-		}
-		name, isCE := strings.CutPrefix(lower, "ce-")
-		if !isCE {
-			continue
-		}
-		if attrs == nil {
-			attrs = make(map[string]string, len(header))
-		}
-		value, bad := decode(values)
-		if _, twice := attrs[name]; twice || bad {
-			err = domain.Refusal{Code: domain.Malformed, Text: "a ce- header stands once and holds percent-encoded UTF-8"}
-		}
-		attrs[name] = value
-	}
-	return attrs, attrs != nil, err
-}
-
-// decode takes the percent-encoding off, once.
-func decode(values []string) (string, bool) {
-	if len(values) != 1 {
-		return "", true
-	}
-	value := values[0]
-	if strings.IndexByte(value, '%') >= 0 {
-		plain, err := url.PathUnescape(value)
-		if err != nil {
-			return "", true
-		}
-		value = plain
-	}
-	return value, !utf8.ValidString(value)
 }

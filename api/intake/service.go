@@ -91,7 +91,7 @@ func (s *service) record(r *natsservice.Request) {
 			s.refuse(r, hint, err)
 			return
 		}
-		_ = r.Answer(nil, wire.AppendReceipt(make([]byte, 0, 96), receipt)) // the usual one fits; a lost one is asked for again
+		_ = r.Answer(nil, wire.AppendReceipt(make([]byte, 0, 192), receipt)) // the usual one fits; a lost one is asked for again
 	})
 	if !taken {
 		s.refuse(r, hint, errBusy)
@@ -182,10 +182,10 @@ func (s *service) cannot(r *natsservice.Request, q question, err error) {
 	s.Log.Warn("a question cannot be answered", "err", err)
 	p := wire.ReadProblemOf(err)
 	if q.cannot == nil {
-		_ = r.Answer(failure(p, p, "application/problem+json"))
+		_ = r.Answer(failure(p, marshal(p), "application/problem+json"))
 		return
 	}
-	_ = r.Answer(failure(p, q.cannot, "application/json"))
+	_ = r.Answer(failure(p, wire.WithOutcome(marshal(q.cannot), wire.Unknown), "application/json"))
 }
 
 // errLongAnswer refuses a question whose answer fits into no message: else
@@ -193,10 +193,7 @@ func (s *service) cannot(r *natsservice.Request, q question, err error) {
 var errLongAnswer = domain.Refusal{Code: domain.TooLarge, Text: "the answer is larger than a NATS message may be here: ask over HTTP"}
 
 func (s *service) answer(r *natsservice.Request, v any) {
-	data, err := json.Marshal(v)
-	if err != nil {
-		panic("intake: an answer does not make JSON: " + err.Error())
-	}
+	data := wire.WithOutcome(marshal(v), wire.Answered)
 	if !r.Fits(len(data)) {
 		_ = r.Answer(refusal(errLongAnswer))
 		return
@@ -204,17 +201,21 @@ func (s *service) answer(r *natsservice.Request, v any) {
 	_ = r.Answer(nil, data) // a lost answer is asked for again
 }
 
-// failure returns an answer with a problem's code and a body of one's own.
-func failure(p wire.Problem, body any, contentType string) (nats.Header, []byte) {
-	data, err := json.Marshal(body)
+func marshal(v any) []byte {
+	data, err := json.Marshal(v)
 	if err != nil {
 		panic("intake: an answer does not make JSON: " + err.Error())
 	}
+	return data
+}
+
+// failure returns an answer with a problem's code and a body of one's own.
+func failure(p wire.Problem, data []byte, contentType string) (nats.Header, []byte) {
 	return natsservice.Failure(p.Status, p.Title, contentType), data
 }
 
 // refusal returns an answer that says what was wrong.
 func refusal(failed error) (nats.Header, []byte) {
 	p := wire.ProblemOf(failed)
-	return failure(p, p, "application/problem+json")
+	return failure(p, marshal(p), "application/problem+json")
 }

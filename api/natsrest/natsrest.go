@@ -36,6 +36,7 @@ import (
 	"time"
 
 	"consentledger/api/natsservice"
+	"consentledger/api/wire"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -171,11 +172,15 @@ func (s *service) answer(route Route, r *natsservice.Request, a *answer) {
 		a = problem(http.StatusRequestEntityTooLarge, "Too large", "too-large",
 			"the answer is larger than a message may be: ask for fewer rows (limit), or over HTTP")
 	}
+	data := a.body.Bytes()
+	if a.status < 300 {
+		data = answered(data)
+	}
 	header := nats.Header{"Content-Type": {a.header.Get("Content-Type")}}
 	if a.status >= 300 { // nobody goes elsewhere from here
 		header = natsservice.Failure(a.status, http.StatusText(a.status), a.header.Get("Content-Type"))
 	}
-	err := r.Answer(header, a.body.Bytes())
+	err := r.Answer(header, data)
 	if err == nil {
 		return
 	}
@@ -230,12 +235,34 @@ func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
 // problem is what went wrong before the handler was asked, or after.
 func problem(status int, title, code, detail string) *answer {
 	a := &answer{status: status, header: http.Header{"Content-Type": {"application/problem+json"}}}
-	b, err := json.Marshal(map[string]any{"type": "urn:consentledger:problem:" + code, "title": title, "status": status, "code": code, "detail": detail}, json.Deterministic(true))
+	b, err := json.Marshal(map[string]any{
+		"type": "urn:consentledger:problem:" + code, "title": title, "status": status, "code": code, "detail": detail, "outcome": outcomeOf(status),
+	}, json.Deterministic(true))
 	if err != nil {
 		panic("natsrest: a problem does not make JSON: " + err.Error())
 	}
 	a.body.Write(b)
 	return a
+}
+
+// answered puts the outcome into an answer that is a JSON object and has none.
+func answered(data []byte) []byte {
+	var members map[string]jsontext.Value
+	switch {
+	case len(data) == 0:
+		return []byte(`{"outcome":"` + wire.Answered + `"}`)
+	case data[0] != '{' || json.Unmarshal(data, &members) != nil || len(members) == 0 || members["outcome"] != nil:
+		return data
+	}
+	return wire.WithOutcome(data, wire.Answered)
+}
+
+// outcomeOf says what became of a request that has no answer.
+func outcomeOf(status int) string {
+	if status == http.StatusServiceUnavailable {
+		return wire.Unknown
+	}
+	return wire.Refused
 }
 
 // path returns the path and the query for an app, and what is left of the body.

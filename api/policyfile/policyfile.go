@@ -150,9 +150,15 @@ func (p *parsed) readTexts(tree map[string]any, open func(path string) ([]byte, 
 	}
 }
 
+// noFloat refuses a number with a point or an exponent: YAML reads it as a
+// float64, which is not always the number that is written.
+func noFloat(float64) ([]byte, error) {
+	return nil, errors.New("is a number with a point or an exponent: write a whole number, or a text in quotes")
+}
+
 // shape makes the tree a document, by way of the JSON it has on disk.
 func (p *parsed) shape(tree map[string]any) {
-	b, err := json.Marshal(tree)
+	b, err := json.Marshal(tree, json.WithMarshalers(json.MarshalFunc(noFloat)))
 	if err == nil {
 		p.doc, err = policydoc.Unmarshal(b)
 	}

@@ -189,6 +189,7 @@ func TestABrokenFileSaysWhereAndWhatWouldBeRight(t *testing.T) {
 		{"a category that nobody declared", "[address]", "[adress]", `p.yaml:9:18: purposes[0].categories[0] there is no category "adress"`},
 		{"a purpose twice", "categories:\n  -", "  - {id: mail, title: x, actions: [use], basis: consent}\ncategories:\n  -", `p.yaml:12:10: purposes[1].id purpose "mail" is already declared by purposes[0].id`},
 		{"a number for text", "name: privacy", "name: 7", "p.yaml:2:7: name wants text"},
+		{"a number that YAML rounds", "name: privacy", "name: 9007199254740993.0", "p.yaml:2:7: is a number with a point or an exponent"},
 		{"text for a list", "[collect, use]", "collect", "p.yaml:10:14: actions wants a list"},
 		{"a text that is not there", "en.txt", "de.txt", `p.yaml:17:42: "de.txt" cannot be read`},
 		{"a text without a file", ", file: en.txt", "", "p.yaml:17:5: a text names its file"},

@@ -24,6 +24,8 @@ type AppSettings struct {
 	Jurisdiction string   `json:"jurisdiction" example:"CN"`
 	TimeZone     string   `json:"time_zone" example:"Asia/Shanghai"`
 	Locales      []string `json:"locales"`
+
+	BinaryEscapes string `json:"binary_escapes,omitempty" enum:"exact,raw" doc:"absent: exact"`
 }
 
 // AppChange is what a PUT says about an app. What it does not name stays as it
@@ -35,6 +37,8 @@ type AppChange struct {
 	Jurisdiction *string   `json:"jurisdiction,omitempty" example:"CN" doc:"a country or a region, as ISO 3166 has it, or EU"`
 	TimeZone     *string   `json:"time_zone,omitempty" example:"Asia/Shanghai"`
 	Locales      *[]string `json:"locales,omitempty" doc:"language tags, as in zh-CN"`
+
+	BinaryEscapes *string `json:"binary_escapes,omitempty" enum:"exact,raw" doc:"raw: senders of CloudEvents in binary mode escape nothing in ce- headers, as the SDKs for Go and JavaScript do; exact: what looks like an encoder's work in every byte is one's"`
 }
 
 // EnvironmentChange moves an app to an environment.
@@ -86,7 +90,7 @@ func appAnswer(ref domain.Reference) AppAnswer {
 	a := ref.Service.App
 	return AppAnswer{
 		App:         string(a.Name),
-		AppSettings: AppSettings{a.Handler, a.Group, a.Environment.String(), a.Jurisdiction, a.TimeZone, a.Locales},
+		AppSettings: AppSettings{a.Handler, a.Group, a.Environment.String(), a.Jurisdiction, a.TimeZone, a.Locales, string(a.Escapes)},
 		Policies:    len(ref.Policies.Versions()),
 	}
 }
@@ -119,7 +123,7 @@ func (s *server) moveApp(ctx context.Context, in *appBody) (*out[AppAnswer], err
 	}
 	return s.registerApp(ctx, in, domain.RegisterApp{
 		App:    domain.App{Name: name, Environment: env},
-		Unsaid: domain.AppHandler | domain.AppGroup | domain.AppJurisdiction | domain.AppTimeZone | domain.AppLocales,
+		Unsaid: domain.AppHandler | domain.AppGroup | domain.AppJurisdiction | domain.AppTimeZone | domain.AppLocales | domain.AppEscapes,
 		Moves:  true,
 	})
 }
@@ -176,10 +180,17 @@ func parseApp(name string, body []byte) (domain.RegisterApp, error) {
 	said(&cmd, domain.AppLocales, b.Locales, &cmd.App.Locales)
 	var env string
 	said(&cmd, domain.AppEnvironment, b.Environment, &env)
+	var escapes string
+	said(&cmd, domain.AppEscapes, b.BinaryEscapes, &escapes)
 
 	if b.Environment != nil {
 		if cmd.App.Environment, err = domain.ParseEnvironment(env); err != nil {
 			return cmd, bad(err.Error())
+		}
+	}
+	if b.BinaryEscapes != nil {
+		if cmd.App.Escapes, err = domain.ParseEscapes(escapes); err != nil {
+			return cmd, bad("binary_escapes: " + err.Error())
 		}
 	}
 	if b.TimeZone != nil {
@@ -211,5 +222,5 @@ func said[T any](cmd *domain.RegisterApp, member domain.AppMembers, value *T, in
 
 func sameApp(a, b domain.App) bool {
 	return a.Name == b.Name && a.Handler == b.Handler && a.Group == b.Group && a.Environment == b.Environment &&
-		a.Jurisdiction == b.Jurisdiction && a.TimeZone == b.TimeZone && slices.Equal(a.Locales, b.Locales)
+		a.Jurisdiction == b.Jurisdiction && a.TimeZone == b.TimeZone && slices.Equal(a.Locales, b.Locales) && a.Escapes == b.Escapes
 }

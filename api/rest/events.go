@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
-	"mime"
 	"net/http"
 	"strconv"
 	"strings"
@@ -21,11 +20,19 @@ import (
 )
 
 type eventsIn struct {
-	App         string `path:"app"`
-	ContentType string `header:"Content-Type" hidden:"true"`
-	Key         string `header:"Idempotency-Key" doc:"the id of a single event that has none; in a batch, with a slash and the row's number from 1, that of each event. Sent again with the same events it gets the same receipts, at once or years later; with other events for the same person and source, 422. An event that has an id of its own is refused beside it"`
-	Signature   string `header:"Consent-Signature" doc:"a registered signer's name, a semicolon, and its Ed25519 signature over the bytes of the body, in base64; for a single event"`
-	RawBody     []byte `contentType:"application/json"`
+	App       string `path:"app"`
+	Key       string `header:"Idempotency-Key" doc:"the id of a single event that has none; in a batch, with a slash and the row's number from 1, that of each event. Sent again with the same events it gets the same receipts, at once or years later; with other events for the same person and source, 422. An event that has an id of its own is refused beside it"`
+	Signature string `header:"Consent-Signature" doc:"a registered signer's name, a semicolon, and its Ed25519 signature over the bytes of the body, in base64; for a single event"`
+	RawBody   []byte `contentType:"application/json"`
+
+	headers http.Header
+}
+
+// Resolve keeps the headers: in binary mode they are the event.
+func (in *eventsIn) Resolve(ctx huma.Context) []error {
+	in.headers = http.Header{}
+	ctx.EachHeader(in.headers.Add)
+	return nil
 }
 
 // Row is what became of one event of a batch.
@@ -44,22 +51,29 @@ type Rows struct {
 type door struct {
 	server *server
 	parse  func(app domain.AppName, structured []byte) (ledger.Request, error)
+	binary func(app domain.AppName, header map[string][]string, data []byte, id string) (ledger.Request, error)
 }
 
 func (s *server) eventRoutes(api huma.API) {
 	s.eventRoute(api, "record-events", "/v1/apps/{app}/events", "Record one CloudEvent about a person, or a JSON array of up to 1000 with a result for each",
-		"The door for apps. What only operators record is refused here.", wire.ParseEvent)
+		"The door for apps. What only operators record is refused here. "+binaryMode, wire.ParseEvent, wire.ParseBinary)
 	s.eventRoute(api, "record-operator-events", "/v1/apps/{app}/operator/events", "Record what operators record: one CloudEvent, or a JSON array of up to 1000",
 		"The door for operators: voids, holds, restrictions, exemptions, signers, and everything about the app as a whole, which names no subject. "+
 			"The actor is operator unless the event says another. There is no authentication yet: whoever reaches this route may use it, "+
-			"so let nobody reach it but operators.", wire.ParseOperatorEvent)
+			"so let nobody reach it but operators.", wire.ParseOperatorEvent, nil)
 }
 
-func (s *server) eventRoute(api huma.API, id, path, summary, description string, parse func(domain.AppName, []byte) (ledger.Request, error)) {
-	bodied[map[string]any](s, api, id, http.MethodPost, path, summary, maxBody, door{s, parse}.record)
+const binaryMode = "A CloudEvent in binary mode has its attributes in ce- headers and its data as the body, of any JSON type; " +
+	"the content type alone tells the mode. Escapes in ce- headers are undone if every byte of the header looks like an encoder's work; " +
+	"the answer shows subject and id as they were understood."
+
+func (s *server) eventRoute(api huma.API, id, path, summary, description string, parse func(domain.AppName, []byte) (ledger.Request, error),
+	binary func(domain.AppName, map[string][]string, []byte, string) (ledger.Request, error)) {
+	bodied[map[string]any](s, api, id, http.MethodPost, path, summary, maxBody, door{s, parse, binary}.record)
 	op := api.OpenAPI().Paths[path].Post
 	op.Description = description
-	one := eventSchema(api) // which names every type; /v1/schemas says what the data of each holds
+	one := eventSchema(api)                 // which names every type; /v1/schemas says what the data of each holds
+	op.RequestBody.Required = binary == nil // in binary mode an event may need no data
 	many := &huma.Schema{Type: huma.TypeArray, Items: one}
 	op.RequestBody.Content = map[string]*huma.MediaType{
 		"application/cloudevents+json":       {Schema: one},
@@ -78,7 +92,7 @@ func (d door) record(ctx context.Context, in *eventsIn) (*out[any], error) {
 	}
 	sent := bytes.Clone(in.RawBody) // Huma uses the bytes again
 	body := bytes.TrimSpace(sent)
-	batch, err := isBatch(in.ContentType, body)
+	mode, err := modeOf(in.headers, body)
 	if err != nil {
 		return nil, err
 	}
@@ -86,20 +100,18 @@ func (d door) record(ctx context.Context, in *eventsIn) (*out[any], error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case batch && signed != nil:
+	case mode != wire.Structured && signed != nil:
 		return nil, wire.ErrSignedForm
 	}
 	key, err := parseKey(in.Key)
 	switch {
 	case err != nil:
 		return nil, err
-	case batch:
+	case mode == wire.Batch:
 		return d.recordBatch(ctx, app, body, key)
 	}
-	if body, err = withID(body, key); err != nil {
-		return nil, err
-	}
-	req, err := d.parse(app, body)
+
+	req, err := d.read(app, mode, in.headers, body, key)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +120,25 @@ func (d door) record(ctx context.Context, in *eventsIn) (*out[any], error) {
 	if err != nil {
 		return nil, keyReused(key, err)
 	}
-	return ok[any](wire.ReceiptOf(r))
+	return ok[any](wire.RecordedOf(r))
+}
+
+// read reads one event, which gets the key as its id if there is one.
+func (d door) read(app domain.AppName, mode wire.Mode, headers http.Header, body []byte, key string) (ledger.Request, error) {
+	if mode == wire.Structured {
+		body, err := withID(body, key)
+		if err != nil {
+			return ledger.Request{}, err
+		}
+		return d.parse(app, body)
+	}
+	switch {
+	case d.binary == nil:
+		return ledger.Request{}, bad("operators' events come in structured mode: leave the ce- headers out, and put the attributes into the body")
+	case key != "" && len(headers.Values("ce-id")) > 0:
+		return ledger.Request{}, errKeyAndID
+	}
+	return d.binary(app, headers, body, key)
 }
 
 // signature reads the header of a signature over what was sent.
@@ -119,29 +149,24 @@ func signature(header string, sent []byte) (*ledger.Signature, error) {
 	return wire.ParseSignature([]string{header}, sent)
 }
 
-// isBatch tells an array from an object, and refuses what the content type
+// modeOf tells how the request carries events, and refuses what the content type
 // does not announce.
-func isBatch(contentType string, body []byte) (bool, error) {
+func modeOf(headers http.Header, body []byte) (wire.Mode, error) {
 	array := len(body) > 0 && body[0] == '['
-	kind, _, err := mime.ParseMediaType(contentType)
-	if contentType == "" {
-		kind, err = "application/json", nil
-	}
+	mode, err := wire.ModeOf(headers)
 	switch {
-	case err == nil && kind == "application/json":
-		return array, nil
-	case err == nil && kind == "application/cloudevents+json":
-		if array {
-			return false, bad("a batch has the content type application/cloudevents-batch+json")
-		}
-		return false, nil
-	case err == nil && kind == "application/cloudevents-batch+json":
-		if !array {
-			return false, bad("a batch is a JSON array of events")
-		}
-		return true, nil
+	case err != nil:
+		return 0, failure{plain(http.StatusUnsupportedMediaType, "events come as application/cloudevents+json, application/cloudevents-batch+json or application/json")}
+	case mode == wire.Structured && array:
+		return 0, bad("a batch has the content type application/cloudevents-batch+json")
+	case mode == wire.Batch && !array:
+		return 0, bad("a batch is a JSON array of events")
+	case mode == wire.Plain && array:
+		return wire.Batch, nil
+	case mode == wire.Plain:
+		return wire.Structured, nil
 	}
-	return false, failure{plain(http.StatusUnsupportedMediaType, "events come as application/cloudevents+json, application/cloudevents-batch+json or application/json")}
+	return mode, nil
 }
 
 // parseKey reads an Idempotency-Key, which may be quoted, as the draft of the
@@ -170,11 +195,13 @@ func withID(body []byte, id string) ([]byte, error) {
 		return body, nil // who parses it says what is wrong
 	}
 	if _, has := members["id"]; has {
-		return nil, bad("an event that has an id comes without Idempotency-Key: it is known by its id, and may be sent again with it")
+		return nil, errKeyAndID
 	}
 	members["id"] = jsontext.Value(`"` + strings.ReplaceAll(id, `\`, `\\`) + `"`)
 	return json.Marshal(members, json.Deterministic(true))
 }
+
+var errKeyAndID = bad("an event that has an id comes without Idempotency-Key: it is known by its id, and may be sent again with it")
 
 // keyReused tells a key that was used for something else from an id.
 func keyReused(key string, err error) error {
@@ -182,6 +209,7 @@ func keyReused(key string, err error) error {
 		return failure{wire.Problem{
 			Type: "urn:consentledger:problem:idempotency-key-reused", Title: "Idempotency-Key used for something else", Status: http.StatusUnprocessableEntity,
 			Code: "idempotency-key-reused", Detail: "this Idempotency-Key came before with other events: send the same again, or take a new key",
+			Outcome: wire.Refused,
 		}}
 	}
 	return err
@@ -260,6 +288,6 @@ func (s *server) rowOf(ctx context.Context, r ledger.Receipt, err error) Row {
 		p := s.problem(ctx, "record-events", err)
 		return Row{Status: p.Status, Problem: &p}
 	}
-	answer := wire.ReceiptOf(r)
+	answer := wire.RecordedOf(r)
 	return Row{Status: http.StatusOK, Receipt: &answer}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 
 	"consentledger/api/wire"
 	"consentledger/domain"
@@ -93,6 +94,7 @@ func (s *server) tellGroup(ctx context.Context, group string, apps []domain.AppN
 		if err == nil && in == "" && r.Event != first.Event {
 			first, in, req.Group = r, app, nil
 		}
+		r.ID = strings.TrimPrefix(r.ID, "group/"+group+"/") // as it was sent
 		_, refused := errors.AsType[domain.Refusal](err)
 		answered = answered && (err == nil || refused)
 		a.Results = append(a.Results, GroupRow{string(app), s.rowOf(ctx, r, keyReused(key, err))})

@@ -170,7 +170,7 @@ func (s *server) retryRejected(ctx context.Context, in *seqIn) (*out[wire.Receip
 	if err != nil {
 		return nil, err
 	}
-	return ok(wire.ReceiptOf(r))
+	return ok(wire.RecordedOf(r))
 }
 
 func (s *server) seeRejected(ctx context.Context, in *seenIn) (*out[Seen], error) {

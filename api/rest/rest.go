@@ -1,6 +1,9 @@
 // Package rest is the ledger over HTTP: commands go to the ledger, "may we?"
 // is answered from its fold, lists come from projections.
 //
+// An event may come in structured mode, in batches, and from apps in binary mode;
+// see [wire.ModeOf].
+//
 // Bodies that mean something are read as bytes and parsed strictly: a name
 // that stands twice is refused. What is wrong with a request is told without
 // repeating what was sent, because ids are personal.

@@ -14,11 +14,14 @@ import (
 // maxDepth is how deep data may be nested.
 const maxDepth = 64
 
+// noData is what an event has that comes without data.
+const noData = `{}`
+
 // canonicalData is the general road: it returns data as RFC 8785 writes it, and
 // refuses what that could not write without loss.
 func canonicalData(data jsontext.Value) (jsontext.Value, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
-		return nil, wrong("data", " is missing: give a JSON object")
+		return jsontext.Value(noData), nil
 	}
 	if err := checkData(data); err != nil {
 		return nil, err
@@ -35,7 +38,7 @@ func canonicalData(data jsontext.Value) (jsontext.Value, error) {
 func checkData(data jsontext.Value) error {
 	d := jsontext.NewDecoder(bytes.NewBuffer(data))
 	if d.PeekKind() != '{' {
-		return wrong("data", " must be a JSON object")
+		return notObject(data)
 	}
 	for {
 		t, err := d.ReadToken()
@@ -43,7 +46,7 @@ func checkData(data jsontext.Value) error {
 			return notJSON(err, "data")
 		}
 		if t.Kind() == '0' && !isExact(t.String()) {
-			return wrong("data", "%s is a number that not every reader knows exactly: write it as a string", pathOf("", d.StackPointer()))
+			return wrong("data", "%s is a number that cannot be kept exactly as it is written: write it as a string", pathOf("", d.StackPointer()))
 		}
 		if d.StackDepth() > maxDepth {
 			return wrong("data", " is nested deeper than %d levels", maxDepth)
@@ -52,17 +55,6 @@ func checkData(data jsontext.Value) error {
 			return nil
 		}
 	}
-}
-
-func isExact(number string) bool {
-	if _, err := strconv.ParseFloat(number, 64); err != nil {
-		return false
-	}
-	if strings.ContainsAny(number, ".eE") {
-		return true
-	}
-	n, err := strconv.ParseInt(number, 10, 64)
-	return err == nil && n <= maxSequence && n >= -maxSequence
 }
 
 // TypeOf returns the type of a request that was parsed here.
@@ -102,6 +94,9 @@ func begin(data jsontext.Value) ([]byte, error) {
 // end returns a body that was begun, with all that stands behind its data. A
 // person's key, a time and a kind that is known need no escaping.
 func end(b []byte, r *ledger.Request, kind string) []byte {
+	if len(r.Unread.Claims) > 0 {
+		b = append(append(b, `,"not_understood":`...), r.Unread.Claims...)
+	}
 	if r.Sequence != 0 {
 		b = strconv.AppendUint(append(b, `,"sequence":`...), r.Sequence, 10)
 	}

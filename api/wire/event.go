@@ -1,12 +1,18 @@
 // Package wire has the shapes that the outside world sends and gets: events,
 // receipts, checks, histories and problems. Its errors are refusals that name
 // a member and what would be right, and never hold what was sent.
+//
+// An event is read to the letter, but for an opt-out: what stands beside what is
+// opted out of, and of whom, does not refuse it; see optout.go. Escapes in the
+// headers of binary mode are undone as escapes.go says.
 package wire
 
 import (
+	"bytes"
 	"fmt"
 	"mime"
 	"strconv"
+	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -41,19 +47,32 @@ func ParseOperatorEvent(app domain.AppName, structured []byte) (ledger.Request, 
 // apps' consents stay apart.
 func ParseGroupEvent(structured []byte) (ledger.Request, error) {
 	r, err := parseStructured("", structured, true)
-	if err != nil {
-		return r, err
+	if err == nil && !kinds[TypeOf(r)].fans {
+		err = wrong("type", " does not go to a group of apps: send refusals, withdrawals and what is about the person's account, and everything else to one app")
 	}
-	if attrs, _, err := members(structured); err != nil || !kinds[attrs.get("type")].fans {
-		return r, wrong("type", " does not go to a group of apps: send refusals, withdrawals and what is about the person's account, and everything else to one app")
+	if err != nil {
+		return ledger.Request{}, err
 	}
 	return r, nil
 }
 
+// parseStructured reads an event to the letter. If it is an opt-out that cannot be
+// read so, what stands beside the opt-out does not refuse it; see [parseLoosely].
 func parseStructured(app domain.AppName, structured []byte, fromApp bool) (ledger.Request, error) {
 	if len(structured) > MaxEvent {
 		return ledger.Request{}, errLarge
 	}
+	r, err := parseToTheLetter(app, structured, fromApp)
+	if err == nil {
+		return r, nil
+	}
+	if e, is := looseMembers(structured); is {
+		return parseLoosely(app, e, err, fromApp)
+	}
+	return ledger.Request{}, err
+}
+
+func parseToTheLetter(app domain.AppName, structured []byte, fromApp bool) (ledger.Request, error) {
 	var room [16]attribute // for those that are known
 	if attrs, begun, ok := plainMembers(room[:0], structured); ok {
 		return parse(app, attrs, nil, begun, fromApp)
@@ -63,20 +82,6 @@ func parseStructured(app domain.AppName, structured []byte, fromApp bool) (ledge
 		return ledger.Request{}, err
 	}
 	return parse(app, attrs, data, nil, fromApp)
-}
-
-// ParseBinary is ParseEvent. It reads a CloudEvent whose attributes came as headers: lower-case
-// names without the prefix "ce-", values already decoded.
-func ParseBinary(app domain.AppName, attrs map[string]string, data []byte) (ledger.Request, error) {
-	if len(data) > MaxEvent {
-		return ledger.Request{}, errLarge
-	}
-	for name := range attrs {
-		if name == "data" || !isAttribute(name) {
-			return ledger.Request{}, malformed("an attribute's name is 1 to 64 lower-case letters and digits")
-		}
-	}
-	return parse(app, attributesOf(attrs), data, nil, true)
 }
 
 var errLarge = domain.Refusal{Code: domain.TooLarge, Text: fmt.Sprintf("an event has at most %d bytes; keep documents elsewhere and name their hash", MaxEvent)}
@@ -97,17 +102,12 @@ var ownSources = map[string]bool{"check": true, "consentledger/clock": true, "er
 // parse is the one road from attributes and data to a request. Begun is the
 // body that data begin, if that is known already; else nil.
 func parse(app domain.AppName, attrs attributes, data jsontext.Value, begun []byte, fromApp bool) (ledger.Request, error) {
-	r := ledger.Request{App: app, ID: attrs.get("id"), Source: attrs.get("source"), RecordedBy: domain.Unauthenticated, FromApp: fromApp}
 	if attrs.get("specversion") != "1.0" {
 		return ledger.Request{}, wrong("specversion", ` must be "1.0"`)
 	}
-	for _, name := range []string{"id", "source"} {
-		if v := attrs.get(name); v == "" || len(v) > 512 || !utf8.ValidString(v) {
-			return ledger.Request{}, wrong(name, " is missing or too long: give 1 to 512 bytes of text")
-		}
-	}
-	if ownSources[r.Source] {
-		return ledger.Request{}, wrong("source", " is one that the ledger itself sends as: name your own, as in smartkey/android")
+	r := ledger.Request{App: app, RecordedBy: domain.Unauthenticated, FromApp: fromApp}
+	if err := name(&r, attrs); err != nil {
+		return ledger.Request{}, err
 	}
 	if err := checkContentType(attrs.get("datacontenttype")); err != nil {
 		return ledger.Request{}, err
@@ -132,10 +132,31 @@ func parse(app domain.AppName, attrs attributes, data jsontext.Value, begun []by
 		}
 	}
 	if err := readData(&r, k, begun[len(beforeData):]); err != nil {
+		if len(bytes.TrimSpace(data)) == 0 && string(begun[len(beforeData):]) == noData {
+			err = wrong("data", " is missing: give a JSON object")
+		}
 		return ledger.Request{}, err
 	}
 	r.Body = end(begun, &r, k.name)
 	return r, nil
+}
+
+// name reads what the event is called, and who calls it so.
+func name(r *ledger.Request, attrs attributes) error {
+	r.ID, r.Source = attrs.get("id"), attrs.get("source")
+	for _, name := range []string{"id", "source"} {
+		if v := attrs.get(name); v == "" || len(v) > 512 || !utf8.ValidString(v) {
+			return wrong(name, " is missing or too long: give 1 to 512 bytes of text")
+		}
+	}
+	if uri := normalURI(r.Source); uri != r.Source {
+		r.Former = ledger.Name{Source: r.Source, ID: r.ID}
+		r.Source = uri
+	}
+	if ownSources[r.Source] {
+		return wrong("source", " is one that the ledger itself sends as: name your own, as in smartkey/android")
+	}
+	return nil
 }
 
 // readers are used again.
@@ -171,49 +192,84 @@ func unknownType(name string) error {
 	return wrong("type", ` must be one of those that "consentledger schema list" shows`)
 }
 
+// checkContentType refuses data that are said to be no JSON.
 func checkContentType(s string) error {
-	if s == "" || s == "application/json" {
+	if s == "" || isJSON(s) {
 		return nil
 	}
-	kind, _, err := mime.ParseMediaType(s)
-	if err != nil || kind != "application/json" {
-		return wrong("datacontenttype", " must be application/json")
+	return wrong("datacontenttype", " must be application/json, or another type of JSON")
+}
+
+// isJSON reports whether a content type is one of JSON, as application/json and
+// application/vnd.shop+json are.
+func isJSON(contentType string) bool {
+	kind, _, err := mime.ParseMediaType(contentType)
+	return err == nil && (kind == "application/json" || kind == "text/json" || strings.HasSuffix(kind, "+json"))
+}
+
+func times(r *ledger.Request, attrs attributes) error {
+	if err := happened(r, attrs); err != nil {
+		return err
+	}
+	return numbered(r, attrs)
+}
+
+// happened reads when the event happened.
+func happened(r *ledger.Request, attrs attributes) (err error) {
+	t, ok := attrs.lookup("time")
+	if !ok {
+		return nil
+	}
+	if r.At, err = domain.ParseInstant(t); err != nil {
+		return wrong("time", ": %v", err)
 	}
 	return nil
 }
 
-func times(r *ledger.Request, attrs attributes) (err error) {
-	if t, ok := attrs.lookup("time"); ok {
-		if r.At, err = domain.ParseInstant(t); err != nil {
-			return wrong("time", ": %v", err)
-		}
+// numbered reads the source's own number.
+func numbered(r *ledger.Request, attrs attributes) error {
+	s, ok := attrs.lookup("sequence")
+	if !ok {
+		return nil
 	}
-	if s, ok := attrs.lookup("sequence"); ok {
-		n, err := strconv.ParseUint(s, 10, 64)
-		if err != nil || n == 0 || n > maxSequence || s[0] == '0' || s[0] == '+' {
-			return wrong("sequence", " must be an integer from 1 to %d", int64(maxSequence))
-		}
-		r.Sequence = n
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil || n == 0 || n > maxSequence || s[0] == '0' || s[0] == '+' {
+		return wrong("sequence", " must be an integer from 1 to %d", int64(maxSequence))
 	}
+	r.Sequence = n
 	return nil
 }
 
 // actors reads in what part somebody acts, and for whom.
 func actors(r *ledger.Request, attrs attributes) error {
+	if err := acts(r, attrs); err != nil {
+		return err
+	}
+	return onBehalf(r, attrs)
+}
+
+// acts reads in what part somebody acts.
+func acts(r *ledger.Request, attrs attributes) error {
+	r.Actor = string(domain.Person)
+	if !r.FromApp {
+		r.Actor = string(domain.Operator)
+	}
 	switch a := domain.Actor(attrs.get("actor")); a {
 	case "":
-		r.Actor = string(domain.Person)
-		if !r.FromApp {
-			r.Actor = string(domain.Operator)
-		}
 	case domain.Person, domain.Guardian, domain.Operator, domain.System, domain.Authority:
 		r.Actor = string(a)
 	default:
 		return wrong("actor", " must be person, guardian, operator, system or authority")
 	}
-	if o, ok := attrs.lookup("onbehalfof"); ok && !isName(o, 64) {
+	return nil
+}
+
+// onBehalf reads for whom somebody acts.
+func onBehalf(r *ledger.Request, attrs attributes) error {
+	o, ok := attrs.lookup("onbehalfof")
+	if ok && !isName(o, 64) {
 		return wrong("onbehalfof", ` must be a name of 1 to 64 of a-z, 0-9 and "-", not a person's id: it is kept in the clear`)
 	}
-	r.OnBehalfOf = attrs.get("onbehalfof")
+	r.OnBehalfOf = o
 	return nil
 }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"strings"
@@ -52,11 +53,19 @@ func (f *form[S]) command(r *reader, data []byte) domain.Command {
 	if !f.plain(shape, data) {
 		*shape = *new(S)
 		if err := json.Unmarshal(data, shape, json.RejectUnknownMembers(true)); err != nil {
-			r.err = wrongShape(err, "data")
+			r.err = cmp.Or(misspelled(err, f.names()), wrongShape(err, "data"))
 			return nil
 		}
 	}
 	return (*shape).command(r)
+}
+
+// names returns the names of the members.
+func (f *form[S]) names() (names []string) {
+	for _, m := range f.members {
+		names = append(names, m.name)
+	}
+	return names
 }
 
 // plain reports whether data are plain and fit, and reads them.

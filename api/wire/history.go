@@ -27,6 +27,8 @@ type HistoryEntry struct {
 	Stream     string         `json:"stream"`
 	Data       jsontext.Value `json:"data"`
 	Parts      []string       `json:"parts"`
+
+	NotUnderstood string `json:"not_understood,omitzero" doc:"of an opt-out: the members that were not understood; the part claims has what they said"`
 }
 
 // EntryOf returns the public form of e.
@@ -35,7 +37,8 @@ func EntryOf(e codec.Entry) (HistoryEntry, error) {
 		EventID: e.ID.String(), Type: e.Kind(),
 		Position: FormatPosition(e.Position), Revision: uint64(e.Revision),
 		At: e.At.String(), Recorded: e.Recorded.String(), Actor: e.Actor, RecordedBy: e.RecordedBy,
-		OnBehalfOf: e.OnBehalfOf, Stream: e.Stream.String(), Parts: []string{}, Sequence: e.Request.Sequence,
+		OnBehalfOf: e.OnBehalfOf, Stream: e.Stream.String(), Parts: []string{},
+		Sequence: e.Request.Sequence, NotUnderstood: e.NotUnderstood,
 	}
 	if e.Claimed != 0 {
 		h.Claimed = e.Claimed.String()

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding/base64"
 	"slices"
 	"sync"
 
@@ -119,9 +120,14 @@ func members(structured []byte) (attributes, jsontext.Value, error) {
 		if err != nil {
 			return nil, nil, notJSON(err, "the event")
 		}
-		if name == "data" {
+		if name == "data" || name == "data_base64" {
+			if len(data) > 0 {
+				return nil, nil, malformed("an event has data or data_base64, and not both")
+			}
 			end := int(d.InputOffset())
-			data = structured[end-len(v) : end]
+			if data, err = dataOf(name, structured[end-len(v):end]); err != nil {
+				return nil, nil, err
+			}
 			continue
 		}
 		text, err := textOf(name, v)
@@ -139,6 +145,29 @@ func members(structured []byte) (attributes, jsontext.Value, error) {
 		return nil, nil, malformed("the event is one JSON object, with nothing behind it")
 	}
 	return attrs, data, nil
+}
+
+// dataOf returns the data that a member holds; none if it is null.
+func dataOf(name string, v jsontext.Value) (jsontext.Value, error) {
+	switch {
+	case v.Kind() == 'n':
+		return nil, nil
+	case name == "data":
+		return v, nil
+	}
+	data, err := base64.StdEncoding.DecodeString(textIn(v))
+	if err != nil || v.Kind() != '"' {
+		return nil, malformed(`data_base64 must be the Base64 of a JSON object; better put the object itself into "data"`)
+	}
+	return data, nil
+}
+
+// textIn returns the text of a value if it is one.
+func textIn(v jsontext.Value) string {
+	if v.Kind() != '"' {
+		return ""
+	}
+	return unquote(bytes.TrimSpace(v))
 }
 
 // readName reads a member's name. The usual ones take no memory.
@@ -168,9 +197,6 @@ func unquote(v jsontext.Value) string {
 
 // textOf returns the text of an attribute's value.
 func textOf(name string, v jsontext.Value) (string, error) {
-	if name == "data_base64" {
-		return "", malformed(`data_base64 is not taken: put a JSON object into "data"`)
-	}
 	if !isAttribute(name) {
 		return "", malformed("%s: an attribute's name is 1 to 64 lower-case letters and digits", shown(name))
 	}

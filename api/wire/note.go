@@ -21,7 +21,10 @@ func noteKinds() []kind {
 		}
 		k := kind{name: string(rule.Kind), about: theApp, read: readNote, example: noteExample(rule)}
 		if rule.Person {
-			k.about, k.no = aPerson, rule.Kind == "decision.objected"
+			k.about = aPerson
+			if rule.Kind == "decision.objected" {
+				k.no, k.optOut = true, []string{"decision"}
+			}
 		}
 		k.operator = !rule.Person
 		list = append(list, k)
@@ -51,11 +54,29 @@ func readNote(r *reader, data []byte) domain.Command {
 		case name == "details" && rule.Person:
 			n.Details = r.details(shape[name])
 		default:
-			r.fail(shown(name), "is no member that is known here")
+			r.unknown(name, fieldNames(rule.Fields))
 		}
 	}
 	n.Fields = domain.Fields(fields)
 	return domain.Say{Event: n}
+}
+
+// fieldNames returns the names of the members that data of a note or a step may have.
+func fieldNames(fields []domain.FieldRule) []string {
+	list := []string{"evidence", "details"}
+	for _, f := range fields {
+		list = append(list, f.Name)
+	}
+	return list
+}
+
+// unknown refuses a member that is not among those that are known.
+func (r *reader) unknown(member string, known []string) {
+	if meant := spelled(member, known); meant != "" {
+		r.fail(shown(member), "is no member that is known here: it is spelled %s", meant)
+		return
+	}
+	r.fail(shown(member), "is no member that is known here")
 }
 
 // text reads a member that is a string.

@@ -16,6 +16,8 @@ type Problem struct {
 	Code   string `json:"code"`
 	Detail string `json:"detail"`
 	Path   string `json:"path,omitzero" doc:"the member that it is about, as in data.locale"`
+
+	Outcome string `json:"outcome" doc:"refused, or unknown: ask again"`
 }
 
 // Unavailable is the code of a problem that is no refusal.
@@ -56,10 +58,11 @@ func ProblemOf(err error) Problem {
 	if !no {
 		return Problem{
 			Type: "urn:consentledger:problem:" + Unavailable, Title: "Outcome unknown", Status: 503, Code: Unavailable,
-			Detail: "outcome unknown, ask again: the same id is never recorded twice",
+			Detail:  "outcome unknown, ask again: the same id is never recorded twice",
+			Outcome: Unknown,
 		}
 	}
-	p := Problem{Type: "urn:consentledger:problem:" + string(r.Code), Title: "Refused", Status: 422, Code: string(r.Code), Detail: r.Text, Path: r.Path}
+	p := Problem{Type: "urn:consentledger:problem:" + string(r.Code), Title: "Refused", Status: 422, Code: string(r.Code), Detail: r.Text, Path: r.Path, Outcome: Refused}
 	switch r.Code {
 	case domain.UnknownApp:
 		p.Title, p.Status = "Unknown app", 404

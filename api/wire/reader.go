@@ -57,6 +57,19 @@ func wrongShape(err error, root string) error {
 	return wrong(pathOf(root, e.JSONPointer), " must be %s", kindOf(e.GoType.Kind().String())) // a known member
 }
 
+// misspelled refuses a member of data that is known by another spelling, as
+// Purposes is, which C# writes; nil: there is none.
+func misspelled(err error, known []string) error {
+	e, ok := errors.AsType[*json.SemanticError](err)
+	if !ok || !errors.Is(err, json.ErrUnknownName) || e.JSONPointer.Parent() != "" {
+		return nil
+	}
+	if name := e.JSONPointer.LastToken(); spelled(name, known) != "" {
+		return wrong("data."+shown(name), " is no member that is known here: it is spelled %s", spelled(name, known))
+	}
+	return nil
+}
+
 func kindOf(goKind string) string {
 	switch goKind {
 	case "string":

@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
@@ -18,6 +19,12 @@ type Receipt struct {
 	// Of a no only: nothing else is taken in part.
 	Unknown string `json:"unknown,omitzero" doc:"purposes, with commas in a refusal or withdrawal that no policy declares: it holds for the others; correct the names and send a new event"`
 
+	NotUnderstood string `json:"not_understood,omitzero" doc:"of an opt-out: the members that were not understood, with commas. It is taken without them; what they said is kept, sealed"`
+
+	ID      string `json:"id,omitzero" doc:"of the event, as it was understood"`
+	Subject string `json:"subject,omitzero" doc:"whom the event was understood to be about"`
+	Outcome string `json:"outcome" doc:"recorded"`
+
 	Near string `json:"near,omitzero" doc:"with commas, other persons whose id differs from this one only in what is easily mistaken, each by the kind of its id and in what it differs, as in account case; said while this history holds no grant. Nobody is merged: link whoever is the same person. It is as it is now, and no part of what stays the same"`
 }
 
@@ -30,10 +37,40 @@ type NearMiss struct {
 	Person  string   `json:"person" doc:"the other's pseudonym"`
 }
 
+// What became of a request: in every receipt and problem, and in every answer
+// over NATS.
+const (
+	Recorded = "recorded"
+	Refused  = "refused"
+	Answered = "answered"
+)
+
+// WithOutcome puts the outcome in front of an answer, which is a JSON object that
+// has members and no outcome.
+func WithOutcome(answer []byte, outcome string) []byte {
+	b := make([]byte, 0, len(answer)+len(outcome)+len(`"outcome":"",`))
+	b = append(append(append(b, `{"outcome":"`...), outcome...), `",`...)
+	return append(b, answer[1:]...)
+}
+
 // ReceiptOf returns the public form of r.
 func ReceiptOf(r ledger.Receipt) Receipt {
-	s := Receipt{EventID: r.Event.String(), Position: FormatPosition(r.Position), Unknown: r.Unknown, Near: r.Near}
+	s := Receipt{
+		EventID: r.Event.String(), Position: FormatPosition(r.Position), Unknown: r.Unknown, NotUnderstood: r.NotUnderstood, Near: r.Near,
+		Outcome: Recorded,
+	}
 	s.opened(r.Stream)
+	return s
+}
+
+// RecordedOf is [ReceiptOf] for an event that somebody sent: it says as whose it
+// was understood, and by which id.
+func RecordedOf(r ledger.Receipt) Receipt {
+	s := ReceiptOf(r)
+	s.ID = r.ID
+	if r.Person != (domain.PersonKey{}) {
+		s.Subject = r.Person.String()
+	}
 	return s
 }
 
@@ -47,12 +84,14 @@ func (s *Receipt) opened(stream domain.StreamID) {
 	}
 }
 
-// AppendReceipt appends the public form of r as package encoding/json writes it.
+// AppendReceipt appends what [RecordedOf] returns as package encoding/json writes
+// it.
 func AppendReceipt(b []byte, r ledger.Receipt) []byte {
-	s := Receipt{Unknown: r.Unknown, Near: r.Near}
-	s.opened(r.Stream)
-	if s != (Receipt{}) { // what else it says may need escaping
-		text, err := json.Marshal(ReceiptOf(r))
+	var more Receipt
+	more.opened(r.Stream)
+	more.Unknown, more.NotUnderstood, more.Near = r.Unknown, r.NotUnderstood, r.Near
+	if more != (Receipt{}) || strings.Trim(r.ID, plainID) != "" { // that may need escaping
+		text, err := json.Marshal(RecordedOf(r))
 		if err != nil {
 			panic("wire: a receipt does not make JSON: " + err.Error())
 		}
@@ -60,8 +99,18 @@ func AppendReceipt(b []byte, r ledger.Receipt) []byte {
 	}
 	b = r.Event.Append(append(b, `{"event_id":"`...))
 	b = strconv.AppendUint(append(b, `","position":"`...), uint64(r.Position), 10)
-	return append(b, `"}`...)
+	if r.ID != "" {
+		b = append(append(b, `","id":"`...), r.ID...)
+	}
+	if r.Person != (domain.PersonKey{}) { // whose parts are opaque
+		b = append(append(append(b, `","subject":"`...), r.Person.Kind...), ':')
+		b = append(b, r.Person.ID...)
+	}
+	return append(b, `","outcome":"recorded"}`...)
 }
+
+// plainID are the characters of ids that need no escaping.
+const plainID = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:/"
 
 // FormatPosition returns the token that [ParsePosition] reads. To everybody
 // else it is opaque: it can be compared for equality and given back.

@@ -26,9 +26,11 @@ func TestAReceiptIsAppendedAsPackageJSONWritesIt(t *testing.T) {
 			{Event: id, Position: 7, Stream: domain.StreamID{Noun: domain.RequestNoun, App: "smartkey", ID: "0123"}},
 			{Event: id, Position: 7, Stream: domain.StreamID{Noun: domain.IncidentNoun, App: "smartkey", ID: "0123"}},
 			{Event: id, Position: 7, Stream: domain.StreamID{Noun: domain.ObligationNoun, App: "smartkey", ID: "0123"}},
+			{Event: id, Position: 7, ID: "w-1", Person: domain.PersonKey{Kind: "account", ID: "ada.~_-9Z"}}, {Event: id, ID: "urn:a/b"},
+			{Event: id, Position: 7, ID: "a \"b\"<\u2028"}, {Event: id, Position: 7, ID: "é"}, {Event: id, Position: 7, NotUnderstood: "data.(a name),time"},
 			{Event: id, Position: 7, Unknown: "a<b>,\u2028\xff\"c\""},
 		} {
-			want, err := json.Marshal(ReceiptOf(r))
+			want, err := json.Marshal(RecordedOf(r))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -42,6 +44,6 @@ func TestAReceiptIsAppendedAsPackageJSONWritesIt(t *testing.T) {
 func BenchmarkReceipt(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		_ = AppendReceipt(make([]byte, 0, 96), ledger.Receipt{Event: eventstore.EventID{1, 2, 3}, Position: 123456})
+		_ = AppendReceipt(make([]byte, 0, 192), ledger.Receipt{Event: eventstore.EventID{1, 2, 3}, Position: 123456, ID: "w-1", Person: domain.PersonKey{Kind: "account", ID: "ada"}})
 	}
 }

@@ -16,7 +16,7 @@ import (
 // operators.
 func requestKinds() []kind {
 	list := []kind{{
-		name: "request.received", about: either, no: true, fans: true, read: as[requestReceived](),
+		name: "request.received", about: either, no: true, optOut: []string{"types", "channel", "purposes", "guardian"}, fans: true, read: as[requestReceived](),
 		example: `"types": ["complaint", "withdraw", "question"], "channel": "feedback", "authenticated": true, "purposes": ["personalisation"], "text": "Why do I see this? I do not want it."`,
 	}}
 	for _, rule := range domain.StepRules {
@@ -123,7 +123,7 @@ func readStep(r *reader, data []byte) domain.Command {
 		case name == "details" && rule.Noun == domain.RequestNoun:
 			s.Details = r.details(shape[name])
 		default:
-			r.fail(shown(name), "is no member that is known here")
+			r.unknown(name, append(fieldNames(rule.Fields), of))
 		}
 	}
 	r.need(of, r.stream.ID != "" || rule.Opens())

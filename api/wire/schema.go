@@ -51,6 +51,8 @@ func Schemas() []string {
 
 // Schema returns a JSON Schema (2020-12) by its name. It says no more than is
 // true: what it refuses is refused, but not all that it lets through is taken.
+// Two things are taken that do not fit: an opt-out, without what does not, and
+// data as Base64.
 // How a text must be written, and what goes together, the refusals say.
 func Schema(name string) ([]byte, bool) {
 	var s object
@@ -58,10 +60,10 @@ func Schema(name string) ([]byte, bool) {
 	shape, isShape := shapes[name]
 	switch {
 	case name == "event":
-		s = envelope(object{"enum": sendable()}, either, object{"type": "object"})
+		s = envelope(object{"enum": sendable()}, either, object{"type": "object"}, false)
 	case isType:
 		name = k.name
-		s = envelope(k.named(), k.about, k.data())
+		s = envelope(k.named(), k.about, k.data(), k.needsData())
 	case isShape:
 		s = schemaOf(shape.is, shape.as)
 	default:
@@ -78,7 +80,7 @@ func Schema(name string) ([]byte, bool) {
 
 // envelope is what stands around data, as [members] and [parse] read it. An
 // attribute that is null is none.
-func envelope(kind object, whom about, data object) object {
+func envelope(kind object, whom about, data object, needsData bool) object {
 	text := object{"type": []string{"string", "null"}}
 	name := object{"type": "string", "minLength": 1, "maxLength": 512}
 	properties := object{
@@ -88,7 +90,10 @@ func envelope(kind object, whom about, data object) object {
 		"actor":   object{"enum": []any{"person", "guardian", "operator", "system", "authority", "", nil}}, "sequence": textOrInteger,
 		"onbehalfof": text, "dataschema": text, "datacontenttype": text, "data_base64": false,
 	}
-	required := []string{"specversion", "id", "source", "type", "data"}
+	required := []string{"specversion", "id", "source", "type"}
+	if needsData {
+		required = append(required, "data")
+	}
 	switch whom {
 	case aPerson:
 		required, properties["subject"] = append(required, "subject"), object{"type": "string", "minLength": 1, "description": "account:ID, device:ID or ID"}
@@ -102,6 +107,9 @@ func envelope(kind object, whom about, data object) object {
 // textOrInteger are two types, and apart: strict validators take no list of more than
 // one and null.
 var textOrInteger = object{"anyOf": []object{{"type": []string{"string", "null"}}, {"type": "integer"}}}
+
+// needsData reports whether an event of the kind says nothing without data.
+func (k kind) needsData() bool { return k.optOut != nil || k.reads([]byte(noData)) != nil }
 
 // named returns the schema of the type's own name.
 func (k kind) named() object {

@@ -55,6 +55,7 @@ is known changes by "app environment" alone: which consents count depends on it.
 	f.String("environment", "test", "of a new app: test or production")
 	f.String("jurisdiction", "CN", "whose law applies: a country's two letters, or EU")
 	f.String("time-zone", "Asia/Shanghai", "where its days begin and end")
+	f.String("binary-escapes", "exact", "raw: its senders of CloudEvents in binary mode escape nothing in ce- headers: the SDKs for Go and JavaScript; exact: that for .NET")
 	locales := f.StringSlice("locales", []string{"en"}, "the languages it shows texts in")
 	outputFlag(c)
 
@@ -66,7 +67,7 @@ is known changes by "app environment" alone: which consents count depends on it.
 
 		// Of a known app only what a flag names is said.
 		in := map[string]any{}
-		for _, name := range []string{"handler", "group", "environment", "jurisdiction", "time-zone"} {
+		for _, name := range []string{"handler", "group", "environment", "jurisdiction", "time-zone", "binary-escapes"} {
 			if !known || f.Changed(name) {
 				in[strings.ReplaceAll(name, "-", "_")] = f.Lookup(name).Value.String()
 			}

@@ -267,8 +267,8 @@ func checkWish(w *wish, got []codec.Entry, rejected map[uint64]int) error {
 		if len(got) == 0 {
 			return fmt.Errorf("has a receipt for %s, and is lost", w.receipt.Position)
 		}
-		if is := (wire.Receipt{EventID: got[0].ID.String(), Position: wire.FormatPosition(got[0].Position)}); is != w.receipt {
-			return fmt.Errorf("has the receipt %v, and is %v", w.receipt, is)
+		if id, at := got[0].ID.String(), wire.FormatPosition(got[0].Position); id != w.receipt.EventID || at != w.receipt.Position {
+			return fmt.Errorf("has the receipt %v, and is %s at %s", w.receipt, id, at)
 		}
 	}
 	for _, seq := range w.sequences {

@@ -32,6 +32,7 @@ func (l *line) appendTo(t *jsonwrite.Text) {
 	t.Name("data")
 	appendShape(t, l.Data)
 	t.Text("id", l.ID)
+	t.Textz("not_understood", l.Unread)
 	t.Textz("on_behalf_of", l.OnBehalfOf)
 	if len(l.Parts) > 0 {
 		jsonwrite.Objects(t, "parts", l.Parts, func(t *jsonwrite.Text, p *partV1) {

@@ -30,6 +30,8 @@ type Envelope struct {
 	OnBehalfOf string
 	Request    Request
 	Rules      uint8 // by which the fact folds, see [domain.Rules]; zero: those before they had a number
+
+	NotUnderstood string // what of an opt-out was not, by its members' names, with commas; empty: all was
 }
 
 // A Request is a keyed trace of what an event answers: equal for equal
@@ -86,6 +88,7 @@ type line struct {
 	Claimed    int64      `json:"claimed,omitzero"`
 	Data       any        `json:"data"`
 	ID         string     `json:"id"`
+	Unread     string     `json:"not_understood,omitzero"`
 	OnBehalfOf string     `json:"on_behalf_of,omitzero"`
 	Parts      []partV1   `json:"parts,omitempty"`
 	Recorded   int64      `json:"recorded"`
@@ -103,6 +106,7 @@ type readLine struct {
 	Claimed    int64          `json:"claimed"`
 	Data       jsontext.Value `json:"data"`
 	ID         string         `json:"id"`
+	Unread     string         `json:"not_understood"`
 	OnBehalfOf string         `json:"on_behalf_of"`
 	Parts      []partV1       `json:"parts"`
 	Recorded   int64          `json:"recorded"`
@@ -153,7 +157,7 @@ func Encode(env Envelope, e domain.Event, ref string, key Committer, others Comm
 	plains := append(extra[:len(extra):len(extra)], personal...)
 	l := line{
 		Actor: env.Actor, At: int64(env.At), Claimed: int64(env.Claimed), Data: shape, ID: env.ID.String(),
-		OnBehalfOf: env.OnBehalfOf, Recorded: int64(env.Recorded), RecordedBy: env.RecordedBy,
+		OnBehalfOf: env.OnBehalfOf, Recorded: int64(env.Recorded), RecordedBy: env.RecordedBy, Unread: env.NotUnderstood,
 		Rules: env.Rules, Stream: env.Stream.String(), Type: name, V: 1,
 	}
 	if env.Request.ID != ([16]byte{}) {
@@ -315,7 +319,7 @@ func (e *Entry) readEnvelope(l readLine) (err error) {
 		return err
 	}
 	e.At, e.Recorded, e.Claimed = domain.Instant(l.At), domain.Instant(l.Recorded), domain.Instant(l.Claimed)
-	e.Actor, e.RecordedBy, e.OnBehalfOf, e.Rules = l.Actor, l.RecordedBy, l.OnBehalfOf, l.Rules
+	e.Actor, e.RecordedBy, e.OnBehalfOf, e.Rules, e.NotUnderstood = l.Actor, l.RecordedBy, l.OnBehalfOf, l.Rules, l.Unread
 	if l.Request != nil {
 		e.Request.Sequence = l.Request.Sequence
 		if err = unhex(e.Request.ID[:], l.Request.ID); err != nil {

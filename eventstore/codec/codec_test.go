@@ -114,6 +114,7 @@ func init() {
 		domain.CalendarPublished{Calendar: domain.Calendar{Jurisdiction: "CN", Year: 2027, Off: []domain.Date{739982}, Reported: true, Source: "a package"}},
 		domain.ObligationMoved{ID: "reply.x", Why: domain.MovedCalendar, By: domain.EventID{6}, Due: reported, Was: due},
 		domain.ObligationOpened{Obligation: domain.Obligation{ID: "reply.x", Kind: domain.DutyReply, Rule: rule}, Due: reported},
+		domain.AppRegistered{App: domain.App{Name: "demo", Handler: "Demo Ltd", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}, Escapes: domain.RawEscapes}},
 	)
 }
 
@@ -126,6 +127,20 @@ func underRules() Envelope {
 	env.Rules = domain.Rules
 	return env
 }
+
+// halfRead is the record of an opt-out of which not all was understood.
+func halfRead(t *testing.T) []byte {
+	t.Helper()
+	env := envelope
+	env.NotUnderstood = notUnderstood
+	x, err := Encode(env, domain.ConsentWithdrawn{Scope: domain.Scope{All: true}}, "00ff", stub{}, nil, Plain{Role: "binding", Text: []byte("x")}, Plain{Role: "claims", Text: []byte("y")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x.Record.Data
+}
+
+const notUnderstood = "data.(a name),data.purposes[1],time"
 
 // rule and due have a value in every field.
 var (
@@ -180,6 +195,9 @@ func TestGolden(t *testing.T) {
 		if line := append(encodeIn(t, underRules(), ruled).Data, '\n'); !bytes.Contains(all, line) {
 			all = append(all, line...)
 		}
+		if line := append(halfRead(t), '\n'); !bytes.Contains(all, line) {
+			all = append(all, line...)
+		}
 		if err := os.WriteFile(name, all, 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -192,6 +210,9 @@ func TestGolden(t *testing.T) {
 		got, err := Decode(r)
 		want := envelope
 		want.Rules = got.Rules // the one that has them is held below
+		if bytes.Contains(line, []byte(`"not_understood"`)) {
+			want.NotUnderstood = notUnderstood
+		}
 		if err != nil || !reflect.DeepEqual(got.Envelope, want) {
 			t.Errorf("line %d: read %+v, %v", i+1, got, err)
 		}
@@ -216,6 +237,9 @@ func TestGolden(t *testing.T) {
 	}
 	if got, err := Decode(r); err != nil || got.Fact().Rules != domain.Rules {
 		t.Errorf("read %+v, %v", got, err)
+	}
+	if !bytes.Contains(all, append(halfRead(t), '\n')) {
+		t.Errorf("an opt-out that is half understood is written otherwise now: %s", halfRead(t))
 	}
 	for _, name := range Types() {
 		if !seen[name] {

@@ -10,6 +10,7 @@ import (
 // The second shapes of what was said, and of apps and policies.
 type (
 	appRegisteredV2 struct {
+		Escapes      string   `json:"binary_escapes,omitzero"`
 		Environment  string   `json:"environment"`
 		Group        string   `json:"group,omitzero"`
 		Handler      string   `json:"handler"`
@@ -180,7 +181,7 @@ func (s appRegisteredV2) event() (domain.Event, error) {
 	env, err := domain.ParseEnvironment(s.Environment)
 	return domain.AppRegistered{App: domain.App{
 		Name: domain.AppName(s.Name), Handler: s.Handler, Group: s.Group, Environment: env,
-		Jurisdiction: s.Jurisdiction, TimeZone: s.TimeZone, Locales: s.Locales,
+		Jurisdiction: s.Jurisdiction, TimeZone: s.TimeZone, Locales: s.Locales, Escapes: domain.Escapes(s.Escapes),
 	}}, err
 }
 

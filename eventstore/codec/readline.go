@@ -144,6 +144,9 @@ func scanLine(r eventstore.Recorded) (e Entry, data []byte, ok bool) {
 	s.must(`,"id":"`)
 	s.must(r.ID.String())
 	s.must(`"`)
+	if s.has(`,"not_understood":`) {
+		e.NotUnderstood = string(s.plain())
+	}
 	if s.has(`,"on_behalf_of":`) {
 		e.OnBehalfOf = s.text()
 	}

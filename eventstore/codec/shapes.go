@@ -182,7 +182,7 @@ func shapeOf(e domain.Event) (string, any, []Plain, error) {
 	switch e := e.(type) {
 	case domain.AppRegistered:
 		a := e.App
-		return "app.registered.v2", appRegisteredV2{a.Environment.String(), a.Group, a.Handler, a.Jurisdiction, a.Locales, string(a.Name), a.TimeZone}, nil, nil
+		return "app.registered.v2", appRegisteredV2{string(a.Escapes), a.Environment.String(), a.Group, a.Handler, a.Jurisdiction, a.Locales, string(a.Name), a.TimeZone}, nil, nil
 	case domain.PolicyPublished:
 		shape, err := publishedShape(e)
 		return "policy.published.v2", shape, nil, err

@@ -237,6 +237,7 @@ func holds(ctx context.Context, l *ledger.Ledger, v *vault.Vault, receipts []led
 		there[r] = true
 	}
 	for i, r := range receipts {
+		r.Person, r.ID = domain.PersonKey{}, "" // what the request said, not the log
 		if !there[r] {
 			return fmt.Errorf("request %d has a receipt for %d, and is at %d (0: lost)", i, r.Position, seen[r.Event])
 		}

@@ -70,7 +70,8 @@ func (f *fold) add(e codec.Entry) {
 		if again {
 			a.receipt.Position = e.Position
 		} else {
-			f.answered.add(answer{e.Request.ID, e.Request.Digest, Receipt{Event: e.ID, Position: e.Position, Unknown: unknownIn(e.Event)}})
+			receipt := Receipt{Event: e.ID, Position: e.Position, Unknown: unknownIn(e.Event), NotUnderstood: e.NotUnderstood}
+			f.answered.add(answer{e.Request.ID, e.Request.Digest, receipt})
 		}
 	}
 	f.revision, f.position, f.recorded = e.Revision, e.Position, max(f.recorded, e.Recorded)

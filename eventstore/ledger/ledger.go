@@ -46,6 +46,10 @@ type Request struct {
 
 	At       domain.Instant // when it happened, as the source says; zero: it does not say
 	Sequence uint64         // the source's own number; zero: none
+	Unread   Unread         // of an opt-out: what of it was not understood, and stood in nobody's way
+
+	Raw    Name // what Source and ID are if the app's senders escape nothing; zero: the same
+	Former Name // what they were to earlier programs; zero: the same
 
 	Actor      string // person, guardian, operator, system or authority
 	RecordedBy string // the authenticated principal, or unauthenticated
@@ -57,6 +61,16 @@ type Request struct {
 	Command domain.Command
 
 	overtaken bool // a no from before the person's history began
+}
+
+// A Name is how a sender names an event.
+type Name struct{ Source, ID string }
+
+// Unread is what of an opt-out was not understood. The opt-out is taken without
+// it.
+type Unread struct {
+	Names  string // of its members, with commas; in the clear. Empty: all was understood
+	Claims []byte // what they said, kept sealed
 }
 
 // times returns the time that the request's facts carry, and what was claimed
@@ -87,6 +101,11 @@ type Receipt struct {
 	// kind and in what it differs, with spaces. They are as they are when the
 	// answer is given: see [Ledger.Near].
 	Near string
+
+	NotUnderstood string // of an opt-out, see [Unread]
+
+	Person domain.PersonKey // whom the request was taken to be about; zero: nobody
+	ID     string           // what it was taken to be called
 }
 
 // A Ledger decides requests and remembers the answers. Its methods may be
@@ -146,6 +165,30 @@ const tries = 5
 // twice and appends once. A refusal is a [domain.Refusal]; after any other
 // error the outcome is unknown and the caller asks again.
 func (l *Ledger) Execute(ctx context.Context, req Request) (Receipt, error) {
+	req, err := l.asMeant(ctx, req)
+	if err != nil {
+		return Receipt{}, err
+	}
+	receipt, err := l.execute(ctx, req)
+	if err == nil {
+		receipt.Person, receipt.ID = req.Person, req.ID
+	}
+	return receipt, err
+}
+
+// asMeant returns the request by the name that its app's senders give it.
+func (l *Ledger) asMeant(ctx context.Context, req Request) (Request, error) {
+	if req.Raw == (Name{}) {
+		return req, nil
+	}
+	ref, err := l.reference(ctx, req.App)
+	if err == nil && ref.Service.App.Escapes == domain.RawEscapes {
+		req.Source, req.ID = req.Raw.Source, req.Raw.ID
+	}
+	return req, err
+}
+
+func (l *Ledger) execute(ctx context.Context, req Request) (Receipt, error) {
 	if req.Stream != (domain.StreamID{}) {
 		return l.ExecuteOn(ctx, req.Stream, req)
 	}
@@ -279,6 +322,9 @@ func (l *Ledger) commit(ctx context.Context, req Request, stream domain.StreamID
 		}
 		return before.receipt, nil
 	}
+	if before, ok := formerly(req, f, k, digest); ok {
+		return before, nil
+	}
 	recorded := l.stamp(f.recorded)
 	events, err := decide(recorded)
 	if err != nil || len(events) == 0 {
@@ -288,7 +334,7 @@ func (l *Ledger) commit(ctx context.Context, req Request, stream domain.StreamID
 	env := codec.Envelope{
 		Stream: stream, At: at, Recorded: recorded, Claimed: claimed,
 		Actor: req.Actor, RecordedBy: req.RecordedBy, OnBehalfOf: req.OnBehalfOf,
-		Request: codec.Request{ID: id, Digest: digest, Source: k.Source(req.Source), Sequence: req.Sequence},
+		Request: codec.Request{ID: id, Digest: digest, Source: k.Source(req.Source), Sequence: req.Sequence}, NotUnderstood: req.Unread.Names,
 	}
 	if stream.Noun == domain.SubjectNoun {
 		env.Rules = domain.Rules
@@ -309,10 +355,24 @@ func (l *Ledger) commit(ctx context.Context, req Request, stream domain.StreamID
 	return l.remember(env, events, records, f, pos), nil
 }
 
+// formerly returns the answer that an earlier program gave to a request, which
+// knew it by another name. An opt-out is recorded once more: that is harmless, and
+// to take one for another is not.
+func formerly(req Request, f *fold, k key, digest [16]byte) (Receipt, bool) {
+	if req.Former == (Name{}) || domain.IsNo(req.Command) {
+		return Receipt{}, false
+	}
+	before, ok := f.answered.find(k.RequestID(req.Former.Source, req.Former.ID))
+	if !ok || before.digest != digest {
+		return Receipt{}, false
+	}
+	return before.receipt, true
+}
+
 // remember folds what was just appended, so that the next request of the
 // stream need not read it.
 func (l *Ledger) remember(env codec.Envelope, events []domain.Event, records []eventstore.Record, f *fold, last eventstore.Position) Receipt {
-	receipt := Receipt{Event: records[0].ID, Position: last, Unknown: unknownIn(events[0])}
+	receipt := Receipt{Event: records[0].ID, Position: last, Unknown: unknownIn(events[0]), NotUnderstood: env.NotUnderstood}
 	next := *f
 	for i, e := range events {
 		env.ID = records[i].ID

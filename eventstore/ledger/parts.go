@@ -100,8 +100,12 @@ func sign(ref *domain.Reference, req Request) error {
 	return nil
 }
 
+// ClaimsRole is the role of the part that holds what an opt-out said and what was
+// not understood.
+const ClaimsRole = "claims"
+
 // original returns what was signed, to be kept: the signature and the bytes.
-// So is what other apps are to be told.
+// So is what other apps are to be told, and what was not understood.
 func original(req Request) []codec.Plain {
 	var kept []codec.Plain
 	if req.Signed != nil {
@@ -109,6 +113,9 @@ func original(req Request) []codec.Plain {
 	}
 	if len(req.Group) > 0 {
 		kept = append(kept, codec.Plain{Role: GroupRole, Text: req.Group})
+	}
+	if len(req.Unread.Claims) > 0 {
+		kept = append(kept, codec.Plain{Role: ClaimsRole, Text: req.Unread.Claims})
 	}
 	return kept
 }

@@ -198,7 +198,7 @@ func (l *Ledger) told(ctx context.Context, req Request, p *vault.Person, made do
 			tell.At = 0 // the request has its date; the history says where it is told of
 		}
 	}
-	tell.Group = nil // the request itself has it
+	tell.Group, tell.Unread = nil, Unread{} // the request itself has them
 	tell.Actor, tell.RecordedBy, tell.FromApp, tell.Other = string(domain.System), "ledger", false, domain.PersonKey{}
 	_, err = l.executePerson(ctx, tell)
 	return before.subject, err

@@ -176,7 +176,7 @@ func TestAReceiptThatSaysSomethingElseDoesNotVerify(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, change := range [][2]string{
-			{`"ads"`, `"all"`}, {"1767225601", "1767225600"}, {"00:00:01Z", "00:00:00Z"}, {`"00ff"`, `"00fe"`},
+			{`"ads"`, `"all"`}, {"1767225601", "1767225600"}, {"1767225601", "1767225601.0000000000001"}, {"00:00:01Z", "00:00:00Z"}, {`"00ff"`, `"00fe"`},
 			{"01020300-0000-0000-0000-000000000000", "01020300-0000-0000-0000-000000000001"},
 			{c.Policy.Version.String(), domain.Hash{3}.String()}, {`"language": "en"`, `"language": "zh"`}, {`"dct:language": "en"`, `"dct:language": "zh"`},
 			{`"collectionMethod": "agree"`, `"collectionMethod": "written"`}, {`"consentType": "EXPLICIT"`, `"consentType": "IMPLICIT"`}, {"dpv:ExplicitlyExpressedConsent", "dpv:ImpliedConsent"},

@@ -20,8 +20,9 @@ var members = []struct {
 	name string
 	may  bool
 }{
-	{"actor", false}, {"at", false}, {"claimed", true}, {"data", false}, {"id", false}, {"on_behalf_of", true}, {"parts", true},
-	{"recorded", false}, {"recorded_by", false}, {"request", true}, {"stream", false}, {"type", false}, {"v", false},
+	{"actor", false}, {"at", false}, {"claimed", true}, {"data", false}, {"id", false}, {"not_understood", true},
+	{"on_behalf_of", true}, {"parts", true},
+	{"recorded", false}, {"recorded_by", false}, {"request", true}, {"rules", true}, {"stream", false}, {"type", false}, {"v", false},
 }
 
 // parseLine reads a record: one line of RFC 8785 JSON with the members that a
@@ -66,6 +67,11 @@ func (l *line) member(s *scanner, name string) (err error) {
 		}
 	case "recorded":
 		l.recorded, err = s.number()
+	case "rules":
+		var rules int64
+		if rules, err = s.number(); err == nil && rules <= 0 {
+			err = fmt.Errorf("rules have a number above zero, and this is %d", rules)
+		}
 	case "v":
 		var v int64
 		if v, err = s.number(); err == nil && v != 1 {

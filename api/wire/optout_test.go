@@ -1,0 +1,188 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"consentledger/domain"
+	"consentledger/eventstore/ledger"
+)
+
+// withdrawal is an opt-out, with changes.
+func withdrawal(change ...string) []byte {
+	const event = `{"specversion":"1.0","id":"1","source":"/a","type":"consent.withdrawn","subject":"ann","time":"2026-03-02T09:30:00Z","sequence":"7","data":{"purposes":["mail"]}}`
+	return []byte(strings.NewReplacer(change...).Replace(event))
+}
+
+// optsOut reports whether a request withdraws the purpose mail of ann.
+func optsOut(r ledger.Request) bool {
+	w, ok := r.Command.(domain.WithdrawConsent)
+	return ok && r.Person.ID == "ann" && (w.Scope.All || len(w.Scope.Purposes) > 0 && w.Scope.Purposes[0] == "mail")
+}
+
+func TestNothingThatStandsBesideAnOptOutRefusesIt(t *testing.T) {
+	const at = `"time":"2026-03-02T09:30:00Z"`
+	for _, c := range []struct {
+		name   string
+		event  []byte
+		unread string // what the record names
+		claim  string // a part of what it keeps
+	}{
+		{"nothing wrong", withdrawal(), "", ""},
+		{"a leap second", withdrawal(at, `"time":"2016-12-31T23:59:60Z"`), "", ""},
+		{"lower-case letters in the time", withdrawal(at, `"time":"2026-03-02t09:30:00z"`), "", ""},
+		{"a time as C# prints it", withdrawal(at, `"time":"01/01/1970 00:00:00 +00:00"`), "time", "01/01/1970 00:00:00 +00:00"},
+		{"a time that is no moment", withdrawal(at, `"time":"2026-02-30T09:30:00Z"`), "time", "2026-02-30"},
+		{"a time without a zone", withdrawal(at, `"time":"2026-03-02T09:30:00"`), "time", "2026-03-02T09:30:00"},
+		{"the epoch", withdrawal(at, `"time":"1970-01-01T00:00:00Z"`), "time", "1970"},
+		{"a time that is a number", withdrawal(at, `"time":1772443800`), "time", "1772443800"},
+		{"a time that is empty", withdrawal(at, `"time":""`), "time", ""},
+		{"a time that is an object", withdrawal(at, `"time":{"seconds":1}`), "time", "seconds"},
+		{"a time twice, and two of them", withdrawal(at, at+`,"time":"2026-03-02T09:30:01Z"`), "time", "09:30:01Z"},
+		{"a sequence of zero", withdrawal(`"7"`, `"0"`), "sequence", "0"},
+		{"a sequence below zero", withdrawal(`"7"`, `-1`), "sequence", "-1"},
+		{"a sequence with a point", withdrawal(`"7"`, `5.0`), "sequence", "5.0"},
+		{"a sequence that is too large", withdrawal(`"7"`, `9007199254740993`), "sequence", "9007199254740993"},
+		{"a sequence of letters", withdrawal(`"7"`, `"a7"`), "sequence", "a7"},
+		{"a sequence that is true", withdrawal(`"7"`, `true`), "sequence", "true"},
+		{"another version of CloudEvents", withdrawal(`"1.0"`, `"0.3"`), "specversion", "0.3"},
+		{"no version of CloudEvents", withdrawal(`"specversion":"1.0",`, ``), "specversion", ""},
+		{"an actor that nobody knows", withdrawal(`"id"`, `"actor":"user","id"`), "actor", "user"},
+		{"whom it is on behalf of, by a phone number", withdrawal(`"id"`, `"onbehalfof":"13800138000 x","id"`), "onbehalfof", "13800138000"},
+		{"data that are said to be text", withdrawal(`"id"`, `"datacontenttype":"text/plain","id"`), "datacontenttype", "text/plain"},
+		{"an attribute with an upper-case name", withdrawal(`"id"`, `"traceParent":"00","id"`), "traceParent", "00"},
+		{"an attribute that is a list", withdrawal(`"id"`, `"tags":["a"],"id"`), "tags", `[\"a\"]`},
+		{"a member that nobody knows", withdrawal(`"purposes"`, `"surface":"settings","purposes"`), "data.surface", "settings"},
+		{"a member whose name is personal", withdrawal(`"purposes"`, `"138 0013 8000":1,"purposes"`), "data.(a name)", "138 0013 8000"},
+		{"a build that is a text", withdrawal(`"purposes"`, `"build":"five two","purposes"`), "data.build", "five two"},
+		{"a build that is a number", withdrawal(`"purposes"`, `"build":5,"purposes"`), "data.build", "5"},
+		{"details that are a list", withdrawal(`"purposes"`, `"details":[1],"purposes"`), "data.details", "[1]"},
+		{"details with a number that cannot be kept", withdrawal(`"purposes"`, `"details":{"n":1e-400},"purposes"`), "data.details", "1e-400"},
+		{"details with a name twice", withdrawal(`"purposes"`, `"details":{"n":1,"n":2},"purposes"`), "data.details", "n"},
+		{"details in another encoding than UTF-8", withdrawal(`"purposes"`, "\"details\":{\"n\":\"\xd5\xc5\"},\"purposes\""), "data.details", base64.StdEncoding.EncodeToString([]byte("{\"n\":\"\xd5\xc5\"}"))},
+		{"details twice, and two of them", withdrawal(`"purposes"`, `"details":{"n":1},"details":{"n":2},"purposes"`), "data.details", `1`},
+		{"purposes that are a text", withdrawal(`["mail"]`, `"mail"`), "data.purposes", "mail"},
+		{"a purpose that is a number, beside one", withdrawal(`["mail"]`, `["mail",5]`), "data.purposes[1]", "5"},
+		{"the purpose, in the singular", withdrawal(`"purposes"`, `"purpose"`), "data.purpose", "mail"},
+		{"members as C# spells them", withdrawal(`{"purposes"`, `{"Build":"5.2","Purposes"`), "data.Build,data.Purposes", "5.2"},
+		{"all as a text", withdrawal(`"purposes":["mail"]`, `"all":"True"`), "data.all", "True"},
+		{"data as text in a text", withdrawal(`{"purposes":["mail"]}`, `"{\"purposes\":[\"mail\"]}"`), "data", "purposes"},
+		{"data as Base64 in a text", withdrawal(`{"purposes":["mail"]}`, `"eyJwdXJwb3NlcyI6WyJtYWlsIl19"`), "data", "eyJwdXJw"},
+		{"all of it at once", withdrawal(at, `"time":"now"`, `"7"`, `"x"`, `"purposes"`, `"act":"off","purposes"`), "data.act,sequence,time", "now"},
+	} {
+		for mode, parse := range map[string]func([]byte) (ledger.Request, error){
+			"apps":      func(b []byte) (ledger.Request, error) { return ParseEvent("a", b) },
+			"operators": func(b []byte) (ledger.Request, error) { return ParseOperatorEvent("a", b) },
+			"groups":    ParseGroupEvent,
+		} {
+			r, err := parse(c.event)
+			if err != nil || !optsOut(r) {
+				t.Errorf("%s, by %s: %+v, %v", c.name, mode, r.Command, err)
+				continue
+			}
+			if r.Unread.Names != c.unread || !strings.Contains(string(r.Unread.Claims), c.claim) {
+				t.Errorf("%s, by %s: names %q, keeps %s, want %q, %s", c.name, mode, r.Unread.Names, r.Unread.Claims, c.unread, c.claim)
+			}
+			if TypeOf(r) != "consent.withdrawn" {
+				t.Errorf("%s, by %s: it is of type %q", c.name, mode, TypeOf(r))
+			}
+			if strings.Contains(c.unread, "time") != (r.At == 0) || strings.Contains(c.unread, "sequence") != (r.Sequence == 0) {
+				t.Errorf("%s, by %s: at %v, number %d", c.name, mode, r.At, r.Sequence)
+			}
+		}
+	}
+}
+
+func TestEveryKindOfOptOutIsTaken(t *testing.T) {
+	for _, c := range []struct{ kind, data string }{
+		{"consent.refused", `{"all":true,"locale":"??"}`}, {"consent.refused", `{"purposes":["mail"],"version":"v2","notice":"x","initial":"y"}`},
+		{"permission.denied", `{"permission":"network","when":"now"}`}, {"permission.revoked", `{"Permission":"network","details":5}`},
+		{"decision.objected", `{"decision":"credit-limit","why":5}`},
+		{"request.received", `{"types":["withdraw"],"channel":"feedback","authenticated":"yes","document":"x"}`},
+		{"request.received", `{"types":["withdraw","nonsense"],"channel":"feedback"}`}, {"request.received", `{"types":"withdraw","channel":"feedback"}`},
+	} {
+		r, err := ParseEvent("a", withdrawal("consent.withdrawn", c.kind, `{"purposes":["mail"]}`, c.data, `"7"`, `"x"`))
+		if err != nil || !domain.IsNo(r.Command) && !isObjection(r.Command) || !strings.Contains(r.Unread.Names, "data.") {
+			t.Errorf("%s %s: %+v, %q, %v", c.kind, c.data, r.Command, r.Unread.Names, err)
+		}
+		if r.At == 0 {
+			t.Errorf("%s %s: the time is lost, which is right", c.kind, c.data)
+		}
+	}
+}
+
+func TestWhatAnOptOutIsAboutHasToBeReadable(t *testing.T) {
+	for _, c := range []struct{ name, event, says string }{
+		{"no id", string(withdrawal(`"id":"1",`, ``)), "id is missing"},
+		{"two ids", string(withdrawal(`"id":"1"`, `"id":"1","id":"2"`)), "twice"},
+		{"no source", string(withdrawal(`"source":"/a",`, ``)), "source is missing"},
+		{"no subject", string(withdrawal(`"subject":"ann",`, ``)), "subject is missing"},
+		{"a subject that is an address", string(withdrawal(`"ann"`, `"ann@example.com"`)), "subject"},
+		{"purposes that are none", string(withdrawal(`["mail"]`, `5`)), "data.purposes must be a list"},
+		{"purposes twice, and two of them", string(withdrawal(`["mail"]`, `["mail"],"purposes":["ads"]`)), "data"},
+		{"purposes in two spellings, and no other", string(withdrawal(`"purposes":["mail"]`, `"Purposes":["mail"],"PURPOSES":["ads"]`)), "two spellings"},
+		{"no data that are JSON", string(withdrawal(`{"purposes":["mail"]}`, `{"purposes"}`)), "not valid JSON"},
+		{"a list for data", string(withdrawal(`{"purposes":["mail"]}`, `["mail"]`)), "data must be a JSON object"},
+		{"a grant with a strange time", string(withdrawal("withdrawn", "given", `"time":"2026`, `"time":"x2026`)), "time"},
+		{"a grant with a strange number", string(withdrawal("withdrawn", "given", `"7"`, `"x"`)), "sequence"},
+		{"a grant as text in a text", string(withdrawal("withdrawn", "given", `{"purposes":["mail"]}`, `"{\"act\":\"agree\"}"`)), "written inside a JSON string"},
+		{"a grant as Base64 in a text", string(withdrawal("withdrawn", "given", `{"purposes":["mail"]}`, `"eyJhY3QiOiJhZ3JlZSJ9"`)), "as Base64 inside a JSON string"},
+		{"a grant as C# spells it", string(withdrawal("withdrawn", "given", `{"purposes":["mail"]}`, `{"Act":"agree"}`)), "data.Act is no member that is known here: it is spelled act"},
+		{"a request for a copy", string(withdrawal("consent.withdrawn", "request.received", `{"purposes":["mail"]}`, `{"types":["access"],"channel":"feedback","x":1}`)), "data.x is no member"},
+	} {
+		if r, err := ParseEvent("a", []byte(c.event)); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %+v, %v, want %q", c.name, r.Command, err, c.says)
+		}
+	}
+}
+
+func TestAnOptOutThatIsSentAgainIsTheSameAndAnotherIsNot(t *testing.T) {
+	parse := func(change ...string) ledger.Request {
+		r, err := ParseEvent("a", withdrawal(change...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	one := parse(`"time":"2026-03-02T09:30:00Z"`, `"time":"x"`, `"7"`, `"y"`)
+	same := parse(`"time":"2026-03-02T09:30:00Z","sequence":"7"`, `"sequence":"y", "time" : "x"`)
+	other := parse(`"time":"2026-03-02T09:30:00Z"`, `"time":"z"`, `"7"`, `"y"`)
+	if !bytes.Equal(one.Body, same.Body) || bytes.Equal(one.Body, other.Body) {
+		t.Errorf("one is %s\nsame %s\nother %s", one.Body, same.Body, other.Body)
+	}
+
+	binary := map[string][]string{"ce-specversion": {"1.0"}, "ce-id": {"1"}, "ce-source": {"/a"}, "ce-type": {"consent.withdrawn"},
+		"ce-subject": {"ann"}, "ce-time": {"x"}, "ce-sequence": {"y"}}
+	if r, err := ParseBinary("a", binary, []byte(`{"purposes":["mail"]}`), ""); err != nil || !bytes.Equal(r.Body, one.Body) {
+		t.Errorf("in binary mode it is %s, %v, want %s", r.Body, err, one.Body)
+	}
+}
+
+// FuzzOptOut holds every opt-out that is taken to be somebody's, with what was not
+// understood in one line of names.
+func FuzzOptOut(f *testing.F) {
+	f.Add(withdrawal())
+	f.Add(withdrawal(`"7"`, `"x"`, `["mail"]`, `"mail"`))
+	f.Add(withdrawal(`{"purposes":["mail"]}`, `"{\"purposes\":[\"mail\"]}"`))
+	f.Add(withdrawal(`{"purposes":["mail"]}`, `{"Purposes":["mail",5],"a.b[0]":"\ud800","details":{"x":1e-400}}`))
+	f.Fuzz(func(t *testing.T, event []byte) {
+		r, err := ParseEvent("a", event)
+		if err != nil {
+			if !IsRefusal(err) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if r.Person.ID == "" || r.ID == "" || r.Source == "" || TypeOf(r) == "" {
+			t.Fatalf("%+v", r)
+		}
+		if (r.Unread.Names == "") != (len(r.Unread.Claims) == 0) {
+			t.Errorf("names %q, keeps %s", r.Unread.Names, r.Unread.Claims)
+		}
+		if strings.ContainsFunc(r.Unread.Names, func(c rune) bool { return c < ' ' || c > '~' || c == '"' || c == '\\' }) || len(r.Unread.Names) > 2000 {
+			t.Errorf("the record would name %q", r.Unread.Names)
+		}
+	})
+}

@@ -1,0 +1,238 @@
+package wire
+
+import (
+	"bytes"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"consentledger/domain"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// members are those of an opt-out's data, by name, in the order of their names.
+type looseData struct {
+	names  []string
+	values map[string]jsontext.Value
+}
+
+// readData returns the data of an opt-out, canonical: the members that say what it
+// is about, and of the others those that can be read.
+func (e *loose) readData() ([]byte, error) {
+	data := e.data
+	if len(bytes.TrimSpace(data)) == 0 {
+		data = jsontext.Value(noData)
+	}
+	if object, _, ok := inside(data); ok {
+		e.add("data", data)
+		data = object
+	}
+	if !isObject(data) {
+		_, err := canonicalData(data)
+		return nil, err
+	}
+	d, err := e.dataMembers(data)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range e.kind.optOut {
+		if v, has := d.values[name]; has {
+			d.values[name] = e.coerce(name, v)
+		}
+	}
+
+	// What the opt-out is about comes first: it has to be readable by itself.
+	var taken []string
+	for _, name := range d.names {
+		if slices.Contains(e.kind.optOut, name) && d.values[name] != nil {
+			taken = append(taken, name)
+		}
+	}
+	canonical, err := d.canonical(taken)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.kind.reads(canonical); err != nil {
+		return nil, err
+	}
+	for _, name := range d.names {
+		if slices.Contains(e.kind.optOut, name) {
+			continue
+		}
+		more, err := d.canonical(append(taken, name))
+		if err != nil || e.kind.reads(more) != nil {
+			e.add("data."+name, d.values[name])
+			continue
+		}
+		taken, canonical = append(taken, name), more
+	}
+	return canonical, nil
+}
+
+// reads returns what is wrong with data that are canonical.
+func (k kind) reads(data []byte) error {
+	r := reader{kind: k.name}
+	k.read(&r, data)
+	return r.err
+}
+
+// canonical returns the members that are named, as RFC 8785 writes them.
+func (d looseData) canonical(names []string) ([]byte, error) {
+	b := []byte{'{'}
+	for i, name := range names {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendQuote(b, name) // of a-z, digits and "_"
+		b = append(append(b, ':'), d.values[name]...)
+	}
+	return canonicalData(append(b, '}'))
+}
+
+// dataMembers takes data apart. A member that is known by another spelling is
+// taken for it, if it does not stand there too.
+func (e *loose) dataMembers(data jsontext.Value) (looseData, error) {
+	d := looseData{values: map[string]jsontext.Value{}}
+	known := e.kind.members()
+	other := map[string]jsontext.Value{} // by the member that is meant
+	dec := jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	_, err := dec.ReadToken()
+	for err == nil && dec.PeekKind() != '}' {
+		t, bad := dec.ReadToken()
+		if bad != nil {
+			return d, notJSON(bad, "data")
+		}
+		name := t.String()
+		v, bad := dec.ReadValue()
+		if bad != nil {
+			return d, notJSON(bad, "data")
+		}
+		end := int(dec.InputOffset())
+		raw := data[end-len(v) : end]
+		meant := spelled(name, known)
+		switch {
+		case meant == "":
+			e.add("data."+name, raw)
+		case meant == name:
+			err = d.put(e, name, raw)
+		case other[meant] == nil:
+			other[meant] = raw
+			e.add("data."+name, raw)
+		default:
+			err = wrong("data."+meant, " stands twice, in two spellings")
+		}
+	}
+	if err != nil {
+		return d, err
+	}
+	for meant, v := range other {
+		if d.values[meant] == nil {
+			d.values[meant] = v
+		}
+	}
+	for name := range d.values {
+		d.names = append(d.names, name)
+	}
+	slices.Sort(d.names)
+	return d, nil
+}
+
+// put takes a member that is known. If it stands twice and says two things it is
+// nothing that is understood, or, if the opt-out is about it, refused.
+func (d looseData) put(e *loose, name string, v jsontext.Value) error {
+	before, twice := d.values[name]
+	switch {
+	case !twice:
+		d.values[name] = v
+	case bytes.Equal(before, v):
+	case slices.Contains(e.kind.optOut, name):
+		return wrong("data."+name, " stands twice and says two things")
+	default:
+		e.add("data."+name, before)
+		d.values[name] = v
+	}
+	return nil
+}
+
+// members returns the names of the members that data of a kind may have.
+func (k kind) members() (names []string) {
+	if rule, is := domain.NoteRuleOf(domain.NoteKind(k.name)); is {
+		return fieldNames(rule.Fields)
+	}
+	var shape reflect.Type
+	k.read(&reader{kind: k.name, shape: &shape}, nil)
+	for f := range shape.Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return names
+}
+
+// spelled returns the member that a name means: itself, or one that differs in
+// the case of its letters, in hyphens, or is the plural; empty: none.
+func spelled(name string, known []string) string {
+	if slices.Contains(known, name) {
+		return name
+	}
+	plain := strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name))
+	for _, k := range known {
+		if plain == strings.ReplaceAll(k, "_", "") || plain+"s" == k {
+			return k
+		}
+	}
+	return ""
+}
+
+// coerce returns a member that an opt-out is about in the form that it should
+// have had, if the form alone is wrong. What of a list cannot be read does not
+// undo the rest; nil: nothing can.
+func (e *loose) coerce(name string, v jsontext.Value) jsontext.Value {
+	path := "data." + name
+	switch {
+	case v.Kind() == 'n':
+		return nil
+	case name == "all" && v.Kind() == '"' && strings.EqualFold(textIn(v), "true"):
+		e.add(path, v)
+		return jsontext.Value("true")
+	case name == "all" && v.Kind() != 't' && v.Kind() != 'f':
+		e.add(path, v)
+		return nil
+	case name != "purposes" && name != "types":
+		return v
+	case v.Kind() == '"':
+		e.add(path, v)
+		return slices.Concat([]byte("["), v, []byte("]"))
+	case v.Kind() == '[':
+		return e.readable(path, v)
+	}
+	return v
+}
+
+// readable returns what of a list can be read, which may be nothing.
+func (e *loose) readable(path string, v jsontext.Value) jsontext.Value {
+	var list []jsontext.Value
+	if json.Unmarshal(v, &list, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) != nil {
+		return v
+	}
+	kept := list[:0:0]
+	for i, item := range list {
+		bad := item.Kind() != '"' || !item.IsValid()
+		if !bad && path == "data.types" {
+			_, err := domain.ParseRequestType(textIn(item))
+			bad = err != nil
+		}
+		if bad {
+			e.add(path+"["+strconv.Itoa(i)+"]", item)
+			continue
+		}
+		kept = append(kept, item)
+	}
+	b, err := json.Marshal(kept)
+	if err != nil {
+		return v
+	}
+	return b
+}
