@@ -26,7 +26,22 @@ type ConsentGiven struct {
 	Confirms []EventID    // answers of a linked history that the person confirms
 	Evidence Evidence
 	Ends     []End // of purposes that end before the whole does
+	Rules    Rules // by which it is folded
 }
+
+// Rules number the rules by which a fact is folded, so that better rules change
+// no answer of the past: a fact goes by those that were there when it was
+// recorded. Zero is a fact from before there was a number.
+type Rules uint8
+
+const (
+	// NewestCounts are the rules since which the newest consent counts: when it
+	// ends, none that was given before it takes its place.
+	NewestCounts Rules = 1 + iota
+
+	// NewestRules are what is recorded now.
+	NewestRules = NewestCounts
+)
 
 // An End is when a yes ends for one of its purposes.
 type End struct {

@@ -226,7 +226,7 @@ func (y *yes) given(items []Item) ConsentGiven {
 		Policy: y.version.Document.Name, Version: y.version.Version, Locale: c.Locale, Text: c.Text,
 		Act: c.Act, Kind: y.kind, Items: items, Notice: c.Notice, Until: c.Until, Import: c.Import, Details: c.Details,
 		Build: y.build, Control: c.Control, Initial: y.initial, Once: c.Once, Guardian: c.Guardian, Proof: c.Proof,
-		Signer: y.ref.By.Signer, Confirms: c.Confirms, Evidence: y.evidence(),
+		Signer: y.ref.By.Signer, Confirms: c.Confirms, Evidence: y.evidence(), Rules: NewestRules,
 	}
 	if y.notice != nil {
 		g.Surface = y.notice.Surface

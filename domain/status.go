@@ -70,6 +70,7 @@ func (s *Subject) standing(p PurposeID, at Instant, ref *Reference) Standing {
 	no, voids := s.lastNo(p, at, ref)
 	var yes, blocked *said // the yes that counts longest; the newest that a no stands in the way of
 	var fell *said         // the newest that falls short
+	var until Instant      // when yes ends, by itself or with a newer one
 	var short Shortfall
 	for _, y := range s.said {
 		if y.no != 0 || y.yesFrom() > at || isVoided(y, ref) {
@@ -95,9 +96,13 @@ func (s *Subject) standing(p PurposeID, at Instant, ref *Reference) Standing {
 			yes = y
 		}
 	}
+	if yes != nil {
+		yes, until = s.newest(yes, p, at, ref)
+	}
 	switch {
 	case yes != nil:
 		st := s.given(yes, p, at, ref)
+		st.Until = until
 		if fell != nil && fell.yesFrom() > yes.yesFrom() {
 			st.Short = short
 		}
@@ -205,6 +210,36 @@ func (s *Subject) longer(a, b *said, p PurposeID, at Instant, ref *Reference) bo
 		}
 	}
 	return a.yesFrom() >= b.yesFrom()
+}
+
+// newest returns the yes that decides in the end, and when it ends: y, which says
+// the most, unless another one is over that was not said before y. For the
+// newest answer counts: when it ends, none from before it takes its place. Of
+// several that are over it is the first that ended.
+func (s *Subject) newest(y *said, p PurposeID, at Instant, ref *Reference) (decides *said, until Instant) {
+	decides, until = y, y.endOf(p)
+	ended, _ := s.over(y, p, at)
+	for _, z := range s.said {
+		if z == y || z.no != 0 || z.given().Rules < NewestCounts || y.follows(&z.Fact) || !s.counts(z, p, at, ref) {
+			continue
+		}
+		if end := z.endOf(p); end != 0 && (until == 0 || end < until) {
+			until = end
+		}
+		if since, over := s.over(z, p, at); over && (ended == 0 || since < ended) {
+			decides, ended = z, since
+		}
+	}
+	return decides, until
+}
+
+// counts reports whether a yes is one for a purpose at the moment at, whether it
+// is over by then or not: it is no mistake, does not fall short, and no no is in
+// its way.
+func (s *Subject) counts(y *said, p PurposeID, at Instant, ref *Reference) bool {
+	item := y.item(p)
+	return item != nil && item.Short == "" && y.yesFrom() <= at && !isVoided(y, ref) && !s.tooYoung(y, at) && !s.unfounded(y) &&
+		s.stands(y, p, at, ref) && s.speaks(y, p, at, ref)
 }
 
 // over reports whether a yes ran out for a purpose by the moment at, was used

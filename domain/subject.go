@@ -96,6 +96,13 @@ func (y *Fact) overrides(n *Fact) bool {
 	return y.At > n.At && y.Recorded > n.Recorded
 }
 
+// follows reports whether the yes y was said after the yes z, or with it and
+// recorded after it.
+func (y *Fact) follows(z *Fact) bool {
+	numbered := y.Source == z.Source && y.Sequence != 0 && z.Sequence != 0
+	return y.overrides(z) || !numbered && y.At == z.At && y.Recorded > z.Recorded
+}
+
 // Evolve returns s as it is after f. It never fails: a fact cannot be refused.
 func (s Subject) Evolve(f Fact) Subject {
 	s.known = add(s.known, known{f.ID, lastingOf(f.Event)})

@@ -118,7 +118,7 @@ var bare = Evidence{Weak, []Lack{"presentation", "surface", "text", "control", "
 
 func TestDecide(t *testing.T) {
 	given := func(items ...Item) []Event {
-		return []Event{ConsentGiven{Policy: "privacy", Version: v1, Act: "agree", Kind: GeneralConsent, Items: items, Evidence: bare}}
+		return []Event{ConsentGiven{Policy: "privacy", Version: v1, Act: "agree", Kind: GeneralConsent, Items: items, Evidence: bare, Rules: NewestRules}}
 	}
 	ads := Scope{Purposes: []PurposeID{"ads"}}
 	for _, tt := range []struct {
@@ -130,7 +130,7 @@ func TestDecide(t *testing.T) {
 	}{
 		{"agree covers what general consent can", GiveConsent{Act: "agree"}, noon, given(Item{"ads", ""}, Item{"net", ""}), ""},
 		{"agree never covers a separate consent", GiveConsent{Act: "agree", Purposes: []PurposeID{"face"}}, noon, given(Item{"face", NeedsSeparate}), ""},
-		{"use of the service gives none", GiveConsent{Act: "use", Purposes: []PurposeID{"ads"}}, noon, []Event{ConsentGiven{Policy: "privacy", Version: v1, Act: "use", Items: []Item{{"ads", ActGivesNone}}, Evidence: bare}}, ""},
+		{"use of the service gives none", GiveConsent{Act: "use", Purposes: []PurposeID{"ads"}}, noon, []Event{ConsentGiven{Policy: "privacy", Version: v1, Act: "use", Items: []Item{{"ads", ActGivesNone}}, Evidence: bare, Rules: NewestRules}}, ""},
 		{"a yes to an unknown purpose", GiveConsent{Act: "agree", Purposes: []PurposeID{"x"}}, noon, nil, UnknownPurpose},
 		{"a yes by an unknown act", GiveConsent{Act: "wink"}, noon, nil, UnknownAct},
 		{"a yes from the future", GiveConsent{Act: "agree"}, noon + 6*60e3, nil, AtInFuture},

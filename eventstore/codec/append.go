@@ -109,6 +109,7 @@ func (s *consentGivenV2) appendTo(t *jsonwrite.Text) {
 			t.Text("method", p.Method)
 		})
 	}
+	t.Intz("rules", s.Rules)
 	t.Textz("signer", s.Signer)
 	t.Textz("surface", s.Surface)
 	t.Textz("text", s.Text)

@@ -110,6 +110,7 @@ func init() {
 		domain.SubjectErased{Order: domain.EventID{6}},
 		domain.SurfacePublished{ID: domain.Hash{4}, Publisher: "unauthenticated", Signer: "release", Surface: domain.Surface{Build: "5.2", Screen: "pop-up", Policy: "privacy", Version: domain.Hash{1}, Approver: "officer", Locales: []domain.SurfaceLocale{{Locale: "en", Text: domain.Hash{2}}}, Controls: []domain.Control{{ID: "ok", Act: "agree-popup", Initial: domain.Button}}}},
 		domain.ConsentRefused{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}, Notice: domain.EventID{3}, Surface: domain.Hash{4}, Control: "out", Initial: domain.Button},
+		domain.ConsentGiven{Policy: "privacy", Version: domain.Hash{1}, Act: "confirm", Kind: domain.ExplicitConsent, Items: []domain.Item{{Purpose: "ads"}}, Evidence: domain.Evidence{Quality: domain.Weak, Missing: []domain.Lack{"surface"}}, Until: 1767225700000, Rules: domain.NewestCounts},
 	)
 }
 

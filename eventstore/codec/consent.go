@@ -1,6 +1,8 @@
 package codec
 
 import (
+	"fmt"
+
 	"consentledger/domain"
 	"consentledger/eventstore/codec/policydoc"
 
@@ -69,6 +71,7 @@ type (
 		Once     bool        `json:"once,omitzero"`
 		Policy   string      `json:"policy"`
 		Proof    *proofV1    `json:"proof,omitempty"`
+		Rules    int64       `json:"rules,omitzero"`
 		Signer   string      `json:"signer,omitzero"`
 		Surface  string      `json:"surface,omitzero"`
 		Text     string      `json:"text,omitzero"`
@@ -139,11 +142,21 @@ func (r *reader) scopes(shapes []scopeV1) (scopes []domain.StaleScope) {
 	return scopes
 }
 
+// rules reads by which rules a fact is folded. What a newer program wrote by
+// rules that this one does not know is not folded by others.
+func (r *reader) rules(n int64) domain.Rules {
+	if n < 0 || n > int64(domain.NewestRules) {
+		r.keep(fmt.Errorf("a fact is folded by the rules %d, and the newest that are known are %d: a newer program wrote it", n, domain.NewestRules))
+		return 0
+	}
+	return domain.Rules(n)
+}
+
 func givenShape(e domain.ConsentGiven) consentGivenV2 {
 	s := consentGivenV2{
 		Act: string(e.Act), Build: e.Build, Confirms: eventIDs(e.Confirms), Control: string(e.Control), Guardian: string(e.Guardian),
 		Import: e.Import, Initial: e.Initial.String(), Kind: e.Kind.String(), Locale: e.Locale, Notice: eventID(e.Notice), Once: e.Once,
-		Policy: e.Policy, Signer: e.Signer, Surface: hash(e.Surface), Text: hash(e.Text), Until: int64(e.Until), Version: e.Version.String(),
+		Policy: e.Policy, Rules: int64(e.Rules), Signer: e.Signer, Surface: hash(e.Surface), Text: hash(e.Text), Until: int64(e.Until), Version: e.Version.String(),
 	}
 	for _, i := range e.Items {
 		s.Items = append(s.Items, itemV1{string(i.Purpose), string(i.Short)})
@@ -206,6 +219,7 @@ func (s consentGivenV2) event() (domain.Event, error) {
 		Until: domain.Instant(s.Until), Import: s.Import,
 		Build: s.Build, Surface: r.hash(s.Surface), Control: domain.ControlID(s.Control), Initial: parse(&r, s.Initial, domain.ParseControlState),
 		Once: s.Once, Guardian: domain.GuardianRef(s.Guardian), Proof: s.Proof.proof(&r), Signer: s.Signer, Confirms: r.eventIDs(s.Confirms),
+		Rules: r.rules(s.Rules),
 	}
 	for _, i := range s.Items {
 		e.Items = append(e.Items, domain.Item{Purpose: domain.PurposeID(i.Purpose), Short: domain.Shortfall(i.Short)})

@@ -85,6 +85,9 @@ func scanGiven(s *scan) (domain.Event, error) {
 	s.flagz(&first, "once", &g.Once)
 	s.textz(&first, "policy", &g.Policy)
 	// A proof is rare: who finds one reads by reflection.
+	if s.member(&first, "rules") {
+		g.Rules = s.int()
+	}
 	s.textz(&first, "signer", &g.Signer)
 	s.textz(&first, "surface", &g.Surface)
 	s.textz(&first, "text", &g.Text)

@@ -82,6 +82,9 @@ func (g *gambler) answer(r *ledger.Request) {
 		if r.Other != (domain.PersonKey{}) {
 			yes.Proof = domain.Proof{Document: domain.Hash{5}, Method: "scan", CheckedBy: "desk"}
 		}
+		if g.IntN(4) == 0 {
+			yes.Until = g.w.now + 25_000
+		}
 		if g.IntN(3) == 0 {
 			yes.Confirms = g.elsewhere(r.Person.ID)
 		}
@@ -206,7 +209,7 @@ func (g *gambler) answered(e codec.Entry, r ledger.Request) *answer {
 	}
 	switch x := e.Event.(type) {
 	case domain.ConsentGiven:
-		a.yes, a.build, a.confirms = true, x.Build, x.Confirms
+		a.yes, a.build, a.confirms, a.until = true, x.Build, x.Confirms, r.Command.(domain.GiveConsent).Until
 		if !g.model.confirmed(a) {
 			g.fail("confirmed what no linked history says")
 		}
@@ -294,11 +297,13 @@ func (g *gambler) check(l *ledger.Ledger, saw map[string]int) {
 			g.Fatal(err)
 		}
 		a := domain.May(s.Subject, s.Reference, domain.Question{Purpose: "ads", Action: domain.Use, At: at})
-		y, may := g.model.mayBe(who, true)
+		y, may := g.model.mayBe(who, at, true)
 		if a.Allowed && !may {
 			g.fail("%s may (%s, since %d, by %x), and a no is in the way", who, a.Why, a.Standing.Since-start, a.Standing.Because[0][:4])
 		}
-		_, alone := g.model.mayBe(who, false)
+		_, alone := g.model.mayBe(who, at, false)
+		_, before := g.model.mayBe(who, at-6_000, true) // before the newest grants that end do
+		saw["denied by the end of a newer grant"] += count(a.Standing.Status == domain.Expired && before)
 		saw["denied"] += count(!a.Allowed)
 		saw["allowed"] += count(a.Allowed)
 		saw["allowed by a guardian"] += count(a.Allowed && y.by != "")
@@ -382,7 +387,7 @@ func TestNoSequenceOfDeliveriesTurnsANoIntoAYes(t *testing.T) {
 	}
 	t.Log(saw)
 	for _, what := range []string{
-		"allowed", "denied", "allowed by a guardian", "allowed by what confirms a yes of elsewhere", "denied by a no of elsewhere", "voided yeses", "voided nos",
+		"allowed", "denied", "allowed by a guardian", "allowed by what confirms a yes of elsewhere", "denied by a no of elsewhere", "denied by the end of a newer grant", "voided yeses", "voided nos",
 	} {
 		if saw[what] == 0 {
 			t.Errorf("%s: never, of %v: this has proved nothing", what, saw)

@@ -33,7 +33,7 @@ CREATE TABLE people (
 	standings TEXT NOT NULL,
 	UNIQUE (app, person)
 );
--- said: saidV1, with the ends and refusals of its purposes, guardians and assents; previous: the position of the same person's fact before it
+-- said: saidV1, with the ends and refusals of its purposes, guardians, assents and rules; previous: the position of the same person's fact before it
 CREATE TABLE facts (
 	position INTEGER PRIMARY KEY,
 	number INTEGER NOT NULL, previous INTEGER NOT NULL,

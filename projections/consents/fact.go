@@ -32,6 +32,7 @@ type saidV1 struct {
 	Added    []domain.PurposeID `json:"w,omitempty"` // of a refusal, of what its version added
 	Ends     []endV1            `json:"z,omitempty"`
 	Assents  []domain.PurposeID `json:"m,omitempty"` // those of a yes that do not count by themselves because of the person's age
+	Rules    domain.Rules       `json:"n,omitzero"`
 }
 
 type endV1 struct {
@@ -63,7 +64,7 @@ func saidIn(e *codec.Entry) (f saidV1, ok bool, err error) {
 	switch x := e.Event.(type) {
 	case domain.ConsentGiven:
 		f.Kind, f.Policy, f.Version, f.Act, f.Until = given, x.Policy, x.Version, x.Act, x.Until
-		f.Build, f.Strength, f.Guardian, f.Once, f.Evidence = x.Build, x.Kind, x.Guardian, x.Once, x.Evidence.Quality
+		f.Build, f.Strength, f.Guardian, f.Once, f.Evidence, f.Rules = x.Build, x.Kind, x.Guardian, x.Once, x.Evidence.Quality, x.Rules
 		for _, item := range x.Items {
 			switch item.Short {
 			case "":
@@ -135,7 +136,7 @@ func (f *saidV1) event() (domain.Event, error) {
 	case given:
 		e := domain.ConsentGiven{
 			Policy: f.Policy, Version: f.Version, Act: f.Act, Until: f.Until, Build: f.Build, Kind: f.Strength,
-			Guardian: f.Guardian, Once: f.Once, Evidence: domain.Evidence{Quality: f.Evidence},
+			Guardian: f.Guardian, Once: f.Once, Evidence: domain.Evidence{Quality: f.Evidence}, Rules: f.Rules,
 		}
 		for _, p := range f.Purposes {
 			e.Items = append(e.Items, domain.Item{Purpose: p})

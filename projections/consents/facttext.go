@@ -36,6 +36,7 @@ func (f *saidV1) appendTo(b []byte) ([]byte, error) {
 		})
 	}
 	jsonwrite.Listz(&t, "m", f.Assents)
+	t.Intz("n", int64(f.Rules))
 	return append(t.B, '}'), t.Err
 }
 
