@@ -25,21 +25,22 @@ type ConsentGiven struct {
 	Signer   string       // whose signature over the event was verified; empty: none
 	Confirms []EventID    // answers of a linked history that the person confirms
 	Evidence Evidence
-	Ends     []End // of purposes that end before the whole does
-	Rules    Rules // by which it is folded
+	Ends     []End      // of purposes that end before the whole does
+	Rules    GrantRules // by which it is folded
+	Hindered []Hindered
 }
 
-// Rules number the rules by which a fact is folded, so that better rules change
-// no answer of the past: a fact goes by those that were there when it was
-// recorded. Zero is a fact from before there was a number.
-type Rules uint8
+// GrantRules number the rules by which a consent is folded, so that better rules
+// change no answer of the past: it goes by those that were there when it was
+// recorded. Zero is one from before there was a number.
+type GrantRules uint8
 
 const (
 	// NewestCounts are the rules since which the newest consent counts: when it
 	// ends, none that was given before it takes its place.
-	NewestCounts Rules = 1 + iota
+	NewestCounts GrantRules = 1 + iota
 
-	// NewestRules are what is recorded now.
+	// NewestRules are those of what is recorded now.
 	NewestRules = NewestCounts
 )
 
@@ -65,6 +66,13 @@ type Item struct {
 	Short   Shortfall // empty: it counts
 }
 
+// A Hindered is a purpose of a yes that counts, and allowed nothing when it was
+// recorded.
+type Hindered struct {
+	Purpose PurposeID
+	Why     Hindrance
+}
+
 // ConsentRefused records a no to a question.
 type ConsentRefused struct {
 	Scope   Scope
@@ -82,6 +90,14 @@ type ConsentRefused struct {
 
 	Guardian GuardianRef // who said it; empty: the person
 	Unknown  string      // names in the no that no policy declares, with commas: see [Quote]
+	Rests    []Rest      // purposes of the scope that go on: they rest on something else than consent
+	Signal   bool        // Act is a machine's signal, and no statement of the person
+}
+
+// A Rest is a purpose and what it rests on, if that is not consent.
+type Rest struct {
+	Purpose PurposeID
+	Basis   LegalBasis
 }
 
 // ConsentWithdrawn records a no after whatever was said before. It needs no
@@ -92,6 +108,9 @@ type ConsentWithdrawn struct {
 	Build    string
 	Guardian GuardianRef // who said it; empty: the person
 	Unknown  string      // names in the no that no policy declares, with commas: see [Quote]
+	Rests    []Rest      // purposes of the scope that go on: they rest on something else than consent
+	Act      ActID       // how it was said; empty: not known
+	Signal   bool        // Act is a machine's signal, and no statement of the person
 }
 
 // ConsentUsed records that single-use consents were used up.
@@ -170,4 +189,5 @@ type PermissionRevoked struct {
 	Permission PermissionID
 	Withdraws  []PurposeID
 	Details    Personal
+	Rests      []Rest // purposes that it withdraws and that go on: they rest on something else than consent
 }

@@ -56,7 +56,7 @@ func (s Subject) With(l Link, other Subject) Subject {
 		}
 		said = append(said, &crossed)
 	}
-	s.said = said
+	s.said, s.signals = said, s.signals || other.signals
 	return s
 }
 

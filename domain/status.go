@@ -40,6 +40,28 @@ type Standing struct {
 	Guardian GuardianRef // who gave the yes for the person; empty: the person
 	Evidence Quality     // of the yes
 	Disputed bool        // somebody says that a fact behind it is wrong
+	Signal   ActID       // the machine's signal by which a no was said; empty: the person said it
+	Opposed  Opposition  // a signal that is at odds with the person's own word
+	Alone    bool        // the yes is a separate consent to this purpose and nothing else
+}
+
+// By returns the status that a standing has come to by the moment at, by time
+// and by what was published: its yes ran out, or grew stale.
+func (st Standing) By(at Instant, p PurposeID, policies Policies) Status {
+	if st.Status != Given && st.Status != Stale {
+		return st.Status
+	}
+	if st.Until != 0 && st.Until <= at {
+		return Expired
+	}
+	y := &said{Fact: Fact{Event: ConsentGiven{Policy: st.Policy, Version: st.Version}}}
+	if st.Alone {
+		y.kind, y.items = SeparateConsent, make([]Item, 1)
+	}
+	if policies.stale(y, p, at) != nil {
+		return Stale
+	}
+	return Given
 }
 
 // Standing returns where the person stands with purpose at the moment at, as
@@ -47,7 +69,9 @@ type Standing struct {
 // out; see [Fact] for when a yes and a no count.
 func (s Subject) Standing(p PurposeID, at Instant, ref Reference) Standing {
 	st := s.standing(p, at, &ref)
-	st.Disputed = false
+	if s.signals {
+		st.Signal, st.Opposed = s.signalBehind(st), s.opposed(p, at, &ref)
+	}
 	for _, id := range st.Because {
 		st.Disputed = st.Disputed || s.isDisputed(id) || s.disputedWithBuild(id, &ref)
 	}
@@ -281,7 +305,7 @@ func (s *Subject) given(y *said, p PurposeID, at Instant, ref *Reference) Standi
 	e := y.given()
 	st := Standing{
 		Status: Given, Since: y.yesFrom(), Until: y.endOf(p), Policy: e.Policy, Version: e.Version, Act: e.Act,
-		Because: []EventID{y.ID}, Guardian: e.Guardian, Evidence: e.Evidence.Quality,
+		Because: []EventID{y.ID}, Guardian: e.Guardian, Evidence: e.Evidence.Quality, Alone: y.isSeparate(Purpose{}),
 	}
 	if since, over := s.over(y, p, at); over {
 		st.Status, st.Since = Expired, since

@@ -22,6 +22,7 @@ type Subject struct {
 	requests    []made
 	ordered     EventID // to erase the person; zero: nobody did
 	erased      Instant
+	signals     bool // some no is a machine's signal
 }
 
 // said is a yes or a no.
@@ -114,8 +115,10 @@ func (s Subject) Evolve(f Fact) Subject {
 		s.said = add(s.said, &said{Fact: f, items: e.Items, until: e.Until, ends: e.Ends, kind: e.Kind, guardian: e.Guardian})
 	case ConsentRefused:
 		s.said = add(s.said, &said{Fact: f, no: Refused, scope: e.Scope, added: e.Added, guardian: e.Guardian})
+		s.signals = s.signals || e.Signal
 	case ConsentWithdrawn:
 		s.said = add(s.said, &said{Fact: f, no: Withdrawn, scope: e.Scope, guardian: e.Guardian})
+		s.signals = s.signals || e.Signal
 	case SubjectReassigned, SubjectClosed:
 		s.ended = f.Recorded
 		s.said = add(s.said, &said{Fact: f, no: Withdrawn, scope: Scope{All: true}, ended: true})

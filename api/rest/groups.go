@@ -88,7 +88,7 @@ func (s *server) tellGroup(ctx context.Context, group string, apps []domain.AppN
 	for _, app := range apps {
 		req.App = app
 		r, err := s.execute(ctx, req)
-		if err == nil && in == "" && r.Event != first.Event {
+		if err == nil && in == "" && r.Event != first.Event && !r.Repeats {
 			first, in, req.Group = r, app, nil
 		}
 		_, refused := errors.AsType[domain.Refusal](err)

@@ -27,6 +27,9 @@ func TestAReceiptIsAppendedAsPackageJSONWritesIt(t *testing.T) {
 			{Event: id, Position: 7, Stream: domain.StreamID{Noun: domain.IncidentNoun, App: "smartkey", ID: "0123"}},
 			{Event: id, Position: 7, Stream: domain.StreamID{Noun: domain.ObligationNoun, App: "smartkey", ID: "0123"}},
 			{Event: id, Position: 7, Unknown: "a<b>,\u2028\xff\"c\""},
+			{Event: id, Position: 7, Counts: ledger.CountsForAll}, {Event: id, Position: 7, Counts: ledger.CountsNot},
+			{Event: id, Position: 7, Counts: ledger.CountsPartly, Short: "face=separate-consent-missing,ads=opt-out-stands"},
+			{Event: id, Position: 7, Rests: "tax=legal-duty,shop=contract"}, {Event: id, Position: 7, Repeats: true},
 		} {
 			want, err := json.Marshal(ReceiptOf(r))
 			if err != nil {

@@ -111,6 +111,12 @@ func init() {
 		domain.SurfacePublished{ID: domain.Hash{4}, Publisher: "unauthenticated", Signer: "release", Surface: domain.Surface{Build: "5.2", Screen: "pop-up", Policy: "privacy", Version: domain.Hash{1}, Approver: "officer", Locales: []domain.SurfaceLocale{{Locale: "en", Text: domain.Hash{2}}}, Controls: []domain.Control{{ID: "ok", Act: "agree-popup", Initial: domain.Button}}}},
 		domain.ConsentRefused{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}, Notice: domain.EventID{3}, Surface: domain.Hash{4}, Control: "out", Initial: domain.Button},
 		domain.ConsentGiven{Policy: "privacy", Version: domain.Hash{1}, Act: "confirm", Kind: domain.ExplicitConsent, Items: []domain.Item{{Purpose: "ads"}}, Evidence: domain.Evidence{Quality: domain.Weak, Missing: []domain.Lack{"surface"}}, Until: 1767225700000, Rules: domain.NewestCounts},
+		domain.ConsentGiven{Policy: "privacy", Version: domain.Hash{1}, Act: "confirm", Kind: domain.ExplicitConsent, Items: []domain.Item{{Purpose: "ads"}}, Rules: domain.NewestCounts, Hindered: []domain.Hindered{{Purpose: "ads", Why: domain.OptOutStands}}},
+		domain.ConsentRefused{Scope: domain.Scope{All: true}, Act: "gpc", Signal: true, Rests: []domain.Rest{{Purpose: "tax", Basis: domain.BasisLegalDuty}}},
+		domain.ConsentWithdrawn{Scope: domain.Scope{All: true}, Act: "gpc", Signal: true, Rests: []domain.Rest{{Purpose: "tax", Basis: domain.BasisLegalDuty}}},
+		domain.PermissionRevoked{Permission: "network", Withdraws: []domain.PurposeID{"tax"}, Rests: []domain.Rest{{Purpose: "tax", Basis: domain.BasisLegalDuty}}},
+		domain.ConsentWithdrawn{Scope: domain.Scope{All: true}, Act: "switch-off"},
+		domain.ObligationOpened{Obligation: domain.Obligation{ID: "delete.own.delete", Kind: domain.DutyDelete, Rule: rule, Version: domain.Hash{1}, Keeps: []domain.PurposeID{"tax"}}, Due: due, Cause: domain.Cause{Kind: "consent.withdrawn", Subject: "00ff"}},
 	)
 }
 

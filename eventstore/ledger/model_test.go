@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/eventstore"
+	"consentledger/eventstore/ledger"
 )
 
 // An answer is a yes or a no that the ledger took, as the model remembers it.
@@ -18,6 +19,7 @@ type answer struct {
 	number      uint64
 	build       string
 	confirms    []domain.EventID
+	signal      bool           // a machine says it
 	until       domain.Instant // of a yes; zero: it does not end
 	gone        bool           // voided, alone or with its build
 	voided      domain.Instant // when it was, alone; zero: not
@@ -57,6 +59,15 @@ func after(y, n *answer) bool {
 		return y.number > n.number
 	}
 	return y.said > n.said && y.taken > n.taken
+}
+
+// signalled reports whether a request is a machine's signal that the same history
+// has heard before, of the same guardian or of none.
+func (m *model) signalled(r ledger.Request) bool {
+	refusal, _ := r.Command.(domain.RefuseConsent)
+	return refusal.Act == "gpc" && slices.ContainsFunc(m.answers, func(n *answer) bool {
+		return n.signal && !n.gone && n.in == r.Person.ID && n.by == r.Other.ID
+	})
 }
 
 // crosses returns when it was found that a no of another history reached who

@@ -29,6 +29,7 @@ type gambler struct {
 	ids   map[string][]eventstore.EventID // of what may be voided, by whose history it stands in
 	seen  eventstore.Position             // of the log
 	story []string
+	saw   map[string]int
 }
 
 var persons = []string{"ann", "bob", "cyd", "dee"}
@@ -70,7 +71,9 @@ func (g *gambler) answer(r *ledger.Request) {
 	if g.IntN(3) == 0 {
 		r.Other = account(g.guardianOf(r.Person.ID))
 	}
-	switch g.IntN(8) {
+	switch g.IntN(9) {
+	case 8:
+		r.Command = domain.RefuseConsent{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}, Act: "gpc"}
 	case 0:
 		r.Command = domain.WithdrawConsent{Scope: domain.Scope{All: true}, Build: build}
 	case 1:
@@ -161,8 +164,13 @@ func (g *gambler) deliver(r ledger.Request) {
 	receipt, err := g.l.Execute(g.Context(), r)
 	g.story = append(g.story, fmt.Sprintf("%s %T %+v at %d number %d by %s, other %s: %x at %d, %v", r.Person.ID, r.Command, r.Command, r.At-start, r.Sequence, r.Source, r.Other.ID, receipt.Event[:4], g.w.now-start, err))
 	before, was := g.taken[r.ID]
+	known := g.model.signalled(r) && err == nil && !was
 	news := g.news(r)
 	switch isNo := domain.IsNo(r.Command); {
+	case receipt.Repeats != known || known && (news != 0 || receipt.Event == (eventstore.EventID{})):
+		g.fail("a signal that was known: %t, and it left %d answers and %+v", known, news, receipt)
+	case known:
+		g.saw["signals that were known"]++
 	case err != nil && (code(err) == "" || was || isNo && code(err) != domain.UnknownGuardian):
 		g.fail("was not taken: %v", err)
 	case was && (before != receipt || news > 0):
@@ -203,7 +211,8 @@ func (g *gambler) news(r ledger.Request) (answers int) {
 
 // answered returns the answer that an entry is; nil if it is none.
 func (g *gambler) answered(e codec.Entry, r ledger.Request) *answer {
-	a := &answer{id: e.ID, in: r.Person.ID, by: r.Other.ID, said: r.At, taken: e.Recorded, source: r.Source, number: r.Sequence}
+	refusal, _ := r.Command.(domain.RefuseConsent)
+	a := &answer{id: e.ID, signal: refusal.Act == "gpc", in: r.Person.ID, by: r.Other.ID, said: r.At, taken: e.Recorded, source: r.Source, number: r.Sequence}
 	if a.said == 0 {
 		a.said = a.taken
 	}
@@ -374,7 +383,7 @@ func TestNoSequenceOfDeliveriesTurnsANoIntoAYes(t *testing.T) {
 		w := newWorld()
 		g := &gambler{
 			T: t, Rand: r, w: w, l: w.open(t), model: model{bonds: map[string][]*bond{}},
-			taken: map[string]ledger.Receipt{}, names: map[string]string{}, ids: map[string][]eventstore.EventID{},
+			saw: saw, taken: map[string]ledger.Receipt{}, names: map[string]string{}, ids: map[string][]eventstore.EventID{},
 		}
 		begin(t, g.l)
 		w.now += 30_000 // no clock is so slow that it has no policy
@@ -387,7 +396,7 @@ func TestNoSequenceOfDeliveriesTurnsANoIntoAYes(t *testing.T) {
 	}
 	t.Log(saw)
 	for _, what := range []string{
-		"allowed", "denied", "allowed by a guardian", "allowed by what confirms a yes of elsewhere", "denied by a no of elsewhere", "denied by the end of a newer grant", "voided yeses", "voided nos",
+		"allowed", "denied", "allowed by a guardian", "allowed by what confirms a yes of elsewhere", "denied by a no of elsewhere", "denied by the end of a newer grant", "signals that were known", "voided yeses", "voided nos",
 	} {
 		if saw[what] == 0 {
 			t.Errorf("%s: never, of %v: this has proved nothing", what, saw)

@@ -37,6 +37,7 @@ func (f *saidV1) appendTo(b []byte) ([]byte, error) {
 	}
 	jsonwrite.Listz(&t, "m", f.Assents)
 	t.Intz("n", int64(f.Rules))
+	t.Flagz("s", f.Signal)
 	return append(t.B, '}'), t.Err
 }
 
