@@ -22,7 +22,9 @@ type AskReason string
 
 const (
 	AskFirst      AskReason = "never-asked"
-	AskRefused    AskReason = "refused" // may be asked again, not must
+	AskRefused    AskReason = "refused"   // may be asked again, not must
+	AskWithdrawn  AskReason = "withdrawn" // likewise
+	AskSignal     AskReason = "signal"    // likewise: a machine's signal said no, and not the person
 	AskExpired    AskReason = "expired"
 	AskStale      AskReason = "policy-changed"     // not allowed until then
 	AskUnclear    AskReason = "order-not-provable" // a no and a yes
@@ -62,8 +64,10 @@ func (s Subject) ask(p Purpose, v PolicyPublished, ref Reference, at Instant) (A
 		return a, false
 	case NeverAsked:
 		a.Reason = AskFirst
-	case Refused, Withdrawn:
+	case Refused:
 		a.Reason, a.NotBefore = AskRefused, st.Since.Add(v.Document.quiet())
+	case Withdrawn:
+		a.Reason, a.NotBefore = AskWithdrawn, st.Since.Add(v.Document.quiet())
 	case Expired:
 		a.Reason = AskExpired
 	case Stale:
@@ -76,6 +80,9 @@ func (s Subject) ask(p Purpose, v PolicyPublished, ref Reference, at Instant) (A
 		if st.Since != 0 {
 			a.NotBefore = st.Since.Add(v.Document.quiet())
 		}
+	}
+	if st.Signal != "" && (st.Status == Refused || st.Status == Withdrawn) {
+		a.Reason = AskSignal
 	}
 	if band, _ := s.Band(at); band == ChildUnder14 {
 		a.Reason = AskOfGuardian

@@ -85,6 +85,7 @@ type WithdrawConsent struct {
 	Details  Personal
 	Build    string
 	Guardian GuardianRef // empty: the person
+	Act      ActID       // empty: not known
 }
 
 // RequestConsent asks to record that a person was asked.

@@ -122,7 +122,9 @@ func subset[E comparable](a, b []E) bool {
 // another: what it changes of e is added to e, since facts do not change.
 func (p Policies) compare(e *PolicyPublished) error {
 	if next, ok := p.next(e); ok {
-		if c := Compare(e.Document, next.Document); len(c.Stale)+len(c.Scopes) > 0 || c.RightsReduced {
+		c := Compare(e.Document, next.Document)
+		c.renew(p.givenUp(e, next.Document))
+		if len(c.Stale)+len(c.Scopes) > 0 || c.RightsReduced {
 			e.Later = []Overtaking{{next.Version, c.Stale, c.Scopes, c.RightsReduced}}
 		}
 	}
@@ -130,7 +132,7 @@ func (p Policies) compare(e *PolicyPublished) error {
 	if !ok {
 		return nil
 	}
-	c := Compare(before.Document, e.Document)
+	c := p.Compare(before.Version, e.Document, e.Effective)
 	for _, kind := range c.Material {
 		if !has(e.Material, kind) {
 			return refuseAt(MaterialDropped, "material", fmt.Sprintf(

@@ -27,9 +27,9 @@ type CountRule struct {
 // CountRules is the table. What falls short is recorded with its reason and
 // does not count; nothing is dropped.
 var CountRules = []CountRule{
-	{ActGivesNone, "use of the service and a permission of the operating system never give consent",
+	{ActGivesNone, "use of the service, a permission of the operating system and a machine's signal never give consent",
 		"PIPL 14; policy Introduction, I(5)",
-		func(y *yes, p Purpose) bool { return y.act.Counts == NoConsent }},
+		func(y *yes, p Purpose) bool { return y.act.Counts == NoConsent || y.ref.signal(y.act.ID) }},
 	{TickedBefore, "a box that was ticked before is no act of the person",
 		"PIPL 14; GB/T 35273-2020 5.4",
 		func(y *yes, p Purpose) bool { return y.initial == Ticked }},

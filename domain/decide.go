@@ -38,9 +38,9 @@ func (s Subject) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Eve
 	case GiveConsent:
 		return one(s.give(cmd, ref, at, recorded))
 	case RefuseConsent:
-		return one(s.refuse(cmd, ref, at, recorded))
+		return s.refuse(cmd, ref, at, recorded)
 	case WithdrawConsent:
-		return one(s.withdraw(cmd, ref, max(at, recorded)))
+		return s.withdraw(cmd, ref, max(at, recorded))
 	case RequestConsent:
 		return one(s.request(cmd, ref, max(at, recorded)))
 	case AcknowledgePolicy:
@@ -49,7 +49,7 @@ func (s Subject) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Eve
 	case PresentNotice:
 		return one(present(cmd, ref, at))
 	case ChangePermission:
-		return one(changePermission(cmd, ref))
+		return one(changePermission(cmd, ref, max(at, recorded)))
 	case VoidRecords:
 		return one(s.voidRecords(cmd))
 	case OrderErasure:
@@ -120,19 +120,25 @@ func present(cmd PresentNotice, ref Reference, at Instant) (Event, error) {
 }
 
 // refuse answers RefuseConsent. Who is asked about a changed policy refuses what
-// it added: the old scope of a yes stays as it was.
-func (s Subject) refuse(cmd RefuseConsent, ref Reference, at, recorded Instant) (Event, error) {
+// it added: the old scope of a yes stays as it was. A machine's signal answers no
+// question, and leaves nothing if it says nothing new: see [Signals].
+func (s Subject) refuse(cmd RefuseConsent, ref Reference, at, recorded Instant) ([]Event, error) {
 	control, _ := s.controlOf(cmd.Notice, cmd.Control, ref)
-	if !cmd.Scope.All && len(cmd.Scope.Purposes) == 0 {
-		cmd.Scope.Purposes = control.Purposes
-	}
 	agree(&cmd.Initial, control.Initial)
-	scope, unknown, err := s.checkNo(cmd.Scope, cmd.Guardian, ref, max(at, recorded))
+	now := max(at, recorded)
+	scope, unknown, err := s.checkNo(cmd.about(control), cmd.Guardian, ref, now)
 	if err != nil {
 		return nil, err
 	}
+	signal := ref.signal(cmd.Act)
+	if signal {
+		var said EventID
+		if scope, said = s.news(cmd.Act, scope, cmd.Guardian, ref); said != (EventID{}) {
+			return nil, nil
+		}
+	}
 	e := ConsentRefused{
-		Scope: scope, Guardian: cmd.Guardian, Unknown: unknown, Policy: cmd.Policy, Version: cmd.Version, Locale: cmd.Locale, Act: cmd.Act,
+		Scope: scope, Guardian: cmd.Guardian, Unknown: unknown, Rests: ref.resting(scope, now), Signal: signal, Policy: cmd.Policy, Version: cmd.Version, Locale: cmd.Locale, Act: cmd.Act,
 		Details: cmd.Details, Notice: cmd.Notice, Build: cmd.Build, Control: cmd.Control, Initial: cmd.Initial,
 	}
 	// A no is kept, whatever it says that it answers.
@@ -148,11 +154,20 @@ func (s Subject) refuse(cmd RefuseConsent, ref Reference, at, recorded Instant) 
 		e.Policy, e.Version = v.Document.Name, v.Version
 	}
 	for _, id := range e.Scope.Purposes {
-		if ref.Policies.adds(id, s.Standing(id, max(at, recorded), ref), e.Version) {
+		if !signal && ref.Policies.adds(id, s.Standing(id, now, ref), e.Version) {
 			e.Added = append(e.Added, id)
 		}
 	}
-	return e, nil
+	return []Event{e}, nil
+}
+
+// about returns what a refusal is about: what it says, or else what the control
+// that was used is for.
+func (cmd RefuseConsent) about(c Control) Scope {
+	if !cmd.Scope.All && len(cmd.Scope.Purposes) == 0 {
+		return Scope{Purposes: c.Purposes}
+	}
+	return cmd.Scope
 }
 
 // controlOf returns the control of the surface that a presentation was of, and
@@ -169,12 +184,22 @@ func (s Subject) controlOf(notice EventID, id ControlID, ref Reference) (Control
 	return p.Surface.Control(id)
 }
 
-func (s Subject) withdraw(cmd WithdrawConsent, ref Reference, now Instant) (Event, error) {
+func (s Subject) withdraw(cmd WithdrawConsent, ref Reference, now Instant) ([]Event, error) {
 	scope, unknown, err := s.checkNo(cmd.Scope, cmd.Guardian, ref, now)
 	if err != nil {
 		return nil, err
 	}
-	return ConsentWithdrawn{Scope: scope, Details: cmd.Details, Build: cmd.Build, Guardian: cmd.Guardian, Unknown: unknown}, nil
+	signal := ref.signal(cmd.Act)
+	if signal {
+		var said EventID
+		if scope, said = s.news(cmd.Act, scope, cmd.Guardian, ref); said != (EventID{}) {
+			return nil, nil
+		}
+	}
+	return []Event{ConsentWithdrawn{
+		Scope: scope, Details: cmd.Details, Build: cmd.Build, Guardian: cmd.Guardian, Unknown: unknown,
+		Rests: ref.resting(scope, now), Act: cmd.Act, Signal: signal,
+	}}, nil
 }
 
 // checkNo returns what a no is about: the purposes that some version declares,
@@ -254,7 +279,7 @@ func (ref Reference) checkScope(s Scope) error {
 	return nil
 }
 
-func changePermission(cmd ChangePermission, ref Reference) (Event, error) {
+func changePermission(cmd ChangePermission, ref Reference, now Instant) (Event, error) {
 	var bound []PurposeID
 	known := false
 	for _, v := range ref.Policies.versions {
@@ -271,7 +296,7 @@ func changePermission(cmd ChangePermission, ref Reference) (Event, error) {
 	case Denied:
 		return PermissionDenied{cmd.Permission, cmd.Details}, nil
 	case Revoked:
-		return PermissionRevoked{cmd.Permission, bound, cmd.Details}, nil
+		return PermissionRevoked{cmd.Permission, bound, cmd.Details, ref.resting(Scope{Purposes: bound}, now)}, nil
 	}
 	panic(fmt.Sprintf("domain: permission change %d has no case", cmd.Change))
 }

@@ -20,7 +20,7 @@
 //
 // Words. App, group (of apps), subject, purpose, policy, policy version, surface,
 // control, presentation, consent (given, refused, withdrawn, expired, stale),
-// separate consent, acknowledgement, notice, permission, basis, exemption,
+// separate consent, acknowledgement, notice, permission, signal (a machine's), basis, exemption,
 // ground, evidence, guardian, band (of age), link, receipt, position, revision,
 // pseudonym.
 package domain

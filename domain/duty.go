@@ -72,8 +72,9 @@ type OpenDuties struct {
 	Start  Instant
 	Target []string // for duties of every system: who owes them; empty: the handler alone
 	Rules  []DeadlineRule
-	Policy Hash // the version that has the rule
-	Held   bool // a legal hold keeps the data: the clocks stand still from their start
+	Policy Hash        // the version that has the rule
+	Held   bool        // a legal hold keeps the data: the clocks stand still from their start
+	Keeps  []PurposeID // whose data stay, see [Reference.Kept]
 }
 
 // MeetObligation asks to record that what was owed was done. By a fact of the
@@ -164,7 +165,7 @@ func (d Duties) openDuties(cmd OpenDuties, ref Reference) ([]Event, error) {
 	}
 	var events []Event
 	for _, target := range targets {
-		o := obligationRules{kind: cmd.Rule.Kind, target: target, rules: cmd.Rules, version: cmd.Policy, metBy: cmd.Rule.MetBy, ruleSet: ref.Policies.RuleSet(cmd.Policy)}
+		o := obligationRules{kind: cmd.Rule.Kind, target: target, rules: cmd.Rules, version: cmd.Policy, metBy: cmd.Rule.MetBy, ruleSet: ref.Policies.RuleSet(cmd.Policy), keeps: cmd.Keeps}
 		opened, err := o.open(func(DeadlineRule) Instant { return cmd.Start }, cmd.Cause, ref.Calendars)
 		if err != nil {
 			return nil, err

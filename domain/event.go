@@ -32,7 +32,9 @@ type Fact struct {
 //
 // Version 1: a number lets no grant outlive an opt-out that is later in both
 // times, see [Fact.overrides]; and an opt-out reaches everybody who is the same
-// person, not only whom its own history is linked to, see [Subject.Whole].
+// person, not only whom its own history is linked to, see [Subject.Whole]; and the
+// newest consent counts: when it ends, none that was given before it takes its
+// place.
 const Rules = 1
 
 // A Source is a keyed digest of the name of whoever sent an event: good for

@@ -28,6 +28,7 @@ type ConsentGiven struct {
 	Confirms []EventID    // answers of a linked history that the person confirms
 	Evidence Evidence
 	Ends     []End // of purposes that end before the whole does
+	Hindered []Hindered
 }
 
 // An End is when a yes ends for one of its purposes.
@@ -52,6 +53,13 @@ type Item struct {
 	Short   Shortfall // empty: it counts
 }
 
+// A Hindered is a purpose of a yes that counts, and allowed nothing when it was
+// recorded.
+type Hindered struct {
+	Purpose PurposeID
+	Why     Hindrance
+}
+
 // ConsentRefused records a no to a question.
 type ConsentRefused struct {
 	Scope   Scope
@@ -69,6 +77,14 @@ type ConsentRefused struct {
 
 	Guardian GuardianRef // who said it; empty: the person
 	Unknown  string      // names in the no that no policy declares, with commas: see [Quote]
+	Rests    []Rest      // purposes of the scope that go on: they rest on something else than consent
+	Signal   bool        // Act is a machine's signal, and no statement of the person
+}
+
+// A Rest is a purpose and what it rests on, if that is not consent.
+type Rest struct {
+	Purpose PurposeID
+	Basis   LegalBasis
 }
 
 // ConsentWithdrawn records a no after whatever was said before. It needs no
@@ -79,6 +95,9 @@ type ConsentWithdrawn struct {
 	Build    string
 	Guardian GuardianRef // who said it; empty: the person
 	Unknown  string      // names in the no that no policy declares, with commas: see [Quote]
+	Rests    []Rest      // purposes of the scope that go on: they rest on something else than consent
+	Act      ActID       // how it was said; empty: not known
+	Signal   bool        // Act is a machine's signal, and no statement of the person
 }
 
 // ConsentUsed records that single-use consents were used up.
@@ -157,4 +176,5 @@ type PermissionRevoked struct {
 	Permission PermissionID
 	Withdraws  []PurposeID
 	Details    Personal
+	Rests      []Rest // purposes that it withdraws and that go on: they rest on something else than consent
 }

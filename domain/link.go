@@ -62,7 +62,7 @@ func (s Subject) crossing(other Subject, reaches func(*said) (mistake Instant, i
 		}
 		said = append(said, &crossed)
 	}
-	s.said = said
+	s.said, s.signals = said, s.signals || other.signals
 	return s
 }
 

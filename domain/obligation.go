@@ -27,6 +27,7 @@ type Obligation struct {
 	Version Hash          // of the policy that the rule is of; zero: none
 	MetBy   []string      // the facts that meet it, beside a reply; see [MeetsBy]
 	RuleSet Hash          // of the rules that the version has, see [RuleSet]; zero: not said
+	Keeps   []PurposeID   // to stop or delete: whose data stay all the same, see [Reference.Kept]
 }
 
 // ObligationOpened records that something is owed from now on. Due is not
@@ -194,6 +195,7 @@ type obligationRules struct {
 	metBy   []string
 	suffix  string
 	ruleSet Hash
+	keeps   []PurposeID
 }
 
 // open returns the facts of obligations that open: one for every rule.
@@ -204,7 +206,7 @@ func (o obligationRules) open(start func(DeadlineRule) Instant, cause Cause, cal
 		if err != nil {
 			return nil, err
 		}
-		x := Obligation{ID: o.id(r), Kind: o.kind, Target: o.target, Rule: r, Version: o.version, MetBy: o.metBy, RuleSet: o.ruleSet}
+		x := Obligation{ID: o.id(r), Kind: o.kind, Target: o.target, Rule: r, Version: o.version, MetBy: o.metBy, RuleSet: o.ruleSet, Keeps: o.keeps}
 		if o.types != nil {
 			x.Types = o.types(r.ID)
 		}

@@ -122,6 +122,7 @@ type Act struct {
 	Section  string
 	Counts   ConsentKind
 	Purposes []PurposeID
+	Signal   bool // a machine says it, see [Signals]
 }
 
 // A Ground is one entry of an enumeration, under a code that never changes.

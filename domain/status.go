@@ -41,6 +41,28 @@ type Standing struct {
 	Evidence Quality     // of the yes
 	Disputed bool        // somebody says that a fact behind it is wrong
 	Numbers  []uint64    // of the facts in Because, as their sources gave them; zero: none; nil: no fact has one
+	Signal   ActID       // the machine's signal by which a no was said; empty: the person said it
+	Opposed  Opposition  // a signal that is at odds with the person's own word
+	Alone    bool        // the yes is a separate consent to this purpose and nothing else
+}
+
+// By returns the status that a standing has come to by the moment at, by time
+// and by what was published: its yes ran out, or grew stale.
+func (st Standing) By(at Instant, p PurposeID, policies Policies) Status {
+	if st.Status != Given && st.Status != Stale {
+		return st.Status
+	}
+	if st.Until != 0 && st.Until <= at {
+		return Expired
+	}
+	y := &said{Fact: Fact{Event: ConsentGiven{Policy: st.Policy, Version: st.Version}}}
+	if st.Alone {
+		y.kind, y.items = SeparateConsent, make([]Item, 1)
+	}
+	if policies.stale(y, p, at) != nil {
+		return Stale
+	}
+	return Given
 }
 
 // Standing returns where the person stands with purpose at the moment at, as
@@ -48,7 +70,9 @@ type Standing struct {
 // out; see [Fact] for when a yes and a no count.
 func (s Subject) Standing(p PurposeID, at Instant, ref Reference) Standing {
 	st := s.standing(p, at, &ref)
-	st.Disputed = false
+	if s.signals {
+		st.Signal, st.Opposed = s.signalBehind(st), s.opposed(p, at, &ref)
+	}
 	for _, id := range st.Because {
 		st.Disputed = st.Disputed || s.isDisputed(id) || s.disputedWithBuild(id, &ref)
 	}
@@ -88,6 +112,7 @@ func (s *Subject) standing(p PurposeID, at Instant, ref *Reference) Standing {
 	no, voids := s.lastNo(p, at, ref)
 	var yes, blocked *said // the yes that counts longest; the newest that a no stands in the way of
 	var fell *said         // the newest that falls short
+	var until Instant      // when yes ends, by itself or with a newer one
 	var short Shortfall
 	for _, y := range s.said {
 		if y.no != 0 || y.yesFrom() > at || isVoided(y, ref) {
@@ -113,9 +138,13 @@ func (s *Subject) standing(p PurposeID, at Instant, ref *Reference) Standing {
 			yes = y
 		}
 	}
+	if yes != nil {
+		yes, until = s.newest(yes, p, at, ref)
+	}
 	switch {
 	case yes != nil:
 		st := s.given(yes, p, at, ref)
+		st.Until = until
 		if fell != nil && fell.yesFrom() > yes.yesFrom() {
 			st.Short = short
 		}
@@ -225,6 +254,36 @@ func (s *Subject) longer(a, b *said, p PurposeID, at Instant, ref *Reference) bo
 	return a.yesFrom() >= b.yesFrom()
 }
 
+// newest returns the yes that decides in the end, and when it ends: y, which says
+// the most, unless another one is over that was not said before y. For the
+// newest answer counts: when it ends, none from before it takes its place. Of
+// several that are over it is the first that ended.
+func (s *Subject) newest(y *said, p PurposeID, at Instant, ref *Reference) (decides *said, until Instant) {
+	decides, until = y, y.endOf(p)
+	ended, _ := s.over(y, p, at)
+	for _, z := range s.said {
+		if z == y || z.no != 0 || z.Rules == 0 || y.follows(&z.Fact) || !s.counts(z, p, at, ref) {
+			continue
+		}
+		if end := z.endOf(p); end != 0 && (until == 0 || end < until) {
+			until = end
+		}
+		if since, over := s.over(z, p, at); over && (ended == 0 || since < ended) {
+			decides, ended = z, since
+		}
+	}
+	return decides, until
+}
+
+// counts reports whether a yes is one for a purpose at the moment at, whether it
+// is over by then or not: it is no mistake, does not fall short, and no no is in
+// its way.
+func (s *Subject) counts(y *said, p PurposeID, at Instant, ref *Reference) bool {
+	item := y.item(p)
+	return item != nil && item.Short == "" && y.yesFrom() <= at && !isVoided(y, ref) && !s.tooYoung(y, at) && !s.unfounded(y) &&
+		s.stands(y, p, at, ref) && s.speaks(y, p, at, ref)
+}
+
 // over reports whether a yes ran out for a purpose by the moment at, was used
 // up, or was a guardian's for who is a child no more; and since when.
 func (s *Subject) over(y *said, p PurposeID, at Instant) (since Instant, is bool) {
@@ -264,7 +323,7 @@ func (s *Subject) given(y *said, p PurposeID, at Instant, ref *Reference) Standi
 	e := y.given()
 	st := Standing{
 		Status: Given, Since: y.yesFrom(), Until: y.endOf(p), Policy: e.Policy, Version: e.Version, Act: e.Act,
-		Because: []EventID{y.ID}, Guardian: e.Guardian, Evidence: e.Evidence.Quality,
+		Because: []EventID{y.ID}, Guardian: e.Guardian, Evidence: e.Evidence.Quality, Alone: y.isSeparate(Purpose{}),
 	}
 	if since, over := s.over(y, p, at); over {
 		st.Status, st.Since = Expired, since

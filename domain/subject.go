@@ -23,6 +23,7 @@ type Subject struct {
 	requests    []made
 	ordered     EventID // to erase the person; zero: nobody did
 	erased      Instant
+	signals     bool // some no is a machine's signal
 }
 
 // said is a yes or a no.
@@ -125,6 +126,13 @@ func (y *Fact) outdated(n *Fact) bool {
 	return max(y.Rules, n.Rules) > 0 && n.At > y.noFrom() && n.Recorded > y.Recorded
 }
 
+// follows reports whether the yes y was said after the yes z, or with it and
+// recorded after it.
+func (y *Fact) follows(z *Fact) bool {
+	numbered := y.Source == z.Source && y.Sequence != 0 && z.Sequence != 0
+	return y.overrides(z) || !numbered && y.At == z.At && y.Recorded > z.Recorded
+}
+
 // Evolve returns s as it is after f. It never fails: a fact cannot be refused.
 func (s Subject) Evolve(f Fact) Subject {
 	s.known = add(s.known, known{f.ID, lastingOf(f.Event)})
@@ -136,8 +144,10 @@ func (s Subject) Evolve(f Fact) Subject {
 		s.said = add(s.said, &said{Fact: f, items: e.Items, until: e.Until, ends: e.Ends, kind: e.Kind, guardian: e.Guardian})
 	case ConsentRefused:
 		s.said = add(s.said, &said{Fact: f, no: Refused, scope: e.Scope, added: e.Added, guardian: e.Guardian})
+		s.signals = s.signals || e.Signal
 	case ConsentWithdrawn:
 		s.said = add(s.said, &said{Fact: f, no: Withdrawn, scope: e.Scope, guardian: e.Guardian})
+		s.signals = s.signals || e.Signal
 	case SubjectReassigned, SubjectClosed:
 		s.ended = f.Recorded
 		s.said = add(s.said, &said{Fact: f, no: Withdrawn, scope: Scope{All: true}, ended: true})

@@ -12,7 +12,7 @@ import (
 // A lawful is a question, and how far it came.
 type lawful struct {
 	q        domain.Question // at the end of the span
-	from     domain.Instant
+	from, to domain.Instant
 	who      domain.PersonKey
 	limit    int
 	place    place
@@ -43,6 +43,9 @@ func LawfulOf(ctx context.Context, ledger Ledger, app domain.AppName, r LawfulRe
 	if err != nil {
 		return Lawful{}, err
 	}
+	if err := l.isPast(ledger.Now()); err != nil {
+		return Lawful{}, err
+	}
 	p, err := ledger.Past(ctx, app)
 	if err != nil {
 		return Lawful{}, err
@@ -59,7 +62,7 @@ func LawfulOf(ctx context.Context, ledger Ledger, app domain.AppName, r LawfulRe
 		}
 	}
 	a := Lawful{App: string(app), Purpose: r.Purpose, Action: l.q.Action.String(), Now: position(l.place.Now), Findings: []Finding{},
-		From: Moment{l.from.String(), position(l.begin)}, To: Moment{l.q.At.String(), position(l.end)}}
+		From: Moment{l.from.String(), position(l.begin)}, To: Moment{l.to.String(), position(l.end)}}
 	if a.Nobody, _, err = (person{p, ""}).stand(ctx, l.q, l.end); err != nil {
 		return Lawful{}, err
 	}
@@ -85,6 +88,17 @@ func LawfulOf(ctx context.Context, ledger Ledger, app domain.AppName, r LawfulRe
 	}
 	a.Findings = append(a.Findings, l.findings...)
 	return a, nil
+}
+
+// isPast refuses a moment that has not come: what will be known of it nobody
+// knows. A span may be open at its end: it is looked at up to now.
+func (l *lawful) isPast(now domain.Instant) error {
+	if l.from > now.Add(domain.FutureSkew) {
+		member := map[bool]string{true: "at", false: "from"}[l.moment]
+		return malformed(member + ": is in the future: whether something is lawful then depends on what is said until then")
+	}
+	l.q.At = min(l.q.At, max(now, l.from))
+	return nil
 }
 
 // look finds what an entry is about: a person at their first record, an answer

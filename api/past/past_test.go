@@ -2,6 +2,7 @@ package past_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"consentledger/api/past"
@@ -261,5 +262,25 @@ func TestWhatCannotBeAsked(t *testing.T) {
 	w := begin(t)
 	if _, err := past.LawfulOf(t.Context(), w.Ledger, "nosuch", past.LawfulRequest{Purpose: "x", At: at}); err == nil {
 		t.Error("an app that is not there")
+	}
+}
+
+func TestNobodyKnowsWhatWillBeLawful(t *testing.T) {
+	w := begin(t)
+	y := yes("marketing")
+	y.Until = w.Time().Add(domain.Hour)
+	w.Tell("ada", y)
+	for _, r := range []past.LawfulRequest{
+		{Purpose: "marketing", At: w.Now().Add(domain.Hour).String()},
+		{Purpose: "marketing", From: w.Now().Add(domain.Hour).String(), To: w.Now().Add(2 * domain.Hour).String()},
+	} {
+		if _, err := past.LawfulOf(t.Context(), w.Ledger, app, r); err == nil || !strings.Contains(err.Error(), "is in the future") {
+			t.Errorf("%+v: %v", r, err)
+		}
+	}
+	span := past.LawfulRequest{Purpose: "marketing", From: projectiontest.Start.String(), To: w.Time().Add(domain.Day).String()}
+	f := find(lawful(t, w, span), w.Pseudonym("ada"), false)
+	if last := f.Changes[len(f.Changes)-1].Stood; last.Status != "given" {
+		t.Errorf("of a consent that ends in an hour a span until tomorrow says %s", last.Status)
 	}
 }

@@ -18,9 +18,9 @@ type LawfulRequest struct {
 	Subject string `json:"subject,omitzero" doc:"account:ID, device:ID or ID; absent: everybody"`
 	Purpose string `json:"purpose"`
 	Action  string `json:"action,omitzero" doc:"collect, use (the default), provide, publish or export"`
-	At      string `json:"at,omitzero" format:"date-time" doc:"a moment, instead of a span"`
+	At      string `json:"at,omitzero" format:"date-time" doc:"a moment that is past, instead of a span"`
 	From    string `json:"from,omitzero" format:"date-time"`
-	To      string `json:"to,omitzero" format:"date-time" doc:"included"`
+	To      string `json:"to,omitzero" format:"date-time" doc:"included; what is to come is not looked at"`
 	Cursor  string `json:"cursor,omitzero" doc:"next of the page before"`
 	Limit   int    `json:"limit,omitzero" doc:"at most so many findings on a page, up to 1000; 100 if not said"`
 	wire.Reader
@@ -140,6 +140,7 @@ func (r LawfulRequest) parse() (l lawful, err error) {
 			return l, err
 		}
 	}
+	l.to = l.q.At
 	if l.limit = r.Limit; l.limit == 0 {
 		l.limit = 100
 	}

@@ -20,6 +20,7 @@ type Ledger interface {
 	Pseudonym(ctx context.Context, app domain.AppName, who domain.PersonKey) (string, bool, error)
 	KnownAt(ctx context.Context, at domain.Instant) (eventstore.Position, error)
 	Head(ctx context.Context) (eventstore.Position, error)
+	Now() domain.Instant
 }
 
 // A Stand is the answer to "may we?" for one purpose, and what it rests on.

@@ -67,7 +67,7 @@ func TestWhatIsReportedMovesDatesAndTheNoticeMakesThemFirm(t *testing.T) {
 		}
 		stop()
 
-		w.tell("", domain.RegisterApp{App: domain.App{Name: "demo", Environment: domain.Test, Jurisdiction: "XX", TimeZone: "Asia/Shanghai", Locales: []string{"en"}}})
+		w.tell("", domain.RegisterApp{App: domain.App{Name: "demo", Environment: domain.Test, Jurisdiction: "NZ", TimeZone: "Asia/Shanghai", Locales: []string{"en"}}})
 		r := &react.Reactor{Ledger: w.Ledger, Shipped: []domain.Calendar{said}}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)

@@ -100,14 +100,20 @@ func (r *Reactor) open(ctx context.Context, a *app, e codec.Entry) error {
 			return err
 		}
 		ref := domain.Reference{Policies: a.policies, Service: a.voids}
+		kept := ref.Kept(kind, scope, at)
+		ends := ref.Without(scope, kept)
 		promises := append(ref.Promises(who, kind, fields, at), ref.Retained(who, kind, scope, at)...)
 		for _, p := range promises {
-			if ended.asked && len(ended.purposes) == 0 && (p.Duty.Kind == domain.DutyStop || p.Duty.Kind == domain.DutyDelete) {
-				continue // no yes was taken away
+			about, stays := scope, []domain.PurposeID(nil)
+			if p.Purpose == "" && (p.Duty.Kind == domain.DutyStop || p.Duty.Kind == domain.DutyDelete) {
+				about, stays = ends, kept
+				if !about.All && len(about.Purposes) == 0 {
+					continue // no yes was taken away, or what goes on rests on none
+				}
 			}
 			for _, rule := range p.Rules {
 				if a.begins(kind, p.Duty, rule) {
-					r.openOne(a, e, p, rule, at, scope)
+					r.openOne(a, e, p, rule, at, about, stays)
 				}
 			}
 		}
@@ -161,11 +167,11 @@ func (r *Reactor) promisee(ctx context.Context, a *app, stream domain.StreamID, 
 // openOne lets a duty follow from a fact, on one rule. In an incident it does so
 // once: one that is classified anew is the same incident, and what was owed for
 // it is owed, or done, already.
-func (r *Reactor) openOne(a *app, e codec.Entry, p domain.Promise, rule domain.DeadlineRule, at domain.Instant, scope domain.Scope) {
+func (r *Reactor) openOne(a *app, e codec.Entry, p domain.Promise, rule domain.DeadlineRule, at domain.Instant, scope domain.Scope, kept []domain.PurposeID) {
 	if e.Stream.Noun == domain.IncidentNoun && !a.owes(e.Stream.ID, p.Duty.Kind, rule.ID) {
 		return
 	}
-	cmd := domain.OpenDuties{Cause: causeOf(e), Rule: p.Duty, Start: a.start(e, p.Duty, rule), Rules: []domain.DeadlineRule{rule}, Policy: p.Version}
+	cmd := domain.OpenDuties{Cause: causeOf(e), Rule: p.Duty, Start: a.start(e, p.Duty, rule), Rules: []domain.DeadlineRule{rule}, Policy: p.Version, Keeps: kept}
 	cmd.Held = p.Duty.Kind == domain.DutyDelete && a.held[e.Stream]
 	if p.Purpose != "" {
 		scope = domain.Scope{Purposes: []domain.PurposeID{p.Purpose}}

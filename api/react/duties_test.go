@@ -395,3 +395,42 @@ func (w *world) warned(want ...string) {
 		w.t.Errorf("warned\n got %s\nwant %s", strings.Join(got, "\n     "), strings.Join(want, "\n     "))
 	}
 }
+
+// What rests on a legal duty or a contract goes on: nobody is ordered to stop or
+// delete it, and whoever has other data of the person is told what to keep.
+func TestWhatTheLawKeepsIsNotOrderedDeleted(t *testing.T) {
+	lawful := promising(func(d *domain.Document) {
+		d.Purposes = append(d.Purposes, domain.Purpose{ID: "tax", Title: "Tax", Basis: domain.BasisLegalDuty, Actions: []domain.Action{domain.Use}})
+		d.Recipients = append(d.Recipients, domain.Recipient{ID: "revenue", Title: "Revenue", Purposes: []domain.PurposeID{"tax"}})
+		d.Permissions[0].Purposes = []domain.PurposeID{"tax"}
+	})
+	for _, tt := range []struct {
+		name  string
+		tell  domain.Command
+		want  string
+		keeps string
+	}{
+		{"a withdrawal of what the law orders is replied to", withdrawn("tax"), "reply.d15 open", ""},
+		{"one of more stops the rest", withdrawn("ads", "tax"), "delete.adhouse.d30 open, reply.d15 open, stop.adhouse.h24 open", "tax"},
+		{"one of everything too", withdrawn(), "delete.adhouse.d30 open, delete.mapper.d30 open, reply.d15 open, stop.adhouse.h24 open, stop.mapper.h24 open", "tax"},
+		{"a permission that only the law's purpose needs", domain.ChangePermission{Permission: "gps", Change: domain.Revoked}, "", ""},
+		{"who goes leaves what the law orders kept", domain.Say{Event: domain.SubjectClosed{Reason: "gone"}}, "delete.adhouse.d30 open, delete.mapper.d30 open", "tax"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.react()
+				w.tell("", lawful)
+				w.tell("ada", domain.GiveConsent{Act: "agree", Purposes: []domain.PurposeID{"ads"}})
+				w.tell("ada", tt.tell)
+				synctest.Wait()
+				w.expect(tt.want)
+				for _, d := range duties(w) {
+					if keeps := d.Kind == domain.DutyStop || d.Kind == domain.DutyDelete; keeps && strings.Trim(fmt.Sprint(d.Keeps), "[]") != tt.keeps {
+						t.Errorf("%s keeps %v, want %s", d.ID, d.Keeps, tt.keeps)
+					}
+				}
+			})
+		})
+	}
+}

@@ -168,6 +168,7 @@ func TestWhatIsDatedBeforeItWasOwedIsDoneWhenItIsRecorded(t *testing.T) {
 			w := newWorld(t)
 			w.react()
 			w.tell("", promising(func(d *domain.Document) { d.Recipients, d.Duties = nil, d.Duties[:1] }))
+			w.tell("ada", domain.GiveConsent{Act: "agree"}) // her history begins before either
 			until(w, "2000-01-10T00:00:00Z")
 			w.tell("ada", withdrawn("ads"))
 			until(w, "2000-03-10T00:00:00Z")

@@ -9,8 +9,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// A PeopleCount is how many people stand somewhere with a purpose. One whose
-// yes ran out or grew stale since their last event is counted as given.
+// A PeopleCount is how many people stand somewhere with a purpose, now: one whose
+// consent ran out or grew stale since their last event is counted as that.
 type PeopleCount struct {
 	Purpose string `json:"purpose"`
 	Status  string `json:"status"`
@@ -26,7 +26,7 @@ type VoidedCount struct {
 // CountsAnswer is where an app's people stand.
 type CountsAnswer struct {
 	App    string        `json:"app"`
-	Counts []PeopleCount `json:"counts"`
+	Counts []PeopleCount `json:"counts" doc:"where they stand now"`
 	Voided []VoidedCount `json:"voided" doc:"answers that were recorded by mistake: they count for nobody, or as ask-again"`
 	Tests  int64         `json:"tests" doc:"how many are no people but tests, and not counted"`
 	AsOf   string        `json:"as_of"`
@@ -54,7 +54,7 @@ func (s *server) counts(ctx context.Context, in *countsIn) (*out[CountsAnswer], 
 		return nil, err
 	}
 	// The counts are as of the same position or a later one.
-	rows, _, err := s.Consents.Counts(ctx, name)
+	rows, _, err := s.Consents.CountsAt(ctx, name, s.Ledger.Now())
 	if err != nil {
 		return nil, err
 	}

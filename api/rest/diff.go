@@ -73,7 +73,7 @@ func (s *server) diff(ctx context.Context, in *checkBody) (*out[DiffAnswer], err
 	if err != nil {
 		return nil, err
 	}
-	c, over, err := compare(was.Document, is.Document)
+	c, over, err := compare(ref.Policies, was, is, s.Ledger.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -140,10 +140,15 @@ func versionOf(policies domain.Policies, member, hash string) (domain.PublishPol
 
 // compare compares two versions of one policy, or of a general one and a
 // specific one that prevails over it: then over is the general one's name.
-func compare(was, is domain.Document) (c domain.Comparison, over string, err error) {
+func compare(policies domain.Policies, old, new domain.PublishPolicy, now domain.Instant) (c domain.Comparison, over string, err error) {
+	was, is := old.Document, new.Document
 	switch {
 	case was.Name == is.Name:
-		return domain.Compare(was, is), "", nil
+		until := now
+		if v, published := policies.Version(new.Version); published {
+			until = v.Effective
+		}
+		return policies.Compare(old.Version, is, until), "", nil
 	case is.Over == was.Name:
 		return domain.CompareSpecific(was, is), was.Name, nil
 	case was.Over == is.Name:

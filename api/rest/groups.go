@@ -91,7 +91,7 @@ func (s *server) tellGroup(ctx context.Context, group string, apps []domain.AppN
 	for _, app := range apps {
 		req.App = app
 		r, err := s.execute(ctx, req)
-		if err == nil && in == "" && r.Event != first.Event {
+		if err == nil && in == "" && r.Event != first.Event && !r.Repeats {
 			first, in, req.Group = r, app, nil
 		}
 		r.ID = strings.TrimPrefix(r.ID, "group/"+group+"/") // as it was sent

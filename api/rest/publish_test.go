@@ -65,6 +65,32 @@ func TestADiffSaysWhatFollowsAndWhomItTouches(t *testing.T) {
 	}
 }
 
+// A purpose that is declared again after it was given up is not allowed by what
+// was said before, and a diff counts those who said it.
+func TestADiffCountsWhoAgreedBeforeAPurposeWasGivenUp(t *testing.T) {
+	h := openWithViews(t)
+	h.furnish()
+	for _, who := range []string{"ann", "bo"} {
+		h.want(200, "", "POST", "/v1/apps/demo/events", event(who, who, "consent.given", yes))
+	}
+	h.want(200, "", "GET", "/v1/apps/demo/consents/counts?min_position=5", "")
+	gone := doc
+	gone.Permissions = nil
+	gone.Purposes = []domain.Purpose{{ID: "post", Title: "Letters", Actions: []domain.Action{domain.Use}, Basis: domain.BasisConsent}}
+	gone.Acts = []domain.Act{{ID: "click", Title: "Click", Counts: domain.GeneralConsent}}
+	body, given := document(t, gone)
+	h.want(200, "receipt", "POST", "/v1/apps/demo/policies", `{"document":`+body+`,"material":["MAT-1","MAT-4","MAT-5"]}`)
+	again := doc
+	again.Title = []domain.LocalText{{Locale: "en", Text: "Privacy, once more"}}
+	body, version := document(t, again)
+	const path = "/v1/apps/demo/policies/diff"
+	h.want(200, `"stale":["mail"],"scopes":[],"rights_reduced":false,"touched":[{"purpose":"mail","people":2}]`, "POST", path, `{"document":`+body+`}`)
+	h.want(200, `{"section":"purposes declared again","name":"mail"`, "POST", path, `{"document":`+body+`}`)
+	h.want(200, `"stale":["mail"]`, "POST", "/v1/apps/demo/policies", `{"document":`+body+`,"material":["MAT-1","MAT-4"]}`)
+	h.want(200, `"touched":[{"purpose":"mail","people":2}]`, "POST", path, fmt.Sprintf(`{"old":%q,"new":%q}`, given, version))
+	h.want(200, `"allowed":false,"status":"stale"`, "POST", "/v1/apps/demo/check", `{"subject":"ann","purpose":"mail"}`)
+}
+
 // A specific policy is compared with the general one over which it prevails,
 // and counted are those whose yes is by the old one.
 func TestASpecificPolicyIsComparedWithTheGeneralOne(t *testing.T) {

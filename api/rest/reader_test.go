@@ -58,9 +58,9 @@ func TestWhoReplaysIsRecorded(t *testing.T) {
 		{"nothing new", "GET", "/v1/replay?after=7", "", nil, nil},
 		{"what changed for a person", "POST", "/v1/apps/demo/replay/diff", `{"subject":"ann","from":"2000-01-01T00:00:00Z","to":"2199-01-01T00:00:00Z","reason":"audit"}`, nil,
 			[]string{"replay of demo about one=true: 2 records, true to true, because audit, said=false, unauthenticated"}},
-		{"was it lawful", "GET", "/v1/apps/demo/lawful?purpose=mail&at=2199-01-01T00:00:00Z", "", []string{"Consent-Reason: audit"},
+		{"was it lawful", "GET", "/v1/apps/demo/lawful?purpose=mail&from=2000-01-01T00:00:00Z&to=2199-01-01T00:00:00Z", "", []string{"Consent-Reason: audit"},
 			[]string{"replay of demo about one=false: 2 records, true to true, because audit, said=false, unauthenticated"}},
-		{"was it lawful for one", "POST", "/v1/apps/demo/lawful", `{"purpose":"mail","subject":"bo","at":"2199-01-01T00:00:00Z","reason":"dispute"}`, nil,
+		{"was it lawful for one", "POST", "/v1/apps/demo/lawful", `{"purpose":"mail","subject":"bo","from":"2000-01-01T00:00:00Z","to":"2199-01-01T00:00:00Z","reason":"dispute"}`, nil,
 			[]string{"replay of demo about one=true: 1 records, true to true, because dispute, said=false, unauthenticated"}},
 	} {
 		b := h.want(200, "", c.method, c.path, c.body, c.headers...)
@@ -99,7 +99,7 @@ func TestWhatCannotBeRecordedIsNotShown(t *testing.T) {
 		{"GET", "/v1/replay", ""},
 		{"POST", "/v1/replay", `{"app":"demo","subject":"ann"}`},
 		{"POST", "/v1/apps/demo/replay/diff", `{"subject":"ann","from":"2000-01-01T00:00:00Z","to":"2199-01-01T00:00:00Z"}`},
-		{"GET", "/v1/apps/demo/lawful?purpose=mail&at=2199-01-01T00:00:00Z", ""},
+		{"GET", "/v1/apps/demo/lawful?purpose=mail&from=2000-01-01T00:00:00Z&to=2199-01-01T00:00:00Z", ""},
 	} {
 		if b := h.want(503, `"code":"service-unavailable"`, c[0], c[1], c[2]); strings.Contains(b, "event_id") || strings.Contains(b, "secret") {
 			t.Errorf("%s %s shows %s", c[0], c[1], b)

@@ -17,6 +17,7 @@ import (
 type Consents interface {
 	Get(ctx context.Context, app domain.AppName, who string, at domain.Instant) ([]consents.Row, eventstore.Position, error)
 	Counts(ctx context.Context, app domain.AppName) ([]consents.Count, eventstore.Position, error)
+	CountsAt(ctx context.Context, app domain.AppName, at domain.Instant) ([]consents.Count, eventstore.Position, error)
 	GivenBy(ctx context.Context, app domain.AppName, purpose domain.PurposeID, policy string) (int64, error)
 	Tests(ctx context.Context, app domain.AppName) (int64, eventstore.Position, error)
 	Voided(ctx context.Context, app domain.AppName) ([]consents.VoidedCount, eventstore.Position, error)
@@ -46,6 +47,9 @@ type Consent struct {
 	Numbers []uint64 `json:"sequences,omitempty" doc:"the numbers that their sources gave these events, in their order; 0: none; absent: none has one"`
 
 	Declared bool `json:"declared" doc:"by a policy in force now"`
+
+	Signal  string `json:"signal,omitempty" doc:"the machine's signal, such as gpc, by which the refusal or withdrawal was said"`
+	Opposed string `json:"opposed_by,omitempty" doc:"a machine's signal that says no where the person said yes"`
 }
 
 // An AppCount is an app and how many policy versions it published.
@@ -127,7 +131,10 @@ func (s *server) consents(ctx context.Context, app, id, min string) (*out[Consen
 }
 
 func consentOf(r consents.Row) Consent {
-	c := Consent{Purpose: string(r.Purpose), Status: r.Status.String(), Policy: r.Policy, Act: string(r.Act), Declared: r.Declared, Numbers: r.Numbers}
+	c := Consent{
+		Purpose: string(r.Purpose), Status: r.Status.String(), Policy: r.Policy, Act: string(r.Act), Declared: r.Declared, Numbers: r.Numbers,
+		Signal: string(r.Signal), Opposed: string(r.Opposed.Signal),
+	}
 	if r.Since != 0 {
 		c.Since = r.Since.String()
 	}

@@ -54,6 +54,8 @@ type CheckAnswer struct {
 	Short     string `json:"short,omitzero" doc:"why the newest yes does not count"`
 	Doubtful  bool   `json:"doubtful,omitzero" doc:"allowed on a ground that the law does not clearly admit"`
 	Disputed  bool   `json:"disputed,omitzero" doc:"somebody says that an event behind the answer is wrong"`
+	Signal    string `json:"signal,omitzero" doc:"the machine's signal, such as gpc, by which the refusal or withdrawal was said"`
+	Opposed   string `json:"opposed_by,omitzero" doc:"a machine's signal, such as gpc, that says no where the person said yes: before it, so that it stands in the way, or after it"`
 
 	Sequences []uint64 `json:"sequences,omitempty" doc:"the numbers that their sources gave the events, in their order; 0: none; absent: no event has one"`
 }
@@ -194,11 +196,15 @@ func (a *CheckAnswer) fill(m domain.Answer) {
 	for _, id := range because(m) {
 		a.Events = append(a.Events, eventstore.EventID(id).String())
 	}
+	a.Band, a.Guardian, a.Evidence = m.Band.String(), m.Standing.Guardian != "", m.Standing.Evidence.String()
+	a.Short, a.Doubtful, a.Disputed = string(m.Standing.Short), m.Doubtful, m.Standing.Disputed
+	a.Signal, a.Opposed = string(m.Standing.Signal), string(m.Standing.Opposed.Signal)
+	if id := m.Standing.Opposed.Because; id != (domain.EventID{}) && !slices.Contains(a.Events, eventstore.EventID(id).String()) {
+		a.Events = append(a.Events, eventstore.EventID(id).String())
+	}
 	if len(m.Standing.Numbers) > 0 {
 		a.Sequences = append(m.Standing.Numbers, make([]uint64, len(a.Events)-len(m.Standing.Numbers))...)
 	}
-	a.Band, a.Guardian, a.Evidence = m.Band.String(), m.Standing.Guardian != "", m.Standing.Evidence.String()
-	a.Short, a.Doubtful, a.Disputed = string(m.Standing.Short), m.Doubtful, m.Standing.Disputed
 	a.Reason = reason(m, a)
 }
 

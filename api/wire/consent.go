@@ -57,6 +57,7 @@ type (
 		Guardian string         `json:"guardian"`
 	}
 	consentWithdrawn struct {
+		Act      string         `json:"act"`
 		All      bool           `json:"all"`
 		Purposes []string       `json:"purposes"`
 		Details  jsontext.Value `json:"details"`
@@ -124,6 +125,7 @@ func (c consentWithdrawn) command(r *reader) domain.Command {
 	r.guardian(c.Guardian)
 	return domain.WithdrawConsent{
 		Scope: domain.Scope{All: c.All, Purposes: r.denied(c.Purposes)}, Details: r.details(c.Details), Build: r.token("build", c.Build),
+		Act: domain.ActID(r.name("act", c.Act, 64)),
 	}
 }
 

@@ -70,7 +70,7 @@ func TestNothingThatStandsBesideAnOptOutRefusesIt(t *testing.T) {
 		{"all as a text", withdrawal(`"purposes":["mail"]`, `"all":"True"`), "data.all", "True"},
 		{"data as text in a text", withdrawal(`{"purposes":["mail"]}`, `"{\"purposes\":[\"mail\"]}"`), "data", "purposes"},
 		{"data as Base64 in a text", withdrawal(`{"purposes":["mail"]}`, `"eyJwdXJwb3NlcyI6WyJtYWlsIl19"`), "data", "eyJwdXJw"},
-		{"all of it at once", withdrawal(at, `"time":"now"`, `"7"`, `"x"`, `"purposes"`, `"act":"off","purposes"`), "data.act,sequence,time", "now"},
+		{"all of it at once", withdrawal(at, `"time":"now"`, `"7"`, `"x"`, `"purposes"`, `"kind":"off","purposes"`), "data.kind,sequence,time", "now"},
 	} {
 		for mode, parse := range map[string]func([]byte) (ledger.Request, error){
 			"apps":      func(b []byte) (ledger.Request, error) { return ParseEvent("a", b) },

@@ -39,6 +39,8 @@ type OutgoingData struct {
 	Late       bool   `json:"late,omitzero"`
 	Reason     string `json:"reason,omitzero"` // why nothing is owed any more, or why the date moved
 	Position   string `json:"position"`
+
+	Keeps string `json:"keeps,omitzero"` // purposes, with commas, whose data stay all the same: they rest on no consent
 }
 
 // Tells reports whether an entry is one of which [OutgoingOf] tells.
@@ -62,6 +64,9 @@ func OutgoingOf(e codec.Entry, duties domain.Duties) (Outgoing, bool) {
 		data.CauseEvent = eventstore.EventID(d.Cause.Event).String()
 	}
 	data.until(until, d.Rule)
+	for i, p := range d.Keeps {
+		data.Keeps += map[bool]string{true: ","}[i > 0] + string(p)
+	}
 	return Outgoing{
 		SpecVersion: "1.0", ID: e.ID.String(), Source: "consentledger/" + string(e.Stream.App), Type: e.Kind(), Subject: e.Stream.String(),
 		Time: e.Recorded.String(), DataContentType: "application/json", Data: data,

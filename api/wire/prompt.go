@@ -28,7 +28,7 @@ type PromptAnswer struct {
 type PromptItem struct {
 	Purpose   string     `json:"purpose,omitzero" doc:"absent: the policy as a whole"`
 	Title     string     `json:"title"`
-	Reason    string     `json:"reason" doc:"never-asked, refused, expired, policy-changed, order-not-provable, material-change, acknowledge or guardian"`
+	Reason    string     `json:"reason" doc:"never-asked, refused, withdrawn, signal (a machine said no), expired, policy-changed, order-not-provable, material-change, acknowledge or guardian"`
 	Separate  bool       `json:"separate" doc:"by a control of its own"`
 	Explicit  bool       `json:"explicit" doc:"by more than a general \"Agree\""`
 	NotBefore string     `json:"not_before,omitzero" doc:"never ask before this moment"`

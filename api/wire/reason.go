@@ -14,10 +14,36 @@ func reason(m domain.Answer, a *CheckAnswer) string {
 	}
 	for _, r := range domain.CountRules {
 		if r.Short == m.Standing.Short && !m.Allowed {
-			s += " A later answer does not count: " + r.Says + "."
+			s += shortSentence(m.Standing.Status, r)
 		}
 	}
-	return s
+	return s + opposition(m, a)
+}
+
+// shortSentence says why the newest consent does not count.
+func shortSentence(s domain.Status, r domain.CountRule) string {
+	what := "A later consent"
+	if s == domain.NeverAsked {
+		what = "The newest consent"
+	}
+	says := " " + what + " is recorded and does not count: " + r.Says + "."
+	if r.Short == domain.NoBindingText {
+		says += " It names no locale, or one in which the policy has no authoritative text: name the locale of the text that was shown, or publish the text."
+	}
+	return says
+}
+
+// opposition says where a machine's signal and the person's own word are at odds.
+func opposition(m domain.Answer, a *CheckAnswer) string {
+	switch {
+	case a.Opposed == "":
+		return ""
+	case a.Signal != "":
+		return fmt.Sprintf(" It was said by a machine's signal (%s) after the person had consented: ask whether they mean it.", a.Opposed)
+	case m.Standing.Status == domain.Given || m.Standing.Status == domain.Stale:
+		return fmt.Sprintf(" A machine's signal (%s) says no; the person consented after it, by an act of their own, and that counts.", a.Opposed)
+	}
+	return fmt.Sprintf(" A machine's signal (%s) says no where the person had consented.", a.Opposed)
 }
 
 // sentence returns the sentence of a Why; empty: there is none.
@@ -81,10 +107,14 @@ func statusReason(s domain.Status, a *CheckAnswer) string {
 	switch s {
 	case domain.NeverAsked:
 		return fmt.Sprintf("The person gave no answer that counts for %s.", a.Purpose)
-	case domain.Refused:
+	case domain.Refused, domain.Withdrawn:
+		if a.Signal != "" {
+			return fmt.Sprintf("A machine's signal (%s) said no to %s at %s.", a.Signal, a.Purpose, a.Since)
+		}
+		if s == domain.Withdrawn {
+			return fmt.Sprintf("The person withdrew the consent to %s at %s.", a.Purpose, a.Since)
+		}
 		return fmt.Sprintf("The person refused %s at %s.", a.Purpose, a.Since)
-	case domain.Withdrawn:
-		return fmt.Sprintf("The person withdrew the consent to %s at %s.", a.Purpose, a.Since)
 	case domain.Expired:
 		return fmt.Sprintf("The consent to %s ran out at %s.", a.Purpose, a.Since)
 	case domain.Stale:

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/json"
+	"iter"
 	"strconv"
 	"strings"
 
@@ -16,6 +17,11 @@ type Receipt struct {
 	Position string `json:"position"`
 	Request  string `json:"request,omitzero" doc:"the id of the request that was opened, or that the step is of"`
 	Incident string `json:"incident,omitzero" doc:"likewise of an incident"`
+	Counts   string `json:"counts,omitzero" doc:"of a consent: whether it counts for the purposes that it names: yes, partly or no. What does not count is recorded, and allows nothing"`
+	Short    string `json:"short,omitzero" doc:"of a consent that does not count for all: for which purposes not, and why, as in face=separate-consent-missing, with commas"`
+	Rests    string `json:"rests,omitzero" doc:"of a refusal or withdrawal: the purposes that go on since they rest on another legal basis than consent, and on which, as in tax=legal-duty, with commas"`
+	Repeats  bool   `json:"repeats,omitzero" doc:"a machine's signal, such as gpc, that says nothing new: event_id is the record that said it, and no other was made"`
+	Reason   string `json:"reason,omitzero" doc:"short, rests or repeats in sentences"`
 	// Of a no only: nothing else is taken in part.
 	Unknown string `json:"unknown,omitzero" doc:"purposes, with commas in a refusal or withdrawal that no policy declares: it holds for the others; correct the names and send a new event"`
 
@@ -58,8 +64,10 @@ func ReceiptOf(r ledger.Receipt) Receipt {
 	s := Receipt{
 		EventID: r.Event.String(), Position: FormatPosition(r.Position), Unknown: r.Unknown, NotUnderstood: r.NotUnderstood, Near: r.Near,
 		Outcome: Recorded,
+		Counts:  r.Counts.String(), Short: r.Short, Rests: r.Rests, Repeats: r.Repeats,
 	}
 	s.opened(r.Stream)
+	s.Reason = receiptReason(r)
 	return s
 }
 
@@ -72,6 +80,45 @@ func RecordedOf(r ledger.Receipt) Receipt {
 		s.Subject = r.Person.String()
 	}
 	return s
+}
+
+// receiptReason says in sentences what a receipt says by codes.
+func receiptReason(r ledger.Receipt) string {
+	var sentences []string
+	for purpose, why := range pairs(r.Short) {
+		sentences = append(sentences, "The consent does not count for "+purpose+": "+shortReason(why)+".")
+	}
+	for purpose, basis := range pairs(r.Rests) {
+		sentences = append(sentences, "The policy bases "+purpose+" on "+basis+", not on consent: it goes on, and nothing of it is ordered stopped or deleted.")
+	}
+	if r.Repeats {
+		sentences = append(sentences, "The signal said so before, and nothing new is recorded.")
+	}
+	return strings.Join(sentences, " ")
+}
+
+// pairs yields what stands in a list such as "a=b,c=d".
+func pairs(list string) iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for pair := range strings.SplitSeq(list, ",") {
+			if name, value, ok := strings.Cut(pair, "="); ok && !yield(name, value) {
+				return
+			}
+		}
+	}
+}
+
+// shortReason says in a sentence why a consent does not count.
+func shortReason(why string) string {
+	for _, r := range domain.CountRules {
+		if string(r.Short) == why {
+			return r.Says
+		}
+	}
+	if says, ok := domain.HindranceTexts[domain.Hindrance(why)]; ok {
+		return says
+	}
+	return why
 }
 
 // opened says what was opened, or what a step is of.
@@ -87,9 +134,8 @@ func (s *Receipt) opened(stream domain.StreamID) {
 // AppendReceipt appends what [RecordedOf] returns as package encoding/json writes
 // it.
 func AppendReceipt(b []byte, r ledger.Receipt) []byte {
-	var more Receipt
-	more.opened(r.Stream)
-	more.Unknown, more.NotUnderstood, more.Near = r.Unknown, r.NotUnderstood, r.Near
+	more := ReceiptOf(r)
+	more.EventID, more.Position, more.Outcome, more.Counts = "", "", "", ""
 	if more != (Receipt{}) || strings.Trim(r.ID, plainID) != "" { // that may need escaping
 		text, err := json.Marshal(RecordedOf(r))
 		if err != nil {
@@ -99,14 +145,18 @@ func AppendReceipt(b []byte, r ledger.Receipt) []byte {
 	}
 	b = r.Event.Append(append(b, `{"event_id":"`...))
 	b = strconv.AppendUint(append(b, `","position":"`...), uint64(r.Position), 10)
+	b = append(b, '"')
+	if r.Counts != ledger.NotSaid {
+		b = append(append(append(b, `,"counts":"`...), r.Counts.String()...), '"')
+	}
 	if r.ID != "" {
-		b = append(append(b, `","id":"`...), r.ID...)
+		b = append(append(append(b, `,"id":"`...), r.ID...), '"')
 	}
 	if r.Person != (domain.PersonKey{}) { // whose parts are opaque
-		b = append(append(append(b, `","subject":"`...), r.Person.Kind...), ':')
-		b = append(b, r.Person.ID...)
+		b = append(append(append(b, `,"subject":"`...), r.Person.Kind...), ':')
+		b = append(append(b, r.Person.ID...), '"')
 	}
-	return append(b, `","outcome":"recorded"}`...)
+	return append(b, `,"outcome":"recorded"}`...)
 }
 
 // plainID are the characters of ids that need no escaping.

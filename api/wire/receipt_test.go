@@ -29,6 +29,9 @@ func TestAReceiptIsAppendedAsPackageJSONWritesIt(t *testing.T) {
 			{Event: id, Position: 7, ID: "w-1", Person: domain.PersonKey{Kind: "account", ID: "ada.~_-9Z"}}, {Event: id, ID: "urn:a/b"},
 			{Event: id, Position: 7, ID: "a \"b\"<\u2028"}, {Event: id, Position: 7, ID: "é"}, {Event: id, Position: 7, NotUnderstood: "data.(a name),time"},
 			{Event: id, Position: 7, Unknown: "a<b>,\u2028\xff\"c\""},
+			{Event: id, Position: 7, Counts: ledger.CountsForAll}, {Event: id, Position: 7, Counts: ledger.CountsNot},
+			{Event: id, Position: 7, Counts: ledger.CountsPartly, Short: "face=separate-consent-missing,ads=opt-out-stands"},
+			{Event: id, Position: 7, Rests: "tax=legal-duty,shop=contract"}, {Event: id, Position: 7, Repeats: true},
 		} {
 			want, err := json.Marshal(RecordedOf(r))
 			if err != nil {

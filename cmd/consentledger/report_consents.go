@@ -15,8 +15,8 @@ func newReportConsents() *cobra.Command {
 		Use:   "consents",
 		Short: "How many people stand where with each purpose, and how many answers were voided",
 		Long: "How many people stand where with each purpose. Persons who are marked as tests are left out, and the table ends with how\n" +
-			"many they are and how many answers were voided. A yes that ran out or grew stale since the person's last event counts as\n" +
-			"given; whether somebody may, and what somebody must be asked, check and prompt tell.",
+			"many they are and how many answers were voided. They stand there now: a consent that ran out or grew stale since the person's\n" +
+			"last event counts as expired or stale. Whether somebody may, and what somebody must be asked, check and prompt tell.",
 		Example: "  consentledger report consents --app smartkey",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -41,7 +41,12 @@ func (s *sealing) check(c *cobra.Command) error {
 // print prints a receipt and, if it is wanted, the proof: as JSON in the same
 // object, else below it. What becomes of the proof, the receipt is printed.
 func (s *sealing) print(c *cobra.Command, app string, receipt json.RawMessage) error {
-	show := func() error { return printOne(c, receipt, "event_id", "position") }
+	show := func() error {
+		if err := printOne(c, receipt, "event_id", "position"); err != nil {
+			return err
+		}
+		return tellReason(c, receipt)
+	}
 	if s.wait == 0 {
 		return show()
 	}
@@ -63,6 +68,23 @@ func (s *sealing) print(c *cobra.Command, app string, receipt json.RawMessage) e
 		return err
 	}
 	_, err = c.OutOrStdout().Write(proof)
+	return err
+}
+
+// tellReason says on standard error what a receipt says in words: that a consent
+// does not count, or what goes on after a withdrawal. A table has no room for it.
+func tellReason(c *cobra.Command, receipt json.RawMessage) error {
+	var r struct {
+		Reason string `json:"reason"`
+	}
+	if err := json.Unmarshal(receipt, &r); err != nil || r.Reason == "" {
+		return err
+	}
+	switch c.Flags().Lookup("output").Value.String() {
+	case "json", "jsonl":
+		return nil // it is there
+	}
+	_, err := fmt.Fprintln(c.ErrOrStderr(), r.Reason)
 	return err
 }
 

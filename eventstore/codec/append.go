@@ -94,6 +94,12 @@ func (s *consentGivenV2) appendTo(t *jsonwrite.Text) {
 	}
 	t.Textz("filtered_by", s.Filtered)
 	t.Textz("guardian", s.Guardian)
+	if len(s.Hindered) > 0 {
+		jsonwrite.Objects(t, "hindered", s.Hindered, func(t *jsonwrite.Text, h *hinderedV1) {
+			t.Text("purpose", h.Purpose)
+			t.Text("why", h.Why)
+		})
+	}
 	t.Flagz("import", s.Import)
 	t.Textz("initial", s.Initial)
 	jsonwrite.Objects(t, "items", s.Items, func(t *jsonwrite.Text, i *itemV1) {
@@ -131,21 +137,37 @@ func (s *consentRefusedV2) appendTo(t *jsonwrite.Text) {
 	t.Textz("notice", s.Notice)
 	t.Textz("policy", s.Policy)
 	jsonwrite.Listz(t, "purposes", s.Purposes)
+	appendRests(t, s.Rests)
+	t.Flagz("signal", s.Signal)
 	t.Textz("surface", s.Surface)
 	t.Textz("unknown", s.Unknown)
 	t.Textz("version", s.Version)
 }
 
+func appendRests(t *jsonwrite.Text, rests []restV1) {
+	if len(rests) == 0 {
+		return
+	}
+	jsonwrite.Objects(t, "rests", rests, func(t *jsonwrite.Text, x *restV1) {
+		t.Text("basis", x.Basis)
+		t.Text("purpose", x.Purpose)
+	})
+}
+
 func (s *consentWithdrawnV2) appendTo(t *jsonwrite.Text) {
+	t.Textz("act", s.Act)
 	t.Flagz("all", s.All)
 	t.Textz("build", s.Build)
 	t.Textz("guardian", s.Guardian)
 	jsonwrite.Listz(t, "purposes", s.Purposes)
+	appendRests(t, s.Rests)
+	t.Flagz("signal", s.Signal)
 	t.Textz("unknown", s.Unknown)
 }
 
 func (s *permissionRevokedV1) appendTo(t *jsonwrite.Text) {
 	t.Text("permission", s.Permission)
+	appendRests(t, s.Rests)
 	jsonwrite.Listz(t, "withdraws", s.Withdraws)
 }
 
@@ -162,6 +184,7 @@ func (s *obligationOpenedV1) appendTo(t *jsonwrite.Text) {
 	t.Object("cause", s.Cause.appendTo)
 	t.Object("due", s.Due.appendTo)
 	t.Text("id", s.ID)
+	jsonwrite.Listz(t, "keeps", s.Keeps)
 	t.Text("kind", s.Kind)
 	jsonwrite.Listz(t, "met_by", s.MetBy)
 	t.Object("rule", s.Rule.appendTo)

@@ -319,6 +319,9 @@ func (e *Entry) readEnvelope(l readLine) (err error) {
 		return err
 	}
 	e.At, e.Recorded, e.Claimed = domain.Instant(l.At), domain.Instant(l.Recorded), domain.Instant(l.Claimed)
+	if l.Rules > domain.Rules {
+		return fmt.Errorf("the fact folds by the rules %d, and the newest that are known here are %d: a newer program wrote it", l.Rules, domain.Rules)
+	}
 	e.Actor, e.RecordedBy, e.OnBehalfOf, e.Rules, e.NotUnderstood = l.Actor, l.RecordedBy, l.OnBehalfOf, l.Rules, l.Unread
 	if l.Request != nil {
 		e.Request.Sequence = l.Request.Sequence

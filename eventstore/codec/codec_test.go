@@ -115,6 +115,13 @@ func init() {
 		domain.ObligationMoved{ID: "reply.x", Why: domain.MovedCalendar, By: domain.EventID{6}, Due: reported, Was: due},
 		domain.ObligationOpened{Obligation: domain.Obligation{ID: "reply.x", Kind: domain.DutyReply, Rule: rule}, Due: reported},
 		domain.AppRegistered{App: domain.App{Name: "demo", Handler: "Demo Ltd", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}, Escapes: domain.RawEscapes}},
+		domain.ConsentGiven{Policy: "privacy", Version: domain.Hash{1}, Act: "confirm", Kind: domain.ExplicitConsent, Items: []domain.Item{{Purpose: "ads"}}, Evidence: domain.Evidence{Quality: domain.Weak, Missing: []domain.Lack{"surface"}}, Until: 1767225700000},
+		domain.ConsentGiven{Policy: "privacy", Version: domain.Hash{1}, Act: "confirm", Kind: domain.ExplicitConsent, Items: []domain.Item{{Purpose: "ads"}}, Hindered: []domain.Hindered{{Purpose: "ads", Why: domain.OptOutStands}}},
+		domain.ConsentRefused{Scope: domain.Scope{All: true}, Act: "gpc", Signal: true, Rests: []domain.Rest{{Purpose: "tax", Basis: domain.BasisLegalDuty}}},
+		domain.ConsentWithdrawn{Scope: domain.Scope{All: true}, Act: "gpc", Signal: true, Rests: []domain.Rest{{Purpose: "tax", Basis: domain.BasisLegalDuty}}},
+		domain.PermissionRevoked{Permission: "network", Withdraws: []domain.PurposeID{"tax"}, Rests: []domain.Rest{{Purpose: "tax", Basis: domain.BasisLegalDuty}}},
+		domain.ConsentWithdrawn{Scope: domain.Scope{All: true}, Act: "switch-off"},
+		domain.ObligationOpened{Obligation: domain.Obligation{ID: "delete.own.delete", Kind: domain.DutyDelete, Rule: rule, Version: domain.Hash{1}, Keeps: []domain.PurposeID{"tax"}}, Due: due, Cause: domain.Cause{Kind: "consent.withdrawn", Subject: "00ff"}},
 	)
 }
 

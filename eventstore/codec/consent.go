@@ -48,34 +48,43 @@ type (
 		Purpose string `json:"purpose"`
 		Until   int64  `json:"until"`
 	}
+	hinderedV1 struct {
+		Purpose string `json:"purpose"`
+		Why     string `json:"why"`
+	}
+	restV1 struct {
+		Basis   string `json:"basis"`
+		Purpose string `json:"purpose"`
+	}
 	proofV1 struct {
 		CheckedBy string `json:"checked_by"`
 		Document  string `json:"document"`
 		Method    string `json:"method"`
 	}
 	consentGivenV2 struct {
-		Act      string      `json:"act"`
-		Build    string      `json:"build,omitzero"`
-		Confirms []string    `json:"confirms,omitempty"`
-		Control  string      `json:"control,omitzero"`
-		Ends     []endV1     `json:"ends,omitempty"`
-		Evidence *evidenceV1 `json:"evidence,omitempty"`
-		Filtered string      `json:"filtered_by,omitzero"`
-		Guardian string      `json:"guardian,omitzero"`
-		Import   bool        `json:"import,omitzero"`
-		Initial  string      `json:"initial,omitzero"`
-		Items    []itemV1    `json:"items"`
-		Kind     string      `json:"kind"`
-		Locale   string      `json:"locale,omitzero"`
-		Notice   string      `json:"notice,omitzero"`
-		Once     bool        `json:"once,omitzero"`
-		Policy   string      `json:"policy"`
-		Proof    *proofV1    `json:"proof,omitempty"`
-		Signer   string      `json:"signer,omitzero"`
-		Surface  string      `json:"surface,omitzero"`
-		Text     string      `json:"text,omitzero"`
-		Until    int64       `json:"until,omitzero"`
-		Version  string      `json:"version"`
+		Act      string       `json:"act"`
+		Build    string       `json:"build,omitzero"`
+		Confirms []string     `json:"confirms,omitempty"`
+		Control  string       `json:"control,omitzero"`
+		Ends     []endV1      `json:"ends,omitempty"`
+		Evidence *evidenceV1  `json:"evidence,omitempty"`
+		Filtered string       `json:"filtered_by,omitzero"`
+		Guardian string       `json:"guardian,omitzero"`
+		Hindered []hinderedV1 `json:"hindered,omitempty"`
+		Import   bool         `json:"import,omitzero"`
+		Initial  string       `json:"initial,omitzero"`
+		Items    []itemV1     `json:"items"`
+		Kind     string       `json:"kind"`
+		Locale   string       `json:"locale,omitzero"`
+		Notice   string       `json:"notice,omitzero"`
+		Once     bool         `json:"once,omitzero"`
+		Policy   string       `json:"policy"`
+		Proof    *proofV1     `json:"proof,omitempty"`
+		Signer   string       `json:"signer,omitzero"`
+		Surface  string       `json:"surface,omitzero"`
+		Text     string       `json:"text,omitzero"`
+		Until    int64        `json:"until,omitzero"`
+		Version  string       `json:"version"`
 	}
 	consentRefusedV2 struct {
 		Act      string             `json:"act,omitzero"`
@@ -89,15 +98,20 @@ type (
 		Notice   string             `json:"notice,omitzero"`
 		Policy   string             `json:"policy,omitzero"`
 		Purposes []domain.PurposeID `json:"purposes,omitempty"`
+		Rests    []restV1           `json:"rests,omitempty"`
+		Signal   bool               `json:"signal,omitzero"`
 		Surface  string             `json:"surface,omitzero"`
 		Unknown  string             `json:"unknown,omitzero"`
 		Version  string             `json:"version,omitzero"`
 	}
 	consentWithdrawnV2 struct {
+		Act      string             `json:"act,omitzero"`
 		All      bool               `json:"all,omitzero"`
 		Build    string             `json:"build,omitzero"`
 		Guardian string             `json:"guardian,omitzero"`
 		Purposes []domain.PurposeID `json:"purposes,omitempty"`
+		Rests    []restV1           `json:"rests,omitempty"`
+		Signal   bool               `json:"signal,omitzero"`
 		Unknown  string             `json:"unknown,omitzero"`
 	}
 	noticePresentedV2 struct {
@@ -153,6 +167,9 @@ func givenShape(e domain.ConsentGiven) consentGivenV2 {
 	for _, x := range e.Ends {
 		s.Ends = append(s.Ends, endV1{string(x.Purpose), int64(x.Until)})
 	}
+	for _, h := range e.Hindered {
+		s.Hindered = append(s.Hindered, hinderedV1{string(h.Purpose), string(h.Why)})
+	}
 	if e.Evidence.Quality != domain.NoQuality {
 		s.Evidence = &evidenceV1{e.Evidence.Missing, e.Evidence.Quality.String()}
 	}
@@ -171,9 +188,23 @@ func (s *proofV1) proof(r *reader) domain.Proof {
 	return domain.Proof{Document: r.hash(s.Document), Method: s.Method, CheckedBy: s.CheckedBy}
 }
 
+func restShapes(rests []domain.Rest) (shapes []restV1) {
+	for _, x := range rests {
+		shapes = append(shapes, restV1{x.Basis.String(), string(x.Purpose)})
+	}
+	return shapes
+}
+
+func (r *reader) rests(shapes []restV1) (rests []domain.Rest) {
+	for _, x := range shapes {
+		rests = append(rests, domain.Rest{Purpose: domain.PurposeID(x.Purpose), Basis: parse(r, x.Basis, domain.ParseLegalBasis)})
+	}
+	return rests
+}
+
 func refusedShape(e domain.ConsentRefused) consentRefusedV2 {
 	return consentRefusedV2{
-		string(e.Act), e.Added, e.Scope.All, e.Build, string(e.Control), string(e.Guardian), e.Initial.String(), e.Locale, eventID(e.Notice), e.Policy, e.Scope.Purposes, hash(e.Surface), e.Unknown, hash(e.Version),
+		string(e.Act), e.Added, e.Scope.All, e.Build, string(e.Control), string(e.Guardian), e.Initial.String(), e.Locale, eventID(e.Notice), e.Policy, e.Scope.Purposes, restShapes(e.Rests), e.Signal, hash(e.Surface), e.Unknown, hash(e.Version),
 	}
 }
 
@@ -215,6 +246,9 @@ func (s consentGivenV2) event() (domain.Event, error) {
 	for _, x := range s.Ends {
 		e.Ends = append(e.Ends, domain.End{Purpose: domain.PurposeID(x.Purpose), Until: domain.Instant(x.Until)})
 	}
+	for _, h := range s.Hindered {
+		e.Hindered = append(e.Hindered, domain.Hindered{Purpose: domain.PurposeID(h.Purpose), Why: domain.Hindrance(h.Why)})
+	}
 	if s.Evidence != nil {
 		e.Evidence = domain.Evidence{Quality: parse(&r, s.Evidence.Quality, domain.ParseQuality), Missing: s.Evidence.Missing}
 	}
@@ -227,14 +261,16 @@ func (s consentRefusedV2) event() (domain.Event, error) {
 		Scope:  domain.Scope{All: s.All, Purposes: s.Purposes},
 		Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale, Act: domain.ActID(s.Act),
 		Notice: r.eventID(s.Notice), Build: s.Build, Surface: r.hash(s.Surface), Control: domain.ControlID(s.Control), Added: s.Added, Initial: parse(&r, s.Initial, domain.ParseControlState),
-		Guardian: domain.GuardianRef(s.Guardian), Unknown: s.Unknown,
+		Guardian: domain.GuardianRef(s.Guardian), Unknown: s.Unknown, Rests: r.rests(s.Rests), Signal: s.Signal,
 	}, r.err
 }
 
 func (s consentWithdrawnV2) event() (domain.Event, error) {
+	var r reader
 	return domain.ConsentWithdrawn{
 		Scope: domain.Scope{All: s.All, Purposes: s.Purposes}, Build: s.Build, Guardian: domain.GuardianRef(s.Guardian), Unknown: s.Unknown,
-	}, nil
+		Rests: r.rests(s.Rests), Act: domain.ActID(s.Act), Signal: s.Signal,
+	}, r.err
 }
 
 func (s noticePresentedV2) event() (domain.Event, error) {

@@ -67,16 +67,17 @@ type (
 		To     int64  `json:"to,omitzero"`
 	}
 	obligationOpenedV1 struct {
-		Cause   causeV1  `json:"cause"`
-		Due     dueV1    `json:"due"`
-		ID      string   `json:"id"`
-		Kind    string   `json:"kind"`
-		MetBy   []string `json:"met_by,omitempty"`
-		Rule    ruleV1   `json:"rule"`
-		RuleSet string   `json:"rule_set,omitzero"`
-		Target  string   `json:"target,omitzero"`
-		Types   []string `json:"types,omitempty"`
-		Version string   `json:"version,omitzero"`
+		Cause   causeV1            `json:"cause"`
+		Due     dueV1              `json:"due"`
+		ID      string             `json:"id"`
+		Keeps   []domain.PurposeID `json:"keeps,omitempty"`
+		Kind    string             `json:"kind"`
+		MetBy   []string           `json:"met_by,omitempty"`
+		Rule    ruleV1             `json:"rule"`
+		RuleSet string             `json:"rule_set,omitzero"`
+		Target  string             `json:"target,omitzero"`
+		Types   []string           `json:"types,omitempty"`
+		Version string             `json:"version,omitzero"`
 	}
 	obligationMovedV1 struct {
 		By     string    `json:"by,omitzero"`
@@ -109,7 +110,7 @@ func shapeOfDuty(e domain.Event) (string, any) {
 	switch e := e.(type) {
 	case domain.ObligationOpened:
 		o := e.Obligation
-		return "obligation.opened.v1", &obligationOpenedV1{causeShape(e.Cause), dueShape(e.Due), o.ID, string(o.Kind), o.MetBy, ruleShape(o.Rule), hash(o.RuleSet), o.Target, names(o.Types), hash(o.Version)}
+		return "obligation.opened.v1", &obligationOpenedV1{causeShape(e.Cause), dueShape(e.Due), o.ID, o.Keeps, string(o.Kind), o.MetBy, ruleShape(o.Rule), hash(o.RuleSet), o.Target, names(o.Types), hash(o.Version)}
 	case domain.ObligationMoved:
 		s := obligationMovedV1{By: eventID(e.By), Due: dueShape(e.Due), ID: e.ID, Was: dueShape(e.Was), Why: e.Why.String()}
 		for _, p := range e.Pauses {
@@ -209,7 +210,7 @@ func (s obligationOpenedV1) event() (domain.Event, error) {
 	return domain.ObligationOpened{
 		Obligation: domain.Obligation{
 			ID: s.ID, Kind: domain.DutyKind(s.Kind), Types: parseAll(&r, s.Types, domain.ParseRequestType), Target: s.Target,
-			Rule: s.Rule.rule(&r), Version: r.hash(s.Version), MetBy: s.MetBy, RuleSet: r.hash(s.RuleSet),
+			Rule: s.Rule.rule(&r), Version: r.hash(s.Version), MetBy: s.MetBy, RuleSet: r.hash(s.RuleSet), Keeps: s.Keeps,
 		},
 		Due: s.Due.due(&r), Cause: s.Cause.cause(&r),
 	}, r.err

@@ -163,7 +163,7 @@ func scanLine(r eventstore.Recorded) (e Entry, data []byte, ok bool) {
 	if s.has(`,"rules":`) {
 		n := s.int()
 		e.Rules = uint8(n)
-		s.bad = s.bad || n < 0 || n > 255
+		s.bad = s.bad || n < 0 || n > domain.Rules // of newer ones the general road says what is wrong
 	}
 	s.must(`,"stream":"`)
 	s.must(string(r.Stream))

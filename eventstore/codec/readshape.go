@@ -74,6 +74,7 @@ func scanGiven(s *scan) (domain.Event, error) {
 		g.Evidence = scanEvidence(s)
 	}
 	s.textz(&first, "guardian", &g.Guardian)
+	// What is hindered is rare: who finds it reads by reflection.
 	s.flagz(&first, "import", &g.Import)
 	s.textz(&first, "initial", &g.Initial)
 	if s.member(&first, "items") {
@@ -137,6 +138,8 @@ func scanRefused(s *scan) (domain.Event, error) {
 	s.textz(&first, "notice", &r.Notice)
 	s.textz(&first, "policy", &r.Policy)
 	scanListz(s, &first, "purposes", &r.Purposes)
+	scanRests(s, &first, &r.Rests)
+	s.flagz(&first, "signal", &r.Signal)
 	s.textz(&first, "surface", &r.Surface)
 	s.textz(&first, "version", &r.Version)
 	return r.event()
@@ -145,16 +148,37 @@ func scanRefused(s *scan) (domain.Event, error) {
 func scanWithdrawn(s *scan) (domain.Event, error) {
 	var w consentWithdrawnV2
 	first := true
+	s.textz(&first, "act", &w.Act)
 	s.flagz(&first, "all", &w.All)
 	s.textz(&first, "build", &w.Build)
 	scanListz(s, &first, "purposes", &w.Purposes)
+	scanRests(s, &first, &w.Rests)
+	s.flagz(&first, "signal", &w.Signal)
 	return w.event()
+}
+
+func scanRests(s *scan, first *bool, to *[]restV1) {
+	if !s.member(first, "rests") {
+		return
+	}
+	s.must(`[`)
+	for more := true; more && !s.bad; more = s.has(`,`) {
+		var x restV1
+		s.must(`{"basis":`)
+		x.Basis = s.text()
+		s.must(`,"purpose":`)
+		x.Purpose = s.text()
+		s.must(`}`)
+		*to = append(*to, x)
+	}
+	s.must(`]`)
 }
 
 func scanRevoked(s *scan) (domain.Event, error) {
 	var r permissionRevokedV1
 	first := true
 	s.textz(&first, "permission", &r.Permission)
+	scanRests(s, &first, &r.Rests)
 	scanListz(s, &first, "withdraws", &r.Withdraws)
 	return r.event()
 }

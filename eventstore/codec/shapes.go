@@ -167,6 +167,7 @@ type (
 	}
 	permissionRevokedV1 struct {
 		Permission string             `json:"permission"`
+		Rests      []restV1           `json:"rests,omitempty"`
 		Withdraws  []domain.PurposeID `json:"withdraws,omitempty"`
 	}
 	recordVoidedV1 struct {
@@ -193,7 +194,7 @@ func shapeOf(e domain.Event) (string, any, []Plain, error) {
 		shape := refusedShape(e)
 		return "consent.refused.v2", &shape, details(e.Details), nil
 	case domain.ConsentWithdrawn:
-		return "consent.withdrawn.v2", &consentWithdrawnV2{e.Scope.All, e.Build, string(e.Guardian), e.Scope.Purposes, e.Unknown}, details(e.Details), nil
+		return "consent.withdrawn.v2", &consentWithdrawnV2{string(e.Act), e.Scope.All, e.Build, string(e.Guardian), e.Scope.Purposes, restShapes(e.Rests), e.Signal, e.Unknown}, details(e.Details), nil
 	case domain.PolicyAcknowledged:
 		return "policy.acknowledged.v1", &policyAcknowledgedV1{string(e.Act), e.Locale, e.Policy, e.Version.String()}, details(e.Details), nil
 	case domain.NoticePresented:
@@ -205,7 +206,7 @@ func shapeOf(e domain.Event) (string, any, []Plain, error) {
 	case domain.PermissionDenied:
 		return "permission.denied.v1", permissionDeniedV1{string(e.Permission)}, details(e.Details), nil
 	case domain.PermissionRevoked:
-		return "permission.revoked.v1", &permissionRevokedV1{string(e.Permission), e.Withdraws}, details(e.Details), nil
+		return "permission.revoked.v1", &permissionRevokedV1{string(e.Permission), restShapes(e.Rests), e.Withdraws}, details(e.Details), nil
 	case domain.RecordVoided:
 		return "record.voided.v1", voidedShape(e), nil, nil
 	case domain.ConsentUsed, domain.ConsentRequested, domain.RecordDisputed, domain.ExemptionInvoked, domain.ExemptionEnded, domain.Noted,
@@ -307,7 +308,8 @@ func (s permissionDeniedV1) event() (domain.Event, error) {
 }
 
 func (s permissionRevokedV1) event() (domain.Event, error) {
-	return domain.PermissionRevoked{Permission: domain.PermissionID(s.Permission), Withdraws: s.Withdraws}, nil
+	var r reader
+	return domain.PermissionRevoked{Permission: domain.PermissionID(s.Permission), Withdraws: s.Withdraws, Rests: r.rests(s.Rests)}, r.err
 }
 
 func (s recordVoidedV1) event() (domain.Event, error) {

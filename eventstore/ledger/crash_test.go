@@ -232,13 +232,16 @@ func holds(ctx context.Context, l *ledger.Ledger, v *vault.Vault, receipts []led
 			return fmt.Errorf("record %d: %w", e.Position, err)
 		}
 	}
-	there := map[ledger.Receipt]bool{}
+	type place struct {
+		event eventstore.EventID
+		at    eventstore.Position
+	}
+	there := map[place]bool{}
 	for _, r := range answered {
-		there[r] = true
+		there[place{r.Event, r.Position}] = true
 	}
 	for i, r := range receipts {
-		r.Person, r.ID = domain.PersonKey{}, "" // what the request said, not the log
-		if !there[r] {
+		if !there[place{r.Event, r.Position}] {
 			return fmt.Errorf("request %d has a receipt for %d, and is at %d (0: lost)", i, r.Position, seen[r.Event])
 		}
 	}

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"strings"
 	"sync"
 
 	"consentledger/domain"
@@ -70,8 +71,7 @@ func (f *fold) add(e codec.Entry) {
 		if again {
 			a.receipt.Position = e.Position
 		} else {
-			receipt := Receipt{Event: e.ID, Position: e.Position, Unknown: unknownIn(e.Event), NotUnderstood: e.NotUnderstood}
-			f.answered.add(answer{e.Request.ID, e.Request.Digest, receipt})
+			f.answered.add(answer{e.Request.ID, e.Request.Digest, receiptOf(e.Envelope, e.Position, e.Event)})
 		}
 	}
 	f.revision, f.position, f.recorded = e.Revision, e.Position, max(f.recorded, e.Recorded)
@@ -109,15 +109,64 @@ func (o *others) with(e codec.Entry) *others {
 	return &next
 }
 
-// unknownIn returns what a no named that no policy declares.
-func unknownIn(e domain.Event) string {
+// receiptOf returns the receipt of a request by the first of its facts. It says
+// of the fact what stands in it, so that it is the same for ever.
+func receiptOf(env codec.Envelope, at eventstore.Position, e domain.Event) Receipt {
+	r := Receipt{Event: env.ID, Position: at, NotUnderstood: env.NotUnderstood}
 	switch e := e.(type) {
+	case domain.ConsentGiven:
+		r.Counts, r.Short = countsOf(e, env.Rules)
 	case domain.ConsentRefused:
-		return e.Unknown
+		r.Unknown, r.Rests = e.Unknown, restsOf(e.Rests)
 	case domain.ConsentWithdrawn:
-		return e.Unknown
+		r.Unknown, r.Rests = e.Unknown, restsOf(e.Rests)
+	case domain.PermissionRevoked:
+		r.Rests = restsOf(e.Rests)
 	}
-	return ""
+	return r
+}
+
+// countsOf returns whether a consent counts for all that it names, and where it
+// does not, why. Of a consent from before facts said what hinders them nothing is
+// said.
+func countsOf(e domain.ConsentGiven, rules uint8) (Counting, string) {
+	if rules == 0 {
+		return NotSaid, ""
+	}
+	var words []string
+	for _, item := range e.Items {
+		if item.Short != "" {
+			words = append(words, string(item.Purpose)+"="+string(item.Short))
+		}
+	}
+	for _, h := range e.Hindered {
+		words = append(words, string(h.Purpose)+"="+string(h.Why))
+	}
+	switch len(words) {
+	case 0:
+		return CountsForAll, ""
+	case len(e.Items):
+		return CountsNot, strings.Join(words, ",")
+	}
+	return CountsPartly, strings.Join(words, ",")
+}
+
+func restsOf(rests []domain.Rest) string {
+	var words []string
+	for _, x := range rests {
+		words = append(words, string(x.Purpose)+"="+x.Basis.String())
+	}
+	return strings.Join(words, ",")
+}
+
+// of returns the receipt of a record, as its request was answered.
+func (a *answers) of(id eventstore.EventID) (Receipt, bool) {
+	for i := range a.list {
+		if a.list[i].receipt.Event == id {
+			return a.list[i].receipt, true
+		}
+	}
+	return Receipt{}, false
 }
 
 // fold returns the newest fold of a stream that this process knows, reading

@@ -14,6 +14,12 @@
 // who was erased may have a history again that holds this one no: it says that
 // nothing may be done, leads to nothing that was erased, and is erased like any
 // other. Who wants none of it stops sending before they erase.
+//
+// Every accepted request is answered by a fact that is on disk. Nearly always it
+// is one of its own; a machine's signal that says nothing new (see
+// [domain.Signals]) and what is published already leave none. The signal's
+// receipt is that of the fact that said it, so nothing acknowledged can be lost, and
+// asking again gives the same receipt for as long as that fact is no mistake.
 package ledger
 
 import (
@@ -106,7 +112,24 @@ type Receipt struct {
 
 	Person domain.PersonKey // whom the request was taken to be about; zero: nobody
 	ID     string           // what it was taken to be called
+
+	Counts  Counting // of a consent
+	Short   string   // of a consent that does not count for all it names, as in "face=separate-consent-missing,ads=opt-out-stands"
+	Rests   string   // of a no: what goes on, and what it rests on, as in "tax=legal-duty"
+	Repeats bool     // a machine's signal that says nothing new: the receipt is of the record that said it
 }
+
+// Counting says whether a consent counts for all that it names.
+type Counting uint8
+
+const (
+	NotSaid Counting = iota // it is no consent, or from before facts said so
+	CountsForAll
+	CountsPartly // [Receipt.Short] says for what not, and why
+	CountsNot
+)
+
+func (c Counting) String() string { return [...]string{"", "yes", "partly", "no"}[c] }
 
 // A Ledger decides requests and remembers the answers. Its methods may be
 // called concurrently.
@@ -372,7 +395,8 @@ func formerly(req Request, f *fold, k key, digest [16]byte) (Receipt, bool) {
 // remember folds what was just appended, so that the next request of the
 // stream need not read it.
 func (l *Ledger) remember(env codec.Envelope, events []domain.Event, records []eventstore.Record, f *fold, last eventstore.Position) Receipt {
-	receipt := Receipt{Event: records[0].ID, Position: last, Unknown: unknownIn(events[0]), NotUnderstood: env.NotUnderstood}
+	env.ID = records[0].ID
+	receipt := receiptOf(env, last, events[0])
 	next := *f
 	for i, e := range events {
 		env.ID = records[i].ID

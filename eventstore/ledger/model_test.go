@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/eventstore"
+	"consentledger/eventstore/ledger"
 )
 
 // An answer is a yes or a no that the ledger took, as the model remembers it.
@@ -18,6 +19,8 @@ type answer struct {
 	number      uint64
 	build       string
 	confirms    []domain.EventID
+	signal      bool           // a machine says it
+	until       domain.Instant // of a yes; zero: it does not end
 	gone        bool           // voided, alone or with its build
 	voided      domain.Instant // when it was, alone; zero: not
 }
@@ -61,6 +64,15 @@ func after(y, n *answer) bool {
 		return y.number > n.number && (n.said <= min(y.said, y.taken) || n.taken <= y.taken)
 	}
 	return y.said > n.said && y.taken > n.taken
+}
+
+// signalled reports whether a request is a machine's signal that the same history
+// has heard before, of the same guardian or of none.
+func (m *model) signalled(r ledger.Request) bool {
+	refusal, _ := r.Command.(domain.RefuseConsent)
+	return refusal.Act == "gpc" && slices.ContainsFunc(m.answers, func(n *answer) bool {
+		return n.signal && !n.gone && n.in == r.Person.ID && n.by == r.Other.ID
+	})
 }
 
 // crosses returns when it was found that a no of another history reached who
@@ -125,18 +137,37 @@ func (m *model) nos(who string, links int) (nos []*answer) {
 	return nos
 }
 
-// mayBe reports whether who may be allowed: there is a yes in their own history
-// that counts, was said after every no that is in its way, and was said by
-// whoever may take each of them back. Links says over how many links a no may
+// mayBe reports whether who may be allowed at the moment at: there is a yes in
+// their own history that counts and has not ended, was said after every no that
+// is in its way, and was said by whoever may take each of them back; and no yes
+// has ended that was not said before it. Links says over how many links a no may
 // have come to be in the way.
-func (m *model) mayBe(who string, links int) (by *answer, is bool) {
+func (m *model) mayBe(who string, at domain.Instant, links int) (by *answer, is bool) {
 	nos := m.nos(who, links)
 	for _, y := range m.answers {
-		if y.yes && !y.gone && y.in == who && m.counts(y) && !slices.ContainsFunc(nos, func(n *answer) bool { return !after(y, n) || !m.lifts(y, n) }) {
+		if y.yes && !y.gone && y.in == who && !y.over(at) && m.counts(y) && !slices.ContainsFunc(nos, func(n *answer) bool { return !after(y, n) || !m.lifts(y, n) }) &&
+			!slices.ContainsFunc(m.answers, func(z *answer) bool { return m.ends(z, nos, at) && z.in == who && !newer(y, z) }) {
 			return y, true
 		}
 	}
 	return nil, false
+}
+
+func (a *answer) over(at domain.Instant) bool { return a.until != 0 && a.until <= at }
+
+// newer reports whether the yes y was said after the yes z, or with it and came
+// later.
+func newer(y, z *answer) bool {
+	numbered := y.source == z.source && y.number != 0 && z.number != 0
+	return after(y, z) || !numbered && y.said == z.said && y.taken > z.taken
+}
+
+// ends reports whether the yes z is over by the moment at, and counted until
+// then beyond doubt: somebody's own, of whom nobody said how old they are,
+// of no build, which may be voided for a time to come, and said after every no.
+func (m *model) ends(z *answer, nos []*answer, at domain.Instant) bool {
+	aged := slices.ContainsFunc(m.words, func(w *word) bool { return w.in == z.in && w.guardian == "" })
+	return z.yes && !z.gone && z.by == "" && z.build == "" && z.over(at) && !aged && !slices.ContainsFunc(nos, func(n *answer) bool { return n.by != "" || !after(z, n) })
 }
 
 // counts reports whether a yes may count for who said it: a child's own does

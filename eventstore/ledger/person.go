@@ -278,6 +278,7 @@ func (l *Ledger) executeSubject(ctx context.Context, req Request, ref domain.Ref
 		return Receipt{}, 0, err
 	}
 	extra := append(bindingOf(lookup(req.App, req.Person), p, f), original(req)...)
+	var repeats domain.EventID
 	receipt, err := l.commit(ctx, req, stream, f, p, extra, func(recorded domain.Instant) ([]domain.Event, error) {
 		if f.subject.Ended() != 0 {
 			return nil, errEnded
@@ -292,9 +293,46 @@ func (l *Ledger) executeSubject(ctx context.Context, req Request, ref domain.Ref
 		if err != nil {
 			return nil, err
 		}
-		return subject.Decide(req.Command, ref, at, recorded)
+		events, err := subject.Decide(req.Command, ref, at, recorded)
+		if err != nil || len(events) == 0 {
+			repeats, _ = subject.Repeats(req.Command, ref)
+			return nil, err
+		}
+		events[0], err = l.weigh(ctx, stream, f.subject, ref, domain.Fact{
+			At: at, Recorded: recorded, Source: p.Source(req.Source), Sequence: req.Sequence, Rules: domain.Rules, Event: events[0],
+		})
+		return events, err
 	})
+	if err == nil && receipt.Event == (eventstore.EventID{}) && repeats != (domain.EventID{}) {
+		return repeated(f, repeats), 0, nil
+	}
 	return receipt, f.subject.Ended(), err
+}
+
+// repeated answers a machine's signal that says nothing new: by the receipt of
+// the record that said it. So whoever is answered is answered by a record that is
+// on disk, every time, and a browser that sends its signal with every page adds
+// none.
+func repeated(f *fold, of domain.EventID) Receipt {
+	receipt, known := f.answered.of(eventstore.EventID(of))
+	if !known {
+		receipt = Receipt{Event: eventstore.EventID(of), Position: f.position}
+	}
+	receipt.Repeats = true
+	return receipt
+}
+
+// weigh returns the event of a fact that is about to be recorded, a consent with
+// what keeps it from allowing anything now: a no of a linked history too.
+func (l *Ledger) weigh(ctx context.Context, stream domain.StreamID, s domain.Subject, ref domain.Reference, f domain.Fact) (domain.Event, error) {
+	if _, yes := f.Event.(domain.ConsentGiven); !yes {
+		return f.Event, nil
+	}
+	s, err := l.withLinks(ctx, stream, s, false, 0)
+	if err != nil {
+		return nil, err
+	}
+	return s.Weigh(f, ref), nil
 }
 
 // whole returns what a request is decided on: whether somebody is asked too

@@ -29,6 +29,7 @@ type gambler struct {
 	ids   map[string][]eventstore.EventID // of what may be voided, by whose history it stands in
 	seen  eventstore.Position             // of the log
 	story []string
+	saw   map[string]int
 }
 
 var persons = []string{"ann", "bob", "cyd", "dee"}
@@ -70,7 +71,9 @@ func (g *gambler) answer(r *ledger.Request) {
 	if g.IntN(3) == 0 {
 		r.Other = account(g.guardianOf(r.Person.ID))
 	}
-	switch g.IntN(8) {
+	switch g.IntN(9) {
+	case 8:
+		r.Command = domain.RefuseConsent{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}, Act: "gpc"}
 	case 0:
 		r.Command = domain.WithdrawConsent{Scope: domain.Scope{All: true}, Build: build}
 	case 1:
@@ -81,6 +84,9 @@ func (g *gambler) answer(r *ledger.Request) {
 		yes := domain.GiveConsent{Act: "agree", Build: build}
 		if r.Other != (domain.PersonKey{}) {
 			yes.Proof = domain.Proof{Document: domain.Hash{5}, Method: "scan", CheckedBy: "desk"}
+		}
+		if g.IntN(4) == 0 {
+			yes.Until = g.w.now + 25_000
 		}
 		if g.IntN(3) == 0 {
 			yes.Confirms = g.elsewhere(r.Person.ID)
@@ -158,8 +164,13 @@ func (g *gambler) deliver(r ledger.Request) {
 	receipt, err := g.l.Execute(g.Context(), r)
 	g.story = append(g.story, fmt.Sprintf("%s %T %+v at %d number %d by %s, other %s: %x at %d, %v", r.Person.ID, r.Command, r.Command, r.At-start, r.Sequence, r.Source, r.Other.ID, receipt.Event[:4], g.w.now-start, err))
 	before, was := g.taken[r.ID]
+	known := g.model.signalled(r) && err == nil && !was
 	news := g.news(r)
 	switch isNo := domain.IsNo(r.Command); {
+	case receipt.Repeats != known || known && (news != 0 || receipt.Event == (eventstore.EventID{})):
+		g.fail("a signal that was known: %t, and it left %d answers and %+v", known, news, receipt)
+	case known:
+		g.saw["signals that were known"]++
 	case err != nil && (code(err) == "" || was || isNo && code(err) != domain.UnknownGuardian):
 		g.fail("was not taken: %v", err)
 	case was && (before != receipt || news > 0):
@@ -200,13 +211,14 @@ func (g *gambler) news(r ledger.Request) (answers int) {
 
 // answered returns the answer that an entry is; nil if it is none.
 func (g *gambler) answered(e codec.Entry, r ledger.Request) *answer {
-	a := &answer{id: e.ID, in: r.Person.ID, by: r.Other.ID, said: r.At, taken: e.Recorded, source: r.Source, number: r.Sequence}
+	refusal, _ := r.Command.(domain.RefuseConsent)
+	a := &answer{id: e.ID, signal: refusal.Act == "gpc", in: r.Person.ID, by: r.Other.ID, said: r.At, taken: e.Recorded, source: r.Source, number: r.Sequence}
 	if a.said == 0 {
 		a.said = a.taken
 	}
 	switch x := e.Event.(type) {
 	case domain.ConsentGiven:
-		a.yes, a.build, a.confirms = true, x.Build, x.Confirms
+		a.yes, a.build, a.confirms, a.until = true, x.Build, x.Confirms, r.Command.(domain.GiveConsent).Until
 		if !g.model.confirmed(a) {
 			g.fail("confirmed what no linked history says")
 		}
@@ -298,12 +310,14 @@ func (g *gambler) check(l *ledger.Ledger, saw map[string]int) {
 			g.Fatal(err)
 		}
 		a := domain.May(s.Subject, s.Reference, domain.Question{Purpose: "ads", Action: domain.Use, At: at})
-		y, may := g.model.mayBe(who, len(persons))
+		y, may := g.model.mayBe(who, at, len(persons))
 		if a.Allowed && !may {
 			g.fail("%s may (%s, since %d, by %x), and a no is in the way", who, a.Why, a.Standing.Since-start, a.Standing.Because[0][:4])
 		}
-		_, alone := g.model.mayBe(who, 0)
-		_, linked := g.model.mayBe(who, 1)
+		_, alone := g.model.mayBe(who, at, 0)
+		_, linked := g.model.mayBe(who, at, 1)
+		_, before := g.model.mayBe(who, at-6_000, len(persons)) // before the newest grants that end do
+		saw["denied by the end of a newer grant"] += count(a.Standing.Status == domain.Expired && before)
 		saw["denied"] += count(!a.Allowed)
 		saw["allowed"] += count(a.Allowed)
 		saw["allowed by a guardian"] += count(a.Allowed && y.by != "")
@@ -375,7 +389,7 @@ func TestNoSequenceOfDeliveriesTurnsANoIntoAYes(t *testing.T) {
 		w := newWorld()
 		g := &gambler{
 			T: t, Rand: r, w: w, l: w.open(t), model: model{bonds: map[string][]*bond{}},
-			taken: map[string]ledger.Receipt{}, names: map[string]string{}, ids: map[string][]eventstore.EventID{},
+			saw: saw, taken: map[string]ledger.Receipt{}, names: map[string]string{}, ids: map[string][]eventstore.EventID{},
 		}
 		begin(t, g.l)
 		w.now += 30_000 // no clock is so slow that it has no policy
@@ -388,7 +402,7 @@ func TestNoSequenceOfDeliveriesTurnsANoIntoAYes(t *testing.T) {
 	}
 	t.Log(saw)
 	for _, what := range []string{
-		"allowed", "denied", "allowed by a guardian", "allowed by what confirms a yes of elsewhere", "denied by a no of elsewhere", "denied by a no that came through another history", "voided yeses", "voided nos",
+		"allowed", "denied", "allowed by a guardian", "allowed by what confirms a yes of elsewhere", "denied by a no of elsewhere", "denied by a no that came through another history", "denied by the end of a newer grant", "signals that were known", "voided yeses", "voided nos",
 	} {
 		if saw[what] == 0 {
 			t.Errorf("%s: never, of %v: this has proved nothing", what, saw)

@@ -2,8 +2,8 @@
 //
 // A row is as of the moment at which the person's newest fact about its
 // purpose counts; no clock takes part. What time and later policies made of it
-// since is found when it is read: by [View.Get]. [View.List] and [View.Counts]
-// show the rows as they are.
+// since is found when it is read: by [View.Get] and [View.CountsAt]. [View.List]
+// and [View.Counts] show the rows as they are.
 package consents
 
 import (
@@ -25,7 +25,7 @@ var _ projections.Projection = (*View)(nil)
 // People are numbered as they come, so that what is written together stands
 // together. The view consents is for whoever reads the file with SQL.
 const schema = `
--- standings: standingV2, one for all purposes that share it
+-- standings: standingV2, one for all purposes that share it; its proof says if it is of one purpose alone
 CREATE TABLE people (
 	number INTEGER PRIMARY KEY,
 	app TEXT NOT NULL, person TEXT NOT NULL,
@@ -33,7 +33,7 @@ CREATE TABLE people (
 	standings TEXT NOT NULL,
 	UNIQUE (app, person)
 );
--- said: saidV1, with the ends and refusals of its purposes, guardians and assents; previous: the position of the same person's fact before it
+-- said: saidV1, with the ends and refusals of its purposes, guardians, assents and signals; previous: the position of the same person's fact before it
 CREATE TABLE facts (
 	position INTEGER PRIMARY KEY,
 	number INTEGER NOT NULL, previous INTEGER NOT NULL,
@@ -65,7 +65,7 @@ CREATE TABLE voided (
 CREATE VIEW consents AS
 	SELECT p.number, p.app, p.test, p.person, o.value AS purpose, s.value ->> 'status' AS status,
 		s.value ->> '$.proof.since' AS since, s.value ->> '$.proof.until' AS until, s.value ->> '$.proof.policy' AS policy,
-		s.value ->> '$.proof.version' AS version, s.value ->> '$.proof.act' AS act, s.value -> '$.proof.events' AS events,
+		s.value ->> '$.proof.version' AS version, s.value ->> '$.proof.act' AS act, s.value -> '$.proof.events' AS events, coalesce(s.value ->> '$.proof.alone', 0) AS alone,
 		s.value ->> 'updated' AS updated_position
 	FROM people p, json_each(p.standings) s, json_each(s.value, '$.purposes') o;
 `

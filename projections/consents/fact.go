@@ -32,6 +32,7 @@ type saidV1 struct {
 	Added    []domain.PurposeID `json:"w,omitempty"` // of a refusal, of what its version added
 	Ends     []endV1            `json:"z,omitempty"`
 	Assents  []domain.PurposeID `json:"m,omitempty"` // those of a yes that do not count by themselves because of the person's age
+	Signal   bool               `json:"s,omitzero"`  // of a no: its act is a machine's signal
 }
 
 type endV1 struct {
@@ -86,9 +87,15 @@ func saidIn(e *codec.Entry) (f saidV1, ok bool, err error) {
 			f.Added, f.Version = x.Added, x.Version
 		}
 		f.Guardian = x.Guardian
+		if x.Signal {
+			f.Act, f.Signal = x.Act, true
+		}
 	case domain.ConsentWithdrawn:
 		f.Kind, f.All, f.Purposes, f.Build = withdrawn, x.Scope.All, x.Scope.Purposes, x.Build
 		f.Guardian = x.Guardian
+		if x.Signal {
+			f.Act, f.Signal = x.Act, true
+		}
 	case domain.PermissionRevoked:
 		f.Kind, f.Purposes = revoked, x.Withdraws
 		return f, len(x.Withdraws) > 0, nil
@@ -153,9 +160,9 @@ func (f *saidV1) event() (domain.Event, error) {
 		}
 		return e, nil
 	case refused:
-		return domain.ConsentRefused{Scope: scope, Build: f.Build, Version: f.Version, Added: f.Added, Guardian: f.Guardian}, nil
+		return domain.ConsentRefused{Scope: scope, Build: f.Build, Version: f.Version, Added: f.Added, Guardian: f.Guardian, Act: f.Act, Signal: f.Signal}, nil
 	case withdrawn:
-		return domain.ConsentWithdrawn{Scope: scope, Build: f.Build, Guardian: f.Guardian}, nil
+		return domain.ConsentWithdrawn{Scope: scope, Build: f.Build, Guardian: f.Guardian, Act: f.Act, Signal: f.Signal}, nil
 	case revoked:
 		return domain.PermissionRevoked{Withdraws: f.Purposes}, nil
 	case voided:

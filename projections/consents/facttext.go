@@ -36,6 +36,7 @@ func (f *saidV1) appendTo(b []byte) ([]byte, error) {
 		})
 	}
 	jsonwrite.Listz(&t, "m", f.Assents)
+	t.Flagz("s", f.Signal)
 	return append(t.B, '}'), t.Err
 }
 

@@ -1,6 +1,7 @@
 package consents
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -159,6 +160,45 @@ func (v *View) Counts(ctx context.Context, app domain.AppName) ([]Count, eventst
 			counts = append(counts, c)
 			return err
 		})
+	})
+	return counts, asOf, err
+}
+
+// CountsAt returns how many people of an app stand where with each purpose at the
+// moment at, by purpose and status, tests left out, and the position that the
+// counts are as of. A yes that ran out or grew stale since the person's last fact
+// counts as what it came to. It reads every row of the app.
+func (v *View) CountsAt(ctx context.Context, app domain.AppName, at domain.Instant) ([]Count, eventstore.Position, error) {
+	people := map[Count]int64{} // of nobody
+	var asOf eventstore.Position
+	err := v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
+		asOf = position
+		policies := v.references.at(app, position).Policies
+		return tx.Each(`SELECT purpose, status, policy, version, alone, until != 0 AND until <= ? AS over, count(*)
+			FROM consents WHERE app = ? AND NOT test GROUP BY 1, 2, 3, 4, 5, 6`, []any{int64(at), string(app)}, func(scan func(...any) error) error {
+			var purpose, status string
+			var p proofV1
+			var over bool
+			var n int64
+			if err := scan(&purpose, &status, &p.Policy, &p.Version, &p.Alone, &over, &n); err != nil {
+				return err
+			}
+			st, err := p.standing(status)
+			if over {
+				st.Until = at
+			}
+			id := domain.PurposeID(purpose)
+			people[Count{Purpose: id, Status: st.By(at, id, policies)}] += n
+			return err
+		})
+	})
+	counts := make([]Count, 0, len(people))
+	for c, n := range people {
+		c.People = n
+		counts = append(counts, c)
+	}
+	slices.SortFunc(counts, func(a, b Count) int {
+		return cmp.Or(cmp.Compare(a.Purpose, b.Purpose), cmp.Compare(a.Status.String(), b.Status.String()))
 	})
 	return counts, asOf, err
 }

@@ -30,6 +30,7 @@ type proofV1 struct {
 	Version string         `json:"version"`
 	Act     domain.ActID   `json:"act"`
 	Events  []string       `json:"events"`
+	Alone   bool           `json:"alone,omitzero"`
 }
 
 // appendStandings writes rows, as reflection writes a list of standingV2, of
@@ -91,13 +92,15 @@ func appendProof(b []byte, s *domain.Standing) ([]byte, error) {
 		}
 		t.B = append(eventstore.EventID(id).Append(append(t.B, '"')), '"')
 	}
-	return append(t.B, ']', '}'), t.Err
+	t.B = append(t.B, ']')
+	t.Flagz("alone", s.Alone)
+	return append(t.B, '}'), t.Err
 }
 
 // same reports whether two standings have the same proof.
 func same(a, b *domain.Standing) bool {
 	return a.Since == b.Since && a.Until == b.Until &&
-		a.Policy == b.Policy && a.Version == b.Version && a.Act == b.Act && slices.Equal(a.Because, b.Because)
+		a.Policy == b.Policy && a.Version == b.Version && a.Act == b.Act && a.Alone == b.Alone && slices.Equal(a.Because, b.Because)
 }
 
 func readStandings(text string) ([]row, error) {
@@ -122,7 +125,7 @@ func readStandings(text string) ([]row, error) {
 
 // standing returns the standing of a status that p is the proof of.
 func (p proofV1) standing(status string) (s domain.Standing, err error) {
-	s.Since, s.Until, s.Policy, s.Act = p.Since, p.Until, p.Policy, p.Act
+	s.Since, s.Until, s.Policy, s.Act, s.Alone = p.Since, p.Until, p.Policy, p.Act, p.Alone
 	if s.Status, err = domain.ParseStatus(status); err != nil {
 		return s, err
 	}

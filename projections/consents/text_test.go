@@ -17,7 +17,7 @@ func TestFactsAreWrittenAsReflectionWritesThem(t *testing.T) {
 		Kind: given, Policy: "a \"policy\"\u2028",
 		Version: domain.Hash{4, 250}, Act: "click", Until: 5, All: true, Purposes: []domain.PurposeID{"ads", "face"}, Short: []domain.PurposeID{"map"},
 		Records: []domain.EventID{{6}, {7}}, Build: "1.2", Strength: domain.GuardianConsent, Guardian: "00ff", Once: true, Evidence: domain.Imported,
-		Band: domain.ChildUnder14, Other: "ff00", Added: []domain.PurposeID{"map"}, Ends: []endV1{{"ads", 8}, {"face", 9}}, Assents: []domain.PurposeID{"news"},
+		Band: domain.ChildUnder14, Other: "ff00", Added: []domain.PurposeID{"map"}, Ends: []endV1{{"ads", 8}, {"face", 9}}, Assents: []domain.PurposeID{"news"}, Signal: true,
 	}
 	for v, i := reflect.ValueOf(full), 0; i < v.NumField(); i++ {
 		if v.Field(i).IsZero() {
@@ -37,7 +37,7 @@ func TestFactsAreWrittenAsReflectionWritesThem(t *testing.T) {
 }
 
 func TestStandingsAreWrittenAsReflectionWritesThem(t *testing.T) {
-	yes := domain.Standing{Status: domain.Given, Since: 1, Until: 9, Policy: "a \"policy\"", Version: domain.Hash{1}, Act: "click", Because: []domain.EventID{{1}, {2}}}
+	yes := domain.Standing{Status: domain.Given, Since: 1, Until: 9, Policy: "a \"policy\"", Version: domain.Hash{1}, Act: "click", Because: []domain.EventID{{1}, {2}}, Alone: true}
 	no := domain.Standing{Status: domain.Withdrawn, Since: 7, Because: []domain.EventID{{3}}}
 	standings := []domain.Standing{yes, {}, yes, yes, no}
 	var rows []row

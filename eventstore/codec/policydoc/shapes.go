@@ -89,6 +89,7 @@ type actV1 struct {
 	Section  string             `json:"section,omitempty"`
 	Counts   domain.ConsentKind `json:"counts,omitzero"`
 	Purposes []domain.PurposeID `json:"purposes,omitempty"`
+	Signal   bool               `json:"signal,omitzero"`
 }
 
 type recipientV1 struct {

@@ -1,0 +1,157 @@
+package domain
+
+// A Hindrance says why a yes that counts allows nothing when it is recorded.
+// Unlike a [Shortfall] it is no fault of the yes: what comes later may lift it.
+type Hindrance string
+
+const (
+	OptOutStands  Hindrance = "opt-out-stands"          // it is not proven that the yes is the last word
+	PolicyChanged Hindrance = "policy-changed"          // the yes is to an older version
+	NewerEnded    Hindrance = "newer-consent-ended"     // and the newest one counts
+	OtherBasis    Hindrance = "other-legal-basis"       // the purpose rests on no consent
+	NotInForce    Hindrance = "purpose-not-in-force"    // no policy in force declares the purpose
+	NotStanding   Hindrance = "person-does-not-consent" // for another reason: see the person's state
+)
+
+// HindranceTexts say each hindrance in a sentence.
+var HindranceTexts = map[Hindrance]string{
+	OptOutStands:  "a refusal or withdrawal stands, of which it is not proven that it came before this consent; ask the person again",
+	PolicyChanged: "the policy changed since the version that was agreed to; ask with the version in force",
+	NewerEnded:    "a consent that was given after this one has ended, and the newest answer counts; ask again",
+	OtherBasis:    "the purpose rests on another legal basis, so nothing depends on a consent",
+	NotInForce:    "no policy in force declares the purpose",
+	NotStanding:   "the person's state does not allow it; see the answer to check",
+}
+
+// Weigh returns the event of f, a yes that was just decided on, with what keeps
+// its purposes from being allowed. Of any other event it returns it as it is.
+func (s Subject) Weigh(f Fact, ref Reference) Event {
+	e, ok := f.Event.(ConsentGiven)
+	if !ok {
+		return f.Event
+	}
+	at := f.yesFrom()
+	inForce := ref.Policies.inForce(at)
+	simple := s.simple(ref)
+	after := s
+	if !simple {
+		after = s.Evolve(f)
+	}
+	for _, item := range e.Items {
+		if item.Short != "" {
+			continue
+		}
+		why := Hindrance("")
+		switch _, p, declared := inForce.declaring(item.Purpose); {
+		case !declared:
+			why = NotInForce
+		case p.Basis != BasisConsent:
+			why = OtherBasis
+		case !simple:
+			why = hindranceOf(after.standing(item.Purpose, at, &ref).Status)
+		}
+		if why != "" {
+			e.Hindered = append(e.Hindered, Hindered{item.Purpose, why})
+		}
+	}
+	return e
+}
+
+// simple reports whether nothing that is known can stand in the way of a yes that
+// counts by itself: there is one version, and the person never said no nor for
+// how long.
+func (s *Subject) simple(ref Reference) bool {
+	if len(ref.Policies.versions) > 1 {
+		return false
+	}
+	for _, x := range s.said {
+		if x.no != 0 || x.until != 0 || len(x.ends) > 0 || x.given().Once {
+			return false
+		}
+	}
+	return len(s.ages) == 0 && len(s.guardians) == 0
+}
+
+func hindranceOf(s Status) Hindrance {
+	switch s {
+	case Given:
+		return ""
+	case Refused, Withdrawn, AskAgain:
+		return OptOutStands
+	case Stale:
+		return PolicyChanged
+	case Expired:
+		return NewerEnded
+	case NeverAsked:
+	}
+	return NotStanding
+}
+
+// Kept returns for which purposes of a scope data stay, and are processed on,
+// although a fact of a kind orders to stop or delete: whoever takes a consent back
+// takes nothing from what rests on no consent, and whoever goes, or is found to be
+// a child, nothing from what the law itself orders.
+func (ref Reference) Kept(kind string, scope Scope, at Instant) (ids []PurposeID) {
+	for _, x := range ref.resting(scope, at) {
+		lawful := x.Basis == BasisLegalDuty || x.Basis == BasisOtherLaw
+		switch kind {
+		case "subject.closed":
+			if !lawful {
+				continue
+			}
+		case "minor.found":
+			if !lawful && x.Basis != BasisEmergency {
+				continue
+			}
+		case "consent.withdrawn", "consent.refused", "permission.revoked", "record.voided", "build.voided", "age.recorded":
+		default:
+			continue
+		}
+		ids = append(ids, x.Purpose)
+	}
+	return ids
+}
+
+// Without returns the purposes of a scope that are not among those kept. All is
+// every purpose that some version declares.
+func (ref Reference) Without(scope Scope, kept []PurposeID) Scope {
+	if len(kept) == 0 {
+		return scope
+	}
+	var rest Scope
+	for _, v := range ref.Policies.versions {
+		for _, q := range v.Document.Purposes {
+			if scope.covers(q.ID) && !has(kept, q.ID) && !has(rest.Purposes, q.ID) {
+				rest.Purposes = append(rest.Purposes, q.ID)
+			}
+		}
+	}
+	return rest
+}
+
+// resting returns which purposes of a scope rest on something else than consent,
+// at the moment at: what the policies in force say of them, or of what none
+// declares any more the last version that did.
+func (ref Reference) resting(scope Scope, at Instant) []Rest {
+	var found []Rest
+	var seen []PurposeID
+	note := func(q Purpose) {
+		if has(seen, q.ID) || !scope.covers(q.ID) {
+			return
+		}
+		if seen = append(seen, q.ID); q.Basis != BasisConsent {
+			found = append(found, Rest{q.ID, q.Basis})
+		}
+	}
+	for _, v := range ref.Policies.inForce(at) {
+		for _, q := range v.Document.Purposes {
+			note(q)
+		}
+	}
+	for i := len(ref.Policies.versions) - 1; i >= 0; i-- {
+		for _, q := range ref.Policies.versions[i].Document.Purposes {
+			note(q)
+		}
+	}
+	return found
+}

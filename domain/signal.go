@@ -1,0 +1,153 @@
+package domain
+
+import "slices"
+
+// Signals are the acts that are a machine's, whatever a policy says of them. A
+// policy may name others, see [Act].
+//
+// A signal is a state, and no statement: a browser sends it with every page, for
+// every app. So it never gives consent; the first of its kind is a no like any
+// other, for nobody can tell that it is not meant; and what repeats it is no news.
+// A yes that the person says after it stands against its repeats, as it would
+// against the first: a person who is asked in spite of a signal, and agrees, is
+// not asked anew by every page (so the regulations on the CCPA, 7025(c)(3)). Where
+// a signal and a person's own word are at odds, [Standing.Opposed] says so.
+var Signals = []ActID{"gpc", "sec-gpc", "global-privacy-control", "dnt", "do-not-track"}
+
+// signal reports whether an act is a machine's signal.
+func (ref Reference) signal(act ActID) bool {
+	return act != "" && (has(Signals, act) || slices.ContainsFunc(ref.Policies.versions, func(v PolicyPublished) bool {
+		a, _ := v.Document.Act(act)
+		return a.Signal
+	}))
+}
+
+// news returns what a signal says that the same signal did not say before: all
+// of its scope, or those of its purposes that are new. If nothing is, it returns
+// the fact that said the last of it. A signal that was recorded by mistake said
+// nothing; one about everything is news to one about some purposes.
+func (s Subject) news(act ActID, scope Scope, g GuardianRef, ref Reference) (fresh Scope, said EventID) {
+	left := slices.Clone(scope.Purposes)
+	for _, n := range s.said {
+		if n.no == 0 || n.crossed || n.guardian != g || actOf(n.Event) != act || isVoided(n, &ref) {
+			continue
+		}
+		if left = slices.DeleteFunc(left, n.scope.covers); n.scope.All || !scope.All && len(left) == 0 {
+			return Scope{}, n.ID
+		}
+	}
+	return Scope{All: scope.All, Purposes: left}, EventID{}
+}
+
+// actOf returns how a no was said; empty: not known.
+func actOf(e Event) ActID {
+	switch e := e.(type) {
+	case ConsentRefused:
+		return e.Act
+	case ConsentWithdrawn:
+		return e.Act
+	}
+	return ""
+}
+
+// Repeats returns the fact that a command repeats, if it is a signal that says
+// nothing new. Nothing follows from it, and it leaves no fact: its answer is the
+// receipt of that fact.
+func (s Subject) Repeats(cmd Command, ref Reference) (EventID, bool) {
+	var act ActID
+	var scope Scope
+	var g GuardianRef
+	switch cmd := cmd.(type) {
+	case RefuseConsent:
+		control, _ := s.controlOf(cmd.Notice, cmd.Control, ref)
+		act, scope, g = cmd.Act, cmd.about(control), cmd.Guardian
+	case WithdrawConsent:
+		act, scope, g = cmd.Act, cmd.Scope, cmd.Guardian
+	default:
+		return EventID{}, false
+	}
+	if !ref.signal(act) {
+		return EventID{}, false
+	}
+	known := scope.Purposes[:0:0]
+	for _, id := range scope.Purposes {
+		if ref.declares(id) {
+			known = append(known, id)
+		}
+	}
+	if scope.Purposes = known; !scope.All && len(known) == 0 {
+		return EventID{}, false
+	}
+	_, of := s.news(act, scope, g, ref)
+	return of, of != EventID{}
+}
+
+// isSignal reports whether a no is a machine's signal, by which act.
+func isSignal(e Event) (ActID, bool) {
+	switch e := e.(type) {
+	case ConsentRefused:
+		return e.Act, e.Signal
+	case ConsentWithdrawn:
+		return e.Act, e.Signal
+	}
+	return "", false
+}
+
+// signalBehind returns the signal by which the no was said that a standing rests
+// on; empty: it rests on none.
+func (s *Subject) signalBehind(st Standing) ActID {
+	if st.Status != Refused && st.Status != Withdrawn && st.Status != AskAgain {
+		return ""
+	}
+	for _, n := range s.said {
+		if act, signal := isSignal(n.Event); signal && has(st.Because, n.ID) {
+			return act
+		}
+	}
+	return ""
+}
+
+// An Opposition is a machine's signal that says no where the person said yes, by
+// a deliberate act: before it, so that it stands in the way, or after it.
+type Opposition struct {
+	Signal  ActID // empty: there is none
+	Because EventID
+}
+
+// opposed returns the newest signal that is at odds with what the person said of
+// a purpose themselves.
+func (s *Subject) opposed(p PurposeID, at Instant, ref *Reference) (o Opposition) {
+	for _, n := range s.said {
+		act, signal := isSignal(n.Event)
+		if !signal || n.noFrom() > at || !n.scope.covers(p) || isVoided(n, ref) {
+			continue
+		}
+		if slices.ContainsFunc(s.said, func(y *said) bool { return y.agrees(p, at) && !isVoided(y, ref) && s.unrefused(y, p, at, ref) }) {
+			o = Opposition{act, n.ID}
+		}
+	}
+	return o
+}
+
+// agrees reports whether y is a yes to a purpose that counts by itself.
+func (y *said) agrees(p PurposeID, at Instant) bool {
+	if y.no != 0 || y.yesFrom() > at {
+		return false
+	}
+	item := y.item(p)
+	return item != nil && item.Short == ""
+}
+
+// unrefused reports whether nobody but machines said no to a purpose after a
+// yes, beyond doubt or not.
+func (s *Subject) unrefused(y *said, p PurposeID, at Instant, ref *Reference) bool {
+	for _, n := range s.said {
+		if _, signal := isSignal(n.Event); signal || n.no == 0 || n.noFrom() > at || !n.scope.covers(p) {
+			continue
+		}
+		if !y.overrides(&n.Fact) && !n.leaves(y, p, ref) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,101 @@
+package ledger_test
+
+import (
+	"fmt"
+	"testing"
+
+	"consentledger/domain"
+	"consentledger/eventstore/ledger"
+)
+
+// Every signal has a receipt, for ever the same, and a thousand of them leave
+// one record.
+func TestAThousandSignalsLeaveOneRecord(t *testing.T) {
+	w := newWorld()
+	l := w.open(t)
+	begin(t, l)
+	gpc := domain.RefuseConsent{Scope: domain.Scope{All: true}, Act: "gpc"}
+	first := must(t, l, request("s", gpc))
+	w.now += 1000
+	must(t, l, request("yes", yes))
+	head, err := l.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := first
+	want.Repeats = true
+	for i := range 1000 {
+		w.now += 10
+		want.ID = fmt.Sprint("s", i) // what this one was called
+		if got := must(t, l, request(fmt.Sprint("s", i), gpc)); got != want {
+			t.Fatalf("signal %d: %+v, want %+v", i, got, want)
+		}
+	}
+	want.ID = "s7"
+	for name, l := range map[string]*ledger.Ledger{"at once": l, "after a restart": w.open(t)} {
+		if got := must(t, l, request("s7", gpc)); got != want {
+			t.Errorf("%s again: %+v", name, got)
+		}
+		if got := must(t, l, request("s", gpc)); got != first {
+			t.Errorf("%s the first again: %+v", name, got)
+		}
+		if now, err := l.Head(t.Context()); err != nil || now != head {
+			t.Errorf("%s: %d records more, %v", name, now-head, err)
+		}
+		if got := status(t, l, w); got != domain.Given {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	if got := must(t, l, request("own", domain.RefuseConsent{Scope: domain.Scope{All: true}})); got.Repeats || status(t, l, w) != domain.Refused {
+		t.Errorf("the person's own refusal: %+v, %v", got, status(t, l, w))
+	}
+}
+
+func TestAReceiptSaysWhetherAConsentCounts(t *testing.T) {
+	w := newWorld()
+	l := w.open(t)
+	begin(t, l)
+	for _, tt := range []struct {
+		name   string
+		cmd    domain.Command
+		at     domain.Instant
+		counts ledger.Counting
+		short  string
+	}{
+		{"a consent", yes, 0, ledger.CountsForAll, ""},
+		{"one by an act that is none", domain.GiveConsent{Act: "agree", Initial: domain.Ticked}, 0, ledger.CountsNot, "ads=ticked-before"},
+		{"an opt-out says nothing of it", no, 0, ledger.NotSaid, ""},
+		{"a consent from before the opt-out", yes, start - 5000, ledger.CountsNot, "ads=opt-out-stands"},
+		{"and one after it", yes, 0, ledger.CountsForAll, ""},
+	} {
+		w.now += 1000
+		r := request(tt.name, tt.cmd)
+		r.At = tt.at
+		receipt := must(t, l, r)
+		if receipt.Counts != tt.counts || receipt.Short != tt.short {
+			t.Errorf("%s: %+v", tt.name, receipt)
+		}
+		if again := must(t, w.open(t), r); again != receipt {
+			t.Errorf("%s: %+v after a restart, %+v before", tt.name, again, receipt)
+		}
+	}
+}
+
+// An opt-out that was said in a linked history hinders a consent too.
+func TestAReceiptKnowsTheOptOutsOfLinkedHistories(t *testing.T) {
+	w := newWorld()
+	l := w.open(t)
+	begin(t, l)
+	device := request("d", no)
+	device.Person = domain.PersonKey{Kind: "device", ID: "phone"}
+	w.now += 1000
+	must(t, l, device)
+	link := request("l", domain.Say{Event: domain.SubjectLinked{Proof: "login"}})
+	link.Other = device.Person
+	must(t, l, link)
+	late := request("y", yes)
+	late.At = start
+	if got := must(t, l, late); got.Counts != ledger.CountsNot || got.Short != "ads=opt-out-stands" {
+		t.Errorf("%+v", got)
+	}
+}
