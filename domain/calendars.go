@@ -75,7 +75,7 @@ func (k Calendar) noticed() error {
 	switch {
 	case k.Reported && k.Source == "":
 		return refuseAt(CalendarInvalid, "source", "say who reports it, and where: it is no notice")
-	case holdsPersonal(k.Source) || len(k.Source) > 500:
+	case HoldsPersonal(k.Source) || len(k.Source) > 500:
 		return refuseAt(CalendarInvalid, "source", "is kept in the clear: at most 500 bytes, without what looks like a phone number, an e-mail address or an identity-card number")
 	case k.Reported || k.Projected || k.AddsTo != "":
 	case k.Notice == "":

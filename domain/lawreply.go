@@ -21,10 +21,11 @@ func LawReply(jurisdiction, timeZone string, t RequestType) DeadlineRule {
 	if timeZone == "" {
 		timeZone = "UTC"
 	}
+	country, _, _ := strings.Cut(jurisdiction, "-")
 	switch {
-	case jurisdiction == "CN":
+	case country == "CN":
 		return lawReplyCN(t)
-	case slices.Contains(underGDPR, jurisdiction):
+	case UnderGDPR(jurisdiction):
 		return lawReplyEU(jurisdiction, timeZone, t)
 	}
 	return undated(t, timeZone, "no policy promises a reply, and the ledger knows no law of "+jurisdiction+" that gives a number of days")
@@ -53,7 +54,13 @@ func lawReplyCN(t RequestType) DeadlineRule {
 	}
 }
 
-// underGDPR are the jurisdictions in which the GDPR holds.
+// UnderGDPR reports whether the GDPR holds in a country, or in a region of one.
+func UnderGDPR(jurisdiction string) bool {
+	country, _, _ := strings.Cut(jurisdiction, "-")
+	return slices.Contains(underGDPR, country)
+}
+
+// underGDPR are the countries in which the GDPR holds: the Union and the EEA.
 var underGDPR = []string{
 	"EU", "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS", "IT", "LI", "LT", "LU", "LV", "MT", "NL",
 	"NO", "PL", "PT", "RO", "SE", "SI", "SK",

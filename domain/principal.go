@@ -12,7 +12,7 @@ func ParsePrincipal(s string) (string, error) {
 		return "", errPrincipal
 	case s == Ledger:
 		return "", errPrincipalTaken
-	case holdsPersonal(s):
+	case HoldsPersonal(s):
 		return "", errPrincipalPersonal
 	}
 	return s, nil
@@ -24,10 +24,10 @@ const (
 	errPrincipalPersonal = parseError("a principal's name must be opaque: this one holds what looks like a phone or identity-card number")
 )
 
-// holdsPersonal reports whether text that is kept in the clear holds what looks
+// HoldsPersonal reports whether text that is kept in the clear holds what looks
 // like a mobile number, an identity-card number or an e-mail address. It does
 // not find names: what has no number in it is for people to keep out.
-func holdsPersonal(text string) bool {
+func HoldsPersonal(text string) bool {
 	plain := strings.Map(func(r rune) rune {
 		if strings.ContainsRune(" .-_~", r) {
 			return -1

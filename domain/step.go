@@ -223,7 +223,7 @@ func (r StepRule) checkPublic(fields []Field) error {
 		switch form := r.Fields[i].Form; {
 		case form != FormName && form != FormText && form != FormNames && form != FormReason && form != FormCodes:
 		case form == FormName && f.Name == "of": // an id of ours, which is random
-		case holdsPersonal(f.Value):
+		case HoldsPersonal(f.Value):
 			return refuseAt(Malformed, "data."+f.Name, "holds what looks like a phone number, an e-mail address or an identity-card number: this is kept in the clear; leave it out, or seal it in details")
 		}
 	}

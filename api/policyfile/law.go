@@ -1,7 +1,6 @@
 package policyfile
 
 import (
-	"slices"
 	"strings"
 
 	"consentledger/domain"
@@ -17,16 +16,13 @@ const (
 	unionLaw              // GDPR
 )
 
-// union are the countries where the GDPR holds: the Union and the EEA.
-var union = strings.Fields("EU AT BE BG HR CY CZ DK EE FI FR DE GR HU IE IT LV LT LU MT NL PL PT RO SK SI ES SE IS LI NO")
-
 // lawOf returns the law of a jurisdiction: of a country, or of a region of it.
 func lawOf(jurisdiction string) law {
 	country, _, _ := strings.Cut(jurisdiction, "-")
 	switch {
 	case country == "CN":
 		return chinaLaw
-	case slices.Contains(union, country):
+	case domain.UnderGDPR(jurisdiction):
 		return unionLaw
 	}
 	return unknownLaw

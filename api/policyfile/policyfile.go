@@ -16,6 +16,7 @@ import (
 	"time"
 	_ "time/tzdata" // a policy means the same on every machine
 
+	"consentledger/api/wire/tag"
 	"consentledger/domain"
 	"consentledger/eventstore/codec/policydoc"
 
@@ -88,6 +89,11 @@ func parse(file []byte, open func(path string) ([]byte, error)) *parsed {
 	}
 	for _, problem := range p.doc.Check() {
 		p.failAt(pointerOf(problem.Path), "document", "%s %s", problem.Path, problem.Message)
+	}
+	for i, t := range p.doc.Texts {
+		if t.Locale != "" && !tag.IsLocale(t.Locale) {
+			p.failAt(fmt.Sprintf("/texts/%d/locale", i), "document", "locale is a language tag, as in zh-CN")
+		}
 	}
 	if _, err := time.LoadLocation(p.doc.TimeZone); err != nil {
 		p.failAt("/timezone", "document", `timezone is a name of the IANA database, as in "Asia/Shanghai"`)

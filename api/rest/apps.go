@@ -10,6 +10,7 @@ import (
 	_ "time/tzdata" // a zone means the same on every machine
 
 	"consentledger/api/wire"
+	"consentledger/api/wire/tag"
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
 
@@ -204,7 +205,7 @@ func parseApp(name string, body []byte) (domain.RegisterApp, error) {
 		}
 	}
 	for _, l := range cmd.App.Locales {
-		if !wire.IsLocale(l) {
+		if !tag.IsLocale(l) {
 			return cmd, bad("locales are language tags, as in zh-CN and en")
 		}
 	}

@@ -3,6 +3,8 @@ package rest
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strings"
 
 	"consentledger/api/report"
 	"consentledger/api/wire"
@@ -133,6 +135,9 @@ func (s *server) cases(ctx context.Context, noun domain.Noun, app string, c Case
 	if err != nil {
 		return nil, err
 	}
+	if err := checkCases(noun, c); err != nil {
+		return nil, err
+	}
 	q := requests.CaseQuery{App: name, Noun: noun, State: c.State, Type: c.Type, Limit: 100}
 	if c.Limit != "" {
 		if q.Limit, err = count(c.Limit, maxRows); err != nil {
@@ -166,6 +171,29 @@ func (s *server) cases(ctx context.Context, noun domain.Noun, app string, c Case
 		a.Cases = append(a.Cases, caseOf(c))
 	}
 	return ok(a)
+}
+
+// caseStates are how requests and incidents can stand.
+var caseStates = map[domain.Noun][]string{
+	domain.RequestNoun:  {"open", "answered", "rejected", "withdrawn", "duplicate"},
+	domain.IncidentNoun: {"suspected", "detected", "contained", "closed", "dismissed"},
+}
+
+// checkCases refuses to look for what there cannot be.
+func checkCases(noun domain.Noun, c CaseQuery) error {
+	if states := caseStates[noun]; c.State != "" && !slices.Contains(states, c.State) {
+		return bad("state: want one of " + strings.Join(states, ", "))
+	}
+	if c.Type == "" {
+		return nil
+	}
+	if noun != domain.RequestNoun {
+		return bad("type: an incident has none")
+	}
+	if _, err := domain.ParseRequestType(c.Type); err != nil {
+		return bad("type: " + err.Error())
+	}
+	return nil
 }
 
 func caseOf(c requests.Case) Case {

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strings"
 
 	"consentledger/domain"
@@ -24,6 +25,9 @@ func (s *server) deadlineQuery(ctx context.Context, app string, d DeadlineQuery,
 	if err := readFilters(&q, d); err != nil {
 		return q, err
 	}
+	if err := s.checkOwed(ctx, q); err != nil {
+		return q, err
+	}
 	if q.Limit = limit; d.Limit != "" {
 		if q.Limit, err = count(d.Limit, maxRows); err != nil {
 			return q, err
@@ -40,6 +44,26 @@ func (s *server) deadlineQuery(ctx context.Context, app string, d DeadlineQuery,
 	}
 	q.Known, q.At, err = s.moments(ctx, d.KnownAt, d.AsOf)
 	return q, err
+}
+
+// checkOwed refuses a kind and a rule by which nothing can be owed: that nothing is
+// owed by it would be no answer.
+func (s *server) checkOwed(ctx context.Context, q requests.Query) error {
+	if q.Kind == "" && q.Rule == "" {
+		return nil
+	}
+	ref, err := s.Ledger.App(ctx, q.App)
+	if err != nil {
+		return err
+	}
+	if kinds := ref.Policies.DutyKinds(); q.Kind != "" && !slices.Contains(kinds, q.Kind) {
+		return bad("kind: nothing of that kind is owed under the app's policies; want one of " + strings.Join(words(kinds), ", "))
+	}
+	rules := ref.Policies.DutyRules(ref.Service.App.Jurisdiction)
+	if q.Rule != "" && !slices.Contains(rules, q.Rule) {
+		return bad("rule: no policy of the app has that rule, nor the law; want one of " + strings.Join(words(rules), ", "))
+	}
+	return nil
 }
 
 // readFilters reads what can be read without asking anybody.

@@ -224,3 +224,26 @@ func TestTheFeedOpensByItsTokenAlone(t *testing.T) {
 		t.Errorf("the log says %s", d.log.String())
 	}
 }
+
+// A filter by which nothing can be found is no empty report.
+func TestAFilterNamesWhatThereCanBe(t *testing.T) {
+	d, _, _ := openDesk(t)
+	for query, part := range map[string]string{
+		"reports/deadlines?kind=bananas":    "kind: nothing of that kind is owed",
+		"obligations?kind=Reply":            "kind: nothing of that kind is owed",
+		"obligations?rule=nosuch":           "rule: no policy of the app has that rule",
+		"obligations?state=late":            "no state",
+		"obligations?type=bananas":          "type",
+		"requests?state=bananas":            "state: want one of open",
+		"requests?type=bananas":             "type: ",
+		"incidents?state=open":              "state: want one of suspected",
+		"incidents?type=access":             "type: an incident has none",
+		"obligations?provisional=perhaps":   "provisional is true or false",
+		"reports/deadlines?due_before=soon": "due_before",
+	} {
+		d.want(400, part, "GET", "/v1/apps/smartkey/"+query, "")
+	}
+	for _, query := range []string{"obligations?kind=keep", "obligations?rule=law.cn.gbt35273.request_reply", "requests?state=duplicate", "incidents?state=dismissed"} {
+		d.want(200, "[]", "GET", "/v1/apps/smartkey/"+query, "")
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"consentledger/api/wire"
+	"consentledger/api/wire/tag"
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
@@ -135,6 +136,11 @@ func parseDocument(b []byte) (domain.PublishPolicy, error) {
 	}
 	if problems := doc.Check(); len(problems) > 0 {
 		return domain.PublishPolicy{}, domain.Refusal{Code: domain.PolicyInvalid, Text: fmt.Sprint(problems[0])}
+	}
+	for i, t := range doc.Texts {
+		if !tag.IsLocale(t.Locale) {
+			return domain.PublishPolicy{}, domain.Refusal{Code: domain.PolicyInvalid, Text: fmt.Sprintf("texts[%d].locale must be a language tag, as in zh-CN", i)}
+		}
 	}
 	h, err := policydoc.Hash(doc)
 	return domain.PublishPolicy{Version: h, Document: doc}, err

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"consentledger/api/wire"
+	"consentledger/api/wire/tag"
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec/surfacedoc"
@@ -164,6 +165,14 @@ func parseSurface(b []byte) (domain.PublishSurface, error) {
 	}
 	if err != nil {
 		return domain.PublishSurface{}, bad(err.Error()) // which says what would be right, and not what was sent
+	}
+	if surface.Build != "" && !tag.IsBuild(surface.Build) {
+		return domain.PublishSurface{}, bad(`build is a version as in 5.2.1+1203: a digit is in it, and nothing that looks personal`)
+	}
+	for i, l := range surface.Locales {
+		if !tag.IsLocale(l.Locale) {
+			return domain.PublishSurface{}, bad(fmt.Sprintf("locales[%d].locale must be a language tag, as in zh-CN", i))
+		}
 	}
 	id, err := surfacedoc.Hash(surface)
 	return domain.PublishSurface{ID: id, Surface: surface}, err

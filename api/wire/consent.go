@@ -91,7 +91,7 @@ func (c consentGiven) command(r *reader) domain.Command {
 		Policy: r.name("policy", c.Policy, 32), Version: r.hash("version", c.Version), Locale: r.locale(c.Locale), Text: r.hash("text", c.Text),
 		Act: domain.ActID(r.name("act", c.Act, 64)), Kind: parseAs(r, "kind", c.Kind, domain.ParseConsentKind), Purposes: r.purposes(c.Purposes),
 		Notice: r.eventID("notice", c.Notice), Until: r.time("until", c.Until), Import: c.Import, Details: r.details(c.Details),
-		Build: r.token("build", c.Build), Control: domain.ControlID(r.name("control", c.Control, 64)),
+		Build: r.build(c.Build), Control: domain.ControlID(r.name("control", c.Control, 64)),
 		Initial: parseAs(r, "initial", c.Initial, domain.ParseControlState), Once: c.Once, Proof: c.Proof.read(r), Confirms: r.eventIDs("confirms", c.Confirms),
 		FilteredBy: c.FilteredBy,
 	}
@@ -116,7 +116,7 @@ func (c consentRefused) command(r *reader) domain.Command {
 		Scope:  domain.Scope{All: c.All, Purposes: r.denied(c.Purposes)},
 		Policy: r.name("policy", c.Policy, 32), Version: r.hash("version", c.Version), Locale: r.locale(c.Locale),
 		Act: domain.ActID(r.name("act", c.Act, 64)), Details: r.details(c.Details), Notice: r.eventID("notice", c.Notice),
-		Build: r.token("build", c.Build), Control: domain.ControlID(r.name("control", c.Control, 64)),
+		Build: r.build(c.Build), Control: domain.ControlID(r.name("control", c.Control, 64)),
 		Initial: parseAs(r, "initial", c.Initial, domain.ParseControlState),
 	}
 }
@@ -124,7 +124,7 @@ func (c consentRefused) command(r *reader) domain.Command {
 func (c consentWithdrawn) command(r *reader) domain.Command {
 	r.guardian(c.Guardian)
 	return domain.WithdrawConsent{
-		Scope: domain.Scope{All: c.All, Purposes: r.denied(c.Purposes)}, Details: r.details(c.Details), Build: r.token("build", c.Build),
+		Scope: domain.Scope{All: c.All, Purposes: r.denied(c.Purposes)}, Details: r.details(c.Details), Build: r.build(c.Build),
 		Act: domain.ActID(r.name("act", c.Act, 64)),
 	}
 }

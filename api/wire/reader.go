@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"consentledger/api/wire/tag"
 	"consentledger/domain"
 	"consentledger/eventstore"
 
@@ -119,6 +120,14 @@ func (r *reader) token(member, s string) string {
 	return s
 }
 
+// build reads which build of an app it was: a version, which has a digit.
+func (r *reader) build(s string) string {
+	if s != "" && !tag.IsBuild(s) {
+		r.fail("build", `is a version as in 5.2.1+1203: 1 to 64 of A-Z, a-z, 0-9 and ".+_-", a digit among them, and nothing that looks personal`)
+	}
+	return s
+}
+
 // public reads a text that is kept in the clear.
 func (r *reader) public(member, s string) string {
 	if len(s) > 200 {
@@ -171,20 +180,10 @@ func (r *reader) principal(member, s string) string {
 }
 
 func (r *reader) locale(s string) string {
-	if isLanguage(s) {
-		return s
-	}
-	plain := strings.ReplaceAll(strings.ToLower(s), "-", "")
-	if s != "" && (len(s) > 35 || strings.Trim(plain, "abcdefghijklmnopqrstuvwxyz0123456789") != "" || len(plain) < 2 || plain[0] < 'a') {
+	if s != "" && !tag.IsLocale(s) {
 		r.fail("locale", "must be a language tag, as in zh-CN")
 	}
 	return s
-}
-
-// isLanguage reports whether s is two lower-case letters: those need no longer
-// look.
-func isLanguage(s string) bool {
-	return len(s) == 2 && s[0] >= 'a' && s[0] <= 'z' && s[1] >= 'a' && s[1] <= 'z'
 }
 
 func (r *reader) purposes(names []string) []domain.PurposeID {

@@ -59,7 +59,7 @@ func (c noticePresented) command(r *reader) domain.Command {
 	return domain.PresentNotice{
 		Policy: r.name("policy", c.Policy, 32), Version: r.hash("version", c.Version), Locale: r.locale(c.Locale),
 		Text: r.hash("text", c.Text), Kind: r.name("kind", c.Kind, 64), Details: r.details(c.Details),
-		Surface: r.hash("surface", c.Surface), Build: r.token("build", c.Build), Read: domain.Reading(c.Read),
+		Surface: r.hash("surface", c.Surface), Build: r.build(c.Build), Read: domain.Reading(c.Read),
 	}
 }
 

@@ -75,6 +75,11 @@ func TestHTTPGivesEveryDeadlineCase(t *testing.T) {
 		}
 		return w.Code, got
 	}
+	announced := announcedDays(t)
+	workdays, err := os.ReadFile("law/cn-workdays.json")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, k := range file.Cases {
 		t.Run(k.ID, func(t *testing.T) {
 			q := map[string]any{"rule": k.Rule, "extended": k.Extended}
@@ -92,6 +97,7 @@ func TestHTTPGivesEveryDeadlineCase(t *testing.T) {
 			if q["pauses"] = pauses; pauses == nil {
 				delete(q, "pauses")
 			}
+			q["calendars"] = []json.RawMessage{announced}
 			if k.Calendar != "" && k.Calendar != "CN" {
 				q["calendars"] = []json.RawMessage{file.Calendars[k.Calendar]}
 			}
@@ -101,10 +107,6 @@ func TestHTTPGivesEveryDeadlineCase(t *testing.T) {
 			}
 			k.check(t, got)
 		})
-	}
-	workdays, err := os.ReadFile("law/cn-workdays.json")
-	if err != nil {
-		t.Fatal(err)
 	}
 	shape := map[string]any{"rule": "cn.policy.withdrawal_reply", "start": "2026-02-10T09:00:00+08:00", "calendars": []json.RawMessage{bytes.ReplaceAll(workdays, []byte(`"CN"`), []byte(`"NZ"`))}}
 	if code, got := ask(shape); code != http.StatusOK || got["provisional"] == true {
@@ -120,9 +122,38 @@ func TestHTTPGivesEveryDeadlineCase(t *testing.T) {
 	}
 }
 
+// announcedDays are the days of all years that were announced, in place of every
+// shipped calendar: the cases know of no year that is only reported.
+func announcedDays(t *testing.T) []byte {
+	t.Helper()
+	text, err := os.ReadFile("law/cn-workdays.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Years map[string]struct {
+			Off    []string `json:"off_days"`
+			MakeUp []string `json:"makeup_workdays"`
+		}
+	}
+	if err := json.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	days := map[string]any{"jurisdiction": "CN"}
+	var off, makeUp []string
+	for _, y := range file.Years {
+		off, makeUp = append(off, y.Off...), append(makeUp, y.MakeUp...)
+	}
+	days["off"], days["makeup"] = off, makeUp
+	if text, err = json.Marshal(days); err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 // The calculator gives what the published cases say, every one of them.
 func TestDeadlineComputeGivesEveryCase(t *testing.T) {
-	file := readCases(t)
+	file, announced := readCases(t), announcedDays(t)
 	for _, k := range file.Cases {
 		t.Run(k.ID, func(t *testing.T) {
 			args := []string{"deadline", "compute", "--rule", k.Rule, "-o", "json"}
@@ -139,15 +170,25 @@ func TestDeadlineComputeGivesEveryCase(t *testing.T) {
 			if k.Extended {
 				args = append(args, "--extended")
 			}
+			days := announced
 			if k.Calendar != "" && k.Calendar != "CN" {
-				name := filepath.Join(t.TempDir(), "calendar.json")
-				if err := os.WriteFile(name, file.Calendars[k.Calendar], 0o600); err != nil {
-					t.Fatal(err)
-				}
-				args = append(args, "--calendar-file", name)
+				days = file.Calendars[k.Calendar]
 			}
-			k.check(t, compute(t, args))
+			name := filepath.Join(t.TempDir(), "calendar.json")
+			if err := os.WriteFile(name, days, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			k.check(t, compute(t, append(args, "--calendar-file", name)))
 		})
+	}
+}
+
+// A year that is only reported is used, leaves dates provisional, and the earlier
+// date of both ways of counting is the safe one.
+func TestDeadlineComputeUsesWhatIsReportedOfAYear(t *testing.T) {
+	got := compute(t, []string{"deadline", "compute", "--rule", "cn.policy.withdrawal_reply", "--start", "2026-12-18T09:00:00+08:00", "-o", "json"})
+	if got["due_date"] != "2027-01-11" || got["safe_target_date"] != "2027-01-08" || got["provisional"] != true {
+		t.Errorf("%v", got)
 	}
 }
 
@@ -181,6 +222,7 @@ func TestEveryAnswerNamesItsRuleSet(t *testing.T) {
 	}
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(http.MethodPost, "/v1/deadlines/compute", strings.NewReader(`{"rule":"cn.policy.withdrawal_reply","start":"2026-03-02T10:00:00+08:00"}`))
+	r.Header.Set("Content-Type", "application/json")
 	rest.Handler(rest.Config{Law: shippedLaw(), Version: "test"}).ServeHTTP(w, r)
 	if !strings.Contains(w.Body.String(), `"rule_set":"`+shipped+`"`) {
 		t.Errorf("HTTP: %s", w.Body.String())
@@ -203,7 +245,7 @@ func TestATableOfADueDateShowsWhatThereIs(t *testing.T) {
 	for _, tt := range []struct{ args, has, lacks string }{
 		{"--rule cn.policy.request_reply.pausable --start 2026-03-02T10:00:00+08:00 --pause 2026-03-04T10:00:00+08:00/", "remaining_units", "due_date"},
 		{"--rule cn.policy.withdrawal_reply --start 2026-09-21T09:00:00+08:00", "2026-10-19", "remaining_units"},
-		{"--rule cn.policy.withdrawal_reply --start 2026-12-20T09:00:00+08:00", "2027-01-06", "elapsed_units"},
+		{"--rule cn.policy.withdrawal_reply --start 2026-12-20T09:00:00+08:00", "2027-01-08", "elapsed_units"},
 	} {
 		var out bytes.Buffer
 		c := newRoot()

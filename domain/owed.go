@@ -1,0 +1,33 @@
+package domain
+
+import "slices"
+
+// DutyKinds returns what may be owed under an app's policies, by their names in
+// order: what the ledger knows itself, and what any version has a rule for.
+func (p Policies) DutyKinds() []DutyKind {
+	kinds := []DutyKind{DutyReply, DutyStop, DutyDelete, DutyKeep}
+	for _, v := range p.versions {
+		for _, d := range v.Document.Duties {
+			kinds = append(kinds, d.Kind)
+		}
+	}
+	slices.Sort(kinds)
+	return slices.Compact(kinds)
+}
+
+// DutyRules returns the rules by which something may be owed under an app's
+// policies, by their names in order: those of every version, and those by which
+// the law of a jurisdiction gives a reply that no policy promises.
+func (p Policies) DutyRules(jurisdiction string) []DeadlineRuleID {
+	var rules []DeadlineRuleID
+	for _, v := range p.versions {
+		for _, r := range v.Document.DeadlineRules {
+			rules = append(rules, r.ID)
+		}
+	}
+	for _, t := range RequestTypes() {
+		rules = append(rules, LawReply(jurisdiction, "", t).ID)
+	}
+	slices.Sort(rules)
+	return slices.Compact(rules)
+}
