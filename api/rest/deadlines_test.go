@@ -232,7 +232,7 @@ func TestAFilterNamesWhatThereCanBe(t *testing.T) {
 		"reports/deadlines?kind=bananas":    "kind: nothing of that kind is owed",
 		"obligations?kind=Reply":            "kind: nothing of that kind is owed",
 		"obligations?rule=nosuch":           "rule: no policy of the app has that rule",
-		"obligations?state=late":            "no state",
+		"obligations?state=late":            "a state is one of",
 		"obligations?type=bananas":          "type",
 		"requests?state=bananas":            "state: want one of open",
 		"requests?type=bananas":             "type: ",

@@ -139,7 +139,7 @@ func (r recorded) check(t *testing.T, h *house, code int, body string, got wire.
 	unread := map[string]string{
 		"data string": "data,", "data memory": "data,", "data object": "data.Act,data.Locale,data.Policy,data.Purposes,data.Surface",
 	}[r.Name]
-	if want := "data.act,data.locale,data.policy,data.surface"; unread == "" {
+	if want := "data.locale,data.policy,data.surface"; unread == "" {
 		unread = want
 	} else if r.Name != "data object" {
 		unread += want
