@@ -17,7 +17,7 @@ func TestAnAppHasTheShippedCalendarsOfItsJurisdiction(t *testing.T) {
 		}
 		w.tell("", domain.PublishCalendar{Calendar: domain.Calendar{Jurisdiction: "CN", Year: 2001, Notice: "invented", Issued: domain.NewDate(2000, 12, 1), Off: []domain.Date{domain.NewDate(2001, 1, 2)}, Partial: true}})
 		said := domain.Calendar{Jurisdiction: "CN", Year: 2001, Reported: true, Source: "a package", Off: []domain.Date{domain.NewDate(2001, 1, 1)}, Partial: true} // of a year that is announced
-		for range 2 { // and again after a restart
+		for range 2 {                                                                                                                                               // and again after a restart
 			ctx, cancel := context.WithCancel(t.Context())
 			r := &react.Reactor{Ledger: w.Ledger, Shipped: []domain.Calendar{year("CN", 2000), year("CN", 2001), year("DE", 2000), said}}
 			done := make(chan error, 1)
