@@ -15,6 +15,7 @@ type count struct {
 	last    Date              // the latest date that was looked at
 	used    []CalendarVersion
 	heard   bool // a year was counted by what is reported of it
+	blind   bool // a year was counted of which nobody says anything
 }
 
 func (c *count) year(year int) *yearDays {
@@ -96,6 +97,7 @@ func (c *count) look(a, b Date, back bool) {
 	for _, year := range years {
 		y := c.year(year)
 		c.heard = c.heard || y.reported
+		c.blind = c.blind || !y.known && !y.reported
 		if y.known || y.reported {
 			c.use(y.versions)
 		}

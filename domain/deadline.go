@@ -16,23 +16,29 @@ import "fmt"
 // is provisional all the same: it is safe by the earlier of what is reported and
 // what holds if nothing were, and a notice is long enough by the later.
 func Compute(r DeadlineRule, start Instant, pauses []Pause, extended bool, calendars Calendars) (Due, error) {
-	due, err := compute(r, start, pauses, extended, calendars, false)
+	due, _, err := compute(r, start, pauses, extended, calendars, false)
 	if err != nil || !due.Provisional {
 		return due, err
 	}
-	told, err := compute(r, start, pauses, extended, calendars, true)
+	told, blind, err := compute(r, start, pauses, extended, calendars, true)
 	if err != nil || !told.Reported {
 		return due, err
 	}
-	return told.saferThan(due), nil
+	return told.saferThan(due, blind), nil
 }
 
-// saferThan returns d with the dates that are safe also if due is right.
-func (d Due) saferThan(due Due) Due {
+// saferThan returns d with the dates that are safe also if due is right. Blind
+// says that d rests on a year, too, of which nobody says anything: then the margin
+// for days that may be made up there stays.
+func (d Due) saferThan(due Due, blind bool) Due {
 	if d.State != Running || due.State != Running {
 		return d
 	}
-	d.SafeTarget = min(d.Date, due.Date)
+	if blind && d.SafeTarget != 0 {
+		d.SafeTarget = min(d.SafeTarget, due.SafeTarget)
+	} else {
+		d.SafeTarget = min(d.Date, due.Date)
+	}
 	if d.Earliest != 0 {
 		d.SafeNotice = max(d.Earliest, due.Earliest, due.SafeNotice)
 	}
@@ -40,11 +46,12 @@ func (d Due) saferThan(due Due) Due {
 }
 
 // compute returns what a rule comes to, with or without what is reported of
-// years that have no calendar.
-func compute(r DeadlineRule, start Instant, pauses []Pause, extended bool, calendars Calendars, reported bool) (Due, error) {
+// years that have no calendar. Blind says that it counted a year of which nobody
+// says anything.
+func compute(r DeadlineRule, start Instant, pauses []Pause, extended bool, calendars Calendars, reported bool) (_ Due, blind bool, err error) {
 	zone, err := ParseZone(r.TimeZone)
 	if err != nil {
-		return Due{}, fmt.Errorf("rule %s: %w", r.ID, err)
+		return Due{}, false, fmt.Errorf("rule %s: %w", r.ID, err)
 	}
 	length := r.Length
 	if extended {
@@ -52,14 +59,14 @@ func compute(r DeadlineRule, start Instant, pauses []Pause, extended bool, calen
 	}
 	switch {
 	case extended && r.ExtendedLength == 0:
-		return Due{}, fmt.Errorf("rule %s: cannot be extended: it has no extended length", r.ID)
+		return Due{}, false, fmt.Errorf("rule %s: cannot be extended: it has no extended length", r.ID)
 	case length < 1 || length > maxLength:
-		return Due{}, fmt.Errorf("rule %s: length %d: want 1 to %d", r.ID, length, maxLength)
+		return Due{}, false, fmt.Errorf("rule %s: length %d: want 1 to %d", r.ID, length, maxLength)
 	}
 	c := computation{rule: r, zone: zone, length: length}
 	c.due = Due{Rule: r.ID, Unit: r.Unit, TimeZone: r.TimeZone, Extended: extended, Start: start}
 	if start == 0 {
-		return c.due, nil
+		return c.due, c.count.blind, nil
 	}
 	c.due.State, c.due.DayZero = Running, zone.Date(start)
 	if r.Unit == UnitWorkingDay || r.Roll != RollNone {
@@ -70,9 +77,9 @@ func compute(r DeadlineRule, start Instant, pauses []Pause, extended bool, calen
 		c.count.assume = mostOrReported
 	}
 	if err := c.run(pauses); err != nil {
-		return Due{}, fmt.Errorf("rule %s: %w", r.ID, err)
+		return Due{}, false, fmt.Errorf("rule %s: %w", r.ID, err)
 	}
-	return c.due, nil
+	return c.due, c.count.blind, nil
 }
 
 // maxLength bounds a rule's length, whatever its unit.

@@ -36,17 +36,6 @@ func (a attributes) get(name string) string {
 	return text
 }
 
-// attributesOf takes those of all that are read here.
-func attributesOf(all map[string]string) attributes {
-	list := make(attributes, 0, len(known))
-	for _, name := range known {
-		if text, ok := all[name]; ok {
-			list = append(list, attribute{name, text})
-		}
-	}
-	return list
-}
-
 // decoders are used again: every one remembers names in room of its own.
 var decoders = sync.Pool{New: func() any { return jsontext.NewDecoder(new(bytes.Buffer)) }}
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/base64"
+	"errors"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -193,10 +194,10 @@ func parseLoosely(app domain.AppName, e loose, refusal error, fromApp bool) (led
 	}
 
 	data, err := e.readData()
-	if err != nil {
-		return ledger.Request{}, err
+	if errors.Is(err, errNothingLeft) || err == nil && readData(&r, e.kind, data) != nil {
+		return ledger.Request{}, refusal // it says what was wrong with what was sent, not with what is left of it
 	}
-	if err := readData(&r, e.kind, data); err != nil {
+	if err != nil {
 		return ledger.Request{}, err
 	}
 	if !domain.IsNo(r.Command) && !isObjection(r.Command) {
@@ -206,6 +207,9 @@ func parseLoosely(app domain.AppName, e loose, refusal error, fromApp bool) (led
 	r.Body = end(append(newBody(len(data)+len(r.Unread.Claims)), data...), &r, e.kind.name)
 	return r, nil
 }
+
+// errNothingLeft says that of an opt-out nothing can be read that it is about.
+var errNothingLeft = errors.New("wire: nothing is left of an opt-out")
 
 func contentType(_ *ledger.Request, attrs attributes) error {
 	return checkContentType(attrs.get("datacontenttype"))

@@ -55,8 +55,8 @@ func (e *loose) readData() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.kind.reads(canonical); err != nil {
-		return nil, err
+	if e.kind.reads(canonical) != nil {
+		return nil, errNothingLeft
 	}
 	for _, name := range d.names {
 		if slices.Contains(e.kind.optOut, name) {

@@ -14,19 +14,16 @@ func reason(m domain.Answer, a *CheckAnswer) string {
 	}
 	for _, r := range domain.CountRules {
 		if r.Short == m.Standing.Short && !m.Allowed {
-			s += shortSentence(m.Standing.Status, r)
+			s += shortSentence(r)
 		}
 	}
 	return s + opposition(m, a)
 }
 
-// shortSentence says why the newest consent does not count.
-func shortSentence(s domain.Status, r domain.CountRule) string {
-	what := "A later consent"
-	if s == domain.NeverAsked {
-		what = "The newest consent"
-	}
-	says := " " + what + " is recorded and does not count: " + r.Says + "."
+// shortSentence says why the newest consent does not count. Answers of the past
+// have had the sentence.
+func shortSentence(r domain.CountRule) string {
+	says := " A later answer does not count: " + r.Says + "."
 	if r.Short == domain.NoBindingText {
 		says += " It names no locale, or one in which the policy has no authoritative text: name the locale of the text that was shown, or publish the text."
 	}

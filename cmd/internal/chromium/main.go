@@ -38,11 +38,11 @@ func find() (string, error) {
 	c.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 	c.Stdout, c.Stderr = os.Stderr, os.Stderr
 	if err := c.Run(); err != nil {
-		return "", fmt.Errorf("install Debian's chromium: %w", err)
+		return "", fmt.Errorf("apt-get install chromium: %w", err)
 	}
 	path, ok := installed()
 	if !ok {
-		return "", errors.New("Debian's chromium was installed and is not in PATH")
+		return "", errors.New("chromium was installed and is not in PATH")
 	}
 	return path, nil
 }
