@@ -35,7 +35,7 @@ func askedOf(t *testing.T, dir string) (answered, open domain.StreamID) {
 		}
 		return stream
 	}
-	answered, open = ask("ada", "r1", domain.AskAccess), ask("ben", "r2", domain.AskDelete)
+	answered, open = ask("wilma", "r1", domain.AskAccess), ask("ben", "r2", domain.AskDelete)
 	step := ledger.Request{Source: "desk", ID: "s1", Body: []byte("s1"), Actor: "operator", RecordedBy: "officer",
 		Command: domain.TakeStep{Kind: "request.answered", Fields: domain.Fields(map[string]string{"outcome": "full", "channel": "email"})}}
 	if _, err := d.ledger.ExecuteOn(t.Context(), answered, step); err != nil {
@@ -72,9 +72,9 @@ func TestTheVerbsThatReadWhatIsOwed(t *testing.T) {
 		{"report deadlines --app smartkey --state met", answered.String(), open.String()},
 		{"report deadlines --app smartkey --state open,at-risk,overdue -o jsonl", open.String(), answered.String()},
 		{"report deadlines --app smartkey --subject ben -o json", `"replies": 0`, answered.String()},
-		{"report deadlines --app smartkey --subject ada -o json", `"on_time_percent": "100.0"`, open.String()},
+		{"report deadlines --app smartkey --subject wilma -o json", `"on_time_percent": "100.0"`, open.String()},
 		{"report deadlines --app smartkey --known-at 2020-01-01T00:00:00Z -o json", `"obligations": []`, "request-"},
-		{"report deadlines --app smartkey -o ics", "BEGIN:VEVENT", "ada"},
+		{"report deadlines --app smartkey -o ics", "BEGIN:VEVENT", "wilma"},
 		{"report deadlines --app smartkey -o xlsx", "PK", "request-smartkey-"},
 		{"report feed --app smartkey -o jsonl", `"path":"/v1/apps/smartkey/feeds/`, ""},
 		{"obligation list --app smartkey --type delete --binding true", open.String(), answered.String()},
