@@ -196,29 +196,32 @@ func TestADiskThatFillsUpKillsTheStoreAndNothingElse(t *testing.T) {
 // written as a table, and the disk has no room for it and does not say so.
 func TestAnOpeningOnAFullDiskSaysSo(t *testing.T) {
 	for _, silent := range []bool{true, false} {
-		disk := newMeasured(diskSize)
 		mem := vfs.NewCrashableMem()
-		disk.FS, disk.silent, disk.strict = mem, silent, true
-		d, err := embedded.Open("db", embedded.Options{FS: disk})
+
+		// Each opening has a disk of its own: what one that failed left running may
+		// still look at it.
+		disk := func(files vfs.FS, free int64) embedded.Options {
+			m := newMeasured(free)
+			m.FS, m.silent, m.strict = files, silent, true
+			return embedded.Options{FS: m}
+		}
+		d, err := embedded.Open("db", disk(mem, diskSize))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := put(t.Context(), d, "a", 0); err != nil {
 			t.Fatal(err)
 		}
-		disk.FS = mem.CrashClone(vfs.CrashCloneCfg{}) // what a kill leaves
-		disk.free.Store(0)
+
 		err = within(t, "an opening on a full disk", func() error {
-			_, err := embedded.Open("db", embedded.Options{FS: disk})
+			_, err := embedded.Open("db", disk(mem.CrashClone(vfs.CrashCloneCfg{}), 0)) // what a kill leaves
 			return err
 		})
 		if !errors.Is(err, eventstore.ErrFull) || !strings.Contains(err.Error(), "the disk is full") {
 			t.Errorf("opened with %v", err)
 		}
 
-		disk.free.Store(diskSize)
-		disk.FS = mem.CrashClone(vfs.CrashCloneCfg{})
-		if d, err = embedded.Open("db", embedded.Options{FS: disk}); err != nil {
+		if d, err = embedded.Open("db", disk(mem.CrashClone(vfs.CrashCloneCfg{}), diskSize)); err != nil {
 			t.Fatal(err)
 		}
 		if got := readAll(t, d); len(got) != 1 {
