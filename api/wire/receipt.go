@@ -134,9 +134,12 @@ func (s *Receipt) opened(stream domain.StreamID) {
 // AppendReceipt appends what [RecordedOf] returns as package encoding/json writes
 // it.
 func AppendReceipt(b []byte, r ledger.Receipt) []byte {
-	more := ReceiptOf(r)
-	more.EventID, more.Position, more.Outcome, more.Counts = "", "", "", ""
-	if more != (Receipt{}) || strings.Trim(r.ID, plainID) != "" { // that may need escaping
+	var opened Receipt
+	opened.opened(r.Stream)
+
+	// What else it says is rare, and may need escaping.
+	says := r.Unknown + r.NotUnderstood + r.Near + r.Short + r.Rests
+	if opened != (Receipt{}) || says != "" || r.Repeats || strings.Trim(r.ID, plainID) != "" {
 		text, err := json.Marshal(RecordedOf(r))
 		if err != nil {
 			panic("wire: a receipt does not make JSON: " + err.Error())
