@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"consentledger/api/internal/npm"
 	"consentledger/api/report"
 
 	ics "github.com/arran4/golang-ical"
@@ -126,13 +127,10 @@ console.log(JSON.stringify(root.getAllSubcomponents("vevent").map(v => {
 `
 
 func TestACalendarIsReadAlikeByICalJS(t *testing.T) {
-	modules, err := exec.Command("go", "run", "consentledger/cmd/internal/nodetools").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	modules := npm.Modules(t)
 	c := exec.Command("node", "-e", reader)
 	c.Stdin, c.Stderr = bytes.NewReader(calendarOf(t, "en")), os.Stderr
-	c.Env = append(os.Environ(), "NODE_PATH="+strings.TrimSpace(string(modules)), "TZ=America/New_York")
+	c.Env = append(os.Environ(), "NODE_PATH="+modules, "TZ=America/New_York")
 	out, err := c.Output()
 	var got []entry
 	if err == nil {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"consentledger/api/edge"
+	"consentledger/api/internal/npm"
 
 	"github.com/go-json-experiment/json"
 )
@@ -39,17 +40,10 @@ func runIn(t *testing.T, dir, name string, args ...string) string {
 	return string(out)
 }
 
-// npm returns where a program of the npm packages is; the first use installs them.
-func npm(t *testing.T, name string) string {
+// npmProgram returns where a program of the npm packages is.
+func npmProgram(t *testing.T, name string) string {
 	t.Helper()
-	var log bytes.Buffer
-	c := exec.Command("go", "run", "consentledger/cmd/internal/nodetools")
-	c.Stderr = &log
-	path, err := c.Output()
-	if err != nil {
-		t.Fatalf("%v: %s", err, &log)
-	}
-	return filepath.Join(strings.TrimSpace(string(path)), ".bin", name)
+	return filepath.Join(npm.Modules(t), ".bin", name)
 }
 
 func TestOthersTakeTheDescriptionAsItIs(t *testing.T) {
@@ -72,7 +66,7 @@ func TestOthersTakeTheDescriptionAsItIs(t *testing.T) {
 	}
 
 	t.Run("openapi-typescript, from a file and from its address", func(t *testing.T) {
-		tool := npm(t, "openapi-typescript")
+		tool := npmProgram(t, "openapi-typescript")
 		runIn(t, dir, tool, "openapi.json", "-o", "file.ts")
 		runIn(t, dir, tool, server.URL+"/openapi.json", "-o", "url.ts")
 		file, err := os.ReadFile(filepath.Join(dir, "file.ts"))
@@ -93,7 +87,7 @@ func TestOthersTakeTheDescriptionAsItIs(t *testing.T) {
 		}
 	})
 	t.Run("redocly lint, without a warning; of the older form without an error", func(t *testing.T) {
-		tool := npm(t, "redocly")
+		tool := npmProgram(t, "redocly")
 		for _, name := range []string{"openapi.json", "openapi-3.0.json", "openapi.yaml"} {
 			var found struct {
 				Problems []struct {

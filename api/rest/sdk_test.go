@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"consentledger/api/internal/npm"
 	"consentledger/api/wire"
 
 	"github.com/cloudevents/sdk-go/v2/binding"
@@ -154,13 +155,7 @@ const [url, events] = [process.argv[2], JSON.parse(process.argv[3])];
 // sendByJavaScript sends with the SDK of npm, which the first use installs.
 func sendByJavaScript(t *testing.T, url string, events []sent) (answers []string) {
 	t.Helper()
-	var log bytes.Buffer
-	c := exec.Command("go", "run", "consentledger/cmd/internal/nodetools")
-	c.Stderr = &log
-	modules, err := c.Output()
-	if err != nil {
-		t.Fatalf("%v: %s", err, &log)
-	}
+	modules := npm.Modules(t)
 	script := filepath.Join(t.TempDir(), "send.cjs")
 	if err := os.WriteFile(script, []byte(program), 0o600); err != nil {
 		t.Fatal(err)
@@ -169,9 +164,9 @@ func sendByJavaScript(t *testing.T, url string, events []sent) (answers []string
 	if err != nil {
 		t.Fatal(err)
 	}
-	c = exec.CommandContext(t.Context(), "node", script, url, string(list))
-	c.Env = append(os.Environ(), "NODE_PATH="+strings.TrimSpace(string(modules)))
-	log.Reset()
+	c := exec.CommandContext(t.Context(), "node", script, url, string(list))
+	c.Env = append(os.Environ(), "NODE_PATH="+modules)
+	var log bytes.Buffer
 	c.Stderr = &log
 	out, err := c.Output()
 	if err != nil {

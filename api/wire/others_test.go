@@ -5,8 +5,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
+
+	"consentledger/api/internal/npm"
 )
 
 // compile compiles every schema in a directory with ajv, as strictly as it can.
@@ -40,15 +41,8 @@ func TestAStrictValidatorTakesEverySchema(t *testing.T) {
 	}
 
 	var log bytes.Buffer
-	c := exec.Command("go", "run", "consentledger/cmd/internal/nodetools")
-	c.Stderr = &log
-	modules, err := c.Output()
-	if err != nil {
-		t.Fatalf("%v: %s", err, &log)
-	}
-	log.Reset()
-	c = exec.CommandContext(t.Context(), "node", "-e", compile, dir)
-	c.Env = append(os.Environ(), "NODE_PATH="+strings.TrimSpace(string(modules)))
+	c := exec.CommandContext(t.Context(), "node", "-e", compile, dir)
+	c.Env = append(os.Environ(), "NODE_PATH="+npm.Modules(t))
 	c.Stderr = &log
 	out, err := c.Output()
 	if err != nil || log.Len() > 0 || len(bytes.TrimSpace(out)) == 0 || string(bytes.TrimSpace(out)) == "0" {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
-	"io"
 	"os"
 	"os/exec"
 	"reflect"
@@ -13,6 +12,7 @@ import (
 	"testing"
 
 	"consentledger/api/audit/receipt"
+	"consentledger/api/internal/npm"
 	"consentledger/domain"
 )
 
@@ -32,13 +32,8 @@ const (
 // anything, without leave to load anything. It returns the expanded record.
 func expand(t *testing.T, record []byte) map[string]any {
 	t.Helper()
+	modules := npm.Modules(t)
 	var log bytes.Buffer
-	find := exec.Command("go", "run", "consentledger/cmd/internal/nodetools")
-	find.Stderr = io.MultiWriter(&log, os.Stderr)
-	modules, err := find.Output()
-	if err != nil {
-		t.Fatalf("%v: %s", err, &log)
-	}
 
 	c := exec.CommandContext(t.Context(), "node", "-e", `
 const jsonld = require('jsonld');
@@ -49,7 +44,7 @@ const record = JSON.parse(require('fs').readFileSync(0, 'utf8'));
 	await jsonld.toRDF(record, {safe: true, documentLoader, format: 'application/n-quads'});
 	console.log(JSON.stringify(expanded));
 })().catch(e => { console.error(e); process.exit(1); });`)
-	c.Env = append(os.Environ(), "NODE_PATH="+strings.TrimSpace(string(modules)))
+	c.Env = append(os.Environ(), "NODE_PATH="+modules)
 	c.Stdin, c.Stderr = bytes.NewReader(record), &log
 	out, err := c.Output()
 	if err != nil {
