@@ -81,6 +81,7 @@ differ, and the same machine differs from minute to minute.`,
 		},
 	}
 	c.flags(cmd)
+	cmd.AddCommand(newBenchScale())
 	return cmd
 }
 

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"testing"
+
+	scale "consentledger/cmd/internal/bench"
+)
+
+func TestBenchScaleMeasuresEveryWorkOfBothBuilds(t *testing.T) {
+	program := build(t)
+	cmd := exec.CommandContext(t.Context(), program, "bench", "scale", "--population", "20,40", "--history", "2", "--deep", "30", "--clients", "2", "--batch", "5",
+		"--rounds", "1", "--for", "50ms", "--jetstream", "--against", program, "-o", "json", "--data", t.TempDir())
+	cmd.Stderr = t.Output()
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	var figures []scale.Figure
+	if err := json.Unmarshal(out, &figures); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	units := map[string][]string{}
+	for _, f := range figures {
+		if f.Error != "" {
+			t.Errorf("%s of %s: %s", f.Work, f.Program, f.Error)
+		}
+		if f.Value < f.Least || f.Value > f.Greatest || f.Value < 0 {
+			t.Errorf("%s of %s: %v is not between %v and %v", f.Work, f.Program, f.Value, f.Least, f.Greatest)
+		}
+		units[f.Work+" | "+f.Program] = append(units[f.Work+" | "+f.Program], f.Unit)
+	}
+
+	for _, program := range []string{"this build", "the other build"} {
+		for _, work := range []string{
+			"record over HTTP, 2 clients", "check over HTTP, 2 clients", "batches of 5, 16 clients", "resident memory",
+			"ready again after a clean stop", "ready again after a kill", "first check of a person with 30 events", "status",
+			"first question about the past", "lawful of one person", "report consents", "report register processing", "report audit",
+		} {
+			if len(units[work+" | "+program]) == 0 {
+				t.Errorf("no figure of %s of %s", work, program)
+			}
+		}
+	}
+	if ratio := "ratio: this build to it"; !slices.Contains(units["record over HTTP, 2 clients | the other build"], ratio) {
+		t.Errorf("no ratio of the two builds: %v", units)
+	}
+}

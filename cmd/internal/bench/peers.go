@@ -1,0 +1,190 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// A peer is what people would use instead of a ledger, for the one thing that it
+// does as well: an event is kept, and survives a crash, before it is
+// acknowledged.
+type peer interface {
+	name() string
+	slice(ctx context.Context, clients int, long time.Duration) (Slice, error)
+	close() error
+}
+
+// Postgres is a PostgreSQL server with a table of events, loaded by its own
+// pgbench: synchronous commit, one INSERT a transaction, a unique id.
+type Postgres struct {
+	bin string // where its programs are
+	dir string
+	as  []string // the command that runs another as whom PostgreSQL takes; empty: we are
+}
+
+// OpenPostgres makes a server below dir, by the programs in bin. It listens on a
+// socket in dir only.
+func OpenPostgres(ctx context.Context, bin, dir string) (_ *Postgres, err error) {
+	p := &Postgres{bin: bin, dir: dir}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	if os.Geteuid() == 0 {
+		// PostgreSQL does not run as root; Debian's package makes it a user.
+		p.as = []string{"setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"}
+		if text, err := exec.CommandContext(ctx, "chown", "postgres", dir).CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("PostgreSQL does not run as root, and there is no user postgres: %s", text)
+		}
+	}
+	if err := p.run(ctx, "initdb", "-D", p.data(), "-A", "trust", "-U", "bench"); err != nil {
+		return nil, err
+	}
+	options := fmt.Sprintf("-c listen_addresses='' -c unix_socket_directories='%s' -c max_connections=300 -c shared_buffers=256MB", dir)
+	if err := p.run(ctx, "pg_ctl", "-D", p.data(), "-w", "-l", filepath.Join(dir, "log"), "-o", options, "start"); err != nil {
+		return nil, err
+	}
+	if err := p.run(ctx, "psql", "-h", dir, "-U", "bench", "-d", "postgres", "-v", "ON_ERROR_STOP=1", "-c", eventTable); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	return p, os.WriteFile(p.script(), []byte(insertEvent), 0o644)
+}
+
+const eventTable = `CREATE TABLE events (
+	position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	id uuid NOT NULL UNIQUE, stream text NOT NULL, type text NOT NULL,
+	recorded timestamptz NOT NULL DEFAULT now(), data jsonb NOT NULL);
+CREATE INDEX ON events (stream, position)`
+
+const insertEvent = `\set person random(1, 10000)
+INSERT INTO events (id, stream, type, data) VALUES (gen_random_uuid(), 'subject-bench-' || :person, 'consent.given',
+	'{"act":"agree-popup","locale":"en","purposes":["personalisation"],"details":{"device":"Pixel 7","ip":"203.0.113.9","screen":"welcome"},"source":"smartkey/android"}');
+`
+
+func (p *Postgres) data() string   { return filepath.Join(p.dir, "data") }
+func (p *Postgres) script() string { return filepath.Join(p.dir, "insert.sql") }
+
+func (p *Postgres) run(ctx context.Context, program string, args ...string) error {
+	_, err := p.output(ctx, program, args...)
+	return err
+}
+
+func (p *Postgres) output(ctx context.Context, program string, args ...string) (string, error) {
+	line := append(slices.Concat(p.as, []string{filepath.Join(p.bin, program)}), args...)
+	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
+	cmd.Dir = p.dir
+
+	said, err := os.CreateTemp("", "consentledger-bench-")
+	if err != nil {
+		return "", err
+	}
+	defer os.Remove(said.Name())
+	defer said.Close()
+	cmd.Stdout, cmd.Stderr = said, said // a file: the server that pg_ctl starts holds it open
+
+	err = cmd.Run()
+	text, bad := os.ReadFile(said.Name())
+	if err != nil {
+		err = fmt.Errorf("%s: %w: %.500s", program, err, text)
+	}
+	return string(text), errors.Join(err, bad)
+}
+
+func (p *Postgres) name() string { return "PostgreSQL, a table of events" }
+
+func (p *Postgres) slice(ctx context.Context, clients int, long time.Duration) (Slice, error) {
+	seconds := max(1, int(long.Seconds()))
+	text, err := p.output(ctx, "pgbench", "-n", "-M", "prepared", "-h", p.dir, "-U", "bench", "-c", strconv.Itoa(clients), "-j", "2",
+		"-T", strconv.Itoa(seconds), "-f", p.script(), "postgres")
+	if err != nil {
+		return Slice{}, err
+	}
+	for line := range strings.Lines(text) {
+		if value, ok := strings.CutPrefix(line, "tps = "); ok {
+			rate, err := strconv.ParseFloat(strings.Fields(value)[0], 64)
+			return Slice{Done: int(rate * float64(seconds)), Took: time.Duration(seconds) * time.Second}, err
+		}
+	}
+	return Slice{}, fmt.Errorf("pgbench said no rate: %.500s", text)
+}
+
+func (p *Postgres) close() error {
+	return p.run(context.Background(), "pg_ctl", "-D", p.data(), "-m", "fast", "-w", "stop")
+}
+
+// JetStream is a NATS server in this process, whose stream has one replica and
+// is synced after every message.
+type JetStream struct {
+	server *server.Server
+	conns  []*nats.Conn
+}
+
+// OpenJetStream makes a server below dir.
+func OpenJetStream(ctx context.Context, dir string) (_ *JetStream, err error) {
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: dir, SyncAlways: true, NoSigs: true, NoLog: true})
+	if err != nil {
+		return nil, err
+	}
+	j := &JetStream{server: s}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, j.close())
+		}
+	}()
+	go s.Start()
+	if !s.ReadyForConnections(10 * time.Second) {
+		return nil, errors.New("the NATS server of the bench is not ready after 10 s")
+	}
+	for range 64 {
+		nc, err := nats.Connect(s.ClientURL())
+		if err != nil {
+			return nil, err
+		}
+		j.conns = append(j.conns, nc)
+	}
+	js, err := jetstream.New(j.conns[0])
+	if err != nil {
+		return nil, err
+	}
+	_, err = js.CreateStream(ctx, jetstream.StreamConfig{Name: "EVENTS", Subjects: []string{"events.>"}, Storage: jetstream.FileStorage, Replicas: 1})
+	return j, err
+}
+
+func (j *JetStream) name() string { return "JetStream, one replica, sync_interval always" }
+
+func (j *JetStream) slice(ctx context.Context, clients int, long time.Duration) (Slice, error) {
+	streams, crowd := make(chan jetstream.JetStream, clients), NewCrowd(Uniform)
+	for i := range clients {
+		js, err := jetstream.New(j.conns[i%len(j.conns)])
+		if err != nil {
+			return Slice{}, err
+		}
+		streams <- js
+	}
+	return drive(ctx, clients, long, 0, func(ctx context.Context) error {
+		js := <-streams
+		defer func() { streams <- js }()
+		_, err := js.Publish(ctx, "events.smartkey", crowd.Event())
+		return err
+	})
+}
+
+func (j *JetStream) close() error {
+	for _, nc := range j.conns {
+		nc.Close()
+	}
+	j.server.Shutdown()
+	j.server.WaitForShutdown()
+	return nil
+}
