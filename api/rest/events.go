@@ -83,6 +83,10 @@ func (s *server) eventRoute(api huma.API, id, path, summary, description string,
 	schemas := api.OpenAPI().Components.Schemas
 	receipt, rows := schemas.Schema(typeFor[wire.Receipt](), true, ""), schemas.Schema(typeFor[Rows](), true, "")
 	answers(op, "of one event its receipt, of an array a result for each", "application/json", &huma.Schema{OneOf: []*huma.Schema{receipt, rows}})
+	op.Responses[strconv.Itoa(http.StatusTooManyRequests)] = &huma.Response{
+		Description: "Other batches are being recorded, and nothing of this one was: send it again after Retry-After seconds",
+		Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: schemas.Schema(typeFor[wire.Problem](), true, "")}},
+	}
 }
 
 func (d door) record(ctx context.Context, in *eventsIn) (*out[any], error) {
@@ -222,7 +226,7 @@ func (s *server) execute(ctx context.Context, req ledger.Request) (ledger.Receip
 
 // lanes is how many persons' rows of one batch are recorded at once, so that
 // they share disk syncs. One person's rows keep their order.
-const lanes = 16
+const lanes = 64
 
 func (d door) recordBatch(ctx context.Context, app domain.AppName, body []byte, key string) (*out[any], error) {
 	var events []jsontext.Value
@@ -232,6 +236,13 @@ func (d door) recordBatch(ctx context.Context, app domain.AppName, body []byte, 
 	if len(events) == 0 || len(events) > maxRows {
 		return nil, bad("a batch holds 1 to 1000 events")
 	}
+
+	leave, err := d.server.batches.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+
 	rows := make([]Row, len(events))
 	var work [lanes][]func()
 	seed := maphash.MakeSeed()

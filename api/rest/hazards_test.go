@@ -157,7 +157,7 @@ func (v slowViews) Get(ctx context.Context, app domain.AppName, who string, at d
 func TestAnAnswerThatCannotBeWrittenDownIsNoSuccess(t *testing.T) {
 	mux := http.NewServeMux()
 	h := open(t)
-	s := &server{h.conf}
+	s := &server{Config: h.conf}
 	api := humago.New(mux, config("test"))
 	type broken struct {
 		First string `json:"first"`

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"reflect"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"consentledger/api/edge"
@@ -43,6 +44,9 @@ func (s *server) fail(ctx context.Context, route string, err error) error {
 	}
 	if f, is := errors.AsType[failure](err); is {
 		return f // and was meant so: there is nothing to log
+	}
+	if busy, is := busyOf(err); is {
+		return huma.ErrorWithHeaders(failure{busy.problem()}, http.Header{"Retry-After": {strconv.Itoa(busy.seconds)}})
 	}
 	p := s.problem(ctx, route, err)
 	switch p.Code {

@@ -93,7 +93,10 @@ const (
 	maxWait   = 10 * time.Second
 )
 
-type server struct{ Config }
+type server struct {
+	Config
+	batches *gate
+}
 
 // Handler returns the routes. It may be called several times.
 func Handler(c Config) http.Handler {
@@ -101,7 +104,7 @@ func Handler(c Config) http.Handler {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	mux := http.NewServeMux()
-	s := &server{c}
+	s := &server{c, newGate(batchesAtOnce, batchPatience)}
 	api := humago.New(mux, config(c.Version))
 	s.eventRoutes(api)
 	s.subjectRoutes(api)
