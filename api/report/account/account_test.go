@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"errors"
 	"flag"
 	"io"
+	"iter"
 	"os"
 	"regexp"
 	"strings"
@@ -15,6 +17,7 @@ import (
 	"consentledger/api/report/account"
 	"consentledger/domain"
 	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
 	"consentledger/projections/projectiontest"
 	"consentledger/projections/requests"
 
@@ -349,6 +352,49 @@ func TestRegisters(t *testing.T) {
 	register("retention", now)
 	if _, err := account.MakeRegister(t.Context(), w.Ledger, v, projectiontest.App, "nosuch", now); err == nil {
 		t.Error("a register that is not there")
+	}
+}
+
+// A shortSighted ledger cannot read the whole log: only the streams of an app as
+// a whole, and what is of a few kinds if it may pick.
+type shortSighted struct {
+	account.Ledger
+	picks bool
+}
+
+var errWhole = errors.New("the whole log was read")
+
+func (s shortSighted) Of(context.Context, domain.AppName, eventstore.Position) iter.Seq2[codec.Entry, error] {
+	return func(yield func(codec.Entry, error) bool) { yield(codec.Entry{}, errWhole) }
+}
+
+func (s shortSighted) Pick(ctx context.Context, app domain.AppName, after eventstore.Position, kinds ...string) iter.Seq2[codec.Entry, error] {
+	if !s.picks {
+		return s.Of(ctx, app, after)
+	}
+	return s.Ledger.Pick(ctx, app, after, kinds...)
+}
+
+func TestARegisterReadsNoMoreThanItNeeds(t *testing.T) {
+	w := told(t)
+	w.Tell("", domain.Say{Event: domain.Noted{Kind: "recipient.added", Fields: domain.Fields(map[string]string{"recipient": "mailer", "categories": "position", "purposes": "marketing"})}})
+	deleted := domain.Say{Event: domain.Noted{Kind: "data.deleted", Fields: domain.Fields(map[string]string{"system": "crm", "method": "erased", "category": "position"})}}
+	w.Tell("ann", deleted)
+	w.Tell("tester", domain.Say{Event: domain.SubjectMarkedTest{Reason: "qa"}})
+	w.Tell("tester", deleted)
+	v := viewOf(t, w)
+
+	for _, name := range []string{"processing", "recipients", "assessments"} {
+		if _, err := account.MakeRegister(t.Context(), shortSighted{Ledger: w.Ledger}, v, projectiontest.App, name, w.Time()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	r, err := account.MakeRegister(t.Context(), shortSighted{w.Ledger, true}, v, projectiontest.App, "retention", w.Time())
+	if err != nil || len(r.Notes) != 1 || r.Notes[0].Kind != "data.deleted" {
+		t.Errorf("retention: %v, %+v; want one note, that of ann", err, r.Notes)
+	}
+	if _, err := account.MakeRegister(t.Context(), shortSighted{Ledger: w.Ledger}, v, projectiontest.App, "retention", w.Time()); !errors.Is(err, errWhole) {
+		t.Errorf("retention without the notes about persons: %v", err)
 	}
 }
 

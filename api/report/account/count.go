@@ -1,7 +1,6 @@
 package account
 
 import (
-	"context"
 	"iter"
 
 	"consentledger/domain"
@@ -55,18 +54,12 @@ type builds struct {
 	records int64
 }
 
-// log yields the app's entries up to the end of the span.
-func (c *counting) log(ctx context.Context, l Ledger) iter.Seq2[codec.Entry, error] {
+// until yields what of a log is up to the end of the span.
+func (c *counting) until(log iter.Seq2[codec.Entry, error]) iter.Seq2[codec.Entry, error] {
 	return func(yield func(codec.Entry, error) bool) {
-		if c.end == 0 {
-			return
-		}
-		for e, err := range l.Replay(ctx, 0) {
-			switch {
-			case err == nil && e.Position > c.end:
+		for e, err := range log {
+			if err == nil && e.Position > c.end {
 				return
-			case err == nil && e.Stream.App != c.app:
-				continue
 			}
 			if !yield(e, err) || err != nil {
 				return
@@ -83,8 +76,8 @@ func (c *counting) person(e codec.Entry) string {
 	return c.owners[e.Stream]
 }
 
-func (c *counting) run(ctx context.Context, l Ledger) error {
-	for e, err := range c.log(ctx, l) {
+func (c *counting) run(log iter.Seq2[codec.Entry, error]) error {
+	for e, err := range log {
 		if err != nil {
 			return err
 		}

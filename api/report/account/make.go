@@ -17,7 +17,9 @@ import (
 
 // A Ledger is what a report is counted from.
 type Ledger interface {
-	Replay(ctx context.Context, after eventstore.Position) iter.Seq2[codec.Entry, error]
+	Of(ctx context.Context, app domain.AppName, after eventstore.Position) iter.Seq2[codec.Entry, error]
+	Own(ctx context.Context, app domain.AppName) iter.Seq2[codec.Entry, error]
+	Pick(ctx context.Context, app domain.AppName, after eventstore.Position, kinds ...string) iter.Seq2[codec.Entry, error]
 	KnownAt(ctx context.Context, at domain.Instant) (eventstore.Position, error)
 	App(ctx context.Context, app domain.AppName) (domain.Reference, error)
 }
@@ -34,7 +36,10 @@ func Make(ctx context.Context, l Ledger, owed Requests, app domain.AppName, from
 	if err != nil {
 		return Report{}, err
 	}
-	if err := c.run(ctx, l); err != nil {
+	if err := c.look(c.until(l.Pick(ctx, app, 0, lookedFor...))); err != nil {
+		return Report{}, err
+	}
+	if err := c.run(c.until(l.Of(ctx, app, 0))); err != nil {
 		return Report{}, err
 	}
 	r := c.report(to)
@@ -69,7 +74,7 @@ func (c *counting) owed(ctx context.Context, owed Requests, from, to domain.Inst
 	return nil
 }
 
-// open finds the span, and in a first pass who is a test by its end.
+// open finds the span.
 func open(ctx context.Context, l Ledger, app domain.AppName, from, to domain.Instant) (*counting, error) {
 	ref, err := l.App(ctx, app)
 	if err != nil {
@@ -90,18 +95,23 @@ func open(ctx context.Context, l Ledger, app domain.AppName, from, to domain.Ins
 	if c.end, err = l.KnownAt(ctx, to-1); err != nil {
 		return nil, err
 	}
+	return c, nil
+}
+
+// lookedFor are the kinds of what has to be known of the whole log before its
+// records are counted.
+var lookedFor = []string{"subject.test", "record.voided", "build.voided", "request.received", "obligation.opened"}
+
+// look finds in a first pass who is a test by the end of the span, which builds
+// were mistakes, and whom requests and obligations are about.
+func (c *counting) look(log iter.Seq2[codec.Entry, error]) error {
 	marks := map[domain.EventID]string{}
-	for e, err := range c.log(ctx, l) {
+	for e, err := range log {
 		if err != nil {
-			return nil, err
+			return err
 		}
+		c.mark(marks, e)
 		switch x := e.Event.(type) {
-		case domain.SubjectMarkedTest:
-			marks[domain.EventID(e.ID)] = e.Stream.ID
-		case domain.RecordVoided:
-			for _, id := range x.Records {
-				delete(marks, id)
-			}
 		case domain.BuildVoided:
 			c.builds[e.ID.String()] = &builds{x, 0}
 		case domain.RequestReceived:
@@ -112,11 +122,28 @@ func open(ctx context.Context, l Ledger, app domain.AppName, from, to domain.Ins
 			}
 		}
 	}
+	c.marked(marks)
+	return nil
+}
+
+// mark takes note of who is marked as a test, and whose mark is void.
+func (c *counting) mark(marks map[domain.EventID]string, e codec.Entry) {
+	switch x := e.Event.(type) {
+	case domain.SubjectMarkedTest:
+		marks[domain.EventID(e.ID)] = e.Stream.ID
+	case domain.RecordVoided:
+		for _, id := range x.Records {
+			delete(marks, id)
+		}
+	}
+}
+
+// marked says who is a test by the end of the span.
+func (c *counting) marked(marks map[domain.EventID]string) {
 	for _, person := range marks {
 		c.tests[person] = true
 	}
 	c.r.Tests.Persons = int64(len(c.tests))
-	return c, nil
 }
 
 // report gathers what was counted.

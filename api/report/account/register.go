@@ -73,20 +73,20 @@ func MakeRegister(ctx context.Context, l Ledger, owed Owed, app domain.AppName, 
 	}
 	a := c.service.App
 	r := Register{Schema: "register/1", Name: name, App: App{string(a.Name), a.Handler, a.Environment.String(), a.Jurisdiction, a.TimeZone}, AsOf: at.String(), Position: wire.FormatPosition(c.end)}
+
 	var policies domain.Policies
-	found := map[string]*Assessment{}
-	for e, err := range c.log(ctx, l) {
+	for e, err := range c.until(l.Own(ctx, app)) {
 		if err != nil {
 			return Register{}, err
 		}
-		switch x := e.Event.(type) {
-		case domain.PolicyPublished:
+		if _, published := e.Event.(domain.PolicyPublished); published {
 			policies = policies.Evolve(e.Fact())
-		case domain.Noted:
-			if p := c.person(e); p == "" || !c.tests[p] {
-				r.note(e, x, found)
-			}
 		}
+	}
+
+	found := map[string]*Assessment{}
+	if err := c.notes(ctx, l, name, func(e codec.Entry, n domain.Noted) { r.note(e, n, found) }); err != nil {
+		return Register{}, err
 	}
 	switch name {
 	case "processing":
@@ -100,6 +100,42 @@ func MakeRegister(ctx context.Context, l Ledger, owed Owed, app domain.AppName, 
 		return r, r.due(ctx, owed, app, c.end, at)
 	}
 	return r, nil
+}
+
+// notes hands over the notes that a register is about, oldest first. Only what it
+// says of persons is looked for in the whole log; the rest stands in the app's own
+// streams. What was noted of tests is left out.
+func (c *counting) notes(ctx context.Context, l Ledger, register string, take func(codec.Entry, domain.Noted)) error {
+	log := l.Own(ctx, c.app)
+	switch register {
+	case "processing":
+		return nil
+	case "retention":
+		log = l.Pick(ctx, c.app, 0, "noted", "subject.test", "record.voided")
+	}
+
+	type noted struct {
+		codec.Entry
+		domain.Noted
+	}
+	var list []noted
+	marks := map[domain.EventID]string{}
+	for e, err := range c.until(log) {
+		if err != nil {
+			return err
+		}
+		c.mark(marks, e)
+		if n, is := e.Event.(domain.Noted); is {
+			list = append(list, noted{e, n})
+		}
+	}
+	c.marked(marks)
+	for _, n := range list {
+		if p := c.person(n.Entry); p == "" || !c.tests[p] {
+			take(n.Entry, n.Noted)
+		}
+	}
+	return nil
 }
 
 func declared(p domain.Policies, at domain.Instant) (list []Recipient) {

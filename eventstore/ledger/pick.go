@@ -1,0 +1,61 @@
+package ledger
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"strings"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+)
+
+// Of yields an app's entries after a position, in the order of the log. The
+// records of other apps are read and not decoded.
+func (l *Ledger) Of(ctx context.Context, app domain.AppName, after eventstore.Position) iter.Seq2[codec.Entry, error] {
+	return entries(picked(l.store.ReadAll(ctx, after), ofApp(app)))
+}
+
+// Pick is [Ledger.Of] for the entries of a few kinds, as in consent.given. To
+// decode a record takes several times as long as to read it, so that who wants few
+// kinds of a long log asks for them.
+func (l *Ledger) Pick(ctx context.Context, app domain.AppName, after eventstore.Position, kinds ...string) iter.Seq2[codec.Entry, error] {
+	mine := ofApp(app)
+	return entries(picked(l.store.ReadAll(ctx, after), func(r eventstore.Recorded) bool {
+		return slices.Contains(kinds, codec.KindOf(r.Type)) && mine(r)
+	}))
+}
+
+// Own yields what was recorded of an app as a whole (of the app itself, its
+// policies, surfaces and calendars) in the order of the log. It reads their streams
+// alone, however long the log is.
+func (l *Ledger) Own(ctx context.Context, app domain.AppName) iter.Seq2[codec.Entry, error] {
+	var streams []domain.StreamID
+	for _, noun := range []domain.Noun{domain.ServiceNoun, domain.PolicyNoun, domain.SurfaceNoun, domain.CalendarNoun} {
+		streams = append(streams, domain.StreamID{Noun: noun, App: app, ID: mainID})
+	}
+	return func(yield func(codec.Entry, error) bool) { l.merged(ctx, streams, yield) }
+}
+
+// ofApp tells the records of an app by the names of their streams.
+func ofApp(app domain.AppName) func(eventstore.Recorded) bool {
+	prefix := string(app) + "-"
+	return func(r eventstore.Recorded) bool {
+		_, rest, _ := strings.Cut(string(r.Stream), "-")
+		return strings.HasPrefix(rest, prefix)
+	}
+}
+
+func picked(all iter.Seq2[eventstore.Recorded, error], wanted func(eventstore.Recorded) bool) iter.Seq2[eventstore.Recorded, error] {
+	return func(yield func(eventstore.Recorded, error) bool) {
+		for r, err := range all {
+			if err == nil && !wanted(r) {
+				continue
+			}
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+	}
+}
