@@ -198,6 +198,10 @@ func (x *Exporter) selection(ctx context.Context, app domain.AppName, ask Export
 			return s, malformed(t.name + ": " + err.Error())
 		}
 	}
+	if s.To != 0 && s.To < s.From {
+		return s, malformed("to: is before from")
+	}
+
 	if ask.Subject == "" {
 		return s, nil
 	}

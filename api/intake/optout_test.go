@@ -153,3 +153,24 @@ func TestEveryAnswerHasAnOutcomeInItsBody(t *testing.T) {
 		}
 	}
 }
+
+func TestOfTwoContentTypesNoneIsTaken(t *testing.T) {
+	h := open(t)
+	structured := event("w-1", "consent.withdrawn", "account:user-1", `{"all":true}`)
+	for name, header := range map[string]nats.Header{
+		"of two modes":            {"Content-Type": {"application/cloudevents+json", "application/json"}},
+		"of one mode, twice":      {"Content-Type": {"application/cloudevents+json", "application/cloudevents+json"}},
+		"written in another case": {"Content-Type": {"application/cloudevents+json"}, "content-type": {"application/json"}},
+	} {
+		_, p := h.request(&nats.Msg{Subject: record, Data: structured, Header: header})
+		if p.Status != 400 || p.Path != "content-type" || !strings.Contains(p.Detail, "stands twice") {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+
+	// The same message with one of them is recorded.
+	r, p := h.request(&nats.Msg{Subject: record, Data: structured, Header: nats.Header{"content-type": {"application/cloudevents+json"}}})
+	if r.EventID == "" || r.ID != "w-1" {
+		t.Errorf("%+v, %+v", r, p)
+	}
+}

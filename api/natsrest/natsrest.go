@@ -1,7 +1,8 @@
 // Package natsrest gives operators over NATS what package rest gives them over
 // HTTP: it makes an HTTP request of a message, hands it to the same handler, and
 // answers with what that wrote. So bodies, answers and problems are the same on
-// both roads, byte for byte. [Routes] says which subject is which route.
+// both roads, byte for byte; a refusal that is plain text over HTTP is a problem
+// here. A proof is a text, and no JSON. [Routes] says which subject is which route.
 //
 // A subject names an app, or a group of apps, and nobody else. What else a route
 // wants in its path or its query stands in the message's body, a JSON object,
@@ -27,6 +28,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -149,7 +151,23 @@ func (s *service) do(route Route, subject string, header nats.Header, body []byt
 	} else if aborted {
 		return problem(http.StatusServiceUnavailable, "Outcome unknown", "outcome-unknown", "outcome unknown, ask again: the same id is never recorded twice")
 	}
-	return a
+	return inJSON(a)
+}
+
+// inJSON returns an answer whose refusal is a problem: some routes of HTTP refuse
+// in plain text, and over NATS the body alone must tell the outcome.
+func inJSON(a *answer) *answer {
+	kind, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
+	if a.status < 300 || kind == "application/json" || kind == "application/problem+json" {
+		return a
+	}
+
+	detail := strings.TrimSpace(a.body.String())
+	if a.status == http.StatusBadRequest {
+		return problem(a.status, "Malformed", "malformed", detail)
+	}
+	title := http.StatusText(a.status)
+	return problem(a.status, title, strings.ReplaceAll(strings.ToLower(title), " ", "-"), detail)
 }
 
 // serve reports whether the handler gave up in the middle of an answer.

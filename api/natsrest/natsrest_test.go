@@ -24,8 +24,17 @@ func echo(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, "two keys")
 		return
 	}
+	switch r.URL.Query().Get("wait") {
+	case "plain":
+		http.Error(w, "no such thing", http.StatusNotFound)
+		return
+	case "malformed":
+		http.Error(w, "want ?event=", http.StatusBadRequest)
+		return
+	}
 	switch r.Header.Get("Idempotency-Key") {
 	case "refuse":
+		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(http.StatusUnprocessableEntity)
 	case "abort":
 		panic(http.ErrAbortHandler)
@@ -98,6 +107,8 @@ func TestAMessageIsTheRequestThatItsRouteSays(t *testing.T) {
 		{"the app is the subject's", "smartkey.query.due", `{"rule": "r"}`, "", `POST /v1/deadlines/compute {"app":"smartkey","rule":"r"} application/json `, ""},
 		{"and no other", "smartkey.query.due", `{"rule": "r", "app": "secret"}`, "", `app must be the one in the subject`, "400"},
 		{"a group", "our-family.group", `{}`, "", `POST /v1/groups/our-family/events {} application/json `, ""},
+		{"a refusal in plain text is a problem", "smartkey.query.proof", `{"wait": "plain"}`, "", `"code":"not-found","detail":"no such thing","outcome":"refused","status":404`, "404"},
+		{"one of what was sent, too", "smartkey.query.proof", `{"wait": "malformed"}`, "", `"code":"malformed","detail":"want ?event=","outcome":"refused","status":400`, "400"},
 		{"an answer that broke off is none", "smartkey.operate", `{}`, "Idempotency-Key: abort", `outcome-unknown`, "503"},
 		{"and where nothing was to be recorded, no outcome is unknown", "smartkey.query.state", `{}`, "Idempotency-Key: abort", `"service-unavailable"`, "503"},
 		{"an answer that fits into no message", "smartkey.operate", `{}`, "Idempotency-Key: huge", `ask for fewer rows`, "413"},

@@ -82,9 +82,13 @@ func (n *nesting) line(line []byte) (deepest int) {
 	return deepest
 }
 
+// byteOrderMark begins the files of some editors, and is no part of the text.
+var byteOrderMark = []byte("\ufeff")
+
 // JSON returns what a YAML or JSON file says as JSON. What a policy may not have,
 // such as an alias, no other file may have.
 func JSON(name string, file []byte) ([]byte, error) {
+	file = bytes.TrimPrefix(file, byteOrderMark)
 	err := Bound(file)
 	if err == nil {
 		_, err = locate(file)

@@ -9,6 +9,7 @@
 package policyfile
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -71,6 +72,7 @@ func (p *parsed) failAt(pointer, code, format string, args ...any) {
 // parse goes on as long as it makes sense: bytes, tree, texts, shape, document.
 func parse(file []byte, open func(path string) ([]byte, error)) *parsed {
 	p := &parsed{texts: map[domain.Hash][]byte{}}
+	file = bytes.TrimPrefix(file, byteOrderMark)
 	if e, is := errors.AsType[*Error](Bound(file)); is {
 		p.fail(e.Line, e.Column, "syntax", "%s", e.Message)
 		return p

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -174,6 +175,20 @@ func openSmall(path string) ([]byte, error) {
 	return nil, fs.ErrNotExist
 }
 
+func TestAByteOrderMarkIsNoPartOfAFile(t *testing.T) {
+	doc, _, err := policyfile.Parse("p.yaml", []byte(small), openSmall)
+	if err != nil {
+		t.Fatal(err)
+	}
+	marked, _, err := policyfile.Parse("p.yaml", []byte("\ufeff"+small), openSmall)
+	if err != nil || !reflect.DeepEqual(marked, doc) {
+		t.Errorf("%v", err)
+	}
+	if b, err := policyfile.JSON("s.yaml", []byte("\ufeffschema: surface/1\n")); err != nil || strings.TrimSpace(string(b)) != `{"schema": "surface/1"}` {
+		t.Errorf("%s, %v", b, err)
+	}
+}
+
 func TestABrokenFileSaysWhereAndWhatWouldBeRight(t *testing.T) {
 	if _, _, err := policyfile.Parse("p.yaml", []byte(small), openSmall); err != nil {
 		t.Fatal(err)
@@ -190,6 +205,9 @@ func TestABrokenFileSaysWhereAndWhatWouldBeRight(t *testing.T) {
 		{"a purpose twice", "categories:\n  -", "  - {id: mail, title: x, actions: [use], basis: consent}\ncategories:\n  -", `p.yaml:12:10: purposes[1].id purpose "mail" is already declared by purposes[0].id`},
 		{"a number for text", "name: privacy", "name: 7", "p.yaml:2:7: name wants text"},
 		{"a number that YAML rounds", "name: privacy", "name: 9007199254740993.0", "p.yaml:2:7: is a number with a point or an exponent"},
+		{"an octal number", "basis: consent", "basis: consent\n    keep_months: 012", "p.yaml:12:18: is a number that YAML reads as another one"},
+		{"a hexadecimal number", "basis: consent", "basis: consent\n    keep_months: 0x10", "p.yaml:12:18: is a number that YAML reads as another one"},
+		{"a number with a gap", "basis: consent", "basis: consent\n    keep_months: 1_0", "p.yaml:12:18: is a number that YAML reads as another one"},
 		{"text for a list", "[collect, use]", "collect", "p.yaml:10:14: actions wants a list"},
 		{"a text that is not there", "en.txt", "de.txt", `p.yaml:17:42: "de.txt" cannot be read`},
 		{"a text without a file", ", file: en.txt", "", "p.yaml:17:5: a text names its file"},

@@ -2,6 +2,7 @@ package policyfile
 
 import (
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -15,6 +16,9 @@ type place struct{ key, value *token.Position }
 
 // positions holds the place of everything in a file, by JSON pointer.
 type positions map[string]place
+
+// decimal are the whole numbers that everybody reads alike: 012 is ten to YAML.
+var decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
 
 const notAMap = "a policy file is one YAML map, beginning with \"schema: policy/1\""
 
@@ -60,6 +64,11 @@ func (at positions) walk(pointer string, key *token.Position, node ast.Node) err
 	case *ast.AnchorNode, *ast.AliasNode, *ast.MergeKeyNode, *ast.TagNode:
 		pos := n.GetToken().Position
 		return &Error{Line: pos.Line, Column: pos.Column, Message: "anchors, aliases and tags are not read here: write it out"}
+	case *ast.IntegerNode:
+		if written := n.GetToken(); !decimal.MatchString(written.Value) {
+			pos := written.Position
+			return &Error{Line: pos.Line, Column: pos.Column, Message: "is a number that YAML reads as another one: write it with the digits 0 to 9 alone, without a zero in front, or as a text in quotes"}
+		}
 	}
 	value := start(node)
 	if key == nil {

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 	_ "time/tzdata" // a zone means the same on every machine
 
@@ -53,6 +54,7 @@ type AppAnswer struct {
 	AppSettings
 	Policies int           `json:"policies" doc:"how many versions are published"`
 	Receipt  *wire.Receipt `json:"receipt,omitempty" doc:"absent: nothing changed"`
+	Notes    []string      `json:"notes,omitempty" doc:"what changing it did not do"`
 }
 
 type appIn struct {
@@ -134,7 +136,9 @@ func (s *server) registerApp(ctx context.Context, in *appBody, register domain.R
 	name := register.App.Name
 	ref, err := s.Ledger.App(ctx, name)
 	if err == nil && sameApp(ref.Service.App, register.Onto(ref.Service.App)) {
-		return ok(appAnswer(ref))
+		answer := appAnswer(ref)
+		answer.Notes = []string{"all of this was known of the app before: " + nothingRecorded}
+		return ok(answer)
 	}
 
 	r, err := s.execute(ctx, ledger.Request{
@@ -204,9 +208,12 @@ func parseApp(name string, body []byte) (domain.RegisterApp, error) {
 			return cmd, err
 		}
 	}
-	for _, l := range cmd.App.Locales {
+	for i, l := range cmd.App.Locales {
 		if !tag.IsLocale(l) {
 			return cmd, bad("locales are language tags, as in zh-CN and en")
+		}
+		if slices.ContainsFunc(cmd.App.Locales[:i], func(before string) bool { return strings.EqualFold(before, l) }) {
+			return cmd, bad("locales names a language twice: name it once")
 		}
 	}
 	return cmd, nil

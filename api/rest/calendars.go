@@ -31,6 +31,7 @@ type CalendarAnswer struct {
 	Reported     bool          `json:"reported,omitempty" doc:"somebody says that it will be so, and no notice was seen; never makes a year known"`
 	Source       string        `json:"source,omitempty" doc:"of what is reported: who says it, and where"`
 	Receipt      *wire.Receipt `json:"receipt,omitempty" doc:"absent: it was published before"`
+	Notes        []string      `json:"notes,omitempty" doc:"what publishing it did not do"`
 }
 
 // Calendars is every calendar of an app, in order of publication.
@@ -107,10 +108,12 @@ func (s *server) publishCalendar(ctx context.Context, in *appBody) (*out[Calenda
 		k = now
 	}
 	a := calendarOf(k)
-	if r.Event != (eventstore.EventID{}) {
-		got := wire.ReceiptOf(r)
-		a.Receipt = &got
+	if r.Event == (eventstore.EventID{}) {
+		a.Notes = []string{"this calendar was published before: " + nothingRecorded}
+		return ok(a)
 	}
+	got := wire.ReceiptOf(r)
+	a.Receipt = &got
 	return ok(a)
 }
 
@@ -118,7 +121,7 @@ func (s *server) publishCalendar(ctx context.Context, in *appBody) (*out[Calenda
 // to say.
 func parseCalendar(b []byte) (domain.Calendar, error) {
 	var a CalendarAnswer
-	if err := json.Unmarshal(b, &a, json.RejectUnknownMembers(true)); err != nil || a.Receipt != nil {
+	if err := json.Unmarshal(b, &a, json.RejectUnknownMembers(true)); err != nil || a.Receipt != nil || a.Notes != nil {
 		return domain.Calendar{}, bad(`want an object such as {"jurisdiction": "CN", "year": 2027, "off": ["2027-01-01"], "makeup": []}`)
 	}
 	k := domain.Calendar{

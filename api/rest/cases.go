@@ -184,6 +184,9 @@ func checkCases(noun domain.Noun, c CaseQuery) error {
 	if states := caseStates[noun]; c.State != "" && !slices.Contains(states, c.State) {
 		return bad("state: want one of " + strings.Join(states, ", "))
 	}
+	if noun != domain.RequestNoun && (c.Subject != "" || c.Person != "") {
+		return bad("subject, person: an incident is of no one person: leave them out")
+	}
 	if c.Type == "" {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/eventstore"
+	"consentledger/eventstore/vault"
 	"consentledger/projections/requests"
 
 	"github.com/go-json-experiment/json"
@@ -91,6 +92,9 @@ func readFilters(q *requests.Query, d DeadlineQuery) (err error) {
 	if q.After, err = day("due_after", d.DueAfter); err != nil {
 		return err
 	}
+	if q.Before != 0 && q.After != 0 && q.Before <= q.After {
+		return bad("due_before: is not after due_after")
+	}
 	if q.Provisional, err = choice("provisional", d.Provisional); err != nil {
 		return err
 	}
@@ -134,8 +138,14 @@ const nobody = "-"
 // pseudonym returns the log's name for whom a query is about; empty: anybody.
 func (s *server) pseudonym(ctx context.Context, app domain.AppName, subject, person string) (string, error) {
 	switch {
+	case subject == "" && person == "":
+		return "", nil
 	case subject == "":
-		return person, nil
+		p, err := vault.ParsePseudonym(person)
+		if err != nil {
+			return "", bad("person: is a pseudonym, as answers have it: 32 digits of 0-9 and a-f; an account or a device is a subject")
+		}
+		return p.String(), nil
 	case person != "":
 		return "", bad("a query names a subject or a person, not both")
 	}

@@ -151,6 +151,11 @@ func reportAnswers(api huma.API) map[string]*huma.Response {
 }
 
 func (s *server) obligations(ctx context.Context, app string, d DeadlineQuery) (*out[Obligations], error) {
+	if form, err := formOf(d.Format, ""); err != nil {
+		return nil, err
+	} else if form != "json" {
+		return nil, bad("format: this list is JSON; the deadline report has csv, xlsx and ics")
+	}
 	q, err := s.deadlineQuery(ctx, app, d, 100)
 	if err != nil {
 		return nil, err

@@ -238,12 +238,21 @@ func TestAFilterNamesWhatThereCanBe(t *testing.T) {
 		"requests?type=bananas":             "type: ",
 		"incidents?state=open":              "state: want one of suspected",
 		"incidents?type=access":             "type: an incident has none",
+		"incidents?subject=user-1":          "an incident is of no one person",
 		"obligations?provisional=perhaps":   "provisional is true or false",
 		"reports/deadlines?due_before=soon": "due_before",
+		"obligations?person=user-1":         "person: is a pseudonym",
+		"requests?person=0000":              "person: is a pseudonym",
+		"obligations?format=pdf":            "a report has the format",
+		"obligations?format=csv":            "format: this list is JSON",
+
+		// A span that ends before it begins holds nothing, whatever there is.
+		"obligations?due_after=2026-12-01&due_before=2026-06-01":       "due_before: is not after due_after",
+		"reports/deadlines?due_after=2026-12-01&due_before=2026-12-01": "due_before: is not after due_after",
 	} {
 		d.want(400, part, "GET", "/v1/apps/smartkey/"+query, "")
 	}
-	for _, query := range []string{"obligations?kind=keep", "obligations?rule=law.cn.gbt35273.request_reply", "requests?state=duplicate", "incidents?state=dismissed"} {
+	for _, query := range []string{"obligations?kind=keep", "obligations?format=json&kind=keep", "requests?person=0123456789abcdef0123456789abcdef", "obligations?rule=law.cn.gbt35273.request_reply", "requests?state=duplicate", "incidents?state=dismissed"} {
 		d.want(200, "[]", "GET", "/v1/apps/smartkey/"+query, "")
 	}
 }

@@ -18,6 +18,10 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
+// nothingRecorded ends the note of an answer to what was no news: the same
+// answer without it looks like one to what was recorded.
+const nothingRecorded = "nothing was recorded"
+
 func (s *server) publish(ctx context.Context, in *appBody) (*out[Version], error) {
 	name, err := s.app(ctx, in.App)
 	if err != nil {
@@ -44,7 +48,7 @@ func (s *server) publish(ctx context.Context, in *appBody) (*out[Version], error
 	a := s.version(ref, v)
 	a.Notes = publishNotes(ref.Policies, v, cmd.Effective)
 	if r.Event == (eventstore.EventID{}) {
-		a.Notes = append(a.Notes, "this version was published before: nothing was recorded")
+		a.Notes = append(a.Notes, "this version was published before: "+nothingRecorded)
 		return ok(a)
 	}
 	got := wire.ReceiptOf(r)

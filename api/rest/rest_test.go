@@ -211,6 +211,8 @@ func TestEveryRouteAnswers(t *testing.T) {
 	h.want(200, `"in_force":true`, "GET", "/v1/apps/demo/policies", "")
 	h.want(200, `"purposes"`, "GET", "/v1/apps/demo/policies/"+version.String(), "")
 	h.want(200, `"days"`, "GET", "/v1/apps/demo/activity?from=2026-03-01", "")
+	h.want(200, `"days"`, "GET", "/v1/apps/demo/activity?from=2026-03-01&until=2026-03-01", "")
+	h.want(400, "until: is before from", "GET", "/v1/apps/demo/activity?from=2026-03-02&until=2026-03-01", "")
 	h.want(200, text, "GET", "/v1/blobs/"+doc.Texts[0].Hash.String(), "")
 	h.want(200, `"schema":"policy/1"`, "GET", "/v1/blobs/"+version.String(), "")
 	h.want(200, `"version":"test"`, "GET", "/v1/status", "")

@@ -31,6 +31,7 @@ type SurfaceAnswer struct {
 	Signer    string        `json:"signer,omitempty" doc:"the registered signer whose signature over the document was verified"`
 	Surface   any           `json:"surface,omitempty" doc:"the surface/1 document"`
 	Receipt   *wire.Receipt `json:"receipt,omitempty" doc:"absent: it was published before"`
+	Notes     []string      `json:"notes,omitempty" doc:"what publishing it did not do"`
 }
 
 // Surfaces is every surface of an app, in order of publication.
@@ -143,10 +144,12 @@ func (s *server) publishSurface(ctx context.Context, in *surfaceBody) (*out[Surf
 		return nil, err
 	}
 	a.Surface = nil
-	if r.Event != (eventstore.EventID{}) { // else it was published before
-		got := wire.ReceiptOf(r)
-		a.Receipt = &got
+	if r.Event == (eventstore.EventID{}) {
+		a.Notes = []string{"this surface was published before: " + nothingRecorded}
+		return ok(a)
 	}
+	got := wire.ReceiptOf(r)
+	a.Receipt = &got
 	return ok(a)
 }
 

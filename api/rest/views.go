@@ -171,6 +171,9 @@ func (s *server) activity(ctx context.Context, in *activityIn) (*out[ActivityAns
 			return nil, bad("a day is written as in 2026-03-02")
 		}
 	}
+	if in.Until != "" && in.Until < in.From { // days of one form are in the order of their texts
+		return nil, bad("until: is before from")
+	}
 	if err := s.wait(ctx, in.Min); err != nil {
 		return nil, err
 	}

@@ -73,6 +73,10 @@ func values(header map[string][]string, name string) (all []string) {
 	return all
 }
 
+// Repeated reports whether a header stands more than once, however its name is
+// written.
+func Repeated(header map[string][]string, name string) bool { return len(values(header, name)) > 1 }
+
 // one returns the value of a header that stands once; else none.
 func one(header map[string][]string, name string) string {
 	if v := values(header, name); len(v) == 1 {

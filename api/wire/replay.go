@@ -58,6 +58,9 @@ func (r ReplayRequest) Selection() (s ledger.Selection, err error) {
 	if s.To, err = instant("to", r.To); err != nil {
 		return s, err
 	}
+	if s.To != 0 && s.To < s.From {
+		return s, malformed("to: is before from")
+	}
 	if r.After != "" {
 		if s.After, err = ParsePosition(r.After); err != nil {
 			return s, malformed("after: a position is written as receipts and histories write it")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -175,6 +176,19 @@ func TestRequestsAndAnswersFitTheirSchemas(t *testing.T) {
 
 // One type has two names: whichever is sent, it is one event, and the record has
 // the name that lies on disks.
+// A span that ends before it begins would hold nothing, whatever there is.
+func TestAReplayDoesNotEndBeforeItBegins(t *testing.T) {
+	r := ReplayRequest{From: "2026-03-02T00:00:00Z", To: "2026-03-01T00:00:00Z"}
+	if _, err := r.Selection(); err == nil || !strings.Contains(err.Error(), "to: is before from") {
+		t.Errorf("%v", err)
+	}
+	for _, to := range []string{"", "2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z"} {
+		if _, err := (ReplayRequest{From: "2026-03-02T00:00:00Z", To: to}).Selection(); err != nil {
+			t.Errorf("to %q: %v", to, err)
+		}
+	}
+}
+
 func TestAnAliasIsTheSameType(t *testing.T) {
 	event := func(kind string) []byte {
 		return []byte(`{"specversion":"1.0","id":"1","source":"test","type":"` + kind + `","subject":"ann","data":{"reason":"load-test"}}`)

@@ -80,7 +80,7 @@ is known changes by "app environment" alone: which consents count depends on it.
 		if err != nil {
 			return err
 		}
-		return printOne(c, answer, appColumns...)
+		return printNoted(c, answer, appColumns...)
 	}
 	return c
 }
@@ -109,7 +109,7 @@ worth: the move holds for what is recorded from now on.`,
 		if err != nil {
 			return err
 		}
-		return printOne(c, answer, appColumns...)
+		return printNoted(c, answer, appColumns...)
 	}
 	return c
 }

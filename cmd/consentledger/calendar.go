@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -109,6 +110,10 @@ no weekend, a day both off and worked, a sum that is not the notice's own.`,
 			if err != nil {
 				return err
 			}
+			if jurisdiction, err = whoseDays(c, app, jurisdiction); err != nil {
+				return err
+			}
+
 			add, err := calendarsToPublish(c, known, args[0], jurisdiction)
 			if err != nil {
 				return err
@@ -122,17 +127,34 @@ no weekend, a day both off and worked, a sum that is not the notice's own.`,
 				if err != nil {
 					return err
 				}
+				if err := printNotes(c, answer); err != nil {
+					return err
+				}
 				answers = append(answers, answer)
 			}
 			return printRows(c, answers, calendarColumns...)
 		},
 	}
 	appFlag(c, &app)
-	c.Flags().StringVar(&jurisdiction, "jurisdiction", "CN", "whose days they are, if the file does not say")
+	c.Flags().StringVar(&jurisdiction, "jurisdiction", "", "whose days they are, if the file does not say (default: the app's)")
 	c.Flags().StringVar(&notice, "notice", "", "the number of the notice, if the file does not say")
 	c.Flags().StringVar(&issued, "issued", "", "the day on which it was issued, as in 2026-11-04, if the file does not say")
 	outputFlag(c)
 	return c
+}
+
+// whoseDays returns the jurisdiction that a flag names, or else the app's.
+func whoseDays(c *cobra.Command, app, flag string) (string, error) {
+	if flag != "" {
+		return flag, nil
+	}
+	answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app), "", nil)
+	if err != nil {
+		return "", err
+	}
+	var known struct{ Jurisdiction string }
+	err = json.Unmarshal(answer, &known)
+	return known.Jurisdiction, err
 }
 
 // fromFlags adds what a file does not say of a notice.
@@ -168,9 +190,10 @@ func calendarsToPublish(c *cobra.Command, known domain.Calendars, name, jurisdic
 	}
 	before := known.Published()
 	all := after.Published()
-	if len(all) < len(before) { // it took the place of a jurisdiction's
-		return nil, usageError{fmt.Errorf(`%s: without "adds_to" it would take the place of every calendar of %s; say "adds_to": %q`, name, jurisdiction, jurisdiction)}
+	if place, replaced := replacedBy(before, all); replaced {
+		return nil, usageError{fmt.Errorf(`%s: without "adds_to" it would take the place of every calendar of %s; say "adds_to": %q`, name, place, place)}
 	}
+
 	added := all[len(before):]
 	for i := range added {
 		if !added[i].Projected && !added[i].Reported {
@@ -178,6 +201,17 @@ func calendarsToPublish(c *cobra.Command, known domain.Calendars, name, jurisdic
 		}
 	}
 	return added, nil
+}
+
+// replacedBy returns the jurisdiction whose calendars a file took the place of,
+// however many it has of its own: what is published only gains calendars.
+func replacedBy(before, after []domain.Calendar) (jurisdiction string, replaced bool) {
+	for i, k := range before {
+		if i >= len(after) || !reflect.DeepEqual(after[i], k) {
+			return k.Jurisdiction, true
+		}
+	}
+	return "", false
 }
 
 func shippedCalendar(year int) ([]domain.Calendar, error) {
@@ -223,6 +257,10 @@ func newCalendarShow() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if jurisdiction, err = whoseDays(c, app, jurisdiction); err != nil {
+			return err
+		}
+
 		k, ok := known.Latest(jurisdiction, year)
 		if !ok {
 			k, ok = known.Reported(jurisdiction, year)
@@ -231,7 +269,7 @@ func newCalendarShow() *cobra.Command {
 			k, ok = known.Find(domain.CalendarVersion{Jurisdiction: jurisdiction, Year: year, Version: version})
 		}
 		if !ok {
-			return notFound{fmt.Errorf("%s has no such calendar of %d", jurisdiction, year)}
+			return notFound{fmt.Errorf("the app %s has no calendar of %s for %d, or not in that version", app, jurisdiction, year)}
 		}
 		text, err := json.Marshal(publishedCalendarOf(k))
 		if err != nil {
@@ -240,7 +278,7 @@ func newCalendarShow() *cobra.Command {
 		return printOne(c, text, calendarColumns...)
 	}}
 	appFlag(c, &app)
-	c.Flags().StringVar(&jurisdiction, "jurisdiction", "CN", "whose days they are")
+	c.Flags().StringVar(&jurisdiction, "jurisdiction", "", "whose days they are (default: the app's)")
 	c.Flags().IntVar(&version, "version", 0, "an older version (default: the newest)")
 	outputFlagOr(c, "json")
 	return c

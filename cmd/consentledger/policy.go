@@ -127,10 +127,7 @@ before takes over later.`,
 			if err != nil {
 				return err
 			}
-			if err := printNotes(c, answer); err != nil {
-				return err
-			}
-			return printOne(c, answer, "policy", "version", "effective", "in_force", "material")
+			return printNoted(c, answer, "policy", "version", "effective", "in_force", "material")
 		}}
 	outputFlag(c)
 	c.Flags().StringVar(&app, "app", "", "the app")
@@ -139,6 +136,14 @@ before takes over later.`,
 	c.Flags().StringSliceVar(&p.Stale, "stale", nil, "the purposes whose earlier consents must be asked for again")
 	c.MarkFlagRequired("app")
 	return c
+}
+
+// printNoted is [printOne], and tells what the answer notes.
+func printNoted(c *cobra.Command, answer json.RawMessage, columns ...string) error {
+	if err := printNotes(c, answer); err != nil {
+		return err
+	}
+	return printOne(c, answer, columns...)
 }
 
 // printNotes tells what an answer notes, beside what is printed of it.

@@ -38,7 +38,7 @@ func newSurfacePublish() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return printOne(c, answer, surfaceColumns...)
+		return printNoted(c, answer, surfaceColumns...)
 	}}
 	c.Long = "Publish a surface: JSON or YAML of the schema surface/1. Whoever publishes it may record no consent to it: signed, by --sign,\n" +
 		"that is held by the key; unsigned, by the principal, and nobody is authenticated yet."
