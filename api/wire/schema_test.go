@@ -174,8 +174,6 @@ func TestRequestsAndAnswersFitTheirSchemas(t *testing.T) {
 	}
 }
 
-// One type has two names: whichever is sent, it is one event, and the record has
-// the name that lies on disks.
 // A span that ends before it begins would hold nothing, whatever there is.
 func TestAReplayDoesNotEndBeforeItBegins(t *testing.T) {
 	r := ReplayRequest{From: "2026-03-02T00:00:00Z", To: "2026-03-01T00:00:00Z"}
@@ -189,6 +187,8 @@ func TestAReplayDoesNotEndBeforeItBegins(t *testing.T) {
 	}
 }
 
+// One type has two names: whichever is sent, it is one event, and the record has
+// the name that lies on disks.
 func TestAnAliasIsTheSameType(t *testing.T) {
 	event := func(kind string) []byte {
 		return []byte(`{"specversion":"1.0","id":"1","source":"test","type":"` + kind + `","subject":"ann","data":{"reason":"load-test"}}`)
