@@ -70,6 +70,14 @@ func TestNothingThatStandsBesideAnOptOutRefusesIt(t *testing.T) {
 		{"all as a text", withdrawal(`"purposes":["mail"]`, `"all":"True"`), "data.all", "True"},
 		{"data as text in a text", withdrawal(`{"purposes":["mail"]}`, `"{\"purposes\":[\"mail\"]}"`), "data", "purposes"},
 		{"data as Base64 in a text", withdrawal(`{"purposes":["mail"]}`, `"eyJwdXJwb3NlcyI6WyJtYWlsIl19"`), "data", "eyJwdXJw"},
+		{"data, and data_base64 that is null", withdrawal(`"data"`, `"data_base64":null,"data"`), "", ""},
+		{"data, and after them data_base64 that is null", withdrawal(`]}}`, `]},"data_base64":null}`), "", ""},
+		{"the same with a strange time", withdrawal(`]}}`, `]},"data_base64":null}`, at, `"time":"now"`), "time", "now"},
+		{"data that are null, after data_base64", withdrawal(`"data":{"purposes":["mail"]}`, `"data_base64":"eyJwdXJwb3NlcyI6WyJtYWlsIl19","data":null`, at, `"time":"now"`), "time", "now"},
+		{"data twice, which say the same", withdrawal(`]}}`, `]},"data":{ "purposes":["mail"] }}`), "", ""},
+		{"data in both forms, which say the same", withdrawal(`]}}`, `]},"data_base64":"eyJwdXJwb3NlcyI6WyJtYWlsIl19"}`), "", ""},
+		{"a byte order mark", withdrawal(`{"specversion"`, "\ufeff{\"specversion\""), "", ""},
+		{"a byte order mark and a strange time", withdrawal(`{"specversion"`, "\ufeff{\"specversion\"", at, `"time":"now"`), "time", "now"},
 		{"all of it at once", withdrawal(at, `"time":"now"`, `"7"`, `"x"`, `"purposes"`, `"kind":"off","purposes"`), "data.kind,sequence,time", "now"},
 	} {
 		for mode, parse := range map[string]func([]byte) (ledger.Request, error){
@@ -124,6 +132,8 @@ func TestWhatAnOptOutIsAboutHasToBeReadable(t *testing.T) {
 		{"purposes twice, and two of them", string(withdrawal(`["mail"]`, `["mail"],"purposes":["ads"]`)), "data"},
 		{"purposes in two spellings, and no other", string(withdrawal(`"purposes":["mail"]`, `"Purposes":["mail"],"PURPOSES":["ads"]`)), "two spellings"},
 		{"no data that are JSON", string(withdrawal(`{"purposes":["mail"]}`, `{"purposes"}`)), "not valid JSON"},
+		{"data twice, and two of them", string(withdrawal(`]}}`, `]},"data":{"purposes":["ads"]}}`)), "twice"},
+		{"data in both forms, and two of them", string(withdrawal(`]}}`, `]},"data_base64":"eyJwdXJwb3NlcyI6WyJhZHMiXX0="}`)), "not both"},
 		{"a list for data", string(withdrawal(`{"purposes":["mail"]}`, `["mail"]`)), "data must be a JSON object"},
 		{"a grant with a strange time", string(withdrawal("withdrawn", "given", `"time":"2026`, `"time":"x2026`)), "time"},
 		{"a grant with a strange number", string(withdrawal("withdrawn", "given", `"7"`, `"x"`)), "sequence"},
@@ -155,8 +165,10 @@ func TestAnOptOutThatIsSentAgainIsTheSameAndAnotherIsNot(t *testing.T) {
 
 	binary := map[string][]string{"ce-specversion": {"1.0"}, "ce-id": {"1"}, "ce-source": {"/a"}, "ce-type": {"consent.withdrawn"},
 		"ce-subject": {"ann"}, "ce-time": {"x"}, "ce-sequence": {"y"}}
-	if r, err := ParseBinary("a", binary, []byte(`{"purposes":["mail"]}`), ""); err != nil || !bytes.Equal(r.Body, one.Body) {
-		t.Errorf("in binary mode it is %s, %v, want %s", r.Body, err, one.Body)
+	for _, mark := range []string{"", "\ufeff"} {
+		if r, err := ParseBinary("a", binary, []byte(mark+`{"purposes":["mail"]}`), ""); err != nil || !bytes.Equal(r.Body, one.Body) {
+			t.Errorf("in binary mode it is %s, %v, want %s", r.Body, err, one.Body)
+		}
 	}
 }
 
