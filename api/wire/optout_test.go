@@ -67,6 +67,7 @@ func TestNothingThatStandsBesideAnOptOutRefusesIt(t *testing.T) {
 		{"a purpose that is a number, beside one", withdrawal(`["mail"]`, `["mail",5]`), "data.purposes[1]", "5"},
 		{"the purpose, in the singular", withdrawal(`"purposes"`, `"purpose"`), "data.purpose", "mail"},
 		{"members as C# spells them", withdrawal(`{"purposes"`, `{"Build":"5.2","Purposes"`), "data.Build,data.Purposes", "5.2"},
+		{"a signal as it is, and a strange time", withdrawal(`"purposes"`, `"act":"gpc","purposes"`, at, `"time":"now"`), "time", "now"},
 		{"all as a text", withdrawal(`"purposes":["mail"]`, `"all":"True"`), "data.all", "True"},
 		{"data as text in a text", withdrawal(`{"purposes":["mail"]}`, `"{\"purposes\":[\"mail\"]}"`), "data", "purposes"},
 		{"data as Base64 in a text", withdrawal(`{"purposes":["mail"]}`, `"eyJwdXJwb3NlcyI6WyJtYWlsIl19"`), "data", "eyJwdXJw"},
@@ -117,6 +118,33 @@ func TestEveryKindOfOptOutIsTaken(t *testing.T) {
 		}
 		if r.At == 0 {
 			t.Errorf("%s %s: the time is lost, which is right", c.kind, c.data)
+		}
+	}
+}
+
+// A signal is one, however it is spelled: by its header, its property, its
+// letters.
+func TestASignalIsOneHoweverItIsSpelled(t *testing.T) {
+	for act, want := range map[string]domain.ActID{
+		"gpc": "gpc", "GPC": "gpc", "Sec-GPC": "sec-gpc", "sec_gpc": "sec-gpc", "globalPrivacyControl": "global-privacy-control",
+		"Global Privacy Control": "global-privacy-control", "DNT": "dnt", "doNotTrack": "do-not-track",
+		"settings-switch": "settings-switch", "Settings Switch": "", "GPCs": "", "": "",
+	} {
+		for _, kind := range []string{"refused", "withdrawn"} {
+			r, err := ParseEvent("a", withdrawal("withdrawn", kind, `"purposes"`, `"act":"`+act+`","purposes"`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got domain.ActID
+			switch cmd := r.Command.(type) {
+			case domain.RefuseConsent:
+				got = cmd.Act
+			case domain.WithdrawConsent:
+				got = cmd.Act
+			}
+			if unread := strings.Contains(r.Unread.Names, "data.act"); got != want || unread != (act != string(want)) {
+				t.Errorf("%s, act %q: is %q, want %q; not understood: %q", kind, act, got, want, r.Unread.Names)
+			}
 		}
 	}
 }
