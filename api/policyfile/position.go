@@ -60,6 +60,10 @@ func (at positions) walk(pointer string, key *token.Position, node ast.Node) err
 	case *ast.AnchorNode, *ast.AliasNode, *ast.MergeKeyNode, *ast.TagNode:
 		pos := n.GetToken().Position
 		return &Error{Line: pos.Line, Column: pos.Column, Message: "anchors, aliases and tags are not read here: write it out"}
+	case *ast.IntegerNode:
+		if pos := n.GetToken().Position; !isPlainInteger(n.GetToken().Value) {
+			return &Error{Line: pos.Line, Column: pos.Column, Message: "is a number that not every program reads as the same: write it in decimal digits, without a zero in front, or as a text in quotes"}
+		}
 	}
 	value := start(node)
 	if key == nil {
@@ -67,6 +71,15 @@ func (at positions) walk(pointer string, key *token.Position, node ast.Node) err
 	}
 	at[pointer] = place{key, value}
 	return nil
+}
+
+// isPlainInteger reports whether every reader of YAML and of JSON reads an integer
+// as the same number: 010 is eight in YAML 1.1 and ten in YAML 1.2, and above 2^53
+// a float64 is another one.
+func isPlainInteger(text string) bool {
+	const largest = 1<<53 - 1
+	n, err := strconv.ParseInt(text, 10, 64)
+	return err == nil && n <= largest && n >= -largest && strconv.FormatInt(n, 10) == text
 }
 
 func (at positions) walkPair(pointer string, v *ast.MappingValueNode) error {
