@@ -2,7 +2,6 @@ package policyfile
 
 import (
 	"reflect"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -16,9 +15,6 @@ type place struct{ key, value *token.Position }
 
 // positions holds the place of everything in a file, by JSON pointer.
 type positions map[string]place
-
-// decimal are the whole numbers that everybody reads alike: 012 is ten to YAML.
-var decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
 
 const notAMap = "a policy file is one YAML map, beginning with \"schema: policy/1\""
 
@@ -65,9 +61,8 @@ func (at positions) walk(pointer string, key *token.Position, node ast.Node) err
 		pos := n.GetToken().Position
 		return &Error{Line: pos.Line, Column: pos.Column, Message: "anchors, aliases and tags are not read here: write it out"}
 	case *ast.IntegerNode:
-		if written := n.GetToken(); !decimal.MatchString(written.Value) {
-			pos := written.Position
-			return &Error{Line: pos.Line, Column: pos.Column, Message: "is a number that YAML reads as another one: write it with the digits 0 to 9 alone, without a zero in front, or as a text in quotes"}
+		if pos := n.GetToken().Position; !isPlainInteger(n.GetToken().Value) {
+			return &Error{Line: pos.Line, Column: pos.Column, Message: "is a number that not every program reads as the same: write it in decimal digits, without a zero in front, or as a text in quotes"}
 		}
 	}
 	value := start(node)
@@ -76,6 +71,15 @@ func (at positions) walk(pointer string, key *token.Position, node ast.Node) err
 	}
 	at[pointer] = place{key, value}
 	return nil
+}
+
+// isPlainInteger reports whether every reader of YAML and of JSON reads an integer
+// as the same number: 010 is eight in YAML 1.1 and ten in YAML 1.2, and above 2^53
+// a float64 is another one.
+func isPlainInteger(text string) bool {
+	const largest = 1<<53 - 1
+	n, err := strconv.ParseInt(text, 10, 64)
+	return err == nil && n <= largest && n >= -largest && strconv.FormatInt(n, 10) == text
 }
 
 func (at positions) walkPair(pointer string, v *ast.MappingValueNode) error {

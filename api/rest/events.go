@@ -95,7 +95,7 @@ func (d door) record(ctx context.Context, in *eventsIn) (*out[any], error) {
 		return nil, bad(err.Error())
 	}
 	sent := bytes.Clone(in.RawBody) // Huma uses the bytes again
-	body := bytes.TrimSpace(sent)
+	body := bytes.TrimSpace(wire.WithoutMark(sent))
 	mode, err := modeOf(in.headers, body)
 	if err != nil {
 		return nil, err
@@ -194,16 +194,35 @@ func withID(body []byte, id string) ([]byte, error) {
 	if id == "" {
 		return body, nil
 	}
-	var members map[string]jsontext.Value
-	if json.Unmarshal(body, &members) != nil || members == nil {
+	d := jsontext.NewDecoder(bytes.NewBuffer(bytes.Clone(body)), lenient)
+	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
 		return body, nil // who parses it says what is wrong
 	}
-	if _, has := members["id"]; has {
-		return nil, errKeyAndID
+	with := append(make([]byte, 0, len(body)+len(id)+16), `{"id":"`+strings.ReplaceAll(id, `\`, `\\`)+`"`...)
+	for d.PeekKind() != '}' {
+		name, err := d.ReadValue()
+		if err != nil {
+			return body, nil
+		}
+		name = name.Clone()
+		v, err := d.ReadValue()
+		switch text, _ := jsontext.AppendUnquote(nil, name); {
+		case err != nil:
+			return body, nil
+		case string(text) == "id" && v.Kind() == 'n':
+			continue // a null is left out
+		case string(text) == "id":
+			return nil, errKeyAndID
+		}
+		with = append(append(append(append(with, ','), name...), ':'), v...)
 	}
-	members["id"] = jsontext.Value(`"` + strings.ReplaceAll(id, `\`, `\\`) + `"`)
-	return json.Marshal(members, json.Deterministic(true))
+	end := int(d.InputOffset())
+	return append(with, body[end:]...), nil
 }
+
+// lenient reads what an opt-out may hold: what is wrong with an event is for who
+// parses it.
+var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
 var errKeyAndID = bad("an event that has an id comes without Idempotency-Key: it is known by its id, and may be sent again with it")
 
@@ -230,7 +249,7 @@ const lanes = 64
 
 func (d door) recordBatch(ctx context.Context, app domain.AppName, body []byte, key string) (*out[any], error) {
 	var events []jsontext.Value
-	if json.Unmarshal(body, &events, jsontext.AllowDuplicateNames(true)) != nil {
+	if json.Unmarshal(body, &events, lenient) != nil {
 		return nil, bad("the batch is not a JSON array")
 	}
 	if len(events) == 0 || len(events) > maxRows {

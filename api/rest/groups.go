@@ -65,7 +65,7 @@ func (s *server) recordGroup(ctx context.Context, in *groupIn) (*out[GroupRows],
 	if err != nil {
 		return nil, err
 	}
-	body, err := withID(bytes.TrimSpace(sent), key)
+	body, err := withID(bytes.TrimSpace(wire.WithoutMark(sent)), key)
 	if err != nil {
 		return nil, err
 	}

@@ -68,6 +68,39 @@ func TestABatchWithAKeyIsRecordedOnce(t *testing.T) {
 	}
 }
 
+// What stands beside an opt-out refuses neither it nor what is in one batch with it.
+func TestNoDoorRefusesAnOptOutForWhatStandsBesideIt(t *testing.T) {
+	h := open(t)
+	h.furnish()
+	const path = "/v1/apps/demo/events"
+	for i, data := range []string{
+		`{"all":true,"details":{"n":"` + "\xd5\xc5" + `"}}`, `{"all":true,"details":{"n":"\ud800"}}`, `{"all":true,"build":"1","build":"2"}`, `{"all":true,"details":{"n":1,"n":2}}`,
+	} {
+		for form, send := range map[string]func(event, key string) string{
+			"alone":        func(event, key string) string { return h.want(200, "data.", "POST", path, event, key) },
+			"in a batch":   func(event, key string) string { return h.want(200, "data.", "POST", path, "["+event+"]", key) },
+			"after a mark": func(event, key string) string { return h.want(200, "data.", "POST", path, "\ufeff"+event, key) },
+			"after its grant": func(opts, key string) string {
+				return h.want(200, "data.", "POST", path, "["+event("", "cy", "consent.given", strings.Replace(data, `"all":true`, `"act":"agree"`, 1))+","+opts+"]", key)
+			},
+		} {
+			key := fmt.Sprintf("Idempotency-Key: %d-%s", i, strings.ReplaceAll(form, " ", "-"))
+			first := send(event("", "ann", "consent.withdrawn", data), key)
+			if again := send(event("", "ann", "consent.withdrawn", data), key); again != first {
+				t.Errorf("%s, %s: sent again it is %s, first %s", data, form, again, first)
+			}
+		}
+	}
+	if n := h.records("ann"); n != 16 {
+		t.Errorf("%d records of ann, want 16", n)
+	}
+	if n := h.records("cy"); n != 0 {
+		t.Errorf("%d grants that cannot be read are recorded", n)
+	}
+	h.want(200, `"event_id"`, "POST", path, strings.Replace(event("", "ann", "consent.given", yes), `{`, `{"id":null,`, 1), "Idempotency-Key: null")
+	h.want(400, "without Idempotency-Key", "POST", path, strings.Replace(event("e1", "ann", "consent.given", yes), `"id"`, `"\u0069d"`, 1), "Idempotency-Key: escaped")
+}
+
 func TestOfManyWithOneKeyAtOnceOneIsRecorded(t *testing.T) {
 	h := open(t)
 	h.furnish()

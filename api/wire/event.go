@@ -62,6 +62,7 @@ func parseStructured(app domain.AppName, structured []byte, fromApp bool) (ledge
 	if len(structured) > MaxEvent {
 		return ledger.Request{}, errLarge
 	}
+	structured = WithoutMark(structured)
 	r, err := parseToTheLetter(app, structured, fromApp)
 	if err == nil {
 		return r, nil

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -10,6 +11,10 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 )
+
+// WithoutMark returns a text without the byte order mark that some programs write
+// before JSON. It says nothing, and RFC 8259 lets readers pass over it.
+func WithoutMark(text []byte) []byte { return bytes.TrimPrefix(text, []byte("\ufeff")) }
 
 // notJSON says what is wrong with a text that is no JSON, and where.
 func notJSON(err error, what string) error {
@@ -22,11 +27,18 @@ func notJSON(err error, what string) error {
 	return malformed("%s must be a JSON object", what)
 }
 
+// maxShownDepth is how many levels of a place are written: a text that is nested
+// ten thousand levels deep makes no sentence of that length.
+const maxShownDepth = 8
+
 // pathOf writes a place as "data.purposes[1]". What is inside details, or
 // does not look like the name of a member, may be personal and is not shown.
 func pathOf(root string, p jsontext.Pointer) string {
-	path := root
+	path, depth := root, 0
 	for name := range p.Tokens() {
+		if depth++; depth > maxShownDepth {
+			return path + "..."
+		}
 		if n, err := strconv.Atoi(name); err == nil && len(name) <= 4 {
 			path += fmt.Sprintf("[%d]", n)
 			continue

@@ -95,7 +95,7 @@ func ParseBinary(app domain.AppName, header map[string][]string, data []byte, id
 	if len(data) > MaxEvent {
 		return ledger.Request{}, errLarge
 	}
-	e, err := binaryMembers(header, data)
+	e, err := binaryMembers(header, WithoutMark(data))
 	if err != nil {
 		return ledger.Request{}, err
 	}

@@ -128,8 +128,10 @@ func looseMembers(structured []byte) (e loose, is bool) {
 func (e *loose) member(name string, v jsontext.Value) (ok bool) {
 	if name == "data" || name == "data_base64" {
 		data, err := dataOf(name, v)
-		ok = err == nil && (e.data == nil || data == nil)
-		e.data = data
+		ok = err == nil && (e.data == nil || data == nil || sameData(e.data, data))
+		if data != nil {
+			e.data = data
+		}
 		return ok
 	}
 	text, err := textOf(name, v)
@@ -142,6 +144,19 @@ func (e *loose) member(name string, v jsontext.Value) (ok bool) {
 		return e.attribute(name, text)
 	}
 	return true
+}
+
+// sameData reports whether data that stand twice say the same.
+func sameData(a, b jsontext.Value) bool {
+	if bytes.Equal(a, b) {
+		return true
+	}
+	one, err := canonicalData(a)
+	if err != nil {
+		return false
+	}
+	other, err := canonicalData(b)
+	return err == nil && bytes.Equal(one, other)
 }
 
 // attribute takes an attribute that is read here. If it stands twice and says two

@@ -67,9 +67,18 @@ func TestNothingThatStandsBesideAnOptOutRefusesIt(t *testing.T) {
 		{"a purpose that is a number, beside one", withdrawal(`["mail"]`, `["mail",5]`), "data.purposes[1]", "5"},
 		{"the purpose, in the singular", withdrawal(`"purposes"`, `"purpose"`), "data.purpose", "mail"},
 		{"members as C# spells them", withdrawal(`{"purposes"`, `{"Build":"5.2","Purposes"`), "data.Build,data.Purposes", "5.2"},
+		{"a signal as it is, and a strange time", withdrawal(`"purposes"`, `"act":"gpc","purposes"`, at, `"time":"now"`), "time", "now"},
 		{"all as a text", withdrawal(`"purposes":["mail"]`, `"all":"True"`), "data.all", "True"},
 		{"data as text in a text", withdrawal(`{"purposes":["mail"]}`, `"{\"purposes\":[\"mail\"]}"`), "data", "purposes"},
 		{"data as Base64 in a text", withdrawal(`{"purposes":["mail"]}`, `"eyJwdXJwb3NlcyI6WyJtYWlsIl19"`), "data", "eyJwdXJw"},
+		{"data, and data_base64 that is null", withdrawal(`"data"`, `"data_base64":null,"data"`), "", ""},
+		{"data, and after them data_base64 that is null", withdrawal(`]}}`, `]},"data_base64":null}`), "", ""},
+		{"the same with a strange time", withdrawal(`]}}`, `]},"data_base64":null}`, at, `"time":"now"`), "time", "now"},
+		{"data that are null, after data_base64", withdrawal(`"data":{"purposes":["mail"]}`, `"data_base64":"eyJwdXJwb3NlcyI6WyJtYWlsIl19","data":null`, at, `"time":"now"`), "time", "now"},
+		{"data twice, which say the same", withdrawal(`]}}`, `]},"data":{ "purposes":["mail"] }}`), "", ""},
+		{"data in both forms, which say the same", withdrawal(`]}}`, `]},"data_base64":"eyJwdXJwb3NlcyI6WyJtYWlsIl19"}`), "", ""},
+		{"a byte order mark", withdrawal(`{"specversion"`, "\ufeff{\"specversion\""), "", ""},
+		{"a byte order mark and a strange time", withdrawal(`{"specversion"`, "\ufeff{\"specversion\"", at, `"time":"now"`), "time", "now"},
 		{"all of it at once", withdrawal(at, `"time":"now"`, `"7"`, `"x"`, `"purposes"`, `"kind":"off","purposes"`), "data.kind,sequence,time", "now"},
 	} {
 		for mode, parse := range map[string]func([]byte) (ledger.Request, error){
@@ -113,6 +122,33 @@ func TestEveryKindOfOptOutIsTaken(t *testing.T) {
 	}
 }
 
+// A signal is one, however it is spelled: by its header, its property, its
+// letters.
+func TestASignalIsOneHoweverItIsSpelled(t *testing.T) {
+	for act, want := range map[string]domain.ActID{
+		"gpc": "gpc", "GPC": "gpc", "Sec-GPC": "sec-gpc", "sec_gpc": "sec-gpc", "globalPrivacyControl": "global-privacy-control",
+		"Global Privacy Control": "global-privacy-control", "DNT": "dnt", "doNotTrack": "do-not-track",
+		"settings-switch": "settings-switch", "Settings Switch": "", "GPCs": "", "": "",
+	} {
+		for _, kind := range []string{"refused", "withdrawn"} {
+			r, err := ParseEvent("a", withdrawal("withdrawn", kind, `"purposes"`, `"act":"`+act+`","purposes"`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got domain.ActID
+			switch cmd := r.Command.(type) {
+			case domain.RefuseConsent:
+				got = cmd.Act
+			case domain.WithdrawConsent:
+				got = cmd.Act
+			}
+			if unread := strings.Contains(r.Unread.Names, "data.act"); got != want || unread != (act != string(want)) {
+				t.Errorf("%s, act %q: is %q, want %q; not understood: %q", kind, act, got, want, r.Unread.Names)
+			}
+		}
+	}
+}
+
 func TestWhatAnOptOutIsAboutHasToBeReadable(t *testing.T) {
 	for _, c := range []struct{ name, event, says string }{
 		{"no id", string(withdrawal(`"id":"1",`, ``)), "id is missing"},
@@ -124,6 +160,8 @@ func TestWhatAnOptOutIsAboutHasToBeReadable(t *testing.T) {
 		{"purposes twice, and two of them", string(withdrawal(`["mail"]`, `["mail"],"purposes":["ads"]`)), "data"},
 		{"purposes in two spellings, and no other", string(withdrawal(`"purposes":["mail"]`, `"Purposes":["mail"],"PURPOSES":["ads"]`)), "two spellings"},
 		{"no data that are JSON", string(withdrawal(`{"purposes":["mail"]}`, `{"purposes"}`)), "not valid JSON"},
+		{"data twice, and two of them", string(withdrawal(`]}}`, `]},"data":{"purposes":["ads"]}}`)), "twice"},
+		{"data in both forms, and two of them", string(withdrawal(`]}}`, `]},"data_base64":"eyJwdXJwb3NlcyI6WyJhZHMiXX0="}`)), "not both"},
 		{"a list for data", string(withdrawal(`{"purposes":["mail"]}`, `["mail"]`)), "data must be a JSON object"},
 		{"a grant with a strange time", string(withdrawal("withdrawn", "given", `"time":"2026`, `"time":"x2026`)), "time"},
 		{"a grant with a strange number", string(withdrawal("withdrawn", "given", `"7"`, `"x"`)), "sequence"},
@@ -155,8 +193,10 @@ func TestAnOptOutThatIsSentAgainIsTheSameAndAnotherIsNot(t *testing.T) {
 
 	binary := map[string][]string{"ce-specversion": {"1.0"}, "ce-id": {"1"}, "ce-source": {"/a"}, "ce-type": {"consent.withdrawn"},
 		"ce-subject": {"ann"}, "ce-time": {"x"}, "ce-sequence": {"y"}}
-	if r, err := ParseBinary("a", binary, []byte(`{"purposes":["mail"]}`), ""); err != nil || !bytes.Equal(r.Body, one.Body) {
-		t.Errorf("in binary mode it is %s, %v, want %s", r.Body, err, one.Body)
+	for _, mark := range []string{"", "\ufeff"} {
+		if r, err := ParseBinary("a", binary, []byte(mark+`{"purposes":["mail"]}`), ""); err != nil || !bytes.Equal(r.Body, one.Body) {
+			t.Errorf("in binary mode it is %s, %v, want %s", r.Body, err, one.Body)
+		}
 	}
 }
 

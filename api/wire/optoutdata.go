@@ -43,6 +43,9 @@ func (e *loose) readData() ([]byte, error) {
 			d.values[name] = e.coerce(name, v)
 		}
 	}
+	if v, has := d.values["act"]; has {
+		d.values["act"] = e.signalIn(v)
+	}
 
 	// What the opt-out is about comes first: it has to be readable by itself.
 	var taken []string
@@ -209,6 +212,21 @@ func (e *loose) coerce(name string, v jsontext.Value) jsontext.Value {
 		return e.readable(path, v)
 	}
 	return v
+}
+
+// signalIn returns an act as it is, or the machine's signal that it means by another
+// spelling, as of a header or of a property of a browser: taken for the person's own
+// word it would undo, page by page, what the person agreed to since.
+func (e *loose) signalIn(act jsontext.Value) jsontext.Value {
+	plain := strings.NewReplacer("-", "", "_", "", " ", "")
+	text := strings.ToLower(plain.Replace(textIn(act)))
+	for _, signal := range domain.Signals {
+		if text == plain.Replace(string(signal)) && textIn(act) != string(signal) {
+			e.add("data.act", act)
+			return jsontext.Value(`"` + string(signal) + `"`)
+		}
+	}
+	return act
 }
 
 // readable returns what of a list can be read, which may be nothing.

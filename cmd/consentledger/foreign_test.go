@@ -4,7 +4,10 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,6 +44,45 @@ func TestForeignTextDoesNothingToATerminal(t *testing.T) {
 		}
 		if got := out.String(); got != want && !strings.Contains(in, "\r\n") {
 			t.Errorf("%q is written as %q, want %q", in, got, want)
+		}
+	}
+}
+
+// TestWhatAServerSaysDoesNothingToATerminal: also beside what is printed, on
+// standard error.
+func TestWhatAServerSaysDoesNothingToATerminal(t *testing.T) {
+	const evil = "\x1b]0;owned\a\u009b2J\u202e"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if r.Method != http.MethodPost {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		json.NewEncoder(w).Encode(map[string]any{"counts": "no", "reason": evil, "version": evil, "notes": []string{evil}, "event_id": evil})
+	}))
+	t.Cleanup(server.Close)
+
+	nowhere, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nowhere.Close() })
+	policy := filepath.Join("smartkey", "policy.yaml")
+	for _, args := range [][]string{
+		{"record", "--app", "shop", "--type", "consent.given", "--subject", "ada"},
+		{"policy", "publish", "--app", "shop", policy},
+	} {
+		told, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, was := os.Stdout, os.Stderr
+		os.Stdout, os.Stderr = nowhere, told
+		run(append(args, "--server", server.URL))
+		os.Stdout, os.Stderr = out, was
+		text, err := os.ReadFile(told.Name())
+		if err != nil || bytes.ContainsAny(text, "\x1b\a\u009b\u202e") || !bytes.Contains(text, []byte(`\u001b]0;owned\u0007\u009b2J\u202e`)) {
+			t.Errorf("%s tells %q, %v", strings.Join(args[:2], " "), text, err)
 		}
 	}
 }

@@ -45,6 +45,7 @@ func run(args []string) int {
 	if isTerminal(os.Stdout) {
 		root.SetOut(&escapingWriter{w: os.Stdout})
 	}
+	root.SetErr(&escapingWriter{w: os.Stderr}) // which people read, wherever it leads
 	began := false
 	whenBegun(root, func() { began = true })
 	err := root.ExecuteContext(ctx)

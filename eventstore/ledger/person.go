@@ -45,12 +45,17 @@ func (l *Ledger) executePerson(ctx context.Context, req Request) (Receipt, error
 			}
 			return receipt, err
 		}
-		at := ended.Time()
-		if err := l.vault.Detach(ctx, p, lookup(req.App, req.Person), at, at.Add(horizon)); err != nil {
+		if err := l.detach(ctx, req.App, req.Person, p, ended); err != nil {
 			return Receipt{}, err
 		}
 	}
 	return Receipt{}, errEnded
+}
+
+// detach makes an outside id lead to nobody, whose history has ended.
+func (l *Ledger) detach(ctx context.Context, app domain.AppName, who domain.PersonKey, p *vault.Person, ended domain.Instant) error {
+	at := ended.Time()
+	return l.vault.Detach(ctx, p, lookup(app, who), at, at.Add(horizon))
 }
 
 func lookup(app domain.AppName, who domain.PersonKey) vault.Lookup {
@@ -184,10 +189,18 @@ func (l *Ledger) fill(ctx context.Context, req Request, ref domain.Reference, p 
 	if found && o.Pseudonym == p.Pseudonym {
 		return req, domain.Refusal{Code: domain.SamePerson, Text: "both names are of one person already", Path: "data.other"}
 	}
-	if !found {
+	earlier, err := l.guardsEarlier(ctx, req, o)
+	if err != nil {
+		return req, err
+	}
+	if !found || earlier {
 		if settled, err := l.refused(ctx, req, ref, p); err != nil || settled {
 			return req, err
 		}
+	}
+	if earlier {
+		return req, domain.Refusal{Code: domain.EarlierPerson, Path: "data.guardian",
+			Text: "the event is from before the history of whom it names as guardian was ended or erased: it is of whoever had that id then"}
 	}
 	if mirror, linking := named(req.Command, p.Pseudonym.String()); linking {
 		m := req
@@ -203,6 +216,24 @@ func (l *Ledger) fill(ctx context.Context, req Request, ref domain.Reference, p 
 	}
 	req.Command, _ = named(req.Command, other.Pseudonym.String())
 	return req, nil
+}
+
+// guardsEarlier reports whether somebody is said to be a guardian by an outside id
+// that led to another person when it was said. Whoever has the id now is nobody's
+// guardian by that. O is whom the id leads to; nil: nobody. Once their history has
+// ended, the id leads to nobody.
+func (l *Ledger) guardsEarlier(ctx context.Context, req Request, o *vault.Person) (bool, error) {
+	say, _ := req.Command.(domain.Say)
+	if _, verified := say.Event.(domain.GuardianVerified); !verified {
+		return false, nil
+	}
+	if o != nil {
+		if _, err := l.goesOn(ctx, req.App, req.Other, o); err != nil {
+			return false, err
+		}
+	}
+	now := l.Now()
+	return l.isEarlier(ctx, lookup(req.App, req.Other), atOf(req, now))
 }
 
 // refused returns the refusal of a request that names somebody who is not

@@ -129,16 +129,27 @@ func (l *Ledger) history(ctx context.Context, app domain.AppName, p *vault.Perso
 }
 
 // asks returns who makes a request. Who is not known yet gets a vault entry,
-// unless the request would be refused.
+// unless the request would be refused. Of whom whose history has ended is nothing
+// but what was answered before: who asks now is somebody new, who is to be told
+// nothing about them.
 func (l *Ledger) asks(ctx context.Context, req Request, ref domain.Reference) (*vault.Person, error) {
 	who := lookup(req.App, req.Person)
 	p, found, err := l.vault.Find(ctx, who)
-	if err != nil || found {
-		return p, err
+	if err != nil {
+		return nil, err
+	}
+	if found {
+		f, err := l.fold(ctx, caseStream(domain.RequestNoun, req, p))
+		if err != nil || f.revision > 0 {
+			return p, err
+		}
+		if found, err = l.goesOn(ctx, req.App, req.Person, p); err != nil {
+			return nil, err
+		}
 	}
 	recorded := l.Now()
-	if err := l.checkAsksEarlier(ctx, req, atOf(req, recorded)); err != nil {
-		return nil, err
+	if err := l.checkAsksEarlier(ctx, req, atOf(req, recorded)); err != nil || found {
+		return p, err
 	}
 	cmd := req.Command.(domain.OpenRequest)
 	cmd.Subject = "new"
@@ -150,6 +161,16 @@ func (l *Ledger) asks(ctx context.Context, req Request, ref domain.Reference) (*
 	}
 	p, _, err = l.vault.Enrol(ctx, who)
 	return p, err
+}
+
+// goesOn reports whether the history of whom an outside id leads to goes on. If it
+// has ended, the id leads to nobody from then on.
+func (l *Ledger) goesOn(ctx context.Context, app domain.AppName, who domain.PersonKey, p *vault.Person) (bool, error) {
+	f, err := l.fold(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: p.Pseudonym.String()})
+	if err != nil || f.subject.Ended() == 0 {
+		return true, err
+	}
+	return false, l.detach(ctx, app, who, p, f.subject.Ended())
 }
 
 // checkAsksEarlier refuses a request from before who had the outside id was ended
