@@ -166,9 +166,13 @@ func (s *server) activity(ctx context.Context, in *activityIn) (*out[ActivityAns
 	if err != nil {
 		return nil, err
 	}
-	for _, day := range []string{in.From, in.Until} {
-		if _, err := time.Parse(time.DateOnly, day); day != "" && err != nil {
-			return nil, bad("a day is written as in 2026-03-02")
+	for _, day := range []struct{ member, text string }{{"from", in.From}, {"until", in.Until}} {
+		first, err := time.Parse(time.DateOnly, day.text)
+		if day.text != "" && err != nil {
+			return nil, bad(day.member + ": a day is written as in 2026-03-02")
+		}
+		if _, err := wire.HasCome(day.member, domain.At(first), s.Ledger.Now()); err != nil {
+			return nil, err
 		}
 	}
 	if err := s.wait(ctx, in.Min); err != nil {
