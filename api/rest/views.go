@@ -16,9 +16,8 @@ import (
 // Consents says where persons stand; see [consents.View].
 type Consents interface {
 	Get(ctx context.Context, app domain.AppName, who string, at domain.Instant) ([]consents.Row, eventstore.Position, error)
-	Counts(ctx context.Context, app domain.AppName) ([]consents.Count, eventstore.Position, error)
-	CountsAt(ctx context.Context, app domain.AppName, at domain.Instant) ([]consents.Count, eventstore.Position, error)
-	GivenBy(ctx context.Context, app domain.AppName, purpose domain.PurposeID, policy string) (int64, error)
+	Counts(ctx context.Context, app domain.AppName, at domain.Instant) ([]consents.Count, eventstore.Position, error)
+	Holding(ctx context.Context, app domain.AppName, h consents.Holding) (int64, eventstore.Position, error)
 	Tests(ctx context.Context, app domain.AppName) (int64, eventstore.Position, error)
 	Voided(ctx context.Context, app domain.AppName) ([]consents.VoidedCount, eventstore.Position, error)
 }
