@@ -45,6 +45,8 @@ type Report struct {
 	Clock      []Count        `json:"clock" doc:"observations of the ledger's own clock"`
 	Tests      Tests          `json:"tests"`
 	Outside    Outside        `json:"outside"`
+
+	documents []domain.Document // that say what codes are called, the newest first
 }
 
 // Records returns how many records of the span the report counts.
