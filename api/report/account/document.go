@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"consentledger/api/audit/bundle"
+	"consentledger/api/report"
 	"consentledger/domain"
 )
 
@@ -170,7 +171,7 @@ func (s speaker) consents(r Report) []Section {
 			percent = c.Percent + " %"
 		}
 		changes = append(changes, []string{s.policy(c.Policy), c.Version, c.Effective, s.list(each(c.Material, s.material)), orText(s.list(each(c.Purposes, s.purpose)), s.say("none.")),
-			number(c.Touched), number(c.Again), number(c.No), number(c.Waiting), percent})
+			number(c.Touched), number(c.Again), number(c.No), number(c.RanOut), number(c.Waiting), percent})
 	}
 	code := func(c string) string { return c }
 	return []Section{
@@ -181,7 +182,7 @@ func (s speaker) consents(r Report) []Section {
 		s.section("surfaces", "surface count", s.counts(r.Consents.BySurface, code)),
 		s.section("locales", "locale count", s.counts(r.Consents.ByLocale, s.locale)),
 		s.section("evidence", "quality count percent", quality),
-		s.section("changes", "policy version effective material purposes touched again answered-no waiting percent", changes),
+		s.section("changes", "policy version effective material purposes touched again answered-no ran-out waiting percent", changes),
 		s.section("answers", "why count", s.counts(r.Answers.Why, s.name)),
 	}
 }
@@ -189,7 +190,7 @@ func (s speaker) consents(r Report) []Section {
 func (s speaker) owed(r Report) []Section {
 	var groups, grounds, fees [][]string
 	for _, g := range r.Requests.Groups {
-		groups = append(groups, []string{g.Month, orText(bundle.ValueName(s.lang, "types", g.Type), s.say("no-request")), number(g.Obligations), number(g.Met), number(g.Late), number(g.Overdue),
+		groups = append(groups, []string{g.Month, orText(bundle.ValueName(s.lang, "types", g.Type), s.say("no-request")), number(g.Obligations), number(g.Met), number(g.Late), number(g.Overdue), rest(g.Tally),
 			percentOr(g.OnTime, s.say("nothing-due")), orText(g.Median, s.say("none"))})
 	}
 	for _, g := range r.Requests.Grounds {
@@ -200,11 +201,15 @@ func (s speaker) owed(r Report) []Section {
 		fees = append(fees, []string{f.Currency, orText(f.Quoted, none), orText(f.Paid, none), orText(f.Waived, none)})
 	}
 	return []Section{
-		s.section("requests", "month type owed met late overdue on-time median", groups),
+		s.section("requests", "month type owed met late overdue rest on-time median", groups),
 		s.section("rejections", "ground count", grounds),
 		s.section("fees", "currency quoted paid waived", fees),
 	}
 }
+
+// rest counts what is neither met nor overdue: the columns beside it add up to
+// what was owed.
+func rest(t report.Tally) string { return number(t.Obligations - t.Met - t.Late - t.Overdue) }
 
 func percentOr(percent, otherwise string) string {
 	if percent == "" {
@@ -324,7 +329,7 @@ func (s speaker) basis(r Report) []Section {
 		if x.Kept.Obligations == 0 {
 			percent = s.say("nothing-owed")
 		}
-		rules = append(rules, []string{x.ID, s.source(x.Source), kind, s.length(x), number(x.Kept.Obligations), number(x.Kept.Met), number(x.Kept.Late), number(x.Kept.Overdue), percent, s.policy(x.Policy), x.Version, x.Set})
+		rules = append(rules, []string{x.ID, s.source(x.Source), kind, s.length(x), number(x.Kept.Obligations), number(x.Kept.Met), number(x.Kept.Late), number(x.Kept.Overdue), rest(x.Kept), percent, s.policy(x.Policy), x.Version, x.Set})
 	}
 	i := r.Outside.Integrity
 	tree = append(tree, []string{s.say("tree.origin"), orText(i.Origin, s.say("unknown"))}, []string{s.say("tree.size"), s.none(i.Size)}, []string{s.say("tree.root"), orText(i.Root, s.say("unknown"))},
@@ -342,7 +347,7 @@ func (s speaker) basis(r Report) []Section {
 	integrity := s.section("integrity", "what value", tree)
 	integrity.Text = i.Checkpoint
 	return []Section{
-		s.section("calendars", "calendar notice projected", calendars), s.section("rules", "rule source kind length owed met late overdue on-time policy version ruleset", rules),
+		s.section("calendars", "calendar notice projected", calendars), s.section("rules", "rule source kind length owed met late overdue rest on-time policy version ruleset", rules),
 		s.section("clock", "what count", s.counts(r.Clock, s.name)), integrity,
 	}
 }
