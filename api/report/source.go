@@ -68,6 +68,7 @@ var sources = map[string]string{
 	"GDPR art. 12(3); EDPB Guidelines 01/2022 para. 157-161":                             "欧盟 GDPR 第 12 条第 3 款；EDPB 指南 01/2022 第 157 至 161 段",
 
 	// the policy that the program ships
+	"rules for sharing a key, 2":                                         "钥匙共享规则第 2 条",
 	"method of 2019 for apps, 6":                                         "《App违法违规收集使用个人信息行为认定方法》第六条",
 	"incident reporting 2025, 4":                                         "《国家网络安全事件报告管理办法》第四条",
 	"incident reporting 2025, 4, critical infrastructure":                "《国家网络安全事件报告管理办法》第四条：关键信息基础设施",

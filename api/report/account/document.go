@@ -114,7 +114,7 @@ func (s speaker) counts(list []Count, name func(string) string) [][]string {
 func (r Report) Document(lang string) Document {
 	s := speak(lang, r.documents...)
 	d := Document{Lang: s.lang, Title: s.say("title", r.App.Name), None: s.say("none"), Contents: s.say("contents")}
-	d.About = []string{s.say("about.span", orText(r.From, s.say("beginning")), r.To), s.say("about.handler", orText(r.App.Handler, s.say("unknown")), s.name(r.App.Environment)), s.say("about.made", r.Outside.Made, r.Outside.Software)}
+	d.About = []string{s.say("about.span", orText(r.From, s.say("beginning")), r.To), s.say("about.handler", s.handler(r.App), s.name(r.App.Environment)), s.say("about.made", r.Outside.Made, r.Outside.Software)}
 	d.Front = []Paragraphs{
 		{s.say("front.promised"), s.promised(r)}, {s.say("front.kept"), s.kept(r)},
 		{s.say("front.broken"), s.broken(r)}, {s.say("front.know"), s.know(r)},
@@ -147,7 +147,7 @@ func orText(text, otherwise string) string {
 func (s speaker) processing(list []Purpose) []Section {
 	var rows [][]string
 	for _, p := range list {
-		rows = append(rows, []string{p.ID, p.Title, p.Section, s.name(p.Basis), s.list(each(p.Categories, s.category)), orText(s.list(each(p.Recipients, s.recipient)), s.say("nobody")),
+		rows = append(rows, []string{p.ID, p.Title, p.Section, s.name(p.Basis), orText(s.list(each(p.Categories, s.category)), s.say("unsaid")), orText(s.list(each(p.Recipients, s.recipient)), s.say("nobody")),
 			orText(p.Retention, s.say("unsaid")), s.yes(p.Sensitive), s.yes(p.Separate)})
 	}
 	return []Section{s.section("purposes", "purpose title section basis categories recipients retention sensitive separate", rows)}
@@ -318,7 +318,7 @@ func (s speaker) length(x Rule) string {
 func (s speaker) basis(r Report) []Section {
 	var calendars, rules, tree [][]string
 	for _, c := range r.Calendars {
-		calendars = append(calendars, []string{c.ID, orText(c.Notice, s.say("unsaid")), s.yes(c.Projected)})
+		calendars = append(calendars, []string{s.calendar(c.ID), orText(c.Notice, s.say("unsaid")), s.yes(c.Projected)})
 	}
 	for _, x := range r.Rules {
 		kind := s.say("promise")

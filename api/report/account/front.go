@@ -15,7 +15,7 @@ func (s speaker) promised(r Report) []string {
 			consent++
 		}
 	}
-	text := []string{s.say("promised.purposes", orText(r.App.Handler, s.say("unknown")), len(r.Promises.Purposes), consent)}
+	text := []string{s.say("promised.purposes", s.handler(r.App), len(r.Promises.Purposes), consent)}
 	for _, p := range r.Promises.Policies {
 		text = append(text, s.say("promised.policy", s.policy(p.Name), p.Effective, p.Version))
 	}

@@ -172,6 +172,18 @@ func (s speaker) field(f Pair) string {
 	return s.list(words)
 }
 
+// handler names who is responsible for an app.
+func (s speaker) handler(a App) string { return orText(s.who(a.Handler), s.say("unknown")) }
+
+// calendar names a year of working days, as "CN 2027 reported".
+func (s speaker) calendar(id string) string {
+	year, reported := strings.CutSuffix(id, " reported")
+	if reported {
+		return s.say("calendar.reported", year)
+	}
+	return id
+}
+
 // about says what a gap is about.
 func (s speaker) about(g Gap) string {
 	code, rest, _ := strings.Cut(g.About, ": ")
@@ -190,5 +202,5 @@ func (s speaker) about(g Gap) string {
 		code, _, _ := strings.Cut(g.About, " ")
 		return s.ground(code)
 	}
-	return g.About // the handler, or nothing
+	return s.who(g.About) // the handler, or nothing
 }

@@ -186,7 +186,7 @@ func (r *Register) due(ctx context.Context, owed Owed, app domain.AppName, end e
 func (r Register) Document(lang string) Document {
 	s := speak(lang, r.documents...)
 	d := Document{Lang: s.lang, Title: s.say("register."+r.Name, r.App.Name), None: s.say("none"), Contents: s.say("contents")}
-	d.About = []string{s.say("register.about", r.AsOf), s.say("about.handler", orText(r.App.Handler, s.say("unknown")), s.name(r.App.Environment))}
+	d.About = []string{s.say("register.about", r.AsOf), s.say("about.handler", s.handler(r.App), s.name(r.App.Environment))}
 	switch r.Name {
 	case "processing":
 		d.Sections = s.processing(r.Purposes)
