@@ -197,6 +197,9 @@ func (x *Exporter) selection(ctx context.Context, app domain.AppName, ask Export
 		if *t.to, err = domain.ParseInstant(t.text); err != nil {
 			return s, malformed(t.name + ": " + err.Error())
 		}
+		if *t.to, err = wire.HasCome(t.name, *t.to, domain.At(x.Now())); err != nil {
+			return s, err
+		}
 	}
 	if s.To != 0 && s.To < s.From {
 		return s, malformed("to: is before from")

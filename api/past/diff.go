@@ -127,6 +127,12 @@ func DiffOf(ctx context.Context, l Ledger, app domain.AppName, r DiffRequest) (D
 	if err != nil {
 		return Diff{}, err
 	}
+	if from, err = wire.HasCome("from", from, l.Now()); err != nil {
+		return Diff{}, err
+	}
+	if to, err = wire.HasCome("to", to, l.Now()); err != nil {
+		return Diff{}, err
+	}
 	past, err := l.Past(ctx, app)
 	if err != nil {
 		return Diff{}, err

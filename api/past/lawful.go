@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -90,15 +91,18 @@ func LawfulOf(ctx context.Context, ledger Ledger, app domain.AppName, r LawfulRe
 	return a, nil
 }
 
-// isPast refuses a moment that has not come: what will be known of it nobody
-// knows. A span may be open at its end: it is looked at up to now.
-func (l *lawful) isPast(now domain.Instant) error {
-	if l.from > now.Add(domain.FutureSkew) {
-		member := map[bool]string{true: "at", false: "from"}[l.moment]
-		return malformed(member + ": is in the future: whether something is lawful then depends on what is said until then")
+// isPast refuses a span that has not all come, see [wire.HasCome].
+func (l *lawful) isPast(now domain.Instant) (err error) {
+	first, last := "from", "to"
+	if l.moment {
+		first, last = "at", "at"
 	}
-	l.q.At = min(l.q.At, max(now, l.from))
-	return nil
+	if l.from, err = wire.HasCome(first, l.from, now); err != nil {
+		return err
+	}
+	l.to, err = wire.HasCome(last, l.to, now)
+	l.q.At = l.to
+	return err
 }
 
 // look finds what an entry is about: a person at their first record, an answer

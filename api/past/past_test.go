@@ -98,6 +98,7 @@ func TestTimeAloneChanges(t *testing.T) {
 	y.Until = until
 	w.Tell("ada", y)
 	then := w.Time()
+	w.Rest(domain.Hour + domain.Second)
 	kinds, x := by(diff(t, w, "ada", then, until.Add(domain.Second)), "marketing")
 	if len(kinds) != 0 || !x.ByTime || !x.Changed || x.After.Status != "expired" {
 		t.Errorf("by %v: %+v", kinds, x)
@@ -270,17 +271,29 @@ func TestNobodyKnowsWhatWillBeLawful(t *testing.T) {
 	y := yes("marketing")
 	y.Until = w.Time().Add(domain.Hour)
 	w.Tell("ada", y)
-	for _, r := range []past.LawfulRequest{
-		{Purpose: "marketing", At: w.Now().Add(domain.Hour).String()},
-		{Purpose: "marketing", From: w.Now().Add(domain.Hour).String(), To: w.Now().Add(2 * domain.Hour).String()},
+	start, hour, day := projectiontest.Start.String(), w.Now().Add(domain.Hour).String(), w.Now().Add(domain.Day).String()
+	for member, r := range map[string]past.LawfulRequest{
+		"at: " + hour:   {Purpose: "marketing", At: hour},
+		"from: " + hour: {Purpose: "marketing", From: hour, To: day},
+		"to: " + day:    {Purpose: "marketing", From: start, To: day},
 	} {
-		if _, err := past.LawfulOf(t.Context(), w.Ledger, app, r); err == nil || !strings.Contains(err.Error(), "is in the future") {
+		if _, err := past.LawfulOf(t.Context(), w.Ledger, app, r); err == nil || !strings.Contains(err.Error(), member+" is in the future, of which nothing is known: it is now "+w.Now().String()) {
 			t.Errorf("%+v: %v", r, err)
 		}
 	}
-	span := past.LawfulRequest{Purpose: "marketing", From: projectiontest.Start.String(), To: w.Time().Add(domain.Day).String()}
-	f := find(lawful(t, w, span), w.Pseudonym("ada"), false)
-	if last := f.Changes[len(f.Changes)-1].Stood; last.Status != "given" {
-		t.Errorf("of a consent that ends in an hour a span until tomorrow says %s", last.Status)
+	for member, r := range map[string]past.DiffRequest{"from: " + hour: {Subject: "ada", From: hour, To: day}, "to: " + day: {Subject: "ada", From: start, To: day}} {
+		if _, err := past.DiffOf(t.Context(), w.Ledger, app, r); err == nil || !strings.Contains(err.Error(), member+" is in the future") {
+			t.Errorf("%+v: %v", r, err)
+		}
+	}
+
+	// A clock that is a little ahead asks about now, and the answer says so.
+	soon := w.Now().Add(10 * domain.Second).String()
+	a := lawful(t, w, past.LawfulRequest{Purpose: "marketing", From: start, To: soon})
+	if a.To.At != w.Now().String() || find(a, w.Pseudonym("ada"), false).Changes[1].Stood.Status != "given" {
+		t.Errorf("of now a clock that is ahead is told %+v", a)
+	}
+	if d := diff(t, w, "ada", projectiontest.Start, w.Now().Add(10*domain.Second)); d.To.At != w.Now().String() {
+		t.Errorf("what changed up to now is said to be up to %s", d.To.At)
 	}
 }

@@ -20,7 +20,7 @@ type LawfulRequest struct {
 	Action  string `json:"action,omitzero" doc:"collect, use (the default), provide, publish or export"`
 	At      string `json:"at,omitzero" format:"date-time" doc:"a moment that is past, instead of a span"`
 	From    string `json:"from,omitzero" format:"date-time"`
-	To      string `json:"to,omitzero" format:"date-time" doc:"included; what is to come is not looked at"`
+	To      string `json:"to,omitzero" format:"date-time" doc:"included; not in the future"`
 	Cursor  string `json:"cursor,omitzero" doc:"next of the page before"`
 	Limit   int    `json:"limit,omitzero" doc:"at most so many findings on a page, up to 1000; 100 if not said"`
 	wire.Reader

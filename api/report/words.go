@@ -11,14 +11,14 @@ type words map[string]string
 
 // wordsOf returns the words of a language: Chinese, or else English.
 func wordsOf(lang string) words {
-	if tag, _, _ := strings.Cut(strings.ToLower(lang), "-"); tag == "zh" {
+	if IsChinese(lang) {
 		return chinese
 	}
 	return english
 }
 
 var english = words{
-	"deadlines": "Deadlines", "colon": ": ", "comma": ", ", "by": " (by %s)", "stop.": ". ",
+	"lang": "en", "deadlines": "Deadlines", "colon": ": ", "comma": ", ", "by": " (by %s)", "stop.": ". ",
 	"reply": "Reply to a request", "stop": "Stop processing", "delete": "Delete the data", "keep": "Keep until this day",
 	"tell-authority": "Tell the authority", "tell-persons": "Tell the persons concerned", "tell-guardians": "Tell the guardians",
 	"handle-credentials": "Secure leaked login data", "file-summary": "File the summary of an incident", "notice": "Announce the end of the service",
@@ -26,16 +26,18 @@ var english = words{
 	"audit": "Compliance audit", "audit-minors": "Audit of minors' data", "publish": "Publish the risk report",
 
 	"done": "Cancelled, it is done: ", "void": "Cancelled, nothing is owed any more: ", "paused": "Cancelled, the clock stands still: ",
-	"app": "App %s, rule %s", "law": "a law", "promise": "a promise", "provisional": "Provisional: a calendar is not announced yet",
+	"app": "App %s, rule %s", "source": " (%s, %s)", "law": "a law", "promise": "a promise", "provisional": "Provisional: a calendar is not announced yet",
 	"reported": "Provisional: it rests on days off that are reported and not announced", "safe": "Safe: %s", "another": "Another date binds",
 	"limit": "To be done by the end of this entry",
+
+	"state.at-risk": "at risk", "state.not-started": "not started", "state.met-late": "met late",
 
 	"type.cancel-account": "cancel the account", "type.withdraw": "withdraw consent", "type.restrict": "restrict processing", "type.refuse": "refuse processing",
 	"type.guardian": "a guardian's request", "type.relative": "a relative's request", "type.authority": "an authority's request",
 }
 
 var chinese = words{
-	"deadlines": "期限", "colon": "：", "comma": "、", "by": "（由 %s 办理）", "stop.": "。",
+	"lang": "zh", "deadlines": "期限", "colon": "：", "comma": "、", "by": "（由 %s 办理）", "stop.": "。",
 	"reply": "答复请求", "stop": "停止处理", "delete": "删除数据", "keep": "保存至本日",
 	"tell-authority": "报告主管部门", "tell-persons": "告知个人", "tell-guardians": "告知监护人",
 	"handle-credentials": "处置泄露的登录信息", "file-summary": "报送事件处置总结", "notice": "公告停止运营",
@@ -43,9 +45,12 @@ var chinese = words{
 	"audit": "合规审计", "audit-minors": "未成年人个人信息合规审计", "publish": "公布风险报告",
 
 	"done": "已取消（已完成）：", "void": "已取消（无需办理）：", "paused": "已取消（期限中止）：",
-	"app": "应用 %s，规则 %s", "law": "法定", "promise": "承诺", "provisional": "暂定：放假安排尚未公布",
+	"app": "应用 %s，规则 %s", "source": "（%s，%s）", "law": "法定", "promise": "承诺", "provisional": "暂定：放假安排尚未公布",
 	"reported": "暂定：依据尚未正式公布的放假安排", "safe": "稳妥日期：%s", "another": "以另一期限为准",
 	"limit": "须在本日程结束前完成",
+
+	"state.overdue": "逾期", "state.at-risk": "临近到期", "state.open": "未到期", "state.paused": "中止", "state.held": "因法律保全暂停",
+	"state.not-started": "尚未起算", "state.met-late": "迟延履行", "state.met": "按时履行", "state.void": "无需履行",
 
 	"type.access": "查阅", "type.copy": "复制", "type.portability": "转移", "type.correct": "更正", "type.complete": "补充", "type.delete": "删除",
 	"type.cancel-account": "注销账户", "type.withdraw": "撤回同意", "type.restrict": "限制处理", "type.refuse": "拒绝处理", "type.explanation": "解释说明",
@@ -81,7 +86,7 @@ func (w words) title(o Obligation) string {
 func (w words) description(o Obligation) string {
 	text := fmt.Sprintf(w["app"], o.App, o.Rule)
 	if o.Source != "" {
-		text += " (" + o.Source + ", " + w[o.Basis] + ")"
+		text += fmt.Sprintf(w["source"], SourceName(w["lang"], o.Source), w[o.Basis])
 	}
 	all := []string{text}
 	switch {
@@ -101,3 +106,10 @@ func (w words) description(o Obligation) string {
 	}
 	return strings.Join(all, w["stop."]) + w["stop."] + o.Stream
 }
+
+// DutyName returns what a kind of duty is called in a language; one that a policy
+// names itself is as it names it.
+func DutyName(lang, kind string) string { return wordsOf(lang).say("", kind) }
+
+// StateName returns what the state of an obligation is called in a language.
+func StateName(lang, state string) string { return wordsOf(lang).say("state.", state) }

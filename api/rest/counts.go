@@ -54,7 +54,7 @@ func (s *server) counts(ctx context.Context, in *countsIn) (*out[CountsAnswer], 
 		return nil, err
 	}
 	// The counts are as of the same position or a later one.
-	rows, _, err := s.Consents.CountsAt(ctx, name, s.Ledger.Now())
+	rows, _, err := s.Consents.Counts(ctx, name, s.Ledger.Now())
 	if err != nil {
 		return nil, err
 	}

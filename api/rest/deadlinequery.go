@@ -164,8 +164,8 @@ func (s *server) pseudonym(ctx context.Context, app domain.AppName, subject, per
 func (s *server) moments(ctx context.Context, knownAt, asOf string) (k requests.Known, at domain.Instant, err error) {
 	at = s.Ledger.Now()
 	if knownAt != "" {
-		if at, err = domain.ParseInstant(knownAt); err != nil {
-			return k, 0, bad("known_at: " + err.Error())
+		if at, err = s.past("known_at", knownAt); err != nil {
+			return k, 0, err
 		}
 		k.Past = true
 		if k.At, err = s.Ledger.KnownAt(ctx, at); err != nil {
@@ -178,8 +178,8 @@ func (s *server) moments(ctx context.Context, knownAt, asOf string) (k requests.
 		}
 	}
 	if asOf != "" {
-		if at, err = domain.ParseInstant(asOf); err != nil {
-			return k, 0, bad("as_of: " + err.Error())
+		if at, err = s.past("as_of", asOf); err != nil {
+			return k, 0, err
 		}
 	}
 	return k, at, nil

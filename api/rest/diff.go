@@ -8,6 +8,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/projections/consents"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json/jsontext"
@@ -86,7 +87,7 @@ func (s *server) diff(ctx context.Context, in *checkBody) (*out[DiffAnswer], err
 	for _, d := range c.Differences {
 		a.Differences = append(a.Differences, Difference(d))
 	}
-	if a.Touched, a.AsOf, err = s.touched(ctx, name, ref.Policies, was.Document.Name, c); err != nil {
+	if a.Touched, a.AsOf, err = s.touched(ctx, name, ref.Policies, was.Document.Name, is.Version, c); err != nil {
 		return nil, err
 	}
 	return ok(a)
@@ -160,10 +161,12 @@ func compare(policies domain.Policies, old, new domain.PublishPolicy, now domain
 		domain.Quote(is.Name), domain.Quote(was.Name))}
 }
 
-// touched counts the people whose consents by a policy a change makes stale.
+// touched counts the people whose consents by a policy a change makes stale: those
+// that hold now. Of a version that binds already these are the ones that held
+// when it began to and did not run out since: what it made stale itself counts.
 // Where another policy declares the purpose too, a consent may be by that one.
-func (s *server) touched(ctx context.Context, app domain.AppName, policies domain.Policies, policy string, c domain.Comparison) ([]Touched, string, error) {
-	counts, asOf, err := s.Consents.Counts(ctx, app)
+func (s *server) touched(ctx context.Context, app domain.AppName, policies domain.Policies, policy string, is domain.Hash, c domain.Comparison) ([]Touched, string, error) {
+	_, asOf, err := s.Consents.Tests(ctx, app) // if nothing is touched, too
 	if err != nil {
 		return nil, "", err
 	}
@@ -173,18 +176,16 @@ func (s *server) touched(ctx context.Context, app domain.AppName, policies domai
 	}
 	list := []Touched{}
 	for _, id := range ids {
-		t := Touched{Purpose: string(id)}
+		h := consents.Holding{Purpose: id, At: s.Ledger.Now()}
 		if shared(policies, policy, id) {
-			if t.People, err = s.Consents.GivenBy(ctx, app, id, policy); err != nil {
-				return nil, "", err
-			}
-			list = append(list, t)
-			continue
+			h.Policy = policy
 		}
-		for _, n := range counts {
-			if n.Purpose == id && n.Status == domain.Given {
-				t.People = n.People
-			}
+		if v, published := policies.Version(is); published {
+			h.Before = v.Effective
+		}
+		t := Touched{Purpose: string(id)}
+		if t.People, asOf, err = s.Consents.Holding(ctx, app, h); err != nil {
+			return nil, "", err
 		}
 		list = append(list, t)
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"consentledger/api/report/account"
+	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/eventstore"
 
@@ -73,8 +74,8 @@ func (s *server) audit(ctx context.Context, in *auditIn) (*fileOut, error) {
 	}
 	from := domain.Instant(0)
 	if in.From != "" {
-		if from, err = domain.ParseInstant(in.From); err != nil {
-			return nil, bad("from: " + err.Error())
+		if from, err = s.past("from", in.From); err != nil {
+			return nil, err
 		}
 	}
 	if to <= from {
@@ -123,11 +124,17 @@ func (s *server) paper(ctx context.Context, app, lang, member, text string) (dom
 	if err != nil || text == "" {
 		return name, s.Ledger.Now(), err
 	}
+	at, err := s.past(member, text)
+	return name, at, err
+}
+
+// past reads a moment that a question is about, see [wire.HasCome].
+func (s *server) past(member, text string) (domain.Instant, error) {
 	at, err := domain.ParseInstant(text)
 	if err != nil {
-		return "", 0, bad(member + ": " + err.Error())
+		return 0, bad(member + ": " + err.Error())
 	}
-	return name, at, nil
+	return wire.HasCome(member, at, s.Ledger.Now())
 }
 
 // reach waits until projections answer for all that was known at a moment.

@@ -54,17 +54,14 @@ func (v views) Get(ctx context.Context, app domain.AppName, who string, at domai
 	return []consents.Row{{Person: who, Purpose: "mail", Standing: domain.Standing{Status: domain.Given, Since: 1000}}}, p, err
 }
 
-func (v views) CountsAt(ctx context.Context, app domain.AppName, _ domain.Instant) ([]consents.Count, eventstore.Position, error) {
-	return v.Counts(ctx, app)
-}
-
-func (v views) Counts(ctx context.Context, app domain.AppName) ([]consents.Count, eventstore.Position, error) {
+func (v views) Counts(ctx context.Context, _ domain.AppName, _ domain.Instant) ([]consents.Count, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
 	return nil, p, err
 }
 
-func (v views) GivenBy(context.Context, domain.AppName, domain.PurposeID, string) (int64, error) {
-	return 0, nil
+func (v views) Holding(ctx context.Context, _ domain.AppName, _ consents.Holding) (int64, eventstore.Position, error) {
+	p, err := v.h.ledg.Head(ctx)
+	return 0, p, err
 }
 
 func (v views) Voided(ctx context.Context, app domain.AppName) ([]consents.VoidedCount, eventstore.Position, error) {

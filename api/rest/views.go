@@ -16,9 +16,8 @@ import (
 // Consents says where persons stand; see [consents.View].
 type Consents interface {
 	Get(ctx context.Context, app domain.AppName, who string, at domain.Instant) ([]consents.Row, eventstore.Position, error)
-	Counts(ctx context.Context, app domain.AppName) ([]consents.Count, eventstore.Position, error)
-	CountsAt(ctx context.Context, app domain.AppName, at domain.Instant) ([]consents.Count, eventstore.Position, error)
-	GivenBy(ctx context.Context, app domain.AppName, purpose domain.PurposeID, policy string) (int64, error)
+	Counts(ctx context.Context, app domain.AppName, at domain.Instant) ([]consents.Count, eventstore.Position, error)
+	Holding(ctx context.Context, app domain.AppName, h consents.Holding) (int64, eventstore.Position, error)
 	Tests(ctx context.Context, app domain.AppName) (int64, eventstore.Position, error)
 	Voided(ctx context.Context, app domain.AppName) ([]consents.VoidedCount, eventstore.Position, error)
 }
@@ -166,9 +165,13 @@ func (s *server) activity(ctx context.Context, in *activityIn) (*out[ActivityAns
 	if err != nil {
 		return nil, err
 	}
-	for _, day := range []string{in.From, in.Until} {
-		if _, err := time.Parse(time.DateOnly, day); day != "" && err != nil {
-			return nil, bad("a day is written as in 2026-03-02")
+	for _, day := range []struct{ member, text string }{{"from", in.From}, {"until", in.Until}} {
+		first, err := time.Parse(time.DateOnly, day.text)
+		if day.text != "" && err != nil {
+			return nil, bad(day.member + ": a day is written as in 2026-03-02")
+		}
+		if _, err := wire.HasCome(day.member, domain.At(first), s.Ledger.Now()); err != nil {
+			return nil, err
 		}
 	}
 	if in.Until != "" && in.Until < in.From { // days of one form are in the order of their texts

@@ -87,7 +87,7 @@ func ParseCheck(data []byte) (CheckRequest, error) {
 // every road. An answer that the policy wants recorded, and that could not be, is
 // unknown too.
 func Check(ctx context.Context, l Ledger, app domain.AppName, r CheckRequest, principal string, now domain.Instant) (CheckAnswer, error) {
-	who, q, asOf, err := r.parse(now)
+	who, q, asOf, err := r.ask(now)
 	if err != nil {
 		return unknown(domain.Question{At: now}, ledger.AsOf{}), err
 	}
@@ -131,6 +131,15 @@ func unknown(q domain.Question, asOf ledger.AsOf) CheckAnswer {
 		a.KnownAt = asOf.KnownAt.String()
 	}
 	return a
+}
+
+// ask reads a question that is asked now: its moments have come.
+func (r CheckRequest) ask(now domain.Instant) (who domain.PersonKey, q domain.Question, asOf ledger.AsOf, err error) {
+	who, q, asOf, err = r.parse(now)
+	if err == nil {
+		err = hasCome(&q, &asOf.KnownAt, now)
+	}
+	return who, q, asOf, err
 }
 
 func (r CheckRequest) parse(now domain.Instant) (who domain.PersonKey, q domain.Question, asOf ledger.AsOf, err error) {

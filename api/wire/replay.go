@@ -70,6 +70,19 @@ func (r ReplayRequest) Selection() (s ledger.Selection, err error) {
 	return s, nil
 }
 
+// Asked is [ReplayRequest.Selection] of what is asked now: its span has come.
+func (r ReplayRequest) Asked(now domain.Instant) (ledger.Selection, error) {
+	s, err := r.Selection()
+	if err != nil {
+		return s, err
+	}
+	if s.From, err = HasCome("from", s.From, now); err != nil {
+		return s, err
+	}
+	s.To, err = HasCome("to", s.To, now)
+	return s, err
+}
+
 func instant(name, text string) (domain.Instant, error) {
 	if text == "" {
 		return 0, nil

@@ -65,7 +65,7 @@ type NearStater interface {
 // look at the ledger, not a question before something is done: nothing of it is
 // recorded, whatever the policy says of checks.
 func StateOf(ctx context.Context, l NearStater, app domain.AppName, r StateRequest, now domain.Instant) (StateAnswer, error) {
-	who, q, asOf, err := r.about("any").parse(now)
+	who, q, asOf, err := r.about("any").ask(now)
 	if err != nil {
 		return StateAnswer{}, err
 	}

@@ -149,7 +149,7 @@ func newReportAudit() *cobra.Command {
 		Long: `The audit report of an app and a span: what was promised, what was kept, what was
 not, and how anybody can know. It is counted from the log, whose fingerprint is
 derived again for it. It holds no personal data. That it was made is recorded.`,
-		Example: `  consentledger report audit --app smartkey --from 2026-01-01T00:00:00Z --to 2027-01-01T00:00:00Z -o html --lang zh --out audit.html`,
+		Example: `  consentledger report audit --app smartkey --from 2026-01-01T00:00:00Z --to 2026-07-01T00:00:00Z -o html --lang zh --out audit.html`,
 		Args:    cobra.NoArgs,
 	}
 	write := paperFlags(c, &app, query)

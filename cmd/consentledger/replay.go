@@ -140,7 +140,7 @@ func replayDir(c *cobra.Command, path string, r wire.ReplayRequest, do func(json
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
 	unrecorded(c)
-	selection, err := r.Selection()
+	selection, err := r.Asked(d.ledger.Now())
 	if err != nil {
 		return err
 	}

@@ -87,6 +87,9 @@ func printDeadlines(c *cobra.Command, app string, q rest.DeadlineQuery) error {
 		if err := printRows(c, rows, obligationColumns...); err != nil {
 			return err
 		}
+		if len(rows) == 0 {
+			fmt.Fprintln(c.ErrOrStderr(), "no obligation is what was asked for")
+		}
 		return printLate(c, first)
 	case "jsonl":
 		return printRows(c, rows, obligationColumns...)

@@ -36,6 +36,9 @@ func newReportConsents() *cobra.Command {
 			if err := printRows(c, rows, "purpose", "status", "people"); err != nil || format != "table" {
 				return err
 			}
+			if len(rows) == 0 {
+				fmt.Fprintln(c.ErrOrStderr(), "nobody but tests has said anything yet")
+			}
 			voided, err := member(answer, "voided")
 			if err != nil {
 				return err

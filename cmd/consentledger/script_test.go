@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"consentledger/domain"
+
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -84,7 +86,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": scriptServe, "stop": scriptStop, "exits": scriptExits, "until": scriptUntil,
-			"capture": scriptCapture, "interrupted": scriptInterrupted, "flip": scriptFlip, "unzip": scriptUnzip, "replace": scriptReplace, "fill": scriptFill, "agrees": scriptAgrees, "sql": scriptSQL,
+			"capture": scriptCapture, "moment": scriptMoment, "interrupted": scriptInterrupted, "flip": scriptFlip, "unzip": scriptUnzip, "replace": scriptReplace, "fill": scriptFill, "agrees": scriptAgrees, "sql": scriptSQL,
 			"birthday": scriptBirthday,
 		},
 	})
@@ -188,6 +190,17 @@ func scriptUntil(ts *testscript.TestScript, neg bool, args []string) {
 	for again := true; again; again = err != nil || !want.MatchString(ts.ReadFile("stdout")) {
 		err = ts.Exec(args[1], args[2:]...)
 	}
+}
+
+// scriptMoment sets a variable to the moment that is so far from now, as in
+// "moment SOON 2s".
+func scriptMoment(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: moment NAME DURATION")
+	}
+	d, err := time.ParseDuration(args[1])
+	ts.Check(err)
+	ts.Setenv(args[0], domain.At(time.Now().Add(d)).String())
 }
 
 // scriptCapture sets a variable to what the last program printed: capture NAME

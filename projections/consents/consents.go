@@ -2,8 +2,9 @@
 //
 // A row is as of the moment at which the person's newest fact about its
 // purpose counts; no clock takes part. What time and later policies made of it
-// since is found when it is read: by [View.Get] and [View.CountsAt]. [View.List]
-// and [View.Counts] show the rows as they are.
+// since is found when it is read: every query names the moment that it asks
+// about. The tables themselves, and whoever reads them with SQL, have the rows as
+// they are: there a yes that ran out since is still given.
 package consents
 
 import (

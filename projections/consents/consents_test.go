@@ -3,6 +3,7 @@ package consents_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
 	"testing"
 
@@ -78,6 +79,85 @@ func TestAPublicationMakesAConsentStaleWhenItIsRead(t *testing.T) {
 	}
 }
 
+// Counts, lists and what a change touches say where people stand when they are
+// asked, not when the last fact came: a yes that ran out by then, or that a version
+// which began to bind made stale, is none any more.
+func TestListsAndCountsAreOfTheMomentThatIsAskedAbout(t *testing.T) {
+	w := projectiontest.NewTeller(t)
+	w.Register()
+	w.Publish(projectiontest.Document("one"))
+	yes := domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}}
+	w.Tell("ada", yes)
+	yes.Until = w.Time().Add(domain.Hour)
+	w.Tell("bo", yes)
+	w.Tell("cem", domain.RefuseConsent{Scope: domain.Scope{Purposes: yes.Purposes}})
+	recorded := w.Time()
+	binds := recorded.Add(2 * domain.Hour)
+	w.PublishAt(binds, projectiontest.Document("two"), "marketing")
+	v := open(t)
+	if err := v.Apply(t.Context(), w.Entries()); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name  string
+		at    domain.Instant
+		want  map[string]int64
+		given int64
+	}{
+		{"when the last fact came", recorded, map[string]int64{"given": 2, "refused": 1}, 2},
+		{"a moment before one ends", yes.Until - 1, map[string]int64{"given": 2, "refused": 1}, 2},
+		{"when it ends", yes.Until, map[string]int64{"given": 1, "expired": 1, "refused": 1}, 1},
+		{"when the version binds", binds, map[string]int64{"stale": 1, "expired": 1, "refused": 1}, 0},
+	} {
+		counts, _, err := v.Counts(t.Context(), app, c.at)
+		got := map[string]int64{}
+		for _, n := range counts {
+			got[n.Status.String()] += n.People
+		}
+		if err != nil || !maps.Equal(got, c.want) {
+			t.Errorf("%s: counted %v, want %v: %v", c.name, got, c.want, err)
+		}
+		for _, status := range []string{"given", "refused", "expired", "stale", "withdrawn"} {
+			rows, _, _, err := v.List(t.Context(), app, consents.Filter{Status: status}, c.at, consents.Cursor{}, 10)
+			if err != nil || int64(len(rows)) != c.want[status] {
+				t.Errorf("%s: %d are listed as %s, want %d: %v", c.name, len(rows), status, c.want[status], err)
+			}
+		}
+		if n, _, err := v.Holding(t.Context(), app, consents.Holding{Purpose: "marketing", Policy: "privacy", At: c.at}); err != nil || n != c.given {
+			t.Errorf("%s: %d consents by the policy hold, want %d: %v", c.name, n, c.given, err)
+		}
+		if n, _, err := v.Holding(t.Context(), app, consents.Holding{Purpose: "marketing", Policy: "other", At: c.at}); err != nil || n != 0 {
+			t.Errorf("%s: %d consents by another policy hold: %v", c.name, n, err)
+		}
+	}
+}
+
+// Whom a version touches is those whose consent held when it began to bind, and
+// did not run out since.
+func TestWhomAVersionTouchesThatBindsAlready(t *testing.T) {
+	w := projectiontest.NewTeller(t)
+	w.Register()
+	w.Publish(projectiontest.Document("one"))
+	yes := domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}}
+	w.Tell("ada", yes)
+	yes.Until = w.Time().Add(domain.Hour)
+	w.Tell("bo", yes)
+	w.Publish(projectiontest.Document("two"), "marketing")
+	bound := w.Time()
+	v := open(t)
+	if err := v.Apply(t.Context(), w.Entries()); err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[domain.Instant]int64{bound: 2, yes.Until: 1} {
+		if n, _, err := v.Holding(t.Context(), app, consents.Holding{Purpose: "marketing", At: at, Before: bound}); err != nil || n != want {
+			t.Errorf("at %s it touches %d, want %d: %v", at, n, want, err)
+		}
+		if n, _, err := v.Holding(t.Context(), app, consents.Holding{Purpose: "marketing", At: at}); err != nil || n != 0 {
+			t.Errorf("at %s %d are said to hold, which it made stale: %v", at, n, err)
+		}
+	}
+}
+
 // What a refusal is about, when each purpose ends and what was bundled must
 // survive in the kept facts: no later version can tell otherwise.
 func TestKeptFactsSayWhatTheLedgerSays(t *testing.T) {
@@ -137,7 +217,7 @@ func TestPagesAndCountsAgree(t *testing.T) {
 	n := map[consents.Count]int64{}
 	var after consents.Cursor
 	for {
-		rows, next, _, err := v.List(t.Context(), app, consents.Filter{}, after, 2)
+		rows, next, _, err := v.List(t.Context(), app, consents.Filter{}, w.Time(), after, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -149,7 +229,7 @@ func TestPagesAndCountsAgree(t *testing.T) {
 		}
 		after = next
 	}
-	counts, _, err := v.Counts(t.Context(), app)
+	counts, _, err := v.Counts(t.Context(), app, w.Time())
 	if err != nil || len(counts) != len(n) || len(n) == 0 {
 		t.Fatalf("%v, pages say %v: %v", counts, n, err)
 	}
@@ -157,7 +237,7 @@ func TestPagesAndCountsAgree(t *testing.T) {
 		if got := n[consents.Count{Purpose: c.Purpose, Status: c.Status}]; got != c.People {
 			t.Errorf("%s %s: %d in the pages, %d counted", c.Purpose, c.Status, got, c.People)
 		}
-		rows, _, _, err := v.List(t.Context(), app, consents.Filter{Purpose: c.Purpose, Status: c.Status.String()}, consents.Cursor{}, 100)
+		rows, _, _, err := v.List(t.Context(), app, consents.Filter{Purpose: c.Purpose, Status: c.Status.String()}, w.Time(), consents.Cursor{}, 100)
 		if err != nil || int64(len(rows)) != c.People {
 			t.Errorf("%s %s: %d listed, %d counted: %v", c.Purpose, c.Status, len(rows), c.People, err)
 		}

@@ -3,6 +3,7 @@ package consents
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"consentledger/domain"
@@ -82,39 +83,52 @@ type Cursor struct {
 }
 
 // List returns the rows of an app after a cursor, at most limit of them, in
-// the order of people's arrival and of purposes, as they were when their last
-// fact came; the cursor after the last of them; and the position that the
-// answer is as of. A page shorter than limit is the last. A filter reads the
-// rows that it leaves out.
-func (v *View) List(ctx context.Context, app domain.AppName, f Filter, after Cursor, limit int) ([]Row, Cursor, eventstore.Position, error) {
+// the order of people's arrival and of purposes, as they stand at the moment at;
+// the cursor after the last of them; and the position that the answer is as of. A
+// page shorter than limit is the last. A filter reads the rows that it leaves out.
+func (v *View) List(ctx context.Context, app domain.AppName, f Filter, at domain.Instant, after Cursor, limit int) ([]Row, Cursor, eventstore.Position, error) {
 	// The plus keeps SQLite to the order of numbers.
-	query := `SELECT number, person, purpose, status, since, until, policy, version, act, events, updated_position
+	query := `SELECT number, person, purpose, status, since, until, policy, version, act, alone, events, updated_position
 		FROM consents WHERE +app = ? AND NOT test AND number >= ? AND (number, purpose) > (?, ?)`
 	args := []any{string(app), after.Number, after.Number, string(after.Purpose)}
 	if f.Purpose != "" {
 		query, args = query+" AND purpose = ?", append(args, string(f.Purpose))
 	}
-	if f.Status != "" {
-		query, args = query+" AND status = ?", append(args, f.Status)
-	}
 	var rows []Row
 	var asOf eventstore.Position
 	err := v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
-		return tx.Each(query+" ORDER BY number, purpose LIMIT ?", append(args, int64(limit)), func(scan func(...any) error) error {
-			r, err := scanRow(scan, &after.Number)
-			rows, after.Purpose = append(rows, r), r.Purpose
-			return err
+		policies := v.references.at(app, position).Policies
+		err := tx.Each(query+" ORDER BY number, purpose", args, func(scan func(...any) error) error {
+			if len(rows) == limit {
+				return errFull
+			}
+			number := after.Number
+			r, err := scanRow(scan, &number)
+			if err != nil {
+				return err
+			}
+			if r.Status = r.By(at, r.Purpose, policies); f.Status == "" || r.Status.String() == f.Status {
+				rows, after = append(rows, r), Cursor{number, r.Purpose}
+			}
+			return nil
 		})
+		if errors.Is(err, errFull) {
+			return nil
+		}
+		return err
 	})
 	return rows, after, asOf, err
 }
+
+// errFull ends the reading of a page that is full.
+var errFull = errors.New("the page is full")
 
 func scanRow(scan func(...any) error, number *int64) (Row, error) {
 	var r Row
 	var p proofV1
 	var status, events string
-	err := scan(number, &r.Person, &r.Purpose, &status, &p.Since, &p.Until, &p.Policy, &p.Version, &p.Act, &events, &r.Updated)
+	err := scan(number, &r.Person, &r.Purpose, &status, &p.Since, &p.Until, &p.Policy, &p.Version, &p.Act, &p.Alone, &events, &r.Updated)
 	if err == nil {
 		err = json.Unmarshal([]byte(events), &p.Events)
 	}
@@ -141,37 +155,56 @@ func (v *View) Tests(ctx context.Context, app domain.AppName) (n int64, asOf eve
 	return n, asOf, err
 }
 
-// Counts returns the counts of an app by purpose and status, as the rows are,
-// and the position that they are as of. A yes that ran out or grew stale since
-// is counted as given.
-func (v *View) Counts(ctx context.Context, app domain.AppName) ([]Count, eventstore.Position, error) {
-	var counts []Count
-	var asOf eventstore.Position
-	err := v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
-		asOf = position
-		return tx.Each("SELECT purpose, status, people FROM counts WHERE app = ? ORDER BY purpose, status", []any{string(app)}, func(scan func(...any) error) error {
-			var purpose, status string
-			var c Count
-			err := scan(&purpose, &status, &c.People)
-			if err == nil {
-				c.Purpose = domain.PurposeID(purpose)
-				c.Status, err = domain.ParseStatus(status)
-			}
-			counts = append(counts, c)
-			return err
-		})
+// Counts returns how many people of an app stand where with each purpose at the
+// moment at, by purpose and status, tests left out, and the position that the
+// counts are as of. A yes that ran out or grew stale since the person's last fact
+// counts as what it came to. It reads every row of the app.
+func (v *View) Counts(ctx context.Context, app domain.AppName, at domain.Instant) ([]Count, eventstore.Position, error) {
+	people := map[Count]int64{} // of nobody
+	asOf, err := v.each(ctx, app, at, at, func(c Count, _ string) {
+		n := c.People
+		c.People = 0
+		people[c] += n
+	})
+	counts := make([]Count, 0, len(people))
+	for c, n := range people {
+		c.People = n
+		counts = append(counts, c)
+	}
+	slices.SortFunc(counts, func(a, b Count) int {
+		return cmp.Or(cmp.Compare(a.Purpose, b.Purpose), cmp.Compare(a.Status.String(), b.Status.String()))
 	})
 	return counts, asOf, err
 }
 
-// CountsAt returns how many people of an app stand where with each purpose at the
-// moment at, by purpose and status, tests left out, and the position that the
-// counts are as of. A yes that ran out or grew stale since the person's last fact
-// counts as what it came to. It reads every row of the app.
-func (v *View) CountsAt(ctx context.Context, app domain.AppName, at domain.Instant) ([]Count, eventstore.Position, error) {
-	people := map[Count]int64{} // of nobody
-	var asOf eventstore.Position
-	err := v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
+// A Holding asks for the consents to a purpose that hold at a moment.
+type Holding struct {
+	Purpose domain.PurposeID
+	Policy  string         // only those by the policy of that name; empty: by any
+	At      domain.Instant // what ran out by then does not hold
+	Before  domain.Instant // nor what a version made stale that binds before; zero: by At
+}
+
+// Holding returns how many people of an app have such a consent, and the position
+// that the answer is as of. It reads as [View.Counts] does.
+func (v *View) Holding(ctx context.Context, app domain.AppName, h Holding) (n int64, asOf eventstore.Position, err error) {
+	binds := h.At
+	if h.Before != 0 {
+		binds = min(binds, h.Before-1)
+	}
+	asOf, err = v.each(ctx, app, h.At, binds, func(c Count, policy string) {
+		if c.Purpose == h.Purpose && c.Status == domain.Given && (h.Policy == "" || policy == h.Policy) {
+			n += c.People
+		}
+	})
+	return n, asOf, err
+}
+
+// each tells how many people of an app stand somewhere with a purpose at the
+// moment at, by a consent to which policy. Of versions those count that bind by the
+// moment binds, which is not later. It may tell one status several times.
+func (v *View) each(ctx context.Context, app domain.AppName, at, binds domain.Instant, tell func(c Count, policy string)) (asOf eventstore.Position, err error) {
+	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
 		policies := v.references.at(app, position).Policies
 		return tx.Each(`SELECT purpose, status, policy, version, alone, until != 0 AND until <= ? AS over, count(*)
@@ -185,33 +218,14 @@ func (v *View) CountsAt(ctx context.Context, app domain.AppName, at domain.Insta
 			}
 			st, err := p.standing(status)
 			if over {
-				st.Until = at
+				st.Until = binds
 			}
 			id := domain.PurposeID(purpose)
-			people[Count{Purpose: id, Status: st.By(at, id, policies)}] += n
+			tell(Count{id, st.By(binds, id, policies), n}, p.Policy)
 			return err
 		})
 	})
-	counts := make([]Count, 0, len(people))
-	for c, n := range people {
-		c.People = n
-		counts = append(counts, c)
-	}
-	slices.SortFunc(counts, func(a, b Count) int {
-		return cmp.Or(cmp.Compare(a.Purpose, b.Purpose), cmp.Compare(a.Status.String(), b.Status.String()))
-	})
-	return counts, asOf, err
-}
-
-// GivenBy returns how many people of an app stand at given with a purpose by
-// their consent to the policy of that name, as the rows are: see [View.Counts].
-// It reads every row of the purpose.
-func (v *View) GivenBy(ctx context.Context, app domain.AppName, purpose domain.PurposeID, policy string) (n int64, err error) {
-	err = v.db.View(ctx, func(tx *readmodel.Tx, _ eventstore.Position) error {
-		return tx.Row("SELECT count(*) FROM consents WHERE app = ? AND NOT test AND purpose = ? AND status = 'given' AND policy = ?",
-			[]any{string(app), string(purpose), policy}, &n)
-	})
-	return n, err
+	return asOf, err
 }
 
 // A VoidedCount is how many answers of a kind were mistakes.

@@ -49,7 +49,7 @@ func TestAnOptOutReachesRowsThroughOthers(t *testing.T) {
 func sameAsTheLedger(t *testing.T, w *projectiontest.Teller, v *consents.View, name string) {
 	t.Helper()
 	want := map[string]domain.Status{"a": domain.Withdrawn, "b": domain.Withdrawn, "c": domain.Withdrawn, "d": domain.Given}
-	listed, _, _, err := v.List(t.Context(), app, consents.Filter{}, consents.Cursor{}, 100)
+	listed, _, _, err := v.List(t.Context(), app, consents.Filter{}, w.Time(), consents.Cursor{}, 100)
 	if err != nil {
 		t.Fatal(err)
 	}

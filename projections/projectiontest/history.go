@@ -174,11 +174,18 @@ func (w *Teller) request(person string, cmd domain.Command) ledger.Request {
 // Publish publishes a version.
 func (w *Teller) Publish(d domain.Document, stale ...domain.PurposeID) domain.Hash {
 	w.t.Helper()
+	return w.PublishAt(0, d, stale...)
+}
+
+// PublishAt is [Teller.Publish] of a version that begins to bind at a moment; zero:
+// at once.
+func (w *Teller) PublishAt(effective domain.Instant, d domain.Document, stale ...domain.PurposeID) domain.Hash {
+	w.t.Helper()
 	h, err := policydoc.Hash(d)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.Tell("", domain.PublishPolicy{Version: h, Document: d, Stale: stale, Material: []string{domain.MaterialService}})
+	w.Tell("", domain.PublishPolicy{Version: h, Document: d, Effective: effective, Stale: stale, Material: []string{domain.MaterialService}})
 	return h
 }
 

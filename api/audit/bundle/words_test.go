@@ -9,6 +9,7 @@ import (
 	"consentledger/domain"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
+	"consentledger/projections/projectiontest"
 )
 
 // TestEveryCodeHasAChineseName: what a Chinese reader gets to see of our own codes,
@@ -104,6 +105,48 @@ func TestNoEnglishCodeIsInAChineseReport(t *testing.T) {
 		if text := behindItsName.ReplaceAllString(r.kind(kind), "$1"); latin.MatchString(text) {
 			t.Errorf("the kind %s is shown as %s", kind, text)
 		}
+	}
+}
+
+// foreignOnPurpose are the runs of Latin letters that a Chinese dispute pack may
+// hold, each with its reason.
+var foreignOnPurpose = []struct{ reason, form string }{
+	{"a hash", `sha256:[0-9a-f]{64}`},
+	{"a pseudonym", `\b[0-9a-f]{32}\b`},
+	{"a moment", `\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z`},
+	{"an obligation, by its id", `\b(?:reply|stop)(?:\.[0-9a-z-]+)+`},
+	{"a rule, by its id", `\b(?:d15|d30|law20|facts15|h24)\b`},
+	{"an act's title, as the policy has it", `Click \(click\)`},
+	{"a purpose, policy, act or permission that has no Chinese title, as the policy has it", `\b(?:location|marketing|click|privacy|gps|camera)\b`},
+	{"an entry of the policy's enumerations, by its code", `IDE-4|REJ-1`},
+	{"a channel of the policy, by its id", `渠道=email`},
+	{"an amount", `12\.50 CNY`},
+	{"what somebody wrote down", `=(?:off|not-done|kind|often|desk|boss|a table)`},
+}
+
+// TestADisputePackOfABitOfEverythingIsChinese: of records of every kind that a
+// history may hold.
+func TestADisputePackOfABitOfEverythingIsChinese(t *testing.T) {
+	w := projectiontest.NewTeller(t)
+	w.TellAll()
+	r := &report{wording: chinese, of: &reading{policies: map[domain.Hash]domain.Document{}}}
+	told := 0
+	for _, e := range w.Entries() {
+		if p, ok := e.Event.(domain.PolicyPublished); ok {
+			r.of.policies[p.Version] = p.Document
+		}
+		text := r.kind(e.Kind()) + " | " + r.describe(e.Event)
+		bare := behindItsName.ReplaceAllString(text, "$1")
+		for _, f := range foreignOnPurpose {
+			bare = regexp.MustCompile(f.form).ReplaceAllString(bare, "")
+		}
+		if found := latin.FindString(bare); found != "" {
+			t.Errorf("%T shows %q: %s", e.Event, found, text)
+		}
+		told++
+	}
+	if told < 100 {
+		t.Errorf("only %d records", told)
 	}
 }
 

@@ -45,6 +45,8 @@ type Report struct {
 	Clock      []Count        `json:"clock" doc:"observations of the ledger's own clock"`
 	Tests      Tests          `json:"tests"`
 	Outside    Outside        `json:"outside"`
+
+	documents []domain.Document // that say what codes are called, the newest first
 }
 
 // Records returns how many records of the span the report counts.
@@ -100,7 +102,8 @@ type Purpose struct {
 	Automated  bool     `json:"automated_decision"`
 }
 
-// Consents counts the yeses of the span. One yes may be about many purposes.
+// Consents counts the yeses of the span: statements, not persons. One yes may be
+// about many purposes; what was voided later counts as it was given.
 type Consents struct {
 	Given     int64   `json:"given"`
 	Imported  int64   `json:"imported"`
@@ -113,7 +116,7 @@ type Consents struct {
 	Short     []Count `json:"did_not_count" doc:"why a yes did not count for a purpose"`
 }
 
-// Asked is how one purpose fared.
+// Asked is how one purpose fared, in statements.
 type Asked struct {
 	Purpose   string `json:"purpose"`
 	Counted   int64  `json:"counted"`
@@ -155,7 +158,8 @@ type Change struct {
 	Touched   int64    `json:"touched" doc:"consents that stood when it was published"`
 	Again     int64    `json:"again" doc:"of those, given again"`
 	No        int64    `json:"no" doc:"of those, refused or withdrawn since"`
-	Waiting   int64    `json:"waiting"`
+	RanOut    int64    `json:"ran_out,omitzero" doc:"of those, neither, and over by the end of the span"`
+	Waiting   int64    `json:"waiting" doc:"of those, the others"`
 	Percent   string   `json:"settled_percent,omitzero" doc:"given again or answered no, of those touched"`
 }
 

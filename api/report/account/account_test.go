@@ -11,6 +11,8 @@ import (
 	"iter"
 	"os"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -167,7 +169,7 @@ func TestWhoWasShownWhatAndWhy(t *testing.T) {
 	}}
 	for lang, want := range map[string][]string{
 		"en": {"history or a report, no personal texts|not said|unauthenticated|3|70|0", "an evidence bundle|a dispute|desk|1|9|4", "a receipt of a consent|own-code|desk|1|1|1"},
-		"zh": {"历史或报告，不含个人信息文本|未说明|unauthenticated|3|70|0", "存证包|争议|desk|1|9|4", "同意回执|own-code|desk|1|1|1"},
+		"zh": {"历史或报告，不含个人信息文本|未说明|未经认证者|3|70|0", "存证包|争议|desk|1|9|4", "同意回执|own-code|desk|1|1|1"},
 	} {
 		var got []string
 		for _, s := range r.Document(lang).Sections {
@@ -200,8 +202,59 @@ func TestChangesAreFollowedUntilEverybodyAnswered(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	front := strings.Join(r.Document("en").Front[2].Text, "\n")
-	if !strings.Contains(front, "nobody has given again or refused yet: 1.") {
+	if !strings.Contains(front, "nobody has given again, refused or withdrawn yet: 1.") {
 		t.Errorf("the first page does not say who waits:\n%s", front)
+	}
+}
+
+// A consent that ran out before a version was published is not touched by it; one
+// that ran out since, with no answer, waits for nobody.
+func TestAConsentThatRanOutWaitsForNobody(t *testing.T) {
+	w := projectiontest.NewTeller(t)
+	w.Register()
+	w.Publish(projectiontest.Document("one"))
+	yes := func(who string, until domain.Instant) {
+		w.Tell(who, domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}, Until: until})
+	}
+	yes("ada", 0)
+	yes("bob", w.Time().Add(domain.Hour))
+	soon := w.Time().Add(3 * domain.Hour)
+	yes("cem", soon)
+	w.Rest(2 * domain.Hour)
+	w.Publish(projectiontest.Document("two"), "marketing")
+	for to, want := range map[domain.Instant][3]int64{w.Time() + 1: {2, 0, 2}, soon: {2, 0, 2}, soon + 1: {2, 1, 1}} {
+		r := made(t, w, 0, to)
+		if c := r.Changes[len(r.Changes)-1]; c.Touched != want[0] || c.RanOut != want[1] || c.Waiting != want[2] || c.Touched != c.Again+c.No+c.RanOut+c.Waiting {
+			t.Errorf("up to %s: %+v, want touched, ran out and waiting %v", to, c, want)
+		}
+	}
+}
+
+// The columns beside what was owed add up to it, in both tables.
+func TestWhatWasOwedAddsUp(t *testing.T) {
+	w := told(t)
+	d := made(t, w, 0, w.Time()+1).Document("en")
+	checked := 0
+	for _, s := range d.Sections {
+		owed := slices.Index(s.Columns, "owed")
+		if owed < 0 {
+			continue
+		}
+		for _, row := range s.Rows {
+			var n [5]int
+			for i := range n {
+				var err error
+				if n[i], err = strconv.Atoi(row[owed+i]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if checked++; n[0] != n[1]+n[2]+n[3]+n[4] {
+				t.Errorf("%s: %v do not add up", s.Title, row)
+			}
+		}
+	}
+	if checked < 5 {
+		t.Errorf("only %d rows say what was owed", checked)
 	}
 }
 
@@ -282,7 +335,7 @@ func TestThePageLoadsNothingAndHasEveryRow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rows, cells := 0, map[string]bool{}
+		rows, cells, links, ids := 0, map[string]bool{}, []string{}, map[string]bool{}
 		for n := range tree.Descendants() {
 			switch {
 			case n.Type == html.ElementNode && n.Data == "tr":
@@ -291,9 +344,24 @@ func TestThePageLoadsNothingAndHasEveryRow(t *testing.T) {
 				cells[n.Data] = true
 			}
 			for _, a := range n.Attr {
-				if a.Key == "src" || a.Key == "href" {
+				if link, within := strings.CutPrefix(a.Val, "#"); within && a.Key == "href" {
+					links = append(links, link)
+				}
+				if a.Key == "id" {
+					ids[a.Val] = true
+				}
+				if a.Key == "src" || a.Key == "href" && !strings.HasPrefix(a.Val, "#") {
 					t.Errorf("%s: the page loads %s", lang, a.Val)
 				}
+			}
+		}
+		// The contents lead to every section, and to the signature.
+		if len(links) != len(d.Sections)+1 {
+			t.Errorf("%s: the contents have %d links, want %d", lang, len(links), len(d.Sections)+1)
+		}
+		for _, l := range links {
+			if !ids[l] {
+				t.Errorf("%s: the contents lead to %s, which is not there", lang, l)
 			}
 		}
 		want := 0

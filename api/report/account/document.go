@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"consentledger/api/audit/bundle"
+	"consentledger/api/report"
 	"consentledger/domain"
 )
 
@@ -41,15 +42,16 @@ type Section struct {
 
 // A speaker says things in one language.
 type speaker struct {
-	lang  string
-	words map[string]string
+	lang      string
+	words     map[string]string
+	documents []domain.Document // of the policies, the newest first
 }
 
-func speak(lang string) speaker {
+func speak(lang string, documents ...domain.Document) speaker {
 	if strings.HasPrefix(lang, "zh") {
-		return speaker{"zh", chinese}
+		return speaker{"zh", chinese, documents}
 	}
-	return speaker{"en", english}
+	return speaker{"en", english, documents}
 }
 
 // say returns the words of a key, filled in. A key that is missing is a mistake
@@ -110,9 +112,9 @@ func (s speaker) counts(list []Count, name func(string) string) [][]string {
 
 // Document returns the report in a language: en, zh.
 func (r Report) Document(lang string) Document {
-	s := speak(lang)
+	s := speak(lang, r.documents...)
 	d := Document{Lang: s.lang, Title: s.say("title", r.App.Name), None: s.say("none"), Contents: s.say("contents")}
-	d.About = []string{s.say("about.span", orText(r.From, s.say("beginning")), r.To), s.say("about.handler", orText(r.App.Handler, s.say("unknown")), s.name(r.App.Environment)), s.say("about.made", r.Outside.Made, r.Outside.Software)}
+	d.About = []string{s.say("about.span", orText(r.From, s.say("beginning")), r.To), s.say("about.handler", s.handler(r.App), s.name(r.App.Environment)), s.say("about.made", r.Outside.Made, r.Outside.Software)}
 	d.Front = []Paragraphs{
 		{s.say("front.promised"), s.promised(r)}, {s.say("front.kept"), s.kept(r)},
 		{s.say("front.broken"), s.broken(r)}, {s.say("front.know"), s.know(r)},
@@ -145,7 +147,7 @@ func orText(text, otherwise string) string {
 func (s speaker) processing(list []Purpose) []Section {
 	var rows [][]string
 	for _, p := range list {
-		rows = append(rows, []string{p.ID, p.Title, p.Section, s.name(p.Basis), strings.Join(p.Categories, ", "), strings.Join(p.Recipients, ", "),
+		rows = append(rows, []string{p.ID, p.Title, p.Section, s.name(p.Basis), orText(s.list(each(p.Categories, s.category)), s.say("unsaid")), orText(s.list(each(p.Recipients, s.recipient)), s.say("nobody")),
 			orText(p.Retention, s.say("unsaid")), s.yes(p.Sensitive), s.yes(p.Separate)})
 	}
 	return []Section{s.section("purposes", "purpose title section basis categories recipients retention sensitive separate", rows)}
@@ -154,8 +156,8 @@ func (s speaker) processing(list []Purpose) []Section {
 func (s speaker) consents(r Report) []Section {
 	var purposes, quality, changes [][]string
 	for _, a := range r.Consents.ByPurpose {
-		name := a.Purpose
-		if name == everything {
+		name := s.purpose(a.Purpose)
+		if a.Purpose == everything {
 			name = s.say("everything")
 		}
 		purposes = append(purposes, []string{name, number(a.Counted), number(a.Short), number(a.Refused), number(a.Withdrawn)})
@@ -168,19 +170,19 @@ func (s speaker) consents(r Report) []Section {
 		if c.Percent != "" {
 			percent = c.Percent + " %"
 		}
-		changes = append(changes, []string{c.Policy, c.Version, c.Effective, strings.Join(c.Material, ", "), strings.Join(c.Purposes, ", "),
-			number(c.Touched), number(c.Again), number(c.No), number(c.Waiting), percent})
+		changes = append(changes, []string{s.policy(c.Policy), c.Version, c.Effective, s.list(each(c.Material, s.material)), orText(s.list(each(c.Purposes, s.purpose)), s.say("none.")),
+			number(c.Touched), number(c.Again), number(c.No), number(c.RanOut), number(c.Waiting), percent})
 	}
 	code := func(c string) string { return c }
 	return []Section{
 		s.section("consents", "purpose counted short refused withdrawn", purposes),
 		s.section("short", "why count", s.counts(r.Consents.Short, s.name)),
 		s.section("versions", "version count", s.counts(r.Consents.ByVersion, code)),
-		s.section("acts", "act count", s.counts(r.Consents.ByAct, code)),
+		s.section("acts", "act count", s.counts(r.Consents.ByAct, s.act)),
 		s.section("surfaces", "surface count", s.counts(r.Consents.BySurface, code)),
-		s.section("locales", "locale count", s.counts(r.Consents.ByLocale, code)),
+		s.section("locales", "locale count", s.counts(r.Consents.ByLocale, s.locale)),
 		s.section("evidence", "quality count percent", quality),
-		s.section("changes", "policy version effective material purposes touched again answered-no waiting percent", changes),
+		s.section("changes", "policy version effective material purposes touched again answered-no ran-out waiting percent", changes),
 		s.section("answers", "why count", s.counts(r.Answers.Why, s.name)),
 	}
 }
@@ -188,22 +190,26 @@ func (s speaker) consents(r Report) []Section {
 func (s speaker) owed(r Report) []Section {
 	var groups, grounds, fees [][]string
 	for _, g := range r.Requests.Groups {
-		groups = append(groups, []string{g.Month, orText(bundle.ValueName(s.lang, "types", g.Type), s.say("no-request")), number(g.Obligations), number(g.Met), number(g.Late), number(g.Overdue),
+		groups = append(groups, []string{g.Month, orText(bundle.ValueName(s.lang, "types", g.Type), s.say("no-request")), number(g.Obligations), number(g.Met), number(g.Late), number(g.Overdue), rest(g.Tally),
 			percentOr(g.OnTime, s.say("nothing-due")), orText(g.Median, s.say("none"))})
 	}
 	for _, g := range r.Requests.Grounds {
-		grounds = append(grounds, []string{g.Code, number(g.Rejected)})
+		grounds = append(grounds, []string{s.ground(g.Code), number(g.Rejected)})
 	}
 	for _, f := range r.Requests.Fees {
 		none := s.say("none")
 		fees = append(fees, []string{f.Currency, orText(f.Quoted, none), orText(f.Paid, none), orText(f.Waived, none)})
 	}
 	return []Section{
-		s.section("requests", "month type owed met late overdue on-time median", groups),
+		s.section("requests", "month type owed met late overdue rest on-time median", groups),
 		s.section("rejections", "ground count", grounds),
 		s.section("fees", "currency quoted paid waived", fees),
 	}
 }
+
+// rest counts what is neither met nor overdue: the columns beside it add up to
+// what was owed.
+func rest(t report.Tally) string { return number(t.Obligations - t.Met - t.Late - t.Overdue) }
 
 func percentOr(percent, otherwise string) string {
 	if percent == "" {
@@ -215,7 +221,7 @@ func percentOr(percent, otherwise string) string {
 func (s speaker) exempt(r Report) []Section {
 	var rows [][]string
 	for _, x := range r.Exemptions {
-		rows = append(rows, []string{x.Recorded, s.name("list-" + x.List), x.Code, s.yes(x.Doubtful), strings.Join(x.Purposes, ", "), x.Reason, x.Approver, x.Until, s.yes(x.Ended), x.Event})
+		rows = append(rows, []string{x.Recorded, s.name("list-" + x.List), s.ground(x.Code), s.yes(x.Doubtful), s.list(each(x.Purposes, s.purpose)), x.Reason, x.Approver, x.Until, s.yes(x.Ended), x.Event})
 	}
 	return []Section{s.section("exemptions", "recorded list ground doubtful purposes reason approver until ended event", rows), s.notes("sharing", r.Sharing)}
 }
@@ -225,7 +231,7 @@ func (s speaker) notes(id string, list []Note) Section {
 	for _, n := range list {
 		var fields []domain.Field
 		for _, f := range n.Fields {
-			fields = append(fields, domain.Field(f))
+			fields = append(fields, domain.Field{Name: f.Name, Value: s.field(f)})
 		}
 		rows = append(rows, []string{n.Recorded, bundle.KindName(s.lang, n.Kind), bundle.FieldWords(s.lang, fields), n.Event})
 	}
@@ -250,10 +256,10 @@ func (s speaker) happened(r Report) []Section {
 		if a.Way != "" {
 			way, reason = s.name("way-"+a.Way), s.name("reason-"+a.Reason)
 		}
-		access = append(access, []string{way, strings.TrimPrefix(reason, "reason-"), a.Who, number(a.Count), number(a.Records), number(a.Parts)})
+		access = append(access, []string{way, strings.TrimPrefix(reason, "reason-"), s.who(a.Who), number(a.Count), number(a.Records), number(a.Parts)})
 	}
 	for _, g := range r.Gaps {
-		gaps = append(gaps, []string{g.Policy, orText(g.Section, s.say("unsaid")), s.say("gap." + g.Code), g.About})
+		gaps = append(gaps, []string{s.policy(g.Policy), orText(g.Section, s.say("unsaid")), s.say("gap." + g.Code), s.about(g)})
 	}
 	kind := func(k string) string { return bundle.KindName(s.lang, k) }
 	other := [][]string{{s.say("other.soon"), s.none(r.TooSoon)}, {s.say("other.disputed"), s.none(r.Disputed)}, {s.say("other.rejected"), s.rejected(r)},
@@ -312,7 +318,7 @@ func (s speaker) length(x Rule) string {
 func (s speaker) basis(r Report) []Section {
 	var calendars, rules, tree [][]string
 	for _, c := range r.Calendars {
-		calendars = append(calendars, []string{c.ID, orText(c.Notice, s.say("unsaid")), s.yes(c.Projected)})
+		calendars = append(calendars, []string{s.calendar(c.ID), orText(c.Notice, s.say("unsaid")), s.yes(c.Projected)})
 	}
 	for _, x := range r.Rules {
 		kind := s.say("promise")
@@ -323,7 +329,7 @@ func (s speaker) basis(r Report) []Section {
 		if x.Kept.Obligations == 0 {
 			percent = s.say("nothing-owed")
 		}
-		rules = append(rules, []string{x.ID, x.Source, kind, s.length(x), number(x.Kept.Obligations), number(x.Kept.Met), number(x.Kept.Late), number(x.Kept.Overdue), percent, x.Policy, x.Version, x.Set})
+		rules = append(rules, []string{x.ID, s.source(x.Source), kind, s.length(x), number(x.Kept.Obligations), number(x.Kept.Met), number(x.Kept.Late), number(x.Kept.Overdue), rest(x.Kept), percent, s.policy(x.Policy), x.Version, x.Set})
 	}
 	i := r.Outside.Integrity
 	tree = append(tree, []string{s.say("tree.origin"), orText(i.Origin, s.say("unknown"))}, []string{s.say("tree.size"), s.none(i.Size)}, []string{s.say("tree.root"), orText(i.Root, s.say("unknown"))},
@@ -341,7 +347,7 @@ func (s speaker) basis(r Report) []Section {
 	integrity := s.section("integrity", "what value", tree)
 	integrity.Text = i.Checkpoint
 	return []Section{
-		s.section("calendars", "calendar notice projected", calendars), s.section("rules", "rule source kind length owed met late overdue on-time policy version ruleset", rules),
+		s.section("calendars", "calendar notice projected", calendars), s.section("rules", "rule source kind length owed met late overdue rest on-time policy version ruleset", rules),
 		s.section("clock", "what count", s.counts(r.Clock, s.name)), integrity,
 	}
 }

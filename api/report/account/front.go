@@ -2,7 +2,6 @@ package account
 
 import (
 	"fmt"
-	"strings"
 )
 
 // promised says in plain words what was promised.
@@ -16,9 +15,9 @@ func (s speaker) promised(r Report) []string {
 			consent++
 		}
 	}
-	text := []string{s.say("promised.purposes", orText(r.App.Handler, s.say("unknown")), len(r.Promises.Purposes), consent)}
+	text := []string{s.say("promised.purposes", s.handler(r.App), len(r.Promises.Purposes), consent)}
 	for _, p := range r.Promises.Policies {
-		text = append(text, s.say("promised.policy", p.Name, p.Effective, p.Version))
+		text = append(text, s.say("promised.policy", s.policy(p.Name), p.Effective, p.Version))
 	}
 	own, law := 0, 0
 	for _, x := range r.Rules {
@@ -115,7 +114,7 @@ func (s speaker) rules(r Report) (text []string) {
 		if x.Law {
 			key = "broken.law"
 		}
-		text = append(text, s.say(key, x.ID, x.Source, s.length(x), x.Kept.Obligations, x.Kept.Overdue, x.Kept.Late))
+		text = append(text, s.say(key, x.ID, s.source(x.Source), s.length(x), x.Kept.Obligations, x.Kept.Overdue, x.Kept.Late))
 	}
 	return text
 }
@@ -159,7 +158,7 @@ func (r Report) unpromised() (n int64) {
 func (s speaker) types(list []Count) string {
 	var all []string
 	for _, c := range list {
-		all = append(all, fmt.Sprintf("%s %d", s.name(c.Name), c.Count))
+		all = append(all, fmt.Sprintf("%s %d", s.requestType(c.Name), c.Count))
 	}
-	return strings.Join(all, ", ")
+	return s.list(all)
 }

@@ -3,7 +3,6 @@ package account
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"consentledger/domain"
 	"consentledger/eventstore/codec"
@@ -85,7 +84,7 @@ func (r Report) unfiltered() (n int64) {
 func (s speaker) imports(r Report) Section {
 	var rows [][]string
 	for _, i := range r.Imports {
-		rows = append(rows, []string{i.Day, orText(i.FilteredBy, s.say("unsaid")), number(i.Consents), i.Oldest, i.Newest, s.none(i.Erased), strings.Join(i.Orders, ", ")})
+		rows = append(rows, []string{i.Day, orText(s.who(i.FilteredBy), s.say("unsaid")), number(i.Consents), i.Oldest, i.Newest, s.none(i.Erased), s.list(i.Orders)})
 	}
 	return s.section("imports", "recorded filtered count oldest newest erased-since orders", rows)
 }

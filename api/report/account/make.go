@@ -83,7 +83,7 @@ func open(ctx context.Context, l Ledger, app domain.AppName, from, to domain.Ins
 	c := &counting{
 		app: app, service: ref.Service, tests: map[string]bool{}, owners: map[domain.StreamID]string{}, calendars: map[string]Calendar{}, events: tally{},
 		purposes: map[domain.PurposeID]*Asked{}, versions: tally{}, acts: tally{}, surfaces: tally{}, locales: tally{}, evidence: tally{}, short: tally{}, why: tally{},
-		minors: tally{}, erasures: tally{}, clock: tally{}, unpromised: tally{}, access: map[Reader]seen{}, stands: map[pair]bool{}, touched: map[pair][]int{},
+		minors: tally{}, erasures: tally{}, clock: tally{}, unpromised: tally{}, access: map[Reader]seen{}, stands: map[pair]domain.Instant{}, touched: map[pair][]int{},
 		builds: map[string]*builds{}, ended: map[domain.EventID]bool{}, incidents: map[string]*Incident{}, known: map[string]domain.Instant{},
 		imports: map[[2]string]*importing{},
 	}
@@ -152,7 +152,7 @@ func (c *counting) report(to domain.Instant) Report {
 	a := c.service.App
 	r.Schema = "audit-report/1"
 	r.App = App{string(a.Name), a.Handler, a.Environment.String(), a.Jurisdiction, a.TimeZone}
-	r.Promises = promised(c.policies, to-1)
+	r.Promises, r.documents = promised(c.policies, to-1), documentsOf(c.policies)
 	r.Events, r.Minors, r.Erasures, r.Clock = c.events.list(), c.minors.list(), c.erasures.list(), c.clock.list()
 	r.Consents.ByPurpose = []Asked{}
 	for _, id := range slices.Sorted(maps.Keys(c.purposes)) {
@@ -165,8 +165,9 @@ func (c *counting) report(to domain.Instant) Report {
 		r.Consents.Evidence = append(r.Consents.Evidence, Share{q.Name, q.Count, domain.Percent(q.Count, c.evidence.sum())})
 	}
 	r.Changes = []Change{}
+	c.ranOut(to)
 	for _, ch := range c.changes {
-		ch.Waiting = ch.Touched - ch.Again - ch.No
+		ch.Waiting = ch.Touched - ch.Again - ch.No - ch.RanOut
 		ch.Percent = domain.Percent(ch.Again+ch.No, ch.Touched)
 		r.Changes = append(r.Changes, ch)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"consentledger/api/audit/bundle"
 	"consentledger/api/report"
 	"consentledger/api/wire"
 	"consentledger/domain"
@@ -28,6 +29,8 @@ type Register struct {
 	Notes       []Note              `json:"notes,omitempty" doc:"what was recorded of recipients and data abroad, or of deletions"`
 	Assessments []Assessment        `json:"assessments,omitempty"`
 	Due         []report.Obligation `json:"due,omitempty" doc:"what is to be kept, stopped or deleted, and is not done"`
+
+	documents []domain.Document // that say what codes are called, the newest first
 }
 
 // A Recipient is somebody whom a policy names.
@@ -83,6 +86,7 @@ func MakeRegister(ctx context.Context, l Ledger, owed Owed, app domain.AppName, 
 			policies = policies.Evolve(e.Fact())
 		}
 	}
+	r.documents = documentsOf(policies)
 
 	found := map[string]*Assessment{}
 	if err := c.notes(ctx, l, name, func(e codec.Entry, n domain.Noted) { r.note(e, n, found) }); err != nil {
@@ -216,9 +220,9 @@ func (r *Register) due(ctx context.Context, owed Owed, app domain.AppName, end e
 
 // Document returns the register in a language: en, zh.
 func (r Register) Document(lang string) Document {
-	s := speak(lang)
+	s := speak(lang, r.documents...)
 	d := Document{Lang: s.lang, Title: s.say("register."+r.Name, r.App.Name), None: s.say("none"), Contents: s.say("contents")}
-	d.About = []string{s.say("register.about", r.AsOf), s.say("about.handler", orText(r.App.Handler, s.say("unknown")), s.name(r.App.Environment))}
+	d.About = []string{s.say("register.about", r.AsOf), s.say("about.handler", s.handler(r.App), s.name(r.App.Environment))}
 	switch r.Name {
 	case "processing":
 		d.Sections = s.processing(r.Purposes)
@@ -235,7 +239,7 @@ func (r Register) Document(lang string) Document {
 func (s speaker) declared(list []Recipient) Section {
 	var rows [][]string
 	for _, x := range list {
-		rows = append(rows, []string{x.ID, x.Title, x.Policy, x.Section, strings.Join(x.Purposes, ", "), s.yes(x.Abroad)})
+		rows = append(rows, []string{x.ID, x.Title, s.policy(x.Policy), x.Section, s.list(each(x.Purposes, s.purpose)), s.yes(x.Abroad)})
 	}
 	return s.section("recipients-declared", "recipient title policy section purposes abroad", rows)
 }
@@ -244,7 +248,7 @@ func (s speaker) assessed(list []Assessment) Section {
 	var rows [][]string
 	for _, a := range list {
 		no := s.say("never")
-		rows = append(rows, []string{a.ID, orText(a.Subject, s.say("unsaid")), orText(a.Started, no), orText(a.Final, no), orText(a.HighRisk, s.say("unsaid")), orText(a.Published, no), orText(a.Keep, s.say("none")), s.name(a.State)})
+		rows = append(rows, []string{a.ID, orText(a.Subject, s.say("unsaid")), orText(a.Started, no), orText(a.Final, no), orText(bundle.ValueName(s.lang, "high_risk", a.HighRisk), s.say("unsaid")), orText(a.Published, no), orText(a.Keep, s.say("none")), s.name(a.State)})
 	}
 	return s.section("assessments", "assessment what since final high-risk published keep-until state", rows)
 }
@@ -252,7 +256,7 @@ func (s speaker) assessed(list []Assessment) Section {
 func (s speaker) dutiesDue(list []report.Obligation) Section {
 	var rows [][]string
 	for _, o := range list {
-		rows = append(rows, []string{o.Kind, orText(o.Target, s.say("unsaid")), o.Rule, o.State, orText(o.DueDate, orText(o.Due, s.say("unsaid"))), o.Stream})
+		rows = append(rows, []string{report.DutyName(s.lang, o.Kind), orText(o.Target, s.say("handler")), o.Rule, report.StateName(s.lang, o.State), orText(o.DueDate, orText(o.Due, s.say("unsaid"))), o.Stream})
 	}
 	return s.section("retention-duties", "kind target rule state due stream", rows)
 }

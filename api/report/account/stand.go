@@ -1,6 +1,7 @@
 package account
 
 import (
+	"math"
 	"slices"
 
 	"consentledger/domain"
@@ -12,13 +13,13 @@ func (c *counting) follow(e codec.Entry) {
 	switch x := e.Event.(type) {
 	case domain.PolicyPublished:
 		c.policies = c.policies.Evolve(e.Fact())
-		c.changed(x)
+		c.changed(x, e.Recorded)
 	case domain.CalendarPublished:
 		c.calendars[x.Calendar.ID().String()] = Calendar{x.Calendar.ID().String(), x.Calendar.Notice, x.Calendar.Projected}
 	case domain.ConsentGiven:
 		for _, i := range x.Items {
 			if i.Short == "" {
-				c.stands[pair{e.Stream.ID, i.Purpose}] = true
+				c.stands[pair{e.Stream.ID, i.Purpose}] = ends(x, i.Purpose)
 				c.settle(pair{e.Stream.ID, i.Purpose}, x.Version, func(ch *Change) { ch.Again++ })
 			}
 		}
@@ -39,8 +40,25 @@ func (c *counting) follow(e codec.Entry) {
 	}
 }
 
-// changed begins to wait for every consent that a version touches.
-func (c *counting) changed(x domain.PolicyPublished) {
+// never is the end of a consent that holds until it is withdrawn.
+const never domain.Instant = math.MaxInt64
+
+// ends returns when a consent to a purpose runs out.
+func ends(x domain.ConsentGiven, id domain.PurposeID) domain.Instant {
+	for _, e := range x.Ends {
+		if e.Purpose == id {
+			return e.Until
+		}
+	}
+	if x.Until != 0 {
+		return x.Until
+	}
+	return never
+}
+
+// changed begins to wait for every consent that a version touches: that stands at
+// the moment, and did not run out before.
+func (c *counting) changed(x domain.PolicyPublished, at domain.Instant) {
 	var ids []domain.PurposeID
 	ids = append(ids, x.Stale...)
 	for _, s := range x.Scopes {
@@ -52,13 +70,26 @@ func (c *counting) changed(x domain.PolicyPublished) {
 		return
 	}
 	ch := Change{Policy: x.Document.Name, Version: hash(x.Version), Effective: moment(x.Effective), Material: append([]string{}, x.Material...), Purposes: texts(ids)}
-	for p := range c.stands {
-		if slices.Contains(ids, p.purpose) {
+	for p, end := range c.stands {
+		if slices.Contains(ids, p.purpose) && end > at {
 			ch.Touched++
 			c.touched[p] = append(c.touched[p], len(c.changes))
 		}
 	}
 	c.changes = append(c.changes, ch)
+}
+
+// ranOut ends the waiting for the consents that ran out by the end of the span:
+// nobody need ask for them again because of a change.
+func (c *counting) ranOut(to domain.Instant) {
+	for p, changes := range c.touched {
+		if c.stands[p] > to-1 {
+			continue
+		}
+		for _, i := range changes {
+			c.changes[i].RanOut++
+		}
+	}
 }
 
 // settle ends the waiting for a pair: of a yes only for the changes up to the
