@@ -95,7 +95,9 @@ func (s *server) publishCalendar(ctx context.Context, in *appBody) (*out[Calenda
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.execute(ctx, ledger.Request{App: name, Source: "rest", ID: keyOr(in.Key), Body: body, Actor: string(domain.Operator), Command: domain.PublishCalendar{Calendar: k}})
+	r, err := s.executeKeyed(ctx, in.Key, ledger.Request{
+		App: name, Body: body, Actor: string(domain.Operator), Command: domain.PublishCalendar{Calendar: k},
+	})
 	if err != nil {
 		return nil, err
 	}

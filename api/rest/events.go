@@ -3,11 +3,9 @@ package rest
 import (
 	"bytes"
 	"context"
-	"errors"
 	"hash/maphash"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 
 	"consentledger/api/wire"
@@ -167,52 +165,6 @@ func modeOf(headers http.Header, body []byte) (wire.Mode, error) {
 		return wire.Structured, nil
 	}
 	return mode, nil
-}
-
-// parseKey reads an Idempotency-Key, which may be quoted, as the draft of the
-// IETF wants. Without the header there is none.
-func parseKey(header string) (string, error) {
-	text := strings.TrimSpace(header)
-	key := text
-	if quoted := strings.HasPrefix(text, `"`); quoted {
-		key = strings.TrimSuffix(strings.TrimPrefix(text, `"`), `"`)
-	}
-	if text != "" && (key == "" || len(key) > maxKey || strings.ContainsFunc(key, func(c rune) bool { return c <= ' ' || c > '~' || c == '"' })) {
-		return "", bad("the Idempotency-Key is a text of 1 to 255 printable characters without spaces, quoted or not")
-	}
-	return key, nil
-}
-
-const maxKey = 255
-
-// withID gives an event the id that comes of a key.
-func withID(body []byte, id string) ([]byte, error) {
-	if id == "" {
-		return body, nil
-	}
-	var members map[string]jsontext.Value
-	if json.Unmarshal(body, &members) != nil || members == nil {
-		return body, nil // who parses it says what is wrong
-	}
-	if _, has := members["id"]; has {
-		return nil, errKeyAndID
-	}
-	members["id"] = jsontext.Value(`"` + strings.ReplaceAll(id, `\`, `\\`) + `"`)
-	return json.Marshal(members, json.Deterministic(true))
-}
-
-var errKeyAndID = bad("an event that has an id comes without Idempotency-Key: it is known by its id, and may be sent again with it")
-
-// keyReused tells a key that was used for something else from an id.
-func keyReused(key string, err error) error {
-	if r, no := errors.AsType[domain.Refusal](err); key != "" && no && r.Code == domain.IDReused {
-		return failure{wire.Problem{
-			Type: "urn:consentledger:problem:idempotency-key-reused", Title: "Idempotency-Key used for something else", Status: http.StatusUnprocessableEntity,
-			Code: "idempotency-key-reused", Detail: "this Idempotency-Key came before with other events: send the same again, or take a new key",
-			Outcome: wire.Refused,
-		}}
-	}
-	return err
 }
 
 func (s *server) execute(ctx context.Context, req ledger.Request) (ledger.Receipt, error) {
