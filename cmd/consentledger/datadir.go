@@ -159,7 +159,7 @@ func checkOurs(path string) error {
 // nothing yet: then it is fresh.
 func checkFormat(path, use string, create bool) (fresh bool, err error) {
 	name := filepath.Join(path, "FORMAT")
-	text, err := os.ReadFile(name)
+	text, err := readOwnFile(name, maxOwnFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		if !create {
 			return false, fmt.Errorf("%s has no FORMAT file: it is not a data directory of this program", path)
