@@ -110,12 +110,15 @@ func members(structured []byte) (attributes, jsontext.Value, error) {
 			return nil, nil, notJSON(err, "the event")
 		}
 		if name == "data" || name == "data_base64" {
-			if len(data) > 0 {
-				return nil, nil, malformed("an event has data or data_base64, and not both")
-			}
 			end := int(d.InputOffset())
-			if data, err = dataOf(name, structured[end-len(v):end]); err != nil {
+			held, err := dataOf(name, structured[end-len(v):end])
+			switch {
+			case err != nil:
 				return nil, nil, err
+			case data != nil && held != nil:
+				return nil, nil, malformed("an event has data or data_base64, and not both")
+			case held != nil:
+				data = held
 			}
 			continue
 		}

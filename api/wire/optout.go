@@ -129,7 +129,9 @@ func (e *loose) member(name string, v jsontext.Value) (ok bool) {
 	if name == "data" || name == "data_base64" {
 		data, err := dataOf(name, v)
 		ok = err == nil && (e.data == nil || data == nil)
-		e.data = data
+		if data != nil { // null is none, and takes nothing away
+			e.data = data
+		}
 		return ok
 	}
 	text, err := textOf(name, v)
