@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -170,8 +171,8 @@ func (d desk) distinct() int {
 }
 
 // TestAClusterLosesNothingUnseen: three servers, and a stream with three replicas that
-// an administrator made. The leader changes, a server ends, and one comes back
-// without its directory: nothing is lost, and nobody says so. All directories are
+// an administrator made. The leader changes, a server ends, one comes back
+// without its directory, and one with damaged blocks: nothing is lost, and nobody says so. All directories are
 // lost: that is told.
 func TestAClusterLosesNothingUnseen(t *testing.T) {
 	c := startCluster(t)
@@ -225,8 +226,41 @@ func TestAClusterLosesNothingUnseen(t *testing.T) {
 	d.stepDown()
 	d.insist(46, 50, func(int) {})
 	quiet(50)
+
+	// A server's blocks are damaged while messages wait in them.
+	stop()
+	d.insist(51, 60, func(int) {})
+	c.damage((lost + 1) % 3)
+	d.until("the replicas are whole", func() bool { _, current := c.leader(d); return current })
+	stop = d.start()
+	quiet(60)
 	stop()
 	c.loseAll(d)
+}
+
+// damage overwrites what a server has in the blocks of the stream, while it is away.
+func (c *cluster) damage(i int) {
+	c.t.Helper()
+	c.stop(i)
+	blocks := 0
+	err := filepath.WalkDir(c.of(i), func(name string, e fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(name) != ".blk" || !strings.Contains(name, InStream) {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		if err != nil || len(text) == 0 {
+			return err
+		}
+		blocks++
+		for at := len(text) / 3; at < len(text); at += 64 {
+			text[at] ^= 0x55
+		}
+		return os.WriteFile(name, text, 0o600)
+	})
+	if err != nil || blocks == 0 {
+		c.t.Fatalf("%d blocks are damaged, %v", blocks, err)
+	}
+	c.start(i)
 }
 
 // loseAll takes all directories away while no ledger runs.
@@ -247,6 +281,6 @@ func (c *cluster) loseAll(d desk) {
 	d.until("the loss is told", func() bool {
 		return strings.Contains(d.losses(), "is another one than was known") && len(d.told()) == 1
 	})
-	d.insist(51, 51, func(int) {})
-	d.until("the next is recorded", func() bool { return d.distinct() >= 51 })
+	d.insist(61, 61, func(int) {})
+	d.until("the next is recorded", func() bool { return d.distinct() >= 61 })
 }
