@@ -45,7 +45,10 @@ func (s Subject) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Eve
 		return one(s.request(cmd, ref, max(at, recorded)))
 	case AcknowledgePolicy:
 		v, err := ref.version(cmd.Policy, cmd.Version, at)
-		return one(PolicyAcknowledged{v.Document.Name, v.Version, cmd.Locale, cmd.Act, cmd.Details}, err)
+		if err != nil {
+			return nil, err
+		}
+		return one(PolicyAcknowledged{v.Document.Name, v.Version, cmd.Locale, cmd.Act, cmd.Details}, nil)
 	case PresentNotice:
 		return one(present(cmd, ref, at))
 	case ChangePermission:

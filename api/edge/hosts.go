@@ -29,7 +29,7 @@ func ParseHosts(more []string) (Hosts, error) {
 		if _, err := netip.ParseAddr(name); err != nil && !isHostname(name) {
 			return Hosts{}, errHost
 		}
-		h.names = append(h.names, name)
+		h.names = append(h.names, canonical(name))
 	}
 	return h, nil
 }
@@ -43,7 +43,7 @@ func (h Hosts) Listening(listen string, at net.Addr) Hosts {
 		if err != nil || name == "" {
 			continue // every address, which the other one says
 		}
-		h.names = append(slices.Clip(h.names), strings.ToLower(name))
+		h.names = append(slices.Clip(h.names), canonical(strings.ToLower(name)))
 		if ip, err := netip.ParseAddr(name); err == nil && ip.IsUnspecified() {
 			h.local = true
 		}
@@ -91,5 +91,15 @@ func hostname(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
-	return strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
+	return canonical(strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), "."))
+}
+
+// canonical returns an address in the one way in which browsers write it: IPv6 has
+// many spellings, and IPv4 one inside IPv6. A name stays as it is.
+func canonical(name string) string {
+	ip, err := netip.ParseAddr(name)
+	if err != nil {
+		return name
+	}
+	return ip.Unmap().WithZone("").String()
 }

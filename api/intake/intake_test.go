@@ -47,6 +47,9 @@ type faulty struct {
 func (f *faulty) Execute(ctx context.Context, req ledger.Request) (ledger.Receipt, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if req.ID == "panic" {
+		panic("user-1 breaks it")
+	}
 	if req.ID == f.broken {
 		return ledger.Receipt{}, errors.New("disk on fire")
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -240,6 +241,8 @@ func (m *recall) write(ctx context.Context, changes uint64) error {
 		return nil
 	}
 
+	// Others who are ready to keep do so first: then they share this write.
+	runtime.Gosched()
 	m.mu.Lock()
 	now, kept := m.now, m.changes
 	now.Open = spans(maps.Keys(m.open))

@@ -58,14 +58,25 @@ const invalidApp = string(domain.NoApp)
 
 // reject keeps m, sealed. Doing it twice is harmless.
 func (d *drain) reject(m jetstream.Msg, meta *jetstream.MsgMetadata, r domain.Refusal, hint string) error {
-	seq := meta.Sequence.Stream
-	return keeper{Config: d.Config, js: d.js, filed: &d.filed}.keep(d.ctx, refused{
-		subject: m.Subject(), header: m.Headers(), data: m.Data(), why: r,
-		mayBeNo: mayBeNo(m.Subject(), m.Data(), hint), inSeq: seq,
-		// The time tells apart the streams of one name, when one was deleted.
-		id:    "in-" + strconv.FormatUint(seq, 10) + "-" + strconv.FormatInt(meta.Timestamp.UnixNano(), 10),
-		again: meta.NumDelivered > 1,
-	})
+	one := d.refused(m, meta)
+	one.why, one.mayBeNo = r, mayBeNo(m.Subject(), m.Data(), hint)
+	return d.keeper().keep(d.ctx, one)
+}
+
+// refused returns a message as it is kept, but for why.
+func (d *drain) refused(m jetstream.Msg, meta *jetstream.MsgMetadata) refused {
+	return refused{
+		subject: m.Subject(), header: m.Headers(), data: m.Data(), inSeq: meta.Sequence.Stream,
+		id: messageID(meta), again: meta.NumDelivered > 1,
+	}
+}
+
+func (d *drain) keeper() keeper { return keeper{Config: d.Config, js: d.js, filed: &d.filed} }
+
+// messageID names a message of the stream of incoming events. The time tells apart
+// the streams of one name, when one was deleted.
+func messageID(meta *jetstream.MsgMetadata) string {
+	return "in-" + strconv.FormatUint(meta.Sequence.Stream, 10) + "-" + strconv.FormatInt(meta.Timestamp.UnixNano(), 10)
 }
 
 // Rejections are the messages that were rejected in the last 30 days, and those

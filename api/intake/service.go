@@ -2,8 +2,10 @@ package intake
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"consentledger/api/natsservice"
 	"consentledger/api/wire"
@@ -85,11 +87,16 @@ func (s *service) record(r *natsservice.Request) {
 		}
 		return
 	}
+	odd := unencoded(r.Header)
+	req = apart(req, odd, "request-"+rand.Text())
 	taken := s.jobs.do(s.stop, s.jobs.person(req.App, req.Person), func() {
 		receipt, err := s.execute(r, req)
 		if err != nil {
 			s.refuse(r, hint, err)
 			return
+		}
+		if len(odd) > 0 {
+			s.tellUnencoded(req.App, r.Msg, odd)
 		}
 		_ = r.Answer(nil, wire.AppendReceipt(make([]byte, 0, 192), receipt)) // the usual one fits; a lost one is asked for again
 	})
@@ -98,13 +105,23 @@ func (s *service) record(r *natsservice.Request) {
 	}
 }
 
+// tellUnencoded tells of names with question marks. The event is recorded: whether
+// somebody can be told of them does not keep its sender waiting for long.
+func (s *service) tellUnencoded(app domain.AppName, m *nats.Msg, odd []string) {
+	ctx, cancel := context.WithTimeout(s.ctx, 5*time.Second)
+	defer cancel()
+	if err := s.keeper.tellUnencoded(ctx, app, refused{subject: m.Subject, header: m.Header, data: m.Data}, odd); err != nil {
+		s.Log.Error("an event came with question marks in its names, and that cannot be kept", "app", app, "err", err)
+	}
+}
+
 // execute records what was sent. If nobody waits for the answer, nobody will send
 // it again: then a broken store is tried until it is well or the ledger stops, as
 // for what the stream holds.
 func (s *service) execute(r *natsservice.Request, req ledger.Request) (receipt ledger.Receipt, err error) {
 	for wait := firstTry; ; wait = min(2*wait, lastTry) {
-		receipt, err = s.Ledger.Execute(s.ctx, req)
-		if err == nil || r.Reply != "" || wire.IsRefusal(err) || s.stop.Err() != nil {
+		receipt, err = s.Config.execute(s.ctx, req)
+		if err == nil || r.Reply != "" || errors.Is(err, errPanicked) || wire.IsRefusal(err) || s.stop.Err() != nil {
 			return receipt, err
 		}
 		pause(s.stop, wait)

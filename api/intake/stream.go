@@ -122,13 +122,15 @@ func (d *drain) take(m jetstream.Msg) {
 	}
 	d.memory.see(seq, meta.NumPending)
 	req, hint, refusal := parse(m.Subject(), m.Headers(), m.Data())
+	odd := unencoded(m.Headers())
+	req = apart(req, odd, messageID(meta))
 	key := d.jobs.person(req.App, req.Person)
 	if refusal != nil {
 		key = d.jobs.key("rejected", "") // it names nobody whose order it could keep
 	}
 	job := func() {
 		defer d.letGo(seq)
-		d.finish(m, meta, req, hint, refusal)
+		d.finish(m, meta, req, hint, refusal, odd)
 	}
 	if !d.jobs.do(d.stop, key, job) {
 		d.letGo(seq)
@@ -172,16 +174,22 @@ func (d *drain) letGo(seq uint64) {
 // finish brings one message to its end: recorded, rejected, or, when ctx is
 // done, given back. Until then it holds back the person's later ones: a broken
 // store is tried again here, not by redelivery, which would let them pass.
-func (d *drain) finish(m jetstream.Msg, meta *jetstream.MsgMetadata, req ledger.Request, hint string, refusal error) {
+func (d *drain) finish(m jetstream.Msg, meta *jetstream.MsgMetadata, req ledger.Request, hint string, refusal error, odd []string) {
 	wait := firstTry
 	for d.stop.Err() == nil {
 		err := refusal
 		if err == nil {
 			err = d.record(meta.Sequence.Stream, req)
 		}
+		if err == nil && len(odd) > 0 {
+			err = d.keeper().tellUnencoded(d.ctx, req.App, d.refused(m, meta), odd)
+		}
 		if err == nil {
 			_ = m.Ack() // lost: a redelivery, which is answered as before
 			return
+		}
+		if errors.Is(err, errPanicked) {
+			err = unknownOutcome
 		}
 		if r, no := errors.AsType[domain.Refusal](err); no {
 			if err = d.turnAway(m, meta, r, hint); err == nil {
@@ -209,7 +217,7 @@ func (d *drain) record(seq uint64, req ledger.Request) error {
 	if err != nil {
 		return err
 	}
-	receipt, err := d.Ledger.Execute(d.ctx, req)
+	receipt, err := d.execute(d.ctx, req)
 	if err != nil {
 		d.memory.failed(seq)
 		return err

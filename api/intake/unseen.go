@@ -89,6 +89,8 @@ type filing struct {
 	mu   sync.Mutex
 	at   place
 	seqs map[string]uint64 // by what identifies the incoming message
+
+	notes map[string]bool // what was filed of itself, see tellUnencoded
 }
 
 // find returns the sequence under which an incoming message was rejected.

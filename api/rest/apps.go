@@ -3,7 +3,6 @@ package rest
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"net/http"
 	"slices"
 	"strings"
@@ -63,7 +62,7 @@ type appIn struct {
 
 type appBody struct {
 	App     string `path:"app"`
-	Key     string `header:"Idempotency-Key"`
+	Key     string `header:"Idempotency-Key" doc:"names the request: sent again with the same body it gets the receipt that it got before; with another body, 422. Absent: each request is a new one"`
 	RawBody []byte `contentType:"application/json"`
 }
 
@@ -135,15 +134,15 @@ func (s *server) moveApp(ctx context.Context, in *appBody) (*out[AppAnswer], err
 func (s *server) registerApp(ctx context.Context, in *appBody, register domain.RegisterApp) (*out[AppAnswer], error) {
 	name := register.App.Name
 	ref, err := s.Ledger.App(ctx, name)
-	if err == nil && sameApp(ref.Service.App, register.Onto(ref.Service.App)) {
+	// A key is to be known afterwards: what has one is recorded also if it is no news.
+	if err == nil && in.Key == "" && sameApp(ref.Service.App, register.Onto(ref.Service.App)) {
 		answer := appAnswer(ref)
 		answer.Notes = []string{"all of this was known of the app before: " + nothingRecorded}
 		return ok(answer)
 	}
 
-	r, err := s.execute(ctx, ledger.Request{
-		App: name, Source: "rest", ID: keyOr(in.Key), Body: bytes.Clone(in.RawBody),
-		Actor: "operator", Command: register,
+	r, err := s.executeKeyed(ctx, in.Key, ledger.Request{
+		App: name, Body: bytes.Clone(in.RawBody), Actor: string(domain.Operator), Command: register,
 	})
 	if err != nil {
 		return nil, err
@@ -155,15 +154,6 @@ func (s *server) registerApp(ctx context.Context, in *appBody, register domain.R
 	answer, got := appAnswer(ref), wire.ReceiptOf(r)
 	answer.Receipt = &got
 	return ok(answer)
-}
-
-// keyOr returns the caller's name for a request, or a new one: then the same
-// request again is another request.
-func keyOr(key string) string {
-	if key != "" {
-		return key
-	}
-	return rand.Text()
 }
 
 func parseApp(name string, body []byte) (domain.RegisterApp, error) {

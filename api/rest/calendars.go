@@ -15,23 +15,28 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// CalendarAnswer is what one notice says about the working days of one year.
+// CalendarDays is what one notice says about the working days of one year.
+type CalendarDays struct {
+	Jurisdiction string   `json:"jurisdiction" doc:"as in CN, or CN-GX for a region"`
+	Year         int      `json:"year"`
+	Version      int      `json:"version" doc:"1 is the first; an amendment is one more; leave it out for the next"`
+	AddsTo       string   `json:"adds_to,omitempty" doc:"the jurisdiction on whose calendars this one lies"`
+	Notice       string   `json:"notice,omitempty" doc:"the notice's number"`
+	Issued       string   `json:"issued,omitempty"`
+	Off          []string `json:"off" doc:"days off, weekends in them included"`
+	MakeUp       []string `json:"makeup" doc:"Saturdays and Sundays that are worked"`
+	WorkingDays  int      `json:"working_days,omitempty" doc:"of the year, as the publisher counts them: checked"`
+	Partial      bool     `json:"partial,omitempty" doc:"it has not every day of the year: nothing is counted"`
+	Projected    bool     `json:"projected,omitempty" doc:"a guess at the most days off; never makes a year known"`
+	Reported     bool     `json:"reported,omitempty" doc:"somebody says that it will be so, and no notice was seen; never makes a year known"`
+	Source       string   `json:"source,omitempty" doc:"of what is reported: who says it, and where"`
+}
+
+// CalendarAnswer is a published calendar.
 type CalendarAnswer struct {
-	Jurisdiction string        `json:"jurisdiction" doc:"as in CN, or CN-GX for a region"`
-	Year         int           `json:"year"`
-	Version      int           `json:"version" doc:"1 is the first; an amendment is one more; leave it out for the next"`
-	AddsTo       string        `json:"adds_to,omitempty" doc:"the jurisdiction on whose calendars this one lies"`
-	Notice       string        `json:"notice,omitempty" doc:"the notice's number"`
-	Issued       string        `json:"issued,omitempty"`
-	Off          []string      `json:"off" doc:"days off, weekends in them included"`
-	MakeUp       []string      `json:"makeup" doc:"Saturdays and Sundays that are worked"`
-	WorkingDays  int           `json:"working_days,omitempty" doc:"of the year, as the publisher counts them: checked"`
-	Partial      bool          `json:"partial,omitempty" doc:"it has not every day of the year: nothing is counted"`
-	Projected    bool          `json:"projected,omitempty" doc:"a guess at the most days off; never makes a year known"`
-	Reported     bool          `json:"reported,omitempty" doc:"somebody says that it will be so, and no notice was seen; never makes a year known"`
-	Source       string        `json:"source,omitempty" doc:"of what is reported: who says it, and where"`
-	Receipt      *wire.Receipt `json:"receipt,omitempty" doc:"absent: it was published before"`
-	Notes        []string      `json:"notes,omitempty" doc:"what publishing it did not do"`
+	CalendarDays
+	Receipt *wire.Receipt `json:"receipt,omitempty" doc:"absent: it was published before"`
+	Notes   []string      `json:"notes,omitempty" doc:"what publishing it did not do"`
 }
 
 // Calendars is every calendar of an app, in order of publication.
@@ -44,18 +49,18 @@ type Calendars struct {
 func (s *server) calendarRoutes(api huma.API) {
 	const path = "/v1/apps/{app}/calendars"
 	route(s, api, "list-calendars", http.MethodGet, path, "The working days that were published for an app, by year and version", s.listCalendars)
-	bodied[CalendarAnswer](s, api, "publish-calendar", http.MethodPost, path, "Publish a year's working days, or an amendment of them", maxBody, s.publishCalendar)
+	bodied[CalendarDays](s, api, "publish-calendar", http.MethodPost, path, "Publish a year's working days, or an amendment of them", maxBody, s.publishCalendar)
 }
 
 func calendarOf(k domain.Calendar) CalendarAnswer {
-	a := CalendarAnswer{
+	a := CalendarDays{
 		Jurisdiction: k.Jurisdiction, Year: k.Year, Version: k.Version, AddsTo: k.AddsTo, Notice: k.Notice, Off: dates(k.Off), MakeUp: dates(k.MakeUp),
 		WorkingDays: k.WorkingDays, Partial: k.Partial, Projected: k.Projected, Reported: k.Reported, Source: k.Source,
 	}
 	if k.Issued != 0 {
 		a.Issued = k.Issued.String()
 	}
-	return a
+	return CalendarAnswer{CalendarDays: a}
 }
 
 func dates(list []domain.Date) []string {
@@ -96,7 +101,9 @@ func (s *server) publishCalendar(ctx context.Context, in *appBody) (*out[Calenda
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.execute(ctx, ledger.Request{App: name, Source: "rest", ID: keyOr(in.Key), Body: body, Actor: string(domain.Operator), Command: domain.PublishCalendar{Calendar: k}})
+	r, err := s.executeKeyed(ctx, in.Key, ledger.Request{
+		App: name, Body: body, Actor: string(domain.Operator), Command: domain.PublishCalendar{Calendar: k},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -120,8 +127,8 @@ func (s *server) publishCalendar(ctx context.Context, in *appBody) (*out[Calenda
 // parseCalendar reads a calendar. Whether its days make a year is the domain's
 // to say.
 func parseCalendar(b []byte) (domain.Calendar, error) {
-	var a CalendarAnswer
-	if err := json.Unmarshal(b, &a, json.RejectUnknownMembers(true)); err != nil || a.Receipt != nil || a.Notes != nil {
+	var a CalendarDays
+	if err := json.Unmarshal(b, &a, json.RejectUnknownMembers(true)); err != nil {
 		return domain.Calendar{}, bad(`want an object such as {"jurisdiction": "CN", "year": 2027, "off": ["2027-01-01"], "makeup": []}`)
 	}
 	k := domain.Calendar{

@@ -32,6 +32,7 @@ type Event struct {
 	DataContentType string         `json:"datacontenttype,omitempty"`
 	DataSchema      string         `json:"dataschema,omitempty"`
 	Data            map[string]any `json:"data,omitempty" doc:"what it holds says the schema of the type, below /v1/schemas"`
+	DataBase64      string         `json:"data_base64,omitempty" doc:"data as the Base64 of a JSON object, for SDKs that have bytes; an event has one of the two"`
 }
 
 // eventSchema returns the schema of an event of any type.
@@ -69,6 +70,8 @@ func describe(doc *huma.OpenAPI) {
 			describeErrors(op, path, problem)
 		}
 	}
+	openAnswers(doc)
+	nothingBesideRefs(doc)
 }
 
 func describeErrors(op *huma.Operation, path string, problem map[string]*huma.MediaType) {

@@ -32,7 +32,7 @@ type DiffAnswer struct {
 	Differences   []Difference `json:"differences"`
 	Material      []string     `json:"material" doc:"the kinds of material change: what a publisher must declare at least"`
 	Stale         []string     `json:"stale"`
-	Scopes        []Scope      `json:"scopes"`
+	Scopes        []Added      `json:"scopes"`
 	RightsReduced bool         `json:"rights_reduced"`
 	Touched       []Touched    `json:"touched"`
 	AsOf          string       `json:"as_of" doc:"of touched"`
@@ -82,7 +82,7 @@ func (s *server) diff(ctx context.Context, in *checkBody) (*out[DiffAnswer], err
 		Over:   over,
 		Policy: is.Document.Name, Old: was.Version.String(), New: is.Version.String(), Differences: []Difference{},
 		Material: slices.Concat([]string{}, c.Material), Stale: slices.Concat([]string{}, words(c.Stale)),
-		Scopes: slices.Concat([]Scope{}, scopesOf(c.Scopes)), RightsReduced: c.RightsReduced,
+		Scopes: slices.Concat([]Added{}, scopesOf(c.Scopes)), RightsReduced: c.RightsReduced,
 	}
 	for _, d := range c.Differences {
 		a.Differences = append(a.Differences, Difference(d))

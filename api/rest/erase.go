@@ -26,7 +26,13 @@ func (s *server) eraseRoute(api huma.API) {
 		"Erase a person: their key, their personal texts, and the outside ids that lead to them. It cannot be undone", maxBody, s.erase)
 }
 
-func (s *server) erase(ctx context.Context, in *checkBody) (*out[wire.Receipt], error) {
+type erasureBody struct {
+	App     string `path:"app"`
+	Key     string `header:"Idempotency-Key" doc:"the order's id, for an order that has none"`
+	RawBody []byte `contentType:"application/json"`
+}
+
+func (s *server) erase(ctx context.Context, in *erasureBody) (*out[wire.Receipt], error) {
 	app, err := domain.ParseAppName(in.App)
 	if err != nil {
 		return nil, bad(err.Error())
@@ -49,14 +55,22 @@ func (s *server) erase(ctx context.Context, in *checkBody) (*out[wire.Receipt], 
 			return nil, bad("evidence: a hash is written sha256: and 64 lower-case hex digits")
 		}
 	}
-	if b.ID == "" {
+	key, err := parseKey(in.Key)
+	switch {
+	case err != nil:
+		return nil, err
+	case key != "" && b.ID != "":
+		return nil, bad("an order that has an id comes without Idempotency-Key: it is known by its id, and may be sent again with it")
+	case key != "":
+		b.ID = key
+	case b.ID == "":
 		b.ID = rand.Text()
 	}
 	r, err := s.Ledger.Erase(ctx, ledger.Request{
 		App: app, Person: who, Source: "erasure", ID: b.ID, Body: in.RawBody, Actor: string(domain.Operator), RecordedBy: s.principal(ctx), Command: cmd,
 	})
 	if err != nil {
-		return nil, err
+		return nil, keyReused(key, err)
 	}
 	return ok(wire.ReceiptOf(r))
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/eventstore/ledger"
 
 	"github.com/go-json-experiment/json"
 )
@@ -136,4 +137,87 @@ func TestOfManyWithOneKeyAtOnceOneIsRecorded(t *testing.T) {
 	if len(receipts) != 1 || h.records("ann") != 1 {
 		t.Errorf("%d receipts, %d records: %s", len(receipts), h.records("ann"), fmt.Sprint(codes))
 	}
+}
+
+// A key is one thing on every route: the name of what is sent. The same body again
+// has the receipt that it had, and another body is refused.
+func TestAKeyMeansTheSameOnEveryRoute(t *testing.T) {
+	h := open(t)
+	version := h.furnish()
+	const calendar = `{"jurisdiction":"CN","year":2031,"notice":"2030-1","issued":"2030-11-01","off":["2031-01-01"],"makeup":[],"partial":true}`
+	older, _ := published(t)
+	other := strings.Replace(older, `"en","text":"Privacy"`, `"en","text":"Privacy, again"`, 1)
+	surface := fmt.Sprintf(surfaceJSON, version, doc.Texts[0].Hash, domain.Hash{8})
+	for _, c := range []struct{ method, path, body, another string }{
+		{"PUT", "/v1/apps/demo", `{"handler":"Demo GmbH"}`, `{"handler":"Demo AG"}`},
+		{"PUT", "/v1/apps/demo", `{"handler":"Demo GmbH"} `, `{"handler":"Demo SE"}`}, // no news
+		{"POST", "/v1/apps/demo/environment", `{"environment":"production"}`, `{"environment":"test"}`},
+		{"POST", "/v1/apps/demo/policies", other, older},
+		{"POST", "/v1/apps/demo/surfaces", surface, strings.Replace(surface, `"1.0"`, `"1.1"`, 1)},
+		{"POST", "/v1/apps/demo/calendars", calendar, strings.Replace(calendar, "2031", "2032", -1)},
+	} {
+		key := "Idempotency-Key: " + strings.ReplaceAll(c.path, "/", "-") + fmt.Sprint(len(c.body))
+		first := h.want(200, `"receipt"`, c.method, c.path, c.body, key)
+		head := h.headOf()
+		name, quoted, _ := strings.Cut(key, ": ")
+		for _, again := range []string{key, name + `: "` + quoted + `"`} {
+			if got := h.want(200, `"receipt"`, c.method, c.path, c.body, again); receiptIn(t, got) != receiptIn(t, first) {
+				t.Errorf("%s %s again with %s: %s, and first %s", c.method, c.path, again, got, first)
+			}
+		}
+		h.want(422, `"idempotency-key-reused"`, c.method, c.path, c.another, key)
+		for _, bad := range []string{`""`, "a b", "日", strings.Repeat("x", maxKey+1)} {
+			h.want(400, "Idempotency-Key is a text", c.method, c.path, c.another, "Idempotency-Key: "+bad)
+		}
+		if got := h.headOf(); got != head {
+			t.Errorf("%s %s: something was recorded: %s, and was %s", c.method, c.path, got, head)
+		}
+	}
+
+	order := `{"subject":"ann","reason":"subject-request","by":["operator:a","operator:b"]}`
+	h.want(200, `"event_id"`, "POST", "/v1/apps/demo/events", event("e1", "ann", "consent.given", yes))
+	h.want(400, "without Idempotency-Key", "POST", "/v1/apps/demo/subjects/erase", strings.Replace(order, "{", `{"id":"o1",`, 1), "Idempotency-Key: o1")
+	h.want(400, "Idempotency-Key is a text", "POST", "/v1/apps/demo/subjects/erase", order, "Idempotency-Key: a b")
+	h.want(200, `"event_id"`, "POST", "/v1/apps/demo/subjects/erase", order, "Idempotency-Key: o1")
+}
+
+// A key in quotes was known with its quotes to earlier programs.
+func TestAKeyOfAnEarlierProgramIsStillKnown(t *testing.T) {
+	h := open(t)
+	h.furnish()
+	const body = `{"handler":"Demo GmbH"}`
+	r, err := h.ledg.Execute(t.Context(), ledger.Request{
+		App: "demo", Source: "rest", ID: `"k"`, Body: []byte(body), Actor: "operator", RecordedBy: "unauthenticated",
+		Command: domain.RegisterApp{App: domain.App{Name: "demo", Handler: "Demo GmbH"}, Unsaid: ^domain.AppHandler},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := receiptIn(t, h.want(200, `"receipt"`, "PUT", "/v1/apps/demo", body, `Idempotency-Key: "k"`)); got != r.Event.String() {
+		t.Errorf("it is recorded as %s, and was as %s", got, r.Event)
+	}
+}
+
+// receiptIn returns the event id in the receipt of an answer.
+func receiptIn(t *testing.T, answer string) string {
+	t.Helper()
+	var a struct {
+		Receipt struct {
+			EventID string `json:"event_id"`
+		} `json:"receipt"`
+	}
+	if err := json.Unmarshal([]byte(answer), &a); err != nil || a.Receipt.EventID == "" {
+		t.Fatalf("%v: %s", err, answer)
+	}
+	return a.Receipt.EventID
+}
+
+// headOf returns the position of the newest record.
+func (h *house) headOf() string {
+	h.t.Helper()
+	p, err := h.ledg.Head(h.t.Context())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return fmt.Sprint(p)
 }

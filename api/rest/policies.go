@@ -29,6 +29,9 @@ type Scope struct {
 	Categories []string `json:"categories,omitempty"`
 }
 
+// Added is a [Scope] as a published version shows it.
+type Added Scope
+
 // publication is Publication with the document's bytes.
 type publication struct {
 	Document  jsontext.Value    `json:"document"`
@@ -46,7 +49,7 @@ type Version struct {
 	Effective string        `json:"effective"`
 	Material  []string      `json:"material,omitempty"`
 	Stale     []string      `json:"stale,omitempty"`
-	Scopes    []Scope       `json:"scopes,omitempty"`
+	Scopes    []Added       `json:"scopes,omitempty"`
 	Reduced   bool          `json:"rights_reduced,omitempty" doc:"who does not agree explicitly keeps the older promises"`
 	InForce   bool          `json:"in_force"`
 	Document  any           `json:"document,omitempty"`
@@ -108,10 +111,10 @@ func words[N ~string](names []N) []string {
 	return out
 }
 
-func scopesOf(scopes []domain.StaleScope) []Scope {
-	var out []Scope
+func scopesOf(scopes []domain.StaleScope) []Added {
+	var out []Added
 	for _, s := range scopes {
-		x := Scope{Purpose: string(s.Purpose), Categories: words(s.Categories)}
+		x := Added{Purpose: string(s.Purpose), Categories: words(s.Categories)}
 		for _, a := range s.Actions {
 			x.Actions = append(x.Actions, a.String())
 		}

@@ -34,8 +34,8 @@ func (s *server) publish(ctx context.Context, in *appBody) (*out[Version], error
 	if err := s.keep(ctx, cmd.Document, texts); err != nil {
 		return nil, err
 	}
-	r, err := s.execute(ctx, ledger.Request{
-		App: name, Source: "rest", ID: keyOr(in.Key), Body: bytes.Clone(in.RawBody), Actor: "operator", Command: cmd,
+	r, err := s.executeKeyed(ctx, in.Key, ledger.Request{
+		App: name, Body: bytes.Clone(in.RawBody), Actor: string(domain.Operator), Command: cmd,
 	})
 	if err != nil {
 		return nil, err

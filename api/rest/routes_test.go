@@ -161,3 +161,65 @@ func (h *house) head(path string) (int, string, http.Header) {
 	h.h.ServeHTTP(w, httptest.NewRequest(http.MethodHead, path, nil))
 	return w.Code, w.Body.String(), w.Header()
 }
+
+// TestRequestsAreClosedAndAnswersOpen: a client that was made of the description
+// takes what a later program answers, and hears of a member that is spelled wrongly.
+func TestRequestsAreClosedAndAnswersOpen(t *testing.T) {
+	h := open(t)
+	h.h = h.all()
+	for _, name := range []string{"/openapi.json", "/openapi-3.0.json"} {
+		var doc map[string]any
+		_, text := h.do("GET", name, "")
+		if err := json.Unmarshal([]byte(text), &doc); err != nil {
+			t.Fatal(err)
+		}
+		components := doc["components"].(map[string]any)["schemas"].(map[string]any)
+		asked, answered := map[string]bool{}, map[string]bool{}
+		for path, item := range doc["paths"].(map[string]any) {
+			for method, op := range item.(map[string]any) {
+				op := op.(map[string]any)
+				if body, has := op["requestBody"]; has {
+					open := strings.HasSuffix(path, "/events") || strings.HasSuffix(path, "/surfaces") // their members are looked at elsewhere
+					shapes(body, components, asked, func(s map[string]any) {
+						if s["properties"] != nil && s["additionalProperties"] != false && !open {
+							t.Errorf("%s: %s %s takes any member: %v", name, method, path, s)
+						}
+					})
+				}
+				shapes(op["responses"], components, answered, func(s map[string]any) {
+					if s["additionalProperties"] == false {
+						t.Errorf("%s: %s %s never answers with a member more: %v", name, method, path, s)
+					}
+				})
+			}
+		}
+		for one := range asked {
+			if answered[one] {
+				t.Errorf("%s: %s is asked and answered: it cannot be closed and open", name, one)
+			}
+		}
+	}
+}
+
+// shapes visits every schema in a part of a description, and notes those that have
+// a name.
+func shapes(part any, components map[string]any, named map[string]bool, visit func(map[string]any)) {
+	switch part := part.(type) {
+	case map[string]any:
+		if ref, is := part["$ref"].(string); is {
+			name := ref[strings.LastIndex(ref, "/")+1:]
+			if !named[name] {
+				named[name] = true
+				shapes(components[name], components, named, visit)
+			}
+		}
+		visit(part)
+		for _, of := range part {
+			shapes(of, components, named, visit)
+		}
+	case []any:
+		for _, of := range part {
+			shapes(of, components, named, visit)
+		}
+	}
+}

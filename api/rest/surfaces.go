@@ -43,7 +43,7 @@ type Surfaces struct {
 
 type surfaceBody struct {
 	App       string `path:"app"`
-	Key       string `header:"Idempotency-Key"`
+	Key       string `header:"Idempotency-Key" doc:"names the request: sent again with the same body it gets the receipt that it got before; with another body, 422. Absent: each request is a new one"`
 	Signature string `header:"Consent-Signature" doc:"a registered signer's name, a semicolon, and its Ed25519 signature over the bytes of the body, in base64. Who signs this may sign no consent to it"`
 	RawBody   []byte `contentType:"application/json"`
 }
@@ -135,7 +135,9 @@ func (s *server) publishSurface(ctx context.Context, in *surfaceBody) (*out[Surf
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.execute(ctx, ledger.Request{App: name, Source: "rest", ID: keyOr(in.Key), Body: body, Actor: string(domain.Operator), Signed: signed, Command: cmd})
+	r, err := s.executeKeyed(ctx, in.Key, ledger.Request{
+		App: name, Body: body, Actor: string(domain.Operator), Signed: signed, Command: cmd,
+	})
 	if err != nil {
 		return nil, err
 	}

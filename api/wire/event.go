@@ -98,7 +98,7 @@ func wrong(path, format string, args ...any) error {
 
 // ownSources are the names under which the ledger records of itself: whoever
 // could send as one of them could take the identity of what it will record.
-var ownSources = map[string]bool{"check": true, "consentledger/clock": true, "erasure": true, "ledger": true, "react": true, "rest": true}
+var ownSources = map[string]bool{"check": true, "consentledger/clock": true, "consentledger/intake": true, "erasure": true, "ledger": true, "react": true, "rest": true}
 
 // parse is the one road from attributes and data to a request. Begun is the
 // body that data begin, if that is known already; else nil.

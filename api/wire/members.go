@@ -111,14 +111,14 @@ func members(structured []byte) (attributes, jsontext.Value, error) {
 		}
 		if name == "data" || name == "data_base64" {
 			end := int(d.InputOffset())
-			more, err := dataOf(name, structured[end-len(v):end])
+			held, err := dataOf(name, structured[end-len(v):end])
 			switch {
 			case err != nil:
 				return nil, nil, err
-			case len(data) > 0 && more != nil:
+			case data != nil && held != nil:
 				return nil, nil, malformed("an event has data or data_base64, and not both")
-			case more != nil:
-				data = more
+			case held != nil:
+				data = held
 			}
 			continue
 		}

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -87,6 +88,14 @@ func TestWhatASenderEscapesNothingMeansIsKept(t *testing.T) {
 // escape means, it is nobody's. If that changes, a subject in binary mode may be
 // read in two ways that are both somebody's, and an opt-out has to stop both.
 func TestNoSubjectHasTwoReadings(t *testing.T) {
+	for a := range 256 {
+		for b := range 256 {
+			for _, form := range []string{"account:%c%c", "%c%c", "account:x%%%02X%%%02X", "account:x%%%02x%%%02x", "account%%3A%c%c", "device:%%25%02X%c", "account:%c%%%02X"} {
+				oneReading(t, fmt.Sprintf(form, a, b))
+			}
+			oneReading(t, "account:"+string([]byte{byte(a), byte(b)}))
+		}
+	}
 	for c := range 256 {
 		must := mustEscape(string([]byte{byte(c)}), 0)
 		if _, err := domain.ParsePersonKey("account:a" + string([]byte{byte(c)})); must && err == nil {
@@ -101,6 +110,49 @@ func TestNoSubjectHasTwoReadings(t *testing.T) {
 			}
 		}
 	}
+}
+
+// readings are all that a sender of a header may have meant: the text as it is, in
+// either encoding of its bytes, and with its escapes undone once or twice.
+func readings(header string) []string {
+	all := []string{header, rawText(header), plainText(rawText(header)), plainURI(rawText(header))}
+	for text := header; len(all) < 6; {
+		undone, ok := unescape(text)
+		if !ok {
+			break
+		}
+		all = append(all, undone)
+		text = undone
+	}
+	return all
+}
+
+// oneReading wants a header to name no two persons, and an app to take it as the
+// same one whether its senders escape or not.
+func oneReading(t *testing.T, header string) {
+	t.Helper()
+	exact, err := domain.ParsePersonKey(attributeText("subject", header))
+	raw, bad := domain.ParsePersonKey(rawText(header))
+	if (err == nil) != (bad == nil) || exact != raw {
+		t.Errorf("%q is %v of an app whose senders escape, and %v of another", header, exact, raw)
+	}
+	if err != nil {
+		return
+	}
+	for _, text := range readings(header) {
+		if other, err := domain.ParsePersonKey(text); err == nil && other != exact {
+			t.Errorf("%q is taken for %v, and may be %v", header, exact, other)
+		}
+	}
+}
+
+func FuzzASubjectHasOneReading(f *testing.F) {
+	for _, s := range []string{
+		"account:41", "account%3A41", "account:%34%31", "a%20b", "100%", "user%40example.com", "%c3%a9", "\xe9", "é", "张三", "account:a%2525", "device:%7E", "~", "a+b", "account:account:1",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(oneReading)
 }
 
 func TestTheContentTypeTellsTheMode(t *testing.T) {

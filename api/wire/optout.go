@@ -129,7 +129,7 @@ func (e *loose) member(name string, v jsontext.Value) (ok bool) {
 	if name == "data" || name == "data_base64" {
 		data, err := dataOf(name, v)
 		ok = err == nil && (e.data == nil || data == nil || sameData(e.data, data))
-		if data != nil {
+		if data != nil { // null is none, and takes nothing away
 			e.data = data
 		}
 		return ok

@@ -226,3 +226,32 @@ func FuzzOptOut(f *testing.F) {
 		}
 	})
 }
+
+// A member that is null is none: beside the other one it takes nothing away, in
+// either order, whether or not the event is read to the letter.
+func TestDataBesideANullAreTheData(t *testing.T) {
+	const head = `{"specversion":"1.0","id":"1","source":"/a","type":"consent.withdrawn","subject":"ann"`
+	const base64 = `"eyJhbGwiOnRydWV9"` // {"all":true}
+	for _, odd := range []string{"", `,"time":"01/01/1970"`} {
+		var first []byte
+		for _, members := range []string{
+			`"data":{"all":true}`, `"data":{"all":true},"data_base64":null`, `"data_base64":null,"data":{"all":true}`,
+			`"data":null,"data_base64":` + base64, `"data_base64":` + base64 + `,"data":null`, `"data_base64":` + base64,
+		} {
+			r, err := ParseEvent("a", []byte(head+odd+","+members+"}"))
+			if err != nil || !optsOut(r) {
+				t.Errorf("%s %s: %+v, %v", odd, members, r.Command, err)
+				continue
+			}
+			if first == nil {
+				first = r.Body
+			}
+			if !bytes.Equal(r.Body, first) {
+				t.Errorf("%s %s is another event: %s and %s", odd, members, r.Body, first)
+			}
+		}
+		if _, err := ParseEvent("a", []byte(head+odd+`,"data":{"all":true},"data_base64":`+base64+"}")); err == nil {
+			t.Errorf("%s: data are taken twice", odd)
+		}
+	}
+}

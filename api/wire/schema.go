@@ -51,8 +51,7 @@ func Schemas() []string {
 
 // Schema returns a JSON Schema (2020-12) by its name. It says no more than is
 // true: what it refuses is refused, but not all that it lets through is taken.
-// Two things are taken that do not fit: an opt-out, without what does not, and
-// data as Base64.
+// One thing is taken that does not fit: an opt-out, without what does not.
 // How a text must be written, and what goes together, the refusals say.
 func Schema(name string) ([]byte, bool) {
 	var s object
@@ -88,12 +87,11 @@ func envelope(kind object, whom about, data object, needsData bool) object {
 		"time":    object{"type": []string{"string", "null"}, "description": "RFC 3339"},
 		"subject": object{"type": []string{"string", "null"}, "description": "account:ID, device:ID or ID"},
 		"actor":   object{"enum": []any{"person", "guardian", "operator", "system", "authority", "", nil}}, "sequence": textOrInteger,
-		"onbehalfof": text, "dataschema": text, "datacontenttype": text, "data_base64": false,
+		"onbehalfof": text, "dataschema": text, "datacontenttype": text,
+		"data_base64": object{"type": []string{"string", "null"}, "contentEncoding": "base64", "description": "data, as the Base64 of its JSON text; for SDKs that have bytes"},
 	}
 	required := []string{"specversion", "id", "source", "type"}
-	if needsData {
-		required = append(required, "data")
-	}
+	data["type"] = []string{"object", "null"} // null is none
 	switch whom {
 	case aPerson:
 		required, properties["subject"] = append(required, "subject"), object{"type": "string", "minLength": 1, "description": "account:ID, device:ID or ID"}
@@ -101,7 +99,21 @@ func envelope(kind object, whom about, data object, needsData bool) object {
 		properties["subject"] = object{"enum": []any{"", nil}, "description": "none: it is about the app as a whole"}
 	case either:
 	}
-	return object{"type": "object", "properties": properties, "required": required}
+	return object{"type": "object", "properties": properties, "required": required, "anyOf": carriers(needsData)}
+}
+
+// carriers say in which member data are: in one of two, or in none where none are
+// needed. A member that is null is none.
+func carriers(needsData bool) []object {
+	is := func(data, base64 string, required ...string) object {
+		members := object{"data": object{"type": data}, "data_base64": object{"type": base64}}
+		return object{"type": "object", "properties": members, "required": slices.Concat([]string{}, required)}
+	}
+	forms := []object{is("object", "null", "data"), is("null", "string", "data_base64")}
+	if !needsData {
+		forms = append(forms, is("null", "null"))
+	}
+	return forms
 }
 
 // textOrInteger are two types, and apart: strict validators take no list of more than

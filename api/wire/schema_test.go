@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"maps"
 	"strconv"
@@ -77,7 +78,7 @@ func TestEveryExampleFitsItsSchemaAndNoBrokenOneDoes(t *testing.T) {
 		}
 		broken := map[string]map[string]any{
 			"of another version": with(event, "specversion", "0.3"), "without an id": with(event, "id", nil), "without a source": with(event, "source", nil),
-			"without data": with(event, "data", nil), "with a list as data": with(event, "data", []any{}), "with base64": with(event, "data_base64", "e30="),
+			"without data": with(event, "data", nil), "with a list as data": with(event, "data", []any{}), "with data twice": with(event, "data_base64", "e30="),
 			"with a member that nobody knows": with(event, "data", with(data, "nobody_knows", "x")), "with a number for a subject": with(event, "subject", 7),
 			"of another type": with(event, "type", "consent.forgotten"), "by nobody": with(event, "actor", "cat"),
 		}
@@ -86,6 +87,26 @@ func TestEveryExampleFitsItsSchemaAndNoBrokenOneDoes(t *testing.T) {
 		}
 		for name := range data {
 			broken["with a wrong "+name] = with(event, "data", with(data, name, 7.5))
+		}
+		inBase64 := with(event, "data", nil)
+		text, err := json.Marshal(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inBase64["data_base64"] = base64.StdEncoding.EncodeToString(text)
+		nulls := map[string]map[string]any{"with data in Base64": inBase64, "with data beside null": maps.Clone(event), "with data in Base64 beside null": maps.Clone(inBase64)}
+		nulls["with data beside null"]["data_base64"], nulls["with data in Base64 beside null"]["data"] = nil, nil
+		for what, event := range nulls {
+			if !valid(t, s, event) || !valid(t, anyEvent, event) {
+				t.Errorf("%s %s does not fit the schema", e.Type, what)
+			}
+			b, err := json.Marshal(event)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r, err := parseExample(Example{e.Type, e.Operator, b}); err != nil || r.Unread.Names != "" {
+				t.Errorf("%s %s is not taken: %v, %s", e.Type, what, err, r.Unread.Names)
+			}
 		}
 		for what, event := range broken {
 			if valid(t, s, event) {

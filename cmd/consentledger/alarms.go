@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"consentledger/api/intake"
 	"consentledger/api/rest"
 	"consentledger/domain"
 
@@ -29,7 +30,25 @@ func (h *house) alarms(ctx context.Context) []rest.Alarm {
 	return list
 }
 
-const rejectedAlarm = "rejected-messages"
+// The names of alarms of rejected messages, and what they say of a number of them.
+const (
+	rejectedAlarm  = "rejected-messages"
+	unencodedAlarm = "unencoded-ids"
+)
+
+var saysOf = map[string]string{
+	rejectedAlarm: "%d rejected messages may be a withdrawal, and nobody has looked at them",
+	unencodedAlarm: "on %d days events came over NATS with question marks in their ids, as some clients write what is not ASCII: " +
+		"different ids may have become one. They were recorded; mend the sender",
+}
+
+// alarmOf returns the name of the alarm that a rejected message raises.
+func alarmOf(m intake.RejectedMessage) string {
+	if m.Code == intake.UnencodedID {
+		return unencodedAlarm
+	}
+	return rejectedAlarm
+}
 
 // rejectedAlarms says of which apps a withdrawal may lie among the rejected
 // messages.
@@ -52,21 +71,22 @@ func (h *house) rejectedAlarms(ctx context.Context) []rest.Alarm {
 		return unknown(err.Error())
 	}
 	var list []rest.Alarm
-	place := map[string]int{}
+	place := map[[2]string]int{}
 	for _, m := range messages {
 		if !m.MayBeNo || m.Seen {
 			continue
 		}
-		i, has := place[m.App]
+		key := [2]string{alarmOf(m), m.App}
+		i, has := place[key]
 		if !has {
 			i = len(list)
-			place[m.App] = i
-			list = append(list, rest.Alarm{Name: rejectedAlarm, App: m.App, Since: domain.At(m.At).String(), See: "consentledger rejected list"})
+			place[key] = i
+			list = append(list, rest.Alarm{Name: key[0], App: m.App, Since: domain.At(m.At).String(), See: "consentledger rejected list"})
 		}
 		list[i].Count++
 	}
 	for i, a := range list {
-		list[i].Detail = fmt.Sprintf("%d rejected messages may be a withdrawal, and nobody has looked at them", a.Count)
+		list[i].Detail = fmt.Sprintf(saysOf[a.Name], a.Count)
 	}
 	return list
 }

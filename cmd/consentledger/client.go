@@ -7,10 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 
 	"consentledger/api/wire"
@@ -116,37 +114,4 @@ func callJSON(c *cobra.Command, method, path string, in any) ([]byte, error) {
 		return nil, err
 	}
 	return call(c, method, path, "application/json", body)
-}
-
-// maxInput bounds what is read from a file, in bytes. What is sent is smaller:
-// the server says how much.
-const maxInput = 64 << 20
-
-// readInput reads a file, or standard input for "-".
-func readInput(c *cobra.Command, name string) ([]byte, error) {
-	if name == "-" {
-		return readBounded(name, c.InOrStdin(), maxInput)
-	}
-	return readFile(name, maxInput)
-}
-
-// readFile reads a file that is no larger than so many bytes.
-func readFile(name string, most int64) ([]byte, error) {
-	f, err := os.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, notFound{err}
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return readBounded(name, f, most)
-}
-
-func readBounded(name string, r io.Reader, most int64) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(r, most+1))
-	if err == nil && int64(len(b)) > most {
-		return nil, usageError{fmt.Errorf("%s is larger than %d bytes", name, most)}
-	}
-	return b, err
 }

@@ -39,7 +39,13 @@ type dataDir struct {
 
 // openDataDir opens the directory at path, which must be for the given use,
 // and makes it if create is set.
-func openDataDir(ctx context.Context, path, use string, create bool) (_ *dataDir, err error) {
+func openDataDir(ctx context.Context, path, use string, create bool) (*dataDir, error) {
+	return openDataDirOn(ctx, nil, path, use, create)
+}
+
+// openDataDirOn is openDataDir with the files of the store on a file system; nil:
+// the real disk, as all else is.
+func openDataDirOn(ctx context.Context, files vfs.FS, path, use string, create bool) (_ *dataDir, err error) {
 	room, err := embedded.RoomAt(vfs.Default, path)
 	if err == nil {
 		err = room.Full(room.Needed())
@@ -82,7 +88,7 @@ func openDataDir(ctx context.Context, path, use string, create bool) (_ *dataDir
 			return nil, err
 		}
 	}
-	if d.db, err = embedded.Open(filepath.Join(path, "store"), embedded.Options{}); err != nil {
+	if d.db, err = embedded.Open(filepath.Join(path, "store"), embedded.Options{FS: files}); err != nil {
 		return nil, err
 	}
 	if d.vault, err = vault.Open(ctx, d.db.Rows(), keys); err != nil {
@@ -159,7 +165,7 @@ func checkOurs(path string) error {
 // nothing yet: then it is fresh.
 func checkFormat(path, use string, create bool) (fresh bool, err error) {
 	name := filepath.Join(path, "FORMAT")
-	text, err := os.ReadFile(name)
+	text, err := readOwnFile(name, maxOwnFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		if !create {
 			return false, fmt.Errorf("%s has no FORMAT file: it is not a data directory of this program", path)

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -62,7 +61,7 @@ func (e externalNATS) checkCreds() error {
 	if e.creds == "" {
 		return nil
 	}
-	text, err := os.ReadFile(e.creds)
+	text, err := readOwnFile(e.creds, maxKeyFile)
 	if err != nil {
 		return unread("--nats-creds", err)
 	}
@@ -82,7 +81,7 @@ func (e externalNATS) checkCA() error {
 	if e.ca == "" {
 		return nil
 	}
-	text, err := os.ReadFile(e.ca)
+	text, err := readOwnFile(e.ca, maxStampFile)
 	if err != nil {
 		return unread("--nats-ca", err)
 	}
@@ -96,11 +95,16 @@ func (e externalNATS) checkCert() error {
 	if e.cert == "" {
 		return nil
 	}
-	_, err := tls.LoadX509KeyPair(e.cert, e.key)
-	if _, file := errors.AsType[*os.PathError](err); file {
-		return unread("--nats-cert, --nats-key", err)
-	}
+	cert, err := readOwnFile(e.cert, maxStampFile)
 	if err != nil {
+		return unread("--nats-cert", err)
+	}
+	key, err := readOwnFile(e.key, maxKeyFile)
+	if err != nil {
+		return unread("--nats-key", err)
+	}
+	defer clear(key)
+	if _, err = tls.X509KeyPair(cert, key); err != nil {
 		return usageError{fmt.Errorf("--nats-cert, --nats-key: %w", err)}
 	}
 	return nil

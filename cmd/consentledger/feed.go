@@ -16,7 +16,7 @@ import (
 // that was given out: the next start makes another key.
 func openFeedKey(dir string) ([]byte, error) {
 	name := filepath.Join(dir, "feed.key")
-	text, err := os.ReadFile(name)
+	text, err := readOwnFile(name, maxOwnFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		key := make([]byte, 32)
 		rand.Read(key)

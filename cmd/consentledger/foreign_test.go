@@ -163,3 +163,66 @@ func TestALogIsReadFromPlainFilesOnly(t *testing.T) {
 		t.Errorf("%v, want a word on the pipe", err)
 	}
 }
+
+// TestFilesOfOnesOwnAreBoundedAndPlain: what a flag names may be a link, as of a
+// mounted secret. A pipe or a device would never end, and a wrong file may be large.
+func TestFilesOfOnesOwnAreBoundedAndPlain(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	if err := syscall.Mkfifo(at("pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(at("large"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(at("large"), maxEvidence+1); err != nil { // a hole: it takes no room
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(at("text"), []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for link, to := range map[string]string{"link": "text", "to-pipe": "pipe", "to-zero": "/dev/zero"} {
+		if err := os.Symlink(to, at(link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	readers := map[string]func(file string) error{
+		"--sign":                     func(file string) error { _, err := sign(file, "backend", nil); return err },
+		"--nats-creds":               func(file string) error { return externalNATS{creds: file}.checkCreds() },
+		"--nats-ca":                  func(file string) error { return externalNATS{ca: file}.checkCA() },
+		"--nats-cert":                func(file string) error { return externalNATS{cert: file, key: at("text")}.checkCert() },
+		"--nats-key":                 func(file string) error { return externalNATS{cert: at("text"), key: file}.checkCert() },
+		"--witnesses":                func(file string) error { _, err := policyOf(file, readOwnFile); return err },
+		"--timestamp-roots":          func(file string) error { _, err := rootsOf(file, readOwnFile); return err },
+		"--evidence":                 func(file string) error { _, err := hashOf(file); return err },
+		"a text that a policy names": func(file string) error { _, err := beside(at("policy.yaml"))(filepath.Base(file)); return err },
+	}
+	for flag, read := range readers {
+		for _, c := range []struct{ name, want string }{
+			{at("pipe"), "this is a pipe"}, {at("to-pipe"), "this is a pipe"}, {"/dev/zero", "this is a device"}, {at("to-zero"), "this is a device"},
+			{dir, "this is a directory"}, {at("large"), "it is larger than"},
+		} {
+			if flag == "a text that a policy names" && !strings.HasPrefix(c.name, dir+"/") {
+				continue // it names what is below its folder
+			}
+			done := make(chan error, 1)
+			go func() { done <- read(c.name) }()
+			select {
+			case err := <-done:
+				if err == nil || !strings.Contains(err.Error(), c.want) {
+					t.Errorf("%s %s: %v, want %q", flag, c.name, err, c.want)
+				}
+			case <-time.After(time.Minute):
+				t.Fatalf("%s %s hangs", flag, c.name)
+			}
+		}
+		if err := read(at("link")); err != nil && (strings.Contains(err.Error(), "plain file") || strings.Contains(err.Error(), "larger than")) {
+			t.Errorf("%s of a link to a plain file: %v", flag, err)
+		}
+	}
+	sum, err := hashOf(at("link"))
+	if err != nil || sum != "sha256:982d9e3eb996f559e633f4d194def3761d909f5a3b647d1a851fead67c32c9d1" {
+		t.Errorf("the hash of a text is %s, %v", sum, err)
+	}
+}

@@ -29,7 +29,7 @@ func (h *house) openWitnesses() error {
 	if h.config.witnesses == "" {
 		return nil
 	}
-	policy, err := policyOf(h.config.witnesses)
+	policy, err := policyOf(h.config.witnesses, readOwnFile)
 	if err != nil {
 		return usageError{fmt.Errorf("--witnesses: %w", err)}
 	}
@@ -47,7 +47,7 @@ func (h *house) openStamps() error {
 	if h.config.authority == "" {
 		return nil
 	}
-	roots, err := rootsOf(h.config.authorityRoots)
+	roots, err := rootsOf(h.config.authorityRoots, readOwnFile)
 	if err != nil {
 		return usageError{fmt.Errorf("--timestamp-roots: %w", err)}
 	}

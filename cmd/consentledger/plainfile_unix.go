@@ -4,6 +4,9 @@ package main
 
 import "syscall"
 
-// plainFlags let the opening of a pipe not wait for its other end, and follow no
-// link.
-const plainFlags = syscall.O_NONBLOCK | syscall.O_NOFOLLOW
+// Flags by which the opening of a pipe does not wait for its other end, and follows
+// no link.
+const (
+	noWait = syscall.O_NONBLOCK
+	noLink = syscall.O_NOFOLLOW
+)

@@ -1,4 +1,4 @@
 package main
 
-// plainFlags are none here: a pipe has no name among files.
-const plainFlags = 0
+// There are none here: a pipe has no name among files.
+const noWait, noLink = 0, 0

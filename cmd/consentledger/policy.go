@@ -67,7 +67,7 @@ func beside(name string) func(string) ([]byte, error) {
 		if !filepath.IsLocal(path) {
 			return nil, fmt.Errorf("%s is not below the policy file's folder", path)
 		}
-		return readFile(filepath.Join(filepath.Dir(name), path), maxInput)
+		return readOwnFile(filepath.Join(filepath.Dir(name), path), maxInput)
 	}
 }
 

@@ -143,7 +143,7 @@ func rebuildDir(ctx context.Context, path string) (all []rebuild.Row, err error)
 		}
 	}
 	rows, err := d.compareTrees(ctx, apps, func(app domain.AppName) ([]byte, error) {
-		return os.ReadFile(filepath.Join(tileDir(path), string(app), "checkpoint"))
+		return readPlainFile(filepath.Join(tileDir(path), string(app), "checkpoint"), maxOwnFile)
 	})
 	return append(all, rows...), err
 }

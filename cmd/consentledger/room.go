@@ -35,20 +35,27 @@ type diskFullError struct{ error }
 func (diskFullError) exitCode() int   { return exitUnavailable }
 func (e diskFullError) Unwrap() error { return e.error }
 
-// errRestart says that the disk has room again, and that something which had
-// stopped for want of it begins anew with the process.
-var errRestart = errors.New("there is room on the disk again: the ledger starts anew")
+// errRestart says that the disk takes writes again, and that something which it had
+// stopped begins anew with the process.
+var errRestart = errors.New("the disk takes writes again: the ledger starts anew")
 
-// roomEvery is how often the room on the disk is looked at.
-const roomEvery = 250 * time.Millisecond
+// How often the room on the disk is looked at; how often, at most, it is tried
+// whether a disk that failed takes writes again; and how long a process runs at least
+// that starts anew after a failure: one that fails at once would do nothing else.
+const (
+	roomEvery    = 250 * time.Millisecond
+	probeEvery   = 2 * time.Second
+	restartAfter = 5 * time.Second
+)
 
 // watchRoom keeps the embedded NATS server from filling the disk, says when the
 // disk is full and when it is not any more, and ends the process with errRestart
-// once there is room again for what had stopped.
+// once the disk takes writes again for what had stopped, be it for want of room or
+// because a write failed. Until then the ledger answers what it knows.
 func (h *house) watchRoom(ctx context.Context, end func(error)) {
 	tick := time.NewTicker(roomEvery)
 	defer tick.Stop()
-	full := false
+	full, next := false, time.Now().Add(restartAfter)
 	for {
 		room, err := h.dir.db.Room()
 		before := full
@@ -58,10 +65,14 @@ func (h *house) watchRoom(ctx context.Context, end func(error)) {
 			h.log.Info("there is room on the disk again", "free", room.Free)
 		}
 		h.limitNATS(full)
-		if stopped := h.stoppedByFullDisk(); stopped != nil && !full && h.probe(room) == nil {
-			h.log.Warn("the ledger starts anew: there is room for what a full disk had stopped", "stopped", stopped)
-			end(errRestart)
-			return
+		stopped := h.stoppedByDisk()
+		if stopped != nil && !full && (diskFull(stopped) || time.Now().After(next)) {
+			if h.probe(room) == nil {
+				h.log.Warn("the ledger starts anew: the disk takes writes again, and had stopped something", "stopped", stopped)
+				end(errRestart)
+				return
+			}
+			next = time.Now().Add(probeEvery)
 		}
 		select {
 		case <-tick.C:
@@ -71,13 +82,13 @@ func (h *house) watchRoom(ctx context.Context, end func(error)) {
 	}
 }
 
-// stoppedByFullDisk returns what a full disk stopped for good: only a new
-// process gets it going. Nil: nothing.
-func (h *house) stoppedByFullDisk() error {
-	errs := []error{h.natsWrites()}
-	if err := h.dir.db.Writable(); errors.Is(err, eventstore.ErrFull) && h.dir.db.Dead() {
-		errs = append(errs, err)
+// stoppedByDisk returns what a full disk stopped for good, or of the store any
+// write that failed: only a new process gets it going. Nil: nothing.
+func (h *house) stoppedByDisk() error {
+	if h.dir.db.Dead() {
+		return h.dir.db.Writable()
 	}
+	errs := []error{h.natsWrites()}
 	for _, r := range h.runners {
 		_, err := r.State()
 		errs = append(errs, err)

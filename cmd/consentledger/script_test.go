@@ -28,7 +28,7 @@ import (
 // detector would wait a second whenever it ends.
 func TestMain(m *testing.M) {
 	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
-	testscript.Main(suite{m}, map[string]func(){"consentledger": main})
+	testscript.Main(suite{m}, map[string]func(){"consentledger": main, "started-anew": startedAnew})
 }
 
 // A suite removes in the end what build made.

@@ -28,6 +28,7 @@ import (
 	"consentledger/projections/requests"
 	"consentledger/projections/transparency"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
@@ -41,6 +42,7 @@ type serveConfig struct {
 	natsListen string       // where the embedded server listens
 	nats       externalNATS // instead of the embedded one
 	demo       bool
+	files      vfs.FS // of the store; nil: the real disk
 
 	witnesses    string // a file that names them; empty: there are none
 	witnessEvery time.Duration
@@ -231,7 +233,7 @@ func (h *house) open(ctx context.Context) (err error) {
 	if h.config.demo {
 		use = "demo"
 	}
-	if h.dir, err = openDataDir(ctx, h.config.data, use, true); err != nil {
+	if h.dir, err = openDataDirOn(ctx, h.config.files, h.config.data, use, true); err != nil {
 		return err
 	}
 	if err := removeProbes(h.config.data); err != nil {

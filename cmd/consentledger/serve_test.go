@@ -21,6 +21,7 @@ import (
 type running struct {
 	http, nats string
 	stop       func() error
+	wait       func() error // until it ends by itself
 }
 
 // banner hands on what serve prints, and tells when it is ready.
@@ -60,6 +61,10 @@ func startWith(t *testing.T, config serveConfig) *running {
 		once.Do(func() { cancel(); stopped = <-done })
 		return stopped
 	}}
+	r.wait = func() error {
+		once.Do(func() { stopped = <-done; cancel() })
+		return stopped
+	}
 	t.Cleanup(func() { r.stop() })
 	select {
 	case <-b.ready:

@@ -66,9 +66,9 @@ func (k signingKey) headers(body []byte) ([][2]string, error) {
 
 // sign returns the header that signs body by the key in a file.
 func sign(keyFile, signer string, body []byte) (string, error) {
-	text, err := os.ReadFile(keyFile)
+	text, err := readOwnFile(keyFile, maxKeyFile)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("--sign: %w", err)
 	}
 	block, _ := pem.Decode(text)
 	if block == nil {

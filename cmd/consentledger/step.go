@@ -6,9 +6,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 
 	"consentledger/domain"
@@ -140,12 +140,21 @@ func hashOf(text string) (string, error) {
 	if strings.HasPrefix(text, "sha256:") {
 		return text, nil
 	}
-	file, err := os.ReadFile(text)
+	f, info, err := openOwn(text)
 	if err != nil {
 		return "", usageError{fmt.Errorf("want a file, or a hash as sha256: and 64 hex digits: %w", err)}
 	}
-	sum := sha256.Sum256(file)
-	return "sha256:" + hex.EncodeToString(sum[:]), nil
+	defer f.Close()
+	if info.Size() > maxEvidence {
+		return "", tooLarge(text, maxEvidence)
+	}
+
+	// As many bytes as it had: it may grow meanwhile.
+	h := sha256.New()
+	if _, err := io.CopyN(h, f, info.Size()); err != nil {
+		return "", fmt.Errorf("%s: %w", text, err)
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
 }
 
 func upper(text string) string { return strings.ToUpper(text[:1]) + text[1:] }

@@ -18,11 +18,11 @@ import (
 
 // rootsOf reads certificates. Without a file they are those that this machine
 // trusts: nil.
-func rootsOf(file string) (*x509.CertPool, error) {
+func rootsOf(file string, read fileReader) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
 	}
-	text, err := readPlainFile(file, maxStampFile)
+	text, err := read(file, maxStampFile)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func verifyTimestamp(c *cobra.Command, file string, t trust, rootsFile string) e
 	if err != nil {
 		return err
 	}
-	roots, err := rootsOf(rootsFile)
+	roots, err := rootsOf(rootsFile, readPlainFile)
 	if err != nil {
 		return usageError{fmt.Errorf("--roots: %w", err)}
 	}

@@ -32,7 +32,7 @@ func (t *trust) readPolicy() error {
 	if t.policyFile == "" {
 		return nil
 	}
-	p, err := policyOf(t.policyFile)
+	p, err := policyOf(t.policyFile, readPlainFile)
 	if err != nil {
 		return usageError{fmt.Errorf("--policy: %w", err)}
 	}
@@ -47,8 +47,8 @@ func (t *trust) readPolicy() error {
 }
 
 // policyOf reads a file that names witnesses.
-func policyOf(file string) (witness.Policy, error) {
-	text, err := readPlainFile(file, maxPolicyFile)
+func policyOf(file string, read fileReader) (witness.Policy, error) {
+	text, err := read(file, maxPolicyFile)
 	if err != nil {
 		return witness.Policy{}, err
 	}

@@ -1,0 +1,26 @@
+package domain_test
+
+import (
+	"errors"
+	"testing"
+
+	. "consentledger/domain"
+)
+
+// Who acknowledges what was never published is refused, as one who consents to it.
+func TestAnAcknowledgementOfWhatWasNeverPublishedIsRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		cmd  AcknowledgePolicy
+		ref  Reference
+		code Code
+	}{
+		"no policy was published": {AcknowledgePolicy{}, Reference{}, NoPolicy},
+		"of an unknown version":   {AcknowledgePolicy{Version: Hash{9}}, ref(), UnknownVersion},
+		"of an unknown policy":    {AcknowledgePolicy{Policy: "other"}, ref(), UnknownPolicy},
+	} {
+		events, err := Subject{}.Decide(c.cmd, c.ref, noon, noon)
+		if r, refused := errors.AsType[Refusal](err); !refused || r.Code != c.code || len(events) > 0 {
+			t.Errorf("%s: %v, %v", name, events, err)
+		}
+	}
+}
