@@ -51,6 +51,7 @@ func TestAStepOfAnIncidentThatArrivesLateIsTaken(t *testing.T) {
 		{"opened again", append(closed, taking{7, "incident.reopened reason=more", "", false}, taking{7, "incident.contained measures=off", "", false}, taking{8, "incident.closed", "", false}), "closed", "contained closed"},
 		{"opened again and open", append(dismissed, taking{7, "incident.reopened reason=more", "", false}, taking{3, "incident.detected kind=leak what=table", "", false}), "detected", "open detected"},
 		{"suspected before it was found", []taking{{3, "incident.detected kind=leak what=table", "", false}, {1, "incident.suspected kind=leak what=table", "", true}, {4, "incident.suspected kind=leak what=table", "illegal-move", false}}, "detected", "open detected"},
+		{"opened again before the end", append(closed, taking{3, "incident.reopened reason=more", "", false}, taking{3, "incident.reopened reason=more", "illegal-move", false}), "suspected", "open"},
 		{"opened without an end", []taking{{1, "incident.suspected kind=leak what=table", "", false}, {2, "incident.reopened reason=more", "illegal-move", false}}, "suspected", "open"},
 	} {
 		i := Incident{}

@@ -166,7 +166,9 @@ func Meets(e Event) bool {
 }
 
 // Opens reports whether the step may be the first of its stream.
-func (r StepRule) Opens() bool { return r.Noun == IncidentNoun && slices.Contains(r.Sets, "open") }
+func (r StepRule) Opens() bool {
+	return r.Noun == IncidentNoun && slices.Contains(r.Sets, "open") && !slices.Contains(r.Needs, "closed")
+}
 
 // StepRuleOf returns the rule of a kind of step, and whether there is one.
 func StepRuleOf(k StepKind) (StepRule, bool) {
