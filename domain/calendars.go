@@ -46,7 +46,7 @@ func (c Calendars) Decide(cmd Command, by By) ([]Event, error) {
 		return nil, refuse(WrongStream, "this is not about a calendar")
 	}
 	k := p.Calendar
-	if c.has(k) {
+	if c.has(k) || c.had(k) {
 		return nil, nil
 	}
 	if err := k.noticed(); err != nil {
@@ -56,6 +56,8 @@ func (c Calendars) Decide(cmd Command, by By) ([]Event, error) {
 	switch {
 	case k.Reported && announced:
 		return nil, refuseAt(CalendarInvalid, "year", was.ID().String()+" is published: what was reported before a notice changes nothing after it")
+	case announced && k.announced() && k.Issued != 0 && k.Issued < was.Issued:
+		return nil, refuseAt(CalendarInvalid, "issued", was.ID().String()+" was issued on "+was.Issued.String()+", after this one: what an older notice says does not hold any more")
 	case k.Projected:
 		k.Version = 1
 	case k.Version == 0 && !k.Reported:
@@ -100,6 +102,18 @@ func (c Calendars) has(k Calendar) bool {
 		return reflect.DeepEqual(was, same)
 	}
 	return false
+}
+
+// had reports whether a notice was published before, in whatever version: who
+// publishes it again does not take back what amended it since.
+func (c Calendars) had(k Calendar) bool {
+	return k.announced() && k.Notice != "" && slices.ContainsFunc(c.published, func(p publication) bool {
+		same := k
+		if same.Version == 0 {
+			same.Version = p.calendar.Version
+		}
+		return reflect.DeepEqual(p.calendar, same)
+	})
 }
 
 func (c Calendars) with(p publication) Calendars {

@@ -1,5 +1,7 @@
 package domain
 
+import "slices"
+
 // An Incident is something that happened to personal data, or may have. The
 // zero Incident was not reported. What is owed for it follows from its steps,
 // as the policy's duties say; see [DutyRule].
@@ -7,6 +9,9 @@ type Incident struct {
 	At    Instant // when it was discovered
 	Marks Marks
 	Steps []StepKind
+	State string // the last word of the step that made it stand so: "contained"
+
+	taken []taken
 }
 
 // Evolve returns i as it is after f.
@@ -19,12 +24,41 @@ func (i Incident) Evolve(f Fact) Incident {
 	if i.At == 0 {
 		i.At = f.noFrom()
 	}
-	i.Marks, i.Steps = i.Marks.after(rule), add(i.Steps, e.Kind)
+	if e.Late() {
+		i.Marks = i.Marks.afterLate(rule, f.noFrom(), i.taken)
+	} else {
+		i.Marks, i.State = i.Marks.after(rule), i.stateAfter(e.Kind)
+	}
+	i.Steps, i.taken = add(i.Steps, e.Kind), add(i.taken, taken{e.Kind, f.noFrom()})
 	return i
 }
 
-// Decide answers cmd with the facts that it makes true.
-func (i Incident) Decide(cmd Command, ref Reference) ([]Event, error) {
+// stateAfter returns how an incident stands after a step that was not late. One
+// that is opened again stands as it did before anybody contained it.
+func (i Incident) stateAfter(kind StepKind) string {
+	switch kind {
+	case "incident.suspected":
+		return "suspected"
+	case "incident.detected":
+		return "detected"
+	case "incident.contained":
+		return "contained"
+	case "incident.dismissed":
+		return "dismissed"
+	case "incident.closed":
+		return "closed"
+	case "incident.reopened":
+		if slices.Contains(i.Steps, "incident.detected") {
+			return "detected"
+		}
+		return "suspected"
+	}
+	return i.State
+}
+
+// Decide answers cmd with the facts that it makes true. At is when it happened,
+// as its source says; recorded is the ledger's time.
+func (i Incident) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Event, error) {
 	s, ok := cmd.(TakeStep)
 	if !ok {
 		return nil, refuse(WrongStream, "this is not about an incident")
@@ -32,11 +66,32 @@ func (i Incident) Decide(cmd Command, ref Reference) ([]Event, error) {
 	if err := ref.By.checkDoor(cmd); err != nil {
 		return nil, err
 	}
-	if _, err := i.Marks.check(s, IncidentNoun); err != nil {
+	rule, err := checkShape(s, IncidentNoun)
+	if err != nil {
 		return nil, err
 	}
 	if s.Details != "" {
 		return nil, refuseAt(Malformed, "data.details", "an incident is about nobody in particular: there is nobody's vault to seal a text in")
 	}
+	if refusal := i.Marks.allow(rule); refusal != nil {
+		if !i.takesLate(rule, min(at, recorded)) {
+			return nil, refusal
+		}
+		s.Fields = withField(s.Fields, lateField, "yes")
+	}
 	return []Event{Stepped(s)}, nil
+}
+
+// takesLate reports whether a step that is not legal any more is kept: it was
+// legal when it happened, or tells what was done for what had happened. That it
+// was found out, of what somebody found to be nothing, opens it again or is none.
+func (i Incident) takesLate(r StepRule, at Instant) bool {
+	dismissed := i.State == "dismissed"
+	switch {
+	case !r.canBeLate(), dismissed && r.Opens(), len(i.Steps) == 0:
+		return false
+	case i.State == "closed" && r.reports():
+		return true
+	}
+	return overtakes(i.taken, at) && Marks(nil).at(at, i.taken).allow(r) == nil
 }

@@ -24,7 +24,7 @@ func TestAPrincipalHasANameThatSaysNothingOfAPerson(t *testing.T) {
 
 func TestNoStepTakesWhatIsPersonalIntoTheClear(t *testing.T) {
 	incident := func(step string, fields map[string]string) error {
-		_, err := Incident{}.Decide(TakeStep{Kind: StepKind(step), Fields: Fields(fields)}, promises())
+		_, err := Incident{}.Decide(TakeStep{Kind: StepKind(step), Fields: Fields(fields)}, promises(), t0, t0)
 		return err
 	}
 	for _, step := range []string{

@@ -135,3 +135,65 @@ func TestAYearIsUnknownReportedOrAnnounced(t *testing.T) {
 		}
 	}
 }
+
+// A year is announced, then amended; what is published once more after that, or
+// was issued before it, takes nothing back.
+func TestAnOlderNoticeTakesNoAmendmentBack(t *testing.T) {
+	officer := By{Actor: Operator, Principal: "officer"}
+	first := Calendar{Jurisdiction: "DE", Year: 2027, Notice: "a", Issued: NewDate(2026, time.November, 3), Off: []Date{NewDate(2027, time.May, 17)}}
+	amended := Calendar{Jurisdiction: "DE", Year: 2027, Notice: "b", Issued: NewDate(2027, time.March, 1), Off: []Date{NewDate(2027, time.May, 18)}}
+	older, back := amended, first
+	older.Notice, older.Issued = "c", NewDate(2026, time.October, 1)
+	back.Notice, back.Issued = "d", NewDate(2027, time.April, 1)
+
+	var c Calendars
+	for i, tt := range []struct {
+		k       Calendar
+		version int // of the year, after it
+		path    string
+	}{{first, 1, ""}, {amended, 2, ""}, {first, 2, ""}, {amended, 2, ""}, {older, 2, "issued"}, {back, 3, ""}, {amended, 3, ""}} {
+		events, err := c.Decide(PublishCalendar{Calendar: tt.k}, officer)
+		if got, _ := errors.AsType[Refusal](err); got.Path != tt.path {
+			t.Fatalf("%d: %v, want it refused for %q", i, err, tt.path)
+		}
+		for _, e := range events {
+			c = c.Evolve(Fact{Event: e, Recorded: Instant(i + 1)})
+		}
+		if k, _ := c.Latest("DE", 2027); k.Version != tt.version {
+			t.Errorf("%d: version %d is the newest, want %d", i, k.Version, tt.version)
+		}
+	}
+}
+
+// From a year that is announced a count comes to one that is reported, and from
+// that to one of which nobody says anything.
+func TestACountGoesThroughYearsOfEveryState(t *testing.T) {
+	c := Calendars{}
+	for _, k := range []Calendar{
+		{Jurisdiction: "DE", Year: 2026, Notice: "a", Issued: NewDate(2025, time.November, 3), Off: []Date{NewDate(2026, time.December, 25)}},
+		{Jurisdiction: "DE", Year: 2027, Reported: true, Source: "a package", Off: []Date{NewDate(2027, time.January, 1)}},
+	} {
+		events, err := c.Decide(PublishCalendar{Calendar: k}, By{Actor: Operator, Principal: "officer"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c = c.Evolve(Fact{Event: events[0]})
+	}
+	rule := DeadlineRule{ID: "x", Unit: UnitWorkingDay, Length: 5, Calendar: "DE", TimeZone: "Europe/Berlin"}
+	start := instant(t, "2026-12-23T10:00:00+01:00")
+	for _, tt := range []struct {
+		length          int
+		date, gap, safe string
+	}{
+		{4, "2026-12-30", "", ""},                       // 24, 28, 29, 30 December
+		{6, "2027-01-04", "2027-01-01", "2027-01-01"},   // 31; Friday 1 January is off; Monday 4
+		{266, "2028-01-03", "2027-01-01", "2027-12-29"}, // 5, and 260 in 2027; safe: two days fewer, and 1 January worked
+	} {
+		rule.Length = tt.length
+		due, err := Compute(rule, start, nil, false, c)
+		got := due.Date.String() + " " + due.Gap.String() + " " + due.SafeTarget.String()
+		if err != nil || got != tt.date+" "+tt.gap+" "+tt.safe || due.Provisional != (tt.gap != "") {
+			t.Errorf("%d days: %s, versions %v, %v", tt.length, got, due.Versions, err)
+		}
+	}
+}

@@ -153,6 +153,7 @@ type Request struct {
 	rounds  int      // how often it was opened
 	fee     string   // that was quoted
 	answers []answer // of the round that it is in
+	taken   []taken
 	closed  closing
 }
 
@@ -199,7 +200,11 @@ func (e RequestReceived) marks() Marks {
 
 func (r Request) step(e Stepped, f Fact) Request {
 	rule, _ := StepRuleOf(e.Kind)
-	r.Marks = r.Marks.after(rule)
+	if e.Late() {
+		r.Marks, r.taken = r.Marks.afterLate(rule, f.noFrom(), r.taken), add(r.taken, taken{e.Kind, f.noFrom()})
+		return r
+	}
+	r.Marks, r.taken = r.Marks.after(rule), add(r.taken, taken{e.Kind, f.noFrom()})
 	switch {
 	case rule.Closes:
 		for _, t := range typesOf(e.Fields, r.left()) {

@@ -349,7 +349,8 @@ func TestIncidents(t *testing.T) {
 		{"incident.closed", "illegal-move"},
 		{"incident.contained measures=off", ""},
 		{"incident.closed", ""},
-		{"incident.announced where=page situation=yes measures=yes advice=yes remedies=yes", "illegal-move"},
+		{"incident.detected kind=leak what=more", "illegal-move"},
+		{"incident.contained measures=off", "illegal-move"},
 		{"request.answered outcome=full channel=app", "wrong-stream"},
 	} {
 		kind, rest, _ := strings.Cut(tt.step, " ")
@@ -359,7 +360,7 @@ func TestIncidents(t *testing.T) {
 			fields[name] = value
 		}
 		at++
-		events, err := i.Decide(TakeStep{Kind: StepKind(kind), Fields: Fields(fields)}, promises())
+		events, err := i.Decide(TakeStep{Kind: StepKind(kind), Fields: Fields(fields)}, promises(), at, at)
 		if got, _ := errors.AsType[Refusal](err); string(got.Code) != tt.code {
 			t.Fatalf("%s: %v, want %q", tt.step, err, tt.code)
 		}

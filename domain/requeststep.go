@@ -10,9 +10,14 @@ func (r Request) take(cmd TakeStep, ref Reference, at, recorded Instant) ([]Even
 	if err := ref.By.checkDoor(cmd); err != nil {
 		return nil, err
 	}
-	rule, err := r.Marks.check(cmd, RequestNoun)
+	rule, err := checkShape(cmd, RequestNoun)
 	if err != nil {
 		return nil, err
+	}
+	refusal := r.Marks.allow(rule)
+	late := refusal != nil && r.takesLate(rule, min(at, recorded))
+	if refusal != nil && !late {
+		return nil, refusal
 	}
 	if rule.Found {
 		return nil, refuse(IllegalMove, "a request is found to repeat an earlier one when it comes in, by a rule: nobody says so")
@@ -23,11 +28,36 @@ func (r Request) take(cmd TakeStep, ref Reference, at, recorded Instant) ([]Even
 	if err := r.checkStep(cmd, ref); err != nil {
 		return nil, err
 	}
+	if late { // what it would have done to a clock is judged already
+		cmd.Fields = withField(cmd.Fields, lateField, "yes")
+		return []Event{Stepped(cmd)}, nil
+	}
 	if cmd.Kind == reopened {
 		return r.reopen(cmd, ref, min(at, recorded))
 	}
 	follows, err := r.follow(cmd, rule, ref, at, recorded)
 	return append([]Event{Stepped(cmd)}, follows...), err
+}
+
+// takesLate reports whether a step that is not legal any more is kept, since it was
+// legal when it happened. An answer takes the request out of what is open without
+// a mark of its own, so the answers are looked at, too.
+func (r Request) takesLate(rule StepRule, at Instant) bool {
+	return rule.canBeLate() && !rule.Found && overtakes(r.taken, at) && r.marksAt(at).allow(rule) == nil
+}
+
+// marksAt returns the marks as they were at a moment.
+func (r Request) marksAt(at Instant) Marks {
+	m := r.Received.marks().at(at, r.taken)
+	if !r.Marks.Has("open") && !r.answeredAfter(at) && len(r.left()) == 0 {
+		m = m.after(StepRule{Clears: []string{"open"}})
+	}
+	return m
+}
+
+// answeredAfter reports whether the last answer came after a moment.
+func (r Request) answeredAfter(at Instant) bool {
+	return slices.ContainsFunc(r.answers, func(a answer) bool { return a.at > at })
 }
 
 // follow returns what a step does to the clocks.

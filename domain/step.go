@@ -94,6 +94,7 @@ var StepRules = []StepRule{
 	incident("incident.contained", "it goes no further", "PIPL 57", "open !contained +contained", "measures!"),
 	incident("incident.closed", "it is over", "VI(VII)", "open contained -open +closed", "-summary!", "-reportable?"),
 	incident("incident.summary-filed", "the authority has the summary", "incident reporting 2025, 30 days", "closed !summary-filed +summary-filed", "authority!"),
+	incident("incident.reopened", "it was not over after all: what is owed is owed as before, and it is contained and closed anew", "VI(VII)", "closed +open -closed -contained -summary-filed", "reason!"),
 }
 
 // request reads a rule for steps of requests. Marks are needed, "!" not
@@ -165,7 +166,9 @@ func Meets(e Event) bool {
 }
 
 // Opens reports whether the step may be the first of its stream.
-func (r StepRule) Opens() bool { return r.Noun == IncidentNoun && slices.Contains(r.Sets, "open") }
+func (r StepRule) Opens() bool {
+	return r.Noun == IncidentNoun && slices.Contains(r.Sets, "open") && !slices.Contains(r.Needs, "closed")
+}
 
 // StepRuleOf returns the rule of a kind of step, and whether there is one.
 func StepRuleOf(k StepKind) (StepRule, bool) {
@@ -194,8 +197,8 @@ func (m Marks) after(r StepRule) Marks {
 	return out
 }
 
-// check refuses a step that is not legal now, or not as its rule says.
-func (m Marks) check(s TakeStep, noun Noun) (StepRule, error) {
+// checkShape refuses a step that is not as its rule says.
+func checkShape(s TakeStep, noun Noun) (StepRule, error) {
 	r, ok := StepRuleOf(s.Kind)
 	if !ok || r.Noun != noun {
 		return r, refuseAt(WrongStream, "type", "this is no step of "+article(noun)+"; see consentledger schema list")
@@ -203,16 +206,23 @@ func (m Marks) check(s TakeStep, noun Noun) (StepRule, error) {
 	if err := checkFields(string(s.Kind), r.Fields, s.Fields); err != nil {
 		return r, err
 	}
-	if err := r.checkPublic(s.Fields); err != nil {
-		return r, err
-	}
+	return r, r.checkPublic(s.Fields)
+}
+
+// allow refuses a step that is not legal as things stand.
+func (m Marks) allow(r StepRule) error {
 	for _, need := range r.Needs {
 		mark, not := strings.CutPrefix(need, "!")
-		if m.Has(mark) == not {
-			return r, refuse(IllegalMove, fmt.Sprintf("%s is not possible now: the %s %s", s.Kind, noun, marked(mark, not)))
+		if m.Has(mark) != not {
+			continue
 		}
+		text := fmt.Sprintf("%s is not possible now: the %s %s", r.Kind, r.Noun, marked(mark, not))
+		if mark == "open" && !not || mark == "closed" && not {
+			text += "; if it happened before that, say when (time); if the " + string(r.Noun) + " goes on, record " + string(r.Noun) + ".reopened"
+		}
+		return refuse(IllegalMove, text)
 	}
-	return r, nil
+	return nil
 }
 
 // checkPublic refuses words that hold what looks personal: the fields of a step

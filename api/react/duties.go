@@ -37,6 +37,7 @@ func (r *Reactor) learnDuty(ctx context.Context, e codec.Entry) error {
 		return nil
 	case domain.Stepped:
 		r.learnDuplicate(a, e, x)
+		r.learnReopened(a, e, x)
 	case domain.RequestReceived:
 		// The reply to the withdrawal is the answer to the request, if one was
 		// promised for it.

@@ -43,6 +43,48 @@ func (r *Reactor) learnBegun(a *app, e codec.Entry) {
 	}
 }
 
+// learnReopened forgets that what follows from the end of an incident was owed: once
+// it ends again, a summary is owed of all of it. What is open of that stays.
+func (r *Reactor) learnReopened(a *app, e codec.Entry, s domain.Stepped) {
+	if s.Kind != "incident.reopened" {
+		return
+	}
+	p := a.places[placeOf(e.Stream)]
+	for _, v := range a.policies.Versions() {
+		for _, d := range v.Document.Duties {
+			if !slices.Contains(d.On, "incident.closed") {
+				continue
+			}
+			for _, rule := range d.Rules {
+				if !p.owes(d.Kind, rule) {
+					delete(a.owed[e.Stream.ID], string(d.Kind)+" "+string(rule))
+				}
+			}
+			a.steps[e.Stream.ID] = slices.DeleteFunc(a.steps[e.Stream.ID], func(was codec.Entry) bool {
+				return domain.MeetsBy(d.MetBy, was.Kind(), membersOf(was.Event))
+			})
+		}
+	}
+}
+
+// owes reports whether something is open in a place, or will be.
+func (p *place) owes(kind domain.DutyKind, rule domain.DeadlineRuleID) bool {
+	if p == nil {
+		return false
+	}
+	for _, o := range p.open {
+		if o.kind == kind && o.due.Rule == rule {
+			return true
+		}
+	}
+	for _, o := range p.openings {
+		if o.kind == kind && o.rule == rule {
+			return true
+		}
+	}
+	return false
+}
+
 // keepStep remembers a step of an incident that may meet what opens after it.
 func (a *app) keepStep(e codec.Entry) {
 	if _, step := e.Event.(domain.Stepped); step && e.Stream.Noun == domain.IncidentNoun && domain.Meets(e.Event) {

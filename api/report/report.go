@@ -49,7 +49,7 @@ type Obligation struct {
 	Calendars   []string `json:"calendars,omitempty" doc:"that the date rests on"`
 
 	Binding bool   `json:"binding" doc:"no other of its kind and target in its stream is earlier for one of its types"`
-	NoDate  string `json:"no_date,omitzero" doc:"why it is owed by no date: no policy promises one, and the law gives none"`
+	NoDate  string `json:"no_date,omitzero" doc:"why what is open is owed by no date: the law gives none, the clock waits for something, or stands still"`
 	Exceeds bool   `json:"exceeds_law,omitzero" doc:"promised later than a law's ceiling allows"`
 	Moves   []Move `json:"moves,omitempty" doc:"how often the date was computed again, and why"`
 
@@ -104,9 +104,7 @@ func Of(o requests.Obligation) Obligation {
 	if o.Law {
 		l.Basis = "law"
 	}
-	if o.Rule.Undated() {
-		l.NoDate = o.Source
-	}
+	l.NoDate = noDate(o)
 	if o.Counts {
 		l.Left = &o.Left
 	}
@@ -142,7 +140,7 @@ func end(d domain.Date, until domain.Instant) string {
 var Columns = []string{
 	"app", "stream", "id", "person", "kind", "types", "target", "rule", "source", "basis", "state", "working_days_left",
 	"start", "opened", "due_date", "due", "certainty", "safe_target", "tail_exposed", "binding", "exceeds_law",
-	"earlier_due_dates", "recomputed_because", "met_at", "claimed_at", "void_reason", "group",
+	"earlier_due_dates", "recomputed_because", "met_at", "claimed_at", "void_reason", "group", "no_date",
 }
 
 // columnKinds returns what a spreadsheet should take each column for.
@@ -181,7 +179,7 @@ func (o Obligation) Cells() []string {
 	return []string{
 		o.App, o.Stream, o.ID, o.Person, o.Kind, strings.Join(o.Types, " "), o.Target, o.Rule, o.Source, o.Basis, o.State, left,
 		o.Start, o.Opened, o.DueDate, o.Due, certainty, o.SafeTarget, yes(o.TailExposed), yes(o.Binding), yes(o.Exceeds),
-		strings.Join(was, " "), strings.Join(why, " "), o.Met, o.Claimed, o.Reason, o.Group,
+		strings.Join(was, " "), strings.Join(why, " "), o.Met, o.Claimed, o.Reason, o.Group, o.NoDate,
 	}
 }
 

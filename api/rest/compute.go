@@ -61,6 +61,12 @@ func (s *server) computeDeadline(ctx context.Context, in *rawBody) (*out[wire.Du
 	if err := errors.Join(json.Unmarshal(body, &q, json.RejectUnknownMembers(true)), json.Unmarshal(body, &files)); err != nil {
 		return nil, bad(`want an object such as {"app": "smartkey", "rule": "cn.policy.request_reply", "start": "2026-03-02T10:00:00+08:00"}`)
 	}
+	if err := noEmpty(body); err != nil {
+		return nil, err
+	}
+	if q.Rule == "" {
+		return nil, bad("rule: is missing: say which rule, as in cn.policy.request_reply")
+	}
 	rule, set, calendars, err := s.question(ctx, q)
 	if err != nil {
 		return nil, err
@@ -74,6 +80,27 @@ func (s *server) computeDeadline(ctx context.Context, in *rawBody) (*out[wire.Du
 		}
 	}
 	return s.compute(q, rule, set, calendars)
+}
+
+// noEmpty refuses what is empty in a question, in its pauses too: an app without a
+// name is none, and a pause that ends nowhere was meant to end.
+func noEmpty(body []byte) error {
+	if err := wire.NoEmpty(body); err != nil {
+		return err
+	}
+	var in struct {
+		Pauses []jsontext.Value `json:"pauses"`
+	}
+	if err := json.Unmarshal(body, &in); err != nil {
+		return err
+	}
+	for i, p := range in.Pauses {
+		if r, empty := errors.AsType[domain.Refusal](wire.NoEmpty(p)); empty {
+			r.Path, r.Text = fmt.Sprintf("pauses[%d].%s", i, r.Path), fmt.Sprintf("pauses[%d].%s", i, r.Text)
+			return r
+		}
+	}
+	return nil
 }
 
 // question finds the rule that a question means, the set that it is one of, and

@@ -69,15 +69,15 @@ func (s *server) checkOwed(ctx context.Context, q requests.Query) error {
 
 // readFilters reads what can be read without asking anybody.
 func readFilters(q *requests.Query, d DeadlineQuery) (err error) {
-	for _, name := range strings.Split(d.State, ",") {
-		if name == "" {
-			continue
-		}
-		state, err := requests.ParseState(name)
+	if q.States, err = states(d.State); err != nil {
+		return err
+	}
+	if d.Group != "" {
+		lane, err := requests.ParseLane(d.Group)
 		if err != nil {
-			return bad(err.Error())
+			return bad("group: " + err.Error())
 		}
-		q.States = append(q.States, state)
+		q.Lanes = []requests.Lane{lane}
 	}
 	if d.Type != "" {
 		t, err := domain.ParseRequestType(d.Type)
@@ -107,6 +107,22 @@ func readFilters(q *requests.Query, d DeadlineQuery) (err error) {
 		return nil
 	}
 	return bad("a report is sorted by due, opened or state")
+}
+
+// states reads a list of states. A name that is empty in it is none: left out, it
+// would let all through.
+func states(list string) (all []requests.State, err error) {
+	if list == "" {
+		return nil, nil
+	}
+	for _, name := range strings.Split(list, ",") {
+		state, err := requests.ParseState(name)
+		if err != nil {
+			return nil, bad("state: " + err.Error())
+		}
+		all = append(all, state)
+	}
+	return all, nil
 }
 
 func day(name, text string) (domain.Date, error) {

@@ -43,6 +43,7 @@ type Obligations struct {
 type deadlinesIn struct {
 	App         string `path:"app"`
 	State       string `query:"state" doc:"overdue, at-risk, open, paused, held, not-started, met-late, met, void; several with commas"`
+	Group       string `query:"group" doc:"requests (what persons asked for by their rights) or other (all else)"`
 	Kind        string `query:"kind" doc:"reply, stop, delete or what the policy says"`
 	Type        string `query:"type" doc:"a type of request, as in access"`
 	Rule        string `query:"rule"`
@@ -74,6 +75,7 @@ type deadlinesBody struct {
 // a URL. Members that are absent let all through.
 type DeadlineQuery struct {
 	State       string `json:"state,omitzero" doc:"several with commas"`
+	Group       string `json:"group,omitzero" doc:"requests or other"`
 	Kind        string `json:"kind,omitzero"`
 	Type        string `json:"type,omitzero"`
 	Rule        string `json:"rule,omitzero"`
@@ -95,7 +97,7 @@ type DeadlineQuery struct {
 }
 
 func (in *deadlinesIn) query() DeadlineQuery {
-	return DeadlineQuery{in.State, in.Kind, in.Type, in.Rule, in.Stream, in.ID, in.Subject, in.Person, in.Provisional, in.DueBefore, in.DueAfter, in.Binding,
+	return DeadlineQuery{in.State, in.Group, in.Kind, in.Type, in.Rule, in.Stream, in.ID, in.Subject, in.Person, in.Provisional, in.DueBefore, in.DueAfter, in.Binding,
 		in.Sort, in.Cursor, in.Limit, in.AsOf, in.KnownAt, in.Format, in.Min}
 }
 

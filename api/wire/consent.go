@@ -84,6 +84,9 @@ func (c consentGiven) command(r *reader) domain.Command {
 		r.fail("act", "is missing: name what the person did, or the control of the surface that was presented")
 	}
 	r.guardian(c.Guardian)
+	if c.Purposes != nil && len(c.Purposes) == 0 {
+		r.fail("purposes", ": is empty: name what the person agreed to, or leave it out for all that the act covers; nothing was agreed to if nothing was chosen")
+	}
 	if c.FilteredBy != "" {
 		c.FilteredBy = r.principal("filtered_by", c.FilteredBy)
 	}

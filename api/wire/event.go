@@ -120,7 +120,7 @@ func parse(app domain.AppName, attrs attributes, data jsontext.Value, begun []by
 	if !ok {
 		return ledger.Request{}, unknownType(attrs.get("type"))
 	}
-	if err := k.subject(&r, attrs.get("subject")); err != nil {
+	if err := k.subject(&r, attrs); err != nil {
 		return ledger.Request{}, err
 	}
 	if err := actors(&r, attrs); err != nil {

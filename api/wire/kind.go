@@ -74,13 +74,16 @@ func sendable() []string {
 }
 
 // subject reads whom an event is about.
-func (k kind) subject(r *ledger.Request, subject string) (err error) {
+func (k kind) subject(r *ledger.Request, attrs attributes) (err error) {
+	subject, said := attrs.lookup("subject")
 	switch {
 	case r.FromApp && (k.operator || k.about == theApp):
 		// Said before the data are looked at: what they lack is nothing that the app can mend.
 		return domain.Refusal{Code: domain.NotForApps, Path: "type", Text: "type: " + k.name + " is recorded by an operator, never by an app; see consentledger record --operator"}
 	case k.about == theApp && subject != "":
 		return wrong("subject", " must be left out: this is about the app as a whole")
+	case said && subject == "" && k.about == either:
+		return wrong("subject", ` is empty: name the person as "account:ID" or "device:ID", or leave it out if nobody knows who it is`)
 	case subject == "" && (k.about == theApp || k.about == either && !r.FromApp):
 		return nil
 	case subject == "":

@@ -193,7 +193,7 @@ func parseLoosely(app domain.AppName, e loose, refusal error, fromApp bool) (led
 	if err := name(&r, e.attrs); err != nil {
 		return ledger.Request{}, err
 	}
-	if err := e.kind.subject(&r, e.attrs.get("subject")); err != nil {
+	if err := e.kind.subject(&r, e.attrs); err != nil {
 		return ledger.Request{}, err
 	}
 	if v := e.attrs.get("specversion"); v != "1.0" {

@@ -70,6 +70,7 @@ func TestWhatIsWrongIsNamedAndNeverShown(t *testing.T) {
 		{"an unknown actor", event(`"id"`, `"actor":"SECRET","id"`), "actor"},
 		{"base64 and data", event(`"data"`, `"data_base64":"e30=","data"`), "data or data_base64"},
 		{"base64 that is none", event(`"data":{"act":"agree","purposes":["a"]}`, `"data_base64":"SECRET"`), "data_base64 must be the Base64"},
+		{"purposes that are none", event(`["a"]`, `[]`), "data.purposes: is empty"},
 		{"no act and no control", event(`"act":"agree",`, ``), "data.act is missing"},
 		{"a state of no control", event(`"agree"`, `"agree","initial":"SECRET"`), "data.initial"},
 		{"a build that is a text", event(`"agree"`, `"agree","build":"SECRET NAME"`), "data.build"},

@@ -23,6 +23,7 @@ func deadlineFlags(c *cobra.Command, app *string, q *rest.DeadlineQuery) {
 	f := c.Flags()
 	f.StringVar(app, "app", "", "the app")
 	f.StringVar(&q.State, "state", "", "only these: overdue, at-risk, open, paused, held, not-started, met-late, met, void; several with commas")
+	f.StringVar(&q.Group, "group", "", "only this group: requests, which persons made by their rights, or other, which is all else")
 	f.StringVar(&q.Kind, "kind", "", "only of this kind: reply, stop, delete or what the policy says")
 	f.StringVar(&q.Type, "type", "", "only what answers this type of request, as in access")
 	f.StringVar(&q.Rule, "rule", "", "only of this rule")
@@ -40,7 +41,7 @@ func deadlineFlags(c *cobra.Command, app *string, q *rest.DeadlineQuery) {
 }
 
 // obligationColumns are what a table shows of an obligation.
-var obligationColumns = []string{"group", "stream", "id", "person", "kind", "target", "state", "due_date", "due", "working_days_left", "provisional", "binding", "rule", "types"}
+var obligationColumns = []string{"group", "stream", "id", "person", "kind", "target", "state", "due_date", "due", "working_days_left", "provisional", "binding", "rule", "types", "no_date"}
 
 func newReportDeadlines() *cobra.Command {
 	var app string

@@ -349,7 +349,7 @@ func (l *Ledger) executeCase(ctx context.Context, stream domain.StreamID, req Re
 		case domain.RequestNoun:
 			return f.request.Decide(req.Command, ref, at, recorded)
 		case domain.IncidentNoun:
-			return f.incident.Decide(req.Command, ref)
+			return f.incident.Decide(req.Command, ref, at, recorded)
 		}
 		return f.duties.Decide(req.Command, ref, at, recorded)
 	})

@@ -162,43 +162,38 @@ func (b *batch) foldRequest(e codec.Entry, c *Case) error {
 		}
 		received.Types = append(received.Types, t)
 	}
-	r := domain.Request{}.Evolve(domain.Fact{Event: received})
-	err := b.steps(c, func(s domain.Stepped) { r = r.Evolve(domain.Fact{Event: s}) })
+	r := domain.Request{}.Evolve(domain.Fact{At: c.At, Recorded: c.Recorded, Event: received})
+	err := b.steps(c, func(f domain.Fact) { r = r.Evolve(f) })
 	if err != nil {
 		return err
 	}
+	closed := c.Closed
 	c.Marks, c.Done, c.State, c.Closed = r.Marks, nil, "open", 0
 	for _, t := range r.Done {
 		c.Done = append(c.Done, t.String())
 	}
 	if !r.Marks.Has("open") {
 		c.State, c.Closed = strings.TrimPrefix(string(r.Outcome), "request."), e.Recorded
+		if x, _ := e.Event.(domain.Stepped); x.Late() {
+			c.Closed = closed
+		}
 	}
 	return nil
 }
 
 func (b *batch) foldIncident(c *Case) error {
 	var i domain.Incident
-	err := b.steps(c, func(s domain.Stepped) { i = i.Evolve(domain.Fact{Event: s}) })
-	if err != nil {
-		return err
-	}
-	c.Marks = i.Marks
-	for _, k := range i.Steps {
-		switch k {
-		case "incident.suspected", "incident.detected", "incident.contained", "incident.dismissed", "incident.closed":
-			c.State = strings.TrimPrefix(string(k), "incident.")
-		}
-	}
-	return nil
+	err := b.steps(c, func(f domain.Fact) { i = i.Evolve(f) })
+	c.Marks, c.State = i.Marks, i.State
+	return err
 }
 
 // steps calls fold for every step of a case, with what a fold needs of it.
-func (b *batch) steps(c *Case, fold func(domain.Stepped)) error {
+func (b *batch) steps(c *Case, fold func(domain.Fact)) error {
 	return b.tx.Each("SELECT step FROM steps WHERE app = ? AND noun = ? AND id = ? ORDER BY position", []any{string(c.App), string(c.Noun), c.ID}, func(scan func(...any) error) error {
 		s, err := readStep(scan)
 		if err == nil {
-			fold(s.stepped())
+			fold(domain.Fact{At: s.At, Recorded: s.Recorded, Event: s.stepped()})
 		}
 		return err
 	})

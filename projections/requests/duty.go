@@ -3,6 +3,7 @@ package requests
 import (
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 
 	"consentledger/domain"
@@ -62,8 +63,16 @@ func (b *batch) opened(e codec.Entry, stream string, x domain.ObligationOpened) 
 	if o.Due, err = b.due(e, x.Due); err != nil {
 		return nil, err
 	}
+	o.waits(x.Obligation.Rule, x.Due)
 	o.Test, err = b.isTest(o.App, o.Person)
 	return o, err
+}
+
+// waits keeps what a clock starts with that has not started.
+func (o *Obligation) waits(r domain.DeadlineRule, d domain.Due) {
+	if o.Waits = ""; d.State == domain.NotStarted && !r.ID.Undated() {
+		o.Waits = r.ClockStart
+	}
 }
 
 // sortOf returns what an obligation has in common with others, and writes it if
@@ -194,13 +203,29 @@ func (b *batch) move(o *Obligation, e codec.Entry, x domain.ObligationMoved) err
 	if err != nil {
 		return err
 	}
-	o.Due, o.Held = due, domain.Duty{Pauses: x.Pauses}.Held()
+	o.Due, o.Held, o.Stands = due, domain.Duty{Pauses: x.Pauses}.Held(), nil
+	if due.Phase != domain.NotStarted {
+		o.Waits = ""
+	}
+	if due.Phase == domain.Suspended {
+		o.Stands = unended(x.Pauses)
+	}
 	m := Move{Why: x.Why.String(), Event: e.ID.String(), Recorded: e.Recorded, Was: x.Was.Date, WasUntil: x.Was.Until, Is: x.Due.Date, IsUntil: x.Due.Until}
 	if x.By != (domain.EventID{}) {
 		m.By = eventstore.EventID(x.By).String()
 	}
 	o.Moves = append(o.Moves[:len(o.Moves):len(o.Moves)], m)
 	return nil
+}
+
+// unended returns the reasons of the pauses that have not ended.
+func unended(pauses []domain.Pause) (reasons []string) {
+	for _, p := range pauses {
+		if p.To == 0 && !slices.Contains(reasons, p.Reason) {
+			reasons = append(reasons, p.Reason)
+		}
+	}
+	return reasons
 }
 
 // due returns what to keep of a due date. When little time is left of it is said

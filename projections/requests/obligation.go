@@ -79,7 +79,9 @@ type keptV1 struct {
 	Opened         domain.Instant      `json:"opened"`
 	OpenedPosition eventstore.Position `json:"opened_position"`
 	Due            Due                 `json:"due"`
-	Held           bool                `json:"held,omitzero"` // a legal hold stops it
+	Held           bool                `json:"held,omitzero"`    // a legal hold stops it
+	Waits          string              `json:"waits,omitzero"`   // what its clock starts with, if it has not started
+	Stands         []string            `json:"stands,omitempty"` // the reasons for which its clock stands still
 	Moves          []Move              `json:"moves,omitempty"`
 	Binding        bool                `json:"binding,omitzero"`
 	Exceeds        bool                `json:"exceeds,omitzero"` // a promise later than a law's ceiling
@@ -232,6 +234,26 @@ func rank(list []*Obligation) {
 			o.Binding = o.Binding || first
 		}
 	}
+	for i, o := range list {
+		o.Binding = o.Binding || o.alone(i, list)
+	}
+}
+
+// alone reports whether a reply that is open without a date is all that is owed of
+// one of its types: then it binds, though nobody can say until when. Whoever asks
+// for what binds finds it.
+func (o *Obligation) alone(place int, list []*Obligation) bool {
+	if o.Outcome != 0 || o.Due.Phase == domain.Running {
+		return false
+	}
+	return slices.ContainsFunc(o.Types, func(t string) bool {
+		for i, x := range list {
+			if o.rivals(x) && x.answers(t) && (x.Due.Phase == domain.Running || i < place) {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 func (o *Obligation) answers(t string) bool {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -45,7 +46,17 @@ const (
 	LaneOther
 )
 
-func (l Lane) String() string { return [...]string{"requests", "other"}[l] }
+var lanes = [...]string{"requests", "other"}
+
+func (l Lane) String() string { return lanes[l] }
+
+// ParseLane reads what [Lane.String] writes.
+func ParseLane(text string) (Lane, error) {
+	if i := slices.Index(lanes[:], text); i >= 0 {
+		return Lane(i), nil
+	}
+	return 0, fmt.Errorf("a group is one of %s", strings.Join(lanes[:], ", "))
+}
 
 // group returns the lane of the obligations of a sort.
 func (s *sort) group() Lane {
@@ -75,6 +86,7 @@ type Query struct {
 	At          domain.Instant
 	Known       Known
 	States      []State
+	Lanes       []Lane
 	Kind        domain.DutyKind
 	Type        string
 	Rule        domain.DeadlineRuleID

@@ -26,7 +26,7 @@ var _ projections.Projection = (*View)(nil)
 // sorted and counted by an [index] of them in memory, so that the file needs
 // none, but for what is asked of one case: concerns is the request or incident
 // whose obligation it is, or whose it follows from. detail is a keptV1, with its
-// cause.
+// cause, and what its clock waits for.
 //
 // A case is there from from_position on, and not at to_position any more. The one
 // that is there now has the largest number there. Columns are for finding; detail
@@ -34,6 +34,7 @@ var _ projections.Projection = (*View)(nil)
 //
 // Instants are milliseconds.
 const schema = `
+-- detail says what a clock waits for
 CREATE TABLE obligations (
 	number INTEGER PRIMARY KEY, from_position INTEGER NOT NULL,
 	sort INTEGER NOT NULL, stream TEXT NOT NULL, concerns TEXT NOT NULL,

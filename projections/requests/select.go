@@ -54,6 +54,7 @@ func (r *reading) rows(do func(*row, State)) (tests int64) {
 // wants reports whether the query lets a row through.
 func (r *reading) wants(o *row, state State) bool {
 	return (len(r.States) == 0 || slices.Contains(r.States, state)) &&
+		(len(r.Lanes) == 0 || slices.Contains(r.Lanes, o.of.group())) &&
 		(r.Kind == "" || o.of.kind == r.Kind) &&
 		(r.Rule == "" || o.of.rule == r.Rule) &&
 		(r.Person == "" || o.duty.person == r.Person) &&

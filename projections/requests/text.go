@@ -13,6 +13,8 @@ func (k *keptV1) appendTo(b []byte) ([]byte, error) {
 	t.Int("opened_position", int64(k.OpenedPosition))
 	t.Object("due", k.Due.members)
 	t.Flagz("held", k.Held)
+	t.Textz("waits", k.Waits)
+	jsonwrite.Listz(&t, "stands", k.Stands)
 	if len(k.Moves) > 0 {
 		jsonwrite.Objects(&t, "moves", k.Moves, func(t *jsonwrite.Text, m *Move) { m.members(t) })
 	}

@@ -23,7 +23,7 @@ func holes(v reflect.Value) (names []string) {
 func TestDetailsAreWrittenAsReflectionWritesThem(t *testing.T) {
 	move := Move{Why: "calendar", By: "b", Event: "e", Recorded: 1, Was: 2, WasUntil: 3, Is: 4, IsUntil: 5}
 	full := keptV1{
-		Person: "00ff", Test: true, CauseEvent: "c", CauseStream: "subject-a-00ff", Opened: 1, OpenedPosition: 2,
+		Person: "00ff", Test: true, Waits: "IdentityVerified", Stands: []string{"clarification"}, CauseEvent: "c", CauseStream: "subject-a-00ff", Opened: 1, OpenedPosition: 2,
 		Due: Due{
 			Phase: domain.Suspended, Start: 3, DayZero: 4, Date: 5, Day: 6, Until: 7, Over: Never, Risk: 8, Unit: "working_day", TimeZone: "Asia/Shanghai",
 			Provisional: true, Gap: 9, Safe: 10, TailExposed: true, Extended: true, Elapsed: 11, Remaining: -12, Counted: "day", Calendars: []string{"CN 2026.1", "CN 2027.1"},

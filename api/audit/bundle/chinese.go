@@ -96,6 +96,6 @@ var chinese = wording{
 		"cookies.set": "Cookie 选择", "access.approved": "批准查阅未成年人信息", "retention.ended": "保存期限届满", "purpose.achieved": "处理目的已实现", "clock.observed": "时钟观测", "messages.lost": "消息丢失", "processing.stopped": "停止处理", "data.deleted": "数据删除",
 		"incident.suspected": "疑似安全事件", "incident.detected": "发现安全事件", "incident.dismissed": "排除安全事件", "incident.classified": "安全事件定级", "incident.authority-told": "报告主管部门",
 		"incident.persons-told": "告知个人", "incident.guardians-told": "告知监护人", "incident.announced": "公告安全事件", "incident.credentials-handled": "凭证泄露处置",
-		"incident.contained": "控制安全事件", "incident.closed": "安全事件结束", "incident.summary-filed": "提交处置总结",
+		"incident.contained": "控制安全事件", "incident.closed": "安全事件结束", "incident.summary-filed": "提交处置总结", "incident.reopened": "重新处置安全事件",
 	},
 }

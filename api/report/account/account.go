@@ -41,7 +41,7 @@ type Report struct {
 	Access     []Reader       `json:"access" doc:"who read or asked about persons, as the access streams have it"`
 	Gaps       []Gap          `json:"gaps" doc:"what the policies in force at the end promise or leave out against the law"`
 	Calendars  []Calendar     `json:"calendars" doc:"known at the end"`
-	Rules      []Rule         `json:"deadline_rules" doc:"of the policies in force at the end"`
+	Rules      []Rule         `json:"deadline_rules" doc:"of the policies in force at the end, and of the law where a reply was owed that no policy promises"`
 	Clock      []Count        `json:"clock" doc:"observations of the ledger's own clock"`
 	Tests      Tests          `json:"tests"`
 	Outside    Outside        `json:"outside"`
@@ -241,10 +241,10 @@ type Calendar struct {
 
 // A Rule is a deadline rule.
 type Rule struct {
-	Policy string `json:"policy"`
+	Policy string `json:"policy" doc:"empty: no policy has it"`
 	ID     string `json:"id"`
 	Source string `json:"source"`
-	Length int    `json:"length"`
+	Length int    `json:"length" doc:"0: it gives no number of days"`
 	Unit   string `json:"unit"`
 	Law    bool   `json:"law" doc:"a law's ceiling, not a promise"`
 	Set    string `json:"rule_set" doc:"names the set of deadline rules of the policy's version"`

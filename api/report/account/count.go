@@ -37,8 +37,7 @@ type counting struct {
 	changes    []Change
 	builds     map[string]*builds // by the event that voids
 	ended      map[domain.EventID]bool
-	incidents  map[string]*Incident
-	known      map[string]domain.Instant
+	incidents  map[string]*occurrence
 	imports    map[[2]string]*importing
 	erasings   []erasing // of all of the log up to the end of the span
 	r          Report

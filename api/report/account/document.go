@@ -308,7 +308,10 @@ func (r Report) verified(s speaker) string {
 
 // length says how long somebody has.
 func (s speaker) length(x Rule) string {
-	if x.Length == 1 {
+	switch x.Length {
+	case 0:
+		return s.say("no-days")
+	case 1:
 		return s.say("one." + x.Unit)
 	}
 	return strconv.Itoa(x.Length) + " " + s.name(x.Unit)
@@ -329,7 +332,8 @@ func (s speaker) basis(r Report) []Section {
 		if x.Kept.Obligations == 0 {
 			percent = s.say("nothing-owed")
 		}
-		rules = append(rules, []string{x.ID, s.source(x.Source), kind, s.length(x), number(x.Kept.Obligations), number(x.Kept.Met), number(x.Kept.Late), number(x.Kept.Overdue), rest(x.Kept), percent, s.policy(x.Policy), x.Version, x.Set})
+		rules = append(rules, []string{x.ID, s.source(x.Source), kind, s.length(x), number(x.Kept.Obligations), number(x.Kept.Met), number(x.Kept.Late), number(x.Kept.Overdue), rest(x.Kept), percent,
+			orText(s.policy(x.Policy), s.say("unsaid")), orText(x.Version, s.say("unsaid")), orText(x.Set, s.say("unsaid"))})
 	}
 	i := r.Outside.Integrity
 	tree = append(tree, []string{s.say("tree.origin"), orText(i.Origin, s.say("unknown"))}, []string{s.say("tree.size"), s.none(i.Size)}, []string{s.say("tree.root"), orText(i.Root, s.say("unknown"))},

@@ -51,31 +51,65 @@ func field(fields []domain.Field, name string) string {
 	return ""
 }
 
-// incident follows an incident from step to step. A notice counts from when the
-// incident was first known.
+// An occurrence is an incident as it is followed from step to step.
+type occurrence struct {
+	Incident
+	known, authority, persons domain.Instant
+	over                      bool // since before the span
+}
+
+// incident follows an incident from step to step, in whatever order they came. A
+// notice counts from the earliest that was given, and from when the incident was
+// first known.
 func (c *counting) incident(e codec.Entry, x domain.Stepped) {
 	stream := e.Stream.String()
 	i := c.incidents[stream]
 	if i == nil {
-		i = &Incident{Stream: stream, Kind: x.Field("kind"), Known: moment(min(e.At, e.Recorded))}
-		c.incidents[stream], c.known[stream] = i, min(e.At, e.Recorded)
+		i = &occurrence{Incident: Incident{Stream: stream, Kind: x.Field("kind")}}
+		c.incidents[stream] = i
 	}
-	at := max(e.At, e.Recorded) // what somebody says that they did counts from the later
-	minutes := strconv.FormatInt(int64(at-c.known[stream])/int64(domain.Minute), 10)
+	if rule, _ := domain.StepRuleOf(x.Kind); rule.Opens() {
+		i.known = sooner(i.known, min(e.At, e.Recorded))
+	}
+
+	at := max(e.At, e.Recorded) // what somebody says that they did counts from the later, unless something shows it
+	if x.Evidence != (domain.Hash{}) {
+		at = min(e.At, e.Recorded)
+	}
+	i.over = i.over && e.Position <= c.begin
 	switch x.Kind {
 	case "incident.classified":
 		i.Level = x.Field("level")
 	case "incident.authority-told":
-		if i.Authority == "" {
-			i.Authority, i.AuthorityMins = moment(at), minutes
-		}
+		i.authority = sooner(i.authority, at)
 	case "incident.persons-told", "incident.announced", "incident.guardians-told":
-		if i.Persons == "" {
-			i.Persons, i.PersonsMins = moment(at), minutes
-		}
+		i.persons = sooner(i.persons, at)
+	case "incident.reopened":
+		i.Closed = ""
 	case "incident.closed", "incident.dismissed":
-		if i.Closed = moment(at); e.Position <= c.begin {
-			delete(c.incidents, stream)
-		}
+		i.Closed, i.over = moment(max(e.At, e.Recorded)), e.Position <= c.begin
 	}
+}
+
+func sooner(was, at domain.Instant) domain.Instant {
+	if was == 0 {
+		return at
+	}
+	return min(was, at)
+}
+
+// told returns when somebody was told, and how many minutes after it was known.
+func (i *occurrence) told(at domain.Instant) (when, minutes string) {
+	if at == 0 {
+		return "", ""
+	}
+	return moment(at), strconv.FormatInt(int64(at-i.known)/int64(domain.Minute), 10)
+}
+
+// shown returns the incident as the report has it.
+func (i *occurrence) shown() Incident {
+	i.Known = moment(i.known)
+	i.Authority, i.AuthorityMins = i.told(i.authority)
+	i.Persons, i.PersonsMins = i.told(i.persons)
+	return i.Incident
 }

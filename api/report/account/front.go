@@ -2,6 +2,8 @@ package account
 
 import (
 	"fmt"
+
+	"consentledger/projections/requests"
 )
 
 // promised says in plain words what was promised.
@@ -21,9 +23,11 @@ func (s speaker) promised(r Report) []string {
 	}
 	own, law := 0, 0
 	for _, x := range r.Rules {
-		if x.Law {
+		switch {
+		case x.Policy == "": // promised by nobody
+		case x.Law:
 			law++
-		} else {
+		default:
 			own++
 		}
 	}
@@ -68,6 +72,7 @@ func (s speaker) broken(r Report) []string {
 	if n := r.unpromised(); n > 0 {
 		text = append(text, s.say("broken.unpromised", n, s.types(r.Unpromised)))
 	}
+	add(r.undated(), "broken.undated")
 	text = append(text, s.rules(r)...)
 	add(r.TooSoon, "broken.soon")
 	short, waiting, doubtful := int64(0), int64(0), int64(0)
@@ -150,6 +155,16 @@ func (s speaker) know(r Report) []string {
 func (r Report) unpromised() (n int64) {
 	for _, c := range r.Unpromised {
 		n += c.Count
+	}
+	return n
+}
+
+// undated returns how much was owed at the end of the span without a date.
+func (r Report) undated() (n int64) {
+	for _, x := range r.Requests.States {
+		if x.State == requests.StateNotStarted.String() || x.State == requests.StatePaused.String() {
+			n += x.Obligations
+		}
 	}
 	return n
 }

@@ -71,6 +71,27 @@ func (c *counting) owed(ctx context.Context, owed Requests, from, to domain.Inst
 		}
 		r.Rules[i].Kept = report.SummaryOf(sum).Tally
 	}
+	return c.byLaw(ctx, owed, q, r)
+}
+
+// byLaw adds the rules by which a reply was owed in the span that no policy
+// promises: the law's, or those that give no date.
+func (c *counting) byLaw(ctx context.Context, owed Requests, q requests.Query, r *Report) error {
+	seen := map[domain.DeadlineRuleID]bool{}
+	for _, t := range domain.RequestTypes() {
+		x := domain.LawReply(c.service.App.Jurisdiction, c.service.App.TimeZone, t)
+		if seen[x.ID] {
+			continue
+		}
+		seen[x.ID], q.Rule = true, x.ID
+		_, _, sum, _, err := owed.Report(ctx, q)
+		if err != nil {
+			return err
+		}
+		if kept := report.SummaryOf(sum).Tally; kept.Obligations > 0 {
+			r.Rules = append(r.Rules, Rule{ID: string(x.ID), Source: x.Source, Length: x.Length, Unit: x.Unit.String(), Law: true, Kept: kept})
+		}
+	}
 	return nil
 }
 
@@ -84,7 +105,7 @@ func open(ctx context.Context, l Ledger, app domain.AppName, from, to domain.Ins
 		app: app, service: ref.Service, tests: map[string]bool{}, owners: map[domain.StreamID]string{}, calendars: map[string]Calendar{}, events: tally{},
 		purposes: map[domain.PurposeID]*Asked{}, versions: tally{}, acts: tally{}, surfaces: tally{}, locales: tally{}, evidence: tally{}, short: tally{}, why: tally{},
 		minors: tally{}, erasures: tally{}, clock: tally{}, unpromised: tally{}, access: map[Reader]seen{}, stands: map[pair]domain.Instant{}, touched: map[pair][]int{},
-		builds: map[string]*builds{}, ended: map[domain.EventID]bool{}, incidents: map[string]*Incident{}, known: map[string]domain.Instant{},
+		builds: map[string]*builds{}, ended: map[domain.EventID]bool{}, incidents: map[string]*occurrence{},
 		imports: map[[2]string]*importing{},
 	}
 	if from > 0 {
@@ -190,7 +211,9 @@ func (c *counting) fill(r *Report, to domain.Instant) {
 	r.Imports = c.importsOf()
 	r.Incidents = []Incident{}
 	for _, stream := range slices.Sorted(maps.Keys(c.incidents)) {
-		r.Incidents = append(r.Incidents, *c.incidents[stream])
+		if i := c.incidents[stream]; !i.over {
+			r.Incidents = append(r.Incidents, i.shown())
+		}
 	}
 	slices.SortStableFunc(r.Incidents, func(a, b Incident) int { return cmp.Compare(a.Known, b.Known) })
 	r.Access = []Reader{}
