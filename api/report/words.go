@@ -28,7 +28,7 @@ var english = words{
 	"done": "Cancelled, it is done: ", "void": "Cancelled, nothing is owed any more: ", "paused": "Cancelled, the clock stands still: ",
 	"app": "App %s, rule %s", "law": "a law", "promise": "a promise", "provisional": "Provisional: a calendar is not announced yet",
 	"reported": "Provisional: it rests on days off that are reported and not announced", "safe": "Safe: %s", "another": "Another date binds",
-	"limit": "To be done by the end of this entry",
+	"limit": "To be done by the end of this entry", "keeps": "What stays, since it rests on no consent: %s",
 
 	"type.cancel-account": "cancel the account", "type.withdraw": "withdraw consent", "type.restrict": "restrict processing", "type.refuse": "refuse processing",
 	"type.guardian": "a guardian's request", "type.relative": "a relative's request", "type.authority": "an authority's request",
@@ -45,7 +45,7 @@ var chinese = words{
 	"done": "已取消（已完成）：", "void": "已取消（无需办理）：", "paused": "已取消（期限中止）：",
 	"app": "应用 %s，规则 %s", "law": "法定", "promise": "承诺", "provisional": "暂定：放假安排尚未公布",
 	"reported": "暂定：依据尚未正式公布的放假安排", "safe": "稳妥日期：%s", "another": "以另一期限为准",
-	"limit": "须在本日程结束前完成",
+	"limit": "须在本日程结束前完成", "keeps": "不以同意为依据、予以保留的目的：%s",
 
 	"type.access": "查阅", "type.copy": "复制", "type.portability": "转移", "type.correct": "更正", "type.complete": "补充", "type.delete": "删除",
 	"type.cancel-account": "注销账户", "type.withdraw": "撤回同意", "type.restrict": "限制处理", "type.refuse": "拒绝处理", "type.explanation": "解释说明",
@@ -92,6 +92,9 @@ func (w words) description(o Obligation) string {
 	}
 	if o.SafeTarget != "" {
 		all = append(all, fmt.Sprintf(w["safe"], o.SafeTarget))
+	}
+	if len(o.Keeps) > 0 {
+		all = append(all, fmt.Sprintf(w["keeps"], strings.Join(o.Keeps, w["comma"])))
 	}
 	if o.DueDate == "" && o.ended() == "" {
 		all = append(all, w["limit"])

@@ -40,7 +40,7 @@ func deadlineFlags(c *cobra.Command, app *string, q *rest.DeadlineQuery) {
 }
 
 // obligationColumns are what a table shows of an obligation.
-var obligationColumns = []string{"group", "stream", "id", "person", "kind", "target", "state", "due_date", "due", "working_days_left", "provisional", "binding", "rule", "types"}
+var obligationColumns = []string{"group", "stream", "id", "person", "kind", "target", "state", "due_date", "due", "working_days_left", "provisional", "binding", "rule", "types", "keeps"}
 
 func newReportDeadlines() *cobra.Command {
 	var app string

@@ -216,7 +216,7 @@ func (s speaker) assessed(list []Assessment) Section {
 func (s speaker) dutiesDue(list []report.Obligation) Section {
 	var rows [][]string
 	for _, o := range list {
-		rows = append(rows, []string{o.Kind, orText(o.Target, s.say("unsaid")), o.Rule, o.State, orText(o.DueDate, orText(o.Due, s.say("unsaid"))), o.Stream})
+		rows = append(rows, []string{o.Kind, orText(o.Target, s.say("unsaid")), o.Rule, o.State, orText(o.DueDate, orText(o.Due, s.say("unsaid"))), orText(strings.Join(o.Keeps, ", "), s.say("none")), o.Stream})
 	}
-	return s.section("retention-duties", "kind target rule state due stream", rows)
+	return s.section("retention-duties", "kind target rule state due keeps stream", rows)
 }
