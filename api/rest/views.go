@@ -21,6 +21,8 @@ type Consents interface {
 	GivenBy(ctx context.Context, app domain.AppName, purpose domain.PurposeID, policy string) (int64, error)
 	Tests(ctx context.Context, app domain.AppName) (int64, eventstore.Position, error)
 	Voided(ctx context.Context, app domain.AppName) ([]consents.VoidedCount, eventstore.Position, error)
+	OpposedCounts(ctx context.Context, app domain.AppName, at domain.Instant) ([]consents.OpposedCount, eventstore.Position, error)
+	Opposed(ctx context.Context, app domain.AppName, at domain.Instant, after consents.Cursor, limit int) ([]consents.Row, consents.Cursor, eventstore.Position, error)
 }
 
 // Policies counts the published versions of every app.

@@ -102,7 +102,7 @@ func (v *View) List(ctx context.Context, app domain.AppName, f Filter, after Cur
 	err := v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
 		return tx.Each(query+" ORDER BY number, purpose LIMIT ?", append(args, int64(limit)), func(scan func(...any) error) error {
-			r, err := scanRow(scan, &after.Number)
+			r, err := scanRow(scan, &after.Number, new(proofV1))
 			rows, after.Purpose = append(rows, r), r.Purpose
 			return err
 		})
@@ -110,11 +110,11 @@ func (v *View) List(ctx context.Context, app domain.AppName, f Filter, after Cur
 	return rows, after, asOf, err
 }
 
-func scanRow(scan func(...any) error, number *int64) (Row, error) {
+// scanRow reads the columns that every list has, and more of the proof p.
+func scanRow(scan func(...any) error, number *int64, p *proofV1, more ...any) (Row, error) {
 	var r Row
-	var p proofV1
 	var status, events string
-	err := scan(number, &r.Person, &r.Purpose, &status, &p.Since, &p.Until, &p.Policy, &p.Version, &p.Act, &events, &r.Updated)
+	err := scan(append([]any{number, &r.Person, &r.Purpose, &status, &p.Since, &p.Until, &p.Policy, &p.Version, &p.Act, &events, &r.Updated}, more...)...)
 	if err == nil {
 		err = json.Unmarshal([]byte(events), &p.Events)
 	}
