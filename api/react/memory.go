@@ -20,6 +20,8 @@ type app struct {
 	heads     heads
 	held      map[domain.StreamID]bool // persons whose data a legal hold keeps
 	agreed    map[string]struct{}      // the pseudonyms of persons who ever said yes
+	linked    map[string]struct{}      // and of those who were ever linked to another
+	crossed   map[crossing]struct{}    // opt-outs by which grants of other histories ended
 	calendars domain.Calendars
 	newest    domain.EventID // the calendar that was published last
 
@@ -80,7 +82,7 @@ func (o *opening) key() string {
 func (r *Reactor) app(name domain.AppName) *app {
 	a := r.apps[name]
 	if a == nil {
-		a = &app{kinds: map[string]bool{}, holders: holders{}, began: map[string]map[string]domain.Instant{}, steps: map[string][]codec.Entry{}, owed: map[string]map[string]bool{}, held: map[domain.StreamID]bool{}, agreed: map[string]struct{}{},
+		a = &app{kinds: map[string]bool{}, holders: holders{}, began: map[string]map[string]domain.Instant{}, steps: map[string][]codec.Entry{}, owed: map[string]map[string]bool{}, held: map[domain.StreamID]bool{}, agreed: map[string]struct{}{}, linked: map[string]struct{}{}, crossed: map[crossing]struct{}{},
 			streams: map[string][]*obligation{}, places: map[domain.StreamID]*place{}}
 		r.apps[name] = a
 	}
