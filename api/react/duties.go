@@ -57,6 +57,7 @@ func (r *Reactor) learnDuty(ctx context.Context, e codec.Entry) error {
 		err = r.openLinked(ctx, a, e)
 	}
 	a.keepStep(e)
+	a.keepDone(e)
 	return err
 }
 
@@ -65,6 +66,10 @@ func (a *app) learnPolicy(e codec.Entry, x domain.PolicyPublished) {
 	for _, d := range x.Document.Duties {
 		for _, kind := range d.On {
 			a.kinds[kind] = true
+		}
+		for _, metBy := range d.MetBy {
+			kind, _, _ := strings.Cut(metBy, " ")
+			a.meets[kind] = true
 		}
 	}
 	for _, p := range x.Document.Purposes {
@@ -160,8 +165,11 @@ func (r *Reactor) openFor(ctx context.Context, a *app, e occasion, scope domain.
 				}
 			}
 			for _, rule := range p.Rules {
-				if a.begins(kind, p.Duty, rule) {
-					r.openOne(a, e, p, rule, at, about, stays)
+				if !a.begins(kind, p.Duty, rule) {
+					continue
+				}
+				if err := r.openOne(ctx, a, e, p, rule, at, about, stays); err != nil {
+					return err
 				}
 			}
 		}
@@ -215,9 +223,9 @@ func (r *Reactor) promisee(ctx context.Context, a *app, stream domain.StreamID, 
 // openOne lets a duty follow from a fact, on one rule. In an incident it does so
 // once: one that is classified anew is the same incident, and what was owed for
 // it is owed, or done, already.
-func (r *Reactor) openOne(a *app, e occasion, p domain.Promise, rule domain.DeadlineRule, at domain.Instant, scope domain.Scope, kept []domain.PurposeID) {
+func (r *Reactor) openOne(ctx context.Context, a *app, e occasion, p domain.Promise, rule domain.DeadlineRule, at domain.Instant, scope domain.Scope, kept []domain.PurposeID) error {
 	if e.Stream.Noun == domain.IncidentNoun && !a.owes(e.Stream.ID, p.Duty.Kind, rule.ID) {
-		return
+		return nil
 	}
 	cmd := domain.OpenDuties{Cause: e.cause(), Rule: p.Duty, Start: a.start(e.Entry, p.Duty, rule), Rules: []domain.DeadlineRule{rule}, Policy: p.Version, Keeps: kept}
 	cmd.Held = p.Duty.Kind == domain.DutyDelete && a.held[e.history]
@@ -235,11 +243,15 @@ func (r *Reactor) openOne(a *app, e occasion, p domain.Promise, rule domain.Dead
 	if p.Duty.Renews {
 		r.renew(a, o, p.Duty.On)
 	}
-	o.since = a.metBefore(e.history, o.metBy)
+	var err error
+	if o.since, err = r.metBefore(ctx, a, e, cmd.Start, o.metBy); err != nil {
+		return err
+	}
 	if a.await(o) {
 		id := fmt.Sprintf("duty %s by %s of %s", p.Duty.ID, rule.ID, e.ID)
 		r.follow(o.key(), 0, stream, id, 0, cmd)
 	}
+	return nil
 }
 
 // owes remembers what is owed for an incident; it returns false if that was

@@ -52,6 +52,7 @@ type Ledger interface {
 	ExecuteOn(ctx context.Context, stream domain.StreamID, req ledger.Request) (ledger.Receipt, error)
 	Subject(ctx context.Context, stream domain.StreamID) (domain.Subject, error)
 	SubjectAt(ctx context.Context, stream domain.StreamID, at eventstore.Position) (domain.Subject, error)
+	Stream(ctx context.Context, stream domain.StreamID) iter.Seq2[codec.Entry, error]
 	Access(ctx context.Context, a ledger.Access) (ledger.Opened, error)
 	App(ctx context.Context, app domain.AppName) (domain.Reference, error)
 	Now() domain.Instant

@@ -210,6 +210,11 @@ func (l *Ledger) readStream(ctx context.Context, stream domain.StreamID) iter.Se
 	return entries(l.store.ReadStream(ctx, eventstore.Stream(stream.String()), 0))
 }
 
+// Stream yields the entries of one stream, oldest first.
+func (l *Ledger) Stream(ctx context.Context, stream domain.StreamID) iter.Seq2[codec.Entry, error] {
+	return l.readStream(ctx, stream)
+}
+
 // Replay yields the entries after position, then stops.
 func (l *Ledger) Replay(ctx context.Context, after eventstore.Position) iter.Seq2[codec.Entry, error] {
 	return entries(l.store.ReadAll(ctx, after))
