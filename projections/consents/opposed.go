@@ -61,13 +61,13 @@ func (v *View) Opposed(ctx context.Context, app domain.AppName, at domain.Instan
 // eachOpposed calls do for the rows after a cursor that a signal is at odds with,
 // at most limit of them; below zero all.
 func eachOpposed(tx *readmodel.Tx, app domain.AppName, after Cursor, limit int, do func(r Row, number int64)) error {
-	return tx.Each(`SELECT number, person, purpose, status, since, until, policy, version, act, events, updated_position, alone, opposed_by, opposed_event
+	return tx.Each(`SELECT number, person, purpose, status, since, until, policy, version, act, events, updated_position, alone, rules, opposed_by, opposed_event
 		FROM consents WHERE +app = ? AND NOT test AND opposed_by IS NOT NULL AND number >= ? AND (number, purpose) > (?, ?)
 		ORDER BY number, purpose LIMIT ?`,
 		[]any{string(app), after.Number, after.Number, string(after.Purpose), int64(limit)}, func(scan func(...any) error) error {
 			var number int64
 			p := proofV1{Opposed: new(opposedV1)}
-			r, err := scanRow(scan, &number, &p, &p.Alone, &p.Opposed.Signal, &p.Opposed.Event)
+			r, err := scanRow(scan, &number, &p, &p.Alone, &p.Rules, &p.Opposed.Signal, &p.Opposed.Event)
 			if err == nil {
 				do(r, number)
 			}

@@ -174,13 +174,13 @@ func (v *View) CountsAt(ctx context.Context, app domain.AppName, at domain.Insta
 	err := v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
 		policies := v.references.at(app, position).Policies
-		return tx.Each(`SELECT purpose, status, policy, version, alone, until != 0 AND until <= ? AS over, count(*)
-			FROM consents WHERE app = ? AND NOT test GROUP BY 1, 2, 3, 4, 5, 6`, []any{int64(at), string(app)}, func(scan func(...any) error) error {
+		return tx.Each(`SELECT purpose, status, policy, version, alone, rules, until != 0 AND until <= ? AS over, count(*)
+			FROM consents WHERE app = ? AND NOT test GROUP BY 1, 2, 3, 4, 5, 6, 7`, []any{int64(at), string(app)}, func(scan func(...any) error) error {
 			var purpose, status string
 			var p proofV1
 			var over bool
 			var n int64
-			if err := scan(&purpose, &status, &p.Policy, &p.Version, &p.Alone, &over, &n); err != nil {
+			if err := scan(&purpose, &status, &p.Policy, &p.Version, &p.Alone, &p.Rules, &over, &n); err != nil {
 				return err
 			}
 			st, err := p.standing(status)

@@ -31,6 +31,7 @@ type proofV1 struct {
 	Act     domain.ActID   `json:"act"`
 	Events  []string       `json:"events"`
 	Alone   bool           `json:"alone,omitzero"`
+	Rules   uint8          `json:"rules,omitzero"` // by which the yes folds
 	Opposed *opposedV1     `json:"opposed,omitzero"`
 }
 
@@ -101,6 +102,7 @@ func appendProof(b []byte, s *domain.Standing) ([]byte, error) {
 	}
 	t.B = append(t.B, ']')
 	t.Flagz("alone", s.Alone)
+	t.Intz("rules", int64(s.Rules))
 	if s.Opposed.Signal != "" {
 		t.Object("opposed", func(t *jsonwrite.Text) {
 			t.Text("signal", string(s.Opposed.Signal))
@@ -113,7 +115,7 @@ func appendProof(b []byte, s *domain.Standing) ([]byte, error) {
 // same reports whether two standings have the same proof.
 func same(a, b *domain.Standing) bool {
 	return a.Since == b.Since && a.Until == b.Until &&
-		a.Policy == b.Policy && a.Version == b.Version && a.Act == b.Act && a.Alone == b.Alone && a.Opposed == b.Opposed && slices.Equal(a.Because, b.Because)
+		a.Policy == b.Policy && a.Version == b.Version && a.Act == b.Act && a.Alone == b.Alone && a.Rules == b.Rules && a.Opposed == b.Opposed && slices.Equal(a.Because, b.Because)
 }
 
 func readStandings(text string) ([]row, error) {
@@ -138,7 +140,7 @@ func readStandings(text string) ([]row, error) {
 
 // standing returns the standing of a status that p is the proof of.
 func (p proofV1) standing(status string) (s domain.Standing, err error) {
-	s.Since, s.Until, s.Policy, s.Act, s.Alone = p.Since, p.Until, p.Policy, p.Act, p.Alone
+	s.Since, s.Until, s.Policy, s.Act, s.Alone, s.Rules = p.Since, p.Until, p.Policy, p.Act, p.Alone, p.Rules
 	if s.Status, err = domain.ParseStatus(status); err != nil {
 		return s, err
 	}
