@@ -86,6 +86,23 @@ func TestAComparisonGoesOverTheVersionsInBetween(t *testing.T) {
 	}
 }
 
+// The first specific policy is told which purposes the general one gave up before.
+func TestASpecificPolicyDeclaresAgainWhatTheGeneralOneGaveUp(t *testing.T) {
+	r := history(t, PublishPolicy{Version: v1, Document: first(nil)}, PublishPolicy{Version: v2, Document: first(withoutAds), Effective: may, Material: anyKind})
+	special := first(func(d *Document) { d.Name, d.Over, d.Purposes = "special", "privacy", d.Purposes[:1] })
+	for v, want := range map[Hash]string{v1: "[] []", v2: "[ads] []"} {
+		c := r.Policies.CompareSpecific(v, special)
+		if got := fmt.Sprint(c.Stale, " ", c.Material); got != want {
+			t.Errorf("after version %d: %s, want %s", v[0], got, want)
+		}
+		for _, d := range c.Differences {
+			if d.Material != "" {
+				t.Errorf("after version %d: %+v is material", v[0], d)
+			}
+		}
+	}
+}
+
 // A purpose that moves between the general policy and a specific one keeps its
 // consents if it is the same and some policy declared it all the time.
 func TestAPurposeThatMovesKeepsItsConsentsOnlyWithoutAGap(t *testing.T) {
