@@ -13,8 +13,85 @@ func (p Policies) Compare(old Hash, is Document, until Instant) Comparison {
 		return Comparison{}
 	}
 	c := Compare(p.versions[i].Document, is)
+	stale, scopes := p.between(i, is, until)
+	c.join(is, stale, scopes)
 	c.renew(p.returning(i, is, until))
 	return c
+}
+
+// between returns what a document and the versions that took over between the
+// version i and it, by the moment until, make stale of a consent to the version i.
+// What one of them drops and a later one declares again differs in neither end.
+func (p Policies) between(i int, is Document, until Instant) (stale []PurposeID, scopes []StaleScope) {
+	last := &p.versions[i]
+	for _, w := range p.after(last.Version, until) {
+		for _, q := range w.Document.Purposes {
+			whole, added := p.makesStale(w, q.ID, p.versions[i].Version)
+			if whole && !has(stale, q.ID) {
+				stale = append(stale, q.ID)
+			}
+			if added.Purpose != "" {
+				scopes = declare(scopes, added)
+			}
+		}
+		last = &p.versions[p.index(w.Version)]
+	}
+	if last != &p.versions[i] {
+		c := Compare(last.Document, is)
+		stale = append(stale, c.Stale...)
+		for _, s := range c.Scopes {
+			scopes = declare(scopes, s)
+		}
+	}
+	return stale, scopes
+}
+
+// join adds what is stale besides, as far as the new document declares it and rests
+// it on consent.
+func (c *Comparison) join(is Document, stale []PurposeID, scopes []StaleScope) {
+	for _, id := range stale {
+		if q, declared := is.Purpose(id); declared && q.Basis == BasisConsent && !has(c.Stale, id) {
+			c.Stale = append(c.Stale, id)
+		}
+	}
+	for _, s := range scopes {
+		q, _ := is.Purpose(s.Purpose)
+		s.Actions = slices.DeleteFunc(slices.Clone(s.Actions), func(a Action) bool { return !has(q.Actions, a) })
+		s.Categories = slices.DeleteFunc(slices.Clone(s.Categories), func(k CategoryID) bool { return !has(q.Categories, k) })
+		if q.Basis == BasisConsent && !has(c.Stale, s.Purpose) && len(s.Actions)+len(s.Categories) > 0 {
+			c.Scopes = declare(c.Scopes, s)
+		}
+	}
+	c.Scopes = slices.DeleteFunc(c.Scopes, func(s StaleScope) bool { return has(c.Stale, s.Purpose) })
+}
+
+// leftOut reports whether a recipient that a question asks about is abroad and was
+// not, or was left out, in the version since or one that took over after it.
+func (p Policies) leftOut(q Question, since Hash) bool {
+	now, _, ok := p.declaring(q.Purpose, q.At)
+	if !ok {
+		return false
+	}
+	is, _ := now.Document.Recipient(q.Recipient)
+	lacks := func(v PolicyPublished) bool {
+		r, known := v.Document.Recipient(q.Recipient)
+		return v.declares(q.Purpose) && (!known || !has(r.Purposes, q.Purpose) || is.Abroad && !r.Abroad)
+	}
+	v, _ := p.Version(since)
+	return lacks(v) || slices.ContainsFunc(p.after(since, q.At), lacks)
+}
+
+// lapsed reports whether, after the version since took over and by the moment at, there
+// was a time in which no policy declared a purpose.
+func (p Policies) lapsed(id PurposeID, since Hash, at Instant) bool {
+	v, _ := p.Version(since)
+	return slices.ContainsFunc(p.versions, func(w PolicyPublished) bool {
+		if w.Effective <= v.Effective || w.Effective > at {
+			return false
+		}
+		_, _, declared := p.inForce(w.Effective).declaring(id)
+		return !declared
+	})
 }
 
 // returning returns the purposes of a document that rest on consent and that

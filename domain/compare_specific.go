@@ -32,3 +32,26 @@ func CompareSpecific(general, specific Document) Comparison {
 	}
 	return c
 }
+
+// CompareSpecific is [CompareSpecific] with a published version of the general policy.
+// Beside what the two differ in it finds the purposes that the general policy gave up
+// before, and that no policy declared from then on: consents to them are stale as a whole.
+func (p Policies) CompareSpecific(general Hash, is Document) Comparison {
+	v, known := p.Version(general)
+	if !known {
+		return Comparison{}
+	}
+	c := CompareSpecific(v.Document, is)
+	var again []Purpose
+	for _, q := range is.Purposes {
+		_, _, declared := p.inForce(v.Effective).declaring(q.ID)
+		if q.Basis == BasisConsent && !declared && p.declaredBefore(q.ID, &v) {
+			again = append(again, q)
+		}
+	}
+	c.renew(again)
+	for c.Material = nil; len(again) > 0; again = again[1:] {
+		c.Differences[len(c.Differences)-len(again)].Material = ""
+	}
+	return c
+}

@@ -35,7 +35,16 @@ type Fact struct {
 // person, not only whom its own history is linked to, see [Subject.Whole]; and the
 // newest consent counts: when it ends, none that was given before it takes its
 // place.
-const Rules = 1
+//
+// Version 2: a consent does not cover what was given up on the way and is declared
+// again: a recipient, or one abroad, that a later version left out, and a purpose that
+// another policy declares now after a time in which none did, or otherwise than the
+// one that was consented to.
+const Rules = 2
+
+// again is the first version of the rules by which a consent does not cover what was
+// given up on the way.
+const again = 2
 
 // A Source is a keyed digest of the name of whoever sent an event: good for
 // "the same as before", for nothing else.

@@ -182,6 +182,9 @@ func (ref Reference) agreedTo(st Standing, q Question) Why {
 	case WhyNoRecipient:
 		return WhyRecipientNew
 	}
+	if q.Recipient != "" && q.Version != st.Version && st.Rules >= again && ref.Policies.leftOut(q, v.Version) {
+		return WhyRecipientNew
+	}
 	return ""
 }
 

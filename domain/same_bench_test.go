@@ -29,3 +29,29 @@ func BenchmarkWhole(b *testing.B) {
 		})
 	}
 }
+
+// Whoever is linked in a ring, many times over, is read once in one walk, and the
+// person's own history not at all.
+func TestEveryLinkedHistoryIsReadOnce(t *testing.T) {
+	names := []string{"own", "phone", "tablet", "tv"}
+	all := map[string]Subject{}
+	for i, name := range names {
+		var facts []Fact
+		for round := range 50 {
+			for _, other := range []string{names[(i+1)%len(names)], names[(i+3)%len(names)]} {
+				at := t0 + Instant(round)*1000
+				facts = append(facts, fact(1, at, SubjectLinked{Other: other, Proof: "login"}), fact(2, at+500, SubjectUnlinked{Other: other, Reason: "logout"}))
+			}
+		}
+		all[name] = fold(facts...)
+	}
+	reads := map[string]int{}
+	if _, err := all["own"].Whole("own", func(name string) (Subject, error) { reads[name]++; return all[name], nil }); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if want := map[bool]int{true: 0, false: 1}[name == "own"]; reads[name] != want {
+			t.Errorf("%s was read %d times, want %d", name, reads[name], want)
+		}
+	}
+}

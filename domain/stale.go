@@ -7,7 +7,7 @@ type staleness struct {
 	by       PolicyPublished // the first version that made it so
 	whole    bool            // the purpose means something else now
 	added    StaleScope      // or else: what was added to it
-	specific bool            // by is of a specific policy, and the yes is to the general one
+	specific bool            // by is of another policy than the yes is to: a specific one, or the general one again
 	separate bool            // by demands a consent of its own, and the yes is none
 }
 
@@ -74,17 +74,22 @@ func staleIn(stale []PurposeID, scopes []StaleScope, id PurposeID) (whole bool, 
 	return has(stale, id), added
 }
 
-// overruled returns what a yes does not cover since a specific policy prevails
-// over the policy that it was given to. What the specific one demands is met
-// by a consent to it, or by one that is as strong and means the same.
+// overruled returns what a yes does not cover since another policy declares the
+// purpose: a specific one that prevails over the policy that it was given to, or the
+// general one after the specific one gave it up. What the other one demands is met
+// by a consent to it, or by one that is as strong and means the same, unless for a time
+// no policy declared the purpose.
 func (p Policies) overruled(y *said, id PurposeID, at Instant) *staleness {
 	e := y.given()
-	if !p.special(e.Policy) {
+	if !p.special(e.Policy) && (y.Rules < again || !p.specific(e.Policy)) {
 		return nil
 	}
 	v, is, ok := p.declaring(id, at)
-	if !ok || v.Document.Over == "" || v.Document.Name == e.Policy || is.Basis != BasisConsent {
+	if !ok || v.Document.Name == e.Policy || is.Basis != BasisConsent {
 		return nil
+	}
+	if own := p.binding(e.Policy, at); v.Document.Over == "" && (y.Rules < again || own == nil || own.declares(id)) {
+		return nil // two policies that declare it side by side
 	}
 	was := Purpose{}
 	if i := p.index(e.Version); i >= 0 {
@@ -93,6 +98,7 @@ func (p Policies) overruled(y *said, id PurposeID, at Instant) *staleness {
 	s := &staleness{by: v, specific: true, separate: is.Separate && !y.isSeparate(was)}
 	was.Separate = is.Separate // it was looked at by itself
 	s.whole, s.added = changed(was, is)
+	s.whole = s.whole || y.Rules >= again && p.lapsed(id, e.Version, at)
 	if s.whole = s.whole || s.separate; !s.whole && s.added.Purpose == "" {
 		return nil
 	}
@@ -107,6 +113,11 @@ func (p Policies) special(but string) bool {
 		}
 	}
 	return false
+}
+
+// specific reports whether the policy of that name prevails over another.
+func (p Policies) specific(name string) bool {
+	return slices.ContainsFunc(p.versions, func(v PolicyPublished) bool { return v.Document.Name == name && v.Document.Over != "" })
 }
 
 // given returns what a yes says; of a no it must not be asked.

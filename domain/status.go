@@ -43,6 +43,7 @@ type Standing struct {
 	Numbers  []uint64    // of the facts in Because, as their sources gave them; zero: none; nil: no fact has one
 	Signal   ActID       // the machine's signal by which a no was said; empty: the person said it
 	Opposed  Opposition  // a signal that is at odds with the person's own word
+	Rules    uint8       // of the yes, see [Rules]
 	Alone    bool        // the yes is a separate consent to this purpose and nothing else
 }
 
@@ -55,7 +56,7 @@ func (st Standing) By(at Instant, p PurposeID, policies Policies) Status {
 	if st.Until != 0 && st.Until <= at {
 		return Expired
 	}
-	y := &said{Fact: Fact{Event: ConsentGiven{Policy: st.Policy, Version: st.Version}}}
+	y := &said{Fact: Fact{Rules: st.Rules, Event: ConsentGiven{Policy: st.Policy, Version: st.Version}}}
 	if st.Alone {
 		y.kind, y.items = SeparateConsent, make([]Item, 1)
 	}
@@ -323,7 +324,7 @@ func (s *Subject) given(y *said, p PurposeID, at Instant, ref *Reference) Standi
 	e := y.given()
 	st := Standing{
 		Status: Given, Since: y.yesFrom(), Until: y.endOf(p), Policy: e.Policy, Version: e.Version, Act: e.Act,
-		Because: []EventID{y.ID}, Guardian: e.Guardian, Evidence: e.Evidence.Quality, Alone: y.isSeparate(Purpose{}),
+		Because: []EventID{y.ID}, Guardian: e.Guardian, Evidence: e.Evidence.Quality, Alone: y.isSeparate(Purpose{}), Rules: y.Rules,
 	}
 	if since, over := s.over(y, p, at); over {
 		st.Status, st.Since = Expired, since

@@ -42,6 +42,7 @@ var Routes = []Route{
 	{Subject: "consent.v1.*.query.consents", Method: http.MethodPost, Path: "/v1/apps/{app}/subjects/consents", InQuery: []string{"min_position"}},
 	{Subject: "consent.v1.*.query.history", Method: http.MethodPost, Path: "/v1/apps/{app}/subjects/history", InQuery: []string{"after", "limit"}},
 	{Subject: "consent.v1.*.query.counts", Method: http.MethodGet, Path: "/v1/apps/{app}/consents/counts", InQuery: []string{"min_position"}},
+	{Subject: "consent.v1.*.query.opposed", Method: http.MethodGet, Path: "/v1/apps/{app}/consents/opposed", InQuery: []string{"cursor", "limit", "min_position"}},
 	{Subject: "consent.v1.*.query.activity", Method: http.MethodGet, Path: "/v1/apps/{app}/activity", InQuery: []string{"from", "until", "min_position"}},
 
 	{Subject: "consent.v1.*.query.proof", Method: http.MethodGet, Path: "/log/{app}/proof", InQuery: []string{"event", "index", "cosigned", "wait"}},

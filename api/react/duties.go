@@ -2,6 +2,7 @@ package react
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -53,7 +54,11 @@ func (r *Reactor) learnDuty(ctx context.Context, e codec.Entry) error {
 	r.learnBegun(a, e)
 	r.meet(a, e)
 	err := r.open(ctx, a, e)
+	if err == nil {
+		err = r.openLinked(ctx, a, e)
+	}
 	a.keepStep(e)
+	a.keepDone(e)
 	return err
 }
 
@@ -62,6 +67,10 @@ func (a *app) learnPolicy(e codec.Entry, x domain.PolicyPublished) {
 	for _, d := range x.Document.Duties {
 		for _, kind := range d.On {
 			a.kinds[kind] = true
+		}
+		for _, metBy := range d.MetBy {
+			kind, _, _ := strings.Cut(metBy, " ")
+			a.meets[kind] = true
 		}
 	}
 	for _, p := range x.Document.Purposes {
@@ -87,7 +96,7 @@ func (r *Reactor) open(ctx context.Context, a *app, e codec.Entry) error {
 	if x, ok := e.Event.(domain.PermissionRevoked); ok && len(x.Withdraws) == 0 {
 		return nil // it withdrew nothing
 	}
-	fields, scope := membersOf(e.Event), scopeOf(e.Event)
+	scope := scopeOf(e.Event)
 	ended, err := r.ends(ctx, a, e)
 	if err != nil {
 		return err
@@ -95,26 +104,73 @@ func (r *Reactor) open(ctx context.Context, a *app, e codec.Entry) error {
 	if ended.asked {
 		scope = domain.Scope{Purposes: ended.purposes}
 	}
+	return r.openFor(ctx, a, occasion{e, kind, e.Stream}, scope)
+}
+
+// An occasion is a fact from which something may be owed, and the history for which
+// it is: its own, or a linked one that it crossed to.
+type occasion struct {
+	codec.Entry
+	kind    string // of the fact
+	history domain.StreamID
+}
+
+func (o occasion) crossed() bool { return o.history != o.Stream }
+
+// cause names the fact, and to whom it is owed.
+func (o occasion) cause() domain.Cause {
+	c := causeOf(o.Entry)
+	if o.crossed() {
+		c.Kind, c.Subject = o.kind, o.history.ID
+	}
+	return c
+}
+
+// stream names the stream of what follows: after the fact, and in a linked history
+// after both.
+func (o occasion) stream() domain.StreamID {
+	if !o.crossed() {
+		return dutyStream(o.Stream.App, domain.EventID(o.ID))
+	}
+	sum := sha256.Sum256([]byte("linked " + o.ID.String() + " " + o.history.ID))
+	return dutyStream(o.Stream.App, domain.EventID(sum[:16]))
+}
+
+// openFor lets follow what is owed on an occasion that is about a scope. In a linked
+// history that is what is to be stopped and deleted, and nothing else.
+func (r *Reactor) openFor(ctx context.Context, a *app, e occasion, scope domain.Scope) error {
+	kind, fields := e.kind, membersOf(e.Event)
+	keeps := kind
+	if e.crossed() {
+		keeps = "consent.withdrawn" // an order to erase one history is an opt-out to the others
+	}
 	for _, at := range []domain.Instant{min(e.At, e.Recorded), e.Recorded} {
-		who, err := r.promisee(ctx, a, e.Stream, at)
+		who, err := r.promisee(ctx, a, e.history, at)
 		if err != nil {
 			return err
 		}
 		ref := domain.Reference{Policies: a.policies, Service: a.voids}
-		kept := ref.Kept(kind, scope, at)
+		kept := ref.Kept(keeps, scope, at)
 		ends := ref.Without(scope, kept)
 		promises := append(ref.Promises(who, kind, fields, at), ref.Retained(who, kind, scope, at)...)
 		for _, p := range promises {
 			about, stays := scope, []domain.PurposeID(nil)
-			if p.Purpose == "" && (p.Duty.Kind == domain.DutyStop || p.Duty.Kind == domain.DutyDelete) {
+			ending := p.Duty.Kind == domain.DutyStop || p.Duty.Kind == domain.DutyDelete
+			if e.crossed() && !ending {
+				continue
+			}
+			if p.Purpose == "" && ending {
 				about, stays = ends, kept
 				if !about.All && len(about.Purposes) == 0 {
 					continue // no yes was taken away, or what goes on rests on none
 				}
 			}
 			for _, rule := range p.Rules {
-				if a.begins(kind, p.Duty, rule) {
-					r.openOne(a, e, p, rule, at, about, stays)
+				if !a.begins(kind, p.Duty, rule) {
+					continue
+				}
+				if err := r.openOne(ctx, a, e, p, rule, at, about, stays); err != nil {
+					return err
 				}
 			}
 		}
@@ -168,31 +224,35 @@ func (r *Reactor) promisee(ctx context.Context, a *app, stream domain.StreamID, 
 // openOne lets a duty follow from a fact, on one rule. In an incident it does so
 // once: one that is classified anew is the same incident, and what was owed for
 // it is owed, or done, already.
-func (r *Reactor) openOne(a *app, e codec.Entry, p domain.Promise, rule domain.DeadlineRule, at domain.Instant, scope domain.Scope, kept []domain.PurposeID) {
+func (r *Reactor) openOne(ctx context.Context, a *app, e occasion, p domain.Promise, rule domain.DeadlineRule, at domain.Instant, scope domain.Scope, kept []domain.PurposeID) error {
 	if e.Stream.Noun == domain.IncidentNoun && !a.owes(e.Stream.ID, p.Duty.Kind, rule.ID) {
-		return
+		return nil
 	}
-	cmd := domain.OpenDuties{Cause: causeOf(e), Rule: p.Duty, Start: a.start(e, p.Duty, rule), Rules: []domain.DeadlineRule{rule}, Policy: p.Version, Keeps: kept}
-	cmd.Held = p.Duty.Kind == domain.DutyDelete && a.held[e.Stream]
+	cmd := domain.OpenDuties{Cause: e.cause(), Rule: p.Duty, Start: a.start(e.Entry, p.Duty, rule), Rules: []domain.DeadlineRule{rule}, Policy: p.Version, Keeps: kept}
+	cmd.Held = p.Duty.Kind == domain.DutyDelete && a.held[e.history]
 	if p.Purpose != "" {
 		scope = domain.Scope{Purposes: []domain.PurposeID{p.Purpose}}
 	}
 	if p.Duty.Each == domain.DutyEachSystem {
 		cmd.Target = a.holders.targets(scope, a.policies.Declared(at), a.policies.Recipients(scope, at))
 	}
-	stream := dutyStream(e.Stream.App, cmd.Cause.Event)
-	o := &opening{stream: stream, kind: p.Duty.Kind, rule: rule.ID, metBy: p.Duty.MetBy, place: placeOf(e.Stream), causeKind: cmd.Cause.Kind}
+	stream := e.stream()
+	o := &opening{stream: stream, kind: p.Duty.Kind, rule: rule.ID, metBy: p.Duty.MetBy, place: placeOf(e.history), causeKind: cmd.Cause.Kind}
 	if n, ok := e.Event.(domain.Noted); ok {
 		o.about = n.Fields
 	}
 	if p.Duty.Renews {
 		r.renew(a, o, p.Duty.On)
 	}
-	o.since = a.metBefore(e.Stream, o.metBy)
+	var err error
+	if o.since, err = r.metBefore(ctx, a, e, cmd.Start, o.metBy); err != nil {
+		return err
+	}
 	if a.await(o) {
 		id := fmt.Sprintf("duty %s by %s of %s", p.Duty.ID, rule.ID, e.ID)
 		r.follow(o.key(), 0, stream, id, 0, cmd)
 	}
+	return nil
 }
 
 // owes remembers what is owed for an incident; it returns false if that was

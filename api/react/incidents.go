@@ -92,13 +92,10 @@ func (a *app) keepStep(e codec.Entry) {
 	}
 }
 
-// metBefore returns the steps of an incident that meet what opens only now.
-func (a *app) metBefore(stream domain.StreamID, metBy []string) []codec.Entry {
-	if stream.Noun != domain.IncidentNoun {
-		return nil
-	}
+// stepsBefore returns the steps of an incident that meet what opens only now.
+func (a *app) stepsBefore(incident string, metBy []string) []codec.Entry {
 	var steps []codec.Entry
-	for _, e := range a.steps[stream.ID] {
+	for _, e := range a.steps[incident] {
 		if domain.MeetsBy(metBy, e.Kind(), membersOf(e.Event)) {
 			steps = append(steps, e)
 		}

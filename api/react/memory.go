@@ -13,13 +13,17 @@ type app struct {
 	policies  domain.Policies
 	voids     domain.Service  // the mistakes of whole builds, and nothing else
 	kinds     map[string]bool // of facts that open a duty in some version
+	meets     map[string]bool // and of those that meet one
 	holders   holders
 	began     map[string]map[string]domain.Instant // incidents: when a fact of a kind happened first, see learnBegun
 	steps     map[string][]codec.Entry             // incidents: every step that may meet what is owed
 	owed      map[string]map[string]bool           // incidents: what was opened, by kind and rule, see openOne
 	heads     heads
-	held      map[domain.StreamID]bool // persons whose data a legal hold keeps
-	agreed    map[string]struct{}      // the pseudonyms of persons who ever said yes
+	held      map[domain.StreamID]bool  // persons whose data a legal hold keeps
+	agreed    map[string]struct{}       // the pseudonyms of persons who ever said yes
+	linked    map[string]struct{}       // and of those who were ever linked to another
+	crossed   map[crossing]struct{}     // opt-outs by which grants of other histories ended
+	done      map[string]domain.Instant // of persons of whom something was done that may meet what is owed: the latest time of it
 	calendars domain.Calendars
 	newest    domain.EventID // the calendar that was published last
 
@@ -80,7 +84,7 @@ func (o *opening) key() string {
 func (r *Reactor) app(name domain.AppName) *app {
 	a := r.apps[name]
 	if a == nil {
-		a = &app{kinds: map[string]bool{}, holders: holders{}, began: map[string]map[string]domain.Instant{}, steps: map[string][]codec.Entry{}, owed: map[string]map[string]bool{}, held: map[domain.StreamID]bool{}, agreed: map[string]struct{}{},
+		a = &app{kinds: map[string]bool{}, meets: map[string]bool{}, holders: holders{}, began: map[string]map[string]domain.Instant{}, steps: map[string][]codec.Entry{}, owed: map[string]map[string]bool{}, held: map[domain.StreamID]bool{}, agreed: map[string]struct{}{}, linked: map[string]struct{}{}, crossed: map[crossing]struct{}{}, done: map[string]domain.Instant{},
 			streams: map[string][]*obligation{}, places: map[domain.StreamID]*place{}}
 		r.apps[name] = a
 	}

@@ -14,6 +14,11 @@
 // when a calendar is published. Who has data is taken from the log before the
 // fact, never from what is known since, so that every process says the same.
 //
+// Links. An opt-out reaches every history of the same person. Where a grant of
+// another history ends by it, or by the link that lets an earlier one reach it, what
+// is to be stopped and deleted is owed for that history too, in a stream that is
+// named after the opt-out and the history. The reply is owed once, to who said it.
+//
 // Groups. What was said to a group of apps is asked of every app by the door,
 // one after the other, so that the caller hears what each of them says. A
 // pseudonym leads from one app to no other, and no outside id is in the log: so
@@ -46,6 +51,8 @@ type Ledger interface {
 	Execute(ctx context.Context, req ledger.Request) (ledger.Receipt, error)
 	ExecuteOn(ctx context.Context, stream domain.StreamID, req ledger.Request) (ledger.Receipt, error)
 	Subject(ctx context.Context, stream domain.StreamID) (domain.Subject, error)
+	SubjectAt(ctx context.Context, stream domain.StreamID, at eventstore.Position) (domain.Subject, error)
+	Stream(ctx context.Context, stream domain.StreamID) iter.Seq2[codec.Entry, error]
 	Access(ctx context.Context, a ledger.Access) (ledger.Opened, error)
 	App(ctx context.Context, app domain.AppName) (domain.Reference, error)
 	Now() domain.Instant

@@ -15,6 +15,9 @@ func (r *Reactor) learnOpened(a *app, e codec.Entry, x domain.ObligationOpened) 
 		backward: x.Obligation.Rule.Direction == domain.Backward,
 	}
 	if cause, err := domain.ParseStreamID(x.Cause.Stream); err == nil {
+		if cause.Noun == domain.SubjectNoun && x.Cause.Subject != "" {
+			cause.ID = x.Cause.Subject // an opt-out may be owed for in a linked history
+		}
 		o.cause = placeOf(cause)
 	}
 	a.keep(o)

@@ -27,7 +27,7 @@ func owed() []report.Obligation {
 	return []report.Obligation{
 		line("day", "open", func(o *report.Obligation) {}),
 		line("safe", "at-risk", func(o *report.Obligation) {
-			o.Provisional, o.Reported, o.SafeTarget = true, true, "2026-03-18"
+			o.Provisional, o.Reported, o.SafeTarget, o.Keeps = true, true, "2026-03-18", []string{"tax", "gate"}
 		}),
 		line("other", "open", func(o *report.Obligation) { o.Binding = false }),
 		line("hours", "overdue", func(o *report.Obligation) {
@@ -140,6 +140,23 @@ func TestACalendarIsReadAlikeByICalJS(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	compare(t, got)
+}
+
+// Whoever deletes by the calendar reads there what is not to be deleted.
+func TestACalendarSaysWhatStays(t *testing.T) {
+	for lang, want := range map[string]string{"en": "What stays, since it rests on no consent: tax, gate", "zh": "不以同意为依据、予以保留的目的：tax、gate"} {
+		cal, err := ics.ParseCalendar(bytes.NewReader(calendarOf(t, lang)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range cal.Events() {
+			text := ics.FromText(e.GetProperty(ics.ComponentPropertyDescription).Value)
+			id, _, _ := strings.Cut(e.Id(), ".")
+			if says := strings.Contains(text, want); says != (id == "safe") {
+				t.Errorf("%s, %s: %s", lang, id, text)
+			}
+		}
+	}
 }
 
 func compare(t *testing.T, got []entry) {

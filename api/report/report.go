@@ -27,6 +27,7 @@ type Obligation struct {
 	Basis   string   `json:"basis" enum:"law,promise"`
 	Version string   `json:"version,omitzero" doc:"of the policy that has the rule"`
 	RuleSet string   `json:"rule_set,omitzero" doc:"names the set of deadline rules that the rule was one of"`
+	Keeps   []string `json:"keeps,omitempty" doc:"to stop or delete: the purposes whose data stay, since they rest on no consent"`
 	Cause   *Cause   `json:"cause,omitempty"`
 
 	State string `json:"state" enum:"overdue,at-risk,open,paused,held,not-started,met-late,met,void"`
@@ -94,7 +95,7 @@ type Move struct {
 func Of(o requests.Obligation) Obligation {
 	l := Obligation{
 		App: string(o.App), Stream: o.Stream, ID: o.ID, Person: o.Person, Kind: string(o.Kind), Types: o.Types, Target: o.Target,
-		Rule: string(o.Rule), Source: o.Source, Basis: "promise", Version: o.Version, RuleSet: o.RuleSet, State: o.State.String(),
+		Rule: string(o.Rule), Source: o.Source, Basis: "promise", Version: o.Version, RuleSet: o.RuleSet, Keeps: o.Keeps, State: o.State.String(),
 		Opened: Time(o.Opened), Start: Time(o.Due.Start), DayZero: o.Due.DayZero.String(), DueDate: o.Due.Date.String(), Due: Time(o.Due.Until),
 		Unit: o.Due.Unit, TimeZone: o.Due.TimeZone, Provisional: o.Due.Provisional, Reported: o.Due.Reported(), Gap: o.Due.Gap.String(), SafeTarget: o.Due.Safe.String(),
 		TailExposed: o.Due.TailExposed, Extended: o.Due.Extended, Calendars: o.Due.Calendars, Binding: o.Binding, Exceeds: o.Exceeds,
@@ -140,7 +141,7 @@ func end(d domain.Date, until domain.Instant) string {
 var Columns = []string{
 	"app", "stream", "id", "person", "kind", "types", "target", "rule", "source", "basis", "state", "working_days_left",
 	"start", "opened", "due_date", "due", "certainty", "safe_target", "tail_exposed", "binding", "exceeds_law",
-	"earlier_due_dates", "recomputed_because", "met_at", "claimed_at", "void_reason", "group", "no_date",
+	"earlier_due_dates", "recomputed_because", "met_at", "claimed_at", "void_reason", "group", "no_date", "keeps",
 }
 
 // columnKinds returns what a spreadsheet should take each column for.
@@ -179,7 +180,7 @@ func (o Obligation) Cells() []string {
 	return []string{
 		o.App, o.Stream, o.ID, o.Person, o.Kind, strings.Join(o.Types, " "), o.Target, o.Rule, o.Source, o.Basis, o.State, left,
 		o.Start, o.Opened, o.DueDate, o.Due, certainty, o.SafeTarget, yes(o.TailExposed), yes(o.Binding), yes(o.Exceeds),
-		strings.Join(was, " "), strings.Join(why, " "), o.Met, o.Claimed, o.Reason, o.Group, o.NoDate,
+		strings.Join(was, " "), strings.Join(why, " "), o.Met, o.Claimed, o.Reason, o.Group, o.NoDate, strings.Join(o.Keeps, " "),
 	}
 }
 

@@ -23,7 +23,7 @@ func lines() []report.Obligation {
 		{App: "shop", Stream: "request-shop-0123456789", ID: "00012e5", Person: "9007199254740993", Kind: "reply", Types: []string{"access", "copy"}, Rule: "d15", Source: "=HYPERLINK(1)",
 			Basis: "promise", State: "overdue", Left: &left, DueDate: "2026-12-31", Due: "2026-12-31T16:00:00.000Z", Provisional: true, SafeTarget: "2026-12-29", Changed: "2026-12-01T00:00:00.000Z",
 			Moves: []report.Move{{Why: "paused", Was: "2026-12-20"}, {Why: "resumed"}}, Revision: 3, Events: []string{"e"}},
-		{App: "shop", Stream: "obligation-shop-1", ID: "delete.h24", Person: "abc", Kind: "delete", Target: "+ads", Rule: "h24", Source: "一、（二）", Basis: "law", State: "met",
+		{App: "shop", Stream: "obligation-shop-1", ID: "delete.h24", Person: "abc", Kind: "delete", Target: "+ads", Rule: "h24", Source: "一、（二）", Basis: "law", State: "met", Keeps: []string{"tax", "gate"},
 			Due: "2026-03-01T10:30:00.000Z", Changed: "2026-03-01T00:00:00.000Z", Revision: 2, Events: []string{"e"}},
 		{App: "shop", Stream: "request-shop-2", ID: "facts15", Person: "def", Kind: "reply", Rule: "facts15", Basis: "promise", State: "not-started", Changed: "2026-03-01T00:00:00.000Z", Revision: 1, Events: []string{"e"}},
 	}
@@ -73,6 +73,9 @@ func TestNoCellOfCSVIsAFormula(t *testing.T) {
 		if got := rows[1][column(t, name)]; got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
+	}
+	if first, second := rows[1][column(t, "keeps")], rows[2][column(t, "keeps")]; first != "" || second != "tax gate" {
+		t.Errorf("what stays is %q and %q", first, second)
 	}
 	if got := rows[2][column(t, "target")]; got != "'+ads" {
 		t.Errorf("target is %q", got)

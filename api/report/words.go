@@ -28,7 +28,7 @@ var english = words{
 	"done": "Cancelled, it is done: ", "void": "Cancelled, nothing is owed any more: ", "paused": "Cancelled, the clock stands still: ",
 	"app": "App %s, rule %s", "source": " (%s, %s)", "law": "a law", "promise": "a promise", "provisional": "Provisional: a calendar is not announced yet",
 	"reported": "Provisional: it rests on days off that are reported and not announced", "safe": "Safe: %s", "another": "Another date binds",
-	"limit": "To be done by the end of this entry",
+	"limit": "To be done by the end of this entry", "keeps": "What stays, since it rests on no consent: %s",
 
 	"state.at-risk": "at risk", "state.not-started": "not started", "state.met-late": "met late",
 
@@ -47,7 +47,7 @@ var chinese = words{
 	"done": "已取消（已完成）：", "void": "已取消（无需办理）：", "paused": "已取消（期限中止）：",
 	"app": "应用 %s，规则 %s", "source": "（%s，%s）", "law": "法定", "promise": "承诺", "provisional": "暂定：放假安排尚未公布",
 	"reported": "暂定：依据尚未正式公布的放假安排", "safe": "稳妥日期：%s", "another": "以另一期限为准",
-	"limit": "须在本日程结束前完成",
+	"limit": "须在本日程结束前完成", "keeps": "不以同意为依据、予以保留的目的：%s",
 
 	"state.overdue": "逾期", "state.at-risk": "临近到期", "state.open": "未到期", "state.paused": "中止", "state.held": "因法律保全暂停",
 	"state.not-started": "尚未起算", "state.met-late": "迟延履行", "state.met": "按时履行", "state.void": "无需履行",
@@ -97,6 +97,9 @@ func (w words) description(o Obligation) string {
 	}
 	if o.SafeTarget != "" {
 		all = append(all, fmt.Sprintf(w["safe"], o.SafeTarget))
+	}
+	if len(o.Keeps) > 0 {
+		all = append(all, fmt.Sprintf(w["keeps"], strings.Join(o.Keeps, w["comma"])))
 	}
 	if o.DueDate == "" && o.ended() == "" {
 		all = append(all, w["limit"])

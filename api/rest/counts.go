@@ -23,13 +23,23 @@ type VoidedCount struct {
 	Answers int64  `json:"answers"`
 }
 
+// An OpposedCount is how many people said yes to a purpose themselves where a
+// machine's signal says no.
+type OpposedCount struct {
+	Purpose string `json:"purpose"`
+	Status  string `json:"status" doc:"where they stand: given, if they consented in spite of the signal; else the signal stands in the way"`
+	Signal  string `json:"opposed_by"`
+	People  int64  `json:"people"`
+}
+
 // CountsAnswer is where an app's people stand.
 type CountsAnswer struct {
-	App    string        `json:"app"`
-	Counts []PeopleCount `json:"counts" doc:"where they stand now"`
-	Voided []VoidedCount `json:"voided" doc:"answers that were recorded by mistake: they count for nobody, or as ask-again"`
-	Tests  int64         `json:"tests" doc:"how many are no people but tests, and not counted"`
-	AsOf   string        `json:"as_of"`
+	App     string         `json:"app"`
+	Counts  []PeopleCount  `json:"counts" doc:"where they stand now"`
+	Voided  []VoidedCount  `json:"voided" doc:"answers that were recorded by mistake: they count for nobody, or as ask-again"`
+	Opposed []OpposedCount `json:"opposed" doc:"whose own word a machine's signal is at odds with; who they are, consents/opposed lists"`
+	Tests   int64          `json:"tests" doc:"how many are no people but tests, and not counted"`
+	AsOf    string         `json:"as_of"`
 }
 
 type countsIn struct {
@@ -39,6 +49,7 @@ type countsIn struct {
 
 func (s *server) countRoute(api huma.API) {
 	route(s, api, "count-consents", http.MethodGet, "/v1/apps/{app}/consents/counts", "How many people stand where with each purpose, tests left out", s.counts)
+	s.opposedRoute(api)
 }
 
 func (s *server) counts(ctx context.Context, in *countsIn) (*out[CountsAnswer], error) {
@@ -58,7 +69,7 @@ func (s *server) counts(ctx context.Context, in *countsIn) (*out[CountsAnswer], 
 	if err != nil {
 		return nil, err
 	}
-	a := CountsAnswer{App: in.App, Counts: []PeopleCount{}, Voided: []VoidedCount{}, Tests: tests, AsOf: wire.FormatPosition(asOf)}
+	a := CountsAnswer{App: in.App, Counts: []PeopleCount{}, Voided: []VoidedCount{}, Opposed: []OpposedCount{}, Tests: tests, AsOf: wire.FormatPosition(asOf)}
 	for _, r := range rows {
 		a.Counts = append(a.Counts, PeopleCount{string(r.Purpose), r.Status.String(), r.People})
 	}
@@ -68,6 +79,13 @@ func (s *server) counts(ctx context.Context, in *countsIn) (*out[CountsAnswer], 
 	}
 	for _, v := range voided {
 		a.Voided = append(a.Voided, VoidedCount{v.Status.String(), v.Answers})
+	}
+	opposed, _, err := s.Consents.OpposedCounts(ctx, name, s.Ledger.Now())
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range opposed {
+		a.Opposed = append(a.Opposed, OpposedCount{string(o.Purpose), o.Status.String(), string(o.Signal), o.People})
 	}
 	return ok(a)
 }

@@ -151,7 +151,7 @@ func compare(policies domain.Policies, old, new domain.PublishPolicy, now domain
 		}
 		return policies.Compare(old.Version, is, until), "", nil
 	case is.Over == was.Name:
-		return domain.CompareSpecific(was, is), was.Name, nil
+		return policies.CompareSpecific(old.Version, is), was.Name, nil
 	case was.Over == is.Name:
 		return c, "", domain.Refusal{Code: domain.Malformed, Path: "old", Text: fmt.Sprintf(
 			"old: %s prevails over %s: name the version of the general policy first, and then that of the specific one", domain.Quote(was.Name), domain.Quote(is.Name))}

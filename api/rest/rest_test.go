@@ -54,6 +54,16 @@ func (v views) Get(ctx context.Context, app domain.AppName, who string, at domai
 	return []consents.Row{{Person: who, Purpose: "mail", Standing: domain.Standing{Status: domain.Given, Since: 1000}}}, p, err
 }
 
+func (v views) OpposedCounts(ctx context.Context, app domain.AppName, _ domain.Instant) ([]consents.OpposedCount, eventstore.Position, error) {
+	p, err := v.h.ledg.Head(ctx)
+	return nil, p, err
+}
+
+func (v views) Opposed(ctx context.Context, app domain.AppName, _ domain.Instant, _ consents.Cursor, _ int) ([]consents.Row, consents.Cursor, eventstore.Position, error) {
+	p, err := v.h.ledg.Head(ctx)
+	return nil, consents.Cursor{}, p, err
+}
+
 func (v views) Counts(ctx context.Context, _ domain.AppName, _ domain.Instant) ([]consents.Count, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
 	return nil, p, err
@@ -439,7 +449,7 @@ func TestOpenAPIListsEveryRoute(t *testing.T) {
 		"get /v1/apps/{app}/subjects/{id}/purposes/{purpose}/check", "post /v1/apps/{app}/check", "get /v1/apps", "get /v1/apps/{app}",
 		"put /v1/apps/{app}", "get /v1/apps/{app}/policies", "get /v1/apps/{app}/policies/{version}", "post /v1/apps/{app}/policies",
 		"get /v1/apps/{app}/activity", "get /v1/replay", "post /v1/replay", "post /v1/apps/{app}/subjects/state", "get /v1/blobs/{hash}",
-		"post /v1/apps/{app}/operator/events", "get /v1/apps/{app}/consents/counts", "get /v1/apps/{app}/subjects/{id}/prompt", "post /v1/apps/{app}/subjects/prompt",
+		"post /v1/apps/{app}/operator/events", "get /v1/apps/{app}/consents/counts", "get /v1/apps/{app}/consents/opposed", "get /v1/apps/{app}/subjects/{id}/prompt", "post /v1/apps/{app}/subjects/prompt",
 		"get /v1/apps/{app}/surfaces", "get /v1/apps/{app}/surfaces/{surface}", "post /v1/apps/{app}/surfaces", "post /v1/apps/{app}/policies/diff",
 		"post /v1/apps/{app}/voids/preview", "post /v1/apps/{app}/subjects/erase", "post /v1/groups/{group}/events", "get /v1/status", "get /livez", "get /readyz", "get /healthz", "get /v1/alarms",
 	} {

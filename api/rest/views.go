@@ -20,6 +20,8 @@ type Consents interface {
 	Holding(ctx context.Context, app domain.AppName, h consents.Holding) (int64, eventstore.Position, error)
 	Tests(ctx context.Context, app domain.AppName) (int64, eventstore.Position, error)
 	Voided(ctx context.Context, app domain.AppName) ([]consents.VoidedCount, eventstore.Position, error)
+	OpposedCounts(ctx context.Context, app domain.AppName, at domain.Instant) ([]consents.OpposedCount, eventstore.Position, error)
+	Opposed(ctx context.Context, app domain.AppName, at domain.Instant, after consents.Cursor, limit int) ([]consents.Row, consents.Cursor, eventstore.Position, error)
 }
 
 // Policies counts the published versions of every app.

@@ -10,6 +10,8 @@ import (
 	"consentledger/projections"
 	"consentledger/projections/consents"
 	"consentledger/projections/policies"
+
+	"github.com/go-json-experiment/json"
 )
 
 // realViews are the projections themselves, brought up to date when they are
@@ -79,9 +81,46 @@ func TestPeopleAreCountedAndTestsAreNot(t *testing.T) {
 	}
 	h.want(200, "", "POST", "/v1/apps/demo/events", event("no", "bo", "consent.withdrawn", `{"all":true}`))
 	h.want(200, "", "POST", "/v1/apps/demo/events", event("t", "robot", "subject.test", `{"reason":"load-test"}`))
-	h.want(200, `{"app":"demo","counts":[{"purpose":"mail","status":"given","people":1},{"purpose":"mail","status":"withdrawn","people":1}],"voided":[],"tests":1,"as_of":"8"}`,
+	h.want(200, `{"app":"demo","counts":[{"purpose":"mail","status":"given","people":1},{"purpose":"mail","status":"withdrawn","people":1}],"voided":[],"opposed":[],"tests":1,"as_of":"8"}`,
 		"GET", "/v1/apps/demo/consents/counts?min_position=8", "")
 	h.want(404, "unknown-app", "GET", "/v1/apps/nosuch/consents/counts", "")
+}
+
+func TestWhomASignalOpposesIsListedByPages(t *testing.T) {
+	h := openWithViews(t)
+	h.furnish()
+	for _, who := range []string{"ann", "bo"} {
+		h.want(200, "", "POST", "/v1/apps/demo/events", event(who, who, "consent.given", yes))
+		h.want(200, "", "POST", "/v1/apps/demo/events", event("s"+who, who, "consent.refused", `{"act":"gpc","all":true}`))
+	}
+	h.want(200, `"opposed":[{"purpose":"mail","status":"refused","opposed_by":"gpc","people":2}]`, "GET", "/v1/apps/demo/consents/counts?min_position=7", "")
+
+	const path = "/v1/apps/demo/consents/opposed"
+	var persons []string
+	for query := "?limit=1"; query != ""; {
+		_, b := h.do("GET", path+query, "")
+		var a OpposedAnswer
+		if err := json.Unmarshal([]byte(b), &a); err != nil || len(persons) > 2 {
+			t.Fatal(err, b)
+		}
+		for _, o := range a.Opposed {
+			persons = append(persons, o.Person)
+			if o.Purpose != "mail" || o.Status != "refused" || o.Signal != "gpc" || len(o.Because) != 1 || o.Because[0] != o.Event {
+				t.Errorf("%+v", o)
+			}
+		}
+		query = ""
+		if a.Next != "" {
+			query = "?limit=1&cursor=" + a.Next
+		}
+	}
+	if len(persons) != 2 || persons[0] == persons[1] {
+		t.Errorf("listed %v", persons)
+	}
+	for _, cursor := range []string{"mail", "0-mail", "-mail", "x-mail", "1"} {
+		h.want(400, "a cursor is next of the page before", "GET", path+"?cursor="+cursor, "")
+	}
+	h.want(404, "unknown-app", "GET", "/v1/apps/nosuch/consents/opposed", "")
 }
 
 // grown is doc with a new way of use and a new purpose.

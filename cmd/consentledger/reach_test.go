@@ -74,6 +74,7 @@ func TestNotYetKnownIsNotNeverAsked(t *testing.T) {
 		{"POST", app + "/subjects/consents", `{"subject":"ada"}`},
 		{"GET", app + "/subjects/nobody/consents", ""},
 		{"GET", app + "/consents/counts", ""},
+		{"GET", app + "/consents/opposed", ""},
 		{"GET", app + "/activity", ""},
 		{"GET", "/v1/apps", ""},
 		{"POST", app + "/requests/query", "{}"},

@@ -41,7 +41,7 @@ func deadlineFlags(c *cobra.Command, app *string, q *rest.DeadlineQuery) {
 }
 
 // obligationColumns are what a table shows of an obligation.
-var obligationColumns = []string{"group", "stream", "id", "person", "kind", "target", "state", "due_date", "due", "working_days_left", "provisional", "binding", "rule", "types", "no_date"}
+var obligationColumns = []string{"group", "stream", "id", "person", "kind", "target", "state", "due_date", "due", "working_days_left", "provisional", "binding", "rule", "types", "no_date", "keeps"}
 
 func newReportDeadlines() *cobra.Command {
 	var app string

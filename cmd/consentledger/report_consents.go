@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -10,17 +11,23 @@ import (
 
 func newReportConsents() *cobra.Command {
 	var app string
+	var opposed bool
 	query := url.Values{}
 	c := &cobra.Command{
 		Use:   "consents",
 		Short: "How many people stand where with each purpose, and how many answers were voided",
 		Long: "How many people stand where with each purpose. Persons who are marked as tests are left out, and the table ends with how\n" +
 			"many they are and how many answers were voided. They stand there now: a consent that ran out or grew stale since the person's\n" +
-			"last event counts as expired or stale. Whether somebody may, and what somebody must be asked, check and prompt tell.",
-		Example: "  consentledger report consents --app smartkey",
-		Args:    cobra.NoArgs,
+			"last event counts as expired or stale. Whether somebody may, and what somebody must be asked, check and prompt tell.\n" +
+			"Below it stands how many people said yes themselves where a machine's signal, such as gpc, says no; --opposed lists who they are.",
+		Example: "  consentledger report consents --app smartkey\n" +
+			"  consentledger report consents --app smartkey --opposed -o csv",
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			setIf(query, "min_position", c.Flags().Lookup("min-position").Value.String())
+			if opposed {
+				return printOpposed(c, app, query)
+			}
 			answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/consents/counts?"+query.Encode(), "", nil)
 			if err != nil {
 				return err
@@ -49,11 +56,47 @@ func newReportConsents() *cobra.Command {
 					return err
 				}
 			}
+			signals, err := member(answer, "opposed")
+			if err != nil {
+				return err
+			}
+			if len(signals) > 0 {
+				fmt.Fprintln(c.OutOrStdout(), "\nPeople who said yes where a machine's signal says no:")
+				if err := printRows(c, signals, "purpose", "status", "opposed_by", "people"); err != nil {
+					return err
+				}
+			}
 			return printOne(c, answer, "tests", "as_of")
 		},
 	}
 	appFlag(c, &app)
+	c.Flags().BoolVar(&opposed, "opposed", false, "list the people who said yes where a machine's signal says no")
 	c.Flags().String("min-position", "", "wait until the answer holds at least this position")
 	outputFlag(c)
 	return c
+}
+
+// printOpposed prints every page of the people whom a machine's signal opposes.
+func printOpposed(c *cobra.Command, app string, query url.Values) error {
+	query.Set("limit", "1000")
+	var rows []json.RawMessage
+	for {
+		answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/consents/opposed?"+query.Encode(), "", nil)
+		if err != nil {
+			return err
+		}
+		part, err := member(answer, "opposed")
+		if err != nil {
+			return err
+		}
+		rows = append(rows, part...)
+		var next struct{ Next string }
+		if err := json.Unmarshal(answer, &next); err != nil {
+			return err
+		}
+		if next.Next == "" {
+			return printRows(c, rows, "person", "purpose", "status", "since", "opposed_by", "opposed_event")
+		}
+		query.Set("cursor", next.Next)
+	}
 }

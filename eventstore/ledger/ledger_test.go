@@ -33,7 +33,7 @@ func newWorld() *world {
 	return &world{store: new(memory.Store), keys: vault.NewMemoryKeys(), now: start}
 }
 
-func (w *world) open(t *testing.T) *ledger.Ledger {
+func (w *world) open(t testing.TB) *ledger.Ledger {
 	t.Helper()
 	rows := eventstore.Rows(&w.rows)
 	if w.via != nil {

@@ -112,6 +112,16 @@ func (l *Ledger) Subject(ctx context.Context, stream domain.StreamID) (domain.Su
 	return f.subjectOrNone(), err
 }
 
+// SubjectAt is [Ledger.Subject] as of a position up to which the caller follows
+// the log: what this process knows of the stream is looked at first.
+func (l *Ledger) SubjectAt(ctx context.Context, stream domain.StreamID, at eventstore.Position) (domain.Subject, error) {
+	if f, ok := l.folds.get(stream); ok && f.position <= at {
+		return f.subjectOrNone(), nil
+	}
+	f, err := l.foldAsOf(ctx, stream, true, at)
+	return f.subjectOrNone(), err
+}
+
 // Whole is [Ledger.Subject] with what crosses the person's links.
 func (l *Ledger) Whole(ctx context.Context, stream domain.StreamID) (domain.Subject, error) {
 	s, err := l.Subject(ctx, stream)
@@ -198,6 +208,11 @@ func (l *Ledger) Pseudonym(ctx context.Context, app domain.AppName, who domain.P
 
 func (l *Ledger) readStream(ctx context.Context, stream domain.StreamID) iter.Seq2[codec.Entry, error] {
 	return entries(l.store.ReadStream(ctx, eventstore.Stream(stream.String()), 0))
+}
+
+// Stream yields the entries of one stream, oldest first.
+func (l *Ledger) Stream(ctx context.Context, stream domain.StreamID) iter.Seq2[codec.Entry, error] {
+	return l.readStream(ctx, stream)
 }
 
 // Replay yields the entries after position, then stops.

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -48,6 +49,30 @@ func TestAThousandSignalsLeaveOneRecord(t *testing.T) {
 	}
 	if got := must(t, l, request("own", domain.RefuseConsent{Scope: domain.Scope{All: true}})); got.Repeats || status(t, l, w) != domain.Refused {
 		t.Errorf("the person's own refusal: %+v, %v", got, status(t, l, w))
+	}
+}
+
+// The id of a repeat has no record, so nothing is known under it: an opt-out that
+// comes under the same id is recorded, and only then is the id taken.
+func TestTheIDOfARepeatedSignalIsFree(t *testing.T) {
+	w := newWorld()
+	l := w.open(t)
+	begin(t, l)
+	gpc := request("s", domain.RefuseConsent{Scope: domain.Scope{All: true}, Act: "gpc"})
+	must(t, l, gpc)
+	gpc.ID = "page"
+	if got := must(t, l, gpc); !got.Repeats {
+		t.Fatalf("no repeat: %+v", got)
+	}
+
+	own := request("page", no)
+	own.Body = []byte("another body")
+	if got := must(t, l, own); got.Repeats || status(t, l, w) != domain.Withdrawn {
+		t.Errorf("the person's own opt-out: %+v, %v", got, status(t, l, w))
+	}
+	_, err := l.Execute(t.Context(), gpc)
+	if refusal, ok := errors.AsType[domain.Refusal](err); !ok || refusal.Code != domain.IDReused {
+		t.Errorf("the signal under an id that is taken: %v", err)
 	}
 }
 

@@ -26,7 +26,7 @@ var _ projections.Projection = (*View)(nil)
 // People are numbered as they come, so that what is written together stands
 // together. The view consents is for whoever reads the file with SQL.
 const schema = `
--- standings: standingV2, one for all purposes that share it; its proof says if it is of one purpose alone
+-- standings: standingV2, one for all purposes that share it; its proof says if it is of one purpose alone, by which rules it folds, and which signal is at odds with it
 CREATE TABLE people (
 	number INTEGER PRIMARY KEY,
 	app TEXT NOT NULL, person TEXT NOT NULL,
@@ -67,6 +67,7 @@ CREATE VIEW consents AS
 	SELECT p.number, p.app, p.test, p.person, o.value AS purpose, s.value ->> 'status' AS status,
 		s.value ->> '$.proof.since' AS since, s.value ->> '$.proof.until' AS until, s.value ->> '$.proof.policy' AS policy,
 		s.value ->> '$.proof.version' AS version, s.value ->> '$.proof.act' AS act, s.value -> '$.proof.events' AS events, coalesce(s.value ->> '$.proof.alone', 0) AS alone,
+		coalesce(s.value ->> '$.proof.rules', 0) AS rules, s.value ->> '$.proof.opposed.signal' AS opposed_by, s.value ->> '$.proof.opposed.event' AS opposed_event,
 		s.value ->> 'updated' AS updated_position
 	FROM people p, json_each(p.standings) s, json_each(s.value, '$.purposes') o;
 `

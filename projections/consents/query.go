@@ -88,7 +88,7 @@ type Cursor struct {
 // page shorter than limit is the last. A filter reads the rows that it leaves out.
 func (v *View) List(ctx context.Context, app domain.AppName, f Filter, at domain.Instant, after Cursor, limit int) ([]Row, Cursor, eventstore.Position, error) {
 	// The plus keeps SQLite to the order of numbers.
-	query := `SELECT number, person, purpose, status, since, until, policy, version, act, alone, events, updated_position
+	query := `SELECT number, person, purpose, status, since, until, policy, version, act, alone, rules, events, updated_position
 		FROM consents WHERE +app = ? AND NOT test AND number >= ? AND (number, purpose) > (?, ?)`
 	args := []any{string(app), after.Number, after.Number, string(after.Purpose)}
 	if f.Purpose != "" {
@@ -104,7 +104,7 @@ func (v *View) List(ctx context.Context, app domain.AppName, f Filter, at domain
 				return errFull
 			}
 			number := after.Number
-			r, err := scanRow(scan, &number)
+			r, err := scanRow(scan, &number, new(proofV1))
 			if err != nil {
 				return err
 			}
@@ -124,11 +124,11 @@ func (v *View) List(ctx context.Context, app domain.AppName, f Filter, at domain
 // errFull ends the reading of a page that is full.
 var errFull = errors.New("the page is full")
 
-func scanRow(scan func(...any) error, number *int64) (Row, error) {
+// scanRow reads the columns that every list has, and more of the proof p.
+func scanRow(scan func(...any) error, number *int64, p *proofV1, more ...any) (Row, error) {
 	var r Row
-	var p proofV1
 	var status, events string
-	err := scan(number, &r.Person, &r.Purpose, &status, &p.Since, &p.Until, &p.Policy, &p.Version, &p.Act, &p.Alone, &events, &r.Updated)
+	err := scan(append([]any{number, &r.Person, &r.Purpose, &status, &p.Since, &p.Until, &p.Policy, &p.Version, &p.Act, &p.Alone, &p.Rules, &events, &r.Updated}, more...)...)
 	if err == nil {
 		err = json.Unmarshal([]byte(events), &p.Events)
 	}
@@ -207,13 +207,13 @@ func (v *View) each(ctx context.Context, app domain.AppName, at, binds domain.In
 	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
 		policies := v.references.at(app, position).Policies
-		return tx.Each(`SELECT purpose, status, policy, version, alone, until != 0 AND until <= ? AS over, count(*)
-			FROM consents WHERE app = ? AND NOT test GROUP BY 1, 2, 3, 4, 5, 6`, []any{int64(at), string(app)}, func(scan func(...any) error) error {
+		return tx.Each(`SELECT purpose, status, policy, version, alone, rules, until != 0 AND until <= ? AS over, count(*)
+			FROM consents WHERE app = ? AND NOT test GROUP BY 1, 2, 3, 4, 5, 6, 7`, []any{int64(at), string(app)}, func(scan func(...any) error) error {
 			var purpose, status string
 			var p proofV1
 			var over bool
 			var n int64
-			if err := scan(&purpose, &status, &p.Policy, &p.Version, &p.Alone, &over, &n); err != nil {
+			if err := scan(&purpose, &status, &p.Policy, &p.Version, &p.Alone, &p.Rules, &over, &n); err != nil {
 				return err
 			}
 			st, err := p.standing(status)

@@ -31,6 +31,14 @@ type proofV1 struct {
 	Act     domain.ActID   `json:"act"`
 	Events  []string       `json:"events"`
 	Alone   bool           `json:"alone,omitzero"`
+	Rules   uint8          `json:"rules,omitzero"` // by which the yes folds
+	Opposed *opposedV1     `json:"opposed,omitzero"`
+}
+
+// An opposedV1 is a machine's signal that is at odds with the person's own word.
+type opposedV1 struct {
+	Signal domain.ActID `json:"signal"`
+	Event  string       `json:"event"`
 }
 
 // appendStandings writes rows, as reflection writes a list of standingV2, of
@@ -94,13 +102,20 @@ func appendProof(b []byte, s *domain.Standing) ([]byte, error) {
 	}
 	t.B = append(t.B, ']')
 	t.Flagz("alone", s.Alone)
+	t.Intz("rules", int64(s.Rules))
+	if s.Opposed.Signal != "" {
+		t.Object("opposed", func(t *jsonwrite.Text) {
+			t.Text("signal", string(s.Opposed.Signal))
+			t.Text("event", eventstore.EventID(s.Opposed.Because).String())
+		})
+	}
 	return append(t.B, '}'), t.Err
 }
 
 // same reports whether two standings have the same proof.
 func same(a, b *domain.Standing) bool {
 	return a.Since == b.Since && a.Until == b.Until &&
-		a.Policy == b.Policy && a.Version == b.Version && a.Act == b.Act && a.Alone == b.Alone && slices.Equal(a.Because, b.Because)
+		a.Policy == b.Policy && a.Version == b.Version && a.Act == b.Act && a.Alone == b.Alone && a.Rules == b.Rules && a.Opposed == b.Opposed && slices.Equal(a.Because, b.Because)
 }
 
 func readStandings(text string) ([]row, error) {
@@ -125,7 +140,7 @@ func readStandings(text string) ([]row, error) {
 
 // standing returns the standing of a status that p is the proof of.
 func (p proofV1) standing(status string) (s domain.Standing, err error) {
-	s.Since, s.Until, s.Policy, s.Act, s.Alone = p.Since, p.Until, p.Policy, p.Act, p.Alone
+	s.Since, s.Until, s.Policy, s.Act, s.Alone, s.Rules = p.Since, p.Until, p.Policy, p.Act, p.Alone, p.Rules
 	if s.Status, err = domain.ParseStatus(status); err != nil {
 		return s, err
 	}
@@ -133,6 +148,13 @@ func (p proofV1) standing(status string) (s domain.Standing, err error) {
 		if s.Version, err = domain.ParseHash(p.Version); err != nil {
 			return s, err
 		}
+	}
+	if p.Opposed != nil {
+		id, err := eventstore.ParseEventID(p.Opposed.Event)
+		if err != nil {
+			return s, err
+		}
+		s.Opposed = domain.Opposition{Signal: p.Opposed.Signal, Because: domain.EventID(id)}
 	}
 	for _, text := range p.Events {
 		id, err := eventstore.ParseEventID(text)

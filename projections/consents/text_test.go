@@ -37,7 +37,8 @@ func TestFactsAreWrittenAsReflectionWritesThem(t *testing.T) {
 }
 
 func TestStandingsAreWrittenAsReflectionWritesThem(t *testing.T) {
-	yes := domain.Standing{Status: domain.Given, Since: 1, Until: 9, Policy: "a \"policy\"", Version: domain.Hash{1}, Act: "click", Because: []domain.EventID{{1}, {2}}, Alone: true}
+	yes := domain.Standing{Status: domain.Given, Since: 1, Until: 9, Policy: "a \"policy\"", Version: domain.Hash{1}, Act: "click", Because: []domain.EventID{{1}, {2}}, Alone: true, Rules: 2,
+		Opposed: domain.Opposition{Signal: "gpc", Because: domain.EventID{4}}}
 	no := domain.Standing{Status: domain.Withdrawn, Since: 7, Because: []domain.EventID{{3}}}
 	standings := []domain.Standing{yes, {}, yes, yes, no}
 	var rows []row

@@ -90,9 +90,13 @@ func (b *batch) sortOf(e codec.Entry, x domain.ObligationOpened) (*sort, error) 
 	for _, t := range x.Obligation.Types {
 		names = append(names, t.String())
 	}
+	var kept []string
+	for _, id := range x.Obligation.Keeps {
+		kept = append(kept, string(id))
+	}
 	c := common{
 		app: e.Stream.App, id: x.Obligation.ID, kind: x.Obligation.Kind, types: listOf(names), target: x.Obligation.Target,
-		rule: x.Obligation.Rule.ID, source: x.Obligation.Rule.Source, law: x.Obligation.Rule.Law, causeKind: x.Cause.Kind,
+		rule: x.Obligation.Rule.ID, source: x.Obligation.Rule.Source, law: x.Obligation.Rule.Law, keeps: listOf(kept), causeKind: x.Cause.Kind,
 		clock: clock, month: zone.Date(e.Recorded).String()[:len("2006-01")],
 	}
 	if x.Obligation.Version != (domain.Hash{}) {
@@ -111,8 +115,8 @@ func (b *batch) sortOf(e codec.Entry, x domain.ObligationOpened) (*sort, error) 
 	}
 	s := &sort{b.size.sorts + int64(len(b.sorts)) + 1, c}
 	b.sorts = append(b.sorts, s)
-	_, err = b.tx.Exec("INSERT INTO sorts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", s.number, string(c.app), c.id, string(c.kind), c.types, c.target,
-		string(c.rule), c.source, c.law, c.version, c.ruleSet, c.causeKind, c.clock, c.month)
+	_, err = b.tx.Exec("INSERT INTO sorts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", s.number, string(c.app), c.id, string(c.kind), c.types, c.target,
+		string(c.rule), c.source, c.law, c.version, c.ruleSet, c.keeps, c.causeKind, c.clock, c.month)
 	return s, err
 }
 

@@ -269,10 +269,10 @@ func (x *index) of(app domain.AppName, person string) (streams []string) {
 }
 
 func (x *index) readSorts(tx *readmodel.Tx) error {
-	return tx.Each("SELECT number, app, id, kind, types, target, rule, source, law, version, rule_set, cause_kind, clock, month FROM sorts WHERE number > ? ORDER BY number",
+	return tx.Each("SELECT number, app, id, kind, types, target, rule, source, law, version, rule_set, keeps, cause_kind, clock, month FROM sorts WHERE number > ? ORDER BY number",
 		[]any{x.count.sorts}, func(scan func(...any) error) error {
 			s := new(sort)
-			err := scan(&s.number, &s.app, &s.id, &s.kind, &s.types, &s.target, &s.rule, &s.source, &s.law, &s.version, &s.ruleSet, &s.causeKind, &s.clock, &s.month)
+			err := scan(&s.number, &s.app, &s.id, &s.kind, &s.types, &s.target, &s.rule, &s.source, &s.law, &s.version, &s.ruleSet, &s.keeps, &s.causeKind, &s.clock, &s.month)
 			if err == nil {
 				x.addSort(s)
 			}

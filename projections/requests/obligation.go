@@ -27,6 +27,7 @@ type Obligation struct {
 	Law       bool
 	Version   string // of the policy
 	RuleSet   string
+	Keeps     []string // to stop or delete: whose data stay all the same, see [domain.Reference.Kept]
 	CauseKind string
 	Clock     string // see [batch.clock]
 
@@ -53,6 +54,7 @@ type common struct {
 	law       bool
 	version   string
 	ruleSet   string
+	keeps     string // see [listOf]
 	causeKind string
 	clock     string
 	month     string // of opening, where the rule is
@@ -62,7 +64,7 @@ type common struct {
 func (s *sort) obligation(stream string) *Obligation {
 	return &Obligation{
 		App: s.app, Stream: stream, ID: s.id, Kind: s.kind, Types: wordsOf(s.types), Target: s.target, Rule: s.rule, Source: s.source, Law: s.law,
-		Version: s.version, RuleSet: s.ruleSet, CauseKind: s.causeKind, Clock: s.clock, of: s,
+		Version: s.version, RuleSet: s.ruleSet, Keeps: wordsOf(s.keeps), CauseKind: s.causeKind, Clock: s.clock, of: s,
 	}
 }
 

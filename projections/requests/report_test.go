@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/projectiontest"
 	"consentledger/projections/requests"
@@ -129,6 +130,45 @@ func TestAReportSaysWhatFactsHold(t *testing.T) {
 	// with 5 working days in them went by, and the clock stood still.
 	if !o.Counts || o.Left != 30 {
 		t.Errorf("%d working days left", o.Left)
+	}
+}
+
+// Two obligations that differ only in what stays are two sorts, also after the
+// file was closed and opened again.
+func TestAReportSaysWhoseDataStay(t *testing.T) {
+	w := begin(t)
+	due, err := domain.Compute(stop, w.Time(), nil, false, domain.Calendars{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := w.Entries()[len(w.Entries())-1].Position
+	opened := func(n byte, keeps ...domain.PurposeID) codec.Entry {
+		e := codec.Entry{Position: last + eventstore.Position(n), Revision: 1}
+		e.ID, e.At, e.Recorded = eventstore.EventID{n}, w.Time(), w.Time()
+		e.Stream = domain.StreamID{Noun: domain.ObligationNoun, App: projectiontest.App, ID: fmt.Sprintf("%032x", n)}
+		e.Event = domain.ObligationOpened{Obligation: domain.Obligation{ID: "stop.cn.stop", Kind: domain.DutyStop, Rule: stop, Keeps: keeps}, Due: due}
+		return e
+	}
+	dir := t.TempDir()
+	for round := range 2 {
+		v, err := requests.Open(t.Context(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if round == 0 {
+			err = v.Apply(t.Context(), append(w.Entries(), opened(1), opened(2, "tax", "gate"), opened(3, "tax")))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, o := range page(t, v, requests.Query{At: w.Time()}) {
+			got = append(got, strings.Join(o.Keeps, "+"))
+		}
+		if want := []string{"", "tax+gate", "tax"}; !slices.Equal(got, want) {
+			t.Errorf("round %d: whose data stay is %q, want %q", round, got, want)
+		}
+		v.Close()
 	}
 }
 

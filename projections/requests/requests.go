@@ -41,11 +41,11 @@ CREATE TABLE obligations (
 	detail TEXT NOT NULL
 );
 CREATE INDEX obligations_concern ON obligations (concerns) WHERE concerns <> '';
--- what many obligations have in common, numbered as it comes; types have commas around
+-- what many obligations have in common, numbered as it comes; types and keeps have commas around
 CREATE TABLE sorts (
 	number INTEGER PRIMARY KEY, app TEXT NOT NULL, id TEXT NOT NULL,
 	kind TEXT NOT NULL, types TEXT NOT NULL, target TEXT NOT NULL, rule TEXT NOT NULL, source TEXT NOT NULL, law INTEGER NOT NULL,
-	version TEXT NOT NULL, rule_set TEXT NOT NULL, cause_kind TEXT NOT NULL, clock TEXT NOT NULL, month TEXT NOT NULL
+	version TEXT NOT NULL, rule_set TEXT NOT NULL, keeps TEXT NOT NULL, cause_kind TEXT NOT NULL, clock TEXT NOT NULL, month TEXT NOT NULL
 );
 -- requests and incidents
 CREATE TABLE cases (

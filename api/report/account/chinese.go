@@ -202,6 +202,7 @@ var chinese = map[string]string{
 	"c.final":                                "完成时间",
 	"c.high-risk":                            "高风险",
 	"c.published":                            "公开",
+	"c.keeps":                                "不以同意为依据、予以保留的目的",
 	"c.keep-until":                           "保存至",
 	"c.state":                                "状态",
 	"c.due":                                  "到期",

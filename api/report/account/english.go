@@ -202,6 +202,7 @@ var english = map[string]string{
 	"c.final":                                "final",
 	"c.high-risk":                            "high risk",
 	"c.published":                            "published",
+	"c.keeps":                                "what stays, since it rests on no consent",
 	"c.keep-until":                           "keep until",
 	"c.state":                                "state",
 	"c.due":                                  "due",

@@ -256,7 +256,8 @@ func (s speaker) assessed(list []Assessment) Section {
 func (s speaker) dutiesDue(list []report.Obligation) Section {
 	var rows [][]string
 	for _, o := range list {
-		rows = append(rows, []string{report.DutyName(s.lang, o.Kind), orText(o.Target, s.say("handler")), o.Rule, report.StateName(s.lang, o.State), orText(o.DueDate, orText(o.Due, s.say("unsaid"))), o.Stream})
+		rows = append(rows, []string{report.DutyName(s.lang, o.Kind), orText(o.Target, s.say("handler")), o.Rule, report.StateName(s.lang, o.State), orText(o.DueDate, orText(o.Due, s.say("unsaid"))),
+			orText(s.list(each(o.Keeps, s.purpose)), s.say("none")), o.Stream})
 	}
-	return s.section("retention-duties", "kind target rule state due stream", rows)
+	return s.section("retention-duties", "kind target rule state due keeps stream", rows)
 }
