@@ -39,12 +39,18 @@ type Fact struct {
 // Version 2: a consent does not cover what was given up on the way and is declared
 // again: a recipient, or one abroad, that a later version left out, and a purpose that
 // another policy declares now after a time in which none did, or otherwise than the
-// one that was consented to.
+// one that was consented to; and what is to be stopped and deleted follows for the
+// linked histories too in which a grant ended, see [OwedAcross].
 const Rules = 2
 
 // again is the first version of the rules by which a consent does not cover what was
 // given up on the way.
 const again = 2
+
+// OwedAcross reports whether what is owed by a fact is owed for linked histories
+// too. Facts of before that rule opened what they opened: nothing of them is found
+// to be overdue years later.
+func OwedAcross(rules uint8) bool { return rules >= 2 }
 
 // A Source is a keyed digest of the name of whoever sent an event: good for
 // "the same as before", for nothing else.

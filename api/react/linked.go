@@ -22,7 +22,7 @@ func (r *Reactor) openLinked(ctx context.Context, a *app, e codec.Entry) error {
 	if x, links := e.Event.(domain.SubjectLinked); links {
 		a.linked[e.Stream.ID], a.linked[x.Other] = struct{}{}, struct{}{}
 	}
-	if _, linked := a.linked[e.Stream.ID]; !linked || !mayCross(e.Event) {
+	if _, linked := a.linked[e.Stream.ID]; !linked || !mayCross(e.Event) || !domain.OwedAcross(e.Rules) {
 		return nil
 	}
 

@@ -1,14 +1,19 @@
 package react_test
 
 import (
+	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"consentledger/api/react"
 	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 )
 
@@ -146,6 +151,47 @@ func TestWhatIsOwedCrossesLinks(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An earlier ledger wrote facts before what is owed by them crossed links.
+type earlier struct{ *ledger.Ledger }
+
+func (l earlier) Follow(ctx context.Context, after eventstore.Position) iter.Seq2[[]codec.Entry, error] {
+	return func(yield func([]codec.Entry, error) bool) {
+		for batch, err := range l.Ledger.Follow(ctx, after) {
+			batch = slices.Clone(batch)
+			for i := range batch {
+				batch[i].Rules = min(batch[i].Rules, 1)
+			}
+			if !yield(batch, err) {
+				return
+			}
+		}
+	}
+}
+
+// What was recorded before the rule owes what it owed then: nothing is found to be
+// overdue the day after an upgrade.
+func TestWhatWasRecordedBeforeOwesNothingInLinkedHistories(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- (&react.Reactor{Ledger: earlier{w.Ledger}}).Run(ctx) }()
+		w.tell("", promising(nil))
+		w.tell("account", domain.GiveConsent{Act: "agree", Purposes: []domain.PurposeID{"ads"}})
+		w.link("account", "phone", domain.SubjectLinked{Proof: "login"})
+		w.tell("phone", withdrawn("ads"))
+		synctest.Wait()
+		want := "phone delete adhouse by consent.withdrawn of phone, phone reply  by consent.withdrawn of phone, phone stop adhouse by consent.withdrawn of phone"
+		if got := w.owedTo("account", "phone"); got != want {
+			t.Errorf("owed %s, want %s", got, want)
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func refused(purposes ...domain.PurposeID) domain.RefuseConsent {
