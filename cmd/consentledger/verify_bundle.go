@@ -129,8 +129,9 @@ func tellBundle(out io.Writer, b *bundle.Opened, beyond string) {
 }
 
 // compare holds a bundle against a log.
-func compare(c *cobra.Command, b *bundle.Opened, v logToVerify, at string, asked bundle.Selection) error {
+func compare(c *cobra.Command, b *bundle.Opened, v logToVerify, at string, asked bundle.Selection) (err error) {
 	source, at, err := v.source(c, at)
+	defer func() { err = errors.Join(err, v.close()) }()
 	if err != nil {
 		return err
 	}

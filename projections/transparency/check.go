@@ -3,7 +3,9 @@ package transparency
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -18,7 +20,8 @@ import (
 // the first record need no such check. It returns how many records it read.
 //
 // Tiles that differ are built again. Records that do not give the root that was
-// signed are a fault. Check works half the time and rests the other half.
+// signed are a fault. If all is well, the entry bundles go that an older program
+// kept as files. Check works half the time and rests the other half.
 func (l *Log) Check(ctx context.Context) (int64, error) {
 	checks := l.checks()
 	todo := len(checks)
@@ -73,25 +76,22 @@ func (l *Log) checks() map[domain.AppName]*treeCheck {
 
 // A treeCheck derives a tree and compares it with its files.
 type treeCheck struct {
-	dir    string
-	size   int64
-	root   merkle.Hash // that was signed for this size
-	edge   merkle.Edge
-	bundle []byte
-	ids    []eventstore.EventID
-	wrong  string // the first file that differs
+	dir   string
+	size  int64
+	root  merkle.Hash // that was signed for this size
+	edge  merkle.Edge
+	wrong string // the first file that differs
+
+	ids       []eventstore.EventID // of the records that are in no run yet
+	positions []eventstore.Position
 }
 
 func (c *treeCheck) add(r eventstore.Recorded) {
-	c.bundle = merkle.AppendEntry(c.bundle, r.Data)
 	c.edge.Append(r.Data, func(t merkle.Tile, hashes []byte) { c.compare(merkle.Path(t), hashes) })
-	if c.edge.Size%merkle.Width == 0 {
-		c.compare(merkle.Path(merkle.At(-1, c.edge.Size/merkle.Width-1, c.edge.Size)), c.bundle)
-		c.bundle = c.bundle[:0]
-	}
-	if c.ids = append(c.ids, r.ID); len(c.ids) == runLength {
-		c.compare(runName(c.edge.Size/runLength-1), sortedRun(c.ids))
-		c.ids = c.ids[:0]
+	c.ids, c.positions = append(c.ids, r.ID), append(c.positions, r.Position)
+	if len(c.ids) == runLength {
+		c.compare(runName(c.edge.Size/runLength-1), formatRun(c.ids, c.positions))
+		c.ids, c.positions = c.ids[:0], c.positions[:0]
 	}
 }
 
@@ -115,5 +115,16 @@ func (l *Log) judge(app domain.AppName, c *treeCheck) error {
 		l.interrupt(err)
 		return err
 	}
-	return nil
+	return l.removeEntries(app, c.dir)
+}
+
+// removeEntries removes the entry bundles that an older program kept as files,
+// once the store was found to hold the same.
+func (l *Log) removeEntries(app domain.AppName, dir string) error {
+	entries := filepath.Join(dir, "tile", "entries")
+	if _, err := os.Stat(entries); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	l.Log.Info("the entry bundles of an older program are removed: the store holds every record as it was signed", "app", app)
+	return os.RemoveAll(entries)
 }

@@ -1,8 +1,13 @@
 // Package transparency answers: has anything been altered, removed or slipped
 // in since? Every app has a log of its own, an RFC 6962 tree over the bytes of
-// its records as they are stored, in their order. It lies on disk as C2SP
+// its records as they are stored, in their order. It is served as C2SP
 // tlog-tiles, under checkpoints that are signed notes, so that anybody's
 // program can read and check it.
+//
+// On disk are the tiles of hashes alone, and an index of some bytes a record:
+// entry bundles are made from the store when somebody asks, and no record is
+// given out whose hash is not the one that was signed. A record that the store
+// does not hold as it was signed is a fault, whoever finds it.
 //
 // The tiles are a cache, built again when they are lost. What was signed last
 // is not: it is kept apart, beside the signing keys, and is durable before
@@ -36,6 +41,7 @@ import (
 type Records interface {
 	Follow(ctx context.Context, after eventstore.Position) iter.Seq2[[]eventstore.Recorded, error]
 	ReadAll(ctx context.Context, after eventstore.Position) iter.Seq2[eventstore.Recorded, error]
+	ReadAt(ctx context.Context, positions ...eventstore.Position) iter.Seq2[eventstore.Recorded, error]
 	Head(ctx context.Context) (eventstore.Position, error)
 }
 
@@ -67,7 +73,8 @@ type Log struct {
 	stop   context.CancelCauseFunc // ends the round that is under way
 	early  error                   // what would have ended a round before the first
 
-	fault atomic.Pointer[FaultError]
+	fault   atomic.Pointer[FaultError]
+	readers chan struct{} // holds one for every reader whose records are read; see readersLimit
 }
 
 // A FaultError says that the records are not those that were signed, or that
@@ -90,7 +97,7 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	l := &Log{Config: c}
+	l := &Log{Config: c, readers: make(chan struct{}, readersLimit)}
 	head, err := c.Records.Head(ctx)
 	if err != nil {
 		return nil, err
@@ -169,7 +176,11 @@ func (l *Log) openTrees() error {
 }
 
 // begin removes all tiles and makes a tree for every app that has a key.
+// Readers are told to ask again before anything is gone.
 func (l *Log) begin() error {
+	for _, t := range l.trees {
+		t.published.Store(nil)
+	}
 	if err := os.RemoveAll(l.Dir); err != nil {
 		return err
 	}
