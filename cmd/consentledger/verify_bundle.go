@@ -44,7 +44,7 @@ Ends with exit code 7 and what is wrong first.`,
 	}
 	f := c.Flags()
 	v.flags(c)
-	f.StringVar(&v.against, "against", "", "the log that it must be complete against: its URL, its directory, or a data directory with --app")
+	f.StringVar(&v.against, "against", "", "the log that it must be complete against: its URL, a published copy, or the data directory of a stopped server with --app")
 	f.StringVar(&v.app, "app", "", "the app whose log it is, of a data directory")
 	f.StringVar(&v.subject, "subject", "", "you asked for this person: a pseudonym, or account:ID")
 	f.StringVar(&v.from, "from", "", "you asked for what was recorded at this time (RFC 3339) or later")

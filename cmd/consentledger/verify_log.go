@@ -42,8 +42,8 @@ at the form and the order of every record. Ends with exit code 7 and the first
 records that are wrong if anything is.
 
 URL is where the log is served, as in http://127.0.0.1:8080/log/smartkey, DIR a
-copy of its files, or a data directory together with --app. Without either it is
-the log of --app at --server.
+copy of its files (log publish), or the data directory of a stopped server together
+with --app. Without either it is the log of --app at --server.
 
 What was signed is remembered, and the next time the log must still show it: so
 a log that was cut short, or that shows others another history, is found out.
@@ -77,7 +77,7 @@ store's. Nobody is shown any of it. Erased persons are counted.`,
 	v.flags(c)
 	f := c.Flags()
 	f.StringVar(&v.app, "app", "", "the app whose log it is")
-	f.StringVar(&v.data, "data", "", "the data directory that the log is in: the same as DIR")
+	f.StringVar(&v.data, "data", "", "the data directory of a stopped server that the log is in: the same as DIR")
 	f.StringVar(&v.memory, "memory", "", "the file that remembers what was seen (default: one for every log, in the user's configuration directory)")
 	f.BoolVar(&v.vault, "vault", false, "of a stopped server's data directory: also compute every commitment again whose key lives, and hold persons and revisions against the store")
 	f.BoolVar(&v.forget, "forget", false, "neither read nor write what is remembered")
