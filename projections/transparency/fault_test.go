@@ -322,6 +322,39 @@ func TestSignedButNotPublished(t *testing.T) {
 	}
 }
 
+// TestSignedButNotPublishedIsChecked: the tree of which the process did not say any
+// more how far it was is checked like any other.
+func TestSignedButNotPublishedIsChecked(t *testing.T) {
+	for _, altered := range []bool{false, true} {
+		s := filled(t, 700)
+		state, err := os.ReadFile(filepath.Join(s.dir, "tiles", "state"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.shelf.add("demo", numbered(700, 1000)...)
+		s.start()
+		s.sealed("demo")
+		s.end()
+		if err := os.WriteFile(filepath.Join(s.dir, "tiles", "state"), state, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if altered {
+			s.shelf.records[400].Data = []byte("not this")
+		}
+		s.start()
+		n, err := s.log.Check(t.Context())
+		if !altered && (n != 700 || err != nil) {
+			t.Errorf("checked %d records: %v", n, err)
+		}
+		if altered {
+			if fault, is := errors.AsType[*FaultError](s.failed()); !is || fault.App != "demo" {
+				t.Errorf("the logs go on: %v, Check said %v", fault, err)
+			}
+		}
+		s.end()
+	}
+}
+
 // TestUnwritableKeep: what cannot be made durable is not published.
 func TestUnwritableKeep(t *testing.T) {
 	s := filled(t, 300)

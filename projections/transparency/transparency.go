@@ -34,7 +34,6 @@ import (
 
 	"consentledger/domain"
 	"consentledger/eventstore"
-	"consentledger/projections/transparency/merkle"
 )
 
 // Records is the store as a log sees it; see [eventstore.Store].
@@ -61,9 +60,9 @@ type Config struct {
 // methods by anybody, at any time.
 type Log struct {
 	Config
-	at       eventstore.Position                  // up to which the trees are complete; Run's
-	fromZero bool                                 // the trees were built by this process from the first record; Run's
-	opened   map[domain.AppName]merkle.Checkpoint // the trees that an earlier process left; Check's
+	at       eventstore.Position          // up to which the trees are complete; Run's
+	fromZero bool                         // the trees were built by this process from the first record; Run's
+	opened   map[domain.AppName]treeCheck // of the trees that an earlier process left; Check's
 
 	mu     sync.Mutex
 	trees  map[domain.AppName]*tree
@@ -153,7 +152,7 @@ func (l *Log) openTrees() error {
 	if err != nil {
 		return err
 	}
-	l.trees, l.opened, l.at, l.sealed = map[domain.AppName]*tree{}, map[domain.AppName]merkle.Checkpoint{}, s.position, s.position
+	l.trees, l.opened, l.at, l.sealed = map[domain.AppName]*tree{}, map[domain.AppName]treeCheck{}, s.position, s.position
 	for _, app := range apps {
 		signed, err := l.Keep.open(app)
 		if err != nil {
@@ -164,9 +163,7 @@ func (l *Log) openTrees() error {
 			return err
 		}
 		l.trees[app] = t
-		if t.proven {
-			l.opened[app] = signed.Checkpoint
-		}
+		l.opened[app] = treeCheck{dir: t.dir, size: t.edge.Size, root: t.edge.Root(), signed: t.proven}
 		delete(s.sizes, app)
 	}
 	for app := range s.sizes {
