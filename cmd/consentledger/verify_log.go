@@ -85,6 +85,7 @@ store's. Nobody is shown any of it. Erased persons are counted.`,
 }
 
 func (v logToVerify) run(c *cobra.Command, at string) (err error) {
+	tuneGC() // every record leaves garbage, and little lives
 	source, at, err := v.source(c, at)
 	defer func() { err = errors.Join(err, v.close()) }()
 	if err != nil {

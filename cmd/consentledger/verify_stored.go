@@ -24,6 +24,7 @@ type storedLog struct {
 	records eventReader
 
 	bundle int64                                     // the one that is next
+	size   int                                       // of the one before
 	next   func() (eventstore.Recorded, error, bool) // nil: nothing was read
 	stop   func()
 }
@@ -68,10 +69,15 @@ func (l *storedLog) entries(ctx context.Context, t merkle.Tile) (bundle []byte, 
 		if err != nil {
 			return nil, err
 		}
-		if n <= int64(t.W) {
-			bundle = merkle.AppendEntry(bundle, r)
+		if n > int64(t.W) {
+			continue
 		}
+		if bundle == nil {
+			bundle = make([]byte, 0, l.size+l.size/8) // about as long as the one before
+		}
+		bundle = merkle.AppendEntry(bundle, r)
 	}
+	l.size = len(bundle)
 	if l.bundle = t.N + 1; t.W < merkle.Width {
 		l.close() // it ends within a bundle: the next begins anew
 	}
