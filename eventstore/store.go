@@ -109,6 +109,10 @@ type Store interface {
 	// What it cannot read is an error that names the place, and the end.
 	ReadAll(ctx context.Context, after Position) iter.Seq2[Recorded, error]
 
+	// ReadAt yields the records at positions, which grow, in their order, then
+	// stops. A position that holds no durable record yields nothing.
+	ReadAt(ctx context.Context, positions ...Position) iter.Seq2[Recorded, error]
+
 	// Follow is ReadAll that does not stop, in slices of what is durable,
 	// never empty and at most [MaxBatch] long: after the last record it waits
 	// for the next. Others who follow may be given the same slices: do not

@@ -6,12 +6,14 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,7 +32,7 @@ const base = "logs.example.com/consent"
 type house struct {
 	t     *testing.T
 	dir   string
-	store *memory.Store
+	store *tampered
 	logs  *transparency.Log
 	keep  *transparency.Keep
 	url   string // of the app demo
@@ -40,9 +42,28 @@ type house struct {
 	witnesses *witness.Witnesses // of a policy that names none, until a test says otherwise
 }
 
+// A tampered store gives another record out at one position, once a test says so.
+type tampered struct {
+	memory.Store
+	at atomic.Uint64
+}
+
+func (s *tampered) ReadAt(ctx context.Context, positions ...eventstore.Position) iter.Seq2[eventstore.Recorded, error] {
+	return func(yield func(eventstore.Recorded, error) bool) {
+		for r, err := range s.Store.ReadAt(ctx, positions...) {
+			if uint64(r.Position) == s.at.Load() {
+				r.Data = []byte(`{"text":"slipped in"}`)
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{t: t, dir: t.TempDir(), store: new(memory.Store)}
+	h := &house{t: t, dir: t.TempDir(), store: new(tampered)}
 	var err error
 	if h.keep, err = transparency.OpenKeep(filepath.Join(h.dir, "keep"), base, nil); err != nil {
 		t.Fatal(err)
@@ -237,6 +258,32 @@ func TestPartialStays(t *testing.T) {
 	for i, p := range paths {
 		if resp, body := h.get(p); resp.StatusCode != 200 || !bytes.Equal(body, before[i]) {
 			t.Errorf("%s is another, status %d", p, resp.StatusCode)
+		}
+	}
+}
+
+// TestWhatWasNotSignedIsNotServed: a record that the store does not hold any more as
+// it was signed is in no answer, nobody keeps the answer, and the logs stop.
+func TestWhatWasNotSignedIsNotServed(t *testing.T) {
+	for _, path := range []string{"/tile/entries/000", "/tile/entries/000.p/7", "/proof?index=5"} {
+		h := newHouse(t)
+		records := someRecords(300)
+		h.add(records...)
+		h.store.at.Store(6) // of the record at index 5
+		resp, body := h.get(path)
+		if resp.StatusCode != http.StatusInternalServerError || resp.Header.Get("Cache-Control") != "no-store" || !strings.Contains(string(body), "the store does not hold what was signed") {
+			t.Errorf("%s: %d %s: %.80q", path, resp.StatusCode, resp.Header.Get("Cache-Control"), body)
+		}
+		if bytes.Contains(body, []byte("slipped in")) {
+			t.Errorf("%s: it is given out", path)
+		}
+		if _, err := h.logs.Sealed(); err == nil || !strings.Contains(err.Error(), "the store does not hold record 5, at position 6, as it was signed") {
+			t.Errorf("%s: the logs say %v", path, err)
+		}
+		for _, whole := range []string{"/tile/entries/001.p/44", "/tile/0/000", "/checkpoint", "/proof?index=299"} {
+			if resp, body := h.get(whole); resp.StatusCode != http.StatusOK {
+				t.Errorf("what was not touched, %s: %d %.80s", whole, resp.StatusCode, body)
+			}
 		}
 	}
 }

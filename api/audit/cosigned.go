@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 	"time"
 
@@ -29,15 +30,15 @@ func (s server) cosigned(app domain.AppName, _ *http.Request) (answer, error) {
 }
 
 // prove proves a record in the newest tree, or in the newest that was cosigned.
-func prove(logs Logs, witnesses *witness.Witnesses, app domain.AppName, index int64, cosigned bool) (merkle.Proof, error) {
+func prove(ctx context.Context, logs Logs, witnesses *witness.Witnesses, app domain.AppName, index int64, cosigned bool) (merkle.Proof, error) {
 	if !cosigned {
-		return logs.Proof(app, index)
+		return logs.Proof(ctx, app, index)
 	}
 	c, signed, err := cosignedOf(witnesses, app)
 	if err != nil {
 		return merkle.Proof{}, err
 	}
-	return logs.ProofIn(app, index, c, signed)
+	return logs.ProofIn(ctx, app, index, c, signed)
 }
 
 // cosignedOf returns the newest checkpoint that a quorum signed. Without

@@ -92,7 +92,7 @@ func (x *Exporter) write(ctx context.Context, w io.Writer, app domain.AppName, a
 		return malformed("lang: want en or zh")
 	}
 	m := bundle.Maker{
-		Tiles: func(t merkle.Tile) ([]byte, error) { return x.Logs.Tile(app, t) }, Blob: x.blobOf(app), Software: x.Software, Now: x.Now(), Lang: ask.Lang,
+		Tiles: func(t merkle.Tile) ([]byte, error) { return x.Logs.Tile(ctx, app, t) }, Blob: x.blobOf(app), Software: x.Software, Now: x.Now(), Lang: ask.Lang,
 		Show: bundle.Show{All: ask.Disclose, Events: ask.Events, Roles: ask.Roles},
 	}
 	var err error

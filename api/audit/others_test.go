@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"testing"
 
 	"consentledger/projections/transparency/merkle"
+	"consentledger/projections/transparency/publish"
 
 	"filippo.io/torchwood"
 	"golang.org/x/mod/sumdb/note"
@@ -104,17 +106,32 @@ func torch(t *testing.T, at, vkey string) error {
 
 var outsiders = map[string]outsider{"fsck": fsck, "torchwood": torch}
 
+// Read implements [verify.Source].
+func (h *house) Read(_ context.Context, paths ...string) (files [][]byte, err error) {
+	for _, path := range paths {
+		resp, body := h.get("/" + path)
+		if resp.StatusCode != http.StatusOK {
+			return nil, fmt.Errorf("%s: %s", path, resp.Status)
+		}
+		files = append(files, body)
+	}
+	return files, nil
+}
+
 // TestOutsidersAccept: programs that are not ours accept our log, as it is
-// served and as it lies on disk, at sizes where tiles begin and end.
+// served and as it is published in files, at sizes where tiles begin and end.
 func TestOutsidersAccept(t *testing.T) {
 	h := newHouse(t)
 	records := someRecords(66_000)
-	done := 0
+	done, dir := 0, t.TempDir()
 	for _, size := range []int{1, 256, 257, 66_000} {
 		h.add(records[done:size]...)
 		done = size
+		if _, err := publish.Write(t.Context(), h, dir); err != nil {
+			t.Fatal(err)
+		}
 		for name, accept := range outsiders {
-			for _, at := range []string{h.url, "file://" + filepath.Join(h.dir, "tiles", "demo")} {
+			for _, at := range []string{h.url, "file://" + dir} {
 				if err := accept(t, at, h.vkey()); err != nil {
 					t.Errorf("%s of %d records at %s: %v", name, size, at[:7], err)
 				}
@@ -123,9 +140,9 @@ func TestOutsidersAccept(t *testing.T) {
 	}
 }
 
-// publish writes the files of a log of these records, as somebody would who
+// publishAs writes the files of a log of these records, as somebody would who
 // has no key: under a checkpoint that was signed for other records.
-func publish(t *testing.T, records [][]byte, checkpoint []byte) string {
+func publishAs(t *testing.T, records [][]byte, checkpoint []byte) string {
 	t.Helper()
 	dir := t.TempDir()
 	keep := func(tile merkle.Tile, data []byte) {
@@ -167,7 +184,7 @@ func TestOutsidersReject(t *testing.T) {
 
 	// What is published here untouched is accepted: so it is the tampering
 	// that is rejected below, and not the publishing.
-	for _, err := range judged(t, publish(t, records, checkpoint), vkey) {
+	for _, err := range judged(t, publishAs(t, records, checkpoint), vkey) {
 		if err != nil {
 			t.Error(err)
 		}
@@ -183,12 +200,12 @@ func TestOutsidersReject(t *testing.T) {
 		"swapped":     swapped,
 		"rolled back": records[:500],
 	} {
-		fits := publish(t, records, checkpoint)
+		fits := publishAs(t, records, checkpoint)
 		rejects(t, name+", tiles made to fit", fits, vkey)
 	}
 	// Only the entries are another; the tiles of hashes are the true ones.
 	for name, records := range map[string][][]byte{"changed": changed, "swapped": swapped} {
-		dir := publish(t, records, checkpoint)
+		dir := publishAs(t, records, checkpoint)
 		tiles := filepath.Join(h.dir, "tiles", "demo", "tile")
 		for _, level := range []string{"0", "1"} {
 			os.RemoveAll(filepath.Join(dir, "tile", level))
@@ -198,9 +215,9 @@ func TestOutsidersReject(t *testing.T) {
 		}
 		rejects(t, name+", tiles left", dir, vkey)
 	}
-	rejects(t, "wrong key", publish(t, records, checkpoint), otherKey.vkey())
+	rejects(t, "wrong key", publishAs(t, records, checkpoint), otherKey.vkey())
 	_, foreign := otherKey.get("/checkpoint")
-	rejects(t, "signed by another key", publish(t, records, foreign), vkey)
+	rejects(t, "signed by another key", publishAs(t, records, foreign), vkey)
 }
 
 func rejects(t *testing.T, name, dir, vkey string) {

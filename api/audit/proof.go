@@ -29,7 +29,7 @@ var ProofRoute = edge.Route{Query: []string{"event", "index", "wait"}, Flags: []
 
 func (s server) proof(app domain.AppName, r *http.Request) (answer, error) {
 	query := r.URL.Query()
-	find, err := s.wanted(app, query.Get("event"), query.Get("index"))
+	find, err := s.wanted(r.Context(), app, query.Get("event"), query.Get("index"))
 	if err != nil {
 		return answer{}, err
 	}
@@ -42,7 +42,7 @@ func (s server) proof(app domain.AppName, r *http.Request) (answer, error) {
 	err = s.await(r.Context(), wait, func() error {
 		index, err := find()
 		if err == nil {
-			p, err = prove(s.logs, s.witnesses, app, index, cosigned)
+			p, err = prove(r.Context(), s.logs, s.witnesses, app, index, cosigned)
 		}
 		return err
 	})
@@ -53,7 +53,7 @@ func (s server) proof(app domain.AppName, r *http.Request) (answer, error) {
 }
 
 // wanted returns what finds the record that is asked for.
-func (s server) wanted(app domain.AppName, event, number string) (func() (int64, error), error) {
+func (s server) wanted(ctx context.Context, app domain.AppName, event, number string) (func() (int64, error), error) {
 	if (event == "") == (number == "") {
 		return nil, badRequest("want ?event= with an event id, or ?index= with a number from 0")
 	}
@@ -62,7 +62,7 @@ func (s server) wanted(app domain.AppName, event, number string) (func() (int64,
 		if err != nil {
 			return nil, badRequest("an event id is written as in 01234567-89ab-cdef-0123-456789abcdef")
 		}
-		return func() (int64, error) { return s.logs.Find(app, id) }, nil
+		return func() (int64, error) { return s.logs.Find(ctx, app, id) }, nil
 	}
 	index, err := strconv.ParseInt(number, 10, 64)
 	if err != nil || index < 0 {

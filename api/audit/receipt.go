@@ -37,11 +37,11 @@ func (x *Exporter) Receipt(ctx context.Context, app domain.AppName, ask ReceiptR
 	if err != nil {
 		return nil, malformed("event: an event id is written as in 01234567-89ab-cdef-0123-456789abcdef")
 	}
-	index, err := x.Logs.Find(app, id)
+	index, err := x.Logs.Find(ctx, app, id)
 	if err != nil {
 		return nil, err
 	}
-	p, err := prove(x.Logs, x.Witnesses, app, index, ask.Cosigned)
+	p, err := prove(ctx, x.Logs, x.Witnesses, app, index, ask.Cosigned)
 	if err != nil {
 		return nil, err
 	}

@@ -13,11 +13,13 @@ import (
 
 	"consentledger/api/policyfile"
 	"consentledger/domain"
+	"consentledger/eventstore/codec/jsonwrite"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/memory"
 	"consentledger/eventstore/vault"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -128,6 +130,25 @@ func TestEveryExampleIsTakenOrRefusedForTheState(t *testing.T) {
 	}
 }
 
+// TestHistoryEntriesAreWrittenAsReflectionWritesThem: with all members, and with
+// none.
+func TestHistoryEntriesAreWrittenAsReflectionWritesThem(t *testing.T) {
+	odd := "\"\\\n\x01 同意 <b>&\u2028"
+	for _, h := range []HistoryEntry{
+		{Data: jsontext.Value("{}"), Parts: []string{}},
+		{
+			EventID: odd, Type: odd, Position: odd, Revision: 1<<53 - 1, At: odd, Recorded: odd, Claimed: odd, Sequence: 1<<64 - 1, Actor: odd, RecordedBy: odd,
+			OnBehalfOf: odd, Stream: odd, Data: jsontext.Value(`{"a":[1,"<"]}`), Parts: []string{odd, "", "binding"}, NotUnderstood: odd,
+		},
+	} {
+		want, err := json.Marshal(h)
+		got := jsonwrite.Text{B: []byte("{")}
+		if h.appendTo(&got); err != nil || got.Err != nil || string(got.B)+"}" != string(want) {
+			t.Errorf("%s}\nis written, by reflection\n%s\n%v, %v", got.B, want, err, got.Err)
+		}
+	}
+}
+
 // comesBack reads what was recorded from outside.
 func comesBack(t *testing.T, l *ledger.Ledger, kind string, r ledger.Request, receipt ledger.Receipt) {
 	t.Helper()
@@ -143,6 +164,10 @@ func comesBack(t *testing.T, l *ledger.Ledger, kind string, r ledger.Request, re
 		line, err := AppendLine(nil, e)
 		if err != nil {
 			t.Fatal(err)
+		}
+		entry, err := EntryOf(e)
+		if want, err2 := json.Marshal(entry); err != nil || err2 != nil || string(line) != string(want)+"\n" {
+			t.Errorf("%s\nis written, by reflection\n%s\n%v, %v", line, want, err, err2)
 		}
 		found = found || e.ID == receipt.Event && e.Kind() == kind
 		for _, p := range personal {

@@ -1,8 +1,11 @@
 package wire
 
 import (
+	"strconv"
+
 	"consentledger/domain"
 	"consentledger/eventstore/codec"
+	"consentledger/eventstore/codec/jsonwrite"
 	"consentledger/eventstore/ledger"
 
 	"github.com/go-json-experiment/json"
@@ -101,6 +104,39 @@ func AppendLine(b []byte, e codec.Entry) ([]byte, error) {
 	if err != nil {
 		return b, err
 	}
-	line, err := json.Marshal(h)
-	return append(append(b, line...), '\n'), err
+	t := jsonwrite.Text{B: append(b, '{')}
+	h.appendTo(&t)
+	return append(t.B, '}', '\n'), t.Err
+}
+
+// appendTo writes the members by hand: a replay writes one for every record. A
+// test holds it to what reflection writes.
+func (h *HistoryEntry) appendTo(t *jsonwrite.Text) {
+	t.Text("event_id", h.EventID)
+	t.Text("type", h.Type)
+	t.Text("position", h.Position)
+	t.Int("revision", int64(h.Revision))
+	t.Text("at", h.At)
+	t.Text("recorded", h.Recorded)
+	t.Textz("claimed", h.Claimed)
+	if h.Sequence != 0 {
+		t.Name("sequence")
+		t.B = strconv.AppendUint(t.B, h.Sequence, 10)
+	}
+	t.Text("actor", h.Actor)
+	t.Text("recorded_by", h.RecordedBy)
+	t.Textz("on_behalf_of", h.OnBehalfOf)
+	t.Text("stream", h.Stream)
+	t.Name("data")
+	t.B = append(t.B, h.Data...)
+	t.Name("parts")
+	t.B = append(t.B, '[')
+	for i, role := range h.Parts {
+		if i > 0 {
+			t.B = append(t.B, ',')
+		}
+		t.Quote(role)
+	}
+	t.B = append(t.B, ']')
+	t.Textz("not_understood", h.NotUnderstood)
 }

@@ -128,9 +128,16 @@ func lockDir(path string) (*os.File, error) {
 	}
 	if err := lockFile(f); err != nil {
 		f.Close()
-		return nil, fmt.Errorf("data directory %s is in use by another process; stop it, or name another with --data", path)
+		return nil, inUse(path)
 	}
 	return f, nil
+}
+
+// An inUse is a data directory that another process has open.
+type inUse string
+
+func (path inUse) Error() string {
+	return fmt.Sprintf("data directory %s is in use by another process; stop it, or name another with --data", string(path))
 }
 
 // checkOurs refuses a directory of somebody else's: one with no FORMAT file, and

@@ -19,7 +19,7 @@ import (
 
 func newLog() *cobra.Command {
 	c := &cobra.Command{Use: "log", Short: "An app's transparency log: its key, proofs from it, and what to do when its key is lost"}
-	c.AddCommand(newLogKey(), newLogProof(), newLogAnew(), newLogWitnesses(), newLogTimestamp())
+	c.AddCommand(newLogKey(), newLogProof(), newLogAnew(), newLogPublish(), newLogWitnesses(), newLogTimestamp())
 	return c
 }
 

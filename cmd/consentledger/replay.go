@@ -134,6 +134,7 @@ func unrecorded(c *cobra.Command) {
 }
 
 func replayDir(c *cobra.Command, path string, r wire.ReplayRequest, do func(json.RawMessage) error) (err error) {
+	tuneGC() // every record leaves garbage, and little lives
 	d, err := openDataDir(c.Context(), path, "", false)
 	if err != nil {
 		return err

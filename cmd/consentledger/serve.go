@@ -183,7 +183,6 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	}
 	crew.Go(func() { h.watchRoom(ctx, stop) })
 	crew.Go(func() { h.runLogs(ctx) })
-	crew.Go(func() { h.checkLogs(ctx) })
 	crew.Go(func() { h.watchClock(ctx) })
 	crew.Go(func() { h.runWitnesses(ctx) })
 	crew.Go(func() { h.runStamps(ctx) })
@@ -213,6 +212,7 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 		}
 	}
 	h.awaitReading(ctx)
+	crew.Go(func() { h.checkLogs(ctx) }) // it reads the whole store: nobody waits for it
 	if ctx.Err() == nil {
 		h.greet(out, listener.Addr().String())
 	}

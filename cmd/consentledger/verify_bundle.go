@@ -44,7 +44,7 @@ Ends with exit code 7 and what is wrong first.`,
 	}
 	f := c.Flags()
 	v.flags(c)
-	f.StringVar(&v.against, "against", "", "the log that it must be complete against: its URL, its directory, or a data directory with --app")
+	f.StringVar(&v.against, "against", "", "the log that it must be complete against: its URL, a published copy, or the data directory of a stopped server with --app")
 	f.StringVar(&v.app, "app", "", "the app whose log it is, of a data directory")
 	f.StringVar(&v.subject, "subject", "", "you asked for this person: a pseudonym, or account:ID")
 	f.StringVar(&v.from, "from", "", "you asked for what was recorded at this time (RFC 3339) or later")
@@ -129,8 +129,9 @@ func tellBundle(out io.Writer, b *bundle.Opened, beyond string) {
 }
 
 // compare holds a bundle against a log.
-func compare(c *cobra.Command, b *bundle.Opened, v logToVerify, at string, asked bundle.Selection) error {
+func compare(c *cobra.Command, b *bundle.Opened, v logToVerify, at string, asked bundle.Selection) (err error) {
 	source, at, err := v.source(c, at)
+	defer func() { err = errors.Join(err, v.close()) }()
 	if err != nil {
 		return err
 	}

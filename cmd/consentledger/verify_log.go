@@ -26,7 +26,9 @@ type logToVerify struct {
 	forget      bool
 	vault       bool // hold the records against the store and the vault too
 
-	data string // the data directory that the log is in, if it is in one
+	data string   // the data directory that the log is in, if it is in one
+	dir  *dataDir // the same, open; see [logToVerify.close]
+	log  *storedLog
 }
 
 func newVerifyLog() *cobra.Command {
@@ -40,8 +42,8 @@ at the form and the order of every record. Ends with exit code 7 and the first
 records that are wrong if anything is.
 
 URL is where the log is served, as in http://127.0.0.1:8080/log/smartkey, DIR a
-copy of its files, or a data directory together with --app. Without either it is
-the log of --app at --server.
+copy of its files (log publish), or the data directory of a stopped server together
+with --app. Without either it is the log of --app at --server.
 
 What was signed is remembered, and the next time the log must still show it: so
 a log that was cut short, or that shows others another history, is found out.
@@ -75,15 +77,17 @@ store's. Nobody is shown any of it. Erased persons are counted.`,
 	v.flags(c)
 	f := c.Flags()
 	f.StringVar(&v.app, "app", "", "the app whose log it is")
-	f.StringVar(&v.data, "data", "", "the data directory that the log is in: the same as DIR")
+	f.StringVar(&v.data, "data", "", "the data directory of a stopped server that the log is in: the same as DIR")
 	f.StringVar(&v.memory, "memory", "", "the file that remembers what was seen (default: one for every log, in the user's configuration directory)")
 	f.BoolVar(&v.vault, "vault", false, "of a stopped server's data directory: also compute every commitment again whose key lives, and hold persons and revisions against the store")
 	f.BoolVar(&v.forget, "forget", false, "neither read nor write what is remembered")
 	return c
 }
 
-func (v logToVerify) run(c *cobra.Command, at string) error {
+func (v logToVerify) run(c *cobra.Command, at string) (err error) {
+	tuneGC() // every record leaves garbage, and little lives
 	source, at, err := v.source(c, at)
+	defer func() { err = errors.Join(err, v.close()) }()
 	if err != nil {
 		return err
 	}
@@ -142,15 +146,7 @@ func (v logToVerify) run(c *cobra.Command, at string) error {
 // it.
 func (v logToVerify) verify(ctx context.Context, log verify.Log) (_ *verify.Report, h *ledger.Holding, err error) {
 	if v.vault {
-		if v.data == "" {
-			return nil, nil, usageError{errors.New("--vault: the vault is in a data directory: name it with --data, and stop its server")}
-		}
-		d, err := openDataDir(ctx, v.data, "", false)
-		if err != nil {
-			return nil, nil, err
-		}
-		defer func() { err = errors.Join(err, d.close()) }()
-		h = d.ledger.Holding(ctx, log.App)
+		h = v.dir.ledger.Holding(ctx, log.App)
 		log.Beside = h.Check
 	}
 	report, err := log.Verify(ctx)
@@ -216,10 +212,14 @@ func (v *logToVerify) source(c *cobra.Command, at string) (verify.Source, string
 		}
 		at = strings.TrimRight(server, "/") + "/log/" + v.app
 	}
+	_, err := os.Stat(filepath.Join(at, "FORMAT"))
+	if v.vault && err != nil {
+		return nil, "", usageError{errors.New("--vault: the vault is in a data directory: name it with --data, and stop its server")}
+	}
 	if strings.HasPrefix(at, "http://") || strings.HasPrefix(at, "https://") {
 		return newHTTPSource(at), at, nil
 	}
-	if _, err := os.Stat(filepath.Join(at, "FORMAT")); err == nil {
+	if err == nil {
 		if v.app == "" {
 			return nil, "", usageError{fmt.Errorf("%s is a data directory: say whose log with --app", at)}
 		}
@@ -228,7 +228,46 @@ func (v *logToVerify) source(c *cobra.Command, at string) (verify.Source, string
 	if _, err := os.Stat(filepath.Join(at, "checkpoint")); err != nil {
 		return nil, "", notFound{fmt.Errorf("there is no log at %s: it has no checkpoint", at)}
 	}
+	switch {
+	case v.data != "":
+		return v.stored(c.Context(), at)
+	case isCache(at):
+		return nil, "", usageError{fmt.Errorf("%s is a part of a data directory and holds no records: name that with --data and --app, or a log's address or published copy", at)}
+	}
 	return dirSource(at), at, nil
+}
+
+// stored opens the log in a data directory. With the vault beside it, that is
+// opened, too.
+func (v *logToVerify) stored(ctx context.Context, at string) (verify.Source, string, error) {
+	app, err := domain.ParseAppName(v.app)
+	if err != nil {
+		return nil, "", usageError{fmt.Errorf("--app: %w", err)}
+	}
+	if v.vault {
+		v.dir, err = openDataDir(ctx, v.data, "", false)
+	} else {
+		v.dir, err = openRecords(v.data)
+	}
+	if _, is := errors.AsType[inUse](err); is {
+		return nil, "", fmt.Errorf("%w; while its server runs, ask that one: its address is as in http://127.0.0.1:8080/log/%s", err, app)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	v.log = &storedLog{dirSource: dirSource(at), app: app, records: v.dir.db.Store()}
+	return v.log, at, nil
+}
+
+// close closes what source opened.
+func (v *logToVerify) close() error {
+	if v.log != nil {
+		v.log.close()
+	}
+	if v.dir != nil {
+		return v.dir.close()
+	}
+	return nil
 }
 
 // remembered reads what is remembered of a log, and where that is.

@@ -8,11 +8,13 @@
 package codec
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
+	"consentledger/eventstore/codec/jsonwrite"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -237,7 +239,11 @@ func Public(e domain.Event) (jsontext.Value, error) {
 	if err != nil {
 		return nil, fmt.Errorf("event %s: %w", name, err)
 	}
-	return json.Marshal(shape, json.Deterministic(true))
+	t := scratch.Get().(*jsonwrite.Text)
+	defer scratch.Put(t)
+	t.B, t.Err = t.B[:0], nil
+	appendShape(t, shape)
+	return bytes.Clone(t.B), t.Err
 }
 
 // details returns an event's personal text, if it has one.

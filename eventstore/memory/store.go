@@ -86,6 +86,25 @@ func (s *Store) ReadAll(ctx context.Context, after eventstore.Position) iter.Seq
 	}
 }
 
+// ReadAt implements [eventstore.Store].
+func (s *Store) ReadAt(ctx context.Context, positions ...eventstore.Position) iter.Seq2[eventstore.Recorded, error] {
+	return func(yield func(eventstore.Recorded, error) bool) {
+		records, _ := s.since(0)
+		for _, at := range positions {
+			if err := ctx.Err(); err != nil {
+				yield(eventstore.Recorded{}, err)
+				return
+			}
+			if at == 0 || at > eventstore.Position(len(records)) {
+				continue
+			}
+			if !yield(records[at-1], nil) {
+				return
+			}
+		}
+	}
+}
+
 // Follow implements [eventstore.Store].
 func (s *Store) Follow(ctx context.Context, after eventstore.Position) iter.Seq2[[]eventstore.Recorded, error] {
 	return func(yield func([]eventstore.Recorded, error) bool) {

@@ -36,6 +36,17 @@ func all(t *testing.T, s eventstore.Store, after eventstore.Position) (got []eve
 	return got
 }
 
+func at(t *testing.T, s eventstore.Store, positions ...eventstore.Position) (got []eventstore.Recorded) {
+	t.Helper()
+	for r, err := range s.ReadAt(t.Context(), positions...) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, r)
+	}
+	return got
+}
+
 func stream(t *testing.T, s eventstore.Store, name eventstore.Stream, after eventstore.Revision) (got []eventstore.Recorded) {
 	t.Helper()
 	for r, err := range s.ReadStream(t.Context(), name, after) {

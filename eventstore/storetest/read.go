@@ -47,9 +47,67 @@ func afterPosition(t *testing.T, s eventstore.Store) {
 	}
 }
 
+func atPositions(t *testing.T, s eventstore.Store) {
+	const many = 1200 // more than one page of any store
+	for n := 0; n < many; n += 300 {
+		records := make([]eventstore.Record, 300)
+		for i := range records {
+			records[i] = rec(n + i)
+		}
+		add(t, s, "a", eventstore.Revision(n), records...)
+	}
+	whole := all(t, s, 0)
+	for _, step := range []int{1, 2, 7, 599, many} {
+		for from := range 3 {
+			var want []eventstore.Recorded
+			var positions []eventstore.Position
+			for i := from; i < len(whole); i += step {
+				want, positions = append(want, whole[i]), append(positions, whole[i].Position)
+			}
+			got := at(t, s, positions...)
+			if len(got) != len(want) {
+				t.Fatalf("read %d records at %d positions", len(got), len(want))
+			}
+			for i, r := range got {
+				if r.Position != want[i].Position {
+					t.Fatalf("record %d is at %d, want %d", i, r.Position, want[i].Position)
+				}
+				checkRecorded(t, r, "a", want[i].Revision, want[i].Record)
+			}
+		}
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for r, err := range s.ReadAt(ctx, whole[0].Position) {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("with a context that is done it yielded %d, %v", r.Position, err)
+		}
+	}
+}
+
+func atNone(t *testing.T, s eventstore.Store) {
+	if got := at(t, s, 1, 2, 3); len(got) != 0 {
+		t.Errorf("an empty store yielded %d records", len(got))
+	}
+	last := add(t, s, "a", 0, rec(0), rec(1))
+	if got := at(t, s, 0, last, last+1, last+1000); len(got) != 1 || got[0].Position != last {
+		t.Errorf("read %+v, want the record at %d", got, last)
+	}
+	if got := at(t, s); len(got) != 0 {
+		t.Errorf("no position yielded %d records", len(got))
+	}
+}
+
 func stops(t *testing.T, s eventstore.Store) {
 	add(t, s, "a", 0, rec(0), rec(1))
 	for _, err := range s.ReadAll(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		break
+	}
+	for _, err := range s.ReadAt(t.Context(), all(t, s, 0)[0].Position, all(t, s, 0)[1].Position) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -31,6 +31,8 @@ func Run(t *testing.T, open func(*testing.T) eventstore.Store) {
 		{"streams whose names begin alike are apart", alike},
 		{"read stream yields what comes after the revision", afterRevision},
 		{"read all yields what comes after the position", afterPosition},
+		{"read at yields the records at positions", atPositions},
+		{"read at yields nothing where there is no record", atNone},
 		{"a reader may stop early", stops},
 		{"head is the last position and zero if there is none", head},
 		{"follow yields all in full slices of at most 1000", follows},

@@ -3,7 +3,9 @@ package transparency
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -18,7 +20,8 @@ import (
 // the first record need no such check. It returns how many records it read.
 //
 // Tiles that differ are built again. Records that do not give the root that was
-// signed are a fault. Check works half the time and rests the other half.
+// signed are a fault. If all is well, the entry bundles go that an older program
+// kept as files. Check works half the time and rests the other half.
 func (l *Log) Check(ctx context.Context) (int64, error) {
 	checks := l.checks()
 	todo := len(checks)
@@ -63,9 +66,9 @@ func (l *Log) Check(ctx context.Context) (int64, error) {
 // checks returns what there is to check.
 func (l *Log) checks() map[domain.AppName]*treeCheck {
 	checks := map[domain.AppName]*treeCheck{}
-	for app, s := range l.opened {
-		if s.Size > 0 {
-			checks[app] = &treeCheck{dir: filepath.Join(l.Dir, string(app)), size: s.Size, root: s.Root}
+	for app, c := range l.opened {
+		if c.size > 0 {
+			checks[app] = &c
 		}
 	}
 	return checks
@@ -75,23 +78,21 @@ func (l *Log) checks() map[domain.AppName]*treeCheck {
 type treeCheck struct {
 	dir    string
 	size   int64
-	root   merkle.Hash // that was signed for this size
+	root   merkle.Hash // for this size, as the tiles have it
+	signed bool        // the root was signed; if not, the process died before it said how far it was
 	edge   merkle.Edge
-	bundle []byte
-	ids    []eventstore.EventID
 	wrong  string // the first file that differs
+
+	ids       []eventstore.EventID // of the records that are in no run yet
+	positions []eventstore.Position
 }
 
 func (c *treeCheck) add(r eventstore.Recorded) {
-	c.bundle = merkle.AppendEntry(c.bundle, r.Data)
 	c.edge.Append(r.Data, func(t merkle.Tile, hashes []byte) { c.compare(merkle.Path(t), hashes) })
-	if c.edge.Size%merkle.Width == 0 {
-		c.compare(merkle.Path(merkle.At(-1, c.edge.Size/merkle.Width-1, c.edge.Size)), c.bundle)
-		c.bundle = c.bundle[:0]
-	}
-	if c.ids = append(c.ids, r.ID); len(c.ids) == runLength {
-		c.compare(runName(c.edge.Size/runLength-1), sortedRun(c.ids))
-		c.ids = c.ids[:0]
+	c.ids, c.positions = append(c.ids, r.ID), append(c.positions, r.Position)
+	if len(c.ids) == runLength {
+		c.compare(runName(c.edge.Size/runLength-1), formatRun(c.ids, c.positions))
+		c.ids, c.positions = c.ids[:0], c.positions[:0]
 	}
 }
 
@@ -107,7 +108,10 @@ func (c *treeCheck) compare(path string, want []byte) {
 
 // judge says what a check came to.
 func (l *Log) judge(app domain.AppName, c *treeCheck) error {
-	if root := c.edge.Root(); root != c.root {
+	root := c.edge.Root()
+	if root != c.root && !c.signed {
+		c.wrong = "the right edge" // or a record: whoever builds it again finds out
+	} else if root != c.root {
 		return l.halt(app, fmt.Errorf("the first %d records give the root %s, but %s was signed: a record was changed, removed, inserted or moved", c.size, root, c.root))
 	}
 	if c.wrong != "" {
@@ -115,5 +119,16 @@ func (l *Log) judge(app domain.AppName, c *treeCheck) error {
 		l.interrupt(err)
 		return err
 	}
-	return nil
+	return l.removeEntries(app, c.dir)
+}
+
+// removeEntries removes the entry bundles that an older program kept as files,
+// once the store was found to hold the same.
+func (l *Log) removeEntries(app domain.AppName, dir string) error {
+	entries := filepath.Join(dir, "tile", "entries")
+	if _, err := os.Stat(entries); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	l.Log.Info("the entry bundles of an older program are removed: the store holds every record as it was signed", "app", app)
+	return os.RemoveAll(entries)
 }

@@ -169,24 +169,23 @@ func TestDamagedTilesComeBack(t *testing.T) {
 	type damages map[string]func(dir string) error
 	for size, all := range map[int64]damages{
 		776: {
-			"the edge flipped":         flip("demo/tile/0/003.p/8"),
-			"the edge cut":             cut("demo/tile/0/003.p/8"),
-			"the edge gone":            drop("demo/tile/0/003.p"),
-			"an edge above flipped":    flip("demo/tile/1/000.p/3"),
-			"the last entries flipped": flip("demo/tile/entries/003.p/8"),
-			"the last entries gone":    drop("demo/tile/entries/003.p"),
-			"an old tile flipped":      flip("demo/tile/0/001"),
-			"old entries flipped":      flip("demo/tile/entries/001"),
-			"old entries gone":         drop("demo/tile/entries/001"),
-			"records cut":              cut("demo/records"),
-			"the state flipped":        flip("state"),
-			"the state cut":            cut("state"),
-			"an app gone":              drop("demo"),
+			"the edge flipped":      flip("demo/tile/0/003.p/8"),
+			"the edge cut":          cut("demo/tile/0/003.p/8"),
+			"the edge gone":         drop("demo/tile/0/003.p"),
+			"an edge above flipped": flip("demo/tile/1/000.p/3"),
+			"an old tile flipped":   flip("demo/tile/0/001"),
+			"the rows cut":          cut("demo/index/000000.rows"),
+			"the rows flipped":      flip("demo/index/000000.rows"),
+			"the state flipped":     flip("state"),
+			"the state cut":         cut("state"),
+			"an app gone":           drop("demo"),
 		},
 		65_800: {
 			"an old tile above flipped": flip("demo/tile/1/000"),
-			"ids flipped":               flip("demo/ids/000000"),
-			"ids gone":                  drop("demo/ids"),
+			"the index flipped":         flip("demo/index/000000"),
+			"the index cut":             cut("demo/index/000000"),
+			"the index gone":            drop("demo/index"),
+			"a run of the index gone":   drop("demo/index/000000"),
 		},
 	} {
 		for name, damage := range all {
@@ -320,6 +319,39 @@ func TestSignedButNotPublished(t *testing.T) {
 	s.run()
 	if got := s.sealed("demo"); got != c || s.signedNow() != signed {
 		t.Errorf("published %d %s, want %d %s", got.Size, got.Root, c.Size, c.Root)
+	}
+}
+
+// TestSignedButNotPublishedIsChecked: the tree of which the process did not say any
+// more how far it was is checked like any other.
+func TestSignedButNotPublishedIsChecked(t *testing.T) {
+	for _, altered := range []bool{false, true} {
+		s := filled(t, 700)
+		state, err := os.ReadFile(filepath.Join(s.dir, "tiles", "state"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.shelf.add("demo", numbered(700, 1000)...)
+		s.start()
+		s.sealed("demo")
+		s.end()
+		if err := os.WriteFile(filepath.Join(s.dir, "tiles", "state"), state, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if altered {
+			s.shelf.records[400].Data = []byte("not this")
+		}
+		s.start()
+		n, err := s.log.Check(t.Context())
+		if !altered && (n != 700 || err != nil) {
+			t.Errorf("checked %d records: %v", n, err)
+		}
+		if altered {
+			if fault, is := errors.AsType[*FaultError](s.failed()); !is || fault.App != "demo" {
+				t.Errorf("the logs go on: %v, Check said %v", fault, err)
+			}
+		}
+		s.end()
 	}
 }
 

@@ -90,12 +90,9 @@ func parseState(text []byte) (state, error) {
 	return s, nil
 }
 
-// partialsOf returns a tree's tiles that are not full.
+// partialsOf returns a tree's tiles of hashes that are not full.
 func partialsOf(e *merkle.Edge) []merkle.Tile {
 	var tiles []merkle.Tile
-	if t := merkle.At(-1, e.Size/merkle.Width, e.Size); t.W > 0 {
-		tiles = append(tiles, t)
-	}
 	e.Partials(func(t merkle.Tile, _ []byte) { tiles = append(tiles, t) })
 	return tiles
 }

@@ -1,6 +1,7 @@
 package transparency
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -35,12 +36,12 @@ func (l *Log) Consistency(app domain.AppName, old, size int64) (tlog.TreeProof, 
 	if old == 0 || old == size {
 		return nil, nil
 	}
-	return tlog.ProveTree(size, old, p.hashes(t.dir))
+	return tlog.ProveTree(size, old, l.hashes(t, p))
 }
 
 // ProofIn is [Log.Proof] in an older tree: the one that a checkpoint of this
 // log was signed for, which may carry the signatures of others.
-func (l *Log) ProofIn(app domain.AppName, index int64, c merkle.Checkpoint, signed []byte) (merkle.Proof, error) {
+func (l *Log) ProofIn(ctx context.Context, app domain.AppName, index int64, c merkle.Checkpoint, signed []byte) (merkle.Proof, error) {
 	t, p, err := l.open(app)
 	if err != nil {
 		return merkle.Proof{}, err
@@ -48,11 +49,11 @@ func (l *Log) ProofIn(app domain.AppName, index int64, c merkle.Checkpoint, sign
 	if index < 0 || index >= c.Size || c.Size > p.Size {
 		return merkle.Proof{}, ErrNotThere
 	}
-	record, err := p.record(t.dir, index)
+	record, err := l.record(ctx, t, p, index)
 	if err != nil {
 		return merkle.Proof{}, err
 	}
-	path, err := tlog.ProveRecord(c.Size, index, p.hashes(t.dir))
+	path, err := tlog.ProveRecord(c.Size, index, l.hashes(t, p))
 	if err == nil {
 		err = tlog.CheckRecord(path, c.Size, c.Root, index, tlog.RecordHash(record))
 	}

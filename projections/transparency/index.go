@@ -1,11 +1,10 @@
 package transparency
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
+	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,183 +14,225 @@ import (
 	"consentledger/eventstore"
 )
 
-// An index finds the records of one app's log by what they are called. It is
-// two things on disk, a cache both:
+// An index finds the records of one app's log: by what they are called, and
+// where they lie in the store. On disk it is a cache:
 //
-//	records      of every record its id and position, 24 bytes
-//	ids/<run>    the ids of 65,536 records in their order, each with its place
+//	index/<run>         of 65,536 records their positions and ids, about seven bytes a record
+//	index/<run>.rows    of the records behind the last full run id, position and checksum
 type index struct {
-	dir string
+	dir     string
+	settled int64 // the run whose rows are the only ones on disk; -1: not known
 
-	mu     sync.Mutex
-	size   int64                        // how many records are in it
-	tail   []byte                       // of the records file what was not written yet
-	recent map[eventstore.EventID]int64 // the records that are in no run yet
+	mu        sync.Mutex
+	size      int64                        // how many records are in it
+	rows      []byte                       // of the rows file what was not written yet
+	positions []eventstore.Position        // of the records that are in no run yet
+	recent    map[eventstore.EventID]int64 // the places of the same records
 }
 
-const (
-	recordSize = 16 + 8
-	idSize     = 16 + 4
-	runLength  = 1 << 16
-	placeBits  = runLength - 1
-)
+// runLength is how many records a run has.
+const runLength = 1 << 16
 
-// openIndex opens the index in dir as it was with so many records.
+// rowSize is that of an id, a position and a checksum.
+const rowSize = 16 + 8 + 4
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// openIndex opens the index of the log in dir as it was with so many records.
 func openIndex(dir string, size int64) (*index, error) {
-	x := &index{dir: dir, size: size, recent: map[eventstore.EventID]int64{}}
+	x := &index{dir: filepath.Join(dir, "index"), settled: -1, size: size, recent: map[eventstore.EventID]int64{}}
 	if size == 0 {
+		return x, os.MkdirAll(x.dir, 0o700)
+	}
+	if err := convertIndex(dir, size); err != nil {
+		return nil, err
+	}
+
+	first := size / runLength * runLength
+	if first == size {
 		return x, nil
 	}
-	f, err := os.OpenFile(x.records(), os.O_RDWR, 0o600)
+	f, err := os.Open(x.rowsFile())
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || info.Size() < size*recordSize {
-		return nil, errors.Join(err, fmt.Errorf("%s is shorter than %d records", x.records(), size))
+	rows := make([]byte, (size-first)*rowSize)
+	if _, err := f.ReadAt(rows, 0); err != nil {
+		return nil, fmt.Errorf("%s ends before record %d: %w", f.Name(), size-1, err)
 	}
-	if err := f.Truncate(size * recordSize); err != nil {
-		return nil, err
-	}
-	first := size / runLength * runLength
-	rows := make([]byte, (size-first)*recordSize)
-	if _, err := f.ReadAt(rows, first*recordSize); err != nil {
-		return nil, err
-	}
-	for i := range size - first {
-		x.recent[eventstore.EventID(rows[i*recordSize:])] = first + i
+	for i := first; i < size; i, rows = i+1, rows[rowSize:] {
+		id, at, ok := parseRow(rows)
+		if !ok {
+			return nil, fmt.Errorf("%s: the row of record %d is damaged", f.Name(), i)
+		}
+		x.positions = append(x.positions, at)
+		x.recent[id] = i
 	}
 	return x, nil
 }
 
-func (x *index) records() string { return filepath.Join(x.dir, "records") }
+func (x *index) rowsFile() string { return x.runFile(x.size/runLength) + ".rows" }
 
-func (x *index) run(n int64) string { return filepath.Join(x.dir, runName(n)) }
+func (x *index) runFile(n int64) string { return filepath.Join(x.dir, filepath.Base(runName(n))) }
 
-func runName(n int64) string { return fmt.Sprintf("ids/%06d", n) }
+func runName(n int64) string { return fmt.Sprintf("index/%06d", n) }
+
+// appendRow appends the row that parseRow reads.
+func appendRow(rows []byte, id eventstore.EventID, at eventstore.Position) []byte {
+	begin := len(rows)
+	rows = binary.BigEndian.AppendUint64(append(rows, id[:]...), uint64(at))
+	return binary.BigEndian.AppendUint32(rows, crc32.Checksum(rows[begin:], castagnoli))
+}
+
+func parseRow(row []byte) (eventstore.EventID, eventstore.Position, bool) {
+	same := crc32.Checksum(row[:24], castagnoli) == binary.BigEndian.Uint32(row[24:])
+	return eventstore.EventID(row), eventstore.Position(binary.BigEndian.Uint64(row[16:])), same
+}
 
 // add adds the next record.
 func (x *index) add(id eventstore.EventID, at eventstore.Position) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.tail = append(x.tail, id[:]...)
-	x.tail = binary.BigEndian.AppendUint64(x.tail, uint64(at))
+	x.rows = appendRow(x.rows, id, at)
+	x.positions = append(x.positions, at)
 	x.recent[id] = x.size
 	if x.size++; x.size%runLength != 0 {
 		return nil
 	}
+
 	ids := make([]eventstore.EventID, runLength)
 	for id, i := range x.recent {
 		ids[i%runLength] = id
 	}
-	if err := writeTile(x.run(x.size/runLength-1), sortedRun(ids)); err != nil {
+	if err := writeTile(x.runFile(x.size/runLength-1), formatRun(ids, x.positions)); err != nil {
 		return err
 	}
+	// The rows on disk stay until [index.settle]: an older state may need them.
 	clear(x.recent)
+	x.rows, x.positions = x.rows[:0], x.positions[:0]
 	return nil
 }
 
-// sortedRun returns the bytes of a run. It sorts numbers: the first 48 bits of
-// an id and its place. Few ids have those in common.
-func sortedRun(ids []eventstore.EventID) []byte {
-	keys := make([]uint64, len(ids))
-	for i, id := range ids {
-		keys[i] = binary.BigEndian.Uint64(id[:])&^placeBits | uint64(i)
-	}
-	slices.Sort(keys)
-	run := make([]byte, 0, len(ids)*idSize)
-	for len(keys) > 0 {
-		n := 1
-		for n < len(keys) && keys[n]&^placeBits == keys[0]&^placeBits {
-			n++
-		}
-		if n > 1 {
-			slices.SortFunc(keys[:n], func(a, b uint64) int { return bytes.Compare(ids[a&placeBits][:], ids[b&placeBits][:]) })
-		}
-		for _, k := range keys[:n] {
-			run = binary.BigEndian.AppendUint32(append(run, ids[k&placeBits][:]...), uint32(k&placeBits))
-		}
-		keys = keys[n:]
-	}
-	return run
-}
-
-// flush writes what is not in the records file yet.
+// flush writes what is not in the rows file yet.
 func (x *index) flush() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if len(x.tail) == 0 {
+	if len(x.rows) == 0 {
 		return nil
 	}
-	f, err := os.OpenFile(x.records(), os.O_WRONLY|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(x.rowsFile(), os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteAt(x.tail, x.size*recordSize-int64(len(x.tail)))
+	_, err = f.WriteAt(x.rows, x.size%runLength*rowSize-int64(len(x.rows)))
 	if err = errors.Join(err, f.Close()); err == nil {
-		x.tail = x.tail[:0]
+		x.rows = x.rows[:0]
 	}
 	return err
 }
 
-// find returns the place of a record, and whether it has one.
-func (x *index) find(id eventstore.EventID) (int64, bool, error) {
+// settle removes the rows that no state needs any more: the one on disk is of
+// the index's size.
+func (x *index) settle() error {
+	if x.settled == x.size/runLength {
+		return nil
+	}
+	names, err := filepath.Glob(filepath.Join(x.dir, "*.rows"))
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if name == x.rowsFile() {
+			continue
+		}
+		if err := os.Remove(name); err != nil {
+			return err
+		}
+	}
+	x.settled = x.size / runLength
+	return nil
+}
+
+// places returns where n records in a row lie in the store. They are of one
+// bundle, and the index has them.
+func (x *index) places(first int64, n int) ([]eventstore.Position, error) {
+	x.mu.Lock()
+	if begin := x.size / runLength * runLength; first >= begin {
+		defer x.mu.Unlock()
+		return slices.Clone(x.positions[first-begin:][:n]), nil
+	}
+	x.mu.Unlock()
+	return readPlaces(x.runFile(first/runLength), int(first%runLength), n)
+}
+
+// find returns the place of a record, and whether it has one. Runs have only the
+// beginning of an id: is says whether the record at a place is the one.
+func (x *index) find(id eventstore.EventID, is func(place int64) (bool, error)) (int64, bool, error) {
 	x.mu.Lock()
 	place, ok := x.recent[id]
 	runs := x.size / runLength
 	x.mu.Unlock()
-	for n := runs - 1; n >= 0 && !ok; n-- { // the newest are asked for most
-		i, found, err := search(x.run(n), id)
+	if ok {
+		return place, true, nil
+	}
+	for n := runs - 1; n >= 0; n-- { // the newest are asked for most
+		places, err := searchRun(x.runFile(n), id)
 		if err != nil {
 			return 0, false, err
 		}
-		place, ok = n*runLength+i, found
-	}
-	return place, ok, nil
-}
-
-// search looks for an id in a run. Ids are evenly spread, so that the first
-// guess is near.
-func search(name string, id eventstore.EventID) (int64, bool, error) {
-	f, err := os.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, false, fmt.Errorf("%s is gone: it comes back when the tree is built again", name)
-	}
-	if err != nil {
-		return 0, false, err
-	}
-	defer f.Close()
-	// The window around the guess nearly always holds the id, if any does.
-	guess := int(binary.BigEndian.Uint16(id[:]))
-	for _, window := range []struct{ from, to int }{{guess - 1024, guess + 1024}, {0, runLength}} {
-		from, to := max(0, window.from), min(runLength, window.to)
-		rows := make([]byte, (to-from)*idSize)
-		if _, err := f.ReadAt(rows, int64(from*idSize)); err != nil && err != io.EOF {
-			return 0, false, err
-		}
-		if i, found := searchRows(rows, id); found {
-			return i, true, nil
-		}
-		if to > from && bytes.Compare(rows[:16], id[:]) < 0 && bytes.Compare(rows[len(rows)-idSize:len(rows)-4], id[:]) > 0 {
-			return 0, false, nil // it would be here
+		for _, i := range places {
+			if found, err := is(n*runLength + i); err != nil || found {
+				return n*runLength + i, found, err
+			}
 		}
 	}
 	return 0, false, nil
 }
 
-func searchRows(rows []byte, id eventstore.EventID) (int64, bool) {
-	lo, hi := 0, len(rows)/idSize
-	for lo < hi {
-		mid := (lo + hi) / 2
-		row := rows[mid*idSize:]
-		switch bytes.Compare(row[:16], id[:]) {
-		case 0:
-			return int64(binary.BigEndian.Uint32(row[16:])), true
-		case -1:
-			lo = mid + 1
-		case 1:
-			hi = mid
+// convertIndex makes the index of a log from the two files of an older program,
+// and removes them:
+//
+//	records      of every record its id and position, 24 bytes
+//	ids/<run>    the ids of 65,536 records in their order, each with its place
+func convertIndex(dir string, size int64) error {
+	old, made := filepath.Join(dir, "records"), filepath.Join(dir, "index")
+	rows, err := os.ReadFile(old)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+
+	if _, err := os.Stat(made); errors.Is(err, fs.ErrNotExist) {
+		if err := convertRows(made, rows, size); err != nil {
+			return fmt.Errorf("%s: %w", old, err)
 		}
 	}
-	return 0, false
+	return errors.Join(os.RemoveAll(filepath.Join(dir, "ids")), os.Remove(old))
+}
+
+func convertRows(made string, rows []byte, size int64) error {
+	const oldRow = 16 + 8
+	if int64(len(rows)) < size*oldRow {
+		return fmt.Errorf("it is shorter than %d records", size)
+	}
+	x := &index{dir: made + ".next", recent: map[eventstore.EventID]int64{}}
+	if err := errors.Join(os.RemoveAll(x.dir), os.MkdirAll(x.dir, 0o700)); err != nil {
+		return err
+	}
+	last := eventstore.Position(0)
+	for i := range size {
+		row := rows[i*oldRow:]
+		at := eventstore.Position(binary.BigEndian.Uint64(row[16:]))
+		if at <= last {
+			return fmt.Errorf("record %d is at position %d, and the one before at %d", i, at, last)
+		}
+		if err := x.add(eventstore.EventID(row), at); err != nil {
+			return err
+		}
+		last = at
+	}
+	return errors.Join(x.flush(), os.Rename(x.dir, made))
 }

@@ -1,11 +1,10 @@
 package transparency
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
@@ -43,53 +42,58 @@ func (l *Log) Checkpoint(app domain.AppName) ([]byte, error) {
 
 // Tile returns a tile or an entry bundle: any width that it ever had in a
 // published tree.
-func (l *Log) Tile(app domain.AppName, tile merkle.Tile) ([]byte, error) {
+func (l *Log) Tile(ctx context.Context, app domain.AppName, tile merkle.Tile) ([]byte, error) {
 	t, p, err := l.open(app)
 	if err != nil {
 		return nil, err
 	}
-	return p.tile(t.dir, tile)
+	if tile.L < 0 {
+		return l.bundle(ctx, t, p, tile)
+	}
+	return l.tile(t, p, tile)
 }
 
-// tile returns a tile of the tree that was published. The full ones are files,
-// the others are in memory.
-func (p *published) tile(dir string, tile merkle.Tile) ([]byte, error) {
+// tile returns a tile of hashes of the tree that was published. The full ones
+// are files, the others are in memory.
+func (l *Log) tile(t *tree, p *published, tile merkle.Tile) ([]byte, error) {
 	whole := merkle.At(tile.L, tile.N, p.Size)
 	if whole.W < tile.W {
 		return nil, ErrNotThere
 	}
-	data := p.bundle
-	switch {
-	case whole.W == merkle.Width:
+	data := p.edge.Last(tile.L)
+	if whole.W == merkle.Width {
 		var err error
-		data, err = os.ReadFile(filepath.Join(dir, merkle.Path(whole)))
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, ErrNotReady
+		if data, err = t.read(whole); err != nil {
+			return nil, l.damaged(t, err)
 		}
-		if err != nil {
-			return nil, err
-		}
-	case tile.L >= 0:
-		data = p.edge.Last(tile.L)
 	}
-	if tile.L < 0 {
-		return merkle.Prefix(data, tile.W)
-	}
-	if len(data) < tile.W*merkle.HashSize {
-		return nil, fmt.Errorf("%s has %d bytes", merkle.Path(whole), len(data))
+	if len(data) != whole.W*merkle.HashSize {
+		return nil, l.damaged(t, fmt.Errorf("%s has %d bytes", merkle.Path(whole), len(data)))
 	}
 	return data[:tile.W*merkle.HashSize], nil
 }
 
 // Find returns the index of a record in its app's log. One that is not sealed
 // yet has none.
-func (l *Log) Find(app domain.AppName, id eventstore.EventID) (int64, error) {
+func (l *Log) Find(ctx context.Context, app domain.AppName, id eventstore.EventID) (int64, error) {
 	t, p, err := l.open(app)
 	if err != nil {
 		return 0, err
 	}
-	i, found, err := t.ids.find(id)
-	if err == nil && (!found || i >= p.Size) {
+	i, found, err := t.ids.find(id, func(place int64) (bool, error) {
+		at, err := t.ids.places(place, 1)
+		if err != nil {
+			return false, err
+		}
+		for r, err := range l.Records.ReadAt(ctx, at...) {
+			return r.ID == id, err
+		}
+		return false, nil
+	})
+	switch {
+	case errors.Is(err, errIndexDamaged), errors.Is(err, fs.ErrNotExist):
+		return 0, l.damaged(t, err)
+	case err == nil && (!found || i >= p.Size):
 		err = ErrNotThere
 	}
 	return i, err
@@ -97,32 +101,21 @@ func (l *Log) Find(app domain.AppName, id eventstore.EventID) (int64, error) {
 
 // Proof returns the proof that the record at an index is in the log, with the
 // record in it. Nothing is proven that was not checked against the signed root.
-func (l *Log) Proof(app domain.AppName, index int64) (merkle.Proof, error) {
+func (l *Log) Proof(ctx context.Context, app domain.AppName, index int64) (merkle.Proof, error) {
 	_, p, err := l.open(app)
 	if err != nil {
 		return merkle.Proof{}, err
 	}
-	return l.ProofIn(app, index, p.Checkpoint, p.note)
-}
-
-func (p *published) record(dir string, index int64) ([]byte, error) {
-	bundle, err := p.tile(dir, merkle.Tile{H: merkle.Height, L: -1, N: index / merkle.Width, W: int(index%merkle.Width) + 1})
-	var record []byte
-	for range index%merkle.Width + 1 {
-		if err == nil {
-			record, bundle, err = merkle.CutEntry(bundle)
-		}
-	}
-	return record, err
+	return l.ProofIn(ctx, app, index, p.Checkpoint, p.note)
 }
 
 // hashes reads the hashes of the tree that was published.
-func (p *published) hashes(dir string) tlog.HashReader {
+func (l *Log) hashes(t *tree, p *published) tlog.HashReader {
 	return tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
 		var all []tlog.Hash
 		for _, i := range indexes {
 			tile := tlog.TileForIndex(merkle.Height, i)
-			data, err := p.tile(dir, tile)
+			data, err := l.tile(t, p, tile)
 			if err != nil {
 				return nil, err
 			}

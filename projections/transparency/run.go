@@ -48,6 +48,9 @@ func (l *Log) round(ctx context.Context) error {
 		return f
 	}
 	if err := l.resume(ctx); err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
 		return err
 	}
 	waiting := 0
@@ -99,8 +102,12 @@ func rest(ctx context.Context, pace time.Duration) {
 	}
 }
 
-// resume seals what an earlier process left, if nothing comes after it.
+// resume looks whether the store still ends where an earlier process left it, or
+// goes on from there, and seals what that process left if nothing comes after it.
 func (l *Log) resume(ctx context.Context) error {
+	if err := l.lastIsThere(ctx); err != nil {
+		return err
+	}
 	head, err := l.Records.Head(ctx)
 	if err != nil || l.at < head {
 		return err

@@ -112,6 +112,11 @@ func (l *Log) saveState(trees []*tree) error {
 	if err := replace(filepath.Join(l.Dir, "state"), s.format()); err != nil {
 		return err
 	}
+	for _, t := range trees {
+		if err := t.ids.settle(); err != nil {
+			return fmt.Errorf("app %s: %w", t.app, err)
+		}
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sealed = l.at

@@ -1,8 +1,13 @@
 // Package transparency answers: has anything been altered, removed or slipped
 // in since? Every app has a log of its own, an RFC 6962 tree over the bytes of
-// its records as they are stored, in their order. It lies on disk as C2SP
+// its records as they are stored, in their order. It is served as C2SP
 // tlog-tiles, under checkpoints that are signed notes, so that anybody's
 // program can read and check it.
+//
+// On disk are the tiles of hashes alone, and an index of some bytes a record:
+// entry bundles are made from the store when somebody asks, and no record is
+// given out whose hash is not the one that was signed. A record that the store
+// does not hold as it was signed is a fault, whoever finds it.
 //
 // The tiles are a cache, built again when they are lost. What was signed last
 // is not: it is kept apart, beside the signing keys, and is durable before
@@ -29,13 +34,13 @@ import (
 
 	"consentledger/domain"
 	"consentledger/eventstore"
-	"consentledger/projections/transparency/merkle"
 )
 
 // Records is the store as a log sees it; see [eventstore.Store].
 type Records interface {
 	Follow(ctx context.Context, after eventstore.Position) iter.Seq2[[]eventstore.Recorded, error]
 	ReadAll(ctx context.Context, after eventstore.Position) iter.Seq2[eventstore.Recorded, error]
+	ReadAt(ctx context.Context, positions ...eventstore.Position) iter.Seq2[eventstore.Recorded, error]
 	Head(ctx context.Context) (eventstore.Position, error)
 }
 
@@ -55,9 +60,9 @@ type Config struct {
 // methods by anybody, at any time.
 type Log struct {
 	Config
-	at       eventstore.Position                  // up to which the trees are complete; Run's
-	fromZero bool                                 // the trees were built by this process from the first record; Run's
-	opened   map[domain.AppName]merkle.Checkpoint // the trees that an earlier process left; Check's
+	at       eventstore.Position          // up to which the trees are complete; Run's
+	fromZero bool                         // the trees were built by this process from the first record; Run's
+	opened   map[domain.AppName]treeCheck // of the trees that an earlier process left; Check's
 
 	mu     sync.Mutex
 	trees  map[domain.AppName]*tree
@@ -67,7 +72,8 @@ type Log struct {
 	stop   context.CancelCauseFunc // ends the round that is under way
 	early  error                   // what would have ended a round before the first
 
-	fault atomic.Pointer[FaultError]
+	fault   atomic.Pointer[FaultError]
+	readers chan struct{} // holds one for every reader whose records are read; see readersLimit
 }
 
 // A FaultError says that the records are not those that were signed, or that
@@ -90,7 +96,7 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	l := &Log{Config: c}
+	l := &Log{Config: c, readers: make(chan struct{}, readersLimit)}
 	head, err := c.Records.Head(ctx)
 	if err != nil {
 		return nil, err
@@ -146,7 +152,7 @@ func (l *Log) openTrees() error {
 	if err != nil {
 		return err
 	}
-	l.trees, l.opened, l.at, l.sealed = map[domain.AppName]*tree{}, map[domain.AppName]merkle.Checkpoint{}, s.position, s.position
+	l.trees, l.opened, l.at, l.sealed = map[domain.AppName]*tree{}, map[domain.AppName]treeCheck{}, s.position, s.position
 	for _, app := range apps {
 		signed, err := l.Keep.open(app)
 		if err != nil {
@@ -157,9 +163,7 @@ func (l *Log) openTrees() error {
 			return err
 		}
 		l.trees[app] = t
-		if t.proven {
-			l.opened[app] = signed.Checkpoint
-		}
+		l.opened[app] = treeCheck{dir: t.dir, size: t.edge.Size, root: t.edge.Root(), signed: t.proven}
 		delete(s.sizes, app)
 	}
 	for app := range s.sizes {
@@ -169,7 +173,11 @@ func (l *Log) openTrees() error {
 }
 
 // begin removes all tiles and makes a tree for every app that has a key.
+// Readers are told to ask again before anything is gone.
 func (l *Log) begin() error {
+	for _, t := range l.trees {
+		t.published.Store(nil)
+	}
 	if err := os.RemoveAll(l.Dir); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package transparency
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/hex"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -31,6 +33,8 @@ type shelf struct {
 	records []eventstore.Recorded
 	grown   chan struct{}
 	slice   int // how many records Follow yields at once
+
+	followed, read, looked int // records that were yielded by Follow, ReadAll and ReadAt
 }
 
 func (s *shelf) add(app string, data ...[]byte) {
@@ -82,6 +86,7 @@ func (s *shelf) Follow(ctx context.Context, after eventstore.Position) iter.Seq2
 			if s.slice > 0 {
 				n = min(n, 1+rand.IntN(s.slice))
 			}
+			s.count(&s.followed, n)
 			if !yield(some[:n], nil) {
 				return
 			}
@@ -94,11 +99,43 @@ func (s *shelf) ReadAll(ctx context.Context, after eventstore.Position) iter.Seq
 	return func(yield func(eventstore.Recorded, error) bool) {
 		some, _ := s.after(after)
 		for _, r := range some {
+			s.count(&s.read, 1)
 			if !yield(r, nil) {
 				return
 			}
 		}
 	}
+}
+
+func (s *shelf) ReadAt(ctx context.Context, positions ...eventstore.Position) iter.Seq2[eventstore.Recorded, error] {
+	return func(yield func(eventstore.Recorded, error) bool) {
+		all, _ := s.after(0)
+		for _, at := range positions {
+			i, there := slices.BinarySearchFunc(all, at, func(r eventstore.Recorded, at eventstore.Position) int { return cmp.Compare(r.Position, at) })
+			if !there {
+				continue
+			}
+			s.count(&s.looked, 1)
+			if !yield(all[i], nil) {
+				return
+			}
+		}
+	}
+}
+
+func (s *shelf) count(n *int, more int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*n += more
+}
+
+// counts returns how many records were yielded so far by Follow, ReadAll and
+// ReadAt, and begins to count anew.
+func (s *shelf) counts() (followed, read, looked int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer func() { s.followed, s.read, s.looked = 0, 0, 0 }()
+	return s.followed, s.read, s.looked
 }
 
 func (s *shelf) Head(context.Context) (eventstore.Position, error) {
@@ -266,8 +303,9 @@ func TestKnownAnswers(t *testing.T) {
 	}
 }
 
-// wantFiles wants exactly the tiles of a tree of a size on disk, but for the
-// partial ones of checkpoints before, and all of them right.
+// wantFiles wants exactly the tiles of hashes of a tree of a size on disk, but
+// for the partial ones of checkpoints before, and all of them right. No file has
+// a record in it.
 func (s *site) wantFiles(app string, size int64) {
 	s.t.Helper()
 	dir := filepath.Join(s.dir, "tiles", app)
@@ -277,9 +315,12 @@ func (s *site) wantFiles(app string, size int64) {
 			s.t.Errorf("%s has %d bytes: %v", merkle.Path(t), len(data), err)
 		}
 	}
+	if _, err := os.Stat(filepath.Join(dir, "tile", "entries")); !errors.Is(err, fs.ErrNotExist) {
+		s.t.Errorf("entries are kept as files: %v", err)
+	}
 	for n := int64(0); n*merkle.Width < size; n++ {
 		t := merkle.At(-1, n, size)
-		data, err := os.ReadFile(filepath.Join(dir, merkle.Path(t)))
+		data, err := s.log.Tile(s.t.Context(), domain.AppName(app), t)
 		var want []byte
 		for _, record := range numbered(n*merkle.Width, n*merkle.Width+int64(t.W)) {
 			want = merkle.AppendEntry(want, record)
@@ -307,8 +348,8 @@ func TestReadersSeeEveryWidth(t *testing.T) {
 	s.sealed("demo")
 	for n := range int64(3) {
 		for w := 1; w <= merkle.At(0, n, 700).W; w++ {
-			hashes, err := s.log.Tile("demo", merkle.Tile{H: 8, L: 0, N: n, W: w})
-			bundle, err2 := s.log.Tile("demo", merkle.Tile{H: 8, L: -1, N: n, W: w})
+			hashes, err := s.log.Tile(t.Context(), "demo", merkle.Tile{H: 8, L: 0, N: n, W: w})
+			bundle, err2 := s.log.Tile(t.Context(), "demo", merkle.Tile{H: 8, L: -1, N: n, W: w})
 			if err != nil || err2 != nil {
 				t.Fatal(err, err2)
 			}
@@ -324,7 +365,7 @@ func TestReadersSeeEveryWidth(t *testing.T) {
 		}
 	}
 	for _, tile := range []merkle.Tile{{H: 8, L: 0, N: 2, W: 189}, {H: 8, L: 0, N: 3, W: 1}, {H: 8, L: -1, N: 2, W: 256}, {H: 8, L: 1, N: 0, W: 3}, {H: 8, L: 2, W: 1}} {
-		if _, err := s.log.Tile("demo", tile); !errors.Is(err, ErrNotThere) {
+		if _, err := s.log.Tile(t.Context(), "demo", tile); !errors.Is(err, ErrNotThere) {
 			t.Errorf("%s: %v", merkle.Path(tile), err)
 		}
 	}
@@ -349,7 +390,7 @@ func TestWhatReadersHoldStays(t *testing.T) {
 			if tile.W == 0 {
 				continue
 			}
-			data, err := s.log.Tile("demo", tile)
+			data, err := s.log.Tile(t.Context(), "demo", tile)
 			if err != nil {
 				t.Fatalf("%s of %d records: %v", merkle.Path(tile), size, err)
 			}
@@ -370,11 +411,11 @@ func TestProofs(t *testing.T) {
 	c := s.sealed("demo")
 	v := s.verifier("demo")
 	for _, i := range []int64{0, 1, 255, 256, 65_535, 65_536, 65_999, rand.Int64N(66_000), rand.Int64N(66_000)} {
-		at, err := s.log.Find("demo", idOf(int(i)))
+		at, err := s.log.Find(t.Context(), "demo", idOf(int(i)))
 		if err != nil || at != i {
 			t.Errorf("record %d is found at %d: %v", i, at, err)
 		}
-		p, err := s.log.Proof("demo", i)
+		p, err := s.log.Proof(t.Context(), "demo", i)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -395,11 +436,11 @@ func TestProofs(t *testing.T) {
 			}
 		}
 	}
-	if _, err := s.log.Find("demo", idOf(66_000)); !errors.Is(err, ErrNotThere) {
+	if _, err := s.log.Find(t.Context(), "demo", idOf(66_000)); !errors.Is(err, ErrNotThere) {
 		t.Errorf("a record that is not there: %v", err)
 	}
 	for _, i := range []int64{-1, 66_000} {
-		if _, err := s.log.Proof("demo", i); !errors.Is(err, ErrNotThere) {
+		if _, err := s.log.Proof(t.Context(), "demo", i); !errors.Is(err, ErrNotThere) {
 			t.Errorf("the proof of %d: %v", i, err)
 		}
 	}
@@ -411,7 +452,7 @@ func TestAwait(t *testing.T) {
 	s := newSite(t)
 	s.start()
 	find := func() error {
-		_, err := s.log.Find("demo", idOf(700))
+		_, err := s.log.Find(t.Context(), "demo", idOf(700))
 		return err
 	}
 	hurry, cancel := context.WithCancel(t.Context())

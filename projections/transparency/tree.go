@@ -19,12 +19,10 @@ type tree struct {
 	app    domain.AppName
 	dir    string
 	edge   merkle.Edge
-	bundle []byte              // the last entries, which do not fill a bundle
 	last   eventstore.Position // of the last record
 	ids    *index
 	signed *signed
 	proven bool // the root at the signed size is the one that was signed
-	shown  bool // readers may hold the bundle
 
 	partials [2][]merkle.Tile // of the last two checkpoints
 	failed   error            // of writing a full tile
@@ -35,9 +33,8 @@ type tree struct {
 // A published tree is one that was signed. It does not change.
 type published struct {
 	merkle.Checkpoint
-	note   []byte
-	edge   merkle.Edge
-	bundle []byte
+	note []byte
+	edge merkle.Edge
 }
 
 // openTree opens the tree of an app as it was with so many records.
@@ -48,9 +45,6 @@ func openTree(dir string, app domain.AppName, size int64, s *signed) (*tree, err
 		return nil, err
 	}
 	if t.edge, err = merkle.OpenEdge(size, t.read); err != nil {
-		return nil, err
-	}
-	if err := t.openBundle(); err != nil {
 		return nil, err
 	}
 	if size > 0 {
@@ -77,55 +71,14 @@ func (t *tree) read(tile merkle.Tile) ([]byte, error) {
 	return os.ReadFile(filepath.Join(t.dir, merkle.Path(tile)))
 }
 
-// openBundle reads the last entries and holds them against the edge.
-func (t *tree) openBundle() error {
-	tile := merkle.At(-1, t.edge.Size/merkle.Width, t.edge.Size)
-	if tile.W == 0 {
-		return nil
-	}
-	var err error
-	if t.bundle, err = t.read(tile); err != nil {
-		return err
-	}
-	var hashes merkle.Edge
-	rest := t.bundle
-	for range tile.W {
-		var record []byte
-		if record, rest, err = merkle.CutEntry(rest); err != nil {
-			return fmt.Errorf("app %s: %s: %w", t.app, merkle.Path(tile), err)
-		}
-		hashes.Append(record, nil)
-	}
-	if len(rest) > 0 || string(hashes.Last(0)) != string(t.edge.Last(0)) {
-		return fmt.Errorf("app %s: %s and the tile of its hashes differ", t.app, merkle.Path(tile))
-	}
-	return nil
-}
-
 // add adds a record.
 func (t *tree) add(r eventstore.Recorded) error {
 	if err := t.ids.add(r.ID, r.Position); err != nil {
 		return err
 	}
-	t.bundle = merkle.AppendEntry(t.bundle, r.Data)
 	t.edge.Append(r.Data, t.full)
 	t.last = r.Position
-	if t.edge.Size%merkle.Width == 0 {
-		t.write(merkle.At(-1, t.edge.Size/merkle.Width-1, t.edge.Size), t.bundle)
-		t.nextBundle()
-	}
 	return t.failed
-}
-
-// nextBundle begins a bundle. Few were published before they were full: the
-// others' memory holds the next.
-func (t *tree) nextBundle() {
-	if !t.shown {
-		t.bundle = t.bundle[:0]
-		return
-	}
-	t.bundle = make([]byte, 0, len(t.bundle)+len(t.bundle)/16) // the next is about as long
-	t.shown = false
 }
 
 func (t *tree) full(tile merkle.Tile, hashes []byte) { t.write(tile, hashes) }
@@ -148,9 +101,6 @@ func (t *tree) atSigned() (reached, same bool) {
 
 // flush writes the edge, so that the files are those of a tree of this size.
 func (t *tree) flush() error {
-	if tile := merkle.At(-1, t.edge.Size/merkle.Width, t.edge.Size); tile.W > 0 && !t.has(tile) {
-		t.write(tile, t.bundle)
-	}
 	t.edge.Partials(func(tile merkle.Tile, hashes []byte) {
 		if !t.has(tile) {
 			t.write(tile, hashes)
@@ -166,13 +116,7 @@ func (t *tree) has(tile merkle.Tile) bool {
 
 // publish shows readers the tree that was signed.
 func (t *tree) publish() {
-	bundle := t.bundle[:len(t.bundle):len(t.bundle)]
-	if p := t.published.Load(); p != nil && t.edge.Size-p.Size >= merkle.Width {
-		bundle = slices.Clone(bundle) // it will be full before the next checkpoint, and its memory can hold another
-	} else {
-		t.shown = true
-	}
-	t.published.Store(&published{t.signed.Checkpoint, t.signed.note, t.edge.Snapshot(), bundle})
+	t.published.Store(&published{t.signed.Checkpoint, t.signed.note, t.edge.Snapshot()})
 }
 
 // writeCheckpoint writes the signed checkpoint beside the tiles and removes
