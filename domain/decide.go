@@ -323,6 +323,17 @@ func IsNo(cmd Command) bool {
 	panic(fmt.Sprintf("domain: command %T has no case in IsNo", cmd))
 }
 
+// IsOptOut reports whether a person says no by a command: it takes away, or the
+// person objects to a decision by a machine. What stands beside it does not refuse it.
+func IsOptOut(cmd Command) bool {
+	say, ok := cmd.(Say)
+	if !ok {
+		return IsNo(cmd)
+	}
+	note, ok := say.Event.(Noted)
+	return ok && note.Kind == "decision.objected"
+}
+
 // Clamp returns the time that a fact carries for what its source claims: a no
 // from the future is from now, with the claim kept beside it. A claim of
 // nothing is now.

@@ -1,6 +1,9 @@
 package domain
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Signals are the acts that are a machine's, whatever a policy says of them. A
 // policy may name others, see [Act].
@@ -16,11 +19,27 @@ var Signals = []ActID{"gpc", "sec-gpc", "global-privacy-control", "dnt", "do-not
 
 // signal reports whether an act is a machine's signal.
 func (ref Reference) signal(act ActID) bool {
-	return act != "" && (has(Signals, act) || slices.ContainsFunc(ref.Policies.versions, func(v PolicyPublished) bool {
+	return act != "" && (spelled(act) != "" || slices.ContainsFunc(ref.Policies.versions, func(v PolicyPublished) bool {
 		a, _ := v.Document.Act(act)
 		return a.Signal
 	}))
 }
+
+// spelled returns the act of [Signals] that an act is, with its hyphens or without:
+// programs write the name of a header or a property in lower case. Empty: none.
+func spelled(act ActID) ActID {
+	for _, s := range Signals {
+		if plain(act) == plain(s) {
+			return s
+		}
+	}
+	return ""
+}
+
+// sameSpelled reports whether two acts are one, be it one signal in two spellings.
+func sameSpelled(a, b ActID) bool { return a == b || spelled(a) != "" && spelled(a) == spelled(b) }
+
+func plain(act ActID) string { return strings.ReplaceAll(string(act), "-", "") }
 
 // news returns what a signal says that the same signal did not say before: all
 // of its scope, or those of its purposes that are new. If nothing is, it returns
@@ -29,7 +48,7 @@ func (ref Reference) signal(act ActID) bool {
 func (s Subject) news(act ActID, scope Scope, g GuardianRef, ref Reference) (fresh Scope, said EventID) {
 	left := slices.Clone(scope.Purposes)
 	for _, n := range s.said {
-		if n.no == 0 || n.crossed || n.guardian != g || actOf(n.Event) != act || isVoided(n, &ref) {
+		if n.no == 0 || n.crossed || n.guardian != g || !sameSpelled(actOf(n.Event), act) || isVoided(n, &ref) {
 			continue
 		}
 		if left = slices.DeleteFunc(left, n.scope.covers); n.scope.All || !scope.All && len(left) == 0 {

@@ -35,6 +35,7 @@ func TestASignalIsNoStatement(t *testing.T) {
 		{"nor is it after a consent that was given in spite of it", []Fact{signalled(1, t0, ads), yes(2, t0+9, t0+9)}, gpc, nil, 1},
 		{"as a withdrawal it is the same signal", []Fact{signalled(1, t0, ads)}, WithdrawConsent{Act: "gpc", Scope: ads}, nil, 1},
 		{"another signal is news", []Fact{signalled(1, t0, ads)}, RefuseConsent{Act: "dnt", Scope: ads}, []PurposeID{"ads"}, 0},
+		{"the same signal in another spelling is no news", []Fact{fact(1, t0, ConsentRefused{Scope: ads, Act: "sec-gpc", Signal: true})}, RefuseConsent{Act: "secgpc", Scope: ads}, nil, 1},
 		{"about another purpose it is news of that alone", []Fact{signalled(1, t0, ads)}, RefuseConsent{Act: "gpc", Scope: Scope{Purposes: []PurposeID{"ads", "net"}}}, []PurposeID{"net"}, 0},
 		{"what was said of everything was said of each", []Fact{signalled(1, t0, all)}, RefuseConsent{Act: "gpc", Scope: Scope{Purposes: []PurposeID{"ads", "face"}}}, nil, 1},
 		{"what several said together, the last of them said", []Fact{signalled(1, t0, ads), signalled(2, t0+1, Scope{Purposes: []PurposeID{"net"}}), signalled(3, t0+2, all)},
@@ -212,5 +213,31 @@ func TestAConsentSaysWhatHindersIt(t *testing.T) {
 				t.Errorf("hindered %s, want %s", got, tt.want)
 			}
 		})
+	}
+}
+
+// A program writes the name of a header or a property in lower case: a header has
+// no hyphens then, and a property has no capitals.
+func TestASignalIsOneInLowerCase(t *testing.T) {
+	for act, want := range map[ActID]bool{
+		"gpc": true, "sec-gpc": true, "secgpc": true, "globalprivacycontrol": true, "global-privacycontrol": true, "donottrack": true, "dnt": true,
+		"gpcs": false, "privacycontrol": false, "agree": false, "": false,
+	} {
+		then, err := Subject{}.Decide(RefuseConsent{Act: act, Scope: ads}, ref(), noon, noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := then[0].(ConsentRefused); e.Signal != want || e.Act != act {
+			t.Errorf("%q: signal %v, recorded as %q", act, e.Signal, e.Act)
+		}
+		if then, err = (Subject{}).Decide(WithdrawConsent{Act: act, Scope: ads}, ref(), noon, noon); err != nil || then[0].(ConsentWithdrawn).Signal != want {
+			t.Errorf("%q withdraws: %v, %v", act, then, err)
+		}
+	}
+	for _, act := range []ActID{"secgpc", "globalprivacycontrol", "donottrack"} {
+		then, err := Subject{}.Decide(GiveConsent{Act: act, Purposes: ads.Purposes}, ref(), noon, noon)
+		if err == nil && then[0].(ConsentGiven).Items[0].Short != ActGivesNone {
+			t.Errorf("%q gives consent: %v", act, then)
+		}
 	}
 }

@@ -21,6 +21,7 @@ type Route struct {
 	Query   []string // names of parameters that have a value
 	Flags   []string // names of parameters that are there, or are not
 	Headers []string // those of ours, and only those are looked at
+	Beside  []string // names of headers of which the route itself says what is wrong
 	Types   []string // of a body, as the description lists them; none: it takes none
 	Records bool     // a GET leaves a record of what was read
 }
@@ -55,6 +56,7 @@ func (t Route) checkHeaders(h http.Header) error {
 		switch {
 		case ours && !slices.Contains(t.Headers, name):
 			return malformed("", "there is a header Consent-... that this route does not take; "+knows("headers", t.Headers))
+		case slices.Contains(t.Beside, name):
 		case !ours && !strings.HasPrefix(name, "Ce-") && !slices.Contains(single, name):
 			continue
 		case len(values) > 1:
@@ -181,12 +183,12 @@ func unread(error) error {
 // type.
 func (t Route) isJSON(h http.Header) error {
 	want := "the body is " + cmp.Or(strings.Join(t.Types, " or "), "application/json") + ", and its Content-Type has to say so"
-	kind, params, err := mime.ParseMediaType(h.Get("Content-Type"))
+	kind, charset, ok := mediaType(h.Get("Content-Type"))
 	known := kind == "application/json" || kind == "text/json" || strings.HasSuffix(kind, "+json")
-	if err != nil || !known {
+	if !ok || !known {
 		return refuse(http.StatusUnsupportedMediaType, want)
 	}
-	switch strings.ToLower(params["charset"]) {
+	switch charset {
 	case "", "utf-8", "utf8", "us-ascii":
 	default:
 		return refuse(http.StatusUnsupportedMediaType, want+"; JSON is UTF-8")
@@ -195,4 +197,19 @@ func (t Route) isJSON(h http.Header) error {
 		return refuse(http.StatusUnsupportedMediaType, want+"; it comes as it is, without Content-Encoding")
 	}
 	return nil
+}
+
+// mediaType returns a content type without its parameters, and the charset that
+// it names, in lower case; empty: none. A browser too goes by what stands before
+// the first semicolon, so what is wrong with a parameter lets no page through.
+func mediaType(header string) (kind, charset string, ok bool) {
+	kind, rest, _ := strings.Cut(header, ";")
+	kind, _, err := mime.ParseMediaType(kind)
+	for param := range strings.SplitSeq(rest, ";") {
+		name, value, _ := strings.Cut(param, "=")
+		if value = strings.Trim(strings.TrimSpace(value), `"`); charset == "" && strings.EqualFold(strings.TrimSpace(name), "charset") {
+			charset = strings.ToLower(value)
+		}
+	}
+	return kind, charset, err == nil
 }

@@ -158,7 +158,7 @@ func drainStream(ctx context.Context, c Config, js jetstream.JetStream, w *witne
 			return fmt.Errorf("intake: %w", permitted(c.Conn, err))
 		case err != nil:
 			c.Watch.set(Settings, permitted(c.Conn, err))
-			pause(ctx, lookEvery)
+			pause(ctx, LookEvery)
 			continue
 		}
 
@@ -243,7 +243,7 @@ func makeStream(ctx context.Context, c Config, js jetstream.JetStream, want jets
 	s, err := js.Stream(ctx, want.Name)
 	if err == nil {
 		warnOfReplicas(c, s.CachedInfo())
-		return adjust(ctx, c, js, s.CachedInfo().Config, want)
+		return adjust(ctx, c.Log, js, s.CachedInfo().Config, want)
 	}
 	if !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return fmt.Errorf("stream %s: %w", want.Name, err)
@@ -266,7 +266,7 @@ func makeStream(ctx context.Context, c Config, js jetstream.JetStream, want jets
 func makeBucket(ctx context.Context, c Config, js jetstream.JetStream, want jetstream.KeyValueConfig) error {
 	s, err := js.Stream(ctx, "KV_"+want.Bucket)
 	if err == nil {
-		return adjust(ctx, c, js, s.CachedInfo().Config, bucketStream(want))
+		return adjust(ctx, c.Log, js, s.CachedInfo().Config, bucketStream(want))
 	}
 	if !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return fmt.Errorf("bucket %s: %w", want.Bucket, err)

@@ -41,28 +41,24 @@ func parseEvent(subject string, header nats.Header, data []byte) (req ledger.Req
 	if mode == wire.Binary {
 		hint = wire.BinaryType(header)
 	}
-	signed, err := wire.ParseSignature(signatures(header), data)
-	switch {
-	case err != nil:
-		return ledger.Request{}, hint, err
-	case mode == wire.Batch, mode == wire.Binary && signed != nil:
-		return ledger.Request{}, hint, formError(mode)
-	case mode == wire.Binary:
+	var form error // why it cannot be signed
+	switch mode {
+	case wire.Batch:
+		return ledger.Request{}, hint, errBatch
+	case wire.Binary:
+		form = wire.ErrSignedForm
 		req, err = wire.ParseBinary(app, header, data, "")
-		return req, hint, err
+	case wire.Structured, wire.Plain:
+		req, err = wire.ParseEvent(app, data)
 	}
-	req, err = wire.ParseEvent(app, data)
-	req.Signed = signed
-	return req, "", err
+	if err == nil {
+		req, err = wire.Sign(req, signatures(header), data, form)
+	}
+	return req, hint, err
 }
 
-// formError refuses what does not come in this form over NATS.
-func formError(mode wire.Mode) error {
-	if mode == wire.Batch {
-		return domain.Refusal{Code: domain.Malformed, Path: "content-type", Text: "a message holds one event: send the events of a batch one by one"}
-	}
-	return wire.ErrSignedForm
-}
+// errBatch refuses what does not come in this form over NATS.
+var errBatch error = domain.Refusal{Code: domain.Malformed, Path: "content-type", Text: "a message holds one event: send the events of a batch one by one"}
 
 // signatures returns the values of the header of signatures, however its name
 // is written.

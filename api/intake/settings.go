@@ -1,8 +1,10 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -32,10 +34,19 @@ type config = jetstream.StreamConfig
 
 // The streams that the settings tell apart.
 var (
-	incomingAlone  = []string{InStream}
+	byBytes        = []string{InStream, OutStream}
 	keyValues      = []string{"KV_" + SeenBucket, "KV_" + UnseenBucket}
-	allButIncoming = append([]string{RejectedStream}, keyValues...)
+	outgoing       = []string{OutStream}
+	allButIncoming = append([]string{RejectedStream, OutStream}, keyValues...)
 )
+
+// OutStream is the stream of package outbox, which is held to the same settings. It
+// is told again from the log, so how it is stored and how large it may be on disk are
+// the administrator's to say; and nobody but the ledger publishes to it.
+const OutStream = "CONSENT_OUT"
+
+// atLeast reports whether a limit is none, or as high as the wanted one.
+func atLeast(have, want int64) bool { return have <= 0 || want > 0 && have >= want }
 
 // settings are compared in this order, and the first that cannot be mended is
 // named. What is not among them loses, delays and hides nothing; the tests list
@@ -55,6 +66,7 @@ var settings = []setting{
 	},
 	{
 		name: "storage", harm: "a restart of the server empties it",
+		leave: outgoing,
 		value: func(c *config) any { return c.Storage },
 	},
 	{
@@ -63,6 +75,7 @@ var settings = []setting{
 	},
 	{
 		name: "persist_mode", harm: "it acknowledges before a message is on disk, so that a crash takes acknowledged ones away",
+		leave: outgoing,
 		value: func(c *config) any { return c.PersistMode },
 	},
 	{
@@ -80,6 +93,7 @@ var settings = []setting{
 	},
 	{
 		name: "allow_msg_schedules", harm: "a sender's header Nats-Schedule keeps a message back",
+		leave: outgoing,
 		value: func(c *config) any { return c.AllowMsgSchedules },
 	},
 	{
@@ -93,7 +107,7 @@ var settings = []setting{
 		mend:  func(have, want *config) { have.Duplicates = want.Duplicates },
 	},
 	{
-		name: "discard", harm: "when it is full it drops the oldest, which nobody took",
+		name: "discard", harm: "when it is full, it drops or refuses the wrong message",
 		leave: []string{RejectedStream},
 		value: func(c *config) any { return c.Discard },
 		mend:  func(have, want *config) { have.Discard = want.Discard },
@@ -121,13 +135,14 @@ var settings = []setting{
 	{
 		name: "max_msgs", harm: "a message too many is refused, or pushes out another",
 		value: func(c *config) any { return max(c.MaxMsgs, 0) },
-		mend:  func(have, _ *config) { have.MaxMsgs = -1 },
+		ok:    func(have, want *config) bool { return atLeast(have.MaxMsgs, want.MaxMsgs) },
+		mend:  func(have, want *config) { have.MaxMsgs = cmp.Or(want.MaxMsgs, -1) },
 	},
 	// A stream of incoming events that has no more room on the disk refuses the next
 	// one, and its sender knows.
 	{
 		name: "max_bytes", harm: "what is rejected is pushed out, or finds no room",
-		leave: incomingAlone,
+		leave: byBytes,
 		value: func(c *config) any { return max(c.MaxBytes, 0) },
 		mend:  func(have, _ *config) { have.MaxBytes = -1 },
 	},
@@ -143,33 +158,37 @@ var settings = []setting{
 	},
 	{
 		name: "allow_rollup_hdrs", harm: "a sender's header Nats-Rollup removes the messages before it",
-		leave: keyValues,
+		leave: append([]string{OutStream}, keyValues...),
 		value: func(c *config) any { return c.AllowRollup },
 		mend:  func(have, _ *config) { have.AllowRollup = false },
 	},
 	{
 		name: "allow_atomic", harm: "a batch is refused as a whole",
+		leave: outgoing,
 		value: func(c *config) any { return c.AllowAtomicPublish },
 		mend:  func(have, _ *config) { have.AllowAtomicPublish = false },
 	},
 	{
 		name: "allow_batched", harm: "not every message of a batch is acknowledged",
+		leave: outgoing,
 		value: func(c *config) any { return c.AllowBatchPublish },
 		mend:  func(have, _ *config) { have.AllowBatchPublish = false },
 	},
 	{
 		name: "deny_delete", harm: "anybody who may use JetStream takes a single message away",
-		leave: allButIncoming,
+		leave: append([]string{RejectedStream}, keyValues...),
 		value: func(c *config) any { return c.DenyDelete },
 		mend:  func(have, want *config) { have.DenyDelete = want.DenyDelete },
 	},
 	{
 		name: "republish", harm: "every message, personal data included, goes to another subject as well",
+		leave: outgoing,
 		value: func(c *config) any { return c.RePublish != nil },
 		mend:  func(have, _ *config) { have.RePublish = nil },
 	},
 	{
 		name: "consumer_limits", harm: "the ledger's consumer is removed when it rests, or may hold less than it needs",
+		leave: outgoing,
 		value: func(c *config) any { return c.ConsumerLimits },
 		mend:  func(have, _ *config) { have.ConsumerLimits = jetstream.StreamConsumerLimits{} },
 	},
@@ -196,7 +215,7 @@ func (s setting) says(have, want *config) string {
 
 // adjust makes a stream that exists one that loses nothing, or says which
 // setting stands in the way.
-func adjust(ctx context.Context, c Config, js jetstream.JetStream, have, want config) error {
+func adjust(ctx context.Context, log *slog.Logger, js jetstream.JetStream, have, want config) error {
 	wrong := differ(&have, &want)
 	if len(wrong) == 0 {
 		return nil
@@ -217,7 +236,7 @@ func adjust(ctx context.Context, c Config, js jetstream.JetStream, have, want co
 		return fmt.Errorf("stream %s: %s; the ledger cannot change it itself: %w", want.Name, strings.Join(names, "; "), err)
 	}
 	for _, s := range wrong {
-		c.Log.Warn("a setting of a stream could lose messages and was changed", "stream", want.Name,
+		log.Warn("a setting of a stream could lose messages and was changed", "stream", want.Name,
 			"setting", s.name, "was", fmt.Sprint(s.value(&have)), "is", fmt.Sprint(s.value(&mended)))
 	}
 	return nil

@@ -317,6 +317,24 @@ func TestWhatIsChangedMeanwhileIsPutRight(t *testing.T) {
 		return err == nil && s.CachedInfo().Config.MaxAge == 0 && s.CachedInfo().Config.Duplicates == dedupeWindow
 	})
 	h.until("the log says what was changed", func() bool { return strings.Contains(h.log.text(), "max_age") })
+
+	for _, name := range []string{RejectedStream, "KV_" + SeenBucket, "KV_" + UnseenBucket} {
+		s, err := h.js.Stream(ctx, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		was := s.CachedInfo().Config
+		wrong := was
+		wrong.MaxMsgs, wrong.MaxBytes, wrong.MaxAge, wrong.MaxMsgSize = 1, 1<<20, time.Hour, 10
+		if _, err := h.js.UpdateStream(ctx, wrong); err != nil {
+			t.Fatal(err)
+		}
+		h.until(name+" is as it was", func() bool {
+			s, err := h.js.Stream(ctx, name)
+			c := s.CachedInfo().Config
+			return err == nil && c.MaxMsgs <= 0 && c.MaxBytes <= 0 && c.MaxAge == was.MaxAge && c.MaxMsgSize <= 0
+		})
+	}
 	for _, p := range Parts {
 		if err := h.config.Watch.Trouble(p); err != nil {
 			t.Errorf("%s: %v", p, err)
@@ -346,7 +364,7 @@ func TestMessagesThatWaitTurnHealthRed(t *testing.T) {
 		{"it is in hand, and the store is broken", 52 * time.Second, waits, 1, 7, "1 of them in hand, and none was recorded for 11s", false},
 		{"all are taken", 53 * time.Second, jetstream.StreamState{FirstSeq: 27}, 2, 0, "", false},
 		{"nothing waits, for long", 10 * time.Minute, jetstream.StreamState{FirstSeq: 27}, 2, 0, "", false},
-		{"another comes", 10*time.Minute + lookEvery, jetstream.StreamState{Msgs: 1, FirstSeq: 27}, 2, 0, "", false},
+		{"another comes", 10*time.Minute + LookEvery, jetstream.StreamState{Msgs: 1, FirstSeq: 27}, 2, 0, "", false},
 	} {
 		d.moves = step.moves
 		clear(d.inHand)

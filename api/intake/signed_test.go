@@ -74,12 +74,16 @@ func TestASignedEventIsStrongEvidence(t *testing.T) {
 			t.Errorf("%s: %+v", name, p)
 		}
 	}
-	binary := signature(key, yes)
-	for name, v := range map[string]string{"specversion": "1.0", "id": "b", "source": "a", "type": "consent.withdrawn", "subject": "user-1"} {
-		binary["ce-"+name] = []string{v}
-	}
-	if _, p := h.request(&nats.Msg{Subject: record, Data: []byte(`{"all":true}`), Header: binary}); p.Status != 400 {
-		t.Errorf("in binary mode: %+v", p)
+	for kind, taken := range map[string]bool{"consent.withdrawn": true, "consent.given": false} {
+		binary := signature(key, yes)
+		for name, v := range map[string]string{"specversion": "1.0", "id": "b", "source": "a", "type": kind, "subject": "user-1"} {
+			binary["ce-"+name] = []string{v}
+		}
+		data := map[bool]string{true: `{"purposes":["account"]}`, false: `{"act":"agree"}`}[taken]
+		r, p := h.request(&nats.Msg{Subject: record, Data: []byte(data), Header: binary})
+		if taken != (r.NotUnderstood == "consent-signature") || taken == (p.Status == 400) {
+			t.Errorf("%s in binary mode: %+v, %+v", kind, r, p)
+		}
 	}
 
 	if r, p := h.request(&nats.Msg{Subject: record, Data: yes, Header: signature(key, yes)}); r.EventID == "" {
@@ -88,6 +92,45 @@ func TestASignedEventIsStrongEvidence(t *testing.T) {
 	var a wire.CheckAnswer
 	if h.ask("consent.v1.smartkey.check", `{"subject":"user-1","purpose":"account"}`, &a); !a.Allowed || a.Evidence != "strong" {
 		t.Errorf("%+v", a)
+	}
+}
+
+// A signature that does not hold refuses no opt-out, on either road.
+func TestASignatureThatDoesNotHoldRefusesNoOptOut(t *testing.T) {
+	h := open(t)
+	key := h.signedWorld()
+	no := event("n", "consent.withdrawn", "user-1", `{"all":true}`)
+	signed := signature(key, no)
+	wrong := signature(key, []byte("something else"))
+	first, p := h.request(&nats.Msg{Subject: record, Data: no, Header: wrong})
+	if first.NotUnderstood != "consent-signature" {
+		t.Fatal(first, p)
+	}
+	for name, header := range map[string]nats.Header{
+		"right": signed, "none": nil, "garbled": {wire.SignatureHeader: {"x"}}, "two": {wire.SignatureHeader: {"a;b", "a;b"}}, "nobody's": {wire.SignatureHeader: {"nobody" + signed["consent-signature"][0][len("backend"):]}},
+	} {
+		if again, p := h.request(&nats.Msg{Subject: record, Data: no, Header: header}); again.EventID != first.EventID {
+			t.Errorf("%s: %+v, %+v", name, again, p)
+		}
+	}
+
+	for i, header := range []nats.Header{wrong, {wire.SignatureHeader: {"x"}}, {wire.SignatureHeader: {"nobody" + signed["consent-signature"][0][len("backend"):]}}} {
+		m := &nats.Msg{Subject: "consent.v1.smartkey.in.consent.withdrawn", Data: event(fmt.Sprint("s", i), "consent.withdrawn", "user-2", `{"all":true}`), Header: header}
+		if _, err := h.js.PublishMsg(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	count := func() (n int) {
+		for e, err := range h.ledger.History(t.Context(), "smartkey", domain.PersonKey{Kind: "account", ID: "user-2"}) {
+			if err == nil && e.NotUnderstood == "consent-signature" {
+				n++
+			}
+		}
+		return n
+	}
+	h.until("the stream's opt-outs are taken", func() bool { return count() == 3 })
+	if list, err := (&Rejections{Config: h.config}).List(t.Context(), 0, 10); err != nil || len(list) != 0 {
+		t.Errorf("rejected are %+v, %v", list, err)
 	}
 }
 

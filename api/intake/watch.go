@@ -4,17 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// How often the streams are looked at, after how long without a sign of life
-// what waits is a trouble, and when a message that is in nobody's hand has been
-// given up: later than the server would hand it out again.
+// LookEvery is how often the streams are looked at.
+const LookEvery = 2 * time.Second
+
+// After how long without a sign of life what waits is a trouble, and when a message
+// that is in nobody's hand has been given up: later than the server would hand it
+// out again.
 const (
-	lookEvery  = 2 * time.Second
 	stallAfter = 10 * time.Second
 	stuckAfter = ackWait + 5*time.Second
 )
@@ -97,7 +100,7 @@ var errGone = errors.New("the stream is gone")
 // opened anew.
 func (l *lookout) watch(ctx context.Context) error {
 	l.moved, l.since = time.Now(), time.Now()
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTicker(LookEvery)
 	defer tick.Stop()
 	for {
 		select {
@@ -163,13 +166,13 @@ func (l *lookout) unknown(ctx context.Context, err error) error {
 // compare mends what somebody changed meanwhile.
 func (l *lookout) compare(ctx context.Context, have jetstream.StreamConfig) error {
 	in, rejected, kv := wanted()
-	err := adjust(ctx, l.Config, l.js, have, in)
+	err := adjust(ctx, l.Log, l.js, have, in)
 	if err == nil {
-		err = adjustNow(ctx, l.Config, l.js, rejected)
+		err = Mend(ctx, l.Log, l.js, rejected)
 	}
 	for _, bucket := range kv {
 		if err == nil {
-			err = adjustNow(ctx, l.Config, l.js, bucketStream(bucket))
+			err = Mend(ctx, l.Log, l.js, bucketStream(bucket))
 		}
 	}
 	if err != nil {
@@ -197,13 +200,14 @@ func (l *lookout) unknownOr(ctx context.Context, err error) error {
 	return nil
 }
 
-// adjustNow is adjust for a stream as it is now.
-func adjustNow(ctx context.Context, c Config, js jetstream.JetStream, want jetstream.StreamConfig) error {
+// Mend puts right what somebody changed in a stream, or says which setting stands in
+// the way. It looks at the stream as it is now.
+func Mend(ctx context.Context, log *slog.Logger, js jetstream.JetStream, want jetstream.StreamConfig) error {
 	s, err := js.Stream(ctx, want.Name)
 	if err != nil {
 		return fmt.Errorf("stream %s: %w", want.Name, err)
 	}
-	return adjust(ctx, c, js, s.CachedInfo().Config, want)
+	return adjust(ctx, log, js, s.CachedInfo().Config, want)
 }
 
 // delivery says whether messages wait and none moves.

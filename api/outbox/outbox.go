@@ -20,6 +20,7 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,6 +30,7 @@ import (
 	"sync"
 	"time"
 
+	"consentledger/api/intake"
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/eventstore"
@@ -40,7 +42,7 @@ import (
 
 // The stream, and what it listens to.
 const (
-	Stream   = "CONSENT_OUT"
+	Stream   = intake.OutStream
 	subjects = "consent.v1.*.out.>"
 )
 
@@ -61,9 +63,11 @@ type Outbox struct {
 	Ledger Ledger
 	Log    *slog.Logger // nil: slog.Default
 
-	mu  sync.Mutex
-	at  eventstore.Position
-	err error
+	mu       sync.Mutex
+	at       eventstore.Position
+	err      error
+	settings error  // what is wrong with the stream, as it was last looked at
+	reopen   func() // ends what is being published, which begins anew
 }
 
 // State returns the position up to which all is told, and what keeps the rest
@@ -71,7 +75,7 @@ type Outbox struct {
 func (o *Outbox) State() (eventstore.Position, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.at, o.err
+	return o.at, cmp.Or(o.err, o.settings)
 }
 
 func (o *Outbox) note(at eventstore.Position, err error) {
@@ -130,7 +134,13 @@ var errSecond = errors.New("another process is telling")
 // publish tells what is not told until something goes wrong, and reports
 // whether it told anything.
 func (o *Outbox) publish(ctx context.Context, js jetstream.JetStream) (told bool, err error) {
-	seq, at, err := last(ctx, js)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	o.mu.Lock()
+	o.reopen = cancel
+	o.mu.Unlock()
+
+	seq, at, err := last(ctx, o.log(), js)
 	if err != nil {
 		return false, permitted(o.Conn, err)
 	}

@@ -100,6 +100,11 @@ func (w *world) tell() (o *Outbox, stop func()) {
 			w.t.Error(err)
 		}
 	})
+	crew.Go(func() {
+		if err := o.Watch(ctx); err != nil {
+			w.t.Error(err)
+		}
+	})
 	stop = func() { cancel(); crew.Wait() }
 	w.t.Cleanup(stop)
 	return o, stop
@@ -334,7 +339,8 @@ func TestAStreamThatIsNotThisLedgersIsRefused(t *testing.T) {
 		header string
 		want   string
 	}{
-		"it forgets":               {jetstream.StreamConfig{Name: Stream, Subjects: []string{subjects}, MaxAge: time.Hour}, "", "no age"},
+		"it listens elsewhere":     {jetstream.StreamConfig{Name: Stream, Subjects: []string{"consent.v1.demo.out.>"}}, "", "subjects is"},
+		"it removes what was read": {jetstream.StreamConfig{Name: Stream, Subjects: []string{subjects}, Retention: jetstream.InterestPolicy}, "", "retention is"},
 		"of another ledger":        {config, "99999", "of another ledger"},
 		"somebody else publishing": {config, "soon", "says no position"},
 	} {
@@ -356,4 +362,70 @@ func TestAStreamThatIsNotThisLedgersIsRefused(t *testing.T) {
 			w.until("it says why", func() bool { _, err := o.State(); return err != nil && strings.Contains(err.Error(), tt.want) })
 		})
 	}
+}
+
+// What somebody changes while the ledger runs is put right, or named.
+func TestASettingOfTheStreamThatIsChangedIsPutRight(t *testing.T) {
+	w := newWorld(t)
+	o, _ := w.tell()
+	w.owe()
+	w.until("three are told", func() bool { return len(w.told()) == 3 })
+	js, err := jetstream.New(w.connect())
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := func(change func(*jetstream.StreamConfig)) {
+		t.Helper()
+		s, err := js.Stream(t.Context(), Stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := s.CachedInfo().Config
+		if change(&c); true {
+			_, err = js.UpdateStream(t.Context(), c)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	right := func() bool {
+		s, err := js.Stream(t.Context(), Stream)
+		if err != nil {
+			return false
+		}
+		c := s.CachedInfo().Config
+		return c.MaxMsgs >= 1_000_000 && c.MaxAge == 0 && c.Discard == jetstream.DiscardOld && c.MaxMsgSize <= 0 && c.MaxMsgsPerSubject <= 0 && !c.NoAck
+	}
+	for name, wrong := range map[string]func(*jetstream.StreamConfig){
+		"max_msgs":             func(c *jetstream.StreamConfig) { c.MaxMsgs = 1_000 },
+		"max_age":              func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour },
+		"discard":              func(c *jetstream.StreamConfig) { c.Discard = jetstream.DiscardNew },
+		"max_msg_size":         func(c *jetstream.StreamConfig) { c.MaxMsgSize = 1 },
+		"max_msgs_per_subject": func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 1_000 },
+		"no_ack":               func(c *jetstream.StreamConfig) { c.NoAck = true },
+	} {
+		change(wrong)
+		w.until(name+" is put right", right)
+	}
+	change(func(c *jetstream.StreamConfig) { c.MaxMsgs, c.MaxBytes = 5_000_000, 1<<30 }) // the administrator's to say
+
+	change(func(c *jetstream.StreamConfig) { c.Subjects = []string{"elsewhere.>"} })
+	w.until("it names the setting", func() bool {
+		_, err := o.State()
+		return err != nil && strings.Contains(err.Error(), "subjects is elsewhere.>")
+	})
+	change(func(c *jetstream.StreamConfig) { c.Subjects = []string{subjects} })
+	w.until("it is well again", func() bool { _, err := o.State(); return err == nil })
+	if s, err := js.Stream(t.Context(), Stream); err != nil || s.CachedInfo().Config.MaxMsgs != 5_000_000 || s.CachedInfo().Config.MaxBytes != 1<<30 {
+		t.Errorf("what was the administrator's to say is changed: %v", err)
+	}
+
+	if err := js.DeleteStream(t.Context(), Stream); err != nil {
+		t.Fatal(err)
+	}
+	w.until("all is told again", func() bool {
+		s, err := js.Stream(t.Context(), Stream)
+		return err == nil && s.CachedInfo().State.Msgs == 3
+	})
+	w.check()
 }

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"time"
 
+	"consentledger/api/intake"
 	"consentledger/api/wire"
 	"consentledger/eventstore"
 
@@ -12,8 +15,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// config is the stream, where no administrator made it otherwise. No message
-// grows too old: the last one is always there.
+// config is the stream, where no administrator made it otherwise, see [intake.Mend].
+// No message grows too old: the last one is always there.
 var config = jetstream.StreamConfig{
 	Name: Stream, Description: "what became of obligations", Subjects: []string{subjects},
 	Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld,
@@ -23,7 +26,7 @@ var config = jetstream.StreamConfig{
 
 // last returns the number of the stream's last message and the position that
 // it tells of; zero if nothing was told. It makes the stream if there is none.
-func last(ctx context.Context, js jetstream.JetStream) (uint64, eventstore.Position, error) {
+func last(ctx context.Context, log *slog.Logger, js jetstream.JetStream) (uint64, eventstore.Position, error) {
 	s, err := js.Stream(ctx, Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		s, err = js.CreateStream(ctx, config)
@@ -31,11 +34,10 @@ func last(ctx context.Context, js jetstream.JetStream) (uint64, eventstore.Posit
 	if err != nil {
 		return 0, 0, fmt.Errorf("stream %s: %w", Stream, err)
 	}
-	info := s.CachedInfo()
-	c := info.Config
-	if len(c.Subjects) != 1 || c.Subjects[0] != subjects || c.Retention != jetstream.LimitsPolicy || c.Discard != jetstream.DiscardOld || c.MaxAge != 0 {
-		return 0, 0, fmt.Errorf("stream %s is not the ledger's: want subject %s, retention limits, discard old and no age", Stream, subjects)
+	if err := intake.Mend(ctx, log, js, config); err != nil {
+		return 0, 0, err
 	}
+	info := s.CachedInfo()
 	seq := info.State.LastSeq
 	if seq == 0 {
 		return 0, 0, nil
@@ -52,6 +54,49 @@ func last(ctx context.Context, js jetstream.JetStream) (uint64, eventstore.Posit
 		return 0, 0, fmt.Errorf("stream %s: message %d says no position: somebody else published it; only the ledger may publish on %s", Stream, seq, subjects)
 	}
 	return seq, at, nil
+}
+
+// Watch looks at the stream again and again until ctx is done, while [Outbox.Run]
+// publishes: somebody may change it at any time. What could lose a message is put
+// right; what cannot be is in [Outbox.State]. A stream that is gone is made anew, and
+// all is told again.
+func (o *Outbox) Watch(ctx context.Context) error {
+	js, err := jetstream.New(o.Conn)
+	if err != nil {
+		return fmt.Errorf("outbox: %w", err)
+	}
+	tick := time.NewTicker(intake.LookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if o.Conn.IsConnected() { // else health says so already
+			o.look(ctx, js)
+		}
+	}
+}
+
+// look compares the settings once.
+func (o *Outbox) look(ctx context.Context, js jetstream.JetStream) {
+	short, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	err := intake.Mend(short, o.log(), js, config)
+	if ctx.Err() != nil {
+		return
+	}
+
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.settings = nil
+	if err != nil {
+		o.settings = permitted(o.Conn, err)
+	}
+	if errors.Is(err, jetstream.ErrStreamNotFound) && o.reopen != nil {
+		o.reopen()
+	}
 }
 
 // permitted returns err, with what the server did not permit, if there is any.

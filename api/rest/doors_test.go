@@ -78,7 +78,7 @@ func TestASignatureIsOverTheBytesThatWereSent(t *testing.T) {
 	h.want(403, "bad-signature", "POST", appDoor, answer+" ", header(answer), "Idempotency-Key: y")
 	h.want(400, "Consent-Signature", "POST", appDoor, answer, "Consent-Signature: backend;AAAA", "Idempotency-Key: y")
 	batch := "[" + event("b", "ann", "consent.withdrawn", `{"all":true}`) + "]"
-	h.want(400, "batch", "POST", appDoor, batch, header(batch))
+	h.want(200, `"not_understood":"consent-signature"`, "POST", appDoor, batch, header(batch)) // it opts out
 	h.receipt(appDoor, answer, header(answer), "Idempotency-Key: y")
 	h.want(200, `"evidence":"strong"`, "POST", "/v1/apps/demo/check", `{"subject":"ann","purpose":"mail"}`)
 	h.receipt(appDoor, event("plain", "bo", "consent.given", yes))

@@ -13,13 +13,11 @@ import (
 	"consentledger/eventstore/ledger"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 type eventsIn struct {
 	App       string `path:"app"`
-	Key       string `header:"Idempotency-Key" doc:"the id of a single event that has none; in a batch, with a slash and the row's number from 1, that of each event. Sent again with the same events it gets the same receipts, at once or years later; with other events for the same person and source, 422. An event that has an id of its own is refused beside it"`
+	Key       string `header:"Idempotency-Key" doc:"the id of a single event that has none; in a batch, with a slash and the row's number from 1, that of each event. Sent again with the same events it gets the same receipts, at once or years later; with other events for the same person and source, 422. A grant that has an id of its own is refused beside it; an opt-out is taken by its own id"`
 	Signature string `header:"Consent-Signature" doc:"a registered signer's name, a semicolon, and its Ed25519 signature over the bytes of the body, in base64; for a single event"`
 	RawBody   []byte `contentType:"application/json"`
 
@@ -69,6 +67,7 @@ func (s *server) eventRoute(api huma.API, id, path, summary, description string,
 	binary func(domain.AppName, map[string][]string, []byte, string) (ledger.Request, error)) {
 	bodied[map[string]any](s, api, id, http.MethodPost, path, summary, maxBody, door{s, parse, binary}.record)
 	op := api.OpenAPI().Paths[path].Post
+	op.Metadata = map[string]any{takesOptOuts: true}
 	op.Description = description
 	one := eventSchema(api)                 // which names every type; /v1/schemas says what the data of each holds
 	op.RequestBody.Required = binary == nil // in binary mode an event may need no data
@@ -98,26 +97,14 @@ func (d door) record(ctx context.Context, in *eventsIn) (*out[any], error) {
 	if err != nil {
 		return nil, err
 	}
-	signed, err := signature(in.Signature, sent)
-	switch {
-	case err != nil:
-		return nil, err
-	case mode != wire.Structured && signed != nil:
-		return nil, wire.ErrSignedForm
+	with := besidesOf(in.headers, sent)
+	if mode == wire.Batch {
+		return d.recordBatch(ctx, app, body, with)
 	}
-	key, err := parseKey(in.Key)
-	switch {
-	case err != nil:
-		return nil, err
-	case mode == wire.Batch:
-		return d.recordBatch(ctx, app, body, key)
-	}
-
-	req, err := d.read(app, mode, in.headers, body, key)
+	req, key, err := d.read(app, mode, in.headers, body, with)
 	if err != nil {
 		return nil, err
 	}
-	req.Signed = signed
 	r, err := d.server.execute(ctx, req)
 	if err != nil {
 		return nil, keyReused(key, err)
@@ -125,22 +112,29 @@ func (d door) record(ctx context.Context, in *eventsIn) (*out[any], error) {
 	return ok[any](wire.RecordedOf(r))
 }
 
-// read reads one event, which gets the key as its id if there is one.
-func (d door) read(app domain.AppName, mode wire.Mode, headers http.Header, body []byte, key string) (ledger.Request, error) {
+// read reads one event, and returns by which key it is known; empty: by its own id.
+func (d door) read(app domain.AppName, mode wire.Mode, headers http.Header, body []byte, with besides) (ledger.Request, string, error) {
 	if mode == wire.Structured {
-		body, err := withID(body, key)
-		if err != nil {
-			return ledger.Request{}, err
+		return with.read(0, nil, func(key string) (ledger.Request, error) { return d.named(app, body, key) })
+	}
+	if d.binary == nil {
+		return ledger.Request{}, "", bad("operators' events come in structured mode: leave the ce- headers out, and put the attributes into the body")
+	}
+	return with.read(0, wire.ErrSignedForm, func(key string) (ledger.Request, error) {
+		if key != "" && len(headers.Values("ce-id")) > 0 {
+			return ledger.Request{}, errKeyAndID
 		}
-		return d.parse(app, body)
+		return d.binary(app, headers, body, key)
+	})
+}
+
+// named reads a structured event, which gets the key as its id if there is one.
+func (d door) named(app domain.AppName, event []byte, key string) (ledger.Request, error) {
+	event, err := withID(event, key)
+	if err != nil {
+		return ledger.Request{}, err
 	}
-	switch {
-	case d.binary == nil:
-		return ledger.Request{}, bad("operators' events come in structured mode: leave the ce- headers out, and put the attributes into the body")
-	case key != "" && len(headers.Values("ce-id")) > 0:
-		return ledger.Request{}, errKeyAndID
-	}
-	return d.binary(app, headers, body, key)
+	return d.parse(app, event)
 }
 
 // signature reads the header of a signature over what was sent.
@@ -180,10 +174,10 @@ func (s *server) execute(ctx context.Context, req ledger.Request) (ledger.Receip
 // they share disk syncs. One person's rows keep their order.
 const lanes = 64
 
-func (d door) recordBatch(ctx context.Context, app domain.AppName, body []byte, key string) (*out[any], error) {
-	var events []jsontext.Value
-	if json.Unmarshal(body, &events, lenient) != nil {
-		return nil, bad("the batch is not a JSON array")
+func (d door) recordBatch(ctx context.Context, app domain.AppName, body []byte, with besides) (*out[any], error) {
+	events, err := split(body)
+	if err != nil {
+		return nil, err
 	}
 	if len(events) == 0 || len(events) > maxRows {
 		return nil, bad("a batch holds 1 to 1000 events")
@@ -199,7 +193,7 @@ func (d door) recordBatch(ctx context.Context, app domain.AppName, body []byte, 
 	var work [lanes][]func()
 	seed := maphash.MakeSeed()
 	for i, e := range events {
-		req, err := d.row(app, e, key, i)
+		req, key, err := with.read(i+1, wire.ErrSignedForm, func(key string) (ledger.Request, error) { return d.named(app, e, key) })
 		if err != nil {
 			rows[i] = d.server.rowOf(ctx, ledger.Receipt{}, err)
 			continue
@@ -212,18 +206,6 @@ func (d door) recordBatch(ctx context.Context, app domain.AppName, body []byte, 
 	}
 	run(work[:])
 	return ok[any](Rows{rows})
-}
-
-// row reads an event of a batch that came with a key, or without one.
-func (d door) row(app domain.AppName, event []byte, key string, i int) (ledger.Request, error) {
-	if key != "" {
-		key += "/" + strconv.Itoa(i+1)
-	}
-	event, err := withID(event, key)
-	if err != nil {
-		return ledger.Request{}, err
-	}
-	return d.parse(app, event)
 }
 
 // run does the work of every lane and waits. A panic in a lane is one here.

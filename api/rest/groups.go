@@ -20,6 +20,15 @@ type groupIn struct {
 	Key       string `header:"Idempotency-Key" doc:"the event's id, for an event that has none"`
 	Signature string `header:"Consent-Signature" doc:"a signer's name, a semicolon, and its Ed25519 signature over the bytes of the body, in base64; registered for every app"`
 	RawBody   []byte `contentType:"application/json"`
+
+	headers http.Header
+}
+
+// Resolve keeps the headers.
+func (in *groupIn) Resolve(ctx huma.Context) []error {
+	in.headers = http.Header{}
+	ctx.EachHeader(in.headers.Add)
+	return nil
 }
 
 // GroupRow is what became of an event in one app.
@@ -38,6 +47,7 @@ func (s *server) groupRoute(api huma.API) {
 	const path = "/v1/groups/{group}/events"
 	bodied[map[string]any](s, api, "record-group-event", http.MethodPost, path, "Record one CloudEvent for the person in every app of a handler's group", maxBody, s.recordGroup)
 	op := api.OpenAPI().Paths[path].Post
+	op.Metadata = map[string]any{takesOptOuts: true}
 	op.RequestBody.Content = map[string]*huma.MediaType{"application/json": {Schema: eventSchema(api)}, "application/cloudevents+json": {Schema: eventSchema(api)}}
 	op.Description = "Refusals, withdrawals, and what is about the person's account. What gives consent is refused: the apps' consents stay apart. " +
 		"A result that is not 200 says that this app has not recorded it: send the event again, with the same id; where it is recorded, the receipt is the same."
@@ -57,20 +67,18 @@ func (s *server) recordGroup(ctx context.Context, in *groupIn) (*out[GroupRows],
 		return nil, err
 	}
 	sent := bytes.Clone(in.RawBody)
-	signed, err := signature(in.Signature, sent)
+	event := wire.GroupEvent{Group: group, By: s.principal(ctx)}
+	body := bytes.TrimSpace(wire.WithoutMark(sent))
+	req, key, err := besidesOf(in.headers, sent).read(0, nil, func(key string) (ledger.Request, error) {
+		if event.Event, err = withID(body, key); err != nil {
+			return ledger.Request{}, err
+		}
+		return event.Request()
+	})
 	if err != nil {
 		return nil, err
 	}
-	key, err := parseKey(in.Key)
-	if err != nil {
-		return nil, err
-	}
-	body, err := withID(bytes.TrimSpace(wire.WithoutMark(sent)), key)
-	if err != nil {
-		return nil, err
-	}
-	req, err := wire.GroupEvent{Group: group, By: s.principal(ctx), Event: body}.Sign(signed).Request()
-	if err != nil {
+	if req, err = event.Keep(req); err != nil {
 		return nil, err
 	}
 	apps, err := s.appsOf(ctx, group)

@@ -72,7 +72,7 @@ func withID(body []byte, id string) ([]byte, error) {
 // parses it.
 var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
-var errKeyAndID = bad("an event that has an id comes without Idempotency-Key: it is known by its id, and may be sent again with it")
+var errKeyAndID error = bad("an event that has an id comes without Idempotency-Key: it is known by its id, and may be sent again with it")
 
 // keyReused tells a key that was used for something else from an id.
 func keyReused(key string, err error) error {

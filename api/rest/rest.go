@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"consentledger/api/edge"
+	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
@@ -167,6 +168,9 @@ func operations(item *huma.PathItem) map[string]*huma.Operation {
 
 func routeOf(op *huma.Operation) edge.Route {
 	r := edge.Route{Records: op.Metadata[records] == true}
+	if op.Metadata[takesOptOuts] == true {
+		r.Beside = []string{keyHeader, wire.SignatureHeader}
+	}
 	if op.RequestBody != nil {
 		r.Types = slices.Sorted(maps.Keys(op.RequestBody.Content))
 	}
@@ -182,6 +186,10 @@ func routeOf(op *huma.Operation) edge.Route {
 	}
 	return r
 }
+
+// takesOptOuts is the note of a route that takes events: what is wrong with a header
+// beside them does not refuse an opt-out.
+const takesOptOuts = "takes-opt-outs"
 
 // records is the note of a GET that leaves a record of what it showed.
 const records = "records"

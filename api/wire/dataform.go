@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/base64"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -14,8 +15,18 @@ func inside(data jsontext.Value) (object jsontext.Value, isBase64, ok bool) {
 	if isObject(text) {
 		return text, false, true
 	}
-	object, err := base64.StdEncoding.AppendDecode(nil, text)
+	object, err := decodeBase64(string(text))
 	return object, true, err == nil && isObject(object)
+}
+
+// base64Forms rewrites the forms of Base64 that programs make to the one of RFC
+// 4648 section 4, without padding: that for URLs, and lines that are broken.
+var base64Forms = strings.NewReplacer("-", "+", "_", "/", "\r", "", "\n", "", " ", "", "=", "")
+
+// decodeBase64 reads Base64 in any form, padded or not. Read to the letter it has
+// the one form; an opt-out is not refused for another.
+func decodeBase64(text string) ([]byte, error) {
+	return base64.RawStdEncoding.DecodeString(base64Forms.Replace(text))
 }
 
 // isObject reports whether text is a JSON object, as far as its first level tells.

@@ -204,8 +204,16 @@ func checkContentType(s string) error {
 // isJSON reports whether a content type is one of JSON, as application/json and
 // application/vnd.shop+json are.
 func isJSON(contentType string) bool {
-	kind, _, err := mime.ParseMediaType(contentType)
-	return err == nil && (kind == "application/json" || kind == "text/json" || strings.HasSuffix(kind, "+json"))
+	kind, ok := mediaType(contentType)
+	return ok && (kind == "application/json" || kind == "text/json" || strings.HasSuffix(kind, "+json"))
+}
+
+// mediaType returns a content type without its parameters, in lower case. What is
+// wrong with a parameter does not make it another type.
+func mediaType(contentType string) (kind string, ok bool) {
+	kind, _, _ = strings.Cut(contentType, ";")
+	kind, _, err := mime.ParseMediaType(kind)
+	return kind, err == nil
 }
 
 func times(r *ledger.Request, attrs attributes) error {

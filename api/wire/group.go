@@ -17,6 +17,9 @@ type GroupEvent struct {
 	Signer    string   `json:"signer,omitzero"`
 	Signature [64]byte `json:"signature,omitzero"`
 	Original  []byte   `json:"original,omitzero"` // what was signed
+
+	Beside json.RawMessage `json:"beside,omitzero"` // claims of what stood beside an opt-out, and was not understood
+	Names  string          `json:"names,omitzero"`  // and how the record names all of them
 }
 
 // Request returns the request that every app of the group is asked, but for the
@@ -31,18 +34,27 @@ func (g GroupEvent) Request() (ledger.Request, error) {
 	if g.Signer != "" {
 		req.Signed = &ledger.Signature{Signer: g.Signer, Signature: g.Signature, Original: g.Original}
 	}
+	if g.Names != "" {
+		req.Unread = ledger.Unread{Names: g.Names, Claims: g.Beside}
+	}
+	return g.kept(req)
+}
+
+// Keep returns a request of the event as other apps are to be told of it: with what
+// stood beside the event, which [GroupEvent.Request] does not know.
+func (g GroupEvent) Keep(req ledger.Request) (ledger.Request, error) {
+	if s := req.Signed; s != nil {
+		g.Signer, g.Signature, g.Original = s.Signer, s.Signature, s.Original
+	}
+	g.Names, g.Beside = req.Unread.Names, req.Unread.Claims
+	return g.kept(req)
+}
+
+func (g GroupEvent) kept(req ledger.Request) (_ ledger.Request, err error) {
 	if req.Person != (domain.PersonKey{}) {
 		req.Group, err = json.Marshal(g)
 	}
 	return req, err
-}
-
-// Sign puts a signature beside the event; nil: it has none.
-func (g GroupEvent) Sign(s *ledger.Signature) GroupEvent {
-	if s != nil {
-		g.Signer, g.Signature, g.Original = s.Signer, s.Signature, s.Original
-	}
-	return g
 }
 
 // ParseKeptGroupEvent reads what [GroupEvent.Request] keeps.

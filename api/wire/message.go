@@ -2,7 +2,6 @@ package wire
 
 import (
 	"maps"
-	"mime"
 	"net/url"
 	"slices"
 	"strings"
@@ -37,9 +36,9 @@ func ModeOf(header map[string][]string) (Mode, error) {
 	if len(types) == 0 || len(types) == 1 && types[0] == "" {
 		return looksLike(header), nil
 	}
-	kind, _, err := mime.ParseMediaType(types[0])
+	kind, ok := mediaType(types[0])
 	switch {
-	case err != nil || len(types) > 1:
+	case !ok || len(types) > 1:
 		return looksLike(header), ErrContentType
 	case kind == "application/cloudevents+json":
 		return Structured, nil

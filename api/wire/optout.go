@@ -128,6 +128,11 @@ func looseMembers(structured []byte) (e loose, is bool) {
 func (e *loose) member(name string, v jsontext.Value) (ok bool) {
 	if name == "data" || name == "data_base64" {
 		data, err := dataOf(name, v)
+		if err != nil && name == "data_base64" && v.Kind() == '"' {
+			if data, err = decodeBase64(textIn(v)); err == nil {
+				e.add(name, v)
+			}
+		}
 		ok = err == nil && (e.data == nil || data == nil || sameData(e.data, data))
 		if data != nil { // null is none, and takes nothing away
 			e.data = data
@@ -215,7 +220,7 @@ func parseLoosely(app domain.AppName, e loose, refusal error, fromApp bool) (led
 	if err != nil {
 		return ledger.Request{}, err
 	}
-	if !domain.IsNo(r.Command) && !isObjection(r.Command) {
+	if !domain.IsOptOut(r.Command) {
 		return ledger.Request{}, refusal // a request of another kind
 	}
 	r.Unread = e.kept()
@@ -228,14 +233,4 @@ var errNothingLeft = errors.New("wire: nothing is left of an opt-out")
 
 func contentType(_ *ledger.Request, attrs attributes) error {
 	return checkContentType(attrs.get("datacontenttype"))
-}
-
-// isObjection reports whether a person objects to a decision by a machine.
-func isObjection(cmd domain.Command) bool {
-	say, ok := cmd.(domain.Say)
-	if !ok {
-		return false
-	}
-	note, ok := say.Event.(domain.Noted)
-	return ok && note.Kind == "decision.objected"
 }

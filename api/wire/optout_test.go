@@ -113,7 +113,7 @@ func TestEveryKindOfOptOutIsTaken(t *testing.T) {
 		{"request.received", `{"types":["withdraw","nonsense"],"channel":"feedback"}`}, {"request.received", `{"types":"withdraw","channel":"feedback"}`},
 	} {
 		r, err := ParseEvent("a", withdrawal("consent.withdrawn", c.kind, `{"purposes":["mail"]}`, c.data, `"7"`, `"x"`))
-		if err != nil || !domain.IsNo(r.Command) && !isObjection(r.Command) || !strings.Contains(r.Unread.Names, "data.") {
+		if err != nil || !domain.IsOptOut(r.Command) || !strings.Contains(r.Unread.Names, "data.") {
 			t.Errorf("%s %s: %+v, %q, %v", c.kind, c.data, r.Command, r.Unread.Names, err)
 		}
 		if r.At == 0 {
@@ -146,6 +146,92 @@ func TestASignalIsOneHoweverItIsSpelled(t *testing.T) {
 				t.Errorf("%s, act %q: is %q, want %q; not understood: %q", kind, act, got, want, r.Unread.Names)
 			}
 		}
+	}
+}
+
+// A header that holds no signature is a claim beside an opt-out, and refuses a grant.
+func TestASignatureThatIsNoneIsAClaim(t *testing.T) {
+	for header, form := range map[string]error{"garbled": nil, "a;AAAA": nil, "a;" + strings.Repeat("A", 85) + "A==": ErrSignedForm} {
+		no, err := ParseEvent("a", withdrawal(`"purposes"`, `"build":5,"purposes"`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := string(no.Body)
+		no, err = Sign(no, []string{header}, nil, form)
+		if err != nil || no.Signed != nil || no.Unread.Names != "consent-signature,data.build" || string(no.Unread.Claims) != `[["consent-signature","`+header+`"],["data.build","5"]]` || string(no.Body) != body {
+			t.Errorf("%s: %+v, %s, %v", header, no.Unread.Names, no.Unread.Claims, err)
+		}
+		yes, err := ParseEvent("a", withdrawal("withdrawn", "given", `"purposes"`, `"act":"agree","purposes"`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Sign(yes, []string{header}, nil, form); err == nil {
+			t.Errorf("%s: a grant is taken", header)
+		}
+	}
+}
+
+// asksToStop is a request, with changes.
+func asksToStop(change ...string) []byte {
+	const event = `{"specversion":"1.0","id":"1","source":"/a","type":"request.received","subject":"ann","data":{"types":["withdraw"],"channel":"mail"}}`
+	return []byte(strings.NewReplacer(change...).Replace(event))
+}
+
+func TestARequestToStopNeedsNoChannel(t *testing.T) {
+	for _, c := range []struct {
+		name, channel, claim string
+		want                 domain.ChannelID
+	}{
+		{"none", ``, `["data.channel",""]`, "unsaid"},
+		{"null", `,"channel":null`, `["data.channel",""]`, "unsaid"},
+		{"empty", `,"channel":""`, `["data.channel",""]`, "unsaid"},
+		{"a number", `,"channel":7`, `["data.channel","7"]`, "unsaid"},
+		{"an object", `,"channel":{"id":"mail"}`, "mail", "unsaid"},
+		{"capitals and blanks", `,"channel":"App Store"`, "App Store", "unsaid"},
+		{"an address", `,"channel":"ann@example.com"`, "ann@example.com", "unsaid"},
+		{"too long", `,"channel":"` + strings.Repeat("x", 65) + `"`, "xxx", "unsaid"},
+		{"two of them", `,"channel":"mail","channel":"phone"`, "mail", "phone"},
+		{"another spelling", `,"Channel":"phone"`, "phone", "phone"},
+		{"two spellings", `,"Channel":"phone","CHANNEL":"mail"`, "mail", "phone"},
+	} {
+		event := asksToStop(`,"channel":"mail"`, c.channel)
+		r, err := ParseEvent("a", event)
+		cmd, ok := r.Command.(domain.OpenRequest)
+		if err != nil || !ok || cmd.Channel != c.want || !strings.Contains(string(r.Unread.Claims), c.claim) || !strings.Contains(r.Unread.Names, "data.") {
+			t.Errorf("%s: %+v, %s, %v", c.name, cmd, r.Unread.Claims, err)
+		}
+		other := bytes.Replace(event, []byte("withdraw"), []byte("access"), 1)
+		if r, err := ParseEvent("a", other); err == nil {
+			t.Errorf("%s: a request of another kind is %+v", c.name, r.Command)
+		}
+	}
+	if r, err := ParseEvent("a", asksToStop()); err != nil || r.Unread.Names != "" {
+		t.Errorf("%+v, %v", r.Unread, err)
+	}
+}
+
+func TestAnOptOutIsReadFromBase64OfAnyForm(t *testing.T) {
+	const data = `{"purposes":["mail"],"details":{"a":"?????>>>>>~~~"}}`
+	url := base64.URLEncoding.EncodeToString([]byte(data))
+	if !strings.ContainsAny(url, "-_") || !strings.HasSuffix(url, "=") {
+		t.Fatal("the text tells no forms apart")
+	}
+	std := base64.StdEncoding.EncodeToString([]byte(data))
+	for name, text := range map[string]string{
+		"for URLs": url, "for URLs, unpadded": strings.TrimRight(url, "="), "unpadded": strings.TrimRight(std, "="), "in lines": std[:8] + `\n` + std[8:],
+	} {
+		event := withdrawal(`"data":{"purposes":["mail"]}`, `"data_base64":"`+text+`"`)
+		r, err := ParseEvent("a", event)
+		if err != nil || !optsOut(r) {
+			t.Errorf("%s: %+v, %v", name, r.Command, err)
+		}
+		grant := bytes.Replace(event, []byte("withdrawn"), []byte("acknowledged"), 1)
+		if _, err := ParseEvent("a", bytes.Replace(grant, []byte("consent."), []byte("policy."), 1)); err == nil {
+			t.Errorf("%s: what is no opt-out is taken", name)
+		}
+	}
+	if r, err := ParseEvent("a", withdrawal(`"data":{"purposes":["mail"]}`, `"data_base64":"%%%"`)); err == nil {
+		t.Errorf("no Base64: %+v", r.Command)
 	}
 }
 
@@ -251,7 +337,7 @@ func TestDataBesideANullAreTheData(t *testing.T) {
 			}
 		}
 		if _, err := ParseEvent("a", []byte(head+odd+`,"data":{"purposes":["mail"]},"data_base64":`+base64+"}")); err == nil {
-			t.Errorf("%s: two data that say two things are taken", odd)
+			t.Errorf("%s: data that say two things are taken", odd)
 		}
 	}
 }

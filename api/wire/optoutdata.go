@@ -47,6 +47,8 @@ func (e *loose) readData() ([]byte, error) {
 		d.values["act"] = e.signalIn(v)
 	}
 
+	e.readChannel(&d)
+
 	// What the opt-out is about comes first: it has to be readable by itself.
 	var taken []string
 	for _, name := range d.names {
@@ -124,8 +126,10 @@ func (e *loose) dataMembers(data jsontext.Value) (looseData, error) {
 		case other[meant] == nil:
 			other[meant] = raw
 			e.add("data."+name, raw)
-		default:
+		case e.isAbout(meant):
 			err = wrong("data."+meant, " stands twice, in two spellings")
+		default:
+			e.add("data."+name, raw)
 		}
 	}
 	if err != nil {
@@ -143,6 +147,12 @@ func (e *loose) dataMembers(data jsontext.Value) (looseData, error) {
 	return d, nil
 }
 
+// isAbout reports whether a member says what the opt-out is about, or who says it,
+// so that two of them are two opt-outs. By which channel it came is not that.
+func (e *loose) isAbout(name string) bool {
+	return name != "channel" && slices.Contains(e.kind.optOut, name)
+}
+
 // put takes a member that is known. If it stands twice and says two things it is
 // nothing that is understood, or, if the opt-out is about it, refused.
 func (d looseData) put(e *loose, name string, v jsontext.Value) error {
@@ -151,7 +161,7 @@ func (d looseData) put(e *loose, name string, v jsontext.Value) error {
 	case !twice:
 		d.values[name] = v
 	case bytes.Equal(before, v):
-	case slices.Contains(e.kind.optOut, name):
+	case e.isAbout(name):
 		return wrong("data."+name, " stands twice and says two things")
 	default:
 		e.add("data."+name, before)
@@ -212,6 +222,28 @@ func (e *loose) coerce(name string, v jsontext.Value) jsontext.Value {
 		return e.readable(path, v)
 	}
 	return v
+}
+
+// unsaid is the channel of a request to stop that does not say by which it came.
+const unsaid = "unsaid"
+
+// readChannel gives a request to stop a channel if it has none that can be read:
+// by which way it came stands beside what is asked for. Another request is not
+// looked at: it is refused if it has none.
+func (e *loose) readChannel(d *looseData) {
+	v := d.values["channel"]
+	if !slices.Contains(e.kind.optOut, "channel") || isName(textIn(v), 64) {
+		return
+	}
+	if v == nil {
+		v = jsontext.Value(`""`)
+	}
+	e.add("data.channel", v)
+	if !slices.Contains(d.names, "channel") {
+		d.names = append(d.names, "channel")
+		slices.Sort(d.names)
+	}
+	d.values["channel"] = jsontext.Value(`"` + unsaid + `"`)
 }
 
 // signalIn returns an act as it is, or the machine's signal that it means by another

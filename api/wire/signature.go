@@ -30,5 +30,27 @@ func ParseSignature(values []string, original []byte) (*ledger.Signature, error)
 	return s, nil
 }
 
+// Sign puts the signature beside a request that was read of original, if values of a
+// [SignatureHeader] hold one. Form says why what came cannot be signed; nil: it can.
+// A header that holds no signature refuses a grant. An opt-out is taken as unsigned.
+func Sign(req ledger.Request, values []string, original []byte, form error) (ledger.Request, error) {
+	if len(values) == 0 {
+		return req, nil
+	}
+	signed, err := ParseSignature(values, original)
+	if err == nil {
+		err = form
+	}
+	switch {
+	case err == nil:
+		req.Signed = signed
+	case domain.IsOptOut(req.Command):
+		req.Unread = req.Unread.With(ledger.SignatureName, strings.Join(values, ", "))
+	default:
+		return ledger.Request{}, err
+	}
+	return req, nil
+}
+
 // ErrSignedForm refuses a signature over what is not one structured event.
 var ErrSignedForm error = domain.Refusal{Code: domain.Malformed, Text: "a signature is over the bytes of one structured event: neither binary mode nor a batch can be signed"}

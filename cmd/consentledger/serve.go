@@ -196,6 +196,11 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 			h.log.Error("the outbox stopped", "error", err)
 		}
 	})
+	crew.Go(func() {
+		if err := h.outbox.Watch(ctx); err != nil {
+			h.log.Error("the stream of the outbox is not looked at", "error", err)
+		}
+	})
 	h.api = h.handler()
 	guarded := edge.Guard(h.api, c.hosts.Listening(c.http, listener.Addr()))
 	doors := make(chan struct{}, 2)

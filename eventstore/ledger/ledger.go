@@ -193,6 +193,9 @@ func (l *Ledger) Execute(ctx context.Context, req Request) (Receipt, error) {
 		return Receipt{}, err
 	}
 	receipt, err := l.execute(ctx, req)
+	if isUnsigned(err) && domain.IsOptOut(req.Command) && req.Signed != nil {
+		receipt, err = l.execute(ctx, req.unsigned())
+	}
 	if err == nil {
 		receipt.Person, receipt.ID = req.Person, req.ID
 	}

@@ -1,0 +1,52 @@
+package ledger
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+
+	"consentledger/domain"
+)
+
+// SignatureName is what a record calls a signature that was not understood.
+const SignatureName = "consent-signature"
+
+// With returns u with one more thing beside the opt-out that was not understood:
+// what it is called, and what it said.
+func (u Unread) With(name, text string) Unread {
+	var claims [][2]string
+	if len(u.Claims) > 0 && json.Unmarshal(u.Claims, &claims) != nil {
+		panic("ledger: claims are no pairs of texts")
+	}
+	claims = append(claims, [2]string{name, strings.ToValidUTF8(text, "\uFFFD")})
+	slices.SortStableFunc(claims, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
+
+	b, err := json.Marshal(claims)
+	if err != nil {
+		panic("ledger: claims do not make JSON: " + err.Error())
+	}
+	if u.Names == "" {
+		return Unread{Names: name, Claims: b}
+	}
+	names := strings.Split(u.Names, ",")
+	if !slices.Contains(names, name) {
+		names = append([]string{name}, names...)
+	}
+	return Unread{Names: strings.Join(names, ","), Claims: b}
+}
+
+// isUnsigned reports whether a request is refused since its signature does not hold.
+func isUnsigned(err error) bool {
+	refusal, refused := errors.AsType[domain.Refusal](err)
+	return refused && (refusal.Code == domain.BadSignature || refusal.Code == domain.UnknownSigner)
+}
+
+// unsigned returns an opt-out without its signature, which does not hold: that
+// proves nothing, and refuses nothing. What was sent of it is kept as a claim.
+func (r Request) unsigned() Request {
+	text := r.Signed.Signer + ";" + base64.StdEncoding.EncodeToString(r.Signed.Signature[:])
+	r.Signed, r.Unread = nil, r.Unread.With(SignatureName, text)
+	return r
+}
