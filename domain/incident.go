@@ -10,7 +10,10 @@ type Incident struct {
 }
 
 // Evolve returns i as it is after f.
-func (i Incident) Evolve(f Fact) Incident {
+func (i Incident) Evolve(f Fact) Incident { return i.Fold(f, Shared) }
+
+// Fold is [Incident.Evolve] for a caller who owns as much of i as it says.
+func (i Incident) Fold(f Fact, own Own) Incident {
 	e, ok := f.Event.(Stepped)
 	if !ok {
 		unknownEvent(f.Event, "Incident")
@@ -19,7 +22,7 @@ func (i Incident) Evolve(f Fact) Incident {
 	if i.At == 0 {
 		i.At = f.noFrom()
 	}
-	i.Marks, i.Steps = i.Marks.after(rule), add(i.Steps, e.Kind)
+	i.Marks, i.Steps = i.Marks.after(rule), add(own, i.Steps, e.Kind)
 	return i
 }
 

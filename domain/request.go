@@ -170,8 +170,11 @@ type closing struct {
 }
 
 // Evolve returns r as it is after f.
-func (r Request) Evolve(f Fact) Request {
-	if duties, ok := r.Duties.Evolve(f); ok {
+func (r Request) Evolve(f Fact) Request { return r.Fold(f, Shared) }
+
+// Fold is [Request.Evolve] for a caller who owns as much of r as it says.
+func (r Request) Fold(f Fact, own Own) Request {
+	if duties, ok := r.Duties.Fold(f, own); ok {
 		r.Duties = duties
 		return r
 	}
@@ -179,7 +182,7 @@ func (r Request) Evolve(f Fact) Request {
 	case RequestReceived:
 		r.Received, r.At, r.Recorded, r.Marks, r.rounds = e, f.noFrom(), f.Recorded, e.marks(), 1
 	case Stepped:
-		return r.step(e, f)
+		return r.step(e, f, own)
 	default:
 		unknownEvent(e, "Request")
 	}
@@ -197,13 +200,13 @@ func (e RequestReceived) marks() Marks {
 	return m
 }
 
-func (r Request) step(e Stepped, f Fact) Request {
+func (r Request) step(e Stepped, f Fact, own Own) Request {
 	rule, _ := StepRuleOf(e.Kind)
 	r.Marks = r.Marks.after(rule)
 	switch {
 	case rule.Closes:
 		for _, t := range typesOf(e.Fields, r.left()) {
-			r.answers = add(r.answers, answer{t, f.noFrom(), f.Recorded})
+			r.answers = add(own, r.answers, answer{t, f.noFrom(), f.Recorded})
 		}
 		r.Done = slices.Concat(r.Done, typesOf(e.Fields, r.left()))
 		if len(r.left()) == 0 {
