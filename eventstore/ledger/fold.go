@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
@@ -11,13 +12,15 @@ import (
 	"consentledger/eventstore/generations"
 )
 
-// A fold is one stream, added up. But for answered it is never changed once it
-// is in the cache.
+// A fold is one stream, added up. It is never changed once it is in the cache.
 type fold struct {
 	revision eventstore.Revision
 	position eventstore.Position
 	recorded domain.Instant
-	answered *answers // shared with the folds before and after
+	last     eventstore.EventID // of the record at revision
+	answered answers
+
+	continued atomic.Bool // somebody folded into it: the room behind its lists is taken
 
 	// by the noun of the stream, one of:
 	subject domain.Subject
@@ -37,70 +40,62 @@ type others struct {
 }
 
 // newFold returns the fold of a stream that has no records.
-func newFold() *fold { return &fold{answered: new(answers), others: &nothing} }
+func newFold() *fold { return &fold{others: &nothing} }
 
 var nothing others
 
-// answers is what the requests of a stream were answered. It is owned by the
-// stream's lock.
-type answers struct{ list []answer }
-
-type answer struct {
-	id, digest [16]byte
-	receipt    Receipt
-}
-
-// find returns the answer to a request, and whether there is one. A person has
-// few: looking through them is quicker than a map, and takes less room.
-func (a *answers) find(id [16]byte) (*answer, bool) {
-	for i := len(a.list) - 1; i >= 0; i-- {
-		if a.list[i].id == id {
-			return &a.list[i], true
-		}
+// next returns a fold to fold more into, while others keep f, and how much of it
+// is the caller's. Who comes second has lists of their own from then on.
+func (f *fold) next() (*fold, domain.Own) {
+	n := &fold{
+		revision: f.revision, position: f.position, recorded: f.recorded, last: f.last,
+		answered: f.answered, subject: f.subject, duties: f.duties, others: f.others,
 	}
-	return nil, false
+	if f.continued.Swap(true) {
+		n.continued.Store(true)
+		return n, domain.Shared
+	}
+	return n, domain.Newest
 }
-
-func (a *answers) add(x answer) { a.list = append(a.list, x) }
 
 // add folds one entry. The facts of one request stand together, and its
 // receipt names the first of them and the position of the last.
-func (f *fold) add(e codec.Entry) {
+func (f *fold) add(e codec.Entry, own domain.Own) {
 	if e.Request.ID != ([16]byte{}) {
 		a, again := f.answered.find(e.Request.ID)
-		if again {
-			a.receipt.Position = e.Position
-		} else {
-			f.answered.add(answer{e.Request.ID, e.Request.Digest, receiptOf(e.Envelope, e.Position, e.Event)})
+		if !again {
+			f.answered.add(answerOf(e.Request, receiptOf(e.Envelope, e.Position, e.Event)), own)
+		} else if a.position != e.Position {
+			a.position = e.Position
 		}
 	}
-	f.revision, f.position, f.recorded = e.Revision, e.Position, max(f.recorded, e.Recorded)
+	f.revision, f.position, f.recorded, f.last = e.Revision, e.Position, max(f.recorded, e.Recorded), e.ID
 	switch e.Stream.Noun {
 	case domain.SubjectNoun:
-		f.subject = f.subject.Evolve(e.Fact())
+		f.subject = f.subject.Fold(e.Fact(), own)
 	case domain.ObligationNoun:
-		f.duties, _ = f.duties.Evolve(e.Fact())
+		f.duties, _ = f.duties.Fold(e.Fact(), own)
 	case domain.AccessNoun:
 		// what was answered changes no answer
 	default:
-		f.others = f.others.with(e)
+		f.others = f.others.with(e, own)
 	}
 }
 
 // with returns what a stream says with one more entry.
-func (o *others) with(e codec.Entry) *others {
+func (o *others) with(e codec.Entry, own domain.Own) *others {
 	next := *o
 	switch e.Stream.Noun {
 	case domain.ServiceNoun:
-		next.service = o.service.Evolve(e.Fact())
+		next.service = o.service.Fold(e.Fact(), own)
 	case domain.PolicyNoun:
-		next.policies = o.policies.Evolve(e.Fact())
+		next.policies = o.policies.Fold(e.Fact(), own)
 	case domain.SurfaceNoun:
-		next.surfaces = o.surfaces.Evolve(e.Fact())
+		next.surfaces = o.surfaces.Fold(e.Fact(), own)
 	case domain.RequestNoun:
-		next.request = o.request.Evolve(e.Fact())
+		next.request = o.request.Fold(e.Fact(), own)
 	case domain.IncidentNoun:
-		next.incident = o.incident.Evolve(e.Fact())
+		next.incident = o.incident.Fold(e.Fact(), own)
 	case domain.CalendarNoun:
 		next.calendars = o.calendars.Evolve(e.Fact())
 	case domain.SubjectNoun, domain.ObligationNoun, domain.AccessNoun:
@@ -159,16 +154,6 @@ func restsOf(rests []domain.Rest) string {
 	return strings.Join(words, ",")
 }
 
-// of returns the receipt of a record, as its request was answered.
-func (a *answers) of(id eventstore.EventID) (Receipt, bool) {
-	for i := range a.list {
-		if a.list[i].receipt.Event == id {
-			return a.list[i].receipt, true
-		}
-	}
-	return Receipt{}, false
-}
-
 // fold returns the newest fold of a stream that this process knows, reading
 // the stream if it knows none. Another process may have appended since: then
 // the append that follows loses the race, and reads again; and whoever follows
@@ -203,7 +188,7 @@ func (l *Ledger) foldUntil(ctx context.Context, stream domain.StreamID, until ev
 		if until != 0 && e.Position > until {
 			break
 		}
-		f.add(e)
+		f.add(e, domain.Alone)
 	}
 	return f, nil
 }

@@ -343,7 +343,7 @@ func (l *Ledger) commit(ctx context.Context, req Request, stream domain.StreamID
 		if before.digest != digest {
 			return Receipt{}, domain.Refusal{Code: domain.IDReused, Text: "this source has used this id for something else; give every event an id of its own"}
 		}
-		return before.receipt, nil
+		return before.receipt(), nil
 	}
 	if before, ok := formerly(req, f, k, digest); ok {
 		return before, nil
@@ -389,7 +389,7 @@ func formerly(req Request, f *fold, k key, digest [16]byte) (Receipt, bool) {
 	if !ok || before.digest != digest {
 		return Receipt{}, false
 	}
-	return before.receipt, true
+	return before.receipt(), true
 }
 
 // remember folds what was just appended, so that the next request of the
@@ -397,12 +397,12 @@ func formerly(req Request, f *fold, k key, digest [16]byte) (Receipt, bool) {
 func (l *Ledger) remember(env codec.Envelope, events []domain.Event, records []eventstore.Record, f *fold, last eventstore.Position) Receipt {
 	env.ID = records[0].ID
 	receipt := receiptOf(env, last, events[0])
-	next := *f
+	next, own := f.next()
 	for i, e := range events {
 		env.ID = records[i].ID
-		next.add(codec.Entry{Envelope: env, Event: e, Revision: f.revision + eventstore.Revision(i) + 1, Position: last})
+		next.add(codec.Entry{Envelope: env, Event: e, Revision: f.revision + eventstore.Revision(i) + 1, Position: last}, own)
 	}
-	l.folds.put(env.Stream, &next)
+	l.folds.put(env.Stream, next)
 	return receipt
 }
 
