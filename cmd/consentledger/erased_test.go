@@ -32,7 +32,7 @@ func traces(t *testing.T, dir string) map[string][]byte {
 	}
 	defer db.Close()
 	found := map[string][]byte{}
-	for kind, name := range map[byte]string{'e': "the wrapped key", 'p': "a sealed text"} {
+	for kind, name := range map[byte]string{'e': "the wrapped key", 'p': "a sealed text", 's': "a sealed fold"} {
 		for row, err := range db.Rows().Scan(t.Context(), []byte{'v', '/', kind}) {
 			if err != nil {
 				t.Fatal(err)
