@@ -180,6 +180,11 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 		})
 	}
 	crew.Go(func() { h.watchRoom(ctx, stop) })
+	crew.Go(func() {
+		if err := h.dir.ledger.KeepSnapshots(ctx); err != nil {
+			h.log.Error("snapshots of long histories are written no more; they are read from the log", "error", err)
+		}
+	})
 	crew.Go(func() { h.runLogs(ctx) })
 	crew.Go(func() { h.checkLogs(ctx) })
 	crew.Go(func() { h.watchClock(ctx) })

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,7 +18,8 @@ type fold struct {
 	revision eventstore.Revision
 	position eventstore.Position
 	recorded domain.Instant
-	last     eventstore.EventID // of the record at revision
+	last     eventstore.EventID  // of the record at revision
+	kept     eventstore.Revision // at which the newest snapshot was taken; zero: none was
 	answered answers
 
 	continued atomic.Bool // somebody folded into it: the room behind its lists is taken
@@ -48,7 +50,7 @@ var nothing others
 // is the caller's. Who comes second has lists of their own from then on.
 func (f *fold) next() (*fold, domain.Own) {
 	n := &fold{
-		revision: f.revision, position: f.position, recorded: f.recorded, last: f.last,
+		revision: f.revision, position: f.position, recorded: f.recorded, last: f.last, kept: f.kept,
 		answered: f.answered, subject: f.subject, duties: f.duties, others: f.others,
 	}
 	if f.continued.Swap(true) {
@@ -178,17 +180,54 @@ func (l *Ledger) beginFold(stream domain.StreamID) {
 	}
 }
 
-// foldUntil reads a stream up to a position; zero means all of it.
+// foldUntil folds a stream up to a position; zero means all of it. It begins with
+// the stream's snapshot.
 func (l *Ledger) foldUntil(ctx context.Context, stream domain.StreamID, until eventstore.Position) (*fold, error) {
-	f := newFold()
-	for e, err := range l.readStream(ctx, stream) {
+	f, err := l.snapshotOf(ctx, stream)
+	if err != nil {
+		return nil, err
+	}
+	if until != 0 && f.position > until {
+		f = newFold()
+	}
+	f, err = l.foldOn(ctx, stream, f, until)
+	if errors.Is(err, errOtherHistory) {
+		f, err = l.foldOn(ctx, stream, newFold(), until)
+	}
+	if err == nil && until == 0 {
+		l.due.add(stream, f)
+	}
+	return f, err
+}
+
+var errOtherHistory = errors.New("the snapshot is of another history")
+
+// foldOn folds the records after f. The one that f ends with is read too: if it is
+// not there, or is another, f is of another history. A fold that comes from a
+// snapshot may hold one list in two places, so none is changed where it is.
+func (l *Ledger) foldOn(ctx context.Context, stream domain.StreamID, f *fold, until eventstore.Position) (*fold, error) {
+	own, same := domain.Alone, true
+	after := f.revision
+	if f.revision != 0 {
+		own, same, after = domain.Newest, false, f.revision-1
+	}
+	for e, err := range entries(l.store.ReadStream(ctx, eventstore.Stream(stream.String()), after)) {
 		if err != nil {
 			return nil, err
+		}
+		if !same {
+			if same = e.Revision == f.revision && e.ID == f.last && e.Position == f.position; !same {
+				return nil, errOtherHistory
+			}
+			continue
 		}
 		if until != 0 && e.Position > until {
 			break
 		}
-		f.add(e, domain.Alone)
+		f.add(e, own)
+	}
+	if !same {
+		return nil, errOtherHistory
 	}
 	return f, nil
 }

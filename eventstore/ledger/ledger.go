@@ -144,6 +144,7 @@ type Ledger struct {
 	locks  [1 << 14]sync.Mutex // one person's requests take turns
 
 	folds  folds
+	due    due
 	known  knownAt
 	recent recent
 }
@@ -402,6 +403,7 @@ func (l *Ledger) remember(env codec.Envelope, events []domain.Event, records []e
 		env.ID = records[i].ID
 		next.add(codec.Entry{Envelope: env, Event: e, Revision: f.revision + eventstore.Revision(i) + 1, Position: last}, own)
 	}
+	l.due.add(env.Stream, next)
 	l.folds.put(env.Stream, next)
 	return receipt
 }

@@ -11,9 +11,15 @@ import (
 type writer struct {
 	b      []byte
 	texts  map[string]int // texts and bytes, each under its length
-	blocks map[string]int
+	blocks map[written]int
 	before int64
 	err    error
+}
+
+// written is a block of a kind: other kinds may have the same bytes.
+type written struct {
+	kind  *kind
+	bytes string
 }
 
 func (w *writer) number(n uint64) { w.b = binary.AppendUvarint(w.b, n) }
@@ -50,7 +56,7 @@ func (w *writer) raw(b []byte) {
 // block writes 1 and what write writes; or 2 more than the number of a block that
 // was written before, in the same bytes. So that the same bytes mean the same,
 // numbers do not count from those before the block.
-func (w *writer) block(shared bool, write func()) {
+func (w *writer) block(shared bool, k *kind, write func()) {
 	start, before := len(w.b), w.before
 	w.number(1)
 	if shared {
@@ -61,12 +67,12 @@ func (w *writer) block(shared bool, write func()) {
 		return
 	}
 	w.before = before
-	if i, known := w.blocks[string(w.b[start:])]; known {
+	if i, known := w.blocks[written{k, string(w.b[start:])}]; known {
 		w.b = w.b[:start]
 		w.number(uint64(i) + 2)
 		return
 	}
-	w.blocks[string(w.b[start:])] = len(w.blocks)
+	w.blocks[written{k, string(w.b[start:])}] = len(w.blocks)
 }
 
 // A reader reads what a writer wrote. Once it is bad all that it reads is zero.

@@ -39,7 +39,7 @@ func (k *kinds) slice(made *kind) {
 			w.number(0)
 			return
 		}
-		w.block(shared(h.len), func() {
+		w.block(shared(h.len), made, func() {
 			w.number(uint64(h.len))
 			for i := range h.len {
 				elem.write(w, elem.at(h.data, i))
@@ -174,7 +174,7 @@ func (k *kinds) face(made *kind) {
 			w.number(0)
 			return
 		}
-		w.block(true, func() {
+		w.block(true, made, func() {
 			w.number(uint64(i))
 			x.write(w, value(p))
 		})

@@ -65,7 +65,7 @@ func (c *Coder[T]) Shape() [32]byte { return c.shape }
 
 // Append appends v to b. It fails if an interface holds what was not listed.
 func (c *Coder[T]) Append(b []byte, v *T) ([]byte, error) {
-	w := writer{b: b, texts: map[string]int{}, blocks: map[string]int{}}
+	w := writer{b: b, texts: map[string]int{}, blocks: map[written]int{}}
 	c.root.write(&w, unsafe.Pointer(v))
 	return w.b, w.err
 }

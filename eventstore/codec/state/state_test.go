@@ -31,6 +31,8 @@ func (large) isSaid() {}
 
 type private string
 
+type kind string
+
 type item struct {
 	purpose string
 	short   private
@@ -49,6 +51,7 @@ type whole struct {
 	hash   [32]byte
 	names  []string
 	nested [][]string
+	kinds  [][]kind
 	spans  []span
 }
 
@@ -86,6 +89,7 @@ func random(r *rand.Rand) whole {
 	for range r.IntN(200) {
 		w.facts, w.names = append(w.facts, one()), append(w.names, name())
 		w.nested = append(w.nested, []string{name(), name()}, nil)
+		w.kinds = append(w.kinds, []kind{kind(name()), kind(name())})
 		w.spans = append(w.spans, span{int64(r.IntN(3)), int64(r.IntN(3))})
 	}
 	if r.IntN(2) == 0 {
