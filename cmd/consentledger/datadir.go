@@ -90,7 +90,7 @@ func openDataDir(ctx context.Context, path, use string, create bool) (_ *dataDir
 	}
 	d.blobs = blobs.New(d.db.Rows())
 	d.brake = &brake{Store: d.db.Store()}
-	if d.ledger, err = ledger.Open(ctx, ledger.Config{Store: d.brake, Vault: d.vault, Blobs: d.blobs, Now: now}); err != nil {
+	if d.ledger, err = ledger.Open(ctx, ledger.Config{Store: d.brake, Vault: d.vault, Rows: d.db.Rows(), Blobs: d.blobs, Now: now}); err != nil {
 		return nil, err
 	}
 	return d, nil

@@ -185,6 +185,11 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 			h.log.Error("snapshots of long histories are written no more; they are read from the log", "error", err)
 		}
 	})
+	crew.Go(func() {
+		if err := h.dir.ledger.KeepMarks(ctx); err != nil && ctx.Err() == nil {
+			h.log.Error("marks in the log are set no more; questions about the past read on from the last", "error", err)
+		}
+	})
 	crew.Go(func() { h.runLogs(ctx) })
 	crew.Go(func() { h.checkLogs(ctx) })
 	crew.Go(func() { h.watchClock(ctx) })

@@ -153,6 +153,7 @@ type Ledger struct {
 type Config struct {
 	Store eventstore.Store
 	Vault *vault.Vault
+	Rows  eventstore.Rows // beside the store, where marks in the log are kept; nil: they are made anew by every process
 	Now   func() domain.Instant
 	Blobs *blobs.Blobs // where the documents and texts of policies are kept; nil: nobody looks whether they are
 	Folds int          // how many streams' folds to keep in memory, and an eighth of obligations beside them; zero: 32,768
@@ -164,6 +165,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 		c.Folds = 32768
 	}
 	l := &Ledger{store: c.Store, vault: c.Vault, blobs: c.Blobs, now: c.Now, seed: maphash.MakeSeed(), folds: newFolds(c.Folds)}
+	l.known.rows = c.Rows
 	l.recent.written.entries.Each = pages.Kept / 2
 	head, err := c.Store.Head(ctx)
 	if err != nil || head == 0 {
