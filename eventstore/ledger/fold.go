@@ -22,6 +22,10 @@ type fold struct {
 	kept     eventstore.Revision // at which the newest snapshot was taken; zero: none was
 	answered answers
 
+	size  int                 // in memory, as it was counted last
+	sized eventstore.Revision // when
+
+	weight    int         // in the cache
 	continued atomic.Bool // somebody folded into it: the room behind its lists is taken
 
 	// by the noun of the stream, one of:
@@ -51,6 +55,7 @@ var nothing others
 func (f *fold) next() (*fold, domain.Own) {
 	n := &fold{
 		revision: f.revision, position: f.position, recorded: f.recorded, last: f.last, kept: f.kept,
+		size: f.size, sized: f.sized,
 		answered: f.answered, subject: f.subject, duties: f.duties, others: f.others,
 	}
 	if f.continued.Swap(true) {
@@ -245,11 +250,12 @@ type folds struct {
 	followed eventstore.Position                     // to here
 }
 
-// newFolds returns a cache for so many streams.
-func newFolds(size int) folds {
+// newFolds returns a cache for folds of so many bytes.
+func newFolds(memory int) folds {
+	weigh := func(_ domain.StreamID, f *fold) int { return f.weight }
 	return folds{
-		last:   generations.Map[domain.StreamID, *fold]{Each: size / 2},
-		duties: generations.Map[domain.StreamID, *fold]{Each: max(1, size/16)},
+		last:   generations.Map[domain.StreamID, *fold]{Each: memory / 16 * 7, Weigh: weigh},
+		duties: generations.Map[domain.StreamID, *fold]{Each: memory / 16, Weigh: weigh},
 	}
 }
 
@@ -319,6 +325,7 @@ func (c *folds) behind(head eventstore.Position) bool {
 // put remembers a fold, unless a newer one is known: who reads a stream may be
 // overtaken by who writes to it.
 func (c *folds) put(s domain.StreamID, f *fold) {
+	f.weight = f.bytes(s.Noun)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if known, ok := c.of(s).Peek(s); !ok || known.position <= f.position {

@@ -156,15 +156,18 @@ type Config struct {
 	Rows  eventstore.Rows // beside the store, where marks in the log are kept; nil: they are made anew by every process
 	Now   func() domain.Instant
 	Blobs *blobs.Blobs // where the documents and texts of policies are kept; nil: nobody looks whether they are
-	Folds int          // how many streams' folds to keep in memory, and an eighth of obligations beside them; zero: 32,768
+
+	// Memory is about how many bytes of folds to keep in memory, an eighth of them
+	// of obligations; zero: 128 MB.
+	Memory int
 }
 
 // Open returns a ledger kept in c.Store.
 func Open(ctx context.Context, c Config) (*Ledger, error) {
-	if c.Folds == 0 {
-		c.Folds = 32768
+	if c.Memory == 0 {
+		c.Memory = defaultMemory
 	}
-	l := &Ledger{store: c.Store, vault: c.Vault, blobs: c.Blobs, now: c.Now, seed: maphash.MakeSeed(), folds: newFolds(c.Folds)}
+	l := &Ledger{store: c.Store, vault: c.Vault, blobs: c.Blobs, now: c.Now, seed: maphash.MakeSeed(), folds: newFolds(c.Memory)}
 	l.known.rows = c.Rows
 	l.recent.written.entries.Each = pages.Kept / 2
 	head, err := c.Store.Head(ctx)

@@ -155,7 +155,7 @@ func TestFinding(t *testing.T) {
 	t.Run("the cache lets go of the oldest and the rows still know them", func(t *testing.T) {
 		v := open(t, new(memory.Rows), NewMemoryKeys())
 		p := enrol(t, v, phone)
-		for i := range 2*cacheSize + 1 {
+		for i := range 2*cacheBytes/personBytes + 1 {
 			v.people.keep(0, Lookup{"smartkey", "x", fmt.Sprint(i)}, p)
 		}
 		if v.people.find(phone) != nil {
