@@ -167,10 +167,14 @@ func (s *Subject) standing(p PurposeID, at Instant, ref *Reference) Standing {
 // too. A history may hold thousands of answers: who looks for what stands in the
 // way of each looks at these alone, and begins with the last.
 func (s *Subject) nos(list []*said, p PurposeID, at Instant) []*said {
-	for _, n := range s.said {
-		if n.no != 0 && n.noFrom() <= at && n.scope.covers(p) {
-			list = append(list, n)
+	for i, n := range s.said {
+		if n.no == 0 || n.noFrom() > at || !n.scope.covers(p) {
+			continue
 		}
+		if len(list) == cap(list) {
+			list = slices.Grow(list, len(s.said)-i) // once: there may be as many
+		}
+		list = append(list, n)
 	}
 	return list
 }
