@@ -11,7 +11,7 @@ import (
 // held.
 type answers struct {
 	list  []answer
-	index map[[16]byte]int // by request; nil while the list is short
+	index map[[16]byte]int // by request; nil while the list is short, or nobody looked
 }
 
 // An answer is a request's identity and its receipt, in few bytes: there is one
@@ -50,7 +50,10 @@ func (a *answer) receipt() Receipt {
 
 // find returns the answer to a request, and whether there is one.
 func (a *answers) find(id [16]byte) (*answer, bool) {
-	if a.index != nil {
+	if len(a.list) > few {
+		if a.index == nil {
+			a.reindex()
+		}
 		i, ok := a.index[id]
 		if !ok || i >= len(a.list) || a.list[i].id != id {
 			return nil, false
@@ -83,11 +86,7 @@ func (a *answers) add(x answer, own domain.Own) {
 		a.list, a.index = a.list[:len(a.list):len(a.list)], nil
 	}
 	a.list = append(a.list, x)
-	switch {
-	case len(a.list) <= few:
-	case a.index == nil:
-		a.reindex()
-	default:
+	if a.index != nil {
 		a.index[x.id] = len(a.list) - 1
 	}
 }

@@ -80,7 +80,6 @@ func TestTheCacheHoldsAboutAsManyBytesAsItCounts(t *testing.T) {
 			}
 			f := newFold()
 			f.revision, f.answered.list, f.subject = s.revision, s.answers, s.subject
-			f.answered.reindex()
 			return f
 		}},
 	} {

@@ -79,9 +79,6 @@ func (l *Ledger) snapshotOf(ctx context.Context, stream domain.StreamID) (*fold,
 	f := newFold()
 	f.revision, f.position, f.recorded, f.last, f.kept = s.revision, s.position, s.recorded, s.last, s.revision
 	f.answered.list, f.subject = s.answers, s.subject
-	if len(s.answers) > few {
-		f.answered.reindex()
-	}
 	return f, nil
 }
 

@@ -10,7 +10,8 @@ import (
 // A writer appends to b, and numbers what it writes.
 type writer struct {
 	b      []byte
-	texts  map[string]int // texts and bytes, each under its length
+	texts  map[string]int
+	raws   map[string]int
 	blocks map[written]int
 	before int64
 	err    error
@@ -44,11 +45,11 @@ func (w *writer) text(s string) {
 
 // raw is text for bytes of a length that both sides know.
 func (w *writer) raw(b []byte) {
-	if i, known := w.texts[string(b)]; known {
+	if i, known := w.raws[string(b)]; known {
 		w.number(uint64(i))
 		return
 	}
-	w.texts[string(b)] = len(w.texts) + 1
+	w.raws[string(b)] = len(w.raws) + 1
 	w.number(0)
 	w.b = append(w.b, b...)
 }
@@ -77,19 +78,18 @@ func (w *writer) block(shared bool, k *kind, write func()) {
 
 // A reader reads what a writer wrote. Once it is bad all that it reads is zero.
 type reader struct {
-	rest   []byte
+	all    []byte
+	rest   []byte // of all
 	bad    bool
-	texts  []known
+	texts  []string
+	raws   []span
 	blocks []readBlock
 	before int64
 	spare  map[reflect.Type]reflect.Value
 }
 
-// known is a text or bytes that were read before.
-type known struct {
-	raw  []byte
-	text string
-}
+// A span is where bytes lie in all that is read.
+type span struct{ from, to uint32 }
 
 type readBlock struct {
 	kind  *kind
@@ -128,30 +128,30 @@ func (r *reader) bytes(n uint64) []byte {
 func (r *reader) text() string {
 	i := r.number()
 	if i == 0 {
-		b := r.bytes(r.number())
-		r.texts = append(r.texts, known{b, intern.String(b)})
-		return r.texts[len(r.texts)-1].text
+		s := intern.String(r.bytes(r.number()))
+		r.texts = append(r.texts, s)
+		return s
 	}
 	if r.bad = r.bad || i > uint64(len(r.texts)); r.bad {
 		return ""
 	}
-	k := &r.texts[i-1]
-	if k.text == "" {
-		k.text = intern.String(k.raw)
-	}
-	return k.text
+	return r.texts[i-1]
 }
 
 func (r *reader) raw(to []byte) {
 	i := r.number()
 	if i == 0 {
-		b := r.bytes(uint64(len(to)))
-		copy(to, b)
-		r.texts = append(r.texts, known{raw: b})
+		from := len(r.all) - len(r.rest)
+		copy(to, r.bytes(uint64(len(to))))
+		r.raws = append(r.raws, span{uint32(from), uint32(len(r.all) - len(r.rest))})
 		return
 	}
-	if r.bad = r.bad || i > uint64(len(r.texts)) || len(r.texts[i-1].raw) != len(to); !r.bad {
-		copy(to, r.texts[i-1].raw)
+	if r.bad = r.bad || i > uint64(len(r.raws)); r.bad {
+		return
+	}
+	b := r.all[r.raws[i-1].from:r.raws[i-1].to]
+	if r.bad = len(b) != len(to); !r.bad {
+		copy(to, b)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"strings"
 	"unsafe"
@@ -65,7 +66,7 @@ func (c *Coder[T]) Shape() [32]byte { return c.shape }
 
 // Append appends v to b. It fails if an interface holds what was not listed.
 func (c *Coder[T]) Append(b []byte, v *T) ([]byte, error) {
-	w := writer{b: b, texts: map[string]int{}, blocks: map[written]int{}}
+	w := writer{b: b, texts: map[string]int{}, raws: map[string]int{}, blocks: map[written]int{}}
 	c.root.write(&w, unsafe.Pointer(v))
 	return w.b, w.err
 }
@@ -73,8 +74,11 @@ func (c *Coder[T]) Append(b []byte, v *T) ([]byte, error) {
 // Read reads what Append wrote of a value, all of it. Bytes that Append did not
 // write are an error, and never a panic.
 func (c *Coder[T]) Read(b []byte) (*T, error) {
+	if len(b) > math.MaxUint32 {
+		return nil, errBytes
+	}
 	v := new(T)
-	r := reader{rest: b}
+	r := reader{all: b, rest: b, raws: make([]span, 0, len(b)/32)}
 	c.root.read(&r, unsafe.Pointer(v))
 	if r.bad || len(r.rest) > 0 {
 		return nil, errBytes
