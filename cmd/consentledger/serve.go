@@ -181,8 +181,10 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	}
 	crew.Go(func() { h.watchRoom(ctx, stop) })
 	crew.Go(func() {
-		if err := h.dir.ledger.KeepSnapshots(ctx); err != nil {
-			h.log.Error("snapshots of long histories are written no more; they are read from the log", "error", err)
+		for ctx.Err() == nil { // once a round has failed, the next one waits for more to write
+			if err := h.dir.ledger.KeepSnapshots(ctx); err != nil {
+				h.log.Warn("snapshots of long histories were not written; these are read from the log", "error", err)
+			}
 		}
 	})
 	crew.Go(func() {

@@ -99,7 +99,8 @@ func (k *knownAt) readPast(ctx context.Context, store eventstore.Store, at domai
 			break
 		}
 	}
-	return k.save(ctx)
+	k.save(ctx)
+	return nil
 }
 
 // note takes the record that comes next.
@@ -186,7 +187,8 @@ func (k *knownAt) hear(ctx context.Context, from eventstore.Position, batch []ev
 			return 0, err
 		}
 	}
-	return batch[len(batch)-1].Position, k.save(ctx)
+	k.save(ctx)
+	return batch[len(batch)-1].Position, nil
 }
 
 // The rows of marks: "k/", a version and the number of the row, and in it the
@@ -231,27 +233,29 @@ func (k *knownAt) load(ctx context.Context, store eventstore.Store) error {
 	return k.forget(ctx)
 }
 
-// forget throws all marks away.
+// forget throws all marks away. Rows that could not be deleted are found to be of
+// another log by the next that loads them.
 func (k *knownAt) forget(ctx context.Context) error {
-	n := k.stored
 	k.marks, k.stored, k.read, k.newest, k.since = nil, 0, 0, 0, 0
-	if k.rows == nil || n == 0 {
+	if k.rows == nil {
 		return nil
 	}
 	var c eventstore.Change
-	for i := 0; i < n; i += marksInARow {
-		c.Delete = append(c.Delete, markKey(i))
+	for row, err := range k.rows.Scan(ctx, []byte(markRows)) {
+		if err != nil {
+			return fmt.Errorf("marks of the log: %w", err)
+		}
+		c.Delete = append(c.Delete, row.Key)
 	}
-	if err := k.rows.Write(ctx, c); err != nil {
-		return fmt.Errorf("marks of the log: %w", err)
-	}
-	return nil
+	_ = k.rows.Write(ctx, c)
+	return ctx.Err()
 }
 
-// save writes the rows of marks that are new.
-func (k *knownAt) save(ctx context.Context) error {
+// save writes the rows of marks that are new. Those that cannot be written, as on
+// a full disk, are written with the next: no answer waits for them.
+func (k *knownAt) save(ctx context.Context) {
 	if k.rows == nil || len(k.marks) == k.stored {
-		return nil
+		return
 	}
 	var c eventstore.Change
 	for i := k.stored / marksInARow * marksInARow; i < len(k.marks); i += marksInARow {
@@ -263,11 +267,9 @@ func (k *knownAt) save(ctx context.Context) error {
 		}
 		c.Put = append(c.Put, eventstore.Row{Key: markKey(i), Value: b})
 	}
-	if err := k.rows.Write(ctx, c); err != nil {
-		return fmt.Errorf("marks of the log: %w", err)
+	if err := k.rows.Write(ctx, c); err == nil {
+		k.stored = len(k.marks)
 	}
-	k.stored = len(k.marks)
-	return nil
 }
 
 func markKey(i int) []byte {

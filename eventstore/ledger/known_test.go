@@ -181,3 +181,20 @@ func TestMarksOfAnotherLogAreThrownAway(t *testing.T) {
 		})
 	}
 }
+
+// Full rows cannot be written to, as on a full disk.
+type full struct{ eventstore.Rows }
+
+func (full) Write(context.Context, eventstore.Change) error { return errors.New("the disk is full") }
+
+func TestAFullDiskKeepsNobodyFromAskingAboutThePast(t *testing.T) {
+	g := newLog()
+	g.record(t, uneven(2000)...)
+	l, err := ledger.Open(t.Context(), ledger.Config{Store: g, Rows: full{&g.rows}, Now: func() domain.Instant { return start }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []domain.Instant{g.times[1000], g.times[5], g.times[1999]} {
+		g.ask(t, l, at)
+	}
+}
