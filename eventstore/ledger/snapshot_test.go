@@ -133,6 +133,46 @@ func TestALongHistoryIsNotReadAgain(t *testing.T) {
 	}
 }
 
+// TestALongListOfAnswersIsNotReadAgain: what was answered about a person is a
+// stream too.
+func TestALongListOfAnswersIsNotReadAgain(t *testing.T) {
+	w := newWorld()
+	store := &tallied{Store: w.store}
+	w.store = store
+	l := w.open(t)
+	begin(t, l)
+	must(t, l, request("r", yes))
+	check := func(l *ledger.Ledger, i int) {
+		w.now += 1000
+		if err := l.LogCheck(t.Context(), request(fmt.Sprint("check", i), nil), domain.CheckAnswered{Purpose: "ads", Action: domain.Use}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keeping(t, l, func() {
+		for i := range 300 {
+			check(l, i)
+		}
+	})
+	l = w.open(t)
+	w.state(t, l)
+	store.read()
+	check(l, 300)
+	if n := store.read(); n > ledger.Interval+1 {
+		t.Errorf("%d records were read of 300", n)
+	}
+	check(l, 7) // answered before the snapshot: it is not recorded twice
+	name := stream(t, l)
+	name.Noun, store.records = domain.AccessNoun, 0
+	for _, err := range store.ReadStream(t.Context(), eventstore.Stream(name.String()), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := store.read(); n != 301 {
+		t.Errorf("there are %d answers, want 301", n)
+	}
+}
+
 // standing returns where ada stands by her records, without any snapshot.
 func (w *world) standing(t *testing.T) domain.Standing {
 	t.Helper()

@@ -37,6 +37,9 @@ func (k *kinds) kindOf(t reflect.Type) *kind {
 		made.zero = func(unsafe.Pointer) bool { return true }
 		made.write = func(*writer, unsafe.Pointer) {}
 		made.read = func(*reader, unsafe.Pointer) {}
+		if t.Kind() == reflect.String {
+			made.behind = func(_ *sizes, p unsafe.Pointer) int { return len(*(*string)(p)) }
+		}
 		return made
 	}
 	switch t.Kind() {

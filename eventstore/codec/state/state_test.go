@@ -137,6 +137,13 @@ func TestWhatIsOmittedIsNotWritten(t *testing.T) {
 	}
 }
 
+func TestWhatIsOmittedTakesMemory(t *testing.T) {
+	c, few, many := coder(), whole{list: []item{{"ads", ""}}}, whole{list: []item{{"ads", private(strings.Repeat("x", 5000))}}}
+	if a, b := c.Size(&few), c.Size(&many); b-a < 5000 {
+		t.Errorf("5000 bytes make it %d instead of %d", b, a)
+	}
+}
+
 func TestWhatIsNotListedIsNotWritten(t *testing.T) {
 	if _, err := coder().Append(nil, &whole{more: &fact{said: no{}}}); err == nil {
 		t.Error("a type that nobody listed was written")
