@@ -66,17 +66,14 @@ func snapshotsAlike(all []codec.Entry) error {
 		return fmt.Errorf("where lists change where they are, %d entries fold to something else", len(all))
 	}
 	for n := range len(all) + 1 {
-		b, err := snapshots.Append(nil, foldOf(all[:n], domain.Alone).snapshot())
+		text, err := writeSnapshot(foldOf(all[:n], domain.Alone))
 		if err != nil {
 			return err
 		}
-		s, err := snapshots.Read(b)
-		if err != nil {
-			return err
+		f, ok := readSnapshot(text)
+		if !ok {
+			return fmt.Errorf("a snapshot after %d records cannot be read", n)
 		}
-		f := newFold()
-		f.revision, f.position, f.recorded, f.last = s.revision, s.position, s.recorded, s.last
-		f.answered.list, f.subject = s.answers, s.subject
 		for _, e := range all[n:] {
 			f.add(e, domain.Newest)
 		}

@@ -70,16 +70,14 @@ func TestTheCacheHoldsAboutAsManyBytesAsItCounts(t *testing.T) {
 		{"short", 500, 13, one}, {"of one record", 500, 1, one}, {"long", 3, 6000, one},
 		{"short, one by one", 300, 13, onebyone}, {"long, one by one", 2, 3000, onebyone},
 		{"long, from a snapshot", 3, 6000, func(list []codec.Entry) *fold {
-			b, err := snapshots.Append(nil, one(list).snapshot())
+			text, err := writeSnapshot(one(list))
 			if err != nil {
 				t.Fatal(err)
 			}
-			s, err := snapshots.Read(b)
-			if err != nil {
-				t.Fatal(err)
+			f, ok := readSnapshot(text)
+			if !ok {
+				t.Fatal("the snapshot cannot be read")
 			}
-			f := newFold()
-			f.revision, f.answered.list, f.subject = s.revision, s.answers, s.subject
 			return f
 		}},
 	} {

@@ -68,18 +68,36 @@ func (l *Ledger) snapshotOf(ctx context.Context, stream domain.StreamID) (*fold,
 	if errors.Is(err, vault.ErrDamaged) {
 		return newFold(), nil
 	}
-	if err != nil || !ok || !bytes.HasPrefix(text, snapshotHead) {
+	if err != nil || !ok {
 		return newFold(), err
 	}
-	s, err := snapshots.Read(text[len(snapshotHead):])
-	if err != nil {
+	f, ok := readSnapshot(text)
+	if !ok {
 		return newFold(), nil
 	}
-
-	f := newFold()
-	f.revision, f.position, f.recorded, f.last, f.kept = s.revision, s.position, s.recorded, s.last, s.revision
-	f.answered.list, f.subject = s.answers, s.subject
 	return f, nil
+}
+
+// readSnapshot returns the fold that a snapshot holds, and whether it is one of
+// this program's.
+func readSnapshot(text []byte) (*fold, bool) {
+	if !bytes.HasPrefix(text, snapshotHead) {
+		return nil, false
+	}
+	s, size, err := snapshots.Read(text[len(snapshotHead):])
+	if err != nil {
+		return nil, false
+	}
+	return &fold{
+		revision: s.revision, position: s.position, recorded: s.recorded, last: s.last, kept: s.revision,
+		answered: answers{list: s.answers}, subject: s.subject, others: &nothing,
+		size: foldBytes + size, sized: s.revision,
+	}, true
+}
+
+// writeSnapshot is what readSnapshot reads.
+func writeSnapshot(f *fold) ([]byte, error) {
+	return snapshots.Append(bytes.Clone(snapshotHead), f.snapshot())
 }
 
 // owner returns the person whose stream has snapshots; nil if none has.
@@ -104,7 +122,7 @@ func (l *Ledger) keep(ctx context.Context, stream domain.StreamID, f *fold) erro
 	if err != nil || p == nil {
 		return err
 	}
-	text, err := snapshots.Append(bytes.Clone(snapshotHead), f.snapshot())
+	text, err := writeSnapshot(f)
 	if err != nil {
 		return err
 	}

@@ -81,6 +81,7 @@ type reader struct {
 	all    []byte
 	rest   []byte // of all
 	bad    bool
+	size   int // in memory, of what was read
 	texts  []string
 	raws   []span
 	blocks []readBlock
@@ -130,6 +131,7 @@ func (r *reader) text() string {
 	if i == 0 {
 		s := intern.String(r.bytes(r.number()))
 		r.texts = append(r.texts, s)
+		r.size += behindText(s)
 		return s
 	}
 	if r.bad = r.bad || i > uint64(len(r.texts)); r.bad {

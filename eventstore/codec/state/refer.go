@@ -53,6 +53,7 @@ func (k *kinds) slice(made *kind) {
 		}
 		n := r.length()
 		to.Set(reflect.MakeSlice(t, n, n))
+		r.size += n * int(elem.typ.Size())
 		r.block(shared(n), made, to, func() {
 			for i := 0; i < n && !r.bad; i++ {
 				elem.read(r, elem.at((*header)(p).data, i))
@@ -101,6 +102,7 @@ func (k *kinds) pointers(made *kind) {
 		}
 		n := r.length()
 		reflect.NewAt(t, p).Elem().Set(reflect.MakeSlice(t, n, n))
+		r.size += n * int(unsafe.Sizeof(p)+elem.typ.Size())
 		together := reflect.MakeSlice(reflect.SliceOf(elem.typ), n, n).UnsafePointer()
 		for i := range n {
 			*pointer(p, i) = elem.at(together, i)
@@ -135,6 +137,7 @@ func (k *kinds) pointer(made *kind) {
 		}
 		target := reflect.New(to.typ).UnsafePointer()
 		*(*unsafe.Pointer)(p) = target
+		r.size += int(to.typ.Size())
 		to.read(r, target)
 	}
 	made.behind = func(s *sizes, p unsafe.Pointer) int {
@@ -192,6 +195,7 @@ func (k *kinds) face(made *kind) {
 			v := r.scratch(k.implement[i].typ)
 			k.implement[i].read(r, v.Addr().UnsafePointer())
 			to.Set(v) // a copy
+			r.size += int(v.Type().Size())
 		})
 	}
 	made.behind = func(s *sizes, p unsafe.Pointer) int {

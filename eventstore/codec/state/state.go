@@ -71,19 +71,19 @@ func (c *Coder[T]) Append(b []byte, v *T) ([]byte, error) {
 	return w.b, w.err
 }
 
-// Read reads what Append wrote of a value, all of it. Bytes that Append did not
-// write are an error, and never a panic.
-func (c *Coder[T]) Read(b []byte) (*T, error) {
+// Read reads what Append wrote of a value, all of it, and returns about how many
+// bytes of memory it takes: what it holds in several places is there once. Bytes that Append did not write are an error, and never a panic.
+func (c *Coder[T]) Read(b []byte) (v *T, size int, err error) {
 	if len(b) > math.MaxUint32 {
-		return nil, errBytes
+		return nil, 0, errBytes
 	}
-	v := new(T)
+	v = new(T)
 	r := reader{all: b, rest: b, raws: make([]span, 0, len(b)/32)}
 	c.root.read(&r, unsafe.Pointer(v))
 	if r.bad || len(r.rest) > 0 {
-		return nil, errBytes
+		return nil, 0, errBytes
 	}
-	return v, nil
+	return v, int(c.root.typ.Size()) + r.size, nil
 }
 
 var errBytes = errors.New("state: these bytes are no value of this shape")

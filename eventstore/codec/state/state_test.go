@@ -106,9 +106,12 @@ func TestWhatIsReadIsWhatWasWritten(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		read, err := c.Read(b)
+		read, size, err := c.Read(b)
 		if err != nil || !reflect.DeepEqual(*read, w) {
 			t.Fatalf("seed %d: %v\n%+v\n%+v", seed, err, read, w)
+		}
+		if counted := c.Size(read); size > counted+counted/8 || size < counted/8 {
+			t.Fatalf("seed %d: it takes %d bytes, read as %d", seed, counted, size)
 		}
 		again, err := c.Append(nil, read)
 		if err != nil || !bytes.Equal(again, b) {
@@ -117,8 +120,8 @@ func TestWhatIsReadIsWhatWasWritten(t *testing.T) {
 		for range 20 { // whatever else is read is an error or a value, and no panic
 			bad := bytes.Clone(b)
 			bad[int(seed*7919)%len(bad)] ^= byte(1 + seed)
-			_, _ = c.Read(bad)
-			if _, err := c.Read(b[:int(seed*31)%len(b)]); err == nil {
+			_, _, _ = c.Read(bad)
+			if _, _, err := c.Read(b[:int(seed*31)%len(b)]); err == nil {
 				t.Fatalf("seed %d: a part of a value is a value", seed)
 			}
 		}
@@ -132,7 +135,7 @@ func TestWhatIsOmittedIsNotWritten(t *testing.T) {
 	if err != nil || bytes.Contains(b, []byte("desk")) {
 		t.Fatalf("%q, %v", b, err)
 	}
-	if read, err := c.Read(b); err != nil || read.list[0] != (item{"ads", ""}) || read.more.said != (large{a: 1}) {
+	if read, _, err := c.Read(b); err != nil || read.list[0] != (item{"ads", ""}) || read.more.said != (large{a: 1}) {
 		t.Errorf("%+v, %v", read, err)
 	}
 }
@@ -190,7 +193,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(b)
 	c := coder()
 	f.Fuzz(func(t *testing.T, b []byte) {
-		read, err := c.Read(b)
+		read, _, err := c.Read(b)
 		if err != nil {
 			return
 		}
@@ -198,7 +201,7 @@ func FuzzRead(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if twice, err := c.Read(again); err != nil || !reflect.DeepEqual(twice, read) {
+		if twice, _, err := c.Read(again); err != nil || !reflect.DeepEqual(twice, read) {
 			t.Errorf("%v\n%+v\n%+v", err, twice, read)
 		}
 	})
