@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"strings"
+
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -96,4 +98,54 @@ func (a *answers) reindex() {
 	for i := range a.list {
 		a.index[a.list[i].id] = i
 	}
+}
+
+// receiptOf returns the receipt of a request by the first of its facts. It says
+// of the fact what stands in it, so that it is the same for ever.
+func receiptOf(env codec.Envelope, at eventstore.Position, e domain.Event) Receipt {
+	r := Receipt{Event: env.ID, Position: at, NotUnderstood: env.NotUnderstood}
+	switch e := e.(type) {
+	case domain.ConsentGiven:
+		r.Counts, r.Short = countsOf(e, env.Rules)
+	case domain.ConsentRefused:
+		r.Unknown, r.Rests = e.Unknown, restsOf(e.Rests)
+	case domain.ConsentWithdrawn:
+		r.Unknown, r.Rests = e.Unknown, restsOf(e.Rests)
+	case domain.PermissionRevoked:
+		r.Rests = restsOf(e.Rests)
+	}
+	return r
+}
+
+// countsOf returns whether a consent counts for all that it names, and where it
+// does not, why. Of a consent from before facts said what hinders them nothing is
+// said.
+func countsOf(e domain.ConsentGiven, rules uint8) (Counting, string) {
+	if rules == 0 {
+		return NotSaid, ""
+	}
+	var words []string
+	for _, item := range e.Items {
+		if item.Short != "" {
+			words = append(words, string(item.Purpose)+"="+string(item.Short))
+		}
+	}
+	for _, h := range e.Hindered {
+		words = append(words, string(h.Purpose)+"="+string(h.Why))
+	}
+	switch len(words) {
+	case 0:
+		return CountsForAll, ""
+	case len(e.Items):
+		return CountsNot, strings.Join(words, ",")
+	}
+	return CountsPartly, strings.Join(words, ",")
+}
+
+func restsOf(rests []domain.Rest) string {
+	var words []string
+	for _, x := range rests {
+		words = append(words, string(x.Purpose)+"="+x.Basis.String())
+	}
+	return strings.Join(words, ",")
 }

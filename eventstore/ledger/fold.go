@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -13,7 +12,8 @@ import (
 	"consentledger/eventstore/generations"
 )
 
-// A fold is one stream, added up. It is never changed once it is in the cache.
+// A fold is one stream, added up. Once it is in the cache it is never changed, but
+// for the index of its answers.
 type fold struct {
 	revision eventstore.Revision
 	position eventstore.Position
@@ -109,56 +109,6 @@ func (o *others) with(e codec.Entry, own domain.Own) *others {
 		// in the fold itself
 	}
 	return &next
-}
-
-// receiptOf returns the receipt of a request by the first of its facts. It says
-// of the fact what stands in it, so that it is the same for ever.
-func receiptOf(env codec.Envelope, at eventstore.Position, e domain.Event) Receipt {
-	r := Receipt{Event: env.ID, Position: at, NotUnderstood: env.NotUnderstood}
-	switch e := e.(type) {
-	case domain.ConsentGiven:
-		r.Counts, r.Short = countsOf(e, env.Rules)
-	case domain.ConsentRefused:
-		r.Unknown, r.Rests = e.Unknown, restsOf(e.Rests)
-	case domain.ConsentWithdrawn:
-		r.Unknown, r.Rests = e.Unknown, restsOf(e.Rests)
-	case domain.PermissionRevoked:
-		r.Rests = restsOf(e.Rests)
-	}
-	return r
-}
-
-// countsOf returns whether a consent counts for all that it names, and where it
-// does not, why. Of a consent from before facts said what hinders them nothing is
-// said.
-func countsOf(e domain.ConsentGiven, rules uint8) (Counting, string) {
-	if rules == 0 {
-		return NotSaid, ""
-	}
-	var words []string
-	for _, item := range e.Items {
-		if item.Short != "" {
-			words = append(words, string(item.Purpose)+"="+string(item.Short))
-		}
-	}
-	for _, h := range e.Hindered {
-		words = append(words, string(h.Purpose)+"="+string(h.Why))
-	}
-	switch len(words) {
-	case 0:
-		return CountsForAll, ""
-	case len(e.Items):
-		return CountsNot, strings.Join(words, ",")
-	}
-	return CountsPartly, strings.Join(words, ",")
-}
-
-func restsOf(rests []domain.Rest) string {
-	var words []string
-	for _, x := range rests {
-		words = append(words, string(x.Purpose)+"="+x.Basis.String())
-	}
-	return strings.Join(words, ",")
 }
 
 // fold returns the newest fold of a stream that this process knows, reading
