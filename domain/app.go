@@ -142,26 +142,29 @@ func (s Service) checkKey(e SignerRegistered) error {
 const NoApp AppName = "invalid"
 
 // Evolve returns s as it is after f.
-func (s Service) Evolve(f Fact) Service {
+func (s Service) Evolve(f Fact) Service { return s.Fold(f, Shared) }
+
+// Fold is [Service.Evolve] for a caller who owns as much of s as it says.
+func (s Service) Fold(f Fact, own Own) Service {
 	switch e := f.Event.(type) {
 	case AppRegistered:
 		s.App = e.App
 	case SignerRegistered:
-		s.signers = add(s.signers, e)
+		s.signers = add(own, s.signers, e)
 	case BuildVoided:
-		s.voids = add(s.voids, bulkVoid{e, f.ID})
+		s.voids = add(own, s.voids, bulkVoid{e, f.ID})
 	case BuildDisputed:
-		s.disputes = add(s.disputes, e)
+		s.disputes = add(own, s.disputes, e)
 	case ExemptionInvoked:
-		s.exemptions = add(s.exemptions, exemption{e, f.yesFrom(), 0, f.ID})
+		s.exemptions = add(own, s.exemptions, exemption{e, f.yesFrom(), 0, f.ID})
 	case ExemptionEnded:
-		s.exemptions = endExemption(s.exemptions, e, f)
+		s.exemptions = endExemption(own, s.exemptions, e, f)
 	case ServiceCeased:
 		s.ceased, s.ceasedBy = f.noFrom(), f.ID
 	case Noted:
 		switch e.Kind {
 		case cessationNotified:
-			s.notices = add(s.notices, f.yesFrom())
+			s.notices = add(own, s.notices, f.yesFrom())
 		case cessationDecided:
 			// A decision that was kept before dates were checked may have none.
 			if day, err := ParseDate(fieldOf(e.Fields, "effective")); err == nil {

@@ -166,17 +166,17 @@ func (p Policies) next(e *PolicyPublished) (next PolicyPublished, ok bool) {
 func declare(all []StaleScope, s StaleScope) []StaleScope {
 	i := slices.IndexFunc(all, func(t StaleScope) bool { return t.Purpose == s.Purpose })
 	if i < 0 {
-		return add(all, s)
+		return added(all, s)
 	}
 	out := slices.Clone(all)
 	for _, a := range s.Actions {
 		if !has(out[i].Actions, a) {
-			out[i].Actions = add(out[i].Actions, a)
+			out[i].Actions = added(out[i].Actions, a)
 		}
 	}
 	for _, k := range s.Categories {
 		if !has(out[i].Categories, k) {
-			out[i].Categories = add(out[i].Categories, k)
+			out[i].Categories = added(out[i].Categories, k)
 		}
 	}
 	return out

@@ -75,14 +75,12 @@ func exempt(all []exemption, q Question) (exemption, bool) {
 	return exemption{}, false
 }
 
-func endExemption(all []exemption, end ExemptionEnded, f Fact) []exemption {
-	out := append([]exemption(nil), all...)
-	for i := range out {
-		if out[i].id == end.Exemption {
-			out[i].until = f.noFrom()
+func endExemption(own Own, all []exemption, end ExemptionEnded, f Fact) []exemption {
+	return altered(own, all, func(e *exemption) {
+		if e.id == end.Exemption {
+			e.until = f.noFrom()
 		}
-	}
-	return out
+	})
 }
 
 // ended refuses to end what was not invoked.

@@ -15,7 +15,10 @@ type Incident struct {
 }
 
 // Evolve returns i as it is after f.
-func (i Incident) Evolve(f Fact) Incident {
+func (i Incident) Evolve(f Fact) Incident { return i.Fold(f, Shared) }
+
+// Fold is [Incident.Evolve] for a caller who owns as much of i as it says.
+func (i Incident) Fold(f Fact, own Own) Incident {
 	e, ok := f.Event.(Stepped)
 	if !ok {
 		unknownEvent(f.Event, "Incident")
@@ -29,7 +32,7 @@ func (i Incident) Evolve(f Fact) Incident {
 	} else {
 		i.Marks, i.State = i.Marks.after(rule), i.stateAfter(e.Kind)
 	}
-	i.Steps, i.taken = add(i.Steps, e.Kind), add(i.taken, taken{e.Kind, f.noFrom()})
+	i.Steps, i.taken = add(own, i.Steps, e.Kind), add(own, i.taken, taken{e.Kind, f.noFrom()})
 	return i
 }
 

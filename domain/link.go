@@ -1,5 +1,7 @@
 package domain
 
+import "slices"
+
 // A Link ties this history to another of the same person.
 type Link struct {
 	Other       string // the other's pseudonym
@@ -16,20 +18,23 @@ func (s Subject) Links() []Link { return s.links }
 
 // linked returns the open link to other, and whether there is one.
 func (s Subject) linked(other string) (int, bool) {
-	for i, l := range s.links {
-		if l.Other == other && l.Until == 0 {
+	for i := range s.links {
+		if l := &s.links[i]; l.Other == other && l.Until == 0 {
 			return i, true
 		}
 	}
 	return 0, false
 }
 
-func (s Subject) unlink(other string, f Fact) []Link {
+func (s Subject) unlink(own Own, other string, f Fact) []Link {
 	i, ok := s.linked(other)
 	if !ok {
 		return s.links
 	}
-	out := append([]Link(nil), s.links...)
+	out := s.links
+	if own != Alone {
+		out = slices.Clone(out)
+	}
 	out[i].Until, out[i].endedBy = f.yesFrom(), f.ID
 	return out
 }

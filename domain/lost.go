@@ -20,7 +20,7 @@ func (s Subject) Lost(after Subject, at Instant, ref Reference) (lost []Loss) {
 		case Refused, Withdrawn:
 			lost = append(lost, Loss{p, st.Because[0]})
 		case AskAgain:
-			if n, _ := after.lastNo(p, at, &ref); n != nil {
+			if n, _ := lastNo(after.nos(nil, p, at), &ref); n != nil {
 				lost = append(lost, Loss{p, n.ID})
 			}
 		case NeverAsked, Given, Expired, Stale:

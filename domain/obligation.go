@@ -150,33 +150,38 @@ func (d Duties) Find(id string) (Duty, bool) {
 }
 
 // Evolve returns d as it is after f, and whether f is about an obligation.
-func (d Duties) Evolve(f Fact) (Duties, bool) {
+func (d Duties) Evolve(f Fact) (Duties, bool) { return d.Fold(f, Shared) }
+
+// Fold is [Duties.Evolve] for a caller who owns as much of d as it says.
+func (d Duties) Fold(f Fact, own Own) (Duties, bool) {
 	switch e := f.Event.(type) {
 	case ObligationOpened:
-		d.list = add(d.list, Duty{Obligation: e.Obligation, Due: e.Due, Cause: e.Cause, Opened: f.Recorded})
+		d.list = add(own, d.list, Duty{Obligation: e.Obligation, Due: e.Due, Cause: e.Cause, Opened: f.Recorded})
 	case ObligationMoved:
-		return d.change(e.ID, func(x *Duty) { x.Due, x.Pauses = e.Due, e.Pauses }), true
+		return d.change(own, e.ID, func(x *Duty) { x.Due, x.Pauses = e.Due, e.Pauses }), true
 	case ObligationMet:
-		return d.change(e.ID, func(x *Duty) {
+		return d.change(own, e.ID, func(x *Duty) {
 			x.State, x.Met = DutyMet, e.Met
 			if e.Late {
 				x.State = DutyMetLate
 			}
 		}), true
 	case ObligationVoided:
-		return d.change(e.ID, func(x *Duty) { x.State, x.Voided = DutyVoid, f.Recorded }), true
+		return d.change(own, e.ID, func(x *Duty) { x.State, x.Voided = DutyVoid, f.Recorded }), true
 	case ObligationAtRisk:
-		return d.change(e.ID, func(x *Duty) { x.AtRisk = e.Until }), true
+		return d.change(own, e.ID, func(x *Duty) { x.AtRisk = e.Until }), true
 	case ObligationOverdue:
-		return d.change(e.ID, func(x *Duty) { x.Overdue = e.Until }), true
+		return d.change(own, e.ID, func(x *Duty) { x.Overdue = e.Until }), true
 	default:
 		return d, false
 	}
 	return d, true
 }
 
-func (d Duties) change(id string, change func(*Duty)) Duties {
-	d.list = slices.Clone(d.list)
+func (d Duties) change(own Own, id string, change func(*Duty)) Duties {
+	if own != Alone {
+		d.list = slices.Clone(d.list)
+	}
 	for i := range d.list {
 		if d.list[i].ID == id {
 			change(&d.list[i])

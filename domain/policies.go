@@ -190,10 +190,13 @@ func inTurn(list []PolicyPublished) {
 }
 
 // Evolve returns p as it is after f.
-func (p Policies) Evolve(f Fact) Policies {
+func (p Policies) Evolve(f Fact) Policies { return p.Fold(f, Shared) }
+
+// Fold is [Policies.Evolve] for a caller who owns as much of p as it says.
+func (p Policies) Fold(f Fact, own Own) Policies {
 	switch e := f.Event.(type) {
 	case PolicyPublished:
-		return Policies{add(p.versions, e), add(p.ruleSets, RuleSet(e.Document.DeadlineRules))}
+		return Policies{add(own, p.versions, e), add(own, p.ruleSets, RuleSet(e.Document.DeadlineRules))}
 	case PolicyEffective:
 		return p // the version itself says from when on it binds
 	}

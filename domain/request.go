@@ -171,8 +171,11 @@ type closing struct {
 }
 
 // Evolve returns r as it is after f.
-func (r Request) Evolve(f Fact) Request {
-	if duties, ok := r.Duties.Evolve(f); ok {
+func (r Request) Evolve(f Fact) Request { return r.Fold(f, Shared) }
+
+// Fold is [Request.Evolve] for a caller who owns as much of r as it says.
+func (r Request) Fold(f Fact, own Own) Request {
+	if duties, ok := r.Duties.Fold(f, own); ok {
 		r.Duties = duties
 		return r
 	}
@@ -180,7 +183,7 @@ func (r Request) Evolve(f Fact) Request {
 	case RequestReceived:
 		r.Received, r.At, r.Recorded, r.Marks, r.rounds = e, f.noFrom(), f.Recorded, e.marks(), 1
 	case Stepped:
-		return r.step(e, f)
+		return r.step(e, f, own)
 	default:
 		unknownEvent(e, "Request")
 	}
@@ -198,17 +201,17 @@ func (e RequestReceived) marks() Marks {
 	return m
 }
 
-func (r Request) step(e Stepped, f Fact) Request {
+func (r Request) step(e Stepped, f Fact, own Own) Request {
 	rule, _ := StepRuleOf(e.Kind)
 	if e.Late() {
-		r.Marks, r.taken = r.Marks.afterLate(rule, f.noFrom(), r.taken), add(r.taken, taken{e.Kind, f.noFrom()})
+		r.Marks, r.taken = r.Marks.afterLate(rule, f.noFrom(), r.taken), add(own, r.taken, taken{e.Kind, f.noFrom()})
 		return r
 	}
-	r.Marks, r.taken = r.Marks.after(rule), add(r.taken, taken{e.Kind, f.noFrom()})
+	r.Marks, r.taken = r.Marks.after(rule), add(own, r.taken, taken{e.Kind, f.noFrom()})
 	switch {
 	case rule.Closes:
 		for _, t := range typesOf(e.Fields, r.left()) {
-			r.answers = add(r.answers, answer{t, f.noFrom(), f.Recorded})
+			r.answers = add(own, r.answers, answer{t, f.noFrom(), f.Recorded})
 		}
 		r.Done = slices.Concat(r.Done, typesOf(e.Fields, r.left()))
 		if len(r.left()) == 0 {

@@ -136,14 +136,15 @@ type Opposition struct {
 // opposed returns the newest signal that is at odds with what the person said of
 // a purpose themselves.
 func (s *Subject) opposed(p PurposeID, at Instant, ref *Reference) (o Opposition) {
-	for _, n := range s.said {
-		act, signal := isSignal(n.Event)
-		if !signal || n.noFrom() > at || !n.scope.covers(p) || isVoided(n, ref) {
-			continue
-		}
-		if slices.ContainsFunc(s.said, func(y *said) bool { return y.agrees(p, at) && !isVoided(y, ref) && s.unrefused(y, p, at, ref) }) {
+	nos := s.nos(nil, p, at)
+	for _, n := range nos {
+		if act, signal := isSignal(n.Event); signal && !isVoided(n, ref) {
 			o = Opposition{act, n.ID}
 		}
+	}
+	agrees := func(y *said) bool { return y.agrees(p, at) && !isVoided(y, ref) && unrefused(y, nos, p, ref) }
+	if o.Signal == "" || !slices.ContainsFunc(s.said, agrees) {
+		return Opposition{}
 	}
 	return o
 }
@@ -157,11 +158,11 @@ func (y *said) agrees(p PurposeID, at Instant) bool {
 	return item != nil && item.Short == ""
 }
 
-// unrefused reports whether nobody but machines said no to a purpose after a
-// yes, beyond doubt or not.
-func (s *Subject) unrefused(y *said, p PurposeID, at Instant, ref *Reference) bool {
-	for _, n := range s.said {
-		if _, signal := isSignal(n.Event); signal || n.no == 0 || n.noFrom() > at || !n.scope.covers(p) {
+// unrefused reports whether of those who said no to a purpose nobody but
+// machines did after a yes, beyond doubt or not.
+func unrefused(y *said, nos []*said, p PurposeID, ref *Reference) bool {
+	for _, n := range slices.Backward(nos) {
+		if _, signal := isSignal(n.Event); signal {
 			continue
 		}
 		if !y.overrides(&n.Fact) && !n.leaves(y, p, ref) {

@@ -1,5 +1,7 @@
 package domain
 
+import "slices"
+
 // A Status is where a person stands with one purpose.
 type Status uint8
 
@@ -110,7 +112,9 @@ func (s *Subject) disputedWithBuild(id EventID, ref *Reference) bool {
 // standing looks at every answer once for every purpose that is asked about, on
 // every yes: it copies none of them.
 func (s *Subject) standing(p PurposeID, at Instant, ref *Reference) Standing {
-	no, voids := s.lastNo(p, at, ref)
+	var few [4]*said
+	nos := s.nos(few[:0], p, at)
+	no, voids := lastNo(nos, ref)
 	var yes, blocked *said // the yes that counts longest; the newest that a no stands in the way of
 	var fell *said         // the newest that falls short
 	var until Instant      // when yes ends, by itself or with a newer one
@@ -129,18 +133,18 @@ func (s *Subject) standing(p PurposeID, at Instant, ref *Reference) Standing {
 			if short == "" {
 				short = NeedsGuardian
 			}
-		case !s.stands(y, p, at, ref):
+		case !stands(y, nos, p, ref):
 			if blocked == nil || y.yesFrom() >= blocked.yesFrom() {
 				blocked = y
 			}
-		case !s.speaks(y, p, at, ref):
+		case !s.speaks(y, nos, p, at, ref):
 			// somebody else's no still holds
 		case yes == nil || s.longer(y, yes, p, at, ref):
 			yes = y
 		}
 	}
 	if yes != nil {
-		yes, until = s.newest(yes, p, at, ref)
+		yes, until = s.newest(yes, nos, p, at, ref)
 	}
 	switch {
 	case yes != nil:
@@ -160,13 +164,26 @@ func (s *Subject) standing(p PurposeID, at Instant, ref *Reference) Standing {
 	return Standing{Short: short}
 }
 
-// lastNo returns the newest no that counts at the moment at, nil if there is
-// none, and the nos that were voided.
-func (s *Subject) lastNo(p PurposeID, at Instant, ref *Reference) (last *said, voids []EventID) {
-	for _, n := range s.said {
+// nos appends the nos about a purpose that count at the moment at, voided ones
+// too. A history may hold thousands of answers: who looks for what stands in the
+// way of each looks at these alone, and begins with the last.
+func (s *Subject) nos(list []*said, p PurposeID, at Instant) []*said {
+	for i, n := range s.said {
 		if n.no == 0 || n.noFrom() > at || !n.scope.covers(p) {
 			continue
 		}
+		if len(list) == cap(list) {
+			list = slices.Grow(list, len(s.said)-i) // once: there may be as many
+		}
+		list = append(list, n)
+	}
+	return list
+}
+
+// lastNo returns the newest of nos, nil if there is none, and those that were
+// voided.
+func lastNo(nos []*said, ref *Reference) (last *said, voids []EventID) {
+	for _, n := range nos {
 		if isVoided(n, ref) {
 			voids = append(voids, n.ID)
 		} else if last == nil || newerNo(n, last) {
@@ -186,11 +203,11 @@ func isVoided(x *said, ref *Reference) bool {
 	return bulk
 }
 
-// stands reports whether no no that counts at the moment at is in the way of
-// the yes y. A voided no is: voiding it never restores a yes.
-func (s *Subject) stands(y *said, p PurposeID, at Instant, ref *Reference) bool {
-	for _, n := range s.said {
-		if n.no != 0 && n.noFrom() <= at && n.scope.covers(p) && !y.overrides(&n.Fact) && !n.leaves(y, p, ref) {
+// stands reports whether none of the nos that count is in the way of the yes y.
+// A voided no is: voiding it never restores a yes.
+func stands(y *said, nos []*said, p PurposeID, ref *Reference) bool {
+	for _, n := range slices.Backward(nos) {
+		if !y.overrides(&n.Fact) && !n.leaves(y, p, ref) {
 			return false
 		}
 	}
@@ -219,9 +236,9 @@ func (s *Subject) declined(p PurposeID, version Hash, at Instant, ref Reference)
 
 // speaks reports whether whoever said the yes y may lift every no before it:
 // see [Subject.mayLift].
-func (s *Subject) speaks(y *said, p PurposeID, at Instant, ref *Reference) bool {
-	for _, n := range s.said {
-		if n.no != 0 && n.guardian != y.guardian && n.noFrom() <= at && n.scope.covers(p) && !n.leaves(y, p, ref) && !s.mayLift(y, n, p, at, ref) {
+func (s *Subject) speaks(y *said, nos []*said, p PurposeID, at Instant, ref *Reference) bool {
+	for _, n := range slices.Backward(nos) {
+		if n.guardian != y.guardian && !n.leaves(y, p, ref) && !s.mayLift(y, n, p, at, ref) {
 			return false
 		}
 	}
@@ -259,11 +276,11 @@ func (s *Subject) longer(a, b *said, p PurposeID, at Instant, ref *Reference) bo
 // the most, unless another one is over that was not said before y. For the
 // newest answer counts: when it ends, none from before it takes its place. Of
 // several that are over it is the first that ended.
-func (s *Subject) newest(y *said, p PurposeID, at Instant, ref *Reference) (decides *said, until Instant) {
+func (s *Subject) newest(y *said, nos []*said, p PurposeID, at Instant, ref *Reference) (decides *said, until Instant) {
 	decides, until = y, y.endOf(p)
 	ended, _ := s.over(y, p, at)
 	for _, z := range s.said {
-		if z == y || z.no != 0 || z.Rules == 0 || y.follows(&z.Fact) || !s.counts(z, p, at, ref) {
+		if z == y || z.no != 0 || z.Rules == 0 || y.follows(&z.Fact) || !s.counts(z, nos, p, at, ref) {
 			continue
 		}
 		if end := z.endOf(p); end != 0 && (until == 0 || end < until) {
@@ -279,10 +296,10 @@ func (s *Subject) newest(y *said, p PurposeID, at Instant, ref *Reference) (deci
 // counts reports whether a yes is one for a purpose at the moment at, whether it
 // is over by then or not: it is no mistake, does not fall short, and no no is in
 // its way.
-func (s *Subject) counts(y *said, p PurposeID, at Instant, ref *Reference) bool {
+func (s *Subject) counts(y *said, nos []*said, p PurposeID, at Instant, ref *Reference) bool {
 	item := y.item(p)
 	return item != nil && item.Short == "" && y.yesFrom() <= at && !isVoided(y, ref) && !s.tooYoung(y, at) && !s.unfounded(y) &&
-		s.stands(y, p, at, ref) && s.speaks(y, p, at, ref)
+		stands(y, nos, p, ref) && s.speaks(y, nos, p, at, ref)
 }
 
 // over reports whether a yes ran out for a purpose by the moment at, was used

@@ -1,5 +1,7 @@
 package domain
 
+import "slices"
+
 // A Subject is what one person said to one app, and what was found out about
 // them, by its facts. The zero Subject said nothing.
 type Subject struct {
@@ -134,28 +136,31 @@ func (y *Fact) follows(z *Fact) bool {
 }
 
 // Evolve returns s as it is after f. It never fails: a fact cannot be refused.
-func (s Subject) Evolve(f Fact) Subject {
-	s.known = add(s.known, known{f.ID, lastingOf(f.Event)})
+func (s Subject) Evolve(f Fact) Subject { return s.Fold(f, Shared) }
+
+// Fold is [Subject.Evolve] for a caller who owns as much of s as it says.
+func (s Subject) Fold(f Fact, own Own) Subject {
+	s.known = add(own, s.known, known{f.ID, lastingOf(f.Event)})
 	if s.since == 0 {
 		s.since, s.began = f.Recorded, f.noFrom()
 	}
 	switch e := f.Event.(type) {
 	case ConsentGiven:
-		s.said = add(s.said, &said{Fact: f, items: e.Items, until: e.Until, ends: e.Ends, kind: e.Kind, guardian: e.Guardian})
+		s.said = add(own, s.said, &said{Fact: f, items: e.Items, until: e.Until, ends: e.Ends, kind: e.Kind, guardian: e.Guardian})
 	case ConsentRefused:
-		s.said = add(s.said, &said{Fact: f, no: Refused, scope: e.Scope, added: e.Added, guardian: e.Guardian})
+		s.said = add(own, s.said, &said{Fact: f, no: Refused, scope: e.Scope, added: e.Added, guardian: e.Guardian})
 		s.signals = s.signals || e.Signal
 	case ConsentWithdrawn:
-		s.said = add(s.said, &said{Fact: f, no: Withdrawn, scope: e.Scope, guardian: e.Guardian})
+		s.said = add(own, s.said, &said{Fact: f, no: Withdrawn, scope: e.Scope, guardian: e.Guardian})
 		s.signals = s.signals || e.Signal
 	case SubjectReassigned, SubjectClosed:
 		s.ended = f.Recorded
-		s.said = add(s.said, &said{Fact: f, no: Withdrawn, scope: Scope{All: true}, ended: true})
+		s.said = add(own, s.said, &said{Fact: f, no: Withdrawn, scope: Scope{All: true}, ended: true})
 	case ConsentUsed:
-		s.said = use(s.said, e.Consents, f.noFrom())
+		s.said = use(own, s.said, e.Consents, f.noFrom())
 	case PermissionRevoked:
 		if len(e.Withdraws) > 0 {
-			s.said = add(s.said, &said{Fact: f, no: Withdrawn, scope: Scope{Purposes: e.Withdraws}})
+			s.said = add(own, s.said, &said{Fact: f, no: Withdrawn, scope: Scope{Purposes: e.Withdraws}})
 		}
 		s.permissions = permit(s.permissions, PermissionState{e.Permission, Revoked, f.noFrom(), f.ID})
 	case PermissionGranted:
@@ -163,56 +168,56 @@ func (s Subject) Evolve(f Fact) Subject {
 	case PermissionDenied:
 		s.permissions = permit(s.permissions, PermissionState{e.Permission, Denied, f.noFrom(), f.ID})
 	case NoticePresented:
-		s.notices = add(s.notices, f)
+		s.notices = add(own, s.notices, f)
 	case PolicyAcknowledged:
-		s.read, s.readBy = add(s.read, e.Version), add(s.readBy, f.ID)
+		s.read, s.readBy = add(own, s.read, e.Version), add(own, s.readBy, f.ID)
 	case RecordVoided:
-		return s.void(e.Records, f)
+		return s.void(e.Records, f, own)
 	case RecordDisputed:
-		s.disputes = add(s.disputes, dispute{f.ID, e.Records})
+		s.disputes = add(own, s.disputes, dispute{f.ID, e.Records})
 	default:
-		return s.evolvePerson(f)
+		return s.foldPerson(f, own)
 	}
 	return s
 }
 
-// evolvePerson is Evolve for what is not an answer.
-func (s Subject) evolvePerson(f Fact) Subject {
+// foldPerson is Fold for what is not an answer.
+func (s Subject) foldPerson(f Fact, own Own) Subject {
 	switch e := f.Event.(type) {
 	case AgeRecorded:
-		s.ages = add(s.ages, aged{f, e.Band, 0})
+		s.ages = add(own, s.ages, aged{f, e.Band, 0})
 	case GuardianVerified:
-		s.guardians = add(s.guardians, Guardianship{Guardian: e.Guardian, From: f.yesFrom(), Because: f.ID})
+		s.guardians = add(own, s.guardians, Guardianship{Guardian: e.Guardian, From: f.yesFrom(), Because: f.ID})
 	case GuardianEnded:
-		s.guardians = endGuardian(s.guardians, e.Guardian, f.noFrom())
+		s.guardians = endGuardian(own, s.guardians, e.Guardian, f.noFrom())
 	case SubjectLinked:
-		s.links = add(s.links, Link{Other: e.Other, From: f.noFrom(), Because: f.ID, Rules: f.Rules})
+		s.links = add(own, s.links, Link{Other: e.Other, From: f.noFrom(), Because: f.ID, Rules: f.Rules})
 	case SubjectUnlinked:
-		s.links = s.unlink(e.Other, f)
+		s.links = s.unlink(own, e.Other, f)
 	case ExemptionInvoked:
-		s.exemptions = add(s.exemptions, exemption{e, f.yesFrom(), 0, f.ID})
+		s.exemptions = add(own, s.exemptions, exemption{e, f.yesFrom(), 0, f.ID})
 	case ExemptionEnded:
-		s.exemptions = endExemption(s.exemptions, e, f)
+		s.exemptions = endExemption(own, s.exemptions, e, f)
 	case HoldPlaced:
-		s.holds = add(s.holds, span{from: f.noFrom(), id: f.ID})
+		s.holds = add(own, s.holds, span{from: f.noFrom(), id: f.ID})
 	case HoldReleased:
-		s.holds = endSpans(s.holds, f)
+		s.holds = endSpans(own, s.holds, f)
 	case RestrictionApplied:
-		s.limits = add(s.limits, span{from: f.noFrom(), id: f.ID})
+		s.limits = add(own, s.limits, span{from: f.noFrom(), id: f.ID})
 	case RestrictionLifted:
-		s.limits = endSpans(s.limits, f)
+		s.limits = endSpans(own, s.limits, f)
 	case SubjectMarkedTest:
-		s.tests = add(s.tests, f.ID)
+		s.tests = add(own, s.tests, f.ID)
 	case ErasureOrdered:
 		s.ordered = f.ID
 		if s.ended == 0 {
 			s.ended = f.Recorded
 		}
-		s.said = add(s.said, &said{Fact: f, no: Withdrawn, scope: Scope{All: true}})
+		s.said = add(own, s.said, &said{Fact: f, no: Withdrawn, scope: Scope{All: true}})
 	case SubjectErased:
 		s.erased = f.Recorded
 	case RequestMade:
-		s.requests = add(s.requests, made{e, f.noFrom()})
+		s.requests = add(own, s.requests, made{e, f.noFrom()})
 	case ConsentRequested, MinorDataFound, Noted:
 		// nothing that is answered follows from them
 	default:
@@ -231,15 +236,6 @@ func (s Subject) notice(id EventID) (Fact, bool) {
 	return Fact{}, false
 }
 
-// add appends without touching the array that s shares with older states, and
-// without room for more: the next one would not use it.
-func add[T any](s []T, v T) []T {
-	out := make([]T, len(s)+1)
-	copy(out, s)
-	out[len(s)] = v
-	return out
-}
-
 // permit replaces the word on a permission unless the older word is newer.
 func permit(states []PermissionState, p PermissionState) []PermissionState {
 	out := make([]PermissionState, 0, len(states)+1)
@@ -253,32 +249,46 @@ func permit(states []PermissionState, p PermissionState) []PermissionState {
 	return append(out, p)
 }
 
-func use(all []*said, ids []EventID, at Instant) []*said {
-	return altered(all, func(x **said) {
-		if (*x).no == 0 && has(ids, (*x).ID) {
-			used := **x
-			used.used = at
-			*x = &used
+// use marks consents as used. Nearly always they are among the newest.
+func use(own Own, all []*said, ids []EventID, at Instant) []*said {
+	copied := own == Alone
+	for i, left := len(all)-1, len(ids); i >= 0 && left > 0; i-- {
+		if !has(ids, all[i].ID) {
+			continue
+		}
+		if left--; all[i].no != 0 {
+			continue
+		}
+		if !copied {
+			all, copied = slices.Clone(all), true
+		}
+		all[i] = all[i].owned(own)
+		all[i].used = at
+	}
+	return all
+}
+
+// owned returns x as it may be changed.
+func (x *said) owned(own Own) *said {
+	if own == Alone {
+		return x
+	}
+	y := *x
+	return &y
+}
+
+func endGuardian(own Own, all []Guardianship, g GuardianRef, at Instant) []Guardianship {
+	return altered(own, all, func(h *Guardianship) {
+		if h.Guardian == g && h.Until == 0 {
+			h.Until = at
 		}
 	})
 }
 
-func endGuardian(all []Guardianship, g GuardianRef, at Instant) []Guardianship {
-	out := append([]Guardianship(nil), all...)
-	for i := range out {
-		if out[i].Guardian == g && out[i].Until == 0 {
-			out[i].Until = at
+func endSpans(own Own, all []span, f Fact) []span {
+	return altered(own, all, func(s *span) {
+		if s.until == 0 {
+			s.until, s.endedBy = f.yesFrom(), f.ID
 		}
-	}
-	return out
-}
-
-func endSpans(all []span, f Fact) []span {
-	out := append([]span(nil), all...)
-	for i := range out {
-		if out[i].until == 0 {
-			out[i].until, out[i].endedBy = f.yesFrom(), f.ID
-		}
-	}
-	return out
+	})
 }

@@ -103,10 +103,13 @@ func (s Surfaces) Surface(id Hash) (SurfacePublished, bool) {
 }
 
 // Evolve returns s as it is after f.
-func (s Surfaces) Evolve(f Fact) Surfaces {
+func (s Surfaces) Evolve(f Fact) Surfaces { return s.Fold(f, Shared) }
+
+// Fold is [Surfaces.Evolve] for a caller who owns as much of s as it says.
+func (s Surfaces) Fold(f Fact, own Own) Surfaces {
 	switch e := f.Event.(type) {
 	case SurfacePublished:
-		return Surfaces{add(s.list, e)}
+		return Surfaces{add(own, s.list, e)}
 	}
 	panic(fmt.Sprintf("domain: event %T has no case in Surfaces.Evolve", f.Event))
 }

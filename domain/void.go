@@ -69,47 +69,37 @@ type dispute struct {
 // exemption, the end of a hold or of a link. What let less be done still stands
 // in the way of what was said before it: voiding a no, a child's age or a link
 // that a no had crossed restores nothing, and the person is asked again.
-func (s Subject) void(ids []EventID, f Fact) Subject {
+func (s Subject) void(ids []EventID, f Fact, own Own) Subject {
 	hit := func(id EventID) bool { return has(ids, id) }
-	s.said = altered(s.said, func(x **said) {
-		if hit((*x).ID) && (*x).voided == 0 {
-			voided := **x
-			voided.voided = f.Recorded
-			*x = &voided
+	s.said = altered(own, s.said, func(x **said) {
+		if (*x).voided == 0 && hit((*x).ID) {
+			*x = (*x).owned(own)
+			(*x).voided = f.Recorded
 		}
 	})
-	s.ages = altered(s.ages, func(a *aged) {
+	s.ages = altered(own, s.ages, func(a *aged) {
 		if hit(a.ID) && a.voided == 0 {
 			a.voided = f.Recorded
 		}
 	})
-	s.guardians = altered(s.guardians, func(g *Guardianship) {
+	s.guardians = altered(own, s.guardians, func(g *Guardianship) {
 		if hit(g.Because) && g.Voided == 0 {
 			g.Voided = f.Recorded
 		}
 	})
-	s.links = voidLinks(s.links, hit, f.Recorded)
-	s.holds, s.limits = reopen(s.holds, hit), reopen(s.limits, hit)
-	s.exemptions = without(s.exemptions, func(e exemption) bool { return hit(e.id) })
-	s.notices = without(s.notices, func(n Fact) bool { return hit(n.ID) })
-	s.tests = without(s.tests, hit)
-	s.disputes = without(s.disputes, func(d dispute) bool { return hit(d.id) })
-	s.permissions = without(s.permissions, func(p PermissionState) bool { return p.Change == Granted && hit(p.Because) })
+	s.links = voidLinks(own, s.links, hit, f.Recorded)
+	s.holds, s.limits = reopen(own, s.holds, hit), reopen(own, s.limits, hit)
+	s.exemptions = dropped(own, s.exemptions, func(e exemption) bool { return hit(e.id) })
+	s.notices = dropped(own, s.notices, func(n Fact) bool { return hit(n.ID) })
+	s.tests = dropped(own, s.tests, hit)
+	s.disputes = dropped(own, s.disputes, func(d dispute) bool { return hit(d.id) })
+	s.permissions = dropped(own, s.permissions, func(p PermissionState) bool { return p.Change == Granted && hit(p.Because) })
 	for i := len(s.readBy) - 1; i >= 0; i-- {
 		if hit(s.readBy[i]) {
-			s.read, s.readBy = slices.Delete(slices.Clone(s.read), i, i+1), slices.Delete(slices.Clone(s.readBy), i, i+1)
+			s.read, s.readBy = dropAt(own, s.read, i), dropAt(own, s.readBy, i)
 		}
 	}
 	return s
-}
-
-// altered returns a copy of list in which every element was changed.
-func altered[T any](list []T, change func(*T)) []T {
-	out := append([]T(nil), list...)
-	for i := range out {
-		change(&out[i])
-	}
-	return out
 }
 
 // without returns a copy of list that leaves out some.
@@ -118,8 +108,8 @@ func without[T any](list []T, out func(T) bool) []T {
 }
 
 // reopen returns spans whose end was a mistake: they go on.
-func reopen(all []span, hit func(EventID) bool) []span {
-	return altered(all, func(s *span) {
+func reopen(own Own, all []span, hit func(EventID) bool) []span {
+	return altered(own, all, func(s *span) {
 		if s.endedBy != (EventID{}) && hit(s.endedBy) {
 			s.until, s.endedBy = 0, EventID{}
 		}
@@ -128,8 +118,8 @@ func reopen(all []span, hit func(EventID) bool) []span {
 
 // voidLinks returns links of which some were a mistake, or their end was. The
 // history on the other side has a record of its own.
-func voidLinks(all []Link, hit func(EventID) bool, at Instant) []Link {
-	return altered(all, func(l *Link) {
+func voidLinks(own Own, all []Link, hit func(EventID) bool, at Instant) []Link {
+	return altered(own, all, func(l *Link) {
 		if l.endedBy != (EventID{}) && hit(l.endedBy) && l.Voided == 0 {
 			l.Until, l.endedBy = 0, EventID{}
 		}

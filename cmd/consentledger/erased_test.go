@@ -32,7 +32,7 @@ func traces(t *testing.T, dir string) map[string][]byte {
 	}
 	defer db.Close()
 	found := map[string][]byte{}
-	for kind, name := range map[byte]string{'e': "the wrapped key", 'p': "a sealed text"} {
+	for kind, name := range map[byte]string{'e': "the wrapped key", 'p': "a sealed text", 's': "a sealed fold"} {
 		for row, err := range db.Rows().Scan(t.Context(), []byte{'v', '/', kind}) {
 			if err != nil {
 				t.Fatal(err)
@@ -88,6 +88,7 @@ func TestNothingOfWhoWasErasedIsOnDisk(t *testing.T) {
 	run("policy", "publish", "--app", "shop", "testdata/shop/policy.yaml")
 	const person, words = "wilhelmina-1871", "the-blue-parlour"
 	comesByEveryDoor(t, r, person, words)
+	comesOften(t, r, person)
 	if err := r.stop(); err != nil { // what is stopped is in tables
 		t.Fatal(err)
 	}
@@ -96,7 +97,7 @@ func TestNothingOfWhoWasErasedIsOnDisk(t *testing.T) {
 	of := traces(t, dir)
 	of["their id"], of["their words"] = []byte(person), []byte(words)
 	before := strings.Join(remains(t, dir, of), " ")
-	if !strings.Contains(before, ".sst") || !strings.Contains(before, ".log") || len(of) < 7 {
+	if !strings.Contains(before, ".sst") || !strings.Contains(before, ".log") || !strings.Contains(before, "a sealed fold") || len(of) < 7 {
 		t.Fatalf("of %d traces there is %s: the test tests nothing", len(of), before)
 	}
 	run("record", "--app", "shop", "--type", "consent.given", "--subject", "bystander", "--data", `{"act":"agree","purposes":["ads"],"details":{"screen":"the red one"}}`)
@@ -114,6 +115,19 @@ func TestNothingOfWhoWasErasedIsOnDisk(t *testing.T) {
 	out, err := cli(t, r, "export", "--app", "shop", "--subject", "bystander", "--disclose", "--reason", "audit", "--why", "it is still there", "--by", "the test", "--out", filepath.Join(t.TempDir(), "b.zip"))
 	if err != nil {
 		t.Errorf("the bystander's texts: %v %s", err, out)
+	}
+}
+
+// comesOften records so much of a person that there is a snapshot of their history.
+func comesOften(t *testing.T, r *running, person string) {
+	t.Helper()
+	for i := range 70 {
+		event := fmt.Appendf(nil, `{"specversion":"1.0","id":"often-%d","source":"t","type":"consent.given","subject":%q,"data":{"act":"agree","purposes":["ads"]}}`, i, person)
+		resp, err := http.Post(r.http+"/v1/apps/shop/events", "application/cloudevents+json", bytes.NewReader(event))
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatal(resp, err)
+		}
+		resp.Body.Close()
 	}
 }
 

@@ -182,6 +182,18 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 		})
 	}
 	crew.Go(func() { h.watchRoom(ctx, stop) })
+	crew.Go(func() {
+		for ctx.Err() == nil { // once a round has failed, the next one waits for more to write
+			if err := h.dir.ledger.KeepSnapshots(ctx); err != nil {
+				h.log.Warn("snapshots of long histories were not written; these are read from the log", "error", err)
+			}
+		}
+	})
+	crew.Go(func() {
+		if err := h.dir.ledger.KeepMarks(ctx); err != nil && ctx.Err() == nil {
+			h.log.Error("marks in the log are set no more; questions about the past read on from the last", "error", err)
+		}
+	})
 	crew.Go(func() { h.runLogs(ctx) })
 	crew.Go(func() { h.watchClock(ctx) })
 	crew.Go(func() { h.runWitnesses(ctx) })

@@ -173,6 +173,16 @@ func scanLine(r eventstore.Recorded) (e Entry, data []byte, ok bool) {
 	return e, data, !s.bad && len(s.rest) == 0
 }
 
+// RecordedAt returns when a record was recorded, without reading what it says. A
+// record that this program cannot read is an [*UnreadableError], as of [Decode].
+func RecordedAt(r eventstore.Recorded) (domain.Instant, error) {
+	if e, _, ok := scanLine(r); ok && shapes[e.Type] != nil {
+		return e.Recorded, nil
+	}
+	e, err := Decode(r)
+	return e.Recorded, err
+}
+
 func (e *Entry) scanParts(s *scan) {
 	e.Parts = make([]Part, 0, 2)
 	for more := true; more && !s.bad; more = s.has(`,`) {

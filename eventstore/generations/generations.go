@@ -2,12 +2,16 @@
 // generations of a map, the older of which is dropped when the younger is full.
 package generations
 
-// A Map holds between Each and twice as many keys, once it was asked for so
-// many: those that were asked for last. It is not safe for concurrent use.
+import "maps"
+
+// A Map holds between Each and twice as much, once it was asked for so much: what
+// was asked for last. It is not safe for concurrent use.
 type Map[K comparable, V any] struct {
-	Each int // how many keys a generation holds
+	Each  int                // how much a generation holds
+	Weigh func(k K, v V) int // how much k and v are, the same every time; nil: everything is 1
 
 	young, old map[K]V
+	weight     int // of young
 }
 
 // Get returns what is remembered of k, and remembers it for longer.
@@ -21,7 +25,7 @@ func (m *Map[K, V]) Get(k K) (v V, ok bool) {
 	return v, ok
 }
 
-// Peek is Get, but that k is not remembered for longer.
+// Peek is Get, but that k is not remembered for longer. Several may peek at once.
 func (m *Map[K, V]) Peek(k K) (v V, ok bool) {
 	if v, ok = m.young[k]; ok {
 		return v, true
@@ -30,19 +34,53 @@ func (m *Map[K, V]) Peek(k K) (v V, ok bool) {
 	return v, ok
 }
 
-// Put remembers v of k.
+// PeekYoung is Peek, and whether k needs not be remembered for longer yet.
+func (m *Map[K, V]) PeekYoung(k K) (v V, ok, young bool) {
+	if v, ok = m.young[k]; ok {
+		return v, true, true
+	}
+	v, ok = m.old[k]
+	return v, ok, false
+}
+
+// Put remembers v of k. What is more than a generation holds has one of its own.
 func (m *Map[K, V]) Put(k K, v V) {
-	if m.young == nil || len(m.young) >= m.Each {
-		m.young, m.old = map[K]V{}, m.young
+	m.Delete(k)
+	weight := m.weigh(k, v)
+	if m.young == nil || len(m.young) > 0 && m.weight+weight > m.Each {
+		m.young, m.old, m.weight = map[K]V{}, m.young, 0
 	}
 	m.young[k] = v
+	m.weight += weight
+}
+
+func (m *Map[K, V]) weigh(k K, v V) int {
+	if m.Weigh == nil {
+		return 1
+	}
+	return m.Weigh(k, v)
 }
 
 // Delete forgets k.
 func (m *Map[K, V]) Delete(k K) {
-	delete(m.young, k)
+	if v, ok := m.young[k]; ok {
+		m.weight -= m.weigh(k, v)
+		delete(m.young, k)
+	}
 	delete(m.old, k)
 }
 
+// DeleteFunc forgets whatever is to go. It looks at everything.
+func (m *Map[K, V]) DeleteFunc(goes func(K, V) bool) {
+	maps.DeleteFunc(m.old, goes)
+	maps.DeleteFunc(m.young, func(k K, v V) bool {
+		if !goes(k, v) {
+			return false
+		}
+		m.weight -= m.weigh(k, v)
+		return true
+	})
+}
+
 // Clear forgets everything.
-func (m *Map[K, V]) Clear() { m.young, m.old = nil, nil }
+func (m *Map[K, V]) Clear() { m.young, m.old, m.weight = nil, nil, 0 }

@@ -38,3 +38,43 @@ func TestWhatIsAskedForIsRemembered(t *testing.T) {
 		t.Error("it forgot nothing")
 	}
 }
+
+func TestWhatWeighsMoreTakesMoreRoom(t *testing.T) {
+	m := generations.Map[int, int]{Each: 100, Weigh: func(_, v int) int { return v }}
+	kept := func() (weight int) {
+		for k := range 1000 {
+			v, _ := m.Peek(k)
+			weight += v
+		}
+		return weight
+	}
+	for k := range 300 {
+		m.Put(k, 1+k%30)
+		m.Put(k-1, 1+k%7) // again, and of another weight
+		if w := kept(); w > 200 {
+			t.Fatalf("after %d it holds %d, want at most 200", k, w)
+		}
+	}
+	if w := kept(); w < 70 {
+		t.Errorf("it holds %d, want about 100 at least", w)
+	}
+	m.Put(999, 500)
+	if v, ok := m.Get(999); !ok || v != 500 {
+		t.Error("what is more than a generation was not remembered")
+	}
+	m.DeleteFunc(func(k, _ int) bool { return k == 999 })
+	if _, ok := m.Peek(999); ok {
+		t.Error("what was to go is remembered")
+	}
+	for k := range 50 {
+		m.Put(k, 1)
+		m.Delete(k)
+	}
+	m.Put(500, 1)
+	for k := range 90 {
+		m.Put(k, 1)
+	}
+	if _, ok := m.Peek(500); !ok {
+		t.Error("what was forgotten takes room")
+	}
+}

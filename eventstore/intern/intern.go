@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 )
 
-// longest is how long a text is that is remembered, in bytes.
-const longest = 80
+// Longest is how long a text is that is remembered, in bytes.
+const Longest = 80
 
 // lately has texts that were read lately, each at a place of its own.
 var lately [1024]atomic.Pointer[string]
@@ -19,7 +19,7 @@ var seed = maphash.MakeSeed()
 // String returns b as a string: that which was made of the same bytes before, if
 // it is still there.
 func String(b []byte) string {
-	if len(b) == 0 || len(b) > longest {
+	if len(b) == 0 || len(b) > Longest {
 		return string(b)
 	}
 	place := &lately[maphash.Bytes(seed, b)%uint64(len(lately))]

@@ -63,3 +63,58 @@ func person(n uint64) uint64 {
 	}
 	return n * 2654435761 % (n/10 + 1)
 }
+
+// BenchmarkCold asks about a person after a start: of a dozen records, of 6,000
+// with a snapshot, and of 6,000 without.
+func BenchmarkCold(b *testing.B) {
+	for _, tt := range []struct {
+		name  string
+		n     int
+		keeps bool
+	}{{"12", 12, true}, {"6000", 6000, true}, {"6000 without a snapshot", 6000, false}} {
+		b.Run(tt.name, func(b *testing.B) { benchCold(b, tt.n, tt.keeps) })
+	}
+}
+
+func benchCold(b *testing.B, n int, keeps bool) {
+	db, err := embedded.Open(b.TempDir(), embedded.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	keys := vault.NewMemoryKeys()
+	w := &world{store: db.Store(), keys: keys, now: start}
+	open := func() *ledger.Ledger {
+		v, err := vault.Open(b.Context(), db.Rows(), keys)
+		if err != nil {
+			b.Fatal(err)
+		}
+		l, err := ledger.Open(b.Context(), ledger.Config{Store: w.store, Vault: v, Now: func() domain.Instant { return w.now }})
+		if err != nil {
+			b.Fatal(err)
+		}
+		return l
+	}
+	check := func(l *ledger.Ledger, who domain.PersonKey) {
+		s, err := l.State(b.Context(), "demo", who, ledger.AsOf{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		domain.May(s.Subject, s.Reference, domain.Question{Purpose: "ads", Action: domain.Use, At: w.now})
+	}
+	l := open()
+	begin(b, l)
+	fill := func() { w.live(b, l, 0, n) }
+	if keeps {
+		keeping(b, l, fill)
+	} else {
+		fill()
+	}
+	for b.Loop() {
+		b.StopTimer()
+		l := open()
+		check(l, account("nobody"))
+		b.StartTimer()
+		check(l, ada)
+	}
+}

@@ -2,8 +2,9 @@ package ledger
 
 import (
 	"context"
-	"strings"
+	"errors"
 	"sync"
+	"sync/atomic"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
@@ -11,13 +12,21 @@ import (
 	"consentledger/eventstore/generations"
 )
 
-// A fold is one stream, added up. But for answered it is never changed once it
-// is in the cache.
+// A fold is one stream, added up. Once it is in the cache it is never changed, but
+// for the index of its answers.
 type fold struct {
 	revision eventstore.Revision
 	position eventstore.Position
 	recorded domain.Instant
-	answered *answers // shared with the folds before and after
+	last     eventstore.EventID  // of the record at revision
+	kept     eventstore.Revision // at which the newest snapshot was taken; zero: none was
+	answered answers
+
+	size  int                 // in memory, as it was counted last
+	sized eventstore.Revision // when
+
+	weight    int         // in the cache
+	continued atomic.Bool // somebody folded into it: the room behind its lists is taken
 
 	// by the noun of the stream, one of:
 	subject domain.Subject
@@ -37,136 +46,69 @@ type others struct {
 }
 
 // newFold returns the fold of a stream that has no records.
-func newFold() *fold { return &fold{answered: new(answers), others: &nothing} }
+func newFold() *fold { return &fold{others: &nothing} }
 
 var nothing others
 
-// answers is what the requests of a stream were answered. It is owned by the
-// stream's lock.
-type answers struct{ list []answer }
-
-type answer struct {
-	id, digest [16]byte
-	receipt    Receipt
-}
-
-// find returns the answer to a request, and whether there is one. A person has
-// few: looking through them is quicker than a map, and takes less room.
-func (a *answers) find(id [16]byte) (*answer, bool) {
-	for i := len(a.list) - 1; i >= 0; i-- {
-		if a.list[i].id == id {
-			return &a.list[i], true
-		}
+// next returns a fold to fold more into, while others keep f, and how much of it
+// is the caller's. Who comes second has lists of their own from then on.
+func (f *fold) next() (*fold, domain.Own) {
+	n := &fold{
+		revision: f.revision, position: f.position, recorded: f.recorded, last: f.last, kept: f.kept,
+		size: f.size, sized: f.sized,
+		answered: f.answered, subject: f.subject, duties: f.duties, others: f.others,
 	}
-	return nil, false
+	if f.continued.Swap(true) {
+		n.continued.Store(true)
+		return n, domain.Shared
+	}
+	return n, domain.Newest
 }
-
-func (a *answers) add(x answer) { a.list = append(a.list, x) }
 
 // add folds one entry. The facts of one request stand together, and its
 // receipt names the first of them and the position of the last.
-func (f *fold) add(e codec.Entry) {
+func (f *fold) add(e codec.Entry, own domain.Own) {
 	if e.Request.ID != ([16]byte{}) {
 		a, again := f.answered.find(e.Request.ID)
-		if again {
-			a.receipt.Position = e.Position
-		} else {
-			f.answered.add(answer{e.Request.ID, e.Request.Digest, receiptOf(e.Envelope, e.Position, e.Event)})
+		if !again {
+			f.answered.add(answerOf(e.Request, receiptOf(e.Envelope, e.Position, e.Event)), own)
+		} else if a.position != e.Position {
+			a.position = e.Position
 		}
 	}
-	f.revision, f.position, f.recorded = e.Revision, e.Position, max(f.recorded, e.Recorded)
+	f.revision, f.position, f.recorded, f.last = e.Revision, e.Position, max(f.recorded, e.Recorded), e.ID
 	switch e.Stream.Noun {
 	case domain.SubjectNoun:
-		f.subject = f.subject.Evolve(e.Fact())
+		f.subject = f.subject.Fold(e.Fact(), own)
 	case domain.ObligationNoun:
-		f.duties, _ = f.duties.Evolve(e.Fact())
+		f.duties, _ = f.duties.Fold(e.Fact(), own)
 	case domain.AccessNoun:
 		// what was answered changes no answer
 	default:
-		f.others = f.others.with(e)
+		f.others = f.others.with(e, own)
 	}
 }
 
 // with returns what a stream says with one more entry.
-func (o *others) with(e codec.Entry) *others {
+func (o *others) with(e codec.Entry, own domain.Own) *others {
 	next := *o
 	switch e.Stream.Noun {
 	case domain.ServiceNoun:
-		next.service = o.service.Evolve(e.Fact())
+		next.service = o.service.Fold(e.Fact(), own)
 	case domain.PolicyNoun:
-		next.policies = o.policies.Evolve(e.Fact())
+		next.policies = o.policies.Fold(e.Fact(), own)
 	case domain.SurfaceNoun:
-		next.surfaces = o.surfaces.Evolve(e.Fact())
+		next.surfaces = o.surfaces.Fold(e.Fact(), own)
 	case domain.RequestNoun:
-		next.request = o.request.Evolve(e.Fact())
+		next.request = o.request.Fold(e.Fact(), own)
 	case domain.IncidentNoun:
-		next.incident = o.incident.Evolve(e.Fact())
+		next.incident = o.incident.Fold(e.Fact(), own)
 	case domain.CalendarNoun:
 		next.calendars = o.calendars.Evolve(e.Fact())
 	case domain.SubjectNoun, domain.ObligationNoun, domain.AccessNoun:
 		// in the fold itself
 	}
 	return &next
-}
-
-// receiptOf returns the receipt of a request by the first of its facts. It says
-// of the fact what stands in it, so that it is the same for ever.
-func receiptOf(env codec.Envelope, at eventstore.Position, e domain.Event) Receipt {
-	r := Receipt{Event: env.ID, Position: at, NotUnderstood: env.NotUnderstood}
-	switch e := e.(type) {
-	case domain.ConsentGiven:
-		r.Counts, r.Short = countsOf(e, env.Rules)
-	case domain.ConsentRefused:
-		r.Unknown, r.Rests = e.Unknown, restsOf(e.Rests)
-	case domain.ConsentWithdrawn:
-		r.Unknown, r.Rests = e.Unknown, restsOf(e.Rests)
-	case domain.PermissionRevoked:
-		r.Rests = restsOf(e.Rests)
-	}
-	return r
-}
-
-// countsOf returns whether a consent counts for all that it names, and where it
-// does not, why. Of a consent from before facts said what hinders them nothing is
-// said.
-func countsOf(e domain.ConsentGiven, rules uint8) (Counting, string) {
-	if rules == 0 {
-		return NotSaid, ""
-	}
-	var words []string
-	for _, item := range e.Items {
-		if item.Short != "" {
-			words = append(words, string(item.Purpose)+"="+string(item.Short))
-		}
-	}
-	for _, h := range e.Hindered {
-		words = append(words, string(h.Purpose)+"="+string(h.Why))
-	}
-	switch len(words) {
-	case 0:
-		return CountsForAll, ""
-	case len(e.Items):
-		return CountsNot, strings.Join(words, ",")
-	}
-	return CountsPartly, strings.Join(words, ",")
-}
-
-func restsOf(rests []domain.Rest) string {
-	var words []string
-	for _, x := range rests {
-		words = append(words, string(x.Purpose)+"="+x.Basis.String())
-	}
-	return strings.Join(words, ",")
-}
-
-// of returns the receipt of a record, as its request was answered.
-func (a *answers) of(id eventstore.EventID) (Receipt, bool) {
-	for i := range a.list {
-		if a.list[i].receipt.Event == id {
-			return a.list[i].receipt, true
-		}
-	}
-	return Receipt{}, false
 }
 
 // fold returns the newest fold of a stream that this process knows, reading
@@ -193,17 +135,54 @@ func (l *Ledger) beginFold(stream domain.StreamID) {
 	}
 }
 
-// foldUntil reads a stream up to a position; zero means all of it.
+// foldUntil folds a stream up to a position; zero means all of it. It begins with
+// the stream's snapshot.
 func (l *Ledger) foldUntil(ctx context.Context, stream domain.StreamID, until eventstore.Position) (*fold, error) {
-	f := newFold()
-	for e, err := range l.readStream(ctx, stream) {
+	f, err := l.snapshotOf(ctx, stream)
+	if err != nil {
+		return nil, err
+	}
+	if until != 0 && f.position > until {
+		f = newFold()
+	}
+	f, err = l.foldOn(ctx, stream, f, until)
+	if errors.Is(err, errOtherHistory) {
+		f, err = l.foldOn(ctx, stream, newFold(), until)
+	}
+	if err == nil && until == 0 {
+		l.due.add(stream, f)
+	}
+	return f, err
+}
+
+var errOtherHistory = errors.New("the snapshot is of another history")
+
+// foldOn folds the records after f. The one that f ends with is read too: if it is
+// not there, or is another, f is of another history. A fold that comes from a
+// snapshot may hold one list in two places, so none is changed where it is.
+func (l *Ledger) foldOn(ctx context.Context, stream domain.StreamID, f *fold, until eventstore.Position) (*fold, error) {
+	own, same := domain.Alone, true
+	after := f.revision
+	if f.revision != 0 {
+		own, same, after = domain.Newest, false, f.revision-1
+	}
+	for e, err := range entries(l.store.ReadStream(ctx, eventstore.Stream(stream.String()), after)) {
 		if err != nil {
 			return nil, err
+		}
+		if !same {
+			if same = e.Revision == f.revision && e.ID == f.last && e.Position == f.position; !same {
+				return nil, errOtherHistory
+			}
+			continue
 		}
 		if until != 0 && e.Position > until {
 			break
 		}
-		f.add(e)
+		f.add(e, own)
+	}
+	if !same {
+		return nil, errOtherHistory
 	}
 	return f, nil
 }
@@ -221,11 +200,12 @@ type folds struct {
 	followed eventstore.Position                     // to here
 }
 
-// newFolds returns a cache for so many streams.
-func newFolds(size int) folds {
+// newFolds returns a cache for folds of so many bytes.
+func newFolds(memory int) folds {
+	weigh := func(_ domain.StreamID, f *fold) int { return f.weight }
 	return folds{
-		last:   generations.Map[domain.StreamID, *fold]{Each: size / 2},
-		duties: generations.Map[domain.StreamID, *fold]{Each: max(1, size/16)},
+		last:   generations.Map[domain.StreamID, *fold]{Each: memory / 16 * 7, Weigh: weigh},
+		duties: generations.Map[domain.StreamID, *fold]{Each: memory / 16, Weigh: weigh},
 	}
 }
 
@@ -295,6 +275,7 @@ func (c *folds) behind(head eventstore.Position) bool {
 // put remembers a fold, unless a newer one is known: who reads a stream may be
 // overtaken by who writes to it.
 func (c *folds) put(s domain.StreamID, f *fold) {
+	f.weight = f.bytes(s.Noun)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if known, ok := c.of(s).Peek(s); !ok || known.position <= f.position {

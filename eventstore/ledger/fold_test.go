@@ -9,11 +9,14 @@ import (
 )
 
 func TestAnOlderFoldNeverTakesTheNewersPlace(t *testing.T) {
-	c := newFolds(8)
+	c := newFolds(1 << 20)
 	s := domain.StreamID{Noun: domain.SubjectNoun, App: "demo", ID: "00ff"}
-	newer := &fold{position: 10}
+	newer := newFold()
+	newer.position = 10
 	c.put(s, newer)
-	c.put(s, &fold{position: 5}) // read before the tenth was written, and put down after
+	older := newFold()
+	older.position = 5
+	c.put(s, older) // read before the tenth was written, and put down after
 	if f, ok := c.get(s); !ok || f != newer {
 		t.Errorf("%+v, %v", f, ok)
 	}
@@ -43,10 +46,10 @@ func TestWhatAnotherWroteIsHeardOnce(t *testing.T) {
 		"nothing":                   {{1, 0, false}, {1, 1, true}},
 		"behind, and not all heard": {{5, 7, true}, {3, 6, true}},
 	} {
-		c := newFolds(8)
+		c := newFolds(1 << 20)
 		for i, x := range slices {
 			c.forget(s)
-			c.put(s, &fold{})
+			c.put(s, newFold())
 			c.hear(about(x.from, x.to))
 			if _, kept := c.get(s); kept == x.heard {
 				t.Errorf("%s: slice %d, %d to %d: heard %v, want %v", name, i, x.from, x.to, !kept, x.heard)

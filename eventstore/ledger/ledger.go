@@ -144,6 +144,7 @@ type Ledger struct {
 	locks  [1 << 14]sync.Mutex // one person's requests take turns
 
 	folds  folds
+	due    due
 	known  knownAt
 	recent recent
 }
@@ -152,17 +153,22 @@ type Ledger struct {
 type Config struct {
 	Store eventstore.Store
 	Vault *vault.Vault
+	Rows  eventstore.Rows // beside the store, where marks in the log are kept; nil: they are made anew by every process
 	Now   func() domain.Instant
 	Blobs *blobs.Blobs // where the documents and texts of policies are kept; nil: nobody looks whether they are
-	Folds int          // how many streams' folds to keep in memory, and an eighth of obligations beside them; zero: 32,768
+
+	// Memory is about how many bytes of folds to keep in memory, an eighth of them
+	// of obligations; zero: 128 MB.
+	Memory int
 }
 
 // Open returns a ledger kept in c.Store.
 func Open(ctx context.Context, c Config) (*Ledger, error) {
-	if c.Folds == 0 {
-		c.Folds = 32768
+	if c.Memory == 0 {
+		c.Memory = defaultMemory
 	}
-	l := &Ledger{store: c.Store, vault: c.Vault, blobs: c.Blobs, now: c.Now, seed: maphash.MakeSeed(), folds: newFolds(c.Folds)}
+	l := &Ledger{store: c.Store, vault: c.Vault, blobs: c.Blobs, now: c.Now, seed: maphash.MakeSeed(), folds: newFolds(c.Memory)}
+	l.known.rows = c.Rows
 	l.recent.written.entries.Each = pages.Kept / 2
 	head, err := c.Store.Head(ctx)
 	if err != nil || head == 0 {
@@ -346,7 +352,7 @@ func (l *Ledger) commit(ctx context.Context, req Request, stream domain.StreamID
 		if before.digest != digest {
 			return Receipt{}, domain.Refusal{Code: domain.IDReused, Text: "this source has used this id for something else; give every event an id of its own"}
 		}
-		return before.receipt, nil
+		return before.receipt(), nil
 	}
 	if before, ok := formerly(req, f, k, digest); ok {
 		return before, nil
@@ -392,7 +398,7 @@ func formerly(req Request, f *fold, k key, digest [16]byte) (Receipt, bool) {
 	if !ok || before.digest != digest {
 		return Receipt{}, false
 	}
-	return before.receipt, true
+	return before.receipt(), true
 }
 
 // remember folds what was just appended, so that the next request of the
@@ -400,12 +406,13 @@ func formerly(req Request, f *fold, k key, digest [16]byte) (Receipt, bool) {
 func (l *Ledger) remember(env codec.Envelope, events []domain.Event, records []eventstore.Record, f *fold, last eventstore.Position) Receipt {
 	env.ID = records[0].ID
 	receipt := receiptOf(env, last, events[0])
-	next := *f
+	next, own := f.next()
 	for i, e := range events {
 		env.ID = records[i].ID
-		next.add(codec.Entry{Envelope: env, Event: e, Revision: f.revision + eventstore.Revision(i) + 1, Position: last})
+		next.add(codec.Entry{Envelope: env, Event: e, Revision: f.revision + eventstore.Revision(i) + 1, Position: last}, own)
 	}
-	l.folds.put(env.Stream, &next)
+	l.due.add(env.Stream, next)
+	l.folds.put(env.Stream, next)
 	return receipt
 }
 

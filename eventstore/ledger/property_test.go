@@ -380,6 +380,25 @@ func followsWhatIsStored(t *testing.T, l *ledger.Ledger) {
 	}
 }
 
+// foldsFromSnapshots fails if some person's history folds to something else from
+// a snapshot on than from its beginning.
+func foldsFromSnapshots(t *testing.T, l *ledger.Ledger) {
+	t.Helper()
+	seen := map[domain.StreamID]bool{}
+	for e, err := range l.Replay(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Stream.Noun != domain.SubjectNoun || seen[e.Stream] {
+			continue
+		}
+		seen[e.Stream] = true
+		if err := l.CheckSnapshots(t.Context(), e.Stream); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestNoSequenceOfDeliveriesTurnsANoIntoAYes(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -398,6 +417,7 @@ func TestNoSequenceOfDeliveriesTurnsANoIntoAYes(t *testing.T) {
 			g.check(g.l, saw)
 		}
 		followsWhatIsStored(t, g.l)
+		foldsFromSnapshots(t, g.l)
 		g.check(w.open(t), saw) // after a restart
 	}
 	t.Log(saw)

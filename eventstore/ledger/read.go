@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"iter"
 	"slices"
-	"sync"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
@@ -280,82 +279,4 @@ func bindingOf(who vault.Lookup, p *vault.Person, f *fold) []codec.Plain {
 		panic("ledger: four strings do not make JSON: " + err.Error())
 	}
 	return []codec.Plain{{Role: "binding", Text: text}}
-}
-
-// knownAt finds the longest prefix of the log that was recorded by a moment.
-// Times may run a little behind positions, so the prefix ends before the first
-// record that is later, whatever stands behind it.
-type knownAt struct {
-	mu    sync.Mutex
-	marks []mark // every record at which the newest time so far grew by a second or more
-	read  eventstore.Position
-}
-
-type mark struct {
-	newest domain.Instant
-	before eventstore.Position // the position before the record
-}
-
-func (k *knownAt) position(ctx context.Context, store eventstore.Store, at domain.Instant) (eventstore.Position, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if err := k.readPast(ctx, store, at); err != nil {
-		return 0, err
-	}
-	return k.scan(ctx, store, at)
-}
-
-// readPast marks the log as far as a record that is later than the moment, and
-// reads no further.
-func (k *knownAt) readPast(ctx context.Context, store eventstore.Store, at domain.Instant) error {
-	newest := domain.Instant(0)
-	if n := len(k.marks); n > 0 {
-		newest = k.marks[n-1].newest
-	}
-	if newest > at {
-		return nil
-	}
-	for r, err := range store.ReadAll(ctx, k.read) {
-		if err != nil {
-			return err
-		}
-		e, err := codec.Decode(r)
-		if err != nil {
-			return err
-		}
-		if e.Recorded >= newest+1000 {
-			k.marks, newest = append(k.marks, mark{e.Recorded, k.read}), e.Recorded
-		}
-		k.read = r.Position
-		if e.Recorded > at {
-			return nil
-		}
-	}
-	return nil
-}
-
-// scan reads from the last mark that is not later than the moment.
-func (k *knownAt) scan(ctx context.Context, store eventstore.Store, at domain.Instant) (eventstore.Position, error) {
-	from := eventstore.Position(0)
-	for _, m := range k.marks {
-		if m.newest > at {
-			break
-		}
-		from = m.before
-	}
-	last := from
-	for r, err := range store.ReadAll(ctx, from) {
-		if err != nil {
-			return 0, err
-		}
-		e, err := codec.Decode(r)
-		if err != nil {
-			return 0, err
-		}
-		if e.Recorded > at {
-			break
-		}
-		last = r.Position
-	}
-	return last, nil
 }

@@ -1,14 +1,22 @@
 package vault
 
 import (
-	"maps"
 	"sync"
 	"sync/atomic"
+
+	"consentledger/eventstore/generations"
 )
 
-// cacheSize is how many lookups, and how many pseudonyms, each of the two
-// generations of a cache holds.
-const cacheSize = 16384
+// cacheBytes is about how many bytes each of the two generations of a cache holds;
+// there is one by lookups, and one by pseudonyms.
+const cacheBytes = 6 << 20
+
+// personBytes is about how many bytes a person takes: keys that were derived, and
+// a cipher that is ready. A test measures it.
+const personBytes = 1200
+
+// placeBytes is about how many bytes a place in a cache takes, with its key.
+const placeBytes = 160
 
 type named struct {
 	app  string
@@ -22,8 +30,8 @@ type cache struct {
 	erasures atomic.Uint64 // grows under mu
 
 	mu        sync.RWMutex
-	byLookup  generations[Lookup]
-	pseudonym generations[named]
+	byLookup  generations.Map[Lookup, *Person]
+	pseudonym generations.Map[named, *Person]
 }
 
 func (c *cache) find(l Lookup) *Person { return recall(c, &c.byLookup, l) }
@@ -32,20 +40,17 @@ func (c *cache) named(app string, name Pseudonym) *Person {
 	return recall(c, &c.pseudonym, named{app, name})
 }
 
-func recall[K comparable](c *cache, g *generations[K], key K) *Person {
+func recall[K comparable](c *cache, g *generations.Map[K, *Person], key K) *Person {
 	c.mu.RLock()
-	p, young := g.young[key]
-	if !young {
-		p = g.old[key]
-	}
+	p, known, young := g.PeekYoung(key)
 	c.mu.RUnlock()
-	if young || p == nil {
+	if young || !known {
 		return p
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if g.old[key] == p { // still there: not forgotten meanwhile
-		g.add(key, p)
+	if q, still := g.Peek(key); still && q == p { // not forgotten meanwhile
+		g.Put(key, p)
 	}
 	return p
 }
@@ -54,17 +59,28 @@ func recall[K comparable](c *cache, g *generations[K], key K) *Person {
 func (c *cache) keep(erasures uint64, l Lookup, p *Person) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.erasures.Load() == erasures {
-		c.byLookup.add(l, p)
+	if c.erasures.Load() != erasures {
+		return
 	}
+	if c.byLookup.Each == 0 {
+		c.byLookup.Each = cacheBytes
+		c.byLookup.Weigh = func(l Lookup, _ *Person) int { return personBytes + placeBytes + len(l.ID) }
+	}
+	c.byLookup.Put(l, p)
 }
 
+// keepNamed is keep for who was read by their pseudonym.
 func (c *cache) keepNamed(erasures uint64, p *Person) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.erasures.Load() == erasures {
-		c.pseudonym.add(named{p.App, p.Pseudonym}, p)
+	if c.erasures.Load() != erasures {
+		return
 	}
+	if c.pseudonym.Each == 0 {
+		c.pseudonym.Each = cacheBytes
+		c.pseudonym.Weigh = func(named, *Person) int { return personBytes + placeBytes }
+	}
+	c.pseudonym.Put(named{p.App, p.Pseudonym}, p)
 }
 
 // forget drops p. It walks the whole cache: erasures are few.
@@ -72,22 +88,8 @@ func (c *cache) forget(p *Person) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.erasures.Add(1)
-	c.byLookup.drop(p)
-	c.pseudonym.drop(p)
+	c.byLookup.DeleteFunc(func(_ Lookup, q *Person) bool { return q.is(p) })
+	c.pseudonym.DeleteFunc(func(_ named, q *Person) bool { return q.is(p) })
 }
 
-// Generations is a map that lets go of what was not asked for lately.
-type generations[K comparable] struct{ young, old map[K]*Person }
-
-func (g *generations[K]) add(key K, p *Person) {
-	if g.young == nil || len(g.young) >= cacheSize {
-		g.old, g.young = g.young, make(map[K]*Person, cacheSize)
-	}
-	g.young[key] = p
-}
-
-func (g *generations[K]) drop(p *Person) {
-	same := func(_ K, q *Person) bool { return q.App == p.App && q.Pseudonym == p.Pseudonym }
-	maps.DeleteFunc(g.young, same)
-	maps.DeleteFunc(g.old, same)
-}
+func (p *Person) is(q *Person) bool { return q.App == p.App && q.Pseudonym == p.Pseudonym }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"consentledger/eventstore"
@@ -35,7 +36,7 @@ func (v *Vault) Erase(ctx context.Context, p *Person, at, until time.Time) error
 		}
 		err = v.rows.Sync(ctx)
 		if err == nil {
-			err = v.rows.Purge(ctx, entryKey(p.App, p.Pseudonym), partKeys(p.App, p.Pseudonym), linkKeys(p.App, p.Pseudonym), detachKeys(p.App, p.Pseudonym), ownNearKeys(p.App, p.Pseudonym))
+			err = v.rows.Purge(ctx, entryKey(p.App, p.Pseudonym), partKeys(p.App, p.Pseudonym), foldKeys(p.App, p.Pseudonym), linkKeys(p.App, p.Pseudonym), detachKeys(p.App, p.Pseudonym), ownNearKeys(p.App, p.Pseudonym))
 		}
 		if err != nil {
 			return fmt.Errorf("vault: erase %s: %w", p.Pseudonym, err)
@@ -82,28 +83,30 @@ func (v *Vault) erase(ctx context.Context, p *Person, at, until time.Time) error
 	if err != nil {
 		return err
 	}
-	c.Delete = append(c.Delete, parts...)
+	folds, err := v.foldRowsOf(ctx, p)
+	if err != nil {
+		return err
+	}
+	c.Delete = slices.Concat(c.Delete, parts, folds)
 	return v.rows.Write(ctx, c)
 }
 
 // partRows returns the keys of all parts of p.
 func (v *Vault) partRows(ctx context.Context, p *Person) ([][]byte, error) {
-	var keys [][]byte
-	for row, err := range v.rows.Scan(ctx, partKeys(p.App, p.Pseudonym)) {
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, append([]byte(nil), row.Key...))
-	}
-	return keys, nil
+	return v.keysBelow(ctx, partKeys(p.App, p.Pseudonym))
 }
 
+// sweepParts deletes the parts of p and what their records were folded to.
 func (v *Vault) sweepParts(ctx context.Context, p *Person) error {
-	keys, err := v.partRows(ctx, p)
-	if err != nil || len(keys) == 0 {
+	parts, err := v.partRows(ctx, p)
+	if err != nil {
 		return err
 	}
-	return v.rows.Write(ctx, eventstore.Change{Delete: keys})
+	folds, err := v.foldRowsOf(ctx, p)
+	if err != nil || len(parts)+len(folds) == 0 {
+		return err
+	}
+	return v.rows.Write(ctx, eventstore.Change{Delete: slices.Concat(parts, folds)})
 }
 
 // ErasedAt returns when the person whom l led to was last erased, as far as a

@@ -21,6 +21,7 @@ const (
 	nearsRows  = space + "n"
 	partRows   = space + "p"
 	orderRows  = space + "o"
+	foldRows   = space + "s"
 	tombRows   = space + "t"
 )
 
@@ -61,8 +62,12 @@ func ownNearKeys(app string, p Pseudonym) []byte { return rowKey(ownRows, app, p
 func ownNearKey(app string, p Pseudonym, m mac) []byte {
 	return rowKey(ownRows, app, p[:], m[:])
 }
-func linkKeys(app string, p Pseudonym) []byte   { return rowKey(linkRows, app, p[:]) }
-func partKeys(app string, p Pseudonym) []byte   { return rowKey(partRows, app, p[:]) }
+func linkKeys(app string, p Pseudonym) []byte { return rowKey(linkRows, app, p[:]) }
+func partKeys(app string, p Pseudonym) []byte { return rowKey(partRows, app, p[:]) }
+func foldKeys(app string, p Pseudonym) []byte { return rowKey(foldRows, app, p[:]) }
+func foldKey(app string, p Pseudonym, name string) []byte {
+	return rowKey(foldRows, app, p[:], []byte(name))
+}
 func orderKey(app string, p Pseudonym) []byte   { return rowKey(orderRows, app, p[:]) }
 func tombKeys(app string, m mac) []byte         { return rowKey(tombRows, app, m[:]) }
 func detachKeys(app string, p Pseudonym) []byte { return rowKey(detachRows, app, p[:]) }

@@ -25,6 +25,7 @@
 //	v/n app near mac, mac              pseudonym
 //	v/o app pseudonym                  nothing: it was ordered to erase the person
 //	v/p app pseudonym event id role    part, sealed
+//	v/s app pseudonym name             what the person's records of a noun fold to, sealed; it can be done without
 //	v/t app tombstone mac, until (ms)  erased at (ms)
 //
 // What is wrapped begins with the epoch of the key-encryption key. An entry's

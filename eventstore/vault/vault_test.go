@@ -155,7 +155,7 @@ func TestFinding(t *testing.T) {
 	t.Run("the cache lets go of the oldest and the rows still know them", func(t *testing.T) {
 		v := open(t, new(memory.Rows), NewMemoryKeys())
 		p := enrol(t, v, phone)
-		for i := range 2*cacheSize + 1 {
+		for i := range 2*cacheBytes/personBytes + 1 {
 			v.people.keep(0, Lookup{"smartkey", "x", fmt.Sprint(i)}, p)
 		}
 		if v.people.find(phone) != nil {
@@ -210,6 +210,7 @@ func TestLinking(t *testing.T) {
 			wg.Go(func() {
 				v.Link(context.Background(), p, Lookup{"smartkey", "account", fmt.Sprint(i)})
 				v.Put(context.Background(), p, Part{Event: eventstore.EventID{byte(i)}, Role: "subject"})
+				v.KeepFold(context.Background(), p, fmt.Sprint(i), nil)
 			})
 		}
 		wg.Go(func() {
@@ -218,7 +219,7 @@ func TestLinking(t *testing.T) {
 			}
 		})
 		wg.Wait()
-		for _, kind := range []string{entryRows, linkRows, lookupRows, partRows} {
+		for _, kind := range []string{entryRows, linkRows, lookupRows, partRows, foldRows} {
 			if n := count(t, rows, kind); n != 0 {
 				t.Errorf("%d rows of %s", n, kind)
 			}
@@ -462,11 +463,14 @@ func TestAWriteThatFailsIsFinishedByDoingItAgain(t *testing.T) {
 					if err := v.Put(t.Context(), p, Part{event1, "s", "subject", []byte("Erika")}); err != nil {
 						return err
 					}
+					if err := v.KeepFold(t.Context(), p, "subject", []byte("a fold")); err != nil {
+						return err
+					}
 					return v.Erase(t.Context(), p, noon, later)
 				}
 				want(t, run(&faulty{rows, left, made}), errDisk)
 				ok(t, run(rows))
-				for _, kind := range []string{entryRows, linkRows, lookupRows, partRows} {
+				for _, kind := range []string{entryRows, linkRows, lookupRows, partRows, foldRows} {
 					if n := count(t, rows, kind); n != 0 {
 						t.Errorf("%d rows of %s", n, kind)
 					}

@@ -1,0 +1,88 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"reflect"
+
+	"consentledger/domain"
+	"consentledger/eventstore/codec"
+)
+
+// Interval is [interval] of a short history.
+const Interval = 64
+
+// FoldSnapshot is how a snapshot begins that this program reads.
+func FoldSnapshot() []byte { return bytes.Clone(snapshotHead) }
+
+// CheckSnapshots returns an error unless a stream folds to the same from any
+// snapshot on as from its beginning, and as what this process has of it in
+// memory.
+func (l *Ledger) CheckSnapshots(ctx context.Context, stream domain.StreamID) error {
+	var all []codec.Entry
+	for e, err := range l.readStream(ctx, stream) {
+		if err != nil {
+			return err
+		}
+		all = append(all, e)
+	}
+	if err := snapshotsAlike(all); err != nil {
+		return fmt.Errorf("%s: %w", stream, err)
+	}
+	hot, err := l.fold(ctx, stream)
+	if err != nil {
+		return err
+	}
+	return alike(hot, foldOf(all, domain.Alone))
+}
+
+func foldOf(list []codec.Entry, own domain.Own) *fold {
+	f := newFold()
+	for _, e := range list {
+		f.add(e, own)
+	}
+	return f
+}
+
+// alike returns an error unless two folds are the same, but for what is personal.
+func alike(a, b *fold) error {
+	one, err := snapshots.Append(nil, a.snapshot())
+	if err != nil {
+		return err
+	}
+	other, err := snapshots.Append(nil, b.snapshot())
+	if err != nil || bytes.Equal(one, other) {
+		return err
+	}
+	return fmt.Errorf("the folds differ after %d records:\n%+v\n%+v", a.revision, a.snapshot(), b.snapshot())
+}
+
+// snapshotsAlike returns an error unless entries fold to the same from every
+// snapshot on.
+func snapshotsAlike(all []codec.Entry) error {
+	whole := foldOf(all, domain.Alone)
+	if shared := foldOf(all, domain.Shared); !reflect.DeepEqual(shared.snapshot(), whole.snapshot()) {
+		return fmt.Errorf("where lists change where they are, %d entries fold to something else", len(all))
+	}
+	for n := range len(all) + 1 {
+		text, err := writeSnapshot(foldOf(all[:n], domain.Alone))
+		if err != nil {
+			return err
+		}
+		f, ok := readSnapshot(text)
+		if !ok {
+			return fmt.Errorf("a snapshot after %d records cannot be read", n)
+		}
+		for _, e := range all[n:] {
+			f.add(e, domain.Newest)
+		}
+		if !reflect.DeepEqual(f.snapshot(), whole.snapshot()) {
+			return fmt.Errorf("from a snapshot after %d of %d records it folds to\n%+v\nfrom the beginning to\n%+v", n, len(all), f.snapshot(), whole.snapshot())
+		}
+	}
+	return nil
+}
+
+// Writes reports whether somebody writes snapshots.
+func (l *Ledger) Writes() bool { return l.due.wanted.Load() }

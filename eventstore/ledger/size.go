@@ -1,0 +1,55 @@
+package ledger
+
+import (
+	"unsafe"
+
+	"consentledger/domain"
+	"consentledger/eventstore/codec/state"
+)
+
+// defaultMemory is how many bytes of folds are kept in memory. A person of a dozen
+// records takes about ten kilobytes.
+const defaultMemory = 128 << 20
+
+// another is what streams fold to that are not a person's.
+type another struct {
+	duties   domain.Duties
+	service  domain.Service
+	policies domain.Policies
+	surfaces domain.Surfaces
+	request  domain.Request
+	incident domain.Incident
+}
+
+var anothers = state.New[another](state.Types{})
+
+const (
+	foldBytes     = int(unsafe.Sizeof(fold{})) + 2*int(unsafe.Sizeof(domain.StreamID{})) + 64 // the fold itself, and its place in the cache
+	indexBytes    = 48                                                                        // of an answer's place in the index
+	calendarBytes = 16 << 10                                                                  // of a calendar, with the years that are counted by it
+)
+
+// bytes returns about how many bytes of memory a fold takes. It is counted when
+// the history has grown by a share, and in between taken to grow as it did. Only
+// whoever made the fold may ask, before others have it.
+func (f *fold) bytes(noun domain.Noun) int {
+	grown := int(f.revision - f.sized)
+	if f.sized < 8 || grown > int(f.sized)/8 {
+		f.size, f.sized, grown = f.count(noun), f.revision, 0
+	}
+	return f.size + grown*(f.size-foldBytes)/max(1, int(f.sized))
+}
+
+func (f *fold) count(noun domain.Noun) int {
+	size := foldBytes + indexBytes*len(f.answered.index)
+	switch noun {
+	case domain.SubjectNoun, domain.AccessNoun:
+		return size + snapshots.Size(f.snapshot())
+	case domain.CalendarNoun:
+		return size + calendarBytes*int(f.revision)
+	case domain.ObligationNoun, domain.RequestNoun, domain.IncidentNoun, domain.ServiceNoun, domain.PolicyNoun, domain.SurfaceNoun:
+	}
+	o := f.others
+	rest := another{f.duties, o.service, o.policies, o.surfaces, o.request, o.incident}
+	return size + anothers.Size(&rest) + snapshots.Size(&snapshot{answers: f.answered.list})
+}

@@ -1,0 +1,203 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec/state"
+	"consentledger/eventstore/vault"
+)
+
+// A snapshot is what a person's stream was folded to, kept sealed in the person's
+// vault entry, so that who was not asked about for long costs one read and the few
+// records since, however long the history is. It is derived: it can be thrown away
+// at any time, goes with the entry when the person is erased, and holds nothing
+// that the records do not. Before it is used its last record is read, and must be
+// the same; else the stream is read from its beginning.
+//
+// Only persons' own streams have snapshots: other streams are short, or there are
+// few of them.
+type snapshot struct {
+	revision eventstore.Revision
+	position eventstore.Position
+	recorded domain.Instant
+	last     eventstore.EventID
+	answers  []answer
+	subject  domain.Subject
+}
+
+// foldVersion is raised when facts fold to something else than before: a
+// snapshot of another version, of other rules or of another shape is none. Tests
+// fail when it ought to have been raised.
+const foldVersion = 1
+
+// snapshots writes and reads snapshots. Texts that are personal are left out, as
+// in a record: a fold of what was just decided has them.
+var snapshots = state.New[snapshot](state.Types{
+	Implement: []any{
+		domain.ConsentGiven{}, domain.ConsentRefused{}, domain.ConsentWithdrawn{}, domain.PermissionRevoked{}, domain.NoticePresented{},
+		domain.SubjectReassigned{}, domain.SubjectClosed{}, domain.AgeRecorded{}, domain.ErasureOrdered{},
+	},
+	Omit: []any{domain.Personal("")},
+})
+
+// snapshotHead is what a snapshot of this program begins with.
+var snapshotHead = func() []byte {
+	shape := snapshots.Shape()
+	return append([]byte{foldVersion, domain.Rules}, shape[:8]...)
+}()
+
+// interval is how many records come after a snapshot of a stream until the next
+// is written: a share of the history, so that all snapshots together take as long
+// to write as the history is long.
+func interval(r eventstore.Revision) eventstore.Revision { return max(64, r/16) }
+
+// snapshotOf returns the fold that a stream's snapshot holds; that of an empty
+// stream if there is none that is of use.
+func (l *Ledger) snapshotOf(ctx context.Context, stream domain.StreamID) (*fold, error) {
+	p, err := l.owner(ctx, stream)
+	if err != nil || p == nil {
+		return newFold(), err
+	}
+	text, ok, err := l.vault.KeptFold(ctx, p, string(stream.Noun))
+	if errors.Is(err, vault.ErrDamaged) {
+		return newFold(), nil
+	}
+	if err != nil || !ok {
+		return newFold(), err
+	}
+	f, ok := readSnapshot(text)
+	if !ok {
+		return newFold(), nil
+	}
+	return f, nil
+}
+
+// readSnapshot returns the fold that a snapshot holds, and whether it is one of
+// this program's.
+func readSnapshot(text []byte) (*fold, bool) {
+	if !bytes.HasPrefix(text, snapshotHead) {
+		return nil, false
+	}
+	s, size, err := snapshots.Read(text[len(snapshotHead):])
+	if err != nil {
+		return nil, false
+	}
+	return &fold{
+		revision: s.revision, position: s.position, recorded: s.recorded, last: s.last, kept: s.revision,
+		answered: answers{list: s.answers}, subject: s.subject, others: &nothing,
+		size: foldBytes + size, sized: s.revision,
+	}, true
+}
+
+// writeSnapshot is what readSnapshot reads.
+func writeSnapshot(f *fold) ([]byte, error) {
+	return snapshots.Append(bytes.Clone(snapshotHead), f.snapshot())
+}
+
+// owner returns the person whose stream has snapshots; nil if none has.
+func (l *Ledger) owner(ctx context.Context, stream domain.StreamID) (*vault.Person, error) {
+	if stream.Noun != domain.SubjectNoun && stream.Noun != domain.AccessNoun {
+		return nil, nil
+	}
+	name, err := vault.ParsePseudonym(stream.ID)
+	if err != nil {
+		return nil, nil
+	}
+	p, ok, err := l.vault.ByPseudonym(ctx, string(stream.App), name)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return p, nil
+}
+
+// keep writes the snapshot of a fold. Of whom there is no entry there is none.
+func (l *Ledger) keep(ctx context.Context, stream domain.StreamID, f *fold) error {
+	p, err := l.owner(ctx, stream)
+	if err != nil || p == nil {
+		return err
+	}
+	text, err := writeSnapshot(f)
+	if err != nil {
+		return err
+	}
+	err = l.vault.KeepFold(ctx, p, string(stream.Noun), text)
+	if errors.Is(err, vault.ErrErased) {
+		return nil
+	}
+	return err
+}
+
+func (f *fold) snapshot() *snapshot {
+	return &snapshot{f.revision, f.position, f.recorded, f.last, f.answered.list, f.subject}
+}
+
+// due are the folds whose snapshots are to be written.
+type due struct {
+	wanted atomic.Bool // somebody writes them
+
+	mu    sync.Mutex
+	folds map[domain.StreamID]*fold
+	wake  chan struct{} // has room for one; made by whoever writes
+}
+
+// mostDue bounds how many folds wait to be written. What finds no place comes
+// again with its stream's next record.
+const mostDue = 1024
+
+// add notes that a snapshot is to be written, if enough has been recorded since
+// the last. It is called before the fold is in the cache.
+func (d *due) add(stream domain.StreamID, f *fold) {
+	if f.revision-f.kept < interval(f.revision) || !d.wanted.Load() {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, again := d.folds[stream]; !again && len(d.folds) >= mostDue {
+		return
+	}
+	d.folds[stream], f.kept = f, f.revision
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (d *due) take() map[domain.StreamID]*fold {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	taken := d.folds
+	d.folds = map[domain.StreamID]*fold{}
+	return taken
+}
+
+// KeepSnapshots writes the snapshots of long histories as they grow, beside
+// whoever records, until ctx is done; then it writes those that are due, and
+// returns. Without it none is written, and those that there are go on being used.
+func (l *Ledger) KeepSnapshots(ctx context.Context) error {
+	l.due.mu.Lock()
+	l.due.wake, l.due.folds = make(chan struct{}, 1), map[domain.StreamID]*fold{}
+	l.due.mu.Unlock()
+	l.due.wanted.Store(true)
+	defer l.due.wanted.Store(false)
+	for {
+		over := ctx.Err() != nil
+		for stream, f := range l.due.take() {
+			if err := l.keep(context.WithoutCancel(ctx), stream, f); err != nil {
+				return err
+			}
+		}
+		if over {
+			return nil
+		}
+		select {
+		case <-l.due.wake:
+		case <-ctx.Done():
+		}
+	}
+}
