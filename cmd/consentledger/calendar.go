@@ -7,9 +7,9 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
-	"strconv"
 	"strings"
 
+	"consentledger/api/wire"
 	"consentledger/cmd/consentledger/law"
 	"consentledger/domain"
 
@@ -176,8 +176,8 @@ func fromFlags(k *domain.Calendar, notice, issued string) error {
 // calendars that are known.
 func calendarsToPublish(c *cobra.Command, known domain.Calendars, name, jurisdiction string) ([]domain.Calendar, error) {
 	if text, ok := strings.CutPrefix(name, "cn-"); ok {
-		if year, err := strconv.Atoi(text); err == nil {
-			return shippedCalendar(year)
+		if year, ok := wire.ParseCount(text); ok && year <= 9999 {
+			return shippedCalendar(int(year))
 		}
 	}
 	file, err := readInput(c, name)
@@ -249,10 +249,11 @@ func newCalendarShow() *cobra.Command {
 	var app, jurisdiction string
 	var version int
 	c := &cobra.Command{Use: "show YEAR", Short: "Show a year's days off and make-up days", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		year, err := strconv.Atoi(args[0])
-		if err != nil {
+		said, ok := wire.ParseCount(args[0])
+		if !ok || said > 9999 {
 			return usageError{errors.New("want a year, as in 2026")}
 		}
+		year := int(said)
 		known, err := calendarsOf(c, app)
 		if err != nil {
 			return err
