@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 
 	"consentledger/api/wire"
@@ -190,7 +191,10 @@ func calendarsToPublish(c *cobra.Command, known domain.Calendars, name, jurisdic
 	}
 	before := known.Published()
 	all := after.Published()
-	if place, replaced := replacedBy(before, all); replaced {
+	if place, replaced := replacedBy(before, all); replaced && saysTheSame(known, after, place) {
+		fmt.Fprintf(c.ErrOrStderr(), "note: these days of %s were published before: nothing was recorded\n", place)
+		return nil, nil
+	} else if replaced {
 		return nil, usageError{fmt.Errorf(`%s: without "adds_to" it would take the place of every calendar of %s; say "adds_to": %q`, name, place, place)}
 	}
 
@@ -201,6 +205,25 @@ func calendarsToPublish(c *cobra.Command, known domain.Calendars, name, jurisdic
 		}
 	}
 	return added, nil
+}
+
+// saysTheSame reports whether what a file says of a jurisdiction's days is what its
+// newest calendars of these years say.
+func saysTheSame(known, file domain.Calendars, jurisdiction string) bool {
+	for _, k := range file.Published() {
+		if k.Jurisdiction != jurisdiction {
+			continue
+		}
+		was, ok := known.Latest(jurisdiction, k.Year)
+		if !ok || !sameDays(k.Off, was.Off) || !sameDays(k.MakeUp, was.MakeUp) {
+			return false
+		}
+	}
+	return true
+}
+
+func sameDays(a, b []domain.Date) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
 // replacedBy returns the jurisdiction whose calendars a file took the place of,
