@@ -59,7 +59,7 @@ func (ref Reference) invoke(e ExemptionInvoked) (Event, error) {
 			}
 		}
 	}
-	return nil, refuseAt(UnknownGround, "data.code", "the list "+e.List.String()+" of the policy has no ground "+Quote(e.Code))
+	return nil, refuseAt(UnknownGround, "data.code", "the list "+e.List.String()+" of the policy has no ground "+QuoteCode(e.Code))
 }
 
 // exempt returns the exemption that covers q, if one does.

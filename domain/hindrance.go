@@ -19,7 +19,7 @@ var HindranceTexts = map[Hindrance]string{
 	PolicyChanged: "the policy changed since the version that was agreed to; ask with the version in force",
 	NewerEnded:    "a consent that was given after this one has ended, and the newest answer counts; ask again",
 	OtherBasis:    "the purpose rests on another legal basis, so nothing depends on a consent",
-	NotInForce:    "no policy in force declares the purpose",
+	NotInForce:    "no policy in force declares the purpose; name one that it declares, or publish the version that declares it",
 	NotStanding:   "the person's state does not allow it; see the answer to check",
 }
 

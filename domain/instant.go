@@ -51,6 +51,31 @@ func digit[T int | int64](n T) byte { return '0' + byte(n%10) }
 // case of its letters. A leap second, which ends the last minute of a day of
 // UTC, is the moment at which the next day begins.
 func ParseInstant(s string) (Instant, error) {
+	i, err := ParseLooseInstant(s)
+	if err != nil || !isRFC3339(s) {
+		return 0, errTime
+	}
+	return i, nil
+}
+
+// isRFC3339 reports whether a time that package time reads is one of RFC 3339.
+// That package also reads an hour of one digit, a comma before the fraction and
+// a zone of a day and more.
+func isRFC3339(s string) bool {
+	const hour, fraction, zone = len("2006-01-02T"), len("2006-01-02T15:04:05"), len("+08:00")
+	if s[hour+1] == ':' || s[fraction] == ',' {
+		return false
+	}
+	if last := s[len(s)-1]; last == 'Z' || last == 'z' {
+		return true
+	}
+	offset := s[len(s)-zone:]
+	return offset[1:3] < "24" && offset[4:] < "60"
+}
+
+// ParseLooseInstant reads what [ParseInstant] reads, and what differs from it in
+// nothing but its form. It is for opt-outs: their times are not refused.
+func ParseLooseInstant(s string) (Instant, error) {
 	t, err := time.Parse(time.RFC3339Nano, s)
 	if err != nil {
 		t, err = parseRare(s)

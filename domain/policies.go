@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Policies is every version of every policy of one app, in the order of their
@@ -268,7 +269,8 @@ func (p Policies) again(cmd PublishPolicy, known *PolicyPublished, recorded Inst
 
 	for _, kind := range cmd.Material {
 		if !has(known.Material, kind) {
-			return refuseAt(AlreadyPublished, "material", "this version was published before, without the material change "+Quote(kind)+way)
+			return refuseAt(AlreadyPublished, "material", "this version was published before, without the material change "+QuoteCode(kind)+
+				", as one that makes "+cmp.Or(strings.Join(known.Material, ", "), "none")+way)
 		}
 	}
 	for _, id := range cmd.Stale {

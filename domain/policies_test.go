@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 
 	. "consentledger/domain"
@@ -580,6 +581,15 @@ func TestAVersionIsPublishedOnce(t *testing.T) {
 		events, err := r.Policies.Decide(tt.cmd, By{}, tt.at)
 		if refused, _ := errors.AsType[Refusal](err); refused.Code != tt.code || len(events) != 0 {
 			t.Errorf("%s: %v, %v, want %q", name, events, err, tt.code)
+		}
+	}
+
+	// What was asked for that the version has not is named, if it is a code, and what
+	// the version has.
+	for kind, want := range map[string]string{"MAT-9": `the material change "MAT-9", as one that makes MAT-`, "mat-9": "[not shown]", "MAT-138001": "[not shown]"} {
+		_, err := r.Policies.Decide(PublishPolicy{Version: v2, Document: next, Material: []string{kind}}, By{}, july)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", kind, err, want)
 		}
 	}
 

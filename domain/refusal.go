@@ -1,5 +1,7 @@
 package domain
 
+import "strings"
+
 // A Refusal is a decision of the domain: final, and the caller's to read. It
 // never holds personal data.
 type Refusal struct {
@@ -89,6 +91,14 @@ func Quote(name string) string {
 		return notShown
 	}
 	return `"` + name + `"`
+}
+
+// QuoteCode is Quote for a code, as MAT-1, whose letters are capitals.
+func QuoteCode(code string) string {
+	if strings.ToUpper(code) != code || Quote(strings.ToLower(code)) == notShown {
+		return notShown
+	}
+	return `"` + code + `"`
 }
 
 const notShown = "[not shown]"

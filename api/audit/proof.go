@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"consentledger/api/edge"
+	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/projections/transparency"
@@ -64,9 +64,9 @@ func (s server) wanted(ctx context.Context, app domain.AppName, event, number st
 		}
 		return func() (int64, error) { return s.logs.Find(ctx, app, id) }, nil
 	}
-	index, err := strconv.ParseInt(number, 10, 64)
-	if err != nil || index < 0 {
-		return nil, badRequest("the index is a number from 0")
+	index, ok := wire.ParseCount(number)
+	if !ok {
+		return nil, badRequest("the index is a number from 0, without a sign or zeros before it, as in index=17")
 	}
 	return func() (int64, error) { return index, nil }, nil
 }

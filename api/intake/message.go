@@ -17,6 +17,9 @@ func parse(subject string, header nats.Header, data []byte) (req ledger.Request,
 	if req, hint, err = parseEvent(subject, header, data); err != nil {
 		return req, hint, err
 	}
+	if err := wire.StrayHeaders(&req, header, wire.SignatureHeader); err != nil {
+		return ledger.Request{}, hint, err
+	}
 	if said, has := typeOf(subject); has && said != wire.TypeOf(req) {
 		return ledger.Request{}, hint, domain.Refusal{Code: domain.Malformed, Path: "type",
 			Text: "type must be the one that the subject ends with, as in consent.v1.smartkey.in.consent.withdrawn"}

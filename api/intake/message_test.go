@@ -1,6 +1,9 @@
 package intake
 
 import (
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 
 	"consentledger/api/wire"
@@ -28,4 +31,60 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestAHeaderThatIsNotReadIsRefusedAndRefusesNoOptOut(t *testing.T) {
+	const consent, subject = "consent.given", "consent.v1.smartkey.record"
+	given := event("1", consent, "user-1", `{"act":"agree","purposes":["mail"]}`)
+	withdrawn := event("1", "consent.withdrawn", "user-1", `{"purposes":["mail"]}`)
+	plain, _, err := parse(subject, nil, withdrawn)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, c := range []struct {
+		name   string
+		header nats.Header
+		names  string // what the opt-out's record names
+	}{
+		{"a misspelt signature", nats.Header{"Consent-Signture": {"ann 0013"}}, "consent_signture"},
+		{"one in lower case", nats.Header{"consent-reason": {"audit"}}, "consent_reason"},
+		{"a key that stands twice", nats.Header{"Idempotency-Key": {"a"}, "idempotency-key": {"b"}}, "idempotency_key"},
+	} {
+		if _, _, err := parse(subject, c.header, given); !wire.IsRefusal(err) || strings.Contains(err.Error(), "0013") {
+			t.Errorf("%s: a consent with it: %v", c.name, err)
+		}
+		r, _, err := parse(subject, c.header, withdrawn)
+		if err != nil || r.Unread.Names != c.names || !strings.Contains(string(r.Unread.Claims), c.header[slices.Sorted(maps.Keys(c.header))[0]][0]) {
+			t.Errorf("%s: a withdrawal with it: %q %s %v", c.name, r.Unread.Names, r.Unread.Claims, err)
+		}
+
+		// An earlier program recorded it without, so it has to be the same body.
+		if string(r.Body) != string(plain.Body) {
+			t.Errorf("%s: the body is %s, want %s", c.name, r.Body, plain.Body)
+		}
+	}
+
+	for _, fine := range []nats.Header{{"Idempotency-Key": {"a"}}, {"Nats-Msg-Id": {"a"}}, {"X-Consent": {"a"}}} {
+		if r, _, err := parse(subject, fine, given); err != nil || r.Unread.Names != "" {
+			t.Errorf("%v: %q %v", fine, r.Unread.Names, err)
+		}
+	}
+}
+
+func TestAQuestionTakesNoHeaderOfTheLedger(t *testing.T) {
+	h := open(t)
+	for _, verb := range []string{"check", "prompt"} {
+		ask := &nats.Msg{Subject: "consent.v1.smartkey." + verb, Data: []byte(`{"subject":"user-1","purpose":"account"}`)}
+		if verb == "prompt" {
+			ask.Data = []byte(`{"subject":"user-1"}`)
+		}
+		if _, p := h.request(ask); p.Code != "" {
+			t.Errorf("%s: %+v", verb, p)
+		}
+		ask.Header = nats.Header{"Consent-Reason": {"audit"}}
+		if _, p := h.request(ask); p.Code != "malformed" || !strings.Contains(p.Detail, "header Consent-") {
+			t.Errorf("%s with a header: %+v", verb, p)
+		}
+	}
 }

@@ -169,6 +169,9 @@ func (s *service) ask(r *natsservice.Request, parse func([]byte) (question, erro
 		return
 	}
 	q, err := parse(r.Data)
+	if err == nil {
+		err = wire.StrayHeaders(nil, r.Header)
+	}
 	if err != nil {
 		_ = r.Answer(refusal(err))
 		return

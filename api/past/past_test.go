@@ -1,6 +1,7 @@
 package past_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -208,6 +209,14 @@ func TestExemptProcessingHasItsGround(t *testing.T) {
 	f := find(lawful(t, w, past.LawfulRequest{Purpose: "marketing", At: w.Time().String()}), w.Pseudonym("ada"), false)
 	if f == nil || !f.Stood.Allowed || f.Stood.Ground == nil || f.Stood.Ground.Code != "EXC-9" || !f.Stood.Ground.Doubtful || f.Stood.Ground.Approver != "boss" {
 		t.Errorf("%+v", f)
+	}
+}
+
+func TestAPurposeThatNobodyDeclaredIsRefused(t *testing.T) {
+	w := begin(t)
+	_, err := past.LawfulOf(t.Context(), w.Ledger, app, past.LawfulRequest{Purpose: "nix", At: w.Time().String()})
+	if refused, _ := errors.AsType[domain.Refusal](err); refused.Code != domain.UnknownPurpose || refused.Path != "purpose" || !strings.Contains(refused.Text, "marketing") {
+		t.Errorf("a purpose that no version declares: %v", err)
 	}
 }
 

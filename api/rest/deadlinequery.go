@@ -29,6 +29,11 @@ func (s *server) deadlineQuery(ctx context.Context, app string, d DeadlineQuery,
 	if err := s.checkOwed(ctx, q); err != nil {
 		return q, err
 	}
+	if d.Stream != "" {
+		if stream, err := domain.ParseStreamID(d.Stream); err != nil || stream.App != name {
+			return q, bad("stream: no stream of the app is named so; want one as answers have it, as in request-" + string(name) + "-0123456789abcdef")
+		}
+	}
 	if q.Limit = limit; d.Limit != "" {
 		if q.Limit, err = count(d.Limit, maxRows); err != nil {
 			return q, err

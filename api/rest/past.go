@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"net/http"
-	"strconv"
 
 	"consentledger/api/past"
 	"consentledger/domain"
@@ -54,8 +53,8 @@ func (s *server) pastRoutes(api huma.API) {
 			limit := 0
 			if in.Limit != "" {
 				var err error
-				if limit, err = strconv.Atoi(in.Limit); err != nil || limit < 1 {
-					return nil, bad("limit: is 1 to 1000")
+				if limit, err = count(in.Limit, maxRows); err != nil {
+					return nil, err
 				}
 			}
 			who, err := in.reader()

@@ -85,7 +85,11 @@ func parsePublication(body []byte) (domain.PublishPolicy, map[domain.Hash]string
 			return cmd, nil, bad("effective: " + err.Error())
 		}
 	}
-	cmd.Material = b.Material
+	for i, kind := range b.Material {
+		if cmd.Material = append(cmd.Material, kind); domain.QuoteCode(kind) != `"`+kind+`"` {
+			return cmd, nil, bad(fmt.Sprintf("material[%d]: a kind of material change is a code as in MAT-1, of A-Z, 0-9 and \"-\"", i))
+		}
+	}
 	for _, id := range b.Stale {
 		p, err := domain.ParsePurposeID(id)
 		if err != nil {

@@ -47,6 +47,7 @@ func TestADiffSaysWhatFollowsAndWhomItTouches(t *testing.T) {
 
 	// What a diff calls material must be declared.
 	h.want(422, "material-change-dropped", "POST", "/v1/apps/demo/policies", `{"document":`+body+`}`)
+	h.want(400, "material[1]: a kind of material change is a code as in MAT-1", "POST", "/v1/apps/demo/policies", `{"document":`+body+`,"material":["MAT-1","mat-2"]}`)
 	h.want(400, "scopes[0].actions[0]", "POST", "/v1/apps/demo/policies", `{"document":`+body+`,"scopes":[{"purpose":"mail","actions":["x"]}]}`)
 	h.want(422, "unknown-purpose", "POST", "/v1/apps/demo/policies", `{"document":`+body+`,"material":["MAT-1"],"scopes":[{"purpose":"none"}]}`)
 	h.want(200, `"scopes":[{"purpose":"mail","actions":["provide"]}]`, "POST", "/v1/apps/demo/policies", `{"document":`+body+`,"material":["MAT-1","MAT-6"]}`)

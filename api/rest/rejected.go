@@ -189,9 +189,9 @@ func (s *server) seeRejected(ctx context.Context, in *seenIn) (*out[Seen], error
 }
 
 func sequence(text string) (uint64, error) {
-	n, err := strconv.ParseUint(text, 10, 63)
-	if err != nil || n == 0 {
+	n, ok := wire.ParseCount(text)
+	if !ok || n == 0 {
 		return 0, bad("a rejected message is named by its sequence, as the list shows it")
 	}
-	return n, nil
+	return uint64(n), nil
 }

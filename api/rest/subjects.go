@@ -201,9 +201,9 @@ func count(text string, most int) (int, error) {
 	if text == "" {
 		return most, nil
 	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > most {
-		return 0, bad("a limit is a number from 1 to " + strconv.Itoa(most))
+	n, ok := wire.ParseCount(text)
+	if !ok || n < 1 || n > int64(most) {
+		return 0, bad("a limit is a number from 1 to " + strconv.Itoa(most) + ", without a sign or zeros before it")
 	}
-	return n, nil
+	return int(n), nil
 }

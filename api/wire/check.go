@@ -95,6 +95,9 @@ func Check(ctx context.Context, l Ledger, app domain.AppName, r CheckRequest, pr
 	if err != nil {
 		return unknown(q, asOf), err
 	}
+	if err := CheckVersion(s.Reference.Policies, q.Version); err != nil {
+		return unknown(q, asOf), err
+	}
 	m := domain.May(s.Subject, s.Reference, q)
 	if logged(s.Reference, q, m) {
 		if err := logAnswer(ctx, l, app, who, principal, q, m); err != nil {
@@ -108,6 +111,7 @@ func Check(ctx context.Context, l Ledger, app domain.AppName, r CheckRequest, pr
 func answerOf(m domain.Answer, s ledger.State, q domain.Question, asOf ledger.AsOf) CheckAnswer {
 	a := unknown(q, asOf)
 	a.fill(m)
+	a.Reason += named(s.Reference.Policies, q, m.Why)
 	a.Position = FormatPosition(s.Position)
 	return a
 }

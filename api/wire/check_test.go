@@ -179,12 +179,25 @@ func TestACheckNamesDataReceiversAndVersions(t *testing.T) {
 		{CheckRequest{Category: "faces", Recipient: "acme", Version: v}, domain.WhyConsent},
 		{CheckRequest{Category: "voices"}, domain.WhyNoCategory},
 		{CheckRequest{Recipient: "other"}, domain.WhyNoRecipient},
-		{CheckRequest{Version: domain.Hash{9}.String()}, domain.WhyNoPurpose},
 	} {
 		c.r.Subject, c.r.Purpose = "ann", "all"
 		a, err := Check(t.Context(), l, "smartkey", c.r, "the-asker", l.Now())
 		if err != nil || a.Why != string(c.why) || a.Category != c.r.Category || a.Recipient != c.r.Recipient || a.Evidence != "weak" {
 			t.Errorf("%+v: %+v, %v", c.r, a, err)
+		}
+	}
+	_, err = Check(t.Context(), l, "smartkey", CheckRequest{Subject: "ann", Purpose: "all", Version: domain.Hash{9}.String()}, "the-asker", l.Now())
+	if refused, _ := errors.AsType[domain.Refusal](err); refused.Code != domain.UnknownVersion || refused.Path != "version" || !strings.Contains(refused.Text, v) {
+		t.Errorf("a version that was never published: %v", err)
+	}
+	for wants, r := range map[string]CheckRequest{
+		"No version ever did; there are all": {Purpose: "nix"}, "No version ever did; there are faces": {Purpose: "all", Category: "facs"},
+		"No version ever did; there are acme": {Purpose: "all", Recipient: "acne"},
+	} {
+		r.Subject = "ann"
+		a, err := Check(t.Context(), l, "smartkey", r, "the-asker", l.Now())
+		if err != nil || a.Allowed || !strings.Contains(a.Reason, wants) {
+			t.Errorf("%+v: %s, %v, want %s", r, a.Reason, err, wants)
 		}
 	}
 	for member, r := range map[string]CheckRequest{"category": {Category: "A b"}, "recipient": {Recipient: "A b"}, "version": {Version: "1"}} {

@@ -7,6 +7,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
+// ParseCount reads a whole number from 0 on as everybody writes it, and in no other
+// form: no sign, no zero in front, nothing that another program reads as another
+// number.
+func ParseCount(s string) (n int64, ok bool) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	return n, err == nil && n >= 0 && strconv.FormatInt(n, 10) == s
+}
+
 // isExact reports whether a JSON number is kept as the number that it is. What
 // is kept has the form of RFC 8785, by way of a float64: that form must denote
 // the same decimal number, as 0.1 does for 0.10, and 0 does not for 1e-400. An

@@ -60,3 +60,16 @@ func TestTwoNumbersThatAFloatHoldsAlikeAreNotOneEvent(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestACountIsReadInOneForm(t *testing.T) {
+	for text, want := range map[string]int64{"0": 0, "1": 1, "17": 17, "9223372036854775807": 1<<63 - 1} {
+		if n, ok := ParseCount(text); !ok || n != want {
+			t.Errorf("%s is read as %d, %v", text, n, ok)
+		}
+	}
+	for _, text := range []string{"", "01", "+1", "-1", "-0", "1.0", "1e3", "1_0", "0x1", " 1", "1 ", "\uff11", "9223372036854775808"} {
+		if n, ok := ParseCount(text); ok {
+			t.Errorf("%q is read as %d", text, n)
+		}
+	}
+}

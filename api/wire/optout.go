@@ -83,6 +83,20 @@ func (u *unread) kept() ledger.Unread {
 	return ledger.Unread{Names: strings.Join(names, ","), Claims: claims}
 }
 
+// beside returns the claims with those that are kept already.
+func (u *unread) beside(kept ledger.Unread) ledger.Unread {
+	var pairs [][2]string
+	if len(kept.Claims) > 0 {
+		if err := json.Unmarshal(kept.Claims, &pairs); err != nil {
+			panic("wire: claims are no JSON: " + err.Error())
+		}
+	}
+	for _, p := range pairs {
+		u.claims = append(u.claims, claim{p[0], p[1]})
+	}
+	return u.kept()
+}
+
 // shownPath returns a path as a record may name it in the clear.
 func shownPath(path string) string {
 	member, inData := strings.CutPrefix(path, "data.")
@@ -204,6 +218,7 @@ func parseLoosely(app domain.AppName, e loose, refusal error, fromApp bool) (led
 	if v := e.attrs.get("specversion"); v != "1.0" {
 		e.addText("specversion", v)
 	}
+	sent := e.oddTime()
 	for _, beside := range []struct {
 		name string
 		read func(*ledger.Request, attributes) error
@@ -225,7 +240,30 @@ func parseLoosely(app domain.AppName, e loose, refusal error, fromApp bool) (led
 	}
 	r.Unread = e.kept()
 	r.Body = end(append(newBody(len(data)+len(r.Unread.Claims)), data...), &r, e.kind.name)
+
+	// A time that was understood is no part of what tells two bodies apart but by
+	// what it means: whoever sends the opt-out again gets the same receipt.
+	if sent != "" {
+		r.Unread = (&unread{[]claim{{"time", sent}}}).beside(r.Unread)
+	}
 	return r, nil
+}
+
+// oddTime puts a time that differs from RFC 3339 in its form alone into its form,
+// and returns it as it was sent; empty: there is none.
+func (e *loose) oddTime() (sent string) {
+	for i, a := range e.attrs {
+		if a.name != "time" {
+			continue
+		}
+		_, err := domain.ParseInstant(a.text)
+		at, odd := domain.ParseLooseInstant(a.text)
+		if err != nil && odd == nil {
+			e.attrs[i].text = at.String()
+			return a.text
+		}
+	}
+	return ""
 }
 
 // errNothingLeft says that of an opt-out nothing can be read that it is about.

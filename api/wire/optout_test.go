@@ -341,3 +341,32 @@ func TestDataBesideANullAreTheData(t *testing.T) {
 		}
 	}
 }
+
+func TestATimeThatDiffersInItsFormAloneIsThatOfTheOptOut(t *testing.T) {
+	const at = `"2026-03-02T09:30:00Z"`
+	for sent, means := range map[string]string{
+		"2026-03-02T09:30:00,5Z": "2026-03-02T09:30:00.500Z", "2026-03-02T9:30:00Z": "2026-03-02T09:30:00Z", "2026-03-02T09:30:00+24:00": "2026-03-01T09:30:00Z",
+	} {
+		plain, err := ParseEvent("shop", withdrawal(at, `"`+means+`"`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		odd, err := ParseEvent("shop", withdrawal(at, `"`+sent+`"`))
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		// An earlier program took it for the plain one, so it has to be the same body.
+		if odd.At != plain.At || !bytes.Equal(odd.Body, plain.Body) {
+			t.Errorf("at %s: %s, want at %s: %s", odd.At, odd.Body, plain.At, plain.Body)
+		}
+		if odd.Unread.Names != "time" || !bytes.Contains(odd.Unread.Claims, []byte(sent)) {
+			t.Errorf("kept as %q: %s", odd.Unread.Names, odd.Unread.Claims)
+		}
+	}
+
+	grant := []byte(strings.NewReplacer("consent.withdrawn", "consent.given", at, `"2026-03-02T09:30:00,5Z"`).Replace(string(withdrawal())))
+	if _, err := ParseEvent("shop", grant); err == nil || !strings.Contains(err.Error(), "RFC 3339") {
+		t.Errorf("a grant at such a time: %v", err)
+	}
+}

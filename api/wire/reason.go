@@ -23,11 +23,21 @@ func reason(m domain.Answer, a *CheckAnswer) string {
 // shortSentence says why the newest consent does not count. Answers of the past
 // have had the sentence.
 func shortSentence(r domain.CountRule) string {
-	says := " A later answer does not count: " + r.Says + "."
-	if r.Short == domain.NoBindingText {
-		says += " It names no locale, or one in which the policy has no authoritative text: name the locale of the text that was shown, or publish the text."
-	}
-	return says
+	return " A later answer does not count: " + r.Says + ". " + advice[r.Short]
+}
+
+// advice says what to do about a consent that does not count. The answer to who
+// records it and the check say the same.
+var advice = map[domain.Shortfall]string{
+	domain.ActGivesNone:   "Ask the person, and name the act of the policy by which they said yes.",
+	domain.TickedBefore:   "Show a box that is not ticked, and record what the person does with it.",
+	domain.NeedsSeparate:  "Ask for this purpose alone, on a control of its own, or name the act that the policy has for it.",
+	domain.NeedsControl:   "Name the control that the person used, which offers this purpose, or ask on one that does.",
+	domain.NeedsExplicit:  "The purpose was changed: ask for it by an act that says yes to the change, not by a general one.",
+	domain.NeedsDocument:  "Record it again with a proof that names document, method and checked_by.",
+	domain.NeedsGuardian:  "Ask the guardian, and record that the guardian consents, with what proves it.",
+	domain.GuardianLapsed: "Ask the person.",
+	domain.NoBindingText:  "It names no locale, or one in which the policy has no authoritative text: name the locale of the text that was shown, or publish the text.",
 }
 
 // opposition says where a machine's signal and the person's own word are at odds.

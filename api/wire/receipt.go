@@ -86,7 +86,11 @@ func RecordedOf(r ledger.Receipt) Receipt {
 func receiptReason(r ledger.Receipt) string {
 	var sentences []string
 	for purpose, why := range pairs(r.Short) {
-		sentences = append(sentences, "The consent does not count for "+purpose+": "+shortReason(why)+".")
+		says := "The consent does not count for " + purpose + ": " + shortReason(why) + "."
+		if todo, is := advice[domain.Shortfall(why)]; is {
+			says += " " + todo
+		}
+		sentences = append(sentences, says)
 	}
 	for purpose, basis := range pairs(r.Rests) {
 		sentences = append(sentences, "The policy bases "+purpose+" on "+basis+", not on consent: it goes on, and nothing of it is ordered stopped or deleted.")

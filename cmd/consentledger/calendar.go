@@ -7,9 +7,10 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
-	"strconv"
+	"slices"
 	"strings"
 
+	"consentledger/api/wire"
 	"consentledger/cmd/consentledger/law"
 	"consentledger/domain"
 
@@ -176,8 +177,8 @@ func fromFlags(k *domain.Calendar, notice, issued string) error {
 // calendars that are known.
 func calendarsToPublish(c *cobra.Command, known domain.Calendars, name, jurisdiction string) ([]domain.Calendar, error) {
 	if text, ok := strings.CutPrefix(name, "cn-"); ok {
-		if year, err := strconv.Atoi(text); err == nil {
-			return shippedCalendar(year)
+		if year, ok := wire.ParseCount(text); ok && year <= 9999 {
+			return shippedCalendar(int(year))
 		}
 	}
 	file, err := readInput(c, name)
@@ -190,7 +191,10 @@ func calendarsToPublish(c *cobra.Command, known domain.Calendars, name, jurisdic
 	}
 	before := known.Published()
 	all := after.Published()
-	if place, replaced := replacedBy(before, all); replaced {
+	if place, replaced := replacedBy(before, all); replaced && saysTheSame(known, after, place) {
+		fmt.Fprintf(c.ErrOrStderr(), "note: these days of %s were published before: nothing was recorded\n", place)
+		return nil, nil
+	} else if replaced {
 		return nil, usageError{fmt.Errorf(`%s: without "adds_to" it would take the place of every calendar of %s; say "adds_to": %q`, name, place, place)}
 	}
 
@@ -201,6 +205,25 @@ func calendarsToPublish(c *cobra.Command, known domain.Calendars, name, jurisdic
 		}
 	}
 	return added, nil
+}
+
+// saysTheSame reports whether what a file says of a jurisdiction's days is what its
+// newest calendars of these years say.
+func saysTheSame(known, file domain.Calendars, jurisdiction string) bool {
+	for _, k := range file.Published() {
+		if k.Jurisdiction != jurisdiction {
+			continue
+		}
+		was, ok := known.Latest(jurisdiction, k.Year)
+		if !ok || !sameDays(k.Off, was.Off) || !sameDays(k.MakeUp, was.MakeUp) {
+			return false
+		}
+	}
+	return true
+}
+
+func sameDays(a, b []domain.Date) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
 // replacedBy returns the jurisdiction whose calendars a file took the place of,
@@ -249,10 +272,11 @@ func newCalendarShow() *cobra.Command {
 	var app, jurisdiction string
 	var version int
 	c := &cobra.Command{Use: "show YEAR", Short: "Show a year's days off and make-up days", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		year, err := strconv.Atoi(args[0])
-		if err != nil {
+		said, ok := wire.ParseCount(args[0])
+		if !ok || said > 9999 {
 			return usageError{errors.New("want a year, as in 2026")}
 		}
+		year := int(said)
 		known, err := calendarsOf(c, app)
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -195,5 +196,30 @@ func TestVersion(t *testing.T) {
 	}
 	if version == "" {
 		t.Error("this program has no version")
+	}
+}
+
+// Package pflag reads 010 as eight.
+func TestANumberIsWrittenInOneWay(t *testing.T) {
+	for _, args := range [][]string{
+		{"void", "preview", "--limit", "010"}, {"void", "preview", "--limit", "+5"}, {"void", "preview", "--limit", "0x10"},
+		{"log", "proof", "--index", "1_0"}, {"log", "proof", "--index", "01"}, {"calendar", "show", "2026", "--version", "01"},
+	} {
+		c, rest, err := newRoot().Find(args)
+		if err == nil {
+			err = c.FlagErrorFunc()(c, c.ParseFlags(rest))
+		}
+		if usage, is := errors.AsType[usageError](err); !is || !strings.Contains(usage.Error(), "without a plus sign") {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+	for _, args := range [][]string{{"void", "preview", "--limit", "10"}, {"log", "proof", "--index", "0"}} {
+		c, rest, err := newRoot().Find(args)
+		if err == nil {
+			err = c.ParseFlags(rest)
+		}
+		if err != nil {
+			t.Errorf("%v: %v", args, err)
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -125,6 +126,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(newCalendar(), newDeadline(), newReport(), newRequest(), newIncident(), newObligation(), newService())
 	root.AddCommand(newLog(), newSubject(), newVerify(), newExport(), newReceipt(), newSchema(), newLawful(), newBench(), newBenchLoad(), newVersion(), exitCodesHelp())
 	strict(root)
+	decimal(root)
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return emptyFlag(c) }
 	return root
 }
@@ -153,6 +155,30 @@ func env(name, otherwise string) string {
 		return v
 	}
 	return otherwise
+}
+
+// A decimalFlag is a flag with a number, which is written as everybody writes it:
+// package pflag reads 010 as eight, and 1_0 and 0xa as ten.
+type decimalFlag struct{ pflag.Value }
+
+func (d decimalFlag) Set(text string) error {
+	if n, err := strconv.ParseInt(text, 10, 64); err != nil || strconv.FormatInt(n, 10) != text {
+		return errors.New("want a number as in 17, without a plus sign or zeros before it")
+	}
+	return d.Value.Set(text)
+}
+
+// decimal makes every number that is a flag of c, or of a command below it, a
+// [decimalFlag].
+func decimal(c *cobra.Command) {
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if kind := f.Value.Type(); kind == "int" || kind == "int64" {
+			f.Value = decimalFlag{f.Value}
+		}
+	})
+	for _, sub := range c.Commands() {
+		decimal(sub)
+	}
 }
 
 // strict lets no command that only has others below it be called by itself, or

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
+	"consentledger/api/wire"
 	"consentledger/domain"
 )
 
@@ -119,10 +119,12 @@ func projections(c domain.Calendars, jurisdiction string, members map[string]jso
 	return c, nil
 }
 
-func year(k *domain.Calendar, text string) (err error) {
-	if k.Year, err = strconv.Atoi(text); err != nil {
+func year(k *domain.Calendar, text string) error {
+	n, ok := wire.ParseCount(text)
+	if !ok || n > 9999 {
 		return fmt.Errorf("%q is no year", text)
 	}
+	k.Year = int(n)
 	return nil
 }
 

@@ -1,0 +1,50 @@
+package wire
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"consentledger/domain"
+	"consentledger/eventstore/ledger"
+)
+
+// ownPrefix begins the names of the ledger's own headers.
+const ownPrefix = "consent-"
+
+// StrayHeaders refuses a message whose sender means something by a header that is
+// not read: one of the ledger's own that is not among the taken ones, as a
+// misspelt Consent-Signature, or an Idempotency-Key that says two things. No
+// opt-out is refused for it: r, which may be nil, names the header, and keeps what
+// it said.
+func StrayHeaders(r *ledger.Request, header map[string][]string, taken ...string) error {
+	var stray unread
+	var refusal error
+	for _, name := range slices.Sorted(maps.Keys(header)) {
+		lower := strings.ToLower(name)
+		isTaken := slices.ContainsFunc(taken, func(t string) bool { return strings.EqualFold(t, name) })
+		switch {
+		case strings.HasPrefix(lower, ownPrefix) && !isTaken:
+			refusal = malformed("there is a header Consent-... that is not read here; %s", knownHeaders(taken))
+		case lower == "idempotency-key" && Repeated(header, name):
+			refusal = malformed("the header Idempotency-Key stands twice: send it once, or leave it out")
+		default:
+			continue
+		}
+		for _, value := range header[name] {
+			stray.addText(strings.ReplaceAll(lower, "-", "_"), value)
+		}
+	}
+	if refusal == nil || r == nil || !domain.IsOptOut(r.Command) {
+		return refusal
+	}
+	r.Unread = stray.beside(r.Unread)
+	return nil
+}
+
+func knownHeaders(names []string) string {
+	if len(names) == 0 {
+		return "there is none that is"
+	}
+	return "it takes " + strings.Join(names, ", ")
+}
