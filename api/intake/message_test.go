@@ -47,9 +47,9 @@ func TestAHeaderThatIsNotReadIsRefusedAndRefusesNoOptOut(t *testing.T) {
 		header nats.Header
 		names  string // what the opt-out's record names
 	}{
-		{"a misspelt signature", nats.Header{"Consent-Signture": {"ann 0013"}}, "consent_signture"},
-		{"one in lower case", nats.Header{"consent-reason": {"audit"}}, "consent_reason"},
-		{"a key that stands twice", nats.Header{"Idempotency-Key": {"a"}, "idempotency-key": {"b"}}, "idempotency_key"},
+		{"a misspelt signature", nats.Header{"Consent-Signture": {"ann 0013"}}, "consent-signture"},
+		{"one in lower case", nats.Header{"consent-reason": {"audit"}}, "consent-reason"},
+		{"a key that stands twice", nats.Header{"Idempotency-Key": {"a"}, "idempotency-key": {"b"}}, "idempotency-key"},
 	} {
 		if _, _, err := parse(subject, c.header, given); !wire.IsRefusal(err) || strings.Contains(err.Error(), "0013") {
 			t.Errorf("%s: a consent with it: %v", c.name, err)

@@ -18,7 +18,7 @@ const ownPrefix = "consent-"
 // opt-out is refused for it: r, which may be nil, names the header, and keeps what
 // it said.
 func StrayHeaders(r *ledger.Request, header map[string][]string, taken ...string) error {
-	var stray unread
+	var stray ledger.Unread
 	var refusal error
 	for _, name := range slices.Sorted(maps.Keys(header)) {
 		lower := strings.ToLower(name)
@@ -32,14 +32,23 @@ func StrayHeaders(r *ledger.Request, header map[string][]string, taken ...string
 			continue
 		}
 		for _, value := range header[name] {
-			stray.addText(strings.ReplaceAll(lower, "-", "_"), value)
+			stray = stray.With(shownHeader(lower), value)
 		}
 	}
 	if refusal == nil || r == nil || !domain.IsOptOut(r.Command) {
 		return refusal
 	}
-	r.Unread = stray.beside(r.Unread)
+	r.Unread = r.Unread.And(stray)
 	return nil
+}
+
+// shownHeader returns the name of a header as a record may have it in the clear:
+// one that does not look like a name is not shown.
+func shownHeader(lower string) string {
+	if len(lower) > 40 || strings.Trim(lower, "abcdefghijklmnopqrstuvwxyz-") != "" {
+		return "(a header)"
+	}
+	return lower
 }
 
 func knownHeaders(names []string) string {

@@ -83,20 +83,6 @@ func (u *unread) kept() ledger.Unread {
 	return ledger.Unread{Names: strings.Join(names, ","), Claims: claims}
 }
 
-// beside returns the claims with those that are kept already.
-func (u *unread) beside(kept ledger.Unread) ledger.Unread {
-	var pairs [][2]string
-	if len(kept.Claims) > 0 {
-		if err := json.Unmarshal(kept.Claims, &pairs); err != nil {
-			panic("wire: claims are no JSON: " + err.Error())
-		}
-	}
-	for _, p := range pairs {
-		u.claims = append(u.claims, claim{p[0], p[1]})
-	}
-	return u.kept()
-}
-
 // shownPath returns a path as a record may name it in the clear.
 func shownPath(path string) string {
 	member, inData := strings.CutPrefix(path, "data.")
@@ -244,7 +230,7 @@ func parseLoosely(app domain.AppName, e loose, refusal error, fromApp bool) (led
 	// A time that was understood is no part of what tells two bodies apart but by
 	// what it means: whoever sends the opt-out again gets the same receipt.
 	if sent != "" {
-		r.Unread = (&unread{[]claim{{"time", sent}}}).beside(r.Unread)
+		r.Unread = r.Unread.With("time", sent)
 	}
 	return r, nil
 }

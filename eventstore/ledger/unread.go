@@ -16,25 +16,43 @@ const SignatureName = "consent-signature"
 // With returns u with one more thing beside the opt-out that was not understood:
 // what it is called, and what it said.
 func (u Unread) With(name, text string) Unread {
-	var claims [][2]string
+	return u.and([]string{name}, [][2]string{{name, strings.ToValidUTF8(text, "\uFFFD")}})
+}
+
+// And returns u with all that v has.
+func (u Unread) And(v Unread) Unread {
+	if v.Names == "" {
+		return u
+	}
+	return u.and(strings.Split(v.Names, ","), v.pairs())
+}
+
+// pairs returns the claims: what each is called, and what it said.
+func (u Unread) pairs() (claims [][2]string) {
 	if len(u.Claims) > 0 && json.Unmarshal(u.Claims, &claims) != nil {
 		panic("ledger: claims are no pairs of texts")
 	}
-	claims = append(claims, [2]string{name, strings.ToValidUTF8(text, "\uFFFD")})
-	slices.SortStableFunc(claims, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
+	return claims
+}
 
+func (u Unread) and(names []string, claims [][2]string) Unread {
+	claims = append(claims, u.pairs()...)
+	slices.SortStableFunc(claims, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
 	b, err := json.Marshal(claims)
 	if err != nil {
 		panic("ledger: claims do not make JSON: " + err.Error())
 	}
-	if u.Names == "" {
-		return Unread{Names: name, Claims: b}
+
+	if u.Names != "" {
+		names = append(names, strings.Split(u.Names, ",")...)
 	}
-	names := strings.Split(u.Names, ",")
-	if !slices.Contains(names, name) {
-		names = append([]string{name}, names...)
+	var once []string
+	for _, name := range names {
+		if !slices.Contains(once, name) {
+			once = append(once, name)
+		}
 	}
-	return Unread{Names: strings.Join(names, ","), Claims: b}
+	return Unread{Names: strings.Join(once, ","), Claims: b}
 }
 
 // isUnsigned reports whether a request is refused since its signature does not hold.
