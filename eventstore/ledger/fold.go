@@ -226,6 +226,13 @@ func (c *folds) get(s domain.StreamID) (*fold, bool) {
 	return f, ok
 }
 
+// unchanged returns the fold of a stream if it is known to be the same since a
+// position: nothing that is later is in it, and everything up to there was heard.
+func (c *folds) unchanged(s domain.StreamID, since eventstore.Position) (*fold, bool) {
+	f, ok := c.get(s)
+	return f, ok && f.position <= since && !c.behind(since)
+}
+
 // mainID names the streams that an app has one of: its policies, its calendars.
 const mainID = "main"
 

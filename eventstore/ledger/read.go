@@ -52,12 +52,18 @@ func (l *Ledger) State(ctx context.Context, app domain.AppName, who domain.Perso
 	return s, err
 }
 
+// foldAsOf returns the fold of a stream now, or as it was at a position. Where
+// nothing was recorded in the stream since, that is the fold of now, which need not
+// be read.
 func (l *Ledger) foldAsOf(ctx context.Context, stream domain.StreamID, past bool, until eventstore.Position) (*fold, error) {
 	switch {
 	case !past:
 		return l.fold(ctx, stream)
 	case until == 0:
 		return newFold(), nil
+	}
+	if f, ok := l.folds.unchanged(stream, until); ok {
+		return f, nil
 	}
 	return l.foldUntil(ctx, stream, until)
 }
