@@ -32,8 +32,8 @@ func (s Subject) give(cmd GiveConsent, ref Reference, at, recorded Instant) (Eve
 		return nil, refuseAt(AtInFuture, "time", "a yes may not be more than 5 minutes ahead of the ledger's clock")
 	case at < recorded.Add(-LateLimit) && !cmd.Import:
 		return nil, refuseAt(AtTooLate, "time", "a yes more than 30 days old is taken only as an import, marked so")
-	case cmd.Until != 0 && cmd.Until <= max(at, recorded):
-		return nil, refuseAt(AlreadyOver, "data.until", "the consent would end before it begins")
+	case cmd.Until != 0 && cmd.Until <= at:
+		return nil, refuseAt(AlreadyOver, "data.until", "the consent would end before it was given")
 	}
 	if err := cmd.filtered(ref.Erased); err != nil {
 		return nil, err

@@ -1,5 +1,7 @@
 package domain
 
+import "slices"
+
 // A Hindrance says why a yes that counts allows nothing when it is recorded.
 // Unlike a [Shortfall] it is no fault of the yes: what comes later may lift it.
 type Hindrance string
@@ -8,6 +10,7 @@ const (
 	OptOutStands  Hindrance = "opt-out-stands"          // it is not proven that the yes is the last word
 	PolicyChanged Hindrance = "policy-changed"          // the yes is to an older version
 	NewerEnded    Hindrance = "newer-consent-ended"     // and the newest one counts
+	OwnEnded      Hindrance = "consent-over"            // it had ended when it was recorded
 	OtherBasis    Hindrance = "other-legal-basis"       // the purpose rests on no consent
 	NotInForce    Hindrance = "purpose-not-in-force"    // no policy in force declares the purpose
 	NotStanding   Hindrance = "person-does-not-consent" // for another reason: see the person's state
@@ -18,6 +21,7 @@ var HindranceTexts = map[Hindrance]string{
 	OptOutStands:  "a refusal or withdrawal stands, of which it is not proven that it came before this consent; ask the person again",
 	PolicyChanged: "the policy changed since the version that was agreed to; ask with the version in force",
 	NewerEnded:    "a consent that was given after this one has ended, and the newest answer counts; ask again",
+	OwnEnded:      "it had ended when it was recorded, and the newest answer counts; ask again",
 	OtherBasis:    "the purpose rests on another legal basis, so nothing depends on a consent",
 	NotInForce:    "no policy in force declares the purpose; name one that it declares, or publish the version that declares it",
 	NotStanding:   "the person's state does not allow it; see the answer to check",
@@ -32,7 +36,7 @@ func (s Subject) Weigh(f Fact, ref Reference) Event {
 	}
 	at := f.yesFrom()
 	inForce := ref.Policies.inForce(at)
-	simple := s.simple(ref)
+	simple := s.simple(ref) && !e.endsBy(at)
 	after := s
 	if !simple {
 		after = s.Evolve(f)
@@ -49,6 +53,11 @@ func (s Subject) Weigh(f Fact, ref Reference) Event {
 			why = OtherBasis
 		case !simple:
 			why = hindranceOf(after.standing(item.Purpose, at, &ref).Status)
+			if y := after.said[len(after.said)-1]; why == NewerEnded {
+				if _, over := after.over(y, item.Purpose, at); over {
+					why = OwnEnded
+				}
+			}
 		}
 		if why != "" {
 			e.Hindered = append(e.Hindered, Hindered{item.Purpose, why})
@@ -70,6 +79,14 @@ func (s *Subject) simple(ref Reference) bool {
 		}
 	}
 	return len(s.ages) == 0 && len(s.guardians) == 0
+}
+
+// endsBy reports whether some of a consent is over at a moment. One that comes late,
+// as in an import, may be over when it is recorded: it still ends what was agreed to
+// before it.
+func (e ConsentGiven) endsBy(at Instant) bool {
+	over := func(x End) bool { return x.Until <= at }
+	return e.Until != 0 && e.Until <= at || slices.ContainsFunc(e.Ends, over)
 }
 
 func hindranceOf(s Status) Hindrance {

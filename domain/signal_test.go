@@ -200,6 +200,8 @@ func TestAConsentSaysWhatHindersIt(t *testing.T) {
 		{"no opt-out that it is later than", one, []Fact{no(1, june-5, june-5)}, GiveConsent{Act: "agree", Purposes: ads.Purposes}, june, "[]"},
 		{"an older version", two, nil, GiveConsent{Act: "agree", Version: v1, Purposes: ads.Purposes}, june, "[{ads policy-changed}]"},
 		{"a newer consent that ended", one, []Fact{grant(1, june-5, june-5, untilThen(june-2))}, GiveConsent{Act: "agree", Purposes: ads.Purposes}, june - 9, "[{ads newer-consent-ended}]"},
+		{"it came late, and is over", one, nil, GiveConsent{Act: "agree", Purposes: ads.Purposes, Until: june - 1}, june - 9, "[{ads consent-over}]"},
+		{"the same after an older one without end", one, []Fact{grant(1, june-20, june-20, nil)}, GiveConsent{Act: "agree", Purposes: ads.Purposes, Until: june - 1}, june - 9, "[{ads consent-over}]"},
 		{"what falls short says so itself", one, nil, GiveConsent{Act: "agree", Purposes: []PurposeID{"face"}}, june, "[]"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -208,7 +210,7 @@ func TestAConsentSaysWhatHindersIt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			e := s.Weigh(Fact{At: tt.at, Recorded: june, Event: then[0]}, tt.ref).(ConsentGiven)
+			e := s.Weigh(Fact{At: tt.at, Recorded: june, Rules: Rules, Event: then[0]}, tt.ref).(ConsentGiven)
 			if got := fmt.Sprint(e.Hindered); got != tt.want {
 				t.Errorf("hindered %s, want %s", got, tt.want)
 			}

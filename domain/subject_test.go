@@ -150,6 +150,11 @@ func TestDecide(t *testing.T) {
 		{"a yes a little ahead", GiveConsent{Act: "agree", Purposes: []PurposeID{"ads"}}, noon + 4*60e3, given(Item{"ads", ""}), ""},
 		{"a yes too late", GiveConsent{Act: "agree"}, noon - 31*86400e3, nil, AtTooLate},
 		{"a yes that is over", GiveConsent{Act: "agree", Until: t0}, noon, nil, AlreadyOver},
+		{"a yes that came late, and is over by now", GiveConsent{Act: "agree", Purposes: []PurposeID{"ads"}, Until: noon - 1}, noon - 2, []Event{func() Event {
+			e := given(Item{"ads", ""})[0].(ConsentGiven)
+			e.Until = noon - 1
+			return e
+		}()}, ""},
 		{"a withdrawal however old", WithdrawConsent{Scope: ads}, 1, []Event{ConsentWithdrawn{Scope: ads}}, ""},
 		{"a withdrawal of nothing", WithdrawConsent{}, noon, nil, NothingNamed},
 		{"a withdrawal of an unknown purpose is loud", WithdrawConsent{Scope: Scope{Purposes: []PurposeID{"adz"}}}, noon, nil, UnknownPurpose},

@@ -62,6 +62,9 @@ func TestRequestsAreCountedWhenTheyAreAnswered(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
 	var answers sync.WaitGroup
 	for _, body := range []string{"1", "2", "bad"} {
 		answers.Go(func() {
@@ -115,6 +118,9 @@ func TestClosingAnswersWhatWasSentBefore(t *testing.T) {
 		_ = r.Answer(nil, r.Data)
 	}}})
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil { // the server has the subscription: what comes before is dropped
 		t.Fatal(err)
 	}
 	answers, err := asker.SubscribeSync("answers")

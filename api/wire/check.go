@@ -111,7 +111,9 @@ func Check(ctx context.Context, l Ledger, app domain.AppName, r CheckRequest, pr
 func answerOf(m domain.Answer, s ledger.State, q domain.Question, asOf ledger.AsOf) CheckAnswer {
 	a := unknown(q, asOf)
 	a.fill(m)
-	a.Reason += named(s.Reference.Policies, q, m.Why)
+	if asOf.KnownAt == 0 {
+		a.Reason += named(s.Reference.Policies, q, m.Why)
+	}
 	a.Position = FormatPosition(s.Position)
 	return a
 }

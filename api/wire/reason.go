@@ -14,16 +14,21 @@ func reason(m domain.Answer, a *CheckAnswer) string {
 	}
 	for _, r := range domain.CountRules {
 		if r.Short == m.Standing.Short && !m.Allowed {
-			s += shortSentence(r)
+			s += shortSentence(r, a.KnownAt != "")
 		}
 	}
 	return s + opposition(m, a)
 }
 
-// shortSentence says why the newest consent does not count. Answers of the past
-// have had the sentence.
-func shortSentence(r domain.CountRule) string {
-	return " A later answer does not count: " + r.Says + ". " + advice[r.Short]
+// shortSentence says why the newest consent does not count, and what to do about it
+// now. In an answer about the past nothing is left to do, and it says what it has
+// always said.
+func shortSentence(r domain.CountRule, past bool) string {
+	says := " A later answer does not count: " + r.Says + "."
+	if past && r.Short != domain.NoBindingText {
+		return says
+	}
+	return says + " " + advice[r.Short]
 }
 
 // advice says what to do about a consent that does not count. The answer to who

@@ -155,8 +155,8 @@ func demoGivesAccount(t *testing.T, r *running) {
 	}
 	for lang, wants := range map[string][]string{
 		"en": {
-			"What was promised", "What was kept", "What was not kept", "How do I know?", "Promise not kept: ", "is the one that was signed: ", "Yeses that prove little: ",
-			"Events by kind", "Answers by purpose", "Consents by policy version", "Consents by act", "Consents by screen", "Consents by language", "Consents by how much they prove",
+			"What was promised", "What was kept", "What was not kept", "How do I know?", "Promise not kept: ", "is the one that was signed: ", "Consents that prove little: ",
+			"Events by kind", "Consents, refusals and withdrawals by purpose", "Consents by policy version", "Consents by act", "Consents by screen", "Consents by language", "Consents by how much they prove",
 			"Changes of the policy, and asking again", "nobody has given again or refused yet|given again", "Requests and other duties, by month", "Rejected requests, by ground", "Fees",
 			"Processing without consent", "Recipients, disclosures and data abroad", "Singapore", "Minors", "Incidents, and when who was told", "\\(\\+180 min\\)",
 			"Deletion and the end of accounts", "Voided mistakes", "build 5.1.9, [1-9][0-9]* records", "asked again too soon", "rejected messages", "Who read history or personal data",
