@@ -52,7 +52,7 @@ type Config struct {
 	Pace    time.Duration // how long to rest once all is sealed, so that the next checkpoint covers more
 	Log     *slog.Logger  // nil: nothing is logged
 
-	// Halt is told of a [FaultError] before anything else happens. It may be told twice. Nil: nobody is.
+	// Halt is told of a [FaultError] before anything else happens. It may be told twice, also at once. Nil: nobody is.
 	Halt func(error)
 }
 

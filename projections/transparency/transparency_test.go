@@ -161,6 +161,7 @@ type site struct {
 	shelf  *shelf
 	rows   memory.Rows
 	log    *Log
+	mu     sync.Mutex // of halted: a reader and Run may find the same fault at once
 	halted []error
 	stop   func()
 }
@@ -179,9 +180,15 @@ func (s *site) open() error {
 		return err
 	}
 	s.log, err = Open(s.t.Context(), Config{
-		Records: s.shelf, Keep: keep, Dir: filepath.Join(s.dir, "tiles"), Halt: func(err error) { s.halted = append(s.halted, err) },
+		Records: s.shelf, Keep: keep, Dir: filepath.Join(s.dir, "tiles"), Halt: s.halt,
 	})
 	return err
+}
+
+func (s *site) halt(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.halted = append(s.halted, err)
 }
 
 func (s *site) start() {
