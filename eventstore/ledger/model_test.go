@@ -75,11 +75,20 @@ func (m *model) signalled(r ledger.Request) bool {
 	})
 }
 
-// crosses returns when it was found that a no of another history reached who
-// by mistake, and whether it reached who: whoever was the same person when it was
-// said, or later. Ways tells how many links were between them.
-func (m *model) crosses(who string, n *answer) (mistake domain.Instant, ways int, is bool) {
-	moments := []domain.Instant{1 << 60}
+// A way is how a no came from one history to another: over how many links, and
+// until when none of them was known to be a mistake.
+type way struct {
+	links int
+	held  domain.Instant
+}
+
+// never is after everything.
+const never = domain.Instant(1 << 60)
+
+// crosses reports whether a no of another history reached who, and by which way:
+// whoever was the same person when it was said, or later.
+func (m *model) crosses(who string, n *answer) (best way, is bool) {
+	moments := []domain.Instant{never}
 	for _, bonds := range m.bonds {
 		for _, b := range bonds {
 			if b.over != 0 {
@@ -87,31 +96,34 @@ func (m *model) crosses(who string, n *answer) (mistake domain.Instant, ways int
 			}
 		}
 	}
-	for _, mistakes := range []bool{false, true} {
-		for _, at := range moments {
-			if at < min(n.said, n.taken) {
-				continue
-			}
-			if far, found := m.same(who, at, mistakes, &mistake)[n.in]; found {
-				return mistake, far, true
-			}
+	for _, at := range moments {
+		if at < min(n.said, n.taken) {
+			continue
+		}
+		if w, found := m.same(who, at)[n.in]; found && (!is || w.held > best.held) {
+			best, is = w, true
 		}
 	}
-	return 0, 0, false
+	return best, is
 }
 
-// same returns who was the same person as who at a moment, and how many links
-// away; by way of links that were mistakes too, or not.
-func (m *model) same(who string, at domain.Instant, mistakes bool, latest *domain.Instant) map[string]int {
-	found := map[string]int{who: 0}
+// same returns who was the same person as who at a moment, by way of links that
+// were mistakes too: of several ways the one that held longest. A way holds until
+// the first of its links is found to be a mistake.
+func (m *model) same(who string, at domain.Instant) map[string]way {
+	found := map[string]way{who: {held: never}}
 	for next := []string{who}; len(next) > 0; next = next[1:] {
 		for _, b := range m.bonds[next[0]] {
-			if !b.open(at) || b.voided != 0 && !mistakes {
+			if !b.open(at) {
 				continue
 			}
-			*latest = max(*latest, b.voided)
-			if _, known := found[b.other]; !known {
-				found[b.other] = found[next[0]] + 1
+			w := found[next[0]]
+			w.links++
+			if b.voided != 0 {
+				w.held = min(w.held, b.voided)
+			}
+			if known, is := found[b.other]; !is || w.held > known.held {
+				found[b.other] = w
 				next = append(next, b.other)
 			}
 		}
@@ -120,7 +132,9 @@ func (m *model) same(who string, at domain.Instant, mistakes bool, latest *domai
 }
 
 // nos returns every no that is in who's way, those that were mistakes included:
-// each as who has it. Those that came over more links than links are left out.
+// each as who has it. One that was a mistake itself, and came over a link that
+// was one too, is known to be none since the first of the two was found. Those
+// that came over more links than links are left out.
 func (m *model) nos(who string, links int) (nos []*answer) {
 	for _, n := range m.answers {
 		if n.yes {
@@ -128,9 +142,11 @@ func (m *model) nos(who string, links int) (nos []*answer) {
 		}
 		if n.in == who {
 			nos = append(nos, n)
-		} else if mistake, far, is := m.crosses(who, n); is && far <= links {
+		} else if w, is := m.crosses(who, n); is && w.links <= links {
 			there := *n
-			there.voided = max(there.voided, mistake)
+			if w.held != never && (n.voided == 0 || w.held < n.voided) {
+				there.voided = w.held
+			}
 			nos = append(nos, &there)
 		}
 	}
