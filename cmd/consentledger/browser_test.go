@@ -177,6 +177,15 @@ func TestAPageInABrowserIsNotItsVisitor(t *testing.T) {
 		_, status := get(t, r.http+"/v1/status")
 		return fmt.Sprint(status["head"])
 	}
+	for _, follows := range []string{"policy.effective", "obligation.opened"} { // else they could be taken for the page's doing
+		eventually(t, follows, func() string {
+			out, err := cli(t, r, "replay", "--app", "smartkey", "-o", "jsonl")
+			if err != nil || !strings.Contains(out, `"`+follows+`"`) {
+				return fmt.Sprint(out, err)
+			}
+			return follows
+		})
+	}
 	begun := head()
 
 	nats := strings.Replace(r.nats, "nats://", "http://", 1)
