@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	scale "consentledger/cmd/internal/bench"
+
 	"github.com/jedib0t/go-pretty/v6/table"
 )
 
@@ -131,7 +133,7 @@ func (r *benchReport) print(out io.Writer, form string) error {
 		} else {
 			last = group
 		}
-		t.AppendRow(table.Row{f.Part, clientsText(f.Clients), f.Name, number(f.Value), number(f.Min), number(f.Max), f.Unit})
+		t.AppendRow(table.Row{f.Part, clientsText(f.Clients), f.Name, scale.Number(f.Value), scale.Number(f.Min), scale.Number(f.Max), f.Unit})
 	}
 	_, err := fmt.Fprintln(out, t.Render())
 	return err
@@ -142,15 +144,4 @@ func clientsText(n int) string {
 		return ""
 	}
 	return fmt.Sprint(n)
-}
-
-// number writes a figure with the digits that mean something.
-func number(v float64) string {
-	switch {
-	case v >= 100:
-		return fmt.Sprintf("%.0f", v)
-	case v >= 1:
-		return fmt.Sprintf("%.2f", v)
-	}
-	return fmt.Sprintf("%.4f", v)
 }

@@ -8,23 +8,6 @@ import (
 	"consentledger/eventstore/ledger"
 )
 
-// hear follows the log until all that there is was heard.
-func hear(t *testing.T, l *ledger.Ledger) {
-	t.Helper()
-	head, err := l.Head(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for list, err := range l.Follow(t.Context(), 0) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if last := list[len(list)-1]; last.Position == head {
-			return
-		}
-	}
-}
-
 // Where nothing was recorded since, the past is what is known now: it is told
 // without reading it again, and is the same as what is read.
 func TestThePastThatIsUnchangedIsNotReadAgain(t *testing.T) {
@@ -39,7 +22,7 @@ func TestThePastThatIsUnchangedIsNotReadAgain(t *testing.T) {
 	other := request("other", yes)
 	other.Person.ID = "bo"
 	must(t, l, other)
-	hear(t, l)
+	follow(t, l)
 
 	past := func(l *ledger.Ledger) (domain.Subject, int) {
 		known, err := l.KnownAt(t.Context(), quiet)
@@ -73,7 +56,7 @@ func TestThePastThatIsUnchangedIsNotReadAgain(t *testing.T) {
 	// Once something was recorded, then is not now.
 	w.now += 1000
 	w.live(t, l, 20, 1)
-	hear(t, l)
+	follow(t, l)
 	then, n := past(l)
 	if n == 0 || !reflect.DeepEqual(then.Answers(), told.Answers()) {
 		t.Errorf("after reading %d records %v, want %v", n, then.Answers(), told.Answers())

@@ -13,7 +13,7 @@ func Print(out io.Writer, figures []Figure) error {
 	t.SetStyle(table.StyleLight)
 	t.AppendHeader(table.Row{"work", "persons", "choice", "program", "value", "least", "greatest", "unit"})
 	for _, f := range figures {
-		row := table.Row{f.Work, number(float64(f.Persons)), f.Choice, f.Program, number(f.Value), number(f.Least), number(f.Greatest), f.Unit}
+		row := table.Row{f.Work, Number(float64(f.Persons)), f.Choice, f.Program, Number(f.Value), Number(f.Least), Number(f.Greatest), f.Unit}
 		if f.Error != "" {
 			row[4], row[5], row[6] = "none: "+f.Error, "", ""
 		}
@@ -23,8 +23,8 @@ func Print(out io.Writer, figures []Figure) error {
 	return err
 }
 
-// number writes a figure with the digits that mean something.
-func number(v float64) string {
+// Number writes a figure with the digits that mean something.
+func Number(v float64) string {
 	switch {
 	case v >= 100:
 		return fmt.Sprintf("%.0f", v)
