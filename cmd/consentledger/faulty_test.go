@@ -13,46 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"consentledger/eventstore/embedded/failing"
+
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
-
-// A failing disk fails every write and sync from some moment on.
-type failingDisk struct {
-	vfs.FS
-	with atomic.Pointer[syscall.Errno]
-}
-
-func (f *failingDisk) error() error {
-	if errno := f.with.Load(); errno != nil {
-		return &os.PathError{Op: "write", Path: "store", Err: *errno}
-	}
-	return nil
-}
-
-func (f *failingDisk) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	file, err := f.FS.Create(name, c)
-	return failingFile{file, f}, err
-}
-
-func (f *failingDisk) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	file, err := f.FS.ReuseForWrite(from, to, c)
-	return failingFile{file, f}, err
-}
-
-type failingFile struct {
-	vfs.File
-	disk *failingDisk
-}
-
-func (f failingFile) Write(b []byte) (int, error) {
-	if err := f.disk.error(); err != nil {
-		return 0, err
-	}
-	return f.File.Write(b)
-}
-
-func (f failingFile) Sync() error     { return errors.Join(f.disk.error(), f.File.Sync()) }
-func (f failingFile) SyncData() error { return errors.Join(f.disk.error(), f.File.SyncData()) }
 
 // TestAStoreThatDiedStartsAnew: a write fails, once, for a reason that has nothing to
 // do with room, or because no byte is left and the disk does not say so. The ledger
@@ -61,13 +25,19 @@ func TestAStoreThatDiedStartsAnew(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EIO, syscall.ENOSPC} {
 		t.Run(errno.Error(), func(t *testing.T) {
 			dir := t.TempDir()
-			disk := &failingDisk{FS: vfs.Default}
+			var failed atomic.Pointer[syscall.Errno]
+			disk := failing.FS{FS: vfs.Default, Fails: func(op string) error {
+				if errno := failed.Load(); errno != nil {
+					return &os.PathError{Op: op, Path: "store", Err: *errno}
+				}
+				return nil
+			}}
 			ended := make(chan error, 1)
 			r := startWith(t, serveConfig{data: filepath.Join(dir, "data"), http: "127.0.0.1:0", natsListen: "127.0.0.1:0", files: disk})
 			furnish(t, r)
 			recordYes(t, r, "ada")
 
-			disk.with.Store(&errno)
+			failed.Store(&errno)
 			_, err := cli(t, r, "record", "--app", "smartkey", "--type", "consent.withdrawn", "--subject", "ada", "--data", `{"all":true}`)
 			if exitCode(t.Context(), err) != exitUnavailable {
 				t.Errorf("recorded on a disk that fails: %v", err)

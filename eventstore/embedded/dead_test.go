@@ -12,6 +12,7 @@ import (
 
 	"consentledger/eventstore"
 	"consentledger/eventstore/embedded"
+	"consentledger/eventstore/embedded/failing"
 )
 
 var errDisk = errors.New("the disk is on fire")
@@ -19,16 +20,22 @@ var errDisk = errors.New("the disk is on fire")
 // TestDead makes writes or syncs fail. Every append from then on says that the
 // store is dead, and none hangs.
 func TestDead(t *testing.T) {
-	for _, broken := range []string{"write", "sync"} {
+	for _, broken := range []string{failing.Write, failing.Sync} {
 		t.Run(broken, func(t *testing.T) {
-			fire := &fire{FS: vfs.NewMem()}
-			d, err := embedded.Open("db", embedded.Options{FS: fire})
+			var fire atomic.Bool
+			disk := failing.FS{FS: vfs.NewMem(), Fails: func(op string) error {
+				if op == broken && fire.Load() {
+					return errDisk
+				}
+				return nil
+			}}
+			d, err := embedded.Open("db", embedded.Options{FS: disk})
 			if err != nil {
 				t.Fatal(err)
 			}
 			var wg sync.WaitGroup
 			for n := range 8 {
-				wg.Go(func() { untilDead(t, d, n, fire, broken) })
+				wg.Go(func() { untilDead(t, d, n, &fire) })
 			}
 			wg.Wait()
 			r := eventstore.Record{ID: eventstore.EventID{1}, Type: "t"}
@@ -45,11 +52,10 @@ func TestDead(t *testing.T) {
 	}
 }
 
-func untilDead(t *testing.T, d *embedded.DB, n int, fire *fire, broken string) {
+func untilDead(t *testing.T, d *embedded.DB, n int, fire *atomic.Bool) {
 	for i := range 1000 {
 		if n == 0 && i == 20 {
-			fire.write.Store(broken == "write")
-			fire.sync.Store(broken == "sync")
+			fire.Store(true)
 		}
 		r := eventstore.Record{ID: eventstore.EventID{byte(n + 1), byte(i)}, Type: "t"}
 		_, err := d.Store().Append(t.Context(), eventstore.Stream(fmt.Sprint("s", n)), eventstore.Revision(i), r)
@@ -61,37 +67,4 @@ func untilDead(t *testing.T, d *embedded.DB, n int, fire *fire, broken string) {
 		}
 	}
 	t.Errorf("writer %d never heard of it", n)
-}
-
-// A fire is a disk that can be told to fail.
-type fire struct {
-	vfs.FS
-	write, sync atomic.Bool
-}
-
-type fireFile struct {
-	vfs.File
-	fire *fire
-}
-
-func (f fireFile) Write(b []byte) (int, error) {
-	if f.fire.write.Load() {
-		return 0, errDisk
-	}
-	return f.File.Write(b)
-}
-
-func (f fireFile) Sync() error     { return f.fire.synced(f.File.Sync) }
-func (f fireFile) SyncData() error { return f.fire.synced(f.File.SyncData) }
-
-func (f *fire) synced(sync func() error) error {
-	if f.sync.Load() {
-		return errDisk
-	}
-	return sync()
-}
-
-func (f *fire) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	file, err := f.FS.Create(name, c)
-	return fireFile{file, f}, err
 }

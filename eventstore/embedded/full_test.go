@@ -15,12 +15,13 @@ import (
 
 	"consentledger/eventstore"
 	"consentledger/eventstore/embedded"
+	"consentledger/eventstore/embedded/failing"
 )
 
 // A measured disk says how much of it is free. If it is strict, what would take
 // more than nothing fails once nothing is free.
 type measured struct {
-	vfs.FS
+	failing.FS
 	free   atomic.Int64
 	silent bool // it does not say
 	strict bool
@@ -29,7 +30,8 @@ type measured struct {
 const diskSize = 60 << 20
 
 func newMeasured(free int64) *measured {
-	m := &measured{FS: vfs.NewMem()}
+	m := &measured{}
+	m.FS = failing.FS{FS: vfs.NewMem(), Fails: m.fails}
 	m.free.Store(free)
 	return m
 }
@@ -42,8 +44,9 @@ func (m *measured) GetDiskUsage(string) (vfs.DiskUsage, error) {
 	return vfs.DiskUsage{AvailBytes: free, TotalBytes: diskSize, UsedBytes: diskSize - free}, nil
 }
 
-func (m *measured) full() error {
-	if m.strict && m.free.Load() == 0 {
+// fails implements [failing.FS]: a disk that has no room for more syncs what it has.
+func (m *measured) fails(op string) error {
+	if op == failing.Write && m.strict && m.free.Load() == 0 {
 		return &vfsError{syscall.ENOSPC}
 	}
 	return nil
@@ -53,28 +56,6 @@ func (m *measured) full() error {
 type vfsError struct{ error }
 
 func (e *vfsError) Unwrap() error { return e.error }
-
-func (m *measured) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	file, err := m.FS.Create(name, c)
-	return measuredFile{file, m}, err
-}
-
-func (m *measured) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	file, err := m.FS.ReuseForWrite(from, to, c)
-	return measuredFile{file, m}, err
-}
-
-type measuredFile struct {
-	vfs.File
-	m *measured
-}
-
-func (f measuredFile) Write(b []byte) (int, error) {
-	if err := f.m.full(); err != nil {
-		return 0, err
-	}
-	return f.File.Write(b)
-}
 
 func put(ctx context.Context, d *embedded.DB, stream string, expected int) error {
 	r := eventstore.Record{ID: eventstore.EventID{1, byte(expected)}, Type: "t", Data: make([]byte, 100)}
@@ -202,7 +183,7 @@ func TestAnOpeningOnAFullDiskSaysSo(t *testing.T) {
 		// still look at it.
 		disk := func(files vfs.FS, free int64) embedded.Options {
 			m := newMeasured(free)
-			m.FS, m.silent, m.strict = files, silent, true
+			m.FS.FS, m.silent, m.strict = files, silent, true
 			return embedded.Options{FS: m}
 		}
 		d, err := embedded.Open("db", disk(mem, diskSize))
