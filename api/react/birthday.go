@@ -7,18 +7,20 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 )
 
-// birthDate is the role of the part that holds a birth date; see codec.
-const birthDate = "birth-date"
+// birthDateRole is the role of the part that holds a birth date; see codec.
+const birthDateRole = "birth-date"
 
 // A birthday is a person's birth date, as long as bands of age are to come. It
 // is personal: it lives in memory alone, and in the vault.
 type birthday struct {
 	born time.Time // local midnight
-	fact string    // the id of the record that has it
+	fact recordPlace
+	band domain.AgeBand // that was recorded last
 }
 
 // turns are the birthdays at which the band of age changes.
@@ -30,45 +32,58 @@ var turns = []struct {
 // learnAge takes note of when the person's band of age changes next. What says
 // nothing of the birth date leaves what is known of it.
 func (r *Reactor) learnAge(ctx context.Context, e codec.Entry, x domain.AgeRecorded) error {
-	text, ok, err := r.bornOn(ctx, e)
+	born, said, err := r.bornOn(ctx, e)
 	if err != nil {
 		return err
 	}
-	if ok {
-		zone, err := r.zone(ctx, e.Stream.App)
-		if err != nil {
-			return err
-		}
-		born, err := time.ParseInLocation(time.DateOnly, text.Reveal(), zone)
-		if err != nil || bandAt(born, e.At) != x.Band {
+	if said {
+		if born.IsZero() || bandAt(born, e.At) != x.Band {
 			r.forget(e.Stream)
 			r.note(func(s *State) { s.Doubtful++ })
 			r.log().Warn("a birth date is none, or contradicts the band of age beside it", "position", e.Position)
 			return nil
 		}
-		r.birthdays[e.Stream] = birthday{born, e.ID.String()}
+		r.birthdays[e.Stream] = birthday{born: born, fact: placeIn(e)}
 	}
 	r.schedule(e.Stream, x.Band)
 	return nil
 }
 
-// bornOn reads a birth date. The access is recorded once for every record that
+// bornOn returns the birth date that a record says, if it says one; zero if that is
+// no date.
+func (r *Reactor) bornOn(ctx context.Context, e codec.Entry) (born time.Time, said bool, err error) {
+	text, said, err := r.birthDate(ctx, e)
+	if err != nil || !said {
+		return time.Time{}, said, err
+	}
+	zone, err := r.zone(ctx, e.Stream.App)
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	born, bad := time.ParseInLocation(time.DateOnly, text.Reveal(), zone)
+	if bad != nil {
+		return time.Time{}, true, nil
+	}
+	return born, true, nil
+}
+
+// birthDate reads a birth date. The access is recorded once for every record that
 // has one, however often it is read: the id says what is read.
-func (r *Reactor) bornOn(ctx context.Context, e codec.Entry) (domain.Personal, bool, error) {
-	if !slices.ContainsFunc(e.Parts, func(p codec.Part) bool { return p.Role == birthDate }) {
+func (r *Reactor) birthDate(ctx context.Context, e codec.Entry) (domain.Personal, bool, error) {
+	if !slices.ContainsFunc(e.Parts, func(p codec.Part) bool { return p.Role == birthDateRole }) {
 		return "", false, nil
 	}
 	opened, err := r.Ledger.Access(ctx, ledger.Access{
 		App: e.Stream.App, ID: "birthday of " + e.ID.String(), Actor: string(domain.System), RecordedBy: "react",
 		DataAccessed: domain.DataAccessed{
-			Kind: domain.AccessReaction, Subject: e.Stream.ID, Events: []domain.EventID{domain.EventID(e.ID)}, Roles: []string{birthDate},
+			Kind: domain.AccessReaction, Subject: e.Stream.ID, Events: []domain.EventID{domain.EventID(e.ID)}, Roles: []string{birthDateRole},
 			Records: 1, Parts: 1, Reason: "birthday",
 		},
 	})
 	if err != nil {
 		return "", false, err
 	}
-	return opened.Reveal(ctx, e, birthDate)
+	return opened.Reveal(ctx, e, birthDateRole)
 }
 
 // schedule waits for the next birthday that changes the band.
@@ -77,10 +92,12 @@ func (r *Reactor) schedule(stream domain.StreamID, band domain.AgeBand) {
 	if !ok {
 		return
 	}
+	b.band = band
+	r.birthdays[stream] = b
 	for _, t := range turns {
 		if t.band > band {
 			at := domain.At(b.born.AddDate(t.age, 0, 0))
-			r.waiting.add(stream.String(), at, stream, r.turn(stream, b.fact, t.band, at))
+			r.waiting.add(stream.String(), at, stream, r.turn(stream, b.fact.id, t.band, at))
 			return
 		}
 	}
@@ -93,7 +110,7 @@ func (r *Reactor) forget(stream domain.StreamID) {
 }
 
 // turn records that a person is in the next band of age.
-func (r *Reactor) turn(stream domain.StreamID, fact string, band domain.AgeBand, at domain.Instant) func(context.Context) error {
+func (r *Reactor) turn(stream domain.StreamID, fact eventstore.EventID, band domain.AgeBand, at domain.Instant) func(context.Context) error {
 	return func(ctx context.Context) error {
 		id := fmt.Sprintf("birthday to %s after %s", band, fact)
 		_, err := r.Ledger.ExecuteOn(ctx, stream, request(stream.App, id, at, domain.Say{Event: domain.AgeRecorded{Band: band, Basis: "birthday"}}))

@@ -49,9 +49,6 @@ func (r *Reactor) learnDuplicate(a *app, e codec.Entry, s domain.Stepped) {
 
 // end remembers that a request ended without an answer.
 func (d *duplicates) end(id string) {
-	if d.ended == nil {
-		d.goOn, d.ended, d.in = map[string]string{}, map[string]bool{}, map[string][]domain.StreamID{}
-	}
 	d.ended[id] = true
 }
 

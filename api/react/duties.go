@@ -19,13 +19,6 @@ func (r *Reactor) learnDuty(ctx context.Context, e codec.Entry) error {
 	switch x := e.Event.(type) {
 	case domain.CheckAnswered:
 		return nil
-	case domain.PolicyPublished:
-		a.learnPolicy(e, x)
-	case domain.CalendarPublished:
-		r.learnCalendar(a, e, x)
-	case domain.Noted:
-		a.holders.learn(x)
-		a.heads.learn(x)
 	case domain.ConsentGiven:
 		a.agreed[e.Stream.ID] = struct{}{}
 	case domain.HoldPlaced, domain.HoldReleased:
@@ -48,8 +41,6 @@ func (r *Reactor) learnDuty(ctx context.Context, e codec.Entry) error {
 		}
 	case domain.SubjectClosed, domain.SubjectReassigned:
 		r.voidReplies(a, e.Stream, domain.StreamID{}, "history-ended")
-	case domain.BuildVoided:
-		a.voids = a.voids.Evolve(e.Fact())
 	}
 	r.learnBegun(a, e)
 	r.meet(a, e)
@@ -237,7 +228,7 @@ func (r *Reactor) openOne(ctx context.Context, a *app, e occasion, p domain.Prom
 		cmd.Target = a.holders.targets(scope, a.policies.Declared(at), a.policies.Recipients(scope, at))
 	}
 	stream := e.stream()
-	o := &opening{stream: stream, kind: p.Duty.Kind, rule: rule.ID, metBy: p.Duty.MetBy, place: placeOf(e.history), causeKind: cmd.Cause.Kind}
+	o := &opening{wanted: wanted{stream: stream, kind: p.Duty.Kind, rule: rule.ID, metBy: p.Duty.MetBy, place: placeOf(e.history), causeKind: cmd.Cause.Kind}}
 	if n, ok := e.Event.(domain.Noted); ok {
 		o.about = n.Fields
 	}
@@ -258,13 +249,17 @@ func (r *Reactor) openOne(ctx context.Context, a *app, e occasion, p domain.Prom
 // owes remembers what is owed for an incident; it returns false if that was
 // known.
 func (a *app) owes(incident string, kind domain.DutyKind, rule domain.DeadlineRuleID) bool {
+	owed, key := a.owedFor(incident), string(kind)+" "+string(rule)
+	was := owed[key]
+	owed[key] = true
+	return !was
+}
+
+func (a *app) owedFor(incident string) map[string]bool {
 	if a.owed[incident] == nil {
 		a.owed[incident] = map[string]bool{}
 	}
-	key := string(kind) + " " + string(rule)
-	was := a.owed[incident][key]
-	a.owed[incident][key] = true
-	return !was
+	return a.owed[incident]
 }
 
 // voided forgets that what became void was owed for an incident: should it be

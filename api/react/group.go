@@ -21,8 +21,6 @@ const patience = domain.Hour / 60
 // before the fact: to one that joins later nobody has said it.
 func (r *Reactor) learnGroup(e codec.Entry) {
 	switch x := e.Event.(type) {
-	case domain.AppRegistered:
-		r.groups[e.Stream.App] = x.App.Group
 	case domain.Noted:
 		if x.Kind == domain.GroupTold && e.RecordedBy == domain.Ledger {
 			r.waiting.remove(groupKey(recordOf(x)))
@@ -43,8 +41,21 @@ func (r *Reactor) learnGroup(e codec.Entry) {
 		}
 	}
 	slices.Sort(apps)
-	due := e.Recorded.Add(patience)
-	r.waiting.add(groupKey(e.ID.String()), due, e.Stream, func(ctx context.Context) error { return r.tellGroup(ctx, e, apps) })
+	r.tellLater(e, apps)
+}
+
+// tellLater lets apps be told what was said to their group, once those who were to
+// tell them had their time.
+func (r *Reactor) tellLater(e codec.Entry, apps []domain.AppName) {
+	key := groupKey(e.ID.String())
+	r.waiting.add(key, e.Recorded.Add(patience), e.Stream, func(ctx context.Context) error { return r.tellGroup(ctx, e, apps) })
+	r.waiting.byKey[key].group = &untold{placeIn(e), apps}
+}
+
+// Untold is what was said to a group, and the apps that are to hear it.
+type untold struct {
+	record recordPlace
+	apps   []domain.AppName
 }
 
 func recordOf(x domain.Noted) string { return member(x.Fields, "record") }

@@ -61,9 +61,6 @@ func (h *heads) cross(d domain.DutyRule, rule domain.DeadlineRule) bool {
 	if h.crossed[key] || h.reached(d, rule) == 0 {
 		return false
 	}
-	if h.crossed == nil {
-		h.crossed = map[string]bool{}
-	}
 	h.crossed[key] = true
 	return true
 }

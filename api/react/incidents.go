@@ -20,12 +20,7 @@ func (r *Reactor) learnBegun(a *app, e codec.Entry) {
 	if e.Stream.Noun != domain.IncidentNoun || !step {
 		return
 	}
-	firsts := a.began[e.Stream.ID]
-	if firsts == nil {
-		firsts = map[string]domain.Instant{}
-		a.began[e.Stream.ID] = firsts
-	}
-
+	firsts := a.firsts(e.Stream.ID)
 	at, sooner := min(e.At, e.Recorded), false
 	kinds := []string{e.Kind()}
 	if rule, _ := domain.StepRuleOf(s.Kind); rule.Opens() {
@@ -41,6 +36,14 @@ func (r *Reactor) learnBegun(a *app, e codec.Entry) {
 			r.restart(a, o)
 		}
 	}
+}
+
+// firsts returns when a fact of every kind happened first in an incident.
+func (a *app) firsts(incident string) map[string]domain.Instant {
+	if a.began[incident] == nil {
+		a.began[incident] = map[string]domain.Instant{}
+	}
+	return a.began[incident]
 }
 
 // learnReopened forgets that what follows from the end of an incident was owed: once

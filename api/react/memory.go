@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"consentledger/domain"
+	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
 
@@ -47,6 +48,7 @@ type place struct {
 type obligation struct {
 	stream domain.StreamID
 	id     string
+	opened eventstore.Position
 	kind   domain.DutyKind
 	target string
 	metBy  []string
@@ -65,14 +67,19 @@ type obligation struct {
 // An opening is an obligation, or several of one rule, that shall open and is
 // not in the log yet.
 type opening struct {
+	wanted
+	since []codec.Entry // facts that may meet it, which came first
+}
+
+// Wanted is what shall open.
+type wanted struct {
 	stream domain.StreamID
 	kind   domain.DutyKind
 	rule   domain.DeadlineRuleID
 	metBy  []string
 	place  domain.StreamID
 	about  []domain.Field
-	since  []codec.Entry // facts that may meet it, which came first
-	void   string        // why nothing will be owed after all
+	void   string // why nothing will be owed after all
 
 	causeKind string
 }
@@ -85,7 +92,9 @@ func (r *Reactor) app(name domain.AppName) *app {
 	a := r.apps[name]
 	if a == nil {
 		a = &app{kinds: map[string]bool{}, meets: map[string]bool{}, holders: holders{}, began: map[string]map[string]domain.Instant{}, steps: map[string][]codec.Entry{}, owed: map[string]map[string]bool{}, held: map[domain.StreamID]bool{}, agreed: map[string]struct{}{}, linked: map[string]struct{}{}, crossed: map[crossing]struct{}{}, done: map[string]domain.Instant{},
-			streams: map[string][]*obligation{}, places: map[domain.StreamID]*place{}}
+			heads:      heads{crossed: map[string]bool{}},
+			duplicates: duplicates{goOn: map[string]string{}, ended: map[string]bool{}, in: map[string][]domain.StreamID{}},
+			streams:    map[string][]*obligation{}, places: map[domain.StreamID]*place{}}
 		r.apps[name] = a
 	}
 	return a

@@ -2,10 +2,11 @@
 // executes commands whose ids derive from cause and target, so that doing it
 // twice, or in several processes, does nothing more.
 //
-// It keeps in memory what is still to come and builds that anew from the log
-// whenever it starts: nothing is due before all that was recorded is known. A
-// follow-up that is refused is not tried again; while the ledger is broken it is
-// tried until it is not. A record that it cannot read stops it.
+// It keeps in memory what is still to come: nothing is due before all that was
+// recorded is known. Now and then, and when it ends, it keeps a checkpoint of that
+// beside the log, and goes on from there when it starts again. A follow-up that is
+// refused is not tried again; while the ledger is broken it is tried until it is
+// not. A record that it cannot read stops it.
 //
 // Duties. A fact opens what the policies promise for its kind, in a stream that
 // is named after it. A later fact in the same place (of the person, the
@@ -68,6 +69,16 @@ type Reactor struct {
 	// of its jurisdiction, unless others of the year were published for it.
 	Shipped []domain.Calendar
 
+	// Rows are where checkpoints are kept; nil: nowhere, and the log is read from its
+	// beginning at every start. Every is how many records come between two of them;
+	// zero: 50,000, or more if much is remembered.
+	Rows  eventstore.Rows
+	Every int
+
+	at        mark // the last record that it knows
+	kept      mark // and that of the newest checkpoint
+	since     int  // how many records came since that
+	torn      bool // the next record was learned in part: what is known is of no position
 	waiting   timetable
 	birthdays map[domain.StreamID]birthday
 	apps      map[domain.AppName]*app
@@ -103,10 +114,12 @@ func (r *Reactor) note(change func(*State)) {
 // Run reacts until ctx is done, which is no error, or a record cannot be read.
 // It is called once.
 func (r *Reactor) Run(ctx context.Context) error {
-	r.birthdays, r.apps = map[domain.StreamID]birthday{}, map[domain.AppName]*app{}
-	r.groups = map[domain.AppName]string{}
-	err := r.run(ctx)
+	err := r.resume(ctx)
+	if err == nil {
+		err = r.run(ctx)
+	}
 	if ctx.Err() != nil {
+		r.part(ctx)
 		return nil
 	}
 	r.mu.Lock()
@@ -118,18 +131,18 @@ func (r *Reactor) Run(ctx context.Context) error {
 // run does what is due once everything is known that was recorded before it
 // was: what has been done by then is not said to be undone.
 func (r *Reactor) run(ctx context.Context) error {
-	at := eventstore.Position(0)
 	for ctx.Err() == nil {
 		now := r.Ledger.Now()
 		head, err := r.Ledger.Head(ctx)
-		for err == nil && at < head {
-			at, err = r.listen(ctx, ctx, at)
+		for err == nil && r.at.position < head {
+			err = r.listen(ctx, ctx)
 		}
 		if err == nil {
 			err = r.fire(ctx, now)
 		}
 		if err == nil {
-			at, err = r.wait(ctx, at)
+			r.keepSometimes(ctx)
+			err = r.wait(ctx)
 		}
 		if err != nil {
 			return err
@@ -139,48 +152,43 @@ func (r *Reactor) run(ctx context.Context) error {
 }
 
 // wait follows the log until something was read, or the next follow-up is due.
-func (r *Reactor) wait(ctx context.Context, at eventstore.Position) (eventstore.Position, error) {
+func (r *Reactor) wait(ctx context.Context) error {
 	due, ok := r.waiting.next()
 	if !ok {
-		return r.listen(ctx, ctx, at)
+		return r.listen(ctx, ctx)
 	}
 	follow, stop := context.WithTimeout(ctx, time.Duration(due-r.Ledger.Now())*time.Millisecond)
 	defer stop()
-	return r.listen(ctx, follow, at)
+	return r.listen(ctx, follow)
 }
 
 // listen follows the log until something was read, or follow is done.
-func (r *Reactor) listen(ctx, follow context.Context, at eventstore.Position) (eventstore.Position, error) {
-	for entries, err := range r.Ledger.Follow(follow, at) {
+func (r *Reactor) listen(ctx, follow context.Context) error {
+	for entries, err := range r.Ledger.Follow(follow, r.at.position) {
 		if follow.Err() != nil && ctx.Err() == nil {
-			return at, nil // it is time
+			return nil // it is time
 		}
 		if err != nil {
-			return at, err
+			return err
 		}
 		for _, e := range entries {
 			if err := r.learn(ctx, e); err != nil {
-				return at, err
+				r.torn = true
+				return err
 			}
-			at = e.Position
+			r.at = mark{e.Position, e.ID}
+			r.since++
 		}
-		r.note(func(s *State) { s.Position = at })
-		return at, nil
+		r.note(func(s *State) { s.Position = r.at.position })
+		return nil
 	}
-	return at, ctx.Err()
+	return ctx.Err()
 }
 
 // learn takes note of what follows from e, and of what has been done.
 func (r *Reactor) learn(ctx context.Context, e codec.Entry) error {
+	r.learnApp(e)
 	switch x := e.Event.(type) {
-	case domain.AppRegistered:
-		r.ship(e.Stream, x.App)
-	case domain.CalendarPublished:
-		r.learnShipped(e.Stream.App, x.Calendar)
-	case domain.PolicyPublished:
-		r.waiting.add(versionKey(e.Stream.App, x.Version), x.Effective, e.Stream, r.takeEffect(e.Stream.App, x.Version))
-	case domain.PolicyEffective:
-		r.waiting.remove(versionKey(e.Stream.App, x.Version))
 	case domain.AgeRecorded:
 		if err := r.learnAge(ctx, e, x); err != nil {
 			return err
@@ -190,6 +198,30 @@ func (r *Reactor) learn(ctx context.Context, e codec.Entry) error {
 	}
 	r.learnGroup(e)
 	return r.learnDuty(ctx, e)
+}
+
+// learnApp takes note of what the few streams say of which an app has one each:
+// after a checkpoint they are read again, and it has nothing of them.
+func (r *Reactor) learnApp(e codec.Entry) {
+	a := r.app(e.Stream.App)
+	switch x := e.Event.(type) {
+	case domain.AppRegistered:
+		r.groups[e.Stream.App] = x.App.Group
+		r.ship(e.Stream, x.App)
+	case domain.CalendarPublished:
+		r.learnShipped(e.Stream.App, x.Calendar)
+		r.learnCalendar(a, e, x)
+	case domain.PolicyPublished:
+		r.waiting.add(versionKey(e.Stream.App, x.Version), x.Effective, e.Stream, r.takeEffect(e.Stream.App, x.Version))
+		a.learnPolicy(e, x)
+	case domain.PolicyEffective:
+		r.waiting.remove(versionKey(e.Stream.App, x.Version))
+	case domain.Noted:
+		a.holders.learn(x)
+		a.heads.learn(x)
+	case domain.BuildVoided:
+		a.voids = a.voids.Evolve(e.Fact())
+	}
 }
 
 func versionKey(app domain.AppName, version domain.Hash) string {
@@ -233,9 +265,11 @@ func (r *Reactor) fire(ctx context.Context, now domain.Instant) error {
 		if len(due) == 0 {
 			return nil
 		}
+		r.torn = true // what is taken out and not done is in no checkpoint
 		if err := r.do(ctx, due); err != nil {
 			return err
 		}
+		r.torn = false
 		r.note(func(*State) {})
 	}
 }

@@ -76,7 +76,7 @@ func (w *world) react() (r *react.Reactor, stop func()) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	r = &react.Reactor{Ledger: l, Log: slog.New(slog.NewTextHandler(&w.log, nil))}
+	r = &react.Reactor{Ledger: l, Log: slog.New(slog.NewTextHandler(&w.log, nil)), Rows: &w.rows, Every: 1}
 	ctx, cancel := context.WithCancel(context.Background())
 	var crew sync.WaitGroup
 	crew.Go(func() {
@@ -84,14 +84,18 @@ func (w *world) react() (r *react.Reactor, stop func()) {
 			w.t.Error(err)
 		}
 	})
-	stop = func() { cancel(); crew.Wait() }
+	stop = sync.OnceFunc(func() {
+		cancel()
+		crew.Wait()
+		w.recalls()
+	})
 	w.t.Cleanup(stop)
 	return r, stop
 }
 
 func (w *world) open() (*ledger.Ledger, error) {
 	now := func() domain.Instant { return domain.At(time.Now()) }
-	return ledger.Open(w.t.Context(), ledger.Config{Store: &w.store, Vault: w.vault, Now: now})
+	return ledger.Open(context.Background(), ledger.Config{Store: &w.store, Vault: w.vault, Now: now})
 }
 
 // facts returns the entries with an event of a type.

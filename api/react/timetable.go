@@ -19,8 +19,9 @@ type entry struct {
 	due    domain.Instant
 	stream domain.StreamID // that it is about
 	do     func(context.Context) error
-	number uint64 // of what is due at once, the first is done first
-	place  int    // in the heap
+	group  *untold // what is to be told to a group; nil: it is something else
+	number uint64  // of what is due at once, the first is done first
+	place  int     // in the heap
 }
 
 // Len returns how many entries wait.

@@ -11,7 +11,7 @@ func (r *Reactor) learnOpened(a *app, e codec.Entry, x domain.ObligationOpened) 
 		return
 	}
 	o := &obligation{
-		stream: e.Stream, id: x.Obligation.ID, kind: x.Obligation.Kind, target: x.Obligation.Target, metBy: x.Obligation.MetBy, due: x.Due, causeKind: x.Cause.Kind,
+		stream: e.Stream, opened: e.Position, id: x.Obligation.ID, kind: x.Obligation.Kind, target: x.Obligation.Target, metBy: x.Obligation.MetBy, due: x.Due, causeKind: x.Cause.Kind,
 		backward: x.Obligation.Rule.Direction == domain.Backward,
 	}
 	if cause, err := domain.ParseStreamID(x.Cause.Stream); err == nil {
