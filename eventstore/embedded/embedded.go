@@ -242,7 +242,7 @@ func (d *DB) lastPosition() (last eventstore.Position, err error) {
 }
 
 // Store returns the records of d.
-func (d *DB) Store() eventstore.Store { return store{d} }
+func (d *DB) Store() eventstore.Joint { return store{d} }
 
 // Rows returns the rows of d, which lie beside its records.
 func (d *DB) Rows() eventstore.Rows { return rows{d} }
