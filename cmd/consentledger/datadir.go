@@ -95,7 +95,7 @@ func openDataDirOn(ctx context.Context, files vfs.FS, path, use string, create b
 		return nil, err
 	}
 	d.blobs = blobs.New(d.db.Rows())
-	d.brake = &brake{Store: d.db.Store()}
+	d.brake = &brake{Joint: d.db.Store()}
 	if d.ledger, err = ledger.Open(ctx, ledger.Config{Store: d.brake, Vault: d.vault, Rows: d.db.Rows(), Blobs: d.blobs, Now: now}); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +17,11 @@ type store struct{ *DB }
 
 // Append implements [eventstore.Store].
 func (d store) Append(ctx context.Context, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record) (eventstore.Position, error) {
+	return d.AppendWith(ctx, eventstore.Change{}, stream, expected, records...)
+}
+
+// AppendWith implements [eventstore.Joint].
+func (d store) AppendWith(ctx context.Context, c eventstore.Change, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record) (eventstore.Position, error) {
 	if err := eventstore.CheckBounds(stream, records); err != nil {
 		return 0, err
 	}
@@ -26,8 +32,9 @@ func (d store) Append(ctx context.Context, stream eventstore.Stream, expected ev
 	if err != nil {
 		return 0, fmt.Errorf("embedded: stream %s: %w", stream, err)
 	}
-	w := &write{stream: stream, expected: expected, records: records, hint: hint, done: make(chan struct{})}
-	if err := bring(ctx, d.DB, d.appends, w, w.done); err != nil {
+
+	w := &write{change: c, stream: stream, expected: expected, records: records, hint: hint, durable: true, done: make(chan struct{})}
+	if err := d.bring(ctx, w); err != nil {
 		return 0, err
 	}
 	switch {
@@ -39,89 +46,138 @@ func (d store) Append(ctx context.Context, stream eventstore.Stream, expected ev
 	return w.last, nil
 }
 
-// A write is an append on its way through the lane, which sets the last three
-// fields. One without records is only there to be synced.
+// Beside implements [eventstore.Joint].
+func (d store) Beside(r eventstore.Rows) bool { return r == rows{d.DB} }
+
+// A write is a change of rows, an append, or both, on its way through the lane,
+// which sets the last three fields. One that is neither is only there to be synced.
 type write struct {
+	change   eventstore.Change
 	stream   eventstore.Stream
 	expected eventstore.Revision
 	records  []eventstore.Record
 	hint     hint
-	done     chan struct{} // closed once it is durable, or was not made
+	durable  bool          // it is not done before it survives a crash
+	done     chan struct{} // closed once it was made, or was not
 
 	actual eventstore.Revision
 	last   eventstore.Position
 	err    error
 }
 
-// groupBytes is how much data an append lane's group holds before it ends
-// early, so that a batch fits into the memory table.
+// size is about how many bytes w takes in a batch.
+func (w *write) size() int {
+	n := 400
+	for _, r := range w.records {
+		n += len(r.Data)
+	}
+	for _, r := range w.change.Put {
+		n += len(r.Key) + len(r.Value)
+	}
+	return n
+}
+
+// groupBytes is how much data a group of the lane holds before it ends early,
+// so that a batch fits into the memory table.
 const groupBytes = 1 << 20
 
-// appendAll makes writes in their order, as few batches as it may. Only the
-// append lane calls it.
-func (d *DB) appendAll(writes []*write) {
+// writeAll makes writes in their order, by as few batches as it may. Only the
+// lane calls it.
+func (d *DB) writeAll(writes []*write) {
 	for len(writes) > 0 {
 		n, size := 0, 0
 		for ; n < len(writes) && size < groupBytes; n++ {
-			for _, r := range writes[n].records {
-				size += len(r.Data)
-			}
+			size += writes[n].size()
 		}
-		d.appendGroup(writes[:n], size)
+		d.writeGroup(writes[:n], size)
 		writes = writes[n:]
 	}
 }
 
-// appendGroup makes writes by one batch, and returns once that is durable. The
-// end of the sync is the commit point. It may never return, see [logger].
-func (d *DB) appendGroup(writes []*write, size int) {
-	if err := d.full(); err != nil {
-		for _, w := range writes {
-			w.err = err
-			close(w.done)
+// writeGroup makes writes by one batch, and returns once that is made. If one of
+// them is to be durable, all are: the end of the sync is the commit point. Who
+// was refused is told last too: by then what stood in the way can be read. It
+// may never return, see [logger].
+func (d *DB) writeGroup(writes []*write, size int) {
+	err := d.full()
+	if err == nil {
+		g := group{d: d, batch: d.batch(size), made: make([]*write, 0, len(writes))}
+		for i, w := range writes {
+			g.put(w, i+1 < len(writes))
 		}
-		return
+		if g.apply() != nil {
+			return // whoever waits sees that the store is dead
+		}
 	}
-	b := d.batch(size + 400*len(writes))
-	made := writes[:0]
+
 	for _, w := range writes {
-		if d.put(b, w) {
-			made = append(made, w)
-		} else {
-			close(w.done)
+		if err != nil {
+			w.err = err
 		}
-	}
-	if len(made) == 0 {
-		_ = b.Close() // it only gives the memory back
-		return
-	}
-	if d.sync(b, made) != nil {
-		return // whoever waits sees that the store is dead
-	}
-	for _, w := range made {
 		close(w.done)
 	}
 }
 
-// put checks the revision of w and adds its records to b. It reports whether it
-// did.
-func (d *DB) put(b *pebble.Batch, w *write) bool {
-	if w.last = d.last; len(w.records) == 0 {
-		return true
+// A group is writes that become one batch.
+type group struct {
+	d     *DB
+	batch *pebble.Batch
+	made  []*write        // what was put into it
+	there map[string]bool // whether a key that the group changed exists
+}
+
+// put adds w to the batch if its conditions hold and its stream is as long as it
+// expects. More says that others follow, to which this one must have happened.
+func (g *group) put(w *write, more bool) {
+	w.last = g.d.last
+	if w.err = g.check(w.change); w.err != nil {
+		return
 	}
-	w.actual, w.err = d.length(w.stream, w.hint)
-	if w.err != nil || w.actual != w.expected {
-		return false
+	if len(w.records) > 0 {
+		w.actual, w.err = g.d.length(w.stream, w.hint)
+		if w.err != nil || w.actual != w.expected {
+			return
+		}
 	}
+
+	g.made = append(g.made, w)
+	g.change(w.change, more)
+	if len(w.records) > 0 {
+		g.append(w)
+	}
+}
+
+// append adds the records of w to the batch.
+func (g *group) append(w *write) {
 	revision := w.expected
 	for _, r := range w.records {
 		w.last++
 		revision++
-		putRecord(b, w.last, w.stream, revision, r)
+		putRecord(g.batch, w.last, w.stream, revision, r)
 	}
-	d.last = w.last
-	d.heads.set(w.stream, revision)
-	return true
+	g.d.last = w.last
+	g.d.heads.set(w.stream, revision)
+}
+
+// apply makes the batch. An error has killed the store.
+func (g *group) apply() error {
+	d := g.d
+	if slices.ContainsFunc(g.made, func(w *write) bool { return w.durable }) {
+		if err := d.sync(g.batch, g.made); err != nil {
+			return err
+		}
+	} else if len(g.made) > 0 {
+		if err := d.pebble.Apply(ended(g.batch), pebble.NoSync); err != nil {
+			d.die(err)
+			return err
+		}
+	}
+	_ = g.batch.Close() // it only gives the memory back
+
+	for _, w := range g.made {
+		d.present.follow(w.change)
+	}
+	return nil
 }
 
 // putRecord writes a record, and where it is, into b.
@@ -152,7 +208,6 @@ func (d *DB) sync(b *pebble.Batch, writes []*write) error {
 		d.die(fmt.Errorf("sync: %w", err))
 		return err
 	}
-	_ = b.Close() // it only gives the memory back
 	d.tail.put(writes)
 	d.mark.move(p)
 	return nil
@@ -171,7 +226,7 @@ func (d *DB) lost(ctx context.Context, w *write) error {
 	}
 }
 
-// sealAfter is how long the append lane must have had nothing to do before it
+// sealAfter is how long the lane must have had nothing to do before it
 // writes a seal.
 const sealAfter = 3 * time.Millisecond
 

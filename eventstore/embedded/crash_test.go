@@ -65,7 +65,8 @@ func crash(t *testing.T, mem *vfs.MemFS, fs vfs.FS, seed uint64) string {
 	return missing(t, left, acked)
 }
 
-// writers append records, each after the row that belongs to it.
+// writers append records, each with the row that belongs to it: some by one
+// write, some first the row.
 type writers struct {
 	t *testing.T
 	d *embedded.DB
@@ -81,17 +82,26 @@ func (w *writers) write(ctx context.Context, n int) {
 		r := eventstore.Record{Type: "test.v1", Data: fmt.Appendf(nil, "%d/%d", n, i)}
 		binary.BigEndian.PutUint64(r.ID[:], uint64(n)+1)
 		binary.BigEndian.PutUint64(r.ID[8:], uint64(i))
-		if err := w.d.Rows().Write(ctx, eventstore.Change{Put: []eventstore.Row{{Key: r.ID[:], Value: r.Data}}}); err != nil {
-			w.failed(ctx, err)
-			return
-		}
-		if _, err := w.d.Store().Append(ctx, eventstore.Stream(fmt.Sprint("s", n)), eventstore.Revision(i), r); err != nil {
+		if err := w.one(ctx, n, i, r); err != nil {
 			w.failed(ctx, err)
 			return
 		}
 		w.ack(r.ID)
 	}
 }
+
+func (w *writers) one(ctx context.Context, n, i int, r eventstore.Record) error {
+	c := eventstore.Change{Put: []eventstore.Row{{Key: r.ID[:], Value: r.Data}}}
+	appending := eventstore.Appending(w.d.Store(), w.d.Rows())
+	if rowFirst(r.ID) {
+		appending = eventstore.Appending(struct{ eventstore.Store }{w.d.Store()}, w.d.Rows())
+	}
+	_, err := appending(ctx, c, eventstore.Stream(fmt.Sprint("s", n)), eventstore.Revision(i), r)
+	return err
+}
+
+// rowFirst reports whether the row of a record was written before it.
+func rowFirst(id eventstore.EventID) bool { return id[7]%2 == 0 }
 
 func (w *writers) failed(ctx context.Context, err error) {
 	if ctx.Err() == nil {
@@ -136,6 +146,14 @@ func missing(t *testing.T, left vfs.FS, acked map[eventstore.EventID]bool) strin
 		}
 		if seen[r.ID] > 1 {
 			return fmt.Sprintf("record %s is there twice", r.Data)
+		}
+	}
+	for r, err := range d.Rows().Scan(t.Context(), nil) {
+		if err != nil {
+			return fmt.Sprintf("does not read: %v", err)
+		}
+		if id := eventstore.EventID(r.Key); seen[id] == 0 && !rowFirst(id) {
+			return fmt.Sprintf("row %s is there, the record of the same write is not", r.Value)
 		}
 	}
 	for id := range acked {

@@ -22,13 +22,14 @@
 // before a kill: if more than one bit of them has changed, they look as if
 // they had never been synced.
 //
-// The life of an Append: its caller looks up the stream and waits; one
-// goroutine, the append lane, takes all who wait, checks their revisions one
-// after the other, assigns the positions and hands Pebble one batch, so that
-// the order in the write-ahead log is that of the positions; it waits for the
-// log's sync, which is the commit point, then moves the durable mark and wakes
-// those whom it took. Who comes meanwhile is in the next batch. Readers stop at
-// the mark.
+// The life of a write, be it an append, a change of rows or both together: its
+// caller looks up the stream and waits; one goroutine, the lane, takes all who
+// wait, checks their conditions and revisions one after the other, assigns the
+// positions and hands Pebble one batch, so that the order in the write-ahead log
+// is that of the positions. If there is an append in it, the lane waits for the
+// log's sync, which is the commit point, and moves the durable mark. Then it
+// wakes those whom it took. Who comes meanwhile is in the next batch. Readers of
+// records stop at the mark.
 //
 // A disk that is nearly full is not written to: there is a reserve, see [Room].
 // Append and Write return [eventstore.ErrFull] until there is room again, reads
@@ -46,7 +47,6 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -70,8 +70,7 @@ type DB struct {
 	dir    string
 	phase  atomic.Int32
 
-	appends *lane[*write]    // owns last, and all puts into heads
-	rows    *lane[*rowWrite] // orders the writes of rows, and owns present
+	lane    *lane // orders all writes; owns last and present, and all puts into heads
 	present present
 	last    eventstore.Position
 	heads   heads
@@ -86,9 +85,9 @@ type DB struct {
 	diedFull bool          // it died of a full disk
 	quit     chan struct{} // closed by Close
 	quitOnce sync.Once
-	lanes    sync.WaitGroup
-	open     sync.RWMutex // held for reading while Pebble is read
-	closed   bool         // under open
+	working  sync.WaitGroup // the lane
+	open     sync.RWMutex   // held for reading while Pebble is read
+	closed   bool           // under open
 }
 
 // Open opens the database in dir, or makes one. It returns a [*CorruptError]
@@ -133,20 +132,18 @@ func Open(dir string, o Options) (_ *DB, err error) {
 		return nil, errors.Join(err, d.giveUp())
 	}
 	d.phase.Store(running)
-	d.lanes.Go(func() { d.guard(func() { d.appends.work(d.quit, d.appendAll, sealAfter, d.seal) }) })
-	d.lanes.Go(func() { d.guard(func() { d.rows.work(d.quit, d.changeAll, time.Hour, func() {}) }) })
+	d.working.Go(func() { d.guard(func() { d.lane.work(d.quit, d.writeAll, sealAfter, d.seal) }) })
 	return d, nil
 }
 
 func newDB(dir string, o Options) *DB {
 	return &DB{
-		log:     o.Logger,
-		fs:      o.FS,
-		dir:     dir,
-		appends: newLane[*write](),
-		rows:    newLane[*rowWrite](),
-		dead:    make(chan struct{}),
-		quit:    make(chan struct{}),
+		log:  o.Logger,
+		fs:   o.FS,
+		dir:  dir,
+		lane: newLane(),
+		dead: make(chan struct{}),
+		quit: make(chan struct{}),
 	}
 }
 
@@ -245,7 +242,7 @@ func (d *DB) lastPosition() (last eventstore.Position, err error) {
 }
 
 // Store returns the records of d.
-func (d *DB) Store() eventstore.Store { return store{d} }
+func (d *DB) Store() eventstore.Joint { return store{d} }
 
 // Rows returns the rows of d, which lie beside its records.
 func (d *DB) Rows() eventstore.Rows { return rows{d} }

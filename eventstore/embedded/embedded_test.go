@@ -37,6 +37,13 @@ func TestRows(t *testing.T) {
 	storetest.RunRows(t, func(t *testing.T) eventstore.Rows { return open(t, vfs.NewMem(), "db").Rows() })
 }
 
+func TestAppending(t *testing.T) {
+	storetest.RunAppending(t, func(t *testing.T) (eventstore.Store, eventstore.Rows) {
+		d := open(t, vfs.NewMem(), "db")
+		return d.Store(), d.Rows()
+	})
+}
+
 // TestLargeAppend writes more at once than a memory table holds, which Pebble
 // treats apart.
 func TestLargeAppend(t *testing.T) {

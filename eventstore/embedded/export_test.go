@@ -23,6 +23,6 @@ func ScanDir(fs vfs.FS, dir string) error {
 	return err
 }
 
-// Seal does what the append lane does when it has been idle, and lets a panic
+// Seal does what the lane does when it has been idle, and lets a panic
 // out.
 func (d *DB) Seal() { d.seal() }

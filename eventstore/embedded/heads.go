@@ -60,7 +60,7 @@ func (h *heads) now() uint64 {
 }
 
 // look returns how long stream is unless heads knows. It may be called outside
-// the append lane: what is appended meanwhile is found in heads, since nothing
+// the lane: what is appended meanwhile is found in heads, since nothing
 // is forgotten within one age.
 func (d *DB) look(s eventstore.Stream) (h hint, err error) {
 	if _, ok := d.heads.get(s); ok {
@@ -71,7 +71,7 @@ func (d *DB) look(s eventstore.Stream) (h hint, err error) {
 	return h, err
 }
 
-// length returns how long stream is. Only the append lane calls it.
+// length returns how long stream is. Only the lane calls it.
 func (d *DB) length(s eventstore.Stream, h hint) (eventstore.Revision, error) {
 	if r, ok := d.heads.get(s); ok {
 		return r, nil

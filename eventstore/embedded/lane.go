@@ -10,24 +10,24 @@ import (
 // A lane hands what callers bring to one goroutine, in groups: all that came
 // while it was busy. Unlike a mutex it can be given up on: work that Pebble
 // never returns from leaves the callers free to say so.
-type lane[T any] struct {
+type lane struct {
 	some chan struct{} // holds one if there may be somebody waiting
 
 	mu      sync.Mutex
-	waiting []T
+	waiting []*write
 	closed  bool
 }
 
-func newLane[T any]() *lane[T] { return &lane[T]{some: make(chan struct{}, 1)} }
+func newLane() *lane { return &lane{some: make(chan struct{}, 1)} }
 
-// add reports whether l takes x: not so once it was closed.
-func (l *lane[T]) add(x T) bool {
+// add reports whether l takes w: not so once it was closed.
+func (l *lane) add(w *write) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
 		return false
 	}
-	if l.waiting = append(l.waiting, x); len(l.waiting) == 1 {
+	if l.waiting = append(l.waiting, w); len(l.waiting) == 1 {
 		select {
 		case l.some <- struct{}{}:
 		default:
@@ -37,7 +37,7 @@ func (l *lane[T]) add(x T) bool {
 }
 
 // take empties l, and closes it if it is the last time.
-func (l *lane[T]) take(last bool) []T {
+func (l *lane) take(last bool) []*write {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	group := l.waiting
@@ -48,7 +48,7 @@ func (l *lane[T]) take(last bool) []T {
 // work calls do with one group after the other until quit is closed, and then
 // with those who came before. It calls rest when it had nothing to do for a
 // while since the last group.
-func (l *lane[T]) work(quit <-chan struct{}, do func([]T), while time.Duration, rest func()) {
+func (l *lane) work(quit <-chan struct{}, do func([]*write), while time.Duration, rest func()) {
 	idle := time.NewTimer(while)
 	defer idle.Stop()
 	for {
@@ -66,17 +66,17 @@ func (l *lane[T]) work(quit <-chan struct{}, do func([]T), while time.Duration, 
 	}
 }
 
-// bring adds x to l and returns once done is closed, or an error if x may not
-// have been done. The caller may look at what the lane has written into x only
-// after nil.
-func bring[T any](ctx context.Context, d *DB, l *lane[T], x T, done <-chan struct{}) error {
+// bring adds w to the lane and returns once it is done, or an error if it may not
+// have been. The caller may look at what the lane has written into w only after
+// nil.
+func (d *DB) bring(ctx context.Context, w *write) error {
 	if err := d.alive(ctx); err != nil {
 		return err
 	}
-	if !l.add(x) {
+	if !d.lane.add(w) {
 		return ErrClosed
 	}
-	return d.wait(ctx, done)
+	return d.wait(ctx, w.done)
 }
 
 // wait returns nil once done is closed.

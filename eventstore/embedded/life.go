@@ -77,10 +77,10 @@ func (d *DB) giveUp() error {
 	return d.attempt(d.pebble.Close)
 }
 
-// idle waits until the lanes have ended.
+// idle waits until the lane has ended.
 func (d *DB) idle() error {
 	ended := make(chan struct{})
-	go func() { d.lanes.Wait(); close(ended) }()
+	go func() { d.working.Wait(); close(ended) }()
 	select {
 	case <-ended:
 		return nil

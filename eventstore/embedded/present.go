@@ -7,7 +7,7 @@ const presentPerAge = 32_768
 
 // present remembers keys of rows that are there, so that a condition on them
 // need not be looked up: the vault requires a person's entry for every part
-// that it adds. It is owned by the rows lane, which makes every change.
+// that it adds. It is owned by the lane, which makes every change.
 type present struct{ young, old map[string]struct{} }
 
 func (p *present) has(key []byte) bool {

@@ -43,67 +43,19 @@ func (d *DB) get(key []byte) (_ []byte, ok bool, err error) {
 	return bytes.Clone(value), true, nil
 }
 
-// Write implements [eventstore.Rows]. It does not sync: the next Append, being
+// Write implements [eventstore.Rows]. It does not sync: the next append, being
 // later in the same log, does.
 func (d rows) Write(ctx context.Context, c eventstore.Change) error {
-	w := &rowWrite{change: c, done: make(chan struct{})}
-	if err := bring(ctx, d.DB, d.DB.rows, w, w.done); err != nil {
+	w := &write{change: c, done: make(chan struct{})}
+	if err := d.bring(ctx, w); err != nil {
 		return err
 	}
 	return w.err
 }
 
-// A rowWrite is a change on its way through the lane, which sets err.
-type rowWrite struct {
-	change eventstore.Change
-	done   chan struct{} // closed once it was made, or not
-
-	err error
-}
-
-// changeAll makes the changes whose conditions hold, in their order, by one
-// batch. Only the rows lane calls it.
-func (d *DB) changeAll(writes []*rowWrite) {
-	if len(writes) == 0 {
-		return
-	}
-	if err := d.full(); err != nil {
-		for _, w := range writes {
-			w.err = err
-			close(w.done)
-		}
-		return
-	}
-	g := group{d: d, batch: d.batch(0)}
-	for i, w := range writes {
-		w.err = g.add(w.change, i+1 < len(writes))
-	}
-	if err := d.pebble.Apply(ended(g.batch), pebble.NoSync); err != nil {
-		d.die(err)
-		return // whoever waits sees that the store is dead
-	}
-	_ = g.batch.Close() // it only gives the memory back
-	for _, w := range writes {
-		if w.err == nil {
-			d.present.follow(w.change)
-		}
-		close(w.done)
-	}
-}
-
-// A group is changes that become one batch.
-type group struct {
-	d     *DB
-	batch *pebble.Batch
-	there map[string]bool // whether a key that the group changed exists
-}
-
-// add adds a change if its conditions hold. More says that others follow, to
-// which this one must have happened.
-func (g *group) add(c eventstore.Change, more bool) error {
-	if err := g.check(c); err != nil {
-		return err
-	}
+// change adds a change to the batch. More says that others follow, to which
+// this one must have happened.
+func (g *group) change(c eventstore.Change, more bool) {
 	for _, r := range c.Put {
 		op := g.batch.SetDeferred(1+len(r.Key), len(r.Value))
 		op.Key[0] = rowSpace
@@ -118,8 +70,9 @@ func (g *group) add(c eventstore.Change, more bool) error {
 		_ = op.Finish()
 	}
 	if !more {
-		return nil
+		return
 	}
+
 	if g.there == nil {
 		g.there = map[string]bool{}
 	}
@@ -129,7 +82,6 @@ func (g *group) add(c eventstore.Change, more bool) error {
 	for _, key := range c.Delete {
 		g.there[string(key)] = false
 	}
-	return nil
 }
 
 func (g *group) check(c eventstore.Change) error {
@@ -161,8 +113,8 @@ func (g *group) has(key []byte) (bool, error) {
 // Sync implements [eventstore.Rows]. What is synced is all that was written
 // before.
 func (d rows) Sync(ctx context.Context) error {
-	w := &write{done: make(chan struct{})}
-	if err := bring(ctx, d.DB, d.appends, w, w.done); err != nil {
+	w := &write{durable: true, done: make(chan struct{})}
+	if err := d.bring(ctx, w); err != nil {
 		return err
 	}
 	return w.err

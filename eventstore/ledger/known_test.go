@@ -13,6 +13,7 @@ import (
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/memory"
+	"consentledger/eventstore/vault"
 )
 
 // A log is a store of records whose times are given.
@@ -56,7 +57,7 @@ func (g *log) prefix(at domain.Instant) eventstore.Position {
 
 func (g *log) open(t *testing.T) *ledger.Ledger {
 	t.Helper()
-	l, err := ledger.Open(t.Context(), ledger.Config{Store: g, Rows: &g.rows, Now: func() domain.Instant { return start }})
+	l, err := ledger.Open(t.Context(), ledger.Config{Store: g, Vault: new(vault.Vault), Rows: &g.rows, Now: func() domain.Instant { return start }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +191,7 @@ func (full) Write(context.Context, eventstore.Change) error { return errors.New(
 func TestAFullDiskKeepsNobodyFromAskingAboutThePast(t *testing.T) {
 	g := newLog()
 	g.record(t, uneven(2000)...)
-	l, err := ledger.Open(t.Context(), ledger.Config{Store: g, Rows: full{&g.rows}, Now: func() domain.Instant { return start }})
+	l, err := ledger.Open(t.Context(), ledger.Config{Store: g, Vault: new(vault.Vault), Rows: full{&g.rows}, Now: func() domain.Instant { return start }})
 	if err != nil {
 		t.Fatal(err)
 	}

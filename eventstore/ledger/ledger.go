@@ -134,10 +134,11 @@ func (c Counting) String() string { return [...]string{"", "yes", "partly", "no"
 // A Ledger decides requests and remembers the answers. Its methods may be
 // called concurrently.
 type Ledger struct {
-	store eventstore.Store
-	vault *vault.Vault
-	blobs *blobs.Blobs // nil: nobody looks whether what is published is kept
-	now   func() domain.Instant
+	store  eventstore.Store
+	vault  *vault.Vault
+	append vault.Append // to store, with what vault keeps
+	blobs  *blobs.Blobs // nil: nobody looks whether what is published is kept
+	now    func() domain.Instant
 
 	newest atomic.Int64 // the newest Recorded that was given out
 	seed   maphash.Seed
@@ -167,7 +168,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if c.Memory == 0 {
 		c.Memory = defaultMemory
 	}
-	l := &Ledger{store: c.Store, vault: c.Vault, blobs: c.Blobs, now: c.Now, seed: maphash.MakeSeed(), folds: newFolds(c.Memory)}
+	l := &Ledger{store: c.Store, vault: c.Vault, append: c.Vault.Appending(c.Store), blobs: c.Blobs, now: c.Now, seed: maphash.MakeSeed(), folds: newFolds(c.Memory)}
 	l.known.rows = c.Rows
 	l.recent.written.entries.Each = pages.Kept / 2
 	head, err := c.Store.Head(ctx)
@@ -344,8 +345,9 @@ func (l *Ledger) executeApp(ctx context.Context, req Request, stream domain.Stre
 }
 
 // commit is the end of every request: the answer given before, or a decision
-// and its facts. The vault comes first: an orphan there is harmless, a record
-// whose part is missing is not. The append is the commit point.
+// and its facts. What the vault keeps of them comes with the append, or before
+// it: an orphan there is harmless, a record whose part is missing is not. The
+// append is the commit point.
 func (l *Ledger) commit(ctx context.Context, req Request, stream domain.StreamID, f *fold, k key, extra []codec.Plain, decide func(domain.Instant) ([]domain.Event, error)) (Receipt, error) {
 	id, digest := k.RequestID(req.Source, req.ID), k.Digest(req.Body)
 	if before, ok := f.answered.find(id); ok {
@@ -376,10 +378,11 @@ func (l *Ledger) commit(ctx context.Context, req Request, stream domain.StreamID
 		return Receipt{}, err
 	}
 	p, _ := k.(*vault.Person)
-	if err := l.put(ctx, req.App, p, parts); err != nil {
+	draft, err := l.draft(ctx, req.App, p, parts)
+	if err != nil {
 		return Receipt{}, err
 	}
-	pos, err := l.store.Append(ctx, eventstore.Stream(stream.String()), f.revision, records...)
+	pos, err := l.append(ctx, draft, eventstore.Stream(stream.String()), f.revision, records...)
 	if err != nil {
 		l.folds.forget(stream) // who knows what is there now
 		return Receipt{}, err

@@ -60,9 +60,10 @@ func (l *Ledger) named(ctx context.Context, app domain.AppName, ref string) (*va
 	return p, err
 }
 
-// put keeps parts in the vault entries of those they belong to. Of whom there
-// is no entry, nothing is kept.
-func (l *Ledger) put(ctx context.Context, app domain.AppName, p *vault.Person, parts []part) error {
+// draft returns what the vault is to keep of parts, in the entries of those they
+// belong to, and of a person who is new. Of whom there is no entry, nothing is
+// kept.
+func (l *Ledger) draft(ctx context.Context, app domain.AppName, p *vault.Person, parts []part) (d vault.Draft, err error) {
 	var own []vault.Part
 	for _, x := range parts {
 		if x.ref == "" {
@@ -71,16 +72,16 @@ func (l *Ledger) put(ctx context.Context, app domain.AppName, p *vault.Person, p
 		}
 		owner, err := l.named(ctx, app, x.ref)
 		if err != nil {
-			return err
+			return d, err
 		}
-		if err := l.vault.Put(ctx, owner, x.Part); err != nil {
-			return err
+		if err := d.Add(owner, x.Part); err != nil {
+			return d, err
 		}
 	}
-	if p == nil || len(own) == 0 {
-		return nil
+	if p == nil || len(own) == 0 && !p.IsNew() {
+		return d, nil
 	}
-	return l.vault.Put(ctx, p, own...)
+	return d, d.Add(p, own...)
 }
 
 // sign says in ref who asks, and verifies the signature over the request.

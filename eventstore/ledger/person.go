@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"consentledger/domain"
@@ -39,6 +40,9 @@ func (l *Ledger) executePerson(ctx context.Context, req Request) (Receipt, error
 			return Receipt{}, err
 		}
 		receipt, ended, err := l.executeSubject(ctx, filled, ref, p)
+		if errors.Is(err, vault.ErrTaken) {
+			continue // the same outside id was met twice, and the other was quicker
+		}
 		if !errors.Is(err, errEnded) {
 			if err == nil && req.Person != (domain.PersonKey{}) {
 				receipt.Near = l.offers(ctx, req, p, receipt)
@@ -49,7 +53,7 @@ func (l *Ledger) executePerson(ctx context.Context, req Request) (Receipt, error
 			return Receipt{}, err
 		}
 	}
-	return Receipt{}, errEnded
+	return Receipt{}, fmt.Errorf("app %s: lost %d races on one person", req.App, tries)
 }
 
 // detach makes an outside id lead to nobody, whose history has ended.
@@ -63,8 +67,9 @@ func lookup(app domain.AppName, who domain.PersonKey) vault.Lookup {
 }
 
 // meet returns the person that a request is about. Who is not known yet gets a
-// vault entry, unless the request would be refused: nobody is remembered for a
-// mistake.
+// vault entry with their first record, unless the request would be refused: nobody
+// is remembered for a mistake. If the record of somebody else is to name them, they
+// get it at once.
 func (l *Ledger) meet(ctx context.Context, req Request, ref domain.Reference) (*vault.Person, error) {
 	who := lookup(req.App, req.Person)
 	p, found, err := l.vault.Find(ctx, who)
@@ -82,7 +87,11 @@ func (l *Ledger) meet(ctx context.Context, req Request, ref domain.Reference) (*
 	if _, err := (domain.Subject{}).Decide(likely(req), ref, at, recorded); err != nil {
 		return nil, err
 	}
-	p, fresh, err := l.vault.Enrol(ctx, who)
+	enrol := l.vault.Meet
+	if req.Other != (domain.PersonKey{}) {
+		enrol = l.vault.Enrol
+	}
+	p, fresh, err := enrol(ctx, who)
 	if fresh {
 		l.beginFold(domain.StreamID{Noun: domain.SubjectNoun, App: req.App, ID: p.Pseudonym.String()})
 	}

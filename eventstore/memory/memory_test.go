@@ -15,3 +15,7 @@ func TestStore(t *testing.T) {
 func TestRows(t *testing.T) {
 	storetest.RunRows(t, func(*testing.T) eventstore.Rows { return new(memory.Rows) })
 }
+
+func TestAppending(t *testing.T) {
+	storetest.RunAppending(t, func(*testing.T) (eventstore.Store, eventstore.Rows) { return new(memory.Store), new(memory.Rows) })
+}

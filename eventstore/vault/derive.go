@@ -164,6 +164,7 @@ type Person struct {
 	derived
 
 	indexed atomic.Bool // the near misses of the lookup find them
+	joins   *joins      // of who has no entry yet, and is nobody's but the caller's; else nil
 }
 
 // String shows no key, nor does a log that is given p.

@@ -17,53 +17,53 @@ import (
 // Enrol said fresh: a tombstone is there as soon as the lookup row is not.
 func (v *Vault) Enrol(ctx context.Context, l Lookup) (p *Person, fresh bool, err error) {
 	for range tries {
-		p, ok, err := v.Find(ctx, l)
-		if err != nil || ok {
-			return p, false, err
+		p, fresh, err := v.Meet(ctx, l)
+		if err == nil && fresh {
+			err = v.Put(ctx, p)
 		}
-		p, err = v.make(ctx, l)
-		if errors.Is(err, eventstore.ErrCondition) {
+		if errors.Is(err, ErrTaken) {
 			continue // somebody was quicker
 		}
-		return p, err == nil, err
+		if err != nil {
+			return nil, false, err
+		}
+		return p, fresh, nil
 	}
 	return nil, false, fmt.Errorf("vault: enrolment lost %d races", tries)
 }
 
-func (v *Vault) make(ctx context.Context, l Lookup) (*Person, error) {
+// Meet is Enrol that writes nothing: who is fresh is enrolled with the [Draft]
+// that they are added to, and is nobody if that is not written. What ErasedAt says
+// of them before that may be out of date by then.
+func (v *Vault) Meet(ctx context.Context, l Lookup) (p *Person, fresh bool, err error) {
+	p, ok, err := v.Find(ctx, l)
+	if err != nil || ok {
+		return p, false, err
+	}
 	app, err := v.AppKey(ctx, l.App)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	var name Pseudonym
 	dataKey := make([]byte, keySize)
 	rand.Read(name[:])
 	rand.Read(dataKey)
-	p, err := newPerson(l.App, name, dataKey)
-	if err != nil {
-		return nil, err
+	if p, err = newPerson(l.App, name, dataKey); err != nil {
+		return nil, false, err
 	}
-
-	v.wrapping.RLock()
-	defer v.wrapping.RUnlock()
-	erasures := v.people.erasures.Load()
-	entry, m := entryKey(l.App, name), app.lookup(l)
-	lookup := lookupKey(l.App, m)
-	wrapped, err := v.keys.Wrap(dataKey, entry)
-	if err != nil {
-		return nil, fmt.Errorf("vault: entry %s: %w", name, err)
-	}
-	err = v.rows.Write(ctx, eventstore.Change{
-		Absent: [][]byte{lookup, entry},
-		Put:    append([]eventstore.Row{{Key: lookup, Value: versioned(name[:])}, {Key: entry, Value: versioned(m[:], wrapped)}}, nearRows(p, app.near(l), m)...),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("vault: entry %s: %w", name, err)
-	}
-	p.indexed.Store(true)
-	v.people.keep(erasures, l, p)
-	return p, nil
+	p.joins = &joins{lookup: l, mac: app.lookup(l), near: app.near(l), dataKey: dataKey}
+	return p, true, nil
 }
+
+// joins is what the entry of a new person is made of.
+type joins struct {
+	lookup    Lookup
+	mac, near mac
+	dataKey   []byte
+}
+
+// IsNew reports whether p has no entry before a [Draft] of p is written.
+func (p *Person) IsNew() bool { return p.joins != nil }
 
 // Link makes l lead to p as well. It is no error if it already does, is
 // [ErrTaken] if it leads to somebody else, and [ErrErased] if p is gone.

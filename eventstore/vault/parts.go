@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"consentledger/eventstore"
@@ -29,26 +28,11 @@ func (p *Person) place(event eventstore.EventID, stream, role string) []byte {
 // The parts survive a crash no later than any record appended after Put
 // returned.
 func (v *Vault) Put(ctx context.Context, p *Person, parts ...Part) error {
-	c := eventstore.Change{
-		Present: [][]byte{entryKey(p.App, p.Pseudonym)},
-		Put:     make([]eventstore.Row, len(parts)),
+	var d Draft
+	if err := d.Add(p, parts...); err != nil {
+		return err
 	}
-	for i, part := range parts {
-		if part.Role == "" || len(part.Role) > MaxName {
-			return fmt.Errorf("vault: part of event %s: a role has 1 to %d bytes, this has %d", part.Event, MaxName, len(part.Role))
-		}
-		sealed := p.seal(part.Plain, p.place(part.Event, part.Stream, part.Role))
-		c.Put[i] = eventstore.Row{Key: partKey(p.App, p.Pseudonym, part.Event, part.Role), Value: versioned(sealed)}
-	}
-	err := v.rows.Write(ctx, c)
-	if errors.Is(err, eventstore.ErrCondition) {
-		v.people.forget(p)
-		return ErrErased
-	}
-	if err != nil {
-		return fmt.Errorf("vault: parts of %s: %w", p.Pseudonym, err)
-	}
-	return nil
+	return v.write(&d, func(c eventstore.Change) error { return v.rows.Write(ctx, c) })
 }
 
 // Part returns the part of p that event has on stream in role, and whether
