@@ -49,6 +49,7 @@ type Ledger interface {
 	Access(ctx context.Context, a ledger.Access) (ledger.Opened, error)
 	Erase(ctx context.Context, req ledger.Request) (ledger.Receipt, error)
 	Whole(ctx context.Context, stream domain.StreamID) (domain.Subject, error)
+	Stream(ctx context.Context, stream domain.StreamID) iter.Seq2[codec.Entry, error]
 	Now() domain.Instant
 }
 
