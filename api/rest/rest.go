@@ -21,7 +21,6 @@ import (
 	"time"
 
 	"consentledger/api/edge"
-	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
@@ -168,10 +167,7 @@ func operations(item *huma.PathItem) map[string]*huma.Operation {
 }
 
 func routeOf(op *huma.Operation) edge.Route {
-	r := edge.Route{Records: op.Metadata[records] == true}
-	if op.Metadata[takesOptOuts] == true {
-		r.Beside = []string{keyHeader, wire.SignatureHeader}
-	}
+	r := edge.Route{Records: op.Metadata[records] == true, Events: op.Metadata[takesOptOuts] == true}
 	if op.RequestBody != nil {
 		r.Types = slices.Sorted(maps.Keys(op.RequestBody.Content))
 	}
