@@ -13,6 +13,7 @@ const (
 	NeedsGuardian  Shortfall = "guardian-consent-missing"
 	GuardianLapsed Shortfall = "guardian-consent-lapsed"
 	NoBindingText  Shortfall = "no-authoritative-text"
+	NoVersionThen  Shortfall = "no-version-then"
 )
 
 // A CountRule is a row of the table of what is consent and what is not. The
@@ -58,6 +59,9 @@ var CountRules = []CountRule{
 		func(y *yes, p Purpose) bool {
 			return y.ref.Service.App.Environment == Production && !y.cmd.Import && !y.bindingIn(y.cmd.Locale)
 		}},
+	{NoVersionThen, "nobody consents to a version from before there was one: who means a version that is known must name it",
+		"PIPL 14, 17",
+		func(y *yes, p Purpose) bool { return y.guessed }},
 }
 
 // shortfall returns why y does not count for p; empty: it counts.

@@ -44,13 +44,13 @@ func (s Subject) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Eve
 	case RequestConsent:
 		return one(s.request(cmd, ref, max(at, recorded)))
 	case AcknowledgePolicy:
-		v, err := ref.version(cmd.Policy, cmd.Version, at)
+		v, err := ref.seen(cmd.Policy, cmd.Version, at, recorded)
 		if err != nil {
 			return nil, err
 		}
 		return one(PolicyAcknowledged{v.Document.Name, v.Version, cmd.Locale, cmd.Act, cmd.Details}, nil)
 	case PresentNotice:
-		return one(present(cmd, ref, at))
+		return one(present(cmd, ref, at, recorded))
 	case ChangePermission:
 		return one(changePermission(cmd, ref, max(at, recorded)))
 	case VoidRecords:
@@ -99,7 +99,23 @@ func (ref Reference) version(policy string, h Hash, at Instant) (*PolicyPublishe
 	return v, nil
 }
 
-func present(cmd PresentNotice, ref Reference, at Instant) (Event, error) {
+// guessed reports whether a version that nobody named is no more than a guess: what
+// was said is from before any version bound, and was not said just now, when one
+// that is published and does not bind yet may be meant.
+func (e *PolicyPublished) guessed(at, recorded Instant) bool {
+	return e.Effective > at.Add(FutureSkew) && at < recorded.Add(-FutureSkew)
+}
+
+// seen is [Reference.version] of a version that somebody saw: none is guessed.
+func (ref Reference) seen(policy string, h Hash, at, recorded Instant) (*PolicyPublished, error) {
+	v, err := ref.version(policy, h, at)
+	if err == nil && h == (Hash{}) && v.guessed(at, recorded) {
+		return nil, refuseAt(UnknownVersion, "data.version", "no version was in force then; name the version that was shown")
+	}
+	return v, err
+}
+
+func present(cmd PresentNotice, ref Reference, at, recorded Instant) (Event, error) {
 	e := NoticePresented(cmd)
 	if cmd.Surface != (Hash{}) {
 		p, ok := ref.Surfaces.Surface(cmd.Surface)
@@ -114,7 +130,7 @@ func present(cmd PresentNotice, ref Reference, at Instant) (Event, error) {
 			return nil, refuseAt(Contradicts, "data.surface", "the surface shows another policy, version, text or build")
 		}
 	}
-	v, err := ref.version(e.Policy, e.Version, at)
+	v, err := ref.seen(e.Policy, e.Version, at, recorded)
 	if err != nil {
 		return nil, err
 	}

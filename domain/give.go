@@ -11,6 +11,7 @@ type yes struct {
 	cmd     GiveConsent
 	ref     *Reference
 	version *PolicyPublished
+	guessed bool // nobody said which version, and none that is known was there
 	act     Act
 	kind    ConsentKind
 	named   int      // how many purposes were named
@@ -62,6 +63,7 @@ func (y *yes) look() (err error) {
 	if y.version, err = y.ref.version(y.cmd.Policy, y.cmd.Version, y.at); err != nil {
 		return err
 	}
+	y.guessed = y.cmd.Version == (Hash{}) && y.version.guessed(y.at, y.now)
 	if err = y.find(surface); err != nil {
 		return err
 	}

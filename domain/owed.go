@@ -1,6 +1,9 @@
 package domain
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // DutyKinds returns what may be owed under an app's policies, by their names in
 // order: what the ledger knows itself, and what any version has a rule for.
@@ -30,4 +33,18 @@ func (p Policies) DutyRules(jurisdiction string) []DeadlineRuleID {
 	}
 	slices.Sort(rules)
 	return slices.Compact(rules)
+}
+
+// MayOwe reports whether an obligation of an app can have an id: its kind, what it
+// is owed for, if anything, its rule, and a number if a request was opened again.
+func (p Policies) MayOwe(id, jurisdiction string) bool {
+	if i := strings.LastIndexByte(id, '.'); i >= 0 && i+1 < len(id) && strings.Trim(id[i+1:], "0123456789") == "" {
+		id = id[:i]
+	}
+
+	rules := p.DutyRules(jurisdiction)
+	return slices.ContainsFunc(p.DutyKinds(), func(k DutyKind) bool {
+		rest, is := strings.CutPrefix(id, string(k))
+		return is && slices.ContainsFunc(rules, func(r DeadlineRuleID) bool { return strings.HasSuffix(rest, "."+string(r)) })
+	})
 }

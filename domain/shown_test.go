@@ -91,6 +91,7 @@ func TestWhatCountsAsConsent(t *testing.T) {
 			}
 		})
 	}
+	covered[NoVersionThen] = true // see TestAConsentFromBeforeAnyVersionNamesItsVersion
 	for _, r := range CountRules {
 		if !covered[r.Short] && r.Short != NeedsExplicit { // see TestAMaterialChange
 			t.Errorf("no case shows %s", r.Short)
@@ -280,5 +281,50 @@ func TestAScreenWithoutAWayOutIsWeakerEvidence(t *testing.T) {
 	then, err := fold(presented("en")).Decide(GiveConsent{Notice: EventID{60}, Control: "ok"}, r, noon, noon)
 	if want := (Evidence{Partial, []Lack{"refuse-option"}}); err != nil || !reflect.DeepEqual(then[0].(ConsentGiven).Evidence, want) {
 		t.Errorf("got %v, %v; want %v", then, err, want)
+	}
+}
+
+// Who says no version means the one in force then. If there was none, the one that
+// was published first is a guess, and nothing counts by a guess.
+func TestAConsentFromBeforeAnyVersionNamesItsVersion(t *testing.T) {
+	const minute, day = Instant(Minute), Instant(Day)
+	agree := GiveConsent{Act: "agree", Purposes: []PurposeID{"ads"}, Locale: "en"}
+	imported := func(h Hash) GiveConsent { cmd := agree; cmd.Import, cmd.Version = true, h; return cmd }
+	pending := shown() // of a version that is published, and binds later
+	pending.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: shown().Policies.Versions()[0].Document, Effective: noon + 9*day}})
+	for _, tt := range []struct {
+		name string
+		when GiveConsent
+		ref  Reference
+		at   Instant
+		want Shortfall
+	}{
+		{"an import from years before", imported(Hash{}), shown(), t0 - 900*day, NoVersionThen},
+		{"an import that names its version", imported(v1), shown(), t0 - 900*day, ""},
+		{"an import from after it", imported(Hash{}), shown(), t0, ""},
+		{"a late one from the day before", agree, shown(), t0 - day, NoVersionThen},
+		{"a late one by a clock that is behind", agree, shown(), t0 - 4*minute, ""},
+		{"what is said now, before the version binds", agree, pending, noon - 4*minute, ""},
+		{"what was said before, when it may not have been published", agree, pending, noon - 6*minute, NoVersionThen},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			then, err := Subject{}.Decide(tt.when, tt.ref, tt.at, noon)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := then[0].(ConsentGiven).Items; !reflect.DeepEqual(got, []Item{{"ads", tt.want}}) {
+				t.Errorf("%v, want %q", got, tt.want)
+			}
+		})
+	}
+
+	for name, cmd := range map[string]Command{"a notice": PresentNotice{Locale: "en"}, "an acknowledgement": AcknowledgePolicy{Locale: "en"}} {
+		_, err := Subject{}.Decide(cmd, shown(), t0-day, noon)
+		if r, refused := errors.AsType[Refusal](err); !refused || r.Code != UnknownVersion || r.Path != "data.version" {
+			t.Errorf("%s from before any version: %v", name, err)
+		}
+		if _, err := (Subject{}).Decide(cmd, shown(), t0, noon); err != nil {
+			t.Errorf("%s to the version in force: %v", name, err)
+		}
 	}
 }

@@ -21,7 +21,7 @@ type Route struct {
 	Query   []string // names of parameters that have a value
 	Flags   []string // names of parameters that are there, or are not
 	Headers []string // those of ours, and only those are looked at
-	Beside  []string // names of headers of which the route itself says what is wrong
+	Events  bool     // it takes CloudEvents, and says itself what is wrong with the headers beside them
 	Types   []string // of a body, as the description lists them; none: it takes none
 	Records bool     // a GET leaves a record of what was read
 }
@@ -51,17 +51,18 @@ var single = []string{"Authorization", "Content-Type", "Idempotency-Key", "Origi
 
 func (t Route) checkHeaders(h http.Header) error {
 	for _, name := range slices.Sorted(maps.Keys(h)) {
-		ours := strings.HasPrefix(name, "Consent-")
+		ours, key := strings.HasPrefix(name, "Consent-"), name == "Idempotency-Key"
+		ofEvent := ours || key || strings.HasPrefix(name, "Ce-")
 		values := h[name]
 		switch {
+		case t.Events && ofEvent: // it refuses a grant, and no opt-out
 		case ours && !slices.Contains(t.Headers, name):
 			return malformed("", "there is a header Consent-... that this route does not take; "+knows("headers", t.Headers))
-		case slices.Contains(t.Beside, name):
-		case !ours && !strings.HasPrefix(name, "Ce-") && !slices.Contains(single, name):
+		case !ofEvent && !slices.Contains(single, name):
 			continue
 		case len(values) > 1:
 			return malformed("", name+" stands twice: send it once")
-		case values[0] == "" && (ours || name == "Idempotency-Key"):
+		case values[0] == "" && (ours || key):
 			return malformed("", name+" is empty: give it a value, or leave it out")
 		}
 	}

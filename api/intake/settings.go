@@ -34,16 +34,20 @@ type config = jetstream.StreamConfig
 
 // The streams that the settings tell apart.
 var (
-	byBytes        = []string{InStream, OutStream}
+	byEvents       = []string{InStream}
 	keyValues      = []string{"KV_" + SeenBucket, "KV_" + UnseenBucket}
 	outgoing       = []string{OutStream}
 	allButIncoming = append([]string{RejectedStream, OutStream}, keyValues...)
 )
 
 // OutStream is the stream of package outbox, which is held to the same settings. It
-// is told again from the log, so how it is stored and how large it may be on disk are
-// the administrator's to say; and nobody but the ledger publishes to it.
+// is told again from the log, so how it is stored is the administrator's to say; and
+// nobody but the ledger publishes to it.
 const OutStream = "CONSENT_OUT"
+
+// outRoom is what [OutStream] may hold at least: its million messages, each of a
+// kilobyte. With less it drops what a consumer that rests has not read.
+const outRoom = 1 << 30
 
 // atLeast reports whether a limit is none, or as high as the wanted one.
 func atLeast(have, want int64) bool { return have <= 0 || want > 0 && have >= want }
@@ -141,10 +145,13 @@ var settings = []setting{
 	// A stream of incoming events that has no more room on the disk refuses the next
 	// one, and its sender knows.
 	{
-		name: "max_bytes", harm: "what is rejected is pushed out, or finds no room",
-		leave: byBytes,
+		name: "max_bytes", harm: "what is rejected, or is told, is pushed out, or finds no room",
+		leave: byEvents,
 		value: func(c *config) any { return max(c.MaxBytes, 0) },
-		mend:  func(have, _ *config) { have.MaxBytes = -1 },
+		ok: func(have, want *config) bool {
+			return have.MaxBytes <= 0 || want.Name == OutStream && have.MaxBytes >= outRoom
+		},
+		mend: func(have, _ *config) { have.MaxBytes = -1 },
 	},
 	{
 		name: "max_msg_size", harm: "it refuses large messages",

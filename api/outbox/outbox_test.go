@@ -394,10 +394,11 @@ func TestASettingOfTheStreamThatIsChangedIsPutRight(t *testing.T) {
 			return false
 		}
 		c := s.CachedInfo().Config
-		return c.MaxMsgs >= 1_000_000 && c.MaxAge == 0 && c.Discard == jetstream.DiscardOld && c.MaxMsgSize <= 0 && c.MaxMsgsPerSubject <= 0 && !c.NoAck
+		return c.MaxMsgs >= 1_000_000 && c.MaxBytes <= 0 && c.MaxAge == 0 && c.Discard == jetstream.DiscardOld && c.MaxMsgSize <= 0 && c.MaxMsgsPerSubject <= 0 && !c.NoAck
 	}
 	for name, wrong := range map[string]func(*jetstream.StreamConfig){
 		"max_msgs":             func(c *jetstream.StreamConfig) { c.MaxMsgs = 1_000 },
+		"max_bytes":            func(c *jetstream.StreamConfig) { c.MaxBytes = 1<<30 - 1 },
 		"max_age":              func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour },
 		"discard":              func(c *jetstream.StreamConfig) { c.Discard = jetstream.DiscardNew },
 		"max_msg_size":         func(c *jetstream.StreamConfig) { c.MaxMsgSize = 1 },

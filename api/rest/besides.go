@@ -2,6 +2,7 @@ package rest
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -17,15 +18,17 @@ const keyHeader = "Idempotency-Key"
 // besides are the headers that stand beside the events of a request. What is wrong
 // with one refuses a grant. An opt-out is taken without it, and its record names it.
 type besides struct {
-	sent       []byte   // the body, which may be signed
-	signatures []string // as they were sent
+	sent       []byte      // the body, which may be signed
+	signatures []string    // as they were sent
+	ours       http.Header // Consent-..., all of them
 	keys       []string
 	key        string // empty: none, or none that can be read
 	keyErr     error  // why it cannot be read
 }
 
 func besidesOf(h http.Header, sent []byte) besides {
-	b := besides{sent: sent, signatures: h.Values(wire.SignatureHeader), keys: h.Values(keyHeader)}
+	b := besides{sent: sent, signatures: h.Values(wire.SignatureHeader), ours: maps.Clone(h), keys: h.Values(keyHeader)}
+	maps.DeleteFunc(b.ours, func(name string, _ []string) bool { return !strings.HasPrefix(name, "Consent-") })
 	switch {
 	case len(b.keys) > 1:
 		b.keyErr = bad(keyHeader + " stands twice: send it once")
@@ -62,6 +65,11 @@ func (b besides) read(row int, form error, named func(key string) (ledger.Reques
 	if err != nil {
 		return ledger.Request{}, key, err
 	}
-	req, err = wire.Sign(req, b.signatures, b.sent, form)
-	return req, key, err
+	if req, err = wire.Sign(req, b.signatures, b.sent, form); err == nil {
+		err = wire.StrayHeaders(&req, b.ours, wire.SignatureHeader)
+	}
+	if err != nil {
+		return ledger.Request{}, key, err
+	}
+	return req, key, nil
 }

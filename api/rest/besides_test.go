@@ -247,3 +247,55 @@ func FuzzSplit(f *testing.F) {
 		}
 	})
 }
+
+// One rule with NATS: a header that is not read here refuses a grant, and no opt-out.
+func TestAHeaderOfOursThatIsNotReadRefusesNoOptOut(t *testing.T) {
+	h := open(t)
+	h.furnish()
+	h.want(200, "", "PUT", "/v1/apps/demo", `{"environment":"test","jurisdiction":"CN","group":"acme"}`)
+	const reason, named = "Consent-Reason: audit", `"not_understood":"consent-reason"`
+	no, grant := event("no", "ann", "consent.withdrawn", `{"all":true}`), event("yes", "ann", "consent.given", yes)
+	for _, door := range []string{appDoor, operatorDoor} {
+		h.want(200, named, "POST", door, no, reason)
+		h.want(200, named, "POST", door, "["+event("row", "ann", "consent.withdrawn", `{"all":true}`)+"]", reason)
+		h.want(400, "Consent-... that is not read here", "POST", door, grant, reason)
+		h.want(200, `"status":400`, "POST", door, "["+grant+"]", reason)
+	}
+	h.want(200, named, "POST", "/v1/groups/acme/events", event("group", "ann", "consent.refused", `{"all":true}`), reason)
+	h.want(400, "Consent-... that is not read here", "POST", "/v1/groups/acme/events", event("linked", "ann", "subject.linked", `{"other":"device:d","proof":"login"}`), reason)
+
+	binary := []string{"ce-specversion: 1.0", "ce-id: b", "ce-source: a", "ce-subject: bo", reason}
+	h.want(200, named, "POST", appDoor, `{"all":true}`, append(binary, "ce-type: consent.withdrawn")...)
+	h.want(400, "Consent-... that is not read here", "POST", appDoor, yes, append(binary, "ce-type: consent.given")...)
+	if !h.keepsClaims("ann") || !h.keepsClaims("bo") {
+		t.Error("what the header said is not kept")
+	}
+	if n := h.records("ann"); n != 3 {
+		t.Errorf("%d records of ann, want 3 opt-outs", n)
+	}
+}
+
+// So is an attribute's header that stands twice, as long as it does not tell who
+// says what.
+func TestAnAttributeThatStandsTwiceInBinaryModeRefusesNoOptOut(t *testing.T) {
+	h := open(t)
+	h.furnish()
+	send := func(kind, data string, twice ...string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest("POST", "http://localhost"+appDoor, strings.NewReader(data))
+		r.Header = map[string][]string{"Content-Type": {"application/json"}, "Ce-Specversion": {"1.0"}, "Ce-Id": {kind}, "Ce-Source": {"a"}, "Ce-Subject": {"ann"}, "Ce-Type": {kind}}
+		r.Header.Add(twice[0], twice[1])
+		r.Header.Add(twice[0], twice[2])
+		w := httptest.NewRecorder()
+		h.h.ServeHTTP(w, r)
+		return w
+	}
+	if w := send("consent.withdrawn", `{"all":true}`, "ce-sequence", "1", "2"); w.Code != 200 || !strings.Contains(w.Body.String(), `"not_understood":"sequence"`) {
+		t.Errorf("an opt-out with two numbers is %d %s", w.Code, w.Body)
+	}
+	if w := send("consent.given", yes, "ce-sequence", "1", "2"); w.Code != 400 {
+		t.Errorf("a grant with two numbers is %d %s", w.Code, w.Body)
+	}
+	if w := send("consent.refused", `{"all":true}`, "ce-subject", "bo", "cy"); w.Code != 400 {
+		t.Errorf("an opt-out of two people is %d %s", w.Code, w.Body)
+	}
+}

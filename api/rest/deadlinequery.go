@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"hash/fnv"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -29,10 +30,8 @@ func (s *server) deadlineQuery(ctx context.Context, app string, d DeadlineQuery,
 	if err := s.checkOwed(ctx, q); err != nil {
 		return q, err
 	}
-	if d.Stream != "" {
-		if stream, err := domain.ParseStreamID(d.Stream); err != nil || stream.App != name {
-			return q, bad("stream: no stream of the app is named so; want one as answers have it, as in request-" + string(name) + "-0123456789abcdef")
-		}
+	if err := s.checkStream(ctx, q); err != nil {
+		return q, err
 	}
 	if q.Limit = limit; d.Limit != "" {
 		if q.Limit, err = count(d.Limit, maxRows); err != nil {
@@ -52,10 +51,26 @@ func (s *server) deadlineQuery(ctx context.Context, app string, d DeadlineQuery,
 	return q, err
 }
 
-// checkOwed refuses a kind and a rule by which nothing can be owed: that nothing is
-// owed by it would be no answer.
+// checkStream refuses a stream that the app has not: that nothing is owed on it would
+// be no answer to who misspelt it.
+func (s *server) checkStream(ctx context.Context, q requests.Query) error {
+	if q.Stream == "" {
+		return nil
+	}
+	stream, err := domain.ParseStreamID(q.Stream)
+	if err != nil || stream.App != q.App {
+		return bad("stream: no stream of the app is named so; want one as answers have it, as in request-" + string(q.App) + "-0123456789abcdef")
+	}
+	for _, err := range s.Ledger.Stream(ctx, stream) {
+		return err // there is one, or it cannot be read
+	}
+	return failure{plain(http.StatusNotFound, "stream: the app has no stream of that name")}
+}
+
+// checkOwed refuses a kind, a rule and an id by which nothing can be owed: that
+// nothing is owed by it would be no answer.
 func (s *server) checkOwed(ctx context.Context, q requests.Query) error {
-	if q.Kind == "" && q.Rule == "" {
+	if q.Kind == "" && q.Rule == "" && q.ID == "" {
 		return nil
 	}
 	ref, err := s.Ledger.App(ctx, q.App)
@@ -68,6 +83,9 @@ func (s *server) checkOwed(ctx context.Context, q requests.Query) error {
 	rules := ref.Policies.DutyRules(ref.Service.App.Jurisdiction)
 	if q.Rule != "" && !slices.Contains(rules, q.Rule) {
 		return bad("rule: no policy of the app has that rule, nor the law; want one of " + strings.Join(words(rules), ", "))
+	}
+	if q.ID != "" && !ref.Policies.MayOwe(q.ID, ref.Service.App.Jurisdiction) {
+		return bad("id: no obligation of the app can have that id; want one as answers have it: its kind, what it is owed for if anything, and its rule, as in reply." + string(rules[0]))
 	}
 	return nil
 }

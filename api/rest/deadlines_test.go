@@ -250,6 +250,10 @@ func TestAFilterNamesWhatThereCanBe(t *testing.T) {
 		"obligations?format=csv":                "format: this list is JSON",
 		"obligations?stream=nix":                "stream: no stream of the app is named so",
 		"obligations?stream=request-other-0123": "stream: no stream of the app is named so",
+		"obligations?id=nix":                    "id: no obligation of the app can have that id",
+		"obligations?id=reply.nix":              "id: no obligation of the app can have that id",
+		"reports/deadlines?id=reply":            "id: no obligation of the app can have that id",
+		"obligations?id=nix.cn.policy.d2":       "id: no obligation of the app can have that id",
 		"obligations?limit=01":                  "without a sign or zeros",
 		"obligations?limit=%2B1":                "without a sign or zeros",
 
@@ -259,7 +263,8 @@ func TestAFilterNamesWhatThereCanBe(t *testing.T) {
 	} {
 		d.want(400, part, "GET", "/v1/apps/smartkey/"+query, "")
 	}
-	for _, query := range []string{"obligations?kind=keep", "obligations?format=json&kind=keep", "requests?person=0123456789abcdef0123456789abcdef", "obligations?rule=law.cn.gbt35273.request_reply", "requests?state=duplicate", "incidents?state=dismissed"} {
+	d.want(404, "stream: the app has no stream of that name", "GET", "/v1/apps/smartkey/obligations?stream=request-smartkey-0123456789abcdef", "")
+	for _, query := range []string{"obligations?kind=keep", "obligations?id=reply.law.cn.gbt35273.request_reply", "obligations?id=reply.law.cn.gbt35273.request_reply.2", "obligations?format=json&kind=keep", "requests?person=0123456789abcdef0123456789abcdef", "obligations?rule=law.cn.gbt35273.request_reply", "requests?state=duplicate", "incidents?state=dismissed"} {
 		d.want(200, "[]", "GET", "/v1/apps/smartkey/"+query, "")
 	}
 }

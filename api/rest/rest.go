@@ -21,7 +21,6 @@ import (
 	"time"
 
 	"consentledger/api/edge"
-	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
@@ -49,6 +48,7 @@ type Ledger interface {
 	Access(ctx context.Context, a ledger.Access) (ledger.Opened, error)
 	Erase(ctx context.Context, req ledger.Request) (ledger.Receipt, error)
 	Whole(ctx context.Context, stream domain.StreamID) (domain.Subject, error)
+	Stream(ctx context.Context, stream domain.StreamID) iter.Seq2[codec.Entry, error]
 	Now() domain.Instant
 }
 
@@ -167,10 +167,7 @@ func operations(item *huma.PathItem) map[string]*huma.Operation {
 }
 
 func routeOf(op *huma.Operation) edge.Route {
-	r := edge.Route{Records: op.Metadata[records] == true}
-	if op.Metadata[takesOptOuts] == true {
-		r.Beside = []string{keyHeader, wire.SignatureHeader}
-	}
+	r := edge.Route{Records: op.Metadata[records] == true, Events: op.Metadata[takesOptOuts] == true}
 	if op.RequestBody != nil {
 		r.Types = slices.Sorted(maps.Keys(op.RequestBody.Content))
 	}

@@ -43,6 +43,7 @@ var advice = map[domain.Shortfall]string{
 	domain.NeedsGuardian:  "Ask the guardian, and record that the guardian consents, with what proves it.",
 	domain.GuardianLapsed: "Ask the person.",
 	domain.NoBindingText:  "It names no locale, or one in which the policy has no authoritative text: name the locale of the text that was shown, or publish the text.",
+	domain.NoVersionThen:  "Record it again, under another id, with the hash of the version that was shown as version.",
 }
 
 // opposition says where a machine's signal and the person's own word are at odds.

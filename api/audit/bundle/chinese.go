@@ -59,7 +59,7 @@ var chinese = wording{
 	shorts: map[string]string{
 		"act-gives-no-consent": "该行为不构成同意", "ticked-before": "预先勾选", "separate-consent-missing": "缺少单独同意", "not-on-this-control": "不属于该控件",
 		"explicit-consent-missing": "缺少明示同意", "document-missing": "缺少书面文件", "guardian-consent-missing": "缺少监护人同意", "guardian-consent-lapsed": "监护人同意已失效",
-		"no-authoritative-text": "没有正式文本",
+		"no-authoritative-text": "没有正式文本", "no-version-then": "当时尚无政策版本",
 	},
 	lacks: map[string]string{
 		"presentation": "告知记录", "surface": "界面", "text": "文本", "control": "控件", "initial-state": "控件初始状态", "locale": "语言", "screenshot": "截图",

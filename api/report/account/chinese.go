@@ -290,6 +290,7 @@ var chinese = map[string]string{
 	"v.document-missing":                     "缺少文件",
 	"v.guardian-consent-lapsed":              "监护人同意已失效",
 	"v.no-authoritative-text":                "无约束力文本",
+	"v.no-version-then":                      "当时尚无政策版本",
 	"v.age under-14":                         "未满十四周岁",
 	"v.age 14":                               "十四周岁",
 	"v.age 15-17":                            "十五至十七周岁",

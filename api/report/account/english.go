@@ -290,6 +290,7 @@ var english = map[string]string{
 	"v.document-missing":                     "a document is missing",
 	"v.guardian-consent-lapsed":              "a guardian's consent has lapsed",
 	"v.no-authoritative-text":                "no binding text",
+	"v.no-version-then":                      "no version was there then",
 	"v.age under-14":                         "under 14",
 	"v.age 14":                               "14",
 	"v.age 15-17":                            "15 to 17",
