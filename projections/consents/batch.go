@@ -392,7 +392,7 @@ func (b *batch) person(k key, fresh bool) (*person, error) {
 	}
 	p, ok := b.view.people.Get(k)
 	if !ok {
-		p = &person{key: k}
+		p = &person{key: k, folded: fresh} // nothing comes before the first entry
 		if !fresh {
 			if err := p.load(b.tx); err != nil {
 				return nil, err
@@ -414,7 +414,7 @@ func (p *person) keep() {
 		p.subject, p.folded = domain.Subject{}, false
 	}
 	if p.folded {
-		p.weight += 400 * int(p.revision)
+		p.weight += 1000 * int(p.revision)
 	}
 }
 

@@ -122,7 +122,7 @@ func (p *person) load(tx *readmodel.Tx) error {
 const memory = 48 << 20
 
 // newPeople returns a cache of those heard of last. A fact in a fold takes some
-// 400 bytes; one that the ledger holds is not kept here.
+// 1000 bytes with its event; a fold that the ledger holds is not kept here.
 func newPeople() generations.Map[key, *person] {
 	return generations.Map[key, *person]{Each: memory / 2, Weigh: func(_ key, p *person) int { return p.weight }}
 }
