@@ -236,6 +236,12 @@ func (s Service) say(e Event, ref Reference, at Instant) (Event, error) {
 	return nil, refuse(WrongStream, "this is not about an app as a whole")
 }
 
+// Voids reports whether f is an answer that a bulk void covers.
+func (s Service) Voids(f Fact) bool {
+	_, is := s.void(&f)
+	return is
+}
+
 // void returns the bulk void that covers f, if one does.
 func (s Service) void(f *Fact) (EventID, bool) {
 	build := f.build()

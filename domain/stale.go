@@ -127,8 +127,16 @@ func (y *said) given() ConsentGiven { return y.Event.(ConsentGiven) }
 // consent: its policy demanded one, or it is of a kind that is and about
 // nothing else.
 func (y *said) isSeparate(p Purpose) bool {
-	strong := y.kind == SeparateConsent || y.kind == WrittenConsent || y.kind == GuardianConsent
-	return p.Separate || strong && len(y.items) == 1
+	return p.Separate || alone(y.kind, y.items)
+}
+
+// Alone reports whether a yes is a separate consent to one purpose and nothing
+// else; see [Standing].
+func (e ConsentGiven) Alone() bool { return alone(e.Kind, e.Items) }
+
+func alone(k ConsentKind, items []Item) bool {
+	strong := k == SeparateConsent || k == WrittenConsent || k == GuardianConsent
+	return strong && len(items) == 1
 }
 
 // adds reports whether agreeing to the version h would be agreeing to more than

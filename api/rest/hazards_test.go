@@ -16,8 +16,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
-	"consentledger/eventstore"
-	"consentledger/projections/consents"
+	"consentledger/eventstore/ledger"
 
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/go-json-experiment/json"
@@ -131,7 +130,7 @@ func TestALongAnswerIsNotCutByTheLimitOfItsBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := open(t)
 		conf := h.conf
-		conf.Consents = slowViews{views{h}}
+		conf.Ledger = dawdlingLedger{h.ledg}
 		h.furnish()
 		c := connect(t, Handler(conf))
 		ask := `{"subject":"ann"}`
@@ -142,15 +141,15 @@ func TestALongAnswerIsNotCutByTheLimitOfItsBody(t *testing.T) {
 	})
 }
 
-// slowViews take their time, unless who asks is gone.
-type slowViews struct{ views }
+// A dawdlingLedger takes its time, unless who asks is gone.
+type dawdlingLedger struct{ Ledger }
 
-func (v slowViews) Get(ctx context.Context, app domain.AppName, who string, at domain.Instant) ([]consents.Row, eventstore.Position, error) {
+func (l dawdlingLedger) State(ctx context.Context, app domain.AppName, who domain.PersonKey, asOf ledger.AsOf) (ledger.State, error) {
 	select {
 	case <-time.After(3 * slowest):
-		return v.views.Get(ctx, app, who, at)
+		return l.Ledger.State(ctx, app, who, asOf)
 	case <-ctx.Done():
-		return nil, 0, ctx.Err()
+		return ledger.State{}, ctx.Err()
 	}
 }
 

@@ -71,7 +71,7 @@ func (s *server) opposed(ctx context.Context, in *opposedIn) (*out[OpposedAnswer
 	}
 	a := OpposedAnswer{App: in.App, Opposed: []Opposed{}, AsOf: wire.FormatPosition(asOf)}
 	for _, r := range rows {
-		c := consentOf(r)
+		c := consentOf(r.Purpose, r.Standing, true)
 		a.Opposed = append(a.Opposed, Opposed{
 			Person: r.Person, Purpose: c.Purpose, Status: c.Status, Since: c.Since, Because: c.Because,
 			Signal: c.Opposed, Event: eventstore.EventID(r.Opposed.Because).String(),

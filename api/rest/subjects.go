@@ -160,18 +160,25 @@ func (s *server) history(ctx context.Context, app, id, afterText, limitText stri
 
 // wait waits for the position that the caller asks for, and not for long.
 func (s *server) wait(ctx context.Context, text string) error {
-	p, err := position(text)
+	p, err := s.reached(ctx, text)
 	if err != nil || p == 0 || s.Wait == nil {
 		return err
 	}
-	head, err := s.Ledger.Head(ctx)
-	if err != nil {
-		return err
-	}
-	if p > head {
-		return bad("min_position is not a position of this ledger yet")
-	}
 	return s.waitFor(ctx, p)
+}
+
+// reached reads a position, and refuses one that the log has not reached; nothing
+// is zero.
+func (s *server) reached(ctx context.Context, text string) (eventstore.Position, error) {
+	p, err := position(text)
+	if err != nil || p == 0 {
+		return 0, err
+	}
+	head, err := s.Ledger.Head(ctx)
+	if err == nil && p > head {
+		err = bad("min_position is not a position of this ledger yet")
+	}
+	return p, err
 }
 
 func (s *server) waitFor(ctx context.Context, p eventstore.Position) error {

@@ -3,11 +3,13 @@ package rest
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/eventstore"
+	"consentledger/eventstore/ledger"
 	"consentledger/projections/consents"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -15,7 +17,6 @@ import (
 
 // Consents says where persons stand; see [consents.View].
 type Consents interface {
-	Get(ctx context.Context, app domain.AppName, who string, at domain.Instant) ([]consents.Row, eventstore.Position, error)
 	Counts(ctx context.Context, app domain.AppName, at domain.Instant) ([]consents.Count, eventstore.Position, error)
 	Holding(ctx context.Context, app domain.AppName, h consents.Holding) (int64, eventstore.Position, error)
 	Tests(ctx context.Context, app domain.AppName) (int64, eventstore.Position, error)
@@ -111,29 +112,37 @@ func (s *server) consents(ctx context.Context, app, id, min string) (*out[Consen
 	if err != nil {
 		return nil, err
 	}
-	if err := s.wait(ctx, min); err != nil {
+	if _, err := s.reached(ctx, min); err != nil {
 		return nil, err
 	}
-	pseudonym, _, err := s.Ledger.Pseudonym(ctx, name, who)
+
+	// The fold knows of this person all that was recorded up to the head, or more.
+	head, err := s.Ledger.Head(ctx)
 	if err != nil {
 		return nil, err
 	}
-	// Somebody unknown has the empty name, of which there are no facts: never
-	// asked, as of the same position.
-	rows, p, err := s.Consents.Get(ctx, name, pseudonym, s.Ledger.Now())
+	state, err := s.Ledger.State(ctx, name, who, ledger.AsOf{})
 	if err != nil {
 		return nil, err
 	}
-	a := ConsentsAnswer{app, []Consent{}, wire.FormatPosition(p)}
-	for _, r := range rows {
-		a.Consents = append(a.Consents, consentOf(r))
+	now := s.Ledger.Now()
+	declared := state.Reference.Policies.Declared(now)
+	a := ConsentsAnswer{app, []Consent{}, wire.FormatPosition(max(head, state.Position))}
+	for _, id := range declared {
+		a.Consents = append(a.Consents, consentOf(id, state.Subject.Standing(id, now, state.Reference), true))
+	}
+	for _, id := range state.Subject.Spoken(state.Reference) {
+		if !slices.Contains(declared, id) {
+			a.Consents = append(a.Consents, consentOf(id, state.Subject.Standing(id, now, state.Reference), false))
+		}
 	}
 	return ok(a)
 }
 
-func consentOf(r consents.Row) Consent {
+// consentOf says a standing with a purpose, which a policy in force declares or not.
+func consentOf(id domain.PurposeID, r domain.Standing, declared bool) Consent {
 	c := Consent{
-		Purpose: string(r.Purpose), Status: r.Status.String(), Policy: r.Policy, Act: string(r.Act), Declared: r.Declared, Numbers: r.Numbers,
+		Purpose: string(id), Status: r.Status.String(), Policy: r.Policy, Act: string(r.Act), Declared: declared, Numbers: r.Numbers,
 		Signal: string(r.Signal), Opposed: string(r.Opposed.Signal),
 	}
 	if r.Since != 0 {

@@ -58,7 +58,7 @@ func openWithViews(t *testing.T) *house {
 	t.Helper()
 	h := open(t)
 	dir := t.TempDir()
-	c, err := consents.Open(t.Context(), dir)
+	c, err := consents.Open(t.Context(), dir, h.ledg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -149,7 +149,7 @@ func (b *bench) rebuildAll(m *measuredHouse) error {
 		name string
 		open func(dir string) (closable, error)
 	}{
-		{"consents", func(dir string) (closable, error) { return consents.Open(m.ctx, dir) }},
+		{"consents", func(dir string) (closable, error) { return consents.Open(m.ctx, dir, m.dir.ledger) }},
 		{"policies", func(dir string) (closable, error) { return policies.Open(m.ctx, dir) }},
 		{"activity", func(dir string) (closable, error) { return activity.Open(m.ctx, dir) }},
 		{"requests", func(dir string) (closable, error) { return requests.Open(m.ctx, dir) }},

@@ -301,7 +301,7 @@ func hashViews(t *testing.T, d *dataDir, dir string) map[string]map[string]readm
 	}
 	sums := map[string]map[string]readmodel.Sum{}
 	for _, open := range tables {
-		v, err := open(t.Context(), dir)
+		v, err := open(t.Context(), dir, d.ledger)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"consentledger/api/rest"
 	"consentledger/domain"
+	"consentledger/eventstore/ledger"
 	"consentledger/projections/activity"
 	"consentledger/projections/consents"
 	"consentledger/projections/policies"
@@ -25,14 +26,22 @@ import (
 )
 
 // An opener opens a projection in a directory.
-type opener func(ctx context.Context, dir string) (rebuild.Model, error)
+type opener func(ctx context.Context, dir string, l *ledger.Ledger) (rebuild.Model, error)
 
 // tables are the projections that keep tables, by their names.
 var tables = map[string]opener{
-	"activity": func(ctx context.Context, dir string) (rebuild.Model, error) { return activity.Open(ctx, dir) },
-	"consents": func(ctx context.Context, dir string) (rebuild.Model, error) { return consents.Open(ctx, dir) },
-	"policies": func(ctx context.Context, dir string) (rebuild.Model, error) { return policies.Open(ctx, dir) },
-	"requests": func(ctx context.Context, dir string) (rebuild.Model, error) { return requests.Open(ctx, dir) },
+	"activity": func(ctx context.Context, dir string, _ *ledger.Ledger) (rebuild.Model, error) {
+		return activity.Open(ctx, dir)
+	},
+	"consents": func(ctx context.Context, dir string, l *ledger.Ledger) (rebuild.Model, error) {
+		return consents.Open(ctx, dir, l)
+	},
+	"policies": func(ctx context.Context, dir string, _ *ledger.Ledger) (rebuild.Model, error) {
+		return policies.Open(ctx, dir)
+	},
+	"requests": func(ctx context.Context, dir string, _ *ledger.Ledger) (rebuild.Model, error) {
+		return requests.Open(ctx, dir)
+	},
 }
 
 // scratch is where projections are built beside the live ones: on their disk,
@@ -71,7 +80,7 @@ func (d *dataDir) compareTables(ctx context.Context, live rebuild.Model) (rows [
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	fresh, err := tables[live.Name()](ctx, dir)
+	fresh, err := tables[live.Name()](ctx, dir, d.ledger)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +169,7 @@ func (d *dataDir) compareCopy(ctx context.Context, name string) (rows []rebuild.
 			return nil, err
 		}
 	}
-	live, err := tables[name](ctx, dir)
+	live, err := tables[name](ctx, dir, d.ledger)
 	if err != nil {
 		return nil, err
 	}

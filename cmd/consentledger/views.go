@@ -33,7 +33,7 @@ func (h *house) openViews(ctx context.Context) (err error) {
 	if err := os.MkdirAll(views, 0o700); err != nil {
 		return err
 	}
-	if h.consents, err = openView(ctx, h, views, consents.Open); err != nil {
+	if h.consents, err = openView(ctx, h, views, h.openConsents); err != nil {
 		return err
 	}
 	if h.policies, err = openView(ctx, h, views, policies.Open); err != nil {
@@ -57,6 +57,10 @@ func (h *house) openViews(ctx context.Context) (err error) {
 		h.runners = append(h.runners, r)
 	}
 	return nil
+}
+
+func (h *house) openConsents(ctx context.Context, dir string) (*consents.View, error) {
+	return consents.Open(ctx, dir, h.dir.ledger)
 }
 
 // openView opens a projection. One that knows of records that the store does not

@@ -13,7 +13,9 @@ import (
 )
 
 func TestProjection(t *testing.T) {
-	projectiontest.Run(t, func(ctx context.Context, dir string) (projectiontest.Model, error) { return activity.Open(ctx, dir) })
+	projectiontest.Run(t, func(ctx context.Context, dir string, _ *ledger.Ledger) (projectiontest.Model, error) {
+		return activity.Open(ctx, dir)
+	})
 }
 
 // sums applies entries, so many at a time, and returns how many events of each

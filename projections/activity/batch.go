@@ -41,7 +41,7 @@ type desk struct {
 func newDesk() desk {
 	return desk{
 		counts: map[counted]int64{}, owners: map[domain.StreamID]*person{}, touched: map[whom]*person{},
-		events: readmodel.RowsOf("INSERT INTO events", 8), owned: readmodel.RowsOf("INSERT OR IGNORE INTO owners", 2), newest: readmodel.RowsOf("REPLACE INTO newest", 2),
+		events: readmodel.RowsOf("INSERT INTO events", 8, ""), owned: readmodel.RowsOf("INSERT OR IGNORE INTO owners", 2, ""), newest: readmodel.RowsOf("REPLACE INTO newest", 2, ""),
 	}
 }
 

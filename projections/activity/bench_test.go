@@ -3,6 +3,7 @@ package activity_test
 import (
 	"testing"
 
+	"consentledger/eventstore/codec"
 	"consentledger/projections/activity"
 	"consentledger/projections/projectiontest"
 )
@@ -15,5 +16,5 @@ func BenchmarkApply(b *testing.B) {
 		}
 		t.Cleanup(func() { v.Close() })
 		return v
-	})
+	}, func([]codec.Entry) {})
 }

@@ -1,8 +1,11 @@
 package consents
 
 import (
-	"fmt"
+	"cmp"
+	"context"
+	"maps"
 	"slices"
+	"strings"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
@@ -13,32 +16,43 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// A batch is one Apply. Facts are written once, people once per batch.
+// A batch is one Apply. People are written once per batch.
 type batch struct {
+	ctx    context.Context // of Apply
 	view   *View
 	tx     *readmodel.Tx
-	newest int64  // the newest person's number
-	fact   saidV1 // of the entry under way
-	*desk         // of the view
+	newest int64               // the newest person's number
+	at     eventstore.Position // of the entry under way: what was known then is asked for
+	*desk                      // of the view
 }
 
 // A desk is what a batch gathers, ahead of the file: the batches of a view take
 // turns at one.
 type desk struct {
 	people map[key]*person // whom the batch touched
-	order  []*person       // the same by their numbers
 	dirty  []*person       // with rows that are not settled
 	counts map[count]int64 // the change in people
 	voided map[count]int64 // the change in voided answers; of no purpose
-	facts  readmodel.Rows
-	fresh  readmodel.Rows // people who are not in the file yet
-	text   []byte         // where texts are written
+
+	order     []*person // room for the people in the order of their numbers
+	persons   readmodel.Rows
+	standings readmodel.Rows
+}
+
+// A count names a number of people.
+type count struct {
+	app     domain.AppName
+	purpose domain.PurposeID
+	status  domain.Status
+	terms   int64
 }
 
 func newDesk() desk {
 	return desk{
 		people: map[key]*person{}, counts: map[count]int64{}, voided: map[count]int64{},
-		facts: readmodel.RowsOf("INSERT INTO facts", 11), fresh: readmodel.RowsOf("INSERT INTO people", 6),
+		persons: readmodel.RowsOf("INSERT INTO people", 6,
+			" ON CONFLICT (number) DO UPDATE SET test = excluded.test, linked = excluded.linked, builds = excluded.builds"),
+		standings: readmodel.RowsOf("INSERT OR REPLACE INTO standings", 11, ""),
 	}
 }
 
@@ -50,8 +64,8 @@ func (d *desk) clear() {
 	clear(d.counts)
 	clear(d.voided)
 	d.order, d.dirty = d.order[:0], d.dirty[:0]
-	d.facts.Forget()
-	d.fresh.Forget()
+	d.persons.Forget()
+	d.standings.Forget()
 }
 
 func (b *batch) entry(e *codec.Entry) error {
@@ -59,64 +73,127 @@ func (b *batch) entry(e *codec.Entry) error {
 	case domain.PolicyPublished:
 		return b.publish(e, x)
 	case domain.BuildVoided:
-		if err := b.void(e, x); err != nil {
-			return fmt.Errorf("entry %d: %w", e.Position, err)
+		return b.void(e, x)
+	case domain.ConsentGiven:
+		if err := b.agree(x, e.Rules); err != nil {
+			return err
 		}
-		return nil
 	}
-	said, ok, err := saidIn(e)
+	w, ok, err := wordIn(e)
 	if err != nil || !ok {
 		return err
 	}
-	b.fact = said
-	f := &b.fact
-	if b.text, err = f.appendTo(b.text[:0]); err != nil {
-		return fmt.Errorf("entry %d: %w", e.Position, err)
-	}
-	kept, err := b.view.said.saying(b.text, f)
+	p, err := b.person(key{e.Stream.App, e.Stream.ID}, e.Revision == 1 && !w.links)
 	if err != nil {
-		return fmt.Errorf("entry %d: %w", e.Position, err)
+		return err
 	}
-	fact := e.Fact()
-	fact.Claimed, fact.Event = 0, kept.event
-	p, err := b.person(key{e.Stream.App, e.Stream.ID}, e.Revision == 1)
-	voids := f.Kind == voided || f.Build != ""
-	ref := b.view.references.at(e.Stream.App, e.Position)
-	if err == nil && voids {
-		b.tally(p, ref, -1)
-	}
-	was := err == nil && p.subject.IsTest()
-	if err == nil && (f.Kind == marked || f.Kind == voided && was) {
-		err = b.recount(p, -1)
-		if f.Kind == marked {
-			b.tally(p, ref, -1)
-		}
-	}
-	if err == nil {
-		p.add(fact)
-	}
-	if err == nil && was && !p.subject.IsTest() {
-		err = b.recount(p, 1)
-	}
-	if err == nil && voids {
-		b.tally(p, ref, 1)
-	}
-	if err == nil {
-		b.writeFact(p, e.Position, fact, f.Build, kept.text)
+	if w.recount {
+		err = b.recounted(p, e)
+	} else {
+		b.add(p, e)
+		b.tallyNew(p, e)
 	}
 	if err != nil {
-		return fmt.Errorf("entry %d: %w", e.Position, err)
+		return err
 	}
-	ids := b.touched(p, f, e.Position)
-	b.touch(p, ids, p.moment, e.Position)
-	if err := b.cross(p, ids, e.Position); err != nil {
-		return fmt.Errorf("entry %d: %w", e.Position, err)
+
+	if w.links && !p.linked {
+		p.linked, p.written = true, false
 	}
+	as := max(p.moment, moment(e.Fact()))
+	ids := b.touched(p, w, as)
+	b.touch(p, ids, as)
+	return b.cross(p, ids, as)
+}
+
+// add notes an entry of a person's.
+func (b *batch) add(p *person, e *codec.Entry) {
+	if p.folded {
+		p.subject = p.subject.Evolve(e.Fact())
+	}
+	p.revision = e.Revision
+	_, build := answerIn(e)
+	if list := withBuild(p.builds, build); list != p.builds {
+		p.builds, p.written = list, false
+	}
+}
+
+// recounted adds an entry that may change which answers were mistakes, or whether
+// the person is a test: who is one is not counted.
+func (b *batch) recounted(p *person, e *codec.Entry) error {
+	b.at = e.Position - 1 // the ledger may know of the entry already
+	if err := b.settle(); err != nil {
+		return err
+	}
+	before, err := b.fold(p)
+	if err != nil {
+		return err
+	}
+	b.at = e.Position
+	ref := b.view.references.at(p.app, e.Position)
+	b.countAll(p, before, ref, -1)
+	b.add(p, e)
+	if is := p.subject.IsTest(); is != p.test {
+		p.test, p.written = is, false
+	}
+	b.countAll(p, p.subject, ref, 1)
 	return nil
 }
 
-func (b *batch) touch(p *person, ids []domain.PurposeID, moment domain.Instant, at eventstore.Position) {
-	if !p.dirty && len(ids) > 0 {
+// countAll counts a person's rows and voided answers, unless they are none but a
+// test.
+func (b *batch) countAll(p *person, s domain.Subject, ref domain.Reference, n int64) {
+	for i := range p.rows {
+		b.count(p, &p.rows[i], n)
+	}
+	b.tally(p, s.VoidedAnswers(ref), n)
+}
+
+// tallyNew counts an answer that was a mistake before it came, with its build.
+func (b *batch) tallyNew(p *person, e *codec.Entry) {
+	answer, build := answerIn(e)
+	if build != "" && b.view.references.at(p.app, e.Position).Service.Voids(e.Fact()) {
+		b.tally(p, map[domain.Status]int{answer: 1}, 1)
+	}
+}
+
+func (b *batch) tally(p *person, answers map[domain.Status]int, n int64) {
+	if p.test {
+		return
+	}
+	for status, k := range answers {
+		b.voided[count{app: p.app, status: status}] += n * int64(k)
+	}
+}
+
+// count counts a person, unless it is none but a test.
+func (b *batch) count(p *person, r *row, n int64) {
+	if !p.test && r.status != unwritten {
+		b.counts[count{p.app, r.purpose, r.status, r.terms}] += n
+	}
+}
+
+// touched returns the purposes that a word of a person may change something about,
+// as of a moment.
+func (b *batch) touched(p *person, w word, as domain.Instant) []domain.PurposeID {
+	ids := w.purposes
+	if w.all {
+		ids = slices.Concat(ids, b.view.references.at(p.app, b.at).Policies.Declared(as))
+	}
+	if w.rows {
+		ids = slices.Concat(ids, p.purposes())
+	}
+	return ids
+}
+
+// touch says that a person's rows about some purposes are to be found anew, as of a
+// moment.
+func (b *batch) touch(p *person, ids []domain.PurposeID, as domain.Instant) {
+	if len(ids) == 0 {
+		return
+	}
+	p.moment = max(p.moment, as)
+	if !p.dirty {
 		p.dirty, b.dirty = true, append(b.dirty, p)
 	}
 	if p.rows == nil {
@@ -124,13 +201,20 @@ func (b *batch) touch(p *person, ids []domain.PurposeID, moment domain.Instant, 
 	}
 	for _, id := range ids {
 		r := p.row(id)
-		r.moment, r.position, r.touched = moment, at, true
+		r.moment, r.position, r.touched = as, b.at, true
 	}
 }
 
-// cross touches the other histories of the same person: a no crosses at once.
-func (b *batch) cross(p *person, ids []domain.PurposeID, at eventstore.Position) error {
-	all, err := p.subject.Reached(p.person, b.histories(p.app))
+// cross touches the other histories of the same person: an opt-out crosses at once.
+func (b *batch) cross(p *person, ids []domain.PurposeID, as domain.Instant) error {
+	if !p.linked {
+		return nil
+	}
+	s, err := b.fold(p)
+	if err != nil {
+		return err
+	}
+	all, err := s.Reached(p.person, b.histories(p.app))
 	if err != nil {
 		return err
 	}
@@ -139,34 +223,9 @@ func (b *batch) cross(p *person, ids []domain.PurposeID, at eventstore.Position)
 		if err != nil {
 			return err
 		}
-		b.touch(other, slices.Concat(ids, other.purposes()), max(p.moment, other.moment), at)
+		b.touch(other, slices.Concat(ids, other.purposes()), max(as, other.moment))
 	}
 	return nil
-}
-
-// writeFact appends f to the chain of the person's facts.
-func (b *batch) writeFact(p *person, at eventstore.Position, f domain.Fact, build, said string) {
-	b.facts.Add(int64(at), p.number, int64(p.last),
-		eventstore.EventID(f.ID).String(), int64(f.At), int64(f.Recorded), sourceText(f.Source), int64(f.Sequence), int64(f.Rules), build, said)
-	p.last = at
-}
-
-// touched returns the purposes that f may change something about.
-func (b *batch) touched(p *person, f *saidV1, at eventstore.Position) []domain.PurposeID {
-	ids := slices.Concat(f.Purposes, f.Short, f.Assents)
-	if f.All {
-		ids = append(ids, b.view.references.at(p.app, at).Policies.Declared(p.moment)...)
-	}
-	switch f.Kind {
-	case given, disputed, marked:
-		return ids
-	case refused, withdrawn, revoked:
-		if !f.All {
-			return ids
-		}
-	case voided, used, aged, linked, unlinked, ended, verified:
-	}
-	return append(ids, p.purposes()...)
 }
 
 // void touches everybody whose answers were a mistake of their build.
@@ -174,40 +233,50 @@ func (b *batch) void(e *codec.Entry, x domain.BuildVoided) error {
 	if err := b.writePeople(); err != nil { // they are looked for in the file
 		return err
 	}
-	before := b.view.references.at(e.Stream.App, e.Position)
-	b.view.references.add(e.Stream.App, e.Position, e.Fact())
+	app := e.Stream.App
+	before := b.view.references.at(app, e.Position)
+	b.view.references.add(app, e.Position, e.Fact())
+	after := b.view.references.at(app, e.Position)
 	_, err := b.tx.Exec("INSERT INTO voids VALUES (?, ?, ?, ?, ?, ?)",
-		string(e.Stream.App), int64(e.Position), e.ID.String(), x.Build, int64(x.From), int64(x.To))
+		string(app), int64(e.Position), e.ID.String(), x.Build, int64(x.From), int64(x.To))
 	if err != nil {
 		return err
 	}
-	touched, err := b.answeredBy(e.Stream.App, x)
+	answered, err := b.answeredBy(app, x.Build)
 	if err != nil {
 		return err
 	}
-	for _, k := range touched {
+	for _, k := range answered {
 		p, err := b.person(k, false)
 		if err != nil {
 			return err
 		}
-		b.tally(p, before, -1)
-		b.tally(p, b.view.references.at(k.app, e.Position), 1)
-		b.touch(p, p.purposes(), max(p.moment, e.Recorded), e.Position)
-		if err := b.cross(p, nil, e.Position); err != nil {
+		s, err := b.fold(p)
+		if err != nil {
+			return err
+		}
+		was, is := s.VoidedAnswers(before), s.VoidedAnswers(after)
+		if maps.Equal(was, is) {
+			continue // they did not answer in its span
+		}
+		b.tally(p, was, -1)
+		b.tally(p, is, 1)
+		as := max(p.moment, e.Recorded)
+		b.touch(p, p.purposes(), as)
+		if err := b.cross(p, nil, as); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// answeredBy returns the people who answered through a build in its span.
-func (b *batch) answeredBy(app domain.AppName, x domain.BuildVoided) (keys []key, err error) {
-	err = b.tx.Each(`SELECT DISTINCT p.number, p.person FROM facts f JOIN people p USING (number)
-		WHERE f.build = ? AND f.recorded >= ? AND f.recorded < ? AND p.app = ? ORDER BY p.number`,
-		[]any{x.Build, int64(x.From), int64(x.To), string(app)}, func(scan func(...any) error) error {
-			var number int64
+// answeredBy returns the people who ever answered through a build. It looks at all
+// of an app's: a build is seldom voided.
+func (b *batch) answeredBy(app domain.AppName, build string) (keys []key, err error) {
+	err = b.tx.Each("SELECT person FROM people WHERE app = ? AND instr(builds, ?) > 0 ORDER BY number",
+		[]any{string(app), withBuild("", build)}, func(scan func(...any) error) error {
 			k := key{app: app}
-			err := scan(&number, &k.person)
+			err := scan(&k.person)
 			keys = append(keys, k)
 			return err
 		})
@@ -222,19 +291,19 @@ func (b *batch) publish(e *codec.Entry, p domain.PolicyPublished) error {
 	}
 	document, err := policydoc.Marshal(p.Document)
 	if err != nil {
-		return fmt.Errorf("entry %d: %w", e.Position, err)
+		return err
 	}
 	stale, err := json.Marshal(p.Stale)
 	if err != nil {
-		return fmt.Errorf("entry %d: %w", e.Position, err)
+		return err
 	}
 	scopes, err := json.Marshal(p.Scopes)
 	if err != nil {
-		return fmt.Errorf("entry %d: %w", e.Position, err)
+		return err
 	}
 	later, err := json.Marshal(p.Later)
 	if err != nil {
-		return fmt.Errorf("entry %d: %w", e.Position, err)
+		return err
 	}
 	b.view.references.add(e.Stream.App, e.Position, e.Fact())
 	_, err = b.tx.Exec("INSERT INTO policies VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -245,73 +314,63 @@ func (b *batch) publish(e *codec.Entry, p domain.PolicyPublished) error {
 // settle finds where people stand with the purposes that were touched.
 func (b *batch) settle() error {
 	for _, p := range b.dirty {
-		subject, err := b.whole(p)
+		s, err := b.fold(p)
 		if err != nil {
 			return err
 		}
-		var last domain.Standing // and its proof: one answer seldom is about one purpose alone
-		var proof string
+		if s, err = s.Whole(p.person, b.histories(p.app)); err != nil {
+			return err
+		}
 		for i := range p.rows {
-			r := &p.rows[i]
-			if !r.touched {
-				continue
-			}
-			s := subject.Standing(r.purpose, r.moment, b.view.references.at(p.app, r.position))
-			if proof == "" || !same(&s, &last) {
-				if b.text, err = appendProof(b.text[:0], &s); err != nil {
+			if r := &p.rows[i]; r.touched {
+				if err := b.settleRow(p, r, &s); err != nil {
 					return err
 				}
-				last, proof = s, string(b.text)
 			}
-			before := r.status
-			r.status, r.proof, r.touched = s.Status, proof, false
-			if before == r.status {
-				continue
-			}
-			if before != unwritten {
-				b.count(p, r.purpose, before, -1)
-			}
-			b.count(p, r.purpose, r.status, 1)
 		}
 		p.dirty = false
 	}
+	clear(b.dirty)
 	b.dirty = b.dirty[:0]
 	return nil
 }
 
-// count counts a person, unless it is none but a test.
-func (b *batch) count(p *person, id domain.PurposeID, s domain.Status, n int64) {
-	if !p.subject.IsTest() {
-		b.counts[count{p.app, id, s}] += n
-	}
-}
-
-// tally counts the voided answers of a person, unless it is none but a test.
-func (b *batch) tally(p *person, ref domain.Reference, n int64) {
-	if p.subject.IsTest() {
-		return
-	}
-	for status, answers := range p.subject.VoidedAnswers(ref) {
-		b.voided[count{p.app, "", status}] += n * int64(answers)
-	}
-}
-
-// recount takes out of the counts who turns out to be a test, and puts back who
-// turns out to be none.
-func (b *batch) recount(p *person, n int64) error {
-	if err := b.settle(); err != nil {
+func (b *batch) settleRow(p *person, r *row, s *domain.Subject) error {
+	is := s.Standing(r.purpose, r.moment, b.view.references.at(p.app, r.position))
+	number, err := b.view.numberOf(&is)
+	if err != nil {
 		return err
 	}
-	for _, r := range p.rows {
-		b.count(p, r.purpose, r.status, n)
+	b.count(p, r, -1)
+	r.touched, r.changed = false, true
+	r.standing = standing{
+		status: is.Status, since: is.Since, until: is.Until, terms: number, events: joined(is.Because),
+		opposedBy: string(is.Opposed.Signal),
 	}
+	if is.Opposed.Signal != "" {
+		r.opposedByEvent = joined([]domain.EventID{is.Opposed.Because})
+	}
+	b.count(p, r, 1)
 	return nil
 }
 
-// whole returns the person's fold with what crosses from others of the same
-// person.
-func (b *batch) whole(p *person) (domain.Subject, error) {
-	return p.subject.Whole(p.person, b.histories(p.app))
+// joined writes ids one after the other.
+func joined(ids []domain.EventID) string {
+	var text strings.Builder
+	for i := range ids {
+		text.Write(ids[i][:])
+	}
+	return text.String()
+}
+
+// fold returns a person's history as of the entry under way.
+func (b *batch) fold(p *person) (s domain.Subject, err error) {
+	if p.folded {
+		return p.subject, nil
+	}
+	p.subject, p.held, err = b.view.persons.SubjectUntil(b.ctx, p.stream(), p.revision, b.at)
+	p.folded = err == nil
+	return p.subject, err
 }
 
 // histories finds the folds of an app's persons.
@@ -321,29 +380,114 @@ func (b *batch) histories(app domain.AppName) domain.Histories {
 		if err != nil {
 			return domain.Subject{}, err
 		}
-		return p.subject, nil
+		return b.fold(p)
 	}
 }
 
-// person returns somebody's fold, from memory or from the file. Who said
-// nothing before is not looked for.
+// person returns somebody, from memory or from the file. Who said nothing before
+// is not looked for.
 func (b *batch) person(k key, fresh bool) (*person, error) {
 	if p, ok := b.people[k]; ok {
 		return p, nil
 	}
-	p, ok := b.view.people.get(k)
+	p, ok := b.view.people.Get(k)
 	if !ok {
-		p = newPerson(k)
+		p = &person{key: k, folded: fresh} // nothing comes before the first entry
 		if !fresh {
-			if err := p.load(b.tx, b.view.said); err != nil {
+			if err := p.load(b.tx); err != nil {
 				return nil, err
 			}
 		}
 		if p.number == 0 {
 			b.newest++
-			p.number, p.fresh = b.newest, true
+			p.number = b.newest
 		}
 	}
 	b.people[k] = p
 	return p, nil
+}
+
+// keep makes a person ready for the cache.
+func (p *person) keep() {
+	p.weight = 300 + len(p.builds) + 200*len(p.rows)
+	if p.held {
+		p.subject, p.folded = domain.Subject{}, false
+	}
+	if p.folded {
+		p.weight += 1000 * int(p.revision)
+	}
+}
+
+// write writes what the batch changed.
+func (b *batch) write() error {
+	if err := b.writePeople(); err != nil {
+		return err
+	}
+	if err := b.writeCounts(); err != nil {
+		return err
+	}
+	return b.writeVoided()
+}
+
+func (b *batch) writePeople() error {
+	if err := b.settle(); err != nil {
+		return err
+	}
+
+	// In the order of keys each page is written once.
+	b.order = slices.AppendSeq(b.order[:0], maps.Values(b.people))
+	slices.SortFunc(b.order, func(x, y *person) int { return cmp.Compare(x.number, y.number) })
+	for _, p := range b.order {
+		if !p.written {
+			p.written = true
+			b.persons.Add(p.number, string(p.app), p.person, p.test, p.linked, p.builds)
+		}
+		for i := range p.rows {
+			if r := &p.rows[i]; r.changed {
+				r.changed = false
+				b.writeRow(p, r)
+			}
+		}
+	}
+	if err := b.persons.Write(b.tx); err != nil {
+		return err
+	}
+	return b.standings.Write(b.tx)
+}
+
+func (b *batch) writeRow(p *person, r *row) {
+	var signal, event any // null: nothing is at odds
+	if r.opposedBy != "" {
+		signal, event = r.opposedBy, []byte(r.opposedByEvent)
+	}
+	b.standings.Add(p.number, string(r.purpose), r.status.String(), int64(r.since), int64(r.until), r.terms,
+		[]byte(r.events), signal, event, int64(r.moment), int64(r.position))
+}
+
+func (b *batch) writeCounts() error {
+	for k, n := range b.counts {
+		if n == 0 {
+			continue
+		}
+		if _, err := b.tx.Exec("INSERT INTO counts VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET people = people + excluded.people",
+			string(k.app), string(k.purpose), k.status.String(), k.terms, n); err != nil {
+			return err
+		}
+	}
+	_, err := b.tx.Exec("DELETE FROM counts WHERE people = 0")
+	return err
+}
+
+func (b *batch) writeVoided() error {
+	for k, n := range b.voided {
+		if n == 0 {
+			continue
+		}
+		if _, err := b.tx.Exec("INSERT INTO voided VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET answers = answers + excluded.answers",
+			string(k.app), k.status.String(), n); err != nil {
+			return err
+		}
+	}
+	_, err := b.tx.Exec("DELETE FROM voided WHERE answers = 0")
+	return err
 }

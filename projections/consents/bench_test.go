@@ -13,7 +13,11 @@ import (
 )
 
 func BenchmarkApply(b *testing.B) {
-	projectiontest.BenchmarkApply(b, func(t testing.TB) projectiontest.Model { return open(t) })
+	h := projectiontest.Histories{}
+	projectiontest.BenchmarkApply(b, func(t testing.TB) projectiontest.Model {
+		clear(h)
+		return open(t, h)
+	}, h.Add)
 }
 
 // BenchmarkRandom applies what comes of anybody, in batches as they are
@@ -49,6 +53,7 @@ func BenchmarkRandom(b *testing.B) {
 type crowd struct {
 	b       *testing.B
 	view    projectiontest.Model
+	past    projectiontest.Histories
 	dice    *rand.Rand
 	spoken  []eventstore.Revision // how often each of them spoke
 	n       int
@@ -60,7 +65,8 @@ func newCrowd(b *testing.B) *crowd {
 	w := projectiontest.NewTeller(b)
 	w.Register()
 	w.Publish(projectiontest.Document("one", "diagnosis", "personalisation", "research", "profiling"))
-	c := &crowd{b: b, view: open(b), dice: rand.New(rand.NewPCG(1, 2)), size: 8192, entries: w.Entries()}
+	past := projectiontest.Histories{}
+	c := &crowd{b: b, view: open(b, past), past: past, dice: rand.New(rand.NewPCG(1, 2)), size: 8192, entries: w.Entries()}
 	c.n = int(c.entries[len(c.entries)-1].Position)
 	for _, e := range c.entries {
 		if p, ok := e.Event.(domain.PolicyPublished); ok {
@@ -127,6 +133,9 @@ func (c *crowd) apply() {
 	if len(c.entries) == 0 {
 		return
 	}
+	c.b.StopTimer()
+	c.past.Add(c.entries)
+	c.b.StartTimer()
 	if err := c.view.Apply(c.b.Context(), c.entries); err != nil {
 		c.b.Fatal(err)
 	}

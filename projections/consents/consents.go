@@ -4,7 +4,17 @@
 // purpose counts; no clock takes part. What time and later policies made of it
 // since is found when it is read: every query names the moment that it asks
 // about. The tables themselves, and whoever reads them with SQL, have the rows as
-// they are: there a yes that ran out since is still given.
+// they are: there a consent that ran out since is still given.
+//
+// The file holds no history. Where a person stands follows from all that they ever
+// said, so whoever spoke is asked of the ledger, once a batch, as of its end: the
+// ledger nearly always has them in memory, since they have just spoken. When the
+// view is far behind it has not; then the view folds by itself whom it read, in
+// bounded memory.
+//
+// People are counted by what time and policies decide on: purpose, status, and the
+// terms they agreed to. So a count reads as many rows as there are terms, and those
+// consents that have an end and are past it.
 package consents
 
 import (
@@ -15,6 +25,7 @@ import (
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
+	"consentledger/eventstore/generations"
 	"consentledger/projections"
 	"consentledger/projections/readmodel"
 
@@ -24,23 +35,40 @@ import (
 var _ projections.Projection = (*View)(nil)
 
 // People are numbered as they come, so that what is written together stands
-// together. The view consents is for whoever reads the file with SQL.
+// together. The views are for whoever reads the file with SQL: see docs/sql.md.
+// builds: each between two ends of lines. events, opposed_by_event: ids of 16 bytes.
 const schema = `
--- standings: standingV2, one for all purposes that share it; its proof says if it is of one purpose alone, by which rules it folds, and which signal is at odds with it
 CREATE TABLE people (
 	number INTEGER PRIMARY KEY,
 	app TEXT NOT NULL, person TEXT NOT NULL,
-	last INTEGER NOT NULL, test INTEGER NOT NULL,
-	standings TEXT NOT NULL,
+	test INTEGER NOT NULL, linked INTEGER NOT NULL, builds TEXT NOT NULL,
 	UNIQUE (app, person)
 );
--- said: saidV1, with the ends and refusals of its purposes, guardians, assents and signals; previous: the position of the same person's fact before it
-CREATE TABLE facts (
-	position INTEGER PRIMARY KEY,
-	number INTEGER NOT NULL, previous INTEGER NOT NULL,
-	event TEXT NOT NULL, at INTEGER NOT NULL, recorded INTEGER NOT NULL, source TEXT NOT NULL, sequence INTEGER NOT NULL, rules INTEGER NOT NULL,
-	build TEXT NOT NULL, said TEXT NOT NULL
+CREATE INDEX people_tests ON people (app) WHERE test;
+CREATE TABLE standings (
+	number INTEGER NOT NULL, purpose TEXT NOT NULL,
+	status TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, terms INTEGER NOT NULL,
+	events BLOB NOT NULL, opposed_by TEXT, opposed_by_event BLOB, as_of INTEGER NOT NULL, updated_position INTEGER NOT NULL,
+	PRIMARY KEY (number, purpose)
+) WITHOUT ROWID;
+CREATE INDEX standings_until ON standings (until) WHERE until <> 0;
+CREATE INDEX standings_opposed ON standings (number, purpose) WHERE opposed_by IS NOT NULL;
+CREATE TABLE terms (
+	number INTEGER PRIMARY KEY,
+	policy TEXT NOT NULL, version TEXT NOT NULL, act TEXT NOT NULL, alone INTEGER NOT NULL, rules INTEGER NOT NULL
 );
+INSERT INTO terms VALUES (0, '', '', '', 0, 0);
+CREATE TABLE counts (
+	app TEXT NOT NULL, purpose TEXT NOT NULL, status TEXT NOT NULL, terms INTEGER NOT NULL,
+	people INTEGER NOT NULL,
+	PRIMARY KEY (app, purpose, status, terms)
+) WITHOUT ROWID;
+-- answers that were mistakes, by what they were
+CREATE TABLE voided (
+	app TEXT NOT NULL, status TEXT NOT NULL,
+	answers INTEGER NOT NULL,
+	PRIMARY KEY (app, status)
+) WITHOUT ROWID;
 -- the mistakes of whole builds
 CREATE TABLE voids (
 	app TEXT NOT NULL, position INTEGER NOT NULL,
@@ -52,42 +80,43 @@ CREATE TABLE policies (
 	version TEXT NOT NULL, effective INTEGER NOT NULL, stale TEXT NOT NULL, scopes TEXT NOT NULL, later TEXT NOT NULL, document TEXT NOT NULL,
 	PRIMARY KEY (app, position)
 ) WITHOUT ROWID;
-CREATE TABLE counts (
-	app TEXT NOT NULL, purpose TEXT NOT NULL, status TEXT NOT NULL,
-	people INTEGER NOT NULL,
-	PRIMARY KEY (app, purpose, status)
-) WITHOUT ROWID;
--- answers that were mistakes, by what they were
-CREATE TABLE voided (
-	app TEXT NOT NULL, status TEXT NOT NULL,
-	answers INTEGER NOT NULL,
-	PRIMARY KEY (app, status)
-) WITHOUT ROWID;
 CREATE VIEW consents AS
-	SELECT p.number, p.app, p.test, p.person, o.value AS purpose, s.value ->> 'status' AS status,
-		s.value ->> '$.proof.since' AS since, s.value ->> '$.proof.until' AS until, s.value ->> '$.proof.policy' AS policy,
-		s.value ->> '$.proof.version' AS version, s.value ->> '$.proof.act' AS act, s.value -> '$.proof.events' AS events, coalesce(s.value ->> '$.proof.alone', 0) AS alone,
-		coalesce(s.value ->> '$.proof.rules', 0) AS rules, s.value ->> '$.proof.opposed.signal' AS opposed_by, s.value ->> '$.proof.opposed.event' AS opposed_event,
-		s.value ->> 'updated' AS updated_position
-	FROM people p, json_each(p.standings) s, json_each(s.value, '$.purposes') o;
+	SELECT p.app, p.person, p.test, s.purpose, s.status, nullif(s.since, 0) AS since, nullif(s.until, 0) AS until,
+		nullif(t.policy, '') AS policy, nullif(t.version, '') AS version, nullif(t.act, '') AS act, t.alone,
+		lower(substr(hex(s.events), 1, 8) || '-' || substr(hex(s.events), 9, 4) || '-' || substr(hex(s.events), 13, 4) || '-' ||
+			substr(hex(s.events), 17, 4) || '-' || substr(hex(s.events), 21, 12)) AS event,
+		length(s.events) / 16 AS events, s.opposed_by, s.as_of, s.updated_position
+	FROM standings s CROSS JOIN people p ON p.number = s.number CROSS JOIN terms t ON t.number = s.terms;
+CREATE VIEW consent_counts AS
+	SELECT c.app, c.purpose, c.status, nullif(t.policy, '') AS policy, nullif(t.version, '') AS version, nullif(t.act, '') AS act, c.people
+	FROM counts c JOIN terms t ON t.number = c.terms;
 `
+
+// Persons tells what was known of persons: the ledger does. Until a position the
+// caller has read the log, and the stream at least until a revision. An answer that
+// is held in memory anyway need not be kept by the caller.
+type Persons interface {
+	SubjectUntil(ctx context.Context, stream domain.StreamID, least eventstore.Revision, at eventstore.Position) (s domain.Subject, held bool, err error)
+}
 
 // A View is the projection. Its queries may be called concurrently.
 type View struct {
 	db         *readmodel.DB
+	persons    Persons
 	references references
-	people     people // owned by Apply, as all below
-	said       sayings
+	terms      map[terms]int64 // owned by Apply, as all below; nil: not read yet
+	people     generations.Map[key, *person]
 	desk       desk
 }
 
-// Open returns the View kept in the directory dir.
-func Open(ctx context.Context, dir string) (*View, error) {
+// Open returns the View kept in the directory dir. It asks persons for what a
+// person said before.
+func Open(ctx context.Context, dir string, persons Persons) (*View, error) {
 	db, err := readmodel.Open(ctx, dir, "consents", schema)
 	if err != nil {
 		return nil, err
 	}
-	v := &View{db: db, said: sayings{}, desk: newDesk()}
+	v := &View{db: db, persons: persons, people: newPeople(), desk: newDesk()}
 	for _, load := range []func(*readmodel.Tx, eventstore.Position) error{v.loadPolicies, v.loadVoids} {
 		if err := db.View(ctx, load); err != nil {
 			db.Close()
@@ -168,24 +197,32 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 	}
 	defer v.desk.clear()
 	err = v.db.Apply(ctx, entries, func(tx *readmodel.Tx) error {
-		b := batch{view: v, tx: tx, desk: &v.desk}
+		b := batch{ctx: ctx, view: v, tx: tx, desk: &v.desk}
+		if v.terms == nil {
+			if err := v.loadTerms(tx); err != nil {
+				return err
+			}
+		}
 		if err := tx.Row("SELECT coalesce(max(number), 0) FROM people", nil, &b.newest); err != nil {
 			return err
 		}
 		for i := range entries {
+			b.at = entries[i].Position
 			if err := b.entry(&entries[i]); err != nil {
-				return err
+				return fmt.Errorf("entry %d: %w", b.at, err)
 			}
 		}
 		return b.write()
 	})
 	if err != nil {
-		v.people.forget()
+		v.people.Clear()
+		v.terms = nil
 		v.references.forgetAfter(before)
 		return err
 	}
 	for k, p := range v.desk.people {
-		v.people.put(k, p)
+		p.keep()
+		v.people.Put(k, p)
 	}
 	return nil
 }

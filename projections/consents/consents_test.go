@@ -2,12 +2,16 @@ package consents_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/consents"
 	"consentledger/projections/projectiontest"
@@ -15,9 +19,10 @@ import (
 
 const app = projectiontest.App
 
-func open(t testing.TB) *consents.View {
+// open opens the view of what a teller told.
+func open(t testing.TB, w consents.Persons) *consents.View {
 	t.Helper()
-	v, err := consents.Open(t.Context(), t.TempDir())
+	v, err := consents.Open(t.Context(), t.TempDir(), w)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,17 +31,37 @@ func open(t testing.TB) *consents.View {
 }
 
 func TestProjection(t *testing.T) {
-	projectiontest.Run(t, func(ctx context.Context, dir string) (projectiontest.Model, error) {
-		return consents.Open(ctx, dir)
+	projectiontest.Run(t, func(ctx context.Context, dir string, l *ledger.Ledger) (projectiontest.Model, error) {
+		return consents.Open(ctx, dir, l)
 	})
 }
 
-func TestGetIsWhatTheLedgerSays(t *testing.T) {
+// of returns the rows of one person.
+func of(t *testing.T, w *projectiontest.Teller, v *consents.View, name string, at domain.Instant) (rows []consents.Row) {
+	t.Helper()
+	all, err := v.Rows(t.Context(), app, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range all {
+		if r.Person == w.Pseudonym(name) {
+			rows = append(rows, r)
+		}
+	}
+	return rows
+}
+
+// kept returns what a row keeps of a standing.
+func kept(s domain.Standing) domain.Standing {
+	return domain.Standing{Status: s.Status, Since: s.Since, Until: s.Until, Policy: s.Policy, Version: s.Version, Act: s.Act,
+		Because: s.Because, Opposed: s.Opposed, Rules: s.Rules, Alone: s.Alone}
+}
+
+func TestRowsAreWhatTheLedgerSays(t *testing.T) {
 	w := projectiontest.NewTeller(t)
 	w.TellAll()
-	v := open(t)
-	all := w.Entries()
-	if err := v.Apply(t.Context(), all); err != nil {
+	v := open(t, w)
+	if err := v.Apply(t.Context(), w.Entries()); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 4 {
@@ -45,18 +70,13 @@ func TestGetIsWhatTheLedgerSays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, at := range []domain.Instant{projectiontest.Start, all[20].Recorded, all[len(all)-1].Recorded, all[len(all)-1].Recorded.Add(domain.Day)} {
-			rows, asOf, err := v.Get(t.Context(), app, w.Pseudonym(name), at)
-			if err != nil || asOf != all[len(all)-1].Position {
-				t.Fatalf("as of %d: %v", asOf, err)
-			}
-			for _, r := range rows {
-				if want := state.Subject.Standing(r.Purpose, at, state.Reference); fmt.Sprint(r.Standing) != fmt.Sprint(want) {
-					t.Errorf("%s %s at %s: %v, want %v", name, r.Purpose, at, r.Standing, want)
-				}
-			}
-			if at == all[len(all)-1].Recorded && len(rows) != 3 {
-				t.Errorf("%d purposes, want 3", len(rows))
+		rows := of(t, w, v, name, w.Time())
+		if spoken := state.Subject.Spoken(state.Reference); len(rows) != len(spoken) || len(rows) == 0 {
+			t.Errorf("%s has rows about %v, and spoke about %v", name, rows, spoken)
+		}
+		for _, r := range rows {
+			if want := kept(state.Subject.Standing(r.Purpose, w.Time(), state.Reference)); r.Status != want.Status || fmt.Sprint(r.Because) != fmt.Sprint(want.Because) {
+				t.Errorf("%s %s: %v, want %v", name, r.Purpose, r.Standing, want)
 			}
 		}
 	}
@@ -68,18 +88,18 @@ func TestAPublicationMakesAConsentStaleWhenItIsRead(t *testing.T) {
 	w.Publish(projectiontest.Document("one"))
 	w.Tell("ada", domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}})
 	w.Publish(projectiontest.Document("two"), "marketing")
-	v := open(t)
+	v := open(t, w)
 	all := w.Entries()
 	if err := v.Apply(t.Context(), all); err != nil {
 		t.Fatal(err)
 	}
-	rows, _, err := v.Get(t.Context(), app, w.Pseudonym("ada"), all[len(all)-1].Recorded)
-	if err != nil || len(rows) != 2 || rows[1].Status != domain.Stale || rows[1].Updated != all[3].Position {
-		t.Errorf("%v, %v", rows, err)
+	rows := of(t, w, v, "ada", all[len(all)-1].Recorded)
+	if len(rows) != 1 || rows[0].Status != domain.Stale || rows[0].Updated != all[3].Position {
+		t.Errorf("%v", rows)
 	}
 }
 
-// Counts, lists and what a change touches say where people stand when they are
+// Counts, rows and what a change touches say where people stand when they are
 // asked, not when the last fact came: a yes that ran out by then, or that a version
 // which began to bind made stale, is none any more.
 func TestListsAndCountsAreOfTheMomentThatIsAskedAbout(t *testing.T) {
@@ -94,7 +114,7 @@ func TestListsAndCountsAreOfTheMomentThatIsAskedAbout(t *testing.T) {
 	recorded := w.Time()
 	binds := recorded.Add(2 * domain.Hour)
 	w.PublishAt(binds, projectiontest.Document("two"), "marketing")
-	v := open(t)
+	v := open(t, w)
 	if err := v.Apply(t.Context(), w.Entries()); err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +138,8 @@ func TestListsAndCountsAreOfTheMomentThatIsAskedAbout(t *testing.T) {
 			t.Errorf("%s: counted %v, want %v: %v", c.name, got, c.want, err)
 		}
 		for _, status := range []string{"given", "refused", "expired", "stale", "withdrawn"} {
-			rows, _, _, err := v.List(t.Context(), app, consents.Filter{Status: status}, c.at, consents.Cursor{}, 10)
+			rows, err := v.Rows(t.Context(), app, c.at)
+			rows = slices.DeleteFunc(rows, func(r consents.Row) bool { return r.Status.String() != status })
 			if err != nil || int64(len(rows)) != c.want[status] {
 				t.Errorf("%s: %d are listed as %s, want %d: %v", c.name, len(rows), status, c.want[status], err)
 			}
@@ -144,7 +165,7 @@ func TestWhomAVersionTouchesThatBindsAlready(t *testing.T) {
 	w.Tell("bo", yes)
 	w.Publish(projectiontest.Document("two"), "marketing")
 	bound := w.Time()
-	v := open(t)
+	v := open(t, w)
 	if err := v.Apply(t.Context(), w.Entries()); err != nil {
 		t.Fatal(err)
 	}
@@ -159,8 +180,8 @@ func TestWhomAVersionTouchesThatBindsAlready(t *testing.T) {
 }
 
 // What a refusal is about, when each purpose ends and what was bundled must
-// survive in the kept facts: no later version can tell otherwise.
-func TestKeptFactsSayWhatTheLedgerSays(t *testing.T) {
+// survive in the rows: no later version can tell otherwise.
+func TestRowsOfBundlesSayWhatTheLedgerSays(t *testing.T) {
 	w := projectiontest.NewTeller(t)
 	w.Register()
 	lasting := projectiontest.Document("one")
@@ -177,7 +198,7 @@ func TestKeptFactsSayWhatTheLedgerSays(t *testing.T) {
 	w.Publish(lasting, "marketing")
 	w.Tell("ada", domain.RefuseConsent{Scope: domain.Scope{Purposes: []domain.PurposeID{"marketing"}}})
 	w.Publish(special)
-	v := open(t)
+	v := open(t, w)
 	all := w.Entries()
 	if err := v.Apply(t.Context(), all); err != nil {
 		t.Fatal(err)
@@ -189,14 +210,22 @@ func TestKeptFactsSayWhatTheLedgerSays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, at := range []domain.Instant{all[3].Recorded, now, now.Add(60 * domain.Day)} {
-			rows, _, err := v.Get(t.Context(), app, w.Pseudonym(name), at)
-			if err != nil || len(rows) != 2 {
-				t.Fatalf("%v, %v", rows, err)
+		moments := []domain.Instant{now, now.Add(60 * domain.Day)}
+		if name == "bo" { // who said nothing since
+			moments = append(moments, all[4].Recorded)
+		}
+		for _, at := range moments {
+			rows := of(t, w, v, name, at)
+			if len(rows) != 2 {
+				t.Fatal(rows)
 			}
 			for _, r := range rows {
 				seen[r.Status] = true
-				if want := state.Subject.Standing(r.Purpose, at, state.Reference); !reflect.DeepEqual(r.Standing, want) {
+				want := kept(state.Subject.Standing(r.Purpose, at, state.Reference))
+				if r.Status == domain.Stale || r.Status == domain.Expired {
+					r.Since = want.Since // a row has it as of the person's last fact
+				}
+				if !reflect.DeepEqual(r.Standing, want) {
 					t.Errorf("%s %s at %s: %+v, want %+v", name, r.Purpose, at, r.Standing, want)
 				}
 			}
@@ -207,39 +236,27 @@ func TestKeptFactsSayWhatTheLedgerSays(t *testing.T) {
 	}
 }
 
-func TestPagesAndCountsAgree(t *testing.T) {
+func TestRowsAndCountsAgree(t *testing.T) {
 	w := projectiontest.NewTeller(t)
 	w.TellAll()
-	v := open(t)
+	v := open(t, w)
 	if err := v.Apply(t.Context(), w.Entries()); err != nil {
 		t.Fatal(err)
 	}
-	n := map[consents.Count]int64{}
-	var after consents.Cursor
-	for {
-		rows, next, _, err := v.List(t.Context(), app, consents.Filter{}, w.Time(), after, 2)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, at := range []domain.Instant{w.Time(), w.Time().Add(domain.Minute), w.Time().Add(400 * domain.Day)} {
+		n := map[consents.Count]int64{}
+		rows, err := v.Rows(t.Context(), app, at)
 		for _, r := range rows {
 			n[consents.Count{Purpose: r.Purpose, Status: r.Status}]++
 		}
-		if len(rows) < 2 {
-			break
+		counts, _, err2 := v.Counts(t.Context(), app, at)
+		if err != nil || err2 != nil || len(counts) != len(n) || len(n) == 0 {
+			t.Fatalf("%v, rows say %v: %v, %v", counts, n, err, err2)
 		}
-		after = next
-	}
-	counts, _, err := v.Counts(t.Context(), app, w.Time())
-	if err != nil || len(counts) != len(n) || len(n) == 0 {
-		t.Fatalf("%v, pages say %v: %v", counts, n, err)
-	}
-	for _, c := range counts {
-		if got := n[consents.Count{Purpose: c.Purpose, Status: c.Status}]; got != c.People {
-			t.Errorf("%s %s: %d in the pages, %d counted", c.Purpose, c.Status, got, c.People)
-		}
-		rows, _, _, err := v.List(t.Context(), app, consents.Filter{Purpose: c.Purpose, Status: c.Status.String()}, w.Time(), consents.Cursor{}, 100)
-		if err != nil || int64(len(rows)) != c.People {
-			t.Errorf("%s %s: %d listed, %d counted: %v", c.Purpose, c.Status, len(rows), c.People, err)
+		for _, c := range counts {
+			if got := n[consents.Count{Purpose: c.Purpose, Status: c.Status}]; got != c.People {
+				t.Errorf("%s %s: %d rows, %d counted", c.Purpose, c.Status, got, c.People)
+			}
 		}
 	}
 }
@@ -247,7 +264,7 @@ func TestPagesAndCountsAgree(t *testing.T) {
 func TestVoidedAnswersAreCountedAndTestsAreNot(t *testing.T) {
 	w := projectiontest.NewTeller(t)
 	w.TellAll()
-	v := open(t)
+	v := open(t, w)
 	if err := v.Apply(t.Context(), w.Entries()); err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +288,7 @@ func TestVoidedAnswersAreCountedAndTestsAreNot(t *testing.T) {
 		if tt.upTo == all+5 {
 			void("ivy", domain.EventID(mark.Event))
 		}
-		v := open(t)
+		v := open(t, w)
 		if err := v.Apply(t.Context(), w.Entries()[:tt.upTo]); err != nil {
 			t.Fatal(err)
 		}
@@ -287,4 +304,50 @@ func sum(counts []consents.VoidedCount) (n int64) {
 		n += c.Answers
 	}
 	return n
+}
+
+// The columns that docs/sql.md promises are there, and say what the rows say.
+func TestTheViewsForSQLSayWhatTheRowsSay(t *testing.T) {
+	w := projectiontest.NewTeller(t)
+	w.TellAll()
+	dir := t.TempDir()
+	v, err := consents.Open(t.Context(), dir, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	if err := v.Apply(t.Context(), w.Entries()); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", filepath.Join(dir, "consents.sqlite"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	want, err := v.Rows(t.Context(), app, 1) // before anything ended
+	if err != nil || len(want) == 0 {
+		t.Fatal(len(want), err)
+	}
+	for _, r := range want {
+		var status string
+		var since, until, asOf int64
+		var policy, version, act, event, opposed sql.NullString
+		var alone, test bool
+		var events int
+		err := db.QueryRowContext(t.Context(), `SELECT test, status, coalesce(since, 0), coalesce(until, 0), policy, version, act, alone, event, events, opposed_by, as_of
+			FROM consents WHERE app = ? AND person = ? AND purpose = ? AND updated_position = ?`, app, r.Person, r.Purpose, int64(r.Updated)).
+			Scan(&test, &status, &since, &until, &policy, &version, &act, &alone, &event, &events, &opposed, &asOf)
+		if err != nil || test || status == "" || since != int64(r.Since) || until != int64(r.Until) || policy.String != r.Policy || act.String != string(r.Act) ||
+			alone != r.Alone || events != len(r.Because) || opposed.String != string(r.Opposed.Signal) || asOf == 0 {
+			t.Errorf("%+v: %v %q %d %d %v %v %v %d %d, %v", r, test, status, since, until, policy, act, alone, events, asOf, err)
+		}
+		if version.Valid && version.String != r.Version.String() || events > 0 && event.String != eventstore.EventID(r.Because[0]).String() {
+			t.Errorf("%+v: %v, %v", r, version, event)
+		}
+	}
+	var listed, counted int64
+	err = db.QueryRowContext(t.Context(), `SELECT (SELECT count(*) FROM consents WHERE NOT test), (SELECT sum(people) FROM consent_counts)`).Scan(&listed, &counted)
+	if err != nil || listed != counted || listed != int64(len(want)) {
+		t.Errorf("%d are listed, %d counted, %v", listed, counted, err)
+	}
 }

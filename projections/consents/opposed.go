@@ -10,6 +10,20 @@ import (
 	"consentledger/projections/readmodel"
 )
 
+// A Row is where a person stands with a purpose.
+type Row struct {
+	Person  string // the pseudonym
+	Purpose domain.PurposeID
+	domain.Standing
+	Updated eventstore.Position // the last fact about it
+}
+
+// A Cursor is the last row of a page. The zero Cursor is before the first.
+type Cursor struct {
+	Number  int64 // of the person, in the order of arrival
+	Purpose domain.PurposeID
+}
+
 // An OpposedCount is how many people's own word about a purpose a machine's
 // signal is at odds with, by where they stand; see [domain.Opposition].
 type OpposedCount struct {
@@ -19,7 +33,7 @@ type OpposedCount struct {
 
 // OpposedCounts returns them by purpose, status at the moment at, and signal,
 // tests left out, and the position that the counts are as of. Somebody whom two
-// signals oppose is counted with the newer. It reads every row of the app.
+// signals oppose is counted with the newer.
 func (v *View) OpposedCounts(ctx context.Context, app domain.AppName, at domain.Instant) ([]OpposedCount, eventstore.Position, error) {
 	people := map[OpposedCount]int64{} // of nobody
 	var asOf eventstore.Position
@@ -42,8 +56,10 @@ func (v *View) OpposedCounts(ctx context.Context, app domain.AppName, at domain.
 	return counts, asOf, err
 }
 
-// Opposed returns a page of the rows that [View.OpposedCounts] counts, as
-// [View.List] returns its own, each with its status at the moment at.
+// Opposed returns a page of the rows that [View.OpposedCounts] counts, in
+// the order of people's arrival and of purposes, each with its status at the moment
+// at; the cursor after the last of them; and the position that the answer is as of. A
+// page shorter than limit is the last.
 func (v *View) Opposed(ctx context.Context, app domain.AppName, at domain.Instant, after Cursor, limit int) ([]Row, Cursor, eventstore.Position, error) {
 	var rows []Row
 	var asOf eventstore.Position
@@ -61,16 +77,35 @@ func (v *View) Opposed(ctx context.Context, app domain.AppName, at domain.Instan
 // eachOpposed calls do for the rows after a cursor that a signal is at odds with,
 // at most limit of them; below zero all.
 func eachOpposed(tx *readmodel.Tx, app domain.AppName, after Cursor, limit int, do func(r Row, number int64)) error {
-	return tx.Each(`SELECT number, person, purpose, status, since, until, policy, version, act, alone, rules, events, updated_position, opposed_by, opposed_event
-		FROM consents WHERE +app = ? AND NOT test AND opposed_by IS NOT NULL AND number >= ? AND (number, purpose) > (?, ?)
-		ORDER BY number, purpose LIMIT ?`,
+	return eachRow(tx, "s.opposed_by IS NOT NULL", app, after, limit, do)
+}
+
+// eachRow calls do for the rows of an app that are as is said, tests left out.
+func eachRow(tx *readmodel.Tx, where string, app domain.AppName, after Cursor, limit int, do func(r Row, number int64)) error {
+	return tx.Each(`SELECT s.number, p.person, s.purpose, s.status, s.since, s.until, t.policy, t.version, t.act, t.alone, t.rules,
+			s.events, coalesce(s.opposed_by, ''), coalesce(s.opposed_by_event, ''), s.updated_position
+		FROM standings s CROSS JOIN people p ON p.number = s.number CROSS JOIN terms t ON t.number = s.terms
+		WHERE `+where+` AND p.app = ? AND NOT p.test AND s.number >= ? AND (s.number, s.purpose) > (?, ?)
+		ORDER BY s.number, s.purpose LIMIT ?`,
 		[]any{string(app), after.Number, after.Number, string(after.Purpose), int64(limit)}, func(scan func(...any) error) error {
+			var r Row
 			var number int64
-			p := proofV1{Opposed: new(opposedV1)}
-			r, err := scanRow(scan, &number, &p, &p.Opposed.Signal, &p.Opposed.Event)
-			if err == nil {
-				do(r, number)
+			var status, version, events, opposedBy string
+			err := scan(&number, &r.Person, &r.Purpose, &status, &r.Since, &r.Until, &r.Policy, &version, &r.Act, &r.Alone, &r.Rules,
+				&events, &r.Opposed.Signal, &opposedBy, &r.Updated)
+			if err != nil {
+				return err
 			}
-			return err
+			if err := read(&r.Standing, status, version); err != nil {
+				return err
+			}
+			for ; len(events) >= 16; events = events[16:] {
+				r.Because = append(r.Because, domain.EventID([]byte(events[:16])))
+			}
+			if opposedBy != "" {
+				r.Opposed.Because = domain.EventID([]byte(opposedBy))
+			}
+			do(r, number)
+			return nil
 		})
 }

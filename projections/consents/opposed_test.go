@@ -35,7 +35,7 @@ func TestWhomASignalOpposesIsCountedAndListed(t *testing.T) {
 	w.TellOf("account", "phone", domain.Say{Event: domain.SubjectLinked{Proof: "login"}})
 
 	for _, each := range []int{1, 1000} {
-		v := open(t)
+		v := open(t, w)
 		for list := range slices.Chunk(w.Entries(), each) {
 			if err := v.Apply(t.Context(), list); err != nil {
 				t.Fatal(err)
@@ -56,8 +56,8 @@ func TestWhomASignalOpposesIsCountedAndListed(t *testing.T) {
 			}
 			for _, r := range rows {
 				who = append(who, r.Person)
-				got, _, err := v.Get(t.Context(), app, r.Person, w.Time())
-				i := slices.IndexFunc(got, func(g consents.Row) bool { return g.Purpose == r.Purpose })
+				got, err := v.Rows(t.Context(), app, w.Time())
+				i := slices.IndexFunc(got, func(g consents.Row) bool { return g.Person == r.Person && g.Purpose == r.Purpose })
 				if err != nil || got[i].Opposed != r.Opposed || got[i].Status != r.Status {
 					t.Errorf("listed %+v, is %+v, %v", r, got[i], err)
 				}

@@ -2,12 +2,12 @@ package consents
 
 import (
 	"cmp"
-	"database/sql"
-	"encoding/hex"
 	"slices"
+	"strings"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
+	"consentledger/eventstore/generations"
 	"consentledger/projections/readmodel"
 )
 
@@ -17,28 +17,49 @@ type key struct {
 	person string
 }
 
-// A person is the fold of one person's facts, and what the file says.
-type person struct {
-	key
-	number  int64
-	fresh   bool                // not in the file yet
-	last    eventstore.Position // of the last fact
-	subject domain.Subject
-	moment  domain.Instant // the latest at which a fact of theirs counts
-	rows    []row          // in the order of purposes: they are few
-	dirty   bool           // some of them were touched
-	facts   int
-	weighed int // what the cache counts for it
+func (k key) stream() domain.StreamID {
+	return domain.StreamID{Noun: domain.SubjectNoun, App: k.app, ID: k.person}
 }
 
-// A row is where a person stands with a purpose, and the last fact about it.
+// A person is what the file says of somebody, and, while it is needed, the fold
+// of their history.
+type person struct {
+	key
+	number   int64
+	moment   domain.Instant      // the latest that a row of theirs is as of
+	revision eventstore.Revision // of the last fact of theirs that was read; zero: not since the file was opened
+	test     bool
+	linked   bool   // to another history, now or before
+	builds   string // see [withBuild]
+	written  bool   // as it is, but for the rows
+	rows     []row  // in the order of purposes: they are few
+
+	subject domain.Subject // if folded
+	folded  bool
+	held    bool // the ledger has it in memory
+	dirty   bool // some rows were touched and not settled yet
+	weight  int  // in the cache
+}
+
+// A row is where a person stands with a purpose.
 type row struct {
 	purpose  domain.PurposeID
-	proof    string // of the standing, as it is written: see [proofV1]
-	position eventstore.Position
-	moment   domain.Instant // that it is as of, if it was touched
-	status   domain.Status
-	touched  bool // and not settled yet
+	position eventstore.Position // of the last fact about it
+	moment   domain.Instant      // that it is as of
+	standing
+
+	touched bool // and not settled yet
+	changed bool // and not written yet
+}
+
+// A standing is what a row says. Texts are ids one after the other, 16 bytes each.
+type standing struct {
+	status         domain.Status
+	since, until   domain.Instant
+	terms          int64  // what was agreed to; see [terms]
+	events         string // that prove it
+	opposedBy      string // a machine's signal that is at odds with the person's own word; empty: none
+	opposedByEvent string
 }
 
 // unwritten is the status of a row that was touched and not settled yet.
@@ -56,108 +77,52 @@ func (p *person) purposes() []domain.PurposeID {
 // row returns the person's row about a purpose, unwritten if there was none.
 // It is good until the next is asked for.
 func (p *person) row(id domain.PurposeID) *row {
-	i, there := p.find(id)
+	i, there := slices.BinarySearchFunc(p.rows, id, func(r row, id domain.PurposeID) int { return cmp.Compare(r.purpose, id) })
 	if !there {
-		p.rows = slices.Insert(p.rows, i, row{purpose: id, status: unwritten})
+		p.rows = slices.Insert(p.rows, i, row{purpose: id, standing: standing{status: unwritten}})
 	}
 	return &p.rows[i]
 }
 
-func (p *person) find(id domain.PurposeID) (int, bool) {
-	return slices.BinarySearchFunc(p.rows, id, func(r row, id domain.PurposeID) int { return cmp.Compare(r.purpose, id) })
-}
-
-func newPerson(k key) *person { return &person{key: k} }
-
-func (p *person) add(f domain.Fact) {
-	p.subject = p.subject.Evolve(f)
-	p.moment = max(p.moment, moment(f))
-	p.facts++
+// withBuild returns a list of builds with one more. Each has a line, so that one
+// is found between two ends of lines.
+func withBuild(list, build string) string {
+	switch line := "\n" + build + "\n"; {
+	case build == "" || strings.Contains(list, line):
+		return list
+	case list == "":
+		return line
+	default:
+		return list + line[1:]
+	}
 }
 
 // load reads the person from the file. Who is not there keeps the number zero.
-func (p *person) load(tx *readmodel.Tx, said sayings) error {
-	var standings string
-	err := tx.Each("SELECT number, last, standings FROM people WHERE app = ? AND person = ?", []any{string(p.app), p.person}, func(scan func(...any) error) error {
-		return scan(&p.number, &p.last, &standings)
-	})
-	if err != nil || p.number == 0 {
-		return err
-	}
-	if p.rows, err = readStandings(standings); err != nil {
-		return err
-	}
-	var facts []domain.Fact // the newest first
-	err = tx.Each(`WITH RECURSIVE chain(previous, event, at, recorded, source, sequence, rules, said) AS (
-			SELECT previous, event, at, recorded, source, sequence, rules, said FROM facts WHERE position = ?
-			UNION ALL SELECT f.previous, f.event, f.at, f.recorded, f.source, f.sequence, f.rules, f.said FROM chain c JOIN facts f ON f.position = c.previous
-		) SELECT event, at, recorded, source, sequence, rules, said FROM chain`, []any{int64(p.last)}, func(scan func(...any) error) error {
-		f, err := scanFact(scan, said)
-		facts = append(facts, f)
-		return err
-	})
-	for _, f := range slices.Backward(facts) {
-		p.add(f)
-	}
-	return err
+func (p *person) load(tx *readmodel.Tx) error {
+	return tx.Each(`SELECT p.number, p.test, p.linked, p.builds,
+			coalesce(s.purpose, ''), coalesce(s.status, ''), coalesce(s.since, 0), coalesce(s.until, 0), coalesce(s.terms, 0),
+			coalesce(s.events, ''), coalesce(s.opposed_by, ''), coalesce(s.opposed_by_event, ''), coalesce(s.as_of, 0), coalesce(s.updated_position, 0)
+		FROM people p LEFT JOIN standings s USING (number) WHERE p.app = ? AND p.person = ? ORDER BY s.purpose`,
+		[]any{string(p.app), p.person}, func(scan func(...any) error) error {
+			var r row
+			var status string
+			err := scan(&p.number, &p.test, &p.linked, &p.builds,
+				&r.purpose, &status, &r.since, &r.until, &r.terms, &r.events, &r.opposedBy, &r.opposedByEvent, &r.moment, &r.position)
+			if p.written = true; err != nil || r.purpose == "" {
+				return err
+			}
+			r.status, err = domain.ParseStatus(status)
+			p.moment = max(p.moment, r.moment)
+			p.rows = append(p.rows, r)
+			return err
+		})
 }
 
-func scanFact(scan func(...any) error, said sayings) (f domain.Fact, err error) {
-	var event, source string
-	var text sql.RawBytes
-	if err = scan(&event, &f.At, &f.Recorded, &source, &f.Sequence, &f.Rules, &text); err != nil {
-		return f, err
-	}
-	id, err := eventstore.ParseEventID(event)
-	if err != nil {
-		return f, err
-	}
-	f.ID = domain.EventID(id)
-	if _, err = hex.Decode(f.Source[:], []byte(source)); err != nil {
-		return f, err
-	}
-	s, err := said.saying(text, nil)
-	f.Event = s.event
-	return f, err
+// memory bounds the people kept in memory, in bytes.
+const memory = 48 << 20
+
+// newPeople returns a cache of those heard of last. A fact in a fold takes some
+// 1000 bytes with its event; a fold that the ledger holds is not kept here.
+func newPeople() generations.Map[key, *person] {
+	return generations.Map[key, *person]{Each: memory / 2, Weigh: func(_ key, p *person) int { return p.weight }}
 }
-
-// sourceText writes whoever sent an event, nobody as nothing.
-func sourceText(s domain.Source) string {
-	if s == (domain.Source{}) {
-		return ""
-	}
-	return hex.EncodeToString(s[:])
-}
-
-// weight bounds the people kept in memory: about 80 MB. A fact takes some 300
-// bytes, and a person without them some three times as much.
-const weight = 262144
-
-// people is a cache of those heard of last, in two generations. It is owned
-// by Apply.
-type people struct {
-	young, old map[key]*person
-	weighed    int // of the young
-}
-
-func (c *people) get(k key) (*person, bool) {
-	if p, ok := c.young[k]; ok {
-		return p, true
-	}
-	p, ok := c.old[k]
-	return p, ok
-}
-
-func (c *people) put(k key, p *person) {
-	if c.young == nil || c.weighed > weight/2 {
-		c.young, c.old, c.weighed = map[key]*person{}, c.young, 0
-	}
-	if _, there := c.young[k]; there {
-		c.weighed -= p.weighed
-	}
-	c.young[k], p.weighed = p, p.facts+3
-	c.weighed += p.weighed
-}
-
-// forget empties the cache: what is in it may be ahead of the file.
-func (c *people) forget() { *c = people{} }

@@ -3,140 +3,12 @@ package consents
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/projections/readmodel"
-
-	"github.com/go-json-experiment/json"
 )
-
-// A Row is where a person stands with a purpose.
-type Row struct {
-	Person  string // the pseudonym
-	Purpose domain.PurposeID
-	domain.Standing
-	Updated  eventstore.Position // the last fact about it; zero: none
-	Declared bool                // by a policy in force; [View.Get] only
-}
-
-// Get returns where the person stands at the moment at with every purpose
-// that a policy in force then declares, and after them with every other that
-// the person spoke about; and the position that the answer is as of. Somebody
-// who is not known was never asked.
-func (v *View) Get(ctx context.Context, app domain.AppName, who string, at domain.Instant) ([]Row, eventstore.Position, error) {
-	var rows []Row
-	var asOf eventstore.Position
-	err := v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
-		asOf = position
-		p, subject, err := loadWhole(tx, key{app, who})
-		if err != nil {
-			return err
-		}
-		ref := v.references.at(app, position)
-		ids := ref.Policies.Declared(at)
-		n := len(ids)
-		for _, id := range p.purposes() {
-			if !slices.Contains(ids[:n], id) {
-				ids = append(ids, id)
-			}
-		}
-		for i, id := range ids {
-			r := Row{Person: who, Purpose: id, Standing: subject.Standing(id, at, ref), Declared: i < n}
-			if place, spoken := p.find(id); spoken {
-				r.Updated = p.rows[place].position
-			}
-			rows = append(rows, r)
-		}
-		return nil
-	})
-	return rows, asOf, err
-}
-
-// loadWhole reads a person from the file, and what crosses from other histories
-// of the same person.
-func loadWhole(tx *readmodel.Tx, k key) (*person, domain.Subject, error) {
-	p := newPerson(k)
-	if err := p.load(tx, nil); err != nil {
-		return nil, domain.Subject{}, err
-	}
-	s, err := p.subject.Whole(k.person, func(other string) (domain.Subject, error) {
-		o := newPerson(key{k.app, other})
-		err := o.load(tx, nil)
-		return o.subject, err
-	})
-	return p, s, err
-}
-
-// A Filter says which rows to list. Empty fields filter nothing.
-type Filter struct {
-	Purpose domain.PurposeID
-	Status  string // as [domain.Status.String] writes it
-}
-
-// A Cursor is the last row of a page. The zero Cursor is before the first.
-type Cursor struct {
-	Number  int64 // of the person, in the order of arrival
-	Purpose domain.PurposeID
-}
-
-// List returns the rows of an app after a cursor, at most limit of them, in
-// the order of people's arrival and of purposes, as they stand at the moment at;
-// the cursor after the last of them; and the position that the answer is as of. A
-// page shorter than limit is the last. A filter reads the rows that it leaves out.
-func (v *View) List(ctx context.Context, app domain.AppName, f Filter, at domain.Instant, after Cursor, limit int) ([]Row, Cursor, eventstore.Position, error) {
-	// The plus keeps SQLite to the order of numbers.
-	query := `SELECT number, person, purpose, status, since, until, policy, version, act, alone, rules, events, updated_position
-		FROM consents WHERE +app = ? AND NOT test AND number >= ? AND (number, purpose) > (?, ?)`
-	args := []any{string(app), after.Number, after.Number, string(after.Purpose)}
-	if f.Purpose != "" {
-		query, args = query+" AND purpose = ?", append(args, string(f.Purpose))
-	}
-	var rows []Row
-	var asOf eventstore.Position
-	err := v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
-		asOf = position
-		policies := v.references.at(app, position).Policies
-		err := tx.Each(query+" ORDER BY number, purpose", args, func(scan func(...any) error) error {
-			if len(rows) == limit {
-				return errFull
-			}
-			number := after.Number
-			r, err := scanRow(scan, &number, new(proofV1))
-			if err != nil {
-				return err
-			}
-			if r.Status = r.By(at, r.Purpose, policies); f.Status == "" || r.Status.String() == f.Status {
-				rows, after = append(rows, r), Cursor{number, r.Purpose}
-			}
-			return nil
-		})
-		if errors.Is(err, errFull) {
-			return nil
-		}
-		return err
-	})
-	return rows, after, asOf, err
-}
-
-// errFull ends the reading of a page that is full.
-var errFull = errors.New("the page is full")
-
-// scanRow reads the columns that every list has, and more of the proof p.
-func scanRow(scan func(...any) error, number *int64, p *proofV1, more ...any) (Row, error) {
-	var r Row
-	var status, events string
-	err := scan(append([]any{number, &r.Person, &r.Purpose, &status, &p.Since, &p.Until, &p.Policy, &p.Version, &p.Act, &p.Alone, &p.Rules, &events, &r.Updated}, more...)...)
-	if err == nil {
-		err = json.Unmarshal([]byte(events), &p.Events)
-	}
-	if err == nil {
-		r.Standing, err = p.standing(status)
-	}
-	return r, err
-}
 
 // A Count is how many people's rows have a status.
 type Count struct {
@@ -157,8 +29,8 @@ func (v *View) Tests(ctx context.Context, app domain.AppName) (n int64, asOf eve
 
 // Counts returns how many people of an app stand where with each purpose at the
 // moment at, by purpose and status, tests left out, and the position that the
-// counts are as of. A yes that ran out or grew stale since the person's last fact
-// counts as what it came to. It reads every row of the app.
+// counts are as of. A consent that ran out or grew stale since the person's last fact
+// counts as what it came to.
 func (v *View) Counts(ctx context.Context, app domain.AppName, at domain.Instant) ([]Count, eventstore.Position, error) {
 	people := map[Count]int64{} // of nobody
 	asOf, err := v.each(ctx, app, at, at, func(c Count, _ string) {
@@ -203,26 +75,37 @@ func (v *View) Holding(ctx context.Context, app domain.AppName, h Holding) (n in
 // each tells how many people of an app stand somewhere with a purpose at the
 // moment at, by a consent to which policy. Of versions those count that bind by the
 // moment binds, which is not later. It may tell one status several times.
+//
+// It reads the counts, and those of the rows that are past their end: their people
+// are taken out of what they were counted under.
 func (v *View) each(ctx context.Context, app domain.AppName, at, binds domain.Instant, tell func(c Count, policy string)) (asOf eventstore.Position, err error) {
 	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
 		policies := v.references.at(app, position).Policies
-		return tx.Each(`SELECT purpose, status, policy, version, alone, rules, until != 0 AND until <= ? AS over, count(*)
-			FROM consents WHERE app = ? AND NOT test GROUP BY 1, 2, 3, 4, 5, 6, 7`, []any{int64(at), string(app)}, func(scan func(...any) error) error {
-			var purpose, status string
-			var p proofV1
-			var over bool
-			var n int64
-			if err := scan(&purpose, &status, &p.Policy, &p.Version, &p.Alone, &p.Rules, &over, &n); err != nil {
+		return tx.Each(`WITH over AS MATERIALIZED (
+				SELECT s.purpose, s.status, s.terms, count(*) AS people FROM standings s CROSS JOIN people p ON p.number = s.number
+				WHERE s.until <> 0 AND s.until <= ? AND p.app = ? AND NOT p.test GROUP BY 1, 2, 3
+			)
+			SELECT c.purpose, c.status, t.policy, t.version, t.alone, t.rules, c.people - coalesce(o.people, 0), coalesce(o.people, 0)
+			FROM counts c CROSS JOIN terms t ON t.number = c.terms LEFT JOIN over o ON o.purpose = c.purpose AND o.status = c.status AND o.terms = c.terms
+			WHERE c.app = ?`, []any{int64(at), string(app), string(app)}, func(scan func(...any) error) error {
+			var id domain.PurposeID
+			var st domain.Standing
+			var status, version string
+			var lasting, over int64
+			if err := scan(&id, &status, &st.Policy, &version, &st.Alone, &st.Rules, &lasting, &over); err != nil {
 				return err
 			}
-			st, err := p.standing(status)
-			if over {
-				st.Until = binds
+			if err := read(&st, status, version); err != nil {
+				return err
 			}
-			id := domain.PurposeID(purpose)
-			tell(Count{id, st.By(binds, id, policies), n}, p.Policy)
-			return err
+			if lasting > 0 {
+				tell(Count{id, st.By(binds, id, policies), lasting}, st.Policy)
+			}
+			if st.Until = binds; over > 0 {
+				tell(Count{id, st.By(binds, id, policies), over}, st.Policy)
+			}
+			return nil
 		})
 	})
 	return asOf, err
@@ -251,4 +134,12 @@ func (v *View) Voided(ctx context.Context, app domain.AppName) (counts []VoidedC
 		})
 	})
 	return counts, asOf, err
+}
+
+// read reads a status, and the version that was agreed to, if one was.
+func read(st *domain.Standing, status, version string) (err error) {
+	if st.Status, err = domain.ParseStatus(status); err == nil && version != "" {
+		st.Version, err = domain.ParseHash(version)
+	}
+	return err
 }

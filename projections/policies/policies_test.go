@@ -4,12 +4,15 @@ import (
 	"context"
 	"testing"
 
+	"consentledger/eventstore/ledger"
 	"consentledger/projections/policies"
 	"consentledger/projections/projectiontest"
 )
 
 func TestProjection(t *testing.T) {
-	projectiontest.Run(t, func(ctx context.Context, dir string) (projectiontest.Model, error) { return policies.Open(ctx, dir) })
+	projectiontest.Run(t, func(ctx context.Context, dir string, _ *ledger.Ledger) (projectiontest.Model, error) {
+		return policies.Open(ctx, dir)
+	})
 }
 
 func TestAppsAndVersionsAreShown(t *testing.T) {

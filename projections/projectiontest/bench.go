@@ -1,6 +1,7 @@
 package projectiontest
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"testing"
@@ -10,9 +11,27 @@ import (
 	"consentledger/eventstore/codec"
 )
 
+// Histories are persons' pasts in memory, for benchmarks: as the ledger's folds are.
+type Histories map[domain.StreamID]domain.Subject
+
+// Add folds entries of persons.
+func (h Histories) Add(entries []codec.Entry) {
+	for _, e := range entries {
+		if e.Stream.Noun == domain.SubjectNoun {
+			h[e.Stream] = h[e.Stream].Fold(e.Fact(), domain.Newest)
+		}
+	}
+}
+
+// SubjectUntil returns what was added of a person: nothing later is.
+func (h Histories) SubjectUntil(_ context.Context, s domain.StreamID, _ eventstore.Revision, _ eventstore.Position) (domain.Subject, bool, error) {
+	return h[s], true, nil
+}
+
 // BenchmarkApply applies batches of 1,000: a yes or a withdrawal, of many
-// people who take turns.
-func BenchmarkApply(b *testing.B, open func(testing.TB) Model) {
+// people who take turns. Hear is given each before it is applied, outside of the
+// time that is measured.
+func BenchmarkApply(b *testing.B, open func(testing.TB) Model, hear func([]codec.Entry)) {
 	for _, people := range []int{10_000, 100_000} {
 		b.Run(fmt.Sprint(people), func(b *testing.B) {
 			v := open(b)
@@ -22,6 +41,9 @@ func BenchmarkApply(b *testing.B, open func(testing.TB) Model) {
 				for j := i; j < i+1000; j++ {
 					batch = append(batch, answered(j, people))
 				}
+				b.StopTimer()
+				hear(batch)
+				b.StartTimer()
 				if err := v.Apply(b.Context(), batch); err != nil {
 					b.Fatal(err)
 				}

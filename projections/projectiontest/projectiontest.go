@@ -9,6 +9,7 @@ import (
 
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
+	"consentledger/eventstore/ledger"
 	"consentledger/projections"
 	"consentledger/projections/readmodel"
 	"consentledger/projections/rebuild"
@@ -19,16 +20,16 @@ type Model = rebuild.Model
 
 var errEnd = errors.New("the end")
 
-// Run holds the projection that open opens in a directory to the comments on
+// Run holds the projection of a ledger that open opens in a directory to the comments on
 // [projections.Projection].
-func Run(t *testing.T, open func(ctx context.Context, dir string) (Model, error)) {
+func Run(t *testing.T, open func(ctx context.Context, dir string, l *ledger.Ledger) (Model, error)) {
 	w := NewTeller(t)
 	w.TellAll()
 	all := w.Entries()
 	last := all[len(all)-1].Position
 	must := func(t *testing.T, dir string) Model {
 		t.Helper()
-		m, err := open(t.Context(), dir)
+		m, err := open(t.Context(), dir, w.Ledger)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,11 +14,12 @@ type Rows struct {
 }
 
 // RowsOf returns the rows of a table, none yet: into is as in "INSERT INTO
-// newest", width how many columns the table has.
-func RowsOf(into string, width int) Rows {
+// newest", width how many columns the table has, and then what follows the values,
+// as in " ON CONFLICT DO NOTHING".
+func RowsOf(into string, width int, then string) Rows {
 	row := "(?" + strings.Repeat(", ?", width-1) + ")"
 	one := into + " VALUES " + row
-	return Rows{one: one, all: one + strings.Repeat(", "+row, many-1), width: width}
+	return Rows{one: one + then, all: one + strings.Repeat(", "+row, many-1) + then, width: width}
 }
 
 // Add gathers a row. What its arguments point to does not change until it is

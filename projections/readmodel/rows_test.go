@@ -17,7 +17,7 @@ func TestRowsAreWrittenOnceHoweverMany(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	rows, want := readmodel.RowsOf("INSERT INTO t", 2), 0
+	rows, want := readmodel.RowsOf("INSERT INTO t", 2, ""), 0
 	for i, n := range []int{0, 1, 63, 64, 65, 128, 200, 3} {
 		err := db.Apply(t.Context(), []codec.Entry{{Position: eventstore.Position(i + 1)}}, func(tx *readmodel.Tx) error {
 			rows.Add(int64(want), "forgotten")

@@ -8,6 +8,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/eventstore"
+	"consentledger/eventstore/ledger"
 	"consentledger/projections/activity"
 	"consentledger/projections/consents"
 	"consentledger/projections/projectiontest"
@@ -15,10 +16,13 @@ import (
 	"consentledger/projections/rebuild"
 )
 
+// An opener opens a projection of a ledger.
+type opener func(context.Context, string, *ledger.Ledger) (rebuild.Model, error)
+
 // told is a projection that was given all that a teller told.
-func told(t *testing.T, w *projectiontest.Teller, dir string, open func(context.Context, string) (rebuild.Model, error)) rebuild.Model {
+func told(t *testing.T, w *projectiontest.Teller, dir string, open opener) rebuild.Model {
 	t.Helper()
-	m, err := open(t.Context(), dir)
+	m, err := open(t.Context(), dir, w.Ledger)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,9 +36,9 @@ func told(t *testing.T, w *projectiontest.Teller, dir string, open func(context.
 	return m
 }
 
-func empty(t *testing.T, open func(context.Context, string) (rebuild.Model, error)) rebuild.Model {
+func empty(t *testing.T, w *projectiontest.Teller, open opener) rebuild.Model {
 	t.Helper()
-	m, err := open(t.Context(), t.TempDir())
+	m, err := open(t.Context(), t.TempDir(), w.Ledger)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,21 +46,21 @@ func empty(t *testing.T, open func(context.Context, string) (rebuild.Model, erro
 	return m
 }
 
-func openConsents(ctx context.Context, dir string) (rebuild.Model, error) {
-	return consents.Open(ctx, dir)
+func openConsents(ctx context.Context, dir string, l *ledger.Ledger) (rebuild.Model, error) {
+	return consents.Open(ctx, dir, l)
 }
 
-func openActivity(ctx context.Context, dir string) (rebuild.Model, error) {
+func openActivity(ctx context.Context, dir string, _ *ledger.Ledger) (rebuild.Model, error) {
 	return activity.Open(ctx, dir)
 }
 
 func TestWhatHistoryMakesIsTheSame(t *testing.T) {
 	w := projectiontest.NewTeller(t)
 	w.TellAll()
-	for name, open := range map[string]func(context.Context, string) (rebuild.Model, error){"consents": openConsents, "activity": openActivity} {
+	for name, open := range map[string]opener{"consents": openConsents, "activity": openActivity} {
 		live := told(t, w, t.TempDir(), open)
 		w.Tell("ada0", domain.WithdrawConsent{Scope: domain.Scope{All: true}}) // live is behind, and compared where it stands
-		rows, err := rebuild.Check(t.Context(), w, live, empty(t, open))
+		rows, err := rebuild.Check(t.Context(), w, live, empty(t, w, open))
 		if err != nil || len(rows) == 0 {
 			t.Fatalf("%s: %d rows, %v", name, len(rows), err)
 		}
@@ -89,7 +93,7 @@ func TestARowThatSomebodyChangedIsFound(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	rows, err := rebuild.Check(t.Context(), w, told(t, w, dir, openConsents), empty(t, openConsents))
+	rows, err := rebuild.Check(t.Context(), w, told(t, w, dir, openConsents), empty(t, w, openConsents))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +121,7 @@ func (f future) Hash(ctx context.Context) (map[string]readmodel.Sum, eventstore.
 func TestAPositionThatTheLogDoesNotHaveIsAnError(t *testing.T) {
 	w := projectiontest.NewTeller(t)
 	w.TellAll()
-	if rows, err := rebuild.Check(t.Context(), w, future{told(t, w, t.TempDir(), openConsents)}, empty(t, openConsents)); err == nil {
+	if rows, err := rebuild.Check(t.Context(), w, future{told(t, w, t.TempDir(), openConsents)}, empty(t, w, openConsents)); err == nil {
 		t.Errorf("a projection from another log is compared: %+v", rows)
 	}
 }

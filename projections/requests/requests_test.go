@@ -4,10 +4,13 @@ import (
 	"context"
 	"testing"
 
+	"consentledger/eventstore/ledger"
 	"consentledger/projections/projectiontest"
 	"consentledger/projections/requests"
 )
 
 func TestProjection(t *testing.T) {
-	projectiontest.Run(t, func(ctx context.Context, dir string) (projectiontest.Model, error) { return requests.Open(ctx, dir) })
+	projectiontest.Run(t, func(ctx context.Context, dir string, _ *ledger.Ledger) (projectiontest.Model, error) {
+		return requests.Open(ctx, dir)
+	})
 }

@@ -1,0 +1,84 @@
+package consents
+
+import (
+	"fmt"
+
+	"consentledger/domain"
+	"consentledger/eventstore/codec"
+)
+
+// A word is what an entry may change: where its person stands with some purposes.
+type word struct {
+	purposes []domain.PurposeID
+	all      bool // and every purpose that is declared
+	rows     bool // and every purpose that the person has a row about
+
+	links   bool // it is about whose the history is
+	recount bool // it may change how many answers were mistakes, or whether the person is a test
+}
+
+// wordIn returns what an entry may change, and false if it says nothing about
+// consents of a person. An event that it has no case for is an error.
+func wordIn(e *codec.Entry) (w word, ok bool, err error) {
+	switch x := e.Event.(type) {
+	case domain.ConsentGiven:
+		w.purposes = make([]domain.PurposeID, 0, len(x.Items))
+		for _, item := range x.Items {
+			w.purposes = append(w.purposes, item.Purpose)
+		}
+	case domain.ConsentRefused:
+		w = noIn(x.Scope)
+	case domain.ConsentWithdrawn:
+		w = noIn(x.Scope)
+	case domain.PermissionRevoked:
+		w.purposes = x.Withdraws
+		return w, len(x.Withdraws) > 0, nil
+	case domain.SubjectReassigned, domain.SubjectClosed, domain.ErasureOrdered:
+		w = noIn(domain.Scope{All: true})
+	case domain.ConsentUsed, domain.AgeRecorded, domain.GuardianVerified:
+		w.rows = true
+	case domain.SubjectLinked, domain.SubjectUnlinked:
+		w.rows, w.links = true, true
+	case domain.RecordVoided:
+		w.rows, w.recount = true, true
+	case domain.SubjectMarkedTest:
+		w.recount = true
+	case domain.PolicyAcknowledged, domain.NoticePresented, domain.PermissionGranted, domain.PermissionDenied, domain.ConsentRequested,
+		domain.ExemptionInvoked, domain.ExemptionEnded, domain.HoldPlaced, domain.HoldReleased, domain.RestrictionApplied, domain.RestrictionLifted,
+		domain.GuardianEnded, domain.MinorDataFound, domain.CheckAnswered, domain.Noted, domain.DataAccessed, domain.SubjectErased, domain.RecordDisputed,
+		domain.RequestMade, domain.RequestReceived, domain.Stepped,
+		domain.ObligationOpened, domain.ObligationMoved, domain.ObligationMet, domain.ObligationVoided, domain.ObligationAtRisk, domain.ObligationOverdue:
+		return w, false, nil // no row depends on them
+	case domain.AppRegistered, domain.PolicyPublished, domain.PolicyEffective, domain.SignerRegistered, domain.ServiceCeased,
+		domain.BuildVoided, domain.BuildDisputed, domain.SurfacePublished, domain.CalendarPublished:
+		return w, false, nil // not about a person
+	default:
+		return w, false, fmt.Errorf("event %T has no case in consents", e.Event)
+	}
+	return w, true, nil
+}
+
+// noIn returns what a no may change.
+func noIn(s domain.Scope) word { return word{purposes: s.Purposes, all: s.All, rows: s.All} }
+
+// answerIn returns what an entry's answer is, and the build that recorded it, if it
+// is one.
+func answerIn(e *codec.Entry) (answer domain.Status, build string) {
+	switch x := e.Event.(type) {
+	case domain.ConsentGiven:
+		return domain.Given, x.Build
+	case domain.ConsentRefused:
+		return domain.Refused, x.Build
+	case domain.ConsentWithdrawn:
+		return domain.Withdrawn, x.Build
+	}
+	return 0, ""
+}
+
+// moment is when f counts, never before it was recorded. Rows are as of it.
+func moment(f domain.Fact) domain.Instant {
+	if _, yes := f.Event.(domain.ConsentGiven); yes {
+		return max(f.At, f.Recorded)
+	}
+	return f.Recorded
+}
