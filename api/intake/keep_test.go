@@ -41,6 +41,7 @@ func TestARefusedRequestThatWantsNoAnswerIsKept(t *testing.T) {
 	}{
 		{"a purpose that no policy has", record, no, domain.UnknownPurpose, "smartkey", true},
 		{"no event at all", record, []byte("user-1 says no"), domain.Malformed, "smartkey", true},
+		{"a member that is nested too deep", record, event("4", "consent.withdrawn", "user-1", `{"all":true,"x":`+strings.Repeat("[", 10_001)+strings.Repeat("]", 10_001)+`}`), domain.Malformed, "smartkey", true},
 		{"an app that is not registered", "consent.v1.other.record", event("2", "consent.withdrawn", "user-1", `{"all":true}`), domain.UnknownApp, invalidApp, true},
 		{"a grant", record, event("3", "consent.given", "user-1", `{"act":"nod"}`), domain.UnknownAct, "smartkey", false},
 	} {

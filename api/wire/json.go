@@ -22,10 +22,17 @@ func notJSON(err error, what string) error {
 		if errors.Is(err, jsontext.ErrDuplicateName) {
 			return malformed("%s: the same name stands twice in one object", pathOf(what, e.JSONPointer))
 		}
+		if strings.Count(string(e.JSONPointer), "/") >= readDepth-1 {
+			return malformed("%s is nested too deep: JSON is read to %d levels", pathOf(what, e.JSONPointer), readDepth)
+		}
 		return malformed("%s is not valid JSON in UTF-8 (near byte %d)", pathOf(what, e.JSONPointer), e.ByteOffset)
 	}
 	return malformed("%s must be a JSON object", what)
 }
+
+// readDepth is how deep JSON may be nested: so far the parser goes. Who says what
+// cannot be told of a text that is deeper, so an opt-out is refused for it, too.
+const readDepth = 10_000
 
 // maxShownDepth is how many levels of a place are written: a text that is nested
 // ten thousand levels deep makes no sentence of that length.

@@ -370,3 +370,24 @@ func TestATimeThatDiffersInItsFormAloneIsThatOfTheOptOut(t *testing.T) {
 		t.Errorf("a grant at such a time: %v", err)
 	}
 }
+
+// How deep JSON may be nested is a limit of the parser: beyond it an opt-out is
+// refused, and the refusal says why.
+func TestWhatIsNestedTooDeepIsRefusedWithThatReason(t *testing.T) {
+	nested := func(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
+	send := func(beside, inData string) error {
+		_, err := ParseEvent("demo", []byte(`{"specversion":"1.0","id":"1","source":"a","type":"consent.withdrawn","subject":"ann","x":`+beside+`,"data":{"all":true,"details":`+inData+`}}`))
+		return err
+	}
+	for name, err := range map[string]error{"beside the data": send(nested(10_001), "{}"), "in the data": send(`"y"`, nested(10_001))} {
+		if err == nil || !strings.Contains(err.Error(), "nested too deep: JSON is read to 10000 levels") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := send(nested(9_000), nested(9_000)); err != nil {
+		t.Errorf("within the limit: %v", err)
+	}
+	if err := send("[", "{}"); err == nil || strings.Contains(err.Error(), "too deep") {
+		t.Errorf("what is broken is not deep: %v", err)
+	}
+}
