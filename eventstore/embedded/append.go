@@ -95,7 +95,7 @@ func (d *DB) appendGroup(writes []*write, size int) {
 		_ = b.Close() // it only gives the memory back
 		return
 	}
-	if d.sync(b, made) != nil {
+	if d.sync(b) != nil {
 		return // whoever waits sees that the store is dead
 	}
 	for _, w := range made {
@@ -136,9 +136,8 @@ func putRecord(b *pebble.Batch, at eventstore.Position, s eventstore.Stream, rev
 	_ = op.Finish()
 }
 
-// sync makes b, which holds writes, durable and moves the mark to the last
-// position.
-func (d *DB) sync(b *pebble.Batch, writes []*write) error {
+// sync makes b durable and moves the mark to the last position.
+func (d *DB) sync(b *pebble.Batch) error {
 	wal := d.walNum.Load()
 	if err := d.pebble.ApplyNoSyncWait(ended(b), pebble.Sync); err != nil {
 		d.die(err)
@@ -153,7 +152,6 @@ func (d *DB) sync(b *pebble.Batch, writes []*write) error {
 		return err
 	}
 	_ = b.Close() // it only gives the memory back
-	d.tail.put(writes)
 	d.mark.move(p)
 	return nil
 }

@@ -82,9 +82,10 @@ func (l *Ledger) meet(ctx context.Context, req Request, ref domain.Reference) (*
 	if _, err := (domain.Subject{}).Decide(likely(req), ref, at, recorded); err != nil {
 		return nil, err
 	}
+	heard := l.feed.heard()
 	p, fresh, err := l.vault.Enrol(ctx, who)
 	if fresh {
-		l.beginFold(domain.StreamID{Noun: domain.SubjectNoun, App: req.App, ID: p.Pseudonym.String()})
+		l.beginFold(domain.StreamID{Noun: domain.SubjectNoun, App: req.App, ID: p.Pseudonym.String()}, heard)
 	}
 	return p, err
 }
