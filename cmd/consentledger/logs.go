@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"iter"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"consentledger/api/audit/witness"
+	"consentledger/eventstore"
+	"consentledger/eventstore/ledger"
 	"consentledger/projections/transparency"
 )
 
@@ -87,11 +90,22 @@ func (d *dataDir) logConfig(ctx context.Context, origin string) (transparency.Co
 	return transparency.Config{Records: d.db.Store(), Keep: keep, Dir: tileDir(d.path)}, err
 }
 
+// fed is the store, but that whoever follows it is told of what the ledger has read.
+type fed struct {
+	eventstore.Store
+	ledger *ledger.Ledger
+}
+
+func (f fed) Follow(ctx context.Context, after eventstore.Position) iter.Seq2[[]eventstore.Recorded, error] {
+	return f.ledger.FollowRecords(ctx, after)
+}
+
 func (h *house) openLogs(ctx context.Context) error {
 	c, err := h.dir.logConfig(ctx, h.config.origin)
 	if err != nil {
 		return err
 	}
+	c.Records = fed{h.dir.db.Store(), h.dir.ledger}
 	c.Pace, c.Log, c.Halt = sealPace, h.log, h.dir.brake.pull
 	if h.logs, err = transparency.Open(ctx, c); err != nil {
 		return err

@@ -140,11 +140,6 @@ type Committers func(ref string) (Committer, error)
 type Encoded struct {
 	Record eventstore.Record
 	Plains []Plain // what of it is personal, beside the record
-
-	// Entry is what [Decode] makes of the record, but for its revision and
-	// position. If Event is nil, read the record: the fact says more of a person
-	// than its record, and whoever reads records must not see it.
-	Entry Entry
 }
 
 // Encode writes e in its newest shape. Ref is whom the stream is about, and key
@@ -165,7 +160,6 @@ func Encode(env Envelope, e domain.Event, ref string, key Committer, others Comm
 	if env.Request.ID != ([16]byte{}) {
 		l.Request = requestOf(env.Request)
 	}
-	entry := Entry{Envelope: env, Type: name}
 	for _, p := range plains {
 		owner, k := ref, key
 		if p.Ref != "" {
@@ -178,16 +172,12 @@ func Encode(env Envelope, e domain.Event, ref string, key Committer, others Comm
 		}
 		c := k.Commit(env.ID, p.Role, p.Text)
 		l.Parts = append(l.Parts, partV1{hexOf(c[:]), owner, p.Role})
-		entry.Parts = append(entry.Parts, Part{p.Role, owner, c})
 	}
 	data, err := l.marshal()
 	if err != nil {
 		return Encoded{}, fmt.Errorf("event %s: %w", name, err)
 	}
-	if entry.Event = e; len(personal) > 0 {
-		entry.Event = withoutDetails(e)
-	}
-	return Encoded{eventstore.Record{ID: env.ID, Type: name, Data: data}, plains, entry}, nil
+	return Encoded{eventstore.Record{ID: env.ID, Type: name, Data: data}, plains}, nil
 }
 
 // requestOf returns how a line names a request. Its texts lie in one string.
@@ -205,32 +195,6 @@ func hexOf(list ...[]byte) string {
 		b = hex.AppendEncode(b, x)
 	}
 	return string(b)
-}
-
-// withoutDetails returns the fact without what is personal of it: nil unless it
-// is one of those that are recorded most.
-func withoutDetails(e domain.Event) domain.Event {
-	switch e := e.(type) {
-	case domain.ConsentGiven:
-		e.Details = ""
-		return e
-	case domain.ConsentRefused:
-		e.Details = ""
-		return e
-	case domain.ConsentWithdrawn:
-		e.Details = ""
-		return e
-	case domain.PolicyAcknowledged:
-		e.Details = ""
-		return e
-	case domain.PermissionGranted:
-		e.Details = ""
-		return e
-	case domain.PermissionRevoked:
-		e.Details = ""
-		return e
-	}
-	return nil
 }
 
 // Public returns what of e a line would hold as its data: nothing personal.

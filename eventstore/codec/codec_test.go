@@ -307,39 +307,6 @@ func TestPersonalPartsStayOutOfTheLine(t *testing.T) {
 	}
 }
 
-// An entry that Encode returns is the one that Decode reads, and as little of it
-// is personal.
-func TestWhatWasWrittenNeedNotBeRead(t *testing.T) {
-	details := domain.Personal(`{"ip":"203.0.113.9"}`)
-	personal := []domain.Event{
-		domain.ConsentGiven{Kind: domain.ExplicitConsent, Details: details}, domain.ConsentRefused{Details: details}, domain.ConsentWithdrawn{Details: details},
-		domain.PolicyAcknowledged{Details: details}, domain.NoticePresented{Details: details}, domain.PermissionGranted{Details: details},
-		domain.PermissionDenied{Details: details}, domain.PermissionRevoked{Details: details}, domain.AgeRecorded{BirthDate: "2012-01-02"},
-		domain.GuardianVerified{Guardian: "aa11", Identity: "Zhang San"}, domain.ExemptionInvoked{Justification: "fire"},
-		domain.Noted{Kind: "purpose.changed", Details: details}, domain.RequestReceived{Text: details}, domain.Stepped{Kind: "request.verified", Details: details},
-		domain.DataAccessed{Name: "Li Si", Words: "a complaint"},
-	}
-	key := func(string) (Committer, error) { return stub{}, nil }
-	known := 0
-	for _, e := range append(personal, samples...) {
-		x, err := Encode(envelope, e, "00ff", stub{}, key, Plain{Role: "binding", Text: []byte("x")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if x.Entry.Event == nil {
-			continue
-		}
-		known++
-		read, err := Decode(eventstore.Recorded{Record: x.Record, Stream: eventstore.Stream(envelope.Stream.String())})
-		if err != nil || !reflect.DeepEqual(x.Entry, read) {
-			t.Errorf("%s: wrote %#v, read %#v, %v", x.Record.Type, x.Entry, read, err)
-		}
-	}
-	if want := len(samples) + 6; known != want {
-		t.Errorf("%d entries are known, want %d", known, want)
-	}
-}
-
 func TestDecodeNeverGuesses(t *testing.T) {
 	good := encode(t, domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}})
 	for name, change := range map[string]func(*eventstore.Recorded){

@@ -163,7 +163,7 @@ func (g *group) append(w *write) {
 func (g *group) apply() error {
 	d := g.d
 	if slices.ContainsFunc(g.made, func(w *write) bool { return w.durable }) {
-		if err := d.sync(g.batch, g.made); err != nil {
+		if err := d.sync(g.batch); err != nil {
 			return err
 		}
 	} else if len(g.made) > 0 {
@@ -192,9 +192,8 @@ func putRecord(b *pebble.Batch, at eventstore.Position, s eventstore.Stream, rev
 	_ = op.Finish()
 }
 
-// sync makes b, which holds writes, durable and moves the mark to the last
-// position.
-func (d *DB) sync(b *pebble.Batch, writes []*write) error {
+// sync makes b durable and moves the mark to the last position.
+func (d *DB) sync(b *pebble.Batch) error {
 	wal := d.walNum.Load()
 	if err := d.pebble.ApplyNoSyncWait(ended(b), pebble.Sync); err != nil {
 		d.die(err)
@@ -208,7 +207,6 @@ func (d *DB) sync(b *pebble.Batch, writes []*write) error {
 		d.die(fmt.Errorf("sync: %w", err))
 		return err
 	}
-	d.tail.put(writes)
 	d.mark.move(p)
 	return nil
 }

@@ -77,7 +77,6 @@ type DB struct {
 	walNum  atomic.Uint64 // of the write-ahead log that is written now
 
 	mark mark
-	tail tail
 
 	dead     chan struct{} // closed by die
 	dieOnce  sync.Once

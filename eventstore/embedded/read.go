@@ -45,10 +45,7 @@ func (d store) Follow(ctx context.Context, after eventstore.Position) iter.Seq2[
 				yield(nil, err)
 				return
 			}
-			page := d.tail.page(after, end)
-			if len(page) == 0 {
-				page, err = d.page(ctx, after, end)
-			}
+			page, err := d.page(ctx, after, end)
 			if len(page) > 0 {
 				after = page[len(page)-1].Position
 				if !yield(page, nil) {
@@ -96,6 +93,7 @@ func (d store) Head(ctx context.Context) (eventstore.Position, error) {
 func (d *DB) page(ctx context.Context, after, end eventstore.Position) (page []eventstore.Recorded, err error) {
 	size := 0
 	upper := min(end, after+eventstore.MaxBatch)
+	page = make([]eventstore.Recorded, 0, upper-after)
 	err = d.scan(ctx, recordKey(after+1), recordKey(upper+1), func(key, value []byte) (bool, error) {
 		want := after + eventstore.Position(len(page)) + 1
 		r, err := d.record(key, value, want)

@@ -1,8 +1,10 @@
 package ledger_test
 
 import (
+	"context"
 	"fmt"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -19,11 +21,12 @@ func BenchmarkExecute(b *testing.B) {
 		"public":   yes,
 		"personal": domain.WithdrawConsent{Scope: domain.Scope{All: true}, Details: "said to the desk in the lobby"},
 	} {
-		b.Run(name, func(b *testing.B) { benchExecute(b, command) })
+		b.Run(name, func(b *testing.B) { benchExecute(b, command, 0) })
 	}
+	b.Run("followed by 8", func(b *testing.B) { benchExecute(b, yes, 8) })
 }
 
-func benchExecute(b *testing.B, command domain.Command) {
+func benchExecute(b *testing.B, command domain.Command, followers int) {
 	db, err := embedded.Open(b.TempDir(), embedded.Options{})
 	if err != nil {
 		b.Fatal(err)
@@ -39,6 +42,16 @@ func benchExecute(b *testing.B, command domain.Command) {
 		b.Fatal(err)
 	}
 	begin(b, l)
+	ctx, stop := context.WithCancel(b.Context())
+	var crew sync.WaitGroup
+	defer crew.Wait()
+	defer stop()
+	for range followers {
+		crew.Go(func() {
+			for range l.Follow(ctx, 0) { // until it is told to stop
+			}
+		})
+	}
 	var next atomic.Uint64
 	b.SetParallelism(256 / runtime.GOMAXPROCS(0))
 	b.ResetTimer()

@@ -86,3 +86,6 @@ func snapshotsAlike(all []codec.Entry) error {
 
 // Writes reports whether somebody writes snapshots.
 func (l *Ledger) Writes() bool { return l.due.wanted.Load() }
+
+// KeepLittle lets whoever follows soon be too far behind for what is kept.
+func (l *Ledger) KeepLittle() { l.feed.most = chunkBytes / 4 }

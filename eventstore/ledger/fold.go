@@ -113,25 +113,26 @@ func (o *others) with(e codec.Entry, own domain.Own) *others {
 
 // fold returns the newest fold of a stream that this process knows, reading
 // the stream if it knows none. Another process may have appended since: then
-// the append that follows loses the race, and reads again; and whoever follows
-// the log hears of it, see [folds.hear].
+// the append that follows loses the race, and reads again; and the cache hears
+// of it, see [folds.hear].
 func (l *Ledger) fold(ctx context.Context, stream domain.StreamID) (*fold, error) {
 	if f, ok := l.folds.get(stream); ok {
 		return f, nil
 	}
+	heard := l.feed.heard()
 	f, err := l.foldUntil(ctx, stream, 0)
 	if err == nil {
-		l.folds.put(stream, f)
+		l.folds.put(stream, f, heard)
 	}
 	return f, err
 }
 
-// beginFold remembers that a stream is empty which had no name until now: it
-// need not be read. Should somebody else have written to it meanwhile, the
-// append that follows loses the race.
-func (l *Ledger) beginFold(stream domain.StreamID) {
+// beginFold remembers that a stream is empty which had no name when the log was
+// heard up to a position: it need not be read. Should somebody else have written
+// to it meanwhile, the append that follows loses the race.
+func (l *Ledger) beginFold(stream domain.StreamID, heard eventstore.Position) {
 	if _, ok := l.folds.get(stream); !ok {
-		l.folds.put(stream, newFold())
+		l.folds.put(stream, newFold(), heard)
 	}
 }
 
@@ -187,26 +188,27 @@ func (l *Ledger) foldOn(ctx context.Context, stream domain.StreamID, f *fold, un
 	return f, nil
 }
 
-// folds is a bounded cache. Obligations have a place of their own, so that they
-// do not drive persons out: they come in streams that are written to for a
-// moment and then for weeks not.
+// folds is a bounded cache: a fold that is in it holds all that was heard of its
+// stream. Obligations have a place of their own, so that they do not drive persons
+// out: they come in streams that are written to for a moment and then for weeks
+// not.
 type folds struct {
+	feed *feed
+
 	mu     sync.Mutex
 	last   generations.Map[domain.StreamID, *fold]
 	duties generations.Map[domain.StreamID, *fold]
-
-	heard    map[domain.StreamID]eventstore.Position // the newest record of what decisions of an app look up
-	since    eventstore.Position                     // the log was heard from here, without a gap,
-	followed eventstore.Position                     // to here
 }
 
-// newFolds returns a cache for folds of so many bytes.
-func newFolds(memory int) folds {
+// newFolds returns a cache for folds of so many bytes, and the feed that it hears.
+func newFolds(memory int, store eventstore.Store, head eventstore.Position) *folds {
 	weigh := func(_ domain.StreamID, f *fold) int { return f.weight }
-	return folds{
+	c := &folds{
 		last:   generations.Map[domain.StreamID, *fold]{Each: memory / 16 * 7, Weigh: weigh},
 		duties: generations.Map[domain.StreamID, *fold]{Each: memory / 16, Weigh: weigh},
 	}
+	c.feed = &feed{store: store, folds: c, lead: make(chan struct{}, 1), most: feedBytes, begin: head, end: head}
+	return c
 }
 
 func (c *folds) of(s domain.StreamID) *generations.Map[domain.StreamID, *fold] {
@@ -219,73 +221,55 @@ func (c *folds) of(s domain.StreamID) *generations.Map[domain.StreamID, *fold] {
 func (c *folds) get(s domain.StreamID) (*fold, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f, ok := c.of(s).Get(s)
-	if ok && s.ID == mainID && f.position < c.heard[s] {
-		return nil, false
-	}
-	return f, ok
+	return c.of(s).Get(s)
 }
 
 // unchanged returns the fold of a stream if it is known to be the same since a
 // position: nothing that is later is in it, and everything up to there was heard.
 func (c *folds) unchanged(s domain.StreamID, since eventstore.Position) (*fold, bool) {
 	f, ok := c.get(s)
-	return f, ok && f.position <= since && !c.behind(since)
+	return f, ok && f.position <= since && since <= c.feed.heard()
 }
 
 // mainID names the streams that an app has one of: its policies, its calendars.
 const mainID = "main"
 
 // hear drops the fold of every stream that somebody else has written to: the
-// records of this process are in its folds already, or about to be. Of streams
-// that every decision looks up it remembers how far they are, so that no fold
-// which was being read meanwhile takes their place. What one follower has heard,
-// the next need not hear.
-func (c *folds) hear(list []codec.Entry) {
-	if len(list) == 0 {
-		return
-	}
+// records of this process are in its folds already, or about to be. Then it calls
+// keep, before any other fold finds its way in.
+func (c *folds) hear(s stretch, keep func(stretch)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	first, last := list[0].Position, list[len(list)-1].Position
-	switch {
-	case c.since <= first && last <= c.followed:
-		return
-	case c.since <= first && first <= c.followed+1:
-		for list[0].Position <= c.followed {
-			list = list[1:]
-		}
-		c.followed = last
-	case last > c.followed:
-		c.since, c.followed = first, last
+	for _, e := range s.entries {
+		c.drop(e.Stream, e.Position)
 	}
-	for _, e := range list {
-		if f, ok := c.of(e.Stream).Peek(e.Stream); ok && f.position < e.Position {
-			c.of(e.Stream).Delete(e.Stream)
+	if s.bad != nil {
+		// What cannot be read is heard of all the same: whoever needs it is told so.
+		if id, err := domain.ParseStreamID(string(s.records[len(s.records)-1].Stream)); err == nil {
+			c.drop(id, s.last())
 		}
-		if e.Stream.ID == mainID {
-			if c.heard == nil {
-				c.heard = map[domain.StreamID]eventstore.Position{}
-			}
-			c.heard[e.Stream] = max(c.heard[e.Stream], e.Position)
-		}
+	}
+	keep(s)
+}
+
+// drop forgets the fold of a stream if it does not hold the record at a position.
+func (c *folds) drop(s domain.StreamID, at eventstore.Position) {
+	if f, ok := c.of(s).Peek(s); ok && f.position < at {
+		c.of(s).Delete(s)
 	}
 }
 
-// behind reports whether a record up to head was not heard yet.
-func (c *folds) behind(head eventstore.Position) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.followed < head
-}
-
-// put remembers a fold, unless a newer one is known: who reads a stream may be
-// overtaken by who writes to it.
-func (c *folds) put(s domain.StreamID, f *fold) {
+// put remembers a fold that was read, or begun, when the log was heard up to a
+// position; unless a newer one is known, or its stream was written to since: who
+// reads a stream may be overtaken by who writes to it.
+func (c *folds) put(s domain.StreamID, f *fold, heard eventstore.Position) {
 	f.weight = f.bytes(s.Noun)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if known, ok := c.of(s).Peek(s); !ok || known.position <= f.position {
+	if known, ok := c.of(s).Peek(s); ok && known.position > f.position {
+		return
+	}
+	if !c.feed.wrote(s, max(f.position, heard)) {
 		c.of(s).Put(s, f)
 	}
 }

@@ -1,22 +1,29 @@
 package ledger_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"reflect"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
+	"consentledger/eventstore/ledger"
 )
 
 // TestFollowersOfOneLedgerReadTheSame lets several follow while it is written,
 // and after it was: from the beginning, from the middle, and what is so old that
 // it is not remembered.
 func TestFollowersOfOneLedgerReadTheSame(t *testing.T) {
-	const records = 5000 // more than are remembered
+	const records = 5000
 	w := newWorld()
 	l := w.open(t)
+	l.KeepLittle()
 	begin(t, l)
 	follow := func(after, until int) (list []codec.Entry) {
 		for entries, err := range l.Follow(t.Context(), eventstore.Position(after)) {
@@ -65,6 +72,148 @@ func TestFollowersOfOneLedgerReadTheSame(t *testing.T) {
 		want := all[records-len(list) : records]
 		if len(list) == 0 || !reflect.DeepEqual(list, want) {
 			t.Errorf("%s: %d entries, and they are not those of a replay", name, len(list))
+		}
+	}
+}
+
+// A flaky store cannot be followed now and then, in the middle of what it has.
+type flaky struct {
+	eventstore.Store
+	batches atomic.Int64
+}
+
+var errFailed = errors.New("the store failed")
+
+func (f *flaky) Follow(ctx context.Context, after eventstore.Position) iter.Seq2[[]eventstore.Recorded, error] {
+	return func(yield func([]eventstore.Recorded, error) bool) {
+		for batch, err := range f.Store.Follow(ctx, after) {
+			if f.batches.Add(1)%5 == 0 {
+				batch, err = nil, errFailed
+			}
+			if !yield(batch, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// TestFollowersMissNothing has one process write, and another followed meanwhile
+// at several distances, over a store that fails and comes back: by some who begin
+// early, late or from the middle, by some who are slow and fall behind what is
+// kept, and by some who begin anew all the time. Each goes on from what it read
+// last.
+func TestFollowersMissNothing(t *testing.T) {
+	const records = 3000
+	w := newWorld()
+	writes := w.open(t)
+	begin(t, writes)
+	w.store = &flaky{Store: w.store}
+	l := w.open(t)
+	l.KeepLittle()
+	var written atomic.Int64
+	var failures atomic.Int64
+	var crew sync.WaitGroup
+	reader := func(after eventstore.Position, lag int64, rounds int) {
+		crew.Go(func() {
+			for at, round := after, 0; at < records; round++ {
+				read := 0
+				for entries, err := range l.Follow(t.Context(), at) {
+					if err != nil {
+						if !errors.Is(err, errFailed) || len(entries) > 0 {
+							t.Errorf("%d entries and %v", len(entries), err)
+							return
+						}
+						failures.Add(1)
+						break
+					}
+					if len(entries) == 0 || len(entries) > eventstore.MaxBatch {
+						t.Errorf("a slice has %d entries", len(entries))
+					}
+					for _, e := range entries {
+						if at++; e.Position != at { // the memory store leaves no gap
+							t.Errorf("after %d, lagging %d: told of %d, want %d", after, lag, e.Position, at)
+							return
+						}
+					}
+					if read++; at >= records || rounds != 0 && read%rounds == 0 {
+						break
+					}
+					for written.Load() < min(records, int64(at)+lag) {
+						runtime.Gosched()
+					}
+				}
+			}
+		})
+	}
+	for range 2 {
+		reader(0, 0, 0)
+		reader(1, 0, 1)    // begins anew after every slice
+		reader(2, 700, 0)  // is slow: waits until so many come after what it read
+		reader(0, 2000, 3) // falls behind what is kept
+	}
+	for i := range records {
+		w.now++
+		r := request(fmt.Sprint(i), yes)
+		r.Person.ID = fmt.Sprint(i % 50)
+		must(t, writes, r)
+		head, err := writes.Head(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if written.Store(int64(head)); i == records/2 {
+			reader(0, 0, 0)
+			reader(head-10, 0, 0)
+			reader(head, 300, 2)
+		}
+	}
+	crew.Wait()
+	if failures.Load() == 0 {
+		t.Error("the store never failed: this has proved nothing")
+	}
+}
+
+// TestWhoeverFollowsStopsAtWhatCannotBeRead lets a record come that no program
+// can read: whoever follows the entries is told of all before it, and of it,
+// every time; whoever follows the records, or begins after it, goes on.
+func TestWhoeverFollowsStopsAtWhatCannotBeRead(t *testing.T) {
+	w := newWorld()
+	l := w.open(t)
+	begin(t, l)
+	must(t, l, request("before", yes))
+	last, err := w.store.Append(t.Context(), "subject-demo-00ff", 0, eventstore.Record{ID: eventstore.EventID{1}, Type: "said.v9", Data: []byte("{}")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.now++
+	must(t, l, request("after", yes))
+	for name, l := range map[string]*ledger.Ledger{"as it comes": l, "from the store": w.open(t)} {
+		for range 2 {
+			at := eventstore.Position(0)
+			var bad error
+			for entries, err := range l.Follow(t.Context(), 0) {
+				if bad = err; err == nil {
+					at = entries[len(entries)-1].Position
+				}
+			}
+			unreadable, is := errors.AsType[*codec.UnreadableError](bad)
+			if at != last-1 || !is || unreadable.Position != last {
+				t.Errorf("%s: told of all up to %d, then %v, want %d", name, at, bad, last-1)
+			}
+		}
+		for entries, err := range l.Follow(t.Context(), last) {
+			if err != nil || entries[0].Position != last+1 {
+				t.Errorf("%s: behind it comes %v, %v", name, entries, err)
+			}
+			break
+		}
+		at := eventstore.Position(0)
+		for records, err := range l.FollowRecords(t.Context(), 0) {
+			if err != nil || records[0].Position != at+1 {
+				t.Fatalf("%s: after record %d: %v, %v", name, at, records, err)
+			}
+			if at = records[len(records)-1].Position; at > last {
+				break
+			}
 		}
 	}
 }

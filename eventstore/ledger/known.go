@@ -147,16 +147,16 @@ func (k *knownAt) scan(ctx context.Context, store eventstore.Store, at domain.In
 }
 
 // follow sets marks as the log grows, until ctx is done.
-func (k *knownAt) follow(ctx context.Context, store eventstore.Store) error {
+func (k *knownAt) follow(ctx context.Context, l *Ledger) error {
 	for {
 		k.mu.Lock()
-		err := k.load(ctx, store)
+		err := k.load(ctx, l.store)
 		from := k.read
 		k.mu.Unlock()
 		if err != nil {
 			return err
 		}
-		for batch, err := range store.Follow(ctx, from) {
+		for batch, err := range l.FollowRecords(ctx, from) {
 			if err != nil {
 				return err
 			}
@@ -280,5 +280,5 @@ func markKey(i int) []byte {
 // is found without reading it again, until ctx is done: then its error is
 // ctx.Err(). Without it the first question reads on from the last mark.
 func (l *Ledger) KeepMarks(ctx context.Context) error {
-	return l.known.follow(ctx, l.store)
+	return l.known.follow(ctx, l)
 }

@@ -35,7 +35,6 @@ import (
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec"
-	"consentledger/eventstore/pages"
 	"consentledger/eventstore/vault"
 )
 
@@ -144,10 +143,10 @@ type Ledger struct {
 	seed   maphash.Seed
 	locks  [1 << 14]sync.Mutex // one person's requests take turns
 
-	folds  folds
-	due    due
-	known  knownAt
-	recent recent
+	folds *folds
+	feed  *feed
+	due   due
+	known knownAt
 }
 
 // A Config is what a Ledger stands on.
@@ -168,12 +167,16 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if c.Memory == 0 {
 		c.Memory = defaultMemory
 	}
-	l := &Ledger{store: c.Store, vault: c.Vault, append: c.Vault.Appending(c.Store), blobs: c.Blobs, now: c.Now, seed: maphash.MakeSeed(), folds: newFolds(c.Memory)}
+	l := &Ledger{store: c.Store, vault: c.Vault, append: c.Vault.Appending(c.Store), blobs: c.Blobs, now: c.Now, seed: maphash.MakeSeed()}
 	l.known.rows = c.Rows
-	l.recent.written.entries.Each = pages.Kept / 2
 	head, err := c.Store.Head(ctx)
-	if err != nil || head == 0 {
-		return l, err
+	if err != nil {
+		return nil, err
+	}
+	l.folds = newFolds(c.Memory, c.Store, head)
+	l.feed = l.folds.feed
+	if head == 0 {
+		return l, nil
 	}
 	for r, err := range c.Store.ReadAll(ctx, head-1) {
 		if err != nil {
@@ -244,7 +247,7 @@ func (l *Ledger) looksUp(ctx context.Context, app domain.AppName, err error) (bo
 		return false, nil
 	}
 	head, err := l.store.Head(ctx)
-	if err != nil || !l.folds.behind(head) {
+	if err != nil || head <= l.feed.heard() {
 		return false, err
 	}
 	for _, noun := range []domain.Noun{domain.ServiceNoun, domain.PolicyNoun, domain.SurfaceNoun, domain.CalendarNoun} {
@@ -415,7 +418,7 @@ func (l *Ledger) remember(env codec.Envelope, events []domain.Event, records []e
 		next.add(codec.Entry{Envelope: env, Event: e, Revision: f.revision + eventstore.Revision(i) + 1, Position: last}, own)
 	}
 	l.due.add(env.Stream, next)
-	l.folds.put(env.Stream, next)
+	l.folds.put(env.Stream, next, last)
 	return receipt
 }
 

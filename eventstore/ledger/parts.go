@@ -18,8 +18,7 @@ type part struct {
 }
 
 // encode writes the facts of one request, and returns what of them is personal
-// beside them. Extra goes with the first. What is written is remembered for those
-// who follow: they may read the record before the append returns.
+// beside them. Extra goes with the first.
 func (l *Ledger) encode(ctx context.Context, env codec.Envelope, events []domain.Event, k key, extra []codec.Plain) ([]eventstore.Record, []part, error) {
 	var records []eventstore.Record
 	var parts []part
@@ -38,7 +37,6 @@ func (l *Ledger) encode(ctx context.Context, env codec.Envelope, events []domain
 		if len(r.Data) > eventstore.MaxData {
 			return nil, nil, domain.Refusal{Code: domain.TooLarge, Text: fmt.Sprintf("the event takes %d bytes, at most %d fit; keep documents as blobs and name their hash", len(r.Data), eventstore.MaxData)}
 		}
-		l.recent.written.add(x)
 		for _, p := range x.Plains {
 			parts = append(parts, part{vault.Part{Event: env.ID, Stream: env.Stream.String(), Role: p.Role, Plain: p.Text}, p.Ref})
 		}

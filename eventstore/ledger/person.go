@@ -87,13 +87,14 @@ func (l *Ledger) meet(ctx context.Context, req Request, ref domain.Reference) (*
 	if _, err := (domain.Subject{}).Decide(likely(req), ref, at, recorded); err != nil {
 		return nil, err
 	}
+	heard := l.feed.heard()
 	enrol := l.vault.Meet
 	if req.Other != (domain.PersonKey{}) {
 		enrol = l.vault.Enrol
 	}
 	p, fresh, err := enrol(ctx, who)
 	if fresh {
-		l.beginFold(domain.StreamID{Noun: domain.SubjectNoun, App: req.App, ID: p.Pseudonym.String()})
+		l.beginFold(domain.StreamID{Noun: domain.SubjectNoun, App: req.App, ID: p.Pseudonym.String()}, heard)
 	}
 	return p, err
 }

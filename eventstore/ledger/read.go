@@ -225,31 +225,6 @@ func (l *Ledger) Replay(ctx context.Context, after eventstore.Position) iter.Seq
 	return entries(l.store.ReadAll(ctx, after))
 }
 
-// Follow is Replay that does not stop, in slices; see [eventstore.Store]. Others
-// are given the same slices: do not change them.
-func (l *Ledger) Follow(ctx context.Context, after eventstore.Position) iter.Seq2[[]codec.Entry, error] {
-	return func(yield func([]codec.Entry, error) bool) {
-		for batch, err := range l.store.Follow(ctx, after) {
-			for len(batch) > 0 {
-				read, bad := l.recent.decode(batch)
-				l.folds.hear(read)
-				if len(read) > 0 && !yield(read, nil) {
-					return
-				}
-				if bad != nil {
-					yield(nil, bad)
-					return
-				}
-				batch = batch[len(read):]
-			}
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-		}
-	}
-}
-
 // KnownAt returns the position up to which records count that were known at a
 // moment; zero if none were.
 func (l *Ledger) KnownAt(ctx context.Context, at domain.Instant) (eventstore.Position, error) {

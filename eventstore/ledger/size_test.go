@@ -81,13 +81,13 @@ func TestTheCacheHoldsAboutAsManyBytesAsItCounts(t *testing.T) {
 			return f
 		}},
 	} {
-		c := newFolds(1 << 30)
+		c := newFolds(1<<30, nil, 0)
 		var counted int
 		before := heap()
 		for i := range tt.folds {
 			list := ofSomebody(t, i, tt.size)
 			f := tt.make(list)
-			c.put(list[0].Stream, f)
+			c.put(list[0].Stream, f, 0)
 			counted += f.weight
 		}
 		took := heap() - before
@@ -103,11 +103,11 @@ func TestTheCacheHoldsAboutAsManyBytesAsItCounts(t *testing.T) {
 // that grow.
 func TestTheCacheIsBoundedInBytes(t *testing.T) {
 	const most = 1 << 20
-	c := newFolds(most)
+	c := newFolds(most, nil, 0)
 	list := ofSomebody(t, 0, 40)
 	for i := range 1000 {
 		s := domain.StreamID{Noun: domain.SubjectNoun, App: "demo", ID: fmt.Sprint(i)}
-		c.put(s, foldOf(list[:1+i%40], domain.Alone))
+		c.put(s, foldOf(list[:1+i%40], domain.Alone), 0)
 	}
 	held, n := 0, 0
 	for i := range 1000 {

@@ -17,7 +17,7 @@ func (l *Ledger) SubjectUntil(ctx context.Context, stream domain.StreamID, least
 		return s, true, nil
 	}
 	f, ok := l.folds.get(stream)
-	if ok && f.position <= at && least <= f.revision && (least > 0 || !l.folds.behind(at)) {
+	if ok && f.position <= at && least <= f.revision && (least > 0 || at <= l.feed.heard()) {
 		return f.subjectOrNone(), true, nil
 	}
 	f, err = l.foldUntil(ctx, stream, at)
