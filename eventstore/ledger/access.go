@@ -82,27 +82,27 @@ func (l *Ledger) tryAccess(ctx context.Context, a Access) (Receipt, error) {
 // recorded, or who was erased, it is the app's stream.
 func (l *Ledger) accessStream(ctx context.Context, a Access) (domain.StreamID, key, []codec.Plain, error) {
 	if a.Subject != "" {
-		stream := domain.StreamID{Noun: domain.AccessNoun, App: a.App, ID: a.Subject}
+		stream := domain.AccessStream(a.App, a.Subject)
 		p, binding, err := l.boundAs(ctx, a.App, a.Subject)
 		if err != nil || p != nil {
 			return stream, p, binding, err
 		}
 	}
 	k, err := l.vault.AppKey(ctx, string(a.App))
-	return domain.StreamID{Noun: domain.AccessNoun, App: a.App, ID: domain.AppStream}, k, nil, err
+	return domain.AccessStream(a.App, domain.AppStream), k, nil, err
 }
 
 // boundAs returns the living person of a pseudonym and what ties the streams of
 // theirs to them, as their history has it; nil: there is nobody.
 func (l *Ledger) boundAs(ctx context.Context, app domain.AppName, pseudonym string) (*vault.Person, []codec.Plain, error) {
-	p, err := l.living(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: pseudonym})
+	p, err := l.living(ctx, domain.SubjectStream(app, pseudonym))
 	if _, nobody := errors.AsType[domain.Refusal](err); nobody {
 		return nil, nil, nil
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	for e, err := range l.readStream(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: pseudonym}) {
+	for e, err := range l.readStream(ctx, domain.SubjectStream(app, pseudonym)) {
 		if err != nil {
 			return nil, nil, err
 		}

@@ -246,8 +246,8 @@ func (l *Ledger) looksUp(ctx context.Context, app domain.AppName, err error) (bo
 	if err != nil || !l.folds.behind(head) {
 		return false, err
 	}
-	for _, noun := range []domain.Noun{domain.ServiceNoun, domain.PolicyNoun, domain.SurfaceNoun, domain.CalendarNoun} {
-		l.folds.forget(domain.StreamID{Noun: noun, App: app, ID: mainID})
+	for _, stream := range domain.OwnStreams(app) {
+		l.folds.forget(stream)
 	}
 	return true, nil
 }
@@ -280,30 +280,31 @@ func (l *Ledger) try(ctx context.Context, req Request) (Receipt, error) {
 	case domain.TakeStep:
 		return l.openIncident(ctx, req)
 	}
-	if noun, ok := nounOf(req); ok {
-		return l.executeApp(ctx, req, domain.StreamID{Noun: noun, App: req.App, ID: "main"})
+	if stream, ok := appStream(req); ok {
+		return l.executeApp(ctx, req, stream)
 	}
 	return l.executePerson(ctx, req)
 }
 
-// nounOf returns what a request is about, if it is not about a person.
-func nounOf(req Request) (domain.Noun, bool) {
+// appStream returns the app's own stream that a request is recorded in, if it is
+// not about a person.
+func appStream(req Request) (domain.StreamID, bool) {
 	switch cmd := req.Command.(type) {
 	case domain.RegisterApp:
-		return domain.ServiceNoun, true
+		return domain.ServiceStream(req.App), true
 	case domain.PublishPolicy:
-		return domain.PolicyNoun, true
+		return domain.PolicyStream(req.App), true
 	case domain.PublishSurface:
-		return domain.SurfaceNoun, true
+		return domain.SurfaceStream(req.App), true
 	case domain.PublishCalendar:
-		return domain.CalendarNoun, true
+		return domain.CalendarStream(req.App), true
 	case domain.Say:
 		if _, policy := cmd.Event.(domain.PolicyEffective); policy {
-			return domain.PolicyNoun, true
+			return domain.PolicyStream(req.App), true
 		}
-		return domain.ServiceNoun, req.Person == (domain.PersonKey{})
+		return domain.ServiceStream(req.App), req.Person == (domain.PersonKey{})
 	}
-	return "", false
+	return domain.StreamID{}, false
 }
 
 func (l *Ledger) executeApp(ctx context.Context, req Request, stream domain.StreamID) (Receipt, error) {

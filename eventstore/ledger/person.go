@@ -58,6 +58,11 @@ func (l *Ledger) detach(ctx context.Context, app domain.AppName, who domain.Pers
 	return l.vault.Detach(ctx, p, lookup(app, who), at, at.Add(horizon))
 }
 
+// subjectStream returns the stream of a person's history.
+func subjectStream(p *vault.Person) domain.StreamID {
+	return domain.SubjectStream(domain.AppName(p.App), p.Pseudonym.String())
+}
+
 func lookup(app domain.AppName, who domain.PersonKey) vault.Lookup {
 	return vault.Lookup{App: string(app), Kind: who.Kind, ID: who.ID}
 }
@@ -84,7 +89,7 @@ func (l *Ledger) meet(ctx context.Context, req Request, ref domain.Reference) (*
 	}
 	p, fresh, err := l.vault.Enrol(ctx, who)
 	if fresh {
-		l.beginFold(domain.StreamID{Noun: domain.SubjectNoun, App: req.App, ID: p.Pseudonym.String()})
+		l.beginFold(subjectStream(p))
 	}
 	return p, err
 }
@@ -240,7 +245,7 @@ func (l *Ledger) guardsEarlier(ctx context.Context, req Request, o *vault.Person
 // known, so that nobody is remembered for a mistake; or reports that the request
 // needs nobody: it was answered before, or its person's history has ended.
 func (l *Ledger) refused(ctx context.Context, req Request, ref domain.Reference, p *vault.Person) (settled bool, err error) {
-	stream := domain.StreamID{Noun: domain.SubjectNoun, App: req.App, ID: p.Pseudonym.String()}
+	stream := subjectStream(p)
 	defer l.lock(stream)()
 	f, err := l.fold(ctx, stream)
 	if err != nil || f.subject.Ended() != 0 {
@@ -293,7 +298,7 @@ func named(cmd domain.Command, pseudonym string) (domain.Command, bool) {
 // executeSubject decides on the person's own stream. It returns errEnded, and
 // when, if the history has ended and never answered the request.
 func (l *Ledger) executeSubject(ctx context.Context, req Request, ref domain.Reference, p *vault.Person) (Receipt, domain.Instant, error) {
-	stream := domain.StreamID{Noun: domain.SubjectNoun, App: req.App, ID: p.Pseudonym.String()}
+	stream := subjectStream(p)
 	if c, ok := req.Command.(domain.GiveConsent); ok && len(c.Confirms) > 0 {
 		var err error
 		if ref.Linked, err = l.answersOfLinked(ctx, stream); err != nil {
@@ -386,7 +391,7 @@ func (l *Ledger) answersOfLinked(ctx context.Context, stream domain.StreamID) ([
 		if link.Voided != 0 {
 			continue
 		}
-		other, err := l.fold(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: stream.App, ID: link.Other})
+		other, err := l.fold(ctx, domain.SubjectStream(stream.App, link.Other))
 		if err != nil {
 			return nil, err
 		}
@@ -403,7 +408,7 @@ func (l *Ledger) LogCheck(ctx context.Context, req Request, answered domain.Chec
 	if err != nil || !found {
 		return err
 	}
-	stream := domain.StreamID{Noun: domain.AccessNoun, App: req.App, ID: p.Pseudonym.String()}
+	stream := domain.AccessStream(req.App, p.Pseudonym.String())
 	defer l.lock(stream)()
 	f, err := l.fold(ctx, stream)
 	if err != nil {
@@ -424,7 +429,7 @@ func (l *Ledger) withLinks(ctx context.Context, stream domain.StreamID, s domain
 // histories finds the histories of an app's persons, as of a moment.
 func (l *Ledger) histories(ctx context.Context, app domain.AppName, past bool, until eventstore.Position) domain.Histories {
 	return func(other string) (domain.Subject, error) {
-		f, err := l.foldAsOf(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: other}, past, until)
+		f, err := l.foldAsOf(ctx, domain.SubjectStream(app, other), past, until)
 		if err != nil {
 			return domain.Subject{}, err
 		}

@@ -80,7 +80,7 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 		}
 		return l.executeCase(ctx, stream, req, ref, p) // the answer given before
 	}
-	before, err := l.history(ctx, req.App, p)
+	before, err := l.history(ctx, p)
 	if err == nil {
 		err = before.CheckAsks(cmd, l.Now())
 	}
@@ -120,8 +120,8 @@ func (l *Ledger) guardianOf(ctx context.Context, req Request) (domain.GuardianRe
 
 // history returns what is known of a person; nothing if their history has
 // ended: whoever comes is somebody new.
-func (l *Ledger) history(ctx context.Context, app domain.AppName, p *vault.Person) (domain.Subject, error) {
-	s, err := l.Subject(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: p.Pseudonym.String()})
+func (l *Ledger) history(ctx context.Context, p *vault.Person) (domain.Subject, error) {
+	s, err := l.Subject(ctx, subjectStream(p))
 	if err != nil || s.Ended() != 0 {
 		return domain.Subject{}, err
 	}
@@ -166,7 +166,7 @@ func (l *Ledger) asks(ctx context.Context, req Request, ref domain.Reference) (*
 // goesOn reports whether the history of whom an outside id leads to goes on. If it
 // has ended, the id leads to nobody from then on.
 func (l *Ledger) goesOn(ctx context.Context, app domain.AppName, who domain.PersonKey, p *vault.Person) (bool, error) {
-	f, err := l.fold(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: p.Pseudonym.String()})
+	f, err := l.fold(ctx, subjectStream(p))
 	if err != nil || f.subject.Ended() == 0 {
 		return true, err
 	}
@@ -201,7 +201,7 @@ func keepsNo(cmd domain.OpenRequest, err error) bool {
 // told records in the person's history where a request is told of, and returns
 // the history as it was before.
 func (l *Ledger) told(ctx context.Context, req Request, p *vault.Person, made domain.RequestMade) (domain.Subject, error) {
-	stream := domain.StreamID{Noun: domain.SubjectNoun, App: req.App, ID: p.Pseudonym.String()}
+	stream := subjectStream(p)
 	before, err := l.fold(ctx, stream)
 	if err != nil || before.subject.Ended() != 0 || slices.Contains(before.subject.Requests(), made.Request) {
 		return before.subjectOrNone(), err
@@ -259,7 +259,7 @@ func (l *Ledger) openIncident(ctx context.Context, req Request) (Receipt, error)
 func (l *Ledger) tryCase(ctx context.Context, stream domain.StreamID, req Request) (Receipt, error) {
 	if _, moves := req.Command.(domain.MoveObligations); moves {
 		// It follows from a calendar that another process may have published.
-		l.folds.forget(domain.StreamID{Noun: domain.CalendarNoun, App: stream.App, ID: "main"})
+		l.folds.forget(domain.CalendarStream(stream.App))
 	}
 	ref, err := l.reference(ctx, req.App)
 	if err != nil {
@@ -301,7 +301,7 @@ func (l *Ledger) another(ctx context.Context, ref *domain.Reference, stream doma
 			id = f.request.GoesOnIn()
 		}
 	}
-	of := domain.StreamID{Noun: domain.RequestNoun, App: stream.App, ID: id}
+	of := domain.RequestStream(stream.App, id)
 	if _, err := domain.ParseStreamID(of.String()); err != nil || of == stream {
 		return nil
 	}
@@ -314,7 +314,7 @@ func (l *Ledger) another(ctx context.Context, ref *domain.Reference, stream doma
 	if f.request.Received.Subject == "" {
 		return nil
 	}
-	person, err := l.Subject(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: stream.App, ID: f.request.Received.Subject})
+	person, err := l.Subject(ctx, domain.SubjectStream(stream.App, f.request.Received.Subject))
 	ref.Person = &person
 	return err
 }
@@ -324,7 +324,7 @@ func (l *Ledger) another(ctx context.Context, ref *domain.Reference, stream doma
 // them still runs.
 func (l *Ledger) caseKey(ctx context.Context, stream domain.StreamID, f *fold) (key, error) {
 	if ref := f.request.Received.Subject; ref != "" {
-		p, err := l.living(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: stream.App, ID: ref})
+		p, err := l.living(ctx, domain.SubjectStream(stream.App, ref))
 		if err == nil || !errors.Is(err, errGone) {
 			return p, err
 		}
