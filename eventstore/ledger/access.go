@@ -61,21 +61,11 @@ func (l *Ledger) tryAccess(ctx context.Context, a Access) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	defer l.lock(stream)()
-	f, err := l.fold(ctx, stream)
-	if err != nil {
-		return Receipt{}, err
-	}
-	if f.revision > 0 {
-		binding = nil
-	}
 	req := Request{
 		App: a.App, Source: "access", ID: a.ID, Body: []byte(a.ID),
 		Actor: a.Actor, RecordedBy: a.RecordedBy, Command: domain.Say{Event: a.DataAccessed},
 	}
-	return l.commit(ctx, req, stream, f, k, binding, func(domain.Instant) ([]domain.Event, error) {
-		return []domain.Event{a.DataAccessed}, nil
-	})
+	return l.settle(ctx, resolved{Request: req, stream: stream, key: k, said: a.DataAccessed, bound: binding})
 }
 
 // accessStream returns where an access is recorded. Of whom nothing was

@@ -18,11 +18,8 @@ import (
 // What is sealed for nobody in particular, as rejected messages are, stays as
 // long as it is kept anyway.
 func (l *Ledger) Erase(ctx context.Context, req Request) (Receipt, error) {
-	ref, err := l.reference(ctx, req.App)
+	ref, err := l.lookUp(ctx, req)
 	if err != nil {
-		return Receipt{}, err
-	}
-	if err := sign(&ref, req); err != nil {
 		return Receipt{}, err
 	}
 	p, found, err := l.vault.Find(ctx, lookup(req.App, req.Person))

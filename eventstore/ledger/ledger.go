@@ -274,20 +274,17 @@ type key interface {
 }
 
 func (l *Ledger) try(ctx context.Context, req Request) (Receipt, error) {
-	switch req.Command.(type) {
-	case domain.OpenRequest:
-		return l.openRequest(ctx, req)
-	case domain.TakeStep:
-		return l.openIncident(ctx, req)
-	}
-	if stream, ok := appStream(req); ok {
+	if stream, own := appStream(req); own {
 		return l.executeApp(ctx, req, stream)
+	}
+	if _, asks := req.Command.(domain.OpenRequest); asks {
+		return l.openRequest(ctx, req)
 	}
 	return l.executePerson(ctx, req)
 }
 
-// appStream returns the app's own stream that a request is recorded in, if it is
-// not about a person.
+// appStream returns the stream of an app that a request is recorded in, if it is
+// not about a person. What opens a stream says no id: see [caseStream].
 func appStream(req Request) (domain.StreamID, bool) {
 	switch cmd := req.Command.(type) {
 	case domain.RegisterApp:
@@ -298,6 +295,10 @@ func appStream(req Request) (domain.StreamID, bool) {
 		return domain.SurfaceStream(req.App), true
 	case domain.PublishCalendar:
 		return domain.CalendarStream(req.App), true
+	case domain.TakeStep:
+		return domain.IncidentStream(req.App, ""), true
+	case domain.OpenRequest:
+		return domain.RequestStream(req.App, ""), req.Person == (domain.PersonKey{})
 	case domain.Say:
 		if _, policy := cmd.Event.(domain.PolicyEffective); policy {
 			return domain.PolicyStream(req.App), true
@@ -307,41 +308,20 @@ func appStream(req Request) (domain.StreamID, bool) {
 	return domain.StreamID{}, false
 }
 
+// executeApp executes what is not about a person, under the app's key.
 func (l *Ledger) executeApp(ctx context.Context, req Request, stream domain.StreamID) (Receipt, error) {
-	var ref domain.Reference
-	if _, registers := req.Command.(domain.RegisterApp); !registers {
-		var err error
-		if ref, err = l.reference(ctx, req.App); err != nil {
-			return Receipt{}, err
-		}
-	}
-	if err := sign(&ref, req); err != nil {
+	ref, err := l.lookUp(ctx, req)
+	if err != nil {
 		return Receipt{}, err
 	}
 	k, err := l.vault.AppKey(ctx, string(req.App))
 	if err != nil {
 		return Receipt{}, err
 	}
-	defer l.lock(stream)()
-	f, err := l.fold(ctx, stream)
-	if err != nil {
-		return Receipt{}, err
+	if isCase(stream.Noun) {
+		stream = caseStream(stream.Noun, req, k)
 	}
-	return l.commit(ctx, req, stream, f, k, nil, func(recorded domain.Instant) ([]domain.Event, error) {
-		switch stream.Noun {
-		case domain.ServiceNoun:
-			return f.service.Decide(req.Command, ref, atOf(req, recorded), recorded)
-		case domain.SurfaceNoun:
-			return f.surfaces.Decide(req.Command, ref)
-		case domain.CalendarNoun:
-			return f.calendars.Decide(req.Command, ref.By)
-		}
-		decide := func() ([]domain.Event, error) { return f.policies.Decide(req.Command, ref.By, recorded) }
-		if cmd, publishes := req.Command.(domain.PublishPolicy); publishes {
-			return l.publish(ctx, cmd, decide)
-		}
-		return decide()
-	})
+	return l.settle(ctx, resolved{Request: req, ref: ref, stream: stream, key: k})
 }
 
 // commit is the end of every request: the answer given before, or a decision

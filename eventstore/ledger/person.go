@@ -14,21 +14,17 @@ import (
 // so long a tombstone tells it from the next one's.
 const horizon = time.Duration(domain.Redelivery) * time.Millisecond
 
-var errEnded = errors.New("the history has ended")
-
 // executePerson executes what is about a person. Who was reassigned or closed
 // is somebody new from then on, but for what was already answered.
 func (l *Ledger) executePerson(ctx context.Context, req Request) (Receipt, error) {
-	ref, err := l.reference(ctx, req.App)
+	ref, err := l.lookUp(ctx, req)
 	if err != nil {
-		return Receipt{}, err
-	}
-	if err := sign(&ref, req); err != nil {
 		return Receipt{}, err
 	}
 	if ref.Erased, err = l.mustFilter(ctx, req); err != nil {
 		return Receipt{}, err
 	}
+	var ended endedError
 	for range tries {
 		p, err := l.meet(ctx, req, ref)
 		if err != nil {
@@ -38,18 +34,19 @@ func (l *Ledger) executePerson(ctx context.Context, req Request) (Receipt, error
 		if err != nil {
 			return Receipt{}, err
 		}
-		receipt, ended, err := l.executeSubject(ctx, filled, ref, p)
-		if !errors.Is(err, errEnded) {
+
+		receipt, err := l.settle(ctx, resolved{Request: filled, ref: ref, stream: subjectStream(p), key: p})
+		if !errors.As(err, &ended) {
 			if err == nil && req.Person != (domain.PersonKey{}) {
 				receipt.Near = l.offers(ctx, req, p, receipt)
 			}
 			return receipt, err
 		}
-		if err := l.detach(ctx, req.App, req.Person, p, ended); err != nil {
+		if err := l.detach(ctx, req.App, req.Person, p, domain.Instant(ended)); err != nil {
 			return Receipt{}, err
 		}
 	}
-	return Receipt{}, errEnded
+	return Receipt{}, ended
 }
 
 // detach makes an outside id lead to nobody, whose history has ended.
@@ -295,56 +292,6 @@ func named(cmd domain.Command, pseudonym string) (domain.Command, bool) {
 	return cmd, false
 }
 
-// executeSubject decides on the person's own stream. It returns errEnded, and
-// when, if the history has ended and never answered the request.
-func (l *Ledger) executeSubject(ctx context.Context, req Request, ref domain.Reference, p *vault.Person) (Receipt, domain.Instant, error) {
-	stream := subjectStream(p)
-	if c, ok := req.Command.(domain.GiveConsent); ok && len(c.Confirms) > 0 {
-		var err error
-		if ref.Linked, err = l.answersOfLinked(ctx, stream); err != nil {
-			return Receipt{}, 0, err
-		}
-	}
-	defer l.lock(stream)()
-	f, err := l.fold(ctx, stream)
-	if err != nil {
-		return Receipt{}, 0, err
-	}
-	if req, err = l.overtaken(ctx, req, f.subject); err != nil {
-		return Receipt{}, 0, err
-	}
-	extra := append(bindingOf(lookup(req.App, req.Person), p, f), original(req)...)
-	var repeats domain.EventID
-	receipt, err := l.commit(ctx, req, stream, f, p, extra, func(recorded domain.Instant) ([]domain.Event, error) {
-		if f.subject.Ended() != 0 {
-			return nil, errEnded
-		}
-		at, _ := req.times(recorded)
-		if since := f.subject.Since(); at < since && req.Person != (domain.PersonKey{}) {
-			if err := l.checkEarlier(ctx, req, f.subject, at); err != nil {
-				return nil, err
-			}
-		}
-		subject, err := l.whole(ctx, req, stream, f.subject)
-		if err != nil {
-			return nil, err
-		}
-		events, err := subject.Decide(req.Command, ref, at, recorded)
-		if err != nil || len(events) == 0 {
-			repeats, _ = subject.Repeats(req.Command, ref)
-			return nil, err
-		}
-		events[0], err = l.weigh(ctx, stream, f.subject, ref, domain.Fact{
-			At: at, Recorded: recorded, Source: p.Source(req.Source), Sequence: req.Sequence, Rules: domain.Rules, Event: events[0],
-		})
-		return events, err
-	})
-	if err == nil && receipt.Event == (eventstore.EventID{}) && repeats != (domain.EventID{}) {
-		return repeated(f, repeats), 0, nil
-	}
-	return receipt, f.subject.Ended(), err
-}
-
 // repeated answers a machine's signal that says nothing new: by the receipt of
 // the record that said it. So whoever is answered is answered by a record that is
 // on disk, every time, and a browser that sends its signal with every page adds
@@ -358,40 +305,14 @@ func repeated(f *fold, of domain.EventID) Receipt {
 	return receipt
 }
 
-// weigh returns the event of a fact that is about to be recorded, a consent with
-// what keeps it from allowing anything now: a no of a linked history too.
-func (l *Ledger) weigh(ctx context.Context, stream domain.StreamID, s domain.Subject, ref domain.Reference, f domain.Fact) (domain.Event, error) {
-	if _, yes := f.Event.(domain.ConsentGiven); !yes {
-		return f.Event, nil
-	}
-	s, err := l.withLinks(ctx, stream, s, false, 0)
-	if err != nil {
-		return nil, err
-	}
-	return s.Weigh(f, ref), nil
-}
-
-// whole returns what a request is decided on: whether somebody is asked too
-// soon, by a no of a linked history too; else by the history alone.
-func (l *Ledger) whole(ctx context.Context, req Request, stream domain.StreamID, s domain.Subject) (domain.Subject, error) {
-	if _, asking := req.Command.(domain.RequestConsent); !asking {
-		return s, nil
-	}
-	return l.withLinks(ctx, stream, s, false, 0)
-}
-
-// answersOfLinked returns the yeses in the histories linked to a stream.
-func (l *Ledger) answersOfLinked(ctx context.Context, stream domain.StreamID) ([]domain.EventID, error) {
-	f, err := l.fold(ctx, stream)
-	if err != nil {
-		return nil, err
-	}
+// answersOfLinked returns the grants in the histories that one is linked to.
+func (l *Ledger) answersOfLinked(ctx context.Context, app domain.AppName, s domain.Subject) ([]domain.EventID, error) {
 	var ids []domain.EventID
-	for _, link := range f.subject.Links() {
+	for _, link := range s.Links() {
 		if link.Voided != 0 {
 			continue
 		}
-		other, err := l.fold(ctx, domain.SubjectStream(stream.App, link.Other))
+		other, err := l.fold(ctx, domain.SubjectStream(app, link.Other))
 		if err != nil {
 			return nil, err
 		}
@@ -409,14 +330,7 @@ func (l *Ledger) LogCheck(ctx context.Context, req Request, answered domain.Chec
 		return err
 	}
 	stream := domain.AccessStream(req.App, p.Pseudonym.String())
-	defer l.lock(stream)()
-	f, err := l.fold(ctx, stream)
-	if err != nil {
-		return err
-	}
-	_, err = l.commit(ctx, req, stream, f, p, bindingOf(lookup(req.App, req.Person), p, f), func(domain.Instant) ([]domain.Event, error) {
-		return []domain.Event{answered}, nil
-	})
+	_, err = l.settle(ctx, resolved{Request: req, stream: stream, key: p, said: answered})
 	return err
 }
 

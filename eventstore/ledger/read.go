@@ -276,10 +276,7 @@ func entries(records iter.Seq2[eventstore.Recorded, error]) iter.Seq2[codec.Entr
 
 // bindingOf returns the part that ties the first record of a stream to who the
 // person is outside, so that a swapped vault entry is caught.
-func bindingOf(who vault.Lookup, p *vault.Person, f *fold) []codec.Plain {
-	if f.revision != 0 {
-		return nil
-	}
+func bindingOf(who vault.Lookup, p *vault.Person) []codec.Plain {
 	text, err := json.Marshal(map[string]string{"app": who.App, "id": who.ID, "kind": who.Kind, "pseudonym": p.Pseudonym.String()})
 	if err != nil {
 		panic("ledger: four strings do not make JSON: " + err.Error())

@@ -8,7 +8,6 @@ import (
 
 	"consentledger/domain"
 	"consentledger/eventstore"
-	"consentledger/eventstore/codec"
 	"consentledger/eventstore/vault"
 )
 
@@ -46,25 +45,15 @@ func (l *Ledger) StreamOf(ctx context.Context, req Request) (domain.StreamID, er
 	return caseStream(noun, req, p), nil
 }
 
-// openRequest takes in a request. What it says of consent is recorded first, in
-// the person's own history: a no must not wait for anything. Then the history
-// says where the request is told of, and at last the request itself is
+// openRequest takes in a person's request. What it says of consent is recorded
+// first, in the person's own history: an opt-out must not wait for anything. Then
+// the history says where the request is told of, and at last the request itself is
 // recorded. A crash in between leaves what the next delivery completes.
 func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) {
 	cmd := req.Command.(domain.OpenRequest)
-	ref, err := l.reference(ctx, req.App)
+	ref, err := l.lookUp(ctx, req)
 	if err != nil {
 		return Receipt{}, err
-	}
-	if err := sign(&ref, req); err != nil {
-		return Receipt{}, err
-	}
-	if req.Person == (domain.PersonKey{}) {
-		k, err := l.vault.AppKey(ctx, string(req.App))
-		if err != nil {
-			return Receipt{}, err
-		}
-		return l.executeCase(ctx, caseStream(domain.RequestNoun, req, k), req, ref, k)
 	}
 	p, err := l.asks(ctx, req, ref)
 	if err != nil {
@@ -78,7 +67,7 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 		if err != nil {
 			return Receipt{}, err
 		}
-		return l.executeCase(ctx, stream, req, ref, p) // the answer given before
+		return l.settle(ctx, resolved{Request: req, ref: ref, stream: stream, key: p}) // the answer given before
 	}
 	before, err := l.history(ctx, p)
 	if err == nil {
@@ -102,7 +91,7 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 	}
 	ref.Person = &before
 	req.Command = cmd
-	return l.executeCase(ctx, stream, req, ref, p)
+	return l.settle(ctx, resolved{Request: req, ref: ref, stream: stream, key: p})
 }
 
 // guardianOf returns the name that the log has for the guardian who makes a
@@ -238,36 +227,9 @@ func beside(req Request, name string, cmd domain.Command) Request {
 	return req
 }
 
-// openIncident records the first step of an incident.
-func (l *Ledger) openIncident(ctx context.Context, req Request) (Receipt, error) {
-	ref, err := l.reference(ctx, req.App)
-	if err != nil {
-		return Receipt{}, err
-	}
-	if err := sign(&ref, req); err != nil {
-		return Receipt{}, err
-	}
-	k, err := l.vault.AppKey(ctx, string(req.App))
-	if err != nil {
-		return Receipt{}, err
-	}
-	return l.executeCase(ctx, caseStream(domain.IncidentNoun, req, k), req, ref, k)
-}
-
 // tryCase executes on the stream of a request, an incident or obligations that
 // has begun, or begins now: obligations follow from a fact.
-func (l *Ledger) tryCase(ctx context.Context, stream domain.StreamID, req Request) (Receipt, error) {
-	if _, moves := req.Command.(domain.MoveObligations); moves {
-		// It follows from a calendar that another process may have published.
-		l.folds.forget(domain.CalendarStream(stream.App))
-	}
-	ref, err := l.reference(ctx, req.App)
-	if err != nil {
-		return Receipt{}, err
-	}
-	if err := sign(&ref, req); err != nil {
-		return Receipt{}, err
-	}
+func (l *Ledger) tryCase(ctx context.Context, stream domain.StreamID, req Request, ref domain.Reference) (Receipt, error) {
 	f, err := l.fold(ctx, stream)
 	if err != nil {
 		return Receipt{}, err
@@ -282,7 +244,7 @@ func (l *Ledger) tryCase(ctx context.Context, stream domain.StreamID, req Reques
 	if err != nil {
 		return Receipt{}, err
 	}
-	return l.executeCase(ctx, stream, req, ref, k)
+	return l.settle(ctx, resolved{Request: req, ref: ref, stream: stream, key: k})
 }
 
 // another adds to ref the other request that one is, or is said to be, a
@@ -330,33 +292,6 @@ func (l *Ledger) caseKey(ctx context.Context, stream domain.StreamID, f *fold) (
 		}
 	}
 	return l.vault.AppKey(ctx, string(stream.App))
-}
-
-// executeCase decides on the stream of a request, an incident or obligations.
-func (l *Ledger) executeCase(ctx context.Context, stream domain.StreamID, req Request, ref domain.Reference, k key) (Receipt, error) {
-	defer l.lock(stream)()
-	f, err := l.fold(ctx, stream)
-	if err != nil {
-		return Receipt{}, err
-	}
-	var extra []codec.Plain
-	if p, ok := k.(*vault.Person); ok && req.Person != (domain.PersonKey{}) {
-		extra = append(bindingOf(lookup(req.App, req.Person), p, f), original(req)...)
-	}
-	receipt, err := l.commit(ctx, req, stream, f, k, extra, func(recorded domain.Instant) ([]domain.Event, error) {
-		at := atOf(req, recorded)
-		switch stream.Noun {
-		case domain.RequestNoun:
-			return f.request.Decide(req.Command, ref, at, recorded)
-		case domain.IncidentNoun:
-			return f.incident.Decide(req.Command, ref, at, recorded)
-		}
-		return f.duties.Decide(req.Command, ref, at, recorded)
-	})
-	if err == nil {
-		receipt.Stream = stream
-	}
-	return receipt, err
 }
 
 // Case returns what is known of a request.
