@@ -228,7 +228,7 @@ func (x *Exporter) selection(ctx context.Context, app domain.AppName, ask Export
 // each other too: what was said there may be why nothing is allowed here.
 func (x *Exporter) linked(ctx context.Context, app domain.AppName, pseudonym string) ([]string, error) {
 	history := func(of string) (domain.Subject, error) {
-		return x.Ledger.Subject(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: of})
+		return x.Ledger.Subject(ctx, domain.SubjectStream(app, of))
 	}
 	subject, err := history(pseudonym)
 	if err != nil {

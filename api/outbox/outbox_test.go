@@ -115,7 +115,7 @@ func (w *world) owe() {
 	w.t.Helper()
 	n := w.n.Add(1)
 	cause := domain.EventID{byte(n), byte(n >> 8), 1}
-	stream := domain.StreamID{Noun: domain.ObligationNoun, App: "demo", ID: fmt.Sprintf("%x", cause)}
+	stream := domain.ObligationStream("demo", fmt.Sprintf("%x", cause))
 	rule := domain.DeadlineRule{ID: "d15", Source: "1", Unit: domain.UnitCalendarDay, Length: 15, TimeZone: "Asia/Shanghai", ClockStart: "Withdrawn"}
 	do := func(cmd domain.Command) {
 		req := ledger.Request{Source: "react", ID: fmt.Sprintf("%s %+v", stream, cmd), Body: []byte("x"), Actor: "system", RecordedBy: "react", Command: cmd}

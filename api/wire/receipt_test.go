@@ -24,9 +24,9 @@ func TestAReceiptIsAppendedAsPackageJSONWritesIt(t *testing.T) {
 	for i, id := range ids {
 		for _, r := range []ledger.Receipt{
 			{Event: id}, {Event: id, Position: math.MaxUint64}, {Event: id, Position: eventstore.Position(rand.Uint64() >> (i % 64))},
-			{Event: id, Position: 7, Stream: domain.StreamID{Noun: domain.RequestNoun, App: "smartkey", ID: "0123"}},
-			{Event: id, Position: 7, Stream: domain.StreamID{Noun: domain.IncidentNoun, App: "smartkey", ID: "0123"}},
-			{Event: id, Position: 7, Stream: domain.StreamID{Noun: domain.ObligationNoun, App: "smartkey", ID: "0123"}},
+			{Event: id, Position: 7, Stream: domain.RequestStream("smartkey", "0123")},
+			{Event: id, Position: 7, Stream: domain.IncidentStream("smartkey", "0123")},
+			{Event: id, Position: 7, Stream: domain.ObligationStream("smartkey", "0123")},
 			{Event: id, Position: 7, ID: "w-1", Person: domain.PersonKey{Kind: "account", ID: "ada.~_-9Z"}}, {Event: id, ID: "urn:a/b"},
 			{Event: id, Position: 7, ID: "a \"b\"<\u2028"}, {Event: id, Position: 7, ID: "é"}, {Event: id, Position: 7, NotUnderstood: "data.(a name),time"},
 			{Event: id, Position: 7, Unknown: "a<b>,\u2028\xff\"c\""},

@@ -125,7 +125,7 @@ func TestGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	entry, err := EntryOf(codec.Entry{
-		Envelope: codec.Envelope{ID: eventstore.EventID{1}, Stream: domain.StreamID{Noun: domain.SubjectNoun, App: "smartkey", ID: "x"}, At: now, Recorded: now, Actor: "person", RecordedBy: "unauthenticated"},
+		Envelope: codec.Envelope{ID: eventstore.EventID{1}, Stream: domain.SubjectStream("smartkey", "x"), At: now, Recorded: now, Actor: "person", RecordedBy: "unauthenticated"},
 		Type:     "consent.given.v1", Parts: []codec.Part{{Role: "details"}}, Revision: 1, Position: 7,
 		Event: domain.ConsentGiven{Policy: "privacy", Act: "agree", Kind: domain.ExplicitConsent, Until: now, Details: "SECRET"},
 	})

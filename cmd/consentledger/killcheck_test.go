@@ -243,7 +243,7 @@ func recordsOf(ctx context.Context, d *dataDir, records map[trace][]codec.Entry,
 	if err != nil || !ok {
 		return nil, err
 	}
-	stream := domain.StreamID{Noun: domain.SubjectNoun, App: "smartkey", ID: p.Pseudonym.String()}
+	stream := domain.SubjectStream("smartkey", p.Pseudonym.String())
 	request := p.RequestID(killSource, w.id)
 	got := records[trace{stream.String(), request}]
 	for i, e := range got {

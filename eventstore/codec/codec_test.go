@@ -25,7 +25,7 @@ func (stub) Commit(_ eventstore.EventID, role string, plain []byte) (c [32]byte)
 
 var envelope = Envelope{
 	ID:     eventstore.EventID{1, 2, 3},
-	Stream: domain.StreamID{Noun: domain.SubjectNoun, App: "demo", ID: "00ff"},
+	Stream: domain.SubjectStream("demo", "00ff"),
 	At:     1767225600000, Recorded: 1767225600001, Claimed: 1767225700000,
 	Actor: "person", RecordedBy: "unauthenticated", OnBehalfOf: "guardian",
 	Request: Request{ID: [16]byte{4}, Digest: [16]byte{5}, Source: [8]byte{6}, Sequence: 7},

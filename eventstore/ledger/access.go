@@ -61,48 +61,38 @@ func (l *Ledger) tryAccess(ctx context.Context, a Access) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	defer l.lock(stream)()
-	f, err := l.fold(ctx, stream)
-	if err != nil {
-		return Receipt{}, err
-	}
-	if f.revision > 0 {
-		binding = nil
-	}
 	req := Request{
 		App: a.App, Source: "access", ID: a.ID, Body: []byte(a.ID),
 		Actor: a.Actor, RecordedBy: a.RecordedBy, Command: domain.Say{Event: a.DataAccessed},
 	}
-	return l.commit(ctx, req, stream, f, k, binding, func(domain.Instant) ([]domain.Event, error) {
-		return []domain.Event{a.DataAccessed}, nil
-	})
+	return l.settle(ctx, resolved{Request: req, stream: stream, key: k, said: a.DataAccessed, bound: binding})
 }
 
 // accessStream returns where an access is recorded. Of whom nothing was
 // recorded, or who was erased, it is the app's stream.
 func (l *Ledger) accessStream(ctx context.Context, a Access) (domain.StreamID, key, []codec.Plain, error) {
 	if a.Subject != "" {
-		stream := domain.StreamID{Noun: domain.AccessNoun, App: a.App, ID: a.Subject}
+		stream := domain.AccessStream(a.App, a.Subject)
 		p, binding, err := l.boundAs(ctx, a.App, a.Subject)
 		if err != nil || p != nil {
 			return stream, p, binding, err
 		}
 	}
 	k, err := l.vault.AppKey(ctx, string(a.App))
-	return domain.StreamID{Noun: domain.AccessNoun, App: a.App, ID: domain.AppStream}, k, nil, err
+	return domain.AccessStream(a.App, domain.AppStream), k, nil, err
 }
 
 // boundAs returns the living person of a pseudonym and what ties the streams of
 // theirs to them, as their history has it; nil: there is nobody.
 func (l *Ledger) boundAs(ctx context.Context, app domain.AppName, pseudonym string) (*vault.Person, []codec.Plain, error) {
-	p, err := l.living(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: pseudonym})
+	p, err := l.living(ctx, domain.SubjectStream(app, pseudonym))
 	if _, nobody := errors.AsType[domain.Refusal](err); nobody {
 		return nil, nil, nil
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	for e, err := range l.readStream(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: pseudonym}) {
+	for e, err := range l.readStream(ctx, domain.SubjectStream(app, pseudonym)) {
 		if err != nil {
 			return nil, nil, err
 		}

@@ -18,11 +18,8 @@ import (
 // What is sealed for nobody in particular, as rejected messages are, stays as
 // long as it is kept anyway.
 func (l *Ledger) Erase(ctx context.Context, req Request) (Receipt, error) {
-	ref, err := l.reference(ctx, req.App)
+	ref, err := l.lookUp(ctx, req)
 	if err != nil {
-		return Receipt{}, err
-	}
-	if err := sign(&ref, req); err != nil {
 		return Receipt{}, err
 	}
 	p, found, err := l.vault.Find(ctx, lookup(req.App, req.Person))
@@ -36,7 +33,7 @@ func (l *Ledger) Erase(ctx context.Context, req Request) (Receipt, error) {
 }
 
 func (l *Ledger) tryErase(ctx context.Context, req Request, ref domain.Reference, p *vault.Person) (Receipt, error) {
-	stream := domain.StreamID{Noun: domain.SubjectNoun, App: req.App, ID: p.Pseudonym.String()}
+	stream := subjectStream(p)
 	defer l.lock(stream)()
 	f, err := l.fold(ctx, stream)
 	if err != nil {
@@ -72,7 +69,7 @@ func (l *Ledger) FinishErasures(ctx context.Context) (int, error) {
 	}
 	n := 0
 	for _, o := range orders {
-		stream := domain.StreamID{Noun: domain.SubjectNoun, App: domain.AppName(o.App), ID: o.Pseudonym.String()}
+		stream := domain.SubjectStream(domain.AppName(o.App), o.Pseudonym.String())
 		f, err := l.fold(ctx, stream)
 		if err != nil {
 			return n, err

@@ -231,9 +231,6 @@ func (c *folds) unchanged(s domain.StreamID, since eventstore.Position) (*fold, 
 	return f, ok && f.position <= since && since <= c.feed.heard()
 }
 
-// mainID names the streams that an app has one of: its policies, its calendars.
-const mainID = "main"
-
 // hear drops the fold of every stream that somebody else has written to: the
 // records of this process are in its folds already, or about to be. Then it calls
 // keep, before any other fold finds its way in.

@@ -250,8 +250,8 @@ func (l *Ledger) looksUp(ctx context.Context, app domain.AppName, err error) (bo
 	if err != nil || head <= l.feed.heard() {
 		return false, err
 	}
-	for _, noun := range []domain.Noun{domain.ServiceNoun, domain.PolicyNoun, domain.SurfaceNoun, domain.CalendarNoun} {
-		l.folds.forget(domain.StreamID{Noun: noun, App: app, ID: mainID})
+	for _, stream := range domain.OwnStreams(app) {
+		l.folds.forget(stream)
 	}
 	return true, nil
 }
@@ -278,73 +278,54 @@ type key interface {
 }
 
 func (l *Ledger) try(ctx context.Context, req Request) (Receipt, error) {
-	switch req.Command.(type) {
-	case domain.OpenRequest:
-		return l.openRequest(ctx, req)
-	case domain.TakeStep:
-		return l.openIncident(ctx, req)
+	if stream, own := appStream(req); own {
+		return l.executeApp(ctx, req, stream)
 	}
-	if noun, ok := nounOf(req); ok {
-		return l.executeApp(ctx, req, domain.StreamID{Noun: noun, App: req.App, ID: "main"})
+	if _, asks := req.Command.(domain.OpenRequest); asks {
+		return l.openRequest(ctx, req)
 	}
 	return l.executePerson(ctx, req)
 }
 
-// nounOf returns what a request is about, if it is not about a person.
-func nounOf(req Request) (domain.Noun, bool) {
+// appStream returns the stream of an app that a request is recorded in, if it is
+// not about a person. What opens a stream says no id: see [caseStream].
+func appStream(req Request) (domain.StreamID, bool) {
 	switch cmd := req.Command.(type) {
 	case domain.RegisterApp:
-		return domain.ServiceNoun, true
+		return domain.ServiceStream(req.App), true
 	case domain.PublishPolicy:
-		return domain.PolicyNoun, true
+		return domain.PolicyStream(req.App), true
 	case domain.PublishSurface:
-		return domain.SurfaceNoun, true
+		return domain.SurfaceStream(req.App), true
 	case domain.PublishCalendar:
-		return domain.CalendarNoun, true
+		return domain.CalendarStream(req.App), true
+	case domain.TakeStep:
+		return domain.IncidentStream(req.App, ""), true
+	case domain.OpenRequest:
+		return domain.RequestStream(req.App, ""), req.Person == (domain.PersonKey{})
 	case domain.Say:
 		if _, policy := cmd.Event.(domain.PolicyEffective); policy {
-			return domain.PolicyNoun, true
+			return domain.PolicyStream(req.App), true
 		}
-		return domain.ServiceNoun, req.Person == (domain.PersonKey{})
+		return domain.ServiceStream(req.App), req.Person == (domain.PersonKey{})
 	}
-	return "", false
+	return domain.StreamID{}, false
 }
 
+// executeApp executes what is not about a person, under the app's key.
 func (l *Ledger) executeApp(ctx context.Context, req Request, stream domain.StreamID) (Receipt, error) {
-	var ref domain.Reference
-	if _, registers := req.Command.(domain.RegisterApp); !registers {
-		var err error
-		if ref, err = l.reference(ctx, req.App); err != nil {
-			return Receipt{}, err
-		}
-	}
-	if err := sign(&ref, req); err != nil {
+	ref, err := l.lookUp(ctx, req)
+	if err != nil {
 		return Receipt{}, err
 	}
 	k, err := l.vault.AppKey(ctx, string(req.App))
 	if err != nil {
 		return Receipt{}, err
 	}
-	defer l.lock(stream)()
-	f, err := l.fold(ctx, stream)
-	if err != nil {
-		return Receipt{}, err
+	if isCase(stream.Noun) {
+		stream = caseStream(stream.Noun, req, k)
 	}
-	return l.commit(ctx, req, stream, f, k, nil, func(recorded domain.Instant) ([]domain.Event, error) {
-		switch stream.Noun {
-		case domain.ServiceNoun:
-			return f.service.Decide(req.Command, ref, atOf(req, recorded), recorded)
-		case domain.SurfaceNoun:
-			return f.surfaces.Decide(req.Command, ref)
-		case domain.CalendarNoun:
-			return f.calendars.Decide(req.Command, ref.By)
-		}
-		decide := func() ([]domain.Event, error) { return f.policies.Decide(req.Command, ref.By, recorded) }
-		if cmd, publishes := req.Command.(domain.PublishPolicy); publishes {
-			return l.publish(ctx, cmd, decide)
-		}
-		return decide()
-	})
+	return l.settle(ctx, resolved{Request: req, ref: ref, stream: stream, key: k})
 }
 
 // commit is the end of every request: the answer given before, or a decision

@@ -70,7 +70,7 @@ func (l *Ledger) linkedNow(ctx context.Context, app domain.AppName, who domain.P
 
 // nearMiss looks at one of them. Whose history has ended, or never began, is none.
 func (l *Ledger) nearMiss(ctx context.Context, app domain.AppName, who domain.PersonKey, name string) (NearMiss, bool, error) {
-	stream := domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: name}
+	stream := domain.SubjectStream(app, name)
 	f, err := l.fold(ctx, stream)
 	if err != nil || f.revision == 0 || f.subject.Ended() != 0 {
 		return NearMiss{}, false, err
@@ -103,7 +103,7 @@ func (l *Ledger) offers(ctx context.Context, req Request, p *vault.Person, recei
 	default:
 		return ""
 	}
-	f, err := l.fold(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: req.App, ID: p.Pseudonym.String()})
+	f, err := l.fold(ctx, subjectStream(p))
 	if err != nil || f.subject.AgreedBefore(domain.EventID(receipt.Event)) {
 		return ""
 	}

@@ -29,28 +29,28 @@ func (l *Ledger) ExecuteOn(ctx context.Context, stream domain.StreamID, req Requ
 	default:
 		return Receipt{}, domain.Refusal{Code: domain.WrongStream, Text: "nothing is executed on a stream of this kind by its id"}
 	}
-	receipt, err := race(req.App, func() (Receipt, error) { return try(ctx, stream, req) })
+	once := func() (Receipt, error) {
+		ref, err := l.lookUp(ctx, req)
+		if err != nil {
+			return Receipt{}, err
+		}
+		return try(ctx, stream, req, ref)
+	}
+	receipt, err := race(req.App, once)
 	if _, refused := errors.AsType[domain.Refusal](err); refused || err == nil && receipt.Event == (eventstore.EventID{}) {
 		l.folds.forget(stream) // another process may have written what makes it possible
-		receipt, err = race(req.App, func() (Receipt, error) { return try(ctx, stream, req) })
+		receipt, err = race(req.App, once)
 	}
 	return receipt, err
 }
 
-func (l *Ledger) tryOn(ctx context.Context, stream domain.StreamID, req Request) (Receipt, error) {
-	ref, err := l.reference(ctx, req.App)
-	if err != nil {
-		return Receipt{}, err
-	}
-	if err := sign(&ref, req); err != nil {
-		return Receipt{}, err
-	}
+func (l *Ledger) tryOn(ctx context.Context, stream domain.StreamID, req Request, ref domain.Reference) (Receipt, error) {
 	p, err := l.living(ctx, stream)
 	if err != nil {
 		return Receipt{}, err
 	}
-	receipt, _, err := l.executeSubject(ctx, req, ref, p)
-	if errors.Is(err, errEnded) || errors.Is(err, vault.ErrErased) {
+	receipt, err := l.settle(ctx, resolved{Request: req, ref: ref, stream: stream, key: p})
+	if _, ended := errors.AsType[endedError](err); ended || errors.Is(err, vault.ErrErased) {
 		return Receipt{}, errGone
 	}
 	return receipt, err

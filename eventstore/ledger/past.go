@@ -29,7 +29,7 @@ func (l *Ledger) Past(ctx context.Context, app domain.AppName) (*Past, error) {
 		return nil, err
 	}
 	p := &Past{ledger: l, app: app}
-	for e, err := range p.entries(ctx, p.about(domain.ServiceNoun, domain.PolicyNoun, domain.SurfaceNoun, domain.CalendarNoun)) {
+	for e, err := range p.entries(ctx, domain.OwnStreams(app)) {
 		if err != nil {
 			return nil, err
 		}
@@ -40,14 +40,6 @@ func (l *Ledger) Past(ctx context.Context, app domain.AppName) (*Past, error) {
 
 // App returns the app.
 func (p *Past) App() domain.AppName { return p.app }
-
-func (p *Past) about(nouns ...domain.Noun) []domain.StreamID {
-	var streams []domain.StreamID
-	for _, n := range nouns {
-		streams = append(streams, domain.StreamID{Noun: n, App: p.app, ID: "main"})
-	}
-	return streams
-}
 
 // entries yields what streams hold, in the order of the log.
 func (p *Past) entries(ctx context.Context, streams []domain.StreamID) iter.Seq2[codec.Entry, error] {
@@ -80,7 +72,7 @@ func (p *Past) Subject(ctx context.Context, pseudonym string, until eventstore.P
 	if pseudonym == "" {
 		return domain.Subject{}, nil
 	}
-	stream := domain.StreamID{Noun: domain.SubjectNoun, App: p.app, ID: pseudonym}
+	stream := domain.SubjectStream(p.app, pseudonym)
 	f, err := p.ledger.foldAsOf(ctx, stream, true, until)
 	if err != nil {
 		return domain.Subject{}, err
@@ -93,7 +85,7 @@ func (p *Past) Subject(ctx context.Context, pseudonym string, until eventstore.P
 // the person and of whom they are linked to, and of the app and its policies.
 func (p *Past) Changes(ctx context.Context, pseudonym string, after, until eventstore.Position) iter.Seq2[codec.Entry, error] {
 	return func(yield func(codec.Entry, error) bool) {
-		streams := p.about(domain.ServiceNoun, domain.PolicyNoun)
+		streams := []domain.StreamID{domain.ServiceStream(p.app), domain.PolicyStream(p.app)}
 		if pseudonym != "" {
 			s, err := p.Subject(ctx, pseudonym, until)
 			if err != nil {
@@ -105,9 +97,9 @@ func (p *Past) Changes(ctx context.Context, pseudonym string, after, until event
 				yield(codec.Entry{}, err)
 				return
 			}
-			streams = append(streams, domain.StreamID{Noun: domain.SubjectNoun, App: p.app, ID: pseudonym})
+			streams = append(streams, domain.SubjectStream(p.app, pseudonym))
 			for _, r := range all {
-				streams = append(streams, domain.StreamID{Noun: domain.SubjectNoun, App: p.app, ID: r.Other})
+				streams = append(streams, domain.SubjectStream(p.app, r.Other))
 			}
 		}
 		for e, err := range p.entries(ctx, streams) {
@@ -129,7 +121,7 @@ func (p *Past) Changes(ctx context.Context, pseudonym string, after, until event
 func (p *Past) Log(ctx context.Context, pseudonym string, after, until eventstore.Position) iter.Seq2[codec.Entry, error] {
 	all := p.ledger.Replay(ctx, after)
 	if pseudonym != "" {
-		all = p.entries(ctx, []domain.StreamID{{Noun: domain.SubjectNoun, App: p.app, ID: pseudonym}, {Noun: domain.AccessNoun, App: p.app, ID: pseudonym}})
+		all = p.entries(ctx, []domain.StreamID{domain.SubjectStream(p.app, pseudonym), domain.AccessStream(p.app, pseudonym)})
 	}
 	return func(yield func(codec.Entry, error) bool) {
 		for e, err := range all {

@@ -15,16 +15,11 @@ import (
 // so long a tombstone tells it from the next one's.
 const horizon = time.Duration(domain.Redelivery) * time.Millisecond
 
-var errEnded = errors.New("the history has ended")
-
 // executePerson executes what is about a person. Who was reassigned or closed
 // is somebody new from then on, but for what was already answered.
 func (l *Ledger) executePerson(ctx context.Context, req Request) (Receipt, error) {
-	ref, err := l.reference(ctx, req.App)
+	ref, err := l.lookUp(ctx, req)
 	if err != nil {
-		return Receipt{}, err
-	}
-	if err := sign(&ref, req); err != nil {
 		return Receipt{}, err
 	}
 	if ref.Erased, err = l.mustFilter(ctx, req); err != nil {
@@ -39,17 +34,19 @@ func (l *Ledger) executePerson(ctx context.Context, req Request) (Receipt, error
 		if err != nil {
 			return Receipt{}, err
 		}
-		receipt, ended, err := l.executeSubject(ctx, filled, ref, p)
+
+		receipt, err := l.settle(ctx, resolved{Request: filled, ref: ref, stream: subjectStream(p), key: p})
 		if errors.Is(err, vault.ErrTaken) {
 			continue // the same outside id was met twice, and the other was quicker
 		}
-		if !errors.Is(err, errEnded) {
+		var ended endedError
+		if !errors.As(err, &ended) {
 			if err == nil && req.Person != (domain.PersonKey{}) {
 				receipt.Near = l.offers(ctx, req, p, receipt)
 			}
 			return receipt, err
 		}
-		if err := l.detach(ctx, req.App, req.Person, p, ended); err != nil {
+		if err := l.detach(ctx, req.App, req.Person, p, domain.Instant(ended)); err != nil {
 			return Receipt{}, err
 		}
 	}
@@ -60,6 +57,11 @@ func (l *Ledger) executePerson(ctx context.Context, req Request) (Receipt, error
 func (l *Ledger) detach(ctx context.Context, app domain.AppName, who domain.PersonKey, p *vault.Person, ended domain.Instant) error {
 	at := ended.Time()
 	return l.vault.Detach(ctx, p, lookup(app, who), at, at.Add(horizon))
+}
+
+// subjectStream returns the stream of a person's history.
+func subjectStream(p *vault.Person) domain.StreamID {
+	return domain.SubjectStream(domain.AppName(p.App), p.Pseudonym.String())
 }
 
 func lookup(app domain.AppName, who domain.PersonKey) vault.Lookup {
@@ -94,7 +96,7 @@ func (l *Ledger) meet(ctx context.Context, req Request, ref domain.Reference) (*
 	}
 	p, fresh, err := enrol(ctx, who)
 	if fresh {
-		l.beginFold(domain.StreamID{Noun: domain.SubjectNoun, App: req.App, ID: p.Pseudonym.String()}, heard)
+		l.beginFold(subjectStream(p), heard)
 	}
 	return p, err
 }
@@ -250,7 +252,7 @@ func (l *Ledger) guardsEarlier(ctx context.Context, req Request, o *vault.Person
 // known, so that nobody is remembered for a mistake; or reports that the request
 // needs nobody: it was answered before, or its person's history has ended.
 func (l *Ledger) refused(ctx context.Context, req Request, ref domain.Reference, p *vault.Person) (settled bool, err error) {
-	stream := domain.StreamID{Noun: domain.SubjectNoun, App: req.App, ID: p.Pseudonym.String()}
+	stream := subjectStream(p)
 	defer l.lock(stream)()
 	f, err := l.fold(ctx, stream)
 	if err != nil || f.subject.Ended() != 0 {
@@ -300,56 +302,6 @@ func named(cmd domain.Command, pseudonym string) (domain.Command, bool) {
 	return cmd, false
 }
 
-// executeSubject decides on the person's own stream. It returns errEnded, and
-// when, if the history has ended and never answered the request.
-func (l *Ledger) executeSubject(ctx context.Context, req Request, ref domain.Reference, p *vault.Person) (Receipt, domain.Instant, error) {
-	stream := domain.StreamID{Noun: domain.SubjectNoun, App: req.App, ID: p.Pseudonym.String()}
-	if c, ok := req.Command.(domain.GiveConsent); ok && len(c.Confirms) > 0 {
-		var err error
-		if ref.Linked, err = l.answersOfLinked(ctx, stream); err != nil {
-			return Receipt{}, 0, err
-		}
-	}
-	defer l.lock(stream)()
-	f, err := l.fold(ctx, stream)
-	if err != nil {
-		return Receipt{}, 0, err
-	}
-	if req, err = l.overtaken(ctx, req, f.subject); err != nil {
-		return Receipt{}, 0, err
-	}
-	extra := append(bindingOf(lookup(req.App, req.Person), p, f), original(req)...)
-	var repeats domain.EventID
-	receipt, err := l.commit(ctx, req, stream, f, p, extra, func(recorded domain.Instant) ([]domain.Event, error) {
-		if f.subject.Ended() != 0 {
-			return nil, errEnded
-		}
-		at, _ := req.times(recorded)
-		if since := f.subject.Since(); at < since && req.Person != (domain.PersonKey{}) {
-			if err := l.checkEarlier(ctx, req, f.subject, at); err != nil {
-				return nil, err
-			}
-		}
-		subject, err := l.whole(ctx, req, stream, f.subject)
-		if err != nil {
-			return nil, err
-		}
-		events, err := subject.Decide(req.Command, ref, at, recorded)
-		if err != nil || len(events) == 0 {
-			repeats, _ = subject.Repeats(req.Command, ref)
-			return nil, err
-		}
-		events[0], err = l.weigh(ctx, stream, f.subject, ref, domain.Fact{
-			At: at, Recorded: recorded, Source: p.Source(req.Source), Sequence: req.Sequence, Rules: domain.Rules, Event: events[0],
-		})
-		return events, err
-	})
-	if err == nil && receipt.Event == (eventstore.EventID{}) && repeats != (domain.EventID{}) {
-		return repeated(f, repeats), 0, nil
-	}
-	return receipt, f.subject.Ended(), err
-}
-
 // repeated answers a machine's signal that says nothing new: by the receipt of
 // the record that said it. So whoever is answered is answered by a record that is
 // on disk, every time, and a browser that sends its signal with every page adds
@@ -363,40 +315,14 @@ func repeated(f *fold, of domain.EventID) Receipt {
 	return receipt
 }
 
-// weigh returns the event of a fact that is about to be recorded, a consent with
-// what keeps it from allowing anything now: a no of a linked history too.
-func (l *Ledger) weigh(ctx context.Context, stream domain.StreamID, s domain.Subject, ref domain.Reference, f domain.Fact) (domain.Event, error) {
-	if _, yes := f.Event.(domain.ConsentGiven); !yes {
-		return f.Event, nil
-	}
-	s, err := l.withLinks(ctx, stream, s, false, 0)
-	if err != nil {
-		return nil, err
-	}
-	return s.Weigh(f, ref), nil
-}
-
-// whole returns what a request is decided on: whether somebody is asked too
-// soon, by a no of a linked history too; else by the history alone.
-func (l *Ledger) whole(ctx context.Context, req Request, stream domain.StreamID, s domain.Subject) (domain.Subject, error) {
-	if _, asking := req.Command.(domain.RequestConsent); !asking {
-		return s, nil
-	}
-	return l.withLinks(ctx, stream, s, false, 0)
-}
-
-// answersOfLinked returns the yeses in the histories linked to a stream.
-func (l *Ledger) answersOfLinked(ctx context.Context, stream domain.StreamID) ([]domain.EventID, error) {
-	f, err := l.fold(ctx, stream)
-	if err != nil {
-		return nil, err
-	}
+// answersOfLinked returns the grants in the histories that one is linked to.
+func (l *Ledger) answersOfLinked(ctx context.Context, app domain.AppName, s domain.Subject) ([]domain.EventID, error) {
 	var ids []domain.EventID
-	for _, link := range f.subject.Links() {
+	for _, link := range s.Links() {
 		if link.Voided != 0 {
 			continue
 		}
-		other, err := l.fold(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: stream.App, ID: link.Other})
+		other, err := l.fold(ctx, domain.SubjectStream(app, link.Other))
 		if err != nil {
 			return nil, err
 		}
@@ -413,15 +339,8 @@ func (l *Ledger) LogCheck(ctx context.Context, req Request, answered domain.Chec
 	if err != nil || !found {
 		return err
 	}
-	stream := domain.StreamID{Noun: domain.AccessNoun, App: req.App, ID: p.Pseudonym.String()}
-	defer l.lock(stream)()
-	f, err := l.fold(ctx, stream)
-	if err != nil {
-		return err
-	}
-	_, err = l.commit(ctx, req, stream, f, p, bindingOf(lookup(req.App, req.Person), p, f), func(domain.Instant) ([]domain.Event, error) {
-		return []domain.Event{answered}, nil
-	})
+	stream := domain.AccessStream(req.App, p.Pseudonym.String())
+	_, err = l.settle(ctx, resolved{Request: req, stream: stream, key: p, said: answered})
 	return err
 }
 
@@ -434,7 +353,7 @@ func (l *Ledger) withLinks(ctx context.Context, stream domain.StreamID, s domain
 // histories finds the histories of an app's persons, as of a moment.
 func (l *Ledger) histories(ctx context.Context, app domain.AppName, past bool, until eventstore.Position) domain.Histories {
 	return func(other string) (domain.Subject, error) {
-		f, err := l.foldAsOf(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: other}, past, until)
+		f, err := l.foldAsOf(ctx, domain.SubjectStream(app, other), past, until)
 		if err != nil {
 			return domain.Subject{}, err
 		}

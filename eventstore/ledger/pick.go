@@ -31,11 +31,7 @@ func (l *Ledger) Pick(ctx context.Context, app domain.AppName, after eventstore.
 // policies, surfaces and calendars) in the order of the log. It reads their streams
 // alone, however long the log is.
 func (l *Ledger) Own(ctx context.Context, app domain.AppName) iter.Seq2[codec.Entry, error] {
-	var streams []domain.StreamID
-	for _, noun := range []domain.Noun{domain.ServiceNoun, domain.PolicyNoun, domain.SurfaceNoun, domain.CalendarNoun} {
-		streams = append(streams, domain.StreamID{Noun: noun, App: app, ID: mainID})
-	}
-	return func(yield func(codec.Entry, error) bool) { l.merged(ctx, streams, yield) }
+	return func(yield func(codec.Entry, error) bool) { l.merged(ctx, domain.OwnStreams(app), yield) }
 }
 
 // ofApp tells the records of an app by the names of their streams.

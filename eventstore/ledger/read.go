@@ -42,7 +42,7 @@ func (l *Ledger) State(ctx context.Context, app domain.AppName, who domain.Perso
 	if err != nil || !ok {
 		return s, err
 	}
-	stream := domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: p.Pseudonym.String()}
+	stream := subjectStream(p)
 	f, err := l.foldAsOf(ctx, stream, asOf.KnownAt != 0, until)
 	if err != nil {
 		return State{}, err
@@ -75,28 +75,28 @@ func (l *Ledger) reference(ctx context.Context, app domain.AppName) (domain.Refe
 }
 
 func (l *Ledger) referenceUntil(ctx context.Context, app domain.AppName, past bool, until eventstore.Position) (domain.Reference, error) {
-	service, err := l.fold(ctx, domain.StreamID{Noun: domain.ServiceNoun, App: app, ID: "main"})
+	service, err := l.fold(ctx, domain.ServiceStream(app))
 	if err != nil {
 		return domain.Reference{}, err
 	}
 	if !service.service.Registered() {
 		return domain.Reference{}, domain.Refusal{Code: domain.UnknownApp, Text: "the app " + domain.Quote(string(app)) + " is not registered; see consentledger app add"}
 	}
-	policies, err := l.foldAsOf(ctx, domain.StreamID{Noun: domain.PolicyNoun, App: app, ID: "main"}, past, until)
+	policies, err := l.foldAsOf(ctx, domain.PolicyStream(app), past, until)
 	if err != nil {
 		return domain.Reference{}, err
 	}
-	surfaces, err := l.foldAsOf(ctx, domain.StreamID{Noun: domain.SurfaceNoun, App: app, ID: "main"}, past, until)
+	surfaces, err := l.foldAsOf(ctx, domain.SurfaceStream(app), past, until)
 	if err != nil {
 		return domain.Reference{}, err
 	}
-	calendars, err := l.foldAsOf(ctx, domain.StreamID{Noun: domain.CalendarNoun, App: app, ID: "main"}, past, until)
+	calendars, err := l.foldAsOf(ctx, domain.CalendarStream(app), past, until)
 	if err != nil {
 		return domain.Reference{}, err
 	}
 	ref := domain.Reference{Service: service.service, Policies: policies.policies, Surfaces: surfaces.surfaces, Calendars: calendars.calendars}
 	if past {
-		known, err := l.foldAsOf(ctx, domain.StreamID{Noun: domain.ServiceNoun, App: app, ID: "main"}, past, until)
+		known, err := l.foldAsOf(ctx, domain.ServiceStream(app), past, until)
 		if err != nil {
 			return domain.Reference{}, err
 		}
@@ -147,7 +147,7 @@ func (l *Ledger) History(ctx context.Context, app domain.AppName, who domain.Per
 		if err != nil || !ok {
 			return
 		}
-		subject := domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: p.Pseudonym.String()}
+		subject := subjectStream(p)
 		f, err := l.fold(ctx, subject)
 		if err != nil {
 			yield(codec.Entry{}, err)
@@ -155,7 +155,7 @@ func (l *Ledger) History(ctx context.Context, app domain.AppName, who domain.Per
 		}
 		streams := []domain.StreamID{subject}
 		for _, id := range f.subject.Requests() {
-			streams = append(streams, domain.StreamID{Noun: domain.RequestNoun, App: app, ID: id})
+			streams = append(streams, domain.RequestStream(app, id))
 		}
 		l.merged(ctx, streams, yield)
 	}
@@ -251,10 +251,7 @@ func entries(records iter.Seq2[eventstore.Recorded, error]) iter.Seq2[codec.Entr
 
 // bindingOf returns the part that ties the first record of a stream to who the
 // person is outside, so that a swapped vault entry is caught.
-func bindingOf(who vault.Lookup, p *vault.Person, f *fold) []codec.Plain {
-	if f.revision != 0 {
-		return nil
-	}
+func bindingOf(who vault.Lookup, p *vault.Person) []codec.Plain {
 	text, err := json.Marshal(map[string]string{"app": who.App, "id": who.ID, "kind": who.Kind, "pseudonym": p.Pseudonym.String()})
 	if err != nil {
 		panic("ledger: four strings do not make JSON: " + err.Error())

@@ -8,7 +8,6 @@ import (
 
 	"consentledger/domain"
 	"consentledger/eventstore"
-	"consentledger/eventstore/codec"
 	"consentledger/eventstore/vault"
 )
 
@@ -46,25 +45,15 @@ func (l *Ledger) StreamOf(ctx context.Context, req Request) (domain.StreamID, er
 	return caseStream(noun, req, p), nil
 }
 
-// openRequest takes in a request. What it says of consent is recorded first, in
-// the person's own history: a no must not wait for anything. Then the history
-// says where the request is told of, and at last the request itself is
+// openRequest takes in a person's request. What it says of consent is recorded
+// first, in the person's own history: an opt-out must not wait for anything. Then
+// the history says where the request is told of, and at last the request itself is
 // recorded. A crash in between leaves what the next delivery completes.
 func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) {
 	cmd := req.Command.(domain.OpenRequest)
-	ref, err := l.reference(ctx, req.App)
+	ref, err := l.lookUp(ctx, req)
 	if err != nil {
 		return Receipt{}, err
-	}
-	if err := sign(&ref, req); err != nil {
-		return Receipt{}, err
-	}
-	if req.Person == (domain.PersonKey{}) {
-		k, err := l.vault.AppKey(ctx, string(req.App))
-		if err != nil {
-			return Receipt{}, err
-		}
-		return l.executeCase(ctx, caseStream(domain.RequestNoun, req, k), req, ref, k)
 	}
 	p, err := l.asks(ctx, req, ref)
 	if err != nil {
@@ -78,9 +67,9 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 		if err != nil {
 			return Receipt{}, err
 		}
-		return l.executeCase(ctx, stream, req, ref, p) // the answer given before
+		return l.settle(ctx, resolved{Request: req, ref: ref, stream: stream, key: p}) // the answer given before
 	}
-	before, err := l.history(ctx, req.App, p)
+	before, err := l.history(ctx, p)
 	if err == nil {
 		err = before.CheckAsks(cmd, l.Now())
 	}
@@ -102,7 +91,7 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 	}
 	ref.Person = &before
 	req.Command = cmd
-	return l.executeCase(ctx, stream, req, ref, p)
+	return l.settle(ctx, resolved{Request: req, ref: ref, stream: stream, key: p})
 }
 
 // guardianOf returns the name that the log has for the guardian who makes a
@@ -120,8 +109,8 @@ func (l *Ledger) guardianOf(ctx context.Context, req Request) (domain.GuardianRe
 
 // history returns what is known of a person; nothing if their history has
 // ended: whoever comes is somebody new.
-func (l *Ledger) history(ctx context.Context, app domain.AppName, p *vault.Person) (domain.Subject, error) {
-	s, err := l.Subject(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: p.Pseudonym.String()})
+func (l *Ledger) history(ctx context.Context, p *vault.Person) (domain.Subject, error) {
+	s, err := l.Subject(ctx, subjectStream(p))
 	if err != nil || s.Ended() != 0 {
 		return domain.Subject{}, err
 	}
@@ -166,7 +155,7 @@ func (l *Ledger) asks(ctx context.Context, req Request, ref domain.Reference) (*
 // goesOn reports whether the history of whom an outside id leads to goes on. If it
 // has ended, the id leads to nobody from then on.
 func (l *Ledger) goesOn(ctx context.Context, app domain.AppName, who domain.PersonKey, p *vault.Person) (bool, error) {
-	f, err := l.fold(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: p.Pseudonym.String()})
+	f, err := l.fold(ctx, subjectStream(p))
 	if err != nil || f.subject.Ended() == 0 {
 		return true, err
 	}
@@ -201,7 +190,7 @@ func keepsNo(cmd domain.OpenRequest, err error) bool {
 // told records in the person's history where a request is told of, and returns
 // the history as it was before.
 func (l *Ledger) told(ctx context.Context, req Request, p *vault.Person, made domain.RequestMade) (domain.Subject, error) {
-	stream := domain.StreamID{Noun: domain.SubjectNoun, App: req.App, ID: p.Pseudonym.String()}
+	stream := subjectStream(p)
 	before, err := l.fold(ctx, stream)
 	if err != nil || before.subject.Ended() != 0 || slices.Contains(before.subject.Requests(), made.Request) {
 		return before.subjectOrNone(), err
@@ -238,36 +227,9 @@ func beside(req Request, name string, cmd domain.Command) Request {
 	return req
 }
 
-// openIncident records the first step of an incident.
-func (l *Ledger) openIncident(ctx context.Context, req Request) (Receipt, error) {
-	ref, err := l.reference(ctx, req.App)
-	if err != nil {
-		return Receipt{}, err
-	}
-	if err := sign(&ref, req); err != nil {
-		return Receipt{}, err
-	}
-	k, err := l.vault.AppKey(ctx, string(req.App))
-	if err != nil {
-		return Receipt{}, err
-	}
-	return l.executeCase(ctx, caseStream(domain.IncidentNoun, req, k), req, ref, k)
-}
-
 // tryCase executes on the stream of a request, an incident or obligations that
 // has begun, or begins now: obligations follow from a fact.
-func (l *Ledger) tryCase(ctx context.Context, stream domain.StreamID, req Request) (Receipt, error) {
-	if _, moves := req.Command.(domain.MoveObligations); moves {
-		// It follows from a calendar that another process may have published.
-		l.folds.forget(domain.StreamID{Noun: domain.CalendarNoun, App: stream.App, ID: "main"})
-	}
-	ref, err := l.reference(ctx, req.App)
-	if err != nil {
-		return Receipt{}, err
-	}
-	if err := sign(&ref, req); err != nil {
-		return Receipt{}, err
-	}
+func (l *Ledger) tryCase(ctx context.Context, stream domain.StreamID, req Request, ref domain.Reference) (Receipt, error) {
 	f, err := l.fold(ctx, stream)
 	if err != nil {
 		return Receipt{}, err
@@ -282,7 +244,7 @@ func (l *Ledger) tryCase(ctx context.Context, stream domain.StreamID, req Reques
 	if err != nil {
 		return Receipt{}, err
 	}
-	return l.executeCase(ctx, stream, req, ref, k)
+	return l.settle(ctx, resolved{Request: req, ref: ref, stream: stream, key: k})
 }
 
 // another adds to ref the other request that one is, or is said to be, a
@@ -301,7 +263,7 @@ func (l *Ledger) another(ctx context.Context, ref *domain.Reference, stream doma
 			id = f.request.GoesOnIn()
 		}
 	}
-	of := domain.StreamID{Noun: domain.RequestNoun, App: stream.App, ID: id}
+	of := domain.RequestStream(stream.App, id)
 	if _, err := domain.ParseStreamID(of.String()); err != nil || of == stream {
 		return nil
 	}
@@ -314,7 +276,7 @@ func (l *Ledger) another(ctx context.Context, ref *domain.Reference, stream doma
 	if f.request.Received.Subject == "" {
 		return nil
 	}
-	person, err := l.Subject(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: stream.App, ID: f.request.Received.Subject})
+	person, err := l.Subject(ctx, domain.SubjectStream(stream.App, f.request.Received.Subject))
 	ref.Person = &person
 	return err
 }
@@ -324,39 +286,12 @@ func (l *Ledger) another(ctx context.Context, ref *domain.Reference, stream doma
 // them still runs.
 func (l *Ledger) caseKey(ctx context.Context, stream domain.StreamID, f *fold) (key, error) {
 	if ref := f.request.Received.Subject; ref != "" {
-		p, err := l.living(ctx, domain.StreamID{Noun: domain.SubjectNoun, App: stream.App, ID: ref})
+		p, err := l.living(ctx, domain.SubjectStream(stream.App, ref))
 		if err == nil || !errors.Is(err, errGone) {
 			return p, err
 		}
 	}
 	return l.vault.AppKey(ctx, string(stream.App))
-}
-
-// executeCase decides on the stream of a request, an incident or obligations.
-func (l *Ledger) executeCase(ctx context.Context, stream domain.StreamID, req Request, ref domain.Reference, k key) (Receipt, error) {
-	defer l.lock(stream)()
-	f, err := l.fold(ctx, stream)
-	if err != nil {
-		return Receipt{}, err
-	}
-	var extra []codec.Plain
-	if p, ok := k.(*vault.Person); ok && req.Person != (domain.PersonKey{}) {
-		extra = append(bindingOf(lookup(req.App, req.Person), p, f), original(req)...)
-	}
-	receipt, err := l.commit(ctx, req, stream, f, k, extra, func(recorded domain.Instant) ([]domain.Event, error) {
-		at := atOf(req, recorded)
-		switch stream.Noun {
-		case domain.RequestNoun:
-			return f.request.Decide(req.Command, ref, at, recorded)
-		case domain.IncidentNoun:
-			return f.incident.Decide(req.Command, ref, at, recorded)
-		}
-		return f.duties.Decide(req.Command, ref, at, recorded)
-	})
-	if err == nil {
-		receipt.Stream = stream
-	}
-	return receipt, err
 }
 
 // Case returns what is known of a request.

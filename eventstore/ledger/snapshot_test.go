@@ -192,7 +192,7 @@ func stream(t *testing.T, l *ledger.Ledger) domain.StreamID {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return domain.StreamID{Noun: domain.SubjectNoun, App: "demo", ID: name}
+	return domain.SubjectStream("demo", name)
 }
 
 // TestASnapshotThatIsNotOfTheHistoryIsIgnored: one of another program, of another

@@ -60,7 +60,7 @@ func (t *tally) streams() iter.Seq[StreamCount] {
 func (t *tally) links(s Selection) []string {
 	list := []string{}
 	for _, other := range slices.Sorted(maps.Keys(t.others)) {
-		stream := domain.StreamID{Noun: domain.SubjectNoun, App: s.App, ID: other}.String()
+		stream := domain.SubjectStream(s.App, other).String()
 		if c := t.byStream[stream]; c == nil || c.Records == 0 {
 			list = append(list, stream)
 		}

@@ -94,7 +94,7 @@ func recorded(t testing.TB, event domain.Event, document domain.Document, origin
 		version, canonical, document = domain.Hash{}, nil, domain.Document{}
 	}
 	env := codec.Envelope{
-		ID: eventstore.EventID{1, 2, 3}, Stream: domain.StreamID{Noun: domain.SubjectNoun, App: "demo", ID: "00ff"},
+		ID: eventstore.EventID{1, 2, 3}, Stream: domain.SubjectStream("demo", "00ff"),
 		At: 1767225600000, Recorded: 1767225601000, Actor: "person", RecordedBy: "backend",
 	}
 	encoded, err := codec.Encode(env, event, "00ff", hand{}, nil)
