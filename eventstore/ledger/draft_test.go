@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -18,7 +19,7 @@ import (
 // A countedStore counts the appends to a store that is joint with its rows.
 type countedStore struct {
 	eventstore.Joint
-	appends int
+	appends atomic.Int64
 }
 
 func (c *countedStore) Append(ctx context.Context, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record) (eventstore.Position, error) {
@@ -26,7 +27,7 @@ func (c *countedStore) Append(ctx context.Context, stream eventstore.Stream, exp
 }
 
 func (c *countedStore) AppendWith(ctx context.Context, change eventstore.Change, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record) (eventstore.Position, error) {
-	c.appends++
+	c.appends.Add(1)
 	return c.Joint.AppendWith(ctx, change, stream, expected, records...)
 }
 
@@ -73,10 +74,11 @@ func personal(who string, n int) ledger.Request {
 func TestWhatIsRecordedOfAPersonIsOneWrite(t *testing.T) {
 	l, v, store, rows := joined(t)
 	for n, what := range []string{"the first record", "the next record"} {
-		store.appends, rows.writes = 0, 0
+		store.appends.Store(0)
+		rows.writes.Store(0)
 		must(t, l, personal("ada", n))
-		if store.appends != 1 || rows.writes != 0 {
-			t.Errorf("%s took %d appends and %d changes of rows, want one append", what, store.appends, rows.writes)
+		if appends, writes := store.appends.Load(), rows.writes.Load(); appends != 1 || writes != 0 {
+			t.Errorf("%s took %d appends and %d changes of rows, want one append", what, appends, writes)
 		}
 	}
 	for e, err := range l.Replay(t.Context(), 0) {
@@ -94,12 +96,12 @@ func TestWhoeverIsRefusedIsNotRemembered(t *testing.T) {
 	l, v, _, rows := joined(t)
 	r := personal("ada", 0)
 	r.Command = domain.GiveConsent{Act: "no such act"}
-	rows.writes = 0
+	rows.writes.Store(0)
 	if _, err := l.Execute(t.Context(), r); err == nil {
 		t.Fatal("it was taken")
 	}
-	if _, found, err := v.Find(t.Context(), vault.Lookup{App: "demo", Kind: "account", ID: "ada"}); err != nil || found || rows.writes != 0 {
-		t.Errorf("somebody was found: %v, %v; %d changes of rows", found, err, rows.writes)
+	if _, found, err := v.Find(t.Context(), vault.Lookup{App: "demo", Kind: "account", ID: "ada"}); err != nil || found || rows.writes.Load() != 0 {
+		t.Errorf("somebody was found: %v, %v; %d changes of rows", found, err, rows.writes.Load())
 	}
 }
 
