@@ -16,10 +16,15 @@ import (
 	"consentledger/eventstore/vault"
 )
 
-// A tallied store counts the records that are read.
+// A tallied store counts the records that are read, and the appends.
 type tallied struct {
 	eventstore.Store
-	records int
+	records, appends int
+}
+
+func (c *tallied) Append(ctx context.Context, s eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record) (eventstore.Position, error) {
+	c.appends++
+	return c.Store.Append(ctx, s, expected, records...)
 }
 
 func (c *tallied) counting(seq iter.Seq2[eventstore.Recorded, error]) iter.Seq2[eventstore.Recorded, error] {
