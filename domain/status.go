@@ -203,6 +203,22 @@ func isVoided(x *said, ref *Reference) bool {
 	return bulk
 }
 
+// Voided reports whether an answer of the history was a mistake. The build's void
+// is by what it was voided, with all that the build recorded; zero: by a fact of
+// the history, which may be both.
+func (s Subject) Voided(id EventID, ref Reference) (build EventID, is bool) {
+	for _, x := range s.said {
+		if x.ID != id {
+			continue
+		}
+		if x.voided != 0 {
+			return EventID{}, true
+		}
+		return ref.Service.void(&x.Fact)
+	}
+	return EventID{}, false
+}
+
 // stands reports whether none of the nos that count is in the way of the yes y.
 // A voided no is: voiding it never restores a yes.
 func stands(y *said, nos []*said, p PurposeID, ref *Reference) bool {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"iter"
 	"os"
 	"slices"
 	"strings"
@@ -33,6 +34,7 @@ type Exporter struct {
 		Pseudonym(ctx context.Context, app domain.AppName, who domain.PersonKey) (string, bool, error)
 		App(ctx context.Context, app domain.AppName) (domain.Reference, error)
 		Subject(ctx context.Context, stream domain.StreamID) (domain.Subject, error)
+		Stream(ctx context.Context, stream domain.StreamID) iter.Seq2[codec.Entry, error]
 		Access(ctx context.Context, a ledger.Access) (ledger.Opened, error)
 	}
 	Witnesses *witness.Witnesses // nil: nothing is cosigned

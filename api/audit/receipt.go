@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"slices"
 
 	"consentledger/api/audit/bundle"
@@ -101,9 +102,15 @@ func (x *Exporter) state(ctx context.Context, c receipt.Consent, ref domain.Refe
 	}
 
 	state := &receipt.State{AsOf: now.String(), Purposes: []receipt.Purpose{}}
+	if state.Voided, err = x.void(ctx, s, ref, c.Entry.Stream, domain.EventID(c.Entry.ID)); err != nil {
+		return nil, err
+	}
 	ids := receipt.Purposes(c.Entry, c.Policy.Document)
 	for _, f := range s.SameAct(domain.EventID(c.Entry.ID)) {
 		r, about := receipt.RefusalOf(f, c.Policy.Document)
+		if r.Voided, err = x.void(ctx, s, ref, c.Entry.Stream, f.ID); err != nil {
+			return nil, err
+		}
 		state.Refused = append(state.Refused, r)
 		for _, id := range about {
 			if !slices.Contains(ids, id) {
@@ -115,6 +122,32 @@ func (x *Exporter) state(ctx context.Context, c receipt.Consent, ref domain.Refe
 		state.Purposes = append(state.Purposes, receipt.PurposeOf(id, s.Standing(id, now, ref)))
 	}
 	return state, nil
+}
+
+// void returns what voided an answer of a history; nil: nothing did. The fold
+// knows whether; only then the record that says so is looked for.
+func (x *Exporter) void(ctx context.Context, s domain.Subject, ref domain.Reference, history domain.StreamID, id domain.EventID) (*receipt.Void, error) {
+	build, is := s.Voided(id, ref)
+	if !is {
+		return nil, nil
+	}
+	if build != (domain.EventID{}) {
+		history = domain.StreamID{Noun: domain.ServiceNoun, App: history.App, ID: "main"}
+	}
+
+	for e, err := range x.Ledger.Stream(ctx, history) {
+		if err != nil {
+			return nil, err
+		}
+		v, ok := receipt.VoidOf(e)
+		if !ok {
+			continue
+		}
+		if r, one := e.Event.(domain.RecordVoided); domain.EventID(e.ID) == build || one && slices.Contains(r.Records, id) {
+			return v, nil
+		}
+	}
+	return nil, fmt.Errorf("event %s was voided, and %s has no record that says so", eventstore.EventID(id), history)
 }
 
 // document returns a policy's document as it was published. Where its bytes were

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"consentledger/api/audit/bundle"
 	"consentledger/api/audit/witness"
 	"consentledger/domain"
+	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/transparency"
 	"consentledger/projections/transparency/merkle"
@@ -106,6 +108,10 @@ func (*doorkeeper) App(context.Context, domain.AppName) (domain.Reference, error
 
 func (*doorkeeper) Subject(context.Context, domain.StreamID) (domain.Subject, error) {
 	return domain.Subject{}, nil
+}
+
+func (*doorkeeper) Stream(context.Context, domain.StreamID) iter.Seq2[codec.Entry, error] {
+	return func(func(codec.Entry, error) bool) {}
 }
 
 func (d *doorkeeper) Access(context.Context, ledger.Access) (ledger.Opened, error) {

@@ -85,10 +85,15 @@ func readPlain(c *cobra.Command, name string, limit int64) ([]byte, error) {
 		return readUpTo(c.InOrStdin(), "standard input", limit)
 	}
 	text, err := readPlainFile(name, limit)
+	return text, orNotFound(err)
+}
+
+// orNotFound gives the error of a file that is not there its exit code.
+func orNotFound(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, notFound{err}
+		return notFound{err}
 	}
-	return text, err
+	return err
 }
 
 // A fileReader reads a file of at most so many bytes: [readPlainFile], or
@@ -122,10 +127,7 @@ func readInput(c *cobra.Command, name string) ([]byte, error) {
 		return readUpTo(c.InOrStdin(), "standard input", maxInput)
 	}
 	f, err := os.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, notFound{err}
-	}
-	return readAndClose(f, err, name, maxInput)
+	return readAndClose(f, orNotFound(err), name, maxInput)
 }
 
 func readUpTo(r io.Reader, name string, limit int64) ([]byte, error) {

@@ -101,11 +101,11 @@ func verifyTimestamp(c *cobra.Command, file string, t trust, rootsFile string) e
 	}
 	signed, err := readPlainFile(file+".checkpoint", maxStampFile)
 	if err != nil {
-		return err
+		return orNotFound(err)
 	}
 	response, err := readPlainFile(file+".tsr", maxStampFile)
 	if err != nil {
-		return err
+		return orNotFound(err)
 	}
 	cp, err := merkle.Open(signed, v, origin)
 	if err == nil {

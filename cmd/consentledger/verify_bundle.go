@@ -62,9 +62,10 @@ func (v *bundleToVerify) run(c *cobra.Command, args []string) error {
 	}
 	f, info, err := openPlain(args[0])
 	if err != nil {
-		return err
+		return orNotFound(err)
 	}
 	defer f.Close()
+
 	b, err := bundle.Verify(f, info.Size(), verifier, origin)
 	if err != nil {
 		return notAuthentic{fmt.Errorf("%s: %w", args[0], err)}

@@ -23,6 +23,23 @@ type answer struct {
 	All     bool // every purpose there is and will be
 	Until   domain.Instant
 	Quality string // of the evidence
+	Mistake bool   // it was voided since
+}
+
+// whyVoided is why a grant that was voided does not count. No record has it for a
+// shortfall: it is found later.
+const whyVoided domain.Shortfall = "voided"
+
+// asMistake returns the answer as one that was recorded by mistake: a grant counts
+// for nothing. What fell short by itself keeps its reason.
+func (a answer) asMistake() answer {
+	a.Mistake, a.Items = true, slices.Clone(a.Items)
+	for i := range a.Items {
+		if a.Items[i].Short == "" && a.What == domain.Given {
+			a.Items[i].Short = whyVoided
+		}
+	}
+	return a
 }
 
 // answerOf reads an answer. Other events are none.
@@ -103,9 +120,12 @@ func (a answer) short(p domain.PurposeID) domain.Shortfall {
 	return ""
 }
 
-// counts reports whether the answer counts for any purpose. An opt-out always
-// does.
+// counts reports whether the answer counts for any purpose. An opt-out does,
+// unless it was a mistake: then it refuses nothing, and restores nothing.
 func (a answer) counts() bool {
+	if a.Mistake {
+		return false
+	}
 	return a.What != domain.Given || slices.ContainsFunc(a.Items, func(i domain.Item) bool { return i.Short == "" })
 }
 
@@ -122,8 +142,31 @@ func (a answer) from(e codec.Entry) int64 {
 // proves its own record, and nothing of what came later.
 type State struct {
 	AsOf     string    `json:"asOf"` // RFC 3339
+	Voided   *Void     `json:"voided,omitempty"`
 	Purposes []Purpose `json:"purposes"`
 	Refused  []Refusal `json:"refusedInTheSameAct,omitempty"`
+}
+
+// A Void says that an answer was recorded by mistake.
+type Void struct {
+	Event  string `json:"event"` // the record that says so
+	Type   string `json:"type"`  // record.voided or build.voided
+	At     string `json:"at"`    // RFC 3339; when it was recorded
+	Reason string `json:"reason"`
+}
+
+// VoidOf says what voided an answer. It is not ok if the record voids nothing.
+func VoidOf(e codec.Entry) (*Void, bool) {
+	v := Void{Event: e.ID.String(), Type: e.Kind(), At: e.Recorded.String()}
+	switch x := e.Event.(type) {
+	case domain.RecordVoided:
+		v.Reason = x.Reason
+	case domain.BuildVoided:
+		v.Reason = x.Reason
+	default:
+		return nil, false
+	}
+	return &v, true
 }
 
 // A Purpose is where the person stands with one.
@@ -142,6 +185,7 @@ type Refusal struct {
 	Event    string   `json:"event"`
 	All      bool     `json:"all,omitzero"`
 	Purposes []string `json:"purposes,omitempty"`
+	Voided   *Void    `json:"voided,omitempty"`
 }
 
 // PurposeOf says where a person stands with a purpose.
@@ -171,6 +215,47 @@ func RefusalOf(f domain.Fact, d domain.Document) (Refusal, []domain.PurposeID) {
 	return r, Purposes(e, d)
 }
 
+// voided returns what voided the answer; nil: nothing did, as far as the state
+// says.
+func (s *State) voided() *Void {
+	if s == nil {
+		return nil
+	}
+	return s.Voided
+}
+
+// edition returns the edition of receipts with this state.
+func (s *State) edition() int {
+	if s.voided() != nil {
+		return editionVoided
+	}
+	if s != nil && slices.ContainsFunc(s.Refused, func(r Refusal) bool { return r.Voided != nil }) {
+		return editionVoided
+	}
+	return edition
+}
+
+// check refuses a void of a form that no ledger writes.
+func (v *Void) check() error {
+	if v == nil {
+		return nil
+	}
+	if v.Type != "record.voided" && v.Type != "build.voided" {
+		return errors.New("a void is a record.voided or a build.voided")
+	}
+	if strings.Trim(v.Reason, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		return errors.New("a reason is a code")
+	}
+	_, err := eventstore.ParseEventID(v.Event)
+	_, badTime := domain.ParseInstant(v.At)
+	return errors.Join(err, badTime)
+}
+
+// claim says in words what must be believed of a void.
+func (v *Void) claim() string {
+	return fmt.Sprintf("by %s %s at %s, because %s", v.Type, v.Event, v.At, v.Reason)
+}
+
 // check refuses a state that no ledger writes: it is nobody's who signed.
 func (s *State) check() error {
 	if s == nil {
@@ -181,6 +266,9 @@ func (s *State) check() error {
 	}
 	if _, err := domain.ParseInstant(s.AsOf); err != nil {
 		return bad("a time")
+	}
+	if s.Voided.check() != nil {
+		return bad("a void")
 	}
 	for _, p := range s.Purposes {
 		for _, t := range []string{p.Since, p.Until} {
@@ -209,6 +297,9 @@ func (s *State) check() error {
 		}
 		if !isEvents([]string{r.Event}) {
 			return bad("an event id")
+		}
+		if r.Voided.check() != nil {
+			return bad("a void")
 		}
 	}
 	return nil
@@ -240,6 +331,9 @@ func (s *State) claims() []string {
 		return nil
 	}
 	var all []string
+	if s.Voided != nil {
+		all = append(all, "that the record was a mistake: voided "+s.Voided.claim())
+	}
 	for _, p := range s.Purposes {
 		text := fmt.Sprintf("what holds at %s: %s %s", s.AsOf, p.Purpose, p.Status)
 		if p.Since != "" {
@@ -258,7 +352,11 @@ func (s *State) claims() []string {
 		if r.All {
 			what = "everything"
 		}
-		all = append(all, fmt.Sprintf("what was refused in the same act: %s, by %s", what, r.Event))
+		text := fmt.Sprintf("what was refused in the same act: %s, by %s", what, r.Event)
+		if r.Voided != nil {
+			text += "; voided " + r.Voided.claim()
+		}
+		all = append(all, text)
 	}
 	return all
 }

@@ -1,6 +1,7 @@
 package receipt
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -39,6 +40,15 @@ var vocabulary = map[string]any{
 }
 
 const own = "urn:consentledger:"
+
+// vocabularyVoided is the context of a record that was voided.
+var vocabularyVoided = withTerm(vocabulary, "voided")
+
+func withTerm(context map[string]any, term string) map[string]any {
+	context = maps.Clone(context)
+	context[term] = own + term
+	return context
+}
 
 var concept = map[string]any{"@type": "@id"}
 
@@ -110,6 +120,13 @@ type (
 		Entity   string   `json:"dpv:hasEntity,omitzero"`
 		Method   string   `json:"dpv:hasIndicationMethod,omitzero"`
 		Evidence string   `json:"evidenceLevel,omitzero"`
+		Voided   *isoVoid `json:"voided,omitempty"`
+	}
+	isoVoid struct {
+		ID     string  `json:"dct:identifier"` // of the record that says so
+		Type   string  `json:"dct:type"`
+		Date   isoDate `json:"dct:date"`
+		Reason string  `json:"dct:description"`
 	}
 	isoDate struct {
 		Type  string `json:"@type"`
@@ -156,6 +173,9 @@ func (c Consent) iso(a answer) isoRecord {
 		Controller: isoParty{"dpv:DataController", first(d.Handler.Name, c.App.Handler), d.Handler.Contact, d.Handler.Address},
 		Answer:     c.isoAnswer(a), Evidence: c.evidence(),
 	}
+	if c.State.voided() != nil {
+		r.Context = vocabularyVoided
+	}
 	if a.Version != (domain.Hash{}) {
 		r.Notice = &isoNotice{Type: "dpv:ConsentNotice", Version: a.Version.String(), Language: a.Locale, Source: blobURL(a.Text)}
 		if a.Text != (domain.Hash{}) {
@@ -187,6 +207,9 @@ func (c Consent) isoAnswer(a answer) isoAnswer {
 	if a.Until != 0 {
 		x.Until = dated(a.Until.String())
 	}
+	if v := c.State.voided(); v != nil {
+		x.Voided = &isoVoid{ID: v.Event, Type: v.Type, Date: dateOf(v.At), Reason: v.Reason}
+	}
 	return x
 }
 
@@ -215,7 +238,10 @@ func (c Consent) isoStatus(id domain.PurposeID, a answer) isoStatus {
 		}
 	}
 	s := isoStatus{Type: statuses[now.Status], Status: now.Status, Date: dated(now.Since), Until: dated(now.Until), Short: now.Shortfall}
-	if now.Status == domain.NeverAsked.String() && now.Shortfall != "" {
+	if a.Mistake && s.Short == "" {
+		s.Short = string(whyVoided)
+	}
+	if now.Status == domain.NeverAsked.String() && s.Short != "" {
 		s.Type = "dpv:ConsentInvalidated"
 	}
 	return s

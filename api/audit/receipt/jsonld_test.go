@@ -111,6 +111,28 @@ func TestAnISORecordIsConceptsToAJSONLDProcessor(t *testing.T) {
 	checkTerms(t, node)
 }
 
+// TestAVoidedISORecordKeepsItsVoid: an expansion drops none of it.
+func TestAVoidedISORecordKeepsItsVoid(t *testing.T) {
+	c, _ := given(t)
+	c.State = &receipt.State{
+		AsOf:     "2026-02-01T00:00:00.000Z",
+		Voided:   &receipt.Void{Event: c.Entry.ID.String(), Type: "record.voided", At: "2026-01-20T00:00:00.000Z", Reason: "wrong-person"},
+		Purposes: []receipt.Purpose{{Purpose: "ads", Status: "never-asked"}},
+	}
+	text, err := receipt.Write(receipt.ISO, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := expand(t, text)
+	if got := at(node, own+"answer", own+"voided", dct+"description", "@value"); got != "wrong-person" {
+		t.Errorf("the reason is %v", got)
+	}
+	if got := at(node, dpv+"hasConsentStatus", "@type"); !reflect.DeepEqual(got, []any{dpv + "ConsentInvalidated"}) {
+		t.Errorf("the status is %v", got)
+	}
+	checkTerms(t, node)
+}
+
 // TestWhatNobodySaidIsLeftOut: no form of a receipt has an empty text, and no
 // receipt uses a word that the vocabulary does not have.
 func TestWhatNobodySaidIsLeftOut(t *testing.T) {

@@ -29,6 +29,7 @@ type (
 
 		Answer        string       `json:"consentledgerAnswer"`               // given, refused or withdrawn
 		Counts        bool         `json:"consentledgerCounts"`               // for any purpose
+		Voided        *Void        `json:"consentledgerVoided,omitempty"`     // since, as a mistake
 		Kind          string       `json:"consentledgerKind,omitzero"`        // of a grant
 		All           bool         `json:"consentledgerAllPurposes,omitzero"` // of an opt-out
 		NotCounted    []notCounted `json:"consentledgerNotCounted,omitempty"` // what a grant does not cover, and why
@@ -70,7 +71,7 @@ func (c Consent) kantara(a answer) kantaraReceipt {
 		Version: kantaraVersion, Jurisdiction: c.App.Jurisdiction, ConsentTimestamp: a.from(c.Entry),
 		CollectionMethod: a.Method, ConsentReceiptID: c.Entry.ID.String(), PublicKey: c.Key, Language: a.Locale,
 		PIIPrincipalID: c.Entry.Stream.ID, PolicyURL: blobURL(a.Text), SpiCat: []string{},
-		Answer: a.What.String(), Counts: a.counts(), All: a.All, Evidence: c.evidence(),
+		Answer: a.What.String(), Counts: a.counts(), Voided: c.State.voided(), All: a.All, Evidence: c.evidence(),
 		PIIControllers: []kantaraController{{PIIController: first(d.Handler.Name, c.App.Handler), Contact: d.Handler.Contact, Address: addressOf(d)}},
 	}
 	if a.Version != (domain.Hash{}) {
@@ -145,7 +146,9 @@ func (a answer) consentType() string {
 func (c Consent) ends(p domain.Purpose, a answer) string {
 	now, _ := c.State.status(p.ID)
 	over := now.Since != "" && now.Status != domain.Given.String() && now.Status != domain.Stale.String()
-	switch {
+	switch v := c.State.voided(); {
+	case v != nil:
+		return "void since " + v.At
 	case a.What != domain.Given:
 		return "no consent: " + a.What.String()
 	case over:

@@ -8,7 +8,9 @@
 // it is and what it does not cover, and of every purpose where the person stands
 // when the receipt is made, which may be another place than where the record put
 // them. The record proves the first; the second is the ledger's word, and whoever
-// verifies is told so.
+// verifies is told so. If the record was found to be a mistake since, the receipt
+// names the void, and the answer counts for nothing: that is of the third edition,
+// and all else is still written in the second, which older programs verify.
 //
 // What a form wants and nobody said is left out: nothing is made up. Neither form
 // was checked by its publisher. Receipts of the first edition, which said less,
@@ -37,8 +39,12 @@ const (
 	ISO     = "iso27560"
 )
 
-// edition is the edition of receipts that is written. The first had no number.
-const edition = 2
+// The editions of receipts that are written. The first had no number, and the
+// third is of those that name a void.
+const (
+	edition       = 2
+	editionVoided = 3
+)
 
 // A Consent is what a receipt is of.
 type Consent struct {
@@ -82,6 +88,9 @@ func Write(form string, c Consent) ([]byte, error) {
 	if a.Version != (domain.Hash{}) && sha256.Sum256(c.Document) != a.Version {
 		return nil, fmt.Errorf("the document is not the policy %s, which was answered", a.Version)
 	}
+	if c.State.voided() != nil {
+		a = a.asMistake()
+	}
 
 	switch form {
 	case Kantara:
@@ -105,7 +114,7 @@ func marshal(v any) ([]byte, error) {
 }
 
 func (c Consent) evidence() evidence {
-	return evidence{edition, base64.StdEncoding.EncodeToString(c.Proof), string(c.Document), c.Parts, c.State}
+	return evidence{c.State.edition(), base64.StdEncoding.EncodeToString(c.Proof), string(c.Document), c.Parts, c.State}
 }
 
 func (c Consent) evidence1() evidence1 {

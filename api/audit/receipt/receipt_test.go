@@ -255,6 +255,103 @@ func TestAReceiptSaysNoMoreThanTheRecord(t *testing.T) {
 	}
 }
 
+// TestAReceiptNamesWhatVoidedItsRecord: a grant that was a mistake counts for
+// nothing, and neither form says otherwise to whoever knows the form alone. An
+// opt-out that was one restores nothing.
+func TestAReceiptNamesWhatVoidedItsRecord(t *testing.T) {
+	void := &receipt.Void{Event: "0a0b0c00-0000-8000-8000-000000000000", Type: "record.voided", At: "2026-02-01T00:00:00.000Z", Reason: "wrong-person"}
+	stands := func(status string) *receipt.State {
+		return &receipt.State{AsOf: "2026-02-02T00:00:00.000Z", Voided: void, Purposes: []receipt.Purpose{{Purpose: "ads", Status: status}}}
+	}
+	agree := domain.ConsentGiven{Policy: "privacy", Locale: "en", Act: "agree", Kind: domain.GeneralConsent, Items: []domain.Item{{Purpose: "ads"}}}
+	for _, tt := range []struct {
+		name  string
+		event domain.Event
+		state *receipt.State
+		want  map[string][]string
+		not   []string
+	}{
+		{
+			"a grant", agree, stands("never-asked"),
+			map[string][]string{
+				receipt.Kantara: {`"consentledgerCounts": false`, `"why": "voided"`, `"purposes": []`, `"edition": 3`, `"reason": "wrong-person"`},
+				receipt.ISO:     {`"dpv:ConsentInvalidated"`, `"dct:identifier": "0a0b0c00-0000-8000-8000-000000000000"`, `"@value": "2026-02-01T00:00:00.000Z"`, `"dct:description": "wrong-person"`},
+			},
+			[]string{"when withdrawn", "dpv:ConsentGiven", `"dpv:hasProcess":`},
+		},
+		{
+			"a withdrawal", domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}}, stands("ask-again"),
+			map[string][]string{
+				receipt.Kantara: {`"consentledgerCounts": false`, `"consentledgerStatus": "ask-again"`, `"termination": "void since 2026-02-01T00:00:00.000Z"`},
+				receipt.ISO:     {`"dpv:ConsentUnknown"`, `"status": "ask-again"`, `"dct:description": "wrong-person"`, `"dct:description": "voided"`},
+			},
+			[]string{"dpv:ConsentWithdrawn\"", "dpv:ConsentGiven"},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c, v := recorded(t, tt.event, policy(), origin)
+			c.State = tt.state
+			for form, want := range tt.want {
+				text, err := receipt.Write(form, c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				said, _, _ := strings.Cut(string(text), `"policy": "{`)
+				for _, part := range want {
+					if !strings.Contains(string(text), part) {
+						t.Errorf("%s lacks %s:\n%s", form, part, said)
+					}
+				}
+				for _, part := range tt.not {
+					if strings.Contains(said, part) {
+						t.Errorf("%s has %s:\n%s", form, part, said)
+					}
+				}
+
+				r, err := receipt.Verify(text, v, origin)
+				if err != nil {
+					t.Fatal(err)
+				}
+				claim := "that the record was a mistake: voided by record.voided " + void.Event + " at " + void.At + ", because wrong-person"
+				if !slices.Contains(r.Claims, claim) {
+					t.Errorf("%q does not name the void", r.Claims)
+				}
+				for _, change := range [][2]string{{`"edition": 3`, `"edition": 2`}, {`"edition": 3`, `"edition": 4`}, {"wrong-person", "ticked-before"}, {`"voided": {`, `"voidee": {`}} {
+					if other := strings.Replace(string(text), change[0], change[1], 1); other == string(text) {
+						t.Errorf("%s has no %s", form, change[0])
+					} else if _, err := receipt.Verify([]byte(other), v, origin); err == nil {
+						t.Errorf("%s: %s became %s, and it verifies", form, change[0], change[1])
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestWhatWasNotVoidedIsOfTheSecondEdition: programs that do not know the third
+// verify it.
+func TestWhatWasNotVoidedIsOfTheSecondEdition(t *testing.T) {
+	c, v := given(t)
+	c.State = &receipt.State{AsOf: "2026-02-01T00:00:00.000Z", Refused: []receipt.Refusal{{Event: c.Entry.ID.String(), Purposes: []string{"face"}}}}
+	for _, form := range []string{receipt.Kantara, receipt.ISO} {
+		text, err := receipt.Write(form, c)
+		if err != nil || !strings.Contains(string(text), `"edition": 2`) || strings.Contains(strings.ToLower(string(text)), "voided") {
+			t.Errorf("%s: %v\n%s", form, err, text)
+		}
+		if _, err := receipt.Verify(bytes.Replace(text, []byte(`"edition": 2`), []byte(`"edition": 3`), 1), v, origin); err == nil {
+			t.Errorf("%s: it verifies as the third edition", form)
+		}
+	}
+	c.State.Refused[0].Voided = &receipt.Void{Event: c.Entry.ID.String(), Type: "build.voided", At: "2026-02-01T00:00:00.000Z", Reason: "ticked-before"}
+	text, err := receipt.Write(receipt.Kantara, c)
+	if err != nil || !strings.Contains(string(text), `"edition": 3`) {
+		t.Errorf("a refusal of the same act was voided: %v\n%s", err, text)
+	}
+	if r, err := receipt.Verify(text, v, origin); err != nil || !strings.Contains(strings.Join(r.Claims, "\n"), "; voided by build.voided") {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 // TestAStateOfNobody: what holds is nobody's signature, so that it may say nothing
 // but what a ledger says.
 func TestAStateOfNobody(t *testing.T) {
@@ -265,6 +362,10 @@ func TestAStateOfNobody(t *testing.T) {
 		{AsOf: "2026-02-01T00:00:00.000Z", Purposes: []receipt.Purpose{{Purpose: "ads\x1b[2J", Status: "given"}}},
 		{AsOf: "2026-02-01T00:00:00.000Z", Purposes: []receipt.Purpose{{Purpose: "ads", Status: "given", Because: []string{"me"}}}},
 		{AsOf: "2026-02-01T00:00:00.000Z", Refused: []receipt.Refusal{{Event: "x"}}},
+		{AsOf: "2026-02-01T00:00:00.000Z", Voided: &receipt.Void{Event: "x", Type: "record.voided", At: "2026-02-01T00:00:00.000Z", Reason: "r"}},
+		{AsOf: "2026-02-01T00:00:00.000Z", Voided: &receipt.Void{Event: c.Entry.ID.String(), Type: "me", At: "2026-02-01T00:00:00.000Z", Reason: "r"}},
+		{AsOf: "2026-02-01T00:00:00.000Z", Voided: &receipt.Void{Event: c.Entry.ID.String(), Type: "record.voided", At: "now", Reason: "r"}},
+		{AsOf: "2026-02-01T00:00:00.000Z", Voided: &receipt.Void{Event: c.Entry.ID.String(), Type: "record.voided", At: "2026-02-01T00:00:00.000Z", Reason: "\x1b[2J"}},
 	} {
 		c.State = &bad
 		for _, form := range []string{receipt.Kantara, receipt.ISO} {

@@ -137,7 +137,7 @@ func (c *Consent) readPolicy(a answer) (err error) {
 // again writes a receipt again, in the edition that it is of.
 func (c *Consent) again(form string, of int) ([]byte, error) {
 	switch given, is := c.Entry.Event.(domain.ConsentGiven); {
-	case of == edition:
+	case of == c.State.edition():
 		return Write(form, *c)
 	case of == 0 && is:
 		return write1(form, *c, given)

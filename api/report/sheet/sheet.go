@@ -94,6 +94,10 @@ var (
 	partial  = regexp.MustCompile(`^[0-9]{1,4}([-/][0-9]{1,4}|[-/.][0-9]{1,4}[-/.][0-9]{1,4})$`)
 	clock    = regexp.MustCompile(`^[0-9]+:[0-9]+(:[0-9.]+)?$`)
 	months   = `(jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec|january|february|march|april|june|july|august|september|october|november|december)`
+	money    = regexp.MustCompile(`^([$€£¥￥] ?[0-9][0-9.,]*|[0-9][0-9.,]* ?[$€£¥￥]|\([$€£¥￥]?[0-9][0-9.,]*%?\))$`)
+	spaced   = regexp.MustCompile(`^[0-9]+( [0-9]{3})+$|^[0-9]+ [0-9]+/[0-9]+$|^[0-9.,]+ [eE][+-]?[0-9]+$`)
+	halfDay  = regexp.MustCompile(`^(?i)[0-9]+(:[0-9]+){0,2}( [ap]m?|[ap]m)$`)
+	moment   = regexp.MustCompile(`^[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}[ T][0-9]+:[0-9:.]+$`)
 	monthDay = regexp.MustCompile(`^(?i)(` + months + `[-/. ]?[0-9]{1,4}|[0-9]{1,4}[-/. ]?` + months + `([-/. ]?[0-9]{2,4})?)$`)
 )
 
@@ -133,11 +137,31 @@ func startsFormula(text string) bool {
 }
 
 // looksChanged reports whether a spreadsheet would show other characters than
-// text has: it rounds to 15 digits, drops zeros, reads days, times and powers.
+// text has: it rounds to 15 digits, drops zeros, reads days, times, powers and
+// money. It looks past white space at the ends, which it drops, and some read
+// full-width digits.
 func looksChanged(text string) bool {
 	const exact = 15 // digits
 	if plain.MatchString(text) && len(text) <= exact || day.MatchString(text) {
 		return false
 	}
-	return numeric.MatchString(text) || partial.MatchString(text) || clock.MatchString(text) || monthDay.MatchString(text)
+
+	bare := strings.TrimSpace(strings.Map(halfWidth, text))
+	if bare != text && (plain.MatchString(bare) || day.MatchString(bare)) {
+		return true
+	}
+	for _, form := range []*regexp.Regexp{numeric, partial, clock, monthDay, money, spaced, halfDay, moment} {
+		if form.MatchString(bare) {
+			return true
+		}
+	}
+	return false
+}
+
+// halfWidth returns the ASCII digit of a full-width one.
+func halfWidth(r rune) rune {
+	if '０' <= r && r <= '９' {
+		return r - '０' + '0'
+	}
+	return r
 }

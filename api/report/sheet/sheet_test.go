@@ -19,13 +19,15 @@ func TestATextThatASpreadsheetWouldTakeForSomethingElseIsMarked(t *testing.T) {
 		"'quoted",
 		"9007199254740993", "1234567890123456", "007", "00012e5", "1e5", "12E-3", "1.50", "0.1234567890123456", ".5", "1,5", // numbers
 		"1-2", "3/4", "2026-10", "1.2.2026", "MAR5", "sept-1", "1 Oct", "12:30", // days and times
+		" 007", "007 ", "12345678901234567890 ", " 42", "2026-10-15 ", "１２３", "０12", // past white space, in full width
+		"1 E5", "1 1/2", "1 000 000", "3pm", "3 PM", "12:30 p", "2026-10-15 16:00", "15.10.2026 1:30", "$5", "5 €", "￥5", "(5)", "(1,234.50)",
 	}
 	for _, text := range marked {
 		if got := sheet.Protect(text); got != "'"+text {
 			t.Errorf("Protect(%q) = %q", text, got)
 		}
 	}
-	for _, text := range []string{"", "0", "42", "123456789012345", "1.5", "12.5%", "2026-10-15", "2026-10-15T16:00:00.000Z", "user-1", "account:7", "a=b", "march", "张三", "e5", "."} {
+	for _, text := range []string{"", "0", "42", "123456789012345", "1.5", "12.5%", "2026-10-15", "2026-10-15T16:00:00.000Z", "user-1", "account:7", "a=b", "march", "张三", "e5", ".", "12a", "5 a day", "(see 5)", "１号", "no 5", "1 2 3", "$", "2026-10-15 to 2026-10-16"} {
 		if got := sheet.Protect(text); got != text {
 			t.Errorf("Protect(%q) = %q", text, got)
 		}
