@@ -4,7 +4,9 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -224,5 +226,38 @@ func TestFilesOfOnesOwnAreBoundedAndPlain(t *testing.T) {
 	sum, err := hashOf(at("link"))
 	if err != nil || sum != "sha256:982d9e3eb996f559e633f4d194def3761d909f5a3b647d1a851fead67c32c9d1" {
 		t.Errorf("the hash of a text is %s, %v", sum, err)
+	}
+}
+
+// TestWhoWaitsForInputCanBeInterrupted: a pipe that nobody writes to, and a terminal
+// at which nobody types.
+func TestWhoWaitsForInputCanBeInterrupted(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"policy", "lint", pipe}, {"policy", "lint", "-"}, {"surface", "publish", "--app", "shop", pipe}, {"record", "--app", "shop", pipe},
+		{"verify", "receipt", "--key", "logs.example.com/consent/shop+e253a895+AapsqFxdT2w8/t/3SPVtnvtH++meqiiafOdG6rJYYE5E", "-"},
+	} {
+		silent, w := io.Pipe()
+		root := newRoot()
+		root.SetArgs(args)
+		root.SetIn(silent)
+		root.SetOut(io.Discard)
+		root.SetErr(io.Discard)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		done := make(chan error, 1)
+		go func() { done <- root.ExecuteContext(ctx) }()
+		select {
+		case err := <-done:
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%q: %v, want that it was interrupted", args, err)
+			}
+		case <-time.After(30 * time.Second):
+			t.Errorf("%q waits on", args)
+		}
+		cancel()
+		w.Close()
 	}
 }

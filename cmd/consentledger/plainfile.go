@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -82,7 +83,7 @@ func checkPlain(name string, info fs.FileInfo) error {
 // readPlain reads a plain file, or standard input for "-", of at most limit bytes.
 func readPlain(c *cobra.Command, name string, limit int64) ([]byte, error) {
 	if name == "-" {
-		return readUpTo(c.InOrStdin(), "standard input", limit)
+		return readStdin(c, limit)
 	}
 	text, err := readPlainFile(name, limit)
 	return text, orNotFound(err)
@@ -124,10 +125,36 @@ func readAndClose(f *os.File, err error, name string, limit int64) ([]byte, erro
 // shell's <(...) is: whoever calls waits for what they named.
 func readInput(c *cobra.Command, name string) ([]byte, error) {
 	if name == "-" {
-		return readUpTo(c.InOrStdin(), "standard input", maxInput)
+		return readStdin(c, maxInput)
 	}
-	f, err := os.Open(name)
-	return readAndClose(f, orNotFound(err), name, maxInput)
+	return untilInterrupted(c, func() ([]byte, error) {
+		f, err := os.Open(name)
+		return readAndClose(f, orNotFound(err), name, maxInput)
+	})
+}
+
+func readStdin(c *cobra.Command, limit int64) ([]byte, error) {
+	return untilInterrupted(c, func() ([]byte, error) { return readUpTo(c.InOrStdin(), "standard input", limit) })
+}
+
+// untilInterrupted returns what read does, or an error once the command is
+// interrupted: nothing ends a read of a pipe that nobody writes to.
+func untilInterrupted(c *cobra.Command, read func() ([]byte, error)) ([]byte, error) {
+	type result struct {
+		text []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		text, err := read()
+		done <- result{text, err}
+	}()
+	select {
+	case r := <-done:
+		return r.text, r.err
+	case <-c.Context().Done():
+		return nil, context.Cause(c.Context())
+	}
 }
 
 func readUpTo(r io.Reader, name string, limit int64) ([]byte, error) {
