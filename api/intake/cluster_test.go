@@ -118,6 +118,18 @@ func (c *cluster) ledger() desk {
 	return desk{h, &Rejections{Config: h.config}}
 }
 
+// restart starts the intake, again and again while the cluster chooses a leader of
+// some stream, as whoever supervises the ledger does.
+func (d desk) restart() (stop func()) {
+	d.t.Helper()
+	d.until("the intake starts", func() bool {
+		var err error
+		stop, err = d.tryStart()
+		return err == nil
+	})
+	return stop
+}
+
 // insist publishes withdrawals, each until it is acknowledged, as a sender does.
 func (d desk) insist(from, to int, between func(i int)) {
 	d.t.Helper()
@@ -181,7 +193,7 @@ func TestAClusterLosesNothingUnseen(t *testing.T) {
 		s.Replicas, s.Discard, s.MaxMsgs, s.MaxAge, s.Duplicates, s.DenyDelete = 3, jetstream.DiscardOld, 100_000, time.Hour, 2*time.Minute, false
 	}))
 	d.insist(1, 5, func(int) {})
-	stop := d.start()
+	stop := d.restart()
 	quiet := func(taken int) {
 		t.Helper()
 		d.until("all are recorded", func() bool { return d.distinct() == taken })
@@ -242,7 +254,7 @@ func TestAClusterLosesNothingUnseen(t *testing.T) {
 	d.insist(51, 60, func(int) {})
 	c.damage((lost + 1) % 3)
 	d.until("the replicas are whole", func() bool { _, current := c.leader(d); return current })
-	stop = d.start()
+	stop = d.restart()
 	quiet(60)
 	stop()
 	c.loseAll(d)
@@ -287,7 +299,7 @@ func (c *cluster) loseAll(d desk) {
 	}
 	c.settled()
 	d.until("it is connected", d.nc.IsConnected)
-	defer d.start()()
+	defer d.restart()()
 	d.until("the loss is told", func() bool {
 		return strings.Contains(d.losses(), "is another one than was known") && len(d.told()) == 1
 	})

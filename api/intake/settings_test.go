@@ -84,20 +84,29 @@ func ourStream(change func(*jetstream.StreamConfig)) jetstream.StreamConfig {
 // start runs the intake on a server, and returns what stops it.
 func (h *house) start() (stop func()) {
 	h.t.Helper()
+	stop, err := h.tryStart()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return stop
+}
+
+func (h *house) tryStart() (stop func(), err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, done := make(chan struct{}), make(chan error, 1)
 	go func() { done <- Run(ctx, h.config, func() { close(ready) }) }()
 	select {
 	case <-ready:
 	case err := <-done:
-		h.t.Fatal(err)
+		cancel()
+		return nil, err
 	}
 	return func() {
 		cancel()
 		if err := <-done; err != nil {
 			h.t.Error(err)
 		}
-	}
+	}, nil
 }
 
 // closedHouse is a house whose intake does not run yet.

@@ -85,7 +85,7 @@ func (s *server) checkOwed(ctx context.Context, q requests.Query) error {
 		return bad("rule: no policy of the app has that rule, nor the law; want one of " + strings.Join(words(rules), ", "))
 	}
 	if q.ID != "" && !ref.Policies.MayOwe(q.ID, ref.Service.App.Jurisdiction) {
-		return bad("id: no obligation of the app can have that id; want one as answers have it: its kind, what it is owed for if anything, and its rule, as in reply." + string(rules[0]))
+		return failure{plain(http.StatusNotFound, "id: no obligation of the app can have that id; want one as answers have it: its kind, what it is owed for if anything, and its rule, as in reply."+string(rules[0]))}
 	}
 	return nil
 }

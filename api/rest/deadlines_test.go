@@ -250,10 +250,6 @@ func TestAFilterNamesWhatThereCanBe(t *testing.T) {
 		"obligations?format=csv":                "format: this list is JSON",
 		"obligations?stream=nix":                "stream: no stream of the app is named so",
 		"obligations?stream=request-other-0123": "stream: no stream of the app is named so",
-		"obligations?id=nix":                    "id: no obligation of the app can have that id",
-		"obligations?id=reply.nix":              "id: no obligation of the app can have that id",
-		"reports/deadlines?id=reply":            "id: no obligation of the app can have that id",
-		"obligations?id=nix.cn.policy.d2":       "id: no obligation of the app can have that id",
 		"obligations?limit=01":                  "without a sign or zeros",
 		"obligations?limit=%2B1":                "without a sign or zeros",
 
@@ -262,6 +258,9 @@ func TestAFilterNamesWhatThereCanBe(t *testing.T) {
 		"reports/deadlines?due_after=2026-12-01&due_before=2026-12-01": "due_before: is not after due_after",
 	} {
 		d.want(400, part, "GET", "/v1/apps/smartkey/"+query, "")
+	}
+	for _, query := range []string{"obligations?id=nix", "obligations?id=reply.nix", "reports/deadlines?id=reply", "obligations?id=nix.cn.policy.d2"} {
+		d.want(404, "id: no obligation of the app can have that id", "GET", "/v1/apps/smartkey/"+query, "")
 	}
 	d.want(404, "stream: the app has no stream of that name", "GET", "/v1/apps/smartkey/obligations?stream=request-smartkey-0123456789abcdef", "")
 	for _, query := range []string{"obligations?kind=keep", "obligations?id=reply.law.cn.gbt35273.request_reply", "obligations?id=reply.law.cn.gbt35273.request_reply.2", "obligations?format=json&kind=keep", "requests?person=0123456789abcdef0123456789abcdef", "obligations?rule=law.cn.gbt35273.request_reply", "requests?state=duplicate", "incidents?state=dismissed"} {

@@ -70,9 +70,6 @@ func TestNotYetKnownIsNotNeverAsked(t *testing.T) {
 	const app = "/v1/apps/smartkey"
 	const far = "is being built: it has read the log up to position 0 of "
 	for _, c := range [][3]string{
-		{"GET", app + "/subjects/ada/consents", ""},
-		{"POST", app + "/subjects/consents", `{"subject":"ada"}`},
-		{"GET", app + "/subjects/nobody/consents", ""},
 		{"GET", app + "/consents/counts", ""},
 		{"GET", app + "/consents/opposed", ""},
 		{"GET", app + "/activity", ""},
@@ -97,8 +94,15 @@ func TestNotYetKnownIsNotNeverAsked(t *testing.T) {
 			t.Errorf("%s %s does not say when to ask again", c[0], c[1])
 		}
 	}
-	if w := ask(handler, "POST", app+"/check", `{"subject":"ada","purpose":"personalisation"}`); w.Code != 200 || !strings.Contains(w.Body.String(), `"withdrawn"`) {
-		t.Errorf("what the ledger itself knows: %d %s", w.Code, w.Body)
+	for _, c := range [][4]string{
+		{"POST", app + "/check", `{"subject":"ada","purpose":"personalisation"}`, `"status":"withdrawn"`},
+		{"GET", app + "/subjects/ada/consents", "", `"purpose":"personalisation","status":"withdrawn"`},
+		{"POST", app + "/subjects/consents", `{"subject":"ada"}`, `"purpose":"personalisation","status":"withdrawn"`},
+		{"GET", app + "/subjects/nobody/consents", "", `"purpose":"personalisation","status":"never-asked"`},
+	} {
+		if w := ask(handler, c[0], c[1], c[2]); w.Code != 200 || !strings.Contains(w.Body.String(), c[3]) {
+			t.Errorf("what the ledger itself knows: %s %s: %d %s, want %s", c[0], c[1], w.Code, w.Body, c[3])
+		}
 	}
 	w := ask(handler, "GET", "/readyz?verbose", "")
 	for _, name := range []string{"projection consents", "projection policies", "projection activity", "projection requests", "transparency", "reactor"} {
@@ -142,11 +146,15 @@ func overNATS(t *testing.T, h *house, handler http.Handler) {
 		done <- natsrest.Run(ctx, natsrest.Config{Conn: h.conn, Handler: handler, Log: h.log}, func() { close(ready) })
 	}()
 	<-ready
-	for subject, body := range map[string]string{"consents": `{"subject":"ada"}`, "counts": "", "activity": "", "requests": "{}", "deadlines": "{}"} {
+	for subject, body := range map[string]string{"counts": "", "activity": "", "requests": "{}", "deadlines": "{}"} {
 		m, err := h.conn.Request("consent.v1.smartkey.query."+subject, []byte(body), 10*time.Second)
 		if err != nil || m.Header.Get("Nats-Service-Error-Code") != "503" || !strings.Contains(string(m.Data), `"not-yet-known"`) {
 			t.Errorf("query.%s: %v, %v", subject, m, err)
 		}
+	}
+	m, err := h.conn.Request("consent.v1.smartkey.query.consents", []byte(`{"subject":"ada"}`), 10*time.Second)
+	if err != nil || !strings.Contains(string(m.Data), `"purpose":"personalisation","status":"withdrawn"`) {
+		t.Errorf("query.consents: %v, %v", m, err)
 	}
 	cancel()
 	if err := <-done; err != nil {

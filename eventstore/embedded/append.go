@@ -47,7 +47,7 @@ func (d store) AppendWith(ctx context.Context, c eventstore.Change, stream event
 }
 
 // Beside implements [eventstore.Joint].
-func (d store) Beside(r eventstore.Rows) bool { return r == rows{d.DB} }
+func (d store) Beside(r eventstore.Rows) bool { return r == rows(d) }
 
 // A write is a change of rows, an append, or both, on its way through the lane,
 // which sets the last three fields. One that is neither is only there to be synced.
