@@ -17,7 +17,7 @@ const (
 
 // A Difference is one thing that differs between two versions.
 type Difference struct {
-	Section  string // purposes, purposes declared again, categories, methods, recipients, permissions, deadlines, rights, channels, handler, grounds, texts
+	Section  string // purposes, purposes declared again, categories, methods, recipients, recipients declared again, permissions, deadlines, rights, channels, handler, grounds, texts
 	Name     string
 	Old, New string // empty: it is not there
 	Material string // the kind of material change; empty: none

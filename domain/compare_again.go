@@ -16,7 +16,33 @@ func (p Policies) Compare(old Hash, is Document, until Instant) Comparison {
 	stale, scopes := p.between(i, is, until)
 	c.join(is, stale, scopes)
 	c.renew(p.returning(i, is, until))
+	for _, r := range p.recipientsReturning(i, is, until) {
+		c.differ(Difference{Section: "recipients declared again", Name: string(r.ID), New: r.Title, Material: MaterialRecipients})
+	}
 	return c
+}
+
+// recipientsReturning returns the recipients of a document that the version i has
+// too, and a version does not that took over between the two, by the moment until.
+// No consent to the version i covers them, see [Policies.leftOut].
+func (p Policies) recipientsReturning(i int, is Document, until Instant) (found []Recipient) {
+	between := p.after(p.versions[i].Version, until)
+	for _, r := range is.Recipients {
+		lacks := func(w PolicyPublished) bool { _, has := w.Document.Recipient(r.ID); return !has }
+		if _, had := p.versions[i].Document.Recipient(r.ID); had && slices.ContainsFunc(between, lacks) {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// differ adds a difference, and what kind of change it is.
+func (c *Comparison) differ(d Difference) {
+	c.add(d)
+	if !has(c.Material, d.Material) {
+		c.Material = append(c.Material, d.Material)
+		slices.Sort(c.Material)
+	}
 }
 
 // between returns what a document and the versions that took over between the
@@ -138,14 +164,10 @@ func (v *PolicyPublished) declares(id PurposeID) bool {
 // to them are stale, whatever else changed of them.
 func (c *Comparison) renew(again []Purpose) {
 	for _, q := range again {
-		c.add(Difference{Section: "purposes declared again", Name: string(q.ID), New: q.Title, Material: MaterialService})
+		c.differ(Difference{Section: "purposes declared again", Name: string(q.ID), New: q.Title, Material: MaterialService})
 		if !has(c.Stale, q.ID) {
 			c.Stale = append(c.Stale, q.ID)
 		}
 		c.Scopes = slices.DeleteFunc(c.Scopes, func(s StaleScope) bool { return s.Purpose == q.ID })
-	}
-	if len(again) > 0 && !has(c.Material, MaterialService) {
-		c.Material = append(c.Material, MaterialService)
-		slices.Sort(c.Material)
 	}
 }

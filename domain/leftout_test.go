@@ -2,6 +2,7 @@ package domain_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	. "consentledger/domain"
@@ -151,5 +152,29 @@ func TestAPurposeThatMovesKeepsItsConsentsOnlyWithoutAGap(t *testing.T) {
 				t.Errorf("by what is kept of it %v, want %v", by, tt.want)
 			}
 		})
+	}
+}
+
+// A comparison over the versions in between names a recipient that one of them
+// dropped: check says that it is new, so the comparison must not say nothing.
+func TestAComparisonTellsWhichRecipientsAreDeclaredAgain(t *testing.T) {
+	plain := title("x")
+	for name, tt := range map[string]struct {
+		between func(*Document)
+		want    bool
+	}{
+		"dropped on the way":  {plain, true},
+		"declared throughout": {func(d *Document) { to(false)(d); plain(d) }, false},
+	} {
+		r := history(t,
+			PublishPolicy{Version: v1, Document: first(to(false)), Material: anyKind},
+			PublishPolicy{Version: v2, Document: first(tt.between), Effective: may, Material: anyKind})
+		c := r.Policies.Compare(v1, first(to(false)), july)
+		named := slices.ContainsFunc(c.Differences, func(d Difference) bool {
+			return d.Section == "recipients declared again" && d.Name == "partner" && d.Material == MaterialRecipients
+		})
+		if named != tt.want || slices.Contains(c.Material, MaterialRecipients) != tt.want {
+			t.Errorf("%s: %+v", name, c)
+		}
 	}
 }
