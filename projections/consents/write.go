@@ -1,0 +1,81 @@
+package consents
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
+
+// write writes what the batch changed.
+func (b *batch) write() error {
+	if err := b.writePeople(); err != nil {
+		return err
+	}
+	if err := b.writeCounts(); err != nil {
+		return err
+	}
+	return b.writeVoided()
+}
+
+func (b *batch) writePeople() error {
+	if err := b.settle(); err != nil {
+		return err
+	}
+
+	// In the order of keys each page is written once.
+	b.order = slices.AppendSeq(b.order[:0], maps.Values(b.people))
+	slices.SortFunc(b.order, func(x, y *person) int { return cmp.Compare(x.number, y.number) })
+	for _, p := range b.order {
+		if !p.written {
+			p.written = true
+			b.persons.Add(p.number, string(p.app), p.person, p.test, p.linked, p.builds)
+		}
+		for i := range p.rows {
+			if r := &p.rows[i]; r.changed {
+				r.changed = false
+				b.writeRow(p, r)
+			}
+		}
+	}
+	if err := b.persons.Write(b.tx); err != nil {
+		return err
+	}
+	return b.standings.Write(b.tx)
+}
+
+func (b *batch) writeRow(p *person, r *row) {
+	var signal, event any // null: nothing is at odds
+	if r.opposedBy != "" {
+		signal, event = r.opposedBy, []byte(r.opposedByEvent)
+	}
+	b.standings.Add(p.number, string(r.purpose), r.status.String(), int64(r.since), int64(r.until), r.terms,
+		[]byte(r.events), signal, event, int64(r.moment), int64(r.position))
+}
+
+func (b *batch) writeCounts() error {
+	for k, n := range b.counts {
+		if n == 0 {
+			continue
+		}
+		if _, err := b.tx.Exec("INSERT INTO counts VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET people = people + excluded.people",
+			string(k.app), string(k.purpose), k.status.String(), k.terms, n); err != nil {
+			return err
+		}
+	}
+	_, err := b.tx.Exec("DELETE FROM counts WHERE people = 0")
+	return err
+}
+
+func (b *batch) writeVoided() error {
+	for k, n := range b.voided {
+		if n == 0 {
+			continue
+		}
+		if _, err := b.tx.Exec("INSERT INTO voided VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET answers = answers + excluded.answers",
+			string(k.app), k.status.String(), n); err != nil {
+			return err
+		}
+	}
+	_, err := b.tx.Exec("DELETE FROM voided WHERE answers = 0")
+	return err
+}
