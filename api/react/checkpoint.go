@@ -281,8 +281,8 @@ func (r *Reactor) read(ctx context.Context, h head) (all []*share, err error) {
 // readApp reads what the few streams of an app say, up to a position.
 func (r *Reactor) readApp(ctx context.Context, name domain.AppName, until eventstore.Position) error {
 	r.app(name)
-	for _, noun := range []domain.Noun{domain.ServiceNoun, domain.CalendarNoun, domain.PolicyNoun} {
-		for e, err := range r.Ledger.Stream(ctx, domain.StreamID{Noun: noun, App: name, ID: "main"}) {
+	for _, own := range []domain.StreamID{domain.ServiceStream(name), domain.CalendarStream(name), domain.PolicyStream(name)} {
+		for e, err := range r.Ledger.Stream(ctx, own) {
 			if err != nil {
 				return err
 			}

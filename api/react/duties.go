@@ -36,7 +36,7 @@ func (r *Reactor) learnDuty(ctx context.Context, e codec.Entry) error {
 		// The reply to the withdrawal is the answer to the request, if one was
 		// promised for it.
 		if x.Cause != (domain.EventID{}) && !slices.Contains(x.Unpromised, domain.AskWithdraw) {
-			person := domain.StreamID{Noun: domain.SubjectNoun, App: e.Stream.App, ID: x.Subject}
+			person := domain.SubjectStream(e.Stream.App, x.Subject)
 			r.voidReplies(a, person, dutyStream(e.Stream.App, x.Cause), "answered-by-request")
 		}
 	case domain.SubjectClosed, domain.SubjectReassigned:
@@ -73,7 +73,7 @@ func (a *app) learnPolicy(e codec.Entry, x domain.PolicyPublished) {
 
 // dutyStream names the stream of what follows from a fact.
 func dutyStream(app domain.AppName, cause domain.EventID) domain.StreamID {
-	return domain.StreamID{Noun: domain.ObligationNoun, App: app, ID: hex.EncodeToString(cause[:])}
+	return domain.ObligationStream(app, hex.EncodeToString(cause[:]))
 }
 
 // open lets what a policy promises follow from a fact. The version that was in

@@ -105,7 +105,7 @@ func (r *Reactor) app(name domain.AppName) *app {
 func placeOf(s domain.StreamID) domain.StreamID {
 	switch s.Noun {
 	case domain.PolicyNoun, domain.SurfaceNoun, domain.CalendarNoun, domain.ServiceNoun:
-		return domain.StreamID{Noun: domain.ServiceNoun, App: s.App, ID: "main"}
+		return domain.ServiceStream(s.App)
 	}
 	return s
 }

@@ -18,7 +18,7 @@ type key struct {
 }
 
 func (k key) stream() domain.StreamID {
-	return domain.StreamID{Noun: domain.SubjectNoun, App: k.app, ID: k.person}
+	return domain.SubjectStream(k.app, k.person)
 }
 
 // A person is what the file says of somebody, and, while it is needed, the fold

@@ -58,7 +58,7 @@ func BenchmarkApply(b *testing.B, open func(testing.TB) Model, hear func([]codec
 func answered(n, people int) codec.Entry {
 	who := uint64(n%people) * 0x9e3779b97f4a7c15
 	e := codec.Entry{Position: eventstore.Position(n + 1), Revision: eventstore.Revision(n/people + 1)}
-	e.Stream = domain.StreamID{Noun: domain.SubjectNoun, App: App, ID: fmt.Sprintf("%016x%016x", who, who)}
+	e.Stream = domain.SubjectStream(App, fmt.Sprintf("%016x%016x", who, who))
 	binary.BigEndian.PutUint64(e.ID[:], uint64(n+1))
 	e.At = Start.Add(domain.Span(n))
 	e.Recorded = e.At

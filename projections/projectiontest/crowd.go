@@ -52,7 +52,7 @@ type answer struct {
 
 // ask tells of one request with two obligations.
 func (c *crowd) ask(n int) answer {
-	a := answer{n: n, stream: domain.StreamID{Noun: domain.RequestNoun, App: App, ID: fmt.Sprintf("%020x", n*7919%Many)}}
+	a := answer{n: n, stream: domain.RequestStream(App, fmt.Sprintf("%020x", n*7919%Many))}
 	person, t := fmt.Sprintf("%032x", n), asked[n%len(asked)]
 	c.tell(a.stream, domain.RequestReceived{Types: []domain.RequestType{t}, Policy: "privacy", Version: domain.Hash{1}, Channel: "email", Subject: person})
 	for i, days := range []int{15, 30} {

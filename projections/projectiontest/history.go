@@ -273,7 +273,7 @@ func (w *Teller) tellOfRequests() {
 	w.Step(robot, "request.answered outcome=full channel=email")
 	i := w.Incident()
 	w.Step(i, "incident.contained measures=off")
-	o := domain.StreamID{Noun: domain.ObligationNoun, App: App, ID: "stop1"}
+	o := domain.ObligationStream(App, "stop1")
 	begun := w.now
 	rule := domain.DeadlineRule{ID: "h24", Source: "law", Unit: domain.UnitHour, Length: 24, TimeZone: "Asia/Shanghai", Law: true}
 	w.TellOn(o, domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{1}, Kind: "consent.withdrawn", Stream: i.String()}, Rule: domain.DutyRule{ID: "stop", Kind: domain.DutyStop, Each: domain.DutyEachSystem},
