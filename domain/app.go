@@ -105,6 +105,8 @@ type Service struct {
 	exemptions []exemption
 	notices    []Instant // when persons were told that the service ends
 	decided    Date      // on which day it ends, as was decided last; zero: nothing was
+	holders    []holder  // in the order of their names
+	counts     []counted // of persons
 }
 
 // A bulkVoid is a [BuildVoided] with the fact that proves it.
@@ -162,6 +164,12 @@ func (s Service) Fold(f Fact, own Own) Service {
 	case ServiceCeased:
 		s.ceased, s.ceasedBy = f.noFrom(), f.ID
 	case Noted:
+		if h, says := holderOf(e); says {
+			s.holders = hold(s.holders, h)
+		}
+		if c, says := countIn(e); says {
+			s.counts = add(own, s.counts, c)
+		}
 		switch e.Kind {
 		case cessationNotified:
 			s.notices = add(own, s.notices, f.yesFrom())

@@ -41,7 +41,19 @@ type Fact struct {
 // another policy declares now after a time in which none did, or otherwise than the
 // one that was consented to; and what is to be stopped and deleted follows for the
 // linked histories too in which a grant ended, see [OwedAcross].
-const Rules = 2
+//
+// Version 3: a fact of a person's history says itself what is owed by rule since,
+// see [Subject.Owes]; what else follows from it is found as before.
+const Rules = 3
+
+// OwedApart is the version of the rules by which a fact is recorded that does not
+// say what is owed since: because it is of before version 3, or because there is
+// more than its record has room for. Then that is recorded after it, in a stream of
+// its own.
+const OwedApart = 2
+
+// SaysOwed reports whether a fact of a person's history says itself what is owed.
+func SaysOwed(rules uint8) bool { return rules > OwedApart }
 
 // again is the first version of the rules by which a consent does not cover what was
 // given up on the way.

@@ -15,6 +15,9 @@ type Noted struct {
 	Details  Personal // about a person only
 }
 
+// Field returns the value of the field of that name; empty if there is none.
+func (n Noted) Field(name string) string { return fieldOf(n.Fields, name) }
+
 // A NoteKind names a kind of note, as in "recipient.added".
 type NoteKind string
 

@@ -11,7 +11,8 @@ import (
 // publication. The zero Policies is empty.
 type Policies struct {
 	versions []PolicyPublished
-	ruleSets []Hash // of each version
+	ruleSets []Hash   // of each version
+	opening  []string // the kinds of facts that open a duty in some version
 }
 
 // Versions returns the versions in the order of their publication. The slice
@@ -197,12 +198,33 @@ func (p Policies) Evolve(f Fact) Policies { return p.Fold(f, Shared) }
 func (p Policies) Fold(f Fact, own Own) Policies {
 	switch e := f.Event.(type) {
 	case PolicyPublished:
-		return Policies{add(own, p.versions, e), add(own, p.ruleSets, RuleSet(e.Document.DeadlineRules))}
+		return Policies{add(own, p.versions, e), add(own, p.ruleSets, RuleSet(e.Document.DeadlineRules)), e.Document.opens(p.opening)}
 	case PolicyEffective:
 		return p // the version itself says from when on it binds
 	}
 	panic(fmt.Sprintf("domain: event %T has no case in Policies.Evolve", f.Event))
 }
+
+// opens returns kinds with those of facts that open a duty in the document.
+func (d *Document) opens(kinds []string) []string {
+	note := func(kind string) {
+		if kind != "" && !slices.Contains(kinds, kind) {
+			kinds = added(kinds, kind)
+		}
+	}
+	for _, duty := range d.Duties {
+		for _, kind := range duty.On {
+			note(kind)
+		}
+	}
+	for _, p := range d.Purposes {
+		note(p.KeepAfter)
+	}
+	return kinds
+}
+
+// Open reports whether a fact of a kind opens a duty in some version.
+func (p Policies) Open(kind string) bool { return slices.Contains(p.opening, kind) }
 
 // Decide answers cmd with the facts it makes true. What is published already
 // is no news: no facts, no error.

@@ -1,5 +1,10 @@
 package domain
 
+import (
+	"strconv"
+	"strings"
+)
+
 // Each of these returns the stream of a noun. What an app has one of needs no
 // id; any other has its own.
 
@@ -22,6 +27,23 @@ func IncidentStream(app AppName, id string) StreamID { return StreamID{IncidentN
 
 // ObligationStream holds what follows from one fact.
 func ObligationStream(app AppName, id string) StreamID { return StreamID{ObligationNoun, app, id} }
+
+// OwedStream holds what becomes of what is owed since a fact that says so itself: the
+// record of a history at a revision. What it begins with stands in that record.
+func OwedStream(history StreamID, revision uint64) StreamID {
+	return ObligationStream(history.App, history.ID+"-"+strconv.FormatUint(revision, 10))
+}
+
+// OwedSince returns which record a stream begins with, if it is an [OwedStream].
+func (s StreamID) OwedSince() (history StreamID, revision uint64, ok bool) {
+	id, number, found := strings.Cut(s.ID, "-")
+	if s.Noun != ObligationNoun || !found {
+		return StreamID{}, 0, false
+	}
+	history = SubjectStream(s.App, id)
+	revision, err := strconv.ParseUint(number, 10, 64)
+	return history, revision, err == nil && revision > 0 && OwedStream(history, revision) == s
+}
 
 // ServiceStream is what was recorded of the app itself.
 func ServiceStream(app AppName) StreamID { return StreamID{ServiceNoun, app, AppStream} }

@@ -41,3 +41,24 @@ func TestAnAppHasOneOfEachOfItsOwnStreams(t *testing.T) {
 		t.Errorf("an app's own streams are %v, not %v", names, want)
 	}
 }
+
+func TestWhatIsOwedSinceARecordHasAStreamOfItsOwn(t *testing.T) {
+	history := SubjectStream("demo", "00ff")
+	if got := OwedStream(history, 12).String(); got != "obligation-demo-00ff-12" {
+		t.Errorf("the stream is named %s", got)
+	}
+	for name, want := range map[string]uint64{
+		"obligation-demo-00ff-12": 12, "obligation-demo-00ff-1": 1,
+		"obligation-demo-00ff": 0, "obligation-demo-00ff-0": 0, "obligation-demo-00ff-01": 0, "obligation-demo-00ff-1-2": 0, "obligation-demo-00ff--1": 0,
+		"obligation-demo-00ff-99999999999999999999": 0, "request-demo-00ff-12": 0,
+	} {
+		s, err := ParseStreamID(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		of, revision, ok := s.OwedSince()
+		if ok != (want > 0) || ok && (of != history || revision != want) {
+			t.Errorf("%s: %v, %d, %v", name, of, revision, ok)
+		}
+	}
+}

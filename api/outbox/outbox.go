@@ -27,6 +27,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"strconv"
 	"sync"
 	"time"
 
@@ -46,8 +47,27 @@ const (
 	subjects = "consent.v1.*.out.>"
 )
 
-// positionHeader says where in the log a message's fact stands.
-const positionHeader = "Consent-Position"
+// positionHeader says where in the log a message's fact stands, and partHeader which
+// it is of several that are told of one record: the first is 1. Of a record that is
+// told by one message it is absent.
+const (
+	positionHeader = "Consent-Position"
+	partHeader     = "Consent-Part"
+)
+
+// A place is how far was told: all of a record, or so many parts of it.
+type place struct {
+	at    eventstore.Position
+	parts int // zero: all
+}
+
+// after returns after which position the log is read on from there.
+func (p place) after() eventstore.Position {
+	if p.parts > 0 {
+		return p.at - 1
+	}
+	return p.at
+}
 
 // A Ledger is what an Outbox tells of.
 type Ledger interface {
@@ -133,14 +153,14 @@ var errSecond = errors.New("another process is telling")
 
 // publish tells what is not told until something goes wrong, and reports
 // whether it told anything.
-func (o *Outbox) publish(ctx context.Context, js jetstream.JetStream) (told bool, err error) {
+func (o *Outbox) publish(ctx context.Context, js jetstream.JetStream) (any bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	o.mu.Lock()
 	o.reopen = cancel
 	o.mu.Unlock()
 
-	seq, at, err := last(ctx, o.log(), js)
+	seq, told, err := last(ctx, o.log(), js)
 	if err != nil {
 		return false, permitted(o.Conn, err)
 	}
@@ -148,36 +168,32 @@ func (o *Outbox) publish(ctx context.Context, js jetstream.JetStream) (told bool
 	if err != nil {
 		return false, err
 	}
-	if at > head {
-		return false, fmt.Errorf("stream %s tells of position %d, and the log ends at %d: it is of another ledger, or this one lost records; give this one a stream of its own, or delete the stream: everything is told again with the same ids", Stream, at, head)
+	if told.at > head {
+		return false, fmt.Errorf("stream %s tells of position %d, and the log ends at %d: it is of another ledger, or this one lost records; give this one a stream of its own, or delete the stream: everything is told again with the same ids", Stream, told.at, head)
 	}
-	o.note(at, nil)
-	for entries, err := range o.Ledger.Follow(ctx, at) {
+	o.note(told.after(), nil)
+	for entries, err := range o.Ledger.Follow(ctx, told.after()) {
 		if err != nil {
-			return told, err
+			return any, err
 		}
-		n, err := o.tell(ctx, js, entries, seq)
-		told, seq = told || n > 0, seq+uint64(n)
+		n, err := o.tell(ctx, js, entries, told, seq)
+		any, seq = any || n > 0, seq+uint64(n)
 		if err != nil {
-			return told, permitted(o.Conn, err)
+			return any, permitted(o.Conn, err)
 		}
 		o.note(entries[len(entries)-1].Position, nil)
 	}
-	return told, ctx.Err()
+	return any, ctx.Err()
 }
 
 // tell publishes what is to be told of entries, each right behind the one before
 // and the first behind the message that is the last, and returns how many were
 // taken. It waits for none before it sends the next: if one is not taken, none
-// behind it is.
-func (o *Outbox) tell(ctx context.Context, js jetstream.JetStream, entries []codec.Entry, seq uint64) (taken int, err error) {
+// behind it is. What was told of before is not told again.
+func (o *Outbox) tell(ctx context.Context, js jetstream.JetStream, entries []codec.Entry, told place, seq uint64) (taken int, err error) {
 	var sent []jetstream.PubAckFuture
 	var bad error // what was not sent, and nothing behind it
-	for _, e := range entries {
-		if !wire.Tells(e) {
-			continue
-		}
-		m, err := o.message(ctx, e)
+	for m, err := range o.messages(ctx, entries, told) {
 		if err != nil {
 			bad = err
 			break
@@ -203,6 +219,27 @@ func (o *Outbox) tell(ctx context.Context, js jetstream.JetStream, entries []cod
 		}
 	}
 	return taken, bad
+}
+
+// messages yields what is told of entries, without what was told of before.
+func (o *Outbox) messages(ctx context.Context, entries []codec.Entry, told place) iter.Seq2[*nats.Msg, error] {
+	return func(yield func(*nats.Msg, error) bool) {
+		for _, e := range entries {
+			parts := wire.Told(e)
+			for i, part := range parts {
+				if e.Position == told.at && i < told.parts {
+					continue
+				}
+				m, err := o.message(ctx, part)
+				if err == nil && len(e.Owing) > 0 {
+					m.Header.Set(partHeader, strconv.Itoa(i+1))
+				}
+				if !yield(m, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
 }
 
 // message returns what is told of one fact.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -181,8 +182,12 @@ func (w *world) check() {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		if wire.Tells(e) {
-			want = append(want, e.ID.String()+" "+e.Kind())
+		for _, part := range wire.Told(e) {
+			id := e.ID.String()
+			if len(e.Owing) > 0 {
+				id += "/" + strconv.Itoa(int(part.Revision))
+			}
+			want = append(want, id+" "+part.Kind())
 		}
 	}
 	for _, out := range w.told() {

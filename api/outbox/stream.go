@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"consentledger/api/intake"
 	"consentledger/api/wire"
-	"consentledger/eventstore"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -26,34 +26,40 @@ var config = jetstream.StreamConfig{
 
 // last returns the number of the stream's last message and the position that
 // it tells of; zero if nothing was told. It makes the stream if there is none.
-func last(ctx context.Context, log *slog.Logger, js jetstream.JetStream) (uint64, eventstore.Position, error) {
+func last(ctx context.Context, log *slog.Logger, js jetstream.JetStream) (uint64, place, error) {
 	s, err := js.Stream(ctx, Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		s, err = js.CreateStream(ctx, config)
 	}
 	if err != nil {
-		return 0, 0, fmt.Errorf("stream %s: %w", Stream, err)
+		return 0, place{}, fmt.Errorf("stream %s: %w", Stream, err)
 	}
 	if err := intake.Mend(ctx, log, js, config); err != nil {
-		return 0, 0, err
+		return 0, place{}, err
 	}
 	info := s.CachedInfo()
 	seq := info.State.LastSeq
 	if seq == 0 {
-		return 0, 0, nil
+		return 0, place{}, nil
 	}
 	m, err := s.GetMsg(ctx, seq)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return 0, 0, fmt.Errorf("stream %s has lost its last message, which says how far was told; delete the stream, and everything is told again with the same ids", Stream)
+		return 0, place{}, fmt.Errorf("stream %s has lost its last message, which says how far was told; delete the stream, and everything is told again with the same ids", Stream)
 	}
 	if err != nil {
-		return 0, 0, fmt.Errorf("stream %s: message %d: %w", Stream, seq, err)
+		return 0, place{}, fmt.Errorf("stream %s: message %d: %w", Stream, seq, err)
 	}
 	at, err := wire.ParsePosition(m.Header.Get(positionHeader))
 	if err != nil {
-		return 0, 0, fmt.Errorf("stream %s: message %d says no position: somebody else published it; only the ledger may publish on %s", Stream, seq, subjects)
+		return 0, place{}, fmt.Errorf("stream %s: message %d says no position: somebody else published it; only the ledger may publish on %s", Stream, seq, subjects)
 	}
-	return seq, at, nil
+	told := place{at: at}
+	if part := m.Header.Get(partHeader); part != "" {
+		if told.parts, err = strconv.Atoi(part); err != nil || told.parts < 1 {
+			return 0, place{}, fmt.Errorf("stream %s: message %d says %s %q, which is no number from 1: somebody else published it; only the ledger may publish on %s", Stream, seq, partHeader, part, subjects)
+		}
+	}
+	return seq, told, nil
 }
 
 // Watch looks at the stream again and again until ctx is done, while [Outbox.Run]

@@ -28,7 +28,7 @@ import (
 // memoryVersion is raised when something else is remembered of a fact, or follows
 // from one, than before: a checkpoint of another version, of other rules or of
 // another shape is none.
-const memoryVersion = 1
+const memoryVersion = 2
 
 var shares = state.New[share](state.Types{})
 

@@ -46,7 +46,7 @@ func (r *Reactor) metBefore(ctx context.Context, a *app, e occasion, start domai
 		if f.Position >= e.Position {
 			break
 		}
-		if min(f.At, f.Recorded) >= start && domain.Meets(f.Event) && domain.MeetsBy(metBy, f.Kind(), membersOf(f.Event)) {
+		if min(f.At, f.Recorded) >= start && domain.Meets(f.Event) && domain.MeetsBy(metBy, f.Kind(), domain.Members(f.Event)) {
 			since = append(since, f)
 		}
 	}

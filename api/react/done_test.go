@@ -42,8 +42,7 @@ func TestWhatWasDoneBeforeTheOptOutArrivedMeetsWhatItOpens(t *testing.T) {
 		{"for somebody else", 3 * time.Hour, 2 * time.Hour, time.Hour, "bo", "delete.adhouse.d30 open, reply.d15 open, stop.adhouse.h24 open"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t)
+			everyEra(t, func(t *testing.T, w *world) {
 				w.react()
 				w.tell("", promising(nil))
 				w.tellAt("ada", 0, domain.GiveConsent{Act: "agree", Purposes: []domain.PurposeID{"ads"}})

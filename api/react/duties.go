@@ -37,14 +37,14 @@ func (r *Reactor) learnDuty(ctx context.Context, e codec.Entry) error {
 		// promised for it.
 		if x.Cause != (domain.EventID{}) && !slices.Contains(x.Unpromised, domain.AskWithdraw) {
 			person := domain.SubjectStream(e.Stream.App, x.Subject)
-			r.voidReplies(a, person, dutyStream(e.Stream.App, x.Cause), "answered-by-request")
+			r.voidReplies(a, person, x.Cause, "answered-by-request")
 		}
 	case domain.SubjectClosed, domain.SubjectReassigned:
-		r.voidReplies(a, e.Stream, domain.StreamID{}, "history-ended")
+		r.voidReplies(a, e.Stream, domain.EventID{}, "history-ended")
 	}
 	r.learnBegun(a, e)
 	r.meet(a, e)
-	err := r.open(ctx, a, e)
+	err := r.openOwed(ctx, a, e)
 	if err == nil {
 		err = r.openLinked(ctx, a, e)
 	}
@@ -56,19 +56,16 @@ func (r *Reactor) learnDuty(ctx context.Context, e codec.Entry) error {
 func (a *app) learnPolicy(e codec.Entry, x domain.PolicyPublished) {
 	a.policies = a.policies.Evolve(e.Fact())
 	for _, d := range x.Document.Duties {
-		for _, kind := range d.On {
-			a.kinds[kind] = true
-		}
 		for _, metBy := range d.MetBy {
 			kind, _, _ := strings.Cut(metBy, " ")
 			a.meets[kind] = true
 		}
 	}
-	for _, p := range x.Document.Purposes {
-		if p.KeepAfter != "" {
-			a.kinds[p.KeepAfter] = true
-		}
-	}
+}
+
+// reference is what the log has of an app so far.
+func (a *app) reference() domain.Reference {
+	return domain.Reference{Policies: a.policies, Service: a.service}
 }
 
 // dutyStream names the stream of what follows from a fact.
@@ -76,18 +73,68 @@ func dutyStream(app domain.AppName, cause domain.EventID) domain.StreamID {
 	return domain.ObligationStream(app, hex.EncodeToString(cause[:]))
 }
 
+// openOwed takes note of what a fact says is owed since. Of one that does not say so,
+// what is owed is recorded.
+func (r *Reactor) openOwed(ctx context.Context, a *app, e codec.Entry) error {
+	if e.Stream.Noun != domain.SubjectNoun || !domain.SaysOwed(e.Rules) {
+		return r.open(ctx, a, e)
+	}
+	for _, o := range e.Owed() {
+		switch x := o.Event.(type) {
+		case domain.ObligationOpened:
+			if err := r.learnSaid(ctx, a, e, o, x); err != nil {
+				return err
+			}
+		default:
+			r.learnChange(a, o)
+		}
+	}
+	return nil
+}
+
+// learnSaid takes note of an obligation that the fact itself says, from which it
+// follows: what an earlier one opened may be void since, and it may be met already.
+func (r *Reactor) learnSaid(ctx context.Context, a *app, e, o codec.Entry, x domain.ObligationOpened) error {
+	opened := &opening{wanted: wanted{stream: o.Stream, since: domain.EventID(e.ID), kind: x.Obligation.Kind, rule: x.Obligation.Rule.ID, metBy: x.Obligation.MetBy, place: placeOf(e.Stream)}}
+	if n, ok := e.Event.(domain.Noted); ok {
+		opened.about = n.Fields
+	}
+	if d, ok := a.dutyOf(x.Obligation, x.Cause.Kind); ok && d.Renews {
+		r.renew(a, opened, d.On)
+	}
+	var err error
+	if opened.facts, err = r.metBefore(ctx, a, occasion{e, e.Kind(), e.Stream}, x.Due.Start, opened.metBy); err != nil {
+		return err
+	}
+	r.learnOpened(a, o, x)
+	r.meetBefore(a.find(o.Stream, x.Obligation.ID), opened)
+	return nil
+}
+
+// dutyOf returns the duty of a policy that opened an obligation.
+func (a *app) dutyOf(x domain.Obligation, kind string) (domain.DutyRule, bool) {
+	v, _ := a.policies.Version(x.Version)
+	i := slices.IndexFunc(v.Document.Duties, func(d domain.DutyRule) bool {
+		return d.Kind == x.Kind && slices.Contains(d.Rules, x.Rule.ID) && slices.Contains(d.On, kind)
+	})
+	if i < 0 {
+		return domain.DutyRule{}, false
+	}
+	return v.Document.Duties[i], true
+}
+
 // open lets what a policy promises follow from a fact. The version that was in
 // force when it happened binds; if that promised nothing, the one that was when
 // the ledger took it: what comes late from before a promise is owed like the rest.
 func (r *Reactor) open(ctx context.Context, a *app, e codec.Entry) error {
 	kind := e.Kind()
-	if !a.kinds[kind] {
+	if !a.policies.Open(kind) {
 		return nil
 	}
 	if x, ok := e.Event.(domain.PermissionRevoked); ok && len(x.Withdraws) == 0 {
 		return nil // it withdrew nothing
 	}
-	scope := scopeOf(e.Event)
+	scope := domain.ScopeOf(e.Event)
 	ended, err := r.ends(ctx, a, e)
 	if err != nil {
 		return err
@@ -127,45 +174,24 @@ func (o occasion) stream() domain.StreamID {
 	return dutyStream(o.Stream.App, domain.EventID(sum[:16]))
 }
 
-// openFor lets follow what is owed on an occasion that is about a scope. In a linked
-// history that is what is to be stopped and deleted, and nothing else.
+// openFor lets follow what is owed on an occasion that is about a scope.
 func (r *Reactor) openFor(ctx context.Context, a *app, e occasion, scope domain.Scope) error {
-	kind, fields := e.kind, membersOf(e.Event)
-	keeps := kind
-	if e.crossed() {
-		keeps = "consent.withdrawn" // an order to erase one history is an opt-out to the others
-	}
+	o := domain.Occasion{Kind: e.kind, Event: e.Event, Scope: scope, Crossed: e.crossed()}
 	for _, at := range []domain.Instant{min(e.At, e.Recorded), e.Recorded} {
 		who, err := r.promisee(ctx, a, e.history, at)
 		if err != nil {
 			return err
 		}
-		ref := domain.Reference{Policies: a.policies, Service: a.voids}
-		kept := ref.Kept(keeps, scope, at)
-		ends := ref.Without(scope, kept)
-		promises := append(ref.Promises(who, kind, fields, at), ref.Retained(who, kind, scope, at)...)
-		for _, p := range promises {
-			about, stays := scope, []domain.PurposeID(nil)
-			ending := p.Duty.Kind == domain.DutyStop || p.Duty.Kind == domain.DutyDelete
-			if e.crossed() && !ending {
+		owed, promised := a.reference().Owed(o, who, at)
+		for _, x := range owed {
+			if !a.begins(e.kind, x.Duty, x.Rule) {
 				continue
 			}
-			if p.Purpose == "" && ending {
-				about, stays = ends, kept
-				if !about.All && len(about.Purposes) == 0 {
-					continue // no yes was taken away, or what goes on rests on none
-				}
-			}
-			for _, rule := range p.Rules {
-				if !a.begins(kind, p.Duty, rule) {
-					continue
-				}
-				if err := r.openOne(ctx, a, e, p, rule, at, about, stays); err != nil {
-					return err
-				}
+			if err := r.openOne(ctx, a, e, x, at); err != nil {
+				return err
 			}
 		}
-		if len(promises) > 0 {
+		if promised {
 			return nil
 		}
 	}
@@ -197,10 +223,21 @@ func (r *Reactor) ends(ctx context.Context, a *app, e codec.Entry) (ending, erro
 // begins reports whether the rule of a duty begins with a fact of a kind, as
 // far as it wants a number of persons.
 func (a *app) begins(kind string, d domain.DutyRule, rule domain.DeadlineRule) bool {
-	if kind == headcountRecorded {
-		return a.heads.cross(d, rule)
+	if kind == string(domain.HeadcountRecorded) {
+		return a.reach(d, rule)
 	}
-	return rule.Persons == 0 || a.heads.still(rule)
+	return a.service.Counts(rule)
+}
+
+// reach reports whether a count of persons opens a duty: the first one does that
+// reaches its rule's number. Those that come later open nothing.
+func (a *app) reach(d domain.DutyRule, rule domain.DeadlineRule) bool {
+	key := d.ID + " " + string(rule.ID)
+	if a.reached[key] || a.service.Reached(d, rule) == 0 {
+		return false
+	}
+	a.reached[key] = true
+	return true
 }
 
 // promisee returns whose promises bind: that matters only where a version
@@ -215,32 +252,29 @@ func (r *Reactor) promisee(ctx context.Context, a *app, stream domain.StreamID, 
 // openOne lets a duty follow from a fact, on one rule. In an incident it does so
 // once: one that is classified anew is the same incident, and what was owed for
 // it is owed, or done, already.
-func (r *Reactor) openOne(ctx context.Context, a *app, e occasion, p domain.Promise, rule domain.DeadlineRule, at domain.Instant, scope domain.Scope, kept []domain.PurposeID) error {
-	if e.Stream.Noun == domain.IncidentNoun && !a.owes(e.Stream.ID, p.Duty.Kind, rule.ID) {
+func (r *Reactor) openOne(ctx context.Context, a *app, e occasion, x domain.Owed, at domain.Instant) error {
+	if e.Stream.Noun == domain.IncidentNoun && !a.owes(e.Stream.ID, x.Duty.Kind, x.Rule.ID) {
 		return nil
 	}
-	cmd := domain.OpenDuties{Cause: e.cause(), Rule: p.Duty, Start: a.start(e.Entry, p.Duty, rule), Rules: []domain.DeadlineRule{rule}, Policy: p.Version, Keeps: kept}
-	cmd.Held = p.Duty.Kind == domain.DutyDelete && a.held[e.history]
-	if p.Purpose != "" {
-		scope = domain.Scope{Purposes: []domain.PurposeID{p.Purpose}}
-	}
-	if p.Duty.Each == domain.DutyEachSystem {
-		cmd.Target = a.holders.targets(scope, a.policies.Declared(at), a.policies.Recipients(scope, at))
+	cmd := domain.OpenDuties{Cause: e.cause(), Rule: x.Duty, Start: a.start(e.Entry, x.Duty, x.Rule), Rules: []domain.DeadlineRule{x.Rule}, Policy: x.Version, Keeps: x.Keeps}
+	cmd.Held = x.Duty.Kind == domain.DutyDelete && a.held[e.history]
+	if x.Duty.Each == domain.DutyEachSystem {
+		cmd.Target = a.reference().Targets(x.Scope, at)
 	}
 	stream := e.stream()
-	o := &opening{wanted: wanted{stream: stream, kind: p.Duty.Kind, rule: rule.ID, metBy: p.Duty.MetBy, place: placeOf(e.history), causeKind: cmd.Cause.Kind}}
+	o := &opening{wanted: wanted{stream: stream, since: domain.EventID(e.ID), kind: x.Duty.Kind, rule: x.Rule.ID, metBy: x.Duty.MetBy, place: placeOf(e.history), causeKind: cmd.Cause.Kind}}
 	if n, ok := e.Event.(domain.Noted); ok {
 		o.about = n.Fields
 	}
-	if p.Duty.Renews {
-		r.renew(a, o, p.Duty.On)
+	if x.Duty.Renews {
+		r.renew(a, o, x.Duty.On)
 	}
 	var err error
-	if o.since, err = r.metBefore(ctx, a, e, cmd.Start, o.metBy); err != nil {
+	if o.facts, err = r.metBefore(ctx, a, e, cmd.Start, o.metBy); err != nil {
 		return err
 	}
 	if a.await(o) {
-		id := fmt.Sprintf("duty %s by %s of %s", p.Duty.ID, rule.ID, e.ID)
+		id := fmt.Sprintf("duty %s by %s of %s", x.Duty.ID, x.Rule.ID, e.ID)
 		r.follow(o.key(), 0, stream, id, 0, cmd)
 	}
 	return nil
@@ -270,27 +304,17 @@ func (a *app) voided(o *obligation) {
 	}
 }
 
-// start returns when a duty's clock starts. A date that the fact should name
-// and does not is none: what is owed has no date yet.
+// start returns when a duty's clock starts.
 func (a *app) start(e codec.Entry, d domain.DutyRule, rule domain.DeadlineRule) domain.Instant {
-	own := min(e.At, e.Recorded)
-	switch {
-	case d.Start == domain.StartOwn:
-		return own
-	case d.Start == domain.StartStream, strings.Contains(d.Start, "."):
+	if d.Start == domain.StartStream || strings.Contains(d.Start, ".") {
 		if began, ok := a.began[e.Stream.ID][strings.TrimPrefix(d.Start, domain.StartStream)]; ok {
 			return began
 		}
-		return own
-	case e.Kind() == headcountRecorded && d.Start == "counted":
-		return a.heads.reached(d, rule)
 	}
-	date, err := domain.ParseDate(member(membersOf(e.Event), d.Start))
-	zone, bad := domain.ParseZone(rule.TimeZone)
-	if err != nil || bad != nil {
-		return 0
+	if e.Kind() == string(domain.HeadcountRecorded) && d.Start == "counted" {
+		return a.service.Reached(d, rule)
 	}
-	return zone.Midnight(date)
+	return d.StartsAt(e.Fact(), rule)
 }
 
 // meet lets a fact meet what is open in its place, or shall open there.
@@ -307,23 +331,27 @@ func (r *Reactor) meet(a *app, e codec.Entry) {
 		r.meetOne(o, kind, e)
 	}
 	for _, o := range p.openings {
-		if domain.MeetsBy(o.metBy, kind, membersOf(e.Event)) {
-			o.since = append(o.since, e)
+		if domain.MeetsBy(o.metBy, kind, domain.Members(e.Event)) {
+			o.facts = append(o.facts, e)
 		}
 	}
 }
 
 func (r *Reactor) meetOne(o *obligation, kind string, e codec.Entry) {
-	if !domain.MeetsBy(o.metBy, kind, membersOf(e.Event)) || !fits(membersOf(e.Event), o.target) || kind != o.causeKind && contradicts(e.Event, o.about) {
+	members := domain.Members(e.Event)
+	if !domain.MeetsBy(o.metBy, kind, members) || !domain.IsOf(o.target, members) {
+		return
+	}
+	if n, noted := e.Event.(domain.Noted); noted && kind != o.causeKind && n.Contradicts(o.about) {
 		return
 	}
 	if key := o.key("meet"); !r.waiting.has(key) {
 		met := max(e.At, e.Recorded)
-		if early := min(e.At, e.Recorded); evidenceOf(e.Event) != (domain.Hash{}) && !o.before(early) {
+		if early := min(e.At, e.Recorded); domain.EvidenceOf(e.Event) != (domain.Hash{}) && !o.before(early) {
 			met = early
 		}
 		id := fmt.Sprintf("met %s by %s", o.id, e.ID)
-		r.follow(key, 0, o.stream, id, met, domain.MeetObligation{ID: o.id, By: causeOf(e), Evidence: evidenceOf(e.Event)})
+		r.follow(key, 0, o.stream, id, met, domain.MeetObligation{ID: o.id, By: causeOf(e), Evidence: domain.EvidenceOf(e.Event)})
 	}
 }
 
@@ -338,21 +366,21 @@ func (o *obligation) before(at domain.Instant) bool {
 }
 
 // voidReplies lets the replies be void that are owed to a person, or will be:
-// those in one stream, or all if none is named. Somebody who is there no more
+// those since one fact, or all if none is named. Somebody who is there no more
 // cannot be replied to; what is to be stopped or deleted stays so.
-func (r *Reactor) voidReplies(a *app, person, stream domain.StreamID, reason string) {
+func (r *Reactor) voidReplies(a *app, person domain.StreamID, since domain.EventID, reason string) {
 	p := a.places[person]
 	if p == nil {
 		return
 	}
-	in := func(s domain.StreamID) bool { return s == stream || stream == domain.StreamID{} }
+	meant := func(fact domain.EventID) bool { return fact == since || since == domain.EventID{} }
 	for _, o := range p.open {
-		if in(o.stream) && o.kind == domain.DutyReply {
+		if meant(o.since) && o.kind == domain.DutyReply {
 			r.voidOne(o, reason)
 		}
 	}
 	for _, o := range p.openings {
-		if in(o.stream) && o.kind == domain.DutyReply {
+		if meant(o.since) && o.kind == domain.DutyReply {
 			o.void = reason
 		}
 	}
@@ -371,7 +399,7 @@ func (r *Reactor) renew(a *app, by *opening, on []string) {
 		}
 	}
 	for _, o := range p.openings {
-		if o.stream != by.stream && o.kind == by.kind && o.rule == by.rule && slices.Contains(on, o.causeKind) && len(o.since) == 0 {
+		if o.stream != by.stream && o.kind == by.kind && o.rule == by.rule && slices.Contains(on, o.causeKind) && len(o.facts) == 0 {
 			o.void = "renewed"
 		}
 	}
@@ -390,4 +418,18 @@ func (r *Reactor) follow(key string, due domain.Instant, stream domain.StreamID,
 		_, err := r.Ledger.ExecuteOn(ctx, stream, request(stream.App, id+" in "+stream.String(), at, cmd))
 		return err
 	})
+}
+
+// causeOf names a fact that something follows from.
+func causeOf(e codec.Entry) domain.Cause {
+	c := domain.Cause{Event: domain.EventID(e.ID), Kind: e.Kind(), Stream: e.Stream.String()}
+	switch x := e.Event.(type) {
+	case domain.RequestReceived:
+		c.Subject = x.Subject
+	default:
+		if e.Stream.Noun == domain.SubjectNoun {
+			c.Subject = e.Stream.ID
+		}
+	}
+	return c
 }

@@ -75,8 +75,7 @@ func TestTheGDPRRunsOnTheSameEngine(t *testing.T) {
 		"an answer a minute after midnight in Berlin is late":    {"2026-03-05T09:00:00Z", [][2]string{{"2026-04-07T22:01:00Z", "request.answered outcome=full channel=email"}}, "2026-04-07", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t)
+			everyEra(t, func(t *testing.T, w *world) {
 				w.react()
 				until(w, "2026-01-02T00:00:00Z")
 				germany(w)
@@ -124,8 +123,7 @@ func TestABreachIsToldWithin72HoursOfAwareness(t *testing.T) {
 		"a second later": {"2026-03-30T17:00:01Z", "tell-authority.eu.gdpr33.breach met-late"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t)
+			everyEra(t, func(t *testing.T, w *world) {
 				w.react()
 				until(w, "2026-03-27T00:00:00Z")
 				germany(w)

@@ -58,7 +58,7 @@ type untold struct {
 	apps   []domain.AppName
 }
 
-func recordOf(x domain.Noted) string { return member(x.Fields, "record") }
+func recordOf(x domain.Noted) string { return x.Field("record") }
 
 func groupKey(record string) string { return "group told of " + record }
 

@@ -25,7 +25,7 @@ func (r *Reactor) learnHold(a *app, e codec.Entry) {
 	}
 	for _, o := range p.openings {
 		if o.kind == domain.DutyDelete {
-			o.since = append(o.since, e)
+			o.facts = append(o.facts, e)
 		}
 	}
 }

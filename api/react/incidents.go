@@ -64,7 +64,7 @@ func (r *Reactor) learnReopened(a *app, e codec.Entry, s domain.Stepped) {
 				}
 			}
 			a.steps[e.Stream.ID] = slices.DeleteFunc(a.steps[e.Stream.ID], func(was codec.Entry) bool {
-				return domain.MeetsBy(d.MetBy, was.Kind(), membersOf(was.Event))
+				return domain.MeetsBy(d.MetBy, was.Kind(), domain.Members(was.Event))
 			})
 		}
 	}
@@ -99,7 +99,7 @@ func (a *app) keepStep(e codec.Entry) {
 func (a *app) stepsBefore(incident string, metBy []string) []codec.Entry {
 	var steps []codec.Entry
 	for _, e := range a.steps[incident] {
-		if domain.MeetsBy(metBy, e.Kind(), membersOf(e.Event)) {
+		if domain.MeetsBy(metBy, e.Kind(), domain.Members(e.Event)) {
 			steps = append(steps, e)
 		}
 	}
@@ -113,11 +113,8 @@ func (r *Reactor) learnIncident(a *app, o *obligation, x domain.Obligation) {
 		return
 	}
 	o.notBefore = a.began[o.cause.ID][""]
-	v, _ := a.policies.Version(x.Version)
-	for _, d := range v.Document.Duties {
-		if d.Kind == x.Kind && slices.Contains(d.Rules, x.Rule.ID) && slices.Contains(d.On, o.causeKind) {
-			o.startsBy = d.Start
-		}
+	if d, ok := a.dutyOf(x, o.causeKind); ok {
+		o.startsBy = d.Start
 	}
 	r.restart(a, o)
 }

@@ -69,7 +69,7 @@ func (r *Reactor) openLost(ctx context.Context, a *app, k *kin, name string) err
 	if err != nil {
 		return err
 	}
-	ref := domain.Reference{Policies: a.policies, Service: a.voids}
+	ref := a.reference()
 	scopes := map[domain.EventID]*domain.Scope{}
 	var causes []occasion
 	for _, lost := range before.Lost(after, k.entry.Recorded, ref) {
@@ -85,7 +85,7 @@ func (r *Reactor) openLost(ctx context.Context, a *app, k *kin, name string) err
 	}
 	for _, o := range causes {
 		c := crossing{domain.EventID(o.ID), name}
-		if _, known := a.crossed[c]; known || !a.kinds[o.kind] {
+		if _, known := a.crossed[c]; known || !a.policies.Open(o.kind) {
 			continue
 		}
 		a.crossed[c] = struct{}{}

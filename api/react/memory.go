@@ -12,19 +12,17 @@ import (
 // what is owed. Of what is owed no more it remembers nothing.
 type app struct {
 	policies  domain.Policies
-	voids     domain.Service  // the mistakes of whole builds, and nothing else
-	kinds     map[string]bool // of facts that open a duty in some version
-	meets     map[string]bool // and of those that meet one
-	holders   holders
+	service   domain.Service
+	meets     map[string]bool                      // the kinds of facts that meet a duty in some version
 	began     map[string]map[string]domain.Instant // incidents: when a fact of a kind happened first, see learnBegun
 	steps     map[string][]codec.Entry             // incidents: every step that may meet what is owed
 	owed      map[string]map[string]bool           // incidents: what was opened, by kind and rule, see openOne
-	heads     heads
-	held      map[domain.StreamID]bool  // persons whose data a legal hold keeps
-	agreed    map[string]struct{}       // the pseudonyms of persons who ever said yes
-	linked    map[string]struct{}       // and of those who were ever linked to another
-	crossed   map[crossing]struct{}     // opt-outs by which grants of other histories ended
-	done      map[string]domain.Instant // of persons of whom something was done that may meet what is owed: the latest time of it
+	reached   map[string]bool                      // duties and rules that a count of persons has opened
+	held      map[domain.StreamID]bool             // persons whose data a legal hold keeps
+	agreed    map[string]struct{}                  // the pseudonyms of persons who ever said yes
+	linked    map[string]struct{}                  // and of those who were ever linked to another
+	crossed   map[crossing]struct{}                // opt-outs by which grants of other histories ended
+	done      map[string]domain.Instant            // of persons of whom something was done that may meet what is owed: the latest time of it
 	calendars domain.Calendars
 	newest    domain.EventID // the calendar that was published last
 
@@ -53,6 +51,7 @@ type obligation struct {
 	target string
 	metBy  []string
 	cause  domain.StreamID // the place of the fact that it follows from; zero: a request's own
+	since  domain.EventID  // that fact
 	about  []domain.Field  // of that fact, if it was noted
 	due    domain.Due
 
@@ -68,12 +67,13 @@ type obligation struct {
 // not in the log yet.
 type opening struct {
 	wanted
-	since []codec.Entry // facts that may meet it, which came first
+	facts []codec.Entry // that may meet it, which came first
 }
 
 // Wanted is what shall open.
 type wanted struct {
 	stream domain.StreamID
+	since  domain.EventID // the fact from which it follows
 	kind   domain.DutyKind
 	rule   domain.DeadlineRuleID
 	metBy  []string
@@ -91,8 +91,7 @@ func (o *opening) key() string {
 func (r *Reactor) app(name domain.AppName) *app {
 	a := r.apps[name]
 	if a == nil {
-		a = &app{kinds: map[string]bool{}, meets: map[string]bool{}, holders: holders{}, began: map[string]map[string]domain.Instant{}, steps: map[string][]codec.Entry{}, owed: map[string]map[string]bool{}, held: map[domain.StreamID]bool{}, agreed: map[string]struct{}{}, linked: map[string]struct{}{}, crossed: map[crossing]struct{}{}, done: map[string]domain.Instant{},
-			heads:      heads{crossed: map[string]bool{}},
+		a = &app{meets: map[string]bool{}, reached: map[string]bool{}, began: map[string]map[string]domain.Instant{}, steps: map[string][]codec.Entry{}, owed: map[string]map[string]bool{}, held: map[domain.StreamID]bool{}, agreed: map[string]struct{}{}, linked: map[string]struct{}{}, crossed: map[crossing]struct{}{}, done: map[string]domain.Instant{},
 			duplicates: duplicates{goOn: map[string]string{}, ended: map[string]bool{}, in: map[string][]domain.StreamID{}},
 			streams:    map[string][]*obligation{}, places: map[domain.StreamID]*place{}}
 		r.apps[name] = a

@@ -59,8 +59,7 @@ func TestStepsOfAnIncidentThatArriveOutOfOrderCount(t *testing.T) {
 		{"detection later than the classification moves no date away", []string{"10:30 " + classified, "11:30 " + detected}, "tell-authority.gdpr72 open, tell-authority.grave4 open", "14:30"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t)
+			everyEra(t, func(t *testing.T, w *world) {
 				_, stop := w.react()
 				breach := duty("breach", "incident.detected", "tell-authority", "gdpr72", "incident.authority-told")
 				grave := duty("grave", "incident.classified", "tell-authority", "grave4", "incident.authority-told")
@@ -112,8 +111,7 @@ func TestADuplicateIsOwedAgainWhenItsOriginalEndsWithoutAnAnswer(t *testing.T) {
 		{"it goes on", "request.acknowledged channel=email", "reply.d15 open, reply.d15 void"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t)
+			everyEra(t, func(t *testing.T, w *world) {
 				_, stop := w.react()
 				w.tell("", promising(func(d *domain.Document) {
 					d.Duties, d.Recipients = nil, nil
@@ -164,8 +162,7 @@ func TestWhatIsDatedBeforeItWasOwedIsDoneWhenItIsRecorded(t *testing.T) {
 		{"after the withdrawal", "2000-01-11T00:00:00Z", "reply.d15 met"},
 		{"before it", "2000-01-09T00:00:00Z", "reply.d15 met-late"},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t)
+		everyEra(t, func(t *testing.T, w *world) {
 			w.react()
 			w.tell("", promising(func(d *domain.Document) { d.Recipients, d.Duties = nil, d.Duties[:1] }))
 			w.tell("ada", domain.GiveConsent{Act: "agree"}) // her history begins before either

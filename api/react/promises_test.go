@@ -54,8 +54,7 @@ func TestANoticeThatLacksOneOfItsFourContentsMeetsNothing(t *testing.T) {
 	for _, kind := range []domain.StepKind{"incident.persons-told channel=sms persons=10", "incident.announced where=page"} {
 		name, rest, _ := strings.Cut(string(kind), " ")
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t)
+			everyEra(t, func(t *testing.T, w *world) {
 				w.react()
 				w.tell("", promised(nil, duty("tell", "incident.detected", "tell-persons", "h24", "incident.persons-told", "incident.announced")))
 				stream := w.opens("incident.detected")
@@ -78,8 +77,7 @@ func TestANoticeThatLacksOneOfItsFourContentsMeetsNothing(t *testing.T) {
 }
 
 func TestEveryHourClockRunsFromItsOwnFact(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+	everyEra(t, func(t *testing.T, w *world) {
 		w.react()
 		told := func(id, on, rule, start, when string) domain.DutyRule {
 			d := duty(id, on, "tell-authority", domain.DeadlineRuleID(rule), "incident.authority-told")
@@ -124,8 +122,7 @@ func TestEveryHourClockRunsFromItsOwnFact(t *testing.T) {
 // TestAnIncidentThatIsClassifiedAgainOwesNothingTwice classifies one graver, and
 // again once the authority was told; what became void in between is owed again.
 func TestAnIncidentThatIsClassifiedAgainOwesNothingTwice(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+	everyEra(t, func(t *testing.T, w *world) {
 		_, stop := w.react()
 		grave := duty("grave", "incident.classified", "tell-authority", "grave4", "incident.authority-told")
 		grave.When = []domain.Field{{Name: "level", Value: "larger|major|extreme"}}
@@ -169,8 +166,7 @@ func TestAnIncidentThatIsClassifiedAgainOwesNothingTwice(t *testing.T) {
 
 // TestAMinorsAuditIsMetByAMinorsAudit and by no other.
 func TestAMinorsAuditIsMetByAMinorsAudit(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+	everyEra(t, func(t *testing.T, w *world) {
 		w.react()
 		w.tell("", promised(nil, duty("audit", "officer.changed", "audit-minors", "d30", "audit.finished minors=yes")))
 		w.tell("", noted("officer.changed", "office", "dpo", "contact", "the desk"))
@@ -193,8 +189,7 @@ func TestAHeadcountOpensADutyWhenItsNumberIsFirstReachedAndNeverAgain(t *testing
 	audited := func(w *world, audit string, more ...string) {
 		w.tell("", noted("audit.finished", append([]string{"audit", audit, "report", domain.Hash{1}.String()}, more...)...))
 	}
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+	everyEra(t, func(t *testing.T, w *world) {
 		w.react()
 		two := days("two-yearly", 2)
 		two.Unit, two.Persons = domain.UnitYear, 1000
@@ -236,8 +231,7 @@ func TestAHeadcountOpensADutyWhenItsNumberIsFirstReachedAndNeverAgain(t *testing
 }
 
 func TestWhatIsDecidedOrPublishedAnewIsOwedOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+	everyEra(t, func(t *testing.T, w *world) {
 		_, stop := w.react()
 		publication := duty("publication", "policy.effective,risks.published", "publish", "d30", "risks.published")
 		notice := duty("notice", "cessation.decided", "notice", "d15", "cessation.notified")
@@ -307,8 +301,7 @@ func TestALegalHoldStopsWhatIsToBeDeletedAndItGoesOn(t *testing.T) {
 	} {
 		for when, late := range map[string]bool{"at once": false, "while nobody reacted": true} {
 			t.Run(name+" "+when, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					w := newWorld(t)
+				everyEra(t, func(t *testing.T, w *world) {
 					w.tell("", promised(nil, duty("delete", "consent.withdrawn", domain.DutyDelete, "d30", "data.deleted"), duty("stop", "consent.withdrawn", domain.DutyStop, "d30", "processing.stopped")))
 					if !late {
 						w.react()
@@ -343,8 +336,7 @@ func TestALegalHoldStopsWhatIsToBeDeletedAndItGoesOn(t *testing.T) {
 }
 
 func TestDataUnderAHoldAreNotDeletedUnsaid(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+	everyEra(t, func(t *testing.T, w *world) {
 		w.react()
 		w.tell("", promised(nil, duty("delete", "consent.withdrawn", domain.DutyDelete, "d30", "data.deleted")))
 		w.tell("ada", withdrawn("ads"))
@@ -392,8 +384,7 @@ func TestAPeriodOfRetentionEndsInDeletion(t *testing.T) {
 		"another purpose than its own reached": {noted("purpose.achieved", "purpose", "ads"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t)
+			everyEra(t, func(t *testing.T, w *world) {
 				w.react()
 				w.tell("", keeping)
 				w.tell("ada", domain.GiveConsent{Act: "agree", Purposes: []domain.PurposeID{"ads"}})
@@ -454,8 +445,7 @@ func TestWhatElseTakesAYesAwayHasItsConsequences(t *testing.T) {
 		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t)
+			everyEra(t, func(t *testing.T, w *world) {
 				_, stop := w.react()
 				w.tell("", consequences)
 				tt.do(w)

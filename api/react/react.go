@@ -8,8 +8,9 @@
 // refused is not tried again; while the ledger is broken it is tried until it is
 // not. A record that it cannot read stops it.
 //
-// Duties. A fact opens what the policies promise for its kind, in a stream that
-// is named after it. A later fact in the same place (of the person, the
+// Duties. A fact opens what the policies promise for its kind. A fact of a person's
+// history says itself what is owed since; of any other, and of those recorded before
+// facts did, that is recorded here, in a stream that is named after the fact. A later fact in the same place (of the person, the
 // incident, the app as a whole) meets it, also if it came before the reactor
 // did. What is open is said to be at risk, then overdue, and is computed again
 // when a calendar is published. Who has data is taken from the log before the
@@ -216,11 +217,9 @@ func (r *Reactor) learnApp(e codec.Entry) {
 		a.learnPolicy(e, x)
 	case domain.PolicyEffective:
 		r.waiting.remove(versionKey(e.Stream.App, x.Version))
-	case domain.Noted:
-		a.holders.learn(x)
-		a.heads.learn(x)
-	case domain.BuildVoided:
-		a.voids = a.voids.Evolve(e.Fact())
+	}
+	if e.Stream.Noun == domain.ServiceNoun {
+		a.service = a.service.Evolve(e.Fact())
 	}
 }
 

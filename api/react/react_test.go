@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,11 +14,15 @@ import (
 
 	"consentledger/api/react"
 	"consentledger/domain"
+	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/memory"
 	"consentledger/eventstore/vault"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // A world is a ledger in a bubble, where the clock begins at 2000-01-01.
@@ -25,6 +30,7 @@ type world struct {
 	*ledger.Ledger
 	t     *testing.T
 	store memory.Store
+	apart bool // facts say nothing of what is owed since, as before they did
 	rows  memory.Rows
 	vault *vault.Vault
 	log   lines
@@ -45,7 +51,12 @@ func (l *lines) Write(p []byte) (int, error) {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t}
+	return newWorldOf(t, false)
+}
+
+func newWorldOf(t *testing.T, apart bool) *world {
+	t.Helper()
+	w := &world{t: t, apart: apart}
 	var err error
 	if w.vault, err = vault.Open(t.Context(), &w.rows, vault.NewMemoryKeys()); err != nil {
 		t.Fatal(err)
@@ -95,17 +106,69 @@ func (w *world) react() (r *react.Reactor, stop func()) {
 
 func (w *world) open() (*ledger.Ledger, error) {
 	now := func() domain.Instant { return domain.At(time.Now()) }
-	return ledger.Open(context.Background(), ledger.Config{Store: &w.store, Vault: w.vault, Now: now})
+	var store eventstore.Store = &w.store
+	if w.apart {
+		store = recordsApart{&w.store}
+	}
+	return ledger.Open(context.Background(), ledger.Config{Store: store, Vault: w.vault, Now: now})
+}
+
+// everyEra runs a test with a ledger whose facts say what is owed since, and with one
+// that records that apart, as all did before.
+func everyEra(t *testing.T, test func(*testing.T, *world)) {
+	t.Helper()
+	for name, apart := range map[string]bool{"said by the fact": false, "recorded apart": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { test(t, newWorldOf(t, apart)) })
+		})
+	}
+}
+
+// recordsApart is a store to which a ledger writes as one did whose facts said nothing
+// of what is owed since.
+type recordsApart struct{ *memory.Store }
+
+func (s recordsApart) Append(ctx context.Context, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record) (eventstore.Position, error) {
+	written := slices.Clone(records)
+	for i := range written {
+		var line map[string]jsontext.Value
+		if err := json.Unmarshal(written[i].Data, &line); err != nil {
+			return 0, err
+		}
+		if line["rules"] == nil {
+			continue
+		}
+		delete(line, "owing")
+		line["rules"] = jsontext.Value(fmt.Sprint(domain.OwedApart))
+		var err error
+		if written[i].Data, err = json.Marshal(line, json.Deterministic(true)); err != nil {
+			return 0, err
+		}
+	}
+	return s.Store.Append(ctx, stream, expected, written...)
 }
 
 // facts returns the entries with an event of a type.
-func facts[E domain.Event](w *world) []codec.Entry {
+// told yields all that the log says, with what facts say of obligations beside
+// themselves.
+func (w *world) told(yield func(codec.Entry) bool) {
 	w.t.Helper()
-	var found []codec.Entry
 	for e, err := range w.Replay(w.t.Context(), 0) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
+		for _, one := range append([]codec.Entry{e}, e.Owed()...) {
+			if !yield(one) {
+				return
+			}
+		}
+	}
+}
+
+func facts[E domain.Event](w *world) []codec.Entry {
+	w.t.Helper()
+	var found []codec.Entry
+	for e := range w.told {
 		if _, ok := e.Event.(E); ok {
 			found = append(found, e)
 		}

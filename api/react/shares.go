@@ -15,7 +15,7 @@ import (
 // least one, which says also what there is one of.
 type share struct {
 	app     domain.AppName
-	crossed []string // duties and rules that a headcount has opened
+	reached []string // duties and rules that a count of persons has opened
 
 	began    []begun
 	steps    []recordPlace
@@ -125,7 +125,7 @@ func (r *Reactor) toBeTold() map[domain.AppName][]untold {
 // share returns what an app remembers.
 func (a *app) share() share {
 	s := share{
-		crossed: sorted(a.heads.crossed), agreed: sorted(a.agreed), linked: sorted(a.linked), ended: sorted(a.duplicates.ended),
+		reached: sorted(a.reached), agreed: sorted(a.agreed), linked: sorted(a.linked), ended: sorted(a.duplicates.ended),
 		request: a.request,
 	}
 	for incident, kinds := range byKey(a.began) {
@@ -169,7 +169,7 @@ func (a *app) share() share {
 	return s
 }
 
-func (o *opening) kept() keptOpening { return keptOpening{o.wanted, placesIn(o.since)} }
+func (o *opening) kept() keptOpening { return keptOpening{o.wanted, placesIn(o.facts)} }
 
 func compareStreams(x, y domain.StreamID) int {
 	return cmp.Or(cmp.Compare(x.Noun, y.Noun), cmp.Compare(x.App, y.App), cmp.Compare(x.ID, y.ID))
@@ -194,7 +194,7 @@ func (s *share) parts(yield func(share) bool) {
 	for more := true; more; {
 		more = false
 		for _, left := range []bool{
-			cut(&s.crossed, &part.crossed), cut(&s.began, &part.began), cut(&s.steps, &part.steps), cut(&s.owed, &part.owed), cut(&s.held, &part.held), cut(&s.agreed, &part.agreed),
+			cut(&s.reached, &part.reached), cut(&s.began, &part.began), cut(&s.steps, &part.steps), cut(&s.owed, &part.owed), cut(&s.held, &part.held), cut(&s.agreed, &part.agreed),
 			cut(&s.linked, &part.linked), cut(&s.crossing, &part.crossing), cut(&s.done, &part.done), cut(&s.goOn, &part.goOn),
 			cut(&s.ended, &part.ended), cut(&s.in, &part.in), cut(&s.open, &part.open), cut(&s.openings, &part.openings),
 			cut(&s.ages, &part.ages), cut(&s.untold, &part.untold),
@@ -255,8 +255,8 @@ func (r *Reactor) recall(ctx context.Context, s *share) error {
 
 // recall takes up what needs no record.
 func (a *app) recall(s *share) {
-	for _, key := range s.crossed {
-		a.heads.crossed[key] = true
+	for _, key := range s.reached {
+		a.reached[key] = true
 	}
 	for _, x := range s.began {
 		a.firsts(x.incident)[x.kind] = x.at

@@ -11,7 +11,7 @@ func (r *Reactor) learnOpened(a *app, e codec.Entry, x domain.ObligationOpened) 
 		return
 	}
 	o := &obligation{
-		stream: e.Stream, opened: e.Position, id: x.Obligation.ID, kind: x.Obligation.Kind, target: x.Obligation.Target, metBy: x.Obligation.MetBy, due: x.Due, causeKind: x.Cause.Kind,
+		stream: e.Stream, since: x.Cause.Event, opened: e.Position, id: x.Obligation.ID, kind: x.Obligation.Kind, target: x.Obligation.Target, metBy: x.Obligation.MetBy, due: x.Due, causeKind: x.Cause.Kind,
 		backward: x.Obligation.Rule.Direction == domain.Backward,
 	}
 	if cause, err := domain.ParseStreamID(x.Cause.Stream); err == nil {
@@ -34,7 +34,7 @@ func (r *Reactor) learnOpened(a *app, e codec.Entry, x domain.ObligationOpened) 
 func (r *Reactor) meetBefore(o *obligation, before *opening) {
 	r.waiting.remove(before.key())
 	o.about = before.about
-	for _, fact := range before.since {
+	for _, fact := range before.facts {
 		r.meetOne(o, fact.Kind(), fact)
 		r.hold(o, fact)
 	}

@@ -27,8 +27,7 @@ func only(duties ...domain.DutyRule) func(*domain.Document) {
 }
 
 func TestADeadlineIsAtRiskAndThenOverdueOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+	everyEra(t, func(t *testing.T, w *world) {
 		_, stop := w.react()
 		w.react()
 		w.tell("", promising(only(duty("reply", "consent.withdrawn", domain.DutyReply, "d15"))))
@@ -53,8 +52,7 @@ func TestADeadlineIsAtRiskAndThenOverdueOnce(t *testing.T) {
 }
 
 func TestWhatFellDueWhileItWasDownIsSaidOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+	everyEra(t, func(t *testing.T, w *world) {
 		_, stop := w.react()
 		w.tell("", promising(only(duty("stop", "consent.withdrawn", domain.DutyStop, "h24", "processing.stopped"))))
 		w.tell("ada", withdrawn("ads"))
@@ -74,8 +72,7 @@ func TestWhatFellDueWhileItWasDownIsSaidOnce(t *testing.T) {
 }
 
 func TestWhatIsOwedToManyByOneDayIsOwedToEach(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+	everyEra(t, func(t *testing.T, w *world) {
 		w.react()
 		w.react()
 		w.tell("", promising(only(duty("reply", "consent.withdrawn", domain.DutyReply, "d15"))))
@@ -92,8 +89,7 @@ func TestWhatIsOwedToManyByOneDayIsOwedToEach(t *testing.T) {
 }
 
 func TestHoursAreAtRiskAfterThreeQuarters(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+	everyEra(t, func(t *testing.T, w *world) {
 		w.react()
 		w.tell("", promising(only(duty("stop", "consent.withdrawn", domain.DutyStop, "h24"))))
 		until(w, "2000-01-03T00:00:00Z")
@@ -104,8 +100,7 @@ func TestHoursAreAtRiskAfterThreeQuarters(t *testing.T) {
 }
 
 func TestWhatIsProvisionalIsAtRiskOnItsSafeDate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+	everyEra(t, func(t *testing.T, w *world) {
 		w.react()
 		w.tell("", promising(func(d *domain.Document) {
 			working := domain.DeadlineRule{ID: "w15", Source: "1", Unit: domain.UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: "Whatever"}
@@ -125,8 +120,7 @@ func TestWhatIsProvisionalIsAtRiskOnItsSafeDate(t *testing.T) {
 }
 
 func TestWhatIsKeptIsDoneWhenItsDateHasCome(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+	everyEra(t, func(t *testing.T, w *world) {
 		w.react()
 		w.tell("", promising(only(duty("keep", "assessment.final", domain.DutyKeep, "d30"))))
 		w.tell("", noted("assessment.final", "assessment", "a1", "report", domain.Hash{1}.String()))
@@ -158,8 +152,7 @@ func asks(w *world) domain.StreamID {
 }
 
 func TestAPausedDeadlineWaitsAndGoesOn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+	everyEra(t, func(t *testing.T, w *world) {
 		_, stop := w.react()
 		stream := asks(w)
 		until(w, "2000-01-05T00:00:00Z")
@@ -176,8 +169,7 @@ func TestAPausedDeadlineWaitsAndGoesOn(t *testing.T) {
 }
 
 func TestAnExtendedDeadlineIsAtRiskAnew(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+	everyEra(t, func(t *testing.T, w *world) {
 		w.react()
 		stream := asks(w)
 		until(w, "2000-01-13T00:00:00Z")

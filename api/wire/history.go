@@ -29,6 +29,34 @@ type HistoryEntry struct {
 	Parts      []string       `json:"parts"`
 
 	NotUnderstood string `json:"not_understood,omitzero" doc:"of an opt-out: the members that were not understood; the part claims has what they said"`
+
+	Owed []OwedEntry `json:"owed,omitempty" doc:"what is owed since by rule, if the record says so itself: of a person's facts. What becomes of it are records of its stream"`
+}
+
+// An OwedEntry is an obligation that a record says beside its event.
+type OwedEntry struct {
+	Stream     string `json:"stream" doc:"of what becomes of it: with this and its id it is met or made void"`
+	Obligation string `json:"obligation"`
+	Kind       string `json:"kind"`
+	Target     string `json:"target,omitzero" doc:"the system or recipient that owes it; absent: the handler"`
+	Rule       string `json:"rule"`
+	Due        string `json:"due,omitzero" doc:"the last day, as it was computed then; absent: it is counted in hours, or has no date yet"`
+	Until      string `json:"until,omitzero" doc:"the instant at which it is late, as it was computed then; absent: it has no date yet"`
+}
+
+// owedOf returns what e says is owed.
+func owedOf(e codec.Entry) []OwedEntry {
+	var list []OwedEntry
+	for _, o := range e.Owed() {
+		x, opened := o.Event.(domain.ObligationOpened)
+		if !opened {
+			continue
+		}
+		w := OwedEntry{Stream: o.Stream.String(), Obligation: x.Obligation.ID, Kind: string(x.Obligation.Kind), Target: x.Obligation.Target, Rule: string(x.Obligation.Rule.ID)}
+		w.Due, w.Until = untilOf(x.Due.Until, x.Obligation.Rule)
+		list = append(list, w)
+	}
+	return list
 }
 
 // EntryOf returns the public form of e.
@@ -46,6 +74,7 @@ func EntryOf(e codec.Entry) (HistoryEntry, error) {
 	for _, p := range e.Parts {
 		h.Parts = append(h.Parts, p.Role)
 	}
+	h.Owed = owedOf(e)
 	var err error
 	h.Data, err = publicData(e)
 	if err != nil {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"strconv"
 	"strings"
 
 	"consentledger/domain"
@@ -12,7 +13,7 @@ import (
 // that holds nothing personal. Its subject is the stream that tells of it.
 type Outgoing struct {
 	SpecVersion     string       `json:"specversion"`
-	ID              string       `json:"id"` // of the record: the same however often it is told
+	ID              string       `json:"id"` // of the record, and its number if the record says more: the same however often it is told
 	Source          string       `json:"source"`
 	Type            string       `json:"type"` // "obligation.overdue"
 	Subject         string       `json:"subject"`
@@ -43,11 +44,18 @@ type OutgoingData struct {
 	Keeps string `json:"keeps,omitzero"` // purposes, with commas, whose data stay all the same: they rest on no consent
 }
 
-// Tells reports whether an entry is one of which [OutgoingOf] tells.
-func Tells(e codec.Entry) bool { return strings.HasPrefix(e.Type, "obligation.") }
+// Told returns of what in an entry [OutgoingOf] tells: the entry itself if it is about
+// an obligation, or what it says of obligations beside its event.
+func Told(e codec.Entry) []codec.Entry {
+	if strings.HasPrefix(e.Type, "obligation.") {
+		return []codec.Entry{e}
+	}
+	return e.Owed()
+}
 
 // OutgoingOf returns what is told of e, which duties know: those of its stream,
-// as they are with it or later.
+// as they are with it or later. Of what a record says beside its event each has the
+// record's id and its number.
 func OutgoingOf(e codec.Entry, duties domain.Duties) (Outgoing, bool) {
 	data := OutgoingData{App: string(e.Stream.App), Position: FormatPosition(e.Position)}
 	id, until, says := data.told(e.Event)
@@ -63,12 +71,16 @@ func OutgoingOf(e codec.Entry, duties domain.Duties) (Outgoing, bool) {
 	if d.Cause.Event != (domain.EventID{}) {
 		data.CauseEvent = eventstore.EventID(d.Cause.Event).String()
 	}
-	data.until(until, d.Rule)
+	data.Due, data.Until = untilOf(until, d.Rule)
 	for i, p := range d.Keeps {
 		data.Keeps += map[bool]string{true: ","}[i > 0] + string(p)
 	}
+	name := e.ID.String()
+	if e.ID == eventstore.EventID(d.Cause.Event) {
+		name += "/" + strconv.FormatUint(uint64(e.Revision), 10)
+	}
 	return Outgoing{
-		SpecVersion: "1.0", ID: e.ID.String(), Source: "consentledger/" + string(e.Stream.App), Type: e.Kind(), Subject: e.Stream.String(),
+		SpecVersion: "1.0", ID: name, Source: "consentledger/" + string(e.Stream.App), Type: e.Kind(), Subject: e.Stream.String(),
 		Time: e.Recorded.String(), DataContentType: "application/json", Data: data,
 	}, true
 }
@@ -96,12 +108,13 @@ func (d *OutgoingData) told(e domain.Event) (id string, until domain.Instant, sa
 	return "", 0, false
 }
 
-func (d *OutgoingData) until(until domain.Instant, rule domain.DeadlineRule) {
+// untilOf writes the end of what is owed, and its last day if it is counted in days.
+func untilOf(until domain.Instant, rule domain.DeadlineRule) (due, instant string) {
 	if until == 0 {
-		return
+		return "", ""
 	}
-	d.Until = until.String()
 	if zone, err := domain.ParseZone(rule.TimeZone); err == nil && rule.Unit != domain.UnitHour {
-		d.Due = zone.Date(until - 1).String()
+		due = zone.Date(until - 1).String()
 	}
+	return due, until.String()
 }

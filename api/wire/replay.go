@@ -139,4 +139,15 @@ func (h *HistoryEntry) appendTo(t *jsonwrite.Text) {
 	}
 	t.B = append(t.B, ']')
 	t.Textz("not_understood", h.NotUnderstood)
+	if len(h.Owed) > 0 {
+		jsonwrite.Objects(t, "owed", h.Owed, func(t *jsonwrite.Text, o *OwedEntry) {
+			t.Text("stream", o.Stream)
+			t.Text("obligation", o.Obligation)
+			t.Text("kind", o.Kind)
+			t.Textz("target", o.Target)
+			t.Text("rule", o.Rule)
+			t.Textz("due", o.Due)
+			t.Textz("until", o.Until)
+		})
+	}
 }

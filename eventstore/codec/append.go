@@ -34,6 +34,9 @@ func (l *line) appendTo(t *jsonwrite.Text) {
 	t.Text("id", l.ID)
 	t.Textz("not_understood", l.Unread)
 	t.Textz("on_behalf_of", l.OnBehalfOf)
+	if len(l.Owing) > 0 {
+		jsonwrite.Objects(t, "owing", l.Owing, func(t *jsonwrite.Text, w *owingV1) { w.appendTo(t) })
+	}
 	if len(l.Parts) > 0 {
 		jsonwrite.Objects(t, "parts", l.Parts, func(t *jsonwrite.Text, p *partV1) {
 			t.Text("commitment", p.Commitment)

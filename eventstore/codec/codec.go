@@ -34,6 +34,8 @@ type Envelope struct {
 	Rules      uint8 // by which the fact folds, see [domain.Rules]; zero: those before they had a number
 
 	NotUnderstood string // what of an opt-out was not, by its members' names, with commas; empty: all was
+
+	Owing []domain.Owing // what is owed since by rule, if the fact says so itself, see [Entry.Owed]
 }
 
 // A Request is a keyed trace of what an event answers: equal for equal
@@ -92,6 +94,7 @@ type line struct {
 	ID         string     `json:"id"`
 	Unread     string     `json:"not_understood,omitzero"`
 	OnBehalfOf string     `json:"on_behalf_of,omitzero"`
+	Owing      []owingV1  `json:"owing,omitempty"`
 	Parts      []partV1   `json:"parts,omitempty"`
 	Recorded   int64      `json:"recorded"`
 	RecordedBy string     `json:"recorded_by"`
@@ -110,6 +113,7 @@ type readLine struct {
 	ID         string         `json:"id"`
 	Unread     string         `json:"not_understood"`
 	OnBehalfOf string         `json:"on_behalf_of"`
+	Owing      []owingV1      `json:"owing"`
 	Parts      []partV1       `json:"parts"`
 	Recorded   int64          `json:"recorded"`
 	RecordedBy string         `json:"recorded_by"`
@@ -155,7 +159,7 @@ func Encode(env Envelope, e domain.Event, ref string, key Committer, others Comm
 	l := line{
 		Actor: env.Actor, At: int64(env.At), Claimed: int64(env.Claimed), Data: shape, ID: env.ID.String(),
 		OnBehalfOf: env.OnBehalfOf, Recorded: int64(env.Recorded), RecordedBy: env.RecordedBy, Unread: env.NotUnderstood,
-		Rules: env.Rules, Stream: env.Stream.String(), Type: name, V: 1,
+		Owing: owingShapes(env.Owing), Rules: env.Rules, Stream: env.Stream.String(), Type: name, V: 1,
 	}
 	if env.Request.ID != ([16]byte{}) {
 		l.Request = requestOf(env.Request)
@@ -312,7 +316,8 @@ func (e *Entry) readEnvelope(l readLine) (err error) {
 		}
 		e.Parts = append(e.Parts, part)
 	}
-	return nil
+	e.Owing, err = owingOf(l.Owing)
+	return err
 }
 
 func unhex(dst []byte, s string) error {

@@ -135,6 +135,59 @@ func underRules() Envelope {
 	return env
 }
 
+// owing is what a fact says is owed since, and owes the envelope of such a fact.
+var owing = []domain.Owing{
+	{Kind: domain.DutyReply, Rule: rule, Version: domain.Hash{1}, RuleSet: domain.Hash{2}, MetBy: []string{"withdrawal.confirmed"}, Targets: []string{""}, Due: due},
+	{Kind: domain.DutyDelete, Rule: rule, Keeps: []domain.PurposeID{"tax"}, Targets: []string{"crm", ""}, Due: due,
+		Held: &domain.Stopped{Due: reported, Pauses: []domain.Pause{{From: 1767225600000, Reason: domain.LegalHold}, {From: 1, To: 2, Reason: "clarification"}}}},
+}
+
+func owes() Envelope {
+	env := underRules()
+	env.Owing = owing
+	return env
+}
+
+func TestOwed(t *testing.T) {
+	t.Parallel()
+	r := encodeIn(t, owes(), ruled)
+	r.Revision = 7
+	e, err := Decode(r)
+	if err != nil || !reflect.DeepEqual(e.Owing, owing) {
+		t.Fatalf("read %+v, %v", e.Owing, err)
+	}
+	if slow, err := reflected(r); err != nil || !reflect.DeepEqual(slow, e) {
+		t.Errorf("by reflection %+v, %v, want %+v", slow, err, e)
+	}
+
+	cause := domain.Cause{Event: domain.EventID(e.ID), Kind: "consent.withdrawn", Stream: "subject-demo-00ff", Subject: "00ff"}
+	const reply, crm, own = "reply.cn.policy.request_reply", "delete.crm.cn.policy.request_reply", "delete.cn.policy.request_reply"
+	deletion := domain.Obligation{Kind: domain.DutyDelete, Rule: rule, Keeps: []domain.PurposeID{"tax"}}
+	byCRM, byUs := deletion, deletion
+	byCRM.ID, byCRM.Target, byUs.ID = crm, "crm", own
+	stands := func(id string) domain.Event {
+		return domain.ObligationMoved{ID: id, Why: domain.MovedPaused, Due: reported, Was: due, Pauses: owing[1].Held.Pauses}
+	}
+	want := []domain.Event{
+		domain.ObligationOpened{Obligation: domain.Obligation{ID: reply, Kind: domain.DutyReply, Rule: rule, Version: domain.Hash{1}, RuleSet: domain.Hash{2}, MetBy: []string{"withdrawal.confirmed"}}, Due: due, Cause: cause},
+		domain.ObligationOpened{Obligation: byCRM, Due: due, Cause: cause},
+		domain.ObligationOpened{Obligation: byUs, Due: due, Cause: cause},
+		stands(crm), stands(own),
+	}
+	owed := e.Owed()
+	if len(owed) != len(want) {
+		t.Fatalf("%d facts about obligations, want %d", len(owed), len(want))
+	}
+	for i, o := range owed {
+		if !reflect.DeepEqual(o.Event, want[i]) {
+			t.Errorf("fact %d: %+v, want %+v", i, o.Event, want[i])
+		}
+		if o.Stream.String() != "obligation-demo-00ff-7" || o.Revision != eventstore.Revision(i+1) || o.ID != e.ID || o.Position != e.Position || o.Kind() != Kind(want[i]) {
+			t.Errorf("fact %d: %+v", i, o)
+		}
+	}
+}
+
 // halfRead is the record of an opt-out of which not all was understood.
 func halfRead(t *testing.T) []byte {
 	t.Helper()
@@ -202,6 +255,9 @@ func TestGolden(t *testing.T) {
 		if line := append(encodeIn(t, underRules(), ruled).Data, '\n'); !bytes.Contains(all, line) {
 			all = append(all, line...)
 		}
+		if line := append(encodeIn(t, owes(), ruled).Data, '\n'); !bytes.Contains(all, line) {
+			all = append(all, line...)
+		}
 		if line := append(halfRead(t), '\n'); !bytes.Contains(all, line) {
 			all = append(all, line...)
 		}
@@ -219,6 +275,9 @@ func TestGolden(t *testing.T) {
 		want.Rules = got.Rules // the one that has them is held below
 		if bytes.Contains(line, []byte(`"not_understood"`)) {
 			want.NotUnderstood = notUnderstood
+		}
+		if bytes.Contains(line, []byte(`"owing"`)) {
+			want.Owing = owing
 		}
 		if err != nil || !reflect.DeepEqual(got.Envelope, want) {
 			t.Errorf("line %d: read %+v, %v", i+1, got, err)
@@ -244,6 +303,9 @@ func TestGolden(t *testing.T) {
 	}
 	if got, err := Decode(r); err != nil || got.Fact().Rules != domain.Rules {
 		t.Errorf("read %+v, %v", got, err)
+	}
+	if !bytes.Contains(all, append(encodeIn(t, owes(), ruled).Data, '\n')) {
+		t.Errorf("a line that says what is owed is written otherwise now: %s", encodeIn(t, owes(), ruled).Data)
 	}
 	if !bytes.Contains(all, append(halfRead(t), '\n')) {
 		t.Errorf("an opt-out that is half understood is written otherwise now: %s", halfRead(t))

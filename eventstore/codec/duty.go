@@ -112,11 +112,7 @@ func shapeOfDuty(e domain.Event) (string, any) {
 		o := e.Obligation
 		return "obligation.opened.v1", &obligationOpenedV1{causeShape(e.Cause), dueShape(e.Due), o.ID, o.Keeps, string(o.Kind), o.MetBy, ruleShape(o.Rule), hash(o.RuleSet), o.Target, names(o.Types), hash(o.Version)}
 	case domain.ObligationMoved:
-		s := obligationMovedV1{By: eventID(e.By), Due: dueShape(e.Due), ID: e.ID, Was: dueShape(e.Was), Why: e.Why.String()}
-		for _, p := range e.Pauses {
-			s.Pauses = append(s.Pauses, pauseV1{int64(p.From), p.Reason, int64(p.To)})
-		}
-		return "obligation.moved.v1", s
+		return "obligation.moved.v1", obligationMovedV1{eventID(e.By), dueShape(e.Due), e.ID, pauseShapes(e.Pauses), dueShape(e.Was), e.Why.String()}
 	case domain.ObligationMet:
 		s := obligationMetV1{Evidence: hash(e.Evidence), ID: e.ID, Late: e.Late, Met: int64(e.Met)}
 		if e.By != (domain.Cause{}) {
@@ -132,6 +128,22 @@ func shapeOfDuty(e domain.Event) (string, any) {
 		return "obligation.overdue.v1", obligationOverdueV1{e.ID, int64(e.Until)}
 	}
 	panic(fmt.Sprintf("codec: event %T has no case in shapeOfDuty", e))
+}
+
+func pauseShapes(pauses []domain.Pause) []pauseV1 {
+	var shapes []pauseV1
+	for _, p := range pauses {
+		shapes = append(shapes, pauseV1{int64(p.From), p.Reason, int64(p.To)})
+	}
+	return shapes
+}
+
+func pausesOf(shapes []pauseV1) []domain.Pause {
+	var pauses []domain.Pause
+	for _, s := range shapes {
+		pauses = append(pauses, domain.Pause{From: domain.Instant(s.From), To: domain.Instant(s.To), Reason: s.Reason})
+	}
+	return pauses
 }
 
 func causeShape(c domain.Cause) causeV1 {
@@ -218,11 +230,9 @@ func (s obligationOpenedV1) event() (domain.Event, error) {
 
 func (s obligationMovedV1) event() (domain.Event, error) {
 	var r reader
-	e := domain.ObligationMoved{ID: s.ID, Why: parse(&r, s.Why, domain.ParseMoveReason), By: r.eventID(s.By), Due: s.Due.due(&r), Was: s.Was.due(&r)}
-	for _, p := range s.Pauses {
-		e.Pauses = append(e.Pauses, domain.Pause{From: domain.Instant(p.From), To: domain.Instant(p.To), Reason: p.Reason})
-	}
-	return e, r.err
+	return domain.ObligationMoved{
+		ID: s.ID, Why: parse(&r, s.Why, domain.ParseMoveReason), By: r.eventID(s.By), Due: s.Due.due(&r), Was: s.Was.due(&r), Pauses: pausesOf(s.Pauses),
+	}, r.err
 }
 
 func (s obligationMetV1) event() (domain.Event, error) {

@@ -96,7 +96,12 @@ func (s *scan) hex(dst []byte) {
 }
 
 // object goes behind an object and returns it. What is in it is not looked at.
-func (s *scan) object() []byte {
+func (s *scan) object() []byte { return s.nested('{', '}') }
+
+// array is object for an array.
+func (s *scan) array() []byte { return s.nested('[', ']') }
+
+func (s *scan) nested(open, end byte) []byte {
 	depth, quoted := 0, false
 	for i := 0; i < len(s.rest); i++ {
 		switch c := s.rest[i]; {
@@ -105,9 +110,9 @@ func (s *scan) object() []byte {
 		case c == '"':
 			quoted = !quoted
 		case quoted:
-		case c == '{':
+		case c == open:
 			depth++
-		case c == '}':
+		case c == end:
 			depth--
 			if depth == 0 {
 				object := s.rest[:i+1]
@@ -149,6 +154,9 @@ func scanLine(r eventstore.Recorded) (e Entry, data []byte, ok bool) {
 	}
 	if s.has(`,"on_behalf_of":`) {
 		e.OnBehalfOf = s.text()
+	}
+	if s.has(`,"owing":`) {
+		e.scanOwing(&s)
 	}
 	if s.has(`,"parts":[`) {
 		e.scanParts(&s)

@@ -2,7 +2,9 @@ package codec
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
+	"sync"
 
 	"consentledger/domain"
 	"consentledger/eventstore/codec/policydoc"
@@ -75,13 +77,40 @@ var shapes = map[string]func([]byte) (domain.Event, error){
 // Kind returns a shape's name without its version: what an event is called,
 // whichever shape it has. A note or a step is called by its own kind.
 func (e Entry) Kind() string {
-	switch x := e.Event.(type) {
-	case domain.Noted:
-		return string(x.Kind)
-	case domain.Stepped:
-		return string(x.Kind)
+	if name, own := ownKind(e.Event); own {
+		return name
 	}
 	return KindOf(e.Type)
+}
+
+func ownKind(e domain.Event) (string, bool) {
+	switch x := e.(type) {
+	case domain.Noted:
+		return string(x.Kind), true
+	case domain.Stepped:
+		return string(x.Kind), true
+	}
+	return "", false
+}
+
+// kindNames are the names of the events of each type that were asked for.
+var kindNames sync.Map
+
+// Kind is [Entry.Kind] of an event that is not recorded yet.
+func Kind(e domain.Event) string {
+	if name, own := ownKind(e); own {
+		return name
+	}
+	t := reflect.TypeOf(e)
+	if name, known := kindNames.Load(t); known {
+		return name.(string)
+	}
+	shape, _, _, err := shapeOf(e)
+	if err != nil {
+		panic("codec: an event whose shape cannot be written has no name: " + err.Error())
+	}
+	kindNames.Store(t, KindOf(shape))
+	return KindOf(shape)
 }
 
 // KindOf returns a shape's name without its version.

@@ -50,7 +50,7 @@ func (l *Ledger) tryErase(ctx context.Context, req Request, ref domain.Reference
 			return Receipt{}, err
 		}
 	}
-	receipt, err := l.commit(ctx, req, stream, f, p, nil, decide)
+	receipt, err := l.commit(ctx, resolved{Request: req, ref: ref, stream: stream, key: p}, f, nil, decide)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -115,7 +115,11 @@ func (l *Ledger) finishErasure(ctx context.Context, stream domain.StreamID) erro
 		App: stream.App, Source: "ledger", ID: "erased " + stream.ID, Actor: string(domain.System), RecordedBy: "ledger",
 		Command: domain.Say{Event: domain.SubjectErased{Order: f.subject.Ordered()}},
 	}
-	_, err = l.commit(ctx, done, stream, f, k, nil, func(domain.Instant) ([]domain.Event, error) {
+	ref, err := l.reference(ctx, stream.App)
+	if err != nil {
+		return err
+	}
+	_, err = l.commit(ctx, resolved{Request: done, ref: ref, stream: stream, key: k}, f, nil, func(domain.Instant) ([]domain.Event, error) {
 		return []domain.Event{domain.SubjectErased{Order: f.subject.Ordered()}}, nil
 	})
 	if err != nil {

@@ -121,10 +121,17 @@ func (l *Ledger) fold(ctx context.Context, stream domain.StreamID) (*fold, error
 	}
 	heard := l.feed.heard()
 	f, err := l.foldUntil(ctx, stream, 0)
-	if err == nil {
+	if err == nil && !f.ahead(stream) {
 		l.folds.put(stream, f, heard)
 	}
 	return f, err
+}
+
+// ahead reports whether a stream was asked for before the record with which it begins
+// was there: nobody would hear of that.
+func (f *fold) ahead(stream domain.StreamID) bool {
+	_, _, owed := stream.OwedSince()
+	return owed && f.position == 0
 }
 
 // beginFold remembers that a stream is empty which had no name when the log was
@@ -139,6 +146,14 @@ func (l *Ledger) beginFold(stream domain.StreamID, heard eventstore.Position) {
 // foldUntil folds a stream up to a position; zero means all of it. It begins with
 // the stream's snapshot.
 func (l *Ledger) foldUntil(ctx context.Context, stream domain.StreamID, until eventstore.Position) (*fold, error) {
+	if stream.Noun == domain.ObligationNoun {
+		f, err := l.beginOwed(ctx, stream, until)
+		if err == nil {
+			f, err = l.foldOn(ctx, stream, f, until)
+		}
+		return f, err
+	}
+
 	f, err := l.snapshotOf(ctx, stream)
 	if err != nil {
 		return nil, err

@@ -332,7 +332,8 @@ func (l *Ledger) executeApp(ctx context.Context, req Request, stream domain.Stre
 // and its facts. What the vault keeps of them comes with the append, or before
 // it: an orphan there is harmless, a record whose part is missing is not. The
 // append is the commit point.
-func (l *Ledger) commit(ctx context.Context, req Request, stream domain.StreamID, f *fold, k key, extra []codec.Plain, decide func(domain.Instant) ([]domain.Event, error)) (Receipt, error) {
+func (l *Ledger) commit(ctx context.Context, r resolved, f *fold, extra []codec.Plain, decide func(domain.Instant) ([]domain.Event, error)) (Receipt, error) {
+	req, stream, k := r.Request, r.stream, r.key
 	id, digest := k.RequestID(req.Source, req.ID), k.Digest(req.Body)
 	if before, ok := f.answered.find(id); ok {
 		if before.digest != digest {
@@ -354,10 +355,11 @@ func (l *Ledger) commit(ctx context.Context, req Request, stream domain.StreamID
 		Actor: req.Actor, RecordedBy: req.RecordedBy, OnBehalfOf: req.OnBehalfOf,
 		Request: codec.Request{ID: id, Digest: digest, Source: k.Source(req.Source), Sequence: req.Sequence}, NotUnderstood: req.Unread.Names,
 	}
+	said := facts(env, k, events)
 	if stream.Noun == domain.SubjectNoun {
-		env.Rules = domain.Rules
+		said = l.owing(said, f.subject, r.ref)
 	}
-	records, parts, err := l.encode(ctx, env, events, k, extra)
+	records, parts, err := l.encode(ctx, said, k, extra)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -371,7 +373,7 @@ func (l *Ledger) commit(ctx context.Context, req Request, stream domain.StreamID
 		l.folds.forget(stream) // who knows what is there now
 		return Receipt{}, err
 	}
-	return l.remember(env, events, records, f, pos), nil
+	return l.remember(said, f, pos), nil
 }
 
 // formerly returns the answer that an earlier program gave to a request, which
@@ -390,16 +392,16 @@ func formerly(req Request, f *fold, k key, digest [16]byte) (Receipt, bool) {
 
 // remember folds what was just appended, so that the next request of the
 // stream need not read it.
-func (l *Ledger) remember(env codec.Envelope, events []domain.Event, records []eventstore.Record, f *fold, last eventstore.Position) Receipt {
-	env.ID = records[0].ID
-	receipt := receiptOf(env, last, events[0])
+func (l *Ledger) remember(said []codec.Entry, f *fold, last eventstore.Position) Receipt {
+	stream := said[0].Stream
+	receipt := receiptOf(said[0].Envelope, last, said[0].Event)
 	next, own := f.next()
-	for i, e := range events {
-		env.ID = records[i].ID
-		next.add(codec.Entry{Envelope: env, Event: e, Revision: f.revision + eventstore.Revision(i) + 1, Position: last}, own)
+	for i, e := range said {
+		e.Revision, e.Position = f.revision+eventstore.Revision(i)+1, last
+		next.add(e, own)
 	}
-	l.due.add(env.Stream, next)
-	l.folds.put(env.Stream, next, last)
+	l.due.add(stream, next)
+	l.folds.put(stream, next, last)
 	return receipt
 }
 

@@ -17,19 +17,34 @@ type part struct {
 	ref string
 }
 
+// facts returns the events of one request as entries that are not recorded yet.
+func facts(env codec.Envelope, k key, events []domain.Event) []codec.Entry {
+	said := make([]codec.Entry, len(events))
+	for i, e := range events {
+		env.ID = k.EventID(env.Request.ID, i)
+		said[i] = codec.Entry{Envelope: env, Event: e}
+	}
+	return said
+}
+
 // encode writes the facts of one request, and returns what of them is personal
 // beside them. Extra goes with the first.
-func (l *Ledger) encode(ctx context.Context, env codec.Envelope, events []domain.Event, k key, extra []codec.Plain) ([]eventstore.Record, []part, error) {
+func (l *Ledger) encode(ctx context.Context, said []codec.Entry, k key, extra []codec.Plain) ([]eventstore.Record, []part, error) {
 	var records []eventstore.Record
 	var parts []part
-	about := env.Stream.ID
+	stream := said[0].Stream
+	about := stream.ID
 	if p, ok := k.(*vault.Person); ok {
 		about = p.Pseudonym.String()
 	}
-	others := func(ref string) (codec.Committer, error) { return l.named(ctx, env.Stream.App, ref) }
-	for i, e := range events {
-		env.ID = k.EventID(env.Request.ID, i)
-		x, err := codec.Encode(env, e, about, k, others, extra...)
+	others := func(ref string) (codec.Committer, error) { return l.named(ctx, stream.App, ref) }
+	for i := range said {
+		e := &said[i]
+		x, err := codec.Encode(e.Envelope, e.Event, about, k, others, extra...)
+		if err == nil && len(x.Record.Data) > eventstore.MaxData && len(e.Owing) > 0 {
+			e.Owing, e.Rules = nil, domain.OwedApart // what is owed has no room here: it is recorded after it
+			x, err = codec.Encode(e.Envelope, e.Event, about, k, others, extra...)
+		}
 		if err != nil {
 			return nil, nil, err
 		}
@@ -38,7 +53,7 @@ func (l *Ledger) encode(ctx context.Context, env codec.Envelope, events []domain
 			return nil, nil, domain.Refusal{Code: domain.TooLarge, Text: fmt.Sprintf("the event takes %d bytes, at most %d fit; keep documents as blobs and name their hash", len(r.Data), eventstore.MaxData)}
 		}
 		for _, p := range x.Plains {
-			parts = append(parts, part{vault.Part{Event: env.ID, Stream: env.Stream.String(), Role: p.Role, Plain: p.Text}, p.Ref})
+			parts = append(parts, part{vault.Part{Event: e.ID, Stream: stream.String(), Role: p.Role, Plain: p.Text}, p.Ref})
 		}
 		records, extra = append(records, r), nil
 	}

@@ -237,7 +237,7 @@ func (l *Ledger) tryCase(ctx context.Context, stream domain.StreamID, req Reques
 	if err := l.another(ctx, &ref, stream, f, req.Command); err != nil {
 		return Receipt{}, err
 	}
-	if f.revision == 0 && stream.Noun != domain.ObligationNoun {
+	if f.revision == 0 && stream.Noun != domain.ObligationNoun || f.ahead(stream) {
 		return Receipt{}, domain.Refusal{Code: domain.UnknownRequest, Text: "there is no " + string(stream.Noun) + " of that id"}
 	}
 	k, err := l.caseKey(ctx, stream, f)

@@ -20,7 +20,7 @@ import (
 type Selection struct {
 	App      domain.AppName   // must be registered
 	Person   domain.PersonKey // wants App
-	Type     string           // as in consent.given, whatever its version
+	Type     string           // as in consent.given, whatever its version; obligation.opened: also of facts that say what is owed since
 	From, To domain.Instant
 	After    eventstore.Position
 	Until    eventstore.Position // zero: to the last there is
@@ -87,7 +87,8 @@ func (s Selection) lets(e codec.Entry) bool {
 	if a, access := e.Event.(domain.DataAccessed); access && a.Kind == domain.AccessReplay && !s.Replays && s.Type == "" {
 		return false // or whoever asks for what is new would make what is new
 	}
-	return (s.App == "" || e.Stream.App == s.App) && (s.Type == "" || e.Kind() == s.Type)
+	opens := len(e.Owing) > 0 && s.Type == "obligation.opened"
+	return (s.App == "" || e.Stream.App == s.App) && (s.Type == "" || e.Kind() == s.Type || opens)
 }
 
 // IsType reports whether records of the type with that name exist.

@@ -58,7 +58,7 @@ func (l *Ledger) settle(ctx context.Context, r resolved) (Receipt, error) {
 		}
 	}
 
-	receipt, err := l.commit(ctx, r.Request, r.stream, f, r.key, r.plains(f), func(recorded domain.Instant) ([]domain.Event, error) {
+	receipt, err := l.commit(ctx, r, f, r.plains(f), func(recorded domain.Instant) ([]domain.Event, error) {
 		return l.decide(ctx, r, f, recorded)
 	})
 	switch {

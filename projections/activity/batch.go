@@ -124,6 +124,9 @@ func (b *batch) person(e *codec.Entry) (*person, error) {
 	if e.Stream.Noun != domain.RequestNoun && e.Stream.Noun != domain.ObligationNoun {
 		return nil, nil
 	}
+	if history, _, owed := e.Stream.OwedSince(); owed {
+		return b.whose(whom{e.Stream.App, history.ID})
+	}
 	if name := ownerNamed(e); name != "" {
 		p, err := b.whose(whom{e.Stream.App, name})
 		if err == nil && b.owners[e.Stream] == nil {

@@ -18,12 +18,13 @@ import (
 // bind since, or do not any more.
 func (b *batch) duty(e codec.Entry) error {
 	stream := e.Stream.String()
-	list, err := b.stream(e.Stream.App, stream, e.Revision == 1)
+	x, opened := e.Event.(domain.ObligationOpened)
+	list, err := b.stream(e.Stream.App, stream, opened && e.Revision == 1)
 	if err != nil {
 		return err
 	}
 	var o *Obligation
-	if x, opened := e.Event.(domain.ObligationOpened); opened {
+	if opened {
 		o, err = b.opened(e, stream, x)
 		list = append(list, o)
 		b.streams[stream] = list

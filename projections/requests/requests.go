@@ -166,8 +166,10 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 			return err
 		}
 		for _, e := range entries {
-			if err := b.entry(e); err != nil {
-				return fmt.Errorf("entry %d: %w", e.Position, err)
+			for _, one := range append([]codec.Entry{e}, e.Owed()...) {
+				if err := b.entry(one); err != nil {
+					return fmt.Errorf("entry %d: %w", e.Position, err)
+				}
 			}
 			b.newest = max(b.newest, e.Recorded)
 		}

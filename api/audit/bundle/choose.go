@@ -73,6 +73,9 @@ func (c *chooser) belongs(s stored) bool {
 			return true
 		}
 	case domain.RequestNoun, domain.ObligationNoun:
+		if owner, _, _ := strings.Cut(id, "-"); c.isOf(owner) {
+			return true // what becomes of what a record of theirs says is owed
+		}
 		if c.isOf(s.Data.Subject) || c.isOf(s.Data.Cause.Subject) {
 			c.streams[s.Stream] = true
 		}

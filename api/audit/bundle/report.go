@@ -204,6 +204,9 @@ func (r *report) timeline() error {
 		kind, what := codec.KindOf(s.Type), ""
 		if e, ok := decode(s, record); ok {
 			kind, what = cmp.Or(e.Kind(), kind), r.describe(e.Event)
+			for _, o := range e.Owed() {
+				what += "; " + r.kind(o.Kind()) + ": " + r.describe(o.Event)
+			}
 		}
 		for _, p := range r.of.shown[s.ID] {
 			what += fmt.Sprintf("; %s: “%s”", r.name(r.roles, p.Role), inWords(p.Text))

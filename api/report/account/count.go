@@ -72,6 +72,9 @@ func (c *counting) person(e codec.Entry) string {
 	if e.Stream.Noun == domain.SubjectNoun || e.Stream.Noun == domain.AccessNoun {
 		return e.Stream.ID
 	}
+	if history, _, owed := e.Stream.OwedSince(); owed {
+		return history.ID
+	}
 	return c.owners[e.Stream]
 }
 

@@ -21,12 +21,12 @@ var members = []struct {
 	may  bool
 }{
 	{"actor", false}, {"at", false}, {"claimed", true}, {"data", false}, {"id", false}, {"not_understood", true},
-	{"on_behalf_of", true}, {"parts", true},
+	{"on_behalf_of", true}, {"owing", true}, {"parts", true},
 	{"recorded", false}, {"recorded_by", false}, {"request", true}, {"rules", true}, {"stream", false}, {"type", false}, {"v", false},
 }
 
 // parseLine reads a record: one line of RFC 8785 JSON with the members that a
-// record has. What stands in data is held to RFC 8785 and to nothing else.
+// record has. What stands in data and owing is held to RFC 8785 and to nothing else.
 func parseLine(record []byte) (line, error) {
 	var l line
 	s := scanner{b: record}
@@ -77,7 +77,7 @@ func (l *line) member(s *scanner, name string) (err error) {
 		if v, err = s.number(); err == nil && v != 1 {
 			err = fmt.Errorf("version %d is not known here", v)
 		}
-	case "data", "request", "parts":
+	case "data", "owing", "request", "parts":
 		err = s.value(0)
 		if err == nil && name == "parts" {
 			l.binding = bytes.Contains(s.b[begin:s.at], []byte(`"role":"binding"`))

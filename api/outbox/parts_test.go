@@ -1,0 +1,101 @@
+package outbox
+
+import (
+	"strconv"
+	"testing"
+
+	"consentledger/domain"
+	"consentledger/eventstore/codec"
+	"consentledger/eventstore/codec/policydoc"
+	"consentledger/eventstore/ledger"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// say records something of a person, or of nobody.
+func (w *world) say(person string, cmd domain.Command) {
+	w.t.Helper()
+	req := ledger.Request{App: "demo", Source: "test", ID: strconv.FormatInt(w.n.Add(1), 10), Body: []byte("x"), Actor: "operator", RecordedBy: "test", Command: cmd}
+	if person != "" {
+		req.Person = domain.PersonKey{Kind: "account", ID: person}
+	}
+	if _, err := w.Execute(w.t.Context(), req); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// promise publishes a policy by which a withdrawal lets three obligations be owed.
+func (w *world) promise() {
+	w.t.Helper()
+	d := domain.Document{
+		Name: "privacy", Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Title: []domain.LocalText{{Locale: "en", Text: "Privacy"}},
+		Purposes:      []domain.Purpose{{ID: "ads", Title: "Ads", Basis: domain.BasisConsent, Actions: []domain.Action{domain.Use}}},
+		Categories:    []domain.Category{{ID: "clicks", Title: "Clicks"}},
+		Acts:          []domain.Act{{ID: "agree", Title: "Agree", Counts: domain.GeneralConsent}},
+		Recipients:    []domain.Recipient{{ID: "adhouse", Title: "Ad house", Purposes: []domain.PurposeID{"ads"}}, {ID: "shop", Title: "Shop", Purposes: []domain.PurposeID{"ads"}}},
+		Minors:        domain.Minors{AdultAge: 18, ChildBelowPolicy: 15, ChildBelowLaw: 14},
+		Texts:         []domain.Text{{Locale: "en", Hash: domain.Hash{1}, Standing: domain.Sample}},
+		DeadlineRules: []domain.DeadlineRule{{ID: "d15", Source: "1", Unit: domain.UnitCalendarDay, Length: 15, TimeZone: "Asia/Shanghai", ClockStart: "Withdrawn"}},
+		Duties: []domain.DutyRule{
+			{ID: "reply", Section: "1", On: []string{"consent.withdrawn"}, Kind: domain.DutyReply, Rules: []domain.DeadlineRuleID{"d15"}, MetBy: []string{"withdrawal.confirmed"}},
+			{ID: "stop", Section: "1", On: []string{"consent.withdrawn"}, Kind: domain.DutyStop, Rules: []domain.DeadlineRuleID{"d15"}, Each: domain.DutyEachSystem, MetBy: []string{"processing.stopped"}},
+		},
+	}
+	version, err := policydoc.Hash(d)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.say("", domain.PublishPolicy{Version: version, Document: d})
+}
+
+// What a record says of several obligations is told by a message each, and goes on in
+// the middle.
+func TestOneRecordIsToldInParts(t *testing.T) {
+	for told := range 4 {
+		t.Run(strconv.Itoa(told)+" were told before", func(t *testing.T) {
+			w := newWorld(t)
+			w.promise()
+			w.owe()
+			w.say("ada", domain.WithdrawConsent{Scope: domain.Scope{All: true}})
+			w.owe()
+
+			var log []codec.Entry
+			for e, err := range w.Replay(t.Context(), 0) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				log = append(log, e)
+			}
+			o := Outbox{Ledger: w.Ledger}
+			js, err := jetstream.New(w.connect())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := js.CreateStream(t.Context(), config); err != nil {
+				t.Fatal(err)
+			}
+			left := 3 + told // another process ended after so many
+			for m, err := range o.messages(t.Context(), log, place{}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if left--; left < 0 {
+					break
+				}
+				if _, err := js.PublishMsg(t.Context(), m); err != nil {
+					t.Fatal(err)
+				}
+			}
+
+			w.tell()
+			w.until("nine are told", func() bool { return len(w.told()) >= 9 })
+			w.check()
+			for i, out := range w.told()[3:6] {
+				id := []string{"reply.d15", "stop.adhouse.d15", "stop.shop.d15"}[i]
+				if out.Type != "obligation.opened" || out.Data.Obligation != id || out.Data.Cause != "consent.withdrawn" || out.ID != out.Data.CauseEvent+"/"+strconv.Itoa(i+1) {
+					t.Errorf("%d: %+v", i, out)
+				}
+			}
+		})
+	}
+}

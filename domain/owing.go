@@ -1,0 +1,184 @@
+package domain
+
+import (
+	"slices"
+	"strings"
+)
+
+// An Occasion is a fact from which something may be owed: what it is called, and
+// which purposes it is about. It has crossed if it was said in another history of
+// the same person.
+type Occasion struct {
+	Kind    string
+	Event   Event
+	Scope   Scope
+	Crossed bool
+}
+
+// An Owed is a promise that binds on an occasion, by one of its rules: of which
+// data, and whose data stay all the same.
+type Owed struct {
+	Promise
+	Rule  DeadlineRule
+	Scope Scope
+	Keeps []PurposeID
+}
+
+// Owed returns what is owed to a person on an occasion by the policies that are in
+// force at a moment, and whether they promise anything for it. In a history to which
+// the fact crossed that is what is to be stopped and deleted, and nothing else. A rule
+// that wants a number of persons is among them whatever the number is.
+func (ref Reference) Owed(o Occasion, s Subject, at Instant) (owed []Owed, promised bool) {
+	ordered := o.Kind
+	if o.Crossed {
+		ordered = "consent.withdrawn" // an order to erase one history is an opt-out to the others
+	}
+	kept := ref.Kept(ordered, o.Scope, at)
+	ends := ref.Without(o.Scope, kept)
+	promises := append(ref.Promises(s, o.Kind, Members(o.Event), at), ref.Retained(s, o.Kind, o.Scope, at)...)
+	for _, p := range promises {
+		scope, keeps := o.Scope, []PurposeID(nil)
+		ending := p.Duty.Kind == DutyStop || p.Duty.Kind == DutyDelete
+		switch {
+		case o.Crossed && !ending:
+			continue
+		case p.Purpose != "":
+			scope = Scope{Purposes: []PurposeID{p.Purpose}}
+		case ending && !ends.All && len(ends.Purposes) == 0:
+			continue // no yes was taken away, or what goes on rests on none
+		case ending:
+			scope, keeps = ends, kept
+		}
+		for _, rule := range p.Rules {
+			owed = append(owed, Owed{p, rule, scope, keeps})
+		}
+	}
+	return owed, len(promises) > 0
+}
+
+// An Owing is what is owed by one rule since a fact, by each of its targets: the
+// obligations of a record that says itself what follows from it.
+type Owing struct {
+	Kind    DutyKind
+	Rule    DeadlineRule
+	Version Hash
+	RuleSet Hash
+	MetBy   []string
+	Keeps   []PurposeID
+	Targets []string // the handler has the empty name
+	Due     Due
+	Held    *Stopped // nil: no legal hold keeps the data
+}
+
+// Stopped is how a clock stands that a legal hold stopped when it began.
+type Stopped struct {
+	Due    Due
+	Pauses []Pause
+}
+
+// Events returns the owing as facts about obligations, which follow from a cause.
+func (w Owing) Events(cause Cause) []Event {
+	var opened, moved []Event
+	for _, target := range w.Targets {
+		id := obligationRules{kind: w.Kind, target: target}.id(w.Rule)
+		o := Obligation{ID: id, Kind: w.Kind, Target: target, Rule: w.Rule, Version: w.Version, MetBy: w.MetBy, RuleSet: w.RuleSet, Keeps: w.Keeps}
+		opened = append(opened, ObligationOpened{o, w.Due, cause})
+		if w.Held != nil {
+			moved = append(moved, ObligationMoved{ID: id, Why: MovedPaused, Due: w.Held.Due, Was: w.Due, Pauses: w.Held.Pauses})
+		}
+	}
+	return append(opened, moved...)
+}
+
+// Owes returns what is owed since a fact that comes next in the history, and is
+// called kind. The version that was in force when it happened binds; if that promised
+// nothing, the one that was when the ledger took it: what comes late from before a
+// promise is owed like the rest.
+func (s Subject) Owes(f Fact, kind string, ref Reference) ([]Owing, error) {
+	o := Occasion{Kind: kind, Event: f.Event, Scope: ScopeOf(f.Event)}
+	held := slices.ContainsFunc(s.holds, func(h span) bool { return h.until == 0 })
+	switch e := f.Event.(type) {
+	case ConsentGiven:
+		if ref.Policies.Reduced(f.Recorded) {
+			s = s.Evolve(f) // it may agree to what is promised since
+		}
+	case PermissionRevoked:
+		if len(e.Withdraws) == 0 {
+			return nil, nil // it withdrew nothing
+		}
+	case ConsentRefused, RecordVoided, AgeRecorded:
+		o.Scope = Scope{Purposes: s.Ends(f)}
+	case HoldPlaced:
+		held = true
+	case HoldReleased:
+		held = false
+	}
+
+	owed, promised := ref.Owed(o, s, f.noFrom())
+	at := f.noFrom()
+	if !promised {
+		at = f.Recorded
+		owed, _ = ref.Owed(o, s, at)
+	}
+	var owings []Owing
+	for _, x := range owed {
+		same := func(w Owing) bool { return w.Kind == x.Duty.Kind && w.Rule.ID == x.Rule.ID }
+		if !ref.Service.Counts(x.Rule) || slices.ContainsFunc(owings, same) {
+			continue
+		}
+		w, err := x.owing(f, ref, at)
+		if err == nil && w.Kind == DutyDelete && held {
+			err = w.hold(ref.Calendars)
+		}
+		if err != nil {
+			return nil, err
+		}
+		owings = append(owings, w)
+	}
+	return owings, nil
+}
+
+// owing computes what is owed since a fact.
+func (x Owed) owing(f Fact, ref Reference, at Instant) (Owing, error) {
+	w := Owing{
+		Kind: x.Duty.Kind, Rule: x.Rule, Version: x.Version, RuleSet: ref.Policies.RuleSet(x.Version), MetBy: x.Duty.MetBy, Keeps: x.Keeps,
+		Targets: []string{""},
+	}
+	if x.Duty.Each == DutyEachSystem {
+		w.Targets = ref.Targets(x.Scope, at)
+	}
+	var err error
+	w.Due, err = x.Rule.begin(x.Duty.StartsAt(f, x.Rule), ref.Calendars)
+	return w, err
+}
+
+// hold lets the clock stand still from its start on: the data were held before there
+// was anything to delete.
+func (w *Owing) hold(calendars Calendars) error {
+	if w.Due.Start == 0 {
+		return nil // no clock runs that could be stopped
+	}
+	duties := Duties{[]Duty{{Obligation: Obligation{Rule: w.Rule}, Due: w.Due}}}
+	held, err := duties.hold(HoldObligation{}, w.Due.Start, calendars)
+	if err != nil || len(held) == 0 {
+		return err
+	}
+	m := held[0].(ObligationMoved)
+	w.Held = &Stopped{m.Due, m.Pauses}
+	return nil
+}
+
+// StartsAt returns when the clock of a rule of the duty starts, as far as the fact
+// that opens it says so. A date that the fact should name and does not is none: what
+// is owed has no date yet.
+func (d DutyRule) StartsAt(f Fact, rule DeadlineRule) Instant {
+	if d.Start == StartOwn || d.Start == StartStream || strings.Contains(d.Start, ".") {
+		return f.noFrom()
+	}
+	date, err := ParseDate(fieldOf(Members(f.Event), d.Start))
+	zone, bad := ParseZone(rule.TimeZone)
+	if err != nil || bad != nil {
+		return 0
+	}
+	return zone.Midnight(date)
+}
