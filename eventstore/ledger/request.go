@@ -82,6 +82,7 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 			return Receipt{}, err
 		}
 		cmd.Cause = domain.EventID(withdrawn.Event)
+		req = req.undeclared(cmd.Undeclared(ref))
 	}
 	if err := l.possible(cmd, ref, req); err != nil {
 		return Receipt{}, err // before the history says that there is a request

@@ -223,3 +223,43 @@ func TestANoNeedsNoPolicy(t *testing.T) {
 		t.Errorf("from before the policy: %+v, %v", duties.All(), err)
 	}
 }
+
+// A request to stop is not refused for a policy that the app does not have, nor for a
+// purpose that no policy declares beside one that it does: the answer names what was
+// not understood, and a reply is owed.
+func TestARequestToStopIsTakenWithoutWhatNobodyDeclares(t *testing.T) {
+	w := newWorld()
+	l := w.open(t)
+	promise(t, l)
+	must(t, l, request("g", yes))
+	w.now += 1000
+	ask := func(id, policy string, types ...domain.RequestType) ledger.Request {
+		return request(id, domain.OpenRequest{Types: types, Channel: "email", Policy: policy, Purposes: []domain.PurposeID{"ads", "Nobody's", "none"}})
+	}
+
+	stop := ask("r1", "nobodys", domain.AskWithdraw)
+	first := must(t, l, stop)
+	if first.NotUnderstood != "data.purposes,data.policy" {
+		t.Errorf("what was not understood is said to be %q", first.NotUnderstood)
+	}
+	if again := must(t, w.open(t), stop); again != first {
+		t.Errorf("asked again: %v and %v", first, again)
+	}
+	if got := status(t, l, w); got != domain.Withdrawn {
+		t.Errorf("the request to withdraw left %v", got)
+	}
+	stream, err := l.StreamOf(t.Context(), stop)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if duties, err := l.Duties(t.Context(), stream); err != nil || len(duties.All()) != 1 || duties.All()[0].Due.State != domain.Running {
+		t.Errorf("%+v, %v", duties, err)
+	}
+
+	if got := must(t, l, ask("r2", "", domain.AskWithdraw)).NotUnderstood; got != "data.purposes" {
+		t.Errorf("beside no policy what was not understood is said to be %q", got)
+	}
+	if _, err := l.Execute(t.Context(), ask("r3", "nobodys", domain.AskAccess)); code(err) != domain.NoPolicy {
+		t.Errorf("a request that is no opt-out: %v", err)
+	}
+}
