@@ -135,13 +135,14 @@ func (r *Reactor) openFor(ctx context.Context, a *app, e occasion, scope domain.
 	if e.crossed() {
 		keeps = "consent.withdrawn" // an order to erase one history is an opt-out to the others
 	}
+	said := saidOf(e.Event, scope)
 	for _, at := range []domain.Instant{min(e.At, e.Recorded), e.Recorded} {
 		who, err := r.promisee(ctx, a, e.history, at)
 		if err != nil {
 			return err
 		}
 		ref := domain.Reference{Policies: a.policies, Service: a.voids}
-		kept := ref.Kept(keeps, scope, at)
+		kept := ref.Kept(keeps, said, at)
 		ends := ref.Without(scope, kept)
 		promises := append(ref.Promises(who, kind, fields, at), ref.Retained(who, kind, scope, at)...)
 		for _, p := range promises {

@@ -99,6 +99,18 @@ func scopeOf(e domain.Event) domain.Scope {
 	return domain.Scope{All: true}
 }
 
+// saidOf returns which purposes an opt-out was said of, also if it ended the consent to
+// fewer: what stays is told of all of them. Of any other fact it returns those.
+func saidOf(e domain.Event, ended domain.Scope) domain.Scope {
+	switch x := e.(type) {
+	case domain.ConsentRefused:
+		return x.Scope
+	case domain.ConsentWithdrawn, domain.PermissionRevoked, domain.ErasureOrdered:
+		return scopeOf(x)
+	}
+	return ended
+}
+
 // evidenceOf returns the document that a fact rests on.
 func evidenceOf(e domain.Event) domain.Hash {
 	switch x := e.(type) {
