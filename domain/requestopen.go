@@ -44,16 +44,6 @@ func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded Instant) (
 	return events, err
 }
 
-// Undeclared returns the purposes of a request that no version of a policy declares.
-func (cmd OpenRequest) Undeclared(ref Reference) (ids []PurposeID) {
-	for _, id := range cmd.Purposes {
-		if !ref.declares(id) && !has(ids, id) {
-			ids = append(ids, id)
-		}
-	}
-	return ids
-}
-
 // unpromised says that no policy promises a reply, and that a no was kept all
 // the same.
 func (cmd OpenRequest) unpromised() error {

@@ -63,11 +63,13 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 		return Receipt{}, err
 	}
 	stream := caseStream(domain.RequestNoun, req, p)
-	if f, err := l.fold(ctx, stream); err != nil || f.revision > 0 {
-		if err != nil {
-			return Receipt{}, err
-		}
-		return l.settle(ctx, resolved{Request: req, ref: ref, stream: stream, key: p}) // the answer given before
+	f, err := l.fold(ctx, stream)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if f.revision > 0 { // the answer given before
+		receipt, err := l.settle(ctx, resolved{Request: req, ref: ref, stream: stream, key: p})
+		return l.withItsNo(ctx, p, f.request.Received.Cause, receipt, err)
 	}
 	before, err := l.history(ctx, p)
 	if err == nil {
@@ -82,7 +84,6 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 			return Receipt{}, err
 		}
 		cmd.Cause = domain.EventID(withdrawn.Event)
-		req = req.undeclared(cmd.Undeclared(ref))
 	}
 	if err := l.possible(cmd, ref, req); err != nil {
 		return Receipt{}, err // before the history says that there is a request
@@ -92,7 +93,24 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 	}
 	ref.Person = &before
 	req.Command = cmd
-	return l.settle(ctx, resolved{Request: req, ref: ref, stream: stream, key: p})
+	receipt, err := l.settle(ctx, resolved{Request: req, ref: ref, stream: stream, key: p})
+	return l.withItsNo(ctx, p, cmd.Cause, receipt, err)
+}
+
+// withItsNo returns the receipt of a request with what that of the withdrawal in it says
+// of purposes: which nobody declares, and which go on, since they rest on something else.
+func (l *Ledger) withItsNo(ctx context.Context, p *vault.Person, cause domain.EventID, receipt Receipt, err error) (Receipt, error) {
+	if err != nil || cause == (domain.EventID{}) {
+		return receipt, err
+	}
+	f, err := l.fold(ctx, subjectStream(p))
+	if err != nil {
+		return Receipt{}, err
+	}
+	if no, known := f.answered.of(eventstore.EventID(cause)); known {
+		receipt.Unknown, receipt.Rests = no.Unknown, no.Rests
+	}
+	return receipt, nil
 }
 
 // guardianOf returns the name that the log has for the guardian who makes a

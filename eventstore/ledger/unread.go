@@ -93,17 +93,3 @@ func (r Request) anyPolicy() Request {
 	r.Command = cmd
 	return r
 }
-
-// undeclared returns a request with the purposes that no policy declares as a claim
-// that was not understood; it holds for the others.
-func (r Request) undeclared(ids []domain.PurposeID) Request {
-	if len(ids) == 0 {
-		return r
-	}
-	var names []string
-	for _, id := range ids {
-		names = append(names, string(id))
-	}
-	r.Unread = r.Unread.With("data.purposes", strings.Join(names, ","))
-	return r
-}
