@@ -17,6 +17,7 @@ type Reference struct {
 	Person    *Subject // whom a request is of; nil: nobody who is known
 	Erased    bool     // somebody was erased from the app, or nobody knows; for whoever imports
 	Original  *Request // which a request is said to be a duplicate of; nil: there is none
+	Asker     *Subject // whom Original is of; nil: nobody who is known
 }
 
 // person returns whom a request is of, nobody's history if they are not known.
@@ -25,6 +26,14 @@ func (r Reference) person() Subject {
 		return Subject{}
 	}
 	return *r.Person
+}
+
+// asker returns whom the original of a request is of, as person does.
+func (r Reference) asker() Subject {
+	if r.Asker == nil {
+		return Subject{}
+	}
+	return *r.Asker
 }
 
 // Decide answers cmd with the facts that it makes true. At is when it

@@ -267,7 +267,7 @@ func (l *Ledger) tryCase(ctx context.Context, stream domain.StreamID, req Reques
 }
 
 // another adds to ref the other request that one is, or is said to be, a
-// duplicate of, and the person whom the first is of. It is read from the store:
+// duplicate of, and the persons whom the two are of. It is read from the store:
 // another process may have opened it.
 func (l *Ledger) another(ctx context.Context, ref *domain.Reference, stream domain.StreamID, f *fold, cmd domain.Command) error {
 	id := ""
@@ -292,12 +292,19 @@ func (l *Ledger) another(ctx context.Context, ref *domain.Reference, stream doma
 		return err
 	}
 	ref.Original = &original.request
-	if f.request.Received.Subject == "" {
-		return nil
+	if ref.Person, err = l.asker(ctx, stream.App, &f.request); err == nil {
+		ref.Asker, err = l.asker(ctx, stream.App, ref.Original)
 	}
-	person, err := l.Subject(ctx, domain.SubjectStream(stream.App, f.request.Received.Subject))
-	ref.Person = &person
 	return err
+}
+
+// asker returns whom a request is of; nil: nobody who is known.
+func (l *Ledger) asker(ctx context.Context, app domain.AppName, r *domain.Request) (*domain.Subject, error) {
+	if r.Received.Subject == "" {
+		return nil, nil
+	}
+	s, err := l.Subject(ctx, domain.SubjectStream(app, r.Received.Subject))
+	return &s, err
 }
 
 // caseKey returns the key of whom a request is of, or the app's: of somebody
