@@ -17,6 +17,7 @@ type Reference struct {
 	Person    *Subject // whom a request is of; nil: nobody who is known
 	Erased    bool     // somebody was erased from the app, or nobody knows; for whoever imports
 	Original  *Request // which a request is said to be a duplicate of; nil: there is none
+	Asker     *Subject // whom Original is of; nil: nobody who is known
 }
 
 // person returns whom a request is of, nobody's history if they are not known.
@@ -25,6 +26,14 @@ func (r Reference) person() Subject {
 		return Subject{}
 	}
 	return *r.Person
+}
+
+// asker returns whom the original of a request is of, as person does.
+func (r Reference) asker() Subject {
+	if r.Asker == nil {
+		return Subject{}
+	}
+	return *r.Asker
 }
 
 // Decide answers cmd with the facts that it makes true. At is when it
@@ -299,13 +308,7 @@ func (ref Reference) checkScope(s Scope) error {
 }
 
 func changePermission(cmd ChangePermission, ref Reference, now Instant) (Event, error) {
-	var bound []PurposeID
-	known := false
-	for _, v := range ref.Policies.versions {
-		if p, ok := v.Document.Permission(cmd.Permission); ok {
-			bound, known = p.Purposes, true
-		}
-	}
+	bound, known := ref.Policies.bound(cmd.Permission, now)
 	if !known {
 		return nil, refuseAt(UnknownPermission, "data.permission", "no version of the policy names a permission "+Quote(string(cmd.Permission)))
 	}
@@ -318,6 +321,29 @@ func changePermission(cmd ChangePermission, ref Reference, now Instant) (Event, 
 		return PermissionRevoked{cmd.Permission, bound, cmd.Details, ref.resting(Scope{Purposes: bound}, now)}, nil
 	}
 	panic(fmt.Sprintf("domain: permission change %d has no case", cmd.Change))
+}
+
+// bound returns the purposes that a permission is bound to, and whether any version
+// names it: all those of every version that has begun to bind, since people agreed to
+// each of them; of one that only a later version names, those of that.
+func (p Policies) bound(id PermissionID, now Instant) (purposes []PurposeID, known bool) {
+	begun := false
+	for i := range p.versions {
+		v := &p.versions[i]
+		permission, names := v.Document.Permission(id)
+		if !names || begun && v.Effective > now {
+			continue
+		}
+		if known = true; !begun && v.Effective <= now {
+			begun, purposes = true, nil
+		}
+		for _, of := range permission.Purposes {
+			if !has(purposes, of) {
+				purposes = append(purposes, of)
+			}
+		}
+	}
+	return purposes, known
 }
 
 // IsNo reports whether a person says no by cmd. It is never refused for its

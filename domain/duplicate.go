@@ -9,8 +9,8 @@ import (
 const reopened StepKind = "request.reopened"
 
 // OweAgain asks to record that a request is owed an answer again, since the
-// one in which it went on has ended without one. As long as it has not, or if
-// the request did not go on there, it is no news.
+// one in which it went on has ended without one, or was found to be of another
+// person. As long as neither is so, or if the request did not go on there, it is no news.
 type OweAgain struct{ Original string }
 
 func (OweAgain) isCommand() {}
@@ -71,7 +71,8 @@ func (r Request) checkOriginal(ref Reference) error {
 
 // sameAsker reports whether two requests are known to be of the same person: of
 // one history, or of two that are linked. Of who is not known, only the same
-// letter is the same.
+// letter is the same. A link has a record in each of the two histories; that it was a
+// mistake may be told in one alone.
 func (r Request) sameAsker(o Request, ref Reference) bool {
 	a, b := r.Received, o.Received
 	if a.Guardian != b.Guardian {
@@ -80,8 +81,22 @@ func (r Request) sameAsker(o Request, ref Reference) bool {
 	if a.Subject == "" || b.Subject == "" {
 		return a.Subject == b.Subject && a.Document == b.Document && a.Document != (Hash{})
 	}
-	_, linked := ref.person().linked(b.Subject)
-	return a.Subject == b.Subject || linked
+	if a.Subject == b.Subject {
+		return true
+	}
+	_, here := ref.person().linked(b.Subject)
+	_, there := ref.asker().linked(a.Subject)
+	return here && there
+}
+
+// mistaken reports whether two requests were taken to be of one person by links that
+// were mistakes, all of them.
+func (r Request) mistaken(o Request, ref Reference) bool {
+	a, b := r.Received.Subject, o.Received.Subject
+	if a == b || a == "" || b == "" {
+		return false
+	}
+	return ref.person().onlyMistakes(b) || ref.asker().onlyMistakes(a)
 }
 
 // covers reports whether purposes include others. None named means all.
@@ -144,15 +159,21 @@ func (r Request) oweAgain(cmd OweAgain, ref Reference) ([]Event, error) {
 		return nil, err
 	}
 	o := ref.Original
-	if o == nil || r.GoesOnIn() != cmd.Original || cmd.Original == "" || !o.endedWithoutAnswer() {
+	if o == nil || r.GoesOnIn() != cmd.Original || cmd.Original == "" {
 		return nil, nil
 	}
 
-	types := without(r.left(), func(t RequestType) bool { return o.answered(t, r) })
+	types, reason := r.left(), "original-of-another"
+	if !r.mistaken(*o, ref) {
+		if !o.endedWithoutAnswer() {
+			return nil, nil
+		}
+		types, reason = without(types, func(t RequestType) bool { return o.answered(t, r) }), "original-unanswered"
+	}
 	if len(types) == 0 {
 		return nil, nil
 	}
-	step := Stepped{Kind: reopened, Fields: Fields(map[string]string{"reason": "original-unanswered", "of": cmd.Original, "types": namesOf(types)})}
+	step := Stepped{Kind: reopened, Fields: Fields(map[string]string{"reason": reason, "of": cmd.Original, "types": namesOf(types)})}
 	restored, err := r.restore(types, ref.Calendars)
 	return append([]Event{step}, restored...), err
 }

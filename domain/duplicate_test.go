@@ -2,6 +2,7 @@ package domain_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	. "consentledger/domain"
@@ -87,6 +88,7 @@ func TestADuplicateOfALinkedHistoryIsOfTheSamePerson(t *testing.T) {
 	r := told(t, asks("00ff", AskAccess), t0+1)
 	r.ref.Original = &told(t, asks("0a0a", AskAccess), t0).Request
 	r.ref.Person = new(Subject{}.Evolve(Fact{ID: EventID{1}, At: t0, Recorded: t0, Event: SubjectLinked{Other: "0a0a"}}))
+	r.ref.Asker = new(Subject{}.Evolve(Fact{ID: EventID{2}, At: t0, Recorded: t0, Event: SubjectLinked{Other: "00ff"}}))
 	if err := r.step("request.duplicate of=abc", t0+2); err != nil {
 		t.Error(err)
 	}
@@ -194,6 +196,67 @@ func TestWhatIsOpenedAgainWithoutAnAnswerIsOwedByItsOwnDate(t *testing.T) {
 		is, _ := r.Duties.Find("reply.d15.2")
 		if (is.Due.Until != was.Due.Until) != tt.fresh || is.State != DutyOpen {
 			t.Errorf("%s: due %s, was due %s", tt.name, is.Due.Date, was.Due.Date)
+		}
+	}
+}
+
+// Two requests of linked histories are one person's as long as both histories say that
+// they are linked. Was the link a mistake, whichever of the two says so, the duplicate is
+// owed again by its own date, also if the other one had its answer; after a link that
+// only ended it is not.
+func TestADuplicateOfSomebodyWhoWasLinkedByMistakeIsOwedAgain(t *testing.T) {
+	const day = Instant(Day)
+	const here, there = "00ff", "0a0a"
+	at := func(id byte, days Instant, e Event) Fact {
+		return Fact{ID: EventID{id}, At: t0 + days*day, Recorded: t0 + days*day, Event: e}
+	}
+	linked := func(other string) Subject { return Subject{}.Evolve(at(1, 0, SubjectLinked{Other: other})) }
+	voided := func(s Subject) Subject { return s.Evolve(at(2, 12, RecordVoided{Records: []EventID{{1}}})) }
+	ended := func(s Subject, other string) Subject { return s.Evolve(at(2, 12, SubjectUnlinked{Other: other})) }
+	access := asks(here, AskAccess)
+
+	for _, tt := range []struct {
+		name         string
+		mine, theirs Subject
+		answered     bool
+		again        bool
+	}{
+		{"nothing changed", linked(there), linked(here), false, false},
+		{"this history says that it was a mistake", voided(linked(there)), linked(here), false, true},
+		{"the other one says so", linked(there), voided(linked(here)), false, true},
+		{"also after an answer", linked(there), voided(linked(here)), true, true},
+		{"the link ended", ended(linked(there), there), ended(linked(here), here), false, false},
+		{"linked once more, rightly", voided(linked(there)).Evolve(at(3, 13, SubjectLinked{Other: there})), linked(here), false, false},
+	} {
+		a, b := told(t, asks(there, AskAccess), t0), told(t, access, t0+5*day)
+		mine, theirs := linked(there), linked(here)
+		b.ref.Original, b.ref.Person, b.ref.Asker = &a.Request, &mine, &theirs
+		due := b.Duties.All()[0].Due
+		if err := b.step("request.duplicate of=abc", t0+10*day); err != nil {
+			t.Fatal(tt.name, err)
+		}
+		if tt.answered {
+			if err := a.step("request.answered outcome=full channel=email", t0+11*day); err != nil {
+				t.Fatal(tt.name, err)
+			}
+		}
+
+		b.ref.Person, b.ref.Asker = &tt.mine, &tt.theirs
+		if err := b.do(OweAgain{Original: "abc"}, t0+14*day); err != nil {
+			t.Fatal(tt.name, err)
+		}
+		if again := b.GoesOnIn() == ""; again != tt.again {
+			t.Errorf("%s: owed again: %v", tt.name, again)
+		}
+		if all := b.Duties.All(); tt.again && (all[len(all)-1].State != DutyOpen || all[2].Due.Date != due.Date) {
+			t.Errorf("%s: %+v", tt.name, all)
+		}
+
+		late := told(t, access, t0+13*day)
+		late.ref.Original, late.ref.Person, late.ref.Asker = &a.Request, &tt.mine, &tt.theirs
+		err := late.step("request.duplicate of=abc", t0+14*day)
+		if refused := err != nil; refused != (tt.name != "nothing changed" && !strings.HasPrefix(tt.name, "linked once")) {
+			t.Errorf("%s: another one is taken as a duplicate: %v", tt.name, err)
 		}
 	}
 }

@@ -26,6 +26,19 @@ func (s Subject) linked(other string) (int, bool) {
 	return 0, false
 }
 
+// onlyMistakes reports whether the history was linked to other, and each time by mistake.
+func (s Subject) onlyMistakes(other string) bool {
+	linked := false
+	for i := range s.links {
+		if l := &s.links[i]; l.Other == other {
+			if linked = true; l.Voided == 0 {
+				return false
+			}
+		}
+	}
+	return linked
+}
+
 func (s Subject) unlink(own Own, other string, f Fact) []Link {
 	i, ok := s.linked(other)
 	if !ok {

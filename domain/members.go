@@ -85,6 +85,18 @@ func ScopeOf(e Event) Scope {
 	return Scope{All: true}
 }
 
+// saidOf returns which purposes an opt-out was said of, also if it ended the consent to
+// fewer: what stays is told of all of them. Of any other fact it returns those.
+func saidOf(e Event, ended Scope) Scope {
+	switch x := e.(type) {
+	case ConsentRefused:
+		return x.Scope
+	case ConsentWithdrawn, PermissionRevoked, ErasureOrdered:
+		return ScopeOf(x)
+	}
+	return ended
+}
+
 // EvidenceOf returns the document that a fact rests on.
 func EvidenceOf(e Event) Hash {
 	switch x := e.(type) {

@@ -33,7 +33,7 @@ func (ref Reference) Owed(o Occasion, s Subject, at Instant) (owed []Owed, promi
 	if o.Crossed {
 		ordered = "consent.withdrawn" // an order to erase one history is an opt-out to the others
 	}
-	kept := ref.Kept(ordered, o.Scope, at)
+	kept := ref.Kept(ordered, saidOf(o.Event, o.Scope), at)
 	ends := ref.Without(o.Scope, kept)
 	promises := append(ref.Promises(s, o.Kind, Members(o.Event), at), ref.Retained(s, o.Kind, o.Scope, at)...)
 	for _, p := range promises {

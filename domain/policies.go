@@ -273,6 +273,23 @@ func (p Policies) publish(cmd PublishPolicy, recorded Instant) ([]Event, error) 
 	return []Event{e, PolicyEffective{e.Version}}, nil
 }
 
+// As returns p as it will be once a version is published that binds from a moment
+// on, with what its publisher must declare and nothing more. Of one that is published
+// already nothing changes.
+func (p Policies) As(v PublishPolicy, from Instant) Policies {
+	if p.index(v.Version) >= 0 {
+		return p
+	}
+	e := PolicyPublished{Version: v.Version, Document: v.Document, Effective: from}
+	if before, ok := p.InForce(v.Document.Name, from); ok {
+		e.Material = p.Compare(before.Version, v.Document, from).Material
+	}
+	if err := p.compare(&e); err != nil {
+		panic("domain: what a version changes was declared, and is refused: " + err.Error())
+	}
+	return p.Fold(Fact{Event: e}, Shared)
+}
+
 // again refuses to publish a version a second time, if that asks for something
 // else than is recorded: a version is published once. What is as it was asked for
 // is no news.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -603,6 +604,35 @@ func TestAVersionIsPublishedOnce(t *testing.T) {
 	for _, v := range []Hash{v1, v2, {99}} {
 		if list := r.Policies.Overtakes(v); len(list) != 0 {
 			t.Errorf("%v is replaced by what was published before it: %v", v, list)
+		}
+	}
+}
+
+// A permission that is taken away withdraws what it is bound to in every version that
+// has begun to bind, also if a newer one binds it to less, or one that does not bind yet.
+func TestAPermissionTakenAwayWithdrawsWhatAnyVersionBoundToIt(t *testing.T) {
+	bound := func(v byte, name string, from Instant, to ...PurposeID) Fact {
+		d := first(func(d *Document) { d.Name, d.Permissions = name, []Permission{{ID: "network", Purposes: to}} })
+		return Fact{Event: PolicyPublished{Version: Hash{v}, Document: d, Effective: from}}
+	}
+	for _, tt := range []struct {
+		name     string
+		versions []Fact
+		want     []PurposeID
+	}{
+		{"a newer version binds it to less", []Fact{bound(1, "privacy", t0, "ads", "net"), bound(2, "privacy", t0+1, "net")}, []PurposeID{"ads", "net"}},
+		{"a pending version binds it to less", []Fact{bound(1, "privacy", t0, "ads", "net"), bound(2, "privacy", later, "net")}, []PurposeID{"ads", "net"}},
+		{"a pending version binds it to more", []Fact{bound(1, "privacy", t0, "net"), bound(2, "privacy", later, "net", "ads")}, []PurposeID{"net"}},
+		{"a specific policy binds it to something else", []Fact{bound(1, "privacy", t0, "ads"), bound(2, "special", t0, "net")}, []PurposeID{"ads", "net"}},
+		{"only a pending version names it", []Fact{bound(1, "privacy", later, "net")}, []PurposeID{"net"}},
+	} {
+		var p Policies
+		for _, v := range tt.versions {
+			p = p.Evolve(v)
+		}
+		events, err := Subject{}.Decide(ChangePermission{Permission: "network", Change: Revoked}, Reference{Policies: p}, noon, noon)
+		if err != nil || len(events) != 1 || !slices.Equal(events[0].(PermissionRevoked).Withdraws, tt.want) {
+			t.Errorf("%s: %+v, %v; want %v", tt.name, events, err, tt.want)
 		}
 	}
 }

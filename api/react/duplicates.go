@@ -1,6 +1,8 @@
 package react
 
 import (
+	"context"
+
 	"consentledger/domain"
 	"consentledger/eventstore/codec"
 )
@@ -45,6 +47,30 @@ func (r *Reactor) learnDuplicate(a *app, e codec.Entry, s domain.Stepped) {
 			r.oweAgain(b, id, e)
 		}
 	}
+}
+
+// learnMistake takes note that records of a person were a mistake: a link may be among
+// them, by which a request went on in another person's. Whether one is, the request knows.
+func (r *Reactor) learnMistake(ctx context.Context, a *app, e codec.Entry) error {
+	d := &a.duplicates
+	if e.Stream.Noun != domain.SubjectNoun || len(d.goOn) == 0 {
+		return nil
+	}
+	s, err := r.Ledger.Subject(ctx, e.Stream)
+	if err != nil {
+		return err
+	}
+	for _, id := range s.Requests() {
+		if of, goesOn := d.goOn[id]; goesOn {
+			r.oweAgain(domain.RequestStream(e.Stream.App, id), of, e)
+		}
+		for _, b := range d.in[id] {
+			if d.goOn[b.ID] == id {
+				r.oweAgain(b, id, e)
+			}
+		}
+	}
+	return nil
 }
 
 // end remembers that a request ended without an answer.

@@ -39,6 +39,10 @@ func (r *Reactor) learnDuty(ctx context.Context, e codec.Entry) error {
 			person := domain.SubjectStream(e.Stream.App, x.Subject)
 			r.voidReplies(a, person, x.Cause, "answered-by-request")
 		}
+	case domain.RecordVoided:
+		if err := r.learnMistake(ctx, a, e); err != nil {
+			return err
+		}
 	case domain.SubjectClosed, domain.SubjectReassigned:
 		r.voidReplies(a, e.Stream, domain.EventID{}, "history-ended")
 	}

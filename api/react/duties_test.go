@@ -383,6 +383,35 @@ func (w *world) warned(want ...string) {
 	}
 }
 
+// What stays is told of all that an opt-out was said of, in every history in which a
+// grant ended by it.
+func TestWhatTheLawKeepsIsToldOfLinkedHistoriesToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.react()
+		w.tell("", promising(func(d *domain.Document) {
+			d.Purposes = append(d.Purposes, domain.Purpose{ID: "tax", Title: "Tax", Basis: domain.BasisLegalDuty, Actions: []domain.Action{domain.Use}})
+		}))
+		w.tell("account", domain.GiveConsent{Act: "agree", Purposes: []domain.PurposeID{"ads"}})
+		w.link("account", "phone", domain.SubjectLinked{Proof: "login"})
+		w.tell("phone", withdrawn())
+		synctest.Wait()
+
+		orders := 0
+		for _, d := range duties(w) {
+			if d.Kind != domain.DutyStop && d.Kind != domain.DutyDelete {
+				continue
+			}
+			if orders++; !slices.Equal(d.Keeps, []domain.PurposeID{"tax"}) {
+				t.Errorf("%s of %s keeps %v", d.ID, d.Cause.Subject, d.Keeps)
+			}
+		}
+		if orders != 6 { // of the phone the ad house and the mapper, of the account what it agreed to
+			t.Errorf("%d orders", orders)
+		}
+	})
+}
+
 // What rests on a legal duty or a contract goes on: nobody is ordered to stop or
 // delete it, and whoever has other data of the person is told what to keep.
 func TestWhatTheLawKeepsIsNotOrderedDeleted(t *testing.T) {
@@ -390,6 +419,7 @@ func TestWhatTheLawKeepsIsNotOrderedDeleted(t *testing.T) {
 		d.Purposes = append(d.Purposes, domain.Purpose{ID: "tax", Title: "Tax", Basis: domain.BasisLegalDuty, Actions: []domain.Action{domain.Use}})
 		d.Recipients = append(d.Recipients, domain.Recipient{ID: "revenue", Title: "Revenue", Purposes: []domain.PurposeID{"tax"}})
 		d.Permissions[0].Purposes = []domain.PurposeID{"tax"}
+		d.Duties = append(d.Duties, perSystem(duty("refused", "consent.refused", domain.DutyDelete, "d30", "data.deleted")))
 	})
 	for _, tt := range []struct {
 		name  string
@@ -400,6 +430,8 @@ func TestWhatTheLawKeepsIsNotOrderedDeleted(t *testing.T) {
 		{"a withdrawal of what the law orders is replied to", withdrawn("tax"), "reply.d15 open", ""},
 		{"one of more stops the rest", withdrawn("ads", "tax"), "delete.adhouse.d30 open, reply.d15 open, stop.adhouse.h24 open", "tax"},
 		{"one of everything too", withdrawn(), "delete.adhouse.d30 open, delete.mapper.d30 open, reply.d15 open, stop.adhouse.h24 open, stop.mapper.h24 open", "tax"},
+		{"a refusal of more too", domain.RefuseConsent{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads", "tax"}}}, "delete.adhouse.d30 open", "tax"},
+		{"and one of everything, also if one thing was agreed to", domain.RefuseConsent{Scope: domain.Scope{All: true}}, "delete.adhouse.d30 open", "tax"},
 		{"a permission that only the law's purpose needs", domain.ChangePermission{Permission: "gps", Change: domain.Revoked}, "", ""},
 		{"who goes leaves what the law orders kept", domain.Say{Event: domain.SubjectClosed{Reason: "gone"}}, "delete.adhouse.d30 open, delete.mapper.d30 open", "tax"},
 	} {

@@ -141,10 +141,58 @@ func TestADuplicateIsOwedAgainWhenItsOriginalEndsWithoutAnAnswer(t *testing.T) {
 	}
 }
 
-// asked takes in a request for access, of the same person each time.
-func (w *world) asked(id string) domain.StreamID {
+// A request that goes on in another person's, since they were linked by mistake, is owed
+// again once the mistake is recorded, in whichever of the two histories.
+func TestADuplicateIsOwedAgainWhenTheLinkWasAMistake(t *testing.T) {
+	for _, told := range []string{"ada", "bo"} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.react()
+			w.tell("", promising(func(d *domain.Document) {
+				d.Duties, d.Recipients = nil, nil
+				d.Rights = []domain.Right{{ID: "access", Title: "Access", Deadlines: []domain.DeadlineRuleID{"d15"}}}
+			}))
+			w.link("ada", "bo", domain.SubjectLinked{Proof: "login"})
+			until(w, "2000-01-10T00:00:00Z")
+			a, b := w.asked("a"), w.askedBy("bo", "b")
+			until(w, "2000-01-12T00:00:00Z")
+			w.on(b, stepOf("request.duplicate", "of="+a.ID))
+			w.on(a, stepOf("request.answered", "outcome=full channel=email"))
+			synctest.Wait()
+			w.expect("reply.d15 met, reply.d15 void")
+
+			w.tell(told, domain.VoidRecords{Records: []domain.EventID{w.linkOf(told)}, Reason: "mistake", Evidence: domain.Hash{1}, By: [2]string{"ann", "bob"}})
+			synctest.Wait()
+			w.expect("reply.d15 met, reply.d15 void, reply.d15.2 open")
+			if d := duties(w)[2]; d.Due.Date.String() != "2000-01-25" {
+				t.Errorf("it is due %s, want the date that it had, 2000-01-25", d.Due.Date)
+			}
+			once(w)
+		})
+	}
+}
+
+// linkOf returns the record of somebody's history by which it is linked.
+func (w *world) linkOf(person string) domain.EventID {
 	w.t.Helper()
-	ask := ledger.Request{App: "demo", Person: domain.PersonKey{Kind: "account", ID: "ada"}, Source: "test", ID: id, Body: []byte("x"), Actor: "person", RecordedBy: "test",
+	for e, err := range w.History(w.t.Context(), "demo", domain.PersonKey{Kind: "account", ID: person}) {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if _, links := e.Event.(domain.SubjectLinked); links {
+			return domain.EventID(e.ID)
+		}
+	}
+	w.t.Fatalf("%s is not linked", person)
+	return domain.EventID{}
+}
+
+// asked takes in a request for access, of the same person each time.
+func (w *world) asked(id string) domain.StreamID { return w.askedBy("ada", id) }
+
+func (w *world) askedBy(person, id string) domain.StreamID {
+	w.t.Helper()
+	ask := ledger.Request{App: "demo", Person: domain.PersonKey{Kind: "account", ID: person}, Source: "test", ID: id, Body: []byte("x"), Actor: "person", RecordedBy: "test",
 		Command: domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "email"}}
 	if _, err := w.Execute(w.t.Context(), ask); err != nil {
 		w.t.Fatal(err)

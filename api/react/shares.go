@@ -157,7 +157,9 @@ func (a *app) share() share {
 	for _, open := range a.streams {
 		s.open = append(s.open, open...)
 	}
-	slices.SortFunc(s.open, func(x, y *obligation) int { return cmp.Compare(x.opened, y.opened) })
+	slices.SortStableFunc(s.open, func(x, y *obligation) int { // one record may have opened several, all in one stream
+		return cmp.Or(cmp.Compare(x.opened, y.opened), compareStreams(x.stream, y.stream))
+	})
 	for _, id := range slices.SortedFunc(maps.Keys(a.places), compareStreams) {
 		for _, o := range a.places[id].openings {
 			s.openings = append(s.openings, o.kept())

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -48,9 +49,10 @@ type Difference struct {
 	Reduces  bool   `json:"reduces,omitempty" doc:"rights of persons"`
 }
 
-// Touched is how many people have a consent by the old policy to a purpose that
-// would grow stale, whole or in what is added. Who gave a specific policy what
-// it demands is counted all the same, if it was by the general one.
+// Touched is how many people have a consent to a purpose that would grow stale with
+// the new version, whole or in what is added; by whichever policy it is, as long as
+// the new version changes what binds for it. Ids that are linked are counted each,
+// since each has consents of its own: a grant crosses no link.
 type Touched struct {
 	Purpose string `json:"purpose"`
 	People  int64  `json:"people"`
@@ -87,7 +89,7 @@ func (s *server) diff(ctx context.Context, in *checkBody) (*out[DiffAnswer], err
 	for _, d := range c.Differences {
 		a.Differences = append(a.Differences, Difference(d))
 	}
-	if a.Touched, a.AsOf, err = s.touched(ctx, name, ref.Policies, was.Document.Name, is.Version, c); err != nil {
+	if a.Touched, a.AsOf, err = s.touched(ctx, name, ref.Policies, is, c); err != nil {
 		return nil, err
 	}
 	return ok(a)
@@ -161,41 +163,35 @@ func compare(policies domain.Policies, old, new domain.PublishPolicy, now domain
 		domain.Quote(is.Name), domain.Quote(was.Name))}
 }
 
-// touched counts the people whose consents by a policy a change makes stale: those
-// that hold now. Of a version that binds already these are the ones that held
-// when it began to and did not run out since: what it made stale itself counts.
-// Where another policy declares the purpose too, a consent may be by that one.
-func (s *server) touched(ctx context.Context, app domain.AppName, policies domain.Policies, policy string, is domain.Hash, c domain.Comparison) ([]Touched, string, error) {
-	_, asOf, err := s.Consents.Tests(ctx, app) // if nothing is touched, too
+// touched counts the people whose consents cover less once a version binds: of those
+// that hold now. Of a version that binds already these are the ones that held when it
+// began to and did not run out since: what it made stale itself counts. Purposes that
+// differ are named also if nobody consented to them.
+func (s *server) touched(ctx context.Context, app domain.AppName, policies domain.Policies, is domain.PublishPolicy, c domain.Comparison) ([]Touched, string, error) {
+	now := s.Ledger.Now()
+	change := consents.Change{Policies: policies.As(is, now), At: now, Before: now, After: now}
+	if v, published := policies.Version(is.Version); published {
+		change.Before, change.After = min(now, v.Effective-1), v.Effective
+	} else {
+		change.Before--
+	}
+	people, asOf, err := s.Consents.Touched(ctx, app, change)
 	if err != nil {
 		return nil, "", err
 	}
+
 	ids := slices.Clone(c.Stale)
 	for _, scope := range c.Scopes {
 		ids = append(ids, scope.Purpose)
 	}
+	for _, id := range slices.Sorted(maps.Keys(people)) {
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
 	list := []Touched{}
 	for _, id := range ids {
-		h := consents.Holding{Purpose: id, At: s.Ledger.Now()}
-		if shared(policies, policy, id) {
-			h.Policy = policy
-		}
-		if v, published := policies.Version(is); published {
-			h.Before = v.Effective
-		}
-		t := Touched{Purpose: string(id)}
-		if t.People, asOf, err = s.Consents.Holding(ctx, app, h); err != nil {
-			return nil, "", err
-		}
-		list = append(list, t)
+		list = append(list, Touched{Purpose: string(id), People: people[id]})
 	}
 	return list, wire.FormatPosition(asOf), nil
-}
-
-// shared reports whether a policy but the one named ever declared a purpose.
-func shared(policies domain.Policies, policy string, id domain.PurposeID) bool {
-	return slices.ContainsFunc(policies.Versions(), func(v domain.PolicyPublished) bool {
-		_, declares := v.Document.Purpose(id)
-		return declares && v.Document.Name != policy
-	})
 }

@@ -124,6 +124,19 @@ func TestASpecificPolicyIsComparedWithTheGeneralOne(t *testing.T) {
 	h.want(200, `"touched":[{"purpose":"mail","people":0}]`, "POST", path, `{"document":`+grown+`}`)
 	h.want(200, "", "POST", "/v1/apps/demo/policies", `{"document":`+grown+`,"material":["MAT-1"]}`)
 
+	// A purpose that the specific one gives up touches who consented to that one, if the
+	// general one asks for more.
+	wider := doc
+	wider.Purposes = append([]domain.Purpose(nil), doc.Purposes...)
+	wider.Purposes[0].Actions = []domain.Action{domain.Collect, domain.Use, domain.Provide, domain.Publish}
+	widest, _ := document(t, wider)
+	h.want(200, "", "POST", "/v1/apps/demo/policies", `{"document":`+widest+`,"material":["MAT-1"]}`)
+	back := special
+	back.Permissions = nil
+	back.Purposes = []domain.Purpose{{ID: "post", Title: "Letters", Section: "I", Actions: []domain.Action{domain.Use}, Basis: domain.BasisConsent}}
+	body, _ = document(t, back)
+	h.want(200, `"touched":[{"purpose":"mail","people":1}]`, "POST", path, `{"document":`+body+`}`)
+
 	alone := doc
 	alone.Name = "another"
 	body, other := document(t, alone)

@@ -57,9 +57,9 @@ func (v views) Counts(ctx context.Context, _ domain.AppName, _ domain.Instant) (
 	return nil, p, err
 }
 
-func (v views) Holding(ctx context.Context, _ domain.AppName, _ consents.Holding) (int64, eventstore.Position, error) {
+func (v views) Touched(ctx context.Context, _ domain.AppName, _ consents.Change) (map[domain.PurposeID]int64, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
-	return 0, p, err
+	return nil, p, err
 }
 
 func (v views) Voided(ctx context.Context, app domain.AppName) ([]consents.VoidedCount, eventstore.Position, error) {

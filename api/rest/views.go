@@ -18,7 +18,7 @@ import (
 // Consents says where persons stand; see [consents.View].
 type Consents interface {
 	Counts(ctx context.Context, app domain.AppName, at domain.Instant) ([]consents.Count, eventstore.Position, error)
-	Holding(ctx context.Context, app domain.AppName, h consents.Holding) (int64, eventstore.Position, error)
+	Touched(ctx context.Context, app domain.AppName, c consents.Change) (map[domain.PurposeID]int64, eventstore.Position, error)
 	Tests(ctx context.Context, app domain.AppName) (int64, eventstore.Position, error)
 	Voided(ctx context.Context, app domain.AppName) ([]consents.VoidedCount, eventstore.Position, error)
 	OpposedCounts(ctx context.Context, app domain.AppName, at domain.Instant) ([]consents.OpposedCount, eventstore.Position, error)

@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -71,20 +73,36 @@ func (s *sealing) print(c *cobra.Command, app string, receipt json.RawMessage) e
 	return err
 }
 
-// tellReason says on standard error what a receipt says in words: that a consent
-// does not count, or what goes on after a withdrawal. A table has no room for it.
+// tellReason says on standard error what a receipt says beside what was recorded: that a
+// consent does not count, what goes on after a withdrawal, what of it was not understood,
+// and whom else may be meant. A table has no room for it.
 func tellReason(c *cobra.Command, receipt json.RawMessage) error {
 	var r struct {
-		Reason string `json:"reason"`
+		Reason        string `json:"reason"`
+		Unknown       string `json:"unknown"`
+		NotUnderstood string `json:"not_understood"`
+		Near          string `json:"near"`
 	}
-	if err := json.Unmarshal(receipt, &r); err != nil || r.Reason == "" {
+	if err := json.Unmarshal(receipt, &r); err != nil {
 		return err
 	}
 	switch c.Flags().Lookup("output").Value.String() {
 	case "json", "jsonl":
 		return nil // it is there
 	}
-	_, err := fmt.Fprintln(c.ErrOrStderr(), r.Reason)
+
+	var b strings.Builder
+	for _, x := range []struct{ says, of string }{
+		{r.Reason, "%s"},
+		{r.Unknown, "No policy declares %s: it holds for the other purposes. Correct the names and send a new event."},
+		{r.NotUnderstood, "It was taken without what was not understood: %s."},
+		{r.Near, "Other persons have an id that is nearly this one (%s), see: subject show"},
+	} {
+		if x.says != "" {
+			fmt.Fprintf(&b, x.of+"\n", x.says)
+		}
+	}
+	_, err := io.WriteString(c.ErrOrStderr(), b.String())
 	return err
 }
 

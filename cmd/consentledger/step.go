@@ -50,7 +50,10 @@ func (t *tale) tell(c *cobra.Command, kind, subject string, data map[string]any,
 	if err != nil {
 		return err
 	}
-	return printOne(c, answer, append(columns, "event_id", "position")...)
+	if err := printOne(c, answer, append(columns, "event_id", "position")...); err != nil {
+		return err
+	}
+	return tellReason(c, answer)
 }
 
 // newSteps returns a verb for every step of requests or of incidents.

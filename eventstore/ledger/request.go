@@ -63,11 +63,13 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 		return Receipt{}, err
 	}
 	stream := caseStream(domain.RequestNoun, req, p)
-	if f, err := l.fold(ctx, stream); err != nil || f.revision > 0 {
-		if err != nil {
-			return Receipt{}, err
-		}
-		return l.settle(ctx, resolved{Request: req, ref: ref, stream: stream, key: p}) // the answer given before
+	f, err := l.fold(ctx, stream)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if f.revision > 0 { // the answer given before
+		receipt, err := l.settle(ctx, resolved{Request: req, ref: ref, stream: stream, key: p})
+		return l.withItsNo(ctx, p, f.request.Received.Cause, receipt, err)
 	}
 	before, err := l.history(ctx, p)
 	if err == nil {
@@ -91,7 +93,24 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 	}
 	ref.Person = &before
 	req.Command = cmd
-	return l.settle(ctx, resolved{Request: req, ref: ref, stream: stream, key: p})
+	receipt, err := l.settle(ctx, resolved{Request: req, ref: ref, stream: stream, key: p})
+	return l.withItsNo(ctx, p, cmd.Cause, receipt, err)
+}
+
+// withItsNo returns the receipt of a request with what that of the withdrawal in it says
+// of purposes: which nobody declares, and which go on, since they rest on something else.
+func (l *Ledger) withItsNo(ctx context.Context, p *vault.Person, cause domain.EventID, receipt Receipt, err error) (Receipt, error) {
+	if err != nil || cause == (domain.EventID{}) {
+		return receipt, err
+	}
+	f, err := l.fold(ctx, subjectStream(p))
+	if err != nil {
+		return Receipt{}, err
+	}
+	if no, known := f.answered.of(eventstore.EventID(cause)); known {
+		receipt.Unknown, receipt.Rests = no.Unknown, no.Rests
+	}
+	return receipt, nil
 }
 
 // guardianOf returns the name that the log has for the guardian who makes a
@@ -248,7 +267,7 @@ func (l *Ledger) tryCase(ctx context.Context, stream domain.StreamID, req Reques
 }
 
 // another adds to ref the other request that one is, or is said to be, a
-// duplicate of, and the person whom the first is of. It is read from the store:
+// duplicate of, and the persons whom the two are of. It is read from the store:
 // another process may have opened it.
 func (l *Ledger) another(ctx context.Context, ref *domain.Reference, stream domain.StreamID, f *fold, cmd domain.Command) error {
 	id := ""
@@ -273,12 +292,19 @@ func (l *Ledger) another(ctx context.Context, ref *domain.Reference, stream doma
 		return err
 	}
 	ref.Original = &original.request
-	if f.request.Received.Subject == "" {
-		return nil
+	if ref.Person, err = l.asker(ctx, stream.App, &f.request); err == nil {
+		ref.Asker, err = l.asker(ctx, stream.App, ref.Original)
 	}
-	person, err := l.Subject(ctx, domain.SubjectStream(stream.App, f.request.Received.Subject))
-	ref.Person = &person
 	return err
+}
+
+// asker returns whom a request is of; nil: nobody who is known.
+func (l *Ledger) asker(ctx context.Context, app domain.AppName, r *domain.Request) (*domain.Subject, error) {
+	if r.Received.Subject == "" {
+		return nil, nil
+	}
+	s, err := l.Subject(ctx, domain.SubjectStream(app, r.Received.Subject))
+	return &s, err
 }
 
 // caseKey returns the key of whom a request is of, or the app's: of somebody

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -188,6 +189,35 @@ func TestARequestIsADuplicateOfAnotherOneOfItsAppAlone(t *testing.T) {
 	}
 }
 
+// A request to stop says what of it goes on, as a withdrawal does.
+func TestARequestToStopSaysWhatGoesOn(t *testing.T) {
+	w := newWorld()
+	l := w.open(t)
+	begin(t, l)
+	d := document
+	d.Purposes = append(slices.Clone(d.Purposes), domain.Purpose{ID: "tax", Title: "Tax", Section: "I", Basis: domain.BasisLegalDuty, Actions: []domain.Action{domain.Use}})
+	d.Rights = []domain.Right{{ID: "withdraw-consent", Title: "Withdraw"}}
+	version, err := policydoc.Hash(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := request("p2", domain.PublishPolicy{Version: version, Document: d, Material: []string{"MAT-1", "MAT-4"}})
+	r.Person, r.Actor = domain.PersonKey{}, "operator"
+	must(t, l, r)
+
+	stop := request("r1", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "app", Purposes: []domain.PurposeID{"tax", "ads"}})
+	first := must(t, l, stop)
+	if first.Rests != "tax=legal-duty" {
+		t.Errorf("what goes on is said to be %q", first.Rests)
+	}
+	if again := must(t, w.open(t), stop); again != first {
+		t.Errorf("asked again: %+v and %+v", first, again)
+	}
+	if got := must(t, l, request("r2", domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "app"})).Rests; got != "" {
+		t.Errorf("of what withdraws nothing: %q", got)
+	}
+}
+
 // TestANoNeedsNoPolicy asks for a withdrawal of an app that has no policy yet,
 // and of one whose first policy is younger than the no.
 func TestANoNeedsNoPolicy(t *testing.T) {
@@ -221,5 +251,45 @@ func TestANoNeedsNoPolicy(t *testing.T) {
 	duties, err := l.Duties(t.Context(), stream)
 	if err != nil || len(duties.All()) != 1 || duties.All()[0].Due.Start != earlier {
 		t.Errorf("from before the policy: %+v, %v", duties.All(), err)
+	}
+}
+
+// A request to stop is not refused for a policy that the app does not have, nor for a
+// purpose that no policy declares beside one that it does: the answer names what was
+// not understood, and a reply is owed.
+func TestARequestToStopIsTakenWithoutWhatNobodyDeclares(t *testing.T) {
+	w := newWorld()
+	l := w.open(t)
+	promise(t, l)
+	must(t, l, request("g", yes))
+	w.now += 1000
+	ask := func(id, policy string, types ...domain.RequestType) ledger.Request {
+		return request(id, domain.OpenRequest{Types: types, Channel: "email", Policy: policy, Purposes: []domain.PurposeID{"ads", "Nobody's", "none"}})
+	}
+
+	stop := ask("r1", "nobodys", domain.AskWithdraw)
+	first := must(t, l, stop)
+	if first.NotUnderstood != "data.policy" || first.Unknown != "[not shown],none" {
+		t.Errorf("what was not understood is said to be %q, and what is unknown %q", first.NotUnderstood, first.Unknown)
+	}
+	if again := must(t, w.open(t), stop); again != first {
+		t.Errorf("asked again: %v and %v", first, again)
+	}
+	if got := status(t, l, w); got != domain.Withdrawn {
+		t.Errorf("the request to withdraw left %v", got)
+	}
+	stream, err := l.StreamOf(t.Context(), stop)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if duties, err := l.Duties(t.Context(), stream); err != nil || len(duties.All()) != 1 || duties.All()[0].Due.State != domain.Running {
+		t.Errorf("%+v, %v", duties, err)
+	}
+
+	if got := must(t, l, ask("r2", "", domain.AskWithdraw)); got.NotUnderstood != "" || got.Unknown != first.Unknown {
+		t.Errorf("beside no policy %+v", got)
+	}
+	if _, err := l.Execute(t.Context(), ask("r3", "nobodys", domain.AskAccess)); code(err) != domain.NoPolicy {
+		t.Errorf("a request that is no opt-out: %v", err)
 	}
 }

@@ -68,3 +68,28 @@ func (r Request) unsigned() Request {
 	r.Signed, r.Unread = nil, r.Unread.With(SignatureName, text)
 	return r
 }
+
+// isUnpromised reports whether a request is refused since the policy that it names
+// promises nothing.
+func isUnpromised(err error) bool {
+	refusal, refused := errors.AsType[domain.Refusal](err)
+	return refused && refusal.Code == domain.NoPolicy
+}
+
+// policy returns the policy that a person's request goes by; empty: the app's general
+// one, or it is no such request.
+func (r Request) policy() string {
+	cmd, _ := r.Command.(domain.OpenRequest)
+	return cmd.Policy
+}
+
+// anyPolicy returns a person's request that names a policy of which no version is in
+// force, as one that names none: what is opted out of does not depend on it. The name
+// is kept as a claim.
+func (r Request) anyPolicy() Request {
+	cmd := r.Command.(domain.OpenRequest)
+	r.Unread = r.Unread.With("data.policy", cmd.Policy)
+	cmd.Policy = ""
+	r.Command = cmd
+	return r
+}

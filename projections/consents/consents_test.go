@@ -144,12 +144,6 @@ func TestListsAndCountsAreOfTheMomentThatIsAskedAbout(t *testing.T) {
 				t.Errorf("%s: %d are listed as %s, want %d: %v", c.name, len(rows), status, c.want[status], err)
 			}
 		}
-		if n, _, err := v.Holding(t.Context(), app, consents.Holding{Purpose: "marketing", Policy: "privacy", At: c.at}); err != nil || n != c.given {
-			t.Errorf("%s: %d consents by the policy hold, want %d: %v", c.name, n, c.given, err)
-		}
-		if n, _, err := v.Holding(t.Context(), app, consents.Holding{Purpose: "marketing", Policy: "other", At: c.at}); err != nil || n != 0 {
-			t.Errorf("%s: %d consents by another policy hold: %v", c.name, n, err)
-		}
 	}
 }
 
@@ -170,11 +164,71 @@ func TestWhomAVersionTouchesThatBindsAlready(t *testing.T) {
 		t.Fatal(err)
 	}
 	for at, want := range map[domain.Instant]int64{bound: 2, yes.Until: 1} {
-		if n, _, err := v.Holding(t.Context(), app, consents.Holding{Purpose: "marketing", At: at, Before: bound}); err != nil || n != want {
-			t.Errorf("at %s it touches %d, want %d: %v", at, n, want, err)
+		c := consents.Change{Policies: policiesOf(w), At: at, Before: bound - 1, After: bound}
+		if n, _, err := v.Touched(t.Context(), app, c); err != nil || n["marketing"] != want {
+			t.Errorf("at %s it touches %d, want %d: %v", at, n["marketing"], want, err)
 		}
-		if n, _, err := v.Holding(t.Context(), app, consents.Holding{Purpose: "marketing", At: at}); err != nil || n != 0 {
-			t.Errorf("at %s %d are said to hold, which it made stale: %v", at, n, err)
+		c.Before = bound
+		if n, _, err := v.Touched(t.Context(), app, c); err != nil || len(n) != 0 {
+			t.Errorf("at %s it touches %v, though it bound already: %v", at, n, err)
+		}
+	}
+}
+
+// policiesOf returns what was published.
+func policiesOf(w *projectiontest.Teller) (p domain.Policies) {
+	for _, e := range w.Entries() {
+		if _, is := e.Event.(domain.PolicyPublished); is {
+			p = p.Evolve(e.Fact())
+		}
+	}
+	return p
+}
+
+// A purpose that a specific policy gives back to the general one touches those who
+// consented to the specific one. Whose consent is stale by then does not hold.
+func TestWhomItTouchesThatAPurposeGoesBackToTheGeneralPolicy(t *testing.T) {
+	general := func(title string, actions ...domain.Action) domain.Document {
+		d := projectiontest.Document(title)
+		d.Purposes[0].Actions = actions
+		return d
+	}
+	special := func(title string, purposes []domain.Purpose) domain.Document {
+		d := projectiontest.Document(title)
+		d.Name, d.Over, d.Permissions, d.Purposes = "special", "privacy", nil, purposes
+		return d
+	}
+	one := general("one", domain.Collect, domain.Use)
+	id, others := one.Purposes[0].ID, one.Purposes[1:]
+
+	w := projectiontest.NewTeller(t)
+	w.Register()
+	w.Publish(one)
+	w.Tell("ada", domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{id}})
+	w.Publish(special("special one", one.Purposes))
+	for _, who := range []string{"bo", "cy"} {
+		w.Tell(who, domain.GiveConsent{Act: "click", Policy: "special", Purposes: []domain.PurposeID{id}})
+	}
+	documents := []domain.Document{
+		general("two", domain.Collect, domain.Use, domain.Provide), // ada's is stale in part from now on
+		special("special two", others),                             // and so do the two others'
+		general("three", domain.Use, domain.Provide),               // nothing is added
+		general("four", domain.Use, domain.Provide, domain.Publish),
+	}
+	v := open(t, w)
+	var changes []consents.Change
+	for _, d := range documents {
+		before := w.Time()
+		w.Publish(d)
+		changes = append(changes, consents.Change{At: w.Time(), Before: before, After: w.Time()})
+	}
+	if err := v.Apply(t.Context(), w.Entries()); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []int64{1, 2, 0, 0} {
+		changes[i].Policies = policiesOf(w)
+		if n, _, err := v.Touched(t.Context(), app, changes[i]); err != nil || n[id] != want {
+			t.Errorf("%s touches %v, want %d: %v", documents[i].Title[0].Text, n, want, err)
 		}
 	}
 }

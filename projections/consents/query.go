@@ -33,10 +33,8 @@ func (v *View) Tests(ctx context.Context, app domain.AppName) (n int64, asOf eve
 // counts as what it came to.
 func (v *View) Counts(ctx context.Context, app domain.AppName, at domain.Instant) ([]Count, eventstore.Position, error) {
 	people := map[Count]int64{} // of nobody
-	asOf, err := v.each(ctx, app, at, at, func(c Count, _ string) {
-		n := c.People
-		c.People = 0
-		people[c] += n
+	asOf, err := v.each(ctx, app, at, func(id domain.PurposeID, st domain.Standing, n int64, policies domain.Policies) {
+		people[Count{Purpose: id, Status: st.By(at, id, policies)}] += n
 	})
 	counts := make([]Count, 0, len(people))
 	for c, n := range people {
@@ -49,36 +47,36 @@ func (v *View) Counts(ctx context.Context, app domain.AppName, at domain.Instant
 	return counts, asOf, err
 }
 
-// A Holding asks for the consents to a purpose that hold at a moment.
-type Holding struct {
-	Purpose domain.PurposeID
-	Policy  string         // only those by the policy of that name; empty: by any
-	At      domain.Instant // what ran out by then does not hold
-	Before  domain.Instant // nor what a version made stale that binds before; zero: by At
+// A Change asks whose consents hold by what binds at one moment and grow stale by
+// what binds at another.
+type Change struct {
+	Policies      domain.Policies // with the versions that are asked about
+	At            domain.Instant  // what ran out by then covers nothing
+	Before, After domain.Instant
 }
 
-// Holding returns how many people of an app have such a consent, and the position
-// that the answer is as of. It reads as [View.Counts] does.
-func (v *View) Holding(ctx context.Context, app domain.AppName, h Holding) (n int64, asOf eventstore.Position, err error) {
-	binds := h.At
-	if h.Before != 0 {
-		binds = min(binds, h.Before-1)
-	}
-	asOf, err = v.each(ctx, app, h.At, binds, func(c Count, policy string) {
-		if c.Purpose == h.Purpose && c.Status == domain.Given && (h.Policy == "" || policy == h.Policy) {
-			n += c.People
+// Touched returns how many people of an app have such a consent, by purpose, and the
+// position that the answer is as of. Purposes of nobody are left out. By which policy
+// a consent is makes no difference: what is found is what binds for it. It reads as
+// [View.Counts] does.
+func (v *View) Touched(ctx context.Context, app domain.AppName, c Change) (map[domain.PurposeID]int64, eventstore.Position, error) {
+	people := map[domain.PurposeID]int64{}
+	asOf, err := v.each(ctx, app, c.At, func(id domain.PurposeID, st domain.Standing, n int64, _ domain.Policies) {
+		if st.By(c.Before, id, c.Policies) == domain.Given && st.By(c.After, id, c.Policies) == domain.Stale {
+			people[id] += n
 		}
 	})
-	return n, asOf, err
+	return people, asOf, err
 }
 
-// each tells how many people of an app stand somewhere with a purpose at the
-// moment at, by a consent to which policy. Of versions those count that bind by the
-// moment binds, which is not later. It may tell one status several times.
+// each tells how many people of an app stand somewhere with a purpose, by their facts
+// and what was published by then. Until is zero, or 1 if their consent ran out by the
+// moment at: then it holds by nothing. It may tell one standing several times.
 //
 // It reads the counts, and those of the rows that are past their end: their people
 // are taken out of what they were counted under.
-func (v *View) each(ctx context.Context, app domain.AppName, at, binds domain.Instant, tell func(c Count, policy string)) (asOf eventstore.Position, err error) {
+func (v *View) each(ctx context.Context, app domain.AppName, at domain.Instant,
+	tell func(domain.PurposeID, domain.Standing, int64, domain.Policies)) (asOf eventstore.Position, err error) {
 	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
 		policies := v.references.at(app, position).Policies
@@ -100,10 +98,10 @@ func (v *View) each(ctx context.Context, app domain.AppName, at, binds domain.In
 				return err
 			}
 			if lasting > 0 {
-				tell(Count{id, st.By(binds, id, policies), lasting}, st.Policy)
+				tell(id, st, lasting, policies)
 			}
-			if st.Until = binds; over > 0 {
-				tell(Count{id, st.By(binds, id, policies), over}, st.Policy)
+			if st.Until = 1; over > 0 {
+				tell(id, st, over, policies)
 			}
 			return nil
 		})

@@ -479,3 +479,41 @@ func TestAReportIsWholeOrNone(t *testing.T) {
 		t.Error("what is owed is left out, and nobody is told")
 	}
 }
+
+// A version is called by its own title, and its purposes as it calls them; what is in no
+// version in particular by the title of the newest that has begun to bind.
+func TestAVersionIsCalledByItsOwnTitle(t *testing.T) {
+	w := projectiontest.NewTeller(t)
+	w.Register()
+	version := func(title, marketing string) domain.Document {
+		d := projectiontest.Document(title)
+		d.Purposes[1].Title = marketing
+		return d
+	}
+	w.Publish(version("Title one", "Send letters"))
+	w.Tell("ada", domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}})
+	w.Publish(version("Title two", "Send e-mail"))
+	w.Tell("ada", domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}})
+	w.Publish(version("Title three", "Call by telephone"))
+	w.PublishAt(w.Time().Add(90*domain.Day), version("Title four", "Knock at the door"))
+
+	d := made(t, w, 0, w.Time()+1).Document("en")
+	rows := map[string][][]string{}
+	for _, s := range d.Sections {
+		rows[s.ID] = s.Rows
+	}
+	for i, want := range [][2]string{
+		{"Title one (privacy)", "none"}, {"Title two (privacy)", "Send e-mail (marketing)"},
+		{"Title three (privacy)", "Call by telephone (marketing)"}, {"Title four (privacy)", "Knock at the door (marketing)"},
+	} {
+		if row := rows["changes"][i]; row[0] != want[0] || row[4] != want[1] {
+			t.Errorf("a change of %q is about %q, want %q", row[0], row[4], want)
+		}
+	}
+	if name := rows["consents"][0][0]; name != "Call by telephone (marketing)" {
+		t.Errorf("the purpose is called %q", name)
+	}
+	if front := strings.Join(d.Front[0].Text, "\n"); !strings.Contains(front, "Title three (privacy)") {
+		t.Errorf("the version in force has another's title:\n%s", front)
+	}
+}

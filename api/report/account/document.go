@@ -42,16 +42,16 @@ type Section struct {
 
 // A speaker says things in one language.
 type speaker struct {
-	lang      string
-	words     map[string]string
-	documents []domain.Document // of the policies, the newest first
+	lang     string
+	words    map[string]string
+	versions []domain.PolicyPublished // see [versionsOf]
 }
 
-func speak(lang string, documents ...domain.Document) speaker {
+func speak(lang string, versions ...domain.PolicyPublished) speaker {
 	if strings.HasPrefix(lang, "zh") {
-		return speaker{"zh", chinese, documents}
+		return speaker{"zh", chinese, versions}
 	}
-	return speaker{"en", english, documents}
+	return speaker{"en", english, versions}
 }
 
 // say returns the words of a key, filled in. A key that is missing is a mistake
@@ -112,7 +112,7 @@ func (s speaker) counts(list []Count, name func(string) string) [][]string {
 
 // Document returns the report in a language: en, zh.
 func (r Report) Document(lang string) Document {
-	s := speak(lang, r.documents...)
+	s := speak(lang, r.versions...)
 	d := Document{Lang: s.lang, Title: s.say("title", r.App.Name), None: s.say("none"), Contents: s.say("contents")}
 	d.About = []string{s.say("about.span", orText(r.From, s.say("beginning")), r.To), s.say("about.handler", s.handler(r.App), s.name(r.App.Environment)), s.say("about.made", r.Outside.Made, r.Outside.Software)}
 	d.Front = []Paragraphs{
@@ -170,7 +170,8 @@ func (s speaker) consents(r Report) []Section {
 		if c.Percent != "" {
 			percent = c.Percent + " %"
 		}
-		changes = append(changes, []string{s.policy(c.Policy), c.Version, c.Effective, s.list(each(c.Material, s.material)), orText(s.list(each(c.Purposes, s.purpose)), s.say("none.")),
+		own := s.of(c.Version)
+		changes = append(changes, []string{own.policy(c.Policy), c.Version, c.Effective, s.list(each(c.Material, s.material)), orText(s.list(each(c.Purposes, own.purpose)), s.say("none.")),
 			number(c.Touched), number(c.Again), number(c.No), number(c.RanOut), number(c.Waiting), percent})
 	}
 	code := func(c string) string { return c }
@@ -333,7 +334,7 @@ func (s speaker) basis(r Report) []Section {
 			percent = s.say("nothing-owed")
 		}
 		rules = append(rules, []string{x.ID, s.source(x.Source), kind, s.length(x), number(x.Kept.Obligations), number(x.Kept.Met), number(x.Kept.Late), number(x.Kept.Overdue), rest(x.Kept), percent,
-			orText(s.policy(x.Policy), s.say("unsaid")), orText(x.Version, s.say("unsaid")), orText(x.Set, s.say("unsaid"))})
+			orText(s.of(x.Version).policy(x.Policy), s.say("unsaid")), orText(x.Version, s.say("unsaid")), orText(x.Set, s.say("unsaid"))})
 	}
 	i := r.Outside.Integrity
 	tree = append(tree, []string{s.say("tree.origin"), orText(i.Origin, s.say("unknown"))}, []string{s.say("tree.size"), s.none(i.Size)}, []string{s.say("tree.root"), orText(i.Root, s.say("unknown"))},

@@ -19,7 +19,7 @@ func (s speaker) promised(r Report) []string {
 	}
 	text := []string{s.say("promised.purposes", s.handler(r.App), len(r.Promises.Purposes), consent)}
 	for _, p := range r.Promises.Policies {
-		text = append(text, s.say("promised.policy", s.policy(p.Name), p.Effective, p.Version))
+		text = append(text, s.say("promised.policy", s.of(p.Version).policy(p.Name), p.Effective, p.Version))
 	}
 	own, law := 0, 0
 	for _, x := range r.Rules {

@@ -173,7 +173,7 @@ func (c *counting) report(to domain.Instant) Report {
 	a := c.service.App
 	r.Schema = "audit-report/1"
 	r.App = App{string(a.Name), a.Handler, a.Environment.String(), a.Jurisdiction, a.TimeZone}
-	r.Promises, r.documents = promised(c.policies, to-1), documentsOf(c.policies)
+	r.Promises, r.versions = promised(c.policies, to-1), versionsOf(c.policies, to-1)
 	r.Events, r.Minors, r.Erasures, r.Clock = c.events.list(), c.minors.list(), c.erasures.list(), c.clock.list()
 	r.Consents.ByPurpose = []Asked{}
 	for _, id := range slices.Sorted(maps.Keys(c.purposes)) {

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,12 +12,20 @@ import (
 	"consentledger/domain"
 )
 
-// documentsOf returns the documents of all versions, the newest first: what a code
-// was called, in whichever of them it stood.
-func documentsOf(p domain.Policies) (list []domain.Document) {
-	for _, v := range slices.Backward(p.Versions()) {
-		list = append(list, v.Document)
-	}
+// versionsOf returns all versions as what a code was called is looked for in them: the
+// newest first that bound at a moment or before it, and then those that did not yet.
+func versionsOf(p domain.Policies, at domain.Instant) []domain.PolicyPublished {
+	list := slices.Clone(p.Versions())
+	slices.Reverse(list)
+	slices.SortStableFunc(list, func(a, b domain.PolicyPublished) int {
+		if a.Effective > at && b.Effective > at {
+			return 0
+		}
+		if a.Effective > at || b.Effective > at {
+			return cmp.Compare(a.Effective, b.Effective)
+		}
+		return cmp.Compare(b.Effective, a.Effective)
+	})
 	return list
 }
 
@@ -34,8 +43,8 @@ func each[T any](codes []T, name func(T) string) (words []string) {
 // titled returns what the policies call a code, and the code. In Chinese a title
 // in another language is left out: no sentence but Chinese stands there.
 func (s speaker) titled(code string, find func(*domain.Document) string) string {
-	for i := range s.documents {
-		title := find(&s.documents[i])
+	for i := range s.versions {
+		title := find(&s.versions[i].Document)
 		if title == "" || title == code || s.lang == "zh" && !isHan(title) {
 			continue
 		}
@@ -46,6 +55,18 @@ func (s speaker) titled(code string, find func(*domain.Document) string) string 
 
 func isHan(text string) bool {
 	return strings.ContainsFunc(text, func(r rune) bool { return unicode.Is(unicode.Han, r) })
+}
+
+// of returns the speaker of one version: it says what is called how there, and nowhere
+// else. An empty hash, or that of no version, is none in particular.
+func (s speaker) of(version string) speaker {
+	for i := range s.versions {
+		if s.versions[i].Version.String() == version {
+			s.versions = s.versions[i : i+1]
+			break
+		}
+	}
+	return s
 }
 
 // policy names a policy by its title in the language.

@@ -30,7 +30,7 @@ type Register struct {
 	Assessments []Assessment        `json:"assessments,omitempty"`
 	Due         []report.Obligation `json:"due,omitempty" doc:"what is to be kept, stopped or deleted, and is not done"`
 
-	documents []domain.Document // that say what codes are called, the newest first
+	versions []domain.PolicyPublished // that say what codes are called, the newest first
 }
 
 // A Recipient is somebody whom a policy names.
@@ -86,7 +86,7 @@ func MakeRegister(ctx context.Context, l Ledger, owed Owed, app domain.AppName, 
 			policies = policies.Evolve(e.Fact())
 		}
 	}
-	r.documents = documentsOf(policies)
+	r.versions = versionsOf(policies, at)
 
 	found := map[string]*Assessment{}
 	if err := c.notes(ctx, l, name, func(e codec.Entry, n domain.Noted) { r.note(e, n, found) }); err != nil {
@@ -220,7 +220,7 @@ func (r *Register) due(ctx context.Context, owed Owed, app domain.AppName, end e
 
 // Document returns the register in a language: en, zh.
 func (r Register) Document(lang string) Document {
-	s := speak(lang, r.documents...)
+	s := speak(lang, r.versions...)
 	d := Document{Lang: s.lang, Title: s.say("register."+r.Name, r.App.Name), None: s.say("none"), Contents: s.say("contents")}
 	d.About = []string{s.say("register.about", r.AsOf), s.say("about.handler", s.handler(r.App), s.name(r.App.Environment))}
 	switch r.Name {
