@@ -93,8 +93,8 @@ var errReopen = errors.New("the consumer has to be made anew")
 // errStuck says that it has to be so although its configuration is right.
 var errStuck = fmt.Errorf("%w: it holds a message back", errReopen)
 
-// errGone says that the stream is no longer there.
-var errGone = errors.New("the stream is gone")
+// errGone says that the stream or its consumer is no longer there.
+var errGone = errors.New("the stream or its consumer is gone")
 
 // watch looks until ctx is done, or the road is closed from outside, or has to be
 // opened anew.
@@ -175,6 +175,9 @@ func (l *lookout) compare(ctx context.Context, have jetstream.StreamConfig) erro
 			err = Mend(ctx, l.Log, l.js, bucketStream(bucket))
 		}
 	}
+	if errors.Is(err, jetstream.ErrStreamNotFound) { // red until the next look
+		return l.remake(ctx)
+	}
 	if err != nil {
 		return l.unknownOr(ctx, err)
 	}
@@ -182,6 +185,9 @@ func (l *lookout) compare(ctx context.Context, have jetstream.StreamConfig) erro
 	consumer, err := l.js.Consumer(ctx, InStream, durable)
 	if errors.Is(err, jetstream.ErrNotPullConsumer) {
 		return errReopen
+	}
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return errGone
 	}
 	if err != nil {
 		return l.unknownOr(ctx, fmt.Errorf("consumer of %s: %w", InStream, err))
@@ -191,6 +197,17 @@ func (l *lookout) compare(ctx context.Context, have jetstream.StreamConfig) erro
 	}
 	l.Watch.set(Settings, nil)
 	return nil
+}
+
+// remake makes the streams again that are filled by the ledger itself. What is in
+// hand may wait for them, so the road stays open.
+func (l *lookout) remake(ctx context.Context) error {
+	gone := missing(ctx, l.js)
+	l.Log.Error("somebody deleted streams of the ledger; they are made again", "gone", gone)
+	if err := makeStreams(ctx, l.Config, l.js); err != nil {
+		return l.unknownOr(ctx, fmt.Errorf("%w, which does not succeed: %w", errDeleted(gone), err))
+	}
+	return l.unknownOr(ctx, errDeleted(gone))
 }
 
 func (l *lookout) unknownOr(ctx context.Context, err error) error {
