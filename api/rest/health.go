@@ -26,16 +26,18 @@ type Projection struct {
 	Error    string `json:"error,omitempty" doc:"why it stopped, or cannot tell how far it is behind"`
 }
 
-// A Check is one thing that must be well before requests should come.
+// A Check is one thing that must be well before requests should come; or, if it is
+// an alarm, one that somebody must look at although the ledger can answer.
 type Check struct {
 	Name   string `json:"name"`
 	OK     bool   `json:"ok"`
 	Detail string `json:"detail,omitempty"`
+	Alarm  bool   `json:"alarm,omitempty" doc:"somebody must look, and the ledger can answer: this check does not change what is ok as a whole"`
 }
 
-// Health is ok if every check is: then the ledger can answer. Checks and alarms
-// are shown if ?verbose is asked for. An alarm does not change what is ok: one
-// message of one app would keep all others from being answered.
+// Health is ok if every check is that is no alarm: then the ledger can answer.
+// Checks and alarms are shown if ?verbose is asked for. An alarm does not change what
+// is ok: one message of one app would keep all others from being answered.
 type Health struct {
 	OK     bool    `json:"ok"`
 	Checks []Check `json:"checks,omitempty"`
@@ -94,7 +96,7 @@ func (s *server) ready(ctx context.Context, in *verboseIn) (*out[Health], error)
 	h := Health{OK: true}
 	checks := s.Ready(ctx)
 	for _, c := range checks {
-		h.OK = h.OK && c.OK
+		h.OK = h.OK && (c.OK || c.Alarm)
 	}
 	if in.verbose {
 		h.Checks, h.Alarms = checks, s.alarms(ctx)
