@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,7 +34,7 @@ func (s *sealing) check(c *cobra.Command) error {
 	case s.file != "" && !asked:
 		return usageError{errors.New("--proof wants --wait-sealed: there is no proof before the record is sealed")}
 	}
-	return nil
+	return checkOut("--proof", s.file)
 }
 
 // print prints a receipt and, if it is wanted, the proof: as JSON in the same
@@ -52,7 +51,7 @@ func (s *sealing) print(c *cobra.Command, app string, receipt json.RawMessage) e
 	}
 	proof, err := s.proof(c, app, receipt)
 	if err == nil && s.file != "" {
-		err = os.WriteFile(s.file, proof, 0o644)
+		err = writeOut("--proof", s.file, proof)
 	}
 	if err != nil || s.file != "" {
 		return errors.Join(show(), err)
