@@ -229,7 +229,9 @@ func parseAs[T any](r *reader, member, s string, parse func(string) (T, error)) 
 	return v
 }
 
-func (r *reader) hash(member, s string) domain.Hash { return parseAs(r, member, s, domain.ParseNamedHash) }
+func (r *reader) hash(member, s string) domain.Hash {
+	return parseAs(r, member, s, domain.ParseNamedHash)
+}
 
 func (r *reader) time(member, s string) domain.Instant {
 	return parseAs(r, member, s, domain.ParseInstant)
