@@ -32,7 +32,7 @@ type Check struct {
 	Name   string `json:"name"`
 	OK     bool   `json:"ok"`
 	Detail string `json:"detail,omitempty"`
-	Alarm  bool   `json:"alarm,omitempty" doc:"somebody must look, and the ledger can answer: this check does not change what is ok as a whole"`
+	Alarm  bool   `json:"alarm,omitzero" doc:"somebody must look, and the ledger can answer: this check does not change what is ok as a whole"`
 }
 
 // Health is ok if every check is that is no alarm: then the ledger can answer.
@@ -49,7 +49,7 @@ type Health struct {
 type Alarm struct {
 	Name   string `json:"name" example:"rejected-messages"`
 	App    string `json:"app,omitempty" doc:"whose it is; absent: the ledger's own"`
-	Count  int    `json:"count,omitempty" doc:"how many things there are to look at"`
+	Count  int    `json:"count,omitzero" doc:"how many things there are to look at"`
 	Since  string `json:"since,omitempty" format:"date-time"`
 	Detail string `json:"detail"`
 	See    string `json:"see,omitempty" doc:"the command that shows it"`

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -280,5 +281,17 @@ func TestWhatTheServerRefusesIsSeen(t *testing.T) {
 		if r.note(nil, c.err); (r.check() != nil) != c.red {
 			t.Errorf("%s: %v", c.name, r.check())
 		}
+	}
+}
+
+// The embedded server logs each health check that fails, and it is asked all the time
+// while a disk is full.
+func TestAFailedHealthCheckFillsNoLog(t *testing.T) {
+	var log strings.Builder
+	l := natsLog{log: slog.New(slog.NewTextHandler(&log, nil))}
+	l.Warnf("Healthcheck failed: %q", "no space left on device")
+	l.Warnf("JetStream file resource limits exceeded for account: %q", "$G")
+	if text := log.String(); strings.Contains(text, "Healthcheck") || !strings.Contains(text, "limits exceeded") {
+		t.Errorf("logged: %s", text)
 	}
 }
