@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -136,7 +137,11 @@ func (l *lookout) look(ctx context.Context) error {
 	}
 	l.missing = 0
 
-	if err := l.compare(ctx, stream.CachedInfo().Config); err != nil {
+	have, err := l.listening(ctx, stream.CachedInfo())
+	if err != nil {
+		return l.unknownOr(ctx, err)
+	}
+	if err := l.compare(ctx, have); err != nil {
 		return err
 	}
 	if err := l.witness.look(ctx, stream, last); err != nil && ctx.Err() != context.Canceled {
@@ -161,6 +166,24 @@ func (l *lookout) unknown(ctx context.Context, err error) error {
 		l.Watch.set(Settings, fmt.Errorf("the streams cannot be looked at: %w", permitted(l.Conn, err)))
 	}
 	return nil
+}
+
+// listening returns the stream's configuration, after its subjects were put right. At
+// the start a stream of other subjects is somebody else's; but this one is known to be
+// the ledger's, and while it listens to something else no event gets into it.
+func (l *lookout) listening(ctx context.Context, info *jetstream.StreamInfo) (have jetstream.StreamConfig, err error) {
+	have = info.Config
+	want, _, _ := wanted()
+	if slices.Equal(have.Subjects, want.Subjects) || !l.witness.memory.knows(info.Created) {
+		return have, nil
+	}
+	was := have.Subjects
+	have.Subjects = want.Subjects
+	if _, err := l.js.UpdateStream(ctx, have); err != nil {
+		return have, fmt.Errorf("stream %s: subjects is %v and must be %v; the ledger cannot change it itself: %w", InStream, was, want.Subjects, err)
+	}
+	l.Log.Warn("a setting of a stream could lose messages and was changed", "stream", InStream, "setting", "subjects", "was", fmt.Sprint(was), "is", fmt.Sprint(want.Subjects))
+	return have, nil
 }
 
 // compare mends what somebody changed meanwhile.
