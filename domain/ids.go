@@ -74,6 +74,19 @@ func ParseHash(s string) (Hash, error) {
 	return h, nil
 }
 
+// ParseNamedHash parses a hash by which somebody names something. Zeros are refused:
+// within the ledger they are the hash of nothing, and who names them would be taken to
+// name none.
+func ParseNamedHash(s string) (Hash, error) {
+	h, err := ParseHash(s)
+	if err == nil && h == (Hash{}) {
+		return h, errZeroHash
+	}
+	return h, err
+}
+
+const errZeroHash = parseError("a hash of zeros is that of nothing; leave it out, or name what was hashed")
+
 const errHash = parseError(`a hash is written "sha256:" and 64 lower-case hex digits`)
 
 // An EventID names a recorded fact for ever; see eventstore.EventID.

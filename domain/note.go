@@ -264,7 +264,7 @@ func (f Form) fits(s string) bool {
 		_, err := ParseInstant(s + "T00:00:00Z")
 		return err == nil && len(s) == len("2006-01-02")
 	case FormHash:
-		_, err := ParseHash(s)
+		_, err := ParseNamedHash(s)
 		return err == nil
 	case FormNumber:
 		return s != "" && len(s) <= 15 && digitsOnly(s)

@@ -70,8 +70,8 @@ func actOf(e Event) ActID {
 }
 
 // Repeats returns the fact that a command repeats, if it is a signal that says
-// nothing new. Nothing follows from it, and it leaves no fact: its answer is the
-// receipt of that fact.
+// nothing new, or a link that is open already. Nothing follows from it, and it leaves
+// no fact: its answer is the receipt of that fact.
 func (s Subject) Repeats(cmd Command, ref Reference) (EventID, bool) {
 	var act ActID
 	var scope Scope
@@ -82,6 +82,13 @@ func (s Subject) Repeats(cmd Command, ref Reference) (EventID, bool) {
 		act, scope, g = cmd.Act, cmd.about(control), cmd.Guardian
 	case WithdrawConsent:
 		act, scope, g = cmd.Act, cmd.Scope, cmd.Guardian
+	case Say:
+		if e, is := cmd.Event.(SubjectLinked); is {
+			if i, open := s.linked(e.Other); open {
+				return s.links[i].Because, true
+			}
+		}
+		return EventID{}, false
 	default:
 		return EventID{}, false
 	}

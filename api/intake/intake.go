@@ -88,8 +88,8 @@ type Config struct {
 }
 
 // Run takes messages until ctx is done, finishes what it began and returns
-// nil; or until somebody deletes what it reads from, which is an error. Ready
-// is called once, when both roads are open; it may be nil.
+// nil. What somebody deletes meanwhile is made again. Ready is called once, when
+// both roads are open; it may be nil.
 func Run(ctx context.Context, c Config, ready func()) error {
 	if c.Workers == 0 {
 		c.Workers = 4096
@@ -143,9 +143,9 @@ func Run(ctx context.Context, c Config, ready func()) error {
 }
 
 // drainStream drains the stream until ctx is done, by a consumer that is made
-// anew whenever somebody changed it so that it keeps messages back. Opened is
-// called once, when the first stands: after that an opening that fails is tried
-// again, and health is red meanwhile.
+// anew whenever somebody changed it so that it keeps messages back, or deleted it.
+// Opened is called once, when the first stands: after that an opening that fails is
+// tried again, and health is red meanwhile.
 func drainStream(ctx context.Context, c Config, js jetstream.JetStream, w *witness, opened func() error) error {
 	for began, stuck := false, false; ; {
 		in, err := openStream(ctx, c, js, w.memory, stuck)
@@ -153,8 +153,11 @@ func drainStream(ctx context.Context, c Config, js jetstream.JetStream, w *witne
 		case ctx.Err() != nil && err != nil:
 			return nil
 		case errors.Is(err, jetstream.ErrStreamNotFound):
-			return errDeleted
-		case err != nil && !began:
+			if err := restore(ctx, c, js, w, nil); err != nil {
+				return fmt.Errorf("intake: %w", err)
+			}
+			continue
+		case err != nil && (!began || c.Conn.IsClosed()):
 			return fmt.Errorf("intake: %w", permitted(c.Conn, err))
 		case err != nil:
 			c.Watch.set(Settings, permitted(c.Conn, err))
@@ -170,19 +173,20 @@ func drainStream(ctx context.Context, c Config, js jetstream.JetStream, w *witne
 			began = true
 		}
 		err = (&lookout{Config: c, js: js, in: in, witness: w}).watch(ctx)
-		in.end()
-		w.ends(ctx)
-		stuck = errors.Is(err, errStuck)
-		switch {
-		case err == nil:
-			return nil
-		case errors.Is(err, errGone):
-			return errDeleted
+		end := func() { in.end(); w.ends(ctx) }
+		if errors.Is(err, errGone) {
+			if err := restore(ctx, c, js, w, end); err != nil {
+				return fmt.Errorf("intake: %w", err)
+			}
+			continue
 		}
+		end()
+		if err == nil {
+			return nil
+		}
+		stuck = errors.Is(err, errStuck)
 	}
 }
-
-var errDeleted = fmt.Errorf("intake: stream %s or its consumer was deleted; a new start makes it again", InStream)
 
 // pause waits, or until ctx is done.
 func pause(ctx context.Context, wait time.Duration) {

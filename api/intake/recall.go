@@ -111,6 +111,16 @@ func (m *recall) met() bool {
 	return m.now.Version > 0
 }
 
+// knows reports whether a stream that was made then is the one that the ledger met.
+func (m *recall) knows(created time.Time) bool {
+	if m == nil {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.now.Version > 0 && m.now.Created.Equal(created)
+}
+
 // begin takes a stream as it is, the first that a ledger meets. There are the
 // numbers that it has; nil if all from the first to the last are there.
 func (m *recall) begin(created time.Time, state jetstream.StreamState, there map[uint64]bool) {

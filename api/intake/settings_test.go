@@ -351,6 +351,27 @@ func TestWhatIsChangedMeanwhileIsPutRight(t *testing.T) {
 	}
 }
 
+// A stream that the ledger met listens to the ledger's subjects again, whatever
+// somebody made it listen to; what it took meanwhile is no event, and is kept.
+func TestTheStreamThatTheLedgerMetListensToItsSubjects(t *testing.T) {
+	d := rememberingHouse(t)
+	defer d.start()()
+	for _, subjects := range [][]string{{"orders.>"}, {"consent.v1.*.in.>", "orders.>"}, {"consent.v1.shop.in.>"}} {
+		if _, err := d.js.UpdateStream(t.Context(), ourStream(func(c *jetstream.StreamConfig) { c.Subjects = subjects })); err != nil {
+			t.Fatal(err)
+		}
+		d.until("it listens again", func() bool {
+			s, err := d.js.Stream(t.Context(), InStream)
+			return err == nil && len(s.CachedInfo().Config.Subjects) == 1 && s.CachedInfo().Config.Subjects[0] == inSubjects
+		})
+	}
+	d.withdraw(1, 1)
+	d.until("what comes now is taken", func() bool { return d.withdrawn() == 1 && d.config.Watch.Trouble(Settings) == nil })
+	if d.losses() != "" {
+		t.Error(d.losses())
+	}
+}
+
 func TestMessagesThatWaitTurnHealthRed(t *testing.T) {
 	at := time.Now()
 	d := &drain{inHand: map[uint64]jetstream.Msg{}}

@@ -141,24 +141,6 @@ func TestAnOlderStreamIsEmptiedAndMadeAnew(t *testing.T) {
 	h.until("the new stream is drained", func() bool { return bodies(t, js, InStream) == "" && len(l.taken()) > 20 })
 }
 
-func TestALedgerWhoseStreamIsDeletedStops(t *testing.T) {
-	nc := connect(t)
-	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := Config{Conn: nc, Ledger: openLedger(t), Seal: flip, Unseal: flip}
-	ready, done := make(chan struct{}), make(chan error, 1)
-	go func() { done <- Run(t.Context(), c, func() { close(ready) }) }()
-	<-ready
-	if err := js.DeleteStream(t.Context(), InStream); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-done; err == nil || !strings.Contains(err.Error(), "deleted") {
-		t.Errorf("ended with %v", err)
-	}
-}
-
 func TestAStreamThatIsNotOursIsLeftAlone(t *testing.T) {
 	nc := connect(t)
 	js, err := jetstream.New(nc)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -93,8 +94,8 @@ var errReopen = errors.New("the consumer has to be made anew")
 // errStuck says that it has to be so although its configuration is right.
 var errStuck = fmt.Errorf("%w: it holds a message back", errReopen)
 
-// errGone says that the stream is no longer there.
-var errGone = errors.New("the stream is gone")
+// errGone says that the stream or its consumer is no longer there.
+var errGone = errors.New("the stream or its consumer is gone")
 
 // watch looks until ctx is done, or the road is closed from outside, or has to be
 // opened anew.
@@ -136,7 +137,11 @@ func (l *lookout) look(ctx context.Context) error {
 	}
 	l.missing = 0
 
-	if err := l.compare(ctx, stream.CachedInfo().Config); err != nil {
+	have, err := l.listening(ctx, stream.CachedInfo())
+	if err != nil {
+		return l.unknownOr(ctx, err)
+	}
+	if err := l.compare(ctx, have); err != nil {
 		return err
 	}
 	if err := l.witness.look(ctx, stream, last); err != nil && ctx.Err() != context.Canceled {
@@ -163,6 +168,24 @@ func (l *lookout) unknown(ctx context.Context, err error) error {
 	return nil
 }
 
+// listening returns the stream's configuration, after its subjects were put right. At
+// the start a stream of other subjects is somebody else's; but this one is known to be
+// the ledger's, and while it listens to something else no event gets into it.
+func (l *lookout) listening(ctx context.Context, info *jetstream.StreamInfo) (have jetstream.StreamConfig, err error) {
+	have = info.Config
+	want, _, _ := wanted()
+	if slices.Equal(have.Subjects, want.Subjects) || !l.witness.memory.knows(info.Created) {
+		return have, nil
+	}
+	was := have.Subjects
+	have.Subjects = want.Subjects
+	if _, err := l.js.UpdateStream(ctx, have); err != nil {
+		return have, fmt.Errorf("stream %s: subjects is %v and must be %v; the ledger cannot change it itself: %w", InStream, was, want.Subjects, err)
+	}
+	l.Log.Warn("a setting of a stream could lose messages and was changed", "stream", InStream, "setting", "subjects", "was", fmt.Sprint(was), "is", fmt.Sprint(want.Subjects))
+	return have, nil
+}
+
 // compare mends what somebody changed meanwhile.
 func (l *lookout) compare(ctx context.Context, have jetstream.StreamConfig) error {
 	in, rejected, kv := wanted()
@@ -175,6 +198,9 @@ func (l *lookout) compare(ctx context.Context, have jetstream.StreamConfig) erro
 			err = Mend(ctx, l.Log, l.js, bucketStream(bucket))
 		}
 	}
+	if errors.Is(err, jetstream.ErrStreamNotFound) { // red until the next look
+		return l.remake(ctx)
+	}
 	if err != nil {
 		return l.unknownOr(ctx, err)
 	}
@@ -182,6 +208,9 @@ func (l *lookout) compare(ctx context.Context, have jetstream.StreamConfig) erro
 	consumer, err := l.js.Consumer(ctx, InStream, durable)
 	if errors.Is(err, jetstream.ErrNotPullConsumer) {
 		return errReopen
+	}
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return errGone
 	}
 	if err != nil {
 		return l.unknownOr(ctx, fmt.Errorf("consumer of %s: %w", InStream, err))
@@ -191,6 +220,17 @@ func (l *lookout) compare(ctx context.Context, have jetstream.StreamConfig) erro
 	}
 	l.Watch.set(Settings, nil)
 	return nil
+}
+
+// remake makes the streams again that are filled by the ledger itself. What is in
+// hand may wait for them, so the road stays open.
+func (l *lookout) remake(ctx context.Context) error {
+	gone := missing(ctx, l.js)
+	l.Log.Error("somebody deleted streams of the ledger; they are made again", "gone", gone)
+	if err := makeStreams(ctx, l.Config, l.js); err != nil {
+		return l.unknownOr(ctx, fmt.Errorf("%w, which does not succeed: %w", errDeleted(gone), err))
+	}
+	return l.unknownOr(ctx, errDeleted(gone))
 }
 
 func (l *lookout) unknownOr(ctx context.Context, err error) error {

@@ -69,11 +69,12 @@ const most = 64
 
 // handedOn returns the headers that a message hands on, as HTTP writes them: all
 // their values, so that what stands twice is refused and not half seen.
-func handedOn(h nats.Header) http.Header {
+// An event in binary mode has its attributes in headers.
+func (r Route) handedOn(h nats.Header) http.Header {
 	on := http.Header{}
 	for name, values := range h {
 		name = http.CanonicalHeaderKey(name)
-		if name == "Content-Type" || name == "Idempotency-Key" || strings.HasPrefix(name, "Consent-") {
+		if name == "Content-Type" || name == "Idempotency-Key" || strings.HasPrefix(name, "Consent-") || r.Events && strings.HasPrefix(name, "Ce-") {
 			on[name] = append(on[name], values...)
 		}
 	}
@@ -141,7 +142,7 @@ func (s *service) do(route Route, subject string, header nats.Header, body []byt
 	if err != nil {
 		return problem(http.StatusBadRequest, "Malformed", "malformed", "the members that the path and the query are made of do not fit there")
 	}
-	r.Header = handedOn(header)
+	r.Header = route.handedOn(header)
 	if len(r.Header["Content-Type"]) == 0 && len(body) > 0 {
 		r.Header.Set("Content-Type", "application/json")
 	}

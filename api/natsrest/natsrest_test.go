@@ -41,6 +41,9 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	case "huge":
 		w.Write(make([]byte, 2<<20))
 	}
+	if id := r.Header.Get("Ce-Id"); id != "" {
+		io.WriteString(w, "ce-id "+id+" ")
+	}
 	io.WriteString(w, r.Method+" "+r.URL.RequestURI()+" "+string(body)+" "+r.Header.Get("Content-Type")+" "+r.Header.Get("Authorization"))
 }
 
@@ -89,6 +92,9 @@ func TestAMessageIsTheRequestThatItsRouteSays(t *testing.T) {
 		{"a body goes as it is", "smartkey.operate", `{"a": 1}`, "", `POST /v1/apps/smartkey/operator/events {"a": 1} application/json `, ""},
 		{"a content type of one's own", "smartkey.operate", `[]`, "Content-Type: application/cloudevents-batch+json", `POST /v1/apps/smartkey/operator/events [] application/cloudevents-batch+json `, ""},
 		{"other headers do not go", "smartkey.operate", `{}`, "Authorization: secret", `POST /v1/apps/smartkey/operator/events {} application/json `, ""},
+		{"an event in binary mode", "smartkey.operate", `{}`, "ce-id: 7", `ce-id 7 POST /v1/apps/smartkey/operator/events {} application/json `, ""},
+		{"a group's, without data", "our-family.group", ``, "CE-ID: 7", `ce-id 7 POST /v1/groups/our-family/events   `, ""},
+		{"what is no event has no such headers", "smartkey.operate.policy", `{}`, "ce-id: 7", `POST /v1/apps/smartkey/policies {} application/json `, ""},
 		{"a header in lower case", "smartkey.operate.policy", `{}`, "idempotency-key: refuse", `POST /v1/apps/smartkey/policies {} application/json `, "422"},
 		{"a header that stands twice goes twice, to be refused", "smartkey.operate", `{}`, "Idempotency-Key: a\nidempotency-key: b", `two keys`, "400"},
 		{"a refusal has its code", "smartkey.operate.policy", `{}`, "Idempotency-Key: refuse", `POST /v1/apps/smartkey/policies {} application/json `, "422"},

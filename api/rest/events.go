@@ -56,7 +56,7 @@ func (s *server) eventRoutes(api huma.API) {
 	s.eventRoute(api, "record-operator-events", "/v1/apps/{app}/operator/events", "Record what operators record: one CloudEvent, or a JSON array of up to 1000",
 		"The door for operators: voids, holds, restrictions, exemptions, signers, and everything about the app as a whole, which names no subject. "+
 			"The actor is operator unless the event says another. There is no authentication yet: whoever reaches this route may use it, "+
-			"so let nobody reach it but operators.", wire.ParseOperatorEvent, nil)
+			"so let nobody reach it but operators. "+binaryMode, wire.ParseOperatorEvent, wire.ParseOperatorBinary)
 }
 
 const binaryMode = "A CloudEvent in binary mode has its attributes in ce- headers and its data as the body, of any JSON type; " +
@@ -69,8 +69,8 @@ func (s *server) eventRoute(api huma.API, id, path, summary, description string,
 	op := api.OpenAPI().Paths[path].Post
 	op.Metadata = map[string]any{takesOptOuts: true}
 	op.Description = description
-	one := eventSchema(api)                 // which names every type; /v1/schemas says what the data of each holds
-	op.RequestBody.Required = binary == nil // in binary mode an event may need no data
+	one := eventSchema(api)         // which names every type; /v1/schemas says what the data of each holds
+	op.RequestBody.Required = false // in binary mode an event may need no data
 	many := &huma.Schema{Type: huma.TypeArray, Items: one}
 	op.RequestBody.Content = map[string]*huma.MediaType{
 		"application/cloudevents+json":       {Schema: one},
@@ -116,9 +116,6 @@ func (d door) record(ctx context.Context, in *eventsIn) (*out[any], error) {
 func (d door) read(app domain.AppName, mode wire.Mode, headers http.Header, body []byte, with besides) (ledger.Request, string, error) {
 	if mode == wire.Structured {
 		return with.read(0, nil, func(key string) (ledger.Request, error) { return d.named(app, body, key) })
-	}
-	if d.binary == nil {
-		return ledger.Request{}, "", bad("operators' events come in structured mode: leave the ce- headers out, and put the attributes into the body")
 	}
 	return with.read(0, wire.ErrSignedForm, func(key string) (ledger.Request, error) {
 		if key != "" && len(headers.Values("ce-id")) > 0 {

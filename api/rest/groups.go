@@ -49,8 +49,9 @@ func (s *server) groupRoute(api huma.API) {
 	op := api.OpenAPI().Paths[path].Post
 	op.Metadata = map[string]any{takesOptOuts: true}
 	op.RequestBody.Content = map[string]*huma.MediaType{"application/json": {Schema: eventSchema(api)}, "application/cloudevents+json": {Schema: eventSchema(api)}}
+	op.RequestBody.Required = false // in binary mode an event may need no data
 	op.Description = "Refusals, withdrawals, and what is about the person's account. What gives consent is refused: the apps' consents stay apart. " +
-		"A result that is not 200 says that this app has not recorded it: send the event again, with the same id; where it is recorded, the receipt is the same."
+		"A result that is not 200 says that this app has not recorded it: send the event again, with the same id; where it is recorded, the receipt is the same. " + binaryMode
 }
 
 // groupName returns the name of a group.
@@ -69,7 +70,19 @@ func (s *server) recordGroup(ctx context.Context, in *groupIn) (*out[GroupRows],
 	sent := bytes.Clone(in.RawBody)
 	event := wire.GroupEvent{Group: group, By: s.principal(ctx)}
 	body := bytes.TrimSpace(wire.WithoutMark(sent))
-	req, key, err := besidesOf(in.headers, sent).read(0, nil, func(key string) (ledger.Request, error) {
+	mode, err := modeOf(in.headers, body)
+	if err == nil && mode == wire.Batch {
+		err = bad("a group is told one event at a time")
+	}
+	var form error // why it cannot be signed
+	if err == nil && mode == wire.Binary {
+		form = wire.ErrSignedForm
+		body, err = wire.StructuredOf(in.headers, body)
+	}
+	if err != nil {
+		return nil, err
+	}
+	req, key, err := besidesOf(in.headers, sent).read(0, form, func(key string) (ledger.Request, error) {
 		if event.Event, err = withID(body, key); err != nil {
 			return ledger.Request{}, err
 		}

@@ -43,3 +43,51 @@ func TestAnOptOutForAGroupReachesWhomTheGroupLinked(t *testing.T) {
 		}
 	}
 }
+
+// The SDKs send binary mode unless they are told otherwise: what a group is told and
+// what operators record come in it as well, and are the same event as in structured
+// mode.
+func TestBinaryModeIsReadByEveryRouteForEvents(t *testing.T) {
+	h := openWithViews(t)
+	body, _ := published(t)
+	for _, app := range []string{"demo", "demo2"} {
+		h.want(200, "", "PUT", "/v1/apps/"+app, strings.Replace(appJSON, "{", `{"group":"acme",`, 1))
+		h.want(200, "", "POST", "/v1/apps/"+app+"/policies", body)
+		h.receipt("/v1/apps/"+app+"/events", event("y", "ann", "consent.given", yes))
+	}
+	headers := func(id, kind, subject string, more ...string) []string {
+		return append(more, "Ce-Specversion: 1.0", "Ce-Id: "+id, "Ce-Source: /test", "Ce-Type: "+kind, "Ce-Subject: "+subject)
+	}
+	const group = "/v1/groups/acme/events"
+	for _, c := range []struct {
+		path, kind, binary, structured string // the data
+	}{
+		{group, "consent.withdrawn", `{"all":true}`, `{"all":true}`},
+		{group, "consent.refused", `{"purposes":["mail"],"act":"gpc"}`, `{"act":"gpc","purposes":["mail"]}`},
+		{group, "subject.linked", `{"other":"device:x","proof":"login"}`, `{"other":"device:x","proof":"login"}`},
+		{operatorDoor, "hold.placed", `{"reason":"litigation"}`, `{"reason":"litigation"}`},
+		{appDoor, "consent.withdrawn", `{"all":true}`, `{"all":true}`},
+	} {
+		first := h.want(200, "", "POST", c.path, c.binary, headers(c.kind+c.path, c.kind, "ann")...)
+		again := h.want(200, "", "POST", c.path, event(c.kind+c.path, "ann", c.kind, c.structured))
+		if first != again {
+			t.Errorf("%s to %s\nin binary mode %s\nin structured mode %s", c.kind, c.path, first, again)
+		}
+	}
+	for _, app := range []string{"demo", "demo2"} {
+		h.want(200, `"allowed":false`, "POST", "/v1/apps/"+app+"/check", `{"subject":"ann","purpose":"mail"}`)
+	}
+
+	// What is wrong beside an opt-out refuses it here no more than in an app.
+	h.want(200, `"not_understood":"data.surface,foo_bar,time"`, "POST", group, `{"all":true,"surface":1}`,
+		headers("odd", "consent.withdrawn", "bo", "Ce-Foo_bar: 1", "Ce-Time: today")...)
+	h.want(200, `"not_understood":"(a name)"`, "POST", group, `{"all":true}`, headers("odd2", "consent.withdrawn", "bo", "Ce-Data: {}")...)
+	h.want(400, "data must be a JSON object", "POST", group, `ann says no`, headers("odd3", "consent.withdrawn", "bo")...)
+	h.want(200, `"code":"nothing-named"`, "POST", group, ``, headers("none", "consent.withdrawn", "bo")...)
+	h.want(400, "foo_bar", "POST", group, `{"other":"device:x","proof":"login"}`, headers("odd4", "subject.linked", "bo", "Ce-Foo_bar: 1")...)
+	h.want(400, "one event at a time", "POST", group, `[`+event("b", "bo", "consent.withdrawn", `{"all":true}`)+`]`)
+	h.want(200, `"id":"k-1"`, "POST", operatorDoor, `{"reason":"litigation"}`,
+		"Ce-Specversion: 1.0", "Ce-Source: test", "Ce-Type: hold.placed", "Ce-Subject: cleo", "Idempotency-Key: k-1")
+	h.want(200, `"id":"k-2"`, "POST", group, `{"all":true}`,
+		"Ce-Specversion: 1.0", "Ce-Source: test", "Ce-Type: consent.withdrawn", "Ce-Subject: cleo", "Idempotency-Key: k-2")
+}

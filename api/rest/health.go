@@ -26,16 +26,18 @@ type Projection struct {
 	Error    string `json:"error,omitempty" doc:"why it stopped, or cannot tell how far it is behind"`
 }
 
-// A Check is one thing that must be well before requests should come.
+// A Check is one thing that must be well before requests should come; or, if it is
+// an alarm, one that somebody must look at although the ledger can answer.
 type Check struct {
 	Name   string `json:"name"`
 	OK     bool   `json:"ok"`
 	Detail string `json:"detail,omitempty"`
+	Alarm  bool   `json:"alarm,omitzero" doc:"somebody must look, and the ledger can answer: this check does not change what is ok as a whole"`
 }
 
-// Health is ok if every check is: then the ledger can answer. Checks and alarms
-// are shown if ?verbose is asked for. An alarm does not change what is ok: one
-// message of one app would keep all others from being answered.
+// Health is ok if every check is that is no alarm: then the ledger can answer.
+// Checks and alarms are shown if ?verbose is asked for. An alarm does not change what
+// is ok: one message of one app would keep all others from being answered.
 type Health struct {
 	OK     bool    `json:"ok"`
 	Checks []Check `json:"checks,omitempty"`
@@ -47,7 +49,7 @@ type Health struct {
 type Alarm struct {
 	Name   string `json:"name" example:"rejected-messages"`
 	App    string `json:"app,omitempty" doc:"whose it is; absent: the ledger's own"`
-	Count  int    `json:"count,omitempty" doc:"how many things there are to look at"`
+	Count  int    `json:"count,omitzero" doc:"how many things there are to look at"`
 	Since  string `json:"since,omitempty" format:"date-time"`
 	Detail string `json:"detail"`
 	See    string `json:"see,omitempty" doc:"the command that shows it"`
@@ -94,7 +96,7 @@ func (s *server) ready(ctx context.Context, in *verboseIn) (*out[Health], error)
 	h := Health{OK: true}
 	checks := s.Ready(ctx)
 	for _, c := range checks {
-		h.OK = h.OK && c.OK
+		h.OK = h.OK && (c.OK || c.Alarm)
 	}
 	if in.verbose {
 		h.Checks, h.Alarms = checks, s.alarms(ctx)

@@ -111,8 +111,10 @@ func open(t *testing.T) *house {
 	h.conf = Config{
 		Ledger: l, Blobs: blobs.New(rows), Consents: views{h}, Policies: views{h}, Activity: views{h}, Wait: views{h}, Version: "test",
 		Status: func(context.Context) StatusReport { return StatusReport{Version: "test", Head: "0"} },
-		Ready:  func(context.Context) []Check { return []Check{{"store", !h.sick, "as seen"}} },
-		Log:    slog.New(slog.NewTextHandler(&h.log, nil)),
+		Ready: func(context.Context) []Check {
+			return []Check{{Name: "store", OK: !h.sick, Detail: "as seen"}, {Name: "intake losses", Detail: "3 are gone", Alarm: true}}
+		},
+		Log: slog.New(slog.NewTextHandler(&h.log, nil)),
 	}
 	h.h = Handler(h.conf)
 	return h

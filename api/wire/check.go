@@ -168,7 +168,7 @@ func (r CheckRequest) parse(now domain.Instant) (who domain.PersonKey, q domain.
 	}
 	q.Category, q.Recipient = domain.CategoryID(r.Category), domain.RecipientID(r.Recipient)
 	if r.Version != "" {
-		if q.Version, err = domain.ParseHash(r.Version); err != nil {
+		if q.Version, err = domain.ParseNamedHash(r.Version); err != nil {
 			return who, q, asOf, malformed("version: %v", err)
 		}
 	}

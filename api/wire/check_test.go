@@ -200,7 +200,8 @@ func TestACheckNamesDataReceiversAndVersions(t *testing.T) {
 			t.Errorf("%+v: %s, %v, want %s", r, a.Reason, err, wants)
 		}
 	}
-	for member, r := range map[string]CheckRequest{"category": {Category: "A b"}, "recipient": {Recipient: "A b"}, "version": {Version: "1"}} {
+	for member, r := range map[string]CheckRequest{"category": {Category: "A b"}, "recipient": {Recipient: "A b"}, "version": {Version: "1"},
+		"version: a hash of zeros": {Version: domain.Hash{}.String()}} {
 		r.Subject, r.Purpose = "ann", "all"
 		if _, err := Check(t.Context(), l, "smartkey", r, "the-asker", l.Now()); !IsRefusal(err) || !strings.Contains(fmt.Sprint(err), member) {
 			t.Errorf("%+v: %v", r, err)

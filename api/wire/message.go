@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"maps"
 	"net/url"
 	"slices"
@@ -91,6 +92,15 @@ func BinaryType(header map[string][]string) string { return plainText(rawText(on
 // read as escapes.go says. An event that has no id gets the id that is given;
 // empty: it must have one.
 func ParseBinary(app domain.AppName, header map[string][]string, data []byte, id string) (ledger.Request, error) {
+	return parseBinary(app, header, data, id, true)
+}
+
+// ParseOperatorBinary is [ParseOperatorEvent] for a CloudEvent in binary mode.
+func ParseOperatorBinary(app domain.AppName, header map[string][]string, data []byte, id string) (ledger.Request, error) {
+	return parseBinary(app, header, data, id, false)
+}
+
+func parseBinary(app domain.AppName, header map[string][]string, data []byte, id string, fromApp bool) (ledger.Request, error) {
 	if len(data) > MaxEvent {
 		return ledger.Request{}, errLarge
 	}
@@ -102,9 +112,9 @@ func ParseBinary(app domain.AppName, header map[string][]string, data []byte, id
 		e.attrs = append(e.attrs, attribute{"id", id})
 	}
 
-	r, err := binaryToTheLetter(app, e)
+	r, err := binaryToTheLetter(app, e, fromApp)
 	if err != nil && e.findKind() {
-		r, err = parseLoosely(app, e, err, true)
+		r, err = parseLoosely(app, e, err, fromApp)
 	}
 	if err != nil {
 		return ledger.Request{}, err
@@ -113,11 +123,11 @@ func ParseBinary(app domain.AppName, header map[string][]string, data []byte, id
 	return r, nil
 }
 
-func binaryToTheLetter(app domain.AppName, e loose) (ledger.Request, error) {
+func binaryToTheLetter(app domain.AppName, e loose, fromApp bool) (ledger.Request, error) {
 	if len(e.claims) > 0 {
 		return ledger.Request{}, wrong(shownPath(e.claims[0].path), " is no attribute that is read here, or its header stands twice")
 	}
-	return parse(app, e.attrs, e.data, nil, true)
+	return parse(app, e.attrs, e.data, nil, fromApp)
 }
 
 // binaryMembers takes an event in binary mode apart. What it has of claims are
@@ -144,6 +154,47 @@ func binaryMembers(header map[string][]string, data []byte) (e loose, err error)
 		}
 	}
 	return e, nil
+}
+
+// StructuredOf writes an event in binary mode as a structured one that says the same:
+// for whoever keeps events until others are told of them. What is wrong with the event is for who parses it, but for headers that stand twice and decide what it
+// is, and for data that are no JSON.
+func StructuredOf(header map[string][]string, data []byte) ([]byte, error) {
+	if len(data) > MaxEvent {
+		return nil, errLarge
+	}
+	e, err := binaryMembers(header, WithoutMark(data))
+	if err != nil {
+		return nil, err
+	}
+
+	event, separator := []byte{'{'}, ""
+	add := func(name string, value []byte) {
+		event = append(event, separator...)
+		event, _ = jsontext.AppendQuote(event, name)
+		event = append(append(event, ':'), value...)
+		separator = ","
+	}
+	quote := func(text string) []byte {
+		quoted, _ := jsontext.AppendQuote(nil, strings.ToValidUTF8(text, "?"))
+		return quoted
+	}
+	for _, a := range e.attrs {
+		add(a.name, quote(a.text))
+	}
+	for _, c := range e.claims {
+		if strings.HasPrefix(c.path, "data") { // data come in the body alone
+			c.path = "ce-" + c.path
+		}
+		add(c.path, quote(c.text))
+	}
+	if e.data = bytes.TrimSpace(e.data); len(e.data) > 0 {
+		if !e.data.IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
+			return nil, wrong("data", " must be a JSON object")
+		}
+		add("data", e.data)
+	}
+	return append(event, '}'), nil
 }
 
 // attributeText returns what the header of an attribute says.

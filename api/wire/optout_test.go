@@ -36,6 +36,7 @@ func TestNothingThatStandsBesideAnOptOutRefusesIt(t *testing.T) {
 		{"a time as C# prints it", withdrawal(at, `"time":"01/01/1970 00:00:00 +00:00"`), "time", "01/01/1970 00:00:00 +00:00"},
 		{"a time that is no moment", withdrawal(at, `"time":"2026-02-30T09:30:00Z"`), "time", "2026-02-30"},
 		{"a time without a zone", withdrawal(at, `"time":"2026-03-02T09:30:00"`), "time", "2026-03-02T09:30:00"},
+		{"a notice of zeros", withdrawal(`"purposes"`, `"notice":"00000000-0000-0000-0000-000000000000","purposes"`), "data.notice", "00000000-0000"},
 		{"the epoch", withdrawal(at, `"time":"1970-01-01T00:00:00Z"`), "time", "1970"},
 		{"a time that is a number", withdrawal(at, `"time":1772443800`), "time", "1772443800"},
 		{"a time that is empty", withdrawal(at, `"time":""`), "time", ""},

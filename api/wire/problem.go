@@ -41,7 +41,7 @@ func ReadProblemOf(err error) Problem {
 	}
 	return Problem{
 		Type: "urn:consentledger:problem:" + NotAnswered, Title: "Service Unavailable", Status: 503, Code: NotAnswered,
-		Detail: "this cannot be answered now: ask again",
+		Detail: "this cannot be answered now: ask again", Outcome: Unknown,
 	}
 }
 
@@ -52,7 +52,8 @@ func ProblemOf(err error) Problem {
 	if !no && errors.Is(err, eventstore.ErrFull) {
 		return Problem{
 			Type: "urn:consentledger:problem:" + DiskFull, Title: "The disk is full", Status: 503, Code: DiskFull,
-			Detail: "the ledger's disk is full: it takes nothing now, and answers what it knows; send this again, with the same id, once there is room",
+			Detail:  "the ledger's disk is full: it takes nothing now, and answers what it knows; send this again, with the same id, once there is room",
+			Outcome: Unknown,
 		}
 	}
 	if !no {

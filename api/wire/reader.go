@@ -229,7 +229,9 @@ func parseAs[T any](r *reader, member, s string, parse func(string) (T, error)) 
 	return v
 }
 
-func (r *reader) hash(member, s string) domain.Hash { return parseAs(r, member, s, domain.ParseHash) }
+func (r *reader) hash(member, s string) domain.Hash {
+	return parseAs(r, member, s, domain.ParseNamedHash)
+}
 
 func (r *reader) time(member, s string) domain.Instant {
 	return parseAs(r, member, s, domain.ParseInstant)
@@ -240,7 +242,7 @@ func (r *reader) eventID(member, s string) domain.EventID {
 		return domain.EventID{}
 	}
 	id, err := eventstore.ParseEventID(s)
-	if err != nil {
+	if err != nil || id == (eventstore.EventID{}) { // zeros, as of an empty Guid, would be taken for none
 		r.fail(member, "must be an event_id of a receipt, as in 01234567-89ab-cdef-0123-456789abcdef")
 	}
 	return domain.EventID(id)

@@ -20,7 +20,7 @@ type Receipt struct {
 	Counts   string `json:"counts,omitzero" doc:"of a consent: whether it counts for the purposes that it names: yes, partly or no. What does not count is recorded, and allows nothing"`
 	Short    string `json:"short,omitzero" doc:"of a consent that does not count for all: for which purposes not, and why, as in face=separate-consent-missing, with commas"`
 	Rests    string `json:"rests,omitzero" doc:"of a refusal or withdrawal: the purposes that go on since they rest on another legal basis than consent, and on which, as in tax=legal-duty, with commas"`
-	Repeats  bool   `json:"repeats,omitzero" doc:"a machine's signal, such as gpc, that says nothing new: event_id is the record that said it, and no other was made"`
+	Repeats  bool   `json:"repeats,omitzero" doc:"a machine's signal, such as gpc, or a link that is open already, which says nothing new: event_id is the record that said it, and no other was made"`
 	Reason   string `json:"reason,omitzero" doc:"short, rests or repeats in sentences"`
 	// Of a no only: nothing else is taken in part.
 	Unknown string `json:"unknown,omitzero" doc:"purposes, with commas in a refusal or withdrawal that no policy declares: it holds for the others; correct the names and send a new event"`
@@ -96,7 +96,7 @@ func receiptReason(r ledger.Receipt) string {
 		sentences = append(sentences, "The policy bases "+purpose+" on "+basis+", not on consent: it goes on, and nothing of it is ordered stopped or deleted.")
 	}
 	if r.Repeats {
-		sentences = append(sentences, "The signal said so before, and nothing new is recorded.")
+		sentences = append(sentences, "This was said before, and nothing new is recorded.")
 	}
 	return strings.Join(sentences, " ")
 }

@@ -2,6 +2,8 @@ package wire
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -66,5 +68,23 @@ func TestEveryReasonWhyAConsentFallsShortSaysWhatToDo(t *testing.T) {
 	}
 	if len(advice) != len(domain.CountRules) {
 		t.Errorf("%d of %d rules have advice", len(advice), len(domain.CountRules))
+	}
+}
+
+// Every problem says what became of the request, in a text.
+func TestEveryProblemHasAnOutcome(t *testing.T) {
+	for _, err := range []error{
+		errors.New("the disk is on fire"), fmt.Errorf("embedded: %w", eventstore.ErrFull),
+		domain.Refusal{Code: domain.IDReused, Text: "taken"}, domain.Refusal{Code: domain.Malformed, Text: "odd"},
+	} {
+		want := Unknown // ask again, with the same id
+		if IsRefusal(err) {
+			want = Refused
+		}
+		for _, p := range []Problem{ProblemOf(err), ReadProblemOf(err)} {
+			if p.Outcome != want || p.Status < 400 || p.Code == "" {
+				t.Errorf("%v: %+v, want %s", err, p, want)
+			}
+		}
 	}
 }

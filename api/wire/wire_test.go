@@ -81,6 +81,8 @@ func TestWhatIsWrongIsNamedAndNeverShown(t *testing.T) {
 		{"another person's phone", event(`consent.given`, `subject.linked`, `"act":"agree","purposes":["a"]`, `"other":"13800138000","proof":"login"`), "data.other"},
 		{"a member that a note has not", event(`consent.given`, `data.deleted`, `"act":"agree","purposes":["a"]`, `"system":"a","SECRET name":"b"`), "data.(a name) is no member"},
 		{"a note's member that is no string", event(`consent.given`, `data.deleted`, `"act":"agree","purposes":["a"]`, `"system":["SECRET"]`), "data.system must be a string"},
+		{"a version of zeros", event(`"agree"`, `"agree","version":"sha256:`+strings.Repeat("0", 64)+`"`), "data.version: a hash of zeros"},
+		{"a notice of zeros", event(`"agree"`, `"agree","notice":"00000000-0000-0000-0000-000000000000"`), "data.notice"},
 		{"details that are a list", event(`"agree"`, `"agree","details":["SECRET"]`), "data.details must be an object"},
 	} {
 		_, err := ParseEvent("a", []byte(c.event))

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"consentledger/api/intake"
@@ -18,7 +20,7 @@ import (
 func (h *house) alarms(ctx context.Context) []rest.Alarm {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	list := h.rejectedAlarms(ctx)
+	list := h.streamAlarms(h.rejectedAlarms(ctx))
 	if _, err := h.outbox.State(); err != nil {
 		list = append(list, rest.Alarm{Name: "outbox", Detail: "what becomes of obligations is not told on NATS: " + err.Error(), See: "consentledger status"})
 	}
@@ -30,22 +32,47 @@ func (h *house) alarms(ctx context.Context) []rest.Alarm {
 	return list
 }
 
+// streamAlarms adds what is wrong with the streams of incoming events, and what they
+// have lost, to the alarms of rejected messages, among which losses are listed.
+func (h *house) streamAlarms(list []rest.Alarm) []rest.Alarm {
+	if err := h.intake.Watch.Trouble(intake.Losses); err != nil {
+		at := slices.IndexFunc(list, func(a rest.Alarm) bool { return a.Name == lostAlarm })
+		if at < 0 { // nothing is listed yet
+			at = len(list)
+			list = append(list, rest.Alarm{Name: lostAlarm, See: "consentledger rejected list"})
+		}
+		list[at].Detail = err.Error()
+	}
+	for _, part := range []intake.Part{intake.Settings, intake.Delivery} {
+		if err := h.intake.Watch.Trouble(part); err != nil {
+			name := strings.ReplaceAll(string(part), " ", "-")
+			list = append(list, rest.Alarm{Name: name, Detail: err.Error(), See: "curl .../readyz?verbose"})
+		}
+	}
+	return list
+}
+
 // The names of alarms of rejected messages, and what they say of a number of them.
 const (
 	rejectedAlarm  = "rejected-messages"
 	unencodedAlarm = "unencoded-ids"
+	lostAlarm      = "messages-lost"
 )
 
 var saysOf = map[string]string{
 	rejectedAlarm: "%d rejected messages may be a withdrawal, and nobody has looked at them",
 	unencodedAlarm: "on %d days events came over NATS with question marks in their ids, as some clients write what is not ASCII: " +
 		"different ids may have become one. They were recorded; mend the sender",
+	lostAlarm: "%d times NATS lost messages that it had acknowledged, and nobody has looked: ask the senders to send again",
 }
 
 // alarmOf returns the name of the alarm that a rejected message raises.
 func alarmOf(m intake.RejectedMessage) string {
-	if m.Code == intake.UnencodedID {
+	switch m.Code {
+	case intake.UnencodedID:
 		return unencodedAlarm
+	case intake.LostMessages:
+		return lostAlarm
 	}
 	return rejectedAlarm
 }
@@ -77,11 +104,14 @@ func (h *house) rejectedAlarms(ctx context.Context) []rest.Alarm {
 			continue
 		}
 		key := [2]string{alarmOf(m), m.App}
+		if key[0] == lostAlarm { // whose they were nobody can tell
+			key[1] = ""
+		}
 		i, has := place[key]
 		if !has {
 			i = len(list)
 			place[key] = i
-			list = append(list, rest.Alarm{Name: key[0], App: m.App, Since: domain.At(m.At).String(), See: "consentledger rejected list"})
+			list = append(list, rest.Alarm{Name: key[0], App: key[1], Since: domain.At(m.At).String(), See: "consentledger rejected list"})
 		}
 		list[i].Count++
 	}
@@ -96,8 +126,9 @@ func newAlarms() *cobra.Command {
 		Use:   "alarms",
 		Short: "What somebody must look at; exit code 9 if there is anything",
 		Long: `What somebody must look at, although the ledger can answer: messages that could not
-be taken and may be a withdrawal (rejected seen, or rejected retry, ends the alarm),
-an outbox that cannot tell, a disk that is nearly full. The exit code is 9 if there
+be taken and may be a withdrawal, and messages that NATS lost (rejected seen, or
+rejected retry, ends the alarm), streams that are not as they must be, an outbox that
+cannot tell, a disk that is nearly full. The exit code is 9 if there
 is an alarm, so that a cron job notices. /readyz stays green: it says whether the
 ledger can answer.`,
 		Args: cobra.NoArgs,

@@ -181,7 +181,7 @@ func calendarsToPublish(c *cobra.Command, known domain.Calendars, name, jurisdic
 			return shippedCalendar(int(year))
 		}
 	}
-	file, err := readInput(c, name)
+	file, err := readInput(c, "FILE", name, maxPolicyFile)
 	if err != nil {
 		return nil, err
 	}

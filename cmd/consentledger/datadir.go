@@ -59,6 +59,9 @@ func openDataDirOn(ctx context.Context, files vfs.FS, path, use string, create b
 			err = fullDisk(path, errors.Join(err, d.close()))
 		}
 	}()
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		return nil, usageError{fmt.Errorf("--data: %s is no directory: name a data directory, which is made if it is not there", path)}
+	}
 	if create {
 		if err := os.MkdirAll(path, 0o700); err != nil {
 			return nil, err

@@ -149,7 +149,7 @@ func (d deadline) find(c *cobra.Command) (domain.DeadlineRule, domain.Hash, erro
 }
 
 func readRules(c *cobra.Command, name string) ([]domain.DeadlineRule, error) {
-	text, err := readInput(c, name)
+	text, err := readInput(c, "--rules-file", name, maxPolicyFile)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +170,7 @@ func (d deadline) known(c *cobra.Command, rule domain.DeadlineRule) (domain.Cale
 		return calendars, err
 	}
 	for _, name := range d.calendars {
-		text, err := readInput(c, name)
+		text, err := readInput(c, "--calendar-file", name, maxPolicyFile)
 		if err != nil {
 			return calendars, err
 		}

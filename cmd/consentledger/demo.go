@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -139,7 +140,7 @@ type simulation struct {
 
 // simulate plays the app until ctx is done: first the three persons that the
 // README names, then passers-by.
-func simulate(ctx context.Context, nc *nats.Conn, rejected func(context.Context) (bool, error)) error {
+func simulate(ctx context.Context, nc *nats.Conn, log *slog.Logger, rejected func(context.Context) (bool, error)) error {
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return err
@@ -159,7 +160,7 @@ func simulate(ctx context.Context, nc *nats.Conn, rejected func(context.Context)
 			return nil
 		case <-tick.C:
 			if err := s.passerBy(ctx); err != nil && ctx.Err() == nil {
-				return err
+				log.Warn("the simulated app could not publish, and goes on", "err", err)
 			}
 		}
 	}

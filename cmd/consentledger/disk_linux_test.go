@@ -214,7 +214,7 @@ func whileItIsFull(t *testing.T, r *running, nc *nats.Conn) {
 	if exitCode(t.Context(), err) != exitUnavailable || !strings.Contains(err.Error(), "disk-full: the ledger's disk is full") {
 		t.Errorf("recorded on a full disk: %v", err)
 	}
-	if m, err := nc.Request("consent.v1.smartkey.record", []byte(given("n1", "cy")), 10*time.Second); err != nil || m.Header.Get("Nats-Service-Error-Code") != "503" || !strings.Contains(string(m.Data), "disk-full") {
+	if m, err := nc.Request("consent.v1.smartkey.record", []byte(given("n1", "cy")), 10*time.Second); err != nil || m.Header.Get("Nats-Service-Error-Code") != "503" || !strings.Contains(string(m.Data), `"code":"disk-full"`) || !strings.Contains(string(m.Data), `"outcome":"unknown"`) {
 		t.Errorf("over NATS: %v, %v", m, err)
 	}
 	if code, v := get(t, r.http+"/readyz?verbose"); code != 503 || !strings.Contains(fmt.Sprint(v), "the disk is full") {

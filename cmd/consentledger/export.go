@@ -69,6 +69,10 @@ Verify it with: consentledger verify bundle FILE --key KEY`,
 }
 
 func (x *exported) run(c *cobra.Command, _ []string) error {
+	file, err := placeOf("--out", x.file)
+	if err != nil {
+		return err
+	}
 	ask, err := json.Marshal(x.ask)
 	if err != nil {
 		return err
@@ -78,7 +82,7 @@ func (x *exported) run(c *cobra.Command, _ []string) error {
 		return err
 	}
 	defer in.Close()
-	out, err := os.OpenFile(x.file+".part", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	out, err := os.OpenFile(file+".part", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
@@ -87,14 +91,14 @@ func (x *exported) run(c *cobra.Command, _ []string) error {
 		err = closed
 	}
 	if err == nil {
-		err = os.Rename(x.file+".part", x.file)
+		err = os.Rename(file+".part", file)
 	}
 	if err != nil {
-		os.Remove(x.file + ".part")
+		os.Remove(file + ".part")
 		return err
 	}
 	fmt.Fprintf(c.OutOrStdout(), "%s: %d bytes; verify it with: consentledger verify bundle %s --key KEY\n", x.file, n, x.file)
-	return tellLacks(c, x.file)
+	return tellLacks(c, file)
 }
 
 // tellLacks names what a bundle lacks: its reader would find out, and too late.

@@ -98,7 +98,7 @@ or in ten years, with: consentledger verify proof`,
 				return err
 			}
 			if file != "" {
-				return os.WriteFile(file, proof, 0o644)
+				return writeOut("--file", file, proof)
 			}
 			_, err = c.OutOrStdout().Write(proof)
 			return err

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"consentledger/projections/transparency/publish"
 
@@ -29,6 +30,9 @@ that has more records than the log, or others, is left as it is: it is evidence.
   consentledger log publish --data data --app smartkey --out copy    # of a stopped server`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if info, err := os.Stat(out); err == nil && !info.IsDir() {
+				return usageError{fmt.Errorf("--out: %s is no directory: name the directory of the copy", out)}
+			}
 			v := logToVerify{app: app}
 			source, at, err := v.source(c, data)
 			defer func() { err = errors.Join(err, v.close()) }()

@@ -6,6 +6,7 @@ import (
 	"net"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -66,7 +67,11 @@ type natsLog struct {
 }
 
 func (l natsLog) Noticef(f string, v ...any) {}
-func (l natsLog) Warnf(f string, v ...any)   { l.log.Warn("nats server: " + fmt.Sprintf(f, v...)) }
+func (l natsLog) Warnf(f string, v ...any) {
+	if !strings.HasPrefix(f, "Healthcheck failed") { // we ask four times a second, and tell it ourselves
+		l.log.Warn("nats server: " + fmt.Sprintf(f, v...))
+	}
+}
 func (l natsLog) Fatalf(f string, v ...any) {
 	text := fmt.Sprintf(f, v...)
 	l.fatal.Store(&text)

@@ -22,7 +22,7 @@ document shows that it was done before: name it with --evidence.`,
 			if evidence != "" {
 				hash, err := hashOf(evidence)
 				if err != nil {
-					return err
+					return namedBy("--evidence", err)
 				}
 				data["evidence"] = hash
 			}

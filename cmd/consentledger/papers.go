@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -125,6 +124,9 @@ func paperFlags(c *cobra.Command, app *string, query url.Values) func(path strin
 	c.MarkFlagRequired("app")
 	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json", "csv", "md", "html"}, cobra.ShellCompDirectiveNoFileComp))
 	return func(path string, headers ...[2]string) error {
+		if err := checkOut("--out", file); err != nil {
+			return err
+		}
 		query.Set("format", form.String())
 		query.Set("lang", lang)
 		text, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(*app)+path+"?"+query.Encode(), "", nil, headers...)
@@ -132,7 +134,7 @@ func paperFlags(c *cobra.Command, app *string, query url.Values) func(path strin
 			return err
 		}
 		if file != "" {
-			return os.WriteFile(file, text, 0o644)
+			return writeOut("--out", file, text)
 		}
 		_, err = c.OutOrStdout().Write(text)
 		return err

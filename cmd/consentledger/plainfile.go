@@ -15,8 +15,8 @@ import (
 // evidence, which is hashed.
 const (
 	maxKeyFile    = 1 << 16
-	maxOwnFile    = 1 << 16 // that the ledger wrote itself into its data directory
-	maxPolicyFile = 1 << 20
+	maxOwnFile    = 1 << 16  // that the ledger wrote itself into its data directory
+	maxPolicyFile = 1 << 20  // and of everything else that a person writes
 	maxStampFile  = 1 << 20  // certificates, too
 	maxReceipt    = 64 << 20 // with a whole policy in it
 	maxMemory     = 64 << 20
@@ -37,10 +37,7 @@ func openOwn(name string) (*os.File, fs.FileInfo, error) { return openFile(name,
 func openFile(name string, look func(string) (fs.FileInfo, error), flags int) (*os.File, fs.FileInfo, error) {
 	info, err := look(name)
 	if err != nil {
-		if e, is := errors.AsType[*fs.PathError](err); is {
-			e.Op = "open" // whoever reads it asked for nothing else
-		}
-		return nil, nil, err
+		return nil, nil, opening(err)
 	}
 	if err := checkPlain(name, info); err != nil {
 		return nil, nil, err
@@ -61,32 +58,58 @@ func openFile(name string, look func(string) (fs.FileInfo, error), flags int) (*
 	return f, info, nil
 }
 
+// opening names what was wanted: whoever reads an error of looking at a file wanted it
+// opened.
+func opening(err error) error {
+	if e, is := errors.AsType[*fs.PathError](err); is {
+		e.Op = "open"
+	}
+	return err
+}
+
 func checkPlain(name string, info fs.FileInfo) error {
-	kind := ""
+	if kind := kindOf(info); kind != "" {
+		return usageError{fmt.Errorf("%s: want a plain file, and this is %s", name, kind)}
+	}
+	return nil
+}
+
+const aPipe = "a pipe"
+
+// kindOf says what something is that is no plain file.
+func kindOf(info fs.FileInfo) string {
 	switch mode := info.Mode(); {
 	case mode.IsRegular():
-		return nil
+		return ""
 	case mode&fs.ModeSymlink != 0:
-		kind = "a link: name the file that it leads to"
+		return "a link: name the file that it leads to"
 	case mode.IsDir():
-		kind = "a directory"
+		return "a directory"
 	case mode&fs.ModeNamedPipe != 0:
-		kind = "a pipe"
+		return aPipe
 	case mode&fs.ModeSocket != 0:
-		kind = "a socket"
-	default:
-		kind = "a device"
+		return "a socket"
 	}
-	return usageError{fmt.Errorf("%s: want a plain file, and this is %s", name, kind)}
+	return "a device"
 }
 
 // readPlain reads a plain file, or standard input for "-", of at most limit bytes.
-func readPlain(c *cobra.Command, name string, limit int64) ([]byte, error) {
+// What is the argument or the flag that names it.
+func readPlain(c *cobra.Command, what, name string, limit int64) (text []byte, err error) {
 	if name == "-" {
-		return readStdin(c, limit)
+		text, err = readStdin(c, limit)
+	} else {
+		text, err = readPlainFile(name, limit)
 	}
-	text, err := readPlainFile(name, limit)
-	return text, orNotFound(err)
+	return text, namedBy(what, orNotFound(err))
+}
+
+// namedBy says which argument or flag an error is about.
+func namedBy(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // orNotFound gives the error of a file that is not there its exit code.
@@ -121,16 +144,49 @@ func readAndClose(f *os.File, err error, name string, limit int64) ([]byte, erro
 	return readUpTo(f, name, limit)
 }
 
-// readInput reads a file, or standard input for "-". The file may be a pipe, as a
-// shell's <(...) is: whoever calls waits for what they named.
-func readInput(c *cobra.Command, name string) ([]byte, error) {
+// readInput reads a file, or standard input for "-", of at most limit bytes. The file
+// may be a pipe, as a shell's <(...) is: whoever calls waits for what they named. What
+// is the argument or the flag that names it.
+func readInput(c *cobra.Command, what, name string, limit int64) ([]byte, error) {
 	if name == "-" {
-		return readStdin(c, maxInput)
+		text, err := readStdin(c, limit)
+		return text, namedBy(what, err)
 	}
-	return untilInterrupted(c, func() ([]byte, error) {
-		f, err := os.Open(name)
-		return readAndClose(f, orNotFound(err), name, maxInput)
+	text, err := untilInterrupted(c, func() ([]byte, error) {
+		f, err := openInput(name)
+		return readAndClose(f, orNotFound(err), name, limit)
 	})
+	return text, namedBy(what, err)
+}
+
+// openInput opens a plain file or a pipe. A device may never end, and a directory
+// holds no text.
+func openInput(name string) (*os.File, error) {
+	info, err := os.Stat(name)
+	if err == nil {
+		err = checkInput(name, info)
+	}
+	if err != nil {
+		return nil, opening(err)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	if info, err = f.Stat(); err == nil { // it may be another one by now
+		err = checkInput(name, info)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func checkInput(name string, info fs.FileInfo) error {
+	if kind := kindOf(info); kind != "" && kind != aPipe {
+		return usageError{fmt.Errorf("%s: want a file, a pipe, or - for standard input, and this is %s", name, kind)}
+	}
+	return nil
 }
 
 func readStdin(c *cobra.Command, limit int64) ([]byte, error) {

@@ -23,7 +23,7 @@ func newPolicy() *cobra.Command {
 
 func newPolicyLint() *cobra.Command {
 	c := &cobra.Command{Use: "lint FILE", Short: "Say what is wrong with a policy file, and what it leaves out", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		file, err := readInput(c, args[0])
+		file, err := readInput(c, "FILE", args[0], maxPolicyFile)
 		if err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ another declaration is refused, and so is going back to a version that another o
 replaced. Notes say what will not last, as when a version that was published
 before takes over later.`,
 		Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-			file, err := readInput(c, args[0])
+			file, err := readInput(c, "FILE", args[0], maxPolicyFile)
 			if err != nil {
 				return err
 			}

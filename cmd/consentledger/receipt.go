@@ -64,7 +64,7 @@ for: whoever makes the receipt says --cosigned. Ends with exit code 7 if it is n
 			if err != nil {
 				return err
 			}
-			text, err := readPlain(c, args[0], maxReceipt)
+			text, err := readPlain(c, "FILE", args[0], maxReceipt)
 			if err != nil {
 				return err
 			}

@@ -76,7 +76,7 @@ event is recorded all the same, and its proof is there later, with: log proof`,
 // may be about nobody.
 func eventBody(c *cobra.Command, args []string, attrs map[string]string, data string, operator bool) ([]byte, error) {
 	if len(args) == 1 {
-		return readInput(c, args[0])
+		return readInput(c, "FILE", args[0], maxInput)
 	}
 	if attrs["type"] == "" || attrs["subject"] == "" && !operator {
 		return nil, usageError{fmt.Errorf("name a FILE, or --type and --subject")}

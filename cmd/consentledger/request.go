@@ -50,7 +50,7 @@ back at once. The receipt says the request's id.`,
 			}
 			if document != "" {
 				if data["document"], err = hashOf(document); err != nil {
-					return err
+					return namedBy("--document", err)
 				}
 			}
 			return t.tell(c, "request.received", subject, data, "request")

@@ -74,7 +74,9 @@ func (h *house) again(ctx context.Context, m *nats.Msg) (ledger.Receipt, error) 
 func (h *house) roadChecks(ctx context.Context) []rest.Check {
 	checks := []rest.Check{result("nats", h.connected(ctx)), result("nats permissions", h.config.nats.permitted(h.rights.check()))}
 	for _, part := range intake.Parts {
-		checks = append(checks, result(string(part), h.intake.Watch.Trouble(part)))
+		c := result(string(part), h.intake.Watch.Trouble(part))
+		c.Alarm = !c.OK && part == intake.Losses // what is lost is lost: the ledger can answer all the same
+		checks = append(checks, c)
 	}
 	var err error
 	if !h.operating.Load() {

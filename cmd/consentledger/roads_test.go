@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -145,6 +146,14 @@ func TestALostDirectoryOfNATSIsTold(t *testing.T) {
 	eventually(t, "true", func() string {
 		return fmt.Sprint(strings.Contains(verbose(t, r), "stream CONSENT_IN is another one than was known: what it acknowledged after message 3, if anything, is gone"))
 	})
+	eventually(t, "1", func() string { return alarmsNamed(t, r, lostAlarm) })
+	if code, v := get(t, r.http+"/readyz"); code != http.StatusOK || v["ok"] != true {
+		t.Errorf("the ledger can answer, and is said to be not ready: %d %v", code, v)
+	}
+	if out, err := cli(t, r, "alarms", "-o", "csv"); exitCode(t.Context(), err) != exitAlarm ||
+		!strings.Contains(out, "messages-lost,,1,") || !strings.Contains(out, "after message 3, if anything, is gone") {
+		t.Errorf("alarms: %s, %v", out, err)
+	}
 	eventually(t, "true", func() string {
 		out, err := cli(t, r, "replay", "--type", "messages.lost", "-o", "jsonl")
 		return fmt.Sprint(err == nil && strings.Contains(out, "made-anew") && strings.Contains(out, "smartkey"))
@@ -156,7 +165,36 @@ func TestALostDirectoryOfNATSIsTold(t *testing.T) {
 	if _, err := cli(t, r, "rejected", "seen", "1", "--why", "the apps send again"); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "", func() string { return verbose(t, r) })
+	eventually(t, "", func() string { return verbose(t, r) + alarmsNamed(t, r, lostAlarm) })
+}
+
+// alarmsNamed returns the counts of the alarms of a name.
+func alarmsNamed(t *testing.T, r *running, name string) (counts string) {
+	t.Helper()
+	_, v := get(t, r.http+"/v1/alarms")
+	for _, a := range v["alarms"].([]any) {
+		if a := a.(map[string]any); a["name"] == name {
+			counts += fmt.Sprint(a["count"])
+		}
+	}
+	return counts
+}
+
+// Somebody deletes the streams while the demo runs: the process goes on, and what
+// they may have held is an alarm.
+func TestADeletedStreamEndsNothing(t *testing.T) {
+	r := start(t, t.TempDir(), true)
+	u := newNATSUser(t, "--server", r.nats)
+	for _, name := range []string{"CONSENT_IN", "CONSENT_OUT", "CONSENT_REJECTED"} {
+		u.run("stream", "rm", "-f", name)
+	}
+	eventually(t, "true", func() string {
+		return fmt.Sprint(strings.Contains(verbose(t, r), "stream CONSENT_IN is another one than was known"))
+	})
+	eventually(t, "1", func() string { return alarmsNamed(t, r, lostAlarm) })
+	eventually(t, "intake losses", func() string { name, _, _ := strings.Cut(verbose(t, r), ":"); return name })
+	u.run("pub", "-J", "consent.v1.smartkey.in.consent.given", given("1", "ada"))
+	eventually(t, "given", func() string { return u.status("ada") })
 }
 
 // Whoever waits until the ledger is ready and asks over NATS gets an answer.
@@ -243,5 +281,17 @@ func TestWhatTheServerRefusesIsSeen(t *testing.T) {
 		if r.note(nil, c.err); (r.check() != nil) != c.red {
 			t.Errorf("%s: %v", c.name, r.check())
 		}
+	}
+}
+
+// The embedded server logs each health check that fails, and it is asked all the time
+// while a disk is full.
+func TestAFailedHealthCheckFillsNoLog(t *testing.T) {
+	var log strings.Builder
+	l := natsLog{log: slog.New(slog.NewTextHandler(&log, nil))}
+	l.Warnf("Healthcheck failed: %q", "no space left on device")
+	l.Warnf("JetStream file resource limits exceeded for account: %q", "$G")
+	if text := log.String(); strings.Contains(text, "Healthcheck") || !strings.Contains(text, "limits exceeded") {
+		t.Errorf("logged: %s", text)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -37,7 +36,7 @@ func (s *sealing) check(c *cobra.Command) error {
 	case s.file != "" && !asked:
 		return usageError{errors.New("--proof wants --wait-sealed: there is no proof before the record is sealed")}
 	}
-	return nil
+	return checkOut("--proof", s.file)
 }
 
 // print prints a receipt and, if it is wanted, the proof: as JSON in the same
@@ -54,7 +53,7 @@ func (s *sealing) print(c *cobra.Command, app string, receipt json.RawMessage) e
 	}
 	proof, err := s.proof(c, app, receipt)
 	if err == nil && s.file != "" {
-		err = os.WriteFile(s.file, proof, 0o644)
+		err = writeOut("--proof", s.file, proof)
 	}
 	if err != nil || s.file != "" {
 		return errors.Join(show(), err)

@@ -314,7 +314,7 @@ func (h *house) demo(ctx context.Context) (err error) {
 		return err
 	}
 	defer nc.Close()
-	return simulate(ctx, nc, func(ctx context.Context) (bool, error) {
+	return simulate(ctx, nc, h.log, func(ctx context.Context) (bool, error) {
 		list, err := h.rejected.List(ctx, 0, 1)
 		return len(list) > 0, err
 	})

@@ -114,7 +114,7 @@ func stepData(c *cobra.Command, rule domain.StepRule) (map[string]any, error) {
 	if v, _ := c.Flags().GetString("evidence"); v != "" {
 		hash, err := hashOf(v)
 		if err != nil {
-			return nil, err
+			return nil, namedBy("--evidence", err)
 		}
 		data["evidence"] = hash
 	}
@@ -134,7 +134,7 @@ func wordsOf(c *cobra.Command, flag string) (string, error) {
 	if text != "-" {
 		return text, nil
 	}
-	in, err := readInput(c, "-")
+	in, err := readInput(c, "--"+flag, "-", maxInput)
 	return strings.TrimSpace(string(in)), err
 }
 

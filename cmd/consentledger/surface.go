@@ -22,7 +22,7 @@ func newSurfacePublish() *cobra.Command {
 	var app string
 	var key signingKey
 	c := &cobra.Command{Use: "publish FILE", Short: "Publish a surface: JSON or YAML of the schema surface/1", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		file, err := readInput(c, args[0])
+		file, err := readInput(c, "FILE", args[0], maxPolicyFile)
 		if err != nil {
 			return err
 		}
@@ -154,7 +154,7 @@ func diffBody(c *cobra.Command, args []string, file string) (any, error) {
 	if file == "" {
 		return map[string]string{"old": args[0], "new": args[1]}, nil
 	}
-	text, err := readInput(c, file)
+	text, err := readInput(c, "--file", file, maxPolicyFile)
 	if err != nil {
 		return nil, err
 	}

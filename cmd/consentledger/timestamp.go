@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 
 	"consentledger/api/audit"
@@ -55,10 +54,10 @@ Verify them offline with consentledger verify timestamp, or with OpenSSL:
 			if err := json.Unmarshal(text, &stamp); err != nil {
 				return err
 			}
-			if err := os.WriteFile(file+".checkpoint", []byte(stamp.Checkpoint), 0o644); err != nil {
+			if err := writeOut("--file", file+".checkpoint", []byte(stamp.Checkpoint)); err != nil {
 				return err
 			}
-			if err := os.WriteFile(file+".tsr", stamp.Response, 0o644); err != nil {
+			if err := writeOut("--file", file+".tsr", stamp.Response); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintln(c.OutOrStdout(), "stamped at", stamp.Time)

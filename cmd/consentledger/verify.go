@@ -80,7 +80,7 @@ func verifyProof(c *cobra.Command, file, record string, t trust) error {
 	if err != nil {
 		return err
 	}
-	text, err := readPlain(c, file, merkle.MaxProof)
+	text, err := readPlain(c, "FILE", file, merkle.MaxProof)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func verifyProof(c *cobra.Command, file, record string, t trust) error {
 	}
 	data := p.Extra
 	if record != "" {
-		if data, err = readPlain(c, record, eventstore.MaxData); err != nil {
+		if data, err = readPlain(c, "--record", record, eventstore.MaxData); err != nil {
 			return err
 		}
 	}

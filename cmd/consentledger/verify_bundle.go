@@ -62,7 +62,7 @@ func (v *bundleToVerify) run(c *cobra.Command, args []string) error {
 	}
 	f, info, err := openPlain(args[0])
 	if err != nil {
-		return orNotFound(err)
+		return namedBy("FILE", orNotFound(err))
 	}
 	defer f.Close()
 

@@ -292,7 +292,7 @@ func (v logToVerify) remembered(at string) (verify.Memory, string, error) {
 		return verify.Memory{}, file, nil
 	}
 	if err != nil {
-		return verify.Memory{}, "", err
+		return verify.Memory{}, "", namedBy("--memory", err)
 	}
 	m, err := verify.ParseMemory(text)
 	if err != nil {

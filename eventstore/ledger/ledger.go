@@ -17,8 +17,8 @@
 //
 // Every accepted request is answered by a fact that is on disk. Nearly always it
 // is one of its own; a machine's signal that says nothing new (see
-// [domain.Signals]) and what is published already leave none. The signal's
-// receipt is that of the fact that said it, so nothing acknowledged can be lost, and
+// [domain.Signals]), a link that is open already, and what is published already leave
+// none. The receipt of the first two is that of the fact that said it, so nothing acknowledged can be lost, and
 // asking again gives the same receipt for as long as that fact is no mistake.
 package ledger
 
@@ -115,7 +115,7 @@ type Receipt struct {
 	Counts  Counting // of a consent
 	Short   string   // of a consent that does not count for all it names, as in "face=separate-consent-missing,ads=opt-out-stands"
 	Rests   string   // of a no: what goes on, and what it rests on, as in "tax=legal-duty"
-	Repeats bool     // a machine's signal that says nothing new: the receipt is of the record that said it
+	Repeats bool     // nothing new, as of a machine's signal or a link: the receipt is of the record that said it
 }
 
 // Counting says whether a consent counts for all that it names.

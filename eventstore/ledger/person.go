@@ -302,8 +302,8 @@ func named(cmd domain.Command, pseudonym string) (domain.Command, bool) {
 	return cmd, false
 }
 
-// repeated answers a machine's signal that says nothing new: by the receipt of
-// the record that said it. So whoever is answered is answered by a record that is
+// repeated answers a machine's signal that says nothing new, or a link that is open
+// already: by the receipt of the record that said it. So whoever is answered is answered by a record that is
 // on disk, every time, and a browser that sends its signal with every page adds
 // none.
 func repeated(f *fold, of domain.EventID) Receipt {

@@ -166,7 +166,13 @@ func (g *gambler) deliver(r ledger.Request) {
 	before, was := g.taken[r.ID]
 	known := g.model.signalled(r) && err == nil && !was
 	news := g.news(r)
+	said, _ := r.Command.(domain.Say)
+	_, link := said.Event.(domain.SubjectLinked)
 	switch isNo := domain.IsNo(r.Command); {
+	case link && err == nil && receipt.Event == (eventstore.EventID{}):
+		g.fail("a link has a receipt of no record: %+v", receipt)
+	case link && receipt.Repeats:
+		g.saw["links that were open"]++
 	case receipt.Repeats != known || known && (news != 0 || receipt.Event == (eventstore.EventID{})):
 		g.fail("a signal that was known: %t, and it left %d answers and %+v", known, news, receipt)
 	case known:

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 )
 
@@ -122,5 +123,52 @@ func TestAReceiptKnowsTheOptOutsOfLinkedHistories(t *testing.T) {
 	late.At = start
 	if got := must(t, l, late); got.Counts != ledger.CountsNot || got.Short != "ads=opt-out-stands" {
 		t.Errorf("%+v", got)
+	}
+}
+
+// Who is linked already is linked once more at each login. Every one of these answers
+// is the receipt of the record that made the link, from either side, until it is
+// over: then a link is news.
+func TestALinkThatIsOpenIsAnsweredByItsRecord(t *testing.T) {
+	w := newWorld()
+	l := w.open(t)
+	begin(t, l)
+	phone := domain.PersonKey{Kind: "device", ID: "phone"}
+	link := func(id string) ledger.Request {
+		r := request(id, domain.Say{Event: domain.SubjectLinked{Proof: "login"}})
+		r.Other = phone
+		return r
+	}
+	first := must(t, l, link("first"))
+	mirror := link("mirror")
+	mirror.Person, mirror.Other = phone, mirror.Person
+	other := must(t, l, mirror)
+	head, err := l.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		w.now += 1000
+		want := first
+		want.ID, want.Repeats = fmt.Sprint("again", i), true
+		if got := must(t, l, link(want.ID)); got != want || got.Event == (eventstore.EventID{}) {
+			t.Errorf("linked again: %+v, want %+v", got, want)
+		}
+		mirror.ID = fmt.Sprint("mirror", i)
+		if got := must(t, l, mirror); got.Event == (eventstore.EventID{}) || !got.Repeats && got.Event != other.Event {
+			t.Errorf("linked again from the other side: %+v, first %+v", got, other)
+		}
+	}
+	if now, err := l.Head(t.Context()); err != nil || now != head {
+		t.Errorf("%d records more, %v", now-head, err)
+	}
+
+	w.now += 1000
+	parted := request("parted", domain.Say{Event: domain.SubjectUnlinked{Reason: "logout"}})
+	parted.Other = phone
+	must(t, l, parted)
+	w.now += 1000
+	if got := must(t, l, link("anew")); got.Repeats || got.Event == first.Event {
+		t.Errorf("linked anew: %+v", got)
 	}
 }

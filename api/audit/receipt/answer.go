@@ -23,6 +23,8 @@ type answer struct {
 	All     bool // every purpose there is and will be
 	Until   domain.Instant
 	Quality string // of the evidence
+	Once    bool   // one use uses it up
+	Import  bool   // it came with a list of old ones
 	Mistake bool   // it was voided since
 }
 
@@ -48,7 +50,7 @@ func answerOf(e codec.Entry) (answer, bool) {
 	case domain.ConsentGiven:
 		return answer{
 			What: domain.Given, Version: x.Version, Locale: x.Locale, Text: x.Text, Method: string(x.Act), Kind: x.Kind,
-			Items: x.Items, Until: x.Until, Quality: x.Evidence.Quality.String(),
+			Items: x.Items, Until: x.Until, Quality: x.Evidence.Quality.String(), Once: x.Once, Import: x.Import,
 		}, true
 	case domain.ConsentRefused:
 		return answer{

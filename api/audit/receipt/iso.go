@@ -121,6 +121,7 @@ type (
 		Method   string   `json:"dpv:hasIndicationMethod,omitzero"`
 		Evidence string   `json:"evidenceLevel,omitzero"`
 		Voided   *isoVoid `json:"voided,omitempty"`
+		Once     bool     `json:"once,omitzero"`
 	}
 	isoVoid struct {
 		ID     string  `json:"dct:identifier"` // of the record that says so
@@ -171,10 +172,13 @@ func (c Consent) iso(a answer) isoRecord {
 		Context: vocabulary, ID: "urn:uuid:" + c.Entry.ID.String(), Type: recordType, ConformsTo: "ISO/IEC TS 27560:2023",
 		Identifier: c.Entry.ID.String(), Subject: isoNamed{Type: "dpv:DataSubject", ID: c.Entry.Stream.ID},
 		Controller: isoParty{"dpv:DataController", first(d.Handler.Name, c.App.Handler), d.Handler.Contact, d.Handler.Address},
-		Answer:     c.isoAnswer(a), Evidence: c.evidence(),
+		Answer:     c.isoAnswer(a), Evidence: c.evidence(a),
 	}
 	if c.State.voided() != nil {
 		r.Context = vocabularyVoided
+	}
+	if a.Once {
+		r.Context = withTerm(r.Context, "once")
 	}
 	if a.Version != (domain.Hash{}) {
 		r.Notice = &isoNotice{Type: "dpv:ConsentNotice", Version: a.Version.String(), Language: a.Locale, Source: blobURL(a.Text)}
@@ -199,7 +203,7 @@ func (c Consent) iso(a answer) isoRecord {
 
 func (c Consent) isoAnswer(a answer) isoAnswer {
 	x := isoAnswer{
-		Status: a.What.String(), Date: dateOf(instant(a.from(c.Entry))), Entity: c.Entry.Actor, Method: a.Method, Evidence: a.Quality,
+		Status: a.What.String(), Date: dateOf(instant(a.from(c.Entry))), Entity: c.Entry.Actor, Method: a.Method, Evidence: a.Quality, Once: a.Once,
 	}
 	if a.What == domain.Given {
 		x.Type, x.Kind = expressedAs(a.Kind), a.Kind.String()

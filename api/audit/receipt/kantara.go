@@ -31,6 +31,8 @@ type (
 		Counts        bool         `json:"consentledgerCounts"`               // for any purpose
 		Voided        *Void        `json:"consentledgerVoided,omitempty"`     // since, as a mistake
 		Kind          string       `json:"consentledgerKind,omitzero"`        // of a grant
+		Once          bool         `json:"consentledgerOnce,omitzero"`        // of a grant: one use uses it up
+		Import        bool         `json:"consentledgerImport,omitzero"`      // of a grant: it came with a list of old ones
 		All           bool         `json:"consentledgerAllPurposes,omitzero"` // of an opt-out
 		NotCounted    []notCounted `json:"consentledgerNotCounted,omitempty"` // what a grant does not cover, and why
 		PolicyVersion string       `json:"consentledgerPolicyVersion,omitzero"`
@@ -71,7 +73,7 @@ func (c Consent) kantara(a answer) kantaraReceipt {
 		Version: kantaraVersion, Jurisdiction: c.App.Jurisdiction, ConsentTimestamp: a.from(c.Entry),
 		CollectionMethod: a.Method, ConsentReceiptID: c.Entry.ID.String(), PublicKey: c.Key, Language: a.Locale,
 		PIIPrincipalID: c.Entry.Stream.ID, PolicyURL: blobURL(a.Text), SpiCat: []string{},
-		Answer: a.What.String(), Counts: a.counts(), Voided: c.State.voided(), All: a.All, Evidence: c.evidence(),
+		Answer: a.What.String(), Counts: a.counts(), Voided: c.State.voided(), All: a.All, Once: a.Once, Import: a.Import, Evidence: c.evidence(a),
 		PIIControllers: []kantaraController{{PIIController: first(d.Handler.Name, c.App.Handler), Contact: d.Handler.Contact, Address: addressOf(d)}},
 	}
 	if a.Version != (domain.Hash{}) {
@@ -153,8 +155,12 @@ func (c Consent) ends(p domain.Purpose, a answer) string {
 		return "no consent: " + a.What.String()
 	case over:
 		return now.Status + " since " + now.Since
+	case a.Until != 0 && a.Once:
+		return "on " + a.Until.String() + ", when used once, or when withdrawn"
 	case a.Until != 0:
 		return "on " + a.Until.String() + ", or when withdrawn"
+	case a.Once:
+		return join("when used once, or when withdrawn", p.Retention)
 	}
 	return join("when withdrawn", p.Retention)
 }

@@ -9,8 +9,9 @@
 // when the receipt is made, which may be another place than where the record put
 // them. The record proves the first; the second is the ledger's word, and whoever
 // verifies is told so. If the record was found to be a mistake since, the receipt
-// names the void, and the answer counts for nothing: that is of the third edition,
-// and all else is still written in the second, which older programs verify.
+// names the void, and the answer counts for nothing: that is of the third edition.
+// A grant that one use uses up, and one that an import brought, say so: that is of
+// the fourth. All else is still written in the second, which older programs verify.
 //
 // What a form wants and nobody said is left out: nothing is made up. Neither form
 // was checked by its publisher. Receipts of the first edition, which said less,
@@ -39,11 +40,13 @@ const (
 	ISO     = "iso27560"
 )
 
-// The editions of receipts that are written. The first had no number, and the
-// third is of those that name a void.
+// The editions of receipts that are written. The first had no number, the third is
+// of those that name a void, and the fourth of those that say more of a grant, voided
+// or not.
 const (
 	edition       = 2
 	editionVoided = 3
+	editionGrant  = 4
 )
 
 // A Consent is what a receipt is of.
@@ -60,6 +63,8 @@ type Consent struct {
 	Document []byte
 
 	State *State // what holds now; nil: nothing is said of it
+
+	before bool // it is of an edition before the fourth
 }
 
 // An evidence is what makes a receipt verify. It is a member of its own in
@@ -91,11 +96,15 @@ func Write(form string, c Consent) ([]byte, error) {
 	if c.State.voided() != nil {
 		a = a.asMistake()
 	}
+	if c.before {
+		a.Once, a.Import = false, false
+	}
 
 	switch form {
 	case Kantara:
 		return marshal(c.kantara(a))
 	case ISO:
+		a.Import = false // the level of the evidence says so, in every edition
 		return marshal(c.iso(a))
 	}
 	return nil, fmt.Errorf("the form is one of %s, %s", Kantara, ISO)
@@ -113,8 +122,16 @@ func marshal(v any) ([]byte, error) {
 	return json.Marshal(v, json.Deterministic(true), jsontext.WithIndent("  "))
 }
 
-func (c Consent) evidence() evidence {
-	return evidence{c.State.edition(), base64.StdEncoding.EncodeToString(c.Proof), string(c.Document), c.Parts, c.State}
+func (c Consent) evidence(a answer) evidence {
+	return evidence{c.edition(a), base64.StdEncoding.EncodeToString(c.Proof), string(c.Document), c.Parts, c.State}
+}
+
+// edition returns the edition that a receipt is written in.
+func (c Consent) edition(a answer) int {
+	if a.Once || a.Import {
+		return editionGrant
+	}
+	return c.State.edition()
 }
 
 func (c Consent) evidence1() evidence1 {

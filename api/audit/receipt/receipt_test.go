@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -559,4 +560,68 @@ func benchmarkVerify(b *testing.B, document domain.Document) {
 		}
 	}
 	b.ReportMetric(float64(len(c.Document)), "policy-bytes")
+}
+
+// TestAGrantSaysThatOneUseEndsIt, and that an import brought it: no more and no less
+// than its record. Receipts of such grants that were handed out before the fourth
+// edition verify for ever.
+func TestAGrantSaysThatOneUseEndsIt(t *testing.T) {
+	agree := domain.ConsentGiven{Policy: "privacy", Locale: "en", Act: "agree", Kind: domain.GeneralConsent, Items: []domain.Item{{Purpose: "ads"}}}
+	once, until, imported := agree, agree, agree
+	once.Once = true
+	until.Once, until.Until = true, 1767312000000
+	imported.Import = true
+	void := &receipt.State{AsOf: "2026-02-02T00:00:00.000Z", Voided: &receipt.Void{
+		Event: "0a0b0c00-0000-8000-8000-000000000000", Type: "record.voided", At: "2026-02-01T00:00:00.000Z", Reason: "wrong-person"}}
+	for _, tt := range []struct {
+		name         string
+		event        domain.ConsentGiven
+		state        *receipt.State
+		edition      int // that an older program writes
+		kantara, iso []string
+	}{
+		{"one use", once, nil, 2, []string{`"consentledgerOnce": true`, `"termination": "when used once, or when withdrawn"`},
+			[]string{`"once": true`, `"once": "urn:consentledger:once"`, `"dct:description": "when used once, or when withdrawn"`}},
+		{"one use, until a day", until, nil, 2, []string{`"on 2026-01-02T00:00:00.000Z, when used once, or when withdrawn"`}, []string{`"once": true`}},
+		{"an import", imported, nil, 2, []string{`"consentledgerImport": true`, `"termination": "when withdrawn"`}, []string{`"edition": 2`}},
+		{"one use, voided", once, void, 3, []string{`"consentledgerOnce": true`, `"consentledgerCounts": false`}, []string{`"once": true`, `"voided": "urn:consentledger:voided"`}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c, v := recorded(t, tt.event, policy(), origin)
+			c.State = tt.state
+			for form, want := range map[string][]string{receipt.Kantara: tt.kantara, receipt.ISO: tt.iso} {
+				text, err := receipt.Write(form, c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				said, _, _ := strings.Cut(string(text), `"policy": "{`)
+				newest := `"edition": 4`
+				if tt.event.Import && form == receipt.ISO { // which says so by the level of the evidence
+					newest = `"edition": 2`
+				}
+				for _, part := range append(want, newest) {
+					if !strings.Contains(said, part) {
+						t.Errorf("%s lacks %s:\n%s", form, part, said)
+					}
+				}
+				if _, err := receipt.Verify(text, v, origin); err != nil {
+					t.Errorf("%s: %v", form, err)
+				}
+
+				// As it was written before.
+				older := strings.NewReplacer(`"edition": 4`, fmt.Sprintf(`"edition": %d`, tt.edition), "when used once, or when withdrawn", "when withdrawn",
+					", when used once, or when withdrawn", ", or when withdrawn", `  "consentledgerOnce": true,`+"\n", "", `  "consentledgerImport": true,`+"\n", "",
+					`    "once": "urn:consentledger:once",`+"\n", "", ",\n    \"once\": true\n", "\n").Replace(string(text))
+				if _, err := receipt.Verify([]byte(older), v, origin); err != nil {
+					t.Errorf("%s of before: %v\n%s", form, err, older)
+				}
+				for _, other := range []int{1, 2, 3, 4, 5} {
+					changed := strings.Replace(string(text), newest, fmt.Sprintf(`"edition": %d`, other), 1)
+					if _, err := receipt.Verify([]byte(changed), v, origin); err == nil && changed != string(text) {
+						t.Errorf("%s: %s became %d, and it verifies", form, newest, other)
+					}
+				}
+			}
+		})
+	}
 }

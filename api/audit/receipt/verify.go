@@ -108,7 +108,7 @@ func (c *Consent) derive(text []byte, shape outline, a answer, v note.Verifier) 
 		}
 		c.Key = said.key
 	}
-	want, err := c.again(form, shape.Evidence.Edition)
+	want, err := c.again(form, shape.Evidence.Edition, a)
 	if err != nil {
 		return nil, err
 	}
@@ -135,10 +135,14 @@ func (c *Consent) readPolicy(a answer) (err error) {
 }
 
 // again writes a receipt again, in the edition that it is of.
-func (c *Consent) again(form string, of int) ([]byte, error) {
+func (c *Consent) again(form string, of int, a answer) ([]byte, error) {
 	switch given, is := c.Entry.Event.(domain.ConsentGiven); {
-	case of == c.State.edition():
+	case of == c.edition(a):
 		return Write(form, *c)
+	case of == c.State.edition():
+		older := *c
+		older.before = true
+		return Write(form, older)
 	case of == 0 && is:
 		return write1(form, *c, given)
 	}
