@@ -142,6 +142,8 @@ func (b *batch) event(e codec.Entry, event domain.Event) error {
 		return b.receive(e, x)
 	case domain.Stepped:
 		return b.step(e, x)
+	case domain.Noted:
+		return b.noted(e, x)
 	case domain.SubjectMarkedTest:
 		return b.mark(e)
 	case domain.RecordVoided:
@@ -163,7 +165,7 @@ func (b *batch) event(e codec.Entry, event domain.Event) error {
 		domain.NoticePresented, domain.PermissionGranted, domain.PermissionDenied, domain.RecordDisputed,
 		domain.ExemptionInvoked, domain.ExemptionEnded, domain.HoldPlaced, domain.HoldReleased, domain.RestrictionApplied, domain.RestrictionLifted,
 		domain.AgeRecorded, domain.MinorDataFound, domain.GuardianVerified, domain.GuardianEnded, domain.SubjectLinked, domain.SubjectUnlinked,
-		domain.SubjectReassigned, domain.SubjectClosed, domain.Noted, domain.RequestMade, domain.DataAccessed, domain.ErasureOrdered, domain.SubjectErased:
+		domain.SubjectReassigned, domain.SubjectClosed, domain.RequestMade, domain.DataAccessed, domain.ErasureOrdered, domain.SubjectErased:
 		return nil
 	}
 	return fmt.Errorf("event %T has no case in requests", event)

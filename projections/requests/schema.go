@@ -77,6 +77,12 @@ CREATE TABLE tests (
 	position INTEGER NOT NULL, ended INTEGER NOT NULL,
 	PRIMARY KEY (app, person, event)
 ) WITHOUT ROWID;
+-- what was deleted, and whose time to be kept was over; fields: a JSON object
+CREATE TABLE deletion_notes (
+	app TEXT NOT NULL, position INTEGER NOT NULL,
+	kind TEXT NOT NULL, person TEXT NOT NULL, event TEXT NOT NULL, recorded INTEGER NOT NULL, fields TEXT NOT NULL,
+	PRIMARY KEY (app, position)
+) WITHOUT ROWID;
 -- calendar: a calendarV1
 CREATE TABLE calendars (
 	position INTEGER PRIMARY KEY, app TEXT NOT NULL, recorded INTEGER NOT NULL, calendar TEXT NOT NULL
@@ -156,6 +162,11 @@ CREATE VIEW case_steps AS
 	SELECT app, noun || '-' || app || '-' || id AS stream, noun, id, position, kind, nullif(person, '') AS person, at, recorded, actor, recorded_by,
 		nullif(fields, '') AS fields, nullif(amount, '') AS amount, nullif(codes, '') AS codes, nullif(evidence, '') AS evidence, details, event
 	FROM steps;
+CREATE VIEW deletions AS
+	SELECT n.app, n.position, n.kind, nullif(n.person, '') AS person,
+		EXISTS (SELECT 1 FROM tests t WHERE t.app = n.app AND t.person = n.person AND t.ended = ` + now + `) AS test,
+		n.recorded, nullif(n.fields, '') AS fields, n.event
+	FROM deletion_notes n;
 `
 
 // present is the moment of a question, in SQL.
