@@ -63,9 +63,8 @@ func (h gathering) Follow(ctx context.Context, after eventstore.Position) iter.S
 	}
 }
 
-// read hands on what the history yields, so that it is read while the
-// projection rests: all projections read the same, and what one has read, the
-// others need not.
+// read hands on what the history yields, so that it is read while projections rest
+// or apply what came before.
 func (h gathering) read(ctx context.Context, after eventstore.Position, to chan<- step) {
 	defer close(to)
 	for entries, err := range h.History.Follow(ctx, after) {

@@ -4,31 +4,39 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
 
 	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
 )
 
-// A Runner runs one projection and tells how far it is. Fill in the first
-// fields; the rest of the zero Runner is ready.
+// A Runner is a projection that a [Group] runs, and tells how far it is. Fill in
+// the projection; the rest of the zero Runner is ready.
 type Runner struct {
-	History    History
 	Projection Projection
-	Pace       time.Duration // how long to rest for every entry applied, so that the next Apply has more to do; at most half a second
 
 	mu    sync.Mutex
 	at    eventstore.Position
 	ended bool
 	err   error
 	moved chan struct{} // closed and replaced whenever the fields above change
-	hurry chan struct{} // holds one if somebody waits
+	hurry chan struct{} // holds one if somebody waits; nil: nobody reads for the projection yet
 }
 
-// Run is [Run] for the Runner's projection. It is called once.
-func (r *Runner) Run(ctx context.Context) error {
-	err := Run(ctx, gathering{r.History, r.Pace, r.hurried()}, r.Projection, func(p eventstore.Position) { r.move(p, nil, false) })
-	at, _, _ := r.look()
-	r.move(at, err, true)
+// apply applies entries that come after a position, and says how far the projection
+// is then. A failure stops it where it stands.
+func (r *Runner) apply(ctx context.Context, after eventstore.Position, entries []codec.Entry) error {
+	if err := r.Projection.Apply(ctx, entries); err != nil {
+		return r.stop(after, err)
+	}
+	r.move(entries[len(entries)-1].Position, nil, false)
+	return nil
+}
+
+// stop says why the projection reads no more: its name and the position after which
+// it stands.
+func (r *Runner) stop(after eventstore.Position, err error) error {
+	err = fmt.Errorf("projection %s after %d: %w", r.Projection.Name(), after, err)
+	r.move(after, err, true)
 	return err
 }
 
@@ -44,7 +52,7 @@ func (r *Runner) State() (eventstore.Position, error) {
 // fails if ctx is done or the projection stopped before.
 func (r *Runner) Wait(ctx context.Context, min eventstore.Position) error {
 	for {
-		at, ended, moved := r.look()
+		at, ended, moved, hurry := r.look()
 		switch {
 		case at >= min:
 			return nil
@@ -53,7 +61,7 @@ func (r *Runner) Wait(ctx context.Context, min eventstore.Position) error {
 			return &BehindError{Name: "projection " + r.Projection.Name(), At: at, Head: min, Stopped: err}
 		}
 		select {
-		case r.hurried() <- struct{}{}:
+		case hurry <- struct{}{}:
 		default:
 		}
 		select {
@@ -64,22 +72,20 @@ func (r *Runner) Wait(ctx context.Context, min eventstore.Position) error {
 	}
 }
 
-func (r *Runner) hurried() chan struct{} {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.hurry == nil {
-		r.hurry = make(chan struct{}, 1)
-	}
-	return r.hurry
-}
-
-func (r *Runner) look() (eventstore.Position, bool, <-chan struct{}) {
+func (r *Runner) look() (at eventstore.Position, ended bool, moved <-chan struct{}, hurry chan<- struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.moved == nil {
 		r.moved = make(chan struct{})
 	}
-	return r.at, r.ended, r.moved
+	return r.at, r.ended, r.moved, r.hurry
+}
+
+// readBy says whom to tell that somebody waits.
+func (r *Runner) readBy(hurry chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hurry = hurry
 }
 
 func (r *Runner) move(at eventstore.Position, err error, ended bool) {

@@ -26,11 +26,12 @@ func TestOneWaitsForOnesOwnWrite(t *testing.T) {
 		w := projectiontest.NewTeller(t)
 		w.Register()
 		ctx, cancel := context.WithCancel(t.Context())
-		r := projections.Runner{History: w, Projection: &last{}}
+		r := &projections.Runner{Projection: &last{}}
+		g := projections.Group{History: w, Runners: []*projections.Runner{r}}
 		waited, done := make(chan error, 2), make(chan error, 1)
 		go func() { waited <- r.Wait(ctx, 2) }()
 		go func() { waited <- r.Wait(t.Context(), 99) }()
-		go func() { done <- r.Run(ctx) }()
+		go g.Run(ctx, func(err error) { done <- err })
 		synctest.Wait()
 		if at, err := r.State(); at != 1 || err != nil || len(waited) != 0 {
 			t.Errorf("at %d, %v, %d waited", at, err, len(waited))

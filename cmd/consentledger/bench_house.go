@@ -86,9 +86,7 @@ func (m *measuredHouse) work() error {
 			}
 		})
 	}
-	for _, r := range m.runners {
-		must("projection", func() error { return r.Run(m.ctx) })
-	}
+	m.crew.Go(func() { m.runViews(m.ctx, func(err error) { m.stop(err) }) })
 	if m.has("logs") {
 		must("transparency", func() error { return m.logs.Run(m.ctx) })
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"consentledger/projections"
 	"context"
 	"encoding/json"
 	"errors"
@@ -115,12 +116,11 @@ func TestNotYetKnownIsNotNeverAsked(t *testing.T) {
 	}
 	overNATS(t, h, handler)
 
-	// One after the other reads what there is.
+	// They read what there is.
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, len(h.runners))
-	for _, r := range h.runners {
-		go func() { done <- r.Run(ctx) }()
-	}
+	group := projections.Group{History: h.dir.ledger, Runners: h.runners, Pace: pace}
+	go group.Run(ctx, func(err error) { done <- err })
 	if err := h.Wait(t.Context(), h.reach.Start); err != nil {
 		t.Error(err)
 	}

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"consentledger/api/rest"
@@ -73,19 +75,24 @@ func filesIn(dir string) (size uint64, err error) {
 	return size, err
 }
 
-// compareTables builds a projection once more beside a live one, and compares.
-func (d *dataDir) compareTables(ctx context.Context, live rebuild.Model) (rows []rebuild.Row, err error) {
-	dir, remove, err := scratch(d.path, live.Name())
+// compareTables builds projections once more beside the live ones, and compares. It
+// reads the log once for all.
+func (d *dataDir) compareTables(ctx context.Context, live []rebuild.Model) (rows []rebuild.Row, err error) {
+	dir, remove, err := scratch(d.path, "fresh")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	fresh, err := tables[live.Name()](ctx, dir, d.ledger)
-	if err != nil {
-		return nil, err
+	var pairs []rebuild.Pair
+	for _, m := range live {
+		fresh, err := tables[m.Name()](ctx, dir, d.ledger)
+		if err != nil {
+			return nil, err
+		}
+		defer fresh.Close()
+		pairs = append(pairs, rebuild.Pair{Live: m, Fresh: fresh})
 	}
-	defer func() { err = errors.Join(fresh.Close(), err) }()
-	return rebuild.Check(ctx, d.ledger, live, fresh)
+	return rebuild.Check(ctx, d.ledger, pairs...)
 }
 
 // compareTrees derives every log's root once more; note finds what was signed.
@@ -110,13 +117,9 @@ func (h *house) rebuild(ctx context.Context) ([]rebuild.Row, error) {
 		return nil, rest.ErrChecking
 	}
 	defer h.checking.Unlock()
-	var all []rebuild.Row
-	for _, live := range []rebuild.Model{h.activity, h.consents, h.policies, h.requests} {
-		rows, err := h.dir.compareTables(ctx, live)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, rows...)
+	all, err := h.dir.compareTables(ctx, []rebuild.Model{h.activity, h.consents, h.policies, h.requests})
+	if err != nil {
+		return nil, err
 	}
 	apps, err := h.logs.Keep.Apps()
 	if err != nil {
@@ -134,12 +137,8 @@ func rebuildDir(ctx context.Context, path string) (all []rebuild.Row, err error)
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
-	for _, name := range []string{"activity", "consents", "policies", "requests"} {
-		rows, err := d.compareCopy(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, rows...)
+	if all, err = d.compareCopies(ctx); err != nil {
+		return nil, err
 	}
 	entries, err := os.ReadDir(tileDir(path))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -157,36 +156,48 @@ func rebuildDir(ctx context.Context, path string) (all []rebuild.Row, err error)
 	return append(all, rows...), err
 }
 
-// compareCopy compares a copy of a projection's file.
-func (d *dataDir) compareCopy(ctx context.Context, name string) (rows []rebuild.Row, err error) {
+// compareCopies compares copies of the projections' files.
+func (d *dataDir) compareCopies(ctx context.Context) (rows []rebuild.Row, err error) {
 	dir, remove, err := scratch(d.path, "copy")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
+	head, err := d.ledger.Head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var live []rebuild.Model
+	for _, name := range slices.Sorted(maps.Keys(tables)) {
+		m, err := d.openCopy(ctx, dir, name)
+		if err != nil {
+			return nil, err
+		}
+		defer m.Close()
+		at, err := m.Checkpoint(ctx)
+		switch {
+		case err != nil:
+			return nil, err
+		case at == 0 && head > 0: // nothing to compare: absent, damaged, or of another version
+			rows = append(rows, rebuild.Row{Projection: name, Table: "all"})
+		default:
+			live = append(live, m)
+		}
+	}
+	same, err := d.compareTables(ctx, live)
+	rows = append(rows, same...)
+	slices.SortStableFunc(rows, func(a, b rebuild.Row) int { return strings.Compare(a.Projection, b.Projection) })
+	return rows, err
+}
+
+// openCopy copies a projection's file to a directory, and opens it there.
+func (d *dataDir) openCopy(ctx context.Context, dir, name string) (rebuild.Model, error) {
 	for _, end := range []string{".sqlite", ".sqlite-wal"} {
 		if err := copyFile(filepath.Join(dir, name+end), filepath.Join(d.path, "views", name+end)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
 	}
-	live, err := tables[name](ctx, dir, d.ledger)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(live.Close(), err) }()
-	head, err := d.ledger.Head(ctx)
-	if err != nil {
-		return nil, err
-	}
-	at, err := live.Checkpoint(ctx)
-	if err == nil && at == 0 && head > 0 {
-		// Nothing to compare: absent, damaged, or of another version.
-		return []rebuild.Row{{Projection: name, Table: "all"}}, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return d.compareTables(ctx, live)
+	return tables[name](ctx, dir, d.ledger)
 }
 
 func copyFile(to, from string) (err error) {

@@ -174,13 +174,9 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 			}
 		})
 	}
-	for _, r := range h.runners {
-		crew.Go(func() {
-			if err := r.Run(ctx); err != nil && ctx.Err() == nil {
-				h.log.Error("a projection stopped", "error", err)
-			}
-		})
-	}
+	crew.Go(func() {
+		h.runViews(ctx, func(err error) { h.log.Error("a projection stopped", "error", err) })
+	})
 	crew.Go(func() { h.watchRoom(ctx, stop) })
 	crew.Go(func() {
 		for ctx.Err() == nil { // once a round has failed, the next one waits for more to write

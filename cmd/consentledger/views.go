@@ -52,7 +52,7 @@ func (h *house) openViews(ctx context.Context) (err error) {
 		return err
 	}
 	for _, p := range []gated{h.consents, h.policies, h.activity, h.requests} {
-		r := &projections.Runner{History: h.dir.ledger, Projection: p, Pace: pace}
+		r := &projections.Runner{Projection: p}
 		p.Gate(h.answers(r))
 		h.runners = append(h.runners, r)
 	}
@@ -91,6 +91,17 @@ func openView[V rebuild.Model](ctx context.Context, h *house, dir string, open f
 type gated interface {
 	projections.Projection
 	Gate(check func(context.Context) error)
+}
+
+// runViews keeps the projections up to date until ctx is done. It calls stopped with the
+// error of each that stops.
+func (h *house) runViews(ctx context.Context, stopped func(error)) {
+	group := projections.Group{History: h.dir.ledger, Runners: h.runners, Pace: pace}
+	group.Run(ctx, func(err error) {
+		if ctx.Err() == nil {
+			stopped(err)
+		}
+	})
 }
 
 // Wait waits until every projection has applied a position.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"strings"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
@@ -116,10 +117,15 @@ func (p *Past) Changes(ctx context.Context, pseudonym string, after, until event
 	}
 }
 
-// Log yields the app's entries after a position, up to another: all of them, or
-// those of one person and of what was answered about them.
+// Log yields what may be a finding, after a position and up to another: the first record
+// of each of the app's persons, and every answer about one of them; or these of one person.
+// Of a long log it decodes nothing else.
 func (p *Past) Log(ctx context.Context, pseudonym string, after, until eventstore.Position) iter.Seq2[codec.Entry, error] {
-	all := p.ledger.Replay(ctx, after)
+	mine := ofApp(p.app)
+	all := entries(picked(p.ledger.store.ReadAll(ctx, after), func(r eventstore.Recorded) bool {
+		first := r.Revision == 1 && strings.HasPrefix(string(r.Stream), string(domain.SubjectNoun)+"-")
+		return r.Position > until || (first || codec.KindOf(r.Type) == "check.answered") && mine(r)
+	}))
 	if pseudonym != "" {
 		all = p.entries(ctx, []domain.StreamID{domain.SubjectStream(p.app, pseudonym), domain.AccessStream(p.app, pseudonym)})
 	}
@@ -131,7 +137,7 @@ func (p *Past) Log(ctx context.Context, pseudonym string, after, until eventstor
 				return
 			case e.Position > until:
 				return
-			case e.Position <= after || e.Stream.App != p.app:
+			case e.Position <= after:
 				continue
 			}
 			if !yield(e, nil) {

@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"iter"
-	"slices"
 	"strings"
 
 	"consentledger/domain"
@@ -15,16 +14,6 @@ import (
 // records of other apps are read and not decoded.
 func (l *Ledger) Of(ctx context.Context, app domain.AppName, after eventstore.Position) iter.Seq2[codec.Entry, error] {
 	return entries(picked(l.store.ReadAll(ctx, after), ofApp(app)))
-}
-
-// Pick is [Ledger.Of] for the entries of a few kinds, as in consent.given. To
-// decode a record takes several times as long as to read it, so that who wants few
-// kinds of a long log asks for them.
-func (l *Ledger) Pick(ctx context.Context, app domain.AppName, after eventstore.Position, kinds ...string) iter.Seq2[codec.Entry, error] {
-	mine := ofApp(app)
-	return entries(picked(l.store.ReadAll(ctx, after), func(r eventstore.Recorded) bool {
-		return slices.Contains(kinds, codec.KindOf(r.Type)) && mine(r)
-	}))
 }
 
 // Own yields what was recorded of an app as a whole (of the app itself, its

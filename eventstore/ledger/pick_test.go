@@ -43,14 +43,6 @@ func TestAnAppsEntriesAreThoseOfTheWholeLog(t *testing.T) {
 		t.Errorf("of the app after %d: %v, want %v", mine[3], got, mine[4:])
 	}
 
-	noes := of(func(e codec.Entry) bool { return e.Kind() == "consent.withdrawn" })
-	if got := positions(t, l.Pick(t.Context(), app, 0, "consent.withdrawn")); len(got) != 20 || !slices.Equal(got, noes) {
-		t.Errorf("of one kind: %v, want %v", got, noes)
-	}
-	if got := positions(t, l.Pick(t.Context(), app, 0, "consent.withdrawn", "policy.published")); len(got) != 21 {
-		t.Errorf("of two kinds: %v, want 21", got)
-	}
-
 	own := of(func(e codec.Entry) bool { return e.Stream.ID == "main" })
 	if got := positions(t, l.Own(t.Context(), app)); len(got) == 0 || !slices.Equal(got, own) {
 		t.Errorf("of the app as a whole: %v, want %v", got, own)

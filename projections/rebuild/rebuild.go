@@ -10,6 +10,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"sort"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
@@ -59,60 +60,98 @@ func Text(s readmodel.Sum) string {
 // the history in memory.
 const batch = 4096
 
-// Check brings fresh, which is empty, to the position at which live stands now,
-// and returns a row for every table of either, in the order of their names.
-// Live may go on meanwhile: it is looked at once.
-func Check(ctx context.Context, h History, live, fresh Model) ([]Row, error) {
-	is, at, err := live.Hash(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("projection %s: %w", live.Name(), err)
+// A Pair is a projection as it is, and the same again, which is empty.
+type Pair struct{ Live, Fresh Model }
+
+// A fill is the filling of one projection.
+type fill struct {
+	Pair
+	is    map[string]readmodel.Sum
+	until eventstore.Position // where the live one stands
+}
+
+// Check brings every fresh projection to the position at which the live one stands now,
+// and returns a row for every table of either: projection by projection, in the order of
+// the tables' names. It reads the history once for all. The live ones may go on
+// meanwhile: each is looked at once.
+func Check(ctx context.Context, h History, pairs ...Pair) (rows []Row, err error) {
+	fills := make([]fill, len(pairs))
+	for i, p := range pairs {
+		f := &fills[i]
+		f.Pair = p
+		if f.is, f.until, err = p.Live.Hash(ctx); err != nil {
+			return nil, fmt.Errorf("projection %s: %w", p.Live.Name(), err)
+		}
 	}
-	if err := fill(ctx, h, fresh, at); err != nil {
-		return nil, fmt.Errorf("projection %s, built anew: %w", live.Name(), err)
+	if err := fillAll(ctx, h, fills); err != nil {
+		return nil, err
 	}
-	want, reached, err := fresh.Hash(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("projection %s, built anew: %w", live.Name(), err)
-	}
-	if reached != at {
-		return nil, fmt.Errorf("projection %s answers as of position %d, and no record has it: the log ends, or is another, at %d", live.Name(), at, reached)
-	}
-	both := maps.Clone(is)
-	maps.Copy(both, want)
-	var rows []Row
-	for _, table := range slices.Sorted(maps.Keys(both)) {
-		rows = append(rows, Row{live.Name(), table, at, is[table], want[table]})
+	for _, f := range fills {
+		more, err := f.compare(ctx)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, more...)
 	}
 	return rows, nil
 }
 
-// fill applies the history up to a position.
-func fill(ctx context.Context, h History, to Model, until eventstore.Position) error {
-	if until == 0 {
-		return nil
+// fillAll applies the history, to each projection up to its position.
+func fillAll(ctx context.Context, h History, fills []fill) error {
+	until := eventstore.Position(0)
+	for _, f := range fills {
+		until = max(until, f.until)
 	}
 	var entries []codec.Entry
 	for e, err := range h.Replay(ctx, 0) {
 		if err != nil {
 			return err
 		}
-		if e.Position > until {
-			break
+		if e.Position <= until {
+			entries = append(entries, e)
 		}
-		if entries = append(entries, e); len(entries) < batch && e.Position < until {
-			continue
+		if len(entries) == batch || e.Position >= until {
+			if err := applyAll(ctx, fills, entries); err != nil {
+				return err
+			}
+			entries = nil
 		}
-		if err := to.Apply(ctx, entries); err != nil {
-			return err
-		}
-		if entries = nil; e.Position == until {
+		if e.Position >= until {
 			return nil
 		}
 	}
-	if len(entries) == 0 {
-		return nil
+	return applyAll(ctx, fills, entries)
+}
+
+func applyAll(ctx context.Context, fills []fill, entries []codec.Entry) error {
+	for _, f := range fills {
+		n := sort.Search(len(entries), func(i int) bool { return entries[i].Position > f.until })
+		if n == 0 {
+			continue
+		}
+		if err := f.Fresh.Apply(ctx, entries[:n]); err != nil {
+			return fmt.Errorf("projection %s, built anew: %w", f.Live.Name(), err)
+		}
 	}
-	return to.Apply(ctx, entries)
+	return nil
+}
+
+// compare returns a row for every table of either.
+func (f *fill) compare(ctx context.Context) (rows []Row, err error) {
+	want, reached, err := f.Fresh.Hash(ctx)
+	name := f.Live.Name()
+	if err != nil {
+		return nil, fmt.Errorf("projection %s, built anew: %w", name, err)
+	}
+	if reached != f.until {
+		return nil, fmt.Errorf("projection %s answers as of position %d, and no record has it: the log ends, or is another, at %d", name, f.until, reached)
+	}
+	both := maps.Clone(f.is)
+	maps.Copy(both, want)
+	for _, table := range slices.Sorted(maps.Keys(both)) {
+		rows = append(rows, Row{name, table, f.until, f.is[table], want[table]})
+	}
+	return rows, nil
 }
 
 // Trees derives the root of every app's log once more from the records, at the

@@ -3,11 +3,13 @@ package rebuild_test
 import (
 	"context"
 	"database/sql"
+	"iter"
 	"path/filepath"
 	"testing"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/activity"
 	"consentledger/projections/consents"
@@ -60,7 +62,7 @@ func TestWhatHistoryMakesIsTheSame(t *testing.T) {
 	for name, open := range map[string]opener{"consents": openConsents, "activity": openActivity} {
 		live := told(t, w, t.TempDir(), open)
 		w.Tell("ada0", domain.WithdrawConsent{Scope: domain.Scope{All: true}}) // live is behind, and compared where it stands
-		rows, err := rebuild.Check(t.Context(), w, live, empty(t, w, open))
+		rows, err := rebuild.Check(t.Context(), w, rebuild.Pair{Live: live, Fresh: empty(t, w, open)})
 		if err != nil || len(rows) == 0 {
 			t.Fatalf("%s: %d rows, %v", name, len(rows), err)
 		}
@@ -73,6 +75,53 @@ func TestWhatHistoryMakesIsTheSame(t *testing.T) {
 				t.Errorf("%s as of %d: %+v", name, at, r)
 			}
 		}
+	}
+}
+
+// A counted ledger says how many entries were read of it.
+type counted struct {
+	*projectiontest.Teller
+	read int
+}
+
+func (c *counted) Replay(ctx context.Context, after eventstore.Position) iter.Seq2[codec.Entry, error] {
+	return func(yield func(codec.Entry, error) bool) {
+		for e, err := range c.Teller.Replay(ctx, after) {
+			if c.read++; !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// TestTheLogIsReadOnceForAll compares projections that stand at different positions.
+func TestTheLogIsReadOnceForAll(t *testing.T) {
+	w := projectiontest.NewTeller(t)
+	w.TellAll()
+	behind := told(t, w, t.TempDir(), openActivity)
+	at, err := behind.Checkpoint(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Tell("ada0", domain.WithdrawConsent{Scope: domain.Scope{All: true}})
+	pairs := []rebuild.Pair{
+		{Live: empty(t, w, openActivity), Fresh: empty(t, w, openActivity)},
+		{Live: behind, Fresh: empty(t, w, openActivity)},
+		{Live: told(t, w, t.TempDir(), openConsents), Fresh: empty(t, w, openConsents)},
+	}
+	c := &counted{Teller: w}
+	rows, err := rebuild.Check(t.Context(), c, pairs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[eventstore.Position]bool{}
+	for _, r := range rows {
+		if seen[r.Position] = true; !r.Same() {
+			t.Errorf("%s.%s as of %d is not the same", r.Projection, r.Table, r.Position)
+		}
+	}
+	if n := len(w.Entries()); len(seen) != 3 || !seen[0] || !seen[at] || c.read != n {
+		t.Errorf("%d of %d entries were read for projections as of %v", c.read, n, seen)
 	}
 }
 
@@ -93,7 +142,7 @@ func TestARowThatSomebodyChangedIsFound(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	rows, err := rebuild.Check(t.Context(), w, told(t, w, dir, openConsents), empty(t, w, openConsents))
+	rows, err := rebuild.Check(t.Context(), w, rebuild.Pair{Live: told(t, w, dir, openConsents), Fresh: empty(t, w, openConsents)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +170,7 @@ func (f future) Hash(ctx context.Context) (map[string]readmodel.Sum, eventstore.
 func TestAPositionThatTheLogDoesNotHaveIsAnError(t *testing.T) {
 	w := projectiontest.NewTeller(t)
 	w.TellAll()
-	if rows, err := rebuild.Check(t.Context(), w, future{told(t, w, t.TempDir(), openConsents)}, empty(t, w, openConsents)); err == nil {
+	if rows, err := rebuild.Check(t.Context(), w, rebuild.Pair{Live: future{told(t, w, t.TempDir(), openConsents)}, Fresh: empty(t, w, openConsents)}); err == nil {
 		t.Errorf("a projection from another log is compared: %+v", rows)
 	}
 }

@@ -55,7 +55,9 @@ func (b *batch) publish(e codec.Entry, x domain.CalendarPublished) error {
 	if err != nil {
 		return err
 	}
-	b.view.calendars.add(publication{e.Stream.App, e.Position, e.Fact()})
+	fact := e.Fact()
+	fact.Event = x
+	b.view.calendars.add(publication{e.Stream.App, e.Position, fact})
 	_, err = b.tx.Exec("INSERT INTO calendars VALUES (?, ?, ?, ?)", int64(e.Position), string(e.Stream.App), int64(e.Recorded), string(text))
 	return err
 }

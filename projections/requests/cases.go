@@ -2,7 +2,6 @@ package requests
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -10,71 +9,77 @@ import (
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/readmodel"
-
-	"github.com/go-json-experiment/json"
 )
 
 // A Case is a request or an incident as it stands.
 type Case struct {
-	App  domain.AppName `json:"-"`
-	Noun domain.Noun    `json:"-"`
-	ID   string         `json:"-"`
+	App  domain.AppName
+	Noun domain.Noun
+	ID   string
 
-	caseV1
-}
-
-// caseV1 is what is kept of a case, in the column detail; see keptV1.
-type caseV1 struct {
-	Begun         eventstore.Position `json:"begun"`
-	Person        string              `json:"person,omitzero"` // a pseudonym
-	Test          bool                `json:"test,omitzero"`
-	Types         []string            `json:"types,omitempty"`
-	Policy        string              `json:"policy,omitzero"`
-	Version       string              `json:"version,omitzero"`
-	Channel       string              `json:"channel,omitzero"`
-	Authenticated bool                `json:"authenticated,omitzero"`
-	Purposes      []domain.PurposeID  `json:"purposes,omitempty"`
-	Unpromised    []string            `json:"unpromised,omitempty"` // types for which the policy promises no date
-	Document      string              `json:"document,omitzero"`
-	Cause         string              `json:"cause,omitzero"` // the withdrawal that came with it
-	At            domain.Instant      `json:"at"`
-	Recorded      domain.Instant      `json:"recorded"`
-	Event         string              `json:"event"`
-	State         string              `json:"state"` // open, or the last word of what closed it
-	Closed        domain.Instant      `json:"closed,omitzero"`
-	Marks         []string            `json:"marks,omitempty"`
-	Done          []string            `json:"done,omitempty"` // the types that have their answer
-	Changed       domain.Instant      `json:"changed"`
+	Begun         eventstore.Position
+	Person        string // a pseudonym
+	Test          bool
+	Types         []string
+	Policy        string
+	Version       string
+	Channel       string
+	Authenticated bool
+	Purposes      []domain.PurposeID
+	Unpromised    []string // types for which the policy promises no date
+	Document      string
+	Cause         string // the withdrawal that came with it
+	At            domain.Instant
+	Recorded      domain.Instant
+	Event         string
+	State         string // open, or the last word of what closed it
+	Closed        domain.Instant
+	Marks         []string
+	Done          []string // the types that have their answer
+	Changed       domain.Instant
 }
 
 // A Step is one step of a case.
 type Step struct {
-	Position eventstore.Position `json:"-"`
-
-	stepV1
+	Position   eventstore.Position
+	Event      string
+	Kind       string
+	At         domain.Instant
+	Recorded   domain.Instant
+	Actor      string
+	RecordedBy string
+	Fields     []domain.Field // sorted by name
+	Evidence   string
+	Details    bool // there is a text of the person's, sealed
 }
 
-// stepV1 is what is kept of a step; see keptV1.
-type stepV1 struct {
-	Event      string         `json:"event"`
-	Kind       string         `json:"kind"`
-	At         domain.Instant `json:"at"`
-	Recorded   domain.Instant `json:"recorded"`
-	Actor      string         `json:"actor"`
-	RecordedBy string         `json:"recorded_by"`
-	Fields     []fieldV1      `json:"fields,omitempty"`
-	Evidence   string         `json:"evidence,omitzero"`
-	Details    bool           `json:"details,omitzero"` // there is a text of the person's, sealed
+// The columns of cases and of steps that [Case.columns] and [Step.columns] are what
+// stands in.
+const (
+	caseColumns = "app, noun, id, begun, person, test, types, policy, version, channel, authenticated, purposes, unpromised, " +
+		"document, cause, at, recorded, event, state, closed, marks, done, changed"
+	stepColumns = "position, kind, event, at, recorded, actor, recorded_by, fields, evidence, details"
+)
+
+var (
+	insertCase = "INSERT INTO cases (from_position, to_position, " + caseColumns + ") VALUES (?, " + now + strings.Repeat(", ?", 23) + ")"
+	insertStep = "INSERT INTO steps (app, noun, id, person, amount, codes, " + stepColumns + ") VALUES (?" + strings.Repeat(", ?", 15) + ")"
+)
+
+func (c *Case) columns() []any {
+	return []any{
+		&c.App, &c.Noun, &c.ID, &c.Begun, &c.Person, &c.Test, (*words)(&c.Types), &c.Policy, &c.Version, &c.Channel, &c.Authenticated, (*purposes)(&c.Purposes), (*words)(&c.Unpromised),
+		&c.Document, &c.Cause, &c.At, &c.Recorded, &c.Event, &c.State, &c.Closed, (*words)(&c.Marks), (*words)(&c.Done), &c.Changed,
+	}
 }
 
-type fieldV1 struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
+func (s *Step) columns() []any {
+	return []any{&s.Position, &s.Kind, &s.Event, &s.At, &s.Recorded, &s.Actor, &s.RecordedBy, (*fields)(&s.Fields), &s.Evidence, &s.Details}
 }
 
 func (b *batch) receive(e codec.Entry, x domain.RequestReceived) error {
-	c := &Case{App: e.Stream.App, Noun: e.Stream.Noun, ID: e.Stream.ID}
-	c.caseV1 = caseV1{
+	c := &Case{
+		App: e.Stream.App, Noun: e.Stream.Noun, ID: e.Stream.ID,
 		Begun: e.Position, Person: x.Subject, Policy: x.Policy, Version: x.Version.String(), Channel: string(x.Channel), Authenticated: x.Authenticated,
 		Purposes: x.Purposes, At: e.At, Recorded: e.Recorded, Event: e.ID.String(), State: "open",
 	}
@@ -94,7 +99,9 @@ func (b *batch) receive(e codec.Entry, x domain.RequestReceived) error {
 	if c.Test, err = b.isTest(c.App, c.Person); err != nil {
 		return err
 	}
-	c.Marks = domain.Request{}.Evolve(e.Fact()).Marks
+	fact := e.Fact()
+	fact.Event = x
+	c.Marks = domain.Request{}.Evolve(fact).Marks
 	return b.writeCase(e, c)
 }
 
@@ -106,8 +113,7 @@ func (b *batch) step(e codec.Entry, x domain.Stepped) error {
 	case c == nil && e.Stream.Noun != domain.IncidentNoun:
 		return fmt.Errorf("a step of %s, which was never received", e.Stream.Noun)
 	case c == nil:
-		c = &Case{App: e.Stream.App, Noun: e.Stream.Noun, ID: e.Stream.ID}
-		c.caseV1 = caseV1{Begun: e.Position, At: e.At, Recorded: e.Recorded, Event: e.ID.String()}
+		c = &Case{App: e.Stream.App, Noun: e.Stream.Noun, ID: e.Stream.ID, Begun: e.Position, At: e.At, Recorded: e.Recorded, Event: e.ID.String()}
 	}
 	if err := b.writeStep(e, x, c); err != nil {
 		return err
@@ -115,7 +121,7 @@ func (b *batch) step(e codec.Entry, x domain.Stepped) error {
 	if c.Noun == domain.IncidentNoun {
 		err = b.foldIncident(c)
 	} else {
-		err = b.foldRequest(e, c)
+		err = b.foldRequest(e, x, c)
 	}
 	if err != nil {
 		return err
@@ -124,9 +130,9 @@ func (b *batch) step(e codec.Entry, x domain.Stepped) error {
 }
 
 func (b *batch) writeStep(e codec.Entry, x domain.Stepped, c *Case) error {
-	s := stepV1{Event: e.ID.String(), Kind: string(x.Kind), At: e.At, Recorded: e.Recorded, Actor: e.Actor, RecordedBy: e.RecordedBy}
-	for _, f := range x.Fields {
-		s.Fields = append(s.Fields, fieldV1(f))
+	s := Step{
+		Position: e.Position, Event: e.ID.String(), Kind: string(x.Kind), At: e.At, Recorded: e.Recorded, Actor: e.Actor, RecordedBy: e.RecordedBy,
+		Fields: x.Fields,
 	}
 	if x.Evidence != (domain.Hash{}) {
 		s.Evidence = x.Evidence.String()
@@ -143,17 +149,12 @@ func (b *batch) writeStep(e codec.Entry, x domain.Stepped, c *Case) error {
 			return err
 		}
 	}
-	text, err := json.Marshal(&s)
-	if err != nil {
-		return err
-	}
-	_, err = b.tx.Exec("INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		string(c.App), string(c.Noun), c.ID, int64(e.Position), s.Kind, c.Person, amount, codes, string(text))
+	_, err := b.tx.Exec(insertStep, append([]any{string(c.App), string(c.Noun), c.ID, c.Person, amount, codes}, s.columns()...)...)
 	return err
 }
 
 // foldRequest folds the request's steps as the domain does.
-func (b *batch) foldRequest(e codec.Entry, c *Case) error {
+func (b *batch) foldRequest(e codec.Entry, x domain.Stepped, c *Case) error {
 	received := domain.RequestReceived{Authenticated: c.Authenticated}
 	for _, name := range c.Types {
 		t, err := domain.ParseRequestType(name)
@@ -174,7 +175,7 @@ func (b *batch) foldRequest(e codec.Entry, c *Case) error {
 	}
 	if !r.Marks.Has("open") {
 		c.State, c.Closed = strings.TrimPrefix(string(r.Outcome), "request."), e.Recorded
-		if x, _ := e.Event.(domain.Stepped); x.Late() {
+		if x.Late() {
 			c.Closed = closed
 		}
 	}
@@ -190,34 +191,18 @@ func (b *batch) foldIncident(c *Case) error {
 
 // steps calls fold for every step of a case, with what a fold needs of it.
 func (b *batch) steps(c *Case, fold func(domain.Fact)) error {
-	return b.tx.Each("SELECT step FROM steps WHERE app = ? AND noun = ? AND id = ? ORDER BY position", []any{string(c.App), string(c.Noun), c.ID}, func(scan func(...any) error) error {
-		s, err := readStep(scan)
+	return b.tx.Each("SELECT "+stepColumns+" FROM steps WHERE app = ? AND noun = ? AND id = ? ORDER BY position", []any{string(c.App), string(c.Noun), c.ID}, func(scan func(...any) error) error {
+		var s Step
+		err := scan(s.columns()...)
 		if err == nil {
-			fold(domain.Fact{At: s.At, Recorded: s.Recorded, Event: s.stepped()})
+			fold(domain.Fact{At: s.At, Recorded: s.Recorded, Event: domain.Stepped{Kind: domain.StepKind(s.Kind), Fields: s.Fields}})
 		}
 		return err
 	})
 }
 
-func readStep(scan func(...any) error, more ...any) (s Step, err error) {
-	var text []byte
-	if err := scan(append([]any{&text}, more...)...); err != nil {
-		return s, err
-	}
-	err = json.Unmarshal(text, &s.stepV1, json.RejectUnknownMembers(true))
-	return s, err
-}
-
-func (s stepV1) stepped() domain.Stepped {
-	x := domain.Stepped{Kind: domain.StepKind(s.Kind)}
-	for _, f := range s.Fields {
-		x.Fields = append(x.Fields, domain.Field(f))
-	}
-	return x
-}
-
 func (b *batch) findCase(s domain.StreamID) (found *Case, err error) {
-	err = b.tx.Each("SELECT app, noun, id, detail FROM cases WHERE app = ? AND noun = ? AND id = ? AND to_position = "+now,
+	err = b.tx.Each("SELECT "+caseColumns+" FROM cases WHERE app = ? AND noun = ? AND id = ? AND to_position = "+now,
 		[]any{string(s.App), string(s.Noun), s.ID}, func(scan func(...any) error) error {
 			found, err = readCase(scan)
 			return err
@@ -227,27 +212,18 @@ func (b *batch) findCase(s domain.StreamID) (found *Case, err error) {
 
 func readCase(scan func(...any) error) (*Case, error) {
 	c := new(Case)
-	var detail []byte
-	if err := scan((*string)(&c.App), (*string)(&c.Noun), &c.ID, &detail); err != nil {
-		return nil, err
-	}
-	return c, json.Unmarshal(detail, &c.caseV1, json.RejectUnknownMembers(true))
+	return c, scan(c.columns()...)
 }
 
 // writeCase closes the row that is there and opens the next.
 func (b *batch) writeCase(e codec.Entry, c *Case) error {
 	c.Changed = e.Recorded
-	err := closeRow(b.tx, "UPDATE cases SET to_position = ?, to_recorded = ? WHERE app = ? AND noun = ? AND id = ? AND to_position = "+now, e, string(c.App), string(c.Noun), c.ID)
+	_, err := b.tx.Exec("UPDATE cases SET to_position = ? WHERE app = ? AND noun = ? AND id = ? AND to_position = "+now,
+		int64(e.Position), string(c.App), string(c.Noun), c.ID)
 	if err != nil {
 		return err
 	}
-	detail, err := json.Marshal(&c.caseV1)
-	if err != nil {
-		return err
-	}
-	_, err = b.tx.Exec("INSERT INTO cases VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		string(c.App), string(c.Noun), c.ID, int64(e.Position), int64(math.MaxInt64), int64(e.Recorded), int64(math.MaxInt64),
-		int64(c.Begun), c.Person, c.Test, listOf(c.Types), c.State, string(detail))
+	_, err = b.tx.Exec(insertCase, append([]any{int64(e.Position)}, c.columns()...)...)
 	return err
 }
 
@@ -271,7 +247,7 @@ func (v *View) Cases(ctx ctx, q CaseQuery) (list []Case, asOf eventstore.Positio
 		if asOf, err = q.Known.position(position); err != nil {
 			return err
 		}
-		query := "SELECT app, noun, id, detail FROM cases WHERE app = ? AND noun = ? AND begun > ? AND from_position <= ? AND to_position > ? AND test = 0"
+		query := "SELECT " + caseColumns + " FROM cases WHERE app = ? AND noun = ? AND begun > ? AND from_position <= ? AND to_position > ? AND test = 0"
 		args := []any{string(q.App), string(q.Noun), int64(q.After), int64(asOf), int64(asOf)}
 		if q.State != "" {
 			query, args = query+" AND state = ?", append(args, q.State)
@@ -301,7 +277,7 @@ func (v *View) Case(ctx ctx, s domain.StreamID, k Known, at domain.Instant) (c C
 		if asOf, err = k.position(position); err != nil {
 			return err
 		}
-		err := tx.Each("SELECT app, noun, id, detail FROM cases WHERE app = ? AND noun = ? AND id = ? AND from_position <= ? AND to_position > ?",
+		err := tx.Each("SELECT "+caseColumns+" FROM cases WHERE app = ? AND noun = ? AND id = ? AND from_position <= ? AND to_position > ?",
 			[]any{string(s.App), string(s.Noun), s.ID, int64(asOf), int64(asOf)}, func(scan func(...any) error) error {
 				found, err := readCase(scan)
 				if err == nil {
@@ -312,11 +288,10 @@ func (v *View) Case(ctx ctx, s domain.StreamID, k Known, at domain.Instant) (c C
 		if err != nil || !ok {
 			return err
 		}
-		err = tx.Each("SELECT step, position FROM steps WHERE app = ? AND noun = ? AND id = ? AND position <= ? ORDER BY position",
+		err = tx.Each("SELECT "+stepColumns+" FROM steps WHERE app = ? AND noun = ? AND id = ? AND position <= ? ORDER BY position",
 			[]any{string(s.App), string(s.Noun), s.ID, int64(asOf)}, func(scan func(...any) error) error {
-				var p int64
-				step, err := readStep(scan, &p)
-				step.Position = eventstore.Position(p)
+				var step Step
+				err := scan(step.columns()...)
 				steps = append(steps, step)
 				return err
 			})

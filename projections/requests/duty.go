@@ -1,7 +1,6 @@
 package requests
 
 import (
-	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,9 +8,6 @@ import (
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
-	"consentledger/projections/readmodel"
-
-	"github.com/go-json-experiment/json"
 )
 
 // duty applies a fact about an obligation: its row, and those beside it that
@@ -43,9 +39,7 @@ func (b *batch) duty(e codec.Entry) error {
 	rank(list)
 	for i, x := range list {
 		if x == o || before[i] != (mark{x.Binding, x.Exceeds}) {
-			if err := b.write(e, x); err != nil {
-				return err
-			}
+			b.write(e, x)
 		}
 	}
 	return nil
@@ -56,8 +50,10 @@ func (b *batch) opened(e codec.Entry, stream string, x domain.ObligationOpened) 
 	if err != nil {
 		return nil, err
 	}
-	o := kind.obligation(stream)
-	o.keptV1 = keptV1{Person: x.Cause.Subject, CauseStream: x.Cause.Stream, Opened: e.Recorded, OpenedPosition: e.Position, Days: -1}
+	b.duties++
+	o := &Obligation{Stream: stream, duty: b.size.duties + b.duties}
+	kind.describe(o)
+	o.kept = kept{Person: x.Cause.Subject, CauseStream: x.Cause.Stream, Opened: e.Recorded, OpenedPosition: e.Position, Days: -1}
 	if x.Cause.Event != (domain.EventID{}) {
 		o.CauseEvent = eventstore.EventID(x.Cause.Event).String()
 	}
@@ -220,6 +216,7 @@ func (b *batch) move(o *Obligation, e codec.Entry, x domain.ObligationMoved) err
 		m.By = eventstore.EventID(x.By).String()
 	}
 	o.Moves = append(o.Moves[:len(o.Moves):len(o.Moves)], m)
+	b.moves = append(b.moves, move{o, len(o.Moves), m})
 	return nil
 }
 
@@ -287,47 +284,6 @@ func (b *batch) stream(app domain.AppName, stream string, begins bool) ([]*Oblig
 	return list, nil
 }
 
-// open reads the row of a number from the file.
-func (x *index) open(tx *readmodel.Tx, number int64) (o *Obligation, err error) {
-	err = tx.Each("SELECT sort, stream, detail FROM obligations WHERE number = ?", []any{number}, func(scan func(...any) error) error {
-		o, err = readObligation(scan, x.all())
-		return err
-	})
-	if err == nil && o == nil {
-		err = fmt.Errorf("row %d of the obligations is not there", number)
-	}
-	return o, err
-}
-
-// readObligation reads a row of sort, stream, detail, and more.
-func readObligation(scan func(...any) error, sorts []*sort, more ...any) (*Obligation, error) {
-	var number int64
-	var stream string
-	var detail sql.RawBytes
-	if err := scan(append([]any{&number, &stream, &detail}, more...)...); err != nil {
-		return nil, err
-	}
-	if number < 1 || number > int64(len(sorts)) {
-		return nil, fmt.Errorf("an obligation of %s is of sort %d of %d", stream, number, len(sorts))
-	}
-	o := sorts[number-1].obligation(stream)
-	return o, json.Unmarshal(detail, &o.keptV1, json.RejectUnknownMembers(true))
-}
-
-// write adds a row of an obligation.
-func (b *batch) write(e codec.Entry, o *Obligation) error {
-	o.Revision++
-	text, err := o.appendTo(b.text[:0])
-	if err != nil {
-		return err
-	}
-	b.text = text
-	number := b.size.rows + int64(len(b.lines)) + 1
-	b.lines = append(b.lines, o.line(number, e.Position))
-	_, err = b.tx.Exec("INSERT INTO obligations VALUES (?, ?, ?, ?, ?, ?)", number, int64(e.Position), o.of.number, o.Stream, o.concerns(), string(text))
-	return err
-}
-
 // concerns returns the stream of the request or incident that shows the
 // obligation; empty: of none.
 func (o *Obligation) concerns() string {
@@ -337,26 +293,6 @@ func (o *Obligation) concerns() string {
 		}
 	}
 	return ""
-}
-
-func closeRow(tx *readmodel.Tx, query string, e codec.Entry, key ...any) error {
-	_, err := tx.Exec(query, append([]any{int64(e.Position), int64(e.Recorded)}, key...)...)
-	return err
-}
-
-// listOf writes words so that each can be found between commas.
-func listOf(words []string) string {
-	if len(words) == 0 {
-		return ""
-	}
-	return "," + strings.Join(words, ",") + ","
-}
-
-func wordsOf(list string) []string {
-	if list == "" {
-		return nil
-	}
-	return strings.Split(strings.Trim(list, ","), ",")
 }
 
 func (b *batch) isTest(app domain.AppName, person string) (bool, error) {

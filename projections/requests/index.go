@@ -1,6 +1,7 @@
 package requests
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 
@@ -25,7 +26,7 @@ type index struct {
 }
 
 // A size is how far an index is.
-type size struct{ rows, sorts int64 }
+type size struct{ rows, duties, sorts int64 }
 
 // An owed is what an app owes.
 type owed struct {
@@ -92,18 +93,8 @@ func (o *Obligation) standing() standing {
 
 // A line is a row that no index has yet.
 type line struct {
-	row  // without its duty
-	duty duty
-}
-
-func (o *Obligation) line(number int64, from eventstore.Position) line {
-	return line{
-		row{
-			standing: o.standing(), of: o.of, opened: o.Opened, number: number, from: from, to: forever, day: o.Due.Day, days: int32(o.Days),
-			provisional: o.Due.Provisional, binding: o.Binding, test: o.Test,
-		},
-		duty{stream: o.Stream, person: o.Person, of: o.of},
-	}
+	Obligation
+	from, to eventstore.Position
 }
 
 // forever is where a row ends that is the newest of its obligation.
@@ -134,7 +125,7 @@ func (x *index) read(tx *readmodel.Tx, position eventstore.Position) error {
 
 // follow adds what Apply wrote to an index of some size, and as far as the file
 // was before; another's readers have read it already, or will.
-func (x *index) follow(before, position eventstore.Position, was size, sorts []*sort, lines []line) {
+func (x *index) follow(before, position eventstore.Position, was size, sorts []*sort, lines []*line) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.asOf != before || x.count != was {
@@ -143,8 +134,8 @@ func (x *index) follow(before, position eventstore.Position, was size, sorts []*
 	for _, s := range sorts {
 		x.addSort(s)
 	}
-	for i := range lines {
-		x.addRow(&lines[i])
+	for _, n := range lines {
+		x.addRow(n)
 	}
 	x.asOf = position
 }
@@ -166,20 +157,27 @@ func (x *index) addRow(n *line) {
 		w = &owed{streams: map[string]*duty{}}
 		x.apps[n.of.app] = w
 	}
-	w.add(n)
 	x.count.rows++
+	if w.add(n) {
+		x.count.duties++
+	}
 }
 
-// add adds a row, and ends the one before it.
-func (w *owed) add(n *line) {
-	r := n.row
-	if r.duty = w.find(n.duty.stream, n.of.id); r.duty != nil {
+// add adds a row, and ends the one before it. It reports whether it is the first of
+// its obligation.
+func (w *owed) add(n *line) (first bool) {
+	r := row{
+		standing: n.standing(), of: n.of, opened: n.Opened, number: n.row, from: n.from, to: forever, day: n.Due.Day, days: int32(n.Days),
+		provisional: n.Due.Provisional, binding: n.Binding, test: n.Test,
+	}
+	if r.duty = w.find(n.Stream, n.of.id); r.duty != nil {
 		w.rows[r.duty.newest].to = r.from
 	} else {
-		r.duty = w.open(n.duty)
+		r.duty, first = w.open(duty{stream: n.Stream, person: n.Person, of: n.of}), true
 	}
 	r.duty.newest = len(w.rows)
 	w.rows = append(w.rows, r)
+	return first
 }
 
 func (w *owed) find(stream, id string) *duty {
@@ -281,14 +279,41 @@ func (x *index) readSorts(tx *readmodel.Tx) error {
 }
 
 func (x *index) readRows(tx *readmodel.Tx) error {
-	return tx.Each("SELECT sort, stream, detail, number, from_position FROM obligations WHERE number > ? ORDER BY number", []any{x.count.rows}, func(scan func(...any) error) error {
-		var number, from int64
-		o, err := readObligation(scan, x.sorts, &number, &from)
-		if err != nil {
+	return tx.Each("SELECT d.sort, d.stream, d.person, d.opened, r.number, r.from_position, r.test, r.phase, r.day, r.over, r.risk, r.provisional, "+
+		"r.held, r.binding, r.outcome, r.settled, r.days FROM duty_rows r CROSS JOIN duties d ON d.number = r.duty WHERE r.number > ? ORDER BY r.number",
+		[]any{x.count.rows}, func(scan func(...any) error) error {
+			var of int
+			n := &line{to: forever}
+			o, d := &n.Obligation, &n.Due
+			err := scan(&of, &o.Stream, &o.Person, &o.Opened, &o.row, &n.from, &o.Test, (*phase)(&d.Phase), &d.Day, &d.Over, &d.Risk, &d.Provisional,
+				&o.Held, &o.Binding, (*outcome)(&o.Outcome), &o.Settled, &o.Days)
+			if err != nil {
+				return err
+			}
+			if o.of, err = sortAt(x.sorts, of); err == nil {
+				o.Kind = o.of.kind // which its standing depends on
+				x.addRow(n)
+			}
 			return err
-		}
-		n := o.line(number, eventstore.Position(from))
-		x.addRow(&n)
-		return nil
-	})
+		})
+}
+
+// sortAt returns the sort of a number.
+func sortAt(sorts []*sort, n int) (*sort, error) {
+	if n < 1 || n > len(sorts) {
+		return nil, fmt.Errorf("an obligation is of sort %d of %d", n, len(sorts))
+	}
+	return sorts[n-1], nil
+}
+
+// open reads the row of a number from the file.
+func (x *index) open(tx *readmodel.Tx, number int64) (*Obligation, error) {
+	list, err := x.find(tx, "r.number = ?", number)
+	if err == nil && len(list) == 0 {
+		err = fmt.Errorf("row %d of the obligations is not there", number)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return list[0], nil
 }

@@ -59,9 +59,7 @@ func (b *batch) remark(e codec.Entry, test bool) error {
 				continue
 			}
 			o.Test = test
-			if err := b.write(e, o); err != nil {
-				return err
-			}
+			b.write(e, o)
 		}
 	}
 	return b.remarkCases(e, test)
@@ -69,7 +67,7 @@ func (b *batch) remark(e codec.Entry, test bool) error {
 
 func (b *batch) remarkCases(e codec.Entry, test bool) error {
 	var list []*Case
-	err := b.tx.Each("SELECT app, noun, id, detail FROM cases WHERE app = ? AND person = ? AND person <> '' AND to_position = "+now+" ORDER BY begun",
+	err := b.tx.Each("SELECT "+caseColumns+" FROM cases WHERE app = ? AND person = ? AND person <> '' AND to_position = "+now+" ORDER BY begun",
 		[]any{string(e.Stream.App), e.Stream.ID}, func(scan func(...any) error) error {
 			c, err := readCase(scan)
 			list = append(list, c)

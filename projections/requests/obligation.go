@@ -31,9 +31,11 @@ type Obligation struct {
 	CauseKind string
 	Clock     string // see [batch.clock]
 
-	keptV1
+	kept
 
-	of *sort // what it has in common with others
+	of   *sort // what it has in common with others
+	duty int64 // its number
+	row  int64 // the number of this row of it; zero: it has none yet
 }
 
 // A sort is what many obligations have in common: a row of the table sorts.
@@ -60,73 +62,70 @@ type common struct {
 	month     string // of opening, where the rule is
 }
 
-// obligation returns one of a sort, of which nothing else is known yet.
-func (s *sort) obligation(stream string) *Obligation {
-	return &Obligation{
-		App: s.app, Stream: stream, ID: s.id, Kind: s.kind, Types: wordsOf(s.types), Target: s.target, Rule: s.rule, Source: s.source, Law: s.law,
-		Version: s.version, RuleSet: s.ruleSet, Keeps: wordsOf(s.keeps), CauseKind: s.causeKind, Clock: s.clock, of: s,
-	}
+// describe tells an obligation of a sort what it has in common with others.
+func (s *sort) describe(o *Obligation) {
+	o.App, o.ID, o.Kind, o.Types, o.Target, o.Rule, o.Source, o.Law = s.app, s.id, s.kind, wordsOf(s.types), s.target, s.rule, s.source, s.law
+	o.Version, o.RuleSet, o.Keeps, o.CauseKind, o.Clock, o.of = s.version, s.ruleSet, wordsOf(s.keeps), s.causeKind, s.clock, s
 }
 
-// keptV1 is what is kept of an obligation beside its [sort], in the column detail.
-// The schema's hash covers no shape: whoever changes this one changes the
-// schema's comment, so that the file is built again.
-type keptV1 struct {
-	Person string `json:"person,omitzero"` // a pseudonym
-	Test   bool   `json:"test,omitzero"`
+// kept is what is kept of an obligation beside its [sort], in the tables duties,
+// duty_rows and duty_moves.
+type kept struct {
+	Person string // a pseudonym
+	Test   bool
 
-	CauseEvent  string `json:"cause_event,omitzero"`
-	CauseStream string `json:"cause_stream,omitzero"`
+	CauseEvent  string
+	CauseStream string
 
-	Opened         domain.Instant      `json:"opened"`
-	OpenedPosition eventstore.Position `json:"opened_position"`
-	Due            Due                 `json:"due"`
-	Held           bool                `json:"held,omitzero"`    // a legal hold stops it
-	Waits          string              `json:"waits,omitzero"`   // what its clock starts with, if it has not started
-	Stands         []string            `json:"stands,omitempty"` // the reasons for which its clock stands still
-	Moves          []Move              `json:"moves,omitempty"`
-	Binding        bool                `json:"binding,omitzero"`
-	Exceeds        bool                `json:"exceeds,omitzero"` // a promise later than a law's ceiling
+	Opened         domain.Instant
+	OpenedPosition eventstore.Position
+	Due            Due
+	Held           bool     // a legal hold stops it
+	Waits          string   // what its clock starts with, if it has not started
+	Stands         []string // the reasons for which its clock stands still
+	Moves          []Move
+	Binding        bool
+	Exceeds        bool // a promise later than a law's ceiling
 
-	Outcome         State               `json:"outcome,omitzero"` // met, met late or void; zero: none of them
-	Settled         domain.Instant      `json:"settled,omitzero"` // when it became so
-	SettledPosition eventstore.Position `json:"settled_position,omitzero"`
-	Met             domain.Instant      `json:"met,omitzero"`     // the moment that counts
-	Claimed         domain.Instant      `json:"claimed,omitzero"` // what the source of it said
-	MetBy           string              `json:"met_by,omitzero"`
-	Evidence        string              `json:"evidence,omitzero"`
-	Reason          string              `json:"reason,omitzero"` // why it is void
-	Days            int                 `json:"days"`            // working days from day zero until it was met; -1: not met, or not started
+	Outcome         State          // met, met late or void; zero: none of them
+	Settled         domain.Instant // when it became so
+	SettledPosition eventstore.Position
+	Met             domain.Instant // the moment that counts
+	Claimed         domain.Instant // what the source of it said
+	MetBy           string
+	Evidence        string
+	Reason          string // why it is void
+	Days            int    // working days from day zero until it was met; -1: not met, or not started
 
-	AtRisk  domain.Instant `json:"at_risk,omitzero"` // when it was said to be so
-	Overdue domain.Instant `json:"overdue,omitzero"`
-	Changed domain.Instant `json:"changed"`
-	Events  []string       `json:"events,omitempty"` // that prove it, in their order
+	AtRisk  domain.Instant // when it was said to be so
+	Overdue domain.Instant
+	Changed domain.Instant
+	Events  []string // that prove it, in their order
 
-	Revision int `json:"revision"` // how many rows there were of it, this one included
+	Revision int // how many rows there were of it, this one included
 }
 
 // A Due is the due date that the newest fact holds.
 type Due struct {
-	Phase       domain.DueState `json:"phase,omitzero"`
-	Start       domain.Instant  `json:"start,omitzero"`
-	DayZero     domain.Date     `json:"day_zero,omitzero"`
-	Date        domain.Date     `json:"date,omitzero"`  // zero for rules in hours
-	Day         domain.Date     `json:"day,omitzero"`   // the local date of the end, also for rules in hours
-	Until       domain.Instant  `json:"until,omitzero"` // the exclusive bound; for hours the due instant itself
-	Over        domain.Instant  `json:"over"`           // the first instant that is too late; [Never] if there is none
-	Risk        domain.Instant  `json:"risk"`           // from when on little time is left; [Never] if there is none
-	Unit        string          `json:"unit"`
-	TimeZone    string          `json:"time_zone"`
-	Provisional bool            `json:"provisional,omitzero"`
-	Gap         domain.Date     `json:"gap,omitzero"`
-	Safe        domain.Date     `json:"safe,omitzero"`
-	TailExposed bool            `json:"tail_exposed,omitzero"`
-	Extended    bool            `json:"extended,omitzero"`
-	Elapsed     int64           `json:"elapsed,omitzero"`
-	Remaining   int64           `json:"remaining,omitzero"`
-	Counted     string          `json:"counted,omitzero"` // what those two count
-	Calendars   []string        `json:"calendars,omitempty"`
+	Phase       domain.DueState
+	Start       domain.Instant
+	DayZero     domain.Date
+	Date        domain.Date    // zero for rules in hours
+	Day         domain.Date    // the local date of the end, also for rules in hours
+	Until       domain.Instant // the exclusive bound; for hours the due instant itself
+	Over        domain.Instant // the first instant that is too late; [Never] if there is none
+	Risk        domain.Instant // from when on little time is left; [Never] if there is none
+	Unit        string
+	TimeZone    string
+	Provisional bool
+	Gap         domain.Date
+	Safe        domain.Date
+	TailExposed bool
+	Extended    bool
+	Elapsed     int64
+	Remaining   int64
+	Counted     string // what those two count
+	Calendars   []string
 }
 
 // Reported reports whether the date rests on days that somebody reports and no
@@ -140,14 +139,14 @@ const Never domain.Instant = 1<<63 - 1
 
 // A Move is a due date that was computed again.
 type Move struct {
-	Why      string         `json:"why"`
-	By       string         `json:"by,omitzero"` // the calendar's event
-	Event    string         `json:"event"`
-	Recorded domain.Instant `json:"recorded"`
-	Was      domain.Date    `json:"was,omitzero"` // zero: it had none
-	WasUntil domain.Instant `json:"was_until,omitzero"`
-	Is       domain.Date    `json:"is,omitzero"`
-	IsUntil  domain.Instant `json:"is_until,omitzero"`
+	Why      string
+	By       string // the calendar's event
+	Event    string
+	Recorded domain.Instant
+	Was      domain.Date // zero: it had none
+	WasUntil domain.Instant
+	Is       domain.Date
+	IsUntil  domain.Instant
 }
 
 // dueOf returns what to keep of a due date.

@@ -270,15 +270,14 @@ func (v *View) dutiesOf(tx *readmodel.Tx, of domain.StreamID, position, asOf eve
 	if err != nil {
 		return nil, err
 	}
-	newest, sorts := map[Place]*Obligation{}, v.index.all()
-	err = tx.Each("SELECT sort, stream, detail FROM obligations WHERE concerns = ? AND from_position <= ? ORDER BY number", []any{of.String(), int64(asOf)}, func(scan func(...any) error) error {
-		o, err := readObligation(scan, sorts)
-		if err == nil && o.Opened <= at {
-			newest[Place{Stream: o.Stream, ID: o.ID}] = o
+	rows, err := v.index.find(tx, "d.concerns = ? AND r.from_position <= ? AND r.to_position > ?", of.String(), int64(asOf), int64(asOf))
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range rows {
+		if o.Opened > at {
+			continue
 		}
-		return err
-	})
-	for _, o := range newest {
 		r.judge(o)
 		list = append(list, *o)
 	}

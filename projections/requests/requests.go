@@ -21,96 +21,19 @@ import (
 
 var _ projections.Projection = (*View)(nil)
 
-// A row of obligations is there from from_position on, until the next of the same
-// obligation: rows are added, and nothing else is done to them. They are found,
-// sorted and counted by an [index] of them in memory, so that the file needs
-// none, but for what is asked of one case: concerns is the request or incident
-// whose obligation it is, or whose it follows from. detail is a keptV1, with its
-// cause, and what its clock waits for.
-//
-// A case is there from from_position on, and not at to_position any more. The one
-// that is there now has the largest number there. Columns are for finding; detail
-// is the whole, a caseV1.
-//
-// Instants are milliseconds.
-const schema = `
--- detail says what a clock waits for
-CREATE TABLE obligations (
-	number INTEGER PRIMARY KEY, from_position INTEGER NOT NULL,
-	sort INTEGER NOT NULL, stream TEXT NOT NULL, concerns TEXT NOT NULL,
-	detail TEXT NOT NULL
-);
-CREATE INDEX obligations_concern ON obligations (concerns) WHERE concerns <> '';
--- what many obligations have in common, numbered as it comes; types and keeps have commas around
-CREATE TABLE sorts (
-	number INTEGER PRIMARY KEY, app TEXT NOT NULL, id TEXT NOT NULL,
-	kind TEXT NOT NULL, types TEXT NOT NULL, target TEXT NOT NULL, rule TEXT NOT NULL, source TEXT NOT NULL, law INTEGER NOT NULL,
-	version TEXT NOT NULL, rule_set TEXT NOT NULL, keeps TEXT NOT NULL, cause_kind TEXT NOT NULL, clock TEXT NOT NULL, month TEXT NOT NULL
-);
--- requests and incidents
-CREATE TABLE cases (
-	app TEXT NOT NULL, noun TEXT NOT NULL, id TEXT NOT NULL,
-	from_position INTEGER NOT NULL, to_position INTEGER NOT NULL,
-	from_recorded INTEGER NOT NULL, to_recorded INTEGER NOT NULL,
-	begun INTEGER NOT NULL, person TEXT NOT NULL, test INTEGER NOT NULL, types TEXT NOT NULL, state TEXT NOT NULL,
-	detail TEXT NOT NULL,
-	PRIMARY KEY (app, noun, id, from_position)
-);
-CREATE INDEX cases_begun ON cases (app, noun, begun, from_position, to_position);
-CREATE INDEX cases_person ON cases (app, person) WHERE person <> '';
--- step: a stepV1; amount and codes: what a fee is, and the grounds of a no
-CREATE TABLE steps (
-	app TEXT NOT NULL, noun TEXT NOT NULL, id TEXT NOT NULL, position INTEGER NOT NULL,
-	kind TEXT NOT NULL, person TEXT NOT NULL, amount TEXT NOT NULL, codes TEXT NOT NULL,
-	step TEXT NOT NULL,
-	PRIMARY KEY (app, noun, id, position)
-) WITHOUT ROWID;
-CREATE INDEX steps_amount ON steps (app, kind, amount, person, position) WHERE amount <> '';
-CREATE INDEX steps_codes ON steps (app, codes, person, position) WHERE codes <> '';
--- the marks of tests, from one position up to the one that voids it
-CREATE TABLE tests (
-	app TEXT NOT NULL, person TEXT NOT NULL, event TEXT NOT NULL,
-	position INTEGER NOT NULL, ended INTEGER NOT NULL,
-	PRIMARY KEY (app, person, event)
-) WITHOUT ROWID;
--- calendar: a calendarV1
-CREATE TABLE calendars (
-	position INTEGER PRIMARY KEY, app TEXT NOT NULL, recorded INTEGER NOT NULL, calendar TEXT NOT NULL
-);
--- the places whose days are counted: a time zone, a space, a jurisdiction
-CREATE TABLE clocks (
-	app TEXT NOT NULL, clock TEXT NOT NULL,
-	PRIMARY KEY (app, clock)
-) WITHOUT ROWID;
--- answers "you may", and nos that came later than they were said
-CREATE TABLE answers (
-	app TEXT NOT NULL, person TEXT NOT NULL, position INTEGER NOT NULL,
-	purpose TEXT NOT NULL, valid INTEGER NOT NULL, recorded INTEGER NOT NULL, event TEXT NOT NULL,
-	PRIMARY KEY (app, person, position)
-) WITHOUT ROWID;
-CREATE TABLE late (
-	app TEXT NOT NULL, person TEXT NOT NULL, position INTEGER NOT NULL,
-	at INTEGER NOT NULL, recorded INTEGER NOT NULL, purposes TEXT NOT NULL, event TEXT NOT NULL,
-	PRIMARY KEY (app, position)
-) WITHOUT ROWID;
-CREATE TABLE apps (
-	app TEXT NOT NULL PRIMARY KEY, jurisdiction TEXT NOT NULL
-) WITHOUT ROWID;
--- the latest time at which anything was recorded
-CREATE TABLE newest (
-	one INTEGER PRIMARY KEY CHECK (one = 1), recorded INTEGER NOT NULL
-);
-INSERT INTO newest VALUES (1, 0);
-`
-
-// now is the to_position of the cases that are there now.
-const now = "9223372036854775807"
-
 // A View is the projection. Its queries may be called concurrently.
 type View struct {
 	db        *readmodel.DB
 	calendars calendars
 	index     index
+	rows      written // owned by Apply
+}
+
+// A move is one to write.
+type move struct {
+	of    *Obligation
+	place int // among those of its obligation, from 1
+	Move
 }
 
 // Open returns the View kept in the directory dir.
@@ -119,7 +42,7 @@ func Open(ctx context.Context, dir string) (*View, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &View{db: db}
+	v := &View{db: db, rows: newWritten()}
 	for _, load := range []func(*readmodel.Tx, eventstore.Position) error{v.calendars.load, v.index.read} {
 		if err := db.View(ctx, load); err != nil {
 			db.Close()
@@ -155,7 +78,10 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 	if err != nil {
 		return err
 	}
-	b := batch{view: v, streams: map[string][]*Obligation{}, clocks: map[appClock]bool{}, jurisdictions: map[domain.AppName]string{}}
+	b := batch{
+		view: v, streams: map[string][]*Obligation{}, ended: map[int64]eventstore.Position{},
+		clocks: map[appClock]bool{}, jurisdictions: map[domain.AppName]string{},
+	}
 	err = v.db.Apply(ctx, entries, func(tx *readmodel.Tx) error {
 		b.tx = tx
 		if err := v.index.read(tx, before); err != nil {
@@ -166,15 +92,11 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 			return err
 		}
 		for _, e := range entries {
-			for _, one := range append([]codec.Entry{e}, e.Owed()...) {
-				if err := b.entry(one); err != nil {
-					return fmt.Errorf("entry %d: %w", e.Position, err)
-				}
+			if err := b.entry(e); err != nil {
+				return fmt.Errorf("entry %d: %w", e.Position, err)
 			}
-			b.newest = max(b.newest, e.Recorded)
 		}
-		_, err := tx.Exec("UPDATE newest SET recorded = max(recorded, ?)", int64(b.newest))
-		return err
+		return b.flush()
 	})
 	if err != nil {
 		v.calendars.forgetAfter(before)
@@ -190,12 +112,13 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 type batch struct {
 	view    *View
 	tx      *readmodel.Tx
-	newest  domain.Instant
-	streams map[string][]*Obligation // those of streams that the batch touched, as they are now
-	size    size                     // of the index, which is as far as the file was before
-	sorts   []*sort                  // that the batch wrote
-	lines   []line                   // likewise
-	text    []byte                   // is written over
+	streams map[string][]*Obligation      // those of streams that the batch touched, as they are now
+	size    size                          // of the index, which is as far as the file was before
+	sorts   []*sort                       // that the batch wrote
+	lines   []*line                       // the rows to write
+	duties  int64                         // how many of them are the first of their obligation
+	moves   []move                        // to write
+	ended   map[int64]eventstore.Position // the rows of the file that end, and where
 
 	tests         bool                      // somebody is none but a test
 	clocks        map[appClock]bool         // those that are surely in the file
@@ -208,9 +131,22 @@ type appClock struct {
 	name string
 }
 
-// entry applies one entry. What says nothing of requests, incidents and
-// obligations is named, so that an event that nobody thought of is an error.
+// entry applies one entry, and what it says of obligations beside its event.
 func (b *batch) entry(e codec.Entry) error {
+	if err := b.event(e); err != nil {
+		return err
+	}
+	for _, o := range e.Owed() {
+		if err := b.duty(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// event applies the event of one entry. What says nothing of requests, incidents and
+// obligations is named, so that an event that nobody thought of is an error.
+func (b *batch) event(e codec.Entry) error {
 	switch x := e.Event.(type) {
 	case domain.ObligationOpened, domain.ObligationMoved, domain.ObligationMet, domain.ObligationVoided, domain.ObligationAtRisk, domain.ObligationOverdue:
 		return b.duty(e)
@@ -218,6 +154,8 @@ func (b *batch) entry(e codec.Entry) error {
 		return b.receive(e, x)
 	case domain.Stepped:
 		return b.step(e, x)
+	case domain.Noted:
+		return b.noted(e, x)
 	case domain.SubjectMarkedTest:
 		return b.mark(e)
 	case domain.RecordVoided:
@@ -239,7 +177,7 @@ func (b *batch) entry(e codec.Entry) error {
 		domain.NoticePresented, domain.PermissionGranted, domain.PermissionDenied, domain.RecordDisputed,
 		domain.ExemptionInvoked, domain.ExemptionEnded, domain.HoldPlaced, domain.HoldReleased, domain.RestrictionApplied, domain.RestrictionLifted,
 		domain.AgeRecorded, domain.MinorDataFound, domain.GuardianVerified, domain.GuardianEnded, domain.SubjectLinked, domain.SubjectUnlinked,
-		domain.SubjectReassigned, domain.SubjectClosed, domain.Noted, domain.RequestMade, domain.DataAccessed, domain.ErasureOrdered, domain.SubjectErased:
+		domain.SubjectReassigned, domain.SubjectClosed, domain.RequestMade, domain.DataAccessed, domain.ErasureOrdered, domain.SubjectErased:
 		return nil
 	}
 	return fmt.Errorf("event %T has no case in requests", e.Event)

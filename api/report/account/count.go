@@ -67,13 +67,22 @@ func (c *counting) until(log iter.Seq2[codec.Entry, error]) iter.Seq2[codec.Entr
 	}
 }
 
-// person returns whom an entry is about; empty: nobody.
+// person returns whom an entry is about; empty: nobody. Whom a request or what is owed is
+// about is said where its stream begins.
 func (c *counting) person(e codec.Entry) string {
 	if e.Stream.Noun == domain.SubjectNoun || e.Stream.Noun == domain.AccessNoun {
 		return e.Stream.ID
 	}
 	if history, _, owed := e.Stream.OwedSince(); owed {
 		return history.ID
+	}
+	switch x := e.Event.(type) {
+	case domain.RequestReceived:
+		c.owners[e.Stream] = x.Subject
+	case domain.ObligationOpened:
+		if e.Stream.Noun == domain.ObligationNoun {
+			c.owners[e.Stream] = x.Cause.Subject
+		}
 	}
 	return c.owners[e.Stream]
 }

@@ -22,7 +22,7 @@ func (c *counting) noted(e codec.Entry, x domain.Noted) {
 	switch x.Kind {
 	case "recipient.added", "recipient.changed", "recipient.removed", "entrustment.agreed", "entrustment.ended", "disclosure.made", "transfer.merger",
 		"crossborder.started", "crossborder.stopped", "crossborder.filed":
-		c.r.Sharing = append(c.r.Sharing, noteOf(e, x))
+		c.r.Sharing = append(c.r.Sharing, noteOf(e.ID.String(), e.Recorded, x.Kind, x.Fields))
 	case "data.deleted", "processing.stopped", "retention.ended", "cessation.deleted":
 		c.erasures[string(x.Kind)]++
 	case domain.ClockObserved:
@@ -34,9 +34,9 @@ func (c *counting) noted(e codec.Entry, x domain.Noted) {
 	}
 }
 
-func noteOf(e codec.Entry, x domain.Noted) Note {
-	n := Note{e.ID.String(), moment(e.Recorded), string(x.Kind), []Pair{}}
-	for _, f := range x.Fields {
+func noteOf(event string, recorded domain.Instant, kind domain.NoteKind, fields []domain.Field) Note {
+	n := Note{event, moment(recorded), string(kind), []Pair{}}
+	for _, f := range fields {
 		n.Fields = append(n.Fields, Pair(f))
 	}
 	return n

@@ -19,14 +19,14 @@ import (
 type Ledger interface {
 	Of(ctx context.Context, app domain.AppName, after eventstore.Position) iter.Seq2[codec.Entry, error]
 	Own(ctx context.Context, app domain.AppName) iter.Seq2[codec.Entry, error]
-	Pick(ctx context.Context, app domain.AppName, after eventstore.Position, kinds ...string) iter.Seq2[codec.Entry, error]
 	KnownAt(ctx context.Context, at domain.Instant) (eventstore.Position, error)
 	App(ctx context.Context, app domain.AppName) (domain.Reference, error)
 }
 
-// Requests sums up what was owed; see [requests.View]. It must be as far as the
-// end of the span.
+// Requests sums up what was owed, and knows who is a test; see [requests.View]. It must
+// be as far as the end of the span.
 type Requests interface {
+	Tests(ctx context.Context, app domain.AppName, k requests.Known) ([]string, eventstore.Position, error)
 	Report(ctx context.Context, q requests.Query) ([]requests.Obligation, requests.Place, requests.Summary, eventstore.Position, error)
 }
 
@@ -36,7 +36,7 @@ func Make(ctx context.Context, l Ledger, owed Requests, app domain.AppName, from
 	if err != nil {
 		return Report{}, err
 	}
-	if err := c.look(c.until(l.Pick(ctx, app, 0, lookedFor...))); err != nil {
+	if err := c.look(ctx, l, owed); err != nil {
 		return Report{}, err
 	}
 	if err := c.run(c.until(l.Of(ctx, app, 0))); err != nil {
@@ -119,52 +119,27 @@ func open(ctx context.Context, l Ledger, app domain.AppName, from, to domain.Ins
 	return c, nil
 }
 
-// lookedFor are the kinds of what has to be known of the whole log before its
-// records are counted.
-var lookedFor = []string{"subject.test", "record.voided", "build.voided", "request.received", "obligation.opened"}
-
-// look finds in a first pass who is a test by the end of the span, which builds
-// were mistakes, and whom requests and obligations are about.
-func (c *counting) look(log iter.Seq2[codec.Entry, error]) error {
-	marks := map[domain.EventID]string{}
-	for e, err := range log {
-		if err != nil {
-			return err
-		}
-		c.mark(marks, e)
-		switch x := e.Event.(type) {
-		case domain.BuildVoided:
-			c.builds[e.ID.String()] = &builds{x, 0}
-		case domain.RequestReceived:
-			c.owners[e.Stream] = x.Subject
-		case domain.ObligationOpened:
-			if e.Stream.Noun == domain.ObligationNoun {
-				c.owners[e.Stream] = x.Cause.Subject
-			}
-		}
+// look finds what has to be known before records are counted: who is a test by the end of
+// the span, and which builds were mistakes.
+func (c *counting) look(ctx context.Context, l Ledger, owed Requests) error {
+	tests, _, err := owed.Tests(ctx, c.app, requests.Known{Past: true, At: c.end})
+	if err != nil {
+		return err
 	}
-	c.marked(marks)
-	return nil
-}
-
-// mark takes note of who is marked as a test, and whose mark is void.
-func (c *counting) mark(marks map[domain.EventID]string, e codec.Entry) {
-	switch x := e.Event.(type) {
-	case domain.SubjectMarkedTest:
-		marks[domain.EventID(e.ID)] = e.Stream.ID
-	case domain.RecordVoided:
-		for _, id := range x.Records {
-			delete(marks, id)
-		}
-	}
-}
-
-// marked says who is a test by the end of the span.
-func (c *counting) marked(marks map[domain.EventID]string) {
-	for _, person := range marks {
+	for _, person := range tests {
 		c.tests[person] = true
 	}
 	c.r.Tests.Persons = int64(len(c.tests))
+
+	for e, err := range c.until(l.Own(ctx, c.app)) {
+		if err != nil {
+			return err
+		}
+		if x, is := e.Event.(domain.BuildVoided); is {
+			c.builds[e.ID.String()] = &builds{x, 0}
+		}
+	}
+	return nil
 }
 
 // report gathers what was counted.

@@ -62,6 +62,7 @@ var Registers = []string{"processing", "recipients", "assessments", "retention"}
 
 // Owed is what a register reads of what is owed; see [requests.View].
 type Owed interface {
+	Deletions(ctx context.Context, app domain.AppName, k requests.Known) ([]requests.Deletion, eventstore.Position, error)
 	Each(ctx context.Context, q requests.Query, do func(requests.Obligation) error) (eventstore.Position, error)
 }
 
@@ -78,20 +79,20 @@ func MakeRegister(ctx context.Context, l Ledger, owed Owed, app domain.AppName, 
 	r := Register{Schema: "register/1", Name: name, App: App{string(a.Name), a.Handler, a.Environment.String(), a.Jurisdiction, a.TimeZone}, AsOf: at.String(), Position: wire.FormatPosition(c.end)}
 
 	var policies domain.Policies
+	found := map[string]*Assessment{}
 	for e, err := range c.until(l.Own(ctx, app)) {
 		if err != nil {
 			return Register{}, err
 		}
-		if _, published := e.Event.(domain.PolicyPublished); published {
+		switch x := e.Event.(type) {
+		case domain.PolicyPublished:
 			policies = policies.Evolve(e.Fact())
+		case domain.Noted:
+			r.note(e, x, found)
 		}
 	}
 	r.versions = versionsOf(policies, at)
 
-	found := map[string]*Assessment{}
-	if err := c.notes(ctx, l, name, func(e codec.Entry, n domain.Noted) { r.note(e, n, found) }); err != nil {
-		return Register{}, err
-	}
 	switch name {
 	case "processing":
 		r.Purposes = promised(policies, at).Purposes
@@ -101,45 +102,9 @@ func MakeRegister(ctx context.Context, l Ledger, owed Owed, app domain.AppName, 
 		r.assessments(found, at)
 	case "retention":
 		r.Purposes = promised(policies, at).Purposes
-		return r, r.due(ctx, owed, app, c.end, at)
+		return r, r.retention(ctx, owed, app, c.end, at)
 	}
 	return r, nil
-}
-
-// notes hands over the notes that a register is about, oldest first. Only what it
-// says of persons is looked for in the whole log; the rest stands in the app's own
-// streams. What was noted of tests is left out.
-func (c *counting) notes(ctx context.Context, l Ledger, register string, take func(codec.Entry, domain.Noted)) error {
-	log := l.Own(ctx, c.app)
-	switch register {
-	case "processing":
-		return nil
-	case "retention":
-		log = l.Pick(ctx, c.app, 0, "noted", "subject.test", "record.voided")
-	}
-
-	type noted struct {
-		codec.Entry
-		domain.Noted
-	}
-	var list []noted
-	marks := map[domain.EventID]string{}
-	for e, err := range c.until(log) {
-		if err != nil {
-			return err
-		}
-		c.mark(marks, e)
-		if n, is := e.Event.(domain.Noted); is {
-			list = append(list, noted{e, n})
-		}
-	}
-	c.marked(marks)
-	for _, n := range list {
-		if p := c.person(n.Entry); p == "" || !c.tests[p] {
-			take(n.Entry, n.Noted)
-		}
-	}
-	return nil
 }
 
 func declared(p domain.Policies, at domain.Instant) (list []Recipient) {
@@ -157,11 +122,7 @@ func (r *Register) note(e codec.Entry, x domain.Noted, found map[string]*Assessm
 	case "recipient.added", "recipient.changed", "recipient.removed", "entrustment.agreed", "entrustment.ended", "transfer.merger",
 		"crossborder.started", "crossborder.stopped", "crossborder.filed":
 		if r.Name == "recipients" {
-			r.Notes = append(r.Notes, noteOf(e, x))
-		}
-	case "retention.ended", "data.deleted", "cessation.deleted":
-		if r.Name == "retention" {
-			r.Notes = append(r.Notes, noteOf(e, x))
+			r.Notes = append(r.Notes, noteOf(e.ID.String(), e.Recorded, x.Kind, x.Fields))
 		}
 	case "assessment.started", "assessment.final", "assessment.published":
 		id := field(x.Fields, "assessment")
@@ -202,8 +163,16 @@ func (r *Register) assessments(found map[string]*Assessment, at domain.Instant) 
 	slices.SortFunc(r.Assessments, func(a, b Assessment) int { return cmp.Compare(a.ID, b.ID) })
 }
 
-// due lists what is to be kept, stopped or deleted and is neither done nor void.
-func (r *Register) due(ctx context.Context, owed Owed, app domain.AppName, end eventstore.Position, at domain.Instant) error {
+// retention lists what was deleted, and what is to be kept, stopped or deleted and is
+// neither done nor void.
+func (r *Register) retention(ctx context.Context, owed Owed, app domain.AppName, end eventstore.Position, at domain.Instant) error {
+	deleted, _, err := owed.Deletions(ctx, app, requests.Known{Past: true, At: end})
+	if err != nil {
+		return fmt.Errorf("what was deleted: %w", err)
+	}
+	for _, d := range deleted {
+		r.Notes = append(r.Notes, noteOf(d.Event, d.Recorded, d.Kind, d.Fields))
+	}
 	open := []requests.State{requests.StateOverdue, requests.StateAtRisk, requests.StateOpen, requests.StatePaused, requests.StateNotStarted}
 	for _, kind := range []domain.DutyKind{domain.DutyDelete, domain.DutyStop, domain.DutyKeep} {
 		q := requests.Query{App: app, At: at, Known: requests.Known{Past: true, At: end}, Kind: kind, States: open}
