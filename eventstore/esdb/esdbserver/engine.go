@@ -116,8 +116,12 @@ func (e *engine) last(name string) int64 {
 }
 
 // limits returns what the newest metadata of a stream says, nothing if there
-// is none or it cannot be read. The caller holds mu.
+// is none or it cannot be read. Of metadata itself the newest is shown. The
+// caller holds mu.
 func (e *engine) limits(name string, readable int) limits {
+	if strings.HasPrefix(name, "$$") {
+		return limits{maxCount: 1}
+	}
 	s := e.streams["$$"+name]
 	if s == nil {
 		return limits{}

@@ -10,6 +10,7 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding"
 	_ "google.golang.org/grpc/encoding/gzip" // clients may compress what they send
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -53,7 +54,8 @@ func New(o Options) *Server {
 	s.handlers = s.methods()
 	s.grpc = grpc.NewServer(
 		grpc.UnknownServiceHandler(s.dispatch),
-		grpc.MaxRecvMsgSize(maxMessage),
+		grpc.ForceServerCodecV2(newCodec()),
+		grpc.MaxRecvMsgSize(2*maxMessage), // what is larger than maxMessage we refuse ourselves
 		grpc.WaitForHandlers(true),
 	)
 	return s
@@ -67,7 +69,7 @@ func (s *Server) Serve(l net.Listener) error {
 	s.listener = l
 	close(s.serving)
 
-	err := s.grpc.Serve(l)
+	err := s.grpc.Serve(lenient{l})
 	if errors.Is(err, grpc.ErrServerStopped) {
 		return nil
 	}
@@ -112,6 +114,9 @@ func (s *Server) dispatch(_ any, stream grpc.ServerStream) error {
 	if !ok {
 		return status.Error(codes.Unimplemented, "Method is unimplemented.")
 	}
+	if err := grpc.SetSendCompressor(stream.Context(), encoding.Identity); err != nil {
+		return err // an answer is never packed, though a request may be
+	}
 	err := serve(stream)
 	if ctx := stream.Context().Err(); ctx != nil && err != nil {
 		return fromContext(ctx)
@@ -140,14 +145,18 @@ func receive(stream grpc.ServerStream, request proto.Message) error {
 // recv reads the next request, io.EOF behind the last. Its errors are worded
 // as the real server's.
 func recv(stream grpc.ServerStream, request proto.Message) error {
-	err := stream.RecvMsg(request)
-	switch {
-	case err == nil, errors.Is(err, io.EOF):
+	var w wire
+	if err := stream.RecvMsg(&w); err != nil {
+		if ctx := stream.Context().Err(); ctx != nil && !errors.Is(err, io.EOF) {
+			return fromContext(ctx)
+		}
 		return err
-	case status.Code(err) == codes.ResourceExhausted:
-		return status.Error(codes.ResourceExhausted, "Received message exceeds the maximum configured message size.")
-	case stream.Context().Err() != nil:
-		return fromContext(stream.Context().Err())
 	}
-	return errHandler
+	if len(w) > maxMessage {
+		return status.Error(codes.ResourceExhausted, "Received message exceeds the maximum configured message size.")
+	}
+	if proto.Unmarshal(w, request) != nil {
+		return errHandler
+	}
+	return nil
 }
