@@ -50,14 +50,15 @@ const endOfLog = 1<<63 - 1
 
 var errNoRecord = errors.New("no record begins at this position")
 
-// A node's view of an engine: the first limit() records of its log.
+// A view is an engine as a node knows it: the first readable() records of its
+// log. Readable is called with the engine's mu held.
 type view struct {
-	engine *engine
-	limit  func(len int) int
+	engine   *engine
+	readable func() int
 }
 
 // log returns the records that are readable here. The caller holds mu.
-func (v view) log() []*record { return v.engine.log[:v.limit(len(v.engine.log))] }
+func (v view) log() []*record { return v.engine.log[:min(v.readable(), len(v.engine.log))] }
 
 // find returns the place of the record at or behind a position, and whether
 // it begins right there.

@@ -16,14 +16,18 @@ import (
 // such as our gRPC library takes. The real server is more patient: a
 // grpc-timeout that it cannot read is no timeout to it, and an encoding that
 // it does not know troubles it only in messages that use it.
-type lenient struct{ net.Listener }
+type lenient struct {
+	net.Listener
+	open *connections
+}
 
 func (l lenient) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	p := &patient{Conn: c, in: bufio.NewReaderSize(c, 32<<10), preface: len(clientPreface)}
+	l.open.add(c)
+	p := &patient{Conn: c, open: l.open, in: bufio.NewReaderSize(c, 32<<10), preface: len(clientPreface)}
 	p.encoder = hpack.NewEncoder(&p.block)
 	p.decoder = hpack.NewDecoder(headerTable, nil)
 	return p, nil
@@ -39,6 +43,7 @@ const (
 // reads each block of headers and writes it anew. Only one goroutine reads.
 type patient struct {
 	net.Conn
+	open    *connections
 	in      *bufio.Reader
 	preface int    // bytes of the preface that are still to come
 	pass    int    // bytes of a frame that are still to be passed on
@@ -56,6 +61,11 @@ const (
 	flagPadded        = 0x8
 	flagPriority      = 0x20
 )
+
+func (p *patient) Close() error {
+	p.open.remove(p.RemoteAddr().String())
+	return p.Conn.Close()
+}
 
 func (p *patient) Read(b []byte) (int, error) {
 	for {

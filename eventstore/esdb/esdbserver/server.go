@@ -1,6 +1,7 @@
 package esdbserver
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -27,6 +28,12 @@ type Options struct {
 	// server listens.
 	Advertise string
 
+	// TLS, if set, is what connections are secured with.
+	TLS *tls.Config
+
+	// Users, if there are any, must sign their calls.
+	Users []User
+
 	// NoBatch leaves BatchAppend out, as servers before 21.10 do.
 	NoBatch bool
 }
@@ -40,17 +47,37 @@ type Server struct {
 	grpc     *grpc.Server
 	handlers map[string]handler
 
-	listener net.Listener
-	serving  chan struct{} // closed when listener is set
+	listener    net.Listener
+	serving     chan struct{} // closed when listener is set
+	connections connections
+
+	// Of the engine's mu: what the node is in its cluster, and what ails it.
+	state    State
+	cluster  *[]*Server // shared by its nodes
+	faults   Faults
+	users    map[string]User
+	seen     int           // how many records it knows of, -1: all
+	awake    chan struct{} // closed when it wakes; nil: it is awake
+	alone    bool          // it serves what no quorum has
+	exited   bool
+	diskFull bool
+	appends  int
+	cutShort *cut // ends the subscriptions that are open
 }
 
 // New returns a node with an empty database.
-func New(o Options) *Server {
+func New(o Options) *Server { return newServer(o, newEngine(time.Now)) }
+
+func newServer(o Options, e *engine) *Server {
 	if o.Version == "" {
 		o.Version = "23.10.8"
 	}
-	e := newEngine(time.Now)
-	s := &Server{options: o, engine: e, history: view{engine: e, limit: func(n int) int { return n }}, instance: newUUID(), serving: make(chan struct{})}
+	s := &Server{options: o, engine: e, instance: newUUID(), serving: make(chan struct{}), state: Leader, seen: -1, cutShort: newCut()}
+	s.cluster = &[]*Server{s}
+	s.history = view{engine: e, readable: s.readable}
+	for _, u := range o.Users {
+		s.SetUser(u)
+	}
 	s.handlers = s.methods()
 	s.grpc = grpc.NewServer(
 		grpc.UnknownServiceHandler(s.dispatch),
@@ -68,8 +95,13 @@ const maxMessage = 16 << 20
 func (s *Server) Serve(l net.Listener) error {
 	s.listener = l
 	close(s.serving)
+	if s.options.TLS != nil {
+		c := s.options.TLS.Clone()
+		c.NextProtos = []string{"h2"}
+		l = tls.NewListener(l, c)
+	}
 
-	err := s.grpc.Serve(lenient{l})
+	err := s.grpc.Serve(lenient{l, &s.connections})
 	if errors.Is(err, grpc.ErrServerStopped) {
 		return nil
 	}
@@ -84,6 +116,18 @@ func (s *Server) Addr() string {
 
 // Close ends all calls and returns when none is left.
 func (s *Server) Close() { s.grpc.Stop() }
+
+// readable returns how many records this node's readers see. The caller holds
+// the engine's mu.
+func (s *Server) readable() int {
+	switch {
+	case s.seen >= 0:
+		return s.seen
+	case s.alone:
+		return len(s.engine.log)
+	}
+	return s.engine.readable()
+}
 
 // A handler serves one method.
 type handler func(grpc.ServerStream) error
@@ -117,11 +161,27 @@ func (s *Server) dispatch(_ any, stream grpc.ServerStream) error {
 	if err := grpc.SetSendCompressor(stream.Context(), encoding.Identity); err != nil {
 		return err // an answer is never packed, though a request may be
 	}
-	err := serve(stream)
+	if err := s.slept(stream.Context()); err != nil {
+		return err
+	}
+	err := serve(sleepy{stream, s})
 	if ctx := stream.Context().Err(); ctx != nil && err != nil {
 		return fromContext(ctx)
 	}
 	return err
+}
+
+// A sleepy stream moves only while its node is awake.
+type sleepy struct {
+	grpc.ServerStream
+	node *Server
+}
+
+func (s sleepy) SendMsg(m any) error {
+	if err := s.node.slept(s.Context()); err != nil {
+		return err
+	}
+	return s.ServerStream.SendMsg(m)
 }
 
 // receive reads the one request of a call that has one.

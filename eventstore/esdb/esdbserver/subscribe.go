@@ -67,8 +67,7 @@ func (r reading) followStreamEnd(name string, st state) error {
 		return err
 	}
 	if st.tombstone != nil { // nothing will ever come, and nobody is told
-		<-r.ctx().Done()
-		return fromContext(r.ctx().Err())
+		return r.wait(nil)
 	}
 	return r.followStream(name, st.last+1)
 }
@@ -77,6 +76,9 @@ func (r reading) followStreamEnd(name string, st state) error {
 // by limits or not. A tombstone is the last.
 func (r reading) followStream(name string, from int64) error {
 	for {
+		if err := r.unsilenced(); err != nil {
+			return err
+		}
 		grown := r.history.grown()
 		st, err := r.history.state(r.ctx(), name)
 		if err != nil {
@@ -115,8 +117,23 @@ func (r reading) wait(grown <-chan struct{}) error {
 	select {
 	case <-grown:
 		return nil
+	case <-r.cut.done:
+		return r.cut.err
 	case <-r.ctx().Done():
 		return fromContext(r.ctx().Err())
+	}
+}
+
+// unsilenced returns when subscriptions at this node may speak.
+func (r reading) unsilenced() error {
+	for {
+		grown := r.history.grown()
+		if !r.node.current().Silent {
+			return nil
+		}
+		if err := r.wait(grown); err != nil {
+			return err
+		}
 	}
 }
 
@@ -247,6 +264,9 @@ func (c *checkpoints) lookedAt(e *record, wanted bool) error {
 // stand at records.
 func (c *checkpoints) follow(from int64) error {
 	for {
+		if err := c.unsilenced(); err != nil {
+			return err
+		}
 		grown := c.history.grown()
 		records, next, err := c.history.forwards(c.ctx(), from, chunk)
 		if err != nil {
