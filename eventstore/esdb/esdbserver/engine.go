@@ -73,6 +73,7 @@ func newUUID() (u uuid) {
 func (e *engine) write(r *record) *record {
 	r.at, r.position, r.created = len(e.log), e.end, ticks(e.now())
 	e.end += r.size()
+	r.behind = e.end
 	e.log = append(e.log, r)
 	e.notify()
 	return r

@@ -56,7 +56,7 @@ func (f frames) target(link *record) (*record, error) {
 	if err != nil {
 		return nil, nil
 	}
-	st, err := f.history.state(f.ctx(), string(name))
+	st, err := f.history.state(f.ctx(), string(name), 0)
 	if err != nil || st.tombstone != nil || !st.readable() {
 		return nil, err
 	}

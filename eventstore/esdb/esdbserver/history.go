@@ -20,8 +20,9 @@ type history interface {
 	// first. The end of the log is endOfLog.
 	backwards(ctx context.Context, before int64, max int) ([]*record, error)
 
-	// state returns what there is under a name.
-	state(ctx context.Context, name string) (state, error)
+	// state returns what there is under a name. The caller knows already of
+	// that many events of it.
+	state(ctx context.Context, name string, known int64) (state, error)
 
 	// between returns the events of a stream from revision first to last, in
 	// order; there may be gaps.
@@ -90,7 +91,7 @@ func (v view) forwards(_ context.Context, from int64, max int) ([]*record, int64
 	end := min(at+max, len(log))
 	next := from
 	if end > at {
-		next = log[end-1].position + log[end-1].size()
+		next = log[end-1].behind
 	}
 	return slices.DeleteFunc(slices.Clone(log[at:end]), func(r *record) bool { return r.kind == removed }), next, nil
 }
@@ -117,7 +118,7 @@ func (v view) backwards(_ context.Context, before int64, max int) ([]*record, er
 	return records, nil
 }
 
-func (v view) state(_ context.Context, name string) (state, error) {
+func (v view) state(_ context.Context, name string, _ int64) (state, error) {
 	v.engine.mu.RLock()
 	defer v.engine.mu.RUnlock()
 
@@ -187,7 +188,7 @@ func (v view) endPosition() int64 {
 		return 0
 	}
 	last := log[len(log)-1]
-	return last.position + last.size()
+	return last.behind
 }
 
 func (v view) grown() <-chan struct{} {

@@ -180,7 +180,7 @@ func (r reading) streamForwards(name string, from int64) error {
 	if from == fromEnd || r.count == 0 {
 		return errReadStream
 	}
-	st, err := r.history.state(r.ctx(), name)
+	st, err := r.history.state(r.ctx(), name, 0)
 	if done, err := r.unreadable(name, st, err); done {
 		return err
 	}
@@ -249,7 +249,7 @@ func (r reading) streamBackwards(name string, from int64) error {
 	if r.count == 0 {
 		return errReadStream
 	}
-	st, err := r.history.state(r.ctx(), name)
+	st, err := r.history.state(r.ctx(), name, 0)
 	if done, err := r.unreadable(name, st, err); done {
 		return err
 	}

@@ -50,6 +50,9 @@ func (s *Server) authorize(stream grpc.ServerStream, what act, name string) erro
 	users, forbidden := s.users, s.faults.NoRights
 	s.engine.mu.RUnlock()
 
+	if s.options.Store != nil && (what == toAppend || what == toDelete) {
+		return denied(stream)
+	}
 	if what != toAsk && forbidden.include(what, name) {
 		return denied(stream)
 	}

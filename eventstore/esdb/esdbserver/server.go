@@ -1,12 +1,15 @@
 package esdbserver
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"strings"
 	"time"
+
+	"consentledger/eventstore"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"google.golang.org/grpc"
@@ -33,6 +36,10 @@ type Options struct {
 
 	// Users, if there are any, must sign their calls.
 	Users []User
+
+	// Store, if set, is what the node shows: it is a window, and takes no
+	// writes.
+	Store eventstore.Store
 
 	// NoBatch leaves BatchAppend out, as servers before 21.10 do.
 	NoBatch bool
@@ -75,6 +82,9 @@ func newServer(o Options, e *engine) *Server {
 	s := &Server{options: o, engine: e, instance: newUUID(), serving: make(chan struct{}), state: Leader, seen: -1, cutShort: newCut()}
 	s.cluster = &[]*Server{s}
 	s.history = view{engine: e, readable: s.readable}
+	if o.Store != nil {
+		s.history = newWindow(o.Store)
+	}
 	for _, u := range o.Users {
 		s.SetUser(u)
 	}
@@ -91,7 +101,8 @@ func newServer(o Options, e *engine) *Server {
 // maxMessage is the largest request, in bytes; one more is refused.
 const maxMessage = 16 << 20
 
-// Serve answers on l until Close. It returns nil after Close.
+// Serve answers on l until Close. It returns nil after Close. A window ends
+// with an error when its store cannot be followed.
 func (s *Server) Serve(l net.Listener) error {
 	s.listener = l
 	close(s.serving)
@@ -101,9 +112,28 @@ func (s *Server) Serve(l net.Listener) error {
 		l = tls.NewListener(l, c)
 	}
 
+	watching := make(chan error, 1)
+	ctx, stop := context.WithCancel(context.Background())
+	go func() { watching <- s.watch(ctx) }()
+
 	err := s.grpc.Serve(lenient{l, &s.connections})
+	stop()
 	if errors.Is(err, grpc.ErrServerStopped) {
+		err = nil
+	}
+	return errors.Join(err, <-watching)
+}
+
+// watch follows the store of a window. If that fails, nobody is left to think
+// that nothing is new.
+func (s *Server) watch(ctx context.Context) error {
+	w, ok := s.history.(*window)
+	if !ok {
 		return nil
+	}
+	err := w.watch(ctx)
+	if err != nil {
+		s.Close()
 	}
 	return err
 }

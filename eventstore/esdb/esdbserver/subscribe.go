@@ -9,7 +9,7 @@ import "errors"
 // event; only from its end there is nothing to catch up with.
 func (r reading) subscribeStream(name string, from int64) error {
 	grown := r.history.grown()
-	st, err := r.history.state(r.ctx(), name)
+	st, err := r.history.state(r.ctx(), name, 0)
 	switch {
 	case err != nil:
 		return err
@@ -27,7 +27,7 @@ func (r reading) subscribeStream(name string, from int64) error {
 			return err
 		}
 		grown = r.history.grown()
-		if st, err = r.history.state(r.ctx(), name); err != nil {
+		if st, err = r.history.state(r.ctx(), name, 0); err != nil {
 			return err
 		}
 		if st.tombstone != nil {
@@ -47,7 +47,7 @@ func (r reading) subscribeStream(name string, from int64) error {
 		}
 		from, end = max(from, next), last
 		if end {
-			if st, err = r.history.state(r.ctx(), name); err != nil {
+			if st, err = r.history.state(r.ctx(), name, st.last+1); err != nil {
 				return err
 			}
 			end = from > st.last
@@ -80,7 +80,7 @@ func (r reading) followStream(name string, from int64) error {
 			return err
 		}
 		grown := r.history.grown()
-		st, err := r.history.state(r.ctx(), name)
+		st, err := r.history.state(r.ctx(), name, from)
 		if err != nil {
 			return err
 		}
@@ -251,7 +251,7 @@ func (c *checkpoints) lookedAt(e *record, wanted bool) error {
 		commit, prepare = c.pageLast, c.pageLast
 	}
 	c.looked += c.pageLooked
-	c.pageStart, c.pageLooked, c.pageEvents = e.position+e.size(), 0, 0
+	c.pageStart, c.pageLooked, c.pageEvents = e.behind, 0, 0
 
 	if interval := c.filter.window * c.filter.multiplier; c.looked >= interval {
 		c.looked %= interval
