@@ -3,19 +3,25 @@ package esdbserver
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
 	"regexp"
+	"strconv"
+	"time"
 
 	"golang.org/x/net/http2/hpack"
+	"google.golang.org/grpc/metadata"
 )
 
 // A lenient listener hands on connections whose request headers have been made
 // such as our gRPC library takes. The real server is more patient: a
 // grpc-timeout that it cannot read is no timeout to it, and an encoding that
-// it does not know troubles it only in messages that use it.
+// it does not know troubles it only in messages that use it. And where a time
+// runs out it says so, while our library may reset the call instead: timeouts
+// come to us under a name of our own.
 type lenient struct {
 	net.Listener
 	open *connections
@@ -156,10 +162,14 @@ func (p *patient) rewrite(block, priority []byte, flags byte, stream uint32) err
 	p.block.Reset()
 	p.block.Write(priority)
 	for _, f := range fields {
-		if !troubling(f) {
-			if err := p.encoder.WriteField(f); err != nil {
-				return err
-			}
+		switch {
+		case f.Name == "grpc-timeout":
+			f.Name = timeoutHeader
+		case f.Name == "grpc-encoding" && f.Value != "gzip" && f.Value != "identity":
+			continue
+		}
+		if err := p.encoder.WriteField(f); err != nil {
+			return err
 		}
 	}
 
@@ -185,16 +195,35 @@ func (p *patient) rewrite(block, priority []byte, flags byte, stream uint32) err
 	}
 }
 
-var timeout = regexp.MustCompile(`^[0-9]{1,8}[HMSmun]$`)
+// timeoutHeader is where grpc-timeout stands in the requests that we see.
+const timeoutHeader = "esdbserver-timeout"
 
-// troubling says whether our library would refuse a request for a header that
-// the real server overlooks.
-func troubling(f hpack.HeaderField) bool {
-	switch f.Name {
-	case "grpc-timeout":
-		return !timeout.MatchString(f.Value)
-	case "grpc-encoding":
-		return f.Value != "gzip" && f.Value != "identity"
-	}
-	return false
+var timeoutForm = regexp.MustCompile(`^[0-9]{1,8}[HMSmun]$`)
+
+var timeoutUnits = map[byte]time.Duration{
+	'H': time.Hour, 'M': time.Minute, 'S': time.Second,
+	'm': time.Millisecond, 'u': time.Microsecond, 'n': time.Nanosecond,
 }
+
+// timeoutOf returns how long a call may take, 0 if it does not say. Less than
+// a millisecond says nothing, as to the real server.
+func timeoutOf(ctx context.Context) time.Duration {
+	md, _ := metadata.FromIncomingContext(ctx)
+	values := md.Get(timeoutHeader)
+	if len(values) == 0 || !timeoutForm.MatchString(values[0]) {
+		return 0
+	}
+	text := values[0]
+	n, err := strconv.ParseInt(text[:len(text)-1], 10, 64)
+	unit := timeoutUnits[text[len(text)-1]]
+	if err != nil || n > int64(maxTimeout/unit) {
+		return 0
+	}
+	if d := time.Duration(n) * unit; d >= time.Millisecond {
+		return d
+	}
+	return 0
+}
+
+// maxTimeout is the longest timeout that is kept: ten years.
+const maxTimeout = 10 * 365 * 24 * time.Hour

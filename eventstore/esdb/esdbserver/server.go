@@ -191,24 +191,34 @@ func (s *Server) dispatch(_ any, stream grpc.ServerStream) error {
 	if err := grpc.SetSendCompressor(stream.Context(), encoding.Identity); err != nil {
 		return err // an answer is never packed, though a request may be
 	}
-	if err := s.slept(stream.Context()); err != nil {
+	ctx := stream.Context()
+	if d := timeoutOf(ctx); d > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d)
+		defer cancel()
+	}
+	if err := s.slept(ctx); err != nil {
 		return err
 	}
-	err := serve(sleepy{stream, s})
-	if ctx := stream.Context().Err(); ctx != nil && err != nil {
-		return fromContext(ctx)
+	err := serve(served{stream, ctx, s})
+	if ctx.Err() != nil && err != nil {
+		return fromContext(ctx.Err())
 	}
 	return err
 }
 
-// A sleepy stream moves only while its node is awake.
-type sleepy struct {
+// A served stream ends at the call's own time, and moves only while its node
+// is awake.
+type served struct {
 	grpc.ServerStream
+	ctx  context.Context
 	node *Server
 }
 
-func (s sleepy) SendMsg(m any) error {
-	if err := s.node.slept(s.Context()); err != nil {
+func (s served) Context() context.Context { return s.ctx }
+
+func (s served) SendMsg(m any) error {
+	if err := s.node.slept(s.ctx); err != nil {
 		return err
 	}
 	return s.ServerStream.SendMsg(m)
