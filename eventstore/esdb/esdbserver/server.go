@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
 	_ "google.golang.org/grpc/encoding/gzip" // clients may compress what they send
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 )
@@ -94,9 +95,14 @@ func newServer(o Options, e *engine) *Server {
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(2*maxMessage), // what is larger than maxMessage we refuse ourselves
 		grpc.WaitForHandlers(true),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
 	)
 	return s
 }
+
+// minPing is the shortest time between two pings that a client may send. Known
+// ones send one every 10 s, also where nothing is asked.
+const minPing = 100 * time.Millisecond
 
 // maxMessage is the largest request, in bytes; one more is refused.
 const maxMessage = 16 << 20
