@@ -101,7 +101,9 @@ func appendOne(t testing.TB, c streams.StreamsClient, name string) *streams.Appe
 // they do is not closed.
 func TestAClientMayPing(t *testing.T) {
 	s := start(t, New(Options{}))
+	complaints := make(chan string, 10)
 	transport := &http2.Transport{
+		CountError:      func(kind string) { complaints <- kind },
 		AllowHTTP:       true,
 		ReadIdleTimeout: 150 * time.Millisecond, // then it pings
 		DialTLSContext: func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
@@ -121,5 +123,8 @@ func TestAClientMayPing(t *testing.T) {
 	request.Header.Set("Te", "trailers")
 	if _, err := transport.RoundTrip(request); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("the call ended before its client did: %v", err)
+	}
+	if len(complaints) > 0 {
+		t.Errorf("the server said %s", <-complaints)
 	}
 }
