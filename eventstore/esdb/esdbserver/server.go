@@ -95,14 +95,11 @@ func newServer(o Options, e *engine) *Server {
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(2*maxMessage), // what is larger than maxMessage we refuse ourselves
 		grpc.WaitForHandlers(true),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
+		// Clients ping every 10 s, also when they have nothing else to say.
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
 	)
 	return s
 }
-
-// minPing is the shortest time between two pings that a client may send. Known
-// ones send one every 10 s, also where nothing is asked.
-const minPing = 100 * time.Millisecond
 
 // maxMessage is the largest request, in bytes; one more is refused.
 const maxMessage = 16 << 20

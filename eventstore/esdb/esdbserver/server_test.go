@@ -100,18 +100,19 @@ func appendOne(t testing.TB, c streams.StreamsClient, name string) *streams.Appe
 // Clients ping, also where nothing is asked for long. A connection on which
 // they do is not closed.
 func TestAClientMayPing(t *testing.T) {
+	t.Parallel()
 	s := start(t, New(Options{}))
 	complaints := make(chan string, 10)
 	transport := &http2.Transport{
 		CountError:      func(kind string) { complaints <- kind },
 		AllowHTTP:       true,
-		ReadIdleTimeout: 150 * time.Millisecond, // then it pings
+		ReadIdleTimeout: 1100 * time.Millisecond, // then it pings
 		DialTLSContext: func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, network, addr)
 		},
 	}
 	defer transport.CloseIdleConnections()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
 	defer cancel()
 	body, send := io.Pipe()
 	defer func() { _ = send.Close() }()
