@@ -243,11 +243,9 @@ func (c *checkpoints) catchUp(from int64) (int64, error) {
 			if e.kind == nothing {
 				continue
 			}
-			wanted := c.wants(e)
-			if wanted {
-				if err := c.event(e); err != nil {
-					return 0, err
-				}
+			wanted, err := c.give(e)
+			if err != nil {
+				return 0, err
 			}
 			if c.filter == nil {
 				continue
@@ -324,10 +322,8 @@ func (c *checkpoints) follow(from int64) error {
 			if e.kind == nothing {
 				continue
 			}
-			if c.wants(e) {
-				if err := c.event(e); err != nil {
-					return err
-				}
+			if _, err := c.give(e); err != nil {
+				return err
 			}
 			if c.filter == nil {
 				continue
