@@ -1,0 +1,87 @@
+package esdbserver
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+)
+
+// A filter chooses records of the log, by their stream's name or their type.
+type filter struct {
+	byType     bool
+	pattern    func(string) bool // nil: prefixes decide
+	prefixes   []string
+	window     int64 // records looked at in one page
+	multiplier int64 // pages between two checkpoints
+}
+
+func (f *filter) matches(r *record) bool {
+	if r.kind != event {
+		return false
+	}
+	s := r.stream
+	if f.byType {
+		s = r.typ
+	}
+	if f.pattern != nil {
+		return f.pattern(s)
+	}
+	for _, p := range f.prefixes {
+		if strings.HasPrefix(s, p) {
+			return true
+		}
+	}
+	return false
+}
+
+func parseFilter(o *streams.ReadReq_Options_FilterOptions, subscription bool) (*filter, error) {
+	f := &filter{multiplier: int64(o.GetCheckpointIntervalMultiplier())}
+	var expression *streams.ReadReq_Options_FilterOptions_Expression
+	switch v := o.GetFilter().(type) {
+	case *streams.ReadReq_Options_FilterOptions_StreamIdentifier:
+		expression = v.StreamIdentifier
+	case *streams.ReadReq_Options_FilterOptions_EventType:
+		expression, f.byType = v.EventType, true
+	default:
+		return nil, invalid("'%s' is not a valid EventStore.Client.Streams.ReadReq+Types+Options+Types+FilterOptions", filterText(o))
+	}
+
+	switch v := o.GetWindow().(type) {
+	case *streams.ReadReq_Options_FilterOptions_Max:
+		f.window = int64(v.Max)
+	case *streams.ReadReq_Options_FilterOptions_Count:
+		f.window = page
+	default:
+		return nil, noCase("ReadReq+Types+Options+Types+FilterOptions+WindowOneofCase")
+	}
+	if subscription && (f.multiplier == 0 || f.window == 0) {
+		return nil, errHandler
+	}
+
+	f.prefixes = expression.GetPrefix()
+	if regex := expression.GetRegex(); regex != "" {
+		re, err := regexp.Compile(regex)
+		if err != nil {
+			return nil, errHandler
+		}
+		f.pattern = re.MatchString
+	}
+	return f, nil
+}
+
+// filterText is how the real server prints a filter that chooses nothing.
+func filterText(o *streams.ReadReq_Options_FilterOptions) string {
+	var members []string
+	switch v := o.GetWindow().(type) {
+	case *streams.ReadReq_Options_FilterOptions_Max:
+		members = append(members, fmt.Sprintf(`"max": %d`, v.Max))
+	case *streams.ReadReq_Options_FilterOptions_Count:
+		members = append(members, `"count": { }`)
+	}
+	if m := o.GetCheckpointIntervalMultiplier(); m != 0 {
+		members = append(members, fmt.Sprintf(`"checkpointIntervalMultiplier": %d`, m))
+	}
+	return "{ " + strings.Join(members, ", ") + " }"
+}

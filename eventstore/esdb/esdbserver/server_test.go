@@ -1,0 +1,87 @@
+package esdbserver
+
+import (
+	"context"
+	"net"
+	"testing"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+// start serves a node until the test ends.
+func start(t testing.TB, s *Server) *Server {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(l) }()
+	t.Cleanup(func() {
+		s.Close()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func client(t testing.TB, addr string) streams.StreamsClient {
+	t.Helper()
+	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return streams.NewStreamsClient(conn)
+}
+
+func TestAnEventThatWasAppendedIsSeenByASubscription(t *testing.T) {
+	c := client(t, start(t, New(Options{})).Addr())
+
+	read, err := c.Read(t.Context(), &streams.ReadReq{Options: &streams.ReadReq_Options{
+		StreamOption: &streams.ReadReq_Options_All{All: &streams.ReadReq_Options_AllOptions{AllOption: &streams.ReadReq_Options_AllOptions_Start{Start: &shared.Empty{}}}},
+		CountOption:  &streams.ReadReq_Options_Subscription{Subscription: &streams.ReadReq_Options_SubscriptionOptions{}},
+		FilterOption: &streams.ReadReq_Options_NoFilter{NoFilter: &shared.Empty{}},
+		UuidOption:   &streams.ReadReq_Options_UUIDOption{Content: &streams.ReadReq_Options_UUIDOption_String_{String_: &shared.Empty{}}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	appendOne(t, c, "s")
+
+	for {
+		frame, err := read.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := frame.GetEvent().GetEvent(); string(e.GetStreamIdentifier().GetStreamName()) == "s" {
+			return
+		}
+	}
+}
+
+func appendOne(t testing.TB, c streams.StreamsClient, name string) *streams.AppendResp {
+	t.Helper()
+	call, err := c.Append(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = call.Send(&streams.AppendReq{Content: &streams.AppendReq_Options_{Options: &streams.AppendReq_Options{
+		StreamIdentifier:       &shared.StreamIdentifier{StreamName: []byte(name)},
+		ExpectedStreamRevision: &streams.AppendReq_Options_Any{Any: &shared.Empty{}},
+	}}})
+	_ = call.Send(&streams.AppendReq{Content: &streams.AppendReq_ProposedMessage_{ProposedMessage: &streams.AppendReq_ProposedMessage{
+		Id:       &shared.UUID{Value: &shared.UUID_String_{String_: newUUID().String()}},
+		Metadata: map[string]string{"type": "t", "content-type": "application/json"},
+		Data:     []byte("{}"),
+	}}})
+	reply, err := call.CloseAndRecv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply
+}
