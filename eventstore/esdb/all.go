@@ -1,0 +1,315 @@
+package esdb
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+
+	"consentledger/eventstore"
+)
+
+// A place is an event among all events. A place without an id is one of which only
+// the position is known, and perhaps nothing is there.
+type place struct {
+	at eventstore.Position
+	id [16]byte // of the event
+}
+
+func placeOf(e *raw) (place, error) {
+	id, err := parseUUID(e.GetId())
+	return place{eventstore.Position(e.GetCommitPosition()), id}, err
+}
+
+// ofAll asks for events of all streams whose names begin with one of the prefixes.
+func (s *Store) ofAll(prefixes []string, count int) *streams.ReadReq_Options {
+	o := s.filtered(prefixes)
+	o.CountOption = &streams.ReadReq_Options_Count{Count: uint64(count)}
+	return o
+}
+
+func (s *Store) filtered(prefixes []string) *streams.ReadReq_Options {
+	return &streams.ReadReq_Options{
+		StreamOption: &streams.ReadReq_Options_All{All: &streams.ReadReq_Options_AllOptions{}},
+		FilterOption: &streams.ReadReq_Options_Filter{Filter: &streams.ReadReq_Options_FilterOptions{
+			Filter: &streams.ReadReq_Options_FilterOptions_StreamIdentifier{
+				StreamIdentifier: &streams.ReadReq_Options_FilterOptions_Expression{Prefix: prefixes},
+			},
+			Window:                       &streams.ReadReq_Options_FilterOptions_Max{Max: 1000},
+			CheckpointIntervalMultiplier: 1000,
+		}},
+	}
+}
+
+// ours are the prefixes of our streams and of their metadata, where it would be
+// written that they are to forget.
+func (s *Store) ours() []string { return []string{s.prefix, "$$" + s.prefix} }
+
+// from makes o begin at a position, where a read includes what is there.
+func from(o *streams.ReadReq_Options, at eventstore.Position) {
+	if at == 0 {
+		o.GetAll().AllOption = &streams.ReadReq_Options_AllOptions_Start{Start: &shared.Empty{}}
+		return
+	}
+	p := &streams.ReadReq_Options_Position{CommitPosition: uint64(at), PreparePosition: uint64(at)}
+	o.GetAll().AllOption = &streams.ReadReq_Options_AllOptions_Position{Position: p}
+}
+
+// ReadAll implements [eventstore.Store].
+func (s *Store) ReadAll(ctx context.Context, after eventstore.Position) iter.Seq2[eventstore.Recorded, error] {
+	return func(yield func(eventstore.Recorded, error) bool) {
+		for next := (place{at: after}); ; {
+			page, end, more, err := s.pageAfter(ctx, next)
+			for _, r := range page {
+				if ctx.Err() != nil {
+					break
+				}
+				if !yield(r, nil) {
+					return
+				}
+			}
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err != nil {
+				yield(eventstore.Recorded{}, err)
+			}
+			if err != nil || !more {
+				return
+			}
+			next = end
+		}
+	}
+}
+
+// pageAfter returns records after a place, the place up to which it has read, and
+// whether there may be more. If the place has an id its event must be there, else
+// history was changed.
+func (s *Store) pageAfter(ctx context.Context, after place) (page []eventstore.Recorded, end place, more bool, err error) {
+	o := s.ofAll(s.ours(), pageLength)
+	from(o, after.at)
+	events, err := s.fetch(ctx, after.at > 0, o)
+	switch {
+	case err == nil:
+	case after.at > 0 && isOdd(err) && after.id == [16]byte{}:
+		return s.pageNear(ctx, after.at)
+	case after.at > 0 && isOdd(err):
+		events, err = s.confirm(ctx, after)
+	}
+	if err != nil {
+		return nil, after, false, err
+	}
+
+	full := len(events) == pageLength
+	end = after
+	if after.at > 0 {
+		if events, end, err = s.behind(ctx, after, events); err != nil {
+			return nil, after, false, err
+		}
+	}
+	for _, e := range events {
+		r, is, err := s.ourRecord(e)
+		if err == nil {
+			end, err = placeOf(e)
+		}
+		if err != nil {
+			return page, end, false, err
+		}
+		if is {
+			page = append(page, r)
+		}
+	}
+	return page, end, full, nil
+}
+
+// behind returns what of events, which were read from a place on, comes after it,
+// and the place as it was found. If it has no id, there need be nothing.
+func (s *Store) behind(ctx context.Context, after place, events []*raw) ([]*raw, place, error) {
+	if len(events) > 0 {
+		first, err := placeOf(events[0])
+		if err != nil {
+			return nil, after, err
+		}
+		if first == after || first.at == after.at && after.id == [16]byte{} {
+			return events[1:], first, nil
+		}
+	}
+	if after.id == [16]byte{} {
+		return events, after, nil
+	}
+	events, err := s.confirm(ctx, after)
+	if err != nil {
+		return nil, after, err
+	}
+	return events[1:], after, nil
+}
+
+// confirm looks again for an event that was not where it was: a leader that is
+// none any more may not know it yet. If it is gone, history was changed.
+func (s *Store) confirm(ctx context.Context, p place) ([]*raw, error) {
+	if err := s.Barrier(ctx); err != nil {
+		return nil, err
+	}
+	o := s.ofAll(s.ours(), pageLength)
+	from(o, p.at)
+	events, err := s.fetch(ctx, true, o)
+	if err != nil && !isOdd(err) {
+		return nil, err
+	}
+	if len(events) > 0 {
+		if first, err := placeOf(events[0]); err == nil && first == p {
+			return events, nil
+		}
+	}
+	return nil, s.broken(fmt.Errorf("the event %s, which was at position %d, is not there any more", eventstore.EventID(p.id), p.at))
+}
+
+// pageNear is pageAfter for a position where no event begins.
+func (s *Store) pageNear(ctx context.Context, after eventstore.Position) (page []eventstore.Recorded, end place, more bool, err error) {
+	// Who wants what is at a position asks for what comes after the one before.
+	o := s.ofAll(s.ours(), 1)
+	from(o, after+1)
+	if events, err := s.fetch(ctx, true, o); err == nil && len(events) > 0 {
+		r, is, err := s.ourRecord(events[0])
+		if is {
+			page = append(page, r)
+		}
+		if err == nil {
+			end, err = placeOf(events[0])
+		}
+		return page, end, true, err
+	}
+
+	before, err := s.before(ctx, after)
+	if err != nil {
+		return nil, before, false, err
+	}
+	return s.pageAfter(ctx, before)
+}
+
+// before returns the last of our events that is not behind a position, by reading
+// from the end.
+func (s *Store) before(ctx context.Context, at eventstore.Position) (place, error) {
+	o := s.ofAll(s.ours(), pageLength)
+	o.ReadDirection = streams.ReadReq_Options_Backwards
+	o.GetAll().AllOption = &streams.ReadReq_Options_AllOptions_End{End: &shared.Empty{}}
+	for {
+		events, err := s.fetch(ctx, false, o)
+		if err != nil {
+			return place{}, err
+		}
+		for _, e := range events {
+			p, err := placeOf(e)
+			if err != nil || p.at <= at {
+				return p, err
+			}
+			from(o, p.at) // backwards it does not include what is there
+		}
+		if len(events) < pageLength {
+			return place{}, nil
+		}
+	}
+}
+
+// ourRecord reads an event of all, and reports whether it is a record: not if it
+// is metadata that do no harm.
+func (s *Store) ourRecord(e *raw) (eventstore.Recorded, bool, error) {
+	name := string(e.GetStreamIdentifier().GetStreamName())
+	if strings.HasPrefix(name, "$$") {
+		if err := s.checkMetadata(name, e.GetData()); err != nil {
+			return eventstore.Recorded{}, false, s.broken(err)
+		}
+		return eventstore.Recorded{}, false, nil
+	}
+	r, err := s.record(e)
+	if err != nil {
+		return r, false, s.broken(err)
+	}
+	return r, true, nil
+}
+
+// nearby is how many bytes of the log may lie between two records that are read by
+// one call.
+const nearby = 8 << 10
+
+// ReadAt implements [eventstore.Store].
+func (s *Store) ReadAt(ctx context.Context, positions ...eventstore.Position) iter.Seq2[eventstore.Recorded, error] {
+	return func(yield func(eventstore.Recorded, error) bool) {
+		for len(positions) > 0 {
+			if positions[0] == 0 {
+				positions = positions[1:]
+				continue
+			}
+			found, rest, err := s.readAt(ctx, positions)
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err != nil {
+				yield(eventstore.Recorded{}, err)
+				return
+			}
+			for _, r := range found {
+				if ctx.Err() != nil {
+					yield(eventstore.Recorded{}, ctx.Err())
+					return
+				}
+				if !yield(r, nil) {
+					return
+				}
+			}
+			positions = rest
+		}
+	}
+}
+
+// readAt reads the records at the first of positions, by one call, and returns
+// those that are left.
+func (s *Store) readAt(ctx context.Context, positions []eventstore.Position) (found []eventstore.Recorded, rest []eventstore.Position, err error) {
+	n := 1
+	for n < len(positions) && n < pageLength && positions[n]-positions[n-1] < nearby {
+		n++
+	}
+	o := s.ofAll([]string{s.prefix}, n)
+	from(o, positions[0])
+	events, err := s.fetch(ctx, true, o)
+	if isOdd(err) {
+		return nil, positions[1:], nil // nothing begins there
+	}
+	if err != nil || len(events) == 0 {
+		return nil, nil, err
+	}
+
+	for _, e := range events {
+		at := eventstore.Position(e.GetCommitPosition())
+		for len(positions) > 0 && positions[0] < at {
+			positions = positions[1:]
+		}
+		if len(positions) == 0 || positions[0] != at {
+			continue
+		}
+		r, err := s.record(e)
+		if err != nil {
+			return found, nil, s.broken(err)
+		}
+		found, positions = append(found, r), positions[1:]
+	}
+	return found, positions, nil
+}
+
+// readOne reads over l what is at a position, and reports whether anything is.
+func (s *Store) readOne(ctx context.Context, l *link, at eventstore.Position) (eventstore.Recorded, bool, error) {
+	o := s.ofAll([]string{s.prefix}, 1)
+	from(o, at)
+	events, err := l.read(ctx, o)
+	if isOdd(err) {
+		return eventstore.Recorded{}, false, nil
+	}
+	if err != nil || len(events) == 0 || eventstore.Position(events[0].GetCommitPosition()) != at {
+		return eventstore.Recorded{}, false, err
+	}
+	r, err := s.record(events[0])
+	return r, err == nil, err
+}
