@@ -22,6 +22,7 @@ import (
 func TestFollowersOfOneLedgerReadTheSame(t *testing.T) {
 	const records = 5000
 	w := newWorld()
+	w.store = numbered(w.store)
 	l := w.open(t)
 	l.KeepLittle()
 	begin(t, l)
@@ -105,6 +106,7 @@ func (f *flaky) Follow(ctx context.Context, after eventstore.Position) iter.Seq2
 func TestFollowersMissNothing(t *testing.T) {
 	const records = 3000
 	w := newWorld()
+	w.store = numbered(w.store)
 	writes := w.open(t)
 	begin(t, writes)
 	w.store = &flaky{Store: w.store}
@@ -177,6 +179,7 @@ func TestFollowersMissNothing(t *testing.T) {
 // every time; whoever follows the records, or begins after it, goes on.
 func TestWhoeverFollowsStopsAtWhatCannotBeRead(t *testing.T) {
 	w := newWorld()
+	w.store = numbered(w.store)
 	l := w.open(t)
 	begin(t, l)
 	must(t, l, request("before", yes))
