@@ -28,16 +28,27 @@ func (s *Server) append(stream grpc.ServerStream) error {
 		return err
 	}
 
+	name := string(options.GetStreamIdentifier().GetStreamName())
+	if err := s.authorize(stream, toAppend, name); err != nil {
+		return err
+	}
+	if s.current().Early {
+		if err := s.mayWrite(stream); err != nil {
+			return err
+		}
+	}
+
 	events, err := proposals(stream)
 	if err != nil {
 		return err
 	}
-	name := string(options.GetStreamIdentifier().GetStreamName())
 	if !validName(name) {
 		return errHandler
 	}
-
-	out := s.engine.append(name, expected, events)
+	out, err := s.write(stream, name, expected, events)
+	if err != nil {
+		return err
+	}
 	if out.refusal == streamDeleted {
 		return refuseDeleted(stream, name)
 	}

@@ -10,6 +10,7 @@ import (
 	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/emptypb"
@@ -25,6 +26,7 @@ type batch struct {
 	server *Server
 	stream grpc.ServerStream
 	open   map[uuid]*pending
+	ended  error // what ends the call instead of an answer
 }
 
 // A pending append still waits for its last request.
@@ -78,6 +80,9 @@ func (b *batch) serve(requests <-chan *streams.BatchAppendReq, ended <-chan erro
 				continue
 			}
 			reply := b.request(request)
+			if b.ended != nil {
+				return b.ended
+			}
 			if reply == nil {
 				continue
 			}
@@ -102,6 +107,9 @@ func (b *batch) serve(requests <-chan *streams.BatchAppendReq, ended <-chan erro
 			halfClosed = true
 		}
 		if halfClosed && replied {
+			if b.server.current().HalfCloseLosesWrites {
+				return nil
+			}
 			for request := range requests {
 				b.request(request)
 			}
@@ -126,6 +134,14 @@ func (b *batch) request(request *streams.BatchAppendReq) *streams.BatchAppendRes
 		p, bad := b.begin(id, o)
 		if bad != "" {
 			return refuse(bad)
+		}
+		if err := b.server.authorize(b.stream, toAppend, p.name); status.Code(err) == codes.PermissionDenied {
+			return b.reply(request.GetCorrelationId(), name, &rpcstatus.Status{
+				Code: int32(codes.PermissionDenied), Message: "AccessDenied", Details: details(&shared.AccessDenied{}),
+			})
+		} else if err != nil {
+			b.ended = err
+			return nil
 		}
 		if !p.deadline.After(time.Now()) {
 			return b.reply(request.GetCorrelationId(), name, timedOut())
@@ -208,7 +224,10 @@ func (b *batch) commit(correlation *shared.UUID, p *pending) *streams.BatchAppen
 	if !validName(p.name) {
 		return b.reply(correlation, identifier(p.name), badRequest("Empty stream name provided."))
 	}
-	out := b.server.engine.append(p.name, p.expected, p.events)
+	out, err := b.server.write(b.stream, p.name, p.expected, p.events)
+	if err != nil {
+		return b.failed(correlation, p.name, err)
+	}
 	switch out.refusal {
 	case streamDeleted:
 		return b.reply(correlation, identifier(p.name), &rpcstatus.Status{
@@ -239,6 +258,16 @@ func (b *batch) commit(correlation *shared.UUID, p *pending) *streams.BatchAppen
 		CorrelationId: correlation, StreamIdentifier: identifier(p.name),
 		Result: &streams.BatchAppendResp_Success_{Success: success},
 	}
+}
+
+// failed answers an append that ran out of time. Everything else ends the
+// call.
+func (b *batch) failed(correlation *shared.UUID, name string, err error) *streams.BatchAppendResp {
+	if status.Code(err) == codes.Aborted || status.Code(err) == codes.DeadlineExceeded {
+		return b.reply(correlation, identifier(name), timedOut())
+	}
+	b.ended = err
+	return nil
 }
 
 // nextDeadline returns a channel that yields when the first pending append is

@@ -39,6 +39,9 @@ func (s *Server) delete(stream grpc.ServerStream) error {
 	if !validName(name) {
 		return errHandler
 	}
+	if err := s.mayDelete(stream, name); err != nil {
+		return err
+	}
 	out := s.engine.delete(name, expected)
 	if err := deletionRefused(stream, name, expected, out); err != nil {
 		return err
@@ -79,6 +82,9 @@ func (s *Server) tombstone(stream grpc.ServerStream) error {
 	if !validName(name) {
 		return errHandler
 	}
+	if err := s.mayDelete(stream, name); err != nil {
+		return err
+	}
 	out := s.engine.tombstone(name, expected)
 	if err := deletionRefused(stream, name, expected, out); err != nil {
 		return err
@@ -86,6 +92,13 @@ func (s *Server) tombstone(stream grpc.ServerStream) error {
 	return stream.SendMsg(&streams.TombstoneResp{PositionOption: &streams.TombstoneResp_Position_{Position: &streams.TombstoneResp_Position{
 		CommitPosition: uint64(out.position), PreparePosition: uint64(out.position),
 	}}})
+}
+
+func (s *Server) mayDelete(stream grpc.ServerStream, name string) error {
+	if err := s.authorize(stream, toDelete, name); err != nil {
+		return err
+	}
+	return s.mayWrite(stream)
 }
 
 // deletionRefused words a refusal. A tombstone's says "Delete failed" too.

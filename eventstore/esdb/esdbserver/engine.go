@@ -19,7 +19,8 @@ type engine struct {
 	end     int64 // position of the next record
 	streams map[string]*stream
 	written map[uuid]*record // the first record of each id, for expectations that name no revision
-	wake    chan struct{}    // closed when the log has grown
+	held    int              // place of the first record without a quorum, -1 if there is none
+	wake    chan struct{}    // closed when there may be more to read
 }
 
 // A stream is what the engine knows under one name.
@@ -48,7 +49,7 @@ type proposal struct {
 }
 
 func newEngine(now func() time.Time) *engine {
-	e := &engine{now: now, streams: map[string]*stream{}, written: map[uuid]*record{}, wake: make(chan struct{})}
+	e := &engine{now: now, streams: map[string]*stream{}, written: map[uuid]*record{}, held: -1, wake: make(chan struct{})}
 	e.begin()
 	return e
 }
@@ -72,10 +73,25 @@ func newUUID() (u uuid) {
 func (e *engine) write(r *record) *record {
 	r.at, r.position, r.created = len(e.log), e.end, ticks(e.now())
 	e.end += r.size()
+	r.behind = e.end
 	e.log = append(e.log, r)
+	e.notify()
+	return r
+}
+
+// notify wakes whoever waits for more to read. The caller holds mu.
+func (e *engine) notify() {
 	close(e.wake)
 	e.wake = make(chan struct{})
-	return r
+}
+
+// readable returns how many records of the log readers may see. The caller
+// holds mu.
+func (e *engine) readable() int {
+	if e.held >= 0 {
+		return e.held
+	}
+	return len(e.log)
 }
 
 // add writes p as the next event of a stream. The caller holds mu.
@@ -116,8 +132,12 @@ func (e *engine) last(name string) int64 {
 }
 
 // limits returns what the newest metadata of a stream says, nothing if there
-// is none or it cannot be read. The caller holds mu.
+// is none or it cannot be read. Of metadata itself the newest is shown. The
+// caller holds mu.
 func (e *engine) limits(name string, readable int) limits {
+	if strings.HasPrefix(name, "$$") {
+		return limits{maxCount: 1}
+	}
 	s := e.streams["$$"+name]
 	if s == nil {
 		return limits{}
@@ -152,14 +172,16 @@ const (
 	streamDeleted
 )
 
-// append writes events to a stream, all or none.
-func (e *engine) append(name string, expected expectation, events []proposal) outcome {
+// append writes events to a stream, all or none. Held says that no quorum has
+// them, also those that were there before.
+func (e *engine) append(name string, expected expectation, events []proposal) (_ outcome, held bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 
+	held = e.held >= 0
 	d := e.decide(name, expected, events)
 	if d.answer != nil {
-		return *d.answer
+		return *d.answer, held && d.answer.refusal == accepted
 	}
 
 	var last *record
@@ -172,7 +194,18 @@ func (e *engine) append(name string, expected expectation, events []proposal) ou
 	e.reopen(name, d)
 
 	current := d.current + int64(len(events))
-	return outcome{current: current, position: last.position}
+	return outcome{current: current, position: last.position}, held
+}
+
+// wouldRefuse returns the refusal of an append that is not made, nil if it
+// would be accepted.
+func (e *engine) wouldRefuse(name string, expected expectation, events []proposal) *outcome {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if d := e.decide(name, expected, events); d.answer != nil && d.answer.refusal != accepted {
+		return d.answer
+	}
+	return nil
 }
 
 // reopen writes the metadata by which a deleted stream begins anew behind its

@@ -15,6 +15,9 @@ func (s *Server) supportedMethods(stream grpc.ServerStream) error {
 	if err := receive(stream, &shared.Empty{}); err != nil {
 		return err
 	}
+	if err := s.authorize(stream, toAsk, ""); err != nil {
+		return err
+	}
 	reply := &serverfeatures.SupportedMethods{EventStoreServerVersion: s.options.Version}
 	for _, m := range supported {
 		if s.options.NoBatch && m.name == "batchappend" {
@@ -76,17 +79,33 @@ func (s *Server) gossip(stream grpc.ServerStream) error {
 	if err := receive(stream, &shared.Empty{}); err != nil {
 		return err
 	}
+	if err := s.authorize(stream, toAsk, ""); err != nil {
+		return err
+	}
+
+	s.engine.mu.RLock()
+	info := &gossip.ClusterInfo{}
+	for _, member := range *s.cluster {
+		info.Members = append(info.Members, member.info())
+	}
+	s.engine.mu.RUnlock()
+	return stream.SendMsg(info)
+}
+
+// info is what gossip tells of a node. A dead one keeps its last state. The
+// caller holds the engine's mu.
+func (s *Server) info() *gossip.MemberInfo {
 	most, least := s.instance.halves()
 	address, port := s.advertised()
-	return stream.SendMsg(&gossip.ClusterInfo{Members: []*gossip.MemberInfo{{
+	return &gossip.MemberInfo{
 		InstanceId: &shared.UUID{Value: &shared.UUID_Structured_{Structured: &shared.UUID_Structured{
 			MostSignificantBits: most, LeastSignificantBits: least,
 		}}},
 		TimeStamp:    ticks(time.Now()),
-		State:        gossip.MemberInfo_Leader,
-		IsAlive:      true,
+		State:        s.state,
+		IsAlive:      !s.exited,
 		HttpEndPoint: &gossip.EndPoint{Address: address, Port: port},
-	}}})
+	}
 }
 
 // advertised returns the address that other calls are sent to.
@@ -102,3 +121,5 @@ func (s *Server) advertised() (string, uint32) {
 	port, _ := strconv.ParseUint(text, 10, 16)
 	return host, uint32(port)
 }
+
+func portText(port uint32) string { return strconv.FormatUint(uint64(port), 10) }

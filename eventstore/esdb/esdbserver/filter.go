@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	"github.com/dlclark/regexp2"
 )
 
 // A filter chooses records of the log, by their stream's name or their type.
@@ -62,11 +64,10 @@ func parseFilter(o *streams.ReadReq_Options_FilterOptions, subscription bool) (*
 
 	f.prefixes = expression.GetPrefix()
 	if regex := expression.GetRegex(); regex != "" {
-		re, err := regexp.Compile(regex)
-		if err != nil {
+		var err error
+		if f.pattern, err = compile(regex); err != nil {
 			return nil, errHandler
 		}
-		f.pattern = re.MatchString
 	}
 	return f, nil
 }
@@ -84,4 +85,22 @@ func filterText(o *streams.ReadReq_Options_FilterOptions) string {
 		members = append(members, fmt.Sprintf(`"checkpointIntervalMultiplier": %d`, m))
 	}
 	return "{ " + strings.Join(members, ", ") + " }"
+}
+
+// compile reads a regular expression. The real server's are those of .NET: what
+// ours do not know, such as looking ahead, is left to a library that does, for
+// a bounded time a name.
+func compile(regex string) (func(string) bool, error) {
+	if plain, err := regexp.Compile(regex); err == nil {
+		return plain.MatchString, nil
+	}
+	dotnet, err := regexp2.Compile(regex, regexp2.None)
+	if err != nil {
+		return nil, err
+	}
+	dotnet.MatchTimeout = 50 * time.Millisecond
+	return func(s string) bool {
+		matched, err := dotnet.MatchString(s)
+		return matched && err == nil
+	}, nil
 }

@@ -28,20 +28,15 @@ func (f frames) send(r *streams.ReadResp) error { return f.stream.SendMsg(r) }
 // event sends an event; of a link that is followed, also what it points at, if
 // that can be read.
 func (f frames) event(r *record) error {
-	out := &streams.ReadResp_ReadEvent{Position: &streams.ReadResp_ReadEvent_CommitPosition{CommitPosition: uint64(r.position)}}
-	if f.resolve && r.typ == linkType {
-		target, err := f.target(r)
-		if err != nil {
-			return err
-		}
-		out.Link = f.recorded(r)
-		if target != nil {
-			out.Event = f.recorded(target)
-		}
-	} else {
-		out.Event = f.recorded(r)
+	size := 160 + len(r.stream) + len(r.typ) + len(r.custom) + len(r.data)
+	if !f.resolve || r.typ != linkType {
+		return f.stream.SendMsg(wire(appendReadResp(make([]byte, 0, size), r, nil, f.text)))
 	}
-	return f.send(&streams.ReadResp{Content: &streams.ReadResp_Event{Event: out}})
+	target, err := f.target(r)
+	if err != nil {
+		return err
+	}
+	return f.stream.SendMsg(wire(appendReadResp(make([]byte, 0, size), target, r, f.text)))
 }
 
 // linkType is the type of an event that points at another: REVISION@STREAM.
@@ -56,7 +51,7 @@ func (f frames) target(link *record) (*record, error) {
 	if err != nil {
 		return nil, nil
 	}
-	st, err := f.history.state(f.ctx(), string(name))
+	st, err := f.history.state(f.ctx(), string(name), 0)
 	if err != nil || st.tombstone != nil || !st.readable() {
 		return nil, err
 	}
@@ -65,27 +60,6 @@ func (f frames) target(link *record) (*record, error) {
 		return nil, err
 	}
 	return found[0], nil
-}
-
-func (f frames) recorded(r *record) *streams.ReadResp_ReadEvent_RecordedEvent {
-	content := binaryContent
-	if r.json {
-		content = jsonContent
-	}
-	return &streams.ReadResp_ReadEvent_RecordedEvent{
-		Id:               f.id(r.id),
-		StreamIdentifier: &shared.StreamIdentifier{StreamName: []byte(r.stream)},
-		StreamRevision:   uint64(r.revision),
-		PreparePosition:  uint64(r.position),
-		CommitPosition:   uint64(r.position),
-		Metadata: map[string]string{
-			"type":         r.typ,
-			"created":      strconv.FormatInt(r.created, 10),
-			"content-type": content,
-		},
-		CustomMetadata: r.custom,
-		Data:           r.data,
-	}
 }
 
 func (f frames) id(id uuid) *shared.UUID {

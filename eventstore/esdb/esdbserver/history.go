@@ -20,8 +20,9 @@ type history interface {
 	// first. The end of the log is endOfLog.
 	backwards(ctx context.Context, before int64, max int) ([]*record, error)
 
-	// state returns what there is under a name.
-	state(ctx context.Context, name string) (state, error)
+	// state returns what there is under a name. The caller knows already of
+	// that many events of it.
+	state(ctx context.Context, name string, known int64) (state, error)
 
 	// between returns the events of a stream from revision first to last, in
 	// order; there may be gaps.
@@ -50,14 +51,15 @@ const endOfLog = 1<<63 - 1
 
 var errNoRecord = errors.New("no record begins at this position")
 
-// A node's view of an engine: the first limit() records of its log.
+// A view is an engine as a node knows it: the first readable() records of its
+// log. Readable is called with the engine's mu held.
 type view struct {
-	engine *engine
-	limit  func(len int) int
+	engine   *engine
+	readable func() int
 }
 
 // log returns the records that are readable here. The caller holds mu.
-func (v view) log() []*record { return v.engine.log[:v.limit(len(v.engine.log))] }
+func (v view) log() []*record { return v.engine.log[:min(v.readable(), len(v.engine.log))] }
 
 // find returns the place of the record at or behind a position, and whether
 // it begins right there.
@@ -89,7 +91,7 @@ func (v view) forwards(_ context.Context, from int64, max int) ([]*record, int64
 	end := min(at+max, len(log))
 	next := from
 	if end > at {
-		next = log[end-1].position + log[end-1].size()
+		next = log[end-1].behind
 	}
 	return slices.DeleteFunc(slices.Clone(log[at:end]), func(r *record) bool { return r.kind == removed }), next, nil
 }
@@ -116,7 +118,7 @@ func (v view) backwards(_ context.Context, before int64, max int) ([]*record, er
 	return records, nil
 }
 
-func (v view) state(_ context.Context, name string) (state, error) {
+func (v view) state(_ context.Context, name string, _ int64) (state, error) {
 	v.engine.mu.RLock()
 	defer v.engine.mu.RUnlock()
 
@@ -186,7 +188,7 @@ func (v view) endPosition() int64 {
 		return 0
 	}
 	last := log[len(log)-1]
-	return last.position + last.size()
+	return last.behind
 }
 
 func (v view) grown() <-chan struct{} {

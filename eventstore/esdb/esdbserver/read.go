@@ -10,6 +10,8 @@ import (
 // A reading is a Streams.Read request that can be served.
 type reading struct {
 	frames
+	node          *Server
+	cut           *cut // ends a subscription early
 	backwards     bool
 	subscription  bool
 	count         uint64
@@ -33,8 +35,13 @@ func (s *Server) read(stream grpc.ServerStream) error {
 	if o.GetUuidOption() == nil {
 		return errHandler
 	}
+	if err := s.admit(stream, o); err != nil {
+		return err
+	}
 
 	r := reading{
+		node:          s,
+		cut:           s.subscribed(),
 		frames:        frames{history: s.history, stream: stream, resolve: o.GetResolveLinks(), text: o.GetUuidOption().GetString_() != nil},
 		backwards:     o.GetReadDirection() == streams.ReadReq_Options_Backwards,
 		subscription:  o.GetSubscription() != nil,
@@ -52,6 +59,29 @@ func (s *Server) read(stream grpc.ServerStream) error {
 		return r.all(all.All)
 	}
 	return r.one(o.GetStream())
+}
+
+// admit refuses a reader without the rights to what it reads, and one that
+// asks for the leader and has another node. From the end a subscription is
+// served by any.
+func (s *Server) admit(stream grpc.ServerStream, o *streams.ReadReq_Options) error {
+	what, name := toReadAll, ""
+	if o.GetStream() != nil {
+		what, name = toRead, string(o.GetStream().GetStreamIdentifier().GetStreamName())
+	}
+	if err := s.authorize(stream, what, name); err != nil {
+		return err
+	}
+	if o.GetSubscription() != nil && (o.GetStream().GetEnd() != nil || o.GetAll().GetEnd() != nil) {
+		return nil
+	}
+	return s.mayRead(stream)
+}
+
+func (s *Server) subscribed() *cut {
+	s.engine.mu.RLock()
+	defer s.engine.mu.RUnlock()
+	return s.cutShort
 }
 
 // checkCombination refuses the requests that mean nothing.
@@ -150,7 +180,7 @@ func (r reading) streamForwards(name string, from int64) error {
 	if from == fromEnd || r.count == 0 {
 		return errReadStream
 	}
-	st, err := r.history.state(r.ctx(), name)
+	st, err := r.history.state(r.ctx(), name, 0)
 	if done, err := r.unreadable(name, st, err); done {
 		return err
 	}
@@ -219,7 +249,7 @@ func (r reading) streamBackwards(name string, from int64) error {
 	if r.count == 0 {
 		return errReadStream
 	}
-	st, err := r.history.state(r.ctx(), name)
+	st, err := r.history.state(r.ctx(), name, 0)
 	if done, err := r.unreadable(name, st, err); done {
 		return err
 	}

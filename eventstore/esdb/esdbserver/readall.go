@@ -12,7 +12,7 @@ const chunk = 512
 // all reads the log, or subscribes to it.
 func (r reading) all(o *streams.ReadReq_Options_AllOptions) error {
 	from := int64(0)
-	start := false
+	start, before := false, false
 	switch v := o.GetAllOption().(type) {
 	case *streams.ReadReq_Options_AllOptions_Position:
 		position, err := parsePosition(v.Position)
@@ -21,6 +21,7 @@ func (r reading) all(o *streams.ReadReq_Options_AllOptions) error {
 		}
 		from = position
 		start = position == 0
+		before = v.Position.GetPreparePosition() < v.Position.GetCommitPosition()
 	case *streams.ReadReq_Options_AllOptions_Start:
 		start = true
 	case *streams.ReadReq_Options_AllOptions_End:
@@ -33,7 +34,7 @@ func (r reading) all(o *streams.ReadReq_Options_AllOptions) error {
 	case r.subscription:
 		return r.subscribeAll(from, start)
 	case r.backwards:
-		return r.allBackwards(from)
+		return r.allBackwards(from, before)
 	case from == endOfLog:
 		return nil
 	}
@@ -87,7 +88,20 @@ func (r reading) allForwards(from int64) error {
 	return nil
 }
 
-func (r reading) allBackwards(before int64) error {
+// allBackwards gives the records before a position. If the position stands
+// before a record and not at one, as in checkpoints, the real server leaves one
+// more out.
+func (r reading) allBackwards(before int64, beforeRecord bool) error {
+	if beforeRecord {
+		records, err := r.history.backwards(r.ctx(), before, 1)
+		if err != nil {
+			return readAllError(err)
+		}
+		if len(records) > 0 {
+			before = records[0].position
+		}
+	}
+
 	for left := r.count; left > 0; {
 		records, err := r.history.backwards(r.ctx(), before, int(min(left, chunk)))
 		if err != nil {

@@ -23,6 +23,7 @@ type record struct {
 	kind     kind
 	at       int   // place in the log
 	position int64 // commit and prepare position: they are always equal
+	behind   int64 // where the next record begins, if there is one
 	stream   string
 	revision int64
 	id       uuid
@@ -37,8 +38,8 @@ type record struct {
 // and the $tb of one that is deleted.
 const tombstoneRevision = 1<<63 - 1
 
-// size is how far the log's end moves when r is written. No position lies
-// within a record.
+// size is how far the end of an engine's log moves when r is written: as far
+// as a real one's, for names of less than 128 bytes.
 func (r *record) size() int64 {
 	return int64(90 + len(r.stream) + len(r.typ) + len(r.custom) + len(r.data))
 }

@@ -1,15 +1,20 @@
 package esdbserver
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"strings"
 	"time"
 
+	"consentledger/eventstore"
+
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding"
 	_ "google.golang.org/grpc/encoding/gzip" // clients may compress what they send
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -26,6 +31,16 @@ type Options struct {
 	// server listens.
 	Advertise string
 
+	// TLS, if set, is what connections are secured with.
+	TLS *tls.Config
+
+	// Users, if there are any, must sign their calls.
+	Users []User
+
+	// Store, if set, is what the node shows: it is a window, and takes no
+	// writes.
+	Store eventstore.Store
+
 	// NoBatch leaves BatchAppend out, as servers before 21.10 do.
 	NoBatch bool
 }
@@ -39,21 +54,45 @@ type Server struct {
 	grpc     *grpc.Server
 	handlers map[string]handler
 
-	listener net.Listener
-	serving  chan struct{} // closed when listener is set
+	listener    net.Listener
+	serving     chan struct{} // closed when listener is set
+	connections connections
+
+	// Of the engine's mu: what the node is in its cluster, and what ails it.
+	state    State
+	cluster  *[]*Server // shared by its nodes
+	faults   Faults
+	users    map[string]User
+	seen     int           // how many records it knows of, -1: all
+	awake    chan struct{} // closed when it wakes; nil: it is awake
+	alone    bool          // it serves what no quorum has
+	exited   bool
+	diskFull bool
+	appends  int
+	cutShort *cut // ends the subscriptions that are open
 }
 
 // New returns a node with an empty database.
-func New(o Options) *Server {
+func New(o Options) *Server { return newServer(o, newEngine(time.Now)) }
+
+func newServer(o Options, e *engine) *Server {
 	if o.Version == "" {
 		o.Version = "23.10.8"
 	}
-	e := newEngine(time.Now)
-	s := &Server{options: o, engine: e, history: view{engine: e, limit: func(n int) int { return n }}, instance: newUUID(), serving: make(chan struct{})}
+	s := &Server{options: o, engine: e, instance: newUUID(), serving: make(chan struct{}), state: Leader, seen: -1, cutShort: newCut()}
+	s.cluster = &[]*Server{s}
+	s.history = view{engine: e, readable: s.readable}
+	if o.Store != nil {
+		s.history = newWindow(o.Store)
+	}
+	for _, u := range o.Users {
+		s.SetUser(u)
+	}
 	s.handlers = s.methods()
 	s.grpc = grpc.NewServer(
 		grpc.UnknownServiceHandler(s.dispatch),
-		grpc.MaxRecvMsgSize(maxMessage),
+		grpc.ForceServerCodecV2(newCodec()),
+		grpc.MaxRecvMsgSize(2*maxMessage), // what is larger than maxMessage we refuse ourselves
 		grpc.WaitForHandlers(true),
 	)
 	return s
@@ -62,14 +101,39 @@ func New(o Options) *Server {
 // maxMessage is the largest request, in bytes; one more is refused.
 const maxMessage = 16 << 20
 
-// Serve answers on l until Close. It returns nil after Close.
+// Serve answers on l until Close. It returns nil after Close. A window ends
+// with an error when its store cannot be followed.
 func (s *Server) Serve(l net.Listener) error {
 	s.listener = l
 	close(s.serving)
+	if s.options.TLS != nil {
+		c := s.options.TLS.Clone()
+		c.NextProtos = []string{"h2"}
+		l = tls.NewListener(l, c)
+	}
 
-	err := s.grpc.Serve(l)
+	watching := make(chan error, 1)
+	ctx, stop := context.WithCancel(context.Background())
+	go func() { watching <- s.watch(ctx) }()
+
+	err := s.grpc.Serve(lenient{l, &s.connections})
+	stop()
 	if errors.Is(err, grpc.ErrServerStopped) {
+		err = nil
+	}
+	return errors.Join(err, <-watching)
+}
+
+// watch follows the store of a window. If that fails, nobody is left to think
+// that nothing is new.
+func (s *Server) watch(ctx context.Context) error {
+	w, ok := s.history.(*window)
+	if !ok {
 		return nil
+	}
+	err := w.watch(ctx)
+	if err != nil {
+		s.Close()
 	}
 	return err
 }
@@ -82,6 +146,18 @@ func (s *Server) Addr() string {
 
 // Close ends all calls and returns when none is left.
 func (s *Server) Close() { s.grpc.Stop() }
+
+// readable returns how many records this node's readers see. The caller holds
+// the engine's mu.
+func (s *Server) readable() int {
+	switch {
+	case s.seen >= 0:
+		return s.seen
+	case s.alone:
+		return len(s.engine.log)
+	}
+	return s.engine.readable()
+}
 
 // A handler serves one method.
 type handler func(grpc.ServerStream) error
@@ -112,11 +188,40 @@ func (s *Server) dispatch(_ any, stream grpc.ServerStream) error {
 	if !ok {
 		return status.Error(codes.Unimplemented, "Method is unimplemented.")
 	}
-	err := serve(stream)
-	if ctx := stream.Context().Err(); ctx != nil && err != nil {
-		return fromContext(ctx)
+	if err := grpc.SetSendCompressor(stream.Context(), encoding.Identity); err != nil {
+		return err // an answer is never packed, though a request may be
+	}
+	ctx := stream.Context()
+	if d := timeoutOf(ctx); d > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d)
+		defer cancel()
+	}
+	if err := s.slept(ctx); err != nil {
+		return err
+	}
+	err := serve(served{stream, ctx, s})
+	if ctx.Err() != nil && err != nil {
+		return fromContext(ctx.Err())
 	}
 	return err
+}
+
+// A served stream ends at the call's own time, and moves only while its node
+// is awake.
+type served struct {
+	grpc.ServerStream
+	ctx  context.Context
+	node *Server
+}
+
+func (s served) Context() context.Context { return s.ctx }
+
+func (s served) SendMsg(m any) error {
+	if err := s.node.slept(s.ctx); err != nil {
+		return err
+	}
+	return s.ServerStream.SendMsg(m)
 }
 
 // receive reads the one request of a call that has one.
@@ -140,14 +245,18 @@ func receive(stream grpc.ServerStream, request proto.Message) error {
 // recv reads the next request, io.EOF behind the last. Its errors are worded
 // as the real server's.
 func recv(stream grpc.ServerStream, request proto.Message) error {
-	err := stream.RecvMsg(request)
-	switch {
-	case err == nil, errors.Is(err, io.EOF):
+	var w wire
+	if err := stream.RecvMsg(&w); err != nil {
+		if ctx := stream.Context().Err(); ctx != nil && !errors.Is(err, io.EOF) {
+			return fromContext(ctx)
+		}
 		return err
-	case status.Code(err) == codes.ResourceExhausted:
-		return status.Error(codes.ResourceExhausted, "Received message exceeds the maximum configured message size.")
-	case stream.Context().Err() != nil:
-		return fromContext(stream.Context().Err())
 	}
-	return errHandler
+	if len(w) > maxMessage {
+		return status.Error(codes.ResourceExhausted, "Received message exceeds the maximum configured message size.")
+	}
+	if proto.Unmarshal(w, request) != nil {
+		return errHandler
+	}
+	return nil
 }

@@ -31,12 +31,17 @@ func start(t testing.TB, s *Server) *Server {
 
 func client(t testing.TB, addr string) streams.StreamsClient {
 	t.Helper()
+	return streams.NewStreamsClient(dial(t, addr))
+}
+
+func dial(t testing.TB, addr string) *grpc.ClientConn {
+	t.Helper()
 	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	return streams.NewStreamsClient(conn)
+	return conn
 }
 
 func TestAnEventThatWasAppendedIsSeenByASubscription(t *testing.T) {

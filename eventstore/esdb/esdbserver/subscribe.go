@@ -9,7 +9,7 @@ import "errors"
 // event; only from its end there is nothing to catch up with.
 func (r reading) subscribeStream(name string, from int64) error {
 	grown := r.history.grown()
-	st, err := r.history.state(r.ctx(), name)
+	st, err := r.history.state(r.ctx(), name, 0)
 	switch {
 	case err != nil:
 		return err
@@ -27,7 +27,7 @@ func (r reading) subscribeStream(name string, from int64) error {
 			return err
 		}
 		grown = r.history.grown()
-		if st, err = r.history.state(r.ctx(), name); err != nil {
+		if st, err = r.history.state(r.ctx(), name, 0); err != nil {
 			return err
 		}
 		if st.tombstone != nil {
@@ -47,7 +47,7 @@ func (r reading) subscribeStream(name string, from int64) error {
 		}
 		from, end = max(from, next), last
 		if end {
-			if st, err = r.history.state(r.ctx(), name); err != nil {
+			if st, err = r.history.state(r.ctx(), name, st.last+1); err != nil {
 				return err
 			}
 			end = from > st.last
@@ -67,8 +67,7 @@ func (r reading) followStreamEnd(name string, st state) error {
 		return err
 	}
 	if st.tombstone != nil { // nothing will ever come, and nobody is told
-		<-r.ctx().Done()
-		return fromContext(r.ctx().Err())
+		return r.wait(nil)
 	}
 	return r.followStream(name, st.last+1)
 }
@@ -77,8 +76,11 @@ func (r reading) followStreamEnd(name string, st state) error {
 // by limits or not. A tombstone is the last.
 func (r reading) followStream(name string, from int64) error {
 	for {
+		if err := r.unsilenced(); err != nil {
+			return err
+		}
 		grown := r.history.grown()
-		st, err := r.history.state(r.ctx(), name)
+		st, err := r.history.state(r.ctx(), name, from)
 		if err != nil {
 			return err
 		}
@@ -115,8 +117,23 @@ func (r reading) wait(grown <-chan struct{}) error {
 	select {
 	case <-grown:
 		return nil
+	case <-r.cut.done:
+		return r.cut.err
 	case <-r.ctx().Done():
 		return fromContext(r.ctx().Err())
+	}
+}
+
+// unsilenced returns when subscriptions at this node may speak.
+func (r reading) unsilenced() error {
+	for {
+		grown := r.history.grown()
+		if !r.node.current().Silent {
+			return nil
+		}
+		if err := r.wait(grown); err != nil {
+			return err
+		}
 	}
 }
 
@@ -234,7 +251,7 @@ func (c *checkpoints) lookedAt(e *record, wanted bool) error {
 		commit, prepare = c.pageLast, c.pageLast
 	}
 	c.looked += c.pageLooked
-	c.pageStart, c.pageLooked, c.pageEvents = e.position+e.size(), 0, 0
+	c.pageStart, c.pageLooked, c.pageEvents = e.behind, 0, 0
 
 	if interval := c.filter.window * c.filter.multiplier; c.looked >= interval {
 		c.looked %= interval
@@ -247,6 +264,9 @@ func (c *checkpoints) lookedAt(e *record, wanted bool) error {
 // stand at records.
 func (c *checkpoints) follow(from int64) error {
 	for {
+		if err := c.unsilenced(); err != nil {
+			return err
+		}
 		grown := c.history.grown()
 		records, next, err := c.history.forwards(c.ctx(), from, chunk)
 		if err != nil {
