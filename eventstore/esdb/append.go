@@ -158,7 +158,7 @@ func (a *appending) stored(r reply) error {
 		a.err = a.store.broken(fmt.Errorf("stream %s takes an append on revision %d, but cannot be read there: was it deleted?", a.stream, a.expected))
 		return a.err
 	}
-	a.last = r.position
+	a.last, a.err = r.position, nil
 	a.store.see(r.position, a.records[len(a.records)-1].ID)
 	return nil
 }

@@ -64,20 +64,21 @@ const shutFor = time.Second
 // find looks for the leader until it is found, the server does not let us in, or
 // the store is closed.
 func (s *Store) find() {
+	began := time.Now()
 	for round := 0; ; round++ {
 		l, err := s.look()
-		if s.found(l, err) {
+		if s.found(l, err, began) {
 			return
 		}
 		if !pause(s.life, round, s.address.interval) {
-			s.found(nil, ErrClosed)
+			s.found(nil, ErrClosed, began)
 			return
 		}
 	}
 }
 
-// found ends the search, or reports that it goes on.
-func (s *Store) found(l *link, err error) bool {
+// found ends the search that began at a time, or reports that it goes on.
+func (s *Store) found(l *link, err error, began time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := s.life.Err() != nil
@@ -85,7 +86,8 @@ func (s *Store) found(l *link, err error) bool {
 		l.close()
 		l = nil
 	}
-	if r, is := errors.AsType[refusal](err); is && (r.means == denied || r.means == shut || r.means == invalid) {
+	r, _ := errors.AsType[refusal](err)
+	if r.means == denied || r.means == invalid || r.means == shut && time.Since(began) > shutUntil {
 		s.shutOut, s.shutAt, out = fmt.Errorf("esdb: %s: %w", s.address, err), time.Now(), true
 	}
 	if l == nil && !out {
