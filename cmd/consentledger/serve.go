@@ -41,6 +41,7 @@ type serveConfig struct {
 	origin     string       // of the transparency logs
 	natsListen string       // where the embedded server listens
 	nats       externalNATS // instead of the embedded one
+	esdb       string       // where clients of EventStoreDB may read; empty: nowhere
 	demo       bool
 	files      vfs.FS // of the store; nil: the real disk
 
@@ -96,6 +97,7 @@ func newServe() *cobra.Command {
 	f.StringVar(&s.authority, "timestamps", "", "the URL of a time-stamping authority (RFC 3161) that stamps the logs' checkpoints")
 	f.StringVar(&s.authorityRoots, "timestamp-roots", "", "the certificates that the authority's must come from, as PEM (default: those that this machine trusts)")
 	f.DurationVar(&s.stampEvery, "timestamp-every", 24*time.Hour, "how often checkpoints are stamped")
+	f.StringVar(&s.esdb, "esdb-listen", "", "where clients of EventStoreDB and KurrentDB may read the store, and write nothing (default: nowhere)")
 	s.nats.flags(c)
 	f.BoolVar(&s.demo, "demo", false, "with a sample app, SmartKey, its policy and simulated users")
 	return c
@@ -163,6 +165,12 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	if err != nil {
 		return fmt.Errorf("HTTP: %w; name another address with --http", err)
 	}
+	var window net.Listener
+	if c.esdb != "" {
+		if window, err = net.Listen("tcp", c.esdb); err != nil {
+			return errors.Join(fmt.Errorf("EventStoreDB's protocol: %w; name another address with --esdb-listen", err), listener.Close())
+		}
+	}
 	ctx, stop := context.WithCancelCause(ctx)
 	var crew sync.WaitGroup
 	defer crew.Wait()
@@ -222,6 +230,9 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	})
 	must("operators on NATS", func() error { return h.operate(ctx, open) })
 	must("HTTP", func() error { return serveHTTP(ctx, listener, guarded) })
+	if window != nil {
+		must("EventStoreDB's protocol", func() error { return serveWindow(ctx, window, h.dir.db.Store()) })
+	}
 	for range cap(doors) {
 		select {
 		case <-doors:
@@ -231,7 +242,7 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	h.awaitReading(ctx)
 	crew.Go(func() { h.checkLogs(ctx) }) // it reads the whole store: nobody waits for it
 	if ctx.Err() == nil {
-		h.greet(out, listener.Addr().String())
+		h.greet(out, listener.Addr().String(), window)
 	}
 	if c.demo {
 		must("demo", func() error { return h.demo(ctx) })
@@ -388,8 +399,12 @@ func (h *house) clientURL() string {
 }
 
 // greet prints what a newcomer needs next.
-func (h *house) greet(out io.Writer, addr string) {
-	fmt.Fprintf(out, "consentledger %s: ready\n\n  HTTP  http://%s\n  NATS  %s\n  data  %s\n", version, addr, h.clientURL(), h.config.data)
+func (h *house) greet(out io.Writer, addr string, window net.Listener) {
+	fmt.Fprintf(out, "consentledger %s: ready\n\n  HTTP  http://%s\n  NATS  %s\n", version, addr, h.clientURL())
+	if window != nil {
+		fmt.Fprintf(out, "  ESDB  esdb://%s?tls=false  (to read)\n", window.Addr())
+	}
+	fmt.Fprintf(out, "  data  %s\n", h.config.data)
 	if !h.config.demo {
 		fmt.Fprint(out, "\nRegister an app next:  consentledger app add NAME --handler \"...\"\n")
 		return
