@@ -154,7 +154,7 @@ func (a *appending) attempt(tries int) (over bool) {
 
 // stored ends the append, whose records are there.
 func (a *appending) stored(r reply) error {
-	if want := a.expected + eventstore.Revision(len(a.records)); r.length < want || r.position == 0 {
+	if want := a.expected + eventstore.Revision(len(a.records)); r.length != want || r.position == 0 {
 		a.err = a.store.broken(fmt.Errorf("stream %s takes an append on revision %d, but cannot be read there: was it deleted?", a.stream, a.expected))
 		return a.err
 	}
@@ -268,19 +268,28 @@ func (l *link) send(ctx context.Context, a *appending) reply {
 func (l *link) sendAlone(ctx context.Context, a *appending) reply {
 	call, cancel := l.call(ctx)
 	defer cancel()
-	to := &streams.AppendReq_Options{
-		StreamIdentifier:       &shared.StreamIdentifier{StreamName: a.store.nameOf(a.stream)},
-		ExpectedStreamRevision: &streams.AppendReq_Options_NoStream{NoStream: &shared.Empty{}},
-	}
-	if a.expected > 0 {
-		to.ExpectedStreamRevision = &streams.AppendReq_Options_Revision{Revision: uint64(a.expected) - 1}
-	}
-
 	var trailer metadata.MD
-	answer, err := appendOnce(call, l, &trailer, to, a.events)
+	answer, err := appendOnce(call, l, &trailer, expecting(a.store.nameOf(a.stream), a.expected), a.events)
 	if err != nil {
 		return reply{err: timely(ctx, readRefusal(err, trailer))}
 	}
+	return readAnswer(answer)
+}
+
+// expecting names a stream, and how many events it has to have.
+func expecting(name []byte, length eventstore.Revision) *streams.AppendReq_Options {
+	o := &streams.AppendReq_Options{
+		StreamIdentifier:       &shared.StreamIdentifier{StreamName: name},
+		ExpectedStreamRevision: &streams.AppendReq_Options_NoStream{NoStream: &shared.Empty{}},
+	}
+	if length > 0 {
+		o.ExpectedStreamRevision = &streams.AppendReq_Options_Revision{Revision: uint64(length) - 1}
+	}
+	return o
+}
+
+// readAnswer reads the answer to an append by a call of its own.
+func readAnswer(answer *streams.AppendResp) reply {
 	if won := answer.GetSuccess(); won != nil {
 		r := reply{stored: true, position: eventstore.Position(won.GetPosition().GetCommitPosition())}
 		if at, has := won.GetCurrentRevisionOption().(*streams.AppendResp_Success_CurrentRevision); has {
@@ -288,10 +297,11 @@ func (l *link) sendAlone(ctx context.Context, a *appending) reply {
 		}
 		return r
 	}
-	if at, has := answer.GetWrongExpectedVersion().GetCurrentRevisionOption().(*streams.AppendResp_WrongExpectedVersion_CurrentRevision); has {
-		return reply{length: eventstore.Revision(at.CurrentRevision) + 1}
+	lost, has := answer.GetWrongExpectedVersion().GetCurrentRevisionOption().(*streams.AppendResp_WrongExpectedVersion_CurrentRevision)
+	if !has {
+		return reply{}
 	}
-	return reply{}
+	return reply{length: eventstore.Revision(lost.CurrentRevision) + 1}
 }
 
 // timely is err as that of a call which had no answer in time, if it had none.

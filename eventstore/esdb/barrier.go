@@ -7,10 +7,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+
+	"consentledger/eventstore"
 )
 
 // Questions are the barriers that are waited for. All that were asked before
@@ -165,24 +166,27 @@ func (s *Store) prove(l *link) error {
 	return err
 }
 
-// question makes an append of no events. Its error is a [refusal].
+// question makes an append of no events. Its error is a [refusal]. Should somebody
+// have written where nobody does, what is expected there is what they left.
 func (s *Store) question(ctx context.Context, l *link) error {
 	call, cancel := l.call(ctx)
 	defer cancel()
-	var trailer metadata.MD
-	reply, err := appendOnce(call, l, &trailer, &streams.AppendReq_Options{
-		StreamIdentifier:       &shared.StreamIdentifier{StreamName: []byte(s.neverStream)},
-		ExpectedStreamRevision: &streams.AppendReq_Options_NoStream{NoStream: &shared.Empty{}},
-	}, nil)
-	if err != nil {
-		return readRefusal(err, trailer)
+	for {
+		length := eventstore.Revision(s.neverLength.Load())
+		var trailer metadata.MD
+		answer, err := appendOnce(call, l, &trailer, expecting([]byte(s.neverStream), length), nil)
+		if err != nil {
+			return readRefusal(err, trailer)
+		}
+		r := readAnswer(answer)
+		if r.stored {
+			return nil
+		}
+		if r.length == length {
+			return refusal{err: fmt.Errorf("the server expects what it refuses, %d events of %s", length, s.neverStream)}
+		}
+		s.neverLength.Store(uint64(r.length))
 	}
-	if reply.GetSuccess() == nil {
-		err := fmt.Errorf("the stream %s exists, which nobody may write: barriers stand on its absence", s.neverStream)
-		s.broken(err)
-		return refusal{means: invalid, err: err}
-	}
-	return nil
 }
 
 // appendOnce sends one append by a call of its own.

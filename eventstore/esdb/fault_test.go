@@ -85,8 +85,10 @@ func TestAnAppendOutlivesItsCaller(t *testing.T) {
 	s := open(t, addressOf(server), esdb.Options{})
 	mustAppend(t, s, "a", 0, record(1, "one"))
 	server.SetFaults(esdbserver.Faults{
-		Append: func(w esdbserver.Write) *esdbserver.Fate { return &esdbserver.Fate{Lost: true, Say: esdbserver.CommitTimeout} },
-		Wait:   200 * time.Millisecond,
+		Append: func(w esdbserver.Write) *esdbserver.Fate {
+			return &esdbserver.Fate{Lost: true, Say: esdbserver.CommitTimeout}
+		},
+		Wait: 200 * time.Millisecond,
 	})
 
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)

@@ -19,8 +19,9 @@ var _ eventstore.Store = (*Store)(nil)
 // minute without a server, but for Follow, which goes on.
 type Store struct {
 	address     *Address
-	prefix      string // of the names of our streams
-	neverStream string // it does not exist
+	prefix      string        // of the names of our streams
+	neverStream string        // it has no events, for it is ours and we write none
+	neverLength atomic.Uint64 // how many it has all the same
 	every       time.Duration
 	onFault     func(error)
 	noBatches   bool
