@@ -1,6 +1,7 @@
 package esdb_test
 
 import (
+	"context"
 	"net"
 	"runtime"
 	"strings"
@@ -119,4 +120,10 @@ func TestShared(t *testing.T) {
 			})
 		})
 	}
+}
+
+// within returns a context that ends after a while.
+func within(t testing.TB, long time.Duration) (context.Context, context.CancelFunc) {
+	t.Helper()
+	return context.WithTimeout(t.Context(), long)
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -52,14 +54,16 @@ func fates(seed uint64) func(esdbserver.Write) *esdbserver.Fate {
 	}
 }
 
+// TestAcknowledgedIsStoredOnce makes 2,000 appends, or as many as the environment's
+// CONSENTLEDGER_APPENDS says.
 func TestAcknowledgedIsStoredOnce(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	leavesNothing(t)
 	server := serve(t, esdbserver.Options{})
-	total := 10_000
-	if testing.Short() {
-		total = 1000
+	total := 2000
+	if n, err := strconv.Atoi(os.Getenv("CONSENTLEDGER_APPENDS")); err == nil {
+		total = n
 	}
 	trial := &trial{t: t, streams: 24, acked: map[eventstore.EventID]string{}, length: make([]eventstore.Revision, 24)}
 	trial.left.Store(int64(total))

@@ -214,10 +214,7 @@ func (s *Store) standing(ctx context.Context, l *link, stream eventstore.Stream,
 
 // Head implements [eventstore.Store].
 func (s *Store) Head(ctx context.Context) (eventstore.Position, error) {
-	o := s.ofAll([]string{s.prefix}, 1)
-	o.ReadDirection = streams.ReadReq_Options_Backwards
-	o.GetAll().AllOption = &streams.ReadReq_Options_AllOptions_End{End: &shared.Empty{}}
-	events, err := s.fetch(ctx, false, o)
+	events, err := s.fetch(ctx, false, s.headOf())
 	if err != nil || len(events) == 0 {
 		return 0, err
 	}
@@ -226,4 +223,12 @@ func (s *Store) Head(ctx context.Context) (eventstore.Position, error) {
 		return 0, s.broken(err)
 	}
 	return r.Position, nil
+}
+
+// headOf asks for the last of our events.
+func (s *Store) headOf() *streams.ReadReq_Options {
+	o := s.ofAll([]string{s.prefix}, 1)
+	o.ReadDirection = streams.ReadReq_Options_Backwards
+	o.GetAll().AllOption = &streams.ReadReq_Options_AllOptions_End{End: &shared.Empty{}}
+	return o
 }
