@@ -20,6 +20,7 @@ import (
 // A running is a server that a test started.
 type running struct {
 	http, nats string
+	esdb       string // host and port
 	stop       func() error
 	wait       func() error // until it ends by itself
 }
@@ -76,6 +77,9 @@ func startWith(t *testing.T, config serveConfig) *running {
 	defer b.mu.Unlock()
 	r.http = regexp.MustCompile(`http://[0-9.:]+`).FindString(b.text.String())
 	r.nats = regexp.MustCompile(`nats://[0-9.:]+`).FindString(b.text.String())
+	if at := regexp.MustCompile(`esdb://([0-9.:]+)`).FindStringSubmatch(b.text.String()); at != nil {
+		r.esdb = at[1]
+	}
 	return r
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unicode/utf16"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
@@ -11,7 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// maxAppend is how many bytes of data one append may hold.
+// maxAppend is how many bytes one append may hold.
 const maxAppend = 1 << 20
 
 // append serves Streams.Append: options, then one message an event.
@@ -38,7 +39,7 @@ func (s *Server) append(stream grpc.ServerStream) error {
 		}
 	}
 
-	events, err := proposals(stream)
+	events, err := s.proposals(stream)
 	if err != nil {
 		return err
 	}
@@ -59,7 +60,7 @@ func (s *Server) append(stream grpc.ServerStream) error {
 func validName(name string) bool { return name != "" && name != "$$" }
 
 // proposals reads the events of an append, up to the client's half-close.
-func proposals(stream grpc.ServerStream) ([]proposal, error) {
+func (s *Server) proposals(stream grpc.ServerStream) ([]proposal, error) {
 	var events []proposal
 	size := 0
 	for {
@@ -74,7 +75,7 @@ func proposals(stream grpc.ServerStream) ([]proposal, error) {
 			return nil, errHandler
 		}
 
-		if size += len(m.GetData()); size > maxAppend {
+		if size += s.counted(m); size > maxAppend {
 			return nil, refuse(stream, codes.InvalidArgument, fmt.Sprintf("Maximum Append Size of %d Exceeded.", maxAppend),
 				"exception", "maximum-append-size-exceeded", "maximum-append-size", fmt.Sprint(maxAppend))
 		}
@@ -87,6 +88,16 @@ func proposals(stream grpc.ServerStream) ([]proposal, error) {
 		}
 		events = append(events, p)
 	}
+}
+
+// counted is what an event counts for against maxAppend: the bytes of its
+// data; with 25.0.1 also its metadata, and its type in UTF-16.
+func (s *Server) counted(m proposedMessage) int {
+	if !s.options.Kurrent {
+		return len(m.GetData())
+	}
+	typ := utf16.Encode([]rune(m.GetMetadata()["type"]))
+	return len(m.GetData()) + len(m.GetCustomMetadata()) + 2*len(typ)
 }
 
 func requireMetadata(stream grpc.ServerStream, metadata map[string]string) error {

@@ -161,7 +161,7 @@ func (b *batch) request(request *streams.BatchAppendReq) *streams.BatchAppendRes
 			return refuse(bad)
 		}
 		p.events = append(p.events, event)
-		p.size += len(event.data)
+		p.size += b.server.counted(m)
 	}
 	if p.size > maxAppend {
 		delete(b.open, id)

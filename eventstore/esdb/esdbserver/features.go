@@ -2,6 +2,7 @@ package esdbserver
 
 import (
 	"net"
+	"slices"
 	"strconv"
 	"time"
 
@@ -19,7 +20,11 @@ func (s *Server) supportedMethods(stream grpc.ServerStream) error {
 		return err
 	}
 	reply := &serverfeatures.SupportedMethods{EventStoreServerVersion: s.options.Version}
-	for _, m := range supported {
+	methods := supported
+	if s.options.Kurrent { // it names redaction last
+		methods = append(slices.Clone(supported[2:]), supported[:2]...)
+	}
+	for _, m := range methods {
 		if s.options.NoBatch && m.name == "batchappend" {
 			continue
 		}

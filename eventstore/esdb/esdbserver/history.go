@@ -17,7 +17,7 @@ type history interface {
 	forwards(ctx context.Context, from int64, max int) (records []*record, next int64, err error)
 
 	// backwards returns at most max records before a position, the nearest
-	// first. The end of the log is endOfLog.
+	// first. The end of the log is endOfLog; what is behind it is errBeyond.
 	backwards(ctx context.Context, before int64, max int) ([]*record, error)
 
 	// state returns what there is under a name. The caller knows already of
@@ -49,7 +49,10 @@ func (s state) readable() bool { return s.last >= 0 && s.limits.before != tombst
 // endOfLog stands for the end, whatever it is.
 const endOfLog = 1<<63 - 1
 
-var errNoRecord = errors.New("no record begins at this position")
+var (
+	errNoRecord = errors.New("no record begins at this position")
+	errBeyond   = errors.New("the log ends before this position")
+)
 
 // A view is an engine as a node knows it: the first readable() records of its
 // log. Readable is called with the engine's mu held.
@@ -105,7 +108,10 @@ func (v view) backwards(_ context.Context, before int64, max int) ([]*record, er
 	if before != endOfLog && before != v.endPosition() {
 		at, exact = find(log, before)
 	}
-	if !exact && before != 0 {
+	switch {
+	case !exact && at == len(log):
+		return nil, errBeyond
+	case !exact && before != 0:
 		return nil, errNoRecord
 	}
 

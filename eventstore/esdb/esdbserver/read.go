@@ -11,6 +11,7 @@ import (
 type reading struct {
 	frames
 	node          *Server
+	kurrent       bool // where 25.0.1 answers otherwise, so
 	cut           *cut // ends a subscription early
 	backwards     bool
 	subscription  bool
@@ -41,6 +42,7 @@ func (s *Server) read(stream grpc.ServerStream) error {
 
 	r := reading{
 		node:          s,
+		kurrent:       s.options.Kurrent,
 		cut:           s.subscribed(),
 		frames:        frames{history: s.history, stream: stream, resolve: o.GetResolveLinks(), text: o.GetUuidOption().GetString_() != nil},
 		backwards:     o.GetReadDirection() == streams.ReadReq_Options_Backwards,

@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // chunk is how many records of the log are taken at a time.
@@ -12,7 +14,7 @@ const chunk = 512
 // all reads the log, or subscribes to it.
 func (r reading) all(o *streams.ReadReq_Options_AllOptions) error {
 	from := int64(0)
-	start, before := false, false
+	start, before, named := false, false, false
 	switch v := o.GetAllOption().(type) {
 	case *streams.ReadReq_Options_AllOptions_Position:
 		position, err := parsePosition(v.Position)
@@ -21,6 +23,7 @@ func (r reading) all(o *streams.ReadReq_Options_AllOptions) error {
 		}
 		from = position
 		start = position == 0
+		named = position != endOfLog
 		before = v.Position.GetPreparePosition() < v.Position.GetCommitPosition()
 	case *streams.ReadReq_Options_AllOptions_Start:
 		start = true
@@ -32,7 +35,7 @@ func (r reading) all(o *streams.ReadReq_Options_AllOptions) error {
 
 	switch {
 	case r.subscription:
-		return r.subscribeAll(from, start)
+		return r.subscribeAll(from, start || r.kurrent && before, named)
 	case r.backwards:
 		return r.allBackwards(from, before)
 	case from == endOfLog:
@@ -66,7 +69,7 @@ func (r reading) allForwards(from int64) error {
 	for left := r.count; left > 0; {
 		records, next, err := r.history.forwards(r.ctx(), from, int(min(left, chunk)))
 		if err != nil {
-			return readAllError(err)
+			return r.allError(err)
 		}
 		if next == from {
 			return nil
@@ -95,7 +98,7 @@ func (r reading) allBackwards(before int64, beforeRecord bool) error {
 	if beforeRecord {
 		records, err := r.history.backwards(r.ctx(), before, 1)
 		if err != nil {
-			return readAllError(err)
+			return r.allError(err)
 		}
 		if len(records) > 0 {
 			before = records[0].position
@@ -105,7 +108,7 @@ func (r reading) allBackwards(before int64, beforeRecord bool) error {
 	for left := r.count; left > 0; {
 		records, err := r.history.backwards(r.ctx(), before, int(min(left, chunk)))
 		if err != nil {
-			return readAllError(err)
+			return r.allError(err)
 		}
 		if len(records) == 0 {
 			return nil
@@ -127,8 +130,11 @@ func (r reading) allBackwards(before int64, beforeRecord bool) error {
 	return nil
 }
 
-func readAllError(err error) error {
-	if errors.Is(err, errNoRecord) {
+func (r reading) allError(err error) error {
+	switch {
+	case errors.Is(err, errNoRecord) && r.kurrent:
+		return status.Error(codes.Unknown, "Unexpected ReadAllResult: InvalidPosition")
+	case errors.Is(err, errNoRecord), errors.Is(err, errBeyond):
 		return errReadAll
 	}
 	return err

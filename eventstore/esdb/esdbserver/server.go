@@ -25,8 +25,13 @@ import (
 // single insecure node with defaults.
 type Options struct {
 	// Version is what ServerFeatures says: three numbers, no suffix, for the
-	// Go client reads no other. Empty: 23.10.8.
+	// Go client reads no other. Empty: 23.10.8, or what Kurrent says.
 	Version string
+
+	// Kurrent lets the node answer as KurrentDB 25.0.1 where that differs, but
+	// for the fields that it added to caught-up and checkpoint frames, which
+	// the stubs of today do not know.
+	Kurrent bool
 
 	// Advertise is the address that gossip names, host:port. Empty: where the
 	// server listens.
@@ -77,7 +82,11 @@ type Server struct {
 func New(o Options) *Server { return newServer(o, newEngine(time.Now)) }
 
 func newServer(o Options, e *engine) *Server {
-	if o.Version == "" {
+	switch {
+	case o.Version != "":
+	case o.Kurrent:
+		o.Version = "25.0.1"
+	default:
 		o.Version = "23.10.8"
 	}
 	s := &Server{options: o, engine: e, instance: newUUID(), serving: make(chan struct{}), state: Leader, seen: -1, cutShort: newCut()}

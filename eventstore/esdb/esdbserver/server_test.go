@@ -2,11 +2,17 @@ package esdbserver
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
+	"io"
 	"net"
+	"net/http"
 	"testing"
+	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	"golang.org/x/net/http2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 )
@@ -89,4 +95,37 @@ func appendOne(t testing.TB, c streams.StreamsClient, name string) *streams.Appe
 		t.Fatal(err)
 	}
 	return reply
+}
+
+// Clients ping, also where nothing is asked for long. A connection on which
+// they do is not closed.
+func TestAClientMayPing(t *testing.T) {
+	t.Parallel()
+	s := start(t, New(Options{}))
+	complaints := make(chan string, 10)
+	transport := &http2.Transport{
+		CountError:      func(kind string) { complaints <- kind },
+		AllowHTTP:       true,
+		ReadIdleTimeout: 1100 * time.Millisecond, // then it pings
+		DialTLSContext: func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, addr)
+		},
+	}
+	defer transport.CloseIdleConnections()
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
+	defer cancel()
+	body, send := io.Pipe()
+	defer func() { _ = send.Close() }()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.Addr()+"/event_store.client.streams.Streams/BatchAppend", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/grpc")
+	request.Header.Set("Te", "trailers")
+	if _, err := transport.RoundTrip(request); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the call ended before its client did: %v", err)
+	}
+	if len(complaints) > 0 {
+		t.Errorf("the server said %s", <-complaints)
+	}
 }

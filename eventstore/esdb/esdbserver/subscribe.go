@@ -6,22 +6,28 @@ import "errors"
 // those that are written later.
 //
 // A stream that is not there is waited for, and caught up with after its first
-// event; only from its end there is nothing to catch up with.
+// event; only from its end, and with 25.0.1, there is nothing to catch up with.
 func (r reading) subscribeStream(name string, from int64) error {
 	grown := r.history.grown()
 	st, err := r.history.state(r.ctx(), name, 0)
 	switch {
 	case err != nil:
 		return err
+	case st.tombstone != nil && (from != fromEnd || r.kurrent):
+		return refuseDeleted(r.stream, name)
 	case from == fromEnd:
 		return r.followStreamEnd(name, st)
-	case st.tombstone != nil:
-		return refuseDeleted(r.stream, name)
 	}
 	if err := r.confirm(); err != nil {
 		return err
 	}
 
+	if !st.readable() && r.kurrent {
+		if err := r.caughtUp(); err != nil {
+			return err
+		}
+		return r.followStream(name, max(from, st.last+1))
+	}
 	for !st.readable() {
 		if err := r.wait(grown); err != nil {
 			return err
@@ -142,13 +148,15 @@ func (r reading) unsilenced() error {
 //
 // The record at the position, or the first one behind it, is left out without
 // a look at what it is: whoever resumes must know that his is still there.
-func (r reading) subscribeAll(from int64, start bool) error {
+func (r reading) subscribeAll(from int64, start, named bool) error {
 	end, err := r.history.end(r.ctx())
 	if err != nil {
 		return err
 	}
 	live := from >= end
 	switch {
+	case r.kurrent && named && from > end: // it never comes to what was asked for
+		return r.silence()
 	case live:
 		from = end
 	case !start:
@@ -172,11 +180,27 @@ func (r reading) subscribeAll(from int64, start bool) error {
 	return c.follow(from)
 }
 
+// silence confirms, says that the reader is up to date, and gives nothing.
+func (r reading) silence() error {
+	if err := r.confirm(); err != nil {
+		return err
+	}
+	if err := r.caughtUp(); err != nil {
+		return err
+	}
+	return r.wait(nil)
+}
+
 // behindFirst returns the position behind the first event at or after from.
 func (r reading) behindFirst(from int64) (int64, error) {
 	for {
 		records, next, err := r.history.forwards(r.ctx(), from, 1)
 		switch {
+		case errors.Is(err, errNoRecord) && r.kurrent:
+			if err := r.confirm(); err != nil {
+				return 0, err
+			}
+			return 0, invalid("Trying to read from an invalid position.")
 		case errors.Is(err, errNoRecord):
 			return 0, errHandler
 		case err != nil:
@@ -211,7 +235,7 @@ func (c *checkpoints) catchUp(from int64) (int64, error) {
 		}
 		if next == from {
 			c.looked += c.pageLooked
-			return from, nil
+			return from, c.arrive()
 		}
 		from = next
 
@@ -235,6 +259,25 @@ func (c *checkpoints) catchUp(from int64) (int64, error) {
 	}
 }
 
+// arrive ends the last page. With 25.0.1 one more checkpoint stands there, and
+// what comes live is counted anew.
+func (c *checkpoints) arrive() error {
+	if !c.kurrent || c.filter == nil {
+		return nil
+	}
+	c.looked = 0
+	return c.checkpoint(c.pagePlace())
+}
+
+// pagePlace returns where a checkpoint of the page stands: at its last event,
+// or before its first record.
+func (c *checkpoints) pagePlace() (commit, prepare int64) {
+	if c.pageEvents > 0 {
+		return c.pageLast, c.pageLast
+	}
+	return c.pageStart, 0
+}
+
 // lookedAt counts a record into the page, and ends the page when it is full.
 func (c *checkpoints) lookedAt(e *record, wanted bool) error {
 	c.pageLooked++
@@ -246,10 +289,7 @@ func (c *checkpoints) lookedAt(e *record, wanted bool) error {
 		return nil
 	}
 
-	commit, prepare := c.pageStart, int64(0)
-	if c.pageEvents > 0 {
-		commit, prepare = c.pageLast, c.pageLast
-	}
+	commit, prepare := c.pagePlace()
 	c.looked += c.pageLooked
 	c.pageStart, c.pageLooked, c.pageEvents = e.behind, 0, 0
 

@@ -80,7 +80,7 @@ func (w *window) backwards(ctx context.Context, position int64, most int) ([]*re
 		return nil, err
 	}
 	if position != endOfLog && position > end {
-		return nil, errNoRecord
+		return nil, errBeyond
 	}
 	position = min(position, end)
 
