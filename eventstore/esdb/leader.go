@@ -66,7 +66,7 @@ const shutFor = time.Second
 func (s *Store) find() {
 	began := time.Now()
 	for round := 0; ; round++ {
-		l, err := s.look()
+		l, err := s.look(min(s.address.gossip, time.Second<<min(round, 6)))
 		if s.found(l, err, began) {
 			return
 		}
@@ -122,8 +122,10 @@ func pause(ctx context.Context, tries int, least time.Duration) bool {
 }
 
 // look tries every node that is known, once, and goes where they say that the
-// leader is. A node is taken if it acknowledges an append of no events.
-func (s *Store) look() (*link, error) {
+// leader is. A node is taken if it acknowledges an append of no events, in the time
+// that each has: little at first, since one that sleeps must not keep us from the
+// others.
+func (s *Store) look(each time.Duration) (*link, error) {
 	var last error
 	tried := make(map[string]bool)
 	for list := s.candidates(); len(list) > 0 && s.life.Err() == nil; {
@@ -134,7 +136,7 @@ func (s *Store) look() (*link, error) {
 		}
 		tried[host] = true
 
-		l, named, err := s.try(host)
+		l, named, err := s.try(host, each)
 		if err == nil {
 			return l, nil
 		}
@@ -168,8 +170,8 @@ func (s *Store) candidates() []string {
 
 // try connects to a node and has it prove that it leads. If it does not, it
 // returns whom it names.
-func (s *Store) try(host string) (l *link, named []string, err error) {
-	ctx, cancel := context.WithTimeout(s.life, s.address.gossip)
+func (s *Store) try(host string, long time.Duration) (l *link, named []string, err error) {
+	ctx, cancel := context.WithTimeout(s.life, long)
 	defer cancel()
 	l, err = s.address.dial(ctx, host)
 	if err != nil {
