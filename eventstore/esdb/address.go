@@ -38,8 +38,10 @@ func (a *Address) String() string { return strings.Join(a.hosts, ",") }
 const defaultDeadline = 5 * time.Second
 
 // settings are those that an address may have, in the spelling of the documentation.
-var settings = []string{"tls", "tlsVerifyCert", "tlsCaFile", "userCertFile", "userKeyFile", "nodePreference", "keepAliveInterval", "keepAliveTimeout",
-	"defaultDeadline", "discoveryInterval", "maxDiscoverAttempts", "gossipTimeout"}
+var settings = []string{
+	"tls", "tlsVerifyCert", "tlsCaFile", "userCertFile", "userKeyFile", "nodePreference",
+	"keepAliveInterval", "keepAliveTimeout", "defaultDeadline", "discoveryInterval", "maxDiscoverAttempts", "gossipTimeout",
+}
 
 // ParseAddress reads a connection string, as in
 // "esdb://ledger:secret@node1:2113,node2:2113,node3:2113?tlsCaFile=ca.pem". It
@@ -224,9 +226,6 @@ func checkSetting(name, value string) error {
 	}
 	return nil
 }
-
-// knows reports whether host is one that the address names.
-func (a *Address) knows(host string) bool { return slices.Contains(a.hosts, host) }
 
 // hostPort returns an endpoint as an address of TCP.
 func hostPort(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
 	"consentledger/eventstore"
@@ -187,22 +185,4 @@ func (s *Store) question(ctx context.Context, l *link) error {
 		}
 		s.neverLength.Store(uint64(r.length))
 	}
-}
-
-// appendOnce sends one append by a call of its own.
-func appendOnce(ctx context.Context, l *link, trailer *metadata.MD, to *streams.AppendReq_Options, events []event) (*streams.AppendResp, error) {
-	call, err := l.streams.Append(ctx, grpc.Trailer(trailer))
-	if err != nil {
-		return nil, err
-	}
-	err = call.Send(&streams.AppendReq{Content: &streams.AppendReq_Options_{Options: to}})
-	for i := range events {
-		if err != nil {
-			break
-		}
-		err = call.Send(&streams.AppendReq{Content: &streams.AppendReq_ProposedMessage_{ProposedMessage: events[i].unary()}})
-	}
-	// What Send returns is an end of file if the server has answered already: the
-	// answer is what counts.
-	return call.CloseAndRecv()
 }
