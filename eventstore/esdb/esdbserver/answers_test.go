@@ -26,6 +26,7 @@ const noService = "UNIMPLEMENTED, which clients make of the real one's HTTP 404 
 // TestRecordedAnswers asks what a real node was asked. CONSENTLEDGER_ANSWERS
 // names another table.
 func TestRecordedAnswers(t *testing.T) {
+	t.Parallel()
 	lines, err := answers.Load(os.Getenv("CONSENTLEDGER_ANSWERS"))
 	if err != nil {
 		t.Fatal(err)
@@ -80,6 +81,7 @@ var kurrentDiffers = map[string]int{
 }
 
 func TestAKurrentDBAnswersOtherwiseWhereOneDid(t *testing.T) {
+	t.Parallel()
 	lines, err := answers.Load("")
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package esdbserver
 
 import (
+	"context"
 	"net"
 	"slices"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/peer"
 )
 
 func (s *Server) supportedMethods(stream grpc.ServerStream) error {
@@ -91,7 +93,11 @@ func (s *Server) gossip(stream grpc.ServerStream) error {
 	s.engine.mu.RLock()
 	info := &gossip.ClusterInfo{}
 	for _, member := range *s.cluster {
-		info.Members = append(info.Members, member.info())
+		m := member.info()
+		if member == s {
+			m.HttpEndPoint = reached(stream.Context(), m.GetHttpEndPoint())
+		}
+		info.Members = append(info.Members, m)
 	}
 	s.engine.mu.RUnlock()
 	return stream.SendMsg(info)
@@ -111,6 +117,21 @@ func (s *Server) info() *gossip.MemberInfo {
 		IsAlive:      !s.exited,
 		HttpEndPoint: &gossip.EndPoint{Address: address, Port: port},
 	}
+}
+
+// reached returns an address that others can use: of a node that listens on
+// every address, the one by which the asker came.
+func reached(ctx context.Context, e *gossip.EndPoint) *gossip.EndPoint {
+	ip := net.ParseIP(e.GetAddress())
+	p, ok := peer.FromContext(ctx)
+	if ip == nil || !ip.IsUnspecified() || !ok || p.LocalAddr == nil {
+		return e
+	}
+	host, _, err := net.SplitHostPort(p.LocalAddr.String())
+	if err != nil {
+		return e
+	}
+	return &gossip.EndPoint{Address: host, Port: e.GetPort()}
 }
 
 // advertised returns the address that other calls are sent to.

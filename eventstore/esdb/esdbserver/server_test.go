@@ -2,7 +2,6 @@ package esdbserver
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -10,9 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
-	"golang.org/x/net/http2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 )
@@ -24,6 +23,11 @@ func start(t testing.TB, s *Server) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startOn(t, s, l)
+}
+
+func startOn(t testing.TB, s *Server, l net.Listener) *Server {
+	t.Helper()
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	t.Cleanup(func() {
@@ -103,14 +107,14 @@ func TestAClientMayPing(t *testing.T) {
 	t.Parallel()
 	s := start(t, New(Options{}))
 	complaints := make(chan string, 10)
-	transport := &http2.Transport{
-		CountError:      func(kind string) { complaints <- kind },
-		AllowHTTP:       true,
-		ReadIdleTimeout: 1100 * time.Millisecond, // then it pings
-		DialTLSContext: func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, network, addr)
+	transport := &http.Transport{
+		Protocols: &http.Protocols{},
+		HTTP2: &http.HTTP2Config{
+			CountError:      func(kind string) { complaints <- kind },
+			SendPingTimeout: 1100 * time.Millisecond,
 		},
 	}
+	transport.Protocols.SetUnencryptedHTTP2(true)
 	defer transport.CloseIdleConnections()
 	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
 	defer cancel()
@@ -127,5 +131,24 @@ func TestAClientMayPing(t *testing.T) {
 	}
 	if len(complaints) > 0 {
 		t.Errorf("the server said %s", <-complaints)
+	}
+}
+
+func TestANodeOnEveryAddressNamesTheOneItWasReachedBy(t *testing.T) {
+	l, err := net.Listen("tcp", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := startOn(t, New(Options{}), l)
+	_, port, err := net.SplitHostPort(s.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply, err := gossip.NewGossipClient(dial(t, "127.0.0.1:"+port)).Read(t.Context(), &shared.Empty{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := reply.GetMembers()[0].GetHttpEndPoint(); e.GetAddress() != "127.0.0.1" || portText(e.GetPort()) != port {
+		t.Errorf("gossip names %s:%d", e.GetAddress(), e.GetPort())
 	}
 }
