@@ -99,6 +99,10 @@ type Store interface {
 	// caller must read the stream to know. It returns the last position.
 	// Records that break a bound of this package are an error that says
 	// which, and nothing is written.
+	//
+	// Of appends that differ in anything one wins, also if their records have
+	// the same ids. The very same append once more may be answered as the
+	// first was instead of as a conflict: what it brings is there, once.
 	Append(ctx context.Context, stream Stream, expected Revision, records ...Record) (Position, error)
 
 	// ReadStream yields the records of stream that come after revision, in
@@ -123,6 +127,13 @@ type Store interface {
 	// Head returns the position of the last durable record, zero if there is
 	// none.
 	Head(ctx context.Context) (Position, error)
+
+	// Barrier returns nil once every read through this store that begins
+	// afterwards sees every record whose Append was acknowledged, by any
+	// process, before Barrier was called. Without it a read may miss what
+	// another process has just appended, on a store that several have open.
+	// After an error, ctx's included, nothing is promised.
+	Barrier(ctx context.Context) error
 }
 
 // A ConflictError says that a stream was not as long as the caller expected:

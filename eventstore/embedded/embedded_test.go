@@ -33,6 +33,13 @@ func TestStoreOnDisk(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) eventstore.Store { return open(t, nil, t.TempDir()).Store() })
 }
 
+func TestShared(t *testing.T) {
+	storetest.RunShared(t, func(t *testing.T) (eventstore.Store, eventstore.Store) {
+		d := open(t, vfs.NewMem(), "db")
+		return d.Store(), d.Store()
+	})
+}
+
 func TestRows(t *testing.T) {
 	storetest.RunRows(t, func(t *testing.T) eventstore.Rows { return open(t, vfs.NewMem(), "db").Rows() })
 }

@@ -88,6 +88,10 @@ func (d store) Head(ctx context.Context) (eventstore.Position, error) {
 	return end, ctx.Err()
 }
 
+// Barrier implements [eventstore.Store]. No other process has the database
+// open, and reads see every append that returned before them.
+func (d store) Barrier(ctx context.Context) error { return ctx.Err() }
+
 // page returns records from after up to at most end: as many as fit into one
 // page, and what came before an error. Every position must be there.
 func (d *DB) page(ctx context.Context, after, end eventstore.Position) (page []eventstore.Recorded, err error) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"reflect"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,6 +21,7 @@ import (
 func TestFollowersOfOneLedgerReadTheSame(t *testing.T) {
 	const records = 5000
 	w := newWorld()
+	w.store = numbered(w.store)
 	l := w.open(t)
 	l.KeepLittle()
 	begin(t, l)
@@ -97,6 +97,34 @@ func (f *flaky) Follow(ctx context.Context, after eventstore.Position) iter.Seq2
 	}
 }
 
+// A gauge is a number that grows, and can be waited for.
+type gauge struct {
+	mu    sync.Mutex
+	moved *sync.Cond
+	n     int64
+}
+
+func newGauge() *gauge {
+	g := new(gauge)
+	g.moved = sync.NewCond(&g.mu)
+	return g
+}
+
+func (g *gauge) set(n int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.n = n
+	g.moved.Broadcast()
+}
+
+func (g *gauge) wait(least int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for g.n < least {
+		g.moved.Wait()
+	}
+}
+
 // TestFollowersMissNothing has one process write, and another followed meanwhile
 // at several distances, over a store that fails and comes back: by some who begin
 // early, late or from the middle, by some who are slow and fall behind what is
@@ -105,12 +133,13 @@ func (f *flaky) Follow(ctx context.Context, after eventstore.Position) iter.Seq2
 func TestFollowersMissNothing(t *testing.T) {
 	const records = 3000
 	w := newWorld()
+	w.store = numbered(w.store)
 	writes := w.open(t)
 	begin(t, writes)
 	w.store = &flaky{Store: w.store}
 	l := w.open(t)
 	l.KeepLittle()
-	var written atomic.Int64
+	written := newGauge()
 	var failures atomic.Int64
 	var crew sync.WaitGroup
 	reader := func(after eventstore.Position, lag int64, rounds int) {
@@ -138,9 +167,7 @@ func TestFollowersMissNothing(t *testing.T) {
 					if read++; at >= records || rounds != 0 && read%rounds == 0 {
 						break
 					}
-					for written.Load() < min(records, int64(at)+lag) {
-						runtime.Gosched()
-					}
+					written.wait(min(records, int64(at)+lag))
 				}
 			}
 		})
@@ -160,7 +187,7 @@ func TestFollowersMissNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if written.Store(int64(head)); i == records/2 {
+		if written.set(int64(head)); i == records/2 {
 			reader(0, 0, 0)
 			reader(head-10, 0, 0)
 			reader(head, 300, 2)
@@ -177,6 +204,7 @@ func TestFollowersMissNothing(t *testing.T) {
 // every time; whoever follows the records, or begins after it, goes on.
 func TestWhoeverFollowsStopsAtWhatCannotBeRead(t *testing.T) {
 	w := newWorld()
+	w.store = numbered(w.store)
 	l := w.open(t)
 	begin(t, l)
 	must(t, l, request("before", yes))

@@ -23,7 +23,7 @@ type log struct {
 	times []domain.Instant
 }
 
-func newLog() *log { return &log{tallied: tallied{Store: new(memory.Store)}} }
+func newLog() *log { return &log{tallied: tallied{Store: numbered(newStore())}} }
 
 // record appends records of these times.
 func (g *log) record(t *testing.T, times ...domain.Instant) {

@@ -30,7 +30,7 @@ type world struct {
 }
 
 func newWorld() *world {
-	return &world{store: new(memory.Store), keys: vault.NewMemoryKeys(), now: start}
+	return &world{store: newStore(), keys: vault.NewMemoryKeys(), now: start}
 }
 
 func (w *world) open(t testing.TB) *ledger.Ledger {

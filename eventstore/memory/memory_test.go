@@ -12,6 +12,13 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, func(*testing.T) eventstore.Store { return new(memory.Store) })
 }
 
+func TestShared(t *testing.T) {
+	storetest.RunShared(t, func(*testing.T) (eventstore.Store, eventstore.Store) {
+		s := new(memory.Store)
+		return s, s
+	})
+}
+
 func TestRows(t *testing.T) {
 	storetest.RunRows(t, func(*testing.T) eventstore.Rows { return new(memory.Rows) })
 }

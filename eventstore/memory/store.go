@@ -138,6 +138,10 @@ func (s *Store) Head(ctx context.Context) (eventstore.Position, error) {
 	return eventstore.Position(len(s.all)), ctx.Err()
 }
 
+// Barrier implements [eventstore.Store]. A read sees every append that returned
+// before it.
+func (s *Store) Barrier(ctx context.Context) error { return ctx.Err() }
+
 // line returns all records and where those of stream are among them.
 func (s *Store) line(stream eventstore.Stream) ([]eventstore.Recorded, []int) {
 	s.mu.Lock()

@@ -45,6 +45,35 @@ func afterPosition(t *testing.T, s eventstore.Store) {
 			}
 		}
 	}
+	betweenPositions(t, s, whole)
+}
+
+// betweenPositions begins where perhaps no record is.
+func betweenPositions(t *testing.T, s eventstore.Store, whole []eventstore.Recorded) {
+	t.Helper()
+	last := whole[len(whole)-1].Position
+	for _, r := range whole {
+		for _, after := range []eventstore.Position{r.Position - 1, r.Position + 1} {
+			want := whole[:0:0]
+			for _, r := range whole {
+				if r.Position > after {
+					want = append(want, r)
+				}
+			}
+			if got := all(t, s, after); len(got) != len(want) || len(got) > 0 && got[0].ID != want[0].ID {
+				t.Fatalf("read %d records after position %d, want %d", len(got), after, len(want))
+			}
+			if after >= last {
+				continue
+			}
+			for batch, err := range s.Follow(t.Context(), after) {
+				if err != nil || batch[0].ID != want[0].ID {
+					t.Fatalf("after position %d comes %v, %v, want %s", after, batch, err, want[0].ID)
+				}
+				break
+			}
+		}
+	}
 }
 
 func atPositions(t *testing.T, s eventstore.Store) {

@@ -23,6 +23,8 @@ func Run(t *testing.T, open func(*testing.T) eventstore.Store) {
 		{"append adds all records or none", atomic},
 		{"append on another revision is a conflict and writes nothing", conflict},
 		{"of many writers on one revision one wins and the losers can read it", race},
+		{"of appends that differ only in their bytes one wins", oneID},
+		{"an append that is there is not made again", again},
 		{"many writers on many streams all get in", crowd},
 		{"what breaks a bound is an error and writes nothing", bounds},
 		{"what just keeps the bounds is taken", largest},
@@ -38,6 +40,7 @@ func Run(t *testing.T, open func(*testing.T) eventstore.Store) {
 		{"follow yields all in full slices of at most 1000", follows},
 		{"follow waits for the next record", waits},
 		{"follow ends with its context's error", ends},
+		{"a barrier ends, and with its context's error", barrierEnds},
 	} {
 		t.Run(tt.clause, func(t *testing.T) { tt.test(t, open(t)) })
 	}

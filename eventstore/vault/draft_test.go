@@ -2,19 +2,36 @@ package vault
 
 import (
 	"errors"
+	"net"
 	"testing"
 
 	"consentledger/eventstore"
 	"consentledger/eventstore/embedded"
+	"consentledger/eventstore/esdb"
+	"consentledger/eventstore/esdb/esdbserver"
 	"consentledger/eventstore/memory"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // onBoth runs a test over rows that lie in the store's database and over rows
-// that do not.
+// that do not: beside a store in memory, and beside EventStoreDB.
 func onBoth(t *testing.T, test func(*testing.T, eventstore.Store, eventstore.Rows)) {
 	t.Run("apart", func(t *testing.T) { test(t, new(memory.Store), new(memory.Rows)) })
+	t.Run("on EventStoreDB", func(t *testing.T) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		ok(t, err)
+		server := esdbserver.New(esdbserver.Options{})
+		done := make(chan error, 1)
+		go func() { done <- server.Serve(l) }()
+		t.Cleanup(func() { server.Close(); ok(t, <-done) })
+		address, err := esdb.ParseAddress("esdb://" + server.Addr() + "?tls=false")
+		ok(t, err)
+		store, err := esdb.Open(address, esdb.Options{})
+		ok(t, err)
+		t.Cleanup(func() { ok(t, store.Close()) })
+		test(t, store, new(memory.Rows))
+	})
 	t.Run("together", func(t *testing.T) {
 		db, err := embedded.Open("db", embedded.Options{FS: vfs.NewMem()})
 		ok(t, err)

@@ -1,0 +1,231 @@
+package esdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// link returns the link to the leader. If there is none it waits until one is
+// found: at most as long as ctx lets it, and not if the server does not let us in.
+func (s *Store) link(ctx context.Context) (*link, error) {
+	for {
+		l, more, err := s.leader()
+		if l != nil || err != nil {
+			return l, err
+		}
+		select {
+		case <-more:
+		case <-s.life.Done():
+			return nil, ErrClosed
+		case <-ctx.Done():
+			return nil, s.noLeader(ctx)
+		}
+	}
+}
+
+// noLeader says why nobody was found before ctx ended.
+func (s *Store) noLeader(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refused != nil {
+		return fmt.Errorf("esdb: no leader at %s: %w: %w", s.address, s.refused, ctx.Err())
+	}
+	return fmt.Errorf("esdb: no leader at %s yet: %w", s.address, ctx.Err())
+}
+
+// leader returns the current link, or what is closed when there is news. If
+// nobody looks for one it has somebody look.
+func (s *Store) leader() (*link, <-chan struct{}, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.life.Err() != nil:
+		return nil, nil, ErrClosed
+	case s.current != nil:
+		return s.current, nil, nil
+	case s.finding == nil && s.shutOut != nil && time.Since(s.shutAt) < shutFor:
+		return nil, nil, s.shutOut
+	}
+	if s.finding == nil {
+		s.finding = make(chan struct{})
+		s.work.Go(s.find)
+	}
+	return nil, s.finding, nil
+}
+
+// shutFor is how long a server's "you may not" is repeated to callers before it
+// is asked again.
+const shutFor = time.Second
+
+// find looks for the leader until it is found, the server does not let us in, or
+// the store is closed.
+func (s *Store) find() {
+	began := time.Now()
+	for round := 0; ; round++ {
+		l, err := s.look(min(s.address.gossip, time.Second<<min(round, 6)))
+		if s.found(l, err, began) {
+			return
+		}
+		if !pause(s.life, round, s.address.interval) {
+			s.found(nil, ErrClosed, began)
+			return
+		}
+	}
+}
+
+// found ends the search that began at a time, or reports that it goes on.
+func (s *Store) found(l *link, err error, began time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := s.life.Err() != nil
+	if out && l != nil {
+		l.close()
+		l = nil
+	}
+	r, _ := errors.AsType[refusal](err)
+	if r.means == denied || r.means == invalid || r.means == shut && time.Since(began) > shutUntil {
+		s.shutOut, s.shutAt, out = fmt.Errorf("esdb: %s: %w", s.address, err), time.Now(), true
+	}
+	if l == nil && !out {
+		s.refused = err
+		return false
+	}
+
+	if l != nil {
+		s.current, s.refused, s.shutOut = l, nil, nil
+		s.work.Go(func() {
+			l.watch()
+			s.drop(l, "")
+		})
+	}
+	close(s.finding)
+	s.finding = nil
+	return true
+}
+
+// pause waits before another try: the longer, the more there were, and never the
+// same time for all who try.
+func pause(ctx context.Context, tries int, least time.Duration) bool {
+	longest := min(least<<min(tries, 6), time.Second)
+	wait := time.NewTimer(longest/2 + rand.N(longest/2+1))
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// look tries every node that is known, once, and goes where they say that the
+// leader is. A node is taken if it acknowledges an append of no events, in the time
+// that each has: little at first, since one that sleeps must not keep us from the
+// others.
+func (s *Store) look(each time.Duration) (*link, error) {
+	var last error
+	tried := make(map[string]bool)
+	for list := s.candidates(); len(list) > 0 && s.life.Err() == nil; {
+		host := list[0]
+		list = list[1:]
+		if tried[host] {
+			continue
+		}
+		tried[host] = true
+
+		l, named, err := s.try(host, each)
+		if err == nil {
+			return l, nil
+		}
+		if last == nil || !isShut(last) {
+			last = fmt.Errorf("%s: %w", host, err)
+		}
+		list = append(slices.Clone(named), list...)
+	}
+	return nil, last
+}
+
+func isShut(err error) bool {
+	r, is := errors.AsType[refusal](err)
+	return is && (r.means == shut || r.means == denied)
+}
+
+// candidates returns the nodes to try: first the one that was named as leader,
+// the others in any order.
+func (s *Store) candidates() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	others := append(slices.Clone(s.address.hosts), s.members...)
+	rand.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
+	if s.hint == "" {
+		return others
+	}
+	hint := s.hint
+	s.hint = ""
+	return append([]string{hint}, others...)
+}
+
+// try connects to a node and has it prove that it leads. If it does not, it
+// returns whom it names.
+func (s *Store) try(host string, long time.Duration) (l *link, named []string, err error) {
+	ctx, cancel := context.WithTimeout(s.life, long)
+	defer cancel()
+	l, err = s.address.dial(ctx, host)
+	if err != nil {
+		return nil, nil, readRefusal(err, nil)
+	}
+
+	began := s.asks.began()
+	err = s.question(ctx, l)
+	if s.address.discover {
+		named = s.meet(ctx, l)
+	}
+	if err == nil {
+		err = s.unchanged(ctx, l)
+	}
+	if err == nil {
+		s.asks.answer(began)
+		return l, nil, nil
+	}
+	l.close()
+	if r, is := errors.AsType[refusal](err); is && r.leader != "" {
+		named = append([]string{r.leader}, named...)
+	}
+	return nil, named, err
+}
+
+// meet asks a node for the others.
+func (s *Store) meet(ctx context.Context, l *link) []string {
+	named, err := l.members(ctx)
+	if err != nil || len(named) == 0 {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.members = named
+	return named
+}
+
+// drop ends a link, because of what a call on it got: what comes next is a search
+// that begins with the node that was named. It may be told twice.
+func (s *Store) drop(l *link, leader string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current == l {
+		s.current = nil
+		if leader != "" {
+			s.hint = leader
+		}
+	}
+	l.close()
+}
+
+// isCurrent reports whether reads that begin now use l.
+func (s *Store) isCurrent(l *link) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.current == l
+}

@@ -1,0 +1,245 @@
+package esdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+
+	"consentledger/eventstore"
+)
+
+// A tail is an open subscription, and what came by it and was not taken yet.
+type tail struct {
+	store   *Store
+	link    *link
+	context context.Context
+	close   context.CancelFunc
+	expires *time.Timer // while it is parked
+
+	// Whoever follows it owns these.
+	given place     // what was taken last
+	heard time.Time // when something was taken last, or a quorum was asked
+	owed  bool      // at the last look there was more in the store than came
+
+	mu     sync.Mutex
+	some   []arrival
+	bytes  int
+	end    error         // why it ended
+	news   chan struct{} // holds one if there may be some, or an end
+	demand chan struct{} // holds one if there may be room
+}
+
+type arrival struct {
+	record eventstore.Recorded
+	place  place
+}
+
+// What a tail keeps before it stops reading.
+const (
+	tailRecords = 4 * eventstore.MaxBatch
+	tailBytes   = 8 << 20
+)
+
+var (
+	errSilent = errors.New("the subscription was silent, though there is more")
+	errMoved  = errors.New("another node leads")
+	errOrder  = errors.New("the subscription went back")
+)
+
+// subscribe opens a subscription behind a place, over a link over which that place
+// was read.
+func (s *Store) subscribe(l *link, after place) (*tail, error) {
+	t := &tail{store: s, link: l, given: after, heard: time.Now(), news: make(chan struct{}, 1), demand: make(chan struct{}, 1)}
+	t.context, t.close = context.WithCancel(l.context)
+	o := s.filtered(s.ours())
+	o.CountOption = &streams.ReadReq_Options_Subscription{Subscription: &streams.ReadReq_Options_SubscriptionOptions{}}
+	o.UuidOption = structured
+	from(o, after.at)
+	call, err := l.streams.Read(t.context, &streams.ReadReq{Options: o})
+	if err != nil {
+		t.close()
+		return nil, readRefusal(err, nil)
+	}
+	if !s.spawn(func() { t.receive(call, after) }) {
+		t.close()
+		return nil, ErrClosed
+	}
+	return t, nil
+}
+
+// receive keeps what comes until the subscription ends.
+func (t *tail) receive(call streams.Streams_ReadClient, last place) {
+	for {
+		r, err := call.Recv()
+		if err != nil {
+			means := readRefusal(err, call.Trailer())
+			if means.means == later {
+				t.store.drop(t.link, means.leader)
+			}
+			t.finish(means)
+			return
+		}
+		e := r.GetEvent().GetEvent()
+		if e == nil {
+			continue // a confirmation, a checkpoint, caught up: nothing that can be relied on
+		}
+
+		record, is, err := t.store.ourRecord(e)
+		at, bad := placeOf(e)
+		if err == nil {
+			err = bad
+		}
+		if err == nil && at.at <= last.at {
+			err = errOrder
+		}
+		if err != nil {
+			t.finish(err)
+			return
+		}
+		last = at
+		if is && !t.keep(arrival{record, at}) {
+			return
+		}
+	}
+}
+
+// keep adds a record once there is room.
+func (t *tail) keep(a arrival) bool {
+	for {
+		t.mu.Lock()
+		if len(t.some) < tailRecords && t.bytes < tailBytes {
+			t.some, t.bytes = append(t.some, a), t.bytes+len(a.record.Data)
+			t.mu.Unlock()
+			signal(t.news)
+			return true
+		}
+		t.mu.Unlock()
+		select {
+		case <-t.demand:
+		case <-t.context.Done():
+			return false
+		}
+	}
+}
+
+func (t *tail) finish(err error) {
+	t.mu.Lock()
+	t.end = err
+	t.mu.Unlock()
+	signal(t.news)
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// isOpen reports whether something may still come.
+func (t *tail) isOpen() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.end == nil && t.context.Err() == nil
+}
+
+// takeNow returns what has come, and then why nothing comes any more.
+func (t *tail) takeNow() ([]eventstore.Recorded, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := min(len(t.some), eventstore.MaxBatch)
+	if n == 0 {
+		return nil, t.end
+	}
+	batch := make([]eventstore.Recorded, n)
+	for i, a := range t.some[:n] {
+		batch[i] = a.record
+		t.bytes -= len(a.record.Data)
+	}
+	t.given = t.some[n-1].place
+	if t.some = t.some[n:]; len(t.some) == 0 {
+		t.some = nil
+	}
+	signal(t.demand)
+	return batch, nil
+}
+
+// look is how often a follower who waits looks whether it waits in vain.
+const look = time.Second
+
+// silence is how long nothing may come before a quorum is asked.
+const silence = 10 * time.Second
+
+// take waits until something has come. An error says why nothing comes any more.
+func (t *tail) take(ctx context.Context) ([]eventstore.Recorded, error) {
+	clock := time.NewTicker(look)
+	defer clock.Stop()
+	for {
+		batch, err := t.takeNow()
+		if len(batch) > 0 {
+			last := batch[len(batch)-1]
+			t.store.see(last.Position, last.ID)
+			t.heard, t.owed = time.Now(), false
+			return batch, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case <-t.news:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-t.context.Done():
+			return nil, errMoved
+		case <-clock.C:
+			if err := t.inVain(ctx); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// inVain returns why nothing will come. That nothing came is no sign that there is
+// nothing: a subscription at a leader that lost its office, or its network, is
+// silent and open for as long as a minute.
+func (t *tail) inVain(ctx context.Context) error {
+	s := t.store
+	if !s.isCurrent(t.link) {
+		return errMoved
+	}
+	if time.Since(t.heard) >= silence {
+		t.heard = time.Now()
+		ctx, cancel := context.WithTimeout(ctx, s.address.deadline)
+		defer cancel()
+		if err := s.Barrier(ctx); err != nil {
+			s.drop(t.link, "")
+			return err
+		}
+		head, err := s.Head(ctx)
+		if err != nil {
+			return err
+		}
+		if head > t.given.at {
+			return t.owes()
+		}
+	}
+	if s.highest.Load() > uint64(t.given.at) {
+		return t.owes()
+	}
+	t.owed = false
+	return nil
+}
+
+// owes gives what is on its way the time until the next look.
+func (t *tail) owes() error {
+	if t.owed {
+		return fmt.Errorf("behind position %d: %w", t.given.at, errSilent)
+	}
+	t.owed = true
+	t.heard = t.heard.Add(-silence)
+	return nil
+}

@@ -1,0 +1,183 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"consentledger/eventstore"
+)
+
+// RunShared tests two stores that open returns, which have the same records:
+// what two processes see of one store. Each call of open is one empty store.
+func RunShared(t *testing.T, open func(*testing.T) (here, there eventstore.Store)) {
+	for _, tt := range []struct {
+		clause string
+		test   func(t *testing.T, here, there eventstore.Store)
+	}{
+		{"behind a barrier every read sees what was acknowledged before it", behindBarrier},
+		{"no barrier of many at once is too early", barrierCrowd},
+		{"of two that append on one revision one wins", twoWriters},
+		{"of two that append other bytes under one id one wins", twoVersions},
+		{"follow yields what the other appends", followsOther},
+	} {
+		t.Run(tt.clause, func(t *testing.T) {
+			here, there := open(t)
+			tt.test(t, here, there)
+		})
+	}
+}
+
+func barrier(t *testing.T, s eventstore.Store) {
+	t.Helper()
+	if err := s.Barrier(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// barrierEnds asks on an empty store, on one that is not, and with a context
+// that is done.
+func barrierEnds(t *testing.T, s eventstore.Store) {
+	barrier(t, s)
+	add(t, s, "a", 0, rec(0))
+	barrier(t, s)
+	if got := all(t, s, 0); len(got) != 1 {
+		t.Errorf("behind two barriers the store holds %d records, want 1", len(got))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Barrier(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("with a context that is done: %v", err)
+	}
+}
+
+func behindBarrier(t *testing.T, here, there eventstore.Store) {
+	for i := range 20 {
+		pos := add(t, there, "a", eventstore.Revision(i), rec(i))
+		barrier(t, here)
+		if got := stream(t, here, "a", eventstore.Revision(i)); len(got) != 1 || got[0].Position != pos {
+			t.Fatalf("record %d is not in its stream: %+v", i, got)
+		}
+		if got := all(t, here, pos-1); len(got) != 1 || got[0].Position != pos {
+			t.Fatalf("record %d is not among all: %+v", i, got)
+		}
+		if got := at(t, here, pos); len(got) != 1 {
+			t.Fatalf("record %d is not at %d", i, pos)
+		}
+		if head, err := here.Head(t.Context()); err != nil || head != pos {
+			t.Fatalf("head is %d, %v, want %d", head, err, pos)
+		}
+	}
+}
+
+// barrierCrowd has writers there, and here many who ask what they know to be
+// acknowledged.
+func barrierCrowd(t *testing.T, here, there eventstore.Store) {
+	const streams, askers, each, most = 4, 16, 15, 2000
+	var mu sync.Mutex
+	acknowledged := make([]eventstore.Revision, streams)
+	ctx, cancel := context.WithCancel(t.Context())
+
+	var writers, readers sync.WaitGroup
+	for w := range streams {
+		writers.Go(func() {
+			name := eventstore.Stream(fmt.Sprint("s", w))
+			for i := eventstore.Revision(0); i < most && ctx.Err() == nil; i++ {
+				if _, err := there.Append(ctx, name, i, rec(1000*w+int(i))); err != nil {
+					if ctx.Err() == nil {
+						t.Error(err)
+					}
+					return
+				}
+				mu.Lock()
+				acknowledged[w] = i + 1
+				mu.Unlock()
+			}
+		})
+	}
+	for n := range askers {
+		readers.Go(func() {
+			for range each {
+				mu.Lock()
+				want := acknowledged[n%streams]
+				mu.Unlock()
+				if err := here.Barrier(ctx); err != nil {
+					t.Error(err)
+					return
+				}
+				got := eventstore.Revision(0)
+				for r, err := range here.ReadStream(ctx, eventstore.Stream(fmt.Sprint("s", n%streams)), max(want, 1)-1) {
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					got = r.Revision
+				}
+				if got < want {
+					t.Errorf("behind a barrier stream %d holds %d records, and %d were acknowledged before it", n%streams, got, want)
+				}
+			}
+		})
+	}
+	readers.Wait()
+	cancel()
+	writers.Wait()
+}
+
+func twoWriters(t *testing.T, here, there eventstore.Store) {
+	compete(t, here, there, func(who, round int) eventstore.Record { return rec(2*round + who) })
+}
+
+func twoVersions(t *testing.T, here, there eventstore.Store) {
+	compete(t, here, there, func(who, round int) eventstore.Record { return version(round, who) })
+}
+
+// compete has two append on one revision, round after round.
+func compete(t *testing.T, here, there eventstore.Store, record func(who, round int) eventstore.Record) {
+	const rounds = 25
+	for round := range rounds {
+		var wg sync.WaitGroup
+		var won [2]bool
+		for who, s := range []eventstore.Store{here, there} {
+			wg.Go(func() {
+				_, err := s.Append(t.Context(), "a", eventstore.Revision(round), record(who, round))
+				won[who] = err == nil
+				if _, lost := errors.AsType[*eventstore.ConflictError](err); err != nil && !lost {
+					t.Errorf("round %d: %v", round, err)
+				}
+			})
+		}
+		wg.Wait()
+		if won[0] == won[1] {
+			t.Fatalf("round %d: the winners are %v, want one", round, won)
+		}
+		barrier(t, here)
+		got := stream(t, here, "a", eventstore.Revision(round))
+		if len(got) != 1 || won[0] != (string(got[0].Data) == string(record(0, round).Data)) {
+			t.Fatalf("round %d: the winners are %v, but the store holds %+v", round, won, got)
+		}
+	}
+}
+
+func followsOther(t *testing.T, here, there eventstore.Store) {
+	n := 0
+	pos := add(t, there, "a", 0, rec(0))
+	for batch, err := range here.Follow(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range batch {
+			checkRecorded(t, r, "a", eventstore.Revision(n+1), rec(n))
+			n++
+		}
+		if batch[len(batch)-1].Position != pos {
+			t.Fatalf("followed to %d, want %d", batch[len(batch)-1].Position, pos)
+		}
+		if n == 20 {
+			return
+		}
+		pos = add(t, there, "a", eventstore.Revision(n), rec(n))
+	}
+}
