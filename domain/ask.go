@@ -1,5 +1,7 @@
 package domain
 
+import "strings"
+
 // QuietPeriod is how long after a refusal nobody asks again, where the policy
 // does not say. The law says "not frequently" (Order 790, art. 22) and gives no
 // number; two days is what app stores' reviews in the PRC go by.
@@ -151,10 +153,14 @@ func (s Subject) knewBefore(v PolicyPublished, ref Reference) bool {
 	return false
 }
 
+// sameLocale reports whether two language tags are one: they may be written in any case
+// (RFC 5646, 2.1.1).
+func sameLocale(a, b string) bool { return strings.EqualFold(a, b) }
+
 // text returns the document's text in a locale, or else its first.
 func (d *Document) text(locale string) Text {
 	for _, t := range d.Texts {
-		if t.Locale == locale {
+		if sameLocale(t.Locale, locale) {
 			return t
 		}
 	}

@@ -108,7 +108,7 @@ func (c Control) offers(p PurposeID) bool {
 // bindingIn reports whether the version has an authoritative text in a locale.
 func (y *yes) bindingIn(locale string) bool {
 	for _, t := range y.version.Document.Texts {
-		if t.Standing == Authoritative && t.Locale == locale {
+		if t.Standing == Authoritative && sameLocale(t.Locale, locale) {
 			return true
 		}
 	}

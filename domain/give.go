@@ -108,7 +108,7 @@ func (y *yes) present() (surface Hash, err error) {
 	y.notice = &n
 	c := &y.cmd
 	for _, same := range []bool{
-		agree(&c.Policy, n.Policy), agree(&c.Version, n.Version), agree(&c.Locale, n.Locale), agree(&c.Text, n.Text), agree(&y.build, n.Build),
+		agree(&c.Policy, n.Policy), agree(&c.Version, n.Version), agree(&c.Locale, n.Locale) || sameLocale(c.Locale, n.Locale), agree(&c.Text, n.Text), agree(&y.build, n.Build),
 	} {
 		if !same {
 			return Hash{}, refuseAt(Contradicts, "data.notice", "the policy, version, locale, text or build is another than in the presentation that is named")

@@ -72,6 +72,8 @@ func TestWhatCountsAsConsent(t *testing.T) {
 		{"a box that was ticked before, says the app", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "face", Initial: Ticked}, []Item{{"face", TickedBefore}}},
 		{"a written consent without its paper", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "face", Kind: WrittenConsent}, []Item{{"face", NeedsDocument}}},
 		{"a written consent", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "face", Kind: WrittenConsent, Proof: doc}, []Item{{"face", ""}}},
+		{"the tag of a language in another case", []Fact{presented("EN")}, GiveConsent{Notice: notice, Control: "ok"}, []Item{{"ads", ""}, {"net", ""}}},
+		{"two cases of one", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "ok", Locale: "eN"}, []Item{{"ads", ""}, {"net", ""}}},
 		{"a text that does not bind", []Fact{presented("zh")}, GiveConsent{Notice: notice, Control: "ok"}, []Item{{"ads", NoBindingText}, {"net", NoBindingText}}},
 		{"a child alone", []Fact{presented("en"), aged(ChildUnder14, t0)}, GiveConsent{Notice: notice, Control: "face"}, []Item{{"face", NeedsGuardian}}},
 		{"a child's guardian", []Fact{presented("en"), aged(ChildUnder14, t0), guarded()}, GiveConsent{Notice: notice, Control: "face", Guardian: "mother", Proof: doc}, []Item{{"face", ""}}},

@@ -78,7 +78,7 @@ func (s Surface) Control(id ControlID) (Control, bool) {
 // Locale returns what the surface shows in a language, and whether it does.
 func (s Surface) Locale(name string) (SurfaceLocale, bool) {
 	for _, l := range s.Locales {
-		if l.Locale == name {
+		if sameLocale(l.Locale, name) {
 			return l, true
 		}
 	}

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"strings"
 
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
@@ -99,7 +100,7 @@ func titleOf(ask domain.Ask, policies domain.Policies, locale string) string {
 		return p.Title
 	}
 	for _, t := range v.Document.Title {
-		if t.Locale == locale {
+		if strings.EqualFold(t.Locale, locale) {
 			return t.Text
 		}
 	}

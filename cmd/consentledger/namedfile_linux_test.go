@@ -110,3 +110,23 @@ func TestWhatIsWrittenTakesThePlaceOfNoDevice(t *testing.T) {
 		}
 	}
 }
+
+// A key is a key however an editor or a shell wrote it down.
+func TestAKeyIsReadWithoutWhatStandsAroundIt(t *testing.T) {
+	const key = "logs.example.com/consent/shop+e253a895+AapsqFxdT2w8/t/3SPVtnvtH++meqiiafOdG6rJYYE5E"
+	file := filepath.Join(t.TempDir(), "shop.vkey")
+	for name, text := range map[string]string{"as it is": key, "a line": key + "\n", "a line of Windows": key + "\r\n", "with a byte order mark": "\ufeff" + key + "\r\n", "with blanks": "  " + key + " "} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, said := range []string{file, text} {
+			v, origin, err := verifierOf(said, "")
+			if err != nil || origin != "logs.example.com/consent/shop" || v.Name() != origin || keyText(said) != key {
+				t.Errorf("%s: %v, %s", name, err, origin)
+			}
+		}
+	}
+	if _, _, err := verifierOf(key[:len(key)-1], ""); err == nil {
+		t.Error("half a key is one")
+	}
+}

@@ -41,9 +41,9 @@ func verifierOf(key, origin string) (note.Verifier, string, error) {
 		if err != nil {
 			return nil, "", usageError{fmt.Errorf("--key: want a key as consentledger log key prints it, or a file that holds one: %w", err)}
 		}
-		key = strings.TrimSpace(string(text))
+		key = string(text)
 	}
-	v, err := note.NewVerifier(key)
+	v, err := note.NewVerifier(bareKey(key))
 	if err != nil {
 		return nil, "", usageError{errors.New("--key: this is not a verifier key; consentledger log key prints one")}
 	}
@@ -52,6 +52,10 @@ func verifierOf(key, origin string) (note.Verifier, string, error) {
 	}
 	return v, origin, nil
 }
+
+// bareKey returns a key without what editors and shells put around it: blanks, ends of
+// lines, and a byte order mark.
+func bareKey(text string) string { return strings.TrimSpace(strings.TrimPrefix(text, "\ufeff")) }
 
 func newVerifyProof() *cobra.Command {
 	var t trust

@@ -178,10 +178,10 @@ func (v *logToVerify) chooseKey(c *cobra.Command, at string, memory verify.Memor
 func keyText(key string) string {
 	if !strings.Contains(key, "+") {
 		if text, err := readPlainFile(key, maxKeyFile); err == nil {
-			return strings.TrimSpace(string(text))
+			return bareKey(string(text))
 		}
 	}
-	return key
+	return bareKey(key)
 }
 
 // tell prints what is wrong, with the evidence.

@@ -625,3 +625,24 @@ func TestAGrantSaysThatOneUseEndsIt(t *testing.T) {
 		})
 	}
 }
+
+// What is no receipt is refused with what is wrong with it as a file, if it is that.
+func TestWhatIsNoReceiptIsToldFromWhatIsNoJSON(t *testing.T) {
+	c, v := given(t)
+	text, err := receipt.Write(receipt.Kantara, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct{ text, want string }{
+		"a byte order mark":        {"\ufeff" + string(text), "not one JSON object"},
+		"something behind it":      {string(text) + "{}", "not one JSON object"},
+		"a name that stands twice": {strings.Replace(string(text), "{", `{"version":"KI-CR-v1.1.0",`, 1), "not one JSON object"},
+		"nothing":                  {"", "not one JSON object"},
+		"another object":           {"{}", "it has no proof"},
+		"a number":                 {"1", "it has no proof"},
+	} {
+		if _, err := receipt.Verify([]byte(tt.text), v, origin); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %s", name, err, tt.want)
+		}
+	}
+}

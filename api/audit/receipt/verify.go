@@ -40,7 +40,9 @@ type Verified struct {
 // names by its hash. It is derived again and compared, member by member.
 func Verify(text []byte, v note.Verifier, origin string) (*Verified, error) {
 	var shape outline
-	if err := json.Unmarshal(text, &shape); err != nil || shape.Evidence.Proof == "" {
+	if err := json.Unmarshal(text, &shape); err != nil && !jsontext.Value(text).IsValid() {
+		return nil, errors.New("is no receipt of ours: it is not one JSON object in UTF-8, with nothing before and behind it and with each name once")
+	} else if err != nil || shape.Evidence.Proof == "" {
 		return nil, errors.New("is no receipt of ours: it has no proof")
 	}
 	proof, err := base64.StdEncoding.Strict().DecodeString(shape.Evidence.Proof)
