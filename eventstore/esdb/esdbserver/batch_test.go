@@ -122,8 +122,11 @@ func TestAnOpenBatchCallWritesNothingWhileItsNodeSleeps(t *testing.T) {
 	s.Sleep()
 	send(t, call, chained("s", 1))
 	time.Sleep(50 * time.Millisecond)
-	if s.engine.last("s") != 0 {
-		t.Error("a sleeping node wrote")
+	s.engine.mu.RLock()
+	last := s.engine.last("s")
+	s.engine.mu.RUnlock()
+	if last != 0 {
+		t.Errorf("a sleeping node wrote: the stream's last revision is %d", last)
 	}
 	s.SetFaults(Faults{Deposed: true, Lagging: true})
 	s.Wake()
