@@ -113,6 +113,28 @@ func TestAHalfClosedBatchCallLosesReplies(t *testing.T) {
 	}
 }
 
+func TestAnOpenBatchCallWritesNothingWhileItsNodeSleeps(t *testing.T) {
+	s := start(t, New(Options{}))
+	call := openBatch(t, s)
+	send(t, call, chained("s", 0))
+	receiveOne(t, call)
+
+	s.Sleep()
+	send(t, call, chained("s", 1))
+	time.Sleep(50 * time.Millisecond)
+	s.engine.mu.RLock()
+	last := s.engine.last("s")
+	s.engine.mu.RUnlock()
+	if last != 0 {
+		t.Errorf("a sleeping node wrote: the stream's last revision is %d", last)
+	}
+	s.SetFaults(Faults{Deposed: true, Lagging: true})
+	s.Wake()
+	if reply := receiveOne(t, call); reply.GetError().GetCode() != int32(codes.DeadlineExceeded) {
+		t.Errorf("a deposed leader that woke answered %v", reply)
+	}
+}
+
 func TestABatchCallAnswersTimeoutsAndEndsWithTheNode(t *testing.T) {
 	nodes := NewCluster(2, Options{})
 	for _, n := range nodes {

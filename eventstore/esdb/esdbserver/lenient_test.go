@@ -115,8 +115,11 @@ func FuzzHeaders(f *testing.F) {
 	f.Add([]byte(clientPreface))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		out, err := passed(b)
-		if err == nil && len(b) < len(clientPreface) && !bytes.Equal(out, b) {
-			t.Errorf("%q became %q", b, out)
+		if err != nil {
+			return
+		}
+		if again, err := passed(out); err != nil || !bytes.Equal(again, out) {
+			t.Errorf("%q became %q, and that %q, %v", b, out, again, err)
 		}
 	})
 }
