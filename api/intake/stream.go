@@ -123,7 +123,7 @@ func (d *drain) take(m jetstream.Msg) {
 	d.memory.see(seq, meta.NumPending)
 	req, hint, refusal := parse(m.Subject(), m.Headers(), m.Data())
 	odd := unencoded(m.Headers())
-	req = apart(req, odd, messageID(meta))
+	req = d.dated(apart(req, odd, messageID(meta)), meta.Timestamp)
 	key := d.jobs.person(req.App, req.Person)
 	if refusal != nil {
 		key = d.jobs.key("rejected", "") // it names nobody whose order it could keep
