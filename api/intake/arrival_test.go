@@ -89,3 +89,25 @@ func TestAConsentThatWasRejectedIsFromWhenItCame(t *testing.T) {
 		})
 	}
 }
+
+// What one person says within a millisecond keeps its order, and nobody else's time is
+// moved by it; what came by a clock that is ahead counts from its recording.
+func TestWhatComesTogetherKeepsItsOrder(t *testing.T) {
+	const ann, bo = 1, 2
+	var a arrivals
+	for i, m := range []struct {
+		who             uint64
+		came, now, want domain.Instant
+	}{
+		{ann, 1000, 5000, 1000}, {ann, 1000, 5000, 1001}, {bo, 1000, 5000, 1000},
+		{ann, 1001, 5000, 1002}, {bo, 1001, 5000, 1001}, {ann, 1500, 5000, 1500},
+		{ann, 5000, 5000, 5000}, {ann, 5000, 5000, 0}, {bo, 5001, 5000, 0}, {bo, 5001, 5002, 5001},
+	} {
+		if got := a.next(m.who, m.came, m.now); got != m.want {
+			t.Errorf("message %d: %s, want %s", i, got, m.want)
+		}
+	}
+	if len(a.last) > 2 {
+		t.Errorf("%d are remembered", len(a.last))
+	}
+}
