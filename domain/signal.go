@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -36,8 +37,18 @@ func spelled(act ActID) ActID {
 	return ""
 }
 
-// sameSpelled reports whether two acts are one, be it one signal in two spellings.
-func sameSpelled(a, b ActID) bool { return a == b || spelled(a) != "" && spelled(a) == spelled(b) }
+// signalNames are those that one signal has: a header's, a property's and the short one.
+var signalNames = map[ActID]ActID{"sec-gpc": "gpc", "global-privacy-control": "gpc", "do-not-track": "dnt"}
+
+// sameSignal reports whether two acts are one, be it one signal by two of its names or in
+// two spellings: a page that reads the property says what the header said before.
+func sameSignal(a, b ActID) bool {
+	if a == b {
+		return true
+	}
+	a, b = spelled(a), spelled(b)
+	return a != "" && cmp.Or(signalNames[a], a) == cmp.Or(signalNames[b], b)
+}
 
 func plain(act ActID) string { return strings.ReplaceAll(string(act), "-", "") }
 
@@ -48,7 +59,7 @@ func plain(act ActID) string { return strings.ReplaceAll(string(act), "-", "") }
 func (s Subject) news(act ActID, scope Scope, g GuardianRef, ref Reference) (fresh Scope, said EventID) {
 	left := slices.Clone(scope.Purposes)
 	for _, n := range s.said {
-		if n.no == 0 || n.crossed || n.guardian != g || !sameSpelled(actOf(n.Event), act) || isVoided(n, &ref) {
+		if n.no == 0 || n.crossed || n.guardian != g || !sameSignal(actOf(n.Event), act) || isVoided(n, &ref) {
 			continue
 		}
 		if left = slices.DeleteFunc(left, n.scope.covers); n.scope.All || !scope.All && len(left) == 0 {

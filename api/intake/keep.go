@@ -29,9 +29,10 @@ type refused struct {
 	data    []byte
 	why     domain.Refusal
 	mayBeNo bool
-	inSeq   uint64 // in [InStream]; zero: it did not come from there
-	id      string // the same for the same message, however often it is kept
-	again   bool   // it may be with the rejected already
+	inSeq   uint64    // in [InStream]; zero: it did not come from there
+	id      string    // the same for the same message, however often it is kept
+	came    time.Time // to the server, or to the ledger
+	again   bool      // it may be with the rejected already
 }
 
 // A keeper puts what was not taken with the rejected messages.
@@ -53,7 +54,7 @@ func (k keeper) put(ctx context.Context, m refused) (at uint64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("rejected message: %w", err)
 	}
-	sealed, err := k.seal(ctx, app, Original{Subject: m.subject, Header: m.header, Data: m.data, Text: m.why.Text})
+	sealed, err := k.seal(ctx, app, Original{Subject: m.subject, Header: m.header, Data: m.data, Text: m.why.Text, Came: m.came})
 	if err != nil {
 		return 0, fmt.Errorf("rejected message: %w", err)
 	}
@@ -210,6 +211,7 @@ func (k keeper) keepUntold(stop context.Context, m *nats.Msg, hint string, faile
 	one := refused{
 		subject: m.Subject, header: m.Header, data: m.Data, why: why,
 		mayBeNo: mayBeNo(m.Subject, m.Data, hint), id: "request-" + rand.Text(),
+		came: k.Ledger.Now().Time(),
 	}
 	ctx := context.WithoutCancel(stop)
 	for wait := firstTry; ; wait = min(2*wait, lastTry) {

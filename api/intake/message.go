@@ -2,6 +2,7 @@ package intake
 
 import (
 	"strings"
+	"time"
 
 	"consentledger/api/wire"
 	"consentledger/domain"
@@ -72,6 +73,11 @@ func signatures(header nats.Header) (values []string) {
 		}
 	}
 	return values
+}
+
+// dated returns a request that says no time as of when its message came, see [wire.CameAt].
+func (c Config) dated(req ledger.Request, came time.Time) ledger.Request {
+	return wire.CameAt(req, domain.At(came), c.Ledger.Now())
 }
 
 // appOf returns the app in "consent.v1.<app>.…".

@@ -47,6 +47,7 @@ type Original struct {
 	Header  nats.Header `json:"header,omitempty"`
 	Data    []byte      `json:"data"`
 	Text    string      `json:"text,omitempty"` // of the refusal, which may repeat a name that was sent
+	Came    time.Time   `json:"came,omitzero"`  // to the server; zero: an earlier program kept it, which did not say
 
 	// Of one that was too large to be kept whole: what all of its data was.
 	Size int    `json:"size,omitempty"`
@@ -67,7 +68,7 @@ func (d *drain) reject(m jetstream.Msg, meta *jetstream.MsgMetadata, r domain.Re
 func (d *drain) refused(m jetstream.Msg, meta *jetstream.MsgMetadata) refused {
 	return refused{
 		subject: m.Subject(), header: m.Headers(), data: m.Data(), inSeq: meta.Sequence.Stream,
-		id: messageID(meta), again: meta.NumDelivered > 1,
+		id: messageID(meta), came: meta.Timestamp, again: meta.NumDelivered > 1,
 	}
 }
 
@@ -159,9 +160,12 @@ func (r *Rejections) show(ctx context.Context, seq uint64) (RejectedMessage, Ori
 // Retry sends a rejected message to the ledger again, unchanged, and marks it
 // seen if it is taken now.
 func (r *Rejections) Retry(ctx context.Context, seq uint64) (ledger.Receipt, error) {
-	_, o, err := r.show(ctx, seq)
+	m, o, err := r.show(ctx, seq)
 	if err != nil {
 		return ledger.Receipt{}, err
+	}
+	if o.Came.IsZero() {
+		o.Came = m.At
 	}
 	if o.Size > len(o.Data) {
 		return ledger.Receipt{}, domain.Refusal{Code: domain.TooLarge, Text: "the message was too large to be kept whole: ask its sender for it"}
@@ -177,13 +181,13 @@ func (r *Rejections) Retry(ctx context.Context, seq uint64) (ledger.Receipt, err
 func (r *Rejections) again(ctx context.Context, o Original) (ledger.Receipt, error) {
 	_, streamed := typeOf(o.Subject)
 	if !streamed && !strings.HasSuffix(o.Subject, ".record") && r.Again != nil {
-		return r.Again(ctx, &nats.Msg{Subject: o.Subject, Header: o.Header, Data: o.Data})
+		return r.Again(wire.WithArrival(ctx, domain.At(o.Came)), &nats.Msg{Subject: o.Subject, Header: o.Header, Data: o.Data})
 	}
 	req, _, err := parse(o.Subject, o.Header, o.Data)
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
-	return r.Ledger.Execute(ctx, req)
+	return r.Ledger.Execute(ctx, r.dated(req, o.Came))
 }
 
 // MarkSeen records that somebody looked at a rejected message and why it may

@@ -89,6 +89,9 @@ func (s *service) record(r *natsservice.Request) {
 	}
 	odd := unencoded(r.Header)
 	req = apart(req, odd, "request-"+rand.Text())
+	if r.Reply == "" { // it may wait for a store that is broken
+		req = s.dated(req, s.Ledger.Now().Time())
+	}
 	taken := s.jobs.do(s.stop, s.jobs.person(req.App, req.Person), func() {
 		receipt, err := s.execute(r, req)
 		if err != nil {

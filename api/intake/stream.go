@@ -31,8 +31,9 @@ type drain struct {
 	stop context.Context
 	jobs *keyed
 
-	filed  filing
-	memory *recall // nil: of an older stream, which is emptied
+	filed    filing
+	memory   *recall // nil: of an older stream, which is emptied
+	arrivals arrivals
 
 	mu     sync.Mutex
 	inHand map[uint64]jetstream.Msg // by sequence of the stream
@@ -125,6 +126,9 @@ func (d *drain) take(m jetstream.Msg) {
 	odd := unencoded(m.Headers())
 	req = apart(req, odd, messageID(meta))
 	key := d.jobs.person(req.App, req.Person)
+	if req.At == 0 {
+		req.At = d.arrivals.next(key, domain.At(meta.Timestamp), d.Ledger.Now())
+	}
 	if refusal != nil {
 		key = d.jobs.key("rejected", "") // it names nobody whose order it could keep
 	}

@@ -122,12 +122,27 @@ func (r *Reactor) learnIncident(a *app, o *obligation, x domain.Obligation) {
 // restart starts the clock of an obligation of an incident at what it runs from,
 // if it was started later than that.
 func (r *Reactor) restart(a *app, o *obligation) {
-	if o.startsBy != domain.StartStream && !strings.Contains(o.startsBy, ".") {
+	from, runs := o.runsFrom()
+	if !runs {
 		return
 	}
-	began := a.began[o.cause.ID][strings.TrimPrefix(o.startsBy, domain.StartStream)]
+	began := a.began[o.cause.ID][from]
 	if began == 0 || o.due.Start != 0 && began >= o.due.Start {
 		return
 	}
 	r.follow(o.key("start"), 0, o.stream, "start "+o.id+" "+began.String(), 0, domain.StartObligation{ID: o.id, Start: began})
+}
+
+// runsFrom returns from which fact of an incident the clock of an obligation runs: that of
+// a duty that starts with what opened it from the first of these, if that says that the
+// incident was found. Only then may an earlier one be found later.
+func (o *obligation) runsFrom() (kind string, runs bool) {
+	if o.cause.Noun != domain.IncidentNoun {
+		return "", false
+	}
+	if o.startsBy == domain.StartOwn {
+		rule, _ := domain.StepRuleOf(domain.StepKind(o.causeKind))
+		return o.causeKind, rule.Opens()
+	}
+	return strings.TrimPrefix(o.startsBy, domain.StartStream), o.startsBy == domain.StartStream || strings.Contains(o.startsBy, ".")
 }

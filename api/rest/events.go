@@ -164,7 +164,7 @@ func modeOf(headers http.Header, body []byte) (wire.Mode, error) {
 
 func (s *server) execute(ctx context.Context, req ledger.Request) (ledger.Receipt, error) {
 	req.RecordedBy = s.principal(ctx)
-	return s.Ledger.Execute(ctx, req)
+	return s.Ledger.Execute(ctx, wire.Arrived(ctx, req, s.Ledger.Now()))
 }
 
 // lanes is how many persons' rows of one batch are recorded at once, so that
