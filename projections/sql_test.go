@@ -55,7 +55,7 @@ func open(t *testing.T, file string) *sql.DB {
 }
 
 var (
-	section = regexp.MustCompile("^## views/([a-z]+\\.sqlite)$")
+	section = regexp.MustCompile(`^## views/([a-z]+\.sqlite)$`)
 	opening = regexp.MustCompile(`^\*\*([a-z_]+)\*\* `)
 	query   = regexp.MustCompile(`^    sqlite3 -readonly views/([a-z]+\.sqlite) "(.*)"$`)
 	word    = regexp.MustCompile("`([a-z_]+)`")

@@ -14,6 +14,14 @@ type StatusReport struct {
 	Started     string       `json:"started,omitempty" format:"date-time"`
 	Head        string       `json:"head" doc:"the position of the last durable record"`
 	Projections []Projection `json:"projections,omitempty" doc:"and what else follows the log"`
+	Reading     []Reading    `json:"reading,omitempty" doc:"questions under way that read the whole log"`
+}
+
+// A Reading is how far a question is that reads the whole log.
+type Reading struct {
+	What     string `json:"what" doc:"as in audit report"`
+	Started  string `json:"started" format:"date-time"`
+	Position string `json:"position" doc:"what it has read last; it is done at head"`
 }
 
 // A Projection is how far one projection is, or another part that follows the

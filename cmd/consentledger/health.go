@@ -14,7 +14,7 @@ import (
 )
 
 func (h *house) status(ctx context.Context) rest.StatusReport {
-	report := rest.StatusReport{Version: version, Store: "embedded", Started: h.started}
+	report := rest.StatusReport{Version: version, Store: "embedded", Started: h.started, Reading: h.readings.report()}
 	head, err := h.dir.ledger.Head(ctx)
 	if err == nil {
 		report.Head = wire.FormatPosition(head)

@@ -27,7 +27,9 @@ func (p papers) Audit(ctx context.Context, app domain.AppName, from, to domain.I
 	if err != nil {
 		return account.Report{}, err
 	}
-	return account.Make(ctx, p.dir.ledger, p.requests, app, from, to, outside)
+	reading, done := p.readings.begin(readingAudit)
+	defer done()
+	return account.Make(ctx, notedLedger{p.dir.ledger, reading}, p.requests, app, from, to, outside)
 }
 
 // Register implements [rest.Papers].
@@ -161,7 +163,7 @@ derived again for it. It holds no personal data. That it was made is recorded.`,
 	c.RunE = func(*cobra.Command, []string) error {
 		setIf(query, "from", from)
 		setIf(query, "to", to)
-		err := write("/reports/audit", who.Headers()...)
+		err := waiting(c, readingAudit, func() error { return write("/reports/audit", who.Headers()...) })
 		if err == nil {
 			askWhy(c, "", who)
 		}

@@ -77,7 +77,7 @@ func filesIn(dir string) (size uint64, err error) {
 
 // compareTables builds projections once more beside the live ones, and compares. It
 // reads the log once for all.
-func (d *dataDir) compareTables(ctx context.Context, live []rebuild.Model) (rows []rebuild.Row, err error) {
+func (d *dataDir) compareTables(ctx context.Context, log rebuild.History, live []rebuild.Model) (rows []rebuild.Row, err error) {
 	dir, remove, err := scratch(d.path, "fresh")
 	if err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func (d *dataDir) compareTables(ctx context.Context, live []rebuild.Model) (rows
 		defer fresh.Close()
 		pairs = append(pairs, rebuild.Pair{Live: m, Fresh: fresh})
 	}
-	return rebuild.Check(ctx, d.ledger, pairs...)
+	return rebuild.Check(ctx, log, pairs...)
 }
 
 // compareTrees derives every log's root once more; note finds what was signed.
@@ -117,7 +117,9 @@ func (h *house) rebuild(ctx context.Context) ([]rebuild.Row, error) {
 		return nil, rest.ErrChecking
 	}
 	defer h.checking.Unlock()
-	all, err := h.dir.compareTables(ctx, []rebuild.Model{h.activity, h.consents, h.policies, h.requests})
+	reading, done := h.readings.begin(readingRebuild)
+	defer done()
+	all, err := h.dir.compareTables(ctx, notedLedger{h.dir.ledger, reading}, []rebuild.Model{h.activity, h.consents, h.policies, h.requests})
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +186,7 @@ func (d *dataDir) compareCopies(ctx context.Context) (rows []rebuild.Row, err er
 			live = append(live, m)
 		}
 	}
-	same, err := d.compareTables(ctx, live)
+	same, err := d.compareTables(ctx, d.ledger, live)
 	rows = append(rows, same...)
 	slices.SortStableFunc(rows, func(a, b rebuild.Row) int { return strings.Compare(a.Projection, b.Projection) })
 	return rows, err
@@ -224,7 +226,11 @@ func replayCheck(c *cobra.Command, data string) error {
 		}
 		answer = rest.RebuiltOf(rows)
 	} else {
-		body, err := call(c, http.MethodPost, "/v1/replay/check", "", nil)
+		var body []byte
+		err := waiting(c, readingRebuild, func() (err error) {
+			body, err = call(c, http.MethodPost, "/v1/replay/check", "", nil)
+			return err
+		})
 		if err != nil {
 			return err
 		}

@@ -131,6 +131,7 @@ type house struct {
 	started   string
 	reach     projections.Reach
 	checking  sync.Mutex // held while the projections are compared
+	readings  readings
 
 	natsLimited bool        // the embedded server takes no messages; watchRoom's
 	natsFull    atomic.Bool // the disk was full when it had stopped storing
