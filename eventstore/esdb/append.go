@@ -202,7 +202,7 @@ const shutUntil = 2500 * time.Millisecond
 // what nobody could read, and what was gone later.
 func (a *appending) lost(l *link, r reply) (over bool) {
 	s := a.store
-	ctx, cancel := context.WithTimeout(a.context(), s.address.deadline)
+	ctx, cancel := context.WithTimeout(s.life, s.address.deadline) // a caller who leaves is no fault of the node
 	defer cancel()
 	there, length, err := s.standing(ctx, l, a.stream, a.expected, len(a.records))
 	if err != nil {

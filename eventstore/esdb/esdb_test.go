@@ -97,6 +97,7 @@ var kinds = []struct {
 	{"batch", esdbserver.Options{}, esdb.Options{}},
 	{"unary", esdbserver.Options{}, esdb.Options{NoBatchAppend: true}},
 	{"a server without BatchAppend", esdbserver.Options{NoBatch: true}, esdb.Options{}},
+	{"KurrentDB", esdbserver.Options{Kurrent: true}, esdb.Options{}},
 }
 
 func TestStore(t *testing.T) {

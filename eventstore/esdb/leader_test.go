@@ -174,6 +174,33 @@ func TestALeaderThatWakesIsNotBelieved(t *testing.T) {
 	}
 }
 
+// TestALeaderThatSleepsKeepsNobody: nobody else leads, and it wakes in the end.
+func TestALeaderThatSleepsKeepsNobody(t *testing.T) {
+	leavesNothing(t)
+	nodes, address := cluster(t)
+	s := open(t, address, esdb.Options{})
+	told := count(t, s)
+	mustAppend(t, s, "a", 0, record(1, "one"))
+	nodes[0].Sleep()
+	ctx, cancel := within(t, 500*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	if _, err := s.Append(ctx, "a", 1, record(2, "two")); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 3*time.Second {
+		t.Errorf("after %v: %v", time.Since(began), err)
+	}
+	time.Sleep(time.Second)
+	nodes[0].Wake()
+	if _, err := s.Append(t.Context(), "a", 1, record(2, "other bytes")); err == nil {
+		if got := read(t, s, "a"); string(got[1].Data) != "other bytes" {
+			t.Errorf("the second was acknowledged, and stored is %s", got[1].Data)
+		}
+	}
+	reach(t, told, 2)
+	if got := read(t, s, "a"); len(got) != 2 {
+		t.Errorf("the stream has %d records, want 2", len(got))
+	}
+}
+
 // TestAStoreOutlastsItsServer takes the server away for a while, from before the
 // first call on: nothing waits beyond its deadline, and all is well again without
 // a hand.
@@ -185,10 +212,12 @@ func TestAStoreOutlastsItsServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := open(t, "esdb://"+at+"?tls=false", esdb.Options{})
+	// What is appended has no stream to go to: it may go on after its caller has gone,
+	// until the server is back.
 	without := func() {
 		t.Helper()
 		for name, f := range map[string]func(context.Context) error{
-			"append":  func(ctx context.Context) error { _, err := s.Append(ctx, "x", 0, record(9, "nine")); return err },
+			"append":  func(ctx context.Context) error { _, err := s.Append(ctx, "x", 7, record(9, "nine")); return err },
 			"read":    func(ctx context.Context) error { _, err := drain(s.ReadAll(ctx, 0)); return err },
 			"head":    func(ctx context.Context) error { _, err := s.Head(ctx); return err },
 			"follow":  func(ctx context.Context) error { _, err := drain(s.Follow(ctx, 0)); return err },

@@ -213,10 +213,12 @@ func (t *tail) inVain(ctx context.Context) error {
 	}
 	if time.Since(t.heard) >= silence {
 		t.heard = time.Now()
-		ctx, cancel := context.WithTimeout(ctx, s.address.deadline)
+		short, cancel := context.WithTimeout(ctx, s.address.deadline)
 		defer cancel()
-		if err := s.Barrier(ctx); err != nil {
-			s.drop(t.link, "")
+		if err := s.Barrier(short); err != nil {
+			if ctx.Err() == nil {
+				s.drop(t.link, "")
+			}
 			return err
 		}
 		head, err := s.Head(ctx)
