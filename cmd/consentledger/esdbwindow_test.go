@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -164,4 +165,13 @@ func nodeModules(t *testing.T) string {
 		t.Fatalf("%v: %s", err, &log)
 	}
 	return strings.TrimSpace(string(path))
+}
+
+func TestAWindowWhereNothingCanListen(t *testing.T) {
+	err := serve(t.Context(), serveConfig{
+		data: t.TempDir(), http: "127.0.0.1:0", natsListen: "127.0.0.1:0", esdb: "127.0.0.1:nowhere",
+	}, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "--esdb-listen") {
+		t.Errorf("serve ended with %v", err)
+	}
 }

@@ -31,7 +31,7 @@ func TestRecordedAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	results := play(t, lines, Options{})
+	results := play(t, lines, Options{}, 5*time.Second)
 
 	agree, differ := 0, 0
 	for _, r := range results {
@@ -50,8 +50,9 @@ func TestRecordedAnswers(t *testing.T) {
 	fmt.Printf("%d of %d agree, %d differ for a listed reason\n", agree, len(results), differ)
 }
 
-// play asks what a table asks of nodes with some options.
-func play(t *testing.T, lines []*answers.Line, o Options) []answers.Result {
+// play asks what a table asks of nodes with some options. What does not come
+// is waited for with patience: some answers take 2 s.
+func play(t *testing.T, lines []*answers.Line, o Options, patience time.Duration) []answers.Result {
 	t.Helper()
 	used := start(t, New(o)).Addr()
 	player := answers.Player{
@@ -62,7 +63,7 @@ func play(t *testing.T, lines []*answers.Line, o Options) []answers.Result {
 			return used, nil
 		},
 		Quiet:    30 * time.Millisecond,
-		Patience: 5 * time.Second,
+		Patience: patience,
 	}
 	results, err := player.Play(lines)
 	if err != nil {
@@ -87,7 +88,7 @@ func TestAKurrentDBAnswersOtherwiseWhereOneDid(t *testing.T) {
 		t.Fatal(err)
 	}
 	differs := map[string]int{}
-	for _, r := range play(t, lines, Options{Kurrent: true}) {
+	for _, r := range play(t, lines, Options{Kurrent: true}, 4*time.Second) {
 		if r.Diff == "" {
 			continue
 		}

@@ -98,6 +98,9 @@ func (s *Server) mayDelete(stream grpc.ServerStream, name string) error {
 	if err := s.authorize(stream, toDelete, name); err != nil {
 		return err
 	}
+	if err := s.slept(stream.Context()); err != nil {
+		return err
+	}
 	return s.mayWrite(stream)
 }
 

@@ -12,6 +12,12 @@
 // forgets nothing, and most of what a client of EventStoreDB must be tested
 // against is the rest.
 //
-// What a real node answers is a table of recorded cases; TestRecordedAnswers
-// plays it. Nothing here is durable: an engine ends with its process.
+// What a real node answers is a table of recorded cases (package answers);
+// TestRecordedAnswers plays it. Where KurrentDB 25.0.1 was seen to answer
+// otherwise, [Options].Kurrent does.
+//
+// Not served are persistent subscriptions, users, operations and projections,
+// though clients are told of the methods, as the real one tells them. A reader
+// that is too slow is waited for, and not dropped, unless EndSubscriptions
+// drops it. Nothing here is durable: an engine ends with its process.
 package esdbserver

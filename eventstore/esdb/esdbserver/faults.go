@@ -118,6 +118,9 @@ func (s *Server) current() Faults {
 // write makes an append, as the node's part in the cluster and its faults
 // allow. Its errors are gRPC statuses.
 func (s *Server) write(stream grpc.ServerStream, name string, expected expectation, events []proposal) (outcome, error) {
+	if err := s.slept(stream.Context()); err != nil {
+		return outcome{}, err
+	}
 	if err := s.mayWrite(stream); err != nil {
 		return outcome{}, err
 	}

@@ -13,15 +13,18 @@ import (
 // A filter chooses records of the log, by their stream's name or their type.
 type filter struct {
 	byType     bool
-	pattern    func(string) bool // nil: prefixes decide
+	pattern    pattern // nil: prefixes decide
 	prefixes   []string
 	window     int64 // records looked at in one page
 	multiplier int64 // pages between two checkpoints
 }
 
-func (f *filter) matches(r *record) bool {
+// A pattern says whether a name matches. It may run out of time.
+type pattern func(string) (bool, error)
+
+func (f *filter) matches(r *record) (bool, error) {
 	if r.kind != event {
-		return false
+		return false, nil
 	}
 	s := r.stream
 	if f.byType {
@@ -32,10 +35,10 @@ func (f *filter) matches(r *record) bool {
 	}
 	for _, p := range f.prefixes {
 		if strings.HasPrefix(s, p) {
-			return true
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
 func parseFilter(o *streams.ReadReq_Options_FilterOptions, subscription bool) (*filter, error) {
@@ -90,17 +93,20 @@ func filterText(o *streams.ReadReq_Options_FilterOptions) string {
 // compile reads a regular expression. The real server's are those of .NET: what
 // ours do not know, such as looking ahead, is left to a library that does, for
 // a bounded time a name.
-func compile(regex string) (func(string) bool, error) {
+func compile(regex string) (pattern, error) {
 	if plain, err := regexp.Compile(regex); err == nil {
-		return plain.MatchString, nil
+		return func(s string) (bool, error) { return plain.MatchString(s), nil }, nil
 	}
 	dotnet, err := regexp2.Compile(regex, regexp2.None)
 	if err != nil {
 		return nil, err
 	}
 	dotnet.MatchTimeout = 50 * time.Millisecond
-	return func(s string) bool {
+	return func(s string) (bool, error) {
 		matched, err := dotnet.MatchString(s)
-		return matched && err == nil
+		if err != nil {
+			return false, errHandler // an event is not left out because its name takes long to read
+		}
+		return matched, nil
 	}, nil
 }

@@ -33,17 +33,24 @@ func (l lenient) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	l.open.add(c)
-	p := &patient{Conn: c, open: l.open, in: bufio.NewReaderSize(c, 32<<10), preface: len(clientPreface)}
-	p.encoder = hpack.NewEncoder(&p.block)
-	p.decoder = hpack.NewDecoder(headerTable, nil)
-	return p, nil
+	return newPatient(c, l.open), nil
 }
 
 const (
 	clientPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 	headerTable   = 4096
-	maxHeaders    = 1 << 20 // bytes of one request's headers
+	maxHeaders    = 64 << 10 // bytes of one request's headers, as they travel and as they are
 )
+
+func newPatient(c net.Conn, open *connections) *patient {
+	p := &patient{Conn: c, open: open, in: bufio.NewReaderSize(c, 32<<10), preface: len(clientPreface)}
+	p.encoder = hpack.NewEncoder(&p.block)
+	p.decoder = hpack.NewDecoder(headerTable, nil)
+	p.decoder.SetMaxStringLength(maxHeaders)
+	return p
+}
+
+var errHeaders = fmt.Errorf("esdbserver: the headers of a request are more than %d bytes, or not whole", maxHeaders)
 
 // A patient connection passes HTTP/2 frames on as they come, except that it
 // reads each block of headers and writes it anew. Only one goroutine reads.
@@ -115,6 +122,9 @@ func frameLength(head [9]byte) int { return int(head[0])<<16 | int(head[1])<<8 |
 // makes ready one that says the same in one frame.
 func (p *patient) headers(head [9]byte) error {
 	flags, stream := head[4], binary.BigEndian.Uint32(head[5:])
+	if frameLength(head) > maxHeaders {
+		return errHeaders
+	}
 	payload := make([]byte, frameLength(head))
 	if _, err := io.ReadFull(p.in, payload); err != nil {
 		return err
@@ -122,7 +132,7 @@ func (p *patient) headers(head [9]byte) error {
 	prefix := 0
 	if flags&flagPadded != 0 {
 		if len(payload) == 0 || int(payload[0]) >= len(payload) {
-			return fmt.Errorf("esdbserver: a header frame is padded beyond its length")
+			return errHeaders
 		}
 		payload = payload[1 : len(payload)-int(payload[0])]
 	}
@@ -130,7 +140,7 @@ func (p *patient) headers(head [9]byte) error {
 		prefix = 5
 	}
 	if len(payload) < prefix {
-		return fmt.Errorf("esdbserver: a header frame has no room for its priority")
+		return errHeaders
 	}
 	block := payload[prefix:]
 
@@ -139,8 +149,8 @@ func (p *patient) headers(head [9]byte) error {
 		if _, err := io.ReadFull(p.in, next[:]); err != nil {
 			return err
 		}
-		if next[3] != frameContinuation || len(block)+frameLength(next) > maxHeaders {
-			return fmt.Errorf("esdbserver: headers of more than %d bytes, or not continued", maxHeaders)
+		if next[3] != frameContinuation || binary.BigEndian.Uint32(next[5:]) != stream || len(block)+frameLength(next) > maxHeaders {
+			return errHeaders
 		}
 		more := make([]byte, frameLength(next))
 		if _, err := io.ReadFull(p.in, more); err != nil {
@@ -155,9 +165,9 @@ func (p *patient) headers(head [9]byte) error {
 // rewrite makes a block ready as a header frame, and as continuations if it is
 // longer than a frame may be.
 func (p *patient) rewrite(block, priority []byte, flags byte, stream uint32) error {
-	fields, err := p.decoder.DecodeFull(block)
+	fields, err := p.decode(block)
 	if err != nil {
-		return fmt.Errorf("esdbserver: headers: %w", err)
+		return err
 	}
 	p.block.Reset()
 	p.block.Write(priority)
@@ -195,6 +205,28 @@ func (p *patient) rewrite(block, priority []byte, flags byte, stream uint32) err
 	}
 }
 
+// decode reads a block. What is small as it travels may be large: that is
+// counted.
+func (p *patient) decode(block []byte) ([]hpack.HeaderField, error) {
+	var fields []hpack.HeaderField
+	size := uint32(0)
+	p.decoder.SetEmitFunc(func(f hpack.HeaderField) {
+		if size += f.Size(); size <= maxHeaders {
+			fields = append(fields, f)
+		}
+	})
+	if _, err := p.decoder.Write(block); err != nil {
+		return nil, fmt.Errorf("esdbserver: headers: %w", err)
+	}
+	if err := p.decoder.Close(); err != nil {
+		return nil, fmt.Errorf("esdbserver: headers: %w", err)
+	}
+	if size > maxHeaders {
+		return nil, errHeaders
+	}
+	return fields, nil
+}
+
 // timeoutHeader is where grpc-timeout stands in the requests that we see.
 const timeoutHeader = "esdbserver-timeout"
 
@@ -210,10 +242,16 @@ var timeoutUnits = map[byte]time.Duration{
 func timeoutOf(ctx context.Context) time.Duration {
 	md, _ := metadata.FromIncomingContext(ctx)
 	values := md.Get(timeoutHeader)
-	if len(values) == 0 || !timeoutForm.MatchString(values[0]) {
+	if len(values) == 0 {
 		return 0
 	}
-	text := values[0]
+	return parseTimeout(values[0])
+}
+
+func parseTimeout(text string) time.Duration {
+	if !timeoutForm.MatchString(text) {
+		return 0
+	}
 	n, err := strconv.ParseInt(text[:len(text)-1], 10, 64)
 	unit := timeoutUnits[text[len(text)-1]]
 	if err != nil || n > int64(maxTimeout/unit) {

@@ -58,11 +58,20 @@ func parsePosition(p *streams.ReadReq_Options_Position) (int64, error) {
 }
 
 // wants says whether the reader is given a record.
-func (r reading) wants(e *record) bool {
+func (r reading) wants(e *record) (bool, error) {
 	if r.filter != nil {
 		return r.filter.matches(e)
 	}
-	return e.kind == event
+	return e.kind == event, nil
+}
+
+// give sends a record to a reader who wants it.
+func (r reading) give(e *record) (given bool, _ error) {
+	wanted, err := r.wants(e)
+	if err != nil || !wanted {
+		return false, err
+	}
+	return true, r.event(e)
 }
 
 func (r reading) allForwards(from int64) error {
@@ -77,13 +86,14 @@ func (r reading) allForwards(from int64) error {
 		from = next
 
 		for _, e := range records {
-			if !r.wants(e) {
-				continue
-			}
-			if err := r.event(e); err != nil {
+			given, err := r.give(e)
+			if err != nil {
 				return err
 			}
-			if left--; left == 0 {
+			if given {
+				left--
+			}
+			if left == 0 {
 				return nil
 			}
 		}
@@ -116,13 +126,14 @@ func (r reading) allBackwards(before int64, beforeRecord bool) error {
 		before = records[len(records)-1].position
 
 		for _, e := range records {
-			if !r.wants(e) {
-				continue
-			}
-			if err := r.event(e); err != nil {
+			given, err := r.give(e)
+			if err != nil {
 				return err
 			}
-			if left--; left == 0 {
+			if given {
+				left--
+			}
+			if left == 0 {
 				return nil
 			}
 		}

@@ -103,12 +103,17 @@ func newServer(o Options, e *engine) *Server {
 		grpc.UnknownServiceHandler(s.dispatch),
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(2*maxMessage), // what is larger than maxMessage we refuse ourselves
+		grpc.MaxConcurrentStreams(maxCalls),
 		grpc.WaitForHandlers(true),
 		// Clients ping every 10 s, also when they have nothing else to say.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
 	)
 	return s
 }
+
+// maxCalls is how many calls one connection may have open; more wait at the
+// client.
+const maxCalls = 1000
 
 // maxMessage is the largest request, in bytes; one more is refused.
 const maxMessage = 16 << 20

@@ -6,8 +6,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"testing"
 	"time"
+
+	"consentledger/eventstore/memory"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
@@ -150,5 +153,45 @@ func TestANodeOnEveryAddressNamesTheOneItWasReachedBy(t *testing.T) {
 	}
 	if e := reply.GetMembers()[0].GetHttpEndPoint(); e.GetAddress() != "127.0.0.1" || portText(e.GetPort()) != port {
 		t.Errorf("gossip names %s:%d", e.GetAddress(), e.GetPort())
+	}
+}
+
+func TestACloseLeavesNothing(t *testing.T) {
+	before := runtime.NumGoroutine()
+	for _, o := range []Options{{}, {Store: &memory.Store{}}} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := New(o)
+		done := make(chan error, 1)
+		go func() { done <- s.Serve(l) }()
+		conn, err := grpc.NewClient(s.Addr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := streams.NewStreamsClient(conn)
+		read := subscribeAll(t, t.Context(), c, 0)
+		if _, err := read.Recv(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.BatchAppend(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.Sleep()
+		s.Close()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	for wait := 0; runtime.NumGoroutine() > before; wait++ {
+		if wait == 300 {
+			stacks := make([]byte, 1<<20)
+			t.Fatalf("%d goroutines instead of %d:\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }
