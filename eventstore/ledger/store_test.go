@@ -1,7 +1,6 @@
 package ledger_test
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"os"
@@ -61,14 +60,12 @@ func TestAllOnEventStoreDB(t *testing.T) {
 	if os.Getenv(onServer) != "" {
 		return
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-	defer cancel()
 	// Those that are left out have no world.
 	args := []string{"-test.count=1", "-test.skip=^Test(EveryCrashPoint|TheCrashTestCanFail|AnOptOutReachesEverybody|NothingFromBefore|TheCacheHolds|WhomAnOptOut)"}
 	if testing.Short() {
 		args = append(args, "-test.short")
 	}
-	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
 	cmd.Env = append(os.Environ(), onServer+"=1")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
