@@ -164,20 +164,18 @@ func (d Duties) openDuties(cmd OpenDuties, ref Reference) ([]Event, error) {
 		targets = []string{""}
 	}
 	var events []Event
-	for _, target := range targets {
-		o := obligationRules{kind: cmd.Rule.Kind, target: target, rules: cmd.Rules, version: cmd.Policy, metBy: cmd.Rule.MetBy, ruleSet: ref.Policies.RuleSet(cmd.Policy), keeps: cmd.Keeps}
-		opened, err := o.open(func(DeadlineRule) Instant { return cmd.Start }, cmd.Cause, ref.Calendars)
-		if err != nil {
+	for _, rule := range cmd.Rules {
+		w := Owing{
+			Kind: cmd.Rule.Kind, Rule: rule, Version: cmd.Policy, RuleSet: ref.Policies.RuleSet(cmd.Policy), MetBy: cmd.Rule.MetBy, Keeps: cmd.Keeps,
+		}
+		if err := w.begin(cmd.Start, cmd.Held, ref.Calendars); err != nil {
 			return nil, err
 		}
-		for _, e := range opened {
-			if _, there := d.Find(e.(ObligationOpened).Obligation.ID); !there {
-				events = append(events, e)
-			}
-		}
-	}
-	if cmd.Held {
-		return underHold(events, ref.Calendars)
+		w.Targets = slices.DeleteFunc(slices.Clone(targets), func(target string) bool {
+			_, there := d.Find(w.id(target))
+			return there
+		})
+		events = append(events, w.Events(cmd.Cause)...)
 	}
 	return events, nil
 }

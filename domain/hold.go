@@ -49,27 +49,6 @@ func (d Duties) hold(cmd HoldObligation, at Instant, calendars Calendars) ([]Eve
 	})
 }
 
-// underHold lets what opened stand still from its start on: the data were held
-// before there was anything to delete.
-func underHold(opened []Event, calendars Calendars) ([]Event, error) {
-	duties := Duties{}
-	for _, e := range opened {
-		duties, _ = duties.Evolve(Fact{Event: e})
-	}
-	all := opened
-	for _, x := range duties.list {
-		if x.Due.Start == 0 {
-			continue // no clock runs that could be stopped
-		}
-		held, err := duties.hold(HoldObligation{ID: x.ID}, x.Due.Start, calendars)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, held...)
-	}
-	return all, nil
-}
-
 // checkHeld refuses the news that data were deleted which a legal hold keeps,
 // unless it says that it knows: what happened is kept, and stands out.
 func (s Subject) checkHeld(e Event, at Instant) error {

@@ -197,10 +197,8 @@ type obligationRules struct {
 	target  string
 	rules   []DeadlineRule
 	version Hash
-	metBy   []string
 	suffix  string
 	ruleSet Hash
-	keeps   []PurposeID
 }
 
 // open returns the facts of obligations that open: one for every rule.
@@ -211,7 +209,7 @@ func (o obligationRules) open(start func(DeadlineRule) Instant, cause Cause, cal
 		if err != nil {
 			return nil, err
 		}
-		x := Obligation{ID: o.id(r), Kind: o.kind, Target: o.target, Rule: r, Version: o.version, MetBy: o.metBy, RuleSet: o.ruleSet, Keeps: o.keeps}
+		x := Obligation{ID: o.id(r), Kind: o.kind, Target: o.target, Rule: r, Version: o.version, RuleSet: o.ruleSet}
 		if o.types != nil {
 			x.Types = o.types(r.ID)
 		}

@@ -80,7 +80,7 @@ type Stopped struct {
 func (w Owing) Events(cause Cause) []Event {
 	var opened, moved []Event
 	for _, target := range w.Targets {
-		id := obligationRules{kind: w.Kind, target: target}.id(w.Rule)
+		id := w.id(target)
 		o := Obligation{ID: id, Kind: w.Kind, Target: target, Rule: w.Rule, Version: w.Version, MetBy: w.MetBy, RuleSet: w.RuleSet, Keeps: w.Keeps}
 		opened = append(opened, ObligationOpened{o, w.Due, cause})
 		if w.Held != nil {
@@ -88,6 +88,27 @@ func (w Owing) Events(cause Cause) []Event {
 		}
 	}
 	return append(opened, moved...)
+}
+
+func (w Owing) id(target string) string {
+	return obligationRules{kind: w.Kind, target: target}.id(w.Rule)
+}
+
+// begin computes by when it is owed, from a start. Under a legal hold the clock stands
+// still from there on: the data were held before there was anything to delete.
+func (w *Owing) begin(start Instant, held bool, calendars Calendars) error {
+	var err error
+	if w.Due, err = w.Rule.begin(start, calendars); err != nil || !held || w.Due.Start == 0 {
+		return err
+	}
+	duties := Duties{[]Duty{{Obligation: Obligation{Rule: w.Rule}, Due: w.Due}}}
+	moved, err := duties.hold(HoldObligation{}, w.Due.Start, calendars)
+	if err != nil || len(moved) == 0 {
+		return err
+	}
+	m := moved[0].(ObligationMoved)
+	w.Held = &Stopped{m.Due, m.Pauses}
+	return nil
 }
 
 // Owes returns what is owed since a fact that comes next in the history, and is
@@ -126,11 +147,8 @@ func (s Subject) Owes(f Fact, kind string, ref Reference) ([]Owing, error) {
 		if !ref.Service.Counts(x.Rule) || slices.ContainsFunc(owings, same) {
 			continue
 		}
-		w, err := x.owing(f, ref, at)
-		if err == nil && w.Kind == DutyDelete && held {
-			err = w.hold(ref.Calendars)
-		}
-		if err != nil {
+		w := x.owing(ref, at)
+		if err := w.begin(x.Duty.StartsAt(f, x.Rule), held && w.Kind == DutyDelete, ref.Calendars); err != nil {
 			return nil, err
 		}
 		owings = append(owings, w)
@@ -138,8 +156,8 @@ func (s Subject) Owes(f Fact, kind string, ref Reference) ([]Owing, error) {
 	return owings, nil
 }
 
-// owing computes what is owed since a fact.
-func (x Owed) owing(f Fact, ref Reference, at Instant) (Owing, error) {
+// owing returns what is owed, and by whom; by when is not computed yet.
+func (x Owed) owing(ref Reference, at Instant) Owing {
 	w := Owing{
 		Kind: x.Duty.Kind, Rule: x.Rule, Version: x.Version, RuleSet: ref.Policies.RuleSet(x.Version), MetBy: x.Duty.MetBy, Keeps: x.Keeps,
 		Targets: []string{""},
@@ -147,25 +165,7 @@ func (x Owed) owing(f Fact, ref Reference, at Instant) (Owing, error) {
 	if x.Duty.Each == DutyEachSystem {
 		w.Targets = ref.Targets(x.Scope, at)
 	}
-	var err error
-	w.Due, err = x.Rule.begin(x.Duty.StartsAt(f, x.Rule), ref.Calendars)
-	return w, err
-}
-
-// hold lets the clock stand still from its start on: the data were held before there
-// was anything to delete.
-func (w *Owing) hold(calendars Calendars) error {
-	if w.Due.Start == 0 {
-		return nil // no clock runs that could be stopped
-	}
-	duties := Duties{[]Duty{{Obligation: Obligation{Rule: w.Rule}, Due: w.Due}}}
-	held, err := duties.hold(HoldObligation{}, w.Due.Start, calendars)
-	if err != nil || len(held) == 0 {
-		return err
-	}
-	m := held[0].(ObligationMoved)
-	w.Held = &Stopped{m.Due, m.Pauses}
-	return nil
+	return w
 }
 
 // StartsAt returns when the clock of a rule of the duty starts, as far as the fact
