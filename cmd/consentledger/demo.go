@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"consentledger/cmd/consentledger/smartkey"
@@ -133,6 +135,7 @@ func (s stage) once(ctx context.Context, id string, cmd domain.Command) error {
 type simulation struct {
 	nc       *nats.Conn
 	js       jetstream.JetStream
+	log      *slog.Logger
 	rejected func(context.Context) (bool, error) // whether any message was rejected before
 	run      string                              // makes ids of this run its own
 	count    int
@@ -145,13 +148,13 @@ func simulate(ctx context.Context, nc *nats.Conn, log *slog.Logger, rejected fun
 	if err != nil {
 		return err
 	}
-	s := &simulation{nc: nc, js: js, rejected: rejected, run: fmt.Sprint(time.Now().UnixMilli())}
-	if err := s.cast(ctx); err != nil {
-		return err
+	s := &simulation{nc: nc, js: js, log: log, rejected: rejected, run: fmt.Sprint(time.Now().UnixMilli())}
+	for _, act := range []func(context.Context) error{s.cast, s.stumble} {
+		if err := s.insist(ctx, act); err != nil {
+			return err
+		}
 	}
-	if err := s.stumble(ctx); err != nil {
-		return err
-	}
+
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -160,10 +163,41 @@ func simulate(ctx context.Context, nc *nats.Conn, log *slog.Logger, rejected fun
 			return nil
 		case <-tick.C:
 			if err := s.passerBy(ctx); err != nil && ctx.Err() == nil {
-				log.Warn("the simulated app could not publish, and goes on", "err", err)
+				s.log.Warn("the simulated app could not publish, and goes on", "err", err)
 			}
 		}
 	}
+}
+
+// insist does what the README promises until it is done: a stream that somebody
+// deleted, or a server that starts again, is no reason to end the ledger. What the
+// ledger refuses is an error: it would be refused again.
+func (s *simulation) insist(ctx context.Context, act func(context.Context) error) error {
+	for {
+		err := act(ctx)
+		if _, refused := errors.AsType[refusedError](err); err == nil || refused {
+			return err
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+
+		s.log.Warn("the simulated app could not publish, and tries again", "err", err)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// A refusedError says that the ledger did not take what the simulated app said.
+type refusedError struct {
+	kind any
+	body []byte
+}
+
+func (e refusedError) Error() string {
+	return fmt.Sprintf("simulated app: %v was refused: %s", e.kind, e.body)
 }
 
 // request records on the request road, and waits for the receipt.
@@ -178,10 +212,14 @@ func (s *simulation) request(ctx context.Context, e object) error {
 	if err != nil {
 		return fmt.Errorf("simulated app: %w", err)
 	}
-	if code := m.Header.Get("Nats-Service-Error-Code"); code != "" {
-		return fmt.Errorf("simulated app: %v was refused: %s", e["type"], m.Data)
+	switch code := m.Header.Get("Nats-Service-Error-Code"); {
+	case code == "":
+		return nil
+	case strings.HasPrefix(code, "4"):
+		return refusedError{e["type"], m.Data}
+	default:
+		return fmt.Errorf("simulated app: %v was not recorded: %s", e["type"], m.Data)
 	}
-	return nil
 }
 
 // publish records on the JetStream road.

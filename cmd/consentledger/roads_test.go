@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,8 +12,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nats.go/micro"
 )
 
@@ -293,5 +296,36 @@ func TestAFailedHealthCheckFillsNoLog(t *testing.T) {
 	l.Warnf("JetStream file resource limits exceeded for account: %q", "$G")
 	if text := log.String(); strings.Contains(text, "Healthcheck") || !strings.Contains(text, "limits exceeded") {
 		t.Errorf("logged: %s", text)
+	}
+}
+
+// The simulated app begins while a stream is gone: it tries again, and only what
+// the ledger refuses ends it.
+func TestTheSimulatedAppTriesAgain(t *testing.T) {
+	r := start(t, t.TempDir(), true)
+	nc, err := nats.Connect(r.nats)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	var asked int
+	err = simulate(ctx, nc, slog.New(slog.DiscardHandler), func(context.Context) (bool, error) {
+		if asked++; asked == 1 {
+			return false, jetstream.ErrStreamNotFound
+		}
+		cancel()
+		return true, nil
+	})
+	if err != nil || asked != 2 {
+		t.Errorf("asked %d times, %v", asked, err)
+	}
+
+	s := &simulation{nc: nc, log: slog.New(slog.DiscardHandler)}
+	err = s.insist(t.Context(), func(ctx context.Context) error {
+		return s.request(ctx, event("unknown", "no.such.type", "user-1", time.Time{}, object{}))
+	})
+	if _, refused := errors.AsType[refusedError](err); !refused {
+		t.Errorf("refused: %v", err)
 	}
 }
