@@ -73,7 +73,7 @@ func (p place) after() eventstore.Position {
 type Ledger interface {
 	Follow(ctx context.Context, after eventstore.Position) iter.Seq2[[]codec.Entry, error]
 	Head(ctx context.Context) (eventstore.Position, error)
-	DutiesAt(ctx context.Context, stream domain.StreamID, known eventstore.Position) (domain.Duties, error)
+	Duties(ctx context.Context, stream domain.StreamID) (domain.Duties, error)
 }
 
 // An Outbox publishes. Fill in the first two fields; the rest of the zero Outbox
@@ -267,7 +267,7 @@ func (o *Outbox) duties(ctx context.Context, e codec.Entry) (domain.Duties, erro
 		duties, _ := domain.Duties{}.Evolve(e.Fact())
 		return duties, nil
 	}
-	return o.Ledger.DutiesAt(ctx, e.Stream, e.Position)
+	return o.Ledger.Duties(ctx, e.Stream)
 }
 
 // second reports whether the stream has grown since it was looked at.

@@ -60,7 +60,7 @@ func newWorld(t *testing.T) *world {
 // open opens the ledger as another process would.
 func (w *world) open() *ledger.Ledger {
 	w.t.Helper()
-	l, err := ledger.Open(w.t.Context(), ledger.Config{Store: &w.store, Vault: w.vault, Now: func() domain.Instant { return domain.At(time.Now()) }})
+	l, err := ledger.Open(w.t.Context(), ledger.Config{Store: &w.store, Vault: w.vault, Now: func() domain.Instant { return domain.At(time.Now()) }, Shared: true})
 	if err != nil {
 		w.t.Fatal(err)
 	}

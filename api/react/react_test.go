@@ -110,7 +110,7 @@ func (w *world) open() (*ledger.Ledger, error) {
 	if w.apart {
 		store = recordsApart{&w.store}
 	}
-	return ledger.Open(context.Background(), ledger.Config{Store: store, Vault: w.vault, Now: now})
+	return ledger.Open(context.Background(), ledger.Config{Store: store, Vault: w.vault, Now: now, Shared: true})
 }
 
 // everyEra runs a test with a ledger whose facts say what is owed since, and with one

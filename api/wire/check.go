@@ -91,20 +91,33 @@ func Check(ctx context.Context, l Ledger, app domain.AppName, r CheckRequest, pr
 	if err != nil {
 		return unknown(domain.Question{At: now}, ledger.AsOf{}), err
 	}
-	s, err := l.State(ctx, app, who, asOf)
+	s, m, err := may(ctx, l, app, who, q, asOf)
 	if err != nil {
 		return unknown(q, asOf), err
 	}
-	if err := CheckVersion(s.Reference.Policies, q.Version); err != nil {
-		return unknown(q, asOf), err
-	}
-	m := domain.May(s.Subject, s.Reference, q)
 	if logged(s.Reference, q, m) {
 		if err := logAnswer(ctx, l, app, who, principal, q, m); err != nil {
 			return unknown(q, asOf), fmt.Errorf("the answer is not recorded: %w", err)
 		}
 	}
 	return answerOf(m, s, q, asOf), nil
+}
+
+// may answers a question. A no may come from what this process knows; a yes, and
+// that the question is wrong, only from what any process has recorded.
+func may(ctx context.Context, l Stater, app domain.AppName, who domain.PersonKey, q domain.Question, asOf ledger.AsOf) (s ledger.State, m domain.Answer, err error) {
+	for _, asOf.Cached = range []bool{true, false} {
+		if s, err = l.State(ctx, app, who, asOf); err == nil {
+			err = CheckVersion(s.Reference.Policies, q.Version)
+		}
+		if err == nil {
+			m = domain.May(s.Subject, s.Reference, q)
+		}
+		if no := err == nil && !m.Allowed; no || !s.Cached {
+			break
+		}
+	}
+	return s, m, err
 }
 
 // answerOf writes an answer from a state that was had as of asOf.

@@ -26,6 +26,11 @@ import (
 // smartKey returns a ledger with the sample app and its policy.
 func smartKey(t testing.TB) *ledger.Ledger {
 	t.Helper()
+	return openLedger(t, smartKeyPolicy(t))
+}
+
+func smartKeyPolicy(t testing.TB) domain.Document {
+	t.Helper()
 	const dir = "../../cmd/consentledger/smartkey/"
 	file, err := os.ReadFile(dir + "policy.yaml")
 	if err != nil {
@@ -35,7 +40,7 @@ func smartKey(t testing.TB) *ledger.Ledger {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return openLedger(t, doc)
+	return doc
 }
 
 func openLedger(t testing.TB, doc domain.Document) *ledger.Ledger {
@@ -49,6 +54,13 @@ func openLedger(t testing.TB, doc domain.Document) *ledger.Ledger {
 	if err != nil {
 		t.Fatal(err)
 	}
+	furnish(t, l, doc)
+	return l
+}
+
+// furnish registers the sample app and publishes its policy.
+func furnish(t testing.TB, l *ledger.Ledger, doc domain.Document) {
+	t.Helper()
 	version, err := policydoc.Hash(doc)
 	if err != nil {
 		t.Fatal(err)
@@ -58,11 +70,10 @@ func openLedger(t testing.TB, doc domain.Document) *ledger.Ledger {
 		domain.PublishPolicy{Version: version, Document: doc},
 	} {
 		r := ledger.Request{App: "smartkey", Source: "test", ID: fmt.Sprintf("%T", cmd), Body: []byte("{}"), Actor: "operator", RecordedBy: "test", Command: cmd}
-		if _, err := l.Execute(ctx, r); err != nil {
+		if _, err := l.Execute(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return l
 }
 
 // unready is why the example of a type is refused by a ledger that has the

@@ -38,6 +38,9 @@ func (l *Ledger) Access(ctx context.Context, a Access) (Opened, error) {
 	if err := a.Check(domain.Actor(a.Actor)); err != nil {
 		return Opened{}, err
 	}
+	if err := l.fresh.now(ctx); err != nil {
+		return Opened{}, err
+	}
 	if _, err := l.reference(ctx, a.App); err != nil {
 		return Opened{}, err
 	}
@@ -50,7 +53,7 @@ func (l *Ledger) Access(ctx context.Context, a Access) (Opened, error) {
 	} else {
 		a.Words = "" // it would belong to nobody
 	}
-	if _, err := race(a.App, func() (Receipt, error) { return l.tryAccess(ctx, a) }); err != nil {
+	if _, err := l.race(ctx, a.App, func() (Receipt, error) { return l.tryAccess(ctx, a) }); err != nil {
 		return Opened{}, fmt.Errorf("access record: %w", err)
 	}
 	return Opened{l, a}, nil

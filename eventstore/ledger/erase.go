@@ -18,18 +18,21 @@ import (
 // What is sealed for nobody in particular, as rejected messages are, stays as
 // long as it is kept anyway.
 func (l *Ledger) Erase(ctx context.Context, req Request) (Receipt, error) {
+	if err := l.fresh.now(ctx); err != nil {
+		return Receipt{}, err
+	}
 	ref, err := l.lookUp(ctx, req)
 	if err != nil {
 		return Receipt{}, err
 	}
-	p, found, err := l.vault.Find(ctx, lookup(req.App, req.Person))
+	p, found, err := l.find(ctx, req.App, req.Person)
 	if err == nil && !found {
 		err = domain.Refusal{Code: domain.UnknownPerson, Text: "nothing is known of this person; who was erased is known by nobody's id"}
 	}
 	if err != nil {
 		return Receipt{}, err
 	}
-	return race(req.App, func() (Receipt, error) { return l.tryErase(ctx, req, ref, p) })
+	return l.race(ctx, req.App, func() (Receipt, error) { return l.tryErase(ctx, req, ref, p) })
 }
 
 func (l *Ledger) tryErase(ctx context.Context, req Request, ref domain.Reference, p *vault.Person) (Receipt, error) {
@@ -77,7 +80,7 @@ func (l *Ledger) FinishErasures(ctx context.Context) (int, error) {
 		if f.subject.Ordered() == (domain.EventID{}) {
 			continue // noted, and never ordered
 		}
-		_, err = race(stream.App, func() (Receipt, error) {
+		_, err = l.race(ctx, stream.App, func() (Receipt, error) {
 			defer l.lock(stream)()
 			return Receipt{}, l.finishErasure(ctx, stream)
 		})

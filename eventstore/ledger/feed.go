@@ -30,6 +30,7 @@ type feed struct {
 	folds *folds
 	lead  chan struct{} // holds a token of whoever reads for all
 	most  int           // about how many bytes of data are kept
+	hears func(domain.Instant)
 
 	mu     sync.Mutex
 	chunks []stretch           // the newest of the log; none changes but the last, which grows
@@ -166,12 +167,20 @@ func (f *feed) batch(ctx context.Context, at eventstore.Position) ([]eventstore.
 // read hears what the store has after the end, once there is something.
 func (f *feed) read(ctx context.Context, end eventstore.Position) error {
 	records, err := f.batch(ctx, end)
+	f.hear(records)
+	return err
+}
+
+// hear takes in what comes after the end. Whoever calls it holds the lead.
+func (f *feed) hear(records []eventstore.Recorded) {
 	for len(records) > 0 {
 		s := decode(records)
+		for _, e := range s.entries {
+			f.hears(e.Recorded)
+		}
 		f.folds.hear(s, f.keep)
 		records = records[len(s.records):]
 	}
-	return err
 }
 
 // keep adds a stretch to what is kept, drops what is too old, and wakes who waits.

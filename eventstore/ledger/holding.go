@@ -157,7 +157,7 @@ func (h *Holding) binding(e codec.Entry, text domain.Personal) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	p, found, err := h.ledger.vault.Find(h.ctx, vault.Lookup{App: who.App, Kind: who.Kind, ID: who.ID})
+	p, found, err := h.ledger.find(h.ctx, domain.AppName(who.App), domain.PersonKey{Kind: who.Kind, ID: who.ID})
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return "", err

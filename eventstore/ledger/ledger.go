@@ -27,7 +27,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -145,6 +144,7 @@ type Ledger struct {
 
 	folds *folds
 	feed  *feed
+	fresh freshness
 	due   due
 	known knownAt
 }
@@ -155,6 +155,11 @@ type Config struct {
 	Vault *vault.Vault
 	Rows  eventstore.Rows // beside the store, where marks in the log are kept; nil: they are made anew by every process
 	Now   func() domain.Instant
+
+	// Shared says that other processes write to Store too, or ledgers of this one.
+	// Vault's rows are theirs too then.
+	Shared bool
+
 	Blobs *blobs.Blobs // where the documents and texts of policies are kept; nil: nobody looks whether they are
 
 	// Memory is about how many bytes of folds to keep in memory, an eighth of them
@@ -175,6 +180,8 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	}
 	l.folds = newFolds(c.Memory, c.Store, head)
 	l.feed = l.folds.feed
+	l.feed.hears = l.hears
+	l.fresh = freshness{shared: c.Shared, store: c.Store, feed: l.feed}
 	if head == 0 {
 		return l, nil
 	}
@@ -198,6 +205,9 @@ const tries = 5
 // twice and appends once. A refusal is a [domain.Refusal]; after any other
 // error the outcome is unknown and the caller asks again.
 func (l *Ledger) Execute(ctx context.Context, req Request) (Receipt, error) {
+	if err := l.fresh.now(ctx); err != nil {
+		return Receipt{}, err
+	}
 	req, err := l.asMeant(ctx, req)
 	if err != nil {
 		return Receipt{}, err
@@ -231,40 +241,18 @@ func (l *Ledger) execute(ctx context.Context, req Request) (Receipt, error) {
 	if req.Stream != (domain.StreamID{}) {
 		return l.ExecuteOn(ctx, req.Stream, req)
 	}
-	receipt, err := race(req.App, func() (Receipt, error) { return l.try(ctx, req) })
-	if again, bad := l.looksUp(ctx, req.App, err); bad != nil || !again {
-		return receipt, errors.Join(err, bad)
-	}
-	return race(req.App, func() (Receipt, error) { return l.try(ctx, req) })
-}
-
-// lookedUp are the refusals that rest on what the app has published.
-var lookedUp = []domain.Code{domain.UnknownApp, domain.NoPolicy, domain.UnknownPolicy, domain.UnknownVersion, domain.UnknownPurpose, domain.UnknownAct,
-	domain.UnknownPermission, domain.UnknownText, domain.UnknownSurface, domain.UnknownControl, domain.UnknownGround, domain.UnknownSigner}
-
-// looksUp reports whether a refusal may be wrong, since another process may
-// have published what was not found, and forgets what was known of the app.
-func (l *Ledger) looksUp(ctx context.Context, app domain.AppName, err error) (bool, error) {
-	refusal, refused := errors.AsType[domain.Refusal](err)
-	if !refused || !slices.Contains(lookedUp, refusal.Code) {
-		return false, nil
-	}
-	head, err := l.store.Head(ctx)
-	if err != nil || head <= l.feed.heard() {
-		return false, err
-	}
-	for _, stream := range domain.OwnStreams(app) {
-		l.folds.forget(stream)
-	}
-	return true, nil
+	return l.race(ctx, req.App, func() (Receipt, error) { return l.try(ctx, req) })
 }
 
 // race calls try again as long as somebody else wrote first.
-func race(app domain.AppName, try func() (Receipt, error)) (Receipt, error) {
+func (l *Ledger) race(ctx context.Context, app domain.AppName, try func() (Receipt, error)) (Receipt, error) {
 	for range tries {
 		receipt, err := try()
 		if _, lost := errors.AsType[*eventstore.ConflictError](err); !lost {
 			return receipt, err
+		}
+		if err := l.fresh.now(ctx); err != nil {
+			return Receipt{}, err
 		}
 	}
 	return Receipt{}, fmt.Errorf("app %s: lost %d races on one stream", app, tries)

@@ -43,7 +43,7 @@ func (w *world) open(t testing.TB) *ledger.Ledger {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := ledger.Open(t.Context(), ledger.Config{Store: w.store, Vault: v, Now: func() domain.Instant { return w.now }})
+	l, err := ledger.Open(t.Context(), ledger.Config{Store: w.store, Vault: v, Now: func() domain.Instant { return w.now }, Shared: true})
 	if err != nil {
 		t.Fatal(err)
 	}

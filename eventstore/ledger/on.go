@@ -36,10 +36,14 @@ func (l *Ledger) ExecuteOn(ctx context.Context, stream domain.StreamID, req Requ
 		}
 		return try(ctx, stream, req, ref)
 	}
-	receipt, err := race(req.App, once)
-	if _, refused := errors.AsType[domain.Refusal](err); refused || err == nil && receipt.Event == (eventstore.EventID{}) {
-		l.folds.forget(stream) // another process may have written what makes it possible
-		receipt, err = race(req.App, once)
+	receipt, err := l.race(ctx, req.App, once)
+	_, refused := errors.AsType[domain.Refusal](err)
+	if nothing := err == nil && receipt.Event == (eventstore.EventID{}); l.fresh.shared && (refused || nothing) {
+		// Another process may have written what makes it possible.
+		if err := l.fresh.now(ctx); err != nil {
+			return Receipt{}, err
+		}
+		receipt, err = l.race(ctx, req.App, once)
 	}
 	return receipt, err
 }

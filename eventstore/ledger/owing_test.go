@@ -123,7 +123,10 @@ func TestWhatBecomesOfWhatAFactSaysIsOwed(t *testing.T) {
 		t.Errorf("of somebody who was erased: %v", err)
 	}
 	for name, l := range map[string]*ledger.Ledger{"this process": l, "another": w.open(t)} {
-		duties, err := l.DutiesAt(t.Context(), stream, 1<<60)
+		if _, err := l.App(t.Context(), "demo"); err != nil { // behind a barrier
+			t.Fatal(err)
+		}
+		duties, err := l.Duties(t.Context(), stream)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -26,6 +26,9 @@ type Past struct {
 
 // Past returns the past of an app. One that is not registered is a refusal.
 func (l *Ledger) Past(ctx context.Context, app domain.AppName) (*Past, error) {
+	if err := l.fresh.now(ctx); err != nil {
+		return nil, err
+	}
 	if _, err := l.reference(ctx, app); err != nil {
 		return nil, err
 	}

@@ -335,7 +335,7 @@ func (l *Ledger) answersOfLinked(ctx context.Context, app domain.AppName, s doma
 // was lawful. Of somebody who is not known nothing is recorded, see
 // [domain.CheckLog]. The ids of answers are random, not derived: the same answer may be given twice.
 func (l *Ledger) LogCheck(ctx context.Context, req Request, answered domain.CheckAnswered) error {
-	p, found, err := l.vault.Find(ctx, lookup(req.App, req.Person))
+	p, found, err := l.find(ctx, req.App, req.Person)
 	if err != nil || !found {
 		return err
 	}

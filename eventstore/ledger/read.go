@@ -13,7 +13,13 @@ import (
 )
 
 // An AsOf is a moment in what the ledger knew. The zero AsOf is now.
-type AsOf struct{ KnownAt domain.Instant }
+type AsOf struct {
+	KnownAt domain.Instant
+
+	// Cached takes what this process knows, which may lack what another has just
+	// recorded: enough for whoever takes only a no from it. See [State.Cached].
+	Cached bool
+}
 
 // A State is what the ledger knows of one person, as of a position.
 type State struct {
@@ -21,35 +27,56 @@ type State struct {
 	Reference domain.Reference
 	Position  eventstore.Position // the last record of the person that counts; zero: none
 	Stream    string              // empty if the person is not known
+	Cached    bool                // another process may have recorded more: no yes may be taken from it; set with an error too
 }
 
 // State answers from the ledger's own fold: it is never behind. Somebody who
 // is not known has the zero Subject. An error means that nothing can be said.
 func (l *Ledger) State(ctx context.Context, app domain.AppName, who domain.PersonKey, asOf AsOf) (State, error) {
+	s := State{Cached: asOf.Cached && l.fresh.shared}
+	if !asOf.Cached {
+		if err := l.fresh.now(ctx); err != nil {
+			return s, err
+		}
+	}
 	until := eventstore.Position(0)
 	if asOf.KnownAt != 0 {
 		var err error
 		if until, err = l.known.position(ctx, l.store, asOf.KnownAt); err != nil {
-			return State{}, err
+			return s, err
 		}
 	}
 	ref, err := l.referenceUntil(ctx, app, asOf.KnownAt != 0, until)
 	if err != nil {
-		return State{}, err
+		return s, err
 	}
-	s := State{Reference: ref}
-	p, ok, err := l.vault.Find(ctx, vault.Lookup{App: string(app), Kind: who.Kind, ID: who.ID})
+	s.Reference = ref
+	p, ok, err := l.find(ctx, app, who)
 	if err != nil || !ok {
 		return s, err
 	}
 	stream := subjectStream(p)
 	f, err := l.foldAsOf(ctx, stream, asOf.KnownAt != 0, until)
 	if err != nil {
-		return State{}, err
+		return s, err
 	}
 	s.Position, s.Stream = f.position, stream.String()
 	s.Subject, err = l.withLinks(ctx, stream, f.subject, asOf.KnownAt != 0, until)
 	return s, err
+}
+
+// find returns the person that an outside id leads to. If the history of whom the
+// vault remembers has ended, another process may know the id by the next person's.
+func (l *Ledger) find(ctx context.Context, app domain.AppName, who domain.PersonKey) (*vault.Person, bool, error) {
+	p, ok, err := l.vault.Find(ctx, lookup(app, who))
+	if err != nil || !ok || !l.fresh.shared {
+		return p, ok, err
+	}
+	f, err := l.fold(ctx, subjectStream(p))
+	if err != nil || f.subject.Ended() == 0 {
+		return p, true, err
+	}
+	return l.vault.FindAnew(ctx, lookup(app, who))
 }
 
 // foldAsOf returns the fold of a stream now, or as it was at a position. Where
@@ -108,6 +135,9 @@ func (l *Ledger) referenceUntil(ctx context.Context, app domain.AppName, past bo
 
 // App returns what is known about an app and its policies.
 func (l *Ledger) App(ctx context.Context, app domain.AppName) (domain.Reference, error) {
+	if err := l.fresh.now(ctx); err != nil {
+		return domain.Reference{}, err
+	}
 	return l.reference(ctx, app)
 }
 
@@ -140,7 +170,12 @@ func (l *Ledger) Whole(ctx context.Context, stream domain.StreamID) (domain.Subj
 // requests. Somebody who is not known has none.
 func (l *Ledger) History(ctx context.Context, app domain.AppName, who domain.PersonKey) iter.Seq2[codec.Entry, error] {
 	return func(yield func(codec.Entry, error) bool) {
-		p, ok, err := l.vault.Find(ctx, vault.Lookup{App: string(app), Kind: who.Kind, ID: who.ID})
+		err := l.fresh.now(ctx)
+		if err != nil {
+			yield(codec.Entry{}, err)
+			return
+		}
+		p, ok, err := l.find(ctx, app, who)
 		if err != nil {
 			yield(codec.Entry{}, err)
 		}
@@ -204,7 +239,7 @@ func (l *Ledger) merged(ctx context.Context, streams []domain.StreamID, yield fu
 // Pseudonym returns the name that the log has for a person, and whether it has
 // one.
 func (l *Ledger) Pseudonym(ctx context.Context, app domain.AppName, who domain.PersonKey) (string, bool, error) {
-	p, ok, err := l.vault.Find(ctx, vault.Lookup{App: string(app), Kind: who.Kind, ID: who.ID})
+	p, ok, err := l.find(ctx, app, who)
 	if err != nil || !ok {
 		return "", false, err
 	}
@@ -228,6 +263,9 @@ func (l *Ledger) Replay(ctx context.Context, after eventstore.Position) iter.Seq
 // KnownAt returns the position up to which records count that were known at a
 // moment; zero if none were.
 func (l *Ledger) KnownAt(ctx context.Context, at domain.Instant) (eventstore.Position, error) {
+	if err := l.fresh.now(ctx); err != nil {
+		return 0, err
+	}
 	return l.known.position(ctx, l.store, at)
 }
 

@@ -35,7 +35,7 @@ func (l *Ledger) StreamOf(ctx context.Context, req Request) (domain.StreamID, er
 		k, err := l.vault.AppKey(ctx, string(req.App))
 		return caseStream(noun, req, k), err
 	}
-	p, found, err := l.vault.Find(ctx, lookup(req.App, req.Person))
+	p, found, err := l.find(ctx, req.App, req.Person)
 	if err == nil && !found {
 		err = domain.Refusal{Code: domain.UnknownPerson, Text: "nothing is known of this person"}
 	}
@@ -336,15 +336,6 @@ func (l *Ledger) Duties(ctx context.Context, stream domain.StreamID) (domain.Dut
 		return f.dutiesOrNone(), err
 	}
 	return f.request.Duties, nil
-}
-
-// DutiesAt is [Ledger.Duties] as they are with the stream's record at a
-// position, or later: another process may have written it.
-func (l *Ledger) DutiesAt(ctx context.Context, stream domain.StreamID, known eventstore.Position) (domain.Duties, error) {
-	if f, ok := l.folds.get(stream); ok && f.position < known {
-		l.folds.forget(stream)
-	}
-	return l.Duties(ctx, stream)
 }
 
 func (f *fold) dutiesOrNone() domain.Duties {

@@ -26,12 +26,9 @@ type resolved struct {
 
 // lookUp returns what the decision of a request looks up, and who asks.
 func (l *Ledger) lookUp(ctx context.Context, req Request) (ref domain.Reference, err error) {
-	switch req.Command.(type) {
-	case domain.RegisterApp: // nothing is known of the app yet
+	if _, registers := req.Command.(domain.RegisterApp); registers { // nothing is known of the app yet
 		err = sign(&ref, req)
 		return ref, err
-	case domain.MoveObligations: // by a calendar that another process may have published
-		l.folds.forget(domain.CalendarStream(req.App))
 	}
 
 	if ref, err = l.reference(ctx, req.App); err != nil {

@@ -18,6 +18,19 @@ func (v *Vault) Find(ctx context.Context, l Lookup) (*Person, bool, error) {
 	if err := l.check(); err != nil {
 		return nil, false, err
 	}
+	return v.findRows(ctx, l)
+}
+
+// FindAnew is [Vault.Find] that asks the rows, whatever is remembered: the history of
+// whom l led to has ended, and another vault may have let l lead to somebody else.
+func (v *Vault) FindAnew(ctx context.Context, l Lookup) (*Person, bool, error) {
+	if p := v.people.find(l); p != nil {
+		v.people.forget(p)
+	}
+	return v.findRows(ctx, l)
+}
+
+func (v *Vault) findRows(ctx context.Context, l Lookup) (*Person, bool, error) {
 	for range tries {
 		erasures := v.people.erasures.Load()
 		p, broken, err := v.findRow(ctx, l)
