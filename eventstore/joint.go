@@ -22,8 +22,9 @@ type Joint interface {
 type AppendWith func(ctx context.Context, c Change, stream Stream, expected Revision, records ...Record) (Position, error)
 
 // Appending returns how a change of rows and an append to store are made: as
-// [Joint] says if the store is one beside the rows. Else the change comes first,
-// and is left behind by an append that fails.
+// [Joint] says if the store is one beside the rows. Else the change comes first, and
+// survives a crash before the append begins, as all that was changed before does: a
+// record may need it. An append that fails leaves it behind.
 func Appending(store Store, rows Rows) AppendWith {
 	if j, ok := store.(Joint); ok && j.Beside(rows) {
 		return j.AppendWith
@@ -36,6 +37,9 @@ func Appending(store Store, rows Rows) AppendWith {
 			if err := rows.Write(ctx, c); err != nil {
 				return 0, err
 			}
+		}
+		if err := rows.Sync(ctx); err != nil {
+			return 0, err
 		}
 		return store.Append(ctx, stream, expected, records...)
 	}
