@@ -2,7 +2,9 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"time"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
@@ -53,20 +55,37 @@ type look struct {
 	waiting int // once nobody waits any more, it ends
 }
 
+// patience is how long anybody waits to know what other processes recorded, also who
+// named no deadline: while the store is away "may we?" is unknown, and that is an
+// answer.
+const patience = 5 * time.Second
+
+var errBehind = errors.New("what other processes have recorded cannot be known now: the event store does not answer")
+
 // now returns nil once this process knows all that any process had acknowledged
 // before now was called.
 func (f *freshness) now(ctx context.Context) error {
 	if !f.shared {
 		return nil
 	}
+	ctx, cancel := f.patiently(ctx)
+	defer cancel()
 	l := f.join()
 	defer f.leave(l)
 	select {
 	case <-l.done:
 		return l.err
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
+}
+
+// patiently returns a context for whoever asks what is known.
+func (f *freshness) patiently(ctx context.Context) (context.Context, context.CancelFunc) {
+	if !f.shared {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, patience, errBehind)
 }
 
 // join returns the next look. The one that is on its way may have begun too early.

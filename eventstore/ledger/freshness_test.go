@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -306,6 +307,20 @@ func TestABarrierIsShared(t *testing.T) {
 		crowd.Wait()
 		if n := slow.barriers.Load(); n != 2 {
 			t.Errorf("%d barriers: want one for whoever came first, and one for all others", n)
+		}
+	})
+}
+
+// Who names no deadline is answered all the same: nobody knows.
+func TestNobodyWaitsForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.store = new(memory.Store)
+		begin(t, w.open(t))
+		w.store = &slowBarrier{Store: w.store, gate: make(chan struct{})}
+		_, err := w.open(t).State(t.Context(), "demo", ada, ledger.AsOf{})
+		if err == nil || !strings.Contains(err.Error(), "does not answer") {
+			t.Errorf("%v", err)
 		}
 	})
 }

@@ -33,6 +33,8 @@ type State struct {
 // State answers from the ledger's own fold: it is never behind. Somebody who
 // is not known has the zero Subject. An error means that nothing can be said.
 func (l *Ledger) State(ctx context.Context, app domain.AppName, who domain.PersonKey, asOf AsOf) (State, error) {
+	ctx, cancel := l.fresh.patiently(ctx)
+	defer cancel()
 	s := State{Cached: asOf.Cached && l.fresh.shared}
 	if !asOf.Cached {
 		if err := l.fresh.now(ctx); err != nil {
