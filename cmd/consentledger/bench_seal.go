@@ -175,7 +175,7 @@ func (b *bench) verify(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		source := &storedLog{dirSource: dirSource(filepath.Join(tileDir(m.config.data), demoApp)), app: demoApp, records: m.dir.db.Store()}
+		source := &storedLog{dirSource: dirSource(filepath.Join(tileDir(m.config.data), demoApp)), app: demoApp, records: m.dir.store}
 		defer source.close()
 		log := verify.Log{Source: source, Verifier: v, Origin: origin, App: demoApp}
 		stop, err := b.profile.start()

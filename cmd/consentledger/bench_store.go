@@ -184,7 +184,7 @@ func rebuildLogs(m *measuredHouse, dir string) (rate float64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	logs, err := transparency.Open(m.ctx, transparency.Config{Records: m.dir.db.Store(), Keep: keep, Dir: filepath.Join(dir, "tiles")})
+	logs, err := transparency.Open(m.ctx, transparency.Config{Records: m.dir.store, Keep: keep, Dir: filepath.Join(dir, "tiles")})
 	if err != nil {
 		return 0, err
 	}

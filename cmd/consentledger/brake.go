@@ -10,22 +10,41 @@ import (
 
 // A brake lets a store be read, and once it is pulled not written any more.
 type brake struct {
-	eventstore.Joint
+	eventstore.Store
 	pulled atomic.Pointer[error]
 }
+
+func newBrake(s eventstore.Store) *brake { return &brake{Store: s} }
 
 // pull stops all writing from now on, because of err.
 func (b *brake) pull(err error) { b.pulled.CompareAndSwap(nil, &err) }
 
-// Append implements [eventstore.Store].
-func (b *brake) Append(ctx context.Context, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record) (eventstore.Position, error) {
-	return b.AppendWith(ctx, eventstore.Change{}, stream, expected, records...)
+// held returns why nothing may be written; nil: it may.
+func (b *brake) held() error {
+	if why := b.pulled.Load(); why != nil {
+		return fmt.Errorf("the ledger is read-only: %w", *why)
+	}
+	return nil
 }
 
-// AppendWith implements [eventstore.Joint].
-func (b *brake) AppendWith(ctx context.Context, c eventstore.Change, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record) (eventstore.Position, error) {
-	if why := b.pulled.Load(); why != nil {
-		return 0, fmt.Errorf("the ledger is read-only: %w", *why)
+// Append implements [eventstore.Store].
+func (b *brake) Append(ctx context.Context, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record) (eventstore.Position, error) {
+	if err := b.held(); err != nil {
+		return 0, err
 	}
-	return b.Joint.AppendWith(ctx, c, stream, expected, records...)
+	return b.Store.Append(ctx, stream, expected, records...)
+}
+
+// Beside implements [eventstore.Joint]: no rows lie beside a store that is not joint.
+func (b *brake) Beside(rows eventstore.Rows) bool {
+	j, joint := b.Store.(eventstore.Joint)
+	return joint && j.Beside(rows)
+}
+
+// AppendWith implements [eventstore.Joint]. It is called where rows lie beside the store.
+func (b *brake) AppendWith(ctx context.Context, c eventstore.Change, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record) (eventstore.Position, error) {
+	if err := b.held(); err != nil {
+		return 0, err
+	}
+	return b.Store.(eventstore.Joint).AppendWith(ctx, c, stream, expected, records...)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/embedded"
 	"consentledger/eventstore/ledger"
@@ -31,6 +33,8 @@ type dataDir struct {
 	path   string
 	lock   *os.File
 	db     *embedded.DB
+	store  eventstore.Store // of db, or
+	away   *elsewhere       // nil: the records are in the directory
 	vault  *vault.Vault
 	blobs  *blobs.Blobs
 	ledger *ledger.Ledger
@@ -40,12 +44,17 @@ type dataDir struct {
 // openDataDir opens the directory at path, which must be for the given use,
 // and makes it if create is set.
 func openDataDir(ctx context.Context, path, use string, create bool) (*dataDir, error) {
-	return openDataDirOn(ctx, nil, path, use, create)
+	return openDataDirOn(ctx, nil, path, use, create, "")
 }
 
 // openDataDirOn is openDataDir with the files of the store on a file system; nil:
-// the real disk, as all else is.
-func openDataDirOn(ctx context.Context, files vfs.FS, path, use string, create bool) (_ *dataDir, err error) {
+// the real disk, as all else is. Store is where the records are, as a flag says it;
+// see [storeAddress].
+func openDataDirOn(ctx context.Context, files vfs.FS, path, use string, create bool, store string) (_ *dataDir, err error) {
+	address, err := storeAddress(store)
+	if err != nil {
+		return nil, err
+	}
 	room, err := embedded.RoomAt(vfs.Default, path)
 	if err == nil {
 		err = room.Full(room.Needed())
@@ -74,6 +83,9 @@ func openDataDirOn(ctx context.Context, files vfs.FS, path, use string, create b
 		return nil, err
 	}
 	fresh, err := checkFormat(path, use, create)
+	if err == nil {
+		err = checkElsewhere(path, address, fresh)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -97,12 +109,27 @@ func openDataDirOn(ctx context.Context, files vfs.FS, path, use string, create b
 	if d.vault, err = vault.Open(ctx, d.db.Rows(), keys); err != nil {
 		return nil, err
 	}
-	d.blobs = blobs.New(d.db.Rows())
-	d.brake = &brake{Joint: d.db.Store()}
-	if d.ledger, err = ledger.Open(ctx, ledger.Config{Store: d.brake, Vault: d.vault, Rows: d.db.Rows(), Blobs: d.blobs, Now: now}); err != nil {
+	if err := d.openStore(ctx, address); err != nil {
 		return nil, err
 	}
-	return d, nil
+	d.blobs = blobs.New(d.db.Rows())
+	d.brake = newBrake(d.store)
+	d.ledger, err = ledger.Open(ctx, ledger.Config{
+		Store: d.brake, Vault: d.vault, Rows: d.db.Rows(), Blobs: d.blobs, Now: now, Shared: d.away != nil,
+	})
+	return d, err
+}
+
+// openStore opens where the records are: at an address, or in the directory.
+func (d *dataDir) openStore(ctx context.Context, address string) (err error) {
+	d.store = d.db.Store()
+	if address == "" {
+		return nil
+	}
+	if d.away, err = openElsewhere(ctx, address, d.db.Rows()); err == nil {
+		d.store = d.away
+	}
+	return err
 }
 
 func now() domain.Instant { return domain.At(time.Now()) }
@@ -110,8 +137,11 @@ func now() domain.Instant { return domain.At(time.Now()) }
 // close closes what was opened, the lock last.
 func (d *dataDir) close() error {
 	var err error
+	if d.away != nil {
+		err = d.away.Close()
+	}
 	if d.db != nil {
-		err = d.db.Close()
+		err = errors.Join(err, d.db.Close())
 	}
 	if d.lock != nil {
 		err = errors.Join(err, d.lock.Close())
@@ -160,7 +190,7 @@ func checkOurs(path string) error {
 		switch e.Name() {
 		case "FORMAT":
 			return nil
-		case "LOCK", "FORMAT.new", "keys", "lost+found":
+		case "LOCK", "FORMAT.new", "keys", elsewhereFile, elsewhereFile + ".new", "lost+found":
 		default:
 			stranger = e.Name()
 		}
@@ -224,22 +254,27 @@ func openKeys(name string, fresh bool) (*vault.FileKeys, error) {
 // neither the file, nor the directory itself, is lost by a power cut, while what
 // is written into the directory afterwards is kept.
 func writeFormat(on vfs.FS, path, use string) error {
-	name := on.PathJoin(path, "FORMAT")
+	if err := writeDurably(on, path, "FORMAT", format+"\n"+use+"\n"); err != nil {
+		return err
+	}
+	return syncDir(on, on.PathDir(path))
+}
+
+// writeDurably writes a small file of a directory: it is there whole, or not at all.
+func writeDurably(on vfs.FS, path, base, text string) error {
+	name := on.PathJoin(path, base)
 	f, err := on.Create(name+".new", vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(f, "%s\n%s\n", format, use)
+	_, err = io.WriteString(f, text)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	if err := on.Rename(name+".new", name); err != nil {
 		return err
 	}
-	if err := syncDir(on, path); err != nil {
-		return err
-	}
-	return syncDir(on, on.PathDir(path))
+	return syncDir(on, path)
 }
 
 // syncDir makes the names in a directory durable.

@@ -87,14 +87,23 @@ func (h *house) ready(ctx context.Context) []rest.Check {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	checks := h.roadChecks(ctx)
-	_, err := h.dir.ledger.Head(ctx)
-	checks = append(checks, result("store", errors.Join(err, h.dir.db.Writable())))
+	checks = append(checks, result("store", h.dir.storeAnswers(ctx)))
 	for _, r := range h.runners {
 		checks = append(checks, result("projection "+r.Projection.Name(), h.answers(r)(ctx)))
 	}
 	checks = append(checks, result("transparency", h.logsAreRead(ctx)))
 	checks = append(checks, result("reactor", h.reactorHasRead(ctx)))
 	return checks
+}
+
+// storeAnswers returns why records cannot be read or written; nil: they can.
+func (d *dataDir) storeAnswers(ctx context.Context) error {
+	_, err := d.ledger.Head(ctx)
+	err = errors.Join(err, d.db.Writable())
+	if d.away != nil {
+		err = errors.Join(err, d.away.Fault())
+	}
+	return err
 }
 
 func result(name string, err error) rest.Check {

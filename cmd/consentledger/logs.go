@@ -87,7 +87,7 @@ func (d *dataDir) logConfig(ctx context.Context, origin string) (transparency.Co
 		return transparency.Config{}, err
 	}
 	keep, err := transparency.OpenKeep(keepDir(d.path), origin, register)
-	return transparency.Config{Records: d.db.Store(), Keep: keep, Dir: tileDir(d.path)}, err
+	return transparency.Config{Records: d.store, Keep: keep, Dir: tileDir(d.path)}, err
 }
 
 // fed is the store, but that whoever follows it is told of what the ledger has read.
@@ -105,7 +105,7 @@ func (h *house) openLogs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.Records = fed{h.dir.db.Store(), h.dir.ledger}
+	c.Records = fed{h.dir.store, h.dir.ledger}
 	c.Pace, c.Log, c.Halt = sealPace, h.log, h.dir.brake.pull
 	if h.logs, err = transparency.Open(ctx, c); err != nil {
 		return err

@@ -108,7 +108,7 @@ func (d *dataDir) compareTrees(ctx context.Context, apps []domain.AppName, note 
 			return nil, fmt.Errorf("the log of %s: %w", app, err)
 		}
 	}
-	return rebuild.Trees(ctx, d.db.Store(), signed)
+	return rebuild.Trees(ctx, d.store, signed)
 }
 
 // rebuild compares everything that this house has projected.

@@ -44,6 +44,7 @@ type serveConfig struct {
 	esdb       string       // where clients of EventStoreDB may read; empty: nowhere
 	demo       bool
 	files      vfs.FS // of the store; nil: the real disk
+	store      string // where the records are instead of the data directory; empty: see [storeAddress]
 
 	witnesses    string // a file that names them; empty: there are none
 	witnessEvery time.Duration
@@ -97,6 +98,7 @@ func newServe() *cobra.Command {
 	f.StringVar(&s.authority, "timestamps", "", "the URL of a time-stamping authority (RFC 3161) that stamps the logs' checkpoints")
 	f.StringVar(&s.authorityRoots, "timestamp-roots", "", "the certificates that the authority's must come from, as PEM (default: those that this machine trusts)")
 	f.DurationVar(&s.stampEvery, "timestamp-every", 24*time.Hour, "how often checkpoints are stamped")
+	f.StringVar(&s.store, "store", "", "the EventStoreDB or KurrentDB that holds the records instead of the data directory, as in esdb://user:password@host:2113; also by "+storeVariable+", or by a file that "+storeFileVariable+" names (default: the data directory)")
 	f.StringVar(&s.esdb, "esdb-listen", "", "where clients of EventStoreDB and KurrentDB may read the store, and write nothing (default: nowhere)")
 	s.nats.flags(c)
 	f.BoolVar(&s.demo, "demo", false, "with a sample app, SmartKey, its policy and simulated users")
@@ -187,6 +189,9 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 		h.runViews(ctx, func(err error) { h.log.Error("a projection stopped", "error", err) })
 	})
 	crew.Go(func() { h.watchRoom(ctx, stop) })
+	if h.dir.away != nil {
+		crew.Go(func() { h.keepUp(ctx) })
+	}
 	crew.Go(func() {
 		for ctx.Err() == nil { // once a round has failed, the next one waits for more to write
 			if err := h.dir.ledger.KeepSnapshots(ctx); err != nil {
@@ -228,7 +233,7 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	must("operators on NATS", func() error { return h.operate(ctx, open) })
 	must("HTTP", func() error { return serveHTTP(ctx, listener, guarded) })
 	if window != nil {
-		must("EventStoreDB's protocol", func() error { return serveWindow(ctx, window, h.dir.db.Store()) })
+		must("EventStoreDB's protocol", func() error { return serveWindow(ctx, window, h.dir.store) })
 	}
 	for range cap(doors) {
 		select {
@@ -258,7 +263,7 @@ func (h *house) open(ctx context.Context) (err error) {
 	if h.config.demo {
 		use = "demo"
 	}
-	if h.dir, err = openDataDirOn(ctx, h.config.files, h.config.data, use, true); err != nil {
+	if h.dir, err = openDataDirOn(ctx, h.config.files, h.config.data, use, true, h.config.store); err != nil {
 		return err
 	}
 	if err := removeProbes(h.config.data); err != nil {

@@ -255,7 +255,7 @@ func (v *logToVerify) stored(ctx context.Context, at string) (verify.Source, str
 	if err != nil {
 		return nil, "", err
 	}
-	v.log = &storedLog{dirSource: dirSource(at), app: app, records: v.dir.db.Store()}
+	v.log = &storedLog{dirSource: dirSource(at), app: app, records: v.dir.store}
 	return v.log, at, nil
 }
 

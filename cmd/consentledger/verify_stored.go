@@ -131,11 +131,20 @@ func openRecords(path string) (_ *dataDir, err error) {
 	if d.lock, err = lockDir(path); err != nil {
 		return nil, err
 	}
-	if _, err := checkFormat(path, "", false); err != nil {
+	address, err := storeAddress("")
+	if err == nil {
+		_, err = checkFormat(path, "", false)
+	}
+	if err == nil {
+		err = checkElsewhere(path, address, false)
+	}
+	if err != nil {
 		return nil, err
 	}
-	d.db, err = embedded.Open(filepath.Join(path, "store"), embedded.Options{})
-	return d, err
+	if d.db, err = embedded.Open(filepath.Join(path, "store"), embedded.Options{}); err != nil {
+		return nil, err
+	}
+	return d, d.openStore(context.Background(), address)
 }
 
 // isCache reports whether a directory is where a data directory keeps a log's

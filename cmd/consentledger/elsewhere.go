@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"consentledger/eventstore"
+	"consentledger/eventstore/esdb"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Where the records of a data directory are, if they are not in it. A connection
+// string may hold a password, so it may come from a file, and is never kept.
+const (
+	storeVariable     = "CONSENTLEDGER_STORE"
+	storeFileVariable = "CONSENTLEDGER_STORE_FILE"
+)
+
+// storeAddress returns the connection string of the event store, from a flag or the
+// environment; empty: the records are in the data directory.
+func storeAddress(flag string) (string, error) {
+	file := os.Getenv(storeFileVariable)
+	switch inline := os.Getenv(storeVariable); {
+	case flag != "":
+		return flag, nil
+	case inline != "" && file != "":
+		return "", usageError{fmt.Errorf("%s and %s both say where the records are: set one", storeVariable, storeFileVariable)}
+	case file == "":
+		return inline, nil
+	}
+	text, err := readOwnFile(file, maxKeyFile)
+	if err != nil {
+		return "", unread(storeFileVariable, err)
+	}
+	if strings.TrimSpace(string(text)) == "" {
+		return "", usageError{fmt.Errorf("%s: %s is empty: it holds a connection string, as in esdb://user:password@host:2113", storeFileVariable, file)}
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+// An elsewhere is an event store outside the data directory. It remembers the newest
+// record that was there, so that another store, or an old copy of this one, is not
+// taken for it.
+type elsewhere struct {
+	*esdb.Store
+	rows eventstore.Rows
+
+	mu    sync.Mutex
+	saved esdb.Mark
+}
+
+// elsewhereFile says in a data directory that its records are in an event store, and
+// of what kind.
+const elsewhereFile = "RECORDS"
+
+const onEventStoreDB = "consentledger records 1: EventStoreDB\n"
+
+// seenKey is where the newest record that was seen is remembered: its position and id.
+var seenKey = []byte("elsewhere/1/seen")
+
+// checkElsewhere holds what a data directory says of its records against what was
+// asked for.
+func checkElsewhere(path, address string, fresh bool) error {
+	name := filepath.Join(path, elsewhereFile)
+	text, err := readOwnFile(name, maxOwnFile)
+	there := err == nil
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	case there && string(text) != onEventStoreDB:
+		return fmt.Errorf("%s says %q, which this program does not know: use the version that wrote it, or a newer one", name, strings.TrimSpace(string(text)))
+	case there && address == "":
+		return usageError{fmt.Errorf("the records of data directory %s are in EventStoreDB: say where, with serve --store, %s or %s", path, storeVariable, storeFileVariable)}
+	case !there && address != "" && !fresh:
+		return usageError{fmt.Errorf("the records of data directory %s are in it, and not in EventStoreDB: leave --store, %s and %s away, or name a new directory with --data", path, storeVariable, storeFileVariable)}
+	case there || address == "":
+		return nil
+	}
+	return writeDurably(vfs.Default, path, elsewhereFile, onEventStoreDB)
+}
+
+// openElsewhere opens the event store at an address, and waits until it answers.
+func openElsewhere(ctx context.Context, address string, rows eventstore.Rows) (_ *elsewhere, err error) {
+	at, err := esdb.ParseAddress(address)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--store: %w", err)}
+	}
+	seen, err := readSeen(ctx, rows)
+	if err != nil {
+		return nil, err
+	}
+	s, err := esdb.Open(at, esdb.Options{Seen: seen, OnFault: func(err error) {
+		slog.Error("the event store is not what it was; nothing is written any more", "error", err)
+	}})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("the event store at %s: %w", at, err), s.Close())
+		}
+	}()
+
+	warnings, err := s.CheckRights(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range warnings {
+		slog.Warn("the ledger's user may do more in the event store than it should", "right", w)
+	}
+	if err := errors.Join(s.Barrier(ctx), s.Fault()); err != nil {
+		return nil, err
+	}
+	head, err := s.Head(ctx)
+	if err == nil && seen == (esdb.Mark{}) && head != 0 {
+		err = errors.New("it holds the records of a ledger already, and the data directory has never written there: its persons are in another directory; name that one with --data, or an empty event store")
+	}
+	return &elsewhere{Store: s, rows: rows, saved: seen}, err
+}
+
+func readSeen(ctx context.Context, rows eventstore.Rows) (esdb.Mark, error) {
+	b, ok, err := rows.Get(ctx, seenKey)
+	switch {
+	case err != nil || !ok:
+		return esdb.Mark{}, err
+	case len(b) != 8+16:
+		return esdb.Mark{}, fmt.Errorf("what is remembered of the event store has %d bytes: want 24", len(b))
+	}
+	return esdb.Mark{Position: eventstore.Position(binary.BigEndian.Uint64(b)), ID: eventstore.EventID(b[8:])}, nil
+}
+
+// Append implements [eventstore.Store]. The first record is remembered before anybody
+// has a receipt for it: a directory that remembers none has none there.
+func (e *elsewhere) Append(ctx context.Context, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record) (eventstore.Position, error) {
+	at, err := e.Store.Append(ctx, stream, expected, records...)
+	if err == nil && e.remembered() == (esdb.Mark{}) {
+		err = e.remember(context.WithoutCancel(ctx))
+	}
+	return at, err
+}
+
+func (e *elsewhere) remembered() esdb.Mark {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.saved
+}
+
+// remember remembers the newest record that was seen.
+func (e *elsewhere) remember(ctx context.Context) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	seen := e.Seen()
+	if seen == e.saved {
+		return nil
+	}
+	b := append(binary.BigEndian.AppendUint64(nil, uint64(seen.Position)), seen.ID[:]...)
+	err := e.rows.Write(ctx, eventstore.Change{Put: []eventstore.Row{{Key: seenKey, Value: b}}})
+	if err == nil {
+		err = e.rows.Sync(ctx)
+	}
+	if err == nil {
+		e.saved = seen
+	}
+	return err
+}
+
+// rememberEvery is how often the newest record is remembered.
+const rememberEvery = 10 * time.Second
+
+// run remembers the newest record now and then, until ctx is done.
+func (e *elsewhere) run(ctx context.Context) error {
+	tick := time.NewTicker(rememberEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return e.remember(context.WithoutCancel(ctx))
+		}
+		if err := e.remember(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
+	}
+}
+
+// Close implements io.Closer.
+func (e *elsewhere) Close() error {
+	return errors.Join(e.remember(context.Background()), e.Store.Close())
+}
+
+// keepUp hears what is recorded in an event store elsewhere, for all who follow it,
+// until ctx is done.
+func (h *house) keepUp(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := errors.Join(h.dir.ledger.KeepUp(ctx))
+		if err == nil || ctx.Err() != nil {
+			continue
+		}
+		h.log.Warn("the event store is not followed, and is tried again", "error", err)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+		}
+	}
+}

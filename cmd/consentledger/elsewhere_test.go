@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"consentledger/eventstore/esdb/esdbserver"
+)
+
+// An eventStore is a server that speaks EventStoreDB's protocol, at an address that
+// stays the same when it is stopped and started.
+type eventStore struct {
+	t       *testing.T
+	server  *esdbserver.Server
+	address string
+	stop    func()
+}
+
+func newEventStore(t *testing.T) *eventStore {
+	t.Helper()
+	e := &eventStore{t: t, address: freeAddress(t), server: esdbserver.New(esdbserver.Options{})}
+	e.start()
+	t.Cleanup(func() { e.stop() })
+	return e
+}
+
+func (e *eventStore) start() {
+	e.t.Helper()
+	l, err := net.Listen("tcp", e.address)
+	for err != nil && e.t.Context().Err() == nil { // the port is free a moment after the node before has left it
+		time.Sleep(20 * time.Millisecond)
+		l, err = net.Listen("tcp", e.address)
+	}
+	done := make(chan error, 1)
+	node := e.server
+	go func() { done <- node.Serve(l) }()
+	e.stop = func() {
+		node.Close()
+		<-done
+		e.server, e.stop = node.Again(), func() {}
+	}
+}
+
+func (e *eventStore) url() string { return "esdb://" + e.address + "?tls=false" }
+
+// The records are in an event store elsewhere: all else is as always, over restarts
+// of the ledger and outages of the store, and what is read from the directory is
+// what the server shows.
+func TestRecordsElsewhere(t *testing.T) {
+	store := newEventStore(t)
+	c := serveConfig{data: t.TempDir(), http: "127.0.0.1:0", natsListen: "127.0.0.1:0", store: store.url()}
+	r := startWith(t, c)
+	furnish(t, r)
+	record := func(kind, data string) {
+		t.Helper()
+		if out, err := cli(t, r, "record", "--app", "smartkey", "--type", kind, "--subject", "ada", "--data", data); err != nil {
+			t.Fatal(out, err)
+		}
+	}
+	record("consent.given", `{"act":"agree-popup","locale":"en"}`)
+	if got := may(t, r, "ada", "personalisation"); got != "given" {
+		t.Errorf("after a yes: %s", got)
+	}
+
+	store.stop()
+	eventually(t, "true", func() string { return fmt.Sprint(strings.Contains(verbose(t, r), "store: ")) })
+	if a := checked(t, r, "ada"); a["allowed"] != false || a["status"] != "unknown" {
+		t.Errorf("while the store is away: %v", a)
+	}
+	store.start()
+	eventually(t, "", func() string { return verbose(t, r) })
+	record("consent.withdrawn", `{"all":true}`)
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	r = startWith(t, c)
+	if got := may(t, r, "ada", "personalisation"); got != "withdrawn" {
+		t.Errorf("after a restart: %s", got)
+	}
+	shown, err := cli(t, r, "replay", "--app", "smartkey", "-o", "jsonl", "--reason", "audit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(storeVariable, store.url())
+	read, err := cli(t, nil, "replay", "--data", c.data, "--app", "smartkey", "-o", "jsonl")
+	if err != nil || read != shown || strings.Count(shown, "\n") < 4 {
+		t.Errorf("%d lines by the server, %d from the directory, %v", strings.Count(shown, "\n"), strings.Count(read, "\n"), err)
+	}
+	if out, err := cli(t, nil, "verify", "log", "--data", c.data, "--app", "smartkey", "--vault", "--forget"); err != nil {
+		t.Errorf("verify: %s, %v", out, err)
+	}
+	if out, err := cli(t, nil, "replay", "--check", "--data", c.data); err != nil {
+		t.Errorf("replay --check: %s, %v", out, err)
+	}
+}
+
+// checked returns the answer of a check.
+func checked(t *testing.T, r *running, who string) map[string]any {
+	t.Helper()
+	body := fmt.Sprintf(`{"subject":%q,"purpose":"personalisation"}`, who)
+	resp, err := http.Post(r.http+"/v1/apps/smartkey/check", "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var v map[string]any
+	if err := json.NewDecoder(resp.Body).Decode(&v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// A directory and an event store that do not belong together are refused, and a
+// mistake in where the store is says what would be right.
+func TestRecordsElsewhereAreTheRightOnes(t *testing.T) {
+	store := newEventStore(t)
+	open := func(dir, address string) error {
+		d, err := openDataDirOn(t.Context(), nil, dir, "live", true, address)
+		if err != nil {
+			return err
+		}
+		return d.close()
+	}
+	refused := func(what string, err error, want string) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", what, err, want)
+		}
+	}
+
+	inside := t.TempDir()
+	if err := open(inside, ""); err != nil {
+		t.Fatal(err)
+	}
+	refused("a directory with its own records", open(inside, store.url()), "are in it")
+
+	outside := t.TempDir()
+	c := serveConfig{data: outside, http: "127.0.0.1:0", natsListen: "127.0.0.1:0", store: store.url()}
+	r := startWith(t, c)
+	furnish(t, r)
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	refused("no address", open(outside, ""), storeVariable)
+	refused("somebody else's records", open(t.TempDir(), store.url()), "holds the records of a ledger already")
+	refused("another store", open(outside, newEventStore(t).url()), "not there any more")
+
+	refused("another scheme", open(t.TempDir(), "http://"+store.address), "connection string")
+	refused("a setting that is none", open(t.TempDir(), store.url()+"&no=1"), "connection string")
+	secret := filepath.Join(t.TempDir(), "store")
+	if err := os.WriteFile(secret, []byte(store.url()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(storeFileVariable, secret)
+	if err := open(outside, ""); err != nil {
+		t.Errorf("by a file: %v", err)
+	}
+	t.Setenv(storeVariable, store.url())
+	refused("two that say it", open(outside, ""), "set one")
+	t.Setenv(storeVariable, "")
+	if err := os.WriteFile(secret, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused("an empty file", open(outside, ""), "is empty")
+
+	store.stop()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	_, err := openDataDirOn(ctx, nil, outside, "live", true, store.url())
+	refused("nobody there", err, store.address)
+}
