@@ -202,7 +202,7 @@ func (e *elsewhere) Close() error {
 // until ctx is done.
 func (h *house) keepUp(ctx context.Context) {
 	for ctx.Err() == nil {
-		err := errors.Join(h.dir.ledger.KeepUp(ctx))
+		err := h.dir.ledger.KeepUp(ctx)
 		if err == nil || ctx.Err() != nil {
 			continue
 		}

@@ -191,6 +191,11 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	crew.Go(func() { h.watchRoom(ctx, stop) })
 	if h.dir.away != nil {
 		crew.Go(func() { h.keepUp(ctx) })
+		crew.Go(func() {
+			if err := h.dir.away.run(ctx); err != nil {
+				h.log.Error("the newest record of the event store is not remembered any more", "error", err)
+			}
+		})
 	}
 	crew.Go(func() {
 		for ctx.Err() == nil { // once a round has failed, the next one waits for more to write
