@@ -12,8 +12,7 @@ import (
 	"consentledger/eventstore/generations"
 )
 
-// A fold is one stream, added up. Once it is in the cache it is never changed, but
-// for the index of its answers.
+// A fold is one stream, added up. Once it is in the cache it is never changed.
 type fold struct {
 	revision eventstore.Revision
 	position eventstore.Position
@@ -65,17 +64,9 @@ func (f *fold) next() (*fold, domain.Own) {
 	return n, domain.Newest
 }
 
-// add folds one entry. The facts of one request stand together, and its
-// receipt names the first of them and the position of the last.
+// add folds one entry.
 func (f *fold) add(e codec.Entry, own domain.Own) {
-	if e.Request.ID != ([16]byte{}) {
-		a, again := f.answered.find(e.Request.ID)
-		if !again {
-			f.answered.add(answerOf(e.Request, receiptOf(e.Envelope, e.Position, e.Event)), own)
-		} else if a.position != e.Position {
-			a.position = e.Position
-		}
-	}
+	f.answered = domain.Grow(own, f.answered, markOf(e.Request.ID))
 	f.revision, f.position, f.recorded, f.last = e.Revision, e.Position, max(f.recorded, e.Recorded), e.ID
 	switch e.Stream.Noun {
 	case domain.SubjectNoun:

@@ -27,23 +27,23 @@ type snapshot struct {
 	position eventstore.Position
 	recorded domain.Instant
 	last     eventstore.EventID
-	answers  []answer
+	answers  answers
 	subject  domain.Subject
 }
 
 // foldVersion is raised when facts fold to something else than before: a
 // snapshot of another version, of other rules or of another shape is none. Tests
 // fail when it ought to have been raised.
-const foldVersion = 1
+const foldVersion = 2
 
-// snapshots writes and reads snapshots. Texts that are personal are left out, as
-// in a record: a fold of what was just decided has them.
+// snapshots writes and reads snapshots. Texts that are personal are left out, as in a
+// record.
 var snapshots = state.New[snapshot](state.Types{
 	Implement: []any{
 		domain.ConsentGiven{}, domain.ConsentRefused{}, domain.ConsentWithdrawn{}, domain.PermissionRevoked{}, domain.NoticePresented{},
 		domain.SubjectReassigned{}, domain.SubjectClosed{}, domain.AgeRecorded{}, domain.ErasureOrdered{},
 	},
-	Omit: []any{domain.Personal("")},
+	Omit: []any{domain.Personal(""), domain.Derived(nil)},
 })
 
 // snapshotHead is what a snapshot of this program begins with.
@@ -88,9 +88,10 @@ func readSnapshot(text []byte) (*fold, bool) {
 	if err != nil {
 		return nil, false
 	}
+	s.subject.Derive()
 	return &fold{
 		revision: s.revision, position: s.position, recorded: s.recorded, last: s.last, kept: s.revision,
-		answered: answers{list: s.answers}, subject: s.subject, others: &nothing,
+		answered: s.answers, subject: s.subject, others: &nothing,
 		size: foldBytes + size, sized: s.revision,
 	}, true
 }
@@ -134,7 +135,7 @@ func (l *Ledger) keep(ctx context.Context, stream domain.StreamID, f *fold) erro
 }
 
 func (f *fold) snapshot() *snapshot {
-	return &snapshot{f.revision, f.position, f.recorded, f.last, f.answered.list, f.subject}
+	return &snapshot{f.revision, f.position, f.recorded, f.last, f.answered, f.subject}
 }
 
 // due are the folds whose snapshots are to be written.
