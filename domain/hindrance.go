@@ -74,7 +74,7 @@ func (s *Subject) simple(ref Reference) bool {
 		return false
 	}
 	for _, x := range s.said {
-		if x.no != 0 || x.until != 0 || len(x.ends) > 0 || x.given().Once {
+		if x.no != 0 || x.more().until != 0 || len(x.more().ends) > 0 || x.given().Once {
 			return false
 		}
 	}

@@ -75,8 +75,8 @@ func (s Subject) crossing(other Subject, reaches func(*said) (mistake Instant, i
 		}
 		crossed := *n
 		crossed.crossed = true
-		if n.voided == 0 {
-			crossed.voided = mistake
+		if n.more().voided == 0 && mistake != 0 {
+			crossed.alter(func(r *rest) { r.voided = mistake })
 		}
 		said = append(said, &crossed)
 	}
@@ -103,7 +103,7 @@ func (s Subject) checkConfirms(ids []EventID, ref Reference) error {
 func (s Subject) Answers() []EventID {
 	var ids []EventID
 	for _, y := range s.said {
-		if y.no == 0 && y.voided == 0 {
+		if y.no == 0 && y.more().voided == 0 {
 			ids = append(ids, y.ID)
 		}
 	}

@@ -124,7 +124,7 @@ func (s *Subject) tooYoung(y *said, at Instant) bool {
 func (s *Subject) unfounded(y *said) bool {
 	mistaken := false
 	for _, h := range s.guardians {
-		if y.guardian == "" || h.Guardian != y.guardian || h.From > y.yesFrom() {
+		if y.more().guardian == "" || h.Guardian != y.more().guardian || h.From > y.yesFrom() {
 			continue
 		}
 		if h.Voided == 0 {
@@ -142,24 +142,24 @@ func (s *Subject) unfounded(y *said) bool {
 // the child's own no, a guardian's yes takes the child's own beside it.
 func (s *Subject) mayLift(y, n *said, p PurposeID, at Instant, ref *Reference) bool {
 	switch {
-	case y.guardian == n.guardian, n.voided != 0 && y.saidAfter(n.voided):
+	case y.more().guardian == n.more().guardian, n.more().voided != 0 && y.saidAfter(n.more().voided):
 		return true
-	case n.guardian == "":
+	case n.more().guardian == "":
 		return s.assented(n, p, at, ref)
 	}
 	then, _ := s.Band(n.noFrom())
 	now, _ := s.Band(y.yesFrom())
-	if y.guardian == "" && (now == Adult || then == ChildUnder14 && now.Minor() && now != ChildUnder14) {
+	if y.more().guardian == "" && (now == Adult || then == ChildUnder14 && now.Minor() && now != ChildUnder14) {
 		return true
 	}
-	return s.mistaken(n.guardian, y) || s.assented(n, p, at, ref)
+	return s.mistaken(n.more().guardian, y) || s.assented(n, p, at, ref)
 }
 
 // assented reports whether who said the no n said yes later, even by a yes that
 // does not count by itself because of the person's age.
 func (s *Subject) assented(n *said, p PurposeID, at Instant, ref *Reference) bool {
 	for _, y := range s.said {
-		if y.no != 0 || y.guardian != n.guardian || y.yesFrom() > at || !y.overrides(&n.Fact) || isVoided(y, ref) || s.unfounded(y) {
+		if y.no != 0 || y.more().guardian != n.more().guardian || y.yesFrom() > at || !y.overrides(&n.Fact) || isVoided(y, ref) || s.unfounded(y) {
 			continue
 		}
 		if item := y.item(p); item != nil && (item.Short == "" || item.Short == NeedsGuardian || item.Short == GuardianLapsed) {

@@ -39,6 +39,9 @@ func add[T any](own Own, s []T, v T) []T {
 	return append(s, v)
 }
 
+// Grow is how a list of a state grows, for whoever keeps more beside it.
+func Grow[T any](own Own, s []T, v T) []T { return add(own, s, v) }
+
 // added is add for a list that nobody else has a part of.
 func added[T any](s []T, v T) []T { return add(Shared, s, v) }
 

@@ -101,7 +101,7 @@ func (s Subject) checkUsed(e ConsentUsed) error {
 			return refuseAt(UnknownRecord, "data.consents", "a consent to use up is not of this person")
 		case !y.Event.(ConsentGiven).Once:
 			return refuseAt(Contradicts, "data.consents", "the consent is not for a single use")
-		case y.used != 0:
+		case y.more().used != 0:
 			return refuseAt(AlreadyUsed, "data.consents", "the consent was used up before: ask again")
 		}
 	}

@@ -59,10 +59,10 @@ func plain(act ActID) string { return strings.ReplaceAll(string(act), "-", "") }
 func (s Subject) news(act ActID, scope Scope, g GuardianRef, ref Reference) (fresh Scope, said EventID) {
 	left := slices.Clone(scope.Purposes)
 	for _, n := range s.said {
-		if n.no == 0 || n.crossed || n.guardian != g || !sameSignal(actOf(n.Event), act) || isVoided(n, &ref) {
+		if n.no == 0 || n.crossed || n.more().guardian != g || !sameSignal(actOf(n.Event), act) || isVoided(n, &ref) {
 			continue
 		}
-		if left = slices.DeleteFunc(left, n.scope.covers); n.scope.All || !scope.All && len(left) == 0 {
+		if left = slices.DeleteFunc(left, n.more().scope.covers); n.more().scope.All || !scope.All && len(left) == 0 {
 			return Scope{}, n.ID
 		}
 	}

@@ -11,8 +11,8 @@ func (s Subject) Spoken(ref Reference) []PurposeID {
 		for _, item := range x.items {
 			ids = append(ids, item.Purpose)
 		}
-		ids = append(ids, x.scope.Purposes...)
-		if x.scope.All {
+		ids = append(ids, x.more().scope.Purposes...)
+		if x.more().scope.All {
 			ids = append(ids, ref.Policies.Declared(x.Recorded)...)
 		}
 	}

@@ -169,7 +169,7 @@ func (s *Subject) standing(p PurposeID, at Instant, ref *Reference) Standing {
 // way of each looks at these alone, and begins with the last.
 func (s *Subject) nos(list []*said, p PurposeID, at Instant) []*said {
 	for i, n := range s.said {
-		if n.no == 0 || n.noFrom() > at || !n.scope.covers(p) {
+		if n.no == 0 || n.noFrom() > at || !n.more().scope.covers(p) {
 			continue
 		}
 		if len(list) == cap(list) {
@@ -196,8 +196,8 @@ func lastNo(nos []*said, ref *Reference) (last *said, voids []EventID) {
 // isVoided reports whether an answer was a mistake, by itself or with all of
 // its build.
 func isVoided(x *said, ref *Reference) bool {
-	if x.voided != 0 || len(ref.Service.voids) == 0 {
-		return x.voided != 0
+	if x.more().voided != 0 || len(ref.Service.voids) == 0 {
+		return x.more().voided != 0
 	}
 	_, bulk := ref.Service.void(&x.Fact)
 	return bulk
@@ -211,7 +211,7 @@ func (s Subject) Voided(id EventID, ref Reference) (build EventID, is bool) {
 		if x.ID != id {
 			continue
 		}
-		if x.voided != 0 {
+		if x.more().voided != 0 {
 			return EventID{}, true
 		}
 		return ref.Service.void(&x.Fact)
@@ -233,14 +233,14 @@ func stands(y *said, nos []*said, p PurposeID, ref *Reference) bool {
 // leaves reports whether the no n leaves the yes y as it is: it refuses only
 // what a version added, and y is to one from before.
 func (n *said) leaves(y *said, p PurposeID, ref *Reference) bool {
-	return has(n.added, p) && ref.Policies.precedes(y.given().Version, n.Event.(ConsentRefused).Version)
+	return has(n.more().added, p) && ref.Policies.precedes(y.given().Version, n.Event.(ConsentRefused).Version)
 }
 
 // declined returns since when what came after the version of a yes is refused,
 // zero if it is not. A no that was voided refuses nothing, and restores nothing.
 func (s *Subject) declined(p PurposeID, version Hash, at Instant, ref Reference) (since Instant) {
 	for _, n := range s.said {
-		if !has(n.added, p) || n.noFrom() > at || isVoided(n, &ref) {
+		if !has(n.more().added, p) || n.noFrom() > at || isVoided(n, &ref) {
 			continue
 		}
 		if ref.Policies.precedes(version, n.Event.(ConsentRefused).Version) {
@@ -254,7 +254,7 @@ func (s *Subject) declined(p PurposeID, version Hash, at Instant, ref Reference)
 // see [Subject.mayLift].
 func (s *Subject) speaks(y *said, nos []*said, p PurposeID, at Instant, ref *Reference) bool {
 	for _, n := range slices.Backward(nos) {
-		if n.guardian != y.guardian && !n.leaves(y, p, ref) && !s.mayLift(y, n, p, at, ref) {
+		if n.more().guardian != y.more().guardian && !n.leaves(y, p, ref) && !s.mayLift(y, n, p, at, ref) {
 			return false
 		}
 	}
@@ -324,8 +324,8 @@ func (s *Subject) over(y *said, p PurposeID, at Instant) (since Instant, is bool
 	if until := y.endOf(p); until != 0 && until <= at {
 		since = until
 	}
-	if y.used != 0 && y.used <= at && (since == 0 || y.used < since) {
-		since = y.used
+	if y.more().used != 0 && y.more().used <= at && (since == 0 || y.more().used < since) {
+		since = y.more().used
 	}
 	if lapse, lapsed := s.lapsed(y, at); lapsed && (since == 0 || lapse < since) {
 		since = max(lapse, y.yesFrom())
@@ -335,12 +335,12 @@ func (s *Subject) over(y *said, p PurposeID, at Instant) (since Instant, is bool
 
 // endOf returns when a yes ends for a purpose, zero if it does not.
 func (y *said) endOf(p PurposeID) Instant {
-	for _, e := range y.ends {
-		if e.Purpose == p && (y.until == 0 || e.Until < y.until) {
+	for _, e := range y.more().ends {
+		if e.Purpose == p && (y.more().until == 0 || e.Until < y.more().until) {
 			return e.Until
 		}
 	}
-	return y.until
+	return y.more().until
 }
 
 // item returns what a yes says of a purpose, nil if nothing.

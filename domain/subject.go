@@ -28,22 +28,67 @@ type Subject struct {
 	signals     bool // some no is a machine's signal
 }
 
-// said is a yes or a no.
+// said is a yes or a no. There is one for nearly every record of everybody who is in
+// memory, so what few say lies apart.
 type said struct {
 	Fact
-	no      Status      // Refused or Withdrawn; zero for a yes
-	scope   Scope       // of a no
-	added   []PurposeID // of a no: those of which only what a version added is refused
-	items   []Item      // of a yes, as its event has them
-	until   Instant
-	ends    []End
+	items   Derived // of a yes, as its event has them
 	kind    ConsentKind
-	voided  Instant // zero: not
-	crossed bool    // it was said in a linked history
-	ended   bool    // nobody said it: the history ended
-	used    Instant // of a single-use yes; zero: not yet
+	no      Status // Refused or Withdrawn; zero for a yes
+	crossed bool   // it was said in a linked history
+	ended   bool   // nobody said it: the history ended
+	rest    *rest  // nil: all of it is zero; shared: it is never changed
+}
+
+// Derived are the purposes of a yes. They stand in its event, and beside it for speed:
+// whoever keeps a state leaves them out, and calls [Subject.Derive] on what was kept.
+type Derived []Item
+
+// Derive adds what is derived to a state that nobody else has yet.
+func (s Subject) Derive() {
+	for _, x := range s.said {
+		if e, yes := x.Event.(ConsentGiven); yes && x.no == 0 {
+			x.items = e.Items
+		}
+	}
+}
+
+// A rest is what most answers do not say.
+type rest struct {
+	scope  Scope       // of a no
+	added  []PurposeID // of a no: those of which only what a version added is refused
+	until  Instant     // of a yes
+	ends   []End
+	voided Instant // zero: not
+	used   Instant // of a single-use yes; zero: not yet
 
 	guardian GuardianRef // who said it; empty: the person
+}
+
+var noRest rest
+
+// more returns the rest of an answer, which is not to be changed.
+func (x *said) more() *rest {
+	if x.rest == nil {
+		return &noRest
+	}
+	return x.rest
+}
+
+// alter changes the rest of an answer that is the caller's.
+func (x *said) alter(change func(*rest)) {
+	r := *x.more()
+	change(&r)
+	x.rest = &r
+}
+
+// yesOf returns what the fact of a consent says.
+func yesOf(f Fact, e ConsentGiven) *said {
+	y := &said{Fact: f, items: e.Items, kind: e.Kind}
+	if e.Until != 0 || len(e.Ends) > 0 || e.Guardian != "" {
+		y.rest = &rest{until: e.Until, ends: e.Ends, guardian: e.Guardian}
+	}
+	return y
 }
 
 // A span is from one fact to another.
@@ -146,21 +191,21 @@ func (s Subject) Fold(f Fact, own Own) Subject {
 	}
 	switch e := f.Event.(type) {
 	case ConsentGiven:
-		s.said = add(own, s.said, &said{Fact: f, items: e.Items, until: e.Until, ends: e.Ends, kind: e.Kind, guardian: e.Guardian})
+		s.said = add(own, s.said, yesOf(f, e))
 	case ConsentRefused:
-		s.said = add(own, s.said, &said{Fact: f, no: Refused, scope: e.Scope, added: e.Added, guardian: e.Guardian})
+		s.said = add(own, s.said, &said{Fact: f, no: Refused, rest: &rest{scope: e.Scope, added: e.Added, guardian: e.Guardian}})
 		s.signals = s.signals || e.Signal
 	case ConsentWithdrawn:
-		s.said = add(own, s.said, &said{Fact: f, no: Withdrawn, scope: e.Scope, guardian: e.Guardian})
+		s.said = add(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: e.Scope, guardian: e.Guardian}})
 		s.signals = s.signals || e.Signal
 	case SubjectReassigned, SubjectClosed:
 		s.ended = f.Recorded
-		s.said = add(own, s.said, &said{Fact: f, no: Withdrawn, scope: Scope{All: true}, ended: true})
+		s.said = add(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: Scope{All: true}}, ended: true})
 	case ConsentUsed:
 		s.said = use(own, s.said, e.Consents, f.noFrom())
 	case PermissionRevoked:
 		if len(e.Withdraws) > 0 {
-			s.said = add(own, s.said, &said{Fact: f, no: Withdrawn, scope: Scope{Purposes: e.Withdraws}})
+			s.said = add(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: Scope{Purposes: e.Withdraws}}})
 		}
 		s.permissions = permit(s.permissions, PermissionState{e.Permission, Revoked, f.noFrom(), f.ID})
 	case PermissionGranted:
@@ -213,7 +258,7 @@ func (s Subject) foldPerson(f Fact, own Own) Subject {
 		if s.ended == 0 {
 			s.ended = f.Recorded
 		}
-		s.said = add(own, s.said, &said{Fact: f, no: Withdrawn, scope: Scope{All: true}})
+		s.said = add(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: Scope{All: true}}})
 	case SubjectErased:
 		s.erased = f.Recorded
 	case RequestMade:
@@ -263,7 +308,7 @@ func use(own Own, all []*said, ids []EventID, at Instant) []*said {
 			all, copied = slices.Clone(all), true
 		}
 		all[i] = all[i].owned(own)
-		all[i].used = at
+		all[i].alter(func(r *rest) { r.used = at })
 	}
 	return all
 }

@@ -58,6 +58,11 @@ func lastingOf(e Event) lasting {
 	return 0
 }
 
+// Place returns how many facts of the history come before one; -1: it is not of it.
+func (s Subject) Place(id EventID) int {
+	return slices.IndexFunc(s.known, func(k known) bool { return k.id == id })
+}
+
 // A dispute is a fact that says that others are wrong.
 type dispute struct {
 	id      EventID
@@ -72,9 +77,9 @@ type dispute struct {
 func (s Subject) void(ids []EventID, f Fact, own Own) Subject {
 	hit := func(id EventID) bool { return has(ids, id) }
 	s.said = altered(own, s.said, func(x **said) {
-		if (*x).voided == 0 && hit((*x).ID) {
+		if (*x).more().voided == 0 && hit((*x).ID) {
 			*x = (*x).owned(own)
-			(*x).voided = f.Recorded
+			(*x).alter(func(r *rest) { r.voided = f.Recorded })
 		}
 	})
 	s.ages = altered(own, s.ages, func(a *aged) {
@@ -161,7 +166,7 @@ func (s Subject) checkRecords(ids []EventID, reason string) error {
 		return err
 	}
 	for _, id := range ids {
-		if !slices.ContainsFunc(s.known, func(k known) bool { return k.id == id }) {
+		if s.Place(id) < 0 {
 			return refuseAt(UnknownRecord, "data.records", "a record is not of this person")
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec/jsonwrite"
+	"consentledger/eventstore/intern"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -251,17 +252,23 @@ func Decode(r eventstore.Recorded) (Entry, error) {
 
 func decode(r eventstore.Recorded) (Entry, error) {
 	if e, data, ok := scanLine(r); ok {
-		if e.Event, ok = scanShape(e.Type, data); ok {
-			return e, nil
-		}
 		if read, known := shapes[e.Type]; known {
 			var err error
-			e.Event, err = read(data)
+			e.Event, _ = said.Of(e.Type, data, func() (event domain.Event, ok bool) {
+				if event, ok = scanShape(e.Type, data); !ok {
+					event, err = read(data)
+				}
+				return event, err == nil
+			})
 			return e, err
 		}
 	}
 	return reflected(r)
 }
+
+// said has the events that were read lately. None is changed, so all who said the
+// same share one.
+var said intern.Table[domain.Event]
 
 // reflected is decode for whatever stands in a line.
 func reflected(r eventstore.Recorded) (Entry, error) {

@@ -1,6 +1,9 @@
 package ledger
 
 import (
+	"context"
+	"encoding/binary"
+	"fmt"
 	"strings"
 
 	"consentledger/domain"
@@ -8,96 +11,65 @@ import (
 	"consentledger/eventstore/codec"
 )
 
-// answers is what the requests of a stream were answered, in their order. It is
-// owned by the stream's lock; whoever holds an older one sees no more than it
-// held.
-type answers struct {
-	list  []answer
-	index map[[16]byte]int // by request; nil while the list is short, or nobody looked
-}
+// answers says of each record of a stream, in their order, which request it answers:
+// the first bytes of its keyed ID; zero: none. All else that a receipt says stands in
+// the record, which is read when a request comes again: that is rare, and everybody
+// who is in memory has answers. The facts of one request stand together.
+type answers []uint64
 
-// An answer is a request's identity and its receipt, in few bytes: there is one
-// for nearly every record.
+func markOf(id [16]byte) uint64 { return binary.BigEndian.Uint64(id[:]) }
+
+// An answer is what a request was answered, and a digest of what it asked.
 type answer struct {
-	id, digest [16]byte
-	event      eventstore.EventID
-	position   eventstore.Position
-	counts     Counting
-	words      *words // nil: the receipt has none
+	receipt Receipt
+	digest  [16]byte
 }
 
-// words are the texts of a receipt.
-type words struct{ unknown, notUnderstood, short, rests string }
-
-// few is how many answers are looked through one by one: a person has few, and
-// that is quicker than a map.
-const few = 32
-
-func answerOf(q codec.Request, r Receipt) answer {
-	a := answer{id: q.ID, digest: q.Digest, event: r.Event, position: r.Position, counts: r.Counts}
-	if w := (words{r.Unknown, r.NotUnderstood, r.Short, r.Rests}); w != (words{}) {
-		a.words = &w
-	}
-	return a
-}
-
-// receipt is what answerOf was given.
-func (a *answer) receipt() Receipt {
-	r := Receipt{Event: a.event, Position: a.position, Counts: a.counts}
-	if w := a.words; w != nil {
-		r.Unknown, r.NotUnderstood, r.Short, r.Rests = w.unknown, w.notUnderstood, w.short, w.rests
-	}
-	return r
-}
-
-// find returns the answer to a request, and whether there is one.
-func (a *answers) find(id [16]byte) (*answer, bool) {
-	if len(a.list) > few {
-		if a.index == nil {
-			a.reindex()
+// answer returns the answer to a request, and whether there is one.
+func (l *Ledger) answer(ctx context.Context, stream domain.StreamID, f *fold, id [16]byte) (answer, bool, error) {
+	for i, m := range f.answered {
+		if m != markOf(id) {
+			continue
 		}
-		i, ok := a.index[id]
-		if !ok || i >= len(a.list) || a.list[i].id != id {
-			return nil, false
-		}
-		return &a.list[i], true
-	}
-	for i := len(a.list) - 1; i >= 0; i-- {
-		if a.list[i].id == id {
-			return &a.list[i], true
+		a, asked, err := l.answerAt(ctx, stream, i)
+		if err != nil || asked == id {
+			return a, err == nil, err
 		}
 	}
-	return nil, false
+	return answer{}, false, nil
 }
 
-// of returns the receipt of a record, as its request was answered.
-func (a *answers) of(id eventstore.EventID) (Receipt, bool) {
-	for i := range a.list {
-		if a.list[i].event == id {
-			return a.list[i].receipt(), true
+// answerAt returns the answer that begins with a record, which is known by how many
+// come before it in its stream, and the request that it is to.
+func (l *Ledger) answerAt(ctx context.Context, stream domain.StreamID, i int) (a answer, id [16]byte, err error) {
+	first := eventstore.Revision(i + 1)
+	for e, err := range entries(l.store.ReadStream(ctx, eventstore.Stream(stream.String()), first-1)) {
+		if err != nil {
+			return answer{}, id, err
 		}
+		if e.Revision == first {
+			id, a = e.Request.ID, answer{receiptOf(e.Envelope, e.Position, e.Event), e.Request.Digest}
+		}
+		if e.Request.ID != id {
+			break
+		}
+		a.receipt.Position = e.Position
 	}
-	return Receipt{}, false
+	if a.receipt.Event == (eventstore.EventID{}) {
+		err = fmt.Errorf("%s: record %d was there, and is no more", stream, first)
+	}
+	return a, id, err
 }
 
-// add adds an answer. Only whoever may change the newest fold grows the list
-// where it is, and writes to the index: others have both to themselves from then
-// on.
-func (a *answers) add(x answer, own domain.Own) {
-	if own == domain.Shared {
-		a.list, a.index = a.list[:len(a.list):len(a.list)], nil
+// receiptOfFact returns the receipt of a fact of a person's history, as its request
+// was answered, and whether it is the first fact of one.
+func (l *Ledger) receiptOfFact(ctx context.Context, stream domain.StreamID, f *fold, id domain.EventID) (Receipt, bool, error) {
+	i := f.subject.Place(id)
+	if i < 0 || f.answered[i] == 0 || i > 0 && f.answered[i] == f.answered[i-1] {
+		return Receipt{}, false, nil
 	}
-	a.list = append(a.list, x)
-	if a.index != nil {
-		a.index[x.id] = len(a.list) - 1
-	}
-}
-
-func (a *answers) reindex() {
-	a.index = make(map[[16]byte]int, len(a.list))
-	for i := range a.list {
-		a.index[a.list[i].id] = i
-	}
+	a, _, err := l.answerAt(ctx, stream, i)
+	return a.receipt, err == nil, err
 }
 
 // receiptOf returns the receipt of a request by the first of its facts. It says

@@ -45,7 +45,11 @@ func (l *Ledger) tryErase(ctx context.Context, req Request, ref domain.Reference
 	decide := func(recorded domain.Instant) ([]domain.Event, error) {
 		return f.subject.Decide(req.Command, ref, atOf(req, recorded), recorded)
 	}
-	if _, answered := f.answered.find(p.RequestID(req.Source, req.ID)); !answered {
+	_, answered, err := l.answer(ctx, stream, f, p.RequestID(req.Source, req.ID))
+	if err != nil {
+		return Receipt{}, err
+	}
+	if !answered {
 		if _, err := decide(l.Now()); err != nil {
 			return Receipt{}, err // nothing is noted of what is refused
 		}

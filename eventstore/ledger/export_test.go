@@ -7,11 +7,12 @@ import (
 	"reflect"
 
 	"consentledger/domain"
+	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
 
-// Interval is [interval] of a short history.
-const Interval = 64
+// Interval is [interval].
+func Interval(r int) int { return int(interval(eventstore.Revision(r))) }
 
 // FoldSnapshot is how a snapshot begins that this program reads.
 func FoldSnapshot() []byte { return bytes.Clone(snapshotHead) }

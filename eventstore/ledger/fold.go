@@ -12,8 +12,7 @@ import (
 	"consentledger/eventstore/generations"
 )
 
-// A fold is one stream, added up. Once it is in the cache it is never changed, but
-// for the index of its answers.
+// A fold is one stream, added up. Once it is in the cache it is never changed.
 type fold struct {
 	revision eventstore.Revision
 	position eventstore.Position
@@ -24,6 +23,8 @@ type fold struct {
 
 	size  int                 // in memory, as it was counted last
 	sized eventstore.Revision // when
+
+	before *fold // one record ago, if the cache still has it; owned by the cache
 
 	weight    int         // in the cache
 	continued atomic.Bool // somebody folded into it: the room behind its lists is taken
@@ -65,17 +66,9 @@ func (f *fold) next() (*fold, domain.Own) {
 	return n, domain.Newest
 }
 
-// add folds one entry. The facts of one request stand together, and its
-// receipt names the first of them and the position of the last.
+// add folds one entry.
 func (f *fold) add(e codec.Entry, own domain.Own) {
-	if e.Request.ID != ([16]byte{}) {
-		a, again := f.answered.find(e.Request.ID)
-		if !again {
-			f.answered.add(answerOf(e.Request, receiptOf(e.Envelope, e.Position, e.Event)), own)
-		} else if a.position != e.Position {
-			a.position = e.Position
-		}
-	}
+	f.answered = domain.Grow(own, f.answered, markOf(e.Request.ID))
 	f.revision, f.position, f.recorded, f.last = e.Revision, e.Position, max(f.recorded, e.Recorded), e.ID
 	switch e.Stream.Noun {
 	case domain.SubjectNoun:
@@ -204,7 +197,8 @@ func (l *Ledger) foldOn(ctx context.Context, stream domain.StreamID, f *fold, un
 }
 
 // folds is a bounded cache: a fold that is in it holds all that was heard of its
-// stream. Obligations have a place of their own, so that they do not drive persons
+// stream. For whoever follows the log and is a moment behind, it keeps what the folds
+// that grew last were one record ago. Obligations have a place of their own, so that they do not drive persons
 // out: they come in streams that are written to for a moment and then for weeks
 // not.
 type folds struct {
@@ -213,7 +207,13 @@ type folds struct {
 	mu     sync.Mutex
 	last   generations.Map[domain.StreamID, *fold]
 	duties generations.Map[domain.StreamID, *fold]
+	grown  [mostBefore]*fold // those that have a fold before them, in the order in which they grew
+	next   int               // in grown
 }
+
+// mostBefore is how many folds are kept that are not the newest of their stream: they
+// share most of what they hold with the newest, and take some hundred bytes.
+const mostBefore = 1 << 14
 
 // newFolds returns a cache for folds of so many bytes, and the feed that it hears.
 func newFolds(memory int, store eventstore.Store, head eventstore.Position) *folds {
@@ -237,6 +237,26 @@ func (c *folds) get(s domain.StreamID) (*fold, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.of(s).Get(s)
+}
+
+// until returns the fold of a stream as it was at a position, if it is known.
+func (c *folds) until(s domain.StreamID, at eventstore.Position) (*fold, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f, ok := c.of(s).Get(s)
+	for ok && f.position > at {
+		f, ok = f.before, f.before != nil
+	}
+	return f, ok
+}
+
+// grow remembers what a fold was before its last record.
+func (c *folds) grow(f, before *fold) {
+	if oldest := c.grown[c.next]; oldest != nil {
+		oldest.before = nil
+	}
+	f.before, c.grown[c.next] = before, f
+	c.next = (c.next + 1) % len(c.grown)
 }
 
 // unchanged returns the fold of a stream if it is known to be the same since a
@@ -278,11 +298,15 @@ func (c *folds) put(s domain.StreamID, f *fold, heard eventstore.Position) {
 	f.weight = f.bytes(s.Noun)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if known, ok := c.of(s).Peek(s); ok && known.position > f.position {
+	known, ok := c.of(s).Peek(s)
+	if ok && known.position > f.position {
 		return
 	}
 	if !c.feed.wrote(s, max(f.position, heard)) {
 		c.of(s).Put(s, f)
+		if ok && known.revision != 0 && known.revision+1 == f.revision {
+			c.grow(f, known)
+		}
 	}
 }
 

@@ -326,14 +326,18 @@ func (l *Ledger) executeApp(ctx context.Context, req Request, stream domain.Stre
 func (l *Ledger) commit(ctx context.Context, r resolved, f *fold, extra []codec.Plain, decide func(domain.Instant) ([]domain.Event, error)) (Receipt, error) {
 	req, stream, k := r.Request, r.stream, r.key
 	id, digest := k.RequestID(req.Source, req.ID), k.Digest(req.Body)
-	if before, ok := f.answered.find(id); ok {
-		if before.digest != digest {
-			return Receipt{}, domain.Refusal{Code: domain.IDReused, Text: "this source has used this id for something else; give every event an id of its own"}
-		}
-		return before.receipt(), nil
+	before, answered, err := l.answer(ctx, stream, f, id)
+	if err != nil {
+		return Receipt{}, err
 	}
-	if before, ok := formerly(req, f, k, digest); ok {
-		return before, nil
+	if answered && before.digest != digest {
+		return Receipt{}, domain.Refusal{Code: domain.IDReused, Text: "this source has used this id for something else; give every event an id of its own"}
+	}
+	if answered {
+		return before.receipt, nil
+	}
+	if before, ok, err := l.formerly(ctx, r, f, digest); ok || err != nil {
+		return before, err
 	}
 	recorded := l.stamp(f.recorded)
 	events, err := decide(recorded)
@@ -364,36 +368,41 @@ func (l *Ledger) commit(ctx context.Context, r resolved, f *fold, extra []codec.
 		l.folds.forget(stream) // who knows what is there now
 		return Receipt{}, err
 	}
-	return l.remember(said, f, pos), nil
+	l.remember(stream, records, f, pos)
+	return receiptOf(said[0].Envelope, pos, said[0].Event), nil
 }
 
 // formerly returns the answer that an earlier program gave to a request, which
 // knew it by another name. An opt-out is recorded once more: that is harmless, and
 // to take one for another is not.
-func formerly(req Request, f *fold, k key, digest [16]byte) (Receipt, bool) {
-	if req.Former == (Name{}) || domain.IsNo(req.Command) {
-		return Receipt{}, false
+func (l *Ledger) formerly(ctx context.Context, r resolved, f *fold, digest [16]byte) (Receipt, bool, error) {
+	if r.Former == (Name{}) || domain.IsNo(r.Command) {
+		return Receipt{}, false, nil
 	}
-	before, ok := f.answered.find(k.RequestID(req.Former.Source, req.Former.ID))
-	if !ok || before.digest != digest {
-		return Receipt{}, false
+	before, ok, err := l.answer(ctx, r.stream, f, r.key.RequestID(r.Former.Source, r.Former.ID))
+	if err != nil || !ok || before.digest != digest {
+		return Receipt{}, false, err
 	}
-	return before.receipt(), true
+	return before.receipt, true, nil
 }
 
-// remember folds what was just appended, so that the next request of the
-// stream need not read it.
-func (l *Ledger) remember(said []codec.Entry, f *fold, last eventstore.Position) Receipt {
-	stream := said[0].Stream
-	receipt := receiptOf(said[0].Envelope, last, said[0].Event)
+// remember folds what was just appended, so that the next request of the stream need
+// not read it. It folds what everybody reads of the records: nothing personal, and
+// events that all share who said the same.
+func (l *Ledger) remember(stream domain.StreamID, records []eventstore.Record, f *fold, last eventstore.Position) {
 	next, own := f.next()
-	for i, e := range said {
-		e.Revision, e.Position = f.revision+eventstore.Revision(i)+1, last
+	for i, r := range records {
+		e, err := codec.Decode(eventstore.Recorded{
+			Record: r, Stream: eventstore.Stream(stream.String()), Revision: f.revision + eventstore.Revision(i) + 1, Position: last,
+		})
+		if err != nil {
+			l.folds.forget(stream) // whoever reads it is told why
+			return
+		}
 		next.add(e, own)
 	}
 	l.due.add(stream, next)
 	l.folds.put(stream, next, last)
-	return receipt
 }
 
 // Now returns the time at which everything that was recorded counts: now, but

@@ -258,8 +258,8 @@ func (l *Ledger) refused(ctx context.Context, req Request, ref domain.Reference,
 	if err != nil || f.subject.Ended() != 0 {
 		return true, err
 	}
-	if _, answered := f.answered.find(p.RequestID(req.Source, req.ID)); answered {
-		return true, nil
+	if _, answered, err := l.answer(ctx, stream, f, p.RequestID(req.Source, req.ID)); err != nil || answered {
+		return true, err
 	}
 	recorded := l.Now()
 	at, _ := domain.Clamp(req.Command, req.At, recorded)
@@ -306,13 +306,16 @@ func named(cmd domain.Command, pseudonym string) (domain.Command, bool) {
 // already: by the receipt of the record that said it. So whoever is answered is answered by a record that is
 // on disk, every time, and a browser that sends its signal with every page adds
 // none.
-func repeated(f *fold, of domain.EventID) Receipt {
-	receipt, known := f.answered.of(eventstore.EventID(of))
+func (l *Ledger) repeated(ctx context.Context, stream domain.StreamID, f *fold, of domain.EventID) (Receipt, error) {
+	receipt, known, err := l.receiptOfFact(ctx, stream, f, of)
+	if err != nil {
+		return Receipt{}, err
+	}
 	if !known {
 		receipt = Receipt{Event: eventstore.EventID(of), Position: f.position}
 	}
 	receipt.Repeats = true
-	return receipt
+	return receipt, nil
 }
 
 // answersOfLinked returns the grants in the histories that one is linked to.

@@ -103,11 +103,16 @@ func (l *Ledger) withItsNo(ctx context.Context, p *vault.Person, cause domain.Ev
 	if err != nil || cause == (domain.EventID{}) {
 		return receipt, err
 	}
-	f, err := l.fold(ctx, subjectStream(p))
+	stream := subjectStream(p)
+	f, err := l.fold(ctx, stream)
 	if err != nil {
 		return Receipt{}, err
 	}
-	if no, known := f.answered.of(eventstore.EventID(cause)); known {
+	no, known, err := l.receiptOfFact(ctx, stream, f, cause)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if known {
 		receipt.Unknown, receipt.Rests = no.Unknown, no.Rests
 	}
 	return receipt, nil

@@ -63,7 +63,7 @@ func (l *Ledger) settle(ctx context.Context, r resolved) (Receipt, error) {
 		return receipt, err
 	case subject && receipt.Event == (eventstore.EventID{}):
 		if of, repeats := f.subject.Repeats(r.Command, r.ref); repeats {
-			return repeated(f, of), nil
+			return l.repeated(ctx, r.stream, f, of)
 		}
 	case isCase(r.stream.Noun):
 		receipt.Stream = r.stream

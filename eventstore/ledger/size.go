@@ -25,7 +25,6 @@ var anothers = state.New[another](state.Types{})
 
 const (
 	foldBytes     = int(unsafe.Sizeof(fold{})) + 2*int(unsafe.Sizeof(domain.StreamID{})) + 64 // the fold itself, and its place in the cache
-	indexBytes    = 48                                                                        // of an answer's place in the index
 	calendarBytes = 16 << 10                                                                  // of a calendar, with the years that are counted by it
 )
 
@@ -41,7 +40,7 @@ func (f *fold) bytes(noun domain.Noun) int {
 }
 
 func (f *fold) count(noun domain.Noun) int {
-	size := foldBytes + indexBytes*len(f.answered.index)
+	size := foldBytes
 	switch noun {
 	case domain.SubjectNoun, domain.AccessNoun:
 		return size + snapshots.Size(f.snapshot())
@@ -51,5 +50,5 @@ func (f *fold) count(noun domain.Noun) int {
 	}
 	o := f.others
 	rest := another{f.duties, o.service, o.policies, o.surfaces, o.request, o.incident}
-	return size + anothers.Size(&rest) + snapshots.Size(&snapshot{answers: f.answered.list})
+	return size + anothers.Size(&rest) + snapshots.Size(&snapshot{answers: f.answered})
 }

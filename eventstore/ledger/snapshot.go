@@ -14,8 +14,8 @@ import (
 )
 
 // A snapshot is what a person's stream was folded to, kept sealed in the person's
-// vault entry, so that who was not asked about for long costs one read and the few
-// records since, however long the history is. It is derived: it can be thrown away
+// vault entry, so that who is not in memory costs one read and the few records since,
+// however long the history is. It is derived: it can be thrown away
 // at any time, goes with the entry when the person is erased, and holds nothing
 // that the records do not. Before it is used its last record is read, and must be
 // the same; else the stream is read from its beginning.
@@ -27,23 +27,23 @@ type snapshot struct {
 	position eventstore.Position
 	recorded domain.Instant
 	last     eventstore.EventID
-	answers  []answer
+	answers  answers
 	subject  domain.Subject
 }
 
 // foldVersion is raised when facts fold to something else than before: a
 // snapshot of another version, of other rules or of another shape is none. Tests
 // fail when it ought to have been raised.
-const foldVersion = 1
+const foldVersion = 2
 
-// snapshots writes and reads snapshots. Texts that are personal are left out, as
-// in a record: a fold of what was just decided has them.
+// snapshots writes and reads snapshots. Texts that are personal are left out, as in a
+// record.
 var snapshots = state.New[snapshot](state.Types{
 	Implement: []any{
 		domain.ConsentGiven{}, domain.ConsentRefused{}, domain.ConsentWithdrawn{}, domain.PermissionRevoked{}, domain.NoticePresented{},
 		domain.SubjectReassigned{}, domain.SubjectClosed{}, domain.AgeRecorded{}, domain.ErasureOrdered{},
 	},
-	Omit: []any{domain.Personal("")},
+	Omit: []any{domain.Personal(""), domain.Derived(nil)},
 })
 
 // snapshotHead is what a snapshot of this program begins with.
@@ -54,8 +54,11 @@ var snapshotHead = func() []byte {
 
 // interval is how many records come after a snapshot of a stream until the next
 // is written: a share of the history, so that all snapshots together take as long
-// to write as the history is long.
-func interval(r eventstore.Revision) eventstore.Revision { return max(64, r/16) }
+// to write as the history is long; of a short one few, since each record that is read
+// takes as long as half a snapshot.
+func interval(r eventstore.Revision) eventstore.Revision { return max(shortest, r/16) }
+
+const shortest = 8
 
 // snapshotOf returns the fold that a stream's snapshot holds; that of an empty
 // stream if there is none that is of use.
@@ -88,9 +91,10 @@ func readSnapshot(text []byte) (*fold, bool) {
 	if err != nil {
 		return nil, false
 	}
+	s.subject.Derive()
 	return &fold{
 		revision: s.revision, position: s.position, recorded: s.recorded, last: s.last, kept: s.revision,
-		answered: answers{list: s.answers}, subject: s.subject, others: &nothing,
+		answered: s.answers, subject: s.subject, others: &nothing,
 		size: foldBytes + size, sized: s.revision,
 	}, true
 }
@@ -134,7 +138,7 @@ func (l *Ledger) keep(ctx context.Context, stream domain.StreamID, f *fold) erro
 }
 
 func (f *fold) snapshot() *snapshot {
-	return &snapshot{f.revision, f.position, f.recorded, f.last, f.answered.list, f.subject}
+	return &snapshot{f.revision, f.position, f.recorded, f.last, f.answered, f.subject}
 }
 
 // due are the folds whose snapshots are to be written.
@@ -176,7 +180,7 @@ func (d *due) take() map[domain.StreamID]*fold {
 	return taken
 }
 
-// KeepSnapshots writes the snapshots of long histories as they grow, beside
+// KeepSnapshots writes the snapshots of histories as they grow, beside
 // whoever records, until ctx is done; then it writes those that are due, and
 // returns. Without it none is written, and those that there are go on being used.
 func (l *Ledger) KeepSnapshots(ctx context.Context) error {

@@ -16,8 +16,8 @@ func (l *Ledger) SubjectUntil(ctx context.Context, stream domain.StreamID, least
 	if at == 0 {
 		return s, true, nil
 	}
-	f, ok := l.folds.get(stream)
-	if ok && f.position <= at && least <= f.revision && (least > 0 || at <= l.feed.heard()) {
+	f, ok := l.folds.until(stream, at)
+	if ok && least <= f.revision && (least > 0 || at <= l.feed.heard()) {
 		return f.subjectOrNone(), true, nil
 	}
 	f, err = l.foldUntil(ctx, stream, at)

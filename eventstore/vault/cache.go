@@ -9,14 +9,13 @@ import (
 
 // cacheBytes is about how many bytes each of the two generations of a cache holds;
 // there is one by lookups, and one by pseudonyms.
-const cacheBytes = 6 << 20
+const cacheBytes = 8 << 20
 
-// personBytes is about how many bytes a person takes: keys that were derived, and
-// a cipher that is ready. A test measures it.
-const personBytes = 1200
+// personBytes is about how many bytes a person takes. A test measures it.
+const personBytes = 96
 
 // placeBytes is about how many bytes a place in a cache takes, with its key.
-const placeBytes = 160
+const placeBytes = 96
 
 type named struct {
 	app  string
@@ -55,7 +54,8 @@ func recall[K comparable](c *cache, g *generations.Map[K, *Person], key K) *Pers
 	return p
 }
 
-// keep remembers what was read when erasures was the count.
+// keep remembers what was read when erasures was the count, by both of its names:
+// whose history is not in memory is asked for by the other at once.
 func (c *cache) keep(erasures uint64, l Lookup, p *Person) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -67,15 +67,19 @@ func (c *cache) keep(erasures uint64, l Lookup, p *Person) {
 		c.byLookup.Weigh = func(l Lookup, _ *Person) int { return personBytes + placeBytes + len(l.ID) }
 	}
 	c.byLookup.Put(l, p)
+	c.name(p)
 }
 
 // keepNamed is keep for who was read by their pseudonym.
 func (c *cache) keepNamed(erasures uint64, p *Person) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.erasures.Load() != erasures {
-		return
+	if c.erasures.Load() == erasures {
+		c.name(p)
 	}
+}
+
+func (c *cache) name(p *Person) {
 	if c.pseudonym.Each == 0 {
 		c.pseudonym.Each = cacheBytes
 		c.pseudonym.Weigh = func(named, *Person) int { return personBytes + placeBytes }

@@ -16,13 +16,13 @@ import (
 // keySize is the size of data keys, app keys and all that is derived of them.
 const keySize = 32
 
-// derived is what a data key or an app key gives: keyed hashes, and a cipher.
-// Its methods are promoted to [Person] and [AppKey]. Golden vectors hold them:
-// what they return is in records.
+// derived is what a data key or an app key gives: keyed hashes, and a cipher. All
+// of them are made of the root when they are asked for, which takes less than a
+// microsecond each: who is in memory takes a tenth of what they would. Its methods are
+// promoted to [Person] and [AppKey]. Golden vectors hold them: what they return is in
+// records.
 type derived struct {
-	root                              [keySize]byte // HKDF-Extract of the key, without a salt
-	requestID, digest, source, events [keySize]byte
-	sealing                           cipher.AEAD
+	root [keySize]byte // HKDF-Extract of the key, without a salt
 }
 
 func derive(key []byte) (derived, error) {
@@ -30,12 +30,7 @@ func derive(key []byte) (derived, error) {
 		return derived{}, fmt.Errorf("a key of %d bytes, want %d", len(key), keySize)
 	}
 	var noSalt [keySize]byte
-	d := derived{root: keyed(&noSalt, key)}
-	d.requestID, d.digest, d.source, d.events = d.subkey("request id"), d.subkey("digest"), d.subkey("source"), d.subkey("event id")
-	sealing := d.subkey("seal")
-	var err error
-	d.sealing, err = newSealing(sealing[:])
-	return d, err
+	return derived{root: keyed(&noSalt, key)}, nil
 }
 
 // subkey returns the HKDF of the key for the use that label names: one block of
@@ -46,13 +41,23 @@ func (d *derived) subkey(label string) [keySize]byte {
 	return keyed(&d.root, append(append(buf[:0], label...), 1))
 }
 
+// keyed returns the HMAC of a message under the subkey that label names.
+func (d *derived) keyed(label string, message []byte) [32]byte {
+	key := d.subkey(label)
+	return keyed(&key, message)
+}
+
 // newSealing returns AES-256-GCM that puts a random nonce before what it seals.
-func newSealing(key []byte) (cipher.AEAD, error) {
-	block, err := aes.NewCipher(key)
+func newSealing(key [keySize]byte) cipher.AEAD {
+	block, err := aes.NewCipher(key[:])
 	if err != nil {
-		return nil, err
+		panic("vault: AES takes no key of 32 bytes: " + err.Error())
 	}
-	return cipher.NewGCMWithRandomNonce(block)
+	sealing, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		panic("vault: GCM takes no AES: " + err.Error())
+	}
+	return sealing
 }
 
 // A hasher is what one HMAC needs, so that it need not be allocated each time.
@@ -95,19 +100,19 @@ func (h *hasher) round(key *[keySize]byte, pad byte, message []byte) {
 // request.
 func (d *derived) RequestID(source, id string) [16]byte {
 	var buf [256]byte
-	sum := keyed(&d.requestID, fields(buf[:0], source, id))
+	sum := d.keyed("request id", fields(buf[:0], source, id))
 	return [16]byte(sum[:16])
 }
 
 // Digest returns what a record says instead of the hash of a request's body.
 func (d *derived) Digest(body []byte) [16]byte {
-	sum := keyed(&d.digest, body)
+	sum := d.keyed("digest", body)
 	return [16]byte(sum[:16])
 }
 
 // Source returns what a record says instead of the name of a source.
 func (d *derived) Source(source string) [8]byte {
-	sum := keyed(&d.source, []byte(source))
+	sum := d.keyed("source", []byte(source))
 	return [8]byte(sum[:8])
 }
 
@@ -116,7 +121,7 @@ func (d *derived) Source(source string) [8]byte {
 // version 8.
 func (d *derived) EventID(requestID [16]byte, index int) eventstore.EventID {
 	message := binary.BigEndian.AppendUint64(requestID[:], uint64(index))
-	sum := keyed(&d.events, message)
+	sum := d.keyed("event id", message)
 	id := eventstore.EventID(sum[:16])
 	id[6] = id[6]&0x0f | 0x80
 	id[8] = id[8]&0x3f | 0x80
@@ -144,11 +149,13 @@ func (d *derived) Opening(event eventstore.EventID, role string) [32]byte {
 	return keyed(&d.root, append(info, 1))
 }
 
-func (d *derived) seal(plain, aad []byte) []byte { return d.sealing.Seal(nil, nil, plain, aad) }
+func (d *derived) seal(plain, aad []byte) []byte {
+	return newSealing(d.subkey("seal")).Seal(nil, nil, plain, aad)
+}
 
 // unseal returns nothing of what it was given in its error.
 func (d *derived) unseal(sealed, aad []byte) ([]byte, error) {
-	plain, err := d.sealing.Open(nil, nil, sealed, aad)
+	plain, err := newSealing(d.subkey("seal")).Open(nil, nil, sealed, aad)
 	if err != nil {
 		return nil, ErrDamaged
 	}

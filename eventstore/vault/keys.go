@@ -44,11 +44,7 @@ type ring struct {
 func (r *ring) set(epochs []epoch) error {
 	seals := make(map[uint32]cipher.AEAD, len(epochs))
 	for _, e := range epochs {
-		seal, err := newSealing(e.key[:])
-		if err != nil {
-			return err
-		}
-		seals[e.number] = seal
+		seals[e.number] = newSealing(e.key)
 	}
 	r.epochs, r.seals = epochs, seals
 	return nil

@@ -15,6 +15,24 @@ type writer struct {
 	blocks map[written]int
 	before int64
 	err    error
+	in     *writer // of [writer.inside], used again
+}
+
+func newWriter(b []byte) *writer {
+	return &writer{b: b, texts: map[string]int{}, raws: map[string]int{}, blocks: map[written]int{}}
+}
+
+// inside returns a writer of bytes that name nothing outside of them.
+func (w *writer) inside() *writer {
+	if w.in == nil {
+		w.in = newWriter(nil)
+	}
+	in := w.in
+	in.b, in.before, in.err = in.b[:0], 0, nil
+	clear(in.texts)
+	clear(in.raws)
+	clear(in.blocks)
+	return in
 }
 
 // written is a block of a kind: other kinds may have the same bytes.
@@ -86,7 +104,6 @@ type reader struct {
 	raws   []span
 	blocks []readBlock
 	before int64
-	spare  map[reflect.Type]reflect.Value
 }
 
 // A span is where bytes lie in all that is read.
@@ -195,18 +212,4 @@ func (r *reader) block(shared bool, k *kind, to reflect.Value, read func()) {
 	if !r.bad {
 		r.blocks = append(r.blocks, readBlock{k, reflect.ValueOf(to.Interface())})
 	}
-}
-
-// scratch returns a zero value of a type, which is used again.
-func (r *reader) scratch(t reflect.Type) reflect.Value {
-	v, ok := r.spare[t]
-	if !ok {
-		if r.spare == nil {
-			r.spare = map[reflect.Type]reflect.Value{}
-		}
-		v = reflect.New(t).Elem()
-		r.spare[t] = v
-	}
-	v.SetZero()
-	return v
 }

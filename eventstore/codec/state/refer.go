@@ -1,9 +1,12 @@
 package state
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"unsafe"
+
+	"consentledger/eventstore/intern"
 )
 
 // mostShared is how long a list is at most that is looked for among those that
@@ -153,10 +156,15 @@ func (k *kinds) pointer(made *kind) {
 	}
 }
 
-// face writes the number of the type that an interface holds, and the value; or
-// that of a value that was written before. An interface that holds a struct has a
-// pointer to it in its second word; [New] refuses types of which that is not so.
+// face writes how many bytes follow, the number of the type that an interface holds,
+// and the value; or the number of a value that was written before. Nothing in it is
+// the number of what stands outside, so that the same bytes always mean the same: all
+// that is read lately of the same bytes is one value in memory, whoever it is of.
+//
+// An interface that holds a struct has a pointer to it in its second word; [New]
+// refuses types of which that is not so.
 func (k *kinds) face(made *kind) {
+	lately := new(intern.Table[reflect.Value])
 	held := func(p unsafe.Pointer) (*kind, int) {
 		v := reflect.NewAt(made.typ, p).Elem().Elem()
 		if i, ok := k.number[v.Type()]; ok {
@@ -177,10 +185,14 @@ func (k *kinds) face(made *kind) {
 			w.number(0)
 			return
 		}
+		in := w.inside()
+		in.number(uint64(i))
+		x.write(in, value(p))
 		w.block(true, made, func() {
-			w.number(uint64(i))
-			x.write(w, value(p))
+			w.number(uint64(len(in.b)))
+			w.b = append(w.b, in.b...)
 		})
+		w.err = errors.Join(w.err, in.err)
 	}
 	made.read = func(r *reader, p unsafe.Pointer) {
 		to := reflect.NewAt(made.typ, p).Elem()
@@ -188,14 +200,12 @@ func (k *kinds) face(made *kind) {
 			return
 		}
 		r.block(true, made, to, func() {
-			i := r.number()
-			if r.bad = r.bad || i >= uint64(len(k.implement)) || !k.implement[i].typ.Implements(made.typ); r.bad {
-				return
+			text := r.bytes(r.number())
+			v, ok := lately.Of("", text, func() (reflect.Value, bool) { return k.readFace(made.typ, text) })
+			if r.bad = r.bad || !ok; !r.bad {
+				to.Set(v)
+				r.size += int(v.Elem().Type().Size()) / sharing
 			}
-			v := r.scratch(k.implement[i].typ)
-			k.implement[i].read(r, v.Addr().UnsafePointer())
-			to.Set(v) // a copy
-			r.size += int(v.Type().Size())
 		})
 	}
 	made.behind = func(s *sizes, p unsafe.Pointer) int {
@@ -210,8 +220,25 @@ func (k *kinds) face(made *kind) {
 		if x.behind != nil {
 			size += x.behind(s, value(p))
 		}
-		return size
+		return size / sharing
 	}
+}
+
+// sharing is how many hold what an interface holds, at the least that is usual.
+const sharing = 4
+
+// readFace reads what an interface of a type holds, from the bytes of nothing else.
+func (k *kinds) readFace(t reflect.Type, text []byte) (reflect.Value, bool) {
+	r := reader{all: text, rest: text}
+	i := r.number()
+	if r.bad || i >= uint64(len(k.implement)) || !k.implement[i].typ.Implements(t) {
+		return reflect.Value{}, false
+	}
+	v := reflect.New(k.implement[i].typ)
+	k.implement[i].read(&r, v.UnsafePointer())
+	held := reflect.New(t).Elem()
+	held.Set(v.Elem())
+	return held, !r.bad && len(r.rest) == 0
 }
 
 // sizes remembers what was counted last: a list that two fields share is counted

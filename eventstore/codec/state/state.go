@@ -13,7 +13,8 @@
 //
 // Zero fields take no room. Texts, ids, short lists and events that were written
 // before are named by a number, so that a history that says the same thing a
-// thousand times holds it once, in bytes and in memory.
+// thousand times holds it once, in bytes and in memory. Who reads values of many
+// histories holds an event that stands in all of them once.
 package state
 
 import (
@@ -66,8 +67,8 @@ func (c *Coder[T]) Shape() [32]byte { return c.shape }
 
 // Append appends v to b. It fails if an interface holds what was not listed.
 func (c *Coder[T]) Append(b []byte, v *T) ([]byte, error) {
-	w := writer{b: b, texts: map[string]int{}, raws: map[string]int{}, blocks: map[written]int{}}
-	c.root.write(&w, unsafe.Pointer(v))
+	w := newWriter(b)
+	c.root.write(w, unsafe.Pointer(v))
 	return w.b, w.err
 }
 
@@ -98,7 +99,7 @@ func (c *Coder[T]) Size(v *T) int {
 // were met.
 func (k *kinds) shapeOf(root *kind) [32]byte {
 	var text strings.Builder
-	fmt.Fprintf(&text, "state 1\nroot %v\n", root.typ)
+	fmt.Fprintf(&text, "state 2\nroot %v\n", root.typ)
 	for _, t := range k.met {
 		fmt.Fprintf(&text, "%v = %v", t, t.Kind())
 		switch t.Kind() {
