@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"consentledger/domain"
-	"consentledger/eventstore"
 	"consentledger/eventstore/vault"
 )
 
