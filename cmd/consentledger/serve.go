@@ -200,7 +200,7 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	crew.Go(func() {
 		for ctx.Err() == nil { // once a round has failed, the next one waits for more to write
 			if err := h.dir.ledger.KeepSnapshots(ctx); err != nil {
-				h.log.Warn("snapshots of long histories were not written; these are read from the log", "error", err)
+				h.log.Warn("snapshots of histories were not written; long ones are read from the log", "error", err)
 			}
 		}
 	})

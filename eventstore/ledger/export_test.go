@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 
@@ -36,6 +37,86 @@ func (l *Ledger) CheckSnapshots(ctx context.Context, stream domain.StreamID) err
 		return err
 	}
 	return alike(hot, foldOf(all, domain.Alone))
+}
+
+// CheckAnswers returns an error unless every request of a stream is found by its
+// receipt, even if all of them were to begin with the same bytes.
+func (l *Ledger) CheckAnswers(ctx context.Context, stream domain.StreamID) (requests int, err error) {
+	f, err := l.fold(ctx, stream)
+	if err != nil {
+		return 0, err
+	}
+	want := map[[16]byte]answer{}
+	for e, err := range l.readStream(ctx, stream) {
+		if err != nil {
+			return 0, err
+		}
+		a, again := want[e.Request.ID]
+		if !again {
+			a = answer{receiptOf(e.Envelope, e.Position, e.Event), e.Request.Digest}
+		}
+		a.receipt.Position = e.Position
+		want[e.Request.ID] = a
+	}
+	for id, want := range want {
+		same := make(answers, len(f.answered))
+		for i := range same {
+			same[i] = markOf(id)
+		}
+		for _, marks := range []answers{f.answered, same} {
+			got, ok, err := l.answer(ctx, stream, &fold{answered: marks}, id)
+			if err != nil || !ok || got != want {
+				return 0, fmt.Errorf("a request is answered by %+v, %v, %v, and was by %+v", got, ok, err, want)
+			}
+		}
+	}
+	_, ok, err := l.answer(ctx, stream, f, [16]byte{1})
+	if err != nil || ok {
+		return 0, fmt.Errorf("what nobody asked was answered: %v, %v", ok, err)
+	}
+	return len(want), nil
+}
+
+// CheckImpersonal returns an error if this process has something personal of a stream
+// in memory.
+func (l *Ledger) CheckImpersonal(stream domain.StreamID) error {
+	f, ok := l.folds.get(stream)
+	if !ok {
+		return errors.New("there is no fold in memory")
+	}
+	for ; f != nil; f = f.before {
+		if text := personalIn(reflect.ValueOf(f.subject)); text != "" {
+			return fmt.Errorf("%d bytes that are personal are in a fold of %d records", len(text), f.revision)
+		}
+	}
+	return nil
+}
+
+// personalIn returns a text that is personal and stands in a value.
+func personalIn(v reflect.Value) string {
+	switch v.Kind() {
+	case reflect.String:
+		if v.Type() == reflect.TypeFor[domain.Personal]() {
+			return v.String()
+		}
+	case reflect.Pointer, reflect.Interface:
+		if !v.IsNil() {
+			return personalIn(v.Elem())
+		}
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			if text := personalIn(v.Index(i)); text != "" {
+				return text
+			}
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if text := personalIn(v.Field(i)); text != "" {
+				return text
+			}
+		}
+	}
+	return ""
 }
 
 func foldOf(list []codec.Entry, own domain.Own) *fold {

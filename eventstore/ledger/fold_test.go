@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"consentledger/domain"
@@ -81,5 +82,51 @@ func TestTheCacheHoldsAllThatWasHeard(t *testing.T) {
 		if _, kept := early.get(ours); kept != tt.early {
 			t.Errorf("%s: a fold that was put down before is kept: %v, want %v", tt.name, kept, tt.early)
 		}
+	}
+}
+
+// TestWhoIsAMomentBehindIsToldWhatWasKnownThen asks the cache for what the fold of a
+// stream was some records ago.
+func TestWhoIsAMomentBehindIsToldWhatWasKnownThen(t *testing.T) {
+	c := newFolds(1<<24, nil, 0)
+	stream := func(i int) domain.StreamID {
+		return domain.SubjectStream("demo", fmt.Sprintf("%032x", i))
+	}
+	put := func(s domain.StreamID, r eventstore.Revision, at eventstore.Position) *fold {
+		f := newFold()
+		f.revision, f.position = r, at
+		c.put(s, f, at)
+		return f
+	}
+	ours := stream(0)
+	folds := map[eventstore.Position]*fold{}
+	for r, at := range []eventstore.Position{0, 1, 5, 6, 20} {
+		if at != 0 {
+			folds[at] = put(ours, eventstore.Revision(r), at)
+		}
+	}
+	for at, want := range map[eventstore.Position]*fold{1: folds[1], 4: folds[1], 5: folds[5], 19: folds[6], 20: folds[20], 99: folds[20]} {
+		if f, ok := c.until(ours, at); !ok || f != want {
+			t.Errorf("at %d: %+v, %v, want %+v", at, f, ok, want)
+		}
+	}
+
+	// Between two folds of which the later has more than one record more, nobody knows.
+	put(ours, 7, 30)
+	if f, ok := c.until(ours, 25); ok {
+		t.Errorf("between two records that nobody saw: %+v", f)
+	}
+
+	// What is long ago is forgotten.
+	put(ours, 8, 31)
+	for i := range mostBefore {
+		put(stream(1), eventstore.Revision(i+1), eventstore.Position(100+i))
+	}
+	if _, ok := c.until(ours, 30); !ok {
+		t.Error("a fold was forgotten too early")
+	}
+	put(stream(1), mostBefore+1, 100+mostBefore)
+	if f, ok := c.until(ours, 30); ok {
+		t.Errorf("it is kept for ever: %+v", f)
 	}
 }

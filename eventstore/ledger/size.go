@@ -8,7 +8,7 @@ import (
 )
 
 // defaultMemory is how many bytes of folds are kept in memory. A person of a dozen
-// records takes about ten kilobytes.
+// records takes about three kilobytes.
 const defaultMemory = 128 << 20
 
 // another is what streams fold to that are not a person's.

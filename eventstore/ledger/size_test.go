@@ -94,6 +94,9 @@ func TestTheCacheHoldsAboutAsManyBytesAsItCounts(t *testing.T) {
 		if took > 2*counted || counted > 2*took {
 			t.Errorf("%s: %d folds of %d records take %d bytes, counted as %d", tt.name, tt.folds, tt.size, took, counted)
 		}
+		if each := took / tt.folds; tt.size == 13 && each > 4<<10 {
+			t.Errorf("%s: a person of %d records takes %d bytes, want at most 4 KB", tt.name, tt.size, each)
+		}
 		t.Logf("%s: %d bytes, counted %d", tt.name, took/tt.folds, counted/tt.folds)
 		runtime.KeepAlive(&c)
 	}

@@ -295,6 +295,33 @@ func TestASnapshotHoldsNothingThatTheRecordsDoNot(t *testing.T) {
 	}
 }
 
+// TestEveryRequestIsAnsweredByItsRecord asks for what was answered, of a person who is
+// in memory and of one who is not.
+func TestEveryRequestIsAnsweredByItsRecord(t *testing.T) {
+	w := newWorld()
+	l := w.open(t)
+	begin(t, l)
+	w.live(t, l, 0, 40)
+	for _, l := range []*ledger.Ledger{l, w.open(t)} {
+		n, err := l.CheckAnswers(t.Context(), stream(t, l))
+		if err != nil || n < 40 {
+			t.Errorf("%d requests: %v", n, err)
+		}
+	}
+}
+
+// TestNobodysWordsAreInMemory: what was just said is remembered as it stands in the
+// record, where nothing of it is personal.
+func TestNobodysWordsAreInMemory(t *testing.T) {
+	w := newWorld()
+	l := w.open(t)
+	begin(t, l)
+	w.live(t, l, 0, 9)
+	if err := l.CheckImpersonal(stream(t, l)); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWhoIsErasedHasNoSnapshot(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)

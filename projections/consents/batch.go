@@ -413,6 +413,6 @@ func (p *person) keep() {
 		p.subject, p.folded = domain.Subject{}, false
 	}
 	if p.folded {
-		p.weight += 1000 * int(p.revision)
+		p.weight += factBytes * int(p.revision)
 	}
 }

@@ -121,8 +121,12 @@ func (p *person) load(tx *readmodel.Tx) error {
 // memory bounds the people kept in memory, in bytes.
 const memory = 48 << 20
 
-// newPeople returns a cache of those heard of last. A fact in a fold takes some
-// 1000 bytes with its event; a fold that the ledger holds is not kept here.
+// factBytes is about how many bytes a fact in a fold takes; its event lies in memory
+// once for all who said the same.
+const factBytes = 250
+
+// newPeople returns a cache of those heard of last. A fold that the ledger holds is not
+// kept here.
 func newPeople() generations.Map[key, *person] {
 	return generations.Map[key, *person]{Each: memory / 2, Weigh: func(_ key, p *person) int { return p.weight }}
 }

@@ -3,6 +3,7 @@ package state
 import (
 	"encoding/binary"
 	"reflect"
+	"unsafe"
 
 	"consentledger/eventstore/intern"
 )
@@ -13,13 +14,20 @@ type writer struct {
 	texts  map[string]int
 	raws   map[string]int
 	blocks map[written]int
+	held   map[place]int // the block of what an interface holds, by where it lies
 	before int64
 	err    error
 	in     *writer // of [writer.inside], used again
 }
 
+// A place is where a value of a kind lies in memory.
+type place struct {
+	kind *kind
+	at   unsafe.Pointer
+}
+
 func newWriter(b []byte) *writer {
-	return &writer{b: b, texts: map[string]int{}, raws: map[string]int{}, blocks: map[written]int{}}
+	return &writer{b: b, texts: map[string]int{}, raws: map[string]int{}, blocks: map[written]int{}, held: map[place]int{}}
 }
 
 // inside returns a writer of bytes that name nothing outside of them.
@@ -32,6 +40,7 @@ func (w *writer) inside() *writer {
 	clear(in.texts)
 	clear(in.raws)
 	clear(in.blocks)
+	clear(in.held)
 	return in
 }
 
@@ -73,9 +82,9 @@ func (w *writer) raw(b []byte) {
 }
 
 // block writes 1 and what write writes; or 2 more than the number of a block that
-// was written before, in the same bytes. So that the same bytes mean the same,
+// was written before, in the same bytes. It returns the number. So that the same bytes mean the same,
 // numbers do not count from those before the block.
-func (w *writer) block(shared bool, k *kind, write func()) {
+func (w *writer) block(shared bool, k *kind, write func()) int {
 	start, before := len(w.b), w.before
 	w.number(1)
 	if shared {
@@ -83,15 +92,17 @@ func (w *writer) block(shared bool, k *kind, write func()) {
 	}
 	write()
 	if !shared {
-		return
+		return 0
 	}
 	w.before = before
 	if i, known := w.blocks[written{k, string(w.b[start:])}]; known {
 		w.b = w.b[:start]
 		w.number(uint64(i) + 2)
-		return
+		return i
 	}
-	w.blocks[written{k, string(w.b[start:])}] = len(w.blocks)
+	i := len(w.blocks)
+	w.blocks[written{k, string(w.b[start:])}] = i
+	return i
 }
 
 // A reader reads what a writer wrote. Once it is bad all that it reads is zero.

@@ -185,10 +185,15 @@ func (k *kinds) face(made *kind) {
 			w.number(0)
 			return
 		}
+		here := place{x, value(p)}
+		if block, known := w.held[here]; known {
+			w.number(uint64(block) + 2)
+			return
+		}
 		in := w.inside()
 		in.number(uint64(i))
 		x.write(in, value(p))
-		w.block(true, made, func() {
+		w.held[here] = w.block(true, made, func() {
 			w.number(uint64(len(in.b)))
 			w.b = append(w.b, in.b...)
 		})

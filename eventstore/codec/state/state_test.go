@@ -208,3 +208,31 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestWhatManySaidIsHeldOnce reads values of several persons: an event that stands in
+// all of them is one in memory.
+func TestWhatManySaidIsHeldOnce(t *testing.T) {
+	c := coder()
+	text := "said by many"
+	items := []item{{purpose: text}}
+	var read []*whole
+	for i := range 2 {
+		v := whole{names: []string{strings.Repeat("x", i+1)}, more: &fact{at: int64(i), said: yes{items: items, text: text, id: [16]byte{9}}}}
+		b, err := c.Append(nil, &v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _, err := c.Read(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got, &v) {
+			t.Fatalf("%+v, want %+v", got, v)
+		}
+		read = append(read, got)
+	}
+	one, other := read[0].more.said.(yes), read[1].more.said.(yes)
+	if &one.items[0] != &other.items[0] {
+		t.Error("it is held twice")
+	}
+}
