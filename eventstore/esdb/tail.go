@@ -48,6 +48,7 @@ var (
 	errSilent = errors.New("the subscription was silent, though there is more")
 	errMoved  = errors.New("another node leads")
 	errOrder  = errors.New("the subscription went back")
+	errBegan  = errors.New("the subscription did not begin where it was told")
 )
 
 // subscribe opens a subscription behind a place, over a link over which that place
@@ -71,8 +72,10 @@ func (s *Store) subscribe(l *link, after place) (*tail, error) {
 	return t, nil
 }
 
-// receive keeps what comes until the subscription ends.
+// receive keeps what comes until the subscription ends, once it is sure that it
+// began behind a place.
 func (t *tail) receive(call streams.Streams_ReadClient, last place) {
+	sure := last.at == 0 // from the beginning nothing is left out
 	for {
 		r, err := call.Recv()
 		if err != nil {
@@ -88,6 +91,13 @@ func (t *tail) receive(call streams.Streams_ReadClient, last place) {
 			continue // a confirmation, a checkpoint, caught up: nothing that can be relied on
 		}
 
+		if !sure {
+			if err := t.began(last); err != nil {
+				t.finish(err)
+				return
+			}
+			sure = true
+		}
 		record, is, err := t.store.ourRecord(e)
 		at, bad := placeOf(e)
 		if err == nil {
@@ -105,6 +115,31 @@ func (t *tail) receive(call streams.Streams_ReadClient, last place) {
 			return
 		}
 	}
+}
+
+// began returns an error if the subscription, which has given its first event, may
+// have begun elsewhere than behind a place. The server leaves out the first event at
+// a position or after it, whichever that is. One that is there now was there then:
+// events that were taken away do not come back while a node runs.
+func (t *tail) began(after place) error {
+	o := t.store.ofAll(t.store.ours(), 1)
+	from(o, after.at)
+	ctx, cancel := context.WithTimeout(t.context, t.store.address.deadline)
+	defer cancel()
+	events, err := t.link.read(ctx, o)
+	if err != nil && !isOdd(err) {
+		return err
+	}
+	if len(events) > 0 {
+		if first, err := placeOf(events[0]); err == nil && first == after {
+			return nil
+		}
+	}
+
+	if _, err := t.store.confirm(t.context, after); err != nil {
+		return err
+	}
+	return errBegan // this node did not have it, and somebody has: it is asked anew
 }
 
 // keep adds a record once there is room.
