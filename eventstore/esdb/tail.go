@@ -60,7 +60,7 @@ func (s *Store) subscribe(l *link, after place) (*tail, error) {
 	o.CountOption = &streams.ReadReq_Options_Subscription{Subscription: &streams.ReadReq_Options_SubscriptionOptions{}}
 	o.UuidOption = structured
 	from(o, after.at)
-	call, err := l.streams.Read(t.context, &streams.ReadReq{Options: o})
+	call, err := l.streams.Read(t.context, &streams.ReadReq{Options: o}, frames)
 	if err != nil {
 		t.close()
 		return nil, readRefusal(err, nil)
@@ -77,8 +77,8 @@ func (s *Store) subscribe(l *link, after place) (*tail, error) {
 func (t *tail) receive(call streams.Streams_ReadClient, last place) {
 	sure := last.at == 0 // from the beginning nothing is left out
 	for {
-		r, err := call.Recv()
-		if err != nil {
+		var f frame
+		if err := call.RecvMsg(&f); err != nil {
 			means := readRefusal(err, call.Trailer())
 			if means.means == later {
 				t.store.drop(t.link, means.leader)
@@ -86,8 +86,12 @@ func (t *tail) receive(call streams.Streams_ReadClient, last place) {
 			t.finish(means)
 			return
 		}
-		e := r.GetEvent().GetEvent()
-		if e == nil {
+		e, is, err := f.event()
+		if err != nil {
+			t.finish(err)
+			return
+		}
+		if !is {
 			continue // a confirmation, a checkpoint, caught up: nothing that can be relied on
 		}
 
@@ -98,20 +102,16 @@ func (t *tail) receive(call streams.Streams_ReadClient, last place) {
 			}
 			sure = true
 		}
-		record, is, err := t.store.ourRecord(e)
-		at, bad := placeOf(e)
-		if err == nil {
-			err = bad
-		}
-		if err == nil && at.at <= last.at {
+		record, is, err := t.store.ourRecord(&e)
+		if err == nil && e.at <= last.at {
 			err = errOrder
 		}
 		if err != nil {
 			t.finish(err)
 			return
 		}
-		last = at
-		if is && !t.keep(arrival{record, at}) {
+		last = e.place()
+		if is && !t.keep(arrival{record, last}) {
 			return
 		}
 	}
@@ -130,10 +130,8 @@ func (t *tail) began(after place) error {
 	if err != nil && !isOdd(err) {
 		return err
 	}
-	if len(events) > 0 {
-		if first, err := placeOf(events[0]); err == nil && first == after {
-			return nil
-		}
+	if len(events) > 0 && events[0].place() == after {
+		return nil
 	}
 
 	if _, err := t.store.confirm(t.context, after); err != nil {
