@@ -41,7 +41,7 @@ stays open (batch), barriers, checks behind barriers and without, what a lone re
 the whole history is followed. The server is this program's own, in a process of its own; it keeps its
 records in memory, so nothing here says what a disk costs. What is compared is measured in turns.`,
 		Example: `  consentledger bench esdb
-  consentledger bench esdb --clients 64 --rounds 9 --for 1s -o json`,
+  consentledger bench esdb --clients 64 --rounds 5 --for 1s -o json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := b.valid(); err != nil {
@@ -53,8 +53,8 @@ records in memory, so nothing here says what a disk costs. What is compared is m
 	}
 	f := cmd.Flags()
 	f.IntSliceVar(&b.clients, "clients", []int{1, 64, 256}, "how many clients append, or ask, at once")
-	f.IntVar(&b.rounds, "rounds", 7, "how many slices a measurement has; the median is reported")
-	f.DurationVar(&b.slice, "for", time.Second, "how long a slice is")
+	f.IntVar(&b.rounds, "rounds", 15, "how many slices a measurement has; the median is reported")
+	f.DurationVar(&b.slice, "for", 300*time.Millisecond, "how long a slice is")
 	f.IntVar(&b.records, "records", 200_000, "how many records there are to follow")
 	f.DurationVar(&b.every, "barrier-every", 10*time.Millisecond, "the least time between two barriers that the server is asked for")
 	f.StringVar(&b.data, "data", "", "where the embedded store's directory is made, and removed again (default: the temporary directory)")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
@@ -24,6 +25,10 @@ type tail struct {
 	given place     // what was taken last
 	heard time.Time // when something was taken last, or a quorum was asked
 	owed  bool      // at the last look there was more in the store than came
+	had   int64     // frames, at the last look
+
+	frames  atomic.Int64 // that came, those that bring no record too
+	looking atomic.Bool  // it is being found out where the subscription began
 
 	mu     sync.Mutex
 	some   []arrival
@@ -86,6 +91,7 @@ func (t *tail) receive(call streams.Streams_ReadClient, last place) {
 			t.finish(means)
 			return
 		}
+		t.frames.Add(1)
 		e, is, err := f.event()
 		if err != nil {
 			t.finish(err)
@@ -122,6 +128,8 @@ func (t *tail) receive(call streams.Streams_ReadClient, last place) {
 // a position or after it, whichever that is. One that is there now was there then:
 // events that were taken away do not come back while a node runs.
 func (t *tail) began(after place) error {
+	t.looking.Store(true)
+	defer t.looking.Store(false)
 	o := t.store.ofAll(t.store.ours(), 1)
 	from(o, after.at)
 	ctx, cancel := context.WithTimeout(t.context, t.store.address.deadline)
@@ -269,8 +277,13 @@ func (t *tail) inVain(ctx context.Context) error {
 	return nil
 }
 
-// owes gives what is on its way the time until the next look.
+// owes gives what is on its way the time until the next look. While something comes,
+// be it checkpoints on the way through what is not ours, nothing is owed.
 func (t *tail) owes() error {
+	if n := t.frames.Load(); n != t.had || t.looking.Load() {
+		t.had, t.owed = n, false
+		return nil
+	}
 	if t.owed {
 		return fmt.Errorf("behind position %d: %w", t.given.at, errSilent)
 	}
