@@ -136,11 +136,14 @@ func (b *esdbBench) turns(ctx context.Context, part string, clients int, how str
 		}
 	}
 	for _, r := range ratios {
-		var each sample
-		for i, rate := range rates[r.of] {
-			each.add(rate / rates[r.to][i])
+		var byClock, byCPU sample
+		for i := range b.rounds {
+			byClock.add(rates[r.of][i] / rates[r.to][i])
+			byCPU.add((work[r.to][i] + theirs[r.to][i]) / (work[r.of][i] + theirs[r.of][i]))
 		}
-		b.report.add(part, clients, r.of+" to "+r.to, "ratio", "round by round", each...)
+		b.report.add(part, clients, r.of+" to "+r.to, "ratio", "of the rates, round by round", byClock...)
+		b.report.add(part, clients, r.of+" to "+r.to+", by CPU", "ratio",
+			"of what a second of CPU time does, here and at the server: other programs hardly change it", byCPU...)
 	}
 	return nil
 }

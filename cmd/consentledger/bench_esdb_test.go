@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 )
 
@@ -21,10 +22,16 @@ func esdbFigures(clients ...int) map[string]bool {
 	ratio := func(part string, clients int, names ...string) {
 		for _, name := range names {
 			want[fmt.Sprint(part, "/", clients, "/", name)] = true
+			want[fmt.Sprint(part, "/", clients, "/", name, ", by CPU")] = true
+		}
+	}
+	plain := func(part string, clients int, names ...string) {
+		for _, name := range names {
+			want[fmt.Sprint(part, "/", clients, "/", name)] = true
 		}
 	}
 	for _, n := range clients {
-		ratio("append", n, "embedded, synced", "embedded, synced, CPU")
+		plain("append", n, "embedded, synced", "embedded, synced, CPU")
 		way("append", n, "unary", "batch")
 		ratio("append", n, "batch to unary", "batch to embedded, synced", "unary to embedded, synced")
 		way("check", n, "barriers", "checks", "checks behind barriers")
@@ -32,7 +39,8 @@ func esdbFigures(clients ...int) map[string]bool {
 	}
 	way("lone check", 1, "read", "barrier, then read", "both at once")
 	ratio("lone check", 1, "both at once to barrier, then read", "both at once to read")
-	ratio("follow", 0, "embedded", "embedded, CPU", "esdb to embedded", "esdb to esdb, read all")
+	plain("follow", 0, "embedded", "embedded, CPU")
+	ratio("follow", 0, "esdb to embedded", "esdb to esdb, read all")
 	way("follow", 0, "esdb", "esdb, read all")
 	return want
 }
@@ -59,7 +67,7 @@ func TestBenchEsdbMeasuresEverything(t *testing.T) {
 			t.Errorf("%s is there twice, or nobody asked for it", name)
 		}
 		delete(missing, name)
-		if f.Min < 0 || f.Value <= 0 && f.Unit != "µs each" || f.Min > f.Value || f.Value > f.Max || f.Unit == "" || f.How == "" {
+		if f.Min < 0 || f.Value <= 0 && !strings.HasSuffix(f.Name, "CPU") && !strings.HasSuffix(f.Name, "server") || f.Min > f.Value || f.Value > f.Max || f.Unit == "" || f.How == "" {
 			t.Errorf("%+v", f)
 		}
 	}
