@@ -81,7 +81,7 @@ differ, and the same machine differs from minute to minute.`,
 		},
 	}
 	c.flags(cmd)
-	cmd.AddCommand(newBenchScale())
+	cmd.AddCommand(newBenchScale(), newBenchEsdb())
 	return cmd
 }
 

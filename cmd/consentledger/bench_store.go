@@ -40,11 +40,11 @@ func (b *bench) appendAlone(ctx context.Context) (err error) {
 		}
 		var rates sample
 		for range b.rounds {
-			rate, err := appendFor(ctx, db.Store(), writers, b.slice)
+			s, err := appendFor(ctx, db.Store(), writers, b.slice)
 			if err != nil {
 				return err
 			}
-			rates.add(rate)
+			rates.add(s.rate())
 		}
 		if err := stop(true); err != nil {
 			return err
@@ -54,28 +54,52 @@ func (b *bench) appendAlone(ctx context.Context) (err error) {
 	return nil
 }
 
-func appendFor(ctx context.Context, s eventstore.Store, writers int, long time.Duration) (float64, error) {
+// appendFor has writers append to s, each one record after the other.
+func appendFor(ctx context.Context, s eventstore.Store, writers int, long time.Duration) (stint, error) {
+	return repeat(ctx, writers, long, func() func(context.Context) error {
+		var stream eventstore.Stream
+		revision := eventstore.Revision(10)
+		return func(ctx context.Context) error {
+			if revision == 10 {
+				stream, revision = eventstore.Stream(fmt.Sprintf("subject-bench-%016x%016x", rand.Uint64(), rand.Uint64())), 0
+			}
+			_, err := s.Append(ctx, stream, revision, someRecord())
+			revision++
+			return err
+		}
+	})
+}
+
+// A stint is how often something was done, and how long that took.
+type stint struct {
+	done int
+	took time.Duration
+}
+
+func (s stint) rate() float64 { return float64(s.done) / s.took.Seconds() }
+
+// repeat has so many clients at once do something again and again, each what
+// newClient returned for it. The first error of each ends it.
+func repeat(ctx context.Context, clients int, long time.Duration, newClient func() func(context.Context) error) (stint, error) {
 	var crew sync.WaitGroup
-	var written atomic.Int64
-	failed := make(chan error, writers)
+	var done atomic.Int64
+	failed := make(chan error, clients)
 	begun := time.Now()
-	for range writers {
+	for range clients {
+		do := newClient()
 		crew.Go(func() {
 			for time.Since(begun) < long {
-				stream := eventstore.Stream(fmt.Sprintf("subject-bench-%016x%016x", rand.Uint64(), rand.Uint64()))
-				for revision := range eventstore.Revision(10) {
-					if _, err := s.Append(ctx, stream, revision, someRecord()); err != nil {
-						failed <- err
-						return
-					}
-					written.Add(1)
+				if err := do(ctx); err != nil {
+					failed <- err
+					return
 				}
+				done.Add(1)
 			}
 		})
 	}
 	crew.Wait()
 	close(failed)
-	return float64(written.Load()) / time.Since(begun).Seconds(), <-failed
+	return stint{int(done.Load()), time.Since(begun)}, <-failed
 }
 
 func someRecord() eventstore.Record {

@@ -20,6 +20,7 @@ type questions struct {
 	asked   uint64     // how many were asked
 	waiting []question // in their order
 	busy    bool       // somebody asks the server
+	lone    bool       // somebody asks it for himself: see [Store.ReadFresh]
 	next    time.Time  // when the server may be asked again
 }
 

@@ -11,10 +11,13 @@ import (
 	"consentledger/eventstore"
 )
 
-// Follow implements [eventstore.Store]. It outlasts nodes and connections. Before
-// it subscribes it reads the last record where it was, since a subscription begins
-// behind whatever is there now: if it is not the same, it ends with a
-// [*FaultError].
+// Follow implements [eventstore.Store]. It outlasts nodes and connections. What is
+// there and what comes arrive by one subscription, which is as fast as its reader.
+//
+// A subscription begins behind whatever is there now. So the last record is read
+// where it was before one is opened, and once more when its first event has come,
+// which is kept back until then: what is there afterwards was there when it began. If
+// it is not the same, Follow ends with a [*FaultError].
 //
 // A subscription that its follower leaves behind the last record it was given
 // stays open for a while: whoever follows from there next goes on with it.
@@ -76,32 +79,36 @@ func (f *follower) batch(ctx context.Context) ([]eventstore.Recorded, error) {
 	}
 }
 
-// subscribe reads what comes next, and subscribes to what comes behind it once
-// that is everything.
+// subscribe looks at the place behind which it goes on, and subscribes to what comes
+// behind it. It returns what it read on the way.
 func (f *follower) subscribe(ctx context.Context) ([]eventstore.Recorded, error) {
 	s := f.store
 	l, err := s.link(ctx)
 	if err != nil {
 		return nil, f.over(ctx, err)
 	}
-	page, end, more, err := s.pageAfter(ctx, f.next)
+	page, end, _, err := s.pageAfter(ctx, f.next)
 	if err != nil {
 		return page, f.over(ctx, err)
 	}
 	if err := f.reaches(ctx, len(page), end); err != nil {
 		return nil, f.over(ctx, err)
 	}
+	if end.at > 0 && end.id == [16]byte{} {
+		// Nothing begins there. It goes on behind what does.
+		if end, err = s.before(ctx, end.at); err != nil {
+			return nil, f.over(ctx, err)
+		}
+	}
+
 	f.next = end
 	if len(page) > 0 {
 		f.tries = 0
 		last := page[len(page)-1]
 		s.see(last.Position, last.ID)
 	}
-	if more || len(page) > 0 {
-		return page, nil
-	}
 	f.tail, err = s.subscribe(l, end)
-	return nil, f.over(ctx, err)
+	return page, f.over(ctx, err)
 }
 
 // reaches returns an error if the store ends before the place that the follower

@@ -16,30 +16,33 @@ import (
 // pageLength is how many events are read by one call.
 const pageLength = 512
 
-type raw = streams.ReadResp_ReadEvent_RecordedEvent
-
 // read makes a call that reads some events, and returns all of them. Its error is
 // a [refusal].
-func (l *link) read(ctx context.Context, o *streams.ReadReq_Options) (events []*raw, err error) {
+func (l *link) read(ctx context.Context, o *streams.ReadReq_Options) (events []raw, err error) {
 	call, cancel := l.call(ctx)
 	defer cancel()
 	o.UuidOption = structured
-	stream, err := l.streams.Read(call, &streams.ReadReq{Options: o})
+	stream, err := l.streams.Read(call, &streams.ReadReq{Options: o}, frames)
 	if err != nil {
 		return nil, timely(ctx, readRefusal(err, nil))
 	}
 	for {
-		r, err := stream.Recv()
-		switch {
-		case errors.Is(err, io.EOF):
+		var f frame
+		if err := stream.RecvMsg(&f); errors.Is(err, io.EOF) {
 			return events, nil
-		case err != nil:
+		} else if err != nil {
 			return nil, timely(ctx, readRefusal(err, stream.Trailer()))
-		case r.GetEvent() != nil:
-			events = append(events, r.GetEvent().GetEvent())
 		}
+
 		// What else comes, that there is no such stream among it, is said by there
 		// being no events.
+		e, is, err := f.event()
+		if err != nil {
+			return nil, readRefusal(err, nil)
+		}
+		if is {
+			events = append(events, e)
+		}
 	}
 }
 
@@ -48,7 +51,7 @@ var structured = &streams.ReadReq_Options_UUIDOption{Content: &streams.ReadReq_O
 // fetch makes a call that reads some events, again if it has no answer. What the
 // server makes nothing of it is asked once if it is odd: such as a position where
 // nothing begins.
-func (s *Store) fetch(ctx context.Context, odd bool, o *streams.ReadReq_Options) ([]*raw, error) {
+func (s *Store) fetch(ctx context.Context, odd bool, o *streams.ReadReq_Options) ([]raw, error) {
 	ctx, cancel := patient(ctx)
 	defer cancel()
 	for tries := 0; ; tries++ {
@@ -165,9 +168,10 @@ func (s *Store) streamPage(ctx context.Context, stream eventstore.Stream, after 
 		return nil, false, err
 	}
 
-	for i, e := range events {
+	for i := range events {
+		e := &events[i]
 		r, err := s.record(e)
-		if err == nil && e.GetStreamRevision() != from+uint64(i) {
+		if err == nil && e.revision != from+uint64(i) {
 			err = fmt.Errorf("stream %s has no record %d, though it has %d: it was deleted or limited by somebody", stream, from+uint64(i)+1, r.Revision)
 		}
 		if err != nil {
@@ -194,7 +198,7 @@ func (s *Store) standing(ctx context.Context, l *link, stream eventstore.Stream,
 	if len(events) == 0 {
 		return nil, 0, nil
 	}
-	length = eventstore.Revision(events[0].GetStreamRevision()) + 1
+	length = eventstore.Revision(events[0].revision) + 1
 	if length <= after {
 		return nil, length, nil
 	}
@@ -202,8 +206,8 @@ func (s *Store) standing(ctx context.Context, l *link, stream eventstore.Stream,
 	if err != nil {
 		return nil, 0, err
 	}
-	for _, e := range events {
-		r, err := s.record(e)
+	for i := range events {
+		r, err := s.record(&events[i])
 		if err != nil {
 			return nil, 0, s.broken(err)
 		}
@@ -218,7 +222,7 @@ func (s *Store) Head(ctx context.Context) (eventstore.Position, error) {
 	if err != nil || len(events) == 0 {
 		return 0, err
 	}
-	r, err := s.record(events[0])
+	r, err := s.record(&events[0])
 	if err != nil {
 		return 0, s.broken(err)
 	}

@@ -58,8 +58,9 @@ func (s *Store) readAt(ctx context.Context, positions []eventstore.Position) (fo
 		return nil, nil, err
 	}
 
-	for _, e := range events {
-		at := eventstore.Position(e.GetCommitPosition())
+	for i := range events {
+		e := &events[i]
+		at := e.at
 		for len(positions) > 0 && positions[0] < at {
 			positions = positions[1:]
 		}
@@ -83,9 +84,9 @@ func (s *Store) readOne(ctx context.Context, l *link, at eventstore.Position) (e
 	if isOdd(err) {
 		return eventstore.Recorded{}, false, nil
 	}
-	if err != nil || len(events) == 0 || eventstore.Position(events[0].GetCommitPosition()) != at {
+	if err != nil || len(events) == 0 || events[0].at != at {
 		return eventstore.Recorded{}, false, err
 	}
-	r, err := s.record(events[0])
+	r, err := s.record(&events[0])
 	return r, err == nil, err
 }

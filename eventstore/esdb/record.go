@@ -38,7 +38,8 @@ func (n note) append(b []byte) []byte {
 	b = append(b, `{"id":"`...)
 	b = append(n.ID.Append(b), '"')
 	if n.Of > 1 {
-		b = fmt.Appendf(b, `,"part":%d,"of":%d`, n.Part, n.Of)
+		b = strconv.AppendInt(append(b, `,"part":`...), int64(n.Part), 10)
+		b = strconv.AppendInt(append(b, `,"of":`...), int64(n.Of), 10)
 	}
 	return append(b, '}')
 }
@@ -172,31 +173,27 @@ func parseUUID(u *shared.UUID) (id [16]byte, err error) {
 func (s *Store) nameOf(stream eventstore.Stream) []byte { return []byte(s.prefix + string(stream)) }
 
 // record reads an event of one of our streams.
-func (s *Store) record(e *streams.ReadResp_ReadEvent_RecordedEvent) (eventstore.Recorded, error) {
-	stream, ours := strings.CutPrefix(string(e.GetStreamIdentifier().GetStreamName()), s.prefix)
+func (s *Store) record(e *raw) (eventstore.Recorded, error) {
+	stream, ours := strings.CutPrefix(string(e.stream), s.prefix)
 	r := eventstore.Recorded{
-		Record:   eventstore.Record{Type: e.GetMetadata()["type"], Data: e.GetData()},
+		Record:   eventstore.Record{Type: string(e.typ), Data: e.data},
 		Stream:   eventstore.Stream(stream),
-		Revision: eventstore.Revision(e.GetStreamRevision()) + 1,
-		Position: eventstore.Position(e.GetCommitPosition()),
+		Revision: eventstore.Revision(e.revision) + 1,
+		Position: e.at,
 	}
 	if !ours {
-		return r, fmt.Errorf("the server answers with an event of the stream %q, which is none of ours", e.GetStreamIdentifier().GetStreamName())
+		return r, fmt.Errorf("the server answers with an event of the stream %q, which is none of ours", e.stream)
 	}
 	if r.Type == "$streamDeleted" {
 		return r, fmt.Errorf("stream %s was deleted for good by somebody", stream)
 	}
-	id, err := parseUUID(e.GetId())
-	if err != nil {
-		return r, err
-	}
-	n, err := parseNote(e.GetCustomMetadata())
+	n, err := parseNote(e.note)
 	if err != nil {
 		return r, fmt.Errorf("record %d of stream %s was not written by a ledger: %w", r.Revision, stream, err)
 	}
 	r.ID = n.ID
-	if eventID(r.Stream, r.Revision, n, r.Type, r.Data) != id {
-		return r, fmt.Errorf("record %d of stream %s is not what was written there: its bytes do not fit its id %x", r.Revision, stream, id)
+	if eventID(r.Stream, r.Revision, n, r.Type, r.Data) != e.id {
+		return r, fmt.Errorf("record %d of stream %s is not what was written there: its bytes do not fit its id %x", r.Revision, stream, e.id)
 	}
 	return r, nil
 }

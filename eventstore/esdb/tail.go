@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
@@ -24,6 +25,10 @@ type tail struct {
 	given place     // what was taken last
 	heard time.Time // when something was taken last, or a quorum was asked
 	owed  bool      // at the last look there was more in the store than came
+	had   int64     // frames, at the last look
+
+	frames  atomic.Int64 // that came, those that bring no record too
+	looking atomic.Bool  // it is being found out where the subscription began
 
 	mu     sync.Mutex
 	some   []arrival
@@ -48,6 +53,7 @@ var (
 	errSilent = errors.New("the subscription was silent, though there is more")
 	errMoved  = errors.New("another node leads")
 	errOrder  = errors.New("the subscription went back")
+	errBegan  = errors.New("the subscription did not begin where it was told")
 )
 
 // subscribe opens a subscription behind a place, over a link over which that place
@@ -59,7 +65,7 @@ func (s *Store) subscribe(l *link, after place) (*tail, error) {
 	o.CountOption = &streams.ReadReq_Options_Subscription{Subscription: &streams.ReadReq_Options_SubscriptionOptions{}}
 	o.UuidOption = structured
 	from(o, after.at)
-	call, err := l.streams.Read(t.context, &streams.ReadReq{Options: o})
+	call, err := l.streams.Read(t.context, &streams.ReadReq{Options: o}, frames)
 	if err != nil {
 		t.close()
 		return nil, readRefusal(err, nil)
@@ -71,11 +77,13 @@ func (s *Store) subscribe(l *link, after place) (*tail, error) {
 	return t, nil
 }
 
-// receive keeps what comes until the subscription ends.
+// receive keeps what comes until the subscription ends, once it is sure that it
+// began behind a place.
 func (t *tail) receive(call streams.Streams_ReadClient, last place) {
+	sure := last.at == 0 // from the beginning nothing is left out
 	for {
-		r, err := call.Recv()
-		if err != nil {
+		var f frame
+		if err := call.RecvMsg(&f); err != nil {
 			means := readRefusal(err, call.Trailer())
 			if means.means == later {
 				t.store.drop(t.link, means.leader)
@@ -83,28 +91,61 @@ func (t *tail) receive(call streams.Streams_ReadClient, last place) {
 			t.finish(means)
 			return
 		}
-		e := r.GetEvent().GetEvent()
-		if e == nil {
+		t.frames.Add(1)
+		e, is, err := f.event()
+		if err != nil {
+			t.finish(err)
+			return
+		}
+		if !is {
 			continue // a confirmation, a checkpoint, caught up: nothing that can be relied on
 		}
 
-		record, is, err := t.store.ourRecord(e)
-		at, bad := placeOf(e)
-		if err == nil {
-			err = bad
+		if !sure {
+			if err := t.began(last); err != nil {
+				t.finish(err)
+				return
+			}
+			sure = true
 		}
-		if err == nil && at.at <= last.at {
+		record, is, err := t.store.ourRecord(&e)
+		if err == nil && e.at <= last.at {
 			err = errOrder
 		}
 		if err != nil {
 			t.finish(err)
 			return
 		}
-		last = at
-		if is && !t.keep(arrival{record, at}) {
+		last = e.place()
+		if is && !t.keep(arrival{record, last}) {
 			return
 		}
 	}
+}
+
+// began returns an error if the subscription, which has given its first event, may
+// have begun elsewhere than behind a place. The server leaves out the first event at
+// a position or after it, whichever that is. One that is there now was there then:
+// events that were taken away do not come back while a node runs.
+func (t *tail) began(after place) error {
+	t.looking.Store(true)
+	defer t.looking.Store(false)
+	o := t.store.ofAll(t.store.ours(), 1)
+	from(o, after.at)
+	ctx, cancel := context.WithTimeout(t.context, t.store.address.deadline)
+	defer cancel()
+	events, err := t.link.read(ctx, o)
+	if err != nil && !isOdd(err) {
+		return err
+	}
+	if len(events) > 0 && events[0].place() == after {
+		return nil
+	}
+
+	if _, err := t.store.confirm(t.context, after); err != nil {
+		return err
+	}
+	return errBegan // this node did not have it, and somebody has: it is asked anew
 }
 
 // keep adds a record once there is room.
@@ -236,8 +277,13 @@ func (t *tail) inVain(ctx context.Context) error {
 	return nil
 }
 
-// owes gives what is on its way the time until the next look.
+// owes gives what is on its way the time until the next look. While something comes,
+// be it checkpoints on the way through what is not ours, nothing is owed.
 func (t *tail) owes() error {
+	if n := t.frames.Load(); n != t.had || t.looking.Load() {
+		t.had, t.owed = n, false
+		return nil
+	}
 	if t.owed {
 		return fmt.Errorf("behind position %d: %w", t.given.at, errSilent)
 	}

@@ -321,3 +321,39 @@ func TestAScavengedPlaceIsTold(t *testing.T) {
 	}
 	t.Error("the follower went on from a place that is gone")
 }
+
+// TestAPlaceThatIsScavengedWhileItSubscribesIsTold takes the event that a follower
+// heard last away at the moment when the follower, which has just found it where it
+// was, subscribes behind it: the node leaves out the next one instead, and says nothing.
+func TestAPlaceThatIsScavengedWhileItSubscribesIsTold(t *testing.T) {
+	for _, k := range kinds {
+		t.Run(k.name, func(t *testing.T) {
+			leavesNothing(t)
+			server := serve(t, k.server)
+			s, other := open(t, addressOf(server), k.store), open(t, addressOf(server), esdb.Options{})
+			mustAppend(t, other, "a", 0, record(1, "one"))
+			last := mustAppend(t, other, "b", 0, record(2, "two"))
+
+			var happened atomic.Bool
+			server.SetFaults(esdbserver.Faults{Subscribing: func() {
+				if happened.Swap(true) {
+					return
+				}
+				mustAppend(t, other, "c", 0, record(3, "three"))
+				mustAppend(t, other, "d", 0, record(4, "four"))
+				server.Scavenge(func(stream string, _ int64) bool { return stream == "ledger.b" })
+			}})
+			ctx, cancel := within(t, time.Minute)
+			defer cancel()
+			for batch, err := range s.Follow(ctx, last) {
+				if _, is := errors.AsType[*esdb.FaultError](err); !is {
+					t.Errorf("it went on: %+v, %v", batch, err)
+				}
+				break
+			}
+			if !happened.Load() || s.Fault() == nil {
+				t.Errorf("scavenged: %t; the store holds %v", happened.Load(), s.Fault())
+			}
+		})
+	}
+}

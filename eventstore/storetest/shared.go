@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"sync"
 	"testing"
 
@@ -18,6 +19,8 @@ func RunShared(t *testing.T, open func(*testing.T) (here, there eventstore.Store
 		test   func(t *testing.T, here, there eventstore.Store)
 	}{
 		{"behind a barrier every read sees what was acknowledged before it", behindBarrier},
+		{"a fresh read yields what was acknowledged before it", freshRead},
+		{"no fresh read of many at once is too early", freshCrowd},
 		{"no barrier of many at once is too early", barrierCrowd},
 		{"of two that append on one revision one wins", twoWriters},
 		{"of two that append other bytes under one id one wins", twoVersions},
@@ -72,9 +75,68 @@ func behindBarrier(t *testing.T, here, there eventstore.Store) {
 	}
 }
 
-// barrierCrowd has writers there, and here many who ask what they know to be
-// acknowledged.
+// freshRead asks with every number of records that the reader may know, at a time
+// when nothing was appended since and when something was.
+func freshRead(t *testing.T, here, there eventstore.Store) {
+	const most = 12
+	for length := range eventstore.Revision(most) {
+		for known := range length + 1 {
+			if got := fresh(t, here, "a", known); len(got) != int(length-known) {
+				t.Fatalf("of %d records, %d of them known, it yields %d", length, known, len(got))
+			}
+		}
+		add(t, there, "a", length, rec(int(length)))
+		if got := fresh(t, here, "a", length); len(got) != 1 || got[0].Revision != length+1 {
+			t.Fatalf("record %d was acknowledged, and it yields %+v", length+1, got)
+		}
+		if got := fresh(t, there, "a", length+1); len(got) != 0 {
+			t.Fatalf("behind record %d, the last, it yields %+v", length+1, got)
+		}
+	}
+	if got := all(t, here, 0); len(got) != most {
+		t.Errorf("after all questions the store holds %d records, want %d", len(got), most)
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, err := range eventstore.ReadFresh(ctx, here, "a", most) {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("with a context that is done: %v", err)
+		}
+		return
+	}
+	t.Error("with a context that is done it says that nothing is there")
+}
+
+func fresh(t *testing.T, s eventstore.Store, name eventstore.Stream, after eventstore.Revision) (got []eventstore.Recorded) {
+	t.Helper()
+	for r, err := range eventstore.ReadFresh(t.Context(), s, name, after) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, r)
+	}
+	return got
+}
+
 func barrierCrowd(t *testing.T, here, there eventstore.Store) {
+	askCrowd(t, here, there, func(ctx context.Context, name eventstore.Stream, after eventstore.Revision) iter.Seq2[eventstore.Recorded, error] {
+		if err := here.Barrier(ctx); err != nil {
+			t.Error(err)
+		}
+		return here.ReadStream(ctx, name, after)
+	})
+}
+
+func freshCrowd(t *testing.T, here, there eventstore.Store) {
+	askCrowd(t, here, there, func(ctx context.Context, name eventstore.Stream, after eventstore.Revision) iter.Seq2[eventstore.Recorded, error] {
+		return eventstore.ReadFresh(ctx, here, name, after)
+	})
+}
+
+// askCrowd has writers there, and here many who ask what they know to be
+// acknowledged. They are told how many records there were.
+func askCrowd(t *testing.T, here, there eventstore.Store, ask func(context.Context, eventstore.Stream, eventstore.Revision) iter.Seq2[eventstore.Recorded, error]) {
 	const streams, askers, each, most = 4, 16, 15, 2000
 	var mu sync.Mutex
 	acknowledged := make([]eventstore.Revision, streams)
@@ -103,12 +165,8 @@ func barrierCrowd(t *testing.T, here, there eventstore.Store) {
 				mu.Lock()
 				want := acknowledged[n%streams]
 				mu.Unlock()
-				if err := here.Barrier(ctx); err != nil {
-					t.Error(err)
-					return
-				}
-				got := eventstore.Revision(0)
-				for r, err := range here.ReadStream(ctx, eventstore.Stream(fmt.Sprint("s", n%streams)), max(want, 1)-1) {
+				got := max(want, 1) - 1
+				for r, err := range ask(ctx, eventstore.Stream(fmt.Sprint("s", n%streams)), got) {
 					if err != nil {
 						t.Error(err)
 						return

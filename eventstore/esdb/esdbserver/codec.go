@@ -12,7 +12,8 @@ import (
 // library would answer one that cannot be decoded by itself, in its own words.
 type wire []byte
 
-// A codec passes wire on as it is, and leaves messages to the usual one.
+// A codec leaves requests as they are, has events written by hand, and other answers
+// by the usual codec.
 type codec struct{ usual encoding.CodecV2 }
 
 func newCodec() codec { return codec{usual: encoding.GetCodecV2("proto")} }
@@ -20,8 +21,8 @@ func newCodec() codec { return codec{usual: encoding.GetCodecV2("proto")} }
 func (codec) Name() string { return "proto" }
 
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
-	if w, ok := v.(wire); ok {
-		return mem.BufferSlice{mem.SliceBuffer(w)}, nil
+	if r, ok := v.(readResp); ok {
+		return r.encode(), nil
 	}
 	return c.usual.Marshal(v)
 }

@@ -3,6 +3,7 @@ package esdbserver
 import (
 	"strconv"
 
+	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -31,8 +32,33 @@ const (
 	streamName protowire.Number = 3
 )
 
-// appendReadResp appends the response that gives an event: found as itself, or
-// through a link, or a link that leads to nothing.
+// A readResp is the response that gives an event: found as itself, or through a
+// link, or a link that leads to nothing.
+type readResp struct {
+	found, link *record
+	text        bool // ids are text
+}
+
+// size is about how many bytes the response has, rather more than less.
+func (r readResp) size() int {
+	size := 64
+	for _, e := range []*record{r.found, r.link} {
+		if e != nil {
+			size += 192 + len(e.stream) + len(e.typ) + len(e.custom) + len(e.data)
+		}
+	}
+	return size
+}
+
+// encode returns the response as it travels, in a buffer that is used again.
+func (r readResp) encode() mem.BufferSlice {
+	pool := mem.DefaultBufferPool()
+	b := pool.Get(r.size())
+	*b = appendReadResp((*b)[:0], r.found, r.link, r.text)
+	return mem.BufferSlice{mem.NewBuffer(b, pool)}
+}
+
+// appendReadResp appends a [readResp].
 func appendReadResp(b []byte, found, link *record, text bool) []byte {
 	at := link
 	if link == nil {

@@ -21,6 +21,10 @@ type Faults struct {
 	// A real one waits 2 to 5 s.
 	Wait time.Duration
 
+	// Subscribing, if set, is called when somebody subscribes to the log, before
+	// the node looks what is at the position: another may change that just then.
+	Subscribing func()
+
 	// Silent subscriptions give nothing and do not end, as at a leader that
 	// was cut off.
 	Silent bool

@@ -28,15 +28,14 @@ func (f frames) send(r *streams.ReadResp) error { return f.stream.SendMsg(r) }
 // event sends an event; of a link that is followed, also what it points at, if
 // that can be read.
 func (f frames) event(r *record) error {
-	size := 160 + len(r.stream) + len(r.typ) + len(r.custom) + len(r.data)
 	if !f.resolve || r.typ != linkType {
-		return f.stream.SendMsg(wire(appendReadResp(make([]byte, 0, size), r, nil, f.text)))
+		return f.stream.SendMsg(readResp{found: r, text: f.text})
 	}
 	target, err := f.target(r)
 	if err != nil {
 		return err
 	}
-	return f.stream.SendMsg(wire(appendReadResp(make([]byte, 0, size), target, r, f.text)))
+	return f.stream.SendMsg(readResp{found: target, link: r, text: f.text})
 }
 
 // linkType is the type of an event that points at another: REVISION@STREAM.

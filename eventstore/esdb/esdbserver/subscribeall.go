@@ -8,6 +8,9 @@ import "errors"
 // The record at the position, or the first one behind it, is left out without
 // a look at what it is: whoever resumes must know that his is still there.
 func (r reading) subscribeAll(from int64, start, named bool) error {
+	if happens := r.node.current().Subscribing; happens != nil {
+		happens()
+	}
 	end, err := r.history.end(r.ctx())
 	if err != nil {
 		return err
