@@ -6,6 +6,15 @@ import (
 	"testing"
 )
 
+// myself is the file of this binary.
+func myself() string {
+	path, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	return path
+}
+
 // TestMain is what this binary does: it is one of several processes of a test, it
 // holds a real server to everything (see suite_test.go), or it runs the tests.
 func TestMain(m *testing.M) {

@@ -1,7 +1,6 @@
 package esdb_test
 
 import (
-	"bufio"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
@@ -441,7 +440,7 @@ func processes(t *testing.T, config clusterConfig) (commands string) {
 	if config.Users {
 		writeCertificate(t, dir)
 	}
-	core := exec.Command(os.Args[0])
+	core := exec.Command(myself())
 	core.Env = append(os.Environ(), roleVariable+"=core", dirVariable+"="+dir)
 	core.Stdout, core.Stderr = os.Stdout, os.Stderr
 	if err := core.Start(); err != nil {
@@ -506,7 +505,7 @@ func writeCommands(t *testing.T, dir, commands string, nodes int) {
 		}
 	}
 	role := func(role, number string) string {
-		return fmt.Sprintf("CONSENTLEDGER_ESDB= %s=%s %s='%s' %s=%s '%s'", roleVariable, role, dirVariable, dir, numberVariable, number, os.Args[0])
+		return fmt.Sprintf("CONSENTLEDGER_ESDB= %s=%s %s='%s' %s=%s '%s'", roleVariable, role, dirVariable, dir, numberVariable, number, myself())
 	}
 	for n := 1; n <= nodes; n++ {
 		file := fmt.Sprintf("'%s/node-%d.pid'", dir, n)
@@ -534,11 +533,4 @@ func freePorts(t testing.TB, n int) (all []string) {
 		all = append(all, l.Addr().String())
 	}
 	return all
-}
-
-// lines calls f with each line of r.
-func lines(r io.Reader, f func(string)) {
-	for s := bufio.NewScanner(r); s.Scan(); {
-		f(s.Text())
-	}
 }

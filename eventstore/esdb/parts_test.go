@@ -158,6 +158,14 @@ func recordedAnswers(t *testing.T, w *site) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	warnings, err := s.CheckRights(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.address.TLS() != nil && len(warnings) == 0 {
+		unrun("many questions are about deletions and metadata, for which this user has no rights, as it should be: ask as an administrator")
+		return
+	}
 	q := &askings{site: w, version: version, player: answers.Player{
 		Server:        func(bool) (string, error) { return host, nil },
 		Quiet:         350 * time.Millisecond,

@@ -165,7 +165,7 @@ func (p *parent) start(ctx context.Context, job processJob) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	cmd := exec.CommandContext(ctx, os.Args[0])
+	cmd := exec.CommandContext(ctx, myself())
 	cmd.Env = append(os.Environ(), roleVariable+"=process", jobVariable+"="+string(data))
 	var wrong strings.Builder
 	cmd.Stderr = &wrong

@@ -231,7 +231,7 @@ func (l *trial) ask(ctx context.Context, s *esdb.Store, dice *rand.Rand) {
 }
 
 func (l *trial) follow(s *esdb.Store, total int) (told []eventstore.Recorded) {
-	ctx, cancel := context.WithTimeout(l.ctx, 15*time.Minute)
+	ctx, cancel := context.WithTimeout(l.ctx, 25*time.Minute)
 	defer cancel()
 	for batch, err := range s.Follow(ctx, 0) {
 		if err != nil {

@@ -128,6 +128,10 @@ func runSuite() int {
 		fmt.Printf("-test.run %q: %v\n", only, err)
 		return 2
 	}
+	if !slices.ContainsFunc(suite, func(p part) bool { return wanted.MatchString(p.name) }) {
+		fmt.Printf("-test.run %q: no part is called so; there are %s\n", only, partNames())
+		return 2
+	}
 	connection := os.Getenv(serverVariable)
 	address, err := esdb.ParseAddress(connection)
 	if err != nil {
@@ -158,6 +162,14 @@ func runSuite() int {
 		}
 	}
 	return r.report()
+}
+
+func partNames() string {
+	var names []string
+	for _, p := range suite {
+		names = append(names, p.name)
+	}
+	return strings.Join(names, ", ")
 }
 
 func randomName() string {
@@ -193,7 +205,7 @@ func (r *runner) do(p part) *row {
 	if testing.Short() {
 		args = append(args, "-test.short")
 	}
-	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	cmd := exec.CommandContext(ctx, myself(), args...)
 	cmd.Env = append(os.Environ(), partVariable+"="+p.name, runVariable+"="+r.run, serverVariable+"="+r.connection)
 	cmd.WaitDelay = 5 * time.Second // processes of its own may hold its output open
 	var all bytes.Buffer
@@ -414,7 +426,7 @@ func writeForeign(t *testing.T, host string) {
 // prints.
 func runItself(t *testing.T, connection, commands string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.short")
+	cmd := exec.CommandContext(t.Context(), myself(), "-test.short")
 	cmd.Env = append(os.Environ(), serverVariable+"="+connection, chaosVariable+"="+commands)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
