@@ -29,6 +29,7 @@ type Address struct {
 	interval         time.Duration // between rounds of looking for the leader, at least
 	gossip           time.Duration // what a node has to answer the first questions
 
+	// dialer connects to a node; tests take the network away by it.
 	dialer func(ctx context.Context, host string) (net.Conn, error)
 }
 

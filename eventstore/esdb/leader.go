@@ -232,7 +232,7 @@ func (s *Store) drop(l *link, leader string) {
 // end ends a link. Nobody waits for its connection to end: a node that sleeps reads
 // nothing, and keeps whoever closes one for seconds.
 func (s *Store) end(l *link) {
-	if l == nil {
+	if l == nil || l.closed.Load() {
 		return
 	}
 	l.end()
