@@ -1,6 +1,7 @@
 package esdb
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -27,6 +28,9 @@ type Address struct {
 	deadline         time.Duration // of a single call
 	interval         time.Duration // between rounds of looking for the leader, at least
 	gossip           time.Duration // what a node has to answer the first questions
+
+	// dialer connects to a node; tests take the network away by it.
+	dialer func(ctx context.Context, host string) (net.Conn, error)
 }
 
 // String returns the nodes, without user and password.
@@ -68,6 +72,9 @@ func ParseAddress(s string) (*Address, error) {
 		deadline:         defaultDeadline,
 		interval:         time.Duration(c.DiscoveryInterval) * time.Millisecond,
 		gossip:           time.Duration(c.GossipTimeout) * time.Second,
+		dialer: func(ctx context.Context, host string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", host)
+		},
 	}
 	if c.Address != "" {
 		a.hosts = append(a.hosts, c.Address)

@@ -30,4 +30,10 @@
 // deleted or limited, and what was read once is read again. If it is not so,
 // history was changed by somebody: the store takes no more appends, names the
 // place by [Store.Fault], and can still be read.
+//
+// # How it is tested
+//
+// Against esdbserver, in this process and as processes that are killed and paused;
+// outages of minutes pass in time of their own. The test binary holds a real server
+// to the same: see docs/esdb.md.
 package esdb

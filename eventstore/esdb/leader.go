@@ -79,12 +79,17 @@ func (s *Store) find() {
 
 // found ends the search that began at a time, or reports that it goes on.
 func (s *Store) found(l *link, err error, began time.Time) bool {
+	var late *link // it was found when the store was closed already
+	defer func() {
+		if late != nil {
+			late.close()
+		}
+	}()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := s.life.Err() != nil
-	if out && l != nil {
-		l.close()
-		l = nil
+	if out {
+		l, late = nil, l
 	}
 	r, _ := errors.AsType[refusal](err)
 	if r.means == denied || r.means == invalid || r.means == shut && time.Since(began) > shutUntil {
@@ -175,6 +180,7 @@ func (s *Store) try(host string, long time.Duration) (l *link, named []string, e
 	defer cancel()
 	l, err = s.address.dial(ctx, host)
 	if err != nil {
+		s.end(l)
 		return nil, nil, readRefusal(err, nil)
 	}
 
@@ -190,7 +196,7 @@ func (s *Store) try(host string, long time.Duration) (l *link, named []string, e
 		s.asks.answer(began)
 		return l, nil, nil
 	}
-	l.close()
+	s.end(l)
 	if r, is := errors.AsType[refusal](err); is && r.leader != "" {
 		named = append([]string{r.leader}, named...)
 	}
@@ -213,14 +219,26 @@ func (s *Store) meet(ctx context.Context, l *link) []string {
 // that begins with the node that was named. It may be told twice.
 func (s *Store) drop(l *link, leader string) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.current == l {
 		s.current = nil
 		if leader != "" {
 			s.hint = leader
 		}
 	}
-	l.close()
+	s.mu.Unlock()
+	s.end(l)
+}
+
+// end ends a link. Nobody waits for its connection to end: a node that sleeps reads
+// nothing, and keeps whoever closes one for seconds.
+func (s *Store) end(l *link) {
+	if l == nil || l.closed.Load() {
+		return
+	}
+	l.end()
+	if !s.spawn(l.close) {
+		l.close()
+	}
 }
 
 // isCurrent reports whether reads that begin now use l.

@@ -246,19 +246,6 @@ func TestAStoreOutlastsItsServer(t *testing.T) {
 	reach(t, told, 2)
 }
 
-// TestASilentSubscriptionIsLeft: nothing comes, and nothing ends.
-func TestASilentSubscriptionIsLeft(t *testing.T) {
-	leavesNothing(t)
-	server := serve(t, esdbserver.Options{})
-	s := open(t, addressOf(server), esdb.Options{})
-	told := count(t, s)
-	mustAppend(t, s, "a", 0, record(1, "one"))
-	reach(t, told, 1)
-	server.SetFaults(esdbserver.Faults{Silent: true})
-	mustAppend(t, s, "a", 1, record(2, "two"))
-	reach(t, told, 2)
-}
-
 // TestOrdinaryEndsOfASubscriptionAreNone ends it in each way that is no fault.
 func TestOrdinaryEndsOfASubscriptionAreNone(t *testing.T) {
 	leavesNothing(t)

@@ -37,11 +37,14 @@ type link struct {
 	end     context.CancelFunc
 
 	appending pipe // appends on their way through the one long call
+
+	closed atomic.Bool // somebody closes its connection
 }
 
 var errOnce = errors.New("the connection ended; it is made anew from the beginning")
 
-// dial returns a link on which the node has said what it can do.
+// dial returns a link on which the node has said what it can do, or why it has not:
+// then too a link is to be closed, unless it is nil.
 func (a *Address) dial(ctx context.Context, host string) (*link, error) {
 	l := &link{host: host}
 	var dialed atomic.Bool
@@ -59,7 +62,7 @@ func (a *Address) dial(ctx context.Context, host string) (*link, error) {
 			if dialed.Swap(true) {
 				return nil, errOnce
 			}
-			return new(net.Dialer).DialContext(ctx, "tcp", to)
+			return a.dialer(ctx, to)
 		}),
 	}
 	if a.keepAlive > 0 {
@@ -78,11 +81,7 @@ func (a *Address) dial(ctx context.Context, host string) (*link, error) {
 	}
 	l.conn, l.streams = conn, streams.NewStreamsClient(conn)
 	l.context, l.end = context.WithCancel(context.Background())
-	if err := l.ask(ctx); err != nil {
-		l.close()
-		return nil, err
-	}
-	return l, nil
+	return l, l.ask(ctx)
 }
 
 // basic is a user and password as they are sent, on TLS only.
@@ -165,10 +164,13 @@ func (l *link) watch() {
 // alive reports whether l was not closed.
 func (l *link) alive() bool { return l.context.Err() == nil }
 
-// close ends all calls on l.
+// close ends all calls on l at once, and then its connection, which takes seconds if
+// the other end does not read.
 func (l *link) close() {
 	l.end()
-	_ = l.conn.Close() // it was closed already
+	if !l.closed.Swap(true) {
+		_ = l.conn.Close()
+	}
 }
 
 // call returns a context for one call on l, which ends with l.

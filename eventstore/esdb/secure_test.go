@@ -26,6 +26,19 @@ import (
 // that.
 func certificate(t testing.TB) (pair tls.Certificate, file string) {
 	t.Helper()
+	dir := t.TempDir()
+	writeCertificate(t, dir)
+	file = filepath.Join(dir, "cert.pem")
+	pair, err := tls.LoadX509KeyPair(file, filepath.Join(dir, "key.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pair, file
+}
+
+// writeCertificate writes cert.pem, its own authority, and key.pem.
+func writeCertificate(t testing.TB, dir string) {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -39,11 +52,18 @@ func certificate(t testing.TB) (pair tls.Certificate, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file = filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
+	for name, block := range map[string]*pem.Block{
+		"cert.pem": {Type: "CERTIFICATE", Bytes: der},
+		"key.pem":  {Type: "PRIVATE KEY", Bytes: secret},
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 var ledgerRights = esdbserver.Rights{Append: true, ReadStream: true, ReadAll: true}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -27,7 +28,13 @@ type somebody struct {
 
 func anybody(t testing.TB, s *esdbserver.Server) somebody {
 	t.Helper()
-	conn, err := grpc.NewClient(s.Addr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	return anybodyBy(t, s.Addr(), tcp)
+}
+
+// anybodyBy is anybody whose connections are made by dial.
+func anybodyBy(t testing.TB, host string, dial func(context.Context, string) (net.Conn, error)) somebody {
+	t.Helper()
+	conn, err := grpc.NewClient("passthrough:///"+host, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(dial))
 	if err != nil {
 		t.Fatal(err)
 	}

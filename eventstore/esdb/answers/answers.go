@@ -57,9 +57,9 @@ type Status struct {
 	Details string `json:"details"`
 }
 
-// asked says whether the line is a question with an answer, and not a
+// Asks says whether the line is a question with an answer, and not a
 // preparation or a note.
-func (l *Line) asked() bool { return l.Kind == "" }
+func (l *Line) Asks() bool { return l.Kind == "" }
 
 // Load reads a table, one line of JSON a step, also compressed. An empty path
 // is the table that is built in.

@@ -1,6 +1,7 @@
 package answers
 
 import (
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -22,6 +23,18 @@ type Player struct {
 
 	// Patience is how long an answer may take that was recorded as one.
 	Patience time.Duration
+
+	// TLS, if set, is what connections are secured with.
+	TLS *tls.Config
+
+	// Authorization is sent with every call that was recorded without one.
+	Authorization string
+
+	// Prefix, if set, is put before the names of streams and taken out of what
+	// comes back, and events get other ids, so that a table can be played to a
+	// server that others use, and again with another prefix. It is to be such as
+	// stands in no name of theirs. Reads of all streams are not helped by it.
+	Prefix string
 }
 
 // A Result is what came of one case.
@@ -34,27 +47,33 @@ type Result struct {
 // error is one of the table or the server, not a difference.
 func (p *Player) Play(lines []*Line) ([]Result, error) {
 	var results []Result
+	for _, s := range Scenarios(lines) {
+		scenario, err := p.scenario(s)
+		results = append(results, scenario...)
+		if err != nil {
+			return results, err
+		}
+	}
+	return results, nil
+}
+
+// Scenarios returns the lines of each scenario of a table, of those that ask
+// anything. What a foreign client sent is no scenario.
+func Scenarios(lines []*Line) (all [][]*Line) {
 	for len(lines) > 0 {
 		n := 1
 		for n < len(lines) && lines[n].Scenario == lines[0].Scenario {
 			n++
 		}
-		if lines[0].Scenario != "" { // what a foreign client sent is no scenario
-			scenario, err := p.scenario(lines[:n])
-			if err != nil {
-				return results, err
-			}
-			results = append(results, scenario...)
+		if lines[0].Scenario != "" && slices.ContainsFunc(lines[:n], (*Line).Asks) {
+			all = append(all, lines[:n])
 		}
 		lines = lines[n:]
 	}
-	return results, nil
+	return all
 }
 
 func (p *Player) scenario(lines []*Line) ([]Result, error) {
-	if !slices.ContainsFunc(lines, func(l *Line) bool { return l.asked() }) {
-		return nil, nil
-	}
 	address, err := p.Server(lines[0].Fresh)
 	if err != nil {
 		return nil, err
@@ -63,14 +82,20 @@ func (p *Player) scenario(lines []*Line) ([]Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &scenario{player: p, caller: newCaller(address), bound: newBindings(port), open: map[string]*call{}}
+	s := &scenario{
+		player: p,
+		caller: newCaller(address, p.TLS),
+		bound:  newBindings(port),
+		names:  newDisguise(p.Prefix),
+		open:   map[string]*call{},
+	}
 	defer s.caller.close()
 	defer s.cancelAll()
 
 	var results []Result
 	for _, l := range lines {
 		switch {
-		case l.asked():
+		case l.Asks():
 			diff, err := s.ask(l)
 			if err != nil {
 				diff = err.Error()
@@ -93,6 +118,7 @@ type scenario struct {
 	player *Player
 	caller *caller
 	bound  *bindings
+	names  *disguise
 	open   map[string]*call
 }
 
@@ -126,11 +152,11 @@ func (s *scenario) ask(l *Line) (string, error) {
 			return join(diff, err.Error()), nil
 		}
 		delete(s.open, l.Call)
-		return join(diff, differentEnd(l, end)), nil
+		return join(diff, differentEnd(l, s.plainEnd(end))), nil
 	case l.Open:
 		s.open[l.Call] = o
 	default:
-		o.cancel()
+		defer o.cancel()
 	}
 	select {
 	case end := <-o.ended:
@@ -152,7 +178,7 @@ func (s *scenario) begin(l *Line) (*call, error) {
 		if err != nil {
 			return nil, err
 		}
-		if o, err = s.caller.start(route, metadata(l.Metadata)); err != nil {
+		if o, err = s.caller.start(route, s.metadata(l.Metadata)); err != nil {
 			return nil, err
 		}
 	}
@@ -182,14 +208,20 @@ func (s *scenario) messages(route string, raw json.RawMessage) ([][]byte, error)
 	if request, err = s.bound.filled(request); err != nil {
 		return nil, err
 	}
-	return encode(route, request)
+	return encode(route, s.names.out(request))
 }
 
 // metadata fills in what the table does not spell out.
-func metadata(m map[string]string) map[string]string {
+func (s *scenario) metadata(m map[string]string) map[string]string {
 	filled := map[string]string{}
+	if s.player.Authorization != "" {
+		filled["authorization"] = s.player.Authorization
+	}
 	for key, value := range m {
 		if key == "authorization" && strings.HasPrefix(value, "Basic, of") {
+			if s.player.Authorization != "" {
+				continue
+			}
 			value = "Basic " + base64.StdEncoding.EncodeToString([]byte("admin:changeit"))
 		}
 		filled[key] = value
@@ -220,6 +252,7 @@ func (s *scenario) compare(l *Line, route string, frames [][]byte) (string, erro
 		if err != nil {
 			return "", fmt.Errorf("frame %d: %w", i, err)
 		}
+		response, _ = s.names.in(response).(map[string]any)
 		var got any = response
 		if l.Brief {
 			got = brief(response)
@@ -236,6 +269,15 @@ func (s *scenario) compare(l *Line, route string, frames [][]byte) (string, erro
 		return fmt.Sprintf("frame %d: nothing came instead of %v", len(frames), l.Responses[len(frames)]), nil
 	}
 	return "", nil
+}
+
+// plainEnd takes the disguise from how a call ended.
+func (s *scenario) plainEnd(e ending) ending {
+	e.details = s.names.text(e.details)
+	for key, value := range e.trailers {
+		e.trailers[key] = s.names.text(value)
+	}
+	return e
 }
 
 func differentEnd(l *Line, got ending) string {
@@ -340,13 +382,13 @@ func (s *scenario) do(method string, requests ...any) error {
 	if err != nil {
 		return err
 	}
-	o, err := s.caller.start(route, nil)
+	o, err := s.caller.start(route, s.metadata(nil))
 	if err != nil {
 		return err
 	}
 	defer o.cancel()
 	for _, request := range requests {
-		messages, err := encode(route, request)
+		messages, err := encode(route, s.names.out(request))
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -19,15 +21,33 @@ import (
 type caller struct {
 	base   string
 	client *http.Client
+
+	life  context.Context // of all its calls
+	end   context.CancelFunc
+	calls sync.WaitGroup
 }
 
-func newCaller(address string) *caller {
+func newCaller(address string, secure *tls.Config) *caller {
 	transport := &http.Transport{DisableCompression: true, Protocols: &http.Protocols{}}
-	transport.Protocols.SetUnencryptedHTTP2(true)
-	return &caller{base: "http://" + address, client: &http.Client{Transport: transport}}
+	base := "http://" + address
+	if secure != nil {
+		transport.TLSClientConfig = secure.Clone()
+		transport.Protocols.SetHTTP2(true)
+		base = "https://" + address
+	} else {
+		transport.Protocols.SetUnencryptedHTTP2(true)
+	}
+	c := &caller{base: base, client: &http.Client{Transport: transport}}
+	c.life, c.end = context.WithCancel(context.Background())
+	return c
 }
 
-func (c *caller) close() { c.client.CloseIdleConnections() }
+// close cancels all calls, and returns when none is left.
+func (c *caller) close() {
+	c.end()
+	c.calls.Wait()
+	c.client.CloseIdleConnections()
+}
 
 // An ending is how a call ended.
 type ending struct {
@@ -50,7 +70,7 @@ type call struct {
 
 // start begins a call.
 func (c *caller) start(path string, metadata map[string]string) (*call, error) {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(c.life)
 	r, w := io.Pipe()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+path, r)
 	if err != nil {
@@ -62,9 +82,12 @@ func (c *caller) start(path string, metadata map[string]string) (*call, error) {
 		request.Header.Set(key, value)
 	}
 
+	// The HTTP library does not look at ctx while it waits for more of a request.
+	context.AfterFunc(ctx, func() { _ = w.CloseWithError(context.Canceled) })
+
 	o := &call{path: path, requests: w, cancel: cancel, frames: make(chan []byte, 4096), ended: make(chan ending, 1),
 		encoding: metadata["grpc-encoding"]}
-	go o.run(c.client, request)
+	c.calls.Go(func() { o.run(c.client, request) })
 	return o, nil
 }
 

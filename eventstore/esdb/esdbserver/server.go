@@ -164,6 +164,10 @@ func (s *Server) Addr() string {
 // Close ends all calls and returns when none is left.
 func (s *Server) Close() { s.grpc.Stop() }
 
+// Advertise makes gossip name an address: see [Options]. It is called before a
+// node of the cluster serves.
+func (s *Server) Advertise(address string) { s.options.Advertise = address }
+
 // readable returns how many records this node's readers see. The caller holds
 // the engine's mu.
 func (s *Server) readable() int {
