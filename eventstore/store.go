@@ -1,6 +1,6 @@
 // Package eventstore keeps records in order and forgets none.
 //
-// It knows bytes and order, not consents. Its backends (embedded, esdb,
+// It knows bytes and order, not consents. Its backends (embedded, esdb, postgres,
 // memory) are told apart by nothing but speed: storetest holds all of them to
 // the comments on [Store].
 package eventstore

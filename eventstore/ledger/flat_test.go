@@ -137,7 +137,7 @@ func TestWhatIsDoneStaysTheSameAsHistoriesGrow(t *testing.T) {
 	} {
 		few, many := short[name], long[name]
 		t.Logf("%s: %+v, of a long history %+v", name, few, many)
-		if os.Getenv(onServer) != "" {
+		if os.Getenv(on) != "" {
 			few.allocations, many.allocations = 0, 0 // those of the server are among them
 		}
 		if many.records > few.records+most.records || many.rows > few.rows+most.rows ||

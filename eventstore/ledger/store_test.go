@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -20,94 +21,138 @@ import (
 	"consentledger/eventstore/esdb"
 	"consentledger/eventstore/esdb/esdbserver"
 	"consentledger/eventstore/memory"
+	"consentledger/eventstore/postgres"
+	"consentledger/eventstore/postgres/pgserver"
 )
 
-// onServer makes the tests of this package keep their worlds' records on a server
-// that speaks EventStoreDB's protocol, each world in streams of its own: on the one
-// that serverVariable names, or on one in this process.
+// on makes the tests of this package keep their worlds' records elsewhere, each
+// world's apart: "esdb" is a server that speaks EventStoreDB's protocol, the one that
+// serverVariable names or one in this process; "postgres" is a PostgreSQL server.
 const (
-	onServer       = "CONSENTLEDGER_TEST_ON_ESDB"
+	on             = "CONSENTLEDGER_TEST_ON"
 	serverVariable = "CONSENTLEDGER_ESDB"
 )
 
-// newStore returns an empty store: one in memory, but see [onServer].
+// newStore returns an empty store: one in memory, but see [on]. It is open for as
+// long as the process lives.
 var newStore = func() eventstore.Store { return new(memory.Store) }
 
 // withoutWorld are the tests that have none, and so nothing to do with a server.
-const withoutWorld = "^Test(EveryCrashPoint|TheCrashTestCanFail|AnOptOutReachesEverybody|NothingFromBefore|TheCacheHolds|WhomAnOptOut|AllOnEventStoreDB|AFoldHasTheShape|EveryEventFoldsTheSame)"
+const withoutWorld = "EveryCrashPoint|TheCrashTestCanFail|AnOptOutReachesEverybody|NothingFromBefore|TheCacheHolds|WhomAnOptOut|AllOn|" +
+	"AFoldHasTheShape|EveryEventFoldsTheSame|NoProcessBelieves|ABarrierIsShared|NobodyWaitsForEver"
 
 func TestMain(m *testing.M) {
-	switch {
-	case os.Getenv(onServer) != "":
-		os.Exit(runOn(m, os.Getenv(serverVariable)))
+	switch where := os.Getenv(on); {
+	case where == "esdb":
+		os.Exit(runOn(m, onEventStoreDB))
+	case where == "postgres":
+		os.Exit(runOn(m, onPostgres))
 	case os.Getenv(serverVariable) != "":
 		os.Exit(runOnServer())
 	}
 	os.Exit(m.Run())
 }
 
-// runOn runs the tests on the server that a connection string names; empty: on one
-// in this process.
-func runOn(m *testing.M, connection string) int {
-	if connection == "" {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			panic(err)
-		}
-		server := esdbserver.New(esdbserver.Options{})
-		go func() { _ = server.Serve(l) }()
-		defer server.Close()
-		connection = "esdb://" + server.Addr() + "?tls=false"
-	}
-	address, err := esdb.ParseAddress(connection)
+// runOn runs the tests on stores that open opens, each of a name of its own.
+func runOn(m *testing.M, begin func() (open func(name string) (store, error), stop func(), err error)) int {
+	open, stop, err := begin()
 	if err != nil {
 		fmt.Println(err)
 		return 2
 	}
-	w := &worlds{address: address, run: strings.ToLower(rand.Text()[:8])}
+	defer stop()
+	w := &worlds{open: open, run: strings.ToLower(rand.Text()[:8])}
 	newStore = w.next
 	code := m.Run()
 	w.close()
-	fmt.Printf("%d worlds, each in streams that begin with ledger-%s-\n", w.count, w.run)
-	if w.count == 0 {
+	fmt.Printf("%d worlds, each by a name that begins with ledger-%s\n", len(w.stores), w.run)
+	if len(w.stores) == 0 {
 		fmt.Println("no test has asked for a store")
 		return 1
 	}
 	return code
 }
 
+// A store can be closed.
+type store interface {
+	eventstore.Store
+	io.Closer
+}
+
 // Worlds are the stores that tests have asked for.
 type worlds struct {
-	address *esdb.Address
-	run     string // what the names of all have in common
+	open func(name string) (store, error)
+	run  string // what the names of all have in common
 
-	mu    sync.Mutex
-	count int
-	open  []*esdb.Store
+	mu     sync.Mutex
+	stores []store
 }
 
 // next opens an empty store, for as long as the process lives.
 func (w *worlds) next() eventstore.Store {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.count++
-	s, err := esdb.Open(w.address, esdb.Options{Name: fmt.Sprintf("ledger-%s-%d", w.run, w.count), BarrierEvery: time.Millisecond})
+	s, err := w.open(fmt.Sprintf("ledger-%s-%d", w.run, len(w.stores)))
 	if err != nil {
 		panic(err)
 	}
-	w.open = append(w.open, s)
+	w.stores = append(w.stores, s)
 	return s
 }
 
 func (w *worlds) close() {
-	for _, s := range w.open {
+	for _, s := range w.stores {
 		_ = s.Close() // nobody is left who could care
 	}
 }
 
-// onServerArgs are how the tests are run on a server.
-func onServerArgs() []string {
-	args := []string{"-test.count=1", "-test.v", "-test.skip=" + withoutWorld}
+func onEventStoreDB() (open func(name string) (store, error), stop func(), err error) {
+	connection, stop := os.Getenv(serverVariable), func() {}
+	if connection == "" {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, nil, err
+		}
+		server := esdbserver.New(esdbserver.Options{})
+		go func() { _ = server.Serve(l) }()
+		connection, stop = "esdb://"+server.Addr()+"?tls=false", server.Close
+	}
+	address, err := esdb.ParseAddress(connection)
+	return func(name string) (store, error) {
+		return esdb.Open(address, esdb.Options{Name: name, BarrierEvery: time.Millisecond})
+	}, stop, err
+}
+
+func onPostgres() (open func(name string) (store, error), stop func(), err error) {
+	bin, err := pgserver.Find()
+	if err != nil {
+		return nil, nil, err
+	}
+	dir, err := os.MkdirTemp("", "pg")
+	if err == nil {
+		err = os.Chmod(dir, 0o755) // PostgreSQL's user looks into it
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	settings := []string{"max_connections = 2000", "shared_buffers = 256MB"}
+	server, err := pgserver.Make(context.Background(), bin, filepath.Join(dir, "one"), settings...)
+	if err != nil {
+		return nil, nil, err
+	}
+	stop = func() {
+		_ = server.Stop(context.Background(), true) // it goes with the process
+		_ = os.RemoveAll(dir)
+	}
+	address, err := postgres.ParseAddress(server.Address("postgres"))
+	return func(name string) (store, error) {
+		return postgres.Open(address, postgres.Options{Name: strings.ReplaceAll(name, "-", "_"), Readers: 2})
+	}, stop, err
+}
+
+// onServerArgs are how the tests are run on a server, without those of some names.
+func onServerArgs(but string) []string {
+	args := []string{"-test.count=1", "-test.v", "-test.skip=^Test(" + withoutWorld + but + ")"}
 	if testing.Short() {
 		args = append(args, "-test.short")
 	}
@@ -116,9 +161,16 @@ func onServerArgs() []string {
 
 // TestAllOnEventStoreDB runs the tests of this package once more, over
 // [esdb.Store].
-func TestAllOnEventStoreDB(t *testing.T) {
-	cmd := exec.CommandContext(t.Context(), os.Args[0], onServerArgs()...)
-	cmd.Env = append(os.Environ(), onServer+"=1")
+func TestAllOnEventStoreDB(t *testing.T) { allOn(t, "esdb", "") }
+
+// TestAllOnPostgres runs the tests of this package once more, over
+// [postgres.Store]. What is kept beside the log is the same on any store, and the
+// test of it appends thousands of records one by one, each of which is synced.
+func TestAllOnPostgres(t *testing.T) { allOn(t, "postgres", "|MarksOfAnotherLog") }
+
+func allOn(t *testing.T, where, but string) {
+	cmd := exec.CommandContext(t.Context(), os.Args[0], onServerArgs(but)...)
+	cmd.Env = append(os.Environ(), on+"="+where)
 	out, err := cmd.CombinedOutput()
 	if ran, failed := tell(out); err != nil || len(failed) > 0 || ran < 50 {
 		t.Fatalf("of %d tests %q failed: %v\n%s", ran, failed, err, out)
@@ -145,12 +197,12 @@ func runOnServer() int {
 	flag.Parse()
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	defer cancel()
-	args := onServerArgs()
+	args := onServerArgs("")
 	if only := flag.Lookup("test.run").Value.String(); only != "" {
 		args = append(args, "-test.run="+only)
 	}
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
-	cmd.Env = append(os.Environ(), onServer+"=1")
+	cmd.Env = append(os.Environ(), on+"=esdb")
 	var all bytes.Buffer
 	cmd.Stdout = io.MultiWriter(&all, os.Stdout)
 	cmd.Stderr = cmd.Stdout

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +13,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"consentledger/eventstore/postgres/pgserver"
 )
 
 // A peer is what people would use instead of a ledger, for the one thing that it
@@ -28,34 +28,17 @@ type peer interface {
 
 // Postgres is a PostgreSQL server with a table of events, loaded by its own
 // pgbench: synchronous commit, one INSERT a transaction, a unique id.
-type Postgres struct {
-	bin string // where its programs are
-	dir string
-	as  []string // the command that runs another as whom PostgreSQL takes; empty: we are
-}
+type Postgres struct{ server *pgserver.Server }
 
 // OpenPostgres makes a server below dir, by the programs in bin. It listens on a
 // socket in dir only.
 func OpenPostgres(ctx context.Context, bin, dir string) (_ *Postgres, err error) {
-	p := &Postgres{bin: bin, dir: dir}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	server, err := pgserver.Make(ctx, bin, dir, "max_connections = 300", "shared_buffers = 256MB")
+	if err != nil {
 		return nil, err
 	}
-	if os.Geteuid() == 0 {
-		// PostgreSQL does not run as root; Debian's package makes it a user.
-		p.as = []string{"setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"}
-		if text, err := exec.CommandContext(ctx, "chown", "postgres", dir).CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("PostgreSQL does not run as root, and there is no user postgres: %s", text)
-		}
-	}
-	if err := p.run(ctx, "initdb", "-D", p.data(), "-A", "trust", "-U", "bench"); err != nil {
-		return nil, err
-	}
-	options := fmt.Sprintf("-c listen_addresses='' -c unix_socket_directories='%s' -c max_connections=300 -c shared_buffers=256MB", dir)
-	if err := p.run(ctx, "pg_ctl", "-D", p.data(), "-w", "-l", filepath.Join(dir, "log"), "-o", options, "start"); err != nil {
-		return nil, err
-	}
-	if err := p.run(ctx, "psql", "-h", dir, "-U", "bench", "-d", "postgres", "-v", "ON_ERROR_STOP=1", "-c", eventTable); err != nil {
+	p := &Postgres{server}
+	if _, err := server.SQL(ctx, "postgres", eventTable); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
 	return p, os.WriteFile(p.script(), []byte(insertEvent), 0o644)
@@ -72,40 +55,13 @@ INSERT INTO events (id, stream, type, data) VALUES (gen_random_uuid(), 'subject-
 	'{"act":"agree-popup","locale":"en","purposes":["personalisation"],"details":{"device":"Pixel 7","ip":"203.0.113.9","screen":"welcome"},"source":"smartkey/android"}');
 `
 
-func (p *Postgres) data() string   { return filepath.Join(p.dir, "data") }
-func (p *Postgres) script() string { return filepath.Join(p.dir, "insert.sql") }
-
-func (p *Postgres) run(ctx context.Context, program string, args ...string) error {
-	_, err := p.output(ctx, program, args...)
-	return err
-}
-
-func (p *Postgres) output(ctx context.Context, program string, args ...string) (string, error) {
-	line := append(slices.Concat(p.as, []string{filepath.Join(p.bin, program)}), args...)
-	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
-	cmd.Dir = p.dir
-
-	said, err := os.CreateTemp("", "consentledger-bench-")
-	if err != nil {
-		return "", err
-	}
-	defer os.Remove(said.Name())
-	defer said.Close()
-	cmd.Stdout, cmd.Stderr = said, said // a file: the server that pg_ctl starts holds it open
-
-	err = cmd.Run()
-	text, bad := os.ReadFile(said.Name())
-	if err != nil {
-		err = fmt.Errorf("%s: %w: %.500s", program, err, text)
-	}
-	return string(text), errors.Join(err, bad)
-}
+func (p *Postgres) script() string { return filepath.Join(p.server.Dir(), "insert.sql") }
 
 func (p *Postgres) name() string { return "PostgreSQL, a table of events" }
 
 func (p *Postgres) slice(ctx context.Context, clients int, long time.Duration) (Slice, error) {
 	seconds := max(1, int(long.Seconds()))
-	text, err := p.output(ctx, "pgbench", "-n", "-M", "prepared", "-h", p.dir, "-U", "bench", "-c", strconv.Itoa(clients), "-j", "2",
+	text, err := p.server.Run(ctx, "pgbench", "-n", "-M", "prepared", "-h", p.server.Dir(), "-U", "bench", "-c", strconv.Itoa(clients), "-j", "2",
 		"-T", strconv.Itoa(seconds), "-f", p.script(), "postgres")
 	if err != nil {
 		return Slice{}, err
@@ -120,7 +76,7 @@ func (p *Postgres) slice(ctx context.Context, clients int, long time.Duration) (
 }
 
 func (p *Postgres) close() error {
-	return p.run(context.Background(), "pg_ctl", "-D", p.data(), "-m", "fast", "-w", "stop")
+	return p.server.Stop(context.Background(), false)
 }
 
 // JetStream is a NATS server in this process, whose stream has one replica and

@@ -22,6 +22,7 @@ var closed = map[string][]string{
 	"eventstore/memory":   {"domain"},
 	"eventstore/embedded": {"domain"},
 	"eventstore/esdb":     {"domain"},
+	"eventstore/postgres": {"domain"},
 	"eventstore/vault":    {"domain"},
 	"eventstore/blobs":    {"domain"},
 	"projections":         {"eventstore/memory", "eventstore/embedded"},

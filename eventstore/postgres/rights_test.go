@@ -1,0 +1,190 @@
+package postgres_test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"consentledger/eventstore"
+	"consentledger/eventstore/postgres"
+	"consentledger/eventstore/postgres/pgserver"
+	"consentledger/eventstore/postgres/pgserver/pgservertest"
+)
+
+// TestRights has the user lack one right after the other, and does each time what
+// the error says.
+func TestRights(t *testing.T) {
+	server := pgservertest.Serve(t)
+	sql(t, server, "CREATE ROLE ledger LOGIN; CREATE ROLE owner")
+	address := fmt.Sprintf("host=%s user=ledger dbname=postgres", server.Dir())
+	ready := func() error {
+		s := open(t, address, postgres.Options{})
+		defer s.Close()
+		return s.Ready(within(t, time.Minute))
+	}
+	says(t, ready(), "the user ledger may not make it", `GRANT CREATE ON DATABASE "postgres" TO "ledger"`)
+
+	// The schema is made by somebody else, who owns it.
+	schema, err := postgres.Schema("consentledger")
+	check(t, "schema", err)
+	sql(t, server, "GRANT CREATE ON DATABASE postgres TO owner; SET ROLE owner;"+schema)
+	err = ready()
+	says(t, err, "lacks rights", "GRANT USAGE ON SCHEMA")
+	_, grants, _ := strings.Cut(err.Error(), "as the owner of the schema, ")
+	all := strings.Split(strings.TrimRight(grants, ")"), "; ")
+	if len(all) != 7 {
+		t.Errorf("it wants %q", all)
+	}
+	for _, grant := range all {
+		says(t, ready(), grant)
+		sql(t, server, "SET ROLE owner; "+grant)
+	}
+	s := open(t, address, postgres.Options{})
+	add(t, s, 0)
+	for _, change := range []string{"DELETE FROM", "TRUNCATE", "ALTER TABLE"} {
+		_, err := server.SQL(t.Context(), "postgres", "SET ROLE ledger; "+change+" consentledger.records_v1"+map[bool]string{true: " DISABLE TRIGGER ALL"}[change == "ALTER TABLE"])
+		says(t, err, "ERROR") // who only has these rights cannot
+	}
+
+	// A right that is taken away from a store that is open.
+	sql(t, server, "REVOKE INSERT ON consentledger.records_v1 FROM ledger")
+	_, err = s.Append(within(t, time.Minute), "a", 1, numbered(1))
+	says(t, err, "permission denied")
+	_, err = s.Append(within(t, time.Minute), "a", 1, numbered(1))
+	says(t, err, `GRANT INSERT ON "consentledger".records_v1 TO "ledger"`)
+	sql(t, server, "GRANT INSERT ON consentledger.records_v1 TO ledger")
+	add(t, s, 1)
+
+	// One who may make a schema makes it.
+	sql(t, server, "GRANT CREATE ON DATABASE postgres TO ledger")
+	add(t, open(t, address, postgres.Options{Name: "other"}), 0)
+}
+
+// TestUnfit has servers that may lose what they acknowledge, or cannot keep it.
+func TestUnfit(t *testing.T) {
+	server := pgservertest.Serve(t)
+	s := open(t, server.Address("postgres"), postgres.Options{})
+	add(t, s, 0)
+	for _, tt := range []struct{ setting, says string }{
+		{"fsync = off", "set fsync = on"},
+		{"full_page_writes = off", "set full_page_writes = on"},
+	} {
+		check(t, "set", server.Set(tt.setting))
+		check(t, "reload", server.Reload(t.Context()))
+		name, _, _ := strings.Cut(tt.setting, " ")
+		for sql(t, server, "SHOW "+name) != "off" {
+			time.Sleep(20 * time.Millisecond)
+		}
+		says(t, open(t, server.Address("postgres"), postgres.Options{}).Ready(within(t, time.Minute)), tt.says)
+		says(t, s.Barrier(within(t, time.Minute)), tt.says) // also on a connection that is there already
+		check(t, "set", server.Set(name+" = on"))
+		check(t, "reload", server.Reload(t.Context()))
+		for sql(t, server, "SHOW "+name) != "on" {
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	check(t, "set", server.Set("full_page_writes = off"))
+	check(t, "reload", server.Reload(t.Context()))
+	check(t, "ready", open(t, server.Address("postgres"), postgres.Options{WholePages: true}).Ready(within(t, time.Minute)))
+	check(t, "set", server.Set("full_page_writes = on"))
+	check(t, "reload", server.Reload(t.Context()))
+
+	sql(t, server, "ALTER DATABASE postgres SET default_transaction_read_only = on")
+	says(t, open(t, server.Address("postgres"), postgres.Options{}).Ready(within(t, time.Second)), "it is read-only")
+	_, err := server.SQL(t.Context(), "template1", "ALTER DATABASE postgres RESET default_transaction_read_only")
+	check(t, "reset", err)
+
+	sql(t, server, "CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0")
+	says(t, open(t, server.Address("latin"), postgres.Options{}).Ready(within(t, time.Minute)), "the encoding LATIN1", "needs UTF8")
+	says(t, open(t, server.Address("nowhere"), postgres.Options{}).Ready(within(t, time.Minute)), `database "nowhere" does not exist`)
+
+	sql(t, server, "ALTER TABLE consentledger.records_v1 SET UNLOGGED")
+	says(t, open(t, server.Address("postgres"), postgres.Options{}).Ready(within(t, time.Minute)), "SET LOGGED")
+	sql(t, server, "ALTER TABLE consentledger.records_v1 SET LOGGED; UPDATE consentledger.store_v1 SET format = 2")
+	says(t, open(t, server.Address("postgres"), postgres.Options{}).Ready(within(t, time.Minute)), "made by a newer one")
+
+	standby := pgservertest.Standby(t, server)
+	says(t, open(t, standby.Address("postgres"), postgres.Options{}).Ready(within(t, time.Second)), "it is a standby")
+}
+
+// bouncer starts a PgBouncer before a server, until t ends.
+func bouncer(t *testing.T, server *pgserver.Server, mode string) (address string) {
+	t.Helper()
+	path, err := exec.LookPath("pgbouncer")
+	if err != nil {
+		path = "/usr/sbin/pgbouncer"
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("PgBouncer is not on this machine; on Debian: apt-get install pgbouncer: %v", err)
+	}
+	dir := filepath.Join(server.Dir(), "bouncer-"+mode)
+	_, err = server.Run(t.Context(), "/bin/mkdir", dir)
+	check(t, "make", err)
+	config := fmt.Sprintf(`[databases]
+* = host=%s user=bench
+[pgbouncer]
+listen_port = 6432
+unix_socket_dir = %s
+auth_type = any
+pool_mode = %s
+pidfile = %s/pid
+logfile = %s/log
+`, server.Dir(), dir, mode, dir, dir)
+	file := filepath.Join(server.Dir(), "bouncer-"+mode+".ini")
+	check(t, "write", os.WriteFile(file, []byte(config), 0o644))
+	_, err = server.Run(t.Context(), path, "-d", file)
+	check(t, "pgbouncer", err)
+	t.Cleanup(func() {
+		pid, err := os.ReadFile(filepath.Join(dir, "pid"))
+		if err == nil {
+			_ = exec.Command("kill", strings.TrimSpace(string(pid))).Run()
+		}
+	})
+	for range 500 {
+		if c, err := net.Dial("unix", filepath.Join(dir, ".s.PGSQL.6432")); err == nil {
+			c.Close()
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return fmt.Sprintf("host=%s port=6432 user=bench dbname=postgres", dir)
+}
+
+func TestPgBouncer(t *testing.T) {
+	server := pgservertest.Serve(t)
+	t.Run("session", func(t *testing.T) {
+		leavesNothing(t)
+		address := bouncer(t, server, "session")
+		s, other := open(t, address, postgres.Options{}), open(t, address, postgres.Options{})
+		for n := range 10 {
+			add(t, s, n)
+			check(t, "barrier", other.Barrier(within(t, time.Minute)))
+			if head, err := other.Head(within(t, time.Minute)); err != nil || head != eventstore.Position(n+1) {
+				t.Errorf("the head is %d, %v, want %d", head, err, n+1)
+			}
+		}
+		n := 0
+		for batch, err := range other.Follow(within(t, time.Minute), 0) {
+			check(t, "follow", err)
+			if n += len(batch); n == 11 {
+				break
+			}
+			if n == 10 {
+				add(t, s, 10)
+			}
+		}
+	})
+	for _, mode := range []string{"transaction", "statement"} {
+		t.Run(mode, func(t *testing.T) {
+			s := open(t, bouncer(t, server, mode), postgres.Options{})
+			says(t, s.Ready(within(t, time.Minute)), "pool_mode = session")
+			_, err := s.Append(within(t, time.Minute), "b", 0, numbered(50))
+			says(t, err, "pool_mode = session", "nothing was written")
+		})
+	}
+}
