@@ -61,6 +61,11 @@ type Request struct {
 	OnBehalfOf string
 	FromApp    bool // it came through a door for apps
 
+	// Traceparent says in which trace the event was made, in the form of W3C Trace
+	// Context, or is a text that says nothing; empty: the event has none. It is not
+	// recorded, and two requests that differ in it alone are the same.
+	Traceparent string
+
 	Signed  *Signature // nil: not signed
 	Group   []byte     // what other apps are to be told too, see [GroupRole]; nil: nothing
 	Command domain.Command
