@@ -142,6 +142,7 @@ func parseBinary(app domain.AppName, header map[string][]string, data []byte, id
 		return ledger.Request{}, err
 	}
 	r.Raw, r.Former = otherNames(r, header)
+	r.Traceparent = one(header, attributePrefix+traceparent)
 	return r, nil
 }
 

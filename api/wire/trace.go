@@ -1,29 +1,17 @@
 package wire
 
-import (
-	"strings"
+import "consentledger/eventstore/ledger"
 
-	"consentledger/eventstore/ledger"
-)
-
-// Traceparent returns in which trace a message was sent, as its sender wrote it,
-// which may be no trace at all; empty: nothing says. The header of the message
-// comes first, in any case: it is of the last hop, and the attribute of the event,
-// which is in a header too in binary mode, is of where the event was made.
+// Traceparents returns in which trace a message was sent, and in which its event was
+// made if that is another, as its sender wrote them, which may be no traces at all;
+// empty: nothing says. The message's header comes first, in any case: it is of the
+// last hop, and what the event says is of where it was made. Alone that is both.
 //
 // A header that has two values says nothing.
-func Traceparent(header map[string][]string, req ledger.Request) string {
-	event := req.Traceparent
-	for name, values := range header {
-		if len(values) != 1 {
-			continue
-		}
-		switch {
-		case strings.EqualFold(name, traceparent):
-			return values[0]
-		case strings.EqualFold(name, "ce-"+traceparent):
-			event = values[0]
-		}
+func Traceparents(header map[string][]string, req ledger.Request) (sent, made string) {
+	sent, made = one(header, traceparent), req.Traceparent
+	if sent == "" || sent == made {
+		return made, ""
 	}
-	return event
+	return sent, made
 }

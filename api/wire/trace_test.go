@@ -59,21 +59,39 @@ func TestNoTraceRefusesAnOptOut(t *testing.T) {
 	}
 }
 
-func TestABinaryEventSaysItsTraceInAHeader(t *testing.T) {
-	for _, name := range []string{"traceparent", "Traceparent", "TRACEPARENT", "ce-traceparent", "Ce-Traceparent"} {
-		header := map[string][]string{name: {aTrace}, "Content-Type": {"application/json"}}
-		if got := Traceparent(header, ledger.Request{}); got != aTrace {
-			t.Errorf("%s: %q", name, got)
+func TestAMessageSaysItsTraceInAHeader(t *testing.T) {
+	another := strings.Replace(aTrace, "0af7", "0af8", 1)
+	made := ledger.Request{Traceparent: another}
+	for _, c := range []struct {
+		name       string
+		header     map[string][]string
+		req        ledger.Request
+		sent, made string
+	}{
+		{"as W3C writes it", map[string][]string{"traceparent": {aTrace}}, ledger.Request{}, aTrace, ""},
+		{"as Go writes it", map[string][]string{"Traceparent": {aTrace}}, ledger.Request{}, aTrace, ""},
+		{"in capitals", map[string][]string{"TRACEPARENT": {aTrace}}, ledger.Request{}, aTrace, ""},
+		{"both, in structured mode", map[string][]string{"traceparent": {aTrace}}, made, aTrace, another},
+		{"both, and they are one", map[string][]string{"traceparent": {another}}, made, another, ""},
+		{"the event alone", nil, made, another, ""},
+		{"a header without a value", map[string][]string{"traceparent": nil}, made, another, ""},
+		{"a header with two", map[string][]string{"traceparent": {aTrace, aTrace}}, made, another, ""},
+		{"nothing", map[string][]string{"nats-msg-id": {"1"}}, ledger.Request{}, "", ""},
+	} {
+		if sent, made := Traceparents(c.header, c.req); sent != c.sent || made != c.made {
+			t.Errorf("%s: sent in %q, made in %q", c.name, sent, made)
 		}
 	}
-	another := strings.Replace(aTrace, "0af7", "0af8", 1)
-	header := map[string][]string{"ce-traceparent": {another}, "traceparent": {aTrace}}
-	if got := Traceparent(header, ledger.Request{Traceparent: another}); got != aTrace {
-		t.Errorf("the message was sent in %s, not in %q", aTrace, got)
-	}
-	for _, header := range []map[string][]string{nil, {"traceparent": nil}, {"traceparent": {aTrace, another}}} {
-		if got := Traceparent(header, ledger.Request{Traceparent: another}); got != another {
-			t.Errorf("%v: %q", header, got)
+}
+
+func TestABinaryEventSaysItsTraceInAHeader(t *testing.T) {
+	for _, name := range []string{"ce-traceparent", "Ce-Traceparent", "CE-TRACEPARENT"} {
+		header := map[string][]string{
+			"ce-specversion": {"1.0"}, "ce-id": {"1"}, "ce-source": {"s"}, "ce-type": {"consent.withdrawn"}, "ce-subject": {"user-1"}, name: {aTrace},
+		}
+		got, err := ParseBinary("smartkey", header, []byte(`{"all":true}`), "")
+		if err != nil || got.Traceparent != aTrace {
+			t.Errorf("%s: %q, %v", name, got.Traceparent, err)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
+	"consentledger/eventstore/tracing"
 )
 
 // A feed reads the store once for all who follow the log. It keeps the newest
@@ -30,6 +31,8 @@ type feed struct {
 	folds *folds
 	lead  chan struct{} // holds a token of whoever reads for all
 	most  int           // about how many bytes of data are kept
+
+	traces *tracing.Traces // nil: nothing is traced
 
 	mu     sync.Mutex
 	chunks []stretch           // the newest of the log; none changes but the last, which grows
@@ -168,10 +171,21 @@ func (f *feed) read(ctx context.Context, end eventstore.Position) error {
 	records, err := f.batch(ctx, end)
 	for len(records) > 0 {
 		s := decode(records)
+		f.trace(s.records)
 		f.folds.hear(s, f.keep)
 		records = records[len(s.records):]
 	}
 	return err
+}
+
+// trace tells of records that were traced, before anybody follows them.
+func (f *feed) trace(records []eventstore.Recorded) {
+	if !f.traces.On() {
+		return
+	}
+	for _, r := range records {
+		f.traces.Heard(r.ID)
+	}
 }
 
 // keep adds a stretch to what is kept, drops what is too old, and wakes who waits.
