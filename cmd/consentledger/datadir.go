@@ -40,12 +40,12 @@ type dataDir struct {
 // openDataDir opens the directory at path, which must be for the given use,
 // and makes it if create is set.
 func openDataDir(ctx context.Context, path, use string, create bool) (*dataDir, error) {
-	return openDataDirOn(ctx, nil, path, use, create)
+	return openDataDirOn(ctx, nil, path, use, create, measured{})
 }
 
 // openDataDirOn is openDataDir with the files of the store on a file system; nil:
-// the real disk, as all else is.
-func openDataDirOn(ctx context.Context, files vfs.FS, path, use string, create bool) (_ *dataDir, err error) {
+// the real disk, as all else is. What happens in it is measured.
+func openDataDirOn(ctx context.Context, files vfs.FS, path, use string, create bool, m measured) (_ *dataDir, err error) {
 	room, err := embedded.RoomAt(vfs.Default, path)
 	if err == nil {
 		err = room.Full(room.Needed())
@@ -91,7 +91,7 @@ func openDataDirOn(ctx context.Context, files vfs.FS, path, use string, create b
 			return nil, err
 		}
 	}
-	if d.db, err = embedded.Open(filepath.Join(path, "store"), embedded.Options{FS: files}); err != nil {
+	if d.db, err = embedded.Open(filepath.Join(path, "store"), embedded.Options{FS: files, Synced: m.synced}); err != nil {
 		return nil, err
 	}
 	if d.vault, err = vault.Open(ctx, d.db.Rows(), keys); err != nil {
@@ -99,7 +99,7 @@ func openDataDirOn(ctx context.Context, files vfs.FS, path, use string, create b
 	}
 	d.blobs = blobs.New(d.db.Rows())
 	d.brake = &brake{Joint: d.db.Store()}
-	if d.ledger, err = ledger.Open(ctx, ledger.Config{Store: d.brake, Vault: d.vault, Rows: d.db.Rows(), Blobs: d.blobs, Now: now}); err != nil {
+	if d.ledger, err = ledger.Open(ctx, ledger.Config{Store: d.brake, Vault: d.vault, Rows: d.db.Rows(), Blobs: d.blobs, Now: now, Traces: m.traces, Meter: m.ledger}); err != nil {
 		return nil, err
 	}
 	return d, nil
