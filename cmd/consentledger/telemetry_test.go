@@ -298,11 +298,30 @@ func TestOneTraceFromTheAppToTheProjections(t *testing.T) {
 	}
 	to.mu.Lock()
 	defer to.mu.Unlock()
+	checkNames(t, to.all)
 	for what, text := range map[string]string{"the receiver": to.raw.String(), "/metrics": page} {
 		for _, word := range []string{mark, "smartkey", "personalisation", "Demo Ltd"} {
 			if at := strings.Index(text, word); at >= 0 {
 				t.Errorf("%s got %q: ...%q", what, word, text[max(0, at-60):min(len(text), at+60)])
 			}
+		}
+	}
+}
+
+// checkNames fails for a span whose name is neither that of a route nor in the docs.
+func checkNames(t *testing.T, all []*spans.Span) {
+	t.Helper()
+	docs, err := os.ReadFile("../../docs/observability.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all {
+		name, _, projected := strings.Cut(s.Name, " ")
+		if projected && name != "project" {
+			name = s.Name
+		}
+		if !strings.Contains(string(docs), "\n| `"+name+"`") && !regexp.MustCompile(`^(GET|POST|PUT) /[a-z0-9/{}.-]*$`).MatchString(s.Name) {
+			t.Errorf("docs/observability.md has no span %s", s.Name)
 		}
 	}
 }
