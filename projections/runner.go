@@ -4,15 +4,21 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
+	"consentledger/eventstore/tracing"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // A Runner is a projection that a [Group] runs, and tells how far it is. Fill in
 // the projection; the rest of the zero Runner is ready.
 type Runner struct {
 	Projection Projection
+	Traces     *tracing.Traces // nil: nothing is traced
 
 	mu    sync.Mutex
 	at    eventstore.Position
@@ -25,11 +31,36 @@ type Runner struct {
 // apply applies entries that come after a position, and says how far the projection
 // is then. A failure stops it where it stands.
 func (r *Runner) apply(ctx context.Context, after eventstore.Position, entries []codec.Entry) error {
+	began := time.Now()
 	if err := r.Projection.Apply(ctx, entries); err != nil {
 		return r.stop(after, err)
 	}
+	r.trace(ctx, began, entries)
 	r.move(entries[len(entries)-1].Position, nil, false)
 	return nil
+}
+
+// tracedAtOnce is of how many entries of one batch it is traced that they were applied.
+const tracedAtOnce = 100
+
+// trace makes a span of it in the trace of every entry, as far as it has one, that a
+// batch was applied. They last as long as all of the batch: it is one transaction.
+func (r *Runner) trace(ctx context.Context, began time.Time, entries []codec.Entry) {
+	if !r.Traces.On() {
+		return
+	}
+	ended, made := time.Now(), 0
+	for _, e := range entries {
+		_, span := r.Traces.Follows(ctx, e.ID, "project "+r.Projection.Name(), trace.WithTimestamp(began),
+			trace.WithAttributes(attribute.Int("consentledger.batch", len(entries))))
+		if !span.IsRecording() {
+			continue
+		}
+		span.End(trace.WithTimestamp(ended))
+		if made++; made == tracedAtOnce {
+			return
+		}
+	}
 }
 
 // stop says why the projection reads no more: its name and the position after which

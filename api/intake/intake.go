@@ -43,6 +43,7 @@ import (
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
+	"consentledger/eventstore/tracing"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -85,6 +86,9 @@ type Config struct {
 
 	Workers int    // how many messages of a road are worked on at once; zero: 4096
 	Watch   *Watch // is told how the roads are; nil: nobody asks
+
+	Traces *tracing.Traces   // nil: nothing is traced
+	Turned func(domain.Code) // is told of every message that is rejected; nil: nobody counts
 }
 
 // Run takes messages until ctx is done, finishes what it began and returns

@@ -63,6 +63,9 @@ func (k keeper) put(ctx context.Context, m refused) (at uint64, err error) {
 		headerSeq: {strconv.FormatUint(m.inSeq, 10)}, headerMayBeNo: {strconv.FormatBool(m.mayBeNo)}, jetstream.MsgIDHeader: {m.id},
 	}}
 	at, err = k.file(ctx, out, m.id, m.again)
+	if err == nil && k.Turned != nil {
+		k.Turned(m.why.Code)
+	}
 	if err == nil && m.mayBeNo {
 		err = k.unseen(ctx, at, out)
 	}

@@ -35,10 +35,10 @@ func parseEvent(subject string, header nats.Header, data []byte) (req ledger.Req
 	}
 	// The content type alone tells the mode, so two would be two messages. One that
 	// is no JSON's is no reason here: nobody's browser sends it.
-	if wire.Repeated(header, "Content-Type") {
+	mode, err := wire.ModeOf(header)
+	if err != nil && wire.Repeated(header, "Content-Type") {
 		return ledger.Request{}, "", domain.Refusal{Code: domain.Malformed, Path: "content-type", Text: "the header Content-Type stands twice: send it once"}
 	}
-	mode, err := wire.ModeOf(header)
 	if mode == 0 {
 		return ledger.Request{}, "", err
 	}

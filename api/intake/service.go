@@ -14,6 +14,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // A service answers requests. Its handlers return before the answer is sent.
@@ -75,8 +76,11 @@ func (s *service) endpoints() []endpoint {
 }
 
 func (s *service) record(r *natsservice.Request) {
+	began := s.began()
 	req, hint, err := parse(r.Subject, r.Header, r.Data)
+	msg := s.trace(s.ctx, recordSpan, trace.SpanKindServer, r.Header, req, began)
 	if err != nil {
+		defer msg.end(err)
 		if r.Answer(refusal(err)) == nil {
 			return
 		}
@@ -93,7 +97,8 @@ func (s *service) record(r *natsservice.Request) {
 		req = s.dated(req, s.Ledger.Now().Time())
 	}
 	taken := s.jobs.do(s.stop, s.jobs.person(req.App, req.Person), func() {
-		receipt, err := s.execute(r, req)
+		receipt, err := s.execute(msg.ctx, r, req)
+		defer msg.end(err)
 		if err != nil {
 			s.refuse(r, hint, err)
 			return
@@ -105,6 +110,7 @@ func (s *service) record(r *natsservice.Request) {
 	})
 	if !taken {
 		s.refuse(r, hint, errBusy)
+		msg.end(errBusy)
 	}
 }
 
@@ -121,9 +127,9 @@ func (s *service) tellUnencoded(app domain.AppName, m *nats.Msg, odd []string) {
 // execute records what was sent. If nobody waits for the answer, nobody will send
 // it again: then a broken store is tried until it is well or the ledger stops, as
 // for what the stream holds.
-func (s *service) execute(r *natsservice.Request, req ledger.Request) (receipt ledger.Receipt, err error) {
+func (s *service) execute(ctx context.Context, r *natsservice.Request, req ledger.Request) (receipt ledger.Receipt, err error) {
 	for wait := firstTry; ; wait = min(2*wait, lastTry) {
-		receipt, err = s.Config.execute(s.ctx, req)
+		receipt, err = s.Config.execute(ctx, req)
 		if err == nil || r.Reply != "" || errors.Is(err, errPanicked) || wire.IsRefusal(err) || s.stop.Err() != nil {
 			return receipt, err
 		}

@@ -12,6 +12,7 @@ import (
 	"consentledger/eventstore/ledger"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // How long the server waits for an ack, how often it is told to wait on, and
@@ -122,7 +123,9 @@ func (d *drain) take(m jetstream.Msg) {
 		return // a redelivery of what is in hand
 	}
 	d.memory.see(seq, meta.NumPending)
+	began := d.began()
 	req, hint, refusal := parse(m.Subject(), m.Headers(), m.Data())
+	msg := d.trace(d.ctx, inSpan, trace.SpanKindConsumer, m.Headers(), req, began)
 	odd := unencoded(m.Headers())
 	req = apart(req, odd, messageID(meta))
 	key := d.jobs.person(req.App, req.Person)
@@ -134,9 +137,10 @@ func (d *drain) take(m jetstream.Msg) {
 	}
 	job := func() {
 		defer d.letGo(seq)
-		d.finish(m, meta, req, hint, refusal, odd)
+		msg.end(d.finish(msg.ctx, m, meta, req, hint, refusal, odd))
 	}
 	if !d.jobs.do(d.stop, key, job) {
+		msg.end(errBusy)
 		d.letGo(seq)
 		_ = m.Nak()
 	}
@@ -177,20 +181,21 @@ func (d *drain) letGo(seq uint64) {
 
 // finish brings one message to its end: recorded, rejected, or, when ctx is
 // done, given back. Until then it holds back the person's later ones: a broken
-// store is tried again here, not by redelivery, which would let them pass.
-func (d *drain) finish(m jetstream.Msg, meta *jetstream.MsgMetadata, req ledger.Request, hint string, refusal error, odd []string) {
+// store is tried again here, not by redelivery, which would let them pass. It returns
+// why the message was rejected, or given back.
+func (d *drain) finish(ctx context.Context, m jetstream.Msg, meta *jetstream.MsgMetadata, req ledger.Request, hint string, refusal error, odd []string) error {
 	wait := firstTry
 	for d.stop.Err() == nil {
 		err := refusal
 		if err == nil {
-			err = d.record(meta.Sequence.Stream, req)
+			err = d.record(ctx, meta.Sequence.Stream, req)
 		}
 		if err == nil && len(odd) > 0 {
 			err = d.keeper().tellUnencoded(d.ctx, req.App, d.refused(m, meta), odd)
 		}
 		if err == nil {
 			_ = m.Ack() // lost: a redelivery, which is answered as before
-			return
+			return nil
 		}
 		if errors.Is(err, errPanicked) {
 			err = unknownOutcome
@@ -198,22 +203,23 @@ func (d *drain) finish(m jetstream.Msg, meta *jetstream.MsgMetadata, req ledger.
 		if r, no := errors.AsType[domain.Refusal](err); no {
 			if err = d.turnAway(m, meta, r, hint); err == nil {
 				_ = m.TermWithReason(string(r.Code))
-				return
+				return r
 			}
 		}
 		if wait == firstTry {
-			d.Log.Warn("an event waits: the ledger is broken", "sequence", meta.Sequence.Stream, "err", err)
+			d.Log.WarnContext(ctx, "an event waits: the ledger is broken", "sequence", meta.Sequence.Stream, "err", err)
 		}
 		_ = m.InProgress() // the server waits on
 		pause(d.stop, wait)
 		wait = min(2*wait, lastTry)
 	}
 	_ = m.NakWithDelay(wait)
+	return errBusy
 }
 
 // record records an event. When it returns, that the message was seen is on disk,
 // too: the append of a new record brings it there.
-func (d *drain) record(seq uint64, req ledger.Request) error {
+func (d *drain) record(ctx context.Context, seq uint64, req ledger.Request) error {
 	if err := d.memory.keep(d.ctx, seq); err != nil {
 		return err
 	}
@@ -221,7 +227,7 @@ func (d *drain) record(seq uint64, req ledger.Request) error {
 	if err != nil {
 		return err
 	}
-	receipt, err := d.execute(d.ctx, req)
+	receipt, err := d.execute(ctx, req)
 	if err != nil {
 		d.memory.failed(seq)
 		return err

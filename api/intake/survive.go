@@ -25,7 +25,7 @@ func (c Config) execute(ctx context.Context, req ledger.Request) (r ledger.Recei
 	defer func() {
 		if p := recover(); p != nil {
 			// The value may hold what was sent, and is not shown.
-			c.Log.Error("panic", "app", req.App, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			c.Log.ErrorContext(ctx, "panic", "app", req.App, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 			err = errPanicked
 		}
 	}()

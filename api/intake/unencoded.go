@@ -28,6 +28,9 @@ const UnencodedID domain.Code = "unencoded-id"
 
 // unencoded returns the headers that name an event and have a question mark.
 func unencoded(header nats.Header) (names []string) {
+	if !hasQuestionMark(header) {
+		return nil
+	}
 	for _, written := range slices.Sorted(maps.Keys(header)) {
 		name := strings.ToLower(written)
 		if name == "ce-id" && !isBinary(header) || name != "ce-id" && name != strings.ToLower(jetstream.MsgIDHeader) {
@@ -38,6 +41,16 @@ func unencoded(header nats.Header) (names []string) {
 		}
 	}
 	return names
+}
+
+// hasQuestionMark reports whether a value of any header has one.
+func hasQuestionMark(header nats.Header) bool {
+	for _, values := range header {
+		if slices.ContainsFunc(values, func(v string) bool { return strings.Contains(v, "?") }) {
+			return true
+		}
+	}
+	return false
 }
 
 // isBinary reports whether the headers are the event's attributes.

@@ -28,6 +28,30 @@ type Watch struct {
 	mu       sync.Mutex
 	open     bool
 	troubles map[Part]error
+	waiting  *Waiting
+}
+
+// A Waiting is what the stream of incoming events holds: what was not taken yet.
+type Waiting struct {
+	Messages uint64
+	Since    time.Time // of the oldest; of none it says nothing
+}
+
+// Waiting returns what waited when the stream was last looked at. Not ok: it was not
+// yet.
+func (w *Watch) Waiting() (_ Waiting, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.waiting == nil {
+		return Waiting{}, false
+	}
+	return *w.waiting, true
+}
+
+func (w *Watch) waits(state jetstream.StreamState) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.waiting = &Waiting{Messages: state.Msgs, Since: state.FirstTime}
 }
 
 // A Part is something that can be in trouble by itself.
@@ -136,6 +160,7 @@ func (l *lookout) look(ctx context.Context) error {
 		return l.unknown(ctx, err)
 	}
 	l.missing = 0
+	l.Watch.waits(stream.CachedInfo().State)
 
 	have, err := l.listening(ctx, stream.CachedInfo())
 	if err != nil {

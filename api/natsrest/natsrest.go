@@ -6,8 +6,8 @@
 //
 // A subject names an app, or a group of apps, and nobody else. What else a route
 // wants in its path or its query stands in the message's body, a JSON object,
-// under the name that it has there. The headers Content-Type, Idempotency-Key
-// and Consent-... mean what they mean in HTTP, in capitals or not. An answer of
+// under the name that it has there. The headers Content-Type, Idempotency-Key,
+// traceparent and Consent-... mean what they mean in HTTP, in capitals or not. An answer of
 // 300 and above has the service's error code.
 //
 // Who may publish on these subjects is the server's to say, and nobody but
@@ -74,7 +74,7 @@ func (r Route) handedOn(h nats.Header) http.Header {
 	on := http.Header{}
 	for name, values := range h {
 		name = http.CanonicalHeaderKey(name)
-		if name == "Content-Type" || name == "Idempotency-Key" || strings.HasPrefix(name, "Consent-") || r.Events && strings.HasPrefix(name, "Ce-") {
+		if name == "Content-Type" || name == "Idempotency-Key" || name == "Traceparent" || strings.HasPrefix(name, "Consent-") || r.Events && strings.HasPrefix(name, "Ce-") {
 			on[name] = append(on[name], values...)
 		}
 	}

@@ -36,9 +36,12 @@ import (
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
+	"consentledger/eventstore/tracing"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // The stream, and what it listens to.
@@ -81,7 +84,8 @@ type Ledger interface {
 type Outbox struct {
 	Conn   *nats.Conn
 	Ledger Ledger
-	Log    *slog.Logger // nil: slog.Default
+	Log    *slog.Logger    // nil: slog.Default
+	Traces *tracing.Traces // nil: nothing is traced
 
 	mu       sync.Mutex
 	at       eventstore.Position
@@ -256,9 +260,22 @@ func (o *Outbox) message(ctx context.Context, e codec.Entry) (*nats.Msg, error) 
 	if err != nil {
 		panic("outbox: an event does not make JSON: " + err.Error())
 	}
-	return &nats.Msg{Subject: "consent.v1." + out.Data.App + ".out." + out.Type, Data: body, Header: nats.Header{
+	m := &nats.Msg{Subject: "consent.v1." + out.Data.App + ".out." + out.Type, Data: body, Header: nats.Header{
 		"Content-Type": {"application/cloudevents+json"}, positionHeader: {wire.FormatPosition(e.Position)},
-	}}, nil
+	}}
+	o.trace(ctx, e, m)
+	return m, nil
+}
+
+// trace lets a message go on with the trace of the fact that it tells, if that is known
+// still: whoever reads it is in the same trace.
+func (o *Outbox) trace(ctx context.Context, e codec.Entry, m *nats.Msg) {
+	ctx, span := o.Traces.Follows(ctx, e.ID, "send consent.v1.{app}.out.{type}", trace.WithSpanKind(trace.SpanKindProducer),
+		trace.WithAttributes(attribute.String("messaging.system", "nats"), attribute.String("messaging.operation.type", "send")))
+	defer span.End()
+	if span.SpanContext().IsValid() {
+		m.Header["traceparent"] = []string{tracing.Traceparent(ctx)} // as other languages write it, who read no other
+	}
 }
 
 // duties returns those that e is of. The fact that opens one says all of it.

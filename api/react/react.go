@@ -44,6 +44,9 @@ import (
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
+	"consentledger/eventstore/tracing"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // A Ledger is what a Reactor stands on.
@@ -75,6 +78,9 @@ type Reactor struct {
 	// zero: 50,000, or more if much is remembered.
 	Rows  eventstore.Rows
 	Every int
+
+	// Traces knows in which trace a record was made; nil: nothing is traced.
+	Traces *tracing.Traces
 
 	at        mark // the last record that it knows
 	kept      mark // and that of the newest checkpoint
@@ -173,6 +179,7 @@ func (r *Reactor) listen(ctx, follow context.Context) error {
 			return err
 		}
 		for _, e := range entries {
+			r.waiting.cause, _ = r.Traces.Of(e.ID)
 			if err := r.learn(ctx, e); err != nil {
 				r.torn = true
 				return err
@@ -180,6 +187,7 @@ func (r *Reactor) listen(ctx, follow context.Context) error {
 			r.at = mark{e.Position, e.ID}
 			r.since++
 		}
+		r.waiting.cause = trace.SpanContext{}
 		r.note(func(s *State) { s.Position = r.at.position })
 		return nil
 	}
@@ -289,7 +297,7 @@ func (r *Reactor) do(ctx context.Context, due []*entry) error {
 		}
 		crew.Go(func() {
 			for _, e := range list {
-				if errs[i] = r.insist(ctx, e.do); errs[i] != nil {
+				if errs[i] = r.follows(ctx, e); errs[i] != nil {
 					return
 				}
 			}
@@ -301,6 +309,13 @@ func (r *Reactor) do(ctx context.Context, due []*entry) error {
 
 var seed = maphash.MakeSeed()
 
+// follows does one follow-up, in a trace with a link to what it follows from.
+func (r *Reactor) follows(ctx context.Context, e *entry) error {
+	ctx, span := r.Traces.Linked(ctx, e.cause, "follow up")
+	defer span.End()
+	return r.insist(ctx, e.do)
+}
+
 // insist does one follow-up until the ledger has taken or refused it.
 func (r *Reactor) insist(ctx context.Context, do func(context.Context) error) error {
 	for wait := firstTry; ; wait = min(2*wait, lastTry) {
@@ -310,13 +325,13 @@ func (r *Reactor) insist(ctx context.Context, do func(context.Context) error) er
 		}
 		if refusal, no := errors.AsType[domain.Refusal](err); no {
 			r.note(func(s *State) { s.Refused++ })
-			r.log().Warn("a follow-up was refused", "code", refusal.Code)
+			r.log().WarnContext(ctx, "a follow-up was refused", "code", refusal.Code)
 			return nil
 		}
 		if _, unreadable := errors.AsType[*codec.UnreadableError](err); unreadable {
 			return err
 		}
-		r.log().Warn("a follow-up waits: the ledger is broken", "err", err)
+		r.log().WarnContext(ctx, "a follow-up waits: the ledger is broken", "err", err)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():

@@ -5,6 +5,8 @@ import (
 	"context"
 
 	"consentledger/domain"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // A timetable is what is to be done, by when. A key has one entry.
@@ -12,6 +14,7 @@ type timetable struct {
 	heap  entries
 	byKey map[string]*entry
 	count uint64
+	cause trace.SpanContext // in which trace that was made which is learned now; zero: in none
 }
 
 type entry struct {
@@ -22,6 +25,7 @@ type entry struct {
 	group  *untold // what is to be told to a group; nil: it is something else
 	number uint64  // of what is due at once, the first is done first
 	place  int     // in the heap
+	cause  trace.SpanContext
 }
 
 // Len returns how many entries wait.
@@ -34,7 +38,7 @@ func (t *timetable) add(key string, due domain.Instant, stream domain.StreamID, 
 		t.byKey = map[string]*entry{}
 	}
 	t.count++
-	e := &entry{key: key, due: due, stream: stream, do: do, number: t.count}
+	e := &entry{key: key, due: due, stream: stream, do: do, number: t.count, cause: t.cause}
 	t.byKey[key] = e
 	heap.Push(&t.heap, e)
 }

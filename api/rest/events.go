@@ -11,6 +11,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
+	"consentledger/eventstore/tracing"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -163,8 +164,14 @@ func modeOf(headers http.Header, body []byte) (wire.Mode, error) {
 }
 
 func (s *server) execute(ctx context.Context, req ledger.Request) (ledger.Receipt, error) {
+	ctx, span := s.eventSpan(ctx, req)
+	defer span.End()
 	req.RecordedBy = s.principal(ctx)
-	return s.Ledger.Execute(ctx, wire.Arrived(ctx, req, s.Ledger.Now()))
+	receipt, err := s.Ledger.Execute(ctx, wire.Arrived(ctx, req, s.Ledger.Now()))
+	if err != nil {
+		tracing.Fail(span, wire.ProblemOf(err).Code)
+	}
+	return receipt, err
 }
 
 // lanes is how many persons' rows of one batch are recorded at once, so that

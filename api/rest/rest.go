@@ -26,6 +26,7 @@ import (
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
+	"consentledger/eventstore/tracing"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -79,7 +80,8 @@ type Config struct {
 	Alarms    func(ctx context.Context) []Alarm // nil: there are none
 	Principal func(ctx context.Context) string  // who was authenticated; nil or empty: "unauthenticated"
 	Version   string
-	Log       *slog.Logger // nil: nothing is logged
+	Log       *slog.Logger    // nil: nothing is logged
+	Traces    *tracing.Traces // nil: nothing is traced
 }
 
 // A Waiter waits until every projection has applied a position, or ctx ends.
@@ -145,7 +147,7 @@ func Handler(c Config) http.Handler {
 	}
 	s.healthRoutes(api, mux)
 	describe(api.OpenAPI())
-	return s.guard(mux, routesOf(api.OpenAPI()))
+	return s.traced(s.guard(mux, routesOf(api.OpenAPI())))
 }
 
 // routesOf returns what every route takes, by its pattern: what it says in the
@@ -250,8 +252,10 @@ func ok[T any](body T) (*out[T], error) { return &out[T]{http.StatusOK, body}, n
 func route[I, T any](s *server, api huma.API, id, method, path, summary string, h func(context.Context, *I) (*out[T], error)) {
 	op := huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, SkipValidateParams: true}
 	huma.Register(api, op, func(ctx context.Context, in *I) (*out[T], error) {
+		ctx, span := s.span(ctx, op.Method, op.Path)
+		defer span.End()
 		o, err := h(ctx, in)
-		return o, s.fail(ctx, id, err)
+		return o, failed(span, s.fail(ctx, id, err))
 	})
 }
 
@@ -260,8 +264,10 @@ func route[I, T any](s *server, api huma.API, id, method, path, summary string, 
 func bodied[B, I, T any](s *server, api huma.API, id, method, path, summary string, limit int64, h func(context.Context, *I) (*out[T], error)) {
 	op := huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, MaxBodyBytes: limit, SkipValidateParams: true, SkipValidateBody: true}
 	huma.Register(api, op, func(ctx context.Context, in *I) (*out[T], error) {
+		ctx, span := s.span(ctx, op.Method, op.Path)
+		defer span.End()
 		o, err := h(ctx, in)
-		return o, s.fail(ctx, id, err)
+		return o, failed(span, s.fail(ctx, id, err))
 	})
 	documentBody[B](api, method, path)
 }

@@ -1,6 +1,10 @@
 package wire
 
-import "testing"
+import (
+	"bytes"
+	"fmt"
+	"testing"
+)
 
 // A day's events, without and with personal details, as "consentledger bench"
 // sends them.
@@ -32,6 +36,27 @@ func BenchmarkParseEvent(b *testing.B) {
 	}{{"plain", false}, {"personal", true}} {
 		b.Run(c.name, func(b *testing.B) {
 			events := dailyEvents(c.personal)
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if _, err := ParseEvent("smartkey", events[i%len(events)]); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkTraceparent is ParseEvent of events that say in which trace they were made,
+// and of the same events without.
+func BenchmarkTraceparent(b *testing.B) {
+	for _, traced := range []bool{false, true} {
+		b.Run(fmt.Sprintf("traced=%v", traced), func(b *testing.B) {
+			events := dailyEvents(false)
+			for i := range events {
+				if traced {
+					events[i] = bytes.Replace(events[i], []byte(`"source"`), []byte(`"traceparent":"`+aTrace+`","source"`), 1)
+				}
+			}
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
 				if _, err := ParseEvent("smartkey", events[i%len(events)]); err != nil {

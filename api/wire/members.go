@@ -21,6 +21,14 @@ var known = []string{
 	"specversion", "id", "source", "type", "time", "subject", "sequence", "actor", "onbehalfof", "dataschema", "datacontenttype",
 }
 
+// traceparent is the attribute of CloudEvents' distributed tracing extension that
+// says in which trace the event was made. It says nothing of the event: no wrong
+// one refuses it, and nothing that is recorded or compared holds it.
+//
+// Its companion tracestate is a text of the sender's vendors, which may say
+// anything: it is passed over like every attribute that is not known.
+const traceparent, tracestate = "traceparent", "tracestate"
+
 // lookup returns the text of an attribute and whether the event has it.
 func (a attributes) lookup(name string) (string, bool) {
 	for i := range a {
@@ -74,13 +82,33 @@ func plainMembers(attrs attributes, structured []byte) (_ attributes, begun []by
 func (s *scanner) attribute(attrs attributes, name []byte) (_ attributes, ok bool) {
 	i := slices.IndexFunc(known, func(k string) bool { return string(name) == k })
 	if i < 0 {
-		return attrs, false
+		return s.trace(attrs, name)
 	}
 	if _, twice := attrs.lookup(known[i]); twice {
 		return attrs, false
 	}
 	text, ok := s.string(slices.Contains(oftenSame, known[i]))
 	return append(attrs, attribute{known[i], text}), ok
+}
+
+// trace is attribute for what only says in which trace an event was made: it must
+// not lead off the road that nearly every event takes.
+func (s *scanner) trace(attrs attributes, name []byte) (_ attributes, ok bool) {
+	switch string(name) {
+	case traceparent:
+		if _, twice := attrs.lookup(traceparent); twice {
+			return attrs, false
+		}
+		text, ok := s.string(false)
+		return append(attrs, attribute{traceparent, text}), ok
+	case tracestate:
+		if _, twice := attrs.lookup(tracestate); twice {
+			return attrs, false
+		}
+		_, ok := s.text()
+		return append(attrs, attribute{tracestate, ""}), ok
+	}
+	return attrs, false
 }
 
 // members takes a structured event apart: its attributes, and its data, which
@@ -126,7 +154,7 @@ func members(structured []byte) (attributes, jsontext.Value, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if isKnown(name) && v.Kind() != 'n' {
+		if isKnown(name) && v.Kind() != 'n' || name == traceparent && text != "" {
 			attrs = append(attrs, attribute{name, text})
 		}
 	}

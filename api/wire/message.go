@@ -55,16 +55,38 @@ func ModeOf(header map[string][]string) (Mode, error) {
 
 // looksLike tells the mode of a message by its ce- headers.
 func looksLike(header map[string][]string) Mode {
-	for _, name := range []string{"ce-specversion", "ce-id", "ce-type", "ce-source", "ce-subject"} {
-		if len(values(header, name)) > 0 {
+	for name, values := range header {
+		if len(values) > 0 && isAttributeHeader(name) && slices.Contains(binaryMarks, strings.ToLower(name[len(attributePrefix):])) {
 			return Binary
 		}
 	}
 	return Plain
 }
 
+// binaryMarks are the attributes of which any in a header says that the message is
+// an event in binary mode.
+var binaryMarks = []string{"specversion", "id", "type", "source", "subject"}
+
+// attributePrefix begins the names of the headers that are attributes.
+const attributePrefix = "ce-"
+
+func isAttributeHeader(name string) bool {
+	return len(name) > len(attributePrefix) && strings.EqualFold(name[:len(attributePrefix)], attributePrefix)
+}
+
 // values returns the values of a header, however its name is written.
 func values(header map[string][]string, name string) (all []string) {
+	spellings := 0
+	for written, its := range header {
+		if strings.EqualFold(written, name) {
+			spellings, all = spellings+1, its
+		}
+	}
+	if spellings < 2 {
+		return all
+	}
+
+	all = nil // in an order that is always the same
 	for _, written := range slices.Sorted(maps.Keys(header)) {
 		if strings.EqualFold(written, name) {
 			all = append(all, header[written]...)
@@ -120,6 +142,7 @@ func parseBinary(app domain.AppName, header map[string][]string, data []byte, id
 		return ledger.Request{}, err
 	}
 	r.Raw, r.Former = otherNames(r, header)
+	r.Traceparent = one(header, attributePrefix+traceparent)
 	return r, nil
 }
 

@@ -44,14 +44,19 @@ type dataDir struct {
 // openDataDir opens the directory at path, which must be for the given use,
 // and makes it if create is set.
 func openDataDir(ctx context.Context, path, use string, create bool) (*dataDir, error) {
-	return openDataDirOn(ctx, nil, path, use, create, "")
+	return openDataDirWith(ctx, path, use, create, dirOptions{})
 }
 
-// openDataDirOn is openDataDir with the files of the store on a file system; nil:
-// the real disk, as all else is. Store is where the records are, as a flag says it;
-// see [storeAddress].
-func openDataDirOn(ctx context.Context, files vfs.FS, path, use string, create bool, store string) (_ *dataDir, err error) {
-	address, err := storeAddress(store)
+// dirOptions are how a data directory is opened otherwise than most. Zero: as most.
+type dirOptions struct {
+	files    vfs.FS   // of the store; nil: the real disk, as all else is
+	store    string   // where the records are, as a flag says it; see [storeAddress]
+	measured measured // what happens in the directory
+}
+
+// openDataDirWith is openDataDir with options.
+func openDataDirWith(ctx context.Context, path, use string, create bool, with dirOptions) (_ *dataDir, err error) {
+	address, err := storeAddress(with.store)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +108,7 @@ func openDataDirOn(ctx context.Context, files vfs.FS, path, use string, create b
 			return nil, err
 		}
 	}
-	if d.db, err = embedded.Open(filepath.Join(path, "store"), embedded.Options{FS: files}); err != nil {
+	if d.db, err = embedded.Open(filepath.Join(path, "store"), embedded.Options{FS: with.files, Synced: with.measured.synced}); err != nil {
 		return nil, err
 	}
 	if d.vault, err = vault.Open(ctx, d.db.Rows(), keys); err != nil {
@@ -116,6 +121,7 @@ func openDataDirOn(ctx context.Context, files vfs.FS, path, use string, create b
 	d.brake = newBrake(d.store)
 	d.ledger, err = ledger.Open(ctx, ledger.Config{
 		Store: d.brake, Vault: d.vault, Rows: d.db.Rows(), Blobs: d.blobs, Now: now, Shared: d.away != nil,
+		Traces: with.measured.traces, Meter: with.measured.ledger,
 	})
 	return d, err
 }

@@ -127,7 +127,7 @@ func checked(t *testing.T, r *running, who string) map[string]any {
 func TestRecordsElsewhereAreTheRightOnes(t *testing.T) {
 	store := newEventStore(t)
 	open := func(dir, address string) error {
-		d, err := openDataDirOn(t.Context(), nil, dir, "live", true, address)
+		d, err := openDataDirWith(t.Context(), dir, "live", true, dirOptions{store: address})
 		if err != nil {
 			return err
 		}
@@ -178,6 +178,6 @@ func TestRecordsElsewhereAreTheRightOnes(t *testing.T) {
 	store.stop()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
-	_, err := openDataDirOn(ctx, nil, outside, "live", true, store.url())
+	_, err := openDataDirWith(ctx, outside, "live", true, dirOptions{store: store.url()})
 	refused("nobody there", err, store.address)
 }

@@ -59,6 +59,17 @@ func (r *readings) report() (list []rest.Reading) {
 	return list
 }
 
+// positions says what was read last by every question, by what is said of it.
+func (r *readings) positions() map[string]eventstore.Position {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := map[string]eventstore.Position{}
+	for _, x := range r.list {
+		all[x.what] = eventstore.Position(x.at.Load())
+	}
+	return all
+}
+
 // noted yields what a log yields, and notes how far that is.
 func noted[T any](x *longRead, log iter.Seq2[T, error], position func(T) eventstore.Position) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {

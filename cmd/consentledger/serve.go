@@ -20,6 +20,7 @@ import (
 	"consentledger/api/outbox"
 	"consentledger/api/react"
 	"consentledger/cmd/consentledger/law"
+	"consentledger/cmd/internal/telemetry"
 	"consentledger/domain"
 	"consentledger/projections"
 	"consentledger/projections/activity"
@@ -46,6 +47,9 @@ type serveConfig struct {
 	files      vfs.FS // of the store; nil: the real disk
 	store      string // where the records are instead of the data directory; empty: see [storeAddress]
 
+	metrics   bool // HTTP shows them
+	telemetry telemetry.Config
+
 	witnesses    string // a file that names them; empty: there are none
 	witnessEvery time.Duration
 
@@ -54,12 +58,23 @@ type serveConfig struct {
 	stampEvery     time.Duration
 }
 
+const serveHelp = `Run the ledger: NATS, store, projections and HTTP in one process.
+
+Traces and metrics go to an OpenTelemetry receiver once one is named by the standard
+variables, as in
+
+  OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 consentledger serve
+
+Without them, and without --metrics, nothing is measured and nothing is sent. What is
+measured, and every variable that is read: docs/observability.md.`
+
 func newServe() *cobra.Command {
 	var s serveConfig
 	var hosts []string
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the ledger: NATS, store, projections and HTTP in one process",
+		Long:  serveHelp,
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			if s.hosts, err = edge.ParseHosts(hosts); err != nil {
@@ -80,6 +95,10 @@ func newServe() *cobra.Command {
 			if err := s.nats.check(); err != nil {
 				return err
 			}
+			if s.telemetry, err = telemetry.Read(os.Getenv); err != nil {
+				return usageError{err}
+			}
+			s.telemetry.Prometheus = s.telemetry.Prometheus || s.metrics
 			err = serve(c.Context(), s, c.OutOrStdout())
 			if errors.Is(err, errRestart) {
 				return startAnew()
@@ -99,6 +118,7 @@ func newServe() *cobra.Command {
 	f.StringVar(&s.authorityRoots, "timestamp-roots", "", "the certificates that the authority's must come from, as PEM (default: those that this machine trusts)")
 	f.DurationVar(&s.stampEvery, "timestamp-every", 24*time.Hour, "how often checkpoints are stamped")
 	f.StringVar(&s.store, "store", "", "the EventStoreDB or KurrentDB that holds the records instead of the data directory, as in esdb://user:password@host:2113; also by "+storeVariable+", or by a file that "+storeFileVariable+" names (default: the data directory)")
+	f.BoolVar(&s.metrics, "metrics", false, "show metrics at /metrics, as Prometheus reads them")
 	f.StringVar(&s.esdb, "esdb-listen", "", "where clients of EventStoreDB and KurrentDB may read the store, and write nothing (default: nowhere)")
 	s.nats.flags(c)
 	f.BoolVar(&s.demo, "demo", false, "with a sample app, SmartKey, its policy and simulated users")
@@ -134,6 +154,7 @@ type house struct {
 	reach     projections.Reach
 	checking  sync.Mutex // held while the projections are compared
 	readings  readings
+	measured  measured
 
 	natsLimited bool        // the embedded server takes no messages; watchRoom's
 	natsFull    atomic.Bool // the disk was full when it had stopped storing
@@ -144,7 +165,10 @@ const openGrace = 5 * time.Second
 
 // serve runs until ctx is done, then drains.
 func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
-	h := &house{config: c, log: slog.New(slog.NewTextHandler(os.Stderr, nil)), started: now().String()}
+	h := &house{config: c, log: slog.New(telemetry.Handler(slog.NewTextHandler(os.Stderr, nil))), started: now().String()}
+	if err := h.openTelemetry(ctx); err != nil {
+		return err
+	}
 	opened := make(chan error, 1)
 	go func() { opened <- h.open(ctx) }()
 	select {
@@ -157,6 +181,9 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 		}
 	}
 	defer func() {
+		if err := h.measured.telemetry.Close(); err != nil { // before what it looks at is closed
+			h.log.Warn("the last traces or metrics are lost", "error", err)
+		}
 		if closing := h.close(); !errors.Is(err, errRestart) { // then what died cannot be closed
 			err = errors.Join(err, closing)
 		}
@@ -173,6 +200,9 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 		if window, err = net.Listen("tcp", c.esdb); err != nil {
 			return errors.Join(fmt.Errorf("EventStoreDB's protocol: %w; name another address with --esdb-listen", err), listener.Close())
 		}
+	}
+	if err := h.watchMeasures(); err != nil {
+		return errors.Join(err, listener.Close())
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	var crew sync.WaitGroup
@@ -261,6 +291,16 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	return nil
 }
 
+// openTelemetry opens what leaves the process; nothing, if nobody wants it.
+func (h *house) openTelemetry(ctx context.Context) error {
+	t, err := telemetry.Open(ctx, h.config.telemetry, version, h.log)
+	if err != nil {
+		return err
+	}
+	h.measured, err = newMeasured(t)
+	return err
+}
+
 func (h *house) open(ctx context.Context) (err error) {
 	addProc()
 	tuneGC()
@@ -268,7 +308,8 @@ func (h *house) open(ctx context.Context) (err error) {
 	if h.config.demo {
 		use = "demo"
 	}
-	if h.dir, err = openDataDirOn(ctx, h.config.files, h.config.data, use, true, h.config.store); err != nil {
+	with := dirOptions{files: h.config.files, store: h.config.store, measured: h.measured}
+	if h.dir, err = openDataDirWith(ctx, h.config.data, use, true, with); err != nil {
 		return err
 	}
 	if err := removeProbes(h.config.data); err != nil {
@@ -289,12 +330,13 @@ func (h *house) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	h.reactor = &react.Reactor{Ledger: h.dir.ledger, Log: h.log, Shipped: shipped.Published(), Rows: h.dir.db.Rows()}
-	h.outbox = &outbox.Outbox{Conn: h.conn, Ledger: h.dir.ledger, Log: h.log}
+	h.reactor = &react.Reactor{Ledger: h.dir.ledger, Log: h.log, Shipped: shipped.Published(), Rows: h.dir.db.Rows(), Traces: h.measured.traces}
+	h.outbox = &outbox.Outbox{Conn: h.conn, Ledger: h.dir.ledger, Log: h.log, Traces: h.measured.traces}
 	h.intake = intake.Config{
 		Conn: h.conn, Ledger: h.dir.ledger, Log: h.log,
 		Seal: h.dir.seal, Unseal: h.dir.unseal, Again: h.again, Watch: new(intake.Watch),
 		Rows: h.dir.db.Rows(), Apps: func() []domain.AppName { return h.logs.Logged() },
+		Traces: h.measured.traces, Turned: h.measured.turned,
 	}
 	h.rejected = &intake.Rejections{Config: h.intake}
 	if err := h.openReach(ctx); err != nil {

@@ -52,7 +52,7 @@ func (h *house) openViews(ctx context.Context) (err error) {
 		return err
 	}
 	for _, p := range []gated{h.consents, h.policies, h.activity, h.requests} {
-		r := &projections.Runner{Projection: p}
+		r := &projections.Runner{Projection: p, Traces: h.measured.traces}
 		p.Gate(h.answers(r))
 		h.runners = append(h.runners, r)
 	}
@@ -121,8 +121,11 @@ func (h *house) handler() http.Handler {
 		Ledger: h.dir.ledger, Blobs: h.dir.blobs,
 		Consents: h.consents, Policies: restPolicies{h.policies}, Activity: restActivity{h.activity}, Rejected: restRejected{h.rejected},
 		Requests: h.requests, FeedKey: h.feedKey, Law: shippedLaw(), Evidence: h.exporter(), Rebuild: h.restRebuild, Papers: papers{h},
-		Wait: h, Status: h.status, Ready: h.ready, Alarms: h.alarms, Version: version, Log: h.log,
+		Wait: h, Status: h.status, Ready: h.ready, Alarms: h.alarms, Version: version, Log: h.log, Traces: h.measured.traces,
 	}))
+	if page := h.measured.page(); page != nil {
+		mux.Handle("GET /metrics", page)
+	}
 	return mux
 }
 

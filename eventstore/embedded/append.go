@@ -166,6 +166,7 @@ func (g *group) apply() error {
 		if err := d.sync(g.batch); err != nil {
 			return err
 		}
+		g.tell()
 	} else if len(g.made) > 0 {
 		if err := d.pebble.Apply(ended(g.batch), pebble.NoSync); err != nil {
 			d.die(err)
@@ -178,6 +179,20 @@ func (g *group) apply() error {
 		d.present.follow(w.change)
 	}
 	return nil
+}
+
+// tell tells how many records became durable together.
+func (g *group) tell() {
+	if g.d.synced == nil {
+		return
+	}
+	records := 0
+	for _, w := range g.made {
+		records += len(w.records)
+	}
+	if records > 0 {
+		g.d.synced(records)
+	}
 }
 
 // putRecord writes a record, and where it is, into b.

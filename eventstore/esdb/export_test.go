@@ -98,7 +98,7 @@ func (s *Store) Foreign(ctx context.Context, most int) (all, system int, err err
 	from(o, 0)
 	events, err := l.read(ctx, o)
 	for _, e := range events {
-		if strings.HasPrefix(string(e.GetStreamIdentifier().GetStreamName()), "$") {
+		if strings.HasPrefix(string(e.stream), "$") {
 			system++
 		}
 	}

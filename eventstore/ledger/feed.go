@@ -12,6 +12,7 @@ import (
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
+	"consentledger/eventstore/tracing"
 )
 
 // A feed reads the store once for all who follow the log. It keeps the newest
@@ -31,6 +32,8 @@ type feed struct {
 	lead  chan struct{} // holds a token of whoever reads for all
 	most  int           // about how many bytes of data are kept
 	hears func(domain.Instant)
+
+	traces *tracing.Traces // nil: nothing is traced
 
 	mu     sync.Mutex
 	chunks []stretch           // the newest of the log; none changes but the last, which grows
@@ -178,8 +181,19 @@ func (f *feed) hear(records []eventstore.Recorded) {
 		for _, e := range s.entries {
 			f.hears(e.Recorded)
 		}
+		f.trace(s.records)
 		f.folds.hear(s, f.keep)
 		records = records[len(s.records):]
+	}
+}
+
+// trace tells of records that were traced, before anybody follows them.
+func (f *feed) trace(records []eventstore.Recorded) {
+	if !f.traces.On() {
+		return
+	}
+	for _, r := range records {
+		f.traces.Heard(r.ID)
 	}
 }
 

@@ -109,7 +109,9 @@ func (o *others) with(e codec.Entry, own domain.Own) *others {
 // the append that follows loses the race, and reads again; and the cache hears
 // of it, see [folds.hear].
 func (l *Ledger) fold(ctx context.Context, stream domain.StreamID) (*fold, error) {
-	if f, ok := l.folds.get(stream); ok {
+	f, ok := l.folds.get(stream)
+	l.meter.folded(ok)
+	if ok {
 		return f, nil
 	}
 	heard := l.feed.heard()

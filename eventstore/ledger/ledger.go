@@ -34,6 +34,7 @@ import (
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec"
+	"consentledger/eventstore/tracing"
 	"consentledger/eventstore/vault"
 )
 
@@ -59,6 +60,11 @@ type Request struct {
 	RecordedBy string // the authenticated principal, or unauthenticated
 	OnBehalfOf string
 	FromApp    bool // it came through a door for apps
+
+	// Traceparent says in which trace the event was made, in the form of W3C Trace
+	// Context, or is a text that says nothing; empty: the event has none. It is not
+	// recorded, and two requests that differ in it alone are the same.
+	Traceparent string
 
 	Signed  *Signature // nil: not signed
 	Group   []byte     // what other apps are to be told too, see [GroupRole]; nil: nothing
@@ -147,6 +153,9 @@ type Ledger struct {
 	fresh freshness
 	due   due
 	known knownAt
+
+	traces *tracing.Traces
+	meter  *Meter
 }
 
 // A Config is what a Ledger stands on.
@@ -165,6 +174,9 @@ type Config struct {
 	// Memory is about how many bytes of folds to keep in memory, an eighth of them
 	// of obligations; zero: 128 MB.
 	Memory int
+
+	Traces *tracing.Traces // nil: nothing is traced
+	Meter  *Meter          // nil: nothing is measured
 }
 
 // Open returns a ledger kept in c.Store.
@@ -173,7 +185,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 		c.Memory = defaultMemory
 	}
 	l := &Ledger{store: c.Store, vault: c.Vault, append: c.Vault.Appending(c.Store), blobs: c.Blobs, now: c.Now, seed: maphash.MakeSeed()}
-	l.known.rows = c.Rows
+	l.known.rows, l.traces, l.meter = c.Rows, c.Traces, c.Meter
 	head, err := c.Store.Head(ctx)
 	if err != nil {
 		return nil, err
@@ -182,6 +194,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	l.feed = l.folds.feed
 	l.feed.hears = l.hears
 	l.fresh = freshness{shared: c.Shared, store: c.Store, feed: l.feed}
+	l.feed.traces = c.Traces
 	if head == 0 {
 		return l, nil
 	}
@@ -340,7 +353,7 @@ func (l *Ledger) commit(ctx context.Context, r resolved, f *fold, extra []codec.
 		return before, err
 	}
 	recorded := l.stamp(f.recorded)
-	events, err := decide(recorded)
+	events, err := l.decided(ctx, recorded, decide)
 	if err != nil || len(events) == 0 {
 		return Receipt{Position: f.position}, err
 	}
@@ -363,7 +376,7 @@ func (l *Ledger) commit(ctx context.Context, r resolved, f *fold, extra []codec.
 	if err != nil {
 		return Receipt{}, err
 	}
-	pos, err := l.append(ctx, draft, eventstore.Stream(stream.String()), f.revision, records...)
+	pos, err := l.write(ctx, draft, eventstore.Stream(stream.String()), f.revision, records)
 	if err != nil {
 		l.folds.forget(stream) // who knows what is there now
 		return Receipt{}, err

@@ -65,6 +65,10 @@ func check(t *testing.T, path, room, to string) {
 	switch {
 	case ours && floor(t, in) > floor(t, room):
 		t.Errorf("%s imports %s: that is upstairs", path, in)
+	case !ours && within(room, "domain") && to == "context":
+		t.Errorf("%s imports %s: a decision waits for nobody", path, to)
+	case !within(room, "cmd") && (strings.HasPrefix(to, telemetry+"/sdk") || strings.HasPrefix(to, telemetry+"/exporters")):
+		t.Errorf("%s imports %s: how traces and metrics leave is decided in cmd", path, to)
 	case !ours && within(room, "domain") && strings.Contains(to, ".") && !strings.HasPrefix(to, "github.com/cockroachdb/apd/"):
 		t.Errorf("%s imports %s: domain takes the standard library and apd", path, to)
 	}
@@ -74,6 +78,9 @@ func check(t *testing.T, path, room, to string) {
 		}
 	}
 }
+
+// telemetry is OpenTelemetry's API, below which stands what makes spans and sends them.
+const telemetry = "go.opentelemetry.io/otel"
 
 func floor(t *testing.T, room string) int {
 	t.Helper()
