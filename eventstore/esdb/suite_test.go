@@ -434,7 +434,7 @@ func runItself(t *testing.T, connection, commands string) string {
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if !strings.Contains(string(out), "no part failed") || strings.Contains(string(out), "FAILED") {
+	if !strings.Contains(string(out), "what differed:\n  nothing\n\nno part failed") || strings.Contains(string(out), "FAILED") {
 		t.Errorf("the suite says:\n%s", out)
 	}
 	return string(out)
