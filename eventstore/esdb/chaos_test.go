@@ -313,7 +313,7 @@ func nodesFailUnderProcesses(t *testing.T, w *site) {
 		<-done
 	})
 	counted(3)
-	line := severalProcesses(t, w.connection, w.name(stores.Add(1)), 3, size(3000, 60_000), 25*time.Minute)
+	line := severalProcesses(t, w.connection, w.name(stores.Add(1)), 3, size(3000, 30_000), 25*time.Minute)
 	close(done)
 	dealing.Wait()
 	note("%s; %d blows meanwhile", line, dealt)

@@ -88,7 +88,7 @@ func TestAHalfClosedBatchCallLosesReplies(t *testing.T) {
 			if err := call.CloseSend(); err != nil {
 				t.Fatal(err)
 			}
-			time.AfterFunc(100*time.Millisecond, func() { close(asleep) })
+			time.AfterFunc(2*time.Second, func() { close(asleep) }) // a slow machine takes long to hand it on
 
 			replies := 0
 			for {
