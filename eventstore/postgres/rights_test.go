@@ -95,7 +95,7 @@ func TestUnfit(t *testing.T) {
 	check(t, "reload", server.Reload(t.Context()))
 
 	sql(t, server, "ALTER DATABASE postgres SET default_transaction_read_only = on")
-	says(t, open(t, server.Address("postgres"), postgres.Options{}).Ready(within(t, time.Second)), "it is read-only")
+	saysInTime(t, open(t, server.Address("postgres"), postgres.Options{}).Ready, "it is read-only")
 	_, err := server.SQL(t.Context(), "template1", "ALTER DATABASE postgres RESET default_transaction_read_only")
 	check(t, "reset", err)
 
@@ -109,7 +109,7 @@ func TestUnfit(t *testing.T) {
 	says(t, open(t, server.Address("postgres"), postgres.Options{}).Ready(within(t, time.Minute)), "made by a newer one")
 
 	standby := pgservertest.Standby(t, server)
-	says(t, open(t, standby.Address("postgres"), postgres.Options{}).Ready(within(t, time.Second)), "it is a standby")
+	saysInTime(t, open(t, standby.Address("postgres"), postgres.Options{}).Ready, "it is a standby")
 }
 
 // bouncer starts a PgBouncer before a server, until t ends.
