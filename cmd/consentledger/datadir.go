@@ -45,7 +45,8 @@ func openDataDir(ctx context.Context, path, use string, create bool) (*dataDir, 
 
 // openDataDirOn is openDataDir with the files of the store on a file system; nil:
 // the real disk, as all else is. What happens in it is measured.
-func openDataDirOn(ctx context.Context, files vfs.FS, path, use string, create bool, m measured) (_ *dataDir, err error) {
+func openDataDirOn(ctx context.Context, files vfs.FS, path, use string, create bool, m measured) (
+	_ *dataDir, err error) {
 	room, err := embedded.RoomAt(vfs.Default, path)
 	if err == nil {
 		err = room.Full(room.Needed())
@@ -99,7 +100,10 @@ func openDataDirOn(ctx context.Context, files vfs.FS, path, use string, create b
 	}
 	d.blobs = blobs.New(d.db.Rows())
 	d.brake = &brake{Joint: d.db.Store()}
-	if d.ledger, err = ledger.Open(ctx, ledger.Config{Store: d.brake, Vault: d.vault, Rows: d.db.Rows(), Blobs: d.blobs, Now: now, Traces: m.traces, Meter: m.ledger}); err != nil {
+	d.ledger, err = ledger.Open(ctx, ledger.Config{
+		Store: d.brake, Vault: d.vault, Rows: d.db.Rows(), Blobs: d.blobs, Now: now, Traces: m.traces, Meter: m.ledger,
+	})
+	if err != nil {
 		return nil, err
 	}
 	return d, nil
