@@ -127,7 +127,8 @@ func (s *service) tellUnencoded(app domain.AppName, m *nats.Msg, odd []string) {
 // execute records what was sent. If nobody waits for the answer, nobody will send
 // it again: then a broken store is tried until it is well or the ledger stops, as
 // for what the stream holds.
-func (s *service) execute(ctx context.Context, r *natsservice.Request, req ledger.Request) (receipt ledger.Receipt, err error) {
+func (s *service) execute(ctx context.Context, r *natsservice.Request, req ledger.Request) (
+	receipt ledger.Receipt, err error) {
 	for wait := firstTry; ; wait = min(2*wait, lastTry) {
 		receipt, err = s.Config.execute(ctx, req)
 		if err == nil || r.Reply != "" || errors.Is(err, errPanicked) || wire.IsRefusal(err) || s.stop.Err() != nil {

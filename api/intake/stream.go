@@ -183,7 +183,8 @@ func (d *drain) letGo(seq uint64) {
 // done, given back. Until then it holds back the person's later ones: a broken
 // store is tried again here, not by redelivery, which would let them pass. It returns
 // why the message was rejected, or given back.
-func (d *drain) finish(ctx context.Context, m jetstream.Msg, meta *jetstream.MsgMetadata, req ledger.Request, hint string, refusal error, odd []string) error {
+func (d *drain) finish(ctx context.Context, m jetstream.Msg, meta *jetstream.MsgMetadata,
+	req ledger.Request, hint string, refusal error, odd []string) error {
 	wait := firstTry
 	for d.stop.Err() == nil {
 		err := refusal

@@ -37,14 +37,16 @@ func (c Config) began() time.Time {
 
 // trace begins the span of a message that was read since a moment. Only once it is read
 // is it known which trace it belongs to: a structured event says that inside.
-func (c Config) trace(ctx context.Context, name string, kind trace.SpanKind, header nats.Header, req ledger.Request, began time.Time) reading {
+func (c Config) trace(ctx context.Context, name string, kind trace.SpanKind,
+	header nats.Header, req ledger.Request, began time.Time) reading {
 	if !c.Traces.On() {
 		return reading{ctx, trace.SpanFromContext(ctx)}
 	}
 	read := time.Now()
 	sent, made := wire.Traceparents(header, req)
 	ctx, span := c.Traces.Receive(ctx, name, kind, sent, made, began)
-	span.SetAttributes(attribute.String("messaging.system", "nats"), attribute.String("messaging.operation.type", "process"))
+	span.SetAttributes(
+		attribute.String("messaging.system", "nats"), attribute.String("messaging.operation.type", "process"))
 	_, parse := c.Traces.Step(ctx, "parse", trace.WithTimestamp(began))
 	parse.End(trace.WithTimestamp(read))
 	return reading{ctx, span}

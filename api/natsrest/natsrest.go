@@ -74,7 +74,8 @@ func (r Route) handedOn(h nats.Header) http.Header {
 	on := http.Header{}
 	for name, values := range h {
 		name = http.CanonicalHeaderKey(name)
-		if name == "Content-Type" || name == "Idempotency-Key" || name == "Traceparent" || strings.HasPrefix(name, "Consent-") || r.Events && strings.HasPrefix(name, "Ce-") {
+		ofAll := name == "Content-Type" || name == "Idempotency-Key" || name == "Traceparent" || strings.HasPrefix(name, "Consent-")
+		if ofAll || r.Events && strings.HasPrefix(name, "Ce-") {
 			on[name] = append(on[name], values...)
 		}
 	}

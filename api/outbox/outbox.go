@@ -270,8 +270,9 @@ func (o *Outbox) message(ctx context.Context, e codec.Entry) (*nats.Msg, error) 
 // trace lets a message go on with the trace of the fact that it tells, if that is known
 // still: whoever reads it is in the same trace.
 func (o *Outbox) trace(ctx context.Context, e codec.Entry, m *nats.Msg) {
-	ctx, span := o.Traces.Follows(ctx, e.ID, "send consent.v1.{app}.out.{type}", trace.WithSpanKind(trace.SpanKindProducer),
-		trace.WithAttributes(attribute.String("messaging.system", "nats"), attribute.String("messaging.operation.type", "send")))
+	ctx, span := o.Traces.Follows(ctx, e.ID, "send consent.v1.{app}.out.{type}",
+		trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
+			attribute.String("messaging.system", "nats"), attribute.String("messaging.operation.type", "send")))
 	defer span.End()
 	if span.SpanContext().IsValid() {
 		m.Header["traceparent"] = []string{tracing.Traceparent(ctx)} // as other languages write it, who read no other

@@ -65,5 +65,6 @@ func (s *server) eventSpan(ctx context.Context, req ledger.Request) (context.Con
 	case sent:
 		return s.Traces.Start(ctx, "record event", trace.WithLinks(trace.Link{SpanContext: made}))
 	}
-	return s.Traces.Start(trace.ContextWithRemoteSpanContext(ctx, made), "record event", trace.WithLinks(trace.Link{SpanContext: request}))
+	ctx = trace.ContextWithRemoteSpanContext(ctx, made)
+	return s.Traces.Start(ctx, "record event", trace.WithLinks(trace.Link{SpanContext: request}))
 }

@@ -106,7 +106,9 @@ func parse(app domain.AppName, attrs attributes, data jsontext.Value, begun []by
 	if attrs.get("specversion") != "1.0" {
 		return ledger.Request{}, wrong("specversion", ` must be "1.0"`)
 	}
-	r := ledger.Request{App: app, RecordedBy: domain.Unauthenticated, FromApp: fromApp, Traceparent: attrs.get(traceparent)}
+	r := ledger.Request{
+		App: app, RecordedBy: domain.Unauthenticated, FromApp: fromApp, Traceparent: attrs.get(traceparent),
+	}
 	if err := name(&r, attrs); err != nil {
 		return ledger.Request{}, err
 	}

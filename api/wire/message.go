@@ -56,7 +56,10 @@ func ModeOf(header map[string][]string) (Mode, error) {
 // looksLike tells the mode of a message by its ce- headers.
 func looksLike(header map[string][]string) Mode {
 	for name, values := range header {
-		if len(values) > 0 && isAttributeHeader(name) && slices.Contains(binaryMarks, strings.ToLower(name[len(attributePrefix):])) {
+		if len(values) == 0 || !isAttributeHeader(name) {
+			continue
+		}
+		if slices.Contains(binaryMarks, strings.ToLower(name[len(attributePrefix):])) {
 			return Binary
 		}
 	}

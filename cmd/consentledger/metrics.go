@@ -68,7 +68,8 @@ func (h *house) measure(ctx context.Context, tell telemetry.Tell) error {
 	ctx, cancel := context.WithTimeout(ctx, measureWithin)
 	defer cancel()
 	tell(telemetry.Failures, float64(h.measured.telemetry.Failures()))
-	return errors.Join(h.measureFollowers(ctx, tell), h.measureIntake(ctx, tell), h.measureObligations(ctx, tell), h.measureDisk(tell))
+	return errors.Join(
+		h.measureFollowers(ctx, tell), h.measureIntake(ctx, tell), h.measureObligations(ctx, tell), h.measureDisk(tell))
 }
 
 // measureFollowers says how far behind is who follows the log.

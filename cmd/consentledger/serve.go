@@ -330,7 +330,9 @@ func (h *house) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	h.reactor = &react.Reactor{Ledger: h.dir.ledger, Log: h.log, Shipped: shipped.Published(), Rows: h.dir.db.Rows(), Traces: h.measured.traces}
+	h.reactor = &react.Reactor{
+		Ledger: h.dir.ledger, Log: h.log, Shipped: shipped.Published(), Rows: h.dir.db.Rows(), Traces: h.measured.traces,
+	}
 	h.outbox = &outbox.Outbox{Conn: h.conn, Ledger: h.dir.ledger, Log: h.log, Traces: h.measured.traces}
 	h.intake = intake.Config{
 		Conn: h.conn, Ledger: h.dir.ledger, Log: h.log,

@@ -42,7 +42,8 @@ func (m *Meter) folded(cached bool) {
 }
 
 // decided is the step of a request in which it is decided.
-func (l *Ledger) decided(ctx context.Context, recorded domain.Instant, decide func(domain.Instant) ([]domain.Event, error)) ([]domain.Event, error) {
+func (l *Ledger) decided(ctx context.Context, recorded domain.Instant,
+	decide func(domain.Instant) ([]domain.Event, error)) ([]domain.Event, error) {
 	_, span := l.traces.Step(ctx, "decide")
 	defer span.End()
 	events, err := decide(recorded)
@@ -56,7 +57,8 @@ func (l *Ledger) decided(ctx context.Context, recorded domain.Instant, decide fu
 
 // write is the commit point of a request: its append, traced and measured. Followers of
 // the log find the trace by the id of the first record.
-func (l *Ledger) write(ctx context.Context, d vault.Draft, s eventstore.Stream, expected eventstore.Revision, records []eventstore.Record) (eventstore.Position, error) {
+func (l *Ledger) write(ctx context.Context, d vault.Draft, s eventstore.Stream, expected eventstore.Revision,
+	records []eventstore.Record) (eventstore.Position, error) {
 	if !l.traces.On() && l.meter == nil {
 		return l.append(ctx, d, s, expected, records...)
 	}

@@ -69,7 +69,8 @@ func (t *Traces) On() bool { return t != nil }
 var noSpan = trace.SpanFromContext(context.Background())
 
 // Start begins a span, in the trace of ctx if that has one.
-func (t *Traces) Start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
+func (t *Traces) Start(ctx context.Context, name string, options ...trace.SpanStartOption) (
+	context.Context, trace.Span) {
 	if t == nil {
 		return ctx, noSpan
 	}
@@ -78,7 +79,8 @@ func (t *Traces) Start(ctx context.Context, name string, options ...trace.SpanSt
 
 // Step begins a span inside of one that is recorded. If there is none, nothing is
 // traced.
-func (t *Traces) Step(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
+func (t *Traces) Step(ctx context.Context, name string, options ...trace.SpanStartOption) (
+	context.Context, trace.Span) {
 	if t == nil || !trace.SpanFromContext(ctx).IsRecording() {
 		return ctx, noSpan
 	}
@@ -97,7 +99,8 @@ func Fail(s trace.Span, code string) {
 // Receive begins the span of a message or a request that came at a moment: in the trace
 // in which it was sent, with a link to that in which what it holds was made. What is no
 // trace is passed over.
-func (t *Traces) Receive(ctx context.Context, name string, kind trace.SpanKind, sent, made string, came time.Time) (context.Context, trace.Span) {
+func (t *Traces) Receive(ctx context.Context, name string, kind trace.SpanKind, sent, made string, came time.Time) (
+	context.Context, trace.Span) {
 	options := []trace.SpanStartOption{trace.WithSpanKind(kind), trace.WithTimestamp(came)}
 	if link, ok := Parse(made); ok {
 		options = append(options, trace.WithLinks(trace.Link{SpanContext: link}))
@@ -165,7 +168,8 @@ func Traceparent(ctx context.Context) string {
 	if !span.IsValid() {
 		return ""
 	}
-	return "00-" + span.TraceID().String() + "-" + span.SpanID().String() + "-" + (span.TraceFlags() & trace.FlagsSampled).String()
+	flags := span.TraceFlags() & trace.FlagsSampled
+	return "00-" + span.TraceID().String() + "-" + span.SpanID().String() + "-" + flags.String()
 }
 
 // Wrote notes that a record is about to be written in the span of ctx. The record is
@@ -254,7 +258,8 @@ func (t *Traces) place(id eventstore.EventID) (place, bool) {
 
 // Follows begins a span of what follows at once from a record that was traced, and from
 // it alone: a child. Of any other nothing is traced.
-func (t *Traces) Follows(ctx context.Context, id eventstore.EventID, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
+func (t *Traces) Follows(ctx context.Context, id eventstore.EventID, name string, options ...trace.SpanStartOption) (
+	context.Context, trace.Span) {
 	parent, ok := t.Of(id)
 	if !ok {
 		return ctx, noSpan

@@ -124,12 +124,14 @@ func (m *Metric) Each() (all []metric.RecordOption) {
 
 // Float64Histogram makes the metric.
 func (m *Metric) Float64Histogram(by metric.Meter) (metric.Float64Histogram, error) {
-	return by.Float64Histogram(m.Name, metric.WithUnit(m.Unit), metric.WithDescription(m.Text), metric.WithExplicitBucketBoundaries(m.Bounds...))
+	return by.Float64Histogram(m.Name,
+		metric.WithUnit(m.Unit), metric.WithDescription(m.Text), metric.WithExplicitBucketBoundaries(m.Bounds...))
 }
 
 // Int64Histogram makes the metric.
 func (m *Metric) Int64Histogram(by metric.Meter) (metric.Int64Histogram, error) {
-	return by.Int64Histogram(m.Name, metric.WithUnit(m.Unit), metric.WithDescription(m.Text), metric.WithExplicitBucketBoundaries(m.Bounds...))
+	return by.Int64Histogram(m.Name,
+		metric.WithUnit(m.Unit), metric.WithDescription(m.Text), metric.WithExplicitBucketBoundaries(m.Bounds...))
 }
 
 // Int64Counter makes the metric.

@@ -88,7 +88,7 @@ func describe(ctx context.Context, version string) (*resource.Resource, error) {
 		attribute.String("service.instance.id", rand.Text()))
 	said, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithFromEnv())
 	if err != nil {
-		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w; want names and values, as in deployment.environment=test,site=north", err)
+		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w; want names and values, as in site=north,rack=7", err)
 	}
 	return resource.Merge(own, said)
 }
@@ -127,7 +127,9 @@ func (t *Telemetry) openMetrics(ctx context.Context, c Config, about *resource.R
 			return err
 		}
 		options = append(options, sdkmetric.WithReader(page))
-		t.Page = promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError, ErrorLog: complaint{t}})
+		t.Page = promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+			ErrorHandling: promhttp.ContinueOnError, ErrorLog: complaint{t},
+		})
 	}
 	p := sdkmetric.NewMeterProvider(options...)
 	t.Meter = p.Meter(tracing.Scope)
