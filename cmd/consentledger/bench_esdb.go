@@ -56,8 +56,10 @@ records in memory, so nothing here says what a disk costs. What is compared is m
 	f.IntVar(&b.rounds, "rounds", 15, "how many slices a measurement has; the median is reported")
 	f.DurationVar(&b.slice, "for", 300*time.Millisecond, "how long a slice is")
 	f.IntVar(&b.records, "records", 200_000, "how many records there are to follow")
-	f.DurationVar(&b.every, "barrier-every", 10*time.Millisecond, "the least time between two barriers that the server is asked for")
-	f.StringVar(&b.data, "data", "", "where the embedded store's directory is made, and removed again (default: the temporary directory)")
+	f.DurationVar(&b.every, "barrier-every", 10*time.Millisecond,
+		"the least time between two barriers that the server is asked for")
+	f.StringVar(&b.data, "data", "",
+		"where the embedded store's directory is made, and removed again (default: the temporary directory)")
 	f.StringVarP(&b.output, "output", "o", "table", "how to print: table or json")
 	return cmd
 }
@@ -112,7 +114,9 @@ type ratio struct{ of, to string }
 
 // turns measures the ways in turns, each time another one first, and reports rates,
 // CPU times and ratios.
-func (b *esdbBench) turns(ctx context.Context, part string, clients int, how string, ways []way, ratios ...ratio) error {
+func (b *esdbBench) turns(
+	ctx context.Context, part string, clients int, how string, ways []way, ratios ...ratio,
+) error {
 	rates, work, theirs := map[string]sample{}, map[string]sample{}, map[string]sample{}
 	for round := range b.rounds {
 		fmt.Fprintf(b.progress, "%s, %d clients, round %d of %d\n", part, clients, round+1, b.rounds)
@@ -132,7 +136,8 @@ func (b *esdbBench) turns(ctx context.Context, part string, clients int, how str
 		b.report.add(part, clients, w.name, "1/s", how, rates[w.name]...)
 		b.report.add(part, clients, w.name+", CPU", "µs each", "CPU time of the process with the store", work[w.name]...)
 		if w.server != nil {
-			b.report.add(part, clients, w.name+", CPU of the server", "µs each", "CPU time of the protocol server's process", theirs[w.name]...)
+			b.report.add(part, clients, w.name+", CPU of the server", "µs each",
+				"CPU time of the protocol server's process", theirs[w.name]...)
 		}
 	}
 	for _, r := range ratios {
@@ -181,7 +186,9 @@ func (w way) take(ctx context.Context) (s stint, mine, theirs float64, err error
 }
 
 // onServer runs f with a store on a new server for each of the options.
-func (b *esdbBench) onServer(ctx context.Context, f func(*protocolServer, []*esdb.Store) error, options ...esdb.Options) (err error) {
+func (b *esdbBench) onServer(
+	ctx context.Context, f func(*protocolServer, []*esdb.Store) error, options ...esdb.Options,
+) (err error) {
 	server, err := startProtocolServer(ctx)
 	if err != nil {
 		return err

@@ -75,11 +75,14 @@ func (b *esdbBench) checks(ctx context.Context, clients int) error {
 				return repeat(ctx, clients, b.slice, func() func(context.Context) error { return do })
 			}
 		}
-		how := fmt.Sprintf("at most one barrier in %v; a check reads what came after the %d records that are known", b.every, askedRecords)
+		check := func(ctx context.Context) error { return lookAfter(ctx, s.ReadStream) }
+		fresh := func(ctx context.Context) error { return lookAfter(ctx, s.ReadFresh) }
+		how := fmt.Sprintf("at most one barrier in %v; a check reads what came after the %d records that are known",
+			b.every, askedRecords)
 		return b.turns(ctx, "check", clients, how, []way{
 			{name: "barriers", server: server, do: always(s.Barrier)},
-			{name: "checks", server: server, do: always(func(ctx context.Context) error { return lookAfter(ctx, s.ReadStream) })},
-			{name: "checks behind barriers", server: server, do: always(func(ctx context.Context) error { return lookAfter(ctx, s.ReadFresh) })},
+			{name: "checks", server: server, do: always(check)},
+			{name: "checks behind barriers", server: server, do: always(fresh)},
 		}, ratio{"checks behind barriers", "checks"})
 	}, esdb.Options{})
 }
@@ -101,16 +104,19 @@ func (b *esdbBench) lone(ctx context.Context) error {
 		}
 		return b.turns(ctx, "lone check", 1, "one client, whose turn it always is", []way{
 			{name: "read", server: server, do: once(s.ReadStream)},
-			{name: "barrier, then read", server: server, do: once(func(ctx context.Context, stream eventstore.Stream, after eventstore.Revision) iter.Seq2[eventstore.Recorded, error] {
-				return eventstore.ReadFresh(ctx, shared{s}, stream, after)
-			})},
+			{name: "barrier, then read", server: server, do: once(apart(s))},
 			{name: "both at once", server: server, do: once(s.ReadFresh)},
 		}, ratio{"both at once", "barrier, then read"}, ratio{"both at once", "read"})
 	}, esdb.Options{BarrierEvery: time.Nanosecond})
 }
 
-// A shared store has no way of its own to read behind a barrier.
-type shared struct{ eventstore.Store }
+// apart reads behind a barrier as if the store had no way of its own to do so.
+func apart(s eventstore.Store) reader {
+	plain := struct{ eventstore.Store }{s}
+	return func(ctx context.Context, stream eventstore.Stream, after eventstore.Revision) iter.Seq2[eventstore.Recorded, error] {
+		return eventstore.ReadFresh(ctx, plain, stream, after)
+	}
+}
 
 // follow measures how fast the whole history is read.
 func (b *esdbBench) follow(ctx context.Context) error {

@@ -22,7 +22,8 @@ import (
 // where it listens, answers every line of standard input with the CPU time that it
 // has used, and ends with the input.
 func newBenchEsdbServer() *cobra.Command {
-	return &cobra.Command{Use: "bench-esdb-server", Hidden: true, Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+	cmd := &cobra.Command{Use: "bench-esdb-server", Hidden: true, Args: cobra.NoArgs}
+	cmd.RunE = func(c *cobra.Command, _ []string) error {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return err
@@ -41,7 +42,8 @@ func newBenchEsdbServer() *cobra.Command {
 		}
 		node.Close()
 		return <-served
-	}}
+	}
+	return cmd
 }
 
 // A protocolServer is that process, seen from bench.

@@ -80,7 +80,9 @@ func (s stint) rate() float64 { return float64(s.done) / s.took.Seconds() }
 
 // repeat has so many clients at once do something again and again, each what
 // newClient returned for it. The first error of each ends it.
-func repeat(ctx context.Context, clients int, long time.Duration, newClient func() func(context.Context) error) (stint, error) {
+func repeat(
+	ctx context.Context, clients int, long time.Duration, newClient func() func(context.Context) error,
+) (stint, error) {
 	var crew sync.WaitGroup
 	var done atomic.Int64
 	failed := make(chan error, clients)
