@@ -163,8 +163,8 @@ func (d *DB) scan(ctx context.Context, lower, upper []byte, f func(key, value []
 func (d store) ReadStream(ctx context.Context, stream eventstore.Stream, after eventstore.Revision) iter.Seq2[eventstore.Recorded, error] {
 	return func(yield func(eventstore.Recorded, error) bool) {
 		end, _ := d.mark.now()
-		for {
-			page, full, err := d.streamPage(ctx, stream, after, end)
+		for most := firstPage; ; most = eventstore.MaxBatch {
+			page, full, err := d.streamPage(ctx, stream, after, end, most)
 			for _, r := range page {
 				if !yield(r, nil) {
 					return
@@ -182,9 +182,13 @@ func (d store) ReadStream(ctx context.Context, stream eventstore.Stream, after e
 	}
 }
 
-// streamPage returns records of stream after a revision, at most up to position
-// end. The index and the records must agree.
-func (d *DB) streamPage(ctx context.Context, stream eventstore.Stream, after eventstore.Revision, end eventstore.Position) (page []eventstore.Recorded, full bool, err error) {
+// firstPage is how many records of a stream are read at first: who wants only the next
+// one of a long history reads no thousand.
+const firstPage = 16
+
+// streamPage returns at most so many records of stream after a revision, at most up to
+// position end. The index and the records must agree.
+func (d *DB) streamPage(ctx context.Context, stream eventstore.Stream, after eventstore.Revision, end eventstore.Position, most int) (page []eventstore.Recorded, full bool, err error) {
 	if after == ^eventstore.Revision(0) {
 		return nil, false, nil
 	}
@@ -203,7 +207,7 @@ func (d *DB) streamPage(ctx context.Context, stream eventstore.Stream, after eve
 		}
 		page = append(page, r)
 		size += len(r.Data)
-		full = size >= pageBytes || len(page) == eventstore.MaxBatch
+		full = size >= pageBytes || len(page) == most
 		return !full, nil
 	})
 	if err != nil && ctx.Err() == nil && !errors.Is(err, ErrClosed) {
