@@ -87,6 +87,12 @@ type Recorded struct {
 	Position Position
 }
 
+// A Mark is a record that was there, and where. The zero Mark is none.
+type Mark struct {
+	Position Position
+	ID       EventID
+}
+
 // A Store keeps streams of records. Its methods may be called concurrently.
 //
 // Readers see a record only once it is durable.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"consentledger/eventstore/esdb/esdbserver"
+	"consentledger/eventstore/postgres/pgserver/pgservertest"
 )
 
 // An eventStore is a server that speaks EventStoreDB's protocol, at an address that
@@ -55,8 +56,26 @@ func (e *eventStore) url() string { return "esdb://" + e.address + "?tls=false" 
 // of the ledger and outages of the store, and what is read from the directory is
 // what the server shows.
 func TestRecordsElsewhere(t *testing.T) {
-	store := newEventStore(t)
-	c := serveConfig{data: t.TempDir(), http: "127.0.0.1:0", natsListen: "127.0.0.1:0", store: store.url()}
+	t.Run("EventStoreDB", func(t *testing.T) {
+		store := newEventStore(t)
+		recordElsewhere(t, store.url(), func() { store.stop() }, store.start)
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		server := pgservertest.Serve(t)
+		run := func(what func(context.Context) error) {
+			t.Helper()
+			if err := what(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		recordElsewhere(t, server.Address("postgres"), func() {
+			run(func(ctx context.Context) error { return server.Stop(ctx, true) })
+		}, func() { run(server.Start) })
+	})
+}
+
+func recordElsewhere(t *testing.T, address string, stop, begin func()) {
+	c := serveConfig{data: t.TempDir(), http: "127.0.0.1:0", natsListen: "127.0.0.1:0", store: address}
 	r := startWith(t, c)
 	furnish(t, r)
 	record := func(kind, data string) {
@@ -70,12 +89,12 @@ func TestRecordsElsewhere(t *testing.T) {
 		t.Errorf("after a yes: %s", got)
 	}
 
-	store.stop()
+	stop()
 	eventually(t, "true", func() string { return fmt.Sprint(strings.Contains(verbose(t, r), "store: ")) })
 	if a := checked(t, r, "ada"); a["allowed"] != false || a["status"] != "unknown" {
 		t.Errorf("while the store is away: %v", a)
 	}
-	store.start()
+	begin()
 	eventually(t, "", func() string { return verbose(t, r) })
 	record("consent.withdrawn", `{"all":true}`)
 	if err := r.stop(); err != nil {
@@ -93,7 +112,7 @@ func TestRecordsElsewhere(t *testing.T) {
 	if err := r.stop(); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv(storeVariable, store.url())
+	t.Setenv(storeVariable, address)
 	read, err := cli(t, nil, "replay", "--data", c.data, "--app", "smartkey", "-o", "jsonl")
 	if err != nil || read != shown || strings.Count(shown, "\n") < 4 {
 		t.Errorf("%d lines by the server, %d from the directory, %v", strings.Count(shown, "\n"), strings.Count(read, "\n"), err)
@@ -155,6 +174,7 @@ func TestRecordsElsewhereAreTheRightOnes(t *testing.T) {
 	}
 	refused("no address", open(outside, ""), storeVariable)
 	refused("somebody else's records", open(t.TempDir(), store.url()), "holds the records of a ledger already")
+	refused("another engine", open(outside, "postgres://ledger@127.0.0.1/ledger"), "PostgreSQL")
 	refused("another store", open(outside, newEventStore(t).url()), "not there any more")
 
 	refused("another scheme", open(t.TempDir(), "http://"+store.address), "connection string")

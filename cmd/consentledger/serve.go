@@ -117,7 +117,8 @@ func newServe() *cobra.Command {
 	f.StringVar(&s.authority, "timestamps", "", "the URL of a time-stamping authority (RFC 3161) that stamps the logs' checkpoints")
 	f.StringVar(&s.authorityRoots, "timestamp-roots", "", "the certificates that the authority's must come from, as PEM (default: those that this machine trusts)")
 	f.DurationVar(&s.stampEvery, "timestamp-every", 24*time.Hour, "how often checkpoints are stamped")
-	f.StringVar(&s.store, "store", "", "the EventStoreDB or KurrentDB that holds the records instead of the data directory, as in esdb://user:password@host:2113; also by "+storeVariable+", or by a file that "+storeFileVariable+" names (default: the data directory)")
+	f.StringVar(&s.store, "store", "", "the event store that holds the records instead of the data directory: EventStoreDB or KurrentDB, as in "+eventStoreDB.example+
+		", or PostgreSQL, as in "+postgreSQL.example+"; also by "+storeVariable+", or by a file that "+storeFileVariable+" names (default: the data directory)")
 	f.BoolVar(&s.metrics, "metrics", false, "show metrics at /metrics, as Prometheus reads them")
 	f.StringVar(&s.esdb, "esdb-listen", "", "where clients of EventStoreDB and KurrentDB may read the store, and write nothing (default: nowhere)")
 	s.nats.flags(c)

@@ -37,15 +37,15 @@ type Store struct {
 	fault    atomic.Pointer[FaultError]
 
 	mu      sync.Mutex
-	current *link         // nil: nobody is known to lead
-	finding chan struct{} // closed once somebody is found; nil: nobody looks
-	hint    string        // where the leader is said to be
-	members []string      // whom the nodes know
-	refused error         // why nobody was found in the last round
-	shutOut error         // why the server does not let us in,
-	shutAt  time.Time     // since when
-	seen    Mark          // the newest record that was acknowledged or followed
-	parked  []*tail       // subscriptions that go on where a follower stopped
+	current *link           // nil: nobody is known to lead
+	finding chan struct{}   // closed once somebody is found; nil: nobody looks
+	hint    string          // where the leader is said to be
+	members []string        // whom the nodes know
+	refused error           // why nobody was found in the last round
+	shutOut error           // why the server does not let us in,
+	shutAt  time.Time       // since when
+	seen    eventstore.Mark // the newest record that was acknowledged or followed
+	parked  []*tail         // subscriptions that go on where a follower stopped
 }
 
 // Options are what a [Store] may be told. The zero Options are useful.
@@ -60,19 +60,13 @@ type Options struct {
 
 	// Seen is what this ledger has seen in the store before, the last it knows: it
 	// must be there still, else the store is older than the ledger. Zero: nothing.
-	Seen Mark
+	Seen eventstore.Mark
 
 	// OnFault is told once that history was changed. Nil: nobody is.
 	OnFault func(error)
 
 	// NoBatchAppend makes each append a call of its own.
 	NoBatchAppend bool
-}
-
-// A Mark is a record that was there, and where.
-type Mark struct {
-	Position eventstore.Position
-	ID       eventstore.EventID
 }
 
 // ErrClosed says that the store was closed.

@@ -36,7 +36,7 @@ func (s *Store) broken(err error) error {
 
 // Seen returns the newest record that was acknowledged or followed: see
 // [Options.Seen].
-func (s *Store) Seen() Mark {
+func (s *Store) Seen() eventstore.Mark {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.seen
@@ -50,7 +50,7 @@ func (s *Store) see(at eventstore.Position, id eventstore.EventID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if at > s.seen.Position {
-		s.seen = Mark{at, id}
+		s.seen = eventstore.Mark{Position: at, ID: id}
 		s.highest.Store(uint64(at))
 	}
 }
@@ -66,14 +66,14 @@ func (s *Store) unchanged(ctx context.Context, l *link) error {
 	if err != nil {
 		return err
 	}
-	if wrong := m.differs(r, ok); wrong != nil {
+	if wrong := differs(m, r, ok); wrong != nil {
 		_ = s.broken(wrong) // whoever appends is told; reads may go on
 	}
 	return nil
 }
 
 // differs returns how what stands at a mark differs from what stood there.
-func (m Mark) differs(r eventstore.Recorded, ok bool) error {
+func differs(m eventstore.Mark, r eventstore.Recorded, ok bool) error {
 	switch {
 	case !ok:
 		return fmt.Errorf("the record %s, which was at position %d, is not there any more: was an old copy of the database put in place?", m.ID, m.Position)

@@ -31,7 +31,7 @@ const (
 func (s *Store) Follow(ctx context.Context, after eventstore.Position) iter.Seq2[[]eventstore.Recorded, error] {
 	return func(yield func([]eventstore.Recorded, error) bool) {
 		s.listens.Do(func() { s.spawn(s.listen) })
-		f := &follower{store: s, last: Mark{Position: after}}
+		f := &follower{store: s, last: eventstore.Mark{Position: after}}
 		for tries := 0; ; {
 			news := s.whenNews()
 			page, err := f.page(ctx)
@@ -67,8 +67,8 @@ func ends(err error) bool {
 // A follower is one call of Follow.
 type follower struct {
 	store   *Store
-	last    Mark     // the record behind which it goes on; without an id, what is there
-	checked identity // the server on which it was looked at
+	last    eventstore.Mark // the record behind which it goes on; without an id, what is there
+	checked identity        // the server on which it was looked at
 }
 
 // page returns what comes next, nothing if there is nothing yet.
@@ -94,7 +94,7 @@ func (f *follower) page(ctx context.Context) (page []eventstore.Recorded, err er
 		return nil, err
 	}
 	r := page[len(page)-1]
-	f.last = Mark{r.Position, r.ID}
+	f.last = eventstore.Mark{Position: r.Position, ID: r.ID}
 	s.see(r.Position, r.ID)
 	return page, nil
 }

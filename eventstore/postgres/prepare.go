@@ -168,7 +168,7 @@ func (s *Store) markOf(ctx context.Context, c *pgconn.PgConn, now identity) (mar
 }
 
 // differs turns the store red if what stands at a mark is not what stood there.
-func (s *Store) differs(m Mark, found [][]string) error {
+func (s *Store) differs(m eventstore.Mark, found [][]string) error {
 	if len(found) == 0 {
 		return s.broken("the record %s, which was at position %d, is not there any more: "+
 			"did a standby take over that did not have it, or was an old copy of the database put in place?", m.ID, m.Position)

@@ -37,10 +37,10 @@ type Store struct {
 	fault   atomic.Pointer[FaultError]
 
 	mu    sync.Mutex
-	known identity      // of the server that is used
-	moved chan struct{} // closed once another server is used
-	news  chan struct{} // closed once there may be records that were not there
-	seen  Mark          // the newest record that was acknowledged or followed
+	known identity        // of the server that is used
+	moved chan struct{}   // closed once another server is used
+	news  chan struct{}   // closed once there may be records that were not there
+	seen  eventstore.Mark // the newest record that was acknowledged or followed
 }
 
 // Options are what a [Store] may be told. The zero Options are useful.
@@ -51,7 +51,7 @@ type Options struct {
 
 	// Seen is what this ledger has seen in the store before, the last it knows: it
 	// must be there still, else the store is older than the ledger. Zero: nothing.
-	Seen Mark
+	Seen eventstore.Mark
 
 	// OnFault is told once that history was changed. Nil: nobody is.
 	OnFault func(error)
@@ -63,12 +63,6 @@ type Options struct {
 	// WholePages says that the server's file system writes pages of 8 KiB whole, so
 	// that full_page_writes may be off.
 	WholePages bool
-}
-
-// A Mark is a record that was there, and where.
-type Mark struct {
-	Position eventstore.Position
-	ID       eventstore.EventID
 }
 
 // ErrClosed says that the store was closed.
@@ -186,13 +180,13 @@ func (s *Store) see(at eventstore.Position, id eventstore.EventID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if at > s.seen.Position {
-		s.seen = Mark{at, id}
+		s.seen = eventstore.Mark{Position: at, ID: id}
 	}
 }
 
 // Seen returns the newest record that was acknowledged or followed: see
 // [Options.Seen].
-func (s *Store) Seen() Mark {
+func (s *Store) Seen() eventstore.Mark {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.seen
