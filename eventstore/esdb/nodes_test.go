@@ -510,7 +510,7 @@ func writeCommands(t *testing.T, dir, commands string, nodes int) {
 	for n := 1; n <= nodes; n++ {
 		file := fmt.Sprintf("'%s/node-%d.pid'", dir, n)
 		pid := `"$(cat ` + file + `)"`
-		script(fmt.Sprint("kill-", n), "kill -9 "+pid+" && rm "+file)
+		script(fmt.Sprint("kill-", n), "[ -e "+file+" ] || exit 0\nkill -9 "+pid+"; rm -f "+file) // it may have ended by itself
 		script(fmt.Sprint("pause-", n), "kill -STOP "+pid)
 		script(fmt.Sprint("resume-", n), "kill -CONT "+pid+" 2>/dev/null || true")
 		script(fmt.Sprint("start-", n), role("node", strconv.Itoa(n))+fmt.Sprintf(" >>'%s/node-%d.log' 2>&1 </dev/null &", dir, n))

@@ -277,9 +277,11 @@ func (t *tail) inVain(ctx context.Context) error {
 	return nil
 }
 
-// owes gives what is on its way the time until the next look. While something comes,
-// be it checkpoints on the way through what is not ours, nothing is owed.
+// owes gives what is on its way the time until the next look, at which a quorum is
+// asked again. While something comes, be it checkpoints on the way through what is not
+// ours, nothing is owed.
 func (t *tail) owes() error {
+	t.heard = t.heard.Add(-silence)
 	if n := t.frames.Load(); n != t.had || t.looking.Load() {
 		t.had, t.owed = n, false
 		return nil
@@ -288,6 +290,5 @@ func (t *tail) owes() error {
 		return fmt.Errorf("behind position %d: %w", t.given.at, errSilent)
 	}
 	t.owed = true
-	t.heard = t.heard.Add(-silence)
 	return nil
 }

@@ -169,6 +169,7 @@ func TestAllOnEventStoreDB(t *testing.T) { allOn(t, "esdb", "") }
 func TestAllOnPostgres(t *testing.T) { allOn(t, "postgres", "|MarksOfAnotherLog") }
 
 func allOn(t *testing.T, where, but string) {
+	t.Parallel() // they wait for disk and network most of the time
 	cmd := exec.CommandContext(t.Context(), os.Args[0], onServerArgs(but)...)
 	cmd.Env = append(os.Environ(), on+"="+where)
 	out, err := cmd.CombinedOutput()
