@@ -37,9 +37,14 @@ const (
 // long as the process lives.
 var newStore = func() eventstore.Store { return new(memory.Store) }
 
-// withoutWorld are the tests that have none, and so nothing to do with a server.
+// withoutWorld are the tests that have none, and so nothing to do with a server, and
+// those of [besideTheLog].
 const withoutWorld = "EveryCrashPoint|TheCrashTestCanFail|AnOptOutReachesEverybody|NothingFromBefore|TheCacheHolds|WhomAnOptOut|AllOn|" +
-	"AFoldHasTheShape|EveryEventFoldsTheSame|NoProcessBelieves|ABarrierIsShared|NobodyWaitsForEver"
+	"AFoldHasTheShape|EveryEventFoldsTheSame|NoProcessBelieves|ABarrierIsShared|NobodyWaitsForEver|" + besideTheLog
+
+// besideTheLog are tests of what is the same on any store, and that read or write
+// thousands of records one by one.
+const besideTheLog = "SpansThatMeet|MarksOfAnotherLog|WhatWasKnownIsFound"
 
 func TestMain(m *testing.M) {
 	switch where := os.Getenv(on); {
@@ -164,9 +169,8 @@ func onServerArgs(but string) []string {
 func TestAllOnEventStoreDB(t *testing.T) { allOn(t, "esdb", "") }
 
 // TestAllOnPostgres runs the tests of this package once more, over
-// [postgres.Store]. What is kept beside the log is the same on any store, and the
-// test of it appends thousands of records one by one, each of which is synced.
-func TestAllOnPostgres(t *testing.T) { allOn(t, "postgres", "|MarksOfAnotherLog") }
+// [postgres.Store], but for those that wait longest for each record to be synced.
+func TestAllOnPostgres(t *testing.T) { allOn(t, "postgres", "|NoSequenceOfDeliveries|Followers") }
 
 func allOn(t *testing.T, where, but string) {
 	t.Parallel() // they wait for disk and network most of the time
