@@ -200,9 +200,9 @@ func (l *Ledger) foldOn(ctx context.Context, stream domain.StreamID, f *fold, un
 
 // folds is a bounded cache: a fold that is in it holds all that was heard of its
 // stream. For whoever follows the log and is a moment behind, it keeps what the folds
-// that grew last were one record ago. Obligations have a place of their own, so that they do not drive persons
-// out: they come in streams that are written to for a moment and then for weeks
-// not.
+// that grew last were one record ago. Obligations have a place of their own, so that
+// they do not drive persons out: they come in streams that are written to for a moment
+// and then for weeks not.
 type folds struct {
 	feed *feed
 

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"consentledger/domain"
 	"consentledger/eventstore"
 )
 
@@ -23,7 +22,7 @@ import (
 //
 // Whoever answers "allowed", or decides by what an app has published, asks now first.
 // Three others need not. A no may be answered from what is in memory, see
-// [AsOf.Cached]: what is not known can only add reasons. A decision on one stream
+// [AsOf.Cached]: if it is out of date nothing is done that might be. A decision on one stream
 // is appended behind the revision that it was decided on, and loses the race if
 // that was old. And whoever follows the log is told of nothing that the cache has
 // not heard.
@@ -161,14 +160,4 @@ func (l *Ledger) KeepUp(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// hears raises the newest time that was given out: what is recorded here comes after
-// what others have recorded.
-func (l *Ledger) hears(recorded domain.Instant) {
-	for newest := l.newest.Load(); int64(recorded) > newest; newest = l.newest.Load() {
-		if l.newest.CompareAndSwap(newest, int64(recorded)) {
-			return
-		}
-	}
 }

@@ -192,7 +192,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	}
 	l.folds = newFolds(c.Memory, c.Store, head)
 	l.feed = l.folds.feed
-	l.feed.hears = l.hears
+	l.feed.hears = func(recorded domain.Instant) { l.newer(recorded) } // what comes next is recorded after it
 	l.fresh = freshness{shared: c.Shared, store: c.Store, feed: l.feed}
 	l.feed.traces = c.Traces
 	if head == 0 {
@@ -428,7 +428,12 @@ func (l *Ledger) Now() domain.Instant { return max(l.now(), domain.Instant(l.new
 // given out, and later than the stream's last record, so that within a stream
 // the order of times is the order of records.
 func (l *Ledger) stamp(last domain.Instant) domain.Instant {
-	t := max(l.now(), last+1)
+	return l.newer(max(l.now(), last+1))
+}
+
+// newer returns a time, or the newest that was given out if that is later, and gives
+// it out.
+func (l *Ledger) newer(t domain.Instant) domain.Instant {
 	for {
 		newest := domain.Instant(l.newest.Load())
 		t = max(t, newest)
