@@ -9,6 +9,7 @@ import "maps"
 type Map[K comparable, V any] struct {
 	Each  int                // how much a generation holds
 	Weigh func(k K, v V) int // how much k and v are, the same every time; nil: everything is 1
+	Aged  func(old map[K]V)  // is shown the generation that will be dropped next; nil: nobody is
 
 	young, old map[K]V
 	weight     int // of young
@@ -49,6 +50,9 @@ func (m *Map[K, V]) Put(k K, v V) {
 	weight := m.weigh(k, v)
 	if m.young == nil || len(m.young) > 0 && m.weight+weight > m.Each {
 		m.young, m.old, m.weight = map[K]V{}, m.young, 0
+		if m.Aged != nil {
+			m.Aged(m.old)
+		}
 	}
 	m.young[k] = v
 	m.weight += weight

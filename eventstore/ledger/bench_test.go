@@ -77,6 +77,76 @@ func person(n uint64) uint64 {
 	return n * 2654435761 % (n/10 + 1)
 }
 
+// BenchmarkCrowd has 64 clients, and ten times as many persons as fit into memory,
+// each with a dozen records: nearly everybody is read anew.
+func BenchmarkCrowd(b *testing.B) {
+	const persons, history = 20_000, 12
+	db, err := embedded.Open(b.TempDir(), embedded.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	w := &world{store: db.Store(), keys: vault.NewMemoryKeys(), now: start}
+	v, err := vault.Open(b.Context(), db.Rows(), w.keys)
+	if err != nil {
+		b.Fatal(err)
+	}
+	l, err := ledger.Open(b.Context(), ledger.Config{Store: w.store, Vault: v, Memory: 6 << 20, Now: func() domain.Instant { return w.now }})
+	if err != nil {
+		b.Fatal(err)
+	}
+	begin(b, l)
+	ctx, stop := context.WithCancel(b.Context())
+	var crew sync.WaitGroup
+	defer crew.Wait()
+	defer stop()
+	crew.Go(func() {
+		if err := l.KeepSnapshots(ctx); err != nil {
+			b.Error(err)
+		}
+	})
+
+	var next atomic.Uint64
+	record := func(who uint64) {
+		n := int(next.Add(1))
+		r := request(fmt.Sprint(n), said(n))
+		r.Person.ID = fmt.Sprint("p", who)
+		if _, err := l.Execute(ctx, r); err != nil {
+			b.Error(err)
+		}
+	}
+	var clients sync.WaitGroup
+	for c := range uint64(64) {
+		clients.Go(func() {
+			for range history {
+				for who := c; who < persons; who += 64 {
+					record(who)
+				}
+			}
+		})
+	}
+	clients.Wait()
+
+	someone := func() uint64 { return next.Add(1) * 2654435761 % persons }
+	b.SetParallelism(64 / runtime.GOMAXPROCS(0))
+	b.Run("record", func(b *testing.B) {
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				record(someone())
+			}
+		})
+	})
+	b.Run("check", func(b *testing.B) {
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				if _, err := l.State(ctx, "demo", account(fmt.Sprint("p", someone())), ledger.AsOf{}); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	})
+}
+
 // BenchmarkCold asks about a person after a start: of a dozen records, of 6,000
 // with a snapshot, and of 6,000 without.
 func BenchmarkCold(b *testing.B) {

@@ -18,7 +18,6 @@ type fold struct {
 	position eventstore.Position
 	recorded domain.Instant
 	last     eventstore.EventID  // of the record at revision
-	kept     eventstore.Revision // at which the newest snapshot was taken; zero: none was
 	answered answers
 
 	size  int                 // in memory, as it was counted last
@@ -28,6 +27,8 @@ type fold struct {
 
 	weight    int         // in the cache
 	continued atomic.Bool // somebody folded into it: the room behind its lists is taken
+
+	kept atomic.Uint64 // the revision at which the newest snapshot was taken; zero: none was
 
 	// by the noun of the stream, one of:
 	subject domain.Subject
@@ -55,10 +56,11 @@ var nothing others
 // is the caller's. Who comes second has lists of their own from then on.
 func (f *fold) next() (*fold, domain.Own) {
 	n := &fold{
-		revision: f.revision, position: f.position, recorded: f.recorded, last: f.last, kept: f.kept,
+		revision: f.revision, position: f.position, recorded: f.recorded, last: f.last,
 		size: f.size, sized: f.sized,
 		answered: f.answered, subject: f.subject, duties: f.duties, others: f.others,
 	}
+	n.kept.Store(f.kept.Load())
 	if f.continued.Swap(true) {
 		n.continued.Store(true)
 		return n, domain.Shared
@@ -239,6 +241,14 @@ func (c *folds) get(s domain.StreamID) (*fold, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.of(s).Get(s)
+}
+
+// holds reports whether a fold is the one that is known of its stream.
+func (c *folds) holds(s domain.StreamID, f *fold) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	known, ok := c.of(s).Peek(s)
+	return ok && known == f
 }
 
 // until returns the fold of a stream as it was at a position, if it is known.

@@ -22,11 +22,12 @@ var ada = domain.PersonKey{Kind: "account", ID: "ada"}
 
 // A world is a store, a vault and a clock that the test moves.
 type world struct {
-	store eventstore.Store
-	rows  memory.Rows
-	via   func(eventstore.Rows) eventstore.Rows // through which the vault has the rows; nil: as they are
-	keys  vault.Keys
-	now   domain.Instant
+	store  eventstore.Store
+	rows   memory.Rows
+	via    func(eventstore.Rows) eventstore.Rows // through which the vault has the rows; nil: as they are
+	keys   vault.Keys
+	now    domain.Instant
+	memory int // of the folds; zero: as much as there is by default
 }
 
 func newWorld() *world {
@@ -43,7 +44,7 @@ func (w *world) open(t testing.TB) *ledger.Ledger {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := ledger.Open(t.Context(), ledger.Config{Store: w.store, Vault: v, Now: func() domain.Instant { return w.now }, Shared: true})
+	l, err := ledger.Open(t.Context(), ledger.Config{Store: w.store, Vault: v, Memory: w.memory, Now: func() domain.Instant { return w.now }, Shared: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,8 @@ import (
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec/state"
 	"consentledger/eventstore/vault"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // A snapshot is what a person's stream was folded to, kept sealed in the person's
@@ -92,11 +94,13 @@ func readSnapshot(text []byte) (*fold, bool) {
 		return nil, false
 	}
 	s.subject.Derive()
-	return &fold{
-		revision: s.revision, position: s.position, recorded: s.recorded, last: s.last, kept: s.revision,
+	f := &fold{
+		revision: s.revision, position: s.position, recorded: s.recorded, last: s.last,
 		answered: s.answers, subject: s.subject, others: &nothing,
 		size: foldBytes + size, sized: s.revision,
-	}, true
+	}
+	f.kept.Store(uint64(s.revision))
+	return f, true
 }
 
 // writeSnapshot is what readSnapshot reads.
@@ -106,7 +110,7 @@ func writeSnapshot(f *fold) ([]byte, error) {
 
 // owner returns the person whose stream has snapshots; nil if none has.
 func (l *Ledger) owner(ctx context.Context, stream domain.StreamID) (*vault.Person, error) {
-	if stream.Noun != domain.SubjectNoun && stream.Noun != domain.AccessNoun {
+	if !ofPerson(stream) {
 		return nil, nil
 	}
 	name, err := vault.ParsePseudonym(stream.ID)
@@ -118,6 +122,11 @@ func (l *Ledger) owner(ctx context.Context, stream domain.StreamID) (*vault.Pers
 		return nil, err
 	}
 	return p, nil
+}
+
+// ofPerson reports whether a stream is one that may have snapshots.
+func ofPerson(s domain.StreamID) bool {
+	return s.Noun == domain.SubjectNoun || s.Noun == domain.AccessNoun
 }
 
 // keep writes the snapshot of a fold. Of whom there is no entry there is none.
@@ -141,23 +150,32 @@ func (f *fold) snapshot() *snapshot {
 	return &snapshot{f.revision, f.position, f.recorded, f.last, f.answered, f.subject}
 }
 
-// due are the folds whose snapshots are to be written.
+// due are the folds whose snapshots are to be written: of those that have grown enough,
+// and of those that are about to be forgotten, so that whoever comes back costs a
+// snapshot and no records.
 type due struct {
 	wanted atomic.Bool // somebody writes them
 
 	mu    sync.Mutex
 	folds map[domain.StreamID]*fold
+	aged  []agedFold
 	wake  chan struct{} // has room for one; made by whoever writes
 }
 
-// mostDue bounds how many folds wait to be written. What finds no place comes
-// again with its stream's next record.
+// An agedFold is one that the cache drops next, unless it is asked for.
+type agedFold struct {
+	stream domain.StreamID
+	fold   *fold
+}
+
+// mostDue bounds how many folds that have grown wait to be written. What finds no
+// place comes again with its stream's next record.
 const mostDue = 1024
 
 // add notes that a snapshot is to be written, if enough has been recorded since
-// the last. It is called before the fold is in the cache.
+// the last.
 func (d *due) add(stream domain.StreamID, f *fold) {
-	if f.revision-f.kept < interval(f.revision) || !d.wanted.Load() {
+	if f.revision-eventstore.Revision(f.kept.Load()) < interval(f.revision) || !d.wanted.Load() {
 		return
 	}
 	d.mu.Lock()
@@ -165,19 +183,45 @@ func (d *due) add(stream domain.StreamID, f *fold) {
 	if _, again := d.folds[stream]; !again && len(d.folds) >= mostDue {
 		return
 	}
-	d.folds[stream], f.kept = f, f.revision
+	d.folds[stream] = f
+	f.kept.Store(uint64(f.revision))
+	d.awake()
+}
+
+// age notes which snapshots are to be written before a generation of the cache goes.
+// Those of the generation before that were not written by now are left out.
+func (d *due) age(old map[domain.StreamID]*fold) {
+	if !d.wanted.Load() {
+		return
+	}
+	var aged []agedFold
+	for stream, f := range old {
+		if ofPerson(stream) && uint64(f.revision) > f.kept.Load() {
+			aged = append(aged, agedFold{stream, f})
+		}
+	}
+
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.aged = aged
+	d.awake()
+}
+
+// awake wakes whoever writes; its caller holds mu.
+func (d *due) awake() {
 	select {
 	case d.wake <- struct{}{}:
 	default:
 	}
 }
 
-func (d *due) take() map[domain.StreamID]*fold {
+// take returns what is to be written, and nothing of it again.
+func (d *due) take() (map[domain.StreamID]*fold, []agedFold) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	taken := d.folds
-	d.folds = map[domain.StreamID]*fold{}
-	return taken
+	folds, aged := d.folds, d.aged
+	d.folds, d.aged = map[domain.StreamID]*fold{}, nil
+	return folds, aged
 }
 
 // KeepSnapshots writes the snapshots of histories as they grow, beside
@@ -191,17 +235,43 @@ func (l *Ledger) KeepSnapshots(ctx context.Context) error {
 	defer l.due.wanted.Store(false)
 	for {
 		over := ctx.Err() != nil
-		for stream, f := range l.due.take() {
-			if err := l.keep(context.WithoutCancel(ctx), stream, f); err != nil {
-				return err
-			}
-		}
-		if over {
-			return nil
+		if err := l.keepDue(context.WithoutCancel(ctx)); err != nil || over {
+			return err
 		}
 		select {
 		case <-l.due.wake:
 		case <-ctx.Done():
 		}
 	}
+}
+
+// keepDue writes the snapshots that are due.
+func (l *Ledger) keepDue(ctx context.Context) error {
+	grown, aged := l.due.take()
+	for stream, f := range grown {
+		if err := l.keep(ctx, stream, f); err != nil {
+			return err
+		}
+	}
+
+	var writers errgroup.Group
+	writers.SetLimit(agedWriters)
+	for _, a := range aged {
+		writers.Go(func() error { return l.keepAged(ctx, a) })
+	}
+	return writers.Wait()
+}
+
+// agedWriters is how many snapshots of a generation that goes are written at a time, so
+// that they share the store's writes: it goes soon.
+const agedWriters = 16
+
+// keepAged writes the snapshot of a fold that is about to be forgotten. One that has
+// grown meanwhile is not.
+func (l *Ledger) keepAged(ctx context.Context, a agedFold) error {
+	if !l.folds.holds(a.stream, a.fold) {
+		return nil
+	}
+	a.fold.kept.Store(uint64(a.fold.revision))
+	return l.keep(ctx, a.stream, a.fold)
 }

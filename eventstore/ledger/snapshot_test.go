@@ -178,6 +178,41 @@ func TestALongListOfAnswersIsNotReadAgain(t *testing.T) {
 	}
 }
 
+// TestWhoIsForgottenCostsOneRecord: what is driven out of memory is written first,
+// however few its records are.
+func TestWhoIsForgottenCostsOneRecord(t *testing.T) {
+	const each, records = 150, 3 // persons: twice as many as a generation of the cache holds
+	w := newWorld()
+	w.memory = 512 << 10
+	store := &tallied{Store: w.store}
+	w.store = store
+	l := w.open(t)
+	begin(t, l)
+	crowd := func(name string) {
+		for i := range each * records {
+			w.now += 1000
+			r := request(fmt.Sprint(name, i), said(i))
+			r.Person.ID = fmt.Sprint(name, i/records)
+			must(t, l, r)
+		}
+	}
+
+	keeping(t, l, func() { crowd("first") })
+	written := len(w.folds(t))
+	crowd("second")
+	if written == 0 || written >= each {
+		t.Fatalf("%d snapshots of %d persons were written: want those of the generation that goes", written, each)
+	}
+
+	store.read()
+	r := request("again", yes)
+	r.Person.ID = "first0"
+	must(t, l, r)
+	if n := store.read(); n != 1 {
+		t.Errorf("%d records were read of somebody who was forgotten, want the one that the snapshot ends with", n)
+	}
+}
+
 // standing returns where ada stands by her records, without any snapshot.
 func (w *world) standing(t *testing.T) domain.Standing {
 	t.Helper()
