@@ -128,29 +128,68 @@ func pause(ctx context.Context, tries int, least time.Duration) bool {
 
 // look tries every node that is known, once, and goes where they say that the
 // leader is. A node is taken if it acknowledges an append of no events, in the time
-// that each has: little at first, since one that sleeps must not keep us from the
-// others.
+// that each has. One that sleeps must not keep us from the others: whoever has not
+// answered soon is waited for beside the next.
 func (s *Store) look(each time.Duration) (*link, error) {
-	var last error
-	tried := make(map[string]bool)
-	for list := s.candidates(); len(list) > 0 && s.life.Err() == nil; {
-		host := list[0]
-		list = list[1:]
-		if tried[host] {
-			continue
-		}
-		tried[host] = true
+	ctx, cancel := context.WithCancel(s.life)
+	defer cancel() // who comes second is not needed
+	answers := make(chan tried)
+	soon := time.NewTimer(hedge)
+	defer soon.Stop()
 
-		l, named, err := s.try(host, each)
-		if err == nil {
-			return l, nil
+	var last error
+	list, asked, asking := s.candidates(), make(map[string]bool), 0
+	for next := true; ; {
+		for next && len(list) > 0 {
+			host := list[0]
+			list = list[1:]
+			if !asked[host] {
+				asked[host], next = true, false
+				asking++
+				s.work.Go(func() { s.answer(ctx, host, each, answers) })
+				soon.Reset(hedge)
+			}
 		}
-		if last == nil || !isShut(last) {
-			last = fmt.Errorf("%s: %w", host, err)
+		if asking == 0 {
+			return nil, last
 		}
-		list = append(slices.Clone(named), list...)
+
+		select {
+		case <-soon.C:
+			next = true
+		case a := <-answers:
+			if a.err == nil {
+				return a.link, nil
+			}
+			if last == nil || !isShut(last) {
+				last = fmt.Errorf("%s: %w", a.host, a.err)
+			}
+			list, asking, next = append(slices.Clone(a.named), list...), asking-1, true
+		case <-ctx.Done():
+			return nil, last
+		}
 	}
-	return nil, last
+}
+
+// hedge is how long a node is waited for until the next is asked, too.
+const hedge = 250 * time.Millisecond
+
+// A tried is what came of trying a node.
+type tried struct {
+	host  string
+	link  *link
+	named []string
+	err   error
+}
+
+// answer tries a node and tells who is still looking.
+func (s *Store) answer(ctx context.Context, host string, long time.Duration, answers chan<- tried) {
+	l, named, err := s.try(ctx, host, long)
+	select {
+	case answers <- tried{host, l, named, err}:
+	case <-ctx.Done():
+		s.end(l)
+	}
 }
 
 func isShut(err error) bool {
@@ -175,8 +214,8 @@ func (s *Store) candidates() []string {
 
 // try connects to a node and has it prove that it leads. If it does not, it
 // returns whom it names.
-func (s *Store) try(host string, long time.Duration) (l *link, named []string, err error) {
-	ctx, cancel := context.WithTimeout(s.life, long)
+func (s *Store) try(ctx context.Context, host string, long time.Duration) (l *link, named []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, long)
 	defer cancel()
 	l, err = s.address.dial(ctx, host)
 	if err != nil {

@@ -236,6 +236,32 @@ func TestACutStreamTurnsRed(t *testing.T) {
 	}
 }
 
+// TestNodesThatSleepDoNotHideTheLeader puts four of five nodes to sleep while the store
+// looks for a leader, at length: each is given five seconds by then, and the one that
+// leads is found before the four have had theirs.
+func TestNodesThatSleepDoNotHideTheLeader(t *testing.T) {
+	for i := range 5 { // nodes are tried in any order
+		inTime(t, fmt.Sprint(i), 5, func(t *testing.T, w *outWorld, s *esdb.Store) {
+			mustAppend(t, s, "before", 0, record(1, "one"))
+			for _, n := range w.nodes {
+				n.Sleep()
+			}
+			b := keepBusy(t, s, "a", 2*time.Second, 0)
+			time.Sleep(time.Minute)
+			w.nodes[i].Wake()
+			w.nodes[i].Elect()
+			took := b.recovers(time.Minute)
+			if t.Logf("found after %v", took); took > 8*time.Second {
+				t.Errorf("the leader was found after %v", took)
+			}
+			b.settle()
+			for _, n := range w.nodes {
+				n.Wake()
+			}
+		})
+	}
+}
+
 // staysRed waits until history is known to be changed, and looks what can still be
 // done.
 func staysRed(t *testing.T, s *esdb.Store, b *busy, says string) {
