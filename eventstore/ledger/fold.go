@@ -17,7 +17,7 @@ type fold struct {
 	revision eventstore.Revision
 	position eventstore.Position
 	recorded domain.Instant
-	last     eventstore.EventID  // of the record at revision
+	last     eventstore.EventID // of the record at revision
 	answered answers
 
 	size  int                 // in memory, as it was counted last
