@@ -81,7 +81,7 @@ differ, and the same machine differs from minute to minute.`,
 		},
 	}
 	c.flags(cmd)
-	cmd.AddCommand(newBenchScale(), newBenchEsdb())
+	cmd.AddCommand(newBenchScale(), newBenchMany(), newBenchEsdb())
 	return cmd
 }
 

@@ -89,17 +89,12 @@ func (c *scaleConfig) valid() error {
 }
 
 func (c *scaleConfig) run(ctx context.Context, out, progress io.Writer) (err error) {
-	if c.Dir, err = os.MkdirTemp(c.data, "consentledger-scale-"); err != nil {
+	var remove func() error
+	if c.Dir, c.Policy, remove, err = benchDir(c.data, "consentledger-scale-"); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(c.Dir)) }()
-	if err := os.Chmod(c.Dir, 0o755); err != nil { // PostgreSQL's user looks into it
-		return err
-	}
-	if err := os.CopyFS(filepath.Join(c.Dir, "policy"), smartkey.Files); err != nil {
-		return err
-	}
-	c.Policy, c.Progress = filepath.Join(c.Dir, "policy", "policy.yaml"), progress
+	defer func() { err = errors.Join(err, remove()) }()
+	c.Progress = progress
 
 	self, err := os.Executable()
 	if err != nil {
@@ -111,10 +106,31 @@ func (c *scaleConfig) run(ctx context.Context, out, progress io.Writer) (err err
 	}
 
 	figures, err := scale.Scale(ctx, c.Config)
-	if c.output == "json" {
-		lines := json.NewEncoder(out)
-		lines.SetIndent("", "  ")
-		return errors.Join(err, lines.Encode(figures))
+	return errors.Join(err, printFigures(out, c.output, figures))
+}
+
+// benchDir makes a directory for what is measured, with the sample policy in it.
+func benchDir(below, name string) (dir, policy string, remove func() error, err error) {
+	if dir, err = os.MkdirTemp(below, name); err != nil {
+		return "", "", nil, err
 	}
-	return errors.Join(err, scale.Print(out, figures))
+	remove = func() error { return os.RemoveAll(dir) }
+	err = os.Chmod(dir, 0o755) // PostgreSQL's user looks into it
+	if err == nil {
+		err = os.CopyFS(filepath.Join(dir, "policy"), smartkey.Files)
+	}
+	if err != nil {
+		return "", "", nil, errors.Join(err, remove())
+	}
+	return dir, filepath.Join(dir, "policy", "policy.yaml"), remove, nil
+}
+
+// printFigures prints as --output says.
+func printFigures(out io.Writer, output string, figures []scale.Figure) error {
+	if output != "json" {
+		return scale.Print(out, figures)
+	}
+	lines := json.NewEncoder(out)
+	lines.SetIndent("", "  ")
+	return lines.Encode(figures)
 }

@@ -38,10 +38,18 @@ func OpenPostgres(ctx context.Context, bin, dir string) (_ *Postgres, err error)
 		return nil, err
 	}
 	p := &Postgres{server}
-	if _, err := server.SQL(ctx, "postgres", eventTable); err != nil {
+	if err := p.prepare(ctx); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
-	return p, os.WriteFile(p.script(), []byte(insertEvent), 0o644)
+	return p, nil
+}
+
+// prepare makes the table, and what pgbench reads.
+func (p *Postgres) prepare(ctx context.Context) error {
+	if _, err := p.server.SQL(ctx, "postgres", eventTable); err != nil {
+		return err
+	}
+	return os.WriteFile(p.script(), []byte(insertEvent), 0o644)
 }
 
 const eventTable = `CREATE TABLE events (
@@ -88,7 +96,7 @@ type JetStream struct {
 
 // OpenJetStream makes a server below dir.
 func OpenJetStream(ctx context.Context, dir string) (_ *JetStream, err error) {
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: dir, SyncAlways: true, NoSigs: true, NoLog: true})
+	s, err := startNATS(dir, true)
 	if err != nil {
 		return nil, err
 	}
@@ -98,10 +106,6 @@ func OpenJetStream(ctx context.Context, dir string) (_ *JetStream, err error) {
 			err = errors.Join(err, j.close())
 		}
 	}()
-	go s.Start()
-	if !s.ReadyForConnections(10 * time.Second) {
-		return nil, errors.New("the NATS server of the bench is not ready after 10 s")
-	}
 	for range 64 {
 		nc, err := nats.Connect(s.ClientURL())
 		if err != nil {
@@ -115,6 +119,20 @@ func OpenJetStream(ctx context.Context, dir string) (_ *JetStream, err error) {
 	}
 	_, err = js.CreateStream(ctx, jetstream.StreamConfig{Name: "EVENTS", Subjects: []string{"events.>"}, Storage: jetstream.FileStorage, Replicas: 1})
 	return j, err
+}
+
+// startNATS starts a NATS server in this process; it may sync every message.
+func startNATS(dir string, sync bool) (*server.Server, error) {
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: dir, SyncAlways: sync, NoSigs: true, NoLog: true})
+	if err != nil {
+		return nil, err
+	}
+	go s.Start()
+	if !s.ReadyForConnections(10 * time.Second) {
+		s.Shutdown()
+		return nil, errors.New("the NATS server of the bench is not ready after 10 s")
+	}
+	return s, nil
 }
 
 func (j *JetStream) name() string { return "JetStream, one replica, sync_interval always" }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,9 +22,10 @@ const App = "smartkey"
 
 // A Program is one build of the ledger, and the data directory that it works on.
 type Program struct {
-	Name string // as tables show it
-	Path string // of its executable file
-	Dir  string // its data directory
+	Name  string   // as tables show it
+	Path  string   // of its executable file
+	Dir   string   // its data directory
+	Flags []string // more of serve's; with --nats among them it has no server of its own
 
 	cmd   *exec.Cmd
 	url   string // of HTTP; empty while it is stopped
@@ -47,7 +49,11 @@ func (p *Program) Prepare(ctx context.Context, policy string) error {
 
 // Start runs serve, and returns once it says where it listens.
 func (p *Program) Start(ctx context.Context) error {
-	cmd := exec.CommandContext(ctx, p.Path, "serve", "--data", p.Dir, "--http", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0")
+	flags := []string{"serve", "--data", p.Dir, "--http", "127.0.0.1:0"}
+	if !slices.Contains(p.Flags, "--nats") {
+		flags = append(flags, "--nats-listen", "127.0.0.1:0")
+	}
+	cmd := exec.CommandContext(ctx, p.Path, append(flags, p.Flags...)...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 30 * time.Second
 
