@@ -110,7 +110,7 @@ func TestTheNATSConfigurationRunsACluster(t *testing.T) {
 	}
 	r := startWith(t, serveConfig{data: t.TempDir(), http: "127.0.0.1:0", nats: as("ledger")})
 	furnish(t, r)
-	eventually(t, "", func() string { return verbose(t, r) })
+	eventually(t, "well: ", func() string { return "well: " + verbose(t, r) })
 
 	refused := make(chan error, 16)
 	app := dialAs(t, as("app"), func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err })
