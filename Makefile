@@ -2,7 +2,8 @@
 # make lint    gofmt, go vet, staticcheck
 # make build   bin/consentledger, stamped with its version
 # make fuzz    the parsers of evidence and events, a minute each; FUZZTIME=10m for longer
-# make release static binaries for every platform, and their hashes, in dist/
+# make release static binaries for every platform, and their hashes, in dist/; and what else
+#              the Dockerfile takes
 # make bench   the benchmark, on this machine
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -27,7 +28,7 @@ build:
 	go build -trimpath -ldflags "-X main.version=$(VERSION) -X 'main.commit=$(COMMIT)'" -o bin/consentledger ./cmd/consentledger
 
 release:
-	rm -rf dist && mkdir dist
+	rm -rf dist && mkdir -p dist/image/data dist/image/tmp
 	set -e; for p in $(PLATFORMS); do \
 		os=$${p%/*} arch=$${p#*/}; exe=; test $$os != windows || exe=.exe; \
 		echo "dist/consentledger-$$os-$$arch$$exe"; \

@@ -43,9 +43,10 @@ type Check struct {
 	Alarm  bool   `json:"alarm,omitzero" doc:"somebody must look, and the ledger can answer: this check does not change what is ok as a whole"`
 }
 
-// Health is ok if every check is that is no alarm: then the ledger can answer.
-// Checks and alarms are shown if ?verbose is asked for. An alarm does not change what
-// is ok: one message of one app would keep all others from being answered.
+// Health is ok if every check is that is no alarm: then the ledger can answer. If it is
+// not, the checks that are not well are shown; if ?verbose is asked for, all of them, and
+// the alarms. An alarm does not change what is ok: one message of one app would keep all
+// others from being answered.
 type Health struct {
 	OK     bool    `json:"ok"`
 	Checks []Check `json:"checks,omitempty"`
@@ -90,12 +91,12 @@ func (s *server) healthRoutes(api huma.API, mux *http.ServeMux) {
 		})
 	route(s, api, "livez", http.MethodGet, "/livez", "The process answers",
 		func(context.Context, *none) (*out[Health], error) { return ok(Health{OK: true}) })
-	route(s, api, "readyz", http.MethodGet, "/readyz", "The ledger can answer; ?verbose lists the checks, and the alarms", s.ready)
+	route(s, api, "readyz", http.MethodGet, "/readyz", "The ledger can answer; a 503 names what cannot; ?verbose lists the checks, and the alarms", s.ready)
 	route(s, api, "healthz", http.MethodGet, "/healthz", "The same as /readyz", s.ready)
 	for _, path := range []string{"/readyz", "/healthz"} {
 		get := api.OpenAPI().Paths[path].Get
 		get.Parameters = append(get.Parameters, &huma.Param{Name: "verbose", In: "query", AllowEmptyValue: true, Schema: &huma.Schema{Type: huma.TypeString}})
-		get.Responses["503"] = &huma.Response{Description: "A check is not well", Content: get.Responses["200"].Content}
+		get.Responses["503"] = &huma.Response{Description: "A check is not well; checks says which", Content: get.Responses["200"].Content}
 	}
 	mux.HandleFunc("GET /{$}", root)
 }
@@ -104,7 +105,10 @@ func (s *server) ready(ctx context.Context, in *verboseIn) (*out[Health], error)
 	h := Health{OK: true}
 	checks := s.Ready(ctx)
 	for _, c := range checks {
-		h.OK = h.OK && (c.OK || c.Alarm)
+		if !c.OK && !c.Alarm {
+			h.OK = false
+			h.Checks = append(h.Checks, c)
+		}
 	}
 	if in.verbose {
 		h.Checks, h.Alarms = checks, s.alarms(ctx)

@@ -219,7 +219,7 @@ func TestEveryRouteAnswers(t *testing.T) {
 	h.want(200, "<!doctype html>", "GET", "/", "")
 	h.want(200, "openapi:", "GET", "/openapi.yaml", "")
 	h.sick = true
-	h.want(503, `{"ok":false}`, "GET", "/readyz", "")
+	h.want(503, `{"ok":false,"checks":[{"name":"store","ok":false,"detail":"as seen"}]}`, "GET", "/readyz", "")
 	if h.log.Len() != 0 {
 		t.Errorf("the log is not empty: %s", h.log.String())
 	}

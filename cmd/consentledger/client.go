@@ -58,6 +58,23 @@ func call(c *cobra.Command, method, path, contentType string, body []byte, heade
 }
 
 func open(ctx context.Context, c *cobra.Command, method, path, contentType string, body []byte, headers ...[2]string) (io.ReadCloser, error) {
+	resp, err := send(ctx, c, method, path, contentType, body, headers...)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode/100 == 2 {
+		return resp.Body, nil
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return nil, err
+	}
+	return nil, problemOf(resp.StatusCode, text)
+}
+
+// send asks the server, and returns its answer whatever it says.
+func send(ctx context.Context, c *cobra.Command, method, path, contentType string, body []byte, headers ...[2]string) (*http.Response, error) {
 	server, err := c.Flags().GetString("server")
 	if err != nil {
 		return nil, err
@@ -79,15 +96,7 @@ func open(ctx context.Context, c *cobra.Command, method, path, contentType strin
 		}
 		return nil, fmt.Errorf("%w at %s: %w; is it running? start it with: consentledger serve", errUnreachable, server, err)
 	}
-	if resp.StatusCode/100 == 2 {
-		return resp.Body, nil
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err != nil {
-		return nil, err
-	}
-	return nil, problemOf(resp.StatusCode, text)
+	return resp, nil
 }
 
 // problemOf reads what a server says is wrong.

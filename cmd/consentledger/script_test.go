@@ -31,12 +31,13 @@ func TestMain(m *testing.M) {
 	testscript.Main(suite{m}, map[string]func(){"consentledger": main, "started-anew": startedAnew})
 }
 
-// A suite removes in the end what build made.
+// A suite removes in the end what build and deploy made.
 type suite struct{ *testing.M }
 
 func (s suite) Run() int {
 	code := s.M.Run()
 	os.RemoveAll(built.dir)
+	os.RemoveAll(deployed.dir)
 	return code
 }
 
@@ -56,7 +57,9 @@ func build(t *testing.T) string {
 		if built.dir, built.err = os.MkdirTemp("", "consentledger-built-"); built.err != nil {
 			return
 		}
-		out, err := exec.Command("go", "build", "-buildvcs=false", "-ldflags", "-s -w -X main.version=v9.9.9", "-o", built.dir, ".").CombinedOutput()
+		c := exec.Command("go", "build", "-buildvcs=false", "-ldflags", "-s -w -X main.version=v9.9.9", "-o", built.dir, ".")
+		c.Env = append(os.Environ(), "CGO_ENABLED=0") // as a release is: one static file
+		out, err := c.CombinedOutput()
 		if err != nil {
 			built.err = fmt.Errorf("go build: %w\n%s", err, out)
 		}

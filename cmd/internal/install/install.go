@@ -3,6 +3,7 @@
 package install
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -71,4 +72,27 @@ func Go(name, pkg, version string) (string, error) {
 		exe += ".exe"
 	}
 	return filepath.Join(dir, exe), nil
+}
+
+// Module returns the path of a program that is a module of its own in dir, outside of
+// the module that tests are in: what it needs of others stays out of that one. Another
+// text of it is another program.
+func Module(name, dir string) (string, error) {
+	sum := sha256.New()
+	for _, file := range []string{"go.mod", "go.sum", "main.go"} {
+		text, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(sum, "%s %d\n%s", file, len(text), text)
+	}
+
+	to, err := Once(fmt.Sprintf("%s-%x", name, sum.Sum(nil)[:6]), func(to string) error {
+		c := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(to, name), ".")
+		c.Dir = dir
+		c.Env = append(os.Environ(), "GOFLAGS=-mod=readonly", "GOWORK=off", "CGO_ENABLED=0")
+		c.Stderr = os.Stderr
+		return c.Run()
+	})
+	return filepath.Join(to, name), err
 }
