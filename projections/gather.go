@@ -13,8 +13,10 @@ const (
 	// longest is how long a projection rests at most: so much it is behind.
 	longest = 500 * time.Millisecond
 
-	// most is how many entries a projection is given at once, or some more.
-	most = 8192
+	// most is how many entries a projection is given at once, or some more. One that is
+	// behind does with them what it does once for each person, page or transaction, so it
+	// takes less for each entry the further it is behind.
+	most = 16_384
 )
 
 // A gathering history yields more at once the more there is. A transaction

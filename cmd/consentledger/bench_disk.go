@@ -7,8 +7,9 @@ import (
 	"io/fs"
 	"path/filepath"
 
+	"consentledger/eventstore/embedded"
+
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/bloom"
 )
 
 // disk measures what an event takes on disk.
@@ -62,9 +63,7 @@ func (b *bench) reportDisk(dir string, load loadKind, state, when string) error 
 // overwritten or deleted.
 func compact(ctx context.Context, dir string) error {
 	opts := &pebble.Options{FormatMajorVersion: pebble.FormatNewest, Logger: silent{}}
-	for i := range opts.Levels {
-		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
-	}
+	embedded.Layout(opts)
 	db, err := pebble.Open(dir, opts)
 	if err != nil {
 		return err

@@ -116,6 +116,16 @@ func (p *printer) row(object json.RawMessage) error {
 	return err
 }
 
+// line is row for an object that is written as a line already, its end included.
+func (p *printer) line(object json.RawMessage) error {
+	if p.form != "jsonl" {
+		return p.row(object)
+	}
+	p.rows++
+	_, err := p.out.Write(object)
+	return err
+}
+
 // cells prints one object as a row of cells.
 func (p *printer) cells(object json.RawMessage) error {
 	d := json.NewDecoder(bytes.NewReader(object))

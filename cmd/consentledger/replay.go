@@ -50,11 +50,15 @@ each, and exit code 8 if one differs. Of the logs the roots are compared.`,
 			if _, err := r.Selection(); err != nil {
 				return wrongFlag(err)
 			}
+
+			out := bufio.NewWriterSize(c.OutOrStdout(), 1<<16) // one write for each record takes longer than the record
+			c.SetOut(out)
 			p := newPrinter(c, "position", "recorded", "at", "type", "stream", "event_id")
-			if err := replay(c, data, r, p.row); err != nil {
-				return err
+			err := replay(c, data, r, p.line)
+			if err == nil {
+				err = p.end()
 			}
-			return p.end()
+			return errors.Join(err, out.Flush())
 		},
 	}
 	f := c.Flags()

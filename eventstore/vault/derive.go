@@ -60,11 +60,14 @@ func newSealing(key [keySize]byte) cipher.AEAD {
 	return sealing
 }
 
-// A hasher is what one HMAC needs, so that it need not be allocated each time.
+// A hasher is what one HMAC needs, so that it need not be allocated each time. It
+// hashes a message of its own: what is given to a hash.Hash lies in the heap, and those
+// who ask have theirs on the stack.
 type hasher struct {
-	hash  hash.Hash
-	block [sha256.BlockSize]byte
-	sum   [sha256.Size]byte
+	hash    hash.Hash
+	block   [sha256.BlockSize]byte
+	sum     [sha256.Size]byte
+	message []byte
 }
 
 var hashers = sync.Pool{New: func() any { return &hasher{hash: sha256.New()} }}
@@ -73,9 +76,11 @@ var hashers = sync.Pool{New: func() any { return &hasher{hash: sha256.New()} }}
 // it to that), without its allocations: it is most of what a hot write computes.
 func keyed(key *[keySize]byte, message []byte) [32]byte {
 	h := hashers.Get().(*hasher)
-	h.round(key, 0x36, message)
+	h.message = append(h.message[:0], message...)
+	h.round(key, 0x36, h.message)
 	h.round(key, 0x5c, h.sum[:])
 	sum := h.sum
+	clear(h.message)
 	h.block, h.sum = [sha256.BlockSize]byte{}, [sha256.Size]byte{}
 	h.hash.Reset()
 	hashers.Put(h)

@@ -367,7 +367,7 @@ func (b *batch) fold(p *person) (s domain.Subject, err error) {
 	if p.folded {
 		return p.subject, nil
 	}
-	p.subject, p.held, err = b.view.persons.SubjectUntil(b.ctx, p.stream(), p.revision, b.at)
+	p.subject, err = b.view.persons.SubjectUntil(b.ctx, p.stream(), p.revision, b.at)
 	p.folded = err == nil
 	return p.subject, err
 }
@@ -404,15 +404,4 @@ func (b *batch) person(k key, fresh bool) (*person, error) {
 	}
 	b.people[k] = p
 	return p, nil
-}
-
-// keep makes a person ready for the cache.
-func (p *person) keep() {
-	p.weight = 300 + len(p.builds) + 200*len(p.rows)
-	if p.held {
-		p.subject, p.folded = domain.Subject{}, false
-	}
-	if p.folded {
-		p.weight += factBytes * int(p.revision)
-	}
 }

@@ -3,6 +3,7 @@ package consents_test
 import (
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"testing"
 
@@ -47,6 +48,71 @@ func BenchmarkRandom(b *testing.B) {
 			c.apply()
 		})
 	}
+}
+
+// BenchmarkBehind applies what a ledger recorded of 4,000 people who come at random,
+// of whom each said a dozen things before: by a view that is as far as the ledger, and
+// by one that is behind, in batches of one length and of another.
+func BenchmarkBehind(b *testing.B) {
+	for _, behind := range []int{0, 30_000} {
+		for _, batch := range []int{8192, 16_384} {
+			b.Run(fmt.Sprintf("%d,batch=%d", behind, batch), func(b *testing.B) { benchBehind(b, behind, batch) })
+		}
+	}
+}
+
+func benchBehind(b *testing.B, behind, batch int) {
+	w := projectiontest.NewTeller(b)
+	w.Register()
+	w.Publish(projectiontest.Document("one", "diagnosis", "personalisation", "research", "profiling"))
+	dice := rand.New(rand.NewPCG(1, 2))
+	told, applied := 0, 0
+	tell := func(n int) {
+		for range n {
+			who := fmt.Sprint(dice.IntN(4_000))
+			switch told++; told % 20 {
+			case 0:
+				w.Tell(who, domain.WithdrawConsent{Scope: domain.Scope{Purposes: []domain.PurposeID{"personalisation"}}})
+			case 1, 2, 3, 4, 5, 6:
+				w.Tell(who, domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"personalisation"}})
+			case 7, 8, 9, 10, 11, 12:
+				w.Tell(who, domain.ChangePermission{Permission: "gps", Change: domain.Granted})
+			default:
+				w.Tell(who, domain.GiveConsent{Act: "click"})
+			}
+		}
+	}
+	view := open(b, w)
+	next, stop := iter.Pull2(w.Follow(b.Context(), 0))
+	defer stop()
+	var entries []codec.Entry
+	apply := func(left int) {
+		for told-applied > left {
+			for len(entries) < min(batch, told-applied-left) {
+				more, err, _ := next()
+				if err != nil {
+					b.Fatal(err)
+				}
+				entries = append(entries, more...)
+			}
+			if err := view.Apply(b.Context(), entries); err != nil {
+				b.Fatal(err)
+			}
+			applied, entries = applied+len(entries), entries[:0]
+		}
+	}
+
+	tell(48_000)
+	apply(0)
+	tell(behind)
+	b.ResetTimer()
+	for range b.N {
+		b.StopTimer()
+		tell(32_768)
+		b.StartTimer()
+		apply(behind)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(32_768*b.N), "ns/entry")
 }
 
 // A crowd says one thing after the other, as the bench's load does.

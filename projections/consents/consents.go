@@ -93,10 +93,11 @@ CREATE VIEW consent_counts AS
 `
 
 // Persons tells what was known of persons: the ledger does. Until a position the
-// caller has read the log, and the stream at least until a revision. An answer that
-// is held in memory anyway need not be kept by the caller.
+// caller has read the log, and the stream at least until a revision. What it remembers
+// need not be kept by the caller.
 type Persons interface {
-	SubjectUntil(ctx context.Context, stream domain.StreamID, least eventstore.Revision, at eventstore.Position) (s domain.Subject, held bool, err error)
+	SubjectUntil(ctx context.Context, stream domain.StreamID, least eventstore.Revision, at eventstore.Position) (domain.Subject, error)
+	Remembers(stream domain.StreamID, at eventstore.Position) bool
 }
 
 // A View is the projection. Its queries may be called concurrently.
@@ -220,9 +221,19 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 		v.references.forgetAfter(before)
 		return err
 	}
+	v.keep(entries[len(entries)-1].Position)
+	return nil
+}
+
+// keep keeps the people of a batch in memory, and the folds of those whom the ledger
+// does not remember as of its end.
+func (v *View) keep(at eventstore.Position) {
 	for k, p := range v.desk.people {
-		p.keep()
+		v.people.Delete(k) // at the weight that it had
+		if p.folded && v.persons.Remembers(p.stream(), at) {
+			p.subject, p.folded = domain.Subject{}, false
+		}
+		p.weigh()
 		v.people.Put(k, p)
 	}
-	return nil
 }

@@ -20,3 +20,19 @@ func (v *View) Rows(ctx context.Context, app domain.AppName, at domain.Instant) 
 	})
 	return rows, err
 }
+
+// SetMemory bounds the people kept in memory.
+func (v *View) SetMemory(bytes int) { v.people.Each = bytes / 2 }
+
+// Kept returns how many people are in memory, how many of them with their fold, and
+// what they take as the bound counts it.
+func (v *View) Kept() (people, folds, bytes int) {
+	v.people.DeleteFunc(func(_ key, p *person) bool {
+		people, bytes = people+1, bytes+p.weight
+		if p.folded {
+			folds++
+		}
+		return false
+	})
+	return people, folds, bytes
+}

@@ -36,7 +36,6 @@ type person struct {
 
 	subject domain.Subject // if folded
 	folded  bool
-	held    bool // the ledger has it in memory
 	dirty   bool // some rows were touched and not settled yet
 	weight  int  // in the cache
 }
@@ -125,8 +124,15 @@ const memory = 48 << 20
 // once for all who said the same.
 const factBytes = 250
 
-// newPeople returns a cache of those heard of last. A fold that the ledger holds is not
-// kept here.
+// weigh sets the weight that a person has in the cache.
+func (p *person) weigh() {
+	p.weight = 300 + len(p.builds) + 200*len(p.rows)
+	if p.folded {
+		p.weight += factBytes * int(p.revision)
+	}
+}
+
+// newPeople returns a cache of those heard of last.
 func newPeople() generations.Map[key, *person] {
 	return generations.Map[key, *person]{Each: memory / 2, Weigh: func(_ key, p *person) int { return p.weight }}
 }

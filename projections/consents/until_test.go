@@ -24,15 +24,15 @@ func TestWhoIsBehindIsToldWhatWasKnownThen(t *testing.T) {
 	}
 	stream := own[0].Stream
 	for i, want := range []domain.Status{domain.Given, domain.Withdrawn} {
-		s, _, err := w.SubjectUntil(t.Context(), stream, own[i].Revision, own[i].Position)
+		s, err := w.SubjectUntil(t.Context(), stream, own[i].Revision, own[i].Position)
 		if got := s.Standing("marketing", w.Time(), domain.Reference{}).Status; err != nil || got != want {
 			t.Errorf("after %d records: %v, want %v, %v", i+1, got, want, err)
 		}
 	}
-	if s, _, err := w.SubjectUntil(t.Context(), stream, 0, own[0].Position-1); err != nil || s.Since() != 0 {
+	if s, err := w.SubjectUntil(t.Context(), stream, 0, own[0].Position-1); err != nil || s.Since() != 0 {
 		t.Errorf("before the first record something is known: %v, %v", s.Since(), err)
 	}
-	if _, _, err := w.SubjectUntil(t.Context(), stream, own[1].Revision, own[0].Position); err == nil {
+	if _, err := w.SubjectUntil(t.Context(), stream, own[1].Revision, own[0].Position); err == nil {
 		t.Error("less than what was read is taken for the whole")
 	}
 }

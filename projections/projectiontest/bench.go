@@ -24,9 +24,12 @@ func (h Histories) Add(entries []codec.Entry) {
 }
 
 // SubjectUntil returns what was added of a person: nothing later is.
-func (h Histories) SubjectUntil(_ context.Context, s domain.StreamID, _ eventstore.Revision, _ eventstore.Position) (domain.Subject, bool, error) {
-	return h[s], true, nil
+func (h Histories) SubjectUntil(_ context.Context, s domain.StreamID, _ eventstore.Revision, _ eventstore.Position) (domain.Subject, error) {
+	return h[s], nil
 }
+
+// Remembers reports that what was added is in memory.
+func (h Histories) Remembers(domain.StreamID, eventstore.Position) bool { return true }
 
 // BenchmarkApply applies batches of 1,000: a yes or a withdrawal, of many
 // people who take turns. Hear is given each before it is applied, outside of the
