@@ -88,7 +88,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve": scriptServe, "stop": scriptStop, "exits": scriptExits, "until": scriptUntil,
+			"serve": scriptServe, "halt": scriptHalt, "exits": scriptExits, "until": scriptUntil,
 			"capture": scriptCapture, "moment": scriptMoment, "interrupted": scriptInterrupted, "flip": scriptFlip, "unzip": scriptUnzip, "replace": scriptReplace, "fill": scriptFill, "agrees": scriptAgrees, "sql": scriptSQL,
 			"birthday": scriptBirthday, "ask": scriptAsk,
 		},
@@ -161,8 +161,8 @@ func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("CONSENTLEDGER_SERVER", addr["HTTP"])
 }
 
-// scriptStop stops the server, which must end well.
-func scriptStop(ts *testscript.TestScript, neg bool, args []string) {
+// scriptHalt stops the server, which must end well.
+func scriptHalt(ts *testscript.TestScript, neg bool, args []string) {
 	c, ok := children.Load(ts)
 	if !ok {
 		ts.Fatalf("nothing was started")
