@@ -4,13 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"consentledger/domain"
-	"consentledger/eventstore/wholefile"
 )
 
 // A kept is what is kept of an app: the newest checkpoint that a quorum of
@@ -128,9 +126,6 @@ func Kept(file string) ([]byte, error) {
 	return k.Signed, nil
 }
 
-func (w *Witnesses) file(app domain.AppName) string {
-	return filepath.Join(w.Dir, string(app)+".cosigned")
-}
-
-// write keeps k. The witnesses have what is lost with it, but for the times.
-func (k kept) write(file string) error { return wholefile.Write(file, k.format()) }
+// file is the name of what is kept of an app. The witnesses have what is lost with it,
+// but for the times.
+func file(app domain.AppName) string { return string(app) + ".cosigned" }
