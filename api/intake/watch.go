@@ -27,6 +27,7 @@ const (
 type Watch struct {
 	mu       sync.Mutex
 	open     bool
+	draining bool
 	troubles map[Part]error
 	waiting  *Waiting
 }
@@ -230,7 +231,7 @@ func (l *lookout) compare(ctx context.Context, have jetstream.StreamConfig) erro
 		return l.unknownOr(ctx, err)
 	}
 
-	consumer, err := l.js.Consumer(ctx, InStream, durable)
+	consumer, err := l.js.Consumer(ctx, InStream, l.consumer())
 	if errors.Is(err, jetstream.ErrNotPullConsumer) {
 		return errReopen
 	}
@@ -250,7 +251,7 @@ func (l *lookout) compare(ctx context.Context, have jetstream.StreamConfig) erro
 // remake makes the streams again that are filled by the ledger itself. What is in
 // hand may wait for them, so the road stays open.
 func (l *lookout) remake(ctx context.Context) error {
-	gone := missing(ctx, l.js)
+	gone := missing(ctx, l.js, l.consumer())
 	l.Log.Error("somebody deleted streams of the ledger; they are made again", "gone", gone)
 	if err := makeStreams(ctx, l.Config, l.js); err != nil {
 		return l.unknownOr(ctx, fmt.Errorf("%w, which does not succeed: %w", errDeleted(gone), err))
@@ -289,7 +290,7 @@ func (l *lookout) delivery(state jetstream.StreamState, at time.Time) error {
 	case held > 0:
 		return fmt.Errorf("%d messages wait in stream %s, %d of them in hand, and none was recorded for %s: is the store well?", state.Msgs, InStream, held, still)
 	}
-	return fmt.Errorf("%d messages wait in stream %s and none was delivered for %s: see nats consumer info %s %s", state.Msgs, InStream, still, InStream, durable)
+	return fmt.Errorf("%d messages wait in stream %s and none was delivered for %s: see nats consumer info %s %s", state.Msgs, InStream, still, InStream, l.consumer())
 }
 
 // stuck reports whether the oldest message was in nobody's hand for longer than
