@@ -52,7 +52,7 @@ const settle = `SET search_path = pg_catalog; SET default_transaction_isolation 
 	SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') <> 'remote_apply'`
 
 // admit is asked of each new connection whether it is used.
-func (s *Store) admit(ctx context.Context, c *pgconn.PgConn) error {
+func (s *server) admit(ctx context.Context, c *pgconn.PgConn) error {
 	if _, err := c.Exec(ctx, "SET statement_timeout = 0").ReadAll(); err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (s *Store) admit(ctx context.Context, c *pgconn.PgConn) error {
 			return err
 		}
 	}
-	if _, err := c.Exec(ctx, settle).ReadAll(); err != nil {
+	if _, err := c.Exec(ctx, settle+"; "+s.content.settings).ReadAll(); err != nil {
 		return err
 	}
 
@@ -110,7 +110,7 @@ func (s *Store) admit(ctx context.Context, c *pgconn.PgConn) error {
 }
 
 // durable returns an error if the server may lose what it has committed.
-func (s *Store) durable(fsync, fullPages string) error {
+func (s *server) durable(fsync, fullPages string) error {
 	if fsync != "on" {
 		return refuse("fsync is off: a crash takes away what was acknowledged; set fsync = on")
 	}
@@ -123,7 +123,7 @@ func (s *Store) durable(fsync, fullPages string) error {
 
 // precedes returns an error if a server is not the one that is used, nor one that
 // took over from it.
-func (s *Store) precedes(now identity) error {
+func (s *server) precedes(now identity) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -139,7 +139,7 @@ func (s *Store) precedes(now identity) error {
 
 // use makes a server the one that is used. Connections to another one are not used
 // any more.
-func (s *Store) use(now identity) error {
+func (s *server) use(now identity) error {
 	s.mu.Lock()
 	before := s.known
 	late := before.system != "" && (now.system != before.system || now.timeline < before.timeline)
@@ -163,14 +163,14 @@ func (s *Store) use(now identity) error {
 }
 
 // current returns the server that is used, and what is closed once it is another.
-func (s *Store) current() (identity, <-chan struct{}) {
+func (s *server) current() (identity, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.known, s.moved
 }
 
 // stillGood reports whether a connection of the pool is used once more.
-func (s *Store) stillGood(ctx context.Context, c *pgx.Conn) (bool, error) {
+func (s *server) stillGood(ctx context.Context, c *pgx.Conn) (bool, error) {
 	now := sessionOf(c.PgConn())
 	if known, _ := s.current(); now.identity != known {
 		return false, nil
@@ -193,7 +193,7 @@ var errShared = refuse("a pooler between shares its connections among clients " 
 
 // pooled returns an error if a pooler gives the server's connection to others while
 // c has it. It has another client begin a transaction, which takes whatever is free.
-func (s *Store) pooled(ctx context.Context, c *pgconn.PgConn, now session) error {
+func (s *server) pooled(ctx context.Context, c *pgconn.PgConn, now session) error {
 	config := s.pool.Config().ConnConfig.Config.Copy()
 	config.ValidateConnect = nil
 	other, err := pgconn.ConnectConfig(ctx, config)
