@@ -147,21 +147,25 @@ func (c Config) endOthers(ctx context.Context, js jetstream.JetStream) error {
 }
 
 // takeTurns drains the stream whenever it is this process's turn, until ctx is done.
-// What goes wrong in a turn is in [Watch] and tried again, maybe by another process.
+// What goes wrong in a turn is told by [Watch] for a while, and tried again, maybe by
+// another process.
 func takeTurns(ctx context.Context, c Config, js jetstream.JetStream) error {
 	for ctx.Err() == nil {
-		err := c.Turn(ctx, func(ctx context.Context) error { return c.takeTurn(ctx, js) })
-		for _, p := range []Part{Settings, Delivery, Losses} {
-			c.Watch.set(p, nil) // whoever drains says how it is
-		}
-		if err == nil || errors.Is(err, errOver) || ctx.Err() != nil {
+		err := c.Turn(ctx, func(ctx context.Context) error {
+			err := c.takeTurn(ctx, js)
+			if ctx.Err() != nil || errors.Is(err, errOver) {
+				err = nil
+			}
+			c.Watch.parted(err)
+			return err
+		})
+		if err == nil || ctx.Err() != nil {
 			continue
 		}
 		if c.Conn.IsClosed() {
 			return err
 		}
 		c.Log.Error("the stream of incoming events is not drained, and is tried again", "err", err)
-		c.Watch.set(Settings, err)
 		pause(ctx, LookEvery)
 	}
 	return nil
@@ -194,18 +198,4 @@ func (c Config) takeTurn(ctx context.Context, js jetstream.JetStream) (err error
 		return cause
 	}
 	return err
-}
-
-// drains says whether this process drains the stream now.
-func (w *Watch) drains(is bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.draining = is
-}
-
-// Draining reports whether this process drains the stream of incoming events now.
-func (w *Watch) Draining() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.draining
 }

@@ -30,7 +30,14 @@ type Watch struct {
 	draining bool
 	troubles map[Part]error
 	waiting  *Waiting
+
+	failed   error // why this process could not drain the stream when it was its turn
+	failedAt time.Time
 }
+
+// failedFor is how long a process is in trouble that could not drain the stream in its
+// turn: by then it has had another, or another process drains it.
+const failedFor = 15 * time.Second
 
 // A Waiting is what the stream of incoming events holds: what was not taken yet.
 type Waiting struct {
@@ -80,7 +87,35 @@ func (w *Watch) Trouble(p Part) error {
 	if p == Roads && !w.open {
 		return errNotOpen
 	}
+	if p == Settings && w.failed != nil && time.Since(w.failedAt) < failedFor {
+		return w.failed
+	}
 	return w.troubles[p]
+}
+
+// drains says whether this process drains the stream now.
+func (w *Watch) drains(is bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.draining = is; is {
+		w.failed = nil
+	}
+}
+
+// Draining reports whether this process drains the stream of incoming events now.
+func (w *Watch) Draining() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.draining
+}
+
+// parted says that the turn is over, and why, if something went wrong. From now on the
+// process whose turn it is says how the stream is.
+func (w *Watch) parted(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.troubles, w.waiting = nil, nil
+	w.failed, w.failedAt = err, time.Now()
 }
 
 func (w *Watch) set(p Part, err error) {

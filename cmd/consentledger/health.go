@@ -14,7 +14,7 @@ import (
 )
 
 func (h *house) status(ctx context.Context) rest.StatusReport {
-	report := rest.StatusReport{Version: version, Store: "embedded", Started: h.started, Reading: h.readings.report()}
+	report := rest.StatusReport{Version: version, Store: "embedded", Started: h.started, Reading: h.readings.report(), Process: h.processReport()}
 	head, err := h.dir.ledger.Head(ctx)
 	if err == nil {
 		report.Head = wire.FormatPosition(head)
@@ -40,8 +40,10 @@ func (h *house) status(ctx context.Context) rest.StatusReport {
 	add("transparency", at, err)
 	reacted, err := h.reactor.State()
 	add("reactor", reacted.Position, err)
-	at, err = h.outbox.State()
-	add("outbox", at, err)
+	if h.turns.has(workFollowUps) { // the other processes tell nothing
+		at, err = h.outbox.State()
+		add("outbox", at, err)
+	}
 	return report
 }
 

@@ -46,6 +46,9 @@ type serveConfig struct {
 	demo       bool
 	files      vfs.FS // of the store; nil: the real disk
 	store      string // where the records are instead of the data directory; empty: see [storeAddress]
+	vault      string // where the rows are that several processes share
+	vaultKeys  string
+	process    string // what this process is called, where several serve one ledger; empty: see [processName]
 
 	metrics   bool // HTTP shows them
 	telemetry telemetry.Config
@@ -121,6 +124,9 @@ func newServe() *cobra.Command {
 		", or PostgreSQL, as in "+postgreSQL.example+"; also by "+storeVariable+", or by a file that "+storeFileVariable+" names (default: the data directory)")
 	f.BoolVar(&s.metrics, "metrics", false, "show metrics at /metrics, as Prometheus reads them")
 	f.StringVar(&s.esdb, "esdb-listen", "", "where clients of EventStoreDB and KurrentDB may read the store, and write nothing (default: nowhere)")
+	f.StringVar(&s.vault, "vault", "", "provisional")
+	f.StringVar(&s.vaultKeys, "vault-keys", "", "provisional")
+	f.StringVar(&s.process, "process", "", "what this process is called, where several serve one ledger; also by "+processVariable+" (default: the host's name and something random)")
 	s.nats.flags(c)
 	f.BoolVar(&s.demo, "demo", false, "with a sample app, SmartKey, its policy and simulated users")
 	return c
@@ -151,6 +157,8 @@ type house struct {
 	runners   []*projections.Runner
 	reactor   *react.Reactor
 	outbox    *outbox.Outbox
+	turns     *turns
+	process   string
 	started   string
 	reach     projections.Reach
 	checking  sync.Mutex // held while the projections are compared
@@ -242,18 +250,13 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	})
 	crew.Go(func() { h.runLogs(ctx) })
 	crew.Go(func() { h.watchClock(ctx) })
-	crew.Go(func() { h.runWitnesses(ctx) })
-	crew.Go(func() { h.runStamps(ctx) })
+	must("checkpoints", func() error { return h.turns.during(ctx, workCheckpoints, h.showLogs) })
 	crew.Go(func() {
 		if err := h.reactor.Run(ctx); err != nil {
 			h.log.Error("the reactor stopped", "error", err)
 		}
 	})
-	crew.Go(func() {
-		if err := h.outbox.Run(ctx); err != nil {
-			h.log.Error("the outbox stopped", "error", err)
-		}
-	})
+	must("follow-ups", func() error { return h.turns.during(ctx, workFollowUps, h.followUp) })
 	crew.Go(func() {
 		if err := h.outbox.Watch(ctx); err != nil {
 			h.log.Error("the stream of the outbox is not looked at", "error", err)
@@ -292,6 +295,22 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	return nil
 }
 
+// followUp tells on NATS what becomes of obligations until ctx is done, and finishes
+// what another process may have left undone. The reactor asks itself whose turn it is:
+// it has to know all that was recorded.
+func (h *house) followUp(ctx context.Context) error {
+	if h.turns.many() {
+		if _, err := h.dir.ledger.FinishErasures(ctx); err != nil {
+			return fmt.Errorf("an erasure that was ordered could not be finished: %w", err)
+		}
+	}
+	if err := h.outbox.Run(ctx); err != nil {
+		h.log.Error("the outbox stopped", "error", err)
+		<-ctx.Done() // it cannot read on, and no other process can
+	}
+	return nil
+}
+
 // openTelemetry opens what leaves the process; nothing, if nobody wants it.
 func (h *house) openTelemetry(ctx context.Context) error {
 	t, err := telemetry.Open(ctx, h.config.telemetry, version, h.log)
@@ -309,11 +328,14 @@ func (h *house) open(ctx context.Context) (err error) {
 	if h.config.demo {
 		use = "demo"
 	}
-	with := dirOptions{files: h.config.files, store: h.config.store, measured: h.measured}
+	with := dirOptions{files: h.config.files, store: h.config.store, vault: h.config.vault, vaultKeys: h.config.vaultKeys, measured: h.measured}
 	if h.dir, err = openDataDirWith(ctx, h.config.data, use, true, with); err != nil {
 		return err
 	}
 	if err := removeProbes(h.config.data); err != nil {
+		return err
+	}
+	if err := h.openTurns(); err != nil {
 		return err
 	}
 	if _, err := h.dir.ledger.FinishErasures(ctx); err != nil {
@@ -333,13 +355,19 @@ func (h *house) open(ctx context.Context) (err error) {
 	}
 	h.reactor = &react.Reactor{
 		Ledger: h.dir.ledger, Log: h.log, Shipped: shipped.Published(), Rows: h.dir.db.Rows(), Traces: h.measured.traces,
+		Turn: h.turns.turn(workFollowUps),
 	}
 	h.outbox = &outbox.Outbox{Conn: h.conn, Ledger: h.dir.ledger, Log: h.log, Traces: h.measured.traces}
 	h.intake = intake.Config{
 		Conn: h.conn, Ledger: h.dir.ledger, Log: h.log,
 		Seal: h.dir.seal, Unseal: h.dir.unseal, Again: h.again, Watch: new(intake.Watch),
-		Rows: h.dir.db.Rows(), Apps: func() []domain.AppName { return h.logs.Logged() },
+		Rows: h.dir.rows(), Apps: func() []domain.AppName { return h.logs.Logged() },
 		Traces: h.measured.traces, Turned: h.measured.turned,
+	}
+	if h.turns.many() {
+		h.intake.Turn = func(ctx context.Context, do func(context.Context) error) error {
+			return h.turns.during(ctx, workIntake, do)
+		}
 	}
 	h.rejected = &intake.Rejections{Config: h.intake}
 	if err := h.openReach(ctx); err != nil {

@@ -48,7 +48,7 @@ func (h *house) openViews(ctx context.Context) (err error) {
 	if h.requests, err = openView(ctx, h, views, requests.Open); err != nil {
 		return err
 	}
-	if h.feedKey, err = openFeedKey(h.config.data); err != nil {
+	if h.feedKey, err = h.openFeedKey(ctx); err != nil {
 		return err
 	}
 	for _, p := range []gated{h.consents, h.policies, h.activity, h.requests} {
