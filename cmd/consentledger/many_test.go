@@ -133,18 +133,16 @@ type fleet struct {
 	common  []string // flags of all
 	options dirOptions
 	nats    *natsCluster
+	pg      *pgserver.Server
 
 	mu      sync.Mutex // of members: who is replaced
 	members []*child
 }
 
-func newFleet(t *testing.T, store, vault, views string, processes int) *fleet {
-	f := &fleet{t: t, bin: build(t), dir: t.TempDir(), nats: newNATSCluster(t)}
+func newFleet(t *testing.T, pg *pgserver.Server, store, vault string, processes int) *fleet {
+	f := &fleet{t: t, bin: build(t), dir: t.TempDir(), nats: newNATSCluster(t), pg: pg}
 	keys := filepath.Join(f.dir, "keys")
 	f.common = []string{"--store", store, "--vault", vault, "--vault-keys", keys, "--nats", f.nats.url(), "--origin", "logs.example.com/many"}
-	if views != "" {
-		f.common = append(f.common, "--views", views)
-	}
 	f.options = sharedOptions(store, vault, keys)
 	for i := range processes {
 		f.members = append(f.members, f.launch(i))
@@ -172,37 +170,59 @@ func (f *fleet) replace(i int) {
 	f.members[i] = c
 }
 
-// chaos kills, pauses and restarts members, one at a time, until ctx is done. It
-// returns how often it did each.
-func (f *fleet) chaos(ctx context.Context, seed uint64, most time.Duration) (killed, paused, restarted int) {
-	rng := rand.New(rand.NewPCG(seed, 1))
-	rest := func(d time.Duration) {
-		select {
-		case <-time.After(d):
-		case <-ctx.Done():
-		}
-	}
-	for n := 0; ctx.Err() == nil; n++ {
-		i := rng.IntN(len(f.members))
-		switch n % 3 {
-		case 0:
+// An outage is something that chaos does, and how often it did.
+type outage struct {
+	name  string
+	do    func(ctx context.Context, i int)
+	count int
+}
+
+// outages are what chaos does to processes, and in the long form to what they stand on.
+// None sleeps for longer than most.
+func (f *fleet) outages(rng *rand.Rand, most time.Duration, long bool) []*outage {
+	all := []*outage{
+		{name: "killed", do: func(_ context.Context, i int) {
 			f.member(i).kill(f.t)
 			f.replace(i)
-			killed++
-		case 1:
+		}},
+		{name: "paused", do: func(ctx context.Context, i int) {
 			c := f.member(i)
 			f.signal(c, syscall.SIGSTOP)
-			rest(time.Duration(rng.Int64N(int64(most))))
+			pauseFor(ctx, time.Duration(rng.Int64N(int64(most))))
 			f.signal(c, syscall.SIGCONT)
-			paused++
-		case 2:
+		}},
+		{name: "restarted", do: func(_ context.Context, i int) {
 			f.member(i).stop(f.t)
 			f.replace(i)
-			restarted++
-		}
-		rest(time.Duration(rng.IntN(1500)) * time.Millisecond)
+		}},
 	}
-	return killed, paused, restarted
+	if !long {
+		return all
+	}
+	return append(all,
+		&outage{name: "NATS nodes restarted", do: func(ctx context.Context, i int) {
+			f.nats.servers[i].Shutdown()
+			f.nats.servers[i].WaitForShutdown()
+			pauseFor(ctx, time.Duration(rng.IntN(3000))*time.Millisecond)
+			f.nats.start(i)
+		}},
+		&outage{name: "PostgreSQL restarted", do: func(ctx context.Context, _ int) {
+			err := f.pg.Stop(context.WithoutCancel(ctx), true)
+			pauseFor(ctx, time.Duration(rng.IntN(2000))*time.Millisecond)
+			if err := errors.Join(err, f.pg.Start(context.WithoutCancel(ctx))); err != nil {
+				f.t.Error(err)
+			}
+		}})
+}
+
+// chaos does one after the other until ctx is done.
+func (f *fleet) chaos(ctx context.Context, rng *rand.Rand, outages []*outage) {
+	for n := 0; ctx.Err() == nil && !f.t.Failed(); n++ {
+		o := outages[n%len(outages)]
+		o.do(ctx, rng.IntN(len(f.members)))
+		o.count++
+		pauseFor(ctx, time.Duration(rng.IntN(1500))*time.Millisecond)
+	}
 }
 
 func (f *fleet) signal(c *child, s os.Signal) {
@@ -441,22 +461,22 @@ func TestManyProcesses(t *testing.T) {
 	t.Run("EventStoreDB", func(t *testing.T) {
 		store := newEventStore(t)
 		db := databaseOf(t, pg, "on_esdb")
-		manyProcesses(t, newFleet(t, store.url(), db, "", 3))
+		manyProcesses(t, newFleet(t, pg, store.url(), db, 3))
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
 		db := databaseOf(t, pg, "on_pg")
-		manyProcesses(t, newFleet(t, db, db, "", 3))
+		manyProcesses(t, newFleet(t, pg, db, db, 3))
 	})
 }
 
 func manyProcesses(t *testing.T, f *fleet) {
-	rounds, most := 40, time.Second
+	rounds, most, long := 40, time.Second, false
 	if n := os.Getenv("CONSENTLEDGER_ROUNDS"); n != "" {
 		var err error
 		if rounds, err = strconv.Atoi(n); err != nil {
 			t.Fatal(err)
 		}
-		most = 25 * time.Second // longer than a turn is kept for who sleeps
+		most, long = 25*time.Second, true // longer than a turn is kept for who sleeps
 	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -470,8 +490,9 @@ func manyProcesses(t *testing.T, f *fleet) {
 	defer stop()
 	w := &watcher{seen: map[int64]map[merkle.Hash]bool{}}
 	var around sync.WaitGroup
-	var killed, paused, restarted int
-	around.Go(func() { killed, paused, restarted = f.chaos(ctx, seed, most) })
+	rng := rand.New(rand.NewPCG(seed, 1))
+	outages := f.outages(rng, most, long)
+	around.Go(func() { f.chaos(ctx, rng, outages) })
 	around.Go(func() { f.roads(ctx, b) })
 	around.Go(func() { w.watch(ctx, a) })
 
@@ -494,9 +515,14 @@ func manyProcesses(t *testing.T, f *fleet) {
 	clients.Wait()
 	stop()
 	around.Wait()
-	t.Logf("killed %d, paused %d, restarted %d; after a withdrawal %d asked, %d denied, %d unknown; %d times a yes was remembered",
-		killed, paused, restarted, count.asked.Load(), count.denied.Load(), count.unknown.Load(), count.allowed.Load())
-	if count.denied.Load() == 0 || count.allowed.Load() == 0 || killed == 0 || paused == 0 || restarted == 0 {
+	t.Logf("after a withdrawal %d asked, %d denied, %d unknown; %d times a yes was remembered",
+		count.asked.Load(), count.denied.Load(), count.unknown.Load(), count.allowed.Load())
+	shows := count.denied.Load() > 0 && count.allowed.Load() > 0
+	for _, o := range outages {
+		t.Logf("%s: %d", o.name, o.count)
+		shows = shows && o.count > 0
+	}
+	if !shows && !t.Failed() {
 		t.Error("this shows nothing")
 	}
 
