@@ -30,9 +30,18 @@ import (
 // long as that row is there: whoever begins the next takes it away. So what an older
 // term knows never stands over what a newer one does.
 //
+// # Why one drains
+//
 // Partitioned consumers (orbit.go/pcgroups) would let several processes drain at once.
 // They part messages by a token of the subject, so a person would have to stand in it,
 // if only as a hash: it is personal data all the same, and everybody sees subjects.
+//
+// Whoever drains could hand messages to other processes to decide, and acknowledge them
+// once they answer. If one of these sleeps, the message has to be decided here; and the
+// sleeper decides it when it wakes, maybe long after it was turned away here and put
+// with the rejected. A message would have two ends. What it would buy is the time of a
+// processor for parsing and deciding: the event store, which all share, bounds what is
+// recorded. What has to be quick is a request, and those every process answers.
 //
 // # Rows
 //
