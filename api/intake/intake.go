@@ -90,6 +90,9 @@ type Config struct {
 	// answered by every process. Nil: there is no other.
 	Turn func(ctx context.Context, do func(context.Context) error) error
 
+	// Process is what this process is called among the others; empty: there is none.
+	Process string
+
 	Workers int    // how many messages of a road are worked on at once; zero: 4096
 	Watch   *Watch // is told how the roads are; nil: nobody asks
 

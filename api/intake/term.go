@@ -58,7 +58,7 @@ const termRows = "n/h"
 var errOver = errors.New("another process drains the stream of incoming events now")
 
 // beginTerm begins the next term. Over is called when it is found to have ended.
-func beginTerm(ctx context.Context, rows eventstore.Rows, over context.CancelCauseFunc) (*term, error) {
+func beginTerm(ctx context.Context, rows eventstore.Rows, process string, over context.CancelCauseFunc) (*term, error) {
 	var last uint64
 	var c eventstore.Change
 	for row, err := range rows.Scan(ctx, []byte(termRows)) {
@@ -74,7 +74,8 @@ func beginTerm(ctx context.Context, rows eventstore.Rows, over context.CancelCau
 	value, err := json.Marshal(struct {
 		Version  int    `json:"v"`
 		Consumer string `json:"consumer"`
-	}{1, t.name})
+		Process  string `json:"process"`
+	}{1, t.name, process})
 	if err != nil {
 		panic("intake: a term does not make JSON: " + err.Error())
 	}
@@ -133,6 +134,9 @@ func (c Config) consumer() string {
 func (c Config) wantedConsumer() jetstream.ConsumerConfig {
 	want := consumerConfig
 	want.Durable = c.consumer()
+	if c.term != nil {
+		want.Description = "drained by " + c.Process
+	}
 	return want
 }
 
@@ -184,7 +188,7 @@ func takeTurns(ctx context.Context, c Config, js jetstream.JetStream) error {
 func (c Config) takeTurn(ctx context.Context, js jetstream.JetStream) (err error) {
 	ctx, over := context.WithCancelCause(ctx)
 	defer over(nil)
-	if c.term, err = beginTerm(ctx, c.Rows, over); err != nil {
+	if c.term, err = beginTerm(ctx, c.Rows, c.Process, over); err != nil {
 		return err
 	}
 	c.Log.Info("this process drains the stream of incoming events", "consumer", c.term.name)

@@ -120,7 +120,7 @@ func TestOneBeginsATerm(t *testing.T) {
 	rows := new(memory.Rows)
 	ended := make(chan string, 100)
 	over := func(name string) context.CancelCauseFunc { return func(error) { ended <- name } }
-	first, err := beginTerm(t.Context(), rows, over("first"))
+	first, err := beginTerm(t.Context(), rows, "one", over("first"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func TestOneBeginsATerm(t *testing.T) {
 	var crowd sync.WaitGroup
 	for range 20 {
 		crowd.Go(func() {
-			_, err := beginTerm(t.Context(), rows, over("other"))
+			_, err := beginTerm(t.Context(), rows, "two", over("other"))
 			mu.Lock()
 			defer mu.Unlock()
 			switch {

@@ -18,7 +18,6 @@ import (
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/embedded"
 	"consentledger/eventstore/ledger"
-	"consentledger/eventstore/postgres"
 	"consentledger/eventstore/vault"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -31,18 +30,15 @@ const format = "consentledger data 1"
 // A dataDir is an open data directory: locked, with everything that lives in
 // it but the projections.
 type dataDir struct {
-	path        string
-	lock        *os.File
-	db          *embedded.DB
-	store       eventstore.Store  // of db, or
-	away        *elsewhere        // nil: the records are in the directory
-	shared      eventstore.Rows   // of all processes that serve the ledger; nil: there is one
-	sharedAt    *postgres.Address // where they are
-	vault       *vault.Vault
-	blobs       *blobs.Blobs
-	ledger      *ledger.Ledger
-	brake       *brake
-	closeShared func() error
+	path   string
+	lock   *os.File
+	db     *embedded.DB
+	store  eventstore.Store // of db, or
+	away   *elsewhere       // nil: the records are in the directory
+	vault  *vault.Vault
+	blobs  *blobs.Blobs
+	ledger *ledger.Ledger
+	brake  *brake
 }
 
 // openDataDir opens the directory at path, which must be for the given use,
@@ -53,11 +49,9 @@ func openDataDir(ctx context.Context, path, use string, create bool) (*dataDir, 
 
 // dirOptions are how a data directory is opened otherwise than most. Zero: as most.
 type dirOptions struct {
-	files     vfs.FS // of the store; nil: the real disk, as all else is
-	store     string // where the records are, as a flag says it; see [storeAddress]
-	vault     string // where the rows are that processes share; empty: there is one process
-	vaultKeys string
-	measured  measured // what happens in the directory
+	files    vfs.FS   // of the store; nil: the real disk, as all else is
+	store    string   // where the records are, as a flag says it; see [storeAddress]
+	measured measured // what happens in the directory
 }
 
 // openDataDirWith is openDataDir with options.
@@ -105,11 +99,7 @@ func openDataDirWith(ctx context.Context, path, use string, create bool, with di
 			return nil, err
 		}
 	}
-	keyFile := filepath.Join(path, "keys")
-	if with.vaultKeys != "" {
-		keyFile = with.vaultKeys
-	}
-	keys, err := openKeys(keyFile, fresh)
+	keys, err := openKeys(filepath.Join(path, "keys"), fresh)
 	if err != nil {
 		return nil, err
 	}
@@ -121,27 +111,13 @@ func openDataDirWith(ctx context.Context, path, use string, create bool, with di
 	if d.db, err = embedded.Open(filepath.Join(path, "store"), embedded.Options{FS: with.files, Synced: with.measured.synced}); err != nil {
 		return nil, err
 	}
-	if with.vault != "" {
-		if d.sharedAt, err = postgres.ParseAddress(with.vault); err != nil {
-			return nil, err
-		}
-		rows, err := postgres.OpenRows(d.sharedAt, postgres.Options{})
-		if err != nil {
-			return nil, err
-		}
-		d.closeShared = rows.Close
-		if err := rows.Ready(ctx); err != nil {
-			return nil, err
-		}
-		d.shared = rows
-	}
-	if d.vault, err = vault.Open(ctx, d.rows(), keys); err != nil {
+	if d.vault, err = vault.Open(ctx, d.db.Rows(), keys); err != nil {
 		return nil, err
 	}
 	if err := d.openStore(ctx, address); err != nil {
 		return nil, err
 	}
-	d.blobs = blobs.New(d.rows())
+	d.blobs = blobs.New(d.db.Rows())
 	d.brake = newBrake(d.store)
 	d.ledger, err = ledger.Open(ctx, ledger.Config{
 		Store: d.brake, Vault: d.vault, Rows: d.db.Rows(), Blobs: d.blobs, Now: now, Shared: d.away != nil,
@@ -156,7 +132,7 @@ func (d *dataDir) openStore(ctx context.Context, address string) (err error) {
 	if address == "" {
 		return nil
 	}
-	if d.away, err = openElsewhere(ctx, address, d.db.Rows(), d.shared != nil); err == nil {
+	if d.away, err = openElsewhere(ctx, address, d.db.Rows()); err == nil {
 		d.store = d.away
 	}
 	return err
@@ -169,9 +145,6 @@ func (d *dataDir) close() error {
 	var err error
 	if d.away != nil {
 		err = d.away.Close()
-	}
-	if d.closeShared != nil {
-		err = errors.Join(err, d.closeShared())
 	}
 	if d.db != nil {
 		err = errors.Join(err, d.db.Close())

@@ -179,7 +179,7 @@ func checkInside(path, address string, asked engine, fresh bool) error {
 }
 
 // openElsewhere opens the event store at an address, and waits until it answers.
-func openElsewhere(ctx context.Context, address string, rows eventstore.Rows, shared bool) (_ *elsewhere, err error) {
+func openElsewhere(ctx context.Context, address string, rows eventstore.Rows) (_ *elsewhere, err error) {
 	seen, err := readSeen(ctx, rows)
 	if err != nil {
 		return nil, err
@@ -198,7 +198,7 @@ func openElsewhere(ctx context.Context, address string, rows eventstore.Rows, sh
 		return nil, fmt.Errorf("the event store: %w", err)
 	}
 	head, err := s.Head(ctx)
-	if err == nil && seen == (eventstore.Mark{}) && head != 0 && !shared {
+	if err == nil && seen == (eventstore.Mark{}) && head != 0 {
 		err = errors.New("the event store holds the records of a ledger already, and the data directory has never written there: " +
 			"its persons are in another directory; name that one with --data, or an empty event store")
 	}

@@ -103,15 +103,7 @@ func (h *house) runWitnesses(ctx context.Context) {
 // logConfig returns what the logs of a data directory stand on.
 func (d *dataDir) logConfig(ctx context.Context, origin string) (transparency.Config, error) {
 	if d.shared != nil {
-		keep, err := transparency.OpenShared(ctx, transparency.Shared{
-			Rows: d.shared,
-			Seal: func(ctx context.Context, app string, text []byte) ([]byte, error) {
-				return d.sealAs(ctx, app, "log signing key", text)
-			},
-			Unseal: func(ctx context.Context, app string, sealed []byte) ([]byte, error) {
-				return d.unsealAs(ctx, app, "log signing key", sealed)
-			},
-		}, origin)
+		keep, err := openSharedKeep(ctx, d.shared, d.vault, origin)
 		return transparency.Config{Records: d.store, Keep: keep, Dir: tileDir(d.path)}, err
 	}
 	register, err := transparency.OpenRegister(ctx, d.db.Rows())

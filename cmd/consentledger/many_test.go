@@ -142,6 +142,9 @@ type fleet struct {
 func newFleet(t *testing.T, pg *pgserver.Server, store, vault string, processes int) *fleet {
 	f := &fleet{t: t, bin: build(t), dir: t.TempDir(), nats: newNATSCluster(t), pg: pg}
 	keys := filepath.Join(f.dir, "keys")
+	if out, err := cli(t, nil, "keys", "new", keys); err != nil {
+		t.Fatal(out, err)
+	}
 	f.common = []string{"--store", store, "--vault", vault, "--vault-keys", keys, "--nats", f.nats.url(), "--origin", "logs.example.com/many"}
 	f.options = sharedOptions(store, vault, keys)
 	for i := range processes {
@@ -439,7 +442,7 @@ func (f *fleet) roads(ctx context.Context, b *book) {
 					}
 					cancel()
 				}
-				pauseFor(ctx, 10*time.Millisecond)
+				pauseFor(ctx, 30*time.Millisecond)
 			}
 		})
 	}
@@ -470,13 +473,13 @@ func TestManyProcesses(t *testing.T) {
 }
 
 func manyProcesses(t *testing.T, f *fleet) {
-	rounds, most, long := 40, time.Second, false
+	rounds, clients, most, long := 20, 4, time.Second, false
 	if n := os.Getenv("CONSENTLEDGER_ROUNDS"); n != "" {
 		var err error
 		if rounds, err = strconv.Atoi(n); err != nil {
 			t.Fatal(err)
 		}
-		most, long = 25*time.Second, true // longer than a turn is kept for who sleeps
+		clients, most, long = 16, 25*time.Second, true // longer than a turn is kept for who sleeps
 	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -498,9 +501,9 @@ func manyProcesses(t *testing.T, f *fleet) {
 
 	var count freshness
 	var next atomic.Int64
-	var clients sync.WaitGroup
-	for range 4 {
-		clients.Go(func() {
+	var crowd sync.WaitGroup
+	for range clients {
+		crowd.Go(func() {
 			for n := int(next.Add(1)); n <= rounds && !t.Failed(); n = int(next.Add(1)) {
 				err := a.withdrawAndAsk(ctx, b, n, &count)
 				if err == nil && n%4 == 0 {
@@ -512,7 +515,7 @@ func manyProcesses(t *testing.T, f *fleet) {
 			}
 		})
 	}
-	clients.Wait()
+	crowd.Wait()
 	stop()
 	around.Wait()
 	t.Logf("after a withdrawal %d asked, %d denied, %d unknown; %d times a yes was remembered",
@@ -536,6 +539,39 @@ func manyProcesses(t *testing.T, f *fleet) {
 	for size, roots := range w.seen {
 		if len(roots) != 1 {
 			t.Errorf("%d roots were served for %d records", len(roots), size)
+		}
+	}
+}
+
+// Half of what several processes need is refused before anything is opened, and the
+// error says what is missing.
+func TestHalfOfSeveralProcessesIsRefused(t *testing.T) {
+	const store, vault, nats = "--store=esdb://node:2113?tls=false", "--vault=postgres://ledger@127.0.0.1/ledger", "--nats=nats://127.0.0.1:1"
+	keys := filepath.Join(t.TempDir(), "keys")
+	if out, err := cli(t, nil, "keys", "new", keys); err != nil {
+		t.Fatal(out, err)
+	}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{vault, nats, "--vault-keys", keys}, "--store"},
+		{[]string{vault, store, nats}, "--vault-keys"},
+		{[]string{vault, store, "--vault-keys", keys}, "--nats"},
+		{[]string{vault, store, nats, "--vault-keys", keys, "--demo"}, "--demo"},
+		{[]string{vault, store, nats, "--vault-keys", keys, "--process", "ada's ledger"}, "--process"},
+		{[]string{"--process", "ledger-1"}, "--vault"},
+	} {
+		data := filepath.Join(t.TempDir(), "data")
+		out, err := cli(t, nil, append([]string{"serve", "--data", data, "--http", "127.0.0.1:0"}, c.args...)...)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v: %s, %v; want an error that says %s", c.args, out, err, c.want)
+		}
+		if _, is := errors.AsType[usageError](err); !is {
+			t.Errorf("%v: %v is no mistake in the call", c.args, err)
+		}
+		if entries, err := os.ReadDir(data); err == nil && slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == "FORMAT" }) {
+			t.Errorf("%v: a data directory was made", c.args)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,8 +47,6 @@ type serveConfig struct {
 	demo       bool
 	files      vfs.FS // of the store; nil: the real disk
 	store      string // where the records are instead of the data directory; empty: see [storeAddress]
-	vault      string // where the rows are that several processes share
-	vaultKeys  string
 	process    string // what this process is called, where several serve one ledger; empty: see [processName]
 
 	metrics   bool // HTTP shows them
@@ -95,7 +94,7 @@ func newServe() *cobra.Command {
 			if s.witnessEvery <= 0 || s.stampEvery <= 0 {
 				return usageError{errors.New("--witness-every, --timestamp-every: want a time above zero, as in 1m")}
 			}
-			if err := s.nats.check(); err != nil {
+			if err := errors.Join(s.nats.check(), s.checkMany()); err != nil {
 				return err
 			}
 			if s.telemetry, err = telemetry.Read(os.Getenv); err != nil {
@@ -124,8 +123,6 @@ func newServe() *cobra.Command {
 		", or PostgreSQL, as in "+postgreSQL.example+"; also by "+storeVariable+", or by a file that "+storeFileVariable+" names (default: the data directory)")
 	f.BoolVar(&s.metrics, "metrics", false, "show metrics at /metrics, as Prometheus reads them")
 	f.StringVar(&s.esdb, "esdb-listen", "", "where clients of EventStoreDB and KurrentDB may read the store, and write nothing (default: nowhere)")
-	f.StringVar(&s.vault, "vault", "", "provisional")
-	f.StringVar(&s.vaultKeys, "vault-keys", "", "provisional")
 	f.StringVar(&s.process, "process", "", "what this process is called, where several serve one ledger; also by "+processVariable+" (default: the host's name and something random)")
 	s.nats.flags(c)
 	f.BoolVar(&s.demo, "demo", false, "with a sample app, SmartKey, its policy and simulated users")
@@ -328,7 +325,7 @@ func (h *house) open(ctx context.Context) (err error) {
 	if h.config.demo {
 		use = "demo"
 	}
-	with := dirOptions{files: h.config.files, store: h.config.store, vault: h.config.vault, vaultKeys: h.config.vaultKeys, measured: h.measured}
+	with := dirOptions{files: h.config.files, store: h.config.store, measured: h.measured}
 	if h.dir, err = openDataDirWith(ctx, h.config.data, use, true, with); err != nil {
 		return err
 	}
@@ -362,7 +359,7 @@ func (h *house) open(ctx context.Context) (err error) {
 		Conn: h.conn, Ledger: h.dir.ledger, Log: h.log,
 		Seal: h.dir.seal, Unseal: h.dir.unseal, Again: h.again, Watch: new(intake.Watch),
 		Rows: h.dir.rows(), Apps: func() []domain.AppName { return h.logs.Logged() },
-		Traces: h.measured.traces, Turned: h.measured.turned,
+		Traces: h.measured.traces, Turned: h.measured.turned, Process: h.process,
 	}
 	if h.turns.many() {
 		h.intake.Turn = func(ctx context.Context, do func(context.Context) error) error {
@@ -380,7 +377,7 @@ func (h *house) open(ctx context.Context) (err error) {
 func (h *house) openNATS(ctx context.Context) (err error) {
 	if h.config.nats.url != "" {
 		h.config.nats.rights = &h.rights
-		h.conn, err = h.config.nats.connect(ctx, "consentledger", h.log)
+		h.conn, err = h.config.nats.connect(ctx, strings.TrimSpace("consentledger "+h.process), h.log)
 		return err
 	}
 	if h.nats, err = startNATS(h.config.data, h.config.natsListen, h.log); err != nil {

@@ -23,7 +23,11 @@ func (l *Log) Run(ctx context.Context) error {
 		err := l.round(ctx)
 		if errors.Is(err, errRebuild) && ctx.Err() == nil {
 			l.Log.Warn("the tiles are built again", "why", err)
-			if err = l.begin(ctx); err == nil {
+			err = l.begin(ctx)
+			for err != nil && l.passes(ctx, err) {
+				err = l.begin(ctx)
+			}
+			if err == nil {
 				continue
 			}
 		}
@@ -158,6 +162,9 @@ func (l *Log) addTree(ctx context.Context, app domain.AppName) (*tree, error) {
 	t, err := l.newTree(ctx, app)
 	if lost, is := errors.AsType[*LostError](err); is {
 		return nil, l.halt(app, lost)
+	}
+	if err != nil && l.Keep.shared != nil {
+		return nil, fmt.Errorf("%w: %w", errAgain, err)
 	}
 	if err != nil {
 		return nil, err

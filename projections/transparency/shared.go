@@ -423,7 +423,15 @@ func (l *Log) sealShared(ctx context.Context, all bool) error {
 	if fault || errors.Is(err, errRebuild) {
 		return err
 	}
+	l.troubled(err)
+	return nil
+}
 
+// errAgain says that something could not be read or written that all processes share.
+var errAgain = errors.New("what the processes share of the logs cannot be had now")
+
+// troubled notes why checkpoints are not up to date; nil: they are.
+func (l *Log) troubled(err error) {
 	l.mu.Lock()
 	before := l.trouble
 	l.trouble = err
@@ -431,7 +439,19 @@ func (l *Log) sealShared(ctx context.Context, all bool) error {
 	if err != nil && before == nil {
 		l.Log.Warn("checkpoints are not up to date, and are tried again", "error", err)
 	}
-	return nil
+}
+
+// passes reports whether what went wrong while trees are made passes by itself, after a
+// rest: where processes share a keep, it may be away.
+func (l *Log) passes(ctx context.Context, err error) bool {
+	_, fault := errors.AsType[*FaultError](err)
+	_, lost := errors.AsType[*LostError](err)
+	if l.Keep.shared == nil || fault || lost || ctx.Err() != nil {
+		return false
+	}
+	l.troubled(err)
+	rest(ctx, time.Second)
+	return ctx.Err() == nil
 }
 
 func (l *Log) trySealShared(ctx context.Context, all bool) error {
@@ -562,6 +582,11 @@ func (l *Log) followShared(ctx context.Context) error {
 		}
 		if err == nil {
 			err = l.apply(ctx, records)
+		}
+		if errors.Is(err, errAgain) {
+			l.troubled(err)
+			rest(ctx, pace)
+			return nil
 		}
 		if err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -37,6 +38,13 @@ func (n *notary) Get(ctx context.Context, key []byte) ([]byte, bool, error) {
 		return nil, false, errAway
 	}
 	return n.Rows.Get(ctx, key)
+}
+
+func (n *notary) Scan(ctx context.Context, prefix []byte) iter.Seq2[eventstore.Row, error] {
+	if n.away.Load() {
+		return func(yield func(eventstore.Row, error) bool) { yield(eventstore.Row{}, errAway) }
+	}
+	return n.Rows.Scan(ctx, prefix)
 }
 
 func (n *notary) Write(ctx context.Context, c eventstore.Change) error {
@@ -167,6 +175,7 @@ func TestManyProcessesSignOneLine(t *testing.T) {
 		}
 		b.notary.lost.Store(rand.IntN(3) == 0)
 		b.notary.away.Store(rand.IntN(4) == 0)
+		b.shelf.add(fmt.Sprint("new", n), numbered(0, 3)...) // its key is made, now or later
 		time.Sleep(time.Duration(rand.IntN(8)) * time.Millisecond)
 		b.notary.away.Store(false)
 		if i := rand.IntN(12); i < len(b.sites) {
@@ -184,6 +193,11 @@ func TestManyProcessesSignOneLine(t *testing.T) {
 				t.Errorf("process %d serves %v, another %v", i, got, want)
 			}
 			s.served(app)
+		}
+		for n := range rounds {
+			if c := s.checkpoint(domain.AppName(fmt.Sprint("new", n))); c.Size != 3 {
+				t.Errorf("process %d serves %v", i, c)
+			}
 		}
 		s.end()
 	}
@@ -274,6 +288,10 @@ func TestWhatOthersSignedIsServed(t *testing.T) {
 	s.settled()
 	if c := s.checkpoint("app"); c.Size != 1500 {
 		t.Errorf("%d records are signed, want 1500", c.Size)
+	}
+	s.end()
+	if at := s.log.tree("app").signed.position; at != 1500*2-1 {
+		t.Errorf("what was signed is said to end at %d, want %d", at, 1500*2-1)
 	}
 	if followed, _, _ := b.shelf.counts(); followed > 700+1500+1500+800 {
 		t.Errorf("%d records were read", followed)

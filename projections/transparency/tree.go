@@ -55,6 +55,11 @@ func openTree(dir string, app domain.AppName, size int64, s *signed, shared bool
 		if err := sweep(t.dir, &t.edge); err != nil {
 			return nil, err
 		}
+		last, err := t.ids.places(size-1, 1)
+		if err != nil {
+			return nil, err
+		}
+		t.last = last[0]
 	}
 	t.partials[1] = partialsOf(&t.edge)
 	switch {

@@ -3,7 +3,6 @@ package witness
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -109,19 +108,19 @@ func parseKept(text []byte) (kept, error) {
 	return k, nil
 }
 
-// Kept returns the newest checkpoint that a quorum signed, from a file that
-// [Witnesses] keeps.
-func Kept(file string) ([]byte, error) {
-	text, err := os.ReadFile(file)
+// Kept returns the newest checkpoint of an app that a quorum signed, from a shelf of
+// [Witnesses].
+func Kept(shelf Shelf, app domain.AppName) ([]byte, error) {
+	text, err := shelf.Read(file(app))
 	if err != nil {
 		return nil, err
 	}
 	k, err := parseKept(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, fmt.Errorf("%s: %w", file(app), err)
 	}
 	if len(k.Signed) == 0 {
-		return nil, fmt.Errorf("%s: no quorum of witnesses has signed the log yet", file)
+		return nil, fmt.Errorf("%s: no quorum of witnesses has signed the log yet", file(app))
 	}
 	return k.Signed, nil
 }
