@@ -215,6 +215,10 @@ func drainStream(ctx context.Context, c Config, js jetstream.JetStream, w *witne
 		c.Watch.drains(false)
 		end := func() { in.end(); w.ends(ctx) }
 		if errors.Is(err, errGone) {
+			if over := c.term.lasts(ctx, c.Rows); over != nil { // whose consumer it was
+				end()
+				return over
+			}
 			if err := restore(ctx, c, js, w, end); err != nil {
 				return fmt.Errorf("intake: %w", err)
 			}

@@ -106,7 +106,7 @@ func (d *dataDir) logConfig(ctx context.Context, origin string) (transparency.Co
 		keep, err := openSharedKeep(ctx, d.shared, d.vault, origin)
 		return transparency.Config{Records: d.store, Keep: keep, Dir: tileDir(d.path)}, err
 	}
-	register, err := transparency.OpenRegister(ctx, d.db.Rows())
+	register, err := transparency.OpenRegister(ctx, d.rows())
 	if err != nil {
 		return transparency.Config{}, err
 	}

@@ -105,7 +105,8 @@ func OpenShared(ctx context.Context, s Shared, origin string) (*Keep, error) {
 		return nil, fmt.Errorf("the origin of the logs, as all processes share it: %w", err)
 	}
 	if origin != "" && origin != k.origin {
-		return nil, fmt.Errorf("the logs of this ledger stand under the origin %s, not %s: an origin never changes", k.origin, origin)
+		return nil, fmt.Errorf("the logs of this ledger stand under the origin %s, not %s: an origin never changes",
+			k.origin, origin)
 	}
 	return k, k.look(ctx)
 }
@@ -122,7 +123,8 @@ func (s *shared) begin(ctx context.Context, origin string) ([]byte, error) {
 	}
 
 	key := []byte(originRow)
-	err := s.write(ctx, eventstore.Change{Absent: [][]byte{key}, Put: []eventstore.Row{{Key: key, Value: versionedRow([]byte(origin))}}})
+	row := eventstore.Row{Key: key, Value: versionedRow([]byte(origin))}
+	err := s.write(ctx, eventstore.Change{Absent: [][]byte{key}, Put: []eventstore.Row{row}})
 	if err != nil && !errors.Is(err, eventstore.ErrCondition) {
 		return nil, err
 	}
@@ -133,11 +135,50 @@ func (s *shared) begin(ctx context.Context, origin string) ([]byte, error) {
 	return is, err
 }
 
+// Share puts what a directory keeps of the logs of one process into rows, for several
+// that serve them from now on: their origin, and of every app the key and what was
+// signed last. All of it is there on return, or nothing. Rows that have an origin have
+// logs of their own, and are refused by an error that wraps [eventstore.ErrCondition].
+func Share(ctx context.Context, from *Keep, to Shared) error {
+	if from.lost != nil {
+		return from.lost
+	}
+	apps, err := from.Apps()
+	if err != nil {
+		return err
+	}
+
+	origin := []byte(originRow)
+	c := eventstore.Change{
+		Absent: [][]byte{origin},
+		Put:    []eventstore.Row{{Key: origin, Value: versionedRow([]byte(from.origin))}, newsOf()},
+	}
+	for _, app := range apps {
+		skey, _, err := from.readKey(app)
+		if err != nil {
+			return err
+		}
+		sealed, err := to.Seal(ctx, string(app), []byte(skey))
+		if err != nil {
+			return fmt.Errorf("app %s: the signing key: %w", app, err)
+		}
+		s, err := from.read(app)
+		if err != nil {
+			return err
+		}
+		c.Put = append(c.Put,
+			eventstore.Row{Key: []byte(keyRows + string(app)), Value: versionedRow(sealed)},
+			eventstore.Row{Key: signedRowKey(app, s.Size), Value: versionedRow(signedText(s.position, s.note))})
+	}
+	return (&shared{Shared: to}).write(ctx, c)
+}
+
 func versionedRow(value []byte) []byte { return append([]byte{sharedVersion}, value...) }
 
 func unversioned(key, value []byte) ([]byte, error) {
 	if len(value) == 0 || value[0] != sharedVersion {
-		return nil, fmt.Errorf("row %q of the logs: its version is not %d: use the version that wrote it, or a newer one", key, sharedVersion)
+		return nil, fmt.Errorf("row %q of the logs: its version is not %d: use the version that wrote it, or a newer one",
+			key, sharedVersion)
 	}
 	return value[1:], nil
 }
@@ -287,7 +328,8 @@ func (k *Keep) openShared(ctx context.Context, app domain.AppName) (*signed, err
 		return nil, fmt.Errorf("app %s: the row of its newest checkpoint: %w", app, err)
 	}
 	if s.row = row; row.size != s.Size {
-		return nil, fmt.Errorf("app %s: the row of its newest checkpoint is of size %d, and the checkpoint of %d", app, row.size, s.Size)
+		return nil, fmt.Errorf("app %s: the row of its newest checkpoint is of size %d, and the checkpoint of %d",
+			app, row.size, s.Size)
 	}
 	k.shared.mu.Lock()
 	defer k.shared.mu.Unlock()
@@ -384,12 +426,14 @@ func (l *Log) adopt(t *tree) error {
 		return l.halt(t.app, fmt.Errorf("the row of its newest checkpoint: %w", err))
 	}
 	if next.Size != row.size {
-		return l.halt(t.app, fmt.Errorf("the row of its newest checkpoint is of size %d, and the checkpoint of %d", row.size, next.Size))
+		return l.halt(t.app, fmt.Errorf("the row of its newest checkpoint is of size %d, and the checkpoint of %d",
+			row.size, next.Size))
 	}
 	if next.Size < t.signed.Size && t.proven {
 		// The rows went back, as when a standby took over that had not all of them. What
 		// this process knows is newer, and it signs the next one behind the row that is there.
-		l.Log.Warn("the rows of the logs have an older checkpoint than was seen before", "app", t.app, "size", next.Size, "seen", t.signed.Size)
+		l.Log.Warn("the rows of the logs have an older checkpoint than was seen before",
+			"app", t.app, "size", next.Size, "seen", t.signed.Size)
 		t.signed.row = row
 		return nil
 	}

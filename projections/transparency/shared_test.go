@@ -440,3 +440,52 @@ func TestSharedKeyIsLost(t *testing.T) {
 		t.Errorf("got %v, want that the key is lost", err)
 	}
 }
+
+// The logs of one process go on when several serve them: under their origin, with
+// their keys, behind what was signed last. Rows that have logs already take none.
+func TestShare(t *testing.T) {
+	alone := newSite(t)
+	alone.shelf.add("one", numbered(0, 300)...)
+	alone.shelf.add("two", numbered(0, 7)...)
+	alone.start()
+	before := map[domain.AppName]merkle.Checkpoint{"one": alone.sealed("one"), "two": alone.sealed("two")}
+	key, err := alone.log.VerifierKey("one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone.end()
+
+	b := newBetween(t, 2)
+	b.shelf = alone.shelf
+	for _, s := range b.sites {
+		s.shelf = alone.shelf
+	}
+	to := Shared{Rows: b.notary, Seal: mask, Unseal: mask}
+	if err := Share(t.Context(), alone.log.Keep, to); err != nil {
+		t.Fatal(err)
+	}
+	if err := Share(t.Context(), alone.log.Keep, to); !errors.Is(err, eventstore.ErrCondition) {
+		t.Errorf("shared twice: %v", err)
+	}
+	b.start(0)
+	s := b.sites[0]
+	s.settled()
+	for app, c := range before {
+		if got := s.checkpoint(app); got != c {
+			t.Errorf("serves %v, and %v was signed", got, c)
+		}
+	}
+	if got, err := s.log.VerifierKey("one"); err != nil || got != key {
+		t.Errorf("the key is %s, %v; it was %s", got, err, key)
+	}
+	b.turn[0].Store(true)
+	b.shelf.add("one", numbered(300, 310)...)
+	s.settled()
+	if c := s.checkpoint("one"); c.Size != 310 {
+		t.Errorf("%d records are signed, want 310", c.Size)
+	}
+	s.end()
+	if len(s.halted) > 0 {
+		t.Errorf("halted: %v", s.halted)
+	}
+}
