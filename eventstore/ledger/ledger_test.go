@@ -12,7 +12,6 @@ import (
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
-	"consentledger/eventstore/memory"
 	"consentledger/eventstore/vault"
 )
 

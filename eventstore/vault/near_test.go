@@ -5,7 +5,6 @@ import (
 	"slices"
 	"testing"
 	"time"
-
 )
 
 func TestIdsThatAreEasilyMistaken(t *testing.T) {
