@@ -26,6 +26,7 @@ import (
 	"consentledger/projections/activity"
 	"consentledger/projections/consents"
 	"consentledger/projections/policies"
+	"consentledger/projections/readmodel"
 	"consentledger/projections/requests"
 	"consentledger/projections/transparency"
 
@@ -46,6 +47,9 @@ type serveConfig struct {
 	demo       bool
 	files      vfs.FS // of the store; nil: the real disk
 	store      string // where the records are instead of the data directory; empty: see [storeAddress]
+
+	views       string // where the read models are instead of the data directory; empty: see [viewsAddress]
+	viewsReader string // a role of PostgreSQL that may read them; empty: none
 
 	metrics   bool // HTTP shows them
 	telemetry telemetry.Config
@@ -119,6 +123,9 @@ func newServe() *cobra.Command {
 	f.DurationVar(&s.stampEvery, "timestamp-every", 24*time.Hour, "how often checkpoints are stamped")
 	f.StringVar(&s.store, "store", "", "the event store that holds the records instead of the data directory: EventStoreDB or KurrentDB, as in "+eventStoreDB.example+
 		", or PostgreSQL, as in "+postgreSQL.example+"; also by "+storeVariable+", or by a file that "+storeFileVariable+" names (default: the data directory)")
+	f.StringVar(&s.views, "views", "", "the PostgreSQL database that holds the read models instead of the data directory, as in "+postgreSQL.example+
+		"; also by "+viewsVariable+", or by a file that "+viewsFileVariable+" names (default: the data directory)")
+	f.StringVar(&s.viewsReader, "views-reader", "", "a role of PostgreSQL, as of a dashboard, that may read the views; also by "+viewsReaderVariable+" (default: none)")
 	f.BoolVar(&s.metrics, "metrics", false, "show metrics at /metrics, as Prometheus reads them")
 	f.StringVar(&s.esdb, "esdb-listen", "", "where clients of EventStoreDB and KurrentDB may read the store, and write nothing (default: nowhere)")
 	s.nats.flags(c)
@@ -147,6 +154,7 @@ type house struct {
 	witnesses *witness.Witnesses // nil: there are none
 	stamps    *witness.Stamps    // nil: nothing is stamped
 	requests  *requests.View
+	views     *readmodel.Database // nil: the read models are files
 	feedKey   []byte
 	runners   []*projections.Runner
 	reactor   *react.Reactor
