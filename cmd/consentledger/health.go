@@ -93,6 +93,9 @@ func (h *house) ready(ctx context.Context) []rest.Check {
 	if h.dir.shared != nil {
 		checks = append(checks, result("vault", h.dir.shared.answers(ctx)))
 	}
+	if h.views != nil {
+		checks = append(checks, result("read models", h.viewsAnswer(ctx)))
+	}
 	for _, r := range h.runners {
 		checks = append(checks, result("projection "+r.Projection.Name(), h.answers(r)(ctx)))
 	}

@@ -27,6 +27,7 @@ import (
 	"consentledger/projections/activity"
 	"consentledger/projections/consents"
 	"consentledger/projections/policies"
+	"consentledger/projections/readmodel"
 	"consentledger/projections/requests"
 	"consentledger/projections/transparency"
 
@@ -50,6 +51,9 @@ type serveConfig struct {
 	vault      string // and where the vault is
 	vaultKeys  string // the file with its keys; empty: see [addressesOf]
 	process    string // what this process is called, where several serve one ledger; empty: see [processName]
+
+	views       string // where the read models are instead of the data directory; empty: see [viewsAddress]
+	viewsReader string // a role of PostgreSQL that may read them; empty: none
 
 	metrics   bool // HTTP shows them
 	telemetry telemetry.Config
@@ -127,6 +131,9 @@ func newServe() *cobra.Command {
 		postgreSQL.example+"; also by "+vaultVariable+", or by a file that "+vaultFileVariable+" names (default: the data directory)")
 	f.StringVar(&s.vaultKeys, "vault-keys", "", "the file with the keys of the vault, the same for all processes, which consentledger keys new makes; also by "+
 		keysVariable+" (default: keys in the data directory)")
+	f.StringVar(&s.views, "views", "", "the PostgreSQL database that holds the read models instead of the data directory, as in "+postgreSQL.example+
+		"; also by "+viewsVariable+", or by a file that "+viewsFileVariable+" names (default: the data directory)")
+	f.StringVar(&s.viewsReader, "views-reader", "", "a role of PostgreSQL, as of a dashboard, that may read the views; also by "+viewsReaderVariable+" (default: none)")
 	f.BoolVar(&s.metrics, "metrics", false, "show metrics at /metrics, as Prometheus reads them")
 	f.StringVar(&s.esdb, "esdb-listen", "", "where clients of EventStoreDB and KurrentDB may read the store, and write nothing (default: nowhere)")
 	f.StringVar(&s.process, "process", "", "what this process is called, where several serve one ledger; also by "+processVariable+" (default: the host's name and something random)")
@@ -156,6 +163,7 @@ type house struct {
 	witnesses *witness.Witnesses // nil: there are none
 	stamps    *witness.Stamps    // nil: nothing is stamped
 	requests  *requests.View
+	views     *readmodel.Database // nil: the read models are files
 	feedKey   []byte
 	runners   []*projections.Runner
 	reactor   *react.Reactor

@@ -196,9 +196,10 @@ func (h *holder) leave() {
 	<-h.conn.PgConn().CleanupDone()
 }
 
-// key is the number of the lock.
-func (h *holder) key() int64 {
-	sum := sha256.Sum256([]byte("consentledger turn 1 " + h.Name))
+// Key is the number of the advisory lock of a name, for whoever looks whether anybody
+// has a turn, or has another use for a lock: no other program comes to the same one.
+func Key(name string) int64 {
+	sum := sha256.Sum256([]byte("consentledger turn 1 " + name))
 	return int64(binary.BigEndian.Uint64(sum[:]))
 }
 
@@ -206,7 +207,7 @@ func (h *holder) key() int64 {
 func (h *holder) take(ctx context.Context) error {
 	for {
 		var had bool
-		if err := h.ask(ctx, &had, "SELECT pg_try_advisory_lock($1)", h.key()); err != nil {
+		if err := h.ask(ctx, &had, "SELECT pg_try_advisory_lock($1)", Key(h.Name)); err != nil {
 			return err
 		}
 		switch {
@@ -286,7 +287,7 @@ const held = `SELECT NOT pg_is_in_recovery() AND EXISTS (SELECT FROM pg_locks WH
 
 func (h *holder) check(ctx context.Context) error {
 	var still bool
-	if err := h.ask(ctx, &still, held, h.key()); err != nil {
+	if err := h.ask(ctx, &still, held, Key(h.Name)); err != nil {
 		return err
 	}
 	if !still {
