@@ -139,13 +139,16 @@ type fleet struct {
 	members []*child
 }
 
-func newFleet(t *testing.T, pg *pgserver.Server, store, vault string, processes int) *fleet {
+func newFleet(t *testing.T, pg *pgserver.Server, store, vault, views string, processes int) *fleet {
 	f := &fleet{t: t, bin: build(t), dir: t.TempDir(), nats: newNATSCluster(t), pg: pg}
 	keys := filepath.Join(f.dir, "keys")
 	if out, err := cli(t, nil, "keys", "new", keys); err != nil {
 		t.Fatal(out, err)
 	}
 	f.common = []string{"--store", store, "--vault", vault, "--vault-keys", keys, "--nats", f.nats.url(), "--origin", "logs.example.com/many"}
+	if views != "" { // else each process has read models of its own
+		f.common = append(f.common, "--views", views)
+	}
 	f.options = sharedOptions(store, vault, keys)
 	for i := range processes {
 		f.members = append(f.members, f.launch(i))
@@ -469,11 +472,11 @@ func TestManyProcesses(t *testing.T) {
 	t.Run("EventStoreDB", func(t *testing.T) {
 		store := newEventStore(t)
 		db := databaseOf(t, pg, "on_esdb")
-		manyProcesses(t, newFleet(t, pg, store.url(), db, 3))
+		manyProcesses(t, newFleet(t, pg, store.url(), db, "", 3))
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
 		db := databaseOf(t, pg, "on_pg")
-		manyProcesses(t, newFleet(t, pg, db, db, 3))
+		manyProcesses(t, newFleet(t, pg, db, db, db, 3))
 	})
 }
 
