@@ -210,9 +210,8 @@ func drainStream(ctx context.Context, c Config, js jetstream.JetStream, w *witne
 			}
 			began = true
 		}
-		c.Watch.drains(true)
+		c.Watch.drains()
 		err = (&lookout{Config: c, js: js, in: in, witness: w}).watch(ctx)
-		c.Watch.drains(false)
 		end := func() { in.end(); w.ends(ctx) }
 		if errors.Is(err, errGone) {
 			if over := c.term.lasts(ctx, c.Rows); over != nil { // whose consumer it was

@@ -27,7 +27,6 @@ const (
 type Watch struct {
 	mu       sync.Mutex
 	open     bool
-	draining bool
 	troubles map[Part]error
 	waiting  *Waiting
 
@@ -93,20 +92,11 @@ func (w *Watch) Trouble(p Part) error {
 	return w.troubles[p]
 }
 
-// drains says whether this process drains the stream now.
-func (w *Watch) drains(is bool) {
+// drains says that this process drains the stream.
+func (w *Watch) drains() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.draining = is; is {
-		w.failed = nil
-	}
-}
-
-// Draining reports whether this process drains the stream of incoming events now.
-func (w *Watch) Draining() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.draining
+	w.failed = nil
 }
 
 // parted says that the turn is over, and why, if something went wrong. From now on the
