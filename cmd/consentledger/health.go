@@ -88,6 +88,9 @@ func (h *house) ready(ctx context.Context) []rest.Check {
 	defer cancel()
 	checks := h.roadChecks(ctx)
 	checks = append(checks, result("store", h.dir.storeAnswers(ctx)))
+	if h.dir.shared != nil {
+		checks = append(checks, result("vault", h.dir.shared.answers(ctx)))
+	}
 	for _, r := range h.runners {
 		checks = append(checks, result("projection "+r.Projection.Name(), h.answers(r)(ctx)))
 	}

@@ -45,7 +45,9 @@ type serveConfig struct {
 	esdb       string       // where clients of EventStoreDB may read; empty: nowhere
 	demo       bool
 	files      vfs.FS // of the store; nil: the real disk
-	store      string // where the records are instead of the data directory; empty: see [storeAddress]
+	store      string // where the records are instead of the data directory; empty: see [location]
+	vault      string // and where the vault is
+	vaultKeys  string // the file with its keys; empty: see [addressesOf]
 
 	metrics   bool // HTTP shows them
 	telemetry telemetry.Config
@@ -119,6 +121,10 @@ func newServe() *cobra.Command {
 	f.DurationVar(&s.stampEvery, "timestamp-every", 24*time.Hour, "how often checkpoints are stamped")
 	f.StringVar(&s.store, "store", "", "the event store that holds the records instead of the data directory: EventStoreDB or KurrentDB, as in "+eventStoreDB.example+
 		", or PostgreSQL, as in "+postgreSQL.example+"; also by "+storeVariable+", or by a file that "+storeFileVariable+" names (default: the data directory)")
+	f.StringVar(&s.vault, "vault", "", "the PostgreSQL database that holds the persons instead of the data directory, for several processes that serve one ledger, as in "+
+		postgreSQL.example+"; also by "+vaultVariable+", or by a file that "+vaultFileVariable+" names (default: the data directory)")
+	f.StringVar(&s.vaultKeys, "vault-keys", "", "the file with the keys of the vault, the same for all processes, which consentledger keys new makes; also by "+
+		keysVariable+" (default: keys in the data directory)")
 	f.BoolVar(&s.metrics, "metrics", false, "show metrics at /metrics, as Prometheus reads them")
 	f.StringVar(&s.esdb, "esdb-listen", "", "where clients of EventStoreDB and KurrentDB may read the store, and write nothing (default: nowhere)")
 	s.nats.flags(c)
@@ -222,9 +228,11 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	crew.Go(func() { h.watchRoom(ctx, stop) })
 	if h.dir.away != nil {
 		crew.Go(func() { h.keepUp(ctx) })
+	}
+	for _, m := range h.dir.memories() {
 		crew.Go(func() {
-			if err := h.dir.away.run(ctx); err != nil {
-				h.log.Error("the newest record of the event store is not remembered any more", "error", err)
+			if err := m.run(ctx); err != nil {
+				h.log.Error("what is newest on a server is not remembered any more", "as", string(m.key), "error", err)
 			}
 		})
 	}
@@ -309,7 +317,7 @@ func (h *house) open(ctx context.Context) (err error) {
 	if h.config.demo {
 		use = "demo"
 	}
-	with := dirOptions{files: h.config.files, store: h.config.store, measured: h.measured}
+	with := dirOptions{files: h.config.files, store: h.config.store, vault: h.config.vault, vaultKeys: h.config.vaultKeys, measured: h.measured}
 	if h.dir, err = openDataDirWith(ctx, h.config.data, use, true, with); err != nil {
 		return err
 	}
@@ -338,7 +346,7 @@ func (h *house) open(ctx context.Context) (err error) {
 	h.intake = intake.Config{
 		Conn: h.conn, Ledger: h.dir.ledger, Log: h.log,
 		Seal: h.dir.seal, Unseal: h.dir.unseal, Again: h.again, Watch: new(intake.Watch),
-		Rows: h.dir.db.Rows(), Apps: func() []domain.AppName { return h.logs.Logged() },
+		Rows: h.dir.rows(), Apps: func() []domain.AppName { return h.logs.Logged() },
 		Traces: h.measured.traces, Turned: h.measured.turned,
 	}
 	h.rejected = &intake.Rejections{Config: h.intake}
