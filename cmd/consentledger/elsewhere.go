@@ -101,13 +101,18 @@ func openElsewhere(ctx context.Context, address string, rows, shared eventstore.
 	if err != nil {
 		return nil, err
 	}
-	known := m.saved
-	if known == (eventstore.Mark{}) && shared != nil {
-		first, err := recollect(ctx, shared, seenKey)
+	known, first := m.saved, m.saved
+	if shared != nil {
+		f, err := recollect(ctx, shared, seenKey)
 		if err != nil {
 			return nil, err
 		}
-		known, m.first = first.saved, shared
+		if first = f.saved; first == (eventstore.Mark{}) {
+			m.first = shared
+		}
+		if known == (eventstore.Mark{}) {
+			known = first
+		}
 	}
 	s, err := engineOf(address).open(ctx, address, known)
 	if err != nil {
@@ -123,11 +128,14 @@ func openElsewhere(ctx context.Context, address string, rows, shared eventstore.
 		return nil, fmt.Errorf("the event store: %w", err)
 	}
 	head, err := s.Head(ctx)
-	if err == nil && known == (eventstore.Mark{}) && head != 0 {
+	if err == nil && first == (eventstore.Mark{}) && head != 0 {
 		err = foreignRecords(shared != nil)
 	}
+	if err != nil {
+		return nil, err
+	}
 	m.of = s
-	return &elsewhere{remote: s, memory: m}, err
+	return &elsewhere{remote: s, memory: m}, nil
 }
 
 // foreignRecords says that an event store holds records of persons who are elsewhere.

@@ -22,7 +22,7 @@ func (s *server) prepare(ctx context.Context, c *pgconn.PgConn, user, database s
 	}
 	if !there {
 		if m := s.Seen(); m.Position > 0 { // an empty one in its place would look as if it were well
-			return s.broken("the schema %s is not in the database %s, and number %d was there", s.name, database, m.Position)
+			return s.broken("the schema %s is not in the database %s, and there was "+s.content.newest, s.name, database, m.Position)
 		}
 		if err := s.create(ctx, c, user, database); err != nil {
 			return err
@@ -93,21 +93,24 @@ func (s *server) allowed(ctx context.Context, c *pgconn.PgConn, user string) err
 		}
 	}
 
-	usage := false
+	usage := true
 	for _, r := range s.content.relations {
 		row := found[r.name]
-		switch {
-		case row == nil:
+		if row == nil {
 			return s.broken("the table %s.%s is not there any more", s.name, r.name)
-		case row[2] == "" && !usage:
-			usage = true
-			grants = append(grants, fmt.Sprintf(`GRANT USAGE ON SCHEMA "%s" TO "%s"`, s.name, user))
+		}
+		usage = usage && row[2] != ""
+		if s.content.owned && row[4] != "t" {
+			continue // its owner may do everything
 		}
 		for _, right := range strings.Split(r.rights, ", ") {
 			if !strings.Contains(row[3], right) {
 				grants = append(grants, fmt.Sprintf(`GRANT %s ON "%s".%s TO "%s"`, right, s.name, r.name, user))
 			}
 		}
+	}
+	if !usage {
+		grants = append([]string{fmt.Sprintf(`GRANT USAGE ON SCHEMA "%s" TO "%s"`, s.name, user)}, grants...)
 	}
 	if len(grants) > 0 {
 		return refuse("the user %s lacks rights: run, as the owner of the schema, %s", user, strings.Join(grants, "; "))

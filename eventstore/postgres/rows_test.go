@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -114,4 +116,62 @@ func session(t testing.TB, s *pgserver.Server) *pgx.Conn {
 	check(t, "connect", err)
 	t.Cleanup(func() { _ = c.Close(context.Background()) })
 	return c
+}
+
+// TestRowsRights has rows whose schema somebody else has made.
+func TestRowsRights(t *testing.T) {
+	name := newName()
+	sql(t, common, "CREATE ROLE "+name+" LOGIN")
+	address := fmt.Sprintf("host=%s user=%s dbname=postgres", common.Dir(), name)
+	schema, err := postgres.RowsSchema(name)
+	check(t, "schema", err)
+	sql(t, common, schema)
+	ready := func() error {
+		r := openRows(t, address, postgres.Options{Name: name})
+		defer r.Close()
+		return r.Ready(within(t, time.Minute))
+	}
+	err = ready()
+	says(t, err, "lacks rights", "GRANT USAGE ON SCHEMA", fmt.Sprintf(`ALTER TABLE "%[1]s".rows_v1_7 OWNER TO "%[1]s"`, name))
+	_, grants, _ := strings.Cut(err.Error(), "as the owner of the schema, ")
+	for _, grant := range strings.Split(strings.TrimRight(grants, ")"), "; ") {
+		says(t, ready(), grant)
+		sql(t, common, grant)
+	}
+
+	r := openRows(t, address, postgres.Options{Name: name})
+	row := eventstore.Row{Key: []byte("a"), Value: []byte("1")}
+	check(t, "write", r.Write(t.Context(), eventstore.Change{Put: []eventstore.Row{row}}))
+	check(t, "delete", r.Write(t.Context(), eventstore.Change{Delete: [][]byte{row.Key}}))
+	check(t, "purge", r.Purge(within(t, 2*time.Minute)))
+
+	// The table is somebody else's again, who lets the user do all but write it anew.
+	check(t, "write", r.Write(t.Context(), eventstore.Change{Put: []eventstore.Row{row}}))
+	check(t, "delete", r.Write(t.Context(), eventstore.Change{Delete: [][]byte{row.Key}}))
+	sql(t, common, fmt.Sprintf("DO $$ BEGIN FOR i IN 0..15 LOOP EXECUTE format('ALTER TABLE %[1]s.rows_v1_%%s OWNER TO bench; GRANT ALL ON %[1]s.rows_v1_%%s TO %[1]s', i, i); END LOOP; END $$", name))
+	says(t, r.Purge(within(t, 2*time.Minute)), "OWNER TO")
+}
+
+// TestRowsChanged has somebody put an old copy in the place of the rows.
+func TestRowsChanged(t *testing.T) {
+	for _, tt := range []struct{ name, change, says string }{
+		{"they are older", "UPDATE %s.turn_v1 SET number = 2", "had been changed 3 times"},
+		{"they are others", "UPDATE %s.turn_v1 SET id = gen_random_uuid()", "and it was"},
+		{"they are gone", "DROP SCHEMA %s CASCADE", "there was change 3 of the rows"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			name := newName()
+			r := openRows(t, common.Address("postgres"), postgres.Options{Name: name})
+			for range 3 {
+				check(t, "write", r.Write(t.Context(), eventstore.Change{Put: []eventstore.Row{{Key: []byte("a"), Value: []byte("1")}}}))
+			}
+			sql(t, common, fmt.Sprintf(tt.change, name))
+			again := openRows(t, common.Address("postgres"), postgres.Options{Name: name, Seen: r.Seen()})
+			says(t, again.Ready(within(t, time.Minute)), "history was changed", tt.says)
+			says(t, again.Write(within(t, time.Minute), eventstore.Change{Delete: [][]byte{[]byte("a")}}), "history was changed")
+			if again.Fault() == nil {
+				t.Error("it is not red")
+			}
+		})
+	}
 }

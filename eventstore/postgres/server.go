@@ -43,6 +43,7 @@ type content struct {
 	relations []relation
 	owned     bool // the ledger's user has to own the tables
 	settings  string
+	newest    string // what was seen last, with a verb for its number
 
 	// holds returns an error unless what was seen last is there still.
 	holds func(ctx context.Context, s *server, c *pgconn.PgConn, seen eventstore.Mark) error

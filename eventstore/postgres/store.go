@@ -50,7 +50,8 @@ var records = content{
 		{"timelines_v1", "SELECT, INSERT"},
 		{"turn_v1", "UPDATE"},
 	},
-	holds: holdsRecord,
+	newest: "a record at position %d",
+	holds:  holdsRecord,
 }
 
 // Schema returns the statements that make a store of a name, for an administrator
