@@ -541,12 +541,7 @@ func manyProcesses(t *testing.T, f *fleet) {
 		f.member(i).stop(t)
 	}
 	b.log(t)
-	f.check(b, rejected)
-	for size, roots := range w.seen {
-		if len(roots) != 1 {
-			t.Errorf("%d roots were served for %d records", len(roots), size)
-		}
-	}
+	f.check(b, rejected, w)
 }
 
 // Half of what several processes need is refused before anything is opened, and the
@@ -676,7 +671,7 @@ func (f *fleet) agree(w *watcher) {
 }
 
 // check reads everything once all members have ended.
-func (f *fleet) check(b *book, rejected []intake.RejectedMessage) {
+func (f *fleet) check(b *book, rejected []intake.RejectedMessage, w *watcher) {
 	t := f.t
 	t.Helper()
 	dir := filepath.Join(f.dir, "ledger-0")
@@ -704,12 +699,12 @@ func (f *fleet) check(b *book, rejected []intake.RejectedMessage) {
 	if claimed != len(records) {
 		t.Errorf("%d requests are in the ledger, the clients know %d of them", len(records), claimed)
 	}
-	f.checkTree(d)
+	f.checkTree(d, w)
 }
 
-// checkTree derives the log of the app from the store, and holds the newest signed
-// checkpoint against it.
-func (f *fleet) checkTree(d *dataDir) {
+// checkTree derives the log of the app from the store, and holds against it the newest
+// signed checkpoint, and all that were served.
+func (f *fleet) checkTree(d *dataDir, w *watcher) {
 	t := f.t
 	t.Helper()
 	c, err := d.logConfig(t.Context(), "")
@@ -717,12 +712,14 @@ func (f *fleet) checkTree(d *dataDir) {
 		t.Fatal(err)
 	}
 	var edge merkle.Edge
+	roots := map[int64]merkle.Hash{0: edge.Root()}
 	for r, err := range d.store.ReadAll(t.Context(), 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		if strings.Contains(string(r.Stream), "-smartkey-") || strings.HasSuffix(string(r.Stream), "-smartkey") {
 			edge.Append(r.Data, func(merkle.Tile, []byte) {})
+			roots[edge.Size] = edge.Root()
 		}
 	}
 	signed, err := c.Keep.Newest(t.Context(), "smartkey")
@@ -741,7 +738,12 @@ func (f *fleet) checkTree(d *dataDir) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Size != edge.Size || got.Root != edge.Root() {
-		t.Errorf("%d records with the root %s are signed, the store gives %d with %s", got.Size, got.Root, edge.Size, edge.Root())
+	if got.Root != roots[got.Size] { // what was recorded while the last process ended is not signed yet
+		t.Errorf("%d records with the root %s are signed, the store gives %s", got.Size, got.Root, roots[got.Size])
+	}
+	for size, served := range w.seen {
+		if root, has := roots[size]; !has || len(served) != 1 || !served[root] || size > got.Size {
+			t.Errorf("%d roots were served for %d records, of %d that are signed and %d that there are", len(served), size, got.Size, edge.Size)
+		}
 	}
 }
