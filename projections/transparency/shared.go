@@ -627,7 +627,7 @@ func (l *Log) followShared(ctx context.Context) error {
 		if err == nil {
 			err = l.apply(ctx, records)
 		}
-		if errors.Is(err, errAgain) {
+		if errors.Is(err, errAgain) && ctx.Err() == nil {
 			l.troubled(err)
 			rest(ctx, pace)
 			return nil
