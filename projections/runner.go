@@ -14,8 +14,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// A Runner is a projection that a [Group] runs, and tells how far it is. Fill in
-// the projection; the rest of the zero Runner is ready.
+// A Runner is a projection that a [Group] runs, or that somebody else does and is
+// watched, see [Runner.Watch]. It tells how far the projection is. Fill in the
+// projection; the rest of the zero Runner is ready.
 type Runner struct {
 	Projection Projection
 	Traces     *tracing.Traces // nil: nothing is traced
@@ -26,6 +27,8 @@ type Runner struct {
 	err   error
 	moved chan struct{} // closed and replaced whenever the fields above change
 	hurry chan struct{} // holds one if somebody waits; nil: nobody reads for the projection yet
+
+	trouble error // see [Runner.Trouble]
 }
 
 // apply applies entries that come after a position, and says how far the projection
@@ -61,6 +64,71 @@ func (r *Runner) trace(ctx context.Context, began time.Time, entries []codec.Ent
 			return
 		}
 	}
+}
+
+// How often [Runner.Watch] looks: seldom, but for a while after somebody began to wait.
+const (
+	lookEvery    = 500 * time.Millisecond
+	lookInAHurry = 20 * time.Millisecond
+	hurried      = 100 // looks
+)
+
+// Watch tells how far a projection is that somebody else runs, perhaps in another
+// process, by its checkpoint, until ctx is done. An error of the checkpoint stays as
+// long as it is there.
+func (r *Runner) Watch(ctx context.Context) {
+	hurry := make(chan struct{}, 1)
+	r.readBy(hurry)
+	for quick := 0; ctx.Err() == nil; quick-- {
+		at, err := r.Projection.Checkpoint(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		r.looked(at, err)
+
+		every := lookEvery
+		if quick > 0 {
+			every = lookInAHurry
+		}
+		timer := time.NewTimer(every)
+		select {
+		case <-timer.C:
+		case <-hurry:
+			quick = hurried
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+}
+
+// looked takes down what was found at the checkpoint.
+func (r *Runner) looked(at eventstore.Position, err error) {
+	r.mu.Lock()
+	before, was := r.at, r.err
+	if err == nil && at > before {
+		r.trouble = nil // somebody runs it
+	}
+	trouble := r.trouble
+	r.mu.Unlock()
+	if err != nil {
+		at = before
+	} else {
+		err = trouble
+	}
+	if at != before || err != was {
+		r.move(at, err, false)
+	}
+}
+
+// Reached says that a projection that is watched has applied entries up to a position.
+func (r *Runner) Reached(at eventstore.Position) { r.looked(at, nil) }
+
+// Trouble says why this process does not run a projection that is watched, though it
+// should; nil: it does, or need not.
+func (r *Runner) Trouble(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.trouble = err
 }
 
 // stop says why the projection reads no more: its name and the position after which

@@ -14,22 +14,24 @@ import (
 
 	"consentledger/domain"
 	"consentledger/eventstore/codec"
+	"consentledger/eventstore/postgres/pgserver/pgservertest"
 	"consentledger/projections/consents"
 	"consentledger/projections/projectiontest"
+	"consentledger/projections/readmodel"
 	"consentledger/projections/requests"
 )
 
-// views returns a directory of read models that have applied a history.
-func views(t *testing.T) string {
+// views has read models in a place apply a history.
+func views(t *testing.T, place readmodel.Place) {
 	t.Helper()
-	w, dir := projectiontest.NewTeller(t), t.TempDir()
+	w := projectiontest.NewTeller(t)
 	w.TellAll()
 	w.Tell("ada0", domain.Say{Event: domain.Noted{Kind: "data.deleted", Fields: domain.Fields(map[string]string{"system": "crm", "method": "erased", "category": "position"})}})
-	c, err := consents.Open(t.Context(), dir, w)
+	c, err := consents.Open(t.Context(), place, w)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := requests.Open(t.Context(), dir)
+	r, err := requests.Open(t.Context(), place)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +43,6 @@ func views(t *testing.T) string {
 	if err := errors.Join(c.Close(), r.Close()); err != nil {
 		t.Fatal(err)
 	}
-	return dir
 }
 
 func open(t *testing.T, file string) *sql.DB {
@@ -58,48 +59,111 @@ var (
 	section = regexp.MustCompile(`^## views/([a-z]+\.sqlite)$`)
 	opening = regexp.MustCompile(`^\*\*([a-z_]+)\*\* `)
 	query   = regexp.MustCompile(`^    sqlite3 -readonly views/([a-z]+\.sqlite) "(.*)"$`)
+	psql    = regexp.MustCompile(`^    psql -c "(.*)"$`)
 	word    = regexp.MustCompile("`([a-z_]+)`")
 )
 
-// TestThePageOnSQLIsRight runs every query of docs/sql.md, each of which finds
-// something, and compares the columns that the page lists with those there are.
-func TestThePageOnSQLIsRight(t *testing.T) {
+// A page is what docs/sql.md says.
+type page struct {
+	columns map[string][]string // by file and view
+	queries []question
+	psql    []string // of PostgreSQL
+}
+
+// A question is a query of a file.
+type question struct{ file, text string }
+
+func readPage(t *testing.T) page {
+	t.Helper()
 	text, err := os.ReadFile("../docs/sql.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, file, view := views(t), "", ""
-	columns, queries := map[string][]string{}, 0 // by file and view
+	p, file, view := page{columns: map[string][]string{}}, "", ""
+	app := func(query string) string {
+		return strings.ReplaceAll(query, "'shop'", "'"+string(projectiontest.App)+"'")
+	}
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimRight(line, "\n")
 		if m := section.FindStringSubmatch(line); m != nil {
 			file = m[1]
 		} else if m := opening.FindStringSubmatch(line); m != nil {
 			view = file + " " + m[1]
-			columns[view] = nil
+			p.columns[view] = nil
 		} else if m := query.FindStringSubmatch(line); m != nil {
-			queries++
-			answers(t, filepath.Join(dir, m[1]), strings.ReplaceAll(m[2], "'shop'", "'"+string(projectiontest.App)+"'"))
+			p.queries = append(p.queries, question{m[1], app(m[2])})
+		} else if m := psql.FindStringSubmatch(line); m != nil {
+			p.psql = append(p.psql, app(m[1]))
 		} else if strings.HasPrefix(line, "| `") {
 			for _, m := range word.FindAllStringSubmatch(strings.Split(line, "|")[1], -1) {
-				columns[view] = append(columns[view], m[1])
+				p.columns[view] = append(p.columns[view], m[1])
 			}
 		}
 	}
-	if queries < 7 || len(columns) < 10 {
-		t.Errorf("the page has %d queries and %d views", queries, len(columns))
+	if len(p.queries) < 7 || len(p.columns) < 10 || len(p.psql) < 3 {
+		t.Errorf("the page has %d and %d queries and %d views", len(p.queries), len(p.psql), len(p.columns))
 	}
-	for view, want := range columns {
+	return p
+}
+
+// holds compares the columns that the page lists with those there are.
+func (p page) holds(t *testing.T, columns func(file, view string) []string) {
+	t.Helper()
+	for view, want := range p.columns {
 		file, name, _ := strings.Cut(view, " ")
 		if name == "voided" || name == "obligation_history" { // described in words
 			want = nil
 		}
-		got := columnsOf(t, filepath.Join(dir, file), name)
+		got := columns(file, name)
 		slices.Sort(want)
 		if len(got) == 0 || want != nil && !slices.Equal(got, want) {
 			t.Errorf("%s has the columns %v, the page says %v", view, got, want)
 		}
 	}
+}
+
+// TestThePageOnSQLIsRight runs every query of docs/sql.md, each of which finds
+// something, and compares the columns that the page lists with those there are.
+func TestThePageOnSQLIsRight(t *testing.T) {
+	p, dir := readPage(t), t.TempDir()
+	views(t, readmodel.Dir(dir))
+	for _, q := range p.queries {
+		answers(t, filepath.Join(dir, q.file), q.text)
+	}
+	p.holds(t, func(file, view string) []string { return columnsOf(t, filepath.Join(dir, file), view) })
+}
+
+// TestThePageOnSQLIsRightForPostgreSQL runs the same queries there, and those that the
+// page has for it, as the role that may read the views alone.
+func TestThePageOnSQLIsRightForPostgreSQL(t *testing.T) {
+	p, server := readPage(t), pgservertest.Serve(t)
+	ask := func(script string) string {
+		t.Helper()
+		said, err := server.SQL(t.Context(), "postgres", script)
+		if err != nil {
+			t.Errorf("%s: %v", script, err)
+		}
+		return strings.TrimSpace(said)
+	}
+	ask("CREATE ROLE dashboard")
+	views(t, projectiontest.Database(t, server, readmodel.Options{Name: "consentledger", Reader: "dashboard"}))
+
+	const reader = "SET ROLE dashboard; SET search_path = consentledger_views; "
+	all := slices.Clone(p.psql)
+	for _, q := range p.queries {
+		if !strings.Contains(q.text, "strftime") { // SQLite's own
+			all = append(all, q.text)
+		}
+	}
+	for _, q := range all {
+		if ask(reader+q) == "" && !strings.Contains(q, "'overdue'") {
+			t.Errorf("%s: found nothing", q)
+		}
+	}
+	p.holds(t, func(_, view string) []string {
+		return strings.Fields(ask("SELECT column_name FROM information_schema.columns WHERE table_schema = 'consentledger_views' AND table_name = '" +
+			view + "' ORDER BY column_name COLLATE \"C\""))
+	})
 }
 
 // answers runs a query that is to find something.
@@ -138,7 +202,7 @@ func columnsOf(t *testing.T, file, view string) (names []string) {
 func TestObligationsInSQLAreThoseOfTheReport(t *testing.T) {
 	w, dir := projectiontest.NewTeller(t), t.TempDir()
 	w.TellAll()
-	r, err := requests.Open(t.Context(), dir)
+	r, err := requests.Open(t.Context(), readmodel.Dir(dir))
 	if err != nil {
 		t.Fatal(err)
 	}

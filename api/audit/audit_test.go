@@ -82,8 +82,8 @@ func newHouse(t *testing.T) *house {
 		cancel()
 		<-done
 	}
-	h.witnesses = &witness.Witnesses{Logs: h.logs, Dir: filepath.Join(h.dir, "cosigned"), Now: time.Now, Log: slog.New(slog.DiscardHandler)}
-	h.stamps = &witness.Stamps{Logs: h.logs, Dir: filepath.Join(h.dir, "stamps"), Log: slog.New(slog.DiscardHandler)}
+	h.witnesses = &witness.Witnesses{Logs: h.logs, Shelf: witness.Dir(filepath.Join(h.dir, "cosigned")), Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	h.stamps = &witness.Stamps{Logs: h.logs, Shelf: witness.Dir(filepath.Join(h.dir, "stamps")), Log: slog.New(slog.DiscardHandler)}
 	server := httptest.NewServer(Handler(h.logs, h.witnesses, h.stamps, nil))
 	t.Cleanup(func() {
 		server.Close()

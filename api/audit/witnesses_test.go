@@ -267,7 +267,7 @@ func TestWitnessesThatDoNotSign(t *testing.T) {
 // restartWitnesses is what a new start with another policy does.
 func (h *house) restartWitnesses(p witness.Policy) {
 	old := h.witnesses
-	*old = witness.Witnesses{Logs: old.Logs, Policy: p, Dir: old.Dir, Now: old.Now, Log: old.Log}
+	*old = witness.Witnesses{Logs: old.Logs, Policy: p, Shelf: old.Shelf, Now: old.Now, Log: old.Log}
 }
 
 // TestAWitnessThatSawMore: a log that was rolled back learns it from a witness.

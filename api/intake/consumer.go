@@ -11,7 +11,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// durable is the name of the ledger's consumer of [InStream].
+// durable is the name of the ledger's consumer of [InStream], where one process drains
+// it. Where several take turns it is what the names begin with, see [term].
 const durable = "ledger"
 
 // consumerConfig is the consumer as the ledger makes it. The server hands out no
@@ -72,7 +73,13 @@ func consumerDiffers(have *jetstream.ConsumerConfig) (wrong []string) {
 // openConsumer returns the ledger's consumer, made anew if it is one that keeps
 // back, cuts or gives up messages; or that was seen to do so, which stuck says.
 func openConsumer(ctx context.Context, c Config, js jetstream.JetStream, stuck bool) (jetstream.Consumer, error) {
-	wrong, err := lookAtConsumer(ctx, js)
+	if c.term != nil {
+		if err := c.endOthers(ctx, js); err != nil {
+			return nil, err
+		}
+	}
+	name := c.consumer()
+	wrong, err := lookAtConsumer(ctx, js, name)
 	if err != nil {
 		return nil, fmt.Errorf("consumer of %s: %w", InStream, err)
 	}
@@ -82,12 +89,12 @@ func openConsumer(ctx context.Context, c Config, js jetstream.JetStream, stuck b
 
 	var kept error // why the old one could not be removed
 	if len(wrong) > 0 {
-		if kept = js.DeleteConsumer(ctx, InStream, durable); kept == nil {
-			c.Log.Warn("a consumer that could keep messages back was made anew", "stream", InStream, "consumer", durable, "because", wrong)
+		if kept = js.DeleteConsumer(ctx, InStream, name); kept == nil {
+			c.Log.Warn("a consumer that could keep messages back was made anew", "stream", InStream, "consumer", name, "because", wrong)
 		}
 	}
 
-	consumer, err := js.CreateOrUpdateConsumer(ctx, InStream, consumerConfig)
+	consumer, err := js.CreateOrUpdateConsumer(ctx, InStream, c.wantedConsumer())
 	if err == nil {
 		if wrong = consumerDiffers(&consumer.CachedInfo().Config); len(wrong) == 0 {
 			return consumer, nil
@@ -96,10 +103,10 @@ func openConsumer(ctx context.Context, c Config, js jetstream.JetStream, stuck b
 	}
 	if len(wrong) > 0 {
 		return nil, fmt.Errorf("consumer %s of %s keeps messages back: %s; delete it, and start again: %w",
-			durable, InStream, strings.Join(wrong, ", "), errors.Join(err, kept))
+			name, InStream, strings.Join(wrong, ", "), errors.Join(err, kept))
 	}
 	if e, refused := errors.AsType[*jetstream.APIError](err); refused && slices.Contains(notAlone, e.ErrorCode) {
-		return nil, fmt.Errorf("%s has another consumer, which takes messages that the ledger never sees%s: delete it: %w", InStream, others(ctx, js), err)
+		return nil, fmt.Errorf("%s has another consumer, which takes messages that the ledger never sees%s: delete it: %w", InStream, others(ctx, js, name), err)
 	}
 	return nil, fmt.Errorf("consumer of %s: %w", InStream, err)
 }
@@ -108,7 +115,7 @@ func openConsumer(ctx context.Context, c Config, js jetstream.JetStream, stuck b
 var notAlone = []jetstream.ErrorCode{10099, 10100}
 
 // others names the consumers of the stream, where the ledger may ask for them.
-func others(ctx context.Context, js jetstream.JetStream) (names string) {
+func others(ctx context.Context, js jetstream.JetStream, own string) (names string) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	stream, err := js.Stream(ctx, InStream)
@@ -116,7 +123,7 @@ func others(ctx context.Context, js jetstream.JetStream) (names string) {
 		return ""
 	}
 	for name := range stream.ConsumerNames(ctx).Name() {
-		if name != durable {
+		if name != own {
 			names += " (" + name + ")"
 		}
 	}
@@ -124,13 +131,13 @@ func others(ctx context.Context, js jetstream.JetStream) (names string) {
 }
 
 // lookAtConsumer says what is wrong with the consumer as it is. None is fine.
-func lookAtConsumer(ctx context.Context, js jetstream.JetStream) (wrong []string, err error) {
+func lookAtConsumer(ctx context.Context, js jetstream.JetStream, name string) (wrong []string, err error) {
 	// The stream first: what comes in between is no message that is stuck.
 	stream, err := js.Stream(ctx, InStream)
 	if err != nil {
 		return nil, err
 	}
-	consumer, err := js.Consumer(ctx, InStream, durable)
+	consumer, err := js.Consumer(ctx, InStream, name)
 	switch {
 	case errors.Is(err, jetstream.ErrConsumerNotFound):
 		return nil, nil

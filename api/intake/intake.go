@@ -84,11 +84,22 @@ type Config struct {
 	// Again records an event that came by a road of operators or of groups.
 	Again func(ctx context.Context, m *nats.Msg) (ledger.Receipt, error)
 
+	// Turn says when this process drains the stream, where several serve one ledger: it
+	// calls do whenever it is its turn, with a context that is done once it no longer is,
+	// and returns what do returned. Rows are those that all of them share. Requests are
+	// answered by every process. Nil: there is no other.
+	Turn func(ctx context.Context, do func(context.Context) error) error
+
+	// Process is what this process is called among the others; empty: there is none.
+	Process string
+
 	Workers int    // how many messages of a road are worked on at once; zero: 4096
 	Watch   *Watch // is told how the roads are; nil: nobody asks
 
 	Traces *tracing.Traces   // nil: nothing is traced
 	Turned func(domain.Code) // is told of every message that is rejected; nil: nobody counts
+
+	term *term // nil: no other process drains the stream
 }
 
 // Run takes messages until ctx is done, finishes what it began and returns
@@ -114,6 +125,23 @@ func Run(ctx context.Context, c Config, ready func()) error {
 		}
 		return fmt.Errorf("intake: %w", permitted(c.Conn, err))
 	}
+	opened := func() error {
+		if err := c.Conn.FlushTimeout(10 * time.Second); err != nil {
+			return err
+		}
+		if err := permitted(c.Conn, nil); err != nil { // a service that may not listen would be deaf and not know it
+			return err
+		}
+		c.Watch.opened(true)
+		if ready != nil {
+			ready()
+		}
+		return nil
+	}
+	if c.Turn != nil {
+		return shareRoads(ctx, c, js, opened)
+	}
+
 	m, err := remember(ctx, c.Rows)
 	if err != nil {
 		return fmt.Errorf("intake: %w", err)
@@ -131,19 +159,22 @@ func Run(ctx context.Context, c Config, ready func()) error {
 	}
 	defer drainRequests()
 	defer c.Watch.opened(false)
-	return drainStream(ctx, c, js, w, func() error {
-		if err := c.Conn.FlushTimeout(10 * time.Second); err != nil {
-			return err
-		}
-		if err := permitted(c.Conn, nil); err != nil { // a service that may not listen would be deaf and not know it
-			return err
-		}
-		c.Watch.opened(true)
-		if ready != nil {
-			ready()
-		}
-		return nil
-	})
+	return drainStream(ctx, c, js, w, opened)
+}
+
+// shareRoads is what Run does where other processes serve the same ledger: each
+// answers requests, and one at a time drains the stream.
+func shareRoads(ctx context.Context, c Config, js jetstream.JetStream, opened func() error) error {
+	drainRequests, err := openService(ctx, c, js)
+	if err != nil {
+		return fmt.Errorf("intake: %w", err)
+	}
+	defer drainRequests()
+	defer c.Watch.opened(false)
+	if err := opened(); err != nil {
+		return fmt.Errorf("intake: %w", err)
+	}
+	return takeTurns(ctx, c, js)
 }
 
 // drainStream drains the stream until ctx is done, by a consumer that is made
@@ -152,6 +183,9 @@ func Run(ctx context.Context, c Config, ready func()) error {
 // tried again, and health is red meanwhile.
 func drainStream(ctx context.Context, c Config, js jetstream.JetStream, w *witness, opened func() error) error {
 	for began, stuck := false, false; ; {
+		if err := c.term.lasts(ctx, c.Rows); err != nil {
+			return err // what this one would make anew is another's now
+		}
 		in, err := openStream(ctx, c, js, w.memory, stuck)
 		switch {
 		case ctx.Err() != nil && err != nil:
@@ -176,9 +210,14 @@ func drainStream(ctx context.Context, c Config, js jetstream.JetStream, w *witne
 			}
 			began = true
 		}
+		c.Watch.drains()
 		err = (&lookout{Config: c, js: js, in: in, witness: w}).watch(ctx)
 		end := func() { in.end(); w.ends(ctx) }
 		if errors.Is(err, errGone) {
+			if over := c.term.lasts(ctx, c.Rows); over != nil { // whose consumer it was
+				end()
+				return over
+			}
 			if err := restore(ctx, c, js, w, end); err != nil {
 				return fmt.Errorf("intake: %w", err)
 			}
@@ -264,7 +303,11 @@ func makeStream(ctx context.Context, c Config, js jetstream.JetStream, want jets
 	}
 	return replicated(c, func(replicas int) error {
 		want.Replicas = replicas
-		if _, err := js.CreateStream(ctx, want); err != nil {
+		_, err := js.CreateStream(ctx, want)
+		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another process made it meanwhile
+			return Mend(ctx, c.Log, js, want)
+		}
+		if err != nil {
 			return fmt.Errorf("stream %s: %w", want.Name, err)
 		}
 		return nil
@@ -282,7 +325,11 @@ func makeBucket(ctx context.Context, c Config, js jetstream.JetStream, want jets
 
 	return replicated(c, func(replicas int) error {
 		want.Replicas = replicas
-		if _, err := js.CreateKeyValue(ctx, want); err != nil {
+		_, err := js.CreateKeyValue(ctx, want)
+		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) || errors.Is(err, jetstream.ErrBucketExists) {
+			return Mend(ctx, c.Log, js, bucketStream(want))
+		}
+		if err != nil {
 			return fmt.Errorf("bucket %s: %w", want.Bucket, err)
 		}
 		return nil

@@ -236,7 +236,7 @@ func (w *witness) missing(ctx context.Context) error {
 	if err := w.note(ctx, losses); err != nil { // before it is forgotten
 		return err
 	}
-	return w.Rows.Write(ctx, change)
+	return w.term.write(ctx, w.Rows, change)
 }
 
 // filed returns the losses that a rejected message stands for, by that message,
@@ -277,17 +277,17 @@ func (w *witness) note(ctx context.Context, losses []loss) error {
 	}
 	for _, l := range losses {
 		l.Version, l.At = 1, w.Ledger.Now()
-		w.Log.Error("messages that NATS had acknowledged are lost", "stream", l.Stream, "how", l.How, "first", l.First, "last", l.Last, "count", l.Count)
 		if err := w.write(ctx, next, l); err != nil {
 			return err
 		}
+		w.Log.Error("messages that NATS had acknowledged are lost", "stream", l.Stream, "how", l.How, "first", l.First, "last", l.Last, "count", l.Count)
 		next++
 	}
 	return w.Rows.Sync(ctx)
 }
 
 func (w *witness) write(ctx context.Context, number uint64, l loss) error {
-	return w.Rows.Write(ctx, eventstore.Change{Put: []eventstore.Row{l.row(number)}})
+	return w.term.write(ctx, w.Rows, eventstore.Change{Put: []eventstore.Row{l.row(number)}})
 }
 
 func (l loss) row(number uint64) eventstore.Row {
@@ -310,7 +310,7 @@ func (w *witness) tell(ctx context.Context) error {
 			return fmt.Errorf("a loss that was noted: %w", err)
 		}
 		if _, seen := w.rejected.tally.seen(l.Filed); l.Told && l.Filed > 0 && seen {
-			if err := w.Rows.Write(ctx, eventstore.Change{Delete: [][]byte{row.Key}}); err != nil {
+			if err := w.term.write(ctx, w.Rows, eventstore.Change{Delete: [][]byte{row.Key}}); err != nil {
 				return err
 			}
 			continue

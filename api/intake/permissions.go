@@ -14,10 +14,11 @@ const InboxPrefix = "_INBOX.consentledger"
 // an incoming stream of the older kind. With those in Mend the ledger changes
 // what could lose a message, in a stream, a bucket or its consumer that somebody
 // else made or changed; without them it refuses to start, or turns red, and says
-// which setting it is.
+// which setting it is. Those in Many are needed where several processes take turns at
+// the stream of incoming events: each of their terms has a consumer of its own.
 var Permissions = struct {
-	Publish, Subscribe, Make, Retire, Mend []string
-	Responses                              bool
+	Publish, Subscribe, Make, Retire, Mend, Many []string
+	Responses                                    bool
 }{
 	Publish: []string{
 		"$JS.API.INFO",
@@ -69,6 +70,14 @@ var Permissions = struct {
 		"$JS.API.STREAM.UPDATE.KV_CONSENT_REJECTED_UNSEEN",
 		"$JS.API.STREAM.UPDATE.CONSENT_OUT",
 		"$JS.API.CONSUMER.DELETE.CONSENT_IN.ledger",
+	},
+	Many: []string{
+		"$JS.API.CONSUMER.NAMES.CONSENT_IN",
+		"$JS.API.CONSUMER.INFO.CONSENT_IN.*",
+		"$JS.API.CONSUMER.CREATE.CONSENT_IN.*",
+		"$JS.API.CONSUMER.DELETE.CONSENT_IN.*",
+		"$JS.API.CONSUMER.MSG.NEXT.CONSENT_IN.*",
+		"$JS.ACK.CONSENT_IN.*.>",
 	},
 	Responses: true,
 }

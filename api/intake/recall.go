@@ -29,6 +29,7 @@ import (
 //	n/m             how far the stream was seen, see marks
 //	n/u sequence    a rejected message that may be a no and that nobody looked at
 //	n/l number      a loss, until somebody looked at it
+//	n/h number      who drains the stream, where several processes take turns, see term
 //
 // Sequences and numbers are big-endian.
 const (
@@ -70,6 +71,7 @@ func spans(numbers iter.Seq[uint64]) (all []span) {
 // nil recall knows nothing.
 type recall struct {
 	rows eventstore.Rows
+	term *term // nil: no other process has one
 
 	mu       sync.Mutex
 	now      marks           // but for Open
@@ -261,7 +263,7 @@ func (m *recall) write(ctx context.Context, changes uint64) error {
 	if err != nil {
 		panic("intake: marks do not make JSON: " + err.Error())
 	}
-	if err := m.rows.Write(ctx, eventstore.Change{Put: []eventstore.Row{{Key: []byte(marksRow), Value: value}}}); err != nil {
+	if err := m.term.write(ctx, m.rows, eventstore.Change{Put: []eventstore.Row{{Key: []byte(marksRow), Value: value}}}); err != nil {
 		return fmt.Errorf("what is known of the stream of incoming events: %w", err)
 	}
 	m.kept = kept

@@ -18,7 +18,7 @@ import (
 // finished: the two give out the same numbers, and an acknowledgement of one would
 // count for the other.
 func restore(ctx context.Context, c Config, js jetstream.JetStream, w *witness, ended func()) error {
-	gone := missing(ctx, js)
+	gone := missing(ctx, js, c.consumer())
 	c.Watch.set(Settings, errDeleted(gone))
 	c.Log.Error("somebody deleted what the ledger reads from; it is made again", "gone", gone)
 	for ctx.Err() == nil {
@@ -56,7 +56,7 @@ func errDeleted(gone string) error {
 }
 
 // missing names what the ledger needs in JetStream and is not there.
-func missing(ctx context.Context, js jetstream.JetStream) string {
+func missing(ctx context.Context, js jetstream.JetStream, consumer string) string {
 	in, rejected, kv := wanted()
 	names := []string{in.Name, rejected.Name}
 	for _, bucket := range kv {
@@ -69,8 +69,8 @@ func missing(ctx context.Context, js jetstream.JetStream) string {
 		}
 	}
 	if len(gone) == 0 || gone[0] != "stream "+InStream {
-		if _, err := js.Consumer(ctx, InStream, durable); errors.Is(err, jetstream.ErrConsumerNotFound) {
-			gone = append(gone, "consumer "+durable+" of "+InStream)
+		if _, err := js.Consumer(ctx, InStream, consumer); errors.Is(err, jetstream.ErrConsumerNotFound) {
+			gone = append(gone, "consumer "+consumer+" of "+InStream)
 		}
 	}
 	if len(gone) == 0 { // somebody made it again already

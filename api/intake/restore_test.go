@@ -48,7 +48,7 @@ func TestWhatIsDeletedMeanwhileIsMadeAgain(t *testing.T) {
 				return err != nil && strings.Contains(err.Error(), c.gone)
 			})
 			d.until("it is there again", func() bool {
-				return missing(t.Context(), d.js) == "stream CONSENT_IN or its consumer" && d.config.Watch.Trouble(Settings) == nil
+				return missing(t.Context(), d.js, durable) == "stream CONSENT_IN or its consumer" && d.config.Watch.Trouble(Settings) == nil
 			})
 			d.withdraw(2, 2)
 			d.publish("consent.withdrawn", []byte("person-8 says no"))

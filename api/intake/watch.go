@@ -29,7 +29,14 @@ type Watch struct {
 	open     bool
 	troubles map[Part]error
 	waiting  *Waiting
+
+	failed   error // why this process could not drain the stream when it was its turn
+	failedAt time.Time
 }
+
+// failedFor is how long a process is in trouble that could not drain the stream in its
+// turn: by then it has had another, or another process drains it.
+const failedFor = 15 * time.Second
 
 // A Waiting is what the stream of incoming events holds: what was not taken yet.
 type Waiting struct {
@@ -79,7 +86,26 @@ func (w *Watch) Trouble(p Part) error {
 	if p == Roads && !w.open {
 		return errNotOpen
 	}
+	if p == Settings && w.failed != nil && time.Since(w.failedAt) < failedFor {
+		return w.failed
+	}
 	return w.troubles[p]
+}
+
+// drains says that this process drains the stream.
+func (w *Watch) drains() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.failed = nil
+}
+
+// parted says that the turn is over, and why, if something went wrong. From now on the
+// process whose turn it is says how the stream is.
+func (w *Watch) parted(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.troubles, w.waiting = nil, nil
+	w.failed, w.failedAt = err, time.Now()
 }
 
 func (w *Watch) set(p Part, err error) {
@@ -230,7 +256,7 @@ func (l *lookout) compare(ctx context.Context, have jetstream.StreamConfig) erro
 		return l.unknownOr(ctx, err)
 	}
 
-	consumer, err := l.js.Consumer(ctx, InStream, durable)
+	consumer, err := l.js.Consumer(ctx, InStream, l.consumer())
 	if errors.Is(err, jetstream.ErrNotPullConsumer) {
 		return errReopen
 	}
@@ -250,7 +276,7 @@ func (l *lookout) compare(ctx context.Context, have jetstream.StreamConfig) erro
 // remake makes the streams again that are filled by the ledger itself. What is in
 // hand may wait for them, so the road stays open.
 func (l *lookout) remake(ctx context.Context) error {
-	gone := missing(ctx, l.js)
+	gone := missing(ctx, l.js, l.consumer())
 	l.Log.Error("somebody deleted streams of the ledger; they are made again", "gone", gone)
 	if err := makeStreams(ctx, l.Config, l.js); err != nil {
 		return l.unknownOr(ctx, fmt.Errorf("%w, which does not succeed: %w", errDeleted(gone), err))
@@ -289,7 +315,7 @@ func (l *lookout) delivery(state jetstream.StreamState, at time.Time) error {
 	case held > 0:
 		return fmt.Errorf("%d messages wait in stream %s, %d of them in hand, and none was recorded for %s: is the store well?", state.Msgs, InStream, held, still)
 	}
-	return fmt.Errorf("%d messages wait in stream %s and none was delivered for %s: see nats consumer info %s %s", state.Msgs, InStream, still, InStream, durable)
+	return fmt.Errorf("%d messages wait in stream %s and none was delivered for %s: see nats consumer info %s %s", state.Msgs, InStream, still, InStream, l.consumer())
 }
 
 // stuck reports whether the oldest message was in nobody's hand for longer than

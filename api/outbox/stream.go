@@ -24,12 +24,30 @@ var config = jetstream.StreamConfig{
 	PersistMode: jetstream.AsyncPersistMode,
 }
 
+// create makes the stream: with three replicas in a cluster that has room for them. A
+// stream of several replicas stores every message when it comes.
+func create(ctx context.Context, js jetstream.JetStream) (jetstream.Stream, error) {
+	if js.Conn().ConnectedClusterName() != "" {
+		safe := config
+		safe.Replicas, safe.PersistMode = 3, jetstream.DefaultPersistMode
+		s, err := js.CreateStream(ctx, safe)
+		if _, refused := errors.AsType[*jetstream.APIError](err); err == nil || !refused {
+			return s, err
+		}
+	}
+	s, err := js.CreateStream(ctx, config)
+	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another process made it meanwhile
+		return js.Stream(ctx, Stream)
+	}
+	return s, err
+}
+
 // last returns the number of the stream's last message and the position that
 // it tells of; zero if nothing was told. It makes the stream if there is none.
 func last(ctx context.Context, log *slog.Logger, js jetstream.JetStream) (uint64, place, error) {
 	s, err := js.Stream(ctx, Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		s, err = js.CreateStream(ctx, config)
+		s, err = create(ctx, js)
 	}
 	if err != nil {
 		return 0, place{}, fmt.Errorf("stream %s: %w", Stream, err)

@@ -1,6 +1,8 @@
 // Package react does what must follow from an event: it follows the log and
 // executes commands whose ids derive from cause and target, so that doing it
-// twice, or in several processes, does nothing more.
+// twice, or in several processes, does nothing more. Where several processes serve one
+// ledger, each of them learns what is to come and one at a time acts, see
+// [Reactor.Turn]: the others hear from the log what it has done.
 //
 // It keeps in memory what is still to come: nothing is due before all that was
 // recorded is known. Now and then, and when it ends, it keeps a checkpoint of that
@@ -79,6 +81,11 @@ type Reactor struct {
 	Rows  eventstore.Rows
 	Every int
 
+	// Turn says whether this process follows up now, where several serve one ledger: each
+	// learns, so that it can take over at once, and one acts. Should two act for a moment,
+	// nothing is recorded twice. Nil: there is no other.
+	Turn func() bool
+
 	// Traces knows in which trace a record was made; nil: nothing is traced.
 	Traces *tracing.Traces
 
@@ -144,7 +151,7 @@ func (r *Reactor) run(ctx context.Context) error {
 		for err == nil && r.at.position < head {
 			err = r.listen(ctx, ctx)
 		}
-		if err == nil {
+		if err == nil && r.acts() {
 			err = r.fire(ctx, now)
 		}
 		if err == nil {
@@ -158,13 +165,24 @@ func (r *Reactor) run(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// acts reports whether this process follows up now.
+func (r *Reactor) acts() bool { return r.Turn == nil || r.Turn() }
+
+// turnEvery is how often is looked whose turn it is, while another process has it and
+// something is due.
+const turnEvery = 500 * time.Millisecond
+
 // wait follows the log until something was read, or the next follow-up is due.
 func (r *Reactor) wait(ctx context.Context) error {
 	due, ok := r.waiting.next()
 	if !ok {
 		return r.listen(ctx, ctx)
 	}
-	follow, stop := context.WithTimeout(ctx, time.Duration(due-r.Ledger.Now())*time.Millisecond)
+	until := time.Duration(due-r.Ledger.Now()) * time.Millisecond
+	if !r.acts() {
+		until = max(until, turnEvery)
+	}
+	follow, stop := context.WithTimeout(ctx, until)
 	defer stop()
 	return r.listen(ctx, follow)
 }

@@ -10,6 +10,7 @@ import (
 
 	"consentledger/eventstore/codec"
 	"consentledger/projections/projectiontest"
+	"consentledger/projections/readmodel"
 	"consentledger/projections/requests"
 )
 
@@ -19,7 +20,7 @@ import (
 func BenchmarkReport(b *testing.B) {
 	w := projectiontest.NewTeller(b)
 	w.Register()
-	view, err := requests.Open(b.Context(), b.TempDir())
+	view, err := requests.Open(b.Context(), readmodel.Dir(b.TempDir()))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/projections/projectiontest"
+	"consentledger/projections/readmodel"
 	"consentledger/projections/requests"
 
 	"github.com/go-json-experiment/json"
@@ -48,7 +49,7 @@ func openDesk(t *testing.T) (d *desk, open, answered domain.StreamID) {
 	t.Helper()
 	d = &desk{house: &house{t: t}, Teller: projectiontest.NewTeller(t)}
 	var err error
-	if d.view, err = requests.Open(t.Context(), t.TempDir()); err != nil {
+	if d.view, err = requests.Open(t.Context(), readmodel.Dir(t.TempDir())); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.view.Close() })

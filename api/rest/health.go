@@ -15,6 +15,13 @@ type StatusReport struct {
 	Head        string       `json:"head" doc:"the position of the last durable record"`
 	Projections []Projection `json:"projections,omitempty" doc:"and what else follows the log"`
 	Reading     []Reading    `json:"reading,omitempty" doc:"questions under way that read the whole log"`
+	Process     *Process     `json:"process,omitempty" doc:"where several processes serve one ledger: which of them answered"`
+}
+
+// A Process is one of several that serve one ledger.
+type Process struct {
+	Name  string   `json:"name"`
+	Turns []string `json:"turns,omitempty" doc:"the work that it does now, of what one process does at a time: intake, follow-ups, checkpoints"`
 }
 
 // A Reading is how far a question is that reads the whole log.

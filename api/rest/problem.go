@@ -14,6 +14,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/projections"
+	"consentledger/projections/readmodel"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"
@@ -75,6 +76,9 @@ func (s *server) problem(ctx context.Context, route string, err error) wire.Prob
 	}
 	if behind, is := errors.AsType[*projections.BehindError](err); is {
 		return notYetKnown(behind) // what stopped it was logged when it did
+	}
+	if _, is := errors.AsType[*readmodel.AwayError](err); is {
+		p = plain(http.StatusServiceUnavailable, "PostgreSQL, which holds the lists and reports, does not answer; ask again")
 	}
 	if p.Status >= 500 && p.Code != wire.DiskFull {
 		s.Log.ErrorContext(ctx, "request failed", "route", route, "err", err)

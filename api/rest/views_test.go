@@ -10,6 +10,7 @@ import (
 	"consentledger/projections"
 	"consentledger/projections/consents"
 	"consentledger/projections/policies"
+	"consentledger/projections/readmodel"
 
 	"github.com/go-json-experiment/json"
 )
@@ -58,11 +59,11 @@ func openWithViews(t *testing.T) *house {
 	t.Helper()
 	h := open(t)
 	dir := t.TempDir()
-	c, err := consents.Open(t.Context(), dir, h.ledg)
+	c, err := consents.Open(t.Context(), readmodel.Dir(dir), h.ledg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := policies.Open(t.Context(), dir)
+	p, err := policies.Open(t.Context(), readmodel.Dir(dir))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func (a *auditor) watch(c *child) {
 func (a *auditor) look(t *testing.T, c *child) {
 	t.Helper()
 	<-a.done
-	key, err := verifierKeyOf(a.dir, domain.AppName(demoApp))
+	key, err := verifierKeyOf(t.Context(), a.dir, domain.AppName(demoApp))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -167,7 +167,7 @@ func (b *bench) verify(ctx context.Context) error {
 		if _, err := m.sealAll(); err != nil {
 			return err
 		}
-		key, err := verifierKeyOf(m.config.data, domain.AppName(demoApp))
+		key, err := verifierKeyOf(ctx, m.config.data, domain.AppName(demoApp))
 		if err != nil {
 			return err
 		}

@@ -18,6 +18,7 @@ import (
 	"consentledger/projections/activity"
 	"consentledger/projections/consents"
 	"consentledger/projections/policies"
+	"consentledger/projections/readmodel"
 	"consentledger/projections/requests"
 	"consentledger/projections/transparency"
 )
@@ -175,10 +176,10 @@ func (b *bench) rebuildAll(m *measuredHouse) error {
 		name string
 		open func(dir string) (closable, error)
 	}{
-		{"consents", func(dir string) (closable, error) { return consents.Open(m.ctx, dir, m.dir.ledger) }},
-		{"policies", func(dir string) (closable, error) { return policies.Open(m.ctx, dir) }},
-		{"activity", func(dir string) (closable, error) { return activity.Open(m.ctx, dir) }},
-		{"requests", func(dir string) (closable, error) { return requests.Open(m.ctx, dir) }},
+		{"consents", func(dir string) (closable, error) { return consents.Open(m.ctx, readmodel.Dir(dir), m.dir.ledger) }},
+		{"policies", func(dir string) (closable, error) { return policies.Open(m.ctx, readmodel.Dir(dir)) }},
+		{"activity", func(dir string) (closable, error) { return activity.Open(m.ctx, readmodel.Dir(dir)) }},
+		{"requests", func(dir string) (closable, error) { return requests.Open(m.ctx, readmodel.Dir(dir)) }},
 	} {
 		var rates sample
 		for i := range min(b.rounds, 3) {

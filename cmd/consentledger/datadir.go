@@ -35,6 +35,7 @@ type dataDir struct {
 	db     *embedded.DB
 	store  eventstore.Store // of db, or
 	away   *elsewhere       // nil: the records are in the directory
+	shared *sharedRows      // of all processes that serve the ledger; nil: its persons are in the directory
 	vault  *vault.Vault
 	blobs  *blobs.Blobs
 	ledger *ledger.Ledger
@@ -49,14 +50,16 @@ func openDataDir(ctx context.Context, path, use string, create bool) (*dataDir, 
 
 // dirOptions are how a data directory is opened otherwise than most. Zero: as most.
 type dirOptions struct {
-	files    vfs.FS   // of the store; nil: the real disk, as all else is
-	store    string   // where the records are, as a flag says it; see [storeAddress]
-	measured measured // what happens in the directory
+	files     vfs.FS   // of the store; nil: the real disk, as all else is
+	store     string   // where the records are, as a flag says it; see [location]
+	vault     string   // where the vault is, as a flag says it
+	vaultKeys string   // the file with its keys, as a flag says it
+	measured  measured // what happens in the directory
 }
 
 // openDataDirWith is openDataDir with options.
 func openDataDirWith(ctx context.Context, path, use string, create bool, with dirOptions) (_ *dataDir, err error) {
-	address, err := storeAddress(with.store)
+	at, err := addressesOf(with)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +92,7 @@ func openDataDirWith(ctx context.Context, path, use string, create bool, with di
 	}
 	fresh, err := checkFormat(path, use, create)
 	if err == nil {
-		err = checkElsewhere(path, address, fresh)
+		err = at.check(path, fresh)
 	}
 	if err != nil {
 		return nil, err
@@ -99,7 +102,7 @@ func openDataDirWith(ctx context.Context, path, use string, create bool, with di
 			return nil, err
 		}
 	}
-	keys, err := openKeys(filepath.Join(path, "keys"), fresh)
+	keys, err := at.openKeys(path, fresh)
 	if err != nil {
 		return nil, err
 	}
@@ -111,13 +114,13 @@ func openDataDirWith(ctx context.Context, path, use string, create bool, with di
 	if d.db, err = embedded.Open(filepath.Join(path, "store"), embedded.Options{FS: with.files, Synced: with.measured.synced}); err != nil {
 		return nil, err
 	}
-	if d.vault, err = vault.Open(ctx, d.db.Rows(), keys); err != nil {
+	if err := d.openVault(ctx, at, keys); err != nil {
 		return nil, err
 	}
-	if err := d.openStore(ctx, address); err != nil {
+	if err := d.openStore(ctx, at.store); err != nil {
 		return nil, err
 	}
-	d.blobs = blobs.New(d.db.Rows())
+	d.blobs = blobs.New(d.rows())
 	d.brake = newBrake(d.store)
 	d.ledger, err = ledger.Open(ctx, ledger.Config{
 		Store: d.brake, Vault: d.vault, Rows: d.db.Rows(), Blobs: d.blobs, Now: now, Shared: d.away != nil,
@@ -132,10 +135,36 @@ func (d *dataDir) openStore(ctx context.Context, address string) (err error) {
 	if address == "" {
 		return nil
 	}
-	if d.away, err = openElsewhere(ctx, address, d.db.Rows()); err == nil {
+	var shared eventstore.Rows
+	if d.shared != nil {
+		shared = d.shared
+	}
+	if d.away, err = openElsewhere(ctx, address, d.db.Rows(), shared); err == nil {
 		d.store = d.away
 	}
 	return err
+}
+
+// openVault opens where the persons are: at an address, or in the directory.
+func (d *dataDir) openVault(ctx context.Context, at addresses, keys *vault.FileKeys) (err error) {
+	if at.vault != "" {
+		if d.shared, err = openShared(ctx, at.vault, d.db.Rows()); err != nil {
+			return err
+		}
+	}
+	d.vault, err = vault.Open(ctx, d.rows(), keys)
+	if err != nil && d.shared != nil {
+		return fmt.Errorf("the vault at %s, with the keys of %s: %w", d.shared.at, at.keys, err)
+	}
+	return err
+}
+
+// rows are those of the vault: all processes of the ledger see them. See [location].
+func (d *dataDir) rows() eventstore.Rows {
+	if d.shared != nil {
+		return d.shared
+	}
+	return d.db.Rows()
 }
 
 func now() domain.Instant { return domain.At(time.Now()) }
@@ -145,6 +174,9 @@ func (d *dataDir) close() error {
 	var err error
 	if d.away != nil {
 		err = d.away.Close()
+	}
+	if d.shared != nil {
+		err = errors.Join(err, d.shared.Close())
 	}
 	if d.db != nil {
 		err = errors.Join(err, d.db.Close())
@@ -196,7 +228,8 @@ func checkOurs(path string) error {
 		switch e.Name() {
 		case "FORMAT":
 			return nil
-		case "LOCK", "FORMAT.new", "keys", elsewhereFile, elsewhereFile + ".new", "lost+found":
+		case "LOCK", "FORMAT.new", "keys", "lost+found",
+			recordsPlace.file, recordsPlace.file + ".new", vaultPlace.file, vaultPlace.file + ".new":
 		default:
 			stranger = e.Name()
 		}

@@ -2,54 +2,17 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"consentledger/eventstore"
 	"consentledger/eventstore/esdb"
 	"consentledger/eventstore/postgres"
-
-	"github.com/cockroachdb/pebble/v2/vfs"
 )
-
-// Where the records of a data directory are, if they are not in it. A connection
-// string may hold a password, so it may come from a file, and is never kept.
-const (
-	storeVariable     = "CONSENTLEDGER_STORE"
-	storeFileVariable = "CONSENTLEDGER_STORE_FILE"
-)
-
-// storeAddress returns the connection string of the event store, from a flag or the
-// environment; empty: the records are in the data directory.
-func storeAddress(flag string) (string, error) {
-	file := os.Getenv(storeFileVariable)
-	switch inline := os.Getenv(storeVariable); {
-	case flag != "":
-		return flag, nil
-	case inline != "" && file != "":
-		return "", usageError{fmt.Errorf("%s and %s both say where the records are: set one", storeVariable, storeFileVariable)}
-	case file == "":
-		return inline, nil
-	}
-	text, err := readOwnFile(file, maxKeyFile)
-	if err != nil {
-		return "", unread(storeFileVariable, err)
-	}
-	if strings.TrimSpace(string(text)) == "" {
-		return "", usageError{fmt.Errorf("%s: %s is empty: it holds a connection string, as in %s or %s",
-			storeFileVariable, file, eventStoreDB.example, postgreSQL.example)}
-	}
-	return strings.TrimSpace(string(text)), nil
-}
 
 // An engine is a kind of event store that can hold the records.
 type engine struct {
@@ -123,68 +86,35 @@ func tellFault(err error) {
 // taken for it.
 type elsewhere struct {
 	remote
-	rows eventstore.Rows
-
-	mu    sync.Mutex
-	saved eventstore.Mark
+	*memory
 }
-
-// elsewhereFile says in a data directory that its records are in an event store, and
-// of what kind.
-const elsewhereFile = "RECORDS"
-
-// text is what the file holds.
-func (e engine) text() string { return "consentledger records 1: " + e.name + "\n" }
 
 // seenKey is where the newest record that was seen is remembered: its position and id.
 var seenKey = []byte("elsewhere/1/seen")
 
-// checkElsewhere holds what a data directory says of its records against what was
-// asked for.
-func checkElsewhere(path, address string, fresh bool) error {
-	name := filepath.Join(path, elsewhereFile)
-	file, err := readOwnFile(name, maxOwnFile)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	is, asked := string(file), engineOf(address)
-	if err != nil {
-		return checkInside(path, address, asked, fresh)
-	}
-
-	switch {
-	case is != eventStoreDB.text() && is != postgreSQL.text():
-		return fmt.Errorf("%s says %q, which this program does not know: use the version that wrote it, or a newer one", name, strings.TrimSpace(is))
-	case address == "":
-		_, where, _ := strings.Cut(strings.TrimSpace(is), ": ")
-		return usageError{fmt.Errorf("the records of data directory %s are in %s: say where, with serve --store, %s or %s",
-			path, where, storeVariable, storeFileVariable)}
-	case is != asked.text():
-		return usageError{fmt.Errorf("%s says %q, and the address is one of %s", name, strings.TrimSpace(is), asked.name)}
-	}
-	return nil
-}
-
-// checkInside is checkElsewhere for a directory that does not say that its records
-// are elsewhere. A fresh one does from now on, if it is asked to.
-func checkInside(path, address string, asked engine, fresh bool) error {
-	switch {
-	case address == "":
-		return nil
-	case !fresh:
-		return usageError{fmt.Errorf("the records of data directory %s are in it, and not in %s: leave --store, %s and %s away, or name a new directory with --data",
-			path, asked.name, storeVariable, storeFileVariable)}
-	}
-	return writeDurably(vfs.Default, path, elsewhereFile, asked.text())
-}
-
-// openElsewhere opens the event store at an address, and waits until it answers.
-func openElsewhere(ctx context.Context, address string, rows eventstore.Rows) (_ *elsewhere, err error) {
-	seen, err := readSeen(ctx, rows)
+// openElsewhere opens the event store at an address, and waits until it answers. The
+// newest record is remembered in the directory's rows. Where several processes share a
+// vault, the first record is remembered in its rows, too: a directory that knows of no
+// record takes the store for the ledger's by that.
+func openElsewhere(ctx context.Context, address string, rows, shared eventstore.Rows) (_ *elsewhere, err error) {
+	m, err := recollect(ctx, rows, seenKey)
 	if err != nil {
 		return nil, err
 	}
-	s, err := engineOf(address).open(ctx, address, seen)
+	known, first := m.saved, m.saved
+	if shared != nil {
+		f, err := recollect(ctx, shared, seenKey)
+		if err != nil {
+			return nil, err
+		}
+		if first = f.saved; first == (eventstore.Mark{}) {
+			m.first = shared
+		}
+		if known == (eventstore.Mark{}) {
+			known = first
+		}
+	}
+	s, err := engineOf(address).open(ctx, address, known)
 	if err != nil {
 		return nil, err
 	}
@@ -198,22 +128,24 @@ func openElsewhere(ctx context.Context, address string, rows eventstore.Rows) (_
 		return nil, fmt.Errorf("the event store: %w", err)
 	}
 	head, err := s.Head(ctx)
-	if err == nil && seen == (eventstore.Mark{}) && head != 0 {
-		err = errors.New("the event store holds the records of a ledger already, and the data directory has never written there: " +
-			"its persons are in another directory; name that one with --data, or an empty event store")
+	if err == nil && first == (eventstore.Mark{}) && head != 0 {
+		err = foreignRecords(shared != nil)
 	}
-	return &elsewhere{remote: s, rows: rows, saved: seen}, err
+	if err != nil {
+		return nil, err
+	}
+	m.of = s
+	return &elsewhere{remote: s, memory: m}, nil
 }
 
-func readSeen(ctx context.Context, rows eventstore.Rows) (eventstore.Mark, error) {
-	b, ok, err := rows.Get(ctx, seenKey)
-	switch {
-	case err != nil || !ok:
-		return eventstore.Mark{}, err
-	case len(b) != 8+16:
-		return eventstore.Mark{}, fmt.Errorf("what is remembered of the event store has %d bytes: want 24", len(b))
+// foreignRecords says that an event store holds records of persons who are elsewhere.
+func foreignRecords(shared bool) error {
+	if shared {
+		return errors.New("the event store holds the records of a ledger already, and nothing was ever written there with this vault: " +
+			"its persons are in another one; name that one with --vault, or an empty event store")
 	}
-	return eventstore.Mark{Position: eventstore.Position(binary.BigEndian.Uint64(b)), ID: eventstore.EventID(b[8:])}, nil
+	return errors.New("the event store holds the records of a ledger already, and the data directory has never written there: " +
+		"its persons are in another directory; name that one with --data, or an empty event store")
 }
 
 // Append implements [eventstore.Store]. The first record is remembered before anybody
@@ -224,50 +156,6 @@ func (e *elsewhere) Append(ctx context.Context, stream eventstore.Stream, expect
 		err = e.remember(context.WithoutCancel(ctx))
 	}
 	return at, err
-}
-
-func (e *elsewhere) remembered() eventstore.Mark {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.saved
-}
-
-// remember remembers the newest record that was seen.
-func (e *elsewhere) remember(ctx context.Context) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	seen := e.Seen()
-	if seen == e.saved {
-		return nil
-	}
-	b := append(binary.BigEndian.AppendUint64(nil, uint64(seen.Position)), seen.ID[:]...)
-	err := e.rows.Write(ctx, eventstore.Change{Put: []eventstore.Row{{Key: seenKey, Value: b}}})
-	if err == nil {
-		err = e.rows.Sync(ctx)
-	}
-	if err == nil {
-		e.saved = seen
-	}
-	return err
-}
-
-// rememberEvery is how often the newest record is remembered.
-const rememberEvery = 10 * time.Second
-
-// run remembers the newest record now and then, until ctx is done.
-func (e *elsewhere) run(ctx context.Context) error {
-	tick := time.NewTicker(rememberEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return e.remember(context.WithoutCancel(ctx))
-		}
-		if err := e.remember(ctx); err != nil && ctx.Err() == nil {
-			return err
-		}
-	}
 }
 
 // Close implements io.Closer.

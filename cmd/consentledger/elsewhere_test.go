@@ -114,7 +114,7 @@ func recordElsewhere(t *testing.T, address string, stop, begin func()) {
 	}
 	t.Setenv(storeVariable, address)
 	read, err := cli(t, nil, "replay", "--data", c.data, "--app", "smartkey", "-o", "jsonl")
-	if err != nil || read != shown || strings.Count(shown, "\n") < 4 {
+	if err != nil || !strings.HasPrefix(read, shown) || strings.Count(shown, "\n") < 4 { // follow-ups may have come behind it
 		t.Errorf("%d lines by the server, %d from the directory, %v", strings.Count(shown, "\n"), strings.Count(read, "\n"), err)
 	}
 	if out, err := cli(t, nil, "verify", "log", "--data", c.data, "--app", "smartkey", "--vault", "--forget"); err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 func (h *house) status(ctx context.Context) rest.StatusReport {
-	report := rest.StatusReport{Version: version, Store: "embedded", Started: h.started, Reading: h.readings.report()}
+	report := rest.StatusReport{Version: version, Store: "embedded", Started: h.started, Reading: h.readings.report(), Process: h.processReport()}
 	head, err := h.dir.ledger.Head(ctx)
 	if err == nil {
 		report.Head = wire.FormatPosition(head)
@@ -40,8 +40,10 @@ func (h *house) status(ctx context.Context) rest.StatusReport {
 	add("transparency", at, err)
 	reacted, err := h.reactor.State()
 	add("reactor", reacted.Position, err)
-	at, err = h.outbox.State()
-	add("outbox", at, err)
+	if h.turns.has(workFollowUps) { // the other processes tell nothing
+		at, err = h.outbox.State()
+		add("outbox", at, err)
+	}
 	return report
 }
 
@@ -88,6 +90,12 @@ func (h *house) ready(ctx context.Context) []rest.Check {
 	defer cancel()
 	checks := h.roadChecks(ctx)
 	checks = append(checks, result("store", h.dir.storeAnswers(ctx)))
+	if h.dir.shared != nil {
+		checks = append(checks, result("vault", h.dir.shared.answers(ctx)))
+	}
+	if h.views != nil {
+		checks = append(checks, result("read models", h.viewsAnswer(ctx)))
+	}
 	for _, r := range h.runners {
 		checks = append(checks, result("projection "+r.Projection.Name(), h.answers(r)(ctx)))
 	}

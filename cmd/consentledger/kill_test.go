@@ -63,7 +63,13 @@ type child struct {
 // launch starts a server and returns when it is ready.
 func launch(t *testing.T, bin, dir string) *child {
 	t.Helper()
-	c := &child{cmd: exec.Command(bin, "serve", "--data", dir, "--http", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0")}
+	return launchWith(t, bin, "serve", "--data", dir, "--http", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0")
+}
+
+// launchWith is launch with all arguments.
+func launchWith(t *testing.T, bin string, args ...string) *child {
+	t.Helper()
+	c := &child{cmd: exec.Command(bin, args...)}
 	c.cmd.Stderr = &c.stderr
 	stdout, err := c.cmd.StdoutPipe()
 	if err != nil {

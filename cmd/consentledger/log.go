@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,7 +39,7 @@ comes with what it proves, proves nothing. Its name is the log's origin.`,
 			if err != nil {
 				return usageError{fmt.Errorf("--app: %w", err)}
 			}
-			key, err := verifierKeyOf(data, name)
+			key, err := verifierKeyOf(c.Context(), data, name)
 			if err != nil {
 				return err
 			}
@@ -53,7 +54,10 @@ comes with what it proves, proves nothing. Its name is the log's origin.`,
 }
 
 // verifierKeyOf returns the key of an app's log in a data directory.
-func verifierKeyOf(data string, app domain.AppName) (string, error) {
+func verifierKeyOf(ctx context.Context, data string, app domain.AppName) (string, error) {
+	if isShared(data) {
+		return sharedKeyOf(ctx, app)
+	}
 	if _, err := os.Stat(filepath.Join(keepDir(data), "origin")); err != nil {
 		return "", notFound{fmt.Errorf("there are no logs at %s", data)}
 	}

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"consentledger/api/audit/witness"
@@ -40,7 +41,7 @@ func (h *house) openWitnesses() error {
 		return usageError{fmt.Errorf("--witnesses: %s names no witness with an address, as in: witness north KEY https://north.example.org/", h.config.witnesses)}
 	}
 	h.witnesses = &witness.Witnesses{
-		Logs: h.logs, Policy: policy, Dir: cosignedDir(h.config.data), Every: h.config.witnessEvery, Now: time.Now, Log: h.log,
+		Logs: h.logs, Policy: policy, Shelf: h.shelf(cosignedDir(h.config.data)), Every: h.config.witnessEvery, Now: time.Now, Log: h.log,
 	}
 	return nil
 }
@@ -55,8 +56,27 @@ func (h *house) openStamps() error {
 		return usageError{fmt.Errorf("--timestamp-roots: %w", err)}
 	}
 	h.stamps = &witness.Stamps{
-		Logs: h.logs, URL: h.config.authority, Roots: roots, Dir: filepath.Join(h.config.data, "log", "timestamp"), Every: h.config.stampEvery, Log: h.log,
+		Logs: h.logs, URL: h.config.authority, Roots: roots, Shelf: h.shelf(filepath.Join(h.config.data, "log", "timestamp")), Every: h.config.stampEvery, Log: h.log,
 	}
+	return nil
+}
+
+// shelf is where what others say of the logs is kept: a directory, or what all
+// processes share.
+func (h *house) shelf(dir string) witness.Shelf {
+	if h.dir.shared != nil {
+		return witness.RowShelf{Rows: h.dir.shared}
+	}
+	return witness.Dir(dir)
+}
+
+// showLogs shows the logs to witnesses and to who stamps them, until ctx is done.
+func (h *house) showLogs(ctx context.Context) error {
+	var both sync.WaitGroup
+	both.Go(func() { h.runWitnesses(ctx) })
+	both.Go(func() { h.runStamps(ctx) })
+	both.Wait()
+	<-ctx.Done() // the turn is that of signing, too
 	return nil
 }
 
@@ -82,7 +102,11 @@ func (h *house) runWitnesses(ctx context.Context) {
 
 // logConfig returns what the logs of a data directory stand on.
 func (d *dataDir) logConfig(ctx context.Context, origin string) (transparency.Config, error) {
-	register, err := transparency.OpenRegister(ctx, d.db.Rows())
+	if d.shared != nil {
+		keep, err := openSharedKeep(ctx, d.shared, d.vault, origin)
+		return transparency.Config{Records: d.store, Keep: keep, Dir: tileDir(d.path)}, err
+	}
+	register, err := transparency.OpenRegister(ctx, d.rows())
 	if err != nil {
 		return transparency.Config{}, err
 	}
@@ -106,7 +130,7 @@ func (h *house) openLogs(ctx context.Context) error {
 		return err
 	}
 	c.Records = fed{h.dir.store, h.dir.ledger}
-	c.Pace, c.Log, c.Halt = sealPace, h.log, h.dir.brake.pull
+	c.Pace, c.Log, c.Halt, c.Turn = sealPace, h.log, h.dir.brake.pull, h.turns.turn(workCheckpoints)
 	if h.logs, err = transparency.Open(ctx, c); err != nil {
 		return err
 	}

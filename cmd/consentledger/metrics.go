@@ -102,8 +102,13 @@ func (h *house) measureFollowers(ctx context.Context, tell telemetry.Tell) error
 	tell(telemetry.CheckpointLag, float64(behind(at).seconds))
 	reacted, _ := h.reactor.State()
 	tell(telemetry.FollowUpLag, float64(behind(reacted.Position).seconds))
-	at, _ = h.outbox.State()
-	tell(telemetry.OutboxLag, float64(behind(at).seconds))
+	if h.turns.has(workFollowUps) {
+		at, _ = h.outbox.State()
+		tell(telemetry.OutboxLag, float64(behind(at).seconds))
+	}
+	for _, w := range works {
+		tell(telemetry.Turns, number(h.turns.has(w)), string(w))
+	}
 
 	for question, at := range h.readings.positions() {
 		tell(telemetry.RebuildProgress, share(at, head), questions[question])

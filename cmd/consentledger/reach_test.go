@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -24,16 +23,7 @@ func openUnread(t *testing.T, dir string) *house {
 	if err := os.RemoveAll(filepath.Join(dir, "views")); err != nil {
 		t.Fatal(err)
 	}
-	h := &house{config: serveConfig{data: dir, natsListen: "127.0.0.1:0"}, log: slog.New(slog.DiscardHandler)}
-	t.Cleanup(func() {
-		if err := h.close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := h.open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return h
+	return openUnrun(t, serveConfig{data: dir, natsListen: "127.0.0.1:0"})
 }
 
 // ask asks a handler.

@@ -20,6 +20,7 @@ import (
 	"consentledger/projections/activity"
 	"consentledger/projections/consents"
 	"consentledger/projections/policies"
+	"consentledger/projections/readmodel"
 	"consentledger/projections/rebuild"
 	"consentledger/projections/requests"
 	"consentledger/projections/transparency/merkle"
@@ -33,16 +34,16 @@ type opener func(ctx context.Context, dir string, l *ledger.Ledger) (rebuild.Mod
 // tables are the projections that keep tables, by their names.
 var tables = map[string]opener{
 	"activity": func(ctx context.Context, dir string, _ *ledger.Ledger) (rebuild.Model, error) {
-		return activity.Open(ctx, dir)
+		return activity.Open(ctx, readmodel.Dir(dir))
 	},
 	"consents": func(ctx context.Context, dir string, l *ledger.Ledger) (rebuild.Model, error) {
-		return consents.Open(ctx, dir, l)
+		return consents.Open(ctx, readmodel.Dir(dir), l)
 	},
 	"policies": func(ctx context.Context, dir string, _ *ledger.Ledger) (rebuild.Model, error) {
-		return policies.Open(ctx, dir)
+		return policies.Open(ctx, readmodel.Dir(dir))
 	},
 	"requests": func(ctx context.Context, dir string, _ *ledger.Ledger) (rebuild.Model, error) {
-		return requests.Open(ctx, dir)
+		return requests.Open(ctx, readmodel.Dir(dir))
 	},
 }
 

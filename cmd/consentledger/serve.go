@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,7 @@ import (
 	"consentledger/projections/activity"
 	"consentledger/projections/consents"
 	"consentledger/projections/policies"
+	"consentledger/projections/readmodel"
 	"consentledger/projections/requests"
 	"consentledger/projections/transparency"
 
@@ -45,7 +47,13 @@ type serveConfig struct {
 	esdb       string       // where clients of EventStoreDB may read; empty: nowhere
 	demo       bool
 	files      vfs.FS // of the store; nil: the real disk
-	store      string // where the records are instead of the data directory; empty: see [storeAddress]
+	store      string // where the records are instead of the data directory; empty: see [location]
+	vault      string // and where the vault is
+	vaultKeys  string // the file with its keys; empty: see [addressesOf]
+	process    string // what this process is called, where several serve one ledger; empty: see [processName]
+
+	views       string // where the read models are instead of the data directory; empty: see [viewsAddress]
+	viewsReader string // a role of PostgreSQL that may read them; empty: none
 
 	metrics   bool // HTTP shows them
 	telemetry telemetry.Config
@@ -92,7 +100,7 @@ func newServe() *cobra.Command {
 			if s.witnessEvery <= 0 || s.stampEvery <= 0 {
 				return usageError{errors.New("--witness-every, --timestamp-every: want a time above zero, as in 1m")}
 			}
-			if err := s.nats.check(); err != nil {
+			if err := errors.Join(s.nats.check(), s.checkMany()); err != nil {
 				return err
 			}
 			if s.telemetry, err = telemetry.Read(os.Getenv); err != nil {
@@ -119,8 +127,16 @@ func newServe() *cobra.Command {
 	f.DurationVar(&s.stampEvery, "timestamp-every", 24*time.Hour, "how often checkpoints are stamped")
 	f.StringVar(&s.store, "store", "", "the event store that holds the records instead of the data directory: EventStoreDB or KurrentDB, as in "+eventStoreDB.example+
 		", or PostgreSQL, as in "+postgreSQL.example+"; also by "+storeVariable+", or by a file that "+storeFileVariable+" names (default: the data directory)")
+	f.StringVar(&s.vault, "vault", "", "the PostgreSQL database that holds the persons instead of the data directory, for several processes that serve one ledger, as in "+
+		postgreSQL.example+"; also by "+vaultVariable+", or by a file that "+vaultFileVariable+" names (default: the data directory)")
+	f.StringVar(&s.vaultKeys, "vault-keys", "", "the file with the keys of the vault, the same for all processes, which consentledger keys new makes; also by "+
+		keysVariable+" (default: keys in the data directory)")
+	f.StringVar(&s.views, "views", "", "the PostgreSQL database that holds the read models instead of the data directory, as in "+postgreSQL.example+
+		"; also by "+viewsVariable+", or by a file that "+viewsFileVariable+" names (default: the data directory)")
+	f.StringVar(&s.viewsReader, "views-reader", "", "a role of PostgreSQL, as of a dashboard, that may read the views; also by "+viewsReaderVariable+" (default: none)")
 	f.BoolVar(&s.metrics, "metrics", false, "show metrics at /metrics, as Prometheus reads them")
 	f.StringVar(&s.esdb, "esdb-listen", "", "where clients of EventStoreDB and KurrentDB may read the store, and write nothing (default: nowhere)")
+	f.StringVar(&s.process, "process", "", "what this process is called, where several serve one ledger; also by "+processVariable+" (default: the host's name and something random)")
 	s.nats.flags(c)
 	f.BoolVar(&s.demo, "demo", false, "with a sample app, SmartKey, its policy and simulated users")
 	return c
@@ -147,10 +163,13 @@ type house struct {
 	witnesses *witness.Witnesses // nil: there are none
 	stamps    *witness.Stamps    // nil: nothing is stamped
 	requests  *requests.View
+	views     *readmodel.Database // nil: the read models are files
 	feedKey   []byte
 	runners   []*projections.Runner
 	reactor   *react.Reactor
 	outbox    *outbox.Outbox
+	turns     *turns
+	process   string
 	started   string
 	reach     projections.Reach
 	checking  sync.Mutex // held while the projections are compared
@@ -222,9 +241,11 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	crew.Go(func() { h.watchRoom(ctx, stop) })
 	if h.dir.away != nil {
 		crew.Go(func() { h.keepUp(ctx) })
+	}
+	for _, m := range h.dir.memories() {
 		crew.Go(func() {
-			if err := h.dir.away.run(ctx); err != nil {
-				h.log.Error("the newest record of the event store is not remembered any more", "error", err)
+			if err := m.run(ctx); err != nil {
+				h.log.Error("what is newest on a server is not remembered any more", "as", string(m.key), "error", err)
 			}
 		})
 	}
@@ -242,18 +263,13 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	})
 	crew.Go(func() { h.runLogs(ctx) })
 	crew.Go(func() { h.watchClock(ctx) })
-	crew.Go(func() { h.runWitnesses(ctx) })
-	crew.Go(func() { h.runStamps(ctx) })
+	must("checkpoints", func() error { return h.turns.during(ctx, workCheckpoints, h.showLogs) })
 	crew.Go(func() {
 		if err := h.reactor.Run(ctx); err != nil {
 			h.log.Error("the reactor stopped", "error", err)
 		}
 	})
-	crew.Go(func() {
-		if err := h.outbox.Run(ctx); err != nil {
-			h.log.Error("the outbox stopped", "error", err)
-		}
-	})
+	must("follow-ups", func() error { return h.turns.during(ctx, workFollowUps, h.followUp) })
 	crew.Go(func() {
 		if err := h.outbox.Watch(ctx); err != nil {
 			h.log.Error("the stream of the outbox is not looked at", "error", err)
@@ -292,6 +308,22 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	return nil
 }
 
+// followUp tells on NATS what becomes of obligations until ctx is done, and finishes
+// what another process may have left undone. The reactor asks itself whose turn it is:
+// it has to know all that was recorded.
+func (h *house) followUp(ctx context.Context) error {
+	if h.turns.many() {
+		if _, err := h.dir.ledger.FinishErasures(ctx); err != nil {
+			return fmt.Errorf("an erasure that was ordered could not be finished: %w", err)
+		}
+	}
+	if err := h.outbox.Run(ctx); err != nil {
+		h.log.Error("the outbox stopped", "error", err)
+		<-ctx.Done() // it cannot read on, and no other process can
+	}
+	return nil
+}
+
 // openTelemetry opens what leaves the process; nothing, if nobody wants it.
 func (h *house) openTelemetry(ctx context.Context) error {
 	t, err := telemetry.Open(ctx, h.config.telemetry, version, h.log)
@@ -309,11 +341,14 @@ func (h *house) open(ctx context.Context) (err error) {
 	if h.config.demo {
 		use = "demo"
 	}
-	with := dirOptions{files: h.config.files, store: h.config.store, measured: h.measured}
+	with := dirOptions{files: h.config.files, store: h.config.store, vault: h.config.vault, vaultKeys: h.config.vaultKeys, measured: h.measured}
 	if h.dir, err = openDataDirWith(ctx, h.config.data, use, true, with); err != nil {
 		return err
 	}
 	if err := removeProbes(h.config.data); err != nil {
+		return err
+	}
+	if err := h.openTurns(); err != nil {
 		return err
 	}
 	if _, err := h.dir.ledger.FinishErasures(ctx); err != nil {
@@ -333,13 +368,19 @@ func (h *house) open(ctx context.Context) (err error) {
 	}
 	h.reactor = &react.Reactor{
 		Ledger: h.dir.ledger, Log: h.log, Shipped: shipped.Published(), Rows: h.dir.db.Rows(), Traces: h.measured.traces,
+		Turn: h.turns.turn(workFollowUps),
 	}
 	h.outbox = &outbox.Outbox{Conn: h.conn, Ledger: h.dir.ledger, Log: h.log, Traces: h.measured.traces}
 	h.intake = intake.Config{
 		Conn: h.conn, Ledger: h.dir.ledger, Log: h.log,
 		Seal: h.dir.seal, Unseal: h.dir.unseal, Again: h.again, Watch: new(intake.Watch),
-		Rows: h.dir.db.Rows(), Apps: func() []domain.AppName { return h.logs.Logged() },
-		Traces: h.measured.traces, Turned: h.measured.turned,
+		Rows: h.dir.rows(), Apps: func() []domain.AppName { return h.logs.Logged() },
+		Traces: h.measured.traces, Turned: h.measured.turned, Process: h.process,
+	}
+	if h.turns.many() {
+		h.intake.Turn = func(ctx context.Context, do func(context.Context) error) error {
+			return h.turns.during(ctx, workIntake, do)
+		}
 	}
 	h.rejected = &intake.Rejections{Config: h.intake}
 	if err := h.openReach(ctx); err != nil {
@@ -352,7 +393,7 @@ func (h *house) open(ctx context.Context) (err error) {
 func (h *house) openNATS(ctx context.Context) (err error) {
 	if h.config.nats.url != "" {
 		h.config.nats.rights = &h.rights
-		h.conn, err = h.config.nats.connect(ctx, "consentledger", h.log)
+		h.conn, err = h.config.nats.connect(ctx, strings.TrimSpace("consentledger "+h.process), h.log)
 		return err
 	}
 	if h.nats, err = startNATS(h.config.data, h.config.natsListen, h.log); err != nil {

@@ -163,7 +163,7 @@ func (v *logToVerify) chooseKey(c *cobra.Command, at string, memory verify.Memor
 		v.key = memory.Key
 	}
 	if v.key == "" && v.data != "" {
-		if v.key, err = verifierKeyOf(v.data, domain.AppName(v.app)); err != nil {
+		if v.key, err = verifierKeyOf(c.Context(), v.data, domain.AppName(v.app)); err != nil {
 			return err
 		}
 		fmt.Fprintln(c.ErrOrStderr(), "the key is the data directory's own: whoever could change the log could change it too")

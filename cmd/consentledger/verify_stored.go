@@ -131,12 +131,12 @@ func openRecords(path string) (_ *dataDir, err error) {
 	if d.lock, err = lockDir(path); err != nil {
 		return nil, err
 	}
-	address, err := storeAddress("")
+	address, err := recordsPlace.address("")
 	if err == nil {
 		_, err = checkFormat(path, "", false)
 	}
 	if err == nil {
-		err = checkElsewhere(path, address, false)
+		err = recordsPlace.check(path, address, false)
 	}
 	if err != nil {
 		return nil, err

@@ -2,11 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 
 	"consentledger/api/audit/witness"
+	"consentledger/domain"
 	"consentledger/projections/transparency/merkle"
 	"consentledger/projections/transparency/verify"
 
@@ -37,7 +38,12 @@ func (v *logToVerify) cosigned(ctx context.Context, source verify.Source, verifi
 
 func (v *logToVerify) readCosigned(ctx context.Context, source verify.Source) ([]byte, error) {
 	if v.data != "" {
-		return witness.Kept(filepath.Join(cosignedDir(v.data), v.app+".cosigned"))
+		shelf, done, err := shelfOf(ctx, v.data)
+		if err != nil {
+			return nil, err
+		}
+		signed, err := witness.Kept(shelf, domain.AppName(v.app))
+		return signed, errors.Join(err, done())
 	}
 	files, err := source.Read(ctx, "cosigned", "checkpoint")
 	if err != nil {

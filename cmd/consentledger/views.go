@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"io/fs"
+	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"time"
 
 	"consentledger/api/audit"
@@ -20,6 +18,7 @@ import (
 	"consentledger/projections/activity"
 	"consentledger/projections/consents"
 	"consentledger/projections/policies"
+	"consentledger/projections/readmodel"
 	"consentledger/projections/rebuild"
 	"consentledger/projections/requests"
 )
@@ -29,8 +28,8 @@ import (
 const pace = 10 * time.Millisecond
 
 func (h *house) openViews(ctx context.Context) (err error) {
-	views := filepath.Join(h.config.data, "views")
-	if err := os.MkdirAll(views, 0o700); err != nil {
+	views, err := h.openPlace(ctx)
+	if err != nil {
 		return err
 	}
 	if h.consents, err = openView(ctx, h, views, h.openConsents); err != nil {
@@ -48,7 +47,7 @@ func (h *house) openViews(ctx context.Context) (err error) {
 	if h.requests, err = openView(ctx, h, views, requests.Open); err != nil {
 		return err
 	}
-	if h.feedKey, err = openFeedKey(h.config.data); err != nil {
+	if h.feedKey, err = h.openFeedKey(ctx); err != nil {
 		return err
 	}
 	for _, p := range []gated{h.consents, h.policies, h.activity, h.requests} {
@@ -59,15 +58,15 @@ func (h *house) openViews(ctx context.Context) (err error) {
 	return nil
 }
 
-func (h *house) openConsents(ctx context.Context, dir string) (*consents.View, error) {
-	return consents.Open(ctx, dir, h.dir.ledger)
+func (h *house) openConsents(ctx context.Context, place readmodel.Place) (*consents.View, error) {
+	return consents.Open(ctx, place, h.dir.ledger)
 }
 
 // openView opens a projection. One that knows of records that the store does not
 // have is of another history, as when an older store was brought back: it is
-// built again.
-func openView[V rebuild.Model](ctx context.Context, h *house, dir string, open func(context.Context, string) (V, error)) (V, error) {
-	v, err := open(ctx, dir)
+// built again, unless others may be at it, too.
+func openView[V rebuild.Model](ctx context.Context, h *house, place readmodel.Place, open func(context.Context, readmodel.Place) (V, error)) (V, error) {
+	v, err := open(ctx, place)
 	if err != nil {
 		return v, err
 	}
@@ -75,16 +74,20 @@ func openView[V rebuild.Model](ctx context.Context, h *house, dir string, open f
 	if err == nil && at <= h.reach.Start {
 		return v, nil
 	}
+	if h.views != nil {
+		if err = errors.Join(err, h.isOfStore(ctx, at)); err != nil {
+			err = errors.Join(fmt.Errorf("projection %s: %w", v.Name(), err), v.Close())
+		}
+		return v, err
+	}
 	if err := errors.Join(err, v.Close()); err != nil {
 		return v, err
 	}
 	h.log.Warn("a projection is built again: the store ends before what it has read", "projection", v.Name(), "read", at, "store", h.reach.Start)
-	for _, end := range []string{".sqlite", ".sqlite-wal", ".sqlite-shm"} {
-		if err := os.Remove(filepath.Join(dir, v.Name()+end)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return v, err
-		}
+	if err := place.Discard(ctx, v.Name()); err != nil {
+		return v, err
 	}
-	return open(ctx, dir)
+	return open(ctx, place)
 }
 
 // A gated projection can be kept from answering; see [readmodel.DB.Gate].
@@ -96,6 +99,10 @@ type gated interface {
 // runViews keeps the projections up to date until ctx is done. It calls stopped with the
 // error of each that stops.
 func (h *house) runViews(ctx context.Context, stopped func(error)) {
+	if h.views != nil {
+		h.takeTurns(ctx, stopped)
+		return
+	}
 	group := projections.Group{History: h.dir.ledger, Runners: h.runners, Pace: pace}
 	group.Run(ctx, func(err error) {
 		if ctx.Err() == nil {

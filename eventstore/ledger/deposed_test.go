@@ -119,7 +119,7 @@ func (w *world) remote(t *testing.T, address string) *ledger.Ledger {
 			t.Error(err)
 		}
 	})
-	v, err := vault.Open(t.Context(), &w.rows, w.keys)
+	v, err := vault.Open(t.Context(), w.rows, w.keys)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,7 @@ func (w *world) kinds(t *testing.T) (string, bool) {
 			all = append(all, e.Kind())
 		}
 	}
-	v, err := vault.Open(t.Context(), &w.rows, w.keys)
+	v, err := vault.Open(t.Context(), w.rows, w.keys)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -130,7 +130,7 @@ func (s *behindStore) Follow(ctx context.Context, after eventstore.Position) ite
 // behind opens the ledger as a process would that is behind the others.
 func (w *world) behind(t *testing.T) (*ledger.Ledger, *behindStore) {
 	t.Helper()
-	v, err := vault.Open(t.Context(), &w.rows, w.keys)
+	v, err := vault.Open(t.Context(), w.rows, w.keys)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -346,7 +346,7 @@ func (s *slowBarrier) Barrier(ctx context.Context) error {
 // comes after what they have, whatever its clock says.
 func TestWhoKeepsUpHears(t *testing.T) {
 	w := newWorld()
-	v, err := vault.Open(t.Context(), &w.rows, w.keys)
+	v, err := vault.Open(t.Context(), w.rows, w.keys)
 	if err != nil {
 		t.Fatal(err)
 	}

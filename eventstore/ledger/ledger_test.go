@@ -12,7 +12,6 @@ import (
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
-	"consentledger/eventstore/memory"
 	"consentledger/eventstore/vault"
 )
 
@@ -23,7 +22,7 @@ var ada = domain.PersonKey{Kind: "account", ID: "ada"}
 // A world is a store, a vault and a clock that the test moves.
 type world struct {
 	store  eventstore.Store
-	rows   memory.Rows
+	rows   eventstore.Rows
 	via    func(eventstore.Rows) eventstore.Rows // through which the vault has the rows; nil: as they are
 	keys   vault.Keys
 	now    domain.Instant
@@ -31,12 +30,12 @@ type world struct {
 }
 
 func newWorld() *world {
-	return &world{store: newStore(), keys: vault.NewMemoryKeys(), now: start}
+	return &world{store: newStore(), rows: newRows(), keys: vault.NewMemoryKeys(), now: start}
 }
 
 func (w *world) open(t testing.TB) *ledger.Ledger {
 	t.Helper()
-	rows := eventstore.Rows(&w.rows)
+	rows := w.rows
 	if w.via != nil {
 		rows = w.via(rows)
 	}

@@ -156,7 +156,7 @@ func TestWhoeverImportsSaysByWhoseListOnceSomebodyWasErased(t *testing.T) {
 // erased.
 func TestWhatIsOlderThanTheRuleMayHaveErasedSomebody(t *testing.T) {
 	c := newCircle(t)
-	v, err := vault.Open(t.Context(), &c.w.rows, c.w.keys)
+	v, err := vault.Open(t.Context(), c.w.rows, c.w.keys)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 func TestAPolicyIsPublishedOnceItIsKept(t *testing.T) {
 	w := newWorld()
 	kept := blobs.New(new(memory.Rows))
-	v, err := vault.Open(t.Context(), &w.rows, w.keys)
+	v, err := vault.Open(t.Context(), w.rows, w.keys)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -92,7 +92,7 @@ func TestARequestGoesOnWhenThePersonWasErased(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := vault.Open(t.Context(), &w.rows, w.keys)
+	v, err := vault.Open(t.Context(), w.rows, w.keys)
 	if err != nil {
 		t.Fatal(err)
 	}

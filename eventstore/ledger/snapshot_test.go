@@ -295,7 +295,7 @@ func TestASnapshotThatIsNotOfTheHistoryIsIgnored(t *testing.T) {
 
 func (w *world) vault(t *testing.T) *vault.Vault {
 	t.Helper()
-	v, err := vault.Open(t.Context(), &w.rows, w.keys)
+	v, err := vault.Open(t.Context(), w.rows, w.keys)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,10 +10,10 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,7 +22,8 @@ import (
 	"consentledger/eventstore/esdb/esdbserver"
 	"consentledger/eventstore/memory"
 	"consentledger/eventstore/postgres"
-	"consentledger/eventstore/postgres/pgserver"
+	"consentledger/eventstore/postgres/pgserver/pgservertest"
+	"consentledger/eventstore/storetest"
 )
 
 // on makes the tests of this package keep their worlds' records elsewhere, each
@@ -36,6 +37,9 @@ const (
 // newStore returns an empty store: one in memory, but see [on]. It is open for as
 // long as the process lives.
 var newStore = func() eventstore.Store { return new(memory.Store) }
+
+// newRows returns empty rows: in memory, but in PostgreSQL where the store is.
+var newRows = func() eventstore.Rows { return new(memory.Rows) }
 
 // withoutWorld are the tests that have none, and so nothing to do with a server, and
 // those of [besideTheLog].
@@ -129,27 +133,20 @@ func onEventStoreDB() (open func(name string) (store, error), stop func(), err e
 }
 
 func onPostgres() (open func(name string) (store, error), stop func(), err error) {
-	bin, err := pgserver.Find()
+	server, stop, err := pgservertest.Main("max_connections = 2000", "shared_buffers = 256MB")
 	if err != nil {
 		return nil, nil, err
-	}
-	dir, err := os.MkdirTemp("", "pg")
-	if err == nil {
-		err = os.Chmod(dir, 0o755) // PostgreSQL's user looks into it
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	settings := []string{"max_connections = 2000", "shared_buffers = 256MB"}
-	server, err := pgserver.Make(context.Background(), bin, filepath.Join(dir, "one"), settings...)
-	if err != nil {
-		return nil, nil, err
-	}
-	stop = func() {
-		_ = server.Stop(context.Background(), true) // it goes with the process
-		_ = os.RemoveAll(dir)
 	}
 	address, err := postgres.ParseAddress(server.Address("postgres"))
+	if err != nil {
+		return nil, stop, err
+	}
+	rows, err := postgres.OpenRows(address, postgres.Options{})
+	if err != nil {
+		return nil, stop, err
+	}
+	var worlds atomic.Int64
+	newRows = func() eventstore.Rows { return storetest.Below(rows, fmt.Sprintf("%d/", worlds.Add(1))) }
 	return func(name string) (store, error) {
 		return postgres.Open(address, postgres.Options{Name: strings.ReplaceAll(name, "-", "_"), Readers: 2})
 	}, stop, err
@@ -169,7 +166,7 @@ func onServerArgs(but string) []string {
 func TestAllOnEventStoreDB(t *testing.T) { allOn(t, "esdb", "") }
 
 // TestAllOnPostgres runs the tests of this package once more, over
-// [postgres.Store], but for those that wait longest for each record to be synced.
+// [postgres.Store] and [postgres.Rows], but for those that wait longest for each record to be synced.
 func TestAllOnPostgres(t *testing.T) { allOn(t, "postgres", "|NoSequenceOfDeliveries|Followers") }
 
 func allOn(t *testing.T, where, but string) {

@@ -107,3 +107,13 @@ func asksForStandby(validate pgconn.ValidateConnectFunc) bool {
 	}
 	return false
 }
+
+// Called returns the same address, for connections that pg_stat_activity shows under
+// a name, where none was asked for.
+func (a *Address) Called(name string) *Address {
+	config := a.config.Copy()
+	if params := config.ConnConfig.RuntimeParams; params["application_name"] == "consentledger" {
+		params["application_name"] = name
+	}
+	return &Address{config: config, hosts: a.hosts}
+}

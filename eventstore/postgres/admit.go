@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
 	"strings"
 	"time"
 
@@ -38,13 +37,6 @@ func sessionOf(c *pgconn.PgConn) session {
 	return c.CustomData()[ofSession].(session)
 }
 
-// probe is what a server says of itself, without looking at the store.
-const probe = `SELECT current_setting('server_version_num'), pg_is_in_recovery(), current_setting('transaction_read_only'),
-	current_setting('server_encoding'), current_setting('fsync'), current_setting('full_page_writes'),
-	(SELECT system_identifier FROM pg_control_system()),
-	CASE WHEN pg_is_in_recovery() THEN '' ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END,
-	pg_postmaster_start_time(), pg_backend_pid(), current_user, current_database()`
-
 // settle gives a session the settings that appends and reads rely on. A setting of
 // synchronous_commit that waits for more than the disk, remote_apply, is kept.
 const settle = `SET search_path = pg_catalog; SET default_transaction_isolation = 'read committed';
@@ -52,51 +44,23 @@ const settle = `SET search_path = pg_catalog; SET default_transaction_isolation 
 	SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') <> 'remote_apply'`
 
 // admit is asked of each new connection whether it is used.
-func (s *Store) admit(ctx context.Context, c *pgconn.PgConn) error {
-	if _, err := c.Exec(ctx, "SET statement_timeout = 0").ReadAll(); err != nil {
-		return err
-	}
-	row, err := one(ctx, c, probe)
+func (s *server) admit(ctx context.Context, c *pgconn.PgConn) error {
+	found, err := inspect(ctx, c, &s.pool.Config().ConnConfig.Config)
 	if err != nil {
 		return err
 	}
-	version, _ := strconv.Atoi(row[0])
-	user, database := row[10], row[11]
-	switch {
-	case version < 150000:
-		return refuse("it is PostgreSQL %d, and the ledger needs 15 or later", version/10000)
-	case row[1] == "t":
-		return notYet("it is a standby, and only the primary knows what was acknowledged")
-	case row[2] == "on":
-		return notYet("it is read-only: default_transaction_read_only is on")
-	case row[3] != "UTF8":
-		return refuse("the database %s has the encoding %s, and the ledger needs UTF8: "+
-			"CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0", database, row[3])
+	if err := s.durable(found.fsync, found.fullPages); err != nil {
+		return err
 	}
-	if err := s.durable(row[4], row[5]); err != nil {
+	if _, err := c.Exec(ctx, settle+"; "+s.content.settings).ReadAll(); err != nil {
 		return err
 	}
 
-	timeline, err := strconv.ParseUint(row[7], 16, 64)
-	if err != nil {
-		return fmt.Errorf("timeline %q: %w", row[7], err)
-	}
-	backend, _ := strconv.ParseUint(row[9], 10, 32)
-	now := session{backend: uint32(backend), identity: identity{system: row[6], timeline: timeline, started: row[8]}}
-	// A pooler gives its clients numbers of its own.
-	if now.pooled = c.PID() != now.backend; now.pooled {
-		if err := s.pooled(ctx, c, now); err != nil {
-			return err
-		}
-	}
-	if _, err := c.Exec(ctx, settle).ReadAll(); err != nil {
-		return err
-	}
-
+	now := found.session
 	if err := s.precedes(now.identity); err != nil {
 		return err
 	}
-	if err := s.prepare(ctx, c, user, database); err != nil {
+	if err := s.prepare(ctx, c, found.user, found.database); err != nil {
 		return err
 	}
 	if now.identity.mark, err = s.unchanged(ctx, c, now.identity); err != nil {
@@ -110,7 +74,7 @@ func (s *Store) admit(ctx context.Context, c *pgconn.PgConn) error {
 }
 
 // durable returns an error if the server may lose what it has committed.
-func (s *Store) durable(fsync, fullPages string) error {
+func (s *server) durable(fsync, fullPages string) error {
 	if fsync != "on" {
 		return refuse("fsync is off: a crash takes away what was acknowledged; set fsync = on")
 	}
@@ -123,7 +87,7 @@ func (s *Store) durable(fsync, fullPages string) error {
 
 // precedes returns an error if a server is not the one that is used, nor one that
 // took over from it.
-func (s *Store) precedes(now identity) error {
+func (s *server) precedes(now identity) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -139,7 +103,7 @@ func (s *Store) precedes(now identity) error {
 
 // use makes a server the one that is used. Connections to another one are not used
 // any more.
-func (s *Store) use(now identity) error {
+func (s *server) use(now identity) error {
 	s.mu.Lock()
 	before := s.known
 	late := before.system != "" && (now.system != before.system || now.timeline < before.timeline)
@@ -163,14 +127,14 @@ func (s *Store) use(now identity) error {
 }
 
 // current returns the server that is used, and what is closed once it is another.
-func (s *Store) current() (identity, <-chan struct{}) {
+func (s *server) current() (identity, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.known, s.moved
 }
 
 // stillGood reports whether a connection of the pool is used once more.
-func (s *Store) stillGood(ctx context.Context, c *pgx.Conn) (bool, error) {
+func (s *server) stillGood(ctx context.Context, c *pgx.Conn) (bool, error) {
 	now := sessionOf(c.PgConn())
 	if known, _ := s.current(); now.identity != known {
 		return false, nil
@@ -186,40 +150,6 @@ func (s *Store) stillGood(ctx context.Context, c *pgx.Conn) (bool, error) {
 		return false, errShared
 	}
 	return true, nil
-}
-
-var errShared = refuse("a pooler between shares its connections among clients " +
-	"(pool_mode = transaction or statement in PgBouncer): the ledger needs pool_mode = session, or a connection straight to the server")
-
-// pooled returns an error if a pooler gives the server's connection to others while
-// c has it. It has another client begin a transaction, which takes whatever is free.
-func (s *Store) pooled(ctx context.Context, c *pgconn.PgConn, now session) error {
-	config := s.pool.Config().ConnConfig.Config.Copy()
-	config.ValidateConnect = nil
-	other, err := pgconn.ConnectConfig(ctx, config)
-	if err != nil {
-		return fmt.Errorf("a second connection by way of the pooler: %w", err)
-	}
-	defer other.Close(context.WithoutCancel(ctx))
-	_, err = other.Exec(ctx, "BEGIN").ReadAll()
-	if code(err) == "08P01" { // PgBouncer in statement mode knows no transactions
-		return errShared
-	}
-	if err != nil {
-		return err
-	}
-	taken, err := one(ctx, other, "SELECT pg_backend_pid()")
-	if err != nil {
-		return err
-	}
-	mine, err := one(ctx, c, "SELECT pg_backend_pid()")
-	if err != nil {
-		return err
-	}
-	if backend := fmt.Sprint(now.backend); taken[0] == backend || mine[0] != backend {
-		return errShared
-	}
-	return nil
 }
 
 // one carries out a statement that returns one row, as text.

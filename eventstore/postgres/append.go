@@ -2,11 +2,8 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
-	"sync"
-	"time"
 	"unicode/utf8"
 
 	"consentledger/eventstore"
@@ -37,16 +34,9 @@ func (s *Store) Append(ctx context.Context, stream eventstore.Stream, expected e
 	ctx, cancel := patient(ctx)
 	defer cancel()
 
-	a := &appending{caller: ctx, stream: stream, expected: expected, records: records, done: make(chan struct{})}
-	s.queue.add(a)
-	select {
-	case <-a.done:
-		return a.last, a.err
-	case <-ctx.Done():
-		return 0, fmt.Errorf("postgres: stream %s: %w: %w", stream, s.queue.why(a), ctx.Err())
-	case <-s.life.Done():
-		return 0, ErrClosed
-	}
+	a := &appending{waiting: newWaiting(ctx), stream: stream, expected: expected, records: records}
+	err := s.queue.bring(&s.server, a)
+	return a.last, err
 }
 
 // maxRevision is far beyond what a stream can hold, and far from where integers
@@ -70,20 +60,18 @@ func isText(s string) bool {
 	return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0
 }
 
-// An appending is an append on its way. Its last fields are set once done is closed.
+// An appending is an append on its way. Its last position is set once done is closed.
 type appending struct {
-	caller   context.Context
+	waiting
 	stream   eventstore.Stream
 	expected eventstore.Revision
 	records  []eventstore.Record
-
-	doubt bool  // an earlier attempt may have been carried out, or may be yet
-	tried error // why the last attempt failed
-
-	done chan struct{}
-	last eventstore.Position
-	err  error
+	last     eventstore.Position
 }
+
+func (a *appending) waiter() *waiting { return &a.waiting }
+
+func (a *appending) subject() string { return "stream " + string(a.stream) }
 
 func (a *appending) size() (n int) {
 	for _, r := range a.records {
@@ -92,105 +80,27 @@ func (a *appending) size() (n int) {
 	return n
 }
 
-// A queue holds the appends that wait, in their order.
-type queue struct {
-	mu      sync.Mutex
-	waiting []*appending
-	arrived chan struct{} // holds one if there may be some
-}
-
-func (q *queue) add(a *appending) {
-	q.mu.Lock()
-	q.waiting = append(q.waiting, a)
-	q.mu.Unlock()
-	signal(q.arrived)
-}
-
-// gather gives callers who were just answered the time to come again, up to half a
-// millisecond: else the first of them would be alone in the next transaction, and
-// the others wait for it.
-func (q *queue) gather(n int) {
-	if n == 1 {
-		return
-	}
-	timer := time.NewTimer(500 * time.Microsecond)
-	defer timer.Stop()
-	for {
-		q.mu.Lock()
-		have := len(q.waiting)
-		q.mu.Unlock()
-		if have >= n {
-			return
-		}
-		select {
-		case <-q.arrived:
-		case <-timer.C:
-			return
-		}
-	}
-}
-
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}
-
-// Bounds of what is made in one transaction. One append is always taken.
+// Bounds of what is made in one transaction. One write is always taken.
 const (
 	batchRecords = 2 * eventstore.MaxBatch
 	batchBytes   = 8 << 20
 )
 
-// take returns the appends that are made next, of each stream the first one that
-// waits: of two on one stream the second depends on the first. Those whose callers
-// are gone are left out, for nothing of them was sent.
-func (q *queue) take() (batch []*appending) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	streams := make(map[eventstore.Stream]bool, len(q.waiting))
+// newTurn returns what chooses the appends that are made next, of each stream the
+// first one that waits: of two on one stream the second depends on the first.
+func newTurn() func(*appending) choice {
+	streams := make(map[eventstore.Stream]bool)
 	records, bytes := 0, 0
-	left := q.waiting[:0]
-	for i, a := range q.waiting {
-		if a.caller.Err() != nil {
-			continue
-		}
+	return func(a *appending) choice {
 		n, size := len(a.records), a.size()
-		if len(batch) > 0 && (records+n > batchRecords || bytes+size > batchBytes) {
-			left = append(left, q.waiting[i:]...)
-			break
+		if records > 0 && (records+n > batchRecords || bytes+size > batchBytes) {
+			return closes
 		}
 		if streams[a.stream] {
-			left = append(left, a)
-			continue
+			return waits
 		}
 		streams[a.stream] = true
-		batch = append(batch, a)
 		records, bytes = records+n, bytes+size
+		return goes
 	}
-	clear(q.waiting[len(left):])
-	q.waiting = left
-	return batch
-}
-
-// failed remembers why an attempt failed, and whether it may have been carried out
-// all the same.
-func (q *queue) failed(batch []*appending, err error, doubt bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for _, a := range batch {
-		a.tried = err
-		a.doubt = a.doubt || doubt
-	}
-}
-
-// why says what is known of an append whose caller does not wait for it any more.
-func (q *queue) why(a *appending) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if a.tried != nil {
-		return fmt.Errorf("nobody knows yet what became of the append; the last attempt: %w", a.tried)
-	}
-	return errors.New("nobody knows yet what became of the append")
 }

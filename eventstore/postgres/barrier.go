@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Questions are the barriers that are waited for.
@@ -117,40 +115,3 @@ func (s *Store) askServer() {
 		tries++
 	}
 }
-
-// isPrimary returns nil once the server has said that it is the primary.
-func (s *Store) isPrimary() error {
-	ctx, cancel := context.WithTimeout(s.life, answersWithin)
-	defer cancel()
-	asked := false
-	err := s.readOnce(ctx, func(ctx context.Context, c *pgxpool.Conn) error {
-		asked = true
-		return s.asksWhether(ctx, c)
-	})
-	if err != nil && asked && ctx.Err() != nil {
-		s.pool.Reset() // a server that sleeps holds its connections open
-	}
-	return err
-}
-
-// asksWhether asks the server of a connection whether it is the primary, and still
-// keeps what it commits.
-func (s *Store) asksWhether(ctx context.Context, c *pgxpool.Conn) error {
-	var standby bool
-	var fsync, fullPages string
-	if err := c.QueryRow(ctx, primary).Scan(&standby, &fsync, &fullPages); err != nil {
-		return err
-	}
-	if standby {
-		return notYet("it is a standby")
-	}
-	if err := s.durable(fsync, fullPages); err != nil {
-		return err
-	}
-	if known, _ := s.current(); known != sessionOf(c.Conn().PgConn()).identity {
-		return notYet("another one took over meanwhile")
-	}
-	return nil
-}
-
-const primary = "SELECT pg_is_in_recovery(), current_setting('fsync'), current_setting('full_page_writes')"

@@ -1,4 +1,4 @@
-// Package postgres keeps records in PostgreSQL, 15 or later.
+// Package postgres keeps records and rows in PostgreSQL, 15 or later.
 //
 // # What is stored
 //
@@ -32,4 +32,19 @@
 // Readers are woken by NOTIFY, in a transaction of its own after the commit, and look
 // for themselves once a second: a notification in the append's own transaction would
 // have all commits of the server wait for each other.
+//
+// # Rows
+//
+// [Rows] are beside the records, in a schema of their own: what a server is admitted
+// by, how a commit is settled and how calls end is the same for both, so they are one
+// package. rows.sql is all of their schema. One transaction at a time writes, of all
+// processes, and so conditions need no other isolation than the turn.
+//
+// A change must not be sent twice, for its own effect may make its conditions
+// untrue. So a transaction has an id, and the server keeps of each writer the last
+// one, with what became of its changes: what is sent again is sent as it was, by the
+// same writer, and the server answers what it answered before.
+//
+// What is deleted leaves the disk by [Rows.Purge]. For its sake the rows lie in sixteen
+// parts, have no statistics, and are owned by who writes them.
 package postgres

@@ -12,7 +12,7 @@ func (e *FaultError) Error() string { return "postgres: history was changed: " +
 func (e *FaultError) Unwrap() error { return e.Err }
 
 // Fault returns what was found wrong with history, nil if nothing was.
-func (s *Store) Fault() error {
+func (s *server) Fault() error {
 	if f := s.fault.Load(); f != nil {
 		return f
 	}
@@ -20,7 +20,7 @@ func (s *Store) Fault() error {
 }
 
 // broken remembers what is wrong with history, and returns it as an error.
-func (s *Store) broken(format string, a ...any) error {
+func (s *server) broken(format string, a ...any) error {
 	f := &FaultError{fmt.Errorf(format, a...)}
 	if s.fault.CompareAndSwap(nil, f) {
 		s.wake()

@@ -13,25 +13,16 @@ import (
 // format is the newest form of the schema that this code knows.
 const format = 1
 
-// relations are what the store needs, each with what its user has to be granted.
-var relations = []struct{ name, rights string }{
-	{"records_v1", "SELECT, INSERT"},
-	{"store_v1", "SELECT"},
-	{"timelines_v1", "SELECT, INSERT"},
-	{"turn_v1", "UPDATE"},
-}
-
 // prepare makes the schema if it is not there, and looks whether the user may do
 // what has to be done.
-func (s *Store) prepare(ctx context.Context, c *pgconn.PgConn, user, database string) error {
+func (s *server) prepare(ctx context.Context, c *pgconn.PgConn, user, database string) error {
 	there, err := s.exists(ctx, c)
 	if err != nil {
 		return err
 	}
 	if !there {
 		if m := s.Seen(); m.Position > 0 { // an empty one in its place would look as if it were well
-			return s.broken("the schema %s is not in the database %s, and there was a record at position %d",
-				s.name, database, m.Position)
+			return s.broken("the schema %s is not in the database %s, and there was "+s.content.newest, s.name, database, m.Position)
 		}
 		if err := s.create(ctx, c, user, database); err != nil {
 			return err
@@ -41,14 +32,14 @@ func (s *Store) prepare(ctx context.Context, c *pgconn.PgConn, user, database st
 }
 
 // exists reports whether the schema is there. It needs no rights.
-func (s *Store) exists(ctx context.Context, c *pgconn.PgConn) (bool, error) {
+func (s *server) exists(ctx context.Context, c *pgconn.PgConn) (bool, error) {
 	row, err := one(ctx, c, fmt.Sprintf(`SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE n.nspname = '%s' AND c.relname = 'store_v1'`, s.name))
 	return err == nil && row[0] == "1", err
 }
 
 // create makes the schema, unless somebody else is faster.
-func (s *Store) create(ctx context.Context, c *pgconn.PgConn, user, database string) (err error) {
+func (s *server) create(ctx context.Context, c *pgconn.PgConn, user, database string) (err error) {
 	defer func() {
 		if err != nil {
 			_, _ = c.Exec(ctx, "ROLLBACK").ReadAll() // what was wrong is said already
@@ -64,7 +55,7 @@ func (s *Store) create(ctx context.Context, c *pgconn.PgConn, user, database str
 	}
 	script := "COMMIT"
 	if !there {
-		script = s.sql(schema) + "; COMMIT"
+		script = s.sql(s.content.schema) + "; COMMIT"
 	}
 
 	_, err = c.Exec(ctx, script).ReadAll()
@@ -76,39 +67,50 @@ func (s *Store) create(ctx context.Context, c *pgconn.PgConn, user, database str
 }
 
 // allowed returns an error that says what has to be granted.
-func (s *Store) allowed(ctx context.Context, c *pgconn.PgConn, user string) error {
+func (s *server) allowed(ctx context.Context, c *pgconn.PgConn, user string) error {
 	rows, err := all(ctx, c, fmt.Sprintf(`SELECT c.relname, c.relpersistence,
 			CASE WHEN has_schema_privilege(n.oid, 'USAGE') THEN 'USAGE' ELSE '' END,
 			concat_ws(', ', CASE WHEN has_table_privilege(c.oid, 'SELECT') THEN 'SELECT' END,
 				CASE WHEN has_table_privilege(c.oid, 'INSERT') THEN 'INSERT' END,
-				CASE WHEN has_table_privilege(c.oid, 'UPDATE') THEN 'UPDATE' END)
+				CASE WHEN has_table_privilege(c.oid, 'UPDATE') THEN 'UPDATE' END,
+				CASE WHEN has_table_privilege(c.oid, 'DELETE') THEN 'DELETE' END),
+			pg_has_role(c.relowner, 'USAGE')
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname = '%s' AND c.relkind = 'r'`, s.name))
+		WHERE n.nspname = '%s' AND c.relkind IN ('r', 'p')`, s.name))
 	if err != nil {
 		return err
 	}
 	found := make(map[string][]string)
+	var grants []string
 	for _, row := range rows {
 		found[row[0]] = row
-	}
-
-	var grants []string
-	for _, r := range relations {
-		row := found[r.name]
 		switch {
-		case row == nil:
-			return s.broken("the table %s.%s is not there any more", s.name, r.name)
 		case row[1] != "p":
 			return refuse("the table %[1]s.%[2]s is not logged, a crash empties it: ALTER TABLE %[1]s.%[2]s SET LOGGED",
-				s.name, r.name)
-		case row[2] == "" && len(grants) == 0:
-			grants = append(grants, fmt.Sprintf(`GRANT USAGE ON SCHEMA "%s" TO "%s"`, s.name, user))
+				s.name, row[0])
+		case s.content.owned && row[4] != "t":
+			grants = append(grants, fmt.Sprintf(`ALTER TABLE "%s".%s OWNER TO "%s"`, s.name, row[0], user))
+		}
+	}
+
+	usage := true
+	for _, r := range s.content.relations {
+		row := found[r.name]
+		if row == nil {
+			return s.broken("the table %s.%s is not there any more", s.name, r.name)
+		}
+		usage = usage && row[2] != ""
+		if s.content.owned && row[4] != "t" {
+			continue // its owner may do everything
 		}
 		for _, right := range strings.Split(r.rights, ", ") {
 			if !strings.Contains(row[3], right) {
 				grants = append(grants, fmt.Sprintf(`GRANT %s ON "%s".%s TO "%s"`, right, s.name, r.name, user))
 			}
 		}
+	}
+	if !usage {
+		grants = append([]string{fmt.Sprintf(`GRANT USAGE ON SCHEMA "%s" TO "%s"`, s.name, user)}, grants...)
 	}
 	if len(grants) > 0 {
 		return refuse("the user %s lacks rights: run, as the owner of the schema, %s", user, strings.Join(grants, "; "))
@@ -118,7 +120,7 @@ func (s *Store) allowed(ctx context.Context, c *pgconn.PgConn, user string) erro
 
 // unchanged looks whether the store is the one of this server, and holds the newest
 // record that is known. It returns the mark of the server's timeline.
-func (s *Store) unchanged(ctx context.Context, c *pgconn.PgConn, now identity) (mark string, err error) {
+func (s *server) unchanged(ctx context.Context, c *pgconn.PgConn, now identity) (mark string, err error) {
 	row, err := one(ctx, c, s.sql("SELECT format, system FROM {store}.store_v1"))
 	if err != nil {
 		return "", err
@@ -134,11 +136,7 @@ func (s *Store) unchanged(ctx context.Context, c *pgconn.PgConn, now identity) (
 	}
 
 	if m := s.Seen(); m.Position > 0 && s.Fault() == nil { // once it is red, what is left can be read
-		rows, err := all(ctx, c, s.sql(fmt.Sprintf("SELECT id FROM {store}.records_v1 WHERE position = %d", m.Position)))
-		if err != nil {
-			return "", err
-		}
-		if err := s.differs(m, rows); err != nil {
+		if err := s.content.holds(ctx, s, c, m); err != nil {
 			return "", err
 		}
 	}
@@ -147,7 +145,7 @@ func (s *Store) unchanged(ctx context.Context, c *pgconn.PgConn, now identity) (
 }
 
 // markOf returns the mark of a server's timeline. Whoever meets it first makes it.
-func (s *Store) markOf(ctx context.Context, c *pgconn.PgConn, now identity) (mark string, err error) {
+func (s *server) markOf(ctx context.Context, c *pgconn.PgConn, now identity) (mark string, err error) {
 	read := s.sql(fmt.Sprintf("SELECT mark FROM {store}.timelines_v1 WHERE system = '%s' AND timeline = %d", now.system, now.timeline))
 	rows, err := all(ctx, c, read)
 	if err == nil && len(rows) == 0 {
@@ -168,7 +166,7 @@ func (s *Store) markOf(ctx context.Context, c *pgconn.PgConn, now identity) (mar
 }
 
 // differs turns the store red if what stands at a mark is not what stood there.
-func (s *Store) differs(m eventstore.Mark, found [][]string) error {
+func (s *server) differs(m eventstore.Mark, found [][]string) error {
 	if len(found) == 0 {
 		return s.broken("the record %s, which was at position %d, is not there any more: "+
 			"did a standby take over that did not have it, or was an old copy of the database put in place?", m.ID, m.Position)

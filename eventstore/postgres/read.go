@@ -2,8 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"iter"
 
 	"github.com/jackc/pgx/v5"
@@ -14,60 +12,6 @@ import (
 
 // pageLength is how many records are read by one statement.
 const pageLength = eventstore.MaxBatch
-
-// read has f read from the server, again if the connection ends or the server is
-// away, as long as ctx lets it.
-func (s *Store) read(ctx context.Context, f func(context.Context, *pgxpool.Conn) error) error {
-	ctx, cancel := patient(ctx)
-	defer cancel()
-	var last error // why the try before failed
-	for tries := 0; ; tries++ {
-		err := s.readOnce(ctx, f)
-		switch {
-		case err == nil:
-			return nil
-		case s.life.Err() != nil:
-			return ErrClosed
-		case ctx.Err() != nil && last != nil:
-			return fmt.Errorf("postgres: %w", timely(ctx, last))
-		case ctx.Err() != nil:
-			return fmt.Errorf("postgres: %w", timely(ctx, err))
-		}
-		last = err
-
-		switch meaningOf(err) {
-		case fault:
-			if f, is := errors.AsType[*FaultError](err); is {
-				return f
-			}
-			return s.broken("%w", err)
-		case denied, never, full:
-			return fmt.Errorf("postgres: %w", err)
-		case unknown, later, elsewhere:
-		}
-		if isFinal(err) {
-			return fmt.Errorf("postgres: %w", err)
-		}
-		if !pause(ctx, tries) {
-			return fmt.Errorf("postgres: %w", timely(ctx, err))
-		}
-	}
-}
-
-func (s *Store) readOnce(ctx context.Context, f func(context.Context, *pgxpool.Conn) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(s.life, cancel)()
-	c, err := s.pool.Acquire(ctx)
-	if err != nil {
-		return err
-	}
-	defer c.Release()
-	return f(ctx, c)
-}
 
 const columns = `SELECT position, revision, id, stream, type, data FROM {store}.records_v1 `
 

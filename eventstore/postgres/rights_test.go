@@ -2,17 +2,12 @@ package postgres_test
 
 import (
 	"fmt"
-	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"consentledger/eventstore"
 	"consentledger/eventstore/postgres"
-	"consentledger/eventstore/postgres/pgserver"
 	"consentledger/eventstore/postgres/pgserver/pgservertest"
 )
 
@@ -112,54 +107,11 @@ func TestUnfit(t *testing.T) {
 	saysInTime(t, open(t, standby.Address("postgres"), postgres.Options{}).Ready, "it is a standby")
 }
 
-// bouncer starts a PgBouncer before a server, until t ends.
-func bouncer(t *testing.T, server *pgserver.Server, mode string) (address string) {
-	t.Helper()
-	path, err := exec.LookPath("pgbouncer")
-	if err != nil {
-		path = "/usr/sbin/pgbouncer"
-	}
-	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("PgBouncer is not on this machine; on Debian: apt-get install pgbouncer: %v", err)
-	}
-	dir := filepath.Join(server.Dir(), "bouncer-"+mode)
-	_, err = server.Run(t.Context(), "/bin/mkdir", dir)
-	check(t, "make", err)
-	config := fmt.Sprintf(`[databases]
-* = host=%s user=bench
-[pgbouncer]
-listen_port = 6432
-unix_socket_dir = %s
-auth_type = any
-pool_mode = %s
-pidfile = %s/pid
-logfile = %s/log
-`, server.Dir(), dir, mode, dir, dir)
-	file := filepath.Join(server.Dir(), "bouncer-"+mode+".ini")
-	check(t, "write", os.WriteFile(file, []byte(config), 0o644))
-	_, err = server.Run(t.Context(), path, "-d", file)
-	check(t, "pgbouncer", err)
-	t.Cleanup(func() {
-		pid, err := os.ReadFile(filepath.Join(dir, "pid"))
-		if err == nil {
-			_ = exec.Command("kill", strings.TrimSpace(string(pid))).Run()
-		}
-	})
-	for range 500 {
-		if c, err := net.Dial("unix", filepath.Join(dir, ".s.PGSQL.6432")); err == nil {
-			c.Close()
-			break
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	return fmt.Sprintf("host=%s port=6432 user=bench dbname=postgres", dir)
-}
-
 func TestPgBouncer(t *testing.T) {
 	server := pgservertest.Serve(t)
 	t.Run("session", func(t *testing.T) {
 		leavesNothing(t)
-		address := bouncer(t, server, "session")
+		address := pgservertest.Bouncer(t, server, "session")
 		s, other := open(t, address, postgres.Options{}), open(t, address, postgres.Options{})
 		for n := range 10 {
 			add(t, s, n)
@@ -181,7 +133,7 @@ func TestPgBouncer(t *testing.T) {
 	})
 	for _, mode := range []string{"transaction", "statement"} {
 		t.Run(mode, func(t *testing.T) {
-			s := open(t, bouncer(t, server, mode), postgres.Options{})
+			s := open(t, pgservertest.Bouncer(t, server, mode), postgres.Options{})
 			says(t, s.Ready(within(t, time.Minute)), "pool_mode = session")
 			_, err := s.Append(within(t, time.Minute), "b", 0, numbered(50))
 			says(t, err, "pool_mode = session", "nothing was written")

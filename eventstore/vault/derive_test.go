@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"consentledger/eventstore"
-	"consentledger/eventstore/memory"
 )
 
 func TestKeysAreThoseOfHKDF(t *testing.T) {
@@ -129,7 +128,7 @@ func TestDerivedValuesDiffer(t *testing.T) {
 }
 
 func TestAppKeys(t *testing.T) {
-	rows, keys := new(memory.Rows), NewMemoryKeys()
+	rows, keys := newRows(), NewMemoryKeys()
 	a := must[*AppKey](t)(open(t, rows, keys).AppKey(t.Context(), "smartkey"))
 	v := open(t, rows, keys)
 	b, other := must[*AppKey](t)(v.AppKey(t.Context(), "smartkey")), must[*AppKey](t)(v.AppKey(t.Context(), "other"))

@@ -17,7 +17,7 @@ import (
 // onBoth runs a test over rows that lie in the store's database and over rows
 // that do not: beside a store in memory, and beside EventStoreDB.
 func onBoth(t *testing.T, test func(*testing.T, eventstore.Store, eventstore.Rows)) {
-	t.Run("apart", func(t *testing.T) { test(t, new(memory.Store), new(memory.Rows)) })
+	t.Run("apart", func(t *testing.T) { test(t, new(memory.Store), newRows()) })
 	t.Run("on EventStoreDB", func(t *testing.T) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		ok(t, err)
@@ -30,7 +30,7 @@ func onBoth(t *testing.T, test func(*testing.T, eventstore.Store, eventstore.Row
 		store, err := esdb.Open(address, esdb.Options{})
 		ok(t, err)
 		t.Cleanup(func() { ok(t, store.Close()) })
-		test(t, store, new(memory.Rows))
+		test(t, store, newRows())
 	})
 	t.Run("together", func(t *testing.T) {
 		db, err := embedded.Open("db", embedded.Options{FS: vfs.NewMem()})

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -20,11 +21,13 @@ import (
 //	sum <first 16 hex digits of the SHA-256 of the lines above>
 //
 // Whoever loses the file loses every personal part. One process at a time
-// changes it; another that has it open learns of a new epoch when it opens the
-// file again.
+// changes it; another that has it open learns of a new epoch when it next wraps a
+// key, or unwraps one of that epoch.
 type FileKeys struct {
 	path string
+	mode fs.FileMode // the most that others may
 	ring
+	seen fs.FileInfo // of the file that was read last; under the ring's lock
 }
 
 const keysHeader = "consentledger keys v1\n"
@@ -35,7 +38,7 @@ const maxKeysFile = 1 << 20
 // CreateFileKeys makes a file with keys of one epoch. It is an error if there
 // is one: a vault whose key file is overwritten is lost.
 func CreateFileKeys(path string) (*FileKeys, error) {
-	k := &FileKeys{path: path}
+	k := &FileKeys{path: path, mode: 0o600}
 	epochs := []epoch{newEpoch(1)}
 	if err := writeKeys(path, epochs); err != nil {
 		return nil, fmt.Errorf("keys: %w", err)
@@ -48,34 +51,76 @@ func CreateFileKeys(path string) (*FileKeys, error) {
 
 // OpenFileKeys reads the file. It never makes one, and refuses one that others
 // than its owner may read or write, or that is not whole.
-func OpenFileKeys(path string) (*FileKeys, error) {
-	f, err := os.Open(path)
+func OpenFileKeys(path string) (*FileKeys, error) { return openKeys(path, 0o600) }
+
+// OpenSecretKeys is OpenFileKeys for a file that somebody else has put there, and that
+// its group may read: as secrets of containers are.
+func OpenSecretKeys(path string) (*FileKeys, error) { return openKeys(path, 0o640) }
+
+func openKeys(path string, mode fs.FileMode) (*FileKeys, error) {
+	k := &FileKeys{path: path, mode: mode}
+	if err := k.read(); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// read makes the epochs of the file those of k.
+func (k *FileKeys) read() error {
+	f, err := os.Open(k.path)
 	if err != nil {
-		return nil, fmt.Errorf("keys: %w", err)
+		return fmt.Errorf("keys: %w", err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("keys: %w", err)
+		return fmt.Errorf("keys: %w", err)
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("keys: %s is not a regular file", path)
-	case info.Mode().Perm()&0o077 != 0:
-		return nil, fmt.Errorf("keys: %s has mode %04o and is open to others: chmod 0600 it", path, info.Mode().Perm())
+		return fmt.Errorf("keys: %s is not a regular file", k.path)
+	case info.Mode().Perm()&0o077&^k.mode != 0:
+		return fmt.Errorf("keys: %s has mode %04o and is open to others: chmod %04o it", k.path, info.Mode().Perm(), k.mode)
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxKeysFile))
 	if err != nil {
-		return nil, fmt.Errorf("keys: %w", err)
+		return fmt.Errorf("keys: %w", err)
 	}
 	epochs, err := parseKeys(text)
 	if err != nil {
-		return nil, fmt.Errorf("keys: %s: %w", path, err)
+		return fmt.Errorf("keys: %s: %w", k.path, err)
 	}
-	k := &FileKeys{path: path}
-	if err := k.set(epochs); err != nil {
-		return nil, fmt.Errorf("keys: %s: %w", path, err)
+	k.seen = info
+	return k.set(epochs)
+}
+
+// refresh reads the file again if it is another one than was read last: another
+// process, or whoever hands out secrets, has begun a new epoch. A file that cannot be
+// read leaves what was read.
+func (k *FileKeys) refresh() {
+	info, err := os.Stat(k.path)
+	if err != nil {
+		return
 	}
-	return k, nil
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.seen != nil && os.SameFile(info, k.seen) && info.ModTime().Equal(k.seen.ModTime()) && info.Size() == k.seen.Size() {
+		return
+	}
+	_ = k.read() // it is tried again the next time
+}
+
+// Wrap is as [Keys] says. It wraps under the newest epoch that the file has by then.
+func (k *FileKeys) Wrap(plain, aad []byte) ([]byte, error) {
+	k.refresh()
+	return k.ring.Wrap(plain, aad)
+}
+
+// Unwrap is as [Keys] says.
+func (k *FileKeys) Unwrap(wrapped, aad []byte) ([]byte, error) {
+	if !k.knows(wrapped) {
+		k.refresh()
+	}
+	return k.ring.Unwrap(wrapped, aad)
 }
 
 // Advance begins a new epoch, durably: from now on it wraps, the older ones

@@ -6,11 +6,10 @@ import (
 	"testing"
 
 	"consentledger/eventstore"
-	"consentledger/eventstore/memory"
 )
 
 func TestAFoldIsKeptUntilThePersonIsErased(t *testing.T) {
-	rows, text := new(memory.Rows), []byte("what the records fold to")
+	rows, text := newRows(), []byte("what the records fold to")
 	v := open(t, rows, NewMemoryKeys())
 	p, other := enrol(t, v, phone), enrol(t, v, Lookup{"smartkey", "device", "other"})
 	if _, found, err := v.KeptFold(t.Context(), p, "subject"); found || err != nil {
@@ -38,7 +37,7 @@ func TestAFoldIsKeptUntilThePersonIsErased(t *testing.T) {
 }
 
 func TestAFoldThatWasMovedIsDamaged(t *testing.T) {
-	rows := new(memory.Rows)
+	rows := newRows()
 	v := open(t, rows, NewMemoryKeys())
 	p := enrol(t, v, phone)
 	ok(t, v.KeepFold(t.Context(), p, "subject", []byte("a fold")))

@@ -61,6 +61,16 @@ func (r *ring) Wrap(plain, aad []byte) ([]byte, error) {
 	return r.seals[number].Seal(binary.BigEndian.AppendUint32(nil, number), nil, plain, aad), nil
 }
 
+// knows reports whether the epoch that wrapped something is among the ring's.
+func (r *ring) knows(wrapped []byte) bool {
+	if len(wrapped) < 4 {
+		return true
+	}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.seals[binary.BigEndian.Uint32(wrapped)] != nil
+}
+
 // Unwrap is as [Keys] says.
 func (r *ring) Unwrap(wrapped, aad []byte) ([]byte, error) {
 	if len(wrapped) < 4 {

@@ -7,18 +7,17 @@ import (
 	"testing"
 
 	"consentledger/eventstore"
-	"consentledger/eventstore/memory"
 )
 
 func TestOpening(t *testing.T) {
 	t.Run("other keys are refused", func(t *testing.T) {
-		rows := new(memory.Rows)
+		rows := newRows()
 		open(t, rows, NewMemoryKeys())
 		_, err := Open(t.Context(), rows, NewMemoryKeys())
 		want(t, err, ErrWrongKeys)
 	})
 	t.Run("rows without a check row are refused", func(t *testing.T) {
-		rows, keys := new(memory.Rows), NewMemoryKeys()
+		rows, keys := newRows(), NewMemoryKeys()
 		enrol(t, open(t, rows, keys), phone)
 		ok(t, rows.Write(t.Context(), eventstore.Change{Delete: [][]byte{checkKey}}))
 		if _, err := Open(t.Context(), rows, keys); err == nil {
@@ -28,7 +27,7 @@ func TestOpening(t *testing.T) {
 }
 
 func TestANewEpochOutlivesTheOld(t *testing.T) {
-	rows, keys := new(memory.Rows), NewMemoryKeys()
+	rows, keys := newRows(), NewMemoryKeys()
 	v := open(t, rows, keys)
 	for _, id := range []string{"a", "b", "c"} {
 		enrol(t, v, Lookup{"smartkey", "device", id})
@@ -55,7 +54,7 @@ func TestANewEpochOutlivesTheOld(t *testing.T) {
 }
 
 func TestAWrappedKeyOpensOnlyInItsPlace(t *testing.T) {
-	rows, keys := new(memory.Rows), NewMemoryKeys()
+	rows, keys := newRows(), NewMemoryKeys()
 	v := open(t, rows, keys)
 	p, q := enrol(t, v, phone), enrol(t, v, login)
 	value, _, _ := rows.Get(t.Context(), entryKey(p.App, p.Pseudonym))
@@ -77,7 +76,7 @@ func TestKeyFiles(t *testing.T) {
 		want(t, err, os.ErrExist)
 	})
 	t.Run("a vault opens with the keys read again, over epochs", func(t *testing.T) {
-		rows := new(memory.Rows)
+		rows := newRows()
 		v := open(t, rows, keys)
 		p := enrol(t, v, phone)
 		ok(t, os.WriteFile(path+".next", []byte("left by a crash"), 0o600))

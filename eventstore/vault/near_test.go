@@ -5,8 +5,6 @@ import (
 	"slices"
 	"testing"
 	"time"
-
-	"consentledger/eventstore/memory"
 )
 
 func TestIdsThatAreEasilyMistaken(t *testing.T) {
@@ -58,7 +56,7 @@ func nearNames(t *testing.T, v *Vault, l Lookup) []Pseudonym {
 // Near misses are found by whoever was enrolled, linked or heard of, and by
 // nobody who was erased or detached; of another app nobody is.
 func TestNearMissesComeAndGoWithThePerson(t *testing.T) {
-	rows := new(memory.Rows)
+	rows := newRows()
 	v, err := Open(t.Context(), rows, NewMemoryKeys())
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +103,7 @@ func TestNearMissesComeAndGoWithThePerson(t *testing.T) {
 
 // Who was enrolled before there were near misses is found once they are heard of.
 func TestWhoIsOlderIsFoundWhenHeardOf(t *testing.T) {
-	rows := new(memory.Rows)
+	rows := newRows()
 	keys := NewMemoryKeys()
 	v, err := Open(t.Context(), rows, keys)
 	if err != nil {
@@ -151,7 +149,7 @@ func TestWhoIsOlderIsFoundWhenHeardOf(t *testing.T) {
 
 // Nothing of an id stands in the rows: what ids have in common is keyed.
 func TestNearMissesKeepNoIdInTheClear(t *testing.T) {
-	rows := new(memory.Rows)
+	rows := newRows()
 	v, err := Open(t.Context(), rows, NewMemoryKeys())
 	if err != nil {
 		t.Fatal(err)

@@ -144,7 +144,7 @@ func (v *Vault) checkKeys(ctx context.Context) error {
 // bind writes the check row of an empty vault and returns the one that is
 // there then, its own or a quicker one's.
 func (v *Vault) bind(ctx context.Context) ([]byte, error) {
-	used, err := v.used(ctx)
+	used, err := Used(ctx, v.rows)
 	if err != nil {
 		return nil, err
 	}
@@ -177,9 +177,9 @@ func (v *Vault) bind(ctx context.Context) ([]byte, error) {
 	return value, err
 }
 
-// used reports whether the vault has any row.
-func (v *Vault) used(ctx context.Context) (bool, error) {
-	for _, err := range v.rows.Scan(ctx, []byte(space)) {
+// Used reports whether there is a vault in rows.
+func Used(ctx context.Context, rows eventstore.Rows) (bool, error) {
+	for _, err := range rows.Scan(ctx, []byte(space)) {
 		if err != nil {
 			return false, fmt.Errorf("vault: %w", err)
 		}

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"consentledger/eventstore"
-	"consentledger/eventstore/memory"
 )
 
 var (
@@ -84,7 +83,7 @@ func count(t *testing.T, rows eventstore.Rows, prefix string) (n int) {
 
 func TestFinding(t *testing.T) {
 	t.Run("someone unknown writes nothing", func(t *testing.T) {
-		rows := new(memory.Rows)
+		rows := newRows()
 		v := open(t, rows, NewMemoryKeys())
 		before := all(t, rows)
 		if p, found, err := v.Find(t.Context(), phone); p != nil || found || err != nil {
@@ -95,7 +94,7 @@ func TestFinding(t *testing.T) {
 		}
 	})
 	t.Run("an enrolled person is found again, by another vault too", func(t *testing.T) {
-		rows, keys := new(memory.Rows), NewMemoryKeys()
+		rows, keys := newRows(), NewMemoryKeys()
 		p, fresh, err := open(t, rows, keys).Enrol(t.Context(), phone)
 		if !fresh || err != nil {
 			t.Fatal(fresh, err)
@@ -118,7 +117,7 @@ func TestFinding(t *testing.T) {
 		}
 	})
 	t.Run("the same id in another app or kind is another person", func(t *testing.T) {
-		v := open(t, new(memory.Rows), NewMemoryKeys())
+		v := open(t, newRows(), NewMemoryKeys())
 		p := enrol(t, v, phone)
 		for _, l := range []Lookup{{"other", phone.Kind, phone.ID}, {phone.App, "account", phone.ID}} {
 			if q := enrol(t, v, l); q.Pseudonym == p.Pseudonym {
@@ -127,7 +126,7 @@ func TestFinding(t *testing.T) {
 		}
 	})
 	t.Run("of racing enrolments one makes the person", func(t *testing.T) {
-		rows, keys := new(memory.Rows), NewMemoryKeys()
+		rows, keys := newRows(), NewMemoryKeys()
 		vaults := []*Vault{open(t, rows, keys), open(t, rows, keys)}
 		var freshes atomic.Int32
 		var names sync.Map
@@ -153,7 +152,7 @@ func TestFinding(t *testing.T) {
 		}
 	})
 	t.Run("the cache lets go of the oldest and the rows still know them", func(t *testing.T) {
-		v := open(t, new(memory.Rows), NewMemoryKeys())
+		v := open(t, newRows(), NewMemoryKeys())
 		p := enrol(t, v, phone)
 		for i := range 2*cacheBytes/personBytes + 1 {
 			v.people.keep(0, Lookup{"smartkey", "x", fmt.Sprint(i)}, p)
@@ -166,7 +165,7 @@ func TestFinding(t *testing.T) {
 		}
 	})
 	t.Run("a lookup with nothing in it is refused", func(t *testing.T) {
-		v := open(t, new(memory.Rows), NewMemoryKeys())
+		v := open(t, newRows(), NewMemoryKeys())
 		for _, l := range []Lookup{{}, {"a", "", "x"}, {"a", "k", ""}, {"", "k", "x"}, {strings.Repeat("a", 101), "k", "x"}} {
 			if _, _, err := v.Enrol(t.Context(), l); err == nil {
 				t.Fatal(l)
@@ -176,7 +175,7 @@ func TestFinding(t *testing.T) {
 }
 
 func TestLinking(t *testing.T) {
-	v := open(t, new(memory.Rows), NewMemoryKeys())
+	v := open(t, newRows(), NewMemoryKeys())
 	p := enrol(t, v, phone)
 	t.Run("linked lookups find one person", func(t *testing.T) {
 		ok(t, v.Link(t.Context(), p, login))
@@ -202,7 +201,7 @@ func TestLinking(t *testing.T) {
 		}
 	})
 	t.Run("racing links and an erasure leave no row behind", func(t *testing.T) {
-		rows := new(memory.Rows)
+		rows := newRows()
 		v := open(t, rows, NewMemoryKeys())
 		p := enrol(t, v, phone)
 		var wg sync.WaitGroup
@@ -228,7 +227,7 @@ func TestLinking(t *testing.T) {
 }
 
 func TestDetaching(t *testing.T) {
-	rows := new(memory.Rows)
+	rows := newRows()
 	v := open(t, rows, NewMemoryKeys())
 	at := time.UnixMilli(1767225600000).UTC()
 	p := enrol(t, v, phone)
@@ -259,7 +258,7 @@ func TestDetaching(t *testing.T) {
 }
 
 func TestParts(t *testing.T) {
-	rows := new(memory.Rows)
+	rows := newRows()
 	v := open(t, rows, NewMemoryKeys())
 	p, q := enrol(t, v, phone), enrol(t, v, login)
 	part := Part{event1, "subject-1", "subject", []byte("Erika Mustermann")}
@@ -328,7 +327,7 @@ func TestParts(t *testing.T) {
 }
 
 func TestErasing(t *testing.T) {
-	rows, keys := new(memory.Rows), NewMemoryKeys()
+	rows, keys := newRows(), NewMemoryKeys()
 	v, other := open(t, rows, keys), open(t, rows, keys)
 	p, bystander := enrol(t, v, phone), enrol(t, v, Lookup{"smartkey", "device", "bystander"})
 	ok(t, v.Link(t.Context(), p, login))
@@ -447,7 +446,7 @@ func TestAWriteThatFailsIsFinishedByDoingItAgain(t *testing.T) {
 	for _, made := range []bool{false, true} {
 		for left := range 6 {
 			t.Run(fmt.Sprintf("made %v, write %d", made, left), func(t *testing.T) {
-				rows, keys := new(memory.Rows), NewMemoryKeys()
+				rows, keys := newRows(), NewMemoryKeys()
 				run := func(rows eventstore.Rows) error {
 					v, err := Open(t.Context(), rows, keys)
 					if err != nil {
@@ -484,7 +483,7 @@ func TestDamagedRowsAreErrorsAndNeverPanics(t *testing.T) {
 	for name, value := range map[string][]byte{"empty": {}, "of a later version": {2, 1, 2, 3}, "short": {1}, "cut": bytes.Repeat([]byte{1}, 20)} {
 		for _, kind := range []string{appRows, entryRows, lookupRows, "v/c"} {
 			t.Run(name+" "+kind, func(t *testing.T) {
-				rows, keys := new(memory.Rows), NewMemoryKeys()
+				rows, keys := newRows(), NewMemoryKeys()
 				enrol(t, open(t, rows, keys), phone)
 				for row, err := range rows.Scan(t.Context(), []byte(kind)) {
 					ok(t, err)

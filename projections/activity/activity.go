@@ -70,16 +70,16 @@ type View struct {
 	desk   desk                           // likewise
 }
 
-// Open returns the View kept in the directory dir.
-func Open(ctx context.Context, dir string) (*View, error) {
-	db, err := readmodel.Open(ctx, dir, "activity", schema)
+// Open returns the View kept in a place.
+func Open(ctx context.Context, place readmodel.Place) (*View, error) {
+	db, err := readmodel.Open(ctx, place, "activity", schema)
 	return &View{db: db, people: generations.Map[whom, *person]{Each: 32_768}, sorts: generations.Map[sort, int64]{Each: 2048}, desk: newDesk()}, err
 }
 
 // Gate lets queries fail as long as check does; see [readmodel.DB.Gate].
 func (v *View) Gate(check func(context.Context) error) { v.db.Gate(check) }
 
-// Close closes the file.
+// Close closes the read model.
 func (v *View) Close() error { return v.db.Close() }
 
 // Name implements [projections.Projection].

@@ -10,11 +10,12 @@ import (
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/activity"
 	"consentledger/projections/projectiontest"
+	"consentledger/projections/readmodel"
 )
 
 func TestProjection(t *testing.T) {
-	projectiontest.Run(t, func(ctx context.Context, dir string, _ *ledger.Ledger) (projectiontest.Model, error) {
-		return activity.Open(ctx, dir)
+	projectiontest.Run(t, func(ctx context.Context, place readmodel.Place, _ *ledger.Ledger) (projectiontest.Model, error) {
+		return activity.Open(ctx, place)
 	})
 }
 
@@ -22,7 +23,7 @@ func TestProjection(t *testing.T) {
 // kind there are, how many of them were voided, and how many tests.
 func sums(t *testing.T, entries []codec.Entry, slice int) (events, voided map[string]int64, tests int64) {
 	t.Helper()
-	v, err := activity.Open(t.Context(), t.TempDir())
+	v, err := activity.Open(t.Context(), projectiontest.Place(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +110,7 @@ func TestTestsAreLeftOutAndVoidsCounted(t *testing.T) {
 func TestAYesCountsUnderEveryPurposeThatItNames(t *testing.T) {
 	w := projectiontest.NewTeller(t)
 	w.TellAll()
-	v, err := activity.Open(t.Context(), t.TempDir())
+	v, err := activity.Open(t.Context(), projectiontest.Place(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,7 @@ func recorded(n int) codec.Entry {
 
 // BenchmarkRecordPath applies batches of a thousand entries.
 func BenchmarkRecordPath(b *testing.B) {
-	v, err := activity.Open(b.Context(), b.TempDir())
+	v, err := activity.Open(b.Context(), projectiontest.Place(b))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -41,7 +41,7 @@ type desk struct {
 func newDesk() desk {
 	return desk{
 		counts: map[counted]int64{}, owners: map[domain.StreamID]*person{}, touched: map[whom]*person{},
-		events: readmodel.RowsOf("INSERT INTO events", 8, ""), owned: readmodel.RowsOf("INSERT OR IGNORE INTO owners", 2, ""), newest: readmodel.RowsOf("REPLACE INTO newest", 2, ""),
+		events: readmodel.RowsOf("INSERT INTO events", 8, ""), owned: readmodel.RowsOf("INSERT INTO owners", 2, " ON CONFLICT DO NOTHING"), newest: readmodel.RowsOf("INSERT INTO newest", 2, " ON CONFLICT (number) DO UPDATE SET last = excluded.last"),
 	}
 }
 
@@ -206,7 +206,7 @@ func (b *batch) write() error {
 	}
 	days, totals := b.sums()
 	for _, k := range sorted(days) {
-		if _, err := b.tx.Exec("INSERT INTO days VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET events = events + excluded.events, voided = voided + excluded.voided",
+		if _, err := b.tx.Exec("INSERT INTO days VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (app, day, purpose, kind) DO UPDATE SET events = days.events + excluded.events, voided = days.voided + excluded.voided",
 			string(k.app), k.day, k.purpose, k.kind, days[k].events, days[k].voided); err != nil {
 			return err
 		}
@@ -215,7 +215,7 @@ func (b *batch) write() error {
 		}
 	}
 	for _, k := range sorted(totals) {
-		if _, err := b.tx.Exec("INSERT INTO totals VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET events = events + excluded.events, voided = voided + excluded.voided",
+		if _, err := b.tx.Exec("INSERT INTO totals VALUES (?, ?, ?, ?, ?) ON CONFLICT (app, day, kind) DO UPDATE SET events = totals.events + excluded.events, voided = totals.voided + excluded.voided",
 			string(k.app), k.day, k.kind, totals[k].events, totals[k].voided); err != nil {
 			return err
 		}

@@ -10,7 +10,7 @@ import (
 
 func BenchmarkApply(b *testing.B) {
 	projectiontest.BenchmarkApply(b, func(t testing.TB) projectiontest.Model {
-		v, err := activity.Open(t.Context(), t.TempDir())
+		v, err := activity.Open(t.Context(), projectiontest.Place(t))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -38,7 +38,7 @@ func (b *batch) void(p *person, ids []domain.EventID) error {
 	was := p.tests > 0
 	for _, id := range ids {
 		if !was {
-			if err := b.each(b.mistake, whole+" AND e.event = ? AND NOT e.voided", int64(p.last), id[:]); err != nil {
+			if err := b.each(b.mistake, whole+" AND e.event = ? AND e.voided = 0", int64(p.last), id[:]); err != nil {
 				return err
 			}
 		}
@@ -67,7 +67,7 @@ func (b *batch) voidBuild(e *codec.Entry, x domain.BuildVoided) error {
 	if _, err := b.tx.Exec("INSERT INTO builds VALUES (?, ?, ?, ?, ?)", int64(e.Position), string(e.Stream.App), x.Build, int64(x.From), int64(x.To)); err != nil {
 		return err
 	}
-	const where = "built IN (SELECT number FROM sorts WHERE app = ? AND build = ?) AND recorded >= ? AND recorded < ? AND NOT voided"
+	const where = "built IN (SELECT number FROM sorts WHERE app = ? AND build = ?) AND recorded >= ? AND recorded < ? AND voided = 0"
 	which := []any{string(e.Stream.App), x.Build, int64(x.From), int64(x.To)}
 	if err := b.each(b.mistake, "SELECT s.app, s.kind, s.purposes, e.recorded, e.voided FROM events e JOIN sorts s ON s.number = e.sort WHERE e."+where+
 		" AND NOT EXISTS (SELECT 1 FROM tests t WHERE t.person = e.person)", which...); err != nil {
@@ -78,7 +78,7 @@ func (b *batch) voidBuild(e *codec.Entry, x domain.BuildVoided) error {
 }
 
 // whole selects what was counted of a person, by their newest event.
-const whole = chain + "SELECT s.app, s.kind, s.purposes, e.recorded, e.voided FROM chain c JOIN events e USING (position) JOIN sorts s ON s.number = e.sort WHERE 1"
+const whole = chain + "SELECT s.app, s.kind, s.purposes, e.recorded, e.voided FROM chain c JOIN events e USING (position) JOIN sorts s ON s.number = e.sort WHERE TRUE"
 
 // each calls f for every event that a query selects.
 func (b *batch) each(f func(counted), query string, args ...any) error {

@@ -51,7 +51,9 @@ func newDesk() desk {
 		people: map[key]*person{}, counts: map[count]int64{}, voided: map[count]int64{},
 		persons: readmodel.RowsOf("INSERT INTO people", 6,
 			" ON CONFLICT (number) DO UPDATE SET test = excluded.test, linked = excluded.linked, builds = excluded.builds"),
-		standings: readmodel.RowsOf("INSERT OR REPLACE INTO standings", 11, ""),
+		standings: readmodel.RowsOf("INSERT INTO standings", 11, " ON CONFLICT (number, purpose) DO UPDATE SET status = excluded.status, since = excluded.since, "+
+			"until = excluded.until, terms = excluded.terms, events = excluded.events, opposed_by = excluded.opposed_by, "+
+			"opposed_by_event = excluded.opposed_by_event, as_of = excluded.as_of, updated_position = excluded.updated_position"),
 	}
 }
 

@@ -19,23 +19,21 @@ package consents
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
-	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/generations"
 	"consentledger/projections"
 	"consentledger/projections/readmodel"
-
-	"github.com/go-json-experiment/json"
 )
 
 var _ projections.Projection = (*View)(nil)
 
 // People are numbered as they come, so that what is written together stands
-// together. The views are for whoever reads the file with SQL: see docs/sql.md.
+// together. The views are for whoever reads with SQL: see docs/sql.md.
 // builds: each between two ends of lines. events, opposed_by_event: ids of 16 bytes.
 const schema = `
 CREATE TABLE people (
@@ -44,7 +42,7 @@ CREATE TABLE people (
 	test INTEGER NOT NULL, linked INTEGER NOT NULL, builds TEXT NOT NULL,
 	UNIQUE (app, person)
 );
-CREATE INDEX people_tests ON people (app) WHERE test;
+CREATE INDEX people_tests ON people (app) WHERE test <> 0;
 CREATE TABLE standings (
 	number INTEGER NOT NULL, purpose TEXT NOT NULL,
 	status TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, terms INTEGER NOT NULL,
@@ -64,7 +62,7 @@ CREATE TABLE counts (
 	PRIMARY KEY (app, purpose, status, terms)
 ) WITHOUT ROWID;
 -- answers that were mistakes, by what they were
-CREATE TABLE voided (
+CREATE TABLE voided_answers (
 	app TEXT NOT NULL, status TEXT NOT NULL,
 	answers INTEGER NOT NULL,
 	PRIMARY KEY (app, status)
@@ -87,6 +85,7 @@ CREATE VIEW consents AS
 			substr(hex(s.events), 17, 4) || '-' || substr(hex(s.events), 21, 12)) AS event,
 		length(s.events) / 16 AS events, s.opposed_by, s.as_of, s.updated_position
 	FROM standings s CROSS JOIN people p ON p.number = s.number CROSS JOIN terms t ON t.number = s.terms;
+CREATE VIEW voided AS SELECT app, status, answers FROM voided_answers;
 CREATE VIEW consent_counts AS
 	SELECT c.app, c.purpose, c.status, nullif(t.policy, '') AS policy, nullif(t.version, '') AS version, nullif(t.act, '') AS act, c.people
 	FROM counts c JOIN terms t ON t.number = c.terms;
@@ -110,27 +109,34 @@ type View struct {
 	desk       desk
 }
 
-// Open returns the View kept in the directory dir. It asks persons for what a
+// Open returns the View kept in a place. It asks persons for what a
 // person said before.
-func Open(ctx context.Context, dir string, persons Persons) (*View, error) {
-	db, err := readmodel.Open(ctx, dir, "consents", schema)
+func Open(ctx context.Context, place readmodel.Place, persons Persons) (*View, error) {
+	db, err := readmodel.Open(ctx, place, "consents", schema)
 	if err != nil {
 		return nil, err
 	}
 	v := &View{db: db, persons: persons, people: newPeople(), desk: newDesk()}
-	for _, load := range []func(*readmodel.Tx, eventstore.Position) error{v.loadPolicies, v.loadVoids} {
-		if err := db.View(ctx, load); err != nil {
-			db.Close()
-			return nil, fmt.Errorf("consents: %w", err)
-		}
+	if err := db.View(ctx, v.references.read); err != nil {
+		return nil, errors.Join(fmt.Errorf("consents: %w", err), db.Close())
 	}
 	return v, nil
+}
+
+// view runs read on one snapshot, as far as which the references are known.
+func (v *View) view(ctx context.Context, read func(*readmodel.Tx, eventstore.Position) error) error {
+	return v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
+		if err := v.references.read(tx, position); err != nil {
+			return err
+		}
+		return read(tx, position)
+	})
 }
 
 // Gate lets queries fail as long as check does; see [readmodel.DB.Gate].
 func (v *View) Gate(check func(context.Context) error) { v.db.Gate(check) }
 
-// Close closes the file.
+// Close closes the read model.
 func (v *View) Close() error { return v.db.Close() }
 
 // Name implements [projections.Projection].
@@ -145,49 +151,6 @@ func (v *View) Checkpoint(ctx context.Context) (eventstore.Position, error) {
 // as of.
 func (v *View) Hash(ctx context.Context) (map[string]readmodel.Sum, eventstore.Position, error) {
 	return v.db.Hash(ctx)
-}
-
-func (v *View) loadPolicies(tx *readmodel.Tx, _ eventstore.Position) error {
-	return tx.Each("SELECT app, position, version, effective, stale, scopes, later, document FROM policies ORDER BY position", nil, func(scan func(...any) error) error {
-		var app, version, stale, scopes, later, document string
-		var position, effective int64
-		err := scan(&app, &position, &version, &effective, &stale, &scopes, &later, &document)
-		if err != nil {
-			return err
-		}
-		e := domain.PolicyPublished{Effective: domain.Instant(effective)}
-		if e.Version, err = domain.ParseHash(version); err != nil {
-			return err
-		}
-		if e.Document, err = policydoc.Unmarshal([]byte(document)); err != nil {
-			return err
-		}
-		if err = json.Unmarshal([]byte(stale), &e.Stale); err != nil {
-			return err
-		}
-		if err = json.Unmarshal([]byte(scopes), &e.Scopes); err != nil {
-			return err
-		}
-		if err = json.Unmarshal([]byte(later), &e.Later); err != nil {
-			return err
-		}
-		v.references.add(domain.AppName(app), eventstore.Position(position), domain.Fact{Event: e})
-		return nil
-	})
-}
-
-func (v *View) loadVoids(tx *readmodel.Tx, _ eventstore.Position) error {
-	return tx.Each("SELECT app, position, event, build, start, stop FROM voids ORDER BY position", nil, func(scan func(...any) error) error {
-		var app, event string
-		var position int64
-		var e domain.BuildVoided
-		if err := scan(&app, &position, &event, &e.Build, &e.From, &e.To); err != nil {
-			return err
-		}
-		id, err := eventstore.ParseEventID(event)
-		v.references.add(domain.AppName(app), eventstore.Position(position), domain.Fact{ID: domain.EventID(id), Event: e})
-		return err
-	})
 }
 
 // Apply implements [projections.Projection].
@@ -221,6 +184,7 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 		v.references.forgetAfter(before)
 		return err
 	}
+	v.references.follow(before, entries)
 	v.keep(entries[len(entries)-1].Position)
 	return nil
 }

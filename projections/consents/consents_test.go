@@ -15,6 +15,7 @@ import (
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/consents"
 	"consentledger/projections/projectiontest"
+	"consentledger/projections/readmodel"
 )
 
 const app = projectiontest.App
@@ -22,7 +23,7 @@ const app = projectiontest.App
 // open opens the view of what a teller told.
 func open(t testing.TB, w consents.Persons) *consents.View {
 	t.Helper()
-	v, err := consents.Open(t.Context(), t.TempDir(), w)
+	v, err := consents.Open(t.Context(), projectiontest.Place(t), w)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,8 +32,8 @@ func open(t testing.TB, w consents.Persons) *consents.View {
 }
 
 func TestProjection(t *testing.T) {
-	projectiontest.Run(t, func(ctx context.Context, dir string, l *ledger.Ledger) (projectiontest.Model, error) {
-		return consents.Open(ctx, dir, l)
+	projectiontest.Run(t, func(ctx context.Context, place readmodel.Place, l *ledger.Ledger) (projectiontest.Model, error) {
+		return consents.Open(ctx, place, l)
 	})
 }
 
@@ -365,7 +366,7 @@ func TestTheViewsForSQLSayWhatTheRowsSay(t *testing.T) {
 	w := projectiontest.NewTeller(t)
 	w.TellAll()
 	dir := t.TempDir()
-	v, err := consents.Open(t.Context(), dir, w)
+	v, err := consents.Open(t.Context(), readmodel.Dir(dir), w)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 // Rows returns the rows of an app as they stand at a moment, in the order of people's
 // arrival and of purposes.
 func (v *View) Rows(ctx context.Context, app domain.AppName, at domain.Instant) (rows []Row, err error) {
-	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
+	err = v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		policies := v.references.at(app, position).Policies
 		return eachRow(tx, "TRUE", app, Cursor{}, -1, func(r Row, _ int64) {
 			r.Status = r.By(at, r.Purpose, policies)

@@ -3,6 +3,7 @@ package consents
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 
 	"consentledger/domain"
@@ -37,7 +38,7 @@ type OpposedCount struct {
 func (v *View) OpposedCounts(ctx context.Context, app domain.AppName, at domain.Instant) ([]OpposedCount, eventstore.Position, error) {
 	people := map[OpposedCount]int64{} // of nobody
 	var asOf eventstore.Position
-	err := v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
+	err := v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
 		policies := v.references.at(app, position).Policies
 		return eachOpposed(tx, app, Cursor{}, -1, func(r Row, _ int64) {
@@ -63,7 +64,7 @@ func (v *View) OpposedCounts(ctx context.Context, app domain.AppName, at domain.
 func (v *View) Opposed(ctx context.Context, app domain.AppName, at domain.Instant, after Cursor, limit int) ([]Row, Cursor, eventstore.Position, error) {
 	var rows []Row
 	var asOf eventstore.Position
-	err := v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
+	err := v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
 		policies := v.references.at(app, position).Policies
 		return eachOpposed(tx, app, after, limit, func(r Row, number int64) {
@@ -82,10 +83,13 @@ func eachOpposed(tx *readmodel.Tx, app domain.AppName, after Cursor, limit int, 
 
 // eachRow calls do for the rows of an app that are as is said, tests left out.
 func eachRow(tx *readmodel.Tx, where string, app domain.AppName, after Cursor, limit int, do func(r Row, number int64)) error {
+	if limit < 0 {
+		limit = math.MaxInt
+	}
 	return tx.Each(`SELECT s.number, p.person, s.purpose, s.status, s.since, s.until, t.policy, t.version, t.act, t.alone, t.rules,
 			s.events, coalesce(s.opposed_by, ''), coalesce(s.opposed_by_event, ''), s.updated_position
 		FROM standings s CROSS JOIN people p ON p.number = s.number CROSS JOIN terms t ON t.number = s.terms
-		WHERE `+where+` AND p.app = ? AND NOT p.test AND s.number >= ? AND (s.number, s.purpose) > (?, ?)
+		WHERE `+where+` AND p.app = ? AND p.test = 0 AND s.number >= ? AND (s.number, s.purpose) > (?, ?)
 		ORDER BY s.number, s.purpose LIMIT ?`,
 		[]any{string(app), after.Number, after.Number, string(after.Purpose), int64(limit)}, func(scan func(...any) error) error {
 			var r Row

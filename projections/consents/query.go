@@ -20,9 +20,9 @@ type Count struct {
 // Tests returns how many of an app's people are none but tests, whom counts
 // and lists leave out, and the position that the answer is as of.
 func (v *View) Tests(ctx context.Context, app domain.AppName) (n int64, asOf eventstore.Position, err error) {
-	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
+	err = v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
-		return tx.Row("SELECT count(*) FROM people WHERE app = ? AND test", []any{string(app)}, &n)
+		return tx.Row("SELECT count(*) FROM people WHERE app = ? AND test <> 0", []any{string(app)}, &n)
 	})
 	return n, asOf, err
 }
@@ -77,12 +77,12 @@ func (v *View) Touched(ctx context.Context, app domain.AppName, c Change) (map[d
 // are taken out of what they were counted under.
 func (v *View) each(ctx context.Context, app domain.AppName, at domain.Instant,
 	tell func(domain.PurposeID, domain.Standing, int64, domain.Policies)) (asOf eventstore.Position, err error) {
-	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
+	err = v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
 		policies := v.references.at(app, position).Policies
 		return tx.Each(`WITH over AS MATERIALIZED (
 				SELECT s.purpose, s.status, s.terms, count(*) AS people FROM standings s CROSS JOIN people p ON p.number = s.number
-				WHERE s.until <> 0 AND s.until <= ? AND p.app = ? AND NOT p.test GROUP BY 1, 2, 3
+				WHERE s.until <> 0 AND s.until <= ? AND p.app = ? AND p.test = 0 GROUP BY 1, 2, 3
 			)
 			SELECT c.purpose, c.status, t.policy, t.version, t.alone, t.rules, c.people - coalesce(o.people, 0), coalesce(o.people, 0)
 			FROM counts c CROSS JOIN terms t ON t.number = c.terms LEFT JOIN over o ON o.purpose = c.purpose AND o.status = c.status AND o.terms = c.terms
@@ -118,9 +118,9 @@ type VoidedCount struct {
 // Voided returns how many answers of an app's people were voided, alone or with
 // their build, tests left out, and the position that the counts are as of.
 func (v *View) Voided(ctx context.Context, app domain.AppName) (counts []VoidedCount, asOf eventstore.Position, err error) {
-	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
+	err = v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
-		return tx.Each("SELECT status, answers FROM voided WHERE app = ? ORDER BY status", []any{string(app)}, func(scan func(...any) error) error {
+		return tx.Each("SELECT status, answers FROM voided_answers WHERE app = ? ORDER BY status", []any{string(app)}, func(scan func(...any) error) error {
 			var status string
 			var c VoidedCount
 			err := scan(&status, &c.Answers)

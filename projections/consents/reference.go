@@ -1,17 +1,28 @@
 package consents
 
 import (
+	"cmp"
+	"slices"
 	"sync"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+	"consentledger/eventstore/codec/policydoc"
+	"consentledger/projections/readmodel"
+
+	"github.com/go-json-experiment/json"
 )
 
 // references is what was published and voided, per app, as of every position at which it
-// changed. It may be ahead of the file: who reads it says as of where.
+// changed. It may be ahead of the file: who reads it says as of where. What another
+// process writes is read from the tables, see [references.read].
 type references struct {
-	mu   sync.RWMutex
-	apps map[domain.AppName][]reference
+	mu     sync.RWMutex
+	apps   map[domain.AppName][]reference
+	newest eventstore.Position // of what was added
+	asOf   eventstore.Position // up to which the tables hold nothing more
+	writer string              // of the tables
 }
 
 type reference struct {
@@ -23,6 +34,10 @@ type reference struct {
 func (r *references) at(app domain.AppName, p eventstore.Position) domain.Reference {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
+	return r.find(app, p)
+}
+
+func (r *references) find(app domain.AppName, p eventstore.Position) domain.Reference {
 	list := r.apps[app]
 	for i := len(list) - 1; i >= 0; i-- {
 		if list[i].from <= p {
@@ -32,10 +47,18 @@ func (r *references) at(app domain.AppName, p eventstore.Position) domain.Refere
 	return domain.Reference{}
 }
 
+// add adds what was published or voided at a position, in their order.
 func (r *references) add(app domain.AppName, p eventstore.Position, f domain.Fact) {
-	now := r.at(app, p)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.append(app, p, f)
+}
+
+func (r *references) append(app domain.AppName, p eventstore.Position, f domain.Fact) {
+	if p <= r.newest {
+		return // it is there: a table was read of what this process has written
+	}
+	now := r.find(app, p)
 	if r.apps == nil {
 		r.apps = map[domain.AppName][]reference{}
 	}
@@ -44,7 +67,16 @@ func (r *references) add(app domain.AppName, p eventstore.Position, f domain.Fac
 	} else {
 		now.Policies = now.Policies.Evolve(f)
 	}
-	r.apps[app] = append(r.apps[app], reference{p, now})
+	r.apps[app], r.newest = append(r.apps[app], reference{p, now}), p
+}
+
+// follow says that a batch that began behind a position is in the tables.
+func (r *references) follow(before eventstore.Position, entries []codec.Entry) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.asOf == before && len(entries) > 0 {
+		r.asOf = entries[len(entries)-1].Position
+	}
 }
 
 // forgetAfter undoes what a transaction that failed had added.
@@ -57,4 +89,94 @@ func (r *references) forgetAfter(p eventstore.Position) {
 		}
 		r.apps[app] = list
 	}
+	r.newest, r.asOf = min(r.newest, p), min(r.asOf, p)
+}
+
+// read reads what the tables hold more, up to the snapshot of tx.
+func (r *references) read(tx *readmodel.Tx, position eventstore.Position) error {
+	r.mu.RLock()
+	there := r.asOf >= position && r.writer == tx.Writer()
+	r.mu.RUnlock()
+	if there {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.writer != tx.Writer() {
+		r.apps, r.newest, r.asOf, r.writer = nil, 0, 0, tx.Writer()
+	}
+	if r.asOf >= position {
+		return nil
+	}
+	list, err := published(tx, r.asOf)
+	if err != nil {
+		return err
+	}
+	more, err := voids(tx, r.asOf)
+	if err != nil {
+		return err
+	}
+	list = append(list, more...)
+	slices.SortFunc(list, func(a, b change) int { return cmp.Compare(a.position, b.position) })
+	for _, c := range list {
+		r.append(c.app, c.position, c.fact)
+	}
+	r.asOf = position
+	return nil
+}
+
+// A change is a row of one of the two tables.
+type change struct {
+	app      domain.AppName
+	position eventstore.Position
+	fact     domain.Fact
+}
+
+func published(tx *readmodel.Tx, after eventstore.Position) (list []change, err error) {
+	err = tx.Each("SELECT app, position, version, effective, stale, scopes, later, document FROM policies WHERE position > ? ORDER BY position",
+		[]any{int64(after)}, func(scan func(...any) error) error {
+			var c change
+			var version, stale, scopes, later, document string
+			var e domain.PolicyPublished
+			err := scan(&c.app, &c.position, &version, &e.Effective, &stale, &scopes, &later, &document)
+			if err != nil {
+				return err
+			}
+			if e.Version, err = domain.ParseHash(version); err != nil {
+				return err
+			}
+			if e.Document, err = policydoc.Unmarshal([]byte(document)); err != nil {
+				return err
+			}
+			if err = json.Unmarshal([]byte(stale), &e.Stale); err != nil {
+				return err
+			}
+			if err = json.Unmarshal([]byte(scopes), &e.Scopes); err != nil {
+				return err
+			}
+			if err = json.Unmarshal([]byte(later), &e.Later); err != nil {
+				return err
+			}
+			c.fact = domain.Fact{Event: e}
+			list = append(list, c)
+			return nil
+		})
+	return list, err
+}
+
+func voids(tx *readmodel.Tx, after eventstore.Position) (list []change, err error) {
+	err = tx.Each("SELECT app, position, event, build, start, stop FROM voids WHERE position > ? ORDER BY position",
+		[]any{int64(after)}, func(scan func(...any) error) error {
+			var c change
+			var event string
+			var e domain.BuildVoided
+			if err := scan(&c.app, &c.position, &event, &e.Build, &e.From, &e.To); err != nil {
+				return err
+			}
+			id, err := eventstore.ParseEventID(event)
+			c.fact = domain.Fact{ID: domain.EventID(id), Event: e}
+			list = append(list, c)
+			return err
+		})
+	return list, err
 }

@@ -38,16 +38,16 @@ CREATE TABLE apps (
 // A View is the projection. Its queries may be called concurrently.
 type View struct{ db *readmodel.DB }
 
-// Open returns the View kept in the directory dir.
-func Open(ctx context.Context, dir string) (*View, error) {
-	db, err := readmodel.Open(ctx, dir, "policies", schema)
+// Open returns the View kept in a place.
+func Open(ctx context.Context, place readmodel.Place) (*View, error) {
+	db, err := readmodel.Open(ctx, place, "policies", schema)
 	return &View{db}, err
 }
 
 // Gate lets queries fail as long as check does; see [readmodel.DB.Gate].
 func (v *View) Gate(check func(context.Context) error) { v.db.Gate(check) }
 
-// Close closes the file.
+// Close closes the read model.
 func (v *View) Close() error { return v.db.Close() }
 
 // Name implements [projections.Projection].
@@ -103,7 +103,7 @@ func register(tx *readmodel.Tx, e codec.Entry, a domain.App) error {
 		return err
 	}
 	_, err = tx.Exec(`INSERT INTO apps VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET handler = excluded.handler, environment = excluded.environment, jurisdiction = excluded.jurisdiction,
+		ON CONFLICT (app) DO UPDATE SET handler = excluded.handler, environment = excluded.environment, jurisdiction = excluded.jurisdiction,
 			time_zone = excluded.time_zone, locales = excluded.locales, updated_position = excluded.updated_position`,
 		string(e.Stream.App), a.Handler, a.Environment.String(), a.Jurisdiction, a.TimeZone, string(locales), int64(e.Recorded), int64(e.Position))
 	return err

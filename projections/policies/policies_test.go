@@ -7,18 +7,19 @@ import (
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/policies"
 	"consentledger/projections/projectiontest"
+	"consentledger/projections/readmodel"
 )
 
 func TestProjection(t *testing.T) {
-	projectiontest.Run(t, func(ctx context.Context, dir string, _ *ledger.Ledger) (projectiontest.Model, error) {
-		return policies.Open(ctx, dir)
+	projectiontest.Run(t, func(ctx context.Context, place readmodel.Place, _ *ledger.Ledger) (projectiontest.Model, error) {
+		return policies.Open(ctx, place)
 	})
 }
 
 func TestAppsAndVersionsAreShown(t *testing.T) {
 	w := projectiontest.NewTeller(t)
 	w.TellAll()
-	v, err := policies.Open(t.Context(), t.TempDir())
+	v, err := policies.Open(t.Context(), projectiontest.Place(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,16 +20,16 @@ type Model = rebuild.Model
 
 var errEnd = errors.New("the end")
 
-// Run holds the projection of a ledger that open opens in a directory to the comments on
+// Run holds the projection of a ledger that open opens in a place to the comments on
 // [projections.Projection].
-func Run(t *testing.T, open func(ctx context.Context, dir string, l *ledger.Ledger) (Model, error)) {
+func Run(t *testing.T, open func(ctx context.Context, place readmodel.Place, l *ledger.Ledger) (Model, error)) {
 	w := NewTeller(t)
 	w.TellAll()
 	all := w.Entries()
 	last := all[len(all)-1].Position
-	must := func(t *testing.T, dir string) Model {
+	must := func(t *testing.T, place readmodel.Place) Model {
 		t.Helper()
-		m, err := open(t.Context(), dir, w.Ledger)
+		m, err := open(t.Context(), place, w.Ledger)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,13 +50,20 @@ func Run(t *testing.T, open func(ctx context.Context, dir string, l *ledger.Ledg
 			t.Fatalf("ended by %v", err)
 		}
 	}
-	reference := must(t, t.TempDir())
+	reference := must(t, Place(t))
 	run(t, reference, History{all, len(all), errEnd})
 	want := sums(t, reference)
 
+	t.Run("every engine holds the same", func(t *testing.T) {
+		m := must(t, readmodel.Dir(t.TempDir()))
+		run(t, m, History{all, len(all), errEnd})
+		if got := sums(t, m); !reflect.DeepEqual(got, want) {
+			t.Errorf("SQLite differs: %v, want %v", got, want)
+		}
+	})
 	t.Run("replay and live are the same, whatever the slices", func(t *testing.T) {
 		for _, n := range []int{1, 2, 3, 7, 20} {
-			m := must(t, t.TempDir())
+			m := must(t, Place(t))
 			run(t, m, History{all, n, errEnd})
 			if got := sums(t, m); !reflect.DeepEqual(got, want) {
 				t.Errorf("slices of %d differ: %v, want %v", n, got, want)
@@ -64,20 +71,20 @@ func Run(t *testing.T, open func(ctx context.Context, dir string, l *ledger.Ledg
 		}
 	})
 	t.Run("a restart between slices changes nothing", func(t *testing.T) {
-		dir := t.TempDir()
+		place := Place(t)
 		for i := 0; i < len(all); i += 3 {
-			m := must(t, dir)
+			m := must(t, place)
 			run(t, m, History{all[:min(i+3, len(all))], 2, errEnd})
 			if err := m.Close(); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if got := sums(t, must(t, dir)); !reflect.DeepEqual(got, want) {
+		if got := sums(t, must(t, place)); !reflect.DeepEqual(got, want) {
 			t.Errorf("differs: %v, want %v", got, want)
 		}
 	})
 	t.Run("what it cannot read stops it where it stands", func(t *testing.T) {
-		m := must(t, t.TempDir())
+		m := must(t, Place(t))
 		run(t, m, History{all[:5], 2, errEnd})
 		before := sums(t, m)
 		bad := append([]codec.Entry(nil), all[5:8]...)
@@ -97,7 +104,7 @@ func Run(t *testing.T, open func(ctx context.Context, dir string, l *ledger.Ledg
 		}
 	})
 	t.Run("nothing is applied twice or out of order", func(t *testing.T) {
-		m := must(t, t.TempDir())
+		m := must(t, Place(t))
 		run(t, m, History{all, 9, errEnd})
 		if m.Apply(t.Context(), all[len(all)-1:]) == nil {
 			t.Error("the last entry was applied again")

@@ -14,7 +14,7 @@ const schema = "CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT NOT NULL);"
 
 func fill(t *testing.T, dir, schema string) {
 	t.Helper()
-	db, err := readmodel.Open(t.Context(), dir, "x", schema)
+	db, err := readmodel.Open(t.Context(), readmodel.Dir(dir), "x", schema)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func fill(t *testing.T, dir, schema string) {
 
 func position(t *testing.T, dir, schema string) eventstore.Position {
 	t.Helper()
-	db, err := readmodel.Open(t.Context(), dir, "x", schema)
+	db, err := readmodel.Open(t.Context(), readmodel.Dir(dir), "x", schema)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func write(t *testing.T, file, text string) {
 }
 
 func TestExecSaysHowManyRowsItChanged(t *testing.T) {
-	db, err := readmodel.Open(t.Context(), t.TempDir(), "x", schema)
+	db, err := readmodel.Open(t.Context(), readmodel.Dir(t.TempDir()), "x", schema)
 	if err != nil {
 		t.Fatal(err)
 	}

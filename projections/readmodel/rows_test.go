@@ -12,7 +12,7 @@ import (
 // TestRowsAreWrittenOnceHoweverMany: what was gathered stands in the file, and
 // nothing of it is written again.
 func TestRowsAreWrittenOnceHoweverMany(t *testing.T) {
-	db, err := readmodel.Open(t.Context(), t.TempDir(), "x", schema)
+	db, err := readmodel.Open(t.Context(), readmodel.Dir(t.TempDir()), "x", schema)
 	if err != nil {
 		t.Fatal(err)
 	}

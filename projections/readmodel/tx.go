@@ -17,15 +17,28 @@ import (
 
 // A Tx is a transaction. Statements are prepared once per text and connection.
 type Tx struct {
-	ctx context.Context // of the one call that the transaction lives in
-	c   *conn
+	ctx    context.Context // of the one call that the transaction lives in
+	c      *conn
+	writer string
+}
+
+// Writer is another once another process writes the read model, which may have lost
+// entries: then what is held in memory of it is read again. Of a file there is one.
+func (t *Tx) Writer() string { return t.writer }
+
+// read returns a statement as the engine reads it.
+func (s *side) read(query string) string {
+	if s.text == nil {
+		return query
+	}
+	return s.text(query)
 }
 
 func (t *Tx) stmt(query string) (*sql.Stmt, error) {
 	if s, ok := t.c.stmts[query]; ok {
 		return s, nil
 	}
-	s, err := t.c.PrepareContext(t.ctx, query)
+	s, err := t.c.PrepareContext(t.ctx, t.c.side.read(query))
 	if err == nil {
 		t.c.stmts[query] = s
 	}
@@ -40,6 +53,12 @@ func (t *Tx) Exec(query string, args ...any) (n int64, err error) {
 		v, err := driver.DefaultParameterConverter.ConvertValue(arg)
 		if err != nil {
 			return 0, fmt.Errorf("argument %d: %w", i+1, err)
+		}
+		if flag, is := v.(bool); is { // a flag is a number
+			v = int64(0)
+			if flag {
+				v = int64(1)
+			}
 		}
 		t.c.args = append(t.c.args, driver.NamedValue{Ordinal: i + 1, Value: v})
 	}
@@ -62,7 +81,7 @@ func (c *conn) change(ctx context.Context, raw driver.ConnPrepareContext, query 
 	if s, ok := c.changes[query]; ok {
 		return s, nil
 	}
-	s, err := raw.PrepareContext(ctx, query)
+	s, err := raw.PrepareContext(ctx, c.side.read(query))
 	if err != nil {
 		return nil, err
 	}
@@ -108,8 +127,7 @@ func (db *DB) Hash(ctx context.Context) (sums map[string]Sum, asOf eventstore.Po
 	err = db.read(ctx, func(tx *Tx, p eventstore.Position) error {
 		asOf = p
 		keys := map[string][]string{}
-		err := tx.Each(`SELECT m.name, i.name FROM sqlite_master m, pragma_table_info(m.name) i
-			WHERE m.type = 'table' AND m.name <> 'meta' AND i.pk > 0 ORDER BY m.name, i.pk`, nil,
+		err := tx.Each(db.keys, nil,
 			func(scan func(...any) error) error {
 				var table, column string
 				err := scan(&table, &column)

@@ -49,11 +49,11 @@ func empty(t *testing.T, w *projectiontest.Teller, open opener) rebuild.Model {
 }
 
 func openConsents(ctx context.Context, dir string, l *ledger.Ledger) (rebuild.Model, error) {
-	return consents.Open(ctx, dir, l)
+	return consents.Open(ctx, readmodel.Dir(dir), l)
 }
 
 func openActivity(ctx context.Context, dir string, _ *ledger.Ledger) (rebuild.Model, error) {
-	return activity.Open(ctx, dir)
+	return activity.Open(ctx, readmodel.Dir(dir))
 }
 
 func TestWhatHistoryMakesIsTheSame(t *testing.T) {

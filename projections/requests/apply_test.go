@@ -63,7 +63,7 @@ func (m *mill) next() codec.Entry {
 // BenchmarkApply applies batches of a thousand entries, of which every fifth
 // opens an obligation.
 func BenchmarkApply(b *testing.B) {
-	v, err := requests.Open(b.Context(), b.TempDir())
+	v, err := requests.Open(b.Context(), projectiontest.Place(b))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -85,8 +85,8 @@ func BenchmarkApply(b *testing.B) {
 // BenchmarkOpen opens a file of many obligations, and says what the index takes
 // of time and memory, by the row.
 func BenchmarkOpen(b *testing.B) {
-	dir := b.TempDir()
-	v, err := requests.Open(b.Context(), dir)
+	place := projectiontest.Place(b)
+	v, err := requests.Open(b.Context(), place)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func BenchmarkOpen(b *testing.B) {
 		if v != nil {
 			v.Close()
 		}
-		if v, err = requests.Open(b.Context(), dir); err != nil {
+		if v, err = requests.Open(b.Context(), place); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 // last of its facts.
 func crowded(b testing.TB) (*requests.View, domain.Instant) {
 	b.Helper()
-	v, err := requests.Open(b.Context(), b.TempDir())
+	v, err := requests.Open(b.Context(), projectiontest.Place(b))
 	if err != nil {
 		b.Fatal(err)
 	}

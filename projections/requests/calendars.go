@@ -17,6 +17,8 @@ type calendars struct {
 	mu   sync.Mutex
 	list []publication
 	made map[madeFor]domain.Calendars // folds that were asked for; dropped when the list changes
+	asOf eventstore.Position          // up to which the table holds nothing more
+	from string                       // the table's writer; see [readmodel.Tx.Writer]
 }
 
 type publication struct {
@@ -62,8 +64,31 @@ func (b *batch) publish(e codec.Entry, x domain.CalendarPublished) error {
 	return err
 }
 
-func (c *calendars) load(tx *readmodel.Tx, _ eventstore.Position) error {
-	return tx.Each("SELECT position, app, recorded, calendar FROM calendars ORDER BY position", nil, func(scan func(...any) error) error {
+// read reads what the table holds more, up to the snapshot of tx: another process may
+// have written it.
+func (c *calendars) read(tx *readmodel.Tx, position eventstore.Position) error {
+	c.mu.Lock()
+	if c.from != tx.Writer() {
+		c.list, c.made, c.asOf, c.from = nil, nil, 0, tx.Writer()
+	}
+	after := c.asOf
+	c.mu.Unlock()
+	if after >= position {
+		return nil
+	}
+	if err := c.load(tx, after); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.from == tx.Writer() {
+		c.asOf = max(c.asOf, position)
+	}
+	return nil
+}
+
+func (c *calendars) load(tx *readmodel.Tx, after eventstore.Position) error {
+	return tx.Each("SELECT position, app, recorded, calendar FROM calendars WHERE position > ? ORDER BY position", []any{int64(after)}, func(scan func(...any) error) error {
 		var position, recorded int64
 		var app, text string
 		if err := scan(&position, &app, &recorded, &text); err != nil {
@@ -82,6 +107,9 @@ func (c *calendars) load(tx *readmodel.Tx, _ eventstore.Position) error {
 func (c *calendars) add(p publication) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if n := len(c.list); n > 0 && p.position <= c.list[n-1].position {
+		return // it is there: the table was read of what this process has written
+	}
 	c.list, c.made = append(c.list, p), nil
 }
 
@@ -92,7 +120,16 @@ func (c *calendars) forgetAfter(p eventstore.Position) {
 	for len(c.list) > 0 && c.list[len(c.list)-1].position > p {
 		c.list = c.list[:len(c.list)-1]
 	}
-	c.made = nil
+	c.made, c.asOf = nil, min(c.asOf, p)
+}
+
+// follow says that a batch that began behind a position is in the table.
+func (c *calendars) follow(before, position eventstore.Position) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.asOf == before {
+		c.asOf = position
+	}
 }
 
 // own returns the calendars that an app published up to a position, and no

@@ -46,7 +46,7 @@ func (o *Obligation) columns() []any {
 func (x *index) find(tx *readmodel.Tx, where string, args ...any) (list []*Obligation, err error) {
 	sorts := x.all()
 	err = tx.Each("SELECT d.number, d.sort, r.number, "+openingColumns+", "+rowColumns+
-		" FROM duty_rows r CROSS JOIN duties d ON d.number = r.duty WHERE "+where, args, func(scan func(...any) error) error {
+		" FROM duty_rows r CROSS JOIN duties d ON d.number = r.duty WHERE "+where+" ORDER BY r.number", args, func(scan func(...any) error) error {
 		o, of := new(Obligation), 0
 		if err := scan(slices.Concat([]any{&o.duty, &of, &o.row}, o.opening(), o.columns())...); err != nil {
 			return err

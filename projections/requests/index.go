@@ -19,6 +19,7 @@ import (
 type index struct {
 	mu    sync.RWMutex
 	asOf  eventstore.Position
+	from  string // the writer of what was read; see [readmodel.Tx.Writer]
 	count size
 	sorts []*sort // by their numbers
 	known map[common]*sort
@@ -103,13 +104,16 @@ const forever eventstore.Position = 1<<64 - 1
 // read reads what the file holds more than the index, up to the snapshot of tx.
 func (x *index) read(tx *readmodel.Tx, position eventstore.Position) error {
 	x.mu.RLock()
-	there := x.asOf >= position
+	there := x.asOf >= position && x.from == tx.Writer()
 	x.mu.RUnlock()
 	if there {
 		return nil
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.from != tx.Writer() { // what is here may be of entries that were lost
+		x.asOf, x.count, x.sorts, x.known, x.apps, x.from = 0, size{}, nil, nil, nil, tx.Writer()
+	}
 	if x.asOf >= position {
 		return nil
 	}

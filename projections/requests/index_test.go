@@ -17,8 +17,8 @@ func TestAReportIsTheSameWhenever(t *testing.T) {
 	w.TellAll()
 	all := w.Entries()
 	for _, size := range []int{1, 3, 7, len(all)} {
-		dir := t.TempDir()
-		asked, err := requests.Open(t.Context(), dir)
+		place := projectiontest.Place(t)
+		asked, err := requests.Open(t.Context(), place)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,7 +38,7 @@ func TestAReportIsTheSameWhenever(t *testing.T) {
 		if err := asked.Close(); err != nil {
 			t.Fatal(err)
 		}
-		opened, err := requests.Open(t.Context(), dir)
+		opened, err := requests.Open(t.Context(), place)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +86,7 @@ func TestAReportIsOfOneMoment(t *testing.T) {
 	w.TellAll()
 	all, at := w.Entries(), w.Time()
 	whole := viewOf(t, all)
-	v, err := requests.Open(t.Context(), t.TempDir())
+	v, err := requests.Open(t.Context(), projectiontest.Place(t))
 	if err != nil {
 		t.Fatal(err)
 	}

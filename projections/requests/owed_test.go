@@ -34,7 +34,7 @@ func TestWhatAFactSaysIsOwed(t *testing.T) {
 
 	all := w.Entries()
 	for _, size := range []int{1, 2, 3, len(all)} {
-		v, err := requests.Open(t.Context(), t.TempDir())
+		v, err := requests.Open(t.Context(), projectiontest.Place(t))
 		if err != nil {
 			t.Fatal(err)
 		}

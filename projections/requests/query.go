@@ -180,7 +180,7 @@ type clock struct {
 // read runs do on a snapshot.
 func (v *View) read(ctx ctx, q Query, do func(*reading) error) (asOf eventstore.Position, err error) {
 	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
-		if err := v.index.read(tx, position); err != nil {
+		if err := v.catchUp(tx, position); err != nil {
 			return err
 		}
 		r, err := v.reading(tx, q, position)
@@ -263,7 +263,7 @@ func (r *reading) judge(o *Obligation) {
 // dutiesOf returns the obligations of a request or incident, and those that
 // follow from it, of tests too.
 func (v *View) dutiesOf(tx *readmodel.Tx, of domain.StreamID, position, asOf eventstore.Position, at domain.Instant) (list []Obligation, err error) {
-	if err := v.index.read(tx, position); err != nil {
+	if err := v.catchUp(tx, position); err != nil {
 		return nil, err
 	}
 	r, err := v.reading(tx, Query{App: of.App, At: at, Known: Known{true, asOf}}, asOf)

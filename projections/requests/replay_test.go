@@ -51,7 +51,7 @@ func TestAReportOfThePastIsWhatWasAnsweredThen(t *testing.T) {
 	w := projectiontest.NewTeller(t)
 	w.TellAll()
 	all := w.Entries()
-	v, err := requests.Open(t.Context(), t.TempDir())
+	v, err := requests.Open(t.Context(), projectiontest.Place(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestAReportOfThePastIsWhatWasAnsweredThen(t *testing.T) {
 func TestReplayFromNothingGivesTheSameReport(t *testing.T) {
 	w := projectiontest.NewTeller(t)
 	w.TellAll()
-	live, err := requests.Open(t.Context(), t.TempDir())
+	live, err := requests.Open(t.Context(), projectiontest.Place(t))
 	if err != nil {
 		t.Fatal(err)
 	}

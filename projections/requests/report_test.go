@@ -17,7 +17,7 @@ import (
 // viewOf returns a projection that has applied entries.
 func viewOf(t testing.TB, entries []codec.Entry) *requests.View {
 	t.Helper()
-	v, err := requests.Open(t.Context(), t.TempDir())
+	v, err := requests.Open(t.Context(), projectiontest.Place(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,9 +149,9 @@ func TestAReportSaysWhoseDataStay(t *testing.T) {
 		e.Event = domain.ObligationOpened{Obligation: domain.Obligation{ID: "stop.cn.stop", Kind: domain.DutyStop, Rule: stop, Keeps: keeps}, Due: due}
 		return e
 	}
-	dir := t.TempDir()
+	place := projectiontest.Place(t)
 	for round := range 2 {
-		v, err := requests.Open(t.Context(), dir)
+		v, err := requests.Open(t.Context(), place)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -255,8 +255,8 @@ func TestWorkingDaysLeftGoByTheCalendarsThatWereKnown(t *testing.T) {
 	published := last
 	published.Stream = domain.StreamID{Noun: domain.CalendarNoun, App: projectiontest.App, ID: "main"}
 	published.Event, published.Position, published.Recorded = shanghai(1, monday), last.Position+5, last.Recorded+1000
-	dir := t.TempDir()
-	v, err := requests.Open(t.Context(), dir)
+	place := projectiontest.Place(t)
+	v, err := requests.Open(t.Context(), place)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +272,7 @@ func TestWorkingDaysLeftGoByTheCalendarsThatWereKnown(t *testing.T) {
 	if err := v.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if v, err = requests.Open(t.Context(), dir); err != nil {
+	if v, err = requests.Open(t.Context(), place); err != nil {
 		t.Fatal(err)
 	}
 	defer v.Close()

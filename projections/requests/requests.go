@@ -10,6 +10,7 @@ package requests
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"consentledger/domain"
@@ -36,26 +37,31 @@ type move struct {
 	Move
 }
 
-// Open returns the View kept in the directory dir.
-func Open(ctx context.Context, dir string) (*View, error) {
-	db, err := readmodel.Open(ctx, dir, "requests", schema)
+// Open returns the View kept in a place.
+func Open(ctx context.Context, place readmodel.Place) (*View, error) {
+	db, err := readmodel.Open(ctx, place, "requests", schema)
 	if err != nil {
 		return nil, err
 	}
 	v := &View{db: db, rows: newWritten()}
-	for _, load := range []func(*readmodel.Tx, eventstore.Position) error{v.calendars.load, v.index.read} {
-		if err := db.View(ctx, load); err != nil {
-			db.Close()
-			return nil, fmt.Errorf("requests: %w", err)
-		}
+	if err := db.View(ctx, v.catchUp); err != nil {
+		return nil, errors.Join(fmt.Errorf("requests: %w", err), db.Close())
 	}
 	return v, nil
+}
+
+// catchUp reads into memory what the tables hold more, up to the snapshot of tx.
+func (v *View) catchUp(tx *readmodel.Tx, position eventstore.Position) error {
+	if err := v.calendars.read(tx, position); err != nil {
+		return err
+	}
+	return v.index.read(tx, position)
 }
 
 // Gate lets queries fail as long as check does; see [readmodel.DB.Gate].
 func (v *View) Gate(check func(context.Context) error) { v.db.Gate(check) }
 
-// Close closes the file.
+// Close closes the read model.
 func (v *View) Close() error { return v.db.Close() }
 
 // Name implements [projections.Projection].
@@ -103,6 +109,7 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 		return err
 	}
 	if len(entries) > 0 {
+		v.calendars.follow(before, entries[len(entries)-1].Position)
 		v.index.follow(before, entries[len(entries)-1].Position, b.size, b.sorts, b.lines)
 	}
 	return nil
@@ -170,7 +177,7 @@ func (b *batch) event(e codec.Entry) error {
 		return b.publish(e, x)
 	case domain.AppRegistered:
 		delete(b.jurisdictions, e.Stream.App)
-		_, err := b.tx.Exec("INSERT INTO apps VALUES (?, ?) ON CONFLICT DO UPDATE SET jurisdiction = excluded.jurisdiction", string(e.Stream.App), x.App.Jurisdiction)
+		_, err := b.tx.Exec("INSERT INTO apps VALUES (?, ?) ON CONFLICT (app) DO UPDATE SET jurisdiction = excluded.jurisdiction", string(e.Stream.App), x.App.Jurisdiction)
 		return err
 	case domain.PolicyPublished, domain.PolicyEffective, domain.SignerRegistered, domain.ServiceCeased, domain.BuildVoided, domain.BuildDisputed, domain.SurfacePublished,
 		domain.ConsentGiven, domain.ConsentRefused, domain.ConsentUsed, domain.ConsentRequested, domain.PolicyAcknowledged,

@@ -12,7 +12,7 @@ package requests
 // commas, as in ",access,copy,". Events are ids of 16 bytes. Instants are milliseconds,
 // dates are days, 1 is 0001-01-01; zero is none.
 //
-// The views are for whoever reads the file with SQL: see docs/sql.md.
+// The views are for whoever reads with SQL: see docs/sql.md.
 const schema = tables + views
 
 const tables = `
@@ -117,12 +117,12 @@ const views = `
 CREATE VIEW obligation_history AS
 	SELECT s.app, d.stream, s.id, nullif(d.person, '') AS person, r.test,
 		s.kind, nullif(s.types, '') AS types, nullif(s.target, '') AS target, s.rule, nullif(s.source, '') AS source,
-		CASE WHEN s.law THEN 'law' ELSE 'promise' END AS basis, nullif(s.version, '') AS version, nullif(s.rule_set, '') AS rule_set, nullif(s.keeps, '') AS keeps,
+		CASE WHEN s.law <> 0 THEN 'law' ELSE 'promise' END AS basis, nullif(s.version, '') AS version, nullif(s.rule_set, '') AS rule_set, nullif(s.keeps, '') AS keeps,
 		nullif(s.cause_kind, '') AS cause_kind, nullif(d.cause_event, '') AS cause_event, nullif(d.cause_stream, '') AS cause_stream,
 		CASE
 			WHEN r.settled <> 0 AND r.settled <= ` + present + ` THEN r.outcome
 			WHEN r.phase = 'not_started' THEN 'not-started'
-			WHEN r.phase = 'suspended' THEN CASE WHEN r.held THEN 'held' ELSE 'paused' END
+			WHEN r.phase = 'suspended' THEN CASE WHEN r.held <> 0 THEN 'held' ELSE 'paused' END
 			WHEN s.kind = 'keep' THEN 'open'
 			WHEN r.over <= ` + present + ` THEN 'overdue'
 			WHEN r.risk <= ` + present + ` THEN 'at-risk'
@@ -164,7 +164,7 @@ CREATE VIEW case_steps AS
 	FROM steps;
 CREATE VIEW deletions AS
 	SELECT n.app, n.position, n.kind, nullif(n.person, '') AS person,
-		EXISTS (SELECT 1 FROM tests t WHERE t.app = n.app AND t.person = n.person AND t.ended = ` + now + `) AS test,
+		CASE WHEN EXISTS (SELECT 1 FROM tests t WHERE t.app = n.app AND t.person = n.person AND t.ended = ` + now + `) THEN 1 ELSE 0 END AS test,
 		n.recorded, nullif(n.fields, '') AS fields, n.event
 	FROM deletion_notes n;
 `

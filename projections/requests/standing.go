@@ -11,7 +11,7 @@ import (
 func (v *View) Standing(ctx ctx, at domain.Instant) (counts map[State]int64, err error) {
 	counts = map[State]int64{}
 	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
-		if err := v.index.read(tx, position); err != nil {
+		if err := v.catchUp(tx, position); err != nil {
 			return err
 		}
 		v.index.mu.RLock()

@@ -124,7 +124,7 @@ func (l *Log) lastIsThere(ctx context.Context) error {
 		if at[0] != l.at {
 			continue
 		}
-		if p := t.published.Load(); p != nil {
+		if p := t.published.Load(); p != nil && last < p.Size {
 			return l.read(ctx, t, p, last, 1, func(eventstore.Recorded) {})
 		}
 		return nil // its root is compared when it is as large as what was signed

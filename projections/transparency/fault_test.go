@@ -426,7 +426,7 @@ func FuzzSigned(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	s, err := k.open("demo")
+	s, err := k.open(f.Context(), "demo")
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -495,7 +495,7 @@ func BenchmarkPace(b *testing.B) {
 		for i := range s.records {
 			s.records[i].ID, s.records[i].Position = idOf(n*1000+i), l.at+1+eventstore.Position(i)
 		}
-		if err := errors.Join(l.apply(s.records), l.seal(true)); err != nil {
+		if err := errors.Join(l.apply(b.Context(), s.records), l.seal(b.Context(), true)); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -28,6 +28,7 @@ type Keep struct {
 	dir, origin string
 	register    *Register
 	lost        *LostError // why nothing may be signed any more
+	shared      *shared    // instead of the directory; nil: one process has all of it
 }
 
 // OpenKeep opens the directory, or makes it. Origin is the name that logs shall
@@ -87,6 +88,9 @@ func (k *Keep) Origin(app domain.AppName) string { return k.origin + "/" + strin
 
 // Apps returns the apps that have a key.
 func (k *Keep) Apps() ([]domain.AppName, error) {
+	if k.shared != nil {
+		return k.sharedApps(), nil
+	}
 	names, err := filepath.Glob(filepath.Join(k.dir, "*.signed"))
 	if err != nil {
 		return nil, err
@@ -104,6 +108,9 @@ func (k *Keep) Apps() ([]domain.AppName, error) {
 
 // VerifierKey returns what others verify an app's log with.
 func (k *Keep) VerifierKey(app domain.AppName) (string, error) {
+	if k.shared != nil {
+		return k.sharedKey(app)
+	}
 	_, vkey, err := k.readKey(app)
 	return vkey, err
 }

@@ -55,8 +55,8 @@ func (r *Register) lostOrigin(file string) *LostError {
 // still there.
 func (k *Keep) known() ([]domain.AppName, error) {
 	apps, err := k.Apps()
-	if err != nil {
-		return nil, err
+	if err != nil || k.shared != nil {
+		return apps, err
 	}
 	all := k.register.all()
 	for _, app := range apps {
@@ -85,6 +85,9 @@ var ErrNotLost = errors.New("nothing that the logs are signed with is lost: they
 // than what was signed is taken, and the register keeps where it ended.
 func Renew(ctx context.Context, c Config, origin, why string, recordsLost bool) (kept string, err error) {
 	k := c.Keep
+	if k.shared != nil {
+		return "", errors.New("the logs of several processes are signed with keys that lie in the rows they share, and go on as long as those are there: bring back a backup of these")
+	}
 	l, err := Open(ctx, c)
 	if older, is := errors.AsType[*OlderError](err); is && recordsLost {
 		why += fmt.Sprintf(" (the store ended at position %d, and %d was signed: what was recorded behind it is lost)", older.Head, older.Signed)

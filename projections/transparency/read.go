@@ -3,7 +3,6 @@ package transparency
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 
 	"consentledger/domain"
@@ -56,21 +55,14 @@ func (l *Log) Tile(ctx context.Context, app domain.AppName, tile merkle.Tile) ([
 // tile returns a tile of hashes of the tree that was published. The full ones
 // are files, the others are in memory.
 func (l *Log) tile(t *tree, p *published, tile merkle.Tile) ([]byte, error) {
-	whole := merkle.At(tile.L, tile.N, p.Size)
-	if whole.W < tile.W {
+	if merkle.At(tile.L, tile.N, p.Size).W < tile.W {
 		return nil, ErrNotThere
 	}
-	data := p.edge.Last(tile.L)
-	if whole.W == merkle.Width {
-		var err error
-		if data, err = t.read(whole); err != nil {
-			return nil, l.damaged(t, err)
-		}
+	data, err := t.tile(&p.edge, tile)
+	if err != nil {
+		return nil, l.damaged(t, err)
 	}
-	if len(data) != whole.W*merkle.HashSize {
-		return nil, l.damaged(t, fmt.Errorf("%s has %d bytes", merkle.Path(whole), len(data)))
-	}
-	return data[:tile.W*merkle.HashSize], nil
+	return data, nil
 }
 
 // Find returns the index of a record in its app's log. One that is not sealed
@@ -111,22 +103,7 @@ func (l *Log) Proof(ctx context.Context, app domain.AppName, index int64) (merkl
 
 // hashes reads the hashes of the tree that was published.
 func (l *Log) hashes(t *tree, p *published) tlog.HashReader {
-	return tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
-		var all []tlog.Hash
-		for _, i := range indexes {
-			tile := tlog.TileForIndex(merkle.Height, i)
-			data, err := l.tile(t, p, tile)
-			if err != nil {
-				return nil, err
-			}
-			h, err := tlog.HashFromTile(tile, data, i)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, h)
-		}
-		return all, nil
-	})
+	return hashReader(func(tile merkle.Tile) ([]byte, error) { return l.tile(t, p, tile) })
 }
 
 // VerifierKey returns what an app's log is verified with.

@@ -1,6 +1,7 @@
 package transparency
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/eventstore"
+	"consentledger/projections/transparency/merkle"
 )
 
 // errRebuild says that the tiles are damaged, while the records may well be
@@ -21,7 +23,11 @@ func (l *Log) Run(ctx context.Context) error {
 		err := l.round(ctx)
 		if errors.Is(err, errRebuild) && ctx.Err() == nil {
 			l.Log.Warn("the tiles are built again", "why", err)
-			if err = l.begin(); err == nil {
+			err = l.begin(ctx)
+			for err != nil && l.passes(ctx, err) {
+				err = l.begin(ctx)
+			}
+			if err == nil {
 				continue
 			}
 		}
@@ -53,10 +59,17 @@ func (l *Log) round(ctx context.Context) error {
 		}
 		return err
 	}
+	if l.Keep.shared != nil {
+		for {
+			if err := l.followShared(ctx); err != nil {
+				return fmt.Errorf("transparency after %d: %w", l.at, cmp.Or(context.Cause(ctx), err))
+			}
+		}
+	}
 	waiting := 0
 	for records, err := range l.Records.Follow(ctx, l.at) {
 		if err == nil {
-			err = l.apply(records)
+			err = l.apply(ctx, records)
 		}
 		if cause := context.Cause(ctx); err != nil && cause != nil {
 			err = cause
@@ -71,7 +84,7 @@ func (l *Log) round(ctx context.Context) error {
 		}
 		all := l.at >= head
 		if all || waiting >= sliceLimit {
-			if err := l.seal(all); err != nil {
+			if err := l.seal(ctx, all); err != nil {
 				return fmt.Errorf("transparency at %d: %w", l.at, err)
 			}
 			waiting = 0
@@ -108,15 +121,18 @@ func (l *Log) resume(ctx context.Context) error {
 	if err := l.lastIsThere(ctx); err != nil {
 		return err
 	}
+	if l.Keep.shared != nil {
+		return nil
+	}
 	head, err := l.Records.Head(ctx)
 	if err != nil || l.at < head {
 		return err
 	}
-	return l.seal(true)
+	return l.seal(ctx, true)
 }
 
 // apply adds records to their trees, in order.
-func (l *Log) apply(records []eventstore.Recorded) error {
+func (l *Log) apply(ctx context.Context, records []eventstore.Recorded) error {
 	for _, r := range records {
 		if r.Position <= l.at {
 			return fmt.Errorf("record %d comes after %d", r.Position, l.at)
@@ -127,7 +143,7 @@ func (l *Log) apply(records []eventstore.Recorded) error {
 		}
 		t := l.tree(stream.App)
 		if t == nil {
-			if t, err = l.addTree(stream.App); err != nil {
+			if t, err = l.addTree(ctx, stream.App); err != nil {
 				return err
 			}
 		}
@@ -136,16 +152,19 @@ func (l *Log) apply(records []eventstore.Recorded) error {
 		}
 		l.at = r.Position
 		if reached, same := t.atSigned(); reached && !same {
-			return l.differs(t)
+			return l.differs(t, t.signed.Checkpoint, t.edge.Root())
 		}
 	}
 	return nil
 }
 
-func (l *Log) addTree(app domain.AppName) (*tree, error) {
-	t, err := l.newTree(app)
+func (l *Log) addTree(ctx context.Context, app domain.AppName) (*tree, error) {
+	t, err := l.newTree(ctx, app)
 	if lost, is := errors.AsType[*LostError](err); is {
 		return nil, l.halt(app, lost)
+	}
+	if err != nil && l.Keep.shared != nil {
+		return nil, fmt.Errorf("%w: %w", errAgain, err)
 	}
 	if err != nil {
 		return nil, err
@@ -158,10 +177,10 @@ func (l *Log) addTree(app domain.AppName) (*tree, error) {
 
 // differs is what follows when a tree has not the root that was signed. If
 // part of it came from the cache, that may be why.
-func (l *Log) differs(t *tree) error {
+func (l *Log) differs(t *tree, signed merkle.Checkpoint, root merkle.Hash) error {
 	if !l.fromZero {
 		return fmt.Errorf("app %s: %w", t.app, errRebuild)
 	}
 	return l.halt(t.app, fmt.Errorf("the first %d records give the root %s, but %s was signed: a record was changed, removed, inserted or moved",
-		t.signed.Size, t.edge.Root(), t.signed.Root))
+		signed.Size, root, signed.Root))
 }

@@ -1,6 +1,7 @@
 package transparency
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,10 +14,8 @@ import (
 
 // seal signs and publishes every tree that has grown. All says that no record
 // is missing: a tree that is smaller than was signed is a fault then.
-func (l *Log) seal(all bool) error {
-	l.mu.Lock()
-	trees := slices.Collect(maps.Values(l.trees))
-	l.mu.Unlock()
+func (l *Log) seal(ctx context.Context, all bool) error {
+	trees := l.everyTree()
 	complete := true
 	var grown []*tree
 	for _, t := range trees {
@@ -29,7 +28,7 @@ func (l *Log) seal(all bool) error {
 			grown = append(grown, t)
 		}
 	}
-	if err := l.sign(grown); err != nil {
+	if err := l.sign(ctx, grown); err != nil {
 		return err
 	}
 	for _, t := range grown {
@@ -43,6 +42,12 @@ func (l *Log) seal(all bool) error {
 		return nil // the state must not run ahead of what readers see
 	}
 	return l.saveState(trees)
+}
+
+func (l *Log) everyTree() []*tree {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Collect(maps.Values(l.trees))
 }
 
 // isShort is what follows when the store ends before what was signed.
@@ -59,7 +64,7 @@ const draftLimit = 256
 
 // sign signs trees, none of which is smaller than what was signed of it last.
 // Its commits are the commit points of their checkpoints.
-func (l *Log) sign(trees []*tree) error {
+func (l *Log) sign(ctx context.Context, trees []*tree) error {
 	for some := range slices.Chunk(trees, draftLimit) {
 		var drafts []draft
 		for _, t := range some {
@@ -67,11 +72,11 @@ func (l *Log) sign(trees []*tree) error {
 			if err != nil {
 				return fmt.Errorf("app %s: %w", t.app, errors.Join(err, closeAll(drafts)))
 			}
-			if d.file != nil {
+			if d.of != nil {
 				drafts = append(drafts, d)
 			}
 		}
-		if err := l.Keep.commit(drafts...); err != nil {
+		if err := l.Keep.commit(ctx, drafts...); err != nil {
 			return err
 		}
 	}
@@ -89,8 +94,10 @@ func (l *Log) signTree(t *tree) (draft, error) {
 	c := merkle.Checkpoint{Origin: l.Keep.Origin(t.app), Size: t.edge.Size, Root: t.edge.Root()}
 	switch {
 	case c.Size < t.signed.Size || c.Size == t.signed.Size && c.Root != t.signed.Root:
-		return draft{}, l.differs(t)
-	case c.Size == t.signed.Size:
+		return draft{}, l.differs(t, t.signed.Checkpoint, c.Root)
+	case c.Size == t.signed.Size && t.signed.row.size >= c.Size:
+		return draft{}, nil
+	case c.Size == t.signed.Size && l.Keep.shared == nil:
 		return draft{}, nil
 	}
 	return l.Keep.sign(t.app, t.signed, c, t.last)
@@ -99,7 +106,9 @@ func (l *Log) signTree(t *tree) (draft, error) {
 func closeAll(drafts []draft) error {
 	var err error
 	for _, d := range drafts {
-		err = errors.Join(err, d.file.Close())
+		if d.file != nil {
+			err = errors.Join(err, d.file.Close())
+		}
 	}
 	return err
 }

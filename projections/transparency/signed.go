@@ -1,6 +1,7 @@
 package transparency
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -25,12 +26,16 @@ type signed struct {
 	signer   note.Signer
 	verifier note.Verifier
 	vkey     string
+	row      signedRow // of a keep that is shared: the newest that the rows have
 }
 
 // open returns what is kept for an app, or makes a key and signs that the log
 // is empty. The key is written behind what it signed, and then the register:
 // nothing that was signed leaves the house before both are durable.
-func (k *Keep) open(app domain.AppName) (*signed, error) {
+func (k *Keep) open(ctx context.Context, app domain.AppName) (*signed, error) {
+	if k.shared != nil {
+		return k.openShared(ctx, app)
+	}
 	if k.lost != nil {
 		return nil, k.lost
 	}
@@ -39,7 +44,7 @@ func (k *Keep) open(app domain.AppName) (*signed, error) {
 	case errors.Is(err, fs.ErrNotExist) && begun != "":
 		return nil, &LostError{app, k.file(app, ".key")}
 	case errors.Is(err, fs.ErrNotExist):
-		return k.create(app)
+		return k.create(ctx, app)
 	case err != nil:
 		return nil, err
 	}
@@ -53,7 +58,7 @@ func (k *Keep) open(app domain.AppName) (*signed, error) {
 	return s, k.register.begin(app, s.vkey)
 }
 
-func (k *Keep) create(app domain.AppName) (*signed, error) {
+func (k *Keep) create(ctx context.Context, app domain.AppName) (*signed, error) {
 	if text, err := os.ReadFile(k.file(app, ".signed")); err == nil {
 		if _, body, _ := strings.Cut(string(text), "\n\n"); !strings.HasPrefix(body, k.Origin(app)+"\n0\n") {
 			return nil, &LostError{app, k.file(app, ".key")}
@@ -70,7 +75,7 @@ func (k *Keep) create(app domain.AppName) (*signed, error) {
 	var empty merkle.Edge
 	d, err := k.sign(app, s, merkle.Checkpoint{Origin: k.Origin(app), Root: empty.Root()}, 0)
 	if err == nil {
-		err = k.commit(d)
+		err = k.commit(ctx, d)
 	}
 	if err != nil {
 		return nil, err
@@ -135,12 +140,21 @@ func (s *signed) parse(text, origin string) error {
 
 // A draft is a checkpoint that is signed and not durable yet: nobody may see it.
 type draft struct {
+	app      domain.AppName
 	of       *signed
 	c        merkle.Checkpoint
 	position eventstore.Position
 	note     []byte
 	path     string
-	file     *os.File // the next file, written and open
+	file     *os.File // the next file, written and open; nil: of a keep that is shared
+}
+
+// take lets what was signed know that the draft is durable.
+func (d draft) take() { d.of.Checkpoint, d.of.position, d.of.note = d.c, d.position, d.note }
+
+// signedText is what is kept of a signed checkpoint.
+func signedText(position eventstore.Position, note []byte) []byte {
+	return append([]byte(signedHeader+strconv.FormatUint(uint64(position), 10)+"\n\n"), note...)
 }
 
 // sign signs a checkpoint. Whoever calls it has made sure that the checkpoint
@@ -150,18 +164,24 @@ func (k *Keep) sign(app domain.AppName, s *signed, c merkle.Checkpoint, position
 	if err != nil {
 		return draft{}, err
 	}
-	d := draft{of: s, c: c, position: position, note: text, path: k.file(app, ".signed")}
-	file := append([]byte(signedHeader+strconv.FormatUint(uint64(position), 10)+"\n\n"), text...)
-	d.file, err = writeNext(d.path, file)
+	d := draft{app: app, of: s, c: c, position: position, note: text}
+	if k.shared != nil {
+		return d, nil
+	}
+	d.path = k.file(app, ".signed")
+	d.file, err = writeNext(d.path, signedText(position, text))
 	return d, err
 }
 
 // commit makes drafts durable, all at once, since syncs that follow each other
 // cost little. If it fails they may or may not be durable: the logs stop, since
 // other checkpoints would be signed in their place.
-func (k *Keep) commit(drafts ...draft) error {
+func (k *Keep) commit(ctx context.Context, drafts ...draft) error {
 	if len(drafts) == 0 {
 		return nil
+	}
+	if k.shared != nil {
+		return k.commitShared(ctx, drafts)
 	}
 	var err error
 	for _, d := range drafts {
@@ -179,7 +199,7 @@ func (k *Keep) commit(drafts ...draft) error {
 		return err
 	}
 	for _, d := range drafts {
-		d.of.Checkpoint, d.of.position, d.of.note = d.c, d.position, d.note
+		d.take()
 	}
 	return nil
 }

@@ -20,6 +20,7 @@
 package transparency
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,6 +55,9 @@ type Config struct {
 
 	// Halt is told of a [FaultError] before anything else happens. It may be told twice, also at once. Nil: nobody is.
 	Halt func(error)
+
+	// Turn says whether this process may sign now, where several share a keep. Nil: it always may.
+	Turn func() bool
 }
 
 // A Log is the logs of all apps. Run and Check are called once each; the other
@@ -71,6 +75,9 @@ type Log struct {
 	news   chan struct{}           // closed at the next checkpoint, or when nothing more comes; nil: nobody waits
 	stop   context.CancelCauseFunc // ends the round that is under way
 	early  error                   // what would have ended a round before the first
+
+	trouble error     // why nothing can be signed or published now; of a keep that is shared
+	saved   time.Time // when the state was saved last; Run's, of a keep that is shared
 
 	fault   atomic.Pointer[FaultError]
 	readers chan struct{} // holds one for every reader whose records are read; see readersLimit
@@ -97,16 +104,13 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	l := &Log{Config: c, readers: make(chan struct{}, readersLimit)}
-	head, err := c.Records.Head(ctx)
-	if err != nil {
-		return nil, err
-	}
 	apps, err := c.Keep.known()
 	if err != nil {
 		return nil, err
 	}
+	var all []*signed
 	for _, app := range apps {
-		s, err := c.Keep.open(app)
+		s, err := c.Keep.open(ctx, app)
 		if lost, is := errors.AsType[*LostError](err); is {
 			l.declareLost(lost)
 			return l, nil
@@ -114,11 +118,20 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 		if err != nil {
 			return nil, err
 		}
+		all = append(all, s)
+	}
+
+	// Behind what was signed: another process may sign more at any time.
+	head, err := l.head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i, s := range all {
 		if s.position > head {
-			return nil, &OlderError{App: app, Head: head, Signed: s.position, Size: s.Size}
+			return nil, &OlderError{App: apps[i], Head: head, Signed: s.position, Size: s.Size}
 		}
 	}
-	err = l.openTrees()
+	err = l.openTrees(ctx)
 	if lost, is := errors.AsType[*LostError](err); is {
 		l.declareLost(lost)
 		return l, nil
@@ -131,7 +144,7 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 		if !errors.Is(err, fs.ErrNotExist) {
 			c.Log.Warn("the tiles are built again", "why", err)
 		}
-		return l, l.begin()
+		return l, l.begin(ctx)
 	}
 	return l, nil
 }
@@ -139,7 +152,7 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 func (l *Log) stateFile() string { return filepath.Join(l.Dir, "state") }
 
 // openTrees opens every tree as the cache has it.
-func (l *Log) openTrees() error {
+func (l *Log) openTrees(ctx context.Context) error {
 	text, err := os.ReadFile(l.stateFile())
 	if err != nil {
 		return err
@@ -154,16 +167,19 @@ func (l *Log) openTrees() error {
 	}
 	l.trees, l.opened, l.at, l.sealed = map[domain.AppName]*tree{}, map[domain.AppName]treeCheck{}, s.position, s.position
 	for _, app := range apps {
-		signed, err := l.Keep.open(app)
+		signed, err := l.Keep.open(ctx, app)
 		if err != nil {
 			return err
 		}
-		t, err := openTree(l.Dir, app, s.sizes[app], signed)
+		t, err := openTree(l.Dir, app, s.sizes[app], signed, l.Keep.shared != nil)
 		if err != nil {
 			return err
+		}
+		if t.edge.Size > t.signed.Size {
+			l.sealed = 0 // not known yet
 		}
 		l.trees[app] = t
-		l.opened[app] = treeCheck{dir: t.dir, size: t.edge.Size, root: t.edge.Root(), signed: t.proven}
+		l.opened[app] = treeCheck{dir: t.dir, size: t.edge.Size, root: t.edge.Root(), signed: t.proven && t.edge.Size == t.signed.Size}
 		delete(s.sizes, app)
 	}
 	for app := range s.sizes {
@@ -174,7 +190,7 @@ func (l *Log) openTrees() error {
 
 // begin removes all tiles and makes a tree for every app that has a key.
 // Readers are told to ask again before anything is gone.
-func (l *Log) begin() error {
+func (l *Log) begin(ctx context.Context) error {
 	for _, t := range l.trees {
 		t.published.Store(nil)
 	}
@@ -187,7 +203,7 @@ func (l *Log) begin() error {
 	}
 	trees := map[domain.AppName]*tree{}
 	for _, app := range apps {
-		if trees[app], err = l.newTree(app); err != nil {
+		if trees[app], err = l.newTree(ctx, app); err != nil {
 			return err
 		}
 	}
@@ -198,8 +214,8 @@ func (l *Log) begin() error {
 }
 
 // newTree returns the empty tree of an app.
-func (l *Log) newTree(app domain.AppName) (*tree, error) {
-	s, err := l.Keep.open(app)
+func (l *Log) newTree(ctx context.Context, app domain.AppName) (*tree, error) {
+	s, err := l.Keep.open(ctx, app)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +223,7 @@ func (l *Log) newTree(app domain.AppName) (*tree, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	return openTree(l.Dir, app, 0, s)
+	return openTree(l.Dir, app, 0, s, l.Keep.shared != nil)
 }
 
 // tree returns an app's tree, nil if it has none.
@@ -225,7 +241,7 @@ func (l *Log) Sealed() (eventstore.Position, error) {
 	if f := l.fault.Load(); f != nil {
 		return l.sealed, f
 	}
-	return l.sealed, l.ended
+	return l.sealed, cmp.Or(l.ended, l.trouble)
 }
 
 // halt declares a fault: nothing is signed from now on.

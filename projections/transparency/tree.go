@@ -11,6 +11,8 @@ import (
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/projections/transparency/merkle"
+
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // A tree is one app's log. All but what is published belongs to the goroutine
@@ -24,13 +26,15 @@ type tree struct {
 	signed *signed
 	proven bool // the root at the signed size is the one that was signed
 
+	flushed  int64            // its size when the edge was written last
 	partials [2][]merkle.Tile // of the last two checkpoints
 	failed   error            // of writing a full tile
 
 	published atomic.Pointer[published] // what readers see; nil: nothing
 }
 
-// A published tree is one that was signed. It does not change.
+// A published tree is one that was signed. It does not change. Its edge may be that of
+// a larger tree: then another process signed.
 type published struct {
 	merkle.Checkpoint
 	note []byte
@@ -38,8 +42,8 @@ type published struct {
 }
 
 // openTree opens the tree of an app as it was with so many records.
-func openTree(dir string, app domain.AppName, size int64, s *signed) (*tree, error) {
-	t := &tree{app: app, dir: filepath.Join(dir, string(app)), signed: s}
+func openTree(dir string, app domain.AppName, size int64, s *signed, shared bool) (*tree, error) {
+	t := &tree{app: app, dir: filepath.Join(dir, string(app)), signed: s, flushed: size}
 	var err error
 	if t.ids, err = openIndex(t.dir, size); err != nil {
 		return nil, err
@@ -51,9 +55,24 @@ func openTree(dir string, app domain.AppName, size int64, s *signed) (*tree, err
 		if err := sweep(t.dir, &t.edge); err != nil {
 			return nil, err
 		}
+		last, err := t.ids.places(size-1, 1)
+		if err != nil {
+			return nil, err
+		}
+		t.last = last[0]
 	}
 	t.partials[1] = partialsOf(&t.edge)
 	switch {
+	case size > s.Size && shared: // what other processes record is read before it is signed
+		root, err := t.rootAt(s.Size)
+		if err == nil && root != s.Root {
+			err = errors.New("the tiles are not of the tree that was signed")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("app %s: %w", app, err)
+		}
+		t.proven = true
+		t.publish()
 	case size > s.Size:
 		return nil, fmt.Errorf("app %s: the tiles hold %d records, of which only %d are known to be signed: %w", app, size, s.Size, errRolledBack)
 	case size == s.Size && t.edge.Root() != s.Root:
@@ -106,7 +125,51 @@ func (t *tree) flush() error {
 			t.write(tile, hashes)
 		}
 	})
+	t.flushed = t.edge.Size
 	return errors.Join(t.failed, t.ids.flush())
+}
+
+// rootAt returns the root of the first records of a tree.
+func (t *tree) rootAt(size int64) (merkle.Hash, error) {
+	if size == t.edge.Size {
+		return t.edge.Root(), nil
+	}
+	return tlog.TreeHash(size, hashReader(func(tile merkle.Tile) ([]byte, error) { return t.tile(&t.edge, tile) }))
+}
+
+// tile returns a tile of hashes, as wide as is asked for, of the tree that has an
+// edge. The full ones are files, the others are in the edge.
+func (t *tree) tile(edge *merkle.Edge, tile merkle.Tile) (data []byte, err error) {
+	whole := merkle.At(tile.L, tile.N, edge.Size)
+	if data = edge.Last(tile.L); whole.W == merkle.Width {
+		if data, err = t.read(whole); err != nil {
+			return nil, err
+		}
+	}
+	if len(data) != whole.W*merkle.HashSize || whole.W < tile.W {
+		return nil, fmt.Errorf("%s has %d bytes", merkle.Path(whole), len(data))
+	}
+	return data[:tile.W*merkle.HashSize], nil
+}
+
+// hashReader reads hashes from tiles.
+func hashReader(read func(tile merkle.Tile) ([]byte, error)) tlog.HashReader {
+	return tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
+		var all []tlog.Hash
+		for _, i := range indexes {
+			tile := tlog.TileForIndex(merkle.Height, i)
+			data, err := read(tile)
+			if err != nil {
+				return nil, err
+			}
+			h, err := tlog.HashFromTile(tile, data, i)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, h)
+		}
+		return all, nil
+	})
 }
 
 // has reports whether a partial tile was written for the last checkpoint.

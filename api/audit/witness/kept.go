@@ -3,14 +3,11 @@ package witness
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"consentledger/domain"
-	"consentledger/eventstore/wholefile"
 )
 
 // A kept is what is kept of an app: the newest checkpoint that a quorum of
@@ -111,26 +108,23 @@ func parseKept(text []byte) (kept, error) {
 	return k, nil
 }
 
-// Kept returns the newest checkpoint that a quorum signed, from a file that
-// [Witnesses] keeps.
-func Kept(file string) ([]byte, error) {
-	text, err := os.ReadFile(file)
+// Kept returns the newest checkpoint of an app that a quorum signed, from a shelf of
+// [Witnesses].
+func Kept(shelf Shelf, app domain.AppName) ([]byte, error) {
+	text, err := shelf.Read(file(app))
 	if err != nil {
 		return nil, err
 	}
 	k, err := parseKept(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, fmt.Errorf("%s: %w", file(app), err)
 	}
 	if len(k.Signed) == 0 {
-		return nil, fmt.Errorf("%s: no quorum of witnesses has signed the log yet", file)
+		return nil, fmt.Errorf("%s: no quorum of witnesses has signed the log yet", file(app))
 	}
 	return k.Signed, nil
 }
 
-func (w *Witnesses) file(app domain.AppName) string {
-	return filepath.Join(w.Dir, string(app)+".cosigned")
-}
-
-// write keeps k. The witnesses have what is lost with it, but for the times.
-func (k kept) write(file string) error { return wholefile.Write(file, k.format()) }
+// file is the name of what is kept of an app. The witnesses have what is lost with it,
+// but for the times.
+func file(app domain.AppName) string { return string(app) + ".cosigned" }

@@ -10,8 +10,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +17,6 @@ import (
 	"time"
 
 	"consentledger/domain"
-	"consentledger/eventstore/wholefile"
 	"consentledger/projections/transparency"
 
 	"github.com/notaryproject/tspclient-go"
@@ -33,7 +30,7 @@ type Stamps struct {
 	Logs   Logs
 	URL    string         // of the authority
 	Roots  *x509.CertPool // whom its certificate must come from; nil: whom this machine trusts
-	Dir    string         // of what is kept: <app>-<size>.checkpoint and .tsr
+	Shelf  Shelf          // of what is kept: <app>-<size>.checkpoint and .tsr
 	Every  time.Duration  // zero: a day
 	Client *http.Client   // nil: the usual one
 	Log    *slog.Logger
@@ -84,11 +81,11 @@ func (s *Stamps) Stamp(ctx context.Context, app domain.AppName) error {
 	if _, err := VerifyStamp(ctx, signed, response, s.Roots); err != nil {
 		return err
 	}
-	name := s.file(app, c.Size)
-	if err := wholefile.Write(name+".checkpoint", signed); err != nil {
+	name := stampName(app, c.Size)
+	if err := s.Shelf.Write(name+".checkpoint", signed); err != nil {
 		return err
 	}
-	if err := wholefile.Write(name+".tsr", response); err != nil {
+	if err := s.Shelf.Write(name+".tsr", response); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -164,24 +161,31 @@ func VerifyStamp(ctx context.Context, signed, response []byte, roots *x509.CertP
 	return stamped.Value.UTC(), nil
 }
 
-func (s *Stamps) file(app domain.AppName, size int64) string {
-	return filepath.Join(s.Dir, fmt.Sprintf("%s-%d", app, size))
+func stampName(app domain.AppName, size int64) string { return fmt.Sprintf("%s-%d", app, size) }
+
+// own reports whether no other process stamps.
+func (s *Stamps) own() bool {
+	_, own := s.Shelf.(Dir)
+	return own
 }
 
 // size returns the size of the largest tree of an app that was stamped.
 func (s *Stamps) size(app domain.AppName) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n, known := s.newest[app]; known {
+	if n, known := s.newest[app]; known && s.own() {
 		return n, nil
 	}
-	names, err := filepath.Glob(filepath.Join(s.Dir, string(app)+"-*.tsr"))
+	names, err := s.Shelf.Names(string(app) + "-")
 	if err != nil {
 		return 0, err
 	}
 	var size int64
 	for _, name := range names {
-		number := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(name), string(app)+"-"), ".tsr")
+		number, stamp := strings.CutSuffix(strings.TrimPrefix(name, string(app)+"-"), ".tsr")
+		if !stamp {
+			continue
+		}
 		n, err := strconv.ParseInt(number, 10, 64)
 		if err != nil {
 			return 0, fmt.Errorf("%s: %s is not a number of records", name, number)
@@ -208,9 +212,9 @@ func (s *Stamps) Newest(ctx context.Context, app domain.AppName) (Stamp, error) 
 		return Stamp{}, transparency.ErrNotThere
 	}
 	var stamp Stamp
-	stamp.Checkpoint, err = os.ReadFile(s.file(app, size) + ".checkpoint")
+	stamp.Checkpoint, err = s.Shelf.Read(stampName(app, size) + ".checkpoint")
 	if err == nil {
-		stamp.Response, err = os.ReadFile(s.file(app, size) + ".tsr")
+		stamp.Response, err = s.Shelf.Read(stampName(app, size) + ".tsr")
 	}
 	if err != nil {
 		return Stamp{}, err

@@ -10,13 +10,12 @@
 package witness
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -41,7 +40,7 @@ type Logs interface {
 type Witnesses struct {
 	Logs   Logs
 	Policy Policy
-	Dir    string        // of what is kept
+	Shelf  Shelf         // of what is kept
 	Every  time.Duration // zero: a minute
 	Now    func() time.Time
 	Client *http.Client // nil: the usual one
@@ -163,7 +162,7 @@ func (w *Witnesses) keep(app domain.AppName, s *shown, c merkle.Checkpoint, cosi
 	next := s.kept
 	next.Signed = cosigned
 	next.quorum(w.oldest(s, c))
-	if err := next.write(w.file(app)); err != nil {
+	if err := w.Shelf.Write(file(app), next.format()); err != nil {
 		return err
 	}
 	s.kept, s.checkpoint = next, c
@@ -189,7 +188,7 @@ func (w *Witnesses) of(app domain.AppName) (*shown, error) {
 	s := w.apps[app]
 	w.mu.Unlock()
 	if s != nil {
-		return s, nil
+		return s, w.renew(app, s)
 	}
 	if !slices.Contains(w.Logs.Logged(), app) {
 		return nil, transparency.ErrNotThere
@@ -210,29 +209,52 @@ func (w *Witnesses) of(app domain.AppName) (*shown, error) {
 	return s, nil
 }
 
+// renew takes what another process has kept meanwhile. A directory is of one process.
+func (w *Witnesses) renew(app domain.AppName, s *shown) error {
+	if _, own := w.Shelf.(Dir); own {
+		return nil
+	}
+	text, err := w.Shelf.Read(file(app))
+	if missing(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if bytes.Equal(text, s.kept.format()) {
+		return nil
+	}
+	return s.take(app, text)
+}
+
 // read reads what is kept of an app, or begins to keep it.
 func (w *Witnesses) read(app domain.AppName) (*shown, error) {
 	s := &shown{said: make([]Said, len(w.Policy.Witnesses))}
 	for i, to := range w.Policy.Witnesses {
 		s.said[i].Name = to.Name
 	}
-	text, err := os.ReadFile(w.file(app))
-	if errors.Is(err, fs.ErrNotExist) {
+	text, err := w.Shelf.Read(file(app))
+	if missing(err) {
 		s.Since = w.Now().UTC().Truncate(time.Second)
-		return s, s.kept.write(w.file(app))
+		return s, w.Shelf.Write(file(app), s.kept.format())
 	}
 	if err != nil {
 		return nil, err
 	}
-	if s.kept, err = parseKept(text); err != nil {
-		return nil, fmt.Errorf("%s: %w", w.file(app), err)
+	return s, s.take(app, text)
+}
+
+// take takes what is kept.
+func (s *shown) take(app domain.AppName, text []byte) (err error) {
+	if s.kept, err = parseKept(text); err == nil && len(s.Signed) > 0 {
+		s.checkpoint, err = unsigned(s.Signed)
 	}
-	if len(s.Signed) > 0 {
-		if s.checkpoint, err = unsigned(s.Signed); err != nil {
-			return nil, fmt.Errorf("%s: %w", w.file(app), err)
-		}
+	if err != nil {
+		return fmt.Errorf("%s: %w", file(app), err)
 	}
-	return s, nil
+	return nil
 }
 
 // unsigned reads a signed checkpoint of our own, whoever signed it.

@@ -21,6 +21,7 @@ import (
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/projectiontest"
+	"consentledger/projections/readmodel"
 	"consentledger/projections/requests"
 
 	"golang.org/x/net/html"
@@ -31,7 +32,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // viewOf is the projection that was given all that a teller told.
 func viewOf(t *testing.T, w *projectiontest.Teller) *requests.View {
 	t.Helper()
-	v, err := requests.Open(t.Context(), t.TempDir())
+	v, err := requests.Open(t.Context(), readmodel.Dir(t.TempDir()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,6 +83,9 @@ var (
 		Text: "How long ago the oldest record was recorded whose follow-ups are not known"}
 	OutboxLag = &Metric{Name: "consentledger.outbox.lag", Unit: "s", Kind: Gauge,
 		Text: "How long ago the oldest record was recorded that is not told on NATS"}
+	Turns = &Metric{Name: "consentledger.turn", Unit: "{turn}", Kind: Gauge,
+		Text:  "1 if it is this process's turn at work that one process does at a time, else 0",
+		Label: "work", Values: []string{"intake", "follow-ups", "checkpoints"}}
 	RebuildProgress = &Metric{Name: "consentledger.rebuild.progress", Unit: "1", Kind: Gauge,
 		Text:  "Which part of the log a question has read that reads all of it; there while one runs",
 		Label: "question", Values: []string{"audit", "rebuild"}}
@@ -105,7 +108,7 @@ var projections = []string{"activity", "consents", "policies", "requests"}
 // Metrics are all of them.
 var Metrics = []*Metric{
 	AppendDuration, AppendBatch, Folds, Rejected, IntakeWaiting, IntakeLag, Unseen,
-	ProjectionLag, ProjectionBehind, ProjectionProgress, ProjectionStopped, CheckpointLag, FollowUpLag, OutboxLag, RebuildProgress,
+	ProjectionLag, ProjectionBehind, ProjectionProgress, ProjectionStopped, CheckpointLag, FollowUpLag, OutboxLag, Turns, RebuildProgress,
 	Obligations, DiskFree, DiskReserve, DiskSize, Failures,
 }
 

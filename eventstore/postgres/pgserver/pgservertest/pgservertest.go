@@ -25,6 +25,28 @@ func Serve(t testing.TB, settings ...string) *pgserver.Server {
 	return s
 }
 
+// Main starts a server for a TestMain, which stops it when it ends.
+func Main(settings ...string) (s *pgserver.Server, stop func(), err error) {
+	bin, err := pgserver.Find()
+	if err != nil {
+		return nil, nil, err
+	}
+	dir, err := os.MkdirTemp("", "pg")
+	if err == nil {
+		err = os.Chmod(dir, 0o755) // PostgreSQL's user looks into it
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if s, err = pgserver.Make(context.Background(), bin, filepath.Join(dir, "one"), settings...); err != nil {
+		return nil, nil, err
+	}
+	return s, func() {
+		_ = s.Stop(context.Background(), true) // it goes with the process
+		_ = os.RemoveAll(dir)
+	}, nil
+}
+
 // Standby starts a server that follows another and ends with t.
 func Standby(t testing.TB, primary *pgserver.Server, settings ...string) *pgserver.Server {
 	t.Helper()

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"consentledger/eventstore/postgres"
+	"consentledger/eventstore/vault"
+
+	"github.com/spf13/cobra"
+)
+
+func newKeys() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "keys",
+		Short: "The keys of a vault that several processes share",
+		Args:  cobra.NoArgs,
+	}
+	c.AddCommand(newKeysNew(), newKeysNext(), newKeysRetire())
+	return c
+}
+
+const keysNewHelp = `Make a file with the keys of a new vault, which serve --vault-keys reads.
+
+All keys of persons in the vault are wrapped with the one in this file. Every process
+that serves the ledger needs the same file, as a secret: who has it and the vault reads
+every person's data. Who loses it has lost all of that for good: keep a copy apart from
+the backups of the vault.`
+
+func newKeysNew() *cobra.Command {
+	return &cobra.Command{
+		Use:   "new FILE",
+		Short: "Make a file with the keys of a new vault",
+		Long:  keysNewHelp,
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			_, err := vault.CreateFileKeys(args[0])
+			if errors.Is(err, fs.ErrExist) {
+				return usageError{fmt.Errorf("FILE: %s is there already: a vault whose keys are overwritten is lost; name a new file", args[0])}
+			}
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "The keys are in %s, for their owner alone. Keep a copy where the vault's backups are not.\n", args[0])
+			return err
+		},
+	}
+}
+
+const keysNextHelp = `Begin a new epoch of keys: from now on the new key wraps, the older ones only unwrap.
+
+Give the file to every process that serves the ledger, and wait until all of them have
+it; they read it again by themselves. Then keys retire makes what was erased unreadable
+for good, in logs, standbys and backups as well.`
+
+func newKeysNext() *cobra.Command {
+	return &cobra.Command{
+		Use:   "next FILE",
+		Short: "Begin a new epoch of keys",
+		Long:  keysNextHelp,
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			keys, err := vault.OpenFileKeys(args[0])
+			if err != nil {
+				return fmt.Errorf("FILE: %w", err)
+			}
+			if err := keys.Advance(); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%s has a new epoch. Give it to every process, then run keys retire.\n", args[0])
+			return err
+		},
+	}
+}
+
+const keysRetireHelp = `Wrap the keys of all living persons under the newest epoch, and destroy the older ones.
+
+What is left of erased persons, in the server's log, on standbys and in backups, is
+readable for nobody after that, and so is every backup of the vault from before: make a
+new one afterwards, and destroy the copies of the old file. Every process must have the
+file with the newest epoch before: what one wraps under an older epoch is lost.`
+
+func newKeysRetire() *cobra.Command {
+	var at dirOptions
+	c := &cobra.Command{
+		Use:   "retire FILE",
+		Short: "Destroy the older epochs of keys",
+		Long:  keysRetireHelp,
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			address, err := vaultPlace.address(at.vault)
+			if err == nil && address == "" {
+				err = usageError{fmt.Errorf("say where the vault is, with %s, %s or %s", vaultPlace.flag, vaultVariable, vaultFileVariable)}
+			}
+			if err != nil {
+				return err
+			}
+			n, err := retireKeys(c.Context(), address, args[0])
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%d keys were wrapped anew, and the older epochs are gone from %s. Give it to every process, and back up the vault.\n", n, args[0])
+			return err
+		},
+	}
+	c.Flags().StringVar(&at.vault, "vault", "", "where the vault is, as serve has it; also by "+vaultVariable+" or "+vaultFileVariable)
+	return c
+}
+
+// retireKeys wraps what lives in the vault at an address under the newest epoch of a
+// file, destroys the older ones, and returns how many keys were wrapped.
+func retireKeys(ctx context.Context, address, file string) (n int, err error) {
+	keys, err := vault.OpenFileKeys(file)
+	if err != nil {
+		return 0, fmt.Errorf("FILE: %w", err)
+	}
+	at, err := postgres.ParseAddress(address)
+	if err != nil {
+		return 0, usageError{fmt.Errorf("%s: %w", vaultPlace.flag, err)}
+	}
+	rows, err := postgres.OpenRows(at, postgres.Options{})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	// An empty vault would be bound to any keys: then those of the right one were lost.
+	used, err := vault.Used(ctx, rows)
+	if err == nil && !used {
+		err = usageError{fmt.Errorf("%s: there is no vault at %s", vaultPlace.flag, at)}
+	}
+	if err != nil {
+		return 0, err
+	}
+	v, err := vault.Open(ctx, rows, keys)
+	if err != nil {
+		return 0, fmt.Errorf("the vault at %s, with the keys of %s: %w", at, file, err)
+	}
+	if n, err = v.Rewrap(ctx); err != nil {
+		return n, err
+	}
+	return n, keys.Retire()
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// A location is where a part of a ledger may lie outside its data directory: its records,
+// or its vault.
+//
+// Where only the records are elsewhere one process serves the ledger. Where the vault
+// is as well, several may. Then this is in the vault's rows, which all of them share:
+//
+//   - the vault: who is who, sealed parts, orders to erase
+//   - the blobs: texts of policies, documents
+//   - the register of the apps' logs
+//   - what intake keeps of the stream of incoming events
+//   - the first record that any process wrote, see [openElsewhere]
+//
+// And this is in the rows of every process's own directory, since it is made of the
+// records again, or is true of one process alone:
+//
+//   - marks in the log, and checkpoints of who follows it
+//   - the newest record and the newest change of the vault that this process has seen
+//
+// Snapshots of histories lie in the vault, sealed for their persons, and so are erased
+// with them: any process may read them, and none has to.
+//
+// A connection string may hold a password, so it may come from a file, and is never
+// kept. The directory keeps of what kind the server is.
+type location struct {
+	what    string // that lies there
+	engines []engine
+
+	flag, variable, fileVariable string
+
+	file string // of a data directory, that says so
+	head string // of what is in the file
+}
+
+// Where the parts of a data directory are, if they are not in it.
+const (
+	storeVariable     = "CONSENTLEDGER_STORE"
+	storeFileVariable = "CONSENTLEDGER_STORE_FILE"
+	vaultVariable     = "CONSENTLEDGER_VAULT"
+	vaultFileVariable = "CONSENTLEDGER_VAULT_FILE"
+)
+
+var recordsPlace = location{
+	what: "records", engines: []engine{eventStoreDB, postgreSQL},
+	flag: "--store", variable: storeVariable, fileVariable: storeFileVariable,
+	file: "RECORDS", head: "consentledger records 1: ",
+}
+
+var vaultPlace = location{
+	what: "persons", engines: []engine{postgreSQL},
+	flag: "--vault", variable: vaultVariable, fileVariable: vaultFileVariable,
+	file: "VAULT", head: "consentledger vault 1: ",
+}
+
+// address returns the connection string of what is elsewhere, from a flag or the
+// environment; empty: it is in the data directory.
+func (p location) address(flag string) (string, error) {
+	file := os.Getenv(p.fileVariable)
+	switch inline := os.Getenv(p.variable); {
+	case flag != "":
+		return flag, nil
+	case inline != "" && file != "":
+		return "", usageError{fmt.Errorf("%s and %s both say where the %s are: set one", p.variable, p.fileVariable, p.what)}
+	case file == "":
+		return inline, nil
+	}
+	text, err := readOwnFile(file, maxKeyFile)
+	if err != nil {
+		return "", unread(p.fileVariable, err)
+	}
+	if strings.TrimSpace(string(text)) == "" {
+		return "", usageError{fmt.Errorf("%s: %s is empty: it holds a connection string, as in %s", p.fileVariable, file, p.examples())}
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+func (p location) examples() string {
+	var all []string
+	for _, e := range p.engines {
+		all = append(all, e.example)
+	}
+	return strings.Join(all, " or ")
+}
+
+// engine returns the engine that an address is of, and whether it can hold this.
+func (p location) engine(address string) (engine, error) {
+	e := engineOf(address)
+	if !slices.ContainsFunc(p.engines, func(o engine) bool { return o.name == e.name }) {
+		return e, usageError{fmt.Errorf("%s: the %s cannot be in %s: want an address as in %s", p.flag, p.what, e.name, p.examples())}
+	}
+	return e, nil
+}
+
+// text is what the file holds if an engine has what is elsewhere.
+func (p location) text(e engine) string { return p.head + e.name + "\n" }
+
+// check holds what a data directory says against what was asked for. A fresh directory
+// says from now on what was asked for.
+func (p location) check(path, address string, fresh bool) error {
+	name := filepath.Join(path, p.file)
+	file, err := readOwnFile(name, maxOwnFile)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err != nil {
+		return p.checkInside(path, address, fresh)
+	}
+
+	is := string(file)
+	if !slices.ContainsFunc(p.engines, func(e engine) bool { return p.text(e) == is }) {
+		return fmt.Errorf("%s says %q, which this program does not know: use the version that wrote it, or a newer one", name, strings.TrimSpace(is))
+	}
+	if address == "" {
+		where := strings.TrimSpace(strings.TrimPrefix(is, p.head))
+		return usageError{fmt.Errorf("the %s of data directory %s are in %s: say where, with serve %s, %s or %s",
+			p.what, path, where, p.flag, p.variable, p.fileVariable)}
+	}
+	asked, err := p.engine(address)
+	if err == nil && is != p.text(asked) {
+		err = usageError{fmt.Errorf("%s says %q, and the address is one of %s", name, strings.TrimSpace(is), asked.name)}
+	}
+	return err
+}
+
+// checkInside is check for a directory that does not say that this is elsewhere.
+func (p location) checkInside(path, address string, fresh bool) error {
+	if address == "" {
+		return nil
+	}
+	asked, err := p.engine(address)
+	if err != nil {
+		return err
+	}
+	if !fresh {
+		return usageError{fmt.Errorf("the %s of data directory %s are in it, and not in %s: leave %s, %s and %s away, or name a new directory with --data",
+			p.what, path, asked.name, p.flag, p.variable, p.fileVariable)}
+	}
+	return writeDurably(vfs.Default, path, p.file, p.text(asked))
+}

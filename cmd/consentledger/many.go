@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"consentledger/api/audit/witness"
+	"consentledger/api/rest"
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/postgres"
+	"consentledger/eventstore/vault"
+	"consentledger/projections/transparency"
+)
+
+// feedKeyRow is where the key of the calendar feeds is, where several processes serve
+// them: its value is a version byte and the key, sealed. Whoever deletes it ends every
+// feed address that was given out.
+var feedKeyRow = []byte("f/1")
+
+// feedKeyApp owns the key that seals that of the feeds. It is no app's name.
+const feedKeyApp = "feeds"
+
+// openFeedKey reads the key of the calendar feeds from where it is.
+func (h *house) openFeedKey(ctx context.Context) ([]byte, error) {
+	if h.dir.shared != nil {
+		return sharedFeedKey(ctx, h.dir, h.dir.shared)
+	}
+	return openFeedKey(h.config.data)
+}
+
+// sharedFeedKey reads the key of the calendar feeds from rows, and makes one if there
+// is none. Of processes that begin at once one makes it.
+func sharedFeedKey(ctx context.Context, d *dataDir, rows eventstore.Rows) ([]byte, error) {
+	value, ok, err := rows.Get(ctx, feedKeyRow)
+	if err == nil && !ok {
+		key := make([]byte, 32)
+		rand.Read(key)
+		var sealed []byte
+		if sealed, err = sealAs(ctx, d.vault, feedKeyApp, "feed key", []byte(hex.EncodeToString(key))); err != nil {
+			return nil, err
+		}
+		row := eventstore.Row{Key: feedKeyRow, Value: append([]byte{1}, sealed...)}
+		err = rows.Write(ctx, eventstore.Change{Absent: [][]byte{feedKeyRow}, Put: []eventstore.Row{row}})
+		if err == nil || errors.Is(err, eventstore.ErrCondition) {
+			value, ok, err = rows.Get(ctx, feedKeyRow)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the key of the calendar feeds: %w", err)
+	}
+	if !ok || len(value) == 0 || value[0] != 1 {
+		return nil, errors.New("the key of the calendar feeds is of a version that this program does not know: " +
+			"use the version that wrote it, or a newer one")
+	}
+	text, err := unsealAs(ctx, d.vault, feedKeyApp, "feed key", value[1:])
+	if err != nil {
+		return nil, fmt.Errorf("the key of the calendar feeds: %w", err)
+	}
+	return hex.DecodeString(string(text))
+}
+
+// sealAs seals what is no person's under an app's key, and for one purpose.
+func sealAs(ctx context.Context, v *vault.Vault, app, purpose string, plain []byte) ([]byte, error) {
+	k, err := v.AppKey(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	return k.Seal([]byte(purpose), plain), nil
+}
+
+func unsealAs(ctx context.Context, v *vault.Vault, app, purpose string, sealed []byte) ([]byte, error) {
+	k, err := v.AppKey(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	return k.Unseal([]byte(purpose), sealed)
+}
+
+// openSharedKeep opens what the processes of a ledger share of its logs.
+func openSharedKeep(ctx context.Context, rows eventstore.Rows, v *vault.Vault, origin string) (
+	*transparency.Keep, error) {
+	const purpose = "log signing key"
+	return transparency.OpenShared(ctx, transparency.Shared{
+		Rows: rows,
+		Seal: func(ctx context.Context, app string, text []byte) ([]byte, error) {
+			return sealAs(ctx, v, app, purpose, text)
+		},
+		Unseal: func(ctx context.Context, app string, sealed []byte) ([]byte, error) {
+			return unsealAs(ctx, v, app, purpose, sealed)
+		},
+	}, origin)
+}
+
+// isShared reports whether a data directory is of one of several processes: what it
+// has of the logs can be built again, and the rest is in the rows that all share.
+func isShared(data string) bool {
+	_, err := os.Stat(filepath.Join(data, vaultPlace.file))
+	return err == nil
+}
+
+// openRowsOf opens the rows that processes share, for a verb that reads them while
+// these run. Where they are the environment says.
+func openRowsOf(ctx context.Context) (rows *postgres.Rows, v *vault.Vault, err error) {
+	at, err := addressesOf(dirOptions{})
+	if err != nil {
+		return nil, nil, err
+	}
+	if at.vault == "" {
+		return nil, nil, usageError{fmt.Errorf("this directory is of one of several processes, and what is asked for is "+
+			"in the vault that they share: say where, with %s or %s", vaultVariable, vaultFileVariable)}
+	}
+	address, err := postgres.ParseAddress(at.vault)
+	if err != nil {
+		return nil, nil, usageError{fmt.Errorf("%s: %w", vaultVariable, err)}
+	}
+	keys, err := at.openKeys("", false)
+	if err != nil {
+		return nil, nil, err
+	}
+	if rows, err = postgres.OpenRows(address, postgres.Options{}); err != nil {
+		return nil, nil, err
+	}
+	if v, err = vault.Open(ctx, rows, keys); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("the vault at %s: %w", address, err), rows.Close())
+	}
+	return rows, v, nil
+}
+
+// sharedKeyOf is [verifierKeyOf] where processes share the keys.
+func sharedKeyOf(ctx context.Context, app domain.AppName) (_ string, err error) {
+	rows, v, err := openRowsOf(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	keep, err := openSharedKeep(ctx, rows, v, "")
+	if err != nil {
+		return "", err
+	}
+	apps, err := keep.Apps()
+	if err != nil {
+		return "", err
+	}
+	if !slices.Contains(apps, app) {
+		return "", notFound{fmt.Errorf("the app %s has no log yet: it begins with the app's first record", app)}
+	}
+	if _, err := keep.Newest(ctx, app); err != nil {
+		return "", err
+	}
+	return keep.VerifierKey(app)
+}
+
+// shelfOf returns where what witnesses signed is, of a data directory.
+func shelfOf(ctx context.Context, data string) (_ witness.Shelf, done func() error, err error) {
+	if !isShared(data) {
+		return witness.Dir(cosignedDir(data)), func() error { return nil }, nil
+	}
+	rows, _, err := openRowsOf(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return witness.RowShelf{Rows: rows}, rows.Close, nil
+}
+
+// checkMany refuses half of what several processes need: what one of them would have
+// for itself, and the others would not see.
+func (s serveConfig) checkMany() error {
+	vault, err := vaultPlace.address(s.vault)
+	switch {
+	case err != nil:
+		return err
+	case vault == "" && s.process != "":
+		return usageError{errors.New("--process names one of several processes, which share a vault: " +
+			"name it with --vault, or leave --process away")}
+	case vault == "":
+		return nil
+	case s.nats.url == "":
+		return usageError{errors.New("--vault shares persons with other processes, and the embedded NATS server is this one's " +
+			"alone: name the NATS servers that all of them use, with --nats")}
+	case s.demo:
+		return usageError{errors.New("--demo plays on a ledger that one process serves: leave --vault away")}
+	}
+	_, err = processName(s.process)
+	return err
+}
+
+// openTurns says what this process is called, and where it takes turns with others.
+func (h *house) openTurns() (err error) {
+	var at *postgres.Address
+	if h.dir.shared != nil {
+		if h.process, err = processName(h.config.process); err != nil {
+			return err
+		}
+		at = h.dir.shared.at.Called("consentledger " + h.process)
+		h.log = h.log.With("process", h.process)
+	}
+	h.turns = newTurns(at, h.log)
+	return nil
+}
+
+// processReport says what this process is among others; nil: there are none.
+func (h *house) processReport() *rest.Process {
+	if !h.turns.many() {
+		return nil
+	}
+	return &rest.Process{Name: h.process, Turns: h.turns.names()}
+}
