@@ -38,12 +38,14 @@ func newKeysNew() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			_, err := vault.CreateFileKeys(args[0])
 			if errors.Is(err, fs.ErrExist) {
-				return usageError{fmt.Errorf("FILE: %s is there already: a vault whose keys are overwritten is lost; name a new file", args[0])}
+				return usageError{fmt.Errorf("FILE: %s is there already: a vault whose keys are overwritten is lost; "+
+					"name a new file", args[0])}
 			}
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "The keys are in %s, for their owner alone. Keep a copy where the vault's backups are not.\n", args[0])
+			_, err = fmt.Fprintf(c.OutOrStdout(), "The keys are in %s, for their owner alone. "+
+				"Keep a copy where the vault's backups are not.\n", args[0])
 			return err
 		},
 	}
@@ -69,7 +71,8 @@ func newKeysNext() *cobra.Command {
 			if err := keys.Advance(); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "%s has a new epoch. Give it to every process, then run keys retire.\n", args[0])
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%s has a new epoch. "+
+				"Give it to every process, then run keys retire.\n", args[0])
 			return err
 		},
 	}
@@ -92,7 +95,8 @@ func newKeysRetire() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			address, err := vaultPlace.address(at.vault)
 			if err == nil && address == "" {
-				err = usageError{fmt.Errorf("say where the vault is, with %s, %s or %s", vaultPlace.flag, vaultVariable, vaultFileVariable)}
+				err = usageError{fmt.Errorf("say where the vault is, with %s, %s or %s",
+					vaultPlace.flag, vaultVariable, vaultFileVariable)}
 			}
 			if err != nil {
 				return err
@@ -101,11 +105,13 @@ func newKeysRetire() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "%d keys were wrapped anew, and the older epochs are gone from %s. Give it to every process, and back up the vault.\n", n, args[0])
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%d keys were wrapped anew, and the older epochs are gone from %s. "+
+				"Give it to every process, and back up the vault.\n", n, args[0])
 			return err
 		},
 	}
-	c.Flags().StringVar(&at.vault, "vault", "", "where the vault is, as serve has it; also by "+vaultVariable+" or "+vaultFileVariable)
+	c.Flags().StringVar(&at.vault, "vault", "",
+		"where the vault is, as serve has it; also by "+vaultVariable+" or "+vaultFileVariable)
 	return c
 }
 

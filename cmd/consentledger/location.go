@@ -82,7 +82,8 @@ func (p location) address(flag string) (string, error) {
 		return "", unread(p.fileVariable, err)
 	}
 	if strings.TrimSpace(string(text)) == "" {
-		return "", usageError{fmt.Errorf("%s: %s is empty: it holds a connection string, as in %s", p.fileVariable, file, p.examples())}
+		return "", usageError{fmt.Errorf("%s: %s is empty: it holds a connection string, as in %s",
+			p.fileVariable, file, p.examples())}
 	}
 	return strings.TrimSpace(string(text)), nil
 }
@@ -99,7 +100,8 @@ func (p location) examples() string {
 func (p location) engine(address string) (engine, error) {
 	e := engineOf(address)
 	if !slices.ContainsFunc(p.engines, func(o engine) bool { return o.name == e.name }) {
-		return e, usageError{fmt.Errorf("%s: the %s cannot be in %s: want an address as in %s", p.flag, p.what, e.name, p.examples())}
+		return e, usageError{fmt.Errorf("%s: the %s cannot be in %s: want an address as in %s",
+			p.flag, p.what, e.name, p.examples())}
 	}
 	return e, nil
 }
@@ -121,7 +123,8 @@ func (p location) check(path, address string, fresh bool) error {
 
 	is := string(file)
 	if !slices.ContainsFunc(p.engines, func(e engine) bool { return p.text(e) == is }) {
-		return fmt.Errorf("%s says %q, which this program does not know: use the version that wrote it, or a newer one", name, strings.TrimSpace(is))
+		return fmt.Errorf("%s says %q, which this program does not know: use the version that wrote it, or a newer one",
+			name, strings.TrimSpace(is))
 	}
 	if address == "" {
 		where := strings.TrimSpace(strings.TrimPrefix(is, p.head))
@@ -145,8 +148,8 @@ func (p location) checkInside(path, address string, fresh bool) error {
 		return err
 	}
 	if !fresh {
-		return usageError{fmt.Errorf("the %s of data directory %s are in it, and not in %s: leave %s, %s and %s away, or name a new directory with --data",
-			p.what, path, asked.name, p.flag, p.variable, p.fileVariable)}
+		return usageError{fmt.Errorf("the %s of data directory %s are in it, and not in %s: leave %s, %s and %s away, "+
+			"or name a new directory with --data", p.what, path, asked.name, p.flag, p.variable, p.fileVariable)}
 	}
 	return writeDurably(vfs.Default, path, p.file, p.text(asked))
 }

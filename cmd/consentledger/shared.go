@@ -40,7 +40,8 @@ func addressesOf(with dirOptions) (a addresses, err error) {
 		return a, nil
 	case a.store == "":
 		return a, usageError{fmt.Errorf("%s shares persons with other processes, and the records are in this one's data directory: "+
-			"name the event store that all of them use, with %s, %s or %s", vaultPlace.flag, recordsPlace.flag, storeVariable, storeFileVariable)}
+			"name the event store that all of them use, with %s, %s or %s",
+			vaultPlace.flag, recordsPlace.flag, storeVariable, storeFileVariable)}
 	case a.keys == "":
 		return a, usageError{fmt.Errorf("%s shares persons with other processes, and all of them need the same keys: "+
 			"name the file with --vault-keys or %s; consentledger keys new makes one", vaultPlace.flag, keysVariable)}
@@ -65,7 +66,8 @@ func (a addresses) openKeys(path string, fresh bool) (*vault.FileKeys, error) {
 	keys, err := vault.OpenSecretKeys(a.keys)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, usageError{fmt.Errorf("--vault-keys, %s: there is no file %s: it holds the keys that the vault was made with, "+
-			"and without them nobody reads what is in it; for a new vault make it with consentledger keys new", keysVariable, a.keys)}
+			"and without them nobody reads what is in it; for a new vault make it with consentledger keys new",
+			keysVariable, a.keys)}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("--vault-keys, %s: %w", keysVariable, err)

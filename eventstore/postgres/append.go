@@ -35,8 +35,10 @@ func (s *Store) Append(ctx context.Context, stream eventstore.Stream, expected e
 	defer cancel()
 
 	a := &appending{waiting: newWaiting(ctx), stream: stream, expected: expected, records: records}
-	err := s.queue.bring(&s.server, a)
-	return a.last, err
+	if err := s.queue.bring(&s.server, a); err != nil {
+		return 0, err // and a may still be on its way
+	}
+	return a.last, nil
 }
 
 // maxRevision is far beyond what a stream can hold, and far from where integers

@@ -129,7 +129,8 @@ func newMix() func(*changing) choice {
 	}
 }
 
-const commitChanges = `SELECT pid, number, id, made FROM {store}.write_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
+const commitChanges = `SELECT pid, number, id, made
+	FROM {store}.write_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
 
 // commit has the server make changes in a transaction of its own, and tells each
 // caller what became of its own. What was sent before is sent as it was, and the
@@ -193,7 +194,8 @@ func (r *Rows) arguments(batch []*changing) []any {
 		}
 	}
 	return []any{
-		pgtype.UUID{Bytes: r.writer, Valid: true}, pgtype.UUID{Bytes: r.batch, Valid: true}, int64(r.Seen().Position), len(batch),
+		pgtype.UUID{Bytes: r.writer, Valid: true}, pgtype.UUID{Bytes: r.batch, Valid: true},
+		int64(r.Seen().Position), len(batch),
 		present.of, present.keys, absent.of, absent.keys, gone.of, gone.keys, put.of, put.keys, values, doubt,
 	}
 }

@@ -74,7 +74,8 @@ func (r *Rows) purge(ctx context.Context) error {
 	if _, err := c.Exec(ctx, fmt.Sprintf("SET lock_timeout = %d", lockWithin.Milliseconds())).ReadAll(); err != nil {
 		return err
 	}
-	if _, err := all(ctx, c, fmt.Sprintf("SELECT pg_advisory_lock(hashtextextended('consentledger purge %s', 0))", r.name)); err != nil {
+	alone := fmt.Sprintf("SELECT pg_advisory_lock(hashtextextended('consentledger purge %s', 0))", r.name)
+	if _, err := all(ctx, c, alone); err != nil {
 		return busy(err, "another process purges the rows")
 	}
 
@@ -108,8 +109,8 @@ func (r *Rows) rewrite(ctx context.Context, c *pgconn.PgConn, v *verdict, part s
 			`Run, as its owner, ALTER TABLE "%[1]s".%[2]s OWNER TO ...`, r.name, part)
 	case kept > 0:
 		return fmt.Errorf("%d deleted rows of %s.%s may still be seen by a transaction that began before: "+
-			"look for old ones of this database in pg_stat_activity (backend_xmin), pg_prepared_xacts and pg_replication_slots (xmin)",
-			kept, r.name, part)
+			"look for old ones of this database in pg_stat_activity (backend_xmin), pg_prepared_xacts and "+
+			"pg_replication_slots (xmin)", kept, r.name, part)
 	}
 	return nil
 }

@@ -82,13 +82,15 @@ func newUUID() (id [16]byte) {
 // holdsChange looks whether the newest transaction that is known is there: the count
 // says so, and if there was none since, its id.
 func holdsChange(ctx context.Context, s *server, c *pgconn.PgConn, m eventstore.Mark) error {
-	row, err := one(ctx, c, s.sql(fmt.Sprintf("SELECT number < %[1]d, number = %[1]d, number, id FROM {store}.turn_v1", m.Position)))
+	last := fmt.Sprintf("SELECT number < %[1]d, number = %[1]d, number, id FROM {store}.turn_v1", m.Position)
+	row, err := one(ctx, c, s.sql(last))
 	if err != nil {
 		return err
 	}
 	if row[0] == "t" {
 		return s.broken("the rows were changed %s times, and had been changed %d times: "+
-			"did a standby take over that did not have all changes, or was an old copy of the database put in place?", row[2], m.Position)
+			"did a standby take over that did not have all changes, or was an old copy of the database put in place?",
+			row[2], m.Position)
 	}
 	if id, err := eventstore.ParseEventID(row[3]); row[1] == "t" && (err != nil || id != m.ID) {
 		return s.broken("change %d of the rows is %s, and it was %s", m.Position, row[3], m.ID)
@@ -127,8 +129,10 @@ const (
 
 // nextRows selects rows from a key on, or behind it.
 const nextRows = `SELECT key, value FROM (
-		SELECT key, value, sum(octet_length(value)) OVER (ORDER BY key ROWS UNBOUNDED PRECEDING) - octet_length(value) AS before
-		FROM (SELECT key, value FROM {store}.rows_v1 WHERE key %s $1 AND ($2::bytea IS NULL OR key < $2) ORDER BY key LIMIT $3) r
+		SELECT key, value,
+			sum(octet_length(value)) OVER (ORDER BY key ROWS UNBOUNDED PRECEDING) - octet_length(value) AS before
+		FROM (SELECT key, value FROM {store}.rows_v1
+			WHERE key %s $1 AND ($2::bytea IS NULL OR key < $2) ORDER BY key LIMIT $3) r
 	) r WHERE before < $4 ORDER BY key`
 
 // Scan implements [eventstore.Rows]. Up to a thousand rows are read at once, and those

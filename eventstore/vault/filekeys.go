@@ -103,7 +103,8 @@ func (k *FileKeys) refresh() {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.seen != nil && os.SameFile(info, k.seen) && info.ModTime().Equal(k.seen.ModTime()) && info.Size() == k.seen.Size() {
+	old := k.seen
+	if old != nil && os.SameFile(info, old) && info.ModTime().Equal(old.ModTime()) && info.Size() == old.Size() {
 		return
 	}
 	_ = k.read() // it is tried again the next time
