@@ -71,7 +71,7 @@ func (h *house) openPlace(ctx context.Context) (readmodel.Place, error) {
 		return readmodel.Dir(views), os.MkdirAll(views, 0o700)
 	}
 
-	if engineOf(address) != postgreSQL {
+	if engineOf(address).name != postgreSQL.name {
 		return nil, usageError{fmt.Errorf("--views: read models are in PostgreSQL, as in %s", postgreSQL.example)}
 	}
 	at, err := postgres.ParseAddress(address)
