@@ -52,7 +52,7 @@ func TestReadModelsElsewhere(t *testing.T) {
 	if red := verbose(t, r); !strings.Contains(red, "read models: ") || !strings.Contains(red, "PostgreSQL at "+server.Dir()) {
 		t.Errorf("while PostgreSQL is away: %q", red)
 	}
-	resp, err := http.Get(r.http + "/v1/apps/smartkey/policies")
+	resp, err := http.Get(r.http + "/v1/apps/smartkey/consents/counts")
 	if err != nil {
 		t.Fatal(err)
 	}

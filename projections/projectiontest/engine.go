@@ -78,7 +78,7 @@ func serve() (end func(), err error) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return nil, err
 	}
-	s, err := pgserver.Make(context.Background(), bin, dir+"/one", "max_connections = 200")
+	s, err := pgserver.Make(context.Background(), bin, dir+"/one", "max_connections = 200", "fsync = off")
 	if err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, err

@@ -117,10 +117,11 @@ func (d *Database) open(ctx context.Context, name, schema string) (*DB, error) {
 	ddl := schemaForPostgres(schema)
 	s := &shape{Database: d, name: name, schema: fmt.Sprintf("%s_%s_%.8s", d.options.Name, name, hashOf(format+functions+ddl)), ddl: ddl}
 	err := d.locked(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		if err := s.make(ctx, tx); err != nil {
+		made, err := s.make(ctx, tx)
+		if err != nil {
 			return err
 		}
-		return s.shown(ctx, tx)
+		return s.shown(ctx, tx, made)
 	})
 	if err != nil {
 		return nil, err
@@ -223,14 +224,14 @@ const metaOfShape = `CREATE TABLE meta (
 );
 INSERT INTO meta VALUES (1, 0, '');`
 
-// make makes the shape if it is not there.
-func (s *shape) make(ctx context.Context, tx pgx.Tx) error {
+// make makes the shape if it is not there, and reports whether it did.
+func (s *shape) make(ctx context.Context, tx pgx.Tx) (made bool, err error) {
 	there, err := has(ctx, tx, s.schema)
 	if err != nil || there {
-		return err
+		return false, err
 	}
 	_, err = tx.Exec(ctx, fmt.Sprintf(`CREATE SCHEMA "%[1]s"; SET LOCAL search_path = "%[1]s"; %s %s %s`, s.schema, functions, metaOfShape, s.ddl))
-	return err
+	return true, err
 }
 
 func has(ctx context.Context, tx pgx.Tx, schema string) (there bool, err error) {
@@ -240,7 +241,7 @@ func has(ctx context.Context, tx pgx.Tx, schema string) (there bool, err error) 
 
 // shown shows the shape to others if nothing of the read model is shown to them, or
 // it has read as much. What they may read is granted in any case.
-func (s *shape) shown(ctx context.Context, tx pgx.Tx) error {
+func (s *shape) shown(ctx context.Context, tx pgx.Tx, made bool) error {
 	if err := s.makeViews(ctx, tx); err != nil {
 		return err
 	}
@@ -248,7 +249,13 @@ func (s *shape) shown(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return err
 	}
-	if is != "" && is != s.schema {
+	switch is {
+	case s.schema:
+		if !made {
+			return s.grant(ctx, tx)
+		}
+	case "":
+	default:
 		behind, err := s.behind(ctx, tx, is)
 		if err != nil {
 			return err

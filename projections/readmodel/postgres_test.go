@@ -37,7 +37,7 @@ func run(m *testing.M) int {
 		err = os.Chmod(dir, 0o755)
 	}
 	if err == nil {
-		common, err = pgserver.Make(context.Background(), bin, dir+"/one")
+		common, err = pgserver.Make(context.Background(), bin, dir+"/one", "fsync = off")
 	}
 	if err != nil {
 		panic(err)
