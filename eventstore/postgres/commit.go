@@ -61,7 +61,7 @@ func (w *writer) attempt(batch []*appending) []*appending {
 	}
 
 	over := w.watch()
-	answer, err := w.send(batch)
+	answer, err := w.send(batch, inTurn(batch))
 	if err == nil {
 		err = w.tell(batch, answer)
 	}
@@ -120,13 +120,27 @@ type answer struct {
 // only once what it did is durable.
 const commitAppends = `SELECT pid, last, lengths FROM {store}.append_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
 
-// send has the server make appends, and returns once they are durable.
-func (w *writer) send(batch []*appending) (answer, error) {
+// A turn is one record of a batch: append a's record i, counted from 0.
+type turn struct{ a, i int }
+
+// inTurn is the order of a batch whose appends come one after the other.
+func inTurn(batch []*appending) (order []turn) {
+	for n, a := range batch {
+		for i := range a.records {
+			order = append(order, turn{n, i})
+		}
+	}
+	return order
+}
+
+// send has the server make appends, their records in an order, and returns once they
+// are durable.
+func (w *writer) send(batch []*appending, order []turn) (answer, error) {
 	s := w.store
 	delete(w.conn.PgConn().CustomData(), ofNotice)
 	var pid int64
 	var got answer
-	row := w.conn.QueryRow(context.Background(), s.sql(commitAppends), arguments(batch, s.Seen().Position)...)
+	row := w.conn.QueryRow(context.Background(), s.sql(commitAppends), arguments(batch, order, s.Seen().Position)...)
 	err := row.Scan(&pid, &got.last, &got.lengths) // reads to the end of the transaction
 	switch {
 	case err != nil:
@@ -142,7 +156,7 @@ func (w *writer) send(batch []*appending) (answer, error) {
 }
 
 // arguments are those of append_v1.
-func arguments(batch []*appending, least eventstore.Position) []any {
+func arguments(batch []*appending, order []turn, least eventstore.Position) []any {
 	var (
 		streams, stream, types []string
 		of                     []int32
@@ -152,16 +166,17 @@ func arguments(batch []*appending, least eventstore.Position) []any {
 		data                   [][]byte
 		replicate              bool
 	)
-	for n, a := range batch {
+	for _, a := range batch {
 		streams = append(streams, string(a.stream))
 		replicate = replicate || a.doubt
-		for i, r := range a.records {
-			of = append(of, int32(n+1))
-			part, parts = append(part, int16(i+1)), append(parts, int16(len(a.records)))
-			stream, expected = append(stream, string(a.stream)), append(expected, int64(a.expected))
-			ids, types = append(ids, pgtype.UUID{Bytes: r.ID, Valid: true}), append(types, r.Type)
-			data = append(data, append([]byte{}, r.Data...)) // no bytes are not NULL
-		}
+	}
+	for _, t := range order {
+		a, r := batch[t.a], batch[t.a].records[t.i]
+		of = append(of, int32(t.a+1))
+		part, parts = append(part, int16(t.i+1)), append(parts, int16(len(a.records)))
+		stream, expected = append(stream, string(a.stream)), append(expected, int64(a.expected))
+		ids, types = append(ids, pgtype.UUID{Bytes: r.ID, Valid: true}), append(types, r.Type)
+		data = append(data, append([]byte{}, r.Data...)) // no bytes are not NULL
 	}
 	return []any{streams, of, part, parts, stream, expected, ids, types, data, int64(least), replicate}
 }
