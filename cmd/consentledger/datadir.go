@@ -196,6 +196,8 @@ func checkOurs(path string) error {
 		switch e.Name() {
 		case "FORMAT":
 			return nil
+		case migrationFile:
+			return unfinishedMigration(path)
 		case "LOCK", "FORMAT.new", "keys", elsewhereFile, elsewhereFile + ".new", "lost+found":
 		default:
 			stranger = e.Name()
@@ -223,6 +225,9 @@ func checkFormat(path, use string, create bool) (fresh bool, err error) {
 		return false, err
 	}
 	head, is, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
+	if head == formatMoved {
+		return false, movedAway(path, is)
+	}
 	if head != format {
 		return false, fmt.Errorf("%s says %q, this program reads %q: use the version that wrote it, or a newer one", name, head, format)
 	}

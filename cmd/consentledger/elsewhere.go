@@ -31,22 +31,28 @@ const (
 // storeAddress returns the connection string of the event store, from a flag or the
 // environment; empty: the records are in the data directory.
 func storeAddress(flag string) (string, error) {
-	file := os.Getenv(storeFileVariable)
-	switch inline := os.Getenv(storeVariable); {
+	return addressOf(flag, storeVariable, storeFileVariable)
+}
+
+// addressOf returns a connection string from a flag, a variable of the environment, or
+// the file that another variable names; empty: there is none.
+func addressOf(flag, variable, fileVariable string) (string, error) {
+	file := os.Getenv(fileVariable)
+	switch inline := os.Getenv(variable); {
 	case flag != "":
 		return flag, nil
 	case inline != "" && file != "":
-		return "", usageError{fmt.Errorf("%s and %s both say where the records are: set one", storeVariable, storeFileVariable)}
+		return "", usageError{fmt.Errorf("%s and %s both say where the records are: set one", variable, fileVariable)}
 	case file == "":
 		return inline, nil
 	}
 	text, err := readOwnFile(file, maxKeyFile)
 	if err != nil {
-		return "", unread(storeFileVariable, err)
+		return "", unread(fileVariable, err)
 	}
 	if strings.TrimSpace(string(text)) == "" {
 		return "", usageError{fmt.Errorf("%s: %s is empty: it holds a connection string, as in %s or %s",
-			storeFileVariable, file, eventStoreDB.example, postgreSQL.example)}
+			fileVariable, file, eventStoreDB.example, postgreSQL.example)}
 	}
 	return strings.TrimSpace(string(text)), nil
 }
@@ -216,6 +222,11 @@ func readSeen(ctx context.Context, rows eventstore.Rows) (eventstore.Mark, error
 	return eventstore.Mark{Position: eventstore.Position(binary.BigEndian.Uint64(b)), ID: eventstore.EventID(b[8:])}, nil
 }
 
+// seenValue is what readSeen reads.
+func seenValue(m eventstore.Mark) []byte {
+	return append(binary.BigEndian.AppendUint64(nil, uint64(m.Position)), m.ID[:]...)
+}
+
 // Append implements [eventstore.Store]. The first record is remembered before anybody
 // has a receipt for it: a directory that remembers none has none there.
 func (e *elsewhere) Append(ctx context.Context, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record) (eventstore.Position, error) {
@@ -240,8 +251,7 @@ func (e *elsewhere) remember(ctx context.Context) error {
 	if seen == e.saved {
 		return nil
 	}
-	b := append(binary.BigEndian.AppendUint64(nil, uint64(seen.Position)), seen.ID[:]...)
-	err := e.rows.Write(ctx, eventstore.Change{Put: []eventstore.Row{{Key: seenKey, Value: b}}})
+	err := e.rows.Write(ctx, eventstore.Change{Put: []eventstore.Row{{Key: seenKey, Value: seenValue(seen)}}})
 	if err == nil {
 		err = e.rows.Sync(ctx)
 	}

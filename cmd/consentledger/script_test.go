@@ -77,7 +77,7 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program := build(t)
+	program, servers := build(t), &stores{t: t}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
@@ -87,7 +87,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": scriptServe, "stop": scriptStop, "exits": scriptExits, "until": scriptUntil,
 			"capture": scriptCapture, "moment": scriptMoment, "interrupted": scriptInterrupted, "flip": scriptFlip, "unzip": scriptUnzip, "replace": scriptReplace, "fill": scriptFill, "agrees": scriptAgrees, "sql": scriptSQL,
-			"birthday": scriptBirthday, "ask": scriptAsk,
+			"birthday": scriptBirthday, "ask": scriptAsk, "postgres": servers.scriptPostgres, "esdb": servers.scriptEsdb,
 		},
 	})
 }
