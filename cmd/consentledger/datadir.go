@@ -129,12 +129,14 @@ func openDataDirWith(ctx context.Context, path, use string, create bool, with di
 // openStore opens where the records are: at an address, or in the directory.
 func (d *dataDir) openStore(ctx context.Context, address string) (err error) {
 	d.store = d.db.Store()
-	if address == "" {
-		return nil
-	}
-	if d.away, err = openElsewhere(ctx, address, d.db.Rows()); err == nil {
+	if address != "" {
+		if d.away, err = openElsewhere(ctx, address, d.db.Rows()); err != nil {
+			return err
+		}
 		d.store = d.away
 	}
+	before, err := readBefore(ctx, d.db.Rows())
+	d.store = eventstore.Moved(d.store, before)
 	return err
 }
 

@@ -213,15 +213,20 @@ func (m *migration) verify(ctx context.Context) error {
 		return err
 	}
 
+	before, err := m.before(ctx)
+	if err != nil {
+		return err
+	}
 	n, last := int64(0), eventstore.Mark{}
 	for p, err := range copying.Compare(ctx, m.source.store, m.target.store) {
+		last = eventstore.Mark{Position: p.Is.Position, ID: p.Is.ID}
 		if err == nil {
+			p.Is.Position += before
 			err = roots.Add(p.Is)
 		}
 		if err != nil {
 			return fmt.Errorf("the copy is not what it should be: %w", err)
 		}
-		last = eventstore.Mark{Position: p.Is.Position, ID: p.Is.ID}
 		n++
 		told(n, s.records)
 	}
@@ -237,13 +242,36 @@ func (m *migration) verify(ctx context.Context) error {
 	if err := roots.WriteTo(keepDir(m.to)); err != nil {
 		return err
 	}
-	if m.toStore == "" {
-		return nil
+
+	var c eventstore.Change
+	if m.toStore != "" {
+		c.Put = append(c.Put, markRow(last))
 	}
-	if err := m.target.rows.Write(ctx, eventstore.Change{Put: []eventstore.Row{markRow(last)}}); err != nil {
+	if before > 0 {
+		c.Put = append(c.Put, beforeRow(before))
+	}
+	if err := m.target.rows.Write(ctx, c); err != nil {
 		return err
 	}
 	return m.target.rows.Sync(ctx)
+}
+
+// before returns up to where positions are of the source: zero if the target's are the
+// same, as those of directories and of PostgreSQL are. Else what clients and NATS
+// streams remember of the source would be other places in the target.
+func (m *migration) before(ctx context.Context) (last eventstore.Position, err error) {
+	same := true
+	for p, err := range copying.Compare(ctx, m.source.store, m.target.store) {
+		if err != nil {
+			return 0, fmt.Errorf("the copy is not what it should be: %w", err)
+		}
+		same = same && p.Was.Position == p.Is.Position
+		last = p.Was.Position
+	}
+	if same {
+		return 0, nil
+	}
+	return last, nil
 }
 
 // settle gives the source up, and makes the target a data directory. From the first of

@@ -71,6 +71,14 @@ func (s *side) open(ctx context.Context, address string, seen func() (eventstore
 	return nil
 }
 
+// shift lets the source's positions be those that everybody knows: see
+// [eventstore.Moved].
+func (s *side) shift(ctx context.Context) error {
+	before, err := readBefore(ctx, s.rows)
+	s.store = eventstore.Moved(s.store, before)
+	return err
+}
+
 // openSource opens the source. One that was moved is opened by the migration that moved
 // it, whose id is expected.
 func (m *migration) openSource(ctx context.Context, id string) (err error) {
@@ -94,7 +102,10 @@ func (m *migration) openSource(ctx context.Context, id string) (err error) {
 	if err := checkElsewhere(m.from, m.fromStore, false); err != nil {
 		return fmt.Errorf("--from-store: %w", err)
 	}
-	return s.open(ctx, m.fromStore, func() (eventstore.Mark, error) { return readSeen(ctx, s.db.Rows()) })
+	if err := s.open(ctx, m.fromStore, func() (eventstore.Mark, error) { return readSeen(ctx, s.db.Rows()) }); err != nil {
+		return err
+	}
+	return s.shift(ctx)
 }
 
 // readTarget finds out what the target is: nothing yet, or a migration that was cut

@@ -87,7 +87,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": scriptServe, "stop": scriptStop, "exits": scriptExits, "until": scriptUntil,
 			"capture": scriptCapture, "moment": scriptMoment, "interrupted": scriptInterrupted, "flip": scriptFlip, "unzip": scriptUnzip, "replace": scriptReplace, "fill": scriptFill, "agrees": scriptAgrees, "sql": scriptSQL,
-			"birthday": scriptBirthday, "ask": scriptAsk, "postgres": servers.scriptPostgres, "esdb": servers.scriptEsdb,
+			"birthday": scriptBirthday, "ask": scriptAsk, "postgres": servers.scriptPostgres, "halt": scriptStop, "esdb": servers.scriptEsdb,
 		},
 	})
 }
