@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"consentledger/api/intake"
 	"consentledger/eventstore"
@@ -180,10 +181,18 @@ func (m *migration) tryTarget(ctx context.Context) error {
 func (m *migration) copy(ctx context.Context) error {
 	s, told := &m.found, progress(m.tell)
 	fmt.Fprintf(m.tell, "copying %d records\n", s.records)
-	err := copying.Records(ctx, m.source.store, m.target.store, func(n int64) { told(n, s.records) })
+	began, there := time.Now(), int64(-1)
+	err := copying.Records(ctx, m.source.store, m.target.store, func(n int64) {
+		if there < 0 {
+			began, there = time.Now(), n // what an earlier run has copied
+		}
+		told(n, s.records)
+	})
 	if err != nil {
 		return err
 	}
+	took := time.Since(began)
+	fmt.Fprintf(m.tell, "copied %d records in %s, %.0f/s\n", s.records-there, took.Round(time.Millisecond), float64(s.records-there)/took.Seconds())
 
 	fmt.Fprintf(m.tell, "copying rows and files\n")
 	if _, err := copying.Rows(ctx, m.source.rows, m.target.rows, isCopied, func(int64) {}); err != nil {
