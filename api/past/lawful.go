@@ -57,6 +57,9 @@ func LawfulOf(ctx context.Context, ledger Ledger, app domain.AppName, r LawfulRe
 	if l.end, err = ledger.KnownAt(ctx, l.q.At); err != nil {
 		return Lawful{}, err
 	}
+	if err := ledger.Place(l.place.Now); err != nil {
+		return Lawful{}, err
+	}
 	if l.place.Now == 0 {
 		if l.place.Now, err = ledger.Head(ctx); err != nil {
 			return Lawful{}, err

@@ -20,6 +20,7 @@ type Ledger interface {
 	Pseudonym(ctx context.Context, app domain.AppName, who domain.PersonKey) (string, bool, error)
 	KnownAt(ctx context.Context, at domain.Instant) (eventstore.Position, error)
 	Head(ctx context.Context) (eventstore.Position, error)
+	Place(at eventstore.Position) error
 	Now() domain.Instant
 }
 

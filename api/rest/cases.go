@@ -144,7 +144,7 @@ func (s *server) cases(ctx context.Context, noun domain.Noun, app string, c Case
 			return nil, err
 		}
 	}
-	if q.After, err = position(c.Cursor); err != nil {
+	if q.After, err = s.place(c.Cursor); err != nil {
 		return nil, err
 	}
 	if q.Person, err = s.pseudonym(ctx, name, c.Subject, c.Person); err != nil {

@@ -45,7 +45,10 @@ func (s *server) deadlineQuery(ctx context.Context, app string, d DeadlineQuery,
 		return q, err
 	}
 	if d.Cursor != "" {
-		return q, readCursor(&q, d)
+		if err := readCursor(&q, d); err != nil {
+			return q, err
+		}
+		return q, s.Ledger.Place(q.Known.At)
 	}
 	q.Known, q.At, err = s.moments(ctx, d.KnownAt, d.AsOf)
 	return q, err

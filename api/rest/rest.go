@@ -42,6 +42,7 @@ type Ledger interface {
 	History(ctx context.Context, app domain.AppName, who domain.PersonKey) iter.Seq2[codec.Entry, error]
 	Select(ctx context.Context, s ledger.Selection) (iter.Seq2[codec.Entry, error], error)
 	Head(ctx context.Context) (eventstore.Position, error)
+	Place(at eventstore.Position) error
 	Pseudonym(ctx context.Context, app domain.AppName, who domain.PersonKey) (string, bool, error)
 	Near(ctx context.Context, app domain.AppName, who domain.PersonKey) ([]ledger.NearMiss, error)
 	KnownAt(ctx context.Context, at domain.Instant) (eventstore.Position, error)

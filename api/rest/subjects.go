@@ -124,7 +124,7 @@ func (s *server) history(ctx context.Context, app, id, afterText, limitText stri
 	if err != nil {
 		return nil, err
 	}
-	after, err := position(afterText)
+	after, err := s.place(afterText)
 	if err != nil {
 		return nil, err
 	}
@@ -189,6 +189,15 @@ func (s *server) waitFor(ctx context.Context, p eventstore.Position) error {
 		return failure{plain(http.StatusServiceUnavailable, "the answer is not as far as min_position yet; ask again")}
 	}
 	return err
+}
+
+// place is position for one that somebody goes on from.
+func (s *server) place(text string) (eventstore.Position, error) {
+	p, err := position(text)
+	if err != nil {
+		return 0, err
+	}
+	return p, s.Ledger.Place(p)
 }
 
 // position reads a position; nothing is zero.

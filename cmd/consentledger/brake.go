@@ -27,6 +27,9 @@ func (b *brake) held() error {
 	return nil
 }
 
+// Before says what [eventstore.Before] says of the store.
+func (b *brake) Before() eventstore.Position { return eventstore.Before(b.Store) }
+
 // Append implements [eventstore.Store].
 func (b *brake) Append(ctx context.Context, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record) (eventstore.Position, error) {
 	if err := b.held(); err != nil {

@@ -236,12 +236,6 @@ func checkMounts(t *testing.T, dir string, p project, s service) {
 	}
 }
 
-// awaited are flags and variables of serve that are not there yet.
-var awaited = []string{
-	"CONSENTLEDGER_VAULT_FILE", "CONSENTLEDGER_VAULT_KEYS_FILE", "CONSENTLEDGER_VIEWS_FILE", "CONSENTLEDGER_VIEWS_READER",
-	"CONSENTLEDGER_PROCESS",
-}
-
 // checkLedger holds the ledger's command and variables to the program.
 func checkLedger(t *testing.T, s service) {
 	t.Helper()
@@ -254,28 +248,13 @@ func checkLedger(t *testing.T, s service) {
 		t.Errorf("its data are in no volume: %v", s.Volumes)
 	}
 
-	understood(t, newRoot(), slices.DeleteFunc(slices.Clone(s.Command), isAwaited))
+	understood(t, newRoot(), s.Command)
 	source := sources(t)
 	for name := range s.Environment {
-		if !isAwaited(name) && !strings.Contains(source, strconv.Quote(name)) && !strings.HasPrefix(name, "OTEL_EXPORTER_OTLP_") {
+		if !strings.Contains(source, strconv.Quote(name)) && !strings.HasPrefix(name, "OTEL_EXPORTER_OTLP_") {
 			t.Errorf("the program does not read %s", name)
 		}
 	}
-	serve, _, err := newRoot().Find([]string{"serve"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range awaited {
-		flag, is := strings.CutPrefix(name, "--")
-		if is && serve.Flags().Lookup(flag) != nil || strings.Contains(source, strconv.Quote(name)) {
-			t.Errorf("%s is there: it is awaited no longer", name)
-		}
-	}
-}
-
-func isAwaited(word string) bool {
-	name, _, _ := strings.Cut(word, "=")
-	return slices.Contains(awaited, name)
 }
 
 // sources returns the program's text, without tests.

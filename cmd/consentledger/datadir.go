@@ -132,16 +132,18 @@ func openDataDirWith(ctx context.Context, path, use string, create bool, with di
 // openStore opens where the records are: at an address, or in the directory.
 func (d *dataDir) openStore(ctx context.Context, address string) (err error) {
 	d.store = d.db.Store()
-	if address == "" {
-		return nil
-	}
-	var shared eventstore.Rows
-	if d.shared != nil {
-		shared = d.shared
-	}
-	if d.away, err = openElsewhere(ctx, address, d.db.Rows(), shared); err == nil {
+	if address != "" {
+		var shared eventstore.Rows
+		if d.shared != nil {
+			shared = d.shared
+		}
+		if d.away, err = openElsewhere(ctx, address, d.db.Rows(), shared); err != nil {
+			return err
+		}
 		d.store = d.away
 	}
+	before, err := readBefore(ctx, d.db.Rows())
+	d.store = eventstore.Moved(d.store, before)
 	return err
 }
 
@@ -228,6 +230,8 @@ func checkOurs(path string) error {
 		switch e.Name() {
 		case "FORMAT":
 			return nil
+		case migrationFile:
+			return unfinishedMigration(path)
 		case "LOCK", "FORMAT.new", "keys", "lost+found",
 			recordsPlace.file, recordsPlace.file + ".new", vaultPlace.file, vaultPlace.file + ".new":
 		default:
@@ -256,6 +260,9 @@ func checkFormat(path, use string, create bool) (fresh bool, err error) {
 		return false, err
 	}
 	head, is, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
+	if head == formatMoved {
+		return false, movedAway(path, is)
+	}
 	if head != format {
 		return false, fmt.Errorf("%s says %q, this program reads %q: use the version that wrote it, or a newer one", name, head, format)
 	}

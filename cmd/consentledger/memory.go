@@ -41,6 +41,11 @@ func recollect(ctx context.Context, rows eventstore.Rows, key []byte) (*memory, 
 	return m, nil
 }
 
+// markRow is the row that recollect reads.
+func markRow(key []byte, m eventstore.Mark) eventstore.Row {
+	return eventstore.Row{Key: key, Value: append(binary.BigEndian.AppendUint64(nil, uint64(m.Position)), m.ID[:]...)}
+}
+
 func (m *memory) remembered() eventstore.Mark {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -55,9 +60,7 @@ func (m *memory) remember(ctx context.Context) error {
 	if seen == m.saved {
 		return nil
 	}
-	put := eventstore.Change{Put: []eventstore.Row{{
-		Key: m.key, Value: append(binary.BigEndian.AppendUint64(nil, uint64(seen.Position)), seen.ID[:]...),
-	}}}
+	put := eventstore.Change{Put: []eventstore.Row{markRow(m.key, seen)}}
 	if m.first != nil {
 		once := put
 		once.Absent = [][]byte{m.key}

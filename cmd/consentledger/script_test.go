@@ -80,7 +80,8 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program := build(t)
+	program, servers := build(t), &stores{t: t}
+	noStoryStops(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
@@ -90,9 +91,28 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": scriptServe, "halt": scriptHalt, "exits": scriptExits, "until": scriptUntil,
 			"capture": scriptCapture, "moment": scriptMoment, "interrupted": scriptInterrupted, "flip": scriptFlip, "unzip": scriptUnzip, "replace": scriptReplace, "fill": scriptFill, "agrees": scriptAgrees, "sql": scriptSQL,
-			"birthday": scriptBirthday, "ask": scriptAsk,
+			"birthday": scriptBirthday, "ask": scriptAsk, "postgres": servers.scriptPostgres, "esdb": servers.scriptEsdb,
 		},
 	})
+}
+
+// noStoryStops: stop is a command of testscript, which ends a story as passed. Ours is
+// halt.
+func noStoryStops(t *testing.T) {
+	t.Helper()
+	stories, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range stories {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if regexp.MustCompile(`(?m)^stop\b`).Match(text) {
+			t.Errorf("%s: stop ends the story; halt stops the server", name)
+		}
+	}
 }
 
 // A launched is a server that runs in a process of its own.
@@ -242,6 +262,9 @@ func scriptFlip(ts *testscript.TestScript, neg bool, args []string) {
 	var largest string
 	var bytes []byte
 	for _, name := range names {
+		if info, err := os.Stat(name); err == nil && info.IsDir() {
+			continue
+		}
 		b, err := os.ReadFile(name)
 		ts.Check(err)
 		if len(b) > len(bytes) {

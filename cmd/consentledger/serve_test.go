@@ -132,12 +132,11 @@ func may(t *testing.T, r *running, user, purpose string) (status string) {
 // ends it.
 func eventually(t *testing.T, want string, ask func() string) {
 	t.Helper()
-	for got := ""; got != want; {
-		if got = ask(); got != want {
-			select {
-			case <-t.Context().Done():
-			case <-time.After(20 * time.Millisecond):
-			}
+	for ask() != want {
+		select {
+		case <-t.Context().Done():
+			t.Fatalf("it did not come to %q", want)
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }

@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -57,6 +58,7 @@ type write struct {
 	expected eventstore.Revision
 	records  []eventstore.Record
 	hint     hint
+	behind   *write        // this one is made only if that one was; nil: anyway
 	durable  bool          // it is not done before it survives a crash
 	done     chan struct{} // closed once it was made, or was not
 
@@ -64,6 +66,11 @@ type write struct {
 	last   eventstore.Position
 	err    error
 }
+
+// made reports whether w was put into a batch. Only the lane calls it, after put.
+func (w *write) made() bool { return w.err == nil && w.actual == w.expected }
+
+var errBehind = errors.New("embedded: not written, since what comes before it was not")
 
 // size is about how many bytes w takes in a batch.
 func (w *write) size() int {
@@ -130,6 +137,10 @@ type group struct {
 // expects. More says that others follow, to which this one must have happened.
 func (g *group) put(w *write, more bool) {
 	w.last = g.d.last
+	if w.behind != nil && !w.behind.made() {
+		w.err = errBehind
+		return
+	}
 	if w.err = g.check(w.change); w.err != nil {
 		return
 	}

@@ -20,14 +20,15 @@ type lane struct {
 
 func newLane() *lane { return &lane{some: make(chan struct{}, 1)} }
 
-// add reports whether l takes w: not so once it was closed.
-func (l *lane) add(w *write) bool {
+// add reports whether l takes writes, which stay in their order: not so once it was
+// closed.
+func (l *lane) add(w ...*write) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
 		return false
 	}
-	if l.waiting = append(l.waiting, w); len(l.waiting) == 1 {
+	if l.waiting = append(l.waiting, w...); len(l.waiting) == len(w) {
 		select {
 		case l.some <- struct{}{}:
 		default:

@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"reflect"
 	"slices"
 	"testing"
@@ -410,7 +411,11 @@ func TestNoSequenceOfDeliveriesTurnsANoIntoAYes(t *testing.T) {
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 3))
 	saw := map[string]int{}
-	for range 40 {
+	histories := 40
+	if os.Getenv(on) != "" { // over a network, where the rules of the ledger are the same
+		histories = 10
+	}
+	for range histories {
 		w := newWorld()
 		g := &gambler{
 			T: t, Rand: r, w: w, l: w.open(t), model: model{bonds: map[string][]*bond{}},
@@ -427,6 +432,9 @@ func TestNoSequenceOfDeliveriesTurnsANoIntoAYes(t *testing.T) {
 		g.check(w.open(t), saw) // after a restart
 	}
 	t.Log(saw)
+	if os.Getenv(on) != "" {
+		return // too few to see everything
+	}
 	for _, what := range []string{
 		"allowed", "denied", "allowed by a guardian", "allowed by what confirms a yes of elsewhere", "denied by a no of elsewhere", "denied by a no that came through another history", "denied by the end of a newer grant", "signals that were known", "voided yeses", "voided nos",
 	} {

@@ -274,6 +274,15 @@ func (l *Ledger) KnownAt(ctx context.Context, at domain.Instant) (eventstore.Pos
 // Head returns the position of the last durable record.
 func (l *Ledger) Head(ctx context.Context) (eventstore.Position, error) { return l.store.Head(ctx) }
 
+// Place returns a refusal if a position that somebody kept, to go on from there, is of
+// a store that the ledger was in before it moved to this one: no record has it here.
+func (l *Ledger) Place(at eventstore.Position) error {
+	if at == 0 || at > eventstore.Before(l.store) {
+		return nil
+	}
+	return domain.Refusal{Code: domain.Malformed, Text: "the ledger has moved to another store since this position or cursor was given out: ask again without it, from the beginning"}
+}
+
 // entries reads records as entries and stops at the first it cannot read.
 func entries(records iter.Seq2[eventstore.Recorded, error]) iter.Seq2[codec.Entry, error] {
 	return func(yield func(codec.Entry, error) bool) {

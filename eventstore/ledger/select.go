@@ -62,6 +62,9 @@ func (l *Ledger) Select(ctx context.Context, s Selection) (iter.Seq2[codec.Entry
 // between returns the positions that s lies between: after the first, up to
 // the second.
 func (l *Ledger) between(ctx context.Context, s Selection) (after, until eventstore.Position, err error) {
+	if err := l.Place(s.After); err != nil {
+		return 0, 0, err
+	}
 	after, until = s.After, ^eventstore.Position(0)
 	if s.Until != 0 {
 		until = s.Until

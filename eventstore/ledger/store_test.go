@@ -163,11 +163,17 @@ func onServerArgs(but string) []string {
 
 // TestAllOnEventStoreDB runs the tests of this package once more, over
 // [esdb.Store].
-func TestAllOnEventStoreDB(t *testing.T) { allOn(t, "esdb", "") }
+func TestAllOnEventStoreDB(t *testing.T) { allOn(t, "esdb", longOverNetwork) }
 
 // TestAllOnPostgres runs the tests of this package once more, over
 // [postgres.Store] and [postgres.Rows], but for those that wait longest for each record to be synced.
-func TestAllOnPostgres(t *testing.T) { allOn(t, "postgres", "|NoSequenceOfDeliveries|Followers") }
+func TestAllOnPostgres(t *testing.T) { allOn(t, "postgres", longOverNetwork+"|NoSequenceOfDeliveries") }
+
+// longOverNetwork are tests that ask nothing more of a store than others do, and take
+// more than half of the time that all take over a network. They run where the suite is
+// run against a server of somebody else.
+const longOverNetwork = "|Followers|ALongHistoryIsNotReadAgain|ASnapshotThatIsNot|WhatIsDoneStays|EveryRequestIsAnswered|" +
+	"AThousandSignals|MarksAreSet|WhoIsForgotten"
 
 func allOn(t *testing.T, where, but string) {
 	t.Parallel() // they wait for disk and network most of the time

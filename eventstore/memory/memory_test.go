@@ -10,6 +10,9 @@ import (
 
 func TestStore(t *testing.T) {
 	storetest.Run(t, func(*testing.T) eventstore.Store { return new(memory.Store) })
+	t.Run("moved", func(t *testing.T) {
+		storetest.Run(t, func(*testing.T) eventstore.Store { return eventstore.Moved(new(memory.Store), 1000) })
+	})
 }
 
 func TestShared(t *testing.T) {

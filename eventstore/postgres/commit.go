@@ -12,7 +12,7 @@ import (
 // commit has the server make appends, and tells each caller what became of its own.
 // An error means that it is not known yet.
 func (s *Store) commit(w *writer[*appending], batch []*appending) error {
-	got, err := s.send(w, batch)
+	got, err := s.send(w, batch, inOrder(batch))
 	if err != nil {
 		return err
 	}
@@ -29,11 +29,25 @@ type answer struct {
 // only once what it did is durable.
 const commitAppends = `SELECT pid, last, lengths FROM {store}.append_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
 
-// send has the server make appends, and returns once they are durable.
-func (s *Store) send(w *writer[*appending], batch []*appending) (answer, error) {
+// A spot is one record of a batch: of append a the record i, counted from 0.
+type spot struct{ a, i int }
+
+// inOrder is the order of a batch whose appends come one after the other.
+func inOrder(batch []*appending) (order []spot) {
+	for n, a := range batch {
+		for i := range a.records {
+			order = append(order, spot{n, i})
+		}
+	}
+	return order
+}
+
+// send has the server make appends, their records in an order, and returns once they
+// are durable.
+func (s *Store) send(w *writer[*appending], batch []*appending, order []spot) (answer, error) {
 	var pid int64
 	var got answer
-	row := w.conn.QueryRow(context.Background(), s.sql(commitAppends), arguments(batch, s.Seen().Position)...)
+	row := w.conn.QueryRow(context.Background(), s.sql(commitAppends), arguments(batch, order, s.Seen().Position)...)
 	err := row.Scan(&pid, &got.last, &got.lengths) // reads to the end of the transaction
 	if err == nil {
 		err = w.certain(uint32(pid))
@@ -48,7 +62,7 @@ func (s *Store) send(w *writer[*appending], batch []*appending) (answer, error) 
 }
 
 // arguments are those of append_v1.
-func arguments(batch []*appending, least eventstore.Position) []any {
+func arguments(batch []*appending, order []spot, least eventstore.Position) []any {
 	var (
 		streams, stream, types []string
 		of                     []int32
@@ -58,16 +72,17 @@ func arguments(batch []*appending, least eventstore.Position) []any {
 		data                   [][]byte
 		replicate              bool
 	)
-	for n, a := range batch {
+	for _, a := range batch {
 		streams = append(streams, string(a.stream))
 		replicate = replicate || a.doubt
-		for i, r := range a.records {
-			of = append(of, int32(n+1))
-			part, parts = append(part, int16(i+1)), append(parts, int16(len(a.records)))
-			stream, expected = append(stream, string(a.stream)), append(expected, int64(a.expected))
-			ids, types = append(ids, pgtype.UUID{Bytes: r.ID, Valid: true}), append(types, r.Type)
-			data = append(data, append([]byte{}, r.Data...)) // no bytes are not NULL
-		}
+	}
+	for _, t := range order {
+		a, r := batch[t.a], batch[t.a].records[t.i]
+		of = append(of, int32(t.a+1))
+		part, parts = append(part, int16(t.i+1)), append(parts, int16(len(a.records)))
+		stream, expected = append(stream, string(a.stream)), append(expected, int64(a.expected))
+		ids, types = append(ids, pgtype.UUID{Bytes: r.ID, Valid: true}), append(types, r.Type)
+		data = append(data, append([]byte{}, r.Data...)) // no bytes are not NULL
 	}
 	return []any{streams, of, part, parts, stream, expected, ids, types, data, int64(least), replicate}
 }

@@ -41,6 +41,8 @@ func Run(t *testing.T, open func(*testing.T) eventstore.Store) {
 		{"follow waits for the next record", waits},
 		{"follow ends with its context's error", ends},
 		{"a barrier ends, and with its context's error", barrierEnds},
+		{"an import keeps the order of many streams", imports},
+		{"an import that does not go on where its streams end is a conflict, and leaves no gap", importsElsewhere},
 	} {
 		t.Run(tt.clause, func(t *testing.T) { tt.test(t, open(t)) })
 	}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"consentledger/eventstore"
+	copying "consentledger/eventstore/migration"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// takeBack gives the source back what the migration took: as long as the target has
+// recorded nothing, both hold the same. The target is unfinished then, and a new
+// migrate goes on with it.
+func (m *migration) takeBack(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, m.target.close(), m.source.close()) }()
+	note, begun, _, err := m.readTarget()
+	if err == nil && !begun {
+		err = notFound{fmt.Errorf("--to: %s is not the target of a migration", m.to)}
+	}
+	if err != nil {
+		return err
+	}
+	if err := m.openSource(ctx, note.id); err != nil {
+		return err
+	}
+	_, away, err := readFormat(m.from)
+	if err != nil {
+		return err
+	}
+	if away.id == "" {
+		return conflicting{fmt.Errorf("%s was not moved: there is nothing to take back", m.from)}
+	}
+	if err := m.openAgain(ctx); err != nil {
+		return err
+	}
+	if err := m.unchanged(ctx, note); err != nil {
+		return err
+	}
+
+	// The target first: at no moment can both be opened.
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := removeDurably(m.to, "FORMAT"); err != nil {
+		return err
+	}
+	if err := writeFormat(vfs.Default, m.from, m.use); err != nil {
+		return err
+	}
+	fmt.Fprintf(m.tell, "taken back: start the ledger with serve --data %s\n%s is the target of an unfinished migration now\n", m.from, m.to)
+	return nil
+}
+
+// openAgain opens the target as it was left.
+func (m *migration) openAgain(ctx context.Context) (err error) {
+	s := &side{path: m.to}
+	m.target = s
+	if s.lock, err = lockDir(m.to); err != nil {
+		return err
+	}
+	if err := recordsPlace.check(m.to, m.toStore, false); err != nil {
+		return fmt.Errorf("--to-store: %w", err)
+	}
+	return s.open(ctx, m.toStore, s.seen(ctx))
+}
+
+// unchanged returns an error if the target has recorded anything, or keeps anything,
+// that the source has not.
+func (m *migration) unchanged(ctx context.Context, note migrationNote) error {
+	n, last := int64(0), eventstore.EventID{}
+	for r, err := range m.target.store.ReadAll(ctx, 0) {
+		if err != nil {
+			return fmt.Errorf("the target: %w", err)
+		}
+		n, last = n+1, r.ID
+	}
+	if n != note.records || last != note.last {
+		return conflicting{fmt.Errorf("the target holds %d records, and %d were moved: the ledger has gone on there, and %s would lose it. "+
+			"Migrate the target into a new directory instead", n, note.records, m.from)}
+	}
+	if err := copying.SameRows(ctx, m.source.rows, m.target.rows, isCopied); err != nil {
+		return conflicting{fmt.Errorf("the ledger has gone on in the target, and %s would lose it: %w. Migrate the target into a new directory instead", m.from, err)}
+	}
+	return nil
+}
