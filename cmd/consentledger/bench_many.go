@@ -43,6 +43,7 @@ share its CPUs: what is to be seen is what it costs that they wait for each othe
 		},
 	}
 	f := cmd.Flags()
+	f.StringSliceVar(&c.Only, "only", nil, "which ledgers are measured: embedded1, postgres1, postgres3, esdb1, esdb3 (default: all)")
 	f.IntVar(&c.Persons, "persons", 10_000, "how many persons there are")
 	f.IntVar(&c.Clients, "clients", 64, "how many clients record and check at once")
 	f.IntVar(&c.Rounds, "rounds", 3, "how many slices a measurement has; the median is reported")

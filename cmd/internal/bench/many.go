@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"sync/atomic"
@@ -21,6 +23,7 @@ type ManyConfig struct {
 	Policy   string // the file of the policy that is published
 	Postgres string // where PostgreSQL's programs are
 	ESDB     func(context.Context) (address string, close func() error, err error)
+	Only     []string // the fleets that are measured, as in postgres3; none: all
 	Persons  int
 	Clients  int
 	Rounds   int
@@ -80,41 +83,25 @@ func (m *many) open(ctx context.Context) (err error) {
 		return err
 	}
 
-	if err := m.add(ctx, "embedded, 1 process", 1, nil); err != nil {
-		return err
-	}
-	for _, n := range []int{1, 3} {
-		flags, err := m.elsewhere(ctx, fmt.Sprint("postgres", n))
-		if err != nil {
-			return err
-		}
-		store := m.database(fmt.Sprint("postgres", n))
-		if err := m.add(ctx, fmt.Sprintf("postgres, %d %s", n, processes(n)), n, append(flags, "--store", store)); err != nil {
-			return err
-		}
-	}
-	for _, n := range []int{1, 3} {
-		flags, err := m.elsewhere(ctx, fmt.Sprint("esdb", n))
-		if err != nil {
-			return err
-		}
-		store, closing, err := c.ESDB(ctx)
-		if err != nil {
-			return err
-		}
-		m.closers = append(m.closers, closing)
-		if err := m.add(ctx, fmt.Sprintf("esdb, %d %s", n, processes(n)), n, append(flags, "--store", store)); err != nil {
-			return err
+	for _, store := range []string{"embedded", "postgres", "esdb"} {
+		for _, n := range []int{1, 3} {
+			if store == "embedded" && n > 1 || len(c.Only) > 0 && !slices.Contains(c.Only, fmt.Sprint(store, n)) {
+				continue
+			}
+			if err := m.add(ctx, store, n); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func processes(n int) string {
+// fleetName is what tables show.
+func fleetName(store string, n int) string {
 	if n == 1 {
-		return "process"
+		return store + ", 1 process"
 	}
-	return "processes"
+	return fmt.Sprintf("%s, %d processes", store, n)
 }
 
 // elsewhere returns the flags of a ledger whose persons and read models are in a
@@ -129,29 +116,60 @@ func (m *many) elsewhere(ctx context.Context, name string) ([]string, error) {
 	}
 	m.nats = append(m.nats, nats)
 
+	keys := filepath.Join(m.config.Dir, "keys-"+name)
+	if out, err := exec.CommandContext(ctx, m.config.Program, "keys", "new", keys).CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("keys new: %w: %s", err, out)
+	}
 	at := m.database(name)
-	return []string{"--vault", at, "--views", at, "--keys", filepath.Join(m.config.Dir, "keys-"+name), "--nats", nats.ClientURL()}, nil
+	return []string{"--vault", at, "--vault-keys", keys, "--views", at, "--nats", nats.ClientURL()}, nil
 }
 
 func (m *many) database(name string) string {
 	return fmt.Sprintf("host=%s user=bench dbname=%s", m.postgres.Dir(), name)
 }
 
-// add starts the processes of a fleet.
-func (m *many) add(ctx context.Context, name string, n int, flags []string) error {
-	f := &fleet{name: name, crowd: NewCrowd(Uniform)}
-	m.fleets = append(m.fleets, f)
-	for i := range n {
-		p := &Program{Name: name, Path: m.config.Program, Dir: filepath.Join(m.config.Dir, fmt.Sprintf("data-%d-%d", len(m.fleets), i)), Flags: flags}
-		f.processes = append(f.processes, p)
-		m.run.say("%s: process %d starts", name, i+1)
-		if i == 0 {
-			if err := p.Prepare(ctx, m.config.Policy); err != nil {
-				return err
-			}
-			continue
+// records says where the records of a ledger are; empty: in its directory.
+func (m *many) records(ctx context.Context, store, name string) (string, error) {
+	switch store {
+	case "postgres":
+		return m.database(name), nil
+	case "esdb":
+		address, closing, err := m.config.ESDB(ctx)
+		if err == nil {
+			m.closers = append(m.closers, closing)
 		}
-		if err := p.Start(ctx); err != nil {
+		return address, err
+	}
+	return "", nil
+}
+
+// add starts the processes of a fleet.
+func (m *many) add(ctx context.Context, store string, n int) error {
+	f := &fleet{name: fleetName(store, n), crowd: NewCrowd(Uniform)}
+	m.fleets = append(m.fleets, f)
+
+	var flags []string
+	if store != "embedded" {
+		name := fmt.Sprint(store, n)
+		shared, err := m.elsewhere(ctx, name)
+		if err != nil {
+			return err
+		}
+		at, err := m.records(ctx, store, name)
+		if err != nil {
+			return err
+		}
+		flags = append(shared, "--store", at)
+	}
+	for i := range n {
+		p := &Program{Name: f.name, Path: m.config.Program, Dir: filepath.Join(m.config.Dir, fmt.Sprintf("data-%s-%d-%d", store, n, i)), Flags: flags}
+		f.processes = append(f.processes, p)
+		m.run.say("%s: process %d starts", f.name, i+1)
+		start := p.Start
+		if i == 0 {
+			start = func(ctx context.Context) error { return p.Prepare(ctx, m.config.Policy) }
+		}
+		if err := start(ctx); err != nil {
 			return err
 		}
 	}
@@ -224,7 +242,7 @@ func (m *many) check(ctx context.Context) error {
 		return err
 	}
 	for _, store := range []string{"postgres", "esdb"} {
-		m.ratio(work, store+", 3 processes", store+", 1 process", rates)
+		m.ratio(work, fleetName(store, 3), fleetName(store, 1), rates)
 	}
 	return nil
 }
@@ -252,7 +270,8 @@ func (m *many) measure(ctx context.Context, work string, do func(*fleet) func(co
 		}
 	}
 
-	for name, all := range rates {
+	for _, name := range slices.Sorted(maps.Keys(rates)) {
+		all := rates[name]
 		m.run.add(Figure{Work: work, Program: name, Unit: "1/s"}, slices.Clone(all))
 		if cost := costs[name]; len(cost) > 0 {
 			m.run.add(Figure{Work: work, Program: name, Unit: "µs of CPU each"}, cost)
@@ -278,8 +297,11 @@ func (f *fleet) slice(ctx context.Context, clients int, long time.Duration, do f
 	return s, float64((after - before).Microseconds()) / float64(max(1, s.Done)), err
 }
 
-// ratio says how one does against another, round by round.
+// ratio says how one does against another, round by round, if both were measured.
 func (m *many) ratio(work, one, other string, rates map[string][]float64) {
+	if len(rates[one]) == 0 || len(rates[other]) == 0 {
+		return
+	}
 	ratios := make([]float64, len(rates[one]))
 	for i := range ratios {
 		ratios[i] = rates[one][i] / rates[other][i]

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"encoding/json"
+	"os/exec"
+	"testing"
+
+	scale "consentledger/cmd/internal/bench"
+)
+
+func TestBenchManyMeasuresThreeProcessesAndATable(t *testing.T) {
+	program := build(t)
+	cmd := exec.CommandContext(t.Context(), program, "bench", "many", "--only", "postgres3", "--persons", "20", "--clients", "2",
+		"--rounds", "1", "--for", "1s", "-o", "json") // below the temporary directory, where PostgreSQL may look
+	cmd.Stderr = t.Output()
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	var figures []scale.Figure
+	if err := json.Unmarshal(out, &figures); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	seen := map[string]float64{}
+	for _, f := range figures {
+		seen[f.Work+" | "+f.Program+" | "+f.Unit] = f.Value
+	}
+	for _, want := range []string{
+		"record over HTTP, 2 clients | postgres, 3 processes | 1/s",
+		"record over HTTP, 2 clients | postgres, 3 processes | µs of CPU each",
+		"record over HTTP, 2 clients | PostgreSQL, a table of events | 1/s",
+		"record over HTTP, 2 clients | postgres, 3 processes | ratio to PostgreSQL, a table of events",
+		"check over HTTP, 2 clients | postgres, 3 processes | 1/s",
+	} {
+		if seen[want] <= 0 {
+			t.Errorf("no figure of %s: %v", want, seen)
+		}
+	}
+}
