@@ -31,7 +31,7 @@ func TestNoProcessBelievesADeposedLeader(t *testing.T) {
 		}
 	}
 	nodes, address := serveCluster(t)
-	w := &world{keys: vault.NewMemoryKeys(), now: start}
+	w := &world{rows: newRows(), keys: vault.NewMemoryKeys(), now: start}
 	var process []*ledger.Ledger
 	for range 3 {
 		process = append(process, w.remote(t, address))
