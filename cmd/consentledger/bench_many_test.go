@@ -9,6 +9,7 @@ import (
 )
 
 func TestBenchManyMeasuresThreeProcessesAndATable(t *testing.T) {
+	t.Parallel() // processes of their own
 	program := build(t)
 	cmd := exec.CommandContext(t.Context(), program, "bench", "many", "--only", "postgres3", "--persons", "20", "--clients", "2",
 		"--rounds", "1", "--for", "1s", "-o", "json") // below the temporary directory, where PostgreSQL may look

@@ -468,6 +468,7 @@ func pauseFor(ctx context.Context, d time.Duration) {
 // size of the log one root, and no process says "allowed" once another has given a
 // receipt for an opt-out.
 func TestManyProcesses(t *testing.T) {
+	t.Parallel() // processes of their own
 	pg := pgservertest.Serve(t)
 	t.Run("EventStoreDB", func(t *testing.T) {
 		store := newEventStore(t)
