@@ -482,13 +482,10 @@ func TestManyProcesses(t *testing.T) {
 }
 
 func manyProcesses(t *testing.T, f *fleet) {
-	rounds, clients, most, long := 20, 4, time.Second, false
-	if n := os.Getenv("CONSENTLEDGER_ROUNDS"); n != "" {
-		var err error
-		if rounds, err = strconv.Atoi(n); err != nil {
-			t.Fatal(err)
-		}
-		clients, most, long = 16, 25*time.Second, true // longer than a turn is kept for who sleeps
+	clients, most := 4, time.Second
+	withdrawals, long := rounds(t, 20)
+	if long {
+		clients, most = 16, 25*time.Second // longer than a turn is kept for who sleeps
 	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -513,7 +510,7 @@ func manyProcesses(t *testing.T, f *fleet) {
 	var crowd sync.WaitGroup
 	for range clients {
 		crowd.Go(func() {
-			for n := int(next.Add(1)); (n <= rounds || !happened(outages)) && !t.Failed(); n = int(next.Add(1)) {
+			for n := int(next.Add(1)); (n <= withdrawals || !happened(outages)) && !t.Failed(); n = int(next.Add(1)) {
 				err := a.withdrawAndAsk(ctx, b, n, &count)
 				if err == nil && n%4 == 0 {
 					err = a.meet(ctx, b, n)

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,15 +16,6 @@ import (
 	"consentledger/eventstore/postgres/pgserver"
 	"consentledger/eventstore/postgres/pgserver/pgservertest"
 )
-
-// killedMigrations is how many migrations are killed until they end. The environment
-// variable CONSENTLEDGER_ROUNDS asks for more.
-func killedMigrations() int {
-	if n, err := strconv.Atoi(os.Getenv("CONSENTLEDGER_ROUNDS")); err == nil {
-		return n
-	}
-	return 2
-}
 
 // A movable is a data directory with some history, as a killed server left it.
 type movable struct {
@@ -89,7 +79,8 @@ func (m movable) copyTo(to string) {
 func TestAKilledMigrationGoesOn(t *testing.T) {
 	m := newMovable(t)
 	var server *pgserver.Server
-	for round := range killedMigrations() {
+	migrations, _ := rounds(t, 2)
+	for round := range migrations {
 		store := ""
 		if round%2 == 1 {
 			if server == nil {
