@@ -127,21 +127,31 @@ const (
 	scanBytes = 4 << 20
 )
 
-// nextRows selects rows from a key on, or behind it.
+// nextRows selects rows from a key on, or behind it, up to another. The bounds stand
+// alone, so that an index is read between them and no further.
 const nextRows = `SELECT key, value FROM (
 		SELECT key, value,
 			sum(octet_length(value)) OVER (ORDER BY key ROWS UNBOUNDED PRECEDING) - octet_length(value) AS before
 		FROM (SELECT key, value FROM {store}.rows_v1
-			WHERE key %s $1 AND ($2::bytea IS NULL OR key < $2) ORDER BY key LIMIT $3) r
+			WHERE key %s $1 AND %s ORDER BY key LIMIT $3) r
 	) r WHERE before < $4 ORDER BY key`
+
+// selectRows is nextRows with a comparison to the first key, up to a key; nil: to the end.
+func selectRows(first string, until []byte) string {
+	if until == nil {
+		return fmt.Sprintf(nextRows, first, "$2::bytea IS NULL")
+	}
+	return fmt.Sprintf(nextRows, first, "key < $2")
+}
 
 // Scan implements [eventstore.Rows]. Up to a thousand rows are read at once, and those
 // behind them as they are by then.
 func (r *Rows) Scan(ctx context.Context, prefix []byte) iter.Seq2[eventstore.Row, error] {
 	return func(yield func(eventstore.Row, error) bool) {
-		from, statement := some(prefix), fmt.Sprintf(nextRows, ">=")
+		from, until := some(prefix), behindPrefix(prefix)
+		statement := selectRows(">=", until)
 		for {
-			page, err := r.page(ctx, statement, from, behindPrefix(prefix))
+			page, err := r.page(ctx, statement, from, until)
 			if err != nil {
 				yield(eventstore.Row{}, err)
 				return
@@ -160,7 +170,7 @@ func (r *Rows) Scan(ctx context.Context, prefix []byte) iter.Seq2[eventstore.Row
 			if len(page) < scanRows && size < scanBytes {
 				return // there were no more at that moment
 			}
-			from, statement = bytes.Clone(page[len(page)-1].Key), fmt.Sprintf(nextRows, ">")
+			from, statement = bytes.Clone(page[len(page)-1].Key), selectRows(">", until)
 		}
 	}
 }

@@ -47,6 +47,42 @@ func TestRows(t *testing.T) {
 	})
 }
 
+// TestAScanReadsWhatItYields: a person's rows are looked for by a prefix again and
+// again, and however many rows come behind them, none of those is read.
+func TestAScanReadsWhatItYields(t *testing.T) {
+	leavesNothing(t)
+	name := newName()
+	r := openRows(t, common.Address("postgres"), postgres.Options{Name: name})
+	var c eventstore.Change
+	for i := range 2000 {
+		c.Put = append(c.Put, eventstore.Row{Key: fmt.Appendf(nil, "v/%04d/row", i), Value: []byte("value")})
+	}
+	if err := r.Write(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+
+	conn, err := pgx.Connect(t.Context(), common.Address("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	for _, first := range []string{">=", ">"} {
+		statement, arguments := r.ScanOf(first, []byte("v/0007/"))
+		rows, err := conn.Query(t.Context(), "EXPLAIN (ANALYZE, TIMING OFF) "+statement, arguments...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan := strings.Join(lines, "\n")
+		if strings.Contains(plan, "Rows Removed by Filter") || !strings.Contains(plan, "(actual rows=1 ") {
+			t.Errorf("%s:\n%s", first, plan)
+		}
+	}
+}
+
 // twoRows are rows that two processes have open: each call is made by the other one
 // than the call before.
 type twoRows struct {
