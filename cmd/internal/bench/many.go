@@ -272,9 +272,9 @@ func (m *many) measure(ctx context.Context, work string, do func(*fleet) func(co
 
 	for _, name := range slices.Sorted(maps.Keys(rates)) {
 		all := rates[name]
-		m.run.add(Figure{Work: work, Program: name, Unit: "1/s"}, slices.Clone(all))
+		m.run.add(Figure{Work: work, Persons: m.config.Persons, Program: name, Unit: "1/s"}, slices.Clone(all))
 		if cost := costs[name]; len(cost) > 0 {
-			m.run.add(Figure{Work: work, Program: name, Unit: "µs of CPU each"}, cost)
+			m.run.add(Figure{Work: work, Persons: m.config.Persons, Program: name, Unit: "µs of CPU each"}, cost)
 		}
 	}
 	return rates, nil
@@ -306,7 +306,7 @@ func (m *many) ratio(work, one, other string, rates map[string][]float64) {
 	for i := range ratios {
 		ratios[i] = rates[one][i] / rates[other][i]
 	}
-	m.run.add(Figure{Work: work, Program: one, Unit: "ratio to " + other}, ratios)
+	m.run.add(Figure{Work: work, Persons: m.config.Persons, Program: one, Unit: "ratio to " + other}, ratios)
 }
 
 func (m *many) close() error {
