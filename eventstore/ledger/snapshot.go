@@ -188,6 +188,11 @@ func (d *due) add(stream domain.StreamID, f *fold) {
 	d.awake()
 }
 
+// agedTail is how many records come after a snapshot until the next is written of a fold
+// that goes. To write it for each would take longer, where persons come back to record,
+// than to read two records more.
+const agedTail = 4
+
 // age notes which snapshots are to be written before a generation of the cache goes.
 // Those of the generation before that were not written by now are left out.
 func (d *due) age(old map[domain.StreamID]*fold) {
@@ -196,7 +201,7 @@ func (d *due) age(old map[domain.StreamID]*fold) {
 	}
 	var aged []agedFold
 	for stream, f := range old {
-		if ofPerson(stream) && uint64(f.revision) > f.kept.Load() {
+		if ofPerson(stream) && uint64(f.revision) >= f.kept.Load()+agedTail {
 			aged = append(aged, agedFold{stream, f})
 		}
 	}

@@ -179,9 +179,9 @@ func TestALongListOfAnswersIsNotReadAgain(t *testing.T) {
 }
 
 // TestWhoIsForgottenCostsOneRecord: what is driven out of memory is written first,
-// however few its records are.
+// once it has a few records that no snapshot has.
 func TestWhoIsForgottenCostsOneRecord(t *testing.T) {
-	const each, records = 150, 3 // persons: twice as many as a generation of the cache holds
+	const each, records = 150, 5 // persons: twice as many as a generation of the cache holds
 	w := newWorld()
 	w.memory = 512 << 10
 	store := &tallied{Store: w.store}
