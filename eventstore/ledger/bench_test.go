@@ -26,22 +26,29 @@ func BenchmarkExecute(b *testing.B) {
 	b.Run("followed by 8", func(b *testing.B) { benchExecute(b, yes, 8) })
 }
 
-func benchExecute(b *testing.B, command domain.Command, followers int) {
+// onDisk opens a ledger on the real disk, until b ends, whose folds have so much memory;
+// zero: as much as there is by default.
+func onDisk(b *testing.B, memory int) *ledger.Ledger {
+	b.Helper()
 	db, err := embedded.Open(b.TempDir(), embedded.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer db.Close()
-	w := &world{store: db.Store(), keys: vault.NewMemoryKeys(), now: start}
-	v, err := vault.Open(b.Context(), db.Rows(), w.keys)
+	b.Cleanup(func() { db.Close() })
+	v, err := vault.Open(b.Context(), db.Rows(), vault.NewMemoryKeys())
 	if err != nil {
 		b.Fatal(err)
 	}
-	l, err := ledger.Open(b.Context(), ledger.Config{Store: w.store, Vault: v, Now: func() domain.Instant { return w.now }})
+	l, err := ledger.Open(b.Context(), ledger.Config{Store: db.Store(), Vault: v, Memory: memory, Now: func() domain.Instant { return start }})
 	if err != nil {
 		b.Fatal(err)
 	}
 	begin(b, l)
+	return l
+}
+
+func benchExecute(b *testing.B, command domain.Command, followers int) {
+	l := onDisk(b, 0)
 	ctx, stop := context.WithCancel(b.Context())
 	var crew sync.WaitGroup
 	defer crew.Wait()
@@ -81,21 +88,7 @@ func person(n uint64) uint64 {
 // each with a dozen records: nearly everybody is read anew.
 func BenchmarkCrowd(b *testing.B) {
 	const persons, history = 20_000, 12
-	db, err := embedded.Open(b.TempDir(), embedded.Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer db.Close()
-	w := &world{store: db.Store(), keys: vault.NewMemoryKeys(), now: start}
-	v, err := vault.Open(b.Context(), db.Rows(), w.keys)
-	if err != nil {
-		b.Fatal(err)
-	}
-	l, err := ledger.Open(b.Context(), ledger.Config{Store: w.store, Vault: v, Memory: 6 << 20, Now: func() domain.Instant { return w.now }})
-	if err != nil {
-		b.Fatal(err)
-	}
-	begin(b, l)
+	l := onDisk(b, 6<<20)
 	ctx, stop := context.WithCancel(b.Context())
 	var crew sync.WaitGroup
 	defer crew.Wait()
