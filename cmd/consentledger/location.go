@@ -13,7 +13,8 @@ import (
 )
 
 // A location is where a part of a ledger may lie outside its data directory: its records,
-// or its vault.
+// its vault, or its read models. Of the last the directory keeps nothing: they are made
+// anew where they are asked for.
 //
 // Where only the records are elsewhere one process serves the ledger. Where the vault
 // is as well, several may. Then this is in the vault's rows, which all of them share:
@@ -41,7 +42,7 @@ type location struct {
 
 	flag, variable, fileVariable string
 
-	file string // of a data directory, that says so
+	file string // of a data directory, that says so; empty: none does
 	head string // of what is in the file
 }
 

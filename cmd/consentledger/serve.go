@@ -52,7 +52,7 @@ type serveConfig struct {
 	vaultKeys  string // the file with its keys; empty: see [addressesOf]
 	process    string // what this process is called, where several serve one ledger; empty: see [processName]
 
-	views       string // where the read models are instead of the data directory; empty: see [viewsAddress]
+	views       string // where the read models are instead of the data directory; empty: see [viewsPlace]
 	viewsReader string // a role of PostgreSQL that may read them; empty: none
 
 	metrics   bool // HTTP shows them

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 
 	"consentledger/eventstore"
@@ -29,32 +28,15 @@ const (
 	viewsReaderVariable = "CONSENTLEDGER_VIEWS_READER"
 )
 
-// viewsAddress returns the connection string of the read models, from a flag or the
-// environment; empty: they are in the data directory.
-func viewsAddress(flag string) (string, error) {
-	file := os.Getenv(viewsFileVariable)
-	switch inline := os.Getenv(viewsVariable); {
-	case flag != "":
-		return flag, nil
-	case inline != "" && file != "":
-		return "", usageError{fmt.Errorf("%s and %s both say where the read models are: set one", viewsVariable, viewsFileVariable)}
-	case file == "":
-		return inline, nil
-	}
-	text, err := readOwnFile(file, maxKeyFile)
-	if err != nil {
-		return "", unread(viewsFileVariable, err)
-	}
-	if strings.TrimSpace(string(text)) == "" {
-		return "", usageError{fmt.Errorf("%s: %s is empty: it holds a connection string, as in %s", viewsFileVariable, file, postgreSQL.example)}
-	}
-	return strings.TrimSpace(string(text)), nil
+var viewsPlace = location{
+	what: "read models", engines: []engine{postgreSQL},
+	flag: "--views", variable: viewsVariable, fileVariable: viewsFileVariable,
 }
 
 // openPlace returns where the read models are: in PostgreSQL, if the configuration
 // says so, or in the data directory.
 func (h *house) openPlace(ctx context.Context) (readmodel.Place, error) {
-	address, err := viewsAddress(h.config.views)
+	address, err := viewsPlace.address(h.config.views)
 	if err != nil {
 		return nil, err
 	}
