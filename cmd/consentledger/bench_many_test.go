@@ -1,28 +1,12 @@
 package main
 
-import (
-	"encoding/json"
-	"os/exec"
-	"testing"
-
-	scale "consentledger/cmd/internal/bench"
-)
+import "testing"
 
 func TestBenchManyMeasuresThreeProcessesAndATable(t *testing.T) {
 	t.Parallel() // processes of their own
-	program := build(t)
-	cmd := exec.CommandContext(t.Context(), program, "bench", "many", "--only", "postgres3", "--persons", "20", "--clients", "2",
-		"--rounds", "1", "--for", "1s", "-o", "json") // below the temporary directory, where PostgreSQL may look
-	cmd.Stderr = t.Output()
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	figures := benched(t, build(t), "many", "--only", "postgres3", "--persons", "20", "--clients", "2",
+		"--rounds", "1", "--for", "1s") // below the temporary directory, where PostgreSQL may look
 
-	var figures []scale.Figure
-	if err := json.Unmarshal(out, &figures); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
 	seen := map[string]float64{}
 	for _, f := range figures {
 		seen[f.Work+" | "+f.Program+" | "+f.Unit] = f.Value

@@ -9,21 +9,27 @@ import (
 	scale "consentledger/cmd/internal/bench"
 )
 
-func TestBenchScaleMeasuresEveryWorkOfBothBuilds(t *testing.T) {
-	t.Parallel() // it waits until both programs are at rest, again and again
-	program := build(t)
-	cmd := exec.CommandContext(t.Context(), program, "bench", "scale", "--population", "20", "--history", "2", "--deep", "30", "--clients", "2", "--batch", "5",
-		"--rounds", "1", "--for", "50ms", "--jetstream", "--against", program, "-o", "json", "--data", t.TempDir())
+// benched runs a measurement, and returns its figures.
+func benched(t *testing.T, program string, args ...string) (figures []scale.Figure) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), program, append(append([]string{"bench"}, args...), "-o", "json")...)
 	cmd.Stderr = t.Output()
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-
-	var figures []scale.Figure
 	if err := json.Unmarshal(out, &figures); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	return figures
+}
+
+func TestBenchScaleMeasuresEveryWorkOfBothBuilds(t *testing.T) {
+	t.Parallel() // it waits until both programs are at rest, again and again
+	program := build(t)
+	figures := benched(t, program, "scale", "--population", "20", "--history", "2", "--deep", "30", "--clients", "2", "--batch", "5",
+		"--rounds", "1", "--for", "50ms", "--jetstream", "--against", program, "--data", t.TempDir())
+
 	units := map[string][]string{}
 	for _, f := range figures {
 		if f.Error != "" {

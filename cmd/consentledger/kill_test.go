@@ -293,7 +293,13 @@ func (b *book) settle(t *testing.T, c *child) []intake.RejectedMessage {
 		}
 		return "drained"
 	})
-	out, err := cli(t, &c.running, "rejected", "list", "-o", "jsonl")
+	return rejectedBy(t, &c.running)
+}
+
+// rejectedBy asks a server for the messages that it rejected.
+func rejectedBy(t *testing.T, r *running) []intake.RejectedMessage {
+	t.Helper()
+	out, err := cli(t, r, "rejected", "list", "-o", "jsonl")
 	if err != nil {
 		t.Fatal(err)
 	}

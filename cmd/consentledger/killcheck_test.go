@@ -159,6 +159,14 @@ func checkDir(t *testing.T, dir string, b *book, rejected []intake.RejectedMessa
 		t.Fatal(err)
 	}
 	defer d.close()
+	checkWishes(t, d, b, rejected)
+	checkViews(t, d, filepath.Join(dir, "views"))
+}
+
+// checkWishes holds what the clients were told of their requests against what is in the
+// ledger: nothing else is.
+func checkWishes(t *testing.T, d *dataDir, b *book, rejected []intake.RejectedMessage) {
+	t.Helper()
 	records := readRecords(t, d)
 	inRejected := map[uint64]int{}
 	for _, m := range rejected {
@@ -178,7 +186,6 @@ func checkDir(t *testing.T, dir string, b *book, rejected []intake.RejectedMessa
 	if claimed != len(records) {
 		t.Errorf("%d requests are in the ledger, the clients know %d of them", len(records), claimed)
 	}
-	checkViews(t, d, filepath.Join(dir, "views"))
 }
 
 // A trace is where the records of one request are.

@@ -602,20 +602,7 @@ func (f *fleet) settle() []intake.RejectedMessage {
 	for i := range f.members {
 		eventually(t, "", func() string { return verbose(t, &f.member(i).running) })
 	}
-	out, err := cli(t, &f.member(0).running, "rejected", "list", "-o", "jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var list []intake.RejectedMessage
-	for d := json.NewDecoder(strings.NewReader(out)); ; {
-		var m intake.RejectedMessage
-		if err := d.Decode(&m); err == io.EOF {
-			return list
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, m)
-	}
+	return rejectedBy(t, &f.member(0).running)
 }
 
 // agree waits until all members serve the same checkpoint, of everything, and says who
@@ -678,25 +665,7 @@ func (f *fleet) check(b *book, rejected []intake.RejectedMessage, w *watcher) {
 		t.Fatal(err)
 	}
 	defer d.close()
-	records := readRecords(t, d)
-	inRejected := map[uint64]int{}
-	for _, m := range rejected {
-		inRejected[m.InSeq]++
-	}
-	claimed := 0
-	for _, w := range b.wishes {
-		got, err := recordsOf(t.Context(), d, records, w)
-		if err == nil {
-			err = checkWish(w, got, inRejected)
-		}
-		if err != nil {
-			t.Errorf("%s %s: %v", w.id, w.kind, err)
-		}
-		claimed += min(len(got), 1)
-	}
-	if claimed != len(records) {
-		t.Errorf("%d requests are in the ledger, the clients know %d of them", len(records), claimed)
-	}
+	checkWishes(t, d, b, rejected)
 	f.checkTree(d, w)
 }
 
