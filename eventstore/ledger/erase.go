@@ -37,7 +37,11 @@ func (l *Ledger) Erase(ctx context.Context, req Request) (Receipt, error) {
 
 func (l *Ledger) tryErase(ctx context.Context, req Request, ref domain.Reference, p *vault.Person) (Receipt, error) {
 	stream := subjectStream(p)
-	defer l.lock(stream)()
+	unlock, err := l.lock(ctx, stream)
+	if err != nil {
+		return Receipt{}, err
+	}
+	defer unlock()
 	f, err := l.fold(ctx, stream)
 	if err != nil {
 		return Receipt{}, err
@@ -85,7 +89,11 @@ func (l *Ledger) FinishErasures(ctx context.Context) (int, error) {
 			continue // noted, and never ordered
 		}
 		_, err = l.race(ctx, stream.App, func() (Receipt, error) {
-			defer l.lock(stream)()
+			unlock, err := l.lock(ctx, stream)
+			if err != nil {
+				return Receipt{}, err
+			}
+			defer unlock()
 			return Receipt{}, l.finishErasure(ctx, stream)
 		})
 		if err != nil {

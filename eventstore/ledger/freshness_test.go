@@ -325,6 +325,52 @@ func TestNobodyWaitsForEver(t *testing.T) {
 	})
 }
 
+// Requests of one person take turns, and each waits for the others no longer than its
+// caller does: while the store is away they do not add up.
+func TestNobodyWaitsForAllOthersOfAPerson(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.store = new(memory.Store)
+		begin(t, w.open(t))
+		w.store = &slowAppend{Store: w.store}
+		l := w.open(t)
+
+		var crowd sync.WaitGroup
+		for i := range 20 {
+			ctx, patience := t.Context(), 2*30*time.Second // for its turn, and for the store
+			if i%2 > 0 {
+				var cancel context.CancelFunc
+				patience = time.Duration(i) * time.Second
+				ctx, cancel = context.WithTimeout(ctx, patience)
+				defer cancel()
+			}
+			crowd.Go(func() {
+				began := time.Now()
+				_, err := l.Execute(ctx, request(fmt.Sprint("away-", i), domain.WithdrawConsent{Scope: domain.Scope{All: true}}))
+				if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, errAway) &&
+					!strings.Contains(err.Error(), "does not answer") || took > patience {
+					t.Errorf("request %d: %v after %s, want an error within %s", i, err, took, patience)
+				}
+			})
+		}
+		crowd.Wait()
+	})
+}
+
+// A slowAppend is a store that is away, and waits as long as its caller does, or 30 s.
+type slowAppend struct{ eventstore.Store }
+
+var errAway = errors.New("the store is away")
+
+func (s *slowAppend) Append(ctx context.Context, _ eventstore.Stream, _ eventstore.Revision, _ ...eventstore.Record) (eventstore.Position, error) {
+	select {
+	case <-time.After(30 * time.Second):
+		return 0, errAway
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
 // A slowBarrier waits until the gate opens.
 type slowBarrier struct {
 	eventstore.Store

@@ -27,8 +27,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"sync"
 	"sync/atomic"
+	"time"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
@@ -146,7 +146,7 @@ type Ledger struct {
 
 	newest atomic.Int64 // the newest Recorded that was given out
 	seed   maphash.Seed
-	locks  [1 << 14]sync.Mutex // one person's requests take turns
+	locks  [1 << 14]atomic.Pointer[chan struct{}] // one person's requests take turns, see lock
 
 	folds *folds
 	feed  *feed
@@ -444,8 +444,39 @@ func (l *Ledger) newer(t domain.Instant) domain.Instant {
 	}
 }
 
-func (l *Ledger) lock(stream domain.StreamID) (unlock func()) {
-	m := &l.locks[maphash.String(l.seed, stream.ID)%uint64(len(l.locks))]
-	m.Lock()
-	return m.Unlock
+// lockPatience is how long a request waits for the others of its stream whose caller
+// gave no deadline. While a part of the ledger is away each of them may take long, and
+// nobody waits for all of them.
+const lockPatience = 30 * time.Second
+
+var errOthers = errors.New("other requests about the same wait for a part of the ledger that does not answer")
+
+// lock has the requests of a stream take turns. A request waits for its turn no longer
+// than its caller does.
+func (l *Ledger) lock(ctx context.Context, stream domain.StreamID) (unlock func(), err error) {
+	at := &l.locks[maphash.String(l.seed, stream.ID)%uint64(len(l.locks))]
+	m := at.Load()
+	if m == nil {
+		fresh := make(chan struct{}, 1)
+		at.CompareAndSwap(nil, &fresh) // another request may have been faster
+		m = at.Load()
+	}
+	unlock = func() { <-*m }
+	select {
+	case *m <- struct{}{}:
+		return unlock, nil
+	default:
+	}
+
+	if _, has := ctx.Deadline(); !has {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, lockPatience, errOthers)
+		defer cancel()
+	}
+	select {
+	case *m <- struct{}{}:
+		return unlock, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }

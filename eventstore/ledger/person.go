@@ -253,7 +253,11 @@ func (l *Ledger) guardsEarlier(ctx context.Context, req Request, o *vault.Person
 // needs nobody: it was answered before, or its person's history has ended.
 func (l *Ledger) refused(ctx context.Context, req Request, ref domain.Reference, p *vault.Person) (settled bool, err error) {
 	stream := subjectStream(p)
-	defer l.lock(stream)()
+	unlock, err := l.lock(ctx, stream)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
 	f, err := l.fold(ctx, stream)
 	if err != nil || f.subject.Ended() != 0 {
 		return true, err

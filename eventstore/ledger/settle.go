@@ -42,7 +42,11 @@ func (l *Ledger) lookUp(ctx context.Context, req Request) (ref domain.Reference,
 // was decided. No other request of the stream does so meanwhile in this process;
 // if another process does, one of the two loses the race.
 func (l *Ledger) settle(ctx context.Context, r resolved) (Receipt, error) {
-	defer l.lock(r.stream)()
+	unlock, err := l.lock(ctx, r.stream)
+	if err != nil {
+		return Receipt{}, err
+	}
+	defer unlock()
 	f, err := l.fold(ctx, r.stream)
 	if err != nil {
 		return Receipt{}, err
