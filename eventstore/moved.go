@@ -116,6 +116,17 @@ func (m moved) Head(ctx context.Context) (Position, error) {
 	return m.shown(at), err
 }
 
+// CatchUp implements [Catching].
+func (m moved) CatchUp(ctx context.Context, after Position) (Position, []Recorded, error) {
+	head, news, err := CatchUp(ctx, m.Store, m.own(after))
+	shown := make([]Recorded, len(news)) // others have them, too
+	for i, r := range news {
+		r.Position = m.shown(r.Position)
+		shown[i] = r
+	}
+	return m.shown(head), shown, err
+}
+
 // Beside implements [Joint].
 func (m moved) Beside(rows Rows) bool {
 	j, joint := m.Store.(Joint)

@@ -66,11 +66,15 @@ func (r *Runner) trace(ctx context.Context, began time.Time, entries []codec.Ent
 	}
 }
 
-// How often [Runner.Watch] looks: seldom, but for a while after somebody began to wait.
+// How often [Runner.Watch] looks: seldom, but for a while after somebody began to wait;
+// and seldom still where nothing has moved for a while, so that a fleet that does
+// nothing costs its database nothing.
 const (
 	lookEvery    = 500 * time.Millisecond
 	lookInAHurry = 20 * time.Millisecond
 	hurried      = 100 // looks
+	lookIdle     = 3 * time.Second
+	idle         = 20 // looks
 )
 
 // Watch tells how far a projection is that somebody else runs, perhaps in another
@@ -79,16 +83,24 @@ const (
 func (r *Runner) Watch(ctx context.Context) {
 	hurry := make(chan struct{}, 1)
 	r.readBy(hurry)
+	still := 0 // looks since it moved
 	for quick := 0; ctx.Err() == nil; quick-- {
+		before, _ := r.State()
 		at, err := r.Projection.Checkpoint(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		r.looked(at, err)
+		if still++; err != nil || at != before {
+			still = 0
+		}
 
 		every := lookEvery
-		if quick > 0 {
+		switch {
+		case quick > 0:
 			every = lookInAHurry
+		case still > idle:
+			every = lookIdle
 		}
 		timer := time.NewTimer(every)
 		select {

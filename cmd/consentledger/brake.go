@@ -30,6 +30,11 @@ func (b *brake) held() error {
 // Before says what [eventstore.Before] says of the store.
 func (b *brake) Before() eventstore.Position { return eventstore.Before(b.Store) }
 
+// CatchUp implements [eventstore.Catching].
+func (b *brake) CatchUp(ctx context.Context, after eventstore.Position) (eventstore.Position, []eventstore.Recorded, error) {
+	return eventstore.CatchUp(ctx, b.Store, after)
+}
+
 // Append implements [eventstore.Store].
 func (b *brake) Append(ctx context.Context, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record) (eventstore.Position, error) {
 	if err := b.held(); err != nil {

@@ -158,6 +158,11 @@ func (e *elsewhere) Append(ctx context.Context, stream eventstore.Stream, expect
 	return at, err
 }
 
+// CatchUp implements [eventstore.Catching].
+func (e *elsewhere) CatchUp(ctx context.Context, after eventstore.Position) (eventstore.Position, []eventstore.Recorded, error) {
+	return eventstore.CatchUp(ctx, e.remote, after)
+}
+
 // Close implements io.Closer.
 func (e *elsewhere) Close() error {
 	return errors.Join(e.remember(context.Background()), e.remote.Close())

@@ -58,6 +58,19 @@ func (m *Map[K, V]) Put(k K, v V) {
 	m.weight += weight
 }
 
+// Replace puts v where another value of k is remembered, and for no longer than that
+// was. If none is, it does nothing.
+func (m *Map[K, V]) Replace(k K, v V) {
+	if before, ok := m.young[k]; ok {
+		m.weight += m.weigh(k, v) - m.weigh(k, before)
+		m.young[k] = v
+		return
+	}
+	if _, ok := m.old[k]; ok {
+		m.old[k] = v
+	}
+}
+
 func (m *Map[K, V]) weigh(k K, v V) int {
 	if m.Weigh == nil {
 		return 1

@@ -78,3 +78,26 @@ func TestWhatWeighsMoreTakesMoreRoom(t *testing.T) {
 		t.Error("what was forgotten takes room")
 	}
 }
+
+func TestWhatIsReplacedIsRememberedNoLonger(t *testing.T) {
+	m := generations.Map[int, int]{Each: 10, Weigh: func(_, v int) int { return v }}
+	m.Replace(1, 9)
+	if v, ok := m.Get(1); ok {
+		t.Errorf("%d was put where nothing was", v)
+	}
+	m.Put(1, 5)
+	m.Replace(1, 6)
+	m.Put(2, 4)
+	m.Put(3, 10) // both are old now
+	m.Replace(1, 7)
+	if v, ok := m.Peek(1); !ok || v != 7 {
+		t.Errorf("%d, %v", v, ok)
+	}
+	m.Put(4, 10)
+	if v, ok := m.Peek(1); ok {
+		t.Errorf("%d is remembered for longer", v)
+	}
+	if v, ok := m.Peek(3); !ok || v != 10 {
+		t.Errorf("%d, %v", v, ok)
+	}
+}

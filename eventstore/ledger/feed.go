@@ -31,7 +31,9 @@ type feed struct {
 	folds *folds
 	lead  chan struct{} // holds a token of whoever reads for all
 	most  int           // about how many bytes of data are kept
-	hears func(domain.Instant)
+
+	hearing sync.Mutex // held by whoever tells what the store has
+	hears   func(domain.Instant)
 
 	traces *tracing.Traces // nil: nothing is traced
 
@@ -174,8 +176,14 @@ func (f *feed) read(ctx context.Context, end eventstore.Position) error {
 	return err
 }
 
-// hear takes in what comes after the end. Whoever calls it holds the lead.
+// hear takes in what comes after the end. Records that were read from the end on, or
+// from a place before it, are told by whoever has read them: what was heard already
+// is left out.
 func (f *feed) hear(records []eventstore.Recorded) {
+	f.hearing.Lock()
+	defer f.hearing.Unlock()
+	end := f.heard()
+	records = records[sort.Search(len(records), func(i int) bool { return records[i].Position > end }):]
 	for len(records) > 0 {
 		s := decode(records)
 		for _, e := range s.entries {

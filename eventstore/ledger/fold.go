@@ -206,7 +206,8 @@ func (l *Ledger) foldOn(ctx context.Context, stream domain.StreamID, f *fold, un
 // they do not drive persons out: they come in streams that are written to for a moment
 // and then for weeks not.
 type folds struct {
-	feed *feed
+	feed   *feed
+	shared bool // other processes record too
 
 	mu     sync.Mutex
 	last   generations.Map[domain.StreamID, *fold]
@@ -278,14 +279,13 @@ func (c *folds) unchanged(s domain.StreamID, since eventstore.Position) (*fold, 
 	return f, ok && f.position <= since && since <= c.feed.heard()
 }
 
-// hear drops the fold of every stream that somebody else has written to: the
-// records of this process are in its folds already, or about to be. Then it calls
-// keep, before any other fold finds its way in.
+// hear tells the folds what was recorded. The records of this process are in its folds
+// already, or about to be. Then it calls keep, before any other fold finds its way in.
 func (c *folds) hear(s stretch, keep func(stretch)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, e := range s.entries {
-		c.drop(e.Stream, e.Position)
+		c.advance(e)
 	}
 	if s.bad != nil {
 		// What cannot be read is heard of all the same: whoever needs it is told so.
@@ -296,6 +296,32 @@ func (c *folds) hear(s stretch, keep func(stretch)) {
 	keep(s)
 }
 
+// advance folds an entry into the fold of its stream, if that is known and lacks this
+// one alone: where several processes record, it would be read anew from the store and
+// the vault otherwise, for every record that another one makes. Where one process
+// records, the fold is about to be replaced by who recorded, and is dropped.
+func (c *folds) advance(e codec.Entry) {
+	f, ok := c.of(e.Stream).Peek(e.Stream)
+	if !ok || f.position >= e.Position {
+		return
+	}
+	if !c.shared || f.revision+1 != e.Revision {
+		c.of(e.Stream).Delete(e.Stream)
+		return
+	}
+
+	next, own := f.next()
+	next.add(e, own)
+	next.weight = next.bytes(e.Stream.Noun)
+	if next.revision-eventstore.Revision(next.kept.Load()) >= interval(next.revision) {
+		next.kept.Store(uint64(next.revision)) // who recorded it writes the snapshot
+	}
+	c.of(e.Stream).Replace(e.Stream, next)
+	if f.revision != 0 {
+		c.grow(next, f)
+	}
+}
+
 // drop forgets the fold of a stream if it does not hold the record at a position.
 func (c *folds) drop(s domain.StreamID, at eventstore.Position) {
 	if f, ok := c.of(s).Peek(s); ok && f.position < at {
@@ -304,14 +330,14 @@ func (c *folds) drop(s domain.StreamID, at eventstore.Position) {
 }
 
 // put remembers a fold that was read, or begun, when the log was heard up to a
-// position; unless a newer one is known, or its stream was written to since: who
-// reads a stream may be overtaken by who writes to it.
+// position; unless the same or a newer one is known, or its stream was written to
+// since: who reads a stream may be overtaken by who writes to it.
 func (c *folds) put(s domain.StreamID, f *fold, heard eventstore.Position) {
 	f.weight = f.bytes(s.Noun)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	known, ok := c.of(s).Peek(s)
-	if ok && known.position > f.position {
+	if ok && (known.position > f.position || known.position == f.position && known.revision == f.revision) {
 		return
 	}
 	if !c.feed.wrote(s, max(f.position, heard)) {

@@ -15,9 +15,10 @@ import (
 //
 // A process may not know what another has just recorded: a person's no, a link, a
 // policy, a calendar, an app. All of it is in the log, and everything that is kept in
-// memory of the log is in the cache of folds, which drops what the feed hears of. So
+// memory of the log is in the cache of folds, which takes in what the feed hears. So
 // one thing is enough for all: [freshness.now] passes a barrier of the store, and
-// waits until the feed has heard what the log holds behind it. Where one process owns
+// waits until the feed has heard what the log holds behind it. A store that has read
+// what is new by the way tells the feed so, see [eventstore.Catching]. Where one process owns
 // the store it does nothing.
 //
 // Whoever answers "allowed", or decides by what an app has published, asks now first.
@@ -30,7 +31,8 @@ import (
 // What it costs: one barrier and one read of the log's end for all who ask at a
 // time, and the wait for the feed, which reads everything that all processes record.
 // A barrier on EventStoreDB is an append of no events, which stays in the log, at
-// most one in [esdb.Options.BarrierEvery]; on PostgreSQL it is a question to the primary.
+// most one in [esdb.Options.BarrierEvery]; on PostgreSQL all of it is one question to
+// the primary.
 //
 // Beside the log stands the vault, whose rows all processes share. It remembers whom
 // an outside id leads to. That can be another person only once the first one's history
@@ -133,10 +135,11 @@ func (f *freshness) work() {
 }
 
 func (f *freshness) look(ctx context.Context) error {
-	if err := f.store.Barrier(ctx); err != nil {
+	head, news, err := eventstore.CatchUp(ctx, f.store, f.feed.heard())
+	if err != nil {
 		return err
 	}
-	head, err := f.store.Head(ctx)
+	f.feed.hear(news)
 	for at := f.feed.heard(); err == nil && at < head; at = f.feed.heard() {
 		_, err = f.feed.next(ctx, at)
 	}

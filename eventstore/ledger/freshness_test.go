@@ -190,6 +190,42 @@ func TestNoProcessIsBehindAnOptOut(t *testing.T) {
 	}
 }
 
+// TestWhatOthersRecordIsNotRead: of whom a process knows, and another one records, the
+// stream is not read anew, nor the snapshot.
+func TestWhatOthersRecordIsNotRead(t *testing.T) {
+	w := newWorld()
+	there := w.open(t)
+	begin(t, there)
+	must(t, there, request("first", yes))
+
+	store := &tallied{Store: w.store}
+	w.store = store
+	here := w.open(t)
+	status(t, here, w)
+	if store.read() == 0 {
+		t.Fatal("a process that has just begun read nothing: this shows nothing")
+	}
+	for i := range 50 {
+		w.now += 5000
+		must(t, there, request(fmt.Sprint("yes", i), yes))
+		w.now += 5000
+		must(t, there, request(fmt.Sprint("no", i), no))
+		if got := status(t, here, w); got != domain.Withdrawn {
+			t.Fatalf("after no %d: %v", i, got)
+		}
+	}
+	if n := store.read(); n != 0 {
+		t.Errorf("%d records of a person were read again", n)
+	}
+	must(t, here, request("here", yes)) // and loses no race
+	if n := store.read(); n != 0 || store.appends != 1 {
+		t.Errorf("%d records were read, and %d appends made, want none and 1", n, store.appends)
+	}
+	if err := here.CheckSnapshots(t.Context(), stream(t, here)); err != nil {
+		t.Error(err)
+	}
+}
+
 // What an app has published stands behind the same barrier.
 func TestNoProcessIsBehindWhatIsPublished(t *testing.T) {
 	w := newWorld()

@@ -191,6 +191,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 		return nil, err
 	}
 	l.folds = newFolds(c.Memory, c.Store, head)
+	l.folds.shared = c.Shared
 	l.folds.last.Aged = l.due.age
 	l.feed = l.folds.feed
 	l.feed.hears = func(recorded domain.Instant) { l.newer(recorded) } // what comes next is recorded after it

@@ -351,7 +351,7 @@ func count(b bool) int {
 // confirming what was said elsewhere; guardians who are verified and end, ages;
 // links and their ends, on both sides; voids of any of these, alone or by build;
 // by clocks that are slow, fast or absent, with numbers or without, late, out of
-// order, twice, and across restarts.
+// order, twice, across restarts, and through two processes in turns.
 //
 // The invariant: nobody may whose model, which knows nothing of how the ledger
 // decides, has a no in the way of every yes.
@@ -423,12 +423,15 @@ func TestNoSequenceOfDeliveriesTurnsANoIntoAYes(t *testing.T) {
 		}
 		begin(t, g.l)
 		w.now += 30_000 // no clock is so slow that it has no policy
+		other := w.open(t)
 		for range 60 {
 			g.step()
+			g.l, other = other, g.l // two processes take turns, each knows what the other recorded
 			g.check(g.l, saw)
 		}
 		followsWhatIsStored(t, g.l)
 		foldsFromSnapshots(t, g.l)
+		foldsFromSnapshots(t, other)
 		g.check(w.open(t), saw) // after a restart
 	}
 	t.Log(saw)

@@ -77,6 +77,11 @@ func (f *follower) page(ctx context.Context) (page []eventstore.Recorded, err er
 	if err := s.Fault(); err != nil {
 		return nil, err
 	}
+	if page := s.kept(f.last.Position); len(page) > 0 && f.checked != (identity{}) {
+		r := page[len(page)-1]
+		f.last = eventstore.Mark{Position: r.Position, ID: r.ID}
+		return page, nil
+	}
 	err = s.read(ctx, func(ctx context.Context, c *pgxpool.Conn) error {
 		if now := sessionOf(c.Conn().PgConn()).identity; now != f.checked {
 			if err := f.check(ctx, c.Conn()); err != nil {

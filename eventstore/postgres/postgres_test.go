@@ -107,3 +107,24 @@ func TestShared(t *testing.T) {
 		return open(t, common.Address("postgres"), o), open(t, common.Address("postgres"), o)
 	})
 }
+
+// TestCatchUpBeyondAPage is told where the log ends by who is told of a part of it.
+func TestCatchUpBeyondAPage(t *testing.T) {
+	leavesNothing(t)
+	s := open(t, common.Address("postgres"), postgres.Options{Name: newName()})
+	for i := range 3 {
+		records := make([]eventstore.Record, 400)
+		for n := range records {
+			records[n] = numbered(400*i + n + 1)
+		}
+		if _, err := s.Append(t.Context(), eventstore.Stream(fmt.Sprint("s", i)), 0, records...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for after, want := range map[eventstore.Position]int{0: 1000, 150: 1000, 200: 1000, 201: 999, 1199: 1, 1200: 0} {
+		head, news, err := s.CatchUp(t.Context(), after)
+		if err != nil || head != 1200 || len(news) != want || want > 0 && news[0].Position != after+1 {
+			t.Errorf("behind %d: the end is %d, %d records, %v; want 1200 and %d", after, head, len(news), err, want)
+		}
+	}
+}

@@ -24,8 +24,12 @@ func (s *Store) records(ctx context.Context, where string, arguments ...any) (pa
 	return page, err
 }
 
-func (s *Store) pick(ctx context.Context, c *pgx.Conn, where string, arguments ...any) (page []eventstore.Recorded, err error) {
-	rows, err := c.Query(ctx, s.sql(columns+where), arguments...)
+func (s *Store) pick(ctx context.Context, c *pgx.Conn, where string, arguments ...any) ([]eventstore.Recorded, error) {
+	return page(c.Query(ctx, s.sql(columns+where), arguments...))
+}
+
+// page reads the rows of a statement that begins with columns.
+func page(rows pgx.Rows, err error) (page []eventstore.Recorded, _ error) {
 	if err != nil {
 		return nil, err
 	}

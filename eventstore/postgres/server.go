@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -251,13 +252,17 @@ func (s *server) readOnce(ctx context.Context, f func(context.Context, *pgxpool.
 }
 
 // isPrimary returns nil once the server has said that it is the primary.
-func (s *server) isPrimary() error {
+func (s *server) isPrimary() error { return s.askOnce(s.asksWhether) }
+
+// askOnce has f ask the server something that it answers at once. If it does not, no
+// connection that there is now is used any more.
+func (s *server) askOnce(f func(context.Context, *pgxpool.Conn) error) error {
 	ctx, cancel := context.WithTimeout(s.life, answersWithin)
 	defer cancel()
 	asked := false
 	err := s.readOnce(ctx, func(ctx context.Context, c *pgxpool.Conn) error {
 		asked = true
-		return s.asksWhether(ctx, c)
+		return f(ctx, c)
 	})
 	if err != nil && asked && ctx.Err() != nil {
 		s.pool.Reset() // a server that sleeps holds its connections open
@@ -268,9 +273,15 @@ func (s *server) isPrimary() error {
 // asksWhether asks the server of a connection whether it is the primary, and still
 // keeps what it commits.
 func (s *server) asksWhether(ctx context.Context, c *pgxpool.Conn) error {
+	return s.isUsed(c, c.QueryRow(ctx, primary))
+}
+
+// isUsed returns nil if the server of a connection has answered the question primary
+// so that it is used.
+func (s *server) isUsed(c *pgxpool.Conn, answer pgx.Row) error {
 	var standby bool
 	var fsync, fullPages string
-	if err := c.QueryRow(ctx, primary).Scan(&standby, &fsync, &fullPages); err != nil {
+	if err := answer.Scan(&standby, &fsync, &fullPages); err != nil {
 		return err
 	}
 	if standby {

@@ -23,6 +23,8 @@ type Store struct {
 	asks    questions
 	listens sync.Once
 	notes   chan struct{} // holds one if other processes are to be told of records
+
+	recent []eventstore.Recorded // the newest that CatchUp has read, without a gap; under mu
 }
 
 // Open returns the store at an address, without waiting for it: calls wait until

@@ -19,6 +19,7 @@ func RunShared(t *testing.T, open func(*testing.T) (here, there eventstore.Store
 		test   func(t *testing.T, here, there eventstore.Store)
 	}{
 		{"behind a barrier every read sees what was acknowledged before it", behindBarrier},
+		{"whoever catches up is told of what was acknowledged before", catchesUp},
 		{"a fresh read yields what was acknowledged before it", freshRead},
 		{"no fresh read of many at once is too early", freshCrowd},
 		{"no barrier of many at once is too early", barrierCrowd},
@@ -72,6 +73,54 @@ func behindBarrier(t *testing.T, here, there eventstore.Store) {
 		if head, err := here.Head(t.Context()); err != nil || head != pos {
 			t.Fatalf("head is %d, %v, want %d", head, err, pos)
 		}
+	}
+}
+
+// catchesUp asks what is new after every position, while something was appended since
+// and while nothing was, beside somebody who follows.
+func catchesUp(t *testing.T, here, there eventstore.Store) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var followed []eventstore.Recorded
+	var follower sync.WaitGroup
+	follower.Go(func() {
+		for batch, err := range here.Follow(ctx, 0) {
+			if followed = append(followed, batch...); err != nil || len(followed) >= 40 {
+				return
+			}
+		}
+	})
+
+	var all []eventstore.Position
+	for i := range 40 {
+		writer := []eventstore.Store{here, there, there}[i%3]
+		all = append(all, add(t, writer, "a", eventstore.Revision(i), rec(i)))
+		last := all[i]
+		for _, known := range []int{0, i / 2, i, i + 1} {
+			var after eventstore.Position
+			if known > 0 {
+				after = all[known-1]
+			}
+			head, news, err := eventstore.CatchUp(ctx, here, after)
+			if err != nil || head != last {
+				t.Fatalf("after %d of %d records the end is %d, %v, want %d", known, i+1, head, err, last)
+			}
+			for n, r := range news {
+				if r.Position != all[known+n] || r.Revision != eventstore.Revision(known+n+1) {
+					t.Fatalf("after %d of %d records it is told of %+v", known, i+1, r)
+				}
+			}
+		}
+	}
+	follower.Wait()
+	for i, r := range followed {
+		if r.Position != all[i] || string(r.Data) != string(rec(i).Data) {
+			t.Errorf("who follows is told of %+v as record %d", r, i)
+		}
+	}
+
+	cancel()
+	if _, _, err := eventstore.CatchUp(ctx, here, 0); !errors.Is(err, context.Canceled) {
+		t.Errorf("with a context that is done: %v", err)
 	}
 }
 

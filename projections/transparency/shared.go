@@ -613,11 +613,19 @@ func (l *Log) covers(trees []*tree) error {
 	return nil
 }
 
+// idlePace is how many paces a process waits for the next record that has seen all of
+// them under a checkpoint: nobody signs anything before there is one.
+const idlePace = 15
+
 // followShared is a turn of following the records, and of looking at what the others
 // have signed meanwhile.
 func (l *Log) followShared(ctx context.Context) error {
 	pace := max(l.Pace, 10*time.Millisecond)
-	short, stop := context.WithTimeout(ctx, pace)
+	patience := pace
+	if l.quiet {
+		patience = idlePace * pace
+	}
+	short, stop := context.WithTimeout(ctx, patience)
 	defer stop()
 	waiting := 0
 	for records, err := range l.Records.Follow(short, l.at) {
@@ -635,10 +643,11 @@ func (l *Log) followShared(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if waiting++; waiting >= sliceLimit {
+		if waiting++; waiting >= sliceLimit || l.quiet {
 			break
 		}
 	}
+	l.quiet = false
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -647,5 +656,24 @@ func (l *Log) followShared(ctx context.Context) error {
 	if err != nil { // nobody knows whether something is missing
 		return l.sealShared(ctx, false)
 	}
-	return l.sealShared(ctx, l.at >= head)
+	all := l.at >= head
+	if err := l.sealShared(ctx, all); err != nil {
+		return err
+	}
+	l.quiet = all && waiting == 0 && l.isCovered()
+	return nil
+}
+
+// isCovered reports whether every record that was followed is under a checkpoint that is
+// published, and all of it is saved.
+func (l *Log) isCovered() bool {
+	for _, t := range l.everyTree() {
+		p := t.published.Load()
+		if !t.proven || p == nil || p.Size < t.edge.Size || t.flushed != t.edge.Size {
+			return false
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.trouble == nil && l.sealed >= l.at
 }

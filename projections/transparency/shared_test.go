@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"consentledger/domain"
@@ -27,6 +28,8 @@ type notary struct {
 	away atomic.Bool // nothing answers
 	lost atomic.Bool // a change is made, and its answer lost
 
+	asked atomic.Int64 // reads of a row
+
 	mu     sync.Mutex
 	signed map[string][]string // the notes of an app, in the order in which they were made
 }
@@ -34,6 +37,7 @@ type notary struct {
 var errAway = errors.New("the rows are away")
 
 func (n *notary) Get(ctx context.Context, key []byte) ([]byte, bool, error) {
+	n.asked.Add(1)
 	if n.away.Load() {
 		return nil, false, errAway
 	}
@@ -243,6 +247,35 @@ func (s *site) served(app domain.AppName) {
 	if _, err := s.log.Consistency(app, old, c.Size); err != nil {
 		s.t.Error(err)
 	}
+}
+
+// Processes whose records are all under a checkpoint seldom ask what the others signed,
+// and are as quick as before once there is something to sign.
+func TestWhoHasNothingToSignAsksSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBetween(t, 3)
+		b.turn[0].Store(true)
+		b.shelf.add("app", numbered(0, 30)...)
+		for i := range b.sites {
+			b.start(i)
+		}
+		time.Sleep(2 * saveAfter)
+		before := b.notary.asked.Load()
+		time.Sleep(time.Minute)
+		busy := 3 * int64(time.Minute/(10*time.Millisecond))
+		if n := b.notary.asked.Load() - before; n == 0 || n > busy/10 {
+			t.Errorf("three processes without anything to sign asked %d times in a minute, busy ones do %d times", n, busy)
+		}
+
+		b.shelf.add("app", numbered(30, 40)...)
+		time.Sleep(100 * time.Millisecond)
+		for i, s := range b.sites {
+			if c := s.checkpoint("app"); c.Size != 40 {
+				t.Errorf("process %d serves a checkpoint of %d records 100 ms after there were 40", i, c.Size)
+			}
+			s.end()
+		}
+	})
 }
 
 // A process that has not the turn serves what another signed of a tree that its own

@@ -78,6 +78,7 @@ type Log struct {
 
 	trouble error     // why nothing can be signed or published now; of a keep that is shared
 	saved   time.Time // when the state was saved last; Run's, of a keep that is shared
+	quiet   bool      // all is signed, published and saved, and nothing came meanwhile; likewise
 
 	fault   atomic.Pointer[FaultError]
 	readers chan struct{} // holds one for every reader whose records are read; see readersLimit

@@ -20,6 +20,7 @@ import (
 // A ManyConfig says what a run of [Many] measures.
 type ManyConfig struct {
 	Program  string // the executable file
+	Against  string // that of another build, which serves the same fleets beside it; empty: none does
 	Policy   string // the file of the policy that is published
 	Postgres string // where PostgreSQL's programs are
 	ESDB     func(context.Context) (address string, close func() error, err error)
@@ -88,13 +89,22 @@ func (m *many) open(ctx context.Context) (err error) {
 			if store == "embedded" && n > 1 || len(c.Only) > 0 && !slices.Contains(c.Only, fmt.Sprint(store, n)) {
 				continue
 			}
-			if err := m.add(ctx, store, n); err != nil {
+			if err := m.add(ctx, store, n, c.Program, ""); err != nil {
+				return err
+			}
+			if c.Against == "" {
+				continue
+			}
+			if err := m.add(ctx, store, n, c.Against, before); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
 }
+
+// before is what the name of a fleet ends with that another build serves.
+const before = ", the build before"
 
 // fleetName is what tables show.
 func fleetName(store string, n int) string {
@@ -143,26 +153,29 @@ func (m *many) records(ctx context.Context, store, name string) (string, error) 
 	return "", nil
 }
 
-// add starts the processes of a fleet.
-func (m *many) add(ctx context.Context, store string, n int) error {
-	f := &fleet{name: fleetName(store, n), crowd: NewCrowd(Uniform)}
+// add starts the processes of a fleet, by a build.
+func (m *many) add(ctx context.Context, store string, n int, program, build string) error {
+	f := &fleet{name: fleetName(store, n) + build, crowd: NewCrowd(Uniform)}
 	m.fleets = append(m.fleets, f)
+	directory := fmt.Sprint(store, n)
+	if build != "" {
+		directory += "before"
+	}
 
 	var flags []string
 	if store != "embedded" {
-		name := fmt.Sprint(store, n)
-		shared, err := m.elsewhere(ctx, name)
+		shared, err := m.elsewhere(ctx, directory)
 		if err != nil {
 			return err
 		}
-		at, err := m.records(ctx, store, name)
+		at, err := m.records(ctx, store, directory)
 		if err != nil {
 			return err
 		}
 		flags = append(shared, "--store", at)
 	}
 	for i := range n {
-		p := &Program{Name: f.name, Path: m.config.Program, Dir: filepath.Join(m.config.Dir, fmt.Sprintf("data-%s-%d-%d", store, n, i)), Flags: flags}
+		p := &Program{Name: f.name, Path: program, Dir: filepath.Join(m.config.Dir, fmt.Sprintf("data-%s-%d", directory, i)), Flags: flags}
 		f.processes = append(f.processes, p)
 		m.run.say("%s: process %d starts", f.name, i+1)
 		start := p.Start
@@ -184,8 +197,21 @@ func (m *many) populate(ctx context.Context, f *fleet) error {
 	do := f.each(func(p *Program) func(context.Context) error {
 		return p.batch(func() []byte { return f.crowd.Arrivals(size) })
 	})
-	_, err := drive(ctx, 4, 0, batches, do)
-	return errors.Join(err, f.settle(ctx))
+	if _, err := drive(ctx, 4, 0, batches, do); err != nil {
+		return err
+	}
+
+	// Every process meets everybody: else it is measured how it does for the first time.
+	for _, p := range f.processes {
+		var next atomic.Uint64
+		ask := func(ctx context.Context) error {
+			return p.post(ctx, "check", "application/json", questionOf(next.Add(1)))
+		}
+		if _, err := drive(ctx, 16, 0, batches*size, ask); err != nil {
+			return err
+		}
+	}
+	return f.settle(ctx)
 }
 
 // each spreads calls over the processes of a fleet.
@@ -229,6 +255,7 @@ func (m *many) record(ctx context.Context) error {
 	for _, f := range m.fleets {
 		m.ratio(work, f.name, m.table.name(), rates)
 	}
+	m.compare(work, rates)
 	return nil
 }
 
@@ -241,10 +268,20 @@ func (m *many) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, store := range []string{"postgres", "esdb"} {
-		m.ratio(work, fleetName(store, 3), fleetName(store, 1), rates)
-	}
+	m.compare(work, rates)
 	return nil
+}
+
+// compare says how three processes do against one, and a build against another.
+func (m *many) compare(work string, rates map[string][]float64) {
+	for _, store := range []string{"postgres", "esdb"} {
+		for _, build := range []string{"", before} {
+			m.ratio(work, fleetName(store, 3)+build, fleetName(store, 1)+build, rates)
+		}
+	}
+	for _, f := range m.fleets {
+		m.ratio(work, f.name, f.name+before, rates)
+	}
 }
 
 // measure has every fleet do something in turns, and the table too if it can.
@@ -262,6 +299,10 @@ func (m *many) measure(ctx context.Context, work string, do func(*fleet) func(co
 			costs[f.name] = append(costs[f.name], cost)
 		}
 		if table {
+			// What the fleets have left the server to write is not the table's.
+			if _, err := m.postgres.SQL(ctx, "postgres", "CHECKPOINT"); err != nil {
+				return nil, err
+			}
 			s, err := m.table.slice(ctx, m.config.Clients, m.config.Slice)
 			if err != nil {
 				return nil, err
@@ -297,14 +338,20 @@ func (f *fleet) slice(ctx context.Context, clients int, long time.Duration, do f
 	return s, float64((after - before).Microseconds()) / float64(max(1, s.Done)), err
 }
 
-// ratio says how one does against another, round by round, if both were measured.
+// ratio says how one does against another, round by round, if both were measured. Rounds
+// in which the other did nothing, on a machine that is too busy, are left out.
 func (m *many) ratio(work, one, other string, rates map[string][]float64) {
 	if len(rates[one]) == 0 || len(rates[other]) == 0 {
 		return
 	}
-	ratios := make([]float64, len(rates[one]))
-	for i := range ratios {
-		ratios[i] = rates[one][i] / rates[other][i]
+	var ratios []float64
+	for i, rate := range rates[other] {
+		if rate > 0 {
+			ratios = append(ratios, rates[one][i]/rate)
+		}
+	}
+	if len(ratios) == 0 {
+		return
 	}
 	m.run.add(Figure{Work: work, Persons: m.config.Persons, Program: one, Unit: "ratio to " + other}, ratios)
 }

@@ -74,6 +74,9 @@ func (p *Postgres) slice(ctx context.Context, clients int, long time.Duration) (
 	if err != nil {
 		return Slice{}, err
 	}
+	if strings.Contains(text, "transactions actually processed: 0\n") {
+		return Slice{Took: time.Duration(seconds) * time.Second}, nil
+	}
 	for line := range strings.Lines(text) {
 		if value, ok := strings.CutPrefix(line, "tps = "); ok {
 			rate, err := strconv.ParseFloat(strings.Fields(value)[0], 64)
