@@ -8,6 +8,18 @@ import (
 	"consentledger/eventstore"
 )
 
+// Unlooked returns how many rejected messages may be an opt-out and were not looked at by
+// anybody: they are in the ledger's NATS server.
+func Unlooked(ctx context.Context, rows eventstore.Rows) (n uint64, err error) {
+	for _, err := range rows.Scan(ctx, []byte(unseenRows)) {
+		if err != nil {
+			return n, fmt.Errorf("what is known of rejected messages: %w", err)
+		}
+		n++
+	}
+	return n, nil
+}
+
 // Untaken returns how many messages of the stream of incoming events were known and not
 // taken when a ledger stopped: they are in its NATS server still. Nothing says how many
 // came later.

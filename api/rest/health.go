@@ -10,7 +10,9 @@ import (
 // A StatusReport is how the ledger is doing. It names no person.
 type StatusReport struct {
 	Version     string       `json:"version"`
-	Store       string       `json:"store,omitempty" doc:"which store keeps the records"`
+	Store       string       `json:"store,omitempty" doc:"what keeps the records: embedded, in the data directory; postgres; or esdb"`
+	Vault       string       `json:"vault,omitempty" doc:"what keeps the persons: embedded or postgres"`
+	Views       string       `json:"views,omitempty" doc:"what keeps the read models: embedded or postgres"`
 	Started     string       `json:"started,omitempty" format:"date-time"`
 	Head        string       `json:"head" doc:"the position of the last durable record"`
 	Projections []Projection `json:"projections,omitempty" doc:"and what else follows the log"`

@@ -30,16 +30,17 @@ const format = "consentledger data 1"
 // A dataDir is an open data directory: locked, with everything that lives in
 // it but the projections.
 type dataDir struct {
-	path   string
-	lock   *os.File
-	db     *embedded.DB
-	store  eventstore.Store // of db, or
-	away   *elsewhere       // nil: the records are in the directory
-	shared *sharedRows      // of all processes that serve the ledger; nil: its persons are in the directory
-	vault  *vault.Vault
-	blobs  *blobs.Blobs
-	ledger *ledger.Ledger
-	brake  *brake
+	path      string
+	lock      *os.File
+	db        *embedded.DB
+	store     eventstore.Store // of db, or
+	away      *elsewhere       // nil: the records are in the directory
+	recordsIn string           // as a status has it
+	shared    *sharedRows      // of all processes that serve the ledger; nil: its persons are in the directory
+	vault     *vault.Vault
+	blobs     *blobs.Blobs
+	ledger    *ledger.Ledger
+	brake     *brake
 }
 
 // openDataDir opens the directory at path, which must be for the given use,
@@ -131,8 +132,9 @@ func openDataDirWith(ctx context.Context, path, use string, create bool, with di
 
 // openStore opens where the records are: at an address, or in the directory.
 func (d *dataDir) openStore(ctx context.Context, address string) (err error) {
-	d.store = d.db.Store()
+	d.store, d.recordsIn = d.db.Store(), embeddedPart
 	if address != "" {
+		d.recordsIn = engineOf(address).short
 		var shared eventstore.Rows
 		if d.shared != nil {
 			shared = d.shared
@@ -142,7 +144,7 @@ func (d *dataDir) openStore(ctx context.Context, address string) (err error) {
 		}
 		d.store = d.away
 	}
-	before, err := readBefore(ctx, d.db.Rows())
+	before, err := readBefore(ctx, d.rows())
 	d.store = eventstore.Moved(d.store, before)
 	return err
 }

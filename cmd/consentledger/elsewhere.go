@@ -17,6 +17,7 @@ import (
 // An engine is a kind of event store that can hold the records.
 type engine struct {
 	name    string // as the RECORDS file has it
+	short   string // as a status has it
 	example string
 	open    func(ctx context.Context, address string, seen eventstore.Mark) (remote, error)
 }
@@ -31,9 +32,12 @@ type remote interface {
 }
 
 var (
-	eventStoreDB = engine{"EventStoreDB", "esdb://user:password@host:2113", openEventStoreDB}
-	postgreSQL   = engine{"PostgreSQL", "postgres://user:password@host/database", openPostgreSQL}
+	eventStoreDB = engine{"EventStoreDB", "esdb", "esdb://user:password@host:2113", openEventStoreDB}
+	postgreSQL   = engine{"PostgreSQL", "postgres", "postgres://user:password@host/database", openPostgreSQL}
 )
+
+// embeddedPart is what a status calls what is in the data directory.
+const embeddedPart = "embedded"
 
 // engineOf returns the engine that an address is of.
 func engineOf(address string) engine {

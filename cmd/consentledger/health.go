@@ -14,7 +14,16 @@ import (
 )
 
 func (h *house) status(ctx context.Context) rest.StatusReport {
-	report := rest.StatusReport{Version: version, Store: "embedded", Started: h.started, Reading: h.readings.report(), Process: h.processReport()}
+	report := rest.StatusReport{
+		Version: version, Store: h.dir.recordsIn, Vault: embeddedPart, Views: embeddedPart,
+		Started: h.started, Reading: h.readings.report(), Process: h.processReport(),
+	}
+	if h.dir.shared != nil {
+		report.Vault = postgreSQL.short
+	}
+	if h.views != nil {
+		report.Views = postgreSQL.short
+	}
 	head, err := h.dir.ledger.Head(ctx)
 	if err == nil {
 		report.Head = wire.FormatPosition(head)

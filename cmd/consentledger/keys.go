@@ -132,6 +132,9 @@ func retireKeys(ctx context.Context, address, file string) (n int, err error) {
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	// An empty vault would be bound to any keys: then those of the right one were lost.
+	if err := checkMoved(ctx, rows); err != nil {
+		return 0, fmt.Errorf("the vault at %s: %w", at, err)
+	}
 	used, err := vault.Used(ctx, rows)
 	if err == nil && !used {
 		err = usageError{fmt.Errorf("%s: there is no vault at %s", vaultPlace.flag, at)}

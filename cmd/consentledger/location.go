@@ -24,6 +24,8 @@ import (
 //   - the register of the apps' logs
 //   - what intake keeps of the stream of incoming events
 //   - the first record that any process wrote, see [openElsewhere]
+//   - up to where positions are of the store before, if the ledger moved, see [beforeKey]
+//   - that the vault is being moved, or was, see [moveMark]
 //
 // And this is in the rows of every process's own directory, since it is made of the
 // records again, or is true of one process alone:

@@ -28,6 +28,9 @@ func tileDir(data string) string { return filepath.Join(data, "views", "transpar
 // cosignedDir is where a data directory has what witnesses signed.
 func cosignedDir(data string) string { return filepath.Join(data, "log", "witness") }
 
+// stampDir is where a data directory has what time-stamping authorities signed.
+func stampDir(data string) string { return filepath.Join(data, "log", "timestamp") }
+
 // openWitnesses reads whom the logs are shown to. Without a policy it is nobody.
 func (h *house) openWitnesses() error {
 	if h.config.witnesses == "" {
@@ -56,7 +59,7 @@ func (h *house) openStamps() error {
 		return usageError{fmt.Errorf("--timestamp-roots: %w", err)}
 	}
 	h.stamps = &witness.Stamps{
-		Logs: h.logs, URL: h.config.authority, Roots: roots, Shelf: h.shelf(filepath.Join(h.config.data, "log", "timestamp")), Every: h.config.stampEvery, Log: h.log,
+		Logs: h.logs, URL: h.config.authority, Roots: roots, Shelf: h.shelf(stampDir(h.config.data)), Every: h.config.stampEvery, Log: h.log,
 	}
 	return nil
 }

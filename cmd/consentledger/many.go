@@ -42,24 +42,36 @@ func sharedFeedKey(ctx context.Context, d *dataDir, rows eventstore.Rows) ([]byt
 	if err == nil && !ok {
 		key := make([]byte, 32)
 		rand.Read(key)
-		var sealed []byte
-		if sealed, err = sealAs(ctx, d.vault, feedKeyApp, "feed key", []byte(hex.EncodeToString(key))); err != nil {
-			return nil, err
-		}
-		row := eventstore.Row{Key: feedKeyRow, Value: append([]byte{1}, sealed...)}
-		err = rows.Write(ctx, eventstore.Change{Absent: [][]byte{feedKeyRow}, Put: []eventstore.Row{row}})
-		if err == nil || errors.Is(err, eventstore.ErrCondition) {
-			value, ok, err = rows.Get(ctx, feedKeyRow)
+		if err = writeFeedKey(ctx, d.vault, rows, key); err == nil {
+			value, _, err = rows.Get(ctx, feedKeyRow)
 		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the key of the calendar feeds: %w", err)
 	}
-	if !ok || len(value) == 0 || value[0] != 1 {
+	return unsealFeedKey(ctx, d.vault, value)
+}
+
+// writeFeedKey writes a key of the calendar feeds, unless there is one.
+func writeFeedKey(ctx context.Context, v *vault.Vault, rows eventstore.Rows, key []byte) error {
+	sealed, err := sealAs(ctx, v, feedKeyApp, "feed key", []byte(hex.EncodeToString(key)))
+	if err != nil {
+		return err
+	}
+	row := eventstore.Row{Key: feedKeyRow, Value: append([]byte{1}, sealed...)}
+	err = rows.Write(ctx, eventstore.Change{Absent: [][]byte{feedKeyRow}, Put: []eventstore.Row{row}})
+	if errors.Is(err, eventstore.ErrCondition) {
+		return nil
+	}
+	return err
+}
+
+func unsealFeedKey(ctx context.Context, v *vault.Vault, value []byte) ([]byte, error) {
+	if len(value) == 0 || value[0] != 1 {
 		return nil, errors.New("the key of the calendar feeds is of a version that this program does not know: " +
 			"use the version that wrote it, or a newer one")
 	}
-	text, err := unsealAs(ctx, d.vault, feedKeyApp, "feed key", value[1:])
+	text, err := unsealAs(ctx, v, feedKeyApp, "feed key", value[1:])
 	if err != nil {
 		return nil, fmt.Errorf("the key of the calendar feeds: %w", err)
 	}
@@ -86,8 +98,13 @@ func unsealAs(ctx context.Context, v *vault.Vault, app, purpose string, sealed [
 // openSharedKeep opens what the processes of a ledger share of its logs.
 func openSharedKeep(ctx context.Context, rows eventstore.Rows, v *vault.Vault, origin string) (
 	*transparency.Keep, error) {
+	return transparency.OpenShared(ctx, sharedLogs(rows, v), origin)
+}
+
+// sharedLogs are the rows of the logs, whose signing keys are sealed in a vault.
+func sharedLogs(rows eventstore.Rows, v *vault.Vault) transparency.Shared {
 	const purpose = "log signing key"
-	return transparency.OpenShared(ctx, transparency.Shared{
+	return transparency.Shared{
 		Rows: rows,
 		Seal: func(ctx context.Context, app string, text []byte) ([]byte, error) {
 			return sealAs(ctx, v, app, purpose, text)
@@ -95,7 +112,7 @@ func openSharedKeep(ctx context.Context, rows eventstore.Rows, v *vault.Vault, o
 		Unseal: func(ctx context.Context, app string, sealed []byte) ([]byte, error) {
 			return unsealAs(ctx, v, app, purpose, sealed)
 		},
-	}, origin)
+	}
 }
 
 // isShared reports whether a data directory is of one of several processes: what it
@@ -127,7 +144,10 @@ func openRowsOf(ctx context.Context) (rows *postgres.Rows, v *vault.Vault, err e
 	if rows, err = postgres.OpenRows(address, postgres.Options{}); err != nil {
 		return nil, nil, err
 	}
-	if v, err = vault.Open(ctx, rows, keys); err != nil {
+	if err = checkMoved(ctx, rows); err == nil {
+		v, err = vault.Open(ctx, rows, keys)
+	}
+	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("the vault at %s: %w", address, err), rows.Close())
 	}
 	return rows, v, nil

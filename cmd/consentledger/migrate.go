@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -13,6 +14,12 @@ import (
 const migrateHelp = `Move the ledger of a stopped server to another data directory and, if an event store
 is named, its records into that: from a directory to PostgreSQL or EventStoreDB, from
 there back into a directory, or from one to the other.
+
+With --to-vault its persons go to PostgreSQL as well, and several processes may serve
+it: texts, the keys and checkpoints of the logs, and what witnesses signed are in that
+database then, and the keys of the vault in the file --to-vault-keys, which every
+process needs. A ledger that several processes serve moves back with --from-vault, once
+all of them are stopped; --from is the directory of any of them.
 
 Everything goes along, in its order: records with their ids, bytes and revisions, the
 vault, texts, signing keys, what was signed last, rejected messages, the embedded NATS
@@ -26,15 +33,20 @@ migrate --undo takes it back. If migrate is interrupted or killed, run it again 
 the same flags: it goes on.
 
 Begin with --dry-run: it reads all of the source, and tells what would be copied and
-what stands in the way. The runbook: docs/migrate.md.
+all that stands in the way. The runbook: docs/migrate.md.
 
 A connection string may hold a password. That of the target may also come from
 ` + toStoreVariable + `, or from a file that ` + toStoreFileVariable + ` names, that
-of the source from ` + storeVariable + ` or ` + storeFileVariable + `.`
+of the source from ` + storeVariable + ` or ` + storeFileVariable + `. In the same way
+` + toVaultVariable + ` and ` + vaultVariable + `, with _FILE or without, say where persons are,
+and ` + toKeysVariable + ` and ` + keysVariable + ` where their keys are.`
 
 const migrateExample = `  consentledger migrate --from data --to data-pg --to-store postgres://ledger@db.example.com/ledger --dry-run
   consentledger migrate --from data --to data-pg --to-store postgres://ledger@db.example.com/ledger
   consentledger serve --data data-pg --store postgres://ledger@db.example.com/ledger
+
+  consentledger migrate --from data --to data-1 --to-store postgres://ledger@db.example.com/ledger \
+    --to-vault postgres://ledger@db.example.com/ledger --to-vault-keys /run/secrets/keys
 
   consentledger migrate --from data-pg --from-store postgres://ledger@db.example.com/ledger --to data-2
   consentledger migrate --undo --from data --to data-pg --to-store postgres://ledger@db.example.com/ledger`
@@ -64,10 +76,15 @@ func newMigrate() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&m.from, "from", "", "the data directory of a stopped server")
-	f.StringVar(&m.fromStore, "from-store", "", "the event store that holds its records, if the directory does not")
+	f.StringVar(&m.fromAt.store, "from-store", "", "the event store that holds its records, if the directory does not")
+	f.StringVar(&m.fromAt.vault, "from-vault", "", "the PostgreSQL database that holds its persons, if the directory does not")
+	f.StringVar(&m.fromAt.keys, "from-vault-keys", "", "the file with the keys of that vault")
 	f.StringVar(&m.to, "to", "", "the data directory to be made; or one whose migration was cut off, which goes on")
-	f.StringVar(&m.toStore, "to-store", "", "the empty event store that shall hold the records: EventStoreDB or KurrentDB, as in "+
+	f.StringVar(&m.toAt.store, "to-store", "", "the empty event store that shall hold the records: EventStoreDB or KurrentDB, as in "+
 		eventStoreDB.example+", or PostgreSQL, as in "+postgreSQL.example+" (default: the directory)")
+	f.StringVar(&m.toAt.vault, "to-vault", "", "the empty PostgreSQL database that shall hold the persons, for several processes that serve the ledger, as in "+
+		postgreSQL.example+" (default: the directory)")
+	f.StringVar(&m.toAt.keys, "to-vault-keys", "", "the file, or the directory for a file keys, into which the keys of the vault are copied, for their owner alone")
 	f.BoolVar(&m.dry, "dry-run", false, "copy nothing: tell what would be copied, and what stands in the way")
 	f.BoolVar(&m.undo, "undo", false, "take a migration back, as long as nothing was recorded in its target")
 	outputFlag(c)
@@ -75,6 +92,12 @@ func newMigrate() *cobra.Command {
 	c.MarkFlagRequired("to")
 	c.MarkFlagsMutuallyExclusive("dry-run", "undo")
 	return c
+}
+
+// within reports whether a path is a directory, or lies in it.
+func within(dir, path string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
 // check refuses directories that are one, or lie in each other.
@@ -87,20 +110,66 @@ func (m *migration) check() error {
 	if err != nil {
 		return err
 	}
-	within := func(a, b string) bool {
-		rel, err := filepath.Rel(a, b)
-		return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
-	}
 	if within(from, to) || within(to, from) {
 		return usageError{errors.New("--from and --to: name two directories, none of them within the other")}
 	}
-	if m.from, m.to = from, to; m.fromStore == "" {
-		if m.fromStore, err = recordsPlace.address(""); err != nil {
-			return err
-		}
+	m.from, m.to = from, to
+	return errors.Join(m.checkFrom(), m.checkTo())
+}
+
+// checkFrom finds out where the source has its parts.
+func (m *migration) checkFrom() (err error) {
+	at := &m.fromAt
+	if at.store, err = fromRecordsPlace.address(at.store); err != nil {
+		return err
 	}
-	m.toStore, err = toRecordsPlace.address(m.toStore)
-	return err
+	if at.vault, err = fromVaultPlace.address(at.vault); err != nil {
+		return err
+	}
+	if at.keys == "" {
+		at.keys = os.Getenv(keysVariable)
+	}
+	return nil
+}
+
+// checkTo finds out where the target has its parts, and refuses half of what several
+// processes need.
+func (m *migration) checkTo() (err error) {
+	at := &m.toAt
+	if at.store, err = toRecordsPlace.address(at.store); err != nil {
+		return err
+	}
+	if at.vault, err = toVaultPlace.address(at.vault); err != nil {
+		return err
+	}
+	if at.keys == "" {
+		at.keys = os.Getenv(toKeysVariable)
+	}
+	switch {
+	case at.vault == "" && at.keys != "":
+		return usageError{errors.New("--to-vault-keys is where the keys of a shared vault go: name it with --to-vault, or leave the keys in the directory")}
+	case at.vault == "":
+		return nil
+	case at.store == "":
+		return usageError{errors.New("--to-vault shares persons with other processes, and the records would be in the directory of one: " +
+			"name the event store that all of them will use, with --to-store")}
+	case at.keys == "":
+		return usageError{errors.New("--to-vault shares persons with other processes, and all of them need the same keys: " +
+			"say with --to-vault-keys into which file they are copied")}
+	}
+	if _, err := toVaultPlace.engine(at.vault); err != nil {
+		return err
+	}
+	if at.keys, err = filepath.Abs(at.keys); err != nil {
+		return err
+	}
+	if info, err := os.Stat(at.keys); err == nil && info.IsDir() {
+		at.keys = filepath.Join(at.keys, "keys")
+	}
+	if within(m.from, at.keys) || within(m.to, at.keys) {
+		return usageError{errors.New("--to-vault-keys: name a file outside of --from and --to: it outlives both, and every process needs it")}
+	}
+	return nil
 }
 
 // A migrationRow is one part of a ledger, and what becomes of it.

@@ -22,21 +22,26 @@ import (
 // The first that fits counts.
 type rowKind struct {
 	prefix string
-	copied bool
+	does   string // copied, made anew, or another form
 	what   string
 }
 
 // rowKinds are all rows that there are. What is derived from the log, and knows
 // positions of the store that it was read from, is left out: it is made anew.
 var rowKinds = []rowKind{
-	{"v/s", false, "what histories fold to"},
-	{"v/", true, "the vault"},
-	{"b/", true, "texts"},
-	{"l/", true, "which logs were begun"},
-	{"n/", true, "how far the stream of incoming events was seen"},
-	{"k/", false, "marks in the log"},
-	{"r/", false, "the follow-up process's checkpoint"},
-	{"elsewhere/", false, "the newest record of the event store"},
+	{"v/s", madeAnew, "what histories fold to"},
+	{"v/", copiedPart, "the vault"},
+	{"b/", copiedPart, "texts"},
+	{"l/", copiedPart, "which logs were begun"},
+	{"n/", copiedPart, "how far the stream of incoming events was seen"},
+	{"k/", madeAnew, "marks in the log"},
+	{"r/", madeAnew, "the follow-up process's checkpoint"},
+	{"elsewhere/", madeAnew, "the newest record of the event store"},
+
+	// Of several processes: see migrate_carry.go.
+	{"t/", otherForm, "signing keys, signed checkpoints, what witnesses signed"},
+	{"f/", otherForm, "the key of the calendar feeds"},
+	{"m/", madeAnew, "that the vault is being moved"},
 }
 
 // kindOfRow returns the kind of a row, by its key.
@@ -46,13 +51,23 @@ func kindOfRow(key []byte) (rowKind, error) {
 			return k, nil
 		}
 	}
-	return rowKind{}, fmt.Errorf("the data directory holds rows that begin with %.2q, which this program does not know: use the version that wrote them", key)
+	return rowKind{}, fmt.Errorf("the source holds rows that begin with %.2q, which this program does not know: use the version that wrote them", key)
 }
 
 // isCopied reports whether a row is copied. Those of unknown kinds were refused before.
-func isCopied(key []byte) bool {
+//
+// Where an embedded NATS server stays behind, with nothing in it that has to be taken,
+// how far its stream was seen stays as well: another stream would be taken for that one,
+// after a loss.
+func (m *migration) isCopied(key []byte) bool {
 	k, err := kindOfRow(key)
-	return err == nil && k.copied
+	switch {
+	case err != nil || k.does != copiedPart:
+		return false
+	case k.prefix == "n/":
+		return !m.leavesNATS() || !bytes.Equal(key, []byte("n/m"))
+	}
+	return true
 }
 
 // What becomes of the entries of a data directory. Those that end with a star begin
@@ -60,8 +75,8 @@ func isCopied(key []byte) bool {
 var (
 	copiedFiles = []string{"keys", "feed.key", "log", "log.lost-*", "nats"}
 	ownFiles    = []string{
-		"LOCK", "FORMAT", "FORMAT.new", recordsPlace.file, recordsPlace.file + ".new", migrationFile, migrationFile + ".new", "feed.key.new",
-		"store", // as records and rows
+		"LOCK", "FORMAT", "FORMAT.new", recordsPlace.file, recordsPlace.file + ".new", vaultPlace.file, vaultPlace.file + ".new", migrationFile, migrationFile + ".new", "feed.key.new",
+		"keys.new", "store", // as records and rows
 		"views", // made anew
 		"probe-*", "lost+found",
 	}

@@ -1,43 +1,82 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"consentledger/projections/transparency"
+)
 
 // What becomes of a part.
 const (
 	copiedPart = "copied"
 	madeAnew   = "made anew"
 	leftBehind = "left"
+	otherForm  = "copied, in another form"
 )
 
 // report says what there is in the source, and what becomes of it.
 func (m *migration) report() []migrationRow {
 	s := &m.found
 	rows := []migrationRow{{Part: "records", Does: copiedPart, Count: s.records, Bytes: s.bytes}}
-	for _, t := range s.roots.Trees() {
+	for _, t := range m.trees() {
 		rows = append(rows, migrationRow{Part: "log of " + string(t.App), Does: copiedPart, Count: t.Size, Under: t.Signed, Root: t.Root.String()})
 	}
 	for _, k := range rowKinds {
 		found := s.rows[k.prefix]
 		switch {
 		case found == nil:
-		case k.copied:
+		case k.does != madeAnew:
 			rows = append(rows, migrationRow{Part: k.what, Does: copiedPart, Count: found.count, Bytes: found.bytes})
 		default:
 			rows = append(rows, migrationRow{Part: k.what, Does: madeAnew, Count: found.count})
 		}
 	}
-	files := migrationRow{Part: "files: keys, signed checkpoints, NATS", Does: copiedPart, Count: int64(len(s.files))}
-	for _, f := range s.files {
-		files.Bytes += f.size
-	}
-	rows = append(rows, files, migrationRow{Part: "read models and tiles", Does: madeAnew})
+	rows = append(rows, m.reportFiles()...)
+	rows = append(rows, migrationRow{Part: "read models and tiles", Does: madeAnew})
 
 	for _, name := range s.unknown {
 		rows = append(rows, migrationRow{Part: fmt.Sprintf("%q", name), Does: leftBehind, Note: "not of this program"})
 	}
-	if s.waiting > 0 {
+	if s.waiting > 0 && !m.leavesNATS() {
 		rows = append(rows, migrationRow{Part: "messages that wait in NATS", Does: copiedPart, Count: int64(s.waiting),
 			Note: "an external NATS server has them still; leave it only once it has none"})
+	}
+	return rows
+}
+
+// trees are the logs of all apps, as far as they could be derived.
+func (m *migration) trees() []transparency.Tree {
+	if m.found.roots == nil {
+		return nil
+	}
+	return m.found.roots.Trees()
+}
+
+// reportFiles says what becomes of the files of the directory.
+func (m *migration) reportFiles() []migrationRow {
+	sum := func(part, does string, files []fileCopy) migrationRow {
+		row := migrationRow{Part: part, Does: does, Count: int64(len(files))}
+		for _, f := range files {
+			row.Bytes += f.size
+		}
+		return row
+	}
+	if m.toAt.vault == "" {
+		return []migrationRow{sum("files: keys, signed checkpoints, NATS", copiedPart, m.found.files)}
+	}
+
+	rows := []migrationRow{{Part: "keys of the vault", Does: copiedPart, Note: "to " + m.toAt.keys + ", for its owner alone"}}
+	if m.fromAt.vault == "" {
+		rows = append(rows, migrationRow{Part: "signing keys, signed checkpoints, what witnesses signed, the key of the calendar feeds",
+			Does: otherForm, Note: "rows of the vault"})
+	}
+	if len(m.found.files) > 0 {
+		rows = append(rows, sum("files of logs that were given up", copiedPart, m.found.files))
+	}
+	if len(m.found.left) > 0 {
+		row := sum("streams of the embedded NATS server", leftBehind, m.found.left)
+		row.Bytes, row.Note = 0, "several processes use servers of their own; nothing in it waits to be taken"
+		rows = append(rows, row)
 	}
 	return rows
 }
@@ -46,11 +85,16 @@ func (m *migration) report() []migrationRow {
 // as long as logs and tables hold it both.
 func (m *migration) bytes() uint64 {
 	n := int64(0)
-	for _, r := range m.report() {
-		if r.Part == "records" && m.toStore != "" {
-			continue
+	if m.toAt.store == "" {
+		n += m.found.bytes
+	}
+	for prefix, found := range m.found.rows {
+		if m.toAt.vault == "" && m.isCopied([]byte(prefix)) {
+			n += found.bytes
 		}
-		n += r.Bytes
+	}
+	for _, f := range m.found.files {
+		n += f.size
 	}
 	return 2 * uint64(n)
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"time"
 
-	"consentledger/api/intake"
 	"consentledger/eventstore"
 	copying "consentledger/eventstore/migration"
 	"consentledger/projections/transparency"
@@ -17,15 +16,15 @@ import (
 
 // A migration is one call of migrate: what its flags say, and what it has open.
 type migration struct {
-	from, fromStore string
-	to, toStore     string
-	dry, undo       bool
-	tell            io.Writer // of how far it is
-
+	from, to       string
+	fromAt, toAt   addresses
+	dry, undo      bool
+	tell           io.Writer // of how far it is
 	source, target *side
 	use            string // what the source is for: live or demo
 	note           migrationNote
 	found          survey
+	obstacles      obstacles
 }
 
 // A survey is what there is in the source.
@@ -35,9 +34,10 @@ type survey struct {
 	last    eventstore.EventID
 	roots   *transparency.Roots
 	rows    map[string]*rowsFound // by the prefix of their kind
-	files   []fileCopy
-	unknown []string // entries of the directory
-	waiting uint64   // messages in the stream of incoming events
+	files   []fileCopy            // that are copied
+	left    []fileCopy            // that are not: the target has no use for them
+	unknown []string              // entries of the directory
+	waiting uint64                // messages in the stream of incoming events
 }
 
 type rowsFound struct{ count, bytes int64 }
@@ -48,28 +48,33 @@ func (m *migration) run(ctx context.Context) (report []migrationRow, err error) 
 	defer func() { err = errors.Join(err, m.target.close(), m.source.close()) }()
 	note, begun, finished, err := m.readTarget()
 	switch {
-	case err != nil:
-		return nil, err
 	case finished:
-		return nil, m.already(note)
-	case !begun:
-		note = newMigrationNote(m.from)
+		return nil, m.already(ctx, note)
+	case begun:
+		m.note = note
+	default:
+		m.obstacles.add(err)
+		m.note = newMigrationNote(m.from)
 	}
-	m.note = note
-	if err := m.openSource(ctx, note.id); err != nil {
-		return nil, err
+
+	if err := m.openSource(ctx, m.note.id); err != nil {
+		return nil, errors.Join(m.obstacles.err(), err)
 	}
 	if err := m.look(ctx); err != nil {
-		return nil, err
+		return nil, errors.Join(m.obstacles.err(), err)
 	}
-	if err := m.room(); err != nil {
+	if m.dry || !begun {
+		m.tryTarget(ctx, begun)
+	}
+	m.obstacles.add(m.room())
+	if err := m.obstacles.err(); err != nil || m.dry {
 		return m.report(), err
-	}
-	if m.dry {
-		return m.report(), m.tryTarget(ctx)
 	}
 
 	if err := m.openTarget(ctx); err != nil {
+		return nil, err
+	}
+	if err := m.reserveSource(ctx); err != nil {
 		return nil, err
 	}
 	if err := m.copy(ctx); err != nil {
@@ -82,13 +87,28 @@ func (m *migration) run(ctx context.Context) (report []migrationRow, err error) 
 	return m.report(), nil
 }
 
-// already says that there is nothing to do.
-func (m *migration) already(note migrationNote) error {
+// already says that there is nothing to do, but that a vault may be opened from now on
+// whose migration was killed at the very end.
+func (m *migration) already(ctx context.Context, note migrationNote) (err error) {
 	_, away, err := readFormat(m.from)
-	if err == nil && away.id == note.id {
-		return conflicting{fmt.Errorf("%s was moved to %s already: start the ledger there", m.from, m.to)}
+	if err != nil || away.id != note.id {
+		return usageError{fmt.Errorf("--to: %s is a data directory already, that of a migration from %s: name a new one", m.to, note.source)}
 	}
-	return usageError{fmt.Errorf("--to: %s is a data directory already, that of a migration from %s: name a new one", m.to, note.source)}
+	if m.toAt.vault != "" {
+		s := &side{path: m.to, at: m.toAt}
+		defer func() { err = errors.Join(err, s.close()) }()
+		if err := s.openPersons(ctx, eventstore.Mark{}); err != nil {
+			return err
+		}
+		mark, is, err := readMoveMark(ctx, s.shared)
+		if err == nil && is && mark.id == note.id {
+			err = unmark(ctx, s.shared)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return conflicting{fmt.Errorf("%s was moved to %s already: start the ledger there", m.from, m.to)}
 }
 
 // A conflicting error says that what was asked for contradicts what is there.
@@ -96,85 +116,15 @@ type conflicting struct{ error }
 
 func (conflicting) exitCode() int { return exitConflict }
 
-// look reads the source once, to its end, and finds all that stands in the way before
-// anything is copied.
-func (m *migration) look(ctx context.Context) error {
-	s := &m.found
-	register, err := transparency.OpenRegister(ctx, m.source.rows)
-	if err != nil {
-		return err
-	}
-	keep, err := transparency.ReadKeep(keepDir(m.from), register)
-	if err != nil {
-		return err
-	}
-	if s.roots, err = keep.Roots(); err != nil {
-		return err
-	}
-
-	fmt.Fprintf(m.tell, "reading %s\n", m.from)
-	for r, err := range m.source.store.ReadAll(ctx, 0) {
-		if err == nil {
-			err = copying.Check(r)
-		}
-		if err == nil {
-			err = s.roots.Add(r)
-		}
-		if err != nil {
-			return fmt.Errorf("the source, behind record %d: %w", s.records, err)
-		}
-		s.records, s.bytes, s.last = s.records+1, s.bytes+int64(len(r.Data)), r.ID
-	}
-	if err := s.roots.Done(); err != nil {
-		return fmt.Errorf("the source: %w", err)
-	}
-	if s.records == 0 {
-		return errors.New("the source holds no record: there is nothing to move, start a new ledger instead")
-	}
-	if err := m.lookAtRows(ctx); err != nil {
-		return err
-	}
-	s.files, s.unknown, err = filesOf(m.from)
-	return err
-}
-
-func (m *migration) lookAtRows(ctx context.Context) (err error) {
-	s := &m.found
-	s.rows = map[string]*rowsFound{}
-	for row, err := range m.source.rows.Scan(ctx, nil) {
-		if err != nil {
-			return fmt.Errorf("the source: %w", err)
-		}
-		kind, err := kindOfRow(row.Key)
-		if err != nil {
-			return err
-		}
-		if s.rows[kind.prefix] == nil {
-			s.rows[kind.prefix] = new(rowsFound)
-		}
-		s.rows[kind.prefix].count++
-		s.rows[kind.prefix].bytes += int64(len(row.Key) + len(row.Value))
-	}
-	s.waiting, err = intake.Untaken(ctx, m.source.rows)
-	return err
-}
-
-// tryTarget returns what stands in the way in the target, without making its directory.
-func (m *migration) tryTarget(ctx context.Context) error {
-	if m.toStore == "" {
+// reserveSource keeps processes from opening the vault that the source shares.
+func (m *migration) reserveSource(ctx context.Context) error {
+	if m.source.shared == nil {
 		return nil
 	}
-	s, err := engineOf(m.toStore).open(ctx, m.toStore, eventstore.Mark{})
-	if err != nil {
+	if err := (moveMark{leaving, m.note.id, m.to}).write(ctx, m.source.shared); err != nil {
 		return err
 	}
-	defer s.Close()
-	_, begun, _, err := m.readTarget()
-	if err != nil {
-		return err
-	}
-	m.target = &side{path: m.to, store: s}
-	return m.isOurs(ctx, begun)
+	return m.source.idle(ctx) // one may have begun meanwhile
 }
 
 // copy copies everything, and verifies it.
@@ -195,11 +145,20 @@ func (m *migration) copy(ctx context.Context) error {
 	fmt.Fprintf(m.tell, "copied %d records in %s, %.0f/s\n", s.records-there, took.Round(time.Millisecond), float64(s.records-there)/took.Seconds())
 
 	fmt.Fprintf(m.tell, "copying rows and files\n")
-	if _, err := copying.Rows(ctx, m.source.rows, m.target.rows, isCopied, func(int64) {}); err != nil {
+	if _, err := copying.Rows(ctx, m.source.rows, unmarked{m.target.rows}, m.isCopied, func(int64) {}); err != nil {
 		return err
 	}
 	if err := copyFiles(m.from, m.to, s.files); err != nil {
 		return err
+	}
+	if err := m.carryKeys(); err != nil {
+		return err
+	}
+	if err := m.target.openVault(ctx); err != nil {
+		return fmt.Errorf("the persons of the target: %w", err)
+	}
+	if m.target.shared != nil && m.target.vault == nil {
+		return errors.New("the source has no vault: let its server start once")
 	}
 	return m.verify(ctx)
 }
@@ -207,88 +166,82 @@ func (m *migration) copy(ctx context.Context) error {
 // verify reads back what was copied, and holds it against the source and against what
 // was signed. It writes what depends on the positions that the records have now.
 func (m *migration) verify(ctx context.Context) error {
-	s, told := &m.found, progress(m.tell)
-	fmt.Fprintf(m.tell, "verifying %d records\n", s.records)
-	register, err := transparency.OpenRegister(ctx, m.source.rows)
+	fmt.Fprintf(m.tell, "verifying %d records\n", m.found.records)
+	keep, err := m.source.keep(ctx)
 	if err != nil {
 		return err
 	}
-	keep, err := transparency.ReadKeep(keepDir(m.from), register)
+	roots, err := keep.Roots(ctx)
 	if err != nil {
 		return err
 	}
-	roots, err := keep.Roots()
+	before, last, err := m.compare(ctx, roots)
 	if err != nil {
-		return err
-	}
-
-	before, err := m.before(ctx)
-	if err != nil {
-		return err
-	}
-	n, last := int64(0), eventstore.Mark{}
-	for p, err := range copying.Compare(ctx, m.source.store, m.target.store) {
-		last = eventstore.Mark{Position: p.Is.Position, ID: p.Is.ID}
-		if err == nil {
-			p.Is.Position += before
-			err = roots.Add(p.Is)
-		}
-		if err != nil {
-			return fmt.Errorf("the copy is not what it should be: %w", err)
-		}
-		n++
-		told(n, s.records)
-	}
-	if err := roots.Done(); err != nil {
 		return fmt.Errorf("the copy is not what it should be: %w", err)
 	}
-	if n != s.records || last.ID != s.last {
-		return fmt.Errorf("the copy is not what it should be: it has %d records, and the source has %d", n, s.records)
-	}
-	if err := copying.SameRows(ctx, m.source.rows, m.target.rows, isCopied); err != nil {
+	if err := copying.SameRows(ctx, m.source.rows, m.target.rows, m.isCopied); err != nil {
 		return fmt.Errorf("the copy is not what it should be: %w", err)
 	}
-	if err := roots.WriteTo(keepDir(m.to)); err != nil {
+	if err := m.carryLogs(ctx, roots, before); err != nil {
 		return err
 	}
 
 	var c eventstore.Change
-	if m.toStore != "" {
+	if m.toAt.store != "" {
 		c.Put = append(c.Put, markRow(seenKey, last))
 	}
 	if before > 0 {
 		c.Put = append(c.Put, beforeRow(before))
 	}
-	if err := m.target.rows.Write(ctx, c); err != nil {
+	if err := durably(ctx, m.target.rows, c); err != nil || m.target.shared == nil {
 		return err
 	}
-	return m.target.rows.Sync(ctx)
+	own := []eventstore.Row{markRow(seenKey, last), markRow(changeKey, m.target.shared.Seen())}
+	return durably(ctx, m.target.db.Rows(), eventstore.Change{Put: own})
 }
 
-// before returns up to where positions are of the source: zero if the target's are the
-// same, as those of directories and of PostgreSQL are. Else what clients and NATS
-// streams remember of the source would be other places in the target.
-func (m *migration) before(ctx context.Context) (last eventstore.Position, err error) {
-	same := true
+// compare holds the records of the target against those of the source, and their trees
+// against what was signed. It returns the last, and up to where positions are of the
+// source: zero if the target's are the same, as those of directories and of PostgreSQL
+// are. Else what clients and NATS streams remember of the source would be other places
+// in the target.
+func (m *migration) compare(ctx context.Context, roots *transparency.Roots) (before eventstore.Position, last eventstore.Mark, err error) {
+	told := progress(m.tell)
+	n, same := int64(0), true
 	for p, err := range copying.Compare(ctx, m.source.store, m.target.store) {
-		if err != nil {
-			return 0, fmt.Errorf("the copy is not what it should be: %w", err)
+		if err == nil {
+			err = roots.Add(p.Is)
 		}
+		if err != nil {
+			return 0, last, err
+		}
+		before, last = p.Was.Position, eventstore.Mark{Position: p.Is.Position, ID: p.Is.ID}
 		same = same && p.Was.Position == p.Is.Position
-		last = p.Was.Position
+		n++
+		told(n, m.found.records)
+	}
+	if err := roots.Done(); err != nil {
+		return 0, last, err
+	}
+	if n != m.found.records || last.ID != m.found.last {
+		return 0, last, fmt.Errorf("it has %d records, and the source has %d", n, m.found.records)
 	}
 	if same {
-		return 0, nil
+		before = 0
 	}
-	return last, nil
+	return before, last, nil
 }
 
 // settle gives the source up, and makes the target a data directory. From the first of
 // both on, the target alone can go on.
 func (m *migration) settle(ctx context.Context) error {
+	if err := m.source.idle(ctx); err != nil {
+		return err
+	}
 	if err := ctx.Err(); err != nil {
 		return err // from here on it is not interrupted
 	}
+	ctx = context.WithoutCancel(ctx)
 	m.note.records, m.note.last = m.found.records, m.found.last
 	if err := m.note.write(m.to); err != nil {
 		return err
@@ -296,19 +249,29 @@ func (m *migration) settle(ctx context.Context) error {
 	if err := (moved{m.use, m.note.id, m.to}).write(m.from); err != nil {
 		return err
 	}
-	return writeFormat(vfs.Default, m.to, m.use)
+	if err := writeFormat(vfs.Default, m.to, m.use); err != nil || m.target.shared == nil {
+		return err
+	}
+	return unmark(ctx, m.target.shared)
 }
 
 // next says what is to be done now.
 func (m *migration) next() string {
-	store := ""
-	if m.toStore != "" {
-		store = ", with --store or " + storeVariable + " as you gave it here"
+	with, where := "", ""
+	if m.toAt.store != "" {
+		with = ", with --store or " + storeVariable + " as you gave it here"
+	}
+	if m.toAt.vault != "" {
+		with = fmt.Sprintf(", with --store and --vault as you gave them here, --vault-keys %s, and --nats;\n"+
+			"other processes begin with a new directory each, and the same settings", m.toAt.keys)
+	}
+	if m.fromAt.vault != "" {
+		where = ", and what is in its database"
 	}
 	return fmt.Sprintf(`moved: all records give the roots that were signed
 start the ledger with serve --data %s%s
-%s is given up, and not changed otherwise: it still holds every person's data and the keys.
-Keep it until the ledger goes on well, then destroy it: who is erased from now on stays in it.`, m.to, store, m.from)
+%s is given up, and not changed otherwise: it still holds every person's data and the keys%s.
+Keep it until the ledger goes on well, then destroy it: who is erased from now on stays in it.`, m.to, with, m.from, where)
 }
 
 // room returns an error if the disk of the target has too little room.

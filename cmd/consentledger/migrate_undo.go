@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -23,12 +24,24 @@ func (m *migration) takeBack(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	m.note = note
 	if err := m.openSource(ctx, note.id); err != nil {
 		return err
 	}
 	_, away, err := readFormat(m.from)
 	if err != nil {
 		return err
+	}
+	if away.id == "" && m.source.shared != nil { // it may have been reserved
+		if _, reserved, err := readMoveMark(ctx, m.source.shared); err != nil || reserved {
+			if err == nil {
+				err = unmark(ctx, m.source.shared)
+			}
+			if err == nil {
+				fmt.Fprintf(m.tell, "%s was not moved yet, and processes serve it again\n", m.from)
+			}
+			return err
+		}
 	}
 	if away.id == "" {
 		return conflicting{fmt.Errorf("%s was not moved: there is nothing to take back", m.from)}
@@ -44,10 +57,7 @@ func (m *migration) takeBack(ctx context.Context) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := removeDurably(m.to, "FORMAT"); err != nil {
-		return err
-	}
-	if err := writeFormat(vfs.Default, m.from, m.use); err != nil {
+	if err := m.exchange(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
 	fmt.Fprintf(m.tell, "taken back: start the ledger with serve --data %s\n%s is the target of an unfinished migration now\n", m.from, m.to)
@@ -56,15 +66,37 @@ func (m *migration) takeBack(ctx context.Context) (err error) {
 
 // openAgain opens the target as it was left.
 func (m *migration) openAgain(ctx context.Context) (err error) {
-	s := &side{path: m.to}
+	s := &side{path: m.to, at: m.toAt}
 	m.target = s
 	if s.lock, err = lockDir(m.to); err != nil {
 		return err
 	}
-	if err := recordsPlace.check(m.to, m.toStore, false); err != nil {
+	if err := recordsPlace.check(m.to, s.at.store, false); err != nil {
 		return fmt.Errorf("--to-store: %w", err)
 	}
-	return s.open(ctx, m.toStore, s.seen(ctx))
+	if err := vaultPlace.check(m.to, s.at.vault, false); err != nil {
+		return fmt.Errorf("--to-vault: %w", err)
+	}
+	if err := s.open(ctx, s.seen(ctx)); err != nil {
+		return err
+	}
+	return s.idle(ctx)
+}
+
+// exchange closes the target and opens the source.
+func (m *migration) exchange(ctx context.Context) error {
+	if m.target.shared != nil {
+		if err := (moveMark{arriving, m.note.id, m.to}).write(ctx, m.target.shared); err != nil {
+			return err
+		}
+	}
+	if err := removeDurably(m.to, "FORMAT"); err != nil {
+		return err
+	}
+	if err := writeFormat(vfs.Default, m.from, m.use); err != nil || m.source.shared == nil {
+		return err
+	}
+	return unmark(ctx, m.source.shared)
 }
 
 // unchanged returns an error if the target has recorded anything, or keeps anything,
@@ -81,7 +113,10 @@ func (m *migration) unchanged(ctx context.Context, note migrationNote) error {
 		return conflicting{fmt.Errorf("the target holds %d records, and %d were moved: the ledger has gone on there, and %s would lose it. "+
 			"Migrate the target into a new directory instead", n, note.records, m.from)}
 	}
-	if err := copying.SameRows(ctx, m.source.rows, m.target.rows, isCopied); err != nil {
+	kept := func(key []byte) bool { // several processes keep no register of logs
+		return m.isCopied(key) && (m.source.shared == nil || m.target.shared != nil || !bytes.HasPrefix(key, []byte("l/")))
+	}
+	if err := copying.SameRows(ctx, m.source.rows, m.target.rows, kept); err != nil {
 		return conflicting{fmt.Errorf("the ledger has gone on in the target, and %s would lose it: %w. Migrate the target into a new directory instead", m.from, err)}
 	}
 	return nil

@@ -102,7 +102,10 @@ func openShared(ctx context.Context, address string, rows eventstore.Rows) (*sha
 	if err != nil {
 		return nil, err
 	}
-	if err := r.Ready(ctx); err != nil {
+	if err = r.Ready(ctx); err == nil {
+		err = checkMoved(ctx, r)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("the vault at %s: %w", at, err), r.Close())
 	}
 	m.of = r

@@ -31,14 +31,23 @@ func (s *Store) Append(ctx context.Context, stream eventstore.Stream, expected e
 	}
 	ctx, cancel := patient(ctx)
 	defer cancel()
+	s.imported.forget()
+	a := &appending{store: s, caller: ctx, stream: stream, expected: expected, records: records, events: events, done: make(chan struct{})}
+	return a.bring(ctx)
+}
+
+// bring has an append settled, and waits for that, as long as the caller does.
+func (a *appending) bring(ctx context.Context) (eventstore.Position, error) {
+	s := a.store
 	select {
 	case s.slots <- struct{}{}:
 	case <-ctx.Done():
-		return 0, fmt.Errorf("esdb: stream %s: nothing was written, %d appends are on their way: %w", stream, maxAppends, ctx.Err())
+		a.certain()
+		return 0, fmt.Errorf("esdb: stream %s: nothing was written, %d appends are on their way: %w", a.stream, maxAppends, ctx.Err())
 	}
 
-	a := &appending{store: s, caller: ctx, stream: stream, expected: expected, records: records, events: events, done: make(chan struct{})}
 	if !s.spawn(a.settle) {
+		a.certain()
 		<-s.slots
 		return 0, ErrClosed
 	}
@@ -46,7 +55,14 @@ func (s *Store) Append(ctx context.Context, stream eventstore.Stream, expected e
 	case <-a.done:
 		return a.last, a.err
 	case <-ctx.Done():
-		return 0, fmt.Errorf("esdb: stream %s: nobody knows yet what became of the append: %w", stream, ctx.Err())
+		return 0, fmt.Errorf("esdb: stream %s: nobody knows yet what became of the append: %w", a.stream, ctx.Err())
+	}
+}
+
+// certain takes an append from those of which nobody knows: it is not tried any more.
+func (a *appending) certain() {
+	if a.doubt {
+		a.store.doubtful.Add(-1)
 	}
 }
 
@@ -71,9 +87,7 @@ type appending struct {
 // settle sends the append until its outcome is known.
 func (a *appending) settle() {
 	defer func() {
-		if a.doubt {
-			a.store.doubtful.Add(-1)
-		}
+		a.certain()
 		<-a.store.slots
 		close(a.done)
 	}()

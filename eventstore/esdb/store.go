@@ -35,6 +35,7 @@ type Store struct {
 	doubtful atomic.Int64  // appends of which nobody knows yet what became of them
 	slots    chan struct{} // taken by appends
 	fault    atomic.Pointer[FaultError]
+	imported importing
 
 	mu      sync.Mutex
 	current *link           // nil: nobody is known to lead

@@ -13,6 +13,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"unicode/utf8"
 
 	"consentledger/eventstore"
@@ -196,37 +197,41 @@ func Rows(ctx context.Context, from, to eventstore.Rows, keep func(key []byte) b
 	return n, nil
 }
 
+// sweep deletes what the target has and the source has not. What it deletes may be of
+// somebody who was erased since it was copied, so it is purged, unless it is what the
+// target alone has.
 func sweep(ctx context.Context, from, to eventstore.Rows, keep func(key []byte) bool) error {
-	var c eventstore.Change
-	flush := func() error {
-		if len(c.Delete) == 0 {
-			return nil
+	next, stop := iter.Pull2(kept(from.Scan(ctx, nil), keep))
+	defer stop()
+	here, err, more := next()
+
+	var gone, purge [][]byte
+	for row, failed := range to.Scan(ctx, nil) {
+		if failed != nil {
+			return fmt.Errorf("rows of the target: %w", failed)
 		}
-		err := to.Write(ctx, c)
-		c = eventstore.Change{}
-		return err
-	}
-	for row, err := range to.Scan(ctx, nil) {
+		for err == nil && more && bytes.Compare(here.Key, row.Key) < 0 {
+			here, err, more = next()
+		}
 		if err != nil {
-			return fmt.Errorf("rows of the target: %w", err)
+			return fmt.Errorf("rows of the source: %w", err)
 		}
-		there := false
-		if keep(row.Key) {
-			if _, there, err = from.Get(ctx, row.Key); err != nil {
-				return fmt.Errorf("rows of the source: %w", err)
+		if !more || !bytes.Equal(here.Key, row.Key) {
+			gone = append(gone, bytes.Clone(row.Key))
+			if keep(row.Key) {
+				purge = append(purge, bytes.Clone(row.Key[:min(len(row.Key), 2)]))
 			}
 		}
-		if there {
-			continue
-		}
-		if c.Delete = append(c.Delete, bytes.Clone(row.Key)); len(c.Delete) < 1000 {
-			continue
-		}
-		if err := flush(); err != nil {
+	}
+	for some := range slices.Chunk(gone, 1000) {
+		if err := to.Write(ctx, eventstore.Change{Delete: some}); err != nil {
 			return fmt.Errorf("rows of the target: %w", err)
 		}
 	}
-	if err := flush(); err != nil {
+	if purge = slices.CompactFunc(purge, bytes.Equal); len(purge) == 0 {
+		return nil
+	}
+	if err := to.Purge(ctx, purge...); err != nil {
 		return fmt.Errorf("rows of the target: %w", err)
 	}
 	return nil

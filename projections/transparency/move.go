@@ -1,6 +1,7 @@
 package transparency
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 
 	"consentledger/domain"
 	"consentledger/eventstore"
@@ -17,7 +17,9 @@ import (
 
 // A ledger that moves to another store keeps its logs: the same keys, the same
 // origin, the same trees. What was signed last is taken along, and only the position
-// beside it is that of the other store.
+// beside it is that of the other store. One process has all of it in a directory, see
+// [Keep], and several have it in rows, see [Shared]: what was in the one may be in the
+// other afterwards.
 
 // ReadKeep reads a directory that [OpenKeep] made, and changes nothing. It returns nil
 // if there is none and the register knows of no log.
@@ -32,6 +34,16 @@ func ReadKeep(dir string, register *Register) (*Keep, error) {
 	return OpenKeep(dir, "", register)
 }
 
+// ReadShared reads rows that [OpenShared] or [Roots.Share] wrote, and changes nothing.
+// It returns nil if they have no log.
+func ReadShared(ctx context.Context, s Shared) (*Keep, error) {
+	_, ok, err := (&shared{Shared: s}).get(ctx, []byte(originRow))
+	if err != nil || !ok {
+		return nil, err
+	}
+	return OpenShared(ctx, s, "")
+}
+
 // Roots derives the trees of all apps from records, and holds them against what was
 // signed last.
 type Roots struct {
@@ -42,12 +54,13 @@ type Roots struct {
 type root struct {
 	edge   merkle.Edge
 	signed *signed             // nil: nothing was
+	skey   string              // what it was signed with
 	at     eventstore.Position // of the last record that was signed
 }
 
 // Roots returns roots of no record yet. What was signed with a key that is lost cannot
 // be taken along: that is a [*LostError].
-func (k *Keep) Roots() (*Roots, error) {
+func (k *Keep) Roots(ctx context.Context) (*Roots, error) {
 	r := &Roots{keep: k, apps: map[domain.AppName]*root{}}
 	if k == nil {
 		return r, nil
@@ -61,7 +74,7 @@ func (k *Keep) Roots() (*Roots, error) {
 	}
 	begun := k.register.all()
 	for _, app := range apps {
-		s, err := k.read(app)
+		s, skey, err := k.kept(ctx, app)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, &LostError{app, k.file(app, ".key")}
 		}
@@ -71,9 +84,33 @@ func (k *Keep) Roots() (*Roots, error) {
 		if vkey := begun[app]; vkey != "" && vkey != s.vkey {
 			return nil, &LostError{app, k.file(app, ".key") + " (there is another key in its place)"}
 		}
-		r.apps[app] = &root{signed: s}
+		r.apps[app] = &root{signed: s, skey: skey}
 	}
 	return r, nil
+}
+
+// kept returns what was signed last of an app, and with which key.
+func (k *Keep) kept(ctx context.Context, app domain.AppName) (s *signed, skey string, err error) {
+	if k.shared == nil {
+		if skey, _, err = k.readKey(app); err != nil {
+			return nil, "", err
+		}
+		s, err = k.read(app)
+		return s, skey, err
+	}
+
+	if s, err = k.openShared(ctx, app); err != nil {
+		return nil, "", err
+	}
+	sealed, ok, err := k.shared.get(ctx, []byte(keyRows+string(app)))
+	if err != nil {
+		return nil, "", err
+	}
+	if !ok {
+		return nil, "", &LostError{app, "row " + keyRows + string(app)}
+	}
+	text, err := k.shared.Unseal(ctx, string(app), sealed)
+	return s, string(text), err
 }
 
 // Add takes the record that comes next.
@@ -129,18 +166,78 @@ func (r *Roots) Trees() (all []Tree) {
 	return all
 }
 
-// WriteTo writes into another directory what was signed last, as it is, with the
-// positions that the records have where they were added from. The keys are not written.
-func (r *Roots) WriteTo(dir string) error {
-	for _, app := range slices.Sorted(maps.Keys(r.apps)) {
+// WriteTo writes into the directory of another [Keep] what the logs stand on: origin,
+// keys, and what was signed last, as it is, with the positions that the records have
+// where they were added from. Before is added to each, see [eventstore.Moved]. The
+// register gets what it does not know.
+func (r *Roots) WriteTo(dir string, register *Register, before eventstore.Position) error {
+	if r.keep == nil {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if err := writeDurable(filepath.Join(dir, "origin"), []byte(r.keep.origin+"\n")); err != nil {
+		return err
+	}
+
+	for _, app := range r.signed() {
 		a := r.apps[app]
-		if a.signed == nil {
-			continue
+		name := filepath.Join(dir, string(app))
+		if err := writeDurable(name+".signed", a.text(before)); err != nil {
+			return err
 		}
-		text := append([]byte(signedHeader+strconv.FormatUint(uint64(a.at), 10)+"\n\n"), a.signed.note...)
-		if err := writeDurable(filepath.Join(dir, string(app)+".signed"), text); err != nil {
+		if err := writeDurable(name+".key", []byte(a.skey+"\n")); err != nil {
+			return err
+		}
+		if err := register.begin(app, a.signed.vkey); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Share writes the same into rows, for several processes that serve the logs from now
+// on. All of it is there on return, or nothing. Rows that have an origin have logs of
+// their own, and are refused by an error that wraps [eventstore.ErrCondition].
+func (r *Roots) Share(ctx context.Context, to Shared, before eventstore.Position) error {
+	if r.keep == nil {
+		return nil
+	}
+	origin := []byte(originRow)
+	c := eventstore.Change{
+		Absent: [][]byte{origin},
+		Put:    []eventstore.Row{{Key: origin, Value: versionedRow([]byte(r.keep.origin))}, newsOf()},
+	}
+
+	for _, app := range r.signed() {
+		a := r.apps[app]
+		sealed, err := to.Seal(ctx, string(app), []byte(a.skey))
+		if err != nil {
+			return fmt.Errorf("app %s: the signing key: %w", app, err)
+		}
+		c.Put = append(c.Put,
+			eventstore.Row{Key: []byte(keyRows + string(app)), Value: versionedRow(sealed)},
+			eventstore.Row{Key: signedRowKey(app, a.signed.Size), Value: versionedRow(a.text(before))})
+	}
+	return (&shared{Shared: to}).write(ctx, c)
+}
+
+// signed returns the apps of which anything was signed.
+func (r *Roots) signed() (apps []domain.AppName) {
+	for _, app := range slices.Sorted(maps.Keys(r.apps)) {
+		if r.apps[app].signed != nil {
+			apps = append(apps, app)
+		}
+	}
+	return apps
+}
+
+// text is what is kept of what was signed last.
+func (a *root) text(before eventstore.Position) []byte {
+	at := a.at
+	if at > 0 {
+		at += before
+	}
+	return signedText(at, a.signed.note)
 }

@@ -135,44 +135,6 @@ func (s *shared) begin(ctx context.Context, origin string) ([]byte, error) {
 	return is, err
 }
 
-// Share puts what a directory keeps of the logs of one process into rows, for several
-// that serve them from now on: their origin, and of every app the key and what was
-// signed last. All of it is there on return, or nothing. Rows that have an origin have
-// logs of their own, and are refused by an error that wraps [eventstore.ErrCondition].
-func Share(ctx context.Context, from *Keep, to Shared) error {
-	if from.lost != nil {
-		return from.lost
-	}
-	apps, err := from.Apps()
-	if err != nil {
-		return err
-	}
-
-	origin := []byte(originRow)
-	c := eventstore.Change{
-		Absent: [][]byte{origin},
-		Put:    []eventstore.Row{{Key: origin, Value: versionedRow([]byte(from.origin))}, newsOf()},
-	}
-	for _, app := range apps {
-		skey, _, err := from.readKey(app)
-		if err != nil {
-			return err
-		}
-		sealed, err := to.Seal(ctx, string(app), []byte(skey))
-		if err != nil {
-			return fmt.Errorf("app %s: the signing key: %w", app, err)
-		}
-		s, err := from.read(app)
-		if err != nil {
-			return err
-		}
-		c.Put = append(c.Put,
-			eventstore.Row{Key: []byte(keyRows + string(app)), Value: versionedRow(sealed)},
-			eventstore.Row{Key: signedRowKey(app, s.Size), Value: versionedRow(signedText(s.position, s.note))})
-	}
-	return (&shared{Shared: to}).write(ctx, c)
-}
-
 func versionedRow(value []byte) []byte { return append([]byte{sharedVersion}, value...) }
 
 func unversioned(key, value []byte) ([]byte, error) {

@@ -474,8 +474,28 @@ func TestSharedKeyIsLost(t *testing.T) {
 	}
 }
 
+// derived returns the roots of what a keep has, over all records of a store.
+func derived(t *testing.T, keep *Keep, records *shelf) *Roots {
+	t.Helper()
+	roots, err := keep.Roots(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, _ := records.after(0)
+	for _, r := range all {
+		if err := roots.Add(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := roots.Done(); err != nil {
+		t.Fatal(err)
+	}
+	return roots
+}
+
 // The logs of one process go on when several serve them: under their origin, with
-// their keys, behind what was signed last. Rows that have logs already take none.
+// their keys, behind what was signed last. Rows that have logs already take none. And
+// they go on when one process serves them again.
 func TestShare(t *testing.T) {
 	alone := newSite(t)
 	alone.shelf.add("one", numbered(0, 300)...)
@@ -494,10 +514,14 @@ func TestShare(t *testing.T) {
 		s.shelf = alone.shelf
 	}
 	to := Shared{Rows: b.notary, Seal: mask, Unseal: mask}
-	if err := Share(t.Context(), alone.log.Keep, to); err != nil {
+	if keep, err := ReadShared(t.Context(), to); err != nil || keep != nil {
+		t.Errorf("rows without logs have %v, %v", keep, err)
+	}
+	roots := derived(t, alone.log.Keep, alone.shelf)
+	if err := roots.Share(t.Context(), to, 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := Share(t.Context(), alone.log.Keep, to); !errors.Is(err, eventstore.ErrCondition) {
+	if err := roots.Share(t.Context(), to, 0); !errors.Is(err, eventstore.ErrCondition) {
 		t.Errorf("shared twice: %v", err)
 	}
 	b.start(0)
@@ -514,11 +538,35 @@ func TestShare(t *testing.T) {
 	b.turn[0].Store(true)
 	b.shelf.add("one", numbered(300, 310)...)
 	s.settled()
-	if c := s.checkpoint("one"); c.Size != 310 {
-		t.Errorf("%d records are signed, want 310", c.Size)
+	newest := s.checkpoint("one")
+	if newest.Size != 310 {
+		t.Errorf("%d records are signed, want 310", newest.Size)
 	}
 	s.end()
 	if len(s.halted) > 0 {
 		t.Errorf("halted: %v", s.halted)
 	}
+
+	keep, err := ReadShared(t.Context(), to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := newSite(t)
+	again.shelf = b.shelf
+	register, err := OpenRegister(t.Context(), new(memory.Rows))
+	if err == nil {
+		err = derived(t, keep, b.shelf).WriteTo(filepath.Join(again.dir, "keep"), register, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if register.begun("one") != key {
+		t.Errorf("the register has %q, and the key is %q", register.begun("one"), key)
+	}
+	again.start()
+	again.settled()
+	if got := again.checkpoint("one"); got != newest {
+		t.Errorf("alone again it serves %v, and %v was signed", got, newest)
+	}
+	again.end()
 }
