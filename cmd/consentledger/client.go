@@ -35,6 +35,8 @@ func (e *problemError) Error() string {
 
 func (e *problemError) exitCode() int {
 	switch {
+	case e.status == http.StatusUnauthorized, e.status == http.StatusForbidden:
+		return exitError
 	case e.status == http.StatusNotFound:
 		return exitNotFound
 	case e.status == http.StatusConflict:
@@ -88,6 +90,9 @@ func send(ctx context.Context, c *cobra.Command, method, path, contentType strin
 	}
 	for _, h := range headers {
 		req.Header.Set(h[0], h[1])
+	}
+	if err := showKey(c, req); err != nil {
+		return nil, err
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
