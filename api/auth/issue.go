@@ -155,6 +155,8 @@ func (k *Keys) Rotate(ctx context.Context, id string, overlap time.Duration, by 
 	switch {
 	case old.Ended(now):
 		return Key{}, Listed{}, invalid("id", "this key has ended: issue another with access key new")
+	case old.replaced:
+		return Key{}, Listed{}, invalid("id", "another key has taken the place of this one already: rotate that")
 	case old.Setup:
 		return Key{}, Listed{}, invalid("id", "the key of the first hour is not rotated: issue an administrator's with access key new")
 	case overlap < 0 || overlap > LongestAuditor:

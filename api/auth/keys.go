@@ -70,6 +70,7 @@ type Listed struct {
 	by        string // who issued it
 	instead   string // of which other key; empty: of none
 	revokedBy string
+	replaced  bool // another took its place
 }
 
 // Ended reports whether a key lets nobody in any more.
@@ -146,7 +147,7 @@ func (k *Keys) Read(ctx context.Context) error {
 	}
 	for id, l := range keys {
 		if e, has := ends[id]; has {
-			l.Expires = min(l.Expires, e.At)
+			l.Expires, l.replaced = min(l.Expires, e.At), true
 		}
 		l.Revoked, l.revokedBy = revoked[id].At, revoked[id].By
 		keys[id] = l
