@@ -109,7 +109,7 @@ func (p Principal) inScope(s Scope, r *http.Request) bool {
 		return p.AllApps || len(apps) == 1 && p.in(apps[0])
 	case OfAll:
 		return p.AllApps
-	case OfNone:
+	case OfNone, OfBody:
 		return true
 	}
 	return false

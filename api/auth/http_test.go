@@ -65,7 +65,7 @@ func TestEveryRouteIsForItsRolesAndApps(t *testing.T) {
 					switch {
 					case !all && route.Scope == OfApp && app != "shop":
 						want = http.StatusNotFound
-					case may && (all || route.Scope == OfNone || route.Scope == OfApp):
+					case may && (all || route.Scope == OfNone || route.Scope == OfBody || route.Scope == OfApp):
 						want = http.StatusOK
 					}
 					method, path := pathOf(route.Pattern, app)
@@ -73,7 +73,7 @@ func TestEveryRouteIsForItsRolesAndApps(t *testing.T) {
 					if w.Code != want || (came != nil) != (want == http.StatusOK) || came != nil && came.Key != key.ID {
 						t.Errorf("%s as %s of all apps %v: %d, want %d; came %v", method+" "+path, role.Role, all, w.Code, want, came)
 					}
-					here := all || route.Scope == OfNone || route.Scope == OfApp
+					here := all || route.Scope == OfNone || route.Scope == OfBody || route.Scope == OfApp
 					if want == http.StatusForbidden && here != strings.Contains(w.Body.String(), "One of these roles may: ") {
 						t.Errorf("%s as %s: %s", path, role.Role, w.Body)
 					}

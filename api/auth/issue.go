@@ -261,6 +261,10 @@ func (k *Keys) record(ctx context.Context, what domain.NoteKind, l Listed, by st
 	}
 	id := string(what) + " " + l.ID
 	for _, app := range apps {
+		one := string(app) + " " + id
+		if _, known := k.settled.Load(one); known {
+			continue
+		}
 		_, err := k.Execute(ctx, ledger.Request{
 			App: app, Source: "consentledger/access", ID: id, Body: []byte(id),
 			Actor: string(domain.System), RecordedBy: domain.Ledger,
@@ -269,6 +273,7 @@ func (k *Keys) record(ctx context.Context, what domain.NoteKind, l Listed, by st
 		if err != nil {
 			return err
 		}
+		k.settled.Store(one, true)
 	}
 	return nil
 }

@@ -88,6 +88,7 @@ type Keys struct {
 
 	known   atomic.Pointer[knownKeys]
 	reading sync.Mutex // held while the rows are read: a read never replaces a newer one
+	settled sync.Map   // what this process knows to be recorded, see [Keys.record]
 
 	// Changed, if it is not nil, is called after the keys were read.
 	Changed func()

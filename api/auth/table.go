@@ -100,6 +100,7 @@ type Scope uint8
 const (
 	OfApp   Scope = iota + 1 // the one in the path
 	OfQuery                  // the one in the query; without one in all
+	OfBody                   // the one in the body, without one in all: the route itself looks, with [Sees]
 	OfAll                    // in all: the route speaks of every app
 	OfNone                   // in none: the route speaks of no app, or only of those that its caller sees
 )
@@ -173,7 +174,7 @@ var Routes = []Route{
 	{"POST /v1/apps/{app}/export", Export, OfApp},
 	{"POST /v1/apps/{app}/receipts", Receipt, OfApp},
 	{"GET /v1/replay", Replay, OfQuery},
-	{"POST /v1/replay", Replay, OfAll},
+	{"POST /v1/replay", Replay, OfBody},
 	{"GET /log/{app}/checkpoint", ReadLog, OfApp},
 	{"GET /log/{app}/tile/{path...}", ReadLog, OfApp},
 	{"GET /log/{app}/proof", ReadLog, OfApp},

@@ -139,7 +139,7 @@ func operationTable() string {
 }
 
 func routeTable() string {
-	in := map[Scope]string{OfApp: "the app in the path", OfQuery: "the app in the query, else all", OfAll: "all apps", OfNone: ""}
+	in := map[Scope]string{OfApp: "the app in the path", OfQuery: "the app in the query, else all", OfBody: "the app in the body, else all", OfAll: "all apps", OfNone: ""}
 	b := new(strings.Builder)
 	fmt.Fprint(b, "| route | operation | the key is for |\n|---|---|---|\n")
 	for _, r := range Routes {

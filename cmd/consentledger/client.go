@@ -35,8 +35,6 @@ func (e *problemError) Error() string {
 
 func (e *problemError) exitCode() int {
 	switch {
-	case e.status == http.StatusUnauthorized, e.status == http.StatusForbidden:
-		return exitError
 	case e.status == http.StatusNotFound:
 		return exitNotFound
 	case e.status == http.StatusConflict:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -62,6 +63,11 @@ func connectEmbedded(s *server.Server, token string) (*nats.Conn, error) {
 	options := []nats.Option{
 		nats.Name("consentledger"), nats.CustomInboxPrefix(intake.InboxPrefix), nats.InProcessServer(s),
 		nats.MaxReconnects(-1), nats.ReconnectWait(time.Second),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if !errors.Is(err, nats.ErrPermissionViolation) { // which the server logs
+				slog.Warn("NATS", "err", err)
+			}
+		}),
 	}
 	if token != "" {
 		options = append(options, nats.Token(token))

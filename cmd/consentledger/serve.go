@@ -58,7 +58,8 @@ type serveConfig struct {
 	views       string // where the read models are instead of the data directory; empty: see [viewsPlace]
 	viewsReader string // a role of PostgreSQL that may read them; empty: none
 
-	metrics   bool // HTTP shows them
+	metrics   bool   // HTTP shows them
+	measures  string // where they are shown to whoever asks; empty: nowhere
 	telemetry telemetry.Config
 
 	witnesses    string // a file that names them; empty: there are none
@@ -109,7 +110,7 @@ func newServe() *cobra.Command {
 			if s.telemetry, err = telemetry.Read(os.Getenv); err != nil {
 				return usageError{err}
 			}
-			s.telemetry.Prometheus = s.telemetry.Prometheus || s.metrics
+			s.telemetry.Prometheus = s.telemetry.Prometheus || s.metrics || s.measures != ""
 			err = serve(c.Context(), s, c.OutOrStdout())
 			if errors.Is(err, errRestart) {
 				return startAnew()
@@ -138,6 +139,7 @@ func newServe() *cobra.Command {
 		"; also by "+viewsVariable+", or by a file that "+viewsFileVariable+" names (default: the data directory)")
 	f.StringVar(&s.viewsReader, "views-reader", "", "a role of PostgreSQL, as of a dashboard, that may read the views; also by "+viewsReaderVariable+" (default: none)")
 	f.BoolVar(&s.metrics, "metrics", false, "show metrics at /metrics, as Prometheus reads them")
+	f.StringVar(&s.measures, "metrics-listen", "", "where metrics are shown at /metrics to whoever asks, without a key, on a network of its own (default: nowhere)")
 	f.StringVar(&s.esdb, "esdb-listen", "", "where clients of EventStoreDB and KurrentDB may read the store, and write nothing (default: nowhere)")
 	f.StringVar(&s.process, "process", "", "what this process is called, where several serve one ledger; also by "+processVariable+" (default: the host's name and something random)")
 	s.doors.flags(c)
@@ -229,6 +231,12 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 			return errors.Join(fmt.Errorf("EventStoreDB's protocol: %w; name another address with --esdb-listen", err), listener.Close())
 		}
 	}
+	var measures net.Listener
+	if c.measures != "" {
+		if measures, err = net.Listen("tcp", c.measures); err != nil {
+			return errors.Join(fmt.Errorf("metrics: %w; name another address with --metrics-listen", err), listener.Close())
+		}
+	}
 	if err := h.watchMeasures(); err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -296,6 +304,11 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	})
 	must("operators on NATS", func() error { return h.operate(ctx, open) })
 	must("HTTP", func() error { return serveHTTP(ctx, listener, guarded, h.tls) })
+	if measures != nil {
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", h.measured.page())
+		must("metrics", func() error { return serveHTTP(ctx, measures, mux, nil) })
+	}
 	if window != nil {
 		must("EventStoreDB's protocol", func() error { return serveWindow(ctx, window, h.dir.store) })
 	}

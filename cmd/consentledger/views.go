@@ -132,7 +132,7 @@ func (h *house) handler() http.Handler {
 		Wait: h, Status: h.status, Ready: h.ready, Alarms: h.alarms, Version: version, Log: h.log, Traces: h.measured.traces, Principal: auth.Recorder,
 	}))
 	mux.Handle("/v1/access/", auth.Handler(h.keys, h.log))
-	if page := h.measured.page(); page != nil {
+	if page := h.measured.page(); page != nil && (h.config.metrics || h.config.measures == "") {
 		mux.Handle("GET /metrics", page)
 	}
 	return mux
