@@ -27,4 +27,4 @@ EXPOSE 8080 4222
 HEALTHCHECK --interval=10s --timeout=10s --start-period=2m --retries=3 CMD ["/consentledger", "healthcheck"]
 
 ENTRYPOINT ["/consentledger"]
-CMD ["serve", "--data", "/data/ledger", "--http", "0.0.0.0:8080", "--nats-listen", "0.0.0.0:4222"]
+CMD ["serve", "--data", "/data/ledger", "--http", "0.0.0.0:8080", "--nats-listen", "0.0.0.0:4222", "--authenticate", "--tls-elsewhere"]

@@ -36,6 +36,15 @@ const GroupTold NoteKind = "group.told"
 // they were nobody knows.
 const MessagesLost NoteKind = "messages.lost"
 
+// What the ledger says of the keys by which somebody may do something in an app: for whom
+// one was issued, with which roles and until when, and that it ended. Names of people
+// stand in none of them.
+const (
+	KeyIssued  NoteKind = "key.issued"
+	KeyRotated NoteKind = "key.rotated"
+	KeyRevoked NoteKind = "key.revoked"
+)
+
 // A Field is one member of a note.
 type Field struct{ Name, Value string }
 
@@ -115,6 +124,9 @@ var NoteRules = []NoteRule{
 	ofItself(ClockObserved, "the ledger's clock was held against one that nobody can set", "SPC rules on civil evidence 2019, 93", "observation", "direction", "step=", "watched="),
 	ofItself(GroupTold, "every app of a group took or refused what was said to the group", "the handler answers for all its apps", "group", "!record"),
 	ofItself(MessagesLost, "messages that NATS had acknowledged were lost before the ledger took them", "PIPL 51, 9", "stream", "how", "first=", "last=", "count="),
+	ofItself(KeyIssued, "somebody may do something in the app from now on: a key was issued", "PIPL 51(4), 51(2)", "key", "principal", "roles,", "until@", "by"),
+	ofItself(KeyRotated, "a key took the place of another one of the same principal", "PIPL 51(4)", "key", "principal", "roles,", "until@", "by"),
+	ofItself(KeyRevoked, "a key was revoked before its time", "PIPL 51(4)", "key", "principal", "roles,", "until@", "by"),
 	note("policy.precedence", "a specific policy prevailed", "XI(I)", "winner", "!clause"),
 	aboutPerson("decision.made", "a decision about the person was made by a machine", "PIPL 24; VII(II)", "decision", "significant?", "!purpose"),
 	aboutPerson("decision.explained", "an automated decision was explained", "PIPL 24; VII(II)", "decision", "limited_by"),

@@ -20,7 +20,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"consentledger/api/audit/witness"
@@ -49,13 +51,27 @@ func Handler(logs Logs, witnesses *witness.Witnesses, stamps *witness.Stamps, lo
 	}
 	s := server{logs, witnesses, stamps, log}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /log/{app}/checkpoint", s.route(edge.Route{}, s.checkpoint))
-	mux.HandleFunc("GET /log/{app}/tile/{path...}", s.route(edge.Route{}, s.tile))
-	mux.HandleFunc("GET /log/{app}/proof", s.route(ProofRoute, s.proof))
-	mux.HandleFunc("GET /log/{app}/cosigned", s.route(edge.Route{}, s.cosigned))
-	mux.HandleFunc("GET /log/{app}/witnesses", s.route(edge.Route{}, s.witnessed))
-	mux.HandleFunc("GET /log/{app}/timestamp", s.route(edge.Route{}, s.stamped))
+	for pattern, r := range routes {
+		mux.HandleFunc(pattern, s.route(r.takes, func(app domain.AppName, asked *http.Request) (answer, error) {
+			return r.do(s, app, asked)
+		}))
+	}
 	return mux
+}
+
+// Patterns returns every route, as [http.ServeMux] writes it.
+func Patterns() []string { return slices.Sorted(maps.Keys(routes)) }
+
+var routes = map[string]struct {
+	takes edge.Route
+	do    func(server, domain.AppName, *http.Request) (answer, error)
+}{
+	"GET /log/{app}/checkpoint":     {edge.Route{}, server.checkpoint},
+	"GET /log/{app}/tile/{path...}": {edge.Route{}, server.tile},
+	"GET /log/{app}/proof":          {ProofRoute, server.proof},
+	"GET /log/{app}/cosigned":       {edge.Route{}, server.cosigned},
+	"GET /log/{app}/witnesses":      {edge.Route{}, server.witnessed},
+	"GET /log/{app}/timestamp":      {edge.Route{}, server.stamped},
 }
 
 type server struct {

@@ -11,7 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"strconv"
+	"strings"
 	"time"
 
 	"consentledger/api/wire"
@@ -54,7 +56,7 @@ func (k keeper) put(ctx context.Context, m refused) (at uint64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("rejected message: %w", err)
 	}
-	sealed, err := k.seal(ctx, app, Original{Subject: m.subject, Header: m.header, Data: m.data, Text: m.why.Text, Came: m.came})
+	sealed, err := k.seal(ctx, app, Original{Subject: m.subject, Header: withoutKey(m.header), Data: m.data, Text: m.why.Text, Came: m.came})
 	if err != nil {
 		return 0, fmt.Errorf("rejected message: %w", err)
 	}
@@ -242,4 +244,17 @@ func (k keeper) keepInTime(ctx context.Context, m refused) error {
 func mayBeNo(subject string, data []byte, hint string) bool {
 	said, has := typeOf(subject)
 	return has && wire.MayBeNo(nil, said) || wire.MayBeNo(data, hint)
+}
+
+// withoutKey returns headers without the key of whoever sent them: what is kept is shown
+// to others.
+func withoutKey(h nats.Header) nats.Header {
+	kept := h
+	for name := range h {
+		if strings.EqualFold(name, "Authorization") {
+			kept = maps.Clone(kept)
+			delete(kept, name)
+		}
+	}
+	return kept
 }

@@ -7,7 +7,7 @@
 // A subject names an app, or a group of apps, and nobody else. What else a route
 // wants in its path or its query stands in the message's body, a JSON object,
 // under the name that it has there. The headers Content-Type, Idempotency-Key,
-// traceparent and Consent-... mean what they mean in HTTP, in capitals or not. An answer of
+// traceparent, Authorization and Consent-... mean what they mean in HTTP, in capitals or not. An answer of
 // 300 and above has the service's error code.
 //
 // Who may publish on these subjects is the server's to say, and nobody but
@@ -74,7 +74,7 @@ func (r Route) handedOn(h nats.Header) http.Header {
 	on := http.Header{}
 	for name, values := range h {
 		name = http.CanonicalHeaderKey(name)
-		ofAll := name == "Content-Type" || name == "Idempotency-Key" || name == "Traceparent" || strings.HasPrefix(name, "Consent-")
+		ofAll := name == "Content-Type" || name == "Idempotency-Key" || name == "Traceparent" || name == "Authorization" || strings.HasPrefix(name, "Consent-")
 		if ofAll || r.Events && strings.HasPrefix(name, "Ce-") {
 			on[name] = append(on[name], values...)
 		}
@@ -156,6 +156,16 @@ func (s *service) do(route Route, subject string, header nats.Header, body []byt
 	return inJSON(a)
 }
 
+// withoutKey takes the key of whoever sent a message out of it: a message that is kept
+// is shown to others.
+func withoutKey(m *nats.Msg) {
+	for name := range m.Header {
+		if strings.EqualFold(name, "Authorization") {
+			delete(m.Header, name)
+		}
+	}
+}
+
 // inJSON returns an answer whose refusal is a problem: some routes of HTTP refuse
 // in plain text, and over NATS the body alone must tell the outcome.
 func inJSON(a *answer) *answer {
@@ -208,6 +218,7 @@ func (s *service) answer(route Route, r *natsservice.Request, a *answer) {
 	why, failed := a.failed()
 	switch {
 	case failed && route.Events && s.Keep != nil:
+		withoutKey(r.Msg)
 		s.Keep(s.stop, r.Msg, why)
 	case failed && strings.HasPrefix(route.endpoint(), "operate"):
 		s.Log.Warn("what an operator sent was not recorded, and nobody waits for the answer", "subject", route.Subject, "code", why.Code)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"consentledger/api/auth"
 	"consentledger/api/wire"
 	"consentledger/domain"
 
@@ -111,6 +112,9 @@ func (s *server) question(ctx context.Context, q DeadlineQuestion) (domain.Deadl
 		name, err := domain.ParseAppName(q.App)
 		if err != nil {
 			return domain.DeadlineRule{}, domain.Hash{}, calendars, bad("app: " + err.Error())
+		}
+		if !auth.Sees(ctx, name) {
+			return domain.DeadlineRule{}, domain.Hash{}, calendars, errUnseen
 		}
 		ref, err := s.Ledger.App(ctx, name)
 		if err != nil {

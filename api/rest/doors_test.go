@@ -56,7 +56,7 @@ func TestOperatorsHaveADoorOfTheirOwn(t *testing.T) {
 		t.Errorf("%s, %v", b, err)
 	}
 	h.want(200, `"why":"service-ceased"`, "POST", "/v1/apps/demo/check", `{"subject":"ann","purpose":"mail"}`)
-	if _, spec := h.do("GET", "/openapi.json", ""); !strings.Contains(spec, "There is no authentication yet") {
+	if _, spec := h.do("GET", "/openapi.json", ""); !strings.Contains(spec, "Where serve has no --authenticate") {
 		t.Error("the specification does not say that the operators' door is open")
 	}
 }

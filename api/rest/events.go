@@ -56,7 +56,7 @@ func (s *server) eventRoutes(api huma.API) {
 		"The door for apps. What only operators record is refused here. "+binaryMode, wire.ParseEvent, wire.ParseBinary)
 	s.eventRoute(api, "record-operator-events", "/v1/apps/{app}/operator/events", "Record what operators record: one CloudEvent, or a JSON array of up to 1000",
 		"The door for operators: voids, holds, restrictions, exemptions, signers, and everything about the app as a whole, which names no subject. "+
-			"The actor is operator unless the event says another. There is no authentication yet: whoever reaches this route may use it, "+
+			"The actor is operator unless the event says another. Where serve has no --authenticate, whoever reaches this route may use it: "+
 			"so let nobody reach it but operators. "+binaryMode, wire.ParseOperatorEvent, wire.ParseOperatorBinary)
 }
 

@@ -110,6 +110,7 @@ func TestWhatTheLedgerSaysOfItselfComesInByNoDoor(t *testing.T) {
 	for kind, data := range map[string]string{
 		"group.told":     fmt.Sprintf(`{"group":"acme","record":%q}`, given.EventID),
 		"clock.observed": `{"observation":"steady","watched":"86400"}`,
+		"key.issued":     `{"key":"abcdefghijkl"}`,
 		"messages.lost":  `{"stream":"incoming","how":"gap","first":"387"}`,
 	} {
 		for _, path := range []string{appDoor, operatorDoor, "/v1/groups/acme/events"} {

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"consentledger/api/auth"
 	"consentledger/api/wire"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec"
@@ -100,6 +101,9 @@ func (s *server) replayOf(ctx context.Context, r wire.ReplayRequest) (*huma.Stre
 	selection, err := r.Asked(s.Ledger.Now())
 	if err != nil {
 		return nil, s.fail(ctx, "replay", err)
+	}
+	if !auth.Sees(ctx, selection.App) { // without one it is of all
+		return nil, s.fail(ctx, "replay", failure{plain(http.StatusForbidden, "app: there is no such app, or it is none of this key's; without app every one is replayed")})
 	}
 	if selection, err = s.recordReplay(ctx, r.Reader, selection); err != nil {
 		return nil, s.fail(ctx, "replay", err)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"consentledger/api/auth"
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/eventstore"
@@ -110,10 +111,16 @@ func (s *server) person(ctx context.Context, app, id string) (domain.AppName, do
 	return name, who, nil
 }
 
+// errUnseen is the answer to who names an app that is none of theirs.
+var errUnseen error = domain.Refusal{Code: domain.UnknownApp, Text: "there is no such app, or it is none of this key's"}
+
 func (s *server) app(ctx context.Context, app string) (domain.AppName, error) {
 	name, err := domain.ParseAppName(app)
 	if err != nil {
 		return "", bad(err.Error())
+	}
+	if !auth.Sees(ctx, name) {
+		return "", errUnseen
 	}
 	_, err = s.Ledger.App(ctx, name)
 	return name, err

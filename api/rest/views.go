@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"consentledger/api/auth"
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/eventstore"
@@ -168,6 +169,7 @@ func (s *server) listApps(ctx context.Context, in *minIn) (*out[AppsAnswer], err
 	if err != nil {
 		return nil, err
 	}
+	rows = slices.DeleteFunc(rows, func(r AppCount) bool { return !auth.Sees(ctx, domain.AppName(r.App)) })
 	return ok(AppsAnswer{rows, wire.FormatPosition(p)})
 }
 

@@ -98,7 +98,7 @@ func (m *measuredHouse) work() error {
 	}
 	ready := make(chan struct{})
 	must("intake", func() error { return intake.Run(m.ctx, m.intake, func() { close(ready) }) })
-	must("HTTP", func() error { return serveHTTP(m.ctx, listener, edge.Guard(m.handler(), edge.Hosts{})) })
+	must("HTTP", func() error { return serveHTTP(m.ctx, listener, edge.Guard(m.handler(), edge.Hosts{}), nil) })
 	select {
 	case <-ready:
 		return nil
@@ -110,7 +110,7 @@ func (m *measuredHouse) work() error {
 // openEcho starts the echo: an endpoint of the same framework, in the same
 // process, on an in-process connection like intake's.
 func (m *measuredHouse) openEcho() (err error) {
-	if m.echo, err = connectEmbedded(m.nats); err != nil {
+	if m.echo, err = connectEmbedded(m.nats, ""); err != nil {
 		return err
 	}
 	svc, err := micro.AddService(m.echo, micro.Config{Name: "echo", Version: "1.0.0"})

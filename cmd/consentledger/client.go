@@ -89,6 +89,9 @@ func send(ctx context.Context, c *cobra.Command, method, path, contentType strin
 	for _, h := range headers {
 		req.Header.Set(h[0], h[1])
 	}
+	if err := showKey(c, req); err != nil {
+		return nil, err
+	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		if u, ok := errors.AsType[*url.Error](err); ok {

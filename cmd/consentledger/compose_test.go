@@ -249,6 +249,9 @@ func checkLedger(t *testing.T, s service) {
 	}
 
 	understood(t, newRoot(), s.Command)
+	if c := serveOf(t, s.Command[1:]); c.checkDoors() != nil || !c.doors.authenticate {
+		t.Errorf("it does not start, or lets everybody in: %v", c.checkDoors())
+	}
 	source := sources(t)
 	for name := range s.Environment {
 		if !strings.Contains(source, strconv.Quote(name)) && !strings.HasPrefix(name, "OTEL_EXPORTER_OTLP_") {

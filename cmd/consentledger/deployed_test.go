@@ -291,8 +291,8 @@ func TestPrometheusAsksTheLedgers(t *testing.T) {
 			}
 			command := strings.Join(s.Command, " ")
 			allowed, _, _ := strings.Cut(strings.TrimLeft(strings.SplitAfter(command, "--allowed-hosts")[1], "= "), " ")
-			asked := strings.Contains(readCompose(t, "prometheus/prometheus.yml"), `"`+name+`:8080"`)
-			if !asked || !strings.Contains(","+allowed+",", ","+name+",") || !strings.Contains(command, "--metrics") {
+			asked := strings.Contains(readCompose(t, "prometheus/prometheus.yml"), `"`+name+`:9464"`)
+			if !asked || !strings.Contains(","+allowed+",", ","+name+",") || !strings.Contains(command, "--metrics-listen") {
 				t.Errorf("%s is asked: %v; under the names %s, in %s", name, asked, allowed, command)
 			}
 			if _, both := s.Networks["observe"]; !both {

@@ -45,11 +45,13 @@ func TestTheImageRuns(t *testing.T) {
 	if err := serve.Start(); err != nil {
 		t.Fatal(err)
 	}
-	address := ""
-	for lines := bufio.NewScanner(out); address == "" && lines.Scan(); {
-		address, _ = strings.CutPrefix(lines.Text(), "  HTTP  ")
-		if !strings.HasPrefix(address, "http://") {
-			address = ""
+	address, key := "", "" // of the first administrator
+	for lines := bufio.NewScanner(out); (address == "" || key == "") && lines.Scan(); {
+		if at, is := strings.CutPrefix(lines.Text(), "  HTTP  "); is {
+			address = at
+		}
+		if text := strings.TrimSpace(lines.Text()); strings.HasPrefix(text, "clk_") {
+			key = text
 		}
 	}
 	go io.Copy(io.Discard, out)
@@ -59,12 +61,13 @@ func TestTheImageRuns(t *testing.T) {
 			t.Errorf("it ended with %v\n%s", err, &log)
 		}
 	})
-	if address == "" {
+	if !strings.HasPrefix(address, "http://") || key == "" {
 		t.Fatalf("it is not ready")
 	}
 
 	ask := func(args ...string) (string, error) {
 		c := run(append(args, "--server", address)...)
+		c.Env = []string{accessKeyVariable + "=" + key}
 		out, err := c.CombinedOutput()
 		return string(out), err
 	}

@@ -122,9 +122,10 @@ func newRoot() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().String("server", env("CONSENTLEDGER_SERVER", "http://127.0.0.1:8080"), "the running server's HTTP address (environment: CONSENTLEDGER_SERVER)")
+	root.PersistentFlags().String("key-file", "", "a file with the key to show to the server (environment: "+accessKeyVariable+", "+accessKeyFileVariable+")")
 	root.AddCommand(newServe(), newApp(), newPolicy(), newRecord(), newCheck(), newState(), newReplay(), newStatus(), newAlarms(), newRejected(), newSurface(), newPrompt(), newVoid(), newDispute(), newSigner())
 	root.AddCommand(newCalendar(), newDeadline(), newReport(), newRequest(), newIncident(), newObligation(), newService())
-	root.AddCommand(newLog(), newMigrate(), newSubject(), newVerify(), newExport(), newReceipt(), newSchema(), newLawful(), newHealthcheck(), newBench(), newBenchLoad(), newBenchEsdbServer(), newKeys(), newVersion(), exitCodesHelp())
+	root.AddCommand(newLog(), newMigrate(), newSubject(), newVerify(), newExport(), newReceipt(), newSchema(), newLawful(), newHealthcheck(), newBench(), newBenchLoad(), newBenchEsdbServer(), newKeys(), newAccess(), newVersion(), exitCodesHelp())
 	strict(root)
 	decimal(root)
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return emptyFlag(c) }

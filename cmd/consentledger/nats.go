@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -18,7 +19,7 @@ import (
 
 // startNATS starts the embedded server, JetStream synced on every message, on
 // the given address.
-func startNATS(dir, addr string, log *slog.Logger) (*server.Server, error) {
+func startNATS(dir, addr string, log *slog.Logger, with func(*server.Options)) (*server.Server, error) {
 	host, portText, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, fmt.Errorf("--nats-listen %q: want HOST:PORT", addr)
@@ -30,12 +31,16 @@ func startNATS(dir, addr string, log *slog.Logger) (*server.Server, error) {
 	if port == 0 {
 		port = server.RANDOM_PORT
 	}
-	s, err := server.NewServer(&server.Options{
+	options := &server.Options{
 		ServerName: "consentledger", Host: host, Port: port, NoSigs: true,
 		JetStream: true, StoreDir: filepath.Join(dir, "nats"), SyncAlways: true,
 		JetStreamMaxMemory: 64 << 20, JetStreamMaxStore: 10 << 30,
 		DisableJetStreamBanner: true, MaxPayload: 1 << 20,
-	})
+	}
+	if with != nil {
+		with(options)
+	}
+	s, err := server.NewServer(options)
 	if err != nil {
 		return nil, err
 	}
@@ -54,9 +59,20 @@ func startNATS(dir, addr string, log *slog.Logger) (*server.Server, error) {
 
 // connectEmbedded connects to the embedded server without touching the
 // network.
-func connectEmbedded(s *server.Server) (*nats.Conn, error) {
-	return nats.Connect("", nats.Name("consentledger"), nats.CustomInboxPrefix(intake.InboxPrefix), nats.InProcessServer(s),
-		nats.MaxReconnects(-1), nats.ReconnectWait(time.Second))
+func connectEmbedded(s *server.Server, token string) (*nats.Conn, error) {
+	options := []nats.Option{
+		nats.Name("consentledger"), nats.CustomInboxPrefix(intake.InboxPrefix), nats.InProcessServer(s),
+		nats.MaxReconnects(-1), nats.ReconnectWait(time.Second),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if !errors.Is(err, nats.ErrPermissionViolation) { // which the server logs
+				slog.Warn("NATS", "err", err)
+			}
+		}),
+	}
+	if token != "" {
+		options = append(options, nats.Token(token))
+	}
+	return nats.Connect("", options...)
 }
 
 // natsLog hands the embedded server's log to ours. Fatalf does not exit: the

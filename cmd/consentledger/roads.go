@@ -21,7 +21,7 @@ import (
 // operate answers operators on NATS until ctx is done.
 func (h *house) operate(ctx context.Context, ready func()) error {
 	defer h.operating.Store(false)
-	return natsrest.Run(ctx, natsrest.Config{Conn: h.conn, Handler: h.api, Log: h.log, Keep: h.keepUntold}, func() {
+	return natsrest.Run(ctx, natsrest.Config{Conn: h.conn, Handler: h.asked, Log: h.log, Keep: h.keepUntold}, func() {
 		h.operating.Store(true)
 		ready()
 	})

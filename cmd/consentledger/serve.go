@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	_ "time/tzdata" // apps name their time zones
 
 	"consentledger/api/audit/witness"
+	"consentledger/api/auth"
 	"consentledger/api/edge"
 	"consentledger/api/intake"
 	"consentledger/api/outbox"
@@ -40,7 +42,8 @@ import (
 // A serveConfig is what serve's flags say.
 type serveConfig struct {
 	data, http string
-	hosts      edge.Hosts   // more names than those of http
+	hosts      edge.Hosts // more names than those of http
+	doors      doors
 	origin     string       // of the transparency logs
 	natsListen string       // where the embedded server listens
 	nats       externalNATS // instead of the embedded one
@@ -55,7 +58,8 @@ type serveConfig struct {
 	views       string // where the read models are instead of the data directory; empty: see [viewsPlace]
 	viewsReader string // a role of PostgreSQL that may read them; empty: none
 
-	metrics   bool // HTTP shows them
+	metrics   bool   // HTTP shows them
+	measures  string // where they are shown to whoever asks; empty: nowhere
 	telemetry telemetry.Config
 
 	witnesses    string // a file that names them; empty: there are none
@@ -100,13 +104,13 @@ func newServe() *cobra.Command {
 			if s.witnessEvery <= 0 || s.stampEvery <= 0 {
 				return usageError{errors.New("--witness-every, --timestamp-every: want a time above zero, as in 1m")}
 			}
-			if err := errors.Join(s.nats.check(), s.checkMany()); err != nil {
+			if err := errors.Join(s.nats.check(), s.checkMany(), s.checkDoors()); err != nil {
 				return err
 			}
 			if s.telemetry, err = telemetry.Read(os.Getenv); err != nil {
 				return usageError{err}
 			}
-			s.telemetry.Prometheus = s.telemetry.Prometheus || s.metrics
+			s.telemetry.Prometheus = s.telemetry.Prometheus || s.metrics || s.measures != ""
 			err = serve(c.Context(), s, c.OutOrStdout())
 			if errors.Is(err, errRestart) {
 				return startAnew()
@@ -135,8 +139,10 @@ func newServe() *cobra.Command {
 		"; also by "+viewsVariable+", or by a file that "+viewsFileVariable+" names (default: the data directory)")
 	f.StringVar(&s.viewsReader, "views-reader", "", "a role of PostgreSQL, as of a dashboard, that may read the views; also by "+viewsReaderVariable+" (default: none)")
 	f.BoolVar(&s.metrics, "metrics", false, "show metrics at /metrics, as Prometheus reads them")
+	f.StringVar(&s.measures, "metrics-listen", "", "where metrics are shown at /metrics to whoever asks, without a key, on a network of its own (default: nowhere)")
 	f.StringVar(&s.esdb, "esdb-listen", "", "where clients of EventStoreDB and KurrentDB may read the store, and write nothing (default: nowhere)")
 	f.StringVar(&s.process, "process", "", "what this process is called, where several serve one ledger; also by "+processVariable+" (default: the host's name and something random)")
+	s.doors.flags(c)
 	s.nats.flags(c)
 	f.BoolVar(&s.demo, "demo", false, "with a sample app, SmartKey, its policy and simulated users")
 	return c
@@ -147,13 +153,17 @@ type house struct {
 	config   serveConfig
 	dir      *dataDir
 	log      *slog.Logger
+	keys     *auth.Keys     // nil: nobody is authenticated
+	tls      *tls.Config    // nil: it is not spoken
+	door     *natsDoor      // of the embedded NATS server; nil: it lets everybody in
 	nats     *server.Server // nil: external
 	conn     *nats.Conn
 	intake   intake.Config
 	rejected *intake.Rejections
 
 	api       http.Handler
-	operating atomic.Bool // operators on NATS are answered
+	asked     http.Handler // api, for who is authenticated
+	operating atomic.Bool  // operators on NATS are answered
 	rights    rights
 
 	consents  *consents.View
@@ -221,6 +231,12 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 			return errors.Join(fmt.Errorf("EventStoreDB's protocol: %w; name another address with --esdb-listen", err), listener.Close())
 		}
 	}
+	var measures net.Listener
+	if c.measures != "" {
+		if measures, err = net.Listen("tcp", c.measures); err != nil {
+			return errors.Join(fmt.Errorf("metrics: %w; name another address with --metrics-listen", err), listener.Close())
+		}
+	}
 	if err := h.watchMeasures(); err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -276,14 +292,23 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 		}
 	})
 	h.api = h.handler()
-	guarded := edge.Guard(h.api, c.hosts.Listening(c.http, listener.Addr()))
+	if h.asked = h.api; h.keys != nil {
+		h.asked = auth.Guard(h.api, h.keys)
+		crew.Go(func() { h.keepAccess(ctx) })
+	}
+	guarded := edge.Guard(h.asked, c.hosts.Listening(c.http, listener.Addr()))
 	doors := make(chan struct{}, 2)
 	open := func() { doors <- struct{}{} }
 	must("intake", func() error {
 		return h.config.nats.permitted(intake.Run(ctx, h.intake, open))
 	})
 	must("operators on NATS", func() error { return h.operate(ctx, open) })
-	must("HTTP", func() error { return serveHTTP(ctx, listener, guarded) })
+	must("HTTP", func() error { return serveHTTP(ctx, listener, guarded, h.tls) })
+	if measures != nil {
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", h.measured.page())
+		must("metrics", func() error { return serveHTTP(ctx, measures, mux, nil) })
+	}
 	if window != nil {
 		must("EventStoreDB's protocol", func() error { return serveWindow(ctx, window, h.dir.store) })
 	}
@@ -295,8 +320,13 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	}
 	h.awaitReading(ctx)
 	crew.Go(func() { h.checkLogs(ctx) }) // it reads the whole store: nobody waits for it
+	setup, err := h.setup(ctx)
+	if err != nil {
+		return err
+	}
 	if ctx.Err() == nil {
 		h.greet(out, listener.Addr().String(), window)
+		h.greetDoors(out, setup)
 	}
 	if c.demo {
 		must("demo", func() error { return h.demo(ctx) })
@@ -348,7 +378,7 @@ func (h *house) open(ctx context.Context) (err error) {
 	if err := removeProbes(h.config.data); err != nil {
 		return err
 	}
-	if err := h.openTurns(); err != nil {
+	if err := errors.Join(h.openTurns(), h.openAccess(ctx)); err != nil {
 		return err
 	}
 	if _, err := h.dir.ledger.FinishErasures(ctx); err != nil {
@@ -396,10 +426,13 @@ func (h *house) openNATS(ctx context.Context) (err error) {
 		h.conn, err = h.config.nats.connect(ctx, strings.TrimSpace("consentledger "+h.process), h.log)
 		return err
 	}
-	if h.nats, err = startNATS(h.config.data, h.config.natsListen, h.log); err != nil {
+	if h.nats, err = startNATS(h.config.data, h.config.natsListen, h.log, h.natsOptions); err != nil {
 		return err
 	}
-	if h.conn, err = connectEmbedded(h.nats); err != nil {
+	if h.door != nil {
+		h.door.serve(h.nats)
+	}
+	if h.conn, err = connectEmbedded(h.nats, h.ownToken()); err != nil {
 		return fmt.Errorf("the embedded NATS server: %w", err)
 	}
 	return nil
@@ -469,8 +502,8 @@ func (h *house) close() error {
 	return err
 }
 
-func serveHTTP(ctx context.Context, l net.Listener, handler http.Handler) error {
-	s := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+func serveHTTP(ctx context.Context, l net.Listener, handler http.Handler, speaks *tls.Config) error {
+	s := &http.Server{Handler: handler, TLSConfig: speaks, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	done := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
@@ -478,7 +511,11 @@ func serveHTTP(ctx context.Context, l net.Listener, handler http.Handler) error 
 		defer cancel()
 		done <- s.Shutdown(ctx)
 	}()
-	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	serve := func() error { return s.Serve(l) }
+	if speaks != nil {
+		serve = func() error { return s.ServeTLS(l, "", "") }
+	}
+	if err := serve(); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return <-done
@@ -491,9 +528,16 @@ func (h *house) clientURL() string {
 	return h.config.nats.String()
 }
 
+func (h *house) scheme() string {
+	if h.tls != nil {
+		return "https"
+	}
+	return "http"
+}
+
 // greet prints what a newcomer needs next.
 func (h *house) greet(out io.Writer, addr string, window net.Listener) {
-	fmt.Fprintf(out, "consentledger %s: ready\n\n  HTTP  http://%s\n  NATS  %s\n", version, addr, h.clientURL())
+	fmt.Fprintf(out, "consentledger %s: ready\n\n  HTTP  %s://%s\n  NATS  %s\n", version, h.scheme(), addr, h.clientURL())
 	if window != nil {
 		fmt.Fprintf(out, "  ESDB  esdb://%s?tls=false  (to read)\n", window.Addr())
 	}

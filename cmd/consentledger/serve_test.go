@@ -21,6 +21,7 @@ import (
 type running struct {
 	http, nats string
 	esdb       string // host and port
+	said       func() string
 	stop       func() error
 	wait       func() error // until it ends by itself
 }
@@ -65,6 +66,11 @@ func startWith(t *testing.T, config serveConfig) *running {
 	r.wait = func() error {
 		once.Do(func() { stopped = <-done; cancel() })
 		return stopped
+	}
+	r.said = func() string {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.text.String()
 	}
 	t.Cleanup(func() { r.stop() })
 	select {

@@ -24,7 +24,7 @@ func TestVaultElsewhere(t *testing.T) {
 	}
 	persons := pgservertest.Serve(t)
 	store := newEventStore(t)
-	road, err := startNATS(t.TempDir(), "127.0.0.1:0", slog.New(slog.DiscardHandler))
+	road, err := startNATS(t.TempDir(), "127.0.0.1:0", slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

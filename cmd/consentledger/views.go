@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"consentledger/api/audit"
+	"consentledger/api/auth"
 	"consentledger/api/intake"
 	"consentledger/api/rest"
 	"consentledger/cmd/consentledger/law"
@@ -128,9 +129,10 @@ func (h *house) handler() http.Handler {
 		Ledger: h.dir.ledger, Blobs: h.dir.blobs,
 		Consents: h.consents, Policies: restPolicies{h.policies}, Activity: restActivity{h.activity}, Rejected: restRejected{h.rejected},
 		Requests: h.requests, FeedKey: h.feedKey, Law: shippedLaw(), Evidence: h.exporter(), Rebuild: h.restRebuild, Papers: papers{h},
-		Wait: h, Status: h.status, Ready: h.ready, Alarms: h.alarms, Version: version, Log: h.log, Traces: h.measured.traces,
+		Wait: h, Status: h.status, Ready: h.ready, Alarms: h.alarms, Version: version, Log: h.log, Traces: h.measured.traces, Principal: auth.Recorder,
 	}))
-	if page := h.measured.page(); page != nil {
+	mux.Handle("/v1/access/", auth.Handler(h.keys, h.log))
+	if page := h.measured.page(); page != nil && (h.config.metrics || h.config.measures == "") {
 		mux.Handle("GET /metrics", page)
 	}
 	return mux

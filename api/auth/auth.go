@@ -1,0 +1,138 @@
+// Package auth says who may do what, and who it is that asks.
+//
+// A [Principal] is whoever was authenticated: a back end, an officer, a machine that
+// reads metrics. It has roles, in some apps or in all of them. What each [Role] may do
+// stands in one table, [Operations]; which operation a route of HTTP is stands in
+// [Routes], and a subject of NATS is the operation of its route. docs/access.md is
+// written from both, and what has no row is done by nobody.
+//
+// A principal is authenticated by an API key, see [Key]. Keys lie as rows beside the
+// persons, where every process of a ledger sees them; whoever reads those rows has no
+// key, but for what it may do. [Keys] follows them, so that a key that is revoked ends
+// within a second or so in every process, without a restart. That a key was issued or
+// revoked is a record in the log of each app that it is for.
+//
+// Records name a principal by a random pseudonym: a log is kept for ever, and who works
+// for somebody is personal, too. The name stands in the row of the key alone.
+package auth
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"consentledger/domain"
+)
+
+// A Role says what somebody may do, in the apps that they may do it in.
+type Role string
+
+const (
+	Writer        Role = "app-writer"
+	Reader        Role = "app-reader"
+	Support       Role = "support-agent"
+	Officer       Role = "privacy-officer"
+	Approver      Role = "approver"
+	Auditor       Role = "auditor"
+	Regulator     Role = "regulator"
+	Viewer        Role = "viewer"
+	Administrator Role = "administrator"
+)
+
+// Roles says what each role is for, in the order of docs/access.md.
+var Roles = []struct {
+	Role Role
+	Says string
+}{
+	{Writer, "the back end of an app: records what persons say, asks what may be done and what to ask"},
+	{Reader, "a program that asks where persons stand, and records nothing"},
+	{Support, "helps one person after the other: sees where they stand, and their requests"},
+	{Officer, "answers for the app: publishes policies, works on requests, records what operators record"},
+	{Approver, "looks at what is to be decided; that two decide is not asked for by keys yet"},
+	{Auditor, "verifies and replays history, for 31 days at most"},
+	{Regulator, "sees policies, counts, reports and proofs, and no person by an id"},
+	{Viewer, "sees counts and how the ledger does"},
+	{Administrator, "registers apps and issues keys; sees no person"},
+}
+
+// ParseRole returns the role of that name.
+func ParseRole(s string) (Role, error) {
+	for _, r := range Roles {
+		if string(r.Role) == s {
+			return r.Role, nil
+		}
+	}
+	return "", errRole
+}
+
+// A Principal is who was authenticated.
+type Principal struct {
+	Pseudonym string // as records name it: 1 to 64 of a-z, 0-9 and "-"
+	Key       string // the id of the key that it came with
+	Roles     []Role
+	Apps      []domain.AppName // of none in particular: nil
+	AllApps   bool
+}
+
+// In reports whether p may do anything at all in an app.
+func (p Principal) In(app domain.AppName) bool {
+	return p.AllApps || slices.Contains(p.Apps, app)
+}
+
+// May reports whether one of the roles of p allows an operation.
+func (p Principal) May(op Operation) bool {
+	row, has := rowOf(op)
+	return has && (row.Any || slices.ContainsFunc(row.Roles, func(r Role) bool { return slices.Contains(p.Roles, r) }))
+}
+
+type principalKey struct{}
+
+// With returns a context of what p does.
+func With(ctx context.Context, p Principal) context.Context {
+	return context.WithValue(ctx, principalKey{}, p)
+}
+
+// From returns who does what ctx is of; not ok: nobody was authenticated.
+func From(ctx context.Context) (Principal, bool) {
+	p, ok := ctx.Value(principalKey{}).(Principal)
+	return p, ok
+}
+
+// Recorder returns how a record names who does what ctx is of; empty: nobody was
+// authenticated.
+func Recorder(ctx context.Context) string {
+	p, _ := From(ctx)
+	return p.Pseudonym
+}
+
+// Sees reports whether who does what ctx is of may see that an app exists. Where
+// nobody is authenticated, everybody may.
+func Sees(ctx context.Context, app domain.AppName) bool {
+	p, authenticated := From(ctx)
+	return !authenticated || p.In(app)
+}
+
+// who lists the roles of an operation for people.
+func who(roles []Role) string {
+	var names []string
+	for _, r := range roles {
+		names = append(names, string(r))
+	}
+	return strings.Join(names, ", ")
+}
+
+// roleNames lists all roles for people.
+func roleNames() string {
+	var names []string
+	for _, r := range Roles {
+		names = append(names, string(r.Role))
+	}
+	return strings.Join(names, ", ")
+}
+
+// A parseError says what is wrong with a text, and not the text.
+type parseError string
+
+func (e parseError) Error() string { return string(e) }
+
+var errRole = parseError("there is no such role; there are: " + roleNames())

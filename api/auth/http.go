@@ -1,0 +1,160 @@
+package auth
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"consentledger/api/edge"
+	"consentledger/api/wire"
+	"consentledger/domain"
+)
+
+// Guard lets requests through to h whose sender may use the route that they ask for,
+// and says in their context who that is.
+//
+// Who may not do something in an app of theirs is told which role would do. Of an app
+// that is not theirs nobody is told whether it exists.
+func Guard(h http.Handler, keys *Keys) http.Handler {
+	g := &guard{keys: keys, mux: http.NewServeMux()}
+	for _, r := range Routes {
+		g.mux.Handle(r.Pattern, g.route(r, h))
+	}
+	return g
+}
+
+type guard struct {
+	keys *Keys
+	mux  *http.ServeMux // every route, checked before it is asked for
+}
+
+func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h, pattern := g.mux.Handler(r)
+	if pattern != "" {
+		g.mux.ServeHTTP(w, r)
+		return
+	}
+
+	// What has no route is told to nobody who is not let in.
+	if _, err := g.keys.of(r.Header); err != nil {
+		deny(w, err)
+		return
+	}
+	lost := silent{header: http.Header{}, status: http.StatusNotFound}
+	h.ServeHTTP(&lost, r)
+	if allow := lost.header.Get("Allow"); allow != "" {
+		w.Header().Set("Allow", allow)
+	}
+	edge.Write(w, edge.Plain(lost.status, ""))
+}
+
+// A silent writer keeps what ServeMux says of a path that has no route.
+type silent struct {
+	header http.Header
+	status int
+}
+
+func (s *silent) Header() http.Header         { return s.header }
+func (s *silent) WriteHeader(status int)      { s.status = status }
+func (s *silent) Write(b []byte) (int, error) { return len(b), nil }
+
+func (g *guard) route(route Route, h http.Handler) http.HandlerFunc {
+	row, has := rowOf(route.Operation)
+	if !has {
+		panic("auth: no row of the operation " + string(route.Operation))
+	}
+	status, _ := rowOf(Status)
+	return func(w http.ResponseWriter, r *http.Request) {
+		row, scope := row, route.Scope
+		if row.Open && verbose(r) {
+			row, scope = status, OfAll
+		}
+		if row.Open && len(r.Header["Authorization"]) == 0 {
+			h.ServeHTTP(w, r)
+			return
+		}
+		p, err := g.keys.of(r.Header)
+		switch {
+		case err != nil:
+			deny(w, err)
+		case !p.inScope(scope, r):
+			edge.Write(w, elsewhere(scope))
+		case !row.Open && !p.May(row.Operation):
+			edge.Write(w, forbidden(row))
+		default:
+			h.ServeHTTP(w, r.WithContext(With(r.Context(), p)))
+		}
+	}
+}
+
+// of returns who sent a request.
+func (k *Keys) of(h http.Header) (Principal, error) {
+	values := h["Authorization"]
+	if len(values) == 0 {
+		return Principal{}, NoKey
+	}
+	scheme, key, _ := strings.Cut(values[0], " ")
+	if len(values) > 1 || !strings.EqualFold(scheme, "Bearer") {
+		return Principal{}, UnknownKey
+	}
+	return k.Authenticate(key)
+}
+
+func (p Principal) inScope(s Scope, r *http.Request) bool {
+	switch s {
+	case OfApp:
+		return p.in(r.PathValue("app"))
+	case OfQuery:
+		apps := r.URL.Query()["app"]
+		return p.AllApps || len(apps) == 1 && p.in(apps[0])
+	case OfAll:
+		return p.AllApps
+	case OfNone, OfBody:
+		return true
+	}
+	return false
+}
+
+// in reports whether p may do anything in an app that somebody named. Where p may do
+// something in every app, what is wrong with a name is for the route to say.
+func (p Principal) in(name string) bool {
+	app, err := domain.ParseAppName(name)
+	return p.AllApps || err == nil && p.In(app)
+}
+
+// deny answers who is not authenticated.
+func deny(w http.ResponseWriter, err error) {
+	denied, is := errors.AsType[Denied](err)
+	if !is {
+		w.Header().Set("Retry-After", "1")
+		edge.Write(w, edge.Plain(http.StatusServiceUnavailable, ErrAway.Error()))
+		return
+	}
+	challenge := `Bearer realm="consentledger"`
+	if denied != NoKey {
+		challenge += `, error="invalid_token"`
+	}
+	w.Header().Set("WWW-Authenticate", challenge)
+	edge.Write(w, problem(http.StatusUnauthorized, "unauthenticated", "Not authenticated", string(denied)))
+}
+
+func forbidden(row Row) wire.Problem {
+	return problem(http.StatusForbidden, "forbidden", "Not allowed",
+		"this key may not do this: "+row.Says+". One of these roles may: "+who(row.Roles))
+}
+
+// elsewhere is the answer to who asks for an app that is not theirs, which says the same
+// whether it exists or not.
+func elsewhere(s Scope) wire.Problem {
+	if s == OfApp {
+		return problem(http.StatusNotFound, "unknown-app", "Unknown app", "there is no such app, or it is none of this key's")
+	}
+	return problem(http.StatusForbidden, "forbidden", "Not allowed",
+		"this speaks of every app, and this key is for some: name one where the route takes one, or use a key for all apps")
+}
+
+func problem(status int, code, title, detail string) wire.Problem {
+	p := edge.Plain(status, detail)
+	p.Type, p.Title, p.Code = "urn:consentledger:problem:"+code, title, code
+	return p
+}

@@ -1,0 +1,211 @@
+package auth
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"consentledger/api/edge"
+	"consentledger/api/wire"
+	"consentledger/domain"
+
+	"github.com/go-json-experiment/json"
+)
+
+// A NewKeyRequest is the body of POST /v1/access/keys.
+type NewKeyRequest struct {
+	Name      string   `json:"name"`
+	Principal string   `json:"principal,omitempty"` // of who has a key already
+	Roles     []string `json:"roles"`
+	Apps      []string `json:"apps,omitempty"`
+	AllApps   bool     `json:"all_apps,omitempty"`
+	Days      int      `json:"days"` // until it ends
+}
+
+// A RotateRequest is the body of POST /v1/access/keys/{id}/rotate.
+type RotateRequest struct {
+	OverlapHours int `json:"overlap_hours"` // for how long the older key goes on
+}
+
+// A KeyAnswer is what is told of a key. The key itself is told once, when it is made.
+type KeyAnswer struct {
+	ID        string   `json:"id"`
+	Key       string   `json:"key,omitempty"`
+	Principal string   `json:"principal"`
+	Name      string   `json:"name"`
+	Roles     []Role   `json:"roles"`
+	Apps      []string `json:"apps,omitempty"`
+	AllApps   bool     `json:"all_apps,omitzero"`
+	Created   string   `json:"created"`
+	Expires   string   `json:"expires"`
+	Revoked   string   `json:"revoked,omitempty"`
+	State     string   `json:"state"` // good, ended or revoked
+}
+
+// A KeyList is the answer to GET /v1/access/keys.
+type KeyList struct {
+	Keys []KeyAnswer `json:"keys"`
+}
+
+// Answer returns what is told of a key.
+func (l Listed) Answer(now domain.Instant) KeyAnswer {
+	a := KeyAnswer{
+		ID: l.ID, Principal: l.Principal, Name: l.Name, Roles: l.Roles, AllApps: l.AllApps,
+		Created: l.Created.String(), Expires: l.Expires.String(), State: "good",
+	}
+	for _, app := range l.Apps {
+		a.Apps = append(a.Apps, string(app))
+	}
+	switch {
+	case l.Revoked != 0:
+		a.Revoked, a.State = l.Revoked.String(), "revoked"
+	case l.Ended(now):
+		a.State = "ended"
+	}
+	return a
+}
+
+// Wish returns what a request asks for.
+func (r NewKeyRequest) Wish() (Wish, error) {
+	w := Wish{Name: r.Name, Principal: r.Principal, AllApps: r.AllApps, Lasts: time.Duration(r.Days) * 24 * time.Hour}
+	for _, text := range r.Roles {
+		role, err := ParseRole(text)
+		if err != nil {
+			return Wish{}, invalid("roles", "roles: "+err.Error())
+		}
+		w.Roles = append(w.Roles, role)
+	}
+	for _, text := range r.Apps {
+		app, err := domain.ParseAppName(text)
+		if err != nil {
+			return Wish{}, invalid("apps", "apps: "+err.Error())
+		}
+		w.Apps = append(w.Apps, app)
+	}
+	return w, nil
+}
+
+// Handler returns the routes by which keys are issued. Where nobody is authenticated
+// keys are nil, and so nobody issues any: who does so would be let in later.
+func Handler(keys *Keys, log *slog.Logger) http.Handler {
+	m := &manager{keys, log}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/access/keys", m.route(edge.Route{}, m.list))
+	mux.HandleFunc("POST /v1/access/keys", m.route(takesJSON, m.issue))
+	mux.HandleFunc("POST /v1/access/keys/{id}/rotate", m.route(takesJSON, m.rotate))
+	mux.HandleFunc("POST /v1/access/keys/{id}/revoke", m.route(edge.Route{}, m.revoke))
+	return mux
+}
+
+var takesJSON = edge.Route{Types: []string{"application/json"}}
+
+type manager struct {
+	keys *Keys
+	log  *slog.Logger
+}
+
+func (m *manager) route(takes edge.Route, do func(*http.Request) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "no-store")
+		if m.keys == nil {
+			edge.Write(w, problem(http.StatusConflict, "not-authenticating", "Nobody is authenticated here",
+				"nobody is authenticated here, so nobody may issue keys: start serve with --authenticate"))
+			return
+		}
+		edge.Limit(w, r, 10*time.Second)
+		if err := takes.Check(r); err != nil {
+			m.fail(w, r, err)
+			return
+		}
+		answer, err := do(r)
+		if err != nil {
+			m.fail(w, r, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.MarshalWrite(w, answer, json.Deterministic(true)) // who asked has gone
+	}
+}
+
+func (m *manager) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if no, is := errors.AsType[*edge.Refused](err); is {
+		edge.Write(w, no.Problem)
+		return
+	}
+	if errors.Is(err, ErrNoSuchKey) {
+		edge.Write(w, problem(http.StatusNotFound, "not-found", "Not found", ErrNoSuchKey.Error()))
+		return
+	}
+	p := wire.ProblemOf(err)
+	if p.Status >= http.StatusInternalServerError {
+		m.log.ErrorContext(r.Context(), "a request about keys failed", "err", err)
+	}
+	edge.Write(w, p)
+}
+
+func (m *manager) list(r *http.Request) (any, error) {
+	list, err := m.keys.List(r.Context())
+	answer := KeyList{Keys: []KeyAnswer{}}
+	for _, l := range list {
+		answer.Keys = append(answer.Keys, l.Answer(m.keys.Now()))
+	}
+	return answer, err
+}
+
+func (m *manager) issue(r *http.Request) (any, error) {
+	var in NewKeyRequest
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	w, err := in.Wish()
+	if err != nil {
+		return nil, err
+	}
+	key, l, err := m.keys.Issue(r.Context(), w, Recorder(r.Context()))
+	if err != nil {
+		return nil, err
+	}
+	return shown(key, l, m.keys.Now()), nil
+}
+
+func (m *manager) rotate(r *http.Request) (any, error) {
+	var in RotateRequest
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	overlap := time.Duration(in.OverlapHours) * time.Hour
+	key, l, err := m.keys.Rotate(r.Context(), r.PathValue("id"), overlap, Recorder(r.Context()))
+	if err != nil {
+		return nil, err
+	}
+	return shown(key, l, m.keys.Now()), nil
+}
+
+func (m *manager) revoke(r *http.Request) (any, error) {
+	l, err := m.keys.Revoke(r.Context(), r.PathValue("id"), Recorder(r.Context()))
+	if err != nil {
+		return nil, err
+	}
+	return l.Answer(m.keys.Now()), nil
+}
+
+// shown is the one answer that holds a key.
+func shown(key Key, l Listed, now domain.Instant) KeyAnswer {
+	a := l.Answer(now)
+	a.Key = key.Reveal()
+	return a
+}
+
+func read(r *http.Request, into any) error {
+	body, err := io.ReadAll(io.LimitReader(r.Body, 64<<10))
+	if err == nil {
+		err = json.Unmarshal(body, into, json.RejectUnknownMembers(true))
+	}
+	if err != nil {
+		return invalid("", "the body is no JSON object with the members that this takes; see docs/access.md")
+	}
+	return nil
+}

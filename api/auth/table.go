@@ -1,0 +1,228 @@
+package auth
+
+import (
+	"net/http"
+	"slices"
+)
+
+// An Operation is what a route does, seen by who may do it.
+type Operation string
+
+const (
+	Public   Operation = "public"
+	Describe Operation = "describe"
+
+	Record Operation = "record"
+	Group  Operation = "record-group"
+	Check  Operation = "check"
+	Prompt Operation = "prompt"
+
+	ReadPerson    Operation = "read-person"
+	ReadPolicy    Operation = "read-policy"
+	Count         Operation = "count"
+	ReadCases     Operation = "read-cases"
+	ReadDeadlines Operation = "read-deadlines"
+	ReadReports   Operation = "read-reports"
+	ReadLog       Operation = "read-log"
+	Replay        Operation = "replay"
+	Export        Operation = "export"
+	Receipt       Operation = "receipt"
+	Listen        Operation = "listen"
+
+	Publish  Operation = "publish"
+	Operate  Operation = "operate"
+	Preview  Operation = "preview"
+	Erase    Operation = "erase"
+	Rejected Operation = "rejected"
+
+	ManageApps Operation = "manage-apps"
+	ManageKeys Operation = "manage-keys"
+	ListApps   Operation = "list-apps"
+	Status     Operation = "status"
+	Rebuild    Operation = "check-projections"
+)
+
+// A Row says who may do an operation.
+type Row struct {
+	Operation Operation
+	Says      string
+	Open      bool // nobody has to be authenticated
+	Any       bool // every role
+	Roles     []Role
+}
+
+// Operations is the table: what is not in it is done by nobody.
+var Operations = []Row{
+	{Operation: Public, Says: "health, the description of the routes, the calendar feed whose address is a secret", Open: true},
+	{Operation: Describe, Says: "public texts by their hash", Any: true},
+
+	{Operation: Record, Says: "record what persons of the app say", Roles: []Role{Writer}},
+	{Operation: Group, Says: "record what is said to every app of a group", Roles: []Role{Writer}},
+	{Operation: Check, Says: `ask "may we?"`, Roles: []Role{Writer, Reader, Support, Officer}},
+	{Operation: Prompt, Says: "ask what must be asked of a person", Roles: []Role{Writer, Reader, Officer}},
+
+	{Operation: ReadPerson, Says: "where one person stands, and their history", Roles: []Role{Reader, Support, Officer, Auditor}},
+	{Operation: ReadPolicy, Says: "the app, its policies, surfaces and calendars; by when something would be owed", Any: true},
+	{Operation: Count, Says: "how many persons stand where, how much was recorded", Roles: []Role{Reader, Officer, Approver, Auditor, Regulator, Viewer}},
+	{Operation: ReadCases, Says: "requests and incidents", Roles: []Role{Support, Officer, Approver, Auditor}},
+	{Operation: ReadDeadlines, Says: "what is owed by when, and what was late", Roles: []Role{Support, Officer, Approver, Auditor, Regulator}},
+	{Operation: ReadReports, Says: "the audit report and the registers", Roles: []Role{Officer, Auditor, Regulator}},
+	{Operation: ReadLog, Says: "proofs, tiles and checkpoints of the transparency log", Roles: []Role{Writer, Reader, Officer, Approver, Auditor, Regulator, Viewer}},
+	{Operation: Replay, Says: "history of any span, person and type", Roles: []Role{Officer, Auditor}},
+	{Operation: Export, Says: "take evidence away", Roles: []Role{Officer, Auditor}},
+	{Operation: Listen, Says: "hear on NATS what becomes of obligations", Roles: []Role{Writer, Reader, Officer}},
+	{Operation: Receipt, Says: "a person's own receipt", Roles: []Role{Support, Officer}},
+
+	{Operation: Publish, Says: "publish policies, surfaces and calendars", Roles: []Role{Officer}},
+	{Operation: Operate, Says: "record what operators record: steps of requests, voids, holds, exemptions", Roles: []Role{Officer}},
+	{Operation: Preview, Says: "see what would be voided, or whom a new version touches", Roles: []Role{Officer, Approver, Auditor}},
+	{Operation: Erase, Says: "erase a person", Roles: []Role{Officer}},
+	{Operation: Rejected, Says: "messages that could not be taken, of every app", Roles: []Role{Officer}},
+
+	{Operation: ManageApps, Says: "register apps, change what is known about them", Roles: []Role{Administrator}},
+	{Operation: ManageKeys, Says: "issue, list, rotate and revoke keys", Roles: []Role{Administrator}},
+	{Operation: ListApps, Says: "the apps of one's own", Any: true},
+	{Operation: Status, Says: "how the ledger does, its alarms and metrics", Roles: []Role{Officer, Auditor, Viewer, Administrator}},
+	{Operation: Rebuild, Says: "build every projection again and compare", Roles: []Role{Auditor, Administrator}},
+}
+
+func rowOf(op Operation) (Row, bool) {
+	i := slices.IndexFunc(Operations, func(r Row) bool { return r.Operation == op })
+	if i < 0 {
+		return Row{}, false
+	}
+	return Operations[i], true
+}
+
+// A Scope says in which apps a role is needed to use a route.
+type Scope uint8
+
+const (
+	OfApp   Scope = iota + 1 // the one in the path
+	OfQuery                  // the one in the query; without one in all
+	OfBody                   // the one in the body, without one in all: the route itself looks, with [Sees]
+	OfAll                    // in all: the route speaks of every app
+	OfNone                   // in none: the route speaks of no app, or only of those that its caller sees
+)
+
+// A Route is one of HTTP, as [http.ServeMux] writes it.
+type Route struct {
+	Pattern   string
+	Operation Operation
+	Scope     Scope
+}
+
+// Routes are all of them. A route without a row is used by nobody as soon as somebody
+// has to be authenticated.
+var Routes = []Route{
+	{"GET /{$}", Public, OfNone},
+	{"GET /livez", Public, OfNone},
+	{"GET /readyz", Public, OfNone},
+	{"GET /healthz", Public, OfNone},
+	{"GET /openapi.json", Public, OfNone},
+	{"GET /openapi.yaml", Public, OfNone},
+	{"GET /openapi-3.0.json", Public, OfNone},
+	{"GET /openapi-3.0.yaml", Public, OfNone},
+	{"GET /v1/schemas", Public, OfNone},
+	{"GET /v1/schemas/{name}", Public, OfNone},
+	{"GET /v1/apps/{app}/feeds/{token}/deadlines.ics", Public, OfNone},
+	{"GET /v1/blobs/{hash}", Describe, OfNone},
+
+	{"POST /v1/apps/{app}/events", Record, OfApp},
+	{"POST /v1/groups/{group}/events", Group, OfAll},
+	{"POST /v1/apps/{app}/check", Check, OfApp},
+	{"GET /v1/apps/{app}/subjects/{id}/purposes/{purpose}/check", Check, OfApp},
+	{"POST /v1/apps/{app}/subjects/prompt", Prompt, OfApp},
+	{"GET /v1/apps/{app}/subjects/{id}/prompt", Prompt, OfApp},
+
+	{"POST /v1/apps/{app}/subjects/consents", ReadPerson, OfApp},
+	{"GET /v1/apps/{app}/subjects/{id}/consents", ReadPerson, OfApp},
+	{"POST /v1/apps/{app}/subjects/history", ReadPerson, OfApp},
+	{"GET /v1/apps/{app}/subjects/{id}/history", ReadPerson, OfApp},
+	{"POST /v1/apps/{app}/subjects/state", ReadPerson, OfApp},
+	{"GET /v1/apps/{app}/lawful", ReadPerson, OfApp},
+	{"POST /v1/apps/{app}/lawful", ReadPerson, OfApp},
+	{"POST /v1/apps/{app}/replay/diff", ReadPerson, OfApp},
+
+	{"GET /v1/apps", ListApps, OfNone},
+	{"GET /v1/apps/{app}", ReadPolicy, OfApp},
+	{"GET /v1/apps/{app}/policies", ReadPolicy, OfApp},
+	{"GET /v1/apps/{app}/policies/{version}", ReadPolicy, OfApp},
+	{"GET /v1/apps/{app}/surfaces", ReadPolicy, OfApp},
+	{"GET /v1/apps/{app}/surfaces/{surface}", ReadPolicy, OfApp},
+	{"GET /v1/apps/{app}/calendars", ReadPolicy, OfApp},
+	{"POST /v1/deadlines/compute", ReadPolicy, OfNone},
+	{"GET /v1/apps/{app}/activity", Count, OfApp},
+	{"GET /v1/apps/{app}/consents/counts", Count, OfApp},
+	{"GET /v1/apps/{app}/consents/opposed", ReadPerson, OfApp},
+
+	{"GET /v1/apps/{app}/requests", ReadCases, OfApp},
+	{"POST /v1/apps/{app}/requests/query", ReadCases, OfApp},
+	{"GET /v1/apps/{app}/requests/{id}", ReadCases, OfApp},
+	{"GET /v1/apps/{app}/incidents", ReadCases, OfApp},
+	{"POST /v1/apps/{app}/incidents/query", ReadCases, OfApp},
+	{"GET /v1/apps/{app}/incidents/{id}", ReadCases, OfApp},
+	{"GET /v1/apps/{app}/obligations", ReadDeadlines, OfApp},
+	{"POST /v1/apps/{app}/obligations/query", ReadDeadlines, OfApp},
+	{"GET /v1/apps/{app}/reports/deadlines", ReadDeadlines, OfApp},
+	{"POST /v1/apps/{app}/reports/deadlines", ReadDeadlines, OfApp},
+	{"POST /v1/apps/{app}/reports/late-withdrawals", ReadDeadlines, OfApp},
+	{"GET /v1/apps/{app}/reports/feed", ReadDeadlines, OfApp},
+
+	{"GET /v1/apps/{app}/reports/audit", ReadReports, OfApp},
+	{"GET /v1/apps/{app}/registers/{register}", ReadReports, OfApp},
+	{"POST /v1/apps/{app}/export", Export, OfApp},
+	{"POST /v1/apps/{app}/receipts", Receipt, OfApp},
+	{"GET /v1/replay", Replay, OfQuery},
+	{"POST /v1/replay", Replay, OfBody},
+	{"GET /log/{app}/checkpoint", ReadLog, OfApp},
+	{"GET /log/{app}/tile/{path...}", ReadLog, OfApp},
+	{"GET /log/{app}/proof", ReadLog, OfApp},
+	{"GET /log/{app}/cosigned", ReadLog, OfApp},
+	{"GET /log/{app}/witnesses", ReadLog, OfApp},
+	{"GET /log/{app}/timestamp", ReadLog, OfApp},
+
+	{"POST /v1/apps/{app}/policies", Publish, OfApp},
+	{"POST /v1/apps/{app}/surfaces", Publish, OfApp},
+	{"POST /v1/apps/{app}/calendars", Publish, OfApp},
+	{"POST /v1/apps/{app}/operator/events", Operate, OfApp},
+	{"POST /v1/apps/{app}/policies/diff", Preview, OfApp},
+	{"POST /v1/apps/{app}/voids/preview", Preview, OfApp},
+	{"POST /v1/apps/{app}/subjects/erase", Erase, OfApp},
+	{"GET /v1/rejected", Rejected, OfAll},
+	{"GET /v1/rejected/{seq}", Rejected, OfAll},
+	{"POST /v1/rejected/{seq}/retry", Rejected, OfAll},
+	{"POST /v1/rejected/{seq}/seen", Rejected, OfAll},
+
+	{"PUT /v1/apps/{app}", ManageApps, OfApp},
+	{"POST /v1/apps/{app}/environment", ManageApps, OfApp},
+	{"GET /v1/access/keys", ManageKeys, OfAll},
+	{"POST /v1/access/keys", ManageKeys, OfAll},
+	{"POST /v1/access/keys/{id}/rotate", ManageKeys, OfAll},
+	{"POST /v1/access/keys/{id}/revoke", ManageKeys, OfAll},
+	{"GET /v1/status", Status, OfAll},
+	{"GET /v1/alarms", Status, OfAll},
+	{"GET /metrics", Status, OfAll},
+	{"POST /v1/replay/check", Rebuild, OfAll},
+}
+
+// RouteOf returns the row of a route, and whether there is one.
+func RouteOf(method, path string) (Route, bool) {
+	i := slices.IndexFunc(Routes, func(r Route) bool { return r.Pattern == method+" "+path })
+	if i < 0 {
+		return Route{}, false
+	}
+	return Routes[i], true
+}
+
+// apart are roles that nobody has both of in one app: who publishes what a screen shows
+// records no consents to it, and who hands out keys reads no persons.
+var apart = [][2]Role{
+	{Writer, Officer},
+	{Administrator, Writer}, {Administrator, Reader}, {Administrator, Support}, {Administrator, Officer},
+	{Administrator, Approver}, {Administrator, Auditor},
+}
+
+// verbose is a query of the routes of health that shows the checks and the alarms:
+// these name apps.
+func verbose(r *http.Request) bool { return r.URL.Query().Has("verbose") }

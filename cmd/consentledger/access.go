@@ -1,0 +1,257 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"consentledger/api/auth"
+	"consentledger/domain"
+
+	"github.com/spf13/cobra"
+)
+
+// Where the key is that a verb shows to the server. There is no flag for the key itself:
+// what stands on a command line, everybody on the machine can read.
+const (
+	accessKeyVariable     = "CONSENTLEDGER_KEY"
+	accessKeyFileVariable = "CONSENTLEDGER_KEY_FILE"
+)
+
+// accessKey returns the key to show; empty: none.
+func accessKey(c *cobra.Command) (string, error) {
+	name, err := c.Flags().GetString("key-file")
+	if err != nil {
+		return "", err
+	}
+	text, from := "", "--key-file"
+	if name == "" {
+		if text, from = os.Getenv(accessKeyVariable), accessKeyVariable; text == "" {
+			name, from = os.Getenv(accessKeyFileVariable), accessKeyFileVariable
+		}
+	}
+	if name != "" {
+		b, err := readOwnFile(name, maxKeyFile)
+		if err != nil {
+			return "", unread(from, err)
+		}
+		text = string(b)
+	}
+	if text = strings.TrimSpace(text); text == "" {
+		return "", nil
+	}
+	if _, err := auth.ParseKey(text); err != nil {
+		return "", usageError{fmt.Errorf("%s: %w", from, err)}
+	}
+	return text, nil
+}
+
+// showKey puts the key into a request, unless it could be read on its way.
+func showKey(c *cobra.Command, r *http.Request) error {
+	key, err := accessKey(c)
+	if err != nil || key == "" {
+		return err
+	}
+	port := r.URL.Port()
+	if port == "" {
+		port = "80"
+	}
+	if r.URL.Scheme != "https" && !isLoopback(r.URL.Hostname()+":"+port) && !isLoopback("["+r.URL.Hostname()+"]:"+port) {
+		return usageError{errors.New("--server: the key would be read on the way to another machine: use https://")}
+	}
+	r.Header.Set("Authorization", "Bearer "+key)
+	return nil
+}
+
+func newAccess() *cobra.Command {
+	key := &cobra.Command{
+		Use:   "key",
+		Short: "The keys by which apps and people are let in",
+		Args:  cobra.NoArgs,
+		Long: `The keys by which apps and people are let in, where serve has --authenticate.
+
+A verb shows the key that is in ` + accessKeyVariable + `, or in the file that
+` + accessKeyFileVariable + ` or --key-file names. There is no flag for the key itself: everybody
+on a machine can read command lines.
+
+Who may do what: docs/access.md.`,
+	}
+	key.AddCommand(newAccessNew(), newAccessList(), newAccessRotate(), newAccessRevoke())
+	c := &cobra.Command{Use: "access", Short: "Who is let in, and may do what", Args: cobra.NoArgs}
+	c.AddCommand(key)
+	return c
+}
+
+var keyColumns = []string{"id", "name", "principal", "roles", "apps", "all_apps", "expires", "state"}
+
+func newAccessNew() *cobra.Command {
+	var in auth.NewKeyRequest
+	var data string
+	c := &cobra.Command{
+		Use:   "new",
+		Short: "Issue a key; it is shown this once",
+		Args:  cobra.NoArgs,
+		Long: `Issue a key for somebody. It is shown this once, on standard output: the ledger keeps a
+hash of it. That it was issued is recorded in the log of each app that it is for.
+
+With --data the key is issued in the data directory of a stopped server: so the first
+administrator gets one, or somebody who lost theirs.`,
+		Example: `  consentledger access key new --name "shop back end" --role app-writer --app shop --days 90
+  consentledger access key new --name "ann" --role administrator --all-apps --data data`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if data != "" {
+				return issueOffline(c, data, in)
+			}
+			answer, err := callJSON(c, http.MethodPost, "/v1/access/keys", in)
+			if err != nil {
+				return err
+			}
+			return printKey(c, answer)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&in.Name, "name", "", "whose key it is, for people; it stands in no log")
+	f.StringSliceVar(&in.Roles, "role", nil, "what its holder may do: "+strings.Join(roleNames(), ", "))
+	f.StringSliceVar(&in.Apps, "app", nil, "in which apps")
+	f.BoolVar(&in.AllApps, "all-apps", false, "in all apps, also in those to come")
+	f.StringVar(&in.Principal, "principal", "", "the pseudonym of who has a key already and gets another")
+	f.IntVar(&in.Days, "days", 90, "after how many days it ends: 366 at most, an auditor's 31")
+	f.StringVar(&data, "data", "", "the data directory of a stopped server, in which the key is issued without asking one")
+	c.MarkFlagRequired("name")
+	c.MarkFlagRequired("role")
+	outputFlagOr(c, "table")
+	return c
+}
+
+func roleNames() (names []string) {
+	for _, r := range auth.Roles {
+		names = append(names, string(r.Role))
+	}
+	return names
+}
+
+// issueOffline issues a key in a directory that no server has open. In which logs it is
+// recorded, the server finds when it starts.
+func issueOffline(c *cobra.Command, data string, in auth.NewKeyRequest) (err error) {
+	wish, err := in.Wish()
+	if err != nil {
+		return err
+	}
+	d, err := openDataDir(c.Context(), data, "live", true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	keys := d.offlineKeys()
+	key, l, err := keys.Issue(c.Context(), wish, domain.Ledger)
+	if err != nil {
+		return err
+	}
+	shown := l.Answer(keys.Now())
+	shown.Key = key.Reveal()
+	answer, err := json.Marshal(shown)
+	if err != nil {
+		return err
+	}
+	return printKey(c, answer)
+}
+
+func (d *dataDir) offlineKeys() *auth.Keys {
+	return &auth.Keys{
+		Rows: d.rows(), Now: d.ledger.Now, Execute: d.ledger.Execute, Apps: func() []domain.AppName { return nil },
+	}
+}
+
+// printKey prints a key for a shell on standard output, and what it is for beside it.
+func printKey(c *cobra.Command, answer []byte) error {
+	if c.Flags().Changed("output") {
+		return printOne(c, answer, append([]string{"key"}, keyColumns...)...)
+	}
+	var a auth.KeyAnswer
+	if err := json.Unmarshal(answer, &a); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.ErrOrStderr(), "The key %s of %s, until %s. It is shown this once: keep it as a secret.\n", a.ID, a.Name, a.Expires)
+	_, err := fmt.Fprintln(c.OutOrStdout(), a.Key)
+	return err
+}
+
+func newAccessList() *cobra.Command {
+	var all bool
+	c := &cobra.Command{
+		Use: "list", Short: "List the keys, without their secrets", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			answer, err := call(c, http.MethodGet, "/v1/access/keys", "", nil)
+			if err != nil {
+				return err
+			}
+			rows, err := member(answer, "keys")
+			if err != nil {
+				return err
+			}
+			if !all {
+				if rows, err = goodKeys(rows); err != nil {
+					return err
+				}
+			}
+			return printRows(c, rows, keyColumns...)
+		},
+	}
+	c.Flags().BoolVar(&all, "all", false, "also those that have ended or were revoked")
+	outputFlag(c)
+	return c
+}
+
+func goodKeys(rows []json.RawMessage) ([]json.RawMessage, error) {
+	var failed error
+	rows = slices.DeleteFunc(rows, func(row json.RawMessage) bool {
+		var a auth.KeyAnswer
+		failed = errors.Join(failed, json.Unmarshal(row, &a))
+		return a.State != "good"
+	})
+	return rows, failed
+}
+
+func newAccessRotate() *cobra.Command {
+	var overlap time.Duration
+	c := &cobra.Command{
+		Use: "rotate ID", Short: "Issue a key in the place of another, which goes on for a while", Args: cobra.ExactArgs(1),
+		Long: `Issue a key with the same roles in the same apps for the same principal. The older one
+goes on for --overlap, so that its holder can change over without being locked out.`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if overlap < 0 || overlap%time.Hour != 0 {
+				return usageError{errors.New("--overlap: want whole hours, as in 24h")}
+			}
+			in := auth.RotateRequest{OverlapHours: int(overlap / time.Hour)}
+			answer, err := callJSON(c, http.MethodPost, "/v1/access/keys/"+url.PathEscape(args[0])+"/rotate", in)
+			if err != nil {
+				return err
+			}
+			return printKey(c, answer)
+		},
+	}
+	c.Flags().DurationVar(&overlap, "overlap", 24*time.Hour, "for how long the older key goes on")
+	outputFlagOr(c, "table")
+	return c
+}
+
+func newAccessRevoke() *cobra.Command {
+	c := &cobra.Command{
+		Use: "revoke ID", Short: "End a key at once", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			answer, err := call(c, http.MethodPost, "/v1/access/keys/"+url.PathEscape(args[0])+"/revoke", "", nil)
+			if err != nil {
+				return err
+			}
+			return printOne(c, answer, keyColumns...)
+		},
+	}
+	outputFlag(c)
+	return c
+}
