@@ -102,7 +102,7 @@ func TestMidnightParts(t *testing.T) {
 			if before := zone.Date(m - 1); before >= d {
 				t.Fatalf("%s %s: a moment before midnight it is %s", name, d, before)
 			}
-			for minutes := range Instant(180) {
+			for minutes := Instant(d % 10); minutes < 180; minutes += 10 { // other minutes every day
 				if after := zone.Date(m + minutes*Instant(Minute)); after < d {
 					t.Fatalf("%s %s: %d minutes after midnight it is %s", name, d, minutes, after)
 				}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/internal/rounds"
 )
 
 func fact(id byte, at Instant, e Event) Fact {
@@ -212,7 +213,7 @@ func TestNoSequenceTurnsANoIntoAYes(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 2))
-	for range 20000 {
+	for range rounds.Of(t, 4000) {
 		d := drawing{r: r, recorded: t0}
 		for id := range byte(1 + r.IntN(12)) {
 			d.draw(id + 1)

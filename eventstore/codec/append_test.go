@@ -6,13 +6,17 @@ import (
 	"reflect"
 	"testing"
 
+	"consentledger/internal/rounds"
+
 	"github.com/go-json-experiment/json"
 )
 
 // What is written by hand is what reflection writes, whatever is in it.
 func TestHandWrittenLines(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2))
-	for range 4000 {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	for range rounds.Of(t, 800) {
 		var l line
 		fill(random, reflect.ValueOf(&l).Elem())
 		for _, shape := range []any{new(consentGivenV2), new(consentRefusedV2), new(consentWithdrawnV2), new(permissionRevokedV1), new(policyAcknowledgedV1), new(permissionGrantedV1), new(obligationOpenedV1)} {

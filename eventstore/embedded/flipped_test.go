@@ -13,11 +13,12 @@ import (
 
 	"consentledger/eventstore"
 	"consentledger/eventstore/embedded"
+	"consentledger/internal/rounds"
 )
 
 // TestFlippedBitBeforeTheSeal flips bits in the records that were acknowledged
 // last, right after they were: nothing in the log promises them. Of the last 50
-// bytes every bit is flipped.
+// bytes each has one bit flipped, or as many as CONSENTLEDGER_ROUNDS says.
 func TestFlippedBitBeforeTheSeal(t *testing.T) {
 	t.Parallel()
 	for name, sizes := range map[string][]int{
@@ -27,15 +28,17 @@ func TestFlippedBitBeforeTheSeal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			rng := rand.New(rand.NewPCG(1, uint64(len(name))))
+			seed := rand.Uint64()
+			t.Logf("seed %d", seed)
+			rng := rand.New(rand.NewPCG(seed, 0))
 			files, want := unsealed(t, rng, sizes)
 			log, end := lastLog(files)
-			step := 1 + end/150 // of the large ones not every byte
-			for at := 0; at < end-50; at += step {
+			step := 1 + end/rounds.Of(t, 20) // not every byte
+			for at := rng.IntN(step); at < end-50; at += step {
 				flip(t, files, log, at, 1<<rng.IntN(8), want)
 			}
 			for at := max(0, end-50); at < end; at++ {
-				for bit := range 8 {
+				for _, bit := range rng.Perm(8)[:min(rounds.Of(t, 1), 8)] {
 					if !flip(t, files, log, at, 1<<bit, want) && at >= end-20 {
 						t.Errorf("bit %d of byte %d of %d was flipped unnoticed", bit, at, end)
 					}
@@ -115,7 +118,8 @@ func TestFlippedBitInAGroup(t *testing.T) {
 	wg.Wait()
 	log, end := lastLog(left)
 	noticed := 0
-	for range 1000 {
+	flips := rounds.Of(t, 150)
+	for range flips {
 		at, bit := rng.IntN(end), byte(1)<<rng.IntN(8)
 		left[log][at] ^= bit
 		got, err := reopen(t, memory(t, left))
@@ -128,7 +132,7 @@ func TestFlippedBitInAGroup(t *testing.T) {
 			t.Errorf("byte %d of %d, bits %#x: %d of %d acknowledged records are lost without an error", at, end, bit, lost, len(acked))
 		}
 	}
-	t.Logf("of 1000 flips %d were noticed", noticed)
+	t.Logf("of %d flips %d were noticed", flips, noticed)
 }
 
 func without(acked map[eventstore.EventID]bool, got []eventstore.Recorded) int {
@@ -174,13 +178,11 @@ func TestFlippedBitInATable(t *testing.T) {
 		if !strings.HasSuffix(name, ".sst") {
 			continue
 		}
-		for at := rng.IntN(31); at < len(data); at++ {
-			if at < len(data)-1000 {
-				at += 100
-			} else {
-				at += rng.IntN(15)
+		for range rounds.Of(t, 40) {
+			at, tail := rng.IntN(len(data)), min(len(data), 1000)
+			if rng.IntN(4) > 0 {
+				at = len(data) - 1 - rng.IntN(tail)
 			}
-			at = min(at, len(data)-1)
 			bit := byte(1) << rng.IntN(8)
 			data[at] ^= bit
 			got, err := readEverything(t, memory(t, all))

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"consentledger/internal/rounds"
 	"consentledger/projections/transparency/merkle"
 
 	"golang.org/x/mod/sumdb/note"
@@ -121,11 +122,12 @@ func TestWell(t *testing.T) {
 }
 
 // TestMutations changes single bytes of small logs, anywhere: every change is
-// found, and the place is named. 10,000 changes in all.
+// found, and the place is named. 1,000 changes in all, or of each log as many as
+// CONSENTLEDGER_ROUNDS says.
 func TestMutations(t *testing.T) {
 	k := newKeeper(t)
 	found := map[string]int{}
-	for size, changes := range map[int]int{30: 8_500, 300: 1_500} {
+	for size, changes := range map[int]int{30: rounds.Of(t, 900), 300: rounds.Of(t, 100)} {
 		records := someRecords(size)
 		log := k.publish(t, records)
 		kinds := map[string][]string{}
