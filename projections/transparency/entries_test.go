@@ -78,8 +78,10 @@ func TestWhatWasNotSignedIsNotServed(t *testing.T) {
 
 // TestFilesDamagedMeanwhile: a file of a log that runs is damaged or gone.
 // Whoever comes upon it is told to ask again, and it is built again from the
-// store. Nobody is accused.
+// store. Nobody is accused. After each case the log is as it was, and the next has it.
 func TestFilesDamagedMeanwhile(t *testing.T) {
+	s := filled(t, 66_000)
+	want := s.everything()
 	flip := func(b []byte) []byte { b[40] ^= 1; return b }
 	flipFirstRow := func(b []byte) []byte { b[len(runHeader)+7] ^= 1; return b }
 	for name, c := range map[string]struct {
@@ -101,8 +103,7 @@ func TestFilesDamagedMeanwhile(t *testing.T) {
 		"the index cut, an id":  {"index/000000", func(b []byte) []byte { return b[:100] }, func(s *site) error { _, err := s.log.Find(s.t.Context(), "demo", idOf(7)); return err }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := filled(t, 66_000)
-			want := s.everything()
+			s.t = t
 			s.start()
 			s.sealed("demo")
 			file := filepath.Join(s.dir, "tiles", "demo", c.file)

@@ -188,15 +188,16 @@ func TestDamagedTilesComeBack(t *testing.T) {
 			"a run of the index gone":   drop("demo/index/000000"),
 		},
 	} {
+		s := filled(t, size) // after each case it is as it was
 		for name, damage := range all {
-			t.Run(name, func(t *testing.T) { comesBack(t, size, damage) })
+			t.Run(name, func(t *testing.T) { comesBack(t, s, damage) })
 		}
 	}
 }
 
-func comesBack(t *testing.T, size int64, damage func(dir string) error) {
+func comesBack(t *testing.T, s *site, damage func(dir string) error) {
 	t.Helper()
-	s := filled(t, size)
+	s.t = t
 	want, signed := s.everything(), s.signedNow()
 	if err := damage(s.dir); err != nil {
 		t.Fatal(err)
