@@ -460,9 +460,9 @@ func TestWhatNoRecordHasRoomForIsRecordedAfterTheFact(t *testing.T) {
 		w := newWorld(t)
 		w.react()
 		w.tell("", promising(nil))
-		const systems = 700
+		const systems = 550
 		for i := range systems {
-			w.tell("", noted("system.added", "system", fmt.Sprintf("system-%040d", i), "purposes", "ads"))
+			w.tell("", noted("system.added", "system", fmt.Sprintf("system-%056d", i), "purposes", "ads"))
 		}
 		w.tell("ada", withdrawn("ads"))
 		synctest.Wait()
