@@ -114,7 +114,7 @@ func TestVaultElsewhere(t *testing.T) {
 // wrong.
 func refuseWrongVault(t *testing.T, c serveConfig) {
 	right := dirOptions{store: c.store, vault: c.vault, vaultKeys: c.vaultKeys}
-	other, otherKeys := pgservertest.Serve(t), filepath.Join(t.TempDir(), "keys")
+	other, otherKeys := pgservertest.Another(t), filepath.Join(t.TempDir(), "keys")
 	if out, err := cli(t, nil, "keys", "new", otherKeys); err != nil {
 		t.Fatal(out, err)
 	}

@@ -303,7 +303,7 @@ func TestAsleep(t *testing.T) {
 
 // TestOtherServer has another server at the same address.
 func TestOtherServer(t *testing.T) {
-	one, two := pgservertest.Serve(t), pgservertest.Serve(t)
+	one, two := pgservertest.Serve(t), pgservertest.Another(t)
 	s := open(t, either(one, two), postgres.Options{})
 	add(t, s, 0)
 	check(t, "stop", one.Stop(t.Context(), true))

@@ -13,6 +13,7 @@ import (
 	"consentledger/eventstore"
 	"consentledger/eventstore/postgres"
 	"consentledger/eventstore/postgres/pgserver"
+	"consentledger/eventstore/postgres/pgserver/pgservertest"
 	"consentledger/eventstore/storetest"
 )
 
@@ -27,12 +28,8 @@ func run(m *testing.M) int {
 		panic(err)
 	}
 	defer os.RemoveAll(dir)
-	bin, err := pgserver.Find()
-	if err == nil {
-		err = os.Chmod(dir, 0o755)
-	}
-	if err == nil {
-		common, err = pgserver.Make(context.Background(), bin, dir+"/one", "max_connections = 200")
+	if err = os.Chmod(dir, 0o755); err == nil {
+		common, err = pgservertest.Make(context.Background(), dir+"/one", "max_connections = 200")
 	}
 	if err != nil {
 		panic(err)

@@ -10,6 +10,7 @@ import (
 
 	"consentledger/eventstore/postgres"
 	"consentledger/eventstore/postgres/pgserver"
+	"consentledger/eventstore/postgres/pgserver/pgservertest"
 	"consentledger/projections/readmodel"
 )
 
@@ -67,10 +68,6 @@ func Main(m *testing.M, skip string) int {
 
 // serve starts the server. What is on it need not outlast a crash.
 func serve() (end func(), err error) {
-	bin, err := pgserver.Find()
-	if err != nil {
-		return nil, err
-	}
 	dir, err := os.MkdirTemp("", "pg")
 	if err != nil {
 		return nil, err
@@ -78,7 +75,7 @@ func serve() (end func(), err error) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return nil, err
 	}
-	s, err := pgserver.Make(context.Background(), bin, dir+"/one", "max_connections = 200", "fsync = off")
+	s, err := pgservertest.Make(context.Background(), dir+"/one", "max_connections = 200", "fsync = off")
 	if err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, err

@@ -32,12 +32,8 @@ func run(m *testing.M) int {
 		panic(err)
 	}
 	defer os.RemoveAll(dir)
-	bin, err := pgserver.Find()
-	if err == nil {
-		err = os.Chmod(dir, 0o755)
-	}
-	if err == nil {
-		common, err = pgserver.Make(context.Background(), bin, dir+"/one", "fsync = off")
+	if err = os.Chmod(dir, 0o755); err == nil {
+		common, err = pgservertest.Make(context.Background(), dir+"/one", "fsync = off")
 	}
 	if err != nil {
 		panic(err)

@@ -49,18 +49,42 @@ func Find() (string, error) {
 // "bench", and may do everything. Settings are lines of postgresql.conf, as in
 // "max_connections = 300".
 func Make(ctx context.Context, bin, dir string, settings ...string) (*Server, error) {
-	s, err := below(ctx, bin, dir)
+	s, err := Init(ctx, bin, dir)
 	if err != nil {
-		return nil, err
-	}
-	initdb := []string{"-D", s.data(), "-A", "trust", "-U", "bench", "-E", "UTF8", "--locale=C", "--no-sync"}
-	if err := s.run(ctx, "initdb", initdb...); err != nil {
 		return nil, err
 	}
 	if err := s.Set(settings...); err != nil {
 		return nil, err
 	}
 	return s, s.Start(ctx)
+}
+
+// Data returns the directory of the server's data.
+func (s *Server) Data() string { return filepath.Join(s.dir, "data") }
+
+// Copy is Make, but for initdb: the server has a copy of the data of one that was made
+// and never started. By its system identifier it is that one.
+func Copy(ctx context.Context, bin, data, dir string, settings ...string) (*Server, error) {
+	s, err := below(ctx, bin, dir)
+	if err != nil {
+		return nil, err
+	}
+	if text, err := exec.CommandContext(ctx, "cp", "-a", data, s.Data()).CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("copy %s: %w: %s", data, err, text)
+	}
+	if err := s.Set(settings...); err != nil {
+		return nil, err
+	}
+	return s, s.Start(ctx)
+}
+
+// Init makes the data of a server below dir that is never started, for [Copy].
+func Init(ctx context.Context, bin, dir string) (*Server, error) {
+	s, err := below(ctx, bin, dir)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.run(ctx, "initdb", "-D", s.Data(), "-A", "trust", "-U", "bench", "-E", "UTF8", "--locale=C", "--no-sync")
 }
 
 // below makes the directory of a server, for whom PostgreSQL runs as.
@@ -86,7 +110,7 @@ func (s *Server) Standby(ctx context.Context, dir string, settings ...string) (*
 	if err != nil {
 		return nil, err
 	}
-	copied := []string{"-h", s.dir, "-U", "bench", "-D", b.data(), "-R", "-X", "stream", "-c", "fast", "--no-sync"}
+	copied := []string{"-h", s.dir, "-U", "bench", "-D", b.Data(), "-R", "-X", "stream", "-c", "fast", "--no-sync"}
 	if err := b.run(ctx, "pg_basebackup", copied...); err != nil {
 		return nil, err
 	}
@@ -100,7 +124,7 @@ func (s *Server) Standby(ctx context.Context, dir string, settings ...string) (*
 // Set adds lines to postgresql.conf, which count from the next start or
 // [Server.Reload] on.
 func (s *Server) Set(lines ...string) error {
-	f, err := os.OpenFile(filepath.Join(s.data(), "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
+	f, err := os.OpenFile(filepath.Join(s.Data(), "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
@@ -111,7 +135,7 @@ func (s *Server) Set(lines ...string) error {
 
 // Start starts the server, and returns once it takes connections.
 func (s *Server) Start(ctx context.Context) error {
-	return s.run(ctx, "pg_ctl", "-D", s.data(), "-w", "-t", "120", "-l", filepath.Join(s.dir, "log"), "start")
+	return s.run(ctx, "pg_ctl", "-D", s.Data(), "-w", "-t", "120", "-l", filepath.Join(s.dir, "log"), "start")
 }
 
 // Stop ends the server. Immediately is as a crash is.
@@ -120,22 +144,22 @@ func (s *Server) Stop(ctx context.Context, immediately bool) error {
 	if immediately {
 		how = "immediate"
 	}
-	return s.run(ctx, "pg_ctl", "-D", s.data(), "-m", how, "-w", "-t", "120", "stop")
+	return s.run(ctx, "pg_ctl", "-D", s.Data(), "-m", how, "-w", "-t", "120", "stop")
 }
 
 // Reload has the server read its settings.
 func (s *Server) Reload(ctx context.Context) error {
-	return s.run(ctx, "pg_ctl", "-D", s.data(), "reload")
+	return s.run(ctx, "pg_ctl", "-D", s.Data(), "reload")
 }
 
 // Promote makes a primary of a standby.
 func (s *Server) Promote(ctx context.Context) error {
-	return s.run(ctx, "pg_ctl", "-D", s.data(), "-w", "-t", "120", "promote")
+	return s.run(ctx, "pg_ctl", "-D", s.Data(), "-w", "-t", "120", "promote")
 }
 
 // PID returns the process id of the server.
 func (s *Server) PID() (int, error) {
-	text, err := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
+	text, err := os.ReadFile(filepath.Join(s.Data(), "postmaster.pid"))
 	if err != nil {
 		return 0, err
 	}
@@ -156,8 +180,6 @@ func (s *Server) SQL(ctx context.Context, database, script string) (string, erro
 	return s.Run(ctx, "psql", "-X", "-h", s.dir, "-U", "bench", "-d", database,
 		"-v", "ON_ERROR_STOP=1", "-qAt", "-c", script)
 }
-
-func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 
 func (s *Server) run(ctx context.Context, program string, args ...string) error {
 	_, err := s.Run(ctx, program, args...)

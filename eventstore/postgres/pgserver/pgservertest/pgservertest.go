@@ -3,15 +3,32 @@ package pgservertest
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"consentledger/eventstore/postgres/pgserver"
 )
 
-// Serve starts a server that ends with t.
+// Serve starts a server that ends with t. All servers of Serve and [Make] begin with a
+// copy of the same data, and have its system identifier: see [Another].
 func Serve(t testing.TB, settings ...string) *pgserver.Server {
+	t.Helper()
+	s, err := Make(t.Context(), filepath.Join(Dir(t), "one"), settings...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	StopWith(t, s)
+	return s
+}
+
+// Another is Serve, of a server that has a system identifier of its own.
+func Another(t testing.TB, settings ...string) *pgserver.Server {
 	t.Helper()
 	bin, err := pgserver.Find()
 	if err != nil {
@@ -25,12 +42,74 @@ func Serve(t testing.TB, settings ...string) *pgserver.Server {
 	return s
 }
 
-// Main starts a server for a TestMain, which stops it when it ends.
-func Main(settings ...string) (s *pgserver.Server, stop func(), err error) {
+// Make starts a server below dir. The caller stops it.
+func Make(ctx context.Context, dir string, settings ...string) (*pgserver.Server, error) {
 	bin, err := pgserver.Find()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	data, err := initial(ctx, bin)
+	if err != nil {
+		return nil, err
+	}
+	return pgserver.Copy(ctx, bin, data, dir, settings...)
+}
+
+// initial returns the data that servers begin with, in the user's cache: to make them
+// takes initdb five times as long as it takes to copy them. Another version of
+// PostgreSQL has others.
+func initial(ctx context.Context, bin string) (string, error) {
+	version, err := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "--version").Output()
+	if err != nil {
+		return "", fmt.Errorf("initdb --version: %w", err)
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(version)
+	tools := filepath.Join(cache, "consentledger", "tools")
+	data := filepath.Join(tools, fmt.Sprintf("initdb-%x", sum[:6]))
+	if _, err := os.Stat(data); !errors.Is(err, fs.ErrNotExist) {
+		return data, err
+	}
+
+	made, err := os.MkdirTemp("", "pg")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(made)
+	if err := os.Chmod(made, 0o755); err != nil { // PostgreSQL's user looks into it
+		return "", err
+	}
+	s, err := pgserver.Init(ctx, bin, filepath.Join(made, "one"))
+	if err != nil {
+		return "", err
+	}
+
+	// It is moved into place when it is complete. Who else did so meanwhile was first:
+	// theirs is as good.
+	if err := os.MkdirAll(tools, 0o755); err != nil {
+		return "", err
+	}
+	work, err := os.MkdirTemp(tools, "initdb-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(work)
+	if text, err := exec.CommandContext(ctx, "cp", "-a", s.Data(), filepath.Join(work, "data")).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("copy %s: %w: %s", s.Data(), err, text)
+	}
+	if err := os.Rename(filepath.Join(work, "data"), data); err != nil {
+		if _, there := os.Stat(data); there != nil {
+			return "", err
+		}
+	}
+	return data, nil
+}
+
+// Main starts a server for a TestMain, which stops it when it ends.
+func Main(settings ...string) (s *pgserver.Server, stop func(), err error) {
 	dir, err := os.MkdirTemp("", "pg")
 	if err == nil {
 		err = os.Chmod(dir, 0o755) // PostgreSQL's user looks into it
@@ -38,7 +117,7 @@ func Main(settings ...string) (s *pgserver.Server, stop func(), err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if s, err = pgserver.Make(context.Background(), bin, filepath.Join(dir, "one"), settings...); err != nil {
+	if s, err = Make(context.Background(), filepath.Join(dir, "one"), settings...); err != nil {
 		return nil, nil, err
 	}
 	return s, func() {
