@@ -16,7 +16,7 @@ func TestAReportIsTheSameWhenever(t *testing.T) {
 	w := projectiontest.NewTeller(t)
 	w.TellAll()
 	all := w.Entries()
-	for _, size := range []int{1, 3, 7, len(all)} {
+	for _, size := range []int{1, 5, len(all)} {
 		place := projectiontest.Place(t)
 		asked, err := requests.Open(t.Context(), place)
 		if err != nil {
