@@ -193,7 +193,7 @@ func (h *house) publish(kind string, data []byte) {
 // until waits for what the outside can see.
 func (h *house) until(what string, ok func() bool) {
 	h.t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
+	tick := time.NewTicker(20 * time.Millisecond) // some of what is asked takes a processor
 	defer tick.Stop()
 	for deadline := time.Now().Add(time.Minute); !ok(); <-tick.C { // a server waits 30 s for an ack
 		if time.Now().After(deadline) {

@@ -115,8 +115,9 @@ func TestEveryExampleIsTakenOrRefusedForTheState(t *testing.T) {
 	if len(sendable()) != len(kinds) || len(kinds) < 28+len(domain.NoteRules) {
 		t.Fatalf("%d of %d types have a name of their own", len(kinds), len(order))
 	}
+	policy := smartKeyPolicy(t)
 	for i := range order {
-		l := smartKey(t)
+		l := openLedger(t, policy)
 		at := l.Now()
 		e := Examples(at)[i]
 		r, err := parseExample(e)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -19,6 +18,7 @@ import (
 	"consentledger/eventstore/postgres"
 	"consentledger/eventstore/postgres/pgserver"
 	"consentledger/eventstore/postgres/pgserver/pgservertest"
+	"consentledger/internal/rounds"
 )
 
 // A cut is where a connection ends that is about to write.
@@ -210,10 +210,7 @@ func TestConnectionCutAtCommit(t *testing.T) {
 func TestEveryChangeIsMadeOnce(t *testing.T) {
 	leavesNothing(t)
 	server := pgservertest.Serve(t)
-	moves := 30
-	if n, err := strconv.Atoi(os.Getenv("CONSENTLEDGER_ROUNDS")); err == nil {
-		moves = n
-	}
+	moves := rounds.Of(t, 30)
 	processes := []*postgres.Rows{
 		openRows(t, server.Address("postgres"), postgres.Options{}), openRows(t, server.Address("postgres"), postgres.Options{}),
 	}
