@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"consentledger/api/intake"
+	"consentledger/eventstore/postgres/pgserver"
 	"consentledger/eventstore/postgres/pgserver/pgservertest"
 
 	"github.com/goccy/go-yaml"
@@ -158,14 +159,7 @@ func dialAs(t *testing.T, e externalNATS, refused nats.ErrHandler) *nats.Conn {
 // what it needs, and who looks at dashboards can change nothing.
 func TestTheDatabaseIsMade(t *testing.T) {
 	secrets := filepath.Join(deployment(t), "secrets")
-	pg := pgservertest.Serve(t)
-	admin := pg.Address("postgres")
-	c := exec.CommandContext(t.Context(), "psql", "--no-psqlrc", "--quiet", "--dbname="+admin, "--file=../compose/postgres/ledger.sql")
-	c.Env = append(os.Environ(), "SECRETS="+secrets)
-	if out, err := c.CombinedOutput(); err != nil {
-		t.Fatalf("psql: %v\n%s", err, out)
-	}
-
+	pg := deployedDatabase(t, secrets)
 	as := func(user, secret string) *pgx.Conn {
 		t.Helper()
 		config, err := pgx.ParseConfig(pg.Address("consentledger"))
@@ -204,6 +198,19 @@ func TestTheDatabaseIsMade(t *testing.T) {
 			t.Errorf("%s: %v: want that it is refused", statement, err)
 		}
 	}
+}
+
+// deployedDatabase starts a server, and gives it the file of the deployment.
+func deployedDatabase(t *testing.T, secrets string) *pgserver.Server {
+	t.Helper()
+	pg := pgservertest.Serve(t)
+	c := exec.CommandContext(t.Context(), "psql", "--no-psqlrc", "--quiet", "--dbname="+pg.Address("postgres"),
+		"--file=../compose/postgres/ledger.sql")
+	c.Env = append(os.Environ(), "SECRETS="+secrets)
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("psql: %v\n%s", err, out)
+	}
+	return pg
 }
 
 // A real HAProxy with the cluster's file sends requests to ledgers that are ready, and to

@@ -237,26 +237,61 @@ func add(all map[string]map[string][]string, name string, m *telemetry.Metric) {
 }
 
 // Every table and column that a panel asks for is there: the questions are asked of the
-// tables of a running ledger.
+// tables of a running ledger, in both places where these may be. In PostgreSQL they are
+// asked as Grafana asks them, by the user that the deployment makes for it.
 func TestDashboardsAskForTablesThatThereAre(t *testing.T) {
-	dir := t.TempDir()
-	r := start(t, dir, false)
-	furnish(t, r)
-	if out, err := cli(t, r, "record", "--app", "smartkey", "--type", "consent.given", "--subject", "ada", "--data", `{"act":"agree-popup","locale":"en"}`); err != nil {
-		t.Fatal(out, err)
-	}
-	if out, err := cli(t, r, "request", "open", "--app", "smartkey", "--subject", "ada", "--types", "access", "--channel", "app"); err != nil {
-		t.Fatal(out, err)
-	}
-	db, err := sql.Open("sqlite", filepath.Join(dir, "views", "consents.sqlite"))
+	t.Run("SQLite", func(t *testing.T) {
+		dir := t.TempDir()
+		r := start(t, dir, false)
+		db := openTables(t, "sqlite", filepath.Join(dir, "views", "consents.sqlite"))
+		if _, err := db.Exec("ATTACH ? AS requests", filepath.Join(dir, "views", "requests.sqlite")); err != nil {
+			t.Fatal(err)
+		}
+		askAsDashboards(t, r, db)
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		pg := deployedDatabase(t, filepath.Join(deployment(t), "secrets"))
+		as := func(user string) string { return pg.Address("consentledger") + " user=" + user }
+		r := startWith(t, serveConfig{
+			data: t.TempDir(), http: "127.0.0.1:0", natsListen: "127.0.0.1:0",
+			views: as("ledger"), viewsReader: "dashboards",
+		})
+		askAsDashboards(t, r, openTables(t, "pgx", as("dashboards")))
+	})
+}
+
+// openTables opens the tables of a ledger, by one connection.
+func openTables(t *testing.T, driver, address string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open(driver, address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	t.Cleanup(func() { db.Close() })
 	db.SetMaxOpenConns(1)
-	if _, err := db.Exec("ATTACH ? AS requests", filepath.Join(dir, "views", "requests.sqlite")); err != nil {
-		t.Fatal(err)
+	return db
+}
+
+// askAsDashboards asks the tables of a ledger all that the panels ask.
+func askAsDashboards(t *testing.T, r *running, db *sql.DB) {
+	t.Helper()
+	furnish(t, r)
+	for _, args := range [][]string{
+		{"record", "--app", "smartkey", "--type", "consent.given", "--subject", "ada", "--data", `{"act":"agree-popup","locale":"en"}`},
+		{"request", "open", "--app", "smartkey", "--subject", "ada", "--types", "access", "--channel", "app"},
+	} {
+		if out, err := cli(t, r, args...); err != nil {
+			t.Fatal(out, err)
+		}
 	}
+	eventually(t, "there", func() string {
+		var there bool
+		err := db.QueryRow("SELECT (SELECT count(*) FROM requests) > 0 AND (SELECT count(*) FROM consent_counts) > 0").Scan(&there)
+		if there {
+			return "there"
+		}
+		return fmt.Sprint("not yet: ", err)
+	})
 
 	questions, answered := 0, 0
 	ask := func(where, question string) {
@@ -278,14 +313,6 @@ func TestDashboardsAskForTablesThatThereAre(t *testing.T) {
 			t.Errorf("%s: %v", where, err)
 		}
 	}
-	eventually(t, "there", func() string {
-		var there bool
-		err := db.QueryRow("SELECT (SELECT count(*) FROM requests.requests) > 0 AND (SELECT count(*) FROM consent_counts) > 0").Scan(&there)
-		if there {
-			return "there"
-		}
-		return fmt.Sprint("not yet: ", err)
-	})
 	for _, b := range boards(t) {
 		for _, v := range b.Templating.List {
 			ask(b.UID, v.Query)

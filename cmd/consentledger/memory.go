@@ -82,18 +82,19 @@ func (m *memory) remember(ctx context.Context) error {
 // rememberEvery is how often the newest is remembered.
 const rememberEvery = 10 * time.Second
 
-// run remembers the newest now and then, until ctx is done.
-func (m *memory) run(ctx context.Context) error {
+// run remembers the newest now and then, until ctx is done. What could not be remembered,
+// as while the vault is away, is told, and remembered the next time.
+func (m *memory) run(ctx context.Context, tell func(error)) {
 	tick := time.NewTicker(rememberEvery)
 	defer tick.Stop()
-	for {
+	for ctx.Err() == nil {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return m.remember(context.WithoutCancel(ctx))
+			return // Close remembers the last
 		}
 		if err := m.remember(ctx); err != nil && ctx.Err() == nil {
-			return err
+			tell(err)
 		}
 	}
 }

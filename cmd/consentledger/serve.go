@@ -260,9 +260,9 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	}
 	for _, m := range h.dir.memories() {
 		crew.Go(func() {
-			if err := m.run(ctx); err != nil {
-				h.log.Error("what is newest on a server is not remembered any more", "as", string(m.key), "error", err)
-			}
+			m.run(ctx, func(err error) {
+				h.log.Warn("what is newest on a server could not be remembered, and is tried again", "as", string(m.key), "error", err)
+			})
 		})
 	}
 	crew.Go(func() {
