@@ -80,6 +80,7 @@ func behindBarrier(t *testing.T, here, there eventstore.Store) {
 // and while nothing was, beside somebody who follows.
 func catchesUp(t *testing.T, here, there eventstore.Store) {
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	var followed []eventstore.Recorded
 	var follower sync.WaitGroup
 	follower.Go(func() {
