@@ -145,6 +145,9 @@ func (d *dataDir) openStore(ctx context.Context, address string) (err error) {
 		d.store = d.away
 	}
 	before, err := readBefore(ctx, d.rows())
+	if err == nil && before > 0 && d.shared != nil { // for who opens the records alone, see openRecords
+		err = durably(ctx, d.db.Rows(), eventstore.Change{Put: []eventstore.Row{beforeRow(before)}})
+	}
 	d.store = eventstore.Moved(d.store, before)
 	return err
 }

@@ -173,8 +173,8 @@ func (m *migration) lookAtMessages(ctx context.Context) (err error) {
 	}
 	n, err := intake.Unlooked(ctx, m.source.rows)
 	if n > 0 {
-		m.obstacles.add(fmt.Errorf("%d rejected messages that may be an opt-out lie in the embedded NATS server, which several processes do not have, "+
-			"and nobody has looked at them: see consentledger rejected list, and retry them or mark them as seen", n))
+		m.obstacles.add(fmt.Errorf("%d rejected messages that may be an opt-out lie in the embedded NATS server, "+
+			"which several processes do not have, and nobody has looked at them: see consentledger rejected list, and retry them or mark them as seen", n))
 	}
 	return err
 }
@@ -242,7 +242,8 @@ func (m *migration) checkKeysFile() error {
 		return nil // it was told already
 	}
 	if string(is) != string(want) {
-		return usageError{fmt.Errorf("--to-vault-keys: %s is there and holds other keys than those of the source: name a file that is not there", name)}
+		return usageError{fmt.Errorf("--to-vault-keys: %s is there and holds other keys than those of the source: "+
+			"name a file that is not there", name)}
 	}
 	return nil
 }

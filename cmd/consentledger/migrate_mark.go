@@ -91,8 +91,8 @@ func checkMoved(ctx context.Context, rows eventstore.Rows) error {
 		return fmt.Errorf("it is the target of a migration that is not finished, with the data directory %s: "+
 			"run consentledger migrate once more, with the same flags, and it goes on", m.to)
 	}
-	return fmt.Errorf("its persons were moved to the data directory %s, or are on their way there, and the ledger goes on there: "+
-		"as long as nothing was recorded there, consentledger migrate --undo takes it back", m.to)
+	return fmt.Errorf("its persons were moved to the data directory %s, or are on their way there, "+
+		"and the ledger goes on there: as long as nothing was recorded there, consentledger migrate --undo takes it back", m.to)
 }
 
 // unmarked are rows without the mark.

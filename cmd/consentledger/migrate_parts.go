@@ -51,21 +51,23 @@ func kindOfRow(key []byte) (rowKind, error) {
 			return k, nil
 		}
 	}
-	return rowKind{}, fmt.Errorf("the source holds rows that begin with %.2q, which this program does not know: use the version that wrote them", key)
+	return rowKind{}, fmt.Errorf("the source holds rows that begin with %.2q, which this program does not know: "+
+		"use the version that wrote them", key)
 }
 
 // isCopied reports whether a row is copied. Those of unknown kinds were refused before.
 //
-// Where an embedded NATS server stays behind, with nothing in it that has to be taken,
-// how far its stream was seen stays as well: another stream would be taken for that one,
-// after a loss.
+// Who moves between a directory and a shared vault mostly moves to other NATS servers, too.
+// If nothing waits in the old ones, how far their stream was seen stays behind: another
+// stream would be taken for that one, after a loss.
 func (m *migration) isCopied(key []byte) bool {
 	k, err := kindOfRow(key)
 	switch {
 	case err != nil || k.does != copiedPart:
 		return false
 	case k.prefix == "n/":
-		return !m.leavesNATS() || !bytes.Equal(key, []byte("n/m"))
+		moves := (m.fromAt.vault == "") != (m.toAt.vault == "")
+		return !moves || m.found.waiting > 0 || !bytes.Equal(key, []byte("n/m"))
 	}
 	return true
 }

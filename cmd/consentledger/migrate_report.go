@@ -65,10 +65,13 @@ func (m *migration) reportFiles() []migrationRow {
 		return []migrationRow{sum("files: keys, signed checkpoints, NATS", copiedPart, m.found.files)}
 	}
 
-	rows := []migrationRow{{Part: "keys of the vault", Does: copiedPart, Note: "to " + m.toAt.keys + ", for its owner alone"}}
+	keys := "to " + m.toAt.keys + ", for its owner alone"
+	rows := []migrationRow{{Part: "keys of the vault", Does: copiedPart, Note: keys}}
 	if m.fromAt.vault == "" {
-		rows = append(rows, migrationRow{Part: "signing keys, signed checkpoints, what witnesses signed, the key of the calendar feeds",
-			Does: otherForm, Note: "rows of the vault"})
+		rows = append(rows, migrationRow{
+			Part: "signing keys, signed checkpoints, what witnesses signed, the key of the calendar feeds",
+			Does: otherForm, Note: "rows of the vault",
+		})
 	}
 	if len(m.found.files) > 0 {
 		rows = append(rows, sum("files of logs that were given up", copiedPart, m.found.files))

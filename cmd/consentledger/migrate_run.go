@@ -92,7 +92,8 @@ func (m *migration) run(ctx context.Context) (report []migrationRow, err error) 
 func (m *migration) already(ctx context.Context, note migrationNote) (err error) {
 	_, away, err := readFormat(m.from)
 	if err != nil || away.id != note.id {
-		return usageError{fmt.Errorf("--to: %s is a data directory already, that of a migration from %s: name a new one", m.to, note.source)}
+		return usageError{fmt.Errorf("--to: %s is a data directory already, that of a migration from %s: "+
+			"name a new one", m.to, note.source)}
 	}
 	if m.toAt.vault != "" {
 		s := &side{path: m.to, at: m.toAt}
@@ -196,8 +197,8 @@ func (m *migration) verify(ctx context.Context) error {
 	if err := durably(ctx, m.target.rows, c); err != nil || m.target.shared == nil {
 		return err
 	}
-	own := []eventstore.Row{markRow(seenKey, last), markRow(changeKey, m.target.shared.Seen())}
-	return durably(ctx, m.target.db.Rows(), eventstore.Change{Put: own})
+	c.Put = append(c.Put, markRow(changeKey, m.target.shared.Seen()))
+	return durably(ctx, m.target.db.Rows(), c)
 }
 
 // compare holds the records of the target against those of the source, and their trees

@@ -161,7 +161,8 @@ func (s *side) openVault(ctx context.Context) error {
 	}
 	keys, err := vault.OpenSecretKeys(s.keysFile())
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no file %s: it holds the keys of all persons, and without them nobody reads what is moved", s.keysFile())
+		return fmt.Errorf("there is no file %s: it holds the keys of all persons, "+
+			"and without them nobody reads what is moved", s.keysFile())
 	}
 	if err != nil {
 		return err
@@ -232,8 +233,8 @@ func (m *migration) openSource(ctx context.Context, id string) (err error) {
 		return fmt.Errorf("--from-vault: %w", err)
 	}
 	if s.at.vault != "" && s.at.keys == "" {
-		return usageError{fmt.Errorf("the persons of %s are in PostgreSQL: name the file with their keys with --from-vault-keys or %s",
-			m.from, keysVariable)}
+		return usageError{fmt.Errorf("the persons of %s are in PostgreSQL: "+
+			"name the file with their keys with --from-vault-keys or %s", m.from, keysVariable)}
 	}
 	if err := s.open(ctx, s.seen(ctx)); err != nil {
 		return err

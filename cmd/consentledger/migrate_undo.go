@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"consentledger/api/intake"
 	"consentledger/eventstore"
 	copying "consentledger/eventstore/migration"
 
@@ -101,7 +102,10 @@ func (m *migration) exchange(ctx context.Context) error {
 
 // unchanged returns an error if the target has recorded anything, or keeps anything,
 // that the source has not.
-func (m *migration) unchanged(ctx context.Context, note migrationNote) error {
+func (m *migration) unchanged(ctx context.Context, note migrationNote) (err error) {
+	if m.found.waiting, err = intake.Untaken(ctx, m.source.rows); err != nil {
+		return err
+	}
 	n, last := int64(0), eventstore.EventID{}
 	for r, err := range m.target.store.ReadAll(ctx, 0) {
 		if err != nil {

@@ -58,7 +58,8 @@ func (s *Store) importSome(ctx context.Context, last eventstore.Position, runs [
 			return 0, err
 		}
 		all[i] = &appending{
-			store: s, caller: ctx, stream: r.Stream, expected: r.Expected, records: r.Records, events: events, done: make(chan struct{}),
+			store: s, caller: ctx, stream: r.Stream, expected: r.Expected, records: r.Records, events: events,
+			done: make(chan struct{}),
 		}
 	}
 
@@ -68,8 +69,8 @@ func (s *Store) importSome(ctx context.Context, last eventstore.Position, runs [
 			return 0, err
 		}
 		if at <= last {
-			return 0, s.broken(fmt.Errorf("an append to stream %s was stored before others that were sent earlier: the order of what is imported is lost, "+
-				"begin again with an empty event store", all[i].stream))
+			return 0, s.broken(fmt.Errorf("an append to stream %s was stored before others that were sent earlier: "+
+				"the order of what is imported is lost, begin again with an empty event store", all[i].stream))
 		}
 		last = at
 	}
@@ -114,7 +115,8 @@ func (a *appending) imported(ctx context.Context, r reply) (eventstore.Position,
 // sendAll sends appends in their order, with none of others between them, and waits for
 // the answers.
 func (p *pipe) sendAll(ctx context.Context, l *link, all []*appending) []reply {
-	replies, numbers, answers := make([]reply, len(all)), make([]uint64, len(all)), make([]<-chan reply, len(all))
+	replies, answers := make([]reply, len(all)), make([]<-chan reply, len(all))
+	numbers := make([]uint64, len(all))
 	p.sending.Lock()
 	for i, a := range all {
 		call, n, answer, err := p.enter(l, a.store)
