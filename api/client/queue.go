@@ -281,4 +281,4 @@ func (c *Client) sendKept(ctx context.Context, batch []*kept) error {
 
 // ofEvent reports whether it is the event that is refused, and not whoever sends it: a
 // key that was revoked makes no event wrong.
-func (r *Refusal) ofEvent() bool { return r.Status != 401 && r.Code != "not-permitted" }
+func (r *Refusal) ofEvent() bool { return r.Status != 401 && r.Code != "forbidden" }
