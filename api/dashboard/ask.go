@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -38,7 +37,7 @@ func (a *ask) get(path string, query url.Values, answer any) error {
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
-	return a.do(http.MethodGet, path, nil, nil, answer)
+	return a.do(http.MethodGet, path, nil, answer)
 }
 
 // of is the path of something of the page's app.
@@ -46,7 +45,7 @@ func (a *ask) of(path string) string { return "/v1/apps/" + url.PathEscape(a.App
 
 // do sends a request to the API as whoever looks at the page. An answer that is an
 // [io.Writer] gets the body as it is.
-func (a *ask) do(method, path string, header http.Header, body, answer any) error {
+func (a *ask) do(method, path string, body, answer any) error {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return fmt.Errorf("dashboard: %s: %w", path, err)
@@ -56,7 +55,6 @@ func (a *ask) do(method, path string, header http.Header, body, answer any) erro
 		return fmt.Errorf("dashboard: %s: %w", path, err)
 	}
 	r.Host, r.RequestURI = a.Host, path
-	maps.Copy(r.Header, header)
 	if who := a.Header["Authorization"]; who != nil {
 		r.Header["Authorization"] = who
 	}

@@ -356,16 +356,15 @@ type bar struct {
 func (c *consentCounts) Bars(of purposeCounts) []bar {
 	var bars []bar
 	x := 0
-	for i, status := range c.Statuses {
-		n := of.People[status]
-		width := n * 1000 / max(of.All, 1)
-		if i == len(c.Statuses)-1 && n > 0 {
-			width = 1000 - x // what was rounded away
-		}
-		if n > 0 {
+	for _, status := range c.Statuses {
+		if n := of.People[status]; n > 0 {
+			width := n * 1000 / of.All
 			bars = append(bars, bar{Status: status, X: x, Width: width, People: n})
+			x += width
 		}
-		x += width
+	}
+	if n := len(bars); n > 0 {
+		bars[n-1].Width = 1000 - bars[n-1].X // with what was rounded away
 	}
 	return bars
 }
@@ -398,7 +397,7 @@ type entry struct {
 }
 
 // reasons are the codes for which a person may be looked at here.
-var reasons = []string{"request", "complaint", "incident", "audit", "support"}
+var reasons = []string{"subject-request", "dispute", "incident", "audit", "authority"}
 
 // Reasons are for the form.
 func (*person) Reasons() []string { return reasons }
@@ -417,8 +416,8 @@ func readPerson(a *ask) (any, error) {
 	// First the history, since reading it records who reads and why; without that record
 	// nothing is shown.
 	var lines bytes.Buffer
-	header := http.Header{"Consent-Reason": {p.Reason}, "Consent-By": {url.PathEscape(p.By)}}
-	if err := a.do(http.MethodPost, "/v1/replay", header, map[string]string{"app": a.App, "subject": p.Subject}, &lines); err != nil {
+	asked := map[string]string{"app": a.App, "subject": p.Subject, "reason": p.Reason, "by": p.By}
+	if err := a.do(http.MethodPost, "/v1/replay", asked, &lines); err != nil {
 		return nil, err
 	}
 	for line := range bytes.Lines(lines.Bytes()) {
@@ -434,7 +433,7 @@ func readPerson(a *ask) (any, error) {
 	}
 
 	var state struct{ Purposes []standing }
-	err := a.do(http.MethodPost, a.of("/subjects/state"), nil, map[string]string{"subject": p.Subject}, &state)
+	err := a.do(http.MethodPost, a.of("/subjects/state"), map[string]string{"subject": p.Subject}, &state)
 	p.Purposes = state.Purposes
 	return p, err
 }

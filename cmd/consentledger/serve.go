@@ -276,7 +276,7 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 		}
 	})
 	h.api = h.handler()
-	guarded := edge.Guard(h.api, c.hosts.Listening(c.http, listener.Addr()))
+	guarded := edge.Guard(h.withPages(h.api), c.hosts.Listening(c.http, listener.Addr()))
 	doors := make(chan struct{}, 2)
 	open := func() { doors <- struct{}{} }
 	must("intake", func() error {
@@ -493,7 +493,7 @@ func (h *house) clientURL() string {
 
 // greet prints what a newcomer needs next.
 func (h *house) greet(out io.Writer, addr string, window net.Listener) {
-	fmt.Fprintf(out, "consentledger %s: ready\n\n  HTTP  http://%s\n  NATS  %s\n", version, addr, h.clientURL())
+	fmt.Fprintf(out, "consentledger %s: ready\n\n  pages http://%[2]s/ui/\n  HTTP  http://%[2]s\n  NATS  %[3]s\n", version, addr, h.clientURL())
 	if window != nil {
 		fmt.Fprintf(out, "  ESDB  esdb://%s?tls=false  (to read)\n", window.Addr())
 	}
