@@ -145,6 +145,7 @@ const page = `<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>consentledger</title>
 <h1>consentledger</h1>
 <ul>
+<li><a href="/ui/">/ui/</a>: the pages
 <li><a href="/openapi.json">/openapi.json</a>, <a href="/openapi.yaml">.yaml</a>: every route
 <li><a href="/v1/apps">/v1/apps</a>
 <li><a href="/v1/status">/v1/status</a>

@@ -60,6 +60,7 @@ func TestDemoIsWhatTheReadmeSays(t *testing.T) {
 
 	demoShowsWhatIsOwed(t, r)
 	demoGivesAccount(t, r)
+	demoHasPages(t, r)
 	if _, err := openDataDir(t.Context(), dir, "demo", false); err == nil || !strings.Contains(err.Error(), "in use by another process") {
 		t.Errorf("a second process: %v", err)
 	}

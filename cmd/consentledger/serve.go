@@ -296,7 +296,7 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 		h.asked = auth.Guard(h.api, h.keys)
 		crew.Go(func() { h.keepAccess(ctx) })
 	}
-	guarded := edge.Guard(h.asked, c.hosts.Listening(c.http, listener.Addr()))
+	guarded := edge.Guard(h.withPages(h.asked), c.hosts.Listening(c.http, listener.Addr()))
 	doors := make(chan struct{}, 2)
 	open := func() { doors <- struct{}{} }
 	must("intake", func() error {
@@ -537,7 +537,7 @@ func (h *house) scheme() string {
 
 // greet prints what a newcomer needs next.
 func (h *house) greet(out io.Writer, addr string, window net.Listener) {
-	fmt.Fprintf(out, "consentledger %s: ready\n\n  HTTP  %s://%s\n  NATS  %s\n", version, h.scheme(), addr, h.clientURL())
+	fmt.Fprintf(out, "consentledger %s: ready\n\n  pages %[2]s://%[3]s/ui/\n  HTTP  %[2]s://%[3]s\n  NATS  %[4]s\n", version, h.scheme(), addr, h.clientURL())
 	if window != nil {
 		fmt.Fprintf(out, "  ESDB  esdb://%s?tls=false  (to read)\n", window.Addr())
 	}

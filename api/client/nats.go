@@ -1,0 +1,63 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+	"go.opentelemetry.io/otel"
+)
+
+// A NATSTransport reaches the ledger by requests over NATS.
+type NATSTransport struct{ conn *nats.Conn }
+
+// NATS returns a transport over a connection, which stays the caller's. Open it with
+// nats.IgnoreAuthErrorAbort where an authentication callout may be away for a while:
+// without it the connection is closed for good by the second refusal.
+//
+// A subject that the connection's user may not use looks like a ledger that does not
+// answer: NATS tells only the connection's error handler.
+func NATS(conn *nats.Conn) *NATSTransport { return &NATSTransport{conn} }
+
+func (n *NATSTransport) send(ctx context.Context, app string, r request) (answer, error) {
+	if r.verb == batchVerb {
+		return answer{}, errNoBatch
+	}
+	m := nats.NewMsg("consent.v1." + app + "." + string(r.verb))
+	m.Data = r.body
+	otel.GetTextMapPropagator().Inject(ctx, carrier(m.Header))
+
+	reply, err := n.conn.RequestMsgWithContext(ctx, m)
+	if err != nil {
+		return answer{}, fmt.Errorf("asking the ledger over NATS: %w", err)
+	}
+	status := 200
+	if code := reply.Header.Get(micro.ErrorCodeHeader); code != "" {
+		if status, err = strconv.Atoi(code); err != nil || status < 300 {
+			return answer{}, fmt.Errorf("the answer is not the ledger's: its %s is no status", micro.ErrorCodeHeader)
+		}
+	}
+	return answer{status: status, body: reply.Data}, nil
+}
+
+// A carrier writes trace headers in lower case, as other languages write and read them.
+type carrier nats.Header
+
+func (c carrier) Get(key string) string {
+	if v := c[key]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+func (c carrier) Set(key, value string) { c[key] = []string{value} }
+
+func (c carrier) Keys() []string {
+	keys := make([]string, 0, len(c))
+	for k := range c {
+		keys = append(keys, k)
+	}
+	return keys
+}

@@ -1,0 +1,112 @@
+package dashboard
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// An ask is a request for a page, and what the page asks the API.
+type ask struct {
+	*http.Request
+	api http.Handler
+	now time.Time
+	App string // the app that the page is about; empty: there is none yet
+}
+
+// A problem is what the API said instead of an answer.
+type problem struct {
+	Status int    `json:"status"`
+	Code   string `json:"code"`
+	Title  string `json:"title"`
+	Detail string `json:"detail"`
+}
+
+func (p *problem) Error() string { return p.Detail }
+
+var errLost = &problem{Status: http.StatusNotFound, Code: "lost"}
+
+// get asks the API and reads its answer.
+func (a *ask) get(path string, query url.Values, answer any) error {
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	return a.do(http.MethodGet, path, nil, answer)
+}
+
+// of is the path of something of the page's app.
+func (a *ask) of(path string) string { return "/v1/apps/" + url.PathEscape(a.App) + path }
+
+// do sends a request to the API as whoever looks at the page. An answer that is an
+// [io.Writer] gets the body as it is.
+func (a *ask) do(method, path string, body, answer any) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("dashboard: %s: %w", path, err)
+	}
+	r, err := http.NewRequestWithContext(a.Context(), method, path, nil)
+	if err != nil {
+		return fmt.Errorf("dashboard: %s: %w", path, err)
+	}
+	r.Host, r.RequestURI = a.Host, path
+	if _, key, basic := a.BasicAuth(); basic {
+		r.Header.Set("Authorization", "Bearer "+key)
+	} else if who := a.Header["Authorization"]; who != nil {
+		r.Header["Authorization"] = who
+	}
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
+	}
+
+	w := recorder{header: http.Header{}, status: http.StatusOK}
+	a.api.ServeHTTP(&w, r)
+	if into, raw := answer.(io.Writer); raw && w.status == http.StatusOK {
+		_, err := into.Write(w.body.Bytes())
+		return err
+	}
+	if w.status != http.StatusOK && (w.status != http.StatusServiceUnavailable || !strings.HasPrefix(path, "/readyz")) {
+		p := &problem{Status: w.status}
+		if err := json.Unmarshal(w.body.Bytes(), p); err != nil {
+			p.Detail = http.StatusText(w.status)
+		}
+		return p
+	}
+	if err := json.Unmarshal(w.body.Bytes(), answer); err != nil {
+		return fmt.Errorf("dashboard: the answer of %s: %w", path, err)
+	}
+	return nil
+}
+
+// A recorder keeps an answer of the API.
+type recorder struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+	wrote  bool
+}
+
+func (w *recorder) Header() http.Header { return w.header }
+
+func (w *recorder) WriteHeader(status int) {
+	if !w.wrote {
+		w.status, w.wrote = status, true
+	}
+}
+
+func (w *recorder) Write(b []byte) (int, error) {
+	w.wrote = true
+	return w.body.Write(b)
+}
+
+// isUnknown reports whether the API says that there is no such thing.
+func isUnknown(err error) bool {
+	p, is := errors.AsType[*problem](err)
+	return is && p.Status == http.StatusNotFound
+}

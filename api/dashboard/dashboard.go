@@ -1,0 +1,102 @@
+// Package dashboard is the pages that a privacy officer looks at.
+//
+// A page shows what the HTTP API answers and nothing else: it asks the API's handler, in
+// the same process and for the same principal, so that what a page may show is decided in one place.
+// The package sees neither the ledger nor a projection.
+//
+// Pages are written on the server and work without JavaScript, of which there is none yet. All that
+// they need comes from the binary. They have two languages, English and Chinese, and follow the
+// browser's light or dark theme.
+//
+// Where keys are asked for, a browser asks for one by HTTP's basic authentication: any
+// name, and the key as the password. The key goes to the API as a bearer token.
+//
+// They stand behind [consentledger/api/edge.Guard]: a page of another origin can neither read them nor
+// send their forms.
+package dashboard
+
+import (
+	"embed"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// Root is the path below which all pages are.
+const Root = "/ui/"
+
+// A Config says what stands behind the pages.
+type Config struct {
+	API     http.Handler // answers as the HTTP API does
+	Version string
+	Now     func() time.Time
+	Log     *slog.Logger // nil: slog.Default
+}
+
+//go:embed pages static words
+var files embed.FS
+
+type dashboard struct {
+	Config
+	templates pages
+	words     words
+}
+
+// Handler answers all paths below [Root].
+func Handler(c Config) http.Handler {
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	d := &dashboard{Config: c, templates: parsePages(files), words: readWords(files)}
+
+	static, err := fs.Sub(files, "static")
+	if err != nil {
+		panic("dashboard: " + err.Error())
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET "+Root+"static/", http.StripPrefix(Root+"static/", http.FileServerFS(static)))
+	for _, v := range views {
+		mux.HandleFunc("GET "+Root+v.path, d.show(v))
+		if v.post {
+			mux.HandleFunc("POST "+Root+v.path, d.show(v))
+		}
+	}
+	mux.HandleFunc(Root, d.show(view{name: "lost", read: lost}))
+	return secured(mux)
+}
+
+// secured says what a browser may do with a page: show it with its own style, and send
+// its own forms.
+func secured(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; "+
+			"base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+		w.Header().Set("Cache-Control", "no-store") // what a page shows may be personal
+		h.ServeHTTP(w, r)
+	})
+}
+
+// A view is one page: read asks the API for what the page's template shows.
+type view struct {
+	name string // of its template, of its title among the words
+	path string // below Root; with {$} at its end where it is exact
+	menu bool   // it stands in the menu
+	post bool   // its form names a person, who is to stand in no address
+	read func(*ask) (any, error)
+}
+
+// views are all pages, those of the menu in its order.
+var views = []view{
+	{name: "today", path: "{$}", menu: true, read: readToday},
+	{name: "deadlines", path: "deadlines", menu: true, read: readDeadlines},
+	{name: "consents", path: "consents", menu: true, read: readConsents},
+	{name: "person", path: "person", menu: true, post: true, read: readPerson},
+	{name: "policies", path: "policies", menu: true, read: readPolicies},
+	{name: "system", path: "system", menu: true, read: readSystem},
+	{name: "case", path: "requests/{id}", read: readRequest},
+	{name: "case", path: "incidents/{id}", read: readIncident},
+}
+
+// lost is the page of an address that leads nowhere.
+func lost(*ask) (any, error) { return nil, errLost }

@@ -1,0 +1,227 @@
+package dashboard
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+)
+
+// A page is what every template is given.
+type page struct {
+	Name    string
+	Lang    string
+	App     string
+	Apps    []string
+	Menu    []link
+	Langs   []link
+	Asked   url.Values // the query, for forms that show what was asked
+	Data    any
+	Problem *problem
+	Now     time.Time
+	Version string
+
+	words map[string]string
+}
+
+// A link is a place in a menu.
+type link struct {
+	Name, Href, Lang string
+	Here             bool
+}
+
+// T returns a text in the page's language. What has no text is shown as it is: a code
+// that this page does not know is better seen than left out.
+func (p *page) T(key string) string {
+	if text, ok := p.words[key]; ok {
+		return text
+	}
+	if _, code, ok := strings.Cut(key, "."); ok {
+		return code
+	}
+	return key
+}
+
+// Say is T with values in the places of its verbs.
+func (p *page) Say(key string, values ...any) string { return fmt.Sprintf(p.T(key), values...) }
+
+// Code returns the text of one of the ledger's codes, as in p.Code "state" "at-risk".
+func (p *page) Code(kind, code string) string { return p.T(kind + "." + code) }
+
+// Link returns the address of a page for the same app.
+func (p *page) Link(to string, pairs ...string) string {
+	query := url.Values{}
+	if p.App != "" {
+		query.Set("app", p.App)
+	}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		query.Set(pairs[i], pairs[i+1])
+	}
+	return Root + to + "?" + query.Encode()
+}
+
+// API returns the address of an answer of the API for the page's app.
+func (p *page) API(to string, pairs ...string) string {
+	query := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			query.Set(pairs[i], pairs[i+1])
+		}
+	}
+	return "/v1/apps/" + url.PathEscape(p.App) + to + "?" + query.Encode()
+}
+
+// Day returns the day of an instant as the ledger writes it.
+func (p *page) Day(instant string) string {
+	day, _, _ := strings.Cut(instant, "T")
+	return day
+}
+
+// Time returns an instant for people: to the minute, in UTC.
+func (p *page) Time(instant string) string {
+	t, err := time.Parse(time.RFC3339, instant)
+	if err != nil {
+		return instant
+	}
+	return t.UTC().Format("2006-01-02 15:04 UTC")
+}
+
+// Hours returns how many hours ago something happened.
+func (p *page) Hours(instant string) int {
+	t, err := time.Parse(time.RFC3339, instant)
+	if err != nil {
+		return 0
+	}
+	return int(p.Now.Sub(t).Hours())
+}
+
+// Short returns the beginning of a hash or a pseudonym.
+func (p *page) Short(s string) string {
+	s = strings.TrimPrefix(s, "sha256:")
+	return s[:min(len(s), 12)]
+}
+
+// Rows are obligations for a table with a caption.
+func (p *page) Rows(caption string, rows []obligation) any {
+	return struct {
+		P       *page
+		Caption string
+		Rows    []obligation
+	}{p, caption, rows}
+}
+
+// Is reports whether the query has a value for a name, for the options of a form.
+func (p *page) Is(name, value string) bool { return p.Asked.Get(name) == value }
+
+type pages map[string]*template.Template
+
+// parsePages reads every template, each with the layout around it.
+func parsePages(files fs.FS) pages {
+	all := pages{}
+	names, err := fs.Glob(files, "pages/*.html")
+	if err != nil {
+		panic("dashboard: " + err.Error())
+	}
+	for _, name := range names {
+		base := strings.TrimSuffix(path.Base(name), ".html")
+		if base != "layout" {
+			all[base] = template.Must(template.ParseFS(files, "pages/layout.html", name))
+		}
+	}
+	return all
+}
+
+// show answers with a page.
+func (d *dashboard) show(v view) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		a := &ask{Request: r, api: d.API, now: d.Now()}
+		p := d.page(v, a)
+		if lang := r.URL.Query().Get("lang"); lang == p.Lang && lang != "" {
+			http.SetCookie(w, &http.Cookie{Name: langCookie, Value: lang, Path: Root, MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+		}
+		data, err := d.read(v, a, p)
+		p.App, p.Data = a.App, data
+		status := http.StatusOK
+		if err != nil {
+			p.Problem = d.problem(v, err)
+			status = p.Problem.Status
+		}
+
+		var body bytes.Buffer
+		name := v.name
+		if p.Problem != nil {
+			name = "problem"
+		}
+		if err := d.templates[name].ExecuteTemplate(&body, "layout", p); err != nil {
+			d.Log.Error("a page cannot be written", "page", v.name, "error", err)
+			http.Error(w, "this page cannot be written", http.StatusInternalServerError)
+			return
+		}
+		if status == http.StatusUnauthorized {
+			w.Header().Set("WWW-Authenticate", `Basic realm="consentledger", charset="UTF-8"`)
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.WriteHeader(status)
+		_, _ = w.Write(body.Bytes()) // whoever went away asks again
+	}
+}
+
+// read chooses the app and reads what the page shows.
+func (d *dashboard) read(v view, a *ask, p *page) (any, error) {
+	if err := a.choose(p); err != nil {
+		return nil, err
+	}
+	for _, other := range views {
+		if other.menu {
+			to := strings.TrimSuffix(other.path, "{$}")
+			p.Menu = append(p.Menu, link{Name: "page." + other.name, Href: (&page{App: a.App}).Link(to), Here: other.name == v.name})
+		}
+	}
+	return v.read(a)
+}
+
+// problem returns what the page says of an error. What broke stands in the log alone.
+func (d *dashboard) problem(v view, err error) *problem {
+	if p, is := errors.AsType[*problem](err); is {
+		return p
+	}
+	d.Log.Error("a page cannot be read", "page", v.name, "error", err)
+	return &problem{Status: http.StatusInternalServerError, Code: "broken"}
+}
+
+func (d *dashboard) page(v view, a *ask) *page {
+	lang := d.words.choose(a.Request)
+	p := &page{Name: v.name, Lang: lang, Asked: a.URL.Query(), Now: a.now, Version: d.Version, words: d.words[lang]}
+	for _, l := range langs {
+		query := a.URL.Query()
+		query.Set("lang", l)
+		p.Langs = append(p.Langs, link{Name: "lang." + l, Href: a.URL.Path + "?" + query.Encode(), Lang: l, Here: l == lang})
+	}
+	return p
+}
+
+// choose finds out which app a page is about: the one that is asked for, or the first.
+func (a *ask) choose(p *page) error {
+	var answer struct {
+		Apps []struct {
+			App string `json:"app"`
+		} `json:"apps"`
+	}
+	if err := a.get("/v1/apps", nil, &answer); err != nil {
+		return err
+	}
+	for _, one := range answer.Apps {
+		p.Apps = append(p.Apps, one.App)
+	}
+	a.App = a.URL.Query().Get("app")
+	if a.App == "" && len(p.Apps) > 0 {
+		a.App = p.Apps[0]
+	}
+	return nil
+}
