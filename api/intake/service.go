@@ -158,7 +158,7 @@ func (s *service) check(r *natsservice.Request) {
 		q, err := wire.ParseCheck(data)
 		return question{q.Subject, func(app domain.AppName) (any, error) {
 			return wire.Check(s.ctx, s.Ledger, app, q, domain.Unauthenticated, s.Ledger.Now())
-		}, q.Unknown(s.Ledger.Now())}, err
+		}, wire.UnknownAnswer(q, s.Ledger.Now())}, err
 	})
 }
 

@@ -69,7 +69,7 @@ func (d Diff) Reading(ctx context.Context, l Ledger, app domain.AppName, r DiffR
 			events[id] = true
 		}
 	}
-	a := r.Access(domain.AccessReplay)
+	a := wire.AccessOf(r.Reader, domain.AccessReplay)
 	a.From, a.To, a.Records = from, to, len(events)
 	a.Subject, _, err = l.Pseudonym(ctx, app, who)
 	return a, err

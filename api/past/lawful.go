@@ -29,7 +29,7 @@ func (a Lawful) Reading(ctx context.Context, l Ledger, app domain.AppName, r Law
 	if err != nil {
 		return domain.DataAccessed{}, err
 	}
-	x := r.Access(domain.AccessReplay)
+	x := wire.AccessOf(r.Reader, domain.AccessReplay)
 	x.From, x.To, x.Records = q.from, q.q.At, len(a.Findings)
 	if r.Subject != "" {
 		x.Subject, _, err = l.Pseudonym(ctx, app, q.who)

@@ -17,8 +17,9 @@ import (
 // A form reads data as the shape S, which is a struct. What is plain and fits
 // it reads itself; everything else goes to package json, which says what does
 // not fit.
-type form[S interface{ command(*reader) domain.Command }] struct {
+type form[S any] struct {
 	members []member // one for each field
+	read    func(*reader, S) domain.Command
 	spare   sync.Pool
 }
 
@@ -34,8 +35,8 @@ var oftenSame = []string{
 	"actor", "datacontenttype", "dataschema", "specversion", "type",
 }
 
-func formOf[S interface{ command(*reader) domain.Command }]() *form[S] {
-	f := &form[S]{spare: sync.Pool{New: func() any { return new(S) }}}
+func formOf[S any](read func(*reader, S) domain.Command) *form[S] {
+	f := &form[S]{read: read, spare: sync.Pool{New: func() any { return new(S) }}}
 	for field := range reflect.TypeFor[S]().Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		f.members = append(f.members, member{name, slices.Contains(oftenSame, name)})
@@ -57,7 +58,7 @@ func (f *form[S]) command(r *reader, data []byte) domain.Command {
 			return nil
 		}
 	}
-	return (*shape).command(r)
+	return f.read(r, *shape)
 }
 
 // names returns the names of the members.

@@ -41,10 +41,10 @@ func samePlain(t *testing.T, text []byte) (data, event bool) {
 
 // sameForm compares what a form reads of valid data with what package json does,
 // and reports whether it read them.
-func sameForm[S interface{ command(*reader) domain.Command }](t *testing.T, data []byte) bool {
+func sameForm[S any](t *testing.T, data []byte) bool {
 	t.Helper()
 	var got, want S
-	if !formOf[S]().plain(&got, data) {
+	if !formOf[S](nil).plain(&got, data) {
 		return false
 	}
 	if err := json.Unmarshal(data, &want, json.RejectUnknownMembers(true)); err != nil || !reflect.DeepEqual(got, want) {
@@ -60,12 +60,12 @@ func sameForms(t *testing.T, data []byte) (n int) {
 		return 0
 	}
 	for _, same := range []func(*testing.T, []byte) bool{
-		sameForm[consentGiven], sameForm[consentRefused], sameForm[consentWithdrawn], sameForm[consentRequested], sameForm[consentUsed],
-		sameForm[policyAcknowledged], sameForm[noticePresented], sameForm[permissionChanged],
-		sameForm[recordVoided], sameForm[recordDisputed], sameForm[buildVoided], sameForm[buildDisputed],
-		sameForm[ageRecorded], sameForm[guardianVerified], sameForm[guardianEnded], sameForm[subjectLinked], sameForm[subjectUnlinked],
-		sameForm[exemptionInvoked], sameForm[exemptionEnded], sameForm[holdPlaced], sameForm[signerRegistered], sameForm[policyEffective],
-		sameForm[requestReceived], sameForm[obligationMet], sameForm[obligationVoided],
+		sameForm[ConsentGiven], sameForm[ConsentRefused], sameForm[ConsentWithdrawn], sameForm[ConsentRequested], sameForm[ConsentUsed],
+		sameForm[PolicyAcknowledged], sameForm[NoticePresented], sameForm[PermissionChanged],
+		sameForm[RecordVoided], sameForm[RecordDisputed], sameForm[BuildVoided], sameForm[BuildDisputed],
+		sameForm[AgeRecorded], sameForm[GuardianVerified], sameForm[GuardianEnded], sameForm[SubjectLinked], sameForm[SubjectUnlinked],
+		sameForm[ExemptionInvoked], sameForm[ExemptionEnded], sameForm[HoldPlaced], sameForm[SignerRegistered], sameForm[PolicyEffective],
+		sameForm[RequestReceived], sameForm[ObligationMet], sameForm[ObligationVoided],
 	} {
 		if same(t, data) {
 			n++

@@ -26,8 +26,8 @@ type reader struct {
 }
 
 // as returns what reads data as the shape S and makes a command of it.
-func as[S interface{ command(*reader) domain.Command }]() func(*reader, []byte) domain.Command {
-	f := formOf[S]()
+func as[S any](read func(*reader, S) domain.Command) func(*reader, []byte) domain.Command {
+	f := formOf(read)
 	return func(r *reader, data []byte) domain.Command {
 		if asked[S](r) {
 			return nil

@@ -66,7 +66,7 @@ func ReceiptOf(r ledger.Receipt) Receipt {
 		Outcome: Recorded,
 		Counts:  r.Counts.String(), Short: r.Short, Rests: r.Rests, Repeats: r.Repeats,
 	}
-	s.opened(r.Stream)
+	s.Request, s.Incident = opened(r.Stream)
 	s.Reason = receiptReason(r)
 	return s
 }
@@ -126,24 +126,24 @@ func shortReason(why string) string {
 }
 
 // opened says what was opened, or what a step is of.
-func (s *Receipt) opened(stream domain.StreamID) {
+func opened(stream domain.StreamID) (request, incident string) {
 	switch stream.Noun {
 	case domain.RequestNoun:
-		s.Request = stream.ID
+		return stream.ID, ""
 	case domain.IncidentNoun:
-		s.Incident = stream.ID
+		return "", stream.ID
 	}
+	return "", ""
 }
 
 // AppendReceipt appends what [RecordedOf] returns as package encoding/json writes
 // it.
 func AppendReceipt(b []byte, r ledger.Receipt) []byte {
-	var opened Receipt
-	opened.opened(r.Stream)
+	request, incident := opened(r.Stream)
 
 	// What else it says is rare, and may need escaping.
-	says := r.Unknown + r.NotUnderstood + r.Near + r.Short + r.Rests
-	if opened != (Receipt{}) || says != "" || r.Repeats || strings.Trim(r.ID, plainID) != "" {
+	says := request + incident + r.Unknown + r.NotUnderstood + r.Near + r.Short + r.Rests
+	if says != "" || r.Repeats || strings.Trim(r.ID, plainID) != "" {
 		text, err := json.Marshal(RecordedOf(r))
 		if err != nil {
 			panic("wire: a receipt does not make JSON: " + err.Error())

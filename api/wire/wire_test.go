@@ -236,10 +236,10 @@ func FuzzParseCheck(f *testing.F) {
 			hides(t, err, data)
 			return
 		}
-		if a := r.Unknown(noon); a.Allowed || a.Status != Unknown {
+		if a := UnknownAnswer(r, noon); a.Allowed || a.Status != Unknown {
 			t.Errorf("%s is answered with %+v when nobody knows", data, a)
 		}
-		if _, _, _, err := r.parse(noon); err != nil {
+		if _, _, _, err := parseQuestion(r, noon); err != nil {
 			hides(t, err, data)
 		}
 	})
@@ -252,7 +252,7 @@ func FuzzParseState(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := ParseState(data)
 		if err == nil {
-			err = r.Check()
+			err = CheckState(r)
 		}
 		if err != nil {
 			hides(t, err, data)
