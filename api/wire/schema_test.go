@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"consentledger/domain"
 	"consentledger/eventstore/ledger"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -39,6 +40,9 @@ func compiled(t *testing.T, name string) *jsonschema.Schema {
 	return s
 }
 
+// aMoment is a moment like any other.
+const aMoment domain.Instant = 1772452800000
+
 // valid asks a schema.
 func valid(t *testing.T, s *jsonschema.Schema, v any) bool {
 	t.Helper()
@@ -66,7 +70,7 @@ func TestEveryExampleFitsItsSchemaAndNoBrokenOneDoes(t *testing.T) {
 	l := smartKey(t)
 	taken := func(e Example, event map[string]any) bool { return isTaken(t, l, e, event) }
 	anyEvent := compiled(t, "event")
-	for _, e := range Examples(noon) {
+	for _, e := range Examples(aMoment) {
 		s := compiled(t, e.Type)
 		var event map[string]any
 		if err := json.Unmarshal(e.Event, &event); err != nil {
@@ -177,11 +181,11 @@ func TestRequestsAndAnswersFitTheirSchemas(t *testing.T) {
 	}{
 		{"check", CheckRequest{Subject: "ann", Purpose: "mail", Action: "use"}, true}, {"check", map[string]any{"subject": "ann"}, false},
 		{"check", map[string]any{"subject": "ann", "purpose": "mail", "why": "x"}, false}, {"check", map[string]any{"subject": 7, "purpose": "mail"}, false},
-		{"answer", answer, true}, {"answer", UnknownAnswer(CheckRequest{Subject: "ann", Purpose: "mail"}, noon), true}, {"answer", map[string]any{"allowed": "no"}, false},
+		{"answer", answer, true}, {"answer", UnknownAnswer(CheckRequest{Subject: "ann", Purpose: "mail"}, aMoment), true}, {"answer", map[string]any{"allowed": "no"}, false},
 		{"prompt-request", PromptRequest{Subject: "ann"}, true}, {"prompt-request", map[string]any{}, false}, {"prompt", prompt, true}, {"prompt", map[string]any{}, false},
 		{"state-request", StateRequest{Subject: "ann"}, true}, {"state", state, true}, {"state", map[string]any{"app": 7}, false},
 		{"receipt", Receipt{EventID: "x", Position: "1"}, true}, {"receipt", map[string]any{"position": "1"}, false},
-		{"problem", ProblemOf(errLarge), true}, {"problem", map[string]any{"status": "503"}, false},
+		{"problem", ProblemOf(domain.Refusal{Code: domain.TooLarge, Text: "too large"}), true}, {"problem", map[string]any{"status": "503"}, false},
 	} {
 		if got := valid(t, compiled(t, c.name), c.v); got != c.fits {
 			t.Errorf("%s %+v fits: %v", c.name, c.v, got)
