@@ -167,11 +167,7 @@ func (k kind) members() (names []string) {
 	if rule, is := domain.NoteRuleOf(domain.NoteKind(k.name)); is {
 		return fieldNames(rule.Fields)
 	}
-	for f := range k.shapeOf().Fields() {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		names = append(names, name)
-	}
-	return names
+	return membersOf(k.shapeOf())
 }
 
 // spelled returns the member that a name means: itself, or one that differs in

@@ -139,35 +139,12 @@ func opened(stream domain.StreamID) (request, incident string) {
 // AppendReceipt appends what [RecordedOf] returns as package encoding/json writes
 // it.
 func AppendReceipt(b []byte, r ledger.Receipt) []byte {
-	request, incident := opened(r.Stream)
-
-	// What else it says is rare, and may need escaping.
-	says := request + incident + r.Unknown + r.NotUnderstood + r.Near + r.Short + r.Rests
-	if says != "" || r.Repeats || strings.Trim(r.ID, plainID) != "" {
-		text, err := json.Marshal(RecordedOf(r))
-		if err != nil {
-			panic("wire: a receipt does not make JSON: " + err.Error())
-		}
-		return append(b, text...)
+	text, err := json.Marshal(RecordedOf(r))
+	if err != nil {
+		panic("wire: a receipt does not make JSON: " + err.Error())
 	}
-	b = r.Event.Append(append(b, `{"event_id":"`...))
-	b = strconv.AppendUint(append(b, `","position":"`...), uint64(r.Position), 10)
-	b = append(b, '"')
-	if r.Counts != ledger.NotSaid {
-		b = append(append(append(b, `,"counts":"`...), r.Counts.String()...), '"')
-	}
-	if r.ID != "" {
-		b = append(append(append(b, `,"id":"`...), r.ID...), '"')
-	}
-	if r.Person != (domain.PersonKey{}) { // whose parts are opaque
-		b = append(append(append(b, `,"subject":"`...), r.Person.Kind...), ':')
-		b = append(append(b, r.Person.ID...), '"')
-	}
-	return append(b, `,"outcome":"recorded"}`...)
+	return append(b, text...)
 }
-
-// plainID are the characters of ids that need no escaping.
-const plainID = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:/"
 
 // FormatPosition returns the token that [ParsePosition] reads. To everybody
 // else it is opaque: it can be compared for equality and given back.

@@ -214,7 +214,7 @@ func schemaOf(t reflect.Type, as use) object {
 		s["items"] = schemaOf(t.Elem(), as)
 	case reflect.Struct:
 		kind = "object"
-		membersOf(t, as, s)
+		addMembers(t, as, s)
 	default:
 		panic("wire: no schema says what a " + t.String() + " is")
 	}
@@ -225,8 +225,8 @@ func schemaOf(t reflect.Type, as use) object {
 	return s
 }
 
-// membersOf adds what a struct has to its schema.
-func membersOf(t reflect.Type, as use, s object) {
+// addMembers adds what a struct has to its schema.
+func addMembers(t reflect.Type, as use, s object) {
 	properties, required := object{}, []string{}
 	for i := range t.NumField() {
 		f := t.Field(i)
