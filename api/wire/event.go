@@ -8,7 +8,6 @@
 package wire
 
 import (
-	"bytes"
 	"fmt"
 	"mime"
 	"strconv"
