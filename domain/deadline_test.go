@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"consentledger/domain"
-	"consentledger/internal/rounds"
+	"consentledger/domain/rounds"
 )
 
 // beijing is an instant at noon of a day in China.

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
-	"consentledger/internal/rounds"
+	"consentledger/domain/rounds"
 )
 
 // long returns n facts of one person: every kind that a history may hold.

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
-	"consentledger/internal/rounds"
+	"consentledger/domain/rounds"
 )
 
 func fact(id byte, at Instant, e Event) Fact {

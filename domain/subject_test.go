@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
-	"consentledger/internal/rounds"
+	"consentledger/domain/rounds"
 )
 
 const (

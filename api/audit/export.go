@@ -138,7 +138,7 @@ func (x *Exporter) tree(app domain.AppName, cosigned bool) (merkle.Checkpoint, [
 // open records the access of a bundle, for each history of the person who is
 // selected, and returns what opens its parts.
 func (x *Exporter) open(ctx context.Context, s bundle.Selection, ask ExportRequest, principal string, records, parts int) (bundle.Opener, error) {
-	access := ask.Access(domain.AccessExport)
+	access := wire.AccessOf(ask.Reader, domain.AccessExport)
 	access.From, access.To, access.Roles, access.Records, access.Parts = s.From, s.To, ask.Roles, records, parts
 	for _, id := range ask.Events {
 		e, err := eventstore.ParseEventID(id)

@@ -166,7 +166,7 @@ func (x *Exporter) document(ctx context.Context, p domain.PolicyPublished, versi
 
 // words opens what a consent holds of the person's own.
 func (x *Exporter) words(ctx context.Context, e codec.Entry, ask ReceiptRequest, principal string) ([]bundle.Part, error) {
-	access := ask.Access(domain.AccessReceipt)
+	access := wire.AccessOf(ask.Reader, domain.AccessReceipt)
 	access.Subject, access.Events, access.Records = e.Stream.ID, []domain.EventID{domain.EventID(e.ID)}, 1
 	for _, p := range e.Parts {
 		if p.Ref == e.Stream.ID {

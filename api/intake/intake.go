@@ -40,6 +40,7 @@ import (
 	"log/slog"
 	"time"
 
+	"consentledger/api/wire/subject"
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
@@ -55,8 +56,8 @@ const (
 	RejectedStream = "CONSENT_REJECTED"
 	SeenBucket     = "CONSENT_REJECTED_SEEN"
 
-	inSubjects       = "consent.v1.*.in.>"
-	rejectedSubjects = "consent.v1.*.rejected"
+	inSubjects       = subject.Any + "in.>"
+	rejectedSubjects = subject.Any + "rejected"
 )
 
 // An Executor records requests and says what is known of a person and an app.

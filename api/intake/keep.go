@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"consentledger/api/wire"
+	"consentledger/api/wire/subject"
 	"consentledger/domain"
 	"consentledger/eventstore"
 
@@ -60,7 +61,7 @@ func (k keeper) put(ctx context.Context, m refused) (at uint64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("rejected message: %w", err)
 	}
-	out := &nats.Msg{Subject: "consent.v1." + app + ".rejected", Data: sealed, Header: nats.Header{
+	out := &nats.Msg{Subject: subject.Of(app, "rejected"), Data: sealed, Header: nats.Header{
 		headerApp: {app}, headerCode: {string(m.why.Code)}, headerPath: {wire.PathOf(m.why)},
 		headerSeq: {strconv.FormatUint(m.inSeq, 10)}, headerMayBeNo: {strconv.FormatBool(m.mayBeNo)}, jetstream.MsgIDHeader: {m.id},
 	}}
@@ -94,8 +95,8 @@ func (k keeper) unseen(ctx context.Context, at uint64, m *nats.Msg) error {
 
 // registered returns the app that a subject names, or invalidApp. What a
 // stranger wrote there becomes neither a subject nor the owner of a key.
-func (k keeper) registered(ctx context.Context, subject string) (string, error) {
-	app, err := appOf(subject)
+func (k keeper) registered(ctx context.Context, sentTo string) (string, error) {
+	app, err := appOf(sentTo)
 	if err != nil {
 		return invalidApp, nil
 	}
@@ -241,8 +242,8 @@ func (k keeper) keepInTime(ctx context.Context, m refused) error {
 
 // mayBeNo reports whether a message may be a no: by the type in its subject, or
 // by what it says itself.
-func mayBeNo(subject string, data []byte, hint string) bool {
-	said, has := typeOf(subject)
+func mayBeNo(sentTo string, data []byte, hint string) bool {
+	said, has := subject.Type(sentTo)
 	return has && wire.MayBeNo(nil, said) || wire.MayBeNo(data, hint)
 }
 

@@ -5,31 +5,32 @@ import (
 	"time"
 
 	"consentledger/api/wire"
+	"consentledger/api/wire/subject"
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
 
 	"github.com/nats-io/nats.go"
 )
 
-// parse reads a CloudEvent from a message, structured or binary, and returns
+// readMessage reads a CloudEvent from a message, structured or binary, and returns
 // its type if the headers say it. A type in the subject is what the sender may
 // say: an event of another type is refused.
-func parse(subject string, header nats.Header, data []byte) (req ledger.Request, hint string, err error) {
-	if req, hint, err = parseEvent(subject, header, data); err != nil {
+func readMessage(sentTo string, header nats.Header, data []byte) (req ledger.Request, hint string, err error) {
+	if req, hint, err = parseEvent(sentTo, header, data); err != nil {
 		return req, hint, err
 	}
 	if err := wire.StrayHeaders(&req, header, wire.SignatureHeader); err != nil {
 		return ledger.Request{}, hint, err
 	}
-	if said, has := typeOf(subject); has && said != wire.TypeOf(req) {
+	if said, has := subject.Type(sentTo); has && said != wire.TypeOf(req) {
 		return ledger.Request{}, hint, domain.Refusal{Code: domain.Malformed, Path: "type",
 			Text: "type must be the one that the subject ends with, as in consent.v1.smartkey.in.consent.withdrawn"}
 	}
 	return req, hint, nil
 }
 
-func parseEvent(subject string, header nats.Header, data []byte) (req ledger.Request, hint string, err error) {
-	app, err := appOf(subject)
+func parseEvent(sentTo string, header nats.Header, data []byte) (req ledger.Request, hint string, err error) {
+	app, err := appOf(sentTo)
 	if err != nil {
 		return ledger.Request{}, "", err
 	}
@@ -80,21 +81,12 @@ func (c Config) dated(req ledger.Request, came time.Time) ledger.Request {
 	return wire.CameAt(req, domain.At(came), c.Ledger.Now())
 }
 
-// appOf returns the app in "consent.v1.<app>.…".
-func appOf(subject string) (domain.AppName, error) {
-	rest, _ := strings.CutPrefix(subject, "consent.v1.")
-	name, _, _ := strings.Cut(rest, ".")
+// appOf returns whose subject it is.
+func appOf(sentTo string) (domain.AppName, error) {
+	name, _ := subject.Parse(sentTo)
 	app, err := domain.ParseAppName(name)
 	if err != nil {
 		return "", domain.Refusal{Code: domain.UnknownApp, Text: "the third token of the subject: " + err.Error()}
 	}
 	return app, nil
-}
-
-// typeOf returns the type in "consent.v1.<app>.in.<type>", which may be of no
-// kind that is known. Other subjects have none.
-func typeOf(subject string) (kind string, has bool) {
-	rest, _ := strings.CutPrefix(subject, "consent.v1.")
-	_, rest, _ = strings.Cut(rest, ".")
-	return strings.CutPrefix(rest, "in.")
 }

@@ -22,7 +22,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name1, value1, name2, value2 string, data []byte) {
 		header := nats.Header{name1: {value1}, name2: {value2}}
 		for _, subject := range []string{"consent.v1.smartkey.record", "consent.v1.smartkey.in.consent.given"} {
-			req, _, err := parse(subject, header, data)
+			req, _, err := readMessage(subject, header, data)
 			if err != nil && !wire.IsRefusal(err) {
 				t.Errorf("not a refusal: %v", err)
 			}
@@ -37,7 +37,7 @@ func TestAHeaderThatIsNotReadIsRefusedAndRefusesNoOptOut(t *testing.T) {
 	const consent, subject = "consent.given", "consent.v1.smartkey.record"
 	given := event("1", consent, "user-1", `{"act":"agree","purposes":["mail"]}`)
 	withdrawn := event("1", "consent.withdrawn", "user-1", `{"purposes":["mail"]}`)
-	plain, _, err := parse(subject, nil, withdrawn)
+	plain, _, err := readMessage(subject, nil, withdrawn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,10 +51,10 @@ func TestAHeaderThatIsNotReadIsRefusedAndRefusesNoOptOut(t *testing.T) {
 		{"one in lower case", nats.Header{"consent-reason": {"audit"}}, "consent-reason"},
 		{"a key that stands twice", nats.Header{"Idempotency-Key": {"a"}, "idempotency-key": {"b"}}, "idempotency-key"},
 	} {
-		if _, _, err := parse(subject, c.header, given); !wire.IsRefusal(err) || strings.Contains(err.Error(), "0013") {
+		if _, _, err := readMessage(subject, c.header, given); !wire.IsRefusal(err) || strings.Contains(err.Error(), "0013") {
 			t.Errorf("%s: a consent with it: %v", c.name, err)
 		}
-		r, _, err := parse(subject, c.header, withdrawn)
+		r, _, err := readMessage(subject, c.header, withdrawn)
 		if err != nil || r.Unread.Names != c.names || !strings.Contains(string(r.Unread.Claims), c.header[slices.Sorted(maps.Keys(c.header))[0]][0]) {
 			t.Errorf("%s: a withdrawal with it: %q %s %v", c.name, r.Unread.Names, r.Unread.Claims, err)
 		}
@@ -66,7 +66,7 @@ func TestAHeaderThatIsNotReadIsRefusedAndRefusesNoOptOut(t *testing.T) {
 	}
 
 	for _, fine := range []nats.Header{{"Idempotency-Key": {"a"}}, {"Nats-Msg-Id": {"a"}}, {"X-Consent": {"a"}}} {
-		if r, _, err := parse(subject, fine, given); err != nil || r.Unread.Names != "" {
+		if r, _, err := readMessage(subject, fine, given); err != nil || r.Unread.Names != "" {
 			t.Errorf("%v: %q %v", fine, r.Unread.Names, err)
 		}
 	}

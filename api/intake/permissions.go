@@ -1,5 +1,7 @@
 package intake
 
+import "consentledger/api/wire/subject"
+
 // InboxPrefix is where answers to the ledger's own requests arrive. It lies
 // apart from the inboxes of others.
 const InboxPrefix = "_INBOX.consentledger"
@@ -31,7 +33,7 @@ var Permissions = struct {
 		"$JS.API.CONSUMER.CREATE.CONSENT_IN.ledger",
 		"$JS.API.CONSUMER.MSG.NEXT.CONSENT_IN.ledger",
 		"$JS.ACK.CONSENT_IN.ledger.>",
-		"consent.v1.*.rejected",
+		subject.Any + "rejected",
 		"$JS.API.STREAM.MSG.GET.CONSENT_REJECTED",
 		"$KV.CONSENT_REJECTED_SEEN.*",
 		"$JS.API.DIRECT.GET.KV_CONSENT_REJECTED_SEEN",
@@ -39,16 +41,16 @@ var Permissions = struct {
 		"$JS.API.DIRECT.GET.KV_CONSENT_REJECTED_UNSEEN",
 		"$JS.API.STREAM.INFO.CONSENT_OUT",
 		"$JS.API.STREAM.MSG.GET.CONSENT_OUT",
-		"consent.v1.*.out.>",
+		subject.Any + "out.>",
 	},
 	Subscribe: []string{
-		"consent.v1.*.record",
-		"consent.v1.*.check",
-		"consent.v1.*.prompt",
-		"consent.v1.*.operate",
-		"consent.v1.*.operate.*",
-		"consent.v1.*.query.*",
-		"consent.v1.*.group",
+		subject.Any + "record",
+		subject.Any + "check",
+		subject.Any + "prompt",
+		subject.Any + "operate",
+		subject.Any + "operate.*",
+		subject.Any + "query.*",
+		subject.Any + "group",
 		"$SRV.>",
 		InboxPrefix + ".>",
 	},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"consentledger/api/wire"
+	"consentledger/api/wire/subject"
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
 
@@ -179,11 +180,11 @@ func (r *Rejections) Retry(ctx context.Context, seq uint64) (ledger.Receipt, err
 
 // again records what was sent, by the road that it came.
 func (r *Rejections) again(ctx context.Context, o Original) (ledger.Receipt, error) {
-	_, streamed := typeOf(o.Subject)
+	_, streamed := subject.Type(o.Subject)
 	if !streamed && !strings.HasSuffix(o.Subject, ".record") && r.Again != nil {
 		return r.Again(wire.WithArrival(ctx, domain.At(o.Came)), &nats.Msg{Subject: o.Subject, Header: o.Header, Data: o.Data})
 	}
-	req, _, err := parse(o.Subject, o.Header, o.Data)
+	req, _, err := readMessage(o.Subject, o.Header, o.Data)
 	if err != nil {
 		return ledger.Receipt{}, err
 	}

@@ -318,7 +318,7 @@ func TestAMessageIsRejectedOnceHoweverLateItComesAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, hint, no := parse(m.Subject(), m.Headers(), m.Data())
+		_, hint, no := readMessage(m.Subject(), m.Headers(), m.Data())
 		if err := d.reject(m, meta, no.(domain.Refusal), hint); err != nil || m.Nak() != nil {
 			t.Fatal(err)
 		}

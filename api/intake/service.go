@@ -9,6 +9,7 @@ import (
 
 	"consentledger/api/natsservice"
 	"consentledger/api/wire"
+	"consentledger/api/wire/subject"
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
 
@@ -36,7 +37,7 @@ func openService(ctx context.Context, c Config, js jetstream.JetStream) (drain f
 	var open []natsservice.Endpoint
 	for _, e := range s.endpoints() {
 		open = append(open, natsservice.Endpoint{
-			Name: e.name, Subject: "consent.v1.*." + e.name, Handle: e.handle,
+			Name: e.name, Subject: subject.Any + e.name, Handle: e.handle,
 			Metadata: map[string]string{
 				"schema.request": schemaPath + e.request, "schema.response": schemaPath + e.response,
 				"schema.error": schemaPath + "problem", "content": e.content,
@@ -77,7 +78,7 @@ func (s *service) endpoints() []endpoint {
 
 func (s *service) record(r *natsservice.Request) {
 	began := s.began()
-	req, hint, err := parse(r.Subject, r.Header, r.Data)
+	req, hint, err := readMessage(r.Subject, r.Header, r.Data)
 	msg := s.trace(s.ctx, recordSpan, trace.SpanKindServer, r.Header, req, began)
 	if err != nil {
 		defer msg.end(err)
@@ -158,7 +159,7 @@ func (s *service) check(r *natsservice.Request) {
 		q, err := wire.ParseCheck(data)
 		return question{q.Subject, func(app domain.AppName) (any, error) {
 			return wire.Check(s.ctx, s.Ledger, app, q, domain.Unauthenticated, s.Ledger.Now())
-		}, q.Unknown(s.Ledger.Now())}, err
+		}, wire.UnknownAnswer(q, s.Ledger.Now())}, err
 	})
 }
 
@@ -172,13 +173,13 @@ func (s *service) prompt(r *natsservice.Request) {
 }
 
 // ask answers a question behind what the same person's messages before it do.
-func (s *service) ask(r *natsservice.Request, parse func([]byte) (question, error)) {
+func (s *service) ask(r *natsservice.Request, read func([]byte) (question, error)) {
 	app, err := appOf(r.Subject)
 	if err != nil {
 		_ = r.Answer(refusal(err))
 		return
 	}
-	q, err := parse(r.Data)
+	q, err := read(r.Data)
 	if err == nil {
 		err = wire.StrayHeaders(nil, r.Header)
 	}

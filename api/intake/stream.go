@@ -124,7 +124,7 @@ func (d *drain) take(m jetstream.Msg) {
 	}
 	d.memory.see(seq, meta.NumPending)
 	began := d.began()
-	req, hint, refusal := parse(m.Subject(), m.Headers(), m.Data())
+	req, hint, refusal := readMessage(m.Subject(), m.Headers(), m.Data())
 	msg := d.trace(d.ctx, inSpan, trace.SpanKindConsumer, m.Headers(), req, began)
 	odd := unencoded(m.Headers())
 	req = apart(req, odd, messageID(meta))

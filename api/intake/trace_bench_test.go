@@ -31,7 +31,7 @@ func BenchmarkTraced(b *testing.B) {
 			road := &roads[i]
 			began := time.Now()
 			for range 500 {
-				if _, _, err := parse(subject, road.header, road.data); err != nil {
+				if _, _, err := readMessage(subject, road.header, road.data); err != nil {
 					b.Fatal(err)
 				}
 				unencoded(road.header)

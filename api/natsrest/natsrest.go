@@ -39,6 +39,7 @@ import (
 
 	"consentledger/api/natsservice"
 	"consentledger/api/wire"
+	"consentledger/api/wire/subject"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -133,8 +134,8 @@ func (s *service) take(route Route) func(*natsservice.Request) {
 }
 
 // do asks the handler.
-func (s *service) do(route Route, subject string, header nats.Header, body []byte) *answer {
-	name, _, _ := strings.Cut(strings.TrimPrefix(subject, prefix), ".")
+func (s *service) do(route Route, sentTo string, header nats.Header, body []byte) *answer {
+	name, _ := subject.Parse(sentTo)
 	path, body, err := route.path(name, body)
 	if err != nil {
 		return problem(http.StatusBadRequest, "Malformed", "malformed", err.Error())
@@ -382,9 +383,9 @@ func take(members map[string]jsontext.Value, name string) (text string, has bool
 // answer, or why the event was not recorded; not ok if its subject is of no such
 // route.
 func Again(ctx context.Context, handler http.Handler, m *nats.Msg) (body []byte, why *Problem, ok bool) {
-	_, name, _ := strings.Cut(strings.TrimPrefix(m.Subject, prefix), ".")
+	_, name := subject.Parse(m.Subject)
 	for _, route := range Routes {
-		if _, of, _ := strings.Cut(strings.TrimPrefix(route.Subject, prefix), "."); !route.Events || of != name {
+		if _, of := subject.Parse(route.Subject); !route.Events || of != name {
 			continue
 		}
 		a := (&service{Config: Config{Handler: handler}, ctx: ctx}).do(route, m.Subject, m.Header, m.Data)

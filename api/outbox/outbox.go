@@ -33,6 +33,7 @@ import (
 
 	"consentledger/api/intake"
 	"consentledger/api/wire"
+	"consentledger/api/wire/subject"
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -47,7 +48,7 @@ import (
 // The stream, and what it listens to.
 const (
 	Stream   = intake.OutStream
-	subjects = "consent.v1.*.out.>"
+	subjects = subject.Any + "out.>"
 )
 
 // positionHeader says where in the log a message's fact stands, and partHeader which
@@ -260,7 +261,7 @@ func (o *Outbox) message(ctx context.Context, e codec.Entry) (*nats.Msg, error) 
 	if err != nil {
 		panic("outbox: an event does not make JSON: " + err.Error())
 	}
-	m := &nats.Msg{Subject: "consent.v1." + out.Data.App + ".out." + out.Type, Data: body, Header: nats.Header{
+	m := &nats.Msg{Subject: subject.Of(out.Data.App, "out."+out.Type), Data: body, Header: nats.Header{
 		"Content-Type": {"application/cloudevents+json"}, positionHeader: {wire.FormatPosition(e.Position)},
 	}}
 	o.trace(ctx, e, m)

@@ -9,8 +9,6 @@ import (
 	"consentledger/eventstore"
 )
 
-func position(p eventstore.Position) string { return wire.FormatPosition(p) }
-
 func malformed(text string) error { return domain.Refusal{Code: domain.Malformed, Text: text} }
 
 // A DiffRequest asks what changed for a person between two moments. How it
@@ -69,7 +67,7 @@ func (d Diff) Reading(ctx context.Context, l Ledger, app domain.AppName, r DiffR
 			events[id] = true
 		}
 	}
-	a := r.Access(domain.AccessReplay)
+	a := wire.AccessOf(r.Reader, domain.AccessReplay)
 	a.From, a.To, a.Records = from, to, len(events)
 	a.Subject, _, err = l.Pseudonym(ctx, app, who)
 	return a, err
@@ -153,7 +151,7 @@ func DiffOf(ctx context.Context, l Ledger, app domain.AppName, r DiffRequest) (D
 	if err := d.run(ctx, from, to, known, until); err != nil {
 		return Diff{}, err
 	}
-	return Diff{string(app), Moment{from.String(), position(known)}, Moment{to.String(), position(until)}, d.found(), d.same()}, nil
+	return Diff{string(app), Moment{from.String(), wire.FormatPosition(known)}, Moment{to.String(), wire.FormatPosition(until)}, d.found(), d.same()}, nil
 }
 
 // A differ compares answers as they change.

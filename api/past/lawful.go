@@ -29,7 +29,7 @@ func (a Lawful) Reading(ctx context.Context, l Ledger, app domain.AppName, r Law
 	if err != nil {
 		return domain.DataAccessed{}, err
 	}
-	x := r.Access(domain.AccessReplay)
+	x := wire.AccessOf(r.Reader, domain.AccessReplay)
 	x.From, x.To, x.Records = q.from, q.q.At, len(a.Findings)
 	if r.Subject != "" {
 		x.Subject, _, err = l.Pseudonym(ctx, app, q.who)
@@ -72,8 +72,8 @@ func LawfulOf(ctx context.Context, ledger Ledger, app domain.AppName, r LawfulRe
 	if err := wire.CheckPurpose(now.Policies, l.q.Purpose); err != nil {
 		return Lawful{}, err // no findings would be a good word for a misspelt name
 	}
-	a := Lawful{App: string(app), Purpose: r.Purpose, Action: l.q.Action.String(), Now: position(l.place.Now), Findings: []Finding{},
-		From: Moment{l.from.String(), position(l.begin)}, To: Moment{l.to.String(), position(l.end)}}
+	a := Lawful{App: string(app), Purpose: r.Purpose, Action: l.q.Action.String(), Now: wire.FormatPosition(l.place.Now), Findings: []Finding{},
+		From: Moment{l.from.String(), wire.FormatPosition(l.begin)}, To: Moment{l.to.String(), wire.FormatPosition(l.end)}}
 	if a.Nobody, _, err = (person{p, ""}).stand(ctx, l.q, l.end); err != nil {
 		return Lawful{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 
+	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -144,5 +145,5 @@ type ChangingEvent struct {
 }
 
 func eventOf(e codec.Entry) ChangingEvent {
-	return ChangingEvent{e.ID.String(), e.Kind(), position(e.Position), e.At.String(), e.Recorded.String(), e.Stream.String()}
+	return ChangingEvent{e.ID.String(), e.Kind(), wire.FormatPosition(e.Position), e.At.String(), e.Recorded.String(), e.Stream.String()}
 }

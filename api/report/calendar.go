@@ -59,7 +59,7 @@ func (c *calendar) Write(o Obligation) error {
 	e.SetLastModifiedAt(changed.Time())
 	e.SetSummary(c.words.title(o))
 	e.SetDescription(c.words.description(o))
-	e.SetStatus(o.status())
+	e.SetStatus(statusOf(o))
 	e.SetTimeTransparency(ics.TransparencyTransparent)
 	if len(end) == len(time.DateOnly) {
 		return c.day(e, o, end)
@@ -104,7 +104,7 @@ func (c *calendar) hour(e *ics.VEvent, o Obligation, text string) error {
 
 // remind adds a reminder to what is owed and binds.
 func (c *calendar) remind(e *ics.VEvent, o Obligation, when string, params ...ics.PropertyParameter) {
-	if o.status() == ics.ObjectStatusCancelled || !o.Binding {
+	if statusOf(o) == ics.ObjectStatusCancelled || !o.Binding {
 		return
 	}
 	a := e.AddAlarm()
@@ -116,7 +116,7 @@ func (c *calendar) remind(e *ics.VEvent, o Obligation, when string, params ...ic
 func compact(d domain.Date) string { return strings.ReplaceAll(d.String(), "-", "") }
 
 // ended reports how an obligation ended, as the words have it; empty: it has not.
-func (o Obligation) ended() string {
+func ended(o Obligation) string {
 	switch o.State {
 	case "met", "met-late":
 		return "done"
@@ -128,9 +128,9 @@ func (o Obligation) ended() string {
 	return ""
 }
 
-func (o Obligation) status() ics.ObjectStatus {
+func statusOf(o Obligation) ics.ObjectStatus {
 	switch {
-	case o.ended() != "":
+	case ended(o) != "":
 		return ics.ObjectStatusCancelled // nothing is owed any more, or by no date
 	case o.Provisional:
 		return ics.ObjectStatusTentative

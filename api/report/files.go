@@ -46,9 +46,9 @@ func New(f Form, w io.Writer, at domain.Instant) (Writer, error) {
 // A table is a report as CSV.
 type table struct{ *sheet.CSV }
 
-func (t *table) Write(o Obligation) error { return t.Row(o.Cells()...) }
+func (t *table) Write(o Obligation) error { return t.Row(Cells(o)...) }
 
 // A book is a report as a workbook.
 type book struct{ *sheet.Book }
 
-func (b *book) Write(o Obligation) error { return b.Row(o.Cells()...) }
+func (b *book) Write(o Obligation) error { return b.Row(Cells(o)...) }

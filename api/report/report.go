@@ -161,7 +161,7 @@ func columnKinds() []sheet.Kind {
 }
 
 // Cells returns the texts of a line's cells.
-func (o Obligation) Cells() []string {
+func Cells(o Obligation) []string {
 	var was, why []string
 	for _, m := range o.Moves {
 		if m.Was == "" {

@@ -79,7 +79,7 @@ func (w words) title(o Obligation) string {
 	if o.Target != "" {
 		text += fmt.Sprintf(w["by"], o.Target)
 	}
-	return w[o.ended()] + text
+	return w[ended(o)] + text
 }
 
 // description says by which rule it is owed, and how sure the date is.
@@ -101,10 +101,10 @@ func (w words) description(o Obligation) string {
 	if len(o.Keeps) > 0 {
 		all = append(all, fmt.Sprintf(w["keeps"], strings.Join(o.Keeps, w["comma"])))
 	}
-	if o.DueDate == "" && o.ended() == "" {
+	if o.DueDate == "" && ended(o) == "" {
 		all = append(all, w["limit"])
 	}
-	if !o.Binding && o.ended() == "" {
+	if !o.Binding && ended(o) == "" {
 		all = append(all, w["another"])
 	}
 	return strings.Join(all, w["stop."]) + w["stop."] + o.Stream

@@ -98,7 +98,7 @@ func (s *server) queryReplay(ctx context.Context, in *replayBody) (*huma.StreamR
 }
 
 func (s *server) replayOf(ctx context.Context, r wire.ReplayRequest) (*huma.StreamResponse, error) {
-	selection, err := r.Asked(s.Ledger.Now())
+	selection, err := wire.AskedSelection(r, s.Ledger.Now())
 	if err != nil {
 		return nil, s.fail(ctx, "replay", err)
 	}

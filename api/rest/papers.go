@@ -88,7 +88,7 @@ func (s *server) audit(ctx context.Context, in *auditIn) (*fileOut, error) {
 	if err != nil {
 		return nil, behind(err)
 	}
-	a := who.Access(domain.AccessReplay)
+	a := wire.AccessOf(who, domain.AccessReplay)
 	a.From, a.To, a.Records = from, to, r.Records()
 	if err := s.recordReading(ctx, name, a); err != nil {
 		return nil, err

@@ -51,7 +51,7 @@ func (s *server) recordReplay(ctx context.Context, who wire.Reader, sel ledger.S
 		}
 		counts[e.Stream.App]++
 	}
-	a := who.Access(domain.AccessReplay)
+	a := wire.AccessOf(who, domain.AccessReplay)
 	a.From, a.To = sel.From, sel.To
 	if sel.Person != (domain.PersonKey{}) {
 		if a.Subject, _, err = s.Ledger.Pseudonym(ctx, sel.App, sel.Person); err != nil {

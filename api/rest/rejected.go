@@ -130,7 +130,7 @@ func (s *server) showRejected(ctx context.Context, in *readIn) (*out[RejectedOri
 	if err != nil {
 		return nil, err
 	}
-	access := reader.Access(domain.AccessRejected)
+	access := wire.AccessOf(reader, domain.AccessRejected)
 	access.Records, access.Parts = 1, 1
 	opened, err := s.Ledger.Access(ctx, ledger.Access{App: app, ID: rand.Text(), Actor: string(domain.Operator), RecordedBy: s.principal(ctx), DataAccessed: access})
 	if err != nil {

@@ -177,7 +177,7 @@ func (s *server) wait(ctx context.Context, text string) error {
 // reached reads a position, and refuses one that the log has not reached; nothing
 // is zero.
 func (s *server) reached(ctx context.Context, text string) (eventstore.Position, error) {
-	p, err := position(text)
+	p, err := readPosition(text)
 	if err != nil || p == 0 {
 		return 0, err
 	}
@@ -200,15 +200,15 @@ func (s *server) waitFor(ctx context.Context, p eventstore.Position) error {
 
 // place is position for one that somebody goes on from.
 func (s *server) place(text string) (eventstore.Position, error) {
-	p, err := position(text)
+	p, err := readPosition(text)
 	if err != nil {
 		return 0, err
 	}
 	return p, s.Ledger.Place(p)
 }
 
-// position reads a position; nothing is zero.
-func position(text string) (eventstore.Position, error) {
+// readPosition reads a position; nothing is zero.
+func readPosition(text string) (eventstore.Position, error) {
 	if text == "" || text == "0" {
 		return 0, nil
 	}

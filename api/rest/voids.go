@@ -85,7 +85,7 @@ func (s *server) previewVoid(ctx context.Context, in *checkBody) (*out[VoidCount
 	if err := question(in.RawBody, &b); err != nil {
 		return nil, err
 	}
-	selection, wanted, err := b.selection()
+	selection, wanted, err := selectionOf(b)
 	if err != nil {
 		return nil, err
 	}
@@ -179,13 +179,13 @@ func (p *preview) answer(ctx context.Context, app domain.AppName) (VoidCount, er
 	for _, name := range slices.Sorted(maps.Keys(types)) {
 		a.ByType = append(a.ByType, TypeCount{name, types[name]})
 	}
-	for _, c := range slices.SortedFunc(maps.Keys(effects), VoidChange.compare) {
+	for _, c := range slices.SortedFunc(maps.Keys(effects), compareChanges) {
 		a.Effects = append(a.Effects, VoidEffect{c.Purpose, c.Before, c.After, effects[c]})
 	}
 	return a, nil
 }
 
-func (c VoidChange) compare(d VoidChange) int {
+func compareChanges(c, d VoidChange) int {
 	return cmp.Or(cmp.Compare(c.Purpose, d.Purpose), cmp.Compare(c.Before, d.Before), cmp.Compare(c.After, d.After))
 }
 
@@ -213,10 +213,10 @@ func (p *preview) changes(s domain.Subject, ref domain.Reference, entries []code
 	return changes
 }
 
-// selection returns where to look, and which entries are meant. The ledger's
+// selectionOf returns where to look, and which entries are meant. The ledger's
 // times may run a little behind its positions, so that nothing but the entries
 // themselves says where the span ends.
-func (b VoidPreview) selection() (ledger.Selection, func(codec.Entry) bool, error) {
+func selectionOf(b VoidPreview) (ledger.Selection, func(codec.Entry) bool, error) {
 	if b.Limit < 0 || b.Limit > maxRows {
 		return ledger.Selection{}, nil, bad("limit is 1 to 1000")
 	}

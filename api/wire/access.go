@@ -43,7 +43,7 @@ func (r Reader) Headers() [][2]string {
 	return slices.DeleteFunc(all, func(h [2]string) bool { return h[1] == "" })
 }
 
-// Access returns an access of a kind by the reader.
-func (r Reader) Access(kind domain.AccessKind) domain.DataAccessed {
+// AccessOf returns an access of a kind by a reader.
+func AccessOf(r Reader, kind domain.AccessKind) domain.DataAccessed {
 	return domain.DataAccessed{Kind: kind, Reason: r.Reason, Words: domain.Personal(r.Why), Name: domain.Personal(r.By)}
 }

@@ -17,8 +17,8 @@ const maxDepth = 64
 // noData is what an event has that comes without data.
 const noData = `{}`
 
-// canonicalData is the general road: it returns data as RFC 8785 writes it, and
-// refuses what that could not write without loss.
+// canonicalData returns data as RFC 8785 writes it, and refuses what that could not
+// write without loss. Without data it returns an empty object.
 func canonicalData(data jsontext.Value) (jsontext.Value, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return jsontext.Value(noData), nil
@@ -67,33 +67,14 @@ func TypeOf(r ledger.Request) string {
 	return strings.TrimSuffix(string(r.Body[at+len(before):]), `"}`)
 }
 
-// beforeData begins a body, which is what an event says, canonical, whichever
-// way it came. Its members stand sorted: data come first.
-const beforeData = `{"data":`
-
-// newBody returns room for a body whose data, and what is read behind them, have
-// n bytes.
-func newBody(n int) []byte {
+// bodyOf returns what an event says, canonical, whichever way it came: its data, and
+// all that stands behind them. The members stand sorted. A person's key, a time and a
+// kind that is known need no escaping.
+func bodyOf(data []byte, r *ledger.Request, kind string) []byte {
 	const rest = 128 // what the usual sequence, subject, time and type need
-	return append(make([]byte, 0, n+rest), beforeData...)
-}
+	b := make([]byte, 0, len(data)+len(r.Unread.Claims)+rest)
+	b = append(append(b, `{"data":`...), data...)
 
-// begin returns a body up to its data, canonical.
-func begin(data jsontext.Value) ([]byte, error) {
-	s := scanner{json: data}
-	if b, ok := s.object(newBody(len(data)), plainDepth); ok && s.peek() == 0 && s.at == len(data) {
-		return b, nil
-	}
-	canonical, err := canonicalData(data)
-	if err != nil {
-		return nil, err
-	}
-	return append(newBody(len(canonical)), canonical...), nil
-}
-
-// end returns a body that was begun, with all that stands behind its data. A
-// person's key, a time and a kind that is known need no escaping.
-func end(b []byte, r *ledger.Request, kind string) []byte {
 	if len(r.Unread.Claims) > 0 {
 		b = append(append(b, `,"not_understood":`...), r.Unread.Claims...)
 	}

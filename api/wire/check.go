@@ -87,7 +87,7 @@ func ParseCheck(data []byte) (CheckRequest, error) {
 // every road. An answer that the policy wants recorded, and that could not be, is
 // unknown too.
 func Check(ctx context.Context, l Ledger, app domain.AppName, r CheckRequest, principal string, now domain.Instant) (CheckAnswer, error) {
-	who, q, asOf, err := r.ask(now)
+	who, q, asOf, err := ask(r, now)
 	if err != nil {
 		return unknown(domain.Question{At: now}, ledger.AsOf{}), err
 	}
@@ -123,7 +123,7 @@ func may(ctx context.Context, l Stater, app domain.AppName, who domain.PersonKey
 // answerOf writes an answer from a state that was had as of asOf.
 func answerOf(m domain.Answer, s ledger.State, q domain.Question, asOf ledger.AsOf) CheckAnswer {
 	a := unknown(q, asOf)
-	a.fill(m)
+	fillAnswer(&a, m)
 	if asOf.KnownAt == 0 {
 		a.Reason += named(s.Reference.Policies, q, m.Why)
 	}
@@ -131,9 +131,9 @@ func answerOf(m domain.Answer, s ledger.State, q domain.Question, asOf ledger.As
 	return a
 }
 
-// Unknown answers r when the ledger cannot be asked.
-func (r CheckRequest) Unknown(now domain.Instant) CheckAnswer {
-	_, q, asOf, _ := r.parse(now) // what could be read of a question that is wrong
+// UnknownAnswer answers r when the ledger cannot be asked.
+func UnknownAnswer(r CheckRequest, now domain.Instant) CheckAnswer {
+	_, q, asOf, _ := parseQuestion(r, now) // what could be read of a question that is wrong
 	return unknown(q, asOf)
 }
 
@@ -153,15 +153,15 @@ func unknown(q domain.Question, asOf ledger.AsOf) CheckAnswer {
 }
 
 // ask reads a question that is asked now: its moments have come.
-func (r CheckRequest) ask(now domain.Instant) (who domain.PersonKey, q domain.Question, asOf ledger.AsOf, err error) {
-	who, q, asOf, err = r.parse(now)
+func ask(r CheckRequest, now domain.Instant) (who domain.PersonKey, q domain.Question, asOf ledger.AsOf, err error) {
+	who, q, asOf, err = parseQuestion(r, now)
 	if err == nil {
 		err = hasCome(&q, &asOf.KnownAt, now)
 	}
 	return who, q, asOf, err
 }
 
-func (r CheckRequest) parse(now domain.Instant) (who domain.PersonKey, q domain.Question, asOf ledger.AsOf, err error) {
+func parseQuestion(r CheckRequest, now domain.Instant) (who domain.PersonKey, q domain.Question, asOf ledger.AsOf, err error) {
 	q = domain.Question{Purpose: domain.PurposeID(r.Purpose), Action: domain.Use, At: now}
 	if who, err = domain.ParsePersonKey(r.Subject); err != nil {
 		return who, q, asOf, malformed("subject: %v", err)
@@ -185,12 +185,12 @@ func (r CheckRequest) parse(now domain.Instant) (who domain.PersonKey, q domain.
 			return who, q, asOf, malformed("version: %v", err)
 		}
 	}
-	q.At, asOf, err = r.moments(now)
+	q.At, asOf, err = moments(r, now)
 	return who, q, asOf, err
 }
 
 // moments returns the moment that is asked about, and what the ledger knew.
-func (r CheckRequest) moments(now domain.Instant) (at domain.Instant, asOf ledger.AsOf, err error) {
+func moments(r CheckRequest, now domain.Instant) (at domain.Instant, asOf ledger.AsOf, err error) {
 	at = now
 	if r.KnownAt != "" {
 		if asOf.KnownAt, err = domain.ParseInstant(r.KnownAt); err != nil {
@@ -206,7 +206,7 @@ func (r CheckRequest) moments(now domain.Instant) (at domain.Instant, asOf ledge
 	return at, asOf, nil
 }
 
-func (a *CheckAnswer) fill(m domain.Answer) {
+func fillAnswer(a *CheckAnswer, m domain.Answer) {
 	a.Allowed, a.Why, a.Policy = m.Allowed, string(m.Why), m.Policy
 	a.Status = m.Standing.Status.String()
 	if m.Basis != 0 {

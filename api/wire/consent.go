@@ -10,17 +10,17 @@ import (
 var optOut = []string{"all", "purposes", "guardian"}
 
 var consentKinds = []kind{
-	{name: "consent.given", read: as[consentGiven](), example: `"policy": "privacy", "locale": "en", "act": "confirm-next", "kind": "explicit", "purposes": ["personalisation"],
+	{name: "consent.given", read: as(consentGiven), example: `"policy": "privacy", "locale": "en", "act": "confirm-next", "kind": "explicit", "purposes": ["personalisation"],
 		"build": "5.2.1+1203", "initial": "button", "until": "{in a year}", "details": {"screen": "sign-up"}`},
-	{name: "consent.refused", no: true, optOut: optOut, fans: true, read: as[consentRefused](), example: `"purposes": ["promotion-evaluation"], "policy": "privacy", "locale": "en", "act": "agree-popup"`},
-	{name: "consent.withdrawn", no: true, optOut: optOut, fans: true, read: as[consentWithdrawn](), example: `"purposes": ["personalisation"], "details": {"screen": "settings"}`},
-	{name: "consent.requested", read: as[consentRequested](), example: `"purposes": ["customer-research"], "reason": "feature-used", "locale": "en"`},
-	{name: "consent.used", no: true, read: as[consentUsed](), example: `"consents": ["01234567-89ab-cdef-0123-456789abcdef"]`},
+	{name: "consent.refused", no: true, optOut: optOut, fans: true, read: as(consentRefused), example: `"purposes": ["promotion-evaluation"], "policy": "privacy", "locale": "en", "act": "agree-popup"`},
+	{name: "consent.withdrawn", no: true, optOut: optOut, fans: true, read: as(consentWithdrawn), example: `"purposes": ["personalisation"], "details": {"screen": "settings"}`},
+	{name: "consent.requested", read: as(consentRequested), example: `"purposes": ["customer-research"], "reason": "feature-used", "locale": "en"`},
+	{name: "consent.used", no: true, read: as(consentUsed), example: `"consents": ["01234567-89ab-cdef-0123-456789abcdef"]`},
 }
 
 // The data of consents.
 type (
-	consentGiven struct {
+	ConsentGiven struct {
 		Policy   string         `json:"policy"`
 		Version  string         `json:"version"`
 		Locale   string         `json:"locale"`
@@ -37,12 +37,12 @@ type (
 		Initial  string         `json:"initial"`
 		Once     bool           `json:"once"`
 		Guardian string         `json:"guardian"`
-		Proof    *proof         `json:"proof"`
+		Proof    *Proof         `json:"proof"`
 		Confirms []string       `json:"confirms"`
 
 		FilteredBy string `json:"filtered_by" doc:"of an import: the principal by whose list of erased persons it was filtered, as in operator:ann; needed once anybody was erased from the app"`
 	}
-	consentRefused struct {
+	ConsentRefused struct {
 		All      bool           `json:"all"`
 		Purposes []string       `json:"purposes"`
 		Policy   string         `json:"policy"`
@@ -56,7 +56,7 @@ type (
 		Initial  string         `json:"initial"`
 		Guardian string         `json:"guardian"`
 	}
-	consentWithdrawn struct {
+	ConsentWithdrawn struct {
 		Act      string         `json:"act"`
 		All      bool           `json:"all"`
 		Purposes []string       `json:"purposes"`
@@ -64,22 +64,22 @@ type (
 		Build    string         `json:"build"`
 		Guardian string         `json:"guardian"`
 	}
-	consentRequested struct {
+	ConsentRequested struct {
 		Purposes []string `json:"purposes"`
 		Reason   string   `json:"reason"`
 		Locale   string   `json:"locale"`
 	}
-	consentUsed struct {
+	ConsentUsed struct {
 		Consents []string `json:"consents"`
 	}
-	proof struct {
+	Proof struct {
 		Document  string `json:"document"`
 		Method    string `json:"method"`
 		CheckedBy string `json:"checked_by"`
 	}
 )
 
-func (c consentGiven) command(r *reader) domain.Command {
+func consentGiven(r *reader, c ConsentGiven) domain.Command {
 	if c.Act == "" && c.Control == "" {
 		r.fail("act", "is missing: name what the person did, or the control of the surface that was presented")
 	}
@@ -95,13 +95,13 @@ func (c consentGiven) command(r *reader) domain.Command {
 		Act: domain.ActID(r.name("act", c.Act, 64)), Kind: parseAs(r, "kind", c.Kind, domain.ParseConsentKind), Purposes: r.purposes(c.Purposes),
 		Notice: r.eventID("notice", c.Notice), Until: r.time("until", c.Until), Import: c.Import, Details: r.details(c.Details),
 		Build: r.build(c.Build), Control: domain.ControlID(r.name("control", c.Control, 64)),
-		Initial: parseAs(r, "initial", c.Initial, domain.ParseControlState), Once: c.Once, Proof: c.Proof.read(r), Confirms: r.eventIDs("confirms", c.Confirms),
+		Initial: parseAs(r, "initial", c.Initial, domain.ParseControlState), Once: c.Once, Proof: readProof(r, c.Proof), Confirms: r.eventIDs("confirms", c.Confirms),
 		FilteredBy: c.FilteredBy,
 	}
 }
 
 // read reads a proof, whole or not there.
-func (p *proof) read(r *reader) domain.Proof {
+func readProof(r *reader, p *Proof) domain.Proof {
 	if p == nil {
 		return domain.Proof{}
 	}
@@ -113,7 +113,7 @@ func (p *proof) read(r *reader) domain.Proof {
 	}
 }
 
-func (c consentRefused) command(r *reader) domain.Command {
+func consentRefused(r *reader, c ConsentRefused) domain.Command {
 	r.guardian(c.Guardian)
 	return domain.RefuseConsent{
 		Scope:  domain.Scope{All: c.All, Purposes: r.denied(c.Purposes)},
@@ -124,7 +124,7 @@ func (c consentRefused) command(r *reader) domain.Command {
 	}
 }
 
-func (c consentWithdrawn) command(r *reader) domain.Command {
+func consentWithdrawn(r *reader, c ConsentWithdrawn) domain.Command {
 	r.guardian(c.Guardian)
 	return domain.WithdrawConsent{
 		Scope: domain.Scope{All: c.All, Purposes: r.denied(c.Purposes)}, Details: r.details(c.Details), Build: r.build(c.Build),
@@ -132,11 +132,11 @@ func (c consentWithdrawn) command(r *reader) domain.Command {
 	}
 }
 
-func (c consentRequested) command(r *reader) domain.Command {
+func consentRequested(r *reader, c ConsentRequested) domain.Command {
 	r.need("purposes", len(c.Purposes) > 0)
 	return domain.RequestConsent{Purposes: r.purposes(c.Purposes), Reason: r.reason(c.Reason), Locale: r.locale(c.Locale)}
 }
 
-func (c consentUsed) command(r *reader) domain.Command {
+func consentUsed(r *reader, c ConsentUsed) domain.Command {
 	return domain.Say{Event: domain.ConsentUsed{Consents: r.eventIDs("consents", c.Consents)}}
 }

@@ -8,12 +8,10 @@
 package wire
 
 import (
-	"bytes"
 	"fmt"
 	"mime"
 	"strconv"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"consentledger/domain"
@@ -74,15 +72,11 @@ func parseStructured(app domain.AppName, structured []byte, fromApp bool) (ledge
 }
 
 func parseToTheLetter(app domain.AppName, structured []byte, fromApp bool) (ledger.Request, error) {
-	var room [16]attribute // for those that are known
-	if attrs, begun, ok := plainMembers(room[:0], structured); ok {
-		return parse(app, attrs, nil, begun, fromApp)
-	}
 	attrs, data, err := members(structured)
 	if err != nil {
 		return ledger.Request{}, err
 	}
-	return parse(app, attrs, data, nil, fromApp)
+	return parse(app, attrs, data, fromApp)
 }
 
 var errLarge = domain.Refusal{Code: domain.TooLarge, Text: fmt.Sprintf("an event has at most %d bytes; keep documents elsewhere and name their hash", MaxEvent)}
@@ -100,9 +94,8 @@ func wrong(path, format string, args ...any) error {
 // could send as one of them could take the identity of what it will record.
 var ownSources = map[string]bool{"check": true, "consentledger/clock": true, "consentledger/intake": true, "erasure": true, "ledger": true, "react": true, "rest": true}
 
-// parse is the one road from attributes and data to a request. Begun is the
-// body that data begin, if that is known already; else nil.
-func parse(app domain.AppName, attrs attributes, data jsontext.Value, begun []byte, fromApp bool) (ledger.Request, error) {
+// parse makes a request of attributes and data.
+func parse(app domain.AppName, attrs attributes, data jsontext.Value, fromApp bool) (ledger.Request, error) {
 	if attrs.get("specversion") != "1.0" {
 		return ledger.Request{}, wrong("specversion", ` must be "1.0"`)
 	}
@@ -128,19 +121,18 @@ func parse(app domain.AppName, attrs attributes, data jsontext.Value, begun []by
 	if err := actors(&r, attrs); err != nil {
 		return ledger.Request{}, err
 	}
-	if begun == nil {
-		var err error
-		if begun, err = begin(data); err != nil {
-			return ledger.Request{}, err
-		}
+
+	canonical, err := canonicalData(data)
+	if err != nil {
+		return ledger.Request{}, err
 	}
-	if err := readData(&r, k, begun[len(beforeData):]); err != nil {
-		if len(bytes.TrimSpace(data)) == 0 && string(begun[len(beforeData):]) == noData {
+	if err := readData(&r, k, canonical); err != nil {
+		if string(canonical) == noData {
 			err = wrong("data", " is missing: give a JSON object")
 		}
 		return ledger.Request{}, err
 	}
-	r.Body = end(begun, &r, k.name)
+	r.Body = bodyOf(canonical, &r, k.name)
 	return r, nil
 }
 
@@ -162,19 +154,11 @@ func name(r *ledger.Request, attrs attributes) error {
 	return nil
 }
 
-// readers are used again.
-var readers = sync.Pool{New: func() any { return new(reader) }}
-
 // readData reads data, which are canonical: the command, and whom and what it
 // names.
 func readData(r *ledger.Request, k kind, data []byte) error {
-	members := readers.Get().(*reader)
-	defer func() {
-		*members = reader{} // what was read is not held on to
-		readers.Put(members)
-	}()
-	members.kind = k.name
-	if r.Command = k.read(members, data); members.err != nil {
+	members := reader{kind: k.name}
+	if r.Command = k.read(&members, data); members.err != nil {
 		return members.err
 	}
 	r.Other = members.other

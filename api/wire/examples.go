@@ -23,8 +23,8 @@ type Example struct {
 // permission and the text are those of the sample app SmartKey.
 func Examples(at domain.Instant) []Example {
 	filler := fill(at)
-	list := make([]Example, 0, len(order))
-	for _, k := range order {
+	list := make([]Example, 0, len(kindsInOrder()))
+	for _, k := range kindsInOrder() {
 		whom := `, "subject": "account:user-1"`
 		if k.about == theApp {
 			whom = ""

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"reflect"
 	"slices"
 
 	"consentledger/domain"
@@ -72,6 +73,32 @@ func sendable() []string {
 	}
 	return names
 }
+
+// kindOfType returns the kind of events that have a type.
+func kindOfType(name string) (kind, bool) {
+	k, known := kinds[name]
+	return k, known
+}
+
+// kindsInOrder returns every kind, in the order in which they are listed.
+func kindsInOrder() []kind { return slices.Clone(order) }
+
+// reads returns what is wrong with data that are canonical.
+func (k kind) reads(data []byte) error {
+	r := reader{kind: k.name}
+	k.read(&r, data)
+	return r.err
+}
+
+// shapeOf returns the shape of data, if no table of the domain lists their members.
+func (k kind) shapeOf() reflect.Type {
+	var shape reflect.Type
+	k.read(&reader{kind: k.name, shape: &shape}, nil)
+	return shape
+}
+
+// needsData reports whether an event of the kind says nothing without data.
+func (k kind) needsData() bool { return k.optOut != nil || k.reads([]byte(noData)) != nil }
 
 // subject reads whom an event is about.
 func (k kind) subject(r *ledger.Request, attrs attributes) (err error) {

@@ -153,7 +153,7 @@ func binaryToTheLetter(app domain.AppName, e loose, fromApp bool) (ledger.Reques
 	if len(e.claims) > 0 {
 		return ledger.Request{}, wrong(shownPath(e.claims[0].path), " is no attribute that is read here, or its header stands twice")
 	}
-	return parse(app, e.attrs, e.data, nil, fromApp)
+	return parse(app, e.attrs, e.data, fromApp)
 }
 
 // binaryMembers takes an event in binary mode apart. What it has of claims are

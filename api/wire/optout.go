@@ -225,7 +225,7 @@ func parseLoosely(app domain.AppName, e loose, refusal error, fromApp bool) (led
 		return ledger.Request{}, refusal // a request of another kind
 	}
 	r.Unread = e.kept()
-	r.Body = end(append(newBody(len(data)+len(r.Unread.Claims)), data...), &r, e.kind.name)
+	r.Body = bodyOf(data, &r, e.kind.name)
 
 	// A time that was understood is no part of what tells two bodies apart but by
 	// what it means: whoever sends the opt-out again gets the same receipt.

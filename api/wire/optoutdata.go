@@ -2,7 +2,6 @@ package wire
 
 import (
 	"bytes"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,13 +74,6 @@ func (e *loose) readData() ([]byte, error) {
 		taken, canonical = append(taken, name), more
 	}
 	return canonical, nil
-}
-
-// reads returns what is wrong with data that are canonical.
-func (k kind) reads(data []byte) error {
-	r := reader{kind: k.name}
-	k.read(&r, data)
-	return r.err
 }
 
 // canonical returns the members that are named, as RFC 8785 writes them.
@@ -175,13 +167,7 @@ func (k kind) members() (names []string) {
 	if rule, is := domain.NoteRuleOf(domain.NoteKind(k.name)); is {
 		return fieldNames(rule.Fields)
 	}
-	var shape reflect.Type
-	k.read(&reader{kind: k.name, shape: &shape}, nil)
-	for f := range shape.Fields() {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		names = append(names, name)
-	}
-	return names
+	return membersOf(k.shapeOf())
 }
 
 // spelled returns the member that a name means: itself, or one that differs in

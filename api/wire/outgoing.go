@@ -58,7 +58,7 @@ func Told(e codec.Entry) []codec.Entry {
 // record's id and its number.
 func OutgoingOf(e codec.Entry, duties domain.Duties) (Outgoing, bool) {
 	data := OutgoingData{App: string(e.Stream.App), Position: FormatPosition(e.Position)}
-	id, until, says := data.told(e.Event)
+	id, until, says := told(&data, e.Event)
 	d, ok := duties.Find(id)
 	if !ok {
 		return Outgoing{}, false
@@ -87,7 +87,7 @@ func OutgoingOf(e codec.Entry, duties domain.Duties) (Outgoing, bool) {
 
 // told returns which obligation an event is about and, if the event says so,
 // its end.
-func (d *OutgoingData) told(e domain.Event) (id string, until domain.Instant, says bool) {
+func told(d *OutgoingData, e domain.Event) (id string, until domain.Instant, says bool) {
 	switch x := e.(type) {
 	case domain.ObligationOpened:
 		return x.Obligation.ID, x.Due.Until, true

@@ -28,7 +28,7 @@ const Unavailable = "outcome-unknown"
 const NotAnswered = "service-unavailable"
 
 // UnknownMessage is the code of a rejected message that is not there.
-const UnknownMessage domain.Code = "unknown-message"
+const UnknownMessage = "unknown-message"
 
 // DiskFull is the code of a problem that ends by itself once there is room.
 const DiskFull = "disk-full"

@@ -7,10 +7,10 @@ import (
 )
 
 var processingKinds = []kind{
-	{name: "exemption.invoked", about: either, operator: true, read: as[exemptionInvoked](), example: `"list": "collect", "code": "EXC-C4", "purposes": ["safety"], "actions": ["use"],
+	{name: "exemption.invoked", about: either, operator: true, read: as(exemptionInvoked), example: `"list": "collect", "code": "EXC-C4", "purposes": ["safety"], "actions": ["use"],
 		"justification": "was in danger and could not be asked", "reason": "life-in-danger", "approver": "operator:bo", "until": "{in a year}"`},
-	{name: "exemption.ended", about: either, operator: true, read: as[exemptionEnded](), example: `"exemption": "01234567-89ab-cdef-0123-456789abcdef"`},
-	{name: "hold.placed", operator: true, no: true, read: as[holdPlaced](), example: `"reason": "litigation", "authority": "Intermediate People's Court"`},
+	{name: "exemption.ended", about: either, operator: true, read: as(exemptionEnded), example: `"exemption": "01234567-89ab-cdef-0123-456789abcdef"`},
+	{name: "hold.placed", operator: true, no: true, read: as(holdPlaced), example: `"reason": "litigation", "authority": "Intermediate People's Court"`},
 	{name: "hold.released", operator: true, read: reasoned(func(s string) domain.Event { return domain.HoldReleased{Reason: s} }), example: `"reason": "judgment-final"`},
 	{name: "restriction.applied", operator: true, no: true, read: reasoned(func(s string) domain.Event { return domain.RestrictionApplied{Reason: s} }), example: `"reason": "cannot-be-deleted-yet"`},
 	{name: "restriction.lifted", operator: true, read: reasoned(func(s string) domain.Event { return domain.RestrictionLifted{Reason: s} }), example: `"reason": "deleted"`},
@@ -18,7 +18,7 @@ var processingKinds = []kind{
 
 // The data of what lets or keeps the handler from processing.
 type (
-	exemptionInvoked struct {
+	ExemptionInvoked struct {
 		List          string   `json:"list"`
 		Code          string   `json:"code"`
 		Purposes      []string `json:"purposes"`
@@ -28,16 +28,16 @@ type (
 		Approver      string   `json:"approver"`
 		Until         string   `json:"until"`
 	}
-	exemptionEnded struct {
+	ExemptionEnded struct {
 		Exemption string `json:"exemption"`
 	}
-	holdPlaced struct {
+	HoldPlaced struct {
 		Reason    string `json:"reason"`
 		Authority string `json:"authority"`
 	}
 )
 
-func (c exemptionInvoked) command(r *reader) domain.Command {
+func exemptionInvoked(r *reader, c ExemptionInvoked) domain.Command {
 	r.need("list", c.List != "")
 	r.need("code", c.Code != "")
 	r.need("purposes", len(c.Purposes) > 0)
@@ -53,11 +53,11 @@ func (c exemptionInvoked) command(r *reader) domain.Command {
 	return domain.Say{Event: e}
 }
 
-func (c exemptionEnded) command(r *reader) domain.Command {
+func exemptionEnded(r *reader, c ExemptionEnded) domain.Command {
 	r.need("exemption", c.Exemption != "")
 	return domain.Say{Event: domain.ExemptionEnded{Exemption: r.eventID("exemption", c.Exemption)}}
 }
 
-func (c holdPlaced) command(r *reader) domain.Command {
+func holdPlaced(r *reader, c HoldPlaced) domain.Command {
 	return domain.Say{Event: domain.HoldPlaced{Reason: r.reason(c.Reason), Authority: r.public("authority", c.Authority)}}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"consentledger/api/wire/tag"
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
 
@@ -64,8 +65,7 @@ func Prompt(ctx context.Context, l Stater, app domain.AppName, r PromptRequest, 
 	if err != nil {
 		return PromptAnswer{}, malformed("subject: %v", err)
 	}
-	var locale reader
-	if locale.locale(r.Locale); locale.err != nil {
+	if r.Locale != "" && !tag.IsLocale(r.Locale) {
 		return PromptAnswer{}, malformed("locale must be a language tag, as in zh-CN")
 	}
 	s, err := l.State(ctx, app, who, ledger.AsOf{})

@@ -25,17 +25,6 @@ type reader struct {
 	err    error
 }
 
-// as returns what reads data as the shape S and makes a command of it.
-func as[S interface{ command(*reader) domain.Command }]() func(*reader, []byte) domain.Command {
-	f := formOf[S]()
-	return func(r *reader, data []byte) domain.Command {
-		if asked[S](r) {
-			return nil
-		}
-		return f.command(r, data)
-	}
-}
-
 // asked reports whether r only wants to know the shape of data, and tells it.
 func asked[S any](r *reader) bool {
 	if r.shape != nil {

@@ -66,7 +66,7 @@ func ReceiptOf(r ledger.Receipt) Receipt {
 		Outcome: Recorded,
 		Counts:  r.Counts.String(), Short: r.Short, Rests: r.Rests, Repeats: r.Repeats,
 	}
-	s.opened(r.Stream)
+	s.Request, s.Incident = opened(r.Stream)
 	s.Reason = receiptReason(r)
 	return s
 }
@@ -126,48 +126,25 @@ func shortReason(why string) string {
 }
 
 // opened says what was opened, or what a step is of.
-func (s *Receipt) opened(stream domain.StreamID) {
+func opened(stream domain.StreamID) (request, incident string) {
 	switch stream.Noun {
 	case domain.RequestNoun:
-		s.Request = stream.ID
+		return stream.ID, ""
 	case domain.IncidentNoun:
-		s.Incident = stream.ID
+		return "", stream.ID
 	}
+	return "", ""
 }
 
 // AppendReceipt appends what [RecordedOf] returns as package encoding/json writes
 // it.
 func AppendReceipt(b []byte, r ledger.Receipt) []byte {
-	var opened Receipt
-	opened.opened(r.Stream)
-
-	// What else it says is rare, and may need escaping.
-	says := r.Unknown + r.NotUnderstood + r.Near + r.Short + r.Rests
-	if opened != (Receipt{}) || says != "" || r.Repeats || strings.Trim(r.ID, plainID) != "" {
-		text, err := json.Marshal(RecordedOf(r))
-		if err != nil {
-			panic("wire: a receipt does not make JSON: " + err.Error())
-		}
-		return append(b, text...)
+	text, err := json.Marshal(RecordedOf(r))
+	if err != nil {
+		panic("wire: a receipt does not make JSON: " + err.Error())
 	}
-	b = r.Event.Append(append(b, `{"event_id":"`...))
-	b = strconv.AppendUint(append(b, `","position":"`...), uint64(r.Position), 10)
-	b = append(b, '"')
-	if r.Counts != ledger.NotSaid {
-		b = append(append(append(b, `,"counts":"`...), r.Counts.String()...), '"')
-	}
-	if r.ID != "" {
-		b = append(append(append(b, `,"id":"`...), r.ID...), '"')
-	}
-	if r.Person != (domain.PersonKey{}) { // whose parts are opaque
-		b = append(append(append(b, `,"subject":"`...), r.Person.Kind...), ':')
-		b = append(append(b, r.Person.ID...), '"')
-	}
-	return append(b, `,"outcome":"recorded"}`...)
+	return append(b, text...)
 }
-
-// plainID are the characters of ids that need no escaping.
-const plainID = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:/"
 
 // FormatPosition returns the token that [ParsePosition] reads. To everybody
 // else it is opaque: it can be compared for equality and given back.

@@ -36,9 +36,9 @@ func ParseReplay(data []byte) (ReplayRequest, error) {
 	return r, NoEmpty(data)
 }
 
-// Selection returns what r asks of a ledger. A refusal begins with the name of
+// SelectionOf returns what r asks of a ledger. A refusal begins with the name of
 // the member that is wrong.
-func (r ReplayRequest) Selection() (s ledger.Selection, err error) {
+func SelectionOf(r ReplayRequest) (s ledger.Selection, err error) {
 	if r.App != "" {
 		if s.App, err = domain.ParseAppName(r.App); err != nil {
 			return s, malformed("app: %v", err)
@@ -73,9 +73,9 @@ func (r ReplayRequest) Selection() (s ledger.Selection, err error) {
 	return s, nil
 }
 
-// Asked is [ReplayRequest.Selection] of what is asked now: its span has come.
-func (r ReplayRequest) Asked(now domain.Instant) (ledger.Selection, error) {
-	s, err := r.Selection()
+// AskedSelection is [SelectionOf] of what is asked now: its span has come.
+func AskedSelection(r ReplayRequest, now domain.Instant) (ledger.Selection, error) {
+	s, err := SelectionOf(r)
 	if err != nil {
 		return s, err
 	}
@@ -105,13 +105,13 @@ func AppendLine(b []byte, e codec.Entry) ([]byte, error) {
 		return b, err
 	}
 	t := jsonwrite.Text{B: append(b, '{')}
-	h.appendTo(&t)
+	appendEntry(&t, h)
 	return append(t.B, '}', '\n'), t.Err
 }
 
-// appendTo writes the members by hand: a replay writes one for every record. A
+// appendEntry writes the members by hand: a replay writes one for every record. A
 // test holds it to what reflection writes.
-func (h *HistoryEntry) appendTo(t *jsonwrite.Text) {
+func appendEntry(t *jsonwrite.Text, h HistoryEntry) {
 	t.Text("event_id", h.EventID)
 	t.Text("type", h.Type)
 	t.Text("position", h.Position)

@@ -16,22 +16,22 @@ import (
 // operators.
 func requestKinds() []kind {
 	list := []kind{{
-		name: "request.received", about: either, no: true, optOut: []string{"types", "channel", "purposes", "guardian"}, fans: true, read: as[requestReceived](),
+		name: "request.received", about: either, no: true, optOut: []string{"types", "channel", "purposes", "guardian"}, fans: true, read: as(requestReceived),
 		example: `"types": ["complaint", "withdraw", "question"], "channel": "feedback", "authenticated": true, "purposes": ["personalisation"], "text": "Why do I see this? I do not want it."`,
 	}}
 	for _, rule := range domain.StepRules {
 		list = append(list, kind{name: string(rule.Kind), about: theApp, operator: true, read: readStep, example: stepExample(rule)})
 	}
 	return append(list,
-		kind{name: "obligation.met", about: theApp, operator: true, read: as[obligationMet](),
+		kind{name: "obligation.met", about: theApp, operator: true, read: as(obligationMet),
 			example: `"stream": "obligation-smartkey-0123456789abcdef0123", "obligation": "stop.crm.own.stop", "evidence": "` + sampleText + `"`},
-		kind{name: "obligation.voided", about: theApp, operator: true, read: as[obligationVoided](),
+		kind{name: "obligation.voided", about: theApp, operator: true, read: as(obligationVoided),
 			example: `"stream": "obligation-smartkey-0123456789abcdef0123", "obligation": "stop.crm.own.stop", "reason": "system-gone"`})
 }
 
 // The data of requests and obligations.
 type (
-	requestReceived struct {
+	RequestReceived struct {
 		Types         []string `json:"types"`
 		Policy        string   `json:"policy"`
 		Channel       string   `json:"channel"`
@@ -41,19 +41,19 @@ type (
 		Document      string   `json:"document"`
 		Guardian      string   `json:"guardian"`
 	}
-	obligationMet struct {
+	ObligationMet struct {
 		Stream     string `json:"stream"`
 		Obligation string `json:"obligation"`
 		Evidence   string `json:"evidence"`
 	}
-	obligationVoided struct {
+	ObligationVoided struct {
 		Stream     string `json:"stream"`
 		Obligation string `json:"obligation"`
 		Reason     string `json:"reason"`
 	}
 )
 
-func (c requestReceived) command(r *reader) domain.Command {
+func requestReceived(r *reader, c RequestReceived) domain.Command {
 	r.need("types", len(c.Types) > 0)
 	r.need("channel", c.Channel != "")
 	r.guardian(c.Guardian)
@@ -75,12 +75,12 @@ func (c requestReceived) command(r *reader) domain.Command {
 	}
 }
 
-func (c obligationMet) command(r *reader) domain.Command {
+func obligationMet(r *reader, c ObligationMet) domain.Command {
 	r.onObligation(c.Stream, c.Obligation)
 	return domain.MeetObligation{ID: c.Obligation, Evidence: r.hash("evidence", c.Evidence)}
 }
 
-func (c obligationVoided) command(r *reader) domain.Command {
+func obligationVoided(r *reader, c ObligationVoided) domain.Command {
 	r.onObligation(c.Stream, c.Obligation)
 	return domain.VoidObligation{ID: c.Obligation, Reason: r.reason(c.Reason)}
 }

@@ -55,14 +55,14 @@ func Schemas() []string {
 // How a text must be written, and what goes together, the refusals say.
 func Schema(name string) ([]byte, bool) {
 	var s object
-	k, isType := kinds[name]
+	k, isType := kindOfType(name)
 	shape, isShape := shapes[name]
 	switch {
 	case name == "event":
 		s = envelope(object{"enum": sendable()}, either, object{"type": "object"}, false)
 	case isType:
 		name = k.name
-		s = envelope(k.named(), k.about, k.data(), k.needsData())
+		s = envelope(nameOf(k), k.about, dataOfKind(k), k.needsData())
 	case isShape:
 		s = schemaOf(shape.is, shape.as)
 	default:
@@ -120,20 +120,17 @@ func carriers(needsData bool) []object {
 // one and null.
 var textOrInteger = object{"anyOf": []object{{"type": []string{"string", "null"}}, {"type": "integer"}}}
 
-// needsData reports whether an event of the kind says nothing without data.
-func (k kind) needsData() bool { return k.optOut != nil || k.reads([]byte(noData)) != nil }
-
-// named returns the schema of the type's own name.
-func (k kind) named() object {
+// nameOf returns the schema of the type's own name.
+func nameOf(k kind) object {
 	if k.alias != "" {
 		return object{"enum": []string{k.name, k.alias}, "description": "both are one type; records have the first name"}
 	}
 	return object{"const": k.name}
 }
 
-// data returns the schema of an event's data: by the domain's table of notes or
+// dataOfKind returns the schema of an event's data: by the domain's table of notes or
 // of steps, or by the shape that it is read into.
-func (k kind) data() object {
+func dataOfKind(k kind) object {
 	if rule, is := domain.NoteRuleOf(domain.NoteKind(k.name)); is {
 		s := schemaOfFields(rule.Fields)
 		if rule.Person {
@@ -149,19 +146,17 @@ func (k kind) data() object {
 		}
 		return s
 	}
-	var shape reflect.Type
-	k.read(&reader{kind: k.name, shape: &shape}, nil)
-	s := schemaOf(shape, isData)
+	s := schemaOf(k.shapeOf(), isData)
 	s["type"] = "object"
-	if required := k.required(); len(required) > 0 {
+	if required := requiredOf(k); len(required) > 0 {
 		s["required"] = required
 	}
 	return s
 }
 
-// required returns the members without which the example is refused as
+// requiredOf returns the members without which the example is refused as
 // incomplete: the parser is asked.
-func (k kind) required() (names []string) {
+func requiredOf(k kind) (names []string) {
 	var example map[string]jsontext.Value
 	if err := json.Unmarshal(fill(1).example(k), &example); err != nil {
 		panic("wire: the example of " + k.name + ": " + err.Error())
@@ -173,9 +168,7 @@ func (k kind) required() (names []string) {
 		if err != nil {
 			panic("wire: the example of " + k.name + ": " + err.Error())
 		}
-		r := reader{kind: k.name}
-		k.read(&r, data)
-		if r.err != nil && strings.HasSuffix(r.err.Error(), "data."+name+" is missing") {
+		if err := k.reads(data); err != nil && strings.HasSuffix(err.Error(), "data."+name+" is missing") {
 			names = append(names, name)
 		}
 	}
@@ -221,7 +214,7 @@ func schemaOf(t reflect.Type, as use) object {
 		s["items"] = schemaOf(t.Elem(), as)
 	case reflect.Struct:
 		kind = "object"
-		membersOf(t, as, s)
+		addMembers(t, as, s)
 	default:
 		panic("wire: no schema says what a " + t.String() + " is")
 	}
@@ -232,8 +225,8 @@ func schemaOf(t reflect.Type, as use) object {
 	return s
 }
 
-// membersOf adds what a struct has to its schema.
-func membersOf(t reflect.Type, as use, s object) {
+// addMembers adds what a struct has to its schema.
+func addMembers(t reflect.Type, as use, s object) {
 	properties, required := object{}, []string{}
 	for i := range t.NumField() {
 		f := t.Field(i)

@@ -10,8 +10,8 @@ import (
 const sampleText = "sha256:bbc4f8627c18bf9349657dd70fc230dd40c51c441d0e1c514ce586cae39adeea"
 
 var screenKinds = []kind{
-	{name: "policy.acknowledged", read: as[policyAcknowledged](), example: `"policy": "privacy", "locale": "en", "act": "agree-popup"`},
-	{name: "notice.presented", read: as[noticePresented](), example: `"policy": "privacy", "locale": "en", "text": "` + sampleText + `", "kind": "enhanced",
+	{name: "policy.acknowledged", read: as(policyAcknowledged), example: `"policy": "privacy", "locale": "en", "act": "agree-popup"`},
+	{name: "notice.presented", read: as(noticePresented), example: `"policy": "privacy", "locale": "en", "text": "` + sampleText + `", "kind": "enhanced",
 		"build": "5.2.1+1203", "read": {"scrolled": true, "opened": false}`},
 	{name: "permission.granted", read: permission(domain.Granted), example: `"permission": "network"`},
 	{name: "permission.denied", no: true, optOut: []string{"permission"}, read: permission(domain.Denied), example: `"permission": "network"`},
@@ -20,14 +20,14 @@ var screenKinds = []kind{
 
 // The data of what was on a screen.
 type (
-	policyAcknowledged struct {
+	PolicyAcknowledged struct {
 		Policy  string         `json:"policy"`
 		Version string         `json:"version"`
 		Locale  string         `json:"locale"`
 		Act     string         `json:"act"`
 		Details jsontext.Value `json:"details"`
 	}
-	noticePresented struct {
+	NoticePresented struct {
 		Policy  string         `json:"policy"`
 		Version string         `json:"version"`
 		Locale  string         `json:"locale"`
@@ -36,26 +36,26 @@ type (
 		Details jsontext.Value `json:"details"`
 		Surface string         `json:"surface"`
 		Build   string         `json:"build"`
-		Read    reading        `json:"read"`
+		Read    NoticeRead     `json:"read"`
 	}
-	reading struct {
+	NoticeRead struct {
 		Scrolled bool `json:"scrolled"`
 		Opened   bool `json:"opened"`
 	}
-	permissionChanged struct {
+	PermissionChanged struct {
 		Permission string         `json:"permission"`
 		Details    jsontext.Value `json:"details"`
 	}
 )
 
-func (c policyAcknowledged) command(r *reader) domain.Command {
+func policyAcknowledged(r *reader, c PolicyAcknowledged) domain.Command {
 	return domain.AcknowledgePolicy{
 		Policy: r.name("policy", c.Policy, 32), Version: r.hash("version", c.Version), Locale: r.locale(c.Locale),
 		Act: domain.ActID(r.name("act", c.Act, 64)), Details: r.details(c.Details),
 	}
 }
 
-func (c noticePresented) command(r *reader) domain.Command {
+func noticePresented(r *reader, c NoticePresented) domain.Command {
 	return domain.PresentNotice{
 		Policy: r.name("policy", c.Policy, 32), Version: r.hash("version", c.Version), Locale: r.locale(c.Locale),
 		Text: r.hash("text", c.Text), Kind: r.name("kind", c.Kind, 64), Details: r.details(c.Details),
@@ -64,7 +64,7 @@ func (c noticePresented) command(r *reader) domain.Command {
 }
 
 func permission(change domain.PermissionChange) func(*reader, []byte) domain.Command {
-	read := as[permissionChanged]()
+	read := as(permissionChanged)
 	return func(r *reader, data []byte) domain.Command {
 		cmd, ok := read(r, data).(domain.ChangePermission)
 		if !ok {
@@ -75,7 +75,7 @@ func permission(change domain.PermissionChange) func(*reader, []byte) domain.Com
 	}
 }
 
-func (c permissionChanged) command(r *reader) domain.Command {
+func permissionChanged(r *reader, c PermissionChanged) domain.Command {
 	r.need("permission", c.Permission != "")
 	return domain.ChangePermission{Permission: domain.PermissionID(r.name("permission", c.Permission, 64)), Details: r.details(c.Details)}
 }

@@ -8,24 +8,24 @@ import (
 
 var serviceKinds = []kind{
 	{name: "service.ceased", about: theApp, operator: true, no: true, read: reasoned(func(s string) domain.Event { return domain.ServiceCeased{Reason: s} }), example: `"reason": "product-ended"`},
-	{name: "signer.registered", about: theApp, operator: true, read: as[signerRegistered](), example: `"name": "backend", "key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="`},
-	{name: "policy.effective", about: theApp, operator: true, read: as[policyEffective](), example: `"version": "` + sampleText + `"`},
+	{name: "signer.registered", about: theApp, operator: true, read: as(signerRegistered), example: `"name": "backend", "key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="`},
+	{name: "policy.effective", about: theApp, operator: true, read: as(policyEffective), example: `"version": "` + sampleText + `"`},
 }
 
 // The data of what is about an app as a whole.
 type (
-	signerRegistered struct {
+	SignerRegistered struct {
 		Name    string `json:"name"`
 		Key     string `json:"key"`
 		Device  bool   `json:"device"`
 		Retired bool   `json:"retired"`
 	}
-	policyEffective struct {
+	PolicyEffective struct {
 		Version string `json:"version"`
 	}
 )
 
-func (c signerRegistered) command(r *reader) domain.Command {
+func signerRegistered(r *reader, c SignerRegistered) domain.Command {
 	r.need("name", c.Name != "")
 	e := domain.SignerRegistered{Name: r.name("name", c.Name, 64), Device: c.Device, Retired: c.Retired}
 	key, err := base64.StdEncoding.DecodeString(c.Key)
@@ -35,7 +35,7 @@ func (c signerRegistered) command(r *reader) domain.Command {
 	return domain.Say{Event: e}
 }
 
-func (c policyEffective) command(r *reader) domain.Command {
+func policyEffective(r *reader, c PolicyEffective) domain.Command {
 	r.need("version", c.Version != "")
 	return domain.Say{Event: domain.PolicyEffective{Version: r.hash("version", c.Version)}}
 }

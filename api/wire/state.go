@@ -39,14 +39,14 @@ func ParseState(data []byte) (StateRequest, error) {
 	return r, NoEmpty(data)
 }
 
-// Check returns a refusal if r cannot be asked of any ledger. It begins with
+// CheckState returns a refusal if r cannot be asked of any ledger. It begins with
 // the name of the member that is wrong.
-func (r StateRequest) Check() error {
-	_, _, _, err := r.about("any").parse(0)
+func CheckState(r StateRequest) error {
+	_, _, _, err := parseQuestion(checkOf(r, "any"), 0)
 	return err
 }
 
-func (r StateRequest) about(p domain.PurposeID) CheckRequest {
+func checkOf(r StateRequest, p domain.PurposeID) CheckRequest {
 	return CheckRequest{Subject: r.Subject, Purpose: string(p), Action: r.Action, ValidAt: r.ValidAt, KnownAt: r.KnownAt}
 }
 
@@ -65,7 +65,7 @@ type NearStater interface {
 // look at the ledger, not a question before something is done: nothing of it is
 // recorded, whatever the policy says of checks.
 func StateOf(ctx context.Context, l NearStater, app domain.AppName, r StateRequest, now domain.Instant) (StateAnswer, error) {
-	who, q, asOf, err := r.about("any").ask(now)
+	who, q, asOf, err := ask(checkOf(r, "any"), now)
 	if err != nil {
 		return StateAnswer{}, err
 	}

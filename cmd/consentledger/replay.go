@@ -47,7 +47,7 @@ each, and exit code 8 if one differs. Of the logs the roots are compared.`,
 				}
 				return replayCheck(c, data)
 			}
-			if _, err := r.Selection(); err != nil {
+			if _, err := wire.SelectionOf(r); err != nil {
 				return wrongFlag(err)
 			}
 
@@ -145,7 +145,7 @@ func replayDir(c *cobra.Command, path string, r wire.ReplayRequest, do func(json
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
 	unrecorded(c)
-	selection, err := r.Asked(d.ledger.Now())
+	selection, err := wire.AskedSelection(r, d.ledger.Now())
 	if err != nil {
 		return err
 	}

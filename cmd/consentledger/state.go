@@ -54,7 +54,7 @@ func state(c *cobra.Command, data, app string, r wire.StateRequest) (json.RawMes
 	if err != nil {
 		return nil, usageError{errors.New("--app: " + err.Error())}
 	}
-	if err := r.Check(); err != nil {
+	if err := wire.CheckState(r); err != nil {
 		return nil, wrongFlag(err)
 	}
 	if data != "" {

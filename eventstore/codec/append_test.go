@@ -6,7 +6,7 @@ import (
 	"reflect"
 	"testing"
 
-	"consentledger/internal/rounds"
+	"consentledger/domain/rounds"
 
 	"github.com/go-json-experiment/json"
 )

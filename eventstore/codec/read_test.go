@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"consentledger/eventstore"
-	"consentledger/internal/rounds"
+	"consentledger/domain/rounds"
 )
 
 // goldenLines are the lines that lie on disks.

@@ -11,7 +11,7 @@ import (
 
 	"consentledger/eventstore"
 	"consentledger/eventstore/embedded"
-	"consentledger/internal/rounds"
+	"consentledger/domain/rounds"
 )
 
 // TestFlippedBit flips one bit in a copy of a database that was open, as after

@@ -13,7 +13,7 @@ import (
 
 	"consentledger/eventstore"
 	"consentledger/eventstore/embedded"
-	"consentledger/internal/rounds"
+	"consentledger/domain/rounds"
 )
 
 // TestFlippedBitBeforeTheSeal flips bits in the records that were acknowledged

@@ -18,7 +18,7 @@ import (
 	"consentledger/eventstore/postgres"
 	"consentledger/eventstore/postgres/pgserver"
 	"consentledger/eventstore/postgres/pgserver/pgservertest"
-	"consentledger/internal/rounds"
+	"consentledger/domain/rounds"
 )
 
 // A cut is where a connection ends that is about to write.

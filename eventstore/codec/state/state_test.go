@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"consentledger/eventstore/codec/state"
-	"consentledger/internal/rounds"
+	"consentledger/domain/rounds"
 )
 
 type said interface{ isSaid() }

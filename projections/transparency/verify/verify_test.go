@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"consentledger/internal/rounds"
+	"consentledger/domain/rounds"
 	"consentledger/projections/transparency/merkle"
 
 	"golang.org/x/mod/sumdb/note"
