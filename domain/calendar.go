@@ -25,16 +25,6 @@ type Calendar struct {
 	Source       string // of what is reported: who says it, and where
 }
 
-// CalendarPublished records a notice, whole. Affects are the dates that it
-// changed against what was assumed before: by its earlier version, or with no
-// more off than Saturdays and Sundays.
-type CalendarPublished struct {
-	Calendar Calendar
-	Affects  []Date
-}
-
-func (CalendarPublished) isEvent() {}
-
 // A CalendarVersion names one calendar.
 type CalendarVersion struct {
 	Jurisdiction  string
@@ -54,7 +44,7 @@ func (v CalendarVersion) String() string {
 func (c Calendar) ID() CalendarVersion { return CalendarVersion{c.Jurisdiction, c.Year, c.Version} }
 
 // Check returns what keeps c from being a calendar; nothing when it is one.
-func (c Calendar) Check() []Problem {
+func (c Calendar) Check() []CalendarProblem {
 	var p problems
 	if !isJurisdiction(c.Jurisdiction) {
 		p.add("jurisdiction", `%q is no jurisdiction: want one as in "CN" or "CN-GX"`, c.Jurisdiction)
@@ -81,11 +71,17 @@ func (c Calendar) Check() []Problem {
 	return p
 }
 
+// A CalendarProblem is something that keeps a Calendar from being one. Path says
+// where, as in "makeup[0]".
+type CalendarProblem struct{ Path, Message string }
+
+func (p CalendarProblem) String() string { return p.Path + ": " + p.Message }
+
 // problems are collected in the order in which they are found.
-type problems []Problem
+type problems []CalendarProblem
 
 func (p *problems) add(path, format string, args ...any) {
-	*p = append(*p, Problem{path, fmt.Sprintf(format, args...)})
+	*p = append(*p, CalendarProblem{Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
 // checkDays checks every date by itself, and that no date is named twice.

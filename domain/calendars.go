@@ -8,85 +8,37 @@ import (
 )
 
 // Calendars is every calendar that was published, of every jurisdiction, as far
-// as it is known. The zero Calendars knows none. A Calendars never changes:
-// Evolve returns another.
+// as it is known. The zero Calendars knows none. A Calendars never changes: Add
+// returns another.
 type Calendars struct {
-	published []publication
+	published []entry
 	days      map[string]*Workdays // by jurisdiction
 }
 
-// A publication is a calendar and when the ledger took it.
-type publication struct {
+// An entry is a calendar, and when the ledger took it.
+type entry struct {
 	calendar Calendar
 	recorded Instant
 }
 
-// Evolve returns c with a fact more.
-func (c Calendars) Evolve(f Fact) Calendars {
-	e, ok := f.Event.(CalendarPublished)
-	if !ok {
-		unknownEvent(f.Event, "Calendars")
-	}
-	return c.with(publication{e.Calendar, f.Recorded})
+// A Publication is a calendar and what it changes. Affects are the dates that are
+// worked or off now and were not before: by the calendar's earlier version, or
+// where no more was off than Saturdays and Sundays.
+type Publication struct {
+	Calendar Calendar
+	Affects  []Date
 }
 
-// PublishCalendar asks to publish a year's working days. A calendar without a
-// version is the next one of its year; what is published already is no news.
-type PublishCalendar struct{ Calendar Calendar }
-
-func (PublishCalendar) isCommand() {}
-
-// Decide answers cmd with the facts it makes true.
-func (c Calendars) Decide(cmd Command, by By) ([]Event, error) {
-	if err := by.checkDoor(cmd); err != nil {
-		return nil, err
-	}
-	p, ok := cmd.(PublishCalendar)
-	if !ok {
-		return nil, refuse(WrongStream, "this is not about a calendar")
-	}
-	k := p.Calendar
-	if c.has(k) || c.had(k) {
-		return nil, nil
-	}
-	if err := k.noticed(); err != nil {
-		return nil, err
-	}
-	was, announced := c.Latest(k.Jurisdiction, k.Year)
-	switch {
-	case k.Reported && announced:
-		return nil, refuseAt(CalendarInvalid, "year", was.ID().String()+" is published: what was reported before a notice changes nothing after it")
-	case announced && k.announced() && k.Issued != 0 && k.Issued < was.Issued:
-		return nil, refuseAt(CalendarInvalid, "issued", was.ID().String()+" was issued on "+was.Issued.String()+", after this one: what an older notice says does not hold any more")
-	case k.Projected:
-		k.Version = 1
-	case k.Version == 0 && !k.Reported:
-		k.Version = was.Version + 1
-	}
-	published, wrong := c.Publish(k)
-	if len(wrong) > 0 {
-		return nil, refuseAt(CalendarInvalid, wrong[0].Path, wrong[0].Message)
-	}
-	return []Event{published}, nil
+// Add returns c with one calendar more, which the ledger took at a moment. It
+// takes whatever it is given; [Calendars.Publish] says whether it may be.
+func (c Calendars) Add(k Calendar, recorded Instant) Calendars {
+	return c.with(entry{k, recorded})
 }
 
-// noticed refuses to publish the days of a year on nobody's word: due dates turn
-// firm by them. A projection makes no year known, and what adds to another
-// calendar rests on that one's notice. What is reported is on somebody's word.
-func (k Calendar) noticed() error {
-	switch {
-	case k.Reported && k.Source == "":
-		return refuseAt(CalendarInvalid, "source", "say who reports it, and where: it is no notice")
-	case HoldsPersonal(k.Source) || len(k.Source) > 500:
-		return refuseAt(CalendarInvalid, "source", "is kept in the clear: at most 500 bytes, without what looks like a phone number, an e-mail address or an identity-card number")
-	case k.Reported || k.Projected || k.AddsTo != "":
-	case k.Notice == "":
-		return refuseAt(CalendarInvalid, "notice", "name the notice that says so, by its number: due dates turn firm by it")
-	case k.Issued == 0:
-		return refuseAt(CalendarInvalid, "issued", "say when the notice was issued, as in 2026-11-04")
-	}
-	return nil
-}
+// Knows reports whether k is published already. Either the newest calendar of its
+// year says the same, or an earlier notice was k itself: whoever publishes that
+// again does not take back what amended it since.
+func (c Calendars) Knows(k Calendar) bool { return c.has(k) || c.had(k) }
 
 // has reports whether the newest calendar of a year says the same as k.
 func (c Calendars) has(k Calendar) bool {
@@ -104,10 +56,9 @@ func (c Calendars) has(k Calendar) bool {
 	return false
 }
 
-// had reports whether a notice was published before, in whatever version: who
-// publishes it again does not take back what amended it since.
+// had reports whether a notice was published before, in whatever version.
 func (c Calendars) had(k Calendar) bool {
-	return k.announced() && k.Notice != "" && slices.ContainsFunc(c.published, func(p publication) bool {
+	return k.Announced() && k.Notice != "" && slices.ContainsFunc(c.published, func(p entry) bool {
 		same := k
 		if same.Version == 0 {
 			same.Version = p.calendar.Version
@@ -116,7 +67,7 @@ func (c Calendars) had(k Calendar) bool {
 	})
 }
 
-func (c Calendars) with(p publication) Calendars {
+func (c Calendars) with(p entry) Calendars {
 	c.published = append(c.published[:len(c.published):len(c.published)], p)
 	days := maps.Clone(c.days)
 	if days == nil {
@@ -156,7 +107,7 @@ func (c Calendars) Published() []Calendar {
 // Find returns the calendar of that version.
 func (c Calendars) Find(v CalendarVersion) (Calendar, bool) {
 	for _, p := range c.published {
-		if p.calendar.ID() == v && p.calendar.announced() {
+		if p.calendar.ID() == v && p.calendar.Announced() {
 			return p.calendar, true
 		}
 	}
@@ -168,15 +119,15 @@ func (c Calendars) Find(v CalendarVersion) (Calendar, bool) {
 func (c Calendars) Latest(jurisdiction string, year int) (found Calendar, ok bool) {
 	for _, p := range c.published {
 		k := p.calendar
-		if k.Jurisdiction == jurisdiction && k.Year == year && k.announced() && k.Version >= found.Version {
+		if k.Jurisdiction == jurisdiction && k.Year == year && k.Announced() && k.Version >= found.Version {
 			found, ok = k, true
 		}
 	}
 	return found, ok
 }
 
-// announced reports whether a notice says so.
-func (k Calendar) announced() bool { return !k.Projected && !k.Reported }
+// Announced reports whether a notice says so.
+func (k Calendar) Announced() bool { return !k.Projected && !k.Reported }
 
 // Reported returns what was reported last of a year, and whether anything was.
 // It says nothing any more once there is a notice.
@@ -211,7 +162,7 @@ func (c Calendars) chain(jurisdiction string) []string {
 
 // without returns the publications of the other jurisdictions.
 func (c Calendars) without(jurisdiction string) Calendars {
-	return Calendars{published: slices.DeleteFunc(slices.Clone(c.published), func(p publication) bool { return p.calendar.Jurisdiction == jurisdiction })}
+	return Calendars{published: slices.DeleteFunc(slices.Clone(c.published), func(p entry) bool { return p.calendar.Jurisdiction == jurisdiction })}
 }
 
 // layers returns the newest calendars of a jurisdiction by year, under them
@@ -238,11 +189,11 @@ func (c Calendars) layers(jurisdiction string) []layer {
 	return layers
 }
 
-// Publish returns the fact that k was published, or what keeps it from being
-// so. A version follows the one before it.
-func (c Calendars) Publish(k Calendar) (CalendarPublished, []Problem) {
+// Publish returns what k changes, or what keeps it from being published. A
+// version follows the one before it.
+func (c Calendars) Publish(k Calendar) (Publication, []CalendarProblem) {
 	p := problems(k.Check())
-	if was, ok := c.Latest(k.Jurisdiction, k.Year); k.announced() && k.Version != was.Version+1 {
+	if was, ok := c.Latest(k.Jurisdiction, k.Year); k.Announced() && k.Version != was.Version+1 {
 		if !ok {
 			p.add("version", "%d is not 1: %s has no calendar of %d yet", k.Version, k.Jurisdiction, k.Year)
 		} else {
@@ -253,24 +204,24 @@ func (c Calendars) Publish(k Calendar) (CalendarPublished, []Problem) {
 		p.add("adds_to", "%s adds to %s already", k.AddsTo, k.Jurisdiction)
 	}
 	if len(p) > 0 {
-		return CalendarPublished{}, p
+		return Publication{}, p
 	}
-	before, after := c.Workdays(k.Jurisdiction), c.with(publication{calendar: k}).Workdays(k.Jurisdiction)
-	e := CalendarPublished{Calendar: k}
+	before, after := c.Workdays(k.Jurisdiction), c.with(entry{calendar: k}).Workdays(k.Jurisdiction)
+	news := Publication{Calendar: k}
 	for d := NewDate(k.Year-1, time.December, 1); d <= NewDate(k.Year+1, time.January, 31); d++ {
 		was, _ := before.IsWorkingDay(d)
 		if is, _ := after.IsWorkingDay(d); is != was {
-			e.Affects = append(e.Affects, d)
+			news.Affects = append(news.Affects, d)
 		}
 	}
-	return e, nil
+	return news, nil
 }
 
 // Touches reports whether a published calendar may change a due date that was
 // computed before it: whether it says something new of a day that was counted,
 // or knows a year that was assumed. It may say yes of one that stays.
-func (c Calendars) Touches(e CalendarPublished, d Due) bool {
-	k := e.Calendar
+func (c Calendars) Touches(p Publication, d Due) bool {
+	k := p.Calendar
 	if !slices.Contains(c.chain(d.Calendar), k.Jurisdiction) {
 		return false
 	}
@@ -285,5 +236,5 @@ func (c Calendars) Touches(e CalendarPublished, d Due) bool {
 		d.TailExposed && k.Year == last.Year()+1 && k.Version == 1:
 		return true
 	}
-	return slices.ContainsFunc(e.Affects, func(a Date) bool { return first <= a && a <= last })
+	return slices.ContainsFunc(p.Affects, func(a Date) bool { return first <= a && a <= last })
 }

@@ -12,14 +12,14 @@ func (c *Comparison) deadlines(old, new Document) {
 	was, is := map[string]DeadlineRule{}, map[string]DeadlineRule{}
 	a, b := map[string]string{}, map[string]string{}
 	for _, r := range old.DeadlineRules {
-		was[string(r.ID)], a[string(r.ID)] = r, r.describe()
+		was[string(r.ID)], a[string(r.ID)] = r, describeRule(r)
 	}
 	for _, r := range new.DeadlineRules {
-		is[string(r.ID)], b[string(r.ID)] = r, r.describe()
+		is[string(r.ID)], b[string(r.ID)] = r, describeRule(r)
 	}
 	for _, name := range names(a, b) {
 		if a[name] != b[name] {
-			lost := b[name] == "" || a[name] != "" && is[name].promisesLess(was[name])
+			lost := b[name] == "" || a[name] != "" && promisesLess(is[name], was[name])
 			c.add(Difference{"deadlines", name, a[name], b[name], MaterialRights, lost})
 		}
 	}
@@ -27,7 +27,7 @@ func (c *Comparison) deadlines(old, new Document) {
 
 // promisesLess reports whether a rule may give less than it did. Of two units,
 // starts, calendars or days of the year nobody can say which comes first.
-func (r DeadlineRule) promisesLess(was DeadlineRule) bool {
+func promisesLess(r, was DeadlineRule) bool {
 	longer := r.Length > was.Length || r.ExtendedLength > max(was.ExtendedLength, was.Length) || r.Roll != RollNone && was.Roll == RollNone
 	if r.Direction == Backward {
 		longer = r.Length < was.Length
@@ -36,7 +36,8 @@ func (r DeadlineRule) promisesLess(was DeadlineRule) bool {
 	return longer || other || r.Persons > was.Persons || !subset(r.Pause, was.Pause)
 }
 
-func (r DeadlineRule) describe() string {
+// describeRule says what a rule promises, for whoever compares two versions.
+func describeRule(r DeadlineRule) string {
 	text := fmt.Sprintf("%d %s %s from %s, extended %d, pauses %s, rolls %s", r.Length, r.Unit, r.Direction, r.ClockStart,
 		r.ExtendedLength, strings.Join(r.Pause, " "), r.Roll)
 	if r.Calendar != "" {
@@ -69,7 +70,7 @@ func (c *Comparison) rightDeadlines(old, new Document) {
 // promises no less.
 func asSoon(old, new []DeadlineRule) bool {
 	return !slices.ContainsFunc(old, func(o DeadlineRule) bool {
-		return !slices.ContainsFunc(new, func(n DeadlineRule) bool { return !n.promisesLess(o) })
+		return !slices.ContainsFunc(new, func(n DeadlineRule) bool { return !promisesLess(n, o) })
 	})
 }
 

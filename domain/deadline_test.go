@@ -163,7 +163,7 @@ func TestANoticeThroughAnUnknownYearIsEarlyEnough(t *testing.T) {
 	known := shipped(t)
 	for _, k := range known.Published() {
 		if k.Year < 2026 {
-			upTo = upTo.Evolve(domain.Fact{Event: domain.CalendarPublished{Calendar: k}})
+			upTo = upTo.Add(k, 0)
 		}
 	}
 	back, on := ruleOf(t, "cn.policy.cessation_notice.latest"), ruleOf(t, "cn.policy.cessation_notice.forward")
@@ -433,11 +433,11 @@ func TestALaterCalendarChangesWhatItTouches(t *testing.T) {
 		amended,
 		{Jurisdiction: "DE", Year: 2026, Version: 1, Partial: true, Off: []domain.Date{day(t, "2026-09-03")}},
 	} {
-		e, wrong := before.Publish(k)
+		news, wrong := before.Publish(k)
 		if len(wrong) > 0 {
 			t.Fatal(wrong)
 		}
-		after := before.Evolve(domain.Fact{Event: e})
+		after := before.Add(k, 0)
 		changed, touched := 0, 0
 		for _, id := range []string{"cn.policy.withdrawal_reply", "cn.policy.request_reply.pausable", "cn.gbt35273.request_reply", "cn.policy.cessation_notice.forward", "cn.policy.cessation_notice.latest", "cn.csir2025.report"} {
 			for start := day(t, "2026-01-01"); start <= day(t, "2027-03-31"); start += every {
@@ -447,7 +447,7 @@ func TestALaterCalendarChangesWhatItTouches(t *testing.T) {
 				}
 				was, is := compute(t, ruleOf(t, id), beijing(start), pauses, before), compute(t, ruleOf(t, id), beijing(start), pauses, after)
 				is.Versions, was.Versions = nil, nil
-				touches := before.Touches(e, was)
+				touches := before.Touches(news, was)
 				if !reflect.DeepEqual(was, is) {
 					changed++
 				}

@@ -124,7 +124,7 @@ func (r Request) checkOwedThere(t RequestType, o Request) error {
 	here, running := r.Duties.binding(t)
 	there, owed := o.Duties.binding(t)
 	if running && len(o.Duties.list) > 0 && (!owed || there.Until > here.Until) {
-		return refuseAt(IllegalMove, "data.of", "the answer to "+t.String()+" is owed later there, or its clock stands still: here it is owed by "+here.last())
+		return refuseAt(IllegalMove, "data.of", "the answer to "+t.String()+" is owed later there, or its clock stands still: here it is owed by "+lastOf(here))
 	}
 	return nil
 }
@@ -145,8 +145,8 @@ func (d Duties) binding(t RequestType) (Due, bool) {
 	return dues[i], true
 }
 
-// last returns the last day of a due date, or for hours its last instant.
-func (d Due) last() string {
+// lastOf returns the last day of a due date, or for hours its last instant.
+func lastOf(d Due) string {
 	if d.Date == 0 {
 		return d.Until.String()
 	}

@@ -5,14 +5,6 @@ import (
 	"strings"
 )
 
-// undatedRule begins the id of the rule of a reply that is owed by no date: no
-// policy promises one, and no law that is known here gives a number of days. Its
-// source says why.
-const undatedRule = "law.undated."
-
-// Undated reports whether a rule of that id gives no date at all.
-func (id DeadlineRuleID) Undated() bool { return strings.HasPrefix(string(id), undatedRule) }
-
 // LawReply returns the rule by which a reply to a type of request is owed where
 // a policy promises none, in a jurisdiction: the law's, or one that gives no
 // date and says why; see [DeadlineRuleID.Undated]. They are those that the
@@ -28,11 +20,11 @@ func LawReply(jurisdiction, timeZone string, t RequestType) DeadlineRule {
 	case UnderGDPR(jurisdiction):
 		return lawReplyEU(jurisdiction, timeZone, t)
 	}
-	return undated(t, timeZone, "no policy promises a reply, and the ledger knows no law of "+jurisdiction+" that gives a number of days")
+	return undatedReply(t, timeZone, "no policy promises a reply, and the ledger knows no law of "+jurisdiction+" that gives a number of days")
 }
 
-func undated(t RequestType, timeZone, why string) DeadlineRule {
-	return DeadlineRule{ID: DeadlineRuleID(undatedRule + t.String()), Source: why, Unit: UnitCalendarDay, TimeZone: timeZone, Law: true}
+func undatedReply(t RequestType, timeZone, why string) DeadlineRule {
+	return DeadlineRule{ID: UndatedRule(t.String()), Source: why, Unit: UnitCalendarDay, TimeZone: timeZone, Law: true}
 }
 
 // lawReplyCN returns what binds in the PRC. The PIPL itself says "promptly".
@@ -44,9 +36,9 @@ func lawReplyCN(t RequestType) DeadlineRule {
 			Unit: UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: "RequestOrComplaintReceived", Law: true,
 		}
 	case AskQuestion:
-		return undated(t, "Asia/Shanghai", "no policy promises a reply to a question, and PIPL 50 gives no number of days")
+		return undatedReply(t, "Asia/Shanghai", "no policy promises a reply to a question, and PIPL 50 gives no number of days")
 	case AskAuthority:
-		return undated(t, "Asia/Shanghai", "no policy promises a reply to an authority: it is owed by the day that the authority's own letter says")
+		return undatedReply(t, "Asia/Shanghai", "no policy promises a reply to an authority: it is owed by the day that the authority's own letter says")
 	}
 	return DeadlineRule{
 		ID: "law.cn.gbt35273.request_reply", Source: "GB/T 35273-2020 8.7 a): PIPL 45 and 50 say promptly, and give no number of days",
@@ -71,13 +63,13 @@ var underGDPR = []string{
 func lawReplyEU(jurisdiction, timeZone string, t RequestType) DeadlineRule {
 	switch t {
 	case AskComplaint, AskQuestion:
-		return undated(t, timeZone, "no policy promises a reply, and the GDPR gives none for what uses no right of its articles 15 to 22")
+		return undatedReply(t, timeZone, "no policy promises a reply, and the GDPR gives none for what uses no right of its articles 15 to 22")
 	case AskWithdraw:
-		return undated(t, timeZone, "a withdrawal takes effect at once (GDPR 7(3)): no policy promises a reply to it, and the GDPR gives none")
+		return undatedReply(t, timeZone, "a withdrawal takes effect at once (GDPR 7(3)): no policy promises a reply to it, and the GDPR gives none")
 	case AskRelative:
-		return undated(t, timeZone, "the GDPR does not apply to the dead (recital 27), and no policy promises a reply")
+		return undatedReply(t, timeZone, "the GDPR does not apply to the dead (recital 27), and no policy promises a reply")
 	case AskAuthority:
-		return undated(t, timeZone, "no policy promises a reply to an authority: it is owed by the day that the authority's own letter says")
+		return undatedReply(t, timeZone, "no policy promises a reply to an authority: it is owed by the day that the authority's own letter says")
 	}
 	return DeadlineRule{
 		ID: "law.eu.gdpr12_3.reply", Source: "GDPR 12(3)", Unit: UnitMonth, Length: 1, ExtendedLength: 3, Calendar: jurisdiction, Roll: RollNextWorkingDay,

@@ -205,7 +205,7 @@ type obligationRules struct {
 func (o obligationRules) open(start func(DeadlineRule) Instant, cause Cause, calendars Calendars) ([]Event, error) {
 	var events []Event
 	for _, r := range o.rules {
-		due, err := r.begin(start(r), calendars)
+		due, err := begin(r, start(r), calendars)
 		if err != nil {
 			return nil, err
 		}
@@ -220,7 +220,7 @@ func (o obligationRules) open(start func(DeadlineRule) Instant, cause Cause, cal
 
 // begin returns what a rule comes to from a start; of one that gives no date, that
 // its clock never runs.
-func (r DeadlineRule) begin(start Instant, calendars Calendars) (Due, error) {
+func begin(r DeadlineRule, start Instant, calendars Calendars) (Due, error) {
 	if r.ID.Undated() {
 		return Due{Rule: r.ID, Unit: r.Unit, TimeZone: r.TimeZone}, nil
 	}

@@ -98,7 +98,7 @@ func (w Owing) id(target string) string {
 // still from there on: the data were held before there was anything to delete.
 func (w *Owing) begin(start Instant, held bool, calendars Calendars) error {
 	var err error
-	if w.Due, err = w.Rule.begin(start, calendars); err != nil || !held || w.Due.Start == 0 {
+	if w.Due, err = begin(w.Rule, start, calendars); err != nil || !held || w.Due.Start == 0 {
 		return err
 	}
 	duties := Duties{[]Duty{{Obligation: Obligation{Rule: w.Rule}, Due: w.Due}}}

@@ -1,15 +1,16 @@
 package domain
 
-// What a document names, beside purposes. All are written like a purpose id;
-// a deadline rule's id may also hold dots and underscores.
+import "strings"
+
+// What a document names, beside purposes and deadline rules. All are written like
+// a purpose id.
 type (
-	CategoryID     string // a kind of personal data
-	PermissionID   string // a permission of the operating system
-	ActID          string // something a person does: a click, a signature
-	RightID        string // something a person may ask for
-	ChannelID      string // a way to reach or be reached
-	RecipientID    string // who gets personal data from the handler
-	DeadlineRuleID string // "cn.policy.request_reply"
+	CategoryID   string // a kind of personal data
+	PermissionID string // a permission of the operating system
+	ActID        string // something a person does: a click, a signature
+	RightID      string // something a person may ask for
+	ChannelID    string // a way to reach or be reached
+	RecipientID  string // who gets personal data from the handler
 )
 
 // A Document is one version of a policy, as data: what it says about
@@ -155,6 +156,21 @@ type Right struct {
 	Deadlines []DeadlineRuleID
 	Channels  []string // a request that came by one of these, by id or kind, has the right too, whatever it asks for
 }
+
+// A DeadlineRuleID names a deadline rule, as in "cn.policy.request_reply". It may
+// hold dots and underscores.
+type DeadlineRuleID string
+
+// undated begins the id of a rule that gives no date.
+const undated = "law.undated."
+
+// UndatedRule returns the id of a rule by which something is owed by no date: no
+// policy promises one, and no law that is known here gives a number of days. The
+// source of such a rule says why.
+func UndatedRule(name string) DeadlineRuleID { return DeadlineRuleID(undated + name) }
+
+// Undated reports whether a rule of that id gives no date at all.
+func (id DeadlineRuleID) Undated() bool { return strings.HasPrefix(string(id), undated) }
 
 // A DeadlineRule says by when something is owed. The zero Roll never rolls.
 type DeadlineRule struct {

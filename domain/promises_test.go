@@ -102,7 +102,7 @@ func TestAYearIsPublishedOnANoticeAlone(t *testing.T) {
 	} {
 		k := whole
 		tt.change(&k)
-		_, err := Calendars{}.Decide(PublishCalendar{Calendar: k}, By{Principal: "officer"})
+		_, err := DecideCalendars(Calendars{}, PublishCalendar{Calendar: k}, By{Principal: "officer"})
 		if got, _ := errors.AsType[Refusal](err); got.Path != tt.path || (err == nil) != (tt.path == "") {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -24,13 +24,13 @@ func RuleSet(rules []DeadlineRule) Hash {
 	var text strings.Builder
 	text.WriteString("consentledger deadline rules 1\n")
 	for _, r := range sorted {
-		r.write(&text)
+		writeRule(&text, r)
 	}
 	return sha256.Sum256([]byte(text.String()))
 }
 
-// write writes the lines of a rule.
-func (r DeadlineRule) write(text *strings.Builder) {
+// writeRule writes the lines of a rule.
+func writeRule(text *strings.Builder, r DeadlineRule) {
 	say := func(name, value string, said bool) {
 		if said {
 			fmt.Fprintf(text, "%s %q\n", name, value)

@@ -14,9 +14,9 @@ import (
 // learnCalendar lets the due dates be computed again that a calendar may
 // change, once for every stream.
 func (r *Reactor) learnCalendar(a *app, e codec.Entry, x domain.CalendarPublished) {
-	a.calendars, a.newest = a.calendars.Evolve(e.Fact()), domain.EventID(e.ID)
+	a.calendars, a.newest = domain.EvolveCalendars(a.calendars, e.Fact()), domain.EventID(e.ID)
 	for _, open := range a.streams {
-		if slices.ContainsFunc(open, func(o *obligation) bool { return a.calendars.Touches(x, o.due) }) {
+		if slices.ContainsFunc(open, func(o *obligation) bool { return a.calendars.Touches(domain.Publication(x), o.due) }) {
 			r.move(a, open[0].stream, calendarKey(open[0].stream, a.newest), "")
 		}
 	}

@@ -197,7 +197,7 @@ func calendarsOf(c *cobra.Command, app string) (domain.Calendars, error) {
 		if err != nil {
 			return calendars, err
 		}
-		calendars = calendars.Evolve(domain.Fact{Event: domain.CalendarPublished{Calendar: k}})
+		calendars = calendars.Add(k, 0)
 	}
 	return calendars, nil
 }

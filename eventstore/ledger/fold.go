@@ -99,7 +99,7 @@ func (o *others) with(e codec.Entry, own domain.Own) *others {
 	case domain.IncidentNoun:
 		next.incident = o.incident.Fold(e.Fact(), own)
 	case domain.CalendarNoun:
-		next.calendars = o.calendars.Evolve(e.Fact())
+		next.calendars = domain.EvolveCalendars(o.calendars, e.Fact())
 	case domain.SubjectNoun, domain.ObligationNoun, domain.AccessNoun:
 		// in the fold itself
 	}

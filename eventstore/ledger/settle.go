@@ -115,7 +115,7 @@ func (l *Ledger) decide(ctx context.Context, r resolved, f *fold, recorded domai
 	case domain.SurfaceNoun:
 		return f.surfaces.Decide(r.Command, r.ref)
 	case domain.CalendarNoun:
-		return f.calendars.Decide(r.Command, r.ref.By)
+		return domain.DecideCalendars(f.calendars, r.Command, r.ref.By)
 	case domain.PolicyNoun:
 		events, err := f.policies.Decide(r.Command, r.ref.By, recorded)
 		if cmd, publishes := r.Command.(domain.PublishPolicy); publishes && err == nil && len(events) > 0 {

@@ -166,7 +166,7 @@ func (c *calendars) at(app domain.AppName, p eventstore.Position) domain.Calenda
 	}
 	for _, p := range c.list[:n] {
 		if app == "" || p.app == app {
-			k = k.Evolve(p.fact)
+			k = domain.EvolveCalendars(k, p.fact)
 		}
 	}
 	if c.made == nil || len(c.made) > 64 {

@@ -171,7 +171,7 @@ func publish(c domain.Calendars, k domain.Calendar) (domain.Calendars, error) {
 		was, _ := c.Latest(k.Jurisdiction, k.Year)
 		k.Version = was.Version + 1
 	}
-	e, wrong := c.Publish(k)
+	published, wrong := c.Publish(k)
 	if len(wrong) > 0 {
 		var lines []string
 		for _, p := range wrong {
@@ -180,7 +180,7 @@ func publish(c domain.Calendars, k domain.Calendar) (domain.Calendars, error) {
 		}
 		return c, errors.New(strings.Join(lines, "\n"))
 	}
-	return c.Evolve(domain.Fact{Event: e}), nil
+	return c.Add(published.Calendar, 0), nil
 }
 
 // publishDays publishes a file of days alone.
@@ -306,7 +306,7 @@ func without(c domain.Calendars, jurisdiction string) domain.Calendars {
 	var others domain.Calendars
 	for _, k := range c.Published() {
 		if k.Jurisdiction != jurisdiction {
-			others = others.Evolve(domain.Fact{Event: domain.CalendarPublished{Calendar: k}})
+			others = others.Add(k, 0)
 		}
 	}
 	return others

@@ -1,0 +1,93 @@
+package domain
+
+// CalendarPublished records a notice, whole. Affects are the dates that it
+// changed, see [Publication].
+type CalendarPublished struct {
+	Calendar Calendar
+	Affects  []Date
+}
+
+func (CalendarPublished) isEvent() {}
+
+// PublishCalendar asks to publish a year's working days. A calendar without a
+// version is the next one of its year; what is published already is no news.
+type PublishCalendar struct{ Calendar Calendar }
+
+func (PublishCalendar) isCommand() {}
+
+// EvolveCalendars returns c as it is after f.
+func EvolveCalendars(c Calendars, f Fact) Calendars {
+	e, ok := f.Event.(CalendarPublished)
+	if !ok {
+		unknownEvent(f.Event, "Calendars")
+	}
+	return c.Add(e.Calendar, f.Recorded)
+}
+
+// DecideCalendars answers cmd with the facts it makes true, where c is what was
+// published before.
+func DecideCalendars(c Calendars, cmd Command, by By) ([]Event, error) {
+	if err := by.checkDoor(cmd); err != nil {
+		return nil, err
+	}
+	p, ok := cmd.(PublishCalendar)
+	if !ok {
+		return nil, refuse(WrongStream, "this is not about a calendar")
+	}
+	k := p.Calendar
+	if c.Knows(k) {
+		return nil, nil
+	}
+	if err := checkNotice(k); err != nil {
+		return nil, err
+	}
+
+	was, announced := c.Latest(k.Jurisdiction, k.Year)
+	if announced {
+		if err := checkAfter(k, was); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case k.Projected:
+		k.Version = 1
+	case k.Version == 0 && !k.Reported:
+		k.Version = was.Version + 1
+	}
+
+	published, wrong := c.Publish(k)
+	if len(wrong) > 0 {
+		return nil, refuseAt(CalendarInvalid, wrong[0].Path, wrong[0].Message)
+	}
+	return []Event{CalendarPublished(published)}, nil
+}
+
+// checkNotice refuses to publish the days of a year on nobody's word: due dates turn
+// firm by them. A projection makes no year known, and what adds to another
+// calendar rests on that one's notice. What is reported is on somebody's word.
+func checkNotice(k Calendar) error {
+	switch {
+	case k.Reported && k.Source == "":
+		return refuseAt(CalendarInvalid, "source", "say who reports it, and where: it is no notice")
+	case HoldsPersonal(k.Source) || len(k.Source) > 500:
+		return refuseAt(CalendarInvalid, "source", "is kept in the clear: at most 500 bytes, without what looks like a phone number, an e-mail address or an identity-card number")
+	case k.Reported || k.Projected || k.AddsTo != "":
+	case k.Notice == "":
+		return refuseAt(CalendarInvalid, "notice", "name the notice that says so, by its number: due dates turn firm by it")
+	case k.Issued == 0:
+		return refuseAt(CalendarInvalid, "issued", "say when the notice was issued, as in 2026-11-04")
+	}
+	return nil
+}
+
+// checkAfter refuses a calendar that says nothing any more beside the one that its
+// year has.
+func checkAfter(k, was Calendar) error {
+	switch {
+	case k.Reported:
+		return refuseAt(CalendarInvalid, "year", was.ID().String()+" is published: what was reported before a notice changes nothing after it")
+	case k.Announced() && k.Issued != 0 && k.Issued < was.Issued:
+		return refuseAt(CalendarInvalid, "issued", was.ID().String()+" was issued on "+was.Issued.String()+", after this one: what an older notice says does not hold any more")
+	}
+	return nil
+}
