@@ -11,6 +11,7 @@ import (
 	"consentledger/api/auth"
 	"consentledger/api/rest"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/memory"
@@ -25,7 +26,7 @@ func BenchmarkRecord(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	now := func() domain.Instant { return domain.At(time.Now()) }
+	now := func() deadline.Instant { return deadline.At(time.Now()) }
 	l, err := ledger.Open(b.Context(), ledger.Config{Store: new(memory.Store), Vault: v, Now: now})
 	if err != nil {
 		b.Fatal(err)

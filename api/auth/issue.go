@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 
@@ -111,7 +112,7 @@ func (k *Keys) make(w Wish) (Key, Listed) {
 	key, now := NewKey(), k.Now()
 	l := Listed{
 		ID: key.ID, Principal: w.Principal, Name: w.Name, Roles: w.Roles, Apps: w.Apps, AllApps: w.AllApps,
-		Setup: w.Setup, Created: now, Expires: now + domain.Instant(w.Lasts.Milliseconds()), hash: key.hash(),
+		Setup: w.Setup, Created: now, Expires: now + deadline.Instant(w.Lasts.Milliseconds()), hash: key.hash(),
 	}
 	if l.Principal == "" {
 		l.Principal = "p-" + newID()
@@ -174,7 +175,7 @@ func (k *Keys) Rotate(ctx context.Context, id string, overlap time.Duration, by 
 	if err := k.record(ctx, domain.KeyRotated, l, by); err != nil {
 		return Key{}, Listed{}, err
 	}
-	ends := rowTo(endsRow+old.ID, ending{rowsVersion, min(old.Expires, now+domain.Instant(overlap.Milliseconds())), by})
+	ends := rowTo(endsRow+old.ID, ending{rowsVersion, min(old.Expires, now+deadline.Instant(overlap.Milliseconds())), by})
 	c := eventstore.Change{Absent: [][]byte{ends.Key}, Put: []eventstore.Row{l.row(), ends}}
 	if err := k.write(ctx, c); err != nil {
 		return Key{}, Listed{}, fmt.Errorf("a key is rotated once: %w", err)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 
@@ -39,8 +40,8 @@ type issued struct {
 	Roles     []Role           `json:"roles"`
 	Apps      []domain.AppName `json:"apps,omitempty"`
 	AllApps   bool             `json:"all_apps,omitempty"`
-	Created   domain.Instant   `json:"created"`
-	Expires   domain.Instant   `json:"expires"`
+	Created   deadline.Instant `json:"created"`
+	Expires   deadline.Instant `json:"expires"`
 	Setup     bool             `json:"setup,omitempty"`
 	By        string           `json:"by,omitempty"`
 	Instead   string           `json:"instead,omitempty"` // of the key that it was rotated from
@@ -48,9 +49,9 @@ type issued struct {
 
 // An ending is the row of when a key ends, or was revoked.
 type ending struct {
-	Version int            `json:"v"`
-	At      domain.Instant `json:"at"`
-	By      string         `json:"by,omitempty"`
+	Version int              `json:"v"`
+	At      deadline.Instant `json:"at"`
+	By      string           `json:"by,omitempty"`
 }
 
 // A Listed is what is known of a key, without its secret.
@@ -62,9 +63,9 @@ type Listed struct {
 	Apps      []domain.AppName
 	AllApps   bool
 	Setup     bool // it is good for the first administrator, and for an hour
-	Created   domain.Instant
-	Expires   domain.Instant
-	Revoked   domain.Instant // zero: it is not
+	Created   deadline.Instant
+	Expires   deadline.Instant
+	Revoked   deadline.Instant // zero: it is not
 
 	hash      [sha256.Size]byte
 	by        string // who issued it
@@ -74,12 +75,12 @@ type Listed struct {
 }
 
 // Ended reports whether a key lets nobody in any more.
-func (l Listed) Ended(at domain.Instant) bool { return l.Revoked != 0 || at >= l.Expires }
+func (l Listed) Ended(at deadline.Instant) bool { return l.Revoked != 0 || at >= l.Expires }
 
 // Keys are the keys of a ledger. Its methods may be called concurrently.
 type Keys struct {
 	Rows eventstore.Rows
-	Now  func() domain.Instant
+	Now  func() deadline.Instant
 
 	// Execute records that a key was issued or ended, and Apps are those in whose logs
 	// that is recorded if it is for every app.
@@ -246,7 +247,7 @@ func (l Listed) principal() Principal {
 }
 
 // Good reports whether a key that let somebody in would do so now, and when it ends.
-func (k *Keys) Good(id string) (until domain.Instant, good bool) {
+func (k *Keys) Good(id string) (until deadline.Instant, good bool) {
 	known := k.known.Load()
 	if known == nil || time.Since(known.read) > knownStays {
 		return 0, false

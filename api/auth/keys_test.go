@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/memory"
@@ -27,7 +28,7 @@ type bench struct {
 	ledger *ledger.Ledger
 	rows   *memory.Rows
 	apps   []domain.AppName
-	at     domain.Instant
+	at     deadline.Instant
 
 	guarded http.Handler
 	came    func(*http.Request) // is called for who came through
@@ -35,7 +36,7 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{T: t, rows: new(memory.Rows), at: domain.At(time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC))}
+	b := &bench{T: t, rows: new(memory.Rows), at: deadline.At(time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC))}
 	v, err := vault.Open(t.Context(), b.rows, vault.NewMemoryKeys())
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +50,7 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
-func (b *bench) now() domain.Instant { return b.at }
+func (b *bench) now() deadline.Instant { return b.at }
 
 func (b *bench) register(app domain.AppName) {
 	b.Helper()
@@ -148,7 +149,7 @@ func TestWhoIsLetInByNoKey(t *testing.T) {
 	if _, err := b.Revoke(t.Context(), revoked.ID, "p-admin"); err != nil {
 		t.Fatal(err)
 	}
-	b.at += domain.Instant(time.Hour.Milliseconds())
+	b.at += deadline.Instant(time.Hour.Milliseconds())
 	body := key.Reveal()[:17] + strings.Repeat("a", 52)
 	for name, c := range map[string]struct {
 		key  string
@@ -259,7 +260,7 @@ func TestARotatedKeyGoesOnForTheOverlap(t *testing.T) {
 	if _, _, err := b.Rotate(t.Context(), old.ID, time.Hour, "p-admin"); err == nil {
 		t.Error("a key is rotated twice")
 	}
-	b.at += domain.Instant(time.Hour.Milliseconds())
+	b.at += deadline.Instant(time.Hour.Milliseconds())
 	if _, err := b.Authenticate(old.Reveal()); !errors.Is(err, ExpiredKey) {
 		t.Errorf("the old one after the overlap: %v", err)
 	}
@@ -374,7 +375,7 @@ func TestTheFirstAdministratorHasAnHour(t *testing.T) {
 	if !b.HasAdministrator() {
 		t.Error("there is an administrator")
 	}
-	b.at += domain.Instant(time.Hour.Milliseconds())
+	b.at += deadline.Instant(time.Hour.Milliseconds())
 	if _, err := b.Authenticate(second.Reveal()); !errors.Is(err, ExpiredKey) {
 		t.Errorf("after an hour: %v", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"consentledger/api/edge"
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 
 	"github.com/go-json-experiment/json"
 )
@@ -50,7 +51,7 @@ type KeyList struct {
 }
 
 // Answer returns what is told of a key.
-func (l Listed) Answer(now domain.Instant) KeyAnswer {
+func (l Listed) Answer(now deadline.Instant) KeyAnswer {
 	a := KeyAnswer{
 		ID: l.ID, Principal: l.Principal, Name: l.Name, Roles: l.Roles, AllApps: l.AllApps,
 		Created: l.Created.String(), Expires: l.Expires.String(), State: "good",
@@ -193,7 +194,7 @@ func (m *manager) revoke(r *http.Request) (any, error) {
 }
 
 // shown is the one answer that holds a key.
-func shown(key Key, l Listed, now domain.Instant) KeyAnswer {
+func shown(key Key, l Listed, now deadline.Instant) KeyAnswer {
 	a := l.Answer(now)
 	a.Key = key.Reveal()
 	return a

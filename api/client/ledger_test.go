@@ -18,6 +18,7 @@ import (
 	"consentledger/api/policyfile"
 	"consentledger/api/rest"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
@@ -49,7 +50,7 @@ func serve(t *testing.T) *service {
 		t.Fatal(err)
 	}
 	l, err := ledger.Open(t.Context(), ledger.Config{
-		Store: new(memory.Store), Vault: v, Now: func() domain.Instant { return domain.At(time.Now()) },
+		Store: new(memory.Store), Vault: v, Now: func() deadline.Instant { return deadline.At(time.Now()) },
 	})
 	if err != nil {
 		t.Fatal(err)

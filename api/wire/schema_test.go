@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -41,7 +42,7 @@ func compiled(t *testing.T, name string) *jsonschema.Schema {
 }
 
 // aMoment is a moment like any other.
-const aMoment domain.Instant = 1772452800000
+const aMoment deadline.Instant = 1772452800000
 
 // valid asks a schema.
 func valid(t *testing.T, s *jsonschema.Schema, v any) bool {

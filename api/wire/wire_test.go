@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -17,7 +18,7 @@ import (
 )
 
 // noon is a moment like any other.
-const noon domain.Instant = 1772452800000
+const noon deadline.Instant = 1772452800000
 
 // atNoon returns the kind's example, as an event of noon.
 func (k kind) atNoon() []byte {
@@ -25,7 +26,7 @@ func (k kind) atNoon() []byte {
 	if k.about == theApp {
 		subject = ""
 	}
-	data := strings.NewReplacer("{now}", noon.String(), "{yesterday}", noon.Add(-domain.Day).String(), "{in a year}", noon.Add(365*domain.Day).String(),
+	data := strings.NewReplacer("{now}", noon.String(), "{yesterday}", noon.Add(-deadline.Day).String(), "{in a year}", noon.Add(365*deadline.Day).String(),
 		"{today}", "2026-03-02").Replace(k.example)
 	return []byte(`{"specversion":"1.0","id":"1","source":"/smartkey/app","type":"` + k.name + `","time":"` + noon.String() + `",` + subject + `"sequence":"7","data":{` + data + `}}`)
 }
@@ -129,7 +130,7 @@ func (s states) State(context.Context, domain.AppName, domain.PersonKey, ledger.
 func (s states) LogCheck(context.Context, ledger.Request, domain.CheckAnswered) error { return s.err }
 
 func TestGolden(t *testing.T) {
-	now, _ := domain.ParseInstant("2026-03-02T09:30:00Z")
+	now, _ := deadline.ParseInstant("2026-03-02T09:30:00Z")
 	answer, err := Check(t.Context(), states{}, "smartkey", CheckRequest{Subject: "user-1", Purpose: "account"}, "test", now)
 	if err != nil {
 		t.Fatal(err)

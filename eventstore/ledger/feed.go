@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/tracing"
@@ -33,7 +34,7 @@ type feed struct {
 	most  int           // about how many bytes of data are kept
 
 	hearing sync.Mutex // held by whoever tells what the store has
-	hears   func(domain.Instant)
+	hears   func(deadline.Instant)
 
 	traces *tracing.Traces // nil: nothing is traced
 
