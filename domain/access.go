@@ -1,5 +1,7 @@
 package domain
 
+import "consentledger/domain/deadline"
+
 // An AccessKind says by which way somebody read what the ledger keeps.
 type AccessKind string
 
@@ -16,10 +18,10 @@ const (
 // between, and a connection may break off.
 type DataAccessed struct {
 	Kind     AccessKind
-	Subject  string    // the pseudonym of the person it is about; empty: of nobody in particular
-	From, To Instant   // of the recording times asked for; zero: from the first, to the last
-	Events   []EventID // the records that are opened; empty: all that are asked for
-	Roles    []string  // of the personal parts that are opened; empty: all
+	Subject  string           // the pseudonym of the person it is about; empty: of nobody in particular
+	From, To deadline.Instant // of the recording times asked for; zero: from the first, to the last
+	Events   []EventID        // the records that are opened; empty: all that are asked for
+	Roles    []string         // of the personal parts that are opened; empty: all
 	Records  int
 	Parts    int    // personal parts that are opened
 	Reason   string // a code

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 // without is a whole document that gives the purpose ads up.
@@ -16,7 +17,7 @@ func title(text string) func(*Document) {
 
 func TestAPurposeThatIsDeclaredAgainIsAskedForAgain(t *testing.T) {
 	v4 := Hash{4}
-	publish := func(v Hash, at Instant, f func(*Document)) PublishPolicy {
+	publish := func(v Hash, at deadline.Instant, f func(*Document)) PublishPolicy {
 		return PublishPolicy{Version: v, Document: first(f), Effective: at, Material: anyKind}
 	}
 	old := []Fact{given(1, april+9, v1, GeneralConsent)}
@@ -24,7 +25,7 @@ func TestAPurposeThatIsDeclaredAgainIsAskedForAgain(t *testing.T) {
 		name     string
 		versions []PublishPolicy
 		given    []Fact
-		at       Instant
+		at       deadline.Instant
 		want     Status
 	}{
 		{"while nobody declares it, the consent is as it was", []PublishPolicy{publish(v1, 0, nil), publish(v2, may, withoutAds)}, old, may, Given},
@@ -56,7 +57,7 @@ func TestAComparisonTellsWhatIsDeclaredAgain(t *testing.T) {
 		name  string
 		old   Hash
 		is    Document
-		until Instant
+		until deadline.Instant
 		want  []PurposeID
 	}{
 		{"after the version that gave it up", v2, first(nil), may, []PurposeID{"ads"}},

@@ -3,6 +3,8 @@ package domain
 import (
 	"fmt"
 
+	"consentledger/domain/internal/form"
+
 	"github.com/cockroachdb/apd/v3"
 )
 
@@ -16,7 +18,7 @@ type Amount struct {
 // (ISO 4217).
 var coins = map[string]int32{"CNY": 2, "HKD": 2, "MOP": 2, "TWD": 2, "EUR": 2, "USD": 2, "GBP": 2, "CHF": 2, "SGD": 2, "JPY": 0, "KRW": 0}
 
-const errAmount = parseError(`an amount is written as in "12.50 CNY", not below zero, with no more digits than its currency has coins`)
+const errAmount = form.Error(`an amount is written as in "12.50 CNY", not below zero, with no more digits than its currency has coins`)
 
 // rounding is the one rule by which all is rounded here: half to even.
 var rounding = apd.Context{Precision: 34, MaxExponent: apd.MaxExponent, MinExponent: apd.MinExponent, Rounding: apd.RoundHalfEven, Traps: apd.DefaultTraps}

@@ -1,5 +1,10 @@
 package domain
 
+import (
+	"consentledger/domain/deadline"
+	"consentledger/domain/internal/form"
+)
+
 // An App is a program that handles personal data and made promises about it.
 type App struct {
 	Name         AppName
@@ -29,7 +34,7 @@ func ParseEscapes(s string) (Escapes, error) {
 	case "raw":
 		return RawEscapes, nil
 	}
-	return "", parseError(`escapes in headers are "exact" or "raw"`)
+	return "", form.Error(`escapes in headers are "exact" or "raw"`)
 }
 
 // AppMembers is a set of members of an [App].
@@ -90,23 +95,23 @@ func ParseEnvironment(s string) (Environment, error) {
 	case "production":
 		return Production, nil
 	}
-	return 0, parseError(`an environment is "test" or "production"`)
+	return 0, form.Error(`an environment is "test" or "production"`)
 }
 
 // A Service is what is known about an app as a whole. The zero Service is not
 // registered.
 type Service struct {
 	App        App
-	ceased     Instant // zero: not
+	ceased     deadline.Instant // zero: not
 	ceasedBy   EventID
 	signers    []SignerRegistered
 	voids      []bulkVoid
 	disputes   []BuildDisputed
 	exemptions []exemption
-	notices    []Instant // when persons were told that the service ends
-	decided    Date      // on which day it ends, as was decided last; zero: nothing was
-	holders    []holder  // in the order of their names
-	counts     []counted // of persons
+	notices    []deadline.Instant // when persons were told that the service ends
+	decided    deadline.Date      // on which day it ends, as was decided last; zero: nothing was
+	holders    []holder           // in the order of their names
+	counts     []counted          // of persons
 }
 
 // A bulkVoid is a [BuildVoided] with the fact that proves it.
@@ -175,7 +180,7 @@ func (s Service) Fold(f Fact, own Own) Service {
 			s.notices = add(own, s.notices, f.yesFrom())
 		case cessationDecided:
 			// A decision that was kept before dates were checked may have none.
-			if day, err := ParseDate(fieldOf(e.Fields, "effective")); err == nil {
+			if day, err := deadline.ParseDate(fieldOf(e.Fields, "effective")); err == nil {
 				s.decided = day
 			}
 		}
@@ -187,7 +192,7 @@ func (s Service) Fold(f Fact, own Own) Service {
 
 // Decide answers cmd with the facts it makes true. At is when it happened, as
 // its source says; recorded is the ledger's time.
-func (s Service) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Event, error) {
+func (s Service) Decide(cmd Command, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
 	if err := ref.By.checkDoor(cmd); err != nil {
 		return nil, err
 	}
@@ -200,7 +205,7 @@ func (s Service) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Eve
 		if app.Environment == 0 || app.Jurisdiction == "" || app.TimeZone == "" || len(app.Locales) == 0 {
 			return nil, refuse(AppIncomplete, "an app needs an environment, a jurisdiction, a time zone and at least one locale")
 		}
-		if app.Jurisdiction != s.App.Jurisdiction && !isJurisdiction(app.Jurisdiction) {
+		if app.Jurisdiction != s.App.Jurisdiction && !form.IsJurisdiction(app.Jurisdiction) {
 			return nil, refuseAt(AppIncomplete, "jurisdiction", `there is no such jurisdiction: want a country's two letters, as in CN or DE, a region as in "CN-GX", or EU`)
 		}
 		if s.Registered() && app.Environment != s.App.Environment && !cmd.Moves {
@@ -214,7 +219,7 @@ func (s Service) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Eve
 	return nil, refuse(WrongStream, "this is not about an app as a whole")
 }
 
-func (s Service) say(e Event, ref Reference, at Instant) (Event, error) {
+func (s Service) say(e Event, ref Reference, at deadline.Instant) (Event, error) {
 	switch e := e.(type) {
 	case SignerRegistered:
 		if !isName(e.Name, 64) || (e.Key == [32]byte{}) {

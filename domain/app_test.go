@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 	"testing"
+
+	"consentledger/domain/internal/form"
 )
 
 func TestWhatARequestDoesNotNameOfAnAppStaysAsItIs(t *testing.T) {
@@ -57,7 +59,7 @@ func TestAJurisdictionExists(t *testing.T) {
 		"CN": true, "DE": true, "EU": true, "CN-GX": true, "US-CA": true, "GB-ENG": true,
 		"": false, "XX": false, "ZZ": false, "UK": false, "cn": false, "CHN": false, "C": false, "CN-": false, "CN-gx": false, "XX-GX": false, "DE AT": false, " ": false,
 	} {
-		if got := isJurisdiction(s); got != want {
+		if got := form.IsJurisdiction(s); got != want {
 			t.Errorf("%q: %v", s, got)
 		}
 	}

@@ -1,19 +1,23 @@
 package domain
 
-import "strings"
+import (
+	"strings"
+
+	"consentledger/domain/deadline"
+)
 
 // QuietPeriod is how long after a refusal nobody asks again, where the policy
 // does not say. The law says "not frequently" (Order 790, art. 22) and gives no
 // number; two days is what app stores' reviews in the PRC go by.
-const QuietPeriod = 48 * Hour
+const QuietPeriod = 48 * deadline.Hour
 
 // An Ask is something that an app must ask a person, or show to them, now.
 type Ask struct {
 	Purpose   PurposeID // empty: of the policy as a whole
 	Reason    AskReason
-	Separate  bool    // by a control of its own
-	Explicit  bool    // by more than a general "Agree"
-	NotBefore Instant // zero: now
+	Separate  bool             // by a control of its own
+	Explicit  bool             // by more than a general "Agree"
+	NotBefore deadline.Instant // zero: now
 	Policy    string
 	Version   Hash
 	Text      Text // in the locale that was asked for, or the closest there is
@@ -36,7 +40,7 @@ const (
 )
 
 // Prompt returns what the app must ask the person now, in a locale.
-func Prompt(s Subject, ref Reference, locale string, at Instant) []Ask {
+func Prompt(s Subject, ref Reference, locale string, at deadline.Instant) []Ask {
 	var asks []Ask
 	inForce := ref.Policies.inForce(at)
 	for _, v := range inForce {
@@ -58,7 +62,7 @@ func Prompt(s Subject, ref Reference, locale string, at Instant) []Ask {
 }
 
 // ask returns what must be asked about one purpose.
-func (s Subject) ask(p Purpose, v PolicyPublished, ref Reference, at Instant) (Ask, bool) {
+func (s Subject) ask(p Purpose, v PolicyPublished, ref Reference, at deadline.Instant) (Ask, bool) {
 	st := s.Standing(p.ID, at, ref)
 	a := Ask{Purpose: p.ID, Separate: p.Separate, Policy: v.Document.Name, Version: v.Version}
 	switch st.Status {
@@ -97,7 +101,7 @@ func (s Subject) ask(p Purpose, v PolicyPublished, ref Reference, at Instant) (A
 
 // changes returns what the person must be told of the version as a whole. Who
 // refused is not asked again within the quiet period, and need not be after it.
-func (s *Subject) changes(v PolicyPublished, ref Reference, locale string, at Instant) []Ask {
+func (s *Subject) changes(v PolicyPublished, ref Reference, locale string, at deadline.Instant) []Ask {
 	if !s.knewBefore(v, ref) {
 		return nil
 	}
@@ -122,7 +126,7 @@ func (s *Subject) changes(v PolicyPublished, ref Reference, locale string, at In
 
 // heardOf reports whether the person answered the version or says to have read
 // it. That is no consent to what it changed.
-func (s *Subject) heardOf(v PolicyPublished, ref Reference, at Instant) bool {
+func (s *Subject) heardOf(v PolicyPublished, ref Reference, at deadline.Instant) bool {
 	for _, y := range s.said {
 		if y.no == 0 && y.yesFrom() <= at && y.given().Version == v.Version && !isVoided(y, &ref) {
 			return true
@@ -133,7 +137,7 @@ func (s *Subject) heardOf(v PolicyPublished, ref Reference, at Instant) bool {
 
 // refusedVersion returns when the person last refused something that was asked
 // with a version, zero if they did not.
-func (s *Subject) refusedVersion(v Hash, ref Reference, at Instant) (since Instant) {
+func (s *Subject) refusedVersion(v Hash, ref Reference, at deadline.Instant) (since deadline.Instant) {
 	for _, n := range s.said {
 		if e, ok := n.Event.(ConsentRefused); ok && e.Version == v && n.noFrom() <= at && !isVoided(n, &ref) {
 			since = max(since, n.noFrom())
@@ -170,15 +174,15 @@ func (d *Document) text(locale string) Text {
 	return Text{}
 }
 
-func (d *Document) quiet() Span {
+func (d *Document) quiet() deadline.Span {
 	if d.QuietHours > 0 {
-		return Span(d.QuietHours) * Hour
+		return deadline.Span(d.QuietHours) * deadline.Hour
 	}
 	return QuietPeriod
 }
 
 // request answers RequestConsent: the person was asked, perhaps too soon.
-func (s Subject) request(cmd RequestConsent, ref Reference, at Instant) (Event, error) {
+func (s Subject) request(cmd RequestConsent, ref Reference, at deadline.Instant) (Event, error) {
 	if err := reasoned(cmd.Reason); err != nil {
 		return nil, err
 	}

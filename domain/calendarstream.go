@@ -1,22 +1,24 @@
 package domain
 
+import "consentledger/domain/deadline"
+
 // CalendarPublished records a notice, whole. Affects are the dates that it
-// changed, see [Publication].
+// changed, see [deadline.Publication].
 type CalendarPublished struct {
-	Calendar Calendar
-	Affects  []Date
+	Calendar deadline.Calendar
+	Affects  []deadline.Date
 }
 
 func (CalendarPublished) isEvent() {}
 
 // PublishCalendar asks to publish a year's working days. A calendar without a
 // version is the next one of its year; what is published already is no news.
-type PublishCalendar struct{ Calendar Calendar }
+type PublishCalendar struct{ Calendar deadline.Calendar }
 
 func (PublishCalendar) isCommand() {}
 
 // EvolveCalendars returns c as it is after f.
-func EvolveCalendars(c Calendars, f Fact) Calendars {
+func EvolveCalendars(c deadline.Calendars, f Fact) deadline.Calendars {
 	e, ok := f.Event.(CalendarPublished)
 	if !ok {
 		unknownEvent(f.Event, "Calendars")
@@ -26,7 +28,7 @@ func EvolveCalendars(c Calendars, f Fact) Calendars {
 
 // DecideCalendars answers cmd with the facts it makes true, where c is what was
 // published before.
-func DecideCalendars(c Calendars, cmd Command, by By) ([]Event, error) {
+func DecideCalendars(c deadline.Calendars, cmd Command, by By) ([]Event, error) {
 	if err := by.checkDoor(cmd); err != nil {
 		return nil, err
 	}
@@ -65,7 +67,7 @@ func DecideCalendars(c Calendars, cmd Command, by By) ([]Event, error) {
 // checkNotice refuses to publish the days of a year on nobody's word: due dates turn
 // firm by them. A projection makes no year known, and what adds to another
 // calendar rests on that one's notice. What is reported is on somebody's word.
-func checkNotice(k Calendar) error {
+func checkNotice(k deadline.Calendar) error {
 	switch {
 	case k.Reported && k.Source == "":
 		return refuseAt(CalendarInvalid, "source", "say who reports it, and where: it is no notice")
@@ -82,7 +84,7 @@ func checkNotice(k Calendar) error {
 
 // checkAfter refuses a calendar that says nothing any more beside the one that its
 // year has.
-func checkAfter(k, was Calendar) error {
+func checkAfter(k, was deadline.Calendar) error {
 	switch {
 	case k.Reported:
 		return refuseAt(CalendarInvalid, "year", was.ID().String()+" is published: what was reported before a notice changes nothing after it")

@@ -1,5 +1,7 @@
 package domain
 
+import "consentledger/domain/deadline"
+
 // cessationNotified is the note that persons were told of the end.
 const cessationNotified NoteKind = "cessation.notified"
 
@@ -8,11 +10,11 @@ const cessationDecided NoteKind = "cessation.decided"
 
 // noticeRules returns the rules by which the end of a service is announced, as
 // they bind at a moment.
-func noticeRules(policies Policies, at Instant) []DeadlineRule {
-	var rules []DeadlineRule
+func noticeRules(policies Policies, at deadline.Instant) []deadline.Rule {
+	var rules []deadline.Rule
 	for _, v := range policies.inForce(at) {
 		for _, r := range v.Document.DeadlineRules {
-			if r.Result == ResultEarliestEffectiveDate && r.ClockStart == "CessationNoticeDelivered" {
+			if r.Result == deadline.ResultEarliestEffectiveDate && r.ClockStart == "CessationNoticeDelivered" {
 				rules = append(rules, r)
 			}
 		}
@@ -24,11 +26,11 @@ func noticeRules(policies Policies, at Instant) []DeadlineRule {
 // have run which the policy promises, counted from today, or from when persons
 // were told first. Whoever ends the service all the same says so: the decision
 // is kept, and stands out by it.
-func (s Service) checkDecision(n Noted, ref Reference, at Instant) error {
+func (s Service) checkDecision(n Noted, ref Reference, at deadline.Instant) error {
 	if n.Kind != cessationDecided || fieldOf(n.Fields, "too_late") == "yes" {
 		return nil
 	}
-	effective, err := ParseDate(fieldOf(n.Fields, "effective"))
+	effective, err := deadline.ParseDate(fieldOf(n.Fields, "effective"))
 	if err != nil {
 		return refuseAt(Malformed, "data.effective", err.Error())
 	}
@@ -37,7 +39,7 @@ func (s Service) checkDecision(n Noted, ref Reference, at Instant) error {
 		told = min(told, s.notices[0])
 	}
 	for _, r := range noticeRules(ref.Policies, at) {
-		due, err := Compute(r, told, nil, false, ref.Calendars)
+		due, err := deadline.Compute(r, told, nil, false, ref.Calendars)
 		if err != nil {
 			return err
 		}
@@ -50,7 +52,7 @@ func (s Service) checkDecision(n Noted, ref Reference, at Instant) error {
 
 // cease refuses to end a service before the notice that its policy promises
 // has run (IX(III)).
-func (s Service) cease(e ServiceCeased, ref Reference, at Instant) error {
+func (s Service) cease(e ServiceCeased, ref Reference, at deadline.Instant) error {
 	if err := reasoned(e.Reason); err != nil {
 		return err
 	}
@@ -64,11 +66,11 @@ func (s Service) cease(e ServiceCeased, ref Reference, at Instant) error {
 
 // checkDecided refuses the end before the day that was decided and told: persons
 // rely on it. Deciding anew moves it.
-func (s Service) checkDecided(at Instant) error {
+func (s Service) checkDecided(at deadline.Instant) error {
 	if s.decided == 0 {
 		return nil
 	}
-	zone, err := ParseZone(s.App.TimeZone)
+	zone, err := deadline.ParseZone(s.App.TimeZone)
 	if err != nil {
 		return err
 	}
@@ -80,16 +82,16 @@ func (s Service) checkDecided(at Instant) error {
 
 // checkNotice refuses the end before the first day on which a rule allows it.
 // The earliest notice counts: repeating it takes nothing back.
-func (s Service) checkNotice(r DeadlineRule, calendars Calendars, at Instant) error {
+func (s Service) checkNotice(r deadline.Rule, calendars deadline.Calendars, at deadline.Instant) error {
 	if len(s.notices) == 0 {
 		return refuse(TooEarly, "persons must be told first that the service ends ("+r.Source+"): record cessation.notified, then wait")
 	}
-	due, err := Compute(r, s.notices[0], nil, false, calendars)
+	due, err := deadline.Compute(r, s.notices[0], nil, false, calendars)
 	if err != nil {
 		return err
 	}
 	earliest := max(due.Earliest, due.SafeNotice)
-	zone, err := ParseZone(r.TimeZone)
+	zone, err := deadline.ParseZone(r.TimeZone)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 var v2 = Hash{2}
@@ -86,7 +87,7 @@ func TestAMaterialChange(t *testing.T) {
 	}
 }
 
-func toNew(id byte, at Instant) Fact {
+func toNew(id byte, at deadline.Instant) Fact {
 	f := yes(id, at, at)
 	e := f.Event.(ConsentGiven)
 	e.Version = v2
@@ -118,8 +119,12 @@ func TestCompareFindsTheKindsOfMaterialChange(t *testing.T) {
 		{"another owner", func(d *Document) { d.Handler.Name = "Another" }, []string{"MAT-2"}, false},
 		{"another recipient", func(d *Document) { d.Recipients = []Recipient{{ID: "r", Title: "R"}} }, []string{"MAT-3"}, false},
 		{"a right less", func(d *Document) { d.Rights = nil }, []string{"MAT-4"}, true},
-		{"a longer deadline", func(d *Document) { d.DeadlineRules = []DeadlineRule{{ID: "reply", Unit: UnitWorkingDay, Length: 30}} }, []string{"MAT-4"}, true},
-		{"a shorter deadline", func(d *Document) { d.DeadlineRules = []DeadlineRule{{ID: "reply", Unit: UnitWorkingDay, Length: 10}} }, []string{"MAT-4"}, false},
+		{"a longer deadline", func(d *Document) {
+			d.DeadlineRules = []deadline.Rule{{ID: "reply", Unit: deadline.UnitWorkingDay, Length: 30}}
+		}, []string{"MAT-4"}, true},
+		{"a shorter deadline", func(d *Document) {
+			d.DeadlineRules = []deadline.Rule{{ID: "reply", Unit: deadline.UnitWorkingDay, Length: 10}}
+		}, []string{"MAT-4"}, false},
 		{"another contact", func(d *Document) { d.Handler.Contact = "elsewhere" }, []string{"MAT-5"}, false},
 		{"a text in another language", func(d *Document) { d.Texts = append(d.Texts, Text{Locale: "zh", Hash: Hash{3}}) }, nil, false},
 	} {
@@ -127,7 +132,7 @@ func TestCompareFindsTheKindsOfMaterialChange(t *testing.T) {
 			base := func() Document {
 				d := complete(ref().Policies.Versions()[0].Document)
 				d.Rights = []Right{{ID: "access", Title: "Access"}}
-				d.DeadlineRules = []DeadlineRule{{ID: "reply", Unit: UnitWorkingDay, Length: 15}}
+				d.DeadlineRules = []deadline.Rule{{ID: "reply", Unit: deadline.UnitWorkingDay, Length: 15}}
 				return d
 			}
 			next := base()
@@ -167,7 +172,7 @@ func TestPublishingAndTakingEffectAreTwoEvents(t *testing.T) {
 		t.Fatalf("later: %v, %v", then, err)
 	}
 	p := Policies{}.Evolve(fact(1, noon, then[0]))
-	for at, want := range map[Instant]Code{later - 1: AtInFuture, later: ""} {
+	for at, want := range map[deadline.Instant]Code{later - 1: AtInFuture, later: ""} {
 		_, err := p.Decide(Say{PolicyEffective{v1}}, By{}, at)
 		if got, _ := errors.AsType[Refusal](err); got.Code != want {
 			t.Errorf("at %v: %v, want %v", at, err, want)
@@ -339,7 +344,7 @@ func TestInvokingAnExemption(t *testing.T) {
 }
 
 func TestPromptAsksForWhatIsOpen(t *testing.T) {
-	asked := func(s Subject, at Instant) map[PurposeID]Ask {
+	asked := func(s Subject, at deadline.Instant) map[PurposeID]Ask {
 		m := map[PurposeID]Ask{}
 		for _, a := range Prompt(s, ref(), "en", at) {
 			m[a.Purpose] = a
@@ -358,7 +363,7 @@ func TestPromptAsksForWhatIsOpen(t *testing.T) {
 	if got = asked(s, noon.Add(QuietPeriod)); got["face"].NotBefore != 0 {
 		t.Errorf("after the quiet period: %+v", got)
 	}
-	for at, want := range map[Instant]bool{later: true, noon.Add(QuietPeriod): false} {
+	for at, want := range map[deadline.Instant]bool{later: true, noon.Add(QuietPeriod): false} {
 		then, err := s.Decide(RequestConsent{Purposes: []PurposeID{"face"}, Reason: "reminder"}, ref(), at, at)
 		if err != nil || then[0].(ConsentRequested).TooSoon != want {
 			t.Errorf("asking at %v: %v, %v", at, then, err)

@@ -3,6 +3,8 @@ package domain
 import (
 	"fmt"
 	"strings"
+
+	"consentledger/domain/internal/form"
 )
 
 // A CheckLog says which answers to "may we?" are recorded: none, all, a sample
@@ -20,7 +22,7 @@ const (
 	LogAll
 )
 
-var checkLogs = codes{"none", "sampled", "all"}
+var checkLogs = form.Codes{"none", "sampled", "all"}
 
 // mostSampled is the largest sample that "N in M" can say.
 const mostSampled = 1_000_000
@@ -33,7 +35,7 @@ func LogSome(n, m int) (CheckLog, error) {
 	return CheckLog(n)<<32 | CheckLog(m), nil
 }
 
-const errCheckLog = parseError(`a log of checks is none, sampled, all, or as in "1 in 10", up to 1000000`)
+const errCheckLog = form.Error(`a log of checks is none, sampled, all, or as in "1 in 10", up to 1000000`)
 
 // Rate returns of how many answers how many are recorded.
 func (l CheckLog) Rate() (n, of int) {
@@ -50,7 +52,7 @@ func (l CheckLog) Rate() (n, of int) {
 
 func (l CheckLog) String() string {
 	if l <= LogAll {
-		return checkLogs.name(uint8(l))
+		return checkLogs.Name(uint8(l))
 	}
 	n, of := l.Rate()
 	return fmt.Sprintf("%d in %d", n, of)

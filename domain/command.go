@@ -1,5 +1,7 @@
 package domain
 
+import "consentledger/domain/deadline"
+
 // A Command is a wish to record something. Decide may refuse it.
 //
 //sumtype:decl
@@ -20,7 +22,7 @@ type RegisterApp struct {
 type PublishPolicy struct {
 	Version   Hash
 	Document  Document
-	Effective Instant
+	Effective deadline.Instant
 	Material  []string
 	Stale     []PurposeID
 	Scopes    []StaleScope
@@ -48,7 +50,7 @@ type GiveConsent struct {
 	Kind     ConsentKind // zero: what the act gives
 	Purposes []PurposeID
 	Notice   EventID
-	Until    Instant
+	Until    deadline.Instant
 	Import   bool
 	Details  Personal
 	Build    string

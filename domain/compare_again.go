@@ -1,13 +1,17 @@
 package domain
 
-import "slices"
+import (
+	"slices"
+
+	"consentledger/domain/deadline"
+)
 
 // Compare is [Compare] of a published version with another document of the same
 // policy that takes over by the moment until. Beside what the two differ in it
 // finds the purposes that were given up on the way and are declared again: who
 // consented before knew that nothing is done for them any more, so their consent
 // is stale as a whole.
-func (p Policies) Compare(old Hash, is Document, until Instant) Comparison {
+func (p Policies) Compare(old Hash, is Document, until deadline.Instant) Comparison {
 	i := p.index(old)
 	if i < 0 {
 		return Comparison{}
@@ -25,7 +29,7 @@ func (p Policies) Compare(old Hash, is Document, until Instant) Comparison {
 // recipientsReturning returns the recipients of a document that the version i has
 // too, and a version does not that took over between the two, by the moment until.
 // No consent to the version i covers them, see [Policies.leftOut].
-func (p Policies) recipientsReturning(i int, is Document, until Instant) (found []Recipient) {
+func (p Policies) recipientsReturning(i int, is Document, until deadline.Instant) (found []Recipient) {
 	between := p.after(p.versions[i].Version, until)
 	for _, r := range is.Recipients {
 		lacks := func(w PolicyPublished) bool { _, has := w.Document.Recipient(r.ID); return !has }
@@ -48,7 +52,7 @@ func (c *Comparison) differ(d Difference) {
 // between returns what a document and the versions that took over between the
 // version i and it, by the moment until, make stale of a consent to the version i.
 // What one of them drops and a later one declares again differs in neither end.
-func (p Policies) between(i int, is Document, until Instant) (stale []PurposeID, scopes []StaleScope) {
+func (p Policies) between(i int, is Document, until deadline.Instant) (stale []PurposeID, scopes []StaleScope) {
 	last := &p.versions[i]
 	for _, w := range p.after(last.Version, until) {
 		for _, q := range w.Document.Purposes {
@@ -109,7 +113,7 @@ func (p Policies) leftOut(q Question, since Hash) bool {
 
 // lapsed reports whether, after the version since took over and by the moment at, there
 // was a time in which no policy declared a purpose.
-func (p Policies) lapsed(id PurposeID, since Hash, at Instant) bool {
+func (p Policies) lapsed(id PurposeID, since Hash, at deadline.Instant) bool {
 	v, _ := p.Version(since)
 	return slices.ContainsFunc(p.versions, func(w PolicyPublished) bool {
 		if w.Effective <= v.Effective || w.Effective > at {
@@ -123,7 +127,7 @@ func (p Policies) lapsed(id PurposeID, since Hash, at Instant) bool {
 // returning returns the purposes of a document that rest on consent and that
 // some version lacks which took over by the moment until, beginning with the
 // version i, after an earlier one declared them.
-func (p Policies) returning(i int, is Document, until Instant) (found []Purpose) {
+func (p Policies) returning(i int, is Document, until deadline.Instant) (found []Purpose) {
 	for _, q := range is.Purposes {
 		gap := slices.ContainsFunc(p.versions, func(w PolicyPublished) bool {
 			k := p.index(w.Version)

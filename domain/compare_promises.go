@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"consentledger/domain/deadline"
 )
 
 // deadlines compares promises with a date: a longer one reduces rights, and so
 // does less notice of what is to come, and a further reason to pause.
 func (c *Comparison) deadlines(old, new Document) {
-	was, is := map[string]DeadlineRule{}, map[string]DeadlineRule{}
+	was, is := map[string]deadline.Rule{}, map[string]deadline.Rule{}
 	a, b := map[string]string{}, map[string]string{}
 	for _, r := range old.DeadlineRules {
 		was[string(r.ID)], a[string(r.ID)] = r, describeRule(r)
@@ -27,9 +29,9 @@ func (c *Comparison) deadlines(old, new Document) {
 
 // promisesLess reports whether a rule may give less than it did. Of two units,
 // starts, calendars or days of the year nobody can say which comes first.
-func promisesLess(r, was DeadlineRule) bool {
-	longer := r.Length > was.Length || r.ExtendedLength > max(was.ExtendedLength, was.Length) || r.Roll != RollNone && was.Roll == RollNone
-	if r.Direction == Backward {
+func promisesLess(r, was deadline.Rule) bool {
+	longer := r.Length > was.Length || r.ExtendedLength > max(was.ExtendedLength, was.Length) || r.Roll != deadline.RollNone && was.Roll == deadline.RollNone
+	if r.Direction == deadline.Backward {
 		longer = r.Length < was.Length
 	}
 	other := r.Unit != was.Unit || r.Direction != was.Direction || r.ClockStart != was.ClockStart || r.Calendar != was.Calendar || r.YearDay != was.YearDay
@@ -37,7 +39,7 @@ func promisesLess(r, was DeadlineRule) bool {
 }
 
 // describeRule says what a rule promises, for whoever compares two versions.
-func describeRule(r DeadlineRule) string {
+func describeRule(r deadline.Rule) string {
 	text := fmt.Sprintf("%d %s %s from %s, extended %d, pauses %s, rolls %s", r.Length, r.Unit, r.Direction, r.ClockStart,
 		r.ExtendedLength, strings.Join(r.Pause, " "), r.Roll)
 	if r.Calendar != "" {
@@ -68,9 +70,9 @@ func (c *Comparison) rightDeadlines(old, new Document) {
 
 // asSoon reports whether for each of the old rules there is a new one that
 // promises no less.
-func asSoon(old, new []DeadlineRule) bool {
-	return !slices.ContainsFunc(old, func(o DeadlineRule) bool {
-		return !slices.ContainsFunc(new, func(n DeadlineRule) bool { return !promisesLess(n, o) })
+func asSoon(old, new []deadline.Rule) bool {
+	return !slices.ContainsFunc(old, func(o deadline.Rule) bool {
+		return !slices.ContainsFunc(new, func(n deadline.Rule) bool { return !promisesLess(n, o) })
 	})
 }
 

@@ -3,6 +3,8 @@ package domain
 import (
 	"fmt"
 	"strings"
+
+	"consentledger/domain/deadline"
 )
 
 // A Reference is what decisions about a person look up.
@@ -13,7 +15,7 @@ type Reference struct {
 	By       By        // who asks
 	Linked   []EventID // the yeses of linked histories, for whoever confirms them
 
-	Calendars Calendars
+	Calendars deadline.Calendars
 	Person    *Subject // whom a request is of; nil: nobody who is known
 	Erased    bool     // somebody was erased from the app, or nobody knows; for whoever imports
 	Original  *Request // which a request is said to be a duplicate of; nil: there is none
@@ -39,7 +41,7 @@ func (r Reference) asker() Subject {
 // Decide answers cmd with the facts that it makes true. At is when it
 // happened, as its source says; recorded is the ledger's time. A refusal is a
 // [Refusal] and leaves no fact; a no is never refused for its time.
-func (s Subject) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Event, error) {
+func (s Subject) Decide(cmd Command, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
 	if err := ref.By.checkDoor(cmd); err != nil {
 		return nil, err
 	}
@@ -86,7 +88,7 @@ func one(e Event, err error) ([]Event, error) {
 
 // version finds the version a command means: the one it names, or the one in
 // force at the moment at. It is shared: do not change it.
-func (ref Reference) version(policy string, h Hash, at Instant) (*PolicyPublished, error) {
+func (ref Reference) version(policy string, h Hash, at deadline.Instant) (*PolicyPublished, error) {
 	versions := ref.Policies.versions
 	if len(versions) == 0 {
 		return nil, refuse(NoPolicy, "the app has published no policy yet")
@@ -111,12 +113,12 @@ func (ref Reference) version(policy string, h Hash, at Instant) (*PolicyPublishe
 // guessed reports whether a version that nobody named is no more than a guess: what
 // was said is from before any version bound, and was not said just now, when one
 // that is published and does not bind yet may be meant.
-func (e *PolicyPublished) guessed(at, recorded Instant) bool {
+func (e *PolicyPublished) guessed(at, recorded deadline.Instant) bool {
 	return e.Effective > at.Add(FutureSkew) && at < recorded.Add(-FutureSkew)
 }
 
 // seen is [Reference.version] of a version that somebody saw: none is guessed.
-func (ref Reference) seen(policy string, h Hash, at, recorded Instant) (*PolicyPublished, error) {
+func (ref Reference) seen(policy string, h Hash, at, recorded deadline.Instant) (*PolicyPublished, error) {
 	v, err := ref.version(policy, h, at)
 	if err == nil && h == (Hash{}) && v.guessed(at, recorded) {
 		return nil, refuseAt(UnknownVersion, "data.version", "no version was in force then; name the version that was shown")
@@ -124,7 +126,7 @@ func (ref Reference) seen(policy string, h Hash, at, recorded Instant) (*PolicyP
 	return v, err
 }
 
-func present(cmd PresentNotice, ref Reference, at, recorded Instant) (Event, error) {
+func present(cmd PresentNotice, ref Reference, at, recorded deadline.Instant) (Event, error) {
 	e := NoticePresented(cmd)
 	if cmd.Surface != (Hash{}) {
 		p, ok := ref.Surfaces.Surface(cmd.Surface)
@@ -150,7 +152,7 @@ func present(cmd PresentNotice, ref Reference, at, recorded Instant) (Event, err
 // refuse answers RefuseConsent. Who is asked about a changed policy refuses what
 // it added: the old scope of a yes stays as it was. A machine's signal answers no
 // question, and leaves nothing if it says nothing new: see [Signals].
-func (s Subject) refuse(cmd RefuseConsent, ref Reference, at, recorded Instant) ([]Event, error) {
+func (s Subject) refuse(cmd RefuseConsent, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
 	control, _ := s.controlOf(cmd.Notice, cmd.Control, ref)
 	agree(&cmd.Initial, control.Initial)
 	now := max(at, recorded)
@@ -212,7 +214,7 @@ func (s Subject) controlOf(notice EventID, id ControlID, ref Reference) (Control
 	return p.Surface.Control(id)
 }
 
-func (s Subject) withdraw(cmd WithdrawConsent, ref Reference, now Instant) ([]Event, error) {
+func (s Subject) withdraw(cmd WithdrawConsent, ref Reference, now deadline.Instant) ([]Event, error) {
 	scope, unknown, err := s.checkNo(cmd.Scope, cmd.Guardian, ref, now)
 	if err != nil {
 		return nil, err
@@ -234,7 +236,7 @@ func (s Subject) withdraw(cmd WithdrawConsent, ref Reference, now Instant) ([]Ev
 // and the names that none does. A no that names one purpose wrongly still holds
 // for the others; one that names nothing else is refused, so that somebody
 // looks at it. So is a guardian's by somebody who is none.
-func (s Subject) checkNo(no Scope, g GuardianRef, ref Reference, now Instant) (scope Scope, unknown string, err error) {
+func (s Subject) checkNo(no Scope, g GuardianRef, ref Reference, now deadline.Instant) (scope Scope, unknown string, err error) {
 	if g != "" && !s.GuardianAt(g, now) {
 		return scope, "", errNoGuardian
 	}
@@ -307,7 +309,7 @@ func (ref Reference) checkScope(s Scope) error {
 	return nil
 }
 
-func changePermission(cmd ChangePermission, ref Reference, now Instant) (Event, error) {
+func changePermission(cmd ChangePermission, ref Reference, now deadline.Instant) (Event, error) {
 	bound, known := ref.Policies.bound(cmd.Permission, now)
 	if !known {
 		return nil, refuseAt(UnknownPermission, "data.permission", "no version of the policy names a permission "+Quote(string(cmd.Permission)))
@@ -326,7 +328,7 @@ func changePermission(cmd ChangePermission, ref Reference, now Instant) (Event, 
 // bound returns the purposes that a permission is bound to, and whether any version
 // names it: all those of every version that has begun to bind, since people agreed to
 // each of them; of one that only a later version names, those of that.
-func (p Policies) bound(id PermissionID, now Instant) (purposes []PurposeID, known bool) {
+func (p Policies) bound(id PermissionID, now deadline.Instant) (purposes []PurposeID, known bool) {
 	begun := false
 	for i := range p.versions {
 		v := &p.versions[i]
@@ -379,7 +381,7 @@ func IsOptOut(cmd Command) bool {
 // Clamp returns the time that a fact carries for what its source claims: a no
 // from the future is from now, with the claim kept beside it. A claim of
 // nothing is now.
-func Clamp(cmd Command, claimed, recorded Instant) (at, kept Instant) {
+func Clamp(cmd Command, claimed, recorded deadline.Instant) (at, kept deadline.Instant) {
 	switch {
 	case claimed == 0:
 		return recorded, 0

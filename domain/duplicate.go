@@ -3,6 +3,8 @@ package domain
 import (
 	"slices"
 	"strings"
+
+	"consentledger/domain/deadline"
 )
 
 // reopened is the step that opens a request again: with types, those alone.
@@ -131,22 +133,22 @@ func (r Request) checkOwedThere(t RequestType, o Request) error {
 
 // binding returns the due date that binds of a reply to a type, and whether one
 // runs.
-func (d Duties) binding(t RequestType) (Due, bool) {
-	var dues []Due
+func (d Duties) binding(t RequestType) (deadline.Due, bool) {
+	var dues []deadline.Due
 	for _, x := range d.list {
 		if x.State == DutyOpen && x.Kind == DutyReply && slices.Contains(x.Types, t) {
 			dues = append(dues, x.Due)
 		}
 	}
-	i := Binding(dues)
+	i := deadline.Binding(dues)
 	if i < 0 {
-		return Due{}, false
+		return deadline.Due{}, false
 	}
 	return dues[i], true
 }
 
 // lastOf returns the last day of a due date, or for hours its last instant.
-func lastOf(d Due) string {
+func lastOf(d deadline.Due) string {
 	if d.Date == 0 {
 		return d.Until.String()
 	}
@@ -181,7 +183,7 @@ func (r Request) oweAgain(cmd OweAgain, ref Reference) ([]Event, error) {
 // restore opens what was owed for some types when the request was closed
 // without an answer, as if it had not been closed: the clocks began when they
 // began, and stood still only as long as the request was there to stop them.
-func (r Request) restore(types []RequestType, k Calendars) ([]Event, error) {
+func (r Request) restore(types []RequestType, k deadline.Calendars) ([]Event, error) {
 	var events []Event
 	for _, x := range r.Duties.list {
 		left := without(x.Types, func(t RequestType) bool { return !slices.Contains(types, t) })
@@ -194,7 +196,7 @@ func (r Request) restore(types []RequestType, k Calendars) ([]Event, error) {
 		again.Types, again.State, again.Pauses = left, DutyOpen, nil
 		if x.Due.Start != 0 {
 			var err error
-			if again.Due, err = Compute(x.Rule, x.Due.Start, nil, x.Due.Extended, k); err != nil {
+			if again.Due, err = deadline.Compute(x.Rule, x.Due.Start, nil, x.Due.Extended, k); err != nil {
 				return nil, err
 			}
 		}
@@ -216,7 +218,7 @@ func (r Request) restore(types []RequestType, k Calendars) ([]Event, error) {
 }
 
 // endedBy returns pauses of which those that were open ended at a moment.
-func endedBy(pauses []Pause, at Instant) []Pause {
+func endedBy(pauses []deadline.Pause, at deadline.Instant) []deadline.Pause {
 	pauses = slices.Clone(pauses)
 	for i := range pauses {
 		if pauses[i].To == 0 {

@@ -6,11 +6,12 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 // told returns a request that came in at a moment, and the steps that followed
 // a day after one another.
-func told(t *testing.T, cmd OpenRequest, at Instant, steps ...string) *run {
+func told(t *testing.T, cmd OpenRequest, at deadline.Instant, steps ...string) *run {
 	t.Helper()
 	r := &run{t: t, ref: promises()}
 	if cmd.Channel == "" {
@@ -20,7 +21,7 @@ func told(t *testing.T, cmd OpenRequest, at Instant, steps ...string) *run {
 		t.Fatal(err)
 	}
 	for i, step := range steps {
-		if err := r.step(step, at+Instant(Day)*Instant(i+1)); err != nil {
+		if err := r.step(step, at+deadline.Instant(deadline.Day)*deadline.Instant(i+1)); err != nil {
 			t.Fatal(step, err)
 		}
 	}
@@ -32,7 +33,7 @@ func asks(subject string, types ...RequestType) OpenRequest {
 }
 
 func TestADuplicateIsTheSameQuestionOfTheSamePersonOwedNoLaterElsewhere(t *testing.T) {
-	const day = Instant(Day)
+	const day = deadline.Instant(deadline.Day)
 	purposes := func(cmd OpenRequest, p ...PurposeID) OpenRequest { cmd.Purposes = p; return cmd }
 	known := func(cmd OpenRequest) OpenRequest { cmd.Authenticated = true; return cmd }
 	letter := func(cmd OpenRequest, h byte) OpenRequest { cmd.Document = Hash{h}; return cmd }
@@ -97,7 +98,7 @@ func TestADuplicateOfALinkedHistoryIsOfTheSamePerson(t *testing.T) {
 // A duplicate whose original ends without an answer is owed again by the date
 // that it had: 30 working days from 2026-01-01.
 func TestADuplicateIsOwedAgainByItsOwnDate(t *testing.T) {
-	const day = Instant(Day)
+	const day = deadline.Instant(deadline.Day)
 	for _, tt := range []struct {
 		name     string
 		this     RequestType
@@ -123,7 +124,7 @@ func TestADuplicateIsOwedAgainByItsOwnDate(t *testing.T) {
 			a := told(t, asks("00ff", AskCopy, AskAccess, AskQuestion), t0)
 			a.ref.Original = new(Request{}.Evolve(Fact{At: t0 - day, Recorded: t0 - day, Event: RequestReceived{Types: []RequestType{AskCopy, AskAccess, AskQuestion}, Subject: "00ff"}}))
 			b := told(t, asks("00ff", tt.this), t0+1, tt.before...)
-			was := map[string]Due{}
+			was := map[string]deadline.Due{}
 			for _, d := range b.Duties.All() {
 				was[d.ID] = d.Due
 			}
@@ -145,7 +146,7 @@ func TestADuplicateIsOwedAgainByItsOwnDate(t *testing.T) {
 			}
 			for _, d := range b.Duties.All() {
 				before := was[d.ID[:max(0, len(d.ID)-2)]]
-				if before.State == Running && d.State == DutyOpen && d.Due.Until != before.Until {
+				if before.State == deadline.Running && d.State == DutyOpen && d.Due.Until != before.Until {
 					t.Errorf("%s: due %s, was due %s", d.ID, d.Due.Date, before.Date)
 				}
 			}
@@ -188,9 +189,9 @@ func TestWhatIsOpenedAgainWithoutAnAnswerIsOwedByItsOwnDate(t *testing.T) {
 		{"after it was a duplicate", "request.duplicate of=abc", false},
 		{"but after an answer by a new one", "request.answered outcome=full channel=app", true},
 	} {
-		r := told(t, asks("00ff", AskQuestion), t0+Instant(Hour))
+		r := told(t, asks("00ff", AskQuestion), t0+deadline.Instant(deadline.Hour))
 		was, _ := r.Duties.Find("reply.d15")
-		if err := errors.Join(r.step(tt.closing, t0+Instant(3*Day)), r.step("request.reopened reason=mistake", t0+Instant(60*Day))); err != nil {
+		if err := errors.Join(r.step(tt.closing, t0+deadline.Instant(3*deadline.Day)), r.step("request.reopened reason=mistake", t0+deadline.Instant(60*deadline.Day))); err != nil {
 			t.Fatal(err)
 		}
 		is, _ := r.Duties.Find("reply.d15.2")
@@ -205,9 +206,9 @@ func TestWhatIsOpenedAgainWithoutAnAnswerIsOwedByItsOwnDate(t *testing.T) {
 // owed again by its own date, also if the other one had its answer; after a link that
 // only ended it is not.
 func TestADuplicateOfSomebodyWhoWasLinkedByMistakeIsOwedAgain(t *testing.T) {
-	const day = Instant(Day)
+	const day = deadline.Instant(deadline.Day)
 	const here, there = "00ff", "0a0a"
-	at := func(id byte, days Instant, e Event) Fact {
+	at := func(id byte, days deadline.Instant, e Event) Fact {
 		return Fact{ID: EventID{id}, At: t0 + days*day, Recorded: t0 + days*day, Event: e}
 	}
 	linked := func(other string) Subject { return Subject{}.Evolve(at(1, 0, SubjectLinked{Other: other})) }

@@ -3,6 +3,9 @@ package domain
 import (
 	"slices"
 	"strings"
+
+	"consentledger/domain/deadline"
+	"consentledger/domain/internal/form"
 )
 
 // A DutyRule says what is owed when something happened, beside replies to
@@ -13,8 +16,8 @@ type DutyRule struct {
 	On      []string // the kinds of facts that open it: "consent.withdrawn"
 	When    []Field  // members that such a fact must have; "|" stands between values
 	Kind    DutyKind
-	Rules   []DeadlineRuleID // all open; the earliest binds
-	Start   string           // when the clock starts, see [StartOwn]
+	Rules   []deadline.RuleID // all open; the earliest binds
+	Start   string            // when the clock starts, see [StartOwn]
 	Each    DutyEach
 	MetBy   []string // the facts that meet it, see [MeetsBy]
 	Renews  bool     // a fact that opens it takes the place of the one before: what that opened is void
@@ -56,22 +59,22 @@ const (
 	DutyEachSystem          // by every system and recipient that has the purposes' data
 )
 
-var dutyEaches = codes{"once", "system"}
+var dutyEaches = form.Codes{"once", "system"}
 
-func (e DutyEach) String() string { return dutyEaches.name(uint8(e)) }
+func (e DutyEach) String() string { return dutyEaches.Name(uint8(e)) }
 
 // ParseDutyEach reads what [DutyEach.String] writes.
 func ParseDutyEach(s string) (DutyEach, error) {
-	return parseCode[DutyEach](s, dutyEaches, "how often a duty is owed")
+	return form.ParseCode[DutyEach](s, dutyEaches, "how often a duty is owed")
 }
 
 // OpenDuties asks to record what follows from a fact.
 type OpenDuties struct {
 	Cause  Cause
 	Rule   DutyRule
-	Start  Instant
+	Start  deadline.Instant
 	Target []string // for duties of every system: who owes them; empty: the handler alone
-	Rules  []DeadlineRule
+	Rules  []deadline.Rule
 	Policy Hash        // the version that has the rule
 	Held   bool        // a legal hold keeps the data: the clocks stand still from their start
 	Keeps  []PurposeID // whose data stay, see [Reference.Kept]
@@ -98,14 +101,14 @@ type MoveObligations struct{ Calendar EventID }
 // that somebody was promised does not move away because of what arrives late.
 type StartObligation struct {
 	ID    string
-	Start Instant
+	Start deadline.Instant
 }
 
 // WarnObligation asks to record that an obligation is at risk, or overdue. Of
 // one whose due date has moved on since it is no news.
 type WarnObligation struct {
 	ID      string
-	Until   Instant
+	Until   deadline.Instant
 	Overdue bool
 }
 
@@ -118,7 +121,7 @@ func (WarnObligation) isCommand()  {}
 
 // Decide answers commands about obligations. At is when it happened, as its
 // source says.
-func (d Duties) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Event, error) {
+func (d Duties) Decide(cmd Command, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
 	if err := ref.By.checkDoor(cmd); err != nil {
 		return nil, err
 	}
@@ -182,8 +185,8 @@ func (d Duties) openDuties(cmd OpenDuties, ref Reference) ([]Event, error) {
 
 // checkDate refuses that somebody says of what was owed that it was done before
 // it was. What a notice announces comes after it.
-func (m MeetObligation) checkDate(x Duty, at Instant) error {
-	if m.By.Event != (EventID{}) || x.Rule.Direction == Backward || at >= x.Due.Start {
+func (m MeetObligation) checkDate(x Duty, at deadline.Instant) error {
+	if m.By.Event != (EventID{}) || x.Rule.Direction == deadline.Backward || at >= x.Due.Start {
 		return nil
 	}
 	return refuseAt(IllegalMove, "time", "that is dated before it was owed, which it is since "+x.Due.Start.String())
@@ -191,7 +194,7 @@ func (m MeetObligation) checkDate(x Duty, at Instant) error {
 
 // metAt returns the moment that counts. How late the ledger followed up on a
 // fact makes nothing late.
-func (m MeetObligation) metAt(at, recorded Instant) Instant {
+func (m MeetObligation) metAt(at, recorded deadline.Instant) deadline.Instant {
 	if m.By.Event != (EventID{}) {
 		return min(at, recorded)
 	}
@@ -200,7 +203,7 @@ func (m MeetObligation) metAt(at, recorded Instant) Instant {
 
 // doneAt returns the moment that counts for something that was owed: the later
 // of its two times, unless there is evidence of its own.
-func doneAt(at, recorded Instant, evidence Hash) Instant {
+func doneAt(at, recorded deadline.Instant, evidence Hash) deadline.Instant {
 	if evidence != (Hash{}) {
 		return min(at, recorded)
 	}
@@ -222,7 +225,7 @@ func (d Duties) open(id string) (Duty, error) {
 func (d Duties) warn(cmd WarnObligation) ([]Event, error) {
 	x, ok := d.Find(cmd.ID)
 	switch {
-	case !ok || x.State != DutyOpen || x.Due.State != Running || x.Due.Until != cmd.Until:
+	case !ok || x.State != DutyOpen || x.Due.State != deadline.Running || x.Due.Until != cmd.Until:
 		return nil, nil
 	case x.Kind == DutyKeep && cmd.Overdue:
 		return []Event{ObligationMet{ID: cmd.ID, Met: cmd.Until}}, nil // kept for as long as it had to be

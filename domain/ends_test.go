@@ -5,11 +5,12 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 func TestWhichYesesAFactTakesAway(t *testing.T) {
 	fact := func(id byte, e Event) Fact {
-		at := t0 + Instant(id)*1000
+		at := t0 + deadline.Instant(id)*1000
 		return Fact{ID: EventID{id}, At: at, Recorded: at, Event: e}
 	}
 	own := fact(1, ConsentGiven{Items: []Item{{Purpose: "ads"}, {Purpose: "face", Short: NeedsGuardian}}})

@@ -1,32 +1,6 @@
 package domain
 
-import "fmt"
-
-// codes are the names of an enumeration's values, from its value 1. The zero
-// value has no name, unless names[0] gives it one.
-type codes []string
-
-func (c codes) name(i uint8) string {
-	if int(i) < len(c) {
-		return c[i]
-	}
-	return fmt.Sprintf("(%d)", i)
-}
-
-func parseCode[E ~uint8](s string, c codes, what string) (E, error) {
-	for i, name := range c {
-		if s == name && s != "" {
-			return E(i), nil
-		}
-	}
-	known := ""
-	for _, name := range c {
-		if name != "" {
-			known += ", " + name
-		}
-	}
-	return 0, parseError(what + " is one of " + known[len(", "):])
-}
+import "consentledger/domain/internal/form"
 
 // An Action is something done to personal data.
 type Action uint8
@@ -39,12 +13,12 @@ const (
 	Export // abroad
 )
 
-var actions = codes{"", "collect", "use", "provide", "publish", "export"}
+var actions = form.Codes{"", "collect", "use", "provide", "publish", "export"}
 
-func (a Action) String() string { return actions.name(uint8(a)) }
+func (a Action) String() string { return actions.Name(uint8(a)) }
 
 // ParseAction reads what [Action.String] writes.
-func ParseAction(s string) (Action, error) { return parseCode[Action](s, actions, "an action") }
+func ParseAction(s string) (Action, error) { return form.ParseCode[Action](s, actions, "an action") }
 
 // A LegalBasis is why processing is lawful: article 13 of the PIPL, (1) to (7).
 type LegalBasis uint8
@@ -59,13 +33,13 @@ const (
 	BasisOtherLaw             // laws and administrative regulations, not standards
 )
 
-var legalBases = codes{"", "consent", "contract", "legal-duty", "emergency", "news", "disclosed", "other-law"}
+var legalBases = form.Codes{"", "consent", "contract", "legal-duty", "emergency", "news", "disclosed", "other-law"}
 
-func (b LegalBasis) String() string { return legalBases.name(uint8(b)) }
+func (b LegalBasis) String() string { return legalBases.Name(uint8(b)) }
 
 // ParseLegalBasis reads what [LegalBasis.String] writes.
 func ParseLegalBasis(s string) (LegalBasis, error) {
-	return parseCode[LegalBasis](s, legalBases, "a legal basis")
+	return form.ParseCode[LegalBasis](s, legalBases, "a legal basis")
 }
 
 // A ConsentKind is how strong a consent is. The kinds are not an order: a
@@ -81,13 +55,13 @@ const (
 	GuardianConsent
 )
 
-var consentKinds = codes{"none", "general", "explicit", "separate", "written", "guardian"}
+var consentKinds = form.Codes{"none", "general", "explicit", "separate", "written", "guardian"}
 
-func (k ConsentKind) String() string { return consentKinds.name(uint8(k)) }
+func (k ConsentKind) String() string { return consentKinds.Name(uint8(k)) }
 
 // ParseConsentKind reads what [ConsentKind.String] writes.
 func ParseConsentKind(s string) (ConsentKind, error) {
-	return parseCode[ConsentKind](s, consentKinds, "a kind of consent")
+	return form.ParseCode[ConsentKind](s, consentKinds, "a kind of consent")
 }
 
 // A TextStanding says whether a text binds.
@@ -99,13 +73,13 @@ const (
 	Sample // shows what a text looks like, and binds nobody
 )
 
-var textStandings = codes{"", "authoritative", "translation", "sample"}
+var textStandings = form.Codes{"", "authoritative", "translation", "sample"}
 
-func (s TextStanding) String() string { return textStandings.name(uint8(s)) }
+func (s TextStanding) String() string { return textStandings.Name(uint8(s)) }
 
 // ParseTextStanding reads what [TextStanding.String] writes.
 func ParseTextStanding(s string) (TextStanding, error) {
-	return parseCode[TextStanding](s, textStandings, "a standing")
+	return form.ParseCode[TextStanding](s, textStandings, "a standing")
 }
 
 // A ChannelKind is what a channel is made of.
@@ -121,13 +95,13 @@ const (
 	ChannelLetter
 )
 
-var channelKinds = codes{"", "in-app", "phone", "email", "sms", "push", "announcement", "letter"}
+var channelKinds = form.Codes{"", "in-app", "phone", "email", "sms", "push", "announcement", "letter"}
 
-func (k ChannelKind) String() string { return channelKinds.name(uint8(k)) }
+func (k ChannelKind) String() string { return channelKinds.Name(uint8(k)) }
 
 // ParseChannelKind reads what [ChannelKind.String] writes.
 func ParseChannelKind(s string) (ChannelKind, error) {
-	return parseCode[ChannelKind](s, channelKinds, "a channel kind")
+	return form.ParseCode[ChannelKind](s, channelKinds, "a channel kind")
 }
 
 // A ChannelUse is what a channel is for.
@@ -142,83 +116,11 @@ const (
 	ForCessation
 )
 
-var channelUses = codes{"", "complaint", "contact", "request", "change", "incident", "cessation"}
+var channelUses = form.Codes{"", "complaint", "contact", "request", "change", "incident", "cessation"}
 
-func (u ChannelUse) String() string { return channelUses.name(uint8(u)) }
+func (u ChannelUse) String() string { return channelUses.Name(uint8(u)) }
 
 // ParseChannelUse reads what [ChannelUse.String] writes.
 func ParseChannelUse(s string) (ChannelUse, error) {
-	return parseCode[ChannelUse](s, channelUses, "a channel use")
-}
-
-// A DeadlineUnit is what a deadline counts.
-type DeadlineUnit uint8
-
-const (
-	UnitWorkingDay DeadlineUnit = iota + 1
-	UnitCalendarDay
-	UnitHour
-	UnitMonth
-	UnitYear
-)
-
-var deadlineUnits = codes{"", "working_day", "calendar_day", "hour", "month", "year"}
-
-func (u DeadlineUnit) String() string { return deadlineUnits.name(uint8(u)) }
-
-// ParseDeadlineUnit reads what [DeadlineUnit.String] writes.
-func ParseDeadlineUnit(s string) (DeadlineUnit, error) {
-	return parseCode[DeadlineUnit](s, deadlineUnits, "a unit")
-}
-
-// A DeadlineDirection says whether a deadline counts on from its start or
-// back from a date to come.
-type DeadlineDirection uint8
-
-const (
-	Forward DeadlineDirection = iota
-	Backward
-)
-
-var deadlineDirections = codes{"forward", "backward"}
-
-func (d DeadlineDirection) String() string { return deadlineDirections.name(uint8(d)) }
-
-// ParseDeadlineDirection reads what [DeadlineDirection.String] writes.
-func ParseDeadlineDirection(s string) (DeadlineDirection, error) {
-	return parseCode[DeadlineDirection](s, deadlineDirections, "a direction")
-}
-
-// A DeadlineRoll says where a period goes that ends on a day off.
-type DeadlineRoll uint8
-
-const (
-	RollNone DeadlineRoll = iota
-	RollNextWorkingDay
-)
-
-var deadlineRolls = codes{"none", "next_working_day"}
-
-func (r DeadlineRoll) String() string { return deadlineRolls.name(uint8(r)) }
-
-// ParseDeadlineRoll reads what [DeadlineRoll.String] writes.
-func ParseDeadlineRoll(s string) (DeadlineRoll, error) {
-	return parseCode[DeadlineRoll](s, deadlineRolls, "a roll")
-}
-
-// A DeadlineResult is what a rule's date means.
-type DeadlineResult uint8
-
-const (
-	ResultDueDate DeadlineResult = iota
-	ResultEarliestEffectiveDate
-)
-
-var deadlineResults = codes{"due_date", "earliest_effective_date"}
-
-func (r DeadlineResult) String() string { return deadlineResults.name(uint8(r)) }
-
-// ParseDeadlineResult reads what [DeadlineResult.String] writes.
-func ParseDeadlineResult(s string) (DeadlineResult, error) {
-	return parseCode[DeadlineResult](s, deadlineResults, "a result")
+	return form.ParseCode[ChannelUse](s, channelUses, "a channel use")
 }

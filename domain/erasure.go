@@ -1,5 +1,7 @@
 package domain
 
+import "consentledger/domain/deadline"
+
 // OrderErasure asks to erase a person.
 type OrderErasure struct {
 	Reason   string
@@ -29,10 +31,10 @@ func (SubjectErased) isEvent()  {}
 func (s Subject) Ordered() EventID { return s.ordered }
 
 // Erased returns when the person was erased, zero if they were not.
-func (s Subject) Erased() Instant { return s.erased }
+func (s Subject) Erased() deadline.Instant { return s.erased }
 
 // erase decides an order. A legal hold stands above it.
-func (s Subject) erase(cmd OrderErasure, at Instant) (Event, error) {
+func (s Subject) erase(cmd OrderErasure, at deadline.Instant) (Event, error) {
 	if err := reasoned(cmd.Reason); err != nil {
 		return nil, err
 	}

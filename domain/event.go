@@ -1,6 +1,10 @@
 package domain
 
-import "fmt"
+import (
+	"fmt"
+
+	"consentledger/domain/deadline"
+)
 
 // An Event is what happened. Facts are past tense and are never changed. To
 // add one: add a type in the file of its noun, a case in the Evolve of that, a
@@ -17,12 +21,12 @@ func unknownEvent(e Event, noun string) {
 // A Fact is an event as the ledger took it.
 type Fact struct {
 	ID       EventID
-	At       Instant // when it happened, as its source says; for a no never after Recorded
-	Recorded Instant // when the ledger took it
-	Claimed  Instant // what a no said before it was clamped to Recorded; else zero
-	Source   Source  // who numbered it; zero: nobody
-	Sequence uint64  // the source's own number, zero if it gave none
-	Rules    uint8   // by which it folds, see [Rules]; zero: those before they had a number
+	At       deadline.Instant // when it happened, as its source says; for a no never after Recorded
+	Recorded deadline.Instant // when the ledger took it
+	Claimed  deadline.Instant // what a no said before it was clamped to Recorded; else zero
+	Source   Source           // who numbered it; zero: nobody
+	Sequence uint64           // the source's own number, zero if it gave none
+	Rules    uint8            // by which it folds, see [Rules]; zero: those before they had a number
 	Event    Event
 }
 

@@ -1,5 +1,7 @@
 package domain
 
+import "consentledger/domain/deadline"
+
 // AppRegistered records that an app may record from now on, or that what is
 // known about it changed.
 type AppRegistered struct{ App App }
@@ -21,7 +23,7 @@ type ServiceCeased struct{ Reason string }
 // when an answer is read. See [RecordVoided] for what it does.
 type BuildVoided struct {
 	Build    string
-	From, To Instant // of Recorded; To is not included
+	From, To deadline.Instant // of Recorded; To is not included
 	Reason   string
 	Evidence Hash
 	By       [2]string
@@ -32,7 +34,7 @@ type BuildVoided struct {
 // are voided. Like [BuildVoided] it is joined when an answer is read.
 type BuildDisputed struct {
 	Build    string
-	From, To Instant // of Recorded; To is not included
+	From, To deadline.Instant // of Recorded; To is not included
 	Reason   string
 	Evidence Hash
 }
@@ -41,12 +43,12 @@ type BuildDisputed struct {
 type PolicyPublished struct {
 	Version       Hash // of the document's canonical form
 	Document      Document
-	Effective     Instant      // when it binds
-	Material      []string     // the kinds of material change that the publisher declares
-	Stale         []PurposeID  // purposes whose earlier consents must be asked for again, whole
-	Scopes        []StaleScope // methods and categories that earlier consents do not cover
-	RightsReduced bool         // who does not agree explicitly keeps the older promises
-	Later         []Overtaking // what versions that were published before and take over later change of this one
+	Effective     deadline.Instant // when it binds
+	Material      []string         // the kinds of material change that the publisher declares
+	Stale         []PurposeID      // purposes whose earlier consents must be asked for again, whole
+	Scopes        []StaleScope     // methods and categories that earlier consents do not cover
+	RightsReduced bool             // who does not agree explicitly keeps the older promises
+	Later         []Overtaking     // what versions that were published before and take over later change of this one
 }
 
 // An Overtaking is what a version changes of another than the one that it was

@@ -1,5 +1,7 @@
 package domain
 
+import "consentledger/domain/deadline"
+
 // ConsentGiven records a yes. Items say what it covers, and what it does not
 // and why: what falls short is recorded and does not count.
 type ConsentGiven struct {
@@ -10,9 +12,9 @@ type ConsentGiven struct {
 	Act     ActID
 	Kind    ConsentKind
 	Items   []Item
-	Notice  EventID // the presentation it answers, zero if unknown
-	Until   Instant // zero: until withdrawn
-	Import  bool    // came later than a live event may
+	Notice  EventID          // the presentation it answers, zero if unknown
+	Until   deadline.Instant // zero: until withdrawn
+	Import  bool             // came later than a live event may
 
 	FilteredBy string // of an import: the principal by whose list of erased persons it was filtered; empty: not said
 	Details    Personal
@@ -34,7 +36,7 @@ type ConsentGiven struct {
 // An End is when a yes ends for one of its purposes.
 type End struct {
 	Purpose PurposeID
-	Until   Instant
+	Until   deadline.Instant
 }
 
 // A Proof is the document of a consent that needs one.

@@ -1,5 +1,7 @@
 package domain
 
+import "consentledger/domain/deadline"
+
 // RecordVoided records that facts of this stream were recorded by mistake. A
 // voided yes is gone; a voided no still stands in the way of the yes before it.
 // Of other facts see [Code] NotVoidable: some have a way of their own to end.
@@ -29,7 +31,7 @@ type ExemptionInvoked struct {
 	Justification Personal
 	Reason        string // the justification's code, public
 	Approver      string
-	Until         Instant
+	Until         deadline.Instant
 }
 
 // ExemptionEnded records that an exemption was given up.
@@ -103,7 +105,7 @@ type SubjectMarkedTest struct{ Reason string }
 type CheckAnswered struct {
 	Purpose   PurposeID
 	Action    Action
-	Valid     Instant // the moment that was asked about
+	Valid     deadline.Instant // the moment that was asked about
 	Allowed   bool
 	Why       Why
 	Status    Status

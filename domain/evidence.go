@@ -1,5 +1,7 @@
 package domain
 
+import "consentledger/domain/internal/form"
+
 // A Quality is how much a recorded yes proves when somebody disputes it.
 type Quality uint8
 
@@ -11,13 +13,13 @@ const (
 	Strong
 )
 
-var qualities = codes{"", "imported", "weak", "partial", "strong"}
+var qualities = form.Codes{"", "imported", "weak", "partial", "strong"}
 
-func (q Quality) String() string { return qualities.name(uint8(q)) }
+func (q Quality) String() string { return qualities.Name(uint8(q)) }
 
 // ParseQuality reads what [Quality.String] writes.
 func ParseQuality(s string) (Quality, error) {
-	return parseCode[Quality](s, qualities, "a quality of evidence")
+	return form.ParseCode[Quality](s, qualities, "a quality of evidence")
 }
 
 // Evidence is the quality of a yes, and what it lacks.

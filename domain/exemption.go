@@ -1,5 +1,10 @@
 package domain
 
+import (
+	"consentledger/domain/deadline"
+	"consentledger/domain/internal/form"
+)
+
 // An ExemptionList is which of a policy's two lists of exemptions a ground is
 // on. They are never merged: a ground to process without consent is no ground
 // to provide without it.
@@ -10,13 +15,13 @@ const (
 	ForProvision                           // and transfer and disclosure
 )
 
-var exemptionLists = codes{"", "collect", "provide"}
+var exemptionLists = form.Codes{"", "collect", "provide"}
 
-func (l ExemptionList) String() string { return exemptionLists.name(uint8(l)) }
+func (l ExemptionList) String() string { return exemptionLists.Name(uint8(l)) }
 
 // ParseExemptionList reads what [ExemptionList.String] writes.
 func ParseExemptionList(s string) (ExemptionList, error) {
-	return parseCode[ExemptionList](s, exemptionLists, "a list of exemptions")
+	return form.ParseCode[ExemptionList](s, exemptionLists, "a list of exemptions")
 }
 
 // covers reports whether the list is about the action.
@@ -30,7 +35,7 @@ func (l ExemptionList) covers(a Action) bool {
 // An exemption is one that was invoked.
 type exemption struct {
 	ExemptionInvoked
-	from, until Instant // until zero: it has not been ended
+	from, until deadline.Instant // until zero: it has not been ended
 	id          EventID
 }
 

@@ -1,9 +1,11 @@
 package domain
 
+import "consentledger/domain/deadline"
+
 // The limits on a yes. A no has none.
 const (
-	FutureSkew = 5 * Minute // how far ahead of the ledger's a source's clock may be
-	LateLimit  = 30 * Day   // how late a yes may come that is not an import
+	FutureSkew = 5 * deadline.Minute // how far ahead of the ledger's a source's clock may be
+	LateLimit  = 30 * deadline.Day   // how late a yes may come that is not an import
 )
 
 // A yes is a wish to consent with everything that decides whether it counts.
@@ -14,9 +16,9 @@ type yes struct {
 	guessed bool // nobody said which version, and none that is known was there
 	act     Act
 	kind    ConsentKind
-	named   int      // how many purposes were named
-	at, now Instant  // when it was said, and when it counts from
-	before  *Subject // the person's history
+	named   int              // how many purposes were named
+	at, now deadline.Instant // when it was said, and when it counts from
+	before  *Subject         // the person's history
 	band    AgeBand
 	initial ControlState
 	build   string
@@ -27,7 +29,7 @@ type yes struct {
 	control *Control // nil: not known
 }
 
-func (s Subject) give(cmd GiveConsent, ref Reference, at, recorded Instant) (Event, error) {
+func (s Subject) give(cmd GiveConsent, ref Reference, at, recorded deadline.Instant) (Event, error) {
 	switch {
 	case at > recorded.Add(FutureSkew):
 		return nil, refuseAt(AtInFuture, "time", "a yes may not be more than 5 minutes ahead of the ledger's clock")

@@ -1,6 +1,10 @@
 package domain
 
-import "slices"
+import (
+	"slices"
+
+	"consentledger/domain/deadline"
+)
 
 // A Hindrance says why a yes that counts allows nothing when it is recorded.
 // Unlike a [Shortfall] it is no fault of the yes: what comes later may lift it.
@@ -84,7 +88,7 @@ func (s *Subject) simple(ref Reference) bool {
 // endsBy reports whether some of a consent is over at a moment. One that comes late,
 // as in an import, may be over when it is recorded: it still ends what was agreed to
 // before it.
-func (e ConsentGiven) endsBy(at Instant) bool {
+func (e ConsentGiven) endsBy(at deadline.Instant) bool {
 	over := func(x End) bool { return x.Until <= at }
 	return e.Until != 0 && e.Until <= at || slices.ContainsFunc(e.Ends, over)
 }
@@ -108,7 +112,7 @@ func hindranceOf(s Status) Hindrance {
 // although a fact of a kind orders to stop or delete: whoever takes a consent back
 // takes nothing from what rests on no consent, and whoever goes, or is found to be
 // a child, nothing from what the law itself orders.
-func (ref Reference) Kept(kind string, scope Scope, at Instant) (ids []PurposeID) {
+func (ref Reference) Kept(kind string, scope Scope, at deadline.Instant) (ids []PurposeID) {
 	for _, x := range ref.resting(scope, at) {
 		lawful := x.Basis == BasisLegalDuty || x.Basis == BasisOtherLaw
 		switch kind {
@@ -149,7 +153,7 @@ func (ref Reference) Without(scope Scope, kept []PurposeID) Scope {
 // resting returns which purposes of a scope rest on something else than consent,
 // at the moment at: what the policies in force say of them, or of what none
 // declares any more the last version that did.
-func (ref Reference) resting(scope Scope, at Instant) []Rest {
+func (ref Reference) resting(scope Scope, at deadline.Instant) []Rest {
 	var found []Rest
 	var seen []PurposeID
 	note := func(q Purpose) {

@@ -1,6 +1,10 @@
 package domain
 
-import "slices"
+import (
+	"slices"
+
+	"consentledger/domain/deadline"
+)
 
 // LegalHold is the reason for which the clocks of obligations to delete stand
 // still while a hold keeps the data: whatever their rule says of pauses.
@@ -18,14 +22,14 @@ func (HoldObligation) isCommand() {}
 // Held reports whether a legal hold stops the obligation.
 func (d Duty) Held() bool { return heldBy(d.Pauses) }
 
-func heldBy(pauses []Pause) bool {
-	return slices.ContainsFunc(pauses, func(p Pause) bool { return p.Reason == LegalHold && p.To == 0 })
+func heldBy(pauses []deadline.Pause) bool {
+	return slices.ContainsFunc(pauses, func(p deadline.Pause) bool { return p.Reason == LegalHold && p.To == 0 })
 }
 
 // hold stops or restarts the clock of one obligation. What is closed, stood
 // still at that moment already, or was stopped after it, is no news: a command
 // that comes again later does nothing.
-func (d Duties) hold(cmd HoldObligation, at Instant, calendars Calendars) ([]Event, error) {
+func (d Duties) hold(cmd HoldObligation, at deadline.Instant, calendars deadline.Calendars) ([]Event, error) {
 	why := MovedPaused
 	if cmd.Released {
 		why = MovedResumed
@@ -44,14 +48,14 @@ func (d Duties) hold(cmd HoldObligation, at Instant, calendars Calendars) ([]Eve
 			}
 			return false
 		}
-		c.pauses = append(c.pauses, Pause{From: at, Reason: LegalHold})
+		c.pauses = append(c.pauses, deadline.Pause{From: at, Reason: LegalHold})
 		return !cmd.Released
 	})
 }
 
 // checkHeld refuses the news that data were deleted which a legal hold keeps,
 // unless it says that it knows: what happened is kept, and stands out.
-func (s Subject) checkHeld(e Event, at Instant) error {
+func (s Subject) checkHeld(e Event, at deadline.Instant) error {
 	n, ok := e.(Noted)
 	if !ok || n.Kind != "data.deleted" || fieldOf(n.Fields, "despite_hold") == "yes" {
 		return nil

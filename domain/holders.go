@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"consentledger/domain/deadline"
 )
 
 // A holder is who has an app's personal data, or has it no more, as was noted of
@@ -66,7 +68,7 @@ func find(list []holder, name string) (int, bool) {
 // Targets returns who has personal data for one of a scope's purposes at a moment:
 // the recipients that the policies name, then who was noted. Nobody known is the
 // handler alone, which has the empty name.
-func (ref Reference) Targets(scope Scope, at Instant) []string {
+func (ref Reference) Targets(scope Scope, at deadline.Instant) []string {
 	var targets []string
 	for _, id := range ref.Policies.Recipients(scope, at) {
 		if i, known := find(ref.Service.holders, string(id)); !known || !ref.Service.holders[i].removed {

@@ -4,13 +4,9 @@ import (
 	"encoding/hex"
 	"strings"
 	"unicode/utf8"
+
+	"consentledger/domain/internal/form"
 )
-
-// parseError is a constant error: what a text should have looked like. It
-// never holds the text itself, which may be personal.
-type parseError string
-
-func (e parseError) Error() string { return string(e) }
 
 // A Name is what an app, a purpose, a policy or an act is called: 1 to 64 of
 // a-z, 0-9 and "-", beginning with a letter or digit.
@@ -33,7 +29,7 @@ type AppName string
 // ParseAppName returns s as an AppName.
 func ParseAppName(s string) (AppName, error) {
 	if !isName(s, 32) || strings.Contains(s, "-") {
-		return "", parseError("an app name is 1 to 32 of a-z and 0-9")
+		return "", form.Error("an app name is 1 to 32 of a-z and 0-9")
 	}
 	return AppName(s), nil
 }
@@ -44,7 +40,7 @@ type PurposeID string
 // ParsePurposeID returns s as a PurposeID: 1 to 64 of a-z, 0-9 and "-".
 func ParsePurposeID(s string) (PurposeID, error) {
 	if !isName(s, 64) {
-		return "", parseError(`a purpose is named by 1 to 64 of a-z, 0-9 and "-"`)
+		return "", form.Error(`a purpose is named by 1 to 64 of a-z, 0-9 and "-"`)
 	}
 	return PurposeID(s), nil
 }
@@ -85,9 +81,9 @@ func ParseNamedHash(s string) (Hash, error) {
 	return h, err
 }
 
-const errZeroHash = parseError("a hash of zeros is that of nothing; leave it out, or name what was hashed")
+const errZeroHash = form.Error("a hash of zeros is that of nothing; leave it out, or name what was hashed")
 
-const errHash = parseError(`a hash is written "sha256:" and 64 lower-case hex digits`)
+const errHash = form.Error(`a hash is written "sha256:" and 64 lower-case hex digits`)
 
 // An EventID names a recorded fact for ever; see eventstore.EventID.
 type EventID [16]byte
@@ -138,7 +134,7 @@ func ParseStreamID(s string) (StreamID, error) {
 	return StreamID{}, errStream
 }
 
-const errStream = parseError(`a stream is named "noun-app-id", as in policy-smartkey-main`)
+const errStream = form.Error(`a stream is named "noun-app-id", as in policy-smartkey-main`)
 
 // A Personal is text that says something about a person. It belongs to one
 // person, is kept sealed, and prints as "[personal]".
@@ -166,11 +162,11 @@ func ParsePersonKey(s string) (PersonKey, error) {
 	}
 	switch {
 	case kind != "account" && kind != "device":
-		return PersonKey{}, parseError(`a person is named "account:ID" or "device:ID"`)
+		return PersonKey{}, form.Error(`a person is named "account:ID" or "device:ID"`)
 	case id == "" || len(id) > 128 || !isOpaque(id, ""):
-		return PersonKey{}, parseError("a person's id is 1 to 128 of A-Z, a-z, 0-9, dot, underscore, tilde and hyphen; use an opaque account or installation id, not an e-mail address")
+		return PersonKey{}, form.Error("a person's id is 1 to 128 of A-Z, a-z, 0-9, dot, underscore, tilde and hyphen; use an opaque account or installation id, not an e-mail address")
 	case looksPersonal(id):
-		return PersonKey{}, parseError("a person's id must be opaque: this one looks like a phone or identity-card number")
+		return PersonKey{}, form.Error("a person's id must be opaque: this one looks like a phone or identity-card number")
 	}
 	return PersonKey{kind, id}, nil
 }

@@ -1,12 +1,16 @@
 package domain
 
-import "slices"
+import (
+	"slices"
+
+	"consentledger/domain/deadline"
+)
 
 // An Incident is something that happened to personal data, or may have. The
 // zero Incident was not reported. What is owed for it follows from its steps,
 // as the policy's duties say; see [DutyRule].
 type Incident struct {
-	At    Instant // when it was discovered
+	At    deadline.Instant // when it was discovered
 	Marks Marks
 	Steps []StepKind
 	State string // the last word of the step that made it stand so: "contained"
@@ -61,7 +65,7 @@ func (i Incident) stateAfter(kind StepKind) string {
 
 // Decide answers cmd with the facts that it makes true. At is when it happened,
 // as its source says; recorded is the ledger's time.
-func (i Incident) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Event, error) {
+func (i Incident) Decide(cmd Command, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
 	s, ok := cmd.(TakeStep)
 	if !ok {
 		return nil, refuse(WrongStream, "this is not about an incident")
@@ -88,7 +92,7 @@ func (i Incident) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Ev
 // takesLate reports whether a step that is not legal any more is kept: it was
 // legal when it happened, or tells what was done for what had happened. That it
 // was found out, of what somebody found to be nothing, opens it again or is none.
-func (i Incident) takesLate(r StepRule, at Instant) bool {
+func (i Incident) takesLate(r StepRule, at deadline.Instant) bool {
 	dismissed := i.State == "dismissed"
 	switch {
 	case !r.canBeLate(), dismissed && r.Opens(), len(i.Steps) == 0:

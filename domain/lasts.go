@@ -1,9 +1,11 @@
 package domain
 
+import "consentledger/domain/deadline"
+
 // ends returns when a yes ends as a whole, and which of its purposes end before
 // that: where the policy says for how long a consent lasts it ends by then,
 // whatever was asked for. What does not count has no end.
-func (y *yes) ends(items []Item) (until Instant, before []End) {
+func (y *yes) ends(items []Item) (until deadline.Instant, before []End) {
 	until = y.cmd.Until
 	var ends []End
 	counted, same := 0, true
@@ -30,7 +32,7 @@ func (y *yes) ends(items []Item) (until Instant, before []End) {
 // the policy does not say. The day on which it is given is not counted, and the
 // period ends with the day of the same number, or else with the last day of
 // the month (Civil Code 201 to 203), in the time of the app.
-func (y *yes) lasts(p Purpose) Instant {
+func (y *yes) lasts(p Purpose) deadline.Instant {
 	if p.ConsentLasts == 0 {
 		return 0
 	}
@@ -39,11 +41,11 @@ func (y *yes) lasts(p Purpose) Instant {
 }
 
 // zone returns the time zone of the app, or else that of the policy.
-func (y *yes) zone() Zone {
+func (y *yes) zone() deadline.Zone {
 	for _, name := range []string{y.ref.Service.App.TimeZone, y.version.Document.TimeZone} {
-		if z, err := ParseZone(name); err == nil {
+		if z, err := deadline.ParseZone(name); err == nil {
 			return z
 		}
 	}
-	return Zone{}
+	return deadline.Zone{}
 }

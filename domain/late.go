@@ -3,6 +3,8 @@ package domain
 import (
 	"cmp"
 	"slices"
+
+	"consentledger/domain/deadline"
 )
 
 // Steps arrive in any order: who works on a case records later what was done
@@ -20,7 +22,7 @@ func (s Stepped) Late() bool { return s.Field(lateField) == "yes" }
 // A taken is a step that a case has, and when it happened.
 type taken struct {
 	kind StepKind
-	at   Instant
+	at   deadline.Instant
 }
 
 // canBeLate reports whether a step is kept if it arrives after what came later.
@@ -39,12 +41,12 @@ func (r StepRule) reports() bool {
 }
 
 // overtakes reports whether something that a case has happened after a moment.
-func overtakes(steps []taken, moment Instant) bool {
+func overtakes(steps []taken, moment deadline.Instant) bool {
 	return slices.ContainsFunc(steps, func(s taken) bool { return s.at > moment })
 }
 
 // at returns the marks as they were at a moment, of a case that began with some.
-func (m Marks) at(moment Instant, steps []taken) Marks {
+func (m Marks) at(moment deadline.Instant, steps []taken) Marks {
 	steps = slices.SortedStableFunc(slices.Values(steps), func(a, b taken) int { return cmp.Compare(a.at, b.at) })
 	for _, s := range steps {
 		if s.at > moment {
@@ -58,7 +60,7 @@ func (m Marks) at(moment Instant, steps []taken) Marks {
 
 // afterLate returns the marks as they are after a step that came late: it changes
 // only what no step changed that happened later.
-func (m Marks) afterLate(r StepRule, at Instant, steps []taken) Marks {
+func (m Marks) afterLate(r StepRule, at deadline.Instant, steps []taken) Marks {
 	later := func(mark string) bool {
 		return slices.ContainsFunc(steps, func(s taken) bool {
 			rule, _ := StepRuleOf(s.kind)

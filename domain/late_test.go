@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 // taking takes steps of an incident or of a request, each a day, a kind and its
@@ -56,7 +57,7 @@ func TestAStepOfAnIncidentThatArrivesLateIsTaken(t *testing.T) {
 	} {
 		i := Incident{}
 		for _, x := range tt.steps {
-			at, recorded := t0+Instant(x.day)*Instant(Day), t0+9*Instant(Day)
+			at, recorded := t0+deadline.Instant(x.day)*deadline.Instant(deadline.Day), t0+9*deadline.Instant(deadline.Day)
 			events, err := i.Decide(x.command(), promises(), at, recorded)
 			if got, _ := errors.AsType[Refusal](err); string(got.Code) != x.code {
 				t.Fatalf("%s: %s: %v, want %q", tt.name, x.step, err, x.code)
@@ -91,7 +92,7 @@ func TestAStepOfARequestThatArrivesLateIsTakenAndMovesNoClock(t *testing.T) {
 		{"dated before there was a request", []taking{{5, "request.withdrawn", "", false}, {-1, "request.acknowledged channel=app", "illegal-move", false}}, ""},
 	} {
 		r, ref := Request{}, promises()
-		fold := func(at Instant, events []Event) {
+		fold := func(at deadline.Instant, events []Event) {
 			for _, e := range events {
 				r = r.Evolve(Fact{At: at, Recorded: max(at, r.Recorded), Event: e})
 			}
@@ -103,7 +104,7 @@ func TestAStepOfARequestThatArrivesLateIsTakenAndMovesNoClock(t *testing.T) {
 		fold(t0, events)
 
 		for _, x := range tt.steps {
-			at, recorded := t0+Instant(x.day)*Instant(Day), t0+9*Instant(Day)
+			at, recorded := t0+deadline.Instant(x.day)*deadline.Instant(deadline.Day), t0+9*deadline.Instant(deadline.Day)
 			events, err := r.Decide(x.command(), ref, at, recorded)
 			if got, _ := errors.AsType[Refusal](err); string(got.Code) != x.code {
 				t.Fatalf("%s: %s: %v, want %q", tt.name, x.step, err, x.code)

@@ -3,13 +3,15 @@ package domain
 import (
 	"slices"
 	"strings"
+
+	"consentledger/domain/deadline"
 )
 
 // LawReply returns the rule by which a reply to a type of request is owed where
 // a policy promises none, in a jurisdiction: the law's, or one that gives no
-// date and says why; see [DeadlineRuleID.Undated]. They are those that the
+// date and says why; see [deadline.RuleID.Undated]. They are those that the
 // program ships, under ids of their own, so that none is taken for a promise.
-func LawReply(jurisdiction, timeZone string, t RequestType) DeadlineRule {
+func LawReply(jurisdiction, timeZone string, t RequestType) deadline.Rule {
 	if timeZone == "" {
 		timeZone = "UTC"
 	}
@@ -23,26 +25,26 @@ func LawReply(jurisdiction, timeZone string, t RequestType) DeadlineRule {
 	return undatedReply(t, timeZone, "no policy promises a reply, and the ledger knows no law of "+jurisdiction+" that gives a number of days")
 }
 
-func undatedReply(t RequestType, timeZone, why string) DeadlineRule {
-	return DeadlineRule{ID: UndatedRule(t.String()), Source: why, Unit: UnitCalendarDay, TimeZone: timeZone, Law: true}
+func undatedReply(t RequestType, timeZone, why string) deadline.Rule {
+	return deadline.Rule{ID: deadline.UndatedRule(t.String()), Source: why, Unit: deadline.UnitCalendarDay, TimeZone: timeZone, Law: true}
 }
 
 // lawReplyCN returns what binds in the PRC. The PIPL itself says "promptly".
-func lawReplyCN(t RequestType) DeadlineRule {
+func lawReplyCN(t RequestType) deadline.Rule {
 	switch t {
 	case AskCorrect, AskComplete, AskDelete, AskCancelAccount, AskComplaint:
-		return DeadlineRule{
+		return deadline.Rule{
 			ID: "law.cn.app2019.manual_handling", Source: "method of 2019 for apps, 6: 15 working days if nothing is promised",
-			Unit: UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: "RequestOrComplaintReceived", Law: true,
+			Unit: deadline.UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: "RequestOrComplaintReceived", Law: true,
 		}
 	case AskQuestion:
 		return undatedReply(t, "Asia/Shanghai", "no policy promises a reply to a question, and PIPL 50 gives no number of days")
 	case AskAuthority:
 		return undatedReply(t, "Asia/Shanghai", "no policy promises a reply to an authority: it is owed by the day that the authority's own letter says")
 	}
-	return DeadlineRule{
+	return deadline.Rule{
 		ID: "law.cn.gbt35273.request_reply", Source: "GB/T 35273-2020 8.7 a): PIPL 45 and 50 say promptly, and give no number of days",
-		Unit: UnitCalendarDay, Length: 30, Calendar: "CN", Roll: RollNextWorkingDay, TimeZone: "Asia/Shanghai", ClockStart: "IdentityVerified", Law: true,
+		Unit: deadline.UnitCalendarDay, Length: 30, Calendar: "CN", Roll: deadline.RollNextWorkingDay, TimeZone: "Asia/Shanghai", ClockStart: "IdentityVerified", Law: true,
 	}
 }
 
@@ -60,7 +62,7 @@ var underGDPR = []string{
 
 // lawReplyEU returns what binds under the GDPR: a month for the rights of its
 // articles 15 to 22, wherever the handler is.
-func lawReplyEU(jurisdiction, timeZone string, t RequestType) DeadlineRule {
+func lawReplyEU(jurisdiction, timeZone string, t RequestType) deadline.Rule {
 	switch t {
 	case AskComplaint, AskQuestion:
 		return undatedReply(t, timeZone, "no policy promises a reply, and the GDPR gives none for what uses no right of its articles 15 to 22")
@@ -71,8 +73,8 @@ func lawReplyEU(jurisdiction, timeZone string, t RequestType) DeadlineRule {
 	case AskAuthority:
 		return undatedReply(t, timeZone, "no policy promises a reply to an authority: it is owed by the day that the authority's own letter says")
 	}
-	return DeadlineRule{
-		ID: "law.eu.gdpr12_3.reply", Source: "GDPR 12(3)", Unit: UnitMonth, Length: 1, ExtendedLength: 3, Calendar: jurisdiction, Roll: RollNextWorkingDay,
+	return deadline.Rule{
+		ID: "law.eu.gdpr12_3.reply", Source: "GDPR 12(3)", Unit: deadline.UnitMonth, Length: 1, ExtendedLength: 3, Calendar: jurisdiction, Roll: deadline.RollNextWorkingDay,
 		TimeZone: timeZone, ClockStart: "DataSubjectRequestReceived", Pause: []string{"identity_verification", "clarification"}, Law: true,
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"consentledger/cmd/consentledger/law"
 	. "consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 // A request of a type that the policy does not promise is open all the same: by
@@ -31,7 +32,7 @@ func TestARequestThatNoPolicyPromisesIsOwedByLawOrWithoutADate(t *testing.T) {
 			doc := r.ref.Policies.Versions()[0].Document
 			doc.Rights, doc.Jurisdiction = nil, tt.jurisdiction
 			r.ref.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
-			if err := r.do(OpenRequest{Types: []RequestType{tt.asked}, Channel: "email", Subject: "00ff", Authenticated: tt.known}, t0+Instant(Hour)); err != nil {
+			if err := r.do(OpenRequest{Types: []RequestType{tt.asked}, Channel: "email", Subject: "00ff", Authenticated: tt.known}, t0+deadline.Instant(deadline.Hour)); err != nil {
 				t.Fatal(err)
 			}
 			if !slices.Equal(r.Received.Unpromised, []RequestType{tt.asked}) || !r.Marks.Has("open") {
@@ -46,7 +47,7 @@ func TestARequestThatNoPolicyPromisesIsOwedByLawOrWithoutADate(t *testing.T) {
 			}
 			// Whatever happens to it, it is answered in the end.
 			for i, step := range []string{"request.acknowledged channel=email", "request.withdrawn", "request.reopened reason=mistake", "request.answered outcome=full channel=email"} {
-				if err := r.step(step, t0+Instant(Day)*Instant(i+1)); err != nil {
+				if err := r.step(step, t0+deadline.Instant(deadline.Day)*deadline.Instant(i+1)); err != nil {
 					t.Fatal(step, err)
 				}
 			}
@@ -61,7 +62,7 @@ func TestWhatIsPromisedForOneTypeLeavesTheOtherToTheLaw(t *testing.T) {
 	r := &run{t: t, ref: promises()}
 	doc := r.ref.Policies.Versions()[0].Document
 	doc.Jurisdiction = "CN"
-	doc.Rights = append(doc.Rights, Right{ID: "port", Deadlines: []DeadlineRuleID{"d15"}}) // as some policies call portability
+	doc.Rights = append(doc.Rights, Right{ID: "port", Deadlines: []deadline.RuleID{"d15"}}) // as some policies call portability
 	r.ref.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
 	if err := r.do(OpenRequest{Types: []RequestType{AskQuestion, AskDelete, AskPortability}, Channel: "email", Subject: "00ff"}, t0); err != nil {
 		t.Fatal(err)
@@ -86,7 +87,7 @@ func TestTheLawsRepliesAreTheShippedRules(t *testing.T) {
 				}
 				continue
 			}
-			i := slices.IndexFunc(rules, func(s DeadlineRule) bool { return "law."+s.ID == r.ID })
+			i := slices.IndexFunc(rules, func(s deadline.Rule) bool { return "law."+s.ID == r.ID })
 			if i < 0 {
 				t.Fatalf("%s is not shipped", r.ID)
 			}

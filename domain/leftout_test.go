@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 // to returns a document that shares ads with a partner, at home or abroad.
@@ -46,7 +47,7 @@ func TestWhatWasDroppedAndIsDeclaredAgainIsNotCovered(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			versions := []PublishPolicy{}
-			for i, at := range []Instant{0, may, june} {
+			for i, at := range []deadline.Instant{0, may, june} {
 				versions = append(versions, PublishPolicy{Version: Hash{byte(i + 1)}, Document: first(tt.versions[i]), Effective: at, Material: anyKind})
 			}
 			r := history(t, versions...)
@@ -121,7 +122,7 @@ func TestAPurposeThatMovesKeepsItsConsentsOnlyWithoutAGap(t *testing.T) {
 	withoutIt := special(func(d *Document) {
 		d.Purposes = []Purpose{{ID: "other", Title: "Other", Basis: BasisConsent, Actions: []Action{Use}}}
 	})
-	publish := func(v byte, at Instant, d Document) PublishPolicy {
+	publish := func(v byte, at deadline.Instant, d Document) PublishPolicy {
 		return PublishPolicy{Version: Hash{v}, Document: d, Effective: at, Material: anyKind}
 	}
 	sold := func(d *Document) { d.Purposes[0].Title = "Sell" }

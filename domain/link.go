@@ -1,14 +1,18 @@
 package domain
 
-import "slices"
+import (
+	"slices"
+
+	"consentledger/domain/deadline"
+)
 
 // A Link ties this history to another of the same person.
 type Link struct {
 	Other       string // the other's pseudonym
-	From, Until Instant
+	From, Until deadline.Instant
 	Because     EventID
-	Voided      Instant // the link was a mistake: what had crossed stands in the way, and is no answer; zero: not
-	Rules       uint8   // of the fact that made it, see [Rules]
+	Voided      deadline.Instant // the link was a mistake: what had crossed stands in the way, and is no answer; zero: not
+	Rules       uint8            // of the fact that made it, see [Rules]
 	endedBy     EventID
 }
 
@@ -55,7 +59,7 @@ func (s Subject) unlink(own Own, other string, f Fact) []Link {
 // With returns s with what crosses one link from the history other: what
 // [Subject.Whole] does for every link there is.
 func (s Subject) With(l Link, other Subject) Subject {
-	return s.crossing(other, func(n *said) (Instant, bool) {
+	return s.crossing(other, func(n *said) (deadline.Instant, bool) {
 		return l.Voided, l.Until == 0 || n.noFrom() < l.Until
 	})
 }
@@ -63,7 +67,7 @@ func (s Subject) With(l Link, other Subject) Subject {
 // crossing returns s with the opt-outs of another history that reach it. Reaches
 // says which do, and when that was found to be a mistake: then the opt-out still
 // stands in the way, and is no answer.
-func (s Subject) crossing(other Subject, reaches func(*said) (mistake Instant, is bool)) Subject {
+func (s Subject) crossing(other Subject, reaches func(*said) (mistake deadline.Instant, is bool)) Subject {
 	said := s.said[:len(s.said):len(s.said)]
 	for _, n := range other.said {
 		if n.no == 0 || n.crossed || n.ended {

@@ -1,5 +1,7 @@
 package domain
 
+import "consentledger/domain/deadline"
+
 // A Loss is a purpose for which a grant of a person ended, and the newest opt-out
 // that stands in its way.
 type Loss struct {
@@ -11,7 +13,7 @@ type Loss struct {
 // in s, and stands behind an opt-out by those in after, which are some more of the
 // same history or of histories that are linked to it. What had run out before was
 // not lost, and an opt-out that was a mistake takes nothing.
-func (s Subject) Lost(after Subject, at Instant, ref Reference) (lost []Loss) {
+func (s Subject) Lost(after Subject, at deadline.Instant, ref Reference) (lost []Loss) {
 	for _, p := range s.granted() {
 		if was := s.standing(p, at, &ref).Status; was != Given && was != Stale {
 			continue

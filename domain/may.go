@@ -1,11 +1,13 @@
 package domain
 
+import "consentledger/domain/deadline"
+
 // A Question is: may we do this, for this purpose, at this moment? Category,
 // Recipient and Version may be left out.
 type Question struct {
 	Purpose   PurposeID
 	Action    Action
-	At        Instant
+	At        deadline.Instant
 	Category  CategoryID
 	Recipient RecipientID
 	Version   Hash // of the policy that the processing goes by; zero: the one in force

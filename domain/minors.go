@@ -1,5 +1,10 @@
 package domain
 
+import (
+	"consentledger/domain/deadline"
+	"consentledger/domain/internal/form"
+)
+
 // An AgeBand is how old a person is, as far as rules differ. At 14 exactly the
 // policy and the law differ: the policy's children are "under 14 (including)",
 // the law's are under 14. Both are kept.
@@ -13,12 +18,14 @@ const (
 	Adult
 )
 
-var ageBands = codes{"", "under-14", "14", "15-17", "adult"}
+var ageBands = form.Codes{"", "under-14", "14", "15-17", "adult"}
 
-func (b AgeBand) String() string { return ageBands.name(uint8(b)) }
+func (b AgeBand) String() string { return ageBands.Name(uint8(b)) }
 
 // ParseAgeBand reads what [AgeBand.String] writes.
-func ParseAgeBand(s string) (AgeBand, error) { return parseCode[AgeBand](s, ageBands, "an age band") }
+func ParseAgeBand(s string) (AgeBand, error) {
+	return form.ParseCode[AgeBand](s, ageBands, "an age band")
+}
 
 // Minor reports whether the band is below 18.
 func (b AgeBand) Minor() bool { return b != AgeUnknown && b != Adult }
@@ -26,7 +33,7 @@ func (b AgeBand) Minor() bool { return b != AgeUnknown && b != Adult }
 // Band returns the band that is known at the moment at, and the fact that says
 // so. A younger band counts from the earlier of its fact's times, an older one
 // from the later, so that no wrong clock makes a child an adult.
-func (s Subject) Band(at Instant) (AgeBand, EventID) {
+func (s Subject) Band(at deadline.Instant) (AgeBand, EventID) {
 	var known aged
 	for _, a := range s.ages {
 		if a.voided != 0 {
@@ -47,20 +54,20 @@ func (s Subject) Band(at Instant) (AgeBand, EventID) {
 type aged struct {
 	Fact
 	band   AgeBand
-	voided Instant // zero: not
+	voided deadline.Instant // zero: not
 }
 
 // A Guardianship is a span in which somebody is a person's guardian.
 type Guardianship struct {
 	Guardian    GuardianRef
-	From, Until Instant // Until zero: it goes on
+	From, Until deadline.Instant // Until zero: it goes on
 	Because     EventID
-	Voided      Instant // it was a mistake; zero: not
+	Voided      deadline.Instant // it was a mistake; zero: not
 }
 
 // GuardianAt reports whether somebody is the person's guardian at the moment
 // at. From 18 on nobody is.
-func (s Subject) GuardianAt(g GuardianRef, at Instant) bool {
+func (s Subject) GuardianAt(g GuardianRef, at deadline.Instant) bool {
 	if band, _ := s.Band(at); band == Adult {
 		return false
 	}
@@ -75,7 +82,7 @@ func (s Subject) GuardianAt(g GuardianRef, at Instant) bool {
 // CheckAsks refuses a guardian's request by somebody who is not verified as the
 // person's guardian at the moment at: from the 18th birthday on nobody is. Of
 // nobody who is known, as in a letter, a guardian may ask unverified.
-func (s Subject) CheckAsks(cmd OpenRequest, at Instant) error {
+func (s Subject) CheckAsks(cmd OpenRequest, at deadline.Instant) error {
 	if cmd.Guardian == "" && !has(cmd.Types, AskGuardian) || s.GuardianAt(cmd.Guardian, at) {
 		return nil
 	}
@@ -88,7 +95,7 @@ func (s Subject) Guardians() []Guardianship { return s.guardians }
 // lapsed reports whether y is a guardian's yes that no longer counts at the
 // moment at, because the child is 14 by then. It returns since when. An age that
 // was voided restores no yes from before it was.
-func (s *Subject) lapsed(y *said, at Instant) (Instant, bool) {
+func (s *Subject) lapsed(y *said, at deadline.Instant) (deadline.Instant, bool) {
 	if y.kind != GuardianConsent {
 		return 0, false
 	}
@@ -103,11 +110,11 @@ func (s *Subject) lapsed(y *said, at Instant) (Instant, bool) {
 // tooYoung reports whether y is a yes of one's own from before one was 14, as
 // far as is known at the moment at: who is found to be a child was one before.
 // If that was a mistake, what was said by then is asked for again.
-func (s *Subject) tooYoung(y *said, at Instant) bool {
+func (s *Subject) tooYoung(y *said, at deadline.Instant) bool {
 	if y.kind == GuardianConsent {
 		return false
 	}
-	child, until, mistake := false, Instant(0), false // until zero: to this day; or until it was found to be a mistake
+	child, until, mistake := false, deadline.Instant(0), false // until zero: to this day; or until it was found to be a mistake
 	for _, a := range s.ages {
 		switch {
 		case a.band == ChildUnder14 && a.noFrom() <= at:
@@ -140,7 +147,7 @@ func (s *Subject) unfounded(y *said) bool {
 // guardian's no stands until the same guardian says yes too; it lapses when the
 // child is 14, if it is from before that, and when the child is an adult. After
 // the child's own no, a guardian's yes takes the child's own beside it.
-func (s *Subject) mayLift(y, n *said, p PurposeID, at Instant, ref *Reference) bool {
+func (s *Subject) mayLift(y, n *said, p PurposeID, at deadline.Instant, ref *Reference) bool {
 	switch {
 	case y.more().guardian == n.more().guardian, n.more().voided != 0 && y.saidAfter(n.more().voided):
 		return true
@@ -157,7 +164,7 @@ func (s *Subject) mayLift(y, n *said, p PurposeID, at Instant, ref *Reference) b
 
 // assented reports whether who said the no n said yes later, even by a yes that
 // does not count by itself because of the person's age.
-func (s *Subject) assented(n *said, p PurposeID, at Instant, ref *Reference) bool {
+func (s *Subject) assented(n *said, p PurposeID, at deadline.Instant, ref *Reference) bool {
 	for _, y := range s.said {
 		if y.no != 0 || y.more().guardian != n.more().guardian || y.yesFrom() > at || !y.overrides(&n.Fact) || isVoided(y, ref) || s.unfounded(y) {
 			continue
@@ -187,7 +194,7 @@ func (s *Subject) mistaken(g GuardianRef, y *said) bool {
 
 // recordAge answers AgeRecorded. A child's data that no guardian consented to
 // are found by it.
-func (s Subject) recordAge(e AgeRecorded, ref Reference, at Instant) ([]Event, error) {
+func (s Subject) recordAge(e AgeRecorded, ref Reference, at deadline.Instant) ([]Event, error) {
 	if e.Band == AgeUnknown || !isName(e.Basis, 64) {
 		return nil, refuse(Incomplete, "say the band of age and, by a code, how it is known")
 	}
@@ -210,7 +217,7 @@ func (s Subject) processed() bool {
 }
 
 // guarded reports whether a guardian's consent stands for anything.
-func (s Subject) guarded(ref Reference, at Instant) bool {
+func (s Subject) guarded(ref Reference, at deadline.Instant) bool {
 	for _, y := range s.said {
 		if y.no != 0 || y.Event.(ConsentGiven).Kind != GuardianConsent {
 			continue

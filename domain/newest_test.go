@@ -4,10 +4,11 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 // grant is a yes to the ads as it is recorded now, changed by f.
-func grant(id byte, at, recorded Instant, f func(*ConsentGiven)) Fact {
+func grant(id byte, at, recorded deadline.Instant, f func(*ConsentGiven)) Fact {
 	e := ConsentGiven{Policy: "privacy", Version: v1, Items: []Item{{Purpose: "ads"}}}
 	if f != nil {
 		f(&e)
@@ -15,7 +16,9 @@ func grant(id byte, at, recorded Instant, f func(*ConsentGiven)) Fact {
 	return Fact{ID: EventID{id}, At: at, Recorded: recorded, Rules: Rules, Event: e}
 }
 
-func untilThen(at Instant) func(*ConsentGiven) { return func(e *ConsentGiven) { e.Until = at } }
+func untilThen(at deadline.Instant) func(*ConsentGiven) {
+	return func(e *ConsentGiven) { e.Until = at }
+}
 
 func TestTheNewestAnswerCounts(t *testing.T) {
 	once := func(e *ConsentGiven) { e.Once = true }
@@ -25,10 +28,10 @@ func TestTheNewestAnswerCounts(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		given []Fact
-		at    Instant
+		at    deadline.Instant
 		want  Status
-		since Instant
-		until Instant
+		since deadline.Instant
+		until deadline.Instant
 	}{
 		{"a newer, shorter grant counts while it lasts", []Fact{grant(1, t0, t0, nil), grant(2, t0+9, t0+9, untilThen(noon))}, noon - 1, Given, t0 + 9, noon},
 		{"when it ends, the older one does not take over", []Fact{grant(1, t0, t0, nil), grant(2, t0+9, t0+9, untilThen(noon))}, noon, Expired, noon, noon},

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"consentledger/domain/deadline"
 )
 
 // Noted records another fact about processing: plain, with the fields that its
@@ -189,7 +191,7 @@ const disclosureMade NoteKind = "disclosure.made"
 
 // note answers Noted about the app. Whether a ground to disclose is doubtful in
 // law is what the policy says of it, whatever the sender does.
-func (ref Reference) note(n Noted, at Instant) (Event, error) {
+func (ref Reference) note(n Noted, at deadline.Instant) (Event, error) {
 	if r, _ := NoteRuleOf(n.Kind); r.Own && (ref.By.App || ref.By.Principal != Ledger) {
 		return nil, ErrOwnNote
 	}
@@ -261,7 +263,7 @@ func (f Form) fits(s string) bool {
 	case FormText:
 		return s != "" && len(s) <= 500
 	case FormDate:
-		_, err := ParseInstant(s + "T00:00:00Z")
+		_, err := deadline.ParseInstant(s + "T00:00:00Z")
 		return err == nil && len(s) == len("2006-01-02")
 	case FormHash:
 		_, err := ParseNamedHash(s)
@@ -276,7 +278,7 @@ func (f Form) fits(s string) bool {
 		_, err := ParseAmount(s)
 		return err == nil
 	case FormTime:
-		_, err := ParseInstant(s)
+		_, err := deadline.ParseInstant(s)
 		return err == nil
 	case FormCode:
 		return isName(strings.ToLower(s), 64)

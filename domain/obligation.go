@@ -3,6 +3,9 @@ package domain
 import (
 	"fmt"
 	"slices"
+
+	"consentledger/domain/deadline"
+	"consentledger/domain/internal/form"
 )
 
 // A DutyKind is what is owed: "reply", "stop", "delete". It is a name.
@@ -23,7 +26,7 @@ type Obligation struct {
 	Kind    DutyKind
 	Types   []RequestType // which of the request's it answers; empty: not of a request
 	Target  string        // the system or recipient that owes it; empty: the handler
-	Rule    DeadlineRule  // whole, as it was: better rules change no obligation
+	Rule    deadline.Rule // whole, as it was: better rules change no obligation
 	Version Hash          // of the policy that the rule is of; zero: none
 	MetBy   []string      // the facts that meet it, beside a reply; see [MeetsBy]
 	RuleSet Hash          // of the rules that the version has, see [RuleSet]; zero: not said
@@ -34,7 +37,7 @@ type Obligation struct {
 // started if its clock has not: the promise stands, its date does not yet.
 type ObligationOpened struct {
 	Obligation Obligation
-	Due        Due
+	Due        deadline.Due
 	Cause      Cause
 }
 
@@ -53,16 +56,16 @@ type ObligationMoved struct {
 	ID     string
 	Why    MoveReason
 	By     EventID // the calendar that was published; else zero
-	Due    Due
-	Was    Due
-	Pauses []Pause // all that this obligation's clock has had
+	Due    deadline.Due
+	Was    deadline.Due
+	Pauses []deadline.Pause // all that this obligation's clock has had
 }
 
 // ObligationMet records that what was owed was done. Met is the moment that
 // counts: of what has evidence its own, else the later of its two times.
 type ObligationMet struct {
 	ID       string
-	Met      Instant
+	Met      deadline.Instant
 	Late     bool
 	By       Cause // the fact that met it; zero: somebody said so
 	Evidence Hash
@@ -75,13 +78,13 @@ type ObligationVoided struct{ ID, Reason string }
 // ObligationAtRisk records that little time was left.
 type ObligationAtRisk struct {
 	ID    string
-	Until Instant // as it was then
+	Until deadline.Instant // as it was then
 }
 
 // ObligationOverdue records that the time was up, and nothing was done.
 type ObligationOverdue struct {
 	ID    string
-	Until Instant
+	Until deadline.Instant
 }
 
 // A MoveReason is why a due date was computed again.
@@ -95,13 +98,13 @@ const (
 	MovedCalendar // a calendar was published
 )
 
-var moveReasons = codes{"", "started", "paused", "resumed", "extended", "calendar"}
+var moveReasons = form.Codes{"", "started", "paused", "resumed", "extended", "calendar"}
 
-func (m MoveReason) String() string { return moveReasons.name(uint8(m)) }
+func (m MoveReason) String() string { return moveReasons.Name(uint8(m)) }
 
 // ParseMoveReason reads what [MoveReason.String] writes.
 func ParseMoveReason(s string) (MoveReason, error) {
-	return parseCode[MoveReason](s, moveReasons, "a reason to compute a due date again")
+	return form.ParseCode[MoveReason](s, moveReasons, "a reason to compute a due date again")
 }
 
 // A DutyState is what became of an obligation.
@@ -114,22 +117,22 @@ const (
 	DutyVoid
 )
 
-var dutyStates = codes{"open", "met", "met-late", "void"}
+var dutyStates = form.Codes{"open", "met", "met-late", "void"}
 
-func (s DutyState) String() string { return dutyStates.name(uint8(s)) }
+func (s DutyState) String() string { return dutyStates.Name(uint8(s)) }
 
 // A Duty is an obligation as it stands.
 type Duty struct {
 	Obligation
-	Due     Due
+	Due     deadline.Due
 	Cause   Cause
-	Opened  Instant // when the ledger took it
-	Pauses  []Pause
+	Opened  deadline.Instant // when the ledger took it
+	Pauses  []deadline.Pause
 	State   DutyState
-	Met     Instant
-	Voided  Instant // when the ledger heard that it is void
-	AtRisk  Instant // the time up to which it was said to be at risk; zero: never
-	Overdue Instant
+	Met     deadline.Instant
+	Voided  deadline.Instant // when the ledger heard that it is void
+	AtRisk  deadline.Instant // the time up to which it was said to be at risk; zero: never
+	Overdue deadline.Instant
 }
 
 // Duties are the obligations of one stream, in the order of their opening. The
@@ -193,16 +196,16 @@ func (d Duties) change(own Own, id string, change func(*Duty)) Duties {
 // obligationRules are several rules of one duty, which open together.
 type obligationRules struct {
 	kind    DutyKind
-	types   func(DeadlineRuleID) []RequestType
+	types   func(deadline.RuleID) []RequestType
 	target  string
-	rules   []DeadlineRule
+	rules   []deadline.Rule
 	version Hash
 	suffix  string
 	ruleSet Hash
 }
 
 // open returns the facts of obligations that open: one for every rule.
-func (o obligationRules) open(start func(DeadlineRule) Instant, cause Cause, calendars Calendars) ([]Event, error) {
+func (o obligationRules) open(start func(deadline.Rule) deadline.Instant, cause Cause, calendars deadline.Calendars) ([]Event, error) {
 	var events []Event
 	for _, r := range o.rules {
 		due, err := begin(r, start(r), calendars)
@@ -220,14 +223,14 @@ func (o obligationRules) open(start func(DeadlineRule) Instant, cause Cause, cal
 
 // begin returns what a rule comes to from a start; of one that gives no date, that
 // its clock never runs.
-func begin(r DeadlineRule, start Instant, calendars Calendars) (Due, error) {
+func begin(r deadline.Rule, start deadline.Instant, calendars deadline.Calendars) (deadline.Due, error) {
 	if r.ID.Undated() {
-		return Due{Rule: r.ID, Unit: r.Unit, TimeZone: r.TimeZone}, nil
+		return deadline.Due{Rule: r.ID, Unit: r.Unit, TimeZone: r.TimeZone}, nil
 	}
-	return Compute(r, start, nil, false, calendars)
+	return deadline.Compute(r, start, nil, false, calendars)
 }
 
-func (o obligationRules) id(r DeadlineRule) string {
+func (o obligationRules) id(r deadline.Rule) string {
 	id := string(o.kind)
 	if o.target != "" {
 		id += "." + o.target
@@ -237,7 +240,7 @@ func (o obligationRules) id(r DeadlineRule) string {
 
 // move computes the due dates of open obligations again, of those that pick
 // chooses, and returns the facts.
-func (d Duties) move(why MoveReason, by EventID, calendars Calendars, pick func(*Duty, *clock) bool) ([]Event, error) {
+func (d Duties) move(why MoveReason, by EventID, calendars deadline.Calendars, pick func(*Duty, *clock) bool) ([]Event, error) {
 	var events []Event
 	for _, x := range d.list {
 		c := clock{x.Due.Start, slices.Clone(x.Pauses), x.Due.Extended}
@@ -245,10 +248,10 @@ func (d Duties) move(why MoveReason, by EventID, calendars Calendars, pick func(
 			continue
 		}
 		rule := x.Rule
-		if slices.ContainsFunc(c.pauses, func(p Pause) bool { return p.Reason == LegalHold }) {
+		if slices.ContainsFunc(c.pauses, func(p deadline.Pause) bool { return p.Reason == LegalHold }) {
 			rule.Pause = append(slices.Clone(rule.Pause), LegalHold)
 		}
-		due, err := Compute(rule, c.start, c.pauses, c.extended, calendars)
+		due, err := deadline.Compute(rule, c.start, c.pauses, c.extended, calendars)
 		if err != nil {
 			return nil, fmt.Errorf("obligation %s: %w", x.ID, err)
 		}
@@ -259,13 +262,13 @@ func (d Duties) move(why MoveReason, by EventID, calendars Calendars, pick func(
 
 // A clock is what a due date is computed from.
 type clock struct {
-	start    Instant
-	pauses   []Pause
+	start    deadline.Instant
+	pauses   []deadline.Pause
 	extended bool
 }
 
 // start starts the clocks that wait for something to happen.
-func (d Duties) start(on string, at Instant, calendars Calendars) ([]Event, error) {
+func (d Duties) start(on string, at deadline.Instant, calendars deadline.Calendars) ([]Event, error) {
 	return d.move(MovedStarted, EventID{}, calendars, func(x *Duty, c *clock) bool {
 		waits := c.start == 0 && x.Rule.ClockStart == on
 		c.start = at
@@ -275,15 +278,15 @@ func (d Duties) start(on string, at Instant, calendars Calendars) ([]Event, erro
 
 // pause stops the clocks that a reason stops. A clock that stands goes on
 // standing.
-func (d Duties) pause(reason string, at Instant, calendars Calendars) ([]Event, error) {
+func (d Duties) pause(reason string, at deadline.Instant, calendars deadline.Calendars) ([]Event, error) {
 	return d.move(MovedPaused, EventID{}, calendars, func(x *Duty, c *clock) bool {
-		c.pauses = append(c.pauses, Pause{From: at, Reason: reason})
+		c.pauses = append(c.pauses, deadline.Pause{From: at, Reason: reason})
 		return c.start != 0 && slices.Contains(x.Rule.Pause, reason)
 	})
 }
 
 // resume lets the clocks go on that a reason stopped.
-func (d Duties) resume(reason string, at Instant, calendars Calendars) ([]Event, error) {
+func (d Duties) resume(reason string, at deadline.Instant, calendars deadline.Calendars) ([]Event, error) {
 	return d.move(MovedResumed, EventID{}, calendars, func(_ *Duty, c *clock) bool {
 		for i, p := range c.pauses {
 			if p.To == 0 && p.Reason == reason {
@@ -297,7 +300,7 @@ func (d Duties) resume(reason string, at Instant, calendars Calendars) ([]Event,
 
 // extend gives the clocks that may be extended their longer period. What is
 // extended after its first due date is extended too late.
-func (d Duties) extend(told Instant, calendars Calendars) ([]Event, error) {
+func (d Duties) extend(told deadline.Instant, calendars deadline.Calendars) ([]Event, error) {
 	late := false
 	events, err := d.move(MovedExtended, EventID{}, calendars, func(x *Duty, c *clock) bool {
 		can := x.Rule.ExtendedLength != 0 && !c.extended
@@ -318,7 +321,7 @@ func (d Duties) extend(told Instant, calendars Calendars) ([]Event, error) {
 
 // meet returns the facts that obligations were met, all of those that pick
 // chooses.
-func (d Duties) meet(met Instant, by Cause, evidence Hash, pick func(Duty) bool) []Event {
+func (d Duties) meet(met deadline.Instant, by Cause, evidence Hash, pick func(Duty) bool) []Event {
 	var events []Event
 	for _, x := range d.list {
 		if x.State == DutyOpen && pick(x) {

@@ -3,6 +3,8 @@ package domain
 import (
 	"slices"
 	"strings"
+
+	"consentledger/domain/deadline"
 )
 
 // DutyKinds returns what may be owed under an app's policies, by their names in
@@ -21,8 +23,8 @@ func (p Policies) DutyKinds() []DutyKind {
 // DutyRules returns the rules by which something may be owed under an app's
 // policies, by their names in order: those of every version, and those by which
 // the law of a jurisdiction gives a reply that no policy promises.
-func (p Policies) DutyRules(jurisdiction string) []DeadlineRuleID {
-	var rules []DeadlineRuleID
+func (p Policies) DutyRules(jurisdiction string) []deadline.RuleID {
+	var rules []deadline.RuleID
 	for _, v := range p.versions {
 		for _, r := range v.Document.DeadlineRules {
 			rules = append(rules, r.ID)
@@ -45,6 +47,6 @@ func (p Policies) MayOwe(id, jurisdiction string) bool {
 	rules := p.DutyRules(jurisdiction)
 	return slices.ContainsFunc(p.DutyKinds(), func(k DutyKind) bool {
 		rest, is := strings.CutPrefix(id, string(k))
-		return is && slices.ContainsFunc(rules, func(r DeadlineRuleID) bool { return strings.HasSuffix(rest, "."+string(r)) })
+		return is && slices.ContainsFunc(rules, func(r deadline.RuleID) bool { return strings.HasSuffix(rest, "."+string(r)) })
 	})
 }

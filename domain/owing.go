@@ -3,6 +3,8 @@ package domain
 import (
 	"slices"
 	"strings"
+
+	"consentledger/domain/deadline"
 )
 
 // An Occasion is a fact from which something may be owed: what it is called, and
@@ -19,7 +21,7 @@ type Occasion struct {
 // data, and whose data stay all the same.
 type Owed struct {
 	Promise
-	Rule  DeadlineRule
+	Rule  deadline.Rule
 	Scope Scope
 	Keeps []PurposeID
 }
@@ -28,7 +30,7 @@ type Owed struct {
 // force at a moment, and whether they promise anything for it. In a history to which
 // the fact crossed that is what is to be stopped and deleted, and nothing else. A rule
 // that wants a number of persons is among them whatever the number is.
-func (ref Reference) Owed(o Occasion, s Subject, at Instant) (owed []Owed, promised bool) {
+func (ref Reference) Owed(o Occasion, s Subject, at deadline.Instant) (owed []Owed, promised bool) {
 	ordered := o.Kind
 	if o.Crossed {
 		ordered = "consent.withdrawn" // an order to erase one history is an opt-out to the others
@@ -60,20 +62,20 @@ func (ref Reference) Owed(o Occasion, s Subject, at Instant) (owed []Owed, promi
 // obligations of a record that says itself what follows from it.
 type Owing struct {
 	Kind    DutyKind
-	Rule    DeadlineRule
+	Rule    deadline.Rule
 	Version Hash
 	RuleSet Hash
 	MetBy   []string
 	Keeps   []PurposeID
 	Targets []string // the handler has the empty name
-	Due     Due
+	Due     deadline.Due
 	Held    *Stopped // nil: no legal hold keeps the data
 }
 
 // Stopped is how a clock stands that a legal hold stopped when it began.
 type Stopped struct {
-	Due    Due
-	Pauses []Pause
+	Due    deadline.Due
+	Pauses []deadline.Pause
 }
 
 // Events returns the owing as facts about obligations, which follow from a cause.
@@ -96,7 +98,7 @@ func (w Owing) id(target string) string {
 
 // begin computes by when it is owed, from a start. Under a legal hold the clock stands
 // still from there on: the data were held before there was anything to delete.
-func (w *Owing) begin(start Instant, held bool, calendars Calendars) error {
+func (w *Owing) begin(start deadline.Instant, held bool, calendars deadline.Calendars) error {
 	var err error
 	if w.Due, err = begin(w.Rule, start, calendars); err != nil || !held || w.Due.Start == 0 {
 		return err
@@ -157,7 +159,7 @@ func (s Subject) Owes(f Fact, kind string, ref Reference) ([]Owing, error) {
 }
 
 // owing returns what is owed, and by whom; by when is not computed yet.
-func (x Owed) owing(ref Reference, at Instant) Owing {
+func (x Owed) owing(ref Reference, at deadline.Instant) Owing {
 	w := Owing{
 		Kind: x.Duty.Kind, Rule: x.Rule, Version: x.Version, RuleSet: ref.Policies.RuleSet(x.Version), MetBy: x.Duty.MetBy, Keeps: x.Keeps,
 		Targets: []string{""},
@@ -171,12 +173,12 @@ func (x Owed) owing(ref Reference, at Instant) Owing {
 // StartsAt returns when the clock of a rule of the duty starts, as far as the fact
 // that opens it says so. A date that the fact should name and does not is none: what
 // is owed has no date yet.
-func (d DutyRule) StartsAt(f Fact, rule DeadlineRule) Instant {
+func (d DutyRule) StartsAt(f Fact, rule deadline.Rule) deadline.Instant {
 	if d.Start == StartOwn || d.Start == StartStream || strings.Contains(d.Start, ".") {
 		return f.noFrom()
 	}
-	date, err := ParseDate(fieldOf(Members(f.Event), d.Start))
-	zone, bad := ParseZone(rule.TimeZone)
+	date, err := deadline.ParseDate(fieldOf(Members(f.Event), d.Start))
+	zone, bad := deadline.ParseZone(rule.TimeZone)
 	if err != nil || bad != nil {
 		return 0
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 // long returns n facts of one person: every kind that a history may hold.
@@ -18,8 +19,8 @@ func long(n int, r *rand.Rand) []Fact {
 	for i := range facts {
 		var id EventID
 		binary.BigEndian.PutUint64(id[:], uint64(i)+1)
-		at := t0 + Instant(i)*1000
-		facts[i] = Fact{ID: id, At: at - Instant(r.IntN(3000)), Recorded: at, Rules: Rules}
+		at := t0 + deadline.Instant(i)*1000
+		facts[i] = Fact{ID: id, At: at - deadline.Instant(r.IntN(3000)), Recorded: at, Rules: Rules}
 		facts[i].Event = []Event{
 			ConsentGiven{Policy: "privacy", Version: v1, Items: []Item{{Purpose: "ads"}}, Once: r.IntN(2) == 0},
 			ConsentRefused{Scope: Scope{All: true}, Act: "gpc", Signal: r.IntN(2) == 0},

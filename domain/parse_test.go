@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"consentledger/domain/deadline"
 )
 
 // An error of a parser may reach the outside: it must not repeat what was sent.
@@ -48,12 +50,12 @@ func FuzzParseInstant(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		i, err := ParseInstant(s)
+		i, err := deadline.ParseInstant(s)
 		if err != nil {
 			tells(t, err, s)
 			return
 		}
-		again, err := ParseInstant(i.String())
+		again, err := deadline.ParseInstant(i.String())
 		if err != nil || again != i || !rfc3339.MatchString(s) {
 			t.Errorf("%q is %s, which is read as %s: %v", s, i, again, err)
 		}

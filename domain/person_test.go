@@ -6,20 +6,21 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
-func fact(id byte, at Instant, e Event) Fact {
+func fact(id byte, at deadline.Instant, e Event) Fact {
 	return Fact{ID: EventID{id}, At: at, Recorded: at, Event: e}
 }
 
-func byGuardian(id byte, at Instant) Fact {
+func byGuardian(id byte, at deadline.Instant) Fact {
 	return fact(id, at, ConsentGiven{Policy: "privacy", Version: v1, Kind: GuardianConsent, Guardian: "mother", Items: []Item{{Purpose: "ads"}}})
 }
 
 func TestAChildGrowsUp(t *testing.T) {
 	birthday := noon
 	child := []Fact{aged(ChildUnder14, t0), guarded(), byGuardian(1, t0+1), aged(Aged14, birthday)}
-	ask := func(s Subject, at Instant) Answer {
+	ask := func(s Subject, at deadline.Instant) Answer {
 		return May(s, ref(), Question{Purpose: "ads", Action: Use, At: at})
 	}
 	if got := ask(fold(aged(ChildUnder14, t0), yes(1, t0, t0)), later); got.Allowed || got.Why != WhyGuardian {
@@ -98,7 +99,7 @@ func TestANoCrossesALinkAndAYesDoesNot(t *testing.T) {
 // A shared device passes on nothing that somebody chose who left it; while both
 // accounts are linked to it they are one person.
 func TestAnOptOutGoesOnThroughASharedHistory(t *testing.T) {
-	linked := func(other string, at Instant) Fact {
+	linked := func(other string, at deadline.Instant) Fact {
 		f := fact(80, at, SubjectLinked{Other: other, Proof: "login"})
 		f.Rules = Rules
 		return f
@@ -234,15 +235,17 @@ func TestNoSequenceTurnsANoIntoAYes(t *testing.T) {
 // A drawing is a history as chance has it.
 type drawing struct {
 	r           *rand.Rand
-	recorded    Instant
+	recorded    deadline.Instant
 	own, device []Fact
 	tablet      []Fact
 	ref         Reference
-	said        Instant // when the last no was recorded
+	said        deadline.Instant // when the last no was recorded
 	begun       bool
 }
 
-func (d *drawing) time() Instant { return t0 + Instant(d.r.Int64N(int64(d.recorded-t0)+20)) }
+func (d *drawing) time() deadline.Instant {
+	return t0 + deadline.Instant(d.r.Int64N(int64(d.recorded-t0)+20))
+}
 
 // add puts a fact into one of the two histories, perhaps twice.
 func (d *drawing) add(f Fact) {
@@ -259,7 +262,7 @@ func (d *drawing) draw(id byte) {
 	if !d.begun {
 		d.ref, d.begun = ref(), true
 	}
-	d.recorded += 1 + Instant(d.r.IntN(3))
+	d.recorded += 1 + deadline.Instant(d.r.IntN(3))
 	g := []GuardianRef{"", "mother", "father"}[d.r.IntN(3)]
 	build := []string{"", "bad"}[d.r.IntN(2)]
 	f := Fact{ID: EventID{id}, At: d.time(), Recorded: d.recorded}

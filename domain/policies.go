@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"consentledger/domain/deadline"
 )
 
 // Policies is every version of every policy of one app, in the order of their
@@ -40,7 +42,7 @@ func (p Policies) RuleSet(version Hash) Hash {
 
 // InForce returns the version of the named policy that binds at the moment at.
 // An empty name means the app's first policy.
-func (p Policies) InForce(name string, at Instant) (PolicyPublished, bool) {
+func (p Policies) InForce(name string, at deadline.Instant) (PolicyPublished, bool) {
 	if v := p.inForceOf(name, at); v != nil {
 		return *v, true
 	}
@@ -48,7 +50,7 @@ func (p Policies) InForce(name string, at Instant) (PolicyPublished, bool) {
 }
 
 // inForceOf is [Policies.InForce] without a copy, nil if there is none.
-func (p Policies) inForceOf(name string, at Instant) *PolicyPublished {
+func (p Policies) inForceOf(name string, at deadline.Instant) *PolicyPublished {
 	if name == "" && len(p.versions) > 0 {
 		name = p.versions[0].Document.Name
 	}
@@ -57,7 +59,7 @@ func (p Policies) inForceOf(name string, at Instant) *PolicyPublished {
 
 // binding returns the version of the named policy that binds at the moment at,
 // nil if none does. It is shared: do not change it.
-func (p Policies) binding(name string, at Instant) *PolicyPublished {
+func (p Policies) binding(name string, at deadline.Instant) *PolicyPublished {
 	var found *PolicyPublished
 	for i := range p.versions {
 		v := &p.versions[i]
@@ -74,7 +76,7 @@ func (p Policies) binding(name string, at Instant) *PolicyPublished {
 type bindings []*PolicyPublished
 
 // inForce returns the versions that bind at the moment at.
-func (p Policies) inForce(at Instant) bindings {
+func (p Policies) inForce(at deadline.Instant) bindings {
 	found := make(bindings, 0, 4)
 	general := 0 // how many of found, the last, are
 	for i := range p.versions {
@@ -106,7 +108,7 @@ func (p Policies) first(name string) int {
 
 // Declared returns the purposes that the policies in force at a moment
 // declare, in their order.
-func (p Policies) Declared(at Instant) []PurposeID {
+func (p Policies) Declared(at deadline.Instant) []PurposeID {
 	var ids []PurposeID
 	for _, v := range p.inForce(at) {
 		for _, q := range v.Document.Purposes {
@@ -130,7 +132,7 @@ func (b bindings) declaring(id PurposeID) (*PolicyPublished, Purpose, bool) {
 }
 
 // declaring is that of the versions in force at the moment at.
-func (p Policies) declaring(id PurposeID, at Instant) (PolicyPublished, Purpose, bool) {
+func (p Policies) declaring(id PurposeID, at deadline.Instant) (PolicyPublished, Purpose, bool) {
 	if v, purpose, ok := p.inForce(at).declaring(id); ok {
 		return *v, purpose, true
 	}
@@ -171,7 +173,7 @@ func (p Policies) follows(j, i int) bool {
 
 // after returns the versions of one policy that took over after since and bind
 // by the moment at, in the order in which they took over.
-func (p Policies) after(since Hash, at Instant) []PolicyPublished {
+func (p Policies) after(since Hash, at deadline.Instant) []PolicyPublished {
 	i := p.index(since)
 	if i < 0 {
 		return nil
@@ -228,7 +230,7 @@ func (p Policies) Open(kind string) bool { return slices.Contains(p.opening, kin
 
 // Decide answers cmd with the facts it makes true. What is published already
 // is no news: no facts, no error.
-func (p Policies) Decide(cmd Command, by By, recorded Instant) ([]Event, error) {
+func (p Policies) Decide(cmd Command, by By, recorded deadline.Instant) ([]Event, error) {
 	if err := by.checkDoor(cmd); err != nil {
 		return nil, err
 	}
@@ -243,7 +245,7 @@ func (p Policies) Decide(cmd Command, by By, recorded Instant) ([]Event, error) 
 	return nil, refuse(WrongStream, "a policy stream takes policy.published and policy.effective only")
 }
 
-func (p Policies) publish(cmd PublishPolicy, recorded Instant) ([]Event, error) {
+func (p Policies) publish(cmd PublishPolicy, recorded deadline.Instant) ([]Event, error) {
 	if known, ok := p.Version(cmd.Version); ok {
 		return nil, p.again(cmd, &known, recorded)
 	}
@@ -276,7 +278,7 @@ func (p Policies) publish(cmd PublishPolicy, recorded Instant) ([]Event, error) 
 // As returns p as it will be once a version is published that binds from a moment
 // on, with what its publisher must declare and nothing more. Of one that is published
 // already nothing changes.
-func (p Policies) As(v PublishPolicy, from Instant) Policies {
+func (p Policies) As(v PublishPolicy, from deadline.Instant) Policies {
 	if p.index(v.Version) >= 0 {
 		return p
 	}
@@ -293,7 +295,7 @@ func (p Policies) As(v PublishPolicy, from Instant) Policies {
 // again refuses to publish a version a second time, if that asks for something
 // else than is recorded: a version is published once. What is as it was asked for
 // is no news.
-func (p Policies) again(cmd PublishPolicy, known *PolicyPublished, recorded Instant) error {
+func (p Policies) again(cmd PublishPolicy, known *PolicyPublished, recorded deadline.Instant) error {
 	const way = ": to publish it otherwise, change the document, be it in its title"
 
 	if cmd.Effective > recorded && cmd.Effective != known.Effective {
@@ -335,7 +337,7 @@ func (p Policies) Overtakes(h Hash) []PolicyPublished {
 }
 
 // begin answers PolicyEffective once the version's time has come.
-func (p Policies) begin(e PolicyEffective, recorded Instant) ([]Event, error) {
+func (p Policies) begin(e PolicyEffective, recorded deadline.Instant) ([]Event, error) {
 	v, ok := p.Version(e.Version)
 	switch {
 	case !ok:

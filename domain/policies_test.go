@@ -9,13 +9,14 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 const (
-	april Instant = 1775001600000 // 2026-04-01
-	may           = april + 30*86400e3
-	june          = may + 31*86400e3
-	july          = june + 30*86400e3
+	april deadline.Instant = 1775001600000 // 2026-04-01
+	may                    = april + 30*86400e3
+	june                   = may + 31*86400e3
+	july                   = june + 30*86400e3
 )
 
 var v3 = Hash{3}
@@ -26,12 +27,12 @@ func history(t *testing.T, list ...PublishPolicy) Reference {
 	t.Helper()
 	r := Reference{}
 	for i, cmd := range list {
-		then, err := r.Policies.Decide(cmd, By{}, april+Instant(i))
+		then, err := r.Policies.Decide(cmd, By{}, april+deadline.Instant(i))
 		if err != nil {
 			t.Fatalf("version %d: %v", i, err)
 		}
 		for _, e := range then {
-			r.Policies = r.Policies.Evolve(fact(byte(100+i), april+Instant(i), e))
+			r.Policies = r.Policies.Evolve(fact(byte(100+i), april+deadline.Instant(i), e))
 		}
 	}
 	return r
@@ -51,7 +52,7 @@ func first(f func(*Document)) Document {
 
 var anyKind = []string{"MAT-1", "MAT-2", "MAT-3", "MAT-4", "MAT-5"}
 
-func given(id byte, at Instant, v Hash, kind ConsentKind, items ...Item) Fact {
+func given(id byte, at deadline.Instant, v Hash, kind ConsentKind, items ...Item) Fact {
 	if len(items) == 0 {
 		items = []Item{{Purpose: "ads"}}
 	}
@@ -158,7 +159,7 @@ func TestVersionsTakeOverInTheOrderOfTheirEffect(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		to   Hash
-		at   Instant
+		at   deadline.Instant
 		want Status
 	}{
 		{"the old text, before anything changed", v1, may - 1, Given},
@@ -190,7 +191,7 @@ func TestAVersionThatIsOvertakenSaysWhatChangesOfIt(t *testing.T) {
 		to     Hash
 		p      PurposeID
 		action Action
-		at     Instant
+		at     deadline.Instant
 		want   Why
 	}{
 		{"what the middle one meant, while it is in force", v3, "ads", Use, june - 1, WhyConsent},
@@ -246,7 +247,7 @@ func TestRefusingWhatAVersionAdds(t *testing.T) {
 	wide.ExemptionsProvide = []Ground{{Code: "EXC-S1", Title: "State security"}}
 	r := history(t, PublishPolicy{Version: v1, Document: first(nil)}, PublishPolicy{Version: v2, Document: wide, Effective: may, Material: anyKind})
 	old := given(1, april, v1, GeneralConsent)
-	refuse := func(s Subject, cmd RefuseConsent, at Instant) Fact {
+	refuse := func(s Subject, cmd RefuseConsent, at deadline.Instant) Fact {
 		t.Helper()
 		then, err := s.Decide(cmd, r, at, at)
 		if err != nil {
@@ -291,7 +292,7 @@ func TestRefusingWhatAVersionAdds(t *testing.T) {
 	}
 	s := fold(old)
 	s = s.Evolve(refuse(s, RefuseConsent{Scope: ads}, june))
-	for at, want := range map[Instant]Instant{june + 1: june.Add(QuietPeriod), june.Add(QuietPeriod): 0} {
+	for at, want := range map[deadline.Instant]deadline.Instant{june + 1: june.Add(QuietPeriod), june.Add(QuietPeriod): 0} {
 		for _, a := range Prompt(s, r, "en", at) {
 			if a.Purpose == "ads" && (a.Reason != AskStale || !a.Explicit || a.NotBefore != want) {
 				t.Errorf("at %v: %+v", at, a)
@@ -336,7 +337,7 @@ func TestAPromiseIsKeptAcrossLaterVersions(t *testing.T) {
 		name  string
 		given []Fact
 		ref   Reference
-		at    Instant
+		at    deadline.Instant
 		want  Hash
 	}{
 		{"before rights are reduced the newest binds", []Fact{old}, r, may - 1, v1},
@@ -364,9 +365,9 @@ func TestCompareFindsWhatReducesRights(t *testing.T) {
 		return first(func(d *Document) {
 			d.Rejections, d.ExemptionsCollect = []Ground{{Code: "REJ-1", Title: "r"}}, []Ground{{Code: "EXC-C1", Title: "c"}}
 			d.ExemptionsProvide, d.Disclosures = []Ground{{Code: "EXC-S1", Title: "s"}}, []Ground{{Code: "DIS-1", Title: "d"}}
-			d.DeadlineRules = []DeadlineRule{{ID: "reply", Unit: UnitWorkingDay, Length: 15, Pause: []string{"clarification"}}, {ID: "stop", Unit: UnitWorkingDay, Length: 5}, {ID: "notice", Unit: UnitWorkingDay, Length: 15, Direction: Backward}}
-			d.Rights = []Right{{ID: "access", Title: "Access", Deadlines: []DeadlineRuleID{"reply", "stop"}}}
-			d.Duties = []DutyRule{{ID: "stop", On: []string{"consent.withdrawn", "permission.revoked"}, Kind: "stop", Rules: []DeadlineRuleID{"stop", "reply"}, Each: DutyEachSystem, MetBy: []string{"processing.stopped"}}}
+			d.DeadlineRules = []deadline.Rule{{ID: "reply", Unit: deadline.UnitWorkingDay, Length: 15, Pause: []string{"clarification"}}, {ID: "stop", Unit: deadline.UnitWorkingDay, Length: 5}, {ID: "notice", Unit: deadline.UnitWorkingDay, Length: 15, Direction: deadline.Backward}}
+			d.Rights = []Right{{ID: "access", Title: "Access", Deadlines: []deadline.RuleID{"reply", "stop"}}}
+			d.Duties = []DutyRule{{ID: "stop", On: []string{"consent.withdrawn", "permission.revoked"}, Kind: "stop", Rules: []deadline.RuleID{"stop", "reply"}, Each: DutyEachSystem, MetBy: []string{"processing.stopped"}}}
 			d.Minors.Rules = []Ground{{Code: "MIN-1", Title: "m"}}
 		})
 	}
@@ -392,12 +393,12 @@ func TestCompareFindsWhatReducesRights(t *testing.T) {
 		{"a shorter deadline", func(d *Document) { d.DeadlineRules[0].Length = 14 }, false},
 		{"less notice", func(d *Document) { d.DeadlineRules[2].Length = 14 }, true},
 		{"more notice", func(d *Document) { d.DeadlineRules[2].Length = 16 }, false},
-		{"a right with one deadline less", func(d *Document) { d.Rights[0].Deadlines = []DeadlineRuleID{"reply"} }, true},
-		{"a right with one deadline more", func(d *Document) { d.Rights[0].Deadlines = []DeadlineRuleID{"reply", "stop", "notice"} }, false},
+		{"a right with one deadline less", func(d *Document) { d.Rights[0].Deadlines = []deadline.RuleID{"reply"} }, true},
+		{"a right with one deadline more", func(d *Document) { d.Rights[0].Deadlines = []deadline.RuleID{"reply", "stop", "notice"} }, false},
 		{"a duty less", func(d *Document) { d.Duties = nil }, true},
 		{"a duty more", func(d *Document) { d.Duties = append(d.Duties, DutyRule{ID: "tell", On: []string{"x"}, Kind: "tell"}) }, false},
-		{"a duty by fewer rules", func(d *Document) { d.Duties[0].Rules = []DeadlineRuleID{"reply"} }, true},
-		{"a duty by a rule that is as soon", func(d *Document) { d.Duties[0].Rules = []DeadlineRuleID{"stop"} }, false},
+		{"a duty by fewer rules", func(d *Document) { d.Duties[0].Rules = []deadline.RuleID{"reply"} }, true},
+		{"a duty by a rule that is as soon", func(d *Document) { d.Duties[0].Rules = []deadline.RuleID{"stop"} }, false},
 		{"a duty on less", func(d *Document) { d.Duties[0].On = []string{"consent.withdrawn"} }, true},
 		{"a duty on more", func(d *Document) {
 			d.Duties[0].On = []string{"consent.withdrawn", "permission.revoked", "consent.refused"}
@@ -458,8 +459,8 @@ func TestAConsentLastsAsThePolicySays(t *testing.T) {
 		d.Purposes[0].ConsentLasts, d.Purposes[1].ConsentLasts = 1, 6
 	})})
 	r.Service = r.Service.Evolve(fact(1, april, AppRegistered{App{Name: "demo", Environment: Test, TimeZone: "Asia/Shanghai"}}))
-	instant := func(s string) Instant {
-		i, err := ParseInstant(s)
+	instant := func(s string) deadline.Instant {
+		i, err := deadline.ParseInstant(s)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -470,7 +471,7 @@ func TestAConsentLastsAsThePolicySays(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		when  GiveConsent
-		until Instant
+		until deadline.Instant
 		ends  []End
 	}{
 		{"to the end of a month that is shorter", GiveConsent{Purposes: []PurposeID{"ads"}}, ads.Until, nil},
@@ -512,9 +513,9 @@ func TestWhoIsAskedAboutAChangedPolicy(t *testing.T) {
 		name      string
 		next      Document
 		given     []Fact
-		at        Instant
+		at        deadline.Instant
 		want      AskReason
-		notBefore Instant
+		notBefore deadline.Instant
 	}{
 		{"who knew the old owner is asked about the new", moved, []Fact{old}, july, AskMaterial, 0},
 		{"who agreed explicitly is not", moved, []Fact{old, given(2, june, v2, ExplicitConsent)}, july, "", 0},
@@ -546,7 +547,7 @@ func TestWhoIsAskedAboutAChangedPolicy(t *testing.T) {
 
 func TestWhoseOrderIsNotProvableIsLeftAloneForAWhile(t *testing.T) {
 	s := fold(no(1, noon, noon), yes(2, t0, later))
-	for at, want := range map[Instant]Instant{later: noon.Add(QuietPeriod), noon.Add(QuietPeriod): 0} {
+	for at, want := range map[deadline.Instant]deadline.Instant{later: noon.Add(QuietPeriod), noon.Add(QuietPeriod): 0} {
 		for _, a := range Prompt(s, ref(), "en", at) {
 			if a.Purpose == "ads" && (a.Reason != AskUnclear || a.NotBefore != want) {
 				t.Errorf("at %v: %+v", at, a)
@@ -565,7 +566,7 @@ func TestAVersionIsPublishedOnce(t *testing.T) {
 
 	for name, tt := range map[string]struct {
 		cmd  PublishPolicy
-		at   Instant
+		at   deadline.Instant
 		code Code
 	}{
 		"the same again":                          {cmd: PublishPolicy{Version: v1, Document: doc}, at: may},
@@ -611,7 +612,7 @@ func TestAVersionIsPublishedOnce(t *testing.T) {
 // A permission that is taken away withdraws what it is bound to in every version that
 // has begun to bind, also if a newer one binds it to less, or one that does not bind yet.
 func TestAPermissionTakenAwayWithdrawsWhatAnyVersionBoundToIt(t *testing.T) {
-	bound := func(v byte, name string, from Instant, to ...PurposeID) Fact {
+	bound := func(v byte, name string, from deadline.Instant, to ...PurposeID) Fact {
 		d := first(func(d *Document) { d.Name, d.Permissions = name, []Permission{{ID: "network", Purposes: to}} })
 		return Fact{Event: PolicyPublished{Version: Hash{v}, Document: d, Effective: from}}
 	}

@@ -1,6 +1,6 @@
 package domain
 
-import "strings"
+import "consentledger/domain/deadline"
 
 // What a document names, beside purposes and deadline rules. All are written like
 // a purpose id.
@@ -47,7 +47,7 @@ type Document struct {
 
 	Channels      []Channel
 	Rights        []Right
-	DeadlineRules []DeadlineRule
+	DeadlineRules []deadline.Rule
 	Duties        []DutyRule
 	Minors        Minors
 	Texts         []Text
@@ -153,42 +153,8 @@ type Right struct {
 	Title     string
 	Section   string
 	Procedure string
-	Deadlines []DeadlineRuleID
+	Deadlines []deadline.RuleID
 	Channels  []string // a request that came by one of these, by id or kind, has the right too, whatever it asks for
-}
-
-// A DeadlineRuleID names a deadline rule, as in "cn.policy.request_reply". It may
-// hold dots and underscores.
-type DeadlineRuleID string
-
-// undated begins the id of a rule that gives no date.
-const undated = "law.undated."
-
-// UndatedRule returns the id of a rule by which something is owed by no date: no
-// policy promises one, and no law that is known here gives a number of days. The
-// source of such a rule says why.
-func UndatedRule(name string) DeadlineRuleID { return DeadlineRuleID(undated + name) }
-
-// Undated reports whether a rule of that id gives no date at all.
-func (id DeadlineRuleID) Undated() bool { return strings.HasPrefix(string(id), undated) }
-
-// A DeadlineRule says by when something is owed. The zero Roll never rolls.
-type DeadlineRule struct {
-	ID             DeadlineRuleID
-	Source         string
-	Unit           DeadlineUnit
-	Length         int
-	ExtendedLength int // from day 0; 0: no extension
-	Direction      DeadlineDirection
-	Calendar       string // of working days; empty for hours and years
-	TimeZone       string
-	ClockStart     string   // what starts it: "ComplaintVerified"
-	Pause          []string // what stops it: "identity_verification"
-	Roll           DeadlineRoll
-	Result         DeadlineResult
-	YearDay        YearDay // of rules in years: the length-th such day after the start; empty: the start's own
-	Law            bool    // a law's ceiling, not the policy's own promise
-	Persons        int     // how many must be handled before the clock starts, see [DeadlineRule.ReachedAt]; 0: any
 }
 
 // Minors says who is an adult and who is a child. An age below the bound is

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"consentledger/domain/deadline"
 )
 
 // mailPolicy returns a small document that is whole.
@@ -20,9 +22,9 @@ func mailPolicy() Document {
 		Acts:              []Act{{ID: "click", Title: "Click", Counts: GeneralConsent}},
 		ExemptionsCollect: []Ground{{Code: "EXC-C1", Title: "Security"}},
 		ExemptionsProvide: []Ground{{Code: "EXC-S1", Title: "Security"}},
-		Rights:            []Right{{ID: "delete", Title: "Delete", Deadlines: []DeadlineRuleID{"cn.reply"}}},
+		Rights:            []Right{{ID: "delete", Title: "Delete", Deadlines: []deadline.RuleID{"cn.reply"}}},
 		Channels:          []Channel{{ID: "phone", Kind: ChannelPhone, Uses: []ChannelUse{ForContact}}},
-		DeadlineRules: []DeadlineRule{{ID: "cn.reply", Unit: UnitWorkingDay, Length: 15, Calendar: "CN",
+		DeadlineRules: []deadline.Rule{{ID: "cn.reply", Unit: deadline.UnitWorkingDay, Length: 15, Calendar: "CN",
 			TimeZone: "Asia/Shanghai", ClockStart: "RequestReceived"}},
 		Minors: Minors{AdultAge: 18, ChildBelowPolicy: 15, ChildBelowLaw: 14},
 		Texts:  []Text{{"en", Hash{1}, Authoritative}},
@@ -68,7 +70,7 @@ func TestEveryProblemSaysWhere(t *testing.T) {
 		{"a rule of no length", func(d *Document) { d.DeadlineRules[0].Length = 0 }, "deadline_rules[0].length"},
 		{"an extension that shortens", func(d *Document) { d.DeadlineRules[0].ExtendedLength = 3 }, "deadline_rules[0].extended_length"},
 		{"working days of no calendar", func(d *Document) { d.DeadlineRules[0].Calendar = "" }, "deadline_rules[0].calendar"},
-		{"working days that roll", func(d *Document) { d.DeadlineRules[0].Roll = RollNextWorkingDay }, "deadline_rules[0].roll"},
+		{"working days that roll", func(d *Document) { d.DeadlineRules[0].Roll = deadline.RollNextWorkingDay }, "deadline_rules[0].roll"},
 		{"a clock that nothing starts", func(d *Document) { d.DeadlineRules[0].ClockStart = "" }, "deadline_rules[0].clock_start"},
 		{"a child older than an adult", func(d *Document) { d.Minors.ChildBelowLaw = 19 }, "minors"},
 	} {
@@ -138,10 +140,10 @@ func TestEveryValueHasOneText(t *testing.T) {
 	pairs(t, ParseTextStanding, "", "authoritative", "translation", "sample")
 	pairs(t, ParseChannelKind, "", "in-app", "phone", "email", "sms", "push", "announcement", "letter")
 	pairs(t, ParseChannelUse, "", "complaint", "contact", "request", "change", "incident", "cessation")
-	pairs(t, ParseDeadlineUnit, "", "working_day", "calendar_day", "hour", "month", "year")
-	pairs(t, ParseDeadlineDirection, "forward", "forward", "backward")
-	pairs(t, ParseDeadlineRoll, "none", "none", "next_working_day")
-	pairs(t, ParseDeadlineResult, "due_date", "due_date", "earliest_effective_date")
+	pairs(t, deadline.ParseUnit, "", "working_day", "calendar_day", "hour", "month", "year")
+	pairs(t, deadline.ParseDirection, "forward", "forward", "backward")
+	pairs(t, deadline.ParseRoll, "none", "none", "next_working_day")
+	pairs(t, deadline.ParseResult, "due_date", "due_date", "earliest_effective_date")
 	pairs(t, ParseControlState, "", "unticked", "ticked", "button")
 	pairs(t, ParseQuality, "", "imported", "weak", "partial", "strong")
 	pairs(t, ParseAgeBand, "", "under-14", "14", "15-17", "adult")

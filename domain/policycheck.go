@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"consentledger/domain/deadline"
+	"consentledger/domain/internal/form"
 )
 
 // A Problem is something that keeps a Document from being one: two parts of
@@ -87,7 +90,7 @@ func (c *checker) head() {
 		c.report("name", `%q is no name: 1 to 32 of a-z, 0-9 and "-"`, d.Name)
 	}
 	c.require("jurisdiction", d.Jurisdiction)
-	if d.Jurisdiction != "" && !isJurisdiction(d.Jurisdiction) {
+	if d.Jurisdiction != "" && !form.IsJurisdiction(d.Jurisdiction) {
 		c.report("jurisdiction", `%q is no jurisdiction: want one as in "CN", "DE" or "EU"`, d.Jurisdiction)
 	}
 	c.require("timezone", d.TimeZone)
@@ -256,7 +259,7 @@ func (c *checker) duty(path string, x DutyRule) {
 	}
 }
 
-func (c *checker) deadlineRule(path string, r DeadlineRule) {
+func (c *checker) deadlineRule(path string, r deadline.Rule) {
 	c.declare(path+".id", "deadline rule", string(r.ID), r.ID != "")
 	oneOf(c, path+".unit", r.Unit)
 	c.require(path+".timezone", r.TimeZone)
@@ -270,16 +273,16 @@ func (c *checker) deadlineRule(path string, r DeadlineRule) {
 	if r.Persons < 0 {
 		c.report(path+".persons", "is less than nobody")
 	}
-	if _, err := ParseYearDay(string(r.YearDay)); r.YearDay != "" && err != nil {
+	if _, err := deadline.ParseYearDay(string(r.YearDay)); r.YearDay != "" && err != nil {
 		c.report(path+".year_day", "%v", err)
-	} else if r.YearDay != "" && (r.Unit != UnitYear || r.Direction == Backward) {
+	} else if r.YearDay != "" && (r.Unit != deadline.UnitYear || r.Direction == deadline.Backward) {
 		c.report(path+".year_day", "is of rules in years that count forward")
 	}
-	counts := r.Unit == UnitWorkingDay || r.Roll == RollNextWorkingDay
+	counts := r.Unit == deadline.UnitWorkingDay || r.Roll == deadline.RollNextWorkingDay
 	if counts && r.Calendar == "" {
 		c.report(path+".calendar", "is missing: the rule counts working days")
 	}
-	if r.Roll != RollNone && (r.Unit == UnitWorkingDay || r.Unit == UnitHour || r.Direction == Backward) {
+	if r.Roll != deadline.RollNone && (r.Unit == deadline.UnitWorkingDay || r.Unit == deadline.UnitHour || r.Direction == deadline.Backward) {
 		c.report(path+".roll", "only calendar days, months and years that count forward roll")
 	}
 }

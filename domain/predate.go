@@ -1,5 +1,7 @@
 package domain
 
+import "consentledger/domain/deadline"
+
 // Redelivery is how long after it happened an event may still be delivered. For
 // so long it is known whether it is from before somebody was erased.
 const Redelivery = LateLimit
@@ -13,7 +15,7 @@ const Redelivery = LateLimit
 // there is no history yet, what comes late is nobody's once anybody was erased:
 // it may be of one of them. A list that was filtered by who was erased says so,
 // see [GiveConsent.FilteredBy].
-func (s Subject) Predates(cmd Command, at, recorded Instant, erased bool) bool {
+func (s Subject) Predates(cmd Command, at, recorded deadline.Instant, erased bool) bool {
 	late := at < recorded.Add(-Redelivery)
 	given, yes := cmd.(GiveConsent)
 	if s.since != 0 {

@@ -1,6 +1,10 @@
 package domain
 
-import "strings"
+import (
+	"strings"
+
+	"consentledger/domain/internal/form"
+)
 
 // ParsePrincipal returns s, which names who did something in the clear: 1 to
 // 128 of A-Z, a-z, 0-9 and "._~:/-", as in "ann" or "operator:ann". What looks
@@ -19,9 +23,9 @@ func ParsePrincipal(s string) (string, error) {
 }
 
 const (
-	errPrincipal         = parseError(`a principal is named by 1 to 128 of A-Z, a-z, 0-9 and "._~:/-", as in operator:ann: no spaces, no e-mail address`)
-	errPrincipalTaken    = parseError("a principal has a name of its own: this one is the ledger's")
-	errPrincipalPersonal = parseError("a principal's name must be opaque: this one holds what looks like a phone or identity-card number")
+	errPrincipal         = form.Error(`a principal is named by 1 to 128 of A-Z, a-z, 0-9 and "._~:/-", as in operator:ann: no spaces, no e-mail address`)
+	errPrincipalTaken    = form.Error("a principal has a name of its own: this one is the ledger's")
+	errPrincipalPersonal = form.Error("a principal's name must be opaque: this one holds what looks like a phone or identity-card number")
 )
 
 // HoldsPersonal reports whether text that is kept in the clear holds what looks

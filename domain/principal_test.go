@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 func TestAPrincipalHasANameThatSaysNothingOfAPerson(t *testing.T) {
@@ -35,7 +36,7 @@ func TestNoStepTakesWhatIsPersonalIntoTheClear(t *testing.T) {
 	} {
 		r := newRun(t, AskAccess, AskCopy)
 		before := len(r.Marks)
-		err := r.step(step, t0+Instant(Day))
+		err := r.step(step, t0+deadline.Instant(deadline.Day))
 		if refusal, refused := errors.AsType[Refusal](err); !refused || strings.Contains(refusal.Error(), "138") || strings.Contains(refusal.Error(), "ann@") || len(r.Marks) != before {
 			t.Errorf("%s: %v", step, err)
 		}
@@ -43,10 +44,10 @@ func TestNoStepTakesWhatIsPersonalIntoTheClear(t *testing.T) {
 	r := newRun(t, AskAccess)
 	r.ref.By.Principal = "operator:ann"
 	named := TakeStep{Kind: "identity.passed", Fields: Fields(map[string]string{"elements": "IDE-4", "checked_by": "Zhang San 13800138000"})}
-	if err := r.do(named, t0+Instant(Day)); err == nil {
+	if err := r.do(named, t0+deadline.Instant(deadline.Day)); err == nil {
 		t.Error("a name and a number were taken for a principal")
 	}
-	if err := r.step("identity.passed elements=IDE-4,IDE-6 checked_by=operator:ann", t0+Instant(Day)); err != nil {
+	if err := r.step("identity.passed elements=IDE-4,IDE-6 checked_by=operator:ann", t0+deadline.Instant(deadline.Day)); err != nil {
 		t.Errorf("the policy's own codes: %v", err)
 	}
 	for _, what := range []string{"the number 138 0013 8000 of Li Si", "li.si@example.com wrote", "card 11010119900307888X"} {

@@ -1,11 +1,15 @@
 package domain
 
-import "slices"
+import (
+	"slices"
+
+	"consentledger/domain/deadline"
+)
 
 // A Promise is a duty that a fact opens, as one version of a policy has it.
 type Promise struct {
 	Duty    DutyRule
-	Rules   []DeadlineRule
+	Rules   []deadline.Rule
 	Version Hash
 	Purpose PurposeID // of which data are kept for a period; empty: the duty is of all that the fact is about
 }
@@ -17,7 +21,7 @@ var RetentionEnds = []string{"consent.withdrawn", "subject.closed", "purpose.ach
 // the periods for which the policies keep data: to delete them, or make them
 // anonymous, once the period is over. What is said in words alone opens
 // nothing. It opens beside what the policies' duties say: the earliest binds.
-func (ref Reference) Retained(s Subject, kind string, scope Scope, at Instant) []Promise {
+func (ref Reference) Retained(s Subject, kind string, scope Scope, at deadline.Instant) []Promise {
 	var found []Promise
 	var seen []PurposeID
 	for _, now := range ref.Policies.inForce(at) {
@@ -31,8 +35,8 @@ func (ref Reference) Retained(s Subject, kind string, scope Scope, at Instant) [
 			}
 			if seen = append(seen, q.ID); q.KeepAfter == kind && scope.covers(q.ID) {
 				rule := q.retention(v.Document)
-				d := DutyRule{ID: string(rule.ID), Section: q.Section, On: []string{kind}, Kind: DutyDelete, Rules: []DeadlineRuleID{rule.ID}, Each: DutyEachSystem, MetBy: []string{"data.deleted", "restriction.applied"}}
-				found = append(found, Promise{d, []DeadlineRule{rule}, v.Version, q.ID})
+				d := DutyRule{ID: string(rule.ID), Section: q.Section, On: []string{kind}, Kind: DutyDelete, Rules: []deadline.RuleID{rule.ID}, Each: DutyEachSystem, MetBy: []string{"data.deleted", "restriction.applied"}}
+				found = append(found, Promise{d, []deadline.Rule{rule}, v.Version, q.ID})
 			}
 		}
 	}
@@ -40,10 +44,10 @@ func (ref Reference) Retained(s Subject, kind string, scope Scope, at Instant) [
 }
 
 // retention returns the rule by which a purpose's data are kept.
-func (p Purpose) retention(d Document) DeadlineRule {
-	r := DeadlineRule{ID: DeadlineRuleID("retention." + string(p.ID)), Source: "retention, " + p.Section, Unit: UnitCalendarDay, Length: p.KeepDays, TimeZone: d.TimeZone, ClockStart: p.KeepAfter}
+func (p Purpose) retention(d Document) deadline.Rule {
+	r := deadline.Rule{ID: deadline.RuleID("retention." + string(p.ID)), Source: "retention, " + p.Section, Unit: deadline.UnitCalendarDay, Length: p.KeepDays, TimeZone: d.TimeZone, ClockStart: p.KeepAfter}
 	if p.KeepMonths > 0 {
-		r.Unit, r.Length = UnitMonth, p.KeepMonths
+		r.Unit, r.Length = deadline.UnitMonth, p.KeepMonths
 	}
 	return r
 }
@@ -52,7 +56,7 @@ func (p Purpose) retention(d Document) DeadlineRule {
 // Who was there before a version that reduces rights, and has agreed explicitly
 // neither to it nor to a later one, keeps the one before it, however many
 // versions came since. An empty name means the app's first policy.
-func (ref Reference) Promised(s Subject, name string, at Instant) (PolicyPublished, bool) {
+func (ref Reference) Promised(s Subject, name string, at deadline.Instant) (PolicyPublished, bool) {
 	now, ok := ref.Policies.InForce(name, at)
 	if !ok || s.since == 0 || !ref.Policies.Reduced(at) {
 		return now, ok
@@ -78,7 +82,7 @@ func (v PolicyPublished) reduces(before PolicyPublished) bool {
 
 // history returns the versions of a policy that took over by the moment at, in
 // the order in which they did.
-func (p Policies) history(name string, at Instant) []PolicyPublished {
+func (p Policies) history(name string, at deadline.Instant) []PolicyPublished {
 	var list []PolicyPublished
 	for i := range p.versions {
 		if v := &p.versions[i]; v.Document.Name == name && v.Effective <= at {
@@ -91,7 +95,7 @@ func (p Policies) history(name string, at Instant) []PolicyPublished {
 
 // explicitlyAgreed reports whether the person agreed to a version by more than
 // a general "Agree", in a way that counts for something.
-func (s *Subject) explicitlyAgreed(v Hash, ref Reference, at Instant) bool {
+func (s *Subject) explicitlyAgreed(v Hash, ref Reference, at deadline.Instant) bool {
 	for _, y := range s.said {
 		if y.no != 0 || y.kind == NoConsent || y.kind == GeneralConsent || y.yesFrom() > at || y.given().Version != v {
 			continue
@@ -107,7 +111,7 @@ func (s *Subject) explicitlyAgreed(v Hash, ref Reference, at Instant) bool {
 // at a moment, as they were promised to s: the zero Subject for what is about
 // nobody. Of duties with one id in several policies, that of the specific one
 // prevails, also where it does not open.
-func (ref Reference) Promises(s Subject, kind string, members []Field, at Instant) []Promise {
+func (ref Reference) Promises(s Subject, kind string, members []Field, at deadline.Instant) []Promise {
 	var found []Promise
 	var seen []string
 	for _, now := range ref.Policies.inForce(at) {
@@ -128,8 +132,8 @@ func (ref Reference) Promises(s Subject, kind string, members []Field, at Instan
 }
 
 // rules returns the rules of those ids that the document has.
-func (d *Document) rules(ids []DeadlineRuleID) []DeadlineRule {
-	var rules []DeadlineRule
+func (d *Document) rules(ids []deadline.RuleID) []deadline.Rule {
+	var rules []deadline.Rule
 	for _, id := range ids {
 		if r, ok := d.DeadlineRule(id); ok {
 			rules = append(rules, r)
@@ -140,7 +144,7 @@ func (d *Document) rules(ids []DeadlineRuleID) []DeadlineRule {
 
 // Reduced reports whether a version that took over by a moment reduced rights:
 // then what is promised differs from person to person; see [Reference.Promised].
-func (p Policies) Reduced(at Instant) bool {
+func (p Policies) Reduced(at deadline.Instant) bool {
 	return slices.ContainsFunc(p.versions, func(v PolicyPublished) bool {
 		later := slices.ContainsFunc(v.Later, func(o Overtaking) bool { return o.RightsReduced })
 		return (v.RightsReduced || later) && v.Effective <= at
@@ -149,7 +153,7 @@ func (p Policies) Reduced(at Instant) bool {
 
 // Recipients returns who gets personal data for one of a scope's purposes, as
 // the policies say that bind at a moment, in their order.
-func (p Policies) Recipients(scope Scope, at Instant) []RecipientID {
+func (p Policies) Recipients(scope Scope, at deadline.Instant) []RecipientID {
 	var ids []RecipientID
 	for _, v := range p.inForce(at) {
 		for _, r := range v.Document.Recipients {

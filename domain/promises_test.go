@@ -7,6 +7,7 @@ import (
 	"time"
 
 	. "consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 func TestALetterIsAContactWhateverItAsksFor(t *testing.T) {
@@ -31,7 +32,7 @@ func TestALetterIsAContactWhateverItAsksFor(t *testing.T) {
 		}
 		doc.Channels = []Channel{{ID: "written", Kind: ChannelLetter}, {ID: "feedback", Kind: ChannelInApp}}
 		r.ref.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
-		if err := r.do(OpenRequest{Types: tt.types, Channel: tt.channel, Subject: "00ff"}, t0+Instant(Hour)); err != nil {
+		if err := r.do(OpenRequest{Types: tt.types, Channel: tt.channel, Subject: "00ff"}, t0+deadline.Instant(deadline.Hour)); err != nil {
 			t.Fatal(err)
 		}
 		if got := r.states(); got != tt.want {
@@ -48,14 +49,14 @@ func TestALetterIsAContactWhateverItAsksFor(t *testing.T) {
 func TestAnEndThatIsDecidedTooEarlyIsAnsweredWithTheEarliestDay(t *testing.T) {
 	r := promises()
 	doc := r.Policies.Versions()[0].Document
-	doc.DeadlineRules = append(doc.DeadlineRules, DeadlineRule{ID: "end", Source: "IX(III)", Unit: UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: "CessationNoticeDelivered", Result: ResultEarliestEffectiveDate})
+	doc.DeadlineRules = append(doc.DeadlineRules, deadline.Rule{ID: "end", Source: "IX(III)", Unit: deadline.UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: "CessationNoticeDelivered", Result: deadline.ResultEarliestEffectiveDate})
 	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
-	due, err := Compute(doc.DeadlineRules[len(doc.DeadlineRules)-1], t0, nil, false, r.Calendars)
+	due, err := deadline.Compute(doc.DeadlineRules[len(doc.DeadlineRules)-1], t0, nil, false, r.Calendars)
 	if err != nil {
 		t.Fatal(err)
 	}
 	earliest := max(due.Earliest, due.SafeNotice)
-	decided := func(effective Date, more ...string) Say {
+	decided := func(effective deadline.Date, more ...string) Say {
 		fields := map[string]string{"service": "all", "effective": effective.String()}
 		if len(more) > 0 {
 			fields["too_late"] = more[0]
@@ -66,15 +67,15 @@ func TestAnEndThatIsDecidedTooEarlyIsAnsweredWithTheEarliestDay(t *testing.T) {
 		name string
 		s    Service
 		cmd  Say
-		at   Instant
+		at   deadline.Instant
 		code Code
 	}{
 		{"a day too early", Service{}, decided(earliest - 1), t0, TooEarly},
 		{"a day too early, and not said to be", Service{}, decided(earliest-1, "no"), t0, TooEarly},
 		{"on the earliest day", Service{}, decided(earliest), t0, ""},
 		{"a day too early, and said to be", Service{}, decided(earliest-1, "yes"), t0, ""},
-		{"later, when persons were told then", Service{}.Evolve(Fact{At: t0, Recorded: t0, Event: Noted{Kind: "cessation.notified"}}), decided(earliest), t0 + Instant(7*Day), ""},
-		{"later, when nobody was told", Service{}, decided(earliest), t0 + Instant(7*Day), TooEarly},
+		{"later, when persons were told then", Service{}.Evolve(Fact{At: t0, Recorded: t0, Event: Noted{Kind: "cessation.notified"}}), decided(earliest), t0 + deadline.Instant(7*deadline.Day), ""},
+		{"later, when nobody was told", Service{}, decided(earliest), t0 + deadline.Instant(7*deadline.Day), TooEarly},
 	} {
 		events, err := tt.s.Decide(tt.cmd, r, tt.at, tt.at)
 		got, _ := errors.AsType[Refusal](err)
@@ -88,25 +89,25 @@ func TestAnEndThatIsDecidedTooEarlyIsAnsweredWithTheEarliestDay(t *testing.T) {
 }
 
 func TestAYearIsPublishedOnANoticeAlone(t *testing.T) {
-	whole := Calendar{Jurisdiction: "NZ", Year: 2027, Notice: "no. 7", Issued: NewDate(2026, time.November, 4), Off: []Date{NewDate(2027, time.January, 1)}}
+	whole := deadline.Calendar{Jurisdiction: "NZ", Year: 2027, Notice: "no. 7", Issued: deadline.NewDate(2026, time.November, 4), Off: []deadline.Date{deadline.NewDate(2027, time.January, 1)}}
 	for name, tt := range map[string]struct {
-		change func(*Calendar)
+		change func(*deadline.Calendar)
 		path   string
 	}{
-		"with both":                                {func(*Calendar) {}, ""},
-		"without its number":                       {func(k *Calendar) { k.Notice = "" }, "notice"},
-		"without its date":                         {func(k *Calendar) { k.Issued = 0 }, "issued"},
-		"a list of days without either":            {func(k *Calendar) { k.Partial, k.Notice, k.Issued = true, "", 0 }, "notice"},
-		"a region's days, which rest on another's": {func(k *Calendar) { k.AddsTo, k.Partial, k.Notice, k.Issued = "CN", true, "", 0 }, ""},
-		"a projection, which makes nothing known":  {func(k *Calendar) { k.Projected, k.Notice, k.Issued = true, "", 0 }, ""},
+		"with both":                                {func(*deadline.Calendar) {}, ""},
+		"without its number":                       {func(k *deadline.Calendar) { k.Notice = "" }, "notice"},
+		"without its date":                         {func(k *deadline.Calendar) { k.Issued = 0 }, "issued"},
+		"a list of days without either":            {func(k *deadline.Calendar) { k.Partial, k.Notice, k.Issued = true, "", 0 }, "notice"},
+		"a region's days, which rest on another's": {func(k *deadline.Calendar) { k.AddsTo, k.Partial, k.Notice, k.Issued = "CN", true, "", 0 }, ""},
+		"a projection, which makes nothing known":  {func(k *deadline.Calendar) { k.Projected, k.Notice, k.Issued = true, "", 0 }, ""},
 	} {
 		k := whole
 		tt.change(&k)
-		_, err := DecideCalendars(Calendars{}, PublishCalendar{Calendar: k}, By{Principal: "officer"})
+		_, err := DecideCalendars(deadline.Calendars{}, PublishCalendar{Calendar: k}, By{Principal: "officer"})
 		if got, _ := errors.AsType[Refusal](err); got.Path != tt.path || (err == nil) != (tt.path == "") {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, wrong := (Calendars{}).Publish(func() Calendar { k.Version = 1; return k }()); len(wrong) > 0 {
+		if _, wrong := (deadline.Calendars{}).Publish(func() deadline.Calendar { k.Version = 1; return k }()); len(wrong) > 0 {
 			t.Errorf("%s: to compute by it: %v", name, wrong)
 		}
 	}

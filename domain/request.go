@@ -3,6 +3,9 @@ package domain
 import (
 	"slices"
 	"strings"
+
+	"consentledger/domain/deadline"
+	"consentledger/domain/internal/form"
 )
 
 // A RequestType is what a person asks for.
@@ -27,14 +30,14 @@ const (
 	AskAuthority // an authority asks
 )
 
-var requestTypes = codes{"", "access", "copy", "portability", "correct", "complete", "delete", "cancel-account", "withdraw", "restrict", "refuse",
+var requestTypes = form.Codes{"", "access", "copy", "portability", "correct", "complete", "delete", "cancel-account", "withdraw", "restrict", "refuse",
 	"explanation", "complaint", "question", "guardian", "relative", "authority"}
 
-func (t RequestType) String() string { return requestTypes.name(uint8(t)) }
+func (t RequestType) String() string { return requestTypes.Name(uint8(t)) }
 
 // ParseRequestType reads what [RequestType.String] writes.
 func ParseRequestType(s string) (RequestType, error) {
-	return parseCode[RequestType](s, requestTypes, "a type of request")
+	return form.ParseCode[RequestType](s, requestTypes, "a type of request")
 }
 
 // RequestTypes returns every type.
@@ -108,7 +111,7 @@ func (RequestMade) isEvent() {}
 // made is a RequestMade and when it counts from.
 type made struct {
 	RequestMade
-	at Instant
+	at deadline.Instant
 }
 
 // Requests returns the ids of the streams of the person's requests, in the
@@ -124,15 +127,15 @@ func (s Subject) Requests() []string {
 // RepeatWindow is how long a request is remembered as an earlier one for the
 // same: a fee may be asked for those that repeat it (VII(III): "beyond the
 // reasonable limit", which the policy does not say).
-const RepeatWindow = 90 * Day
+const RepeatWindow = 90 * deadline.Day
 
 // repeats returns how many earlier requests of the person asked for one of the
 // same things within [RepeatWindow].
-func (s Subject) repeats(types []RequestType, at Instant) int {
+func (s Subject) repeats(types []RequestType, at deadline.Instant) int {
 	n := 0
 	for _, m := range s.requests {
 		same := slices.ContainsFunc(m.Types, func(t RequestType) bool { return slices.Contains(types, t) })
-		if same && m.at < at && at-m.at <= Instant(RepeatWindow) {
+		if same && m.at < at && at-m.at <= deadline.Instant(RepeatWindow) {
 			n++
 		}
 	}
@@ -143,8 +146,8 @@ func (s Subject) repeats(types []RequestType, at Instant) int {
 // was not received.
 type Request struct {
 	Received RequestReceived
-	At       Instant
-	Recorded Instant
+	At       deadline.Instant
+	Recorded deadline.Instant
 	Marks    Marks
 	Done     []RequestType // answered or rejected
 	Outcome  StepKind      // the step that closed it; empty: open
@@ -161,12 +164,12 @@ type Request struct {
 // since a later one is known only by both.
 type answer struct {
 	of           RequestType
-	at, recorded Instant
+	at, recorded deadline.Instant
 }
 
 // A closing is the step that ended a request without an answer.
 type closing struct {
-	at, recorded Instant
+	at, recorded deadline.Instant
 	of           string // the request in which it goes on; empty: in none
 }
 
@@ -257,7 +260,7 @@ func typesOf(fields []Field, left []RequestType) []RequestType {
 // happened, as its source says; recorded is the ledger's time. What runs
 // against the handler counts from the earlier of the two, what speaks for the
 // handler from the later.
-func (r Request) Decide(cmd Command, ref Reference, at, recorded Instant) ([]Event, error) {
+func (r Request) Decide(cmd Command, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
 	switch cmd := cmd.(type) {
 	case OpenRequest:
 		return r.receive(cmd, ref, min(at, recorded), recorded)

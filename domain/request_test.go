@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 // promises has rules of every kind that a request meets: from receipt, from
@@ -14,16 +15,16 @@ import (
 func promises() Reference {
 	r := ref()
 	doc := r.Policies.Versions()[0].Document
-	cn := func(id DeadlineRuleID, days int, start string, pause ...string) DeadlineRule {
-		return DeadlineRule{ID: id, Source: "policy", Unit: UnitWorkingDay, Length: days, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: start, Pause: pause}
+	cn := func(id deadline.RuleID, days int, start string, pause ...string) deadline.Rule {
+		return deadline.Rule{ID: id, Source: "policy", Unit: deadline.UnitWorkingDay, Length: days, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: start, Pause: pause}
 	}
-	month := DeadlineRule{ID: "eu", Source: "GDPR 12(3)", Unit: UnitMonth, Length: 1, ExtendedLength: 3, Calendar: "CN", Roll: RollNextWorkingDay, TimeZone: "Asia/Shanghai", ClockStart: "RequestReceived", Pause: []string{"clarification"}, Law: true}
-	doc.DeadlineRules = []DeadlineRule{cn("d30", 30, "RequestReceived"), cn("d15", 15, "RequestReceived"), cn("id30", 30, "IdentityVerified"), cn("facts15", 15, "ComplaintVerified"), cn("pausable", 30, "RequestReceived", "identity_verification", "clarification"), month}
+	month := deadline.Rule{ID: "eu", Source: "GDPR 12(3)", Unit: deadline.UnitMonth, Length: 1, ExtendedLength: 3, Calendar: "CN", Roll: deadline.RollNextWorkingDay, TimeZone: "Asia/Shanghai", ClockStart: "RequestReceived", Pause: []string{"clarification"}, Law: true}
+	doc.DeadlineRules = []deadline.Rule{cn("d30", 30, "RequestReceived"), cn("d15", 15, "RequestReceived"), cn("id30", 30, "IdentityVerified"), cn("facts15", 15, "ComplaintVerified"), cn("pausable", 30, "RequestReceived", "identity_verification", "clarification"), month}
 	doc.Rights = []Right{
-		{ID: "access", Deadlines: []DeadlineRuleID{"d30", "id30"}},
-		{ID: "complain", Deadlines: []DeadlineRuleID{"facts15", "d15"}},
-		{ID: "contact", Deadlines: []DeadlineRuleID{"d15"}},
-		{ID: "copy", Deadlines: []DeadlineRuleID{"pausable", "eu"}},
+		{ID: "access", Deadlines: []deadline.RuleID{"d30", "id30"}},
+		{ID: "complain", Deadlines: []deadline.RuleID{"facts15", "d15"}},
+		{ID: "contact", Deadlines: []deadline.RuleID{"d15"}},
+		{ID: "copy", Deadlines: []deadline.RuleID{"pausable", "eu"}},
 	}
 	doc.Rejections = []Ground{{Code: "REJ-1", Title: "national security", Section: "VII(III)"}}
 	doc.IdentityElements = []Ground{{Code: "IDE-4", Title: "phone number", Section: "XIII(3)"}, {Code: "IDE-6", Title: "ID number", Section: "XIII(3)"}}
@@ -42,7 +43,7 @@ type run struct {
 }
 
 // do decides a command at a moment and folds what it makes true.
-func (r *run) do(cmd Command, at Instant) error {
+func (r *run) do(cmd Command, at deadline.Instant) error {
 	r.t.Helper()
 	events, err := r.Decide(cmd, r.ref, at, at)
 	for _, e := range events {
@@ -52,7 +53,7 @@ func (r *run) do(cmd Command, at Instant) error {
 	return err
 }
 
-func (r *run) step(text string, at Instant) error {
+func (r *run) step(text string, at deadline.Instant) error {
 	r.t.Helper()
 	kind, rest, _ := strings.Cut(text, " ")
 	fields := map[string]string{}
@@ -70,7 +71,7 @@ func (r *run) step(text string, at Instant) error {
 func newRun(t *testing.T, types ...RequestType) *run {
 	t.Helper()
 	r := &run{t: t, ref: promises()}
-	if err := r.do(OpenRequest{Types: types, Channel: "email", Subject: "00ff"}, t0+Instant(Hour)); err != nil {
+	if err := r.do(OpenRequest{Types: types, Channel: "email", Subject: "00ff"}, t0+deadline.Instant(deadline.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	return r
@@ -153,7 +154,7 @@ func TestTheLifeOfARequest(t *testing.T) {
 				if !refused {
 					legal = step
 				}
-				err := r.step(legal, t0+Instant(Day)*Instant(i+1))
+				err := r.step(legal, t0+deadline.Instant(deadline.Day)*deadline.Instant(i+1))
 				got, _ := errors.AsType[Refusal](err)
 				if refused && string(got.Code) != code || !refused && err != nil {
 					t.Fatalf("%s: %v", step, err)
@@ -218,7 +219,7 @@ func TestAnAnswerCountsFromTheLaterOfItsTimesUnlessItHasEvidence(t *testing.T) {
 		r := newRun(t, AskQuestion)
 		due, _ := r.Duties.Find("reply.d15")
 		s := TakeStep{Kind: "request.answered", Fields: Fields(map[string]string{"outcome": "full", "channel": "app"}), Evidence: tt.evidence}
-		events, err := r.Decide(s, r.ref, due.Due.Until-1, due.Due.Until+Instant(Day))
+		events, err := r.Decide(s, r.ref, due.Due.Until-1, due.Due.Until+deadline.Instant(deadline.Day))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -230,7 +231,7 @@ func TestAnAnswerCountsFromTheLaterOfItsTimesUnlessItHasEvidence(t *testing.T) {
 
 // No date is in the handler's favour without evidence, and none is impossible.
 func TestADateInTheHandlersFavourNeedsEvidence(t *testing.T) {
-	const day = Instant(Day)
+	const day = deadline.Instant(deadline.Day)
 	step := func(text string, evidence Hash) TakeStep {
 		kind, rest, _ := strings.Cut(text, " ")
 		fields := map[string]string{}
@@ -244,7 +245,7 @@ func TestADateInTheHandlersFavourNeedsEvidence(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
 		cmd      TakeStep
-		at, when Instant // as its source says, and recorded
+		at, when deadline.Instant // as its source says, and recorded
 		code     Code
 	}{
 		{"told in time, and recorded in time", step("request.extended reason=many notified=2026-01-03T00:00:00Z", Hash{}), t0 + 3*day, t0 + 3*day, ""},
@@ -268,10 +269,10 @@ func TestADateInTheHandlersFavourNeedsEvidence(t *testing.T) {
 func TestWhatWasOwedIsNotDoneBeforeItWas(t *testing.T) {
 	r := newRun(t, AskQuestion)
 	for _, tt := range []struct {
-		at   Instant
+		at   deadline.Instant
 		code Code
-	}{{t0, IllegalMove}, {t0 + Instant(Hour), ""}} {
-		_, err := r.Decide(MeetObligation{ID: "reply.d15", Evidence: Hash{9}}, r.ref, tt.at, t0+Instant(60*Day))
+	}{{t0, IllegalMove}, {t0 + deadline.Instant(deadline.Hour), ""}} {
+		_, err := r.Decide(MeetObligation{ID: "reply.d15", Evidence: Hash{9}}, r.ref, tt.at, t0+deadline.Instant(60*deadline.Day))
 		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
 			t.Errorf("%s: %v, want %q", tt.at, err, tt.code)
 		}
@@ -281,7 +282,7 @@ func TestWhatWasOwedIsNotDoneBeforeItWas(t *testing.T) {
 func TestARepeatedRequestIsFoundAndMayCarryAFee(t *testing.T) {
 	r := &run{t: t, ref: promises()}
 	r.ref.Person = new(Subject{}.Evolve(Fact{At: t0, Recorded: t0, Event: RequestMade{Request: "aa", Types: []RequestType{AskAccess}}}))
-	if err := r.do(OpenRequest{Types: []RequestType{AskAccess}, Channel: "email", Subject: "00ff"}, t0+Instant(Day)); err != nil {
+	if err := r.do(OpenRequest{Types: []RequestType{AskAccess}, Channel: "email", Subject: "00ff"}, t0+deadline.Instant(deadline.Day)); err != nil {
 		t.Fatal(err)
 	}
 	if !r.Marks.Has("repeated") {
@@ -296,7 +297,7 @@ func TestARepeatedRequestIsFoundAndMayCarryAFee(t *testing.T) {
 		if !refused {
 			legal = step
 		}
-		err := r.step(legal, t0+Instant(Day)*Instant(i+2))
+		err := r.step(legal, t0+deadline.Instant(deadline.Day)*deadline.Instant(i+2))
 		if got, _ := errors.AsType[Refusal](err); refused && string(got.Code) != code || !refused && err != nil {
 			t.Errorf("%s: %v", step, err)
 		}
@@ -316,7 +317,7 @@ func TestADuplicateGoesOnWhereSomethingIsOwed(t *testing.T) {
 	} {
 		r := newRun(t, AskQuestion)
 		r.ref.Original = tt.original
-		err := r.step("request.duplicate of=abc", t0+Instant(Day))
+		err := r.step("request.duplicate of=abc", t0+deadline.Instant(deadline.Day))
 		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
 			t.Errorf("%s: %v", tt.name, err)
 		}
@@ -327,7 +328,7 @@ func TestNothingThatAnAppSaysMovesARequest(t *testing.T) {
 	r := newRun(t, AskAccess)
 	r.ref.By.App = true
 	for _, rule := range StepRules {
-		err := r.do(TakeStep{Kind: rule.Kind}, t0+Instant(Day))
+		err := r.do(TakeStep{Kind: rule.Kind}, t0+deadline.Instant(deadline.Day))
 		if got, _ := errors.AsType[Refusal](err); got.Code != NotForApps {
 			t.Errorf("%s: %v", rule.Kind, err)
 		}
@@ -376,19 +377,19 @@ func TestIncidents(t *testing.T) {
 func TestAServiceDoesNotEndBeforeItsNoticeHasRun(t *testing.T) {
 	r := promises()
 	doc := r.Policies.Versions()[0].Document
-	doc.DeadlineRules = append(doc.DeadlineRules, DeadlineRule{ID: "end", Source: "IX(III)", Unit: UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: "CessationNoticeDelivered", Result: ResultEarliestEffectiveDate})
+	doc.DeadlineRules = append(doc.DeadlineRules, deadline.Rule{ID: "end", Source: "IX(III)", Unit: deadline.UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: "CessationNoticeDelivered", Result: deadline.ResultEarliestEffectiveDate})
 	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
 	cease := Say{ServiceCeased{Reason: "over"}}
 	told := Service{}.Evolve(Fact{At: t0, Recorded: t0, Event: Noted{Kind: "cessation.notified"}})
 	for _, tt := range []struct {
 		name string
 		s    Service
-		at   Instant
+		at   deadline.Instant
 		code Code
 	}{
-		{"nobody was told", Service{}, t0 + Instant(100*Day), TooEarly},
-		{"a week later", told, t0 + Instant(7*Day), TooEarly},
-		{"two months later", told, t0 + Instant(60*Day), ""},
+		{"nobody was told", Service{}, t0 + deadline.Instant(100*deadline.Day), TooEarly},
+		{"a week later", told, t0 + deadline.Instant(7*deadline.Day), TooEarly},
+		{"two months later", told, t0 + deadline.Instant(60*deadline.Day), ""},
 	} {
 		_, err := tt.s.Decide(cease, r, tt.at, tt.at)
 		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"consentledger/domain/deadline"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -57,7 +59,7 @@ func (r Request) awaits(reason string) bool {
 // checkNotified refuses that the person was told of an extension before there
 // was a request.
 func (r Request) checkNotified(text string) error {
-	told, err := ParseInstant(text)
+	told, err := deadline.ParseInstant(text)
 	if err == nil && told >= r.At {
 		return nil
 	}
@@ -70,8 +72,8 @@ func (r Request) checkNotified(text string) error {
 // extend extends what can be. That the person will be told extends nothing; and
 // that they were told some time ago is so from when it is recorded, unless there
 // is evidence of its own: else whoever is late would only have to say so.
-func (r Request) extend(cmd TakeStep, recorded Instant, k Calendars) ([]Event, error) {
-	told, _ := ParseInstant(fieldOf(cmd.Fields, "notified"))
+func (r Request) extend(cmd TakeStep, recorded deadline.Instant, k deadline.Calendars) ([]Event, error) {
+	told, _ := deadline.ParseInstant(fieldOf(cmd.Fields, "notified"))
 	events, err := r.Duties.extend(doneAt(told, recorded, cmd.Evidence), k)
 	if err == nil && told > recorded.Add(FutureSkew) {
 		return nil, refuseAt(IllegalMove, "data.notified", "that is still to come: tell the person first, then record it")

@@ -4,9 +4,11 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"consentledger/domain/deadline"
 )
 
-func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded Instant) ([]Event, error) {
+func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
 	if r.Recorded != 0 {
 		return nil, refuse(IllegalMove, "the request was received before")
 	}
@@ -39,7 +41,7 @@ func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded Instant) (
 	opened, err := e.open(v.Document, "", at, ref)
 	events := append([]Event{e}, opened...)
 	if n := who.repeats(cmd.Types, at); n > 0 {
-		events = append(events, Stepped{Kind: "request.repeated", Fields: Fields(map[string]string{"times": itoa(n), "days": itoa(int(RepeatWindow / Day))})})
+		events = append(events, Stepped{Kind: "request.repeated", Fields: Fields(map[string]string{"times": itoa(n), "days": itoa(int(RepeatWindow / deadline.Day))})})
 	}
 	return events, err
 }
@@ -64,7 +66,7 @@ var otherNames = map[RequestType][]RightID{
 }
 
 // deadlines returns the rules that a type of request opens.
-func (d *Document) deadlines(t RequestType) []DeadlineRule {
+func (d *Document) deadlines(t RequestType) []deadline.Rule {
 	for _, id := range append([]RightID{t.Right()}, otherNames[t]...) {
 		if rules := d.deadlinesOf(id); len(rules) > 0 {
 			return rules
@@ -82,14 +84,14 @@ func (d *Document) PromisesReply(t RequestType, by ChannelID) bool {
 // deadlinesBy returns the rules that a request opens by the channel alone by
 // which it came: a letter is a contact, whatever it asks for. Rights name a
 // channel by its id or its kind.
-func (d *Document) deadlinesBy(channel ChannelID) []DeadlineRule {
+func (d *Document) deadlinesBy(channel ChannelID) []deadline.Rule {
 	kind := ""
 	for _, c := range d.Channels {
 		if c.ID == channel {
 			kind = c.Kind.String()
 		}
 	}
-	var rules []DeadlineRule
+	var rules []deadline.Rule
 	for _, right := range d.Rights {
 		if slices.Contains(right.Channels, string(channel)) || kind != "" && slices.Contains(right.Channels, kind) {
 			rules = append(rules, d.deadlinesOf(right.ID)...)
@@ -98,8 +100,8 @@ func (d *Document) deadlinesBy(channel ChannelID) []DeadlineRule {
 	return rules
 }
 
-func (d *Document) deadlinesOf(id RightID) []DeadlineRule {
-	var rules []DeadlineRule
+func (d *Document) deadlinesOf(id RightID) []deadline.Rule {
+	var rules []deadline.Rule
 	for _, right := range d.Rights {
 		if right.ID != id {
 			continue
@@ -114,19 +116,19 @@ func (d *Document) deadlinesOf(id RightID) []DeadlineRule {
 }
 
 // DeadlineRule returns the rule with that id, and whether there is one.
-func (d *Document) DeadlineRule(id DeadlineRuleID) (DeadlineRule, bool) {
+func (d *Document) DeadlineRule(id deadline.RuleID) (deadline.Rule, bool) {
 	for _, r := range d.DeadlineRules {
 		if r.ID == id {
 			return r, true
 		}
 	}
-	return DeadlineRule{}, false
+	return deadline.Rule{}, false
 }
 
 // open opens every rule that a type of the request has, each rule once.
-func (e RequestReceived) open(d Document, suffix string, at Instant, ref Reference) ([]Event, error) {
-	types := map[DeadlineRuleID][]RequestType{}
-	o := obligationRules{kind: DutyReply, version: e.Version, ruleSet: ref.Policies.RuleSet(e.Version), suffix: suffix, types: func(id DeadlineRuleID) []RequestType { return types[id] }}
+func (e RequestReceived) open(d Document, suffix string, at deadline.Instant, ref Reference) ([]Event, error) {
+	types := map[deadline.RuleID][]RequestType{}
+	o := obligationRules{kind: DutyReply, version: e.Version, ruleSet: ref.Policies.RuleSet(e.Version), suffix: suffix, types: func(id deadline.RuleID) []RequestType { return types[id] }}
 	byChannel := d.deadlinesBy(e.Channel)
 	for _, t := range e.Types {
 		for _, rule := range append(d.deadlines(t), byChannel...) {
@@ -139,7 +141,7 @@ func (e RequestReceived) open(d Document, suffix string, at Instant, ref Referen
 			types[rule.ID] = append(types[rule.ID], t)
 		}
 	}
-	start, cause := func(r DeadlineRule) Instant { return e.startOf(r, at) }, Cause{Kind: "request.received", Subject: e.Subject}
+	start, cause := func(r deadline.Rule) deadline.Instant { return e.startOf(r, at) }, Cause{Kind: "request.received", Subject: e.Subject}
 	events, err := o.open(start, cause, ref.Calendars)
 	if err != nil {
 		return nil, err
@@ -150,9 +152,9 @@ func (e RequestReceived) open(d Document, suffix string, at Instant, ref Referen
 
 // byLaw returns the rules of the types for which the policy promises no date:
 // the law's, or none with the reason. Nobody's request is owed nothing.
-func (e RequestReceived) byLaw(d Document, promised map[DeadlineRuleID][]RequestType, suffix string) obligationRules {
-	types := map[DeadlineRuleID][]RequestType{}
-	o := obligationRules{kind: DutyReply, suffix: suffix, types: func(id DeadlineRuleID) []RequestType { return types[id] }}
+func (e RequestReceived) byLaw(d Document, promised map[deadline.RuleID][]RequestType, suffix string) obligationRules {
+	types := map[deadline.RuleID][]RequestType{}
+	o := obligationRules{kind: DutyReply, suffix: suffix, types: func(id deadline.RuleID) []RequestType { return types[id] }}
 	for _, t := range e.Types {
 		if slices.ContainsFunc(slices.Collect(maps.Values(promised)), func(all []RequestType) bool { return slices.Contains(all, t) }) {
 			continue
@@ -168,7 +170,7 @@ func (e RequestReceived) byLaw(d Document, promised map[DeadlineRuleID][]Request
 
 // startOf returns when a rule's clock starts for a request received at a
 // moment; zero if it waits for a step.
-func (e RequestReceived) startOf(r DeadlineRule, at Instant) Instant {
+func (e RequestReceived) startOf(r deadline.Rule, at deadline.Instant) deadline.Instant {
 	waits := slices.ContainsFunc(StepRules, func(s StepRule) bool { return s.Starts != "" && s.Starts == r.ClockStart })
 	if waits && !(r.ClockStart == "IdentityVerified" && e.Authenticated) {
 		return 0

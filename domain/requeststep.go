@@ -3,10 +3,12 @@ package domain
 import (
 	"slices"
 	"strings"
+
+	"consentledger/domain/deadline"
 )
 
 // take takes a step.
-func (r Request) take(cmd TakeStep, ref Reference, at, recorded Instant) ([]Event, error) {
+func (r Request) take(cmd TakeStep, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
 	if err := ref.By.checkDoor(cmd); err != nil {
 		return nil, err
 	}
@@ -42,12 +44,12 @@ func (r Request) take(cmd TakeStep, ref Reference, at, recorded Instant) ([]Even
 // takesLate reports whether a step that is not legal any more is kept, since it was
 // legal when it happened. An answer takes the request out of what is open without
 // a mark of its own, so the answers are looked at, too.
-func (r Request) takesLate(rule StepRule, at Instant) bool {
+func (r Request) takesLate(rule StepRule, at deadline.Instant) bool {
 	return rule.canBeLate() && !rule.Found && overtakes(r.taken, at) && r.marksAt(at).allow(rule) == nil
 }
 
 // marksAt returns the marks as they were at a moment.
-func (r Request) marksAt(at Instant) Marks {
+func (r Request) marksAt(at deadline.Instant) Marks {
 	m := r.Received.marks().at(at, r.taken)
 	if !r.Marks.Has("open") && !r.answeredAfter(at) && len(r.left()) == 0 {
 		m = m.after(StepRule{Clears: []string{"open"}})
@@ -56,12 +58,12 @@ func (r Request) marksAt(at Instant) Marks {
 }
 
 // answeredAfter reports whether the last answer came after a moment.
-func (r Request) answeredAfter(at Instant) bool {
+func (r Request) answeredAfter(at deadline.Instant) bool {
 	return slices.ContainsFunc(r.answers, func(a answer) bool { return a.at > at })
 }
 
 // follow returns what a step does to the clocks.
-func (r Request) follow(cmd TakeStep, rule StepRule, ref Reference, at, recorded Instant) ([]Event, error) {
+func (r Request) follow(cmd TakeStep, rule StepRule, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
 	early, late, k := min(at, recorded), max(at, recorded), ref.Calendars
 	switch {
 	case rule.Pauses == "*":
@@ -89,7 +91,7 @@ func (r Request) follow(cmd TakeStep, rule StepRule, ref Reference, at, recorded
 }
 
 // goOn lets clocks go on, and starts those that waited for the same.
-func (r Request) goOn(rule StepRule, at Instant, k Calendars) ([]Event, error) {
+func (r Request) goOn(rule StepRule, at deadline.Instant, k deadline.Calendars) ([]Event, error) {
 	resumed, err := r.Duties.resume(rule.Resumes, at, k)
 	if err != nil || rule.Starts == "" {
 		return resumed, err
@@ -100,7 +102,7 @@ func (r Request) goOn(rule StepRule, at Instant, k Calendars) ([]Event, error) {
 
 // resumeAll ends the pause that an operator made. What the person was asked for
 // is awaited still.
-func (r Request) resumeAll(at Instant, k Calendars) ([]Event, error) {
+func (r Request) resumeAll(at deadline.Instant, k deadline.Calendars) ([]Event, error) {
 	return r.Duties.move(MovedResumed, EventID{}, k, func(_ *Duty, c *clock) bool {
 		resumed := false
 		for i, p := range c.pauses {
@@ -113,7 +115,7 @@ func (r Request) resumeAll(at Instant, k Calendars) ([]Event, error) {
 }
 
 // reply meets the obligations whose types all have their answer now.
-func (r Request) reply(cmd TakeStep, met Instant) []Event {
+func (r Request) reply(cmd TakeStep, met deadline.Instant) []Event {
 	done := slices.Concat(r.Done, typesOf(cmd.Fields, r.left()))
 	return r.Duties.meet(met, Cause{Kind: string(cmd.Kind)}, cmd.Evidence, func(x Duty) bool {
 		return x.Kind == DutyReply && !slices.ContainsFunc(x.Types, func(t RequestType) bool { return !slices.Contains(done, t) })
@@ -129,7 +131,7 @@ func (r Request) reply(cmd TakeStep, met Instant) []Event {
 // One that was closed without an answer is owed by the dates that it had: nobody
 // gets a new period by closing a request and opening it again. The fact then
 // names the types that are open again.
-func (r Request) reopen(cmd TakeStep, ref Reference, at Instant) ([]Event, error) {
+func (r Request) reopen(cmd TakeStep, ref Reference, at deadline.Instant) ([]Event, error) {
 	if r.endedWithoutAnswer() && !r.answeredThere(ref) {
 		types := r.left()
 		restored, err := r.restore(types, ref.Calendars)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"consentledger/domain/deadline"
 )
 
 // RuleSet returns what names a set of deadline rules for ever: the SHA-256 of
@@ -16,11 +18,11 @@ import (
 // What is hashed is a line "rule" for every rule and a line "name value" for
 // every field of it that says something, so that a field that is added later
 // changes no name of a set that does not use it.
-func RuleSet(rules []DeadlineRule) Hash {
+func RuleSet(rules []deadline.Rule) Hash {
 	if len(rules) == 0 {
 		return Hash{}
 	}
-	sorted := slices.SortedStableFunc(slices.Values(rules), func(a, b DeadlineRule) int { return cmp.Compare(a.ID, b.ID) })
+	sorted := slices.SortedStableFunc(slices.Values(rules), func(a, b deadline.Rule) int { return cmp.Compare(a.ID, b.ID) })
 	var text strings.Builder
 	text.WriteString("consentledger deadline rules 1\n")
 	for _, r := range sorted {
@@ -30,7 +32,7 @@ func RuleSet(rules []DeadlineRule) Hash {
 }
 
 // writeRule writes the lines of a rule.
-func writeRule(text *strings.Builder, r DeadlineRule) {
+func writeRule(text *strings.Builder, r deadline.Rule) {
 	say := func(name, value string, said bool) {
 		if said {
 			fmt.Fprintf(text, "%s %q\n", name, value)

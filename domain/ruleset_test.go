@@ -6,11 +6,12 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
-var twoRules = []DeadlineRule{
-	{ID: "cn.d15", Source: "VII(I)", Unit: UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: "RequestReceived", Pause: []string{"clarification"}},
-	{ID: "eu.72h", Source: "33(1)", Unit: UnitHour, Length: 72, TimeZone: "Europe/Berlin", Law: true},
+var twoRules = []deadline.Rule{
+	{ID: "cn.d15", Source: "VII(I)", Unit: deadline.UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: "RequestReceived", Pause: []string{"clarification"}},
+	{ID: "eu.72h", Source: "33(1)", Unit: deadline.UnitHour, Length: 72, TimeZone: "Europe/Berlin", Law: true},
 }
 
 // TestARuleSetHasOneNameForEver pins a name: facts hold it.
@@ -35,9 +36,9 @@ func TestWhateverARuleSaysIsInTheNameOfItsSet(t *testing.T) {
 	if len(seen) != 3 {
 		t.Fatal("sets of several sizes have one name")
 	}
-	for i := range reflect.TypeFor[DeadlineRule]().NumField() {
+	for i := range reflect.TypeFor[deadline.Rule]().NumField() {
 		rules := slices.Clone(twoRules)
-		name, field := reflect.TypeFor[DeadlineRule]().Field(i).Name, reflect.ValueOf(&rules[1]).Elem().Field(i)
+		name, field := reflect.TypeFor[deadline.Rule]().Field(i).Name, reflect.ValueOf(&rules[1]).Elem().Field(i)
 		switch field.Kind() {
 		case reflect.String:
 			field.SetString(field.String() + "x")

@@ -1,6 +1,10 @@
 package domain
 
-import "slices"
+import (
+	"slices"
+
+	"consentledger/domain/deadline"
+)
 
 // Histories finds the history of a pseudonym.
 type Histories func(other string) (Subject, error)
@@ -68,22 +72,22 @@ const (
 type reach struct {
 	name string
 	Subject
-	direct  [kinds]windows // by one link
-	fresh   [kinds]windows // by a way on which at least one link is newer than the rule
-	all     [kinds]windows // by any way
-	mistake Instant        // when the last link on the way was found to be a mistake; zero: none
+	direct  [kinds]windows   // by one link
+	fresh   [kinds]windows   // by a way on which at least one link is newer than the rule
+	all     [kinds]windows   // by any way
+	mistake deadline.Instant // when the last link on the way was found to be a mistake; zero: none
 }
 
 // reaches reports whether an opt-out of the history crosses, and when that was
 // found to be a mistake; zero: it was none.
-func (r *reach) reaches(n *said) (mistake Instant, is bool) {
+func (r *reach) reaches(n *said) (mistake deadline.Instant, is bool) {
 	for k := range kinds {
 		end := r.all[k].end()
 		if n.Rules == 0 {
 			end = max(r.direct[k].end(), r.fresh[k].end())
 		}
 		if n.noFrom() < end {
-			return []Instant{unvoided: 0, withVoided: r.mistake}[k], true
+			return []deadline.Instant{unvoided: 0, withVoided: r.mistake}[k], true
 		}
 	}
 	return 0, false
@@ -118,7 +122,7 @@ type way struct {
 	to      string
 	all     [kinds][]window
 	fresh   [kinds][]window // of those that are newer than the rule
-	mistake Instant
+	mistake deadline.Instant
 }
 
 // ways returns the links of a history by where they lead.

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 // BenchmarkWhole is a person who logged in to a device, and out, a thousand
@@ -13,7 +14,7 @@ func BenchmarkWhole(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			var own, device []Fact
 			for i := range logins {
-				at := t0 + Instant(i)*1000
+				at := t0 + deadline.Instant(i)*1000
 				for other, facts := range map[string]*[]Fact{"device": &own, "own": &device} {
 					in, out := fact(1, at, SubjectLinked{Other: other, Proof: "login"}), fact(2, at+500, SubjectUnlinked{Other: other, Reason: "logout"})
 					in.Rules = Rules
@@ -39,7 +40,7 @@ func TestEveryLinkedHistoryIsReadOnce(t *testing.T) {
 		var facts []Fact
 		for round := range 50 {
 			for _, other := range []string{names[(i+1)%len(names)], names[(i+3)%len(names)]} {
-				at := t0 + Instant(round)*1000
+				at := t0 + deadline.Instant(round)*1000
 				facts = append(facts, fact(1, at, SubjectLinked{Other: other, Proof: "login"}), fact(2, at+500, SubjectUnlinked{Other: other, Reason: "logout"}))
 			}
 		}

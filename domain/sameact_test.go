@@ -3,15 +3,17 @@ package domain
 import (
 	"slices"
 	"testing"
+
+	"consentledger/domain/deadline"
 )
 
 func TestSameAct(t *testing.T) {
 	seen, other := EventID{9}, EventID{8}
 	one, two := Source{1}, Source{2}
-	yes := func(id byte, at Instant, of Source, notice EventID) Fact {
+	yes := func(id byte, at deadline.Instant, of Source, notice EventID) Fact {
 		return Fact{ID: EventID{id}, At: at, Recorded: at + 5, Source: of, Event: ConsentGiven{Items: []Item{{Purpose: "ads"}}, Notice: notice}}
 	}
-	no := func(id byte, at Instant, of Source, notice EventID) Fact {
+	no := func(id byte, at deadline.Instant, of Source, notice EventID) Fact {
 		return Fact{ID: EventID{id}, At: at, Recorded: at + 9, Source: of, Event: ConsentRefused{Scope: Scope{Purposes: []PurposeID{"offers"}}, Notice: notice}}
 	}
 	for _, tt := range []struct {

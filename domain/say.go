@@ -1,7 +1,9 @@
 package domain
 
+import "consentledger/domain/deadline"
+
 // say answers the events about a person that are recorded as they are.
-func (s Subject) say(e Event, ref Reference, at Instant) ([]Event, error) {
+func (s Subject) say(e Event, ref Reference, at deadline.Instant) ([]Event, error) {
 	switch e := e.(type) {
 	case AgeRecorded:
 		return s.recordAge(e, ref, at)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 // The pop-up, as a build shows it: a general agree, a switch for faces alone, a
@@ -44,7 +45,7 @@ func presented(locale string) Fact {
 	return Fact{ID: EventID{60}, At: t0, Recorded: t0, Event: NoticePresented{Policy: "privacy", Version: v1, Locale: locale, Text: l.Text, Surface: popup.ID, Build: "5.2"}}
 }
 
-func aged(band AgeBand, at Instant) Fact {
+func aged(band AgeBand, at deadline.Instant) Fact {
 	return Fact{ID: EventID{70, byte(band)}, At: at, Recorded: at, Event: AgeRecorded{Band: band, Basis: "declared"}}
 }
 
@@ -289,7 +290,7 @@ func TestAScreenWithoutAWayOutIsWeakerEvidence(t *testing.T) {
 // Who says no version means the one in force then. If there was none, the one that
 // was published first is a guess, and nothing counts by a guess.
 func TestAConsentFromBeforeAnyVersionNamesItsVersion(t *testing.T) {
-	const minute, day = Instant(Minute), Instant(Day)
+	const minute, day = deadline.Instant(deadline.Minute), deadline.Instant(deadline.Day)
 	agree := GiveConsent{Act: "agree", Purposes: []PurposeID{"ads"}, Locale: "en"}
 	imported := func(h Hash) GiveConsent { cmd := agree; cmd.Import, cmd.Version = true, h; return cmd }
 	pending := shown() // of a version that is published, and binds later
@@ -298,7 +299,7 @@ func TestAConsentFromBeforeAnyVersionNamesItsVersion(t *testing.T) {
 		name string
 		when GiveConsent
 		ref  Reference
-		at   Instant
+		at   deadline.Instant
 		want Shortfall
 	}{
 		{"an import from years before", imported(Hash{}), shown(), t0 - 900*day, NoVersionThen},

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"consentledger/domain/deadline"
 )
 
 // Signals are the acts that are a machine's, whatever a policy says of them. A
@@ -153,7 +155,7 @@ type Opposition struct {
 
 // opposed returns the newest signal that is at odds with what the person said of
 // a purpose themselves.
-func (s *Subject) opposed(p PurposeID, at Instant, ref *Reference) (o Opposition) {
+func (s *Subject) opposed(p PurposeID, at deadline.Instant, ref *Reference) (o Opposition) {
 	nos := s.nos(nil, p, at)
 	for _, n := range nos {
 		if act, signal := isSignal(n.Event); signal && !isVoided(n, ref) {
@@ -168,7 +170,7 @@ func (s *Subject) opposed(p PurposeID, at Instant, ref *Reference) (o Opposition
 }
 
 // agrees reports whether y is a yes to a purpose that counts by itself.
-func (y *said) agrees(p PurposeID, at Instant) bool {
+func (y *said) agrees(p PurposeID, at deadline.Instant) bool {
 	if y.no != 0 || y.yesFrom() > at {
 		return false
 	}

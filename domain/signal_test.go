@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 var ads = Scope{Purposes: []PurposeID{"ads"}}
 
 // signalled is what a browser's signal leaves, if anybody hears it for the first time.
-func signalled(id byte, at Instant, scope Scope) Fact {
+func signalled(id byte, at deadline.Instant, scope Scope) Fact {
 	return fact(id, at, ConsentRefused{Scope: scope, Act: "gpc", Signal: true})
 }
 
@@ -79,7 +80,7 @@ func TestASignalIsNoStatement(t *testing.T) {
 // nothing and leave nothing.
 func TestAThousandSignalsUndoNoConsent(t *testing.T) {
 	s, facts := fold(), 0
-	say := func(at Instant, cmd Command) {
+	say := func(at deadline.Instant, cmd Command) {
 		t.Helper()
 		then, err := s.Decide(cmd, ref(), at, at)
 		if err != nil {
@@ -94,7 +95,7 @@ func TestAThousandSignalsUndoNoConsent(t *testing.T) {
 	say(t0, gpc)
 	say(t0+10, GiveConsent{Act: "agree", Purposes: ads.Purposes})
 	for i := range 1000 {
-		say(t0+20+Instant(i), gpc)
+		say(t0+20+deadline.Instant(i), gpc)
 	}
 	st := s.Standing("ads", later, ref())
 	if facts != 2 || st.Status != Given || st.Opposed != (Opposition{"gpc", EventID{1}}) || st.Signal != "" {
@@ -194,7 +195,7 @@ func TestAConsentSaysWhatHindersIt(t *testing.T) {
 		ref   Reference
 		given []Fact
 		when  GiveConsent
-		at    Instant // when it was said; recorded in june
+		at    deadline.Instant // when it was said; recorded in june
 		want  string
 	}{
 		{"nothing", one, nil, GiveConsent{Act: "agree", Purposes: ads.Purposes}, june, "[]"},

@@ -1,6 +1,10 @@
 package domain
 
-import "slices"
+import (
+	"slices"
+
+	"consentledger/domain/deadline"
+)
 
 // A staleness is what a yes no longer covers of its purpose.
 type staleness struct {
@@ -14,7 +18,7 @@ type staleness struct {
 // stale returns what the versions in force at the moment at made stale of a
 // yes; nil if nothing. Whether a later version of the same policy did is what
 // it was published with; whether a specific policy did is what it demands.
-func (p Policies) stale(y *said, id PurposeID, at Instant) *staleness {
+func (p Policies) stale(y *said, id PurposeID, at deadline.Instant) *staleness {
 	e := y.given()
 	var found *staleness
 	for _, v := range p.after(e.Version, at) {
@@ -36,7 +40,7 @@ func (p Policies) stale(y *said, id PurposeID, at Instant) *staleness {
 }
 
 // staleOf returns what a standing yes no longer covers; nil if it is not stale.
-func (s *Subject) staleOf(st Standing, id PurposeID, at Instant, ref *Reference) *staleness {
+func (s *Subject) staleOf(st Standing, id PurposeID, at deadline.Instant, ref *Reference) *staleness {
 	if st.Status != Stale {
 		return nil
 	}
@@ -79,7 +83,7 @@ func staleIn(stale []PurposeID, scopes []StaleScope, id PurposeID) (whole bool, 
 // general one after the specific one gave it up. What the other one demands is met
 // by a consent to it, or by one that is as strong and means the same, unless for a time
 // no policy declared the purpose.
-func (p Policies) overruled(y *said, id PurposeID, at Instant) *staleness {
+func (p Policies) overruled(y *said, id PurposeID, at deadline.Instant) *staleness {
 	e := y.given()
 	if !p.special(e.Policy) && (y.Rules < again || !p.specific(e.Policy)) {
 		return nil

@@ -1,6 +1,11 @@
 package domain
 
-import "slices"
+import (
+	"slices"
+
+	"consentledger/domain/deadline"
+	"consentledger/domain/internal/form"
+)
 
 // A Status is where a person stands with one purpose.
 type Status uint8
@@ -26,14 +31,14 @@ func ParseStatus(t string) (Status, error) {
 			return Status(i), nil
 		}
 	}
-	return 0, parseError("unknown status")
+	return 0, form.Error("unknown status")
 }
 
 // A Standing is a status with its proof.
 type Standing struct {
 	Status   Status
-	Since    Instant // from when on it holds; zero if never asked
-	Until    Instant // when the yes ends, zero if it does not
+	Since    deadline.Instant // from when on it holds; zero if never asked
+	Until    deadline.Instant // when the yes ends, zero if it does not
 	Policy   string
 	Version  Hash  // what the yes was given to
 	Act      ActID // how it was given
@@ -51,7 +56,7 @@ type Standing struct {
 
 // By returns the status that a standing has come to by the moment at, by time
 // and by what was published: its yes ran out, or grew stale.
-func (st Standing) By(at Instant, p PurposeID, policies Policies) Status {
+func (st Standing) By(at deadline.Instant, p PurposeID, policies Policies) Status {
 	if st.Status != Given && st.Status != Stale {
 		return st.Status
 	}
@@ -71,7 +76,7 @@ func (st Standing) By(at Instant, p PurposeID, policies Policies) Status {
 // Standing returns where the person stands with purpose at the moment at, as
 // far as the facts folded into s know. Facts that count from later on are left
 // out; see [Fact] for when a yes and a no count.
-func (s Subject) Standing(p PurposeID, at Instant, ref Reference) Standing {
+func (s Subject) Standing(p PurposeID, at deadline.Instant, ref Reference) Standing {
 	st := s.standing(p, at, &ref)
 	if s.signals {
 		st.Signal, st.Opposed = s.signalBehind(st), s.opposed(p, at, &ref)
@@ -111,13 +116,13 @@ func (s *Subject) disputedWithBuild(id EventID, ref *Reference) bool {
 
 // standing looks at every answer once for every purpose that is asked about, on
 // every yes: it copies none of them.
-func (s *Subject) standing(p PurposeID, at Instant, ref *Reference) Standing {
+func (s *Subject) standing(p PurposeID, at deadline.Instant, ref *Reference) Standing {
 	var few [4]*said
 	nos := s.nos(few[:0], p, at)
 	no, voids := lastNo(nos, ref)
-	var yes, blocked *said // the yes that counts longest; the newest that a no stands in the way of
-	var fell *said         // the newest that falls short
-	var until Instant      // when yes ends, by itself or with a newer one
+	var yes, blocked *said     // the yes that counts longest; the newest that a no stands in the way of
+	var fell *said             // the newest that falls short
+	var until deadline.Instant // when yes ends, by itself or with a newer one
 	var short Shortfall
 	for _, y := range s.said {
 		if y.no != 0 || y.yesFrom() > at || isVoided(y, ref) {
@@ -167,7 +172,7 @@ func (s *Subject) standing(p PurposeID, at Instant, ref *Reference) Standing {
 // nos appends the nos about a purpose that count at the moment at, voided ones
 // too. A history may hold thousands of answers: who looks for what stands in the
 // way of each looks at these alone, and begins with the last.
-func (s *Subject) nos(list []*said, p PurposeID, at Instant) []*said {
+func (s *Subject) nos(list []*said, p PurposeID, at deadline.Instant) []*said {
 	for i, n := range s.said {
 		if n.no == 0 || n.noFrom() > at || !n.more().scope.covers(p) {
 			continue
@@ -238,7 +243,7 @@ func (n *said) leaves(y *said, p PurposeID, ref *Reference) bool {
 
 // declined returns since when what came after the version of a yes is refused,
 // zero if it is not. A no that was voided refuses nothing, and restores nothing.
-func (s *Subject) declined(p PurposeID, version Hash, at Instant, ref Reference) (since Instant) {
+func (s *Subject) declined(p PurposeID, version Hash, at deadline.Instant, ref Reference) (since deadline.Instant) {
 	for _, n := range s.said {
 		if !has(n.more().added, p) || n.noFrom() > at || isVoided(n, &ref) {
 			continue
@@ -252,7 +257,7 @@ func (s *Subject) declined(p PurposeID, version Hash, at Instant, ref Reference)
 
 // speaks reports whether whoever said the yes y may lift every no before it:
 // see [Subject.mayLift].
-func (s *Subject) speaks(y *said, nos []*said, p PurposeID, at Instant, ref *Reference) bool {
+func (s *Subject) speaks(y *said, nos []*said, p PurposeID, at deadline.Instant, ref *Reference) bool {
 	for _, n := range slices.Backward(nos) {
 		if n.more().guardian != y.more().guardian && !n.leaves(y, p, ref) && !s.mayLift(y, n, p, at, ref) {
 			return false
@@ -273,7 +278,7 @@ func newerNo(a, b *said) bool {
 // longer reports whether the yes a says more than b at the moment at: it has
 // not run out and b has, or is not stale and b is, or else it is newer. A yes
 // that comes late to an old text takes nothing from one to a newer text.
-func (s *Subject) longer(a, b *said, p PurposeID, at Instant, ref *Reference) bool {
+func (s *Subject) longer(a, b *said, p PurposeID, at deadline.Instant, ref *Reference) bool {
 	_, overA := s.over(a, p, at)
 	_, overB := s.over(b, p, at)
 	if overA != overB {
@@ -292,7 +297,7 @@ func (s *Subject) longer(a, b *said, p PurposeID, at Instant, ref *Reference) bo
 // the most, unless another one is over that was not said before y. For the
 // newest answer counts: when it ends, none from before it takes its place. Of
 // several that are over it is the first that ended.
-func (s *Subject) newest(y *said, nos []*said, p PurposeID, at Instant, ref *Reference) (decides *said, until Instant) {
+func (s *Subject) newest(y *said, nos []*said, p PurposeID, at deadline.Instant, ref *Reference) (decides *said, until deadline.Instant) {
 	decides, until = y, y.endOf(p)
 	ended, _ := s.over(y, p, at)
 	for _, z := range s.said {
@@ -312,7 +317,7 @@ func (s *Subject) newest(y *said, nos []*said, p PurposeID, at Instant, ref *Ref
 // counts reports whether a yes is one for a purpose at the moment at, whether it
 // is over by then or not: it is no mistake, does not fall short, and no no is in
 // its way.
-func (s *Subject) counts(y *said, nos []*said, p PurposeID, at Instant, ref *Reference) bool {
+func (s *Subject) counts(y *said, nos []*said, p PurposeID, at deadline.Instant, ref *Reference) bool {
 	item := y.item(p)
 	return item != nil && item.Short == "" && y.yesFrom() <= at && !isVoided(y, ref) && !s.tooYoung(y, at) && !s.unfounded(y) &&
 		stands(y, nos, p, ref) && s.speaks(y, nos, p, at, ref)
@@ -320,7 +325,7 @@ func (s *Subject) counts(y *said, nos []*said, p PurposeID, at Instant, ref *Ref
 
 // over reports whether a yes ran out for a purpose by the moment at, was used
 // up, or was a guardian's for who is a child no more; and since when.
-func (s *Subject) over(y *said, p PurposeID, at Instant) (since Instant, is bool) {
+func (s *Subject) over(y *said, p PurposeID, at deadline.Instant) (since deadline.Instant, is bool) {
 	if until := y.endOf(p); until != 0 && until <= at {
 		since = until
 	}
@@ -334,7 +339,7 @@ func (s *Subject) over(y *said, p PurposeID, at Instant) (since Instant, is bool
 }
 
 // endOf returns when a yes ends for a purpose, zero if it does not.
-func (y *said) endOf(p PurposeID) Instant {
+func (y *said) endOf(p PurposeID) deadline.Instant {
 	for _, e := range y.more().ends {
 		if e.Purpose == p && (y.more().until == 0 || e.Until < y.more().until) {
 			return e.Until
@@ -353,7 +358,7 @@ func (y *said) item(p PurposeID) *Item {
 	return nil
 }
 
-func (s *Subject) given(y *said, p PurposeID, at Instant, ref *Reference) Standing {
+func (s *Subject) given(y *said, p PurposeID, at deadline.Instant, ref *Reference) Standing {
 	e := y.given()
 	st := Standing{
 		Status: Given, Since: y.yesFrom(), Until: y.endOf(p), Policy: e.Policy, Version: e.Version, Act: e.Act,

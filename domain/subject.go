@@ -1,6 +1,10 @@
 package domain
 
-import "slices"
+import (
+	"slices"
+
+	"consentledger/domain/deadline"
+)
 
 // A Subject is what one person said to one app, and what was found out about
 // them, by its facts. The zero Subject said nothing.
@@ -12,19 +16,19 @@ type Subject struct {
 	readBy      []EventID // and by which facts
 	known       []known   // every fact, for record.voided
 	disputes    []dispute
-	since       Instant // when the first fact was recorded
-	began       Instant // the earlier of its times
+	since       deadline.Instant // when the first fact was recorded
+	began       deadline.Instant // the earlier of its times
 	ages        []aged
 	guardians   []Guardianship
 	links       []Link
 	exemptions  []exemption
 	holds       []span
-	limits      []span    // storage only
-	tests       []EventID // that say that this is no person
-	ended       Instant   // zero: the history goes on
+	limits      []span           // storage only
+	tests       []EventID        // that say that this is no person
+	ended       deadline.Instant // zero: the history goes on
 	requests    []made
 	ordered     EventID // to erase the person; zero: nobody did
-	erased      Instant
+	erased      deadline.Instant
 	signals     bool // some no is a machine's signal
 }
 
@@ -55,12 +59,12 @@ func (s Subject) Derive() {
 
 // A rest is what most answers do not say.
 type rest struct {
-	scope  Scope       // of a no
-	added  []PurposeID // of a no: those of which only what a version added is refused
-	until  Instant     // of a yes
+	scope  Scope            // of a no
+	added  []PurposeID      // of a no: those of which only what a version added is refused
+	until  deadline.Instant // of a yes
 	ends   []End
-	voided Instant // zero: not
-	used   Instant // of a single-use yes; zero: not yet
+	voided deadline.Instant // zero: not
+	used   deadline.Instant // of a single-use yes; zero: not yet
 
 	guardian GuardianRef // who said it; empty: the person
 }
@@ -93,25 +97,25 @@ func yesOf(f Fact, e ConsentGiven) *said {
 
 // A span is from one fact to another.
 type span struct {
-	from, until Instant // until zero: it goes on
+	from, until deadline.Instant // until zero: it goes on
 	id          EventID
 	endedBy     EventID
 }
 
-func (s span) holds(at Instant) bool { return s.from <= at && (s.until == 0 || at < s.until) }
+func (s span) holds(at deadline.Instant) bool { return s.from <= at && (s.until == 0 || at < s.until) }
 
 // Ended returns when the history was ended, zero if it goes on: the outside id
 // is somebody else's from then on.
-func (s Subject) Ended() Instant { return s.ended }
+func (s Subject) Ended() deadline.Instant { return s.ended }
 
 // Since returns when the first fact of the history was recorded, zero if there
 // is none.
-func (s Subject) Since() Instant { return s.since }
+func (s Subject) Since() deadline.Instant { return s.since }
 
 // Began returns when the history began: when the first fact happened, or was
 // recorded if that was earlier; zero if there is none. Nothing that is dated
 // before it joins the history, see [Predates].
-func (s Subject) Began() Instant { return s.began }
+func (s Subject) Began() deadline.Instant { return s.began }
 
 // AgreedBefore reports whether the history holds a grant that was recorded
 // before the statement of that id.
@@ -134,7 +138,7 @@ func (s Subject) IsTest() bool { return len(s.tests) > 0 }
 type PermissionState struct {
 	Permission PermissionID
 	Change     PermissionChange
-	Since      Instant
+	Since      deadline.Instant
 	Because    EventID
 }
 
@@ -142,15 +146,15 @@ type PermissionState struct {
 func (s Subject) Permissions() []PermissionState { return s.permissions }
 
 // yesFrom is when a yes begins to count: the later of its two times.
-func (f *Fact) yesFrom() Instant { return max(f.At, f.Recorded) }
+func (f *Fact) yesFrom() deadline.Instant { return max(f.At, f.Recorded) }
 
 // noFrom is when a no begins to count: the earlier of its two times.
-func (f *Fact) noFrom() Instant { return min(f.At, f.Recorded) }
+func (f *Fact) noFrom() deadline.Instant { return min(f.At, f.Recorded) }
 
 // saidAfter reports whether both times of a yes are after the moment at which
 // something was found to be a mistake: no fast clock makes a yes of before it
 // one of after it.
-func (f *Fact) saidAfter(at Instant) bool { return f.noFrom() > at }
+func (f *Fact) saidAfter(at deadline.Instant) bool { return f.noFrom() > at }
 
 // overrides reports whether the yes y was said after the no n, so that no
 // wrong clock can make it seem so. If one source numbered both, its numbers
@@ -295,7 +299,7 @@ func permit(states []PermissionState, p PermissionState) []PermissionState {
 }
 
 // use marks consents as used. Nearly always they are among the newest.
-func use(own Own, all []*said, ids []EventID, at Instant) []*said {
+func use(own Own, all []*said, ids []EventID, at deadline.Instant) []*said {
 	copied := own == Alone
 	for i, left := len(all)-1, len(ids); i >= 0 && left > 0; i-- {
 		if !has(ids, all[i].ID) {
@@ -322,7 +326,7 @@ func (x *said) owned(own Own) *said {
 	return &y
 }
 
-func endGuardian(own Own, all []Guardianship, g GuardianRef, at Instant) []Guardianship {
+func endGuardian(own Own, all []Guardianship, g GuardianRef, at deadline.Instant) []Guardianship {
 	return altered(own, all, func(h *Guardianship) {
 		if h.Guardian == g && h.Until == 0 {
 			h.Until = at

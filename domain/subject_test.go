@@ -7,12 +7,13 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 const (
-	t0    Instant = 1767225600000 // 2026-01-01
-	noon          = t0 + 12*3600e3
-	later         = noon + 3600e3
+	t0    deadline.Instant = 1767225600000 // 2026-01-01
+	noon                   = t0 + 12*3600e3
+	later                  = noon + 3600e3
 )
 
 var v1 = Hash{1}
@@ -35,15 +36,15 @@ func ref() Reference {
 	return Reference{Policies: p}
 }
 
-func yes(id byte, at, recorded Instant) Fact {
+func yes(id byte, at, recorded deadline.Instant) Fact {
 	return Fact{ID: EventID{id}, At: at, Recorded: recorded, Event: ConsentGiven{Policy: "privacy", Version: v1, Items: []Item{{Purpose: "ads"}}}}
 }
 
-func no(id byte, at, recorded Instant) Fact {
+func no(id byte, at, recorded deadline.Instant) Fact {
 	return Fact{ID: EventID{id}, At: at, Recorded: recorded, Event: ConsentWithdrawn{Scope: Scope{Purposes: []PurposeID{"ads"}}}}
 }
 
-func refused(id byte, at, recorded Instant) Fact {
+func refused(id byte, at, recorded deadline.Instant) Fact {
 	return Fact{ID: EventID{id}, At: at, Recorded: recorded, Event: ConsentRefused{Scope: Scope{All: true}}}
 }
 
@@ -74,7 +75,7 @@ func fold(facts ...Fact) (s Subject) {
 }
 
 func TestStanding(t *testing.T) {
-	until := func(f Fact, i Instant) Fact {
+	until := func(f Fact, i deadline.Instant) Fact {
 		e := f.Event.(ConsentGiven)
 		e.Until = i
 		f.Event = e
@@ -83,9 +84,9 @@ func TestStanding(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		given []Fact
-		at    Instant
+		at    deadline.Instant
 		want  Status
-		since Instant
+		since deadline.Instant
 	}{
 		{"nobody asked", nil, later, NeverAsked, 0},
 		{"a yes is given", []Fact{yes(1, t0, t0)}, noon, Given, t0},
@@ -137,7 +138,7 @@ func TestDecide(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		when Command
-		at   Instant
+		at   deadline.Instant
 		then []Event
 		code Code
 	}{
@@ -207,19 +208,19 @@ func TestNoWrongClockTurnsANoIntoAYes(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 1))
-	any := func() Instant { return t0 + Instant(r.Int64N(100)) }
+	any := func() deadline.Instant { return t0 + deadline.Instant(r.Int64N(100)) }
 	for range 20000 {
 		var facts []Fact
 		recorded := t0
 		for id := range byte(r.IntN(6)) {
-			recorded += Instant(r.IntN(3))
+			recorded += deadline.Instant(r.IntN(3))
 			f := yes(id, any(), recorded)
 			if r.IntN(3) == 0 {
 				f = no(id, min(any(), recorded), recorded)
 			}
 			facts = append(facts, f)
 		}
-		recorded += Instant(r.IntN(3))
+		recorded += deadline.Instant(r.IntN(3))
 		facts = append(facts, no(50, min(any(), recorded), recorded))
 		if r.IntN(3) == 0 {
 			facts = append(facts, voidOf(50))

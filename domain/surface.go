@@ -3,6 +3,8 @@ package domain
 import (
 	"fmt"
 	"slices"
+
+	"consentledger/domain/internal/form"
 )
 
 // A ControlID names something on a screen that a person can touch.
@@ -56,13 +58,13 @@ const (
 	Button // has no state
 )
 
-var controlStates = codes{"", "unticked", "ticked", "button"}
+var controlStates = form.Codes{"", "unticked", "ticked", "button"}
 
-func (s ControlState) String() string { return controlStates.name(uint8(s)) }
+func (s ControlState) String() string { return controlStates.Name(uint8(s)) }
 
 // ParseControlState reads what [ControlState.String] writes.
 func ParseControlState(s string) (ControlState, error) {
-	return parseCode[ControlState](s, controlStates, "the state of a control")
+	return form.ParseCode[ControlState](s, controlStates, "the state of a control")
 }
 
 // Control returns the control with that id, and whether there is one.

@@ -1,6 +1,10 @@
 package domain
 
-import "slices"
+import (
+	"slices"
+
+	"consentledger/domain/deadline"
+)
 
 // A known is a fact of a history, and whether it can be voided.
 type known struct {
@@ -123,7 +127,7 @@ func reopen(own Own, all []span, hit func(EventID) bool) []span {
 
 // voidLinks returns links of which some were a mistake, or their end was. The
 // history on the other side has a record of its own.
-func voidLinks(own Own, all []Link, hit func(EventID) bool, at Instant) []Link {
+func voidLinks(own Own, all []Link, hit func(EventID) bool, at deadline.Instant) []Link {
 	return altered(own, all, func(l *Link) {
 		if l.endedBy != (EventID{}) && hit(l.endedBy) && l.Voided == 0 {
 			l.Until, l.endedBy = 0, EventID{}
@@ -208,7 +212,7 @@ func (e BuildDisputed) check() error {
 	return reasoned(e.Reason)
 }
 
-func checkSpan(build string, from, to Instant) error {
+func checkSpan(build string, from, to deadline.Instant) error {
 	if build == "" || from == 0 || to <= from {
 		return refuse(Incomplete, "name the build, and the span of time in which it recorded wrongly")
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 // by says who said a yes or a no: a guardian.
@@ -22,13 +23,13 @@ func by(g GuardianRef, f Fact) Fact {
 }
 
 // tooYoungYes is a child's own yes, as Decide records it.
-func tooYoungYes(id byte, at Instant) Fact {
+func tooYoungYes(id byte, at deadline.Instant) Fact {
 	f := yes(id, at, at)
 	f.Event = ConsentGiven{Policy: "privacy", Version: v1, Act: "agree", Kind: GeneralConsent, Items: []Item{{Purpose: "ads", Short: NeedsGuardian}}}
 	return f
 }
 
-func lateYes(id byte, at Instant) Fact {
+func lateYes(id byte, at deadline.Instant) Fact {
 	f := yes(id, at, at)
 	f.Event = ConsentGiven{Policy: "privacy", Version: v1, Kind: GuardianConsent, Guardian: "mother", Items: []Item{{Purpose: "ads", Short: GuardianLapsed}}}
 	return f
@@ -40,7 +41,7 @@ func verified(id byte, g GuardianRef) Fact {
 
 func TestWhoSaidNoForAChildSaysYes(t *testing.T) {
 	child := []Fact{aged(ChildUnder14, t0), verified(71, "mother"), verified(72, "father"), by("mother", yes(1, t0+1, t0+1))}
-	noon, ten := noon, Instant(10)
+	noon, ten := noon, deadline.Instant(10)
 	for _, tt := range []struct {
 		name  string
 		given []Fact

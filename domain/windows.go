@@ -4,13 +4,15 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"consentledger/domain/deadline"
 )
 
 // forever is the end of what goes on.
-const forever Instant = math.MaxInt64
+const forever deadline.Instant = math.MaxInt64
 
 // A window is a span of time: until is not in it.
-type window struct{ from, until Instant }
+type window struct{ from, until deadline.Instant }
 
 // windows are spans of time, in their order; none touches the next.
 type windows []window
@@ -59,7 +61,7 @@ func (w windows) or(v windows) windows {
 }
 
 // end returns when the last of them ends; zero if there is none.
-func (w windows) end() Instant {
+func (w windows) end() deadline.Instant {
 	if len(w) == 0 {
 		return 0
 	}

@@ -6,7 +6,7 @@ import (
 	"iter"
 	"time"
 
-	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -15,7 +15,7 @@ import (
 type Log interface {
 	Head(ctx context.Context) (eventstore.Position, error)
 	Replay(ctx context.Context, after eventstore.Position) iter.Seq2[codec.Entry, error]
-	Now() domain.Instant
+	Now() deadline.Instant
 }
 
 // A Reach judges whether what follows the log has come far enough to be asked.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections"
@@ -18,17 +18,17 @@ import (
 // before.
 type clocked struct {
 	head eventstore.Position
-	now  domain.Instant
+	now  deadline.Instant
 }
 
 func (c clocked) Head(context.Context) (eventstore.Position, error) { return c.head, nil }
-func (c clocked) Now() domain.Instant                               { return c.now }
+func (c clocked) Now() deadline.Instant                             { return c.now }
 
 func (c clocked) Replay(_ context.Context, after eventstore.Position) iter.Seq2[codec.Entry, error] {
 	return func(yield func(codec.Entry, error) bool) {
 		for p := after + 1; p <= c.head; p++ {
 			e := codec.Entry{Position: p}
-			e.Recorded = domain.Instant(p) * 1000
+			e.Recorded = deadline.Instant(p) * 1000
 			if !yield(e, nil) {
 				return
 			}
@@ -42,7 +42,7 @@ func TestWhatHasNotReadEnoughIsNotAsked(t *testing.T) {
 		name      string
 		start     eventstore.Position
 		head, at  eventstore.Position
-		now       domain.Instant
+		now       deadline.Instant
 		stopped   error
 		want, not string // of the error; want is empty: it may be asked
 	}{

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/postgres/pgserver/pgservertest"
 	"consentledger/projections/consents"
@@ -224,7 +225,7 @@ func TestObligationsInSQLAreThoseOfTheReport(t *testing.T) {
 		return s.String
 	}
 	listed := 0
-	q := requests.Query{App: projectiontest.App, At: max(w.Time(), domain.Instant(now))}
+	q := requests.Query{App: projectiontest.App, At: max(w.Time(), deadline.Instant(now))}
 	_, err = r.Each(t.Context(), q, func(o requests.Obligation) error {
 		listed++
 		want := fmt.Sprint(o.State, "|", o.Kind, "|", strings.Join(o.Types, "+"), "|", o.Rule, "|", o.Due.Date, "|", int64(o.Due.Until), "|", o.Due.Safe, "|", len(o.Moves), "|", o.Binding, "|",

@@ -15,6 +15,7 @@ import (
 	"consentledger/api/audit/witness"
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec"
@@ -44,7 +45,7 @@ type Exporter struct {
 
 	// Stand returns what is known of a person now, with what crosses their links.
 	// Nil: receipts say nothing of how things stand.
-	Stand func(ctx context.Context, stream domain.StreamID) (domain.Subject, domain.Instant, error)
+	Stand func(ctx context.Context, stream domain.StreamID) (domain.Subject, deadline.Instant, error)
 
 	Rejected func(ctx context.Context, app domain.AppName) (n int, known bool) // messages that wait; nil: not known
 	Software bundle.Software
@@ -190,16 +191,16 @@ func (x *Exporter) selection(ctx context.Context, app domain.AppName, ask Export
 	s := bundle.Selection{App: app}
 	for _, t := range []struct {
 		name, text string
-		to         *domain.Instant
+		to         *deadline.Instant
 	}{{"from", ask.From, &s.From}, {"to", ask.To, &s.To}} {
 		var err error
 		if t.text == "" {
 			continue
 		}
-		if *t.to, err = domain.ParseInstant(t.text); err != nil {
+		if *t.to, err = deadline.ParseInstant(t.text); err != nil {
 			return s, malformed(t.name + ": " + err.Error())
 		}
-		if *t.to, err = wire.HasCome(t.name, *t.to, domain.At(x.Now())); err != nil {
+		if *t.to, err = wire.HasCome(t.name, *t.to, deadline.At(x.Now())); err != nil {
 			return s, err
 		}
 	}

@@ -18,21 +18,22 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 )
 
 // A Ledger is where observations are recorded.
 type Ledger interface {
 	Execute(ctx context.Context, req ledger.Request) (ledger.Receipt, error)
-	Now() domain.Instant
+	Now() deadline.Instant
 }
 
 // A Watch watches the clock. Fill in Ledger, Apps, Wall, Count and Log.
 type Watch struct {
 	Ledger Ledger
 	Apps   func() []domain.AppName
-	Wall   func() domain.Instant // what records are dated by
-	Count  func() time.Duration  // what only counts, since any moment
+	Wall   func() deadline.Instant // what records are dated by
+	Count  func() time.Duration    // what only counts, since any moment
 	Log    *slog.Logger
 
 	Every  time.Duration // how often the clocks are compared; zero: 10 s
@@ -100,7 +101,7 @@ func (w *Watch) record(ctx context.Context, what string, step, watched time.Dura
 	}
 }
 
-func millis(i domain.Instant) time.Duration { return time.Duration(i) * time.Millisecond }
+func millis(i deadline.Instant) time.Duration { return time.Duration(i) * time.Millisecond }
 
 func or(d, otherwise time.Duration) time.Duration {
 	if d == 0 {

@@ -11,6 +11,7 @@ import (
 
 	"consentledger/api/clock"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/memory"
@@ -27,8 +28,8 @@ type house struct {
 	set   atomic.Int64 // by so much the wall clock is off, in nanoseconds
 }
 
-func (h *house) wall() domain.Instant {
-	return domain.Instant(time.Now().Add(time.Duration(h.set.Load())).UnixMilli())
+func (h *house) wall() deadline.Instant {
+	return deadline.Instant(time.Now().Add(time.Duration(h.set.Load())).UnixMilli())
 }
 
 // run watches the clock while what happens, and returns what was recorded of

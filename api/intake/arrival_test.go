@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 
 	"github.com/nats-io/nats.go"
@@ -97,7 +98,7 @@ func TestWhatComesTogetherKeepsItsOrder(t *testing.T) {
 	var a arrivals
 	for i, m := range []struct {
 		who             uint64
-		came, now, want domain.Instant
+		came, now, want deadline.Instant
 	}{
 		{ann, 1000, 5000, 1000}, {ann, 1000, 5000, 1001}, {bo, 1000, 5000, 1000},
 		{ann, 1001, 5000, 1002}, {bo, 1001, 5000, 1001}, {ann, 1500, 5000, 1500},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/embedded"
 	"consentledger/eventstore/ledger"
@@ -93,7 +94,7 @@ func diskLedger(b *testing.B, db *embedded.DB) *ledger.Ledger {
 	if err != nil {
 		b.Fatal(err)
 	}
-	l, err := ledger.Open(ctx, ledger.Config{Store: eventstore.Store(db.Store()), Vault: v, Now: func() domain.Instant { return domain.At(time.Now()) }})
+	l, err := ledger.Open(ctx, ledger.Config{Store: eventstore.Store(db.Store()), Vault: v, Now: func() deadline.Instant { return deadline.At(time.Now()) }})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -41,6 +41,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/tracing"
@@ -65,7 +66,7 @@ type Executor interface {
 	State(ctx context.Context, app domain.AppName, who domain.PersonKey, asOf ledger.AsOf) (ledger.State, error)
 	App(ctx context.Context, app domain.AppName) (domain.Reference, error)
 	LogCheck(ctx context.Context, req ledger.Request, answered domain.CheckAnswered) error
-	Now() domain.Instant
+	Now() deadline.Instant
 }
 
 // A Config is what intake stands on.

@@ -14,6 +14,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/memory"
 	"consentledger/eventstore/vault"
@@ -102,7 +103,7 @@ func openLedger(t testing.TB) *ledger.Ledger {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := ledger.Open(ctx, ledger.Config{Store: new(memory.Store), Vault: v, Now: func() domain.Instant { return domain.At(time.Now()) }})
+	l, err := ledger.Open(ctx, ledger.Config{Store: new(memory.Store), Vault: v, Now: func() deadline.Instant { return deadline.At(time.Now()) }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 
@@ -30,15 +31,15 @@ const LostMessages domain.Code = "messages-lost"
 // told in three places: the log of every app has it as an event, the rejected
 // messages have it until somebody marks it seen, and until then health is red.
 type loss struct {
-	Version int            `json:"v"`
-	Stream  string         `json:"stream"`
-	How     string         `json:"how"`
-	First   uint64         `json:"first"`          // the first that was lost
-	Last    uint64         `json:"last"`           // the last that is known of
-	Count   uint64         `json:"count,omitzero"` // how many are known of; zero: none, and there may have been more
-	At      domain.Instant `json:"at"`             // when it was found
-	Filed   uint64         `json:"filed,omitzero"` // the rejected message that stands for it
-	Told    bool           `json:"told,omitzero"`  // the logs have it
+	Version int              `json:"v"`
+	Stream  string           `json:"stream"`
+	How     string           `json:"how"`
+	First   uint64           `json:"first"`          // the first that was lost
+	Last    uint64           `json:"last"`           // the last that is known of
+	Count   uint64           `json:"count,omitzero"` // how many are known of; zero: none, and there may have been more
+	At      deadline.Instant `json:"at"`             // when it was found
+	Filed   uint64           `json:"filed,omitzero"` // the rejected message that stands for it
+	Told    bool             `json:"told,omitzero"`  // the logs have it
 }
 
 // span returns the stream and the numbers, as in "CONSENT_IN 387-500".

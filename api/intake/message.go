@@ -6,6 +6,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 
 	"github.com/nats-io/nats.go"
@@ -77,7 +78,7 @@ func signatures(header nats.Header) (values []string) {
 
 // dated returns a request that says no time as of when its message came, see [wire.CameAt].
 func (c Config) dated(req ledger.Request, came time.Time) ledger.Request {
-	return wire.CameAt(req, domain.At(came), c.Ledger.Now())
+	return wire.CameAt(req, deadline.At(came), c.Ledger.Now())
 }
 
 // appOf returns the app in "consent.v1.<app>.…".

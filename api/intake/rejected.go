@@ -10,6 +10,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 
 	"github.com/nats-io/nats.go"
@@ -181,7 +182,7 @@ func (r *Rejections) Retry(ctx context.Context, seq uint64) (ledger.Receipt, err
 func (r *Rejections) again(ctx context.Context, o Original) (ledger.Receipt, error) {
 	_, streamed := typeOf(o.Subject)
 	if !streamed && !strings.HasSuffix(o.Subject, ".record") && r.Again != nil {
-		return r.Again(wire.WithArrival(ctx, domain.At(o.Came)), &nats.Msg{Subject: o.Subject, Header: o.Header, Data: o.Data})
+		return r.Again(wire.WithArrival(ctx, deadline.At(o.Came)), &nats.Msg{Subject: o.Subject, Header: o.Header, Data: o.Data})
 	}
 	req, _, err := parse(o.Subject, o.Header, o.Data)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 
@@ -130,7 +131,7 @@ func (d *drain) take(m jetstream.Msg) {
 	req = apart(req, odd, messageID(meta))
 	key := d.jobs.person(req.App, req.Person)
 	if req.At == 0 {
-		req.At = d.arrivals.next(key, domain.At(meta.Timestamp), d.Ledger.Now())
+		req.At = d.arrivals.next(key, deadline.At(meta.Timestamp), d.Ledger.Now())
 	}
 	if refusal != nil {
 		key = d.jobs.key("rejected", "") // it names nobody whose order it could keep

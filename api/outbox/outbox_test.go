@@ -19,6 +19,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/memory"
 	"consentledger/eventstore/vault"
@@ -60,7 +61,7 @@ func newWorld(t *testing.T) *world {
 // open opens the ledger as another process would.
 func (w *world) open() *ledger.Ledger {
 	w.t.Helper()
-	l, err := ledger.Open(w.t.Context(), ledger.Config{Store: &w.store, Vault: w.vault, Now: func() domain.Instant { return domain.At(time.Now()) }, Shared: true})
+	l, err := ledger.Open(w.t.Context(), ledger.Config{Store: &w.store, Vault: w.vault, Now: func() deadline.Instant { return deadline.At(time.Now()) }, Shared: true})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -117,7 +118,7 @@ func (w *world) owe() {
 	n := w.n.Add(1)
 	cause := domain.EventID{byte(n), byte(n >> 8), 1}
 	stream := domain.ObligationStream("demo", fmt.Sprintf("%x", cause))
-	rule := domain.DeadlineRule{ID: "d15", Source: "1", Unit: domain.UnitCalendarDay, Length: 15, TimeZone: "Asia/Shanghai", ClockStart: "Withdrawn"}
+	rule := deadline.Rule{ID: "d15", Source: "1", Unit: deadline.UnitCalendarDay, Length: 15, TimeZone: "Asia/Shanghai", ClockStart: "Withdrawn"}
 	do := func(cmd domain.Command) {
 		req := ledger.Request{Source: "react", ID: fmt.Sprintf("%s %+v", stream, cmd), Body: []byte("x"), Actor: "system", RecordedBy: "react", Command: cmd}
 		if _, err := w.ExecuteOn(w.t.Context(), stream, req); err != nil {
@@ -125,7 +126,7 @@ func (w *world) owe() {
 		}
 	}
 	do(domain.OpenDuties{Cause: domain.Cause{Event: cause, Kind: "consent.withdrawn", Stream: "subject-demo-00ff", Subject: "00ff"},
-		Rule: domain.DutyRule{ID: "reply", Kind: domain.DutyReply}, Start: 1767225600000, Rules: []domain.DeadlineRule{rule}}) // 2026
+		Rule: domain.DutyRule{ID: "reply", Kind: domain.DutyReply}, Start: 1767225600000, Rules: []deadline.Rule{rule}}) // 2026
 	duties, err := w.Duties(w.t.Context(), stream)
 	if err != nil || len(duties.All()) == 0 {
 		w.t.Error(duties, err)

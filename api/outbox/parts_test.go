@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
@@ -35,10 +36,10 @@ func (w *world) promise() {
 		Recipients:    []domain.Recipient{{ID: "adhouse", Title: "Ad house", Purposes: []domain.PurposeID{"ads"}}, {ID: "shop", Title: "Shop", Purposes: []domain.PurposeID{"ads"}}},
 		Minors:        domain.Minors{AdultAge: 18, ChildBelowPolicy: 15, ChildBelowLaw: 14},
 		Texts:         []domain.Text{{Locale: "en", Hash: domain.Hash{1}, Standing: domain.Sample}},
-		DeadlineRules: []domain.DeadlineRule{{ID: "d15", Source: "1", Unit: domain.UnitCalendarDay, Length: 15, TimeZone: "Asia/Shanghai", ClockStart: "Withdrawn"}},
+		DeadlineRules: []deadline.Rule{{ID: "d15", Source: "1", Unit: deadline.UnitCalendarDay, Length: 15, TimeZone: "Asia/Shanghai", ClockStart: "Withdrawn"}},
 		Duties: []domain.DutyRule{
-			{ID: "reply", Section: "1", On: []string{"consent.withdrawn"}, Kind: domain.DutyReply, Rules: []domain.DeadlineRuleID{"d15"}, MetBy: []string{"withdrawal.confirmed"}},
-			{ID: "stop", Section: "1", On: []string{"consent.withdrawn"}, Kind: domain.DutyStop, Rules: []domain.DeadlineRuleID{"d15"}, Each: domain.DutyEachSystem, MetBy: []string{"processing.stopped"}},
+			{ID: "reply", Section: "1", On: []string{"consent.withdrawn"}, Kind: domain.DutyReply, Rules: []deadline.RuleID{"d15"}, MetBy: []string{"withdrawal.confirmed"}},
+			{ID: "stop", Section: "1", On: []string{"consent.withdrawn"}, Kind: domain.DutyStop, Rules: []deadline.RuleID{"d15"}, Each: domain.DutyEachSystem, MetBy: []string{"processing.stopped"}},
 		},
 	}
 	version, err := policydoc.Hash(d)

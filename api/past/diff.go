@@ -6,6 +6,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 )
 
@@ -82,7 +83,7 @@ func (r DiffRequest) Check() error {
 	return err
 }
 
-func (r DiffRequest) parse() (who domain.PersonKey, action domain.Action, from, to domain.Instant, err error) {
+func (r DiffRequest) parse() (who domain.PersonKey, action domain.Action, from, to deadline.Instant, err error) {
 	if who, err = domain.ParsePersonKey(r.Subject); err != nil {
 		return who, 0, 0, 0, malformed("subject: " + err.Error())
 	}
@@ -107,11 +108,11 @@ func actionOf(text string) (domain.Action, error) {
 }
 
 // span reads two moments.
-func span(fromText, toText string) (from, to domain.Instant, err error) {
-	if from, err = domain.ParseInstant(fromText); err != nil {
+func span(fromText, toText string) (from, to deadline.Instant, err error) {
+	if from, err = deadline.ParseInstant(fromText); err != nil {
 		return 0, 0, malformed("from: " + err.Error())
 	}
-	if to, err = domain.ParseInstant(toText); err != nil {
+	if to, err = deadline.ParseInstant(toText); err != nil {
 		return 0, 0, malformed("to: " + err.Error())
 	}
 	if to < from {
@@ -164,7 +165,7 @@ type differ struct {
 	all      []PurposeDifference // by purpose
 }
 
-func (d *differ) run(ctx context.Context, from, to domain.Instant, known, until eventstore.Position) error {
+func (d *differ) run(ctx context.Context, from, to deadline.Instant, known, until eventstore.Position) error {
 	ref, err := d.Reference(ctx, until)
 	if err != nil {
 		return err
@@ -209,7 +210,7 @@ func (d *differ) run(ctx context.Context, from, to domain.Instant, known, until 
 }
 
 // stands returns the answer for every purpose.
-func (d *differ) stands(ctx context.Context, at domain.Instant, known eventstore.Position) ([]Stand, error) {
+func (d *differ) stands(ctx context.Context, at deadline.Instant, known eventstore.Position) ([]Stand, error) {
 	ref, err := d.Reference(ctx, known)
 	if err != nil {
 		return nil, err

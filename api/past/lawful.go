@@ -6,6 +6,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -13,7 +14,7 @@ import (
 // A lawful is a question, and how far it came.
 type lawful struct {
 	q        domain.Question // at the end of the span
-	from, to domain.Instant
+	from, to deadline.Instant
 	who      domain.PersonKey
 	limit    int
 	place    place
@@ -102,7 +103,7 @@ func LawfulOf(ctx context.Context, ledger Ledger, app domain.AppName, r LawfulRe
 }
 
 // isPast refuses a span that has not all come, see [wire.HasCome].
-func (l *lawful) isPast(now domain.Instant) (err error) {
+func (l *lawful) isPast(now deadline.Instant) (err error) {
 	first, last := "from", "to"
 	if l.moment {
 		first, last = "at", "at"
@@ -163,7 +164,7 @@ func speaks(s Stand) bool {
 func (l *lawful) changes(ctx context.Context, p person, stood Stand) ([]StandChange, Stand, error) {
 	var all []StandChange
 	last, known := stood, l.begin
-	note := func(at domain.Instant, upTo eventstore.Position, by *ChangingEvent) error {
+	note := func(at deadline.Instant, upTo eventstore.Position, by *ChangingEvent) error {
 		q := l.q
 		q.At = at
 		now, _, err := p.stand(ctx, q, upTo)

@@ -8,6 +8,7 @@ import (
 
 	"consentledger/api/past"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/projectiontest"
 )
@@ -28,7 +29,7 @@ func begin(t *testing.T) *projectiontest.Teller {
 	return w
 }
 
-func diff(t *testing.T, w *projectiontest.Teller, who string, from, to domain.Instant) past.Diff {
+func diff(t *testing.T, w *projectiontest.Teller, who string, from, to deadline.Instant) past.Diff {
 	t.Helper()
 	d, err := past.DiffOf(t.Context(), w.Ledger, app, past.DiffRequest{Subject: who, From: from.String(), To: to.String()})
 	if err != nil {
@@ -57,7 +58,7 @@ func TestWhatChangedAndByWhichEvents(t *testing.T) {
 	w.Tell("ada", domain.AcknowledgePolicy{})
 	w.Tell("ada", domain.WithdrawConsent{Scope: scope("marketing")})
 	two := w.Time()
-	w.Rest(domain.Hour)
+	w.Rest(deadline.Hour)
 	w.Tell("ada", yes("marketing"))
 	three := w.Time()
 
@@ -81,9 +82,9 @@ func TestALateNoChangesOnlyWhatIsKnownFromThenOn(t *testing.T) {
 	w := begin(t)
 	w.Tell("ada", yes("marketing"))
 	then := w.Time()
-	w.Rest(domain.Hour)
+	w.Rest(deadline.Hour)
 	before := w.Time()
-	w.TellAt("ada", then.Add(domain.Minute), domain.WithdrawConsent{Scope: scope("marketing")})
+	w.TellAt("ada", then.Add(deadline.Minute), domain.WithdrawConsent{Scope: scope("marketing")})
 	if _, x := by(diff(t, w, "ada", then, before), "marketing"); x.Changed {
 		t.Errorf("what was not known yet is counted: %+v", x)
 	}
@@ -94,20 +95,20 @@ func TestALateNoChangesOnlyWhatIsKnownFromThenOn(t *testing.T) {
 
 func TestTimeAloneChanges(t *testing.T) {
 	w := begin(t)
-	until := w.Time().Add(domain.Hour)
+	until := w.Time().Add(deadline.Hour)
 	y := yes("marketing")
 	y.Until = until
 	w.Tell("ada", y)
 	then := w.Time()
-	w.Rest(domain.Hour + domain.Second)
-	kinds, x := by(diff(t, w, "ada", then, until.Add(domain.Second)), "marketing")
+	w.Rest(deadline.Hour + deadline.Second)
+	kinds, x := by(diff(t, w, "ada", then, until.Add(deadline.Second)), "marketing")
 	if len(kinds) != 0 || !x.ByTime || !x.Changed || x.After.Status != "expired" {
 		t.Errorf("by %v: %+v", kinds, x)
 	}
 }
 
 // check records an answer as the ledger gives it now.
-func check(t *testing.T, w *projectiontest.Teller, who string, purpose domain.PurposeID, valid domain.Instant, allowed bool, id string) {
+func check(t *testing.T, w *projectiontest.Teller, who string, purpose domain.PurposeID, valid deadline.Instant, allowed bool, id string) {
 	t.Helper()
 	key := domain.PersonKey{Kind: "account", ID: who}
 	s, err := w.State(t.Context(), app, key, ledger.AsOf{})
@@ -119,7 +120,7 @@ func check(t *testing.T, w *projectiontest.Teller, who string, purpose domain.Pu
 	if m.Allowed != allowed {
 		t.Fatalf("allowed: %t", m.Allowed)
 	}
-	w.Rest(domain.Second)
+	w.Rest(deadline.Second)
 	err = w.LogCheck(t.Context(), ledger.Request{App: app, Person: key, Source: "check", ID: id, Body: []byte(id), Actor: "system", RecordedBy: "mailer"},
 		domain.CheckAnswered{Purpose: purpose, Action: domain.Use, Valid: valid, Allowed: m.Allowed, Why: m.Why, Status: m.Standing.Status, Basis: m.Basis, Version: m.Version, Because: m.Standing.Because})
 	if err != nil {
@@ -149,11 +150,11 @@ func find(a past.Lawful, person string, answered bool) *past.Finding {
 func TestWhatArrivedLaterStandsBesideAndIsNotCounted(t *testing.T) {
 	w := begin(t)
 	r := w.Tell("ada", yes("marketing"))
-	w.Rest(domain.Hour)
+	w.Rest(deadline.Hour)
 	moment := w.Time()
 	check(t, w, "ada", "marketing", moment, true, "one")
-	w.Rest(domain.Hour)
-	no := w.TellAt("ada", moment.Add(-domain.Minute), domain.WithdrawConsent{Scope: scope("marketing")})
+	w.Rest(deadline.Hour)
+	no := w.TellAt("ada", moment.Add(-deadline.Minute), domain.WithdrawConsent{Scope: scope("marketing")})
 
 	a := lawful(t, w, past.LawfulRequest{Purpose: "marketing", At: moment.String()})
 	ada := w.Pseudonym("ada")
@@ -178,11 +179,11 @@ func TestASpanTellsEveryChange(t *testing.T) {
 	w.Tell("ada", yes("marketing"))
 	from := w.Time()
 	w.Tell("ada", domain.WithdrawConsent{Scope: scope("marketing")})
-	w.Rest(domain.Hour)
+	w.Rest(deadline.Hour)
 	y := yes("marketing")
-	y.Until = w.Time().Add(domain.Hour)
+	y.Until = w.Time().Add(deadline.Hour)
 	w.Tell("ada", y)
-	w.Rest(3 * domain.Hour)
+	w.Rest(3 * deadline.Hour)
 	w.Tell("bob", yes("location"))
 	f := find(lawful(t, w, past.LawfulRequest{Purpose: "marketing", From: from.String(), To: w.Time().String()}), w.Pseudonym("ada"), false)
 	var got []string
@@ -205,7 +206,7 @@ func TestExemptProcessingHasItsGround(t *testing.T) {
 	w.Register()
 	w.Publish(d)
 	w.Tell("ada", domain.AcknowledgePolicy{})
-	w.Tell("ada", domain.Say{Event: domain.ExemptionInvoked{List: domain.ForCollection, Code: "EXC-9", Purposes: []domain.PurposeID{"marketing"}, Reason: "rescue", Approver: "boss", Until: w.Time().Add(domain.Day)}})
+	w.Tell("ada", domain.Say{Event: domain.ExemptionInvoked{List: domain.ForCollection, Code: "EXC-9", Purposes: []domain.PurposeID{"marketing"}, Reason: "rescue", Approver: "boss", Until: w.Time().Add(deadline.Day)}})
 	f := find(lawful(t, w, past.LawfulRequest{Purpose: "marketing", At: w.Time().String()}), w.Pseudonym("ada"), false)
 	if f == nil || !f.Stood.Allowed || f.Stood.Ground == nil || f.Stood.Ground.Code != "EXC-9" || !f.Stood.Ground.Doubtful || f.Stood.Ground.Approver != "boss" {
 		t.Errorf("%+v", f)
@@ -278,9 +279,9 @@ func TestWhatCannotBeAsked(t *testing.T) {
 func TestNobodyKnowsWhatWillBeLawful(t *testing.T) {
 	w := begin(t)
 	y := yes("marketing")
-	y.Until = w.Time().Add(domain.Hour)
+	y.Until = w.Time().Add(deadline.Hour)
 	w.Tell("ada", y)
-	start, hour, day := projectiontest.Start.String(), w.Now().Add(domain.Hour).String(), w.Now().Add(domain.Day).String()
+	start, hour, day := projectiontest.Start.String(), w.Now().Add(deadline.Hour).String(), w.Now().Add(deadline.Day).String()
 	for member, r := range map[string]past.LawfulRequest{
 		"at: " + hour:   {Purpose: "marketing", At: hour},
 		"from: " + hour: {Purpose: "marketing", From: hour, To: day},
@@ -297,12 +298,12 @@ func TestNobodyKnowsWhatWillBeLawful(t *testing.T) {
 	}
 
 	// A clock that is a little ahead asks about now, and the answer says so.
-	soon := w.Now().Add(10 * domain.Second).String()
+	soon := w.Now().Add(10 * deadline.Second).String()
 	a := lawful(t, w, past.LawfulRequest{Purpose: "marketing", From: start, To: soon})
 	if a.To.At != w.Now().String() || find(a, w.Pseudonym("ada"), false).Changes[1].Stood.Status != "given" {
 		t.Errorf("of now a clock that is ahead is told %+v", a)
 	}
-	if d := diff(t, w, "ada", projectiontest.Start, w.Now().Add(10*domain.Second)); d.To.At != w.Now().String() {
+	if d := diff(t, w, "ada", projectiontest.Start, w.Now().Add(10*deadline.Second)); d.To.At != w.Now().String() {
 		t.Errorf("what changed up to now is said to be up to %s", d.To.At)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 
 	"github.com/go-json-experiment/json"
@@ -131,7 +132,7 @@ func (r LawfulRequest) parse() (l lawful, err error) {
 		return l, malformed("at: name a moment, or a span by from and to, and not both")
 	case r.At != "":
 		l.moment = true
-		if l.from, err = domain.ParseInstant(r.At); err != nil {
+		if l.from, err = deadline.ParseInstant(r.At); err != nil {
 			return l, malformed("at: " + err.Error())
 		}
 		l.q.At = l.from

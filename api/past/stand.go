@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -18,10 +19,10 @@ import (
 type Ledger interface {
 	Past(ctx context.Context, app domain.AppName) (*ledger.Past, error)
 	Pseudonym(ctx context.Context, app domain.AppName, who domain.PersonKey) (string, bool, error)
-	KnownAt(ctx context.Context, at domain.Instant) (eventstore.Position, error)
+	KnownAt(ctx context.Context, at deadline.Instant) (eventstore.Position, error)
 	Head(ctx context.Context) (eventstore.Position, error)
 	Place(at eventstore.Position) error
-	Now() domain.Instant
+	Now() deadline.Instant
 }
 
 // A Stand is the answer to "may we?" for one purpose, and what it rests on.
@@ -75,7 +76,7 @@ func standOf(m domain.Answer) Stand {
 	return s
 }
 
-func moment(i domain.Instant) string {
+func moment(i deadline.Instant) string {
 	if i == 0 {
 		return ""
 	}

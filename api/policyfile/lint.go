@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 // A Severity says whether a policy can be published all the same.
@@ -182,8 +183,8 @@ func (l *linter) rights() {
 // unpromised warns of the types of request that anybody may make and for which
 // the policy promises no date: what is owed then is the law's, or undated.
 func (l *linter) unpromised() {
-	byLaw, undated := map[domain.DeadlineRuleID][]string{}, []string{}
-	var rules []domain.DeadlineRule
+	byLaw, undated := map[deadline.RuleID][]string{}, []string{}
+	var rules []deadline.Rule
 	for _, t := range domain.RequestTypes() {
 		if l.doc.PromisesReply(t, "") {
 			continue
@@ -210,8 +211,8 @@ func (l *linter) unpromised() {
 func (l *linter) deadlines() {
 	for i, r := range l.doc.DeadlineRules {
 		pointer := fmt.Sprintf("/deadline_rules/%d", i)
-		promise := l.china() && strings.HasPrefix(r.Source, "policy ") && r.Unit == domain.UnitWorkingDay &&
-			r.Direction == domain.Forward && r.Result == domain.ResultDueDate
+		promise := l.china() && strings.HasPrefix(r.Source, "policy ") && r.Unit == deadline.UnitWorkingDay &&
+			r.Direction == deadline.Forward && r.Result == deadline.ResultDueDate
 		if promise && r.Length > ceiling {
 			l.warn(pointer, "promise-exceeds-ceiling", "%s: %d working days are more than the %d that may be promised", r.ID, r.Length, ceiling)
 		}
@@ -228,7 +229,7 @@ func (l *linter) deadlines() {
 
 // watchdog returns a rule that starts at receipt and that every right with the
 // rule id has; none for a rule that no right has.
-func (l *linter) watchdog(id domain.DeadlineRuleID) (found domain.DeadlineRuleID) {
+func (l *linter) watchdog(id deadline.RuleID) (found deadline.RuleID) {
 	for _, right := range l.doc.Rights {
 		if !slices.Contains(right.Deadlines, id) {
 			continue

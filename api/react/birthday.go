@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -96,7 +97,7 @@ func (r *Reactor) schedule(stream domain.StreamID, band domain.AgeBand) {
 	r.birthdays[stream] = b
 	for _, t := range turns {
 		if t.band > band {
-			at := domain.At(b.born.AddDate(t.age, 0, 0))
+			at := deadline.At(b.born.AddDate(t.age, 0, 0))
 			r.waiting.add(stream.String(), at, stream, r.turn(stream, b.fact.id, t.band, at))
 			return
 		}
@@ -110,7 +111,7 @@ func (r *Reactor) forget(stream domain.StreamID) {
 }
 
 // turn records that a person is in the next band of age.
-func (r *Reactor) turn(stream domain.StreamID, fact eventstore.EventID, band domain.AgeBand, at domain.Instant) func(context.Context) error {
+func (r *Reactor) turn(stream domain.StreamID, fact eventstore.EventID, band domain.AgeBand, at deadline.Instant) func(context.Context) error {
 	return func(ctx context.Context) error {
 		id := fmt.Sprintf("birthday to %s after %s", band, fact)
 		_, err := r.Ledger.ExecuteOn(ctx, stream, request(stream.App, id, at, domain.Say{Event: domain.AgeRecorded{Band: band, Basis: "birthday"}}))
@@ -120,10 +121,10 @@ func (r *Reactor) turn(stream domain.StreamID, fact eventstore.EventID, band dom
 
 // bandAt returns the band of age of somebody at a moment. Who was born on 29
 // February has their birthday on 1 March in other years.
-func bandAt(born time.Time, at domain.Instant) domain.AgeBand {
+func bandAt(born time.Time, at deadline.Instant) domain.AgeBand {
 	band := domain.ChildUnder14
 	for _, t := range turns {
-		if domain.At(born.AddDate(t.age, 0, 0)) <= at {
+		if deadline.At(born.AddDate(t.age, 0, 0)) <= at {
 			band = t.band
 		}
 	}

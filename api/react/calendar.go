@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec"
 )
 
@@ -16,7 +17,7 @@ import (
 func (r *Reactor) learnCalendar(a *app, e codec.Entry, x domain.CalendarPublished) {
 	a.calendars, a.newest = domain.EvolveCalendars(a.calendars, e.Fact()), domain.EventID(e.ID)
 	for _, open := range a.streams {
-		if slices.ContainsFunc(open, func(o *obligation) bool { return a.calendars.Touches(domain.Publication(x), o.due) }) {
+		if slices.ContainsFunc(open, func(o *obligation) bool { return a.calendars.Touches(deadline.Publication(x), o.due) }) {
 			r.move(a, open[0].stream, calendarKey(open[0].stream, a.newest), "")
 		}
 	}
@@ -52,18 +53,18 @@ func (r *Reactor) forgetCalendar(stream domain.StreamID, x domain.ObligationMove
 
 // outdated reports whether a due date rests on a calendar that was amended, or
 // on the lack of one, or of a report, that there is.
-func outdated(d domain.Due, k domain.Calendars) bool {
-	amended := func(v domain.CalendarVersion) bool {
+func outdated(d deadline.Due, k deadline.Calendars) bool {
+	amended := func(v deadline.CalendarVersion) bool {
 		now, ok := k.Latest(v.Jurisdiction, v.Year)
 		return ok && now.Version > v.Version
 	}
-	known := func(day domain.Date) bool {
+	known := func(day deadline.Date) bool {
 		_, known := k.Workdays(d.Calendar).IsWorkingDay(day)
 		return known
 	}
-	reported := d.Provisional && !d.Reported && k.Workdays(d.Calendar).State(d.Gap.Year()) == domain.YearReported
+	reported := d.Provisional && !d.Reported && k.Workdays(d.Calendar).State(d.Gap.Year()) == deadline.YearReported
 	return d.Calendar != "" && (slices.ContainsFunc(d.Versions, amended) || reported ||
-		d.Gap != 0 && known(d.Gap) || d.TailExposed && known(domain.NewDate(d.Date.Year()+1, time.January, 1)))
+		d.Gap != 0 && known(d.Gap) || d.TailExposed && known(deadline.NewDate(d.Date.Year()+1, time.January, 1)))
 }
 
 // ship publishes the calendars that the program comes with for an app.
@@ -86,7 +87,7 @@ func (r *Reactor) ship(stream domain.StreamID, app domain.App) {
 
 // learnShipped forgets what was to be shipped and is published: once there is a
 // notice, what is reported of its year is no news.
-func (r *Reactor) learnShipped(app domain.AppName, k domain.Calendar) {
+func (r *Reactor) learnShipped(app domain.AppName, k deadline.Calendar) {
 	r.waiting.remove(shippedKey(app, k))
 	if !k.Projected {
 		k.Reported = true
@@ -96,7 +97,7 @@ func (r *Reactor) learnShipped(app domain.AppName, k domain.Calendar) {
 
 // shippedKey is the same for all calendars of a year: one that was published
 // takes the place of the one that was shipped.
-func shippedKey(app domain.AppName, k domain.Calendar) string {
+func shippedKey(app domain.AppName, k deadline.Calendar) string {
 	key := fmt.Sprintf("shipped %s %s %d %t", app, k.Jurisdiction, k.Year, k.Projected)
 	if k.Reported {
 		key += " reported"

@@ -9,27 +9,28 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 )
 
 // invented is no notice of anybody's: three days off in January 2027, of which
 // one is made up for, so that nine in ten due dates stay as they were.
 func invented(version int, off ...int) domain.PublishCalendar {
-	k := domain.Calendar{Jurisdiction: "NZ", Year: 2027, Version: version, Notice: "invented", Issued: domain.NewDate(2026, time.November, 3)}
+	k := deadline.Calendar{Jurisdiction: "NZ", Year: 2027, Version: version, Notice: "invented", Issued: deadline.NewDate(2026, time.November, 3)}
 	for _, day := range off {
-		k.Off = append(k.Off, domain.NewDate(2027, time.January, day))
+		k.Off = append(k.Off, deadline.NewDate(2027, time.January, day))
 	}
 	return domain.PublishCalendar{Calendar: k}
 }
 
 func year2026() domain.PublishCalendar {
-	return domain.PublishCalendar{Calendar: domain.Calendar{Jurisdiction: "NZ", Year: 2026, Version: 1, Notice: "invented too", Issued: domain.NewDate(2025, time.November, 3), Off: []domain.Date{domain.NewDate(2026, time.January, 1)}}}
+	return domain.PublishCalendar{Calendar: deadline.Calendar{Jurisdiction: "NZ", Year: 2026, Version: 1, Notice: "invented too", Issued: deadline.NewDate(2025, time.November, 3), Off: []deadline.Date{deadline.NewDate(2026, time.January, 1)}}}
 }
 
 // working promises n working days for a reply.
 func working(n int) domain.PublishPolicy {
 	return promising(func(d *domain.Document) {
-		d.DeadlineRules = append(d.DeadlineRules, domain.DeadlineRule{ID: "w", Source: "1", Unit: domain.UnitWorkingDay, Length: n, Calendar: "NZ", TimeZone: "Asia/Shanghai", ClockStart: "Whatever"})
+		d.DeadlineRules = append(d.DeadlineRules, deadline.Rule{ID: "w", Source: "1", Unit: deadline.UnitWorkingDay, Length: n, Calendar: "NZ", TimeZone: "Asia/Shanghai", ClockStart: "Whatever"})
 		only(duty("reply", "consent.withdrawn", domain.DutyReply, "w", "withdrawal.confirmed"))(d)
 	})
 }
@@ -48,7 +49,7 @@ func moves(w *world) string {
 	return strings.Join(all, ", ")
 }
 
-func shown(d domain.Due) string {
+func shown(d deadline.Due) string {
 	text := d.Date.String()
 	if d.Provisional {
 		text += "?"
@@ -149,7 +150,7 @@ func TestAnOpeningThatWasDecidedOnAnOlderCalendarIsCaught(t *testing.T) {
 		w.tell("", invented(1, 1, 4, 5))
 		rule, _ := ref.Policies.Versions()[0].Document.DeadlineRule("w")
 		stream := domain.StreamID{Noun: domain.ObligationNoun, App: "demo", ID: "0123456789abcdef"}
-		cmd := domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{1}, Kind: "consent.withdrawn", Stream: "subject-demo-00ff"}, Rule: domain.DutyRule{ID: "reply", Kind: domain.DutyReply}, Start: w.Now(), Rules: []domain.DeadlineRule{rule}}
+		cmd := domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{1}, Kind: "consent.withdrawn", Stream: "subject-demo-00ff"}, Rule: domain.DutyRule{ID: "reply", Kind: domain.DutyReply}, Start: w.Now(), Rules: []deadline.Rule{rule}}
 		if _, err := old.ExecuteOn(t.Context(), stream, ledger.Request{Source: "old", ID: "1", Body: []byte("x"), Actor: "system", RecordedBy: "test", Command: cmd}); err != nil {
 			t.Fatal(err)
 		}

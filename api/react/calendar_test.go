@@ -7,19 +7,20 @@ import (
 
 	"consentledger/api/react"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 func TestAnAppHasTheShippedCalendarsOfItsJurisdiction(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		year := func(jurisdiction string, year int) domain.Calendar {
-			return domain.Calendar{Jurisdiction: jurisdiction, Year: year, Version: 1, Notice: "invented", Issued: domain.NewDate(year-1, 12, 1), Off: []domain.Date{domain.NewDate(year, 1, 1)}, Partial: true}
+		year := func(jurisdiction string, year int) deadline.Calendar {
+			return deadline.Calendar{Jurisdiction: jurisdiction, Year: year, Version: 1, Notice: "invented", Issued: deadline.NewDate(year-1, 12, 1), Off: []deadline.Date{deadline.NewDate(year, 1, 1)}, Partial: true}
 		}
-		w.tell("", domain.PublishCalendar{Calendar: domain.Calendar{Jurisdiction: "CN", Year: 2001, Notice: "invented", Issued: domain.NewDate(2000, 12, 1), Off: []domain.Date{domain.NewDate(2001, 1, 2)}, Partial: true}})
-		said := domain.Calendar{Jurisdiction: "CN", Year: 2001, Reported: true, Source: "a package", Off: []domain.Date{domain.NewDate(2001, 1, 1)}, Partial: true} // of a year that is announced
-		for range 2 {                                                                                                                                               // and again after a restart
+		w.tell("", domain.PublishCalendar{Calendar: deadline.Calendar{Jurisdiction: "CN", Year: 2001, Notice: "invented", Issued: deadline.NewDate(2000, 12, 1), Off: []deadline.Date{deadline.NewDate(2001, 1, 2)}, Partial: true}})
+		said := deadline.Calendar{Jurisdiction: "CN", Year: 2001, Reported: true, Source: "a package", Off: []deadline.Date{deadline.NewDate(2001, 1, 1)}, Partial: true} // of a year that is announced
+		for range 2 {                                                                                                                                                     // and again after a restart
 			ctx, cancel := context.WithCancel(t.Context())
-			r := &react.Reactor{Ledger: w.Ledger, Shipped: []domain.Calendar{year("CN", 2000), year("CN", 2001), year("DE", 2000), said}}
+			r := &react.Reactor{Ledger: w.Ledger, Shipped: []deadline.Calendar{year("CN", 2000), year("CN", 2001), year("DE", 2000), said}}
 			done := make(chan error, 1)
 			go func() { done <- r.Run(ctx) }()
 			synctest.Wait()

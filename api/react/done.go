@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec"
 )
 
@@ -27,7 +28,7 @@ func (a *app) keepDone(e codec.Entry) {
 // metBefore returns what was recorded earlier and meets what opens only now: steps
 // of an incident, and of a person what was done since the start of its clock. The
 // person's history is read only if there is any.
-func (r *Reactor) metBefore(ctx context.Context, a *app, e occasion, start domain.Instant, metBy []string) (since []codec.Entry, err error) {
+func (r *Reactor) metBefore(ctx context.Context, a *app, e occasion, start deadline.Instant, metBy []string) (since []codec.Entry, err error) {
 	switch e.history.Noun {
 	case domain.IncidentNoun:
 		return a.stepsBefore(e.history.ID, metBy), nil

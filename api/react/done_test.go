@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 )
 
 // tellAt is tell of what happened at a moment.
-func (w *world) tellAt(person string, at domain.Instant, cmd domain.Command) {
+func (w *world) tellAt(person string, at deadline.Instant, cmd domain.Command) {
 	w.t.Helper()
 	w.n++
 	r := ledger.Request{
@@ -48,7 +49,7 @@ func TestWhatWasDoneBeforeTheOptOutArrivedMeetsWhatItOpens(t *testing.T) {
 				w.tellAt("ada", 0, domain.GiveConsent{Act: "agree", Purposes: []domain.PurposeID{"ads"}})
 				time.Sleep(48 * time.Hour)
 				now := w.Now()
-				before := func(d time.Duration) domain.Instant { return now.Add(-domain.Span(d.Milliseconds())) }
+				before := func(d time.Duration) deadline.Instant { return now.Add(-deadline.Span(d.Milliseconds())) }
 				for _, done := range []struct {
 					kind domain.NoteKind
 					at   time.Duration
@@ -57,7 +58,7 @@ func TestWhatWasDoneBeforeTheOptOutArrivedMeetsWhatItOpens(t *testing.T) {
 					w.tellAt(tt.who, before(done.at), noted(done.kind, pairs...))
 				}
 				time.Sleep(time.Second)
-				w.tellAt("ada", before(tt.said)+map[bool]domain.Instant{true: 1000}[tt.said == 0], withdrawn("ads"))
+				w.tellAt("ada", before(tt.said)+map[bool]deadline.Instant{true: 1000}[tt.said == 0], withdrawn("ads"))
 				synctest.Wait()
 				w.expect(tt.want)
 

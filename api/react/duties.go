@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec"
 )
 
@@ -181,7 +182,7 @@ func (o occasion) stream() domain.StreamID {
 // openFor lets follow what is owed on an occasion that is about a scope.
 func (r *Reactor) openFor(ctx context.Context, a *app, e occasion, scope domain.Scope) error {
 	o := domain.Occasion{Kind: e.kind, Event: e.Event, Scope: scope, Crossed: e.crossed()}
-	for _, at := range []domain.Instant{min(e.At, e.Recorded), e.Recorded} {
+	for _, at := range []deadline.Instant{min(e.At, e.Recorded), e.Recorded} {
 		who, err := r.promisee(ctx, a, e.history, at)
 		if err != nil {
 			return err
@@ -226,7 +227,7 @@ func (r *Reactor) ends(ctx context.Context, a *app, e codec.Entry) (ending, erro
 
 // begins reports whether the rule of a duty begins with a fact of a kind, as
 // far as it wants a number of persons.
-func (a *app) begins(kind string, d domain.DutyRule, rule domain.DeadlineRule) bool {
+func (a *app) begins(kind string, d domain.DutyRule, rule deadline.Rule) bool {
 	if kind == string(domain.HeadcountRecorded) {
 		return a.reach(d, rule)
 	}
@@ -235,7 +236,7 @@ func (a *app) begins(kind string, d domain.DutyRule, rule domain.DeadlineRule) b
 
 // reach reports whether a count of persons opens a duty: the first one does that
 // reaches its rule's number. Those that come later open nothing.
-func (a *app) reach(d domain.DutyRule, rule domain.DeadlineRule) bool {
+func (a *app) reach(d domain.DutyRule, rule deadline.Rule) bool {
 	key := d.ID + " " + string(rule.ID)
 	if a.reached[key] || a.service.Reached(d, rule) == 0 {
 		return false
@@ -246,7 +247,7 @@ func (a *app) reach(d domain.DutyRule, rule domain.DeadlineRule) bool {
 
 // promisee returns whose promises bind: that matters only where a version
 // reduces rights.
-func (r *Reactor) promisee(ctx context.Context, a *app, stream domain.StreamID, at domain.Instant) (domain.Subject, error) {
+func (r *Reactor) promisee(ctx context.Context, a *app, stream domain.StreamID, at deadline.Instant) (domain.Subject, error) {
 	if stream.Noun != domain.SubjectNoun || !a.policies.Reduced(at) {
 		return domain.Subject{}, nil
 	}
@@ -256,11 +257,11 @@ func (r *Reactor) promisee(ctx context.Context, a *app, stream domain.StreamID, 
 // openOne lets a duty follow from a fact, on one rule. In an incident it does so
 // once: one that is classified anew is the same incident, and what was owed for
 // it is owed, or done, already.
-func (r *Reactor) openOne(ctx context.Context, a *app, e occasion, x domain.Owed, at domain.Instant) error {
+func (r *Reactor) openOne(ctx context.Context, a *app, e occasion, x domain.Owed, at deadline.Instant) error {
 	if e.Stream.Noun == domain.IncidentNoun && !a.owes(e.Stream.ID, x.Duty.Kind, x.Rule.ID) {
 		return nil
 	}
-	cmd := domain.OpenDuties{Cause: e.cause(), Rule: x.Duty, Start: a.start(e.Entry, x.Duty, x.Rule), Rules: []domain.DeadlineRule{x.Rule}, Policy: x.Version, Keeps: x.Keeps}
+	cmd := domain.OpenDuties{Cause: e.cause(), Rule: x.Duty, Start: a.start(e.Entry, x.Duty, x.Rule), Rules: []deadline.Rule{x.Rule}, Policy: x.Version, Keeps: x.Keeps}
 	cmd.Held = x.Duty.Kind == domain.DutyDelete && a.held[e.history]
 	if x.Duty.Each == domain.DutyEachSystem {
 		cmd.Target = a.reference().Targets(x.Scope, at)
@@ -286,7 +287,7 @@ func (r *Reactor) openOne(ctx context.Context, a *app, e occasion, x domain.Owed
 
 // owes remembers what is owed for an incident; it returns false if that was
 // known.
-func (a *app) owes(incident string, kind domain.DutyKind, rule domain.DeadlineRuleID) bool {
+func (a *app) owes(incident string, kind domain.DutyKind, rule deadline.RuleID) bool {
 	owed, key := a.owedFor(incident), string(kind)+" "+string(rule)
 	was := owed[key]
 	owed[key] = true
@@ -309,7 +310,7 @@ func (a *app) voided(o *obligation) {
 }
 
 // start returns when a duty's clock starts.
-func (a *app) start(e codec.Entry, d domain.DutyRule, rule domain.DeadlineRule) domain.Instant {
+func (a *app) start(e codec.Entry, d domain.DutyRule, rule deadline.Rule) deadline.Instant {
 	if d.Start == domain.StartStream || strings.Contains(d.Start, ".") {
 		if began, ok := a.began[e.Stream.ID][strings.TrimPrefix(d.Start, domain.StartStream)]; ok {
 			return began
@@ -362,7 +363,7 @@ func (r *Reactor) meetOne(o *obligation, kind string, e codec.Entry) {
 // before reports whether a moment lies before what is owed began, so that no
 // evidence shows that it was done then. What a notice announces comes after it,
 // and who is told of an incident may be told before it is known for sure.
-func (o *obligation) before(at domain.Instant) bool {
+func (o *obligation) before(at deadline.Instant) bool {
 	if o.cause.Noun == domain.IncidentNoun {
 		return at < o.notBefore
 	}
@@ -417,7 +418,7 @@ func (r *Reactor) voidOne(o *obligation, reason string) {
 
 // follow lets a command follow on a stream once it is due. Its id says what it
 // follows from and, since a record's id derives from it, in which stream.
-func (r *Reactor) follow(key string, due domain.Instant, stream domain.StreamID, id string, at domain.Instant, cmd domain.Command) {
+func (r *Reactor) follow(key string, due deadline.Instant, stream domain.StreamID, id string, at deadline.Instant, cmd domain.Command) {
 	r.waiting.add(key, due, stream, func(ctx context.Context) error {
 		_, err := r.Ledger.ExecuteOn(ctx, stream, request(stream.App, id+" in "+stream.String(), at, cmd))
 		return err

@@ -9,20 +9,21 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
 )
 
-func duty(id string, on string, kind domain.DutyKind, rule domain.DeadlineRuleID, metBy ...string) domain.DutyRule {
-	return domain.DutyRule{ID: id, Section: "1", On: strings.Split(on, ","), Kind: kind, Rules: []domain.DeadlineRuleID{rule}, MetBy: metBy}
+func duty(id string, on string, kind domain.DutyKind, rule deadline.RuleID, metBy ...string) domain.DutyRule {
+	return domain.DutyRule{ID: id, Section: "1", On: strings.Split(on, ","), Kind: kind, Rules: []deadline.RuleID{rule}, MetBy: metBy}
 }
 
 func perSystem(d domain.DutyRule) domain.DutyRule { d.Each = domain.DutyEachSystem; return d }
 
-func days(id domain.DeadlineRuleID, n int) domain.DeadlineRule {
-	return domain.DeadlineRule{ID: id, Source: "1", Unit: domain.UnitCalendarDay, Length: n, TimeZone: "Asia/Shanghai", ClockStart: "Whatever"}
+func days(id deadline.RuleID, n int) deadline.Rule {
+	return deadline.Rule{ID: id, Source: "1", Unit: deadline.UnitCalendarDay, Length: n, TimeZone: "Asia/Shanghai", ClockStart: "Whatever"}
 }
 
 // promising is a document with duties.
@@ -32,11 +33,11 @@ func promising(change func(*domain.Document)) domain.PublishPolicy {
 	d.Recipients = []domain.Recipient{{ID: "adhouse", Title: "Ad house", Purposes: []domain.PurposeID{"ads"}}, {ID: "mapper", Title: "Mapper", Purposes: []domain.PurposeID{"maps"}}}
 	d.Permissions = []domain.Permission{{ID: "gps", Title: "GPS", Section: "1"}}
 	hours := days("h24", 24)
-	hours.Unit = domain.UnitHour
+	hours.Unit = deadline.UnitHour
 	many := days("many", 30)
 	many.Persons = 1000
-	d.DeadlineRules = []domain.DeadlineRule{days("d15", 15), days("d30", 30), hours, many}
-	d.Rights = []domain.Right{{ID: "withdraw-consent", Title: "Withdraw", Deadlines: []domain.DeadlineRuleID{"d15"}}}
+	d.DeadlineRules = []deadline.Rule{days("d15", 15), days("d30", 30), hours, many}
+	d.Rights = []domain.Right{{ID: "withdraw-consent", Title: "Withdraw", Deadlines: []deadline.RuleID{"d15"}}}
 	d.Duties = []domain.DutyRule{
 		duty("reply", "consent.withdrawn", domain.DutyReply, "d15", "withdrawal.confirmed"),
 		perSystem(duty("stop", "consent.withdrawn,permission.revoked", domain.DutyStop, "h24", "processing.stopped")),
@@ -266,7 +267,7 @@ func TestWhatAFactMustHaveToOpenADuty(t *testing.T) {
 			date, until := d.Due.DayZero.String(), d.Due.Until.Time().Format(time.DateTime)
 			switch {
 			case d.ID == "file.d15" && d.State == domain.DutyMet && date != "2000-02-01",
-				d.ID == "file.d15" && d.State == domain.DutyOpen && d.Due.State != domain.NotStarted,
+				d.ID == "file.d15" && d.State == domain.DutyOpen && d.Due.State != deadline.NotStarted,
 				d.ID == "tell.h24" && until != "2000-01-02 00:00:00":
 				t.Errorf("%s, %s: day zero %s, until %s", d.ID, d.Due.State, date, until)
 			}
@@ -300,7 +301,7 @@ func (w *world) on(stream domain.StreamID, cmd domain.Command) {
 }
 
 func TestWhichPolicyPromises(t *testing.T) {
-	late := func(w *world, at domain.Instant) {
+	late := func(w *world, at deadline.Instant) {
 		w.n++
 		r := ledger.Request{App: "demo", Person: domain.PersonKey{Kind: "account", ID: "ada"}, Source: "test", ID: fmt.Sprint(w.n), Body: []byte("x"), At: at, Actor: "person", RecordedBy: "test", Command: withdrawn("ads")}
 		if _, err := w.Execute(w.t.Context(), r); err != nil {
@@ -330,16 +331,16 @@ func TestWhichPolicyPromises(t *testing.T) {
 			time.Sleep(time.Hour)
 			w.tell("", promising(func(d *domain.Document) {
 				slower(d)
-				d.Duties[0].Rules = []domain.DeadlineRuleID{"d15"}
+				d.Duties[0].Rules = []deadline.RuleID{"d15"}
 			}))
-			late(w, before.Add(domain.Minute))
+			late(w, before.Add(deadline.Minute))
 		}, "reply.d30 open"},
 		"what is late from before any promise is owed too": {func(w *world) {
 			w.tell("", promising(none))
 			before := w.Now()
 			time.Sleep(time.Hour)
 			w.tell("", promising(slower))
-			late(w, before.Add(domain.Minute))
+			late(w, before.Add(deadline.Minute))
 		}, "reply.d30 open"},
 		"a permission that nothing is bound to opens nothing": {func(w *world) {
 			w.tell("", promising(nil))

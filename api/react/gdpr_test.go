@@ -11,6 +11,7 @@ import (
 
 	"consentledger/api/policyfile"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 )
 
@@ -39,15 +40,15 @@ func germany(w *world) {
 		w.t.Fatal(days, err)
 	}
 	for key, year := range days.Years {
-		k := domain.Calendar{Jurisdiction: days.Jurisdiction, Notice: days.Notice}
+		k := deadline.Calendar{Jurisdiction: days.Jurisdiction, Notice: days.Notice}
 		if k.Year, err = strconv.Atoi(key); err != nil {
 			w.t.Fatal(err)
 		}
-		if k.Issued, err = domain.ParseDate(days.Issued); err != nil {
+		if k.Issued, err = deadline.ParseDate(days.Issued); err != nil {
 			w.t.Fatal(err)
 		}
 		for _, text := range year.Off {
-			day, err := domain.ParseDate(text)
+			day, err := deadline.ParseDate(text)
 			if err != nil {
 				w.t.Fatal(err)
 			}

@@ -7,6 +7,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -14,7 +15,7 @@ import (
 
 // patience is how long whoever took in an event for a group of apps has to tell
 // all of them: until then nothing personal is opened for it.
-const patience = domain.Hour / 60
+const patience = deadline.Hour / 60
 
 // learnGroup lets the other apps be told what was said to a group, unless it is
 // recorded that they were. The apps are those that the log has in the group

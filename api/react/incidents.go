@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec"
 )
 
@@ -39,9 +40,9 @@ func (r *Reactor) learnBegun(a *app, e codec.Entry) {
 }
 
 // firsts returns when a fact of every kind happened first in an incident.
-func (a *app) firsts(incident string) map[string]domain.Instant {
+func (a *app) firsts(incident string) map[string]deadline.Instant {
 	if a.began[incident] == nil {
-		a.began[incident] = map[string]domain.Instant{}
+		a.began[incident] = map[string]deadline.Instant{}
 	}
 	return a.began[incident]
 }
@@ -71,7 +72,7 @@ func (r *Reactor) learnReopened(a *app, e codec.Entry, s domain.Stepped) {
 }
 
 // owes reports whether something is open in a place, or will be.
-func (p *place) owes(kind domain.DutyKind, rule domain.DeadlineRuleID) bool {
+func (p *place) owes(kind domain.DutyKind, rule deadline.RuleID) bool {
 	if p == nil {
 		return false
 	}

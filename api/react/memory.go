@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -13,17 +14,17 @@ import (
 type app struct {
 	policies  domain.Policies
 	service   domain.Service
-	meets     map[string]bool                      // the kinds of facts that meet a duty in some version
-	began     map[string]map[string]domain.Instant // incidents: when a fact of a kind happened first, see learnBegun
-	steps     map[string][]codec.Entry             // incidents: every step that may meet what is owed
-	owed      map[string]map[string]bool           // incidents: what was opened, by kind and rule, see openOne
-	reached   map[string]bool                      // duties and rules that a count of persons has opened
-	held      map[domain.StreamID]bool             // persons whose data a legal hold keeps
-	agreed    map[string]struct{}                  // the pseudonyms of persons who ever said yes
-	linked    map[string]struct{}                  // and of those who were ever linked to another
-	crossed   map[crossing]struct{}                // opt-outs by which grants of other histories ended
-	done      map[string]domain.Instant            // of persons of whom something was done that may meet what is owed: the latest time of it
-	calendars domain.Calendars
+	meets     map[string]bool                        // the kinds of facts that meet a duty in some version
+	began     map[string]map[string]deadline.Instant // incidents: when a fact of a kind happened first, see learnBegun
+	steps     map[string][]codec.Entry               // incidents: every step that may meet what is owed
+	owed      map[string]map[string]bool             // incidents: what was opened, by kind and rule, see openOne
+	reached   map[string]bool                        // duties and rules that a count of persons has opened
+	held      map[domain.StreamID]bool               // persons whose data a legal hold keeps
+	agreed    map[string]struct{}                    // the pseudonyms of persons who ever said yes
+	linked    map[string]struct{}                    // and of those who were ever linked to another
+	crossed   map[crossing]struct{}                  // opt-outs by which grants of other histories ended
+	done      map[string]deadline.Instant            // of persons of whom something was done that may meet what is owed: the latest time of it
+	calendars deadline.Calendars
 	newest    domain.EventID // the calendar that was published last
 
 	duplicates duplicates
@@ -53,14 +54,14 @@ type obligation struct {
 	cause  domain.StreamID // the place of the fact that it follows from; zero: a request's own
 	since  domain.EventID  // that fact
 	about  []domain.Field  // of that fact, if it was noted
-	due    domain.Due
+	due    deadline.Due
 
-	causeKind string         // of that fact
-	backward  bool           // its date is the last for a notice of what begins it
-	startsBy  string         // of an incident: what its clock runs from, see [domain.DutyRule]
-	notBefore domain.Instant // an incident's beginning: nobody was told of it sooner
+	causeKind string           // of that fact
+	backward  bool             // its date is the last for a notice of what begins it
+	startsBy  string           // of an incident: what its clock runs from, see [domain.DutyRule]
+	notBefore deadline.Instant // an incident's beginning: nobody was told of it sooner
 
-	atRisk, overdue domain.Instant // the times up to which it was said
+	atRisk, overdue deadline.Instant // the times up to which it was said
 }
 
 // An opening is an obligation, or several of one rule, that shall open and is
@@ -75,7 +76,7 @@ type wanted struct {
 	stream domain.StreamID
 	since  domain.EventID // the fact from which it follows
 	kind   domain.DutyKind
-	rule   domain.DeadlineRuleID
+	rule   deadline.RuleID
 	metBy  []string
 	place  domain.StreamID
 	about  []domain.Field
@@ -91,7 +92,7 @@ func (o *opening) key() string {
 func (r *Reactor) app(name domain.AppName) *app {
 	a := r.apps[name]
 	if a == nil {
-		a = &app{meets: map[string]bool{}, reached: map[string]bool{}, began: map[string]map[string]domain.Instant{}, steps: map[string][]codec.Entry{}, owed: map[string]map[string]bool{}, held: map[domain.StreamID]bool{}, agreed: map[string]struct{}{}, linked: map[string]struct{}{}, crossed: map[crossing]struct{}{}, done: map[string]domain.Instant{},
+		a = &app{meets: map[string]bool{}, reached: map[string]bool{}, began: map[string]map[string]deadline.Instant{}, steps: map[string][]codec.Entry{}, owed: map[string]map[string]bool{}, held: map[domain.StreamID]bool{}, agreed: map[string]struct{}{}, linked: map[string]struct{}{}, crossed: map[crossing]struct{}{}, done: map[string]deadline.Instant{},
 			duplicates: duplicates{goOn: map[string]string{}, ended: map[string]bool{}, in: map[string][]domain.StreamID{}},
 			streams:    map[string][]*obligation{}, places: map[domain.StreamID]*place{}}
 		r.apps[name] = a

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 )
 
@@ -20,7 +21,7 @@ func (w *world) onAt(stream domain.StreamID, at string, cmd domain.Command) {
 		w.t.Fatal(err)
 	}
 	w.n++
-	req := ledger.Request{Source: "test", ID: fmt.Sprint(w.n), Body: []byte("x"), At: domain.At(when), Actor: "operator", RecordedBy: "test", Command: cmd}
+	req := ledger.Request{Source: "test", ID: fmt.Sprint(w.n), Body: []byte("x"), At: deadline.At(when), Actor: "operator", RecordedBy: "test", Command: cmd}
 	if _, err := w.ExecuteOn(w.t.Context(), stream, req); err != nil {
 		w.t.Fatal(err)
 	}
@@ -66,7 +67,7 @@ func TestStepsOfAnIncidentThatArriveOutOfOrderCount(t *testing.T) {
 				breach := duty("breach", "incident.detected", "tell-authority", "gdpr72", "incident.authority-told")
 				grave := duty("grave", "incident.classified", "tell-authority", "grave4", "incident.authority-told")
 				grave.Start, grave.When = "incident.detected", []domain.Field{{Name: "level", Value: "larger|major|extreme"}}
-				w.tell("", promised([]domain.DeadlineRule{hours("gdpr72", 72), hours("grave4", 4)}, breach, grave))
+				w.tell("", promised([]deadline.Rule{hours("gdpr72", 72), hours("grave4", 4)}, breach, grave))
 				until(w, "2000-01-10T00:00:00Z")
 				stream := w.opens("incident.suspected")
 				until(w, "2000-01-10T12:00:00Z")
@@ -120,7 +121,7 @@ func TestADuplicateIsOwedAgainWhenItsOriginalEndsWithoutAnAnswer(t *testing.T) {
 				_, stop := w.react()
 				w.tell("", promising(func(d *domain.Document) {
 					d.Duties, d.Recipients = nil, nil
-					d.Rights = []domain.Right{{ID: "access", Title: "Access", Deadlines: []domain.DeadlineRuleID{"d15"}}}
+					d.Rights = []domain.Right{{ID: "access", Title: "Access", Deadlines: []deadline.RuleID{"d15"}}}
 				}))
 				until(w, "2000-01-10T00:00:00Z")
 				a, b := w.asked("a"), w.asked("b")
@@ -155,7 +156,7 @@ func TestADuplicateIsOwedAgainWhenTheLinkWasAMistake(t *testing.T) {
 			w.react()
 			w.tell("", promising(func(d *domain.Document) {
 				d.Duties, d.Recipients = nil, nil
-				d.Rights = []domain.Right{{ID: "access", Title: "Access", Deadlines: []domain.DeadlineRuleID{"d15"}}}
+				d.Rights = []domain.Right{{ID: "access", Title: "Access", Deadlines: []deadline.RuleID{"d15"}}}
 			}))
 			w.link("ada", "bo", domain.SubjectLinked{Proof: "login"})
 			until(w, "2000-01-10T00:00:00Z")
@@ -224,7 +225,7 @@ func TestWhatIsDatedBeforeItWasOwedIsDoneWhenItIsRecorded(t *testing.T) {
 			until(w, "2000-03-10T00:00:00Z")
 			when, _ := time.Parse(time.RFC3339, tt.at)
 			confirmed := domain.Noted{Kind: "withdrawal.confirmed", Fields: domain.Fields(map[string]string{"channel": "app"}), Evidence: domain.Hash{7}}
-			req := ledger.Request{App: "demo", Person: domain.PersonKey{Kind: "account", ID: "ada"}, Source: "test", ID: "confirmed", Body: []byte("x"), At: domain.At(when), Actor: "operator", RecordedBy: "test", Command: domain.Say{Event: confirmed}}
+			req := ledger.Request{App: "demo", Person: domain.PersonKey{Kind: "account", ID: "ada"}, Source: "test", ID: "confirmed", Body: []byte("x"), At: deadline.At(when), Actor: "operator", RecordedBy: "test", Command: domain.Say{Event: confirmed}}
 			if _, err := w.Execute(t.Context(), req); err != nil {
 				t.Fatal(err)
 			}

@@ -8,19 +8,20 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 )
 
 // promised is a document with these rules and duties, and nobody who gets data.
-func promised(rules []domain.DeadlineRule, duties ...domain.DutyRule) domain.PublishPolicy {
+func promised(rules []deadline.Rule, duties ...domain.DutyRule) domain.PublishPolicy {
 	return promising(func(d *domain.Document) {
 		d.DeadlineRules, d.Recipients, d.Duties = append(d.DeadlineRules, rules...), nil, duties
 	})
 }
 
-func hours(id domain.DeadlineRuleID, n int) domain.DeadlineRule {
+func hours(id deadline.RuleID, n int) deadline.Rule {
 	r := days(id, n)
-	r.Unit = domain.UnitHour
+	r.Unit = deadline.UnitHour
 	return r
 }
 
@@ -80,14 +81,14 @@ func TestEveryHourClockRunsFromItsOwnFact(t *testing.T) {
 	everyEra(t, func(t *testing.T, w *world) {
 		w.react()
 		told := func(id, on, rule, start, when string) domain.DutyRule {
-			d := duty(id, on, "tell-authority", domain.DeadlineRuleID(rule), "incident.authority-told")
+			d := duty(id, on, "tell-authority", deadline.RuleID(rule), "incident.authority-told")
 			d.Start = start
 			if name, value, ok := strings.Cut(when, "="); ok {
 				d.When = []domain.Field{{Name: name, Value: value}}
 			}
 			return d
 		}
-		w.tell("", promised([]domain.DeadlineRule{hours("gdpr72", 72), hours("grave4", 4), hours("critical1", 1), hours("risk24", 24), hours("first9", 9)},
+		w.tell("", promised([]deadline.Rule{hours("gdpr72", 72), hours("grave4", 4), hours("critical1", 1), hours("risk24", 24), hours("first9", 9)},
 			told("breach", "incident.detected", "gdpr72", "", ""),
 			told("grave", "incident.classified", "grave4", "incident.detected", "level=larger|major|extreme"),
 			told("critical", "incident.classified", "critical1", "incident.detected", "critical=yes"),
@@ -128,7 +129,7 @@ func TestAnIncidentThatIsClassifiedAgainOwesNothingTwice(t *testing.T) {
 		grave.When = []domain.Field{{Name: "level", Value: "larger|major|extreme"}}
 		critical := duty("critical", "incident.classified", "tell-authority", "critical1", "incident.authority-told")
 		critical.When = []domain.Field{{Name: "critical", Value: "yes"}}
-		w.tell("", promised([]domain.DeadlineRule{hours("grave4", 4), hours("critical1", 1)}, grave, critical))
+		w.tell("", promised([]deadline.Rule{hours("grave4", 4), hours("critical1", 1)}, grave, critical))
 		stream := w.opens("incident.detected")
 		w.step(stream, "incident.classified", "level=general")
 		synctest.Wait()
@@ -192,14 +193,14 @@ func TestAHeadcountOpensADutyWhenItsNumberIsFirstReachedAndNeverAgain(t *testing
 	everyEra(t, func(t *testing.T, w *world) {
 		w.react()
 		two := days("two-yearly", 2)
-		two.Unit, two.Persons = domain.UnitYear, 1000
+		two.Unit, two.Persons = deadline.UnitYear, 1000
 		filing := duty("filing", "headcount.recorded", "file-officer", "many", "officer.reported")
 		audit := duty("audit", "headcount.recorded", "audit", "two-yearly", "audit.finished")
 		filing.Start, audit.Start = "counted", "counted"
 		next := duty("audit-next", "audit.finished", "audit", "two-yearly", "audit.finished")
 		minors := duty("minors", "headcount.recorded,audit.finished", "audit-minors", "d30", "audit.finished")
 		minors.When = []domain.Field{{Name: "minors", Value: "yes"}}
-		w.tell("", promised([]domain.DeadlineRule{two}, filing, audit, next, minors))
+		w.tell("", promised([]deadline.Rule{two}, filing, audit, next, minors))
 		until(w, "2000-03-01T00:00:00Z")
 		count(w, "2000-02-01", "999", "minors", "yes")
 		count(w, "2000-02-10", "1000")
@@ -343,7 +344,7 @@ func TestDataUnderAHoldAreNotDeletedUnsaid(t *testing.T) {
 		before := w.Now()
 		time.Sleep(time.Hour)
 		w.tell("ada", domain.Say{Event: domain.HoldPlaced{Reason: "litigation", Authority: "a court"}})
-		deleted := func(at domain.Instant, pairs ...string) error {
+		deleted := func(at deadline.Instant, pairs ...string) error {
 			w.n++
 			_, err := w.Execute(t.Context(), ledger.Request{App: "demo", Person: domain.PersonKey{Kind: "account", ID: "ada"}, Source: "test", ID: "d" + strings.Join(pairs, "") + at.String(), Body: []byte("x"), At: at,
 				Actor: "system", RecordedBy: "test", Command: noted("data.deleted", append([]string{"system", "crm"}, pairs...)...)})

@@ -43,6 +43,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -62,7 +63,7 @@ type Ledger interface {
 	Stream(ctx context.Context, stream domain.StreamID) iter.Seq2[codec.Entry, error]
 	Access(ctx context.Context, a ledger.Access) (ledger.Opened, error)
 	App(ctx context.Context, app domain.AppName) (domain.Reference, error)
-	Now() domain.Instant
+	Now() deadline.Instant
 }
 
 // A Reactor reacts. Fill in the first two fields; the rest of the zero Reactor
@@ -73,7 +74,7 @@ type Reactor struct {
 
 	// Shipped are the calendars that the program comes with. An app has those
 	// of its jurisdiction, unless others of the year were published for it.
-	Shipped []domain.Calendar
+	Shipped []deadline.Calendar
 
 	// Rows are where checkpoints are kept; nil: nowhere, and the log is read from its
 	// beginning at every start. Every is how many records come between two of them;
@@ -263,7 +264,7 @@ func (r *Reactor) takeEffect(app domain.AppName, version domain.Hash) func(conte
 
 // request is a follow-up. Its id says what it follows from, and is the same
 // whenever it is made.
-func request(app domain.AppName, id string, at domain.Instant, cmd domain.Command) ledger.Request {
+func request(app domain.AppName, id string, at deadline.Instant, cmd domain.Command) ledger.Request {
 	return ledger.Request{
 		App: app, Source: "react", ID: id, Body: []byte(id), At: at,
 		Actor: string(domain.System), RecordedBy: "react", Command: cmd,
@@ -284,7 +285,7 @@ const (
 )
 
 // fire does what is due.
-func (r *Reactor) fire(ctx context.Context, now domain.Instant) error {
+func (r *Reactor) fire(ctx context.Context, now deadline.Instant) error {
 	for {
 		due := r.waiting.pop(now, many)
 		if len(due) == 0 {

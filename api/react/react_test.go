@@ -14,6 +14,7 @@ import (
 
 	"consentledger/api/react"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
@@ -105,7 +106,7 @@ func (w *world) react() (r *react.Reactor, stop func()) {
 }
 
 func (w *world) open() (*ledger.Ledger, error) {
-	now := func() domain.Instant { return domain.At(time.Now()) }
+	now := func() deadline.Instant { return deadline.At(time.Now()) }
 	var store eventstore.Store = &w.store
 	if w.apart {
 		store = recordsApart{&w.store}
@@ -198,7 +199,7 @@ func TestAVersionTakesEffectWhenItsTimeComes(t *testing.T) {
 		w := newWorld(t)
 		_, stop := w.react()
 		later := document("privacy")
-		later.Effective = w.Now().Add(30 * domain.Day)
+		later.Effective = w.Now().Add(30 * deadline.Day)
 		w.tell("", later)
 		time.Sleep(29 * 24 * time.Hour)
 		synctest.Wait()
@@ -218,7 +219,7 @@ func TestWhatFellDueWhileItWasDownIsDoneOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		later := document("privacy")
-		later.Effective = w.Now().Add(domain.Day)
+		later.Effective = w.Now().Add(deadline.Day)
 		w.tell("", later)
 		time.Sleep(48 * time.Hour)
 		for range 2 { // and again after a restart

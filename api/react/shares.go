@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 // A share is what a checkpoint says of one app, or a part of that: of each list at
@@ -42,12 +43,12 @@ type share struct {
 type (
 	begun struct {
 		incident, kind string
-		at             domain.Instant
+		at             deadline.Instant
 	}
 	owing    struct{ incident, what string }
 	doneThen struct {
 		person string
-		at     domain.Instant
+		at     deadline.Instant
 	}
 	goingOn struct{ request, in string }
 	gone    struct {

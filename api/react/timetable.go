@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 
 	"go.opentelemetry.io/otel/trace"
 )
@@ -19,7 +20,7 @@ type timetable struct {
 
 type entry struct {
 	key    string
-	due    domain.Instant
+	due    deadline.Instant
 	stream domain.StreamID // that it is about
 	do     func(context.Context) error
 	group  *untold // what is to be told to a group; nil: it is something else
@@ -32,7 +33,7 @@ type entry struct {
 func (t *timetable) Len() int { return len(t.heap) }
 
 // add puts an entry in, in the place of an older one of the same key.
-func (t *timetable) add(key string, due domain.Instant, stream domain.StreamID, do func(context.Context) error) {
+func (t *timetable) add(key string, due deadline.Instant, stream domain.StreamID, do func(context.Context) error) {
 	t.remove(key)
 	if t.byKey == nil {
 		t.byKey = map[string]*entry{}
@@ -53,7 +54,7 @@ func (t *timetable) remove(key string) {
 }
 
 // next returns when the first entry is due.
-func (t *timetable) next() (domain.Instant, bool) {
+func (t *timetable) next() (deadline.Instant, bool) {
 	if len(t.heap) == 0 {
 		return 0, false
 	}
@@ -61,7 +62,7 @@ func (t *timetable) next() (domain.Instant, bool) {
 }
 
 // pop takes out what is due by now, at most n entries, the first first.
-func (t *timetable) pop(now domain.Instant, n int) []*entry {
+func (t *timetable) pop(now deadline.Instant, n int) []*entry {
 	var list []*entry
 	for len(list) < n {
 		if due, ok := t.next(); !ok || due > now {

@@ -11,6 +11,7 @@ import (
 
 	"consentledger/api/react"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/memory"
 )
 
@@ -40,7 +41,7 @@ func TestWhoseTurnItIsFollowsUp(t *testing.T) {
 		}
 		publish := func(name string) {
 			later := document(name)
-			later.Effective = w.Now().Add(domain.Day)
+			later.Effective = w.Now().Add(deadline.Day)
 			w.tell("", later)
 		}
 		effective := func() int {

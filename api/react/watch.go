@@ -2,6 +2,7 @@ package react
 
 import (
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec"
 )
 
@@ -12,7 +13,7 @@ func (r *Reactor) learnOpened(a *app, e codec.Entry, x domain.ObligationOpened) 
 	}
 	o := &obligation{
 		stream: e.Stream, since: x.Cause.Event, opened: e.Position, id: x.Obligation.ID, kind: x.Obligation.Kind, target: x.Obligation.Target, metBy: x.Obligation.MetBy, due: x.Due, causeKind: x.Cause.Kind,
-		backward: x.Obligation.Rule.Direction == domain.Backward,
+		backward: x.Obligation.Rule.Direction == deadline.Backward,
 	}
 	if cause, err := domain.ParseStreamID(x.Cause.Stream); err == nil {
 		if cause.Noun == domain.SubjectNoun && x.Cause.Subject != "" {
@@ -99,11 +100,11 @@ func (o *obligation) key(what string) string { return what + " " + o.stream.Stri
 func (r *Reactor) watch(a *app, o *obligation) {
 	r.waiting.remove(o.key("risk"))
 	r.waiting.remove(o.key("late"))
-	if o.due.State != domain.Running || o.overdue == o.due.Until {
+	if o.due.State != deadline.Running || o.overdue == o.due.Until {
 		return
 	}
 	late := o.due.Until
-	if o.due.Unit == domain.UnitHour {
+	if o.due.Unit == deadline.UnitHour {
 		late++ // what is done at that very instant is in time
 	}
 	r.warn(o, "late", late, true)
@@ -112,7 +113,7 @@ func (r *Reactor) watch(a *app, o *obligation) {
 	}
 }
 
-func (r *Reactor) warn(o *obligation, what string, at domain.Instant, overdue bool) {
+func (r *Reactor) warn(o *obligation, what string, at deadline.Instant, overdue bool) {
 	cmd := domain.WarnObligation{ID: o.id, Until: o.due.Until, Overdue: overdue}
 	r.follow(o.key(what), at, o.stream, what+" "+o.id+" "+o.due.Until.String(), at, cmd)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 )
 
@@ -103,7 +104,7 @@ func TestWhatIsProvisionalIsAtRiskOnItsSafeDate(t *testing.T) {
 	everyEra(t, func(t *testing.T, w *world) {
 		w.react()
 		w.tell("", promising(func(d *domain.Document) {
-			working := domain.DeadlineRule{ID: "w15", Source: "1", Unit: domain.UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: "Whatever"}
+			working := deadline.Rule{ID: "w15", Source: "1", Unit: deadline.UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: "Whatever"}
 			d.DeadlineRules = append(d.DeadlineRules, working)
 			only(duty("reply", "consent.withdrawn", domain.DutyReply, "w15"))(d)
 		}))
@@ -135,7 +136,7 @@ func asks(w *world) domain.StreamID {
 	w.t.Helper()
 	d := promising(func(d *domain.Document) {
 		d.DeadlineRules[0].Pause, d.DeadlineRules[0].ExtendedLength = []string{"clarification"}, 60
-		d.Rights = append(d.Rights, domain.Right{ID: "copy", Title: "Copy", Deadlines: []domain.DeadlineRuleID{"d15"}})
+		d.Rights = append(d.Rights, domain.Right{ID: "copy", Title: "Copy", Deadlines: []deadline.RuleID{"d15"}})
 		d.Duties = nil
 	})
 	w.tell("", d)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 
 	ics "github.com/arran4/golang-ical"
 )
@@ -48,7 +49,7 @@ func (c *calendar) Write(o Obligation) error {
 	if end == "" {
 		return nil
 	}
-	changed, err := domain.ParseInstant(o.Changed)
+	changed, err := deadline.ParseInstant(o.Changed)
 	if err != nil {
 		return err
 	}
@@ -69,15 +70,15 @@ func (c *calendar) Write(o Obligation) error {
 
 // day lets an event be the whole of the last day: its end is the day after.
 func (c *calendar) day(e *ics.VEvent, o Obligation, text string) error {
-	last, err := domain.ParseDate(text)
+	last, err := deadline.ParseDate(text)
 	if err != nil {
 		return err
 	}
 	e.SetProperty(ics.ComponentPropertyDtStart, compact(last), ics.WithValue("DATE"))
 	e.SetProperty(ics.ComponentPropertyDtEnd, compact(last+1), ics.WithValue("DATE"))
 
-	before := domain.Date(3)
-	if safe, err := domain.ParseDate(o.SafeTarget); err == nil && o.SafeTarget != "" {
+	before := deadline.Date(3)
+	if safe, err := deadline.ParseDate(o.SafeTarget); err == nil && o.SafeTarget != "" {
 		before = max(before, last-safe)
 	}
 	c.remind(e, o, fmt.Sprintf("-P%dD", before))
@@ -88,12 +89,12 @@ func (c *calendar) day(e *ics.VEvent, o Obligation, text string) error {
 // clock began if that was later: an event that ends where it begins is none, and
 // one that begins at the limit shows the hour in which it is too late.
 func (c *calendar) hour(e *ics.VEvent, o Obligation, text string) error {
-	due, err := domain.ParseInstant(text)
+	due, err := deadline.ParseInstant(text)
 	if err != nil {
 		return err
 	}
-	begins, reminded := due.Add(-domain.Hour), due.Add(-domain.Hour)
-	if start, err := domain.ParseInstant(o.Start); err == nil && start < due {
+	begins, reminded := due.Add(-deadline.Hour), due.Add(-deadline.Hour)
+	if start, err := deadline.ParseInstant(o.Start); err == nil && start < due {
 		begins, reminded = max(begins, start), start+(due-start)*3/4
 	}
 	e.SetStartAt(begins.Time())
@@ -113,7 +114,7 @@ func (c *calendar) remind(e *ics.VEvent, o Obligation, when string, params ...ic
 	a.SetTrigger(when, params...)
 }
 
-func compact(d domain.Date) string { return strings.ReplaceAll(d.String(), "-", "") }
+func compact(d deadline.Date) string { return strings.ReplaceAll(d.String(), "-", "") }
 
 // ended reports how an obligation ended, as the words have it; empty: it has not.
 func (o Obligation) ended() string {

@@ -4,7 +4,7 @@ import (
 	"io"
 
 	"consentledger/api/report/sheet"
-	"consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 // A Writer writes a report into a file, line by line. Nothing is complete
@@ -32,7 +32,7 @@ func (f Form) ContentType() string {
 
 // New returns a Writer of a form onto w. At is the moment that the report is
 // as of.
-func New(f Form, w io.Writer, at domain.Instant) (Writer, error) {
+func New(f Form, w io.Writer, at deadline.Instant) (Writer, error) {
 	switch f {
 	case XLSX:
 		b, err := sheet.NewBook(w, "deadlines", Columns, columnKinds()...)

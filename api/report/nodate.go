@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/projections/requests"
 )
 
@@ -11,11 +12,11 @@ import (
 // whether a date was forgotten.
 func noDate(o requests.Obligation) string {
 	switch {
-	case o.Outcome != 0 || o.Due.Phase == domain.Running:
+	case o.Outcome != 0 || o.Due.Phase == deadline.Running:
 		return ""
 	case o.Rule.Undated():
 		return o.Source
-	case o.Due.Phase == domain.Suspended:
+	case o.Due.Phase == deadline.Suspended:
 		return "the clock stands still" + standsFor(o.Stands) + ": the date comes back once it goes on"
 	case o.Waits == "IdentityVerified":
 		return "the clock starts once it is known who asks, and no proof of identity was recorded: ask for it (identity.requested), and record identity.passed"

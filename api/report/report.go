@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"consentledger/api/report/sheet"
-	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/projections/requests"
 )
 
@@ -112,7 +112,7 @@ func Of(o requests.Obligation) Obligation {
 	if o.CauseKind != "" || o.CauseEvent != "" {
 		l.Cause = &Cause{o.CauseEvent, o.CauseKind, o.CauseStream}
 	}
-	if o.Due.Phase == domain.Suspended {
+	if o.Due.Phase == deadline.Suspended {
 		l.Elapsed = &Counted{o.Due.Elapsed, o.Due.Remaining, o.Due.Counted}
 	}
 	for _, m := range o.Moves {
@@ -122,7 +122,7 @@ func Of(o requests.Obligation) Obligation {
 }
 
 // Time writes a time, and none as nothing.
-func Time(i domain.Instant) string {
+func Time(i deadline.Instant) string {
 	if i == 0 {
 		return ""
 	}
@@ -130,7 +130,7 @@ func Time(i domain.Instant) string {
 }
 
 // end writes when something was due: a day, or the instant of a rule in hours.
-func end(d domain.Date, until domain.Instant) string {
+func end(d deadline.Date, until deadline.Instant) string {
 	if d != 0 {
 		return d.String()
 	}

@@ -8,13 +8,13 @@ import (
 	"testing"
 
 	"consentledger/api/report"
-	"consentledger/domain"
+	"consentledger/domain/deadline"
 
 	ics "github.com/arran4/golang-ical"
 	"github.com/xuri/excelize/v2"
 )
 
-const at domain.Instant = 1_780_000_000_000
+const at deadline.Instant = 1_780_000_000_000
 
 // lines are obligations that spreadsheets and calendars may stumble over.
 func lines() []report.Obligation {

@@ -8,6 +8,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 
@@ -52,7 +53,7 @@ func (s *server) calendarRoutes(api huma.API) {
 	bodied[CalendarDays](s, api, "publish-calendar", http.MethodPost, path, "Publish a year's working days, or an amendment of them", maxBody, s.publishCalendar)
 }
 
-func calendarOf(k domain.Calendar) CalendarAnswer {
+func calendarOf(k deadline.Calendar) CalendarAnswer {
 	a := CalendarDays{
 		Jurisdiction: k.Jurisdiction, Year: k.Year, Version: k.Version, AddsTo: k.AddsTo, Notice: k.Notice, Off: dates(k.Off), MakeUp: dates(k.MakeUp),
 		WorkingDays: k.WorkingDays, Partial: k.Partial, Projected: k.Projected, Reported: k.Reported, Source: k.Source,
@@ -63,7 +64,7 @@ func calendarOf(k domain.Calendar) CalendarAnswer {
 	return CalendarAnswer{CalendarDays: a}
 }
 
-func dates(list []domain.Date) []string {
+func dates(list []deadline.Date) []string {
 	texts := make([]string, len(list))
 	for i, d := range list {
 		texts[i] = d.String()
@@ -126,18 +127,18 @@ func (s *server) publishCalendar(ctx context.Context, in *appBody) (*out[Calenda
 
 // parseCalendar reads a calendar. Whether its days make a year is the domain's
 // to say.
-func parseCalendar(b []byte) (domain.Calendar, error) {
+func parseCalendar(b []byte) (deadline.Calendar, error) {
 	var a CalendarDays
 	if err := json.Unmarshal(b, &a, json.RejectUnknownMembers(true)); err != nil {
-		return domain.Calendar{}, bad(`want an object such as {"jurisdiction": "CN", "year": 2027, "off": ["2027-01-01"], "makeup": []}`)
+		return deadline.Calendar{}, bad(`want an object such as {"jurisdiction": "CN", "year": 2027, "off": ["2027-01-01"], "makeup": []}`)
 	}
-	k := domain.Calendar{
+	k := deadline.Calendar{
 		Jurisdiction: a.Jurisdiction, Year: a.Year, Version: a.Version, AddsTo: a.AddsTo, Notice: a.Notice, WorkingDays: a.WorkingDays,
 		Partial: a.Partial, Projected: a.Projected, Reported: a.Reported, Source: a.Source,
 	}
 	var err error
 	if a.Issued != "" {
-		if k.Issued, err = domain.ParseDate(a.Issued); err != nil {
+		if k.Issued, err = deadline.ParseDate(a.Issued); err != nil {
 			return k, bad("issued: " + err.Error())
 		}
 	}
@@ -147,10 +148,10 @@ func parseCalendar(b []byte) (domain.Calendar, error) {
 	return k, err
 }
 
-func parseDates(member string, texts []string) ([]domain.Date, error) {
-	var list []domain.Date
+func parseDates(member string, texts []string) ([]deadline.Date, error) {
+	var list []deadline.Date
 	for i, text := range texts {
-		d, err := domain.ParseDate(text)
+		d, err := deadline.ParseDate(text)
 		if err != nil {
 			return nil, bad(fmt.Sprintf("%s[%d]: %s", member, i, err))
 		}

@@ -9,6 +9,7 @@ import (
 	"consentledger/api/report"
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/projections/requests"
 
@@ -230,7 +231,7 @@ func (s *server) wholeCase(ctx context.Context, noun domain.Noun, in *caseIn) (*
 	return ok(wholeCaseOf(c, steps, duties, at, asOf))
 }
 
-func wholeCaseOf(c requests.Case, steps []requests.Step, duties []requests.Obligation, at domain.Instant, asOf eventstore.Position) WholeCase {
+func wholeCaseOf(c requests.Case, steps []requests.Step, duties []requests.Obligation, at deadline.Instant, asOf eventstore.Position) WholeCase {
 	a := WholeCase{App: string(c.App), Case: caseOf(c), Steps: []Step{}, Obligations: []report.Obligation{}, Judged: at.String(), AsOf: wire.FormatPosition(asOf)}
 	for _, x := range steps {
 		step := Step{Kind: x.Kind, At: report.Time(x.At), Recorded: report.Time(x.Recorded), Actor: x.Actor, RecordedBy: x.RecordedBy,

@@ -7,6 +7,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"
@@ -98,7 +99,7 @@ func (s *server) checkMany(ctx context.Context, in *checkBody) (*out[any], error
 	return ok[any](CheckRows{rows})
 }
 
-func (s *server) checkRow(ctx context.Context, app domain.AppName, v []byte, now domain.Instant) CheckRow {
+func (s *server) checkRow(ctx context.Context, app domain.AppName, v []byte, now deadline.Instant) CheckRow {
 	q, err := wire.ParseCheck(v)
 	if err != nil {
 		p := s.problem(ctx, "check-many", err)
@@ -123,7 +124,7 @@ func (s *server) checkOne(ctx context.Context, route string, app domain.AppName,
 
 // answer asks the ledger. What it cannot tell is the answer "unknown" with
 // status 503; the error is only of a question that is wrong.
-func (s *server) answer(ctx context.Context, route string, app domain.AppName, q wire.CheckRequest, now domain.Instant) (wire.CheckAnswer, int, error) {
+func (s *server) answer(ctx context.Context, route string, app domain.AppName, q wire.CheckRequest, now deadline.Instant) (wire.CheckAnswer, int, error) {
 	a, err := wire.Check(ctx, s.Ledger, app, q, s.principal(ctx), now)
 	switch {
 	case err == nil:

@@ -11,6 +11,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"
@@ -20,11 +21,11 @@ import (
 // A Law is what the program knows of the law without being told. The zero Law
 // knows nothing.
 type Law struct {
-	Rules     []domain.DeadlineRule
-	Calendars domain.Calendars
+	Rules     []deadline.Rule
+	Calendars deadline.Calendars
 	// Publish returns the calendars with those of a file, whose days are of the
 	// jurisdiction otherwise unless it says so; nil: none can be read.
-	Publish func(c domain.Calendars, file []byte, otherwise string) (domain.Calendars, error)
+	Publish func(c deadline.Calendars, file []byte, otherwise string) (deadline.Calendars, error)
 }
 
 // A DeadlineQuestion asks by when something is owed.
@@ -105,16 +106,16 @@ func noEmpty(body []byte) error {
 
 // question finds the rule that a question means, the set that it is one of, and
 // the calendars to count by.
-func (s *server) question(ctx context.Context, q DeadlineQuestion) (domain.DeadlineRule, domain.Hash, domain.Calendars, error) {
+func (s *server) question(ctx context.Context, q DeadlineQuestion) (deadline.Rule, domain.Hash, deadline.Calendars, error) {
 	calendars := s.Law.Calendars
 	if q.App != "" {
 		name, err := domain.ParseAppName(q.App)
 		if err != nil {
-			return domain.DeadlineRule{}, domain.Hash{}, calendars, bad("app: " + err.Error())
+			return deadline.Rule{}, domain.Hash{}, calendars, bad("app: " + err.Error())
 		}
 		ref, err := s.Ledger.App(ctx, name)
 		if err != nil {
-			return domain.DeadlineRule{}, domain.Hash{}, calendars, err
+			return deadline.Rule{}, domain.Hash{}, calendars, err
 		}
 		calendars = ref.Calendars
 		if r, version, ok := ruleOf(ref.Policies, q.Rule); ok {
@@ -126,44 +127,44 @@ func (s *server) question(ctx context.Context, q DeadlineQuestion) (domain.Deadl
 			return r, domain.RuleSet(s.Law.Rules), calendars, nil
 		}
 	}
-	return domain.DeadlineRule{}, domain.Hash{}, calendars, failure{plain(http.StatusNotFound, "no policy of this app has such a rule, and none that is shipped is called so")}
+	return deadline.Rule{}, domain.Hash{}, calendars, failure{plain(http.StatusNotFound, "no policy of this app has such a rule, and none that is shipped is called so")}
 }
 
 // ruleOf returns the rule of the version that was published last, and the version.
-func ruleOf(p domain.Policies, id string) (domain.DeadlineRule, domain.Hash, bool) {
+func ruleOf(p domain.Policies, id string) (deadline.Rule, domain.Hash, bool) {
 	for _, v := range slices.Backward(p.Versions()) {
-		if r, ok := v.Document.DeadlineRule(domain.DeadlineRuleID(id)); ok {
+		if r, ok := v.Document.DeadlineRule(deadline.RuleID(id)); ok {
 			return r, v.Version, true
 		}
 	}
-	return domain.DeadlineRule{}, domain.Hash{}, false
+	return deadline.Rule{}, domain.Hash{}, false
 }
 
-func (s *server) compute(q DeadlineQuestion, rule domain.DeadlineRule, set domain.Hash, calendars domain.Calendars) (*out[wire.Due], error) {
+func (s *server) compute(q DeadlineQuestion, rule deadline.Rule, set domain.Hash, calendars deadline.Calendars) (*out[wire.Due], error) {
 	var wrong error
-	read := func(member, text string) domain.Instant {
+	read := func(member, text string) deadline.Instant {
 		if text == "" {
 			return 0
 		}
-		i, err := domain.ParseInstant(text)
+		i, err := deadline.ParseInstant(text)
 		if err != nil && wrong == nil {
 			wrong = bad(member + ": " + err.Error())
 		}
 		return i
 	}
 	start := read("start", q.Start)
-	var pauses []domain.Pause
+	var pauses []deadline.Pause
 	for _, p := range q.Pauses {
-		pauses = append(pauses, domain.Pause{From: read("pauses.from", p.From), To: read("pauses.to", p.To), Reason: p.Reason})
+		pauses = append(pauses, deadline.Pause{From: read("pauses.from", p.From), To: read("pauses.to", p.To), Reason: p.Reason})
 	}
 	if wrong != nil {
 		return nil, wrong
 	}
-	due, err := domain.Compute(rule, start, pauses, q.Extended, calendars)
+	due, err := deadline.Compute(rule, start, pauses, q.Extended, calendars)
 	if err != nil {
 		return nil, bad(err.Error())
 	}
-	zone, err := domain.ParseZone(rule.TimeZone)
+	zone, err := deadline.ParseZone(rule.TimeZone)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/vault"
 	"consentledger/projections/requests"
@@ -23,7 +24,7 @@ func (s *server) deadlineQuery(ctx context.Context, app string, d DeadlineQuery,
 	if err != nil {
 		return requests.Query{}, err
 	}
-	q := requests.Query{App: name, Kind: domain.DutyKind(d.Kind), Rule: domain.DeadlineRuleID(d.Rule), Stream: d.Stream, ID: d.ID, Sort: requests.Sort(d.Sort)}
+	q := requests.Query{App: name, Kind: domain.DutyKind(d.Kind), Rule: deadline.RuleID(d.Rule), Stream: d.Stream, ID: d.ID, Sort: requests.Sort(d.Sort)}
 	if err := readFilters(&q, d); err != nil {
 		return q, err
 	}
@@ -151,11 +152,11 @@ func states(list string) (all []requests.State, err error) {
 	return all, nil
 }
 
-func day(name, text string) (domain.Date, error) {
+func day(name, text string) (deadline.Date, error) {
 	if text == "" {
 		return 0, nil
 	}
-	d, err := domain.ParseDate(text)
+	d, err := deadline.ParseDate(text)
 	if err != nil {
 		return 0, bad(name + ": " + err.Error())
 	}
@@ -203,7 +204,7 @@ func (s *server) pseudonym(ctx context.Context, app domain.AppName, subject, per
 }
 
 // moments reads which facts count, and at what moment they are judged.
-func (s *server) moments(ctx context.Context, knownAt, asOf string) (k requests.Known, at domain.Instant, err error) {
+func (s *server) moments(ctx context.Context, knownAt, asOf string) (k requests.Known, at deadline.Instant, err error) {
 	at = s.Ledger.Now()
 	if knownAt != "" {
 		if at, err = s.past("known_at", knownAt); err != nil {
@@ -231,7 +232,7 @@ func (s *server) moments(ctx context.Context, knownAt, asOf string) (k requests.
 // goes on as it was, whatever happens in between.
 type cursor struct {
 	Place requests.Place      `json:"p"`
-	At    domain.Instant      `json:"a"`
+	At    deadline.Instant    `json:"a"`
 	Known eventstore.Position `json:"n"`
 	Of    string              `json:"o"` // a sum over what was asked
 }

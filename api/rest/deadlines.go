@@ -10,6 +10,7 @@ import (
 	"consentledger/api/report"
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/projections/requests"
 
@@ -25,7 +26,7 @@ type Requests interface {
 	Each(ctx context.Context, q requests.Query, do func(requests.Obligation) error) (eventstore.Position, error)
 	LateYeses(ctx context.Context, q requests.Query) ([]requests.LateYes, eventstore.Position, error)
 	Cases(ctx context.Context, q requests.CaseQuery) ([]requests.Case, eventstore.Position, error)
-	Case(ctx context.Context, s domain.StreamID, k requests.Known, at domain.Instant) (requests.Case, []requests.Step, []requests.Obligation, bool, eventstore.Position, error)
+	Case(ctx context.Context, s domain.StreamID, k requests.Known, at deadline.Instant) (requests.Case, []requests.Step, []requests.Obligation, bool, eventstore.Position, error)
 }
 
 // Obligations is a page of the report.
@@ -171,7 +172,7 @@ func (s *server) obligations(ctx context.Context, app string, d DeadlineQuery) (
 
 func obligationsOf(q requests.Query, d DeadlineQuery, list []requests.Obligation, next requests.Place, asOf eventstore.Position) Obligations {
 	a := Obligations{App: string(q.App), At: q.At.String(), Obligations: []report.Obligation{}, AsOf: wire.FormatPosition(asOf)}
-	if known, err := domain.ParseInstant(d.KnownAt); err == nil {
+	if known, err := deadline.ParseInstant(d.KnownAt); err == nil {
 		a.KnownAt = known.String()
 	}
 	for _, o := range list {

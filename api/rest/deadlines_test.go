@@ -11,6 +11,7 @@ import (
 
 	"consentledger/api/report"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/projections/projectiontest"
 	"consentledger/projections/readmodel"
@@ -63,7 +64,7 @@ func openDesk(t *testing.T) (d *desk, open, answered domain.StreamID) {
 	doc.DeadlineRules[0].Source = "=1+1" // as a spreadsheet would take it
 	d.Publish(doc)
 	open = d.Ask("ann", domain.AskAccess, domain.AskComplaint)
-	d.Rest(3 * domain.Day)
+	d.Rest(3 * deadline.Day)
 	answered = d.Ask("bo", domain.AskComplaint)
 	d.Step(answered, "request.answered outcome=full channel=email")
 	d.Step(d.Incident(), "incident.contained measures=off")
@@ -114,7 +115,7 @@ func TestTheReportOfAPastDayIsWhatWasAnsweredThen(t *testing.T) {
 	if live := d.want(200, "", "GET", reports, ""); live != strings.Replace(was, `"known_at":"`+then+`",`, "", 1) {
 		t.Errorf("live  %s\nknown %s", live, was)
 	}
-	d.Rest(10 * domain.Day)
+	d.Rest(10 * deadline.Day)
 	d.Step(open, "request.answered outcome=full channel=email")
 	if is := d.want(200, "", "GET", reports+"?known_at="+then, ""); is != was {
 		t.Errorf("is  %s\nwas %s", is, was)

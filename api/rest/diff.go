@@ -9,6 +9,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/projections/consents"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -143,7 +144,7 @@ func versionOf(policies domain.Policies, member, hash string) (domain.PublishPol
 
 // compare compares two versions of one policy, or of a general one and a
 // specific one that prevails over it: then over is the general one's name.
-func compare(policies domain.Policies, old, new domain.PublishPolicy, now domain.Instant) (c domain.Comparison, over string, err error) {
+func compare(policies domain.Policies, old, new domain.PublishPolicy, now deadline.Instant) (c domain.Comparison, over string, err error) {
 	was, is := old.Document, new.Document
 	switch {
 	case was.Name == is.Name:

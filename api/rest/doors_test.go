@@ -10,6 +10,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 
 	"github.com/go-json-experiment/json"
 )
@@ -96,12 +97,12 @@ func TestAVoidIsLookedAtBeforeItIsDone(t *testing.T) {
 	h.receipt(appDoor, event("n", "cy", "consent.refused", `{"purposes":["mail"],"build":"1.0"}`))
 	h.receipt(appDoor, event("o", "cy", "consent.given", `{"act":"click","purposes":["mail"],"build":"2.0"}`))
 	const path = "/v1/apps/demo/voids/preview"
-	span := func(from, to domain.Instant) string {
+	span := func(from, to deadline.Instant) string {
 		return fmt.Sprintf(`{"build":"1.0","from":%q,"to":%q}`, from, to)
 	}
-	end := h.ledg.Now().Add(domain.Day)
+	end := h.ledg.Now().Add(deadline.Day)
 	h.want(200, `{"records":4,"persons":3,"by_type":[{"type":"consent.given","records":3},{"type":"consent.refused","records":1}],"unknown":0`, "POST", path, span(from, end))
-	h.want(200, `{"records":0,"persons":0,"by_type":[]`, "POST", path, span(end, end.Add(domain.Day)))
+	h.want(200, `{"records":0,"persons":0,"by_type":[]`, "POST", path, span(end, end.Add(deadline.Day)))
 	h.want(200, `{"records":2,"persons":2,`, "POST", path, fmt.Sprintf(`{"records":[%q,%q]}`, ids[0], ids[1]))
 	h.want(200, `"unknown":1`, "POST", path, fmt.Sprintf(`{"records":[%q,"01234567-89ab-cdef-0123-456789abcdef"]}`, ids[0]))
 	for _, b := range []string{`{}`, `{"build":"1.0"}`, span(end, from), `{"records":["x"]}`, fmt.Sprintf(`{"records":[%q,%q]}`, ids[0], ids[0]), fmt.Sprintf(`{"build":"1.0","records":[%q]}`, ids[0])} {
@@ -174,7 +175,7 @@ func TestChecksByHTTPAreRecordedAsThePolicySays(t *testing.T) {
 	body, _ := document(t, watched)
 	h.want(200, "", "POST", "/v1/apps/demo/policies", fmt.Sprintf(`{"document":%s,"texts":{%q:%q}}`, body, doc.Texts[0].Hash, text))
 	h.receipt(appDoor, event("e", "ann", "consent.given", yes))
-	one := `{"subject":"ann","purpose":"mail","valid_at":"` + domain.At(time.Now()).String() + `"}`
+	one := `{"subject":"ann","purpose":"mail","valid_at":"` + deadline.At(time.Now()).String() + `"}`
 	h.want(200, `"allowed":true`, "POST", "/v1/apps/demo/check", `{"checks":[`+one+","+one+`]}`)
 	h.want(200, `"allowed":true`, "GET", "/v1/apps/demo/subjects/ann/purposes/mail/check", "")
 	h.want(200, `"why":"category-not-declared"`, "GET", "/v1/apps/demo/subjects/ann/purposes/mail/check?category=faces", "")

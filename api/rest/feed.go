@@ -11,6 +11,7 @@ import (
 
 	"consentledger/api/report"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/projections/requests"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -77,7 +78,7 @@ func (s *server) feedToken(app domain.AppName) string {
 
 // kept is how long the feed has an entry that is done or void, as cancelled: a
 // program that reads it once a month still hears of it.
-const kept = 35 * domain.Day
+const kept = 35 * deadline.Day
 
 func (s *server) feed(ctx context.Context, in *feedTokenIn) (*feedOut, error) {
 	name, err := domain.ParseAppName(in.App)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/projectiontest"
 )
@@ -13,12 +14,12 @@ func TestYesesBeforeALateWithdrawalAreReported(t *testing.T) {
 	d, _, _ := openDesk(t)
 	ann := domain.PersonKey{Kind: "account", ID: "ann"}
 	said := d.Time()
-	d.Rest(domain.Hour)
+	d.Rest(deadline.Hour)
 	check := ledger.Request{App: projectiontest.App, Person: ann, Source: "test", ID: "check", Body: []byte("x"), Actor: "system", RecordedBy: "test"}
 	if err := d.LogCheck(t.Context(), check, domain.CheckAnswered{Purpose: "location", Action: domain.Use, Valid: d.Time(), Allowed: true, Status: domain.Given}); err != nil {
 		t.Fatal(err)
 	}
-	d.Rest(domain.Hour)
+	d.Rest(deadline.Hour)
 	no := ledger.Request{App: projectiontest.App, Person: ann, Source: "test", ID: "no", Body: []byte("x"), At: said, Actor: "person", RecordedBy: "test", Command: domain.WithdrawConsent{Scope: domain.Scope{All: true}}}
 	if _, err := d.Execute(t.Context(), no); err != nil {
 		t.Fatal(err)

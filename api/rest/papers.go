@@ -8,6 +8,7 @@ import (
 	"consentledger/api/report/account"
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -15,8 +16,8 @@ import (
 
 // Papers makes the audit report and the registers; see package account.
 type Papers interface {
-	Audit(ctx context.Context, app domain.AppName, from, to domain.Instant) (account.Report, error)
-	Register(ctx context.Context, app domain.AppName, name string, at domain.Instant) (account.Register, error)
+	Audit(ctx context.Context, app domain.AppName, from, to deadline.Instant) (account.Report, error)
+	Register(ctx context.Context, app domain.AppName, name string, at deadline.Instant) (account.Register, error)
 }
 
 type auditIn struct {
@@ -72,7 +73,7 @@ func (s *server) audit(ctx context.Context, in *auditIn) (*fileOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	from := domain.Instant(0)
+	from := deadline.Instant(0)
 	if in.From != "" {
 		if from, err = s.past("from", in.From); err != nil {
 			return nil, err
@@ -116,7 +117,7 @@ func (s *server) register(ctx context.Context, in *registerIn) (*fileOut, error)
 }
 
 // paper reads what every report is asked with.
-func (s *server) paper(ctx context.Context, app, lang, member, text string) (domain.AppName, domain.Instant, error) {
+func (s *server) paper(ctx context.Context, app, lang, member, text string) (domain.AppName, deadline.Instant, error) {
 	if lang != "" && lang != "en" && lang != "zh" {
 		return "", 0, bad("lang: is en or zh")
 	}
@@ -129,8 +130,8 @@ func (s *server) paper(ctx context.Context, app, lang, member, text string) (dom
 }
 
 // past reads a moment that a question is about, see [wire.HasCome].
-func (s *server) past(member, text string) (domain.Instant, error) {
-	at, err := domain.ParseInstant(text)
+func (s *server) past(member, text string) (deadline.Instant, error) {
+	at, err := deadline.ParseInstant(text)
 	if err != nil {
 		return 0, bad(member + ": " + err.Error())
 	}
@@ -138,7 +139,7 @@ func (s *server) past(member, text string) (domain.Instant, error) {
 }
 
 // reach waits until projections answer for all that was known at a moment.
-func (s *server) reach(ctx context.Context, at domain.Instant) error {
+func (s *server) reach(ctx context.Context, at deadline.Instant) error {
 	var p eventstore.Position
 	p, err := s.Ledger.KnownAt(ctx, at)
 	if err != nil || p == 0 || s.Wait == nil {

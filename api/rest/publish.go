@@ -10,6 +10,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/api/wire/tag"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec/policydoc"
@@ -57,7 +58,7 @@ func (s *server) publish(ctx context.Context, in *appBody) (*out[Version], error
 }
 
 // publishNotes says what publishing v did not do, or will not last.
-func publishNotes(all domain.Policies, v domain.PolicyPublished, asked domain.Instant) []string {
+func publishNotes(all domain.Policies, v domain.PolicyPublished, asked deadline.Instant) []string {
 	var notes []string
 	if asked != 0 && asked < v.Effective {
 		notes = append(notes, "it binds from "+v.Effective.String()+": no version binds before it is published")
@@ -81,7 +82,7 @@ func parsePublication(body []byte) (domain.PublishPolicy, map[domain.Hash]string
 		return cmd, nil, err
 	}
 	if b.Effective != "" {
-		if cmd.Effective, err = domain.ParseInstant(b.Effective); err != nil {
+		if cmd.Effective, err = deadline.ParseInstant(b.Effective); err != nil {
 			return cmd, nil, bad("effective: " + err.Error())
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 )
 
@@ -38,7 +39,7 @@ func TestWhoReplaysIsRecorded(t *testing.T) {
 	h.furnish()
 	h.want(200, "", "POST", "/v1/apps/demo/events", event("e1", "ann", "consent.given", yes))
 	h.want(200, "", "POST", "/v1/apps/demo/events", event("e2", "bo", "consent.given", yes))
-	seen, now := 0, h.ledg.Now().Add(domain.Second).String()
+	seen, now := 0, h.ledg.Now().Add(deadline.Second).String()
 	for _, c := range []struct {
 		name, method, path, body string
 		headers                  []string

@@ -22,6 +22,7 @@ import (
 
 	"consentledger/api/edge"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec"
@@ -45,13 +46,13 @@ type Ledger interface {
 	Place(at eventstore.Position) error
 	Pseudonym(ctx context.Context, app domain.AppName, who domain.PersonKey) (string, bool, error)
 	Near(ctx context.Context, app domain.AppName, who domain.PersonKey) ([]ledger.NearMiss, error)
-	KnownAt(ctx context.Context, at domain.Instant) (eventstore.Position, error)
+	KnownAt(ctx context.Context, at deadline.Instant) (eventstore.Position, error)
 	Past(ctx context.Context, app domain.AppName) (*ledger.Past, error)
 	Access(ctx context.Context, a ledger.Access) (ledger.Opened, error)
 	Erase(ctx context.Context, req ledger.Request) (ledger.Receipt, error)
 	Whole(ctx context.Context, stream domain.StreamID) (domain.Subject, error)
 	Stream(ctx context.Context, stream domain.StreamID) iter.Seq2[codec.Entry, error]
-	Now() domain.Instant
+	Now() deadline.Instant
 }
 
 // Blobs keeps public texts under their hash; see package blobs.

@@ -17,6 +17,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec"
@@ -42,17 +43,17 @@ type house struct {
 
 type views struct{ h *house }
 
-func (v views) OpposedCounts(ctx context.Context, app domain.AppName, _ domain.Instant) ([]consents.OpposedCount, eventstore.Position, error) {
+func (v views) OpposedCounts(ctx context.Context, app domain.AppName, _ deadline.Instant) ([]consents.OpposedCount, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
 	return nil, p, err
 }
 
-func (v views) Opposed(ctx context.Context, app domain.AppName, _ domain.Instant, _ consents.Cursor, _ int) ([]consents.Row, consents.Cursor, eventstore.Position, error) {
+func (v views) Opposed(ctx context.Context, app domain.AppName, _ deadline.Instant, _ consents.Cursor, _ int) ([]consents.Row, consents.Cursor, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
 	return nil, consents.Cursor{}, p, err
 }
 
-func (v views) Counts(ctx context.Context, _ domain.AppName, _ domain.Instant) ([]consents.Count, eventstore.Position, error) {
+func (v views) Counts(ctx context.Context, _ domain.AppName, _ deadline.Instant) ([]consents.Count, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
 	return nil, p, err
 }
@@ -102,7 +103,7 @@ func open(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := func() domain.Instant { return domain.At(time.Now()) }
+	now := func() deadline.Instant { return deadline.At(time.Now()) }
 	l, err := ledger.Open(ctx, ledger.Config{Store: new(memory.Store), Vault: v, Now: now})
 	if err != nil {
 		t.Fatal(err)
@@ -355,7 +356,7 @@ func TestAReplayIsALineAnEntry(t *testing.T) {
 	}
 	h.want(404, "unknown-app", "POST", "/v1/replay", `{"app":"nosuch"}`)
 	// A state is a check for every purpose.
-	then := `"valid_at":"` + domain.At(time.Now()).String() + `"`
+	then := `"valid_at":"` + deadline.At(time.Now()).String() + `"`
 	answer := h.want(200, `"why":"consent-given"`, "POST", "/v1/apps/demo/check", `{"subject":"ann","purpose":"mail",`+then+`}`)
 	if got, want := h.want(200, "", "POST", "/v1/apps/demo/subjects/state", `{"subject":"ann",`+then+`}`), `{"app":"demo","purposes":[`+strings.TrimSpace(answer)+`]}`; strings.TrimSpace(got) != want {
 		t.Errorf("state: %s, want %s", got, want)

@@ -8,6 +8,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/consents"
@@ -17,12 +18,12 @@ import (
 
 // Consents says where persons stand; see [consents.View].
 type Consents interface {
-	Counts(ctx context.Context, app domain.AppName, at domain.Instant) ([]consents.Count, eventstore.Position, error)
+	Counts(ctx context.Context, app domain.AppName, at deadline.Instant) ([]consents.Count, eventstore.Position, error)
 	Touched(ctx context.Context, app domain.AppName, c consents.Change) (map[domain.PurposeID]int64, eventstore.Position, error)
 	Tests(ctx context.Context, app domain.AppName) (int64, eventstore.Position, error)
 	Voided(ctx context.Context, app domain.AppName) ([]consents.VoidedCount, eventstore.Position, error)
-	OpposedCounts(ctx context.Context, app domain.AppName, at domain.Instant) ([]consents.OpposedCount, eventstore.Position, error)
-	Opposed(ctx context.Context, app domain.AppName, at domain.Instant, after consents.Cursor, limit int) ([]consents.Row, consents.Cursor, eventstore.Position, error)
+	OpposedCounts(ctx context.Context, app domain.AppName, at deadline.Instant) ([]consents.OpposedCount, eventstore.Position, error)
+	Opposed(ctx context.Context, app domain.AppName, at deadline.Instant, after consents.Cursor, limit int) ([]consents.Row, consents.Cursor, eventstore.Position, error)
 }
 
 // Policies counts the published versions of every app.
@@ -181,7 +182,7 @@ func (s *server) activity(ctx context.Context, in *activityIn) (*out[ActivityAns
 		if day.text != "" && err != nil {
 			return nil, bad(day.member + ": a day is written as in 2026-03-02")
 		}
-		if _, err := wire.HasCome(day.member, domain.At(first), s.Ledger.Now()); err != nil {
+		if _, err := wire.HasCome(day.member, deadline.At(first), s.Ledger.Now()); err != nil {
 			return nil, err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -234,11 +235,11 @@ func (b VoidPreview) selection() (ledger.Selection, func(codec.Entry) bool, erro
 		}
 		return ledger.Selection{}, func(e codec.Entry) bool { return ids[e.ID] }, nil
 	}
-	from, err := domain.ParseInstant(b.From)
+	from, err := deadline.ParseInstant(b.From)
 	if err != nil {
 		return ledger.Selection{}, nil, bad("from: " + err.Error())
 	}
-	to, err := domain.ParseInstant(b.To)
+	to, err := deadline.ParseInstant(b.To)
 	if err != nil || to <= from || b.Build == "" {
 		return ledger.Selection{}, nil, bad("name a build, and a time to that is later than from, as in 2026-03-02T09:30:00Z")
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 
@@ -86,7 +87,7 @@ func ParseCheck(data []byte) (CheckRequest, error) {
 // [domain.Refusal], which is told; else the answer is told, with status 503, on
 // every road. An answer that the policy wants recorded, and that could not be, is
 // unknown too.
-func Check(ctx context.Context, l Ledger, app domain.AppName, r CheckRequest, principal string, now domain.Instant) (CheckAnswer, error) {
+func Check(ctx context.Context, l Ledger, app domain.AppName, r CheckRequest, principal string, now deadline.Instant) (CheckAnswer, error) {
 	who, q, asOf, err := r.ask(now)
 	if err != nil {
 		return unknown(domain.Question{At: now}, ledger.AsOf{}), err
@@ -132,7 +133,7 @@ func answerOf(m domain.Answer, s ledger.State, q domain.Question, asOf ledger.As
 }
 
 // Unknown answers r when the ledger cannot be asked.
-func (r CheckRequest) Unknown(now domain.Instant) CheckAnswer {
+func (r CheckRequest) Unknown(now deadline.Instant) CheckAnswer {
 	_, q, asOf, _ := r.parse(now) // what could be read of a question that is wrong
 	return unknown(q, asOf)
 }
@@ -153,7 +154,7 @@ func unknown(q domain.Question, asOf ledger.AsOf) CheckAnswer {
 }
 
 // ask reads a question that is asked now: its moments have come.
-func (r CheckRequest) ask(now domain.Instant) (who domain.PersonKey, q domain.Question, asOf ledger.AsOf, err error) {
+func (r CheckRequest) ask(now deadline.Instant) (who domain.PersonKey, q domain.Question, asOf ledger.AsOf, err error) {
 	who, q, asOf, err = r.parse(now)
 	if err == nil {
 		err = hasCome(&q, &asOf.KnownAt, now)
@@ -161,7 +162,7 @@ func (r CheckRequest) ask(now domain.Instant) (who domain.PersonKey, q domain.Qu
 	return who, q, asOf, err
 }
 
-func (r CheckRequest) parse(now domain.Instant) (who domain.PersonKey, q domain.Question, asOf ledger.AsOf, err error) {
+func (r CheckRequest) parse(now deadline.Instant) (who domain.PersonKey, q domain.Question, asOf ledger.AsOf, err error) {
 	q = domain.Question{Purpose: domain.PurposeID(r.Purpose), Action: domain.Use, At: now}
 	if who, err = domain.ParsePersonKey(r.Subject); err != nil {
 		return who, q, asOf, malformed("subject: %v", err)
@@ -190,16 +191,16 @@ func (r CheckRequest) parse(now domain.Instant) (who domain.PersonKey, q domain.
 }
 
 // moments returns the moment that is asked about, and what the ledger knew.
-func (r CheckRequest) moments(now domain.Instant) (at domain.Instant, asOf ledger.AsOf, err error) {
+func (r CheckRequest) moments(now deadline.Instant) (at deadline.Instant, asOf ledger.AsOf, err error) {
 	at = now
 	if r.KnownAt != "" {
-		if asOf.KnownAt, err = domain.ParseInstant(r.KnownAt); err != nil {
+		if asOf.KnownAt, err = deadline.ParseInstant(r.KnownAt); err != nil {
 			return at, asOf, malformed("known_at: %v", err)
 		}
 		at = asOf.KnownAt
 	}
 	if r.ValidAt != "" {
-		if at, err = domain.ParseInstant(r.ValidAt); err != nil {
+		if at, err = deadline.ParseInstant(r.ValidAt); err != nil {
 			return at, asOf, malformed("valid_at: %v", err)
 		}
 	}

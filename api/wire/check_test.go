@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 )
 
@@ -250,7 +251,7 @@ func TestAPromptAsksWhatIsOpen(t *testing.T) {
 	if _, asked := after["all"]; asked || after["some"].Reason != "refused" {
 		t.Errorf("%+v", after)
 	}
-	quiet, err := domain.ParseInstant(after["some"].NotBefore)
+	quiet, err := deadline.ParseInstant(after["some"].NotBefore)
 	if d := quiet.Time().Sub(l.Now().Time()); err != nil || d < 47*time.Hour || d > 48*time.Hour {
 		t.Errorf("not before %v, %v", after["some"].NotBefore, err)
 	}

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 // HasCome is the rule of every question about a moment or a span, on every road:
@@ -15,7 +16,7 @@ import (
 // Clocks differ. A moment that is ahead of the ledger's clock by no more than
 // [domain.FutureSkew], as a source's may be, is taken for now: that is what the
 // caller means, and no answer is of a moment after it was given.
-func HasCome(member string, at, now domain.Instant) (domain.Instant, error) {
+func HasCome(member string, at, now deadline.Instant) (deadline.Instant, error) {
 	if at > now.Add(domain.FutureSkew) {
 		return at, malformed("%s: %s is in the future, of which nothing is known: it is now %s; name a moment that has come", member, at, now)
 	}
@@ -23,7 +24,7 @@ func HasCome(member string, at, now domain.Instant) (domain.Instant, error) {
 }
 
 // hasCome is [HasCome] for all moments of a question.
-func hasCome(q *domain.Question, known *domain.Instant, now domain.Instant) (err error) {
+func hasCome(q *domain.Question, known *deadline.Instant, now deadline.Instant) (err error) {
 	if *known, err = HasCome("known_at", *known, now); err != nil {
 		return err
 	}

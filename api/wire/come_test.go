@@ -6,20 +6,21 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 func TestNothingIsKnownOfTheFuture(t *testing.T) {
-	const now = domain.Instant(1_780_000_000_000)
+	const now = deadline.Instant(1_780_000_000_000)
 	for _, c := range []struct {
 		name     string
-		at, want domain.Instant // want zero: refused
+		at, want deadline.Instant // want zero: refused
 	}{
 		{"the past", now - 1, now - 1},
 		{"now", now, now},
-		{"a clock that is some seconds ahead", now.Add(10 * domain.Second), now},
+		{"a clock that is some seconds ahead", now.Add(10 * deadline.Second), now},
 		{"as far ahead as a clock may be", now.Add(domain.FutureSkew), now},
 		{"farther", now.Add(domain.FutureSkew) + 1, 0},
-		{"the end of the century", now.Add(27000 * domain.Day), 0},
+		{"the end of the century", now.Add(27000 * deadline.Day), 0},
 	} {
 		got, err := wire.HasCome("known_at", c.at, now)
 		if c.want != 0 && (err != nil || got != c.want) {

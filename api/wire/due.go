@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 // A Due is what a deadline rule comes to. Dates are local to the rule's zone.
@@ -38,7 +39,7 @@ type Due struct {
 }
 
 // DueOf returns d as it is shown, on a rule of a set.
-func DueOf(d domain.Due, zone domain.Zone, ruleSet domain.Hash) Due {
+func DueOf(d deadline.Due, zone deadline.Zone, ruleSet domain.Hash) Due {
 	s := Due{
 		Rule: string(d.Rule), State: d.State.String(), BeforeRoll: day(d.BeforeRoll), EarliestEffectiveDate: day(d.Earliest), NthWorkingDayBack: day(d.CountedTo),
 		Provisional: d.Provisional, Reported: d.Reported, CalendarGapAt: day(d.Gap), SafeTargetDate: day(d.SafeTarget), SafeNoticeDate: day(d.SafeNotice), TailExposed: d.TailExposed,
@@ -54,18 +55,18 @@ func DueOf(d domain.Due, zone domain.Zone, ruleSet domain.Hash) Due {
 		s.Calendars = append(s.Calendars, v.String())
 	}
 	switch {
-	case d.State == domain.Suspended:
+	case d.State == deadline.Suspended:
 		s.ElapsedUnits, s.RemainingUnits, s.Units = &d.Elapsed, &d.Remaining, d.Counted().String()
-	case d.State == domain.Running && d.Unit == domain.UnitHour:
+	case d.State == deadline.Running && d.Unit == deadline.UnitHour:
 		s.DueInstantUTC, s.DueLocal = d.Until.Time().Format(time.RFC3339), zone.Local(d.Until)
-	case d.State == domain.Running:
+	case d.State == deadline.Running:
 		date := d.Date.String()
 		s.DueDate, s.Weekday, s.DueExclusiveUTC = &date, d.Date.Weekday().String()[:3], d.Until.Time().Format(time.RFC3339)
 	}
 	return s
 }
 
-func day(d domain.Date) string {
+func day(d deadline.Date) string {
 	if d == 0 {
 		return ""
 	}

@@ -17,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -231,7 +232,7 @@ func happened(r *ledger.Request, attrs attributes) (err error) {
 	if !ok {
 		return nil
 	}
-	if r.At, err = domain.ParseInstant(t); err != nil {
+	if r.At, err = deadline.ParseInstant(t); err != nil {
 		return wrong("time", ": %v", err)
 	}
 	return nil

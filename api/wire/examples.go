@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"consentledger/domain"
+	"consentledger/domain/deadline"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -21,7 +21,7 @@ type Example struct {
 // at: a yes would be too old later. Ids and numbers are of that moment too, so
 // that the examples of two moments are two events. Acts, purposes, grounds, the
 // permission and the text are those of the sample app SmartKey.
-func Examples(at domain.Instant) []Example {
+func Examples(at deadline.Instant) []Example {
 	filler := fill(at)
 	list := make([]Example, 0, len(order))
 	for _, k := range order {
@@ -46,9 +46,9 @@ func Examples(at domain.Instant) []Example {
 // A filling puts a moment into examples.
 type filling struct{ *strings.Replacer }
 
-func fill(at domain.Instant) filling {
+func fill(at deadline.Instant) filling {
 	return filling{strings.NewReplacer(
-		"{now}", at.String(), "{in a year}", at.Add(365*domain.Day).String(), "{yesterday}", at.Add(-domain.Day).String(),
+		"{now}", at.String(), "{in a year}", at.Add(365*deadline.Day).String(), "{yesterday}", at.Add(-deadline.Day).String(),
 		"{today}", at.Time().UTC().Format(time.DateOnly))}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"consentledger/api/policyfile"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec/jsonwrite"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
@@ -50,7 +51,7 @@ func openLedger(t testing.TB, doc domain.Document) *ledger.Ledger {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := ledger.Open(ctx, ledger.Config{Store: new(memory.Store), Vault: v, Now: func() domain.Instant { return domain.At(time.Now()) }})
+	l, err := ledger.Open(ctx, ledger.Config{Store: new(memory.Store), Vault: v, Now: func() deadline.Instant { return deadline.At(time.Now()) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,6 +260,6 @@ func TestOneEventRefersToAnother(t *testing.T) {
 	say("subject.linked", `"other":"device:tablet","proof":"login"`)
 	say("subject.unlinked", `"other":"device:tablet","reason":"logout"`)
 	say("record.voided", `"records":["`+yes.Event.String()+`"],"reason":"mistake","evidence":"`+sampleText+`","by":["ann","bo"]`)
-	held := say("exemption.invoked", `"list":"collect","code":"EXC-C4","purposes":["safety"],"reason":"danger","approver":"bo","until":"`+l.Now().Add(domain.Day).String()+`"`)
+	held := say("exemption.invoked", `"list":"collect","code":"EXC-C4","purposes":["safety"],"reason":"danger","approver":"bo","until":"`+l.Now().Add(deadline.Day).String()+`"`)
 	say("exemption.ended", `"exemption":"`+held.Event.String()+`"`)
 }

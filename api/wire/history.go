@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec"
 
 	"github.com/go-json-experiment/json"
@@ -111,7 +112,7 @@ func publicData(e codec.Entry) (jsontext.Value, error) {
 	return data, nil
 }
 
-func setSpan(data jsontext.Value, from, to domain.Instant) (jsontext.Value, error) {
+func setSpan(data jsontext.Value, from, to deadline.Instant) (jsontext.Value, error) {
 	data, err := setTime(data, "from", from)
 	if err != nil {
 		return nil, err
@@ -119,7 +120,7 @@ func setSpan(data jsontext.Value, from, to domain.Instant) (jsontext.Value, erro
 	return setTime(data, "to", to)
 }
 
-func setTime(data jsontext.Value, name string, t domain.Instant) (jsontext.Value, error) {
+func setTime(data jsontext.Value, name string, t deadline.Instant) (jsontext.Value, error) {
 	if t == 0 {
 		return data, nil
 	}

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 
 	"github.com/go-json-experiment/json"
@@ -242,8 +243,8 @@ func (e *loose) oddTime() (sent string) {
 		if a.name != "time" {
 			continue
 		}
-		_, err := domain.ParseInstant(a.text)
-		at, odd := domain.ParseLooseInstant(a.text)
+		_, err := deadline.ParseInstant(a.text)
+		at, odd := deadline.ParseLooseInstant(a.text)
 		if err != nil && odd == nil {
 			e.attrs[i].text = at.String()
 			return a.text

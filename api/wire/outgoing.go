@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -87,7 +88,7 @@ func OutgoingOf(e codec.Entry, duties domain.Duties) (Outgoing, bool) {
 
 // told returns which obligation an event is about and, if the event says so,
 // its end.
-func (d *OutgoingData) told(e domain.Event) (id string, until domain.Instant, says bool) {
+func (d *OutgoingData) told(e domain.Event) (id string, until deadline.Instant, says bool) {
 	switch x := e.(type) {
 	case domain.ObligationOpened:
 		return x.Obligation.ID, x.Due.Until, true
@@ -109,11 +110,11 @@ func (d *OutgoingData) told(e domain.Event) (id string, until domain.Instant, sa
 }
 
 // untilOf writes the end of what is owed, and its last day if it is counted in days.
-func untilOf(until domain.Instant, rule domain.DeadlineRule) (due, instant string) {
+func untilOf(until deadline.Instant, rule deadline.Rule) (due, instant string) {
 	if until == 0 {
 		return "", ""
 	}
-	if zone, err := domain.ParseZone(rule.TimeZone); err == nil && rule.Unit != domain.UnitHour {
+	if zone, err := deadline.ParseZone(rule.TimeZone); err == nil && rule.Unit != deadline.UnitHour {
 		due = zone.Date(until - 1).String()
 	}
 	return due, until.String()

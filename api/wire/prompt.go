@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 
 	"github.com/go-json-experiment/json"
@@ -59,7 +60,7 @@ func ParsePrompt(data []byte) (PromptRequest, error) {
 }
 
 // Prompt returns what r asks for.
-func Prompt(ctx context.Context, l Stater, app domain.AppName, r PromptRequest, now domain.Instant) (PromptAnswer, error) {
+func Prompt(ctx context.Context, l Stater, app domain.AppName, r PromptRequest, now deadline.Instant) (PromptAnswer, error) {
 	who, err := domain.ParsePersonKey(r.Subject)
 	if err != nil {
 		return PromptAnswer{}, malformed("subject: %v", err)

@@ -10,6 +10,7 @@ import (
 
 	"consentledger/api/wire/tag"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 
 	"github.com/go-json-experiment/json"
@@ -233,8 +234,8 @@ func (r *reader) hash(member, s string) domain.Hash {
 	return parseAs(r, member, s, domain.ParseNamedHash)
 }
 
-func (r *reader) time(member, s string) domain.Instant {
-	return parseAs(r, member, s, domain.ParseInstant)
+func (r *reader) time(member, s string) deadline.Instant {
+	return parseAs(r, member, s, deadline.ParseInstant)
 }
 
 func (r *reader) eventID(member, s string) domain.EventID {

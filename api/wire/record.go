@@ -1,6 +1,9 @@
 package wire
 
-import "consentledger/domain"
+import (
+	"consentledger/domain"
+	"consentledger/domain/deadline"
+)
 
 var recordKinds = []kind{
 	{name: "record.voided", operator: true, read: as[recordVoided](), example: `"records": ["01234567-89ab-cdef-0123-456789abcdef"], "reason": "recorded-by-mistake", "evidence": "` + sampleText + `", "by": ["operator:ann", "operator:bo"]`},
@@ -60,7 +63,7 @@ func (c buildDisputed) command(r *reader) domain.Command {
 }
 
 // span reads a build, and the span in which it recorded wrongly.
-func (r *reader) span(build, from, to string) (start, end domain.Instant) {
+func (r *reader) span(build, from, to string) (start, end deadline.Instant) {
 	r.need("build", build != "")
 	r.need("from", from != "")
 	r.need("to", to != "")

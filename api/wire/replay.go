@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/jsonwrite"
 	"consentledger/eventstore/ledger"
@@ -74,7 +75,7 @@ func (r ReplayRequest) Selection() (s ledger.Selection, err error) {
 }
 
 // Asked is [ReplayRequest.Selection] of what is asked now: its span has come.
-func (r ReplayRequest) Asked(now domain.Instant) (ledger.Selection, error) {
+func (r ReplayRequest) Asked(now deadline.Instant) (ledger.Selection, error) {
 	s, err := r.Selection()
 	if err != nil {
 		return s, err
@@ -86,11 +87,11 @@ func (r ReplayRequest) Asked(now domain.Instant) (ledger.Selection, error) {
 	return s, err
 }
 
-func instant(name, text string) (domain.Instant, error) {
+func instant(name, text string) (deadline.Instant, error) {
 	if text == "" {
 		return 0, nil
 	}
-	t, err := domain.ParseInstant(text)
+	t, err := deadline.ParseInstant(text)
 	if err != nil {
 		return 0, malformed("%s: %v", name, err)
 	}

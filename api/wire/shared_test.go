@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/memory"
 	"consentledger/eventstore/vault"
@@ -34,7 +35,7 @@ func TestACheckKnowsWhatAnotherProcessTook(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := ledger.Config{Store: new(memory.Store), Vault: v, Now: func() domain.Instant { return domain.At(time.Now()) }, Shared: true}
+	c := ledger.Config{Store: new(memory.Store), Vault: v, Now: func() deadline.Instant { return deadline.At(time.Now()) }, Shared: true}
 	var process [2]*counter
 	for i := range process {
 		l, err := ledger.Open(t.Context(), c)
@@ -45,7 +46,7 @@ func TestACheckKnowsWhatAnotherProcessTook(t *testing.T) {
 	}
 	ask := CheckRequest{Subject: "ada", Purpose: "personalisation"}
 	check := func(i int) CheckAnswer {
-		a, err := Check(t.Context(), process[i], "smartkey", ask, "test", domain.At(time.Now().Add(time.Second)))
+		a, err := Check(t.Context(), process[i], "smartkey", ask, "test", deadline.At(time.Now().Add(time.Second)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +78,7 @@ func TestACheckKnowsWhatAnotherProcessTook(t *testing.T) {
 		t.Errorf("once it is known: %+v, %d questions behind a barrier", a, process[1].fresh-before)
 	}
 	ask.Purpose = "no-such-purpose"
-	if a, err := Check(t.Context(), process[1], "nobody", ask, "test", domain.At(time.Now())); err == nil || a.Allowed {
+	if a, err := Check(t.Context(), process[1], "nobody", ask, "test", deadline.At(time.Now())); err == nil || a.Allowed {
 		t.Errorf("of an app that nobody registered: %+v, %v", a, err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 
 	"github.com/go-json-experiment/json"
@@ -64,7 +65,7 @@ type NearStater interface {
 // StateOf folds one person's history to an answer for every purpose. It is a
 // look at the ledger, not a question before something is done: nothing of it is
 // recorded, whatever the policy says of checks.
-func StateOf(ctx context.Context, l NearStater, app domain.AppName, r StateRequest, now domain.Instant) (StateAnswer, error) {
+func StateOf(ctx context.Context, l NearStater, app domain.AppName, r StateRequest, now deadline.Instant) (StateAnswer, error) {
 	who, q, asOf, err := r.about("any").ask(now)
 	if err != nil {
 		return StateAnswer{}, err

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -17,7 +18,7 @@ import (
 )
 
 // noon is a moment like any other.
-const noon domain.Instant = 1772452800000
+const noon deadline.Instant = 1772452800000
 
 func TestBothModesGiveOneBody(t *testing.T) {
 	for _, e := range Examples(noon) {
@@ -117,7 +118,7 @@ func (s states) State(context.Context, domain.AppName, domain.PersonKey, ledger.
 func (s states) LogCheck(context.Context, ledger.Request, domain.CheckAnswered) error { return s.err }
 
 func TestGolden(t *testing.T) {
-	now, _ := domain.ParseInstant("2026-03-02T09:30:00Z")
+	now, _ := deadline.ParseInstant("2026-03-02T09:30:00Z")
 	answer, err := Check(t.Context(), states{}, "smartkey", CheckRequest{Subject: "user-1", Purpose: "account"}, "test", now)
 	if err != nil {
 		t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 
 	"consentledger/api/intake"
 	"consentledger/api/rest"
-	"consentledger/domain"
+	"consentledger/domain/deadline"
 
 	"github.com/spf13/cobra"
 )
@@ -111,7 +111,7 @@ func (h *house) rejectedAlarms(ctx context.Context) []rest.Alarm {
 		if !has {
 			i = len(list)
 			place[key] = i
-			list = append(list, rest.Alarm{Name: key[0], App: key[1], Since: domain.At(m.At).String(), See: "consentledger rejected list"})
+			list = append(list, rest.Alarm{Name: key[0], App: key[1], Since: deadline.At(m.At).String(), See: "consentledger rejected list"})
 		}
 		list[i].Count++
 	}

@@ -12,7 +12,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/cmd/consentledger/law"
-	"consentledger/domain"
+	"consentledger/domain/deadline"
 
 	"github.com/spf13/cobra"
 )
@@ -34,7 +34,7 @@ type publishedCalendar struct {
 	Source       string   `json:"source,omitempty"`
 }
 
-func publishedCalendarOf(k domain.Calendar) publishedCalendar {
+func publishedCalendarOf(k deadline.Calendar) publishedCalendar {
 	p := publishedCalendar{
 		Jurisdiction: k.Jurisdiction, Year: k.Year, Version: k.Version, AddsTo: k.AddsTo, Notice: k.Notice, Off: []string{}, MakeUp: []string{},
 		WorkingDays: k.WorkingDays, Partial: k.Partial, Projected: k.Projected, Reported: k.Reported, Source: k.Source,
@@ -51,14 +51,14 @@ func publishedCalendarOf(k domain.Calendar) publishedCalendar {
 	return p
 }
 
-func (p publishedCalendar) calendar() (domain.Calendar, error) {
-	k := domain.Calendar{
+func (p publishedCalendar) calendar() (deadline.Calendar, error) {
+	k := deadline.Calendar{
 		Jurisdiction: p.Jurisdiction, Year: p.Year, Version: p.Version, AddsTo: p.AddsTo, Notice: p.Notice,
 		WorkingDays: p.WorkingDays, Partial: p.Partial, Projected: p.Projected, Reported: p.Reported, Source: p.Source,
 	}
 	var errs []error
-	read := func(text string) domain.Date {
-		d, err := domain.ParseDate(text)
+	read := func(text string) deadline.Date {
+		d, err := deadline.ParseDate(text)
 		errs = append(errs, err)
 		return d
 	}
@@ -159,7 +159,7 @@ func whoseDays(c *cobra.Command, app, flag string) (string, error) {
 }
 
 // fromFlags adds what a file does not say of a notice.
-func fromFlags(k *domain.Calendar, notice, issued string) error {
+func fromFlags(k *deadline.Calendar, notice, issued string) error {
 	if k.Notice == "" {
 		k.Notice = notice
 	}
@@ -167,7 +167,7 @@ func fromFlags(k *domain.Calendar, notice, issued string) error {
 		return nil
 	}
 	var err error
-	if k.Issued, err = domain.ParseDate(issued); err != nil {
+	if k.Issued, err = deadline.ParseDate(issued); err != nil {
 		return usageError{fmt.Errorf("--issued: %w", err)}
 	}
 	return nil
@@ -175,7 +175,7 @@ func fromFlags(k *domain.Calendar, notice, issued string) error {
 
 // calendarsToPublish returns what a file, or a shipped notice, adds to the
 // calendars that are known.
-func calendarsToPublish(c *cobra.Command, known domain.Calendars, name, jurisdiction string) ([]domain.Calendar, error) {
+func calendarsToPublish(c *cobra.Command, known deadline.Calendars, name, jurisdiction string) ([]deadline.Calendar, error) {
 	if text, ok := strings.CutPrefix(name, "cn-"); ok {
 		if year, ok := wire.ParseCount(text); ok && year <= 9999 {
 			return shippedCalendar(int(year))
@@ -209,7 +209,7 @@ func calendarsToPublish(c *cobra.Command, known domain.Calendars, name, jurisdic
 
 // saysTheSame reports whether what a file says of a jurisdiction's days is what its
 // newest calendars of these years say.
-func saysTheSame(known, file domain.Calendars, jurisdiction string) bool {
+func saysTheSame(known, file deadline.Calendars, jurisdiction string) bool {
 	for _, k := range file.Published() {
 		if k.Jurisdiction != jurisdiction {
 			continue
@@ -222,13 +222,13 @@ func saysTheSame(known, file domain.Calendars, jurisdiction string) bool {
 	return true
 }
 
-func sameDays(a, b []domain.Date) bool {
+func sameDays(a, b []deadline.Date) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
 // replacedBy returns the jurisdiction whose calendars a file took the place of,
 // however many it has of its own: what is published only gains calendars.
-func replacedBy(before, after []domain.Calendar) (jurisdiction string, replaced bool) {
+func replacedBy(before, after []deadline.Calendar) (jurisdiction string, replaced bool) {
 	for i, k := range before {
 		if i >= len(after) || !reflect.DeepEqual(after[i], k) {
 			return k.Jurisdiction, true
@@ -237,7 +237,7 @@ func replacedBy(before, after []domain.Calendar) (jurisdiction string, replaced 
 	return "", false
 }
 
-func shippedCalendar(year int) ([]domain.Calendar, error) {
+func shippedCalendar(year int) ([]deadline.Calendar, error) {
 	shipped, err := law.Calendars()
 	if err != nil {
 		return nil, err
@@ -247,7 +247,7 @@ func shippedCalendar(year int) ([]domain.Calendar, error) {
 		return nil, notFound{fmt.Errorf("the notice of %d is not shipped: publish it from a file", year)}
 	}
 	k.Version = 0
-	return []domain.Calendar{k}, nil
+	return []deadline.Calendar{k}, nil
 }
 
 func newCalendarList() *cobra.Command {
@@ -290,7 +290,7 @@ func newCalendarShow() *cobra.Command {
 			k, ok = known.Reported(jurisdiction, year)
 		}
 		if version != 0 {
-			k, ok = known.Find(domain.CalendarVersion{Jurisdiction: jurisdiction, Year: year, Version: version})
+			k, ok = known.Find(deadline.CalendarVersion{Jurisdiction: jurisdiction, Year: year, Version: version})
 		}
 		if !ok {
 			return notFound{fmt.Errorf("the app %s has no calendar of %s for %d, or not in that version", app, jurisdiction, year)}

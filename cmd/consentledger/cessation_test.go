@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 )
 
@@ -54,8 +55,8 @@ func announceLongAgo(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	then := domain.At(time.Now()).Add(-60 * domain.Day)
-	past, err := ledger.Open(t.Context(), ledger.Config{Store: d.brake, Vault: d.vault, Now: func() domain.Instant { return then }})
+	then := deadline.At(time.Now()).Add(-60 * deadline.Day)
+	past, err := ledger.Open(t.Context(), ledger.Config{Store: d.brake, Vault: d.vault, Now: func() deadline.Instant { return then }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/embedded"
@@ -169,7 +169,7 @@ func (d *dataDir) rows() eventstore.Rows {
 	return d.db.Rows()
 }
 
-func now() domain.Instant { return domain.At(time.Now()) }
+func now() deadline.Instant { return deadline.At(time.Now()) }
 
 // close closes what was opened, the lock last.
 func (d *dataDir) close() error {

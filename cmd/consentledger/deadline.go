@@ -11,6 +11,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/cmd/consentledger/law"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 
 	"github.com/spf13/cobra"
 )
@@ -22,14 +23,14 @@ func newDeadline() *cobra.Command {
 }
 
 // A deadline is what compute's flags say.
-type deadline struct {
+type computeFlags struct {
 	rule, start, app, rules string
 	pauses, calendars       []string
 	extended                bool
 }
 
 func newDeadlineCompute() *cobra.Command {
-	var d deadline
+	var d computeFlags
 	c := &cobra.Command{
 		Use:   "compute",
 		Short: "By when is something owed?",
@@ -63,7 +64,7 @@ all that they say.`,
 	return c
 }
 
-func (d deadline) compute(c *cobra.Command) error {
+func (d computeFlags) compute(c *cobra.Command) error {
 	rule, set, err := d.find(c)
 	if err != nil {
 		return err
@@ -76,7 +77,7 @@ func (d deadline) compute(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	var pauses []domain.Pause
+	var pauses []deadline.Pause
 	for _, text := range d.pauses {
 		p, err := parsePause(text)
 		if err != nil {
@@ -84,11 +85,11 @@ func (d deadline) compute(c *cobra.Command) error {
 		}
 		pauses = append(pauses, p)
 	}
-	due, err := domain.Compute(rule, start, pauses, d.extended, calendars)
+	due, err := deadline.Compute(rule, start, pauses, d.extended, calendars)
 	if err != nil {
 		return usageError{err}
 	}
-	zone, err := domain.ParseZone(rule.TimeZone)
+	zone, err := deadline.ParseZone(rule.TimeZone)
 	if err != nil {
 		return err
 	}
@@ -109,18 +110,18 @@ func said(object []byte, columns ...string) []string {
 	return slices.DeleteFunc(columns, func(name string) bool { return members[name] == nil || string(members[name]) == "null" })
 }
 
-func optionalInstant(name, text string) (domain.Instant, error) {
+func optionalInstant(name, text string) (deadline.Instant, error) {
 	if text == "" {
 		return 0, nil
 	}
-	i, err := domain.ParseInstant(text)
+	i, err := deadline.ParseInstant(text)
 	if err != nil {
 		return 0, usageError{fmt.Errorf("%s: %w", name, err)}
 	}
 	return i, nil
 }
 
-func parsePause(text string) (p domain.Pause, err error) {
+func parsePause(text string) (p deadline.Pause, err error) {
 	from, to, ok := strings.Cut(text, "/")
 	if !ok || from == "" {
 		return p, usageError{fmt.Errorf("--pause: want FROM/TO, or FROM/ for one that has not ended")}
@@ -133,22 +134,22 @@ func parsePause(text string) (p domain.Pause, err error) {
 }
 
 // find returns the rule that is meant, and the set that it is one of.
-func (d deadline) find(c *cobra.Command) (domain.DeadlineRule, domain.Hash, error) {
+func (d computeFlags) find(c *cobra.Command) (deadline.Rule, domain.Hash, error) {
 	rules, err := law.Rules()
 	if err == nil && d.rules != "" {
 		rules, err = readRules(c, d.rules)
 	}
 	if err != nil {
-		return domain.DeadlineRule{}, domain.Hash{}, err
+		return deadline.Rule{}, domain.Hash{}, err
 	}
-	i := slices.IndexFunc(rules, func(r domain.DeadlineRule) bool { return string(r.ID) == d.rule })
+	i := slices.IndexFunc(rules, func(r deadline.Rule) bool { return string(r.ID) == d.rule })
 	if i < 0 {
-		return domain.DeadlineRule{}, domain.Hash{}, usageError{fmt.Errorf("--rule: there is no such rule; see consentledger deadline rules")}
+		return deadline.Rule{}, domain.Hash{}, usageError{fmt.Errorf("--rule: there is no such rule; see consentledger deadline rules")}
 	}
 	return rules[i], domain.RuleSet(rules), nil
 }
 
-func readRules(c *cobra.Command, name string) ([]domain.DeadlineRule, error) {
+func readRules(c *cobra.Command, name string) ([]deadline.Rule, error) {
 	text, err := readInput(c, "--rules-file", name, maxPolicyFile)
 	if err != nil {
 		return nil, err
@@ -161,7 +162,7 @@ func readRules(c *cobra.Command, name string) ([]domain.DeadlineRule, error) {
 }
 
 // known returns the calendars to count by.
-func (d deadline) known(c *cobra.Command, rule domain.DeadlineRule) (domain.Calendars, error) {
+func (d computeFlags) known(c *cobra.Command, rule deadline.Rule) (deadline.Calendars, error) {
 	calendars, err := law.Known()
 	if err == nil && d.app != "" {
 		calendars, err = calendarsOf(c, d.app)
@@ -182,8 +183,8 @@ func (d deadline) known(c *cobra.Command, rule domain.DeadlineRule) (domain.Cale
 }
 
 // calendarsOf returns the calendars that were published for an app.
-func calendarsOf(c *cobra.Command, app string) (domain.Calendars, error) {
-	var calendars domain.Calendars
+func calendarsOf(c *cobra.Command, app string) (deadline.Calendars, error) {
+	var calendars deadline.Calendars
 	answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/calendars", "", nil)
 	if err != nil {
 		return calendars, err

@@ -31,7 +31,7 @@ type deadlineCases struct {
 
 func readCases(t *testing.T) (file deadlineCases) {
 	t.Helper()
-	text, err := os.ReadFile("../../domain/testdata/deadline-cases.json")
+	text, err := os.ReadFile("../../domain/deadline/testdata/deadline-cases.json")
 	if err == nil {
 		err = json.Unmarshal(text, &file)
 	}

@@ -1,11 +1,14 @@
 package main
 
-import "consentledger/domain"
+import (
+	"consentledger/domain"
+	"consentledger/domain/deadline"
+)
 
 // systems are who keeps personal data, and a contract that takes effect in a
 // year whose working days nobody has announced: its filing is provisional.
 func (s *story) systems() {
-	start := s.now.Add(-weeks + domain.Hour)
+	start := s.now.Add(-weeks + deadline.Hour)
 	s.note(start, "", "system.added", "system", "crm", "purposes", "personalisation,promotion-evaluation")
 	s.note(start, "", "system.added", "system", "warehouse", "purposes", "personalisation,promotion-evaluation")
 	s.note(s.morning(14), "", "crossborder.started", "recipient", "support-desk", "mechanism", "standard-contract", "country", "Singapore",
@@ -45,7 +48,7 @@ func (s *story) withdrawal() {
 	at := s.morning(9)
 	s.ask("withdraw", "user-18", at, domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Purposes: []domain.PurposeID{"personalisation"},
 		Channel: "feedback", Authenticated: true, Text: "Stop showing me doors."})
-	s.note(at.Add(3*domain.Hour), "user-18", "processing.stopped", "system", "crm", "purpose", "personalisation")
+	s.note(at.Add(3*deadline.Hour), "user-18", "processing.stopped", "system", "crm", "purpose", "personalisation")
 	s.step("withdraw", s.morning(8), "request.answered", "", "outcome", "full", "channel", "feedback")
 }
 
@@ -62,7 +65,7 @@ func (s *story) deadlines() error {
 	if err != nil {
 		return err
 	}
-	s.ask("question", "user-12", soon.Add(domain.Day), domain.OpenRequest{Types: []domain.RequestType{domain.AskQuestion}, Channel: "feedback", Text: "Do you sell my data?"})
+	s.ask("question", "user-12", soon.Add(deadline.Day), domain.OpenRequest{Types: []domain.RequestType{domain.AskQuestion}, Channel: "feedback", Text: "Do you sell my data?"})
 	return nil
 }
 
@@ -73,20 +76,20 @@ func (s *story) incidents() {
 	s.acts[len(s.acts)-1].of = ""
 	s.acts[len(s.acts)-1].id = "leak"
 	for _, x := range []struct {
-		after domain.Span
+		after deadline.Span
 		kind  domain.StepKind
 		pairs []string
 	}{
-		{domain.Hour, "incident.detected", []string{"kind", "leak", "what", "the folder was public for two days", "system", "warehouse"}},
-		{2 * domain.Hour, "incident.classified", []string{"level", "larger", "persons", "40"}},
-		{3 * domain.Hour, "incident.authority-told", []string{"authority", "the provincial cyberspace administration"}},
-		{5 * domain.Hour, "incident.contained", []string{"measures", "the folder was closed"}},
-		{8 * domain.Hour, "incident.persons-told", []string{"channel", "push", "persons", "40", "situation", "yes", "measures", "yes", "advice", "yes", "remedies", "yes"}},
-		{4 * domain.Day, "incident.closed", []string{"summary", "nobody was harmed", "reportable", "yes"}},
+		{deadline.Hour, "incident.detected", []string{"kind", "leak", "what", "the folder was public for two days", "system", "warehouse"}},
+		{2 * deadline.Hour, "incident.classified", []string{"level", "larger", "persons", "40"}},
+		{3 * deadline.Hour, "incident.authority-told", []string{"authority", "the provincial cyberspace administration"}},
+		{5 * deadline.Hour, "incident.contained", []string{"measures", "the folder was closed"}},
+		{8 * deadline.Hour, "incident.persons-told", []string{"channel", "push", "persons", "40", "situation", "yes", "measures", "yes", "advice", "yes", "remedies", "yes"}},
+		{4 * deadline.Day, "incident.closed", []string{"summary", "nobody was harmed", "reportable", "yes"}},
 	} {
 		s.step("leak", at.Add(x.after), x.kind, "", x.pairs...)
 	}
-	s.step("login", s.now.Add(-19*domain.Hour), "incident.detected", "", "kind", "credential", "what", "passwords of another service were tried on ours")
+	s.step("login", s.now.Add(-19*deadline.Hour), "incident.detected", "", "kind", "credential", "what", "passwords of another service were tried on ours")
 	s.acts[len(s.acts)-1].of = ""
 	s.acts[len(s.acts)-1].id = "login"
 }

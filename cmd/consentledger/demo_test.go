@@ -16,7 +16,7 @@ import (
 
 	"consentledger/api/audit/bundle"
 	"consentledger/cmd/consentledger/law"
-	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 )
 
@@ -179,7 +179,7 @@ func demoGivesAccount(t *testing.T, r *running) {
 // A demo that starts again tells the same story, and stumbles no more.
 func TestADemoThatStartsAgainAddsNothingToItsStory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data-demo")
-	rehearsed := func(now domain.Instant) eventstore.Position {
+	rehearsed := func(now deadline.Instant) eventstore.Position {
 		t.Helper()
 		d, err := openDataDir(t.Context(), dir, "demo", true)
 		if err != nil {
@@ -192,9 +192,9 @@ func TestADemoThatStartsAgainAddsNothingToItsStory(t *testing.T) {
 		}
 		return head
 	}
-	now := domain.At(time.Now())
+	now := deadline.At(time.Now())
 	first := rehearsed(now)
-	if again := rehearsed(now.Add(3 * domain.Day)); first < 50 || again != first {
+	if again := rehearsed(now.Add(3 * deadline.Day)); first < 50 || again != first {
 		t.Errorf("%d records, after another start %d", first, again)
 	}
 	s := &simulation{rejected: func(context.Context) (bool, error) { return true, nil }} // without a road: it must not publish
@@ -209,13 +209,13 @@ func TestTheDemosStoryHoldsOnEveryDay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rule := domain.DeadlineRule{ID: "own.demo", Unit: domain.UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai"}
-	zone, err := domain.ParseZone(rule.TimeZone)
+	rule := deadline.Rule{ID: "own.demo", Unit: deadline.UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai"}
+	zone, err := deadline.ParseZone(rule.TimeZone)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for day := domain.NewDate(2024, time.January, 1); day < domain.NewDate(2028, time.January, 1); day += 3 {
-		now := zone.Midnight(day).Add(15 * domain.Hour)
+	for day := deadline.NewDate(2024, time.January, 1); day < deadline.NewDate(2028, time.January, 1); day += 3 {
+		now := zone.Midnight(day).Add(15 * deadline.Hour)
 		s, err := newStory(now, calendars)
 		if err != nil {
 			t.Fatal(err)
@@ -224,7 +224,7 @@ func TestTheDemosStoryHoldsOnEveryDay(t *testing.T) {
 			if a.at >= now || a.at < now.Add(-weeks) {
 				t.Fatalf("%s: %s happens at %s", day, a.id, a.at)
 			}
-			due, err := domain.Compute(rule, a.at, nil, false, calendars)
+			due, err := deadline.Compute(rule, a.at, nil, false, calendars)
 			switch {
 			case err != nil:
 				t.Fatal(err)

@@ -9,14 +9,15 @@ import (
 
 	"consentledger/cmd/consentledger/law"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 )
 
 // The weeks are how long before its first start a demo's story begins, and how
 // far back the first request may have come.
 const (
-	weeks  = 60 * domain.Day
-	oldest = 46 * domain.Day
+	weeks  = 60 * deadline.Day
+	oldest = 46 * deadline.Day
 )
 
 // rehearse records in a fresh demo directory what would have been there if the
@@ -25,9 +26,9 @@ const (
 // back: the times of these records are made up, which no road of a live ledger
 // allows. Done twice, or again after it was cut off, it changes nothing more. A
 // directory whose policies are too young for the story is left as it is.
-func rehearse(ctx context.Context, d *dataDir, now domain.Instant) error {
+func rehearse(ctx context.Context, d *dataDir, now deadline.Instant) error {
 	clock := now.Add(-weeks)
-	past, err := ledger.Open(ctx, ledger.Config{Store: d.brake, Vault: d.vault, Blobs: d.blobs, Now: func() domain.Instant { return clock }})
+	past, err := ledger.Open(ctx, ledger.Config{Store: d.brake, Vault: d.vault, Blobs: d.blobs, Now: func() deadline.Instant { return clock }})
 	if err != nil {
 		return err
 	}
@@ -60,7 +61,7 @@ func rehearse(ctx context.Context, d *dataDir, now domain.Instant) error {
 
 // announce publishes the specific policy and the calendars of the app's
 // jurisdiction.
-func (s stage) announce(ctx context.Context) (domain.Calendars, error) {
+func (s stage) announce(ctx context.Context) (deadline.Calendars, error) {
 	calendars, err := law.Known()
 	if err != nil {
 		return calendars, err
@@ -103,7 +104,7 @@ func (s stage) play(ctx context.Context, a act, of domain.StreamID) (domain.Stre
 
 // An act is something that somebody did in the weeks before the first start.
 type act struct {
-	at     domain.Instant
+	at     deadline.Instant
 	id     string // the same in every run
 	of     string // the act that opened the request or incident; empty: none
 	person string
@@ -112,15 +113,15 @@ type act struct {
 
 // A story is what happened, told from the present.
 type story struct {
-	now       domain.Instant
-	today     domain.Date
-	zone      domain.Zone
-	calendars domain.Calendars
+	now       deadline.Instant
+	today     deadline.Date
+	zone      deadline.Zone
+	calendars deadline.Calendars
 	acts      []act
 }
 
-func newStory(now domain.Instant, calendars domain.Calendars) (*story, error) {
-	zone, err := domain.ParseZone("Asia/Shanghai")
+func newStory(now deadline.Instant, calendars deadline.Calendars) (*story, error) {
+	zone, err := deadline.ParseZone("Asia/Shanghai")
 	if err != nil {
 		return nil, err
 	}
@@ -138,17 +139,17 @@ func (s *story) inOrder() []act {
 }
 
 // morning is an hour of a working morning some days ago.
-func (s *story) morning(daysAgo int) domain.Instant {
-	return s.zone.Midnight(s.today - domain.Date(daysAgo)).Add(10*domain.Hour + 12*domain.Minute)
+func (s *story) morning(daysAgo int) deadline.Instant {
+	return s.zone.Midnight(s.today - deadline.Date(daysAgo)).Add(10*deadline.Hour + 12*deadline.Minute)
 }
 
 // receivedFor returns the newest morning on which a request came that is due
 // before a day.
-func (s *story) receivedFor(length int, before domain.Date) (domain.Instant, error) {
-	rule := domain.DeadlineRule{ID: "own.demo", Unit: domain.UnitWorkingDay, Length: length, Calendar: "CN", TimeZone: "Asia/Shanghai"}
+func (s *story) receivedFor(length int, before deadline.Date) (deadline.Instant, error) {
+	rule := deadline.Rule{ID: "own.demo", Unit: deadline.UnitWorkingDay, Length: length, Calendar: "CN", TimeZone: "Asia/Shanghai"}
 	for ago := 1; ; ago++ {
 		at := s.morning(ago)
-		due, err := domain.Compute(rule, at, nil, false, s.calendars)
+		due, err := deadline.Compute(rule, at, nil, false, s.calendars)
 		if err != nil || due.Date < before {
 			return at, err
 		}
@@ -156,10 +157,10 @@ func (s *story) receivedFor(length int, before domain.Date) (domain.Instant, err
 }
 
 // unannounced returns a day of the first year to come that has no calendar.
-func (s *story) unannounced() domain.Date {
+func (s *story) unannounced() deadline.Date {
 	year := s.today.Year()
 	for {
-		day := domain.NewDate(year, time.March, 1)
+		day := deadline.NewDate(year, time.March, 1)
 		if _, known := s.calendars.Workdays("CN").IsWorkingDay(day); !known && day > s.today {
 			return day
 		}
@@ -167,17 +168,17 @@ func (s *story) unannounced() domain.Date {
 	}
 }
 
-func (s *story) ask(id, person string, at domain.Instant, r domain.OpenRequest) {
+func (s *story) ask(id, person string, at deadline.Instant, r domain.OpenRequest) {
 	s.acts = append(s.acts, act{at: at, id: id, person: person, cmd: r})
 }
 
 // step tells a step of a request or an incident. Pairs are names and values.
-func (s *story) step(of string, at domain.Instant, kind domain.StepKind, details domain.Personal, pairs ...string) {
+func (s *story) step(of string, at deadline.Instant, kind domain.StepKind, details domain.Personal, pairs ...string) {
 	id := fmt.Sprintf("%s %s", of, kind)
 	s.acts = append(s.acts, act{at: at, id: id, of: of, cmd: domain.TakeStep{Kind: kind, Fields: pairsOf(pairs), Details: details}})
 }
 
-func (s *story) note(at domain.Instant, person string, kind domain.NoteKind, pairs ...string) {
+func (s *story) note(at deadline.Instant, person string, kind domain.NoteKind, pairs ...string) {
 	id := fmt.Sprintf("note %s %s %s", kind, person, pairs[1])
 	s.acts = append(s.acts, act{at: at, id: id, person: person, cmd: domain.Say{Event: domain.Noted{Kind: kind, Fields: pairsOf(pairs)}}})
 }

@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 )
@@ -96,7 +97,7 @@ func readParts(t *testing.T, dir string) (all []reading) {
 
 // readOffline reads every record and the history from a stopped
 // directory, and says when the last record was taken.
-func readOffline(t *testing.T, dir string) (all []reading, last domain.Instant) {
+func readOffline(t *testing.T, dir string) (all []reading, last deadline.Instant) {
 	t.Helper()
 	d, err := openDataDir(t.Context(), dir, "live", false)
 	if err != nil {
@@ -122,7 +123,7 @@ func readOffline(t *testing.T, dir string) (all []reading, last domain.Instant) 
 
 // readOnline asks a server where the persons of a directory stood, and what was
 // owed, when the last record was taken.
-func readOnline(t *testing.T, r *running, last domain.Instant) (all []reading) {
+func readOnline(t *testing.T, r *running, last deadline.Instant) (all []reading) {
 	t.Helper()
 	for _, app := range []string{"shop", demoApp} {
 		for _, person := range []string{"ada", "bea", "cleo", "dora", "eva", "gus", "kid", "device:tablet"} {

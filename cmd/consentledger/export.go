@@ -16,6 +16,7 @@ import (
 	"consentledger/api/audit"
 	"consentledger/api/audit/bundle"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 
 	"github.com/spf13/cobra"
 )
@@ -123,7 +124,7 @@ func (h *house) exporter() *audit.Exporter {
 	return &audit.Exporter{
 		Logs: h.logs, Witnesses: h.witnesses, Ledger: h.dir.ledger, Blobs: h.dir.blobs, Now: time.Now, Rejected: h.waiting,
 		Software: bundle.Software{Version: version, SHA256: ownHash()},
-		Stand: func(ctx context.Context, stream domain.StreamID) (domain.Subject, domain.Instant, error) {
+		Stand: func(ctx context.Context, stream domain.StreamID) (domain.Subject, deadline.Instant, error) {
 			s, err := h.dir.ledger.Whole(ctx, stream)
 			return s, h.dir.ledger.Now(), err
 		},

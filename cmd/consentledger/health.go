@@ -8,7 +8,7 @@ import (
 
 	"consentledger/api/rest"
 	"consentledger/api/wire"
-	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -60,7 +60,7 @@ const maxLag = 10_000
 // A replayer reads the log from a position on.
 type replayer interface {
 	Replay(ctx context.Context, after eventstore.Position) iter.Seq2[codec.Entry, error]
-	Now() domain.Instant
+	Now() deadline.Instant
 }
 
 // lagBehind counts the records behind a position, up to head: positions have

@@ -6,7 +6,7 @@ import (
 	"iter"
 	"testing"
 
-	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -15,17 +15,17 @@ import (
 // every second from the moment zero.
 type gappyLog struct {
 	last eventstore.Position
-	now  domain.Instant
+	now  deadline.Instant
 	err  error // behind the last
 }
 
-func (g gappyLog) Now() domain.Instant { return g.now }
+func (g gappyLog) Now() deadline.Instant { return g.now }
 
 func (g gappyLog) Replay(_ context.Context, after eventstore.Position) iter.Seq2[codec.Entry, error] {
 	return func(yield func(codec.Entry, error) bool) {
 		for p := (after/2 + 1) * 2; p <= g.last; p += 2 {
 			e := codec.Entry{Position: p}
-			e.Recorded = domain.Instant(p/2) * 1000
+			e.Recorded = deadline.Instant(p/2) * 1000
 			if !yield(e, nil) {
 				return
 			}

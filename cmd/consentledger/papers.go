@@ -12,6 +12,7 @@ import (
 	"consentledger/api/report/account"
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/projections/transparency"
 	"consentledger/projections/transparency/merkle"
 
@@ -22,7 +23,7 @@ import (
 type papers struct{ *house }
 
 // Audit implements [rest.Papers]. The log's root is derived again for it.
-func (p papers) Audit(ctx context.Context, app domain.AppName, from, to domain.Instant) (account.Report, error) {
+func (p papers) Audit(ctx context.Context, app domain.AppName, from, to deadline.Instant) (account.Report, error) {
 	outside, err := p.outside(ctx, app)
 	if err != nil {
 		return account.Report{}, err
@@ -33,13 +34,13 @@ func (p papers) Audit(ctx context.Context, app domain.AppName, from, to domain.I
 }
 
 // Register implements [rest.Papers].
-func (p papers) Register(ctx context.Context, app domain.AppName, name string, at domain.Instant) (account.Register, error) {
+func (p papers) Register(ctx context.Context, app domain.AppName, name string, at deadline.Instant) (account.Register, error) {
 	return account.MakeRegister(ctx, p.dir.ledger, p.requests, app, name, at)
 }
 
 // outside says what no history says.
 func (p papers) outside(ctx context.Context, app domain.AppName) (account.Outside, error) {
-	o := account.Outside{Made: domain.At(time.Now()).String(), Software: version, SHA256: ownHash()}
+	o := account.Outside{Made: deadline.At(time.Now()).String(), Software: version, SHA256: ownHash()}
 	if n, err := p.rejected.Unseen(ctx); err == nil { // not known while NATS is away
 		o.Rejected = &n
 	}
@@ -91,12 +92,12 @@ func (p papers) witnessed(app domain.AppName, i *account.Integrity) error {
 	for _, s := range status.Said {
 		w := account.Witness{Name: s.Name, Size: s.Size}
 		if !s.At.IsZero() {
-			w.At = domain.At(s.At).String()
+			w.At = deadline.At(s.At).String()
 		}
 		i.Witnesses = append(i.Witnesses, w)
 	}
 	if from, to := status.Longest(time.Now()); !from.IsZero() {
-		i.GapFrom, i.GapTo = domain.At(from).String(), domain.At(to).String()
+		i.GapFrom, i.GapTo = deadline.At(from).String(), deadline.At(to).String()
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"consentledger/api/rest"
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -31,7 +32,7 @@ type readings struct {
 // A longRead is one of them.
 type longRead struct {
 	what    string
-	started domain.Instant
+	started deadline.Instant
 	at      atomic.Uint64 // the position that was read last
 }
 

@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"consentledger/domain"
+	"consentledger/domain/deadline"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -223,7 +223,7 @@ func scriptMoment(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	d, err := time.ParseDuration(args[1])
 	ts.Check(err)
-	ts.Setenv(args[0], domain.At(time.Now().Add(d)).String())
+	ts.Setenv(args[0], deadline.At(time.Now().Add(d)).String())
 }
 
 // scriptCapture sets a variable to what the last program printed: capture NAME

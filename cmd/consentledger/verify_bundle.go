@@ -7,6 +7,7 @@ import (
 
 	"consentledger/api/audit/bundle"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/projections/transparency/merkle"
 
 	"github.com/spf13/cobra"
@@ -100,13 +101,13 @@ func (v *bundleToVerify) asked(b *bundle.Opened) (bundle.Selection, error) {
 	}
 	for _, t := range []struct {
 		flag, text string
-		to         *domain.Instant
+		to         *deadline.Instant
 	}{{"--from", v.from, &s.From}, {"--to", v.to, &s.To}} {
 		var err error
 		if t.text == "" {
 			continue
 		}
-		if *t.to, err = domain.ParseInstant(t.text); err != nil {
+		if *t.to, err = deadline.ParseInstant(t.text); err != nil {
 			return s, usageError{fmt.Errorf("%s: %w", t.flag, err)}
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"consentledger/api/rest"
 	"consentledger/cmd/consentledger/law"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections"
@@ -192,7 +193,7 @@ type restRejected struct{ messages *intake.Rejections }
 
 func rejectedMessage(m intake.RejectedMessage) rest.RejectedMessage {
 	return rest.RejectedMessage{
-		Seq: m.Seq, App: m.App, At: domain.At(m.At).String(), Code: string(m.Code), Path: m.Path,
+		Seq: m.Seq, App: m.App, At: deadline.At(m.At).String(), Code: string(m.Code), Path: m.Path,
 		MayBeNo: m.MayBeNo, InSeq: m.InSeq, Seen: m.Seen, Why: m.Why,
 	}
 }

@@ -1,6 +1,9 @@
 package codec
 
-import "consentledger/domain"
+import (
+	"consentledger/domain"
+	"consentledger/domain/deadline"
+)
 
 type dataAccessedV1 struct {
 	Accessor string   `json:"accessor,omitzero"`
@@ -32,7 +35,7 @@ func shapeOfAccess(e domain.DataAccessed) (string, any, []Plain) {
 func (s dataAccessedV1) event() (domain.Event, error) {
 	var r reader
 	e := domain.DataAccessed{
-		Kind: domain.AccessKind(s.Kind), Subject: s.Subject, From: domain.Instant(s.From), To: domain.Instant(s.To),
+		Kind: domain.AccessKind(s.Kind), Subject: s.Subject, From: deadline.Instant(s.From), To: deadline.Instant(s.To),
 		Roles: s.Roles, Records: s.Records, Parts: s.Parts, Reason: s.Reason, Accessor: s.Accessor,
 	}
 	for _, id := range s.Events {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec/surfacedoc"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -83,7 +84,7 @@ func (s buildVoidedV1) event() (domain.Event, error) {
 		return nil, fmt.Errorf("voided by %d persons, want 2", len(s.By))
 	}
 	return domain.BuildVoided{
-		Build: s.Build, From: domain.Instant(s.From), To: domain.Instant(s.To), Reason: s.Reason,
+		Build: s.Build, From: deadline.Instant(s.From), To: deadline.Instant(s.To), Reason: s.Reason,
 		Evidence: r.hash(s.Evidence), By: [2]string(s.By),
 	}, r.err
 }
@@ -91,7 +92,7 @@ func (s buildVoidedV1) event() (domain.Event, error) {
 func (s buildDisputedV1) event() (domain.Event, error) {
 	var r reader
 	return domain.BuildDisputed{
-		Build: s.Build, From: domain.Instant(s.From), To: domain.Instant(s.To), Reason: s.Reason, Evidence: r.hash(s.Evidence),
+		Build: s.Build, From: deadline.Instant(s.From), To: deadline.Instant(s.To), Reason: s.Reason, Evidence: r.hash(s.Evidence),
 	}, r.err
 }
 

@@ -1,6 +1,9 @@
 package codec
 
-import "consentledger/domain"
+import (
+	"consentledger/domain"
+	"consentledger/domain/deadline"
+)
 
 // The shape of a published calendar.
 type calendarPublishedV1 struct {
@@ -31,11 +34,11 @@ func calendarShape(e domain.CalendarPublished) calendarPublishedV1 {
 func (s calendarPublishedV1) event() (domain.Event, error) {
 	var r reader
 	return domain.CalendarPublished{
-		Calendar: domain.Calendar{
-			Jurisdiction: s.Jurisdiction, AddsTo: s.AddsTo, Year: s.Year, Version: s.Version, Notice: s.Notice, Issued: parse(&r, s.Issued, domain.ParseDate),
-			Off: parseAll(&r, s.Off, domain.ParseDate), MakeUp: parseAll(&r, s.MakeUp, domain.ParseDate), WorkingDays: s.WorkingDays,
+		Calendar: deadline.Calendar{
+			Jurisdiction: s.Jurisdiction, AddsTo: s.AddsTo, Year: s.Year, Version: s.Version, Notice: s.Notice, Issued: parse(&r, s.Issued, deadline.ParseDate),
+			Off: parseAll(&r, s.Off, deadline.ParseDate), MakeUp: parseAll(&r, s.MakeUp, deadline.ParseDate), WorkingDays: s.WorkingDays,
 			Partial: s.Partial, Projected: s.Projected, Reported: s.Reported, Source: s.Source,
 		},
-		Affects: parseAll(&r, s.Affects, domain.ParseDate),
+		Affects: parseAll(&r, s.Affects, deadline.ParseDate),
 	}, r.err
 }

@@ -13,6 +13,7 @@ import (
 	"fmt"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec/jsonwrite"
 	"consentledger/eventstore/intern"
@@ -25,11 +26,11 @@ import (
 type Envelope struct {
 	ID         eventstore.EventID
 	Stream     domain.StreamID
-	At         domain.Instant
-	Recorded   domain.Instant
-	Claimed    domain.Instant // what a no said before it was clamped
-	Actor      string         // person, guardian, operator, system or authority
-	RecordedBy string         // the authenticated principal
+	At         deadline.Instant
+	Recorded   deadline.Instant
+	Claimed    deadline.Instant // what a no said before it was clamped
+	Actor      string           // person, guardian, operator, system or authority
+	RecordedBy string           // the authenticated principal
 	OnBehalfOf string
 	Request    Request
 	Rules      uint8 // by which the fact folds, see [domain.Rules]; zero: those before they had a number
@@ -299,7 +300,7 @@ func (e *Entry) readEnvelope(l readLine) (err error) {
 	if e.Stream, err = domain.ParseStreamID(l.Stream); err != nil {
 		return err
 	}
-	e.At, e.Recorded, e.Claimed = domain.Instant(l.At), domain.Instant(l.Recorded), domain.Instant(l.Claimed)
+	e.At, e.Recorded, e.Claimed = deadline.Instant(l.At), deadline.Instant(l.Recorded), deadline.Instant(l.Claimed)
 	if l.Rules > domain.Rules {
 		return fmt.Errorf("the fact folds by the rules %d, and the newest that are known here are %d: a newer program wrote it", l.Rules, domain.Rules)
 	}

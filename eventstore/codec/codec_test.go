@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 
 	"github.com/go-json-experiment/json"
@@ -88,7 +89,7 @@ var samples = []domain.Event{
 	domain.RequestMade{Request: "aa33", Types: []domain.RequestType{domain.AskAccess}},
 	domain.Stepped{Kind: "fee.quoted", Fields: []domain.Field{{Name: "amount", Value: "12.50 CNY"}, {Name: "reason", Value: "repeated"}}, Evidence: domain.Hash{9}},
 	domain.ObligationOpened{Obligation: domain.Obligation{ID: "reply.cn.policy.request_reply", Kind: domain.DutyReply, Types: []domain.RequestType{domain.AskAccess}, Target: "crm", Rule: rule, Version: domain.Hash{1}, MetBy: []string{"data.deleted"}}, Due: due, Cause: domain.Cause{Event: domain.EventID{6}, Kind: "consent.withdrawn", Stream: "subject-demo-00ff", Subject: "00ff"}},
-	domain.ObligationMoved{ID: "reply.x", Why: domain.MovedCalendar, By: domain.EventID{6}, Due: due, Was: domain.Due{Rule: rule.ID, Unit: domain.UnitHour, TimeZone: "Asia/Shanghai", State: domain.NotStarted}, Pauses: []domain.Pause{{From: 1767225600000, To: 1767225700000, Reason: "clarification"}}},
+	domain.ObligationMoved{ID: "reply.x", Why: domain.MovedCalendar, By: domain.EventID{6}, Due: due, Was: deadline.Due{Rule: rule.ID, Unit: deadline.UnitHour, TimeZone: "Asia/Shanghai", State: deadline.NotStarted}, Pauses: []deadline.Pause{{From: 1767225600000, To: 1767225700000, Reason: "clarification"}}},
 	domain.ObligationMet{ID: "reply.x", Met: 1767225600000, Late: true, By: domain.Cause{Kind: "request.answered"}, Evidence: domain.Hash{9}},
 	domain.ObligationVoided{ID: "reply.x", Reason: "duplicate"},
 	domain.ObligationAtRisk{ID: "reply.x", Until: 1767225600000},
@@ -97,7 +98,7 @@ var samples = []domain.Event{
 	domain.ConsentRefused{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}, Guardian: "aa11", Unknown: "typo,[not shown]"},
 	domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}, Guardian: "aa11", Unknown: "typo"},
 	domain.RequestReceived{Types: []domain.RequestType{domain.AskGuardian}, Policy: "privacy", Version: domain.Hash{1}, Channel: "app", Subject: "00ff", Guardian: "aa11"},
-	domain.CalendarPublished{Calendar: domain.Calendar{Jurisdiction: "CN-GX", AddsTo: "CN", Year: 2026, Version: 2, Notice: "国办发明电〔2025〕7号", Issued: 739560, Off: []domain.Date{739617}, MakeUp: []domain.Date{739621}, WorkingDays: 248, Partial: true, Projected: true}, Affects: []domain.Date{739617, 739621}},
+	domain.CalendarPublished{Calendar: deadline.Calendar{Jurisdiction: "CN-GX", AddsTo: "CN", Year: 2026, Version: 2, Notice: "国办发明电〔2025〕7号", Issued: 739560, Off: []deadline.Date{739617}, MakeUp: []deadline.Date{739621}, WorkingDays: 248, Partial: true, Projected: true}, Affects: []deadline.Date{739617, 739621}},
 	domain.ObligationOpened{Obligation: domain.Obligation{ID: "reply.cn.policy.request_reply", Kind: domain.DutyReply, Types: []domain.RequestType{domain.AskAccess}, Rule: rule, Version: domain.Hash{1}, RuleSet: domain.Hash{8}}, Due: due, Cause: domain.Cause{Kind: "request.received", Subject: "00ff"}},
 }
 
@@ -111,7 +112,7 @@ func init() {
 		domain.SurfacePublished{ID: domain.Hash{4}, Publisher: "unauthenticated", Signer: "release", Surface: domain.Surface{Build: "5.2", Screen: "pop-up", Policy: "privacy", Version: domain.Hash{1}, Approver: "officer", Locales: []domain.SurfaceLocale{{Locale: "en", Text: domain.Hash{2}}}, Controls: []domain.Control{{ID: "ok", Act: "agree-popup", Initial: domain.Button}}}},
 		domain.ConsentRefused{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}, Notice: domain.EventID{3}, Surface: domain.Hash{4}, Control: "out", Initial: domain.Button},
 		domain.ConsentGiven{Policy: "privacy", Version: domain.Hash{1}, Act: "agree", Kind: domain.GeneralConsent, Items: []domain.Item{{Purpose: "ads"}}, Import: true, FilteredBy: "operator:ann"},
-		domain.CalendarPublished{Calendar: domain.Calendar{Jurisdiction: "CN", Year: 2027, Off: []domain.Date{739982}, Reported: true, Source: "a package"}},
+		domain.CalendarPublished{Calendar: deadline.Calendar{Jurisdiction: "CN", Year: 2027, Off: []deadline.Date{739982}, Reported: true, Source: "a package"}},
 		domain.ObligationMoved{ID: "reply.x", Why: domain.MovedCalendar, By: domain.EventID{6}, Due: reported, Was: due},
 		domain.ObligationOpened{Obligation: domain.Obligation{ID: "reply.x", Kind: domain.DutyReply, Rule: rule}, Due: reported},
 		domain.AppRegistered{App: domain.App{Name: "demo", Handler: "Demo Ltd", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}, Escapes: domain.RawEscapes}},
@@ -139,7 +140,7 @@ func underRules() Envelope {
 var owing = []domain.Owing{
 	{Kind: domain.DutyReply, Rule: rule, Version: domain.Hash{1}, RuleSet: domain.Hash{2}, MetBy: []string{"withdrawal.confirmed"}, Targets: []string{""}, Due: due},
 	{Kind: domain.DutyDelete, Rule: rule, Keeps: []domain.PurposeID{"tax"}, Targets: []string{"crm", ""}, Due: due,
-		Held: &domain.Stopped{Due: reported, Pauses: []domain.Pause{{From: 1767225600000, Reason: domain.LegalHold}, {From: 1, To: 2, Reason: "clarification"}}}},
+		Held: &domain.Stopped{Due: reported, Pauses: []deadline.Pause{{From: 1767225600000, Reason: domain.LegalHold}, {From: 1, To: 2, Reason: "clarification"}}}},
 }
 
 func owes() Envelope {
@@ -204,23 +205,23 @@ const notUnderstood = "data.(a name),data.purposes[1],time"
 
 // rule and due have a value in every field.
 var (
-	rule = domain.DeadlineRule{
-		ID: "cn.policy.request_reply", Source: "policy VII(III)", Unit: domain.UnitYear, Length: 1, ExtendedLength: 2, Direction: domain.Backward, Calendar: "CN",
-		TimeZone: "Asia/Shanghai", ClockStart: "RequestReceived", Pause: []string{"clarification"}, Roll: domain.RollNextWorkingDay,
-		Result: domain.ResultEarliestEffectiveDate, YearDay: "12-31", Law: true, Persons: 1_000_000,
+	rule = deadline.Rule{
+		ID: "cn.policy.request_reply", Source: "policy VII(III)", Unit: deadline.UnitYear, Length: 1, ExtendedLength: 2, Direction: deadline.Backward, Calendar: "CN",
+		TimeZone: "Asia/Shanghai", ClockStart: "RequestReceived", Pause: []string{"clarification"}, Roll: deadline.RollNextWorkingDay,
+		Result: deadline.ResultEarliestEffectiveDate, YearDay: "12-31", Law: true, Persons: 1_000_000,
 	}
-	due = domain.Due{
-		Rule: rule.ID, Unit: domain.UnitWorkingDay, Calendar: "CN", TimeZone: "Asia/Shanghai", State: domain.Running, Start: 1767225600000, Extended: true,
+	due = deadline.Due{
+		Rule: rule.ID, Unit: deadline.UnitWorkingDay, Calendar: "CN", TimeZone: "Asia/Shanghai", State: deadline.Running, Start: 1767225600000, Extended: true,
 		DayZero: 739617, Date: 739640, Until: 1769270400000, BeforeRoll: 739639, CountedTo: 739638, Earliest: 739641, Provisional: true, Gap: 739640,
 		SafeTarget: 739637, SafeNotice: 739642, TailExposed: true, Elapsed: 3, Remaining: 4, Ignored: 1,
-		Versions: []domain.CalendarVersion{{Jurisdiction: "CN", Year: 2026, Version: 1}},
+		Versions: []deadline.CalendarVersion{{Jurisdiction: "CN", Year: 2026, Version: 1}},
 	}
 )
 
 // reported is due as it rests on what is reported of a year.
-var reported = func() domain.Due {
+var reported = func() deadline.Due {
 	d := due
-	d.Reported, d.Versions = true, []domain.CalendarVersion{{Jurisdiction: "CN", Year: 2027}}
+	d.Reported, d.Versions = true, []deadline.CalendarVersion{{Jurisdiction: "CN", Year: 2027}}
 	return d
 }()
 

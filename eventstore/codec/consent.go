@@ -2,6 +2,7 @@ package codec
 
 import (
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec/policydoc"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -221,7 +222,7 @@ func (s policyPublishedV2) event() (domain.Event, error) {
 	doc, err := policydoc.Unmarshal(s.Document)
 	r.keep(err)
 	e := domain.PolicyPublished{
-		Version: r.hash(s.Version), Document: doc, Effective: domain.Instant(s.Effective),
+		Version: r.hash(s.Version), Document: doc, Effective: deadline.Instant(s.Effective),
 		Material: s.Material, Stale: s.Stale, RightsReduced: s.RightsReduced,
 	}
 	e.Scopes = r.scopes(s.Scopes)
@@ -236,7 +237,7 @@ func (s consentGivenV2) event() (domain.Event, error) {
 	e := domain.ConsentGiven{
 		Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale, Text: r.hash(s.Text),
 		Act: domain.ActID(s.Act), Kind: r.kind(s.Kind), Notice: r.eventID(s.Notice),
-		Until: domain.Instant(s.Until), Import: s.Import, FilteredBy: s.Filtered,
+		Until: deadline.Instant(s.Until), Import: s.Import, FilteredBy: s.Filtered,
 		Build: s.Build, Surface: r.hash(s.Surface), Control: domain.ControlID(s.Control), Initial: parse(&r, s.Initial, domain.ParseControlState),
 		Once: s.Once, Guardian: domain.GuardianRef(s.Guardian), Proof: s.Proof.proof(&r), Signer: s.Signer, Confirms: r.eventIDs(s.Confirms),
 	}
@@ -244,7 +245,7 @@ func (s consentGivenV2) event() (domain.Event, error) {
 		e.Items = append(e.Items, domain.Item{Purpose: domain.PurposeID(i.Purpose), Short: domain.Shortfall(i.Short)})
 	}
 	for _, x := range s.Ends {
-		e.Ends = append(e.Ends, domain.End{Purpose: domain.PurposeID(x.Purpose), Until: domain.Instant(x.Until)})
+		e.Ends = append(e.Ends, domain.End{Purpose: domain.PurposeID(x.Purpose), Until: deadline.Instant(x.Until)})
 	}
 	for _, h := range s.Hindered {
 		e.Hindered = append(e.Hindered, domain.Hindered{Purpose: domain.PurposeID(h.Purpose), Why: domain.Hindrance(h.Why)})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 // The shapes of what is owed by a date.
@@ -130,7 +131,7 @@ func shapeOfDuty(e domain.Event) (string, any) {
 	panic(fmt.Sprintf("codec: event %T has no case in shapeOfDuty", e))
 }
 
-func pauseShapes(pauses []domain.Pause) []pauseV1 {
+func pauseShapes(pauses []deadline.Pause) []pauseV1 {
 	var shapes []pauseV1
 	for _, p := range pauses {
 		shapes = append(shapes, pauseV1{int64(p.From), p.Reason, int64(p.To)})
@@ -138,10 +139,10 @@ func pauseShapes(pauses []domain.Pause) []pauseV1 {
 	return shapes
 }
 
-func pausesOf(shapes []pauseV1) []domain.Pause {
-	var pauses []domain.Pause
+func pausesOf(shapes []pauseV1) []deadline.Pause {
+	var pauses []deadline.Pause
 	for _, s := range shapes {
-		pauses = append(pauses, domain.Pause{From: domain.Instant(s.From), To: domain.Instant(s.To), Reason: s.Reason})
+		pauses = append(pauses, deadline.Pause{From: deadline.Instant(s.From), To: deadline.Instant(s.To), Reason: s.Reason})
 	}
 	return pauses
 }
@@ -154,7 +155,7 @@ func (s causeV1) cause(r *reader) domain.Cause {
 	return domain.Cause{Event: r.eventID(s.Event), Kind: s.Kind, Stream: s.Stream, Subject: s.Subject}
 }
 
-func ruleShape(x domain.DeadlineRule) ruleV1 {
+func ruleShape(x deadline.Rule) ruleV1 {
 	return ruleV1{
 		x.Calendar, x.ClockStart, written(x.Direction), x.ExtendedLength, string(x.ID), x.Law, x.Length, x.Pause, x.Persons,
 		written(x.Result), written(x.Roll), x.Source, x.TimeZone, x.Unit.String(), string(x.YearDay),
@@ -172,24 +173,24 @@ func written[E interface {
 	return e.String()
 }
 
-func (s ruleV1) rule(r *reader) domain.DeadlineRule {
-	return domain.DeadlineRule{
-		Calendar: s.Calendar, ClockStart: s.ClockStart, Direction: parse(r, s.Direction, domain.ParseDeadlineDirection),
-		ExtendedLength: s.ExtendedLength, ID: domain.DeadlineRuleID(s.ID), Law: s.Law, Length: s.Length, Pause: s.Pause, Persons: s.Persons,
-		Result: parse(r, s.Result, domain.ParseDeadlineResult), Roll: parse(r, s.Roll, domain.ParseDeadlineRoll), Source: s.Source,
-		TimeZone: s.TimeZone, Unit: parse(r, s.Unit, domain.ParseDeadlineUnit), YearDay: domain.YearDay(s.YearDay),
+func (s ruleV1) rule(r *reader) deadline.Rule {
+	return deadline.Rule{
+		Calendar: s.Calendar, ClockStart: s.ClockStart, Direction: parse(r, s.Direction, deadline.ParseDirection),
+		ExtendedLength: s.ExtendedLength, ID: deadline.RuleID(s.ID), Law: s.Law, Length: s.Length, Pause: s.Pause, Persons: s.Persons,
+		Result: parse(r, s.Result, deadline.ParseResult), Roll: parse(r, s.Roll, deadline.ParseRoll), Source: s.Source,
+		TimeZone: s.TimeZone, Unit: parse(r, s.Unit, deadline.ParseUnit), YearDay: deadline.YearDay(s.YearDay),
 	}
 }
 
 // date writes a date, and none as nothing.
-func date(d domain.Date) string {
+func date(d deadline.Date) string {
 	if d == 0 {
 		return ""
 	}
 	return d.String()
 }
 
-func dueShape(d domain.Due) dueV1 {
+func dueShape(d deadline.Due) dueV1 {
 	s := dueV1{
 		BeforeRoll: date(d.BeforeRoll), Calendar: d.Calendar, CountedTo: date(d.CountedTo), Date: date(d.Date), DayZero: date(d.DayZero),
 		Earliest: date(d.Earliest), Elapsed: d.Elapsed, Extended: d.Extended, Gap: date(d.Gap), Ignored: d.Ignored, Provisional: d.Provisional,
@@ -202,17 +203,17 @@ func dueShape(d domain.Due) dueV1 {
 	return s
 }
 
-func (s dueV1) due(r *reader) domain.Due {
-	day := func(text string) domain.Date { return parse(r, text, domain.ParseDate) }
-	d := domain.Due{
-		Rule: domain.DeadlineRuleID(s.Rule), Unit: parse(r, s.Unit, domain.ParseDeadlineUnit), Calendar: s.Calendar, TimeZone: s.TimeZone,
-		State: parse(r, s.State, domain.ParseDueState), Start: domain.Instant(s.Start), Extended: s.Extended, DayZero: day(s.DayZero),
-		Date: day(s.Date), Until: domain.Instant(s.Until), BeforeRoll: day(s.BeforeRoll), CountedTo: day(s.CountedTo), Earliest: day(s.Earliest),
+func (s dueV1) due(r *reader) deadline.Due {
+	day := func(text string) deadline.Date { return parse(r, text, deadline.ParseDate) }
+	d := deadline.Due{
+		Rule: deadline.RuleID(s.Rule), Unit: parse(r, s.Unit, deadline.ParseUnit), Calendar: s.Calendar, TimeZone: s.TimeZone,
+		State: parse(r, s.State, deadline.ParseDueState), Start: deadline.Instant(s.Start), Extended: s.Extended, DayZero: day(s.DayZero),
+		Date: day(s.Date), Until: deadline.Instant(s.Until), BeforeRoll: day(s.BeforeRoll), CountedTo: day(s.CountedTo), Earliest: day(s.Earliest),
 		Provisional: s.Provisional, Gap: day(s.Gap), SafeTarget: day(s.SafeTarget), SafeNotice: day(s.SafeNotice), TailExposed: s.TailExposed,
 		Elapsed: s.Elapsed, Remaining: s.Remaining, Ignored: s.Ignored, Reported: s.Reported,
 	}
 	for _, v := range s.Versions {
-		d.Versions = append(d.Versions, domain.CalendarVersion{Jurisdiction: v.Jurisdiction, Year: v.Year, Version: v.Version})
+		d.Versions = append(d.Versions, deadline.CalendarVersion{Jurisdiction: v.Jurisdiction, Year: v.Year, Version: v.Version})
 	}
 	return d
 }
@@ -237,7 +238,7 @@ func (s obligationMovedV1) event() (domain.Event, error) {
 
 func (s obligationMetV1) event() (domain.Event, error) {
 	var r reader
-	e := domain.ObligationMet{ID: s.ID, Met: domain.Instant(s.Met), Late: s.Late, Evidence: r.hash(s.Evidence)}
+	e := domain.ObligationMet{ID: s.ID, Met: deadline.Instant(s.Met), Late: s.Late, Evidence: r.hash(s.Evidence)}
 	if s.By != nil {
 		e.By = s.By.cause(&r)
 	}
@@ -247,9 +248,9 @@ func (s obligationMetV1) event() (domain.Event, error) {
 func (s obligationVoidedV1) event() (domain.Event, error) { return domain.ObligationVoided(s), nil }
 
 func (s obligationAtRiskV1) event() (domain.Event, error) {
-	return domain.ObligationAtRisk{ID: s.ID, Until: domain.Instant(s.Until)}, nil
+	return domain.ObligationAtRisk{ID: s.ID, Until: deadline.Instant(s.Until)}, nil
 }
 
 func (s obligationOverdueV1) event() (domain.Event, error) {
-	return domain.ObligationOverdue{ID: s.ID, Until: domain.Instant(s.Until)}, nil
+	return domain.ObligationOverdue{ID: s.ID, Until: deadline.Instant(s.Until)}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 // The shapes of other facts about processing.
@@ -123,7 +124,7 @@ func (s exemptionInvokedV1) event() (domain.Event, error) {
 	var r reader
 	return domain.ExemptionInvoked{
 		List: parse(&r, s.List, domain.ParseExemptionList), Code: s.Code, Doubtful: s.Doubtful, Purposes: s.Purposes,
-		Actions: parseAll(&r, s.Actions, domain.ParseAction), Reason: s.Reason, Approver: s.Approver, Until: domain.Instant(s.Until),
+		Actions: parseAll(&r, s.Actions, domain.ParseAction), Reason: s.Reason, Approver: s.Approver, Until: deadline.Instant(s.Until),
 	}, r.err
 }
 
@@ -145,7 +146,7 @@ func (s restrictionLiftedV1) event() (domain.Event, error) { return domain.Restr
 func (s checkAnsweredV1) event() (domain.Event, error) {
 	var r reader
 	return domain.CheckAnswered{
-		Purpose: domain.PurposeID(s.Purpose), Action: parse(&r, s.Action, domain.ParseAction), Valid: domain.Instant(s.Valid),
+		Purpose: domain.PurposeID(s.Purpose), Action: parse(&r, s.Action, domain.ParseAction), Valid: deadline.Instant(s.Valid),
 		Allowed: s.Allowed, Why: domain.Why(s.Why), Status: parse(&r, s.Status, domain.ParseStatus), Basis: parse(&r, s.Basis, domain.ParseLegalBasis),
 		Version: r.hash(s.Version), Because: r.eventIDs(s.Because), Category: domain.CategoryID(s.Category), Recipient: domain.RecipientID(s.Recipient),
 	}, r.err

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/intern"
 )
@@ -140,9 +141,9 @@ func scanLine(r eventstore.Recorded) (e Entry, data []byte, ok bool) {
 	s.must(`{"actor":`)
 	e.Actor = s.text()
 	s.must(`,"at":`)
-	e.At = domain.Instant(s.int())
+	e.At = deadline.Instant(s.int())
 	if s.has(`,"claimed":`) {
-		e.Claimed = domain.Instant(s.int())
+		e.Claimed = deadline.Instant(s.int())
 	}
 	s.must(`,"data":`)
 	data = s.object()
@@ -162,7 +163,7 @@ func scanLine(r eventstore.Recorded) (e Entry, data []byte, ok bool) {
 		e.scanParts(&s)
 	}
 	s.must(`,"recorded":`)
-	e.Recorded = domain.Instant(s.int())
+	e.Recorded = deadline.Instant(s.int())
 	s.must(`,"recorded_by":`)
 	e.RecordedBy = s.text()
 	if s.has(`,"request":{`) {
@@ -183,7 +184,7 @@ func scanLine(r eventstore.Recorded) (e Entry, data []byte, ok bool) {
 
 // RecordedAt returns when a record was recorded, without reading what it says. A
 // record that this program cannot read is an [*UnreadableError], as of [Decode].
-func RecordedAt(r eventstore.Recorded) (domain.Instant, error) {
+func RecordedAt(r eventstore.Recorded) (deadline.Instant, error) {
 	if e, _, ok := scanLine(r); ok && shapes[e.Type] != nil {
 		return e.Recorded, nil
 	}

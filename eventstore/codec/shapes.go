@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec/policydoc"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -290,7 +291,7 @@ func (s policyPublishedV1) event() (domain.Event, error) {
 		return nil, err
 	}
 	version, err := domain.ParseHash(s.Version)
-	return domain.PolicyPublished{Version: version, Document: doc, Effective: domain.Instant(s.Effective), Material: s.Material, Stale: s.Stale}, err
+	return domain.PolicyPublished{Version: version, Document: doc, Effective: deadline.Instant(s.Effective), Material: s.Material, Stale: s.Stale}, err
 }
 
 func (s consentGivenV1) event() (domain.Event, error) {
@@ -298,7 +299,7 @@ func (s consentGivenV1) event() (domain.Event, error) {
 	e := domain.ConsentGiven{
 		Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale, Text: r.hash(s.Text),
 		Act: domain.ActID(s.Act), Kind: r.kind(s.Kind), Notice: r.eventID(s.Notice),
-		Until: domain.Instant(s.Until), Import: s.Import,
+		Until: deadline.Instant(s.Until), Import: s.Import,
 	}
 	for _, i := range s.Items {
 		e.Items = append(e.Items, domain.Item{Purpose: domain.PurposeID(i.Purpose), Short: domain.Shortfall(i.Short)})

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/embedded"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/vault"
@@ -39,7 +40,7 @@ func onDisk(b *testing.B, memory int) *ledger.Ledger {
 	if err != nil {
 		b.Fatal(err)
 	}
-	l, err := ledger.Open(b.Context(), ledger.Config{Store: db.Store(), Vault: v, Memory: memory, Now: func() domain.Instant { return start }})
+	l, err := ledger.Open(b.Context(), ledger.Config{Store: db.Store(), Vault: v, Memory: memory, Now: func() deadline.Instant { return start }})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -165,7 +166,7 @@ func benchCold(b *testing.B, n int, keeps bool) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		l, err := ledger.Open(b.Context(), ledger.Config{Store: w.store, Vault: v, Now: func() domain.Instant { return w.now }})
+		l, err := ledger.Open(b.Context(), ledger.Config{Store: w.store, Vault: v, Now: func() deadline.Instant { return w.now }})
 		if err != nil {
 			b.Fatal(err)
 		}

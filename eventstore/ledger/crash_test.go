@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
@@ -163,7 +164,7 @@ func openOver(ctx context.Context, db *embedded.DB, keys vault.Keys) (*ledger.Le
 	if err != nil {
 		return nil, nil, err
 	}
-	l, err := ledger.Open(ctx, ledger.Config{Store: db.Store(), Vault: v, Now: func() domain.Instant { return start }})
+	l, err := ledger.Open(ctx, ledger.Config{Store: db.Store(), Vault: v, Now: func() deadline.Instant { return start }})
 	return l, v, err
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/esdb"
 	"consentledger/eventstore/esdb/esdbserver"
 	"consentledger/eventstore/ledger"
@@ -123,7 +124,7 @@ func (w *world) remote(t *testing.T, address string) *ledger.Ledger {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := ledger.Open(t.Context(), ledger.Config{Store: s, Vault: v, Now: func() domain.Instant { return w.now }, Shared: true})
+	l, err := ledger.Open(t.Context(), ledger.Config{Store: s, Vault: v, Now: func() deadline.Instant { return w.now }, Shared: true})
 	if err != nil {
 		t.Fatal(err)
 	}

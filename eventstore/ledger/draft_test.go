@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/embedded"
 	"consentledger/eventstore/ledger"
@@ -54,7 +55,7 @@ func joined(t *testing.T) (*ledger.Ledger, *vault.Vault, *countedStore, *tallied
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := ledger.Open(t.Context(), ledger.Config{Store: store, Vault: v, Now: func() domain.Instant { return start }})
+	l, err := ledger.Open(t.Context(), ledger.Config{Store: store, Vault: v, Now: func() deadline.Instant { return start }})
 	if err != nil {
 		t.Fatal(err)
 	}

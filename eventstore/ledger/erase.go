@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/vault"
 )
 
@@ -42,7 +43,7 @@ func (l *Ledger) tryErase(ctx context.Context, req Request, ref domain.Reference
 	if err != nil {
 		return Receipt{}, err
 	}
-	decide := func(recorded domain.Instant) ([]domain.Event, error) {
+	decide := func(recorded deadline.Instant) ([]domain.Event, error) {
 		return f.subject.Decide(req.Command, ref, atOf(req, recorded), recorded)
 	}
 	_, answered, err := l.answer(ctx, stream, f, p.RequestID(req.Source, req.ID))
@@ -126,7 +127,7 @@ func (l *Ledger) finishErasure(ctx context.Context, stream domain.StreamID) erro
 	if err != nil {
 		return err
 	}
-	_, err = l.commit(ctx, resolved{Request: done, ref: ref, stream: stream, key: k}, f, nil, func(domain.Instant) ([]domain.Event, error) {
+	_, err = l.commit(ctx, resolved{Request: done, ref: ref, stream: stream, key: k}, f, nil, func(deadline.Instant) ([]domain.Event, error) {
 		return []domain.Event{domain.SubjectErased{Order: f.subject.Ordered()}}, nil
 	})
 	if err != nil {

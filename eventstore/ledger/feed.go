@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/tracing"
@@ -31,7 +32,7 @@ type feed struct {
 	folds *folds
 	lead  chan struct{} // holds a token of whoever reads for all
 	most  int           // about how many bytes of data are kept
-	hears func(domain.Instant)
+	hears func(deadline.Instant)
 
 	traces *tracing.Traces // nil: nothing is traced
 

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/generations"
@@ -16,7 +17,7 @@ import (
 type fold struct {
 	revision eventstore.Revision
 	position eventstore.Position
-	recorded domain.Instant
+	recorded deadline.Instant
 	last     eventstore.EventID // of the record at revision
 	answered answers
 
@@ -44,7 +45,7 @@ type others struct {
 	surfaces  domain.Surfaces
 	request   domain.Request
 	incident  domain.Incident
-	calendars domain.Calendars
+	calendars deadline.Calendars
 }
 
 // newFold returns the fold of a stream that has no records.

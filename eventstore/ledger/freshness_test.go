@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
@@ -135,7 +136,7 @@ func (w *world) behind(t *testing.T) (*ledger.Ledger, *behindStore) {
 		t.Fatal(err)
 	}
 	s := newBehind(t, w.store)
-	l, err := ledger.Open(t.Context(), ledger.Config{Store: s, Vault: v, Now: func() domain.Instant { return w.now }, Shared: true})
+	l, err := ledger.Open(t.Context(), ledger.Config{Store: s, Vault: v, Now: func() deadline.Instant { return w.now }, Shared: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -350,7 +351,7 @@ func TestWhoKeepsUpHears(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	slow := ledger.Config{Store: w.store, Vault: v, Now: func() domain.Instant { return start - 60000 }, Shared: true}
+	slow := ledger.Config{Store: w.store, Vault: v, Now: func() deadline.Instant { return start - 60000 }, Shared: true}
 	there, err := ledger.Open(t.Context(), slow)
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,7 @@ import (
 	"sort"
 	"sync"
 
-	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -31,7 +31,7 @@ type knownAt struct {
 
 	// The log is read up to here, and this is the newest time in it.
 	read   eventstore.Position
-	newest domain.Instant
+	newest deadline.Instant
 	since  int // records since the last mark
 }
 
@@ -39,7 +39,7 @@ type knownAt struct {
 type mark struct {
 	record eventstore.EventID
 	before eventstore.Position // the position before the record
-	newest domain.Instant      // of the records up to this one
+	newest deadline.Instant    // of the records up to this one
 }
 
 // markEvery is how many records come after a mark until the next. It is the same
@@ -48,7 +48,7 @@ type mark struct {
 const markEvery = 512
 
 // position returns the last position of the prefix; zero if it is empty.
-func (k *knownAt) position(ctx context.Context, store eventstore.Store, at domain.Instant) (eventstore.Position, error) {
+func (k *knownAt) position(ctx context.Context, store eventstore.Store, at deadline.Instant) (eventstore.Position, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err := k.load(ctx, store); err != nil {
@@ -84,7 +84,7 @@ func (k *knownAt) position(ctx context.Context, store eventstore.Store, at domai
 
 // readPast reads the log as far as a record that is later than the moment, and no
 // further.
-func (k *knownAt) readPast(ctx context.Context, store eventstore.Store, at domain.Instant) error {
+func (k *knownAt) readPast(ctx context.Context, store eventstore.Store, at deadline.Instant) error {
 	if k.newest > at {
 		return nil
 	}
@@ -119,7 +119,7 @@ func (k *knownAt) note(r eventstore.Recorded) error {
 
 // scan reads from the last mark that is not later than the moment, and reports
 // whether its record is still the one that was marked.
-func (k *knownAt) scan(ctx context.Context, store eventstore.Store, at domain.Instant) (last eventstore.Position, same bool, err error) {
+func (k *knownAt) scan(ctx context.Context, store eventstore.Store, at deadline.Instant) (last eventstore.Position, same bool, err error) {
 	i := sort.Search(len(k.marks), func(i int) bool { return k.marks[i].newest > at }) - 1
 	same = i < 0
 	if !same {
@@ -210,7 +210,7 @@ func (k *knownAt) load(ctx context.Context, store eventstore.Store) error {
 		}
 		for b := row.Value; len(b) >= markBytes; b = b[markBytes:] {
 			k.marks = append(k.marks, mark{
-				record: eventstore.EventID(b), before: eventstore.Position(binary.BigEndian.Uint64(b[16:])), newest: domain.Instant(binary.BigEndian.Uint64(b[24:])),
+				record: eventstore.EventID(b), before: eventstore.Position(binary.BigEndian.Uint64(b[16:])), newest: deadline.Instant(binary.BigEndian.Uint64(b[24:])),
 			})
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -20,13 +21,13 @@ import (
 type log struct {
 	tallied
 	rows  memory.Rows
-	times []domain.Instant
+	times []deadline.Instant
 }
 
 func newLog() *log { return &log{tallied: tallied{Store: numbered(newStore())}} }
 
 // record appends records of these times.
-func (g *log) record(t *testing.T, times ...domain.Instant) {
+func (g *log) record(t *testing.T, times ...deadline.Instant) {
 	t.Helper()
 	for _, at := range times {
 		g.times = append(g.times, at)
@@ -46,7 +47,7 @@ func (g *log) record(t *testing.T, times ...domain.Instant) {
 }
 
 // prefix is how many records were known at a moment.
-func (g *log) prefix(at domain.Instant) eventstore.Position {
+func (g *log) prefix(at deadline.Instant) eventstore.Position {
 	for i, recorded := range g.times {
 		if recorded > at {
 			return eventstore.Position(i)
@@ -57,7 +58,7 @@ func (g *log) prefix(at domain.Instant) eventstore.Position {
 
 func (g *log) open(t *testing.T) *ledger.Ledger {
 	t.Helper()
-	l, err := ledger.Open(t.Context(), ledger.Config{Store: g, Vault: new(vault.Vault), Rows: &g.rows, Now: func() domain.Instant { return start }})
+	l, err := ledger.Open(t.Context(), ledger.Config{Store: g, Vault: new(vault.Vault), Rows: &g.rows, Now: func() deadline.Instant { return start }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +67,7 @@ func (g *log) open(t *testing.T) *ledger.Ledger {
 
 // ask fails unless a moment is answered as the log says, and returns how many
 // records that read.
-func (g *log) ask(t *testing.T, l *ledger.Ledger, at domain.Instant) int {
+func (g *log) ask(t *testing.T, l *ledger.Ledger, at deadline.Instant) int {
 	t.Helper()
 	g.read()
 	if got, err := l.KnownAt(t.Context(), at); err != nil || got != g.prefix(at) {
@@ -76,11 +77,11 @@ func (g *log) ask(t *testing.T, l *ledger.Ledger, at domain.Instant) int {
 }
 
 // uneven returns times that mostly grow, stand still, and at times run behind.
-func uneven(n int) (times []domain.Instant) {
+func uneven(n int) (times []deadline.Instant) {
 	at := start
 	for i := range n {
-		at += domain.Instant(i % 7 * 300)
-		times = append(times, at-domain.Instant(i%11/9*2000))
+		at += deadline.Instant(i % 7 * 300)
+		times = append(times, at-deadline.Instant(i%11/9*2000))
 	}
 	return times
 }
@@ -88,7 +89,7 @@ func uneven(n int) (times []domain.Instant) {
 func TestWhatWasKnownIsFoundWithoutReadingTheLogAgain(t *testing.T) {
 	g := newLog()
 	g.record(t, uneven(5000)...)
-	moments := []domain.Instant{0, start - 1, start, start + 1, g.times[511], g.times[512], g.times[2500], g.times[2500] + 1, g.times[4998], g.times[4999], g.times[4999] + 1e6}
+	moments := []deadline.Instant{0, start - 1, start, start + 1, g.times[511], g.times[512], g.times[2500], g.times[2500] + 1, g.times[4998], g.times[4999], g.times[4999] + 1e6}
 	first := g.open(t)
 	for _, at := range moments {
 		g.ask(t, first, at)
@@ -145,21 +146,21 @@ func (g *log) marks(t *testing.T) (n int) {
 // TestMarksOfAnotherLogAreThrownAway: the log is another from its beginning, from
 // the middle, or shorter, as after a restore.
 func TestMarksOfAnotherLogAreThrownAway(t *testing.T) {
-	for name, times := range map[string]func([]domain.Instant) []domain.Instant{
-		"another": func(all []domain.Instant) []domain.Instant {
+	for name, times := range map[string]func([]deadline.Instant) []deadline.Instant{
+		"another": func(all []deadline.Instant) []deadline.Instant {
 			for i := range all {
 				all[i] += 5
 			}
 			return all
 		},
-		"another from the middle": func(all []domain.Instant) []domain.Instant {
+		"another from the middle": func(all []deadline.Instant) []deadline.Instant {
 			for i := range all[1500:] {
 				all[1500+i] += 5
 			}
 			return all
 		},
-		"shorter": func(all []domain.Instant) []domain.Instant { return all[:1000] },
-		"empty":   func(all []domain.Instant) []domain.Instant { return nil },
+		"shorter": func(all []deadline.Instant) []deadline.Instant { return all[:1000] },
+		"empty":   func(all []deadline.Instant) []deadline.Instant { return nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			old := newLog()
@@ -176,7 +177,7 @@ func TestMarksOfAnotherLogAreThrownAway(t *testing.T) {
 			}
 			g.record(t, times(uneven(3000))...)
 			l := g.open(t)
-			for _, at := range []domain.Instant{start + 900_000, start + 1, start + 2_000_000, start + 1e9} {
+			for _, at := range []deadline.Instant{start + 900_000, start + 1, start + 2_000_000, start + 1e9} {
 				g.ask(t, l, at)
 			}
 		})
@@ -191,11 +192,11 @@ func (full) Write(context.Context, eventstore.Change) error { return errors.New(
 func TestAFullDiskKeepsNobodyFromAskingAboutThePast(t *testing.T) {
 	g := newLog()
 	g.record(t, uneven(2000)...)
-	l, err := ledger.Open(t.Context(), ledger.Config{Store: g, Vault: new(vault.Vault), Rows: full{&g.rows}, Now: func() domain.Instant { return start }})
+	l, err := ledger.Open(t.Context(), ledger.Config{Store: g, Vault: new(vault.Vault), Rows: full{&g.rows}, Now: func() deadline.Instant { return start }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, at := range []domain.Instant{g.times[1000], g.times[5], g.times[1999]} {
+	for _, at := range []deadline.Instant{g.times[1000], g.times[5], g.times[1999]} {
 		g.ask(t, l, at)
 	}
 }

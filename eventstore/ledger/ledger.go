@@ -31,6 +31,7 @@ import (
 	"sync/atomic"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec"
@@ -49,9 +50,9 @@ type Request struct {
 	ID     string           // the sender's name for it; never empty
 	Body   []byte           // what is asked, canonical: the same ID with another Body is a conflict
 
-	At       domain.Instant // when it happened, as the source says; zero: it does not say
-	Sequence uint64         // the source's own number; zero: none
-	Unread   Unread         // of an opt-out: what of it was not understood, and stood in nobody's way
+	At       deadline.Instant // when it happened, as the source says; zero: it does not say
+	Sequence uint64           // the source's own number; zero: none
+	Unread   Unread           // of an opt-out: what of it was not understood, and stood in nobody's way
 
 	Raw    Name // what Source and ID are if the app's senders escape nothing; zero: the same
 	Former Name // what they were to earlier programs; zero: the same
@@ -85,7 +86,7 @@ type Unread struct {
 
 // times returns the time that the request's facts carry, and what was claimed
 // if it is another; see [domain.Clamp].
-func (r Request) times(recorded domain.Instant) (at, claimed domain.Instant) {
+func (r Request) times(recorded deadline.Instant) (at, claimed deadline.Instant) {
 	if r.overtaken {
 		return recorded, r.At
 	}
@@ -142,7 +143,7 @@ type Ledger struct {
 	vault  *vault.Vault
 	append vault.Append // to store, with what vault keeps
 	blobs  *blobs.Blobs // nil: nobody looks whether what is published is kept
-	now    func() domain.Instant
+	now    func() deadline.Instant
 
 	newest atomic.Int64 // the newest Recorded that was given out
 	seed   maphash.Seed
@@ -163,7 +164,7 @@ type Config struct {
 	Store eventstore.Store
 	Vault *vault.Vault
 	Rows  eventstore.Rows // beside the store, where marks in the log are kept; nil: they are made anew by every process
-	Now   func() domain.Instant
+	Now   func() deadline.Instant
 
 	// Shared says that other processes write to Store too, or ledgers of this one.
 	// Vault's rows are theirs too then.
@@ -193,7 +194,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	l.folds = newFolds(c.Memory, c.Store, head)
 	l.folds.last.Aged = l.due.age
 	l.feed = l.folds.feed
-	l.feed.hears = func(recorded domain.Instant) { l.newer(recorded) } // what comes next is recorded after it
+	l.feed.hears = func(recorded deadline.Instant) { l.newer(recorded) } // what comes next is recorded after it
 	l.fresh = freshness{shared: c.Shared, store: c.Store, feed: l.feed}
 	l.feed.traces = c.Traces
 	if head == 0 {
@@ -337,7 +338,7 @@ func (l *Ledger) executeApp(ctx context.Context, req Request, stream domain.Stre
 // and its facts. What the vault keeps of them comes with the append, or before
 // it: an orphan there is harmless, a record whose part is missing is not. The
 // append is the commit point.
-func (l *Ledger) commit(ctx context.Context, r resolved, f *fold, extra []codec.Plain, decide func(domain.Instant) ([]domain.Event, error)) (Receipt, error) {
+func (l *Ledger) commit(ctx context.Context, r resolved, f *fold, extra []codec.Plain, decide func(deadline.Instant) ([]domain.Event, error)) (Receipt, error) {
 	req, stream, k := r.Request, r.stream, r.key
 	id, digest := k.RequestID(req.Source, req.ID), k.Digest(req.Body)
 	before, answered, err := l.answer(ctx, stream, f, id)
@@ -423,20 +424,20 @@ func (l *Ledger) remember(stream domain.StreamID, records []eventstore.Record, f
 // never before the newest Recorded that was given out. Within a stream these
 // run ahead of the clock when requests come fast, and the clock may be set
 // back; a no must not wait for either.
-func (l *Ledger) Now() domain.Instant { return max(l.now(), domain.Instant(l.newest.Load())) }
+func (l *Ledger) Now() deadline.Instant { return max(l.now(), deadline.Instant(l.newest.Load())) }
 
 // stamp returns a time to record at: now, but never before the newest that was
 // given out, and later than the stream's last record, so that within a stream
 // the order of times is the order of records.
-func (l *Ledger) stamp(last domain.Instant) domain.Instant {
+func (l *Ledger) stamp(last deadline.Instant) deadline.Instant {
 	return l.newer(max(l.now(), last+1))
 }
 
 // newer returns a time, or the newest that was given out if that is later, and gives
 // it out.
-func (l *Ledger) newer(t domain.Instant) domain.Instant {
+func (l *Ledger) newer(t deadline.Instant) deadline.Instant {
 	for {
-		newest := domain.Instant(l.newest.Load())
+		newest := deadline.Instant(l.newest.Load())
 		t = max(t, newest)
 		if l.newest.CompareAndSwap(int64(newest), int64(t)) {
 			return t

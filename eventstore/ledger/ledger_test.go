@@ -9,13 +9,14 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/vault"
 )
 
-const start domain.Instant = 1767225600000
+const start deadline.Instant = 1767225600000
 
 var ada = domain.PersonKey{Kind: "account", ID: "ada"}
 
@@ -25,7 +26,7 @@ type world struct {
 	rows   eventstore.Rows
 	via    func(eventstore.Rows) eventstore.Rows // through which the vault has the rows; nil: as they are
 	keys   vault.Keys
-	now    domain.Instant
+	now    deadline.Instant
 	memory int // of the folds; zero: as much as there is by default
 }
 
@@ -43,7 +44,7 @@ func (w *world) open(t testing.TB) *ledger.Ledger {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := ledger.Open(t.Context(), ledger.Config{Store: w.store, Vault: v, Memory: w.memory, Now: func() domain.Instant { return w.now }, Shared: true})
+	l, err := ledger.Open(t.Context(), ledger.Config{Store: w.store, Vault: v, Memory: w.memory, Now: func() deadline.Instant { return w.now }, Shared: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +169,7 @@ func TestAPastMomentIsAnsweredAsItWasKnown(t *testing.T) {
 	late.At = start + 12_000
 	must(t, l, late)
 	for _, tt := range []struct {
-		known domain.Instant
+		known deadline.Instant
 		want  domain.Status
 	}{{start + 5_000, domain.NeverAsked}, {start + 15_000, domain.Given}, {start + 20_000, domain.Withdrawn}} {
 		s, err := l.State(t.Context(), "demo", ada, ledger.AsOf{KnownAt: tt.known})
@@ -188,7 +189,7 @@ func TestAWrongClockOfTheLedgerNeverGoesBack(t *testing.T) {
 	must(t, l, request("r1", yes))
 	w.now -= 86_400_000
 	must(t, w.open(t), request("r2", no))
-	var last domain.Instant
+	var last deadline.Instant
 	for e, err := range l.Replay(t.Context(), 0) {
 		if err != nil {
 			t.Fatal(err)
@@ -309,9 +310,9 @@ func TestAskingTooSoonAfterANoOfALinkedHistory(t *testing.T) {
 	must(t, l, link)
 	for _, tt := range []struct {
 		id   string
-		wait domain.Span
+		wait deadline.Span
 		soon bool
-	}{{"at once", domain.Hour, true}, {"later", domain.QuietPeriod, false}} {
+	}{{"at once", deadline.Hour, true}, {"later", domain.QuietPeriod, false}} {
 		w.now = w.now.Add(tt.wait)
 		asked := must(t, l, request(tt.id, domain.RequestConsent{Purposes: []domain.PurposeID{"ads"}, Reason: "reminder"}))
 		for e, err := range l.Replay(t.Context(), 0) {

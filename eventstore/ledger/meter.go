@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/tracing"
 	"consentledger/eventstore/vault"
@@ -42,8 +43,8 @@ func (m *Meter) folded(cached bool) {
 }
 
 // decided is the step of a request in which it is decided.
-func (l *Ledger) decided(ctx context.Context, recorded domain.Instant,
-	decide func(domain.Instant) ([]domain.Event, error)) ([]domain.Event, error) {
+func (l *Ledger) decided(ctx context.Context, recorded deadline.Instant,
+	decide func(deadline.Instant) ([]domain.Event, error)) ([]domain.Event, error) {
 	_, span := l.traces.Step(ctx, "decide")
 	defer span.End()
 	events, err := decide(recorded)

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 )
@@ -14,28 +15,28 @@ type answer struct {
 	yes         bool
 	in          string // in whose history
 	by          string // the guardian who said it; empty: the person
-	said, taken domain.Instant
+	said, taken deadline.Instant
 	source      string
 	number      uint64
 	build       string
 	confirms    []domain.EventID
-	signal      bool           // a machine says it
-	until       domain.Instant // of a yes; zero: it does not end
-	gone        bool           // voided, alone or with its build
-	voided      domain.Instant // when it was, alone; zero: not
+	signal      bool             // a machine says it
+	until       deadline.Instant // of a yes; zero: it does not end
+	gone        bool             // voided, alone or with its build
+	voided      deadline.Instant // when it was, alone; zero: not
 }
 
 // A bond is a link as one of its two sides has it.
 type bond struct {
 	id, end eventstore.EventID
 	other   string
-	from    domain.Instant // the earlier of its times
-	over    domain.Instant // zero: not
-	voided  domain.Instant
+	from    deadline.Instant // the earlier of its times
+	over    deadline.Instant // zero: not
+	voided  deadline.Instant
 }
 
 // open reports whether the link was there at a moment.
-func (b *bond) open(at domain.Instant) bool { return b.from <= at && (b.over == 0 || at < b.over) }
+func (b *bond) open(at deadline.Instant) bool { return b.from <= at && (b.over == 0 || at < b.over) }
 
 // A word is what was said about who somebody is: an age, or a guardian.
 type word struct {
@@ -43,8 +44,8 @@ type word struct {
 	in       string
 	guardian string
 	child    bool // of an age: under 14
-	taken    domain.Instant
-	voided   domain.Instant
+	taken    deadline.Instant
+	voided   deadline.Instant
 }
 
 // A model is what the ledger is held against: it knows who said what when, who
@@ -79,16 +80,16 @@ func (m *model) signalled(r ledger.Request) bool {
 // until when none of them was known to be a mistake.
 type way struct {
 	links int
-	held  domain.Instant
+	held  deadline.Instant
 }
 
 // never is after everything.
-const never = domain.Instant(1 << 60)
+const never = deadline.Instant(1 << 60)
 
 // crosses reports whether a no of another history reached who, and by which way:
 // whoever was the same person when it was said, or later.
 func (m *model) crosses(who string, n *answer) (best way, is bool) {
-	moments := []domain.Instant{never}
+	moments := []deadline.Instant{never}
 	for _, bonds := range m.bonds {
 		for _, b := range bonds {
 			if b.over != 0 {
@@ -110,7 +111,7 @@ func (m *model) crosses(who string, n *answer) (best way, is bool) {
 // same returns who was the same person as who at a moment, by way of links that
 // were mistakes too: of several ways the one that held longest. A way holds until
 // the first of its links is found to be a mistake.
-func (m *model) same(who string, at domain.Instant) map[string]way {
+func (m *model) same(who string, at deadline.Instant) map[string]way {
 	found := map[string]way{who: {held: never}}
 	for next := []string{who}; len(next) > 0; next = next[1:] {
 		for _, b := range m.bonds[next[0]] {
@@ -158,7 +159,7 @@ func (m *model) nos(who string, links int) (nos []*answer) {
 // is in its way, and was said by whoever may take each of them back; and no yes
 // has ended that was not said before it. Links says over how many links a no may
 // have come to be in the way.
-func (m *model) mayBe(who string, at domain.Instant, links int) (by *answer, is bool) {
+func (m *model) mayBe(who string, at deadline.Instant, links int) (by *answer, is bool) {
 	nos := m.nos(who, links)
 	for _, y := range m.answers {
 		if y.yes && !y.gone && y.in == who && !y.over(at) && m.counts(y) && !slices.ContainsFunc(nos, func(n *answer) bool { return !after(y, n) || !m.lifts(y, n) }) &&
@@ -169,7 +170,7 @@ func (m *model) mayBe(who string, at domain.Instant, links int) (by *answer, is 
 	return nil, false
 }
 
-func (a *answer) over(at domain.Instant) bool { return a.until != 0 && a.until <= at }
+func (a *answer) over(at deadline.Instant) bool { return a.until != 0 && a.until <= at }
 
 // newer reports whether the yes y was said after the yes z, or with it and came
 // later.
@@ -181,7 +182,7 @@ func newer(y, z *answer) bool {
 // ends reports whether the yes z is over by the moment at, and counted until
 // then beyond doubt: somebody's own, of whom nobody said how old they are,
 // of no build, which may be voided for a time to come, and said after every no.
-func (m *model) ends(z *answer, nos []*answer, at domain.Instant) bool {
+func (m *model) ends(z *answer, nos []*answer, at deadline.Instant) bool {
 	aged := slices.ContainsFunc(m.words, func(w *word) bool { return w.in == z.in && w.guardian == "" })
 	return z.yes && !z.gone && z.by == "" && z.build == "" && z.over(at) && !aged && !slices.ContainsFunc(nos, func(n *answer) bool { return n.by != "" || !after(z, n) })
 }
@@ -233,7 +234,7 @@ func (m *model) lifts(y, n *answer) bool {
 }
 
 // voids notes that records were mistakes.
-func (m *model) voids(who string, ids []domain.EventID, at domain.Instant) {
+func (m *model) voids(who string, ids []domain.EventID, at deadline.Instant) {
 	hit := func(id eventstore.EventID) bool { return slices.Contains(ids, domain.EventID(id)) }
 	for _, a := range m.answers {
 		if a.in == who && hit(a.id) && a.voided == 0 {
@@ -266,7 +267,7 @@ func (m *model) voidsBuild(v domain.BuildVoided) {
 }
 
 // unlink notes that a link is over, in one side's history.
-func (m *model) unlink(who, other string, id eventstore.EventID, at domain.Instant) {
+func (m *model) unlink(who, other string, id eventstore.EventID, at deadline.Instant) {
 	for _, b := range m.bonds[who] {
 		if b.other == other && b.over == 0 {
 			b.over, b.end = at, id

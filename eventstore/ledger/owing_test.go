@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
@@ -19,13 +20,13 @@ func promising(t *testing.T, l *ledger.Ledger) {
 	t.Helper()
 	begin(t, l)
 	d := document
-	d.DeadlineRules = []domain.DeadlineRule{
-		{ID: "d15", Source: "1", Unit: domain.UnitCalendarDay, Length: 15, TimeZone: "Asia/Shanghai", ClockStart: "Withdrawn"},
-		{ID: "d30", Source: "1", Unit: domain.UnitCalendarDay, Length: 30, TimeZone: "Asia/Shanghai", ClockStart: "Withdrawn"},
+	d.DeadlineRules = []deadline.Rule{
+		{ID: "d15", Source: "1", Unit: deadline.UnitCalendarDay, Length: 15, TimeZone: "Asia/Shanghai", ClockStart: "Withdrawn"},
+		{ID: "d30", Source: "1", Unit: deadline.UnitCalendarDay, Length: 30, TimeZone: "Asia/Shanghai", ClockStart: "Withdrawn"},
 	}
 	d.Recipients = []domain.Recipient{{ID: "adhouse", Title: "Ad house", Section: "I", Purposes: []domain.PurposeID{"ads"}}}
-	duty := func(id string, kind domain.DutyKind, rule domain.DeadlineRuleID, each domain.DutyEach, on ...string) domain.DutyRule {
-		return domain.DutyRule{ID: id, Section: "I", On: on, Kind: kind, Rules: []domain.DeadlineRuleID{rule}, Each: each, MetBy: []string{"data.deleted"}}
+	duty := func(id string, kind domain.DutyKind, rule deadline.RuleID, each domain.DutyEach, on ...string) domain.DutyRule {
+		return domain.DutyRule{ID: id, Section: "I", On: on, Kind: kind, Rules: []deadline.RuleID{rule}, Each: each, MetBy: []string{"data.deleted"}}
 	}
 	d.Duties = []domain.DutyRule{
 		duty("reply", domain.DutyReply, "d15", domain.DutyOnce, "consent.withdrawn"),

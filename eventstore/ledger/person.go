@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/vault"
 )
@@ -46,7 +47,7 @@ func (l *Ledger) executePerson(ctx context.Context, req Request) (Receipt, error
 			}
 			return receipt, err
 		}
-		if err := l.detach(ctx, req.App, req.Person, p, domain.Instant(ended)); err != nil {
+		if err := l.detach(ctx, req.App, req.Person, p, deadline.Instant(ended)); err != nil {
 			return Receipt{}, err
 		}
 	}
@@ -54,7 +55,7 @@ func (l *Ledger) executePerson(ctx context.Context, req Request) (Receipt, error
 }
 
 // detach makes an outside id lead to nobody, whose history has ended.
-func (l *Ledger) detach(ctx context.Context, app domain.AppName, who domain.PersonKey, p *vault.Person, ended domain.Instant) error {
+func (l *Ledger) detach(ctx context.Context, app domain.AppName, who domain.PersonKey, p *vault.Person, ended deadline.Instant) error {
 	at := ended.Time()
 	return l.vault.Detach(ctx, p, lookup(app, who), at, at.Add(horizon))
 }
@@ -115,7 +116,7 @@ func likely(req Request) domain.Command {
 // erased, or that a history which begins later can know nothing of: it is
 // theirs, not the next one's. But an opt-out is never refused for its time:
 // whether it comes late, or from a clock that is slow, nobody can tell.
-func (l *Ledger) checkEarlier(ctx context.Context, req Request, s domain.Subject, at domain.Instant) error {
+func (l *Ledger) checkEarlier(ctx context.Context, req Request, s domain.Subject, at deadline.Instant) error {
 	if domain.IsNo(req.Command) {
 		return nil
 	}
@@ -143,13 +144,13 @@ func (l *Ledger) checkEarlier(ctx context.Context, req Request, s domain.Subject
 
 // isEarlier reports whether a moment is from before who had the outside id was
 // ended or erased, as far as the vault still says so.
-func (l *Ledger) isEarlier(ctx context.Context, who vault.Lookup, at domain.Instant) (bool, error) {
+func (l *Ledger) isEarlier(ctx context.Context, who vault.Lookup, at deadline.Instant) (bool, error) {
 	before, gone, err := l.vault.ErasedAt(ctx, who, l.Now().Time())
-	return gone && at < domain.At(before), err
+	return gone && at < deadline.At(before), err
 }
 
 // predates is [domain.Subject.Predates] of a person of the request's app.
-func (l *Ledger) predates(ctx context.Context, req Request, s domain.Subject, at domain.Instant) (bool, error) {
+func (l *Ledger) predates(ctx context.Context, req Request, s domain.Subject, at deadline.Instant) (bool, error) {
 	now := l.Now()
 	if !s.Predates(req.Command, at, now, true) || s.Since() != 0 {
 		return s.Predates(req.Command, at, now, true), nil

@@ -4,11 +4,12 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 )
 
 // at returns a request that says when it happened.
-func at(when domain.Instant, r ledger.Request) ledger.Request {
+func at(when deadline.Instant, r ledger.Request) ledger.Request {
 	r.At = when
 	return r
 }

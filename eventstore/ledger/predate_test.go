@@ -5,11 +5,12 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/vault"
 )
 
-const day = domain.Instant(24 * 3600 * 1000)
+const day = deadline.Instant(24 * 3600 * 1000)
 
 // An imported yes, filtered by whose list; empty: it does not say.
 func imported(filteredBy string) domain.GiveConsent {
@@ -25,9 +26,9 @@ func TestNothingFromBeforeAHistoryBeganJoinsIt(t *testing.T) {
 		name  string
 		end   string // what becomes of ada on day 2
 		comes bool   // somebody else comes with the id on day 10
-		wait  domain.Instant
+		wait  deadline.Instant
 		cmd   domain.Command
-		at    domain.Instant
+		at    deadline.Instant
 		want  domain.Code
 	}{
 		{"an import to who was erased, without a word of the list", "erased", false, 33 * day, imported(""), begun + 1, domain.Incomplete},

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -47,7 +48,7 @@ func (g *gambler) think() ledger.Request {
 	r := request(fmt.Sprint(g.n), nil)
 	r.Person = account(g.pick(persons))
 	r.Source = g.pick([]string{"phone", "web"})
-	r.At = []domain.Instant{0, g.w.now, g.w.now - domain.Instant(g.IntN(20_000)), g.w.now + domain.Instant(g.IntN(20_000))}[g.IntN(4)]
+	r.At = []deadline.Instant{0, g.w.now, g.w.now - deadline.Instant(g.IntN(20_000)), g.w.now + deadline.Instant(g.IntN(20_000))}[g.IntN(4)]
 	if g.IntN(3) == 0 {
 		r.Sequence = uint64(1 + g.IntN(50))
 	}
@@ -146,9 +147,9 @@ func (g *gambler) link(r *ledger.Request) {
 func (g *gambler) undo(r *ledger.Request) {
 	r.Actor = "operator"
 	if g.IntN(8) == 0 {
-		from := g.w.now - domain.Instant(1+g.IntN(40_000))
+		from := g.w.now - deadline.Instant(1+g.IntN(40_000))
 		r.Person = domain.PersonKey{}
-		r.Command = domain.Say{Event: domain.BuildVoided{Build: "bad", From: from, To: from + domain.Instant(1+g.IntN(40_000)), Reason: "mistake", Evidence: domain.Hash{9}, By: [2]string{"eve", "bob"}}}
+		r.Command = domain.Say{Event: domain.BuildVoided{Build: "bad", From: from, To: from + deadline.Instant(1+g.IntN(40_000)), Reason: "mistake", Evidence: domain.Hash{9}, By: [2]string{"eve", "bob"}}}
 		return
 	}
 	ids := g.ids[r.Person.ID]
@@ -286,7 +287,7 @@ func (g *gambler) fail(format string, args ...any) {
 // step lets some time pass and something arrive: new, late, or for a second
 // time; now and then after a restart.
 func (g *gambler) step() {
-	g.w.now += domain.Instant(1 + g.IntN(5_000))
+	g.w.now += deadline.Instant(1 + g.IntN(5_000))
 	if g.IntN(50) == 0 {
 		g.l = g.w.open(g.T)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
@@ -21,7 +22,7 @@ func TestAPolicyIsPublishedOnceItIsKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := ledger.Open(t.Context(), ledger.Config{Store: w.store, Vault: v, Blobs: kept, Now: func() domain.Instant { return w.now }})
+	l, err := ledger.Open(t.Context(), ledger.Config{Store: w.store, Vault: v, Blobs: kept, Now: func() deadline.Instant { return w.now }})
 	if err != nil {
 		t.Fatal(err)
 	}

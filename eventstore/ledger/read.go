@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/vault"
@@ -14,7 +15,7 @@ import (
 
 // An AsOf is a moment in what the ledger knew. The zero AsOf is now.
 type AsOf struct {
-	KnownAt domain.Instant
+	KnownAt deadline.Instant
 
 	// Cached takes what this process knows, which may lack what another has just
 	// recorded: enough for whoever takes only a no from it. See [State.Cached].
@@ -264,7 +265,7 @@ func (l *Ledger) Replay(ctx context.Context, after eventstore.Position) iter.Seq
 
 // KnownAt returns the position up to which records count that were known at a
 // moment; zero if none were.
-func (l *Ledger) KnownAt(ctx context.Context, at domain.Instant) (eventstore.Position, error) {
+func (l *Ledger) KnownAt(ctx context.Context, at deadline.Instant) (eventstore.Position, error) {
 	if err := l.fresh.now(ctx); err != nil {
 		return 0, err
 	}

@@ -7,11 +7,12 @@ import (
 	"slices"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/vault"
 )
 
 // atOf returns when what is asked happened, as its source says.
-func atOf(req Request, recorded domain.Instant) domain.Instant {
+func atOf(req Request, recorded deadline.Instant) deadline.Instant {
 	at, _ := domain.Clamp(req.Command, req.At, recorded)
 	return at
 }
@@ -187,7 +188,7 @@ func (l *Ledger) goesOn(ctx context.Context, app domain.AppName, who domain.Pers
 
 // checkAsksEarlier refuses a request from before who had the outside id was ended
 // or erased. A letter that was long on its way is a request like any other.
-func (l *Ledger) checkAsksEarlier(ctx context.Context, req Request, at domain.Instant) error {
+func (l *Ledger) checkAsksEarlier(ctx context.Context, req Request, at deadline.Instant) error {
 	earlier, err := l.isEarlier(ctx, lookup(req.App, req.Person), at)
 	if err != nil || !earlier || domain.IsNo(req.Command) {
 		return err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
@@ -19,8 +20,8 @@ func promise(t *testing.T, l *ledger.Ledger) {
 	t.Helper()
 	begin(t, l)
 	d := document
-	d.DeadlineRules = []domain.DeadlineRule{{ID: "d15", Source: "VII", Unit: domain.UnitCalendarDay, Length: 15, TimeZone: "Asia/Shanghai", ClockStart: "RequestReceived"}}
-	d.Rights = []domain.Right{{ID: "access", Title: "Access", Deadlines: []domain.DeadlineRuleID{"d15"}}, {ID: "withdraw-consent", Title: "Withdraw", Deadlines: []domain.DeadlineRuleID{"d15"}}}
+	d.DeadlineRules = []deadline.Rule{{ID: "d15", Source: "VII", Unit: deadline.UnitCalendarDay, Length: 15, TimeZone: "Asia/Shanghai", ClockStart: "RequestReceived"}}
+	d.Rights = []domain.Right{{ID: "access", Title: "Access", Deadlines: []deadline.RuleID{"d15"}}, {ID: "withdraw-consent", Title: "Withdraw", Deadlines: []deadline.RuleID{"d15"}}}
 	version, err := policydoc.Hash(d)
 	if err != nil {
 		t.Fatal(err)
@@ -238,7 +239,7 @@ func TestANoNeedsNoPolicy(t *testing.T) {
 		t.Error(err)
 	}
 	earlier := w.now
-	w.now += domain.Instant(domain.Day)
+	w.now += deadline.Instant(deadline.Day)
 	promise(t, w.open(t))
 	late := request("r3", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "letter"})
 	late.Person.ID, late.At = "ben", earlier
@@ -282,7 +283,7 @@ func TestARequestToStopIsTakenWithoutWhatNobodyDeclares(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if duties, err := l.Duties(t.Context(), stream); err != nil || len(duties.All()) != 1 || duties.All()[0].Due.State != domain.Running {
+	if duties, err := l.Duties(t.Context(), stream); err != nil || len(duties.All()) != 1 || duties.All()[0].Due.State != deadline.Running {
 		t.Errorf("%+v, %v", duties, err)
 	}
 

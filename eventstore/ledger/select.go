@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -21,7 +22,7 @@ type Selection struct {
 	App      domain.AppName   // must be registered
 	Person   domain.PersonKey // wants App
 	Type     string           // as in consent.given, whatever its version; obligation.opened: also of facts that say what is owed since
-	From, To domain.Instant
+	From, To deadline.Instant
 	After    eventstore.Position
 	Until    eventstore.Position // zero: to the last there is
 	Replays  bool                // with the records of who replayed; they are left out otherwise, unless Type asks for them

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -74,7 +75,7 @@ func TestSpansThatMeetAreTheWhole(t *testing.T) {
 	w := newWorld()
 	l, all := furnish(t, w)
 	for _, e := range all {
-		for _, at := range []domain.Instant{e.Recorded - 1, e.Recorded, e.Recorded + 1} {
+		for _, at := range []deadline.Instant{e.Recorded - 1, e.Recorded, e.Recorded + 1} {
 			for _, who := range []domain.PersonKey{{}, {Kind: "account", ID: "person-2"}} {
 				s := ledger.Selection{App: "demo", Person: who}
 				whole := selected(t, l, s)

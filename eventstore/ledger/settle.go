@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/vault"
@@ -55,7 +56,7 @@ func (l *Ledger) settle(ctx context.Context, r resolved) (Receipt, error) {
 		}
 	}
 
-	receipt, err := l.commit(ctx, r, f, r.plains(f), func(recorded domain.Instant) ([]domain.Event, error) {
+	receipt, err := l.commit(ctx, r, f, r.plains(f), func(recorded deadline.Instant) ([]domain.Event, error) {
 		return l.decide(ctx, r, f, recorded)
 	})
 	switch {
@@ -99,7 +100,7 @@ func (r resolved) plains(f *fold) []codec.Plain {
 }
 
 // decide returns what a request adds to its stream, recorded at a time.
-func (l *Ledger) decide(ctx context.Context, r resolved, f *fold, recorded domain.Instant) ([]domain.Event, error) {
+func (l *Ledger) decide(ctx context.Context, r resolved, f *fold, recorded deadline.Instant) ([]domain.Event, error) {
 	at := atOf(r.Request, recorded)
 	switch r.stream.Noun {
 	case domain.SubjectNoun:
@@ -130,13 +131,13 @@ func (l *Ledger) decide(ctx context.Context, r resolved, f *fold, recorded domai
 
 // An endedError says that a history has ended, and when, and that it never
 // answered the request.
-type endedError domain.Instant
+type endedError deadline.Instant
 
 func (endedError) Error() string { return "the history has ended" }
 
 // decideSubject decides on a person's own history. It returns an endedError if
 // that has ended.
-func (l *Ledger) decideSubject(ctx context.Context, r resolved, f *fold, recorded domain.Instant) ([]domain.Event, error) {
+func (l *Ledger) decideSubject(ctx context.Context, r resolved, f *fold, recorded deadline.Instant) ([]domain.Event, error) {
 	if ended := f.subject.Ended(); ended != 0 {
 		return nil, endedError(ended)
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -54,7 +55,7 @@ func numbered(list []codec.Entry) []codec.Entry {
 		list[i].Revision, list[i].Position = eventstore.Revision(i+1), eventstore.Position(3*i+2)
 		binary.BigEndian.PutUint64(list[i].ID[:], uint64(i)+1)
 		binary.BigEndian.PutUint64(list[i].Request.ID[:], uint64(i/2)+1)
-		list[i].Recorded += domain.Instant(i)
+		list[i].Recorded += deadline.Instant(i)
 	}
 	return list
 }

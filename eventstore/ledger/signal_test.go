@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 )
@@ -84,7 +85,7 @@ func TestAReceiptSaysWhetherAConsentCounts(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		cmd    domain.Command
-		at     domain.Instant
+		at     deadline.Instant
 		counts ledger.Counting
 		short  string
 	}{

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -24,7 +25,7 @@ func ofSomebody(t testing.TB, who, n int) (list []codec.Entry) {
 	t.Helper()
 	stream := domain.StreamID{Noun: domain.SubjectNoun, App: "demo", ID: fmt.Sprintf("%032x", who)}
 	for i := range n {
-		env := codec.Envelope{Stream: stream, At: domain.Instant(1767225600000 + i*1000), Recorded: domain.Instant(1767225600000 + i*1000), Actor: "person", RecordedBy: "app:demo", Rules: domain.Rules}
+		env := codec.Envelope{Stream: stream, At: deadline.Instant(1767225600000 + i*1000), Recorded: deadline.Instant(1767225600000 + i*1000), Actor: "person", RecordedBy: "app:demo", Rules: domain.Rules}
 		binary.BigEndian.PutUint64(env.ID[:], uint64(i)+1)
 		binary.BigEndian.PutUint64(env.Request.ID[:], uint64(i)+1)
 		var e domain.Event = domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}}

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec/state"
 	"consentledger/eventstore/vault"
@@ -27,7 +28,7 @@ import (
 type snapshot struct {
 	revision eventstore.Revision
 	position eventstore.Position
-	recorded domain.Instant
+	recorded deadline.Instant
 	last     eventstore.EventID
 	answers  answers
 	subject  domain.Subject

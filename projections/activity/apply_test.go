@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/activity"
@@ -23,7 +24,7 @@ func spread(n int) (id eventstore.EventID) {
 // what is owed for the last of them, in a stream of its own.
 func recorded(n int) codec.Entry {
 	e := codec.Entry{Position: eventstore.Position(n + 1), Revision: 1}
-	e.ID, e.Recorded = spread(n), projectiontest.Start.Add(domain.Span(n))
+	e.ID, e.Recorded = spread(n), projectiontest.Start.Add(deadline.Span(n))
 	e.At = e.Recorded
 	who := spread(n * 7919 % 10_000)
 	if n%5 == 4 {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/readmodel"
 )
@@ -179,7 +180,7 @@ func (b *batch) sums() (days, totals map[key]count) {
 		if c.voided {
 			d.voided = n
 		}
-		k := key{app: c.app, day: domain.Instant(c.day * int64(domain.Day)).String()[:len("2006-01-02")], kind: c.kind}
+		k := key{app: c.app, day: deadline.Instant(c.day * int64(deadline.Day)).String()[:len("2006-01-02")], kind: c.kind}
 		plus(totals, k, d)
 		for p := range strings.SplitSeq(c.purposes, ",") {
 			k.purpose = p

@@ -2,11 +2,12 @@ package activity
 
 import (
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec"
 )
 
 // isVoided reports whether a build that recorded something was voided then.
-func (b *batch) isVoided(app domain.AppName, build string, recorded domain.Instant) (bool, error) {
+func (b *batch) isVoided(app domain.AppName, build string, recorded deadline.Instant) (bool, error) {
 	if !b.builds || build == "" {
 		return false, nil
 	}
@@ -86,11 +87,11 @@ func (b *batch) each(f func(counted), query string, args ...any) error {
 		var c counted
 		var recorded int64
 		err := scan(&c.app, &c.kind, &c.purposes, &recorded, &c.voided)
-		c.day = dayOf(domain.Instant(recorded))
+		c.day = dayOf(deadline.Instant(recorded))
 		f(c)
 		return err
 	})
 }
 
 // dayOf returns the UTC day of a moment.
-func dayOf(at domain.Instant) int64 { return int64(at) / int64(domain.Day) }
+func dayOf(at deadline.Instant) int64 { return int64(at) / int64(deadline.Day) }

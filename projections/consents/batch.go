@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
@@ -176,7 +177,7 @@ func (b *batch) count(p *person, r *row, n int64) {
 
 // touched returns the purposes that a word of a person may change something about,
 // as of a moment.
-func (b *batch) touched(p *person, w word, as domain.Instant) []domain.PurposeID {
+func (b *batch) touched(p *person, w word, as deadline.Instant) []domain.PurposeID {
 	ids := w.purposes
 	if w.all {
 		ids = slices.Concat(ids, b.view.references.at(p.app, b.at).Policies.Declared(as))
@@ -189,7 +190,7 @@ func (b *batch) touched(p *person, w word, as domain.Instant) []domain.PurposeID
 
 // touch says that a person's rows about some purposes are to be found anew, as of a
 // moment.
-func (b *batch) touch(p *person, ids []domain.PurposeID, as domain.Instant) {
+func (b *batch) touch(p *person, ids []domain.PurposeID, as deadline.Instant) {
 	if len(ids) == 0 {
 		return
 	}
@@ -207,7 +208,7 @@ func (b *batch) touch(p *person, ids []domain.PurposeID, as domain.Instant) {
 }
 
 // cross touches the other histories of the same person: an opt-out crosses at once.
-func (b *batch) cross(p *person, ids []domain.PurposeID, as domain.Instant) error {
+func (b *batch) cross(p *person, ids []domain.PurposeID, as deadline.Instant) error {
 	if !p.linked {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/projectiontest"
@@ -186,7 +187,7 @@ func (c *crowd) tell(who int, what domain.Event) {
 	number := uint64(who) * 0x9e3779b97f4a7c15
 	e.Stream = domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: fmt.Sprintf("%016x%016x", number, number)}
 	binary.BigEndian.PutUint64(e.ID[:], uint64(c.n))
-	e.At = projectiontest.Start.Add(domain.Span(c.n) * domain.Second)
+	e.At = projectiontest.Start.Add(deadline.Span(c.n) * deadline.Second)
 	e.Recorded = e.At.Add(3)
 	e.Request.Source = [8]byte{1}
 	c.entries = append(c.entries, e)

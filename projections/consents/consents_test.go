@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/consents"
@@ -38,7 +39,7 @@ func TestProjection(t *testing.T) {
 }
 
 // of returns the rows of one person.
-func of(t *testing.T, w *projectiontest.Teller, v *consents.View, name string, at domain.Instant) (rows []consents.Row) {
+func of(t *testing.T, w *projectiontest.Teller, v *consents.View, name string, at deadline.Instant) (rows []consents.Row) {
 	t.Helper()
 	all, err := v.Rows(t.Context(), app, at)
 	if err != nil {
@@ -109,11 +110,11 @@ func TestListsAndCountsAreOfTheMomentThatIsAskedAbout(t *testing.T) {
 	w.Publish(projectiontest.Document("one"))
 	yes := domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}}
 	w.Tell("ada", yes)
-	yes.Until = w.Time().Add(domain.Hour)
+	yes.Until = w.Time().Add(deadline.Hour)
 	w.Tell("bo", yes)
 	w.Tell("cem", domain.RefuseConsent{Scope: domain.Scope{Purposes: yes.Purposes}})
 	recorded := w.Time()
-	binds := recorded.Add(2 * domain.Hour)
+	binds := recorded.Add(2 * deadline.Hour)
 	w.PublishAt(binds, projectiontest.Document("two"), "marketing")
 	v := open(t, w)
 	if err := v.Apply(t.Context(), w.Entries()); err != nil {
@@ -121,7 +122,7 @@ func TestListsAndCountsAreOfTheMomentThatIsAskedAbout(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name  string
-		at    domain.Instant
+		at    deadline.Instant
 		want  map[string]int64
 		given int64
 	}{
@@ -156,7 +157,7 @@ func TestWhomAVersionTouchesThatBindsAlready(t *testing.T) {
 	w.Publish(projectiontest.Document("one"))
 	yes := domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}}
 	w.Tell("ada", yes)
-	yes.Until = w.Time().Add(domain.Hour)
+	yes.Until = w.Time().Add(deadline.Hour)
 	w.Tell("bo", yes)
 	w.Publish(projectiontest.Document("two"), "marketing")
 	bound := w.Time()
@@ -164,7 +165,7 @@ func TestWhomAVersionTouchesThatBindsAlready(t *testing.T) {
 	if err := v.Apply(t.Context(), w.Entries()); err != nil {
 		t.Fatal(err)
 	}
-	for at, want := range map[domain.Instant]int64{bound: 2, yes.Until: 1} {
+	for at, want := range map[deadline.Instant]int64{bound: 2, yes.Until: 1} {
 		c := consents.Change{Policies: policiesOf(w), At: at, Before: bound - 1, After: bound}
 		if n, _, err := v.Touched(t.Context(), app, c); err != nil || n["marketing"] != want {
 			t.Errorf("at %s it touches %d, want %d: %v", at, n["marketing"], want, err)
@@ -265,7 +266,7 @@ func TestRowsOfBundlesSayWhatTheLedgerSays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		moments := []domain.Instant{now, now.Add(60 * domain.Day)}
+		moments := []deadline.Instant{now, now.Add(60 * deadline.Day)}
 		if name == "bo" { // who said nothing since
 			moments = append(moments, all[4].Recorded)
 		}
@@ -298,7 +299,7 @@ func TestRowsAndCountsAgree(t *testing.T) {
 	if err := v.Apply(t.Context(), w.Entries()); err != nil {
 		t.Fatal(err)
 	}
-	for _, at := range []domain.Instant{w.Time(), w.Time().Add(domain.Minute), w.Time().Add(400 * domain.Day)} {
+	for _, at := range []deadline.Instant{w.Time(), w.Time().Add(deadline.Minute), w.Time().Add(400 * deadline.Day)} {
 		n := map[consents.Count]int64{}
 		rows, err := v.Rows(t.Context(), app, at)
 		for _, r := range rows {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/projections/readmodel"
 )
@@ -35,7 +36,7 @@ type OpposedCount struct {
 // OpposedCounts returns them by purpose, status at the moment at, and signal,
 // tests left out, and the position that the counts are as of. Somebody whom two
 // signals oppose is counted with the newer.
-func (v *View) OpposedCounts(ctx context.Context, app domain.AppName, at domain.Instant) ([]OpposedCount, eventstore.Position, error) {
+func (v *View) OpposedCounts(ctx context.Context, app domain.AppName, at deadline.Instant) ([]OpposedCount, eventstore.Position, error) {
 	people := map[OpposedCount]int64{} // of nobody
 	var asOf eventstore.Position
 	err := v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
@@ -61,7 +62,7 @@ func (v *View) OpposedCounts(ctx context.Context, app domain.AppName, at domain.
 // the order of people's arrival and of purposes, each with its status at the moment
 // at; the cursor after the last of them; and the position that the answer is as of. A
 // page shorter than limit is the last.
-func (v *View) Opposed(ctx context.Context, app domain.AppName, at domain.Instant, after Cursor, limit int) ([]Row, Cursor, eventstore.Position, error) {
+func (v *View) Opposed(ctx context.Context, app domain.AppName, at deadline.Instant, after Cursor, limit int) ([]Row, Cursor, eventstore.Position, error) {
 	var rows []Row
 	var asOf eventstore.Position
 	err := v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {

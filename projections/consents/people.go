@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/generations"
 	"consentledger/projections/readmodel"
@@ -26,7 +27,7 @@ func (k key) stream() domain.StreamID {
 type person struct {
 	key
 	number   int64
-	moment   domain.Instant      // the latest that a row of theirs is as of
+	moment   deadline.Instant    // the latest that a row of theirs is as of
 	revision eventstore.Revision // of the last fact of theirs that was read; zero: not since the file was opened
 	test     bool
 	linked   bool   // to another history, now or before
@@ -44,7 +45,7 @@ type person struct {
 type row struct {
 	purpose  domain.PurposeID
 	position eventstore.Position // of the last fact about it
-	moment   domain.Instant      // that it is as of
+	moment   deadline.Instant    // that it is as of
 	standing
 
 	touched bool // and not settled yet
@@ -54,7 +55,7 @@ type row struct {
 // A standing is what a row says. Texts are ids one after the other, 16 bytes each.
 type standing struct {
 	status         domain.Status
-	since, until   domain.Instant
+	since, until   deadline.Instant
 	terms          int64  // what was agreed to; see [terms]
 	events         string // that prove it
 	opposedBy      string // a machine's signal that is at odds with the person's own word; empty: none

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/projections/readmodel"
 )
@@ -31,7 +32,7 @@ func (v *View) Tests(ctx context.Context, app domain.AppName) (n int64, asOf eve
 // moment at, by purpose and status, tests left out, and the position that the
 // counts are as of. A consent that ran out or grew stale since the person's last fact
 // counts as what it came to.
-func (v *View) Counts(ctx context.Context, app domain.AppName, at domain.Instant) ([]Count, eventstore.Position, error) {
+func (v *View) Counts(ctx context.Context, app domain.AppName, at deadline.Instant) ([]Count, eventstore.Position, error) {
 	people := map[Count]int64{} // of nobody
 	asOf, err := v.each(ctx, app, at, func(id domain.PurposeID, st domain.Standing, n int64, policies domain.Policies) {
 		people[Count{Purpose: id, Status: st.By(at, id, policies)}] += n
@@ -50,9 +51,9 @@ func (v *View) Counts(ctx context.Context, app domain.AppName, at domain.Instant
 // A Change asks whose consents hold by what binds at one moment and grow stale by
 // what binds at another.
 type Change struct {
-	Policies      domain.Policies // with the versions that are asked about
-	At            domain.Instant  // what ran out by then covers nothing
-	Before, After domain.Instant
+	Policies      domain.Policies  // with the versions that are asked about
+	At            deadline.Instant // what ran out by then covers nothing
+	Before, After deadline.Instant
 }
 
 // Touched returns how many people of an app have such a consent, by purpose, and the
@@ -75,7 +76,7 @@ func (v *View) Touched(ctx context.Context, app domain.AppName, c Change) (map[d
 //
 // It reads the counts, and those of the rows that are past their end: their people
 // are taken out of what they were counted under.
-func (v *View) each(ctx context.Context, app domain.AppName, at domain.Instant,
+func (v *View) each(ctx context.Context, app domain.AppName, at deadline.Instant,
 	tell func(domain.PurposeID, domain.Standing, int64, domain.Policies)) (asOf eventstore.Position, err error) {
 	err = v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/consents"
 	"consentledger/projections/projectiontest"
@@ -98,12 +99,12 @@ func TestTheEndOfOneHistoryIsToOthersWhatTheLedgerSays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rows := of(t, w, v, "a", w.Time().Add(domain.Second))
+		rows := of(t, w, v, "a", w.Time().Add(deadline.Second))
 		if len(rows) == 0 {
 			t.Fatal("no rows")
 		}
 		for _, r := range rows {
-			if known := state.Subject.Standing(r.Purpose, w.Time().Add(domain.Second), state.Reference).Status; r.Status != known || known != tt.want {
+			if known := state.Subject.Standing(r.Purpose, w.Time().Add(deadline.Second), state.Reference).Status; r.Status != known || known != tt.want {
 				t.Errorf("%s: %s: %v, the ledger says %v, want %v", name, r.Purpose, r.Status, known, tt.want)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec"
 )
 
@@ -76,7 +77,7 @@ func answerIn(e *codec.Entry) (answer domain.Status, build string) {
 }
 
 // moment is when f counts, never before it was recorded. Rows are as of it.
-func moment(f domain.Fact) domain.Instant {
+func moment(f domain.Fact) deadline.Instant {
 	if _, yes := f.Event.(domain.ConsentGiven); yes {
 		return max(f.At, f.Recorded)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/projections/readmodel"
@@ -15,9 +16,9 @@ import (
 type Version struct {
 	Policy    string
 	Version   domain.Hash
-	Effective domain.Instant
+	Effective deadline.Instant
 	Published eventstore.Position
-	Recorded  domain.Instant
+	Recorded  deadline.Instant
 	Event     eventstore.EventID
 	Texts     []domain.Text // locales and standings
 	Purposes  int
@@ -69,7 +70,7 @@ func scanVersion(scan func(...any) error, more ...any) (Version, error) {
 	if err := scan(append([]any{&x.Policy, &version, &effective, &published, &recorded, &event, &texts, &x.Purposes, &material, &stale}, more...)...); err != nil {
 		return x, err
 	}
-	x.Effective, x.Published, x.Recorded = domain.Instant(effective), eventstore.Position(published), domain.Instant(recorded)
+	x.Effective, x.Published, x.Recorded = deadline.Instant(effective), eventstore.Position(published), deadline.Instant(recorded)
 	var err error
 	if x.Version, err = domain.ParseHash(version); err != nil {
 		return x, err
@@ -101,7 +102,7 @@ func scanVersion(scan func(...any) error, more ...any) (Version, error) {
 // An App is a registered app. Since is when it was registered first.
 type App struct {
 	domain.App
-	Since   domain.Instant
+	Since   deadline.Instant
 	Updated eventstore.Position
 }
 
@@ -121,7 +122,7 @@ func (v *View) Apps(ctx context.Context) ([]App, eventstore.Position, error) {
 			if err != nil {
 				return err
 			}
-			a.Name, a.Since, a.Updated = domain.AppName(name), domain.Instant(since), eventstore.Position(updated)
+			a.Name, a.Since, a.Updated = domain.AppName(name), deadline.Instant(since), eventstore.Position(updated)
 			if a.Environment, err = domain.ParseEnvironment(environment); err != nil {
 				return err
 			}

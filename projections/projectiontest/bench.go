@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -63,7 +64,7 @@ func answered(n, people int) codec.Entry {
 	e := codec.Entry{Position: eventstore.Position(n + 1), Revision: eventstore.Revision(n/people + 1)}
 	e.Stream = domain.SubjectStream(App, fmt.Sprintf("%016x%016x", who, who))
 	binary.BigEndian.PutUint64(e.ID[:], uint64(n+1))
-	e.At = Start.Add(domain.Span(n))
+	e.At = Start.Add(deadline.Span(n))
 	e.Recorded = e.At
 	e.Event = domain.ConsentGiven{Policy: "privacy", Version: domain.Hash{1}, Act: "click", Items: []domain.Item{{Purpose: "location"}, {Purpose: "marketing"}}}
 	if n/people%2 == 1 {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -19,7 +20,7 @@ type crowd struct {
 	b        testing.TB
 	entries  []codec.Entry
 	position eventstore.Position
-	now      domain.Instant
+	now      deadline.Instant
 	apply    func([]codec.Entry)
 }
 
@@ -45,7 +46,7 @@ var asked = []domain.RequestType{domain.AskAccess, domain.AskDelete, domain.AskC
 // An answer is what is told of a request some days after it.
 type answer struct {
 	n      int
-	at     domain.Instant
+	at     deadline.Instant
 	stream domain.StreamID
 	opened [2]domain.ObligationOpened
 }
@@ -56,8 +57,8 @@ func (c *crowd) ask(n int) answer {
 	person, t := fmt.Sprintf("%032x", n), asked[n%len(asked)]
 	c.tell(a.stream, domain.RequestReceived{Types: []domain.RequestType{t}, Policy: "privacy", Version: domain.Hash{1}, Channel: "email", Subject: person})
 	for i, days := range []int{15, 30} {
-		rule := domain.DeadlineRule{ID: domain.DeadlineRuleID(fmt.Sprint("cn.d", days)), Source: "VII(III)", Unit: domain.UnitWorkingDay, Length: days, Calendar: "CN", TimeZone: "Asia/Shanghai", Law: i == 1}
-		due, err := domain.Compute(rule, c.now, nil, false, domain.Calendars{})
+		rule := deadline.Rule{ID: deadline.RuleID(fmt.Sprint("cn.d", days)), Source: "VII(III)", Unit: deadline.UnitWorkingDay, Length: days, Calendar: "CN", TimeZone: "Asia/Shanghai", Law: i == 1}
+		due, err := deadline.Compute(rule, c.now, nil, false, deadline.Calendars{})
 		if err != nil {
 			c.b.Fatal(err)
 		}
@@ -67,7 +68,7 @@ func (c *crowd) ask(n int) answer {
 		}
 		c.tell(a.stream, a.opened[i])
 	}
-	a.at = c.now.Add(domain.Span(n%35) * domain.Day)
+	a.at = c.now.Add(deadline.Span(n%35) * deadline.Day)
 	return a
 }
 
@@ -85,12 +86,12 @@ func (c *crowd) answer(a answer) {
 // Crowd calls apply for the entries of [Many] obligations, a thousand at a time,
 // and returns the moment after the last. Each request has two, and one request
 // in ten never has an answer.
-func Crowd(b testing.TB, apply func([]codec.Entry)) domain.Instant {
+func Crowd(b testing.TB, apply func([]codec.Entry)) deadline.Instant {
 	b.Helper()
 	c := &crowd{b: b, now: Start, apply: apply}
 	const daily = Many / 2 / 700
 	var waiting []answer
-	for n := 0; n < Many/2 || len(waiting) > 0; c.now = c.now.Add(domain.Day) {
+	for n := 0; n < Many/2 || len(waiting) > 0; c.now = c.now.Add(deadline.Day) {
 		for range min(daily, Many/2-n) {
 			if a := c.ask(n); n%10 != 9 {
 				waiting = append(waiting, a)

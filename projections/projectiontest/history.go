@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
@@ -31,14 +32,14 @@ func Document(title string, more ...domain.PurposeID) domain.Document {
 			Categories: []domain.CategoryID{"position"}, Actions: []domain.Action{domain.Use}, Basis: domain.BasisConsent, Retention: "a year"})
 	}
 	d.Categories = []domain.Category{{ID: "position", Title: "Position", Section: "1"}}
-	rule := func(id domain.DeadlineRuleID, days int, start string, law bool) domain.DeadlineRule {
-		return domain.DeadlineRule{ID: id, Source: "VII", Unit: domain.UnitWorkingDay, Length: days, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: start, Law: law}
+	rule := func(id deadline.RuleID, days int, start string, law bool) deadline.Rule {
+		return deadline.Rule{ID: id, Source: "VII", Unit: deadline.UnitWorkingDay, Length: days, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: start, Law: law}
 	}
-	d.DeadlineRules = []domain.DeadlineRule{rule("d15", 15, "RequestReceived", false), rule("d30", 30, "RequestReceived", false), rule("law20", 20, "RequestReceived", true),
+	d.DeadlineRules = []deadline.Rule{rule("d15", 15, "RequestReceived", false), rule("d30", 30, "RequestReceived", false), rule("law20", 20, "RequestReceived", true),
 		rule("facts15", 15, "ComplaintVerified", false)}
 	d.DeadlineRules[1].Pause = []string{"identity_verification"}
-	d.Rights = []domain.Right{{ID: "access", Title: "Access", Section: "VII", Deadlines: []domain.DeadlineRuleID{"d30", "law20"}},
-		{ID: "complain", Title: "Complain", Section: "VII", Deadlines: []domain.DeadlineRuleID{"d15", "facts15"}}}
+	d.Rights = []domain.Right{{ID: "access", Title: "Access", Section: "VII", Deadlines: []deadline.RuleID{"d30", "law20"}},
+		{ID: "complain", Title: "Complain", Section: "VII", Deadlines: []deadline.RuleID{"d15", "facts15"}}}
 	d.Rejections = []domain.Ground{{Code: "REJ-1", Title: "national security", Section: "VII(III)"}}
 	d.IdentityElements = []domain.Ground{{Code: "IDE-4", Title: "Telephone number", Section: "XIII(3)"}}
 	d.Permissions = []domain.Permission{{ID: "gps", Title: "GPS", Section: "1", Purposes: []domain.PurposeID{"location"}}}
@@ -49,12 +50,12 @@ func Document(title string, more ...domain.PurposeID) domain.Document {
 type Teller struct {
 	*ledger.Ledger
 	t   testing.TB
-	now domain.Instant
+	now deadline.Instant
 	n   int
 }
 
 // Start is when a Teller's first event is recorded.
-const Start domain.Instant = 1_780_000_000_000
+const Start deadline.Instant = 1_780_000_000_000
 
 // NewTeller returns a Teller with an empty ledger in memory.
 func NewTeller(t testing.TB) *Teller {
@@ -64,7 +65,7 @@ func NewTeller(t testing.TB) *Teller {
 		t.Fatal(err)
 	}
 	w := &Teller{t: t, now: Start}
-	w.Ledger, err = ledger.Open(t.Context(), ledger.Config{Store: new(memory.Store), Vault: v, Now: func() domain.Instant { return w.now }})
+	w.Ledger, err = ledger.Open(t.Context(), ledger.Config{Store: new(memory.Store), Vault: v, Now: func() deadline.Instant { return w.now }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +81,7 @@ func (w *Teller) Tell(person string, cmd domain.Command) ledger.Receipt {
 // TellOf is Tell for a command about another person too.
 func (w *Teller) TellOf(person, other string, cmd domain.Command) ledger.Receipt {
 	w.t.Helper()
-	w.now, w.n = w.now.Add(domain.Second), w.n+1
+	w.now, w.n = w.now.Add(deadline.Second), w.n+1
 	req := w.request(person, cmd)
 	if other != "" {
 		req.Other = domain.PersonKey{Kind: "account", ID: other}
@@ -93,9 +94,9 @@ func (w *Teller) TellOf(person, other string, cmd domain.Command) ledger.Receipt
 }
 
 // TellAt is Tell for what happened at another moment than it is recorded.
-func (w *Teller) TellAt(person string, at domain.Instant, cmd domain.Command) ledger.Receipt {
+func (w *Teller) TellAt(person string, at deadline.Instant, cmd domain.Command) ledger.Receipt {
 	w.t.Helper()
-	w.now, w.n = w.now.Add(domain.Second), w.n+1
+	w.now, w.n = w.now.Add(deadline.Second), w.n+1
 	req := w.request(person, cmd)
 	req.At = at
 	r, err := w.Execute(context.Background(), req)
@@ -133,7 +134,7 @@ func (w *Teller) Incident() domain.StreamID {
 // TellOn executes a command on a stream that is known by its id.
 func (w *Teller) TellOn(stream domain.StreamID, cmd domain.Command) {
 	w.t.Helper()
-	w.now, w.n = w.now.Add(domain.Second), w.n+1
+	w.now, w.n = w.now.Add(deadline.Second), w.n+1
 	if _, err := w.ExecuteOn(context.Background(), stream, w.request("", cmd)); err != nil {
 		w.t.Fatal(err)
 	}
@@ -157,10 +158,10 @@ func (w *Teller) Step(stream domain.StreamID, text string) {
 }
 
 // Rest lets time go by.
-func (w *Teller) Rest(s domain.Span) { w.now = w.now.Add(s) }
+func (w *Teller) Rest(s deadline.Span) { w.now = w.now.Add(s) }
 
 // Time returns when the last event was recorded.
-func (w *Teller) Time() domain.Instant { return w.now }
+func (w *Teller) Time() deadline.Instant { return w.now }
 
 func (w *Teller) request(person string, cmd domain.Command) ledger.Request {
 	who := domain.PersonKey{}
@@ -179,7 +180,7 @@ func (w *Teller) Publish(d domain.Document, stale ...domain.PurposeID) domain.Ha
 
 // PublishAt is [Teller.Publish] of a version that begins to bind at a moment; zero:
 // at once.
-func (w *Teller) PublishAt(effective domain.Instant, d domain.Document, stale ...domain.PurposeID) domain.Hash {
+func (w *Teller) PublishAt(effective deadline.Instant, d domain.Document, stale ...domain.PurposeID) domain.Hash {
 	w.t.Helper()
 	h, err := policydoc.Hash(d)
 	if err != nil {
@@ -226,7 +227,7 @@ func (w *Teller) TellAll() {
 	var first [4]ledger.Receipt
 	for i := range 12 {
 		who := fmt.Sprint("ada", i%4)
-		r := w.Tell(who, domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"location", "marketing"}, Until: w.now.Add(domain.Minute)})
+		r := w.Tell(who, domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"location", "marketing"}, Until: w.now.Add(deadline.Minute)})
 		if i < 4 {
 			first[i] = r
 		}
@@ -258,7 +259,7 @@ func (w *Teller) tellOfRequests() {
 	w.t.Helper()
 	a := w.Ask("ada0", domain.AskAccess, domain.AskComplaint)
 	w.Step(a, "identity.requested elements=IDE-4")
-	w.Rest(3 * domain.Day)
+	w.Rest(3 * deadline.Day)
 	w.Step(a, "identity.passed elements=IDE-4 checked_by=desk")
 	w.Step(a, "facts.verified founded=yes")
 	w.Step(a, "request.answered outcome=full channel=email types=access")
@@ -275,13 +276,13 @@ func (w *Teller) tellOfRequests() {
 	w.Step(i, "incident.contained measures=off")
 	o := domain.ObligationStream(App, "stop1")
 	begun := w.now
-	rule := domain.DeadlineRule{ID: "h24", Source: "law", Unit: domain.UnitHour, Length: 24, TimeZone: "Asia/Shanghai", Law: true}
+	rule := deadline.Rule{ID: "h24", Source: "law", Unit: deadline.UnitHour, Length: 24, TimeZone: "Asia/Shanghai", Law: true}
 	w.TellOn(o, domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{1}, Kind: "consent.withdrawn", Stream: i.String()}, Rule: domain.DutyRule{ID: "stop", Kind: domain.DutyStop, Each: domain.DutyEachSystem},
-		Start: begun, Target: []string{"ads", "mail"}, Rules: []domain.DeadlineRule{rule}})
+		Start: begun, Target: []string{"ads", "mail"}, Rules: []deadline.Rule{rule}})
 	w.TellOn(o, domain.MeetObligation{ID: "stop.ads.h24", By: domain.Cause{Kind: "system.stopped"}})
 	w.TellOn(o, domain.MoveObligations{Calendar: domain.EventID{2}})
-	w.Rest(2 * domain.Day)
-	w.TellOn(o, domain.WarnObligation{ID: "stop.mail.h24", Until: begun.Add(domain.Day), Overdue: true})
+	w.Rest(2 * deadline.Day)
+	w.TellOn(o, domain.WarnObligation{ID: "stop.mail.h24", Until: begun.Add(deadline.Day), Overdue: true})
 	w.TellOn(o, domain.VoidObligation{ID: "stop.mail.h24", Reason: "no-data"})
 }
 

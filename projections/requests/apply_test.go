@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/projectiontest"
@@ -17,20 +18,20 @@ import (
 // what is owed for the last of them, in a stream of its own.
 type mill struct {
 	n     int
-	due   domain.Due
+	due   deadline.Due
 	cause eventstore.EventID
 	who   string
 }
 
 func newMill(b testing.TB) *mill {
-	due, err := domain.Compute(stop, projectiontest.Start, nil, false, domain.Calendars{})
+	due, err := deadline.Compute(stop, projectiontest.Start, nil, false, deadline.Calendars{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	return &mill{due: due}
 }
 
-var stop = domain.DeadlineRule{ID: "cn.stop", Source: "VII(III)", Unit: domain.UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai"}
+var stop = deadline.Rule{ID: "cn.stop", Source: "VII(III)", Unit: deadline.UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai"}
 
 // spread returns 16 bytes that are in no order.
 func spread(n uint64) (id eventstore.EventID) {
@@ -42,7 +43,7 @@ func spread(n uint64) (id eventstore.EventID) {
 func (m *mill) next() codec.Entry {
 	m.n++
 	e := codec.Entry{Position: eventstore.Position(m.n), Revision: 1}
-	e.ID, e.Recorded = spread(uint64(m.n)), projectiontest.Start.Add(domain.Span(m.n))
+	e.ID, e.Recorded = spread(uint64(m.n)), projectiontest.Start.Add(deadline.Span(m.n))
 	e.At = e.Recorded
 	if m.n%5 > 0 {
 		id := spread(uint64(m.n * 7919 % 100_000))

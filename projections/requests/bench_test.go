@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/projectiontest"
 	"consentledger/projections/requests"
@@ -12,7 +12,7 @@ import (
 
 // crowded returns a projection of many obligations, and the moment after the
 // last of its facts.
-func crowded(b testing.TB) (*requests.View, domain.Instant) {
+func crowded(b testing.TB) (*requests.View, deadline.Instant) {
 	b.Helper()
 	v, err := requests.Open(b.Context(), projectiontest.Place(b))
 	if err != nil {

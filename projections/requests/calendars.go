@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/readmodel"
@@ -16,9 +17,9 @@ import (
 type calendars struct {
 	mu   sync.Mutex
 	list []publication
-	made map[madeFor]domain.Calendars // folds that were asked for; dropped when the list changes
-	asOf eventstore.Position          // up to which the table holds nothing more
-	from string                       // the table's writer; see [readmodel.Tx.Writer]
+	made map[madeFor]deadline.Calendars // folds that were asked for; dropped when the list changes
+	asOf eventstore.Position            // up to which the table holds nothing more
+	from string                         // the table's writer; see [readmodel.Tx.Writer]
 }
 
 type publication struct {
@@ -34,22 +35,22 @@ type madeFor struct {
 	n   int
 }
 
-// A calendarV1 is a domain.Calendar in the table calendars. Field for field
+// A calendarV1 is a deadline.Calendar in the table calendars. Field for field
 // they are the same, so that a change of one does not go unnoticed.
 type calendarV1 struct {
-	Jurisdiction string        `json:"jurisdiction"`
-	AddsTo       string        `json:"adds_to,omitzero"`
-	Year         int           `json:"year"`
-	Version      int           `json:"version"`
-	Notice       string        `json:"notice,omitzero"`
-	Issued       domain.Date   `json:"issued,omitzero"`
-	Off          []domain.Date `json:"off,omitempty"`
-	MakeUp       []domain.Date `json:"makeup,omitempty"`
-	WorkingDays  int           `json:"working_days,omitzero"`
-	Partial      bool          `json:"partial,omitzero"`
-	Projected    bool          `json:"projected,omitzero"`
-	Reported     bool          `json:"reported,omitzero"`
-	Source       string        `json:"source,omitzero"`
+	Jurisdiction string          `json:"jurisdiction"`
+	AddsTo       string          `json:"adds_to,omitzero"`
+	Year         int             `json:"year"`
+	Version      int             `json:"version"`
+	Notice       string          `json:"notice,omitzero"`
+	Issued       deadline.Date   `json:"issued,omitzero"`
+	Off          []deadline.Date `json:"off,omitempty"`
+	MakeUp       []deadline.Date `json:"makeup,omitempty"`
+	WorkingDays  int             `json:"working_days,omitzero"`
+	Partial      bool            `json:"partial,omitzero"`
+	Projected    bool            `json:"projected,omitzero"`
+	Reported     bool            `json:"reported,omitzero"`
+	Source       string          `json:"source,omitzero"`
 }
 
 func (b *batch) publish(e codec.Entry, x domain.CalendarPublished) error {
@@ -99,7 +100,7 @@ func (c *calendars) load(tx *readmodel.Tx, after eventstore.Position) error {
 			return err
 		}
 		c.add(publication{domain.AppName(app), eventstore.Position(position),
-			domain.Fact{Recorded: domain.Instant(recorded), Event: domain.CalendarPublished{Calendar: domain.Calendar(k)}}})
+			domain.Fact{Recorded: deadline.Instant(recorded), Event: domain.CalendarPublished{Calendar: deadline.Calendar(k)}}})
 		return nil
 	})
 }
@@ -134,7 +135,7 @@ func (c *calendars) follow(before, position eventstore.Position) {
 
 // own returns the calendars that an app published up to a position, and no
 // other's.
-func (c *calendars) own(app domain.AppName, p eventstore.Position) domain.Calendars {
+func (c *calendars) own(app domain.AppName, p eventstore.Position) deadline.Calendars {
 	c.mu.Lock()
 	has := false
 	for _, k := range c.list {
@@ -142,14 +143,14 @@ func (c *calendars) own(app domain.AppName, p eventstore.Position) domain.Calend
 	}
 	c.mu.Unlock()
 	if !has {
-		return domain.Calendars{}
+		return deadline.Calendars{}
 	}
 	return c.at(app, p)
 }
 
 // at returns the calendars that an app goes by, as they were known at a
 // position: those that it published, or else everybody's.
-func (c *calendars) at(app domain.AppName, p eventstore.Position) domain.Calendars {
+func (c *calendars) at(app domain.AppName, p eventstore.Position) deadline.Calendars {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n, own := 0, false
@@ -170,7 +171,7 @@ func (c *calendars) at(app domain.AppName, p eventstore.Position) domain.Calenda
 		}
 	}
 	if c.made == nil || len(c.made) > 64 {
-		c.made = map[madeFor]domain.Calendars{}
+		c.made = map[madeFor]deadline.Calendars{}
 	}
 	c.made[madeFor{app, n}] = k
 	return k

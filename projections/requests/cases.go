@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/readmodel"
@@ -29,14 +30,14 @@ type Case struct {
 	Unpromised    []string // types for which the policy promises no date
 	Document      string
 	Cause         string // the withdrawal that came with it
-	At            domain.Instant
-	Recorded      domain.Instant
+	At            deadline.Instant
+	Recorded      deadline.Instant
 	Event         string
 	State         string // open, or the last word of what closed it
-	Closed        domain.Instant
+	Closed        deadline.Instant
 	Marks         []string
 	Done          []string // the types that have their answer
-	Changed       domain.Instant
+	Changed       deadline.Instant
 }
 
 // A Step is one step of a case.
@@ -44,8 +45,8 @@ type Step struct {
 	Position   eventstore.Position
 	Event      string
 	Kind       string
-	At         domain.Instant
-	Recorded   domain.Instant
+	At         deadline.Instant
+	Recorded   deadline.Instant
 	Actor      string
 	RecordedBy string
 	Fields     []domain.Field // sorted by name
@@ -272,7 +273,7 @@ func (v *View) Cases(ctx ctx, q CaseQuery) (list []Case, asOf eventstore.Positio
 // Case returns a request or an incident with its steps and the obligations that
 // follow from it, judged at a moment, and whether there is one. One of a person
 // who is a test is there too: who asks for it by its id knows it.
-func (v *View) Case(ctx ctx, s domain.StreamID, k Known, at domain.Instant) (c Case, steps []Step, duties []Obligation, ok bool, asOf eventstore.Position, err error) {
+func (v *View) Case(ctx ctx, s domain.StreamID, k Known, at deadline.Instant) (c Case, steps []Step, duties []Obligation, ok bool, asOf eventstore.Position, err error) {
 	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		if asOf, err = k.position(position); err != nil {
 			return err

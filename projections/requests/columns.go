@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/readmodel"
@@ -142,12 +143,12 @@ func until(p eventstore.Position) int64 {
 }
 
 // A phase stands in its column as a word.
-type phase domain.DueState
+type phase deadline.DueState
 
-func (p phase) Value() (driver.Value, error) { return domain.DueState(p).String(), nil }
+func (p phase) Value() (driver.Value, error) { return deadline.DueState(p).String(), nil }
 
 func (p *phase) Scan(src any) (err error) {
-	*(*domain.DueState)(p), err = domain.ParseDueState(textOf(src))
+	*(*deadline.DueState)(p), err = deadline.ParseDueState(textOf(src))
 	return err
 }
 

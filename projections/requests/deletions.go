@@ -2,6 +2,7 @@ package requests
 
 import (
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/readmodel"
@@ -11,7 +12,7 @@ import (
 type Deletion struct {
 	Kind     domain.NoteKind
 	Event    string
-	Recorded domain.Instant
+	Recorded deadline.Instant
 	Fields   []domain.Field // sorted by name
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -66,8 +67,8 @@ func (b *batch) opened(e codec.Entry, stream string, x domain.ObligationOpened) 
 }
 
 // waits keeps what a clock starts with that has not started.
-func (o *Obligation) waits(r domain.DeadlineRule, d domain.Due) {
-	if o.Waits = ""; d.State == domain.NotStarted && !r.ID.Undated() {
+func (o *Obligation) waits(r deadline.Rule, d deadline.Due) {
+	if o.Waits = ""; d.State == deadline.NotStarted && !r.ID.Undated() {
 		o.Waits = r.ClockStart
 	}
 }
@@ -79,7 +80,7 @@ func (b *batch) sortOf(e codec.Entry, x domain.ObligationOpened) (*sort, error) 
 	if err != nil {
 		return nil, err
 	}
-	zone, err := domain.ParseZone(x.Due.TimeZone)
+	zone, err := deadline.ParseZone(x.Due.TimeZone)
 	if err != nil {
 		return nil, err
 	}
@@ -146,9 +147,9 @@ func (b *batch) jurisdiction(app domain.AppName) (name string, err error) {
 }
 
 // readClock reads what clock writes.
-func readClock(text string) (domain.Zone, string, error) {
+func readClock(text string) (deadline.Zone, string, error) {
 	name, jurisdiction, _ := strings.Cut(text, " ")
-	zone, err := domain.ParseZone(name)
+	zone, err := deadline.ParseZone(name)
 	return zone, jurisdiction, err
 }
 
@@ -205,10 +206,10 @@ func (b *batch) move(o *Obligation, e codec.Entry, x domain.ObligationMoved) err
 		return err
 	}
 	o.Due, o.Held, o.Stands = due, domain.Duty{Pauses: x.Pauses}.Held(), nil
-	if due.Phase != domain.NotStarted {
+	if due.Phase != deadline.NotStarted {
 		o.Waits = ""
 	}
-	if due.Phase == domain.Suspended {
+	if due.Phase == deadline.Suspended {
 		o.Stands = unended(x.Pauses)
 	}
 	m := Move{Why: x.Why.String(), Event: e.ID.String(), Recorded: e.Recorded, Was: x.Was.Date, WasUntil: x.Was.Until, Is: x.Due.Date, IsUntil: x.Due.Until}
@@ -221,7 +222,7 @@ func (b *batch) move(o *Obligation, e codec.Entry, x domain.ObligationMoved) err
 }
 
 // unended returns the reasons of the pauses that have not ended.
-func unended(pauses []domain.Pause) (reasons []string) {
+func unended(pauses []deadline.Pause) (reasons []string) {
 	for _, p := range pauses {
 		if p.To == 0 && !slices.Contains(reasons, p.Reason) {
 			reasons = append(reasons, p.Reason)
@@ -232,7 +233,7 @@ func unended(pauses []domain.Pause) (reasons []string) {
 
 // due returns what to keep of a due date. When little time is left of it is said
 // by the calendars that the app had then, as whoever watches it says.
-func (b *batch) due(e codec.Entry, d domain.Due) (Due, error) {
+func (b *batch) due(e codec.Entry, d deadline.Due) (Due, error) {
 	kept, err := dueOf(d)
 	if kept.Risk = d.RiskAt(b.view.calendars.own(e.Stream.App, e.Position)); kept.Risk == 0 {
 		kept.Risk = Never

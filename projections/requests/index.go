@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/projections/readmodel"
 )
@@ -49,10 +50,10 @@ type row struct {
 	standing
 	duty     *duty
 	of       *sort // the duty's, at hand
-	opened   domain.Instant
+	opened   deadline.Instant
 	number   int64
 	from, to eventstore.Position
-	day      domain.Date
+	day      deadline.Date
 	days     int32
 
 	provisional, binding, test bool
@@ -60,23 +61,23 @@ type row struct {
 
 // A standing is what an obligation's state follows from.
 type standing struct {
-	settled, over, risk domain.Instant
-	phase               domain.DueState
+	settled, over, risk deadline.Instant
+	phase               deadline.DueState
 	outcome             State
 	held                bool
 	keep                bool // it is done when its date has come, and never late
 }
 
 // at returns the state at a moment.
-func (s *standing) at(at domain.Instant) State {
+func (s *standing) at(at deadline.Instant) State {
 	switch {
 	case s.settled != 0 && s.settled <= at:
 		return s.outcome
-	case s.phase == domain.NotStarted:
+	case s.phase == deadline.NotStarted:
 		return StateNotStarted
-	case s.phase == domain.Suspended && s.held:
+	case s.phase == deadline.Suspended && s.held:
 		return StateHeld
-	case s.phase == domain.Suspended:
+	case s.phase == deadline.Suspended:
 		return StatePaused
 	case s.keep:
 		return StateOpen

@@ -2,6 +2,7 @@ package requests
 
 import (
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -12,12 +13,12 @@ import (
 type LateYes struct {
 	Person     string // a pseudonym
 	Purpose    string
-	Valid      domain.Instant // the moment that was asked about
-	Answered   domain.Instant
+	Valid      deadline.Instant // the moment that was asked about
+	Answered   deadline.Instant
 	Check      string // the event of the answer
-	Withdrawn  domain.Instant
-	Recorded   domain.Instant // when the ledger heard of it
-	Withdrawal string         // its event
+	Withdrawn  deadline.Instant
+	Recorded   deadline.Instant // when the ledger heard of it
+	Withdrawal string           // its event
 }
 
 // answer keeps an answer "you may".
@@ -71,7 +72,7 @@ func (r *reading) lateYeses() (list []LateYes, err error) {
 		var y LateYes
 		var valid, answered, at, recorded int64
 		err := scan(&y.Person, &y.Purpose, &valid, &answered, &y.Check, &at, &recorded, &y.Withdrawal)
-		y.Valid, y.Answered, y.Withdrawn, y.Recorded = domain.Instant(valid), domain.Instant(answered), domain.Instant(at), domain.Instant(recorded)
+		y.Valid, y.Answered, y.Withdrawn, y.Recorded = deadline.Instant(valid), deadline.Instant(answered), deadline.Instant(at), deadline.Instant(recorded)
 		list = append(list, y)
 		return err
 	})

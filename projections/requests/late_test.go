@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/projectiontest"
@@ -14,7 +15,7 @@ import (
 // checked logs the answer to "may we?" about now.
 func checked(w *projectiontest.Teller, t *testing.T, person string, purpose domain.PurposeID, allowed bool) {
 	t.Helper()
-	w.Rest(domain.Minute)
+	w.Rest(deadline.Minute)
 	id := fmt.Sprint("check ", person, purpose, w.Time())
 	r := ledger.Request{App: projectiontest.App, Person: domain.PersonKey{Kind: "account", ID: person}, Source: "test", ID: id, Body: []byte(id), Actor: "system", RecordedBy: "test"}
 	if err := w.LogCheck(t.Context(), r, domain.CheckAnswered{Purpose: purpose, Action: domain.Use, Valid: w.Time(), Allowed: allowed, Status: domain.Given}); err != nil {
@@ -23,9 +24,9 @@ func checked(w *projectiontest.Teller, t *testing.T, person string, purpose doma
 }
 
 // withdrew records a withdrawal that happened at a moment.
-func withdrew(w *projectiontest.Teller, t *testing.T, person string, at domain.Instant, purposes ...domain.PurposeID) {
+func withdrew(w *projectiontest.Teller, t *testing.T, person string, at deadline.Instant, purposes ...domain.PurposeID) {
 	t.Helper()
-	w.Rest(domain.Minute)
+	w.Rest(deadline.Minute)
 	r := ledger.Request{App: projectiontest.App, Person: domain.PersonKey{Kind: "account", ID: person}, Source: "late", ID: person, Body: []byte("x"), At: at, Actor: "person", RecordedBy: "test",
 		Command: domain.WithdrawConsent{Scope: domain.Scope{All: len(purposes) == 0, Purposes: purposes}}}
 	if _, err := w.Execute(t.Context(), r); err != nil {
@@ -49,8 +50,8 @@ func TestEveryYesBetweenTheTwoTimesOfALateWithdrawalIsFound(t *testing.T) {
 	before := w.Entries()[len(w.Entries())-1].Position
 	withdrew(w, t, "ada", said, "location")
 	withdrew(w, t, "robot", said)
-	withdrew(w, t, "bo", w.Time()+domain.Instant(domain.Minute)) // which is when it is recorded
-	checked(w, t, "ada", "location", true)                       // whatever it says, it came after the ledger knew
+	withdrew(w, t, "bo", w.Time()+deadline.Instant(deadline.Minute)) // which is when it is recorded
+	checked(w, t, "ada", "location", true)                           // whatever it says, it came after the ledger knew
 	v := viewOf(t, w.Entries())
 	q := requests.Query{App: projectiontest.App, At: w.Time()}
 	list, _, err := v.LateYeses(t.Context(), q)
@@ -84,14 +85,14 @@ func TestEveryYesBetweenTheTwoTimesOfALateWithdrawalIsFound(t *testing.T) {
 func TestTheReportSaysAtRiskWhenTheWatcherDoes(t *testing.T) {
 	w := begin(t)
 	o := domain.StreamID{Noun: domain.ObligationNoun, App: projectiontest.App, ID: "many"}
-	rule := func(id domain.DeadlineRuleID, unit domain.DeadlineUnit, n int) domain.DeadlineRule {
-		r := domain.DeadlineRule{ID: id, Source: "1", Unit: unit, Length: n, TimeZone: "Asia/Shanghai"}
-		if unit == domain.UnitWorkingDay {
+	rule := func(id deadline.RuleID, unit deadline.Unit, n int) deadline.Rule {
+		r := deadline.Rule{ID: id, Source: "1", Unit: unit, Length: n, TimeZone: "Asia/Shanghai"}
+		if unit == deadline.UnitWorkingDay {
 			r.Calendar = "CN"
 		}
 		return r
 	}
-	rules := []domain.DeadlineRule{rule("h24", domain.UnitHour, 24), rule("h1", domain.UnitHour, 1), rule("w15", domain.UnitWorkingDay, 15), rule("w2", domain.UnitWorkingDay, 2), rule("d30", domain.UnitCalendarDay, 30), rule("m6", domain.UnitMonth, 6)}
+	rules := []deadline.Rule{rule("h24", deadline.UnitHour, 24), rule("h1", deadline.UnitHour, 1), rule("w15", deadline.UnitWorkingDay, 15), rule("w2", deadline.UnitWorkingDay, 2), rule("d30", deadline.UnitCalendarDay, 30), rule("m6", deadline.UnitMonth, 6)}
 	w.TellOn(o, domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{1}}, Rule: domain.DutyRule{ID: "stop", Kind: domain.DutyStop}, Start: w.Time(), Rules: rules})
 	w.TellOn(domain.StreamID{Noun: domain.ObligationNoun, App: projectiontest.App, ID: "kept"}, domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{2}}, Rule: domain.DutyRule{ID: "keep", Kind: domain.DutyKeep}, Start: w.Time(), Rules: rules[:1]})
 	v := viewOf(t, w.Entries())
@@ -102,12 +103,12 @@ func TestTheReportSaysAtRiskWhenTheWatcherDoes(t *testing.T) {
 			continue
 		}
 		n++
-		risk := x.Due.RiskAt(domain.Calendars{})
+		risk := x.Due.RiskAt(deadline.Calendars{})
 		over := x.Due.Until
-		if x.Due.Unit == domain.UnitHour {
+		if x.Due.Unit == deadline.UnitHour {
 			over++
 		}
-		for at, want := range map[domain.Instant]requests.State{risk - 1: requests.StateOpen, risk: requests.StateAtRisk, over - 1: requests.StateAtRisk, over: requests.StateOverdue} {
+		for at, want := range map[deadline.Instant]requests.State{risk - 1: requests.StateOpen, risk: requests.StateAtRisk, over - 1: requests.StateAtRisk, over: requests.StateOverdue} {
 			if at < w.Time() {
 				continue
 			}
@@ -129,22 +130,22 @@ func TestWhatAHoldStopsIsHeldAndNotOverdue(t *testing.T) {
 	w := begin(t)
 	o := domain.StreamID{Noun: domain.ObligationNoun, App: projectiontest.App, ID: "one"}
 	w.TellOn(o, domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{1}}, Rule: domain.DutyRule{ID: "delete", Kind: domain.DutyDelete}, Start: w.Time(),
-		Rules: []domain.DeadlineRule{{ID: "d30", Source: "1", Unit: domain.UnitCalendarDay, Length: 30, TimeZone: "Asia/Shanghai"}}})
-	w.Rest(10 * domain.Day)
+		Rules: []deadline.Rule{{ID: "d30", Source: "1", Unit: deadline.UnitCalendarDay, Length: 30, TimeZone: "Asia/Shanghai"}}})
+	w.Rest(10 * deadline.Day)
 	w.TellOn(o, domain.HoldObligation{ID: "delete.d30"})
-	w.Rest(400 * domain.Day)
+	w.Rest(400 * deadline.Day)
 	v := viewOf(t, w.Entries())
 	if got := said(page(t, v, requests.Query{At: w.Time(), Stream: o.String()})); got != "delete.d30 held" {
 		t.Errorf("under the hold: %s", got)
 	}
 	w.TellOn(o, domain.HoldObligation{ID: "delete.d30", Released: true})
-	w.Rest(domain.Day)
+	w.Rest(deadline.Day)
 	v = viewOf(t, w.Entries())
 	list := page(t, v, requests.Query{At: w.Time(), Stream: o.String()})
 	if got := said(list); got != "delete.d30 open binding" || len(list[0].Moves) != 2 {
 		t.Errorf("after it: %s, %+v", got, list)
 	}
-	if got := said(page(t, v, requests.Query{At: w.Time() + 21*domain.Instant(domain.Day), Stream: o.String()})); got != "delete.d30 overdue binding" {
+	if got := said(page(t, v, requests.Query{At: w.Time() + 21*deadline.Instant(deadline.Day), Stream: o.String()})); got != "delete.d30 overdue binding" {
 		t.Errorf("and three weeks later: %s", got)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 )
 
@@ -22,7 +23,7 @@ type Obligation struct {
 	Kind      domain.DutyKind
 	Types     []string
 	Target    string
-	Rule      domain.DeadlineRuleID
+	Rule      deadline.RuleID
 	Source    string
 	Law       bool
 	Version   string // of the policy
@@ -51,7 +52,7 @@ type common struct {
 	kind      domain.DutyKind
 	types     string // see [listOf]
 	target    string
-	rule      domain.DeadlineRuleID
+	rule      deadline.RuleID
 	source    string
 	law       bool
 	version   string
@@ -77,7 +78,7 @@ type kept struct {
 	CauseEvent  string
 	CauseStream string
 
-	Opened         domain.Instant
+	Opened         deadline.Instant
 	OpenedPosition eventstore.Position
 	Due            Due
 	Held           bool     // a legal hold stops it
@@ -87,19 +88,19 @@ type kept struct {
 	Binding        bool
 	Exceeds        bool // a promise later than a law's ceiling
 
-	Outcome         State          // met, met late or void; zero: none of them
-	Settled         domain.Instant // when it became so
+	Outcome         State            // met, met late or void; zero: none of them
+	Settled         deadline.Instant // when it became so
 	SettledPosition eventstore.Position
-	Met             domain.Instant // the moment that counts
-	Claimed         domain.Instant // what the source of it said
+	Met             deadline.Instant // the moment that counts
+	Claimed         deadline.Instant // what the source of it said
 	MetBy           string
 	Evidence        string
 	Reason          string // why it is void
 	Days            int    // working days from day zero until it was met; -1: not met, or not started
 
-	AtRisk  domain.Instant // when it was said to be so
-	Overdue domain.Instant
-	Changed domain.Instant
+	AtRisk  deadline.Instant // when it was said to be so
+	Overdue deadline.Instant
+	Changed deadline.Instant
 	Events  []string // that prove it, in their order
 
 	Revision int // how many rows there were of it, this one included
@@ -107,19 +108,19 @@ type kept struct {
 
 // A Due is the due date that the newest fact holds.
 type Due struct {
-	Phase       domain.DueState
-	Start       domain.Instant
-	DayZero     domain.Date
-	Date        domain.Date    // zero for rules in hours
-	Day         domain.Date    // the local date of the end, also for rules in hours
-	Until       domain.Instant // the exclusive bound; for hours the due instant itself
-	Over        domain.Instant // the first instant that is too late; [Never] if there is none
-	Risk        domain.Instant // from when on little time is left; [Never] if there is none
+	Phase       deadline.DueState
+	Start       deadline.Instant
+	DayZero     deadline.Date
+	Date        deadline.Date    // zero for rules in hours
+	Day         deadline.Date    // the local date of the end, also for rules in hours
+	Until       deadline.Instant // the exclusive bound; for hours the due instant itself
+	Over        deadline.Instant // the first instant that is too late; [Never] if there is none
+	Risk        deadline.Instant // from when on little time is left; [Never] if there is none
 	Unit        string
 	TimeZone    string
 	Provisional bool
-	Gap         domain.Date
-	Safe        domain.Date
+	Gap         deadline.Date
+	Safe        deadline.Date
 	TailExposed bool
 	Extended    bool
 	Elapsed     int64
@@ -129,29 +130,29 @@ type Due struct {
 }
 
 // Reported reports whether the date rests on days that somebody reports and no
-// notice has announced; see [domain.CalendarVersion].
+// notice has announced; see [deadline.CalendarVersion].
 func (d Due) Reported() bool {
 	return slices.ContainsFunc(d.Calendars, func(c string) bool { return strings.HasSuffix(c, " reported") })
 }
 
 // Never is when something is late that has no due date: after all that has one.
-const Never domain.Instant = 1<<63 - 1
+const Never deadline.Instant = 1<<63 - 1
 
 // A Move is a due date that was computed again.
 type Move struct {
 	Why      string
 	By       string // the calendar's event
 	Event    string
-	Recorded domain.Instant
-	Was      domain.Date // zero: it had none
-	WasUntil domain.Instant
-	Is       domain.Date
-	IsUntil  domain.Instant
+	Recorded deadline.Instant
+	Was      deadline.Date // zero: it had none
+	WasUntil deadline.Instant
+	Is       deadline.Date
+	IsUntil  deadline.Instant
 }
 
 // dueOf returns what to keep of a due date.
-func dueOf(d domain.Due) (Due, error) {
-	zone, err := domain.ParseZone(d.TimeZone)
+func dueOf(d deadline.Due) (Due, error) {
+	zone, err := deadline.ParseZone(d.TimeZone)
 	if err != nil {
 		return Due{}, err
 	}
@@ -161,11 +162,11 @@ func dueOf(d domain.Due) (Due, error) {
 		Elapsed: d.Elapsed, Remaining: d.Remaining,
 	}
 	switch {
-	case d.State == domain.Suspended:
+	case d.State == deadline.Suspended:
 		out.Counted = d.Counted().String()
-	case d.State == domain.Running && d.Unit == domain.UnitHour:
+	case d.State == deadline.Running && d.Unit == deadline.UnitHour:
 		out.Over, out.Day = d.Until+1, zone.Date(d.Until)
-	case d.State == domain.Running:
+	case d.State == deadline.Running:
 		out.Over = d.Until
 	}
 	for _, v := range d.Versions {
@@ -180,7 +181,7 @@ type State int8
 
 const (
 	StateOverdue State = iota + 1
-	StateAtRisk        // open, and little time is left; see [domain.Due.RiskAt]
+	StateAtRisk        // open, and little time is left; see [deadline.Due.RiskAt]
 	StateOpen
 	StatePaused
 	StateHeld // a legal hold keeps what is to be deleted
@@ -224,13 +225,13 @@ func rank(list []*Obligation) {
 		}
 		o.Binding, o.Exceeds = false, false
 		for _, t := range types {
-			first := o.Due.Phase == domain.Running && o.Outcome != StateVoid
+			first := o.Due.Phase == deadline.Running && o.Outcome != StateVoid
 			for j, x := range list {
-				if !o.rivals(x) || !x.answers(t) || x.Due.Phase != domain.Running {
+				if !o.rivals(x) || !x.answers(t) || x.Due.Phase != deadline.Running {
 					continue
 				}
 				first = first && (o.Due.Over < x.Due.Over || o.Due.Over == x.Due.Over && i < j)
-				o.Exceeds = o.Exceeds || !o.Law && x.Law && o.Due.Phase == domain.Running && o.Due.Over > x.Due.Over
+				o.Exceeds = o.Exceeds || !o.Law && x.Law && o.Due.Phase == deadline.Running && o.Due.Over > x.Due.Over
 			}
 			o.Binding = o.Binding || first
 		}
@@ -244,12 +245,12 @@ func rank(list []*Obligation) {
 // one of its types: then it binds, though nobody can say until when. Whoever asks
 // for what binds finds it.
 func (o *Obligation) alone(place int, list []*Obligation) bool {
-	if o.Outcome != 0 || o.Due.Phase == domain.Running {
+	if o.Outcome != 0 || o.Due.Phase == deadline.Running {
 		return false
 	}
 	return slices.ContainsFunc(o.Types, func(t string) bool {
 		for i, x := range list {
-			if o.rivals(x) && x.answers(t) && (x.Due.Phase == domain.Running || i < place) {
+			if o.rivals(x) && x.answers(t) && (x.Due.Phase == deadline.Running || i < place) {
 				return false
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/projections/projectiontest"
 	"consentledger/projections/requests"
 )
@@ -16,8 +17,8 @@ func TestWhatAFactSaysIsOwed(t *testing.T) {
 	d := projectiontest.Document("owing")
 	d.Recipients = []domain.Recipient{{ID: "ads", Title: "Ads", Purposes: []domain.PurposeID{"marketing"}}, {ID: "mail", Title: "Mail", Purposes: []domain.PurposeID{"marketing"}}}
 	d.Duties = []domain.DutyRule{
-		{ID: "reply", Section: "1", On: []string{"consent.withdrawn"}, Kind: domain.DutyReply, Rules: []domain.DeadlineRuleID{"d15", "law20"}},
-		{ID: "stop", Section: "1", On: []string{"consent.withdrawn"}, Kind: domain.DutyStop, Rules: []domain.DeadlineRuleID{"d15"}, Each: domain.DutyEachSystem},
+		{ID: "reply", Section: "1", On: []string{"consent.withdrawn"}, Kind: domain.DutyReply, Rules: []deadline.RuleID{"d15", "law20"}},
+		{ID: "stop", Section: "1", On: []string{"consent.withdrawn"}, Kind: domain.DutyStop, Rules: []deadline.RuleID{"d15"}, Each: domain.DutyEachSystem},
 	}
 	w := projectiontest.NewTeller(t)
 	w.Register()

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/projections/readmodel"
 )
@@ -83,22 +84,22 @@ const (
 // at which they are judged; those opened later are left out.
 type Query struct {
 	App         domain.AppName
-	At          domain.Instant
+	At          deadline.Instant
 	Known       Known
 	States      []State
 	Lanes       []Lane
 	Kind        domain.DutyKind
 	Type        string
-	Rule        domain.DeadlineRuleID
+	Rule        deadline.RuleID
 	Stream      string
 	ID          string // within the stream
 	Person      string // a pseudonym
 	Provisional Choice
-	Before      domain.Date // due before that day, in the rule's place
-	After       domain.Date // due after that day
-	Binding     bool        // only those that bind
+	Before      deadline.Date // due before that day, in the rule's place
+	After       deadline.Date // due after that day
+	Binding     bool          // only those that bind
 
-	Since      domain.Instant      // leaves out what was settled before; zero: nothing
+	Since      deadline.Instant    // leaves out what was settled before; zero: nothing
 	SinceSteps eventstore.Position // of a summary's rejections and fees: those after it
 
 	Sort  Sort // empty: ByDue
@@ -173,8 +174,8 @@ type reading struct {
 // A clock is a place whose days are counted, at the moment that is asked about.
 type clock struct {
 	name  string
-	today domain.Date
-	days  *domain.Workdays
+	today deadline.Date
+	days  *deadline.Workdays
 }
 
 // read runs do on a snapshot.
@@ -262,7 +263,7 @@ func (r *reading) judge(o *Obligation) {
 
 // dutiesOf returns the obligations of a request or incident, and those that
 // follow from it, of tests too.
-func (v *View) dutiesOf(tx *readmodel.Tx, of domain.StreamID, position, asOf eventstore.Position, at domain.Instant) (list []Obligation, err error) {
+func (v *View) dutiesOf(tx *readmodel.Tx, of domain.StreamID, position, asOf eventstore.Position, at deadline.Instant) (list []Obligation, err error) {
 	if err := v.catchUp(tx, position); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
@@ -22,7 +23,7 @@ type whole struct {
 	AsOf eventstore.Position
 }
 
-func bytesOf(t *testing.T, v *requests.View, at domain.Instant, k requests.Known) string {
+func bytesOf(t *testing.T, v *requests.View, at deadline.Instant, k requests.Known) string {
 	t.Helper()
 	var r whole
 	var err error
@@ -96,7 +97,7 @@ func TestReplayFromNothingGivesTheSameReport(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, after := range []domain.Span{0, 10 * domain.Day, 100 * domain.Day} {
+	for _, after := range []deadline.Span{0, 10 * deadline.Day, 100 * deadline.Day} {
 		at := w.Time().Add(after)
 		want := bytesOf(t, live, at, requests.Known{})
 		if got := bytesOf(t, viewOf(t, w.Entries()), at, requests.Known{}); got != want {
@@ -145,7 +146,7 @@ func TestAnotherRuleChangesNothingThatWas(t *testing.T) {
 		t.Errorf("the report of then is\n%s\nwas\n%s", got, said)
 	}
 	for _, o := range page(t, v, requests.Query{At: w.Time(), Type: "complaint"}) {
-		started, amended := o.Due.Phase == domain.Running, o.Source == "VII, amended"
+		started, amended := o.Due.Phase == deadline.Running, o.Source == "VII, amended"
 		if (o.Stream == after.String()) != amended {
 			t.Errorf("%s of %s goes by %s", o.ID, o.Stream, o.Source)
 		}
@@ -163,16 +164,16 @@ func TestBetterCodeChangesNoPastFact(t *testing.T) {
 	stream := w.Ask("ada", domain.AskComplaint)
 	w.Step(stream, "facts.verified founded=yes")
 	all := w.Entries()
-	var was domain.Due
+	var was deadline.Due
 	for i, e := range all {
 		if x, ok := e.Event.(domain.ObligationOpened); ok && x.Obligation.ID == "reply.d15" {
 			was = x.Due
-			x.Due.Date, x.Due.Until = was.Date+1, was.Until.Add(domain.Day)
+			x.Due.Date, x.Due.Until = was.Date+1, was.Until.Add(deadline.Day)
 			all[i].Event = x
 		}
 	}
 	seen := false
-	for at, want := range map[domain.Instant]requests.State{was.Until: requests.StateAtRisk, was.Until.Add(domain.Day): requests.StateOverdue} {
+	for at, want := range map[deadline.Instant]requests.State{was.Until: requests.StateAtRisk, was.Until.Add(deadline.Day): requests.StateOverdue} {
 		for _, o := range page(t, viewOf(t, all), requests.Query{At: at}) {
 			if o.ID == "reply.d15" {
 				seen = true

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/projectiontest"
@@ -70,15 +71,15 @@ func TestTheLifeOfAReport(t *testing.T) {
 		name  string
 		types []domain.RequestType
 		steps []string
-		after domain.Span // how long after the last step it is read
+		after deadline.Span // how long after the last step it is read
 		want  string
 	}{
 		{"the earliest of each type binds, and a promise beyond the law shows", []domain.RequestType{domain.AskAccess}, nil, 0, "law20 open binding, d30 open exceeds"},
 		{"each of several types has its own date", []domain.RequestType{domain.AskAccess, domain.AskComplaint}, nil, 0, "d15 open binding, law20 open binding, d30 open exceeds, facts15 not-started"},
 		{"a clock that stands has no date", []domain.RequestType{domain.AskAccess}, []string{"identity.requested elements=IDE-4"}, 0, "law20 open binding, d30 paused"},
-		{"three working days before its end it is at risk", []domain.RequestType{domain.AskAccess}, nil, 26 * domain.Day, "law20 at-risk binding, d30 open exceeds"},
-		{"at the end of its last day it is overdue", []domain.RequestType{domain.AskAccess}, nil, 29 * domain.Day, "law20 overdue binding, d30 open exceeds"},
-		{"an answer in time meets all", []domain.RequestType{domain.AskAccess}, []string{"request.answered outcome=full channel=app"}, 50 * domain.Day, "law20 met binding, d30 met exceeds"},
+		{"three working days before its end it is at risk", []domain.RequestType{domain.AskAccess}, nil, 26 * deadline.Day, "law20 at-risk binding, d30 open exceeds"},
+		{"at the end of its last day it is overdue", []domain.RequestType{domain.AskAccess}, nil, 29 * deadline.Day, "law20 overdue binding, d30 open exceeds"},
+		{"an answer in time meets all", []domain.RequestType{domain.AskAccess}, []string{"request.answered outcome=full channel=app"}, 50 * deadline.Day, "law20 met binding, d30 met exceeds"},
 		{"what was answered in part leaves the rest", []domain.RequestType{domain.AskAccess, domain.AskComplaint}, []string{"request.answered outcome=full channel=app types=complaint"}, 0,
 			"d15 met binding, law20 open binding, d30 open exceeds, facts15 met"},
 		{"what was withdrawn is void, and binds nobody", []domain.RequestType{domain.AskAccess}, []string{"request.withdrawn"}, 0, "law20 void, d30 void"},
@@ -104,7 +105,7 @@ func TestAReportSaysWhatFactsHold(t *testing.T) {
 	stream := w.Ask("ada", domain.AskAccess)
 	asked := w.Time()
 	w.Step(stream, "identity.requested elements=IDE-4")
-	w.Rest(7 * domain.Day)
+	w.Rest(7 * deadline.Day)
 	w.Step(stream, "identity.passed elements=IDE-4 checked_by=desk")
 	duties, err := w.Duties(t.Context(), stream)
 	if err != nil {
@@ -137,7 +138,7 @@ func TestAReportSaysWhatFactsHold(t *testing.T) {
 // file was closed and opened again.
 func TestAReportSaysWhoseDataStay(t *testing.T) {
 	w := begin(t)
-	due, err := domain.Compute(stop, w.Time(), nil, false, domain.Calendars{})
+	due, err := deadline.Compute(stop, w.Time(), nil, false, deadline.Calendars{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,10 +177,10 @@ func TestFiltersAndPagesAndOrders(t *testing.T) {
 	w := begin(t)
 	for i := range 5 {
 		w.Ask(fmt.Sprint("p", i), domain.AskAccess, domain.AskComplaint)
-		w.Rest(3 * domain.Day)
+		w.Rest(3 * deadline.Day)
 	}
 	late := w.Ask("late", domain.AskComplaint)
-	w.Rest(40 * domain.Day)
+	w.Rest(40 * deadline.Day)
 	w.Step(late, "request.answered outcome=full channel=app")
 	w.Tell("p4", domain.Say{Event: domain.SubjectMarkedTest{Reason: "monkey"}})
 	v := viewOf(t, w.Entries())
@@ -241,8 +242,8 @@ func TestFiltersAndPagesAndOrders(t *testing.T) {
 }
 
 // shanghai has the working days of 2026 as if nothing but a Monday were off.
-func shanghai(version int, off ...domain.Date) domain.CalendarPublished {
-	return domain.CalendarPublished{Calendar: domain.Calendar{Jurisdiction: "CN", Year: 2026, Version: version, Off: off, Partial: true}}
+func shanghai(version int, off ...deadline.Date) domain.CalendarPublished {
+	return domain.CalendarPublished{Calendar: deadline.Calendar{Jurisdiction: "CN", Year: 2026, Version: version, Off: off, Partial: true}}
 }
 
 func TestWorkingDaysLeftGoByTheCalendarsThatWereKnown(t *testing.T) {
@@ -250,7 +251,7 @@ func TestWorkingDaysLeftGoByTheCalendarsThatWereKnown(t *testing.T) {
 	w.Ask("ada", domain.AskComplaint)
 	entries := w.Entries()
 	due := page(t, viewOf(t, entries), requests.Query{At: w.Time(), Rule: "d15"})[0].Due.Date
-	monday := due - domain.Date((int(due.Weekday())+6)%7)
+	monday := due - deadline.Date((int(due.Weekday())+6)%7)
 	last := entries[len(entries)-1]
 	published := last
 	published.Stream = domain.StreamID{Noun: domain.CalendarNoun, App: projectiontest.App, ID: "main"}

@@ -1,14 +1,14 @@
 package requests
 
 import (
-	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/projections/readmodel"
 )
 
 // Standing counts what all apps owe at a moment, by state, without what is owed to
 // tests. It is counted in memory, for whoever asks again and again.
-func (v *View) Standing(ctx ctx, at domain.Instant) (counts map[State]int64, err error) {
+func (v *View) Standing(ctx ctx, at deadline.Instant) (counts map[State]int64, err error) {
 	counts = map[State]int64{}
 	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		if err := v.catchUp(tx, position); err != nil {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/projections/projectiontest"
 	"consentledger/projections/requests"
 )
@@ -16,7 +17,7 @@ func TestWhatStandsIsWhatTheSummaryCounts(t *testing.T) {
 	answered := w.Ask("p0", domain.AskComplaint)
 	w.Step(answered, "request.answered outcome=full channel=app")
 	w.Ask("late", domain.AskComplaint)
-	w.Rest(60 * domain.Day)
+	w.Rest(60 * deadline.Day)
 	w.Ask("new", domain.AskComplaint)
 	w.Ask("robot", domain.AskComplaint)
 	w.Tell("robot", domain.Say{Event: domain.SubjectMarkedTest{Reason: "load"}})

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/projections/projectiontest"
 	"consentledger/projections/requests"
 )
@@ -14,9 +15,9 @@ import (
 // open; and of fees and rejections.
 func TestTheSummaryAddsUp(t *testing.T) {
 	w := begin(t)
-	replied := func(person string, days domain.Span, step string) {
+	replied := func(person string, days deadline.Span, step string) {
 		stream := w.Ask(person, domain.AskComplaint)
-		w.Rest(days * domain.Day)
+		w.Rest(days * deadline.Day)
 		w.Step(stream, step)
 	}
 	replied("p0", 0, "request.answered outcome=full channel=app")
@@ -24,7 +25,7 @@ func TestTheSummaryAddsUp(t *testing.T) {
 	replied("p5", 7, "request.answered outcome=part channel=app")
 	replied("p21", 30, "request.rejected codes=REJ-1 remedies_told=yes approved_by=boss")
 	w.Ask("late", domain.AskComplaint)
-	w.Rest(30 * domain.Day)
+	w.Rest(30 * deadline.Day)
 	w.Ask("new", domain.AskComplaint)
 	again := w.Ask("new", domain.AskComplaint)
 	w.Step(again, "fee.quoted amount=10.10_CNY reason=often")

@@ -29,6 +29,7 @@ import (
 	"fmt"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 
 	"github.com/go-json-experiment/json"
 )
@@ -85,11 +86,11 @@ type Reporting struct {
 // a span belongs to it: without it nothing in the span can be understood. So does
 // the record that says whose a request is.
 type Selection struct {
-	App     domain.AppName `json:"app"`
-	Subject string         `json:"subject,omitzero"` // a person's pseudonym
-	Linked  []string       `json:"linked,omitempty"` // pseudonyms of the same person in linked histories
-	From    domain.Instant `json:"from,omitzero"`    // of Recorded, in milliseconds
-	To      domain.Instant `json:"to,omitzero"`      // not included
+	App     domain.AppName   `json:"app"`
+	Subject string           `json:"subject,omitzero"` // a person's pseudonym
+	Linked  []string         `json:"linked,omitempty"` // pseudonyms of the same person in linked histories
+	From    deadline.Instant `json:"from,omitzero"`    // of Recorded, in milliseconds
+	To      deadline.Instant `json:"to,omitzero"`      // not included
 }
 
 // String says what is selected, for people.
@@ -160,13 +161,13 @@ type Part struct {
 
 // A stored is what this package reads of a record.
 type stored struct {
-	ID       string         `json:"id"`
-	Stream   string         `json:"stream"`
-	Type     string         `json:"type"`
-	At       domain.Instant `json:"at"`
-	Recorded domain.Instant `json:"recorded"`
-	Actor    string         `json:"actor"`
-	Data     data           `json:"data"`
+	ID       string           `json:"id"`
+	Stream   string           `json:"stream"`
+	Type     string           `json:"type"`
+	At       deadline.Instant `json:"at"`
+	Recorded deadline.Instant `json:"recorded"`
+	Actor    string           `json:"actor"`
+	Data     data             `json:"data"`
 	Request  struct {
 		Source   string `json:"source"`
 		Sequence uint64 `json:"sequence"`

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 // describe says what of an event a reader needs first, in the words of the
@@ -74,7 +75,7 @@ func (r *report) describe(e domain.Event) string {
 }
 
 // day is the day that something is due, or the moment if it is due by the hour.
-func day(d domain.Due) string {
+func day(d deadline.Due) string {
 	if d.Date == 0 {
 		return moment(d.Until)
 	}

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec"
 
 	"github.com/go-json-experiment/json"
@@ -186,7 +187,7 @@ func (r *report) head() {
 	}
 }
 
-func moment(i domain.Instant) string {
+func moment(i deadline.Instant) string {
 	if i == 0 {
 		return "…"
 	}

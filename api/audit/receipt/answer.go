@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -21,7 +22,7 @@ type answer struct {
 	Kind    domain.ConsentKind
 	Items   []domain.Item
 	All     bool // every purpose there is and will be
-	Until   domain.Instant
+	Until   deadline.Instant
 	Quality string // of the evidence
 	Once    bool   // one use uses it up
 	Import  bool   // it came with a list of old ones
@@ -249,7 +250,7 @@ func (v *Void) check() error {
 		return errors.New("a reason is a code")
 	}
 	_, err := eventstore.ParseEventID(v.Event)
-	_, badTime := domain.ParseInstant(v.At)
+	_, badTime := deadline.ParseInstant(v.At)
 	return errors.Join(err, badTime)
 }
 
@@ -266,7 +267,7 @@ func (s *State) check() error {
 	bad := func(what string) error {
 		return errors.New("the state in it has " + what + " of a form that it does not have")
 	}
-	if _, err := domain.ParseInstant(s.AsOf); err != nil {
+	if _, err := deadline.ParseInstant(s.AsOf); err != nil {
 		return bad("a time")
 	}
 	if s.Voided.check() != nil {
@@ -274,7 +275,7 @@ func (s *State) check() error {
 	}
 	for _, p := range s.Purposes {
 		for _, t := range []string{p.Since, p.Until} {
-			if _, err := domain.ParseInstant(t); err != nil && t != "" {
+			if _, err := deadline.ParseInstant(t); err != nil && t != "" {
 				return bad("a time")
 			}
 		}

@@ -11,6 +11,7 @@ import (
 
 	"consentledger/api/audit/bundle"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/projections/transparency/merkle"
 
@@ -25,7 +26,7 @@ type Verified struct {
 	Signed     []byte // the note of the checkpoint, with whatever signatures it carries
 	Index      int64
 	ID         string
-	Recorded   domain.Instant
+	Recorded   deadline.Instant
 	Answer     domain.Status // given, refused or withdrawn
 	Purposes   []string      // that it counts for
 	All        bool          // an opt-out of every purpose

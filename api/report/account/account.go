@@ -10,6 +10,7 @@ package account
 import (
 	"consentledger/api/report"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 // A Report is what happened in a span, and how it stands at its end. A list
@@ -290,7 +291,7 @@ type Witness struct {
 	At   string `json:"at,omitzero" format:"date-time"`
 }
 
-func moment(i domain.Instant) string { return report.Time(i) }
+func moment(i deadline.Instant) string { return report.Time(i) }
 
 func hash(h domain.Hash) string {
 	if h == (domain.Hash{}) {

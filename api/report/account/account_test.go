@@ -18,6 +18,7 @@ import (
 
 	"consentledger/api/report/account"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/projectiontest"
@@ -45,7 +46,7 @@ func viewOf(t *testing.T, w *projectiontest.Teller) *requests.View {
 
 var outside = account.Outside{Made: "2026-06-01T00:00:00.000Z", Software: "v1", Integrity: account.Integrity{Origin: "logs.example.com/smartkey", Size: 7, Root: "cm9vdA==", Derived: true, Checkpoint: "logs.example.com/smartkey\n7\ncm9vdA==\n"}}
 
-func made(t *testing.T, w *projectiontest.Teller, from, to domain.Instant) account.Report {
+func made(t *testing.T, w *projectiontest.Teller, from, to deadline.Instant) account.Report {
 	t.Helper()
 	r, err := account.Make(t.Context(), w.Ledger, viewOf(t, w), projectiontest.App, from, to, outside)
 	if err != nil {
@@ -105,7 +106,7 @@ func TestWhatComesLaterChangesNoReport(t *testing.T) {
 	w := told(t)
 	to := w.Time() + 1
 	before := made(t, w, 0, to)
-	w.Rest(domain.Hour)
+	w.Rest(deadline.Hour)
 	w.Tell("ada0", domain.WithdrawConsent{Scope: domain.Scope{All: true}})
 	w.Publish(projectiontest.Document("three"))
 	if after := made(t, w, 0, to); !bytes.Equal(written(t, before, account.JSON, ""), written(t, after, account.JSON, "")) {
@@ -115,7 +116,7 @@ func TestWhatComesLaterChangesNoReport(t *testing.T) {
 
 func TestSpansThatMeetLeaveNothingOutAndCountNothingTwice(t *testing.T) {
 	w := told(t)
-	middle := projectiontest.Start.Add(20 * domain.Second)
+	middle := projectiontest.Start.Add(20 * deadline.Second)
 	sum := func(r account.Report) (n int64) {
 		for _, c := range r.Events {
 			n += c.Count
@@ -214,16 +215,16 @@ func TestAConsentThatRanOutWaitsForNobody(t *testing.T) {
 	w := projectiontest.NewTeller(t)
 	w.Register()
 	w.Publish(projectiontest.Document("one"))
-	yes := func(who string, until domain.Instant) {
+	yes := func(who string, until deadline.Instant) {
 		w.Tell(who, domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}, Until: until})
 	}
 	yes("ada", 0)
-	yes("bob", w.Time().Add(domain.Hour))
-	soon := w.Time().Add(3 * domain.Hour)
+	yes("bob", w.Time().Add(deadline.Hour))
+	soon := w.Time().Add(3 * deadline.Hour)
 	yes("cem", soon)
-	w.Rest(2 * domain.Hour)
+	w.Rest(2 * deadline.Hour)
 	w.Publish(projectiontest.Document("two"), "marketing")
-	for to, want := range map[domain.Instant][3]int64{w.Time() + 1: {2, 0, 2}, soon: {2, 0, 2}, soon + 1: {2, 1, 1}} {
+	for to, want := range map[deadline.Instant][3]int64{w.Time() + 1: {2, 0, 2}, soon: {2, 0, 2}, soon + 1: {2, 1, 1}} {
 		r := made(t, w, 0, to)
 		if c := r.Changes[len(r.Changes)-1]; c.Touched != want[0] || c.RanOut != want[1] || c.Waiting != want[2] || c.Touched != c.Again+c.No+c.RanOut+c.Waiting {
 			t.Errorf("up to %s: %+v, want touched, ran out and waiting %v", to, c, want)
@@ -393,7 +394,7 @@ func TestRegisters(t *testing.T) {
 	w.Tell("", domain.Say{Event: domain.Noted{Kind: "assessment.started", Fields: domain.Fields(map[string]string{"assessment": "pia-1", "subject": "location"})}})
 	w.Tell("", domain.Say{Event: domain.Noted{Kind: "assessment.final", Fields: domain.Fields(map[string]string{"assessment": "pia-1", "report": domain.Hash{1}.String(), "high_risk": "yes"})}})
 	v := viewOf(t, w)
-	register := func(name string, at domain.Instant) account.Register {
+	register := func(name string, at deadline.Instant) account.Register {
 		r, err := account.MakeRegister(t.Context(), w.Ledger, v, projectiontest.App, name, at)
 		if err != nil {
 			t.Fatal(err)
@@ -415,7 +416,7 @@ func TestRegisters(t *testing.T) {
 	if a := register("assessments", now).Assessments; len(a) != 1 || a[0].State != "kept" || a[0].HighRisk != "yes" || a[0].Keep <= now.String()[:10] {
 		t.Errorf("assessments: %+v", a)
 	}
-	if a := register("assessments", now.Add(4*365*domain.Day)).Assessments; a[0].State != "may-go" {
+	if a := register("assessments", now.Add(4*365*deadline.Day)).Assessments; a[0].State != "may-go" {
 		t.Errorf("four years later: %+v", a)
 	}
 	register("retention", now)
@@ -513,7 +514,7 @@ func TestAVersionIsCalledByItsOwnTitle(t *testing.T) {
 	w.Publish(version("Title two", "Send e-mail"))
 	w.Tell("ada", domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}})
 	w.Publish(version("Title three", "Call by telephone"))
-	w.PublishAt(w.Time().Add(90*domain.Day), version("Title four", "Knock at the door"))
+	w.PublishAt(w.Time().Add(90*deadline.Day), version("Title four", "Knock at the door"))
 
 	d := made(t, w, 0, w.Time()+1).Document("en")
 	rows := map[string][][]string{}

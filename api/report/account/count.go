@@ -4,6 +4,7 @@ import (
 	"iter"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -31,9 +32,9 @@ type counting struct {
 	minors     tally
 	erasures   tally
 	clock      tally
-	access     map[Reader]seen         // by who, how and why
-	stands     map[pair]domain.Instant // until when
-	touched    map[pair][]int          // the changes that wait for the pair
+	access     map[Reader]seen           // by who, how and why
+	stands     map[pair]deadline.Instant // until when
+	touched    map[pair][]int            // the changes that wait for the pair
 	changes    []Change
 	builds     map[string]*builds // by the event that voids
 	ended      map[domain.EventID]bool

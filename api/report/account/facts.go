@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec"
 )
 
@@ -34,7 +35,7 @@ func (c *counting) noted(e codec.Entry, x domain.Noted) {
 	}
 }
 
-func noteOf(event string, recorded domain.Instant, kind domain.NoteKind, fields []domain.Field) Note {
+func noteOf(event string, recorded deadline.Instant, kind domain.NoteKind, fields []domain.Field) Note {
 	n := Note{event, moment(recorded), string(kind), []Pair{}}
 	for _, f := range fields {
 		n.Fields = append(n.Fields, Pair(f))
@@ -54,7 +55,7 @@ func field(fields []domain.Field, name string) string {
 // An occurrence is an incident as it is followed from step to step.
 type occurrence struct {
 	Incident
-	known, authority, persons domain.Instant
+	known, authority, persons deadline.Instant
 	over                      bool // since before the span
 }
 
@@ -91,7 +92,7 @@ func (c *counting) incident(e codec.Entry, x domain.Stepped) {
 	}
 }
 
-func sooner(was, at domain.Instant) domain.Instant {
+func sooner(was, at deadline.Instant) deadline.Instant {
 	if was == 0 {
 		return at
 	}
@@ -99,11 +100,11 @@ func sooner(was, at domain.Instant) domain.Instant {
 }
 
 // told returns when somebody was told, and how many minutes after it was known.
-func (i *occurrence) told(at domain.Instant) (when, minutes string) {
+func (i *occurrence) told(at deadline.Instant) (when, minutes string) {
 	if at == 0 {
 		return "", ""
 	}
-	return moment(at), strconv.FormatInt(int64(at-i.known)/int64(domain.Minute), 10)
+	return moment(at), strconv.FormatInt(int64(at-i.known)/int64(deadline.Minute), 10)
 }
 
 // shown returns the incident as the report has it.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec"
 )
 
@@ -23,7 +24,7 @@ type Import struct {
 
 // An erasing is an order to erase somebody.
 type erasing struct {
-	at    domain.Instant
+	at    deadline.Instant
 	event string
 }
 
@@ -45,8 +46,8 @@ func (c *counting) imported(e codec.Entry, x domain.ConsentGiven) {
 // An importing is an import that is being counted.
 type importing struct {
 	consents       int64
-	oldest, newest domain.Instant
-	recorded       domain.Instant // the last of them
+	oldest, newest deadline.Instant
+	recorded       deadline.Instant // the last of them
 }
 
 // importsOf ties imports to the erasures that they may contradict.

@@ -6,6 +6,7 @@ import (
 
 	"consentledger/api/report/account"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/projectiontest"
 )
@@ -24,18 +25,18 @@ func TestImportsAreTiedToErasures(t *testing.T) {
 		}
 		return r.Event.String()
 	}
-	w.Rest(90 * domain.Day)
-	imported := func(who string, days domain.Span, by string) {
-		w.TellAt(who, w.Time().Add(-days*domain.Day), domain.GiveConsent{Act: "click", Import: true, FilteredBy: by})
+	w.Rest(90 * deadline.Day)
+	imported := func(who string, days deadline.Span, by string) {
+		w.TellAt(who, w.Time().Add(-days*deadline.Day), domain.GiveConsent{Act: "click", Import: true, FilteredBy: by})
 	}
 	imported("ann", 60, "")
 	for _, who := range []string{"bob", "cyd"} {
 		w.Tell(who, domain.GiveConsent{Act: "click"})
 	}
 	early := erase("bob")
-	w.Rest(20 * domain.Day)
+	w.Rest(20 * deadline.Day)
 	late := erase("cyd")
-	w.Rest(domain.Day)
+	w.Rest(deadline.Day)
 	imported("dee", 60, "operator:ann")
 	imported("eve", 50, "operator:ann")
 	imported("fay", 10, "operator:ben")

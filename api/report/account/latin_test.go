@@ -9,6 +9,7 @@ import (
 	"consentledger/api/report"
 	"consentledger/api/report/account"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/projections/projectiontest"
 	"consentledger/projections/requests"
@@ -126,7 +127,7 @@ func TestNothingInAChineseReportIsInAnotherLanguage(t *testing.T) {
 }
 
 // calendarOf returns the titles and descriptions of a calendar in Chinese.
-func calendarOf(t *testing.T, v *requests.View, at domain.Instant) string {
+func calendarOf(t *testing.T, v *requests.View, at deadline.Instant) string {
 	t.Helper()
 	var b bytes.Buffer
 	w := report.NewCalendar(&b, projectiontest.App, "zh-CN")

@@ -10,6 +10,7 @@ import (
 	"consentledger/api/report"
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/requests"
@@ -19,7 +20,7 @@ import (
 type Ledger interface {
 	Of(ctx context.Context, app domain.AppName, after eventstore.Position) iter.Seq2[codec.Entry, error]
 	Own(ctx context.Context, app domain.AppName) iter.Seq2[codec.Entry, error]
-	KnownAt(ctx context.Context, at domain.Instant) (eventstore.Position, error)
+	KnownAt(ctx context.Context, at deadline.Instant) (eventstore.Position, error)
 	App(ctx context.Context, app domain.AppName) (domain.Reference, error)
 }
 
@@ -31,7 +32,7 @@ type Requests interface {
 }
 
 // Make makes the report of a span.
-func Make(ctx context.Context, l Ledger, owed Requests, app domain.AppName, from, to domain.Instant, outside Outside) (Report, error) {
+func Make(ctx context.Context, l Ledger, owed Requests, app domain.AppName, from, to deadline.Instant, outside Outside) (Report, error) {
 	c, err := open(ctx, l, app, from, to)
 	if err != nil {
 		return Report{}, err
@@ -54,7 +55,7 @@ func Make(ctx context.Context, l Ledger, owed Requests, app domain.AppName, from
 }
 
 // owed sums up what was owed in the span: all of it, and by every rule.
-func (c *counting) owed(ctx context.Context, owed Requests, from, to domain.Instant, r *Report) error {
+func (c *counting) owed(ctx context.Context, owed Requests, from, to deadline.Instant, r *Report) error {
 	q := requests.Query{App: c.app, At: to, Known: requests.Known{Past: true, At: c.end}, Since: from, SinceSteps: c.begin, Limit: 1}
 	_, _, sum, _, err := owed.Report(ctx, q)
 	if err != nil {
@@ -65,7 +66,7 @@ func (c *counting) owed(ctx context.Context, owed Requests, from, to domain.Inst
 		r.Unpromised = c.unpromised.list()
 	}
 	for i := range r.Rules {
-		q.Rule = domain.DeadlineRuleID(r.Rules[i].ID)
+		q.Rule = deadline.RuleID(r.Rules[i].ID)
 		if _, _, sum, _, err = owed.Report(ctx, q); err != nil {
 			return err
 		}
@@ -77,7 +78,7 @@ func (c *counting) owed(ctx context.Context, owed Requests, from, to domain.Inst
 // byLaw adds the rules by which a reply was owed in the span that no policy
 // promises: the law's, or those that give no date.
 func (c *counting) byLaw(ctx context.Context, owed Requests, q requests.Query, r *Report) error {
-	seen := map[domain.DeadlineRuleID]bool{}
+	seen := map[deadline.RuleID]bool{}
 	for _, t := range domain.RequestTypes() {
 		x := domain.LawReply(c.service.App.Jurisdiction, c.service.App.TimeZone, t)
 		if seen[x.ID] {
@@ -96,7 +97,7 @@ func (c *counting) byLaw(ctx context.Context, owed Requests, q requests.Query, r
 }
 
 // open finds the span.
-func open(ctx context.Context, l Ledger, app domain.AppName, from, to domain.Instant) (*counting, error) {
+func open(ctx context.Context, l Ledger, app domain.AppName, from, to deadline.Instant) (*counting, error) {
 	ref, err := l.App(ctx, app)
 	if err != nil {
 		return nil, err
@@ -104,7 +105,7 @@ func open(ctx context.Context, l Ledger, app domain.AppName, from, to domain.Ins
 	c := &counting{
 		app: app, service: ref.Service, tests: map[string]bool{}, owners: map[domain.StreamID]string{}, calendars: map[string]Calendar{}, events: tally{},
 		purposes: map[domain.PurposeID]*Asked{}, versions: tally{}, acts: tally{}, surfaces: tally{}, locales: tally{}, evidence: tally{}, short: tally{}, why: tally{},
-		minors: tally{}, erasures: tally{}, clock: tally{}, unpromised: tally{}, access: map[Reader]seen{}, stands: map[pair]domain.Instant{}, touched: map[pair][]int{},
+		minors: tally{}, erasures: tally{}, clock: tally{}, unpromised: tally{}, access: map[Reader]seen{}, stands: map[pair]deadline.Instant{}, touched: map[pair][]int{},
 		builds: map[string]*builds{}, ended: map[domain.EventID]bool{}, incidents: map[string]*occurrence{},
 		imports: map[[2]string]*importing{},
 	}
@@ -143,7 +144,7 @@ func (c *counting) look(ctx context.Context, l Ledger, owed Requests) error {
 }
 
 // report gathers what was counted.
-func (c *counting) report(to domain.Instant) Report {
+func (c *counting) report(to deadline.Instant) Report {
 	r := c.r
 	a := c.service.App
 	r.Schema = "audit-report/1"
@@ -171,7 +172,7 @@ func (c *counting) report(to domain.Instant) Report {
 	return r
 }
 
-func (c *counting) fill(r *Report, to domain.Instant) {
+func (c *counting) fill(r *Report, to deadline.Instant) {
 	r.Exemptions, r.Sharing, r.Voids = append([]Exemption{}, r.Exemptions...), append([]Note{}, r.Sharing...), append([]Void{}, r.Voids...)
 	for i := range r.Voids {
 		if b := c.builds[r.Voids[i].Event]; b != nil {

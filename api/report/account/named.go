@@ -10,11 +10,12 @@ import (
 	"consentledger/api/audit/bundle"
 	"consentledger/api/report"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 // versionsOf returns all versions as what a code was called is looked for in them: the
 // newest first that bound at a moment or before it, and then those that did not yet.
-func versionsOf(p domain.Policies, at domain.Instant) []domain.PolicyPublished {
+func versionsOf(p domain.Policies, at deadline.Instant) []domain.PolicyPublished {
 	list := slices.Clone(p.Versions())
 	slices.Reverse(list)
 	slices.SortStableFunc(list, func(a, b domain.PolicyPublished) int {

@@ -5,11 +5,12 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 // inForce returns the versions that bind at a moment, in the order in which
 // their policies were first published.
-func inForce(p domain.Policies, at domain.Instant) []domain.PolicyPublished {
+func inForce(p domain.Policies, at deadline.Instant) []domain.PolicyPublished {
 	var list []domain.PolicyPublished
 	var seen []string
 	for _, v := range p.Versions() {
@@ -25,7 +26,7 @@ func inForce(p domain.Policies, at domain.Instant) []domain.PolicyPublished {
 }
 
 // promised says what the policies promise.
-func promised(p domain.Policies, at domain.Instant) Promises {
+func promised(p domain.Policies, at deadline.Instant) Promises {
 	out := Promises{[]Policy{}, []Purpose{}}
 	for _, v := range inForce(p, at) {
 		out.Policies = append(out.Policies, Policy{v.Document.Name, hash(v.Version), moment(v.Effective)})
@@ -52,7 +53,7 @@ func purposeOf(d domain.Document, x domain.Purpose) Purpose {
 	return p
 }
 
-func rulesOf(p domain.Policies, at domain.Instant) []Rule {
+func rulesOf(p domain.Policies, at deadline.Instant) []Rule {
 	rules := []Rule{}
 	for _, v := range inForce(p, at) {
 		for _, r := range v.Document.DeadlineRules {
@@ -78,7 +79,7 @@ const (
 )
 
 // gapsOf holds the policies in force against the law, as far as their data say.
-func gapsOf(p domain.Policies, handler string, at domain.Instant) []Gap {
+func gapsOf(p domain.Policies, handler string, at deadline.Instant) []Gap {
 	gaps := []Gap{}
 	for _, v := range inForce(p, at) {
 		d := v.Document

@@ -11,6 +11,7 @@ import (
 	"consentledger/api/report"
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/requests"
@@ -67,7 +68,7 @@ type Owed interface {
 }
 
 // MakeRegister makes a register as of a moment.
-func MakeRegister(ctx context.Context, l Ledger, owed Owed, app domain.AppName, name string, at domain.Instant) (Register, error) {
+func MakeRegister(ctx context.Context, l Ledger, owed Owed, app domain.AppName, name string, at deadline.Instant) (Register, error) {
 	if !slices.Contains(Registers, name) {
 		return Register{}, domain.Refusal{Code: domain.Malformed, Text: "register: there are " + strings.Join(Registers, ", ")}
 	}
@@ -107,7 +108,7 @@ func MakeRegister(ctx context.Context, l Ledger, owed Owed, app domain.AppName, 
 	return r, nil
 }
 
-func declared(p domain.Policies, at domain.Instant) (list []Recipient) {
+func declared(p domain.Policies, at deadline.Instant) (list []Recipient) {
 	for _, v := range inForce(p, at) {
 		for _, x := range v.Document.Recipients {
 			list = append(list, Recipient{string(x.ID), x.Title, x.Section, v.Document.Name, texts(x.Purposes), x.Abroad})
@@ -135,7 +136,7 @@ func (r *Register) note(e codec.Entry, x domain.Noted, found map[string]*Assessm
 	}
 }
 
-func (a *Assessment) step(x domain.Noted, at domain.Instant) {
+func (a *Assessment) step(x domain.Noted, at deadline.Instant) {
 	switch x.Kind {
 	case "assessment.started":
 		a.Subject, a.Started = field(x.Fields, "subject"), moment(at)
@@ -147,7 +148,7 @@ func (a *Assessment) step(x domain.Noted, at domain.Instant) {
 	}
 }
 
-func (r *Register) assessments(found map[string]*Assessment, at domain.Instant) {
+func (r *Register) assessments(found map[string]*Assessment, at deadline.Instant) {
 	today := at.Time().Format("2006-01-02")
 	for _, a := range found {
 		switch {
@@ -165,7 +166,7 @@ func (r *Register) assessments(found map[string]*Assessment, at domain.Instant) 
 
 // retention lists what was deleted, and what is to be kept, stopped or deleted and is
 // neither done nor void.
-func (r *Register) retention(ctx context.Context, owed Owed, app domain.AppName, end eventstore.Position, at domain.Instant) error {
+func (r *Register) retention(ctx context.Context, owed Owed, app domain.AppName, end eventstore.Position, at deadline.Instant) error {
 	deleted, _, err := owed.Deletions(ctx, app, requests.Known{Past: true, At: end})
 	if err != nil {
 		return fmt.Errorf("what was deleted: %w", err)

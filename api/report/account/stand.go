@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec"
 )
 
@@ -41,10 +42,10 @@ func (c *counting) follow(e codec.Entry) {
 }
 
 // never is the end of a consent that holds until it is withdrawn.
-const never domain.Instant = math.MaxInt64
+const never deadline.Instant = math.MaxInt64
 
 // ends returns when a consent to a purpose runs out.
-func ends(x domain.ConsentGiven, id domain.PurposeID) domain.Instant {
+func ends(x domain.ConsentGiven, id domain.PurposeID) deadline.Instant {
 	for _, e := range x.Ends {
 		if e.Purpose == id {
 			return e.Until
@@ -58,7 +59,7 @@ func ends(x domain.ConsentGiven, id domain.PurposeID) domain.Instant {
 
 // changed begins to wait for every consent that a version touches: that stands at
 // the moment, and did not run out before.
-func (c *counting) changed(x domain.PolicyPublished, at domain.Instant) {
+func (c *counting) changed(x domain.PolicyPublished, at deadline.Instant) {
 	var ids []domain.PurposeID
 	ids = append(ids, x.Stale...)
 	for _, s := range x.Scopes {
@@ -81,7 +82,7 @@ func (c *counting) changed(x domain.PolicyPublished, at domain.Instant) {
 
 // ranOut ends the waiting for the consents that ran out by the end of the span:
 // nobody need ask for them again because of a change.
-func (c *counting) ranOut(to domain.Instant) {
+func (c *counting) ranOut(to deadline.Instant) {
 	for p, changes := range c.touched {
 		if c.stands[p] > to-1 {
 			continue

@@ -10,18 +10,18 @@ import (
 	"strings"
 
 	"consentledger/api/wire"
-	"consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 // Calendars returns the PRC's working days of 2022 to 2026 as announced, and
 // the projection of 2027, which makes no year known.
-func Calendars() (domain.Calendars, error) {
-	return Publish(domain.Calendars{}, workdaysFile, "CN")
+func Calendars() (deadline.Calendars, error) {
+	return Publish(deadline.Calendars{}, workdaysFile, "CN")
 }
 
 // Known returns all that the program comes with: [Calendars], and what is
 // reported of years of which no notice was seen.
-func Known() (domain.Calendars, error) {
+func Known() (deadline.Calendars, error) {
 	c, err := Calendars()
 	if err != nil {
 		return c, err
@@ -65,7 +65,7 @@ type daysShape struct {
 // cn-workdays.json adds years, or new versions of years. A file of days alone
 // that adds to a jurisdiction is a further notice for it; one that does not
 // takes the place of all calendars of its jurisdiction, or else of otherwise.
-func Publish(c domain.Calendars, file []byte, otherwise string) (domain.Calendars, error) {
+func Publish(c deadline.Calendars, file []byte, otherwise string) (deadline.Calendars, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(file, &members); err != nil {
 		return c, fmt.Errorf(`is not a JSON object: want {"off": ["2027-01-01"], "makeup": [], "adds_to": "CN"}, or "years" as in cn-workdays.json: %w`, err)
@@ -82,8 +82,8 @@ func Publish(c domain.Calendars, file []byte, otherwise string) (domain.Calendar
 	}
 	for _, key := range slices.Sorted(maps.Keys(f.Years)) {
 		y := f.Years[key]
-		k := domain.Calendar{Jurisdiction: f.Jurisdiction, Notice: y.NoticeNo, WorkingDays: y.WorkingDays}
-		err := first(year(&k, key), read(&k.Issued, y.IssuedOn, domain.ParseDate), dates(&k.Off, "off_days", y.OffDays), dates(&k.MakeUp, "makeup_workdays", y.Makeup))
+		k := deadline.Calendar{Jurisdiction: f.Jurisdiction, Notice: y.NoticeNo, WorkingDays: y.WorkingDays}
+		err := first(year(&k, key), read(&k.Issued, y.IssuedOn, deadline.ParseDate), dates(&k.Off, "off_days", y.OffDays), dates(&k.MakeUp, "makeup_workdays", y.Makeup))
 		if err == nil {
 			c, err = publish(c, k)
 		}
@@ -95,15 +95,15 @@ func Publish(c domain.Calendars, file []byte, otherwise string) (domain.Calendar
 }
 
 // projections publishes what is projected for years that have no notice.
-func projections(c domain.Calendars, jurisdiction string, members map[string]json.RawMessage) (domain.Calendars, error) {
+func projections(c deadline.Calendars, jurisdiction string, members map[string]json.RawMessage) (deadline.Calendars, error) {
 	for _, key := range slices.Sorted(maps.Keys(members)) {
-		k := domain.Calendar{Jurisdiction: jurisdiction, Projected: true}
+		k := deadline.Calendar{Jurisdiction: jurisdiction, Projected: true}
 		var p projectionShape
 		if year(&k, key) != nil || json.Unmarshal(members[key], &p) != nil || len(p.Blocks) == 0 {
 			continue
 		}
 		for _, block := range p.Blocks {
-			var ends []domain.Date
+			var ends []deadline.Date
 			if err := dates(&ends, "projection", block[:]); err != nil {
 				return c, fmt.Errorf("%s: %w", key, err)
 			}
@@ -119,7 +119,7 @@ func projections(c domain.Calendars, jurisdiction string, members map[string]jso
 	return c, nil
 }
 
-func year(k *domain.Calendar, text string) error {
+func year(k *deadline.Calendar, text string) error {
 	n, ok := wire.ParseCount(text)
 	if !ok || n > 9999 {
 		return fmt.Errorf("%q is no year", text)
@@ -128,9 +128,9 @@ func year(k *domain.Calendar, text string) error {
 	return nil
 }
 
-func dates(to *[]domain.Date, member string, texts []string) error {
+func dates(to *[]deadline.Date, member string, texts []string) error {
 	for i, text := range texts {
-		d, err := domain.ParseDate(text)
+		d, err := deadline.ParseDate(text)
 		if err != nil {
 			return fmt.Errorf("%s[%d]: %q: %w", member, i, text, err)
 		}
@@ -140,7 +140,7 @@ func dates(to *[]domain.Date, member string, texts []string) error {
 }
 
 // publishReported publishes what is reported of a year.
-func publishReported(c domain.Calendars, file []byte, otherwise string) (domain.Calendars, error) {
+func publishReported(c deadline.Calendars, file []byte, otherwise string) (deadline.Calendars, error) {
 	var f reportedShape
 	d := json.NewDecoder(bytes.NewReader(file))
 	d.DisallowUnknownFields()
@@ -150,7 +150,7 @@ func publishReported(c domain.Calendars, file []byte, otherwise string) (domain.
 	if f.Status != "reported" && !strings.HasPrefix(f.Status, "reported,") {
 		return c, fmt.Errorf(`status: %q: a year's days are "reported", or else leave status out and name the notice`, f.Status)
 	}
-	k := domain.Calendar{Jurisdiction: f.Jurisdiction, Year: f.Year, Reported: true, Source: f.Source}
+	k := deadline.Calendar{Jurisdiction: f.Jurisdiction, Year: f.Year, Reported: true, Source: f.Source}
 	if k.Jurisdiction == "" {
 		k.Jurisdiction = otherwise
 	}
@@ -161,7 +161,7 @@ func publishReported(c domain.Calendars, file []byte, otherwise string) (domain.
 }
 
 // publish adds a calendar as the version that is next.
-func publish(c domain.Calendars, k domain.Calendar) (domain.Calendars, error) {
+func publish(c deadline.Calendars, k deadline.Calendar) (deadline.Calendars, error) {
 	switch {
 	case k.Reported:
 		k.Version = 0
@@ -184,14 +184,14 @@ func publish(c domain.Calendars, k domain.Calendar) (domain.Calendars, error) {
 }
 
 // publishDays publishes a file of days alone.
-func publishDays(c domain.Calendars, file []byte, otherwise string) (domain.Calendars, error) {
+func publishDays(c deadline.Calendars, file []byte, otherwise string) (deadline.Calendars, error) {
 	var f daysShape
 	d := json.NewDecoder(bytes.NewReader(file))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&f); err != nil {
 		return c, fmt.Errorf(`wants off, makeup, adds_to and jurisdiction, or "years" as in cn-workdays.json: %w`, err)
 	}
-	var off, makeup []domain.Date
+	var off, makeup []deadline.Date
 	if err := first(dates(&off, "off", f.Off), dates(&makeup, "makeup", f.Makeup)); err != nil {
 		return c, err
 	}
@@ -215,10 +215,10 @@ func publishDays(c domain.Calendars, file []byte, otherwise string) (domain.Cale
 
 // overlay publishes a region's own days over those of its country, for every
 // year that the country has: a region adds none in the years that it leaves out.
-func overlay(c domain.Calendars, f daysShape, off, makeup []domain.Date) (domain.Calendars, error) {
+func overlay(c deadline.Calendars, f daysShape, off, makeup []deadline.Date) (deadline.Calendars, error) {
 	var err error
 	for _, y := range knownYears(c, f.AddsTo) {
-		k := domain.Calendar{Jurisdiction: f.Jurisdiction, AddsTo: f.AddsTo, Year: y, Partial: true}
+		k := deadline.Calendar{Jurisdiction: f.Jurisdiction, AddsTo: f.AddsTo, Year: y, Partial: true}
 		k.Off, k.MakeUp = ofYear(off, y), ofYear(makeup, y)
 		if c, err = publish(c, k); err != nil {
 			return c, err
@@ -230,21 +230,21 @@ func overlay(c domain.Calendars, f daysShape, off, makeup []domain.Date) (domain
 // publishYears publishes days by their years: as the calendar of a year that
 // was not known, with what it says of the months beside it; else as a version
 // that adds to what the year had.
-func publishYears(c domain.Calendars, jurisdiction string, off, makeup []domain.Date) (domain.Calendars, error) {
+func publishYears(c deadline.Calendars, jurisdiction string, off, makeup []deadline.Date) (deadline.Calendars, error) {
 	known := knownYears(c, jurisdiction)
-	years := map[int]*domain.Calendar{}
-	place := func(list []domain.Date, to func(*domain.Calendar) *[]domain.Date) {
+	years := map[int]*deadline.Calendar{}
+	place := func(list []deadline.Date, to func(*deadline.Calendar) *[]deadline.Date) {
 		for _, d := range list {
 			y := noticeOf(d, append(slices.Clone(off), makeup...), known)
 			if years[y] == nil {
-				years[y] = &domain.Calendar{Jurisdiction: jurisdiction, Year: y, Partial: true}
+				years[y] = &deadline.Calendar{Jurisdiction: jurisdiction, Year: y, Partial: true}
 			}
 			days := to(years[y])
 			*days = append(*days, d)
 		}
 	}
-	place(off, func(k *domain.Calendar) *[]domain.Date { return &k.Off })
-	place(makeup, func(k *domain.Calendar) *[]domain.Date { return &k.MakeUp })
+	place(off, func(k *deadline.Calendar) *[]deadline.Date { return &k.Off })
+	place(makeup, func(k *deadline.Calendar) *[]deadline.Date { return &k.MakeUp })
 	var err error
 	for _, y := range slices.Sorted(maps.Keys(years)) {
 		k := *years[y]
@@ -261,7 +261,7 @@ func publishYears(c domain.Calendars, jurisdiction string, off, makeup []domain.
 
 // noticeOf returns the year whose notice says something of d: its own, unless
 // that is known already and the file has the year beside it, which is not.
-func noticeOf(d domain.Date, file []domain.Date, known []int) int {
+func noticeOf(d deadline.Date, file []deadline.Date, known []int) int {
 	year, month, _ := d.Split()
 	if !slices.Contains(known, year) {
 		return year
@@ -276,7 +276,7 @@ func noticeOf(d domain.Date, file []domain.Date, known []int) int {
 }
 
 // added returns days with those of before that neither they nor others name.
-func added(days, before, others []domain.Date) []domain.Date {
+func added(days, before, others []deadline.Date) []deadline.Date {
 	days = slices.Clone(days)
 	for _, d := range before {
 		if !slices.Contains(days, d) && !slices.Contains(others, d) {
@@ -286,11 +286,11 @@ func added(days, before, others []domain.Date) []domain.Date {
 	return days
 }
 
-func ofYear(list []domain.Date, year int) []domain.Date {
-	return slices.DeleteFunc(slices.Clone(list), func(d domain.Date) bool { return d.Year() != year })
+func ofYear(list []deadline.Date, year int) []deadline.Date {
+	return slices.DeleteFunc(slices.Clone(list), func(d deadline.Date) bool { return d.Year() != year })
 }
 
-func knownYears(c domain.Calendars, jurisdiction string) []int {
+func knownYears(c deadline.Calendars, jurisdiction string) []int {
 	var years []int
 	for _, k := range c.Published() {
 		if k.Jurisdiction == jurisdiction && !k.Projected && !k.Reported && !slices.Contains(years, k.Year) {
@@ -302,8 +302,8 @@ func knownYears(c domain.Calendars, jurisdiction string) []int {
 }
 
 // without returns the calendars of the other jurisdictions.
-func without(c domain.Calendars, jurisdiction string) domain.Calendars {
-	var others domain.Calendars
+func without(c deadline.Calendars, jurisdiction string) deadline.Calendars {
+	var others deadline.Calendars
 	for _, k := range c.Published() {
 		if k.Jurisdiction != jurisdiction {
 			others = others.Add(k, 0)

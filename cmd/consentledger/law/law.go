@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"strings"
 
-	"consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 //go:embed deadline-rules.json
@@ -35,21 +35,21 @@ type ruleFile struct {
 }
 
 // Rules returns the shipped rules in their order.
-func Rules() ([]domain.DeadlineRule, error) { return ParseRules(rulesFile) }
+func Rules() ([]deadline.Rule, error) { return ParseRules(rulesFile) }
 
 // ParseRules reads a file of the shape of deadline-rules.json.
-func ParseRules(file []byte) ([]domain.DeadlineRule, error) {
+func ParseRules(file []byte) ([]deadline.Rule, error) {
 	var f ruleFile
 	if err := json.Unmarshal(file, &f); err != nil {
 		return nil, fmt.Errorf("deadline rules: %w", err)
 	}
-	var rules []domain.DeadlineRule
+	var rules []deadline.Rule
 	for i, x := range f.Rules {
-		r := domain.DeadlineRule{ID: domain.DeadlineRuleID(x.ID), Source: x.Source, Length: x.Length, ExtendedLength: x.ExtendedLength,
-			Calendar: x.Calendar, TimeZone: x.Timezone, ClockStart: x.ClockStart, Pause: pauses(x.Pause), YearDay: domain.YearDay(x.YearDay), Persons: x.Persons}
+		r := deadline.Rule{ID: deadline.RuleID(x.ID), Source: x.Source, Length: x.Length, ExtendedLength: x.ExtendedLength,
+			Calendar: x.Calendar, TimeZone: x.Timezone, ClockStart: x.ClockStart, Pause: pauses(x.Pause), YearDay: deadline.YearDay(x.YearDay), Persons: x.Persons}
 		err := first(
-			read(&r.Unit, x.Unit, domain.ParseDeadlineUnit), read(&r.Direction, x.Direction, domain.ParseDeadlineDirection),
-			read(&r.Roll, x.Roll, domain.ParseDeadlineRoll), read(&r.Result, x.Result, domain.ParseDeadlineResult))
+			read(&r.Unit, x.Unit, deadline.ParseUnit), read(&r.Direction, x.Direction, deadline.ParseDirection),
+			read(&r.Roll, x.Roll, deadline.ParseRoll), read(&r.Result, x.Result, deadline.ParseResult))
 		if err != nil {
 			return nil, fmt.Errorf("deadline rule %d, %q: %w", i+1, x.ID, err)
 		}

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -87,14 +88,14 @@ var (
 	marshalers = json.JoinMarshalers(
 		write(domain.ParseAction), write(domain.ParseLegalBasis), write(domain.ParseConsentKind),
 		write(domain.ParseTextStanding), write(domain.ParseChannelKind), write(domain.ParseChannelUse),
-		write(domain.ParseDeadlineUnit), write(domain.ParseDeadlineDirection),
-		write(domain.ParseDeadlineRoll), write(domain.ParseDeadlineResult), write(domain.ParseHash), write(domain.ParseCheckLog), write(domain.ParseDutyEach),
+		write(deadline.ParseUnit), write(deadline.ParseDirection),
+		write(deadline.ParseRoll), write(deadline.ParseResult), write(domain.ParseHash), write(domain.ParseCheckLog), write(domain.ParseDutyEach),
 	)
 	unmarshalers = json.JoinUnmarshalers(
 		read(domain.ParseAction), read(domain.ParseLegalBasis), read(domain.ParseConsentKind),
 		read(domain.ParseTextStanding), read(domain.ParseChannelKind), read(domain.ParseChannelUse),
-		read(domain.ParseDeadlineUnit), read(domain.ParseDeadlineDirection),
-		read(domain.ParseDeadlineRoll), read(domain.ParseDeadlineResult), read(domain.ParseHash), read(domain.ParseCheckLog), read(domain.ParseDutyEach),
+		read(deadline.ParseUnit), read(deadline.ParseDirection),
+		read(deadline.ParseRoll), read(deadline.ParseResult), read(domain.ParseHash), read(domain.ParseCheckLog), read(domain.ParseDutyEach),
 	)
 )
 

@@ -1,6 +1,9 @@
 package policydoc
 
-import "consentledger/domain"
+import (
+	"consentledger/domain"
+	"consentledger/domain/deadline"
+)
 
 // The shapes of schema policy/1. Field for field they are the domain's, so
 // that the compiler holds the conversions below to it.
@@ -118,43 +121,43 @@ type channelV1 struct {
 }
 
 type rightV1 struct {
-	ID        domain.RightID          `json:"id,omitempty"`
-	Title     string                  `json:"title,omitempty"`
-	Section   string                  `json:"section,omitempty"`
-	Procedure string                  `json:"procedure,omitempty"`
-	Deadlines []domain.DeadlineRuleID `json:"deadlines,omitempty"`
-	Channels  []string                `json:"channels,omitempty"`
+	ID        domain.RightID    `json:"id,omitempty"`
+	Title     string            `json:"title,omitempty"`
+	Section   string            `json:"section,omitempty"`
+	Procedure string            `json:"procedure,omitempty"`
+	Deadlines []deadline.RuleID `json:"deadlines,omitempty"`
+	Channels  []string          `json:"channels,omitempty"`
 }
 
 type deadlineRuleV1 struct {
-	ID             domain.DeadlineRuleID    `json:"id,omitempty"`
-	Source         string                   `json:"source,omitempty"`
-	Unit           domain.DeadlineUnit      `json:"unit,omitzero"`
-	Length         int                      `json:"length,omitzero"`
-	ExtendedLength int                      `json:"extended_length,omitzero"`
-	Direction      domain.DeadlineDirection `json:"direction,omitzero"`
-	Calendar       string                   `json:"calendar,omitempty"`
-	TimeZone       string                   `json:"timezone,omitempty"`
-	ClockStart     string                   `json:"clock_start,omitempty"`
-	Pause          []string                 `json:"pause,omitempty"`
-	Roll           domain.DeadlineRoll      `json:"roll,omitzero"`
-	Result         domain.DeadlineResult    `json:"result,omitzero"`
-	YearDay        domain.YearDay           `json:"year_day,omitempty"`
-	Law            bool                     `json:"law,omitzero"`
-	Persons        int                      `json:"persons,omitzero"`
+	ID             deadline.RuleID    `json:"id,omitempty"`
+	Source         string             `json:"source,omitempty"`
+	Unit           deadline.Unit      `json:"unit,omitzero"`
+	Length         int                `json:"length,omitzero"`
+	ExtendedLength int                `json:"extended_length,omitzero"`
+	Direction      deadline.Direction `json:"direction,omitzero"`
+	Calendar       string             `json:"calendar,omitempty"`
+	TimeZone       string             `json:"timezone,omitempty"`
+	ClockStart     string             `json:"clock_start,omitempty"`
+	Pause          []string           `json:"pause,omitempty"`
+	Roll           deadline.Roll      `json:"roll,omitzero"`
+	Result         deadline.Result    `json:"result,omitzero"`
+	YearDay        deadline.YearDay   `json:"year_day,omitempty"`
+	Law            bool               `json:"law,omitzero"`
+	Persons        int                `json:"persons,omitzero"`
 }
 
 type dutyV1 struct {
-	ID      string                  `json:"id,omitempty"`
-	Section string                  `json:"section,omitempty"`
-	On      []string                `json:"on,omitempty"`
-	When    []memberV1              `json:"when,omitempty"`
-	Kind    domain.DutyKind         `json:"kind,omitempty"`
-	Rules   []domain.DeadlineRuleID `json:"rules,omitempty"`
-	Start   string                  `json:"start,omitempty"`
-	Each    domain.DutyEach         `json:"each,omitzero"`
-	MetBy   []string                `json:"met_by,omitempty"`
-	Renews  bool                    `json:"renews,omitzero"`
+	ID      string            `json:"id,omitempty"`
+	Section string            `json:"section,omitempty"`
+	On      []string          `json:"on,omitempty"`
+	When    []memberV1        `json:"when,omitempty"`
+	Kind    domain.DutyKind   `json:"kind,omitempty"`
+	Rules   []deadline.RuleID `json:"rules,omitempty"`
+	Start   string            `json:"start,omitempty"`
+	Each    domain.DutyEach   `json:"each,omitzero"`
+	MetBy   []string          `json:"met_by,omitempty"`
+	Renews  bool              `json:"renews,omitzero"`
 }
 
 type memberV1 struct {
@@ -211,7 +214,7 @@ func fromDomain(d domain.Document) documentV1 {
 		IdentityElements:  each(d.IdentityElements, groundFrom),
 		Channels:          each(d.Channels, func(x domain.Channel) channelV1 { return channelV1(x) }),
 		Rights:            each(d.Rights, func(x domain.Right) rightV1 { return rightV1(x) }),
-		DeadlineRules:     each(d.DeadlineRules, func(x domain.DeadlineRule) deadlineRuleV1 { return deadlineRuleV1(x) }),
+		DeadlineRules:     each(d.DeadlineRules, func(x deadline.Rule) deadlineRuleV1 { return deadlineRuleV1(x) }),
 		Duties:            each(d.Duties, dutyFrom),
 		Minors:            minorsV1{d.Minors.AdultAge, d.Minors.ChildBelowPolicy, d.Minors.ChildBelowLaw, each(d.Minors.Rules, groundFrom)},
 		Texts:             each(d.Texts, func(x domain.Text) textV1 { return textV1(x) }),
@@ -243,7 +246,7 @@ func (d documentV1) toDomain() domain.Document {
 		IdentityElements:  each(d.IdentityElements, groundV1.toDomain),
 		Channels:          each(d.Channels, func(x channelV1) domain.Channel { return domain.Channel(x) }),
 		Rights:            each(d.Rights, func(x rightV1) domain.Right { return domain.Right(x) }),
-		DeadlineRules:     each(d.DeadlineRules, func(x deadlineRuleV1) domain.DeadlineRule { return domain.DeadlineRule(x) }),
+		DeadlineRules:     each(d.DeadlineRules, func(x deadlineRuleV1) deadline.Rule { return deadline.Rule(x) }),
 		Duties:            each(d.Duties, dutyV1.toDomain),
 		Minors:            domain.Minors{AdultAge: d.Minors.AdultAge, ChildBelowPolicy: d.Minors.ChildBelowPolicy, ChildBelowLaw: d.Minors.ChildBelowLaw, Rules: each(d.Minors.Rules, groundV1.toDomain)},
 		Texts:             each(d.Texts, func(x textV1) domain.Text { return domain.Text(x) }),

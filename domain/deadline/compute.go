@@ -1,6 +1,10 @@
-package domain
+package deadline
 
-import "fmt"
+import (
+	"fmt"
+
+	"consentledger/domain/internal/form"
+)
 
 // Compute returns what a rule comes to when its clock starts at an instant.
 // The start's local date in the rule's zone is day 0 and never counts, whatever
@@ -15,7 +19,7 @@ import "fmt"
 // A year that was reported and not announced is counted as reported. The date
 // is provisional all the same: it is safe by the earlier of what is reported and
 // what holds if nothing were, and a notice is long enough by the later.
-func Compute(r DeadlineRule, start Instant, pauses []Pause, extended bool, calendars Calendars) (Due, error) {
+func Compute(r Rule, start Instant, pauses []Pause, extended bool, calendars Calendars) (Due, error) {
 	due, _, err := compute(r, start, pauses, extended, calendars, false)
 	if err != nil || !due.Provisional {
 		return due, err
@@ -48,7 +52,7 @@ func (d Due) saferThan(due Due, blind bool) Due {
 // compute returns what a rule comes to, with or without what is reported of
 // years that have no calendar. Blind says that it counted a year of which nobody
 // says anything.
-func compute(r DeadlineRule, start Instant, pauses []Pause, extended bool, calendars Calendars, reported bool) (_ Due, blind bool, err error) {
+func compute(r Rule, start Instant, pauses []Pause, extended bool, calendars Calendars, reported bool) (_ Due, blind bool, err error) {
 	zone, err := ParseZone(r.TimeZone)
 	if err != nil {
 		return Due{}, false, fmt.Errorf("rule %s: %w", r.ID, err)
@@ -87,7 +91,7 @@ const maxLength = 100_000
 
 // A computation is one due date in the making.
 type computation struct {
-	rule   DeadlineRule
+	rule   Rule
 	zone   Zone
 	length int
 	count  count
@@ -95,8 +99,8 @@ type computation struct {
 }
 
 const (
-	errFar = parseError("the due date lies outside the years 2 to 9998")
-	errOn  = parseError("year_day is of rules in years that count forward")
+	errFar = form.Error("the due date lies outside the years 2 to 9998")
+	errOn  = form.Error("year_day is of rules in years that count forward")
 )
 
 func (c *computation) run(pauses []Pause) (err error) {

@@ -1,4 +1,4 @@
-package domain_test
+package deadline_test
 
 import (
 	"errors"
@@ -6,10 +6,10 @@ import (
 	"time"
 
 	"consentledger/cmd/consentledger/law"
-	. "consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
-func known(t *testing.T) Calendars {
+func known(t *testing.T) deadline.Calendars {
 	t.Helper()
 	c, err := law.Known()
 	if err != nil {
@@ -38,7 +38,7 @@ func TestADateThatRestsOnReportedDaysIsProvisionalAndSafeByTheEarlier(t *testing
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			rule, start := ruleOf(t, tt.rule), instant(t, tt.start)
-			due, err := Compute(rule, start, nil, false, known(t))
+			due, err := deadline.Compute(rule, start, nil, false, known(t))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -48,7 +48,7 @@ func TestADateThatRestsOnReportedDaysIsProvisionalAndSafeByTheEarlier(t *testing
 			if tt.safeNotice != "" && due.SafeNotice < due.Earliest {
 				t.Errorf("safe notice %s, earliest %s", due.SafeNotice, due.Earliest)
 			}
-			unknown, err := Compute(rule, start, nil, false, shipped(t))
+			unknown, err := deadline.Compute(rule, start, nil, false, shipped(t))
 			if err != nil || unknown.Date.String() != tt.without || unknown.Reported {
 				t.Errorf("without: %s, %v", unknown.Date, err)
 			}
@@ -59,8 +59,8 @@ func TestADateThatRestsOnReportedDaysIsProvisionalAndSafeByTheEarlier(t *testing
 // A notice of what happens on a day is given by the earlier of both.
 func TestABackwardDateThatRestsOnReportedDaysIsSafeByTheEarlier(t *testing.T) {
 	rule, start := ruleOf(t, "cn.policy.cessation_notice.latest"), instant(t, "2027-03-01T00:00:00+08:00")
-	due, err := Compute(rule, start, nil, false, known(t))
-	without, bad := Compute(rule, start, nil, false, shipped(t))
+	due, err := deadline.Compute(rule, start, nil, false, known(t))
+	without, bad := deadline.Compute(rule, start, nil, false, shipped(t))
 	if err := errors.Join(err, bad); err != nil {
 		t.Fatal(err)
 	}
@@ -73,14 +73,14 @@ func TestABackwardDateThatRestsOnReportedDaysIsSafeByTheEarlier(t *testing.T) {
 // From a year that is announced a count comes to one that is reported, and from
 // that to one of which nobody says anything.
 func TestACountGoesThroughYearsOfEveryState(t *testing.T) {
-	c := Calendars{}
-	for _, k := range []Calendar{
-		{Jurisdiction: "DE", Year: 2026, Notice: "a", Issued: NewDate(2025, time.November, 3), Off: []Date{NewDate(2026, time.December, 25)}},
-		{Jurisdiction: "DE", Year: 2027, Reported: true, Source: "a package", Off: []Date{NewDate(2027, time.January, 1)}},
+	c := deadline.Calendars{}
+	for _, k := range []deadline.Calendar{
+		{Jurisdiction: "DE", Year: 2026, Notice: "a", Issued: deadline.NewDate(2025, time.November, 3), Off: []deadline.Date{deadline.NewDate(2026, time.December, 25)}},
+		{Jurisdiction: "DE", Year: 2027, Reported: true, Source: "a package", Off: []deadline.Date{deadline.NewDate(2027, time.January, 1)}},
 	} {
 		c = c.Add(k, 0)
 	}
-	rule := DeadlineRule{ID: "x", Unit: UnitWorkingDay, Length: 5, Calendar: "DE", TimeZone: "Europe/Berlin"}
+	rule := deadline.Rule{ID: "x", Unit: deadline.UnitWorkingDay, Length: 5, Calendar: "DE", TimeZone: "Europe/Berlin"}
 	start := instant(t, "2026-12-23T10:00:00+01:00")
 	for _, tt := range []struct {
 		length          int
@@ -91,7 +91,7 @@ func TestACountGoesThroughYearsOfEveryState(t *testing.T) {
 		{266, "2028-01-03", "2027-01-01", "2027-12-29"}, // 5, and 260 in 2027; safe: two days fewer, and 1 January worked
 	} {
 		rule.Length = tt.length
-		due, err := Compute(rule, start, nil, false, c)
+		due, err := deadline.Compute(rule, start, nil, false, c)
 		got := due.Date.String() + " " + due.Gap.String() + " " + due.SafeTarget.String()
 		if err != nil || got != tt.date+" "+tt.gap+" "+tt.safe || due.Provisional != (tt.gap != "") {
 			t.Errorf("%d days: %s, versions %v, %v", tt.length, got, due.Versions, err)

@@ -1,4 +1,4 @@
-package domain
+package deadline
 
 import (
 	"fmt"
@@ -23,7 +23,7 @@ type stop[T ~int32 | ~int64] struct {
 
 // stops returns the pauses that stop a rule's clock after its start, in their
 // order, overlapping ones as one, and how many do not stop it.
-func stops[T ~int32 | ~int64](r DeadlineRule, pauses []Pause, start T, at func(Instant) T) (list []stop[T], ignored int, err error) {
+func stops[T ~int32 | ~int64](r Rule, pauses []Pause, start T, at func(Instant) T) (list []stop[T], ignored int, err error) {
 	for i, p := range pauses {
 		switch {
 		case p.From == 0:

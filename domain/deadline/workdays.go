@@ -1,9 +1,11 @@
-package domain
+package deadline
 
 import (
 	"slices"
 	"sync"
 	"time"
+
+	"consentledger/domain/internal/form"
 )
 
 // Workdays is the working days of one jurisdiction, as far as they are known.
@@ -33,9 +35,9 @@ const (
 	YearAnnounced                  // a notice says so
 )
 
-var yearStates = codes{"unknown", "reported", "announced"}
+var yearStates = form.Codes{"unknown", "reported", "announced"}
 
-func (s YearState) String() string { return yearStates.name(uint8(s)) }
+func (s YearState) String() string { return yearStates.Name(uint8(s)) }
 
 // State returns how much is known of a year.
 func (w *Workdays) State(year int) YearState {

@@ -1,4 +1,4 @@
-package domain_test
+package deadline_test
 
 import (
 	"encoding/json"
@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"consentledger/cmd/consentledger/law"
-	"consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 // A deadlineCase is one case of testdata/deadline-cases.json. They were
@@ -47,7 +47,7 @@ func TestEveryCaseComesOut(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			due, err := domain.Compute(rule, k.start(t), k.pauses(t), k.Extended, calendars)
+			due, err := deadline.Compute(rule, k.start(t), k.pauses(t), k.Extended, calendars)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -56,16 +56,16 @@ func TestEveryCaseComesOut(t *testing.T) {
 	}
 }
 
-func (k deadlineCase) start(t *testing.T) domain.Instant {
+func (k deadlineCase) start(t *testing.T) deadline.Instant {
 	if k.Start == nil {
 		return 0
 	}
 	return instant(t, *k.Start)
 }
 
-func (k deadlineCase) pauses(t *testing.T) (list []domain.Pause) {
+func (k deadlineCase) pauses(t *testing.T) (list []deadline.Pause) {
 	for _, p := range k.Pauses {
-		pause := domain.Pause{From: instant(t, *p[0])}
+		pause := deadline.Pause{From: instant(t, *p[0])}
 		if p[1] != nil {
 			pause.To = instant(t, *p[1])
 		}
@@ -75,7 +75,7 @@ func (k deadlineCase) pauses(t *testing.T) (list []domain.Pause) {
 }
 
 // check compares every member that the case expects, and knows them all.
-func (k deadlineCase) check(t *testing.T, d domain.Due) {
+func (k deadlineCase) check(t *testing.T, d deadline.Due) {
 	t.Helper()
 	got := map[string]any{
 		"due_date": text(d.Date), "due_exclusive_utc": utc(d.Until), "provisional": d.Provisional, "weekday": d.Date.Weekday().String()[:3],
@@ -100,47 +100,47 @@ func (k deadlineCase) check(t *testing.T, d domain.Due) {
 }
 
 // text returns a date as JSON has it: nil for none.
-func text(d domain.Date) any {
+func text(d deadline.Date) any {
 	if d == 0 {
 		return nil
 	}
 	return d.String()
 }
 
-func utc(i domain.Instant) string { return i.Time().Format(time.RFC3339) }
+func utc(i deadline.Instant) string { return i.Time().Format(time.RFC3339) }
 
-func instant(t testing.TB, s string) domain.Instant {
+func instant(t testing.TB, s string) deadline.Instant {
 	t.Helper()
-	i, err := domain.ParseInstant(s)
+	i, err := deadline.ParseInstant(s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return i
 }
 
-func zoneOf(t testing.TB, name string) domain.Zone {
+func zoneOf(t testing.TB, name string) deadline.Zone {
 	t.Helper()
-	z, err := domain.ParseZone(name)
+	z, err := deadline.ParseZone(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return z
 }
 
-func ruleOf(t testing.TB, id string) domain.DeadlineRule {
+func ruleOf(t testing.TB, id string) deadline.Rule {
 	t.Helper()
 	rules, err := law.Rules()
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := slices.IndexFunc(rules, func(r domain.DeadlineRule) bool { return string(r.ID) == id })
+	i := slices.IndexFunc(rules, func(r deadline.Rule) bool { return string(r.ID) == id })
 	if i < 0 {
 		t.Fatalf("no rule %s", id)
 	}
 	return rules[i]
 }
 
-func shipped(t testing.TB) domain.Calendars {
+func shipped(t testing.TB) deadline.Calendars {
 	t.Helper()
 	c, err := law.Calendars()
 	if err != nil {

@@ -1,4 +1,4 @@
-package domain_test
+package deadline_test
 
 import (
 	"fmt"
@@ -8,26 +8,26 @@ import (
 	"testing"
 	"time"
 
-	"consentledger/domain"
+	"consentledger/domain/deadline"
 )
 
 // beijing is an instant at noon of a day in China.
-func beijing(d domain.Date) domain.Instant {
-	return domain.At(time.Date(1, 1, int(d), 4, 0, 0, 0, time.UTC))
+func beijing(d deadline.Date) deadline.Instant {
+	return deadline.At(time.Date(1, 1, int(d), 4, 0, 0, 0, time.UTC))
 }
 
-func day(t testing.TB, s string) domain.Date {
+func day(t testing.TB, s string) deadline.Date {
 	t.Helper()
-	d, err := domain.ParseDate(s)
+	d, err := deadline.ParseDate(s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
 }
 
-func compute(t testing.TB, r domain.DeadlineRule, start domain.Instant, pauses []domain.Pause, c domain.Calendars) domain.Due {
+func compute(t testing.TB, r deadline.Rule, start deadline.Instant, pauses []deadline.Pause, c deadline.Calendars) deadline.Due {
 	t.Helper()
-	d, err := domain.Compute(r, start, pauses, false, c)
+	d, err := deadline.Compute(r, start, pauses, false, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,8 +35,8 @@ func compute(t testing.TB, r domain.DeadlineRule, start domain.Instant, pauses [
 }
 
 // paused is a pause from noon to noon; open if it has no end.
-func paused(from, to domain.Date) domain.Pause {
-	p := domain.Pause{From: beijing(from)}
+func paused(from, to deadline.Date) deadline.Pause {
+	p := deadline.Pause{From: beijing(from)}
 	if to != 0 {
 		p.To = beijing(to)
 	}
@@ -44,7 +44,7 @@ func paused(from, to domain.Date) domain.Pause {
 }
 
 // slow counts days one by one, as a person would.
-func slow(w *domain.Workdays, start domain.Date, n int, pauses []domain.Pause) domain.Date {
+func slow(w *deadline.Workdays, start deadline.Date, n int, pauses []deadline.Pause) deadline.Date {
 	d := start
 	for n > 0 {
 		d++
@@ -67,10 +67,10 @@ func TestWorkingDaysAreCountedAsByHand(t *testing.T) {
 	dice := rand.New(rand.NewPCG(1, 2))
 	for start := day(t, "2022-03-01"); start <= day(t, "2026-10-31"); start++ {
 		rule.Length = 1 + dice.IntN(60)
-		var pauses []domain.Pause
+		var pauses []deadline.Pause
 		for range dice.IntN(4) {
-			from := start + domain.Date(dice.IntN(80)-10)
-			pauses = append(pauses, paused(from, from+domain.Date(dice.IntN(25))))
+			from := start + deadline.Date(dice.IntN(80)-10)
+			pauses = append(pauses, paused(from, from+deadline.Date(dice.IntN(25))))
 		}
 		d := compute(t, rule, beijing(start), pauses, c)
 		if want := slow(w, start, rule.Length, pauses); d.Date != want {
@@ -85,7 +85,7 @@ func TestDueDatesOnlyMoveOn(t *testing.T) {
 	for _, id := range []string{"cn.policy.withdrawal_reply", "cn.policy.cessation_notice.latest", "cn.gbt35273.request_reply", "eu.gdpr12_3.reply", "cn.pipl56.pia_retention", "eu.gdpr33.breach"} {
 		rule := ruleOf(t, id)
 		rule.Calendar = "CN"
-		var before domain.Due
+		var before deadline.Due
 		for start := day(t, "2022-03-01"); start <= day(t, "2026-10-31"); start++ {
 			d := compute(t, rule, beijing(start), nil, c)
 			if d.Until < before.Until {
@@ -95,7 +95,7 @@ func TestDueDatesOnlyMoveOn(t *testing.T) {
 			longer := rule
 			longer.Length++
 			l := compute(t, longer, beijing(start), nil, c)
-			if backward := rule.Direction == domain.Backward; backward == (l.Until > d.Until) && l.Until != d.Until || l.Until == d.Until && rule.Roll == domain.RollNone {
+			if backward := rule.Direction == deadline.Backward; backward == (l.Until > d.Until) && l.Until != d.Until || l.Until == d.Until && rule.Roll == deadline.RollNone {
 				t.Fatalf("%s: from %s %d is due %s, %d %s", id, start, rule.Length, d.Date, longer.Length, l.Date)
 			}
 		}
@@ -106,13 +106,13 @@ func TestDueDatesOnlyMoveOn(t *testing.T) {
 // it is early enough, counted back: on every pair of days.
 func TestForwardAndBackwardAreDual(t *testing.T) {
 	c := shipped(t)
-	for _, unit := range []domain.DeadlineUnit{domain.UnitWorkingDay, domain.UnitCalendarDay, domain.UnitMonth} {
+	for _, unit := range []deadline.Unit{deadline.UnitWorkingDay, deadline.UnitCalendarDay, deadline.UnitMonth} {
 		forward, backward := ruleOf(t, "cn.policy.cessation_notice.forward"), ruleOf(t, "cn.policy.cessation_notice.latest")
 		forward.Unit, backward.Unit = unit, unit
-		if unit == domain.UnitMonth {
+		if unit == deadline.UnitMonth {
 			forward.Length, backward.Length = 1, 1
 		}
-		latest := map[domain.Date]domain.Date{}
+		latest := map[deadline.Date]deadline.Date{}
 		for stop := day(t, "2022-03-01"); stop <= day(t, "2026-12-31"); stop++ {
 			latest[stop] = compute(t, backward, beijing(stop), nil, c).Date
 		}
@@ -136,7 +136,7 @@ func TestTheSafeTargetWasNeverLate(t *testing.T) {
 	guess.Calendar = "NZ"
 	for _, n := range []int{10, 15, 30} {
 		rule.Length, guess.Length = n, n
-		starts, late, most := 0, 0, domain.Date(0)
+		starts, late, most := 0, 0, deadline.Date(0)
 		for start := day(t, "2022-01-01"); start <= day(t, "2026-09-30"); start++ {
 			want, d := compute(t, rule, beijing(start), nil, known), compute(t, guess, beijing(start), nil, known)
 			if starts++; d.Date > want.Date {
@@ -158,7 +158,7 @@ func TestTheSafeTargetWasNeverLate(t *testing.T) {
 // A notice counted back through a year without a calendar is early enough for
 // the calendar that came.
 func TestANoticeThroughAnUnknownYearIsEarlyEnough(t *testing.T) {
-	var upTo domain.Calendars // all but the last year
+	var upTo deadline.Calendars // all but the last year
 	known := shipped(t)
 	for _, k := range known.Published() {
 		if k.Year < 2026 {
@@ -188,21 +188,21 @@ func TestPausesAreNeutral(t *testing.T) {
 		for start := day(t, "2022-03-01"); start <= day(t, "2026-08-31"); start++ {
 			plain := compute(t, rule, beijing(start), nil, c)
 			at := start + start%20
-			if d := compute(t, rule, beijing(start), []domain.Pause{{From: beijing(at), To: beijing(at) + 1000}}, c); d.Date != plain.Date {
+			if d := compute(t, rule, beijing(start), []deadline.Pause{{From: beijing(at), To: beijing(at) + 1000}}, c); d.Date != plain.Date {
 				t.Fatalf("%s from %s: a pause within %s moves %s to %s", id, start, at, plain.Date, d.Date)
 			}
-			if d := compute(t, rule, beijing(start), []domain.Pause{paused(plain.Date, plain.Date+9)}, c); d.Date != plain.Date {
+			if d := compute(t, rule, beijing(start), []deadline.Pause{paused(plain.Date, plain.Date+9)}, c); d.Date != plain.Date {
 				t.Fatalf("%s from %s: a pause at the end moves %s to %s", id, start, plain.Date, d.Date)
 			}
-			whole := compute(t, rule, beijing(start), []domain.Pause{paused(at, at+7)}, c)
-			pieces := compute(t, rule, beijing(start), []domain.Pause{paused(at+3, at+7), paused(at, at+2), paused(at+1, at+3)}, c)
+			whole := compute(t, rule, beijing(start), []deadline.Pause{paused(at, at+7)}, c)
+			pieces := compute(t, rule, beijing(start), []deadline.Pause{paused(at+3, at+7), paused(at, at+2), paused(at+1, at+3)}, c)
 			if whole.Date != pieces.Date || whole.Date < plain.Date {
 				t.Fatalf("%s from %s: %s in one piece, %s in three, %s without", id, start, whole.Date, pieces.Date, plain.Date)
 			}
-			if rule.Unit != domain.UnitWorkingDay && rule.Unit != domain.UnitCalendarDay {
+			if rule.Unit != deadline.UnitWorkingDay && rule.Unit != deadline.UnitCalendarDay {
 				continue // a month from another day is another month
 			}
-			fromReceipt := compute(t, rule, beijing(start), []domain.Pause{paused(start, at)}, c)
+			fromReceipt := compute(t, rule, beijing(start), []deadline.Pause{paused(start, at)}, c)
 			if d := compute(t, rule, beijing(at), nil, c); d.Date != fromReceipt.Date {
 				t.Fatalf("%s: paused from receipt on %s to %s is due %s, started then %s", id, start, at, fromReceipt.Date, d.Date)
 			}
@@ -213,7 +213,7 @@ func TestPausesAreNeutral(t *testing.T) {
 // While a pause is open there is no date; ended at once it takes nothing away.
 func TestAnOpenPauseHasNoDate(t *testing.T) {
 	c := shipped(t)
-	clarify := func(id string) domain.DeadlineRule {
+	clarify := func(id string) deadline.Rule {
 		r := ruleOf(t, id)
 		r.Pause = []string{"clarification"}
 		return r
@@ -221,21 +221,21 @@ func TestAnOpenPauseHasNoDate(t *testing.T) {
 	for _, tt := range []struct {
 		rule               string
 		start              string
-		pauses             []domain.Pause
+		pauses             []deadline.Pause
 		elapsed, remaining int64
 	}{
-		{"cn.policy.request_reply", "2026-03-02", []domain.Pause{paused(day(t, "2026-03-04"), 0)}, 2, 28},
-		{"cn.policy.request_reply", "2026-03-02", []domain.Pause{paused(day(t, "2026-03-02"), 0)}, 0, 30},
-		{"cn.policy.request_reply", "2026-03-02", []domain.Pause{paused(day(t, "2026-03-04"), day(t, "2026-03-06")), paused(day(t, "2026-03-16"), 0)}, 8, 22},
-		{"cn.policy.request_reply", "2026-03-02", []domain.Pause{paused(day(t, "2026-03-10"), 0), paused(day(t, "2026-03-04"), 0)}, 2, 28},
-		{"cn.policy.request_reply", "2026-02-10", []domain.Pause{paused(day(t, "2026-02-20"), 0)}, 4, 26},
-		{"cn.gbt35273.request_reply", "2026-01-20", []domain.Pause{paused(day(t, "2026-01-25"), day(t, "2026-01-27")), paused(day(t, "2026-01-30"), 0)}, 8, 22},
-		{"eu.gdpr12_3.reply", "2026-01-31", []domain.Pause{paused(day(t, "2026-02-10"), 0)}, 10, 18},
-		{"cn.csir2025.report", "2026-10-01", []domain.Pause{{From: beijing(day(t, "2026-10-01")) + 5_400_000}}, 5_400_000, 9_000_000},
+		{"cn.policy.request_reply", "2026-03-02", []deadline.Pause{paused(day(t, "2026-03-04"), 0)}, 2, 28},
+		{"cn.policy.request_reply", "2026-03-02", []deadline.Pause{paused(day(t, "2026-03-02"), 0)}, 0, 30},
+		{"cn.policy.request_reply", "2026-03-02", []deadline.Pause{paused(day(t, "2026-03-04"), day(t, "2026-03-06")), paused(day(t, "2026-03-16"), 0)}, 8, 22},
+		{"cn.policy.request_reply", "2026-03-02", []deadline.Pause{paused(day(t, "2026-03-10"), 0), paused(day(t, "2026-03-04"), 0)}, 2, 28},
+		{"cn.policy.request_reply", "2026-02-10", []deadline.Pause{paused(day(t, "2026-02-20"), 0)}, 4, 26},
+		{"cn.gbt35273.request_reply", "2026-01-20", []deadline.Pause{paused(day(t, "2026-01-25"), day(t, "2026-01-27")), paused(day(t, "2026-01-30"), 0)}, 8, 22},
+		{"eu.gdpr12_3.reply", "2026-01-31", []deadline.Pause{paused(day(t, "2026-02-10"), 0)}, 10, 18},
+		{"cn.csir2025.report", "2026-10-01", []deadline.Pause{{From: beijing(day(t, "2026-10-01")) + 5_400_000}}, 5_400_000, 9_000_000},
 	} {
 		start := beijing(day(t, tt.start))
 		d := compute(t, clarify(tt.rule), start, tt.pauses, c)
-		if d.State != domain.Suspended || d.Date != 0 || d.Until != 0 || d.Elapsed != tt.elapsed || d.Remaining != tt.remaining || d.SafeTarget != 0 {
+		if d.State != deadline.Suspended || d.Date != 0 || d.Until != 0 || d.Elapsed != tt.elapsed || d.Remaining != tt.remaining || d.SafeTarget != 0 {
 			t.Errorf("%s from %s: %s %s, %d elapsed, %d remaining; want %d, %d", tt.rule, tt.start, d.State, d.Date, d.Elapsed, d.Remaining, tt.elapsed, tt.remaining)
 		}
 		if !d.InTime(start + 1e12) {
@@ -244,8 +244,8 @@ func TestAnOpenPauseHasNoDate(t *testing.T) {
 	}
 	rule := clarify("cn.policy.withdrawal_reply")
 	plain := compute(t, rule, beijing(day(t, "2026-03-02")), nil, c)
-	d := compute(t, rule, plain.Start, []domain.Pause{paused(plain.Date, 0)}, c)
-	if d.State != domain.Running || d.Date != plain.Date {
+	d := compute(t, rule, plain.Start, []deadline.Pause{paused(plain.Date, 0)}, c)
+	if d.State != deadline.Running || d.Date != plain.Date {
 		t.Errorf("a pause on the last day: %s, %s", d.State, d.Date)
 	}
 }
@@ -265,7 +265,7 @@ func TestAPauseStopsWhatNamesIt(t *testing.T) {
 		{"cn.policy.request_reply", "", "2026-04-14", 1},
 	} {
 		pause.Reason = tt.reason
-		d := compute(t, ruleOf(t, tt.rule), start, []domain.Pause{pause}, c)
+		d := compute(t, ruleOf(t, tt.rule), start, []deadline.Pause{pause}, c)
 		if d.Date.String() != tt.want || d.Ignored != tt.ignored {
 			t.Errorf("%s, %q: %s, %d ignored; want %s, %d", tt.rule, tt.reason, d.Date, d.Ignored, tt.want, tt.ignored)
 		}
@@ -277,11 +277,11 @@ func TestAPauseStopsWhatNamesIt(t *testing.T) {
 func TestAnExtensionCountsFromDayZero(t *testing.T) {
 	rule := ruleOf(t, "eu.gdpr12_3.reply")
 	start := instant(t, "2026-01-31T10:00:00+01:00")
-	d, err := domain.Compute(rule, start, nil, true, domain.Calendars{})
+	d, err := deadline.Compute(rule, start, nil, true, deadline.Calendars{})
 	if err != nil || d.Date.String() != "2026-04-30" || d.BeforeRoll != 0 || !d.Extended || utc(d.Until) != "2026-04-30T22:00:00Z" {
 		t.Errorf("%s, before its roll %q, until %s: %v", d.Date, d.BeforeRoll, d.Until, err)
 	}
-	if _, err := domain.Compute(ruleOf(t, "cn.policy.request_reply"), start, nil, true, domain.Calendars{}); err == nil || !strings.Contains(err.Error(), "cn.policy.request_reply: cannot be extended") {
+	if _, err := deadline.Compute(ruleOf(t, "cn.policy.request_reply"), start, nil, true, deadline.Calendars{}); err == nil || !strings.Contains(err.Error(), "cn.policy.request_reply: cannot be extended") {
 		t.Errorf("a rule without an extension: %v", err)
 	}
 }
@@ -289,42 +289,42 @@ func TestAnExtensionCountsFromDayZero(t *testing.T) {
 // Months, years, days of the year, hours and counting back, at their edges.
 func TestUnits(t *testing.T) {
 	c := shipped(t)
-	rule := func(unit domain.DeadlineUnit, n int, more ...func(*domain.DeadlineRule)) domain.DeadlineRule {
-		r := domain.DeadlineRule{ID: "r", Unit: unit, Length: n, Calendar: "CN", TimeZone: "Asia/Shanghai"}
+	rule := func(unit deadline.Unit, n int, more ...func(*deadline.Rule)) deadline.Rule {
+		r := deadline.Rule{ID: "r", Unit: unit, Length: n, Calendar: "CN", TimeZone: "Asia/Shanghai"}
 		for _, f := range more {
 			f(&r)
 		}
 		return r
 	}
-	rolls := func(r *domain.DeadlineRule) { r.Roll = domain.RollNextWorkingDay }
-	back := func(r *domain.DeadlineRule) { r.Direction = domain.Backward }
-	on := func(d domain.YearDay) func(*domain.DeadlineRule) {
-		return func(r *domain.DeadlineRule) { r.YearDay = d }
+	rolls := func(r *deadline.Rule) { r.Roll = deadline.RollNextWorkingDay }
+	back := func(r *deadline.Rule) { r.Direction = deadline.Backward }
+	on := func(d deadline.YearDay) func(*deadline.Rule) {
+		return func(r *deadline.Rule) { r.YearDay = d }
 	}
 	for _, tt := range []struct {
 		name  string
-		rule  domain.DeadlineRule
+		rule  deadline.Rule
 		start string
 		want  string // the date, what it was before it rolled, and whether it is provisional
 	}{
-		{"three years", rule(domain.UnitYear, 3), "2024-02-29", "2027-02-28"},
-		{"a year that rolls", rule(domain.UnitYear, 1, rolls), "2025-10-03", "2026-10-08 from 2026-10-03"},
-		{"a month that rolls into a year without a calendar", rule(domain.UnitMonth, 1, rolls), "2026-12-02", "2027-01-04 from 2027-01-02 provisional safe 2027-01-02"},
-		{"a month that ends there on a weekday", rule(domain.UnitMonth, 1, rolls), "2026-12-01", "2027-01-01 provisional safe 2027-01-01"},
-		{"a month that does not roll needs no calendar", rule(domain.UnitMonth, 1), "2026-12-02", "2027-01-02"},
-		{"by the end of January, each year", rule(domain.UnitYear, 1, on("01-31")), "2026-03-05", "2027-01-31"},
-		{"and if it starts on that day", rule(domain.UnitYear, 1, on("01-31")), "2026-01-31", "2027-01-31"},
-		{"or the day before", rule(domain.UnitYear, 1, on("01-31")), "2026-01-30", "2026-01-31"},
-		{"every second year", rule(domain.UnitYear, 2, on("01-31"), rolls), "2024-03-05", "2026-02-02 from 2026-01-31"},
-		{"three days before", rule(domain.UnitCalendarDay, 3, back), "2026-03-10", "2026-03-06"},
-		{"a month before the end of one", rule(domain.UnitMonth, 1, back), "2026-03-01", "2026-01-31"},
-		{"a month before its last day", rule(domain.UnitMonth, 1, back), "2026-03-31", "2026-02-28"},
-		{"two working days in a year without a calendar", rule(domain.UnitWorkingDay, 2), "2027-06-04", "2027-06-08 provisional safe 2027-06-05"},
-		{"on the last day before the tail", rule(domain.UnitWorkingDay, 1), "2026-12-23", "2026-12-24"},
-		{"in the tail", rule(domain.UnitWorkingDay, 1), "2026-12-24", "2026-12-25 tail"},
-		{"in the tail of a year whose next is known", rule(domain.UnitWorkingDay, 1), "2025-12-24", "2025-12-25"},
-		{"rolling in the tail", rule(domain.UnitCalendarDay, 1, rolls), "2026-12-25", "2026-12-28 from 2026-12-26 tail"},
-		{"counting back through the tail", rule(domain.UnitWorkingDay, 3, back), "2026-12-28", "2026-12-22 tail"},
+		{"three years", rule(deadline.UnitYear, 3), "2024-02-29", "2027-02-28"},
+		{"a year that rolls", rule(deadline.UnitYear, 1, rolls), "2025-10-03", "2026-10-08 from 2026-10-03"},
+		{"a month that rolls into a year without a calendar", rule(deadline.UnitMonth, 1, rolls), "2026-12-02", "2027-01-04 from 2027-01-02 provisional safe 2027-01-02"},
+		{"a month that ends there on a weekday", rule(deadline.UnitMonth, 1, rolls), "2026-12-01", "2027-01-01 provisional safe 2027-01-01"},
+		{"a month that does not roll needs no calendar", rule(deadline.UnitMonth, 1), "2026-12-02", "2027-01-02"},
+		{"by the end of January, each year", rule(deadline.UnitYear, 1, on("01-31")), "2026-03-05", "2027-01-31"},
+		{"and if it starts on that day", rule(deadline.UnitYear, 1, on("01-31")), "2026-01-31", "2027-01-31"},
+		{"or the day before", rule(deadline.UnitYear, 1, on("01-31")), "2026-01-30", "2026-01-31"},
+		{"every second year", rule(deadline.UnitYear, 2, on("01-31"), rolls), "2024-03-05", "2026-02-02 from 2026-01-31"},
+		{"three days before", rule(deadline.UnitCalendarDay, 3, back), "2026-03-10", "2026-03-06"},
+		{"a month before the end of one", rule(deadline.UnitMonth, 1, back), "2026-03-01", "2026-01-31"},
+		{"a month before its last day", rule(deadline.UnitMonth, 1, back), "2026-03-31", "2026-02-28"},
+		{"two working days in a year without a calendar", rule(deadline.UnitWorkingDay, 2), "2027-06-04", "2027-06-08 provisional safe 2027-06-05"},
+		{"on the last day before the tail", rule(deadline.UnitWorkingDay, 1), "2026-12-23", "2026-12-24"},
+		{"in the tail", rule(deadline.UnitWorkingDay, 1), "2026-12-24", "2026-12-25 tail"},
+		{"in the tail of a year whose next is known", rule(deadline.UnitWorkingDay, 1), "2025-12-24", "2025-12-25"},
+		{"rolling in the tail", rule(deadline.UnitCalendarDay, 1, rolls), "2026-12-25", "2026-12-28 from 2026-12-26 tail"},
+		{"counting back through the tail", rule(deadline.UnitWorkingDay, 3, back), "2026-12-28", "2026-12-22 tail"},
 	} {
 		d := compute(t, tt.rule, beijing(day(t, tt.start)), nil, c)
 		if got := describe(d); got != tt.want {
@@ -334,7 +334,7 @@ func TestUnits(t *testing.T) {
 }
 
 // describe says what is special about a due date.
-func describe(d domain.Due) string {
+func describe(d deadline.Due) string {
 	text := d.Date.String()
 	if d.BeforeRoll != 0 {
 		text += " from " + d.BeforeRoll.String()
@@ -355,7 +355,7 @@ func describe(d domain.Due) string {
 func TestHours(t *testing.T) {
 	rule := ruleOf(t, "eu.gdpr33.breach")
 	start := instant(t, "2026-10-24T18:00:00+02:00")
-	d := compute(t, rule, start, nil, domain.Calendars{})
+	d := compute(t, rule, start, nil, deadline.Calendars{})
 	if got := zoneOf(t, d.TimeZone).Local(d.Until); got != "2026-10-27T17:00:00+01:00" || d.Date != 0 || d.Provisional || d.Calendar != "" {
 		t.Errorf("72 hours over the end of summer time: %s", got)
 	}
@@ -363,12 +363,12 @@ func TestHours(t *testing.T) {
 		t.Error("in time is up to the last instant")
 	}
 	rule.Pause = []string{"clarification"}
-	p := domain.Pause{From: start + 1000, To: start + 4500}
-	if moved := compute(t, rule, start, []domain.Pause{p, p}, domain.Calendars{}); moved.Until != d.Until+3500 {
+	p := deadline.Pause{From: start + 1000, To: start + 4500}
+	if moved := compute(t, rule, start, []deadline.Pause{p, p}, deadline.Calendars{}); moved.Until != d.Until+3500 {
 		t.Errorf("paused for 3500 ms it moves by %d", moved.Until-d.Until)
 	}
-	rule.Direction = domain.Backward
-	if back := compute(t, rule, start, nil, domain.Calendars{}); back.Until != start-72*3_600_000 {
+	rule.Direction = deadline.Backward
+	if back := compute(t, rule, start, nil, deadline.Calendars{}); back.Until != start-72*3_600_000 {
 		t.Errorf("72 hours before: %s", back.Until)
 	}
 }
@@ -379,42 +379,42 @@ func TestInTimeIsBeforeMidnight(t *testing.T) {
 	if !d.InTime(d.Until-1) || d.InTime(d.Until) || utc(d.Until) != "2026-03-09T16:00:00Z" {
 		t.Errorf("until %s", d.Until)
 	}
-	if want := []domain.CalendarVersion{{Jurisdiction: "CN", Year: 2026, Version: 1}}; !reflect.DeepEqual(d.Versions, want) {
+	if want := []deadline.CalendarVersion{{Jurisdiction: "CN", Year: 2026, Version: 1}}; !reflect.DeepEqual(d.Versions, want) {
 		t.Errorf("rests on %v", d.Versions)
 	}
 }
 
 // What cannot be computed says why, and never guesses.
 func TestWhatCannotBeComputed(t *testing.T) {
-	ok := domain.DeadlineRule{ID: "r", Unit: domain.UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai", Pause: []string{"p"}}
+	ok := deadline.Rule{ID: "r", Unit: deadline.UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai", Pause: []string{"p"}}
 	start := beijing(day(t, "2026-03-02"))
 	for _, tt := range []struct {
 		name   string
-		change func(*domain.DeadlineRule)
-		start  domain.Instant
-		pauses []domain.Pause
+		change func(*deadline.Rule)
+		start  deadline.Instant
+		pauses []deadline.Pause
 		want   string
 	}{
-		{"no zone", func(r *domain.DeadlineRule) { r.TimeZone = "" }, start, nil, "rule r: a time zone is a name"},
-		{"no length", func(r *domain.DeadlineRule) { r.Length = 0 }, start, nil, "length 0: want 1 to"},
-		{"too long", func(r *domain.DeadlineRule) { r.Length = 1 << 40 }, start, nil, "want 1 to 100000"},
-		{"a pause that ends before it begins", func(*domain.DeadlineRule) {}, start, []domain.Pause{{From: start}, {From: start + 2, To: start}}, "pause 2: ends at"},
-		{"a pause from nowhere", func(*domain.DeadlineRule) {}, start, []domain.Pause{{To: start}}, "pause 1: has no beginning"},
-		{"after all years", func(*domain.DeadlineRule) {}, instant(t, "9998-12-28T00:00:00Z"), nil, "outside the years"},
-		{"months after all years", func(r *domain.DeadlineRule) { r.Unit, r.Length = domain.UnitYear, 99_999 }, start, nil, "outside the years"},
-		{"before all years", func(r *domain.DeadlineRule) { r.Direction, r.Length = domain.Backward, 100_000 }, instant(t, "0300-01-01T00:00:00Z"), nil, "outside the years"},
-		{"a day of no year", func(r *domain.DeadlineRule) { r.Unit, r.YearDay = domain.UnitYear, "02-30" }, start, nil, "01-31"},
-		{"a day of the year in months", func(r *domain.DeadlineRule) { r.Unit, r.YearDay = domain.UnitMonth, "01-31" }, start, nil, "rules in years"},
+		{"no zone", func(r *deadline.Rule) { r.TimeZone = "" }, start, nil, "rule r: a time zone is a name"},
+		{"no length", func(r *deadline.Rule) { r.Length = 0 }, start, nil, "length 0: want 1 to"},
+		{"too long", func(r *deadline.Rule) { r.Length = 1 << 40 }, start, nil, "want 1 to 100000"},
+		{"a pause that ends before it begins", func(*deadline.Rule) {}, start, []deadline.Pause{{From: start}, {From: start + 2, To: start}}, "pause 2: ends at"},
+		{"a pause from nowhere", func(*deadline.Rule) {}, start, []deadline.Pause{{To: start}}, "pause 1: has no beginning"},
+		{"after all years", func(*deadline.Rule) {}, instant(t, "9998-12-28T00:00:00Z"), nil, "outside the years"},
+		{"months after all years", func(r *deadline.Rule) { r.Unit, r.Length = deadline.UnitYear, 99_999 }, start, nil, "outside the years"},
+		{"before all years", func(r *deadline.Rule) { r.Direction, r.Length = deadline.Backward, 100_000 }, instant(t, "0300-01-01T00:00:00Z"), nil, "outside the years"},
+		{"a day of no year", func(r *deadline.Rule) { r.Unit, r.YearDay = deadline.UnitYear, "02-30" }, start, nil, "01-31"},
+		{"a day of the year in months", func(r *deadline.Rule) { r.Unit, r.YearDay = deadline.UnitMonth, "01-31" }, start, nil, "rules in years"},
 	} {
 		r := ok
 		tt.change(&r)
-		d, err := domain.Compute(r, tt.start, tt.pauses, false, domain.Calendars{})
-		if err == nil || !strings.Contains(err.Error(), tt.want) || !reflect.DeepEqual(d, domain.Due{}) {
+		d, err := deadline.Compute(r, tt.start, tt.pauses, false, deadline.Calendars{})
+		if err == nil || !strings.Contains(err.Error(), tt.want) || !reflect.DeepEqual(d, deadline.Due{}) {
 			t.Errorf("%s: %v, %v; want %s", tt.name, d, err, tt.want)
 		}
 	}
-	d := compute(t, ok, 0, nil, domain.Calendars{})
-	if d.State != domain.NotStarted || d.Date != 0 || d.Until != 0 || !d.InTime(1e15) {
+	d := compute(t, ok, 0, nil, deadline.Calendars{})
+	if d.State != deadline.NotStarted || d.Date != 0 || d.Until != 0 || !d.InTime(1e15) {
 		t.Errorf("a clock that nothing has started: %v", d)
 	}
 }
@@ -426,10 +426,10 @@ func TestALaterCalendarChangesWhatItTouches(t *testing.T) {
 	amended, _ := before.Latest("CN", 2026)
 	amended.Version, amended.WorkingDays = 2, 0
 	amended.Off = append(amended.Off[:len(amended.Off):len(amended.Off)], day(t, "2026-09-03"))
-	for _, k := range []domain.Calendar{
-		{Jurisdiction: "CN", Year: 2027, Version: 1, Partial: true, Off: []domain.Date{day(t, "2026-12-31"), day(t, "2027-01-01")}, MakeUp: []domain.Date{day(t, "2026-12-26")}},
+	for _, k := range []deadline.Calendar{
+		{Jurisdiction: "CN", Year: 2027, Version: 1, Partial: true, Off: []deadline.Date{day(t, "2026-12-31"), day(t, "2027-01-01")}, MakeUp: []deadline.Date{day(t, "2026-12-26")}},
 		amended,
-		{Jurisdiction: "DE", Year: 2026, Version: 1, Partial: true, Off: []domain.Date{day(t, "2026-09-03")}},
+		{Jurisdiction: "DE", Year: 2026, Version: 1, Partial: true, Off: []deadline.Date{day(t, "2026-09-03")}},
 	} {
 		news, wrong := before.Publish(k)
 		if len(wrong) > 0 {
@@ -439,7 +439,7 @@ func TestALaterCalendarChangesWhatItTouches(t *testing.T) {
 		changed, touched := 0, 0
 		for _, id := range []string{"cn.policy.withdrawal_reply", "cn.policy.request_reply.pausable", "cn.gbt35273.request_reply", "cn.policy.cessation_notice.forward", "cn.policy.cessation_notice.latest", "cn.csir2025.report"} {
 			for start := day(t, "2026-01-01"); start <= day(t, "2027-03-31"); start++ {
-				var pauses []domain.Pause
+				var pauses []deadline.Pause
 				if start%3 == 0 {
 					pauses = append(pauses, paused(start+2, (start+9)*(start%2)))
 				}
@@ -464,8 +464,8 @@ func TestALaterCalendarChangesWhatItTouches(t *testing.T) {
 
 // A clock that a number of persons starts, starts when it was first reached.
 func TestANumberOfPersonsStartsAClock(t *testing.T) {
-	rule := domain.DeadlineRule{Persons: 1_000_000}
-	counts := []domain.Headcount{{At: 30, Persons: 2_000_000}, {At: 10, Persons: 999_999}, {At: 20, Persons: 1_000_000}, {At: 25, Persons: 5}}
+	rule := deadline.Rule{Persons: 1_000_000}
+	counts := []deadline.Headcount{{At: 30, Persons: 2_000_000}, {At: 10, Persons: 999_999}, {At: 20, Persons: 1_000_000}, {At: 25, Persons: 5}}
 	if at := rule.ReachedAt(counts); at != 20 {
 		t.Errorf("reached at %d", at)
 	}
@@ -476,11 +476,11 @@ func TestANumberOfPersonsStartsAClock(t *testing.T) {
 
 // Of several deadlines for one request the earliest binds.
 func TestTheEarliestBinds(t *testing.T) {
-	dues := []domain.Due{{}, {State: domain.Running, Until: 9}, {State: domain.Suspended}, {State: domain.Running, Until: 7}, {State: domain.Running, Until: 8}}
-	if got := domain.Binding(dues); got != 3 {
+	dues := []deadline.Due{{}, {State: deadline.Running, Until: 9}, {State: deadline.Suspended}, {State: deadline.Running, Until: 7}, {State: deadline.Running, Until: 8}}
+	if got := deadline.Binding(dues); got != 3 {
 		t.Errorf("%d binds", got)
 	}
-	if got := domain.Binding(dues[:1]); got != -1 {
+	if got := deadline.Binding(dues[:1]); got != -1 {
 		t.Errorf("%d binds of none", got)
 	}
 }

@@ -1,4 +1,4 @@
-package domain
+package deadline
 
 import (
 	"maps"
@@ -191,7 +191,7 @@ func (c Calendars) layers(jurisdiction string) []layer {
 
 // Publish returns what k changes, or what keeps it from being published. A
 // version follows the one before it.
-func (c Calendars) Publish(k Calendar) (Publication, []CalendarProblem) {
+func (c Calendars) Publish(k Calendar) (Publication, []Problem) {
 	p := problems(k.Check())
 	if was, ok := c.Latest(k.Jurisdiction, k.Year); k.Announced() && k.Version != was.Version+1 {
 		if !ok {

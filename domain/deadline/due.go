@@ -1,4 +1,6 @@
-package domain
+package deadline
+
+import "consentledger/domain/internal/form"
 
 // A DueState is how far a deadline has come.
 type DueState uint8
@@ -9,20 +11,20 @@ const (
 	Suspended                  // its clock stands still: no date, only what has elapsed
 )
 
-var dueStates = codes{"not_started", "running", "suspended"}
+var dueStates = form.Codes{"not_started", "running", "suspended"}
 
-func (s DueState) String() string { return dueStates.name(uint8(s)) }
+func (s DueState) String() string { return dueStates.Name(uint8(s)) }
 
 // ParseDueState reads what [DueState.String] writes.
 func ParseDueState(s string) (DueState, error) {
-	return parseCode[DueState](s, dueStates, "a state of a deadline")
+	return form.ParseCode[DueState](s, dueStates, "a state of a deadline")
 }
 
 // A Due is what a deadline rule comes to for one start, with everything that
 // it rests on: to be recorded as computed, and never computed again in place.
 type Due struct {
-	Rule     DeadlineRuleID
-	Unit     DeadlineUnit
+	Rule     RuleID
+	Unit     Unit
 	Calendar string // jurisdiction; empty: none was used
 	TimeZone string
 	State    DueState
@@ -54,7 +56,7 @@ type Due struct {
 // Counted returns what Elapsed and Remaining count: working days or calendar
 // days, also of rules in months and years, or milliseconds for rules in hours
 // (the unit is then hours).
-func (d Due) Counted() DeadlineUnit {
+func (d Due) Counted() Unit {
 	switch d.Unit {
 	case UnitWorkingDay, UnitHour:
 		return d.Unit
@@ -84,4 +86,45 @@ func Binding(dues []Due) int {
 		}
 	}
 	return found
+}
+
+// enough is how many working days before its last day an obligation is at risk.
+const enough = 3
+
+// RiskAt returns when little time is left; zero while no clock runs. It is the
+// safe target date of what is provisional, or of what rests on reported days the
+// third working day before it if that is earlier; else the third working day before
+// the last day; of what is counted in hours, and of what is shorter than that,
+// the moment at which three quarters of the time are over. Where no calendar is
+// used, Saturdays and Sundays are off.
+func (d Due) RiskAt(calendars Calendars) Instant {
+	if d.State != Running {
+		return 0
+	}
+	quarters := d.Start + (d.Until-d.Start)*3/4
+	zone, err := ParseZone(d.TimeZone)
+	if err != nil || d.Date == 0 {
+		return quarters
+	}
+	day := d.SafeTarget
+	if before := d.before(calendars.Workdays(d.Calendar)); day == 0 || d.Reported && before < day {
+		day = before
+	}
+	at := zone.Midnight(day)
+	if d.Start < d.Until && at <= d.Start {
+		return quarters
+	}
+	return at
+}
+
+// before returns the day so many working days before the last.
+func (d Due) before(days *Workdays) Date {
+	day := d.Date
+	for n := 0; n < enough && day > 1; {
+		day--
+		if works, _ := days.IsWorkingDay(day); works {
+			n++
+		}
+	}
+	return day
 }

@@ -1,8 +1,10 @@
-package domain
+package deadline
 
 import (
 	"sync"
 	"time"
+
+	"consentledger/domain/internal/form"
 )
 
 // A Zone is a place's time, by its name in the IANA database. Zones of one
@@ -20,7 +22,7 @@ func ParseZone(name string) (Zone, error) {
 	}
 	loc, err := time.LoadLocation(name)
 	if err != nil || name == "" || loc == time.Local {
-		return Zone{}, parseError(`a time zone is a name of the IANA database, as in "Asia/Shanghai"`)
+		return Zone{}, form.Error(`a time zone is a name of the IANA database, as in "Asia/Shanghai"`)
 	}
 	z, _ := zones.LoadOrStore(name, Zone{loc})
 	return z.(Zone), nil

@@ -1,8 +1,10 @@
-package domain
+package deadline
 
 import (
 	"fmt"
 	"time"
+
+	"consentledger/domain/internal/form"
 )
 
 // A Calendar is what one notice says about the working days of one year of one
@@ -44,12 +46,12 @@ func (v CalendarVersion) String() string {
 func (c Calendar) ID() CalendarVersion { return CalendarVersion{c.Jurisdiction, c.Year, c.Version} }
 
 // Check returns what keeps c from being a calendar; nothing when it is one.
-func (c Calendar) Check() []CalendarProblem {
+func (c Calendar) Check() []Problem {
 	var p problems
-	if !isJurisdiction(c.Jurisdiction) {
+	if !form.IsJurisdiction(c.Jurisdiction) {
 		p.add("jurisdiction", `%q is no jurisdiction: want one as in "CN" or "CN-GX"`, c.Jurisdiction)
 	}
-	if c.AddsTo != "" && (!isJurisdiction(c.AddsTo) || c.AddsTo == c.Jurisdiction) {
+	if c.AddsTo != "" && (!form.IsJurisdiction(c.AddsTo) || c.AddsTo == c.Jurisdiction) {
 		p.add("adds_to", `%q is not another jurisdiction: want one as in "CN"`, c.AddsTo)
 	}
 	if c.Year < 2 || c.Year > 9998 {
@@ -71,17 +73,17 @@ func (c Calendar) Check() []CalendarProblem {
 	return p
 }
 
-// A CalendarProblem is something that keeps a Calendar from being one. Path says
+// A Problem is something that keeps a Calendar from being one. Path says
 // where, as in "makeup[0]".
-type CalendarProblem struct{ Path, Message string }
+type Problem struct{ Path, Message string }
 
-func (p CalendarProblem) String() string { return p.Path + ": " + p.Message }
+func (p Problem) String() string { return p.Path + ": " + p.Message }
 
 // problems are collected in the order in which they are found.
-type problems []CalendarProblem
+type problems []Problem
 
 func (p *problems) add(path, format string, args ...any) {
-	*p = append(*p, CalendarProblem{Path: path, Message: fmt.Sprintf(format, args...)})
+	*p = append(*p, Problem{Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
 // checkDays checks every date by itself, and that no date is named twice.

@@ -1,4 +1,4 @@
-package domain
+package form
 
 import "strings"
 
@@ -11,9 +11,9 @@ const countries = " AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE 
 	"SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ " +
 	"UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW "
 
-// isJurisdiction reports whether s names whose law applies: a country of ISO
+// IsJurisdiction reports whether s names whose law applies: a country of ISO
 // 3166-1, or a region of one as ISO 3166-2 writes it.
-func isJurisdiction(s string) bool {
+func IsJurisdiction(s string) bool {
 	country, region, isRegion := strings.Cut(s, "-")
 	if len(country) != 2 || !strings.Contains(countries, " "+country+" ") {
 		return false

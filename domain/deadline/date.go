@@ -1,8 +1,10 @@
-package domain
+package deadline
 
 import (
 	"fmt"
 	"time"
+
+	"consentledger/domain/internal/form"
 )
 
 // A Date is a day of the Gregorian calendar in no particular place: a local
@@ -87,7 +89,7 @@ func ParseDate(s string) (Date, error) {
 	return NewDate(t.Date()), nil
 }
 
-const errDate = parseError("a date is written as in 2026-03-02")
+const errDate = form.Error("a date is written as in 2026-03-02")
 
 // A YearDay is a day of every year, as in "01-31"; 29 February is none. It is
 // kept as text.
@@ -96,7 +98,7 @@ type YearDay string
 // ParseYearDay returns s as a YearDay.
 func ParseYearDay(s string) (YearDay, error) {
 	if _, err := time.Parse(time.DateOnly, "2001-"+s); err != nil || len(s) != len("01-31") {
-		return "", parseError("a day of the year is written as in 01-31, and is not 02-29")
+		return "", form.Error("a day of the year is written as in 01-31, and is not 02-29")
 	}
 	return YearDay(s), nil
 }

@@ -1,8 +1,10 @@
-package domain
+package deadline
 
 import (
 	"strings"
 	"time"
+
+	"consentledger/domain/internal/form"
 )
 
 // An Instant is a moment, to the millisecond, in milliseconds since 1970 UTC.
@@ -111,7 +113,7 @@ func parseRare(s string) (time.Time, error) {
 	return t.Truncate(time.Second).Add(time.Second), nil
 }
 
-const errTime = parseError("a time is written as RFC 3339 says, as in 2026-03-02T09:30:00.000Z, and is not the epoch itself")
+const errTime = form.Error("a time is written as RFC 3339 says, as in 2026-03-02T09:30:00.000Z, and is not the epoch itself")
 
 // A Span is a length of time in milliseconds.
 type Span int64

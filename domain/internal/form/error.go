@@ -1,0 +1,7 @@
+package form
+
+// Error is a constant error: what a text should have looked like. It
+// never holds the text itself, which may be personal.
+type Error string
+
+func (e Error) Error() string { return string(e) }
