@@ -43,7 +43,9 @@ func (v CalendarVersion) String() string {
 }
 
 // ID names the calendar.
-func (c Calendar) ID() CalendarVersion { return CalendarVersion{c.Jurisdiction, c.Year, c.Version} }
+func (c Calendar) ID() CalendarVersion {
+	return CalendarVersion{Jurisdiction: c.Jurisdiction, Year: c.Year, Version: c.Version}
+}
 
 // Check returns what keeps c from being a calendar; nothing when it is one.
 func (c Calendar) Check() []Problem {
@@ -54,10 +56,12 @@ func (c Calendar) Check() []Problem {
 	if c.AddsTo != "" && (!form.IsJurisdiction(c.AddsTo) || c.AddsTo == c.Jurisdiction) {
 		p.add("adds_to", `%q is not another jurisdiction: want one as in "CN"`, c.AddsTo)
 	}
+
 	if c.Year < 2 || c.Year > 9998 {
 		p.add("year", "%d is no year: want one as in 2026", c.Year)
 		return p
 	}
+
 	switch {
 	case c.Reported && c.Projected:
 		p.add("reported", "what is projected is reported by nobody: say one of the two")
@@ -66,6 +70,7 @@ func (c Calendar) Check() []Problem {
 	case !c.Reported && c.Version < 1:
 		p.add("version", "is at least 1")
 	}
+
 	c.checkDays(&p)
 	if len(p) == 0 && !c.Partial && !c.Projected {
 		c.checkCount(&p)
@@ -90,6 +95,7 @@ func (p *problems) add(path, format string, args ...any) {
 func (c Calendar) checkDays(p *problems) {
 	first, last := NewDate(c.Year-1, time.December, 1), NewDate(c.Year+1, time.January, 31)
 	seen := map[Date]string{}
+
 	for _, list := range []struct {
 		path  string
 		dates []Date
@@ -111,8 +117,8 @@ func (c Calendar) checkDays(p *problems) {
 	}
 }
 
-// checkCount checks the sum that a whole year comes to: working days are the
-// weekdays less the statutory days off, because all else is made up for.
+// checkCount checks the sum of a whole year. Its working days are the weekdays
+// without the statutory days off: every other day off is made up for.
 func (c Calendar) checkCount(p *problems) {
 	weekdays, lost := 0, 0
 	for d := NewDate(c.Year, time.January, 1); d.Year() == c.Year; d++ {
@@ -130,17 +136,19 @@ func (c Calendar) checkCount(p *problems) {
 			lost--
 		}
 	}
+
 	if c.WorkingDays != 0 && c.WorkingDays != weekdays-lost {
 		p.add("working_days", "says %d, but the days off and worked leave %d", c.WorkingDays, weekdays-lost)
 	}
 	if want := statutoryDays(c.Jurisdiction, c.Year); want != 0 && c.Version <= 1 && lost != want {
-		p.add("off", "%d has %d weekdays off more than weekends worked, the statute gives %d days: some are missing or wrong", c.Year, lost, want)
+		p.add("off", "%d has %d weekdays off more than weekends worked, the statute gives %d days: "+
+			"some are missing or wrong", c.Year, lost, want)
 	}
 }
 
-// statutoryDays returns how many days off the law gives in a year; 0 where we
-// do not know. The PRC: 11 by the State Council's decree 513, 13 by its decree
-// 795. An amendment may give more, as that of 2015 did.
+// statutoryDays returns how many days off the law gives in a year; 0 if that is
+// not known. In the PRC they are 11 by the State Council's decree 513, and 13 by
+// its decree 795. An amendment may give more, as that of 2015 did.
 func statutoryDays(jurisdiction string, year int) int {
 	switch {
 	case jurisdiction == "CN" && year >= 2025:

@@ -44,15 +44,18 @@ func (c Calendars) Knows(k Calendar) bool { return c.has(k) || c.had(k) }
 func (c Calendars) has(k Calendar) bool {
 	for _, p := range slices.Backward(c.published) {
 		was := p.calendar
-		if was.Jurisdiction != k.Jurisdiction || was.Year != k.Year || was.Projected != k.Projected || was.Reported != k.Reported {
+		if was.Jurisdiction != k.Jurisdiction || was.Year != k.Year ||
+			was.Projected != k.Projected || was.Reported != k.Reported {
 			continue
 		}
+
 		same := k
 		if same.Version == 0 || same.Projected {
 			same.Version = was.Version
 		}
 		return reflect.DeepEqual(was, same)
 	}
+
 	return false
 }
 
@@ -69,6 +72,8 @@ func (c Calendars) had(k Calendar) bool {
 
 func (c Calendars) with(p entry) Calendars {
 	c.published = append(c.published[:len(c.published):len(c.published)], p)
+
+	// The working days change of every jurisdiction that adds to this one.
 	days := maps.Clone(c.days)
 	if days == nil {
 		days = map[string]*Workdays{}
@@ -80,6 +85,7 @@ func (c Calendars) with(p entry) Calendars {
 		}
 	}
 	c.days = days
+
 	return c
 }
 
@@ -162,7 +168,8 @@ func (c Calendars) chain(jurisdiction string) []string {
 
 // without returns the publications of the other jurisdictions.
 func (c Calendars) without(jurisdiction string) Calendars {
-	return Calendars{published: slices.DeleteFunc(slices.Clone(c.published), func(p entry) bool { return p.calendar.Jurisdiction == jurisdiction })}
+	isOf := func(p entry) bool { return p.calendar.Jurisdiction == jurisdiction }
+	return Calendars{published: slices.DeleteFunc(slices.Clone(c.published), isOf)}
 }
 
 // layers returns the newest calendars of a jurisdiction by year, under them
@@ -173,6 +180,7 @@ func (c Calendars) layers(jurisdiction string) []layer {
 		l := layer{notices: map[int]Calendar{}, projected: map[int]Calendar{}, reported: map[int]Calendar{}}
 		for _, p := range c.published {
 			k := p.calendar
+
 			years := l.notices
 			switch {
 			case k.Projected:
@@ -180,6 +188,7 @@ func (c Calendars) layers(jurisdiction string) []layer {
 			case k.Reported:
 				years = l.reported
 			}
+
 			if k.Jurisdiction == name && k.Version >= years[k.Year].Version {
 				years[k.Year] = k
 			}
@@ -206,6 +215,7 @@ func (c Calendars) Publish(k Calendar) (Publication, []Problem) {
 	if len(p) > 0 {
 		return Publication{}, p
 	}
+
 	before, after := c.Workdays(k.Jurisdiction), c.with(entry{calendar: k}).Workdays(k.Jurisdiction)
 	news := Publication{Calendar: k}
 	for d := NewDate(k.Year-1, time.December, 1); d <= NewDate(k.Year+1, time.January, 31); d++ {
@@ -225,10 +235,12 @@ func (c Calendars) Touches(p Publication, d Due) bool {
 	if !slices.Contains(c.chain(d.Calendar), k.Jurisdiction) {
 		return false
 	}
+
 	first, last := min(d.DayZero, d.Date), max(d.DayZero, d.Date)
 	if d.Date == 0 {
 		first, last = d.DayZero, maxDate // it goes on some day
 	}
+
 	switch {
 	case d.Provisional && (d.CountedTo != 0 || d.Earliest != 0):
 		return true // it rests on the days off of all years
@@ -236,5 +248,6 @@ func (c Calendars) Touches(p Publication, d Due) bool {
 		d.TailExposed && k.Year == last.Year()+1 && k.Version == 1:
 		return true
 	}
+
 	return slices.ContainsFunc(p.Affects, func(a Date) bool { return first <= a && a <= last })
 }

@@ -24,10 +24,12 @@ func Compute(r Rule, start Instant, pauses []Pause, extended bool, calendars Cal
 	if err != nil || !due.Provisional {
 		return due, err
 	}
+
 	told, blind, err := compute(r, start, pauses, extended, calendars, true)
 	if err != nil || !told.Reported {
 		return due, err
 	}
+
 	return told.saferThan(due, blind), nil
 }
 
@@ -38,11 +40,13 @@ func (d Due) saferThan(due Due, blind bool) Due {
 	if d.State != Running || due.State != Running {
 		return d
 	}
+
 	if blind && d.SafeTarget != 0 {
 		d.SafeTarget = min(d.SafeTarget, due.SafeTarget)
 	} else {
 		d.SafeTarget = min(d.Date, due.Date)
 	}
+
 	if d.Earliest != 0 {
 		d.SafeNotice = max(d.Earliest, due.Earliest, due.SafeNotice)
 	}
@@ -52,11 +56,14 @@ func (d Due) saferThan(due Due, blind bool) Due {
 // compute returns what a rule comes to, with or without what is reported of
 // years that have no calendar. Blind says that it counted a year of which nobody
 // says anything.
-func compute(r Rule, start Instant, pauses []Pause, extended bool, calendars Calendars, reported bool) (_ Due, blind bool, err error) {
+func compute(
+	r Rule, start Instant, pauses []Pause, extended bool, calendars Calendars, reported bool,
+) (_ Due, blind bool, err error) {
 	zone, err := ParseZone(r.TimeZone)
 	if err != nil {
 		return Due{}, false, fmt.Errorf("rule %s: %w", r.ID, err)
 	}
+
 	length := r.Length
 	if extended {
 		length = r.ExtendedLength
@@ -67,11 +74,13 @@ func compute(r Rule, start Instant, pauses []Pause, extended bool, calendars Cal
 	case length < 1 || length > maxLength:
 		return Due{}, false, fmt.Errorf("rule %s: length %d: want 1 to %d", r.ID, length, maxLength)
 	}
+
 	c := computation{rule: r, zone: zone, length: length}
 	c.due = Due{Rule: r.ID, Unit: r.Unit, TimeZone: r.TimeZone, Extended: extended, Start: start}
 	if start == 0 {
 		return c.due, c.count.blind, nil
 	}
+
 	c.due.State, c.due.DayZero = Running, zone.Date(start)
 	if r.Unit == UnitWorkingDay || r.Roll != RollNone {
 		c.due.Calendar = r.Calendar
@@ -80,6 +89,7 @@ func compute(r Rule, start Instant, pauses []Pause, extended bool, calendars Cal
 	if reported {
 		c.count.assume = mostOrReported
 	}
+
 	if err := c.run(pauses); err != nil {
 		return Due{}, false, fmt.Errorf("rule %s: %w", r.ID, err)
 	}
@@ -115,11 +125,13 @@ func (c *computation) run(pauses []Pause) (err error) {
 	if c.rule.Unit == UnitHour {
 		return c.hours(pauses)
 	}
+
 	list, ignored, err := stops(c.rule, pauses, c.due.DayZero, c.zone.Date)
 	if err != nil {
 		return err
 	}
 	c.due.Ignored = ignored
+
 	switch {
 	case c.rule.Direction == Backward:
 		err = c.backward()
@@ -131,6 +143,7 @@ func (c *computation) run(pauses []Pause) (err error) {
 	if err != nil {
 		return err
 	}
+
 	return c.conclude()
 }
 
@@ -141,11 +154,13 @@ func (c *computation) hours(pauses []Pause) error {
 		return err
 	}
 	c.due.Ignored = ignored
+
 	span := Span(c.length) * Hour
 	if c.rule.Direction == Backward {
 		c.due.Until = c.due.Start.Add(-span)
 		return nil
 	}
+
 	s := shift(c.due.Start, c.due.Start.Add(span), list)
 	if s.suspended {
 		c.suspend(s.elapsed, s.remaining)
@@ -175,6 +190,7 @@ type walk struct {
 func (c *computation) walk(n int, list []stop[Date]) walk {
 	w := walk{}
 	at := c.due.DayZero
+
 	for _, s := range list {
 		counted := c.count.between(at, s.from)
 		if w.elapsed+counted >= n {
@@ -188,6 +204,7 @@ func (c *computation) walk(n int, list []stop[Date]) walk {
 		}
 		at = s.to
 	}
+
 	w.end = c.count.next(at, n-w.elapsed)
 	w.spans = append(w.spans, [2]Date{at, w.end})
 	return w
@@ -199,6 +216,7 @@ func (c *computation) workingDays(list []stop[Date]) error {
 	for _, s := range w.spans {
 		c.count.look(s[0], s[1], false)
 	}
+
 	if w.open {
 		c.suspend(int64(w.elapsed), int64(c.length-w.elapsed))
 		return nil
@@ -206,6 +224,7 @@ func (c *computation) workingDays(list []stop[Date]) error {
 	if w.end == 0 {
 		return errFar
 	}
+
 	c.due.Date = w.end
 	if c.rule.Result == ResultEarliestEffectiveDate {
 		c.due.Earliest = w.end + 1
@@ -247,15 +266,18 @@ func (c *computation) calendarDays(list []stop[Date]) error {
 	if nominal == 0 {
 		return errFar
 	}
+
 	s := shift(c.due.DayZero, nominal, list)
 	if s.suspended {
 		c.suspend(s.elapsed, s.remaining)
 		return nil
 	}
+
 	c.due.Date = s.end
 	if s.end > maxDate-400 {
 		return errFar
 	}
+
 	if c.rule.Roll == RollNextWorkingDay {
 		c.roll()
 	}
@@ -270,6 +292,7 @@ func (c *computation) roll() {
 	if !c.count.works(end) {
 		c.due.BeforeRoll, c.due.Date = end, c.count.next(end, 1)
 	}
+
 	c.count.look(end-1, c.due.Date, false)
 	if c.count.gap != 0 {
 		c.due.SafeTarget = end
@@ -315,6 +338,7 @@ func (c *computation) backward() error {
 		c.count.look(c.due.CountedTo-1, start-1, true)
 		return nil
 	}
+
 	notice := start - 1 - Date(c.length)
 	if c.rule.Unit != UnitCalendarDay {
 		months := c.length
@@ -329,6 +353,7 @@ func (c *computation) backward() error {
 	if notice < 1 {
 		return errFar
 	}
+
 	c.due.Date, c.due.CountedTo = notice, notice+1
 	return nil
 }
@@ -340,6 +365,7 @@ func (c *computation) conclude() error {
 	if c.due.State != Running {
 		return nil
 	}
+
 	if c.due.Date <= 0 || c.due.Date > maxDate-2 {
 		return errFar
 	}

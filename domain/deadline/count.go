@@ -22,6 +22,7 @@ func (c *count) year(year int) *yearDays {
 	if y := c.days.years[year]; y != nil {
 		return y
 	}
+
 	y := c.assumed[year]
 	if y == nil {
 		y = c.days.index(year, c.assume)
@@ -41,6 +42,7 @@ func (c *count) between(a, b Date) (n int) {
 	if b <= a {
 		return 0
 	}
+
 	for year := a.Year(); year < b.Year(); year++ {
 		n += len(c.year(year).days)
 	}
@@ -69,10 +71,12 @@ func (c *count) back(d Date, n int) Date {
 	if y.works(d) {
 		have--
 	}
+
 	for year := d.Year(); year > 1; {
 		if n <= have {
 			return y.days[have-n]
 		}
+
 		n -= have
 		year--
 		y = c.year(year)
@@ -87,6 +91,7 @@ func (c *count) look(a, b Date, back bool) {
 		return
 	}
 	c.last = max(c.last, b)
+
 	var years []int
 	for year := (a + 1).Year(); year <= b.Year(); year++ {
 		years = append(years, year)
@@ -94,6 +99,7 @@ func (c *count) look(a, b Date, back bool) {
 	if back {
 		slices.Reverse(years)
 	}
+
 	for _, year := range years {
 		y := c.year(year)
 		c.heard = c.heard || y.reported
@@ -101,11 +107,12 @@ func (c *count) look(a, b Date, back bool) {
 		if y.known || y.reported {
 			c.use(y.versions)
 		}
-		if y.known {
-			continue
-		} else if c.gap == 0 && back {
+
+		switch {
+		case y.known || c.gap != 0:
+		case back:
 			c.gap = min(b, NewDate(year, time.December, 31))
-		} else if c.gap == 0 {
+		default:
 			c.gap = max(a+1, y.first)
 		}
 	}

@@ -22,6 +22,7 @@ func NewDate(year int, month time.Month, day int) Date {
 	if m <= 2 {
 		y, m = y-1, m+12
 	}
+
 	// Days are counted from a first of March, so that a leap day comes last.
 	return Date(365*y + y/4 - y/100 + y/400 + (153*(m-3)+2)/5 + day - 306)
 }
@@ -32,6 +33,8 @@ func (d Date) Split() (year int, month time.Month, day int) {
 	era, doe := n/146097, n%146097
 	yoe := (doe - doe/1460 + doe/36524 - doe/146096) / 365
 	doy := doe - (365*yoe + yoe/4 - yoe/100)
+
+	// The months of such a year begin in March: 0 is March.
 	m := (5*doy + 2) / 153
 	year, month, day = 400*era+yoe, time.Month(m+3), doy-(153*m+2)/5+1
 	if month > 12 {
@@ -61,6 +64,7 @@ func (d Date) AddMonths(n int) Date {
 	if m < 12 || m >= 12*10000 {
 		return 0
 	}
+
 	year, month = m/12, time.Month(m%12+1)
 	return NewDate(year, month, min(day, daysIn(year, month)))
 }
@@ -106,10 +110,12 @@ func ParseYearDay(s string) (YearDay, error) {
 // after returns the n-th such day after d; zero if that is after the year 9999.
 func (y YearDay) after(d Date, n int) Date {
 	t, _ := time.Parse(time.DateOnly, "2001-"+string(y))
+
 	year := d.Year()
 	if NewDate(year, t.Month(), t.Day()) <= d {
 		year++
 	}
+
 	if n > 10000-year {
 		return 0
 	}

@@ -101,15 +101,18 @@ func (d Due) RiskAt(calendars Calendars) Instant {
 	if d.State != Running {
 		return 0
 	}
+
 	quarters := d.Start + (d.Until-d.Start)*3/4
 	zone, err := ParseZone(d.TimeZone)
 	if err != nil || d.Date == 0 {
 		return quarters
 	}
+
 	day := d.SafeTarget
 	if before := d.before(calendars.Workdays(d.Calendar)); day == 0 || d.Reported && before < day {
 		day = before
 	}
+
 	at := zone.Midnight(day)
 	if d.Start < d.Until && at <= d.Start {
 		return quarters

@@ -37,13 +37,16 @@ func (i Instant) Append(b []byte) []byte {
 	if i < minInstant || i > maxInstant { // never read, and its year may have any length
 		return i.Time().AppendFormat(b, instantForm)
 	}
+
 	days, ms := int64(i-minInstant)/int64(Day), int64(i-minInstant)%int64(Day)
 	year, month, day := Date(1 + days).Split()
 	second, minute, hour := ms/1000, ms/60_000, ms/3_600_000
+
 	return append(b,
-		digit(year/1000), digit(year/100), digit(year/10), digit(year), '-', digit(int(month)/10), digit(int(month)), '-', digit(day/10), digit(day), 'T',
-		digit(hour/10), digit(hour), ':', digit(minute%60/10), digit(minute%60), ':', digit(second%60/10), digit(second%60), '.',
-		digit(ms/100), digit(ms/10), digit(ms), 'Z')
+		digit(year/1000), digit(year/100), digit(year/10), digit(year), '-',
+		digit(int(month)/10), digit(int(month)), '-', digit(day/10), digit(day), 'T',
+		digit(hour/10), digit(hour), ':', digit(minute%60/10), digit(minute%60), ':',
+		digit(second%60/10), digit(second%60), '.', digit(ms/100), digit(ms/10), digit(ms), 'Z')
 }
 
 // digit returns the last digit of n.
@@ -68,9 +71,11 @@ func isRFC3339(s string) bool {
 	if s[hour+1] == ':' || s[fraction] == ',' {
 		return false
 	}
+
 	if last := s[len(s)-1]; last == 'Z' || last == 'z' {
 		return true
 	}
+
 	offset := s[len(s)-zone:]
 	return offset[1:3] < "24" && offset[4:] < "60"
 }
@@ -85,6 +90,7 @@ func ParseLooseInstant(s string) (Instant, error) {
 	if err != nil {
 		return 0, errTime
 	}
+
 	i := At(t)
 	if i < minInstant || i > maxInstant || i == 0 {
 		return 0, errTime
@@ -113,7 +119,8 @@ func parseRare(s string) (time.Time, error) {
 	return t.Truncate(time.Second).Add(time.Second), nil
 }
 
-const errTime = form.Error("a time is written as RFC 3339 says, as in 2026-03-02T09:30:00.000Z, and is not the epoch itself")
+const errTime = form.Error("a time is written as RFC 3339 says, as in 2026-03-02T09:30:00.000Z, " +
+	"and is not the epoch itself")
 
 // A Span is a length of time in milliseconds.
 type Span int64

@@ -23,7 +23,9 @@ type stop[T ~int32 | ~int64] struct {
 
 // stops returns the pauses that stop a rule's clock after its start, in their
 // order, overlapping ones as one, and how many do not stop it.
-func stops[T ~int32 | ~int64](r Rule, pauses []Pause, start T, at func(Instant) T) (list []stop[T], ignored int, err error) {
+func stops[T ~int32 | ~int64](
+	r Rule, pauses []Pause, start T, at func(Instant) T,
+) (list []stop[T], ignored int, err error) {
 	for i, p := range pauses {
 		switch {
 		case p.From == 0:
@@ -34,6 +36,7 @@ func stops[T ~int32 | ~int64](r Rule, pauses []Pause, start T, at func(Instant) 
 			ignored++
 			continue
 		}
+
 		s := stop[T]{from: max(at(p.From), start), open: p.To == 0}
 		if !s.open {
 			s.to = at(p.To)
@@ -42,6 +45,7 @@ func stops[T ~int32 | ~int64](r Rule, pauses []Pause, start T, at func(Instant) 
 			list = append(list, s)
 		}
 	}
+
 	slices.SortStableFunc(list, func(a, b stop[T]) int { return int(min(max(int64(a.from)-int64(b.from), -1), 1)) })
 	return merge(list), ignored, nil
 }

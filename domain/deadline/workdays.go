@@ -88,6 +88,7 @@ func newWorkdays(layers []layer) *Workdays {
 	if len(layers) == 0 {
 		return w
 	}
+
 	w.season = season(layers)
 	for year := range layers[0].notices {
 		if w.knows(year) {
@@ -131,6 +132,7 @@ func (w *Workdays) year(year int, a assumption) *yearDays {
 	if w.years[year-1] == nil {
 		return w.index(year, a)
 	}
+
 	// The first year without a calendar is reached by many, as the year ends.
 	key := assumed{year, a}
 	if y, ok := w.assumed.Load(key); ok {
@@ -143,17 +145,21 @@ func (w *Workdays) year(year int, a assumption) *yearDays {
 // index builds one year: weekdays, then what is assumed, then what the notices
 // of the year and its neighbours say, in the order in which they were issued.
 func (w *Workdays) index(year int, a assumption) *yearDays {
-	y := &yearDays{first: NewDate(year, time.January, 1), known: w.knows(year), reported: a.reported() && w.hears(year)}
+	y := &yearDays{
+		first: NewDate(year, time.January, 1), known: w.knows(year), reported: a.reported() && w.hears(year),
+	}
 	works := make([]bool, NewDate(year+1, time.January, 1)-y.first)
 	for i := range works {
 		works[i] = !(y.first + Date(i)).IsWeekend()
 	}
+
 	if !y.known && !y.reported && (a == fewestWorkingDays || a == fewestOrReported) {
 		w.assume(year, y.first, works)
 	}
 	for _, l := range w.layers {
 		y.state(l, year, works)
 	}
+
 	for i, working := range works {
 		y.rank[i+1] = y.rank[i]
 		if working {
@@ -174,6 +180,8 @@ func (y *yearDays) state(l layer, year int, works []bool) {
 			notices = append(notices, k)
 		}
 	}
+
+	// A notice that was issued later prevails.
 	slices.SortStableFunc(notices, func(a, b Calendar) int { return int(a.issued() - b.issued()) })
 	for _, k := range notices {
 		said := set(works, y.first, k.Off, false)
@@ -202,6 +210,7 @@ func (w *Workdays) assume(year int, first Date, works []bool) {
 		projected = projected || ok
 		set(works, first, k.Off, false)
 	}
+
 	for i := range works {
 		if !projected && w.season != nil && w.season[seasonDay(first+Date(i))] {
 			works[i] = false

@@ -20,10 +20,12 @@ func ParseZone(name string) (Zone, error) {
 	if z, ok := zones.Load(name); ok {
 		return z.(Zone), nil
 	}
+
 	loc, err := time.LoadLocation(name)
 	if err != nil || name == "" || loc == time.Local {
 		return Zone{}, form.Error(`a time zone is a name of the IANA database, as in "Asia/Shanghai"`)
 	}
+
 	z, _ := zones.LoadOrStore(name, Zone{loc})
 	return z.(Zone), nil
 }
@@ -56,16 +58,20 @@ func (z Zone) Midnight(d Date) Instant {
 	guess := time.Date(year, month, day, 0, 0, 0, 0, z.location())
 	start, end := guess.ZoneBounds()
 	candidates := []time.Time{guess, start, end}
+
+	// Around a change of the clocks, midnight may be so by the offset before or after it.
 	for _, side := range []time.Time{guess, start.Add(-1), end} {
 		_, offset := side.In(z.location()).Zone()
 		candidates = append(candidates, time.Date(year, month, day, 0, 0, -offset, 0, time.UTC))
 	}
+
 	var begins time.Time
 	for _, t := range candidates {
 		if t.After(begins) && z.dateOf(t) >= d && z.dateOf(t.Add(-1)) < d {
 			begins = t
 		}
 	}
+
 	return At(begins)
 }
 

@@ -1,6 +1,6 @@
 package form
 
-// Error is a constant error: what a text should have looked like. It
+// An Error is a constant error that says what a text should have looked like. It
 // never holds the text itself, which may be personal.
 type Error string
 
