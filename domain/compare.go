@@ -3,6 +3,7 @@ package domain
 import (
 	"fmt"
 	"slices"
+	"strconv"
 )
 
 // The six kinds of material change, by the codes of policy section XI(II).
@@ -144,12 +145,12 @@ func (c *Comparison) purposes(old, new Document) {
 // is: the whole, if it means something else, and what was added to it.
 func changed(was, is Purpose) (whole bool, added StaleScope) {
 	for _, a := range is.Actions {
-		if !has(was.Actions, a) {
+		if !slices.Contains(was.Actions, a) {
 			added.Actions = append(added.Actions, a)
 		}
 	}
 	for _, k := range is.Categories {
-		if !has(was.Categories, k) {
+		if !slices.Contains(was.Categories, k) {
 			added.Categories = append(added.Categories, k)
 		}
 	}
@@ -162,12 +163,12 @@ func changed(was, is Purpose) (whole bool, added StaleScope) {
 // lost adds what a purpose does no more: less is no material change.
 func (c *Comparison) lost(was, is Purpose) {
 	for _, a := range was.Actions {
-		if !has(is.Actions, a) {
+		if !slices.Contains(is.Actions, a) {
 			c.add(Difference{"methods", string(is.ID), a.String(), "", "", false})
 		}
 	}
 	for _, k := range was.Categories {
-		if !has(is.Categories, k) {
+		if !slices.Contains(is.Categories, k) {
 			c.add(Difference{"categories of a purpose", string(is.ID), string(k), "", "", false})
 		}
 	}
@@ -190,7 +191,7 @@ func terms(p Purpose) string {
 // conclude finds the kinds of material change among the differences.
 func (c *Comparison) conclude() {
 	for _, d := range c.Differences {
-		if d.Material != "" && !has(c.Material, d.Material) {
+		if d.Material != "" && !slices.Contains(c.Material, d.Material) {
 			c.Material = append(c.Material, d.Material)
 		}
 		c.RightsReduced = c.RightsReduced || d.Reduces
@@ -241,7 +242,7 @@ func grounds(list []Ground) map[string]string {
 // ages describes who is a child and who an adult.
 func ages(m Minors) map[string]string {
 	return map[string]string{
-		"adult_age": itoa(m.AdultAge), "child_below_policy": itoa(m.ChildBelowPolicy), "child_below_law": itoa(m.ChildBelowLaw),
+		"adult_age": strconv.Itoa(m.AdultAge), "child_below_policy": strconv.Itoa(m.ChildBelowPolicy), "child_below_law": strconv.Itoa(m.ChildBelowLaw),
 	}
 }
 

@@ -43,7 +43,7 @@ func (p Policies) recipientsReturning(i int, is Document, until deadline.Instant
 // differ adds a difference, and what kind of change it is.
 func (c *Comparison) differ(d Difference) {
 	c.add(d)
-	if !has(c.Material, d.Material) {
+	if !slices.Contains(c.Material, d.Material) {
 		c.Material = append(c.Material, d.Material)
 		slices.Sort(c.Material)
 	}
@@ -57,7 +57,7 @@ func (p Policies) between(i int, is Document, until deadline.Instant) (stale []P
 	for _, w := range p.after(last.Version, until) {
 		for _, q := range w.Document.Purposes {
 			whole, added := p.makesStale(w, q.ID, p.versions[i].Version)
-			if whole && !has(stale, q.ID) {
+			if whole && !slices.Contains(stale, q.ID) {
 				stale = append(stale, q.ID)
 			}
 			if added.Purpose != "" {
@@ -80,19 +80,19 @@ func (p Policies) between(i int, is Document, until deadline.Instant) (stale []P
 // it on consent.
 func (c *Comparison) join(is Document, stale []PurposeID, scopes []StaleScope) {
 	for _, id := range stale {
-		if q, declared := is.Purpose(id); declared && q.Basis == BasisConsent && !has(c.Stale, id) {
+		if q, declared := is.Purpose(id); declared && q.Basis == BasisConsent && !slices.Contains(c.Stale, id) {
 			c.Stale = append(c.Stale, id)
 		}
 	}
 	for _, s := range scopes {
 		q, _ := is.Purpose(s.Purpose)
-		s.Actions = slices.DeleteFunc(slices.Clone(s.Actions), func(a Action) bool { return !has(q.Actions, a) })
-		s.Categories = slices.DeleteFunc(slices.Clone(s.Categories), func(k CategoryID) bool { return !has(q.Categories, k) })
-		if q.Basis == BasisConsent && !has(c.Stale, s.Purpose) && len(s.Actions)+len(s.Categories) > 0 {
+		s.Actions = slices.DeleteFunc(slices.Clone(s.Actions), func(a Action) bool { return !slices.Contains(q.Actions, a) })
+		s.Categories = slices.DeleteFunc(slices.Clone(s.Categories), func(k CategoryID) bool { return !slices.Contains(q.Categories, k) })
+		if q.Basis == BasisConsent && !slices.Contains(c.Stale, s.Purpose) && len(s.Actions)+len(s.Categories) > 0 {
 			c.Scopes = declare(c.Scopes, s)
 		}
 	}
-	c.Scopes = slices.DeleteFunc(c.Scopes, func(s StaleScope) bool { return has(c.Stale, s.Purpose) })
+	c.Scopes = slices.DeleteFunc(c.Scopes, func(s StaleScope) bool { return slices.Contains(c.Stale, s.Purpose) })
 }
 
 // leftOut reports whether a recipient that a question asks about is abroad and was
@@ -105,7 +105,7 @@ func (p Policies) leftOut(q Question, since Hash) bool {
 	is, _ := now.Document.Recipient(q.Recipient)
 	lacks := func(v PolicyPublished) bool {
 		r, known := v.Document.Recipient(q.Recipient)
-		return v.declares(q.Purpose) && (!known || !has(r.Purposes, q.Purpose) || is.Abroad && !r.Abroad)
+		return v.declares(q.Purpose) && (!known || !slices.Contains(r.Purposes, q.Purpose) || is.Abroad && !r.Abroad)
 	}
 	v, _ := p.Version(since)
 	return lacks(v) || slices.ContainsFunc(p.after(since, q.At), lacks)
@@ -169,7 +169,7 @@ func (v *PolicyPublished) declares(id PurposeID) bool {
 func (c *Comparison) renew(again []Purpose) {
 	for _, q := range again {
 		c.differ(Difference{Section: "purposes declared again", Name: string(q.ID), New: q.Title, Material: MaterialService})
-		if !has(c.Stale, q.ID) {
+		if !slices.Contains(c.Stale, q.ID) {
 			c.Stale = append(c.Stale, q.ID)
 		}
 		c.Scopes = slices.DeleteFunc(c.Scopes, func(s StaleScope) bool { return s.Purpose == q.ID })

@@ -100,7 +100,7 @@ func (c *Comparison) duties(old, new Document) {
 // owesLess reports whether a duty opens for less than it did, or is met by more.
 func (d DutyRule) owesLess(was DutyRule) bool {
 	narrower := !subset(was.On, d.On) || !subset(d.When, was.When) || d.Each < was.Each
-	return narrower || slices.ContainsFunc(d.MetBy, func(m string) bool { return !has(was.MetBy, m) && !has(was.MetBy, kindOf(m)) }) || d.Kind != was.Kind || d.Start != was.Start
+	return narrower || slices.ContainsFunc(d.MetBy, func(m string) bool { return !slices.Contains(was.MetBy, m) && !slices.Contains(was.MetBy, kindOf(m)) }) || d.Kind != was.Kind || d.Start != was.Start
 }
 
 // kindOf returns the kind of one of the facts that meet a duty.
@@ -115,7 +115,7 @@ func (d DutyRule) describe() string {
 
 // subset reports whether every one of a is among b.
 func subset[E comparable](a, b []E) bool {
-	return !slices.ContainsFunc(a, func(x E) bool { return !has(b, x) })
+	return !slices.ContainsFunc(a, func(x E) bool { return !slices.Contains(b, x) })
 }
 
 // compare adds to e what differs from the version in force before it. The
@@ -137,13 +137,13 @@ func (p Policies) compare(e *PolicyPublished) error {
 	}
 	c := p.Compare(before.Version, e.Document, e.Effective)
 	for _, kind := range c.Material {
-		if !has(e.Material, kind) {
+		if !slices.Contains(e.Material, kind) {
 			return refuseAt(MaterialDropped, "material", fmt.Sprintf(
 				"the change is material: declare %s (see consentledger policy diff), you may add kinds and may not drop one", strings.Join(c.Material, ", ")))
 		}
 	}
 	for _, id := range c.Stale {
-		if !has(e.Stale, id) {
+		if !slices.Contains(e.Stale, id) {
 			e.Stale = append(e.Stale[:len(e.Stale):len(e.Stale)], id)
 		}
 	}
@@ -169,18 +169,20 @@ func (p Policies) next(e *PolicyPublished) (next PolicyPublished, ok bool) {
 func declare(all []StaleScope, s StaleScope) []StaleScope {
 	i := slices.IndexFunc(all, func(t StaleScope) bool { return t.Purpose == s.Purpose })
 	if i < 0 {
-		return added(all, s)
+		return append(slices.Clip(all), s)
 	}
+
 	out := slices.Clone(all)
 	for _, a := range s.Actions {
-		if !has(out[i].Actions, a) {
-			out[i].Actions = added(out[i].Actions, a)
+		if !slices.Contains(out[i].Actions, a) {
+			out[i].Actions = append(slices.Clip(out[i].Actions), a)
 		}
 	}
 	for _, k := range s.Categories {
-		if !has(out[i].Categories, k) {
-			out[i].Categories = added(out[i].Categories, k)
+		if !slices.Contains(out[i].Categories, k) {
+			out[i].Categories = append(slices.Clip(out[i].Categories), k)
 		}
 	}
+
 	return out
 }

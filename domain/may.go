@@ -83,8 +83,8 @@ func (s Subject) may(ref Reference, q Question, v PolicyPublished, purpose Purpo
 			a.Why = WhyNoPolicy
 		}
 	case s.unguarded(&a, ref, q, purpose):
-	case purpose.lacks(q, v.Document) != "":
-		a.Why = purpose.lacks(q, v.Document)
+	case lacks(purpose, q, v.Document) != "":
+		a.Why = lacks(purpose, q, v.Document)
 	case purpose.Basis != BasisConsent:
 		a.Allowed, a.Why = true, WhyOtherBasis
 	default:
@@ -131,7 +131,7 @@ func (s Subject) unguarded(a *Answer, ref Reference, q Question, p Purpose) bool
 
 // lacks returns why the policy does not declare what q asks about; empty: it
 // does.
-func (p Purpose) lacks(q Question, d Document) Why {
+func lacks(p Purpose, q Question, d Document) Why {
 	switch r, known := d.Recipient(q.Recipient); {
 	case !has(p.Actions, q.Action):
 		return WhyNoAction
@@ -176,7 +176,7 @@ func (s Subject) consented(a *Answer, ref Reference, q Question, p Purpose) {
 func (ref Reference) agreedTo(st Standing, q Question) Why {
 	v, _ := ref.Policies.Version(st.Version)
 	p, _ := v.Document.Purpose(q.Purpose)
-	switch p.lacks(q, v.Document) {
+	switch lacks(p, q, v.Document) {
 	case WhyNoAction:
 		return WhyActionIsNew
 	case WhyNoCategory:

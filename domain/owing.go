@@ -150,7 +150,7 @@ func (s Subject) Owes(f Fact, kind string, ref Reference) ([]Owing, error) {
 			continue
 		}
 		w := x.owing(ref, at)
-		if err := w.begin(x.Duty.StartsAt(f, x.Rule), held && w.Kind == DutyDelete, ref.Calendars); err != nil {
+		if err := w.begin(StartsAt(x.Duty, f, x.Rule), held && w.Kind == DutyDelete, ref.Calendars); err != nil {
 			return nil, err
 		}
 		owings = append(owings, w)
@@ -173,7 +173,7 @@ func (x Owed) owing(ref Reference, at deadline.Instant) Owing {
 // StartsAt returns when the clock of a rule of the duty starts, as far as the fact
 // that opens it says so. A date that the fact should name and does not is none: what
 // is owed has no date yet.
-func (d DutyRule) StartsAt(f Fact, rule deadline.Rule) deadline.Instant {
+func StartsAt(d DutyRule, f Fact, rule deadline.Rule) deadline.Instant {
 	if d.Start == StartOwn || d.Start == StartStream || strings.Contains(d.Start, ".") {
 		return f.noFrom()
 	}

@@ -200,7 +200,7 @@ func (p Policies) Evolve(f Fact) Policies { return p.Fold(f, Shared) }
 func (p Policies) Fold(f Fact, own Own) Policies {
 	switch e := f.Event.(type) {
 	case PolicyPublished:
-		return Policies{add(own, p.versions, e), add(own, p.ruleSets, RuleSet(e.Document.DeadlineRules)), e.Document.opens(p.opening)}
+		return Policies{add(own, p.versions, e), add(own, p.ruleSets, RuleSet(e.Document.DeadlineRules)), opens(&e.Document, p.opening)}
 	case PolicyEffective:
 		return p // the version itself says from when on it binds
 	}
@@ -208,7 +208,7 @@ func (p Policies) Fold(f Fact, own Own) Policies {
 }
 
 // opens returns kinds with those of facts that open a duty in the document.
-func (d *Document) opens(kinds []string) []string {
+func opens(d *Document, kinds []string) []string {
 	note := func(kind string) {
 		if kind != "" && !slices.Contains(kinds, kind) {
 			kinds = added(kinds, kind)

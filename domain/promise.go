@@ -34,7 +34,7 @@ func (ref Reference) Retained(s Subject, kind string, scope Scope, at deadline.I
 				continue
 			}
 			if seen = append(seen, q.ID); q.KeepAfter == kind && scope.covers(q.ID) {
-				rule := q.retention(v.Document)
+				rule := retention(q, v.Document)
 				d := DutyRule{ID: string(rule.ID), Section: q.Section, On: []string{kind}, Kind: DutyDelete, Rules: []deadline.RuleID{rule.ID}, Each: DutyEachSystem, MetBy: []string{"data.deleted", "restriction.applied"}}
 				found = append(found, Promise{d, []deadline.Rule{rule}, v.Version, q.ID})
 			}
@@ -44,7 +44,7 @@ func (ref Reference) Retained(s Subject, kind string, scope Scope, at deadline.I
 }
 
 // retention returns the rule by which a purpose's data are kept.
-func (p Purpose) retention(d Document) deadline.Rule {
+func retention(p Purpose, d Document) deadline.Rule {
 	r := deadline.Rule{ID: deadline.RuleID("retention." + string(p.ID)), Source: "retention, " + p.Section, Unit: deadline.UnitCalendarDay, Length: p.KeepDays, TimeZone: d.TimeZone, ClockStart: p.KeepAfter}
 	if p.KeepMonths > 0 {
 		r.Unit, r.Length = deadline.UnitMonth, p.KeepMonths

@@ -34,7 +34,7 @@ func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded deadline.I
 		Purposes: ref.shown(cmd.Purposes), Subject: cmd.Subject, Text: cmd.Text, Document: cmd.Document, Cause: cmd.Cause, Guardian: cmd.Guardian,
 	}
 	for _, t := range cmd.Types {
-		if !v.Document.PromisesReply(t, cmd.Channel) {
+		if !PromisesReply(&v.Document, t, cmd.Channel) {
 			e.Unpromised = append(e.Unpromised, t)
 		}
 	}
@@ -65,26 +65,26 @@ var otherNames = map[RequestType][]RightID{
 	AskPortability: {"port"}, AskExplanation: {"explain-rules"}, AskRefuse: {"refuse-decision"}, AskRelative: {"relatives"},
 }
 
-// deadlines returns the rules that a type of request opens.
-func (d *Document) deadlines(t RequestType) []deadline.Rule {
+// deadlinesOf returns the rules that a type of request opens.
+func deadlinesOf(d *Document, t RequestType) []deadline.Rule {
 	for _, id := range append([]RightID{t.Right()}, otherNames[t]...) {
-		if rules := d.deadlinesOf(id); len(rules) > 0 {
+		if rules := d.DeadlinesOf(id); len(rules) > 0 {
 			return rules
 		}
 	}
-	return d.deadlinesOf(anyRequest)
+	return d.DeadlinesOf(anyRequest)
 }
 
 // PromisesReply reports whether the policy promises a reply to a type of request
 // by some date, if it comes by a channel; an empty one means by any.
-func (d *Document) PromisesReply(t RequestType, by ChannelID) bool {
-	return len(d.deadlines(t)) > 0 || by != "" && len(d.deadlinesBy(by)) > 0
+func PromisesReply(d *Document, t RequestType, by ChannelID) bool {
+	return len(deadlinesOf(d, t)) > 0 || by != "" && len(d.DeadlinesBy(by)) > 0
 }
 
-// deadlinesBy returns the rules that a request opens by the channel alone by
+// DeadlinesBy returns the rules that a request opens by the channel alone by
 // which it came: a letter is a contact, whatever it asks for. Rights name a
 // channel by its id or its kind.
-func (d *Document) deadlinesBy(channel ChannelID) []deadline.Rule {
+func (d *Document) DeadlinesBy(channel ChannelID) []deadline.Rule {
 	kind := ""
 	for _, c := range d.Channels {
 		if c.ID == channel {
@@ -94,13 +94,14 @@ func (d *Document) deadlinesBy(channel ChannelID) []deadline.Rule {
 	var rules []deadline.Rule
 	for _, right := range d.Rights {
 		if slices.Contains(right.Channels, string(channel)) || kind != "" && slices.Contains(right.Channels, kind) {
-			rules = append(rules, d.deadlinesOf(right.ID)...)
+			rules = append(rules, d.DeadlinesOf(right.ID)...)
 		}
 	}
 	return rules
 }
 
-func (d *Document) deadlinesOf(id RightID) []deadline.Rule {
+// DeadlinesOf returns the rules by which a right is answered.
+func (d *Document) DeadlinesOf(id RightID) []deadline.Rule {
 	var rules []deadline.Rule
 	for _, right := range d.Rights {
 		if right.ID != id {
@@ -129,9 +130,9 @@ func (d *Document) DeadlineRule(id deadline.RuleID) (deadline.Rule, bool) {
 func (e RequestReceived) open(d Document, suffix string, at deadline.Instant, ref Reference) ([]Event, error) {
 	types := map[deadline.RuleID][]RequestType{}
 	o := obligationRules{kind: DutyReply, version: e.Version, ruleSet: ref.Policies.RuleSet(e.Version), suffix: suffix, types: func(id deadline.RuleID) []RequestType { return types[id] }}
-	byChannel := d.deadlinesBy(e.Channel)
+	byChannel := d.DeadlinesBy(e.Channel)
 	for _, t := range e.Types {
-		for _, rule := range append(d.deadlines(t), byChannel...) {
+		for _, rule := range append(deadlinesOf(&d, t), byChannel...) {
 			if slices.Contains(types[rule.ID], t) {
 				continue
 			}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"consentledger/domain/deadline"
@@ -41,8 +42,8 @@ func writeRule(text *strings.Builder, r deadline.Rule) {
 	say("rule", string(r.ID), true)
 	say("source", r.Source, r.Source != "")
 	say("unit", r.Unit.String(), true)
-	say("length", itoa(r.Length), r.Length != 0)
-	say("extended_length", itoa(r.ExtendedLength), r.ExtendedLength != 0)
+	say("length", strconv.Itoa(r.Length), r.Length != 0)
+	say("extended_length", strconv.Itoa(r.ExtendedLength), r.ExtendedLength != 0)
 	say("direction", r.Direction.String(), r.Direction != 0)
 	say("calendar", r.Calendar, r.Calendar != "")
 	say("timezone", r.TimeZone, r.TimeZone != "")
@@ -54,5 +55,5 @@ func writeRule(text *strings.Builder, r deadline.Rule) {
 	say("result", r.Result.String(), r.Result != 0)
 	say("year_day", string(r.YearDay), r.YearDay != "")
 	say("law", "yes", r.Law)
-	say("persons", itoa(r.Persons), r.Persons != 0)
+	say("persons", strconv.Itoa(r.Persons), r.Persons != 0)
 }

@@ -186,7 +186,7 @@ func (l *linter) unpromised() {
 	byLaw, undated := map[deadline.RuleID][]string{}, []string{}
 	var rules []deadline.Rule
 	for _, t := range domain.RequestTypes() {
-		if l.doc.PromisesReply(t, "") {
+		if domain.PromisesReply(&l.doc, t, "") {
 			continue
 		}
 		rule := domain.LawReply(l.doc.Jurisdiction, l.doc.TimeZone, t)

@@ -142,19 +142,19 @@ func (p *parsed) readTexts(tree map[string]any, open func(path string) ([]byte, 
 			p.failAt(pointer, "text", "a text names its file, as in {locale: en, standing: authoritative, file: policy.en.txt}")
 			continue
 		}
-		content, err := open(path)
+		body, err := open(path)
 		if err != nil {
 			p.failAt(pointer+"/file", "text", "%q cannot be read: %v", path, err)
 			continue
 		}
-		hash := domain.Hash(sha256.Sum256(content))
+		hash := domain.Hash(sha256.Sum256(body))
 		if want, ok := text["hash"]; ok && want != hash.String() {
 			p.failAt(pointer+"/hash", "text", "%q has the hash %s", path, hash)
 			continue
 		}
 		delete(text, "file")
 		text["hash"] = hash.String()
-		p.texts[hash] = content
+		p.texts[hash] = body
 	}
 }
 

@@ -319,7 +319,7 @@ func (a *app) start(e codec.Entry, d domain.DutyRule, rule deadline.Rule) deadli
 	if e.Kind() == string(domain.HeadcountRecorded) && d.Start == "counted" {
 		return a.service.Reached(d, rule)
 	}
-	return d.StartsAt(e.Fact(), rule)
+	return domain.StartsAt(d, e.Fact(), rule)
 }
 
 // meet lets a fact meet what is open in its place, or shall open there.

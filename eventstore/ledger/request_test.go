@@ -264,8 +264,8 @@ func TestARequestToStopIsTakenWithoutWhatNobodyDeclares(t *testing.T) {
 	promise(t, l)
 	must(t, l, request("g", yes))
 	w.now += 1000
-	ask := func(id, policy string, types ...domain.RequestType) ledger.Request {
-		return request(id, domain.OpenRequest{Types: types, Channel: "email", Policy: policy, Purposes: []domain.PurposeID{"ads", "Nobody's", "none"}})
+	ask := func(id, under string, types ...domain.RequestType) ledger.Request {
+		return request(id, domain.OpenRequest{Types: types, Channel: "email", Policy: under, Purposes: []domain.PurposeID{"ads", "Nobody's", "none"}})
 	}
 
 	stop := ask("r1", "nobodys", domain.AskWithdraw)
