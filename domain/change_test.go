@@ -107,44 +107,6 @@ func TestAPurposeThatMeansSomethingElse(t *testing.T) {
 	}
 }
 
-func TestCompareFindsTheKindsOfMaterialChange(t *testing.T) {
-	for _, tt := range []struct {
-		name   string
-		change func(*Document)
-		want   []string
-		less   bool
-	}{
-		{"nothing", func(*Document) {}, nil, false},
-		{"a new purpose", func(d *Document) { d.Purposes = append(d.Purposes, Purpose{ID: "new", Title: "New"}) }, []string{"MAT-1"}, false},
-		{"another owner", func(d *Document) { d.Handler.Name = "Another" }, []string{"MAT-2"}, false},
-		{"another recipient", func(d *Document) { d.Recipients = []Recipient{{ID: "r", Title: "R"}} }, []string{"MAT-3"}, false},
-		{"a right less", func(d *Document) { d.Rights = nil }, []string{"MAT-4"}, true},
-		{"a longer deadline", func(d *Document) {
-			d.DeadlineRules = []deadline.Rule{{ID: "reply", Unit: deadline.UnitWorkingDay, Length: 30}}
-		}, []string{"MAT-4"}, true},
-		{"a shorter deadline", func(d *Document) {
-			d.DeadlineRules = []deadline.Rule{{ID: "reply", Unit: deadline.UnitWorkingDay, Length: 10}}
-		}, []string{"MAT-4"}, false},
-		{"another contact", func(d *Document) { d.Handler.Contact = "elsewhere" }, []string{"MAT-5"}, false},
-		{"a text in another language", func(d *Document) { d.Texts = append(d.Texts, Text{Locale: "zh", Hash: Hash{3}}) }, nil, false},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			base := func() Document {
-				d := complete(ref().Policies.Versions()[0].Document)
-				d.Rights = []Right{{ID: "access", Title: "Access"}}
-				d.DeadlineRules = []deadline.Rule{{ID: "reply", Unit: deadline.UnitWorkingDay, Length: 15}}
-				return d
-			}
-			next := base()
-			tt.change(&next)
-			got := Compare(base(), next)
-			if !reflect.DeepEqual(got.Material, tt.want) || got.RightsReduced != tt.less {
-				t.Errorf("got %v, reduced %v: %+v", got.Material, got.RightsReduced, got.Differences)
-			}
-		})
-	}
-}
-
 func TestThePublisherMayNotDropAMaterialChange(t *testing.T) {
 	doc := complete(ref().Policies.Versions()[0].Document)
 	p := Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})

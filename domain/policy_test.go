@@ -1,12 +1,12 @@
 package domain
 
 import (
-	"fmt"
 	"reflect"
 	"strings"
 	"testing"
 
 	"consentledger/domain/deadline"
+	"consentledger/domain/internal/form/formtest"
 )
 
 // mailPolicy returns a small document that is whole.
@@ -107,45 +107,39 @@ func TestADocumentIsAskedByID(t *testing.T) {
 	}
 }
 
-// pairs checks that a value and its text name each other, and only each other.
-func pairs[E interface {
-	~uint8
-	fmt.Stringer
-}](t *testing.T, parse func(string) (E, error), zero string, want ...string) {
-	t.Helper()
-	var got []string
-	for i := range 256 {
-		e := E(i)
-		back, err := parse(e.String())
-		if err == nil && back == e {
-			got = append(got, e.String())
-		} else if err == nil {
-			t.Errorf("%T %d is written %q and read as %d", e, i, e.String(), back)
-		}
-	}
-	if !reflect.DeepEqual(got, want) || E(0).String() != zero {
-		t.Errorf("%T has %q, want %q", E(0), got, want)
-	}
-	for _, s := range []string{"", " ", strings.ToUpper(want[0]), "(9)"} {
-		if e, err := parse(s); err == nil {
-			t.Errorf("%q was read as %v", s, e)
-		}
-	}
+func TestEveryValueOfAPolicyHasOneText(t *testing.T) {
+	formtest.Pairs(t, ParseAction, "", "collect", "use", "provide", "publish", "export")
+	formtest.Pairs(t, ParseLegalBasis, "", "consent", "contract", "legal-duty", "emergency", "news", "disclosed", "other-law")
+	formtest.Pairs(t, ParseConsentKind, "none", "none", "general", "explicit", "separate", "written", "guardian")
+	formtest.Pairs(t, ParseTextStanding, "", "authoritative", "translation", "sample")
+	formtest.Pairs(t, ParseChannelKind, "", "in-app", "phone", "email", "sms", "push", "announcement", "letter")
+	formtest.Pairs(t, ParseChannelUse, "", "complaint", "contact", "request", "change", "incident", "cessation")
 }
 
-func TestEveryValueHasOneText(t *testing.T) {
-	pairs(t, ParseAction, "", "collect", "use", "provide", "publish", "export")
-	pairs(t, ParseLegalBasis, "", "consent", "contract", "legal-duty", "emergency", "news", "disclosed", "other-law")
-	pairs(t, ParseConsentKind, "none", "none", "general", "explicit", "separate", "written", "guardian")
-	pairs(t, ParseTextStanding, "", "authoritative", "translation", "sample")
-	pairs(t, ParseChannelKind, "", "in-app", "phone", "email", "sms", "push", "announcement", "letter")
-	pairs(t, ParseChannelUse, "", "complaint", "contact", "request", "change", "incident", "cessation")
-	pairs(t, deadline.ParseUnit, "", "working_day", "calendar_day", "hour", "month", "year")
-	pairs(t, deadline.ParseDirection, "forward", "forward", "backward")
-	pairs(t, deadline.ParseRoll, "none", "none", "next_working_day")
-	pairs(t, deadline.ParseResult, "due_date", "due_date", "earliest_effective_date")
-	pairs(t, ParseControlState, "", "unticked", "ticked", "button")
-	pairs(t, ParseQuality, "", "imported", "weak", "partial", "strong")
-	pairs(t, ParseAgeBand, "", "under-14", "14", "15-17", "adult")
-	pairs(t, ParseExemptionList, "", "collect", "provide")
+func TestAPeriodOfRetentionIsWholeOrNone(t *testing.T) {
+	for name, tt := range map[string]struct {
+		p    Purpose
+		want string
+	}{
+		"months":         {Purpose{KeepMonths: 6, KeepAfter: "subject.closed"}, ""},
+		"days":           {Purpose{KeepDays: 6, KeepAfter: "purpose.achieved"}, ""},
+		"words":          {Purpose{Retention: "the shortest time"}, ""},
+		"both":           {Purpose{KeepMonths: 6, KeepDays: 6, KeepAfter: "subject.closed"}, "keep_months"},
+		"an end alone":   {Purpose{KeepAfter: "subject.closed"}, "keep_months"},
+		"no end":         {Purpose{KeepMonths: 6}, "keep_after"},
+		"another end":    {Purpose{KeepMonths: 6, KeepAfter: "full.moon"}, "keep_after"},
+		"less than none": {Purpose{KeepDays: -1, KeepAfter: "subject.closed"}, "keep_months"},
+	} {
+		tt.p.ID, tt.p.Title, tt.p.Basis, tt.p.Actions = "ads", "Ads", BasisConsent, []Action{Use}
+		d := Document{Purposes: []Purpose{tt.p}}
+		found := ""
+		for _, p := range d.Check() {
+			if _, member, ok := strings.Cut(p.Path, "purposes[0].keep"); ok {
+				found = "keep" + member
+			}
+		}
+		if found != tt.want {
+			t.Errorf("%s: %q, want %q", name, found, tt.want)
+		}
+	}
 }

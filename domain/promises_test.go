@@ -112,31 +112,3 @@ func TestAYearIsPublishedOnANoticeAlone(t *testing.T) {
 		}
 	}
 }
-
-func TestAPeriodOfRetentionIsWholeOrNone(t *testing.T) {
-	for name, tt := range map[string]struct {
-		p    Purpose
-		want string
-	}{
-		"months":         {Purpose{KeepMonths: 6, KeepAfter: "subject.closed"}, ""},
-		"days":           {Purpose{KeepDays: 6, KeepAfter: "purpose.achieved"}, ""},
-		"words":          {Purpose{Retention: "the shortest time"}, ""},
-		"both":           {Purpose{KeepMonths: 6, KeepDays: 6, KeepAfter: "subject.closed"}, "keep_months"},
-		"an end alone":   {Purpose{KeepAfter: "subject.closed"}, "keep_months"},
-		"no end":         {Purpose{KeepMonths: 6}, "keep_after"},
-		"another end":    {Purpose{KeepMonths: 6, KeepAfter: "full.moon"}, "keep_after"},
-		"less than none": {Purpose{KeepDays: -1, KeepAfter: "subject.closed"}, "keep_months"},
-	} {
-		tt.p.ID, tt.p.Title, tt.p.Basis, tt.p.Actions = "ads", "Ads", BasisConsent, []Action{Use}
-		d := Document{Purposes: []Purpose{tt.p}}
-		found := ""
-		for _, p := range d.Check() {
-			if _, member, ok := strings.Cut(p.Path, "purposes[0].keep"); ok {
-				found = "keep" + member
-			}
-		}
-		if found != tt.want {
-			t.Errorf("%s: %q, want %q", name, found, tt.want)
-		}
-	}
-}

@@ -59,21 +59,3 @@ func TestWhateverARuleSaysIsInTheNameOfItsSet(t *testing.T) {
 		seen[RuleSet(rules)] = name
 	}
 }
-
-// TestWhatIsOwedNamesItsRuleSet looks at the facts of a request and of a duty,
-// and at those of a version with other rules.
-func TestWhatIsOwedNamesItsRuleSet(t *testing.T) {
-	doc := Document{Name: "privacy", DeadlineRules: twoRules[:1]}
-	other := Document{Name: "privacy", DeadlineRules: twoRules}
-	p := Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}}).Evolve(Fact{Event: PolicyPublished{Version: v2, Document: other, Effective: t0}})
-	for version, want := range map[Hash]Hash{v1: RuleSet(doc.DeadlineRules), v2: RuleSet(twoRules), {9}: {}} {
-		if got := p.RuleSet(version); got != want {
-			t.Errorf("version %s: %s, want %s", version, got, want)
-		}
-		events, err := Duties{}.Decide(OpenDuties{Cause: Cause{Event: EventID{7}, Kind: "consent.withdrawn"}, Rule: DutyRule{Kind: DutyStop}, Start: t0, Rules: twoRules[:1], Policy: version},
-			Reference{Policies: p, By: By{Actor: System}}, t0, t0)
-		if err != nil || len(events) != 1 || events[0].(ObligationOpened).Obligation.RuleSet != want {
-			t.Errorf("version %s: %+v, %v", version, events, err)
-		}
-	}
-}
