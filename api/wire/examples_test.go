@@ -17,6 +17,7 @@ import (
 	"consentledger/api/policyfile"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec/jsonwrite"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
@@ -33,7 +34,7 @@ func smartKey(t testing.TB) *ledger.Ledger {
 	return openLedger(t, smartKeyPolicy(t))
 }
 
-func smartKeyPolicy(t testing.TB) domain.Document {
+func smartKeyPolicy(t testing.TB) policy.Document {
 	t.Helper()
 	_, here, _, _ := runtime.Caller(0)
 	dir := filepath.Join(filepath.Dir(here), "../../../cmd/consentledger/smartkey") + "/"
@@ -48,7 +49,7 @@ func smartKeyPolicy(t testing.TB) domain.Document {
 	return doc
 }
 
-func openLedger(t testing.TB, doc domain.Document) *ledger.Ledger {
+func openLedger(t testing.TB, doc policy.Document) *ledger.Ledger {
 	t.Helper()
 	ctx := context.Background()
 	v, err := vault.Open(ctx, new(memory.Rows), vault.NewMemoryKeys())
@@ -64,7 +65,7 @@ func openLedger(t testing.TB, doc domain.Document) *ledger.Ledger {
 }
 
 // furnish registers the sample app and publishes its policy.
-func furnish(t testing.TB, l *ledger.Ledger, doc domain.Document) {
+func furnish(t testing.TB, l *ledger.Ledger, doc policy.Document) {
 	t.Helper()
 	version, err := policydoc.Hash(doc)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 
 	"github.com/go-json-experiment/json"
@@ -47,7 +48,7 @@ func CheckState(r StateRequest) error {
 	return err
 }
 
-func checkOf(r StateRequest, p domain.PurposeID) CheckRequest {
+func checkOf(r StateRequest, p policy.PurposeID) CheckRequest {
 	return CheckRequest{Subject: r.Subject, Purpose: string(p), Action: r.Action, ValidAt: r.ValidAt, KnownAt: r.KnownAt}
 }
 
@@ -75,7 +76,7 @@ func StateOf(ctx context.Context, l NearStater, app domain.AppName, r StateReque
 		return StateAnswer{}, err
 	}
 	answer := StateAnswer{App: string(app), Purposes: []CheckAnswer{}}
-	seen := map[domain.PurposeID]bool{}
+	seen := map[policy.PurposeID]bool{}
 	for _, v := range s.Reference.Policies.Versions() {
 		for _, p := range v.Document.Purposes {
 			if !seen[p.ID] {
