@@ -1,6 +1,9 @@
 package domain
 
-import "consentledger/domain/deadline"
+import (
+	"consentledger/domain/deadline"
+	"consentledger/domain/internal/form"
+)
 
 // An AccessKind says by which way somebody read what the ledger keeps.
 type AccessKind string
@@ -41,7 +44,7 @@ const MaxWords = 500
 // Check refuses an access that does not say why. Who opens personal parts says
 // it by a code and in words, and who they are; only the ledger itself need not.
 func (e DataAccessed) Check(actor Actor) error {
-	if !isName(e.Reason, 64) {
+	if !form.IsName(e.Reason, 64) {
 		return refuseAt(ReasonMissing, "reason", `say why this is read, by a code of 1 to 64 of a-z, 0-9 and "-", as in subject-request, dispute, authority or audit`)
 	}
 	if len(e.Words) > MaxWords || len(e.Name) > MaxWords {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/content"
 )
 
 // Who acknowledges what was never published is refused, as one who consents to it.
@@ -15,7 +16,7 @@ func TestAnAcknowledgementOfWhatWasNeverPublishedIsRefused(t *testing.T) {
 		code Code
 	}{
 		"no policy was published": {AcknowledgePolicy{}, Reference{}, NoPolicy},
-		"of an unknown version":   {AcknowledgePolicy{Version: Hash{9}}, ref(), UnknownVersion},
+		"of an unknown version":   {AcknowledgePolicy{Version: content.Hash{9}}, ref(), UnknownVersion},
 		"of an unknown policy":    {AcknowledgePolicy{Policy: "other"}, ref(), UnknownPolicy},
 	} {
 		events, err := Subject{}.Decide(c.cmd, c.ref, noon, noon)

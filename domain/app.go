@@ -3,6 +3,7 @@ package domain
 import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/internal/form"
+	"consentledger/domain/policy"
 )
 
 // An App is a program that handles personal data and made promises about it.
@@ -180,7 +181,7 @@ func (s Service) Fold(f Fact, own Own) Service {
 			s.notices = add(own, s.notices, f.yesFrom())
 		case cessationDecided:
 			// A decision that was kept before dates were checked may have none.
-			if day, err := deadline.ParseDate(fieldOf(e.Fields, "effective")); err == nil {
+			if day, err := deadline.ParseDate(policy.FieldOf(e.Fields, "effective")); err == nil {
 				s.decided = day
 			}
 		}
@@ -222,7 +223,7 @@ func (s Service) Decide(cmd Command, ref Reference, at, recorded deadline.Instan
 func (s Service) say(e Event, ref Reference, at deadline.Instant) (Event, error) {
 	switch e := e.(type) {
 	case SignerRegistered:
-		if !isName(e.Name, 64) || (e.Key == [32]byte{}) {
+		if !form.IsName(e.Name, 64) || (e.Key == [32]byte{}) {
 			return nil, refuse(Incomplete, `a signer needs a name of a-z, 0-9 and "-", and an Ed25519 public key`)
 		}
 		return e, s.checkKey(e)

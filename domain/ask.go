@@ -1,26 +1,21 @@
 package domain
 
 import (
-	"strings"
-
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
-
-// QuietPeriod is how long after a refusal nobody asks again, where the policy
-// does not say. The law says "not frequently" (Order 790, art. 22) and gives no
-// number; two days is what app stores' reviews in the PRC go by.
-const QuietPeriod = 48 * deadline.Hour
 
 // An Ask is something that an app must ask a person, or show to them, now.
 type Ask struct {
-	Purpose   PurposeID // empty: of the policy as a whole
+	Purpose   policy.PurposeID // empty: of the policy as a whole
 	Reason    AskReason
 	Separate  bool             // by a control of its own
 	Explicit  bool             // by more than a general "Agree"
 	NotBefore deadline.Instant // zero: now
 	Policy    string
-	Version   Hash
-	Text      Text // in the locale that was asked for, or the closest there is
+	Version   content.Hash
+	Text      policy.Text // in the locale that was asked for, or the closest there is
 }
 
 // An AskReason is why an app must ask, by a code that never changes.
@@ -46,14 +41,14 @@ func Prompt(s Subject, ref Reference, locale string, at deadline.Instant) []Ask 
 	for _, v := range inForce {
 		asks = append(asks, s.changes(*v, ref, locale, at)...)
 		for _, p := range v.Document.Purposes {
-			if p.Basis != BasisConsent {
+			if p.Basis != policy.BasisConsent {
 				continue
 			}
 			if w, _, ok := inForce.declaring(p.ID); !ok || w.Version != v.Version {
 				continue // another policy prevails
 			}
 			if a, ok := s.ask(p, *v, ref, at); ok {
-				a.Text = v.Document.text(locale)
+				a.Text = v.Document.TextIn(locale)
 				asks = append(asks, a)
 			}
 		}
@@ -62,7 +57,7 @@ func Prompt(s Subject, ref Reference, locale string, at deadline.Instant) []Ask 
 }
 
 // ask returns what must be asked about one purpose.
-func (s Subject) ask(p Purpose, v PolicyPublished, ref Reference, at deadline.Instant) (Ask, bool) {
+func (s Subject) ask(p policy.Purpose, v PolicyPublished, ref Reference, at deadline.Instant) (Ask, bool) {
 	st := s.Standing(p.ID, at, ref)
 	a := Ask{Purpose: p.ID, Separate: p.Separate, Policy: v.Document.Name, Version: v.Version}
 	switch st.Status {
@@ -71,20 +66,20 @@ func (s Subject) ask(p Purpose, v PolicyPublished, ref Reference, at deadline.In
 	case NeverAsked:
 		a.Reason = AskFirst
 	case Refused:
-		a.Reason, a.NotBefore = AskRefused, st.Since.Add(v.Document.quiet())
+		a.Reason, a.NotBefore = AskRefused, st.Since.Add(v.Document.Quiet())
 	case Withdrawn:
-		a.Reason, a.NotBefore = AskWithdrawn, st.Since.Add(v.Document.quiet())
+		a.Reason, a.NotBefore = AskWithdrawn, st.Since.Add(v.Document.Quiet())
 	case Expired:
 		a.Reason = AskExpired
 	case Stale:
 		a.Reason, a.Explicit = AskStale, true
 		if since := s.declined(p.ID, st.Version, at, ref); since != 0 {
-			a.NotBefore = since.Add(v.Document.quiet())
+			a.NotBefore = since.Add(v.Document.Quiet())
 		}
 	case AskAgain:
 		a.Reason = AskUnclear
 		if st.Since != 0 {
-			a.NotBefore = st.Since.Add(v.Document.quiet())
+			a.NotBefore = st.Since.Add(v.Document.Quiet())
 		}
 	}
 	if st.Signal != "" && (st.Status == Refused || st.Status == Withdrawn) {
@@ -105,7 +100,7 @@ func (s *Subject) changes(v PolicyPublished, ref Reference, locale string, at de
 	if !s.knewBefore(v, ref) {
 		return nil
 	}
-	a := Ask{Reason: AskToRead, Policy: v.Document.Name, Version: v.Version, Text: v.Document.text(locale)}
+	a := Ask{Reason: AskToRead, Policy: v.Document.Name, Version: v.Version, Text: v.Document.TextIn(locale)}
 	refused := s.refusedVersion(v.Version, ref, at)
 	switch {
 	case len(v.Material) == 0 && (refused != 0 || s.heardOf(v, ref, at)):
@@ -114,7 +109,7 @@ func (s *Subject) changes(v PolicyPublished, ref Reference, locale string, at de
 	case s.explicitlyAgreed(v.Version, ref, at):
 		return nil
 	case refused != 0:
-		a.Reason, a.Explicit, a.NotBefore = AskRefused, true, refused.Add(v.Document.quiet())
+		a.Reason, a.Explicit, a.NotBefore = AskRefused, true, refused.Add(v.Document.Quiet())
 	default:
 		a.Reason, a.Explicit = AskMaterial, true
 	}
@@ -137,7 +132,7 @@ func (s *Subject) heardOf(v PolicyPublished, ref Reference, at deadline.Instant)
 
 // refusedVersion returns when the person last refused something that was asked
 // with a version, zero if they did not.
-func (s *Subject) refusedVersion(v Hash, ref Reference, at deadline.Instant) (since deadline.Instant) {
+func (s *Subject) refusedVersion(v content.Hash, ref Reference, at deadline.Instant) (since deadline.Instant) {
 	for _, n := range s.said {
 		if e, ok := n.Event.(ConsentRefused); ok && e.Version == v && n.noFrom() <= at && !isVoided(n, &ref) {
 			since = max(since, n.noFrom())
@@ -155,30 +150,6 @@ func (s Subject) knewBefore(v PolicyPublished, ref Reference) bool {
 		}
 	}
 	return false
-}
-
-// sameLocale reports whether two language tags are one: they may be written in any case
-// (RFC 5646, 2.1.1).
-func sameLocale(a, b string) bool { return strings.EqualFold(a, b) }
-
-// text returns the document's text in a locale, or else its first.
-func (d *Document) text(locale string) Text {
-	for _, t := range d.Texts {
-		if sameLocale(t.Locale, locale) {
-			return t
-		}
-	}
-	if len(d.Texts) > 0 {
-		return d.Texts[0]
-	}
-	return Text{}
-}
-
-func (d *Document) quiet() deadline.Span {
-	if d.QuietHours > 0 {
-		return deadline.Span(d.QuietHours) * deadline.Hour
-	}
-	return QuietPeriod
 }
 
 // request answers RequestConsent: the person was asked, perhaps too soon.

@@ -1,6 +1,9 @@
 package domain
 
-import "consentledger/domain/deadline"
+import (
+	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
+)
 
 // cessationNotified is the note that persons were told of the end.
 const cessationNotified NoteKind = "cessation.notified"
@@ -27,10 +30,10 @@ func noticeRules(policies Policies, at deadline.Instant) []deadline.Rule {
 // were told first. Whoever ends the service all the same says so: the decision
 // is kept, and stands out by it.
 func (s Service) checkDecision(n Noted, ref Reference, at deadline.Instant) error {
-	if n.Kind != cessationDecided || fieldOf(n.Fields, "too_late") == "yes" {
+	if n.Kind != cessationDecided || policy.FieldOf(n.Fields, "too_late") == "yes" {
 		return nil
 	}
-	effective, err := deadline.ParseDate(fieldOf(n.Fields, "effective"))
+	effective, err := deadline.ParseDate(policy.FieldOf(n.Fields, "effective"))
 	if err != nil {
 		return refuseAt(Malformed, "data.effective", err.Error())
 	}

@@ -6,13 +6,15 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
-var v2 = Hash{2}
+var v2 = content.Hash{2}
 
 // changed is ref with a second version that f made of the first.
-func changed(t *testing.T, f func(*Document), material ...string) Reference {
+func changed(t *testing.T, f func(*policy.Document), material ...string) Reference {
 	t.Helper()
 	r := ref()
 	doc := complete(r.Policies.Versions()[0].Document)
@@ -30,29 +32,29 @@ func changed(t *testing.T, f func(*Document), material ...string) Reference {
 }
 
 // complete returns a copy of d that can be published.
-func complete(d Document) Document {
-	d.Title = []LocalText{{Locale: "en", Text: "Privacy"}}
+func complete(d policy.Document) policy.Document {
+	d.Title = []policy.LocalText{{Locale: "en", Text: "Privacy"}}
 	d.Jurisdiction, d.TimeZone = "CN", "Asia/Shanghai"
-	d.Categories = []Category{{ID: "clicks", Title: "Clicks"}, {ID: "faces", Title: "Faces"}}
-	d.Purposes = append([]Purpose(nil), d.Purposes...)
+	d.Categories = []policy.Category{{ID: "clicks", Title: "Clicks"}, {ID: "faces", Title: "Faces"}}
+	d.Purposes = append([]policy.Purpose(nil), d.Purposes...)
 	for i := range d.Purposes {
 		d.Purposes[i].Title = string(d.Purposes[i].ID)
 	}
-	d.Acts = append([]Act(nil), d.Acts...)
+	d.Acts = append([]policy.Act(nil), d.Acts...)
 	for i := range d.Acts {
 		d.Acts[i].Title = string(d.Acts[i].ID)
 	}
-	d.Permissions = []Permission{{ID: "network", Title: "Network", Purposes: []PurposeID{"net"}}}
-	d.Minors = Minors{AdultAge: 18, ChildBelowPolicy: 15, ChildBelowLaw: 14}
-	d.Texts = []Text{{Locale: "en", Hash: Hash{8}, Standing: Authoritative}}
+	d.Permissions = []policy.Permission{{ID: "network", Title: "Network", Purposes: []policy.PurposeID{"net"}}}
+	d.Minors = policy.Minors{AdultAge: 18, ChildBelowPolicy: 15, ChildBelowLaw: 14}
+	d.Texts = []policy.Text{{Locale: "en", Hash: content.Hash{8}, Standing: policy.Authoritative}}
 	return d
 }
 
 func TestAMaterialChange(t *testing.T) {
-	r := changed(t, func(d *Document) {
-		d.Purposes[0].Actions = []Action{Collect, Use, Provide}
-		d.Purposes[0].Categories = []CategoryID{"faces"}
-	}, MaterialService)
+	r := changed(t, func(d *policy.Document) {
+		d.Purposes[0].Actions = []policy.Action{policy.Collect, policy.Use, policy.Provide}
+		d.Purposes[0].Categories = []policy.CategoryID{"faces"}
+	}, policy.MaterialService)
 	old := yes(1, t0, t0)
 	for _, tt := range []struct {
 		name    string
@@ -61,12 +63,12 @@ func TestAMaterialChange(t *testing.T) {
 		allowed bool
 		why     Why
 	}{
-		{"the old scope stays allowed", []Fact{old}, Question{Action: Use}, true, WhyOldScope},
-		{"the new method is denied", []Fact{old}, Question{Action: Provide}, false, WhyStatus},
-		{"the new kind of data is denied", []Fact{old}, Question{Action: Use, Category: "faces"}, false, WhyStatus},
-		{"until a yes to the new version", []Fact{old, toNew(2, later)}, Question{Action: Provide, Category: "faces"}, true, WhyConsent},
-		{"a late agree to the old text is consent to the old text", []Fact{yes(2, later, later)}, Question{Action: Provide}, false, WhyStatus},
-		{"before it took effect nothing was new", []Fact{old}, Question{Action: Use, At: noon - 1}, true, WhyConsent},
+		{"the old scope stays allowed", []Fact{old}, Question{Action: policy.Use}, true, WhyOldScope},
+		{"the new method is denied", []Fact{old}, Question{Action: policy.Provide}, false, WhyStatus},
+		{"the new kind of data is denied", []Fact{old}, Question{Action: policy.Use, Category: "faces"}, false, WhyStatus},
+		{"until a yes to the new version", []Fact{old, toNew(2, later)}, Question{Action: policy.Provide, Category: "faces"}, true, WhyConsent},
+		{"a late agree to the old text is consent to the old text", []Fact{yes(2, later, later)}, Question{Action: policy.Provide}, false, WhyStatus},
+		{"before it took effect nothing was new", []Fact{old}, Question{Action: policy.Use, At: noon - 1}, true, WhyConsent},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.q.Purpose = "ads"
@@ -79,8 +81,8 @@ func TestAMaterialChange(t *testing.T) {
 			}
 		})
 	}
-	for act, want := range map[ActID]Shortfall{"agree": NeedsExplicit, "tick": ""} {
-		then, err := fold(old).Decide(GiveConsent{Act: act, Purposes: []PurposeID{"ads"}}, r, later, later)
+	for act, want := range map[policy.ActID]Shortfall{"agree": NeedsExplicit, "tick": ""} {
+		then, err := fold(old).Decide(GiveConsent{Act: act, Purposes: []policy.PurposeID{"ads"}}, r, later, later)
 		if err != nil || then[0].(ConsentGiven).Items[0].Short != want {
 			t.Errorf("agreeing again by %s: %v, %v", act, then, err)
 		}
@@ -96,8 +98,8 @@ func toNew(id byte, at deadline.Instant) Fact {
 }
 
 func TestAPurposeThatMeansSomethingElse(t *testing.T) {
-	r := changed(t, func(d *Document) { d.Purposes[0].Title = "Ads of everybody" }, MaterialService)
-	q := Question{Purpose: "ads", Action: Use, At: later}
+	r := changed(t, func(d *policy.Document) { d.Purposes[0].Title = "Ads of everybody" }, policy.MaterialService)
+	q := Question{Purpose: "ads", Action: policy.Use, At: later}
 	if got := May(fold(yes(1, t0, t0)), r, q); got.Allowed || got.Standing.Status != Stale {
 		t.Errorf("under the new meaning: %v because %v", got.Allowed, got.Why)
 	}
@@ -143,22 +145,22 @@ func TestPublishingAndTakingEffectAreTwoEvents(t *testing.T) {
 }
 
 func TestWhoDidNotAgreeKeepsTheOldPromise(t *testing.T) {
-	r := changed(t, func(d *Document) {
+	r := changed(t, func(d *policy.Document) {
 		d.DeadlineRules = nil
 		d.Handler.Name = "x"
-	}, MaterialOwner)
+	}, policy.MaterialOwner)
 	// the second version also reduces rights, says its publisher
 	e := r.Policies.Versions()[1]
 	e.RightsReduced = true
 	r.Policies = Policies{}.Evolve(Fact{Event: r.Policies.Versions()[0]}).Evolve(Fact{Event: e})
 	explicit := toNew(2, later)
 	g := explicit.Event.(ConsentGiven)
-	g.Kind = ExplicitConsent
+	g.Kind = policy.ExplicitConsent
 	explicit.Event = g
 	for _, tt := range []struct {
 		name  string
 		given []Fact
-		want  Hash
+		want  content.Hash
 	}{
 		{"who was there before", []Fact{yes(1, t0, t0)}, v1},
 		{"who agreed to it in general", []Fact{yes(1, t0, t0), toNew(2, later)}, v1},
@@ -174,12 +176,12 @@ func TestWhoDidNotAgreeKeepsTheOldPromise(t *testing.T) {
 
 func TestASpecificPolicyPrevails(t *testing.T) {
 	r := ref()
-	special := Document{Name: "face", Over: "privacy", Purposes: []Purpose{{ID: "ads", Basis: BasisLegalDuty, Actions: []Action{Use}}}}
+	special := policy.Document{Name: "face", Over: "privacy", Purposes: []policy.Purpose{{ID: "ads", Basis: policy.BasisLegalDuty, Actions: []policy.Action{policy.Use}}}}
 	r.Policies = r.Policies.Evolve(fact(2, t0, PolicyPublished{Version: v2, Document: special, Effective: t0}))
-	if got := May(Subject{}, r, Question{Purpose: "ads", Action: Use, At: later}); got.Version != v2 || !got.Allowed {
+	if got := May(Subject{}, r, Question{Purpose: "ads", Action: policy.Use, At: later}); got.Version != v2 || !got.Allowed {
 		t.Errorf("its own purpose: %+v", got)
 	}
-	if got := May(Subject{}, r, Question{Purpose: "net", Action: Use, At: later}); got.Version != v1 {
+	if got := May(Subject{}, r, Question{Purpose: "net", Action: policy.Use, At: later}); got.Version != v1 {
 		t.Errorf("a gap: %+v", got)
 	}
 }
@@ -189,15 +191,15 @@ func TestASpecificPolicyPrevails(t *testing.T) {
 func TestAComparisonForesaysWhatASpecificPolicyDemands(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
-		change func(*Purpose)
+		change func(*policy.Purpose)
 		stale  bool
-		added  []Action
+		added  []policy.Action
 	}{
-		{"the same", func(*Purpose) {}, false, nil},
-		{"less", func(p *Purpose) { p.Actions = []Action{Use} }, false, nil},
-		{"another use", func(p *Purpose) { p.Actions = []Action{Collect, Use, Provide} }, false, []Action{Provide}},
-		{"another meaning", func(p *Purpose) { p.Title = "Ads of everybody" }, true, nil},
-		{"a consent of its own", func(p *Purpose) { p.Separate = true }, true, nil},
+		{"the same", func(*policy.Purpose) {}, false, nil},
+		{"less", func(p *policy.Purpose) { p.Actions = []policy.Action{policy.Use} }, false, nil},
+		{"another use", func(p *policy.Purpose) { p.Actions = []policy.Action{policy.Collect, policy.Use, policy.Provide} }, false, []policy.Action{policy.Provide}},
+		{"another meaning", func(p *policy.Purpose) { p.Title = "Ads of everybody" }, true, nil},
+		{"a consent of its own", func(p *policy.Purpose) { p.Separate = true }, true, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := ref()
@@ -207,11 +209,11 @@ func TestAComparisonForesaysWhatASpecificPolicyDemands(t *testing.T) {
 			special.Name, special.Over = "special", "privacy"
 			special.Purposes = special.Purposes[:1]
 			tt.change(&special.Purposes[0])
-			c := CompareSpecific(general, special)
+			c := policy.CompareSpecific(general, special)
 			if has := len(c.Stale) == 1; has != tt.stale || len(c.Material) != 0 || c.RightsReduced {
 				t.Errorf("%+v", c)
 			}
-			var added []Action
+			var added []policy.Action
 			for _, s := range c.Scopes {
 				added = append(added, s.Actions...)
 			}
@@ -224,8 +226,8 @@ func TestAComparisonForesaysWhatASpecificPolicyDemands(t *testing.T) {
 				}
 			}
 			r.Policies = r.Policies.Evolve(fact(92, noon, PolicyPublished{Version: v2, Document: special, Effective: noon}))
-			use := May(fold(yes(1, t0, t0)), r, Question{Purpose: "ads", Action: Use, At: later})
-			provide := May(fold(yes(1, t0, t0)), r, Question{Purpose: "ads", Action: Provide, At: later})
+			use := May(fold(yes(1, t0, t0)), r, Question{Purpose: "ads", Action: policy.Use, At: later})
+			provide := May(fold(yes(1, t0, t0)), r, Question{Purpose: "ads", Action: policy.Provide, At: later})
 			if use.Allowed == tt.stale || provide.Allowed || use.Version != v2 {
 				t.Errorf("use %v because %v, provide %v", use.Allowed, use.Why, provide.Allowed)
 			}
@@ -235,14 +237,14 @@ func TestAComparisonForesaysWhatASpecificPolicyDemands(t *testing.T) {
 	special := complete(general)
 	special.Over, special.Purposes = "privacy", special.Purposes[2:3]
 	special.Purposes[0].Separate = false
-	if c := CompareSpecific(general, special); len(c.Stale)+len(c.Scopes) != 0 {
+	if c := policy.CompareSpecific(general, special); len(c.Stale)+len(c.Scopes) != 0 {
 		t.Errorf("a separate consent is more than is demanded: %+v", c)
 	}
 }
 
 func TestMayInOrder(t *testing.T) {
 	exempt := func(e ExemptionInvoked) Event {
-		e.List, e.Code, e.Purposes, e.Until = ForCollection, "EXC-C4", []PurposeID{"ads"}, later+1e6
+		e.List, e.Code, e.Purposes, e.Until = ForCollection, "EXC-C4", []policy.PurposeID{"ads"}, later+1e6
 		return e
 	}
 	ceased := ref()
@@ -261,10 +263,10 @@ func TestMayInOrder(t *testing.T) {
 		{"an exemption, where nobody was asked", []Fact{fact(2, t0, exempt(ExemptionInvoked{}))}, ref(), WhyExempt},
 		{"an exemption never overrides a withdrawal", []Fact{no(1, t0, t0), fact(2, noon, exempt(ExemptionInvoked{}))}, ref(), WhyStatus},
 		{"an exemption that was ended", []Fact{fact(2, t0, exempt(ExemptionInvoked{})), fact(3, noon, ExemptionEnded{EventID{2}})}, ref(), WhyStatus},
-		{"an exemption is for its own actions", []Fact{fact(2, t0, exempt(ExemptionInvoked{Actions: []Action{Collect}}))}, ref(), WhyStatus},
+		{"an exemption is for its own actions", []Fact{fact(2, t0, exempt(ExemptionInvoked{Actions: []policy.Action{policy.Collect}}))}, ref(), WhyStatus},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := May(fold(tt.given...), tt.ref, Question{Purpose: "ads", Action: Use, At: later}); got.Why != tt.want || got.Allowed != (tt.want == WhyExempt || tt.want == WhyConsent) {
+			if got := May(fold(tt.given...), tt.ref, Question{Purpose: "ads", Action: policy.Use, At: later}); got.Why != tt.want || got.Allowed != (tt.want == WhyExempt || tt.want == WhyConsent) {
 				t.Errorf("got %v because %v", got.Allowed, got.Why)
 			}
 		})
@@ -274,10 +276,10 @@ func TestMayInOrder(t *testing.T) {
 func TestInvokingAnExemption(t *testing.T) {
 	r := ref()
 	doc := r.Policies.Versions()[0].Document
-	doc.ExemptionsCollect = []Ground{{Code: "EXC-C8", Doubtful: true}}
+	doc.ExemptionsCollect = []policy.Ground{{Code: "EXC-C8", Doubtful: true}}
 	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
 	r.By = By{Actor: Operator, Principal: "clerk"}
-	good := ExemptionInvoked{List: ForCollection, Code: "EXC-C8", Purposes: []PurposeID{"ads"}, Reason: "fault", Approver: "officer", Until: later}
+	good := ExemptionInvoked{List: ForCollection, Code: "EXC-C8", Purposes: []policy.PurposeID{"ads"}, Reason: "fault", Approver: "officer", Until: later}
 	change := func(f func(*ExemptionInvoked)) ExemptionInvoked { e := good; f(&e); return e }
 	for _, tt := range []struct {
 		name string
@@ -306,8 +308,8 @@ func TestInvokingAnExemption(t *testing.T) {
 }
 
 func TestPromptAsksForWhatIsOpen(t *testing.T) {
-	asked := func(s Subject, at deadline.Instant) map[PurposeID]Ask {
-		m := map[PurposeID]Ask{}
+	asked := func(s Subject, at deadline.Instant) map[policy.PurposeID]Ask {
+		m := map[policy.PurposeID]Ask{}
 		for _, a := range Prompt(s, ref(), "en", at) {
 			m[a.Purpose] = a
 		}
@@ -317,16 +319,16 @@ func TestPromptAsksForWhatIsOpen(t *testing.T) {
 	if len(got) != 3 || got["ads"].Reason != AskFirst || !got["face"].Separate {
 		t.Errorf("at first: %+v", got)
 	}
-	s := fold(yes(1, t0, t0), fact(2, noon, ConsentRefused{Scope: Scope{Purposes: []PurposeID{"face"}}}))
+	s := fold(yes(1, t0, t0), fact(2, noon, ConsentRefused{Scope: Scope{Purposes: []policy.PurposeID{"face"}}}))
 	got = asked(s, later)
-	if _, again := got["ads"]; again || got["face"].NotBefore != noon.Add(QuietPeriod) {
+	if _, again := got["ads"]; again || got["face"].NotBefore != noon.Add(policy.QuietPeriod) {
 		t.Errorf("after a refusal: %+v", got)
 	}
-	if got = asked(s, noon.Add(QuietPeriod)); got["face"].NotBefore != 0 {
+	if got = asked(s, noon.Add(policy.QuietPeriod)); got["face"].NotBefore != 0 {
 		t.Errorf("after the quiet period: %+v", got)
 	}
-	for at, want := range map[deadline.Instant]bool{later: true, noon.Add(QuietPeriod): false} {
-		then, err := s.Decide(RequestConsent{Purposes: []PurposeID{"face"}, Reason: "reminder"}, ref(), at, at)
+	for at, want := range map[deadline.Instant]bool{later: true, noon.Add(policy.QuietPeriod): false} {
+		then, err := s.Decide(RequestConsent{Purposes: []policy.PurposeID{"face"}, Reason: "reminder"}, ref(), at, at)
 		if err != nil || then[0].(ConsentRequested).TooSoon != want {
 			t.Errorf("asking at %v: %v, %v", at, then, err)
 		}
@@ -341,7 +343,7 @@ func TestNotesAreHeldToTheirRules(t *testing.T) {
 		}
 		seen[r.Kind] = true
 	}
-	ok := []Field{{"change", "moved"}, {"recipient", "acme"}, {"categories", "clicks"}, {"purposes", "ads"}}
+	ok := []policy.Field{{Name: "change", Value: "moved"}, {Name: "recipient", Value: "acme"}, {Name: "categories", Value: "clicks"}, {Name: "purposes", Value: "ads"}}
 	for _, tt := range []struct {
 		name string
 		n    Noted
@@ -349,10 +351,10 @@ func TestNotesAreHeldToTheirRules(t *testing.T) {
 	}{
 		{"as it should be", Noted{Kind: "recipient.changed", Fields: ok}, ""},
 		{"without a required field", Noted{Kind: "recipient.changed", Fields: ok[:3]}, Incomplete},
-		{"with a field of another kind", Noted{Kind: "recipient.changed", Fields: append(ok[:4:4], Field{"x", "y"})}, Malformed},
-		{"with a name that is none", Noted{Kind: "recipient.removed", Fields: []Field{{"recipient", "A B"}, {"reason", "over"}}}, Malformed},
+		{"with a field of another kind", Noted{Kind: "recipient.changed", Fields: append(ok[:4:4], policy.Field{Name: "x", Value: "y"})}, Malformed},
+		{"with a name that is none", Noted{Kind: "recipient.removed", Fields: []policy.Field{{Name: "recipient", Value: "A B"}, {Name: "reason", Value: "over"}}}, Malformed},
 		{"of no kind", Noted{Kind: "x"}, Incomplete},
-		{"about a person", Noted{Kind: "cookies.set", Fields: []Field{{"choice", "none"}}}, WrongStream},
+		{"about a person", Noted{Kind: "cookies.set", Fields: []policy.Field{{Name: "choice", Value: "none"}}}, WrongStream},
 	} {
 		_, err := Service{}.Decide(Say{tt.n}, Reference{}, 1, 1)
 		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {

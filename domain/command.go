@@ -1,6 +1,10 @@
 package domain
 
-import "consentledger/domain/deadline"
+import (
+	"consentledger/domain/content"
+	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
+)
 
 // A Command is a wish to record something. Decide may refuse it.
 //
@@ -20,18 +24,18 @@ type RegisterApp struct {
 // PublishPolicy asks to publish a version. Version is the hash of the
 // document's canonical form, which codec knows. A zero Effective means at once.
 type PublishPolicy struct {
-	Version   Hash
-	Document  Document
+	Version   content.Hash
+	Document  policy.Document
 	Effective deadline.Instant
 	Material  []string
-	Stale     []PurposeID
-	Scopes    []StaleScope
+	Stale     []policy.PurposeID
+	Scopes    []policy.StaleScope
 }
 
 // PublishSurface asks to publish what a build of the app shows. ID is the hash
 // of the surface's canonical form.
 type PublishSurface struct {
-	ID      Hash
+	ID      content.Hash
 	Surface Surface
 }
 
@@ -43,12 +47,12 @@ type Say struct{ Event Event }
 // that the act can cover; a zero Version means the one in force.
 type GiveConsent struct {
 	Policy   string
-	Version  Hash
+	Version  content.Hash
 	Locale   string
-	Text     Hash
-	Act      ActID
-	Kind     ConsentKind // zero: what the act gives
-	Purposes []PurposeID
+	Text     content.Hash
+	Act      policy.ActID
+	Kind     policy.ConsentKind // zero: what the act gives
+	Purposes []policy.PurposeID
 	Notice   EventID
 	Until    deadline.Instant
 	Import   bool
@@ -69,9 +73,9 @@ type GiveConsent struct {
 type RefuseConsent struct {
 	Scope   Scope
 	Policy  string
-	Version Hash
+	Version content.Hash
 	Locale  string
-	Act     ActID
+	Act     policy.ActID
 	Details Personal
 	Notice  EventID
 	Build   string
@@ -86,13 +90,13 @@ type WithdrawConsent struct {
 	Scope    Scope
 	Details  Personal
 	Build    string
-	Guardian GuardianRef // empty: the person
-	Act      ActID       // empty: not known
+	Guardian GuardianRef  // empty: the person
+	Act      policy.ActID // empty: not known
 }
 
 // RequestConsent asks to record that a person was asked.
 type RequestConsent struct {
-	Purposes []PurposeID
+	Purposes []policy.PurposeID
 	Reason   string
 	Locale   string
 }
@@ -100,28 +104,28 @@ type RequestConsent struct {
 // AcknowledgePolicy asks to record that a version was read.
 type AcknowledgePolicy struct {
 	Policy  string
-	Version Hash
+	Version content.Hash
 	Locale  string
-	Act     ActID
+	Act     policy.ActID
 	Details Personal
 }
 
 // PresentNotice asks to record what was on the screen.
 type PresentNotice struct {
 	Policy  string
-	Version Hash
+	Version content.Hash
 	Locale  string
-	Text    Hash
+	Text    content.Hash
 	Kind    string
 	Details Personal
-	Surface Hash
+	Surface content.Hash
 	Build   string
 	Read    Reading
 }
 
 // ChangePermission asks to record what the operating system said.
 type ChangePermission struct {
-	Permission PermissionID
+	Permission policy.PermissionID
 	Change     PermissionChange
 	Details    Personal
 }
@@ -139,7 +143,7 @@ const (
 type VoidRecords struct {
 	Records  []EventID
 	Reason   string
-	Evidence Hash
+	Evidence content.Hash
 	By       [2]string
 }
 

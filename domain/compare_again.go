@@ -3,25 +3,27 @@ package domain
 import (
 	"slices"
 
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
-// Compare is [Compare] of a published version with another document of the same
+// Compare is [policy.Compare] of a published version with another document of the same
 // policy that takes over by the moment until. Beside what the two differ in it
 // finds the purposes that were given up on the way and are declared again: who
 // consented before knew that nothing is done for them any more, so their consent
 // is stale as a whole.
-func (p Policies) Compare(old Hash, is Document, until deadline.Instant) Comparison {
+func (p Policies) Compare(old content.Hash, is policy.Document, until deadline.Instant) policy.Comparison {
 	i := p.index(old)
 	if i < 0 {
-		return Comparison{}
+		return policy.Comparison{}
 	}
-	c := Compare(p.versions[i].Document, is)
+	c := policy.Compare(p.versions[i].Document, is)
 	stale, scopes := p.between(i, is, until)
-	c.join(is, stale, scopes)
-	c.renew(p.returning(i, is, until))
+	c.AddStale(is, stale, scopes)
+	c.AddRenewed(p.returning(i, is, until))
 	for _, r := range p.recipientsReturning(i, is, until) {
-		c.differ(Difference{Section: "recipients declared again", Name: string(r.ID), New: r.Title, Material: MaterialRecipients})
+		c.AddDifference(policy.Difference{Section: "recipients declared again", Name: string(r.ID), New: r.Title, Material: policy.MaterialRecipients})
 	}
 	return c
 }
@@ -29,7 +31,7 @@ func (p Policies) Compare(old Hash, is Document, until deadline.Instant) Compari
 // recipientsReturning returns the recipients of a document that the version i has
 // too, and a version does not that took over between the two, by the moment until.
 // No consent to the version i covers them, see [Policies.leftOut].
-func (p Policies) recipientsReturning(i int, is Document, until deadline.Instant) (found []Recipient) {
+func (p Policies) recipientsReturning(i int, is policy.Document, until deadline.Instant) (found []policy.Recipient) {
 	between := p.after(p.versions[i].Version, until)
 	for _, r := range is.Recipients {
 		lacks := func(w PolicyPublished) bool { _, has := w.Document.Recipient(r.ID); return !has }
@@ -40,19 +42,10 @@ func (p Policies) recipientsReturning(i int, is Document, until deadline.Instant
 	return found
 }
 
-// differ adds a difference, and what kind of change it is.
-func (c *Comparison) differ(d Difference) {
-	c.add(d)
-	if !slices.Contains(c.Material, d.Material) {
-		c.Material = append(c.Material, d.Material)
-		slices.Sort(c.Material)
-	}
-}
-
 // between returns what a document and the versions that took over between the
 // version i and it, by the moment until, make stale of a consent to the version i.
 // What one of them drops and a later one declares again differs in neither end.
-func (p Policies) between(i int, is Document, until deadline.Instant) (stale []PurposeID, scopes []StaleScope) {
+func (p Policies) between(i int, is policy.Document, until deadline.Instant) (stale []policy.PurposeID, scopes []policy.StaleScope) {
 	last := &p.versions[i]
 	for _, w := range p.after(last.Version, until) {
 		for _, q := range w.Document.Purposes {
@@ -61,43 +54,24 @@ func (p Policies) between(i int, is Document, until deadline.Instant) (stale []P
 				stale = append(stale, q.ID)
 			}
 			if added.Purpose != "" {
-				scopes = declare(scopes, added)
+				scopes = policy.AddScope(scopes, added)
 			}
 		}
 		last = &p.versions[p.index(w.Version)]
 	}
 	if last != &p.versions[i] {
-		c := Compare(last.Document, is)
+		c := policy.Compare(last.Document, is)
 		stale = append(stale, c.Stale...)
 		for _, s := range c.Scopes {
-			scopes = declare(scopes, s)
+			scopes = policy.AddScope(scopes, s)
 		}
 	}
 	return stale, scopes
 }
 
-// join adds what is stale besides, as far as the new document declares it and rests
-// it on consent.
-func (c *Comparison) join(is Document, stale []PurposeID, scopes []StaleScope) {
-	for _, id := range stale {
-		if q, declared := is.Purpose(id); declared && q.Basis == BasisConsent && !slices.Contains(c.Stale, id) {
-			c.Stale = append(c.Stale, id)
-		}
-	}
-	for _, s := range scopes {
-		q, _ := is.Purpose(s.Purpose)
-		s.Actions = slices.DeleteFunc(slices.Clone(s.Actions), func(a Action) bool { return !slices.Contains(q.Actions, a) })
-		s.Categories = slices.DeleteFunc(slices.Clone(s.Categories), func(k CategoryID) bool { return !slices.Contains(q.Categories, k) })
-		if q.Basis == BasisConsent && !slices.Contains(c.Stale, s.Purpose) && len(s.Actions)+len(s.Categories) > 0 {
-			c.Scopes = declare(c.Scopes, s)
-		}
-	}
-	c.Scopes = slices.DeleteFunc(c.Scopes, func(s StaleScope) bool { return slices.Contains(c.Stale, s.Purpose) })
-}
-
 // leftOut reports whether a recipient that a question asks about is abroad and was
 // not, or was left out, in the version since or one that took over after it.
-func (p Policies) leftOut(q Question, since Hash) bool {
+func (p Policies) leftOut(q Question, since content.Hash) bool {
 	now, _, ok := p.declaring(q.Purpose, q.At)
 	if !ok {
 		return false
@@ -113,7 +87,7 @@ func (p Policies) leftOut(q Question, since Hash) bool {
 
 // lapsed reports whether, after the version since took over and by the moment at, there
 // was a time in which no policy declared a purpose.
-func (p Policies) lapsed(id PurposeID, since Hash, at deadline.Instant) bool {
+func (p Policies) lapsed(id policy.PurposeID, since content.Hash, at deadline.Instant) bool {
 	v, _ := p.Version(since)
 	return slices.ContainsFunc(p.versions, func(w PolicyPublished) bool {
 		if w.Effective <= v.Effective || w.Effective > at {
@@ -127,13 +101,13 @@ func (p Policies) lapsed(id PurposeID, since Hash, at deadline.Instant) bool {
 // returning returns the purposes of a document that rest on consent and that
 // some version lacks which took over by the moment until, beginning with the
 // version i, after an earlier one declared them.
-func (p Policies) returning(i int, is Document, until deadline.Instant) (found []Purpose) {
+func (p Policies) returning(i int, is policy.Document, until deadline.Instant) (found []policy.Purpose) {
 	for _, q := range is.Purposes {
 		gap := slices.ContainsFunc(p.versions, func(w PolicyPublished) bool {
 			k := p.index(w.Version)
 			return (k == i || p.follows(k, i)) && w.Effective <= until && !w.declares(q.ID) && p.declaredBefore(q.ID, &w)
 		})
-		if q.Basis == BasisConsent && gap {
+		if q.Basis == policy.BasisConsent && gap {
 			found = append(found, q)
 		}
 	}
@@ -142,9 +116,9 @@ func (p Policies) returning(i int, is Document, until deadline.Instant) (found [
 
 // givenUp returns the purposes of a document that takes over after the version e
 // which rest on consent, and which e gives up.
-func (p Policies) givenUp(e *PolicyPublished, next Document) (found []Purpose) {
+func (p Policies) givenUp(e *PolicyPublished, next policy.Document) (found []policy.Purpose) {
 	for _, q := range next.Purposes {
-		if q.Basis == BasisConsent && !e.declares(q.ID) && p.declaredBefore(q.ID, e) {
+		if q.Basis == policy.BasisConsent && !e.declares(q.ID) && p.declaredBefore(q.ID, e) {
 			found = append(found, q)
 		}
 	}
@@ -153,25 +127,13 @@ func (p Policies) givenUp(e *PolicyPublished, next Document) (found []Purpose) {
 
 // declaredBefore reports whether a version of the same policy that took over no
 // later than w, and is another, declares a purpose.
-func (p Policies) declaredBefore(id PurposeID, w *PolicyPublished) bool {
+func (p Policies) declaredBefore(id policy.PurposeID, w *PolicyPublished) bool {
 	return slices.ContainsFunc(p.versions, func(v PolicyPublished) bool {
 		return v.Document.Name == w.Document.Name && v.Version != w.Version && v.Effective <= w.Effective && v.declares(id)
 	})
 }
 
-func (v *PolicyPublished) declares(id PurposeID) bool {
+func (v *PolicyPublished) declares(id policy.PurposeID) bool {
 	_, ok := v.Document.Purpose(id)
 	return ok
-}
-
-// renew adds purposes that are declared again after they were given up: consents
-// to them are stale, whatever else changed of them.
-func (c *Comparison) renew(again []Purpose) {
-	for _, q := range again {
-		c.differ(Difference{Section: "purposes declared again", Name: string(q.ID), New: q.Title, Material: MaterialService})
-		if !slices.Contains(c.Stale, q.ID) {
-			c.Stale = append(c.Stale, q.ID)
-		}
-		c.Scopes = slices.DeleteFunc(c.Scopes, func(s StaleScope) bool { return s.Purpose == q.ID })
-	}
 }

@@ -5,118 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
-
-// deadlines compares promises with a date: a longer one reduces rights, and so
-// does less notice of what is to come, and a further reason to pause.
-func (c *Comparison) deadlines(old, new Document) {
-	was, is := map[string]deadline.Rule{}, map[string]deadline.Rule{}
-	a, b := map[string]string{}, map[string]string{}
-	for _, r := range old.DeadlineRules {
-		was[string(r.ID)], a[string(r.ID)] = r, describeRule(r)
-	}
-	for _, r := range new.DeadlineRules {
-		is[string(r.ID)], b[string(r.ID)] = r, describeRule(r)
-	}
-	for _, name := range names(a, b) {
-		if a[name] != b[name] {
-			lost := b[name] == "" || a[name] != "" && promisesLess(is[name], was[name])
-			c.add(Difference{"deadlines", name, a[name], b[name], MaterialRights, lost})
-		}
-	}
-}
-
-// promisesLess reports whether a rule may give less than it did. Of two units,
-// starts, calendars or days of the year nobody can say which comes first.
-func promisesLess(r, was deadline.Rule) bool {
-	longer := r.Length > was.Length || r.ExtendedLength > max(was.ExtendedLength, was.Length) || r.Roll != deadline.RollNone && was.Roll == deadline.RollNone
-	if r.Direction == deadline.Backward {
-		longer = r.Length < was.Length
-	}
-	other := r.Unit != was.Unit || r.Direction != was.Direction || r.ClockStart != was.ClockStart || r.Calendar != was.Calendar || r.YearDay != was.YearDay
-	return longer || other || r.Persons > was.Persons || !subset(r.Pause, was.Pause)
-}
-
-// describeRule says what a rule promises, for whoever compares two versions.
-func describeRule(r deadline.Rule) string {
-	text := fmt.Sprintf("%d %s %s from %s, extended %d, pauses %s, rolls %s", r.Length, r.Unit, r.Direction, r.ClockStart,
-		r.ExtendedLength, strings.Join(r.Pause, " "), r.Roll)
-	if r.Calendar != "" {
-		text += ", calendar " + r.Calendar
-	}
-	if r.YearDay != "" {
-		text += ", on " + string(r.YearDay)
-	}
-	if r.Persons != 0 {
-		text += fmt.Sprintf(", from %d persons on", r.Persons)
-	}
-	return text
-}
-
-// rightDeadlines compares by which rules a right is answered: all of them open
-// and the earliest binds, so one less is a later answer.
-func (c *Comparison) rightDeadlines(old, new Document) {
-	for _, is := range new.Rights {
-		i := slices.IndexFunc(old.Rights, func(r Right) bool { return r.ID == is.ID })
-		if i < 0 || slices.Equal(old.Rights[i].Deadlines, is.Deadlines) {
-			continue
-		}
-		was := old.Rights[i].Deadlines
-		lost := !asSoon(old.rules(was), new.rules(is.Deadlines))
-		c.add(Difference{"deadlines of a right", string(is.ID), fmt.Sprint(was), fmt.Sprint(is.Deadlines), MaterialRights, lost})
-	}
-}
-
-// asSoon reports whether for each of the old rules there is a new one that
-// promises no less.
-func asSoon(old, new []deadline.Rule) bool {
-	return !slices.ContainsFunc(old, func(o deadline.Rule) bool {
-		return !slices.ContainsFunc(new, func(n deadline.Rule) bool { return !promisesLess(n, o) })
-	})
-}
-
-// duties compares what is owed without being asked for: what is owed less is
-// material, what is owed besides is not.
-func (c *Comparison) duties(old, new Document) {
-	was, is := map[string]DutyRule{}, map[string]DutyRule{}
-	a, b := map[string]string{}, map[string]string{}
-	for _, d := range old.Duties {
-		was[d.ID], a[d.ID] = d, d.describe()
-	}
-	for _, d := range new.Duties {
-		is[d.ID], b[d.ID] = d, d.describe()
-	}
-	for _, name := range names(a, b) {
-		if a[name] != b[name] {
-			o, n := was[name], is[name]
-			lost := b[name] == "" || a[name] != "" && (n.owesLess(o) || !asSoon(old.rules(o.Rules), new.rules(n.Rules)))
-			material := map[bool]string{true: MaterialRights}[lost]
-			c.add(Difference{"duties", name, a[name], b[name], material, lost})
-		}
-	}
-}
-
-// owesLess reports whether a duty opens for less than it did, or is met by more.
-func (d DutyRule) owesLess(was DutyRule) bool {
-	narrower := !subset(was.On, d.On) || !subset(d.When, was.When) || d.Each < was.Each
-	return narrower || slices.ContainsFunc(d.MetBy, func(m string) bool { return !slices.Contains(was.MetBy, m) && !slices.Contains(was.MetBy, kindOf(m)) }) || d.Kind != was.Kind || d.Start != was.Start
-}
-
-// kindOf returns the kind of one of the facts that meet a duty.
-func kindOf(metBy string) string {
-	kind, _, _ := strings.Cut(metBy, " ")
-	return kind
-}
-
-func (d DutyRule) describe() string {
-	return fmt.Sprintf("%s on %v when %v, by %v from %q, for %s, met by %v", d.Kind, d.On, d.When, d.Rules, d.Start, d.Each, d.MetBy)
-}
-
-// subset reports whether every one of a is among b.
-func subset[E comparable](a, b []E) bool {
-	return !slices.ContainsFunc(a, func(x E) bool { return !slices.Contains(b, x) })
-}
 
 // compare adds to e what differs from the version in force before it. The
 // publisher declares material changes: may add, may not drop.
@@ -125,8 +15,8 @@ func subset[E comparable](a, b []E) bool {
 // another: what it changes of e is added to e, since facts do not change.
 func (p Policies) compare(e *PolicyPublished) error {
 	if next, ok := p.next(e); ok {
-		c := Compare(e.Document, next.Document)
-		c.renew(p.givenUp(e, next.Document))
+		c := policy.Compare(e.Document, next.Document)
+		c.AddRenewed(p.givenUp(e, next.Document))
 		if len(c.Stale)+len(c.Scopes) > 0 || c.RightsReduced {
 			e.Later = []Overtaking{{next.Version, c.Stale, c.Scopes, c.RightsReduced}}
 		}
@@ -148,7 +38,7 @@ func (p Policies) compare(e *PolicyPublished) error {
 		}
 	}
 	for _, s := range c.Scopes {
-		e.Scopes = declare(e.Scopes, s)
+		e.Scopes = policy.AddScope(e.Scopes, s)
 	}
 	e.RightsReduced = e.RightsReduced || c.RightsReduced
 	return nil
@@ -162,27 +52,4 @@ func (p Policies) next(e *PolicyPublished) (next PolicyPublished, ok bool) {
 		}
 	}
 	return next, ok
-}
-
-// declare adds a stale scope to those that the publisher declares: to one that
-// is there, what it leaves out.
-func declare(all []StaleScope, s StaleScope) []StaleScope {
-	i := slices.IndexFunc(all, func(t StaleScope) bool { return t.Purpose == s.Purpose })
-	if i < 0 {
-		return append(slices.Clip(all), s)
-	}
-
-	out := slices.Clone(all)
-	for _, a := range s.Actions {
-		if !slices.Contains(out[i].Actions, a) {
-			out[i].Actions = append(slices.Clip(out[i].Actions), a)
-		}
-	}
-	for _, k := range s.Categories {
-		if !slices.Contains(out[i].Categories, k) {
-			out[i].Categories = append(slices.Clip(out[i].Categories), k)
-		}
-	}
-
-	return out
 }

@@ -1,55 +1,27 @@
 package domain
 
-import "slices"
+import (
+	"consentledger/domain/content"
+	"consentledger/domain/policy"
+)
 
-// CompareSpecific finds what a specific policy changes of the general one over
-// which it prevails: of the purposes that both declare, and of whom their data
-// go to. For every other purpose the general one goes on. Nothing of it is a
-// material change of the general policy, and it takes no right away; which of
-// the consents to the general one do not meet it is in Stale and Scopes.
-func CompareSpecific(general, specific Document) Comparison {
-	var c Comparison
-	old := Document{Name: general.Name}
-	for _, was := range general.Purposes {
-		is, both := specific.Purpose(was.ID)
-		if !both {
-			continue
-		}
-		if was.Separate && !is.Separate {
-			was.Separate = false // more was asked than is needed now
-		}
-		old.Purposes = append(old.Purposes, was)
-	}
-	for _, r := range general.Recipients {
-		if slices.ContainsFunc(r.Purposes, func(id PurposeID) bool { _, both := specific.Purpose(id); return both }) {
-			old.Recipients = append(old.Recipients, r)
-		}
-	}
-	c.purposes(old, specific)
-	c.list("recipients", "", neither, titles(old.Recipients), titles(specific.Recipients))
-	for i := range c.Differences {
-		c.Differences[i].Material = ""
-	}
-	return c
-}
-
-// CompareSpecific is [CompareSpecific] with a published version of the general policy.
+// CompareSpecific is [policy.CompareSpecific] with a published version of the general policy.
 // Beside what the two differ in it finds the purposes that the general policy gave up
 // before, and that no policy declared from then on: consents to them are stale as a whole.
-func (p Policies) CompareSpecific(general Hash, is Document) Comparison {
+func (p Policies) CompareSpecific(general content.Hash, is policy.Document) policy.Comparison {
 	v, known := p.Version(general)
 	if !known {
-		return Comparison{}
+		return policy.Comparison{}
 	}
-	c := CompareSpecific(v.Document, is)
-	var again []Purpose
+	c := policy.CompareSpecific(v.Document, is)
+	var again []policy.Purpose
 	for _, q := range is.Purposes {
 		_, _, declared := p.inForce(v.Effective).declaring(q.ID)
-		if q.Basis == BasisConsent && !declared && p.declaredBefore(q.ID, &v) {
+		if q.Basis == policy.BasisConsent && !declared && p.declaredBefore(q.ID, &v) {
 			again = append(again, q)
 		}
 	}
-	c.renew(again)
+	c.AddRenewed(again)
 	for c.Material = nil; len(again) > 0; again = again[1:] {
 		c.Differences[len(c.Differences)-len(again)].Material = ""
 	}

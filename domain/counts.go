@@ -1,5 +1,11 @@
 package domain
 
+import (
+	"consentledger/domain/content"
+	"consentledger/domain/internal/form"
+	"consentledger/domain/policy"
+)
+
 // A Shortfall says why a yes does not count.
 type Shortfall string
 
@@ -22,7 +28,7 @@ type CountRule struct {
 	Short  Shortfall
 	Says   string
 	Source string
-	short  func(y *yes, p Purpose) bool
+	short  func(y *yes, p policy.Purpose) bool
 }
 
 // CountRules is the table. What falls short is recorded with its reason and
@@ -30,42 +36,42 @@ type CountRule struct {
 var CountRules = []CountRule{
 	{ActGivesNone, "use of the service, a permission of the operating system and a machine's signal never give consent",
 		"PIPL 14; policy Introduction, I(5)",
-		func(y *yes, p Purpose) bool { return y.act.Counts == NoConsent || y.ref.signal(y.act.ID) }},
+		func(y *yes, p policy.Purpose) bool { return y.act.Counts == policy.NoConsent || y.ref.signal(y.act.ID) }},
 	{TickedBefore, "a box that was ticked before is no act of the person",
 		"PIPL 14; GB/T 35273-2020 5.4",
-		func(y *yes, p Purpose) bool { return y.initial == Ticked }},
+		func(y *yes, p policy.Purpose) bool { return y.initial == Ticked }},
 	{NeedsGuardian, "a child under 14 cannot consent alone",
 		"PIPL 31",
-		func(y *yes, p Purpose) bool { return y.band == ChildUnder14 && y.kind != GuardianConsent }},
+		func(y *yes, p policy.Purpose) bool { return y.band == ChildUnder14 && y.kind != policy.GuardianConsent }},
 	{GuardianLapsed, "from 14 on a person consents for themselves",
 		"PIPL 31, policy VIII",
-		func(y *yes, p Purpose) bool { return y.kind == GuardianConsent && y.band > ChildUnder14 }},
+		func(y *yes, p policy.Purpose) bool { return y.kind == policy.GuardianConsent && y.band > ChildUnder14 }},
 	{NeedsSeparate, `a general "Agree" never covers a separate consent, which is one item with a control of its own`,
 		"PIPL 23, 25, 26, 29, 39; Order 790 art. 62(7)",
-		func(y *yes, p Purpose) bool { return p.Separate && !y.separate(p.ID) }},
+		func(y *yes, p policy.Purpose) bool { return p.Separate && !y.separate(p.ID) }},
 	{NeedsDocument, "a written or a guardian's consent needs its document, how it was checked and by whom",
 		"PIPL 29, 31; policy VIII(2)",
-		func(y *yes, p Purpose) bool {
-			return (y.kind == WrittenConsent || y.kind == GuardianConsent) && !y.cmd.Proof.whole()
+		func(y *yes, p policy.Purpose) bool {
+			return (y.kind == policy.WrittenConsent || y.kind == policy.GuardianConsent) && !y.cmd.Proof.whole()
 		}},
 	{NeedsControl, "a yes covers the purposes on the control that was used",
 		"PIPL 14 (fully informed)",
-		func(y *yes, p Purpose) bool { return y.control != nil && !y.control.offers(p.ID) }},
+		func(y *yes, p policy.Purpose) bool { return y.control != nil && !y.control.offers(p.ID) }},
 	{NeedsExplicit, "what a material change added needs an explicit consent",
 		"PIPL 14; policy II(2), III(III), XI(II)",
-		func(y *yes, p Purpose) bool { return y.kind == GeneralConsent && y.stale(p.ID) }},
+		func(y *yes, p policy.Purpose) bool { return y.kind == policy.GeneralConsent && y.stale(p.ID) }},
 	{NoBindingText, "outside tests nobody consents to a text that does not bind",
 		"PIPL 14, 17",
-		func(y *yes, p Purpose) bool {
+		func(y *yes, p policy.Purpose) bool {
 			return y.ref.Service.App.Environment == Production && !y.cmd.Import && !y.bindingIn(y.cmd.Locale)
 		}},
 	{NoVersionThen, "nobody consents to a version from before there was one: who means a version that is known must name it",
 		"PIPL 14, 17",
-		func(y *yes, p Purpose) bool { return y.guessed }},
+		func(y *yes, p policy.Purpose) bool { return y.guessed }},
 }
 
 // shortfall returns why y does not count for p; empty: it counts.
-func (y *yes) shortfall(p Purpose) Shortfall {
+func (y *yes) shortfall(p policy.Purpose) Shortfall {
 	for _, r := range CountRules {
 		if r.short(y, p) {
 			return r.Short
@@ -79,24 +85,26 @@ func (y *yes) shortfall(p Purpose) Shortfall {
 // that has nothing else. Where no control is known it takes an act that the
 // policy declares as separate for exactly that purpose, or a document: a written
 // consent's or a guardian's.
-func (y *yes) separate(p PurposeID) bool {
+func (y *yes) separate(p policy.PurposeID) bool {
 	switch {
-	case y.act.Counts == GeneralConsent || y.kind == GeneralConsent || y.named != 1:
+	case y.act.Counts == policy.GeneralConsent || y.kind == policy.GeneralConsent || y.named != 1:
 		return false
 	case y.control != nil:
 		return len(y.control.Purposes) == 1 && y.control.Purposes[0] == p
-	case y.kind == WrittenConsent || y.kind == GuardianConsent:
+	case y.kind == policy.WrittenConsent || y.kind == policy.GuardianConsent:
 		return y.cmd.Proof.whole()
 	}
-	return y.kind == SeparateConsent && len(y.act.Purposes) == 1 && y.act.Purposes[0] == p
+	return y.kind == policy.SeparateConsent && len(y.act.Purposes) == 1 && y.act.Purposes[0] == p
 }
 
 // whole reports whether a proof names its document, how it was checked and by
 // whom.
-func (p Proof) whole() bool { return p.Document != (Hash{}) && p.Method != "" && p.CheckedBy != "" }
+func (p Proof) whole() bool {
+	return p.Document != (content.Hash{}) && p.Method != "" && p.CheckedBy != ""
+}
 
 // offers reports whether a yes by c is about the purpose.
-func (c Control) offers(p PurposeID) bool {
+func (c Control) offers(p policy.PurposeID) bool {
 	for _, id := range c.Purposes {
 		if id == p {
 			return true
@@ -108,7 +116,7 @@ func (c Control) offers(p PurposeID) bool {
 // bindingIn reports whether the version has an authoritative text in a locale.
 func (y *yes) bindingIn(locale string) bool {
 	for _, t := range y.version.Document.Texts {
-		if t.Standing == Authoritative && sameLocale(t.Locale, locale) {
+		if t.Standing == policy.Authoritative && form.SameLocale(t.Locale, locale) {
 			return true
 		}
 	}

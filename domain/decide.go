@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"strings"
 
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // A Reference is what decisions about a person look up.
@@ -88,12 +90,12 @@ func one(e Event, err error) ([]Event, error) {
 
 // version finds the version a command means: the one it names, or the one in
 // force at the moment at. It is shared: do not change it.
-func (ref Reference) version(policy string, h Hash, at deadline.Instant) (*PolicyPublished, error) {
+func (ref Reference) version(policy string, h content.Hash, at deadline.Instant) (*PolicyPublished, error) {
 	versions := ref.Policies.versions
 	if len(versions) == 0 {
 		return nil, refuse(NoPolicy, "the app has published no policy yet")
 	}
-	if h != (Hash{}) {
+	if h != (content.Hash{}) {
 		i := ref.Policies.index(h)
 		if i < 0 {
 			return nil, refuseAt(UnknownVersion, "data.version", "this version was never published for this app; name the one that was shown")
@@ -118,9 +120,9 @@ func (e *PolicyPublished) guessed(at, recorded deadline.Instant) bool {
 }
 
 // seen is [Reference.version] of a version that somebody saw: none is guessed.
-func (ref Reference) seen(policy string, h Hash, at, recorded deadline.Instant) (*PolicyPublished, error) {
+func (ref Reference) seen(policy string, h content.Hash, at, recorded deadline.Instant) (*PolicyPublished, error) {
 	v, err := ref.version(policy, h, at)
-	if err == nil && h == (Hash{}) && v.guessed(at, recorded) {
+	if err == nil && h == (content.Hash{}) && v.guessed(at, recorded) {
 		return nil, refuseAt(UnknownVersion, "data.version", "no version was in force then; name the version that was shown")
 	}
 	return v, err
@@ -128,7 +130,7 @@ func (ref Reference) seen(policy string, h Hash, at, recorded deadline.Instant) 
 
 func present(cmd PresentNotice, ref Reference, at, recorded deadline.Instant) (Event, error) {
 	e := NoticePresented(cmd)
-	if cmd.Surface != (Hash{}) {
+	if cmd.Surface != (content.Hash{}) {
 		p, ok := ref.Surfaces.Surface(cmd.Surface)
 		if !ok {
 			return nil, refuseAt(UnknownSurface, "data.surface", "the surface was never published for this app")
@@ -272,11 +274,11 @@ var errNoGuardian = refuseAt(UnknownGuardian, "data.guardian", "nobody of that i
 
 // shown returns purposes as a request keeps them: a name that no version
 // declares may be anything, and is kept as [Quote] shows it.
-func (ref Reference) shown(ids []PurposeID) []PurposeID {
-	var out []PurposeID
+func (ref Reference) shown(ids []policy.PurposeID) []policy.PurposeID {
+	var out []policy.PurposeID
 	for _, id := range ids {
 		if !ref.declares(id) {
-			id = PurposeID(strings.Trim(Quote(string(id)), `"`))
+			id = policy.PurposeID(strings.Trim(Quote(string(id)), `"`))
 		}
 		if !has(out, id) {
 			out = append(out, id)
@@ -286,7 +288,7 @@ func (ref Reference) shown(ids []PurposeID) []PurposeID {
 }
 
 // declares reports whether some version declares a purpose.
-func (ref Reference) declares(id PurposeID) bool {
+func (ref Reference) declares(id policy.PurposeID) bool {
 	for _, v := range ref.Policies.versions {
 		if _, ok := v.Document.Purpose(id); ok {
 			return true
@@ -328,7 +330,7 @@ func changePermission(cmd ChangePermission, ref Reference, now deadline.Instant)
 // bound returns the purposes that a permission is bound to, and whether any version
 // names it: all those of every version that has begun to bind, since people agreed to
 // each of them; of one that only a later version names, those of that.
-func (p Policies) bound(id PermissionID, now deadline.Instant) (purposes []PurposeID, known bool) {
+func (p Policies) bound(id policy.PermissionID, now deadline.Instant) (purposes []policy.PurposeID, known bool) {
 	begun := false
 	for i := range p.versions {
 		v := &p.versions[i]

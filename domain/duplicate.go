@@ -4,7 +4,9 @@ import (
 	"slices"
 	"strings"
 
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // reopened is the step that opens a request again: with types, those alone.
@@ -81,7 +83,7 @@ func (r Request) sameAsker(o Request, ref Reference) bool {
 		return false
 	}
 	if a.Subject == "" || b.Subject == "" {
-		return a.Subject == b.Subject && a.Document == b.Document && a.Document != (Hash{})
+		return a.Subject == b.Subject && a.Document == b.Document && a.Document != (content.Hash{})
 	}
 	if a.Subject == b.Subject {
 		return true
@@ -102,11 +104,11 @@ func (r Request) mistaken(o Request, ref Reference) bool {
 }
 
 // covers reports whether purposes include others. None named means all.
-func covers(purposes, others []PurposeID) bool {
+func covers(purposes, others []policy.PurposeID) bool {
 	if len(purposes) == 0 {
 		return true
 	}
-	return len(others) > 0 && !slices.ContainsFunc(others, func(p PurposeID) bool { return !has(purposes, p) })
+	return len(others) > 0 && !slices.ContainsFunc(others, func(p policy.PurposeID) bool { return !has(purposes, p) })
 }
 
 // checkOwedThere refuses that a type goes on in a request that did not ask for
@@ -136,7 +138,7 @@ func (r Request) checkOwedThere(t RequestType, o Request) error {
 func (d Duties) binding(t RequestType) (deadline.Due, bool) {
 	var dues []deadline.Due
 	for _, x := range d.list {
-		if x.State == DutyOpen && x.Kind == DutyReply && slices.Contains(x.Types, t) {
+		if x.State == DutyOpen && x.Kind == policy.DutyReply && slices.Contains(x.Types, t) {
 			dues = append(dues, x.Due)
 		}
 	}

@@ -6,7 +6,9 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // told returns a request that came in at a moment, and the steps that followed
@@ -34,9 +36,9 @@ func asks(subject string, types ...RequestType) OpenRequest {
 
 func TestADuplicateIsTheSameQuestionOfTheSamePersonOwedNoLaterElsewhere(t *testing.T) {
 	const day = deadline.Instant(deadline.Day)
-	purposes := func(cmd OpenRequest, p ...PurposeID) OpenRequest { cmd.Purposes = p; return cmd }
+	purposes := func(cmd OpenRequest, p ...policy.PurposeID) OpenRequest { cmd.Purposes = p; return cmd }
 	known := func(cmd OpenRequest) OpenRequest { cmd.Authenticated = true; return cmd }
-	letter := func(cmd OpenRequest, h byte) OpenRequest { cmd.Document = Hash{h}; return cmd }
+	letter := func(cmd OpenRequest, h byte) OpenRequest { cmd.Document = content.Hash{h}; return cmd }
 	by := func(cmd OpenRequest, g GuardianRef) OpenRequest { cmd.Guardian = g; return cmd }
 
 	access, ids := asks("00ff", AskAccess), "identity.passed elements=IDE-4 checked_by=desk"

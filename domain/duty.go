@@ -2,82 +2,22 @@ package domain
 
 import (
 	"slices"
-	"strings"
 
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
-	"consentledger/domain/internal/form"
+	"consentledger/domain/policy"
 )
-
-// A DutyRule says what is owed when something happened, beside replies to
-// requests, which [Right] says.
-type DutyRule struct {
-	ID      string
-	Section string   // of the policy or the law
-	On      []string // the kinds of facts that open it: "consent.withdrawn"
-	When    []Field  // members that such a fact must have; "|" stands between values
-	Kind    DutyKind
-	Rules   []deadline.RuleID // all open; the earliest binds
-	Start   string            // when the clock starts, see [StartOwn]
-	Each    DutyEach
-	MetBy   []string // the facts that meet it, see [MeetsBy]
-	Renews  bool     // a fact that opens it takes the place of the one before: what that opened is void
-}
-
-// When the clock of a duty starts. A name with a dot in it is a kind of fact:
-// the first of that kind in the stream, as when an incident was detected; any
-// other is the member with the date.
-const (
-	StartOwn    = ""       // at the time of the fact that opens it
-	StartStream = "stream" // at that of the first fact of its stream
-)
-
-// Opens reports whether a fact of a kind, with these members, opens the duty.
-func (d DutyRule) Opens(kind string, members []Field) bool {
-	return slices.Contains(d.On, kind) && !slices.ContainsFunc(d.When, func(w Field) bool {
-		return !slices.Contains(strings.Split(w.Value, "|"), fieldOf(members, w.Name))
-	})
-}
-
-// MeetsBy reports whether a fact of a kind, with these members, is one of those
-// that meet a duty. Each of them is a kind, and after it the members that such a
-// fact must have: "audit.finished minors=yes".
-func MeetsBy(metBy []string, kind string, members []Field) bool {
-	return slices.ContainsFunc(metBy, func(one string) bool {
-		name, wants, _ := strings.Cut(one, " ")
-		return name == kind && !slices.ContainsFunc(strings.Fields(wants), func(want string) bool {
-			member, value, _ := strings.Cut(want, "=")
-			return fieldOf(members, member) != value
-		})
-	})
-}
-
-// DutyEach says how often a duty is owed for one fact.
-type DutyEach uint8
-
-const (
-	DutyOnce       DutyEach = iota
-	DutyEachSystem          // by every system and recipient that has the purposes' data
-)
-
-var dutyEaches = form.Codes{"once", "system"}
-
-func (e DutyEach) String() string { return dutyEaches.Name(uint8(e)) }
-
-// ParseDutyEach reads what [DutyEach.String] writes.
-func ParseDutyEach(s string) (DutyEach, error) {
-	return form.ParseCode[DutyEach](s, dutyEaches, "how often a duty is owed")
-}
 
 // OpenDuties asks to record what follows from a fact.
 type OpenDuties struct {
 	Cause  Cause
-	Rule   DutyRule
+	Rule   policy.DutyRule
 	Start  deadline.Instant
 	Target []string // for duties of every system: who owes them; empty: the handler alone
 	Rules  []deadline.Rule
-	Policy Hash        // the version that has the rule
-	Held   bool        // a legal hold keeps the data: the clocks stand still from their start
-	Keeps  []PurposeID // whose data stay, see [Reference.Kept]
+	Policy content.Hash       // the version that has the rule
+	Held   bool               // a legal hold keeps the data: the clocks stand still from their start
+	Keeps  []policy.PurposeID // whose data stay, see [Reference.Kept]
 }
 
 // MeetObligation asks to record that what was owed was done. By a fact of the
@@ -86,7 +26,7 @@ type OpenDuties struct {
 type MeetObligation struct {
 	ID       string
 	By       Cause
-	Evidence Hash
+	Evidence content.Hash
 }
 
 // VoidObligation asks to record that nothing is owed any more.
@@ -163,7 +103,7 @@ func (d Duties) openDuties(cmd OpenDuties, ref Reference) ([]Event, error) {
 		return nil, refuse(WrongStream, "these obligations follow from another fact")
 	}
 	targets := cmd.Target
-	if cmd.Rule.Each == DutyOnce {
+	if cmd.Rule.Each == policy.DutyOnce {
 		targets = []string{""}
 	}
 	var events []Event
@@ -203,8 +143,8 @@ func (m MeetObligation) metAt(at, recorded deadline.Instant) deadline.Instant {
 
 // doneAt returns the moment that counts for something that was owed: the later
 // of its two times, unless there is evidence of its own.
-func doneAt(at, recorded deadline.Instant, evidence Hash) deadline.Instant {
-	if evidence != (Hash{}) {
+func doneAt(at, recorded deadline.Instant, evidence content.Hash) deadline.Instant {
+	if evidence != (content.Hash{}) {
 		return min(at, recorded)
 	}
 	return max(at, recorded)
@@ -227,9 +167,9 @@ func (d Duties) warn(cmd WarnObligation) ([]Event, error) {
 	switch {
 	case !ok || x.State != DutyOpen || x.Due.State != deadline.Running || x.Due.Until != cmd.Until:
 		return nil, nil
-	case x.Kind == DutyKeep && cmd.Overdue:
+	case x.Kind == policy.DutyKeep && cmd.Overdue:
 		return []Event{ObligationMet{ID: cmd.ID, Met: cmd.Until}}, nil // kept for as long as it had to be
-	case x.Kind == DutyKeep:
+	case x.Kind == policy.DutyKeep:
 		return nil, nil
 	case cmd.Overdue && x.Overdue != cmd.Until:
 		return []Event{ObligationOverdue{cmd.ID, cmd.Until}}, nil

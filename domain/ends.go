@@ -1,12 +1,14 @@
 package domain
 
+import "consentledger/domain/policy"
+
 // Ends returns for which purposes a fact of the history takes away a yes that
 // was said before it, when it is no withdrawal: a refusal after a yes, a void of
 // a yes, an age at which a guardian's yes lapses. That a guardian is one no more
 // takes nothing away: their yes stands until the child is of age, or somebody
 // withdraws it. A purpose may be named whose yes was over already.
-func (s Subject) Ends(f Fact) []PurposeID {
-	var ids []PurposeID
+func (s Subject) Ends(f Fact) []policy.PurposeID {
+	var ids []policy.PurposeID
 	for _, y := range s.said {
 		if y.ID == f.ID {
 			break
@@ -29,12 +31,12 @@ func (s Subject) endsYes(y *said, f Fact) bool {
 	case RecordVoided:
 		return has(e.Records, y.ID)
 	case AgeRecorded:
-		return e.Band > ChildUnder14 && y.kind == GuardianConsent && !s.grownBefore(f)
+		return e.Band > ChildUnder14 && y.kind == policy.GuardianConsent && !s.grownBefore(f)
 	}
 	return false
 }
 
-func (s Subject) endsPurpose(p PurposeID, f Fact) bool {
+func (s Subject) endsPurpose(p policy.PurposeID, f Fact) bool {
 	e, refused := f.Event.(ConsentRefused)
 	return !refused || e.Scope.covers(p)
 }

@@ -6,6 +6,7 @@ import (
 
 	. "consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 func TestWhichYesesAFactTakesAway(t *testing.T) {
@@ -14,18 +15,18 @@ func TestWhichYesesAFactTakesAway(t *testing.T) {
 		return Fact{ID: EventID{id}, At: at, Recorded: at, Event: e}
 	}
 	own := fact(1, ConsentGiven{Items: []Item{{Purpose: "ads"}, {Purpose: "face", Short: NeedsGuardian}}})
-	parents := fact(2, ConsentGiven{Kind: GuardianConsent, Guardian: "aa", Items: []Item{{Purpose: "net"}}})
+	parents := fact(2, ConsentGiven{Kind: policy.GuardianConsent, Guardian: "aa", Items: []Item{{Purpose: "net"}}})
 	for _, tt := range []struct {
 		name   string
 		before []Fact
 		then   Event
-		want   []PurposeID
+		want   []policy.PurposeID
 	}{
-		{"a refusal of all, of what counted", []Fact{own, parents}, ConsentRefused{Scope: Scope{All: true}}, []PurposeID{"ads", "net"}},
-		{"a refusal of one", []Fact{own, parents}, ConsentRefused{Scope: Scope{Purposes: []PurposeID{"net"}}}, []PurposeID{"net"}},
-		{"a refusal of what nobody said yes to", []Fact{own}, ConsentRefused{Scope: Scope{Purposes: []PurposeID{"net"}}}, nil},
-		{"a void of a yes", []Fact{own, parents}, RecordVoided{Records: []EventID{{2}}}, []PurposeID{"net"}},
-		{"a birthday at which a guardian's yes lapses", []Fact{own, parents}, AgeRecorded{Band: Aged14}, []PurposeID{"net"}},
+		{"a refusal of all, of what counted", []Fact{own, parents}, ConsentRefused{Scope: Scope{All: true}}, []policy.PurposeID{"ads", "net"}},
+		{"a refusal of one", []Fact{own, parents}, ConsentRefused{Scope: Scope{Purposes: []policy.PurposeID{"net"}}}, []policy.PurposeID{"net"}},
+		{"a refusal of what nobody said yes to", []Fact{own}, ConsentRefused{Scope: Scope{Purposes: []policy.PurposeID{"net"}}}, nil},
+		{"a void of a yes", []Fact{own, parents}, RecordVoided{Records: []EventID{{2}}}, []policy.PurposeID{"net"}},
+		{"a birthday at which a guardian's yes lapses", []Fact{own, parents}, AgeRecorded{Band: Aged14}, []policy.PurposeID{"net"}},
 		{"the next one, after which nothing is left to lapse", []Fact{own, parents, fact(3, AgeRecorded{Band: Aged14})}, AgeRecorded{Band: Adult}, nil},
 		{"news that somebody is a child", []Fact{own, parents}, AgeRecorded{Band: ChildUnder14}, nil},
 		{"the end of a guardianship, whose yes stands", []Fact{parents}, GuardianEnded{Guardian: "aa"}, nil},

@@ -1,11 +1,14 @@
 package domain
 
-import "consentledger/domain/deadline"
+import (
+	"consentledger/domain/content"
+	"consentledger/domain/deadline"
+)
 
 // OrderErasure asks to erase a person.
 type OrderErasure struct {
 	Reason   string
-	Evidence Hash // of the request or the decision; zero: none
+	Evidence content.Hash // of the request or the decision; zero: none
 	By       [2]string
 }
 
@@ -17,7 +20,7 @@ func (OrderErasure) isCommand() {}
 // anybody any more.
 type ErasureOrdered struct {
 	Reason   string
-	Evidence Hash
+	Evidence content.Hash
 	By       [2]string // two principals
 }
 

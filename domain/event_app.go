@@ -1,6 +1,10 @@
 package domain
 
-import "consentledger/domain/deadline"
+import (
+	"consentledger/domain/content"
+	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
+)
 
 // AppRegistered records that an app may record from now on, or that what is
 // known about it changed.
@@ -25,7 +29,7 @@ type BuildVoided struct {
 	Build    string
 	From, To deadline.Instant // of Recorded; To is not included
 	Reason   string
-	Evidence Hash
+	Evidence content.Hash
 	By       [2]string
 }
 
@@ -36,44 +40,36 @@ type BuildDisputed struct {
 	Build    string
 	From, To deadline.Instant // of Recorded; To is not included
 	Reason   string
-	Evidence Hash
+	Evidence content.Hash
 }
 
 // PolicyPublished records a version of a policy, whole.
 type PolicyPublished struct {
-	Version       Hash // of the document's canonical form
-	Document      Document
-	Effective     deadline.Instant // when it binds
-	Material      []string         // the kinds of material change that the publisher declares
-	Stale         []PurposeID      // purposes whose earlier consents must be asked for again, whole
-	Scopes        []StaleScope     // methods and categories that earlier consents do not cover
-	RightsReduced bool             // who does not agree explicitly keeps the older promises
-	Later         []Overtaking     // what versions that were published before and take over later change of this one
+	Version       content.Hash // of the document's canonical form
+	Document      policy.Document
+	Effective     deadline.Instant    // when it binds
+	Material      []string            // the kinds of material change that the publisher declares
+	Stale         []policy.PurposeID  // purposes whose earlier consents must be asked for again, whole
+	Scopes        []policy.StaleScope // methods and categories that earlier consents do not cover
+	RightsReduced bool                // who does not agree explicitly keeps the older promises
+	Later         []Overtaking        // what versions that were published before and take over later change of this one
 }
 
 // An Overtaking is what a version changes of another than the one that it was
 // compared with when it was published.
 type Overtaking struct {
-	Version       Hash // the one that takes over
-	Stale         []PurposeID
-	Scopes        []StaleScope
+	Version       content.Hash // the one that takes over
+	Stale         []policy.PurposeID
+	Scopes        []policy.StaleScope
 	RightsReduced bool
 }
 
-// A StaleScope is what a version adds to a purpose: consents to what was there
-// before still cover that.
-type StaleScope struct {
-	Purpose    PurposeID
-	Actions    []Action
-	Categories []CategoryID
-}
-
 // PolicyEffective records that a version began to bind.
-type PolicyEffective struct{ Version Hash }
+type PolicyEffective struct{ Version content.Hash }
 
 // SurfacePublished records what a build of the app shows.
 type SurfacePublished struct {
-	ID        Hash // of the surface's canonical form
+	ID        content.Hash // of the surface's canonical form
 	Surface   Surface
 	Publisher string // the principal that published it
 	Signer    string // whose signature over what was sent was verified; empty: none

@@ -1,16 +1,20 @@
 package domain
 
-import "consentledger/domain/deadline"
+import (
+	"consentledger/domain/content"
+	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
+)
 
 // ConsentGiven records a yes. Items say what it covers, and what it does not
 // and why: what falls short is recorded and does not count.
 type ConsentGiven struct {
 	Policy  string
-	Version Hash
+	Version content.Hash
 	Locale  string
-	Text    Hash // the text that was shown, zero if unknown
-	Act     ActID
-	Kind    ConsentKind
+	Text    content.Hash // the text that was shown, zero if unknown
+	Act     policy.ActID
+	Kind    policy.ConsentKind
 	Items   []Item
 	Notice  EventID          // the presentation it answers, zero if unknown
 	Until   deadline.Instant // zero: until withdrawn
@@ -19,8 +23,8 @@ type ConsentGiven struct {
 	FilteredBy string // of an import: the principal by whose list of erased persons it was filtered; empty: not said
 	Details    Personal
 
-	Build    string // of the app; empty: not said
-	Surface  Hash   // zero: not known
+	Build    string       // of the app; empty: not said
+	Surface  content.Hash // zero: not known
 	Control  ControlID
 	Initial  ControlState // of the control, before the person touched it
 	Once     bool         // the first use uses it up
@@ -35,13 +39,13 @@ type ConsentGiven struct {
 
 // An End is when a yes ends for one of its purposes.
 type End struct {
-	Purpose PurposeID
+	Purpose policy.PurposeID
 	Until   deadline.Instant
 }
 
 // A Proof is the document of a consent that needs one.
 type Proof struct {
-	Document  Hash
+	Document  content.Hash
 	Method    string // how it was checked, by a code
 	CheckedBy string // a principal
 }
@@ -51,14 +55,14 @@ type GuardianRef string
 
 // An Item is one purpose of a yes.
 type Item struct {
-	Purpose PurposeID
+	Purpose policy.PurposeID
 	Short   Shortfall // empty: it counts
 }
 
 // A Hindered is a purpose of a yes that counts, and allowed nothing when it was
 // recorded.
 type Hindered struct {
-	Purpose PurposeID
+	Purpose policy.PurposeID
 	Why     Hindrance
 }
 
@@ -66,16 +70,16 @@ type Hindered struct {
 type ConsentRefused struct {
 	Scope   Scope
 	Policy  string
-	Version Hash
+	Version content.Hash
 	Locale  string
-	Act     ActID
+	Act     policy.ActID
 	Details Personal
 	Notice  EventID
 	Build   string
-	Surface Hash
+	Surface content.Hash
 	Control ControlID
-	Added   []PurposeID  // of the scope: those of which only what the version added is refused
-	Initial ControlState // of the control, before the person touched it
+	Added   []policy.PurposeID // of the scope: those of which only what the version added is refused
+	Initial ControlState       // of the control, before the person touched it
 
 	Guardian GuardianRef // who said it; empty: the person
 	Unknown  string      // names in the no that no policy declares, with commas: see [Quote]
@@ -85,8 +89,8 @@ type ConsentRefused struct {
 
 // A Rest is a purpose and what it rests on, if that is not consent.
 type Rest struct {
-	Purpose PurposeID
-	Basis   LegalBasis
+	Purpose policy.PurposeID
+	Basis   policy.LegalBasis
 }
 
 // ConsentWithdrawn records a no after whatever was said before. It needs no
@@ -95,11 +99,11 @@ type ConsentWithdrawn struct {
 	Scope    Scope
 	Details  Personal
 	Build    string
-	Guardian GuardianRef // who said it; empty: the person
-	Unknown  string      // names in the no that no policy declares, with commas: see [Quote]
-	Rests    []Rest      // purposes of the scope that go on: they rest on something else than consent
-	Act      ActID       // how it was said; empty: not known
-	Signal   bool        // Act is a machine's signal, and no statement of the person
+	Guardian GuardianRef  // who said it; empty: the person
+	Unknown  string       // names in the no that no policy declares, with commas: see [Quote]
+	Rests    []Rest       // purposes of the scope that go on: they rest on something else than consent
+	Act      policy.ActID // how it was said; empty: not known
+	Signal   bool         // Act is a machine's signal, and no statement of the person
 }
 
 // ConsentUsed records that single-use consents were used up.
@@ -107,7 +111,7 @@ type ConsentUsed struct{ Consents []EventID }
 
 // ConsentRequested records that a person was asked.
 type ConsentRequested struct {
-	Purposes []PurposeID
+	Purposes []policy.PurposeID
 	Reason   string // a code, as in "policy-changed"
 	TooSoon  bool   // within the quiet period after a refusal
 	Locale   string
@@ -117,10 +121,10 @@ type ConsentRequested struct {
 // will be.
 type Scope struct {
 	All      bool
-	Purposes []PurposeID
+	Purposes []policy.PurposeID
 }
 
-func (s Scope) covers(p PurposeID) bool {
+func (s Scope) covers(p policy.PurposeID) bool {
 	if s.All {
 		return true
 	}
@@ -136,21 +140,21 @@ func (s Scope) covers(p PurposeID) bool {
 // not consent.
 type PolicyAcknowledged struct {
 	Policy  string
-	Version Hash
+	Version content.Hash
 	Locale  string
-	Act     ActID
+	Act     policy.ActID
 	Details Personal
 }
 
 // NoticePresented records that a text was on a person's screen.
 type NoticePresented struct {
 	Policy  string
-	Version Hash
+	Version content.Hash
 	Locale  string
-	Text    Hash
+	Text    content.Hash
 	Kind    string // general, enhanced, just-in-time (GB/T 42574)
 	Details Personal
-	Surface Hash // zero: not known
+	Surface content.Hash // zero: not known
 	Build   string
 	Read    Reading
 }
@@ -161,22 +165,22 @@ type Reading struct{ Scrolled, Opened bool }
 // PermissionGranted records that the operating system lets the app do
 // something. It never gives consent.
 type PermissionGranted struct {
-	Permission PermissionID
+	Permission policy.PermissionID
 	Details    Personal
 }
 
 // PermissionDenied records that the person said no to the operating system's
 // question.
 type PermissionDenied struct {
-	Permission PermissionID
+	Permission policy.PermissionID
 	Details    Personal
 }
 
 // PermissionRevoked records that a permission was taken away. It withdraws
 // consent for the purposes bound to the permission.
 type PermissionRevoked struct {
-	Permission PermissionID
-	Withdraws  []PurposeID
+	Permission policy.PermissionID
+	Withdraws  []policy.PurposeID
 	Details    Personal
 	Rests      []Rest // purposes that it withdraws and that go on: they rest on something else than consent
 }

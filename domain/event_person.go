@@ -1,6 +1,10 @@
 package domain
 
-import "consentledger/domain/deadline"
+import (
+	"consentledger/domain/content"
+	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
+)
 
 // RecordVoided records that facts of this stream were recorded by mistake. A
 // voided yes is gone; a voided no still stands in the way of the yes before it.
@@ -8,7 +12,7 @@ import "consentledger/domain/deadline"
 type RecordVoided struct {
 	Records  []EventID
 	Reason   string // a code, not a story: it is public
-	Evidence Hash
+	Evidence content.Hash
 	By       [2]string // two principals
 }
 
@@ -17,7 +21,7 @@ type RecordVoided struct {
 type RecordDisputed struct {
 	Records  []EventID
 	Reason   string
-	Evidence Hash
+	Evidence content.Hash
 }
 
 // ExemptionInvoked records that the handler processes without consent, on a
@@ -26,8 +30,8 @@ type ExemptionInvoked struct {
 	List          ExemptionList
 	Code          string
 	Doubtful      bool // the law does not clearly admit the ground
-	Purposes      []PurposeID
-	Actions       []Action // empty: all
+	Purposes      []policy.PurposeID
+	Actions       []policy.Action // empty: all
 	Justification Personal
 	Reason        string // the justification's code, public
 	Approver      string
@@ -79,7 +83,7 @@ type GuardianEnded struct {
 type SubjectLinked struct {
 	Other    string // the other's pseudonym
 	Proof    string // how it is known, by a code: login, same-device, operator
-	Evidence Hash
+	Evidence content.Hash
 }
 
 // SubjectUnlinked records that the link is over: a logout, or a mistake. What
@@ -103,15 +107,15 @@ type SubjectMarkedTest struct{ Reason string }
 // CheckAnswered records that somebody asked whether something may be done, and
 // was answered.
 type CheckAnswered struct {
-	Purpose   PurposeID
-	Action    Action
+	Purpose   policy.PurposeID
+	Action    policy.Action
 	Valid     deadline.Instant // the moment that was asked about
 	Allowed   bool
 	Why       Why
 	Status    Status
-	Basis     LegalBasis
-	Version   Hash
+	Basis     policy.LegalBasis
+	Version   content.Hash
 	Because   []EventID
-	Category  CategoryID
-	Recipient RecipientID
+	Category  policy.CategoryID
+	Recipient policy.RecipientID
 }

@@ -1,6 +1,10 @@
 package domain
 
-import "consentledger/domain/internal/form"
+import (
+	"consentledger/domain/content"
+	"consentledger/domain/internal/form"
+	"consentledger/domain/policy"
+)
 
 // A Quality is how much a recorded yes proves when somebody disputes it.
 type Quality uint8
@@ -43,11 +47,11 @@ type LackRule struct {
 var LackRules = []LackRule{
 	{"presentation", true, "which presentation the person answered", func(y *yes) bool { return y.notice == nil }},
 	{"surface", true, "which screen of which build was shown", func(y *yes) bool { return y.surface == nil }},
-	{"text", true, "which text was shown", func(y *yes) bool { return y.cmd.Text == (Hash{}) }},
+	{"text", true, "which text was shown", func(y *yes) bool { return y.cmd.Text == (content.Hash{}) }},
 	{"control", true, "which control was used", func(y *yes) bool { return y.control == nil }},
 	{"initial-state", true, "what the control showed before it was touched", func(y *yes) bool { return y.initial == StateUnknown }},
 	{"locale", false, "in which language it was shown", func(y *yes) bool { return y.cmd.Locale == "" }},
-	{"screenshot", false, "a picture of the screen in that language", func(y *yes) bool { return y.surface != nil && y.shown.Screenshot == (Hash{}) }},
+	{"screenshot", false, "a picture of the screen in that language", func(y *yes) bool { return y.surface != nil && y.shown.Screenshot == (content.Hash{}) }},
 	{"authoritative-text", false, "that the text binds: it is a translation or a sample", func(y *yes) bool { return !y.authoritative() }},
 	{"refuse-option", false, "that refusing was no further away", func(y *yes) bool { return y.surface != nil && !y.refusable() }},
 	{"principal", false, "who recorded it: nobody is authenticated and nothing is signed", func(y *yes) bool { return y.ref.By.anonymous() }},
@@ -77,7 +81,7 @@ func (y *yes) evidence() Evidence {
 // to be another.
 func (y *yes) authoritative() bool {
 	for _, t := range y.version.Document.Texts {
-		if t.Hash == y.cmd.Text && t.Standing == Authoritative {
+		if t.Hash == y.cmd.Text && t.Standing == policy.Authoritative {
 			return true
 		}
 	}

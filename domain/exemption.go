@@ -3,6 +3,7 @@ package domain
 import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/internal/form"
+	"consentledger/domain/policy"
 )
 
 // An ExemptionList is which of a policy's two lists of exemptions a ground is
@@ -25,11 +26,11 @@ func ParseExemptionList(s string) (ExemptionList, error) {
 }
 
 // covers reports whether the list is about the action.
-func (l ExemptionList) covers(a Action) bool {
+func (l ExemptionList) covers(a policy.Action) bool {
 	if l == ForCollection {
-		return a == Collect || a == Use
+		return a == policy.Collect || a == policy.Use
 	}
-	return a == Provide || a == Publish
+	return a == policy.Provide || a == policy.Publish
 }
 
 // An exemption is one that was invoked.
@@ -44,7 +45,7 @@ func (ref Reference) invoke(e ExemptionInvoked) (Event, error) {
 	switch {
 	case ref.By.Actor != Operator:
 		return nil, errNotForApps
-	case e.List == 0 || len(e.Purposes) == 0 || e.Approver == "" || !isName(e.Reason, 64) || e.Until == 0:
+	case e.List == 0 || len(e.Purposes) == 0 || e.Approver == "" || !form.IsName(e.Reason, 64) || e.Until == 0:
 		return nil, refuse(Incomplete, "an exemption needs its list, code, purposes, a reason by a code, an approver and an end")
 	case e.Approver == ref.By.Principal:
 		return nil, refuseAt(SamePrincipal, "data.approver", "who invokes an exemption may not approve it")

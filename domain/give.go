@@ -1,6 +1,11 @@
 package domain
 
-import "consentledger/domain/deadline"
+import (
+	"consentledger/domain/content"
+	"consentledger/domain/deadline"
+	"consentledger/domain/internal/form"
+	"consentledger/domain/policy"
+)
 
 // The limits on a yes. A no has none.
 const (
@@ -14,8 +19,8 @@ type yes struct {
 	ref     *Reference
 	version *PolicyPublished
 	guessed bool // nobody said which version, and none that is known was there
-	act     Act
-	kind    ConsentKind
+	act     policy.Act
+	kind    policy.ConsentKind
 	named   int              // how many purposes were named
 	at, now deadline.Instant // when it was said, and when it counts from
 	before  *Subject         // the person's history
@@ -58,14 +63,14 @@ func (s Subject) give(cmd GiveConsent, ref Reference, at, recorded deadline.Inst
 // look finds what was shown and done: the presentation, its surface and
 // control, the version and the act.
 func (y *yes) look() (err error) {
-	var surface Hash
+	var surface content.Hash
 	if surface, err = y.present(); err != nil {
 		return err
 	}
 	if y.version, err = y.ref.version(y.cmd.Policy, y.cmd.Version, y.at); err != nil {
 		return err
 	}
-	y.guessed = y.cmd.Version == (Hash{}) && y.version.guessed(y.at, y.now)
+	y.guessed = y.cmd.Version == (content.Hash{}) && y.version.guessed(y.at, y.now)
 	if err = y.find(surface); err != nil {
 		return err
 	}
@@ -80,44 +85,44 @@ func (y *yes) look() (err error) {
 // kindOf returns what kind of consent the yes is. Who sends it may say that it
 // is less than its act can be, never that it is more: a general act stays
 // general. A written consent and a guardian's are made by their document.
-func (y *yes) kindOf() ConsentKind {
+func (y *yes) kindOf() policy.ConsentKind {
 	switch y.cmd.Kind {
-	case NoConsent:
+	case policy.NoConsent:
 		return y.act.Counts
-	case ExplicitConsent:
-		if y.act.Counts == GeneralConsent || y.act.Counts == NoConsent {
+	case policy.ExplicitConsent:
+		if y.act.Counts == policy.GeneralConsent || y.act.Counts == policy.NoConsent {
 			return y.act.Counts
 		}
-	case SeparateConsent:
-		if y.act.Counts == GeneralConsent || y.act.Counts == NoConsent || y.act.Counts == ExplicitConsent && y.control == nil {
+	case policy.SeparateConsent:
+		if y.act.Counts == policy.GeneralConsent || y.act.Counts == policy.NoConsent || y.act.Counts == policy.ExplicitConsent && y.control == nil {
 			return y.act.Counts
 		}
-	case GeneralConsent, WrittenConsent, GuardianConsent:
+	case policy.GeneralConsent, policy.WrittenConsent, policy.GuardianConsent:
 	}
 	return y.cmd.Kind
 }
 
 // present takes over what the presentation says that the yes answers.
-func (y *yes) present() (surface Hash, err error) {
+func (y *yes) present() (surface content.Hash, err error) {
 	if y.cmd.Notice == (EventID{}) {
-		return Hash{}, nil
+		return content.Hash{}, nil
 	}
 	f, ok := y.before.notice(y.cmd.Notice)
 	if !ok {
-		return Hash{}, refuseAt(UnknownNotice, "data.notice", "no notice of that id was presented to this person")
+		return content.Hash{}, refuseAt(UnknownNotice, "data.notice", "no notice of that id was presented to this person")
 	}
 	n := f.Event.(NoticePresented)
 	y.notice = &n
 	c := &y.cmd
 	for _, same := range []bool{
-		agree(&c.Policy, n.Policy), agree(&c.Version, n.Version), agree(&c.Locale, n.Locale) || sameLocale(c.Locale, n.Locale), agree(&c.Text, n.Text), agree(&y.build, n.Build),
+		agree(&c.Policy, n.Policy), agree(&c.Version, n.Version), agree(&c.Locale, n.Locale) || form.SameLocale(c.Locale, n.Locale), agree(&c.Text, n.Text), agree(&y.build, n.Build),
 	} {
 		if !same {
-			return Hash{}, refuseAt(Contradicts, "data.notice", "the policy, version, locale, text or build is another than in the presentation that is named")
+			return content.Hash{}, refuseAt(Contradicts, "data.notice", "the policy, version, locale, text or build is another than in the presentation that is named")
 		}
 	}
 	if f.At > y.at.Add(FutureSkew) {
-		return Hash{}, refuseAt(Contradicts, "data.notice", "the answer is from before the presentation that it names")
+		return content.Hash{}, refuseAt(Contradicts, "data.notice", "the answer is from before the presentation that it names")
 	}
 	return n.Surface, nil
 }
@@ -132,8 +137,8 @@ func agree[E comparable](said *E, shown E) bool {
 }
 
 // find finds the surface and the control on it.
-func (y *yes) find(id Hash) error {
-	if id == (Hash{}) {
+func (y *yes) find(id content.Hash) error {
+	if id == (content.Hash{}) {
 		if y.cmd.Control != "" && y.notice != nil {
 			return refuseAt(UnknownControl, "data.control", "the presentation names no surface, so no control of it is known")
 		}
@@ -169,7 +174,7 @@ func (y *yes) find(id Hash) error {
 // person finds what the person's history says about the yes.
 func (y *yes) person() error {
 	if y.cmd.Guardian != "" {
-		y.kind = GuardianConsent
+		y.kind = policy.GuardianConsent
 		if !y.before.GuardianAt(y.cmd.Guardian, y.now) {
 			return refuseAt(UnknownGuardian, "data.guardian", "nobody of that id is verified as the person's guardian now; see guardian.verified")
 		}
@@ -183,7 +188,7 @@ func (y *yes) person() error {
 
 // stale reports whether the yes is to more than an earlier one covers. If there
 // is one version, nothing can be more.
-func (y *yes) stale(p PurposeID) bool {
+func (y *yes) stale(p policy.PurposeID) bool {
 	return len(y.ref.Policies.versions) > 1 && y.ref.Policies.adds(p, y.before.Standing(p, y.now, *y.ref), y.version.Version)
 }
 
@@ -199,7 +204,7 @@ func (y *yes) items() ([]Item, error) {
 	}
 	if len(ids) == 0 {
 		for _, p := range y.version.Document.Purposes {
-			if p.Basis == BasisConsent && !p.Separate {
+			if p.Basis == policy.BasisConsent && !p.Separate {
 				ids = append(ids, p.ID)
 			}
 		}
@@ -222,7 +227,7 @@ func (y *yes) items() ([]Item, error) {
 
 // demandsSeparate reports whether a specific policy that prevails, of those in
 // force, demands a separate consent for the purpose.
-func demandsSeparate(inForce bindings, id PurposeID) bool {
+func demandsSeparate(inForce bindings, id policy.PurposeID) bool {
 	v, p, ok := inForce.declaring(id)
 	return ok && v.Document.Over != "" && p.Separate
 }

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // HeadcountRecorded is the kind of note that says how many persons' data are
@@ -12,7 +13,7 @@ const HeadcountRecorded NoteKind = "headcount.recorded"
 
 // A counted is a count of persons that was noted.
 type counted struct {
-	fields  []Field
+	fields  []policy.Field
 	day     deadline.Date
 	persons int
 }
@@ -20,11 +21,11 @@ type counted struct {
 // countIn returns the count that a note says. Of a number that is none it says that
 // nobody was counted.
 func countIn(n Noted) (counted, bool) {
-	day, err := deadline.ParseDate(fieldOf(n.Fields, "counted"))
+	day, err := deadline.ParseDate(policy.FieldOf(n.Fields, "counted"))
 	if n.Kind != HeadcountRecorded || err != nil {
 		return counted{}, false
 	}
-	persons, err := strconv.Atoi(fieldOf(n.Fields, "persons"))
+	persons, err := strconv.Atoi(policy.FieldOf(n.Fields, "persons"))
 	if err != nil {
 		persons = 0
 	}
@@ -34,7 +35,7 @@ func countIn(n Noted) (counted, bool) {
 // Reached returns when a rule's number of persons was first reached by the counts
 // that open a duty, as midnight of the day on which they were counted; zero if it
 // was not yet.
-func (s Service) Reached(d DutyRule, rule deadline.Rule) deadline.Instant {
+func (s Service) Reached(d policy.DutyRule, rule deadline.Rule) deadline.Instant {
 	zone, err := deadline.ParseZone(rule.TimeZone)
 	if err != nil {
 		return 0

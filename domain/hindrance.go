@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // A Hindrance says why a yes that counts allows nothing when it is recorded.
@@ -53,7 +54,7 @@ func (s Subject) Weigh(f Fact, ref Reference) Event {
 		switch _, p, declared := inForce.declaring(item.Purpose); {
 		case !declared:
 			why = NotInForce
-		case p.Basis != BasisConsent:
+		case p.Basis != policy.BasisConsent:
 			why = OtherBasis
 		case !simple:
 			why = hindranceOf(after.standing(item.Purpose, at, &ref).Status)
@@ -112,16 +113,16 @@ func hindranceOf(s Status) Hindrance {
 // although a fact of a kind orders to stop or delete: whoever takes a consent back
 // takes nothing from what rests on no consent, and whoever goes, or is found to be
 // a child, nothing from what the law itself orders.
-func (ref Reference) Kept(kind string, scope Scope, at deadline.Instant) (ids []PurposeID) {
+func (ref Reference) Kept(kind string, scope Scope, at deadline.Instant) (ids []policy.PurposeID) {
 	for _, x := range ref.resting(scope, at) {
-		lawful := x.Basis == BasisLegalDuty || x.Basis == BasisOtherLaw
+		lawful := x.Basis == policy.BasisLegalDuty || x.Basis == policy.BasisOtherLaw
 		switch kind {
 		case "subject.closed":
 			if !lawful {
 				continue
 			}
 		case "minor.found":
-			if !lawful && x.Basis != BasisEmergency {
+			if !lawful && x.Basis != policy.BasisEmergency {
 				continue
 			}
 		case "consent.withdrawn", "consent.refused", "permission.revoked", "record.voided", "build.voided", "age.recorded":
@@ -135,7 +136,7 @@ func (ref Reference) Kept(kind string, scope Scope, at deadline.Instant) (ids []
 
 // Without returns the purposes of a scope that are not among those kept. All is
 // every purpose that some version declares.
-func (ref Reference) Without(scope Scope, kept []PurposeID) Scope {
+func (ref Reference) Without(scope Scope, kept []policy.PurposeID) Scope {
 	if len(kept) == 0 {
 		return scope
 	}
@@ -155,12 +156,12 @@ func (ref Reference) Without(scope Scope, kept []PurposeID) Scope {
 // declares any more the last version that did.
 func (ref Reference) resting(scope Scope, at deadline.Instant) []Rest {
 	var found []Rest
-	var seen []PurposeID
-	note := func(q Purpose) {
+	var seen []policy.PurposeID
+	note := func(q policy.Purpose) {
 		if has(seen, q.ID) || !scope.covers(q.ID) {
 			return
 		}
-		if seen = append(seen, q.ID); q.Basis != BasisConsent {
+		if seen = append(seen, q.ID); q.Basis != policy.BasisConsent {
 			found = append(found, Rest{q.ID, q.Basis})
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // LegalHold is the reason for which the clocks of obligations to delete stand
@@ -57,7 +58,7 @@ func (d Duties) hold(cmd HoldObligation, at deadline.Instant, calendars deadline
 // unless it says that it knows: what happened is kept, and stands out.
 func (s Subject) checkHeld(e Event, at deadline.Instant) error {
 	n, ok := e.(Noted)
-	if !ok || n.Kind != "data.deleted" || fieldOf(n.Fields, "despite_hold") == "yes" {
+	if !ok || n.Kind != "data.deleted" || policy.FieldOf(n.Fields, "despite_hold") == "yes" {
 		return nil
 	}
 	if slices.ContainsFunc(s.holds, func(h span) bool { return h.holds(at) }) {

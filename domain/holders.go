@@ -6,41 +6,42 @@ import (
 	"strings"
 
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // A holder is who has an app's personal data, or has it no more, as was noted of
 // them last: beside those that the policies name.
 type holder struct {
 	name     string
-	purposes []PurposeID // for which; none: for all
-	removed  bool        // they have it no more, whatever a policy says
+	purposes []policy.PurposeID // for which; none: for all
+	removed  bool               // they have it no more, whatever a policy says
 }
 
 // holderOf returns what a note says of who has personal data, if it says that.
 func holderOf(n Noted) (h holder, says bool) {
 	switch n.Kind {
 	case "system.added":
-		return holder{name: fieldOf(n.Fields, "system"), purposes: purposesIn(n)}, true
+		return holder{name: policy.FieldOf(n.Fields, "system"), purposes: purposesIn(n)}, true
 	case "recipient.added", "recipient.changed":
-		return holder{name: fieldOf(n.Fields, "recipient"), purposes: purposesIn(n)}, true
+		return holder{name: policy.FieldOf(n.Fields, "recipient"), purposes: purposesIn(n)}, true
 	case "entrustment.agreed":
-		return holder{name: fieldOf(n.Fields, "processor"), purposes: purposesIn(n)}, true
+		return holder{name: policy.FieldOf(n.Fields, "processor"), purposes: purposesIn(n)}, true
 	case "system.removed":
-		return holder{name: fieldOf(n.Fields, "system"), removed: true}, true
+		return holder{name: policy.FieldOf(n.Fields, "system"), removed: true}, true
 	case "recipient.removed":
-		return holder{name: fieldOf(n.Fields, "recipient"), removed: true}, true
+		return holder{name: policy.FieldOf(n.Fields, "recipient"), removed: true}, true
 	case "entrustment.ended":
-		return holder{name: fieldOf(n.Fields, "processor"), removed: true}, true
+		return holder{name: policy.FieldOf(n.Fields, "processor"), removed: true}, true
 	}
 	return holder{}, false
 }
 
 // purposesIn returns the purposes that a note lists. In words, of which one is no
 // purpose's name, they are taken for all.
-func purposesIn(n Noted) []PurposeID {
-	var ids []PurposeID
-	for word := range strings.SplitSeq(fieldOf(n.Fields, "purposes"), ",") {
-		id, err := ParsePurposeID(strings.TrimSpace(word))
+func purposesIn(n Noted) []policy.PurposeID {
+	var ids []policy.PurposeID
+	for word := range strings.SplitSeq(policy.FieldOf(n.Fields, "purposes"), ",") {
+		id, err := policy.ParsePurposeID(strings.TrimSpace(word))
 		if err != nil {
 			return nil
 		}
@@ -89,10 +90,10 @@ func (ref Reference) Targets(scope Scope, at deadline.Instant) []string {
 
 // has reports whether the holder has data for one of a scope's purposes. Who has it
 // for a purpose that no policy declares may have it for any.
-func (h holder) has(scope Scope, declared []PurposeID) bool {
-	undeclared := func(id PurposeID) bool { return !slices.Contains(declared, id) }
+func (h holder) has(scope Scope, declared []policy.PurposeID) bool {
+	undeclared := func(id policy.PurposeID) bool { return !slices.Contains(declared, id) }
 	if scope.All || len(h.purposes) == 0 || slices.ContainsFunc(h.purposes, undeclared) {
 		return true
 	}
-	return slices.ContainsFunc(h.purposes, func(id PurposeID) bool { return slices.Contains(scope.Purposes, id) })
+	return slices.ContainsFunc(h.purposes, func(id policy.PurposeID) bool { return slices.Contains(scope.Purposes, id) })
 }

@@ -1,89 +1,22 @@
 package domain
 
 import (
-	"encoding/hex"
 	"strings"
 	"unicode/utf8"
 
 	"consentledger/domain/internal/form"
 )
 
-// A Name is what an app, a purpose, a policy or an act is called: 1 to 64 of
-// a-z, 0-9 and "-", beginning with a letter or digit.
-func isName(s string, max int) bool {
-	if s == "" || len(s) > max || s[0] == '-' {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
-			return false
-		}
-	}
-	return true
-}
-
 // An AppName names an app: 1 to 32 of a-z and 0-9.
 type AppName string
 
 // ParseAppName returns s as an AppName.
 func ParseAppName(s string) (AppName, error) {
-	if !isName(s, 32) || strings.Contains(s, "-") {
+	if !form.IsName(s, 32) || strings.Contains(s, "-") {
 		return "", form.Error("an app name is 1 to 32 of a-z and 0-9")
 	}
 	return AppName(s), nil
 }
-
-// A PurposeID names what personal data is processed for.
-type PurposeID string
-
-// ParsePurposeID returns s as a PurposeID: 1 to 64 of a-z, 0-9 and "-".
-func ParsePurposeID(s string) (PurposeID, error) {
-	if !isName(s, 64) {
-		return "", form.Error(`a purpose is named by 1 to 64 of a-z, 0-9 and "-"`)
-	}
-	return PurposeID(s), nil
-}
-
-// A Hash is the SHA-256 of a text, a document or a policy version.
-type Hash [32]byte
-
-// String returns the form "sha256:<64 hex digits>" that [ParseHash] reads.
-func (h Hash) String() string {
-	var room [len("sha256:") + 2*len(h)]byte
-	return string(h.Append(room[:0]))
-}
-
-// Append appends what String returns.
-func (h Hash) Append(b []byte) []byte { return hex.AppendEncode(append(b, "sha256:"...), h[:]) }
-
-// ParseHash reads what [Hash.String] writes, and nothing else.
-func ParseHash(s string) (Hash, error) {
-	var h Hash
-	digits, ok := strings.CutPrefix(s, "sha256:")
-	if !ok || len(digits) != 64 || strings.ToLower(digits) != digits {
-		return h, errHash
-	}
-	if _, err := hex.Decode(h[:], []byte(digits)); err != nil {
-		return Hash{}, errHash
-	}
-	return h, nil
-}
-
-// ParseNamedHash parses a hash by which somebody names something. Zeros are refused:
-// within the ledger they are the hash of nothing, and who names them would be taken to
-// name none.
-func ParseNamedHash(s string) (Hash, error) {
-	h, err := ParseHash(s)
-	if err == nil && h == (Hash{}) {
-		return h, errZeroHash
-	}
-	return h, err
-}
-
-const errZeroHash = form.Error("a hash of zeros is that of nothing; leave it out, or name what was hashed")
-
-const errHash = form.Error(`a hash is written "sha256:" and 64 lower-case hex digits`)
 
 // An EventID names a recorded fact for ever; see eventstore.EventID.
 type EventID [16]byte
@@ -124,7 +57,7 @@ func ParseStreamID(s string) (StreamID, error) {
 	noun, rest, _ := strings.Cut(s, "-")
 	name, id, _ := strings.Cut(rest, "-")
 	app, err := ParseAppName(name)
-	if err != nil || !isName(id, 64) {
+	if err != nil || !form.IsName(id, 64) {
 		return StreamID{}, errStream
 	}
 	switch Noun(noun) {
@@ -204,11 +137,11 @@ func looksPersonal(id string) bool {
 	}
 	switch len(plain) {
 	case 11:
-		return digitsOnly(plain) && plain[0] == '1' && plain[1] >= '3'
+		return form.DigitsOnly(plain) && plain[0] == '1' && plain[1] >= '3'
 	case 13:
-		return digitsOnly(plain) && string(plain[:3]) == "861"
+		return form.DigitsOnly(plain) && string(plain[:3]) == "861"
 	case 18:
-		return digitsOnly(plain[:17]) && isBirthDate(string(plain[6:14]))
+		return form.DigitsOnly(plain[:17]) && isBirthDate(string(plain[6:14]))
 	}
 	return false
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/content"
 )
 
 func TestPersonKeysAreOpaque(t *testing.T) {
@@ -47,9 +48,9 @@ func FuzzParseStreamID(f *testing.F) {
 }
 
 func FuzzParseHash(f *testing.F) {
-	f.Add(Hash{1}.String())
+	f.Add(content.Hash{1}.String())
 	f.Fuzz(func(t *testing.T, s string) {
-		if h, err := ParseHash(s); err == nil && h.String() != s {
+		if h, err := content.ParseHash(s); err == nil && h.String() != s {
 			t.Errorf("%q became %q", s, h)
 		}
 	})

@@ -8,7 +8,7 @@ import (
 
 // An Incident is something that happened to personal data, or may have. The
 // zero Incident was not reported. What is owed for it follows from its steps,
-// as the policy's duties say; see [DutyRule].
+// as the policy's duties say; see [policy.DutyRule].
 type Incident struct {
 	At    deadline.Instant // when it was discovered
 	Marks Marks

@@ -1,6 +1,9 @@
 package domain
 
-import "consentledger/domain/deadline"
+import (
+	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
+)
 
 // ends returns when a yes ends as a whole, and which of its purposes end before
 // that: where the policy says for how long a consent lasts it ends by then,
@@ -32,7 +35,7 @@ func (y *yes) ends(items []Item) (until deadline.Instant, before []End) {
 // the policy does not say. The day on which it is given is not counted, and the
 // period ends with the day of the same number, or else with the last day of
 // the month (Civil Code 201 to 203), in the time of the app.
-func (y *yes) lasts(p Purpose) deadline.Instant {
+func (y *yes) lasts(p policy.Purpose) deadline.Instant {
 	if p.ConsentLasts == 0 {
 		return 0
 	}

@@ -7,7 +7,9 @@ import (
 
 	"consentledger/cmd/consentledger/law"
 	. "consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // A request of a type that the policy does not promise is open all the same: by
@@ -39,7 +41,7 @@ func TestARequestThatNoPolicyPromisesIsOwedByLawOrWithoutADate(t *testing.T) {
 				t.Errorf("unpromised %v, marks %v", r.Received.Unpromised, r.Marks)
 			}
 			x, ok := r.Duties.Find("reply." + tt.id)
-			if !ok || len(r.Duties.All()) != 1 || x.Due.Date.String() != tt.due || !x.Rule.Law || x.Version != (Hash{}) {
+			if !ok || len(r.Duties.All()) != 1 || x.Due.Date.String() != tt.due || !x.Rule.Law || x.Version != (content.Hash{}) {
 				t.Fatalf("owed: %+v", r.Duties.All())
 			}
 			if tt.why != "" && !strings.Contains(x.Rule.Source, tt.why) {
@@ -62,7 +64,7 @@ func TestWhatIsPromisedForOneTypeLeavesTheOtherToTheLaw(t *testing.T) {
 	r := &run{t: t, ref: promises()}
 	doc := r.ref.Policies.Versions()[0].Document
 	doc.Jurisdiction = "CN"
-	doc.Rights = append(doc.Rights, Right{ID: "port", Deadlines: []deadline.RuleID{"d15"}}) // as some policies call portability
+	doc.Rights = append(doc.Rights, policy.Right{ID: "port", Deadlines: []deadline.RuleID{"d15"}}) // as some policies call portability
 	r.ref.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
 	if err := r.do(OpenRequest{Types: []RequestType{AskQuestion, AskDelete, AskPortability}, Channel: "email", Subject: "00ff"}, t0); err != nil {
 		t.Fatal(err)

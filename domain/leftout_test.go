@@ -6,52 +6,56 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // to returns a document that shares ads with a partner, at home or abroad.
-func to(abroad bool) func(*Document) {
-	return func(d *Document) {
-		d.Recipients = []Recipient{{ID: "partner", Title: "Partner", Purposes: []PurposeID{"ads"}, Abroad: abroad}}
+func to(abroad bool) func(*policy.Document) {
+	return func(d *policy.Document) {
+		d.Recipients = []policy.Recipient{{ID: "partner", Title: "Partner", Purposes: []policy.PurposeID{"ads"}, Abroad: abroad}}
 	}
 }
 
-func provides(d *Document) { d.Purposes[0].Actions = []Action{Collect, Use, Provide} }
+func provides(d *policy.Document) {
+	d.Purposes[0].Actions = []policy.Action{policy.Collect, policy.Use, policy.Provide}
+}
 
-func faces(d *Document) { d.Purposes[0].Categories = []CategoryID{"faces"} }
+func faces(d *policy.Document) { d.Purposes[0].Categories = []policy.CategoryID{"faces"} }
 
 // What one version drops and a later one declares again is not covered by a consent
 // from before: a recipient, its place, an action, a category, the ground. A consent
 // from before the rule covers recipients as it did.
 func TestWhatWasDroppedAndIsDeclaredAgainIsNotCovered(t *testing.T) {
-	ask := Question{Purpose: "ads", Action: Use, At: july}
+	ask := Question{Purpose: "ads", Action: policy.Use, At: july}
 	partner, provide, face := ask, ask, ask
-	partner.Recipient, provide.Action, face.Category = "partner", Provide, "faces"
+	partner.Recipient, provide.Action, face.Category = "partner", policy.Provide, "faces"
 	plain := title("x")
 	for _, tt := range []struct {
 		name     string
-		versions [3]func(*Document)
+		versions [3]func(*policy.Document)
 		q        Question
 		rules    uint8
 		want     Why
 	}{
-		{"a recipient", [3]func(*Document){to(false), plain, to(false)}, partner, 2, WhyRecipientNew},
-		{"a recipient, by a consent from before the rule", [3]func(*Document){to(false), plain, to(false)}, partner, 1, WhyConsent},
-		{"a recipient that was never dropped", [3]func(*Document){to(false), func(d *Document) { to(false)(d); plain(d) }, to(false)}, partner, 2, WhyConsent},
-		{"a recipient that goes abroad", [3]func(*Document){to(false), plain, to(true)}, partner, 2, WhyRecipientNew},
-		{"one that is abroad again", [3]func(*Document){to(true), to(false), to(true)}, partner, 2, WhyRecipientNew},
-		{"one that came home", [3]func(*Document){to(true), to(false), func(d *Document) { to(false)(d); plain(d) }}, partner, 2, WhyConsent},
-		{"an action", [3]func(*Document){provides, plain, provides}, provide, 2, WhyStatus},
-		{"a category", [3]func(*Document){faces, plain, faces}, face, 2, WhyStatus},
-		{"the ground", [3]func(*Document){nil, func(d *Document) { d.Purposes[0].Basis = BasisContract }, title("z")}, ask, 2, WhyStatus},
+		{"a recipient", [3]func(*policy.Document){to(false), plain, to(false)}, partner, 2, WhyRecipientNew},
+		{"a recipient, by a consent from before the rule", [3]func(*policy.Document){to(false), plain, to(false)}, partner, 1, WhyConsent},
+		{"a recipient that was never dropped", [3]func(*policy.Document){to(false), func(d *policy.Document) { to(false)(d); plain(d) }, to(false)}, partner, 2, WhyConsent},
+		{"a recipient that goes abroad", [3]func(*policy.Document){to(false), plain, to(true)}, partner, 2, WhyRecipientNew},
+		{"one that is abroad again", [3]func(*policy.Document){to(true), to(false), to(true)}, partner, 2, WhyRecipientNew},
+		{"one that came home", [3]func(*policy.Document){to(true), to(false), func(d *policy.Document) { to(false)(d); plain(d) }}, partner, 2, WhyConsent},
+		{"an action", [3]func(*policy.Document){provides, plain, provides}, provide, 2, WhyStatus},
+		{"a category", [3]func(*policy.Document){faces, plain, faces}, face, 2, WhyStatus},
+		{"the ground", [3]func(*policy.Document){nil, func(d *policy.Document) { d.Purposes[0].Basis = policy.BasisContract }, title("z")}, ask, 2, WhyStatus},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			versions := []PublishPolicy{}
 			for i, at := range []deadline.Instant{0, may, june} {
-				versions = append(versions, PublishPolicy{Version: Hash{byte(i + 1)}, Document: first(tt.versions[i]), Effective: at, Material: anyKind})
+				versions = append(versions, PublishPolicy{Version: content.Hash{byte(i + 1)}, Document: first(tt.versions[i]), Effective: at, Material: anyKind})
 			}
 			r := history(t, versions...)
-			old := given(1, april+9, v1, GeneralConsent)
+			old := given(1, april+9, v1, policy.GeneralConsent)
 			old.Rules = tt.rules
 			if got := May(fold(old), r, tt.q); got.Why != tt.want {
 				t.Errorf("got %v (%+v), want %v", got.Why, got.Standing, tt.want)
@@ -65,15 +69,15 @@ func TestWhatWasDroppedAndIsDeclaredAgainIsNotCovered(t *testing.T) {
 func TestAComparisonGoesOverTheVersionsInBetween(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
-		versions [3]func(*Document)
+		versions [3]func(*policy.Document)
 		want     string
 	}{
-		{"an action", [3]func(*Document){provides, title("x"), provides}, "[] [{ads [provide] []}]"},
-		{"a category", [3]func(*Document){faces, func(d *Document) { d.Purposes[0].Categories = nil }, faces}, "[] [{ads [] [faces]}]"},
-		{"the ground", [3]func(*Document){nil, func(d *Document) { d.Purposes[0].Basis = BasisContract }, title("z")}, "[ads] []"},
-		{"the meaning", [3]func(*Document){nil, func(d *Document) { d.Purposes[0].Title = "Sell" }, title("z")}, "[ads] []"},
-		{"an action that only came in between", [3]func(*Document){nil, provides, title("z")}, "[] []"},
-		{"nothing", [3]func(*Document){nil, title("x"), title("z")}, "[] []"},
+		{"an action", [3]func(*policy.Document){provides, title("x"), provides}, "[] [{ads [provide] []}]"},
+		{"a category", [3]func(*policy.Document){faces, func(d *policy.Document) { d.Purposes[0].Categories = nil }, faces}, "[] [{ads [] [faces]}]"},
+		{"the ground", [3]func(*policy.Document){nil, func(d *policy.Document) { d.Purposes[0].Basis = policy.BasisContract }, title("z")}, "[ads] []"},
+		{"the meaning", [3]func(*policy.Document){nil, func(d *policy.Document) { d.Purposes[0].Title = "Sell" }, title("z")}, "[ads] []"},
+		{"an action that only came in between", [3]func(*policy.Document){nil, provides, title("z")}, "[] []"},
+		{"nothing", [3]func(*policy.Document){nil, title("x"), title("z")}, "[] []"},
 	} {
 		last := PublishPolicy{Version: v3, Document: first(tt.versions[2]), Effective: june, Material: anyKind}
 		versions := []PublishPolicy{
@@ -91,8 +95,8 @@ func TestAComparisonGoesOverTheVersionsInBetween(t *testing.T) {
 // The first specific policy is told which purposes the general one gave up before.
 func TestASpecificPolicyDeclaresAgainWhatTheGeneralOneGaveUp(t *testing.T) {
 	r := history(t, PublishPolicy{Version: v1, Document: first(nil)}, PublishPolicy{Version: v2, Document: first(withoutAds), Effective: may, Material: anyKind})
-	special := first(func(d *Document) { d.Name, d.Over, d.Purposes = "special", "privacy", d.Purposes[:1] })
-	for v, want := range map[Hash]string{v1: "[] []", v2: "[ads] []"} {
+	special := first(func(d *policy.Document) { d.Name, d.Over, d.Purposes = "special", "privacy", d.Purposes[:1] })
+	for v, want := range map[content.Hash]string{v1: "[] []", v2: "[ads] []"} {
 		c := r.Policies.CompareSpecific(v, special)
 		if got := fmt.Sprint(c.Stale, " ", c.Material); got != want {
 			t.Errorf("after version %d: %s, want %s", v[0], got, want)
@@ -108,8 +112,8 @@ func TestASpecificPolicyDeclaresAgainWhatTheGeneralOneGaveUp(t *testing.T) {
 // A purpose that moves between the general policy and a specific one keeps its
 // consents if it is the same and some policy declared it all the time.
 func TestAPurposeThatMovesKeepsItsConsentsOnlyWithoutAGap(t *testing.T) {
-	special := func(f func(*Document)) Document {
-		return first(func(d *Document) {
+	special := func(f func(*policy.Document)) policy.Document {
+		return first(func(d *policy.Document) {
 			d.Name, d.Over, d.Permissions, d.Purposes, d.Acts = "special", "privacy", nil, d.Purposes[:1], d.Acts[:5]
 			for i := range d.Acts {
 				d.Acts[i].Purposes = nil
@@ -119,13 +123,13 @@ func TestAPurposeThatMovesKeepsItsConsentsOnlyWithoutAGap(t *testing.T) {
 			}
 		})
 	}
-	withoutIt := special(func(d *Document) {
-		d.Purposes = []Purpose{{ID: "other", Title: "Other", Basis: BasisConsent, Actions: []Action{Use}}}
+	withoutIt := special(func(d *policy.Document) {
+		d.Purposes = []policy.Purpose{{ID: "other", Title: "Other", Basis: policy.BasisConsent, Actions: []policy.Action{policy.Use}}}
 	})
-	publish := func(v byte, at deadline.Instant, d Document) PublishPolicy {
-		return PublishPolicy{Version: Hash{v}, Document: d, Effective: at, Material: anyKind}
+	publish := func(v byte, at deadline.Instant, d policy.Document) PublishPolicy {
+		return PublishPolicy{Version: content.Hash{v}, Document: d, Effective: at, Material: anyKind}
 	}
-	sold := func(d *Document) { d.Purposes[0].Title = "Sell" }
+	sold := func(d *policy.Document) { d.Purposes[0].Title = "Sell" }
 	for _, tt := range []struct {
 		name     string
 		versions []PublishPolicy
@@ -143,7 +147,7 @@ func TestAPurposeThatMovesKeepsItsConsentsOnlyWithoutAGap(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := history(t, tt.versions...)
-			old := fact(1, april+9, ConsentGiven{Policy: tt.by, Version: v1, Kind: GeneralConsent, Items: []Item{{Purpose: "ads"}}})
+			old := fact(1, april+9, ConsentGiven{Policy: tt.by, Version: v1, Kind: policy.GeneralConsent, Items: []Item{{Purpose: "ads"}}})
 			old.Rules = tt.rules
 			st := fold(old).Standing("ads", july, r)
 			if st.Status != tt.want {
@@ -161,20 +165,20 @@ func TestAPurposeThatMovesKeepsItsConsentsOnlyWithoutAGap(t *testing.T) {
 func TestAComparisonTellsWhichRecipientsAreDeclaredAgain(t *testing.T) {
 	plain := title("x")
 	for name, tt := range map[string]struct {
-		between func(*Document)
+		between func(*policy.Document)
 		want    bool
 	}{
 		"dropped on the way":  {plain, true},
-		"declared throughout": {func(d *Document) { to(false)(d); plain(d) }, false},
+		"declared throughout": {func(d *policy.Document) { to(false)(d); plain(d) }, false},
 	} {
 		r := history(t,
 			PublishPolicy{Version: v1, Document: first(to(false)), Material: anyKind},
 			PublishPolicy{Version: v2, Document: first(tt.between), Effective: may, Material: anyKind})
 		c := r.Policies.Compare(v1, first(to(false)), july)
-		named := slices.ContainsFunc(c.Differences, func(d Difference) bool {
-			return d.Section == "recipients declared again" && d.Name == "partner" && d.Material == MaterialRecipients
+		named := slices.ContainsFunc(c.Differences, func(d policy.Difference) bool {
+			return d.Section == "recipients declared again" && d.Name == "partner" && d.Material == policy.MaterialRecipients
 		})
-		if named != tt.want || slices.Contains(c.Material, MaterialRecipients) != tt.want {
+		if named != tt.want || slices.Contains(c.Material, policy.MaterialRecipients) != tt.want {
 			t.Errorf("%s: %+v", name, c)
 		}
 	}

@@ -1,11 +1,14 @@
 package domain
 
-import "consentledger/domain/deadline"
+import (
+	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
+)
 
 // A Loss is a purpose for which a grant of a person ended, and the newest opt-out
 // that stands in its way.
 type Loss struct {
-	Purpose PurposeID
+	Purpose policy.PurposeID
 	By      EventID
 }
 
@@ -33,7 +36,7 @@ func (s Subject) Lost(after Subject, at deadline.Instant, ref Reference) (lost [
 }
 
 // granted returns the purposes that a yes of the history names and that it counts for.
-func (s Subject) granted() (ids []PurposeID) {
+func (s Subject) granted() (ids []policy.PurposeID) {
 	for _, y := range s.said {
 		for _, item := range y.items {
 			if item.Short == "" && !has(ids, item.Purpose) {

@@ -1,25 +1,29 @@
 package domain
 
-import "consentledger/domain/deadline"
+import (
+	"consentledger/domain/content"
+	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
+)
 
 // A Question is: may we do this, for this purpose, at this moment? Category,
 // Recipient and Version may be left out.
 type Question struct {
-	Purpose   PurposeID
-	Action    Action
+	Purpose   policy.PurposeID
+	Action    policy.Action
 	At        deadline.Instant
-	Category  CategoryID
-	Recipient RecipientID
-	Version   Hash // of the policy that the processing goes by; zero: the one in force
+	Category  policy.CategoryID
+	Recipient policy.RecipientID
+	Version   content.Hash // of the policy that the processing goes by; zero: the one in force
 }
 
 // An Answer is yes or no, and why.
 type Answer struct {
 	Allowed  bool
 	Why      Why
-	Basis    LegalBasis // of the purpose; zero if it is not declared
-	Policy   string     // the version that answers, if there is one
-	Version  Hash
+	Basis    policy.LegalBasis // of the purpose; zero if it is not declared
+	Policy   string            // the version that answers, if there is one
+	Version  content.Hash
 	Standing Standing
 	Band     AgeBand
 	Doubtful bool      // allowed on a ground that the law does not clearly admit
@@ -60,7 +64,7 @@ const (
 func May(s Subject, ref Reference, q Question) Answer {
 	v, purpose, declared := ref.Policies.declaring(q.Purpose, q.At)
 	now := s.may(ref, q, v, purpose, declared)
-	if q.Version == (Hash{}) || q.Version == v.Version {
+	if q.Version == (content.Hash{}) || q.Version == v.Version {
 		return now
 	}
 	v, purpose, declared = ref.Policies.named(q)
@@ -71,7 +75,7 @@ func May(s Subject, ref Reference, q Question) Answer {
 }
 
 // may answers q by one version, if it declares the purpose.
-func (s Subject) may(ref Reference, q Question, v PolicyPublished, purpose Purpose, declared bool) Answer {
+func (s Subject) may(ref Reference, q Question, v PolicyPublished, purpose policy.Purpose, declared bool) Answer {
 	a := Answer{Basis: purpose.Basis, Policy: v.Document.Name, Version: v.Version}
 	a.Standing = s.Standing(q.Purpose, q.At, ref)
 	a.Band, _ = s.Band(q.At)
@@ -85,7 +89,7 @@ func (s Subject) may(ref Reference, q Question, v PolicyPublished, purpose Purpo
 	case s.unguarded(&a, ref, q, purpose):
 	case lacks(purpose, q, v.Document) != "":
 		a.Why = lacks(purpose, q, v.Document)
-	case purpose.Basis != BasisConsent:
+	case purpose.Basis != policy.BasisConsent:
 		a.Allowed, a.Why = true, WhyOtherBasis
 	default:
 		s.consented(&a, ref, q, purpose)
@@ -117,8 +121,8 @@ func (s Subject) barred(a *Answer, ref Reference, q Question) bool {
 // unguarded answers for a child whose guardian did not consent. What the law
 // itself orders, and rescue, need nobody's consent. A guardian's consent that
 // grew stale still covers the old scope, as anybody's does.
-func (s Subject) unguarded(a *Answer, ref Reference, q Question, p Purpose) bool {
-	if a.Band != ChildUnder14 || p.Basis == BasisLegalDuty || p.Basis == BasisEmergency {
+func (s Subject) unguarded(a *Answer, ref Reference, q Question, p policy.Purpose) bool {
+	if a.Band != ChildUnder14 || p.Basis == policy.BasisLegalDuty || p.Basis == policy.BasisEmergency {
 		return false
 	}
 	st := a.Standing
@@ -131,7 +135,7 @@ func (s Subject) unguarded(a *Answer, ref Reference, q Question, p Purpose) bool
 
 // lacks returns why the policy does not declare what q asks about; empty: it
 // does.
-func lacks(p Purpose, q Question, d Document) Why {
+func lacks(p policy.Purpose, q Question, d policy.Document) Why {
 	switch r, known := d.Recipient(q.Recipient); {
 	case !has(p.Actions, q.Action):
 		return WhyNoAction
@@ -144,7 +148,7 @@ func lacks(p Purpose, q Question, d Document) Why {
 }
 
 // consented answers for a purpose whose basis is consent.
-func (s Subject) consented(a *Answer, ref Reference, q Question, p Purpose) {
+func (s Subject) consented(a *Answer, ref Reference, q Question, p policy.Purpose) {
 	st, stale := a.Standing, s.staleOf(a.Standing, q.Purpose, q.At, &ref)
 	switch {
 	case st.Status == Given:

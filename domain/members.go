@@ -1,10 +1,15 @@
 package domain
 
-import "strings"
+import (
+	"strings"
+
+	"consentledger/domain/content"
+	"consentledger/domain/policy"
+)
 
 // Members returns what a duty's When may ask of a fact: the fields of notes and
 // steps, and a few members of other facts that may open duties.
-func Members(e Event) []Field {
+func Members(e Event) []policy.Field {
 	switch x := e.(type) {
 	case Noted:
 		return x.Fields
@@ -47,10 +52,10 @@ func Members(e Event) []Field {
 }
 
 // members pairs names with values.
-func members(pairs ...string) []Field {
-	var fields []Field
+func members(pairs ...string) []policy.Field {
+	var fields []policy.Field
 	for i := 0; i < len(pairs); i += 2 {
-		fields = append(fields, Field{Name: pairs[i], Value: pairs[i+1]})
+		fields = append(fields, policy.Field{Name: pairs[i], Value: pairs[i+1]})
 	}
 	return fields
 }
@@ -62,7 +67,7 @@ func yesNo(b bool) string {
 	return "no"
 }
 
-func joined(ids []PurposeID) string {
+func joined(ids []policy.PurposeID) string {
 	var names []string
 	for _, id := range ids {
 		names = append(names, string(id))
@@ -78,8 +83,8 @@ func ScopeOf(e Event) Scope {
 	case PermissionRevoked:
 		return Scope{Purposes: x.Withdraws}
 	case Noted:
-		if id := fieldOf(x.Fields, "purpose"); id != "" {
-			return Scope{Purposes: []PurposeID{PurposeID(id)}}
+		if id := policy.FieldOf(x.Fields, "purpose"); id != "" {
+			return Scope{Purposes: []policy.PurposeID{policy.PurposeID(id)}}
 		}
 	}
 	return Scope{All: true}
@@ -98,20 +103,20 @@ func saidOf(e Event, ended Scope) Scope {
 }
 
 // EvidenceOf returns the document that a fact rests on.
-func EvidenceOf(e Event) Hash {
+func EvidenceOf(e Event) content.Hash {
 	switch x := e.(type) {
 	case Noted:
 		return x.Evidence
 	case Stepped:
 		return x.Evidence
 	}
-	return Hash{}
+	return content.Hash{}
 }
 
 // IsOf reports whether a fact with these members is about whom an obligation is
 // owed by. What names neither a system nor a recipient nor a processor is about all
 // of them.
-func IsOf(target string, fields []Field) bool {
+func IsOf(target string, fields []policy.Field) bool {
 	names := 0
 	for _, f := range fields {
 		if f.Name == "system" || f.Name == "recipient" || f.Name == "processor" {
@@ -127,12 +132,12 @@ func IsOf(target string, fields []Field) bool {
 // Contradicts reports whether a note is about another thing than the note that an
 // obligation follows from, which had the members about: another audit, another
 // recipient. The first member of a note says what it is about.
-func (n Noted) Contradicts(about []Field) bool {
+func (n Noted) Contradicts(about []policy.Field) bool {
 	rule, known := NoteRuleOf(n.Kind)
 	if !known {
 		return false
 	}
 	name := rule.Fields[0].Name
-	was := fieldOf(about, name)
-	return was != "" && was != fieldOf(n.Fields, name)
+	was := policy.FieldOf(about, name)
+	return was != "" && was != policy.FieldOf(n.Fields, name)
 }

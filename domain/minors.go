@@ -3,6 +3,7 @@ package domain
 import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/internal/form"
+	"consentledger/domain/policy"
 )
 
 // An AgeBand is how old a person is, as far as rules differ. At 14 exactly the
@@ -96,7 +97,7 @@ func (s Subject) Guardians() []Guardianship { return s.guardians }
 // moment at, because the child is 14 by then. It returns since when. An age that
 // was voided restores no yes from before it was.
 func (s *Subject) lapsed(y *said, at deadline.Instant) (deadline.Instant, bool) {
-	if y.kind != GuardianConsent {
+	if y.kind != policy.GuardianConsent {
 		return 0, false
 	}
 	for _, a := range s.ages {
@@ -111,7 +112,7 @@ func (s *Subject) lapsed(y *said, at deadline.Instant) (deadline.Instant, bool) 
 // far as is known at the moment at: who is found to be a child was one before.
 // If that was a mistake, what was said by then is asked for again.
 func (s *Subject) tooYoung(y *said, at deadline.Instant) bool {
-	if y.kind == GuardianConsent {
+	if y.kind == policy.GuardianConsent {
 		return false
 	}
 	child, until, mistake := false, deadline.Instant(0), false // until zero: to this day; or until it was found to be a mistake
@@ -147,7 +148,7 @@ func (s *Subject) unfounded(y *said) bool {
 // guardian's no stands until the same guardian says yes too; it lapses when the
 // child is 14, if it is from before that, and when the child is an adult. After
 // the child's own no, a guardian's yes takes the child's own beside it.
-func (s *Subject) mayLift(y, n *said, p PurposeID, at deadline.Instant, ref *Reference) bool {
+func (s *Subject) mayLift(y, n *said, p policy.PurposeID, at deadline.Instant, ref *Reference) bool {
 	switch {
 	case y.more().guardian == n.more().guardian, n.more().voided != 0 && y.saidAfter(n.more().voided):
 		return true
@@ -164,7 +165,7 @@ func (s *Subject) mayLift(y, n *said, p PurposeID, at deadline.Instant, ref *Ref
 
 // assented reports whether who said the no n said yes later, even by a yes that
 // does not count by itself because of the person's age.
-func (s *Subject) assented(n *said, p PurposeID, at deadline.Instant, ref *Reference) bool {
+func (s *Subject) assented(n *said, p policy.PurposeID, at deadline.Instant, ref *Reference) bool {
 	for _, y := range s.said {
 		if y.no != 0 || y.more().guardian != n.more().guardian || y.yesFrom() > at || !y.overrides(&n.Fact) || isVoided(y, ref) || s.unfounded(y) {
 			continue
@@ -195,7 +196,7 @@ func (s *Subject) mistaken(g GuardianRef, y *said) bool {
 // recordAge answers AgeRecorded. A child's data that no guardian consented to
 // are found by it.
 func (s Subject) recordAge(e AgeRecorded, ref Reference, at deadline.Instant) ([]Event, error) {
-	if e.Band == AgeUnknown || !isName(e.Basis, 64) {
+	if e.Band == AgeUnknown || !form.IsName(e.Basis, 64) {
 		return nil, refuse(Incomplete, "say the band of age and, by a code, how it is known")
 	}
 	events := []Event{e}
@@ -219,7 +220,7 @@ func (s Subject) processed() bool {
 // guarded reports whether a guardian's consent stands for anything.
 func (s Subject) guarded(ref Reference, at deadline.Instant) bool {
 	for _, y := range s.said {
-		if y.no != 0 || y.Event.(ConsentGiven).Kind != GuardianConsent {
+		if y.no != 0 || y.Event.(ConsentGiven).Kind != policy.GuardianConsent {
 			continue
 		}
 		for _, item := range y.Event.(ConsentGiven).Items {

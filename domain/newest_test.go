@@ -5,6 +5,7 @@ import (
 
 	. "consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // grant is a yes to the ads as it is recorded now, changed by f.
@@ -60,7 +61,9 @@ func TestTheNewestAnswerCounts(t *testing.T) {
 }
 
 func TestALateGrantToTheOldTextEndsWhatItEnds(t *testing.T) {
-	wide := first(func(d *Document) { d.Purposes[0].Actions = []Action{Collect, Use, Provide} })
+	wide := first(func(d *policy.Document) {
+		d.Purposes[0].Actions = []policy.Action{policy.Collect, policy.Use, policy.Provide}
+	})
 	r := history(t, PublishPolicy{Version: v1, Document: first(nil)}, PublishPolicy{Version: v2, Document: wide, Effective: may, Material: anyKind})
 	toNew := grant(1, june, june, func(e *ConsentGiven) { e.Version = v2 })
 	toOld := grant(2, june+9, june+9, untilThen(july))

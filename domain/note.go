@@ -5,20 +5,23 @@ import (
 	"slices"
 	"strings"
 
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/internal/form"
+	"consentledger/domain/policy"
 )
 
 // Noted records another fact about processing: plain, with the fields that its
 // kind has. Nothing is decided by it.
 type Noted struct {
 	Kind     NoteKind
-	Fields   []Field // sorted by name
-	Evidence Hash
+	Fields   []policy.Field // sorted by name
+	Evidence content.Hash
 	Details  Personal // about a person only
 }
 
 // Field returns the value of the field of that name; empty if there is none.
-func (n Noted) Field(name string) string { return fieldOf(n.Fields, name) }
+func (n Noted) Field(name string) string { return policy.FieldOf(n.Fields, name) }
 
 // A NoteKind names a kind of note, as in "recipient.added".
 type NoteKind string
@@ -37,9 +40,6 @@ const GroupTold NoteKind = "group.told"
 // that never came: which numbers of which stream, and how that was seen. Whose
 // they were nobody knows.
 const MessagesLost NoteKind = "messages.lost"
-
-// A Field is one member of a note.
-type Field struct{ Name, Value string }
 
 // A Form says how a field is written.
 type Form uint8
@@ -198,13 +198,13 @@ func (ref Reference) note(n Noted, at deadline.Instant) (Event, error) {
 	if err := n.check(false); err != nil || n.Kind != disclosureMade {
 		return n, err
 	}
-	code, known := fieldOf(n.Fields, "ground"), []string{}
+	code, known := policy.FieldOf(n.Fields, "ground"), []string{}
 	for _, v := range ref.Policies.inForce(at) {
 		for _, g := range v.Document.Disclosures {
 			if g.Code == code {
-				n.Fields = slices.DeleteFunc(slices.Clone(n.Fields), func(f Field) bool { return f.Name == "doubtful" })
-				n.Fields = append(n.Fields, Field{"doubtful", map[bool]string{true: "yes", false: "no"}[g.Doubtful]})
-				slices.SortFunc(n.Fields, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
+				n.Fields = slices.DeleteFunc(slices.Clone(n.Fields), func(f policy.Field) bool { return f.Name == "doubtful" })
+				n.Fields = append(n.Fields, policy.Field{Name: "doubtful", Value: map[bool]string{true: "yes", false: "no"}[g.Doubtful]})
+				slices.SortFunc(n.Fields, func(a, b policy.Field) int { return strings.Compare(a.Name, b.Name) })
 				return n, nil
 			}
 			known = append(known, g.Code)
@@ -214,7 +214,7 @@ func (ref Reference) note(n Noted, at deadline.Instant) (Event, error) {
 }
 
 // checkFields refuses fields that are not as the rules of their kind say.
-func checkFields(kind string, rules []FieldRule, fields []Field) error {
+func checkFields(kind string, rules []FieldRule, fields []policy.Field) error {
 	for _, f := range fields {
 		i := slices.IndexFunc(rules, func(rule FieldRule) bool { return rule.Name == f.Name })
 		if i < 0 {
@@ -225,7 +225,7 @@ func checkFields(kind string, rules []FieldRule, fields []Field) error {
 		}
 	}
 	for _, rule := range rules {
-		has := slices.ContainsFunc(fields, func(f Field) bool { return f.Name == rule.Name })
+		has := slices.ContainsFunc(fields, func(f policy.Field) bool { return f.Name == rule.Name })
 		if rule.Required && !has {
 			return refuseAt(Incomplete, "data."+rule.Name, "is missing: give "+rule.String())
 		}
@@ -259,21 +259,21 @@ func (f Form) String() string { return formNames[f] }
 func (f Form) fits(s string) bool {
 	switch f {
 	case FormName:
-		return isName(s, 64)
+		return form.IsName(s, 64)
 	case FormText:
 		return s != "" && len(s) <= 500
 	case FormDate:
 		_, err := deadline.ParseInstant(s + "T00:00:00Z")
 		return err == nil && len(s) == len("2006-01-02")
 	case FormHash:
-		_, err := ParseNamedHash(s)
+		_, err := content.ParseNamedHash(s)
 		return err == nil
 	case FormNumber:
-		return s != "" && len(s) <= 15 && digitsOnly(s)
+		return s != "" && len(s) <= 15 && form.DigitsOnly(s)
 	case FormYes:
 		return s == "yes" || s == "no"
 	case FormRecord:
-		return isName(s, 64)
+		return form.IsName(s, 64)
 	case FormAmount:
 		_, err := ParseAmount(s)
 		return err == nil
@@ -281,13 +281,13 @@ func (f Form) fits(s string) bool {
 		_, err := deadline.ParseInstant(s)
 		return err == nil
 	case FormCode:
-		return isName(strings.ToLower(s), 64)
+		return form.IsName(strings.ToLower(s), 64)
 	case FormCodes:
-		return each(s, func(code string) bool { return isName(strings.ToLower(code), 64) })
+		return each(s, func(code string) bool { return form.IsName(strings.ToLower(code), 64) })
 	case FormNames:
-		return each(s, func(name string) bool { return isName(name, 64) })
+		return each(s, func(name string) bool { return form.IsName(name, 64) })
 	case FormReason:
-		return isName(strings.ReplaceAll(s, "_", "-"), 64)
+		return form.IsName(strings.ReplaceAll(s, "_", "-"), 64)
 	case FormPrincipal:
 		_, err := ParsePrincipal(s)
 		return err == nil
@@ -305,20 +305,11 @@ func each(list string, ok func(string) bool) bool {
 	return true
 }
 
-func digitsOnly[T string | []byte](s T) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return true
-}
-
 // Fields returns the fields of a note in the order of their names.
-func Fields(m map[string]string) []Field {
-	var fields []Field
+func Fields(m map[string]string) []policy.Field {
+	var fields []policy.Field
 	for _, name := range slices.Sorted(maps.Keys(m)) {
-		fields = append(fields, Field{name, m[name]})
+		fields = append(fields, policy.Field{Name: name, Value: m[name]})
 	}
 	return fields
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/policy"
 )
 
 const reportHash = "sha256:40529c2085aed8cc8bba5ce6c83994a217ed98daf51490f12fa8afce3cf3366d"
@@ -96,7 +97,7 @@ func say(n Noted, person bool) ([]Event, error) {
 func disclosing() Reference {
 	r := ref()
 	doc := r.Policies.Versions()[0].Document
-	doc.Disclosures = []Ground{{Code: "DIS-1", Title: "consent", Doubtful: true}}
+	doc.Disclosures = []policy.Ground{{Code: "DIS-1", Title: "consent", Doubtful: true}}
 	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
 	return r
 }

@@ -4,33 +4,24 @@ import (
 	"fmt"
 	"slices"
 
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/internal/form"
-)
-
-// A DutyKind is what is owed: "reply", "stop", "delete". It is a name.
-type DutyKind string
-
-// The duties that the ledger itself knows. A policy may name others.
-const (
-	DutyReply  DutyKind = "reply"
-	DutyStop   DutyKind = "stop"
-	DutyDelete DutyKind = "delete"
-	DutyKeep   DutyKind = "keep" // until its date: done when the date has come
+	"consentledger/domain/policy"
 )
 
 // An Obligation is something owed by a date, on one rule. Those that follow
 // from one fact, and those of one request, live in one stream.
 type Obligation struct {
 	ID      string // within its stream: "reply.cn.policy.request_reply"
-	Kind    DutyKind
-	Types   []RequestType // which of the request's it answers; empty: not of a request
-	Target  string        // the system or recipient that owes it; empty: the handler
-	Rule    deadline.Rule // whole, as it was: better rules change no obligation
-	Version Hash          // of the policy that the rule is of; zero: none
-	MetBy   []string      // the facts that meet it, beside a reply; see [MeetsBy]
-	RuleSet Hash          // of the rules that the version has, see [RuleSet]; zero: not said
-	Keeps   []PurposeID   // to stop or delete: whose data stay all the same, see [Reference.Kept]
+	Kind    policy.DutyKind
+	Types   []RequestType      // which of the request's it answers; empty: not of a request
+	Target  string             // the system or recipient that owes it; empty: the handler
+	Rule    deadline.Rule      // whole, as it was: better rules change no obligation
+	Version content.Hash       // of the policy that the rule is of; zero: none
+	MetBy   []string           // the facts that meet it, beside a reply; see [policy.MeetsBy]
+	RuleSet content.Hash       // of the rules that the version has, see [policy.RuleSet]; zero: not said
+	Keeps   []policy.PurposeID // to stop or delete: whose data stay all the same, see [Reference.Kept]
 }
 
 // ObligationOpened records that something is owed from now on. Due is not
@@ -68,7 +59,7 @@ type ObligationMet struct {
 	Met      deadline.Instant
 	Late     bool
 	By       Cause // the fact that met it; zero: somebody said so
-	Evidence Hash
+	Evidence content.Hash
 }
 
 // ObligationVoided records that nothing is owed any more, though nothing was
@@ -195,13 +186,13 @@ func (d Duties) change(own Own, id string, change func(*Duty)) Duties {
 
 // obligationRules are several rules of one duty, which open together.
 type obligationRules struct {
-	kind    DutyKind
+	kind    policy.DutyKind
 	types   func(deadline.RuleID) []RequestType
 	target  string
 	rules   []deadline.Rule
-	version Hash
+	version content.Hash
 	suffix  string
-	ruleSet Hash
+	ruleSet content.Hash
 }
 
 // open returns the facts of obligations that open: one for every rule.
@@ -321,7 +312,7 @@ func (d Duties) extend(told deadline.Instant, calendars deadline.Calendars) ([]E
 
 // meet returns the facts that obligations were met, all of those that pick
 // chooses.
-func (d Duties) meet(met deadline.Instant, by Cause, evidence Hash, pick func(Duty) bool) []Event {
+func (d Duties) meet(met deadline.Instant, by Cause, evidence content.Hash, pick func(Duty) bool) []Event {
 	var events []Event
 	for _, x := range d.list {
 		if x.State == DutyOpen && pick(x) {

@@ -5,12 +5,13 @@ import (
 	"strings"
 
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // DutyKinds returns what may be owed under an app's policies, by their names in
 // order: what the ledger knows itself, and what any version has a rule for.
-func (p Policies) DutyKinds() []DutyKind {
-	kinds := []DutyKind{DutyReply, DutyStop, DutyDelete, DutyKeep}
+func (p Policies) DutyKinds() []policy.DutyKind {
+	kinds := []policy.DutyKind{policy.DutyReply, policy.DutyStop, policy.DutyDelete, policy.DutyKeep}
 	for _, v := range p.versions {
 		for _, d := range v.Document.Duties {
 			kinds = append(kinds, d.Kind)
@@ -45,7 +46,7 @@ func (p Policies) MayOwe(id, jurisdiction string) bool {
 	}
 
 	rules := p.DutyRules(jurisdiction)
-	return slices.ContainsFunc(p.DutyKinds(), func(k DutyKind) bool {
+	return slices.ContainsFunc(p.DutyKinds(), func(k policy.DutyKind) bool {
 		rest, is := strings.CutPrefix(id, string(k))
 		return is && slices.ContainsFunc(rules, func(r deadline.RuleID) bool { return strings.HasSuffix(rest, "."+string(r)) })
 	})

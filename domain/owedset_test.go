@@ -4,7 +4,9 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // TestWhatIsOwedNamesItsRuleSet looks at the facts of a request and of a duty,
@@ -14,14 +16,14 @@ func TestWhatIsOwedNamesItsRuleSet(t *testing.T) {
 		{ID: "cn.d15", Unit: deadline.UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai"},
 		{ID: "eu.72h", Unit: deadline.UnitHour, Length: 72, TimeZone: "Europe/Berlin", Law: true},
 	}
-	doc := Document{Name: "privacy", DeadlineRules: rules[:1]}
-	other := Document{Name: "privacy", DeadlineRules: rules}
+	doc := policy.Document{Name: "privacy", DeadlineRules: rules[:1]}
+	other := policy.Document{Name: "privacy", DeadlineRules: rules}
 	p := Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}}).Evolve(Fact{Event: PolicyPublished{Version: v2, Document: other, Effective: t0}})
-	for version, want := range map[Hash]Hash{v1: RuleSet(doc.DeadlineRules), v2: RuleSet(rules), {9}: {}} {
+	for version, want := range map[content.Hash]content.Hash{v1: policy.RuleSet(doc.DeadlineRules), v2: policy.RuleSet(rules), {9}: {}} {
 		if got := p.RuleSet(version); got != want {
 			t.Errorf("version %s: %s, want %s", version, got, want)
 		}
-		events, err := Duties{}.Decide(OpenDuties{Cause: Cause{Event: EventID{7}, Kind: "consent.withdrawn"}, Rule: DutyRule{Kind: DutyStop}, Start: t0, Rules: rules[:1], Policy: version},
+		events, err := Duties{}.Decide(OpenDuties{Cause: Cause{Event: EventID{7}, Kind: "consent.withdrawn"}, Rule: policy.DutyRule{Kind: policy.DutyStop}, Start: t0, Rules: rules[:1], Policy: version},
 			Reference{Policies: p, By: By{Actor: System}}, t0, t0)
 		if err != nil || len(events) != 1 || events[0].(ObligationOpened).Obligation.RuleSet != want {
 			t.Errorf("version %s: %+v, %v", version, events, err)

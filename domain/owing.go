@@ -4,7 +4,9 @@ import (
 	"slices"
 	"strings"
 
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // An Occasion is a fact from which something may be owed: what it is called, and
@@ -23,7 +25,7 @@ type Owed struct {
 	Promise
 	Rule  deadline.Rule
 	Scope Scope
-	Keeps []PurposeID
+	Keeps []policy.PurposeID
 }
 
 // Owed returns what is owed to a person on an occasion by the policies that are in
@@ -39,13 +41,13 @@ func (ref Reference) Owed(o Occasion, s Subject, at deadline.Instant) (owed []Ow
 	ends := ref.Without(o.Scope, kept)
 	promises := append(ref.Promises(s, o.Kind, Members(o.Event), at), ref.Retained(s, o.Kind, o.Scope, at)...)
 	for _, p := range promises {
-		scope, keeps := o.Scope, []PurposeID(nil)
-		ending := p.Duty.Kind == DutyStop || p.Duty.Kind == DutyDelete
+		scope, keeps := o.Scope, []policy.PurposeID(nil)
+		ending := p.Duty.Kind == policy.DutyStop || p.Duty.Kind == policy.DutyDelete
 		switch {
 		case o.Crossed && !ending:
 			continue
 		case p.Purpose != "":
-			scope = Scope{Purposes: []PurposeID{p.Purpose}}
+			scope = Scope{Purposes: []policy.PurposeID{p.Purpose}}
 		case ending && !ends.All && len(ends.Purposes) == 0:
 			continue // no yes was taken away, or what goes on rests on none
 		case ending:
@@ -61,12 +63,12 @@ func (ref Reference) Owed(o Occasion, s Subject, at deadline.Instant) (owed []Ow
 // An Owing is what is owed by one rule since a fact, by each of its targets: the
 // obligations of a record that says itself what follows from it.
 type Owing struct {
-	Kind    DutyKind
+	Kind    policy.DutyKind
 	Rule    deadline.Rule
-	Version Hash
-	RuleSet Hash
+	Version content.Hash
+	RuleSet content.Hash
 	MetBy   []string
-	Keeps   []PurposeID
+	Keeps   []policy.PurposeID
 	Targets []string // the handler has the empty name
 	Due     deadline.Due
 	Held    *Stopped // nil: no legal hold keeps the data
@@ -150,7 +152,7 @@ func (s Subject) Owes(f Fact, kind string, ref Reference) ([]Owing, error) {
 			continue
 		}
 		w := x.owing(ref, at)
-		if err := w.begin(StartsAt(x.Duty, f, x.Rule), held && w.Kind == DutyDelete, ref.Calendars); err != nil {
+		if err := w.begin(StartsAt(x.Duty, f, x.Rule), held && w.Kind == policy.DutyDelete, ref.Calendars); err != nil {
 			return nil, err
 		}
 		owings = append(owings, w)
@@ -164,7 +166,7 @@ func (x Owed) owing(ref Reference, at deadline.Instant) Owing {
 		Kind: x.Duty.Kind, Rule: x.Rule, Version: x.Version, RuleSet: ref.Policies.RuleSet(x.Version), MetBy: x.Duty.MetBy, Keeps: x.Keeps,
 		Targets: []string{""},
 	}
-	if x.Duty.Each == DutyEachSystem {
+	if x.Duty.Each == policy.DutyEachSystem {
 		w.Targets = ref.Targets(x.Scope, at)
 	}
 	return w
@@ -173,11 +175,11 @@ func (x Owed) owing(ref Reference, at deadline.Instant) Owing {
 // StartsAt returns when the clock of a rule of the duty starts, as far as the fact
 // that opens it says so. A date that the fact should name and does not is none: what
 // is owed has no date yet.
-func StartsAt(d DutyRule, f Fact, rule deadline.Rule) deadline.Instant {
-	if d.Start == StartOwn || d.Start == StartStream || strings.Contains(d.Start, ".") {
+func StartsAt(d policy.DutyRule, f Fact, rule deadline.Rule) deadline.Instant {
+	if d.Start == policy.StartOwn || d.Start == policy.StartStream || strings.Contains(d.Start, ".") {
 		return f.noFrom()
 	}
-	date, err := deadline.ParseDate(fieldOf(Members(f.Event), d.Start))
+	date, err := deadline.ParseDate(policy.FieldOf(Members(f.Event), d.Start))
 	zone, bad := deadline.ParseZone(rule.TimeZone)
 	if err != nil || bad != nil {
 		return 0

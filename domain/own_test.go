@@ -9,6 +9,7 @@ import (
 
 	. "consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // long returns n facts of one person: every kind that a history may hold.
@@ -24,15 +25,15 @@ func long(n int, r *rand.Rand) []Fact {
 		facts[i].Event = []Event{
 			ConsentGiven{Policy: "privacy", Version: v1, Items: []Item{{Purpose: "ads"}}, Once: r.IntN(2) == 0},
 			ConsentRefused{Scope: Scope{All: true}, Act: "gpc", Signal: r.IntN(2) == 0},
-			ConsentWithdrawn{Scope: Scope{Purposes: []PurposeID{"ads"}}},
+			ConsentWithdrawn{Scope: Scope{Purposes: []policy.PurposeID{"ads"}}},
 			ConsentUsed{Consents: []EventID{any(i), any(i)}},
 			PermissionGranted{Permission: "network"}, PermissionDenied{Permission: "camera"},
-			PermissionRevoked{Permission: "network", Withdraws: []PurposeID{"net"}},
+			PermissionRevoked{Permission: "network", Withdraws: []policy.PurposeID{"net"}},
 			NoticePresented{Policy: "privacy", Version: v1}, PolicyAcknowledged{Policy: "privacy", Version: v1},
 			RecordVoided{Records: []EventID{any(i), any(i)}}, RecordDisputed{Records: []EventID{any(i)}},
 			AgeRecorded{Band: ChildUnder14}, GuardianVerified{Guardian: GuardianRef(other())}, GuardianEnded{Guardian: GuardianRef(other())},
 			SubjectLinked{Other: other()}, SubjectUnlinked{Other: other()},
-			ExemptionInvoked{Code: "E", Purposes: []PurposeID{"ads"}}, ExemptionEnded{Exemption: any(i)},
+			ExemptionInvoked{Code: "E", Purposes: []policy.PurposeID{"ads"}}, ExemptionEnded{Exemption: any(i)},
 			HoldPlaced{}, HoldReleased{}, RestrictionApplied{}, RestrictionLifted{},
 			SubjectMarkedTest{}, RequestMade{Request: other(), Types: []RequestType{AskAccess}}, Noted{Kind: "data.deleted"},
 		}[r.IntN(25)]

@@ -6,7 +6,9 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 func fact(id byte, at deadline.Instant, e Event) Fact {
@@ -14,14 +16,14 @@ func fact(id byte, at deadline.Instant, e Event) Fact {
 }
 
 func byGuardian(id byte, at deadline.Instant) Fact {
-	return fact(id, at, ConsentGiven{Policy: "privacy", Version: v1, Kind: GuardianConsent, Guardian: "mother", Items: []Item{{Purpose: "ads"}}})
+	return fact(id, at, ConsentGiven{Policy: "privacy", Version: v1, Kind: policy.GuardianConsent, Guardian: "mother", Items: []Item{{Purpose: "ads"}}})
 }
 
 func TestAChildGrowsUp(t *testing.T) {
 	birthday := noon
 	child := []Fact{aged(ChildUnder14, t0), guarded(), byGuardian(1, t0+1), aged(Aged14, birthday)}
 	ask := func(s Subject, at deadline.Instant) Answer {
-		return May(s, ref(), Question{Purpose: "ads", Action: Use, At: at})
+		return May(s, ref(), Question{Purpose: "ads", Action: policy.Use, At: at})
 	}
 	if got := ask(fold(aged(ChildUnder14, t0), yes(1, t0, t0)), later); got.Allowed || got.Why != WhyGuardian {
 		t.Errorf("a child alone: %v because %v", got.Allowed, got.Why)
@@ -38,7 +40,7 @@ func TestAChildGrowsUp(t *testing.T) {
 	if got := ask(fold(append(child, yes(3, t0-5, t0-5))...), later); got.Allowed || got.Standing.Status != Expired {
 		t.Errorf("what a child said alone counts no more at 14: %+v", got)
 	}
-	if got := May(fold(aged(ChildUnder14, t0)), ref(), Question{Purpose: "tax", Action: Use, At: later}); !got.Allowed {
+	if got := May(fold(aged(ChildUnder14, t0)), ref(), Question{Purpose: "tax", Action: policy.Use, At: later}); !got.Allowed {
 		t.Errorf("what the law orders: %v", got.Why)
 	}
 	grown := fold(append(child, aged(Adult, later))...)
@@ -224,7 +226,7 @@ func TestNoSequenceTurnsANoIntoAYes(t *testing.T) {
 		}
 		s := d.subject()
 		for at := d.said; at < t0+400; at += 13 {
-			a := May(s, d.ref, Question{Purpose: "ads", Action: Use, At: at})
+			a := May(s, d.ref, Question{Purpose: "ads", Action: policy.Use, At: at})
 			if a.Allowed || a.Standing.Status == Given {
 				t.Fatalf("at %v allowed %v, %+v, after %+v, on the device %+v and on the tablet %+v", at, a.Allowed, a.Standing, d.own, d.device, d.tablet)
 			}
@@ -268,18 +270,18 @@ func (d *drawing) draw(id byte) {
 	f := Fact{ID: EventID{id}, At: d.time(), Recorded: d.recorded}
 	switch d.r.IntN(16) {
 	case 0, 1, 2, 3, 4:
-		kind := ExplicitConsent
+		kind := policy.ExplicitConsent
 		if g != "" {
-			kind = GuardianConsent
+			kind = policy.GuardianConsent
 		}
 		short := []Shortfall{"", "", "", NeedsGuardian, GuardianLapsed}[d.r.IntN(5)]
 		f.Event = ConsentGiven{Policy: "privacy", Version: v1, Kind: kind, Guardian: g, Build: build, Once: d.r.IntN(4) == 0, Items: []Item{{"ads", short}}}
 	case 5:
 		f.Event = ConsentWithdrawn{Scope: Scope{All: true}, Guardian: g, Build: build}
 	case 6:
-		f.Event = ConsentRefused{Scope: Scope{Purposes: []PurposeID{"ads"}}, Guardian: g, Build: build}
+		f.Event = ConsentRefused{Scope: Scope{Purposes: []policy.PurposeID{"ads"}}, Guardian: g, Build: build}
 	case 7:
-		f.Event = PermissionRevoked{Permission: "network", Withdraws: []PurposeID{"ads"}}
+		f.Event = PermissionRevoked{Permission: "network", Withdraws: []policy.PurposeID{"ads"}}
 	case 8, 9:
 		f.Event = AgeRecorded{Band: []AgeBand{ChildUnder14, Aged14, Aged15To17, Adult}[d.r.IntN(4)], Basis: "declared"}
 	case 10:
@@ -291,7 +293,7 @@ func (d *drawing) draw(id byte) {
 	case 13:
 		f.Event = SubjectLinked{Other: []string{"device", "own"}[d.r.IntN(2)]}
 	case 14:
-		f.Event = ExemptionInvoked{List: ForCollection, Code: "c", Purposes: []PurposeID{"ads"}, Until: t0 + 1000}
+		f.Event = ExemptionInvoked{List: ForCollection, Code: "c", Purposes: []policy.PurposeID{"ads"}, Until: t0 + 1000}
 	case 15:
 		f.Event = []Event{RecordDisputed{Records: []EventID{{1}}}, SubjectMarkedTest{}, ConsentUsed{Consents: []EventID{{1}}}, HoldPlaced{}, HoldReleased{},
 			d.voidOf(1 + d.r.IntN(int(id)))}[d.r.IntN(6)]
@@ -302,7 +304,7 @@ func (d *drawing) draw(id byte) {
 	d.add(f)
 	if d.r.IntN(10) == 0 {
 		v, _ := d.ref.Policies.Version(v1)
-		d.ref.Policies = d.ref.Policies.Evolve(fact(200+id, d.recorded, PolicyPublished{Version: Hash{id, 2}, Document: v.Document, Effective: d.recorded}))
+		d.ref.Policies = d.ref.Policies.Evolve(fact(200+id, d.recorded, PolicyPublished{Version: content.Hash{id, 2}, Document: v.Document, Effective: d.recorded}))
 	}
 }
 
@@ -314,7 +316,7 @@ func (d *drawing) voidOf(id int) Event {
 func (d *drawing) withdraw() {
 	d.recorded++
 	f := Fact{ID: EventID{50}, At: min(d.time(), d.recorded), Recorded: d.recorded}
-	f.Event = ConsentWithdrawn{Scope: Scope{Purposes: []PurposeID{"ads"}}, Guardian: []GuardianRef{"", "mother", "father"}[d.r.IntN(3)], Build: []string{"", "bad"}[d.r.IntN(2)]}
+	f.Event = ConsentWithdrawn{Scope: Scope{Purposes: []policy.PurposeID{"ads"}}, Guardian: []GuardianRef{"", "mother", "father"}[d.r.IntN(3)], Build: []string{"", "bad"}[d.r.IntN(2)]}
 	switch f.Rules = Rules; d.r.IntN(3) {
 	case 0:
 		f.Source, f.Sequence = Source{1}, 50

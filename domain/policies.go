@@ -6,15 +6,17 @@ import (
 	"slices"
 	"strings"
 
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // Policies is every version of every policy of one app, in the order of their
 // publication. The zero Policies is empty.
 type Policies struct {
 	versions []PolicyPublished
-	ruleSets []Hash   // of each version
-	opening  []string // the kinds of facts that open a duty in some version
+	ruleSets []content.Hash // of each version
+	opening  []string       // the kinds of facts that open a duty in some version
 }
 
 // Versions returns the versions in the order of their publication. The slice
@@ -22,7 +24,7 @@ type Policies struct {
 func (p Policies) Versions() []PolicyPublished { return p.versions }
 
 // Version returns the version with that hash.
-func (p Policies) Version(h Hash) (PolicyPublished, bool) {
+func (p Policies) Version(h content.Hash) (PolicyPublished, bool) {
 	for i := range p.versions {
 		if p.versions[i].Version == h {
 			return p.versions[i], true
@@ -31,13 +33,13 @@ func (p Policies) Version(h Hash) (PolicyPublished, bool) {
 	return PolicyPublished{}, false
 }
 
-// RuleSet returns the [RuleSet] of the version with that hash; zero if there is
+// RuleSet returns the [policy.RuleSet] of the version with that hash; zero if there is
 // no such version, or it has no deadline rules.
-func (p Policies) RuleSet(version Hash) Hash {
+func (p Policies) RuleSet(version content.Hash) content.Hash {
 	if i := p.index(version); i >= 0 {
 		return p.ruleSets[i]
 	}
-	return Hash{}
+	return content.Hash{}
 }
 
 // InForce returns the version of the named policy that binds at the moment at.
@@ -108,8 +110,8 @@ func (p Policies) first(name string) int {
 
 // Declared returns the purposes that the policies in force at a moment
 // declare, in their order.
-func (p Policies) Declared(at deadline.Instant) []PurposeID {
-	var ids []PurposeID
+func (p Policies) Declared(at deadline.Instant) []policy.PurposeID {
+	var ids []policy.PurposeID
 	for _, v := range p.inForce(at) {
 		for _, q := range v.Document.Purposes {
 			if !has(ids, q.ID) {
@@ -122,29 +124,29 @@ func (p Policies) Declared(at deadline.Instant) []PurposeID {
 
 // declaring returns the version of whichever policy declares the purpose and
 // prevails.
-func (b bindings) declaring(id PurposeID) (*PolicyPublished, Purpose, bool) {
+func (b bindings) declaring(id policy.PurposeID) (*PolicyPublished, policy.Purpose, bool) {
 	for _, v := range b {
 		if purpose, ok := v.Document.Purpose(id); ok {
 			return v, purpose, true
 		}
 	}
-	return nil, Purpose{}, false
+	return nil, policy.Purpose{}, false
 }
 
 // declaring is that of the versions in force at the moment at.
-func (p Policies) declaring(id PurposeID, at deadline.Instant) (PolicyPublished, Purpose, bool) {
+func (p Policies) declaring(id policy.PurposeID, at deadline.Instant) (PolicyPublished, policy.Purpose, bool) {
 	if v, purpose, ok := p.inForce(at).declaring(id); ok {
 		return *v, purpose, true
 	}
-	return PolicyPublished{}, Purpose{}, false
+	return PolicyPublished{}, policy.Purpose{}, false
 }
 
 // named returns the version that q names and its purpose, if it was ever in
 // force by then.
-func (p Policies) named(q Question) (PolicyPublished, Purpose, bool) {
+func (p Policies) named(q Question) (PolicyPublished, policy.Purpose, bool) {
 	v, ok := p.Version(q.Version)
 	if !ok || v.Effective > q.At {
-		return PolicyPublished{}, Purpose{}, false
+		return PolicyPublished{}, policy.Purpose{}, false
 	}
 	purpose, ok := v.Document.Purpose(q.Purpose)
 	return v, purpose, ok
@@ -152,7 +154,7 @@ func (p Policies) named(q Question) (PolicyPublished, Purpose, bool) {
 
 // index returns which version has that hash, -1 if none has. Nearly always the
 // last is meant.
-func (p Policies) index(h Hash) int {
+func (p Policies) index(h content.Hash) int {
 	for i := len(p.versions) - 1; i >= 0; i-- {
 		if p.versions[i].Version == h {
 			return i
@@ -173,7 +175,7 @@ func (p Policies) follows(j, i int) bool {
 
 // after returns the versions of one policy that took over after since and bind
 // by the moment at, in the order in which they took over.
-func (p Policies) after(since Hash, at deadline.Instant) []PolicyPublished {
+func (p Policies) after(since content.Hash, at deadline.Instant) []PolicyPublished {
 	i := p.index(since)
 	if i < 0 {
 		return nil
@@ -200,7 +202,7 @@ func (p Policies) Evolve(f Fact) Policies { return p.Fold(f, Shared) }
 func (p Policies) Fold(f Fact, own Own) Policies {
 	switch e := f.Event.(type) {
 	case PolicyPublished:
-		return Policies{add(own, p.versions, e), add(own, p.ruleSets, RuleSet(e.Document.DeadlineRules)), opens(&e.Document, p.opening)}
+		return Policies{add(own, p.versions, e), add(own, p.ruleSets, policy.RuleSet(e.Document.DeadlineRules)), opens(&e.Document, p.opening)}
 	case PolicyEffective:
 		return p // the version itself says from when on it binds
 	}
@@ -208,7 +210,7 @@ func (p Policies) Fold(f Fact, own Own) Policies {
 }
 
 // opens returns kinds with those of facts that open a duty in the document.
-func opens(d *Document, kinds []string) []string {
+func opens(d *policy.Document, kinds []string) []string {
 	note := func(kind string) {
 		if kind != "" && !slices.Contains(kinds, kind) {
 			kinds = added(kinds, kind)
@@ -324,7 +326,7 @@ func (p Policies) again(cmd PublishPolicy, known *PolicyPublished, recorded dead
 
 // Overtakes returns the versions of the same policy that were published before
 // the version with that hash and take its place later.
-func (p Policies) Overtakes(h Hash) []PolicyPublished {
+func (p Policies) Overtakes(h content.Hash) []PolicyPublished {
 	i := p.index(h)
 	var list []PolicyPublished
 	for j := range max(i, 0) {

@@ -3,19 +3,18 @@ package domain
 import (
 	"slices"
 
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // A Promise is a duty that a fact opens, as one version of a policy has it.
 type Promise struct {
-	Duty    DutyRule
+	Duty    policy.DutyRule
 	Rules   []deadline.Rule
-	Version Hash
-	Purpose PurposeID // of which data are kept for a period; empty: the duty is of all that the fact is about
+	Version content.Hash
+	Purpose policy.PurposeID // of which data are kept for a period; empty: the duty is of all that the fact is about
 }
-
-// RetentionEnds are the kinds of facts that a period of retention may run from.
-var RetentionEnds = []string{"consent.withdrawn", "subject.closed", "purpose.achieved"}
 
 // Retained returns what a fact of a kind, about a scope of purposes, opens by
 // the periods for which the policies keep data: to delete them, or make them
@@ -23,7 +22,7 @@ var RetentionEnds = []string{"consent.withdrawn", "subject.closed", "purpose.ach
 // nothing. It opens beside what the policies' duties say: the earliest binds.
 func (ref Reference) Retained(s Subject, kind string, scope Scope, at deadline.Instant) []Promise {
 	var found []Promise
-	var seen []PurposeID
+	var seen []policy.PurposeID
 	for _, now := range ref.Policies.inForce(at) {
 		v, ok := ref.Promised(s, now.Document.Name, at)
 		if !ok {
@@ -35,7 +34,7 @@ func (ref Reference) Retained(s Subject, kind string, scope Scope, at deadline.I
 			}
 			if seen = append(seen, q.ID); q.KeepAfter == kind && scope.covers(q.ID) {
 				rule := retention(q, v.Document)
-				d := DutyRule{ID: string(rule.ID), Section: q.Section, On: []string{kind}, Kind: DutyDelete, Rules: []deadline.RuleID{rule.ID}, Each: DutyEachSystem, MetBy: []string{"data.deleted", "restriction.applied"}}
+				d := policy.DutyRule{ID: string(rule.ID), Section: q.Section, On: []string{kind}, Kind: policy.DutyDelete, Rules: []deadline.RuleID{rule.ID}, Each: policy.DutyEachSystem, MetBy: []string{"data.deleted", "restriction.applied"}}
 				found = append(found, Promise{d, []deadline.Rule{rule}, v.Version, q.ID})
 			}
 		}
@@ -44,7 +43,7 @@ func (ref Reference) Retained(s Subject, kind string, scope Scope, at deadline.I
 }
 
 // retention returns the rule by which a purpose's data are kept.
-func retention(p Purpose, d Document) deadline.Rule {
+func retention(p policy.Purpose, d policy.Document) deadline.Rule {
 	r := deadline.Rule{ID: deadline.RuleID("retention." + string(p.ID)), Source: "retention, " + p.Section, Unit: deadline.UnitCalendarDay, Length: p.KeepDays, TimeZone: d.TimeZone, ClockStart: p.KeepAfter}
 	if p.KeepMonths > 0 {
 		r.Unit, r.Length = deadline.UnitMonth, p.KeepMonths
@@ -95,9 +94,9 @@ func (p Policies) history(name string, at deadline.Instant) []PolicyPublished {
 
 // explicitlyAgreed reports whether the person agreed to a version by more than
 // a general "Agree", in a way that counts for something.
-func (s *Subject) explicitlyAgreed(v Hash, ref Reference, at deadline.Instant) bool {
+func (s *Subject) explicitlyAgreed(v content.Hash, ref Reference, at deadline.Instant) bool {
 	for _, y := range s.said {
-		if y.no != 0 || y.kind == NoConsent || y.kind == GeneralConsent || y.yesFrom() > at || y.given().Version != v {
+		if y.no != 0 || y.kind == policy.NoConsent || y.kind == policy.GeneralConsent || y.yesFrom() > at || y.given().Version != v {
 			continue
 		}
 		if !isVoided(y, &ref) && !s.tooYoung(y, at) && slices.ContainsFunc(y.items, func(i Item) bool { return i.Short == "" }) {
@@ -111,7 +110,7 @@ func (s *Subject) explicitlyAgreed(v Hash, ref Reference, at deadline.Instant) b
 // at a moment, as they were promised to s: the zero Subject for what is about
 // nobody. Of duties with one id in several policies, that of the specific one
 // prevails, also where it does not open.
-func (ref Reference) Promises(s Subject, kind string, members []Field, at deadline.Instant) []Promise {
+func (ref Reference) Promises(s Subject, kind string, members []policy.Field, at deadline.Instant) []Promise {
 	var found []Promise
 	var seen []string
 	for _, now := range ref.Policies.inForce(at) {
@@ -124,22 +123,11 @@ func (ref Reference) Promises(s Subject, kind string, members []Field, at deadli
 				continue
 			}
 			if seen = append(seen, d.ID); d.Opens(kind, members) {
-				found = append(found, Promise{Duty: d, Rules: v.Document.rules(d.Rules), Version: v.Version})
+				found = append(found, Promise{Duty: d, Rules: v.Document.RulesOf(d.Rules), Version: v.Version})
 			}
 		}
 	}
 	return found
-}
-
-// rules returns the rules of those ids that the document has.
-func (d *Document) rules(ids []deadline.RuleID) []deadline.Rule {
-	var rules []deadline.Rule
-	for _, id := range ids {
-		if r, ok := d.DeadlineRule(id); ok {
-			rules = append(rules, r)
-		}
-	}
-	return rules
 }
 
 // Reduced reports whether a version that took over by a moment reduced rights:
@@ -153,8 +141,8 @@ func (p Policies) Reduced(at deadline.Instant) bool {
 
 // Recipients returns who gets personal data for one of a scope's purposes, as
 // the policies say that bind at a moment, in their order.
-func (p Policies) Recipients(scope Scope, at deadline.Instant) []RecipientID {
-	var ids []RecipientID
+func (p Policies) Recipients(scope Scope, at deadline.Instant) []policy.RecipientID {
+	var ids []policy.RecipientID
 	for _, v := range p.inForce(at) {
 		for _, r := range v.Document.Recipients {
 			if (scope.All || slices.ContainsFunc(r.Purposes, scope.covers)) && !slices.Contains(ids, r.ID) {

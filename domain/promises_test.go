@@ -8,11 +8,12 @@ import (
 
 	. "consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 func TestALetterIsAContactWhateverItAsksFor(t *testing.T) {
 	for _, tt := range []struct {
-		channel ChannelID
+		channel policy.ChannelID
 		types   []RequestType
 		want    string
 	}{
@@ -30,7 +31,7 @@ func TestALetterIsAContactWhateverItAsksFor(t *testing.T) {
 				doc.Rights[i].Channels = []string{"email", "letter"}
 			}
 		}
-		doc.Channels = []Channel{{ID: "written", Kind: ChannelLetter}, {ID: "feedback", Kind: ChannelInApp}}
+		doc.Channels = []policy.Channel{{ID: "written", Kind: policy.ChannelLetter}, {ID: "feedback", Kind: policy.ChannelInApp}}
 		r.ref.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
 		if err := r.do(OpenRequest{Types: tt.types, Channel: tt.channel, Subject: "00ff"}, t0+deadline.Instant(deadline.Hour)); err != nil {
 			t.Fatal(err)

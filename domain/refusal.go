@@ -1,6 +1,10 @@
 package domain
 
-import "strings"
+import (
+	"strings"
+
+	"consentledger/domain/internal/form"
+)
 
 // A Refusal is a decision of the domain: final, and the caller's to read. It
 // never holds personal data.
@@ -87,7 +91,7 @@ func Quote(name string) string {
 			return notShown
 		}
 	}
-	if !isName(name, 64) {
+	if !form.IsName(name, 64) {
 		return notShown
 	}
 	return `"` + name + `"`

@@ -4,8 +4,10 @@ import (
 	"slices"
 	"strings"
 
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/internal/form"
+	"consentledger/domain/policy"
 )
 
 // A RequestType is what a person asks for.
@@ -50,7 +52,7 @@ func RequestTypes() []RequestType {
 }
 
 // Right returns the right of a policy that a type of request uses.
-func (t RequestType) Right() RightID {
+func (t RequestType) Right() policy.RightID {
 	switch t {
 	case AskWithdraw:
 		return "withdraw-consent"
@@ -61,7 +63,7 @@ func (t RequestType) Right() RightID {
 	case AskQuestion:
 		return "contact"
 	}
-	return RightID(t.String())
+	return policy.RightID(t.String())
 }
 
 // OpenRequest asks to take in a request. One message may ask for several
@@ -69,14 +71,14 @@ func (t RequestType) Right() RightID {
 type OpenRequest struct {
 	Types         []RequestType
 	Policy        string
-	Channel       ChannelID // of the policy's, or "app"
-	Authenticated bool      // whoever asks was logged in: their identity is known
-	Purposes      []PurposeID
-	Text          Personal    // the person's words
-	Document      Hash        // a letter, a form
-	Cause         EventID     // the withdrawal that came with it; the ledger fills it in
-	Subject       string      // the person's pseudonym; the ledger fills it in
-	Guardian      GuardianRef // who asks for the person; empty: the person, or somebody who is no guardian
+	Channel       policy.ChannelID // of the policy's, or "app"
+	Authenticated bool             // whoever asks was logged in: their identity is known
+	Purposes      []policy.PurposeID
+	Text          Personal     // the person's words
+	Document      content.Hash // a letter, a form
+	Cause         EventID      // the withdrawal that came with it; the ledger fills it in
+	Subject       string       // the person's pseudonym; the ledger fills it in
+	Guardian      GuardianRef  // who asks for the person; empty: the person, or somebody who is no guardian
 }
 
 func (OpenRequest) isCommand() {}
@@ -85,13 +87,13 @@ func (OpenRequest) isCommand() {}
 type RequestReceived struct {
 	Types         []RequestType
 	Policy        string
-	Version       Hash // whose promises bind: see [Policies.Promised]
-	Channel       ChannelID
+	Version       content.Hash // whose promises bind: see [Policies.Promised]
+	Channel       policy.ChannelID
 	Authenticated bool
-	Purposes      []PurposeID
+	Purposes      []policy.PurposeID
 	Subject       string // the pseudonym of who asks; empty: nobody that we know
 	Text          Personal
-	Document      Hash
+	Document      content.Hash
 	Cause         EventID // the withdrawal that came with it; zero: none
 	Unpromised    []RequestType
 	Guardian      GuardianRef // who asks for the person
@@ -242,8 +244,8 @@ func (r Request) left() []RequestType {
 
 // typesOf returns the types that a step names; those that are left if it names
 // none.
-func typesOf(fields []Field, left []RequestType) []RequestType {
-	names := fieldOf(fields, "types")
+func typesOf(fields []policy.Field, left []RequestType) []RequestType {
+	names := policy.FieldOf(fields, "types")
 	if names == "" {
 		return left
 	}

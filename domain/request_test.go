@@ -7,7 +7,9 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // promises has rules of every kind that a request meets: from receipt, from
@@ -20,14 +22,14 @@ func promises() Reference {
 	}
 	month := deadline.Rule{ID: "eu", Source: "GDPR 12(3)", Unit: deadline.UnitMonth, Length: 1, ExtendedLength: 3, Calendar: "CN", Roll: deadline.RollNextWorkingDay, TimeZone: "Asia/Shanghai", ClockStart: "RequestReceived", Pause: []string{"clarification"}, Law: true}
 	doc.DeadlineRules = []deadline.Rule{cn("d30", 30, "RequestReceived"), cn("d15", 15, "RequestReceived"), cn("id30", 30, "IdentityVerified"), cn("facts15", 15, "ComplaintVerified"), cn("pausable", 30, "RequestReceived", "identity_verification", "clarification"), month}
-	doc.Rights = []Right{
+	doc.Rights = []policy.Right{
 		{ID: "access", Deadlines: []deadline.RuleID{"d30", "id30"}},
 		{ID: "complain", Deadlines: []deadline.RuleID{"facts15", "d15"}},
 		{ID: "contact", Deadlines: []deadline.RuleID{"d15"}},
 		{ID: "copy", Deadlines: []deadline.RuleID{"pausable", "eu"}},
 	}
-	doc.Rejections = []Ground{{Code: "REJ-1", Title: "national security", Section: "VII(III)"}}
-	doc.IdentityElements = []Ground{{Code: "IDE-4", Title: "phone number", Section: "XIII(3)"}, {Code: "IDE-6", Title: "ID number", Section: "XIII(3)"}}
+	doc.Rejections = []policy.Ground{{Code: "REJ-1", Title: "national security", Section: "VII(III)"}}
+	doc.IdentityElements = []policy.Ground{{Code: "IDE-4", Title: "phone number", Section: "XIII(3)"}, {Code: "IDE-6", Title: "ID number", Section: "XIII(3)"}}
 	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
 	r.By = By{Actor: Operator, Principal: "officer"}
 	r.Original = new(Request{}.Evolve(Fact{At: t0, Recorded: t0, Event: RequestReceived{Types: []RequestType{AskQuestion}, Subject: "00ff"}}))
@@ -184,7 +186,7 @@ func TestEveryMoveIsRefusedWhereOneOfItsNeedsIsNotMet(t *testing.T) {
 					r.Marks = append(r.Marks, mark)
 				}
 			}
-			_, err := r.Decide(TakeStep{Kind: rule.Kind, Fields: fieldsOf(t, rule), Evidence: Hash{9}}, promises(), t0, t0)
+			_, err := r.Decide(TakeStep{Kind: rule.Kind, Fields: fieldsOf(t, rule), Evidence: content.Hash{9}}, promises(), t0, t0)
 			got, _ := errors.AsType[Refusal](err)
 			if refused := got.Code == IllegalMove && strings.Contains(got.Text, "is not possible now"); refused != (wrong >= 0) {
 				t.Errorf("%s with the marks %v: %v", rule.Kind, r.Marks, err)
@@ -194,7 +196,7 @@ func TestEveryMoveIsRefusedWhereOneOfItsNeedsIsNotMet(t *testing.T) {
 }
 
 // fieldsOf returns fields that a step may have.
-func fieldsOf(t *testing.T, rule StepRule) []Field {
+func fieldsOf(t *testing.T, rule StepRule) []policy.Field {
 	t.Helper()
 	values := map[Form]string{FormName: "x", FormText: "x", FormNumber: "1", FormYes: "yes", FormAmount: "10.00 CNY", FormTime: t0.String(), FormCodes: "REJ-1",
 		FormNames: "complaint", FormReason: "clarification", FormPrincipal: "boss"}
@@ -213,9 +215,9 @@ func fieldsOf(t *testing.T, rule StepRule) []Field {
 func TestAnAnswerCountsFromTheLaterOfItsTimesUnlessItHasEvidence(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
-		evidence Hash
+		evidence content.Hash
 		late     bool
-	}{{"said", Hash{}, true}, {"proven", Hash{9}, false}} {
+	}{{"said", content.Hash{}, true}, {"proven", content.Hash{9}, false}} {
 		r := newRun(t, AskQuestion)
 		due, _ := r.Duties.Find("reply.d15")
 		s := TakeStep{Kind: "request.answered", Fields: Fields(map[string]string{"outcome": "full", "channel": "app"}), Evidence: tt.evidence}
@@ -232,7 +234,7 @@ func TestAnAnswerCountsFromTheLaterOfItsTimesUnlessItHasEvidence(t *testing.T) {
 // No date is in the handler's favour without evidence, and none is impossible.
 func TestADateInTheHandlersFavourNeedsEvidence(t *testing.T) {
 	const day = deadline.Instant(deadline.Day)
-	step := func(text string, evidence Hash) TakeStep {
+	step := func(text string, evidence content.Hash) TakeStep {
 		kind, rest, _ := strings.Cut(text, " ")
 		fields := map[string]string{}
 		for f := range strings.FieldsSeq(rest) {
@@ -241,22 +243,22 @@ func TestADateInTheHandlersFavourNeedsEvidence(t *testing.T) {
 		}
 		return TakeStep{Kind: StepKind(kind), Fields: Fields(fields), Evidence: evidence}
 	}
-	letter, answered := Hash{9}, "request.answered outcome=full channel=email"
+	letter, answered := content.Hash{9}, "request.answered outcome=full channel=email"
 	for _, tt := range []struct {
 		name     string
 		cmd      TakeStep
 		at, when deadline.Instant // as its source says, and recorded
 		code     Code
 	}{
-		{"told in time, and recorded in time", step("request.extended reason=many notified=2026-01-03T00:00:00Z", Hash{}), t0 + 3*day, t0 + 3*day, ""},
-		{"told in time as somebody says when it is too late", step("request.extended reason=many notified=2026-01-03T00:00:00Z", Hash{}), t0 + 3*day, t0 + 60*day, TooLateToExtend},
+		{"told in time, and recorded in time", step("request.extended reason=many notified=2026-01-03T00:00:00Z", content.Hash{}), t0 + 3*day, t0 + 3*day, ""},
+		{"told in time as somebody says when it is too late", step("request.extended reason=many notified=2026-01-03T00:00:00Z", content.Hash{}), t0 + 3*day, t0 + 60*day, TooLateToExtend},
 		{"told in time as a letter shows", step("request.extended reason=many notified=2026-01-03T00:00:00Z", letter), t0 + 60*day, t0 + 60*day, ""},
 		{"told too late as a letter shows", step("request.extended reason=many notified=2026-02-20T00:00:00Z", letter), t0 + 60*day, t0 + 60*day, TooLateToExtend},
 		{"told before it was asked, whatever shows it", step("request.extended reason=many notified=2025-12-31T00:00:00Z", letter), t0 + 60*day, t0 + 60*day, IllegalMove},
-		{"answered before it was asked", step(answered, Hash{}), t0 - day, t0 + 60*day, IllegalMove},
+		{"answered before it was asked", step(answered, content.Hash{}), t0 - day, t0 + 60*day, IllegalMove},
 		{"answered before it was asked, whatever shows it", step(answered, letter), t0 - day, t0 + 60*day, IllegalMove},
-		{"an identity known before it was asked", step("identity.passed elements=IDE-4 checked_by=desk", Hash{}), t0 - day, t0 + day, IllegalMove},
-		{"a duplicate before it was asked", step("request.duplicate of=abc", Hash{}), t0 - day, t0 + day, IllegalMove},
+		{"an identity known before it was asked", step("identity.passed elements=IDE-4 checked_by=desk", content.Hash{}), t0 - day, t0 + day, IllegalMove},
+		{"a duplicate before it was asked", step("request.duplicate of=abc", content.Hash{}), t0 - day, t0 + day, IllegalMove},
 	} {
 		r := newRun(t, AskCopy)
 		_, err := r.Decide(tt.cmd, r.ref, tt.at, tt.when)
@@ -272,7 +274,7 @@ func TestWhatWasOwedIsNotDoneBeforeItWas(t *testing.T) {
 		at   deadline.Instant
 		code Code
 	}{{t0, IllegalMove}, {t0 + deadline.Instant(deadline.Hour), ""}} {
-		_, err := r.Decide(MeetObligation{ID: "reply.d15", Evidence: Hash{9}}, r.ref, tt.at, t0+deadline.Instant(60*deadline.Day))
+		_, err := r.Decide(MeetObligation{ID: "reply.d15", Evidence: content.Hash{9}}, r.ref, tt.at, t0+deadline.Instant(60*deadline.Day))
 		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
 			t.Errorf("%s: %v, want %q", tt.at, err, tt.code)
 		}
@@ -425,14 +427,14 @@ func TestAmounts(t *testing.T) {
 func TestTheGeneralPolicyFillsTheGapsOfASpecificOne(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
-		own      []Ground
+		own      []policy.Ground
 		elements string
 		code     Code
 	}{
 		{"the general one's, where it lists none", nil, "IDE-4", ""},
 		{"not what neither lists", nil, "IDE-9", UnknownGround},
-		{"its own", []Ground{{Code: "KEY-1", Title: "the key's number"}}, "KEY-1", ""},
-		{"not the general one's, where it has its own", []Ground{{Code: "KEY-1", Title: "the key's number"}}, "IDE-4", UnknownGround},
+		{"its own", []policy.Ground{{Code: "KEY-1", Title: "the key's number"}}, "KEY-1", ""},
+		{"not the general one's, where it has its own", []policy.Ground{{Code: "KEY-1", Title: "the key's number"}}, "IDE-4", UnknownGround},
 	} {
 		r := run{t: t, ref: promises()}
 		doc := r.ref.Policies.Versions()[0].Document

@@ -5,7 +5,9 @@ import (
 	"strconv"
 	"strings"
 
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -17,17 +19,17 @@ func (r Request) checkStep(cmd TakeStep, ref Reference) error {
 	}
 	switch cmd.Kind {
 	case "identity.requested", "identity.passed", "identity.failed":
-		return r.checkElements(fieldOf(cmd.Fields, "elements"), ref)
+		return r.checkElements(policy.FieldOf(cmd.Fields, "elements"), ref)
 	case "request.answered", "request.rejected":
 		return r.checkReply(cmd, ref)
 	case "fee.paid":
-		return r.checkPaid(fieldOf(cmd.Fields, "amount"))
+		return r.checkPaid(policy.FieldOf(cmd.Fields, "amount"))
 	case "request.duplicate":
 		return r.checkOriginal(ref)
 	case "request.extended":
-		return r.checkNotified(fieldOf(cmd.Fields, "notified"))
+		return r.checkNotified(policy.FieldOf(cmd.Fields, "notified"))
 	case "clock.paused":
-		return checkPause(fieldOf(cmd.Fields, "reason"))
+		return checkPause(policy.FieldOf(cmd.Fields, "reason"))
 	}
 	return nil
 }
@@ -73,7 +75,7 @@ func (r Request) checkNotified(text string) error {
 // that they were told some time ago is so from when it is recorded, unless there
 // is evidence of its own: else whoever is late would only have to say so.
 func (r Request) extend(cmd TakeStep, recorded deadline.Instant, k deadline.Calendars) ([]Event, error) {
-	told, _ := deadline.ParseInstant(fieldOf(cmd.Fields, "notified"))
+	told, _ := deadline.ParseInstant(policy.FieldOf(cmd.Fields, "notified"))
 	events, err := r.Duties.extend(doneAt(told, recorded, cmd.Evidence), k)
 	if err == nil && told > recorded.Add(FutureSkew) {
 		return nil, refuseAt(IllegalMove, "data.notified", "that is still to come: tell the person first, then record it")
@@ -84,7 +86,7 @@ func (r Request) extend(cmd TakeStep, recorded deadline.Instant, k deadline.Cale
 // checkReply refuses an answer to what was not asked, or has its answer, and a
 // no without coded grounds, reasons, remedies or a second person (PIPL 50).
 func (r Request) checkReply(cmd TakeStep, ref Reference) error {
-	if names := fieldOf(cmd.Fields, "types"); names != "" {
+	if names := policy.FieldOf(cmd.Fields, "types"); names != "" {
 		left := r.left()
 		for _, name := range strings.Split(names, ",") {
 			t, err := ParseRequestType(name)
@@ -96,20 +98,20 @@ func (r Request) checkReply(cmd TakeStep, ref Reference) error {
 	if cmd.Kind != "request.rejected" {
 		return nil
 	}
-	rejections := r.list(ref, func(d Document) []Ground { return d.Rejections })
-	for _, code := range strings.Split(fieldOf(cmd.Fields, "codes"), ",") {
-		if !slices.ContainsFunc(rejections, func(g Ground) bool { return g.Code == code }) {
+	rejections := r.list(ref, func(d policy.Document) []policy.Ground { return d.Rejections })
+	for _, code := range strings.Split(policy.FieldOf(cmd.Fields, "codes"), ",") {
+		if !slices.ContainsFunc(rejections, func(g policy.Ground) bool { return g.Code == code }) {
 			return refuseAt(UnknownGround, "data.codes", "a ground is not in the policy's list of grounds to reject a request; an exemption is none")
 		}
 	}
 	switch {
-	case cmd.Details == "" && cmd.Evidence == (Hash{}):
+	case cmd.Details == "" && cmd.Evidence == (content.Hash{}):
 		return refuseAt(ReasonMissing, "data.details", "a rejection needs its reasons in words (PIPL 50, GDPR 12(4)): give details, or the letter by its hash as evidence")
-	case fieldOf(cmd.Fields, "remedies_told") != "yes":
+	case policy.FieldOf(cmd.Fields, "remedies_told") != "yes":
 		return refuseAt(RemediesMissing, "data.remedies_told", `a rejection tells where to complain (PIPL 50, GDPR 12(4)): tell the person, then say "yes"`)
-	case fieldOf(cmd.Fields, "approved_by") == Unauthenticated:
+	case policy.FieldOf(cmd.Fields, "approved_by") == Unauthenticated:
 		return refuseAt(TwoPersons, "data.approved_by", "who approved it is somebody with a name")
-	case strings.EqualFold(fieldOf(cmd.Fields, "approved_by"), ref.By.Principal):
+	case strings.EqualFold(policy.FieldOf(cmd.Fields, "approved_by"), ref.By.Principal):
 		return refuseAt(TwoPersons, "data.approved_by", "a no takes two different persons: who records it, and who approved it")
 	}
 	return nil
@@ -118,9 +120,9 @@ func (r Request) checkReply(cmd TakeStep, ref Reference) error {
 // checkElements refuses what is no code of the policy's list of elements that
 // show who somebody is: a value in its place would be in the log for ever.
 func (r Request) checkElements(elements string, ref Reference) error {
-	known := r.list(ref, func(d Document) []Ground { return d.IdentityElements })
+	known := r.list(ref, func(d policy.Document) []policy.Ground { return d.IdentityElements })
 	for code := range strings.SplitSeq(elements, ",") {
-		if !slices.ContainsFunc(known, func(g Ground) bool { return g.Code == code }) {
+		if !slices.ContainsFunc(known, func(g policy.Ground) bool { return g.Code == code }) {
 			return refuseAt(UnknownGround, "data.elements", "name the elements by their codes in the policy's identity_elements, never by their values: "+codesOf(known))
 		}
 	}
@@ -129,7 +131,7 @@ func (r Request) checkElements(elements string, ref Reference) error {
 
 // list returns a list of the policy that a request is of. Of a specific policy
 // that has none it is the general one's, which fills its gaps (XI(I)).
-func (r Request) list(ref Reference, of func(Document) []Ground) []Ground {
+func (r Request) list(ref Reference, of func(policy.Document) []policy.Ground) []policy.Ground {
 	v, _ := ref.Policies.Version(r.Received.Version)
 	if len(of(v.Document)) > 0 || v.Document.Over == "" {
 		return of(v.Document)
@@ -139,7 +141,7 @@ func (r Request) list(ref Reference, of func(Document) []Ground) []Ground {
 }
 
 // codesOf writes the codes of grounds as a list.
-func codesOf(grounds []Ground) string {
+func codesOf(grounds []policy.Ground) string {
 	var all []string
 	for _, g := range grounds {
 		all = append(all, g.Code)

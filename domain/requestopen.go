@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"consentledger/domain/deadline"
+	"consentledger/domain/internal/form"
+	"consentledger/domain/policy"
 )
 
 func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
@@ -15,7 +17,7 @@ func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded deadline.I
 	if len(cmd.Types) == 0 {
 		return nil, refuseAt(NothingNamed, "data.types", "say what is asked for: "+strings.Join(requestTypes[1:], ", "))
 	}
-	if !isName(string(cmd.Channel), 64) {
+	if !form.IsName(string(cmd.Channel), 64) {
 		return nil, refuseAt(Incomplete, "data.channel", `say by which channel it came: a name of 1 to 64 of a-z, 0-9 and "-"`)
 	}
 	if cmd.Subject == "" && cmd.Text != "" {
@@ -57,17 +59,17 @@ func (cmd OpenRequest) unpromised() error {
 }
 
 // anyRequest is the right that answers what no other right of a policy names.
-const anyRequest RightID = "request"
+const anyRequest policy.RightID = "request"
 
 // otherNames are the ids by which policies call a right, beside the one that a
 // type of request has.
-var otherNames = map[RequestType][]RightID{
+var otherNames = map[RequestType][]policy.RightID{
 	AskPortability: {"port"}, AskExplanation: {"explain-rules"}, AskRefuse: {"refuse-decision"}, AskRelative: {"relatives"},
 }
 
 // deadlinesOf returns the rules that a type of request opens.
-func deadlinesOf(d *Document, t RequestType) []deadline.Rule {
-	for _, id := range append([]RightID{t.Right()}, otherNames[t]...) {
+func deadlinesOf(d *policy.Document, t RequestType) []deadline.Rule {
+	for _, id := range append([]policy.RightID{t.Right()}, otherNames[t]...) {
 		if rules := d.DeadlinesOf(id); len(rules) > 0 {
 			return rules
 		}
@@ -77,59 +79,14 @@ func deadlinesOf(d *Document, t RequestType) []deadline.Rule {
 
 // PromisesReply reports whether the policy promises a reply to a type of request
 // by some date, if it comes by a channel; an empty one means by any.
-func PromisesReply(d *Document, t RequestType, by ChannelID) bool {
+func PromisesReply(d *policy.Document, t RequestType, by policy.ChannelID) bool {
 	return len(deadlinesOf(d, t)) > 0 || by != "" && len(d.DeadlinesBy(by)) > 0
 }
 
-// DeadlinesBy returns the rules that a request opens by the channel alone by
-// which it came: a letter is a contact, whatever it asks for. Rights name a
-// channel by its id or its kind.
-func (d *Document) DeadlinesBy(channel ChannelID) []deadline.Rule {
-	kind := ""
-	for _, c := range d.Channels {
-		if c.ID == channel {
-			kind = c.Kind.String()
-		}
-	}
-	var rules []deadline.Rule
-	for _, right := range d.Rights {
-		if slices.Contains(right.Channels, string(channel)) || kind != "" && slices.Contains(right.Channels, kind) {
-			rules = append(rules, d.DeadlinesOf(right.ID)...)
-		}
-	}
-	return rules
-}
-
-// DeadlinesOf returns the rules by which a right is answered.
-func (d *Document) DeadlinesOf(id RightID) []deadline.Rule {
-	var rules []deadline.Rule
-	for _, right := range d.Rights {
-		if right.ID != id {
-			continue
-		}
-		for _, id := range right.Deadlines {
-			if r, ok := d.DeadlineRule(id); ok {
-				rules = append(rules, r)
-			}
-		}
-	}
-	return rules
-}
-
-// DeadlineRule returns the rule with that id, and whether there is one.
-func (d *Document) DeadlineRule(id deadline.RuleID) (deadline.Rule, bool) {
-	for _, r := range d.DeadlineRules {
-		if r.ID == id {
-			return r, true
-		}
-	}
-	return deadline.Rule{}, false
-}
-
 // open opens every rule that a type of the request has, each rule once.
-func (e RequestReceived) open(d Document, suffix string, at deadline.Instant, ref Reference) ([]Event, error) {
+func (e RequestReceived) open(d policy.Document, suffix string, at deadline.Instant, ref Reference) ([]Event, error) {
 	types := map[deadline.RuleID][]RequestType{}
-	o := obligationRules{kind: DutyReply, version: e.Version, ruleSet: ref.Policies.RuleSet(e.Version), suffix: suffix, types: func(id deadline.RuleID) []RequestType { return types[id] }}
+	o := obligationRules{kind: policy.DutyReply, version: e.Version, ruleSet: ref.Policies.RuleSet(e.Version), suffix: suffix, types: func(id deadline.RuleID) []RequestType { return types[id] }}
 	byChannel := d.DeadlinesBy(e.Channel)
 	for _, t := range e.Types {
 		for _, rule := range append(deadlinesOf(&d, t), byChannel...) {
@@ -153,9 +110,9 @@ func (e RequestReceived) open(d Document, suffix string, at deadline.Instant, re
 
 // byLaw returns the rules of the types for which the policy promises no date:
 // the law's, or none with the reason. Nobody's request is owed nothing.
-func (e RequestReceived) byLaw(d Document, promised map[deadline.RuleID][]RequestType, suffix string) obligationRules {
+func (e RequestReceived) byLaw(d policy.Document, promised map[deadline.RuleID][]RequestType, suffix string) obligationRules {
 	types := map[deadline.RuleID][]RequestType{}
-	o := obligationRules{kind: DutyReply, suffix: suffix, types: func(id deadline.RuleID) []RequestType { return types[id] }}
+	o := obligationRules{kind: policy.DutyReply, suffix: suffix, types: func(id deadline.RuleID) []RequestType { return types[id] }}
 	for _, t := range e.Types {
 		if slices.ContainsFunc(slices.Collect(maps.Values(promised)), func(all []RequestType) bool { return slices.Contains(all, t) }) {
 			continue

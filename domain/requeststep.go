@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // take takes a step.
@@ -67,7 +68,7 @@ func (r Request) follow(cmd TakeStep, rule StepRule, ref Reference, at, recorded
 	early, late, k := min(at, recorded), max(at, recorded), ref.Calendars
 	switch {
 	case rule.Pauses == "*":
-		events, err := r.Duties.pause(fieldOf(cmd.Fields, "reason"), late, k)
+		events, err := r.Duties.pause(policy.FieldOf(cmd.Fields, "reason"), late, k)
 		if err == nil && len(events) == 0 {
 			err = refuseAt(NotPausable, "data.reason", "no rule of this request stands still for that reason")
 		}
@@ -118,7 +119,7 @@ func (r Request) resumeAll(at deadline.Instant, k deadline.Calendars) ([]Event, 
 func (r Request) reply(cmd TakeStep, met deadline.Instant) []Event {
 	done := slices.Concat(r.Done, typesOf(cmd.Fields, r.left()))
 	return r.Duties.meet(met, Cause{Kind: string(cmd.Kind)}, cmd.Evidence, func(x Duty) bool {
-		return x.Kind == DutyReply && !slices.ContainsFunc(x.Types, func(t RequestType) bool { return !slices.Contains(done, t) })
+		return x.Kind == policy.DutyReply && !slices.ContainsFunc(x.Types, func(t RequestType) bool { return !slices.Contains(done, t) })
 	})
 }
 
@@ -160,7 +161,7 @@ func (r Request) answeredThere(ref Reference) bool {
 }
 
 // withField returns fields with one more.
-func withField(fields []Field, name, value string) []Field {
+func withField(fields []policy.Field, name, value string) []policy.Field {
 	all := map[string]string{name: value}
 	for _, f := range fields {
 		all[f.Name] = f.Value

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 func TestSameAct(t *testing.T) {
@@ -14,7 +15,7 @@ func TestSameAct(t *testing.T) {
 		return Fact{ID: EventID{id}, At: at, Recorded: at + 5, Source: of, Event: ConsentGiven{Items: []Item{{Purpose: "ads"}}, Notice: notice}}
 	}
 	no := func(id byte, at deadline.Instant, of Source, notice EventID) Fact {
-		return Fact{ID: EventID{id}, At: at, Recorded: at + 9, Source: of, Event: ConsentRefused{Scope: Scope{Purposes: []PurposeID{"offers"}}, Notice: notice}}
+		return Fact{ID: EventID{id}, At: at, Recorded: at + 9, Source: of, Event: ConsentRefused{Scope: Scope{Purposes: []policy.PurposeID{"offers"}}, Notice: notice}}
 	}
 	for _, tt := range []struct {
 		name  string

@@ -1,6 +1,10 @@
 package domain
 
-import "consentledger/domain/deadline"
+import (
+	"consentledger/domain/content"
+	"consentledger/domain/deadline"
+	"consentledger/domain/internal/form"
+)
 
 // say answers the events about a person that are recorded as they are.
 func (s Subject) say(e Event, ref Reference, at deadline.Instant) ([]Event, error) {
@@ -50,7 +54,7 @@ func (s Subject) say(e Event, ref Reference, at deadline.Instant) ([]Event, erro
 
 // reasoned refuses a reason that is not a code: it is kept in the clear.
 func reasoned(reason string) error {
-	if !isName(reason, 64) {
+	if !form.IsName(reason, 64) {
 		return refuseAt(ReasonMissing, "data.reason", `say why, by a code of 1 to 64 of a-z, 0-9 and "-"`)
 	}
 	return nil
@@ -66,7 +70,7 @@ func (s Subject) checkEnd(reason string) error {
 }
 
 func (e GuardianVerified) check() error {
-	if e.Guardian == "" || e.Proof.Document == (Hash{}) || !isName(e.Proof.Method, 64) || e.Proof.CheckedBy == "" {
+	if e.Guardian == "" || e.Proof.Document == (content.Hash{}) || !form.IsName(e.Proof.Method, 64) || e.Proof.CheckedBy == "" {
 		return refuse(Incomplete, "a guardian needs a person, a document by its hash, a method by its code, and who checked it")
 	}
 	return nil
@@ -86,7 +90,7 @@ func (s Subject) link(e SubjectLinked) ([]Event, error) {
 	if _, ok := s.linked(e.Other); ok {
 		return nil, nil
 	}
-	if !isName(e.Proof, 64) {
+	if !form.IsName(e.Proof, 64) {
 		return nil, refuseAt(Incomplete, "data.proof", "say by a code how it is known that both are one person: login, same-device, operator")
 	}
 	return []Event{e}, nil

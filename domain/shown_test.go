@@ -7,23 +7,25 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // The pop-up, as a build shows it: a general agree, a switch for faces alone, a
 // box that is ticked before, and a way out.
-var popup = SurfacePublished{ID: Hash{7}, Publisher: "release", Surface: Surface{
+var popup = SurfacePublished{ID: content.Hash{7}, Publisher: "release", Surface: Surface{
 	Build: "5.2", Screen: "pop-up", Policy: "privacy", Version: v1, Approver: "officer",
-	Signing: Hash{6},
+	Signing: content.Hash{6},
 	Locales: []SurfaceLocale{
-		{Locale: "en", Text: Hash{8}, Screenshot: Hash{9}, Strings: []LabelledString{{"ok", "Agree"}, {"out", "No"}}},
-		{Locale: "zh", Text: Hash{10}, Strings: []LabelledString{{"ok", "同意"}, {"out", "不同意"}}},
+		{Locale: "en", Text: content.Hash{8}, Screenshot: content.Hash{9}, Strings: []LabelledString{{"ok", "Agree"}, {"out", "No"}}},
+		{Locale: "zh", Text: content.Hash{10}, Strings: []LabelledString{{"ok", "同意"}, {"out", "不同意"}}},
 	},
 	Controls: []Control{
-		{ID: "ok", Label: "ok", Act: "agree", Purposes: []PurposeID{"ads", "net"}, Initial: Button},
-		{ID: "face", Label: "ok", Act: "tick", Purposes: []PurposeID{"face"}, Initial: Unticked},
-		{ID: "both", Label: "ok", Act: "tick", Purposes: []PurposeID{"face", "ads"}, Initial: Unticked},
-		{ID: "trap", Label: "ok", Act: "tick", Purposes: []PurposeID{"face"}, Initial: Ticked},
+		{ID: "ok", Label: "ok", Act: "agree", Purposes: []policy.PurposeID{"ads", "net"}, Initial: Button},
+		{ID: "face", Label: "ok", Act: "tick", Purposes: []policy.PurposeID{"face"}, Initial: Unticked},
+		{ID: "both", Label: "ok", Act: "tick", Purposes: []policy.PurposeID{"face", "ads"}, Initial: Unticked},
+		{ID: "trap", Label: "ok", Act: "tick", Purposes: []policy.PurposeID{"face"}, Initial: Ticked},
 		{ID: "out", Label: "out", Refuses: true, Initial: Button},
 	},
 }}
@@ -32,7 +34,7 @@ var popup = SurfacePublished{ID: Hash{7}, Publisher: "release", Surface: Surface
 func shown() Reference {
 	r := ref()
 	doc := r.Policies.Versions()[0].Document
-	doc.Texts = []Text{{Locale: "en", Hash: Hash{8}, Standing: Authoritative}, {Locale: "zh", Hash: Hash{10}, Standing: Translation}}
+	doc.Texts = []policy.Text{{Locale: "en", Hash: content.Hash{8}, Standing: policy.Authoritative}, {Locale: "zh", Hash: content.Hash{10}, Standing: policy.Translation}}
 	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
 	r.Surfaces = r.Surfaces.Evolve(Fact{Event: popup})
 	r.Service = r.Service.Evolve(Fact{Event: AppRegistered{App{Name: "demo", Environment: Production}}})
@@ -50,12 +52,12 @@ func aged(band AgeBand, at deadline.Instant) Fact {
 }
 
 func guarded() Fact {
-	return Fact{ID: EventID{71}, At: t0, Recorded: t0, Event: GuardianVerified{Guardian: "mother", Proof: Proof{Hash{1}, "id-card", "desk"}}}
+	return Fact{ID: EventID{71}, At: t0, Recorded: t0, Event: GuardianVerified{Guardian: "mother", Proof: Proof{content.Hash{1}, "id-card", "desk"}}}
 }
 
 func TestWhatCountsAsConsent(t *testing.T) {
 	notice := EventID{60}
-	doc := Proof{Hash{3}, "scan", "desk"}
+	doc := Proof{content.Hash{3}, "scan", "desk"}
 	covered := map[Shortfall]bool{}
 	for _, tt := range []struct {
 		name  string
@@ -64,15 +66,15 @@ func TestWhatCountsAsConsent(t *testing.T) {
 		want  []Item
 	}{
 		{"the pop-up covers what is on its control", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "ok"}, []Item{{"ads", ""}, {"net", ""}}},
-		{"use of the service gives none", []Fact{presented("en")}, GiveConsent{Notice: notice, Act: "use", Purposes: []PurposeID{"ads"}}, []Item{{"ads", ActGivesNone}}},
-		{"a purpose that is not on the control", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "face", Purposes: []PurposeID{"ads"}}, []Item{{"ads", NeedsControl}}},
+		{"use of the service gives none", []Fact{presented("en")}, GiveConsent{Notice: notice, Act: "use", Purposes: []policy.PurposeID{"ads"}}, []Item{{"ads", ActGivesNone}}},
+		{"a purpose that is not on the control", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "face", Purposes: []policy.PurposeID{"ads"}}, []Item{{"ads", NeedsControl}}},
 		{"a separate consent on its own control", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "face"}, []Item{{"face", ""}}},
-		{"a separate consent inside the agree", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "ok", Purposes: []PurposeID{"face"}}, []Item{{"face", NeedsSeparate}}},
+		{"a separate consent inside the agree", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "ok", Purposes: []policy.PurposeID{"face"}}, []Item{{"face", NeedsSeparate}}},
 		{"a separate consent bundled with another", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "both"}, []Item{{"face", NeedsSeparate}, {"ads", ""}}},
 		{"a box that was ticked before", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "trap"}, []Item{{"face", TickedBefore}}},
 		{"a box that was ticked before, says the app", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "face", Initial: Ticked}, []Item{{"face", TickedBefore}}},
-		{"a written consent without its paper", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "face", Kind: WrittenConsent}, []Item{{"face", NeedsDocument}}},
-		{"a written consent", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "face", Kind: WrittenConsent, Proof: doc}, []Item{{"face", ""}}},
+		{"a written consent without its paper", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "face", Kind: policy.WrittenConsent}, []Item{{"face", NeedsDocument}}},
+		{"a written consent", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "face", Kind: policy.WrittenConsent, Proof: doc}, []Item{{"face", ""}}},
 		{"the tag of a language in another case", []Fact{presented("EN")}, GiveConsent{Notice: notice, Control: "ok"}, []Item{{"ads", ""}, {"net", ""}}},
 		{"two cases of one", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "ok", Locale: "eN"}, []Item{{"ads", ""}, {"net", ""}}},
 		{"a text that does not bind", []Fact{presented("zh")}, GiveConsent{Notice: notice, Control: "ok"}, []Item{{"ads", NoBindingText}, {"net", NoBindingText}}},
@@ -114,7 +116,7 @@ func TestEvidence(t *testing.T) {
 		{"strong", []Fact{presented("en")}, strong, By{Principal: "backend"}, Evidence{Quality: Strong}},
 		{"signed, by nobody that is authenticated", []Fact{presented("en")}, strong, By{Principal: Unauthenticated, Signer: "phone"}, Evidence{Quality: Strong}},
 		{"nobody vouches for it", []Fact{presented("en")}, strong, By{Principal: Unauthenticated}, Evidence{Partial, []Lack{"principal"}}},
-		{"its weak twin", nil, GiveConsent{Act: "agree", Locale: "en", Text: Hash{8}, Initial: Button}, By{Principal: "backend"}, Evidence{Weak, []Lack{"presentation", "surface", "control"}}},
+		{"its weak twin", nil, GiveConsent{Act: "agree", Locale: "en", Text: content.Hash{8}, Initial: Button}, By{Principal: "backend"}, Evidence{Weak, []Lack{"presentation", "surface", "control"}}},
 		{"no picture of the screen", []Fact{presented("zh")}, strong, By{Principal: "backend"}, Evidence{Partial, []Lack{"screenshot", "authoritative-text"}}},
 		{"an import", nil, GiveConsent{Act: "agree", Import: true}, By{Principal: "backend"}, Evidence{Quality: Imported}},
 	} {
@@ -141,14 +143,14 @@ func TestWhatWasShownCannotBeContradicted(t *testing.T) {
 		code Code
 	}{
 		{"a presentation of nobody", GiveConsent{Notice: EventID{61}, Act: "agree"}, "backend", UnknownNotice},
-		{"another text", GiveConsent{Notice: notice, Control: "ok", Text: Hash{99}}, "backend", Contradicts},
+		{"another text", GiveConsent{Notice: notice, Control: "ok", Text: content.Hash{99}}, "backend", Contradicts},
 		{"another build", GiveConsent{Notice: notice, Control: "ok", Build: "5.3"}, "backend", Contradicts},
 		{"another act", GiveConsent{Notice: notice, Control: "ok", Act: "tick"}, "backend", Contradicts},
 		{"a control that is not there", GiveConsent{Notice: notice, Control: "x"}, "backend", UnknownControl},
 		{"a control that refuses", GiveConsent{Notice: notice, Control: "out"}, "backend", Contradicts},
 		{"a control that says it was not ticked", GiveConsent{Notice: notice, Control: "ok", Initial: Unticked}, "backend", Contradicts},
 		{"who published the surface", GiveConsent{Notice: notice, Control: "ok"}, "release", SamePrincipal},
-		{"a surface of another app", PresentNotice{Surface: Hash{1}, Locale: "en"}, "backend", UnknownSurface},
+		{"a surface of another app", PresentNotice{Surface: content.Hash{1}, Locale: "en"}, "backend", UnknownSurface},
 		{"a language that the surface has not", PresentNotice{Surface: popup.ID, Locale: "fr"}, "backend", Contradicts},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -169,15 +171,15 @@ func TestARefusalNamesTheControlThatWasUsed(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		when    RefuseConsent
-		want    []PurposeID
+		want    []policy.PurposeID
 		initial ControlState
 		code    Code
 	}{
-		{"the purposes of its control", RefuseConsent{Notice: EventID{60}, Control: "both"}, []PurposeID{"face", "ads"}, Unticked, ""},
-		{"its own purposes before those", RefuseConsent{Notice: EventID{60}, Control: "both", Scope: Scope{Purposes: []PurposeID{"net"}}}, []PurposeID{"net"}, Unticked, ""},
+		{"the purposes of its control", RefuseConsent{Notice: EventID{60}, Control: "both"}, []policy.PurposeID{"face", "ads"}, Unticked, ""},
+		{"its own purposes before those", RefuseConsent{Notice: EventID{60}, Control: "both", Scope: Scope{Purposes: []policy.PurposeID{"net"}}}, []policy.PurposeID{"net"}, Unticked, ""},
 		{"a way out that is about nothing in particular", RefuseConsent{Notice: EventID{60}, Control: "out"}, nil, 0, NothingNamed},
 		{"everything, by the way out", RefuseConsent{Notice: EventID{60}, Control: "out", Scope: Scope{All: true}}, nil, Button, ""},
-		{"another state than the surface's is kept as it was said", RefuseConsent{Notice: EventID{60}, Control: "both", Initial: Ticked}, []PurposeID{"face", "ads"}, Ticked, ""},
+		{"another state than the surface's is kept as it was said", RefuseConsent{Notice: EventID{60}, Control: "both", Initial: Ticked}, []policy.PurposeID{"face", "ads"}, Ticked, ""},
 		{"a control that the surface has not", RefuseConsent{Notice: EventID{60}, Control: "x", Scope: Scope{All: true}}, nil, 0, ""},
 		{"a presentation that nobody knows", RefuseConsent{Notice: EventID{61}, Control: "both", Initial: Button, Scope: Scope{All: true}}, nil, Button, ""},
 	} {
@@ -249,14 +251,14 @@ func TestPublishingASurface(t *testing.T) {
 		code    Code
 	}{
 		{"as it is", popup.Surface, ""},
-		{"of no version", change(func(s *Surface) { s.Version = Hash{5} }), UnknownVersion},
+		{"of no version", change(func(s *Surface) { s.Version = content.Hash{5} }), UnknownVersion},
 		{"approved by who publishes it", change(func(s *Surface) { s.Approver = "backend" }), SamePrincipal},
 		{"approved by whose key signs it", change(func(s *Surface) { s.Approver = "phone" }), SamePrincipal},
 		{"approved by nobody", change(func(s *Surface) { s.Approver = "" }), Incomplete},
 		{"with an act that is not the policy's", change(func(s *Surface) { s.Controls[0].Act = "wink" }), UnknownAct},
-		{"with a purpose that is not the policy's", change(func(s *Surface) { s.Controls[0].Purposes = []PurposeID{"x"} }), UnknownPurpose},
+		{"with a purpose that is not the policy's", change(func(s *Surface) { s.Controls[0].Purposes = []policy.PurposeID{"x"} }), UnknownPurpose},
 		{"with one control twice", change(func(s *Surface) { s.Controls[1].ID = "ok" }), Incomplete},
-		{"of a build that is not known by its signature", change(func(s *Surface) { s.Signing = Hash{} }), Incomplete},
+		{"of a build that is not known by its signature", change(func(s *Surface) { s.Signing = content.Hash{} }), Incomplete},
 		{"with a control without a label", change(func(s *Surface) { s.Controls[1].Label = "" }), Incomplete},
 		{"with a label that one language lacks", change(func(s *Surface) { s.Locales[1].Strings = s.Locales[1].Strings[1:] }), Incomplete},
 		{"with no way to refuse", change(func(s *Surface) { s.Controls = s.Controls[:4] }), Incomplete},
@@ -268,7 +270,7 @@ func TestPublishingASurface(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := shown()
 			r.By.Signer = "phone"
-			then, err := Surfaces{}.Decide(PublishSurface{Hash{7}, tt.surface}, r)
+			then, err := Surfaces{}.Decide(PublishSurface{content.Hash{7}, tt.surface}, r)
 			if got, _ := errors.AsType[Refusal](err); got.Code != tt.code || (err == nil) != (len(then) == 1) {
 				t.Errorf("got %v, %v; want %v", then, err, tt.code)
 			}
@@ -291,8 +293,8 @@ func TestAScreenWithoutAWayOutIsWeakerEvidence(t *testing.T) {
 // was published first is a guess, and nothing counts by a guess.
 func TestAConsentFromBeforeAnyVersionNamesItsVersion(t *testing.T) {
 	const minute, day = deadline.Instant(deadline.Minute), deadline.Instant(deadline.Day)
-	agree := GiveConsent{Act: "agree", Purposes: []PurposeID{"ads"}, Locale: "en"}
-	imported := func(h Hash) GiveConsent { cmd := agree; cmd.Import, cmd.Version = true, h; return cmd }
+	agree := GiveConsent{Act: "agree", Purposes: []policy.PurposeID{"ads"}, Locale: "en"}
+	imported := func(h content.Hash) GiveConsent { cmd := agree; cmd.Import, cmd.Version = true, h; return cmd }
 	pending := shown() // of a version that is published, and binds later
 	pending.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: shown().Policies.Versions()[0].Document, Effective: noon + 9*day}})
 	for _, tt := range []struct {
@@ -302,9 +304,9 @@ func TestAConsentFromBeforeAnyVersionNamesItsVersion(t *testing.T) {
 		at   deadline.Instant
 		want Shortfall
 	}{
-		{"an import from years before", imported(Hash{}), shown(), t0 - 900*day, NoVersionThen},
+		{"an import from years before", imported(content.Hash{}), shown(), t0 - 900*day, NoVersionThen},
 		{"an import that names its version", imported(v1), shown(), t0 - 900*day, ""},
-		{"an import from after it", imported(Hash{}), shown(), t0, ""},
+		{"an import from after it", imported(content.Hash{}), shown(), t0, ""},
 		{"a late one from the day before", agree, shown(), t0 - day, NoVersionThen},
 		{"a late one by a clock that is behind", agree, shown(), t0 - 4*minute, ""},
 		{"what is said now, before the version binds", agree, pending, noon - 4*minute, ""},

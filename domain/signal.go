@@ -6,10 +6,11 @@ import (
 	"strings"
 
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // Signals are the acts that are a machine's, whatever a policy says of them. A
-// policy may name others, see [Act].
+// policy may name others, see [policy.Act].
 //
 // A signal is a state, and no statement: a browser sends it with every page, for
 // every app. So it never gives consent; the first of its kind is a no like any
@@ -18,10 +19,10 @@ import (
 // against the first: a person who is asked in spite of a signal, and agrees, is
 // not asked anew by every page (so the regulations on the CCPA, 7025(c)(3)). Where
 // a signal and a person's own word are at odds, [Standing.Opposed] says so.
-var Signals = []ActID{"gpc", "sec-gpc", "global-privacy-control", "dnt", "do-not-track"}
+var Signals = []policy.ActID{"gpc", "sec-gpc", "global-privacy-control", "dnt", "do-not-track"}
 
 // signal reports whether an act is a machine's signal.
-func (ref Reference) signal(act ActID) bool {
+func (ref Reference) signal(act policy.ActID) bool {
 	return act != "" && (spelled(act) != "" || slices.ContainsFunc(ref.Policies.versions, func(v PolicyPublished) bool {
 		a, _ := v.Document.Act(act)
 		return a.Signal
@@ -30,7 +31,7 @@ func (ref Reference) signal(act ActID) bool {
 
 // spelled returns the act of [Signals] that an act is, with its hyphens or without:
 // programs write the name of a header or a property in lower case. Empty: none.
-func spelled(act ActID) ActID {
+func spelled(act policy.ActID) policy.ActID {
 	for _, s := range Signals {
 		if plain(act) == plain(s) {
 			return s
@@ -40,11 +41,11 @@ func spelled(act ActID) ActID {
 }
 
 // signalNames are those that one signal has: a header's, a property's and the short one.
-var signalNames = map[ActID]ActID{"sec-gpc": "gpc", "global-privacy-control": "gpc", "do-not-track": "dnt"}
+var signalNames = map[policy.ActID]policy.ActID{"sec-gpc": "gpc", "global-privacy-control": "gpc", "do-not-track": "dnt"}
 
 // sameSignal reports whether two acts are one, be it one signal by two of its names or in
 // two spellings: a page that reads the property says what the header said before.
-func sameSignal(a, b ActID) bool {
+func sameSignal(a, b policy.ActID) bool {
 	if a == b {
 		return true
 	}
@@ -52,13 +53,13 @@ func sameSignal(a, b ActID) bool {
 	return a != "" && cmp.Or(signalNames[a], a) == cmp.Or(signalNames[b], b)
 }
 
-func plain(act ActID) string { return strings.ReplaceAll(string(act), "-", "") }
+func plain(act policy.ActID) string { return strings.ReplaceAll(string(act), "-", "") }
 
 // news returns what a signal says that the same signal did not say before: all
 // of its scope, or those of its purposes that are new. If nothing is, it returns
 // the fact that said the last of it. A signal that was recorded by mistake said
 // nothing; one about everything is news to one about some purposes.
-func (s Subject) news(act ActID, scope Scope, g GuardianRef, ref Reference) (fresh Scope, said EventID) {
+func (s Subject) news(act policy.ActID, scope Scope, g GuardianRef, ref Reference) (fresh Scope, said EventID) {
 	left := slices.Clone(scope.Purposes)
 	for _, n := range s.said {
 		if n.no == 0 || n.crossed || n.more().guardian != g || !sameSignal(actOf(n.Event), act) || isVoided(n, &ref) {
@@ -72,7 +73,7 @@ func (s Subject) news(act ActID, scope Scope, g GuardianRef, ref Reference) (fre
 }
 
 // actOf returns how a no was said; empty: not known.
-func actOf(e Event) ActID {
+func actOf(e Event) policy.ActID {
 	switch e := e.(type) {
 	case ConsentRefused:
 		return e.Act
@@ -86,7 +87,7 @@ func actOf(e Event) ActID {
 // nothing new, or a link that is open already. Nothing follows from it, and it leaves
 // no fact: its answer is the receipt of that fact.
 func (s Subject) Repeats(cmd Command, ref Reference) (EventID, bool) {
-	var act ActID
+	var act policy.ActID
 	var scope Scope
 	var g GuardianRef
 	switch cmd := cmd.(type) {
@@ -122,7 +123,7 @@ func (s Subject) Repeats(cmd Command, ref Reference) (EventID, bool) {
 }
 
 // isSignal reports whether a no is a machine's signal, by which act.
-func isSignal(e Event) (ActID, bool) {
+func isSignal(e Event) (policy.ActID, bool) {
 	switch e := e.(type) {
 	case ConsentRefused:
 		return e.Act, e.Signal
@@ -134,7 +135,7 @@ func isSignal(e Event) (ActID, bool) {
 
 // signalBehind returns the signal by which the no was said that a standing rests
 // on; empty: it rests on none.
-func (s *Subject) signalBehind(st Standing) ActID {
+func (s *Subject) signalBehind(st Standing) policy.ActID {
 	if st.Status != Refused && st.Status != Withdrawn && st.Status != AskAgain {
 		return ""
 	}
@@ -149,13 +150,13 @@ func (s *Subject) signalBehind(st Standing) ActID {
 // An Opposition is a machine's signal that says no where the person said yes, by
 // a deliberate act: before it, so that it stands in the way, or after it.
 type Opposition struct {
-	Signal  ActID // empty: there is none
+	Signal  policy.ActID // empty: there is none
 	Because EventID
 }
 
 // opposed returns the newest signal that is at odds with what the person said of
 // a purpose themselves.
-func (s *Subject) opposed(p PurposeID, at deadline.Instant, ref *Reference) (o Opposition) {
+func (s *Subject) opposed(p policy.PurposeID, at deadline.Instant, ref *Reference) (o Opposition) {
 	nos := s.nos(nil, p, at)
 	for _, n := range nos {
 		if act, signal := isSignal(n.Event); signal && !isVoided(n, ref) {
@@ -170,7 +171,7 @@ func (s *Subject) opposed(p PurposeID, at deadline.Instant, ref *Reference) (o O
 }
 
 // agrees reports whether y is a yes to a purpose that counts by itself.
-func (y *said) agrees(p PurposeID, at deadline.Instant) bool {
+func (y *said) agrees(p policy.PurposeID, at deadline.Instant) bool {
 	if y.no != 0 || y.yesFrom() > at {
 		return false
 	}
@@ -180,7 +181,7 @@ func (y *said) agrees(p PurposeID, at deadline.Instant) bool {
 
 // unrefused reports whether of those who said no to a purpose nobody but
 // machines did after a yes, beyond doubt or not.
-func unrefused(y *said, nos []*said, p PurposeID, ref *Reference) bool {
+func unrefused(y *said, nos []*said, p policy.PurposeID, ref *Reference) bool {
 	for _, n := range slices.Backward(nos) {
 		if _, signal := isSignal(n.Event); signal {
 			continue

@@ -7,9 +7,10 @@ import (
 
 	. "consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
-var ads = Scope{Purposes: []PurposeID{"ads"}}
+var ads = Scope{Purposes: []policy.PurposeID{"ads"}}
 
 // signalled is what a browser's signal leaves, if anybody hears it for the first time.
 func signalled(id byte, at deadline.Instant, scope Scope) Fact {
@@ -21,33 +22,33 @@ func TestASignalIsNoStatement(t *testing.T) {
 	all := Scope{All: true}
 	named := ref()
 	doc := named.Policies.Versions()[0].Document
-	doc.Acts = append(doc.Acts, Act{ID: "browser", Counts: GeneralConsent, Signal: true})
+	doc.Acts = append(doc.Acts, policy.Act{ID: "browser", Counts: policy.GeneralConsent, Signal: true})
 	named.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
 	for _, tt := range []struct {
 		name   string
 		given  []Fact
 		when   Command
-		then   []PurposeID // of the no that is recorded; nil: nothing is
-		repeat byte        // of which fact it is a repeat; zero: of none
+		then   []policy.PurposeID // of the no that is recorded; nil: nothing is
+		repeat byte               // of which fact it is a repeat; zero: of none
 	}{
-		{"the first is a no", nil, gpc, []PurposeID{"ads"}, 0},
-		{"after a consent too", []Fact{yes(1, t0, t0)}, gpc, []PurposeID{"ads"}, 0},
+		{"the first is a no", nil, gpc, []policy.PurposeID{"ads"}, 0},
+		{"after a consent too", []Fact{yes(1, t0, t0)}, gpc, []policy.PurposeID{"ads"}, 0},
 		{"the second is no news", []Fact{signalled(1, t0, ads)}, gpc, nil, 1},
 		{"nor is it after a consent that was given in spite of it", []Fact{signalled(1, t0, ads), yes(2, t0+9, t0+9)}, gpc, nil, 1},
 		{"as a withdrawal it is the same signal", []Fact{signalled(1, t0, ads)}, WithdrawConsent{Act: "gpc", Scope: ads}, nil, 1},
-		{"another signal is news", []Fact{signalled(1, t0, ads)}, RefuseConsent{Act: "dnt", Scope: ads}, []PurposeID{"ads"}, 0},
+		{"another signal is news", []Fact{signalled(1, t0, ads)}, RefuseConsent{Act: "dnt", Scope: ads}, []policy.PurposeID{"ads"}, 0},
 		{"the same signal by another of its names is no news", []Fact{fact(1, t0, ConsentRefused{Scope: ads, Act: "gpc", Signal: true})}, RefuseConsent{Act: "sec-gpc", Scope: ads}, nil, 1},
 		{"nor is it by the property's", []Fact{fact(1, t0, ConsentWithdrawn{Scope: ads, Act: "sec-gpc", Signal: true})}, RefuseConsent{Act: "globalprivacycontrol", Scope: ads}, nil, 1},
 		{"do not track neither", []Fact{fact(1, t0, ConsentRefused{Scope: ads, Act: "dnt", Signal: true})}, RefuseConsent{Act: "do-not-track", Scope: ads}, nil, 1},
 		{"the same signal in another spelling is no news", []Fact{fact(1, t0, ConsentRefused{Scope: ads, Act: "sec-gpc", Signal: true})}, RefuseConsent{Act: "secgpc", Scope: ads}, nil, 1},
-		{"about another purpose it is news of that alone", []Fact{signalled(1, t0, ads)}, RefuseConsent{Act: "gpc", Scope: Scope{Purposes: []PurposeID{"ads", "net"}}}, []PurposeID{"net"}, 0},
-		{"what was said of everything was said of each", []Fact{signalled(1, t0, all)}, RefuseConsent{Act: "gpc", Scope: Scope{Purposes: []PurposeID{"ads", "face"}}}, nil, 1},
-		{"what several said together, the last of them said", []Fact{signalled(1, t0, ads), signalled(2, t0+1, Scope{Purposes: []PurposeID{"net"}}), signalled(3, t0+2, all)},
-			RefuseConsent{Act: "gpc", Scope: Scope{Purposes: []PurposeID{"ads", "net"}}}, nil, 2},
-		{"a signal that was recorded by mistake said nothing", []Fact{signalled(1, t0, ads), voidOf(1)}, gpc, []PurposeID{"ads"}, 0},
-		{"a purpose that nobody declares is left out", []Fact{signalled(1, t0, ads)}, RefuseConsent{Act: "gpc", Scope: Scope{Purposes: []PurposeID{"ads", "typo"}}}, nil, 1},
+		{"about another purpose it is news of that alone", []Fact{signalled(1, t0, ads)}, RefuseConsent{Act: "gpc", Scope: Scope{Purposes: []policy.PurposeID{"ads", "net"}}}, []policy.PurposeID{"net"}, 0},
+		{"what was said of everything was said of each", []Fact{signalled(1, t0, all)}, RefuseConsent{Act: "gpc", Scope: Scope{Purposes: []policy.PurposeID{"ads", "face"}}}, nil, 1},
+		{"what several said together, the last of them said", []Fact{signalled(1, t0, ads), signalled(2, t0+1, Scope{Purposes: []policy.PurposeID{"net"}}), signalled(3, t0+2, all)},
+			RefuseConsent{Act: "gpc", Scope: Scope{Purposes: []policy.PurposeID{"ads", "net"}}}, nil, 2},
+		{"a signal that was recorded by mistake said nothing", []Fact{signalled(1, t0, ads), voidOf(1)}, gpc, []policy.PurposeID{"ads"}, 0},
+		{"a purpose that nobody declares is left out", []Fact{signalled(1, t0, ads)}, RefuseConsent{Act: "gpc", Scope: Scope{Purposes: []policy.PurposeID{"ads", "typo"}}}, nil, 1},
 		{"one from before signals were a kind is the same", []Fact{fact(1, t0, ConsentRefused{Scope: ads, Act: "gpc"})}, gpc, nil, 1},
-		{"a person's own word is always news", []Fact{signalled(1, t0, ads), refused(2, t0+1, t0+1)}, RefuseConsent{Act: "agree", Scope: ads}, []PurposeID{"ads"}, 0},
+		{"a person's own word is always news", []Fact{signalled(1, t0, ads), refused(2, t0+1, t0+1)}, RefuseConsent{Act: "agree", Scope: ads}, []policy.PurposeID{"ads"}, 0},
 		{"an act that the policy calls a signal is one", []Fact{fact(1, t0, ConsentRefused{Scope: ads, Act: "browser", Signal: true})}, RefuseConsent{Act: "browser", Scope: ads}, nil, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -56,7 +57,7 @@ func TestASignalIsNoStatement(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var got []PurposeID
+			var got []policy.PurposeID
 			for _, e := range then {
 				if e, ok := e.(ConsentRefused); ok {
 					got = e.Scope.Purposes
@@ -68,7 +69,7 @@ func TestASignalIsNoStatement(t *testing.T) {
 			}
 		})
 	}
-	for _, act := range []ActID{"browser", "agree"} {
+	for _, act := range []policy.ActID{"browser", "agree"} {
 		then, err := Subject{}.Decide(GiveConsent{Act: act, Purposes: ads.Purposes}, named, noon, noon)
 		if err != nil || (then[0].(ConsentGiven).Items[0].Short == ActGivesNone) != (act == "browser") {
 			t.Errorf("a consent by %s: %v, %v", act, then, err)
@@ -112,7 +113,7 @@ func TestASignalAgainstAPersonsWordIsShown(t *testing.T) {
 		name    string
 		given   []Fact
 		status  Status
-		signal  ActID
+		signal  policy.ActID
 		opposed EventID
 		ask     AskReason
 	}{
@@ -144,16 +145,16 @@ func TestASignalAgainstAPersonsWordIsShown(t *testing.T) {
 }
 
 func TestANoSaysWhatGoesOn(t *testing.T) {
-	r := history(t, PublishPolicy{Version: v1, Document: first(func(d *Document) { d.Purposes[1].Basis = BasisContract })})
-	law := Rest{"tax", BasisLegalDuty}
+	r := history(t, PublishPolicy{Version: v1, Document: first(func(d *policy.Document) { d.Purposes[1].Basis = policy.BasisContract })})
+	law := Rest{"tax", policy.BasisLegalDuty}
 	for _, tt := range []struct {
 		scope Scope
 		want  []Rest
 	}{
-		{Scope{Purposes: []PurposeID{"tax"}}, []Rest{law}},
-		{Scope{Purposes: []PurposeID{"ads", "tax"}}, []Rest{law}},
-		{Scope{Purposes: []PurposeID{"ads"}}, nil},
-		{Scope{All: true}, []Rest{{"net", BasisContract}, law}},
+		{Scope{Purposes: []policy.PurposeID{"tax"}}, []Rest{law}},
+		{Scope{Purposes: []policy.PurposeID{"ads", "tax"}}, []Rest{law}},
+		{Scope{Purposes: []policy.PurposeID{"ads"}}, nil},
+		{Scope{All: true}, []Rest{{"net", policy.BasisContract}, law}},
 	} {
 		for _, cmd := range []Command{WithdrawConsent{Scope: tt.scope}, RefuseConsent{Scope: tt.scope}} {
 			then, err := Subject{}.Decide(cmd, r, june, june)
@@ -186,8 +187,10 @@ func TestANoSaysWhatGoesOn(t *testing.T) {
 }
 
 func TestAConsentSaysWhatHindersIt(t *testing.T) {
-	contract := first(func(d *Document) { d.Purposes[1].Basis = BasisContract })
-	wide := first(func(d *Document) { d.Purposes[0].Actions = []Action{Collect, Use, Provide} })
+	contract := first(func(d *policy.Document) { d.Purposes[1].Basis = policy.BasisContract })
+	wide := first(func(d *policy.Document) {
+		d.Purposes[0].Actions = []policy.Action{policy.Collect, policy.Use, policy.Provide}
+	})
 	one := history(t, PublishPolicy{Version: v1, Document: contract})
 	two := history(t, PublishPolicy{Version: v1, Document: first(nil)}, PublishPolicy{Version: v2, Document: wide, Effective: may, Material: anyKind})
 	for _, tt := range []struct {
@@ -199,14 +202,14 @@ func TestAConsentSaysWhatHindersIt(t *testing.T) {
 		want  string
 	}{
 		{"nothing", one, nil, GiveConsent{Act: "agree", Purposes: ads.Purposes}, june, "[]"},
-		{"another basis", one, nil, GiveConsent{Act: "agree", Purposes: []PurposeID{"ads", "net"}}, june, "[{net other-legal-basis}]"},
+		{"another basis", one, nil, GiveConsent{Act: "agree", Purposes: []policy.PurposeID{"ads", "net"}}, june, "[{net other-legal-basis}]"},
 		{"an opt-out that it is not later than", one, []Fact{no(1, june-5, june-5)}, GiveConsent{Act: "agree", Purposes: ads.Purposes}, june - 9, "[{ads opt-out-stands}]"},
 		{"no opt-out that it is later than", one, []Fact{no(1, june-5, june-5)}, GiveConsent{Act: "agree", Purposes: ads.Purposes}, june, "[]"},
 		{"an older version", two, nil, GiveConsent{Act: "agree", Version: v1, Purposes: ads.Purposes}, june, "[{ads policy-changed}]"},
 		{"a newer consent that ended", one, []Fact{grant(1, june-5, june-5, untilThen(june-2))}, GiveConsent{Act: "agree", Purposes: ads.Purposes}, june - 9, "[{ads newer-consent-ended}]"},
 		{"it came late, and is over", one, nil, GiveConsent{Act: "agree", Purposes: ads.Purposes, Until: june - 1}, june - 9, "[{ads consent-over}]"},
 		{"the same after an older one without end", one, []Fact{grant(1, june-20, june-20, nil)}, GiveConsent{Act: "agree", Purposes: ads.Purposes, Until: june - 1}, june - 9, "[{ads consent-over}]"},
-		{"what falls short says so itself", one, nil, GiveConsent{Act: "agree", Purposes: []PurposeID{"face"}}, june, "[]"},
+		{"what falls short says so itself", one, nil, GiveConsent{Act: "agree", Purposes: []policy.PurposeID{"face"}}, june, "[]"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := fold(tt.given...)
@@ -225,7 +228,7 @@ func TestAConsentSaysWhatHindersIt(t *testing.T) {
 // A program writes the name of a header or a property in lower case: a header has
 // no hyphens then, and a property has no capitals.
 func TestASignalIsOneInLowerCase(t *testing.T) {
-	for act, want := range map[ActID]bool{
+	for act, want := range map[policy.ActID]bool{
 		"gpc": true, "sec-gpc": true, "secgpc": true, "globalprivacycontrol": true, "global-privacycontrol": true, "donottrack": true, "dnt": true,
 		"gpcs": false, "privacycontrol": false, "agree": false, "": false,
 	} {
@@ -240,7 +243,7 @@ func TestASignalIsOneInLowerCase(t *testing.T) {
 			t.Errorf("%q withdraws: %v, %v", act, then, err)
 		}
 	}
-	for _, act := range []ActID{"secgpc", "globalprivacycontrol", "donottrack"} {
+	for _, act := range []policy.ActID{"secgpc", "globalprivacycontrol", "donottrack"} {
 		then, err := Subject{}.Decide(GiveConsent{Act: act, Purposes: ads.Purposes}, ref(), noon, noon)
 		if err == nil && then[0].(ConsentGiven).Items[0].Short != ActGivesNone {
 			t.Errorf("%q gives consent: %v", act, then)

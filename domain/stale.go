@@ -3,22 +3,24 @@ package domain
 import (
 	"slices"
 
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // A staleness is what a yes no longer covers of its purpose.
 type staleness struct {
-	by       PolicyPublished // the first version that made it so
-	whole    bool            // the purpose means something else now
-	added    StaleScope      // or else: what was added to it
-	specific bool            // by is of another policy than the yes is to: a specific one, or the general one again
-	separate bool            // by demands a consent of its own, and the yes is none
+	by       PolicyPublished   // the first version that made it so
+	whole    bool              // the purpose means something else now
+	added    policy.StaleScope // or else: what was added to it
+	specific bool              // by is of another policy than the yes is to: a specific one, or the general one again
+	separate bool              // by demands a consent of its own, and the yes is none
 }
 
 // stale returns what the versions in force at the moment at made stale of a
 // yes; nil if nothing. Whether a later version of the same policy did is what
 // it was published with; whether a specific policy did is what it demands.
-func (p Policies) stale(y *said, id PurposeID, at deadline.Instant) *staleness {
+func (p Policies) stale(y *said, id policy.PurposeID, at deadline.Instant) *staleness {
 	e := y.given()
 	var found *staleness
 	for _, v := range p.after(e.Version, at) {
@@ -40,7 +42,7 @@ func (p Policies) stale(y *said, id PurposeID, at deadline.Instant) *staleness {
 }
 
 // staleOf returns what a standing yes no longer covers; nil if it is not stale.
-func (s *Subject) staleOf(st Standing, id PurposeID, at deadline.Instant, ref *Reference) *staleness {
+func (s *Subject) staleOf(st Standing, id policy.PurposeID, at deadline.Instant, ref *Reference) *staleness {
 	if st.Status != Stale {
 		return nil
 	}
@@ -51,7 +53,7 @@ func (s *Subject) staleOf(st Standing, id PurposeID, at deadline.Instant, ref *R
 // makesStale returns what the version v makes stale of a consent to the purpose
 // that was given to the version since: all, or what it adds. It is what v was
 // published with, and what is known since of versions that came in between.
-func (p Policies) makesStale(v PolicyPublished, id PurposeID, since Hash) (whole bool, added StaleScope) {
+func (p Policies) makesStale(v PolicyPublished, id policy.PurposeID, since content.Hash) (whole bool, added policy.StaleScope) {
 	whole, added = staleIn(v.Stale, v.Scopes, id)
 	i := p.index(since)
 	for k := range p.versions {
@@ -62,14 +64,14 @@ func (p Policies) makesStale(v PolicyPublished, id PurposeID, since Hash) (whole
 			w, s := staleIn(o.Stale, o.Scopes, id)
 			whole = whole || w
 			if s.Purpose != "" {
-				added = StaleScope{id, slices.Concat(added.Actions, s.Actions), slices.Concat(added.Categories, s.Categories)}
+				added = policy.StaleScope{Purpose: id, Actions: slices.Concat(added.Actions, s.Actions), Categories: slices.Concat(added.Categories, s.Categories)}
 			}
 		}
 	}
 	return whole, added
 }
 
-func staleIn(stale []PurposeID, scopes []StaleScope, id PurposeID) (whole bool, added StaleScope) {
+func staleIn(stale []policy.PurposeID, scopes []policy.StaleScope, id policy.PurposeID) (whole bool, added policy.StaleScope) {
 	for _, s := range scopes {
 		if s.Purpose == id {
 			added = s
@@ -83,25 +85,25 @@ func staleIn(stale []PurposeID, scopes []StaleScope, id PurposeID) (whole bool, 
 // general one after the specific one gave it up. What the other one demands is met
 // by a consent to it, or by one that is as strong and means the same, unless for a time
 // no policy declared the purpose.
-func (p Policies) overruled(y *said, id PurposeID, at deadline.Instant) *staleness {
+func (p Policies) overruled(y *said, id policy.PurposeID, at deadline.Instant) *staleness {
 	e := y.given()
 	if !p.special(e.Policy) && (y.Rules < again || !p.specific(e.Policy)) {
 		return nil
 	}
 	v, is, ok := p.declaring(id, at)
-	if !ok || v.Document.Name == e.Policy || is.Basis != BasisConsent {
+	if !ok || v.Document.Name == e.Policy || is.Basis != policy.BasisConsent {
 		return nil
 	}
 	if own := p.binding(e.Policy, at); v.Document.Over == "" && (y.Rules < again || own == nil || own.declares(id)) {
 		return nil // two policies that declare it side by side
 	}
-	was := Purpose{}
+	was := policy.Purpose{}
 	if i := p.index(e.Version); i >= 0 {
 		was, _ = p.versions[i].Document.Purpose(id)
 	}
 	s := &staleness{by: v, specific: true, separate: is.Separate && !y.isSeparate(was)}
 	was.Separate = is.Separate // it was looked at by itself
-	s.whole, s.added = changed(was, is)
+	s.whole, s.added = policy.Uncovered(was, is)
 	s.whole = s.whole || y.Rules >= again && p.lapsed(id, e.Version, at)
 	if s.whole = s.whole || s.separate; !s.whole && s.added.Purpose == "" {
 		return nil
@@ -130,7 +132,7 @@ func (y *said) given() ConsentGiven { return y.Event.(ConsentGiven) }
 // isSeparate reports whether a yes that counts for a purpose is a separate
 // consent: its policy demanded one, or it is of a kind that is and about
 // nothing else.
-func (y *said) isSeparate(p Purpose) bool {
+func (y *said) isSeparate(p policy.Purpose) bool {
 	return p.Separate || alone(y.kind, y.items)
 }
 
@@ -138,8 +140,8 @@ func (y *said) isSeparate(p Purpose) bool {
 // else; see [Standing].
 func (e ConsentGiven) Alone() bool { return alone(e.Kind, e.Items) }
 
-func alone(k ConsentKind, items []Item) bool {
-	strong := k == SeparateConsent || k == WrittenConsent || k == GuardianConsent
+func alone(k policy.ConsentKind, items []Item) bool {
+	strong := k == policy.SeparateConsent || k == policy.WrittenConsent || k == policy.GuardianConsent
 	return strong && len(items) == 1
 }
 
@@ -147,7 +149,7 @@ func alone(k ConsentKind, items []Item) bool {
 // the standing yes st covers: then it takes an explicit consent, and refusing it
 // refuses no more than that. To agree late to an old text is to agree to the
 // old text.
-func (p Policies) adds(id PurposeID, st Standing, h Hash) bool {
+func (p Policies) adds(id policy.PurposeID, st Standing, h content.Hash) bool {
 	if st.Status != Given && st.Status != Stale {
 		return false
 	}
@@ -172,7 +174,7 @@ func (p Policies) adds(id PurposeID, st Standing, h Hash) bool {
 // precedes reports whether a yes to the version a may stand although what the
 // version b added was refused: a took over before b, or is of the general policy
 // and b of a specific one.
-func (p Policies) precedes(a, b Hash) bool {
+func (p Policies) precedes(a, b content.Hash) bool {
 	i, j := p.index(a), p.index(b)
 	if i < 0 || j < 0 {
 		return false

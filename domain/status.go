@@ -3,8 +3,10 @@ package domain
 import (
 	"slices"
 
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/internal/form"
+	"consentledger/domain/policy"
 )
 
 // A Status is where a person stands with one purpose.
@@ -40,23 +42,23 @@ type Standing struct {
 	Since    deadline.Instant // from when on it holds; zero if never asked
 	Until    deadline.Instant // when the yes ends, zero if it does not
 	Policy   string
-	Version  Hash  // what the yes was given to
-	Act      ActID // how it was given
+	Version  content.Hash // what the yes was given to
+	Act      policy.ActID // how it was given
 	Because  []EventID
-	Short    Shortfall   // why the newest yes does not count, if one falls short
-	Guardian GuardianRef // who gave the yes for the person; empty: the person
-	Evidence Quality     // of the yes
-	Disputed bool        // somebody says that a fact behind it is wrong
-	Numbers  []uint64    // of the facts in Because, as their sources gave them; zero: none; nil: no fact has one
-	Signal   ActID       // the machine's signal by which a no was said; empty: the person said it
-	Opposed  Opposition  // a signal that is at odds with the person's own word
-	Rules    uint8       // of the yes, see [Rules]
-	Alone    bool        // the yes is a separate consent to this purpose and nothing else
+	Short    Shortfall    // why the newest yes does not count, if one falls short
+	Guardian GuardianRef  // who gave the yes for the person; empty: the person
+	Evidence Quality      // of the yes
+	Disputed bool         // somebody says that a fact behind it is wrong
+	Numbers  []uint64     // of the facts in Because, as their sources gave them; zero: none; nil: no fact has one
+	Signal   policy.ActID // the machine's signal by which a no was said; empty: the person said it
+	Opposed  Opposition   // a signal that is at odds with the person's own word
+	Rules    uint8        // of the yes, see [Rules]
+	Alone    bool         // the yes is a separate consent to this purpose and nothing else
 }
 
 // By returns the status that a standing has come to by the moment at, by time
 // and by what was published: its yes ran out, or grew stale.
-func (st Standing) By(at deadline.Instant, p PurposeID, policies Policies) Status {
+func (st Standing) By(at deadline.Instant, p policy.PurposeID, policies Policies) Status {
 	if st.Status != Given && st.Status != Stale {
 		return st.Status
 	}
@@ -65,7 +67,7 @@ func (st Standing) By(at deadline.Instant, p PurposeID, policies Policies) Statu
 	}
 	y := &said{Fact: Fact{Rules: st.Rules, Event: ConsentGiven{Policy: st.Policy, Version: st.Version}}}
 	if st.Alone {
-		y.kind, y.items = SeparateConsent, make([]Item, 1)
+		y.kind, y.items = policy.SeparateConsent, make([]Item, 1)
 	}
 	if policies.stale(y, p, at) != nil {
 		return Stale
@@ -76,7 +78,7 @@ func (st Standing) By(at deadline.Instant, p PurposeID, policies Policies) Statu
 // Standing returns where the person stands with purpose at the moment at, as
 // far as the facts folded into s know. Facts that count from later on are left
 // out; see [Fact] for when a yes and a no count.
-func (s Subject) Standing(p PurposeID, at deadline.Instant, ref Reference) Standing {
+func (s Subject) Standing(p policy.PurposeID, at deadline.Instant, ref Reference) Standing {
 	st := s.standing(p, at, &ref)
 	if s.signals {
 		st.Signal, st.Opposed = s.signalBehind(st), s.opposed(p, at, &ref)
@@ -116,7 +118,7 @@ func (s *Subject) disputedWithBuild(id EventID, ref *Reference) bool {
 
 // standing looks at every answer once for every purpose that is asked about, on
 // every yes: it copies none of them.
-func (s *Subject) standing(p PurposeID, at deadline.Instant, ref *Reference) Standing {
+func (s *Subject) standing(p policy.PurposeID, at deadline.Instant, ref *Reference) Standing {
 	var few [4]*said
 	nos := s.nos(few[:0], p, at)
 	no, voids := lastNo(nos, ref)
@@ -172,7 +174,7 @@ func (s *Subject) standing(p PurposeID, at deadline.Instant, ref *Reference) Sta
 // nos appends the nos about a purpose that count at the moment at, voided ones
 // too. A history may hold thousands of answers: who looks for what stands in the
 // way of each looks at these alone, and begins with the last.
-func (s *Subject) nos(list []*said, p PurposeID, at deadline.Instant) []*said {
+func (s *Subject) nos(list []*said, p policy.PurposeID, at deadline.Instant) []*said {
 	for i, n := range s.said {
 		if n.no == 0 || n.noFrom() > at || !n.more().scope.covers(p) {
 			continue
@@ -226,7 +228,7 @@ func (s Subject) Voided(id EventID, ref Reference) (build EventID, is bool) {
 
 // stands reports whether none of the nos that count is in the way of the yes y.
 // A voided no is: voiding it never restores a yes.
-func stands(y *said, nos []*said, p PurposeID, ref *Reference) bool {
+func stands(y *said, nos []*said, p policy.PurposeID, ref *Reference) bool {
 	for _, n := range slices.Backward(nos) {
 		if !y.overrides(&n.Fact) && !n.leaves(y, p, ref) {
 			return false
@@ -237,13 +239,13 @@ func stands(y *said, nos []*said, p PurposeID, ref *Reference) bool {
 
 // leaves reports whether the no n leaves the yes y as it is: it refuses only
 // what a version added, and y is to one from before.
-func (n *said) leaves(y *said, p PurposeID, ref *Reference) bool {
+func (n *said) leaves(y *said, p policy.PurposeID, ref *Reference) bool {
 	return has(n.more().added, p) && ref.Policies.precedes(y.given().Version, n.Event.(ConsentRefused).Version)
 }
 
 // declined returns since when what came after the version of a yes is refused,
 // zero if it is not. A no that was voided refuses nothing, and restores nothing.
-func (s *Subject) declined(p PurposeID, version Hash, at deadline.Instant, ref Reference) (since deadline.Instant) {
+func (s *Subject) declined(p policy.PurposeID, version content.Hash, at deadline.Instant, ref Reference) (since deadline.Instant) {
 	for _, n := range s.said {
 		if !has(n.more().added, p) || n.noFrom() > at || isVoided(n, &ref) {
 			continue
@@ -257,7 +259,7 @@ func (s *Subject) declined(p PurposeID, version Hash, at deadline.Instant, ref R
 
 // speaks reports whether whoever said the yes y may lift every no before it:
 // see [Subject.mayLift].
-func (s *Subject) speaks(y *said, nos []*said, p PurposeID, at deadline.Instant, ref *Reference) bool {
+func (s *Subject) speaks(y *said, nos []*said, p policy.PurposeID, at deadline.Instant, ref *Reference) bool {
 	for _, n := range slices.Backward(nos) {
 		if n.more().guardian != y.more().guardian && !n.leaves(y, p, ref) && !s.mayLift(y, n, p, at, ref) {
 			return false
@@ -278,7 +280,7 @@ func newerNo(a, b *said) bool {
 // longer reports whether the yes a says more than b at the moment at: it has
 // not run out and b has, or is not stale and b is, or else it is newer. A yes
 // that comes late to an old text takes nothing from one to a newer text.
-func (s *Subject) longer(a, b *said, p PurposeID, at deadline.Instant, ref *Reference) bool {
+func (s *Subject) longer(a, b *said, p policy.PurposeID, at deadline.Instant, ref *Reference) bool {
 	_, overA := s.over(a, p, at)
 	_, overB := s.over(b, p, at)
 	if overA != overB {
@@ -297,7 +299,7 @@ func (s *Subject) longer(a, b *said, p PurposeID, at deadline.Instant, ref *Refe
 // the most, unless another one is over that was not said before y. For the
 // newest answer counts: when it ends, none from before it takes its place. Of
 // several that are over it is the first that ended.
-func (s *Subject) newest(y *said, nos []*said, p PurposeID, at deadline.Instant, ref *Reference) (decides *said, until deadline.Instant) {
+func (s *Subject) newest(y *said, nos []*said, p policy.PurposeID, at deadline.Instant, ref *Reference) (decides *said, until deadline.Instant) {
 	decides, until = y, y.endOf(p)
 	ended, _ := s.over(y, p, at)
 	for _, z := range s.said {
@@ -317,7 +319,7 @@ func (s *Subject) newest(y *said, nos []*said, p PurposeID, at deadline.Instant,
 // counts reports whether a yes is one for a purpose at the moment at, whether it
 // is over by then or not: it is no mistake, does not fall short, and no no is in
 // its way.
-func (s *Subject) counts(y *said, nos []*said, p PurposeID, at deadline.Instant, ref *Reference) bool {
+func (s *Subject) counts(y *said, nos []*said, p policy.PurposeID, at deadline.Instant, ref *Reference) bool {
 	item := y.item(p)
 	return item != nil && item.Short == "" && y.yesFrom() <= at && !isVoided(y, ref) && !s.tooYoung(y, at) && !s.unfounded(y) &&
 		stands(y, nos, p, ref) && s.speaks(y, nos, p, at, ref)
@@ -325,7 +327,7 @@ func (s *Subject) counts(y *said, nos []*said, p PurposeID, at deadline.Instant,
 
 // over reports whether a yes ran out for a purpose by the moment at, was used
 // up, or was a guardian's for who is a child no more; and since when.
-func (s *Subject) over(y *said, p PurposeID, at deadline.Instant) (since deadline.Instant, is bool) {
+func (s *Subject) over(y *said, p policy.PurposeID, at deadline.Instant) (since deadline.Instant, is bool) {
 	if until := y.endOf(p); until != 0 && until <= at {
 		since = until
 	}
@@ -339,7 +341,7 @@ func (s *Subject) over(y *said, p PurposeID, at deadline.Instant) (since deadlin
 }
 
 // endOf returns when a yes ends for a purpose, zero if it does not.
-func (y *said) endOf(p PurposeID) deadline.Instant {
+func (y *said) endOf(p policy.PurposeID) deadline.Instant {
 	for _, e := range y.more().ends {
 		if e.Purpose == p && (y.more().until == 0 || e.Until < y.more().until) {
 			return e.Until
@@ -349,7 +351,7 @@ func (y *said) endOf(p PurposeID) deadline.Instant {
 }
 
 // item returns what a yes says of a purpose, nil if nothing.
-func (y *said) item(p PurposeID) *Item {
+func (y *said) item(p policy.PurposeID) *Item {
 	for i := range y.items {
 		if y.items[i].Purpose == p {
 			return &y.items[i]
@@ -358,11 +360,11 @@ func (y *said) item(p PurposeID) *Item {
 	return nil
 }
 
-func (s *Subject) given(y *said, p PurposeID, at deadline.Instant, ref *Reference) Standing {
+func (s *Subject) given(y *said, p policy.PurposeID, at deadline.Instant, ref *Reference) Standing {
 	e := y.given()
 	st := Standing{
 		Status: Given, Since: y.yesFrom(), Until: y.endOf(p), Policy: e.Policy, Version: e.Version, Act: e.Act,
-		Because: []EventID{y.ID}, Guardian: e.Guardian, Evidence: e.Evidence.Quality, Alone: y.isSeparate(Purpose{}), Rules: y.Rules,
+		Because: []EventID{y.ID}, Guardian: e.Guardian, Evidence: e.Evidence.Quality, Alone: y.isSeparate(policy.Purpose{}), Rules: y.Rules,
 	}
 	if since, over := s.over(y, p, at); over {
 		st.Status, st.Since = Expired, since

@@ -4,30 +4,24 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"consentledger/domain/content"
+	"consentledger/domain/policy"
 )
 
 // Stepped records that a request or an incident moved on: plain, with the
 // fields that its kind has, as [StepRules] says.
 type Stepped struct {
 	Kind     StepKind
-	Fields   []Field // sorted by name
-	Evidence Hash
+	Fields   []policy.Field // sorted by name
+	Evidence content.Hash
 	Details  Personal // sealed for whom the request is of
 }
 
 func (Stepped) isEvent() {}
 
 // Field returns the value of a field; empty if the step has none of that name.
-func (s Stepped) Field(name string) string { return fieldOf(s.Fields, name) }
-
-func fieldOf(fields []Field, name string) string {
-	for _, f := range fields {
-		if f.Name == name {
-			return f.Value
-		}
-	}
-	return ""
-}
+func (s Stepped) Field(name string) string { return policy.FieldOf(s.Fields, name) }
 
 // TakeStep asks to record a step.
 type TakeStep Stepped
@@ -227,7 +221,7 @@ func (m Marks) allow(r StepRule) error {
 
 // checkPublic refuses words that hold what looks personal: the fields of a step
 // are kept in the clear, for ever.
-func (r StepRule) checkPublic(fields []Field) error {
+func (r StepRule) checkPublic(fields []policy.Field) error {
 	for _, f := range fields {
 		i := slices.IndexFunc(r.Fields, func(rule FieldRule) bool { return rule.Name == f.Name })
 		switch form := r.Fields[i].Form; {

@@ -3,7 +3,9 @@ package domain
 import (
 	"slices"
 
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // A Subject is what one person said to one app, and what was found out about
@@ -12,9 +14,9 @@ type Subject struct {
 	said        []*said // shared: none is changed
 	permissions []PermissionState
 	notices     []Fact
-	read        []Hash    // the versions acknowledged
-	readBy      []EventID // and by which facts
-	known       []known   // every fact, for record.voided
+	read        []content.Hash // the versions acknowledged
+	readBy      []EventID      // and by which facts
+	known       []known        // every fact, for record.voided
 	disputes    []dispute
 	since       deadline.Instant // when the first fact was recorded
 	began       deadline.Instant // the earlier of its times
@@ -37,7 +39,7 @@ type Subject struct {
 type said struct {
 	Fact
 	items   Derived // of a yes, as its event has them
-	kind    ConsentKind
+	kind    policy.ConsentKind
 	no      Status // Refused or Withdrawn; zero for a yes
 	crossed bool   // it was said in a linked history
 	ended   bool   // nobody said it: the history ended
@@ -59,9 +61,9 @@ func (s Subject) Derive() {
 
 // A rest is what most answers do not say.
 type rest struct {
-	scope  Scope            // of a no
-	added  []PurposeID      // of a no: those of which only what a version added is refused
-	until  deadline.Instant // of a yes
+	scope  Scope              // of a no
+	added  []policy.PurposeID // of a no: those of which only what a version added is refused
+	until  deadline.Instant   // of a yes
 	ends   []End
 	voided deadline.Instant // zero: not
 	used   deadline.Instant // of a single-use yes; zero: not yet
@@ -136,7 +138,7 @@ func (s Subject) IsTest() bool { return len(s.tests) > 0 }
 
 // A PermissionState is the last word on an OS permission.
 type PermissionState struct {
-	Permission PermissionID
+	Permission policy.PermissionID
 	Change     PermissionChange
 	Since      deadline.Instant
 	Because    EventID

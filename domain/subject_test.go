@@ -7,7 +7,9 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 const (
@@ -16,20 +18,20 @@ const (
 	later                  = noon + 3600e3
 )
 
-var v1 = Hash{1}
+var v1 = content.Hash{1}
 
 // ref is a policy with a purpose of each sort.
 func ref() Reference {
-	doc := Document{
+	doc := policy.Document{
 		Name: "privacy",
-		Purposes: []Purpose{
-			{ID: "ads", Basis: BasisConsent, Actions: []Action{Collect, Use}},
-			{ID: "net", Basis: BasisConsent, Actions: []Action{Use}},
-			{ID: "face", Basis: BasisConsent, Separate: true, Actions: []Action{Use}},
-			{ID: "tax", Basis: BasisLegalDuty, Actions: []Action{Use}},
+		Purposes: []policy.Purpose{
+			{ID: "ads", Basis: policy.BasisConsent, Actions: []policy.Action{policy.Collect, policy.Use}},
+			{ID: "net", Basis: policy.BasisConsent, Actions: []policy.Action{policy.Use}},
+			{ID: "face", Basis: policy.BasisConsent, Separate: true, Actions: []policy.Action{policy.Use}},
+			{ID: "tax", Basis: policy.BasisLegalDuty, Actions: []policy.Action{policy.Use}},
 		},
-		Permissions: []Permission{{ID: "network", Purposes: []PurposeID{"net"}}},
-		Acts:        []Act{{ID: "agree", Counts: GeneralConsent}, {ID: "use", Counts: NoConsent}, {ID: "tick", Counts: SeparateConsent}},
+		Permissions: []policy.Permission{{ID: "network", Purposes: []policy.PurposeID{"net"}}},
+		Acts:        []policy.Act{{ID: "agree", Counts: policy.GeneralConsent}, {ID: "use", Counts: policy.NoConsent}, {ID: "tick", Counts: policy.SeparateConsent}},
 	}
 	var p Policies
 	p = p.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
@@ -41,7 +43,7 @@ func yes(id byte, at, recorded deadline.Instant) Fact {
 }
 
 func no(id byte, at, recorded deadline.Instant) Fact {
-	return Fact{ID: EventID{id}, At: at, Recorded: recorded, Event: ConsentWithdrawn{Scope: Scope{Purposes: []PurposeID{"ads"}}}}
+	return Fact{ID: EventID{id}, At: at, Recorded: recorded, Event: ConsentWithdrawn{Scope: Scope{Purposes: []policy.PurposeID{"ads"}}}}
 }
 
 func refused(id byte, at, recorded deadline.Instant) Fact {
@@ -132,9 +134,9 @@ var bare = Evidence{Weak, []Lack{"presentation", "surface", "text", "control", "
 
 func TestDecide(t *testing.T) {
 	given := func(items ...Item) []Event {
-		return []Event{ConsentGiven{Policy: "privacy", Version: v1, Act: "agree", Kind: GeneralConsent, Items: items, Evidence: bare}}
+		return []Event{ConsentGiven{Policy: "privacy", Version: v1, Act: "agree", Kind: policy.GeneralConsent, Items: items, Evidence: bare}}
 	}
-	ads := Scope{Purposes: []PurposeID{"ads"}}
+	ads := Scope{Purposes: []policy.PurposeID{"ads"}}
 	for _, tt := range []struct {
 		name string
 		when Command
@@ -143,23 +145,23 @@ func TestDecide(t *testing.T) {
 		code Code
 	}{
 		{"agree covers what general consent can", GiveConsent{Act: "agree"}, noon, given(Item{"ads", ""}, Item{"net", ""}), ""},
-		{"agree never covers a separate consent", GiveConsent{Act: "agree", Purposes: []PurposeID{"face"}}, noon, given(Item{"face", NeedsSeparate}), ""},
-		{"use of the service gives none", GiveConsent{Act: "use", Purposes: []PurposeID{"ads"}}, noon, []Event{ConsentGiven{Policy: "privacy", Version: v1, Act: "use", Items: []Item{{"ads", ActGivesNone}}, Evidence: bare}}, ""},
-		{"a yes to an unknown purpose", GiveConsent{Act: "agree", Purposes: []PurposeID{"x"}}, noon, nil, UnknownPurpose},
+		{"agree never covers a separate consent", GiveConsent{Act: "agree", Purposes: []policy.PurposeID{"face"}}, noon, given(Item{"face", NeedsSeparate}), ""},
+		{"use of the service gives none", GiveConsent{Act: "use", Purposes: []policy.PurposeID{"ads"}}, noon, []Event{ConsentGiven{Policy: "privacy", Version: v1, Act: "use", Items: []Item{{"ads", ActGivesNone}}, Evidence: bare}}, ""},
+		{"a yes to an unknown purpose", GiveConsent{Act: "agree", Purposes: []policy.PurposeID{"x"}}, noon, nil, UnknownPurpose},
 		{"a yes by an unknown act", GiveConsent{Act: "wink"}, noon, nil, UnknownAct},
 		{"a yes from the future", GiveConsent{Act: "agree"}, noon + 6*60e3, nil, AtInFuture},
-		{"a yes a little ahead", GiveConsent{Act: "agree", Purposes: []PurposeID{"ads"}}, noon + 4*60e3, given(Item{"ads", ""}), ""},
+		{"a yes a little ahead", GiveConsent{Act: "agree", Purposes: []policy.PurposeID{"ads"}}, noon + 4*60e3, given(Item{"ads", ""}), ""},
 		{"a yes too late", GiveConsent{Act: "agree"}, noon - 31*86400e3, nil, AtTooLate},
 		{"a yes that is over", GiveConsent{Act: "agree", Until: t0}, noon, nil, AlreadyOver},
-		{"a yes that came late, and is over by now", GiveConsent{Act: "agree", Purposes: []PurposeID{"ads"}, Until: noon - 1}, noon - 2, []Event{func() Event {
+		{"a yes that came late, and is over by now", GiveConsent{Act: "agree", Purposes: []policy.PurposeID{"ads"}, Until: noon - 1}, noon - 2, []Event{func() Event {
 			e := given(Item{"ads", ""})[0].(ConsentGiven)
 			e.Until = noon - 1
 			return e
 		}()}, ""},
 		{"a withdrawal however old", WithdrawConsent{Scope: ads}, 1, []Event{ConsentWithdrawn{Scope: ads}}, ""},
 		{"a withdrawal of nothing", WithdrawConsent{}, noon, nil, NothingNamed},
-		{"a withdrawal of an unknown purpose is loud", WithdrawConsent{Scope: Scope{Purposes: []PurposeID{"adz"}}}, noon, nil, UnknownPurpose},
-		{"a permission taken away withdraws", ChangePermission{Permission: "network", Change: Revoked}, noon, []Event{PermissionRevoked{Permission: "network", Withdraws: []PurposeID{"net"}}}, ""},
+		{"a withdrawal of an unknown purpose is loud", WithdrawConsent{Scope: Scope{Purposes: []policy.PurposeID{"adz"}}}, noon, nil, UnknownPurpose},
+		{"a permission taken away withdraws", ChangePermission{Permission: "network", Change: Revoked}, noon, []Event{PermissionRevoked{Permission: "network", Withdraws: []policy.PurposeID{"net"}}}, ""},
 		{"a permission granted gives nothing", ChangePermission{Permission: "network", Change: Granted}, noon, []Event{PermissionGranted{Permission: "network"}}, ""},
 		{"voiding takes two", VoidRecords{Records: []EventID{{1}}, Reason: "r", By: [2]string{"a", "a"}}, noon, nil, TwoPersons},
 		{"voiding what is not there", VoidRecords{Records: []EventID{{7}}, Reason: "r", By: [2]string{"a", "b"}}, noon, nil, UnknownRecord},
@@ -178,17 +180,17 @@ func TestMay(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		given   []Fact
-		purpose PurposeID
-		action  Action
+		purpose policy.PurposeID
+		action  policy.Action
 		allowed bool
 		why     Why
 	}{
-		{"consent given", []Fact{yes(1, t0, t0)}, "ads", Use, true, WhyConsent},
-		{"nobody asked", nil, "ads", Use, false, WhyStatus},
-		{"withdrawn", []Fact{yes(1, t0, t0), no(2, noon, noon)}, "ads", Use, false, WhyStatus},
-		{"an action that the policy does not declare", []Fact{yes(1, t0, t0)}, "ads", Export, false, WhyNoAction},
-		{"another basis needs no consent", nil, "tax", Use, true, WhyOtherBasis},
-		{"a purpose that nobody declared", nil, "x", Use, false, WhyNoPurpose},
+		{"consent given", []Fact{yes(1, t0, t0)}, "ads", policy.Use, true, WhyConsent},
+		{"nobody asked", nil, "ads", policy.Use, false, WhyStatus},
+		{"withdrawn", []Fact{yes(1, t0, t0), no(2, noon, noon)}, "ads", policy.Use, false, WhyStatus},
+		{"an action that the policy does not declare", []Fact{yes(1, t0, t0)}, "ads", policy.Export, false, WhyNoAction},
+		{"another basis needs no consent", nil, "tax", policy.Use, true, WhyOtherBasis},
+		{"a purpose that nobody declared", nil, "x", policy.Use, false, WhyNoPurpose},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := May(fold(tt.given...), ref(), Question{Purpose: tt.purpose, Action: tt.action, At: later})
@@ -197,7 +199,7 @@ func TestMay(t *testing.T) {
 			}
 		})
 	}
-	if got := May(Subject{}, Reference{}, Question{Purpose: "ads", Action: Use, At: later}); got.Allowed || got.Why != WhyNoPolicy {
+	if got := May(Subject{}, Reference{}, Question{Purpose: "ads", Action: policy.Use, At: later}); got.Allowed || got.Why != WhyNoPolicy {
 		t.Errorf("without a policy: %v because %v", got.Allowed, got.Why)
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"slices"
 
+	"consentledger/domain/content"
 	"consentledger/domain/internal/form"
+	"consentledger/domain/policy"
 )
 
 // A ControlID names something on a screen that a person can touch.
@@ -12,11 +14,11 @@ type ControlID string
 
 // A Surface is one screen of one build of the app, as a person sees it.
 type Surface struct {
-	Build   string // as in 5.2.1+1203
-	Signing Hash   // of the certificate that the build is signed with
+	Build   string       // as in 5.2.1+1203
+	Signing content.Hash // of the certificate that the build is signed with
 	Screen  string
 	Policy  string
-	Version Hash // of the policy that the screen is about
+	Version content.Hash // of the policy that the screen is about
 	Locales []SurfaceLocale
 
 	Controls []Control
@@ -28,9 +30,9 @@ type Surface struct {
 // A SurfaceLocale is what a screen shows in one language.
 type SurfaceLocale struct {
 	Locale     string
-	Text       Hash // the policy text that the screen shows or leads to
+	Text       content.Hash // the policy text that the screen shows or leads to
 	Strings    []LabelledString
-	Screenshot Hash
+	Screenshot content.Hash
 }
 
 // A LabelledString is a string on a screen, by the name that the app has for it.
@@ -41,8 +43,8 @@ type LabelledString struct{ Key, Text string }
 type Control struct {
 	ID       ControlID
 	Label    string // the key of its string
-	Act      ActID
-	Purposes []PurposeID // what a yes by it is about; empty: what the act covers
+	Act      policy.ActID
+	Purposes []policy.PurposeID // what a yes by it is about; empty: what the act covers
 	Initial  ControlState
 	Refuses  bool
 	Steps    int
@@ -80,7 +82,7 @@ func (s Surface) Control(id ControlID) (Control, bool) {
 // Locale returns what the surface shows in a language, and whether it does.
 func (s Surface) Locale(name string) (SurfaceLocale, bool) {
 	for _, l := range s.Locales {
-		if sameLocale(l.Locale, name) {
+		if form.SameLocale(l.Locale, name) {
 			return l, true
 		}
 	}
@@ -95,7 +97,7 @@ type Surfaces struct{ list []SurfacePublished }
 func (s Surfaces) All() []SurfacePublished { return s.list }
 
 // Surface returns the surface with that hash, and whether there is one.
-func (s Surfaces) Surface(id Hash) (SurfacePublished, bool) {
+func (s Surfaces) Surface(id content.Hash) (SurfacePublished, bool) {
 	for _, p := range s.list {
 		if p.ID == id {
 			return p, true
@@ -140,13 +142,13 @@ func (s Surfaces) Decide(cmd Command, ref Reference) ([]Event, error) {
 func (s Surface) check(ref Reference) error {
 	v, known := ref.Policies.Version(s.Version)
 	switch {
-	case s.Build == "" || !isName(s.Screen, 64) || s.Approver == "" || len(s.Locales) == 0 || len(s.Controls) == 0:
+	case s.Build == "" || !form.IsName(s.Screen, 64) || s.Approver == "" || len(s.Locales) == 0 || len(s.Controls) == 0:
 		return refuse(Incomplete, "a surface needs a build, a screen, an approver, at least one locale and at least one control")
-	case s.Signing == (Hash{}):
+	case s.Signing == (content.Hash{}):
 		return refuseAt(Incomplete, "signing", "give the hash of the certificate that the build is signed with: sha256: and 64 hex digits")
 	case s.Approver == ref.By.Principal, s.Approver == ref.By.Signer:
 		return refuseAt(SamePrincipal, "approver", "who publishes a surface may not approve it")
-	case s.Version == (Hash{}):
+	case s.Version == (content.Hash{}):
 		return refuseAt(Incomplete, "version", "a surface needs the version of the policy that it shows; see consentledger policy list")
 	case !known:
 		return refuseAt(UnknownVersion, "version", "the surface is about a version that was never published for this app; see consentledger policy list")
@@ -156,7 +158,7 @@ func (s Surface) check(ref Reference) error {
 	seen := map[ControlID]bool{}
 	for i, c := range s.Controls {
 		at := fmt.Sprintf("controls[%d]", i)
-		if !isName(string(c.ID), 64) || seen[c.ID] {
+		if !form.IsName(string(c.ID), 64) || seen[c.ID] {
 			return refuseAt(Incomplete, at+".id", "a control needs an id of its own")
 		}
 		seen[c.ID] = true
@@ -170,7 +172,7 @@ func (s Surface) check(ref Reference) error {
 	return s.checkRefusal()
 }
 
-func (c Control) check(at string, d Document) error {
+func (c Control) check(at string, d policy.Document) error {
 	switch _, known := d.Act(c.Act); {
 	case !c.Refuses && !known:
 		return refuseAt(UnknownAct, at+".act", "the policy names no act "+Quote(string(c.Act)))

@@ -3,6 +3,7 @@ package domain
 import (
 	"slices"
 
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 )
 
@@ -185,8 +186,8 @@ func twoPersons(by [2]string) error {
 }
 
 // evidenced refuses a void that rests on nothing.
-func evidenced(h Hash) error {
-	if h == (Hash{}) {
+func evidenced(h content.Hash) error {
+	if h == (content.Hash{}) {
 		return refuseAt(Incomplete, "data.evidence", "voiding takes evidence: give the hash of the document that shows the mistake")
 	}
 	return nil

@@ -6,14 +6,16 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // by says who said a yes or a no: a guardian.
 func by(g GuardianRef, f Fact) Fact {
 	switch e := f.Event.(type) {
 	case ConsentGiven:
-		e.Guardian, e.Kind = g, GuardianConsent
+		e.Guardian, e.Kind = g, policy.GuardianConsent
 		f.Event = e
 	case ConsentWithdrawn:
 		e.Guardian = g
@@ -25,18 +27,18 @@ func by(g GuardianRef, f Fact) Fact {
 // tooYoungYes is a child's own yes, as Decide records it.
 func tooYoungYes(id byte, at deadline.Instant) Fact {
 	f := yes(id, at, at)
-	f.Event = ConsentGiven{Policy: "privacy", Version: v1, Act: "agree", Kind: GeneralConsent, Items: []Item{{Purpose: "ads", Short: NeedsGuardian}}}
+	f.Event = ConsentGiven{Policy: "privacy", Version: v1, Act: "agree", Kind: policy.GeneralConsent, Items: []Item{{Purpose: "ads", Short: NeedsGuardian}}}
 	return f
 }
 
 func lateYes(id byte, at deadline.Instant) Fact {
 	f := yes(id, at, at)
-	f.Event = ConsentGiven{Policy: "privacy", Version: v1, Kind: GuardianConsent, Guardian: "mother", Items: []Item{{Purpose: "ads", Short: GuardianLapsed}}}
+	f.Event = ConsentGiven{Policy: "privacy", Version: v1, Kind: policy.GuardianConsent, Guardian: "mother", Items: []Item{{Purpose: "ads", Short: GuardianLapsed}}}
 	return f
 }
 
 func verified(id byte, g GuardianRef) Fact {
-	return fact(id, t0, GuardianVerified{Guardian: g, Proof: Proof{Document: Hash{5}, Method: "scan", CheckedBy: "desk"}})
+	return fact(id, t0, GuardianVerified{Guardian: g, Proof: Proof{Document: content.Hash{5}, Method: "scan", CheckedBy: "desk"}})
 }
 
 func TestWhoSaidNoForAChildSaysYes(t *testing.T) {
@@ -78,7 +80,7 @@ func TestWhoSaidNoForAChildSaysYes(t *testing.T) {
 
 func TestAGuardianSpeaksUntil18(t *testing.T) {
 	guarded := []Fact{aged(Aged15To17, t0), verified(71, "mother")}
-	no := WithdrawConsent{Scope: Scope{Purposes: []PurposeID{"ads"}}, Guardian: "mother"}
+	no := WithdrawConsent{Scope: Scope{Purposes: []policy.PurposeID{"ads"}}, Guardian: "mother"}
 	for _, tt := range []struct {
 		name  string
 		given []Fact
@@ -120,17 +122,17 @@ func TestAGuardianSpeaksUntil18(t *testing.T) {
 func TestANoHoldsForThePurposesThatAreKnown(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
-		scope   []PurposeID
-		want    []PurposeID
+		scope   []policy.PurposeID
+		want    []policy.PurposeID
 		unknown string
 		code    Code
 	}{
-		{"all known", []PurposeID{"ads", "net"}, []PurposeID{"ads", "net"}, "", ""},
-		{"one misspelt", []PurposeID{"ads", "typo", "typo"}, []PurposeID{"ads"}, "typo", ""},
-		{"one that may be a phone", []PurposeID{"13800138000", "ads"}, []PurposeID{"ads"}, "[not shown]", ""},
-		{"one that is no name", []PurposeID{"Ada Lovelace", "ads"}, []PurposeID{"ads"}, "[not shown]", ""},
-		{"one said twice", []PurposeID{"ads", "ads"}, []PurposeID{"ads"}, "", ""},
-		{"none known", []PurposeID{"typo"}, nil, "", UnknownPurpose},
+		{"all known", []policy.PurposeID{"ads", "net"}, []policy.PurposeID{"ads", "net"}, "", ""},
+		{"one misspelt", []policy.PurposeID{"ads", "typo", "typo"}, []policy.PurposeID{"ads"}, "typo", ""},
+		{"one that may be a phone", []policy.PurposeID{"13800138000", "ads"}, []policy.PurposeID{"ads"}, "[not shown]", ""},
+		{"one that is no name", []policy.PurposeID{"Ada Lovelace", "ads"}, []policy.PurposeID{"ads"}, "[not shown]", ""},
+		{"one said twice", []policy.PurposeID{"ads", "ads"}, []policy.PurposeID{"ads"}, "", ""},
+		{"none known", []policy.PurposeID{"typo"}, nil, "", UnknownPurpose},
 		{"none named", nil, nil, "", NothingNamed},
 	} {
 		for _, cmd := range []Command{WithdrawConsent{Scope: Scope{Purposes: tt.scope}}, RefuseConsent{Scope: Scope{Purposes: tt.scope}}} {
@@ -157,9 +159,9 @@ func TestANoHoldsForThePurposesThatAreKnown(t *testing.T) {
 }
 
 func TestANoThatNamesTooMuchIsTaken(t *testing.T) {
-	many := []PurposeID{"ads"}
+	many := []policy.PurposeID{"ads"}
 	for i := range 10_000 {
-		many = append(many, PurposeID(fmt.Sprintf("typo-%d", i)))
+		many = append(many, policy.PurposeID(fmt.Sprintf("typo-%d", i)))
 	}
 	then, err := Subject{}.Decide(WithdrawConsent{Scope: Scope{Purposes: many}}, ref(), noon, noon)
 	if err != nil || !equal(then[0].(ConsentWithdrawn).Scope.Purposes, many[:1]) || len(then[0].(ConsentWithdrawn).Unknown) > 50*65 {
@@ -171,7 +173,7 @@ func TestANoThatNamesTooMuchIsTaken(t *testing.T) {
 	}
 }
 
-func equal(a, b []PurposeID) bool {
+func equal(a, b []policy.PurposeID) bool {
 	if len(a) != len(b) {
 		return false
 	}
@@ -186,7 +188,9 @@ func equal(a, b []PurposeID) bool {
 func TestAMistakeOfEveryKindIsVoided(t *testing.T) {
 	void := func(ids ...byte) Fact { return fact(60, later-10, voidOf(ids...).Event) }
 	at := later
-	allowed := func(s Subject) bool { return May(s, ref(), Question{Purpose: "ads", Action: Use, At: at}).Allowed }
+	allowed := func(s Subject) bool {
+		return May(s, ref(), Question{Purpose: "ads", Action: policy.Use, At: at}).Allowed
+	}
 	hold := fact(40, noon, HoldPlaced{Reason: "court"})
 	for _, tt := range []struct {
 		name  string
@@ -205,7 +209,7 @@ func TestAMistakeOfEveryKindIsVoided(t *testing.T) {
 		{"the end of a hold: it goes on", []Fact{yes(1, t0, t0), hold, fact(42, noon+1, HoldReleased{Reason: "over"}), void(42)}, false},
 		{"the end of a restriction: it goes on", []Fact{yes(1, t0, t0), fact(40, noon, RestrictionApplied{Reason: "x"}), fact(42, noon+1, RestrictionLifted{Reason: "over"}), void(42)}, false},
 		{"the other end of another hold", []Fact{yes(1, t0, t0), hold, fact(42, noon+1, HoldReleased{Reason: "over"}), void(1), yes(2, later-5, later-5)}, true},
-		{"an exemption is gone", []Fact{fact(43, noon, ExemptionInvoked{List: ForCollection, Code: "c", Purposes: []PurposeID{"ads"}, Until: later + 100}), void(43)}, false},
+		{"an exemption is gone", []Fact{fact(43, noon, ExemptionInvoked{List: ForCollection, Code: "c", Purposes: []policy.PurposeID{"ads"}, Until: later + 100}), void(43)}, false},
 	} {
 		if got := allowed(fold(tt.given...)); got != tt.want {
 			t.Errorf("%s: allowed %v", tt.name, got)
@@ -235,7 +239,7 @@ func TestWhatCannotBeVoidedIsRefused(t *testing.T) {
 		RequestMade{}, MinorDataFound{}, PermissionDenied{},
 	} {
 		s := fold(yes(1, t0, t0), fact(2, noon, e))
-		then, err := s.Decide(VoidRecords{Records: []EventID{{2}}, Reason: "mistake", Evidence: Hash{9}, By: [2]string{"a", "b"}}, ref(), later, later)
+		then, err := s.Decide(VoidRecords{Records: []EventID{{2}}, Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"a", "b"}}, ref(), later, later)
 		if refusal, _ := errors.AsType[Refusal](err); refusal.Code != NotVoidable || refusal.Text == "" {
 			t.Errorf("%T: %v, %v", e, then, err)
 		}

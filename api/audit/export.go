@@ -15,6 +15,7 @@ import (
 	"consentledger/api/audit/witness"
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
@@ -268,11 +269,11 @@ func (x *Exporter) blobOf(app domain.AppName) func(ctx context.Context, hash str
 		if err != nil {
 			return nil, false, err
 		}
-		p, published := ref.Policies.Version(domain.Hash(h))
+		p, published := ref.Policies.Version(content.Hash(h))
 		if !published {
 			return nil, false, nil
 		}
-		text, err = x.document(ctx, p, domain.Hash(h))
+		text, err = x.document(ctx, p, content.Hash(h))
 		if wire.IsRefusal(err) {
 			return nil, false, nil
 		}

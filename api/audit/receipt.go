@@ -12,6 +12,7 @@ import (
 	"consentledger/api/audit/receipt"
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec"
@@ -80,7 +81,7 @@ func (x *Exporter) consent(ctx context.Context, app domain.AppName, p merkle.Pro
 		return c, err
 	}
 
-	if version != (domain.Hash{}) {
+	if version != (content.Hash{}) {
 		c.Policy, _ = ref.Policies.Version(version)
 		if c.Document, err = x.document(ctx, c.Policy, version); err != nil {
 			return c, err
@@ -153,7 +154,7 @@ func (x *Exporter) void(ctx context.Context, s domain.Subject, ref domain.Refere
 // document returns a policy's document as it was published. Where its bytes were
 // not kept, as older programs' demos did not, they are written again from the
 // record: it holds all that the document says, and the version is their hash.
-func (x *Exporter) document(ctx context.Context, p domain.PolicyPublished, version domain.Hash) ([]byte, error) {
+func (x *Exporter) document(ctx context.Context, p domain.PolicyPublished, version content.Hash) ([]byte, error) {
 	text, found, err := x.Blobs.Get(ctx, blobs.Hash(version))
 	if err != nil || found {
 		return text, err

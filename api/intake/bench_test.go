@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/embedded"
@@ -99,7 +100,7 @@ func diskLedger(b *testing.B, db *embedded.DB) *ledger.Ledger {
 		b.Fatal(err)
 	}
 	register := domain.RegisterApp{App: domain.App{Name: "smartkey", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}}}
-	for i, cmd := range []domain.Command{register, domain.PublishPolicy{Version: domain.Hash{2}, Document: policy()}} {
+	for i, cmd := range []domain.Command{register, domain.PublishPolicy{Version: content.Hash{2}, Document: document()}} {
 		if _, err := l.Execute(ctx, ledger.Request{App: "smartkey", Source: "test", ID: fmt.Sprint(i), Body: []byte("{}"), Actor: "operator", RecordedBy: "test", Command: cmd}); err != nil {
 			b.Fatal(err)
 		}

@@ -14,7 +14,9 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/memory"
 	"consentledger/eventstore/vault"
@@ -87,13 +89,13 @@ func (b *lockedBuffer) Write(p []byte) (int, error) {
 
 func (b *lockedBuffer) text() string { b.mu.Lock(); defer b.mu.Unlock(); return b.String() }
 
-func policy() domain.Document {
-	return domain.Document{
+func document() policy.Document {
+	return policy.Document{
 		Name: "privacy", Jurisdiction: "CN", TimeZone: "Asia/Shanghai",
-		Title:    []domain.LocalText{{Locale: "en", Text: "Privacy"}},
-		Purposes: []domain.Purpose{{ID: "account", Title: "Account", Actions: []domain.Action{domain.Use}, Basis: domain.BasisConsent}},
-		Acts:     []domain.Act{{ID: "agree", Title: "Agree", Counts: domain.ExplicitConsent}},
-		Texts:    []domain.Text{{Locale: "en", Hash: domain.Hash{1}, Standing: domain.Authoritative}},
+		Title:    []policy.LocalText{{Locale: "en", Text: "Privacy"}},
+		Purposes: []policy.Purpose{{ID: "account", Title: "Account", Actions: []policy.Action{policy.Use}, Basis: policy.BasisConsent}},
+		Acts:     []policy.Act{{ID: "agree", Title: "Agree", Counts: policy.ExplicitConsent}},
+		Texts:    []policy.Text{{Locale: "en", Hash: content.Hash{1}, Standing: policy.Authoritative}},
 	}
 }
 
@@ -107,13 +109,13 @@ func openLedger(t testing.TB) *ledger.Ledger {
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc := policy()
+	doc := document()
 	if p := doc.Check(); len(p) > 0 {
 		t.Fatal(p)
 	}
 	for i, cmd := range []domain.Command{
 		domain.RegisterApp{App: domain.App{Name: "smartkey", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}}},
-		domain.PublishPolicy{Version: domain.Hash{2}, Document: doc},
+		domain.PublishPolicy{Version: content.Hash{2}, Document: doc},
 	} {
 		if _, err := l.Execute(ctx, ledger.Request{App: "smartkey", Source: "test", ID: fmt.Sprint(i), Body: []byte("{}"), Actor: "operator", RecordedBy: "test", Command: cmd}); err != nil {
 			t.Fatal(err)

@@ -12,6 +12,8 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 
 	"github.com/nats-io/nats.go"
@@ -119,9 +121,9 @@ func TestWhatIsNotTakenIsKeptSealed(t *testing.T) {
 	if _, o, err := d.read(2); err != nil || !bytes.Equal(o.Data, no) || !strings.Contains(o.Text, `"marketing"`) {
 		t.Errorf("%v: %s %s", err, o.Data, o.Text)
 	}
-	doc := policy()
-	doc.Purposes = append(doc.Purposes, domain.Purpose{ID: "marketing", Title: "M", Actions: []domain.Action{domain.Use}, Basis: domain.BasisConsent})
-	if _, err := d.ledger.Execute(ctx, ledger.Request{App: "smartkey", Source: "test", ID: "p2", Body: []byte("{}"), Actor: "operator", RecordedBy: "test", Command: domain.PublishPolicy{Version: domain.Hash{3}, Document: doc, Material: []string{domain.MaterialService}}}); err != nil {
+	doc := document()
+	doc.Purposes = append(doc.Purposes, policy.Purpose{ID: "marketing", Title: "M", Actions: []policy.Action{policy.Use}, Basis: policy.BasisConsent})
+	if _, err := d.ledger.Execute(ctx, ledger.Request{App: "smartkey", Source: "test", ID: "p2", Body: []byte("{}"), Actor: "operator", RecordedBy: "test", Command: domain.PublishPolicy{Version: content.Hash{3}, Document: doc, Material: []string{policy.MaterialService}}}); err != nil {
 		t.Fatal(err)
 	}
 	if r, err := d.Retry(ctx, 2); err != nil || r.Position == 0 || d.unseen() != 0 {

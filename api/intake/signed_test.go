@@ -11,6 +11,8 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 
 	"github.com/nats-io/nats.go"
@@ -33,9 +35,9 @@ func (h *house) signedWorld() ed25519.PrivateKey {
 		h.t.Fatal(err)
 	}
 	h.operate(domain.Say{Event: domain.SignerRegistered{Name: "backend", Key: [32]byte(public)}})
-	h.operate(domain.PublishSurface{ID: domain.Hash{7}, Surface: domain.Surface{
-		Build: "1.0", Screen: "welcome", Policy: "privacy", Version: domain.Hash{2}, Approver: "counsel", Signing: domain.Hash{9},
-		Locales:  []domain.SurfaceLocale{{Locale: "en", Text: domain.Hash{1}, Screenshot: domain.Hash{8}, Strings: []domain.LabelledString{{Key: "yes", Text: "Yes"}, {Key: "no", Text: "No"}}}},
+	h.operate(domain.PublishSurface{ID: content.Hash{7}, Surface: domain.Surface{
+		Build: "1.0", Screen: "welcome", Policy: "privacy", Version: content.Hash{2}, Approver: "counsel", Signing: content.Hash{9},
+		Locales:  []domain.SurfaceLocale{{Locale: "en", Text: content.Hash{1}, Screenshot: content.Hash{8}, Strings: []domain.LabelledString{{Key: "yes", Text: "Yes"}, {Key: "no", Text: "No"}}}},
 		Controls: []domain.Control{{ID: "yes", Label: "yes", Act: "agree", Initial: domain.Button}, {ID: "no", Label: "no", Initial: domain.Button, Refuses: true}},
 	}})
 	return private
@@ -59,7 +61,7 @@ func (h *house) ask(subject, body string, into any) {
 func TestASignedEventIsStrongEvidence(t *testing.T) {
 	h := open(t)
 	key := h.signedWorld()
-	notice, p := h.request(&nats.Msg{Subject: record, Data: event("n", "notice.presented", "user-1", `{"surface":"`+domain.Hash{7}.String()+`","locale":"en"}`)})
+	notice, p := h.request(&nats.Msg{Subject: record, Data: event("n", "notice.presented", "user-1", `{"surface":"`+content.Hash{7}.String()+`","locale":"en"}`)})
 	if notice.EventID == "" {
 		t.Fatal(p)
 	}
@@ -184,9 +186,9 @@ func TestNoOperatorComesInByNATS(t *testing.T) {
 
 func TestACheckThatMustBeRecordedIs(t *testing.T) {
 	h := open(t)
-	doc := policy()
-	doc.Purposes[0].LogChecks = domain.LogAll
-	h.operate(domain.PublishPolicy{Version: domain.Hash{3}, Document: doc})
+	doc := document()
+	doc.Purposes[0].LogChecks = policy.LogAll
+	h.operate(domain.PublishPolicy{Version: content.Hash{3}, Document: doc})
 	h.request(&nats.Msg{Subject: record, Data: event("y", "consent.given", "user-1", `{"act":"agree"}`)})
 	var a wire.CheckAnswer
 	for range 3 {

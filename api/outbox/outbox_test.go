@@ -20,6 +20,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/memory"
 	"consentledger/eventstore/vault"
@@ -126,7 +127,7 @@ func (w *world) owe() {
 		}
 	}
 	do(domain.OpenDuties{Cause: domain.Cause{Event: cause, Kind: "consent.withdrawn", Stream: "subject-demo-00ff", Subject: "00ff"},
-		Rule: domain.DutyRule{ID: "reply", Kind: domain.DutyReply}, Start: 1767225600000, Rules: []deadline.Rule{rule}}) // 2026
+		Rule: policy.DutyRule{ID: "reply", Kind: policy.DutyReply}, Start: 1767225600000, Rules: []deadline.Rule{rule}}) // 2026
 	duties, err := w.Duties(w.t.Context(), stream)
 	if err != nil || len(duties.All()) == 0 {
 		w.t.Error(duties, err)

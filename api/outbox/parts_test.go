@@ -5,7 +5,9 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
@@ -28,18 +30,18 @@ func (w *world) say(person string, cmd domain.Command) {
 // promise publishes a policy by which a withdrawal lets three obligations be owed.
 func (w *world) promise() {
 	w.t.Helper()
-	d := domain.Document{
-		Name: "privacy", Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Title: []domain.LocalText{{Locale: "en", Text: "Privacy"}},
-		Purposes:      []domain.Purpose{{ID: "ads", Title: "Ads", Basis: domain.BasisConsent, Actions: []domain.Action{domain.Use}}},
-		Categories:    []domain.Category{{ID: "clicks", Title: "Clicks"}},
-		Acts:          []domain.Act{{ID: "agree", Title: "Agree", Counts: domain.GeneralConsent}},
-		Recipients:    []domain.Recipient{{ID: "adhouse", Title: "Ad house", Purposes: []domain.PurposeID{"ads"}}, {ID: "shop", Title: "Shop", Purposes: []domain.PurposeID{"ads"}}},
-		Minors:        domain.Minors{AdultAge: 18, ChildBelowPolicy: 15, ChildBelowLaw: 14},
-		Texts:         []domain.Text{{Locale: "en", Hash: domain.Hash{1}, Standing: domain.Sample}},
+	d := policy.Document{
+		Name: "privacy", Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Title: []policy.LocalText{{Locale: "en", Text: "Privacy"}},
+		Purposes:      []policy.Purpose{{ID: "ads", Title: "Ads", Basis: policy.BasisConsent, Actions: []policy.Action{policy.Use}}},
+		Categories:    []policy.Category{{ID: "clicks", Title: "Clicks"}},
+		Acts:          []policy.Act{{ID: "agree", Title: "Agree", Counts: policy.GeneralConsent}},
+		Recipients:    []policy.Recipient{{ID: "adhouse", Title: "Ad house", Purposes: []policy.PurposeID{"ads"}}, {ID: "shop", Title: "Shop", Purposes: []policy.PurposeID{"ads"}}},
+		Minors:        policy.Minors{AdultAge: 18, ChildBelowPolicy: 15, ChildBelowLaw: 14},
+		Texts:         []policy.Text{{Locale: "en", Hash: content.Hash{1}, Standing: policy.Sample}},
 		DeadlineRules: []deadline.Rule{{ID: "d15", Source: "1", Unit: deadline.UnitCalendarDay, Length: 15, TimeZone: "Asia/Shanghai", ClockStart: "Withdrawn"}},
-		Duties: []domain.DutyRule{
-			{ID: "reply", Section: "1", On: []string{"consent.withdrawn"}, Kind: domain.DutyReply, Rules: []deadline.RuleID{"d15"}, MetBy: []string{"withdrawal.confirmed"}},
-			{ID: "stop", Section: "1", On: []string{"consent.withdrawn"}, Kind: domain.DutyStop, Rules: []deadline.RuleID{"d15"}, Each: domain.DutyEachSystem, MetBy: []string{"processing.stopped"}},
+		Duties: []policy.DutyRule{
+			{ID: "reply", Section: "1", On: []string{"consent.withdrawn"}, Kind: policy.DutyReply, Rules: []deadline.RuleID{"d15"}, MetBy: []string{"withdrawal.confirmed"}},
+			{ID: "stop", Section: "1", On: []string{"consent.withdrawn"}, Kind: policy.DutyStop, Rules: []deadline.RuleID{"d15"}, Each: policy.DutyEachSystem, MetBy: []string{"processing.stopped"}},
 		},
 	}
 	version, err := policydoc.Hash(d)

@@ -7,6 +7,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 )
 
@@ -83,7 +84,7 @@ func (r DiffRequest) Check() error {
 	return err
 }
 
-func (r DiffRequest) parse() (who domain.PersonKey, action domain.Action, from, to deadline.Instant, err error) {
+func (r DiffRequest) parse() (who domain.PersonKey, action policy.Action, from, to deadline.Instant, err error) {
 	if who, err = domain.ParsePersonKey(r.Subject); err != nil {
 		return who, 0, 0, 0, malformed("subject: " + err.Error())
 	}
@@ -96,11 +97,11 @@ func (r DiffRequest) parse() (who domain.PersonKey, action domain.Action, from, 
 	return who, action, from, to, nil
 }
 
-func actionOf(text string) (domain.Action, error) {
+func actionOf(text string) (policy.Action, error) {
 	if text == "" {
-		return domain.Use, nil
+		return policy.Use, nil
 	}
-	a, err := domain.ParseAction(text)
+	a, err := policy.ParseAction(text)
 	if err != nil {
 		return 0, malformed("action: " + err.Error())
 	}
@@ -160,8 +161,8 @@ func DiffOf(ctx context.Context, l Ledger, app domain.AppName, r DiffRequest) (D
 // A differ compares answers as they change.
 type differ struct {
 	person
-	action   domain.Action
-	purposes []domain.PurposeID
+	action   policy.Action
+	purposes []policy.PurposeID
 	all      []PurposeDifference // by purpose
 }
 

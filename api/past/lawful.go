@@ -7,6 +7,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -237,7 +238,7 @@ func (l *lawful) lookAtAnswer(ctx context.Context, p person, e codec.Entry, x do
 		a.Events = append(a.Events, eventstore.EventID(id).String())
 	}
 	f := Finding{Person: p.pseudonym, Test: now.IsTest(), Answer: &a, Stood: stood, Later: later}
-	if x.Allowed && x.Basis == domain.BasisConsent {
+	if x.Allowed && x.Basis == policy.BasisConsent {
 		f.After = after(stood, later)
 	}
 	l.findings = append(l.findings, f)

@@ -9,15 +9,16 @@ import (
 	"consentledger/api/past"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/projectiontest"
 )
 
 const app = projectiontest.App
 
-func scope(p ...domain.PurposeID) domain.Scope { return domain.Scope{Purposes: p} }
+func scope(p ...policy.PurposeID) domain.Scope { return domain.Scope{Purposes: p} }
 
-func yes(p ...domain.PurposeID) domain.GiveConsent {
+func yes(p ...policy.PurposeID) domain.GiveConsent {
 	return domain.GiveConsent{Act: "click", Purposes: p}
 }
 
@@ -108,21 +109,21 @@ func TestTimeAloneChanges(t *testing.T) {
 }
 
 // check records an answer as the ledger gives it now.
-func check(t *testing.T, w *projectiontest.Teller, who string, purpose domain.PurposeID, valid deadline.Instant, allowed bool, id string) {
+func check(t *testing.T, w *projectiontest.Teller, who string, purpose policy.PurposeID, valid deadline.Instant, allowed bool, id string) {
 	t.Helper()
 	key := domain.PersonKey{Kind: "account", ID: who}
 	s, err := w.State(t.Context(), app, key, ledger.AsOf{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := domain.Question{Purpose: purpose, Action: domain.Use, At: valid}
+	q := domain.Question{Purpose: purpose, Action: policy.Use, At: valid}
 	m := domain.May(s.Subject, s.Reference, q)
 	if m.Allowed != allowed {
 		t.Fatalf("allowed: %t", m.Allowed)
 	}
 	w.Rest(deadline.Second)
 	err = w.LogCheck(t.Context(), ledger.Request{App: app, Person: key, Source: "check", ID: id, Body: []byte(id), Actor: "system", RecordedBy: "mailer"},
-		domain.CheckAnswered{Purpose: purpose, Action: domain.Use, Valid: valid, Allowed: m.Allowed, Why: m.Why, Status: m.Standing.Status, Basis: m.Basis, Version: m.Version, Because: m.Standing.Because})
+		domain.CheckAnswered{Purpose: purpose, Action: policy.Use, Valid: valid, Allowed: m.Allowed, Why: m.Why, Status: m.Standing.Status, Basis: m.Basis, Version: m.Version, Because: m.Standing.Because})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,12 +202,12 @@ func TestASpanTellsEveryChange(t *testing.T) {
 
 func TestExemptProcessingHasItsGround(t *testing.T) {
 	d := projectiontest.Document("one")
-	d.ExemptionsCollect = []domain.Ground{{Code: "EXC-9", Title: "other", Section: "II", Doubtful: true}}
+	d.ExemptionsCollect = []policy.Ground{{Code: "EXC-9", Title: "other", Section: "II", Doubtful: true}}
 	w := projectiontest.NewTeller(t)
 	w.Register()
 	w.Publish(d)
 	w.Tell("ada", domain.AcknowledgePolicy{})
-	w.Tell("ada", domain.Say{Event: domain.ExemptionInvoked{List: domain.ForCollection, Code: "EXC-9", Purposes: []domain.PurposeID{"marketing"}, Reason: "rescue", Approver: "boss", Until: w.Time().Add(deadline.Day)}})
+	w.Tell("ada", domain.Say{Event: domain.ExemptionInvoked{List: domain.ForCollection, Code: "EXC-9", Purposes: []policy.PurposeID{"marketing"}, Reason: "rescue", Approver: "boss", Until: w.Time().Add(deadline.Day)}})
 	f := find(lawful(t, w, past.LawfulRequest{Purpose: "marketing", At: w.Time().String()}), w.Pseudonym("ada"), false)
 	if f == nil || !f.Stood.Allowed || f.Stood.Ground == nil || f.Stood.Ground.Code != "EXC-9" || !f.Stood.Ground.Doubtful || f.Stood.Ground.Approver != "boss" {
 		t.Errorf("%+v", f)

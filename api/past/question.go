@@ -8,6 +8,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 
 	"github.com/go-json-experiment/json"
@@ -121,7 +122,7 @@ func (r LawfulRequest) parse() (l lawful, err error) {
 			return l, malformed("subject: " + err.Error())
 		}
 	}
-	if l.q.Purpose = domain.PurposeID(r.Purpose); r.Purpose == "" || len(r.Purpose) > 64 {
+	if l.q.Purpose = policy.PurposeID(r.Purpose); r.Purpose == "" || len(r.Purpose) > 64 {
 		return l, malformed("purpose: name one of the policy's, as in marketing")
 	}
 	if l.q.Action, err = actionOf(r.Action); err != nil {

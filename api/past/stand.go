@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -83,8 +84,8 @@ func moment(i deadline.Instant) string {
 	return i.String()
 }
 
-func hash(h domain.Hash) string {
-	if h == (domain.Hash{}) {
+func hash(h content.Hash) string {
+	if h == (content.Hash{}) {
 		return ""
 	}
 	return h.String()

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/policy"
 )
 
 // A law is a body of rules that a policy is held to. Its articles are cited only
@@ -43,7 +44,7 @@ func (l *linter) cite(china, union string) string {
 
 // A right that the law gives, by the id that a document uses for it.
 type expectedRight struct {
-	id   domain.RightID
+	id   policy.RightID
 	what string
 }
 

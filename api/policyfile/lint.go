@@ -8,6 +8,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // A Severity says whether a policy can be published all the same.
@@ -40,8 +41,8 @@ func (f Finding) String() string {
 
 // Two acts that policies claim and that are no consent, by reserved ids.
 const (
-	useOfService    domain.ActID = "use-of-service"
-	permissionGrant domain.ActID = "permission-grant"
+	useOfService    policy.ActID = "use-of-service"
+	permissionGrant policy.ActID = "permission-grant"
 )
 
 // ceiling is the longest a reply may be promised in China, in working days:
@@ -89,7 +90,7 @@ func (l *linter) handler() {
 	}
 }
 
-func (l *linter) purpose(pointer string, p domain.Purpose) {
+func (l *linter) purpose(pointer string, p policy.Purpose) {
 	switch {
 	case p.KeepAfter != "":
 	case p.Retention == "":
@@ -105,10 +106,10 @@ func (l *linter) purpose(pointer string, p domain.Purpose) {
 		l.warn(pointer, "sensitive-unflagged", "purpose %s processes sensitive data and does not say so", p.ID)
 	}
 	l.separate(pointer, p, sensitive)
-	if p.Separate && !slices.ContainsFunc(l.doc.Acts, func(a domain.Act) bool { return slices.Equal(a.Purposes, []domain.PurposeID{p.ID}) }) {
+	if p.Separate && !slices.ContainsFunc(l.doc.Acts, func(a policy.Act) bool { return slices.Equal(a.Purposes, []policy.PurposeID{p.ID}) }) {
 		l.warn(pointer, "separate-act-missing", "purpose %s needs a separate consent, and no act is for it alone: only a control of its own on a published surface can give it", p.ID)
 	}
-	refusable := slices.ContainsFunc(l.doc.Rights, func(r domain.Right) bool { return r.ID == "refuse-decision" })
+	refusable := slices.ContainsFunc(l.doc.Rights, func(r policy.Right) bool { return r.ID == "refuse-decision" })
 	if p.Automated && !refusable {
 		l.warn(pointer, "automated-no-refusal", "purpose %s decides by machine, and no right refuse-decision is given%s", p.ID, l.cite("24", "22"))
 	}
@@ -116,22 +117,22 @@ func (l *linter) purpose(pointer string, p domain.Purpose) {
 
 // separate looks for consents that the law wants by themselves. The GDPR calls
 // them explicit, and asks for them less often than the PIPL.
-func (l *linter) separate(pointer string, p domain.Purpose, sensitive bool) {
-	if p.Basis != domain.BasisConsent || p.Separate {
+func (l *linter) separate(pointer string, p policy.Purpose, sensitive bool) {
+	if p.Basis != policy.BasisConsent || p.Separate {
 		return
 	}
-	does := func(actions ...domain.Action) bool {
-		return slices.ContainsFunc(p.Actions, func(a domain.Action) bool { return slices.Contains(actions, a) })
+	does := func(actions ...policy.Action) bool {
+		return slices.ContainsFunc(p.Actions, func(a policy.Action) bool { return slices.Contains(actions, a) })
 	}
 
 	switch lawOf(l.doc.Jurisdiction) {
 	case unionLaw:
-		if sensitive || does(domain.Export) {
+		if sensitive || does(policy.Export) {
 			l.warn(pointer, "separate-consent-missing",
 				"purpose %s: data of special categories and transfers abroad that rest on consent need an explicit one: make it separate (GDPR 9(2)(a), 49(1)(a))", p.ID)
 		}
 	case chinaLaw, unknownLaw:
-		if sensitive || does(domain.Provide, domain.Publish, domain.Export) {
+		if sensitive || does(policy.Provide, policy.Publish, policy.Export) {
 			l.warn(pointer, "separate-consent-missing",
 				"purpose %s: sensitive, provided, published or exported data need a separate consent%s", p.ID, l.cite("23, 25, 29, 39", ""))
 		}
@@ -142,11 +143,11 @@ func (l *linter) acts() {
 	for i, a := range l.doc.Acts {
 		pointer := fmt.Sprintf("/acts/%d", i)
 		switch {
-		case a.ID == useOfService && a.Counts != domain.NoConsent:
+		case a.ID == useOfService && a.Counts != policy.NoConsent:
 			l.failAt(pointer, "consent-by-use", "using the service counts as no consent: write counts: none")
 		case a.ID == useOfService:
 			l.warn(pointer, "consent-by-use", "the policy takes use of the service for agreement; it is recorded as none")
-		case a.ID == permissionGrant && a.Counts != domain.NoConsent:
+		case a.ID == permissionGrant && a.Counts != policy.NoConsent:
 			l.failAt(pointer, "consent-by-permission", "a permission of the system counts as no consent: write counts: none")
 		}
 	}
@@ -154,7 +155,7 @@ func (l *linter) acts() {
 
 // doubts lists the grounds that the law does not clearly admit.
 func (l *linter) doubts() {
-	for name, list := range map[string][]domain.Ground{
+	for name, list := range map[string][]policy.Ground{
 		"exemptions_collect": l.doc.ExemptionsCollect, "exemptions_provide": l.doc.ExemptionsProvide,
 		"rejections": l.doc.Rejections, "disclosures": l.doc.Disclosures,
 	} {
@@ -174,7 +175,7 @@ func (l *linter) rights() {
 	}
 	l.unpromised()
 	for _, want := range expected[lawOf(l.doc.Jurisdiction)] {
-		if !slices.ContainsFunc(l.doc.Rights, func(r domain.Right) bool { return r.ID == want.id }) {
+		if !slices.ContainsFunc(l.doc.Rights, func(r policy.Right) bool { return r.ID == want.id }) {
 			l.warn("/rights", "right-missing", "no right %s: the right %s", want.id, want.what)
 		}
 	}
@@ -248,7 +249,7 @@ func (l *linter) watchdog(id deadline.RuleID) (found deadline.RuleID) {
 }
 
 func (l *linter) rest() {
-	complaint := func(c domain.Channel) bool { return slices.Contains(c.Uses, domain.ForComplaints) }
+	complaint := func(c policy.Channel) bool { return slices.Contains(c.Uses, policy.ForComplaints) }
 	if !slices.ContainsFunc(l.doc.Channels, complaint) {
 		l.warn("/channels", "complaint-channel-missing", "no channel is for complaints")
 	}
@@ -256,7 +257,7 @@ func (l *linter) rest() {
 		l.warn("/minors", "child-age-differs", "a child is below %d by policy, below %d by law", m.ChildBelowPolicy, m.ChildBelowLaw)
 	}
 	for i, t := range l.doc.Texts {
-		if t.Standing != domain.Authoritative {
+		if t.Standing != policy.Authoritative {
 			l.warn(fmt.Sprintf("/texts/%d", i), "text-not-authoritative", "locale %s: the text is a %s, and no authoritative one is named", t.Locale, t.Standing)
 		}
 	}

@@ -18,7 +18,8 @@ import (
 	_ "time/tzdata" // a policy means the same on every machine
 
 	"consentledger/api/wire/tag"
-	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec/policydoc"
 
 	"github.com/go-json-experiment/json"
@@ -39,14 +40,14 @@ func (e *Error) Error() string {
 // Parse reads the policy file called name. It asks open for the texts that the
 // file names, and returns them whole, by their hash. The error joins an [Error]
 // for everything that is wrong with the file, as far as it could be read.
-func Parse(name string, file []byte, open func(path string) ([]byte, error)) (domain.Document, map[domain.Hash][]byte, error) {
+func Parse(name string, file []byte, open func(path string) ([]byte, error)) (policy.Document, map[content.Hash][]byte, error) {
 	p := parse(file, open)
 	var errs []error
 	for _, f := range p.findings {
 		errs = append(errs, &Error{name, f.Line, f.Column, f.Message})
 	}
 	if len(errs) > 0 {
-		return domain.Document{}, nil, errors.Join(errs...)
+		return policy.Document{}, nil, errors.Join(errs...)
 	}
 	return p.doc, p.texts, nil
 }
@@ -55,8 +56,8 @@ func Parse(name string, file []byte, open func(path string) ([]byte, error)) (do
 // from being one.
 type parsed struct {
 	at       positions
-	doc      domain.Document
-	texts    map[domain.Hash][]byte
+	doc      policy.Document
+	texts    map[content.Hash][]byte
 	findings []Finding
 }
 
@@ -71,7 +72,7 @@ func (p *parsed) failAt(pointer, code, format string, args ...any) {
 
 // parse goes on as long as it makes sense: bytes, tree, texts, shape, document.
 func parse(file []byte, open func(path string) ([]byte, error)) *parsed {
-	p := &parsed{texts: map[domain.Hash][]byte{}}
+	p := &parsed{texts: map[content.Hash][]byte{}}
 	file = bytes.TrimPrefix(file, byteOrderMark)
 	if e, is := errors.AsType[*Error](Bound(file)); is {
 		p.fail(e.Line, e.Column, "syntax", "%s", e.Message)
@@ -147,7 +148,7 @@ func (p *parsed) readTexts(tree map[string]any, open func(path string) ([]byte, 
 			p.failAt(pointer+"/file", "text", "%q cannot be read: %v", path, err)
 			continue
 		}
-		hash := domain.Hash(sha256.Sum256(body))
+		hash := content.Hash(sha256.Sum256(body))
 		if want, ok := text["hash"]; ok && want != hash.String() {
 			p.failAt(pointer+"/hash", "text", "%q has the hash %s", path, hash)
 			continue

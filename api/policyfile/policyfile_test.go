@@ -11,7 +11,8 @@ import (
 	"testing"
 
 	"consentledger/api/policyfile"
-	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec/policydoc"
 )
 
@@ -23,7 +24,7 @@ var update = flag.Bool("update", false, "rewrite testdata/smartkey.lint")
 
 func open(path string) ([]byte, error) { return fs.ReadFile(os.DirFS(sample), path) }
 
-func smartkey(t *testing.T) (domain.Document, map[domain.Hash][]byte, []byte) {
+func smartkey(t *testing.T) (policy.Document, map[content.Hash][]byte, []byte) {
 	t.Helper()
 	file, err := open("policy.yaml")
 	if err != nil {
@@ -97,12 +98,12 @@ func TestSmartKeyCountsAsItsPolicyDoes(t *testing.T) {
 	if ids := d.PermissionPurposes("network"); len(ids) != 1 || ids[0] != "network-diagnosis" {
 		t.Errorf("permission network is bound to %v", ids)
 	}
-	if a, ok := d.Act("use-of-service"); !ok || a.Counts != domain.NoConsent {
+	if a, ok := d.Act("use-of-service"); !ok || a.Counts != policy.NoConsent {
 		t.Errorf("use of the service counts as %v", a.Counts)
 	}
 	for _, p := range d.Purposes {
 		for _, a := range p.Actions {
-			if a != domain.Collect && a != domain.Use {
+			if a != policy.Collect && a != policy.Use {
 				t.Errorf("purpose %s: %v, and the policy shares with nobody", p.ID, a)
 			}
 		}
@@ -326,7 +327,7 @@ texts: [{locale: en, standing: sample, file: smartkey.en.txt}]
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.Over != "privacy" || d.QuietHours != 72 || d.Purposes[0].LogChecks != domain.LogAll || d.Purposes[1].LogChecks != domain.LogSampled ||
+	if d.Over != "privacy" || d.QuietHours != 72 || d.Purposes[0].LogChecks != policy.LogAll || d.Purposes[1].LogChecks != policy.LogSampled ||
 		len(d.Recipients) != 1 || d.Recipients[0].Purposes[0] != "unlock" || !d.Recipients[0].Abroad {
 		t.Errorf("%+v", d)
 	}

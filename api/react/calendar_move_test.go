@@ -10,6 +10,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 )
 
@@ -29,9 +30,9 @@ func year2026() domain.PublishCalendar {
 
 // working promises n working days for a reply.
 func working(n int) domain.PublishPolicy {
-	return promising(func(d *domain.Document) {
+	return promising(func(d *policy.Document) {
 		d.DeadlineRules = append(d.DeadlineRules, deadline.Rule{ID: "w", Source: "1", Unit: deadline.UnitWorkingDay, Length: n, Calendar: "NZ", TimeZone: "Asia/Shanghai", ClockStart: "Whatever"})
-		only(duty("reply", "consent.withdrawn", domain.DutyReply, "w", "withdrawal.confirmed"))(d)
+		only(duty("reply", "consent.withdrawn", policy.DutyReply, "w", "withdrawal.confirmed"))(d)
 	})
 }
 
@@ -150,7 +151,7 @@ func TestAnOpeningThatWasDecidedOnAnOlderCalendarIsCaught(t *testing.T) {
 		w.tell("", invented(1, 1, 4, 5))
 		rule, _ := ref.Policies.Versions()[0].Document.DeadlineRule("w")
 		stream := domain.StreamID{Noun: domain.ObligationNoun, App: "demo", ID: "0123456789abcdef"}
-		cmd := domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{1}, Kind: "consent.withdrawn", Stream: "subject-demo-00ff"}, Rule: domain.DutyRule{ID: "reply", Kind: domain.DutyReply}, Start: w.Now(), Rules: []deadline.Rule{rule}}
+		cmd := domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{1}, Kind: "consent.withdrawn", Stream: "subject-demo-00ff"}, Rule: policy.DutyRule{ID: "reply", Kind: policy.DutyReply}, Start: w.Now(), Rules: []deadline.Rule{rule}}
 		if _, err := old.ExecuteOn(t.Context(), stream, ledger.Request{Source: "old", ID: "1", Body: []byte("x"), Actor: "system", RecordedBy: "test", Command: cmd}); err != nil {
 			t.Fatal(err)
 		}

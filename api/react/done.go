@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 )
 
@@ -47,7 +48,7 @@ func (r *Reactor) metBefore(ctx context.Context, a *app, e occasion, start deadl
 		if f.Position >= e.Position {
 			break
 		}
-		if min(f.At, f.Recorded) >= start && domain.Meets(f.Event) && domain.MeetsBy(metBy, f.Kind(), domain.Members(f.Event)) {
+		if min(f.At, f.Recorded) >= start && domain.Meets(f.Event) && policy.MeetsBy(metBy, f.Kind(), domain.Members(f.Event)) {
 			since = append(since, f)
 		}
 	}

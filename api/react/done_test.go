@@ -8,6 +8,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 )
 
@@ -46,7 +47,7 @@ func TestWhatWasDoneBeforeTheOptOutArrivedMeetsWhatItOpens(t *testing.T) {
 			everyEra(t, func(t *testing.T, w *world) {
 				w.react()
 				w.tell("", promising(nil))
-				w.tellAt("ada", 0, domain.GiveConsent{Act: "agree", Purposes: []domain.PurposeID{"ads"}})
+				w.tellAt("ada", 0, domain.GiveConsent{Act: "agree", Purposes: []policy.PurposeID{"ads"}})
 				time.Sleep(48 * time.Hour)
 				now := w.Now()
 				before := func(d time.Duration) deadline.Instant { return now.Add(-deadline.Span(d.Milliseconds())) }

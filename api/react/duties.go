@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 )
 
@@ -117,13 +119,13 @@ func (r *Reactor) learnSaid(ctx context.Context, a *app, e, o codec.Entry, x dom
 }
 
 // dutyOf returns the duty of a policy that opened an obligation.
-func (a *app) dutyOf(x domain.Obligation, kind string) (domain.DutyRule, bool) {
+func (a *app) dutyOf(x domain.Obligation, kind string) (policy.DutyRule, bool) {
 	v, _ := a.policies.Version(x.Version)
-	i := slices.IndexFunc(v.Document.Duties, func(d domain.DutyRule) bool {
+	i := slices.IndexFunc(v.Document.Duties, func(d policy.DutyRule) bool {
 		return d.Kind == x.Kind && slices.Contains(d.Rules, x.Rule.ID) && slices.Contains(d.On, kind)
 	})
 	if i < 0 {
-		return domain.DutyRule{}, false
+		return policy.DutyRule{}, false
 	}
 	return v.Document.Duties[i], true
 }
@@ -207,7 +209,7 @@ func (r *Reactor) openFor(ctx context.Context, a *app, e occasion, scope domain.
 // asked: a withdrawal says it itself.
 type ending struct {
 	asked    bool
-	purposes []domain.PurposeID
+	purposes []policy.PurposeID
 }
 
 // ends asks the person's history what a fact took away. Of a person who never
@@ -227,7 +229,7 @@ func (r *Reactor) ends(ctx context.Context, a *app, e codec.Entry) (ending, erro
 
 // begins reports whether the rule of a duty begins with a fact of a kind, as
 // far as it wants a number of persons.
-func (a *app) begins(kind string, d domain.DutyRule, rule deadline.Rule) bool {
+func (a *app) begins(kind string, d policy.DutyRule, rule deadline.Rule) bool {
 	if kind == string(domain.HeadcountRecorded) {
 		return a.reach(d, rule)
 	}
@@ -236,7 +238,7 @@ func (a *app) begins(kind string, d domain.DutyRule, rule deadline.Rule) bool {
 
 // reach reports whether a count of persons opens a duty: the first one does that
 // reaches its rule's number. Those that come later open nothing.
-func (a *app) reach(d domain.DutyRule, rule deadline.Rule) bool {
+func (a *app) reach(d policy.DutyRule, rule deadline.Rule) bool {
 	key := d.ID + " " + string(rule.ID)
 	if a.reached[key] || a.service.Reached(d, rule) == 0 {
 		return false
@@ -262,8 +264,8 @@ func (r *Reactor) openOne(ctx context.Context, a *app, e occasion, x domain.Owed
 		return nil
 	}
 	cmd := domain.OpenDuties{Cause: e.cause(), Rule: x.Duty, Start: a.start(e.Entry, x.Duty, x.Rule), Rules: []deadline.Rule{x.Rule}, Policy: x.Version, Keeps: x.Keeps}
-	cmd.Held = x.Duty.Kind == domain.DutyDelete && a.held[e.history]
-	if x.Duty.Each == domain.DutyEachSystem {
+	cmd.Held = x.Duty.Kind == policy.DutyDelete && a.held[e.history]
+	if x.Duty.Each == policy.DutyEachSystem {
 		cmd.Target = a.reference().Targets(x.Scope, at)
 	}
 	stream := e.stream()
@@ -287,7 +289,7 @@ func (r *Reactor) openOne(ctx context.Context, a *app, e occasion, x domain.Owed
 
 // owes remembers what is owed for an incident; it returns false if that was
 // known.
-func (a *app) owes(incident string, kind domain.DutyKind, rule deadline.RuleID) bool {
+func (a *app) owes(incident string, kind policy.DutyKind, rule deadline.RuleID) bool {
 	owed, key := a.owedFor(incident), string(kind)+" "+string(rule)
 	was := owed[key]
 	owed[key] = true
@@ -310,9 +312,9 @@ func (a *app) voided(o *obligation) {
 }
 
 // start returns when a duty's clock starts.
-func (a *app) start(e codec.Entry, d domain.DutyRule, rule deadline.Rule) deadline.Instant {
-	if d.Start == domain.StartStream || strings.Contains(d.Start, ".") {
-		if began, ok := a.began[e.Stream.ID][strings.TrimPrefix(d.Start, domain.StartStream)]; ok {
+func (a *app) start(e codec.Entry, d policy.DutyRule, rule deadline.Rule) deadline.Instant {
+	if d.Start == policy.StartStream || strings.Contains(d.Start, ".") {
+		if began, ok := a.began[e.Stream.ID][strings.TrimPrefix(d.Start, policy.StartStream)]; ok {
 			return began
 		}
 	}
@@ -336,7 +338,7 @@ func (r *Reactor) meet(a *app, e codec.Entry) {
 		r.meetOne(o, kind, e)
 	}
 	for _, o := range p.openings {
-		if domain.MeetsBy(o.metBy, kind, domain.Members(e.Event)) {
+		if policy.MeetsBy(o.metBy, kind, domain.Members(e.Event)) {
 			o.facts = append(o.facts, e)
 		}
 	}
@@ -344,7 +346,7 @@ func (r *Reactor) meet(a *app, e codec.Entry) {
 
 func (r *Reactor) meetOne(o *obligation, kind string, e codec.Entry) {
 	members := domain.Members(e.Event)
-	if !domain.MeetsBy(o.metBy, kind, members) || !domain.IsOf(o.target, members) {
+	if !policy.MeetsBy(o.metBy, kind, members) || !domain.IsOf(o.target, members) {
 		return
 	}
 	if n, noted := e.Event.(domain.Noted); noted && kind != o.causeKind && n.Contradicts(o.about) {
@@ -352,7 +354,7 @@ func (r *Reactor) meetOne(o *obligation, kind string, e codec.Entry) {
 	}
 	if key := o.key("meet"); !r.waiting.has(key) {
 		met := max(e.At, e.Recorded)
-		if early := min(e.At, e.Recorded); domain.EvidenceOf(e.Event) != (domain.Hash{}) && !o.before(early) {
+		if early := min(e.At, e.Recorded); domain.EvidenceOf(e.Event) != (content.Hash{}) && !o.before(early) {
 			met = early
 		}
 		id := fmt.Sprintf("met %s by %s", o.id, e.ID)
@@ -380,12 +382,12 @@ func (r *Reactor) voidReplies(a *app, person domain.StreamID, since domain.Event
 	}
 	meant := func(fact domain.EventID) bool { return fact == since || since == domain.EventID{} }
 	for _, o := range p.open {
-		if meant(o.since) && o.kind == domain.DutyReply {
+		if meant(o.since) && o.kind == policy.DutyReply {
 			r.voidOne(o, reason)
 		}
 	}
 	for _, o := range p.openings {
-		if meant(o.since) && o.kind == domain.DutyReply {
+		if meant(o.since) && o.kind == policy.DutyReply {
 			o.void = reason
 		}
 	}

@@ -9,40 +9,42 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
 )
 
-func duty(id string, on string, kind domain.DutyKind, rule deadline.RuleID, metBy ...string) domain.DutyRule {
-	return domain.DutyRule{ID: id, Section: "1", On: strings.Split(on, ","), Kind: kind, Rules: []deadline.RuleID{rule}, MetBy: metBy}
+func duty(id string, on string, kind policy.DutyKind, rule deadline.RuleID, metBy ...string) policy.DutyRule {
+	return policy.DutyRule{ID: id, Section: "1", On: strings.Split(on, ","), Kind: kind, Rules: []deadline.RuleID{rule}, MetBy: metBy}
 }
 
-func perSystem(d domain.DutyRule) domain.DutyRule { d.Each = domain.DutyEachSystem; return d }
+func perSystem(d policy.DutyRule) policy.DutyRule { d.Each = policy.DutyEachSystem; return d }
 
 func days(id deadline.RuleID, n int) deadline.Rule {
 	return deadline.Rule{ID: id, Source: "1", Unit: deadline.UnitCalendarDay, Length: n, TimeZone: "Asia/Shanghai", ClockStart: "Whatever"}
 }
 
 // promising is a document with duties.
-func promising(change func(*domain.Document)) domain.PublishPolicy {
+func promising(change func(*policy.Document)) domain.PublishPolicy {
 	d := document("privacy").Document
-	d.Purposes = append(d.Purposes, domain.Purpose{ID: "maps", Title: "Maps", Basis: domain.BasisConsent, Actions: []domain.Action{domain.Use}})
-	d.Recipients = []domain.Recipient{{ID: "adhouse", Title: "Ad house", Purposes: []domain.PurposeID{"ads"}}, {ID: "mapper", Title: "Mapper", Purposes: []domain.PurposeID{"maps"}}}
-	d.Permissions = []domain.Permission{{ID: "gps", Title: "GPS", Section: "1"}}
+	d.Purposes = append(d.Purposes, policy.Purpose{ID: "maps", Title: "Maps", Basis: policy.BasisConsent, Actions: []policy.Action{policy.Use}})
+	d.Recipients = []policy.Recipient{{ID: "adhouse", Title: "Ad house", Purposes: []policy.PurposeID{"ads"}}, {ID: "mapper", Title: "Mapper", Purposes: []policy.PurposeID{"maps"}}}
+	d.Permissions = []policy.Permission{{ID: "gps", Title: "GPS", Section: "1"}}
 	hours := days("h24", 24)
 	hours.Unit = deadline.UnitHour
 	many := days("many", 30)
 	many.Persons = 1000
 	d.DeadlineRules = []deadline.Rule{days("d15", 15), days("d30", 30), hours, many}
-	d.Rights = []domain.Right{{ID: "withdraw-consent", Title: "Withdraw", Deadlines: []deadline.RuleID{"d15"}}}
-	d.Duties = []domain.DutyRule{
-		duty("reply", "consent.withdrawn", domain.DutyReply, "d15", "withdrawal.confirmed"),
-		perSystem(duty("stop", "consent.withdrawn,permission.revoked", domain.DutyStop, "h24", "processing.stopped")),
-		perSystem(duty("delete", "consent.withdrawn", domain.DutyDelete, "d30", "data.deleted", "restriction.applied")),
-		perSystem(duty("closed", "subject.closed", domain.DutyDelete, "d30", "data.deleted")),
+	d.Rights = []policy.Right{{ID: "withdraw-consent", Title: "Withdraw", Deadlines: []deadline.RuleID{"d15"}}}
+	d.Duties = []policy.DutyRule{
+		duty("reply", "consent.withdrawn", policy.DutyReply, "d15", "withdrawal.confirmed"),
+		perSystem(duty("stop", "consent.withdrawn,permission.revoked", policy.DutyStop, "h24", "processing.stopped")),
+		perSystem(duty("delete", "consent.withdrawn", policy.DutyDelete, "d30", "data.deleted", "restriction.applied")),
+		perSystem(duty("closed", "subject.closed", policy.DutyDelete, "d30", "data.deleted")),
 	}
 	if change != nil {
 		change(&d)
@@ -50,7 +52,7 @@ func promising(change func(*domain.Document)) domain.PublishPolicy {
 	return version(d)
 }
 
-func version(d domain.Document) domain.PublishPolicy {
+func version(d policy.Document) domain.PublishPolicy {
 	hash, err := policydoc.Hash(d)
 	if err != nil {
 		panic(err)
@@ -66,7 +68,7 @@ func noted(kind domain.NoteKind, pairs ...string) domain.Say {
 	return domain.Say{Event: domain.Noted{Kind: kind, Fields: domain.Fields(fields)}}
 }
 
-func withdrawn(purposes ...domain.PurposeID) domain.WithdrawConsent {
+func withdrawn(purposes ...policy.PurposeID) domain.WithdrawConsent {
 	return domain.WithdrawConsent{Scope: domain.Scope{All: len(purposes) == 0, Purposes: purposes}}
 }
 
@@ -136,7 +138,7 @@ func TestAWithdrawalOpensWhatIsOwedAndEachIsMetByItsFact(t *testing.T) {
 		w.tell("", noted("system.added", "system", "atlas", "purposes", "maps"))
 		w.tell("", noted("system.added", "system", "gone"))
 		w.tell("", noted("system.removed", "system", "gone", "reason", "switched off"))
-		w.tell("", noted("entrustment.agreed", "processor", "hoster", "purposes", "whatever we need", "categories", "all", "agreement", domain.Hash{1}.String()))
+		w.tell("", noted("entrustment.agreed", "processor", "hoster", "purposes", "whatever we need", "categories", "all", "agreement", content.Hash{1}.String()))
 		w.tell("ada", withdrawn("ads"))
 		synctest.Wait()
 		w.expect("delete.adhouse.d30 open, delete.crm.d30 open, delete.hoster.d30 open, reply.d15 open, " +
@@ -173,7 +175,7 @@ func TestWhoWithdrawsEverythingIsForgottenEverywhere(t *testing.T) {
 func TestWithoutAnySystemTheHandlerOwesIt(t *testing.T) {
 	everyEra(t, func(t *testing.T, w *world) {
 		w.react()
-		w.tell("", promising(func(d *domain.Document) { d.Recipients = nil }))
+		w.tell("", promising(func(d *policy.Document) { d.Recipients = nil }))
 		w.tell("ada", withdrawn("ads"))
 		w.tell("ada", noted("data.deleted", "system", "crm"))
 		synctest.Wait()
@@ -183,7 +185,7 @@ func TestWithoutAnySystemTheHandlerOwesIt(t *testing.T) {
 
 func TestWhatWasDoneWhileNobodyReactedWasDoneInTime(t *testing.T) {
 	everyEra(t, func(t *testing.T, w *world) {
-		w.tell("", promising(func(d *domain.Document) { d.Recipients = d.Recipients[:1] }))
+		w.tell("", promising(func(d *policy.Document) { d.Recipients = d.Recipients[:1] }))
 		w.tell("ada", withdrawn("ads"))
 		time.Sleep(time.Hour)
 		w.tell("ada", noted("processing.stopped", "system", "adhouse"))
@@ -212,12 +214,12 @@ func TestAWithdrawalThatCameWithARequestIsAnsweredThere(t *testing.T) {
 	for name, before := range map[string]bool{"before it": true, "after it": false} {
 		t.Run(name, func(t *testing.T) {
 			everyEra(t, func(t *testing.T, w *world) {
-				w.tell("", promising(func(d *domain.Document) { d.Recipients = nil }))
+				w.tell("", promising(func(d *policy.Document) { d.Recipients = nil }))
 				if before {
 					w.react()
 				}
 				w.tell("ada", withdrawn("maps")) // without a request
-				w.tell("ada", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "email", Purposes: []domain.PurposeID{"ads"}})
+				w.tell("ada", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "email", Purposes: []policy.PurposeID{"ads"}})
 				if !before {
 					w.react()
 				}
@@ -232,7 +234,7 @@ func TestAWithdrawalThatCameWithARequestIsAnsweredThere(t *testing.T) {
 func TestWhoLeftIsNotRepliedToAndForgottenAllTheSame(t *testing.T) {
 	everyEra(t, func(t *testing.T, w *world) {
 		w.react()
-		w.tell("", promising(func(d *domain.Document) { d.Recipients = nil }))
+		w.tell("", promising(func(d *policy.Document) { d.Recipients = nil }))
 		w.tell("ada", withdrawn("ads"))
 		synctest.Wait()
 		w.tell("ada", domain.Say{Event: domain.SubjectClosed{Reason: "asked"}})
@@ -244,12 +246,12 @@ func TestWhoLeftIsNotRepliedToAndForgottenAllTheSame(t *testing.T) {
 func TestWhatAFactMustHaveToOpenADuty(t *testing.T) {
 	everyEra(t, func(t *testing.T, w *world) {
 		w.react()
-		w.tell("", promising(func(d *domain.Document) {
+		w.tell("", promising(func(d *policy.Document) {
 			when := duty("filing", "crossborder.started", "file", "d15", "crossborder.filed")
-			when.When, when.Start = []domain.Field{{Name: "mechanism", Value: "contract|assessment"}}, "contract_effective"
+			when.When, when.Start = []policy.Field{{Name: "mechanism", Value: "contract|assessment"}}, "contract_effective"
 			leak := duty("leak", "incident.classified", "tell", "h24", "incident.authority-told")
-			leak.When, leak.Start = []domain.Field{{Name: "minors", Value: "yes"}}, "stream"
-			d.Duties = []domain.DutyRule{when, leak, duty("officer", "headcount.recorded", "name", "many", "officer.reported"), duty("publish", "policy.effective", "publish", "d30", "risks.published")}
+			leak.When, leak.Start = []policy.Field{{Name: "minors", Value: "yes"}}, "stream"
+			d.Duties = []policy.DutyRule{when, leak, duty("officer", "headcount.recorded", "name", "many", "officer.reported"), duty("publish", "policy.effective", "publish", "d30", "risks.published")}
 		}))
 		w.tell("", noted("crossborder.started", "recipient", "x", "country", "SG", "mechanism", "consent"))
 		w.tell("", noted("crossborder.started", "recipient", "x", "country", "SG", "mechanism", "contract", "contract_effective", "2000-02-01"))
@@ -308,9 +310,9 @@ func TestWhichPolicyPromises(t *testing.T) {
 			w.t.Fatal(err)
 		}
 	}
-	none := func(d *domain.Document) { d.Duties, d.Recipients = nil, nil }
-	slower := func(d *domain.Document) {
-		d.Recipients, d.Duties = nil, []domain.DutyRule{duty("reply", "consent.withdrawn", domain.DutyReply, "d30")}
+	none := func(d *policy.Document) { d.Duties, d.Recipients = nil, nil }
+	slower := func(d *policy.Document) {
+		d.Recipients, d.Duties = nil, []policy.DutyRule{duty("reply", "consent.withdrawn", policy.DutyReply, "d30")}
 	}
 	for name, tt := range map[string]struct {
 		do   func(w *world)
@@ -318,9 +320,9 @@ func TestWhichPolicyPromises(t *testing.T) {
 	}{
 		"the specific prevails": {func(w *world) {
 			w.tell("", promising(slower))
-			special := promising(func(d *domain.Document) {
+			special := promising(func(d *policy.Document) {
 				d.Name, d.Over = "shop", "privacy"
-				d.Duties = []domain.DutyRule{duty("reply", "consent.withdrawn", domain.DutyReply, "d15")}
+				d.Duties = []policy.DutyRule{duty("reply", "consent.withdrawn", policy.DutyReply, "d15")}
 			})
 			w.tell("", special)
 			w.tell("ada", withdrawn("ads"))
@@ -329,7 +331,7 @@ func TestWhichPolicyPromises(t *testing.T) {
 			w.tell("", promising(slower))
 			before := w.Now()
 			time.Sleep(time.Hour)
-			w.tell("", promising(func(d *domain.Document) {
+			w.tell("", promising(func(d *policy.Document) {
 				slower(d)
 				d.Duties[0].Rules = []deadline.RuleID{"d15"}
 			}))
@@ -390,20 +392,20 @@ func TestWhatTheLawKeepsIsToldOfLinkedHistoriesToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.react()
-		w.tell("", promising(func(d *domain.Document) {
-			d.Purposes = append(d.Purposes, domain.Purpose{ID: "tax", Title: "Tax", Basis: domain.BasisLegalDuty, Actions: []domain.Action{domain.Use}})
+		w.tell("", promising(func(d *policy.Document) {
+			d.Purposes = append(d.Purposes, policy.Purpose{ID: "tax", Title: "Tax", Basis: policy.BasisLegalDuty, Actions: []policy.Action{policy.Use}})
 		}))
-		w.tell("account", domain.GiveConsent{Act: "agree", Purposes: []domain.PurposeID{"ads"}})
+		w.tell("account", domain.GiveConsent{Act: "agree", Purposes: []policy.PurposeID{"ads"}})
 		w.link("account", "phone", domain.SubjectLinked{Proof: "login"})
 		w.tell("phone", withdrawn())
 		synctest.Wait()
 
 		orders := 0
 		for _, d := range duties(w) {
-			if d.Kind != domain.DutyStop && d.Kind != domain.DutyDelete {
+			if d.Kind != policy.DutyStop && d.Kind != policy.DutyDelete {
 				continue
 			}
-			if orders++; !slices.Equal(d.Keeps, []domain.PurposeID{"tax"}) {
+			if orders++; !slices.Equal(d.Keeps, []policy.PurposeID{"tax"}) {
 				t.Errorf("%s of %s keeps %v", d.ID, d.Cause.Subject, d.Keeps)
 			}
 		}
@@ -416,11 +418,11 @@ func TestWhatTheLawKeepsIsToldOfLinkedHistoriesToo(t *testing.T) {
 // What rests on a legal duty or a contract goes on: nobody is ordered to stop or
 // delete it, and whoever has other data of the person is told what to keep.
 func TestWhatTheLawKeepsIsNotOrderedDeleted(t *testing.T) {
-	lawful := promising(func(d *domain.Document) {
-		d.Purposes = append(d.Purposes, domain.Purpose{ID: "tax", Title: "Tax", Basis: domain.BasisLegalDuty, Actions: []domain.Action{domain.Use}})
-		d.Recipients = append(d.Recipients, domain.Recipient{ID: "revenue", Title: "Revenue", Purposes: []domain.PurposeID{"tax"}})
-		d.Permissions[0].Purposes = []domain.PurposeID{"tax"}
-		d.Duties = append(d.Duties, perSystem(duty("refused", "consent.refused", domain.DutyDelete, "d30", "data.deleted")))
+	lawful := promising(func(d *policy.Document) {
+		d.Purposes = append(d.Purposes, policy.Purpose{ID: "tax", Title: "Tax", Basis: policy.BasisLegalDuty, Actions: []policy.Action{policy.Use}})
+		d.Recipients = append(d.Recipients, policy.Recipient{ID: "revenue", Title: "Revenue", Purposes: []policy.PurposeID{"tax"}})
+		d.Permissions[0].Purposes = []policy.PurposeID{"tax"}
+		d.Duties = append(d.Duties, perSystem(duty("refused", "consent.refused", policy.DutyDelete, "d30", "data.deleted")))
 	})
 	for _, tt := range []struct {
 		name  string
@@ -431,7 +433,7 @@ func TestWhatTheLawKeepsIsNotOrderedDeleted(t *testing.T) {
 		{"a withdrawal of what the law orders is replied to", withdrawn("tax"), "reply.d15 open", ""},
 		{"one of more stops the rest", withdrawn("ads", "tax"), "delete.adhouse.d30 open, reply.d15 open, stop.adhouse.h24 open", "tax"},
 		{"one of everything too", withdrawn(), "delete.adhouse.d30 open, delete.mapper.d30 open, reply.d15 open, stop.adhouse.h24 open, stop.mapper.h24 open", "tax"},
-		{"a refusal of more too", domain.RefuseConsent{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads", "tax"}}}, "delete.adhouse.d30 open", "tax"},
+		{"a refusal of more too", domain.RefuseConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads", "tax"}}}, "delete.adhouse.d30 open", "tax"},
 		{"and one of everything, also if one thing was agreed to", domain.RefuseConsent{Scope: domain.Scope{All: true}}, "delete.adhouse.d30 open", "tax"},
 		{"a permission that only the law's purpose needs", domain.ChangePermission{Permission: "gps", Change: domain.Revoked}, "", ""},
 		{"who goes leaves what the law orders kept", domain.Say{Event: domain.SubjectClosed{Reason: "gone"}}, "delete.adhouse.d30 open, delete.mapper.d30 open", "tax"},
@@ -440,12 +442,12 @@ func TestWhatTheLawKeepsIsNotOrderedDeleted(t *testing.T) {
 			everyEra(t, func(t *testing.T, w *world) {
 				w.react()
 				w.tell("", lawful)
-				w.tell("ada", domain.GiveConsent{Act: "agree", Purposes: []domain.PurposeID{"ads"}})
+				w.tell("ada", domain.GiveConsent{Act: "agree", Purposes: []policy.PurposeID{"ads"}})
 				w.tell("ada", tt.tell)
 				synctest.Wait()
 				w.expect(tt.want)
 				for _, d := range duties(w) {
-					if keeps := d.Kind == domain.DutyStop || d.Kind == domain.DutyDelete; keeps && strings.Trim(fmt.Sprint(d.Keeps), "[]") != tt.keeps {
+					if keeps := d.Kind == policy.DutyStop || d.Kind == policy.DutyDelete; keeps && strings.Trim(fmt.Sprint(d.Keeps), "[]") != tt.keeps {
 						t.Errorf("%s keeps %v, want %s", d.ID, d.Keeps, tt.keeps)
 					}
 				}
@@ -473,10 +475,10 @@ func TestWhatNoRecordHasRoomForIsRecordedAfterTheFact(t *testing.T) {
 		}
 		var stops, replies int
 		for _, d := range duties(w) {
-			if d.Kind == domain.DutyStop {
+			if d.Kind == policy.DutyStop {
 				stops++
 			}
-			if d.Kind == domain.DutyReply {
+			if d.Kind == policy.DutyReply {
 				replies++
 			}
 		}

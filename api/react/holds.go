@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"consentledger/domain"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 )
 
@@ -24,7 +25,7 @@ func (r *Reactor) learnHold(a *app, e codec.Entry) {
 		r.hold(o, e)
 	}
 	for _, o := range p.openings {
-		if o.kind == domain.DutyDelete {
+		if o.kind == policy.DutyDelete {
 			o.facts = append(o.facts, e)
 		}
 	}
@@ -35,7 +36,7 @@ func (r *Reactor) learnHold(a *app, e codec.Entry) {
 func (r *Reactor) hold(o *obligation, e codec.Entry) {
 	_, released := e.Event.(domain.HoldReleased)
 	_, placed := e.Event.(domain.HoldPlaced)
-	if o.kind != domain.DutyDelete || placed == released {
+	if o.kind != policy.DutyDelete || placed == released {
 		return
 	}
 	at := max(e.At, e.Recorded)

@@ -6,6 +6,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 )
 
@@ -65,14 +66,14 @@ func (r *Reactor) learnReopened(a *app, e codec.Entry, s domain.Stepped) {
 				}
 			}
 			a.steps[e.Stream.ID] = slices.DeleteFunc(a.steps[e.Stream.ID], func(was codec.Entry) bool {
-				return domain.MeetsBy(d.MetBy, was.Kind(), domain.Members(was.Event))
+				return policy.MeetsBy(d.MetBy, was.Kind(), domain.Members(was.Event))
 			})
 		}
 	}
 }
 
 // owes reports whether something is open in a place, or will be.
-func (p *place) owes(kind domain.DutyKind, rule deadline.RuleID) bool {
+func (p *place) owes(kind policy.DutyKind, rule deadline.RuleID) bool {
 	if p == nil {
 		return false
 	}
@@ -100,7 +101,7 @@ func (a *app) keepStep(e codec.Entry) {
 func (a *app) stepsBefore(incident string, metBy []string) []codec.Entry {
 	var steps []codec.Entry
 	for _, e := range a.steps[incident] {
-		if domain.MeetsBy(metBy, e.Kind(), domain.Members(e.Event)) {
+		if policy.MeetsBy(metBy, e.Kind(), domain.Members(e.Event)) {
 			steps = append(steps, e)
 		}
 	}
@@ -141,9 +142,9 @@ func (o *obligation) runsFrom() (kind string, runs bool) {
 	if o.cause.Noun != domain.IncidentNoun {
 		return "", false
 	}
-	if o.startsBy == domain.StartOwn {
+	if o.startsBy == policy.StartOwn {
 		rule, _ := domain.StepRuleOf(domain.StepKind(o.causeKind))
 		return o.causeKind, rule.Opens()
 	}
-	return strings.TrimPrefix(o.startsBy, domain.StartStream), o.startsBy == domain.StartStream || strings.Contains(o.startsBy, ".")
+	return strings.TrimPrefix(o.startsBy, policy.StartStream), o.startsBy == policy.StartStream || strings.Contains(o.startsBy, ".")
 }

@@ -12,6 +12,7 @@ import (
 
 	"consentledger/api/react"
 	"consentledger/domain"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -57,7 +58,7 @@ func (w *world) owedTo(names ...string) string {
 // An opt-out stops what goes on for every history of the same person, in whatever
 // order it was said, agreed and linked; the reply is owed once.
 func TestWhatIsOwedCrossesLinks(t *testing.T) {
-	agree := domain.GiveConsent{Act: "agree", Purposes: []domain.PurposeID{"ads"}}
+	agree := domain.GiveConsent{Act: "agree", Purposes: []policy.PurposeID{"ads"}}
 	linked, unlinked := domain.SubjectLinked{Proof: "login"}, domain.SubjectUnlinked{Reason: "logout"}
 	ofPhone := "phone delete adhouse by consent.withdrawn of phone, phone reply  by consent.withdrawn of phone, phone stop adhouse by consent.withdrawn of phone"
 	ofAccount := "account delete adhouse by consent.withdrawn of phone, account stop adhouse by consent.withdrawn of phone"
@@ -94,7 +95,7 @@ func TestWhatIsOwedCrossesLinks(t *testing.T) {
 			w.tell("phone", withdrawn("ads"))
 		}, ofPhone},
 		{"agreed to something else", func(w *world) {
-			w.tell("account", domain.GiveConsent{Act: "agree", Purposes: []domain.PurposeID{"maps"}})
+			w.tell("account", domain.GiveConsent{Act: "agree", Purposes: []policy.PurposeID{"maps"}})
 			w.link("account", "phone", linked)
 			w.tell("phone", withdrawn("ads"))
 		}, ofPhone},
@@ -178,7 +179,7 @@ func TestWhatWasRecordedBeforeOwesNothingInLinkedHistories(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- (&react.Reactor{Ledger: earlier{w.Ledger}}).Run(ctx) }()
 		w.tell("", promising(nil))
-		w.tell("account", domain.GiveConsent{Act: "agree", Purposes: []domain.PurposeID{"ads"}})
+		w.tell("account", domain.GiveConsent{Act: "agree", Purposes: []policy.PurposeID{"ads"}})
 		w.link("account", "phone", domain.SubjectLinked{Proof: "login"})
 		w.tell("phone", withdrawn("ads"))
 		synctest.Wait()
@@ -193,16 +194,16 @@ func TestWhatWasRecordedBeforeOwesNothingInLinkedHistories(t *testing.T) {
 	})
 }
 
-func refused(purposes ...domain.PurposeID) domain.RefuseConsent {
+func refused(purposes ...policy.PurposeID) domain.RefuseConsent {
 	return domain.RefuseConsent{Scope: domain.Scope{Purposes: purposes}}
 }
 
 // Every opt-out that crosses stops what goes on: a refusal, a permission taken away,
 // an order to erase. One by a link counts from the link, and a mistake stops nothing.
 func TestWhatEndsAGrantElsewhereIsOwedThere(t *testing.T) {
-	stops := promising(func(d *domain.Document) {
-		d.Permissions[0].Purposes = []domain.PurposeID{"ads"}
-		d.Duties = []domain.DutyRule{perSystem(duty("stop", "consent.withdrawn,consent.refused,permission.revoked,erasure.ordered", domain.DutyStop, "h24", "processing.stopped"))}
+	stops := promising(func(d *policy.Document) {
+		d.Permissions[0].Purposes = []policy.PurposeID{"ads"}
+		d.Duties = []policy.DutyRule{perSystem(duty("stop", "consent.withdrawn,consent.refused,permission.revoked,erasure.ordered", policy.DutyStop, "h24", "processing.stopped"))}
 	})
 	for _, tt := range []struct {
 		name string
@@ -217,7 +218,7 @@ func TestWhatEndsAGrantElsewhereIsOwedThere(t *testing.T) {
 			everyEra(t, func(t *testing.T, w *world) {
 				w.react()
 				w.tell("", stops)
-				w.tell("account", domain.GiveConsent{Act: "agree", Purposes: []domain.PurposeID{"ads"}})
+				w.tell("account", domain.GiveConsent{Act: "agree", Purposes: []policy.PurposeID{"ads"}})
 				w.tell("phone", tt.say)
 				synctest.Wait()
 				time.Sleep(48 * time.Hour)

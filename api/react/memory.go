@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -48,17 +49,17 @@ type obligation struct {
 	stream domain.StreamID
 	id     string
 	opened eventstore.Position
-	kind   domain.DutyKind
+	kind   policy.DutyKind
 	target string
 	metBy  []string
 	cause  domain.StreamID // the place of the fact that it follows from; zero: a request's own
 	since  domain.EventID  // that fact
-	about  []domain.Field  // of that fact, if it was noted
+	about  []policy.Field  // of that fact, if it was noted
 	due    deadline.Due
 
 	causeKind string           // of that fact
 	backward  bool             // its date is the last for a notice of what begins it
-	startsBy  string           // of an incident: what its clock runs from, see [domain.DutyRule]
+	startsBy  string           // of an incident: what its clock runs from, see [policy.DutyRule]
 	notBefore deadline.Instant // an incident's beginning: nobody was told of it sooner
 
 	atRisk, overdue deadline.Instant // the times up to which it was said
@@ -75,11 +76,11 @@ type opening struct {
 type wanted struct {
 	stream domain.StreamID
 	since  domain.EventID // the fact from which it follows
-	kind   domain.DutyKind
+	kind   policy.DutyKind
 	rule   deadline.RuleID
 	metBy  []string
 	place  domain.StreamID
-	about  []domain.Field
+	about  []policy.Field
 	void   string // why nothing will be owed after all
 
 	causeKind string

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 )
 
@@ -66,7 +68,7 @@ func TestStepsOfAnIncidentThatArriveOutOfOrderCount(t *testing.T) {
 				_, stop := w.react()
 				breach := duty("breach", "incident.detected", "tell-authority", "gdpr72", "incident.authority-told")
 				grave := duty("grave", "incident.classified", "tell-authority", "grave4", "incident.authority-told")
-				grave.Start, grave.When = "incident.detected", []domain.Field{{Name: "level", Value: "larger|major|extreme"}}
+				grave.Start, grave.When = "incident.detected", []policy.Field{{Name: "level", Value: "larger|major|extreme"}}
 				w.tell("", promised([]deadline.Rule{hours("gdpr72", 72), hours("grave4", 4)}, breach, grave))
 				until(w, "2000-01-10T00:00:00Z")
 				stream := w.opens("incident.suspected")
@@ -82,7 +84,7 @@ func TestStepsOfAnIncidentThatArriveOutOfOrderCount(t *testing.T) {
 					kind, fields, _ := strings.Cut(step, " ")
 					cmd := stepOf(domain.StepKind(kind), fields)
 					if shown {
-						cmd.Evidence = domain.Hash{7}
+						cmd.Evidence = content.Hash{7}
 					}
 					w.onAt(stream, day+clock+":00Z", cmd)
 					synctest.Wait()
@@ -119,9 +121,9 @@ func TestADuplicateIsOwedAgainWhenItsOriginalEndsWithoutAnAnswer(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			everyEra(t, func(t *testing.T, w *world) {
 				_, stop := w.react()
-				w.tell("", promising(func(d *domain.Document) {
+				w.tell("", promising(func(d *policy.Document) {
 					d.Duties, d.Recipients = nil, nil
-					d.Rights = []domain.Right{{ID: "access", Title: "Access", Deadlines: []deadline.RuleID{"d15"}}}
+					d.Rights = []policy.Right{{ID: "access", Title: "Access", Deadlines: []deadline.RuleID{"d15"}}}
 				}))
 				until(w, "2000-01-10T00:00:00Z")
 				a, b := w.asked("a"), w.asked("b")
@@ -154,9 +156,9 @@ func TestADuplicateIsOwedAgainWhenTheLinkWasAMistake(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t)
 			w.react()
-			w.tell("", promising(func(d *domain.Document) {
+			w.tell("", promising(func(d *policy.Document) {
 				d.Duties, d.Recipients = nil, nil
-				d.Rights = []domain.Right{{ID: "access", Title: "Access", Deadlines: []deadline.RuleID{"d15"}}}
+				d.Rights = []policy.Right{{ID: "access", Title: "Access", Deadlines: []deadline.RuleID{"d15"}}}
 			}))
 			w.link("ada", "bo", domain.SubjectLinked{Proof: "login"})
 			until(w, "2000-01-10T00:00:00Z")
@@ -167,7 +169,7 @@ func TestADuplicateIsOwedAgainWhenTheLinkWasAMistake(t *testing.T) {
 			synctest.Wait()
 			w.expect("reply.d15 met, reply.d15 void")
 
-			w.tell(told, domain.VoidRecords{Records: []domain.EventID{w.linkOf(told)}, Reason: "mistake", Evidence: domain.Hash{1}, By: [2]string{"ann", "bob"}})
+			w.tell(told, domain.VoidRecords{Records: []domain.EventID{w.linkOf(told)}, Reason: "mistake", Evidence: content.Hash{1}, By: [2]string{"ann", "bob"}})
 			synctest.Wait()
 			w.expect("reply.d15 met, reply.d15 void, reply.d15.2 open")
 			if d := duties(w)[2]; d.Due.Date.String() != "2000-01-25" {
@@ -218,13 +220,13 @@ func TestWhatIsDatedBeforeItWasOwedIsDoneWhenItIsRecorded(t *testing.T) {
 	} {
 		everyEra(t, func(t *testing.T, w *world) {
 			w.react()
-			w.tell("", promising(func(d *domain.Document) { d.Recipients, d.Duties = nil, d.Duties[:1] }))
+			w.tell("", promising(func(d *policy.Document) { d.Recipients, d.Duties = nil, d.Duties[:1] }))
 			w.tell("ada", domain.GiveConsent{Act: "agree"}) // her history begins before either
 			until(w, "2000-01-10T00:00:00Z")
 			w.tell("ada", withdrawn("ads"))
 			until(w, "2000-03-10T00:00:00Z")
 			when, _ := time.Parse(time.RFC3339, tt.at)
-			confirmed := domain.Noted{Kind: "withdrawal.confirmed", Fields: domain.Fields(map[string]string{"channel": "app"}), Evidence: domain.Hash{7}}
+			confirmed := domain.Noted{Kind: "withdrawal.confirmed", Fields: domain.Fields(map[string]string{"channel": "app"}), Evidence: content.Hash{7}}
 			req := ledger.Request{App: "demo", Person: domain.PersonKey{Kind: "account", ID: "ada"}, Source: "test", ID: "confirmed", Body: []byte("x"), At: deadline.At(when), Actor: "operator", RecordedBy: "test", Command: domain.Say{Event: confirmed}}
 			if _, err := w.Execute(t.Context(), req); err != nil {
 				t.Fatal(err)

@@ -8,13 +8,15 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 )
 
 // promised is a document with these rules and duties, and nobody who gets data.
-func promised(rules []deadline.Rule, duties ...domain.DutyRule) domain.PublishPolicy {
-	return promising(func(d *domain.Document) {
+func promised(rules []deadline.Rule, duties ...policy.DutyRule) domain.PublishPolicy {
+	return promising(func(d *policy.Document) {
 		d.DeadlineRules, d.Recipients, d.Duties = append(d.DeadlineRules, rules...), nil, duties
 	})
 }
@@ -80,11 +82,11 @@ func TestANoticeThatLacksOneOfItsFourContentsMeetsNothing(t *testing.T) {
 func TestEveryHourClockRunsFromItsOwnFact(t *testing.T) {
 	everyEra(t, func(t *testing.T, w *world) {
 		w.react()
-		told := func(id, on, rule, start, when string) domain.DutyRule {
+		told := func(id, on, rule, start, when string) policy.DutyRule {
 			d := duty(id, on, "tell-authority", deadline.RuleID(rule), "incident.authority-told")
 			d.Start = start
 			if name, value, ok := strings.Cut(when, "="); ok {
-				d.When = []domain.Field{{Name: name, Value: value}}
+				d.When = []policy.Field{{Name: name, Value: value}}
 			}
 			return d
 		}
@@ -126,9 +128,9 @@ func TestAnIncidentThatIsClassifiedAgainOwesNothingTwice(t *testing.T) {
 	everyEra(t, func(t *testing.T, w *world) {
 		_, stop := w.react()
 		grave := duty("grave", "incident.classified", "tell-authority", "grave4", "incident.authority-told")
-		grave.When = []domain.Field{{Name: "level", Value: "larger|major|extreme"}}
+		grave.When = []policy.Field{{Name: "level", Value: "larger|major|extreme"}}
 		critical := duty("critical", "incident.classified", "tell-authority", "critical1", "incident.authority-told")
-		critical.When = []domain.Field{{Name: "critical", Value: "yes"}}
+		critical.When = []policy.Field{{Name: "critical", Value: "yes"}}
 		w.tell("", promised([]deadline.Rule{hours("grave4", 4), hours("critical1", 1)}, grave, critical))
 		stream := w.opens("incident.detected")
 		w.step(stream, "incident.classified", "level=general")
@@ -173,11 +175,11 @@ func TestAMinorsAuditIsMetByAMinorsAudit(t *testing.T) {
 		w.tell("", noted("officer.changed", "office", "dpo", "contact", "the desk"))
 		synctest.Wait()
 		for _, audit := range [][]string{{"audit", "a1"}, {"audit", "a2", "minors", "no"}} {
-			w.tell("", noted("audit.finished", append(audit, "report", domain.Hash{7}.String())...))
+			w.tell("", noted("audit.finished", append(audit, "report", content.Hash{7}.String())...))
 			synctest.Wait()
 			w.expect("audit-minors.d30 open")
 		}
-		w.tell("", noted("audit.finished", "audit", "a3", "minors", "yes", "report", domain.Hash{7}.String()))
+		w.tell("", noted("audit.finished", "audit", "a3", "minors", "yes", "report", content.Hash{7}.String()))
 		synctest.Wait()
 		w.expect("audit-minors.d30 met")
 	})
@@ -188,7 +190,7 @@ func TestAHeadcountOpensADutyWhenItsNumberIsFirstReachedAndNeverAgain(t *testing
 		w.tell("", noted("headcount.recorded", append([]string{"unit", "all", "counted", day, "persons", persons}, more...)...))
 	}
 	audited := func(w *world, audit string, more ...string) {
-		w.tell("", noted("audit.finished", append([]string{"audit", audit, "report", domain.Hash{1}.String()}, more...)...))
+		w.tell("", noted("audit.finished", append([]string{"audit", audit, "report", content.Hash{1}.String()}, more...)...))
 	}
 	everyEra(t, func(t *testing.T, w *world) {
 		w.react()
@@ -199,7 +201,7 @@ func TestAHeadcountOpensADutyWhenItsNumberIsFirstReachedAndNeverAgain(t *testing
 		filing.Start, audit.Start = "counted", "counted"
 		next := duty("audit-next", "audit.finished", "audit", "two-yearly", "audit.finished")
 		minors := duty("minors", "headcount.recorded,audit.finished", "audit-minors", "d30", "audit.finished")
-		minors.When = []domain.Field{{Name: "minors", Value: "yes"}}
+		minors.When = []policy.Field{{Name: "minors", Value: "yes"}}
 		w.tell("", promised([]deadline.Rule{two}, filing, audit, next, minors))
 		until(w, "2000-03-01T00:00:00Z")
 		count(w, "2000-02-01", "999", "minors", "yes")
@@ -303,7 +305,7 @@ func TestALegalHoldStopsWhatIsToBeDeletedAndItGoesOn(t *testing.T) {
 		for when, late := range map[string]bool{"at once": false, "while nobody reacted": true} {
 			t.Run(name+" "+when, func(t *testing.T) {
 				everyEra(t, func(t *testing.T, w *world) {
-					w.tell("", promised(nil, duty("delete", "consent.withdrawn", domain.DutyDelete, "d30", "data.deleted"), duty("stop", "consent.withdrawn", domain.DutyStop, "d30", "processing.stopped")))
+					w.tell("", promised(nil, duty("delete", "consent.withdrawn", policy.DutyDelete, "d30", "data.deleted"), duty("stop", "consent.withdrawn", policy.DutyStop, "d30", "processing.stopped")))
 					if !late {
 						w.react()
 						w.react()
@@ -314,7 +316,7 @@ func TestALegalHoldStopsWhatIsToBeDeletedAndItGoesOn(t *testing.T) {
 					synctest.Wait()
 					for _, d := range duties(w) {
 						got := d.Due.Date.String()
-						if d.Kind == domain.DutyDelete && got != tt.due || d.Kind == domain.DutyStop && got != "2000-01-31" || d.Kind == domain.DutyDelete && d.Held() != (tt.due == "") {
+						if d.Kind == policy.DutyDelete && got != tt.due || d.Kind == policy.DutyStop && got != "2000-01-31" || d.Kind == policy.DutyDelete && d.Held() != (tt.due == "") {
 							t.Errorf("%s is due %q, want %q; held: %v", d.ID, got, tt.due, d.Held())
 						}
 					}
@@ -339,7 +341,7 @@ func TestALegalHoldStopsWhatIsToBeDeletedAndItGoesOn(t *testing.T) {
 func TestDataUnderAHoldAreNotDeletedUnsaid(t *testing.T) {
 	everyEra(t, func(t *testing.T, w *world) {
 		w.react()
-		w.tell("", promised(nil, duty("delete", "consent.withdrawn", domain.DutyDelete, "d30", "data.deleted")))
+		w.tell("", promised(nil, duty("delete", "consent.withdrawn", policy.DutyDelete, "d30", "data.deleted")))
 		w.tell("ada", withdrawn("ads"))
 		before := w.Now()
 		time.Sleep(time.Hour)
@@ -365,12 +367,12 @@ func TestDataUnderAHoldAreNotDeletedUnsaid(t *testing.T) {
 }
 
 func TestAPeriodOfRetentionEndsInDeletion(t *testing.T) {
-	keeping := promising(func(d *domain.Document) {
+	keeping := promising(func(d *policy.Document) {
 		d.Duties = nil
 		d.Purposes[0].KeepMonths, d.Purposes[0].KeepAfter = 6, "consent.withdrawn"
 		d.Purposes[1].KeepDays, d.Purposes[1].KeepAfter = 10, "purpose.achieved"
-		d.Purposes = append(d.Purposes, domain.Purpose{ID: "shop", Title: "Shop", Section: "IX", Basis: domain.BasisContract, Actions: []domain.Action{domain.Use}, KeepMonths: 36, KeepAfter: "subject.closed"},
-			domain.Purpose{ID: "words", Title: "Words", Basis: domain.BasisConsent, Actions: []domain.Action{domain.Use}, Retention: "the shortest time"})
+		d.Purposes = append(d.Purposes, policy.Purpose{ID: "shop", Title: "Shop", Section: "IX", Basis: policy.BasisContract, Actions: []policy.Action{policy.Use}, KeepMonths: 36, KeepAfter: "subject.closed"},
+			policy.Purpose{ID: "words", Title: "Words", Basis: policy.BasisConsent, Actions: []policy.Action{policy.Use}, Retention: "the shortest time"})
 	})
 	for name, tt := range map[string]struct {
 		cmd  domain.Command
@@ -388,7 +390,7 @@ func TestAPeriodOfRetentionEndsInDeletion(t *testing.T) {
 			everyEra(t, func(t *testing.T, w *world) {
 				w.react()
 				w.tell("", keeping)
-				w.tell("ada", domain.GiveConsent{Act: "agree", Purposes: []domain.PurposeID{"ads"}})
+				w.tell("ada", domain.GiveConsent{Act: "agree", Purposes: []policy.PurposeID{"ads"}})
 				w.tell("ada", tt.cmd)
 				synctest.Wait()
 				var got []string
@@ -405,13 +407,13 @@ func TestAPeriodOfRetentionEndsInDeletion(t *testing.T) {
 }
 
 func TestWhatElseTakesAYesAwayHasItsConsequences(t *testing.T) {
-	consequences := promising(func(d *domain.Document) {
+	consequences := promising(func(d *policy.Document) {
 		on := "consent.withdrawn,permission.revoked,consent.refused,record.voided,age.recorded,build.voided"
-		d.Permissions[0].Purposes = []domain.PurposeID{"ads"}
-		d.Duties = []domain.DutyRule{perSystem(duty("stop", on, domain.DutyStop, "h24", "processing.stopped")), perSystem(duty("delete", on, domain.DutyDelete, "d30", "data.deleted"))}
+		d.Permissions[0].Purposes = []policy.PurposeID{"ads"}
+		d.Duties = []policy.DutyRule{perSystem(duty("stop", on, policy.DutyStop, "h24", "processing.stopped")), perSystem(duty("delete", on, policy.DutyDelete, "d30", "data.deleted"))}
 	})
 	const both = "delete.adhouse.d30 open, stop.adhouse.h24 open"
-	yes := domain.GiveConsent{Act: "agree", Purposes: []domain.PurposeID{"ads"}}
+	yes := domain.GiveConsent{Act: "agree", Purposes: []policy.PurposeID{"ads"}}
 	for name, tt := range map[string]struct {
 		do   func(w *world)
 		want string
@@ -423,22 +425,22 @@ func TestWhatElseTakesAYesAwayHasItsConsequences(t *testing.T) {
 		}, both},
 		"a refusal of something else": {func(w *world) {
 			w.tell("ada", yes)
-			w.tell("ada", domain.RefuseConsent{Scope: domain.Scope{Purposes: []domain.PurposeID{"maps"}}})
+			w.tell("ada", domain.RefuseConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"maps"}}})
 		}, ""},
 		"a refusal that comes first": {func(w *world) { w.tell("ada", domain.RefuseConsent{Scope: domain.Scope{All: true}}) }, ""},
 		"a yes that was a mistake": {func(w *world) {
 			w.tell("ada", yes)
 			given := facts[domain.ConsentGiven](w)[0]
-			w.tell("ada", domain.VoidRecords{Records: []domain.EventID{domain.EventID(given.ID)}, Reason: "wrong-build", Evidence: domain.Hash{1}, By: [2]string{"ann", "bob"}})
+			w.tell("ada", domain.VoidRecords{Records: []domain.EventID{domain.EventID(given.ID)}, Reason: "wrong-build", Evidence: content.Hash{1}, By: [2]string{"ann", "bob"}})
 		}, both},
 		"a no that was a mistake": {func(w *world) {
 			w.tell("ada", yes)
 			w.tell("ada", domain.PresentNotice{Kind: "general"})
 			notice := facts[domain.NoticePresented](w)[0]
-			w.tell("ada", domain.VoidRecords{Records: []domain.EventID{domain.EventID(notice.ID)}, Reason: "wrong-build", Evidence: domain.Hash{1}, By: [2]string{"ann", "bob"}})
+			w.tell("ada", domain.VoidRecords{Records: []domain.EventID{domain.EventID(notice.ID)}, Reason: "wrong-build", Evidence: content.Hash{1}, By: [2]string{"ann", "bob"}})
 		}, ""},
 		"a build whose answers were mistakes": {func(w *world) {
-			w.tell("", domain.Say{Event: domain.BuildVoided{Build: "5.2", From: 1, To: w.Now(), Reason: "wrong-build", Evidence: domain.Hash{1}, By: [2]string{"ann", "bob"}}})
+			w.tell("", domain.Say{Event: domain.BuildVoided{Build: "5.2", From: 1, To: w.Now(), Reason: "wrong-build", Evidence: content.Hash{1}, By: [2]string{"ann", "bob"}}})
 		}, "delete.adhouse.d30 open, delete.mapper.d30 open, stop.adhouse.h24 open, stop.mapper.h24 open"},
 		"an age at which nothing lapses": {func(w *world) {
 			w.tell("ada", yes)

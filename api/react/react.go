@@ -43,6 +43,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -250,12 +251,12 @@ func (r *Reactor) learnApp(e codec.Entry) {
 	}
 }
 
-func versionKey(app domain.AppName, version domain.Hash) string {
+func versionKey(app domain.AppName, version content.Hash) string {
 	return "policy " + string(app) + " " + version.String()
 }
 
 // takeEffect records that a version binds from now on.
-func (r *Reactor) takeEffect(app domain.AppName, version domain.Hash) func(context.Context) error {
+func (r *Reactor) takeEffect(app domain.AppName, version content.Hash) func(context.Context) error {
 	return func(ctx context.Context) error {
 		_, err := r.Ledger.Execute(ctx, request(app, "effective "+version.String(), 0, domain.Say{Event: domain.PolicyEffective{Version: version}}))
 		return err

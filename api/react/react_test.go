@@ -14,7 +14,9 @@ import (
 
 	"consentledger/api/react"
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
@@ -178,14 +180,14 @@ func facts[E domain.Event](w *world) []codec.Entry {
 }
 
 func document(name string) domain.PublishPolicy {
-	d := domain.Document{
+	d := policy.Document{
 		Name: name, Jurisdiction: "CN", TimeZone: "Asia/Shanghai",
-		Title:      []domain.LocalText{{Locale: "en", Text: "Privacy"}},
-		Purposes:   []domain.Purpose{{ID: "ads", Title: "Ads", Basis: domain.BasisConsent, Actions: []domain.Action{domain.Use}}},
-		Categories: []domain.Category{{ID: "clicks", Title: "Clicks"}},
-		Acts:       []domain.Act{{ID: "agree", Title: "Agree", Counts: domain.GeneralConsent}},
-		Minors:     domain.Minors{AdultAge: 18, ChildBelowPolicy: 15, ChildBelowLaw: 14},
-		Texts:      []domain.Text{{Locale: "en", Hash: domain.Hash{1}, Standing: domain.Sample}},
+		Title:      []policy.LocalText{{Locale: "en", Text: "Privacy"}},
+		Purposes:   []policy.Purpose{{ID: "ads", Title: "Ads", Basis: policy.BasisConsent, Actions: []policy.Action{policy.Use}}},
+		Categories: []policy.Category{{ID: "clicks", Title: "Clicks"}},
+		Acts:       []policy.Act{{ID: "agree", Title: "Agree", Counts: policy.GeneralConsent}},
+		Minors:     policy.Minors{AdultAge: 18, ChildBelowPolicy: 15, ChildBelowLaw: 14},
+		Texts:      []policy.Text{{Locale: "en", Hash: content.Hash{1}, Standing: policy.Sample}},
 	}
 	version, err := policydoc.Hash(d)
 	if err != nil {

@@ -3,6 +3,7 @@ package react
 import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 )
 
@@ -108,7 +109,7 @@ func (r *Reactor) watch(a *app, o *obligation) {
 		late++ // what is done at that very instant is in time
 	}
 	r.warn(o, "late", late, true)
-	if o.atRisk != o.due.Until && o.kind != domain.DutyKeep {
+	if o.atRisk != o.due.Until && o.kind != policy.DutyKeep {
 		r.warn(o, "risk", o.due.RiskAt(a.calendars), false)
 	}
 }

@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 )
 
@@ -23,15 +25,15 @@ func until(w *world, text string) {
 	synctest.Wait()
 }
 
-func only(duties ...domain.DutyRule) func(*domain.Document) {
-	return func(d *domain.Document) { d.Recipients, d.Duties = nil, duties }
+func only(duties ...policy.DutyRule) func(*policy.Document) {
+	return func(d *policy.Document) { d.Recipients, d.Duties = nil, duties }
 }
 
 func TestADeadlineIsAtRiskAndThenOverdueOnce(t *testing.T) {
 	everyEra(t, func(t *testing.T, w *world) {
 		_, stop := w.react()
 		w.react()
-		w.tell("", promising(only(duty("reply", "consent.withdrawn", domain.DutyReply, "d15"))))
+		w.tell("", promising(only(duty("reply", "consent.withdrawn", policy.DutyReply, "d15"))))
 		w.tell("ada", withdrawn("ads"))
 		until(w, "2000-01-11T15:59:59Z")
 		w.warned()
@@ -55,7 +57,7 @@ func TestADeadlineIsAtRiskAndThenOverdueOnce(t *testing.T) {
 func TestWhatFellDueWhileItWasDownIsSaidOnce(t *testing.T) {
 	everyEra(t, func(t *testing.T, w *world) {
 		_, stop := w.react()
-		w.tell("", promising(only(duty("stop", "consent.withdrawn", domain.DutyStop, "h24", "processing.stopped"))))
+		w.tell("", promising(only(duty("stop", "consent.withdrawn", policy.DutyStop, "h24", "processing.stopped"))))
 		w.tell("ada", withdrawn("ads"))
 		w.tell("bo", withdrawn("ads"))
 		synctest.Wait()
@@ -76,7 +78,7 @@ func TestWhatIsOwedToManyByOneDayIsOwedToEach(t *testing.T) {
 	everyEra(t, func(t *testing.T, w *world) {
 		w.react()
 		w.react()
-		w.tell("", promising(only(duty("reply", "consent.withdrawn", domain.DutyReply, "d15"))))
+		w.tell("", promising(only(duty("reply", "consent.withdrawn", policy.DutyReply, "d15"))))
 		const persons = 50
 		for i := range persons {
 			w.tell(fmt.Sprint("person-", i), withdrawn("ads"))
@@ -92,7 +94,7 @@ func TestWhatIsOwedToManyByOneDayIsOwedToEach(t *testing.T) {
 func TestHoursAreAtRiskAfterThreeQuarters(t *testing.T) {
 	everyEra(t, func(t *testing.T, w *world) {
 		w.react()
-		w.tell("", promising(only(duty("stop", "consent.withdrawn", domain.DutyStop, "h24"))))
+		w.tell("", promising(only(duty("stop", "consent.withdrawn", policy.DutyStop, "h24"))))
 		until(w, "2000-01-03T00:00:00Z")
 		w.tell("ada", withdrawn("ads"))
 		until(w, "2000-01-05T00:00:00Z")
@@ -103,10 +105,10 @@ func TestHoursAreAtRiskAfterThreeQuarters(t *testing.T) {
 func TestWhatIsProvisionalIsAtRiskOnItsSafeDate(t *testing.T) {
 	everyEra(t, func(t *testing.T, w *world) {
 		w.react()
-		w.tell("", promising(func(d *domain.Document) {
+		w.tell("", promising(func(d *policy.Document) {
 			working := deadline.Rule{ID: "w15", Source: "1", Unit: deadline.UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: "Whatever"}
 			d.DeadlineRules = append(d.DeadlineRules, working)
-			only(duty("reply", "consent.withdrawn", domain.DutyReply, "w15"))(d)
+			only(duty("reply", "consent.withdrawn", policy.DutyReply, "w15"))(d)
 		}))
 		until(w, "2000-01-03T00:00:00Z")
 		w.tell("ada", withdrawn("ads"))
@@ -123,8 +125,8 @@ func TestWhatIsProvisionalIsAtRiskOnItsSafeDate(t *testing.T) {
 func TestWhatIsKeptIsDoneWhenItsDateHasCome(t *testing.T) {
 	everyEra(t, func(t *testing.T, w *world) {
 		w.react()
-		w.tell("", promising(only(duty("keep", "assessment.final", domain.DutyKeep, "d30"))))
-		w.tell("", noted("assessment.final", "assessment", "a1", "report", domain.Hash{1}.String()))
+		w.tell("", promising(only(duty("keep", "assessment.final", policy.DutyKeep, "d30"))))
+		w.tell("", noted("assessment.final", "assessment", "a1", "report", content.Hash{1}.String()))
 		until(w, "2000-03-01T00:00:00Z")
 		w.expect("keep.d30 met")
 		w.warned()
@@ -134,9 +136,9 @@ func TestWhatIsKeptIsDoneWhenItsDateHasCome(t *testing.T) {
 // asks takes in a request for a copy, and returns its stream.
 func asks(w *world) domain.StreamID {
 	w.t.Helper()
-	d := promising(func(d *domain.Document) {
+	d := promising(func(d *policy.Document) {
 		d.DeadlineRules[0].Pause, d.DeadlineRules[0].ExtendedLength = []string{"clarification"}, 60
-		d.Rights = append(d.Rights, domain.Right{ID: "copy", Title: "Copy", Deadlines: []deadline.RuleID{"d15"}})
+		d.Rights = append(d.Rights, policy.Right{ID: "copy", Title: "Copy", Deadlines: []deadline.RuleID{"d15"}})
 		d.Duties = nil
 	})
 	w.tell("", d)

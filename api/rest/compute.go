@@ -11,7 +11,9 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"
@@ -106,16 +108,16 @@ func noEmpty(body []byte) error {
 
 // question finds the rule that a question means, the set that it is one of, and
 // the calendars to count by.
-func (s *server) question(ctx context.Context, q DeadlineQuestion) (deadline.Rule, domain.Hash, deadline.Calendars, error) {
+func (s *server) question(ctx context.Context, q DeadlineQuestion) (deadline.Rule, content.Hash, deadline.Calendars, error) {
 	calendars := s.Law.Calendars
 	if q.App != "" {
 		name, err := domain.ParseAppName(q.App)
 		if err != nil {
-			return deadline.Rule{}, domain.Hash{}, calendars, bad("app: " + err.Error())
+			return deadline.Rule{}, content.Hash{}, calendars, bad("app: " + err.Error())
 		}
 		ref, err := s.Ledger.App(ctx, name)
 		if err != nil {
-			return deadline.Rule{}, domain.Hash{}, calendars, err
+			return deadline.Rule{}, content.Hash{}, calendars, err
 		}
 		calendars = ref.Calendars
 		if r, version, ok := ruleOf(ref.Policies, q.Rule); ok {
@@ -124,23 +126,23 @@ func (s *server) question(ctx context.Context, q DeadlineQuestion) (deadline.Rul
 	}
 	for _, r := range s.Law.Rules {
 		if string(r.ID) == q.Rule {
-			return r, domain.RuleSet(s.Law.Rules), calendars, nil
+			return r, policy.RuleSet(s.Law.Rules), calendars, nil
 		}
 	}
-	return deadline.Rule{}, domain.Hash{}, calendars, failure{plain(http.StatusNotFound, "no policy of this app has such a rule, and none that is shipped is called so")}
+	return deadline.Rule{}, content.Hash{}, calendars, failure{plain(http.StatusNotFound, "no policy of this app has such a rule, and none that is shipped is called so")}
 }
 
 // ruleOf returns the rule of the version that was published last, and the version.
-func ruleOf(p domain.Policies, id string) (deadline.Rule, domain.Hash, bool) {
+func ruleOf(p domain.Policies, id string) (deadline.Rule, content.Hash, bool) {
 	for _, v := range slices.Backward(p.Versions()) {
 		if r, ok := v.Document.DeadlineRule(deadline.RuleID(id)); ok {
 			return r, v.Version, true
 		}
 	}
-	return deadline.Rule{}, domain.Hash{}, false
+	return deadline.Rule{}, content.Hash{}, false
 }
 
-func (s *server) compute(q DeadlineQuestion, rule deadline.Rule, set domain.Hash, calendars deadline.Calendars) (*out[wire.Due], error) {
+func (s *server) compute(q DeadlineQuestion, rule deadline.Rule, set content.Hash, calendars deadline.Calendars) (*out[wire.Due], error) {
 	var wrong error
 	read := func(member, text string) deadline.Instant {
 		if text == "" {

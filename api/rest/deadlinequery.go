@@ -11,6 +11,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/vault"
 	"consentledger/projections/requests"
@@ -24,7 +25,7 @@ func (s *server) deadlineQuery(ctx context.Context, app string, d DeadlineQuery,
 	if err != nil {
 		return requests.Query{}, err
 	}
-	q := requests.Query{App: name, Kind: domain.DutyKind(d.Kind), Rule: deadline.RuleID(d.Rule), Stream: d.Stream, ID: d.ID, Sort: requests.Sort(d.Sort)}
+	q := requests.Query{App: name, Kind: policy.DutyKind(d.Kind), Rule: deadline.RuleID(d.Rule), Stream: d.Stream, ID: d.ID, Sort: requests.Sort(d.Sort)}
 	if err := readFilters(&q, d); err != nil {
 		return q, err
 	}

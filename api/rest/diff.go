@@ -9,7 +9,9 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/projections/consents"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -131,7 +133,7 @@ func (s *server) versions(policies domain.Policies, body []byte) (was, is domain
 
 // versionOf finds a published version by its hash.
 func versionOf(policies domain.Policies, member, hash string) (domain.PublishPolicy, error) {
-	h, err := domain.ParseHash(hash)
+	h, err := content.ParseHash(hash)
 	if err != nil {
 		return domain.PublishPolicy{}, bad(member + ": " + err.Error())
 	}
@@ -144,7 +146,7 @@ func versionOf(policies domain.Policies, member, hash string) (domain.PublishPol
 
 // compare compares two versions of one policy, or of a general one and a
 // specific one that prevails over it: then over is the general one's name.
-func compare(policies domain.Policies, old, new domain.PublishPolicy, now deadline.Instant) (c domain.Comparison, over string, err error) {
+func compare(policies domain.Policies, old, new domain.PublishPolicy, now deadline.Instant) (c policy.Comparison, over string, err error) {
 	was, is := old.Document, new.Document
 	switch {
 	case was.Name == is.Name:
@@ -168,7 +170,7 @@ func compare(policies domain.Policies, old, new domain.PublishPolicy, now deadli
 // that hold now. Of a version that binds already these are the ones that held when it
 // began to and did not run out since: what it made stale itself counts. Purposes that
 // differ are named also if nobody consented to them.
-func (s *server) touched(ctx context.Context, app domain.AppName, policies domain.Policies, is domain.PublishPolicy, c domain.Comparison) ([]Touched, string, error) {
+func (s *server) touched(ctx context.Context, app domain.AppName, policies domain.Policies, is domain.PublishPolicy, c policy.Comparison) ([]Touched, string, error) {
 	now := s.Ledger.Now()
 	change := consents.Change{Policies: policies.As(is, now), At: now, Before: now, After: now}
 	if v, published := policies.Version(is.Version); published {

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"consentledger/api/wire"
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 
 	"github.com/go-json-experiment/json"
 )
@@ -170,8 +170,8 @@ func TestChecksByHTTPAreRecordedAsThePolicySays(t *testing.T) {
 	h := open(t)
 	h.want(200, "", "PUT", "/v1/apps/demo", appJSON)
 	watched := doc
-	watched.Purposes = append([]domain.Purpose(nil), doc.Purposes...)
-	watched.Purposes[0].LogChecks = domain.LogAll
+	watched.Purposes = append([]policy.Purpose(nil), doc.Purposes...)
+	watched.Purposes[0].LogChecks = policy.LogAll
 	body, _ := document(t, watched)
 	h.want(200, "", "POST", "/v1/apps/demo/policies", fmt.Sprintf(`{"document":%s,"texts":{%q:%q}}`, body, doc.Texts[0].Hash, text))
 	h.receipt(appDoor, event("e", "ann", "consent.given", yes))

@@ -10,6 +10,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec/policydoc"
 
 	"github.com/go-json-experiment/json"
@@ -64,7 +65,7 @@ func analytics(t *testing.T) *house {
 	t.Helper()
 	h := open(t)
 	d := doc
-	d.Purposes = []domain.Purpose{{ID: "analytics", Title: "Analytics", Section: "I", Actions: []domain.Action{domain.Use}, Basis: domain.BasisConsent}}
+	d.Purposes = []policy.Purpose{{ID: "analytics", Title: "Analytics", Section: "I", Actions: []policy.Action{policy.Use}, Basis: policy.BasisConsent}}
 	document, err := policydoc.Marshal(d)
 	if err != nil {
 		t.Fatal(err)

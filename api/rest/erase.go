@@ -7,6 +7,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/eventstore/ledger"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -51,7 +52,7 @@ func (s *server) erase(ctx context.Context, in *erasureBody) (*out[wire.Receipt]
 	}
 	cmd.By = [2]string(b.By)
 	if b.Evidence != "" {
-		if cmd.Evidence, err = domain.ParseNamedHash(b.Evidence); err != nil {
+		if cmd.Evidence, err = content.ParseNamedHash(b.Evidence); err != nil {
 			return nil, bad("evidence: a hash is written sha256: and 64 lower-case hex digits")
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -56,7 +57,7 @@ func (s *server) groupRoute(api huma.API) {
 
 // groupName returns the name of a group.
 func groupName(text string) (string, error) {
-	if _, err := domain.ParsePurposeID(text); err != nil {
+	if _, err := policy.ParsePurposeID(text); err != nil {
 		return "", bad(`a group is named by 1 to 64 of a-z, 0-9 and "-"`)
 	}
 	return text, nil

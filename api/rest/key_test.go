@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/eventstore/ledger"
 
 	"github.com/go-json-experiment/json"
@@ -147,7 +148,7 @@ func TestAKeyMeansTheSameOnEveryRoute(t *testing.T) {
 	const calendar = `{"jurisdiction":"CN","year":2031,"notice":"2030-1","issued":"2030-11-01","off":["2031-01-01"],"makeup":[],"partial":true}`
 	older, _ := published(t)
 	other := strings.Replace(older, `"en","text":"Privacy"`, `"en","text":"Privacy, again"`, 1)
-	surface := fmt.Sprintf(surfaceJSON, version, doc.Texts[0].Hash, domain.Hash{8})
+	surface := fmt.Sprintf(surfaceJSON, version, doc.Texts[0].Hash, content.Hash{8})
 	for _, c := range []struct{ method, path, body, another string }{
 		{"PUT", "/v1/apps/demo", `{"handler":"Demo GmbH"}`, `{"handler":"Demo AG"}`},
 		{"PUT", "/v1/apps/demo", `{"handler":"Demo GmbH"} `, `{"handler":"Demo SE"}`}, // no news

@@ -6,6 +6,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/projectiontest"
 )
@@ -16,7 +17,7 @@ func TestYesesBeforeALateWithdrawalAreReported(t *testing.T) {
 	said := d.Time()
 	d.Rest(deadline.Hour)
 	check := ledger.Request{App: projectiontest.App, Person: ann, Source: "test", ID: "check", Body: []byte("x"), Actor: "system", RecordedBy: "test"}
-	if err := d.LogCheck(t.Context(), check, domain.CheckAnswered{Purpose: "location", Action: domain.Use, Valid: d.Time(), Allowed: true, Status: domain.Given}); err != nil {
+	if err := d.LogCheck(t.Context(), check, domain.CheckAnswered{Purpose: "location", Action: policy.Use, Valid: d.Time(), Allowed: true, Status: domain.Given}); err != nil {
 		t.Fatal(err)
 	}
 	d.Rest(deadline.Hour)

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"consentledger/api/wire"
-	"consentledger/domain"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/projections/consents"
 
@@ -93,5 +93,5 @@ func readOpposedCursor(text string) (consents.Cursor, error) {
 	if !cut || err != nil || n < 1 {
 		return consents.Cursor{}, bad("a cursor is next of the page before, as it stands there")
 	}
-	return consents.Cursor{Number: n, Purpose: domain.PurposeID(purpose)}, nil
+	return consents.Cursor{Number: n, Purpose: policy.PurposeID(purpose)}, nil
 }

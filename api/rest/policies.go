@@ -6,6 +6,8 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec/policydoc"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -111,7 +113,7 @@ func words[N ~string](names []N) []string {
 	return out
 }
 
-func scopesOf(scopes []domain.StaleScope) []Added {
+func scopesOf(scopes []policy.StaleScope) []Added {
 	var out []Added
 	for _, s := range scopes {
 		x := Added{Purpose: string(s.Purpose), Categories: words(s.Categories)}
@@ -128,7 +130,7 @@ func (s *server) getPolicy(ctx context.Context, in *versionIn) (*out[Version], e
 	if err != nil {
 		return nil, bad(err.Error())
 	}
-	h, err := domain.ParseHash(in.Version)
+	h, err := content.ParseHash(in.Version)
 	if err != nil {
 		return nil, bad(err.Error())
 	}

@@ -10,7 +10,9 @@ import (
 	"consentledger/api/wire"
 	"consentledger/api/wire/tag"
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec/policydoc"
@@ -72,7 +74,7 @@ func publishNotes(all domain.Policies, v domain.PolicyPublished, asked deadline.
 
 // parsePublication reads a body and checks the document and the hashes of the
 // texts that came with it.
-func parsePublication(body []byte) (domain.PublishPolicy, map[domain.Hash]string, error) {
+func parsePublication(body []byte) (domain.PublishPolicy, map[content.Hash]string, error) {
 	var b publication
 	if err := strict(body, &b); err != nil {
 		return domain.PublishPolicy{}, nil, err
@@ -92,7 +94,7 @@ func parsePublication(body []byte) (domain.PublishPolicy, map[domain.Hash]string
 		}
 	}
 	for _, id := range b.Stale {
-		p, err := domain.ParsePurposeID(id)
+		p, err := policy.ParsePurposeID(id)
 		if err != nil {
 			return cmd, nil, bad("stale: " + err.Error())
 		}
@@ -108,26 +110,26 @@ func parsePublication(body []byte) (domain.PublishPolicy, map[domain.Hash]string
 	return cmd, texts, err
 }
 
-func parseScopes(scopes []Scope) ([]domain.StaleScope, error) {
-	var out []domain.StaleScope
+func parseScopes(scopes []Scope) ([]policy.StaleScope, error) {
+	var out []policy.StaleScope
 	for i, s := range scopes {
-		p, err := domain.ParsePurposeID(s.Purpose)
+		p, err := policy.ParsePurposeID(s.Purpose)
 		if err != nil {
 			return nil, bad(fmt.Sprintf("scopes[%d].purpose: %v", i, err))
 		}
-		x := domain.StaleScope{Purpose: p}
+		x := policy.StaleScope{Purpose: p}
 		for j, name := range s.Actions {
-			a, err := domain.ParseAction(name)
+			a, err := policy.ParseAction(name)
 			if err != nil {
 				return nil, bad(fmt.Sprintf("scopes[%d].actions[%d]: %v", i, j, err))
 			}
 			x.Actions = append(x.Actions, a)
 		}
 		for j, name := range s.Categories {
-			if _, err := domain.ParsePurposeID(name); err != nil {
+			if _, err := policy.ParsePurposeID(name); err != nil {
 				return nil, bad(fmt.Sprintf("scopes[%d].categories[%d] is no name of a category", i, j))
 			}
-			x.Categories = append(x.Categories, domain.CategoryID(name))
+			x.Categories = append(x.Categories, policy.CategoryID(name))
 		}
 		out = append(out, x)
 	}
@@ -155,10 +157,10 @@ func parseDocument(b []byte) (domain.PublishPolicy, error) {
 	return domain.PublishPolicy{Version: h, Document: doc}, err
 }
 
-func parseTexts(given map[string]string, named []domain.Text) (map[domain.Hash]string, error) {
-	texts := map[domain.Hash]string{}
+func parseTexts(given map[string]string, named []policy.Text) (map[content.Hash]string, error) {
+	texts := map[content.Hash]string{}
 	for name, text := range given {
-		h, err := domain.ParseHash(name)
+		h, err := content.ParseHash(name)
 		if err != nil {
 			return nil, bad("texts: " + err.Error())
 		}
@@ -168,7 +170,7 @@ func parseTexts(given map[string]string, named []domain.Text) (map[domain.Hash]s
 		texts[h] = text
 	}
 	spare := len(texts)
-	counted := map[domain.Hash]bool{}
+	counted := map[content.Hash]bool{}
 	for _, t := range named {
 		if _, has := texts[t.Hash]; has && !counted[t.Hash] {
 			counted[t.Hash] = true
@@ -183,7 +185,7 @@ func parseTexts(given map[string]string, named []domain.Text) (map[domain.Hash]s
 
 // keep puts the texts and the document where everybody can read them, before
 // the policy is published: a published hash always has its text.
-func (s *server) keep(ctx context.Context, doc domain.Document, texts map[domain.Hash]string) error {
+func (s *server) keep(ctx context.Context, doc policy.Document, texts map[content.Hash]string) error {
 	for _, t := range doc.Texts {
 		if _, given := texts[t.Hash]; given {
 			continue

@@ -5,13 +5,14 @@ import (
 	"strings"
 	"testing"
 
-	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec/policydoc"
 
 	"github.com/go-json-experiment/json"
 )
 
-func document(t *testing.T, d domain.Document) (body string, version domain.Hash) {
+func document(t *testing.T, d policy.Document) (body string, version content.Hash) {
 	t.Helper()
 	b, err := policydoc.Marshal(d)
 	if err != nil {
@@ -57,7 +58,7 @@ func TestADiffSaysWhatFollowsAndWhomItTouches(t *testing.T) {
 
 	h.want(200, `"material":["MAT-1"]`, "POST", path, fmt.Sprintf(`{"old":%q,"new":%q}`, old, version))
 	h.want(200, `"differences":[],"material":[],"stale":[],"scopes":[]`, "POST", path, fmt.Sprintf(`{"old":%q,"new":%q}`, old, old))
-	h.want(422, "unknown-version", "POST", path, fmt.Sprintf(`{"old":%q,"new":%q}`, old, domain.Hash{9}))
+	h.want(422, "unknown-version", "POST", path, fmt.Sprintf(`{"old":%q,"new":%q}`, old, content.Hash{9}))
 	h.want(422, "unknown-policy", "POST", path, `{"document":`+strings.Replace(body, `"name":"privacy"`, `"name":"other"`, 1)+`}`)
 	for _, b := range []string{`{}`, `{"old":"x"}`, `{"document":{},"old":"x"}`, `{"older":"x"}`} {
 		if code, _ := h.do("POST", path, b); code != 400 {
@@ -77,12 +78,12 @@ func TestADiffCountsWhoAgreedBeforeAPurposeWasGivenUp(t *testing.T) {
 	h.want(200, "", "GET", "/v1/apps/demo/consents/counts?min_position=5", "")
 	gone := doc
 	gone.Permissions = nil
-	gone.Purposes = []domain.Purpose{{ID: "post", Title: "Letters", Actions: []domain.Action{domain.Use}, Basis: domain.BasisConsent}}
-	gone.Acts = []domain.Act{{ID: "click", Title: "Click", Counts: domain.GeneralConsent}}
+	gone.Purposes = []policy.Purpose{{ID: "post", Title: "Letters", Actions: []policy.Action{policy.Use}, Basis: policy.BasisConsent}}
+	gone.Acts = []policy.Act{{ID: "click", Title: "Click", Counts: policy.GeneralConsent}}
 	body, given := document(t, gone)
 	h.want(200, "receipt", "POST", "/v1/apps/demo/policies", `{"document":`+body+`,"material":["MAT-1","MAT-4","MAT-5"]}`)
 	again := doc
-	again.Title = []domain.LocalText{{Locale: "en", Text: "Privacy, once more"}}
+	again.Title = []policy.LocalText{{Locale: "en", Text: "Privacy, once more"}}
 	body, version := document(t, again)
 	const path = "/v1/apps/demo/policies/diff"
 	h.want(200, `"stale":["mail"],"scopes":[],"rights_reduced":false,"touched":[{"purpose":"mail","people":2}]`, "POST", path, `{"document":`+body+`}`)
@@ -102,8 +103,8 @@ func TestASpecificPolicyIsComparedWithTheGeneralOne(t *testing.T) {
 	}
 	special := doc
 	special.Name, special.Over = "mail-rules", "privacy"
-	special.Purposes = append([]domain.Purpose(nil), doc.Purposes...)
-	special.Purposes[0].Actions = []domain.Action{domain.Collect, domain.Use, domain.Provide}
+	special.Purposes = append([]policy.Purpose(nil), doc.Purposes...)
+	special.Purposes[0].Actions = []policy.Action{policy.Collect, policy.Use, policy.Provide}
 	body, version := document(t, special)
 	const path = "/v1/apps/demo/policies/diff"
 	h.want(200, "", "GET", "/v1/apps/demo/consents/counts?min_position=6", "")
@@ -115,7 +116,7 @@ func TestASpecificPolicyIsComparedWithTheGeneralOne(t *testing.T) {
 	h.want(200, "", "GET", "/v1/apps/demo/consents/counts?min_position="+r.Position, "")
 	h.want(200, `"touched":[{"purpose":"mail","people":2}]`, "POST", path, fmt.Sprintf(`{"old":%q,"new":%q}`, general, version))
 	more := special
-	more.Purposes = append([]domain.Purpose(nil), special.Purposes...)
+	more.Purposes = append([]policy.Purpose(nil), special.Purposes...)
 	more.Purposes[0].Title = "Mail of everybody"
 	next, _ := document(t, more)
 	h.want(200, `"touched":[{"purpose":"mail","people":1}]`, "POST", path, `{"document":`+next+`}`) // against its own version in force
@@ -127,13 +128,13 @@ func TestASpecificPolicyIsComparedWithTheGeneralOne(t *testing.T) {
 	// A purpose that the specific one gives up touches who consented to that one, if the
 	// general one asks for more.
 	wider := doc
-	wider.Purposes = append([]domain.Purpose(nil), doc.Purposes...)
-	wider.Purposes[0].Actions = []domain.Action{domain.Collect, domain.Use, domain.Provide, domain.Publish}
+	wider.Purposes = append([]policy.Purpose(nil), doc.Purposes...)
+	wider.Purposes[0].Actions = []policy.Action{policy.Collect, policy.Use, policy.Provide, policy.Publish}
 	widest, _ := document(t, wider)
 	h.want(200, "", "POST", "/v1/apps/demo/policies", `{"document":`+widest+`,"material":["MAT-1"]}`)
 	back := special
 	back.Permissions = nil
-	back.Purposes = []domain.Purpose{{ID: "post", Title: "Letters", Section: "I", Actions: []domain.Action{domain.Use}, Basis: domain.BasisConsent}}
+	back.Purposes = []policy.Purpose{{ID: "post", Title: "Letters", Section: "I", Actions: []policy.Action{policy.Use}, Basis: policy.BasisConsent}}
 	body, _ = document(t, back)
 	h.want(200, `"touched":[{"purpose":"mail","people":1}]`, "POST", path, `{"document":`+body+`}`)
 
@@ -153,9 +154,9 @@ const surfaceJSON = `{"schema":"surface/1","build":"1.0","screen":"welcome","pol
 	"controls":[{"id":"yes","label":"yes","act":"click","initial":"button","purposes":["mail"]},{"id":"no","label":"no","initial":"button","refuses":true}]}`
 
 // surface publishes a screen and returns its id.
-func (h *house) surface(version domain.Hash) string {
+func (h *house) surface(version content.Hash) string {
 	h.t.Helper()
-	body := fmt.Sprintf(surfaceJSON, version, doc.Texts[0].Hash, domain.Hash{8})
+	body := fmt.Sprintf(surfaceJSON, version, doc.Texts[0].Hash, content.Hash{8})
 	var a SurfaceAnswer
 	if err := json.Unmarshal([]byte(h.want(200, `"receipt"`, "POST", "/v1/apps/demo/surfaces", body)), &a); err != nil {
 		h.t.Fatal(err)
@@ -167,7 +168,7 @@ func TestASurfaceIsPublishedOnceAndShown(t *testing.T) {
 	h := open(t)
 	version := h.furnish()
 	id := h.surface(version)
-	body := fmt.Sprintf(surfaceJSON, version, doc.Texts[0].Hash, domain.Hash{8})
+	body := fmt.Sprintf(surfaceJSON, version, doc.Texts[0].Hash, content.Hash{8})
 	if b := h.want(200, id, "POST", "/v1/apps/demo/surfaces", body); strings.Contains(b, "receipt") {
 		t.Errorf("published again: %s", b)
 	}
@@ -175,7 +176,7 @@ func TestASurfaceIsPublishedOnceAndShown(t *testing.T) {
 	h.want(200, `"schema":"surface/1"`, "GET", "/v1/apps/demo/surfaces/"+id, "")
 	h.want(404, "no such surface", "GET", "/v1/apps/demo/surfaces/"+version.String(), "")
 	h.want(404, "unknown-app", "GET", "/v1/apps/nosuch/surfaces", "")
-	h.want(422, "unknown-version", "POST", "/v1/apps/demo/surfaces", strings.Replace(body, version.String(), domain.Hash{9}.String(), 1))
+	h.want(422, "unknown-version", "POST", "/v1/apps/demo/surfaces", strings.Replace(body, version.String(), content.Hash{9}.String(), 1))
 	for part, bad := range map[string][2]string{
 		"surface/1":           {"surface/1", "SECRET"},
 		"at byte":             {`"build"`, `"SECRET"`},

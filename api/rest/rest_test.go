@@ -17,7 +17,9 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec"
@@ -58,7 +60,7 @@ func (v views) Counts(ctx context.Context, _ domain.AppName, _ deadline.Instant)
 	return nil, p, err
 }
 
-func (v views) Touched(ctx context.Context, _ domain.AppName, _ consents.Change) (map[domain.PurposeID]int64, eventstore.Position, error) {
+func (v views) Touched(ctx context.Context, _ domain.AppName, _ consents.Change) (map[policy.PurposeID]int64, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
 	return nil, p, err
 }
@@ -85,12 +87,12 @@ func (v views) Days(ctx context.Context, app domain.AppName, from, until string)
 
 func (v views) Wait(context.Context, eventstore.Position) error { return v.h.wait }
 
-var doc = domain.Document{
-	Name: "privacy", Title: []domain.LocalText{{Locale: "en", Text: "Privacy"}}, Jurisdiction: "CN", TimeZone: "Asia/Shanghai",
-	Purposes: []domain.Purpose{{ID: "mail", Title: "Mail", Section: "I", Actions: []domain.Action{domain.Collect, domain.Use}, Basis: domain.BasisConsent}},
-	Acts:     []domain.Act{{ID: "click", Title: "Click", Section: "I", Counts: domain.ExplicitConsent}},
-	Minors:   domain.Minors{AdultAge: 18, ChildBelowPolicy: 14, ChildBelowLaw: 14},
-	Texts:    []domain.Text{{Locale: "en", Hash: sha256.Sum256([]byte(text)), Standing: domain.Authoritative}},
+var doc = policy.Document{
+	Name: "privacy", Title: []policy.LocalText{{Locale: "en", Text: "Privacy"}}, Jurisdiction: "CN", TimeZone: "Asia/Shanghai",
+	Purposes: []policy.Purpose{{ID: "mail", Title: "Mail", Section: "I", Actions: []policy.Action{policy.Collect, policy.Use}, Basis: policy.BasisConsent}},
+	Acts:     []policy.Act{{ID: "click", Title: "Click", Section: "I", Counts: policy.ExplicitConsent}},
+	Minors:   policy.Minors{AdultAge: 18, ChildBelowPolicy: 14, ChildBelowLaw: 14},
+	Texts:    []policy.Text{{Locale: "en", Hash: sha256.Sum256([]byte(text)), Standing: policy.Authoritative}},
 }
 
 const text = "We send mail."
@@ -159,7 +161,7 @@ func (h *house) want(code int, part, method, path, body string, headers ...strin
 
 const appJSON = `{"handler":"Demo","environment":"test","jurisdiction":"CN","time_zone":"Asia/Shanghai","locales":["en"]}`
 
-func published(t *testing.T) (body string, version domain.Hash) {
+func published(t *testing.T) (body string, version content.Hash) {
 	t.Helper()
 	b, err := policydoc.Marshal(doc)
 	if err != nil {
@@ -169,7 +171,7 @@ func published(t *testing.T) (body string, version domain.Hash) {
 	return fmt.Sprintf(`{"document":%s,"texts":{%q:%q}}`, b, doc.Texts[0].Hash, text), version
 }
 
-func (h *house) furnish() domain.Hash {
+func (h *house) furnish() content.Hash {
 	h.t.Helper()
 	body, version := published(h.t)
 	h.want(200, `"receipt"`, "PUT", "/v1/apps/demo", appJSON)

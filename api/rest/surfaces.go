@@ -10,6 +10,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/api/wire/tag"
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec/surfacedoc"
 	"consentledger/eventstore/ledger"
@@ -92,7 +93,7 @@ func (s *server) getSurface(ctx context.Context, in *surfaceIn) (*out[SurfaceAns
 	if err != nil {
 		return nil, bad(err.Error())
 	}
-	id, err := domain.ParseHash(in.Surface)
+	id, err := content.ParseHash(in.Surface)
 	if err != nil {
 		return nil, bad(err.Error())
 	}
@@ -103,7 +104,7 @@ func (s *server) getSurface(ctx context.Context, in *surfaceIn) (*out[SurfaceAns
 	return ok(a)
 }
 
-func (s *server) surface(ctx context.Context, app domain.AppName, id domain.Hash) (SurfaceAnswer, error) {
+func (s *server) surface(ctx context.Context, app domain.AppName, id content.Hash) (SurfaceAnswer, error) {
 	ref, err := s.Ledger.App(ctx, app)
 	if err != nil {
 		return SurfaceAnswer{}, err

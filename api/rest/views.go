@@ -8,7 +8,9 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/consents"
@@ -19,7 +21,7 @@ import (
 // Consents says where persons stand; see [consents.View].
 type Consents interface {
 	Counts(ctx context.Context, app domain.AppName, at deadline.Instant) ([]consents.Count, eventstore.Position, error)
-	Touched(ctx context.Context, app domain.AppName, c consents.Change) (map[domain.PurposeID]int64, eventstore.Position, error)
+	Touched(ctx context.Context, app domain.AppName, c consents.Change) (map[policy.PurposeID]int64, eventstore.Position, error)
 	Tests(ctx context.Context, app domain.AppName) (int64, eventstore.Position, error)
 	Voided(ctx context.Context, app domain.AppName) ([]consents.VoidedCount, eventstore.Position, error)
 	OpposedCounts(ctx context.Context, app domain.AppName, at deadline.Instant) ([]consents.OpposedCount, eventstore.Position, error)
@@ -141,7 +143,7 @@ func (s *server) consents(ctx context.Context, app, id, min string) (*out[Consen
 }
 
 // consentOf says a standing with a purpose, which a policy in force declares or not.
-func consentOf(id domain.PurposeID, r domain.Standing, declared bool) Consent {
+func consentOf(id policy.PurposeID, r domain.Standing, declared bool) Consent {
 	c := Consent{
 		Purpose: string(id), Status: r.Status.String(), Policy: r.Policy, Act: string(r.Act), Declared: declared, Numbers: r.Numbers,
 		Signal: string(r.Signal), Opposed: string(r.Opposed.Signal),
@@ -152,7 +154,7 @@ func consentOf(id domain.PurposeID, r domain.Standing, declared bool) Consent {
 	if r.Until != 0 {
 		c.Until = r.Until.String()
 	}
-	if r.Version != (domain.Hash{}) {
+	if r.Version != (content.Hash{}) {
 		c.Version = r.Version.String()
 	}
 	for _, id := range r.Because {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"testing"
 
-	"consentledger/domain"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections"
@@ -125,10 +125,10 @@ func TestWhomASignalOpposesIsListedByPages(t *testing.T) {
 }
 
 // grown is doc with a new way of use and a new purpose.
-func grown() domain.Document {
+func grown() policy.Document {
 	d := doc
-	d.Purposes = append([]domain.Purpose(nil), doc.Purposes...)
-	d.Purposes[0].Actions = []domain.Action{domain.Collect, domain.Use, domain.Provide}
-	d.Purposes = append(d.Purposes, domain.Purpose{ID: "ads", Title: "Ads", Section: "I", Actions: []domain.Action{domain.Use}, Basis: domain.BasisConsent})
+	d.Purposes = append([]policy.Purpose(nil), doc.Purposes...)
+	d.Purposes[0].Actions = []policy.Action{policy.Collect, policy.Use, policy.Provide}
+	d.Purposes = append(d.Purposes, policy.Purpose{ID: "ads", Title: "Ads", Section: "I", Actions: []policy.Action{policy.Use}, Basis: policy.BasisConsent})
 	return d
 }

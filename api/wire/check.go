@@ -7,7 +7,9 @@ import (
 	"slices"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 
@@ -163,7 +165,7 @@ func (r CheckRequest) ask(now deadline.Instant) (who domain.PersonKey, q domain.
 }
 
 func (r CheckRequest) parse(now deadline.Instant) (who domain.PersonKey, q domain.Question, asOf ledger.AsOf, err error) {
-	q = domain.Question{Purpose: domain.PurposeID(r.Purpose), Action: domain.Use, At: now}
+	q = domain.Question{Purpose: policy.PurposeID(r.Purpose), Action: policy.Use, At: now}
 	if who, err = domain.ParsePersonKey(r.Subject); err != nil {
 		return who, q, asOf, malformed("subject: %v", err)
 	}
@@ -171,7 +173,7 @@ func (r CheckRequest) parse(now deadline.Instant) (who domain.PersonKey, q domai
 		return who, q, asOf, malformed(`purpose: a purpose is named by 1 to 64 of a-z, 0-9 and "-"`)
 	}
 	if r.Action != "" {
-		if q.Action, err = domain.ParseAction(r.Action); err != nil {
+		if q.Action, err = policy.ParseAction(r.Action); err != nil {
 			return who, q, asOf, malformed("action: %v", err)
 		}
 	}
@@ -180,9 +182,9 @@ func (r CheckRequest) parse(now deadline.Instant) (who domain.PersonKey, q domai
 			return who, q, asOf, malformed(`%s: must be 1 to 64 of a-z, 0-9 and "-"`, member.name)
 		}
 	}
-	q.Category, q.Recipient = domain.CategoryID(r.Category), domain.RecipientID(r.Recipient)
+	q.Category, q.Recipient = policy.CategoryID(r.Category), policy.RecipientID(r.Recipient)
 	if r.Version != "" {
-		if q.Version, err = domain.ParseNamedHash(r.Version); err != nil {
+		if q.Version, err = content.ParseNamedHash(r.Version); err != nil {
 			return who, q, asOf, malformed("version: %v", err)
 		}
 	}
@@ -213,7 +215,7 @@ func (a *CheckAnswer) fill(m domain.Answer) {
 	if m.Basis != 0 {
 		a.Basis = m.Basis.String()
 	}
-	if m.Version != (domain.Hash{}) {
+	if m.Version != (content.Hash{}) {
 		a.Version = m.Version.String()
 	}
 	if m.Standing.Since != 0 {

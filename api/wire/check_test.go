@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 )
 
@@ -75,18 +77,18 @@ func TestNoWhyIsWithoutASentence(t *testing.T) {
 }
 
 // watched is a policy whose purposes say which answers are recorded.
-func watched() domain.Document {
-	purpose := func(id domain.PurposeID, log domain.CheckLog) domain.Purpose {
-		return domain.Purpose{ID: id, Title: string(id), Section: "I", Actions: []domain.Action{domain.Collect, domain.Use}, Categories: []domain.CategoryID{"faces"}, Basis: domain.BasisConsent, LogChecks: log}
+func watched() policy.Document {
+	purpose := func(id policy.PurposeID, log policy.CheckLog) policy.Purpose {
+		return policy.Purpose{ID: id, Title: string(id), Section: "I", Actions: []policy.Action{policy.Collect, policy.Use}, Categories: []policy.CategoryID{"faces"}, Basis: policy.BasisConsent, LogChecks: log}
 	}
-	return domain.Document{
-		Name: "privacy", Title: []domain.LocalText{{Locale: "en", Text: "Privacy"}}, Jurisdiction: "CN", TimeZone: "Asia/Shanghai",
-		Purposes:   []domain.Purpose{purpose("all", domain.LogAll), purpose("some", domain.LogSampled), purpose("none", domain.LogNone)},
-		Categories: []domain.Category{{ID: "faces", Title: "Faces", Section: "I"}, {ID: "voices", Title: "Voices", Section: "I"}},
-		Recipients: []domain.Recipient{{ID: "acme", Title: "Acme", Section: "I", Purposes: []domain.PurposeID{"all"}}},
-		Acts:       []domain.Act{{ID: "agree", Title: "Agree", Section: "I", Counts: domain.GeneralConsent}, {ID: "use", Title: "Use", Section: "I"}},
-		Minors:     domain.Minors{AdultAge: 18, ChildBelowPolicy: 14, ChildBelowLaw: 14},
-		Texts:      []domain.Text{{Locale: "en", Hash: domain.Hash{1}, Standing: domain.Authoritative}},
+	return policy.Document{
+		Name: "privacy", Title: []policy.LocalText{{Locale: "en", Text: "Privacy"}}, Jurisdiction: "CN", TimeZone: "Asia/Shanghai",
+		Purposes:   []policy.Purpose{purpose("all", policy.LogAll), purpose("some", policy.LogSampled), purpose("none", policy.LogNone)},
+		Categories: []policy.Category{{ID: "faces", Title: "Faces", Section: "I"}, {ID: "voices", Title: "Voices", Section: "I"}},
+		Recipients: []policy.Recipient{{ID: "acme", Title: "Acme", Section: "I", Purposes: []policy.PurposeID{"all"}}},
+		Acts:       []policy.Act{{ID: "agree", Title: "Agree", Section: "I", Counts: policy.GeneralConsent}, {ID: "use", Title: "Use", Section: "I"}},
+		Minors:     policy.Minors{AdultAge: 18, ChildBelowPolicy: 14, ChildBelowLaw: 14},
+		Texts:      []policy.Text{{Locale: "en", Hash: content.Hash{1}, Standing: policy.Authoritative}},
 	}
 }
 
@@ -104,9 +106,9 @@ func sayTo(t *testing.T, l *ledger.Ledger, kind, data string) ledger.Receipt {
 }
 
 // loggedOf counts the answers in the log, by purpose.
-func loggedOf(t *testing.T, l *ledger.Ledger) map[domain.PurposeID]int {
+func loggedOf(t *testing.T, l *ledger.Ledger) map[policy.PurposeID]int {
 	t.Helper()
-	n := map[domain.PurposeID]int{}
+	n := map[policy.PurposeID]int{}
 	for e, err := range l.Replay(t.Context(), 0) {
 		if err != nil {
 			t.Fatal(err)
@@ -187,7 +189,7 @@ func TestACheckNamesDataReceiversAndVersions(t *testing.T) {
 			t.Errorf("%+v: %+v, %v", c.r, a, err)
 		}
 	}
-	_, err = Check(t.Context(), l, "smartkey", CheckRequest{Subject: "ann", Purpose: "all", Version: domain.Hash{9}.String()}, "the-asker", l.Now())
+	_, err = Check(t.Context(), l, "smartkey", CheckRequest{Subject: "ann", Purpose: "all", Version: content.Hash{9}.String()}, "the-asker", l.Now())
 	if refused, _ := errors.AsType[domain.Refusal](err); refused.Code != domain.UnknownVersion || refused.Path != "version" || !strings.Contains(refused.Text, v) {
 		t.Errorf("a version that was never published: %v", err)
 	}
@@ -202,7 +204,7 @@ func TestACheckNamesDataReceiversAndVersions(t *testing.T) {
 		}
 	}
 	for member, r := range map[string]CheckRequest{"category": {Category: "A b"}, "recipient": {Recipient: "A b"}, "version": {Version: "1"},
-		"version: a hash of zeros": {Version: domain.Hash{}.String()}} {
+		"version: a hash of zeros": {Version: content.Hash{}.String()}} {
 		r.Subject, r.Purpose = "ann", "all"
 		if _, err := Check(t.Context(), l, "smartkey", r, "the-asker", l.Now()); !IsRefusal(err) || !strings.Contains(fmt.Sprint(err), member) {
 			t.Errorf("%+v: %v", r, err)
@@ -240,7 +242,7 @@ func TestAPromptAsksWhatIsOpen(t *testing.T) {
 		return m
 	}
 	first := prompt()["none"]
-	hash := domain.Hash{1}.String()
+	hash := content.Hash{1}.String()
 	if first.Reason != "never-asked" || first.Title != "none" || first.Policy != "privacy" || first.NotBefore != "" ||
 		first.Text != (PromptText{"en", hash, "authoritative", "/v1/blobs/" + hash}) || len(prompt()) != 3 {
 		t.Errorf("%+v", prompt())

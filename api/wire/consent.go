@@ -2,6 +2,7 @@ package wire
 
 import (
 	"consentledger/domain"
+	"consentledger/domain/policy"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -92,7 +93,7 @@ func (c consentGiven) command(r *reader) domain.Command {
 	}
 	return domain.GiveConsent{
 		Policy: r.name("policy", c.Policy, 32), Version: r.hash("version", c.Version), Locale: r.locale(c.Locale), Text: r.hash("text", c.Text),
-		Act: domain.ActID(r.name("act", c.Act, 64)), Kind: parseAs(r, "kind", c.Kind, domain.ParseConsentKind), Purposes: r.purposes(c.Purposes),
+		Act: policy.ActID(r.name("act", c.Act, 64)), Kind: parseAs(r, "kind", c.Kind, policy.ParseConsentKind), Purposes: r.purposes(c.Purposes),
 		Notice: r.eventID("notice", c.Notice), Until: r.time("until", c.Until), Import: c.Import, Details: r.details(c.Details),
 		Build: r.build(c.Build), Control: domain.ControlID(r.name("control", c.Control, 64)),
 		Initial: parseAs(r, "initial", c.Initial, domain.ParseControlState), Once: c.Once, Proof: c.Proof.read(r), Confirms: r.eventIDs("confirms", c.Confirms),
@@ -118,7 +119,7 @@ func (c consentRefused) command(r *reader) domain.Command {
 	return domain.RefuseConsent{
 		Scope:  domain.Scope{All: c.All, Purposes: r.denied(c.Purposes)},
 		Policy: r.name("policy", c.Policy, 32), Version: r.hash("version", c.Version), Locale: r.locale(c.Locale),
-		Act: domain.ActID(r.name("act", c.Act, 64)), Details: r.details(c.Details), Notice: r.eventID("notice", c.Notice),
+		Act: policy.ActID(r.name("act", c.Act, 64)), Details: r.details(c.Details), Notice: r.eventID("notice", c.Notice),
 		Build: r.build(c.Build), Control: domain.ControlID(r.name("control", c.Control, 64)),
 		Initial: parseAs(r, "initial", c.Initial, domain.ParseControlState),
 	}
@@ -128,7 +129,7 @@ func (c consentWithdrawn) command(r *reader) domain.Command {
 	r.guardian(c.Guardian)
 	return domain.WithdrawConsent{
 		Scope: domain.Scope{All: c.All, Purposes: r.denied(c.Purposes)}, Details: r.details(c.Details), Build: r.build(c.Build),
-		Act: domain.ActID(r.name("act", c.Act, 64)),
+		Act: policy.ActID(r.name("act", c.Act, 64)),
 	}
 }
 

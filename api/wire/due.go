@@ -3,7 +3,7 @@ package wire
 import (
 	"time"
 
-	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 )
 
@@ -39,13 +39,13 @@ type Due struct {
 }
 
 // DueOf returns d as it is shown, on a rule of a set.
-func DueOf(d deadline.Due, zone deadline.Zone, ruleSet domain.Hash) Due {
+func DueOf(d deadline.Due, zone deadline.Zone, ruleSet content.Hash) Due {
 	s := Due{
 		Rule: string(d.Rule), State: d.State.String(), BeforeRoll: day(d.BeforeRoll), EarliestEffectiveDate: day(d.Earliest), NthWorkingDayBack: day(d.CountedTo),
 		Provisional: d.Provisional, Reported: d.Reported, CalendarGapAt: day(d.Gap), SafeTargetDate: day(d.SafeTarget), SafeNoticeDate: day(d.SafeNotice), TailExposed: d.TailExposed,
 		Calendars: []string{},
 	}
-	if ruleSet != (domain.Hash{}) {
+	if ruleSet != (content.Hash{}) {
 		s.RuleSet = ruleSet.String()
 	}
 	if d.Start != 0 {

@@ -14,6 +14,7 @@ import (
 	"consentledger/api/policyfile"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec/jsonwrite"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
@@ -30,7 +31,7 @@ func smartKey(t testing.TB) *ledger.Ledger {
 	return openLedger(t, smartKeyPolicy(t))
 }
 
-func smartKeyPolicy(t testing.TB) domain.Document {
+func smartKeyPolicy(t testing.TB) policy.Document {
 	t.Helper()
 	const dir = "../../cmd/consentledger/smartkey/"
 	file, err := os.ReadFile(dir + "policy.yaml")
@@ -44,7 +45,7 @@ func smartKeyPolicy(t testing.TB) domain.Document {
 	return doc
 }
 
-func openLedger(t testing.TB, doc domain.Document) *ledger.Ledger {
+func openLedger(t testing.TB, doc policy.Document) *ledger.Ledger {
 	t.Helper()
 	ctx := context.Background()
 	v, err := vault.Open(ctx, new(memory.Rows), vault.NewMemoryKeys())
@@ -60,7 +61,7 @@ func openLedger(t testing.TB, doc domain.Document) *ledger.Ledger {
 }
 
 // furnish registers the sample app and publishes its policy.
-func furnish(t testing.TB, l *ledger.Ledger, doc domain.Document) {
+func furnish(t testing.TB, l *ledger.Ledger, doc policy.Document) {
 	t.Helper()
 	version, err := policydoc.Hash(doc)
 	if err != nil {

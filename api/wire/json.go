@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"consentledger/domain"
+	"consentledger/domain/policy"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -71,6 +71,6 @@ func isName(s string, max int) bool {
 	if len(s) > max {
 		return false
 	}
-	_, err := domain.ParsePurposeID(s)
+	_, err := policy.ParsePurposeID(s)
 	return err == nil
 }

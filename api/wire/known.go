@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/domain/policy"
 )
 
 // mostNamed is how many names an answer lists at most of those that are known.
@@ -12,8 +14,8 @@ const mostNamed = 20
 
 // CheckVersion refuses a version that was never published: nothing goes by it, and
 // "not declared" would be a wrong word for a wrong hash.
-func CheckVersion(policies domain.Policies, h domain.Hash) error {
-	if _, is := policies.Version(h); is || h == (domain.Hash{}) {
+func CheckVersion(policies domain.Policies, h content.Hash) error {
+	if _, is := policies.Version(h); is || h == (content.Hash{}) {
 		return nil
 	}
 	var published []string
@@ -26,9 +28,9 @@ func CheckVersion(policies domain.Policies, h domain.Hash) error {
 
 // CheckPurpose refuses a purpose that no version of the app's policies ever
 // declared.
-func CheckPurpose(policies domain.Policies, id domain.PurposeID) error {
-	purposes := names(policies, func(d domain.Document) []domain.Purpose { return d.Purposes },
-		func(p domain.Purpose) string { return string(p.ID) })
+func CheckPurpose(policies domain.Policies, id policy.PurposeID) error {
+	purposes := names(policies, func(d policy.Document) []policy.Purpose { return d.Purposes },
+		func(p policy.Purpose) string { return string(p.ID) })
 	if slices.Contains(purposes, string(id)) {
 		return nil
 	}
@@ -43,13 +45,13 @@ func named(policies domain.Policies, q domain.Question, why domain.Why) string {
 	switch why { // the others are no matter of a name
 	case domain.WhyNoPurpose:
 		asked = string(q.Purpose)
-		all = names(policies, func(d domain.Document) []domain.Purpose { return d.Purposes }, func(p domain.Purpose) string { return string(p.ID) })
+		all = names(policies, func(d policy.Document) []policy.Purpose { return d.Purposes }, func(p policy.Purpose) string { return string(p.ID) })
 	case domain.WhyNoCategory:
 		asked = string(q.Category)
-		all = names(policies, func(d domain.Document) []domain.Category { return d.Categories }, func(c domain.Category) string { return string(c.ID) })
+		all = names(policies, func(d policy.Document) []policy.Category { return d.Categories }, func(c policy.Category) string { return string(c.ID) })
 	case domain.WhyNoRecipient:
 		asked = string(q.Recipient)
-		all = names(policies, func(d domain.Document) []domain.Recipient { return d.Recipients }, func(r domain.Recipient) string { return string(r.ID) })
+		all = names(policies, func(d policy.Document) []policy.Recipient { return d.Recipients }, func(r policy.Recipient) string { return string(r.ID) })
 	}
 	if asked == "" || slices.Contains(all, asked) {
 		return ""
@@ -58,7 +60,7 @@ func named(policies domain.Policies, q domain.Question, why domain.Why) string {
 }
 
 // names returns the names of what any version declares, sorted.
-func names[T any](policies domain.Policies, list func(domain.Document) []T, name func(T) string) (all []string) {
+func names[T any](policies domain.Policies, list func(policy.Document) []T, name func(T) string) (all []string) {
 	for _, v := range policies.Versions() {
 		for _, x := range list(v.Document) {
 			all = append(all, name(x))

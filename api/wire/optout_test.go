@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 )
 
@@ -126,7 +127,7 @@ func TestEveryKindOfOptOutIsTaken(t *testing.T) {
 // A signal is one, however it is spelled: by its header, its property, its
 // letters.
 func TestASignalIsOneHoweverItIsSpelled(t *testing.T) {
-	for act, want := range map[string]domain.ActID{
+	for act, want := range map[string]policy.ActID{
 		"gpc": "gpc", "GPC": "gpc", "Sec-GPC": "sec-gpc", "sec_gpc": "sec-gpc", "globalPrivacyControl": "global-privacy-control",
 		"Global Privacy Control": "global-privacy-control", "DNT": "dnt", "doNotTrack": "do-not-track",
 		"settings-switch": "settings-switch", "Settings Switch": "", "GPCs": "", "": "",
@@ -136,7 +137,7 @@ func TestASignalIsOneHoweverItIsSpelled(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var got domain.ActID
+			var got policy.ActID
 			switch cmd := r.Command.(type) {
 			case domain.RefuseConsent:
 				got = cmd.Act
@@ -181,7 +182,7 @@ func asksToStop(change ...string) []byte {
 func TestARequestToStopNeedsNoChannel(t *testing.T) {
 	for _, c := range []struct {
 		name, channel, claim string
-		want                 domain.ChannelID
+		want                 policy.ChannelID
 	}{
 		{"none", ``, `["data.channel",""]`, "unsaid"},
 		{"null", `,"channel":null`, `["data.channel",""]`, "unsaid"},

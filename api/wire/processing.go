@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"consentledger/domain"
+	"consentledger/domain/policy"
 )
 
 var processingKinds = []kind{
@@ -48,7 +49,7 @@ func (c exemptionInvoked) command(r *reader) domain.Command {
 		Until: r.time("until", c.Until),
 	}
 	for i, a := range c.Actions {
-		e.Actions = append(e.Actions, parseAs(r, fmt.Sprintf("actions[%d]", i), a, domain.ParseAction))
+		e.Actions = append(e.Actions, parseAs(r, fmt.Sprintf("actions[%d]", i), a, policy.ParseAction))
 	}
 	return domain.Say{Event: e}
 }

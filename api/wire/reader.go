@@ -10,7 +10,9 @@ import (
 
 	"consentledger/api/wire/tag"
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 
 	"github.com/go-json-experiment/json"
@@ -187,10 +189,10 @@ func (r *reader) locale(s string) string {
 	return s
 }
 
-func (r *reader) purposes(names []string) []domain.PurposeID {
-	var ids []domain.PurposeID
+func (r *reader) purposes(names []string) []policy.PurposeID {
+	var ids []policy.PurposeID
 	for i, s := range names {
-		id, err := domain.ParsePurposeID(s)
+		id, err := policy.ParsePurposeID(s)
 		if err != nil {
 			r.fail(fmt.Sprintf("purposes[%d]", i), ": %v", err)
 		}
@@ -201,17 +203,17 @@ func (r *reader) purposes(names []string) []domain.PurposeID {
 
 // denied reads the purposes of a no. One that cannot be read does not undo the
 // others: it goes on as it came, and the domain knows no purpose of that name.
-func (r *reader) denied(names []string) []domain.PurposeID {
+func (r *reader) denied(names []string) []policy.PurposeID {
 	readable := slices.ContainsFunc(names, func(s string) bool {
-		_, err := domain.ParsePurposeID(s)
+		_, err := policy.ParsePurposeID(s)
 		return err == nil
 	})
 	if !readable {
 		return r.purposes(names)
 	}
-	var ids []domain.PurposeID
+	var ids []policy.PurposeID
 	for _, s := range names {
-		ids = append(ids, domain.PurposeID(s))
+		ids = append(ids, policy.PurposeID(s))
 	}
 	return ids
 }
@@ -230,8 +232,8 @@ func parseAs[T any](r *reader, member, s string, parse func(string) (T, error)) 
 	return v
 }
 
-func (r *reader) hash(member, s string) domain.Hash {
-	return parseAs(r, member, s, domain.ParseNamedHash)
+func (r *reader) hash(member, s string) content.Hash {
+	return parseAs(r, member, s, content.ParseNamedHash)
 }
 
 func (r *reader) time(member, s string) deadline.Instant {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/policy"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -70,7 +71,7 @@ func (c requestReceived) command(r *reader) domain.Command {
 		purposes = r.denied
 	}
 	return domain.OpenRequest{
-		Types: types, Policy: r.name("policy", c.Policy, 32), Channel: domain.ChannelID(r.name("channel", c.Channel, 64)), Authenticated: c.Authenticated,
+		Types: types, Policy: r.name("policy", c.Policy, 32), Channel: policy.ChannelID(r.name("channel", c.Channel, 64)), Authenticated: c.Authenticated,
 		Purposes: purposes(c.Purposes), Text: r.sealed("text", c.Text), Document: r.hash("document", c.Document),
 	}
 }

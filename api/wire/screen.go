@@ -2,6 +2,7 @@ package wire
 
 import (
 	"consentledger/domain"
+	"consentledger/domain/policy"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -51,7 +52,7 @@ type (
 func (c policyAcknowledged) command(r *reader) domain.Command {
 	return domain.AcknowledgePolicy{
 		Policy: r.name("policy", c.Policy, 32), Version: r.hash("version", c.Version), Locale: r.locale(c.Locale),
-		Act: domain.ActID(r.name("act", c.Act, 64)), Details: r.details(c.Details),
+		Act: policy.ActID(r.name("act", c.Act, 64)), Details: r.details(c.Details),
 	}
 }
 
@@ -77,5 +78,5 @@ func permission(change domain.PermissionChange) func(*reader, []byte) domain.Com
 
 func (c permissionChanged) command(r *reader) domain.Command {
 	r.need("permission", c.Permission != "")
-	return domain.ChangePermission{Permission: domain.PermissionID(r.name("permission", c.Permission, 64)), Details: r.details(c.Details)}
+	return domain.ChangePermission{Permission: policy.PermissionID(r.name("permission", c.Permission, 64)), Details: r.details(c.Details)}
 }

@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 
 	"github.com/go-json-experiment/json"
@@ -47,7 +48,7 @@ func (r StateRequest) Check() error {
 	return err
 }
 
-func (r StateRequest) about(p domain.PurposeID) CheckRequest {
+func (r StateRequest) about(p policy.PurposeID) CheckRequest {
 	return CheckRequest{Subject: r.Subject, Purpose: string(p), Action: r.Action, ValidAt: r.ValidAt, KnownAt: r.KnownAt}
 }
 
@@ -75,7 +76,7 @@ func StateOf(ctx context.Context, l NearStater, app domain.AppName, r StateReque
 		return StateAnswer{}, err
 	}
 	answer := StateAnswer{App: string(app), Purposes: []CheckAnswer{}}
-	seen := map[domain.PurposeID]bool{}
+	seen := map[policy.PurposeID]bool{}
 	for _, v := range s.Reference.Policies.Versions() {
 		for _, p := range v.Document.Purposes {
 			if !seen[p.ID] {

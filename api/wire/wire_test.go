@@ -10,6 +10,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -130,7 +131,7 @@ func TestGolden(t *testing.T) {
 	entry, err := EntryOf(codec.Entry{
 		Envelope: codec.Envelope{ID: eventstore.EventID{1}, Stream: domain.SubjectStream("smartkey", "x"), At: now, Recorded: now, Actor: "person", RecordedBy: "unauthenticated"},
 		Type:     "consent.given.v1", Parts: []codec.Part{{Role: "details"}}, Revision: 1, Position: 7,
-		Event: domain.ConsentGiven{Policy: "privacy", Act: "agree", Kind: domain.ExplicitConsent, Until: now, Details: "SECRET"},
+		Event: domain.ConsentGiven{Policy: "privacy", Act: "agree", Kind: policy.ExplicitConsent, Until: now, Details: "SECRET"},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -10,8 +10,9 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/cmd/consentledger/law"
-	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 
 	"github.com/spf13/cobra"
 )
@@ -134,19 +135,19 @@ func parsePause(text string) (p deadline.Pause, err error) {
 }
 
 // find returns the rule that is meant, and the set that it is one of.
-func (d computeFlags) find(c *cobra.Command) (deadline.Rule, domain.Hash, error) {
+func (d computeFlags) find(c *cobra.Command) (deadline.Rule, content.Hash, error) {
 	rules, err := law.Rules()
 	if err == nil && d.rules != "" {
 		rules, err = readRules(c, d.rules)
 	}
 	if err != nil {
-		return deadline.Rule{}, domain.Hash{}, err
+		return deadline.Rule{}, content.Hash{}, err
 	}
 	i := slices.IndexFunc(rules, func(r deadline.Rule) bool { return string(r.ID) == d.rule })
 	if i < 0 {
-		return deadline.Rule{}, domain.Hash{}, usageError{fmt.Errorf("--rule: there is no such rule; see consentledger deadline rules")}
+		return deadline.Rule{}, content.Hash{}, usageError{fmt.Errorf("--rule: there is no such rule; see consentledger deadline rules")}
 	}
-	return rules[i], domain.RuleSet(rules), nil
+	return rules[i], policy.RuleSet(rules), nil
 }
 
 func readRules(c *cobra.Command, name string) ([]deadline.Rule, error) {
@@ -213,7 +214,7 @@ func newDeadlineRules() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		set := domain.RuleSet(rules).String()
+		set := policy.RuleSet(rules).String()
 		rows := make([]json.RawMessage, len(rules))
 		for i, r := range rules {
 			if rows[i], err = json.Marshal(map[string]any{

@@ -12,7 +12,7 @@ import (
 
 	"consentledger/api/rest"
 	"consentledger/cmd/consentledger/law"
-	"consentledger/domain"
+	"consentledger/domain/policy"
 )
 
 // A deadlineCase is one of the published cases.
@@ -215,7 +215,7 @@ func TestEveryAnswerNamesItsRuleSet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shipped := domain.RuleSet(rules).String()
+	shipped := policy.RuleSet(rules).String()
 	args := []string{"deadline", "compute", "--rule", "cn.policy.withdrawal_reply", "--start", "2026-03-02T10:00:00+08:00", "-o", "json"}
 	if got := compute(t, args)["rule_set"]; got != shipped {
 		t.Errorf("deadline compute: %v, want %s", got, shipped)

@@ -13,6 +13,8 @@ import (
 
 	"consentledger/cmd/consentledger/smartkey"
 	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
@@ -56,23 +58,23 @@ func (s stage) prepare(ctx context.Context) error {
 	}
 	return s.once(ctx, "void "+tickedBuild, domain.Say{Event: domain.BuildVoided{
 		Build: tickedBuild, From: 1577836800000, To: 4102444800000, // 2020 to 2100
-		Reason: "ticked-before", Evidence: domain.Hash(evidence), By: [2]string{"release-manager", "privacy-officer"},
+		Reason: "ticked-before", Evidence: content.Hash(evidence), By: [2]string{"release-manager", "privacy-officer"},
 	}})
 }
 
 // document reads a shipped policy and keeps its texts.
-func (s stage) document(ctx context.Context, name string) (domain.Document, error) {
+func (s stage) document(ctx context.Context, name string) (policy.Document, error) {
 	file, err := smartkey.Files.ReadFile(name)
 	if err != nil {
-		return domain.Document{}, err
+		return policy.Document{}, err
 	}
 	p, err := readPolicy(name, file, smartkey.Files.ReadFile)
 	if err != nil {
-		return domain.Document{}, err
+		return policy.Document{}, err
 	}
 	for _, text := range p.Texts {
 		if _, err := s.blobs.Put(ctx, []byte(text)); err != nil {
-			return domain.Document{}, err
+			return policy.Document{}, err
 		}
 	}
 	return policydoc.Unmarshal(p.Document)
@@ -83,7 +85,7 @@ const tickedBuild = "5.1.9"
 
 // publishVersions publishes the sample policy, and before it one that did not
 // yet use the list of installed apps: a material change.
-func (s stage) publishVersions(ctx context.Context, doc domain.Document) error {
+func (s stage) publishVersions(ctx context.Context, doc policy.Document) error {
 	ref, err := s.ledger.App(ctx, demoApp)
 	if err != nil {
 		return err
@@ -93,10 +95,10 @@ func (s stage) publishVersions(ctx context.Context, doc domain.Document) error {
 			return err
 		}
 	}
-	return s.publishVersion(ctx, doc, domain.MaterialService)
+	return s.publishVersion(ctx, doc, policy.MaterialService)
 }
 
-func (s stage) publishVersion(ctx context.Context, doc domain.Document, material ...string) error {
+func (s stage) publishVersion(ctx context.Context, doc policy.Document, material ...string) error {
 	canonical, err := policydoc.Marshal(doc)
 	if err != nil {
 		return err
@@ -114,10 +116,10 @@ func (s stage) publishVersion(ctx context.Context, doc domain.Document, material
 	return s.once(ctx, "publish "+version.String(), domain.PublishPolicy{Version: version, Document: doc, Material: material})
 }
 
-func beforeInstalledApps(doc domain.Document) domain.Document {
+func beforeInstalledApps(doc policy.Document) policy.Document {
 	doc.Purposes = slices.Clone(doc.Purposes)
 	for i, p := range doc.Purposes {
-		doc.Purposes[i].Categories = slices.DeleteFunc(slices.Clone(p.Categories), func(c domain.CategoryID) bool { return c == "installed-apps" })
+		doc.Purposes[i].Categories = slices.DeleteFunc(slices.Clone(p.Categories), func(c policy.CategoryID) bool { return c == "installed-apps" })
 	}
 	return doc
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // systems are who keeps personal data, and a contract that takes effect in a
@@ -46,7 +47,7 @@ func (s *story) requests() {
 // withdrawal is one that a system acknowledged and another did not.
 func (s *story) withdrawal() {
 	at := s.morning(9)
-	s.ask("withdraw", "user-18", at, domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Purposes: []domain.PurposeID{"personalisation"},
+	s.ask("withdraw", "user-18", at, domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Purposes: []policy.PurposeID{"personalisation"},
 		Channel: "feedback", Authenticated: true, Text: "Stop showing me doors."})
 	s.note(at.Add(3*deadline.Hour), "user-18", "processing.stopped", "system", "crm", "purpose", "personalisation")
 	s.step("withdraw", s.morning(8), "request.answered", "", "outcome", "full", "channel", "feedback")

@@ -10,6 +10,7 @@ import (
 	"consentledger/cmd/consentledger/law"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 )
 
@@ -183,7 +184,7 @@ func (s *story) note(at deadline.Instant, person string, kind domain.NoteKind, p
 	s.acts = append(s.acts, act{at: at, id: id, person: person, cmd: domain.Say{Event: domain.Noted{Kind: kind, Fields: pairsOf(pairs)}}})
 }
 
-func pairsOf(pairs []string) []domain.Field {
+func pairsOf(pairs []string) []policy.Field {
 	m := map[string]string{}
 	for i := 0; i < len(pairs); i += 2 {
 		m[pairs[i]] = pairs[i+1]

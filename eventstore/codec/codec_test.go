@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 
 	"github.com/go-json-experiment/json"
@@ -36,39 +38,39 @@ var envelope = Envelope{
 // read for ever and written no more.
 var old = []domain.Event{
 	domain.AppRegistered{App: domain.App{Name: "demo", Handler: "Demo Ltd", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en", "zh-CN"}}},
-	domain.PolicyPublished{Version: domain.Hash{1}, Document: domain.Document{Name: "privacy", Jurisdiction: "CN", TimeZone: "Asia/Shanghai"}, Effective: 1767225600000, Material: []string{"MAT-1"}, Stale: []domain.PurposeID{"ads"}},
-	domain.ConsentGiven{Policy: "privacy", Version: domain.Hash{1}, Locale: "en", Text: domain.Hash{2}, Act: "agree-popup", Kind: domain.GeneralConsent, Items: []domain.Item{{Purpose: "ads"}, {Purpose: "face", Short: domain.NeedsSeparate}}, Notice: domain.EventID{3}, Until: 1767225600000, Import: true},
-	domain.ConsentRefused{Scope: domain.Scope{All: true}, Policy: "privacy", Version: domain.Hash{1}, Locale: "en", Act: "refuse"},
-	domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}},
-	domain.PolicyAcknowledged{Policy: "privacy", Version: domain.Hash{1}, Locale: "en", Act: "confirm-next"},
-	domain.NoticePresented{Policy: "privacy", Version: domain.Hash{1}, Locale: "en", Text: domain.Hash{2}, Kind: "general"},
+	domain.PolicyPublished{Version: content.Hash{1}, Document: policy.Document{Name: "privacy", Jurisdiction: "CN", TimeZone: "Asia/Shanghai"}, Effective: 1767225600000, Material: []string{"MAT-1"}, Stale: []policy.PurposeID{"ads"}},
+	domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Locale: "en", Text: content.Hash{2}, Act: "agree-popup", Kind: policy.GeneralConsent, Items: []domain.Item{{Purpose: "ads"}, {Purpose: "face", Short: domain.NeedsSeparate}}, Notice: domain.EventID{3}, Until: 1767225600000, Import: true},
+	domain.ConsentRefused{Scope: domain.Scope{All: true}, Policy: "privacy", Version: content.Hash{1}, Locale: "en", Act: "refuse"},
+	domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}},
+	domain.PolicyAcknowledged{Policy: "privacy", Version: content.Hash{1}, Locale: "en", Act: "confirm-next"},
+	domain.NoticePresented{Policy: "privacy", Version: content.Hash{1}, Locale: "en", Text: content.Hash{2}, Kind: "general"},
 	domain.PermissionGranted{Permission: "network"},
 	domain.PermissionDenied{Permission: "network"},
-	domain.PermissionRevoked{Permission: "network", Withdraws: []domain.PurposeID{"net"}},
-	domain.RecordVoided{Records: []domain.EventID{{1}}, Reason: "wrong-build", Evidence: domain.Hash{9}, By: [2]string{"a", "b"}},
+	domain.PermissionRevoked{Permission: "network", Withdraws: []policy.PurposeID{"net"}},
+	domain.RecordVoided{Records: []domain.EventID{{1}}, Reason: "wrong-build", Evidence: content.Hash{9}, By: [2]string{"a", "b"}},
 }
 
 // samples has one event of every kind, in its newest shape.
 var samples = []domain.Event{
 	old[5], old[7], old[8], old[9], old[10],
 	domain.AppRegistered{App: domain.App{Name: "demo", Handler: "Demo Ltd", Group: "demo-group", Environment: domain.Production, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en", "zh-CN"}}},
-	domain.PolicyPublished{Version: domain.Hash{1}, Document: domain.Document{Name: "face", Over: "privacy", QuietHours: 48, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Recipients: []domain.Recipient{{ID: "acme", Title: "Acme", Section: "V", Purposes: []domain.PurposeID{"ads"}, Abroad: true}}}, Effective: 1767225600000, Material: []string{"MAT-1"}, Stale: []domain.PurposeID{"ads"}, Scopes: []domain.StaleScope{{Purpose: "face", Actions: []domain.Action{domain.Provide}, Categories: []domain.CategoryID{"faces"}}}, RightsReduced: true},
-	domain.ConsentGiven{Policy: "privacy", Version: domain.Hash{1}, Locale: "en", Text: domain.Hash{2}, Act: "guardian-written", Kind: domain.GuardianConsent, Items: []domain.Item{{Purpose: "ads"}, {Purpose: "face", Short: domain.NeedsSeparate}}, Notice: domain.EventID{3}, Until: 1767225600000, Import: true, Build: "5.2", Surface: domain.Hash{4}, Control: "ok", Initial: domain.Unticked, Once: true, Guardian: "aa11", Proof: domain.Proof{Document: domain.Hash{5}, Method: "scan", CheckedBy: "desk"}, Signer: "phone", Confirms: []domain.EventID{{6}}, Evidence: domain.Evidence{Quality: domain.Partial, Missing: []domain.Lack{"screenshot"}}},
-	domain.ConsentRefused{Scope: domain.Scope{All: true}, Policy: "privacy", Version: domain.Hash{1}, Locale: "en", Act: "refuse", Notice: domain.EventID{3}, Build: "5.2", Surface: domain.Hash{4}, Control: "out"},
-	domain.PolicyPublished{Version: domain.Hash{3}, Document: domain.Document{Name: "privacy", Jurisdiction: "CN", TimeZone: "Asia/Shanghai"}, Effective: 1767225600000, Later: []domain.Overtaking{{Version: domain.Hash{2}, Stale: []domain.PurposeID{"ads"}, Scopes: []domain.StaleScope{{Purpose: "face", Actions: []domain.Action{domain.Provide}}}, RightsReduced: true}}},
-	domain.ConsentGiven{Policy: "privacy", Version: domain.Hash{1}, Act: "confirm", Kind: domain.ExplicitConsent, Items: []domain.Item{{Purpose: "ads"}, {Purpose: "face"}}, Evidence: domain.Evidence{Quality: domain.Weak, Missing: []domain.Lack{"surface"}}, Ends: []domain.End{{Purpose: "ads", Until: 1767225700000}}},
-	domain.ConsentRefused{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}, Policy: "privacy", Version: domain.Hash{1}, Added: []domain.PurposeID{"ads"}},
-	domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}, Build: "5.2"},
-	domain.NoticePresented{Policy: "privacy", Version: domain.Hash{1}, Locale: "en", Text: domain.Hash{2}, Kind: "general", Surface: domain.Hash{4}, Build: "5.2", Read: domain.Reading{Scrolled: true, Opened: true}},
-	domain.PolicyEffective{Version: domain.Hash{1}},
+	domain.PolicyPublished{Version: content.Hash{1}, Document: policy.Document{Name: "face", Over: "privacy", QuietHours: 48, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Recipients: []policy.Recipient{{ID: "acme", Title: "Acme", Section: "V", Purposes: []policy.PurposeID{"ads"}, Abroad: true}}}, Effective: 1767225600000, Material: []string{"MAT-1"}, Stale: []policy.PurposeID{"ads"}, Scopes: []policy.StaleScope{{Purpose: "face", Actions: []policy.Action{policy.Provide}, Categories: []policy.CategoryID{"faces"}}}, RightsReduced: true},
+	domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Locale: "en", Text: content.Hash{2}, Act: "guardian-written", Kind: policy.GuardianConsent, Items: []domain.Item{{Purpose: "ads"}, {Purpose: "face", Short: domain.NeedsSeparate}}, Notice: domain.EventID{3}, Until: 1767225600000, Import: true, Build: "5.2", Surface: content.Hash{4}, Control: "ok", Initial: domain.Unticked, Once: true, Guardian: "aa11", Proof: domain.Proof{Document: content.Hash{5}, Method: "scan", CheckedBy: "desk"}, Signer: "phone", Confirms: []domain.EventID{{6}}, Evidence: domain.Evidence{Quality: domain.Partial, Missing: []domain.Lack{"screenshot"}}},
+	domain.ConsentRefused{Scope: domain.Scope{All: true}, Policy: "privacy", Version: content.Hash{1}, Locale: "en", Act: "refuse", Notice: domain.EventID{3}, Build: "5.2", Surface: content.Hash{4}, Control: "out"},
+	domain.PolicyPublished{Version: content.Hash{3}, Document: policy.Document{Name: "privacy", Jurisdiction: "CN", TimeZone: "Asia/Shanghai"}, Effective: 1767225600000, Later: []domain.Overtaking{{Version: content.Hash{2}, Stale: []policy.PurposeID{"ads"}, Scopes: []policy.StaleScope{{Purpose: "face", Actions: []policy.Action{policy.Provide}}}, RightsReduced: true}}},
+	domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Act: "confirm", Kind: policy.ExplicitConsent, Items: []domain.Item{{Purpose: "ads"}, {Purpose: "face"}}, Evidence: domain.Evidence{Quality: domain.Weak, Missing: []domain.Lack{"surface"}}, Ends: []domain.End{{Purpose: "ads", Until: 1767225700000}}},
+	domain.ConsentRefused{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}, Policy: "privacy", Version: content.Hash{1}, Added: []policy.PurposeID{"ads"}},
+	domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}, Build: "5.2"},
+	domain.NoticePresented{Policy: "privacy", Version: content.Hash{1}, Locale: "en", Text: content.Hash{2}, Kind: "general", Surface: content.Hash{4}, Build: "5.2", Read: domain.Reading{Scrolled: true, Opened: true}},
+	domain.PolicyEffective{Version: content.Hash{1}},
 	domain.SignerRegistered{Name: "phone", Key: [32]byte{7}, Device: true, Retired: true},
 	domain.ServiceCeased{Reason: "over"},
-	domain.BuildVoided{Build: "5.1", From: 1767225600000, To: 1767225700000, Reason: "ticked-before", Evidence: domain.Hash{9}, By: [2]string{"a", "b"}},
-	domain.SurfacePublished{ID: domain.Hash{4}, Publisher: "release", Surface: domain.Surface{Build: "5.2", Screen: "pop-up", Policy: "privacy", Version: domain.Hash{1}, Approver: "officer", Locales: []domain.SurfaceLocale{{Locale: "en", Text: domain.Hash{2}}}, Controls: []domain.Control{{ID: "ok", Act: "agree-popup", Initial: domain.Button}}}},
+	domain.BuildVoided{Build: "5.1", From: 1767225600000, To: 1767225700000, Reason: "ticked-before", Evidence: content.Hash{9}, By: [2]string{"a", "b"}},
+	domain.SurfacePublished{ID: content.Hash{4}, Publisher: "release", Surface: domain.Surface{Build: "5.2", Screen: "pop-up", Policy: "privacy", Version: content.Hash{1}, Approver: "officer", Locales: []domain.SurfaceLocale{{Locale: "en", Text: content.Hash{2}}}, Controls: []domain.Control{{ID: "ok", Act: "agree-popup", Initial: domain.Button}}}},
 	domain.ConsentUsed{Consents: []domain.EventID{{6}}},
-	domain.ConsentRequested{Purposes: []domain.PurposeID{"ads"}, Reason: "reminder", TooSoon: true, Locale: "en"},
-	domain.RecordDisputed{Records: []domain.EventID{{6}}, Reason: "not-me", Evidence: domain.Hash{9}},
-	domain.ExemptionInvoked{List: domain.ForCollection, Code: "EXC-C8", Doubtful: true, Purposes: []domain.PurposeID{"ads"}, Actions: []domain.Action{domain.Use}, Reason: "fault", Approver: "officer", Until: 1767225700000},
+	domain.ConsentRequested{Purposes: []policy.PurposeID{"ads"}, Reason: "reminder", TooSoon: true, Locale: "en"},
+	domain.RecordDisputed{Records: []domain.EventID{{6}}, Reason: "not-me", Evidence: content.Hash{9}},
+	domain.ExemptionInvoked{List: domain.ForCollection, Code: "EXC-C8", Doubtful: true, Purposes: []policy.PurposeID{"ads"}, Actions: []policy.Action{policy.Use}, Reason: "fault", Approver: "officer", Until: 1767225700000},
 	domain.ExemptionEnded{Exemption: domain.EventID{6}},
 	domain.HoldPlaced{Reason: "court-order", Authority: "court"},
 	domain.HoldReleased{Reason: "over"},
@@ -76,30 +78,30 @@ var samples = []domain.Event{
 	domain.RestrictionLifted{Reason: "over"},
 	domain.AgeRecorded{Band: domain.Aged14, Basis: "birthday"},
 	domain.MinorDataFound{Band: domain.ChildUnder14},
-	domain.GuardianVerified{Guardian: "aa11", Proof: domain.Proof{Document: domain.Hash{5}, Method: "id-card", CheckedBy: "desk"}},
+	domain.GuardianVerified{Guardian: "aa11", Proof: domain.Proof{Document: content.Hash{5}, Method: "id-card", CheckedBy: "desk"}},
 	domain.GuardianEnded{Guardian: "aa11", Reason: "moved"},
-	domain.SubjectLinked{Other: "aa22", Proof: "login", Evidence: domain.Hash{9}},
+	domain.SubjectLinked{Other: "aa22", Proof: "login", Evidence: content.Hash{9}},
 	domain.SubjectUnlinked{Other: "aa22", Reason: "logout"},
 	domain.SubjectReassigned{Reason: "phone-recycled"},
 	domain.SubjectClosed{Reason: "deleted-by-user"},
 	domain.SubjectMarkedTest{Reason: "monkey"},
-	domain.CheckAnswered{Purpose: "ads", Action: domain.Use, Valid: 1767225600000, Allowed: true, Why: domain.WhyConsent, Status: domain.Given, Basis: domain.BasisConsent, Version: domain.Hash{1}, Because: []domain.EventID{{6}}, Category: "clicks", Recipient: "acme"},
-	domain.Noted{Kind: "recipient.added", Fields: []domain.Field{{Name: "categories", Value: "clicks"}, {Name: "purposes", Value: "ads"}, {Name: "recipient", Value: "acme"}}, Evidence: domain.Hash{9}},
-	domain.RequestReceived{Types: []domain.RequestType{domain.AskComplaint, domain.AskWithdraw}, Policy: "privacy", Version: domain.Hash{1}, Channel: "app", Authenticated: true, Purposes: []domain.PurposeID{"ads"}, Subject: "00ff", Document: domain.Hash{9}, Cause: domain.EventID{6}, Unpromised: []domain.RequestType{domain.AskComplaint}},
+	domain.CheckAnswered{Purpose: "ads", Action: policy.Use, Valid: 1767225600000, Allowed: true, Why: domain.WhyConsent, Status: domain.Given, Basis: policy.BasisConsent, Version: content.Hash{1}, Because: []domain.EventID{{6}}, Category: "clicks", Recipient: "acme"},
+	domain.Noted{Kind: "recipient.added", Fields: []policy.Field{{Name: "categories", Value: "clicks"}, {Name: "purposes", Value: "ads"}, {Name: "recipient", Value: "acme"}}, Evidence: content.Hash{9}},
+	domain.RequestReceived{Types: []domain.RequestType{domain.AskComplaint, domain.AskWithdraw}, Policy: "privacy", Version: content.Hash{1}, Channel: "app", Authenticated: true, Purposes: []policy.PurposeID{"ads"}, Subject: "00ff", Document: content.Hash{9}, Cause: domain.EventID{6}, Unpromised: []domain.RequestType{domain.AskComplaint}},
 	domain.RequestMade{Request: "aa33", Types: []domain.RequestType{domain.AskAccess}},
-	domain.Stepped{Kind: "fee.quoted", Fields: []domain.Field{{Name: "amount", Value: "12.50 CNY"}, {Name: "reason", Value: "repeated"}}, Evidence: domain.Hash{9}},
-	domain.ObligationOpened{Obligation: domain.Obligation{ID: "reply.cn.policy.request_reply", Kind: domain.DutyReply, Types: []domain.RequestType{domain.AskAccess}, Target: "crm", Rule: rule, Version: domain.Hash{1}, MetBy: []string{"data.deleted"}}, Due: due, Cause: domain.Cause{Event: domain.EventID{6}, Kind: "consent.withdrawn", Stream: "subject-demo-00ff", Subject: "00ff"}},
+	domain.Stepped{Kind: "fee.quoted", Fields: []policy.Field{{Name: "amount", Value: "12.50 CNY"}, {Name: "reason", Value: "repeated"}}, Evidence: content.Hash{9}},
+	domain.ObligationOpened{Obligation: domain.Obligation{ID: "reply.cn.policy.request_reply", Kind: policy.DutyReply, Types: []domain.RequestType{domain.AskAccess}, Target: "crm", Rule: rule, Version: content.Hash{1}, MetBy: []string{"data.deleted"}}, Due: due, Cause: domain.Cause{Event: domain.EventID{6}, Kind: "consent.withdrawn", Stream: "subject-demo-00ff", Subject: "00ff"}},
 	domain.ObligationMoved{ID: "reply.x", Why: domain.MovedCalendar, By: domain.EventID{6}, Due: due, Was: deadline.Due{Rule: rule.ID, Unit: deadline.UnitHour, TimeZone: "Asia/Shanghai", State: deadline.NotStarted}, Pauses: []deadline.Pause{{From: 1767225600000, To: 1767225700000, Reason: "clarification"}}},
-	domain.ObligationMet{ID: "reply.x", Met: 1767225600000, Late: true, By: domain.Cause{Kind: "request.answered"}, Evidence: domain.Hash{9}},
+	domain.ObligationMet{ID: "reply.x", Met: 1767225600000, Late: true, By: domain.Cause{Kind: "request.answered"}, Evidence: content.Hash{9}},
 	domain.ObligationVoided{ID: "reply.x", Reason: "duplicate"},
 	domain.ObligationAtRisk{ID: "reply.x", Until: 1767225600000},
 	domain.ObligationOverdue{ID: "reply.x", Until: 1767225600000},
-	domain.BuildDisputed{Build: "5.1", From: 1767225600000, To: 1767225700000, Reason: "ticked-before", Evidence: domain.Hash{9}},
-	domain.ConsentRefused{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}, Guardian: "aa11", Unknown: "typo,[not shown]"},
-	domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}, Guardian: "aa11", Unknown: "typo"},
-	domain.RequestReceived{Types: []domain.RequestType{domain.AskGuardian}, Policy: "privacy", Version: domain.Hash{1}, Channel: "app", Subject: "00ff", Guardian: "aa11"},
+	domain.BuildDisputed{Build: "5.1", From: 1767225600000, To: 1767225700000, Reason: "ticked-before", Evidence: content.Hash{9}},
+	domain.ConsentRefused{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}, Guardian: "aa11", Unknown: "typo,[not shown]"},
+	domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}, Guardian: "aa11", Unknown: "typo"},
+	domain.RequestReceived{Types: []domain.RequestType{domain.AskGuardian}, Policy: "privacy", Version: content.Hash{1}, Channel: "app", Subject: "00ff", Guardian: "aa11"},
 	domain.CalendarPublished{Calendar: deadline.Calendar{Jurisdiction: "CN-GX", AddsTo: "CN", Year: 2026, Version: 2, Notice: "国办发明电〔2025〕7号", Issued: 739560, Off: []deadline.Date{739617}, MakeUp: []deadline.Date{739621}, WorkingDays: 248, Partial: true, Projected: true}, Affects: []deadline.Date{739617, 739621}},
-	domain.ObligationOpened{Obligation: domain.Obligation{ID: "reply.cn.policy.request_reply", Kind: domain.DutyReply, Types: []domain.RequestType{domain.AskAccess}, Rule: rule, Version: domain.Hash{1}, RuleSet: domain.Hash{8}}, Due: due, Cause: domain.Cause{Kind: "request.received", Subject: "00ff"}},
+	domain.ObligationOpened{Obligation: domain.Obligation{ID: "reply.cn.policy.request_reply", Kind: policy.DutyReply, Types: []domain.RequestType{domain.AskAccess}, Rule: rule, Version: content.Hash{1}, RuleSet: content.Hash{8}}, Due: due, Cause: domain.Cause{Kind: "request.received", Subject: "00ff"}},
 }
 
 // more events, in the order that their lines were added.
@@ -107,22 +109,22 @@ func init() {
 	samples = append(samples,
 		domain.DataAccessed{Kind: domain.AccessExport, Subject: "00ff", From: 1767225600000, To: 1767225700000, Events: []domain.EventID{{6}}, Roles: []string{"details"}, Records: 3, Parts: 2, Reason: "dispute", Accessor: "aa33"},
 		domain.DataAccessed{Kind: domain.AccessReplay, Reason: domain.Unstated},
-		domain.ErasureOrdered{Reason: "request", Evidence: domain.Hash{9}, By: [2]string{"a", "b"}},
+		domain.ErasureOrdered{Reason: "request", Evidence: content.Hash{9}, By: [2]string{"a", "b"}},
 		domain.SubjectErased{Order: domain.EventID{6}},
-		domain.SurfacePublished{ID: domain.Hash{4}, Publisher: "unauthenticated", Signer: "release", Surface: domain.Surface{Build: "5.2", Screen: "pop-up", Policy: "privacy", Version: domain.Hash{1}, Approver: "officer", Locales: []domain.SurfaceLocale{{Locale: "en", Text: domain.Hash{2}}}, Controls: []domain.Control{{ID: "ok", Act: "agree-popup", Initial: domain.Button}}}},
-		domain.ConsentRefused{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}, Notice: domain.EventID{3}, Surface: domain.Hash{4}, Control: "out", Initial: domain.Button},
-		domain.ConsentGiven{Policy: "privacy", Version: domain.Hash{1}, Act: "agree", Kind: domain.GeneralConsent, Items: []domain.Item{{Purpose: "ads"}}, Import: true, FilteredBy: "operator:ann"},
+		domain.SurfacePublished{ID: content.Hash{4}, Publisher: "unauthenticated", Signer: "release", Surface: domain.Surface{Build: "5.2", Screen: "pop-up", Policy: "privacy", Version: content.Hash{1}, Approver: "officer", Locales: []domain.SurfaceLocale{{Locale: "en", Text: content.Hash{2}}}, Controls: []domain.Control{{ID: "ok", Act: "agree-popup", Initial: domain.Button}}}},
+		domain.ConsentRefused{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}, Notice: domain.EventID{3}, Surface: content.Hash{4}, Control: "out", Initial: domain.Button},
+		domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Act: "agree", Kind: policy.GeneralConsent, Items: []domain.Item{{Purpose: "ads"}}, Import: true, FilteredBy: "operator:ann"},
 		domain.CalendarPublished{Calendar: deadline.Calendar{Jurisdiction: "CN", Year: 2027, Off: []deadline.Date{739982}, Reported: true, Source: "a package"}},
 		domain.ObligationMoved{ID: "reply.x", Why: domain.MovedCalendar, By: domain.EventID{6}, Due: reported, Was: due},
-		domain.ObligationOpened{Obligation: domain.Obligation{ID: "reply.x", Kind: domain.DutyReply, Rule: rule}, Due: reported},
+		domain.ObligationOpened{Obligation: domain.Obligation{ID: "reply.x", Kind: policy.DutyReply, Rule: rule}, Due: reported},
 		domain.AppRegistered{App: domain.App{Name: "demo", Handler: "Demo Ltd", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}, Escapes: domain.RawEscapes}},
-		domain.ConsentGiven{Policy: "privacy", Version: domain.Hash{1}, Act: "confirm", Kind: domain.ExplicitConsent, Items: []domain.Item{{Purpose: "ads"}}, Evidence: domain.Evidence{Quality: domain.Weak, Missing: []domain.Lack{"surface"}}, Until: 1767225700000},
-		domain.ConsentGiven{Policy: "privacy", Version: domain.Hash{1}, Act: "confirm", Kind: domain.ExplicitConsent, Items: []domain.Item{{Purpose: "ads"}}, Hindered: []domain.Hindered{{Purpose: "ads", Why: domain.OptOutStands}}},
-		domain.ConsentRefused{Scope: domain.Scope{All: true}, Act: "gpc", Signal: true, Rests: []domain.Rest{{Purpose: "tax", Basis: domain.BasisLegalDuty}}},
-		domain.ConsentWithdrawn{Scope: domain.Scope{All: true}, Act: "gpc", Signal: true, Rests: []domain.Rest{{Purpose: "tax", Basis: domain.BasisLegalDuty}}},
-		domain.PermissionRevoked{Permission: "network", Withdraws: []domain.PurposeID{"tax"}, Rests: []domain.Rest{{Purpose: "tax", Basis: domain.BasisLegalDuty}}},
+		domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Act: "confirm", Kind: policy.ExplicitConsent, Items: []domain.Item{{Purpose: "ads"}}, Evidence: domain.Evidence{Quality: domain.Weak, Missing: []domain.Lack{"surface"}}, Until: 1767225700000},
+		domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Act: "confirm", Kind: policy.ExplicitConsent, Items: []domain.Item{{Purpose: "ads"}}, Hindered: []domain.Hindered{{Purpose: "ads", Why: domain.OptOutStands}}},
+		domain.ConsentRefused{Scope: domain.Scope{All: true}, Act: "gpc", Signal: true, Rests: []domain.Rest{{Purpose: "tax", Basis: policy.BasisLegalDuty}}},
+		domain.ConsentWithdrawn{Scope: domain.Scope{All: true}, Act: "gpc", Signal: true, Rests: []domain.Rest{{Purpose: "tax", Basis: policy.BasisLegalDuty}}},
+		domain.PermissionRevoked{Permission: "network", Withdraws: []policy.PurposeID{"tax"}, Rests: []domain.Rest{{Purpose: "tax", Basis: policy.BasisLegalDuty}}},
 		domain.ConsentWithdrawn{Scope: domain.Scope{All: true}, Act: "switch-off"},
-		domain.ObligationOpened{Obligation: domain.Obligation{ID: "delete.own.delete", Kind: domain.DutyDelete, Rule: rule, Version: domain.Hash{1}, Keeps: []domain.PurposeID{"tax"}}, Due: due, Cause: domain.Cause{Kind: "consent.withdrawn", Subject: "00ff"}},
+		domain.ObligationOpened{Obligation: domain.Obligation{ID: "delete.own.delete", Kind: policy.DutyDelete, Rule: rule, Version: content.Hash{1}, Keeps: []policy.PurposeID{"tax"}}, Due: due, Cause: domain.Cause{Kind: "consent.withdrawn", Subject: "00ff"}},
 	)
 }
 
@@ -138,8 +140,8 @@ func underRules() Envelope {
 
 // owing is what a fact says is owed since, and owes the envelope of such a fact.
 var owing = []domain.Owing{
-	{Kind: domain.DutyReply, Rule: rule, Version: domain.Hash{1}, RuleSet: domain.Hash{2}, MetBy: []string{"withdrawal.confirmed"}, Targets: []string{""}, Due: due},
-	{Kind: domain.DutyDelete, Rule: rule, Keeps: []domain.PurposeID{"tax"}, Targets: []string{"crm", ""}, Due: due,
+	{Kind: policy.DutyReply, Rule: rule, Version: content.Hash{1}, RuleSet: content.Hash{2}, MetBy: []string{"withdrawal.confirmed"}, Targets: []string{""}, Due: due},
+	{Kind: policy.DutyDelete, Rule: rule, Keeps: []policy.PurposeID{"tax"}, Targets: []string{"crm", ""}, Due: due,
 		Held: &domain.Stopped{Due: reported, Pauses: []deadline.Pause{{From: 1767225600000, Reason: domain.LegalHold}, {From: 1, To: 2, Reason: "clarification"}}}},
 }
 
@@ -163,14 +165,14 @@ func TestOwed(t *testing.T) {
 
 	cause := domain.Cause{Event: domain.EventID(e.ID), Kind: "consent.withdrawn", Stream: "subject-demo-00ff", Subject: "00ff"}
 	const reply, crm, own = "reply.cn.policy.request_reply", "delete.crm.cn.policy.request_reply", "delete.cn.policy.request_reply"
-	deletion := domain.Obligation{Kind: domain.DutyDelete, Rule: rule, Keeps: []domain.PurposeID{"tax"}}
+	deletion := domain.Obligation{Kind: policy.DutyDelete, Rule: rule, Keeps: []policy.PurposeID{"tax"}}
 	byCRM, byUs := deletion, deletion
 	byCRM.ID, byCRM.Target, byUs.ID = crm, "crm", own
 	stands := func(id string) domain.Event {
 		return domain.ObligationMoved{ID: id, Why: domain.MovedPaused, Due: reported, Was: due, Pauses: owing[1].Held.Pauses}
 	}
 	want := []domain.Event{
-		domain.ObligationOpened{Obligation: domain.Obligation{ID: reply, Kind: domain.DutyReply, Rule: rule, Version: domain.Hash{1}, RuleSet: domain.Hash{2}, MetBy: []string{"withdrawal.confirmed"}}, Due: due, Cause: cause},
+		domain.ObligationOpened{Obligation: domain.Obligation{ID: reply, Kind: policy.DutyReply, Rule: rule, Version: content.Hash{1}, RuleSet: content.Hash{2}, MetBy: []string{"withdrawal.confirmed"}}, Due: due, Cause: cause},
 		domain.ObligationOpened{Obligation: byCRM, Due: due, Cause: cause},
 		domain.ObligationOpened{Obligation: byUs, Due: due, Cause: cause},
 		stands(crm), stands(own),
@@ -371,7 +373,7 @@ func TestPersonalPartsStayOutOfTheLine(t *testing.T) {
 }
 
 func TestDecodeNeverGuesses(t *testing.T) {
-	good := encode(t, domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}})
+	good := encode(t, domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}})
 	for name, change := range map[string]func(*eventstore.Recorded){
 		"an unknown type":      func(r *eventstore.Recorded) { r.Type = "x.v1"; r.Data = swap(r.Data, "consent.withdrawn.v2", "x.v1") },
 		"an unknown member":    func(r *eventstore.Recorded) { r.Data = swap(r.Data, `"actor"`, `"about":1,"actor"`) },

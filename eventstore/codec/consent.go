@@ -3,6 +3,7 @@ package codec
 import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec/policydoc"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -22,13 +23,13 @@ type (
 	}
 	scopeV1 struct {
 		Actions    []string            `json:"actions,omitempty"`
-		Categories []domain.CategoryID `json:"categories,omitempty"`
+		Categories []policy.CategoryID `json:"categories,omitempty"`
 		Purpose    string              `json:"purpose"`
 	}
 	overtakingV1 struct {
 		RightsReduced bool               `json:"rights_reduced,omitzero"`
 		Scopes        []scopeV1          `json:"scopes,omitempty"`
-		Stale         []domain.PurposeID `json:"stale,omitempty"`
+		Stale         []policy.PurposeID `json:"stale,omitempty"`
 		Version       string             `json:"version"`
 	}
 	policyPublishedV2 struct {
@@ -38,7 +39,7 @@ type (
 		Material      []string           `json:"material,omitempty"`
 		RightsReduced bool               `json:"rights_reduced,omitzero"`
 		Scopes        []scopeV1          `json:"scopes,omitempty"`
-		Stale         []domain.PurposeID `json:"stale,omitempty"`
+		Stale         []policy.PurposeID `json:"stale,omitempty"`
 		Version       string             `json:"version"`
 	}
 	evidenceV1 struct {
@@ -89,7 +90,7 @@ type (
 	}
 	consentRefusedV2 struct {
 		Act      string             `json:"act,omitzero"`
-		Added    []domain.PurposeID `json:"added,omitempty"`
+		Added    []policy.PurposeID `json:"added,omitempty"`
 		All      bool               `json:"all,omitzero"`
 		Build    string             `json:"build,omitzero"`
 		Control  string             `json:"control,omitzero"`
@@ -98,7 +99,7 @@ type (
 		Locale   string             `json:"locale,omitzero"`
 		Notice   string             `json:"notice,omitzero"`
 		Policy   string             `json:"policy,omitzero"`
-		Purposes []domain.PurposeID `json:"purposes,omitempty"`
+		Purposes []policy.PurposeID `json:"purposes,omitempty"`
 		Rests    []restV1           `json:"rests,omitempty"`
 		Signal   bool               `json:"signal,omitzero"`
 		Surface  string             `json:"surface,omitzero"`
@@ -110,7 +111,7 @@ type (
 		All      bool               `json:"all,omitzero"`
 		Build    string             `json:"build,omitzero"`
 		Guardian string             `json:"guardian,omitzero"`
-		Purposes []domain.PurposeID `json:"purposes,omitempty"`
+		Purposes []policy.PurposeID `json:"purposes,omitempty"`
 		Rests    []restV1           `json:"rests,omitempty"`
 		Signal   bool               `json:"signal,omitzero"`
 		Unknown  string             `json:"unknown,omitzero"`
@@ -140,17 +141,17 @@ func publishedShape(e domain.PolicyPublished) (policyPublishedV2, error) {
 	return s, err
 }
 
-func scopeShapes(scopes []domain.StaleScope) (shapes []scopeV1) {
+func scopeShapes(scopes []policy.StaleScope) (shapes []scopeV1) {
 	for _, s := range scopes {
 		shapes = append(shapes, scopeV1{names(s.Actions), s.Categories, string(s.Purpose)})
 	}
 	return shapes
 }
 
-func (r *reader) scopes(shapes []scopeV1) (scopes []domain.StaleScope) {
+func (r *reader) scopes(shapes []scopeV1) (scopes []policy.StaleScope) {
 	for _, s := range shapes {
-		scopes = append(scopes, domain.StaleScope{
-			Purpose: domain.PurposeID(s.Purpose), Actions: parseAll(r, s.Actions, domain.ParseAction), Categories: s.Categories,
+		scopes = append(scopes, policy.StaleScope{
+			Purpose: policy.PurposeID(s.Purpose), Actions: parseAll(r, s.Actions, policy.ParseAction), Categories: s.Categories,
 		})
 	}
 	return scopes
@@ -198,7 +199,7 @@ func restShapes(rests []domain.Rest) (shapes []restV1) {
 
 func (r *reader) rests(shapes []restV1) (rests []domain.Rest) {
 	for _, x := range shapes {
-		rests = append(rests, domain.Rest{Purpose: domain.PurposeID(x.Purpose), Basis: parse(r, x.Basis, domain.ParseLegalBasis)})
+		rests = append(rests, domain.Rest{Purpose: policy.PurposeID(x.Purpose), Basis: parse(r, x.Basis, policy.ParseLegalBasis)})
 	}
 	return rests
 }
@@ -236,19 +237,19 @@ func (s consentGivenV2) event() (domain.Event, error) {
 	var r reader
 	e := domain.ConsentGiven{
 		Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale, Text: r.hash(s.Text),
-		Act: domain.ActID(s.Act), Kind: r.kind(s.Kind), Notice: r.eventID(s.Notice),
+		Act: policy.ActID(s.Act), Kind: r.kind(s.Kind), Notice: r.eventID(s.Notice),
 		Until: deadline.Instant(s.Until), Import: s.Import, FilteredBy: s.Filtered,
 		Build: s.Build, Surface: r.hash(s.Surface), Control: domain.ControlID(s.Control), Initial: parse(&r, s.Initial, domain.ParseControlState),
 		Once: s.Once, Guardian: domain.GuardianRef(s.Guardian), Proof: s.Proof.proof(&r), Signer: s.Signer, Confirms: r.eventIDs(s.Confirms),
 	}
 	for _, i := range s.Items {
-		e.Items = append(e.Items, domain.Item{Purpose: domain.PurposeID(i.Purpose), Short: domain.Shortfall(i.Short)})
+		e.Items = append(e.Items, domain.Item{Purpose: policy.PurposeID(i.Purpose), Short: domain.Shortfall(i.Short)})
 	}
 	for _, x := range s.Ends {
-		e.Ends = append(e.Ends, domain.End{Purpose: domain.PurposeID(x.Purpose), Until: deadline.Instant(x.Until)})
+		e.Ends = append(e.Ends, domain.End{Purpose: policy.PurposeID(x.Purpose), Until: deadline.Instant(x.Until)})
 	}
 	for _, h := range s.Hindered {
-		e.Hindered = append(e.Hindered, domain.Hindered{Purpose: domain.PurposeID(h.Purpose), Why: domain.Hindrance(h.Why)})
+		e.Hindered = append(e.Hindered, domain.Hindered{Purpose: policy.PurposeID(h.Purpose), Why: domain.Hindrance(h.Why)})
 	}
 	if s.Evidence != nil {
 		e.Evidence = domain.Evidence{Quality: parse(&r, s.Evidence.Quality, domain.ParseQuality), Missing: s.Evidence.Missing}
@@ -260,7 +261,7 @@ func (s consentRefusedV2) event() (domain.Event, error) {
 	var r reader
 	return domain.ConsentRefused{
 		Scope:  domain.Scope{All: s.All, Purposes: s.Purposes},
-		Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale, Act: domain.ActID(s.Act),
+		Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale, Act: policy.ActID(s.Act),
 		Notice: r.eventID(s.Notice), Build: s.Build, Surface: r.hash(s.Surface), Control: domain.ControlID(s.Control), Added: s.Added, Initial: parse(&r, s.Initial, domain.ParseControlState),
 		Guardian: domain.GuardianRef(s.Guardian), Unknown: s.Unknown, Rests: r.rests(s.Rests), Signal: s.Signal,
 	}, r.err
@@ -270,7 +271,7 @@ func (s consentWithdrawnV2) event() (domain.Event, error) {
 	var r reader
 	return domain.ConsentWithdrawn{
 		Scope: domain.Scope{All: s.All, Purposes: s.Purposes}, Build: s.Build, Guardian: domain.GuardianRef(s.Guardian), Unknown: s.Unknown,
-		Rests: r.rests(s.Rests), Act: domain.ActID(s.Act), Signal: s.Signal,
+		Rests: r.rests(s.Rests), Act: policy.ActID(s.Act), Signal: s.Signal,
 	}, r.err
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // The shapes of what is owed by a date.
@@ -71,7 +72,7 @@ type (
 		Cause   causeV1            `json:"cause"`
 		Due     dueV1              `json:"due"`
 		ID      string             `json:"id"`
-		Keeps   []domain.PurposeID `json:"keeps,omitempty"`
+		Keeps   []policy.PurposeID `json:"keeps,omitempty"`
 		Kind    string             `json:"kind"`
 		MetBy   []string           `json:"met_by,omitempty"`
 		Rule    ruleV1             `json:"rule"`
@@ -222,7 +223,7 @@ func (s obligationOpenedV1) event() (domain.Event, error) {
 	var r reader
 	return domain.ObligationOpened{
 		Obligation: domain.Obligation{
-			ID: s.ID, Kind: domain.DutyKind(s.Kind), Types: parseAll(&r, s.Types, domain.ParseRequestType), Target: s.Target,
+			ID: s.ID, Kind: policy.DutyKind(s.Kind), Types: parseAll(&r, s.Types, domain.ParseRequestType), Target: s.Target,
 			Rule: s.Rule.rule(&r), Version: r.hash(s.Version), MetBy: s.MetBy, RuleSet: r.hash(s.RuleSet), Keeps: s.Keeps,
 		},
 		Due: s.Due.due(&r), Cause: s.Cause.cause(&r),

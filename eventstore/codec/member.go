@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 
 	"github.com/go-json-experiment/json"
@@ -12,11 +14,11 @@ import (
 // A reader parses members and keeps the first error.
 type reader struct{ err error }
 
-func (r *reader) hash(s string) domain.Hash {
+func (r *reader) hash(s string) content.Hash {
 	if s == "" {
-		return domain.Hash{}
+		return content.Hash{}
 	}
-	h, err := domain.ParseHash(s)
+	h, err := content.ParseHash(s)
 	r.keep(err)
 	return h
 }
@@ -30,7 +32,7 @@ func (r *reader) eventID(s string) domain.EventID {
 	return domain.EventID(id)
 }
 
-func (r *reader) kind(s string) domain.ConsentKind { return parse(r, s, domain.ParseConsentKind) }
+func (r *reader) kind(s string) policy.ConsentKind { return parse(r, s, policy.ParseConsentKind) }
 
 // parse reads a member; an empty one is the zero value.
 func parse[T any](r *reader, s string, read func(string) (T, error)) T {
@@ -82,8 +84,8 @@ func (r *reader) keep(err error) {
 	}
 }
 
-func hash(h domain.Hash) string {
-	if h == (domain.Hash{}) {
+func hash(h content.Hash) string {
+	if h == (content.Hash{}) {
 		return ""
 	}
 	return h.String()

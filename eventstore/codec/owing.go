@@ -2,6 +2,7 @@ package codec
 
 import (
 	"consentledger/domain"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec/jsonwrite"
 
@@ -16,7 +17,7 @@ import (
 type owingV1 struct {
 	Due     dueV1              `json:"due"`
 	Held    *heldV1            `json:"held,omitempty"`
-	Keeps   []domain.PurposeID `json:"keeps,omitempty"`
+	Keeps   []policy.PurposeID `json:"keeps,omitempty"`
 	Kind    string             `json:"kind"`
 	MetBy   []string           `json:"met_by,omitempty"`
 	Rule    ruleV1             `json:"rule"`
@@ -51,7 +52,7 @@ func owingOf(shapes []owingV1) ([]domain.Owing, error) {
 	var list []domain.Owing
 	for _, s := range shapes {
 		w := domain.Owing{
-			Kind: domain.DutyKind(s.Kind), Rule: s.Rule.rule(&r), Version: r.hash(s.Version), RuleSet: r.hash(s.RuleSet), MetBy: s.MetBy, Keeps: s.Keeps,
+			Kind: policy.DutyKind(s.Kind), Rule: s.Rule.rule(&r), Version: r.hash(s.Version), RuleSet: r.hash(s.RuleSet), MetBy: s.MetBy, Keeps: s.Keeps,
 			Targets: s.Targets, Due: s.Due.due(&r),
 		}
 		if len(w.Targets) == 0 {

@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // The shapes of other facts about processing.
@@ -14,7 +15,7 @@ type (
 	}
 	consentRequestedV1 struct {
 		Locale   string             `json:"locale,omitzero"`
-		Purposes []domain.PurposeID `json:"purposes"`
+		Purposes []policy.PurposeID `json:"purposes"`
 		Reason   string             `json:"reason"`
 		TooSoon  bool               `json:"too_soon,omitzero"`
 	}
@@ -29,7 +30,7 @@ type (
 		Code     string             `json:"code"`
 		Doubtful bool               `json:"doubtful,omitzero"`
 		List     string             `json:"list"`
-		Purposes []domain.PurposeID `json:"purposes"`
+		Purposes []policy.PurposeID `json:"purposes"`
 		Reason   string             `json:"reason"`
 		Until    int64              `json:"until"`
 	}
@@ -124,7 +125,7 @@ func (s exemptionInvokedV1) event() (domain.Event, error) {
 	var r reader
 	return domain.ExemptionInvoked{
 		List: parse(&r, s.List, domain.ParseExemptionList), Code: s.Code, Doubtful: s.Doubtful, Purposes: s.Purposes,
-		Actions: parseAll(&r, s.Actions, domain.ParseAction), Reason: s.Reason, Approver: s.Approver, Until: deadline.Instant(s.Until),
+		Actions: parseAll(&r, s.Actions, policy.ParseAction), Reason: s.Reason, Approver: s.Approver, Until: deadline.Instant(s.Until),
 	}, r.err
 }
 
@@ -146,9 +147,9 @@ func (s restrictionLiftedV1) event() (domain.Event, error) { return domain.Restr
 func (s checkAnsweredV1) event() (domain.Event, error) {
 	var r reader
 	return domain.CheckAnswered{
-		Purpose: domain.PurposeID(s.Purpose), Action: parse(&r, s.Action, domain.ParseAction), Valid: deadline.Instant(s.Valid),
-		Allowed: s.Allowed, Why: domain.Why(s.Why), Status: parse(&r, s.Status, domain.ParseStatus), Basis: parse(&r, s.Basis, domain.ParseLegalBasis),
-		Version: r.hash(s.Version), Because: r.eventIDs(s.Because), Category: domain.CategoryID(s.Category), Recipient: domain.RecipientID(s.Recipient),
+		Purpose: policy.PurposeID(s.Purpose), Action: parse(&r, s.Action, policy.ParseAction), Valid: deadline.Instant(s.Valid),
+		Allowed: s.Allowed, Why: domain.Why(s.Why), Status: parse(&r, s.Status, domain.ParseStatus), Basis: parse(&r, s.Basis, policy.ParseLegalBasis),
+		Version: r.hash(s.Version), Because: r.eventIDs(s.Because), Category: policy.CategoryID(s.Category), Recipient: policy.RecipientID(s.Recipient),
 	}, r.err
 }
 

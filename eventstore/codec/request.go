@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"consentledger/domain"
+	"consentledger/domain/policy"
 )
 
 // The shapes of requests, and of the steps of requests and incidents.
@@ -15,7 +16,7 @@ type (
 		Document      string             `json:"document,omitzero"`
 		Guardian      string             `json:"guardian,omitzero"`
 		Policy        string             `json:"policy"`
-		Purposes      []domain.PurposeID `json:"purposes,omitempty"`
+		Purposes      []policy.PurposeID `json:"purposes,omitempty"`
 		Subject       string             `json:"subject,omitzero"`
 		Types         []string           `json:"types"`
 		Unpromised    []string           `json:"unpromised,omitempty"`
@@ -50,7 +51,7 @@ func shapeOfRequest(e domain.Event) (string, any, []Plain) {
 func (s requestReceivedV1) event() (domain.Event, error) {
 	var r reader
 	return domain.RequestReceived{
-		Types: parseAll(&r, s.Types, domain.ParseRequestType), Policy: s.Policy, Version: r.hash(s.Version), Channel: domain.ChannelID(s.Channel),
+		Types: parseAll(&r, s.Types, domain.ParseRequestType), Policy: s.Policy, Version: r.hash(s.Version), Channel: policy.ChannelID(s.Channel),
 		Authenticated: s.Authenticated, Purposes: s.Purposes, Subject: s.Subject, Document: r.hash(s.Document), Cause: r.eventID(s.Cause),
 		Unpromised: parseAll(&r, s.Unpromised, domain.ParseRequestType), Guardian: domain.GuardianRef(s.Guardian),
 	}, r.err

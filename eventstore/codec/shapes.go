@@ -7,7 +7,9 @@ import (
 	"sync"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec/policydoc"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -145,7 +147,7 @@ type (
 		Document  jsontext.Value     `json:"document"`
 		Effective int64              `json:"effective"`
 		Material  []string           `json:"material,omitempty"`
-		Stale     []domain.PurposeID `json:"stale,omitempty"`
+		Stale     []policy.PurposeID `json:"stale,omitempty"`
 		Version   string             `json:"version"`
 	}
 	itemV1 struct {
@@ -169,12 +171,12 @@ type (
 		All      bool               `json:"all,omitzero"`
 		Locale   string             `json:"locale,omitzero"`
 		Policy   string             `json:"policy,omitzero"`
-		Purposes []domain.PurposeID `json:"purposes,omitempty"`
+		Purposes []policy.PurposeID `json:"purposes,omitempty"`
 		Version  string             `json:"version,omitzero"`
 	}
 	consentWithdrawnV1 struct {
 		All      bool               `json:"all,omitzero"`
-		Purposes []domain.PurposeID `json:"purposes,omitempty"`
+		Purposes []policy.PurposeID `json:"purposes,omitempty"`
 	}
 	policyAcknowledgedV1 struct {
 		Act     string `json:"act,omitzero"`
@@ -198,7 +200,7 @@ type (
 	permissionRevokedV1 struct {
 		Permission string             `json:"permission"`
 		Rests      []restV1           `json:"rests,omitempty"`
-		Withdraws  []domain.PurposeID `json:"withdraws,omitempty"`
+		Withdraws  []policy.PurposeID `json:"withdraws,omitempty"`
 	}
 	recordVoidedV1 struct {
 		By       []string `json:"by"`
@@ -290,7 +292,7 @@ func (s policyPublishedV1) event() (domain.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	version, err := domain.ParseHash(s.Version)
+	version, err := content.ParseHash(s.Version)
 	return domain.PolicyPublished{Version: version, Document: doc, Effective: deadline.Instant(s.Effective), Material: s.Material, Stale: s.Stale}, err
 }
 
@@ -298,11 +300,11 @@ func (s consentGivenV1) event() (domain.Event, error) {
 	var r reader
 	e := domain.ConsentGiven{
 		Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale, Text: r.hash(s.Text),
-		Act: domain.ActID(s.Act), Kind: r.kind(s.Kind), Notice: r.eventID(s.Notice),
+		Act: policy.ActID(s.Act), Kind: r.kind(s.Kind), Notice: r.eventID(s.Notice),
 		Until: deadline.Instant(s.Until), Import: s.Import,
 	}
 	for _, i := range s.Items {
-		e.Items = append(e.Items, domain.Item{Purpose: domain.PurposeID(i.Purpose), Short: domain.Shortfall(i.Short)})
+		e.Items = append(e.Items, domain.Item{Purpose: policy.PurposeID(i.Purpose), Short: domain.Shortfall(i.Short)})
 	}
 	return e, r.err
 }
@@ -311,7 +313,7 @@ func (s consentRefusedV1) event() (domain.Event, error) {
 	var r reader
 	return domain.ConsentRefused{
 		Scope:  domain.Scope{All: s.All, Purposes: s.Purposes},
-		Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale, Act: domain.ActID(s.Act),
+		Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale, Act: policy.ActID(s.Act),
 	}, r.err
 }
 
@@ -321,7 +323,7 @@ func (s consentWithdrawnV1) event() (domain.Event, error) {
 
 func (s policyAcknowledgedV1) event() (domain.Event, error) {
 	var r reader
-	return domain.PolicyAcknowledged{Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale, Act: domain.ActID(s.Act)}, r.err
+	return domain.PolicyAcknowledged{Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale, Act: policy.ActID(s.Act)}, r.err
 }
 
 func (s noticePresentedV1) event() (domain.Event, error) {
@@ -330,16 +332,16 @@ func (s noticePresentedV1) event() (domain.Event, error) {
 }
 
 func (s permissionGrantedV1) event() (domain.Event, error) {
-	return domain.PermissionGranted{Permission: domain.PermissionID(s.Permission)}, nil
+	return domain.PermissionGranted{Permission: policy.PermissionID(s.Permission)}, nil
 }
 
 func (s permissionDeniedV1) event() (domain.Event, error) {
-	return domain.PermissionDenied{Permission: domain.PermissionID(s.Permission)}, nil
+	return domain.PermissionDenied{Permission: policy.PermissionID(s.Permission)}, nil
 }
 
 func (s permissionRevokedV1) event() (domain.Event, error) {
 	var r reader
-	return domain.PermissionRevoked{Permission: domain.PermissionID(s.Permission), Withdraws: s.Withdraws, Rests: r.rests(s.Rests)}, r.err
+	return domain.PermissionRevoked{Permission: policy.PermissionID(s.Permission), Withdraws: s.Withdraws, Rests: r.rests(s.Rests)}, r.err
 }
 
 func (s recordVoidedV1) event() (domain.Event, error) {

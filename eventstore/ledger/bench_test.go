@@ -10,6 +10,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/embedded"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/vault"
@@ -177,7 +178,7 @@ func benchCold(b *testing.B, n int, keeps bool) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		domain.May(s.Subject, s.Reference, domain.Question{Purpose: "ads", Action: domain.Use, At: w.now})
+		domain.May(s.Subject, s.Reference, domain.Question{Purpose: "ads", Action: policy.Use, At: w.now})
 	}
 	l := open()
 	begin(b, l)

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/eventstore/ledger"
 )
 
@@ -75,7 +76,7 @@ func TestARequestFromBeforeTheEndIsOfNobodyWhoCameSince(t *testing.T) {
 func TestAGuardianFromBeforeTheEndIsNobodyWhoCameSince(t *testing.T) {
 	ben := domain.PersonKey{Kind: "account", ID: "ben"}
 	guardian := func(id string) ledger.Request {
-		r := request(id, domain.Say{Event: domain.GuardianVerified{Proof: domain.Proof{Document: domain.Hash{5}, Method: "scan", CheckedBy: "desk"}}})
+		r := request(id, domain.Say{Event: domain.GuardianVerified{Proof: domain.Proof{Document: content.Hash{5}, Method: "scan", CheckedBy: "desk"}}})
 		r.Other = ben
 		return r
 	}

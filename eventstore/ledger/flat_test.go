@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 )
@@ -88,7 +89,7 @@ func costs(t *testing.T, n int) map[string]cost {
 		if err != nil {
 			t.Fatal(err)
 		}
-		domain.May(s.Subject, s.Reference, domain.Question{Purpose: "ads", Action: domain.Use, At: m.w.now})
+		domain.May(s.Subject, s.Reference, domain.Question{Purpose: "ads", Action: policy.Use, At: m.w.now})
 	}
 	started := func() *ledger.Ledger {
 		l := m.w.open(t)

@@ -14,6 +14,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
@@ -216,7 +217,7 @@ func TestNoProcessIsBehindWhatIsPublished(t *testing.T) {
 		t.Errorf("the other process knows %d versions, %v", len(ref.Policies.Versions()), err)
 	}
 	w.now += 5000
-	must(t, there, request("maps", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []domain.PurposeID{"maps"}}}))
+	must(t, there, request("maps", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"maps"}}}))
 }
 
 // An outside id leads to the next person, whom another process has met.

@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
@@ -55,14 +57,14 @@ func request(id string, c domain.Command) ledger.Request {
 	return ledger.Request{App: "demo", Person: ada, Source: "test", ID: id, Body: []byte(fmt.Sprint(c)), Actor: "person", RecordedBy: "unauthenticated", Command: c}
 }
 
-var document = domain.Document{
+var document = policy.Document{
 	Name: "privacy", Jurisdiction: "CN", TimeZone: "Asia/Shanghai",
-	Title:      []domain.LocalText{{Locale: "en", Text: "Privacy"}},
-	Purposes:   []domain.Purpose{{ID: "ads", Title: "Ads", Section: "I", Basis: domain.BasisConsent, Actions: []domain.Action{domain.Use}, Categories: []domain.CategoryID{"clicks"}}},
-	Categories: []domain.Category{{ID: "clicks", Title: "Clicks", Section: "I"}},
-	Acts:       []domain.Act{{ID: "agree", Title: "Agree", Section: "I", Counts: domain.GeneralConsent}},
-	Minors:     domain.Minors{AdultAge: 18, ChildBelowPolicy: 14, ChildBelowLaw: 14},
-	Texts:      []domain.Text{{Locale: "en", Hash: domain.Hash{1}, Standing: domain.Sample}},
+	Title:      []policy.LocalText{{Locale: "en", Text: "Privacy"}},
+	Purposes:   []policy.Purpose{{ID: "ads", Title: "Ads", Section: "I", Basis: policy.BasisConsent, Actions: []policy.Action{policy.Use}, Categories: []policy.CategoryID{"clicks"}}},
+	Categories: []policy.Category{{ID: "clicks", Title: "Clicks", Section: "I"}},
+	Acts:       []policy.Act{{ID: "agree", Title: "Agree", Section: "I", Counts: policy.GeneralConsent}},
+	Minors:     policy.Minors{AdultAge: 18, ChildBelowPolicy: 14, ChildBelowLaw: 14},
+	Texts:      []policy.Text{{Locale: "en", Hash: content.Hash{1}, Standing: policy.Sample}},
 }
 
 // begin registers the app and publishes its policy.
@@ -301,7 +303,7 @@ func TestAskingTooSoonAfterANoOfALinkedHistory(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	begin(t, l)
-	device := request("no", domain.RefuseConsent{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}})
+	device := request("no", domain.RefuseConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}})
 	device.Person = domain.PersonKey{Kind: "device", ID: "phone"}
 	must(t, l, device)
 	w.now += 1000
@@ -312,9 +314,9 @@ func TestAskingTooSoonAfterANoOfALinkedHistory(t *testing.T) {
 		id   string
 		wait deadline.Span
 		soon bool
-	}{{"at once", deadline.Hour, true}, {"later", domain.QuietPeriod, false}} {
+	}{{"at once", deadline.Hour, true}, {"later", policy.QuietPeriod, false}} {
 		w.now = w.now.Add(tt.wait)
-		asked := must(t, l, request(tt.id, domain.RequestConsent{Purposes: []domain.PurposeID{"ads"}, Reason: "reminder"}))
+		asked := must(t, l, request(tt.id, domain.RequestConsent{Purposes: []policy.PurposeID{"ads"}, Reason: "reminder"}))
 		for e, err := range l.Replay(t.Context(), 0) {
 			if err != nil {
 				t.Fatal(err)
@@ -337,7 +339,7 @@ func TestWhatAnotherProcessPublishedIsKnownHere(t *testing.T) {
 	status(t, other, w) // it knows the app, its policy and the person
 
 	next := document
-	next.Acts = append(next.Acts[:1:1], domain.Act{ID: "confirm", Title: "Confirm", Section: "XI", Counts: domain.GeneralConsent})
+	next.Acts = append(next.Acts[:1:1], policy.Act{ID: "confirm", Title: "Confirm", Section: "XI", Counts: policy.GeneralConsent})
 	version, err := policydoc.Hash(next)
 	if err != nil {
 		t.Fatal(err)

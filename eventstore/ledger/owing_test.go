@@ -9,6 +9,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
@@ -24,13 +25,13 @@ func promising(t *testing.T, l *ledger.Ledger) {
 		{ID: "d15", Source: "1", Unit: deadline.UnitCalendarDay, Length: 15, TimeZone: "Asia/Shanghai", ClockStart: "Withdrawn"},
 		{ID: "d30", Source: "1", Unit: deadline.UnitCalendarDay, Length: 30, TimeZone: "Asia/Shanghai", ClockStart: "Withdrawn"},
 	}
-	d.Recipients = []domain.Recipient{{ID: "adhouse", Title: "Ad house", Section: "I", Purposes: []domain.PurposeID{"ads"}}}
-	duty := func(id string, kind domain.DutyKind, rule deadline.RuleID, each domain.DutyEach, on ...string) domain.DutyRule {
-		return domain.DutyRule{ID: id, Section: "I", On: on, Kind: kind, Rules: []deadline.RuleID{rule}, Each: each, MetBy: []string{"data.deleted"}}
+	d.Recipients = []policy.Recipient{{ID: "adhouse", Title: "Ad house", Section: "I", Purposes: []policy.PurposeID{"ads"}}}
+	duty := func(id string, kind policy.DutyKind, rule deadline.RuleID, each policy.DutyEach, on ...string) policy.DutyRule {
+		return policy.DutyRule{ID: id, Section: "I", On: on, Kind: kind, Rules: []deadline.RuleID{rule}, Each: each, MetBy: []string{"data.deleted"}}
 	}
-	d.Duties = []domain.DutyRule{
-		duty("reply", domain.DutyReply, "d15", domain.DutyOnce, "consent.withdrawn"),
-		duty("delete", domain.DutyDelete, "d30", domain.DutyEachSystem, "consent.withdrawn", "consent.refused", "erasure.ordered"),
+	d.Duties = []policy.DutyRule{
+		duty("reply", policy.DutyReply, "d15", policy.DutyOnce, "consent.withdrawn"),
+		duty("delete", policy.DutyDelete, "d30", policy.DutyEachSystem, "consent.withdrawn", "consent.refused", "erasure.ordered"),
 	}
 	version, err := policydoc.Hash(d)
 	if err != nil {

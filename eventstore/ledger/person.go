@@ -337,7 +337,7 @@ func (l *Ledger) answersOfLinked(ctx context.Context, app domain.AppName, s doma
 
 // LogCheck records an answer to "may we?", so that it can be asked later what
 // was lawful. Of somebody who is not known nothing is recorded, see
-// [domain.CheckLog]. The ids of answers are random, not derived: the same answer may be given twice.
+// [policy.CheckLog]. The ids of answers are random, not derived: the same answer may be given twice.
 func (l *Ledger) LogCheck(ctx context.Context, req Request, answered domain.CheckAnswered) error {
 	p, found, err := l.find(ctx, req.App, req.Person)
 	if err != nil || !found {

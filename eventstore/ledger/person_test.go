@@ -4,7 +4,9 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 )
 
@@ -82,7 +84,7 @@ func TestANoFromBeforeKeepsItsClaim(t *testing.T) {
 
 func TestNobodyIsRememberedForAMistake(t *testing.T) {
 	ben := domain.PersonKey{Kind: "account", ID: "ben"}
-	proof := domain.Proof{Document: domain.Hash{5}, Method: "scan", CheckedBy: "desk"}
+	proof := domain.Proof{Document: content.Hash{5}, Method: "scan", CheckedBy: "desk"}
 	for _, tt := range []struct {
 		name  string
 		known bool // ada is
@@ -131,9 +133,9 @@ func TestAGuardiansRequestSaysWho(t *testing.T) {
 		r.Other = domain.PersonKey{Kind: "account", ID: "ben"}
 		return must(t, l, r)
 	}
-	tell("g", domain.Say{Event: domain.GuardianVerified{Proof: domain.Proof{Document: domain.Hash{5}, Method: "scan", CheckedBy: "desk"}}})
+	tell("g", domain.Say{Event: domain.GuardianVerified{Proof: domain.Proof{Document: content.Hash{5}, Method: "scan", CheckedBy: "desk"}}})
 	must(t, l, request("y", yes))
-	receipt := tell("r", domain.OpenRequest{Types: []domain.RequestType{domain.AskGuardian, domain.AskWithdraw}, Channel: "app", Purposes: []domain.PurposeID{"ads", "typo"}})
+	receipt := tell("r", domain.OpenRequest{Types: []domain.RequestType{domain.AskGuardian, domain.AskWithdraw}, Channel: "app", Purposes: []policy.PurposeID{"ads", "typo"}})
 	asked, err := l.Case(t.Context(), receipt.Stream)
 	if err != nil || asked.Received.Guardian == "" {
 		t.Errorf("%+v, %v", asked.Received, err)
@@ -141,13 +143,13 @@ func TestAGuardiansRequestSaysWho(t *testing.T) {
 	if got := status(t, l, w); got != domain.Withdrawn {
 		t.Errorf("the withdrawal that came with it: %v", got)
 	}
-	if again := tell("r", domain.OpenRequest{Types: []domain.RequestType{domain.AskGuardian, domain.AskWithdraw}, Channel: "app", Purposes: []domain.PurposeID{"ads", "typo"}}); again != receipt {
+	if again := tell("r", domain.OpenRequest{Types: []domain.RequestType{domain.AskGuardian, domain.AskWithdraw}, Channel: "app", Purposes: []policy.PurposeID{"ads", "typo"}}); again != receipt {
 		t.Errorf("%v, then %v", receipt, again)
 	}
-	if r := must(t, l, request("typo", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads", "typo"}}})); r.Unknown != "typo" {
+	if r := must(t, l, request("typo", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads", "typo"}}})); r.Unknown != "typo" {
 		t.Errorf("the receipt of a no with a purpose nobody knows: %+v", r)
 	}
-	if r := must(t, w.open(t), request("typo", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads", "typo"}}})); r.Unknown != "typo" {
+	if r := must(t, w.open(t), request("typo", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads", "typo"}}})); r.Unknown != "typo" {
 		t.Errorf("and after a restart: %+v", r)
 	}
 }

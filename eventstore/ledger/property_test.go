@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -75,17 +77,17 @@ func (g *gambler) answer(r *ledger.Request) {
 	}
 	switch g.IntN(9) {
 	case 8:
-		r.Command = domain.RefuseConsent{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}, Act: "gpc"}
+		r.Command = domain.RefuseConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}, Act: "gpc"}
 	case 0:
 		r.Command = domain.WithdrawConsent{Scope: domain.Scope{All: true}, Build: build}
 	case 1:
-		r.Command = domain.RefuseConsent{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}, Build: build}
+		r.Command = domain.RefuseConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}, Build: build}
 	case 2:
 		r.Command = domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "app"}
 	default:
 		yes := domain.GiveConsent{Act: "agree", Build: build}
 		if r.Other != (domain.PersonKey{}) {
-			yes.Proof = domain.Proof{Document: domain.Hash{5}, Method: "scan", CheckedBy: "desk"}
+			yes.Proof = domain.Proof{Document: content.Hash{5}, Method: "scan", CheckedBy: "desk"}
 		}
 		if g.IntN(4) == 0 {
 			yes.Until = g.w.now + 25_000
@@ -124,7 +126,7 @@ func (g *gambler) identify(r *ledger.Request) {
 	switch n := g.IntN(10); {
 	case n < 7:
 		r.Other = account(g.pick(guardians))
-		r.Command = domain.Say{Event: domain.GuardianVerified{Proof: domain.Proof{Document: domain.Hash{5}, Method: "scan", CheckedBy: "desk"}}}
+		r.Command = domain.Say{Event: domain.GuardianVerified{Proof: domain.Proof{Document: content.Hash{5}, Method: "scan", CheckedBy: "desk"}}}
 	case n < 8:
 		r.Other = account(g.pick(guardians))
 		r.Command = domain.Say{Event: domain.GuardianEnded{Reason: "moved"}}
@@ -149,14 +151,14 @@ func (g *gambler) undo(r *ledger.Request) {
 	if g.IntN(8) == 0 {
 		from := g.w.now - deadline.Instant(1+g.IntN(40_000))
 		r.Person = domain.PersonKey{}
-		r.Command = domain.Say{Event: domain.BuildVoided{Build: "bad", From: from, To: from + deadline.Instant(1+g.IntN(40_000)), Reason: "mistake", Evidence: domain.Hash{9}, By: [2]string{"eve", "bob"}}}
+		r.Command = domain.Say{Event: domain.BuildVoided{Build: "bad", From: from, To: from + deadline.Instant(1+g.IntN(40_000)), Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}}}
 		return
 	}
 	ids := g.ids[r.Person.ID]
 	if len(ids) == 0 {
 		ids = []eventstore.EventID{{1}}
 	}
-	r.Command = domain.VoidRecords{Records: []domain.EventID{domain.EventID(ids[g.IntN(len(ids))])}, Reason: "mistake", Evidence: domain.Hash{9}, By: [2]string{"eve", "bob"}}
+	r.Command = domain.VoidRecords{Records: []domain.EventID{domain.EventID(ids[g.IntN(len(ids))])}, Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}}
 }
 
 // deliver hands a request to the ledger, and what is new in the log to the
@@ -317,7 +319,7 @@ func (g *gambler) check(l *ledger.Ledger, saw map[string]int) {
 		if err != nil {
 			g.Fatal(err)
 		}
-		a := domain.May(s.Subject, s.Reference, domain.Question{Purpose: "ads", Action: domain.Use, At: at})
+		a := domain.May(s.Subject, s.Reference, domain.Question{Purpose: "ads", Action: policy.Use, At: at})
 		y, may := g.model.mayBe(who, at, len(persons))
 		if a.Allowed && !may {
 			g.fail("%s may (%s, since %d, by %x), and a no is in the way", who, a.Why, a.Standing.Since-start, a.Standing.Because[0][:4])

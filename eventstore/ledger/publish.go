@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/eventstore/blobs"
 )
 
@@ -27,7 +28,7 @@ func (l *Ledger) checkPublished(ctx context.Context, cmd domain.PublishPolicy) e
 }
 
 // checkKept refuses what is not kept.
-func (l *Ledger) checkKept(ctx context.Context, h domain.Hash, path, text string) error {
+func (l *Ledger) checkKept(ctx context.Context, h content.Hash, path, text string) error {
 	_, kept, err := l.blobs.Get(ctx, blobs.Hash(h))
 	if err == nil && !kept {
 		err = domain.Refusal{Code: domain.UnknownText, Text: text, Path: path}

@@ -5,7 +5,9 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
@@ -28,7 +30,7 @@ func TestAPolicyIsPublishedOnceItIsKept(t *testing.T) {
 	}
 	text := []byte("We show ads.")
 	d := document
-	d.Texts = []domain.Text{{Locale: "en", Hash: sha256.Sum256(text), Standing: domain.Sample}}
+	d.Texts = []policy.Text{{Locale: "en", Hash: sha256.Sum256(text), Standing: policy.Sample}}
 	canonical, err := policydoc.Marshal(d)
 	if err != nil {
 		t.Fatal(err)
@@ -54,14 +56,14 @@ func TestAPolicyIsPublishedOnceItIsKept(t *testing.T) {
 	must(t, l, publish)
 
 	// A text that is not kept is found too.
-	d.Texts = append(d.Texts, domain.Text{Locale: "zh", Hash: domain.Hash{7}, Standing: domain.Sample})
+	d.Texts = append(d.Texts, policy.Text{Locale: "zh", Hash: content.Hash{7}, Standing: policy.Sample})
 	if canonical, err = policydoc.Marshal(d); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := kept.Put(t.Context(), canonical); err != nil {
 		t.Fatal(err)
 	}
-	_, err = l.Execute(t.Context(), request("p2", domain.PublishPolicy{Version: sha256.Sum256(canonical), Document: d, Material: []string{domain.MaterialService}}))
+	_, err = l.Execute(t.Context(), request("p2", domain.PublishPolicy{Version: sha256.Sum256(canonical), Document: d, Material: []string{policy.MaterialService}}))
 	if r, refused := err.(domain.Refusal); !refused || r.Path != "document.texts" {
 		t.Errorf("a text that is not kept: %v", err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
@@ -21,7 +22,7 @@ func promise(t *testing.T, l *ledger.Ledger) {
 	begin(t, l)
 	d := document
 	d.DeadlineRules = []deadline.Rule{{ID: "d15", Source: "VII", Unit: deadline.UnitCalendarDay, Length: 15, TimeZone: "Asia/Shanghai", ClockStart: "RequestReceived"}}
-	d.Rights = []domain.Right{{ID: "access", Title: "Access", Deadlines: []deadline.RuleID{"d15"}}, {ID: "withdraw-consent", Title: "Withdraw", Deadlines: []deadline.RuleID{"d15"}}}
+	d.Rights = []policy.Right{{ID: "access", Title: "Access", Deadlines: []deadline.RuleID{"d15"}}, {ID: "withdraw-consent", Title: "Withdraw", Deadlines: []deadline.RuleID{"d15"}}}
 	version, err := policydoc.Hash(d)
 	if err != nil {
 		t.Fatal(err)
@@ -196,8 +197,8 @@ func TestARequestToStopSaysWhatGoesOn(t *testing.T) {
 	l := w.open(t)
 	begin(t, l)
 	d := document
-	d.Purposes = append(slices.Clone(d.Purposes), domain.Purpose{ID: "tax", Title: "Tax", Section: "I", Basis: domain.BasisLegalDuty, Actions: []domain.Action{domain.Use}})
-	d.Rights = []domain.Right{{ID: "withdraw-consent", Title: "Withdraw"}}
+	d.Purposes = append(slices.Clone(d.Purposes), policy.Purpose{ID: "tax", Title: "Tax", Section: "I", Basis: policy.BasisLegalDuty, Actions: []policy.Action{policy.Use}})
+	d.Rights = []policy.Right{{ID: "withdraw-consent", Title: "Withdraw"}}
 	version, err := policydoc.Hash(d)
 	if err != nil {
 		t.Fatal(err)
@@ -206,7 +207,7 @@ func TestARequestToStopSaysWhatGoesOn(t *testing.T) {
 	r.Person, r.Actor = domain.PersonKey{}, "operator"
 	must(t, l, r)
 
-	stop := request("r1", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "app", Purposes: []domain.PurposeID{"tax", "ads"}})
+	stop := request("r1", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "app", Purposes: []policy.PurposeID{"tax", "ads"}})
 	first := must(t, l, stop)
 	if first.Rests != "tax=legal-duty" {
 		t.Errorf("what goes on is said to be %q", first.Rests)
@@ -265,7 +266,7 @@ func TestARequestToStopIsTakenWithoutWhatNobodyDeclares(t *testing.T) {
 	must(t, l, request("g", yes))
 	w.now += 1000
 	ask := func(id, under string, types ...domain.RequestType) ledger.Request {
-		return request(id, domain.OpenRequest{Types: types, Channel: "email", Policy: under, Purposes: []domain.PurposeID{"ads", "Nobody's", "none"}})
+		return request(id, domain.OpenRequest{Types: types, Channel: "email", Policy: under, Purposes: []policy.PurposeID{"ads", "Nobody's", "none"}})
 	}
 
 	stop := ask("r1", "nobodys", domain.AskWithdraw)

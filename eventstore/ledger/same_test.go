@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 )
 
@@ -53,7 +54,7 @@ func (c *circle) tell(words string) {
 	who, what, _ := strings.Cut(words, " ")
 	who, other, _ := strings.Cut(who, "-")
 	cmd := map[string]domain.Command{
-		"agrees": yes, "withdraws": no, "refuses": domain.RefuseConsent{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}},
+		"agrees": yes, "withdraws": no, "refuses": domain.RefuseConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}},
 		"linked":     domain.Say{Event: domain.SubjectLinked{Proof: "login"}},
 		"unlinked":   domain.Say{Event: domain.SubjectUnlinked{Reason: "logout"}},
 		"reassigned": domain.Say{Event: domain.SubjectReassigned{Reason: "recycled"}},
@@ -84,7 +85,7 @@ func (c *circle) may(who string) bool {
 		if err != nil {
 			c.Fatal(err)
 		}
-		answers[domain.May(s.Subject, s.Reference, domain.Question{Purpose: "ads", Action: domain.Use, At: c.w.now + 1000}).Allowed]++
+		answers[domain.May(s.Subject, s.Reference, domain.Question{Purpose: "ads", Action: policy.Use, At: c.w.now + 1000}).Allowed]++
 	}
 	if len(answers) != 1 {
 		c.Errorf("%s: another answer after a restart", who)

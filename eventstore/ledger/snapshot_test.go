@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/vault"
@@ -149,7 +150,7 @@ func TestALongListOfAnswersIsNotReadAgain(t *testing.T) {
 	must(t, l, request("r", yes))
 	check := func(l *ledger.Ledger, i int) {
 		w.now += 1000
-		if err := l.LogCheck(t.Context(), request(fmt.Sprint("check", i), nil), domain.CheckAnswered{Purpose: "ads", Action: domain.Use}); err != nil {
+		if err := l.LogCheck(t.Context(), request(fmt.Sprint("check", i), nil), domain.CheckAnswered{Purpose: "ads", Action: policy.Use}); err != nil {
 			t.Fatal(err)
 		}
 	}

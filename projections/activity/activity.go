@@ -10,6 +10,7 @@ import (
 	"fmt"
 
 	"consentledger/domain"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/generations"
@@ -123,7 +124,7 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 // them were voided since as mistakes.
 type Day struct {
 	Day     string // 2006-01-02
-	Purpose domain.PurposeID
+	Purpose policy.PurposeID
 	Kind    string // as in consent.given
 	Events  int64
 	Voided  int64
@@ -153,7 +154,7 @@ func (v *View) query(ctx context.Context, query string, app domain.AppName, from
 			var d Day
 			var purpose string
 			err := scan(&d.Day, &purpose, &d.Kind, &d.Events, &d.Voided)
-			d.Purpose = domain.PurposeID(purpose)
+			d.Purpose = policy.PurposeID(purpose)
 			days = append(days, d)
 			return err
 		})

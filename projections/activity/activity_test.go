@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/activity"
@@ -74,9 +76,9 @@ func TestTestsAreLeftOutAndVoidsCounted(t *testing.T) {
 	w := projectiontest.NewTeller(t)
 	w.Register()
 	w.Publish(projectiontest.Document("one"))
-	yes := domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"location", "marketing"}, Build: "bad"}
+	yes := domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"location", "marketing"}, Build: "bad"}
 	void := func(r ledger.Receipt) {
-		w.Tell("robot", domain.VoidRecords{Records: []domain.EventID{domain.EventID(r.Event)}, Reason: "mistake", Evidence: domain.Hash{9}, By: [2]string{"eve", "bob"}})
+		w.Tell("robot", domain.VoidRecords{Records: []domain.EventID{domain.EventID(r.Event)}, Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
 	}
 	var first, mark, again ledger.Receipt
 	for _, tt := range []struct {
@@ -93,7 +95,7 @@ func TestTestsAreLeftOutAndVoidsCounted(t *testing.T) {
 		{"with no mark left all counts again, and what was voided as voided", func() { void(again) }, 3, 1, 0},
 		{"a void again counts once", func() { void(first) }, 3, 1, 0},
 		{"a build's void counts the others, and not twice", func() {
-			w.Tell("", domain.Say{Event: domain.BuildVoided{Build: "bad", From: projectiontest.Start, To: w.Time() + 60_000, Reason: "ticked", Evidence: domain.Hash{9}, By: [2]string{"eve", "bob"}}})
+			w.Tell("", domain.Say{Event: domain.BuildVoided{Build: "bad", From: projectiontest.Start, To: w.Time() + 60_000, Reason: "ticked", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}}})
 		}, 3, 3, 0},
 		{"and what it still records in the span", func() { w.Tell("ada", yes) }, 4, 4, 0},
 	} {

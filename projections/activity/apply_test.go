@@ -7,6 +7,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/activity"
@@ -37,7 +38,7 @@ func recorded(n int) codec.Entry {
 		return e
 	}
 	e.Stream = domain.StreamID{Noun: domain.SubjectNoun, App: projectiontest.App, ID: hex.EncodeToString(who[:])}
-	e.Event = domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []domain.PurposeID{"marketing"}}}
+	e.Event = domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"marketing"}}}
 	if n%5 < 3 {
 		e.Event = domain.ConsentGiven{Items: []domain.Item{{Purpose: "location"}, {Purpose: "marketing"}}}
 	}

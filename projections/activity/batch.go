@@ -8,6 +8,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/readmodel"
 )
@@ -66,7 +67,7 @@ type counted struct {
 }
 
 func (b *batch) entry(e *codec.Entry) error {
-	var room [16]domain.PurposeID
+	var room [16]policy.PurposeID
 	ids, err := purposesOf(e.Event, room[:0])
 	if err != nil {
 		return err

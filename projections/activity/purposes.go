@@ -6,11 +6,12 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/policy"
 )
 
 // purposesOf returns the purposes that an event names, none if it is about
 // none in particular. They may lie in room, which is empty.
-func purposesOf(e domain.Event, room []domain.PurposeID) ([]domain.PurposeID, error) {
+func purposesOf(e domain.Event, room []policy.PurposeID) ([]policy.PurposeID, error) {
 	switch e := e.(type) {
 	case domain.ConsentGiven:
 		for _, item := range e.Items {
@@ -44,7 +45,7 @@ func purposesOf(e domain.Event, room []domain.PurposeID) ([]domain.PurposeID, er
 }
 
 // listOf writes purposes with commas between, each of them once.
-func listOf(ids []domain.PurposeID) string {
+func listOf(ids []policy.PurposeID) string {
 	if len(ids) == 1 {
 		return string(ids[0])
 	}

@@ -8,6 +8,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
@@ -42,7 +43,7 @@ type desk struct {
 // A count names a number of people.
 type count struct {
 	app     domain.AppName
-	purpose domain.PurposeID
+	purpose policy.PurposeID
 	status  domain.Status
 	terms   int64
 }
@@ -177,7 +178,7 @@ func (b *batch) count(p *person, r *row, n int64) {
 
 // touched returns the purposes that a word of a person may change something about,
 // as of a moment.
-func (b *batch) touched(p *person, w word, as deadline.Instant) []domain.PurposeID {
+func (b *batch) touched(p *person, w word, as deadline.Instant) []policy.PurposeID {
 	ids := w.purposes
 	if w.all {
 		ids = slices.Concat(ids, b.view.references.at(p.app, b.at).Policies.Declared(as))
@@ -190,7 +191,7 @@ func (b *batch) touched(p *person, w word, as deadline.Instant) []domain.Purpose
 
 // touch says that a person's rows about some purposes are to be found anew, as of a
 // moment.
-func (b *batch) touch(p *person, ids []domain.PurposeID, as deadline.Instant) {
+func (b *batch) touch(p *person, ids []policy.PurposeID, as deadline.Instant) {
 	if len(ids) == 0 {
 		return
 	}
@@ -208,7 +209,7 @@ func (b *batch) touch(p *person, ids []domain.PurposeID, as deadline.Instant) {
 }
 
 // cross touches the other histories of the same person: an opt-out crosses at once.
-func (b *batch) cross(p *person, ids []domain.PurposeID, as deadline.Instant) error {
+func (b *batch) cross(p *person, ids []policy.PurposeID, as deadline.Instant) error {
 	if !p.linked {
 		return nil
 	}

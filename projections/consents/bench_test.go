@@ -8,7 +8,9 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/projectiontest"
@@ -73,9 +75,9 @@ func benchBehind(b *testing.B, behind, batch int) {
 			who := fmt.Sprint(dice.IntN(4_000))
 			switch told++; told % 20 {
 			case 0:
-				w.Tell(who, domain.WithdrawConsent{Scope: domain.Scope{Purposes: []domain.PurposeID{"personalisation"}}})
+				w.Tell(who, domain.WithdrawConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"personalisation"}}})
 			case 1, 2, 3, 4, 5, 6:
-				w.Tell(who, domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"personalisation"}})
+				w.Tell(who, domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"personalisation"}})
 			case 7, 8, 9, 10, 11, 12:
 				w.Tell(who, domain.ChangePermission{Permission: "gps", Change: domain.Granted})
 			default:
@@ -144,8 +146,8 @@ func newCrowd(b *testing.B) *crowd {
 	return c
 }
 
-func yes(version domain.Hash, purposes ...domain.PurposeID) domain.ConsentGiven {
-	e := domain.ConsentGiven{Policy: "privacy", Version: version, Act: "click", Kind: domain.ExplicitConsent, Build: "7.1.4"}
+func yes(version content.Hash, purposes ...policy.PurposeID) domain.ConsentGiven {
+	e := domain.ConsentGiven{Policy: "privacy", Version: version, Act: "click", Kind: policy.ExplicitConsent, Build: "7.1.4"}
 	for _, p := range purposes {
 		e.Items = append(e.Items, domain.Item{Purpose: p})
 	}
@@ -163,9 +165,9 @@ func (c *crowd) turn() domain.Event {
 	case n < 12:
 		return agreedTo
 	case n == 12:
-		return domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []domain.PurposeID{"personalisation"}}}
+		return domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"personalisation"}}}
 	case n == 13:
-		return domain.PermissionRevoked{Permission: "gps", Withdraws: []domain.PurposeID{"location"}}
+		return domain.PermissionRevoked{Permission: "gps", Withdraws: []policy.PurposeID{"location"}}
 	case n < 17:
 		return domain.PermissionGranted{Permission: "gps"}
 	default:

@@ -11,7 +11,9 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/consents"
@@ -88,7 +90,7 @@ func TestAPublicationMakesAConsentStaleWhenItIsRead(t *testing.T) {
 	w := projectiontest.NewTeller(t)
 	w.Register()
 	w.Publish(projectiontest.Document("one"))
-	w.Tell("ada", domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}})
+	w.Tell("ada", domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"marketing"}})
 	w.Publish(projectiontest.Document("two"), "marketing")
 	v := open(t, w)
 	all := w.Entries()
@@ -108,7 +110,7 @@ func TestListsAndCountsAreOfTheMomentThatIsAskedAbout(t *testing.T) {
 	w := projectiontest.NewTeller(t)
 	w.Register()
 	w.Publish(projectiontest.Document("one"))
-	yes := domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}}
+	yes := domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"marketing"}}
 	w.Tell("ada", yes)
 	yes.Until = w.Time().Add(deadline.Hour)
 	w.Tell("bo", yes)
@@ -155,7 +157,7 @@ func TestWhomAVersionTouchesThatBindsAlready(t *testing.T) {
 	w := projectiontest.NewTeller(t)
 	w.Register()
 	w.Publish(projectiontest.Document("one"))
-	yes := domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}}
+	yes := domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"marketing"}}
 	w.Tell("ada", yes)
 	yes.Until = w.Time().Add(deadline.Hour)
 	w.Tell("bo", yes)
@@ -190,32 +192,32 @@ func policiesOf(w *projectiontest.Teller) (p domain.Policies) {
 // A purpose that a specific policy gives back to the general one touches those who
 // consented to the specific one. Whose consent is stale by then does not hold.
 func TestWhomItTouchesThatAPurposeGoesBackToTheGeneralPolicy(t *testing.T) {
-	general := func(title string, actions ...domain.Action) domain.Document {
+	general := func(title string, actions ...policy.Action) policy.Document {
 		d := projectiontest.Document(title)
 		d.Purposes[0].Actions = actions
 		return d
 	}
-	special := func(title string, purposes []domain.Purpose) domain.Document {
+	special := func(title string, purposes []policy.Purpose) policy.Document {
 		d := projectiontest.Document(title)
 		d.Name, d.Over, d.Permissions, d.Purposes = "special", "privacy", nil, purposes
 		return d
 	}
-	one := general("one", domain.Collect, domain.Use)
+	one := general("one", policy.Collect, policy.Use)
 	id, others := one.Purposes[0].ID, one.Purposes[1:]
 
 	w := projectiontest.NewTeller(t)
 	w.Register()
 	w.Publish(one)
-	w.Tell("ada", domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{id}})
+	w.Tell("ada", domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{id}})
 	w.Publish(special("special one", one.Purposes))
 	for _, who := range []string{"bo", "cy"} {
-		w.Tell(who, domain.GiveConsent{Act: "click", Policy: "special", Purposes: []domain.PurposeID{id}})
+		w.Tell(who, domain.GiveConsent{Act: "click", Policy: "special", Purposes: []policy.PurposeID{id}})
 	}
-	documents := []domain.Document{
-		general("two", domain.Collect, domain.Use, domain.Provide), // ada's is stale in part from now on
+	documents := []policy.Document{
+		general("two", policy.Collect, policy.Use, policy.Provide), // ada's is stale in part from now on
 		special("special two", others),                             // and so do the two others'
-		general("three", domain.Use, domain.Provide),               // nothing is added
-		general("four", domain.Use, domain.Provide, domain.Publish),
+		general("three", policy.Use, policy.Provide),               // nothing is added
+		general("four", policy.Use, policy.Provide, policy.Publish),
 	}
 	v := open(t, w)
 	var changes []consents.Change
@@ -243,7 +245,7 @@ func TestRowsOfBundlesSayWhatTheLedgerSays(t *testing.T) {
 	lasting := projectiontest.Document("one")
 	lasting.Purposes[0].ConsentLasts = 1
 	w.Publish(lasting)
-	both := domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"location", "marketing"}}
+	both := domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"location", "marketing"}}
 	w.Tell("ada", both)
 	w.Tell("bo", both)
 	special := projectiontest.Document("special")
@@ -252,7 +254,7 @@ func TestRowsOfBundlesSayWhatTheLedgerSays(t *testing.T) {
 	special.Purposes[0].Separate = true
 	lasting.Title[0].Text = "two"
 	w.Publish(lasting, "marketing")
-	w.Tell("ada", domain.RefuseConsent{Scope: domain.Scope{Purposes: []domain.PurposeID{"marketing"}}})
+	w.Tell("ada", domain.RefuseConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"marketing"}}})
 	w.Publish(special)
 	v := open(t, w)
 	all := w.Entries()
@@ -330,9 +332,9 @@ func TestVoidedAnswersAreCountedAndTestsAreNot(t *testing.T) {
 	}
 	all := len(w.Entries())
 	void := func(who string, id domain.EventID) {
-		w.Tell(who, domain.VoidRecords{Records: []domain.EventID{id}, Reason: "mistake", Evidence: domain.Hash{9}, By: [2]string{"eve", "bob"}})
+		w.Tell(who, domain.VoidRecords{Records: []domain.EventID{id}, Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
 	}
-	yes := w.Tell("ivy", domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"location"}})
+	yes := w.Tell("ivy", domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"location"}})
 	void("ivy", domain.EventID(yes.Event))
 	void("ivy", domain.EventID(yes.Event)) // once more changes nothing
 	mark := w.Tell("ivy", domain.Say{Event: domain.SubjectMarkedTest{Reason: "monkey"}})

@@ -8,6 +8,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/projections/readmodel"
 )
@@ -15,7 +16,7 @@ import (
 // A Row is where a person stands with a purpose.
 type Row struct {
 	Person  string // the pseudonym
-	Purpose domain.PurposeID
+	Purpose policy.PurposeID
 	domain.Standing
 	Updated eventstore.Position // the last fact about it
 }
@@ -23,14 +24,14 @@ type Row struct {
 // A Cursor is the last row of a page. The zero Cursor is before the first.
 type Cursor struct {
 	Number  int64 // of the person, in the order of arrival
-	Purpose domain.PurposeID
+	Purpose policy.PurposeID
 }
 
 // An OpposedCount is how many people's own word about a purpose a machine's
 // signal is at odds with, by where they stand; see [domain.Opposition].
 type OpposedCount struct {
 	Count
-	Signal domain.ActID
+	Signal policy.ActID
 }
 
 // OpposedCounts returns them by purpose, status at the moment at, and signal,

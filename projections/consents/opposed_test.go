@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/policy"
 	"consentledger/projections/consents"
 	"consentledger/projections/projectiontest"
 )
@@ -15,7 +16,7 @@ func TestWhomASignalOpposesIsCountedAndListed(t *testing.T) {
 	w := projectiontest.NewTeller(t)
 	w.Register()
 	w.Publish(projectiontest.Document("one"))
-	marketing := domain.Scope{Purposes: []domain.PurposeID{"marketing"}}
+	marketing := domain.Scope{Purposes: []policy.PurposeID{"marketing"}}
 	agree := domain.GiveConsent{Act: "click", Purposes: marketing.Purposes}
 	gpc := domain.RefuseConsent{Act: "gpc", Scope: marketing}
 	for _, s := range []struct {
@@ -41,7 +42,7 @@ func TestWhomASignalOpposesIsCountedAndListed(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		one := func(s domain.Status, n int64, signal domain.ActID) consents.OpposedCount {
+		one := func(s domain.Status, n int64, signal policy.ActID) consents.OpposedCount {
 			return consents.OpposedCount{Count: consents.Count{Purpose: "marketing", Status: s, People: n}, Signal: signal}
 		}
 		counts, _, err := v.OpposedCounts(t.Context(), app, w.Time())

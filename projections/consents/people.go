@@ -7,6 +7,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/generations"
 	"consentledger/projections/readmodel"
@@ -43,7 +44,7 @@ type person struct {
 
 // A row is where a person stands with a purpose.
 type row struct {
-	purpose  domain.PurposeID
+	purpose  policy.PurposeID
 	position eventstore.Position // of the last fact about it
 	moment   deadline.Instant    // that it is as of
 	standing
@@ -66,8 +67,8 @@ type standing struct {
 const unwritten domain.Status = 255
 
 // purposes returns those that the person's rows are about.
-func (p *person) purposes() []domain.PurposeID {
-	ids := make([]domain.PurposeID, len(p.rows))
+func (p *person) purposes() []policy.PurposeID {
+	ids := make([]policy.PurposeID, len(p.rows))
 	for i := range p.rows {
 		ids[i] = p.rows[i].purpose
 	}
@@ -76,8 +77,8 @@ func (p *person) purposes() []domain.PurposeID {
 
 // row returns the person's row about a purpose, unwritten if there was none.
 // It is good until the next is asked for.
-func (p *person) row(id domain.PurposeID) *row {
-	i, there := slices.BinarySearchFunc(p.rows, id, func(r row, id domain.PurposeID) int { return cmp.Compare(r.purpose, id) })
+func (p *person) row(id policy.PurposeID) *row {
+	i, there := slices.BinarySearchFunc(p.rows, id, func(r row, id policy.PurposeID) int { return cmp.Compare(r.purpose, id) })
 	if !there {
 		p.rows = slices.Insert(p.rows, i, row{purpose: id, standing: standing{status: unwritten}})
 	}

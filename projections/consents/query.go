@@ -6,14 +6,16 @@ import (
 	"slices"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/projections/readmodel"
 )
 
 // A Count is how many people's rows have a status.
 type Count struct {
-	Purpose domain.PurposeID
+	Purpose policy.PurposeID
 	Status  domain.Status
 	People  int64
 }
@@ -34,7 +36,7 @@ func (v *View) Tests(ctx context.Context, app domain.AppName) (n int64, asOf eve
 // counts as what it came to.
 func (v *View) Counts(ctx context.Context, app domain.AppName, at deadline.Instant) ([]Count, eventstore.Position, error) {
 	people := map[Count]int64{} // of nobody
-	asOf, err := v.each(ctx, app, at, func(id domain.PurposeID, st domain.Standing, n int64, policies domain.Policies) {
+	asOf, err := v.each(ctx, app, at, func(id policy.PurposeID, st domain.Standing, n int64, policies domain.Policies) {
 		people[Count{Purpose: id, Status: st.By(at, id, policies)}] += n
 	})
 	counts := make([]Count, 0, len(people))
@@ -60,9 +62,9 @@ type Change struct {
 // position that the answer is as of. Purposes of nobody are left out. By which policy
 // a consent is makes no difference: what is found is what binds for it. It reads as
 // [View.Counts] does.
-func (v *View) Touched(ctx context.Context, app domain.AppName, c Change) (map[domain.PurposeID]int64, eventstore.Position, error) {
-	people := map[domain.PurposeID]int64{}
-	asOf, err := v.each(ctx, app, c.At, func(id domain.PurposeID, st domain.Standing, n int64, _ domain.Policies) {
+func (v *View) Touched(ctx context.Context, app domain.AppName, c Change) (map[policy.PurposeID]int64, eventstore.Position, error) {
+	people := map[policy.PurposeID]int64{}
+	asOf, err := v.each(ctx, app, c.At, func(id policy.PurposeID, st domain.Standing, n int64, _ domain.Policies) {
 		if st.By(c.Before, id, c.Policies) == domain.Given && st.By(c.After, id, c.Policies) == domain.Stale {
 			people[id] += n
 		}
@@ -77,7 +79,7 @@ func (v *View) Touched(ctx context.Context, app domain.AppName, c Change) (map[d
 // It reads the counts, and those of the rows that are past their end: their people
 // are taken out of what they were counted under.
 func (v *View) each(ctx context.Context, app domain.AppName, at deadline.Instant,
-	tell func(domain.PurposeID, domain.Standing, int64, domain.Policies)) (asOf eventstore.Position, err error) {
+	tell func(policy.PurposeID, domain.Standing, int64, domain.Policies)) (asOf eventstore.Position, err error) {
 	err = v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
 		policies := v.references.at(app, position).Policies
@@ -88,7 +90,7 @@ func (v *View) each(ctx context.Context, app domain.AppName, at deadline.Instant
 			SELECT c.purpose, c.status, t.policy, t.version, t.alone, t.rules, c.people - coalesce(o.people, 0), coalesce(o.people, 0)
 			FROM counts c CROSS JOIN terms t ON t.number = c.terms LEFT JOIN over o ON o.purpose = c.purpose AND o.status = c.status AND o.terms = c.terms
 			WHERE c.app = ?`, []any{int64(at), string(app), string(app)}, func(scan func(...any) error) error {
-			var id domain.PurposeID
+			var id policy.PurposeID
 			var st domain.Standing
 			var status, version string
 			var lasting, over int64
@@ -138,7 +140,7 @@ func (v *View) Voided(ctx context.Context, app domain.AppName) (counts []VoidedC
 // read reads a status, and the version that was agreed to, if one was.
 func read(st *domain.Standing, status, version string) (err error) {
 	if st.Status, err = domain.ParseStatus(status); err == nil && version != "" {
-		st.Version, err = domain.ParseHash(version)
+		st.Version, err = content.ParseHash(version)
 	}
 	return err
 }

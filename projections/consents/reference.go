@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
@@ -142,7 +143,7 @@ func published(tx *readmodel.Tx, after eventstore.Position) (list []change, err 
 			if err != nil {
 				return err
 			}
-			if e.Version, err = domain.ParseHash(version); err != nil {
+			if e.Version, err = content.ParseHash(version); err != nil {
 				return err
 			}
 			if e.Document, err = policydoc.Unmarshal([]byte(document)); err != nil {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/domain/policy"
 	"consentledger/projections/readmodel"
 )
 
@@ -11,8 +13,8 @@ import (
 // are numbered as they come, from 1.
 type terms struct {
 	policy  string
-	version domain.Hash
-	act     domain.ActID
+	version content.Hash
+	act     policy.ActID
 	alone   bool  // the yes was to one purpose alone, and of a kind that is a separate consent
 	rules   uint8 // by which it folds
 }
@@ -51,15 +53,15 @@ func (v *View) loadTerms(tx *readmodel.Tx) error {
 		var version string
 		err := scan(&n, &t.policy, &version, &t.act, &t.alone, &t.rules)
 		if err == nil && version != "" {
-			t.version, err = domain.ParseHash(version)
+			t.version, err = content.ParseHash(version)
 		}
 		v.terms[t] = n
 		return err
 	})
 }
 
-func versionText(h domain.Hash) string {
-	if h == (domain.Hash{}) {
+func versionText(h content.Hash) string {
+	if h == (content.Hash{}) {
 		return ""
 	}
 	return h.String()

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/projectiontest"
 )
@@ -14,7 +15,7 @@ func TestWhoIsBehindIsToldWhatWasKnownThen(t *testing.T) {
 	w := projectiontest.NewTeller(t)
 	w.Register()
 	w.Publish(projectiontest.Document("one"))
-	w.Tell("ada", domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}})
+	w.Tell("ada", domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"marketing"}})
 	w.Tell("ada", domain.WithdrawConsent{Scope: domain.Scope{All: true}})
 	var own []codec.Entry
 	for _, e := range w.Entries() {

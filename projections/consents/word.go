@@ -5,12 +5,13 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 )
 
 // A word is what an entry may change: where its person stands with some purposes.
 type word struct {
-	purposes []domain.PurposeID
+	purposes []policy.PurposeID
 	all      bool // and every purpose that is declared
 	rows     bool // and every purpose that the person has a row about
 
@@ -23,7 +24,7 @@ type word struct {
 func wordIn(e *codec.Entry) (w word, ok bool, err error) {
 	switch x := e.Event.(type) {
 	case domain.ConsentGiven:
-		w.purposes = make([]domain.PurposeID, 0, len(x.Items))
+		w.purposes = make([]policy.PurposeID, 0, len(x.Items))
 		for _, item := range x.Items {
 			w.purposes = append(w.purposes, item.Purpose)
 		}

@@ -4,7 +4,9 @@ import (
 	"context"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/projections/readmodel"
@@ -15,15 +17,15 @@ import (
 // A Version is a version of a policy, without its document.
 type Version struct {
 	Policy    string
-	Version   domain.Hash
+	Version   content.Hash
 	Effective deadline.Instant
 	Published eventstore.Position
 	Recorded  deadline.Instant
 	Event     eventstore.EventID
-	Texts     []domain.Text // locales and standings
+	Texts     []policy.Text // locales and standings
 	Purposes  int
 	Material  []string
-	Stale     []domain.PurposeID
+	Stale     []policy.PurposeID
 }
 
 const columns = "policy, version, effective, published_position, recorded, event, texts, purposes, material, stale"
@@ -46,7 +48,7 @@ func (v *View) List(ctx context.Context, app domain.AppName) ([]Version, eventst
 
 // Show returns a version with its document, and whether there is one; and the
 // position that the answer is as of.
-func (v *View) Show(ctx context.Context, app domain.AppName, version domain.Hash) (found Version, d domain.Document, ok bool, asOf eventstore.Position, err error) {
+func (v *View) Show(ctx context.Context, app domain.AppName, version content.Hash) (found Version, d policy.Document, ok bool, asOf eventstore.Position, err error) {
 	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
 		return tx.Each("SELECT "+columns+", document FROM versions WHERE app = ? AND version = ?", []any{string(app), version.String()}, func(scan func(...any) error) error {
@@ -72,7 +74,7 @@ func scanVersion(scan func(...any) error, more ...any) (Version, error) {
 	}
 	x.Effective, x.Published, x.Recorded = deadline.Instant(effective), eventstore.Position(published), deadline.Instant(recorded)
 	var err error
-	if x.Version, err = domain.ParseHash(version); err != nil {
+	if x.Version, err = content.ParseHash(version); err != nil {
 		return x, err
 	}
 	if x.Event, err = eventstore.ParseEventID(event); err != nil {
@@ -83,15 +85,15 @@ func scanVersion(scan func(...any) error, more ...any) (Version, error) {
 		return x, err
 	}
 	for _, t := range list {
-		h, err := domain.ParseHash(t.Hash)
+		h, err := content.ParseHash(t.Hash)
 		if err != nil {
 			return x, err
 		}
-		standing, err := domain.ParseTextStanding(t.Standing)
+		standing, err := policy.ParseTextStanding(t.Standing)
 		if err != nil {
 			return x, err
 		}
-		x.Texts = append(x.Texts, domain.Text{Locale: t.Locale, Hash: h, Standing: standing})
+		x.Texts = append(x.Texts, policy.Text{Locale: t.Locale, Hash: h, Standing: standing})
 	}
 	if err = json.Unmarshal(material, &x.Material); err != nil {
 		return x, err

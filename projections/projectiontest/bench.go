@@ -7,7 +7,9 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -66,9 +68,9 @@ func answered(n, people int) codec.Entry {
 	binary.BigEndian.PutUint64(e.ID[:], uint64(n+1))
 	e.At = Start.Add(deadline.Span(n))
 	e.Recorded = e.At
-	e.Event = domain.ConsentGiven{Policy: "privacy", Version: domain.Hash{1}, Act: "click", Items: []domain.Item{{Purpose: "location"}, {Purpose: "marketing"}}}
+	e.Event = domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Act: "click", Items: []domain.Item{{Purpose: "location"}, {Purpose: "marketing"}}}
 	if n/people%2 == 1 {
-		e.Event = domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []domain.PurposeID{"marketing"}}}
+		e.Event = domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"marketing"}}}
 	}
 	return e
 }

@@ -7,7 +7,9 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -55,7 +57,7 @@ type answer struct {
 func (c *crowd) ask(n int) answer {
 	a := answer{n: n, stream: domain.RequestStream(App, fmt.Sprintf("%020x", n*7919%Many))}
 	person, t := fmt.Sprintf("%032x", n), asked[n%len(asked)]
-	c.tell(a.stream, domain.RequestReceived{Types: []domain.RequestType{t}, Policy: "privacy", Version: domain.Hash{1}, Channel: "email", Subject: person})
+	c.tell(a.stream, domain.RequestReceived{Types: []domain.RequestType{t}, Policy: "privacy", Version: content.Hash{1}, Channel: "email", Subject: person})
 	for i, days := range []int{15, 30} {
 		rule := deadline.Rule{ID: deadline.RuleID(fmt.Sprint("cn.d", days)), Source: "VII(III)", Unit: deadline.UnitWorkingDay, Length: days, Calendar: "CN", TimeZone: "Asia/Shanghai", Law: i == 1}
 		due, err := deadline.Compute(rule, c.now, nil, false, deadline.Calendars{})
@@ -63,7 +65,7 @@ func (c *crowd) ask(n int) answer {
 			c.b.Fatal(err)
 		}
 		a.opened[i] = domain.ObligationOpened{
-			Obligation: domain.Obligation{ID: "reply." + string(rule.ID), Kind: domain.DutyReply, Types: []domain.RequestType{t}, Rule: rule, Version: domain.Hash{1}},
+			Obligation: domain.Obligation{ID: "reply." + string(rule.ID), Kind: policy.DutyReply, Types: []domain.RequestType{t}, Rule: rule, Version: content.Hash{1}},
 			Due:        due, Cause: domain.Cause{Kind: "request.received", Subject: person},
 		}
 		c.tell(a.stream, a.opened[i])

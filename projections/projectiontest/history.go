@@ -8,7 +8,9 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
@@ -21,28 +23,28 @@ import (
 const App domain.AppName = "smartkey"
 
 // Document returns a small policy that passes its check.
-func Document(title string, more ...domain.PurposeID) domain.Document {
-	d := domain.Document{
-		Name: "privacy", Title: []domain.LocalText{{Locale: "en", Text: title}}, Jurisdiction: "CN", TimeZone: "Asia/Shanghai",
-		Acts:  []domain.Act{{ID: "click", Title: "Click", Section: "1", Counts: domain.ExplicitConsent}},
-		Texts: []domain.Text{{Locale: "en", Hash: domain.Hash{1}, Standing: domain.Authoritative}},
+func Document(title string, more ...policy.PurposeID) policy.Document {
+	d := policy.Document{
+		Name: "privacy", Title: []policy.LocalText{{Locale: "en", Text: title}}, Jurisdiction: "CN", TimeZone: "Asia/Shanghai",
+		Acts:  []policy.Act{{ID: "click", Title: "Click", Section: "1", Counts: policy.ExplicitConsent}},
+		Texts: []policy.Text{{Locale: "en", Hash: content.Hash{1}, Standing: policy.Authoritative}},
 	}
-	for _, id := range append([]domain.PurposeID{"location", "marketing"}, more...) {
-		d.Purposes = append(d.Purposes, domain.Purpose{ID: id, Title: string(id), Section: "1", Codes: []string{"P-" + string(id)},
-			Categories: []domain.CategoryID{"position"}, Actions: []domain.Action{domain.Use}, Basis: domain.BasisConsent, Retention: "a year"})
+	for _, id := range append([]policy.PurposeID{"location", "marketing"}, more...) {
+		d.Purposes = append(d.Purposes, policy.Purpose{ID: id, Title: string(id), Section: "1", Codes: []string{"P-" + string(id)},
+			Categories: []policy.CategoryID{"position"}, Actions: []policy.Action{policy.Use}, Basis: policy.BasisConsent, Retention: "a year"})
 	}
-	d.Categories = []domain.Category{{ID: "position", Title: "Position", Section: "1"}}
+	d.Categories = []policy.Category{{ID: "position", Title: "Position", Section: "1"}}
 	rule := func(id deadline.RuleID, days int, start string, law bool) deadline.Rule {
 		return deadline.Rule{ID: id, Source: "VII", Unit: deadline.UnitWorkingDay, Length: days, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: start, Law: law}
 	}
 	d.DeadlineRules = []deadline.Rule{rule("d15", 15, "RequestReceived", false), rule("d30", 30, "RequestReceived", false), rule("law20", 20, "RequestReceived", true),
 		rule("facts15", 15, "ComplaintVerified", false)}
 	d.DeadlineRules[1].Pause = []string{"identity_verification"}
-	d.Rights = []domain.Right{{ID: "access", Title: "Access", Section: "VII", Deadlines: []deadline.RuleID{"d30", "law20"}},
+	d.Rights = []policy.Right{{ID: "access", Title: "Access", Section: "VII", Deadlines: []deadline.RuleID{"d30", "law20"}},
 		{ID: "complain", Title: "Complain", Section: "VII", Deadlines: []deadline.RuleID{"d15", "facts15"}}}
-	d.Rejections = []domain.Ground{{Code: "REJ-1", Title: "national security", Section: "VII(III)"}}
-	d.IdentityElements = []domain.Ground{{Code: "IDE-4", Title: "Telephone number", Section: "XIII(3)"}}
-	d.Permissions = []domain.Permission{{ID: "gps", Title: "GPS", Section: "1", Purposes: []domain.PurposeID{"location"}}}
+	d.Rejections = []policy.Ground{{Code: "REJ-1", Title: "national security", Section: "VII(III)"}}
+	d.IdentityElements = []policy.Ground{{Code: "IDE-4", Title: "Telephone number", Section: "XIII(3)"}}
+	d.Permissions = []policy.Permission{{ID: "gps", Title: "GPS", Section: "1", Purposes: []policy.PurposeID{"location"}}}
 	return d
 }
 
@@ -173,20 +175,20 @@ func (w *Teller) request(person string, cmd domain.Command) ledger.Request {
 }
 
 // Publish publishes a version.
-func (w *Teller) Publish(d domain.Document, stale ...domain.PurposeID) domain.Hash {
+func (w *Teller) Publish(d policy.Document, stale ...policy.PurposeID) content.Hash {
 	w.t.Helper()
 	return w.PublishAt(0, d, stale...)
 }
 
 // PublishAt is [Teller.Publish] of a version that begins to bind at a moment; zero:
 // at once.
-func (w *Teller) PublishAt(effective deadline.Instant, d domain.Document, stale ...domain.PurposeID) domain.Hash {
+func (w *Teller) PublishAt(effective deadline.Instant, d policy.Document, stale ...policy.PurposeID) content.Hash {
 	w.t.Helper()
 	h, err := policydoc.Hash(d)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.Tell("", domain.PublishPolicy{Version: h, Document: d, Effective: effective, Stale: stale, Material: []string{domain.MaterialService}})
+	w.Tell("", domain.PublishPolicy{Version: h, Document: d, Effective: effective, Stale: stale, Material: []string{policy.MaterialService}})
 	return h
 }
 
@@ -227,7 +229,7 @@ func (w *Teller) TellAll() {
 	var first [4]ledger.Receipt
 	for i := range 12 {
 		who := fmt.Sprint("ada", i%4)
-		r := w.Tell(who, domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"location", "marketing"}, Until: w.now.Add(deadline.Minute)})
+		r := w.Tell(who, domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"location", "marketing"}, Until: w.now.Add(deadline.Minute)})
 		if i < 4 {
 			first[i] = r
 		}
@@ -237,8 +239,8 @@ func (w *Teller) TellAll() {
 		case 1:
 			w.Tell(who, domain.ChangePermission{Permission: "gps", Change: domain.Revoked})
 		case 2:
-			w.Tell(who, domain.RefuseConsent{Scope: domain.Scope{Purposes: []domain.PurposeID{"marketing"}}})
-			w.Tell(who, domain.VoidRecords{Records: []domain.EventID{domain.EventID(first[2].Event)}, Reason: "test", Evidence: domain.Hash{9}, By: [2]string{"eve", "bob"}})
+			w.Tell(who, domain.RefuseConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"marketing"}}})
+			w.Tell(who, domain.VoidRecords{Records: []domain.EventID{domain.EventID(first[2].Event)}, Reason: "test", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
 		case 3:
 			w.Tell(who, domain.PresentNotice{Version: v1, Kind: "general"})
 			w.Tell(who, domain.AcknowledgePolicy{Version: v1})
@@ -277,7 +279,7 @@ func (w *Teller) tellOfRequests() {
 	o := domain.ObligationStream(App, "stop1")
 	begun := w.now
 	rule := deadline.Rule{ID: "h24", Source: "law", Unit: deadline.UnitHour, Length: 24, TimeZone: "Asia/Shanghai", Law: true}
-	w.TellOn(o, domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{1}, Kind: "consent.withdrawn", Stream: i.String()}, Rule: domain.DutyRule{ID: "stop", Kind: domain.DutyStop, Each: domain.DutyEachSystem},
+	w.TellOn(o, domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{1}, Kind: "consent.withdrawn", Stream: i.String()}, Rule: policy.DutyRule{ID: "stop", Kind: policy.DutyStop, Each: policy.DutyEachSystem},
 		Start: begun, Target: []string{"ads", "mail"}, Rules: []deadline.Rule{rule}})
 	w.TellOn(o, domain.MeetObligation{ID: "stop.ads.h24", By: domain.Cause{Kind: "system.stopped"}})
 	w.TellOn(o, domain.MoveObligations{Calendar: domain.EventID{2}})
@@ -289,11 +291,11 @@ func (w *Teller) tellOfRequests() {
 // tellOfPeople tells of links, ends, tests, ages and mistakes.
 func (w *Teller) tellOfPeople() {
 	w.t.Helper()
-	yes := domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"location"}, Build: "bad"}
+	yes := domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"location"}, Build: "bad"}
 	w.Tell("ben", yes)
-	w.Tell("phone", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []domain.PurposeID{"location"}}})
+	w.Tell("phone", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"location"}}})
 	w.TellOf("ben", "phone", domain.Say{Event: domain.SubjectLinked{Proof: "login"}})
-	w.Tell("phone", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []domain.PurposeID{"marketing"}}})
+	w.Tell("phone", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"marketing"}}})
 	w.TellOf("ben", "phone", domain.Say{Event: domain.SubjectUnlinked{Reason: "logout"}})
 	w.Tell("monkey", yes)
 	w.Tell("monkey", domain.Say{Event: domain.SubjectMarkedTest{Reason: "monkey"}})
@@ -308,7 +310,7 @@ func (w *Teller) tellOfPeople() {
 	w.Tell("emil", domain.Say{Event: domain.SubjectClosed{Reason: "deleted"}})
 	w.Tell("emil", yes)
 	w.Tell("fred", yes)
-	w.Tell("", domain.Say{Event: domain.BuildVoided{Build: "bad", From: Start, To: w.now, Reason: "ticked-before", Evidence: domain.Hash{9}, By: [2]string{"eve", "bob"}}})
+	w.Tell("", domain.Say{Event: domain.BuildVoided{Build: "bad", From: Start, To: w.now, Reason: "ticked-before", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}}})
 	w.Tell("fred", yes)
 	w.tellOfGuardians()
 }
@@ -318,11 +320,11 @@ func (w *Teller) tellOfPeople() {
 func (w *Teller) tellOfGuardians() {
 	w.t.Helper()
 	void := func(who string, r ledger.Receipt) {
-		w.Tell(who, domain.VoidRecords{Records: []domain.EventID{domain.EventID(r.Event)}, Reason: "mistake", Evidence: domain.Hash{9}, By: [2]string{"eve", "bob"}})
+		w.Tell(who, domain.VoidRecords{Records: []domain.EventID{domain.EventID(r.Event)}, Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
 	}
-	location := []domain.PurposeID{"location"}
+	location := []policy.PurposeID{"location"}
 	w.Tell("gina", domain.Say{Event: domain.AgeRecorded{Band: domain.ChildUnder14, Basis: "declared"}})
-	proof := domain.Proof{Document: domain.Hash{5}, Method: "scan", CheckedBy: "desk"}
+	proof := domain.Proof{Document: content.Hash{5}, Method: "scan", CheckedBy: "desk"}
 	verified := w.TellOf("gina", "ma", domain.Say{Event: domain.GuardianVerified{Proof: proof}})
 	w.TellOf("gina", "pa", domain.Say{Event: domain.GuardianVerified{Proof: proof}})
 	yes := domain.GiveConsent{Act: "click", Purposes: location, Guardian: "ma", Proof: proof}

@@ -7,7 +7,9 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/projectiontest"
@@ -49,12 +51,12 @@ func (m *mill) next() codec.Entry {
 		id := spread(uint64(m.n * 7919 % 100_000))
 		m.who, m.cause = hex.EncodeToString(id[:]), e.ID
 		e.Stream = domain.StreamID{Noun: domain.SubjectNoun, App: projectiontest.App, ID: m.who}
-		e.Event = domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []domain.PurposeID{"marketing"}}}
+		e.Event = domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"marketing"}}}
 		return e
 	}
 	e.Stream = domain.StreamID{Noun: domain.ObligationNoun, App: projectiontest.App, ID: hex.EncodeToString(m.cause[:])}
 	e.Event = domain.ObligationOpened{
-		Obligation: domain.Obligation{ID: "stop.ads." + string(stop.ID), Kind: domain.DutyStop, Target: "ads", Rule: stop, Version: domain.Hash{1}, RuleSet: domain.Hash{2}},
+		Obligation: domain.Obligation{ID: "stop.ads." + string(stop.ID), Kind: policy.DutyStop, Target: "ads", Rule: stop, Version: content.Hash{1}, RuleSet: content.Hash{2}},
 		Due:        m.due,
 		Cause:      domain.Cause{Event: domain.EventID(m.cause), Kind: "consent.withdrawn", Stream: "subject-" + string(projectiontest.App) + "-" + m.who, Subject: m.who},
 	}

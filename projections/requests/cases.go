@@ -6,7 +6,9 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/readmodel"
@@ -26,7 +28,7 @@ type Case struct {
 	Version       string
 	Channel       string
 	Authenticated bool
-	Purposes      []domain.PurposeID
+	Purposes      []policy.PurposeID
 	Unpromised    []string // types for which the policy promises no date
 	Document      string
 	Cause         string // the withdrawal that came with it
@@ -49,7 +51,7 @@ type Step struct {
 	Recorded   deadline.Instant
 	Actor      string
 	RecordedBy string
-	Fields     []domain.Field // sorted by name
+	Fields     []policy.Field // sorted by name
 	Evidence   string
 	Details    bool // there is a text of the person's, sealed
 }
@@ -90,7 +92,7 @@ func (b *batch) receive(e codec.Entry, x domain.RequestReceived) error {
 	for _, t := range x.Unpromised {
 		c.Unpromised = append(c.Unpromised, t.String())
 	}
-	if x.Document != (domain.Hash{}) {
+	if x.Document != (content.Hash{}) {
 		c.Document = x.Document.String()
 	}
 	if x.Cause != (domain.EventID{}) {
@@ -135,7 +137,7 @@ func (b *batch) writeStep(e codec.Entry, x domain.Stepped, c *Case) error {
 		Position: e.Position, Event: e.ID.String(), Kind: string(x.Kind), At: e.At, Recorded: e.Recorded, Actor: e.Actor, RecordedBy: e.RecordedBy,
 		Fields: x.Fields,
 	}
-	if x.Evidence != (domain.Hash{}) {
+	if x.Evidence != (content.Hash{}) {
 		s.Evidence = x.Evidence.String()
 	}
 	s.Details = slices.ContainsFunc(e.Parts, func(p codec.Part) bool { return p.Role == "details" })

@@ -8,6 +8,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/readmodel"
@@ -175,7 +176,7 @@ func (w *words) Scan(src any) error {
 }
 
 // purposes stand in a column as words do.
-type purposes []domain.PurposeID
+type purposes []policy.PurposeID
 
 func (p purposes) Value() (driver.Value, error) {
 	var list []string
@@ -187,13 +188,13 @@ func (p purposes) Value() (driver.Value, error) {
 
 func (p *purposes) Scan(src any) error {
 	for _, id := range wordsOf(textOf(src)) {
-		*p = append(*p, domain.PurposeID(id))
+		*p = append(*p, policy.PurposeID(id))
 	}
 	return nil
 }
 
 // fields stand in a column as a JSON object; none as nothing.
-type fields []domain.Field
+type fields []policy.Field
 
 func (list fields) Value() (driver.Value, error) {
 	if len(list) == 0 {

@@ -3,6 +3,7 @@ package requests
 import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/readmodel"
@@ -13,7 +14,7 @@ type Deletion struct {
 	Kind     domain.NoteKind
 	Event    string
 	Recorded deadline.Instant
-	Fields   []domain.Field // sorted by name
+	Fields   []policy.Field // sorted by name
 }
 
 func (b *batch) noted(e codec.Entry, x domain.Noted) error {

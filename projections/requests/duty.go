@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -97,10 +98,10 @@ func (b *batch) sortOf(e codec.Entry, x domain.ObligationOpened) (*sort, error) 
 		rule: x.Obligation.Rule.ID, source: x.Obligation.Rule.Source, law: x.Obligation.Rule.Law, keeps: listOf(kept), causeKind: x.Cause.Kind,
 		clock: clock, month: zone.Date(e.Recorded).String()[:len("2006-01")],
 	}
-	if x.Obligation.Version != (domain.Hash{}) {
+	if x.Obligation.Version != (content.Hash{}) {
 		c.version = x.Obligation.Version.String()
 	}
-	if x.Obligation.RuleSet != (domain.Hash{}) {
+	if x.Obligation.RuleSet != (content.Hash{}) {
 		c.ruleSet = x.Obligation.RuleSet.String()
 	}
 	if s := b.view.index.sort(c); s != nil {
@@ -251,7 +252,7 @@ func (b *batch) met(o *Obligation, e codec.Entry, x domain.ObligationMet) error 
 	if e.Claimed != 0 {
 		o.Claimed = e.Claimed
 	}
-	if x.Evidence != (domain.Hash{}) {
+	if x.Evidence != (content.Hash{}) {
 		o.Evidence = x.Evidence.String()
 	}
 	o.Settled, o.SettledPosition = min(x.Met, e.Recorded), e.Position

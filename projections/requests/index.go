@@ -7,6 +7,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/projections/readmodel"
 )
@@ -90,7 +91,7 @@ func (s *standing) at(at deadline.Instant) State {
 }
 
 func (o *Obligation) standing() standing {
-	return standing{o.Settled, o.Due.Over, o.Due.Risk, o.Due.Phase, o.Outcome, o.Held, o.Kind == domain.DutyKeep}
+	return standing{o.Settled, o.Due.Over, o.Due.Risk, o.Due.Phase, o.Outcome, o.Held, o.Kind == policy.DutyKeep}
 }
 
 // A line is a row that no index has yet.

@@ -6,6 +6,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/projectiontest"
@@ -13,18 +14,18 @@ import (
 )
 
 // checked logs the answer to "may we?" about now.
-func checked(w *projectiontest.Teller, t *testing.T, person string, purpose domain.PurposeID, allowed bool) {
+func checked(w *projectiontest.Teller, t *testing.T, person string, purpose policy.PurposeID, allowed bool) {
 	t.Helper()
 	w.Rest(deadline.Minute)
 	id := fmt.Sprint("check ", person, purpose, w.Time())
 	r := ledger.Request{App: projectiontest.App, Person: domain.PersonKey{Kind: "account", ID: person}, Source: "test", ID: id, Body: []byte(id), Actor: "system", RecordedBy: "test"}
-	if err := w.LogCheck(t.Context(), r, domain.CheckAnswered{Purpose: purpose, Action: domain.Use, Valid: w.Time(), Allowed: allowed, Status: domain.Given}); err != nil {
+	if err := w.LogCheck(t.Context(), r, domain.CheckAnswered{Purpose: purpose, Action: policy.Use, Valid: w.Time(), Allowed: allowed, Status: domain.Given}); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // withdrew records a withdrawal that happened at a moment.
-func withdrew(w *projectiontest.Teller, t *testing.T, person string, at deadline.Instant, purposes ...domain.PurposeID) {
+func withdrew(w *projectiontest.Teller, t *testing.T, person string, at deadline.Instant, purposes ...policy.PurposeID) {
 	t.Helper()
 	w.Rest(deadline.Minute)
 	r := ledger.Request{App: projectiontest.App, Person: domain.PersonKey{Kind: "account", ID: person}, Source: "late", ID: person, Body: []byte("x"), At: at, Actor: "person", RecordedBy: "test",
@@ -37,7 +38,7 @@ func withdrew(w *projectiontest.Teller, t *testing.T, person string, at deadline
 func TestEveryYesBetweenTheTwoTimesOfALateWithdrawalIsFound(t *testing.T) {
 	w := begin(t)
 	for _, person := range []string{"ada", "bo", "robot"} {
-		w.Tell(person, domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"location"}})
+		w.Tell(person, domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"location"}})
 	}
 	checked(w, t, "ada", "location", true) // before she said no
 	said := w.Time() + 1
@@ -93,8 +94,8 @@ func TestTheReportSaysAtRiskWhenTheWatcherDoes(t *testing.T) {
 		return r
 	}
 	rules := []deadline.Rule{rule("h24", deadline.UnitHour, 24), rule("h1", deadline.UnitHour, 1), rule("w15", deadline.UnitWorkingDay, 15), rule("w2", deadline.UnitWorkingDay, 2), rule("d30", deadline.UnitCalendarDay, 30), rule("m6", deadline.UnitMonth, 6)}
-	w.TellOn(o, domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{1}}, Rule: domain.DutyRule{ID: "stop", Kind: domain.DutyStop}, Start: w.Time(), Rules: rules})
-	w.TellOn(domain.StreamID{Noun: domain.ObligationNoun, App: projectiontest.App, ID: "kept"}, domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{2}}, Rule: domain.DutyRule{ID: "keep", Kind: domain.DutyKeep}, Start: w.Time(), Rules: rules[:1]})
+	w.TellOn(o, domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{1}}, Rule: policy.DutyRule{ID: "stop", Kind: policy.DutyStop}, Start: w.Time(), Rules: rules})
+	w.TellOn(domain.StreamID{Noun: domain.ObligationNoun, App: projectiontest.App, ID: "kept"}, domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{2}}, Rule: policy.DutyRule{ID: "keep", Kind: policy.DutyKeep}, Start: w.Time(), Rules: rules[:1]})
 	v := viewOf(t, w.Entries())
 	n := 0
 	for _, e := range w.Entries() {
@@ -112,7 +113,7 @@ func TestTheReportSaysAtRiskWhenTheWatcherDoes(t *testing.T) {
 			if at < w.Time() {
 				continue
 			}
-			if x.Obligation.Kind == domain.DutyKeep {
+			if x.Obligation.Kind == policy.DutyKeep {
 				want = requests.StateOpen
 			}
 			list := page(t, v, requests.Query{At: at, Stream: e.Stream.String(), ID: x.Obligation.ID})
@@ -129,7 +130,7 @@ func TestTheReportSaysAtRiskWhenTheWatcherDoes(t *testing.T) {
 func TestWhatAHoldStopsIsHeldAndNotOverdue(t *testing.T) {
 	w := begin(t)
 	o := domain.StreamID{Noun: domain.ObligationNoun, App: projectiontest.App, ID: "one"}
-	w.TellOn(o, domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{1}}, Rule: domain.DutyRule{ID: "delete", Kind: domain.DutyDelete}, Start: w.Time(),
+	w.TellOn(o, domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{1}}, Rule: policy.DutyRule{ID: "delete", Kind: policy.DutyDelete}, Start: w.Time(),
 		Rules: []deadline.Rule{{ID: "d30", Source: "1", Unit: deadline.UnitCalendarDay, Length: 30, TimeZone: "Asia/Shanghai"}}})
 	w.Rest(10 * deadline.Day)
 	w.TellOn(o, domain.HoldObligation{ID: "delete.d30"})

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -21,7 +22,7 @@ func TestAVoidedMarkPutsBackWhatItTookOut(t *testing.T) {
 	w.Ask("robot", domain.AskAccess)
 	last := len(w.Entries())
 	void := func(r ledger.Receipt) {
-		w.Tell("robot", domain.VoidRecords{Records: []domain.EventID{domain.EventID(r.Event)}, Reason: "mistake", Evidence: domain.Hash{9}, By: [2]string{"eve", "bob"}})
+		w.Tell("robot", domain.VoidRecords{Records: []domain.EventID{domain.EventID(r.Event)}, Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
 	}
 	shown := func(known eventstore.Position) (duties, cases int) {
 		t.Helper()
@@ -57,7 +58,7 @@ func TestMarksAreTheSameWhateverTheSlices(t *testing.T) {
 		return w.Tell("robot", domain.Say{Event: domain.SubjectMarkedTest{Reason: "load"}})
 	}
 	void := func(r ledger.Receipt) {
-		w.Tell("robot", domain.VoidRecords{Records: []domain.EventID{domain.EventID(r.Event)}, Reason: "mistake", Evidence: domain.Hash{9}, By: [2]string{"eve", "bob"}})
+		w.Tell("robot", domain.VoidRecords{Records: []domain.EventID{domain.EventID(r.Event)}, Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
 	}
 	w.Ask("robot", domain.AskAccess)
 	first := mark()

@@ -7,6 +7,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 )
 
@@ -20,7 +21,7 @@ type Obligation struct {
 	Left   int            `json:"-"` // working days after today up to the due date; below zero when it is over
 	Counts bool           `json:"-"` // whether Left says something
 
-	Kind      domain.DutyKind
+	Kind      policy.DutyKind
 	Types     []string
 	Target    string
 	Rule      deadline.RuleID
@@ -49,7 +50,7 @@ type sort struct {
 type common struct {
 	app       domain.AppName
 	id        string // of the obligation within its stream
-	kind      domain.DutyKind
+	kind      policy.DutyKind
 	types     string // see [listOf]
 	target    string
 	rule      deadline.RuleID

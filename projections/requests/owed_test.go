@@ -7,6 +7,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/projections/projectiontest"
 	"consentledger/projections/requests"
 )
@@ -15,16 +16,16 @@ import (
 // in its stream goes on from there; in whatever batches they come.
 func TestWhatAFactSaysIsOwed(t *testing.T) {
 	d := projectiontest.Document("owing")
-	d.Recipients = []domain.Recipient{{ID: "ads", Title: "Ads", Purposes: []domain.PurposeID{"marketing"}}, {ID: "mail", Title: "Mail", Purposes: []domain.PurposeID{"marketing"}}}
-	d.Duties = []domain.DutyRule{
-		{ID: "reply", Section: "1", On: []string{"consent.withdrawn"}, Kind: domain.DutyReply, Rules: []deadline.RuleID{"d15", "law20"}},
-		{ID: "stop", Section: "1", On: []string{"consent.withdrawn"}, Kind: domain.DutyStop, Rules: []deadline.RuleID{"d15"}, Each: domain.DutyEachSystem},
+	d.Recipients = []policy.Recipient{{ID: "ads", Title: "Ads", Purposes: []policy.PurposeID{"marketing"}}, {ID: "mail", Title: "Mail", Purposes: []policy.PurposeID{"marketing"}}}
+	d.Duties = []policy.DutyRule{
+		{ID: "reply", Section: "1", On: []string{"consent.withdrawn"}, Kind: policy.DutyReply, Rules: []deadline.RuleID{"d15", "law20"}},
+		{ID: "stop", Section: "1", On: []string{"consent.withdrawn"}, Kind: policy.DutyStop, Rules: []deadline.RuleID{"d15"}, Each: policy.DutyEachSystem},
 	}
 	w := projectiontest.NewTeller(t)
 	w.Register()
 	w.Publish(d)
 	for _, who := range []string{"ada", "bo"} {
-		w.Tell(who, domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}})
+		w.Tell(who, domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"marketing"}})
 		w.Tell(who, domain.WithdrawConsent{Scope: domain.Scope{All: true}})
 	}
 	stream := func(who string) domain.StreamID {

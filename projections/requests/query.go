@@ -10,6 +10,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/projections/readmodel"
 )
@@ -88,7 +89,7 @@ type Query struct {
 	Known       Known
 	States      []State
 	Lanes       []Lane
-	Kind        domain.DutyKind
+	Kind        policy.DutyKind
 	Type        string
 	Rule        deadline.RuleID
 	Stream      string

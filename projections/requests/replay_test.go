@@ -7,6 +7,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
@@ -126,7 +127,7 @@ func TestAnotherRuleChangesNothingThatWas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Tell("", domain.PublishPolicy{Version: version, Document: d, Material: []string{domain.MaterialService, "MAT-4"}})
+	w.Tell("", domain.PublishPolicy{Version: version, Document: d, Material: []string{policy.MaterialService, "MAT-4"}})
 	after := w.Ask("cleo", domain.AskComplaint)
 	w.Step(open, "facts.verified founded=yes") // the old request goes on by the old rule
 

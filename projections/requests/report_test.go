@@ -9,6 +9,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/projectiontest"
@@ -143,11 +144,11 @@ func TestAReportSaysWhoseDataStay(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := w.Entries()[len(w.Entries())-1].Position
-	opened := func(n byte, keeps ...domain.PurposeID) codec.Entry {
+	opened := func(n byte, keeps ...policy.PurposeID) codec.Entry {
 		e := codec.Entry{Position: last + eventstore.Position(n), Revision: 1}
 		e.ID, e.At, e.Recorded = eventstore.EventID{n}, w.Time(), w.Time()
 		e.Stream = domain.StreamID{Noun: domain.ObligationNoun, App: projectiontest.App, ID: fmt.Sprintf("%032x", n)}
-		e.Event = domain.ObligationOpened{Obligation: domain.Obligation{ID: "stop.cn.stop", Kind: domain.DutyStop, Rule: stop, Keeps: keeps}, Due: due}
+		e.Event = domain.ObligationOpened{Obligation: domain.Obligation{ID: "stop.cn.stop", Kind: policy.DutyStop, Rule: stop, Keeps: keeps}, Due: due}
 		return e
 	}
 	place := projectiontest.Place(t)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 )
 
@@ -164,7 +165,7 @@ func (r *reading) count(s *Summary) {
 	s.Tests = r.rows(func(o *row, state State) { heaps[heap{o.of, state, o.binding, o.days}]++ })
 	total, groups, states := &gathered{}, map[monthType]*gathered{}, map[State]int64{}
 	for h, n := range heaps {
-		reply := h.binding && h.of.kind == domain.DutyReply
+		reply := h.binding && h.of.kind == policy.DutyReply
 		total.add(h.state, reply, int(h.days), n)
 		states[h.state] += n
 		of := wordsOf(h.of.types)

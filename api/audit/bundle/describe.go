@@ -6,7 +6,9 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // describe says what of an event a reader needs first, in the words of the
@@ -26,15 +28,15 @@ func (r *report) describe(e domain.Event) string {
 		r.see(view{surface: e.Surface, locale: e.Locale})
 		return w.purposes + ": " + r.scope(e.Version, e.Scope) + "; " + w.byAct + ": " + r.act(e.Version, e.Act)
 	case domain.ConsentWithdrawn:
-		return w.purposes + ": " + r.scope(domain.Hash{}, e.Scope)
+		return w.purposes + ": " + r.scope(content.Hash{}, e.Scope)
 	case domain.PermissionRevoked:
-		return string(e.Permission) + "; " + w.purposes + ": " + r.scope(domain.Hash{}, domain.Scope{Purposes: e.Withdraws})
+		return string(e.Permission) + "; " + w.purposes + ": " + r.scope(content.Hash{}, domain.Scope{Purposes: e.Withdraws})
 	case domain.PermissionGranted:
 		return string(e.Permission)
 	case domain.PermissionDenied:
 		return string(e.Permission)
 	case domain.ConsentRequested:
-		return w.purposes + ": " + r.scope(domain.Hash{}, domain.Scope{Purposes: e.Purposes})
+		return w.purposes + ": " + r.scope(content.Hash{}, domain.Scope{Purposes: e.Purposes})
 	case domain.NoticePresented:
 		r.see(view{surface: e.Surface, locale: e.Locale, text: e.Text})
 		return w.shown + ": " + r.policy(e.Version) + ", " + e.Locale
@@ -83,7 +85,7 @@ func day(d deadline.Due) string {
 }
 
 // written says what was written down with a fact.
-func (w wording) written(list []domain.Field) string {
+func (w wording) written(list []policy.Field) string {
 	var all []string
 	for _, f := range list {
 		all = append(all, w.name(w.fields, f.Name)+"="+w.value(f))
@@ -92,7 +94,7 @@ func (w wording) written(list []domain.Field) string {
 }
 
 // value is the language's word for what a field says, if it is one of a list.
-func (w wording) value(f domain.Field) string {
+func (w wording) value(f policy.Field) string {
 	if f.Name == "types" {
 		var all []string
 		for t := range strings.SplitSeq(f.Value, ",") {
@@ -107,13 +109,13 @@ func (w wording) value(f domain.Field) string {
 }
 
 // policy names a version of a policy.
-func (r *report) policy(version domain.Hash) string {
+func (r *report) policy(version content.Hash) string {
 	return strings.TrimSpace(r.of.policies[version].Name + " " + version.String())
 }
 
 // purpose is a purpose's title in the version, and its id. A no names no
 // version: then it is the title of any that has the purpose.
-func (r *report) purpose(version domain.Hash, id domain.PurposeID) string {
+func (r *report) purpose(version content.Hash, id policy.PurposeID) string {
 	document, ok := r.of.policies[version]
 	p, found := document.Purpose(id)
 	if !ok && !found {
@@ -130,7 +132,7 @@ func (r *report) purpose(version domain.Hash, id domain.PurposeID) string {
 	return titled(p.Title, string(id))
 }
 
-func (r *report) act(version domain.Hash, id domain.ActID) string {
+func (r *report) act(version content.Hash, id policy.ActID) string {
 	document := r.of.policies[version]
 	a, _ := document.Act(id)
 	return titled(a.Title, string(id))
@@ -144,7 +146,7 @@ func titled(title, code string) string {
 	return title + " (" + code + ")"
 }
 
-func (r *report) items(version domain.Hash, list []domain.Item) string {
+func (r *report) items(version content.Hash, list []domain.Item) string {
 	var all []string
 	for _, i := range list {
 		text := r.purpose(version, i.Purpose)
@@ -157,7 +159,7 @@ func (r *report) items(version domain.Hash, list []domain.Item) string {
 	return strings.Join(all, ", ")
 }
 
-func (r *report) scope(version domain.Hash, s domain.Scope) string {
+func (r *report) scope(version content.Hash, s domain.Scope) string {
 	if s.All {
 		return r.all
 	}

@@ -3,7 +3,7 @@ package bundle
 import (
 	"strings"
 
-	"consentledger/domain"
+	"consentledger/domain/policy"
 )
 
 // KindName returns what a kind of event is called in a language, with its code;
@@ -13,12 +13,12 @@ func KindName(lang, kind string) string {
 }
 
 // FieldWords returns what was written down with a fact, in a language.
-func FieldWords(lang string, fields []domain.Field) string { return wordingOf(lang).written(fields) }
+func FieldWords(lang string, fields []policy.Field) string { return wordingOf(lang).written(fields) }
 
 // ValueName returns what a field's value is called in a language; one that is none
 // of a list is itself.
 func ValueName(lang, field, value string) string {
-	return wordingOf(lang).value(domain.Field{Name: field, Value: value})
+	return wordingOf(lang).value(policy.Field{Name: field, Value: value})
 }
 
 func wordingOf(lang string) wording {

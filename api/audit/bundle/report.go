@@ -11,7 +11,9 @@ import (
 	"unicode/utf8"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 
 	"github.com/go-json-experiment/json"
@@ -45,8 +47,8 @@ type reading struct {
 	partly   []StreamCount
 	alsoPart int
 
-	policies map[domain.Hash]domain.Document
-	surfaces map[domain.Hash]domain.Surface
+	policies map[content.Hash]policy.Document
+	surfaces map[content.Hash]domain.Surface
 }
 
 // add takes the next record.
@@ -79,7 +81,7 @@ func (r *reading) count(asked bool) bool {
 // learn keeps the words of what was published.
 func (r *reading) learn(s stored, record []byte) {
 	if r.policies == nil {
-		r.policies, r.surfaces = map[domain.Hash]domain.Document{}, map[domain.Hash]domain.Surface{}
+		r.policies, r.surfaces = map[content.Hash]policy.Document{}, map[content.Hash]domain.Surface{}
 	}
 	e, _ := decode(s, record)
 	switch x := e.Event.(type) {
@@ -140,9 +142,9 @@ type report struct {
 
 // A view is a screen in a language, or a text alone.
 type view struct {
-	surface domain.Hash
+	surface content.Hash
 	locale  string
-	text    domain.Hash
+	text    content.Hash
 	version bool // the text is of the version that an answer is about: nobody recorded what was shown
 }
 
@@ -277,20 +279,20 @@ func told(all *[]string, path string, v jsontext.Value) {
 
 // see takes note of what was on the screen.
 func (r *report) see(v view) {
-	if (v.surface != domain.Hash{} || v.text != domain.Hash{}) && !slices.Contains(r.views, v) && len(r.views) < reportTexts {
+	if (v.surface != content.Hash{} || v.text != content.Hash{}) && !slices.Contains(r.views, v) && len(r.views) < reportTexts {
 		r.views = append(r.views, v)
 	}
 }
 
 // answered takes note of what an answer was given to: the text that was shown,
 // or, if nobody recorded which, the version's own.
-func (r *report) answered(surface domain.Hash, locale string, text, version domain.Hash) {
+func (r *report) answered(surface content.Hash, locale string, text, version content.Hash) {
 	r.see(view{surface: surface, locale: locale, text: text})
-	if text != (domain.Hash{}) {
+	if text != (content.Hash{}) {
 		return
 	}
 	for _, t := range r.of.policies[version].Texts {
-		if t.Locale == locale || locale == "" && t.Standing == domain.Authoritative {
+		if t.Locale == locale || locale == "" && t.Standing == policy.Authoritative {
 			r.see(view{locale: t.Locale, text: t.Hash, version: true})
 		}
 	}
@@ -302,12 +304,12 @@ func (r *report) seen() error {
 	if len(r.views) == 0 {
 		r.paragraph(r.nothingNamed)
 	}
-	var told []domain.Hash
+	var told []content.Hash
 	for _, v := range r.views {
 		if s, ok := r.of.surfaces[v.surface]; ok {
 			r.screen(v.surface, s, v.locale)
 		}
-		if v.text == (domain.Hash{}) || slices.Contains(told, v.text) {
+		if v.text == (content.Hash{}) || slices.Contains(told, v.text) {
 			continue
 		}
 		told = append(told, v.text)
@@ -333,7 +335,7 @@ func (r *report) seen() error {
 }
 
 // screen shows a screen's strings and what could be touched.
-func (r *report) screen(id domain.Hash, s domain.Surface, locale string) {
+func (r *report) screen(id content.Hash, s domain.Surface, locale string) {
 	r.item(fmt.Sprintf("%s: %s, %s %s (%s), %s", r.theScreen, s.Screen, r.build, s.Build, locale, id))
 	l, ok := s.Locale(locale)
 	if !ok && len(s.Locales) > 0 {

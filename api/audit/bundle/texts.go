@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -32,7 +33,7 @@ func textsOf(s stored, record []byte) (names []string, ok bool) {
 	if !ok {
 		return nil, false
 	}
-	var hashes []domain.Hash
+	var hashes []content.Hash
 	switch x := e.Event.(type) {
 	case domain.PolicyPublished:
 		for _, t := range x.Document.Texts {
@@ -48,7 +49,7 @@ func textsOf(s stored, record []byte) (names []string, ok bool) {
 		hashes = append(hashes, x.Text)
 	}
 	for _, h := range hashes {
-		if h != (domain.Hash{}) {
+		if h != (content.Hash{}) {
 			names = append(names, h.String())
 		}
 	}
@@ -63,7 +64,7 @@ func documentOf(s stored, record []byte) string {
 	}
 	e, _ := decode(s, record)
 	p, _ := e.Event.(domain.PolicyPublished)
-	if p.Version == (domain.Hash{}) {
+	if p.Version == (content.Hash{}) {
 		return ""
 	}
 	return p.Version.String()

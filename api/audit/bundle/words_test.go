@@ -7,6 +7,8 @@ import (
 	"unicode"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/projectiontest"
@@ -72,7 +74,7 @@ func TestNoEnglishCodeIsInAChineseReport(t *testing.T) {
 	allowed := map[string]bool{"sha": true, "zh": true, "zh-CN": true, "CN": true}
 	var events []domain.Event
 	for _, quality := range []domain.Quality{domain.Strong, domain.Partial, domain.Weak, domain.Imported} {
-		e := domain.ConsentGiven{Act: "甲", Kind: domain.GeneralConsent, Locale: "zh-CN", Evidence: domain.Evidence{Quality: quality}, Items: []domain.Item{{Purpose: "乙", Short: domain.NeedsSeparate}}}
+		e := domain.ConsentGiven{Act: "甲", Kind: policy.GeneralConsent, Locale: "zh-CN", Evidence: domain.Evidence{Quality: quality}, Items: []domain.Item{{Purpose: "乙", Short: domain.NeedsSeparate}}}
 		for _, r := range domain.LackRules {
 			e.Evidence.Missing = append(e.Evidence.Missing, r.Lack)
 		}
@@ -81,7 +83,7 @@ func TestNoEnglishCodeIsInAChineseReport(t *testing.T) {
 	for _, kind := range []domain.AccessKind{domain.AccessExport, domain.AccessReceipt, domain.AccessRejected, domain.AccessReplay, domain.AccessReaction} {
 		events = append(events, domain.DataAccessed{Kind: kind, Reason: domain.Unstated, Records: 1})
 	}
-	for _, action := range []domain.Action{domain.Collect, domain.Use, domain.Provide, domain.Publish, domain.Export} {
+	for _, action := range []policy.Action{policy.Collect, policy.Use, policy.Provide, policy.Publish, policy.Export} {
 		events = append(events, domain.CheckAnswered{Purpose: "乙", Action: action, Why: domain.WhyConsent})
 	}
 	events = append(events, domain.RequestReceived{Types: domain.RequestTypes()}, domain.ConsentWithdrawn{Scope: domain.Scope{All: true}})
@@ -129,7 +131,7 @@ var foreignOnPurpose = []struct{ reason, form string }{
 func TestADisputePackOfABitOfEverythingIsChinese(t *testing.T) {
 	w := projectiontest.NewTeller(t)
 	w.TellAll()
-	r := &report{wording: chinese, of: &reading{policies: map[domain.Hash]domain.Document{}}}
+	r := &report{wording: chinese, of: &reading{policies: map[content.Hash]policy.Document{}}}
 	told := 0
 	for _, e := range w.Entries() {
 		if p, ok := e.Event.(domain.PolicyPublished); ok {
@@ -151,7 +153,7 @@ func TestADisputePackOfABitOfEverythingIsChinese(t *testing.T) {
 }
 
 // filled fills in fields with what their rules offer, and else with Chinese.
-func filled(rules []domain.FieldRule) (all []domain.Field) {
+func filled(rules []domain.FieldRule) (all []policy.Field) {
 	for _, r := range rules {
 		value := "丙"
 		switch {
@@ -162,7 +164,7 @@ func filled(rules []domain.FieldRule) (all []domain.Field) {
 		case r.Name == "types":
 			value = "access,delete"
 		}
-		all = append(all, domain.Field{Name: r.Name, Value: value})
+		all = append(all, policy.Field{Name: r.Name, Value: value})
 	}
 	return all
 }

@@ -7,7 +7,9 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -15,11 +17,11 @@ import (
 // An answer is what a record says of a person's answer, whichever it is.
 type answer struct {
 	What    domain.Status // Given, Refused or Withdrawn
-	Version domain.Hash   // the policy that was answered; zero: the record names none
+	Version content.Hash  // the policy that was answered; zero: the record names none
 	Locale  string
-	Text    domain.Hash
+	Text    content.Hash
 	Method  string // the act, or the permission that was taken away
-	Kind    domain.ConsentKind
+	Kind    policy.ConsentKind
 	Items   []domain.Item
 	All     bool // every purpose there is and will be
 	Until   deadline.Instant
@@ -65,7 +67,7 @@ func answerOf(e codec.Entry) (answer, bool) {
 	return answer{}, false
 }
 
-func itemsOf(ids []domain.PurposeID) []domain.Item {
+func itemsOf(ids []policy.PurposeID) []domain.Item {
 	var items []domain.Item
 	for _, id := range ids {
 		items = append(items, domain.Item{Purpose: id})
@@ -75,16 +77,16 @@ func itemsOf(ids []domain.PurposeID) []domain.Item {
 
 // Version returns which version of a policy a record answers; zero: it names none.
 // It is not ok if the record is no answer.
-func Version(e codec.Entry) (version domain.Hash, ok bool) {
+func Version(e codec.Entry) (version content.Hash, ok bool) {
 	a, ok := answerOf(e)
 	return a.Version, ok
 }
 
 // Purposes returns the purposes that the answer of a record is about. All means
 // every purpose whose basis is consent, as its policy has them.
-func Purposes(e codec.Entry, d domain.Document) []domain.PurposeID {
+func Purposes(e codec.Entry, d policy.Document) []policy.PurposeID {
 	a, _ := answerOf(e)
-	var ids []domain.PurposeID
+	var ids []policy.PurposeID
 	for _, p := range a.about(d) {
 		ids = append(ids, p.ID)
 	}
@@ -93,12 +95,12 @@ func Purposes(e codec.Entry, d domain.Document) []domain.PurposeID {
 
 // about returns the purposes of the answer as a document declares them. One that
 // it does not declare is known by its name alone.
-func (a answer) about(d domain.Document) []domain.Purpose {
-	var list []domain.Purpose
+func (a answer) about(d policy.Document) []policy.Purpose {
+	var list []policy.Purpose
 	for _, i := range a.Items {
 		p, ok := d.Purpose(i.Purpose)
 		if !ok {
-			p = domain.Purpose{ID: i.Purpose}
+			p = policy.Purpose{ID: i.Purpose}
 		}
 		list = append(list, p)
 	}
@@ -106,7 +108,7 @@ func (a answer) about(d domain.Document) []domain.Purpose {
 		return list
 	}
 	for _, p := range d.Purposes {
-		if p.Basis == domain.BasisConsent {
+		if p.Basis == policy.BasisConsent {
 			list = append(list, p)
 		}
 	}
@@ -114,7 +116,7 @@ func (a answer) about(d domain.Document) []domain.Purpose {
 }
 
 // short returns why a grant does not count for a purpose; empty: it counts.
-func (a answer) short(p domain.PurposeID) domain.Shortfall {
+func (a answer) short(p policy.PurposeID) domain.Shortfall {
 	for _, i := range a.Items {
 		if i.Purpose == p {
 			return i.Short
@@ -192,7 +194,7 @@ type Refusal struct {
 }
 
 // PurposeOf says where a person stands with a purpose.
-func PurposeOf(id domain.PurposeID, st domain.Standing) Purpose {
+func PurposeOf(id policy.PurposeID, st domain.Standing) Purpose {
 	p := Purpose{Purpose: string(id), Status: st.Status.String(), Shortfall: string(st.Short)}
 	if st.Since != 0 {
 		p.Since = st.Since.String()
@@ -208,7 +210,7 @@ func PurposeOf(id domain.PurposeID, st domain.Standing) Purpose {
 
 // RefusalOf says what an opt-out is about, and returns its purposes, as a document
 // declares them if it is about all.
-func RefusalOf(f domain.Fact, d domain.Document) (Refusal, []domain.PurposeID) {
+func RefusalOf(f domain.Fact, d policy.Document) (Refusal, []policy.PurposeID) {
 	e := codec.Entry{Event: f.Event}
 	a, _ := answerOf(e)
 	r := Refusal{Event: eventstore.EventID(f.ID).String(), All: a.All}
@@ -279,7 +281,7 @@ func (s *State) check() error {
 				return bad("a time")
 			}
 		}
-		if _, err := domain.ParsePurposeID(p.Purpose); err != nil {
+		if _, err := policy.ParsePurposeID(p.Purpose); err != nil {
 			return bad("a purpose")
 		}
 		if _, err := domain.ParseStatus(p.Status); err != nil {
@@ -294,7 +296,7 @@ func (s *State) check() error {
 	}
 	for _, r := range s.Refused {
 		for _, id := range r.Purposes {
-			if _, err := domain.ParsePurposeID(id); err != nil {
+			if _, err := policy.ParsePurposeID(id); err != nil {
 				return bad("a purpose")
 			}
 		}
@@ -316,7 +318,7 @@ func isEvents(ids []string) bool {
 }
 
 // status returns what the state says of a purpose.
-func (s *State) status(id domain.PurposeID) (Purpose, bool) {
+func (s *State) status(id policy.PurposeID) (Purpose, bool) {
 	if s == nil {
 		return Purpose{}, false
 	}

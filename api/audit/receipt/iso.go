@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/domain/policy"
 )
 
 const recordType = "dpv:ConsentRecord"
@@ -147,15 +149,15 @@ func dated(text string) *isoDate {
 }
 
 // processings are the concepts of actions.
-var processings = map[domain.Action]string{
-	domain.Collect: "dpv:Collect", domain.Use: "dpv:Use", domain.Provide: "dpv:Share", domain.Publish: "dpv:MakeAvailable", domain.Export: "dpv:Transfer",
+var processings = map[policy.Action]string{
+	policy.Collect: "dpv:Collect", policy.Use: "dpv:Use", policy.Provide: "dpv:Share", policy.Publish: "dpv:MakeAvailable", policy.Export: "dpv:Transfer",
 }
 
 // bases are the concepts of legal bases. Those of the PIPL that the vocabulary
 // has no word for are legal bases, and no more.
-var bases = map[domain.LegalBasis]string{
-	domain.BasisConsent: "dpv:Consent", domain.BasisContract: "dpv:Contract", domain.BasisLegalDuty: "dpv:LegalObligation",
-	domain.BasisEmergency: "dpv:VitalInterest", domain.BasisNews: "dpv:PublicInterest", domain.BasisDisclosed: "dpv:LegalBasis", domain.BasisOtherLaw: "dpv:LegalBasis",
+var bases = map[policy.LegalBasis]string{
+	policy.BasisConsent: "dpv:Consent", policy.BasisContract: "dpv:Contract", policy.BasisLegalDuty: "dpv:LegalObligation",
+	policy.BasisEmergency: "dpv:VitalInterest", policy.BasisNews: "dpv:PublicInterest", policy.BasisDisclosed: "dpv:LegalBasis", policy.BasisOtherLaw: "dpv:LegalBasis",
 }
 
 // statuses are the concepts of what holds. A grant that fell short, or that must
@@ -180,9 +182,9 @@ func (c Consent) iso(a answer) isoRecord {
 	if a.Once {
 		r.Context = withTerm(r.Context, "once")
 	}
-	if a.Version != (domain.Hash{}) {
+	if a.Version != (content.Hash{}) {
 		r.Notice = &isoNotice{Type: "dpv:ConsentNotice", Version: a.Version.String(), Language: a.Locale, Source: blobURL(a.Text)}
-		if a.Text != (domain.Hash{}) {
+		if a.Text != (content.Hash{}) {
 			r.Notice.Text = a.Text.String()
 		}
 	}
@@ -219,20 +221,20 @@ func (c Consent) isoAnswer(a answer) isoAnswer {
 
 // expressedAs returns the concept of a kind of consent: a general "Agree" is an
 // act that expresses consent, and no explicit statement of it.
-func expressedAs(k domain.ConsentKind) string {
+func expressedAs(k policy.ConsentKind) string {
 	switch k {
-	case domain.NoConsent:
+	case policy.NoConsent:
 		return "dpv:ImpliedConsent"
-	case domain.GeneralConsent:
+	case policy.GeneralConsent:
 		return "dpv:ExpressedConsent"
-	case domain.ExplicitConsent, domain.SeparateConsent, domain.WrittenConsent, domain.GuardianConsent:
+	case policy.ExplicitConsent, policy.SeparateConsent, policy.WrittenConsent, policy.GuardianConsent:
 	}
 	return "dpv:ExplicitlyExpressedConsent"
 }
 
 // isoStatus says where the person stands with a purpose: when the receipt was
 // made, or, if nobody said, by the record alone.
-func (c Consent) isoStatus(id domain.PurposeID, a answer) isoStatus {
+func (c Consent) isoStatus(id policy.PurposeID, a answer) isoStatus {
 	short := string(a.short(id))
 	now, known := c.State.status(id)
 	if !known {
@@ -251,7 +253,7 @@ func (c Consent) isoStatus(id domain.PurposeID, a answer) isoStatus {
 	return s
 }
 
-func (c Consent) isoProcess(p domain.Purpose, a answer, status isoStatus) isoProcess {
+func (c Consent) isoProcess(p policy.Purpose, a answer, status isoStatus) isoProcess {
 	x := isoProcess{
 		Type: "dpv:Process", Purpose: isoNamed{"dpv:Purpose", string(p.ID), p.Title}, LegalBasis: bases[p.Basis],
 		Jurisdiction: located(c.App.Jurisdiction), Status: []isoStatus{status},
@@ -270,7 +272,7 @@ func (c Consent) isoProcess(p domain.Purpose, a answer, status isoStatus) isoPro
 	for _, r := range c.recipients(p.ID) {
 		x.Recipients = append(x.Recipients, isoParty{Type: "dpv:Recipient", Name: r.Title})
 	}
-	if p.Basis == domain.BasisConsent {
+	if p.Basis == policy.BasisConsent {
 		x.Control = &isoCondition{Type: "dpv:WithdrawConsent"}
 	}
 	for _, right := range c.Policy.Document.Rights {

@@ -1,6 +1,10 @@
 package receipt
 
-import "consentledger/domain"
+import (
+	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/domain/policy"
+)
 
 // context1 gives the prefixes of the words that a record uses.
 var context1 = map[string]string{
@@ -78,7 +82,7 @@ func (c Consent) iso1(given domain.ConsentGiven) iso1Record {
 			Method: string(given.Act), Evidence: given.Evidence.Quality.String(),
 		},
 	}
-	if given.Text != (domain.Hash{}) {
+	if given.Text != (content.Hash{}) {
 		r.Notice.Text = given.Text.String()
 	}
 	if given.Until != 0 {
@@ -91,14 +95,14 @@ func (c Consent) iso1(given domain.ConsentGiven) iso1Record {
 	return r
 }
 
-func expressed(k domain.ConsentKind) string {
-	if k == domain.NoConsent {
+func expressed(k policy.ConsentKind) string {
+	if k == policy.NoConsent {
 		return "dpv:ImpliedConsent"
 	}
 	return "dpv:ExplicitlyExpressedConsent"
 }
 
-func (c Consent) iso1Process(p domain.Purpose, given domain.ConsentGiven) iso1Process {
+func (c Consent) iso1Process(p policy.Purpose, given domain.ConsentGiven) iso1Process {
 	x := iso1Process{
 		Type: "dpv:Process", Purpose: iso1Title{string(p.ID), p.Title}, LegalBasis: "dpv:Consent", Data: []string{}, Processing: []string{},
 		Recipients: []string{}, Storage: c.termination(p, given), Jurisdiction: c.App.Jurisdiction, Rights: []string{},

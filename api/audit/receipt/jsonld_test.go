@@ -14,6 +14,7 @@ import (
 	"consentledger/api/audit/receipt"
 	"consentledger/api/internal/npm"
 	"consentledger/domain"
+	"consentledger/domain/policy"
 )
 
 // dpvTerms are the names of every class and property that the Data Privacy
@@ -136,10 +137,10 @@ func TestAVoidedISORecordKeepsItsVoid(t *testing.T) {
 // TestWhatNobodySaidIsLeftOut: no form of a receipt has an empty text, and no
 // receipt uses a word that the vocabulary does not have.
 func TestWhatNobodySaidIsLeftOut(t *testing.T) {
-	bare := domain.Document{Name: "privacy", Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Purposes: []domain.Purpose{{ID: "ads"}, {ID: "net", Basis: domain.BasisLegalDuty}}}
+	bare := policy.Document{Name: "privacy", Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Purposes: []policy.Purpose{{ID: "ads"}, {ID: "net", Basis: policy.BasisLegalDuty}}}
 	little, _ := givenTo(t, bare, origin)
 	little.App = domain.App{Name: "demo"}
-	opt, _ := recorded(t, domain.ConsentWithdrawn{Scope: domain.Scope{All: true}}, domain.Document{}, origin)
+	opt, _ := recorded(t, domain.ConsentWithdrawn{Scope: domain.Scope{All: true}}, policy.Document{}, origin)
 	for _, c := range []receipt.Consent{little, opt} {
 		text, err := receipt.Write(receipt.ISO, c)
 		if err != nil {

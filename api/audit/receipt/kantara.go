@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/domain/policy"
 )
 
 const kantaraVersion = "KI-CR-v1.1.0"
@@ -76,7 +78,7 @@ func (c Consent) kantara(a answer) kantaraReceipt {
 		Answer: a.What.String(), Counts: a.counts(), Voided: c.State.voided(), All: a.All, Once: a.Once, Import: a.Import, Evidence: c.evidence(a),
 		PIIControllers: []kantaraController{{PIIController: first(d.Handler.Name, c.App.Handler), Contact: d.Handler.Contact, Address: addressOf(d)}},
 	}
-	if a.Version != (domain.Hash{}) {
+	if a.Version != (content.Hash{}) {
 		r.PolicyVersion = a.Version.String()
 	}
 	if a.What == domain.Given {
@@ -101,14 +103,14 @@ func (c Consent) kantara(a answer) kantaraReceipt {
 	return r
 }
 
-func addressOf(d domain.Document) map[string]string {
+func addressOf(d policy.Document) map[string]string {
 	if d.Handler.Address == "" {
 		return map[string]string{}
 	}
 	return map[string]string{"streetAddress": d.Handler.Address}
 }
 
-func (c Consent) kantaraPurpose(p domain.Purpose, a answer) kantaraPurpose {
+func (c Consent) kantaraPurpose(p policy.Purpose, a answer) kantaraPurpose {
 	k := kantaraPurpose{
 		ID: string(p.ID), Purpose: p.Title, PurposeCategory: p.Codes, ConsentType: a.consentType(), PrimaryPurpose: p.Necessary,
 		Termination: c.ends(p, a),
@@ -136,16 +138,16 @@ func (a answer) consentType() string {
 	switch {
 	case a.What != domain.Given:
 		return strings.ToUpper(a.What.String())
-	case a.Kind == domain.NoConsent:
+	case a.Kind == policy.NoConsent:
 		return "IMPLICIT"
-	case a.Kind == domain.GeneralConsent:
+	case a.Kind == policy.GeneralConsent:
 		return "EXPRESSED"
 	}
 	return "EXPLICIT"
 }
 
 // ends says when what the answer began ends.
-func (c Consent) ends(p domain.Purpose, a answer) string {
+func (c Consent) ends(p policy.Purpose, a answer) string {
 	now, _ := c.State.status(p.ID)
 	over := now.Since != "" && now.Status != domain.Given.String() && now.Status != domain.Stale.String()
 	switch v := c.State.voided(); {
@@ -165,8 +167,8 @@ func (c Consent) ends(p domain.Purpose, a answer) string {
 	return join("when withdrawn", p.Retention)
 }
 
-func (c Consent) recipients(id domain.PurposeID) []domain.Recipient {
-	var list []domain.Recipient
+func (c Consent) recipients(id policy.PurposeID) []policy.Recipient {
+	var list []policy.Recipient
 	for _, r := range c.Policy.Document.Recipients {
 		for _, p := range r.Purposes {
 			if p == id {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/policy"
 )
 
 // A Kantara receipt of the first edition, which is written no more: it is derived
@@ -73,12 +74,12 @@ func (c Consent) kantara1(given domain.ConsentGiven) kantara1Receipt {
 	return r
 }
 
-func (c Consent) kantara1Purpose(p domain.Purpose, given domain.ConsentGiven) kantara1Purpose {
+func (c Consent) kantara1Purpose(p policy.Purpose, given domain.ConsentGiven) kantara1Purpose {
 	k := kantara1Purpose{
 		ID: string(p.ID), Purpose: p.Title, PurposeCategory: p.Codes, ConsentType: "EXPLICIT", PIICategory: []string{},
 		PrimaryPurpose: p.Necessary, Termination: c.termination(p, given),
 	}
-	if given.Kind == domain.NoConsent {
+	if given.Kind == policy.NoConsent {
 		k.ConsentType = "IMPLICIT"
 	}
 	if k.PurposeCategory == nil {
@@ -96,7 +97,7 @@ func (c Consent) kantara1Purpose(p domain.Purpose, given domain.ConsentGiven) ka
 }
 
 // termination says when the consent ends.
-func (c Consent) termination(p domain.Purpose, given domain.ConsentGiven) string {
+func (c Consent) termination(p policy.Purpose, given domain.ConsentGiven) string {
 	if given.Until != 0 {
 		return "on " + given.Until.String() + ", or when withdrawn"
 	}

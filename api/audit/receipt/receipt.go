@@ -27,6 +27,8 @@ import (
 
 	"consentledger/api/audit/bundle"
 	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 
@@ -90,7 +92,7 @@ func Write(form string, c Consent) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("the record is a %s: receipts are of consents given, refused and withdrawn", c.Entry.Kind())
 	}
-	if a.Version != (domain.Hash{}) && sha256.Sum256(c.Document) != a.Version {
+	if a.Version != (content.Hash{}) && sha256.Sum256(c.Document) != a.Version {
 		return nil, fmt.Errorf("the document is not the policy %s, which was answered", a.Version)
 	}
 	if c.State.voided() != nil {
@@ -139,8 +141,8 @@ func (c Consent) evidence1() evidence1 {
 }
 
 // purposes returns the purposes of a grant that count, as the policy has them.
-func (c Consent) purposes(given domain.ConsentGiven) []domain.Purpose {
-	var list []domain.Purpose
+func (c Consent) purposes(given domain.ConsentGiven) []policy.Purpose {
+	var list []policy.Purpose
 	for _, i := range given.Items {
 		if p, ok := c.Policy.Document.Purpose(i.Purpose); ok && i.Short == "" {
 			list = append(list, p)
@@ -153,8 +155,8 @@ func (c Consent) purposes(given domain.ConsentGiven) []domain.Purpose {
 func textURL(given domain.ConsentGiven) string { return blobURL(given.Text) }
 
 // blobURL is where a text can be read; empty: no text is known.
-func blobURL(h domain.Hash) string {
-	if h == (domain.Hash{}) {
+func blobURL(h content.Hash) string {
+	if h == (content.Hash{}) {
 		return ""
 	}
 	return "/v1/blobs/" + url.PathEscape(h.String())

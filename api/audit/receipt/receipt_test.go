@@ -20,6 +20,8 @@ import (
 	"consentledger/api/audit/witness"
 	"consentledger/api/policyfile"
 	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
@@ -48,38 +50,38 @@ func (hand) Commit(_ eventstore.EventID, _ string, plain []byte) [32]byte {
 // given returns a consent in a log of one record, and who verifies it.
 func given(t testing.TB) (receipt.Consent, note.Verifier) {
 	t.Helper()
-	return givenTo(t, policy(), origin)
+	return givenTo(t, document(), origin)
 }
 
 // policy is a small one.
-func policy() domain.Document {
-	return domain.Document{
-		Name: "privacy", Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Handler: domain.Handler{Name: "Demo Holding", Contact: "desk"},
-		Purposes:   []domain.Purpose{{ID: "ads", Title: "Ads", Basis: domain.BasisConsent, Categories: []domain.CategoryID{"clicks"}, Actions: []domain.Action{domain.Collect, domain.Provide}}, {ID: "face", Title: "Faces", Basis: domain.BasisConsent}, {ID: "net", Title: "Network", Basis: domain.BasisConsent, Sensitive: true, Categories: []domain.CategoryID{"id"}}},
-		Categories: []domain.Category{{ID: "clicks"}, {ID: "id", SensitiveByLaw: true}},
-		Recipients: []domain.Recipient{{ID: "acme", Title: "Acme", Purposes: []domain.PurposeID{"ads"}}},
-		Rights:     []domain.Right{{ID: domain.AskWithdraw.Right(), Title: "Withdraw", Procedure: "tap Withdraw"}},
+func document() policy.Document {
+	return policy.Document{
+		Name: "privacy", Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Handler: policy.Handler{Name: "Demo Holding", Contact: "desk"},
+		Purposes:   []policy.Purpose{{ID: "ads", Title: "Ads", Basis: policy.BasisConsent, Categories: []policy.CategoryID{"clicks"}, Actions: []policy.Action{policy.Collect, policy.Provide}}, {ID: "face", Title: "Faces", Basis: policy.BasisConsent}, {ID: "net", Title: "Network", Basis: policy.BasisConsent, Sensitive: true, Categories: []policy.CategoryID{"id"}}},
+		Categories: []policy.Category{{ID: "clicks"}, {ID: "id", SensitiveByLaw: true}},
+		Recipients: []policy.Recipient{{ID: "acme", Title: "Acme", Purposes: []policy.PurposeID{"ads"}}},
+		Rights:     []policy.Right{{ID: domain.AskWithdraw.Right(), Title: "Withdraw", Procedure: "tap Withdraw"}},
 	}
 }
 
 // givenTo is given, to another policy. The witnesses sign the log too.
-func givenTo(t testing.TB, document domain.Document, origin string, witnesses ...note.Signer) (receipt.Consent, note.Verifier) {
+func givenTo(t testing.TB, document policy.Document, origin string, witnesses ...note.Signer) (receipt.Consent, note.Verifier) {
 	t.Helper()
 	return recorded(t, domain.ConsentGiven{
-		Policy: "privacy", Locale: "en", Text: domain.Hash{2}, Act: "agree", Kind: domain.ExplicitConsent, Details: "on the train",
+		Policy: "privacy", Locale: "en", Text: content.Hash{2}, Act: "agree", Kind: policy.ExplicitConsent, Details: "on the train",
 		Items: []domain.Item{{Purpose: "ads"}, {Purpose: "face", Short: domain.NeedsSeparate}, {Purpose: "net"}}, Evidence: domain.Evidence{Quality: domain.Strong},
 	}, document, origin, witnesses...)
 }
 
 // recorded returns an answer in a log of one record, and who verifies it. It is to
 // the document, if it is to any.
-func recorded(t testing.TB, event domain.Event, document domain.Document, origin string, witnesses ...note.Signer) (receipt.Consent, note.Verifier) {
+func recorded(t testing.TB, event domain.Event, document policy.Document, origin string, witnesses ...note.Signer) (receipt.Consent, note.Verifier) {
 	t.Helper()
 	canonical, err := policydoc.Marshal(document)
 	if err != nil {
 		t.Fatal(err)
 	}
-	version := domain.Hash(sha256.Sum256(canonical))
+	version := content.Hash(sha256.Sum256(canonical))
 	var parts []bundle.Part
 	switch e := event.(type) {
 	case domain.ConsentGiven:
@@ -92,7 +94,7 @@ func recorded(t testing.TB, event domain.Event, document domain.Document, origin
 		e.Version = version
 		event = e
 	default:
-		version, canonical, document = domain.Hash{}, nil, domain.Document{}
+		version, canonical, document = content.Hash{}, nil, policy.Document{}
 	}
 	env := codec.Envelope{
 		ID: eventstore.EventID{1, 2, 3}, Stream: domain.SubjectStream("demo", "00ff"),
@@ -179,7 +181,7 @@ func TestAReceiptThatSaysSomethingElseDoesNotVerify(t *testing.T) {
 		for _, change := range [][2]string{
 			{`"ads"`, `"all"`}, {"1767225601", "1767225600"}, {"1767225601", "1767225601.0000000000001"}, {"00:00:01Z", "00:00:00Z"}, {`"00ff"`, `"00fe"`},
 			{"01020300-0000-0000-0000-000000000000", "01020300-0000-0000-0000-000000000001"},
-			{c.Policy.Version.String(), domain.Hash{3}.String()}, {`"language": "en"`, `"language": "zh"`}, {`"dct:language": "en"`, `"dct:language": "zh"`},
+			{c.Policy.Version.String(), content.Hash{3}.String()}, {`"language": "en"`, `"language": "zh"`}, {`"dct:language": "en"`, `"dct:language": "zh"`},
 			{`"collectionMethod": "agree"`, `"collectionMethod": "written"`}, {`"consentType": "EXPLICIT"`, `"consentType": "IMPLICIT"`}, {"dpv:ExplicitlyExpressedConsent", "dpv:ImpliedConsent"},
 			{`"purpose": "Ads"`, `"purpose": "Service"`}, {`"dct:title": "Ads"`, `"dct:title": "Service"`}, {"when withdrawn", "never"}, {`"Acme"`, `"Nobody"`}, {`"Demo Holding"`, `"Demo Ltd"`},
 			{`"sensitive": true`, `"sensitive": false`}, {`"primaryPurpose": false`, `"primaryPurpose": true`}, {`"policyUrl": "`, `"policyUrl": "https://example.com`},
@@ -206,7 +208,7 @@ func TestAReceiptThatSaysSomethingElseDoesNotVerify(t *testing.T) {
 // TestAReceiptSaysNoMoreThanTheRecord: the kind of a grant, what it does not
 // cover, an opt-out, and what holds now.
 func TestAReceiptSaysNoMoreThanTheRecord(t *testing.T) {
-	grant := func(kind domain.ConsentKind, items ...domain.Item) domain.Event {
+	grant := func(kind policy.ConsentKind, items ...domain.Item) domain.Event {
 		return domain.ConsentGiven{Policy: "privacy", Locale: "en", Act: "agree", Kind: kind, Items: items}
 	}
 	ads, short := domain.Item{Purpose: "ads"}, domain.Item{Purpose: "face", Short: domain.NeedsSeparate}
@@ -217,18 +219,18 @@ func TestAReceiptSaysNoMoreThanTheRecord(t *testing.T) {
 		state             *receipt.State
 		kantara, iso, not string
 	}{
-		{"a general Agree is not explicit", grant(domain.GeneralConsent, ads), nil, `"consentType": "EXPRESSED"`, `"dpv:ExpressedConsent"`, "xplicit"},
-		{"an explicit one is", grant(domain.ExplicitConsent, ads), nil, `"consentType": "EXPLICIT"`, `"dpv:ExplicitlyExpressedConsent"`, "general"},
-		{"use of the service is neither", grant(domain.NoConsent, domain.Item{Purpose: "ads", Short: domain.ActGivesNone}), nil, `"why": "act-gives-no-consent"`, `"dpv:ConsentInvalidated"`, "ConsentGiven"},
-		{"a grant that does not count gives nothing", grant(domain.GeneralConsent, short), nil, `"consentledgerCounts": false`, `"dpv:ConsentInvalidated"`, "ConsentGiven"},
-		{"after a withdrawal it says withdrawn", grant(domain.GeneralConsent, ads), later, `"consentledgerStatus": "withdrawn"`, `"dpv:ConsentWithdrawn"`, "ConsentGiven"},
-		{"a refusal has a receipt", domain.ConsentRefused{Policy: "privacy", Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}}, nil, `"consentledgerAnswer": "refused"`, `"dpv:ConsentRefused"`, "ConsentGiven"},
+		{"a general Agree is not explicit", grant(policy.GeneralConsent, ads), nil, `"consentType": "EXPRESSED"`, `"dpv:ExpressedConsent"`, "xplicit"},
+		{"an explicit one is", grant(policy.ExplicitConsent, ads), nil, `"consentType": "EXPLICIT"`, `"dpv:ExplicitlyExpressedConsent"`, "general"},
+		{"use of the service is neither", grant(policy.NoConsent, domain.Item{Purpose: "ads", Short: domain.ActGivesNone}), nil, `"why": "act-gives-no-consent"`, `"dpv:ConsentInvalidated"`, "ConsentGiven"},
+		{"a grant that does not count gives nothing", grant(policy.GeneralConsent, short), nil, `"consentledgerCounts": false`, `"dpv:ConsentInvalidated"`, "ConsentGiven"},
+		{"after a withdrawal it says withdrawn", grant(policy.GeneralConsent, ads), later, `"consentledgerStatus": "withdrawn"`, `"dpv:ConsentWithdrawn"`, "ConsentGiven"},
+		{"a refusal has a receipt", domain.ConsentRefused{Policy: "privacy", Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}}, nil, `"consentledgerAnswer": "refused"`, `"dpv:ConsentRefused"`, "ConsentGiven"},
 		{"so has one of everything", domain.ConsentRefused{Policy: "privacy", Scope: domain.Scope{All: true}}, nil, `"consentledgerPurpose": "net"`, `"dpv:ConsentRefused"`, "ConsentGiven"},
-		{"and a withdrawal", domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}}, nil, `"consentledgerAnswer": "withdrawn"`, `"dpv:ConsentWithdrawn"`, "ConsentGiven"},
-		{"and a permission that was taken away", domain.PermissionRevoked{Permission: "camera", Withdraws: []domain.PurposeID{"ads"}}, nil, `"collectionMethod": "camera"`, `"dpv:ConsentWithdrawn"`, "ConsentGiven"},
+		{"and a withdrawal", domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}}, nil, `"consentledgerAnswer": "withdrawn"`, `"dpv:ConsentWithdrawn"`, "ConsentGiven"},
+		{"and a permission that was taken away", domain.PermissionRevoked{Permission: "camera", Withdraws: []policy.PurposeID{"ads"}}, nil, `"collectionMethod": "camera"`, `"dpv:ConsentWithdrawn"`, "ConsentGiven"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c, v := recorded(t, tt.event, policy(), origin)
+			c, v := recorded(t, tt.event, document(), origin)
 			c.State = tt.state
 			for form, want := range map[string]string{receipt.Kantara: tt.kantara, receipt.ISO: tt.iso} {
 				text, err := receipt.Write(form, c)
@@ -249,7 +251,7 @@ func TestAReceiptSaysNoMoreThanTheRecord(t *testing.T) {
 			}
 		})
 	}
-	if c, _ := recorded(t, domain.NoticePresented{Policy: "privacy", Locale: "en"}, domain.Document{}, origin); true {
+	if c, _ := recorded(t, domain.NoticePresented{Policy: "privacy", Locale: "en"}, policy.Document{}, origin); true {
 		if text, err := receipt.Write(receipt.ISO, c); err == nil {
 			t.Errorf("a notice has a receipt: %s", text)
 		}
@@ -264,7 +266,7 @@ func TestAReceiptNamesWhatVoidedItsRecord(t *testing.T) {
 	stands := func(status string) *receipt.State {
 		return &receipt.State{AsOf: "2026-02-02T00:00:00.000Z", Voided: void, Purposes: []receipt.Purpose{{Purpose: "ads", Status: status}}}
 	}
-	agree := domain.ConsentGiven{Policy: "privacy", Locale: "en", Act: "agree", Kind: domain.GeneralConsent, Items: []domain.Item{{Purpose: "ads"}}}
+	agree := domain.ConsentGiven{Policy: "privacy", Locale: "en", Act: "agree", Kind: policy.GeneralConsent, Items: []domain.Item{{Purpose: "ads"}}}
 	for _, tt := range []struct {
 		name  string
 		event domain.Event
@@ -281,7 +283,7 @@ func TestAReceiptNamesWhatVoidedItsRecord(t *testing.T) {
 			[]string{"when withdrawn", "dpv:ConsentGiven", `"dpv:hasProcess":`},
 		},
 		{
-			"a withdrawal", domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []domain.PurposeID{"ads"}}}, stands("ask-again"),
+			"a withdrawal", domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}}, stands("ask-again"),
 			map[string][]string{
 				receipt.Kantara: {`"consentledgerCounts": false`, `"consentledgerStatus": "ask-again"`, `"termination": "void since 2026-02-01T00:00:00.000Z"`},
 				receipt.ISO:     {`"dpv:ConsentUnknown"`, `"status": "ask-again"`, `"dct:description": "wrong-person"`, `"dct:description": "voided"`},
@@ -290,7 +292,7 @@ func TestAReceiptNamesWhatVoidedItsRecord(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c, v := recorded(t, tt.event, policy(), origin)
+			c, v := recorded(t, tt.event, document(), origin)
 			c.State = tt.state
 			for form, want := range tt.want {
 				text, err := receipt.Write(form, c)
@@ -474,7 +476,7 @@ func TestAReceiptThatAWitnessSigned(t *testing.T) {
 			"signed by nobody":              {nil, false},
 			"signed by another of its name": {[]note.Signer{other}, false},
 		} {
-			c, v := givenTo(t, policy(), origin, tt.by...)
+			c, v := givenTo(t, document(), origin, tt.by...)
 			text, err := receipt.Write(form, c)
 			if err != nil {
 				t.Fatal(err)
@@ -496,7 +498,7 @@ func TestAReceiptThatAWitnessSigned(t *testing.T) {
 
 // large is the sample policy, of some forty kilobytes, with what the consent is
 // about.
-func large(t testing.TB) domain.Document {
+func large(t testing.TB) policy.Document {
 	t.Helper()
 	files := os.DirFS("../../../cmd/consentledger/smartkey")
 	read := func(path string) ([]byte, error) { return fs.ReadFile(files, path) }
@@ -508,7 +510,7 @@ func large(t testing.TB) domain.Document {
 	if err != nil {
 		t.Fatal(err)
 	}
-	small := policy()
+	small := document()
 	d.Categories = append(d.Categories, small.Categories...)
 	d.Purposes = append(d.Purposes, small.Purposes...)
 	d.Recipients = append(d.Recipients, small.Recipients...)
@@ -544,11 +546,11 @@ func TestAReceiptIsTheSameByTheWholePolicy(t *testing.T) {
 	}
 }
 
-func BenchmarkVerify(b *testing.B) { benchmarkVerify(b, policy()) }
+func BenchmarkVerify(b *testing.B) { benchmarkVerify(b, document()) }
 
 func BenchmarkVerifyLargePolicy(b *testing.B) { benchmarkVerify(b, large(b)) }
 
-func benchmarkVerify(b *testing.B, document domain.Document) {
+func benchmarkVerify(b *testing.B, document policy.Document) {
 	c, v := givenTo(b, document, origin)
 	text, err := receipt.Write(receipt.Kantara, c)
 	if err != nil {
@@ -566,7 +568,7 @@ func benchmarkVerify(b *testing.B, document domain.Document) {
 // than its record. Receipts of such grants that were handed out before the fourth
 // edition verify for ever.
 func TestAGrantSaysThatOneUseEndsIt(t *testing.T) {
-	agree := domain.ConsentGiven{Policy: "privacy", Locale: "en", Act: "agree", Kind: domain.GeneralConsent, Items: []domain.Item{{Purpose: "ads"}}}
+	agree := domain.ConsentGiven{Policy: "privacy", Locale: "en", Act: "agree", Kind: policy.GeneralConsent, Items: []domain.Item{{Purpose: "ads"}}}
 	once, until, imported := agree, agree, agree
 	once.Once = true
 	until.Once, until.Until = true, 1767312000000
@@ -587,7 +589,7 @@ func TestAGrantSaysThatOneUseEndsIt(t *testing.T) {
 		{"one use, voided", once, void, 3, []string{`"consentledgerOnce": true`, `"consentledgerCounts": false`}, []string{`"once": true`, `"voided": "urn:consentledger:voided"`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c, v := recorded(t, tt.event, policy(), origin)
+			c, v := recorded(t, tt.event, document(), origin)
 			c.State = tt.state
 			for form, want := range map[string][]string{receipt.Kantara: tt.kantara, receipt.ISO: tt.iso} {
 				text, err := receipt.Write(form, c)

@@ -11,6 +11,7 @@ import (
 
 	"consentledger/api/audit/bundle"
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/projections/transparency/merkle"
@@ -121,7 +122,7 @@ func (c *Consent) derive(text []byte, shape outline, a answer, v note.Verifier) 
 // readPolicy reads the policy in a receipt, which is the one that the record
 // names; if it names none there is none.
 func (c *Consent) readPolicy(a answer) (err error) {
-	if a.Version == (domain.Hash{}) {
+	if a.Version == (content.Hash{}) {
 		if len(c.Document) > 0 {
 			return errors.New("there is a policy in it, and the record names none")
 		}

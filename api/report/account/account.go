@@ -10,6 +10,7 @@ package account
 import (
 	"consentledger/api/report"
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 )
 
@@ -293,8 +294,8 @@ type Witness struct {
 
 func moment(i deadline.Instant) string { return report.Time(i) }
 
-func hash(h domain.Hash) string {
-	if h == (domain.Hash{}) {
+func hash(h content.Hash) string {
+	if h == (content.Hash{}) {
 		return ""
 	}
 	return h.String()

@@ -18,7 +18,9 @@ import (
 
 	"consentledger/api/report/account"
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/projectiontest"
@@ -192,12 +194,12 @@ func TestChangesAreFollowedUntilEverybodyAnswered(t *testing.T) {
 	w.Register()
 	w.Publish(projectiontest.Document("one"))
 	for _, who := range []string{"ada", "bob", "cem"} {
-		w.Tell(who, domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}})
+		w.Tell(who, domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"marketing"}})
 	}
 	w.Publish(projectiontest.Document("two"), "marketing")
-	w.Tell("ada", domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}})
+	w.Tell("ada", domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"marketing"}})
 	w.Tell("bob", domain.WithdrawConsent{Scope: domain.Scope{All: true}})
-	w.Tell("dee", domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}})
+	w.Tell("dee", domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"marketing"}})
 	r := made(t, w, 0, w.Time()+1)
 	c := r.Changes[len(r.Changes)-1]
 	if c.Touched != 3 || c.Again != 1 || c.No != 1 || c.Waiting != 1 || c.Percent != "66.7" {
@@ -216,7 +218,7 @@ func TestAConsentThatRanOutWaitsForNobody(t *testing.T) {
 	w.Register()
 	w.Publish(projectiontest.Document("one"))
 	yes := func(who string, until deadline.Instant) {
-		w.Tell(who, domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}, Until: until})
+		w.Tell(who, domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"marketing"}, Until: until})
 	}
 	yes("ada", 0)
 	yes("bob", w.Time().Add(deadline.Hour))
@@ -264,13 +266,13 @@ func TestTestsAreLeftOutAndCounted(t *testing.T) {
 	w := projectiontest.NewTeller(t)
 	w.Register()
 	w.Publish(projectiontest.Document("one"))
-	w.Tell("robot", domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}})
+	w.Tell("robot", domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"marketing"}})
 	mark := w.Tell("robot", domain.Say{Event: domain.SubjectMarkedTest{Reason: "monkey"}})
 	r := made(t, w, 0, w.Time()+1)
 	if r.Consents.Given != 0 || r.Tests.Persons != 1 || r.Tests.Records != 2 {
 		t.Errorf("%d given, tests %+v", r.Consents.Given, r.Tests)
 	}
-	w.Tell("robot", domain.VoidRecords{Records: []domain.EventID{domain.EventID(mark.Event)}, Reason: "mistake", Evidence: domain.Hash{9}, By: [2]string{"eve", "bob"}})
+	w.Tell("robot", domain.VoidRecords{Records: []domain.EventID{domain.EventID(mark.Event)}, Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
 	if r := made(t, w, 0, w.Time()+1); r.Consents.Given != 1 || r.Tests != (account.Tests{}) {
 		t.Errorf("of a voided mark: %d given, tests %+v", r.Consents.Given, r.Tests)
 	}
@@ -392,7 +394,7 @@ func TestRegisters(t *testing.T) {
 	w := told(t)
 	w.Tell("", domain.Say{Event: domain.Noted{Kind: "recipient.added", Fields: domain.Fields(map[string]string{"recipient": "mailer", "categories": "position", "purposes": "marketing"})}})
 	w.Tell("", domain.Say{Event: domain.Noted{Kind: "assessment.started", Fields: domain.Fields(map[string]string{"assessment": "pia-1", "subject": "location"})}})
-	w.Tell("", domain.Say{Event: domain.Noted{Kind: "assessment.final", Fields: domain.Fields(map[string]string{"assessment": "pia-1", "report": domain.Hash{1}.String(), "high_risk": "yes"})}})
+	w.Tell("", domain.Say{Event: domain.Noted{Kind: "assessment.final", Fields: domain.Fields(map[string]string{"assessment": "pia-1", "report": content.Hash{1}.String(), "high_risk": "yes"})}})
 	v := viewOf(t, w)
 	register := func(name string, at deadline.Instant) account.Register {
 		r, err := account.MakeRegister(t.Context(), w.Ledger, v, projectiontest.App, name, at)
@@ -504,15 +506,15 @@ func TestAReportIsWholeOrNone(t *testing.T) {
 func TestAVersionIsCalledByItsOwnTitle(t *testing.T) {
 	w := projectiontest.NewTeller(t)
 	w.Register()
-	version := func(title, marketing string) domain.Document {
+	version := func(title, marketing string) policy.Document {
 		d := projectiontest.Document(title)
 		d.Purposes[1].Title = marketing
 		return d
 	}
 	w.Publish(version("Title one", "Send letters"))
-	w.Tell("ada", domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}})
+	w.Tell("ada", domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"marketing"}})
 	w.Publish(version("Title two", "Send e-mail"))
-	w.Tell("ada", domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"marketing"}})
+	w.Tell("ada", domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"marketing"}})
 	w.Publish(version("Title three", "Call by telephone"))
 	w.PublishAt(w.Time().Add(90*deadline.Day), version("Title four", "Knock at the door"))
 

@@ -2,6 +2,7 @@ package account
 
 import (
 	"consentledger/domain"
+	"consentledger/domain/policy"
 )
 
 func (c *counting) given(x domain.ConsentGiven) {
@@ -9,7 +10,7 @@ func (c *counting) given(x domain.ConsentGiven) {
 	if x.Import {
 		c.r.Consents.Imported++
 	}
-	if x.Kind == domain.GuardianConsent {
+	if x.Kind == policy.GuardianConsent {
 		c.minors["guardian consent"]++
 	}
 	c.versions[hash(x.Version)]++
@@ -31,7 +32,7 @@ func (c *counting) given(x domain.ConsentGiven) {
 	}
 }
 
-func (c *counting) asked(id domain.PurposeID) *Asked {
+func (c *counting) asked(id policy.PurposeID) *Asked {
 	a := c.purposes[id]
 	if a == nil {
 		a = &Asked{Purpose: string(id)}

@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -21,7 +22,7 @@ type counting struct {
 	policies   domain.Policies
 	calendars  map[string]Calendar
 	events     tally
-	purposes   map[domain.PurposeID]*Asked
+	purposes   map[policy.PurposeID]*Asked
 	versions   tally
 	acts       tally
 	surfaces   tally

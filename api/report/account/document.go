@@ -9,6 +9,7 @@ import (
 	"consentledger/api/audit/bundle"
 	"consentledger/api/report"
 	"consentledger/domain"
+	"consentledger/domain/policy"
 )
 
 // A Document is a report as people read it, in one language.
@@ -230,9 +231,9 @@ func (s speaker) exempt(r Report) []Section {
 func (s speaker) notes(id string, list []Note) Section {
 	var rows [][]string
 	for _, n := range list {
-		var fields []domain.Field
+		var fields []policy.Field
 		for _, f := range n.Fields {
-			fields = append(fields, domain.Field{Name: f.Name, Value: s.field(f)})
+			fields = append(fields, policy.Field{Name: f.Name, Value: s.field(f)})
 		}
 		rows = append(rows, []string{n.Recorded, bundle.KindName(s.lang, n.Kind), bundle.FieldWords(s.lang, fields), n.Event})
 	}

@@ -4,7 +4,9 @@ import (
 	"strconv"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 )
 
@@ -35,7 +37,7 @@ func (c *counting) noted(e codec.Entry, x domain.Noted) {
 	}
 }
 
-func noteOf(event string, recorded deadline.Instant, kind domain.NoteKind, fields []domain.Field) Note {
+func noteOf(event string, recorded deadline.Instant, kind domain.NoteKind, fields []policy.Field) Note {
 	n := Note{event, moment(recorded), string(kind), []Pair{}}
 	for _, f := range fields {
 		n.Fields = append(n.Fields, Pair(f))
@@ -43,7 +45,7 @@ func noteOf(event string, recorded deadline.Instant, kind domain.NoteKind, field
 	return n
 }
 
-func field(fields []domain.Field, name string) string {
+func field(fields []policy.Field, name string) string {
 	for _, f := range fields {
 		if f.Name == name {
 			return f.Value
@@ -74,7 +76,7 @@ func (c *counting) incident(e codec.Entry, x domain.Stepped) {
 	}
 
 	at := max(e.At, e.Recorded) // what somebody says that they did counts from the later, unless something shows it
-	if x.Evidence != (domain.Hash{}) {
+	if x.Evidence != (content.Hash{}) {
 		at = min(e.At, e.Recorded)
 	}
 	i.over = i.over && e.Position <= c.begin

@@ -9,7 +9,9 @@ import (
 	"consentledger/api/report"
 	"consentledger/api/report/account"
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/projections/projectiontest"
 	"consentledger/projections/requests"
@@ -64,25 +66,25 @@ func rich(t *testing.T) *projectiontest.Teller {
 	w := projectiontest.NewTeller(t)
 	w.TellAll()
 	d := projectiontest.Document("three")
-	d.Title = append(d.Title, domain.LocalText{Locale: "zh-CN", Text: "隐私政策"})
+	d.Title = append(d.Title, policy.LocalText{Locale: "zh-CN", Text: "隐私政策"})
 	d.Purposes[0].Title, d.Categories[0].Title, d.Acts[0].Title = "定位", "位置", "点击同意"
-	d.Recipients = []domain.Recipient{{ID: "mailer", Title: "邮件服务商", Section: "VII", Purposes: []domain.PurposeID{"location"}, Abroad: true}}
+	d.Recipients = []policy.Recipient{{ID: "mailer", Title: "邮件服务商", Section: "VII", Purposes: []policy.PurposeID{"location"}, Abroad: true}}
 	d.Rejections[0].Title = "国家安全"
 	d.DeadlineRules[0].Source, d.DeadlineRules[2].Source = "policy VII", "GDPR 12(3)"
-	d.ExemptionsCollect = []domain.Ground{{Code: "EXC-C1", Title: "national security", Section: "VII", Doubtful: true}}
+	d.ExemptionsCollect = []policy.Ground{{Code: "EXC-C1", Title: "national security", Section: "VII", Doubtful: true}}
 	version, err := policydoc.Hash(d)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Tell("", domain.PublishPolicy{Version: version, Document: d, Stale: []domain.PurposeID{"location"}, Material: []string{"MAT-1", "MAT-3", "MAT-4"}})
-	w.Tell("zoe", domain.GiveConsent{Act: "click", Purposes: []domain.PurposeID{"location"}, Locale: "zh-CN"})
-	w.Tell("zoe", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []domain.PurposeID{"location"}}})
+	w.Tell("", domain.PublishPolicy{Version: version, Document: d, Stale: []policy.PurposeID{"location"}, Material: []string{"MAT-1", "MAT-3", "MAT-4"}})
+	w.Tell("zoe", domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"location"}, Locale: "zh-CN"})
+	w.Tell("zoe", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"location"}}})
 	note := func(kind domain.NoteKind, fields map[string]string) {
 		w.Tell("", domain.Say{Event: domain.Noted{Kind: kind, Fields: domain.Fields(fields)}})
 	}
 	note("recipient.added", map[string]string{"recipient": "mailer", "categories": "position", "purposes": "location"})
 	note("assessment.started", map[string]string{"assessment": "d15", "subject": "定位"})
-	note("assessment.final", map[string]string{"assessment": "d15", "report": domain.Hash{1}.String(), "high_risk": "yes"})
+	note("assessment.final", map[string]string{"assessment": "d15", "report": content.Hash{1}.String(), "high_risk": "yes"})
 	return w
 }
 

@@ -11,6 +11,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/requests"
@@ -104,7 +105,7 @@ func open(ctx context.Context, l Ledger, app domain.AppName, from, to deadline.I
 	}
 	c := &counting{
 		app: app, service: ref.Service, tests: map[string]bool{}, owners: map[domain.StreamID]string{}, calendars: map[string]Calendar{}, events: tally{},
-		purposes: map[domain.PurposeID]*Asked{}, versions: tally{}, acts: tally{}, surfaces: tally{}, locales: tally{}, evidence: tally{}, short: tally{}, why: tally{},
+		purposes: map[policy.PurposeID]*Asked{}, versions: tally{}, acts: tally{}, surfaces: tally{}, locales: tally{}, evidence: tally{}, short: tally{}, why: tally{},
 		minors: tally{}, erasures: tally{}, clock: tally{}, unpromised: tally{}, access: map[Reader]seen{}, stands: map[pair]deadline.Instant{}, touched: map[pair][]int{},
 		builds: map[string]*builds{}, ended: map[domain.EventID]bool{}, incidents: map[string]*occurrence{},
 		imports: map[[2]string]*importing{},

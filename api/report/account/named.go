@@ -11,6 +11,7 @@ import (
 	"consentledger/api/report"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // versionsOf returns all versions as what a code was called is looked for in them: the
@@ -43,7 +44,7 @@ func each[T any](codes []T, name func(T) string) (words []string) {
 
 // titled returns what the policies call a code, and the code. In Chinese a title
 // in another language is left out: no sentence but Chinese stands there.
-func (s speaker) titled(code string, find func(*domain.Document) string) string {
+func (s speaker) titled(code string, find func(*policy.Document) string) string {
 	for i := range s.versions {
 		title := find(&s.versions[i].Document)
 		if title == "" || title == code || s.lang == "zh" && !isHan(title) {
@@ -72,7 +73,7 @@ func (s speaker) of(version string) speaker {
 
 // policy names a policy by its title in the language.
 func (s speaker) policy(name string) string {
-	return s.titled(name, func(d *domain.Document) string {
+	return s.titled(name, func(d *policy.Document) string {
 		for _, t := range d.Title {
 			if tag, _, _ := strings.Cut(t.Locale, "-"); d.Name == name && tag == s.lang {
 				return t.Text
@@ -83,22 +84,22 @@ func (s speaker) policy(name string) string {
 }
 
 func (s speaker) purpose(id string) string {
-	return s.titled(id, func(d *domain.Document) string {
-		p, _ := d.Purpose(domain.PurposeID(id))
+	return s.titled(id, func(d *policy.Document) string {
+		p, _ := d.Purpose(policy.PurposeID(id))
 		return p.Title
 	})
 }
 
 func (s speaker) act(id string) string {
-	return s.titled(id, func(d *domain.Document) string {
-		a, _ := d.Act(domain.ActID(id))
+	return s.titled(id, func(d *policy.Document) string {
+		a, _ := d.Act(policy.ActID(id))
 		return a.Title
 	})
 }
 
 func (s speaker) category(id string) string {
-	return s.titled(id, func(d *domain.Document) string {
-		i := slices.IndexFunc(d.Categories, func(c domain.Category) bool { return string(c.ID) == id })
+	return s.titled(id, func(d *policy.Document) string {
+		i := slices.IndexFunc(d.Categories, func(c policy.Category) bool { return string(c.ID) == id })
 		if i < 0 {
 			return ""
 		}
@@ -107,8 +108,8 @@ func (s speaker) category(id string) string {
 }
 
 func (s speaker) recipient(id string) string {
-	return s.titled(id, func(d *domain.Document) string {
-		i := slices.IndexFunc(d.Recipients, func(r domain.Recipient) bool { return string(r.ID) == id })
+	return s.titled(id, func(d *policy.Document) string {
+		i := slices.IndexFunc(d.Recipients, func(r policy.Recipient) bool { return string(r.ID) == id })
 		if i < 0 {
 			return ""
 		}
@@ -121,8 +122,8 @@ func (s speaker) right(id string) string {
 	if name := s.requestType(id); name != id {
 		return name
 	}
-	return s.titled(id, func(d *domain.Document) string {
-		i := slices.IndexFunc(d.Rights, func(r domain.Right) bool { return string(r.ID) == id })
+	return s.titled(id, func(d *policy.Document) string {
+		i := slices.IndexFunc(d.Rights, func(r policy.Right) bool { return string(r.ID) == id })
 		if i < 0 {
 			return ""
 		}
@@ -132,8 +133,8 @@ func (s speaker) right(id string) string {
 
 // ground names an entry of one of the policies' enumerations.
 func (s speaker) ground(code string) string {
-	text := s.titled(code, func(d *domain.Document) string {
-		for _, list := range [][]domain.Ground{d.Rejections, d.ExemptionsCollect, d.ExemptionsProvide, d.Disclosures} {
+	text := s.titled(code, func(d *policy.Document) string {
+		for _, list := range [][]policy.Ground{d.Rejections, d.ExemptionsCollect, d.ExemptionsProvide, d.Disclosures} {
 			for _, g := range list {
 				if g.Code == code {
 					return g.Title

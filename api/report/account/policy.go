@@ -6,6 +6,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // inForce returns the versions that bind at a moment, in the order in which
@@ -37,7 +38,7 @@ func promised(p domain.Policies, at deadline.Instant) Promises {
 	return out
 }
 
-func purposeOf(d domain.Document, x domain.Purpose) Purpose {
+func purposeOf(d policy.Document, x policy.Purpose) Purpose {
 	p := Purpose{
 		ID: string(x.ID), Title: x.Title, Section: x.Section, Policy: d.Name, Basis: x.Basis.String(), Categories: texts(x.Categories), Actions: []string{}, Recipients: []string{},
 		Retention: x.Retention, Sensitive: x.Sensitive, Separate: x.Separate, Automated: x.Automated,
@@ -91,7 +92,7 @@ func gapsOf(p domain.Policies, handler string, at deadline.Instant) []Gap {
 			if x.Retention == "" {
 				add(gapRetention, x.Section, string(x.ID))
 			}
-			if x.Sensitive && x.Basis == domain.BasisConsent && !x.Separate {
+			if x.Sensitive && x.Basis == policy.BasisConsent && !x.Separate {
 				add(gapSeparate, x.Section, string(x.ID))
 			}
 		}
@@ -101,7 +102,7 @@ func gapsOf(p domain.Policies, handler string, at deadline.Instant) []Gap {
 			}
 		}
 		for _, a := range d.Acts {
-			if a.Counts == domain.NoConsent {
+			if a.Counts == policy.NoConsent {
 				add(gapAct, a.Section, string(a.ID))
 			}
 		}
@@ -111,7 +112,7 @@ func gapsOf(p domain.Policies, handler string, at deadline.Instant) []Gap {
 	return gaps
 }
 
-func rightGaps(d *domain.Document, add func(code, section, about string)) {
+func rightGaps(d *policy.Document, add func(code, section, about string)) {
 	for _, r := range d.Rights {
 		if r.Procedure == "" {
 			add(gapProcedure, r.Section, string(r.ID))
@@ -127,7 +128,7 @@ func rightGaps(d *domain.Document, add func(code, section, about string)) {
 
 // longerThanLaw returns the promises of a right that count the same as a law's
 // ceiling, from the same moment, and go beyond it.
-func longerThanLaw(d *domain.Document, r domain.Right) (ids []string) {
+func longerThanLaw(d *policy.Document, r policy.Right) (ids []string) {
 	for _, id := range r.Deadlines {
 		promise, ok := d.DeadlineRule(id)
 		if !ok || promise.Law {
@@ -143,8 +144,8 @@ func longerThanLaw(d *domain.Document, r domain.Right) (ids []string) {
 	return ids
 }
 
-func groundGaps(d domain.Document, add func(code, section, about string)) {
-	for _, list := range [][]domain.Ground{d.ExemptionsCollect, d.ExemptionsProvide, d.Rejections, d.Disclosures} {
+func groundGaps(d policy.Document, add func(code, section, about string)) {
+	for _, list := range [][]policy.Ground{d.ExemptionsCollect, d.ExemptionsProvide, d.Rejections, d.Disclosures} {
 		for _, g := range list {
 			if g.Doubtful {
 				add(gapDoubtful, g.Section, strings.TrimSpace(g.Code+" "+g.Title))
@@ -154,7 +155,7 @@ func groundGaps(d domain.Document, add func(code, section, about string)) {
 	if d.Minors.ChildBelowPolicy != d.Minors.ChildBelowLaw {
 		add(gapAge, "", "")
 	}
-	if !slices.ContainsFunc(d.Texts, func(t domain.Text) bool { return t.Standing == domain.Authoritative }) {
+	if !slices.ContainsFunc(d.Texts, func(t policy.Text) bool { return t.Standing == policy.Authoritative }) {
 		add(gapText, "", "")
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/requests"
@@ -175,7 +176,7 @@ func (r *Register) retention(ctx context.Context, owed Owed, app domain.AppName,
 		r.Notes = append(r.Notes, noteOf(d.Event, d.Recorded, d.Kind, d.Fields))
 	}
 	open := []requests.State{requests.StateOverdue, requests.StateAtRisk, requests.StateOpen, requests.StatePaused, requests.StateNotStarted}
-	for _, kind := range []domain.DutyKind{domain.DutyDelete, domain.DutyStop, domain.DutyKeep} {
+	for _, kind := range []policy.DutyKind{policy.DutyDelete, policy.DutyStop, policy.DutyKeep} {
 		q := requests.Query{App: app, At: at, Known: requests.Known{Past: true, At: end}, Kind: kind, States: open}
 		_, err := owed.Each(ctx, q, func(o requests.Obligation) error {
 			r.Due = append(r.Due, report.Of(o))

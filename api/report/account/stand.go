@@ -5,7 +5,9 @@ import (
 	"slices"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 )
 
@@ -45,7 +47,7 @@ func (c *counting) follow(e codec.Entry) {
 const never deadline.Instant = math.MaxInt64
 
 // ends returns when a consent to a purpose runs out.
-func ends(x domain.ConsentGiven, id domain.PurposeID) deadline.Instant {
+func ends(x domain.ConsentGiven, id policy.PurposeID) deadline.Instant {
 	for _, e := range x.Ends {
 		if e.Purpose == id {
 			return e.Until
@@ -60,7 +62,7 @@ func ends(x domain.ConsentGiven, id domain.PurposeID) deadline.Instant {
 // changed begins to wait for every consent that a version touches: that stands at
 // the moment, and did not run out before.
 func (c *counting) changed(x domain.PolicyPublished, at deadline.Instant) {
-	var ids []domain.PurposeID
+	var ids []policy.PurposeID
 	ids = append(ids, x.Stale...)
 	for _, s := range x.Scopes {
 		if !slices.Contains(ids, s.Purpose) {
@@ -95,9 +97,9 @@ func (c *counting) ranOut(to deadline.Instant) {
 
 // settle ends the waiting for a pair: of a yes only for the changes up to the
 // version that it is to, of a no for all.
-func (c *counting) settle(p pair, version domain.Hash, note func(*Change)) {
+func (c *counting) settle(p pair, version content.Hash, note func(*Change)) {
 	var wait []int
-	reached := version == (domain.Hash{})
+	reached := version == (content.Hash{})
 	for i := len(c.changes) - 1; i >= 0; i-- {
 		reached = reached || c.changes[i].Version == hash(version)
 		if !slices.Contains(c.touched[p], i) {
@@ -128,7 +130,7 @@ func (c *counting) no(person string, s domain.Scope) {
 		p := pair{person, id}
 		delete(c.stands, p)
 		if len(c.touched[p]) > 0 {
-			c.settle(p, domain.Hash{}, func(ch *Change) { ch.No++ })
+			c.settle(p, content.Hash{}, func(ch *Change) { ch.No++ })
 		}
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"slices"
 
-	"consentledger/domain"
+	"consentledger/domain/policy"
 )
 
 // tally counts by name.
@@ -29,5 +29,5 @@ func (t tally) sum() (n int64) {
 // A pair is one person's consent to one purpose.
 type pair struct {
 	person  string
-	purpose domain.PurposeID
+	purpose policy.PurposeID
 }

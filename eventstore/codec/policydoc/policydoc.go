@@ -13,8 +13,9 @@ import (
 	"strconv"
 	"strings"
 
-	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -24,7 +25,7 @@ import (
 const Schema = "policy/1"
 
 // Marshal returns d as canonical JSON: the same bytes for the same document.
-func Marshal(d domain.Document) ([]byte, error) {
+func Marshal(d policy.Document) ([]byte, error) {
 	b, err := json.Marshal(fromDomain(d), json.WithMarshalers(marshalers))
 	if err != nil {
 		return nil, fmt.Errorf("policy document %q: %w", d.Name, err)
@@ -39,14 +40,14 @@ func Marshal(d domain.Document) ([]byte, error) {
 // Unmarshal reads what [Marshal] writes. It refuses names that it does not
 // know: to skip them would be to lose them. It does not check the document.
 // A document of the wrong shape gives a *json.SemanticError that says where.
-func Unmarshal(b []byte) (domain.Document, error) {
+func Unmarshal(b []byte) (policy.Document, error) {
 	var d documentV1
 	err := json.Unmarshal(b, &d, json.WithUnmarshalers(unmarshalers), json.RejectUnknownMembers(true))
 	if err != nil {
-		return domain.Document{}, fmt.Errorf("policy document: %w", err)
+		return policy.Document{}, fmt.Errorf("policy document: %w", err)
 	}
 	if d.Schema != Schema {
-		return domain.Document{}, fmt.Errorf("policy document: schema %q, want %q", d.Schema, Schema)
+		return policy.Document{}, fmt.Errorf("policy document: schema %q, want %q", d.Schema, Schema)
 	}
 	return d.toDomain(), nil
 }
@@ -55,7 +56,7 @@ func Unmarshal(b []byte) (domain.Document, error) {
 // data, the purposes, categories and recipients, and the rights. The rest is not
 // read, and nobody is told if it is not as it should be: it is for documents that
 // are known by their hash, where half the time counts.
-func UnmarshalPurposes(b []byte) (domain.Document, error) {
+func UnmarshalPurposes(b []byte) (policy.Document, error) {
 	var d struct {
 		Schema     string        `json:"schema"`
 		Handler    handlerV1     `json:"handler"`
@@ -65,20 +66,20 @@ func UnmarshalPurposes(b []byte) (domain.Document, error) {
 		Rights     []rightV1     `json:"rights"`
 	}
 	if err := json.Unmarshal(b, &d, json.WithUnmarshalers(unmarshalers)); err != nil {
-		return domain.Document{}, fmt.Errorf("policy document: %w", err)
+		return policy.Document{}, fmt.Errorf("policy document: %w", err)
 	}
 	if d.Schema != Schema {
-		return domain.Document{}, fmt.Errorf("policy document: schema %q, want %q", d.Schema, Schema)
+		return policy.Document{}, fmt.Errorf("policy document: schema %q, want %q", d.Schema, Schema)
 	}
 	return documentV1{Handler: d.Handler, Purposes: d.Purposes, Categories: d.Categories, Recipients: d.Recipients, Rights: d.Rights}.toDomain(), nil
 }
 
 // Hash returns the SHA-256 of d as [Marshal] writes it. It is for a document
 // about to be stored; what is stored is verified by its stored bytes.
-func Hash(d domain.Document) (domain.Hash, error) {
+func Hash(d policy.Document) (content.Hash, error) {
 	b, err := Marshal(d)
 	if err != nil {
-		return domain.Hash{}, err
+		return content.Hash{}, err
 	}
 	return sha256.Sum256(b), nil
 }
@@ -86,16 +87,16 @@ func Hash(d domain.Document) (domain.Hash, error) {
 // Values that are written as text, by the pairs that the domain has for them.
 var (
 	marshalers = json.JoinMarshalers(
-		write(domain.ParseAction), write(domain.ParseLegalBasis), write(domain.ParseConsentKind),
-		write(domain.ParseTextStanding), write(domain.ParseChannelKind), write(domain.ParseChannelUse),
+		write(policy.ParseAction), write(policy.ParseLegalBasis), write(policy.ParseConsentKind),
+		write(policy.ParseTextStanding), write(policy.ParseChannelKind), write(policy.ParseChannelUse),
 		write(deadline.ParseUnit), write(deadline.ParseDirection),
-		write(deadline.ParseRoll), write(deadline.ParseResult), write(domain.ParseHash), write(domain.ParseCheckLog), write(domain.ParseDutyEach),
+		write(deadline.ParseRoll), write(deadline.ParseResult), write(content.ParseHash), write(policy.ParseCheckLog), write(policy.ParseDutyEach),
 	)
 	unmarshalers = json.JoinUnmarshalers(
-		read(domain.ParseAction), read(domain.ParseLegalBasis), read(domain.ParseConsentKind),
-		read(domain.ParseTextStanding), read(domain.ParseChannelKind), read(domain.ParseChannelUse),
+		read(policy.ParseAction), read(policy.ParseLegalBasis), read(policy.ParseConsentKind),
+		read(policy.ParseTextStanding), read(policy.ParseChannelKind), read(policy.ParseChannelUse),
 		read(deadline.ParseUnit), read(deadline.ParseDirection),
-		read(deadline.ParseRoll), read(deadline.ParseResult), read(domain.ParseHash), read(domain.ParseCheckLog), read(domain.ParseDutyEach),
+		read(deadline.ParseRoll), read(deadline.ParseResult), read(content.ParseHash), read(policy.ParseCheckLog), read(policy.ParseDutyEach),
 	)
 )
 

@@ -5,7 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec/policydoc"
 )
 
@@ -34,7 +35,7 @@ func full(v reflect.Value) {
 }
 
 func TestEveryFieldComesBack(t *testing.T) {
-	var d domain.Document
+	var d policy.Document
 	full(reflect.ValueOf(&d).Elem())
 	b, err := policydoc.Marshal(d)
 	if err != nil {
@@ -47,14 +48,14 @@ func TestEveryFieldComesBack(t *testing.T) {
 }
 
 func TestTheBytesAreThese(t *testing.T) {
-	d := domain.Document{
+	d := policy.Document{
 		Name: "privacy", Jurisdiction: "CN", TimeZone: "Asia/Shanghai",
-		Purposes: []domain.Purpose{{
-			ID: "mail", Title: "Send <mail> \u00e9", Actions: []domain.Action{domain.Collect, domain.Export},
-			Basis: domain.BasisLegalDuty, Separate: true, ConsentLasts: 12,
+		Purposes: []policy.Purpose{{
+			ID: "mail", Title: "Send <mail> \u00e9", Actions: []policy.Action{policy.Collect, policy.Export},
+			Basis: policy.BasisLegalDuty, Separate: true, ConsentLasts: 12,
 		}},
-		Acts:  []domain.Act{{ID: "click"}, {ID: "sign", Counts: domain.WrittenConsent}},
-		Texts: []domain.Text{{Locale: "en", Hash: domain.Hash{7}, Standing: domain.Sample}},
+		Acts:  []policy.Act{{ID: "click"}, {ID: "sign", Counts: policy.WrittenConsent}},
+		Texts: []policy.Text{{Locale: "en", Hash: content.Hash{7}, Standing: policy.Sample}},
 	}
 	const want = `{"acts":[{"id":"click"},{"counts":"written","id":"sign"}],"jurisdiction":"CN","name":"privacy",` +
 		`"purposes":[{"actions":["collect","export"],"basis":"legal-duty","consent_lasts_months":12,"id":"mail","separate":true,"title":"Send <mail> é"}],` +
@@ -70,17 +71,17 @@ func TestTheBytesAreThese(t *testing.T) {
 }
 
 func TestEmptyAndAbsentAreTheSameBytes(t *testing.T) {
-	a, _ := policydoc.Hash(domain.Document{Name: "a"})
-	b, _ := policydoc.Hash(domain.Document{Name: "a", Acts: []domain.Act{}})
+	a, _ := policydoc.Hash(policy.Document{Name: "a"})
+	b, _ := policydoc.Hash(policy.Document{Name: "a", Acts: []policy.Act{}})
 	if a != b {
 		t.Error("an empty list changes the hash")
 	}
 }
 
 func TestWhatCannotBeReadIsNotWritten(t *testing.T) {
-	for _, d := range []domain.Document{
-		{Purposes: []domain.Purpose{{Basis: 99}}},
-		{Purposes: []domain.Purpose{{Actions: []domain.Action{0}}}},
+	for _, d := range []policy.Document{
+		{Purposes: []policy.Purpose{{Basis: 99}}},
+		{Purposes: []policy.Purpose{{Actions: []policy.Action{0}}}},
 		{Name: "\xff"},
 	} {
 		if b, err := policydoc.Marshal(d); err == nil {

@@ -1,8 +1,9 @@
 package policydoc
 
 import (
-	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 // The shapes of schema policy/1. Field for field they are the domain's, so
@@ -51,18 +52,18 @@ type handlerV1 struct {
 }
 
 type purposeV1 struct {
-	ID           domain.PurposeID    `json:"id,omitempty"`
+	ID           policy.PurposeID    `json:"id,omitempty"`
 	Title        string              `json:"title,omitempty"`
 	Section      string              `json:"section,omitempty"`
 	Codes        []string            `json:"codes,omitempty"`
-	Categories   []domain.CategoryID `json:"categories,omitempty"`
-	Actions      []domain.Action     `json:"actions,omitempty"`
-	Basis        domain.LegalBasis   `json:"basis,omitzero"`
+	Categories   []policy.CategoryID `json:"categories,omitempty"`
+	Actions      []policy.Action     `json:"actions,omitempty"`
+	Basis        policy.LegalBasis   `json:"basis,omitzero"`
 	Separate     bool                `json:"separate,omitzero"`
 	Sensitive    bool                `json:"sensitive,omitzero"`
 	Necessary    bool                `json:"necessary,omitzero"`
 	Automated    bool                `json:"automated,omitzero"`
-	LogChecks    domain.CheckLog     `json:"log_checks,omitzero"`
+	LogChecks    policy.CheckLog     `json:"log_checks,omitzero"`
 	Retention    string              `json:"retention,omitempty"`
 	KeepMonths   int                 `json:"keep_months,omitzero"`
 	KeepDays     int                 `json:"keep_days,omitzero"`
@@ -71,7 +72,7 @@ type purposeV1 struct {
 }
 
 type categoryV1 struct {
-	ID                domain.CategoryID `json:"id,omitempty"`
+	ID                policy.CategoryID `json:"id,omitempty"`
 	Title             string            `json:"title,omitempty"`
 	Section           string            `json:"section,omitempty"`
 	SensitiveByPolicy bool              `json:"sensitive_by_policy,omitzero"`
@@ -79,27 +80,27 @@ type categoryV1 struct {
 }
 
 type permissionV1 struct {
-	ID        domain.PermissionID `json:"id,omitempty"`
+	ID        policy.PermissionID `json:"id,omitempty"`
 	Title     string              `json:"title,omitempty"`
 	Section   string              `json:"section,omitempty"`
-	Purposes  []domain.PurposeID  `json:"purposes,omitempty"`
+	Purposes  []policy.PurposeID  `json:"purposes,omitempty"`
 	IfRefused string              `json:"if_refused,omitempty"`
 }
 
 type actV1 struct {
-	ID       domain.ActID       `json:"id,omitempty"`
+	ID       policy.ActID       `json:"id,omitempty"`
 	Title    string             `json:"title,omitempty"`
 	Section  string             `json:"section,omitempty"`
-	Counts   domain.ConsentKind `json:"counts,omitzero"`
-	Purposes []domain.PurposeID `json:"purposes,omitempty"`
+	Counts   policy.ConsentKind `json:"counts,omitzero"`
+	Purposes []policy.PurposeID `json:"purposes,omitempty"`
 	Signal   bool               `json:"signal,omitzero"`
 }
 
 type recipientV1 struct {
-	ID       domain.RecipientID `json:"id,omitempty"`
+	ID       policy.RecipientID `json:"id,omitempty"`
 	Title    string             `json:"title,omitempty"`
 	Section  string             `json:"section,omitempty"`
-	Purposes []domain.PurposeID `json:"purposes,omitempty"`
+	Purposes []policy.PurposeID `json:"purposes,omitempty"`
 	Abroad   bool               `json:"abroad,omitzero"`
 }
 
@@ -113,15 +114,15 @@ type groundV1 struct {
 }
 
 type channelV1 struct {
-	ID      domain.ChannelID    `json:"id,omitempty"`
+	ID      policy.ChannelID    `json:"id,omitempty"`
 	Title   string              `json:"title,omitempty"`
 	Section string              `json:"section,omitempty"`
-	Kind    domain.ChannelKind  `json:"kind,omitzero"`
-	Uses    []domain.ChannelUse `json:"uses,omitempty"`
+	Kind    policy.ChannelKind  `json:"kind,omitzero"`
+	Uses    []policy.ChannelUse `json:"uses,omitempty"`
 }
 
 type rightV1 struct {
-	ID        domain.RightID    `json:"id,omitempty"`
+	ID        policy.RightID    `json:"id,omitempty"`
 	Title     string            `json:"title,omitempty"`
 	Section   string            `json:"section,omitempty"`
 	Procedure string            `json:"procedure,omitempty"`
@@ -152,10 +153,10 @@ type dutyV1 struct {
 	Section string            `json:"section,omitempty"`
 	On      []string          `json:"on,omitempty"`
 	When    []memberV1        `json:"when,omitempty"`
-	Kind    domain.DutyKind   `json:"kind,omitempty"`
+	Kind    policy.DutyKind   `json:"kind,omitempty"`
 	Rules   []deadline.RuleID `json:"rules,omitempty"`
 	Start   string            `json:"start,omitempty"`
-	Each    domain.DutyEach   `json:"each,omitzero"`
+	Each    policy.DutyEach   `json:"each,omitzero"`
 	MetBy   []string          `json:"met_by,omitempty"`
 	Renews  bool              `json:"renews,omitzero"`
 }
@@ -165,14 +166,14 @@ type memberV1 struct {
 	Value string `json:"value,omitempty"`
 }
 
-func dutyFrom(d domain.DutyRule) dutyV1 {
-	when := each(d.When, func(x domain.Field) memberV1 { return memberV1(x) })
+func dutyFrom(d policy.DutyRule) dutyV1 {
+	when := each(d.When, func(x policy.Field) memberV1 { return memberV1(x) })
 	return dutyV1{d.ID, d.Section, d.On, when, d.Kind, d.Rules, d.Start, d.Each, d.MetBy, d.Renews}
 }
 
-func (s dutyV1) toDomain() domain.DutyRule {
-	when := each(s.When, func(x memberV1) domain.Field { return domain.Field(x) })
-	return domain.DutyRule{ID: s.ID, Section: s.Section, On: s.On, When: when, Kind: s.Kind, Rules: s.Rules, Start: s.Start, Each: s.Each, MetBy: s.MetBy, Renews: s.Renews}
+func (s dutyV1) toDomain() policy.DutyRule {
+	when := each(s.When, func(x memberV1) policy.Field { return policy.Field(x) })
+	return policy.DutyRule{ID: s.ID, Section: s.Section, On: s.On, When: when, Kind: s.Kind, Rules: s.Rules, Start: s.Start, Each: s.Each, MetBy: s.MetBy, Renews: s.Renews}
 }
 
 type minorsV1 struct {
@@ -184,25 +185,25 @@ type minorsV1 struct {
 
 type textV1 struct {
 	Locale   string              `json:"locale,omitempty"`
-	Hash     domain.Hash         `json:"hash,omitzero"`
-	Standing domain.TextStanding `json:"standing,omitzero"`
+	Hash     content.Hash        `json:"hash,omitzero"`
+	Standing policy.TextStanding `json:"standing,omitzero"`
 }
 
-func fromDomain(d domain.Document) documentV1 {
+func fromDomain(d policy.Document) documentV1 {
 	return documentV1{
 		Schema:            Schema,
 		Name:              d.Name,
-		Title:             each(d.Title, func(x domain.LocalText) localTextV1 { return localTextV1(x) }),
+		Title:             each(d.Title, func(x policy.LocalText) localTextV1 { return localTextV1(x) }),
 		Handler:           handlerV1(d.Handler),
 		Jurisdiction:      d.Jurisdiction,
 		TimeZone:          d.TimeZone,
 		Over:              d.Over,
 		QuietHours:        d.QuietHours,
-		Purposes:          each(d.Purposes, func(x domain.Purpose) purposeV1 { return purposeV1(x) }),
-		Categories:        each(d.Categories, func(x domain.Category) categoryV1 { return categoryV1(x) }),
-		Permissions:       each(d.Permissions, func(x domain.Permission) permissionV1 { return permissionV1(x) }),
-		Acts:              each(d.Acts, func(x domain.Act) actV1 { return actV1(x) }),
-		Recipients:        each(d.Recipients, func(x domain.Recipient) recipientV1 { return recipientV1(x) }),
+		Purposes:          each(d.Purposes, func(x policy.Purpose) purposeV1 { return purposeV1(x) }),
+		Categories:        each(d.Categories, func(x policy.Category) categoryV1 { return categoryV1(x) }),
+		Permissions:       each(d.Permissions, func(x policy.Permission) permissionV1 { return permissionV1(x) }),
+		Acts:              each(d.Acts, func(x policy.Act) actV1 { return actV1(x) }),
+		Recipients:        each(d.Recipients, func(x policy.Recipient) recipientV1 { return recipientV1(x) }),
 		ExemptionsCollect: each(d.ExemptionsCollect, groundFrom),
 		ExemptionsProvide: each(d.ExemptionsProvide, groundFrom),
 		Rejections:        each(d.Rejections, groundFrom),
@@ -212,29 +213,29 @@ func fromDomain(d domain.Document) documentV1 {
 		Measures:          each(d.Measures, groundFrom),
 		IncidentNotice:    each(d.IncidentNotice, groundFrom),
 		IdentityElements:  each(d.IdentityElements, groundFrom),
-		Channels:          each(d.Channels, func(x domain.Channel) channelV1 { return channelV1(x) }),
-		Rights:            each(d.Rights, func(x domain.Right) rightV1 { return rightV1(x) }),
+		Channels:          each(d.Channels, func(x policy.Channel) channelV1 { return channelV1(x) }),
+		Rights:            each(d.Rights, func(x policy.Right) rightV1 { return rightV1(x) }),
 		DeadlineRules:     each(d.DeadlineRules, func(x deadline.Rule) deadlineRuleV1 { return deadlineRuleV1(x) }),
 		Duties:            each(d.Duties, dutyFrom),
 		Minors:            minorsV1{d.Minors.AdultAge, d.Minors.ChildBelowPolicy, d.Minors.ChildBelowLaw, each(d.Minors.Rules, groundFrom)},
-		Texts:             each(d.Texts, func(x domain.Text) textV1 { return textV1(x) }),
+		Texts:             each(d.Texts, func(x policy.Text) textV1 { return textV1(x) }),
 	}
 }
 
-func (d documentV1) toDomain() domain.Document {
-	return domain.Document{
+func (d documentV1) toDomain() policy.Document {
+	return policy.Document{
 		Name:              d.Name,
-		Title:             each(d.Title, func(x localTextV1) domain.LocalText { return domain.LocalText(x) }),
-		Handler:           domain.Handler(d.Handler),
+		Title:             each(d.Title, func(x localTextV1) policy.LocalText { return policy.LocalText(x) }),
+		Handler:           policy.Handler(d.Handler),
 		Jurisdiction:      d.Jurisdiction,
 		TimeZone:          d.TimeZone,
 		Over:              d.Over,
 		QuietHours:        d.QuietHours,
-		Purposes:          each(d.Purposes, func(x purposeV1) domain.Purpose { return domain.Purpose(x) }),
-		Categories:        each(d.Categories, func(x categoryV1) domain.Category { return domain.Category(x) }),
-		Permissions:       each(d.Permissions, func(x permissionV1) domain.Permission { return domain.Permission(x) }),
-		Acts:              each(d.Acts, func(x actV1) domain.Act { return domain.Act(x) }),
-		Recipients:        each(d.Recipients, func(x recipientV1) domain.Recipient { return domain.Recipient(x) }),
+		Purposes:          each(d.Purposes, func(x purposeV1) policy.Purpose { return policy.Purpose(x) }),
+		Categories:        each(d.Categories, func(x categoryV1) policy.Category { return policy.Category(x) }),
+		Permissions:       each(d.Permissions, func(x permissionV1) policy.Permission { return policy.Permission(x) }),
+		Acts:              each(d.Acts, func(x actV1) policy.Act { return policy.Act(x) }),
+		Recipients:        each(d.Recipients, func(x recipientV1) policy.Recipient { return policy.Recipient(x) }),
 		ExemptionsCollect: each(d.ExemptionsCollect, groundV1.toDomain),
 		ExemptionsProvide: each(d.ExemptionsProvide, groundV1.toDomain),
 		Rejections:        each(d.Rejections, groundV1.toDomain),
@@ -244,12 +245,12 @@ func (d documentV1) toDomain() domain.Document {
 		Measures:          each(d.Measures, groundV1.toDomain),
 		IncidentNotice:    each(d.IncidentNotice, groundV1.toDomain),
 		IdentityElements:  each(d.IdentityElements, groundV1.toDomain),
-		Channels:          each(d.Channels, func(x channelV1) domain.Channel { return domain.Channel(x) }),
-		Rights:            each(d.Rights, func(x rightV1) domain.Right { return domain.Right(x) }),
+		Channels:          each(d.Channels, func(x channelV1) policy.Channel { return policy.Channel(x) }),
+		Rights:            each(d.Rights, func(x rightV1) policy.Right { return policy.Right(x) }),
 		DeadlineRules:     each(d.DeadlineRules, func(x deadlineRuleV1) deadline.Rule { return deadline.Rule(x) }),
 		Duties:            each(d.Duties, dutyV1.toDomain),
-		Minors:            domain.Minors{AdultAge: d.Minors.AdultAge, ChildBelowPolicy: d.Minors.ChildBelowPolicy, ChildBelowLaw: d.Minors.ChildBelowLaw, Rules: each(d.Minors.Rules, groundV1.toDomain)},
-		Texts:             each(d.Texts, func(x textV1) domain.Text { return domain.Text(x) }),
+		Minors:            policy.Minors{AdultAge: d.Minors.AdultAge, ChildBelowPolicy: d.Minors.ChildBelowPolicy, ChildBelowLaw: d.Minors.ChildBelowLaw, Rules: each(d.Minors.Rules, groundV1.toDomain)},
+		Texts:             each(d.Texts, func(x textV1) policy.Text { return policy.Text(x) }),
 	}
 }
 
@@ -265,6 +266,6 @@ func each[A, B any](list []A, f func(A) B) []B {
 	return out
 }
 
-func groundFrom(g domain.Ground) groundV1 { return groundV1(g) }
+func groundFrom(g policy.Ground) groundV1 { return groundV1(g) }
 
-func (g groundV1) toDomain() domain.Ground { return domain.Ground(g) }
+func (g groundV1) toDomain() policy.Ground { return policy.Ground(g) }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/domain/policy"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -41,7 +43,7 @@ type (
 		ID       string             `json:"id"`
 		Initial  string             `json:"initial"`
 		Label    string             `json:"label,omitzero"`
-		Purposes []domain.PurposeID `json:"purposes,omitempty"`
+		Purposes []policy.PurposeID `json:"purposes,omitempty"`
 		Refuses  bool               `json:"refuses,omitzero"`
 		Steps    int                `json:"steps,omitzero"`
 	}
@@ -91,7 +93,7 @@ func Unmarshal(b []byte) (domain.Surface, error) {
 }
 
 // Hash returns the SHA-256 of s as [Marshal] writes it.
-func Hash(s domain.Surface) (domain.Hash, error) {
+func Hash(s domain.Surface) (content.Hash, error) {
 	b, err := Marshal(s)
 	return sha256.Sum256(b), err
 }
@@ -110,7 +112,7 @@ func (v surfaceV1) surface() (s domain.Surface, err error) {
 			return s, fmt.Errorf("controls[%d].initial: %w", i, err)
 		}
 		s.Controls = append(s.Controls, domain.Control{
-			ID: domain.ControlID(c.ID), Label: c.Label, Act: domain.ActID(c.Act), Purposes: c.Purposes, Initial: state, Refuses: c.Refuses, Steps: c.Steps,
+			ID: domain.ControlID(c.ID), Label: c.Label, Act: policy.ActID(c.Act), Purposes: c.Purposes, Initial: state, Refuses: c.Refuses, Steps: c.Steps,
 		})
 	}
 	for i, l := range v.Locales {
@@ -129,18 +131,18 @@ func (v surfaceV1) surface() (s domain.Surface, err error) {
 	return s, nil
 }
 
-func hash(h domain.Hash) string {
-	if h == (domain.Hash{}) {
+func hash(h content.Hash) string {
+	if h == (content.Hash{}) {
 		return ""
 	}
 	return h.String()
 }
 
-func parse(where, s string) (domain.Hash, error) {
+func parse(where, s string) (content.Hash, error) {
 	if s == "" {
-		return domain.Hash{}, nil
+		return content.Hash{}, nil
 	}
-	h, err := domain.ParseHash(s)
+	h, err := content.ParseHash(s)
 	if err != nil {
 		return h, fmt.Errorf("%s: %w", where, err)
 	}

@@ -6,16 +6,18 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec/surfacedoc"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
 var popup = domain.Surface{
-	Build: "5.2.1+1203", Signing: domain.Hash{1}, Screen: "pop-up", Policy: "privacy", Version: domain.Hash{2}, Approver: "officer",
-	Locales: []domain.SurfaceLocale{{Locale: "en", Text: domain.Hash{3}, Screenshot: domain.Hash{4}, Strings: []domain.LabelledString{{Key: "ok", Text: "Agree"}, {Key: "out", Text: "Do not agree"}}}},
+	Build: "5.2.1+1203", Signing: content.Hash{1}, Screen: "pop-up", Policy: "privacy", Version: content.Hash{2}, Approver: "officer",
+	Locales: []domain.SurfaceLocale{{Locale: "en", Text: content.Hash{3}, Screenshot: content.Hash{4}, Strings: []domain.LabelledString{{Key: "ok", Text: "Agree"}, {Key: "out", Text: "Do not agree"}}}},
 	Controls: []domain.Control{
-		{ID: "ok", Label: "ok", Act: "agree-popup", Purposes: []domain.PurposeID{"ads"}, Initial: domain.Button},
+		{ID: "ok", Label: "ok", Act: "agree-popup", Purposes: []policy.PurposeID{"ads"}, Initial: domain.Button},
 		{ID: "out", Label: "out", Initial: domain.Button, Refuses: true, Steps: 1},
 	},
 }

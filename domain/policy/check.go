@@ -1,10 +1,11 @@
-package domain
+package policy
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/internal/form"
 )
@@ -86,7 +87,7 @@ func distinct[E comparable](c *checker, path string, list []E) {
 
 func (c *checker) head() {
 	d := c.doc
-	if !isName(d.Name, 32) {
+	if !form.IsName(d.Name, 32) {
 		c.report("name", `%q is no name: 1 to 32 of a-z, 0-9 and "-"`, d.Name)
 	}
 	c.require("jurisdiction", d.Jurisdiction)
@@ -107,7 +108,7 @@ func (c *checker) head() {
 		path := fmt.Sprintf("texts[%d]", i)
 		c.declare(path+".locale", "text", t.Locale, t.Locale != "")
 		oneOf(c, path+".standing", t.Standing)
-		if t.Hash == (Hash{}) {
+		if t.Hash == (content.Hash{}) {
 			c.report(path+".hash", "is missing")
 		}
 	}
@@ -117,7 +118,7 @@ func (c *checker) processing() {
 	d := c.doc
 	for i, x := range d.Categories {
 		path := fmt.Sprintf("categories[%d]", i)
-		c.declare(path+".id", "category", string(x.ID), isName(string(x.ID), 64))
+		c.declare(path+".id", "category", string(x.ID), form.IsName(string(x.ID), 64))
 		c.require(path+".title", x.Title)
 	}
 	if len(d.Purposes) == 0 {
@@ -128,7 +129,7 @@ func (c *checker) processing() {
 	}
 	for i, x := range d.Permissions {
 		path := fmt.Sprintf("permissions[%d]", i)
-		c.declare(path+".id", "permission", string(x.ID), isName(string(x.ID), 64))
+		c.declare(path+".id", "permission", string(x.ID), form.IsName(string(x.ID), 64))
 		c.require(path+".title", x.Title)
 		for j, id := range x.Purposes {
 			c.refer(fmt.Sprintf("%s.purposes[%d]", path, j), "purpose", string(id))
@@ -137,7 +138,7 @@ func (c *checker) processing() {
 	}
 	for i, x := range d.Acts {
 		path := fmt.Sprintf("acts[%d]", i)
-		c.declare(path+".id", "act", string(x.ID), isName(string(x.ID), 64))
+		c.declare(path+".id", "act", string(x.ID), form.IsName(string(x.ID), 64))
 		c.require(path+".title", x.Title)
 		for j, id := range x.Purposes {
 			c.refer(fmt.Sprintf("%s.purposes[%d]", path, j), "purpose", string(id))
@@ -147,7 +148,7 @@ func (c *checker) processing() {
 }
 
 func (c *checker) purpose(path string, p Purpose) {
-	c.declare(path+".id", "purpose", string(p.ID), isName(string(p.ID), 64))
+	c.declare(path+".id", "purpose", string(p.ID), form.IsName(string(p.ID), 64))
 	c.require(path+".title", p.Title)
 	for j, id := range p.Categories {
 		c.refer(fmt.Sprintf("%s.categories[%d]", path, j), "category", string(id))
@@ -174,7 +175,7 @@ func (c *checker) purpose(path string, p Purpose) {
 func (c *checker) recipients() {
 	for i, r := range c.doc.Recipients {
 		path := fmt.Sprintf("recipients[%d]", i)
-		c.declare(path+".id", "recipient", string(r.ID), isName(string(r.ID), 64))
+		c.declare(path+".id", "recipient", string(r.ID), form.IsName(string(r.ID), 64))
 		c.require(path+".title", r.Title)
 		for j, id := range r.Purposes {
 			c.refer(fmt.Sprintf("%s.purposes[%d]", path, j), "purpose", string(id))
@@ -216,7 +217,7 @@ func (c *checker) promises() {
 	}
 	for i, x := range d.Rights {
 		path := fmt.Sprintf("rights[%d]", i)
-		c.declare(path+".id", "right", string(x.ID), isName(string(x.ID), 64))
+		c.declare(path+".id", "right", string(x.ID), form.IsName(string(x.ID), 64))
 		c.require(path+".title", x.Title)
 		for j, id := range x.Deadlines {
 			c.refer(fmt.Sprintf("%s.deadlines[%d]", path, j), "deadline rule", string(id))
@@ -227,7 +228,7 @@ func (c *checker) promises() {
 	}
 	for i, x := range d.Channels {
 		path := fmt.Sprintf("channels[%d]", i)
-		c.declare(path+".id", "channel", string(x.ID), isName(string(x.ID), 64))
+		c.declare(path+".id", "channel", string(x.ID), form.IsName(string(x.ID), 64))
 		oneOf(c, path+".kind", x.Kind)
 		distinct(c, path+".uses", x.Uses)
 	}
@@ -238,11 +239,11 @@ func (c *checker) promises() {
 }
 
 func (c *checker) duty(path string, x DutyRule) {
-	c.declare(path+".id", "duty", x.ID, isName(x.ID, 64))
+	c.declare(path+".id", "duty", x.ID, form.IsName(x.ID, 64))
 	if len(x.On) == 0 {
 		c.report(path+".on", "is missing: name the kinds of facts that open it")
 	}
-	if !isName(string(x.Kind), 64) {
+	if !form.IsName(string(x.Kind), 64) {
 		c.report(path+".kind", "%q is no kind of duty: a name as in stop, delete, tell-persons", x.Kind)
 	}
 	if len(x.Rules) == 0 {
@@ -286,3 +287,6 @@ func (c *checker) deadlineRule(path string, r deadline.Rule) {
 		c.report(path+".roll", "only calendar days, months and years that count forward roll")
 	}
 }
+
+// RetentionEnds are the kinds of facts that a period of retention may run from.
+var RetentionEnds = []string{"consent.withdrawn", "subject.closed", "purpose.achieved"}

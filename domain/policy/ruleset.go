@@ -1,4 +1,4 @@
-package domain
+package policy
 
 import (
 	"cmp"
@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 )
 
@@ -19,9 +20,9 @@ import (
 // What is hashed is a line "rule" for every rule and a line "name value" for
 // every field of it that says something, so that a field that is added later
 // changes no name of a set that does not use it.
-func RuleSet(rules []deadline.Rule) Hash {
+func RuleSet(rules []deadline.Rule) content.Hash {
 	if len(rules) == 0 {
-		return Hash{}
+		return content.Hash{}
 	}
 	sorted := slices.SortedStableFunc(slices.Values(rules), func(a, b deadline.Rule) int { return cmp.Compare(a.ID, b.ID) })
 	var text strings.Builder

@@ -1,4 +1,4 @@
-package domain
+package policy
 
 import "consentledger/domain/internal/form"
 

@@ -1,6 +1,21 @@
-package domain
+package policy
 
-import "consentledger/domain/deadline"
+import (
+	"consentledger/domain/content"
+	"consentledger/domain/deadline"
+	"consentledger/domain/internal/form"
+)
+
+// A PurposeID names what personal data is processed for.
+type PurposeID string
+
+// ParsePurposeID returns s as a PurposeID: 1 to 64 of a-z, 0-9 and "-".
+func ParsePurposeID(s string) (PurposeID, error) {
+	if !form.IsName(s, 64) {
+		return "", form.Error(`a purpose is named by 1 to 64 of a-z, 0-9 and "-"`)
+	}
+	return PurposeID(s), nil
+}
 
 // What a document names, beside purposes and deadline rules. All are written like
 // a purpose id.
@@ -123,7 +138,7 @@ type Act struct {
 	Section  string
 	Counts   ConsentKind
 	Purposes []PurposeID
-	Signal   bool // a machine says it, see [Signals]
+	Signal   bool // a machine says it, see [domain.Signals]
 }
 
 // A Ground is one entry of an enumeration, under a code that never changes.
@@ -169,7 +184,7 @@ type Minors struct {
 // A Text is the policy as people read it, by the hash of its bytes.
 type Text struct {
 	Locale   string
-	Hash     Hash
+	Hash     content.Hash
 	Standing TextStanding
 }
 

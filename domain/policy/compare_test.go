@@ -1,9 +1,10 @@
-package domain
+package policy
 
 import (
 	"reflect"
 	"testing"
 
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 )
 
@@ -26,7 +27,7 @@ func TestCompareFindsTheKindsOfMaterialChange(t *testing.T) {
 			d.DeadlineRules = []deadline.Rule{{ID: "reply", Unit: deadline.UnitWorkingDay, Length: 10}}
 		}, []string{"MAT-4"}, false},
 		{"another contact", func(d *Document) { d.Handler.Contact = "elsewhere" }, []string{"MAT-5"}, false},
-		{"a text in another language", func(d *Document) { d.Texts = append(d.Texts, Text{Locale: "zh", Hash: Hash{3}}) }, nil, false},
+		{"a text in another language", func(d *Document) { d.Texts = append(d.Texts, Text{Locale: "zh", Hash: content.Hash{3}}) }, nil, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			base := func() Document {

@@ -1,10 +1,11 @@
-package domain
+package policy
 
 import (
 	"reflect"
 	"strings"
 	"testing"
 
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/internal/form/formtest"
 )
@@ -27,7 +28,7 @@ func mailPolicy() Document {
 		DeadlineRules: []deadline.Rule{{ID: "cn.reply", Unit: deadline.UnitWorkingDay, Length: 15, Calendar: "CN",
 			TimeZone: "Asia/Shanghai", ClockStart: "RequestReceived"}},
 		Minors: Minors{AdultAge: 18, ChildBelowPolicy: 15, ChildBelowLaw: 14},
-		Texts:  []Text{{"en", Hash{1}, Authoritative}},
+		Texts:  []Text{{"en", content.Hash{1}, Authoritative}},
 	}
 }
 
@@ -51,7 +52,7 @@ func TestEveryProblemSaysWhere(t *testing.T) {
 		{"a title twice in one language", func(d *Document) { d.Title = append(d.Title, d.Title[0]) }, "title[1].locale"},
 		{"no text", func(d *Document) { d.Texts = nil }, "texts"},
 		{"a text twice in one language", func(d *Document) { d.Texts = append(d.Texts, d.Texts[0]) }, "texts[1].locale"},
-		{"a text without a hash", func(d *Document) { d.Texts[0].Hash = Hash{} }, "texts[0].hash"},
+		{"a text without a hash", func(d *Document) { d.Texts[0].Hash = content.Hash{} }, "texts[0].hash"},
 		{"a text without a standing", func(d *Document) { d.Texts[0].Standing = 0 }, "texts[0].standing"},
 		{"no purposes", func(d *Document) { d.Purposes, d.Permissions = nil, nil }, "purposes"},
 		{"a purpose twice", func(d *Document) { d.Purposes[1].ID = "mail" }, "purposes[1].id"},

@@ -1,4 +1,4 @@
-package domain
+package policy
 
 import (
 	"fmt"
@@ -123,7 +123,7 @@ func (c *Comparison) purposes(old, new Document) {
 		if !ok {
 			continue
 		}
-		whole, s := changed(was, is)
+		whole, s := Uncovered(was, is)
 		for _, a := range s.Actions {
 			c.add(Difference{"methods", string(is.ID), "", a.String(), MaterialService, false})
 		}
@@ -141,9 +141,9 @@ func (c *Comparison) purposes(old, new Document) {
 	}
 }
 
-// changed returns what a yes to a purpose as it was does not cover of what it
+// Uncovered returns what a yes to a purpose as it was does not cover of what it
 // is: the whole, if it means something else, and what was added to it.
-func changed(was, is Purpose) (whole bool, added StaleScope) {
+func Uncovered(was, is Purpose) (whole bool, added StaleScope) {
 	for _, a := range is.Actions {
 		if !slices.Contains(was.Actions, a) {
 			added.Actions = append(added.Actions, a)
@@ -252,4 +252,52 @@ func texts(list []Text) map[string]string {
 		m[t.Locale] = t.Standing.String() + " " + t.Hash.String()
 	}
 	return m
+}
+
+// differ adds a difference, and what kind of change it is.
+func (c *Comparison) AddDifference(d Difference) {
+	c.add(d)
+	if !slices.Contains(c.Material, d.Material) {
+		c.Material = append(c.Material, d.Material)
+		slices.Sort(c.Material)
+	}
+}
+
+// join adds what is stale besides, as far as the new document declares it and rests
+// it on consent.
+func (c *Comparison) AddStale(is Document, stale []PurposeID, scopes []StaleScope) {
+	for _, id := range stale {
+		if q, declared := is.Purpose(id); declared && q.Basis == BasisConsent && !slices.Contains(c.Stale, id) {
+			c.Stale = append(c.Stale, id)
+		}
+	}
+	for _, s := range scopes {
+		q, _ := is.Purpose(s.Purpose)
+		s.Actions = slices.DeleteFunc(slices.Clone(s.Actions), func(a Action) bool { return !slices.Contains(q.Actions, a) })
+		s.Categories = slices.DeleteFunc(slices.Clone(s.Categories), func(k CategoryID) bool { return !slices.Contains(q.Categories, k) })
+		if q.Basis == BasisConsent && !slices.Contains(c.Stale, s.Purpose) && len(s.Actions)+len(s.Categories) > 0 {
+			c.Scopes = AddScope(c.Scopes, s)
+		}
+	}
+	c.Scopes = slices.DeleteFunc(c.Scopes, func(s StaleScope) bool { return slices.Contains(c.Stale, s.Purpose) })
+}
+
+// renew adds purposes that are declared again after they were given up: consents
+// to them are stale, whatever else changed of them.
+func (c *Comparison) AddRenewed(again []Purpose) {
+	for _, q := range again {
+		c.AddDifference(Difference{Section: "purposes declared again", Name: string(q.ID), New: q.Title, Material: MaterialService})
+		if !slices.Contains(c.Stale, q.ID) {
+			c.Stale = append(c.Stale, q.ID)
+		}
+		c.Scopes = slices.DeleteFunc(c.Scopes, func(s StaleScope) bool { return s.Purpose == q.ID })
+	}
+}
+
+// A StaleScope is what a version adds to a purpose: consents to what was there
+// before still cover that.
+type StaleScope struct {
+	Purpose    PurposeID
+	Actions    []Action
+	Categories []CategoryID
 }

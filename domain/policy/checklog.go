@@ -1,4 +1,4 @@
-package domain
+package policy
 
 import (
 	"fmt"
@@ -75,7 +75,7 @@ func ParseCheckLog(s string) (CheckLog, error) {
 
 // digits reads up to seven digits; -1 if they are none.
 func digits(s string) int {
-	if s == "" || len(s) > 7 || !digitsOnly(s) {
+	if s == "" || len(s) > 7 || !form.DigitsOnly(s) {
 		return -1
 	}
 	n := 0

@@ -1,12 +1,13 @@
-package domain_test
+package policy_test
 
 import (
 	"reflect"
 	"slices"
 	"testing"
 
-	. "consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 )
 
 var twoRules = []deadline.Rule{
@@ -17,22 +18,22 @@ var twoRules = []deadline.Rule{
 // TestARuleSetHasOneNameForEver pins a name: facts hold it.
 func TestARuleSetHasOneNameForEver(t *testing.T) {
 	const want = "sha256:4965a13ddb81183ce0fefc52a02bf90a057ed221ad32370afef22e61962b6fe6"
-	if got := RuleSet(twoRules).String(); got != want {
+	if got := policy.RuleSet(twoRules).String(); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	turned := slices.Clone(twoRules)
 	slices.Reverse(turned)
-	if RuleSet(turned) != RuleSet(twoRules) {
+	if policy.RuleSet(turned) != policy.RuleSet(twoRules) {
 		t.Error("the order in which rules are written changes the name of their set")
 	}
-	if RuleSet(nil) != (Hash{}) {
+	if policy.RuleSet(nil) != (content.Hash{}) {
 		t.Error("no rules have a name")
 	}
 }
 
 // TestWhateverARuleSaysIsInTheNameOfItsSet changes every field that there is.
 func TestWhateverARuleSaysIsInTheNameOfItsSet(t *testing.T) {
-	seen := map[Hash]string{RuleSet(twoRules): "as it was", RuleSet(twoRules[:1]): "without the last", RuleSet(append(twoRules[:1:1], twoRules[0])): "a rule twice"}
+	seen := map[content.Hash]string{policy.RuleSet(twoRules): "as it was", policy.RuleSet(twoRules[:1]): "without the last", policy.RuleSet(append(twoRules[:1:1], twoRules[0])): "a rule twice"}
 	if len(seen) != 3 {
 		t.Fatal("sets of several sizes have one name")
 	}
@@ -53,9 +54,9 @@ func TestWhateverARuleSaysIsInTheNameOfItsSet(t *testing.T) {
 		default:
 			t.Fatalf("%s is a %s: say how it changes", name, field.Kind())
 		}
-		if was, there := seen[RuleSet(rules)]; there {
+		if was, there := seen[policy.RuleSet(rules)]; there {
 			t.Errorf("another %s is called as the set %s", name, was)
 		}
-		seen[RuleSet(rules)] = name
+		seen[policy.RuleSet(rules)] = name
 	}
 }
