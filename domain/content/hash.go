@@ -26,15 +26,17 @@ func ParseHash(s string) (Hash, error) {
 	if !ok || len(digits) != 64 || strings.ToLower(digits) != digits {
 		return h, errHash
 	}
+
 	if _, err := hex.Decode(h[:], []byte(digits)); err != nil {
 		return Hash{}, errHash
 	}
+
 	return h, nil
 }
 
-// ParseNamedHash parses a hash by which somebody names something. Zeros are refused:
-// within the ledger they are the hash of nothing, and who names them would be taken to
-// name none.
+// ParseNamedHash reads a hash by which somebody names something. It refuses zeros:
+// within the ledger they are the hash of nothing, and whoever sends them would be taken
+// to name nothing.
 func ParseNamedHash(s string) (Hash, error) {
 	h, err := ParseHash(s)
 	if err == nil && h == (Hash{}) {
@@ -43,6 +45,7 @@ func ParseNamedHash(s string) (Hash, error) {
 	return h, err
 }
 
-const errZeroHash = form.Error("a hash of zeros is that of nothing; leave it out, or name what was hashed")
-
-const errHash = form.Error(`a hash is written "sha256:" and 64 lower-case hex digits`)
+const (
+	errHash     = form.Error(`a hash is written "sha256:" and 64 lower-case hex digits`)
+	errZeroHash = form.Error("a hash of zeros is that of nothing; leave it out, or name what was hashed")
+)

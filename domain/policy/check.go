@@ -159,13 +159,16 @@ func (c *checker) purpose(path string, p Purpose) {
 	}
 	distinct(c, path+".actions", p.Actions)
 	oneOf(c, path+".basis", p.Basis)
+
 	switch {
 	case p.KeepMonths == 0 && p.KeepDays == 0 && p.KeepAfter == "":
 	case p.KeepMonths < 0 || p.KeepDays < 0 || (p.KeepMonths == 0) == (p.KeepDays == 0):
 		c.report(path+".keep_months", "say for how many months or days data are kept, one of the two")
 	case !slices.Contains(RetentionEnds, p.KeepAfter):
-		c.report(path+".keep_after", "is one of %s: the kind of fact that ends the purpose", strings.Join(RetentionEnds, ", "))
+		c.report(path+".keep_after", "is one of %s: the kind of fact that ends the purpose",
+			strings.Join(RetentionEnds, ", "))
 	}
+
 	if p.ConsentLasts < 0 {
 		c.report(path+".consent_lasts_months", "is less than nothing")
 	}
@@ -253,11 +256,22 @@ func (c *checker) duty(path string, x DutyRule) {
 		c.refer(fmt.Sprintf("%s.rules[%d]", path, j), "deadline rule", string(id))
 	}
 	for j, m := range x.MetBy {
-		words := strings.Fields(m)
-		if len(words) == 0 || strings.Join(words, " ") != m || slices.ContainsFunc(words[1:], func(w string) bool { return !strings.Contains(w, "=") }) {
-			c.report(fmt.Sprintf("%s.met_by[%d]", path, j), "%q is no fact that meets it: a kind, and after it members, as in audit.finished minors=yes", m)
+		if !isMet(m) {
+			c.report(fmt.Sprintf("%s.met_by[%d]", path, j), "%q is no fact that meets it: a kind, and after it members, "+
+				"as in audit.finished minors=yes", m)
 		}
 	}
+}
+
+// isMet reports whether a text says by which facts a duty is met, see [MeetsBy].
+func isMet(text string) bool {
+	words := strings.Fields(text)
+	if len(words) == 0 || strings.Join(words, " ") != text {
+		return false
+	}
+
+	isMember := func(word string) bool { return strings.Contains(word, "=") }
+	return !slices.ContainsFunc(words[1:], func(w string) bool { return !isMember(w) })
 }
 
 func (c *checker) deadlineRule(path string, r deadline.Rule) {
@@ -274,16 +288,19 @@ func (c *checker) deadlineRule(path string, r deadline.Rule) {
 	if r.Persons < 0 {
 		c.report(path+".persons", "is less than nobody")
 	}
+
 	if _, err := deadline.ParseYearDay(string(r.YearDay)); r.YearDay != "" && err != nil {
 		c.report(path+".year_day", "%v", err)
 	} else if r.YearDay != "" && (r.Unit != deadline.UnitYear || r.Direction == deadline.Backward) {
 		c.report(path+".year_day", "is of rules in years that count forward")
 	}
+
 	counts := r.Unit == deadline.UnitWorkingDay || r.Roll == deadline.RollNextWorkingDay
 	if counts && r.Calendar == "" {
 		c.report(path+".calendar", "is missing: the rule counts working days")
 	}
-	if r.Roll != deadline.RollNone && (r.Unit == deadline.UnitWorkingDay || r.Unit == deadline.UnitHour || r.Direction == deadline.Backward) {
+	neverRolls := r.Unit == deadline.UnitWorkingDay || r.Unit == deadline.UnitHour || r.Direction == deadline.Backward
+	if r.Roll != deadline.RollNone && neverRolls {
 		c.report(path+".roll", "only calendar days, months and years that count forward roll")
 	}
 }

@@ -18,7 +18,7 @@ const (
 
 // A Difference is one thing that differs between two versions.
 type Difference struct {
-	Section  string // purposes, purposes declared again, categories, methods, recipients, recipients declared again, permissions, deadlines, rights, channels, handler, grounds, texts
+	Section  string // of the document: purposes, methods, recipients, deadlines, rights, texts ...
 	Name     string
 	Old, New string // empty: it is not there
 	Material string // the kind of material change; empty: none
@@ -47,7 +47,8 @@ func Compare(old, new Document) Comparison {
 	c.deadlines(old, new)
 	c.rightDeadlines(old, new)
 	c.duties(old, new)
-	c.list("handler", MaterialOwner, neither, map[string]string{"name": old.Handler.Name}, map[string]string{"name": new.Handler.Name})
+	c.list("handler", MaterialOwner, neither,
+		map[string]string{"name": old.Handler.Name}, map[string]string{"name": new.Handler.Name})
 	c.list("handler", MaterialResponsible, neither,
 		map[string]string{"address": old.Handler.Address, "contact": old.Handler.Contact},
 		map[string]string{"address": new.Handler.Address, "contact": new.Handler.Contact})
@@ -58,6 +59,7 @@ func Compare(old, new Document) Comparison {
 	c.list("minors", MaterialRights, either, ages(old.Minors), ages(new.Minors))
 	c.list("minors", MaterialRights, loss, grounds(old.Minors.Rules), grounds(new.Minors.Rules))
 	c.list("texts", "", neither, texts(old.Texts), texts(new.Texts))
+
 	c.conclude()
 	return c
 }
@@ -89,18 +91,21 @@ func (r reduction) by(was, is string) bool {
 	case either:
 		return true
 	}
-	panic(fmt.Sprintf("domain: reduction %d has no case", r))
+	panic(fmt.Sprintf("policy: reduction %d has no case", r))
 }
 
 // list compares things that are known by a name.
 func (c *Comparison) list(section, material string, reduces reduction, old, new map[string]string) {
 	for _, name := range names(old, new) {
 		if was, is := old[name], new[name]; was != is {
-			c.add(Difference{section, name, was, is, material, reduces.by(was, is)})
+			c.add(Difference{
+				Section: section, Name: name, Old: was, New: is, Material: material, Reduces: reduces.by(was, is),
+			})
 		}
 	}
 }
 
+// names returns the keys of all the maps, in order.
 func names(maps ...map[string]string) []string {
 	var all []string
 	for _, m := range maps {
@@ -123,14 +128,18 @@ func (c *Comparison) purposes(old, new Document) {
 		if !ok {
 			continue
 		}
+
 		whole, s := Uncovered(was, is)
 		for _, a := range s.Actions {
-			c.add(Difference{"methods", string(is.ID), "", a.String(), MaterialService, false})
+			c.add(Difference{Section: "methods", Name: string(is.ID), New: a.String(), Material: MaterialService})
 		}
 		for _, k := range s.Categories {
-			c.add(Difference{"categories of a purpose", string(is.ID), "", string(k), MaterialService, false})
+			c.add(Difference{
+				Section: "categories of a purpose", Name: string(is.ID), New: string(k), Material: MaterialService,
+			})
 		}
 		c.lost(was, is)
+
 		switch {
 		case is.Basis != BasisConsent:
 		case whole:
@@ -141,8 +150,8 @@ func (c *Comparison) purposes(old, new Document) {
 	}
 }
 
-// Uncovered returns what a yes to a purpose as it was does not cover of what it
-// is: the whole, if it means something else, and what was added to it.
+// Uncovered returns what a consent to a purpose as it was does not cover of what the
+// purpose is now: all of it, if it means something else, and what was added to it.
 func Uncovered(was, is Purpose) (whole bool, added StaleScope) {
 	for _, a := range is.Actions {
 		if !slices.Contains(was.Actions, a) {
@@ -157,27 +166,31 @@ func Uncovered(was, is Purpose) (whole bool, added StaleScope) {
 	if len(added.Actions)+len(added.Categories) > 0 {
 		added.Purpose = is.ID
 	}
+
 	return meaning(was) != meaning(is), added
 }
 
-// lost adds what a purpose does no more: less is no material change.
+// lost adds what a purpose does no more. To do less is no material change.
 func (c *Comparison) lost(was, is Purpose) {
 	for _, a := range was.Actions {
 		if !slices.Contains(is.Actions, a) {
-			c.add(Difference{"methods", string(is.ID), a.String(), "", "", false})
+			c.add(Difference{Section: "methods", Name: string(is.ID), Old: a.String()})
 		}
 	}
 	for _, k := range was.Categories {
 		if !slices.Contains(is.Categories, k) {
-			c.add(Difference{"categories of a purpose", string(is.ID), string(k), "", "", false})
+			c.add(Difference{Section: "categories of a purpose", Name: string(is.ID), Old: string(k)})
 		}
 	}
+
 	if a, b := terms(was), terms(is); a != b {
-		c.add(Difference{"terms of a purpose", string(is.ID), a, b, MaterialService, false})
+		c.add(Difference{
+			Section: "terms of a purpose", Name: string(is.ID), Old: a, New: b, Material: MaterialService,
+		})
 	}
 }
 
-// meaning is what a yes to a purpose was a yes to, besides methods and data.
+// meaning is what a person consented to, besides methods and data.
 func meaning(p Purpose) string {
 	return fmt.Sprint(p.Title, p.Basis, p.Separate, p.Automated)
 }
@@ -213,6 +226,7 @@ type titled interface{ title() (name, text string) }
 
 func (p Purpose) title() (string, string)  { return string(p.ID), p.Title }
 func (c Category) title() (string, string) { return string(c.ID), c.Title }
+
 func (a Act) title() (string, string) {
 	text := a.Title + " (" + a.Counts.String() + ")"
 	if len(a.Purposes) > 0 {
@@ -220,17 +234,26 @@ func (a Act) title() (string, string) {
 	}
 	return string(a.ID), text
 }
+
 func (p Permission) title() (string, string) {
 	return string(p.ID), p.Title + " for " + fmt.Sprint(p.Purposes)
 }
+
 func (r Right) title() (string, string) { return string(r.ID), r.Title + ", by: " + r.Procedure }
+
 func (c Channel) title() (string, string) {
 	return string(c.ID), c.Title + " for " + fmt.Sprint(c.Uses)
 }
+
 func (r Recipient) title() (string, string) {
-	return string(r.ID), r.Title + " for " + fmt.Sprint(r.Purposes) + map[bool]string{true: ", abroad"}[r.Abroad]
+	text := r.Title + " for " + fmt.Sprint(r.Purposes)
+	if r.Abroad {
+		text += ", abroad"
+	}
+	return string(r.ID), text
 }
 
+// grounds describes an enumeration.
 func grounds(list []Ground) map[string]string {
 	m := map[string]string{}
 	for _, g := range list {
@@ -242,10 +265,13 @@ func grounds(list []Ground) map[string]string {
 // ages describes who is a child and who an adult.
 func ages(m Minors) map[string]string {
 	return map[string]string{
-		"adult_age": strconv.Itoa(m.AdultAge), "child_below_policy": strconv.Itoa(m.ChildBelowPolicy), "child_below_law": strconv.Itoa(m.ChildBelowLaw),
+		"adult_age":          strconv.Itoa(m.AdultAge),
+		"child_below_policy": strconv.Itoa(m.ChildBelowPolicy),
+		"child_below_law":    strconv.Itoa(m.ChildBelowLaw),
 	}
 }
 
+// texts describes what people read.
 func texts(list []Text) map[string]string {
 	m := map[string]string{}
 	for _, t := range list {
@@ -254,7 +280,7 @@ func texts(list []Text) map[string]string {
 	return m
 }
 
-// differ adds a difference, and what kind of change it is.
+// AddDifference adds a difference, and what kind of change it is.
 func (c *Comparison) AddDifference(d Difference) {
 	c.add(d)
 	if !slices.Contains(c.Material, d.Material) {
@@ -263,30 +289,39 @@ func (c *Comparison) AddDifference(d Difference) {
 	}
 }
 
-// join adds what is stale besides, as far as the new document declares it and rests
-// it on consent.
+// AddStale adds what is stale besides, as far as the new document declares it and
+// rests it on consent.
 func (c *Comparison) AddStale(is Document, stale []PurposeID, scopes []StaleScope) {
 	for _, id := range stale {
 		if q, declared := is.Purpose(id); declared && q.Basis == BasisConsent && !slices.Contains(c.Stale, id) {
 			c.Stale = append(c.Stale, id)
 		}
 	}
+
 	for _, s := range scopes {
 		q, _ := is.Purpose(s.Purpose)
-		s.Actions = slices.DeleteFunc(slices.Clone(s.Actions), func(a Action) bool { return !slices.Contains(q.Actions, a) })
-		s.Categories = slices.DeleteFunc(slices.Clone(s.Categories), func(k CategoryID) bool { return !slices.Contains(q.Categories, k) })
+		s.Actions, s.Categories = both(s.Actions, q.Actions), both(s.Categories, q.Categories)
 		if q.Basis == BasisConsent && !slices.Contains(c.Stale, s.Purpose) && len(s.Actions)+len(s.Categories) > 0 {
 			c.Scopes = AddScope(c.Scopes, s)
 		}
 	}
+
+	// What is stale as a whole is not stale in part.
 	c.Scopes = slices.DeleteFunc(c.Scopes, func(s StaleScope) bool { return slices.Contains(c.Stale, s.Purpose) })
 }
 
-// renew adds purposes that are declared again after they were given up: consents
+// both returns what of a is in b too.
+func both[E comparable](a, b []E) []E {
+	return slices.DeleteFunc(slices.Clone(a), func(x E) bool { return !slices.Contains(b, x) })
+}
+
+// AddRenewed adds purposes that are declared again after they were given up. Consents
 // to them are stale, whatever else changed of them.
 func (c *Comparison) AddRenewed(again []Purpose) {
 	for _, q := range again {
-		c.AddDifference(Difference{Section: "purposes declared again", Name: string(q.ID), New: q.Title, Material: MaterialService})
+		c.AddDifference(Difference{
+			Section: "purposes declared again", Name: string(q.ID), New: q.Title, Material: MaterialService,
+		})
 		if !slices.Contains(c.Stale, q.ID) {
 			c.Stale = append(c.Stale, q.ID)
 		}

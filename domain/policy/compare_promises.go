@@ -19,29 +19,37 @@ func (c *Comparison) deadlines(old, new Document) {
 	for _, r := range new.DeadlineRules {
 		is[string(r.ID)], b[string(r.ID)] = r, describeRule(r)
 	}
+
 	for _, name := range names(a, b) {
-		if a[name] != b[name] {
-			lost := b[name] == "" || a[name] != "" && promisesLess(is[name], was[name])
-			c.add(Difference{"deadlines", name, a[name], b[name], MaterialRights, lost})
+		if a[name] == b[name] {
+			continue
 		}
+
+		c.add(Difference{
+			Section: "deadlines", Name: name, Old: a[name], New: b[name], Material: MaterialRights,
+			Reduces: b[name] == "" || a[name] != "" && promisesLess(is[name], was[name]),
+		})
 	}
 }
 
 // promisesLess reports whether a rule may give less than it did. Of two units,
 // starts, calendars or days of the year nobody can say which comes first.
 func promisesLess(r, was deadline.Rule) bool {
-	longer := r.Length > was.Length || r.ExtendedLength > max(was.ExtendedLength, was.Length) || r.Roll != deadline.RollNone && was.Roll == deadline.RollNone
+	longer := r.Length > was.Length || r.ExtendedLength > max(was.ExtendedLength, was.Length) ||
+		r.Roll != deadline.RollNone && was.Roll == deadline.RollNone
 	if r.Direction == deadline.Backward {
 		longer = r.Length < was.Length
 	}
-	other := r.Unit != was.Unit || r.Direction != was.Direction || r.ClockStart != was.ClockStart || r.Calendar != was.Calendar || r.YearDay != was.YearDay
+
+	other := r.Unit != was.Unit || r.Direction != was.Direction || r.ClockStart != was.ClockStart ||
+		r.Calendar != was.Calendar || r.YearDay != was.YearDay
 	return longer || other || r.Persons > was.Persons || !subset(r.Pause, was.Pause)
 }
 
 // describeRule says what a rule promises, for whoever compares two versions.
 func describeRule(r deadline.Rule) string {
-	text := fmt.Sprintf("%d %s %s from %s, extended %d, pauses %s, rolls %s", r.Length, r.Unit, r.Direction, r.ClockStart,
-		r.ExtendedLength, strings.Join(r.Pause, " "), r.Roll)
+	text := fmt.Sprintf("%d %s %s from %s, extended %d, pauses %s, rolls %s",
+		r.Length, r.Unit, r.Direction, r.ClockStart, r.ExtendedLength, strings.Join(r.Pause, " "), r.Roll)
 	if r.Calendar != "" {
 		text += ", calendar " + r.Calendar
 	}
@@ -62,9 +70,13 @@ func (c *Comparison) rightDeadlines(old, new Document) {
 		if i < 0 || slices.Equal(old.Rights[i].Deadlines, is.Deadlines) {
 			continue
 		}
+
 		was := old.Rights[i].Deadlines
-		lost := !asSoon(old.RulesOf(was), new.RulesOf(is.Deadlines))
-		c.add(Difference{"deadlines of a right", string(is.ID), fmt.Sprint(was), fmt.Sprint(is.Deadlines), MaterialRights, lost})
+		c.add(Difference{
+			Section: "deadlines of a right", Name: string(is.ID), Material: MaterialRights,
+			Old: fmt.Sprint(was), New: fmt.Sprint(is.Deadlines),
+			Reduces: !asSoon(old.RulesOf(was), new.RulesOf(is.Deadlines)),
+		})
 	}
 }
 
@@ -87,20 +99,29 @@ func (c *Comparison) duties(old, new Document) {
 	for _, d := range new.Duties {
 		is[d.ID], b[d.ID] = d, d.describe()
 	}
+
 	for _, name := range names(a, b) {
-		if a[name] != b[name] {
-			o, n := was[name], is[name]
-			lost := b[name] == "" || a[name] != "" && (n.owesLess(o) || !asSoon(old.RulesOf(o.Rules), new.RulesOf(n.Rules)))
-			material := map[bool]string{true: MaterialRights}[lost]
-			c.add(Difference{"duties", name, a[name], b[name], material, lost})
+		if a[name] == b[name] {
+			continue
 		}
+
+		o, n := was[name], is[name]
+		d := Difference{Section: "duties", Name: name, Old: a[name], New: b[name]}
+		if b[name] == "" || a[name] != "" && (n.owesLess(o) || !asSoon(old.RulesOf(o.Rules), new.RulesOf(n.Rules))) {
+			d.Material, d.Reduces = MaterialRights, true
+		}
+		c.add(d)
 	}
 }
 
 // owesLess reports whether a duty opens for less than it did, or is met by more.
 func (d DutyRule) owesLess(was DutyRule) bool {
-	narrower := !subset(was.On, d.On) || !subset(d.When, was.When) || d.Each < was.Each
-	return narrower || slices.ContainsFunc(d.MetBy, func(m string) bool { return !slices.Contains(was.MetBy, m) && !slices.Contains(was.MetBy, kindOf(m)) }) || d.Kind != was.Kind || d.Start != was.Start
+	if !subset(was.On, d.On) || !subset(d.When, was.When) || d.Each < was.Each {
+		return true
+	}
+
+	isNew := func(m string) bool { return !slices.Contains(was.MetBy, m) && !slices.Contains(was.MetBy, kindOf(m)) }
+	return slices.ContainsFunc(d.MetBy, isNew) || d.Kind != was.Kind || d.Start != was.Start
 }
 
 // kindOf returns the kind of one of the facts that meet a duty.
@@ -109,8 +130,10 @@ func kindOf(metBy string) string {
 	return kind
 }
 
+// describe says what is owed, for whoever compares two versions.
 func (d DutyRule) describe() string {
-	return fmt.Sprintf("%s on %v when %v, by %v from %q, for %s, met by %v", d.Kind, d.On, d.When, d.Rules, d.Start, d.Each, d.MetBy)
+	return fmt.Sprintf("%s on %v when %v, by %v from %q, for %s, met by %v",
+		d.Kind, d.On, d.When, d.Rules, d.Start, d.Each, d.MetBy)
 }
 
 // subset reports whether every one of a is among b.
@@ -118,8 +141,8 @@ func subset[E comparable](a, b []E) bool {
 	return !slices.ContainsFunc(a, func(x E) bool { return !slices.Contains(b, x) })
 }
 
-// AddScope adds a stale scope to those that the publisher declares: to one that
-// is there, what it leaves out.
+// AddScope adds a stale scope to a list. If the list has one of the same purpose, it
+// is completed by what it leaves out.
 func AddScope(all []StaleScope, s StaleScope) []StaleScope {
 	i := slices.IndexFunc(all, func(t StaleScope) bool { return t.Purpose == s.Purpose })
 	if i < 0 {

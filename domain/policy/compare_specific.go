@@ -15,16 +15,20 @@ func CompareSpecific(general, specific Document) Comparison {
 		if !both {
 			continue
 		}
+
 		if was.Separate && !is.Separate {
 			was.Separate = false // more was asked than is needed now
 		}
 		old.Purposes = append(old.Purposes, was)
 	}
+
+	declares := func(id PurposeID) bool { _, ok := specific.Purpose(id); return ok }
 	for _, r := range general.Recipients {
-		if slices.ContainsFunc(r.Purposes, func(id PurposeID) bool { _, both := specific.Purpose(id); return both }) {
+		if slices.ContainsFunc(r.Purposes, declares) {
 			old.Recipients = append(old.Recipients, r)
 		}
 	}
+
 	c.purposes(old, specific)
 	c.list("recipients", "", neither, titles(old.Recipients), titles(specific.Recipients))
 	for i := range c.Differences {

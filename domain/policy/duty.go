@@ -33,7 +33,11 @@ const (
 
 // Opens reports whether a fact of a kind, with these members, opens the duty.
 func (d DutyRule) Opens(kind string, members []Field) bool {
-	return slices.Contains(d.On, kind) && !slices.ContainsFunc(d.When, func(w Field) bool {
+	if !slices.Contains(d.On, kind) {
+		return false
+	}
+
+	return !slices.ContainsFunc(d.When, func(w Field) bool {
 		return !slices.Contains(strings.Split(w.Value, "|"), FieldOf(members, w.Name))
 	})
 }
@@ -44,7 +48,11 @@ func (d DutyRule) Opens(kind string, members []Field) bool {
 func MeetsBy(metBy []string, kind string, members []Field) bool {
 	return slices.ContainsFunc(metBy, func(one string) bool {
 		name, wants, _ := strings.Cut(one, " ")
-		return name == kind && !slices.ContainsFunc(strings.Fields(wants), func(want string) bool {
+		if name != kind {
+			return false
+		}
+
+		return !slices.ContainsFunc(strings.Fields(wants), func(want string) bool {
 			member, value, _ := strings.Cut(want, "=")
 			return FieldOf(members, member) != value
 		})

@@ -12,19 +12,21 @@ import (
 // number; two days is what app stores' reviews in the PRC go by.
 const QuietPeriod = 48 * deadline.Hour
 
-// text returns the document's text in a locale, or else its first.
+// TextIn returns the document's text in a locale, or else its first.
 func (d *Document) TextIn(locale string) Text {
 	for _, t := range d.Texts {
 		if form.SameLocale(t.Locale, locale) {
 			return t
 		}
 	}
+
 	if len(d.Texts) > 0 {
 		return d.Texts[0]
 	}
 	return Text{}
 }
 
+// Quiet returns for how long after a refusal nobody asks again.
 func (d *Document) Quiet() deadline.Span {
 	if d.QuietHours > 0 {
 		return deadline.Span(d.QuietHours) * deadline.Hour
@@ -32,7 +34,7 @@ func (d *Document) Quiet() deadline.Span {
 	return QuietPeriod
 }
 
-// rules returns the rules of those ids that the document has.
+// RulesOf returns the rules of those ids that the document has.
 func (d *Document) RulesOf(ids []deadline.RuleID) []deadline.Rule {
 	var rules []deadline.Rule
 	for _, id := range ids {
@@ -53,6 +55,7 @@ func (d *Document) DeadlinesBy(channel ChannelID) []deadline.Rule {
 			kind = c.Kind.String()
 		}
 	}
+
 	var rules []deadline.Rule
 	for _, right := range d.Rights {
 		if slices.Contains(right.Channels, string(channel)) || kind != "" && slices.Contains(right.Channels, kind) {
@@ -69,6 +72,7 @@ func (d *Document) DeadlinesOf(id RightID) []deadline.Rule {
 		if right.ID != id {
 			continue
 		}
+
 		for _, id := range right.Deadlines {
 			if r, ok := d.DeadlineRule(id); ok {
 				rules = append(rules, r)

@@ -24,12 +24,15 @@ func RuleSet(rules []deadline.Rule) content.Hash {
 	if len(rules) == 0 {
 		return content.Hash{}
 	}
-	sorted := slices.SortedStableFunc(slices.Values(rules), func(a, b deadline.Rule) int { return cmp.Compare(a.ID, b.ID) })
+
+	byID := func(a, b deadline.Rule) int { return cmp.Compare(a.ID, b.ID) }
+	sorted := slices.SortedStableFunc(slices.Values(rules), byID)
 	var text strings.Builder
 	text.WriteString("consentledger deadline rules 1\n")
 	for _, r := range sorted {
 		writeRule(&text, r)
 	}
+
 	return sha256.Sum256([]byte(text.String()))
 }
 
