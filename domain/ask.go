@@ -1,6 +1,8 @@
 package domain
 
 import (
+	"slices"
+
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
@@ -127,7 +129,7 @@ func (s *Subject) heardOf(v PolicyPublished, ref Reference, at deadline.Instant)
 			return true
 		}
 	}
-	return has(s.read, v.Version)
+	return slices.Contains(s.read, v.Version)
 }
 
 // refusedVersion returns when the person last refused something that was asked

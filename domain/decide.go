@@ -2,6 +2,7 @@ package domain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"consentledger/domain/content"
@@ -253,10 +254,10 @@ func (s Subject) checkNo(no Scope, g GuardianRef, ref Reference, now deadline.In
 		name := strings.Trim(Quote(string(id)), `"`)
 		switch {
 		case ref.declares(id):
-			if !has(scope.Purposes, id) {
+			if !slices.Contains(scope.Purposes, id) {
 				scope.Purposes = append(scope.Purposes, id)
 			}
-		case len(names) < maxUnknown && !has(names, name):
+		case len(names) < maxUnknown && !slices.Contains(names, name):
 			names = append(names, name)
 		}
 	}
@@ -280,7 +281,7 @@ func (ref Reference) shown(ids []policy.PurposeID) []policy.PurposeID {
 		if !ref.declares(id) {
 			id = policy.PurposeID(strings.Trim(Quote(string(id)), `"`))
 		}
-		if !has(out, id) {
+		if !slices.Contains(out, id) {
 			out = append(out, id)
 		}
 	}
@@ -342,7 +343,7 @@ func (p Policies) bound(id policy.PermissionID, now deadline.Instant) (purposes 
 			begun, purposes = true, nil
 		}
 		for _, of := range permission.Purposes {
-			if !has(purposes, of) {
+			if !slices.Contains(purposes, of) {
 				purposes = append(purposes, of)
 			}
 		}
@@ -361,7 +362,7 @@ func IsNo(cmd Command) bool {
 	case ChangePermission:
 		return cmd.Change != Granted
 	case OpenRequest:
-		return has(cmd.Types, AskWithdraw)
+		return slices.Contains(cmd.Types, AskWithdraw)
 	case Say, RegisterApp, PublishPolicy, PublishSurface, GiveConsent, RequestConsent, AcknowledgePolicy, PresentNotice, VoidRecords,
 		TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, StartObligation, WarnObligation, HoldObligation, OweAgain, OrderErasure, PublishCalendar:
 		return false

@@ -7,16 +7,20 @@
 // consent back after a no. So no clock, however wrong, and no message, however
 // late, makes a consent out of a refusal.
 //
-// Four nouns: [Service] (an app), [Policies] and [Surfaces] (of an app),
-// [Subject] (a person). Each has Decide, which turns a wish into facts, and
-// Evolve, which turns a fact into the next state. All are plain functions: they
-// read no clock, no disk and no network, so the same history always tells the
-// same story.
+// The nouns are [Service] (an app), [Policies] and [Surfaces] (of an app), [Subject]
+// (a person), [Request] (what a person asks for), [Incident] and [Duties] (what is
+// owed). Each has Decide, which turns a command into facts, and Evolve, which turns a
+// fact into the next state; [DecideCalendars] and [EvolveCalendars] do so for
+// calendars. All are plain functions: they read no clock, no disk and no network, so
+// the same history always tells the same story.
 //
-// What counts as consent is two tables: [CountRules] says what a yes must be,
-// [LackRules] what it should prove. [May] answers "may we?", [Prompt] "what must
-// we ask?", [Compare] "what changed?". What is only noted has its rules in
-// [NoteRules].
+// What counts as consent is two tables: [CountRules] says what a grant must be,
+// [LackRules] what it should prove. [May] answers "may we?", [Prompt] "what must we
+// ask?". What is only noted has its rules in [NoteRules].
+//
+// Three packages are below this one and know nothing of persons: domain/policy is what
+// a policy says and what changes from one version to the next, domain/deadline is by
+// when something is owed, domain/content is the hash by which texts are named.
 //
 // Words. App, group (of apps), subject, purpose, policy, policy version, surface,
 // control, presentation, consent (given, refused, withdrawn, expired, stale),

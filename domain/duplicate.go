@@ -108,7 +108,7 @@ func covers(purposes, others []policy.PurposeID) bool {
 	if len(purposes) == 0 {
 		return true
 	}
-	return len(others) > 0 && !slices.ContainsFunc(others, func(p policy.PurposeID) bool { return !has(purposes, p) })
+	return len(others) > 0 && !slices.ContainsFunc(others, func(p policy.PurposeID) bool { return !slices.Contains(purposes, p) })
 }
 
 // checkOwedThere refuses that a type goes on in a request that did not ask for

@@ -1,6 +1,10 @@
 package domain
 
-import "consentledger/domain/policy"
+import (
+	"slices"
+
+	"consentledger/domain/policy"
+)
 
 // Ends returns for which purposes a fact of the history takes away a yes that
 // was said before it, when it is no withdrawal: a refusal after a yes, a void of
@@ -15,7 +19,7 @@ func (s Subject) Ends(f Fact) []policy.PurposeID {
 		}
 		if y.no == 0 && y.Recorded <= f.Recorded && s.endsYes(y, f) {
 			for _, item := range y.items {
-				if item.Short == "" && !has(ids, item.Purpose) && s.endsPurpose(item.Purpose, f) {
+				if item.Short == "" && !slices.Contains(ids, item.Purpose) && s.endsPurpose(item.Purpose, f) {
 					ids = append(ids, item.Purpose)
 				}
 			}
@@ -29,7 +33,7 @@ func (s Subject) endsYes(y *said, f Fact) bool {
 	case ConsentRefused:
 		return true
 	case RecordVoided:
-		return has(e.Records, y.ID)
+		return slices.Contains(e.Records, y.ID)
 	case AgeRecorded:
 		return e.Band > ChildUnder14 && y.kind == policy.GuardianConsent && !s.grownBefore(f)
 	}

@@ -1,6 +1,8 @@
 package domain
 
 import (
+	"slices"
+
 	"consentledger/domain/deadline"
 	"consentledger/domain/internal/form"
 	"consentledger/domain/policy"
@@ -74,7 +76,7 @@ func exempt(all []exemption, q Question) (exemption, bool) {
 		if e.from > q.At || e.Until <= q.At || (e.until != 0 && e.until <= q.At) || !e.List.covers(q.Action) {
 			continue
 		}
-		if (Scope{Purposes: e.Purposes}).covers(q.Purpose) && (len(e.Actions) == 0 || has(e.Actions, q.Action)) {
+		if (Scope{Purposes: e.Purposes}).covers(q.Purpose) && (len(e.Actions) == 0 || slices.Contains(e.Actions, q.Action)) {
 			return e, true
 		}
 	}
@@ -97,13 +99,4 @@ func ended(all []exemption, end ExemptionEnded) error {
 		}
 	}
 	return refuseAt(UnknownRecord, "data.exemption", "no exemption of that id was invoked here")
-}
-
-func has[E comparable](list []E, v E) bool {
-	for _, x := range list {
-		if x == v {
-			return true
-		}
-	}
-	return false
 }

@@ -143,7 +143,7 @@ func (ref Reference) Without(scope Scope, kept []policy.PurposeID) Scope {
 	var rest Scope
 	for _, v := range ref.Policies.versions {
 		for _, q := range v.Document.Purposes {
-			if scope.covers(q.ID) && !has(kept, q.ID) && !has(rest.Purposes, q.ID) {
+			if scope.covers(q.ID) && !slices.Contains(kept, q.ID) && !slices.Contains(rest.Purposes, q.ID) {
 				rest.Purposes = append(rest.Purposes, q.ID)
 			}
 		}
@@ -158,7 +158,7 @@ func (ref Reference) resting(scope Scope, at deadline.Instant) []Rest {
 	var found []Rest
 	var seen []policy.PurposeID
 	note := func(q policy.Purpose) {
-		if has(seen, q.ID) || !scope.covers(q.ID) {
+		if slices.Contains(seen, q.ID) || !scope.covers(q.ID) {
 			return
 		}
 		if seen = append(seen, q.ID); q.Basis != policy.BasisConsent {

@@ -1,6 +1,8 @@
 package domain
 
 import (
+	"slices"
+
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
 )
@@ -39,7 +41,7 @@ func (s Subject) Lost(after Subject, at deadline.Instant, ref Reference) (lost [
 func (s Subject) granted() (ids []policy.PurposeID) {
 	for _, y := range s.said {
 		for _, item := range y.items {
-			if item.Short == "" && !has(ids, item.Purpose) {
+			if item.Short == "" && !slices.Contains(ids, item.Purpose) {
 				ids = append(ids, item.Purpose)
 			}
 		}

@@ -1,6 +1,8 @@
 package domain
 
 import (
+	"slices"
+
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
@@ -137,11 +139,11 @@ func (s Subject) unguarded(a *Answer, ref Reference, q Question, p policy.Purpos
 // does.
 func lacks(p policy.Purpose, q Question, d policy.Document) Why {
 	switch r, known := d.Recipient(q.Recipient); {
-	case !has(p.Actions, q.Action):
+	case !slices.Contains(p.Actions, q.Action):
 		return WhyNoAction
-	case q.Category != "" && !has(p.Categories, q.Category):
+	case q.Category != "" && !slices.Contains(p.Categories, q.Category):
 		return WhyNoCategory
-	case q.Recipient != "" && (!known || !has(r.Purposes, p.ID)):
+	case q.Recipient != "" && (!known || !slices.Contains(r.Purposes, p.ID)):
 		return WhyNoRecipient
 	}
 	return ""
@@ -208,6 +210,6 @@ func (ref Reference) oldScope(st Standing, s *staleness, q Question) bool {
 	case q.Version == st.Version && !s.specific:
 		return true
 	default:
-		return !has(s.added.Actions, q.Action) && (q.Category == "" || !has(s.added.Categories, q.Category))
+		return !slices.Contains(s.added.Actions, q.Action) && (q.Category == "" || !slices.Contains(s.added.Categories, q.Category))
 	}
 }

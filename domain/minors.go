@@ -1,6 +1,8 @@
 package domain
 
 import (
+	"slices"
+
 	"consentledger/domain/deadline"
 	"consentledger/domain/internal/form"
 	"consentledger/domain/policy"
@@ -84,7 +86,7 @@ func (s Subject) GuardianAt(g GuardianRef, at deadline.Instant) bool {
 // person's guardian at the moment at: from the 18th birthday on nobody is. Of
 // nobody who is known, as in a letter, a guardian may ask unverified.
 func (s Subject) CheckAsks(cmd OpenRequest, at deadline.Instant) error {
-	if cmd.Guardian == "" && !has(cmd.Types, AskGuardian) || s.GuardianAt(cmd.Guardian, at) {
+	if cmd.Guardian == "" && !slices.Contains(cmd.Types, AskGuardian) || s.GuardianAt(cmd.Guardian, at) {
 		return nil
 	}
 	return errNoGuardian

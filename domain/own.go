@@ -42,9 +42,6 @@ func add[T any](own Own, s []T, v T) []T {
 // Grow is how a list of a state grows, for whoever keeps more beside it.
 func Grow[T any](own Own, s []T, v T) []T { return add(own, s, v) }
 
-// added is add for a list that nobody else has a part of.
-func added[T any](s []T, v T) []T { return add(Shared, s, v) }
-
 // altered returns list with every element changed.
 func altered[T any](own Own, list []T, change func(*T)) []T {
 	if own != Alone {

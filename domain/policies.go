@@ -114,7 +114,7 @@ func (p Policies) Declared(at deadline.Instant) []policy.PurposeID {
 	var ids []policy.PurposeID
 	for _, v := range p.inForce(at) {
 		for _, q := range v.Document.Purposes {
-			if !has(ids, q.ID) {
+			if !slices.Contains(ids, q.ID) {
 				ids = append(ids, q.ID)
 			}
 		}
@@ -213,7 +213,7 @@ func (p Policies) Fold(f Fact, own Own) Policies {
 func opens(d *policy.Document, kinds []string) []string {
 	note := func(kind string) {
 		if kind != "" && !slices.Contains(kinds, kind) {
-			kinds = added(kinds, kind)
+			kinds = append(slices.Clip(kinds), kind)
 		}
 	}
 	for _, duty := range d.Duties {
@@ -311,13 +311,13 @@ func (p Policies) again(cmd PublishPolicy, known *PolicyPublished, recorded dead
 	}
 
 	for _, kind := range cmd.Material {
-		if !has(known.Material, kind) {
+		if !slices.Contains(known.Material, kind) {
 			return refuseAt(AlreadyPublished, "material", "this version was published before, without the material change "+QuoteCode(kind)+
 				", as one that makes "+cmp.Or(strings.Join(known.Material, ", "), "none")+way)
 		}
 	}
 	for _, id := range cmd.Stale {
-		if !has(known.Stale, id) {
+		if !slices.Contains(known.Stale, id) {
 			return refuseAt(AlreadyPublished, "stale", "this version was published before, and "+Quote(string(id))+" is not asked again because of it"+way)
 		}
 	}

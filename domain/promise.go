@@ -29,7 +29,7 @@ func (ref Reference) Retained(s Subject, kind string, scope Scope, at deadline.I
 			continue
 		}
 		for _, q := range v.Document.Purposes {
-			if has(seen, q.ID) {
+			if slices.Contains(seen, q.ID) {
 				continue
 			}
 			if seen = append(seen, q.ID); q.KeepAfter == kind && scope.covers(q.ID) {

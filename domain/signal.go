@@ -140,7 +140,7 @@ func (s *Subject) signalBehind(st Standing) policy.ActID {
 		return ""
 	}
 	for _, n := range s.said {
-		if act, signal := isSignal(n.Event); signal && has(st.Because, n.ID) {
+		if act, signal := isSignal(n.Event); signal && slices.Contains(st.Because, n.ID) {
 			return act
 		}
 	}

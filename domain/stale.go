@@ -77,7 +77,7 @@ func staleIn(stale []policy.PurposeID, scopes []policy.StaleScope, id policy.Pur
 			added = s
 		}
 	}
-	return has(stale, id), added
+	return slices.Contains(stale, id), added
 }
 
 // overruled returns what a yes does not cover since another policy declares the

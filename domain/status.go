@@ -240,14 +240,14 @@ func stands(y *said, nos []*said, p policy.PurposeID, ref *Reference) bool {
 // leaves reports whether the no n leaves the yes y as it is: it refuses only
 // what a version added, and y is to one from before.
 func (n *said) leaves(y *said, p policy.PurposeID, ref *Reference) bool {
-	return has(n.more().added, p) && ref.Policies.precedes(y.given().Version, n.Event.(ConsentRefused).Version)
+	return slices.Contains(n.more().added, p) && ref.Policies.precedes(y.given().Version, n.Event.(ConsentRefused).Version)
 }
 
 // declined returns since when what came after the version of a yes is refused,
 // zero if it is not. A no that was voided refuses nothing, and restores nothing.
 func (s *Subject) declined(p policy.PurposeID, version content.Hash, at deadline.Instant, ref Reference) (since deadline.Instant) {
 	for _, n := range s.said {
-		if !has(n.more().added, p) || n.noFrom() > at || isVoided(n, &ref) {
+		if !slices.Contains(n.more().added, p) || n.noFrom() > at || isVoided(n, &ref) {
 			continue
 		}
 		if ref.Policies.precedes(version, n.Event.(ConsentRefused).Version) {

@@ -304,7 +304,7 @@ func permit(states []PermissionState, p PermissionState) []PermissionState {
 func use(own Own, all []*said, ids []EventID, at deadline.Instant) []*said {
 	copied := own == Alone
 	for i, left := len(all)-1, len(ids); i >= 0 && left > 0; i-- {
-		if !has(ids, all[i].ID) {
+		if !slices.Contains(ids, all[i].ID) {
 			continue
 		}
 		if left--; all[i].no != 0 {

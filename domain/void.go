@@ -80,7 +80,7 @@ type dispute struct {
 // in the way of what was said before it: voiding a no, a child's age or a link
 // that a no had crossed restores nothing, and the person is asked again.
 func (s Subject) void(ids []EventID, f Fact, own Own) Subject {
-	hit := func(id EventID) bool { return has(ids, id) }
+	hit := func(id EventID) bool { return slices.Contains(ids, id) }
 	s.said = altered(own, s.said, func(x **said) {
 		if (*x).more().voided == 0 && hit((*x).ID) {
 			*x = (*x).owned(own)
@@ -144,7 +144,7 @@ func voidLinks(own Own, all []Link, hit func(EventID) bool, at deadline.Instant)
 
 // isDisputed reports whether somebody says that a fact of the history is wrong.
 func (s *Subject) isDisputed(id EventID) bool {
-	return slices.ContainsFunc(s.disputes, func(d dispute) bool { return has(d.records, id) })
+	return slices.ContainsFunc(s.disputes, func(d dispute) bool { return slices.Contains(d.records, id) })
 }
 
 func (s Subject) voidRecords(cmd VoidRecords) (Event, error) {
@@ -152,7 +152,7 @@ func (s Subject) voidRecords(cmd VoidRecords) (Event, error) {
 		return nil, err
 	}
 	for _, k := range s.known {
-		if k.lasting != 0 && has(cmd.Records, k.id) {
+		if k.lasting != 0 && slices.Contains(cmd.Records, k.id) {
 			return nil, refuseAt(NotVoidable, "data.records", lastingTexts[k.lasting])
 		}
 	}
