@@ -11,7 +11,7 @@ import (
 // An Ask is something that an app must ask a person, or show to them, now.
 type Ask struct {
 	Purpose   policy.PurposeID // empty: of the policy as a whole
-	Reason    AskReason
+	Reason    PromptReason
 	Separate  bool             // by a control of its own
 	Explicit  bool             // by more than a general "Agree"
 	NotBefore deadline.Instant // zero: now
@@ -20,20 +20,20 @@ type Ask struct {
 	Text      policy.Text // in the locale that was asked for, or the closest there is
 }
 
-// An AskReason is why an app must ask, by a code that never changes.
-type AskReason string
+// A PromptReason is why an app must ask, by a code that never changes.
+type PromptReason string
 
 const (
-	AskFirst      AskReason = "never-asked"
-	AskRefused    AskReason = "refused"   // may be asked again, not must
-	AskWithdrawn  AskReason = "withdrawn" // likewise
-	AskSignal     AskReason = "signal"    // likewise: a machine's signal said no, and not the person
-	AskExpired    AskReason = "expired"
-	AskStale      AskReason = "policy-changed"     // not allowed until then
-	AskUnclear    AskReason = "order-not-provable" // a no and a yes
-	AskMaterial   AskReason = "material-change"    // still allowed
-	AskToRead     AskReason = "acknowledge"        // a change that is not material
-	AskOfGuardian AskReason = "guardian"
+	PromptFirst     PromptReason = "never-asked"
+	PromptRefused   PromptReason = "refused"   // may be asked again, not must
+	PromptWithdrawn PromptReason = "withdrawn" // likewise
+	PromptSignal    PromptReason = "signal"    // likewise: a machine's signal said no, and not the person
+	PromptExpired   PromptReason = "expired"
+	PromptStale     PromptReason = "policy-changed"     // not allowed until then
+	PromptUnclear   PromptReason = "order-not-provable" // a no and a yes
+	PromptMaterial  PromptReason = "material-change"    // still allowed
+	PromptToRead    PromptReason = "acknowledge"        // a change that is not material
+	PromptGuardian  PromptReason = "guardian"
 )
 
 // Prompt returns what the app must ask the person now, in a locale.
@@ -66,29 +66,29 @@ func (s Subject) ask(p policy.Purpose, v PolicyPublished, ref Reference, at dead
 	case Given:
 		return a, false
 	case NeverAsked:
-		a.Reason = AskFirst
+		a.Reason = PromptFirst
 	case Refused:
-		a.Reason, a.NotBefore = AskRefused, st.Since.Add(v.Document.Quiet())
+		a.Reason, a.NotBefore = PromptRefused, st.Since.Add(v.Document.Quiet())
 	case Withdrawn:
-		a.Reason, a.NotBefore = AskWithdrawn, st.Since.Add(v.Document.Quiet())
+		a.Reason, a.NotBefore = PromptWithdrawn, st.Since.Add(v.Document.Quiet())
 	case Expired:
-		a.Reason = AskExpired
+		a.Reason = PromptExpired
 	case Stale:
-		a.Reason, a.Explicit = AskStale, true
+		a.Reason, a.Explicit = PromptStale, true
 		if since := s.declined(p.ID, st.Version, at, ref); since != 0 {
 			a.NotBefore = since.Add(v.Document.Quiet())
 		}
 	case AskAgain:
-		a.Reason = AskUnclear
+		a.Reason = PromptUnclear
 		if st.Since != 0 {
 			a.NotBefore = st.Since.Add(v.Document.Quiet())
 		}
 	}
 	if st.Signal != "" && (st.Status == Refused || st.Status == Withdrawn) {
-		a.Reason = AskSignal
+		a.Reason = PromptSignal
 	}
 	if band, _ := s.Band(at); band == ChildUnder14 {
-		a.Reason = AskOfGuardian
+		a.Reason = PromptGuardian
 	}
 	if a.NotBefore <= at {
 		a.NotBefore = 0
@@ -102,7 +102,7 @@ func (s *Subject) changes(v PolicyPublished, ref Reference, locale string, at de
 	if !s.knewBefore(v, ref) {
 		return nil
 	}
-	a := Ask{Reason: AskToRead, Policy: v.Document.Name, Version: v.Version, Text: v.Document.TextIn(locale)}
+	a := Ask{Reason: PromptToRead, Policy: v.Document.Name, Version: v.Version, Text: v.Document.TextIn(locale)}
 	refused := s.refusedVersion(v.Version, ref, at)
 	switch {
 	case len(v.Material) == 0 && (refused != 0 || s.heardOf(v, ref, at)):
@@ -111,9 +111,9 @@ func (s *Subject) changes(v PolicyPublished, ref Reference, locale string, at de
 	case s.explicitlyAgreed(v.Version, ref, at):
 		return nil
 	case refused != 0:
-		a.Reason, a.Explicit, a.NotBefore = AskRefused, true, refused.Add(v.Document.Quiet())
+		a.Reason, a.Explicit, a.NotBefore = PromptRefused, true, refused.Add(v.Document.Quiet())
 	default:
-		a.Reason, a.Explicit = AskMaterial, true
+		a.Reason, a.Explicit = PromptMaterial, true
 	}
 	if a.NotBefore <= at {
 		a.NotBefore = 0

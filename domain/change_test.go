@@ -316,7 +316,7 @@ func TestPromptAsksForWhatIsOpen(t *testing.T) {
 		return m
 	}
 	got := asked(Subject{}, later)
-	if len(got) != 3 || got["ads"].Reason != AskFirst || !got["face"].Separate {
+	if len(got) != 3 || got["ads"].Reason != PromptFirst || !got["face"].Separate {
 		t.Errorf("at first: %+v", got)
 	}
 	s := fold(yes(1, t0, t0), fact(2, noon, ConsentRefused{Scope: Scope{Purposes: []policy.PurposeID{"face"}}}))

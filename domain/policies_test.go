@@ -302,7 +302,7 @@ func TestRefusingWhatAVersionAdds(t *testing.T) {
 	s = s.Evolve(refuse(s, RefuseConsent{Scope: ads}, june))
 	for at, want := range map[deadline.Instant]deadline.Instant{june + 1: june.Add(policy.QuietPeriod), june.Add(policy.QuietPeriod): 0} {
 		for _, a := range Prompt(s, r, "en", at) {
-			if a.Purpose == "ads" && (a.Reason != AskStale || !a.Explicit || a.NotBefore != want) {
+			if a.Purpose == "ads" && (a.Reason != PromptStale || !a.Explicit || a.NotBefore != want) {
 				t.Errorf("at %v: %+v", at, a)
 			}
 		}
@@ -465,19 +465,19 @@ func TestWhoIsAskedAboutAChangedPolicy(t *testing.T) {
 		next      policy.Document
 		given     []Fact
 		at        deadline.Instant
-		want      AskReason
+		want      PromptReason
 		notBefore deadline.Instant
 	}{
-		{"who knew the old owner is asked about the new", moved, []Fact{old}, july, AskMaterial, 0},
+		{"who knew the old owner is asked about the new", moved, []Fact{old}, july, PromptMaterial, 0},
 		{"who agreed explicitly is not", moved, []Fact{old, given(2, june, v2, policy.ExplicitConsent)}, july, "", 0},
-		{"who agreed in general is", moved, []Fact{old, given(2, june, v2, policy.GeneralConsent)}, july, AskMaterial, 0},
-		{"whose yes falls short is", moved, []Fact{old, given(2, june, v2, policy.ExplicitConsent, Item{"ads", NeedsControl})}, july, AskMaterial, 0},
-		{"whose yes was voided is", moved, []Fact{old, given(2, june, v2, policy.ExplicitConsent), voidedBy(2)}, july, AskMaterial, 0},
-		{"who only read it is", moved, []Fact{old, fact(2, june, PolicyAcknowledged{Policy: "privacy", Version: v2})}, july, AskMaterial, 0},
-		{"who refused is left alone for a while", moved, []Fact{old, refusal}, quiet - 1, AskRefused, quiet},
-		{"and may be asked after that", moved, []Fact{old, refusal}, quiet, AskRefused, 0},
-		{"a refusal that was voided is none", moved, []Fact{old, refusal, voidedBy(2)}, quiet - 1, AskMaterial, 0},
-		{"a new wording is to be read", reworded, []Fact{old}, july, AskToRead, 0},
+		{"who agreed in general is", moved, []Fact{old, given(2, june, v2, policy.GeneralConsent)}, july, PromptMaterial, 0},
+		{"whose yes falls short is", moved, []Fact{old, given(2, june, v2, policy.ExplicitConsent, Item{"ads", NeedsControl})}, july, PromptMaterial, 0},
+		{"whose yes was voided is", moved, []Fact{old, given(2, june, v2, policy.ExplicitConsent), voidedBy(2)}, july, PromptMaterial, 0},
+		{"who only read it is", moved, []Fact{old, fact(2, june, PolicyAcknowledged{Policy: "privacy", Version: v2})}, july, PromptMaterial, 0},
+		{"who refused is left alone for a while", moved, []Fact{old, refusal}, quiet - 1, PromptRefused, quiet},
+		{"and may be asked after that", moved, []Fact{old, refusal}, quiet, PromptRefused, 0},
+		{"a refusal that was voided is none", moved, []Fact{old, refusal, voidedBy(2)}, quiet - 1, PromptMaterial, 0},
+		{"a new wording is to be read", reworded, []Fact{old}, july, PromptToRead, 0},
 		{"by who did not read it", reworded, []Fact{old, fact(2, june, PolicyAcknowledged{Policy: "privacy", Version: v2})}, july, "", 0},
 		{"nor agree to it", reworded, []Fact{old, given(2, june, v2, policy.GeneralConsent)}, july, "", 0},
 		{"nor refuse it", reworded, []Fact{old, refusal}, july, "", 0},
@@ -500,7 +500,7 @@ func TestWhoseOrderIsNotProvableIsLeftAloneForAWhile(t *testing.T) {
 	s := fold(no(1, noon, noon), yes(2, t0, later))
 	for at, want := range map[deadline.Instant]deadline.Instant{later: noon.Add(policy.QuietPeriod), noon.Add(policy.QuietPeriod): 0} {
 		for _, a := range Prompt(s, ref(), "en", at) {
-			if a.Purpose == "ads" && (a.Reason != AskUnclear || a.NotBefore != want) {
+			if a.Purpose == "ads" && (a.Reason != PromptUnclear || a.NotBefore != want) {
 				t.Errorf("at %v: %+v", at, a)
 			}
 		}

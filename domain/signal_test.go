@@ -115,15 +115,15 @@ func TestASignalAgainstAPersonsWordIsShown(t *testing.T) {
 		status  Status
 		signal  policy.ActID
 		opposed EventID
-		ask     AskReason
+		ask     PromptReason
 	}{
-		{"a signal alone is no conflict", []Fact{signalled(1, t0, ads)}, Refused, "gpc", EventID{}, AskSignal},
-		{"a first signal after a consent is a no, and a conflict", []Fact{yes(1, t0, t0), signalled(2, t0+9, ads)}, Refused, "gpc", EventID{2}, AskSignal},
+		{"a signal alone is no conflict", []Fact{signalled(1, t0, ads)}, Refused, "gpc", EventID{}, PromptSignal},
+		{"a first signal after a consent is a no, and a conflict", []Fact{yes(1, t0, t0), signalled(2, t0+9, ads)}, Refused, "gpc", EventID{2}, PromptSignal},
 		{"a consent after the signal counts, and is a conflict", []Fact{signalled(1, t0, ads), yes(2, t0+9, t0+9)}, Given, "", EventID{1}, ""},
-		{"what the person took back themselves is none", []Fact{yes(1, t0, t0), no(2, t0+5, t0+5), signalled(3, t0+9, ads)}, Refused, "gpc", EventID{}, AskSignal},
-		{"a consent that was a mistake is none", []Fact{yes(1, t0, t0), signalled(2, t0+9, ads), voidOf(1)}, Refused, "gpc", EventID{}, AskSignal},
-		{"a person's own no is called what it is", []Fact{no(1, t0, t0)}, Withdrawn, "", EventID{}, AskWithdrawn},
-		{"and so is a refusal", []Fact{refused(1, t0, t0)}, Refused, "", EventID{}, AskRefused},
+		{"what the person took back themselves is none", []Fact{yes(1, t0, t0), no(2, t0+5, t0+5), signalled(3, t0+9, ads)}, Refused, "gpc", EventID{}, PromptSignal},
+		{"a consent that was a mistake is none", []Fact{yes(1, t0, t0), signalled(2, t0+9, ads), voidOf(1)}, Refused, "gpc", EventID{}, PromptSignal},
+		{"a person's own no is called what it is", []Fact{no(1, t0, t0)}, Withdrawn, "", EventID{}, PromptWithdrawn},
+		{"and so is a refusal", []Fact{refused(1, t0, t0)}, Refused, "", EventID{}, PromptRefused},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := fold(tt.given...)
@@ -131,7 +131,7 @@ func TestASignalAgainstAPersonsWordIsShown(t *testing.T) {
 			if st.Status != tt.status || st.Signal != tt.signal || st.Opposed.Because != tt.opposed || (st.Opposed.Signal != "") != (tt.opposed != EventID{}) {
 				t.Errorf("%+v", st)
 			}
-			var asked AskReason
+			var asked PromptReason
 			for _, a := range Prompt(s, ref(), "en", noon) {
 				if a.Purpose == "ads" {
 					asked = a.Reason

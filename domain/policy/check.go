@@ -164,9 +164,9 @@ func (c *checker) purpose(path string, p Purpose) {
 	case p.KeepMonths == 0 && p.KeepDays == 0 && p.KeepAfter == "":
 	case p.KeepMonths < 0 || p.KeepDays < 0 || (p.KeepMonths == 0) == (p.KeepDays == 0):
 		c.report(path+".keep_months", "say for how many months or days data are kept, one of the two")
-	case !slices.Contains(RetentionEnds, p.KeepAfter):
+	case !slices.Contains(retentionEnds, p.KeepAfter):
 		c.report(path+".keep_after", "is one of %s: the kind of fact that ends the purpose",
-			strings.Join(RetentionEnds, ", "))
+			strings.Join(retentionEnds, ", "))
 	}
 
 	if p.ConsentLasts < 0 {
@@ -306,4 +306,4 @@ func (c *checker) deadlineRule(path string, r deadline.Rule) {
 }
 
 // RetentionEnds are the kinds of facts that a period of retention may run from.
-var RetentionEnds = []string{"consent.withdrawn", "subject.closed", "purpose.achieved"}
+var retentionEnds = []string{"consent.withdrawn", "subject.closed", "purpose.achieved"}

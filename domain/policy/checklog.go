@@ -28,7 +28,7 @@ var checkLogs = form.Codes{"none", "sampled", "all"}
 const mostSampled = 1_000_000
 
 // LogSome returns the CheckLog of n in m answers, 1 <= n <= m <= 1,000,000.
-func LogSome(n, m int) (CheckLog, error) {
+func logSome(n, m int) (CheckLog, error) {
 	if n < 1 || n > m || m > mostSampled {
 		return 0, errCheckLog
 	}
@@ -66,7 +66,7 @@ func ParseCheckLog(s string) (CheckLog, error) {
 		}
 	}
 	n, of, _ := strings.Cut(s, " in ")
-	l, err := LogSome(digits(n), digits(of))
+	l, err := logSome(digits(n), digits(of))
 	if err != nil || l.String() != s {
 		return 0, errCheckLog
 	}
