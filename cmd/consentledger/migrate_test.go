@@ -377,7 +377,7 @@ func (m movable) toManyAndBack(server *pgserver.Server) {
 // manyOf returns what starts one of several processes, with a directory of its own.
 func (m movable) manyOf(many home) func(data, name string) *child {
 	m.t.Helper()
-	road, err := startNATS(m.t.TempDir(), "127.0.0.1:0", slog.New(slog.DiscardHandler))
+	road, err := startNATS(m.t.TempDir(), "127.0.0.1:0", slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		m.t.Fatal(err)
 	}

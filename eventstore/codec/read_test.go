@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"consentledger/eventstore"
 	"consentledger/domain/rounds"
+	"consentledger/eventstore"
 )
 
 // goldenLines are the lines that lie on disks.

@@ -9,9 +9,9 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"consentledger/domain/rounds"
 	"consentledger/eventstore"
 	"consentledger/eventstore/embedded"
-	"consentledger/domain/rounds"
 )
 
 // TestFlippedBit flips one bit in a copy of a database that was open, as after

@@ -11,9 +11,9 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"consentledger/domain/rounds"
 	"consentledger/eventstore"
 	"consentledger/eventstore/embedded"
-	"consentledger/domain/rounds"
 )
 
 // TestFlippedBitBeforeTheSeal flips bits in the records that were acknowledged

@@ -14,11 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"consentledger/domain/rounds"
 	"consentledger/eventstore"
 	"consentledger/eventstore/postgres"
 	"consentledger/eventstore/postgres/pgserver"
 	"consentledger/eventstore/postgres/pgserver/pgservertest"
-	"consentledger/domain/rounds"
 )
 
 // A cut is where a connection ends that is about to write.

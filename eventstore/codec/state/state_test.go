@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"consentledger/eventstore/codec/state"
 	"consentledger/domain/rounds"
+	"consentledger/eventstore/codec/state"
 )
 
 type said interface{ isSaid() }
