@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"consentledger/api/wire"
+	"consentledger/api/wire/subject"
 
 	"github.com/nats-io/nats.go"
 )
@@ -21,13 +22,13 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, name1, value1, name2, value2 string, data []byte) {
 		header := nats.Header{name1: {value1}, name2: {value2}}
-		for _, subject := range []string{"consent.v1.smartkey.record", "consent.v1.smartkey.in.consent.given"} {
-			req, _, err := readMessage(subject, header, data)
+		for _, sentTo := range []string{"consent.v1.smartkey.record", "consent.v1.smartkey.in.consent.given"} {
+			req, _, err := readMessage(sentTo, header, data)
 			if err != nil && !wire.IsRefusal(err) {
 				t.Errorf("not a refusal: %v", err)
 			}
-			if said, has := typeOf(subject); err == nil && has && wire.TypeOf(req) != said {
-				t.Errorf("on %s an event of type %s was taken", subject, wire.TypeOf(req))
+			if said, has := subject.Type(sentTo); err == nil && has && wire.TypeOf(req) != said {
+				t.Errorf("on %s an event of type %s was taken", sentTo, wire.TypeOf(req))
 			}
 		}
 	})

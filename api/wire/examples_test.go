@@ -37,7 +37,7 @@ func smartKey(t testing.TB) *ledger.Ledger {
 func smartKeyPolicy(t testing.TB) policy.Document {
 	t.Helper()
 	_, here, _, _ := runtime.Caller(0)
-	dir := filepath.Join(filepath.Dir(here), "../../../cmd/consentledger/smartkey") + "/"
+	dir := filepath.Join(filepath.Dir(here), "../../cmd/consentledger/smartkey") + "/"
 	file, err := os.ReadFile(dir + "policy.yaml")
 	if err != nil {
 		t.Fatal(err)

@@ -31,5 +31,8 @@ const In = "in."
 // be of no kind that is known. Other subjects have none.
 func Type(subject string) (kind string, has bool) {
 	_, what := Parse(subject)
-	return strings.CutPrefix(what, In)
+	if kind, has = strings.CutPrefix(what, In); !has {
+		return "", false
+	}
+	return kind, true
 }
