@@ -110,3 +110,9 @@ func isUnknown(err error) bool {
 	p, is := errors.AsType[*problem](err)
 	return is && p.Status == http.StatusNotFound
 }
+
+// isForbidden reports whether the API says that whoever looks may not see it.
+func isForbidden(err error) bool {
+	p, is := errors.AsType[*problem](err)
+	return is && p.Status == http.StatusForbidden
+}

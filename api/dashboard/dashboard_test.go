@@ -174,3 +174,40 @@ func TestAPageSaysWhatTheAPISays(t *testing.T) {
 		t.Error(csp)
 	}
 }
+
+// Who holds a key for one app gets in with it as a browser's password, and sees nothing
+// that speaks of every app.
+func TestAKeyIsAPassword(t *testing.T) {
+	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Header.Get("Authorization") != "Bearer clk_secret":
+			w.WriteHeader(http.StatusUnauthorized)
+			fmt.Fprint(w, `{"status":401,"code":"unauthenticated","detail":"say who you are"}`)
+		case r.URL.Path == "/v1/apps":
+			fmt.Fprint(w, `{"apps":[{"app":"shop"}]}`)
+		case r.URL.Path == "/v1/apps/shop/reports/deadlines":
+			fmt.Fprint(w, `{"as_of":"7","obligations":[],"summary":{"states":[]}}`)
+		case r.URL.Path == "/v1/apps/shop/incidents":
+			fmt.Fprint(w, `{"cases":[]}`)
+		case r.URL.Path == "/readyz" && r.URL.RawQuery == "":
+			fmt.Fprint(w, `{"ok":true}`)
+		default:
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprint(w, `{"status":403,"code":"forbidden","detail":"not of this key"}`)
+		}
+	})
+	h := Handler(Config{API: api, Version: "test", Now: time.Now})
+	r := httptest.NewRequest("GET", "/ui/", nil)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if w.Code != 401 || !strings.HasPrefix(w.Header().Get("WWW-Authenticate"), "Basic ") {
+		t.Errorf("%d %q", w.Code, w.Header())
+	}
+
+	r.SetBasicAuth("officer", "clk_secret")
+	w = httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if body := w.Body.String(); w.Code != 200 || !strings.Contains(body, "As of position 7") || strings.Contains(body, "clk_secret") {
+		t.Errorf("%d %s", w.Code, body)
+	}
+}
