@@ -44,7 +44,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	if id := r.Header.Get("Ce-Id"); id != "" {
 		io.WriteString(w, "ce-id "+id+" ")
 	}
-	io.WriteString(w, r.Method+" "+r.URL.RequestURI()+" "+string(body)+" "+r.Header.Get("Content-Type")+" "+r.Header.Get("Authorization"))
+	io.WriteString(w, r.Method+" "+r.URL.RequestURI()+" "+string(body)+" "+r.Header.Get("Content-Type")+" "+r.Header.Get("Authorization")+r.Header.Get("Cookie"))
 }
 
 // ask runs the service and sends one request.
@@ -91,7 +91,8 @@ func TestAMessageIsTheRequestThatItsRouteSays(t *testing.T) {
 	for _, c := range []struct{ name, subject, body, header, want, code string }{
 		{"a body goes as it is", "smartkey.operate", `{"a": 1}`, "", `POST /v1/apps/smartkey/operator/events {"a": 1} application/json `, ""},
 		{"a content type of one's own", "smartkey.operate", `[]`, "Content-Type: application/cloudevents-batch+json", `POST /v1/apps/smartkey/operator/events [] application/cloudevents-batch+json `, ""},
-		{"other headers do not go", "smartkey.operate", `{}`, "Authorization: secret", `POST /v1/apps/smartkey/operator/events {} application/json `, ""},
+		{"other headers do not go", "smartkey.operate", `{}`, "Cookie: secret", `POST /v1/apps/smartkey/operator/events {} application/json `, ""},
+		{"who sends it goes", "smartkey.operate", `{}`, "authorization: Bearer clk_x", `POST /v1/apps/smartkey/operator/events {} application/json Bearer clk_x`, ""},
 		{"an event in binary mode", "smartkey.operate", `{}`, "ce-id: 7", `ce-id 7 POST /v1/apps/smartkey/operator/events {} application/json `, ""},
 		{"a group's, without data", "our-family.group", ``, "CE-ID: 7", `ce-id 7 POST /v1/groups/our-family/events   `, ""},
 		{"what is no event has no such headers", "smartkey.operate.policy", `{}`, "ce-id: 7", `POST /v1/apps/smartkey/policies {} application/json `, ""},

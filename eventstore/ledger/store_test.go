@@ -44,7 +44,7 @@ var newRows = func() eventstore.Rows { return new(memory.Rows) }
 // withoutWorld are the tests that have none, and so nothing to do with a server, and
 // those of [besideTheLog].
 const withoutWorld = "EveryCrashPoint|TheCrashTestCanFail|AnOptOutReachesEverybody|NothingFromBefore|TheCacheHolds|WhomAnOptOut|AllOn|" +
-	"AFoldHasTheShape|EveryEventFoldsTheSame|NoProcessBelieves|ABarrierIsShared|NobodyWaitsForEver|" + besideTheLog
+	"AFoldHasTheShape|EveryEventFoldsTheSame|NoProcessBelieves|ABarrierIsShared|NobodyWaitsForEver|NobodyWaitsForAll|" + besideTheLog
 
 // besideTheLog are tests of what is the same on any store, and that read or write
 // thousands of records one by one.

@@ -27,6 +27,7 @@ var chinese = wording{
 	},
 	fields: map[string]string{
 		"advice": "已告知救济途径", "agreement": "协议", "amount": "金额", "approved_by": "批准人", "approver": "批准人", "assessment": "影响评估", "attendants": "参加人数", "audit": "审计",
+		"by": "经办人", "key": "密钥", "principal": "主体", "roles": "角色", "until": "有效期至",
 		"authority": "主管部门", "categories": "信息种类", "category": "信息种类", "change": "变更", "channel": "渠道", "checked_by": "核验人", "choice": "选择", "clause": "条款",
 		"codes": "事由代码", "contact": "联系方式", "contract_effective": "合同生效日", "counted": "统计日", "country": "国家或地区", "critical": "关键信息基础设施", "days": "天数",
 		"decision": "决定", "deidentified": "已去标识化", "deleted": "已删除", "despite_hold": "不受法律保全影响", "direction": "方向", "doubtful": "存疑", "effective": "生效日",
