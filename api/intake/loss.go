@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"consentledger/api/natsservice"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore"
@@ -119,7 +120,9 @@ func (w *witness) ends(ctx context.Context) {
 	if w.memory == nil {
 		return
 	}
-	if err := w.memory.settle(context.WithoutCancel(ctx)); err != nil {
+	ctx, cancel := natsservice.Outlast(ctx)
+	defer cancel()
+	if err := w.memory.settle(ctx); err != nil {
 		w.Log.Warn("what is known of the stream of incoming events is not up to date", "err", err)
 	}
 }

@@ -22,7 +22,7 @@ import (
 type service struct {
 	Config
 	keeper keeper
-	ctx    context.Context // not cancelled: what was taken is finished
+	ctx    context.Context // outlasts stop: what was taken is finished
 	stop   context.Context
 	jobs   *keyed
 }
@@ -32,7 +32,8 @@ var errBusy = errors.New("the ledger is stopping")
 // openService opens the road of requests. Drain closes it and returns when
 // everything that was taken is answered.
 func openService(ctx context.Context, c Config, js jetstream.JetStream) (drain func(), err error) {
-	s := &service{Config: c, ctx: context.WithoutCancel(ctx), stop: ctx, jobs: newKeyed(c.Workers)}
+	long, cancel := natsservice.Outlast(ctx)
+	s := &service{Config: c, ctx: long, stop: ctx, jobs: newKeyed(c.Workers)}
 	s.keeper = keeper{Config: c, js: js, filed: new(filing)}
 	var open []natsservice.Endpoint
 	for _, e := range s.endpoints() {
@@ -49,11 +50,13 @@ func openService(ctx context.Context, c Config, js jetstream.JetStream) (drain f
 		Description: "records what persons agreed to, answers whether something may be done, and says what to ask",
 	}, open)
 	if err != nil {
+		cancel()
 		return nil, err
 	}
 	return func() {
 		svc.Close()
 		s.jobs.close()
+		cancel()
 	}, nil
 }
 

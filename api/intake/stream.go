@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"consentledger/api/natsservice"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore"
@@ -29,7 +30,7 @@ const (
 type drain struct {
 	Config
 	js   jetstream.JetStream
-	ctx  context.Context // not cancelled: an Execute that began is finished
+	ctx  context.Context // outlasts stop: an Execute that began is finished
 	stop context.Context
 	jobs *keyed
 
@@ -52,19 +53,25 @@ type incoming struct {
 
 // openStream opens the road of JetStream.
 func openStream(ctx context.Context, c Config, js jetstream.JetStream, m *recall, stuck bool) (*incoming, error) {
-	d := &drain{Config: c, js: js, ctx: context.WithoutCancel(ctx), stop: ctx, jobs: newKeyed(c.Workers), inHand: map[uint64]jetstream.Msg{}, memory: m}
 	consumer, err := openConsumer(ctx, c, js, stuck)
 	if err != nil {
 		return nil, err
 	}
+	long, cancel := natsservice.Outlast(ctx)
+	d := &drain{
+		Config: c, js: js, ctx: long, stop: ctx, jobs: newKeyed(c.Workers),
+		inHand: map[uint64]jetstream.Msg{}, memory: m,
+	}
 	consuming, err := consumer.Consume(d.take, jetstream.PullMaxMessages(512), jetstream.ConsumeErrHandler(d.complain))
 	if err != nil {
+		cancel()
 		return nil, fmt.Errorf("consumer of %s: %w", InStream, err)
 	}
 	done, kept := make(chan struct{}), make(chan struct{})
 	go func() { defer close(kept); d.keep(done) }()
 	return &incoming{drain: d, consumer: consumer, closed: consuming.Closed(), end: func() {
 		d.finishAll(consuming)
+		cancel()
 		close(done)
 		<-kept
 		if c.Conn.IsConnected() {

@@ -86,7 +86,7 @@ func (r Route) handedOn(h nats.Header) http.Header {
 // A service answers requests.
 type service struct {
 	Config
-	ctx   context.Context // not cancelled: what was taken is finished
+	ctx   context.Context // outlasts stop: what was taken is finished
 	stop  context.Context
 	slots chan struct{}
 	work  sync.WaitGroup
@@ -95,7 +95,9 @@ type service struct {
 // Run answers until ctx is done, finishes what it began and returns nil. Ready
 // is called once, when all routes are open.
 func Run(ctx context.Context, c Config, ready func()) error {
-	s := &service{Config: c, ctx: context.WithoutCancel(ctx), stop: ctx, slots: make(chan struct{}, most)}
+	long, cancel := natsservice.Outlast(ctx)
+	defer cancel()
+	s := &service{Config: c, ctx: long, stop: ctx, slots: make(chan struct{}, most)}
 	var open []natsservice.Endpoint
 	for _, r := range Routes {
 		open = append(open, natsservice.Endpoint{
