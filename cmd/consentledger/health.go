@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
+	"sync"
 	"time"
 
 	"consentledger/api/rest"
@@ -14,6 +16,8 @@ import (
 )
 
 func (h *house) status(ctx context.Context) rest.StatusReport {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
 	report := rest.StatusReport{
 		Version: version, Store: h.dir.recordsIn, Vault: embeddedPart, Views: embeddedPart,
 		Started: h.started, Reading: h.readings.report(), Process: h.processReport(),
@@ -93,24 +97,40 @@ func lagBehind(ctx context.Context, log replayer, at, head eventstore.Position) 
 	return l
 }
 
-// ready says whether the ledger can do its work, by one check a part.
+// answerTime is how long a part may take to say how it is. A probe does not wait for
+// ever, and neither does whoever looks while a part is away.
+const answerTime = 5 * time.Second
+
+// ready says whether the ledger can do its work, by one check a part. All parts are asked
+// side by side: one that is away and has no answer takes no time from the others, which
+// would seem to be away as well.
 func (h *house) ready(ctx context.Context) []rest.Check {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	checks := h.roadChecks(ctx)
-	checks = append(checks, result("store", h.dir.storeAnswers(ctx)))
+	asked := []func() []rest.Check{func() []rest.Check { return h.roadChecks(ctx) }}
+	ask := func(name string, part func(context.Context) error) {
+		asked = append(asked, func() []rest.Check { return []rest.Check{result(name, part(ctx))} })
+	}
+	ask("store", h.dir.storeAnswers)
 	if h.dir.shared != nil {
-		checks = append(checks, result("vault", h.dir.shared.answers(ctx)))
+		ask("vault", h.dir.shared.answers)
 	}
 	if h.views != nil {
-		checks = append(checks, result("read models", h.viewsAnswer(ctx)))
+		ask("read models", h.viewsAnswer)
 	}
 	for _, r := range h.runners {
-		checks = append(checks, result("projection "+r.Projection.Name(), h.answers(r)(ctx)))
+		ask("projection "+r.Projection.Name(), h.answers(r))
 	}
-	checks = append(checks, result("transparency", h.logsAreRead(ctx)))
-	checks = append(checks, result("reactor", h.reactorHasRead(ctx)))
-	return checks
+	ask("transparency", h.logsAreRead)
+	ask("reactor", h.reactorHasRead)
+
+	answers := make([][]rest.Check, len(asked))
+	var all sync.WaitGroup
+	for i, answer := range asked {
+		all.Go(func() { answers[i] = answer() })
+	}
+	all.Wait()
+	return slices.Concat(answers...)
 }
 
 // storeAnswers returns why records cannot be read or written; nil: they can.
