@@ -66,6 +66,7 @@ func TestACommandThatWaitsSaysHowFarTheServerIs(t *testing.T) {
 	c.SetContext(t.Context())
 	c.SetErr(&said)
 	c.Flags().String("server", server.URL, "")
+	c.Flags().String("key-file", "", "")
 	failed := errors.New("it failed")
 	err := waiting(c, readingAudit, func() error {
 		for range 3 {
