@@ -35,7 +35,6 @@ type service struct {
 	t      *testing.T
 	ledger *ledger.Ledger
 	http   *httptest.Server
-	nats   *nats.Conn
 
 	asked atomic.Int64 // requests that came by HTTP
 	down  atomic.Bool  // connections are cut before anything is read
