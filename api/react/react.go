@@ -113,7 +113,7 @@ type State struct {
 	Refused  int                 // follow-ups that the ledger did not take
 }
 
-// State returns how far r is, and the error that stopped it, if one did.
+// State returns how far r is, and what keeps it from going on, if something does.
 func (r *Reactor) State() (State, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -127,21 +127,59 @@ func (r *Reactor) note(change func(*State)) {
 	r.state.Waiting = r.waiting.Len()
 }
 
-// Run reacts until ctx is done, which is no error, or a record cannot be read.
-// It is called once.
+// Run reacts until ctx is done, which is no error, or a record cannot be read. While
+// something that it needs is away it says so in [Reactor.State], and tries again. It is
+// called once.
 func (r *Reactor) Run(ctx context.Context) error {
-	err := r.resume(ctx)
-	if err == nil {
-		err = r.run(ctx)
+	resumed := false
+	for wait := firstTry; ; wait = min(2*wait, lookAgain) {
+		before := r.at
+		err := r.attempt(ctx, &resumed)
+		if ctx.Err() != nil {
+			if resumed {
+				r.part(ctx)
+			}
+			return nil
+		}
+		err = fmt.Errorf("react after %d: %w", r.at.position, err)
+		r.failed(err)
+		if _, unreadable := errors.AsType[*codec.UnreadableError](err); unreadable {
+			return err
+		}
+
+		if r.at != before {
+			wait = firstTry
+		}
+		r.log().Warn("the follow-up process waits", "error", err)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
 	}
-	if ctx.Err() != nil {
-		r.part(ctx)
-		return nil
+}
+
+// lookAgain is how long Run waits at most until it looks whether what was away is back.
+const lookAgain = 5 * time.Second
+
+// attempt runs until something goes wrong. What is known is read from the checkpoint at
+// first, and again where it was learned in part.
+func (r *Reactor) attempt(ctx context.Context, resumed *bool) error {
+	if r.torn || !*resumed {
+		r.at, r.kept, r.torn = mark{}, mark{}, false
+		r.note(func(s *State) { s.Position, s.Doubtful = 0, 0 })
+		err := r.resume(ctx)
+		if *resumed = err == nil; err != nil {
+			return err
+		}
 	}
+	return r.run(ctx)
+}
+
+// failed takes down what keeps r from going on; nil: nothing does.
+func (r *Reactor) failed(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.err = fmt.Errorf("react after %d: %w", r.state.Position, err)
-	return r.err
+	r.err = err
 }
 
 // run does what is due once everything is known that was recorded before it
@@ -157,6 +195,7 @@ func (r *Reactor) run(ctx context.Context) error {
 			err = r.fire(ctx, now)
 		}
 		if err == nil {
+			r.failed(nil)
 			r.keepSometimes(ctx)
 			err = r.wait(ctx)
 		}
