@@ -1,6 +1,7 @@
 // walk.cjs CHROMIUM URL [DIR]: walks the dashboard's pages as an officer does, in both
-// languages and themes, on a screen and on a telephone. Prints what is wrong, a line
-// each. With DIR it leaves a picture of each page there.
+// languages and themes, on a screen and on a telephone; with CONSENTLEDGER_ROUNDS each
+// language in each theme. Prints what is wrong, a line each. With DIR it leaves a picture
+// of each page there.
 const { chromium } = require('playwright-core')
 const axe = require('axe-core')
 const path = require('path')
@@ -10,7 +11,7 @@ const fault = (where, what) => console.log(`${where}: ${what}`)
 const looks = [
   { locale: 'en-GB', colorScheme: 'light', width: 1280 }, { locale: 'zh-CN', colorScheme: 'dark', width: 390 },
   { locale: 'en-GB', colorScheme: 'dark', width: 390 }, { locale: 'zh-CN', colorScheme: 'light', width: 1280 },
-]
+].slice(0, process.env.CONSENTLEDGER_ROUNDS ? 4 : 2)
 
 async function look(page, name, { locale, colorScheme, width }) {
   const where = `${name} ${locale} ${colorScheme} ${width}`
