@@ -40,23 +40,8 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		deny(w, err)
 		return
 	}
-	lost := silent{header: http.Header{}, status: http.StatusNotFound}
-	h.ServeHTTP(&lost, r)
-	if allow := lost.header.Get("Allow"); allow != "" {
-		w.Header().Set("Allow", allow)
-	}
-	edge.Write(w, edge.Plain(lost.status, ""))
+	edge.Lost(w, r, h)
 }
-
-// A silent writer keeps what ServeMux says of a path that has no route.
-type silent struct {
-	header http.Header
-	status int
-}
-
-func (s *silent) Header() http.Header         { return s.header }
-func (s *silent) WriteHeader(status int)      { s.status = status }
-func (s *silent) Write(b []byte) (int, error) { return len(b), nil }
 
 func (g *guard) route(route Route, h http.Handler) http.HandlerFunc {
 	row, has := rowOf(route.Operation)

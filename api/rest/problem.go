@@ -189,7 +189,7 @@ func (s *server) guard(mux *http.ServeMux, routes map[string]edge.Route) http.Ha
 
 		h, pattern := mux.Handler(r)
 		if pattern == "" {
-			lost(w, r, h)
+			edge.Lost(w, r, h)
 			return
 		}
 		edge.Limit(w, r, slowest)
@@ -229,23 +229,3 @@ func refused(w http.ResponseWriter, err error) {
 	}
 	edge.Write(w, r.Problem)
 }
-
-// lost answers a path or a method that has no route; h is what ServeMux would
-// have said.
-func lost(w http.ResponseWriter, r *http.Request, h http.Handler) {
-	m := mute{header: http.Header{}, status: http.StatusNotFound}
-	h.ServeHTTP(&m, r)
-	if allow := m.header.Get("Allow"); allow != "" {
-		w.Header().Set("Allow", allow)
-	}
-	edge.Write(w, plain(m.status, ""))
-}
-
-type mute struct {
-	header http.Header
-	status int
-}
-
-func (m *mute) Header() http.Header         { return m.header }
-func (m *mute) WriteHeader(status int)      { m.status = status }
-func (m *mute) Write(b []byte) (int, error) { return len(b), nil }
