@@ -7,10 +7,8 @@ import (
 	"encoding/json"
 	"io"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,6 +17,7 @@ import (
 
 	"consentledger/api/intake"
 	"consentledger/api/wire"
+	"consentledger/domain/rounds"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -26,21 +25,6 @@ import (
 
 // kills is how often TestKill kills the server, unless CONSENTLEDGER_ROUNDS says so.
 const kills = 12
-
-// rounds is how often a test does something: usually so often, or as often as
-// CONSENTLEDGER_ROUNDS says, which longer says.
-func rounds(t *testing.T, usually int) (n int, longer bool) {
-	t.Helper()
-	text := os.Getenv("CONSENTLEDGER_ROUNDS")
-	if text == "" {
-		return usually, false
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatalf("CONSENTLEDGER_ROUNDS: %v", err)
-	}
-	return n, true
-}
 
 // TestKill kills the real server at random moments under load, each time starts
 // it again on the same directory, and at the end finds all that was promised,
@@ -54,7 +38,7 @@ func TestKill(t *testing.T) {
 	c := launch(t, bin, dir)
 	prepare(t, c)
 	a := &auditor{dir: dir}
-	most, _ := rounds(t, kills)
+	most := rounds.Of(t, kills)
 	for range most {
 		asked, sent := b.unknown()
 		a.watch(c)

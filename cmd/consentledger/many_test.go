@@ -26,6 +26,7 @@ import (
 	"consentledger/api/intake"
 	"consentledger/api/rest"
 	"consentledger/api/wire"
+	"consentledger/domain/rounds"
 	"consentledger/projections/transparency/merkle"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -483,7 +484,7 @@ func TestManyProcesses(t *testing.T) {
 
 func manyProcesses(t *testing.T, f *fleet) {
 	clients, most := 4, time.Second
-	withdrawals, long := rounds(t, 20)
+	withdrawals, long := rounds.Of(t, 20), os.Getenv(rounds.Variable) != ""
 	if long {
 		clients, most = 16, 25*time.Second // longer than a turn is kept for who sleeps
 	}

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"consentledger/api/wire"
+	"consentledger/domain/rounds"
 	"consentledger/eventstore"
 	"consentledger/eventstore/postgres"
 	"consentledger/eventstore/postgres/pgserver"
@@ -212,7 +213,7 @@ func (m movable) copyTo(to string) {
 func TestAKilledMigrationGoesOn(t *testing.T) {
 	m := newMovable(t)
 	server := pgservertest.Serve(t)
-	migrations, _ := rounds(t, 2)
+	migrations := rounds.Of(t, 2)
 	for round := range migrations {
 		dir := t.TempDir()
 		from, to := home{dir: filepath.Join(dir, "from")}, home{dir: filepath.Join(dir, "to")}

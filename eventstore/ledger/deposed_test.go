@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +12,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/rounds"
 	"consentledger/eventstore/esdb"
 	"consentledger/eventstore/esdb/esdbserver"
 	"consentledger/eventstore/ledger"
@@ -24,13 +23,7 @@ import (
 // before still believes that it leads and answers reads from the past. One process
 // gives a receipt for a no, the two others are asked at once.
 func TestNoProcessBelievesADeposedLeader(t *testing.T) {
-	rounds := 60
-	if n := os.Getenv("CONSENTLEDGER_ROUNDS"); n != "" {
-		var err error
-		if rounds, err = strconv.Atoi(n); err != nil {
-			t.Fatal(err)
-		}
-	}
+	tries := rounds.Of(t, 60)
 	nodes, address := serveCluster(t)
 	w := &world{rows: newRows(), keys: vault.NewMemoryKeys(), now: start}
 	var process []*ledger.Ledger
@@ -46,7 +39,7 @@ func TestNoProcessBelievesADeposedLeader(t *testing.T) {
 	defer stop()
 
 	var count struct{ unknown, stale, asked int }
-	for i := range rounds {
+	for i := range tries {
 		w.now += 5000
 		insist(t, process[rand.IntN(3)], request(fmt.Sprint("yes", i), yes))
 		for _, l := range process { // they remember it
