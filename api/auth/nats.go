@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"consentledger/api/natsrest"
+	"consentledger/api/wire/subject"
 	"consentledger/domain"
 )
 
@@ -24,11 +25,11 @@ var Subjects = subjects()
 
 func subjects() []Subject {
 	all := []Subject{
-		{Subject: "consent.v1.{app}.record", Operation: Record},
-		{Subject: "consent.v1.{app}.in.>", Operation: Record},
-		{Subject: "consent.v1.{app}.check", Operation: Check},
-		{Subject: "consent.v1.{app}.prompt", Operation: Prompt},
-		{Subject: "consent.v1.{app}.out.>", Operation: Listen, Listens: true},
+		{Subject: subject.Of("{app}", "record"), Operation: Record},
+		{Subject: subject.Of("{app}", subject.In+">"), Operation: Record},
+		{Subject: subject.Of("{app}", "check"), Operation: Check},
+		{Subject: subject.Of("{app}", "prompt"), Operation: Prompt},
+		{Subject: subject.Of("{app}", "out.>"), Operation: Listen, Listens: true},
 	}
 	for _, r := range natsrest.Routes {
 		route, has := RouteOf(r.Method, r.Path)
@@ -55,11 +56,11 @@ func (p Principal) Permissions() (publish, subscribe []string) {
 			continue
 		}
 		for _, app := range p.tokens() {
-			subject := strings.Replace(s.Subject, "{app}", app, 1)
+			name := strings.Replace(s.Subject, "{app}", app, 1)
 			if s.Listens {
-				subscribe = append(subscribe, subject)
+				subscribe = append(subscribe, name)
 			} else {
-				publish = append(publish, subject)
+				publish = append(publish, name)
 			}
 		}
 	}

@@ -5,11 +5,13 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
+
+	"consentledger/api/wire/subject"
 )
 
-const (
-	recordSubject = "consent.v1." + demoApp + ".record"
-	checkSubject  = "consent.v1." + demoApp + ".check"
+var (
+	recordSubject = subject.Of(demoApp, "record")
+	checkSubject  = subject.Of(demoApp, "check")
 )
 
 // A loadKind says what requests are made of.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"consentledger/api/wire/subject"
 	"consentledger/cmd/consentledger/smartkey"
 	"consentledger/domain"
 	"consentledger/domain/content"
@@ -210,7 +211,7 @@ func (s *simulation) request(ctx context.Context, e object) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	m, err := s.nc.RequestWithContext(ctx, "consent.v1."+demoApp+".record", body)
+	m, err := s.nc.RequestWithContext(ctx, subject.Of(demoApp, "record"), body)
 	if err != nil {
 		return fmt.Errorf("simulated app: %w", err)
 	}
@@ -226,7 +227,7 @@ func (s *simulation) request(ctx context.Context, e object) error {
 
 // publish records on the JetStream road.
 func (s *simulation) publish(ctx context.Context, kind string, body []byte) error {
-	_, err := s.js.Publish(ctx, "consent.v1."+demoApp+".in."+kind, body)
+	_, err := s.js.Publish(ctx, subject.Of(demoApp, subject.In+kind), body)
 	return err
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"consentledger/api/wire/subject"
+
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -71,7 +73,7 @@ func (s *simulation) stumble(ctx context.Context) error {
 		return err
 	}
 	for i, b := range broken {
-		if _, err := s.js.Publish(ctx, "consent.v1."+demoApp+".in.consent.given", []byte(b), jetstream.WithMsgID(fmt.Sprint("broken-", i+1))); err != nil {
+		if _, err := s.js.Publish(ctx, subject.Of(demoApp, subject.In+"consent.given"), []byte(b), jetstream.WithMsgID(fmt.Sprint("broken-", i+1))); err != nil {
 			return err
 		}
 	}
