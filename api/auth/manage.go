@@ -169,7 +169,7 @@ func (m *manager) issue(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return shown(key, l, m.keys.Now()), nil
+	return l.Shown(key, m.keys.Now()), nil
 }
 
 func (m *manager) rotate(r *http.Request) (any, error) {
@@ -182,7 +182,7 @@ func (m *manager) rotate(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return shown(key, l, m.keys.Now()), nil
+	return l.Shown(key, m.keys.Now()), nil
 }
 
 func (m *manager) revoke(r *http.Request) (any, error) {
@@ -193,8 +193,8 @@ func (m *manager) revoke(r *http.Request) (any, error) {
 	return l.Answer(m.keys.Now()), nil
 }
 
-// shown is the one answer that holds a key.
-func shown(key Key, l Listed, now deadline.Instant) KeyAnswer {
+// Shown is the one answer that holds a key, for who asked for it.
+func (l Listed) Shown(key Key, now deadline.Instant) KeyAnswer {
 	a := l.Answer(now)
 	a.Key = key.Reveal()
 	return a

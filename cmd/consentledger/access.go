@@ -153,9 +153,7 @@ func issueOffline(c *cobra.Command, data string, in auth.NewKeyRequest) (err err
 	if err != nil {
 		return err
 	}
-	shown := l.Answer(keys.Now())
-	shown.Key = key.Reveal()
-	answer, err := json.Marshal(shown)
+	answer, err := json.Marshal(l.Shown(key, keys.Now()))
 	if err != nil {
 		return err
 	}
