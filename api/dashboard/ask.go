@@ -24,7 +24,6 @@ type ask struct {
 type problem struct {
 	Status int    `json:"status"`
 	Code   string `json:"code"`
-	Title  string `json:"title"`
 	Detail string `json:"detail"`
 }
 
@@ -89,21 +88,11 @@ type recorder struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
-	wrote  bool
 }
 
-func (w *recorder) Header() http.Header { return w.header }
-
-func (w *recorder) WriteHeader(status int) {
-	if !w.wrote {
-		w.status, w.wrote = status, true
-	}
-}
-
-func (w *recorder) Write(b []byte) (int, error) {
-	w.wrote = true
-	return w.body.Write(b)
-}
+func (w *recorder) Header() http.Header         { return w.header }
+func (w *recorder) WriteHeader(status int)      { w.status = status }
+func (w *recorder) Write(b []byte) (int, error) { return w.body.Write(b) }
 
 // isUnknown reports whether the API says that there is no such thing.
 func isUnknown(err error) bool {

@@ -77,12 +77,6 @@ func (p *page) API(to string, pairs ...string) string {
 	return "/v1/apps/" + url.PathEscape(p.App) + to + "?" + query.Encode()
 }
 
-// Day returns the day of an instant as the ledger writes it.
-func (p *page) Day(instant string) string {
-	day, _, _ := strings.Cut(instant, "T")
-	return day
-}
-
 // Time returns an instant for people: to the minute, in UTC.
 func (p *page) Time(instant string) string {
 	t, err := time.Parse(time.RFC3339, instant)

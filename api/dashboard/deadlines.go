@@ -1,0 +1,148 @@
+package dashboard
+
+import (
+	"net/url"
+	"strings"
+)
+
+// What follows are the members of the API's answers that pages show.
+type (
+	obligation struct {
+		Stream      string   `json:"stream"`
+		Person      string   `json:"person"`
+		Kind        string   `json:"kind"`
+		Target      string   `json:"target"`
+		Types       []string `json:"types"`
+		Source      string   `json:"source"`
+		State       string   `json:"state"`
+		DueDate     string   `json:"due_date"`
+		TimeZone    string   `json:"time_zone"`
+		Days        *int     `json:"working_days_left"`
+		Provisional bool     `json:"provisional"`
+		Binding     bool     `json:"binding"`
+		Moves       []move   `json:"moves"`
+	}
+	// A move is why a due date changed, and what it was before.
+	move struct {
+		Why string `json:"why"`
+		Was string `json:"was"`
+	}
+	stateCount struct {
+		State       string `json:"state"`
+		Obligations int    `json:"obligations"`
+	}
+	report struct {
+		AsOf        string       `json:"as_of"`
+		Next        string       `json:"next"`
+		Obligations []obligation `json:"obligations"`
+		Summary     struct {
+			Obligations int          `json:"obligations"`
+			OnTime      string       `json:"on_time_percent"`
+			States      []stateCount `json:"states"`
+		} `json:"summary"`
+	}
+	caseRow struct {
+		ID       string   `json:"id"`
+		State    string   `json:"state"`
+		Person   string   `json:"person"`
+		Types    []string `json:"types"`
+		Channel  string   `json:"channel"`
+		At       string   `json:"at"`
+		Recorded string   `json:"recorded"`
+		Closed   string   `json:"closed"`
+		Marks    []string `json:"marks"`
+	}
+)
+
+// Case returns the id of the request or incident that an obligation is of, and the
+// page that shows it; empty: it is of none.
+func (o obligation) Case() string {
+	for noun, page := range map[string]string{"request-": "requests/", "incident-": "incidents/"} {
+		if rest, is := strings.CutPrefix(o.Stream, noun); is {
+			return page + rest[strings.LastIndex(rest, "-")+1:]
+		}
+	}
+	return ""
+}
+
+// stillOpen are the states of what is owed now.
+const stillOpen = "overdue,at-risk,open,paused,held"
+
+// pageRows is how many rows a page shows.
+const pageRows = "100"
+
+// filters are the members of a deadline report's query that a form may set.
+var filters = []string{"state", "group", "kind", "type", "provisional", "due_before", "due_after", "sort", "cursor", "as_of"}
+
+type deadlines struct {
+	report
+	Query  url.Values // what is asked, for links to the same as a file
+	States []string
+}
+
+func readDeadlines(a *ask) (any, error) {
+	d := deadlines{Query: url.Values{}, States: []string{"overdue", "at-risk", "open", "paused", "held", "not-started", "met-late", "met", "void"}}
+	for _, name := range filters {
+		if v := a.URL.Query().Get(name); v != "" {
+			d.Query.Set(name, v)
+		}
+	}
+	if a.App == "" {
+		return d, nil
+	}
+	query := url.Values{"limit": {pageRows}}
+	for name, values := range d.Query {
+		query[name] = values
+	}
+	if day := query.Get("as_of"); len(day) == len("2006-01-02") {
+		query.Set("as_of", day+"T23:59:59Z")
+	}
+	return &d, a.get(a.of("/reports/deadlines"), query, &d.report)
+}
+
+// Export returns the address of what the page shows, as a file.
+func (d *deadlines) Export(p *page, format string) string {
+	query := url.Values{"format": {format}}
+	for name, values := range d.Query {
+		if name != "cursor" {
+			query[name] = values
+		}
+	}
+	return "/v1/apps/" + url.PathEscape(p.App) + "/reports/deadlines?" + query.Encode()
+}
+
+// More returns the address of the next page.
+func (d *deadlines) More(p *page) string {
+	query := url.Values{"app": {p.App}, "cursor": {d.Next}}
+	for name, values := range d.Query {
+		if name != "cursor" {
+			query[name] = values
+		}
+	}
+	return Root + "deadlines?" + query.Encode()
+}
+
+// oneCase is a request or an incident, with what was done.
+type oneCase struct {
+	caseRow
+	Noun        string
+	Steps       []step       `json:"steps"`
+	Obligations []obligation `json:"obligations"`
+	AsOf        string       `json:"as_of"`
+}
+
+type step struct {
+	Kind  string `json:"kind"`
+	At    string `json:"at"`
+	Actor string `json:"actor"`
+
+	Fields map[string]string `json:"fields"`
+}
+
+func readRequest(a *ask) (any, error)  { return readCase(a, "requests") }
+func readIncident(a *ask) (any, error) { return readCase(a, "incidents") }
+
+func readCase(a *ask, many string) (any, error) {
+	c := oneCase{Noun: many}
+	return &c, a.get(a.of("/"+many+"/"+url.PathEscape(a.PathValue("id"))), nil, &c)
+}

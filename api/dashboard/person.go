@@ -1,0 +1,74 @@
+package dashboard
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"slices"
+)
+
+// person is what is known of one person, once the form was sent.
+type person struct {
+	Subject, Reason, By string
+	Asked               bool
+	Purposes            []standing
+	Entries             []entry
+}
+
+type standing struct {
+	Purpose string `json:"purpose"`
+	Status  string `json:"status"`
+	Allowed bool   `json:"allowed"`
+	Reason  string `json:"reason"`
+	Since   string `json:"since"`
+}
+
+type entry struct {
+	EventID  string `json:"event_id"`
+	Type     string `json:"type"`
+	At       string `json:"at"`
+	Recorded string `json:"recorded"`
+	Actor    string `json:"actor"`
+}
+
+// reasons are the codes for which a person may be looked at here.
+var reasons = []string{"subject-request", "dispute", "incident", "audit", "authority"}
+
+// Reasons are for the form.
+func (*person) Reasons() []string { return reasons }
+
+func readPerson(a *ask) (any, error) {
+	p := &person{}
+	if a.Method != http.MethodPost || a.App == "" {
+		return p, nil
+	}
+	p.Subject, p.Reason, p.By = a.PostFormValue("subject"), a.PostFormValue("reason"), a.PostFormValue("by")
+	if p.Subject == "" || !slices.Contains(reasons, p.Reason) || p.By == "" {
+		return nil, &problem{Status: http.StatusBadRequest, Code: "person-form"}
+	}
+	p.Asked = true
+
+	// First the history, since reading it records who reads and why; without that record
+	// nothing is shown.
+	var lines bytes.Buffer
+	asked := map[string]string{"app": a.App, "subject": p.Subject, "reason": p.Reason, "by": p.By}
+	if err := a.do(http.MethodPost, "/v1/replay", asked, &lines); err != nil {
+		return nil, err
+	}
+	for line := range bytes.Lines(lines.Bytes()) {
+		var e entry
+		if err := json.Unmarshal(line, &e); err != nil {
+			return nil, err
+		}
+		p.Entries = append(p.Entries, e)
+	}
+	slices.Reverse(p.Entries)
+	if len(p.Entries) == 0 {
+		return p, nil
+	}
+
+	var state struct{ Purposes []standing }
+	err := a.do(http.MethodPost, a.of("/subjects/state"), map[string]string{"subject": p.Subject}, &state)
+	p.Purposes = state.Purposes
+	return p, err
+}

@@ -1,0 +1,143 @@
+package dashboard
+
+import (
+	"net/url"
+	"slices"
+)
+
+// today is what is due, and what somebody must look at.
+type today struct {
+	Lanes     []lane
+	Others    []stateCount // everything else that is owed, counted
+	Incidents []caseRow    // that are not closed
+	Alarms    []alarm
+	Rejected  []rejected // that may be an opt-out, and nobody has seen
+	Checks    []check    // that are red
+	Ready     bool
+	AsOf      string
+}
+
+// A lane is replies that are due in the same time.
+type lane struct {
+	Name        string
+	Obligations []obligation
+}
+
+type alarm struct {
+	Name   string `json:"name"`
+	Detail string `json:"detail"`
+	App    string `json:"app"`
+}
+
+type rejected struct {
+	MayBeNo bool `json:"may_be_no"`
+	Seen    bool `json:"seen"`
+}
+
+// readiness is whether the ledger can do its work, and each check of that for who may
+// see them.
+type readiness struct {
+	OK     bool    `json:"ok"`
+	Checks []check `json:"checks"`
+}
+
+// ready asks how the ledger is. The checks name apps, and are left out for who may not
+// see them all.
+func (a *ask) ready() (r readiness, err error) {
+	err = a.get("/readyz", url.Values{"verbose": {"1"}}, &r)
+	if isForbidden(err) {
+		err = a.get("/readyz", nil, &r)
+	}
+	return r, err
+}
+
+type check struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`
+}
+
+// laneNames are the lanes of a day, the most urgent first.
+var laneNames = []string{"overdue", "0", "3", "7", "later", "paused"}
+
+func readToday(a *ask) (any, error) {
+	var t today
+	if err := t.health(a); err != nil || a.App == "" {
+		return t, err
+	}
+
+	// Requests of persons have dates by law: they are never mixed with what follows from thousands of
+	// changed preferences.
+	var replies report
+	query := url.Values{"group": {"requests"}, "state": {stillOpen}, "sort": {"due"}, "limit": {"1000"}}
+	if err := a.get(a.of("/reports/deadlines"), query, &replies); err != nil {
+		return nil, err
+	}
+	t.AsOf, t.Lanes = replies.AsOf, lanes(replies.Obligations)
+
+	var others report
+	query = url.Values{"group": {"other"}, "state": {stillOpen}, "limit": {"1"}}
+	if err := a.get(a.of("/reports/deadlines"), query, &others); err != nil {
+		return nil, err
+	}
+	t.Others = others.Summary.States
+
+	var incidents struct{ Cases []caseRow }
+	if err := a.get(a.of("/incidents"), nil, &incidents); err != nil {
+		return nil, err
+	}
+	t.Incidents = slices.DeleteFunc(incidents.Cases, func(c caseRow) bool { return c.Closed != "" || c.State == "closed" })
+	return t, nil
+}
+
+// health reads what somebody must look at, whichever app it is of. What speaks of every
+// app is left out for who may see some of them.
+func (t *today) health(a *ask) error {
+	ready, err := a.ready()
+	if err != nil {
+		return err
+	}
+	t.Ready, t.Checks = ready.OK, slices.DeleteFunc(ready.Checks, func(c check) bool { return c.OK })
+
+	var alarms struct{ Alarms []alarm }
+	if err := a.get("/v1/alarms", nil, &alarms); err != nil && !isForbidden(err) {
+		return err
+	}
+	t.Alarms = alarms.Alarms
+
+	var all struct{ Rejected []rejected }
+	if err := a.get("/v1/rejected", nil, &all); err != nil && !isForbidden(err) {
+		return err
+	}
+	t.Rejected = slices.DeleteFunc(all.Rejected, func(r rejected) bool { return !r.MayBeNo || r.Seen })
+	return nil
+}
+
+// lanes sorts what is open by how many working days are left.
+func lanes(open []obligation) []lane {
+	all := make([]lane, len(laneNames))
+	for i, name := range laneNames {
+		all[i].Name = name
+	}
+	for _, o := range open {
+		i := laneOf(o)
+		all[i].Obligations = append(all[i].Obligations, o)
+	}
+	return all
+}
+
+func laneOf(o obligation) int {
+	switch {
+	case o.State == "paused" || o.State == "held":
+		return 5
+	case o.State == "overdue":
+		return 0
+	case o.Days == nil || *o.Days > 7:
+		return 4
+	case *o.Days <= 0:
+		return 1
+	case *o.Days <= 3:
+		return 2
+	}
+	return 3
+}
