@@ -19,8 +19,8 @@ type Event struct {
 	Sequence uint64    // the app's own number of it, growing with time; zero: none
 	Data     any       // what the type asks for, a value that makes a JSON object; nil: nothing
 
-	// Traceparent is the trace that it belongs to, as W3C Trace Context writes it; empty:
-	// none. See [Config] for what is traced without it.
+	// Traceparent is the trace that it belongs to, as W3C Trace Context writes it, and is
+	// kept with it; empty: that of the request that sends it, if there is one.
 	Traceparent string
 
 	source string
