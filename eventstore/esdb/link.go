@@ -152,9 +152,11 @@ func (l *link) members(ctx context.Context) ([]string, error) {
 	return append(leaders, others...), nil
 }
 
-// watch returns once the connection has ended, or the link was closed.
+// watch returns once the connection has ended, or the link was closed. Calls go through
+// a moment before gRPC says that the connection is ready, so one that still connects has
+// not ended. It never connects again: the attempt fails at once.
 func (l *link) watch() {
-	for state := l.conn.GetState(); state == connectivity.Ready; state = l.conn.GetState() {
+	for state := l.conn.GetState(); state == connectivity.Ready || state == connectivity.Connecting; state = l.conn.GetState() {
 		if !l.conn.WaitForStateChange(l.context, state) {
 			return
 		}
