@@ -421,10 +421,13 @@ func (r *Reactor) voidOne(o *obligation, reason string) {
 // follow lets a command follow on a stream once it is due. Its id says what it
 // follows from and, since a record's id derives from it, in which stream.
 func (r *Reactor) follow(key string, due deadline.Instant, stream domain.StreamID, id string, at deadline.Instant, cmd domain.Command) {
-	r.waiting.add(key, due, stream, func(ctx context.Context) error {
-		_, err := r.Ledger.ExecuteOn(ctx, stream, request(stream.App, id+" in "+stream.String(), at, cmd))
-		return err
-	})
+	r.waiting.add(key, due, stream, func(ctx context.Context) error { return r.followNow(ctx, stream, id, at, cmd) })
+}
+
+// followNow executes what follows.
+func (r *Reactor) followNow(ctx context.Context, stream domain.StreamID, id string, at deadline.Instant, cmd domain.Command) error {
+	_, err := r.Ledger.ExecuteOn(ctx, stream, request(stream.App, id+" in "+stream.String(), at, cmd))
+	return err
 }
 
 // causeOf names a fact that something follows from.

@@ -48,9 +48,19 @@ func (r *Reactor) learnGroup(e codec.Entry) {
 // tellLater lets apps be told what was said to their group, once those who were to
 // tell them had their time.
 func (r *Reactor) tellLater(e codec.Entry, apps []domain.AppName) {
-	key := groupKey(e.ID.String())
-	r.waiting.add(key, e.Recorded.Add(patience), e.Stream, func(ctx context.Context) error { return r.tellGroup(ctx, e, apps) })
-	r.waiting.byKey[key].group = &untold{placeIn(e), apps}
+	r.waiting.put(groupKey(e.ID.String()), e.Recorded.Add(patience), telling{e, apps})
+}
+
+// A telling is what apps are to be told that was said to their group.
+type telling struct {
+	fact codec.Entry
+	apps []domain.AppName
+}
+
+func (t telling) on() domain.StreamID { return t.fact.Stream }
+
+func (t telling) do(ctx context.Context, r *Reactor, _ deadline.Instant) error {
+	return r.tellGroup(ctx, t.fact, t.apps)
 }
 
 // Untold is what was said to a group, and the apps that are to hear it.

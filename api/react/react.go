@@ -238,7 +238,7 @@ func (r *Reactor) listen(ctx, follow context.Context) error {
 			return err
 		}
 		for _, e := range entries {
-			r.waiting.cause, _ = r.Traces.Of(e.ID)
+			r.waiting.cause = r.traceOf(e)
 			if err := r.learn(ctx, e); err != nil {
 				r.torn = true
 				return err
@@ -246,7 +246,7 @@ func (r *Reactor) listen(ctx, follow context.Context) error {
 			r.at = mark{e.Position, e.ID}
 			r.since++
 		}
-		r.waiting.cause = trace.SpanContext{}
+		r.waiting.cause = nil
 		r.note(func(s *State) { s.Position = r.at.position })
 		return nil
 	}
@@ -345,7 +345,7 @@ func (r *Reactor) fire(ctx context.Context, now deadline.Instant) error {
 func (r *Reactor) do(ctx context.Context, due []*entry) error {
 	var lane [lanes][]*entry
 	for _, e := range due {
-		i := maphash.Comparable(seed, e.stream) % lanes
+		i := maphash.Comparable(seed, e.todo.on()) % lanes
 		lane[i] = append(lane[i], e)
 	}
 	var errs [lanes]error
@@ -370,15 +370,27 @@ var seed = maphash.MakeSeed()
 
 // follows does one follow-up, in a trace with a link to what it follows from.
 func (r *Reactor) follows(ctx context.Context, e *entry) error {
-	ctx, span := r.Traces.Linked(ctx, e.cause, "follow up")
-	defer span.End()
-	return r.insist(ctx, e.do)
+	if e.cause != nil {
+		linked, span := r.Traces.Linked(ctx, *e.cause, "follow up")
+		defer span.End()
+		ctx = linked
+	}
+	return r.insist(ctx, e)
+}
+
+// traceOf returns the trace in which a record was made; nil if there is none.
+func (r *Reactor) traceOf(e codec.Entry) *trace.SpanContext {
+	span, traced := r.Traces.Of(e.ID)
+	if !traced {
+		return nil
+	}
+	return &span
 }
 
 // insist does one follow-up until the ledger has taken or refused it.
-func (r *Reactor) insist(ctx context.Context, do func(context.Context) error) error {
+func (r *Reactor) insist(ctx context.Context, e *entry) error {
 	for wait := firstTry; ; wait = min(2*wait, lastTry) {
-		err := do(ctx)
+		err := e.todo.do(ctx, r, e.due)
 		if err == nil || ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -113,8 +113,8 @@ func (r *Reactor) ages() map[domain.AppName][]age {
 func (r *Reactor) toBeTold() map[domain.AppName][]untold {
 	list := map[domain.AppName][]untold{}
 	for _, e := range r.waiting.heap {
-		if e.group != nil {
-			list[e.stream.App] = append(list[e.stream.App], *e.group)
+		if t, is := e.todo.(telling); is {
+			list[t.fact.Stream.App] = append(list[t.fact.Stream.App], untold{placeIn(t.fact), t.apps})
 		}
 	}
 	for _, l := range list {

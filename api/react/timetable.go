@@ -10,43 +10,63 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// A timetable is what is to be done, by when. A key has one entry.
+// A timetable is what is to be done, by when. A key has one entry. There are two entries
+// for everything that is owed, so they are kept small.
 type timetable struct {
 	heap  entries
-	byKey map[string]*entry
+	byKey map[any]*entry
 	count uint64
-	cause trace.SpanContext // in which trace that was made which is learned now; zero: in none
+	cause *trace.SpanContext // in which trace that was made which is learned now; nil: in none
 }
 
+// An entry is one thing to be done.
 type entry struct {
-	key    string
+	key    any // a string, or what is to be done itself
+	todo   followUp
 	due    deadline.Instant
-	stream domain.StreamID // that it is about
-	do     func(context.Context) error
-	group  *untold // what is to be told to a group; nil: it is something else
-	number uint64  // of what is due at once, the first is done first
-	place  int     // in the heap
-	cause  trace.SpanContext
+	number uint64 // of what is due at once, the first is done first
+	place  int    // in the heap
+	cause  *trace.SpanContext
 }
+
+// A followUp is what is to be done on a stream.
+type followUp interface {
+	on() domain.StreamID
+	do(ctx context.Context, r *Reactor, due deadline.Instant) error
+}
+
+// A call is a followUp of few words.
+type call struct {
+	stream domain.StreamID
+	f      func(context.Context) error
+}
+
+func (c call) on() domain.StreamID { return c.stream }
+
+func (c call) do(ctx context.Context, _ *Reactor, _ deadline.Instant) error { return c.f(ctx) }
 
 // Len returns how many entries wait.
 func (t *timetable) Len() int { return len(t.heap) }
 
 // add puts an entry in, in the place of an older one of the same key.
-func (t *timetable) add(key string, due deadline.Instant, stream domain.StreamID, do func(context.Context) error) {
+func (t *timetable) add(key string, due deadline.Instant, stream domain.StreamID, f func(context.Context) error) {
+	t.put(key, due, call{stream, f})
+}
+
+func (t *timetable) put(key any, due deadline.Instant, todo followUp) {
 	t.remove(key)
 	if t.byKey == nil {
-		t.byKey = map[string]*entry{}
+		t.byKey = map[any]*entry{}
 	}
 	t.count++
-	e := &entry{key: key, due: due, stream: stream, do: do, number: t.count, cause: t.cause}
+	e := &entry{key: key, todo: todo, due: due, number: t.count, cause: t.cause}
 	t.byKey[key] = e
 	heap.Push(&t.heap, e)
 }
 
-func (t *timetable) has(key string) bool { return t.byKey[key] != nil }
+func (t *timetable) has(key any) bool { return t.byKey[key] != nil }
 
-func (t *timetable) remove(key string) {
+func (t *timetable) remove(key any) {
 	if e, ok := t.byKey[key]; ok {
 		heap.Remove(&t.heap, e.place)
 		delete(t.byKey, key)
@@ -97,7 +117,9 @@ func (h *entries) Push(x any) {
 }
 
 func (h *entries) Pop() any {
-	e := (*h)[len(*h)-1]
-	*h = (*h)[:len(*h)-1]
+	last := len(*h) - 1
+	e := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
 	return e
 }

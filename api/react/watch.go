@@ -1,6 +1,8 @@
 package react
 
 import (
+	"context"
+
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
@@ -89,9 +91,10 @@ func (r *Reactor) close(a *app, o *obligation) {
 		return
 	}
 	a.drop(o)
-	for _, what := range []string{"meet", "void", "start", "risk", "late"} {
+	for _, what := range []string{"meet", "void", "start"} {
 		r.waiting.remove(o.key(what))
 	}
+	r.unwatch(o)
 }
 
 func (o *obligation) key(what string) string { return what + " " + o.stream.String() + " " + o.id }
@@ -99,8 +102,7 @@ func (o *obligation) key(what string) string { return what + " " + o.stream.Stri
 // watch waits for the moments at which little time is left, and none, unless
 // they were said before. Of what has no date there are none.
 func (r *Reactor) watch(a *app, o *obligation) {
-	r.waiting.remove(o.key("risk"))
-	r.waiting.remove(o.key("late"))
+	r.unwatch(o)
 	if o.due.State != deadline.Running || o.overdue == o.due.Until {
 		return
 	}
@@ -108,13 +110,42 @@ func (r *Reactor) watch(a *app, o *obligation) {
 	if o.due.Unit == deadline.UnitHour {
 		late++ // what is done at that very instant is in time
 	}
-	r.warn(o, "late", late, true)
+	r.waiting.put(isLate{o}, late, isLate{o})
 	if o.atRisk != o.due.Until && o.kind != policy.DutyKeep {
-		r.warn(o, "risk", o.due.RiskAt(a.calendars), false)
+		r.waiting.put(isAtRisk{o}, o.due.RiskAt(a.calendars), isAtRisk{o})
 	}
 }
 
-func (r *Reactor) warn(o *obligation, what string, at deadline.Instant, overdue bool) {
-	cmd := domain.WarnObligation{ID: o.id, Until: o.due.Until, Overdue: overdue}
-	r.follow(o.key(what), at, o.stream, what+" "+o.id+" "+o.due.Until.String(), at, cmd)
+// unwatch waits for them no more. It is called before the date of o changes, or
+// right after: what waits says the date that o has.
+func (r *Reactor) unwatch(o *obligation) {
+	r.waiting.remove(isAtRisk{o})
+	r.waiting.remove(isLate{o})
+}
+
+// isAtRisk and isLate say that little time is left for an obligation, and none. They
+// are one pointer, so that they and their keys take no memory of their own: of all that
+// waits, most are these.
+type (
+	isAtRisk struct{ *obligation }
+	isLate   struct{ *obligation }
+)
+
+func (w isAtRisk) on() domain.StreamID { return w.stream }
+func (w isLate) on() domain.StreamID   { return w.stream }
+
+func (w isAtRisk) String() string { return w.key("risk") }
+func (w isLate) String() string   { return w.key("late") }
+
+func (w isAtRisk) do(ctx context.Context, r *Reactor, due deadline.Instant) error {
+	return r.warn(ctx, w.obligation, "risk", due, false)
+}
+
+func (w isLate) do(ctx context.Context, r *Reactor, due deadline.Instant) error {
+	return r.warn(ctx, w.obligation, "late", due, true)
+}
+
+func (r *Reactor) warn(ctx context.Context, o *obligation, what string, at deadline.Instant, overdue bool) error {
+	id := what + " " + o.id + " " + o.due.Until.String()
+	return r.followNow(ctx, o.stream, id, at, domain.WarnObligation{ID: o.id, Until: o.due.Until, Overdue: overdue})
 }
