@@ -1,6 +1,10 @@
 package eventstore
 
-import "context"
+import (
+	"context"
+	"errors"
+	"iter"
+)
 
 // A Joint store and some rows lie in one database, which makes a change of the
 // rows and an append together.
@@ -15,7 +19,16 @@ type Joint interface {
 	// error that wraps [ErrCondition] if one does not hold; after that and after
 	// a [*ConflictError] neither was made.
 	AppendWith(ctx context.Context, c Change, stream Stream, expected Revision, records ...Record) (Position, error)
+
+	// ReadBehind is ReadStream for whoever knows at which position the record at
+	// revision after stands, as what lies in the rows may say. That record need not be
+	// read for it. If it stands elsewhere, or is not there, the sequence is one error that
+	// wraps [ErrElsewhere].
+	ReadBehind(ctx context.Context, stream Stream, after Revision, at Position) iter.Seq2[Recorded, error]
 }
+
+// ErrElsewhere says that a record does not stand where somebody knew it to.
+var ErrElsewhere = errors.New("the record stands elsewhere")
 
 // An AppendWith makes a change of rows and appends records. It never leaves the
 // records without the change. See [Appending].

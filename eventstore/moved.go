@@ -127,6 +127,11 @@ func (m moved) CatchUp(ctx context.Context, after Position) (Position, []Recorde
 	return m.shown(head), shown, err
 }
 
+// ReadBehind implements [Joint]. It is called where rows lie beside the store.
+func (m moved) ReadBehind(ctx context.Context, stream Stream, after Revision, at Position) iter.Seq2[Recorded, error] {
+	return m.all(m.Store.(Joint).ReadBehind(ctx, stream, after, m.own(at)))
+}
+
 // Beside implements [Joint].
 func (m moved) Beside(rows Rows) bool {
 	j, joint := m.Store.(Joint)

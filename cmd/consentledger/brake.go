@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"iter"
 	"sync/atomic"
 
 	"consentledger/eventstore"
@@ -41,6 +42,11 @@ func (b *brake) Append(ctx context.Context, stream eventstore.Stream, expected e
 		return 0, err
 	}
 	return b.Store.Append(ctx, stream, expected, records...)
+}
+
+// ReadBehind implements [eventstore.Joint]. It is called where rows lie beside the store.
+func (b *brake) ReadBehind(ctx context.Context, stream eventstore.Stream, after eventstore.Revision, at eventstore.Position) iter.Seq2[eventstore.Recorded, error] {
+	return b.Store.(eventstore.Joint).ReadBehind(ctx, stream, after, at)
 }
 
 // Beside implements [eventstore.Joint]: no rows lie beside a store that is not joint.

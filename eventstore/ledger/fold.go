@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"iter"
 	"sync"
 	"sync/atomic"
 
@@ -172,15 +173,26 @@ func (l *Ledger) foldUntil(ctx context.Context, stream domain.StreamID, until ev
 var errOtherHistory = errors.New("the snapshot is of another history")
 
 // foldOn folds the records after f. The one that f ends with is read too: if it is
-// not there, or is another, f is of another history. A fold that comes from a
+// not there, or is another, f is of another history. Where the snapshots lie in one
+// database with the records, they are of one history, and it is enough that the index has
+// it in its place: a record costs as much to read as all else that a person costs who is
+// not in memory. A fold that comes from a
 // snapshot may hold one list in two places, so none is changed where it is.
 func (l *Ledger) foldOn(ctx context.Context, stream domain.StreamID, f *fold, until eventstore.Position) (*fold, error) {
 	own, same := domain.Alone, true
-	after := f.revision
-	if f.revision != 0 {
-		own, same, after = domain.Newest, false, f.revision-1
+	var records iter.Seq2[eventstore.Recorded, error]
+	switch name := eventstore.Stream(stream.String()); {
+	case f.revision == 0:
+		records = l.store.ReadStream(ctx, name, 0)
+	case l.joint != nil:
+		own, records = domain.Newest, l.joint.ReadBehind(ctx, name, f.revision, f.position)
+	default:
+		own, same, records = domain.Newest, false, l.store.ReadStream(ctx, name, f.revision-1)
 	}
-	for e, err := range entries(l.store.ReadStream(ctx, eventstore.Stream(stream.String()), after)) {
+	for e, err := range entries(records) {
+		if errors.Is(err, eventstore.ErrElsewhere) {
+			return nil, errOtherHistory
+		}
 		if err != nil {
 			return nil, err
 		}

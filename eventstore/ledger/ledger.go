@@ -140,6 +140,7 @@ func (c Counting) String() string { return [...]string{"", "yes", "partly", "no"
 // called concurrently.
 type Ledger struct {
 	store  eventstore.Store
+	joint  eventstore.Joint // the store, if the vault lies in its database; else nil
 	vault  *vault.Vault
 	append vault.Append // to store, with what vault keeps
 	blobs  *blobs.Blobs // nil: nobody looks whether what is published is kept
@@ -185,7 +186,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if c.Memory == 0 {
 		c.Memory = defaultMemory
 	}
-	l := &Ledger{store: c.Store, vault: c.Vault, append: c.Vault.Appending(c.Store), blobs: c.Blobs, now: c.Now, seed: maphash.MakeSeed()}
+	l := &Ledger{store: c.Store, vault: c.Vault, joint: c.Vault.Joint(c.Store), append: c.Vault.Appending(c.Store), blobs: c.Blobs, now: c.Now, seed: maphash.MakeSeed()}
 	l.known.rows, l.traces, l.meter = c.Rows, c.Traces, c.Meter
 	head, err := c.Store.Head(ctx)
 	if err != nil {

@@ -191,8 +191,8 @@ func (d *due) add(stream domain.StreamID, f *fold) {
 
 // agedTail is how many records come after a snapshot until the next is written of a fold
 // that goes. To write it for each would take longer, where persons come back to record,
-// than to read two records more.
-const agedTail = 4
+// than to read one record more.
+const agedTail = 2
 
 // age notes which snapshots are to be written before a generation of the cache goes.
 // Those of the generation before that were not written by now are left out.

@@ -25,6 +25,7 @@ func RunAppending(t *testing.T, open func(*testing.T) (eventstore.Store, eventst
 		{"whoever reads a record reads what was changed with it", neverWithout},
 		{"once a key is gone, no change is made that needs it", goneIsGone},
 		{"a joint store knows its rows", knowsRows},
+		{"who knows where a record stands reads on behind it, and nobody behind what is not there", readsBehind},
 	} {
 		t.Run(tt.clause, func(t *testing.T) {
 			store, rows := open(t)
@@ -229,5 +230,44 @@ func knowsRows(t *testing.T, b both) {
 	}
 	if !j.Beside(b.rows) || j.Beside(struct{ eventstore.Rows }{b.rows}) || j.Beside(nil) {
 		t.Error("it takes its own rows for others, or others for its own")
+	}
+}
+
+func readsBehind(t *testing.T, b both) {
+	if !b.joint() {
+		return // whoever is not has no such method
+	}
+	var at []eventstore.Position
+	for i := range 3 {
+		b.add(t, eventstore.Change{}, "other", eventstore.Revision(i), rec(10+i))
+		at = append(at, b.add(t, eventstore.Change{}, "a", eventstore.Revision(i), rec(i)))
+	}
+
+	for _, tt := range []struct {
+		stream eventstore.Stream
+		after  eventstore.Revision
+		at     eventstore.Position
+		want   int // records; -1: it stands elsewhere
+	}{
+		{"a", 1, at[0], 2}, {"a", 2, at[1], 1}, {"a", 3, at[2], 0},
+		{"a", 2, at[0], -1}, {"a", 1, at[1], -1}, {"a", 4, at[2] + 1, -1}, {"a", 4, at[2], -1}, {"other", 3, at[2], -1}, {"nobody", 1, at[0], -1},
+		{"a", 0, at[0], -1}, {"a", 1, 0, -1},
+	} {
+		n := 0
+		for r, err := range b.store.(eventstore.Joint).ReadBehind(t.Context(), tt.stream, tt.after, tt.at) {
+			if errors.Is(err, eventstore.ErrElsewhere) && n == 0 {
+				n = -1
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n++; r.Revision != tt.after+eventstore.Revision(n) || r.Position != at[r.Revision-1] {
+				t.Errorf("behind %d of %s it yields revision %d at %d", tt.after, tt.stream, r.Revision, r.Position)
+			}
+		}
+		if n != tt.want {
+			t.Errorf("behind %d of %s at %d: %d records, want %d (-1: it stands elsewhere)", tt.after, tt.stream, tt.at, n, tt.want)
+		}
 	}
 }

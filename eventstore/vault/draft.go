@@ -57,6 +57,14 @@ func (v *Vault) Appending(store eventstore.Store) Append {
 	}
 }
 
+// Joint returns store as what it is if v's rows lie in its database; else nil.
+func (v *Vault) Joint(store eventstore.Store) eventstore.Joint {
+	if j, ok := store.(eventstore.Joint); ok && j.Beside(v.rows) {
+		return j
+	}
+	return nil
+}
+
 // write makes a draft by do, which makes a change.
 func (v *Vault) write(d *Draft, do func(eventstore.Change) error) error {
 	if d.joining != nil {
