@@ -148,7 +148,7 @@ func issueOffline(c *cobra.Command, data string, in auth.NewKeyRequest) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
-	keys := d.offlineKeys()
+	keys := offlineKeys(d)
 	key, l, err := keys.Issue(c.Context(), wish, domain.Ledger)
 	if err != nil {
 		return err
@@ -160,7 +160,7 @@ func issueOffline(c *cobra.Command, data string, in auth.NewKeyRequest) (err err
 	return printKey(c, answer)
 }
 
-func (d *dataDir) offlineKeys() *auth.Keys {
+func offlineKeys(d *dataDir) *auth.Keys {
 	return &auth.Keys{
 		Rows: d.rows(), Now: d.ledger.Now, Execute: d.ledger.Execute, Apps: func() []domain.AppName { return nil },
 	}

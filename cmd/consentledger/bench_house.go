@@ -58,7 +58,7 @@ func openHouse(ctx context.Context, dir string, without ...string) (_ *measuredH
 		return nil, err
 	}
 	h.runners = slices.DeleteFunc(h.runners, func(r *projections.Runner) bool { return !m.has(r.Projection.Name()) })
-	if err := prepareDemo(m.ctx, h.dir); err != nil {
+	if err := (stage{h.dir.ledger, h.dir.blobs}).prepare(m.ctx); err != nil {
 		return nil, err
 	}
 	if err := m.work(); err != nil {

@@ -24,7 +24,7 @@ func (b *bench) memory(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(prepareDemo(ctx, d), d.close()); err != nil {
+	if err := errors.Join(stage{d.ledger, d.blobs}.prepare(ctx), d.close()); err != nil {
 		return err
 	}
 	s, err := startServe(ctx, "--data", dir)

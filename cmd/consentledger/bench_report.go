@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"consentledger/cmd/internal/buildinfo"
+
 	scale "consentledger/cmd/internal/bench"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -32,17 +34,12 @@ type machine struct {
 	Commit     string `json:"commit"`
 }
 
-// commit is stamped by the linker, as "make build" does it. Go itself stamps the
-// revision into what "go build" makes of a clone, but not for "go run", nor in
-// a further worktree of a repository: there it is unknown.
-var commit string
-
 func thisMachine() machine {
 	m := machine{
 		OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), GOMAXPROCS: runtime.GOMAXPROCS(0),
-		Go: runtime.Version(), Version: version, Commit: commit,
+		Go: runtime.Version(), Version: buildinfo.Version, Commit: buildinfo.Commit,
 	}
-	if commit != "" {
+	if buildinfo.Commit != "" {
 		return m
 	}
 	m.Commit = "unknown"

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -178,24 +177,6 @@ func TestNoCellIsAFormulaOrSteersTheTerminal(t *testing.T) {
 func TestVersion(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), build(t), "version").Output(); err != nil || string(out) != "consentledger v9.9.9\n" {
 		t.Errorf("%s, %v", out, err)
-	}
-	commit := debug.BuildSetting{Key: "vcs.revision", Value: "0123456789abcdef0123456789abcdef01234567"}
-	changed := debug.BuildSetting{Key: "vcs.modified", Value: "true"}
-	for want, info := range map[string]debug.BuildInfo{
-		"v1.2.3":             {Main: debug.Module{Version: "v1.2.3"}, Settings: []debug.BuildSetting{commit}},
-		"0123456789ab":       {Main: debug.Module{Version: "(devel)"}, Settings: []debug.BuildSetting{commit}},
-		"0123456789ab-dirty": {Settings: []debug.BuildSetting{commit, changed}},
-		"development":        {Main: debug.Module{Version: "(devel)"}},
-	} {
-		if got := builtVersion(&info, true); got != want {
-			t.Errorf("%+v: %s, want %s", info, got, want)
-		}
-	}
-	if got := builtVersion(nil, false); got != "development" {
-		t.Errorf("a program that knows nothing of itself is %s", got)
-	}
-	if version == "" {
-		t.Error("this program has no version")
 	}
 }
 

@@ -16,9 +16,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// errUnreachable says that no server answered.
-var errUnreachable = errors.New("the server cannot be reached")
-
 // A problemError is a server's answer that is not what was asked for.
 type problemError struct {
 	status int

@@ -32,12 +32,8 @@ type stage struct {
 	blobs  *blobs.Blobs
 }
 
-// prepareDemo registers the sample app and publishes its policies. Done twice
+// prepare registers the sample app and publishes its policies. Done twice
 // it changes nothing.
-func prepareDemo(ctx context.Context, d *dataDir) error {
-	return stage{d.ledger, d.blobs}.prepare(ctx)
-}
-
 func (s stage) prepare(ctx context.Context) error {
 	register := domain.RegisterApp{App: domain.App{
 		Name: demoApp, Handler: "not named by the policy", Environment: domain.Test,

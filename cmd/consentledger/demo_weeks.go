@@ -27,13 +27,13 @@ const (
 // back: the times of these records are made up, which no road of a live ledger
 // allows. Done twice, or again after it was cut off, it changes nothing more. A
 // directory whose policies are too young for the story is left as it is.
-func rehearse(ctx context.Context, d *dataDir, now deadline.Instant) error {
+func rehearse(ctx context.Context, in ledger.Config, now deadline.Instant) error {
 	clock := now.Add(-weeks)
-	past, err := ledger.Open(ctx, ledger.Config{Store: d.brake, Vault: d.vault, Blobs: d.blobs, Now: func() deadline.Instant { return clock }})
+	past, err := ledger.Open(ctx, ledger.Config{Store: in.Store, Vault: in.Vault, Blobs: in.Blobs, Now: func() deadline.Instant { return clock }})
 	if err != nil {
 		return err
 	}
-	s := stage{past, d.blobs}
+	s := stage{past, in.Blobs}
 	if ref, err := past.App(ctx, demoApp); err == nil {
 		if v := ref.Policies.Versions(); len(v) > 0 && v[0].Effective > now.Add(-oldest) {
 			return nil

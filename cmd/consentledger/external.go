@@ -19,7 +19,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nkeys"
-	"github.com/spf13/cobra"
 )
 
 // An externalNATS is how serve reaches a NATS server that runs by itself. The
@@ -30,15 +29,6 @@ type externalNATS struct {
 	ca, cert, key string // PEM files
 
 	rights *rights // is told what the server refuses; nil: only the log is
-}
-
-func (e *externalNATS) flags(c *cobra.Command) {
-	f := c.Flags()
-	f.StringVar(&e.url, "nats", "", "an external NATS server instead, as in nats://host:4222 or tls://host:4222; several with commas")
-	f.StringVar(&e.creds, "nats-creds", "", "the credentials file for --nats")
-	f.StringVar(&e.ca, "nats-ca", "", "the authority (PEM) that signed the certificate of --nats; default: the system's")
-	f.StringVar(&e.cert, "nats-cert", "", "our certificate (PEM) for --nats, if it asks for one")
-	f.StringVar(&e.key, "nats-key", "", "the key (PEM) of --nats-cert")
 }
 
 // check finds what is wrong with the flags before anything is opened.

@@ -10,6 +10,7 @@ import (
 
 	"consentledger/api/rest"
 	"consentledger/api/wire"
+	"consentledger/cmd/internal/buildinfo"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -19,7 +20,7 @@ func (h *house) status(ctx context.Context) rest.StatusReport {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	report := rest.StatusReport{
-		Version: version, Store: h.dir.recordsIn, Vault: embeddedPart, Views: embeddedPart,
+		Version: buildinfo.Version, Store: h.dir.recordsIn, Vault: embeddedPart, Views: embeddedPart,
 		Started: h.started, Reading: h.readings.report(), Process: h.processReport(),
 	}
 	if h.dir.shared != nil {

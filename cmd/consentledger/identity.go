@@ -14,8 +14,6 @@ import (
 
 	"consentledger/api/auth"
 	"consentledger/domain"
-
-	"github.com/spf13/cobra"
 )
 
 // A doors is who is let in by which door: whether anybody is authenticated, and where
@@ -24,14 +22,6 @@ type doors struct {
 	authenticate bool
 	cert, key    string // PEM files of TLS
 	elsewhere    bool   // TLS is ended by somebody before us
-}
-
-func (d *doors) flags(c *cobra.Command) {
-	f := c.Flags()
-	f.BoolVar(&d.authenticate, "authenticate", false, "let nobody in without a key (see consentledger access key); needed on every address that is not loopback")
-	f.StringVar(&d.cert, "tls-cert", "", "the certificate (PEM) of HTTP and of the embedded NATS server; it is read again when it changes")
-	f.StringVar(&d.key, "tls-key", "", "the key (PEM) of --tls-cert")
-	f.BoolVar(&d.elsewhere, "tls-elsewhere", false, "TLS is ended before the ledger, as by a proxy, and nobody else reaches it")
 }
 
 // checkDoors refuses to listen where others than this machine are without knowing who

@@ -156,3 +156,9 @@ func (p location) checkInside(path, address string, fresh bool) error {
 	}
 	return writeDurably(vfs.Default, path, p.file, p.text(asked))
 }
+
+// called returns a location by the flag and variables of a side of a migration.
+func (p location) called(flag, variable, fileVariable string) location {
+	p.flag, p.variable, p.fileVariable = flag, variable, fileVariable
+	return p
+}

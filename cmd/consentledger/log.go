@@ -1,19 +1,14 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"time"
 
 	"consentledger/domain"
-	"consentledger/projections/transparency"
 
 	"github.com/spf13/cobra"
 )
@@ -51,25 +46,6 @@ comes with what it proves, proves nothing. Its name is the log's origin.`,
 	c.Flags().StringVar(&app, "app", "", "the app")
 	c.MarkFlagRequired("app")
 	return c
-}
-
-// verifierKeyOf returns the key of an app's log in a data directory.
-func verifierKeyOf(ctx context.Context, data string, app domain.AppName) (string, error) {
-	if isShared(data) {
-		return sharedKeyOf(ctx, app)
-	}
-	if _, err := os.Stat(filepath.Join(keepDir(data), "origin")); err != nil {
-		return "", notFound{fmt.Errorf("there are no logs at %s", data)}
-	}
-	keep, err := transparency.OpenKeep(keepDir(data), "", nil)
-	if err != nil {
-		return "", err
-	}
-	key, err := keep.VerifierKey(app)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", notFound{fmt.Errorf("the app %s has no log yet: it begins with the app's first record", app)}
-	}
-	return key, err
 }
 
 func newLogProof() *cobra.Command {

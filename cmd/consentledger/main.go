@@ -20,21 +20,6 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// The exit codes, as "help exit-codes" tells them.
-const (
-	exitOK           = 0
-	exitError        = 1
-	exitUsage        = 2
-	exitNotFound     = 3
-	exitNotAllowed   = 4
-	exitConflict     = 5
-	exitUnavailable  = 6
-	exitNotAuthentic = 7
-	exitDiffers      = 8
-	exitAlarm        = 9
-	exitInterrupted  = 130
-)
-
 func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
@@ -102,16 +87,6 @@ type notAllowed struct{ reason string }
 
 func (e notAllowed) Error() string { return "not allowed: " + e.reason }
 func (e notAllowed) exitCode() int { return exitNotAllowed }
-
-// A notFound names something that is not there.
-type notFound struct{ error }
-
-func (notFound) exitCode() int { return exitNotFound }
-
-// A usageError is a call that cannot be understood.
-type usageError struct{ error }
-
-func (usageError) exitCode() int { return exitUsage }
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{

@@ -2,8 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -12,8 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"consentledger/eventstore"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -199,23 +195,4 @@ func copyDurably(from, to string) (err error) {
 	}
 	_, err = io.Copy(out, in)
 	return errors.Join(err, out.Sync(), out.Close())
-}
-
-// beforeKey is where a ledger that moved remembers up to where positions are of the
-// store that it was in before; see [eventstore.Moved].
-var beforeKey = []byte("elsewhere/1/before")
-
-func readBefore(ctx context.Context, rows eventstore.Rows) (eventstore.Position, error) {
-	b, ok, err := rows.Get(ctx, beforeKey)
-	switch {
-	case err != nil || !ok:
-		return 0, err
-	case len(b) != 8:
-		return 0, fmt.Errorf("what is remembered of the event store before has %d bytes: want 8", len(b))
-	}
-	return eventstore.Position(binary.BigEndian.Uint64(b)), nil
-}
-
-func beforeRow(before eventstore.Position) eventstore.Row {
-	return eventstore.Row{Key: beforeKey, Value: binary.BigEndian.AppendUint64(nil, uint64(before))}
 }

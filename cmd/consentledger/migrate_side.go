@@ -27,12 +27,6 @@ const (
 	toKeysVariable      = "CONSENTLEDGER_TO_VAULT_KEYS_FILE"
 )
 
-// called returns a location by the flag and variables of a side of a migration.
-func (p location) called(flag, variable, fileVariable string) location {
-	p.flag, p.variable, p.fileVariable = flag, variable, fileVariable
-	return p
-}
-
 var (
 	fromRecordsPlace = recordsPlace.called("--from-store", storeVariable, storeFileVariable)
 	fromVaultPlace   = vaultPlace.called("--from-vault", vaultVariable, vaultFileVariable)

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"maps"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,8 +22,6 @@ import (
 	"consentledger/projections/rebuild"
 	"consentledger/projections/requests"
 	"consentledger/projections/transparency/merkle"
-
-	"github.com/spf13/cobra"
 )
 
 // An opener opens a projection in a directory.
@@ -216,52 +212,6 @@ func copyFile(to, from string) (err error) {
 	_, err = io.Copy(out, in)
 	return errors.Join(err, out.Close())
 }
-
-// replayCheck prints a row for every table, and fails if one differs.
-func replayCheck(c *cobra.Command, data string) error {
-	var answer rest.Rebuilt
-	if data != "" {
-		rows, err := rebuildDir(c.Context(), data)
-		if err != nil {
-			return err
-		}
-		answer = rest.RebuiltOf(rows)
-	} else {
-		var body []byte
-		err := waiting(c, readingRebuild, func() (err error) {
-			body, err = call(c, http.MethodPost, "/v1/replay/check", "", nil)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		if err := json.Unmarshal(body, &answer); err != nil {
-			return err
-		}
-	}
-	p := newPrinter(c, "projection", "table", "position", "same", "live", "rebuilt")
-	var wrong []string
-	for _, t := range answer.Tables {
-		if !t.Same {
-			wrong = append(wrong, t.Projection+"."+t.Table)
-		}
-		if err := p.row(rowOf(t)); err != nil {
-			return err
-		}
-	}
-	if err := p.end(); err != nil {
-		return err
-	}
-	if len(wrong) > 0 {
-		return differs{fmt.Errorf("not what history makes of it: %s; stop the server, remove the directory views, and start it again", strings.Join(wrong, ", "))}
-	}
-	return nil
-}
-
-// A differs says that two things that were compared are not the same.
-type differs struct{ error }
-
-func (differs) exitCode() int { return exitDiffers }
 
 // restRebuild lets HTTP ask for the comparison.
 func (h *house) restRebuild(ctx context.Context) (rest.Rebuilt, error) {

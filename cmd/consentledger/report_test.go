@@ -20,7 +20,7 @@ func askedOf(t *testing.T, dir string) (answered, open domain.StreamID) {
 		t.Fatal(err)
 	}
 	defer d.close()
-	if err := prepareDemo(t.Context(), d); err != nil {
+	if err := (stage{d.ledger, d.blobs}).prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	ask := func(who, id string, types ...domain.RequestType) domain.StreamID {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -14,23 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 )
-
-// rootsOf reads certificates. Without a file they are those that this machine
-// trusts: nil.
-func rootsOf(file string, read fileReader) (*x509.CertPool, error) {
-	if file == "" {
-		return nil, nil
-	}
-	text, err := read(file, maxStampFile)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("%s holds no certificate in PEM", file)
-	}
-	return pool, nil
-}
 
 func newLogTimestamp() *cobra.Command {
 	var app, file string

@@ -46,19 +46,6 @@ func (t *trust) readPolicy() error {
 	return nil
 }
 
-// policyOf reads a file that names witnesses.
-func policyOf(file string, read fileReader) (witness.Policy, error) {
-	text, err := read(file, maxPolicyFile)
-	if err != nil {
-		return witness.Policy{}, err
-	}
-	p, err := witness.ParsePolicy(text)
-	if err != nil {
-		return p, fmt.Errorf("%s: %w", file, err)
-	}
-	return p, nil
-}
-
 // verifier returns the key to verify with, and the origin.
 func (t *trust) verifier() (note.Verifier, string, error) {
 	if err := t.readPolicy(); err != nil {

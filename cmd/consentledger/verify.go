@@ -3,13 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"consentledger/eventstore"
 	"consentledger/projections/transparency/merkle"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/mod/sumdb/note"
 )
 
 func newVerify() *cobra.Command {
@@ -27,35 +25,6 @@ control characters and those that turn the order of reading are written as escap
 	c.AddCommand(newVerifyLog(), newVerifyProof(), newVerifyBundle(), newVerifyReceipt(), newVerifyTimestamp())
 	return c
 }
-
-// A notAuthentic says that something is not what was signed.
-type notAuthentic struct{ error }
-
-func (notAuthentic) exitCode() int { return exitNotAuthentic }
-
-// verifierOf reads --key, the key itself or a file that holds it, and returns
-// the origin too: the key's name if none is given.
-func verifierOf(key, origin string) (note.Verifier, string, error) {
-	if !strings.Contains(key, "+") {
-		text, err := readPlainFile(key, maxKeyFile)
-		if err != nil {
-			return nil, "", usageError{fmt.Errorf("--key: want a key as consentledger log key prints it, or a file that holds one: %w", err)}
-		}
-		key = string(text)
-	}
-	v, err := note.NewVerifier(bareKey(key))
-	if err != nil {
-		return nil, "", usageError{errors.New("--key: this is not a verifier key; consentledger log key prints one")}
-	}
-	if origin == "" {
-		origin = v.Name()
-	}
-	return v, origin, nil
-}
-
-// bareKey returns a key without what editors and shells put around it: blanks, ends of
-// lines, and a byte order mark.
-func bareKey(text string) string { return strings.TrimSpace(strings.TrimPrefix(text, "\ufeff")) }
 
 func newVerifyProof() *cobra.Command {
 	var t trust

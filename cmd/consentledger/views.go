@@ -12,6 +12,7 @@ import (
 	"consentledger/api/intake"
 	"consentledger/api/rest"
 	"consentledger/cmd/consentledger/law"
+	"consentledger/cmd/internal/buildinfo"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore"
@@ -130,7 +131,7 @@ func (h *house) handler() http.Handler {
 		Ledger: h.dir.ledger, Blobs: h.dir.blobs,
 		Consents: h.consents, Policies: restPolicies{h.policies}, Activity: restActivity{h.activity}, Rejected: restRejected{h.rejected},
 		Requests: h.requests, FeedKey: h.feedKey, Law: shippedLaw(), Evidence: h.exporter(), Rebuild: h.restRebuild, Papers: papers{h},
-		Wait: h, Status: h.status, Ready: h.ready, Alarms: h.alarms, Version: version, Log: h.log, Traces: h.measured.traces, Principal: auth.Recorder,
+		Wait: h, Status: h.status, Ready: h.ready, Alarms: h.alarms, Version: buildinfo.Version, Log: h.log, Traces: h.measured.traces, Principal: auth.Recorder,
 	}))
 	mux.Handle("/v1/access/", auth.Handler(h.keys, h.log))
 	if page := h.measured.page(); page != nil && (h.config.metrics || h.config.measures == "") {
