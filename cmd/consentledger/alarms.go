@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 
+	"consentledger/cmd/internal/exit"
+
 	"github.com/spf13/cobra"
 )
 
@@ -47,4 +49,4 @@ ledger can answer.`,
 // An alarming answer is one that somebody must look at.
 type alarming struct{ error }
 
-func (alarming) exitCode() int { return exitAlarm }
+func (alarming) ExitCode() int { return exit.CodeAlarm }

@@ -8,12 +8,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"consentledger/cmd/internal/bench"
+	"consentledger/cmd/internal/exit"
 )
 
 // init makes the test program the ledger's when bench starts it as a process of
 // its own.
 func init() {
-	if os.Getenv(childVariable) != "" {
+	if os.Getenv(bench.ChildVariable) != "" {
 		os.Exit(run(os.Args[1:]))
 	}
 }
@@ -56,7 +59,7 @@ func TestBenchMeasuresEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var report benchReport
+	var report bench.Report
 	if err := json.Unmarshal(out, &report); err != nil {
 		t.Fatal(err)
 	}
@@ -106,12 +109,12 @@ func TestBenchWritesProfilesOfOneMeasurement(t *testing.T) {
 }
 
 func TestBenchLeavesOutWhatFollows(t *testing.T) {
-	out, err := cli(t, nil, "bench", "--quick", "--only", "record", "--clients", "4", "--without", strings.Join(followers, ","), "-o", "json", "--data", t.TempDir())
+	out, err := cli(t, nil, "bench", "--quick", "--only", "record", "--clients", "4", "--without", strings.Join(bench.Followers, ","), "-o", "json", "--data", t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	var report benchReport
-	if err := json.Unmarshal([]byte(out), &report); err != nil || len(report.Figures) != 9 || len(report.Without) != len(followers) {
+	var report bench.Report
+	if err := json.Unmarshal([]byte(out), &report); err != nil || len(report.Figures) != 9 || len(report.Without) != len(bench.Followers) {
 		t.Errorf("%s\n%v", out, err)
 	}
 }
@@ -134,7 +137,7 @@ func TestBenchSaysWhatItCannotDo(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("bench %s: %v", c.args, err)
 		}
-		if exitCode(t.Context(), err) != exitUsage {
+		if exitCode(t.Context(), err) != exit.CodeUsage {
 			t.Errorf("bench %s: exit code %d", c.args, exitCode(t.Context(), err))
 		}
 	}

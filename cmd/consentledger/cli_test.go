@@ -17,6 +17,8 @@ import (
 	"sync"
 	"testing"
 
+	"consentledger/cmd/internal/exit"
+
 	"github.com/spf13/cobra"
 )
 
@@ -129,7 +131,7 @@ func TestAHistoryThatBreaksOffIsAnError(t *testing.T) {
 	} {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answer(w) }))
 		out, err := cli(t, &running{http: s.URL}, "replay")
-		if code := exitCode(t.Context(), err); out != whole || code != exitUnavailable {
+		if code := exitCode(t.Context(), err); out != whole || code != exit.CodeUnavailable {
 			t.Errorf("%s: exit code %d: %v\n%s", name, code, err, out)
 		}
 		s.Close()
@@ -190,7 +192,7 @@ func TestANumberIsWrittenInOneWay(t *testing.T) {
 		if err == nil {
 			err = c.FlagErrorFunc()(c, c.ParseFlags(rest))
 		}
-		if usage, is := errors.AsType[usageError](err); !is || !strings.Contains(usage.Error(), "without a plus sign") {
+		if usage, is := errors.AsType[exit.UsageError](err); !is || !strings.Contains(usage.Error(), "without a plus sign") {
 			t.Errorf("%v: %v", args, err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"consentledger/api/wire"
+	"consentledger/cmd/internal/exit"
 
 	"github.com/spf13/cobra"
 )
@@ -30,18 +31,18 @@ func (e *problemError) Error() string {
 	return e.code + ": " + e.detail
 }
 
-func (e *problemError) exitCode() int {
+func (e *problemError) ExitCode() int {
 	switch {
 	case e.status == http.StatusNotFound:
-		return exitNotFound
+		return exit.CodeNotFound
 	case e.status == http.StatusConflict:
-		return exitConflict
+		return exit.CodeConflict
 	case e.status >= 500:
-		return exitUnavailable
+		return exit.CodeUnavailable
 	case e.status == http.StatusBadRequest, e.status == http.StatusRequestEntityTooLarge, e.status == http.StatusUnsupportedMediaType:
-		return exitUsage
+		return exit.CodeUsage
 	}
-	return exitError
+	return exit.CodeError
 }
 
 // call asks the server and returns the body of its answer.
@@ -78,7 +79,7 @@ func send(ctx context.Context, c *cobra.Command, method, path, contentType strin
 	}
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(server, "/")+path, bytes.NewReader(body))
 	if err != nil {
-		return nil, usageError{fmt.Errorf("--server: want an address as in http://127.0.0.1:8080")}
+		return nil, exit.Usage(fmt.Errorf("--server: want an address as in http://127.0.0.1:8080"))
 	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
@@ -94,7 +95,7 @@ func send(ctx context.Context, c *cobra.Command, method, path, contentType strin
 		if u, ok := errors.AsType[*url.Error](err); ok {
 			err = u.Err // the URL may name a person
 		}
-		return nil, fmt.Errorf("%w at %s: %w; is it running? start it with: consentledger serve", errUnreachable, server, err)
+		return nil, fmt.Errorf("%w at %s: %w; is it running? start it with: consentledger serve", exit.ErrUnreachable, server, err)
 	}
 	return resp, nil
 }

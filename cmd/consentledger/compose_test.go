@@ -249,8 +249,8 @@ func checkLedger(t *testing.T, s service) {
 	}
 
 	understood(t, newRoot(), s.Command)
-	if c := serveOf(t, s.Command[1:]); c.checkDoors() != nil || !c.doors.authenticate {
-		t.Errorf("it does not start, or lets everybody in: %v", c.checkDoors())
+	if c := serveOf(t, s.Command[1:]); c.CheckAccess() != nil || !c.Access.Authenticate {
+		t.Errorf("it does not start, or lets everybody in: %v", c.CheckAccess())
 	}
 	source := sources(t)
 	for name := range s.Environment {

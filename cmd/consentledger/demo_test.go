@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"consentledger/api/audit/bundle"
+	"consentledger/cmd/internal/demo"
+	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/server"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
@@ -60,7 +63,7 @@ func TestDemoIsWhatTheReadmeSays(t *testing.T) {
 	demoShowsWhatIsOwed(t, r)
 	demoGivesAccount(t, r)
 	demoHasPages(t, r)
-	if _, err := openDataDir(t.Context(), dir, "demo", false); err == nil || !strings.Contains(err.Error(), "in use by another process") {
+	if _, err := server.OpenDataDir(t.Context(), dir, "demo", false); err == nil || !strings.Contains(err.Error(), "in use by another process") {
 		t.Errorf("a second process: %v", err)
 	}
 	history, err := cli(t, r, "replay", "--app", "smartkey", "--subject", "user-2")
@@ -73,7 +76,7 @@ func TestDemoIsWhatTheReadmeSays(t *testing.T) {
 	if offline, err := cli(t, nil, "replay", "--data", dir, "--app", "smartkey", "--subject", "user-2"); err != nil || offline != history {
 		t.Errorf("replay of the stopped directory differs: %s, %v\nfrom the server: %s", offline, err, history)
 	}
-	if _, err := openDataDir(t.Context(), dir, "live", true); err == nil || !strings.Contains(err.Error(), "is for demo") {
+	if _, err := server.OpenDataDir(t.Context(), dir, "live", true); err == nil || !strings.Contains(err.Error(), "is for demo") {
 		t.Errorf("a live server opened the demo's directory: %v", err)
 	}
 }
@@ -110,7 +113,7 @@ func demoShowsWhatIsOwed(t *testing.T, r *running) {
 // counted counts the rows that a verb lists of the demo, by one of their members.
 func counted(t *testing.T, r *running, member string, args ...string) string {
 	t.Helper()
-	out, err := cli(t, r, append(args, "--app", demoApp, "-o", "jsonl")...)
+	out, err := cli(t, r, append(args, "--app", demo.App, "-o", "jsonl")...)
 	if err != nil {
 		t.Fatalf("%v: %s %v", args, out, err)
 	}
@@ -181,14 +184,14 @@ func TestADemoThatStartsAgainAddsNothingToItsStory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data-demo")
 	rehearsed := func(now deadline.Instant) eventstore.Position {
 		t.Helper()
-		d, err := openDataDir(t.Context(), dir, "demo", true)
+		d, err := server.OpenDataDir(t.Context(), dir, "demo", true)
 		if err != nil {
 			t.Fatal(err)
 		}
-		past := ledger.Config{Store: d.brake, Vault: d.vault, Blobs: d.blobs}
-		err = errors.Join(rehearse(t.Context(), past, now), stage{d.ledger, d.blobs}.prepare(t.Context()))
-		head, bad := d.db.Store().Head(t.Context())
-		if err = errors.Join(err, bad, d.close()); err != nil {
+		past := ledger.Config{Store: d.ReadOnly, Vault: d.Vault, Blobs: d.Blobs}
+		err = errors.Join(demo.Rehearse(t.Context(), past, now), demo.Stage{Ledger: d.Ledger, Blobs: d.Blobs}.Prepare(t.Context()))
+		head, bad := d.DB.Store().Head(t.Context())
+		if err = errors.Join(err, bad, d.Close()); err != nil {
 			t.Fatal(err)
 		}
 		return head
@@ -220,7 +223,7 @@ func hasReceipts(t *testing.T, r *running, dir string) {
 	if out, err := cli(t, r, "export", "--app", "smartkey", "--out", file); err != nil || strings.Contains(out, "lacks") {
 		t.Fatalf("%s%v", out, err)
 	}
-	f, info, err := openPlain(file)
+	f, info, err := files.OpenPlain(file)
 	if err != nil {
 		t.Fatal(err)
 	}

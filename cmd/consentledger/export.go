@@ -10,6 +10,7 @@ import (
 
 	"consentledger/api/audit"
 	"consentledger/api/audit/bundle"
+	"consentledger/cmd/internal/files"
 
 	"github.com/spf13/cobra"
 )
@@ -63,7 +64,7 @@ Verify it with: consentledger verify bundle FILE --key KEY`,
 }
 
 func (x *exported) run(c *cobra.Command, _ []string) error {
-	file, err := placeOf("--out", x.file)
+	file, err := files.PlaceOf("--out", x.file)
 	if err != nil {
 		return err
 	}
@@ -97,7 +98,7 @@ func (x *exported) run(c *cobra.Command, _ []string) error {
 
 // tellLacks names what a bundle lacks: its reader would find out, and too late.
 func tellLacks(c *cobra.Command, file string) error {
-	f, info, err := openPlain(file)
+	f, info, err := files.OpenPlain(file)
 	if err != nil {
 		return err
 	}

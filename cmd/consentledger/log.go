@@ -8,6 +8,9 @@ import (
 	"net/url"
 	"time"
 
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/server"
 	"consentledger/domain"
 
 	"github.com/spf13/cobra"
@@ -32,9 +35,9 @@ comes with what it proves, proves nothing. Its name is the log's origin.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			name, err := domain.ParseAppName(app)
 			if err != nil {
-				return usageError{fmt.Errorf("--app: %w", err)}
+				return exit.Usage(fmt.Errorf("--app: %w", err))
 			}
-			key, err := verifierKeyOf(c.Context(), data, name)
+			key, err := server.VerifierKeyOf(c.Context(), data, name)
 			if err != nil {
 				return err
 			}
@@ -64,7 +67,7 @@ or in ten years, with: consentledger verify proof`,
 			query := url.Values{}
 			switch {
 			case (event == "") == (index < 0):
-				return usageError{errors.New("want --event or --index, one of them")}
+				return exit.Usage(errors.New("want --event or --index, one of them"))
 			case event != "":
 				query.Set("event", event)
 			default:
@@ -78,7 +81,7 @@ or in ten years, with: consentledger verify proof`,
 				return err
 			}
 			if file != "" {
-				return writeOut("--file", file, proof)
+				return files.WriteOut("--file", file, proof)
 			}
 			_, err = c.OutOrStdout().Write(proof)
 			return err

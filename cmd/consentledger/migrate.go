@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/server"
+
 	"github.com/spf13/cobra"
 )
 
@@ -37,9 +40,9 @@ all that stands in the way. The runbook: docs/migrate.md.
 
 A connection string may hold a password. That of the target may also come from
 ` + toStoreVariable + `, or from a file that ` + toStoreFileVariable + ` names, that
-of the source from ` + storeVariable + ` or ` + storeFileVariable + `. In the same way
-` + toVaultVariable + ` and ` + vaultVariable + `, with _FILE or without, say where persons are,
-and ` + toKeysVariable + ` and ` + keysVariable + ` where their keys are.`
+of the source from ` + server.StoreVariable + ` or ` + server.StoreFileVariable + `. In the same way
+` + toVaultVariable + ` and ` + server.VaultVariable + `, with _FILE or without, say where persons are,
+and ` + toKeysVariable + ` and ` + server.KeysVariable + ` where their keys are.`
 
 const migrateExample = `  consentledger migrate --from data --to data-pg --to-store postgres://ledger@db.example.com/ledger --dry-run
   consentledger migrate --from data --to data-pg --to-store postgres://ledger@db.example.com/ledger
@@ -76,15 +79,15 @@ func newMigrate() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&m.from, "from", "", "the data directory of a stopped server")
-	f.StringVar(&m.fromAt.store, "from-store", "", "the event store that holds its records, if the directory does not")
-	f.StringVar(&m.fromAt.vault, "from-vault", "", "the PostgreSQL database that holds its persons, if the directory does not")
-	f.StringVar(&m.fromAt.keys, "from-vault-keys", "", "the file with the keys of that vault")
+	f.StringVar(&m.fromAt.Store, "from-store", "", "the event store that holds its records, if the directory does not")
+	f.StringVar(&m.fromAt.Vault, "from-vault", "", "the PostgreSQL database that holds its persons, if the directory does not")
+	f.StringVar(&m.fromAt.Keys, "from-vault-keys", "", "the file with the keys of that vault")
 	f.StringVar(&m.to, "to", "", "the data directory to be made; or one whose migration was cut off, which goes on")
-	f.StringVar(&m.toAt.store, "to-store", "", "the empty event store that shall hold the records: EventStoreDB or KurrentDB, as in "+
-		eventStoreDB.example+", or PostgreSQL, as in "+postgreSQL.example+" (default: the directory)")
-	f.StringVar(&m.toAt.vault, "to-vault", "", "the empty PostgreSQL database that shall hold the persons, for several processes that serve the ledger, as in "+
-		postgreSQL.example+" (default: the directory)")
-	f.StringVar(&m.toAt.keys, "to-vault-keys", "", "the file, or the directory for a file keys, into which the keys of the vault are copied, for their owner alone")
+	f.StringVar(&m.toAt.Store, "to-store", "", "the empty event store that shall hold the records: EventStoreDB or KurrentDB, as in "+
+		server.EventStoreDB.Example+", or PostgreSQL, as in "+server.PostgreSQL.Example+" (default: the directory)")
+	f.StringVar(&m.toAt.Vault, "to-vault", "", "the empty PostgreSQL database that shall hold the persons, for several processes that serve the ledger, as in "+
+		server.PostgreSQL.Example+" (default: the directory)")
+	f.StringVar(&m.toAt.Keys, "to-vault-keys", "", "the file, or the directory for a file keys, into which the keys of the vault are copied, for their owner alone")
 	f.BoolVar(&m.dry, "dry-run", false, "copy nothing: tell what would be copied, and what stands in the way")
 	f.BoolVar(&m.undo, "undo", false, "take a migration back, as long as nothing was recorded in its target")
 	outputFlag(c)
@@ -111,7 +114,7 @@ func (m *migration) check() error {
 		return err
 	}
 	if within(from, to) || within(to, from) {
-		return usageError{errors.New("--from and --to: name two directories, none of them within the other")}
+		return exit.Usage(errors.New("--from and --to: name two directories, none of them within the other"))
 	}
 	m.from, m.to = from, to
 	return errors.Join(m.checkFrom(), m.checkTo())
@@ -120,14 +123,14 @@ func (m *migration) check() error {
 // checkFrom finds out where the source has its parts.
 func (m *migration) checkFrom() (err error) {
 	at := &m.fromAt
-	if at.store, err = fromRecordsPlace.address(at.store); err != nil {
+	if at.Store, err = fromRecordsPlace.Address(at.Store); err != nil {
 		return err
 	}
-	if at.vault, err = fromVaultPlace.address(at.vault); err != nil {
+	if at.Vault, err = fromVaultPlace.Address(at.Vault); err != nil {
 		return err
 	}
-	if at.keys == "" {
-		at.keys = os.Getenv(keysVariable)
+	if at.Keys == "" {
+		at.Keys = os.Getenv(server.KeysVariable)
 	}
 	return nil
 }
@@ -136,38 +139,38 @@ func (m *migration) checkFrom() (err error) {
 // processes need.
 func (m *migration) checkTo() (err error) {
 	at := &m.toAt
-	if at.store, err = toRecordsPlace.address(at.store); err != nil {
+	if at.Store, err = toRecordsPlace.Address(at.Store); err != nil {
 		return err
 	}
-	if at.vault, err = toVaultPlace.address(at.vault); err != nil {
+	if at.Vault, err = toVaultPlace.Address(at.Vault); err != nil {
 		return err
 	}
-	if at.keys == "" {
-		at.keys = os.Getenv(toKeysVariable)
+	if at.Keys == "" {
+		at.Keys = os.Getenv(toKeysVariable)
 	}
 	switch {
-	case at.vault == "" && at.keys != "":
-		return usageError{errors.New("--to-vault-keys is where the keys of a shared vault go: name it with --to-vault, or leave the keys in the directory")}
-	case at.vault == "":
+	case at.Vault == "" && at.Keys != "":
+		return exit.Usage(errors.New("--to-vault-keys is where the keys of a shared vault go: name it with --to-vault, or leave the keys in the directory"))
+	case at.Vault == "":
 		return nil
-	case at.store == "":
-		return usageError{errors.New("--to-vault shares persons with other processes, and the records would be in the directory of one: " +
-			"name the event store that all of them will use, with --to-store")}
-	case at.keys == "":
-		return usageError{errors.New("--to-vault shares persons with other processes, and all of them need the same keys: " +
-			"say with --to-vault-keys into which file they are copied")}
+	case at.Store == "":
+		return exit.Usage(errors.New("--to-vault shares persons with other processes, and the records would be in the directory of one: " +
+			"name the event store that all of them will use, with --to-store"))
+	case at.Keys == "":
+		return exit.Usage(errors.New("--to-vault shares persons with other processes, and all of them need the same keys: " +
+			"say with --to-vault-keys into which file they are copied"))
 	}
-	if _, err := toVaultPlace.engine(at.vault); err != nil {
+	if _, err := toVaultPlace.Engine(at.Vault); err != nil {
 		return err
 	}
-	if at.keys, err = filepath.Abs(at.keys); err != nil {
+	if at.Keys, err = filepath.Abs(at.Keys); err != nil {
 		return err
 	}
-	if info, err := os.Stat(at.keys); err == nil && info.IsDir() {
-		at.keys = filepath.Join(at.keys, "keys")
+	if info, err := os.Stat(at.Keys); err == nil && info.IsDir() {
+		at.Keys = filepath.Join(at.Keys, "keys")
 	}
-	if within(m.from, at.keys) || within(m.to, at.keys) {
-		return usageError{errors.New("--to-vault-keys: name a file outside of --from and --to: it outlives both, and every process needs it")}
+	if within(m.from, at.Keys) || within(m.to, at.Keys) {
+		return exit.Usage(errors.New("--to-vault-keys: name a file outside of --from and --to: it outlives both, and every process needs it"))
 	}
 	return nil
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"consentledger/api/audit/witness"
+	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/server"
 	"consentledger/eventstore"
 	"consentledger/projections/transparency"
 
@@ -40,12 +42,12 @@ func (m *migration) carryKeys() error {
 	if err := m.checkKeysFile(); err != nil {
 		return err
 	}
-	text, err := readOwnFile(m.source.keysFile(), maxKeyFile)
+	text, err := files.ReadOwnFile(m.source.keysFile(), files.MaxKeyFile)
 	if err != nil {
 		return fmt.Errorf("the keys of the source: %w", err)
 	}
 	name := m.target.keysFile()
-	if is, err := readOwnFile(name, maxKeyFile); err == nil && string(is) == string(text) {
+	if is, err := files.ReadOwnFile(name, files.MaxKeyFile); err == nil && string(is) == string(text) {
 		return nil
 	}
 	return writePrivate(name, string(text))
@@ -64,7 +66,7 @@ func writePrivate(name, text string) error {
 	if err := os.Rename(name+".new", name); err != nil {
 		return err
 	}
-	return syncDir(vfs.Default, filepath.Dir(name))
+	return server.SyncDir(vfs.Default, filepath.Dir(name))
 }
 
 // carryLogs writes what the logs stand on, what witnesses and authorities signed, and
@@ -72,7 +74,7 @@ func writePrivate(name, text string) error {
 func (m *migration) carryLogs(ctx context.Context, roots *transparency.Roots, before eventstore.Position) error {
 	to := m.target
 	if to.shared != nil {
-		if err := roots.Share(ctx, sharedLogs(to.shared, to.vault), before); err != nil {
+		if err := roots.Share(ctx, server.SharedLogs(to.shared, to.vault), before); err != nil {
 			return err
 		}
 	} else {
@@ -80,7 +82,7 @@ func (m *migration) carryLogs(ctx context.Context, roots *transparency.Roots, be
 		if err != nil {
 			return err
 		}
-		if err := roots.WriteTo(keepDir(m.to), register, before); err != nil {
+		if err := roots.WriteTo(server.KeepDir(m.to), register, before); err != nil {
 			return err
 		}
 	}
@@ -98,7 +100,7 @@ func (s *side) shelves() []witness.Shelf {
 	if s.shared != nil {
 		return []witness.Shelf{witness.RowShelf{Rows: s.shared}}
 	}
-	return []witness.Shelf{witness.Dir(cosignedDir(s.path)), witness.Dir(stampDir(s.path))}
+	return []witness.Shelf{witness.Dir(server.CosignedDir(s.path)), witness.Dir(server.StampDir(s.path))}
 }
 
 // shelfFor returns the shelf that something has its place on, by its name; nil: it is
@@ -151,7 +153,7 @@ func (m *migration) carryFeedKey(ctx context.Context) error {
 	if m.target.shared == nil {
 		return writePrivate(filepath.Join(m.to, "feed.key"), hex.EncodeToString(key)+"\n")
 	}
-	return writeFeedKey(ctx, m.target.vault, m.target.shared, key)
+	return server.WriteFeedKey(ctx, m.target.vault, m.target.shared, key)
 }
 
 // feedKey returns the key of the calendar feeds; nil: there is none yet.
@@ -159,11 +161,11 @@ func (s *side) feedKey(ctx context.Context) ([]byte, error) {
 	if s.shared == nil {
 		return readFeedKey(s.path)
 	}
-	value, ok, err := s.shared.Get(ctx, feedKeyRow)
+	value, ok, err := s.shared.Get(ctx, server.FeedKeyRow)
 	if err != nil || !ok {
 		return nil, err
 	}
-	return unsealFeedKey(ctx, s.vault, value)
+	return server.UnsealFeedKey(ctx, s.vault, value)
 }
 
 // readFeedKey reads the key of the calendar feeds from a directory; nil: it has none.
@@ -172,5 +174,5 @@ func readFeedKey(dir string) ([]byte, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return openFeedKey(dir)
+	return server.OpenFeedKey(dir)
 }

@@ -10,6 +10,9 @@ import (
 	"strings"
 
 	"consentledger/api/intake"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/server"
 	"consentledger/eventstore"
 	copying "consentledger/eventstore/migration"
 	"consentledger/projections/transparency"
@@ -63,7 +66,7 @@ func (o *obstacles) Unwrap() []error { return o.all }
 // look reads the source once, to its end, and finds all that stands in the way before
 // anything is copied. It returns an error if the source cannot be read on.
 func (m *migration) look(ctx context.Context) error {
-	if m.use == "demo" && m.toAt.vault != "" {
+	if m.use == "demo" && m.toAt.Vault != "" {
 		m.obstacles.add(fmt.Errorf("%s is that of a demo, which one process serves: leave --to-vault away", m.from))
 	}
 	m.obstacles.add(m.source.idle(ctx))
@@ -125,7 +128,7 @@ func (m *migration) lookAtFiles() error {
 	m.found.unknown = unknown
 	for _, f := range files {
 		switch top, _, _ := strings.Cut(f.path, string(filepath.Separator)); {
-		case m.toAt.vault == "", strings.HasPrefix(top, "log.lost-"):
+		case m.toAt.Vault == "", strings.HasPrefix(top, "log.lost-"):
 			m.found.files = append(m.found.files, f)
 		case top == "nats":
 			m.found.left = append(m.found.left, f)
@@ -180,12 +183,12 @@ func (m *migration) lookAtMessages(ctx context.Context) (err error) {
 }
 
 // leavesNATS reports whether the streams of an embedded NATS server stay where they are.
-func (m *migration) leavesNATS() bool { return m.toAt.vault != "" && m.embeddedNATS() }
+func (m *migration) leavesNATS() bool { return m.toAt.Vault != "" && m.embeddedNATS() }
 
 // embeddedNATS reports whether the source ever had an embedded NATS server.
 func (m *migration) embeddedNATS() bool {
 	_, err := os.Stat(filepath.Join(m.from, "nats"))
-	return m.fromAt.vault == "" && err == nil
+	return m.fromAt.Vault == "" && err == nil
 }
 
 // keep returns what the logs of a side stand on; nil: they have none.
@@ -195,12 +198,12 @@ func (s *side) keep(ctx context.Context) (*transparency.Keep, error) {
 		if err != nil {
 			return nil, err
 		}
-		return transparency.ReadKeep(keepDir(s.path), register)
+		return transparency.ReadKeep(server.KeepDir(s.path), register)
 	}
 	if s.vault == nil {
 		return nil, errors.New("the signing keys of the logs cannot be read without the vault's keys")
 	}
-	return transparency.ReadShared(ctx, sharedLogs(s.shared, s.vault))
+	return transparency.ReadShared(ctx, server.SharedLogs(s.shared, s.vault))
 }
 
 // tryTarget finds what stands in the way in the target, without making its directory.
@@ -208,10 +211,10 @@ func (m *migration) tryTarget(ctx context.Context, begun bool) {
 	m.obstacles.add(m.checkKeysFile())
 	s := &side{path: m.to, at: m.toAt}
 	m.target = s
-	if s.at.store != "" {
+	if s.at.Store != "" {
 		m.obstacles.add(s.openRecords(ctx, eventstore.Mark{}))
 	}
-	if s.at.vault != "" {
+	if s.at.Vault != "" {
 		m.obstacles.add(s.openPersons(ctx, eventstore.Mark{}))
 	}
 	for _, err := range m.isOurs(ctx, begun) {
@@ -223,27 +226,27 @@ func (m *migration) tryTarget(ctx context.Context, begun bool) {
 
 // checkKeysFile returns an error if the keys of the target cannot be where they shall.
 func (m *migration) checkKeysFile() error {
-	if m.toAt.vault == "" {
+	if m.toAt.Vault == "" {
 		return nil
 	}
-	name := m.toAt.keys
+	name := m.toAt.Keys
 	if dir, err := os.Stat(filepath.Dir(name)); err != nil || !dir.IsDir() {
-		return usageError{fmt.Errorf("--to-vault-keys: there is no directory %s", filepath.Dir(name))}
+		return exit.Usage(fmt.Errorf("--to-vault-keys: there is no directory %s", filepath.Dir(name)))
 	}
-	is, err := readOwnFile(name, maxKeyFile)
+	is, err := files.ReadOwnFile(name, files.MaxKeyFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("--to-vault-keys: %w", err)
 	}
-	want, err := readOwnFile(m.source.keysFile(), maxKeyFile)
+	want, err := files.ReadOwnFile(m.source.keysFile(), files.MaxKeyFile)
 	if err != nil {
 		return nil // it was told already
 	}
 	if string(is) != string(want) {
-		return usageError{fmt.Errorf("--to-vault-keys: %s is there and holds other keys than those of the source: "+
-			"name a file that is not there", name)}
+		return exit.Usage(fmt.Errorf("--to-vault-keys: %s is there and holds other keys than those of the source: "+
+			"name a file that is not there", name))
 	}
 	return nil
 }

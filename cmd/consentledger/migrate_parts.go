@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"consentledger/cmd/internal/server"
+
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -62,7 +64,7 @@ func (m *migration) isCopied(key []byte) bool {
 	case err != nil || k.does != copiedPart:
 		return false
 	case k.prefix == "n/":
-		moves := (m.fromAt.vault == "") != (m.toAt.vault == "")
+		moves := (m.fromAt.Vault == "") != (m.toAt.Vault == "")
 		return !moves || m.found.waiting > 0 || !bytes.Equal(key, []byte("n/m"))
 	}
 	return true
@@ -73,7 +75,7 @@ func (m *migration) isCopied(key []byte) bool {
 var (
 	copiedFiles = []string{"keys", "feed.key", "log", "log.lost-*", "nats"}
 	ownFiles    = []string{
-		"LOCK", "FORMAT", "FORMAT.new", recordsPlace.file, recordsPlace.file + ".new", vaultPlace.file, vaultPlace.file + ".new", migrationFile, migrationFile + ".new", "feed.key.new",
+		"LOCK", "FORMAT", "FORMAT.new", server.RecordsPlace.File, server.RecordsPlace.File + ".new", server.VaultPlace.File, server.VaultPlace.File + ".new", server.MigrationFile, server.MigrationFile + ".new", "feed.key.new",
 		"keys.new", "store", // as records and rows
 		"views", // made anew
 		"probe-*", "lost+found",
@@ -176,7 +178,7 @@ func copyFiles(from, to string, files []fileCopy) error {
 		}
 	}
 	for dir := range dirs {
-		if err := syncDir(vfs.Default, filepath.Join(to, dir)); err != nil {
+		if err := server.SyncDir(vfs.Default, filepath.Join(to, dir)); err != nil {
 			return err
 		}
 	}

@@ -61,13 +61,13 @@ func (m *migration) reportFiles() []migrationRow {
 		}
 		return row
 	}
-	if m.toAt.vault == "" {
+	if m.toAt.Vault == "" {
 		return []migrationRow{sum("files: keys, signed checkpoints, NATS", copiedPart, m.found.files)}
 	}
 
-	keys := "to " + m.toAt.keys + ", for its owner alone"
+	keys := "to " + m.toAt.Keys + ", for its owner alone"
 	rows := []migrationRow{{Part: "keys of the vault", Does: copiedPart, Note: keys}}
-	if m.fromAt.vault == "" {
+	if m.fromAt.Vault == "" {
 		rows = append(rows, migrationRow{
 			Part: "signing keys, signed checkpoints, what witnesses signed, the key of the calendar feeds",
 			Does: otherForm, Note: "rows of the vault",
@@ -88,11 +88,11 @@ func (m *migration) reportFiles() []migrationRow {
 // as long as logs and tables hold it both.
 func (m *migration) bytes() uint64 {
 	n := int64(0)
-	if m.toAt.store == "" {
+	if m.toAt.Store == "" {
 		n += m.found.bytes
 	}
 	for prefix, found := range m.found.rows {
-		if m.toAt.vault == "" && m.isCopied([]byte(prefix)) {
+		if m.toAt.Vault == "" && m.isCopied([]byte(prefix)) {
 			n += found.bytes
 		}
 	}

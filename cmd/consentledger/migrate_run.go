@@ -7,6 +7,8 @@ import (
 	"io"
 	"time"
 
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/server"
 	"consentledger/eventstore"
 	copying "consentledger/eventstore/migration"
 	"consentledger/projections/transparency"
@@ -17,12 +19,12 @@ import (
 // A migration is one call of migrate: what its flags say, and what it has open.
 type migration struct {
 	from, to       string
-	fromAt, toAt   addresses
+	fromAt, toAt   server.Addresses
 	dry, undo      bool
 	tell           io.Writer // of how far it is
 	source, target *side
 	use            string // what the source is for: live or demo
-	note           migrationNote
+	note           server.MigrationNote
 	found          survey
 	obstacles      obstacles
 }
@@ -54,10 +56,10 @@ func (m *migration) run(ctx context.Context) (report []migrationRow, err error) 
 		m.note = note
 	default:
 		m.obstacles.add(err)
-		m.note = newMigrationNote(m.from)
+		m.note = server.NewMigrationNote(m.from)
 	}
 
-	if err := m.openSource(ctx, m.note.id); err != nil {
+	if err := m.openSource(ctx, m.note.ID); err != nil {
 		return nil, errors.Join(m.obstacles.err(), err)
 	}
 	if err := m.look(ctx); err != nil {
@@ -89,21 +91,21 @@ func (m *migration) run(ctx context.Context) (report []migrationRow, err error) 
 
 // already says that there is nothing to do, but that a vault may be opened from now on
 // whose migration was killed at the very end.
-func (m *migration) already(ctx context.Context, note migrationNote) (err error) {
-	_, away, err := readFormat(m.from)
-	if err != nil || away.id != note.id {
-		return usageError{fmt.Errorf("--to: %s is a data directory already, that of a migration from %s: "+
-			"name a new one", m.to, note.source)}
+func (m *migration) already(ctx context.Context, note server.MigrationNote) (err error) {
+	_, away, err := server.ReadFormat(m.from)
+	if err != nil || away.ID != note.ID {
+		return exit.Usage(fmt.Errorf("--to: %s is a data directory already, that of a migration from %s: "+
+			"name a new one", m.to, note.Source))
 	}
-	if m.toAt.vault != "" {
+	if m.toAt.Vault != "" {
 		s := &side{path: m.to, at: m.toAt}
 		defer func() { err = errors.Join(err, s.close()) }()
 		if err := s.openPersons(ctx, eventstore.Mark{}); err != nil {
 			return err
 		}
-		mark, is, err := readMoveMark(ctx, s.shared)
-		if err == nil && is && mark.id == note.id {
-			err = unmark(ctx, s.shared)
+		mark, is, err := server.ReadMoveMark(ctx, s.shared)
+		if err == nil && is && mark.ID == note.ID {
+			err = server.Unmark(ctx, s.shared)
 		}
 		if err != nil {
 			return err
@@ -115,14 +117,14 @@ func (m *migration) already(ctx context.Context, note migrationNote) (err error)
 // A conflicting error says that what was asked for contradicts what is there.
 type conflicting struct{ error }
 
-func (conflicting) exitCode() int { return exitConflict }
+func (conflicting) ExitCode() int { return exit.CodeConflict }
 
 // reserveSource keeps processes from opening the vault that the source shares.
 func (m *migration) reserveSource(ctx context.Context) error {
 	if m.source.shared == nil {
 		return nil
 	}
-	if err := (moveMark{leaving, m.note.id, m.to}).write(ctx, m.source.shared); err != nil {
+	if err := (server.MoveMark{State: server.Leaving, ID: m.note.ID, To: m.to}).Write(ctx, m.source.shared); err != nil {
 		return err
 	}
 	return m.source.idle(ctx) // one may have begun meanwhile
@@ -146,7 +148,7 @@ func (m *migration) copy(ctx context.Context) error {
 	fmt.Fprintf(m.tell, "copied %d records in %s, %.0f/s\n", s.records-there, took.Round(time.Millisecond), float64(s.records-there)/took.Seconds())
 
 	fmt.Fprintf(m.tell, "copying rows and files\n")
-	if _, err := copying.Rows(ctx, m.source.rows, unmarked{m.target.rows}, m.isCopied, func(int64) {}); err != nil {
+	if _, err := copying.Rows(ctx, m.source.rows, server.Unmarked{Rows: m.target.rows}, m.isCopied, func(int64) {}); err != nil {
 		return err
 	}
 	if err := copyFiles(m.from, m.to, s.files); err != nil {
@@ -188,17 +190,17 @@ func (m *migration) verify(ctx context.Context) error {
 	}
 
 	var c eventstore.Change
-	if m.toAt.store != "" {
-		c.Put = append(c.Put, markRow(seenKey, last))
+	if m.toAt.Store != "" {
+		c.Put = append(c.Put, server.MarkRow(server.SeenKey, last))
 	}
 	if before > 0 {
-		c.Put = append(c.Put, beforeRow(before))
+		c.Put = append(c.Put, server.BeforeRow(before))
 	}
-	if err := durably(ctx, m.target.rows, c); err != nil || m.target.shared == nil {
+	if err := server.Durably(ctx, m.target.rows, c); err != nil || m.target.shared == nil {
 		return err
 	}
-	c.Put = append(c.Put, markRow(changeKey, m.target.shared.Seen()))
-	return durably(ctx, m.target.db.Rows(), c)
+	c.Put = append(c.Put, server.MarkRow(server.ChangeKey, m.target.shared.Seen()))
+	return server.Durably(ctx, m.target.db.Rows(), c)
 }
 
 // compare holds the records of the target against those of the source, and their trees
@@ -243,30 +245,30 @@ func (m *migration) settle(ctx context.Context) error {
 		return err // from here on it is not interrupted
 	}
 	ctx = context.WithoutCancel(ctx)
-	m.note.records, m.note.last = m.found.records, m.found.last
-	if err := m.note.write(m.to); err != nil {
+	m.note.Records, m.note.Last = m.found.records, m.found.last
+	if err := m.note.Write(m.to); err != nil {
 		return err
 	}
-	if err := (moved{m.use, m.note.id, m.to}).write(m.from); err != nil {
+	if err := (server.Moved{Use: m.use, ID: m.note.ID, To: m.to}).Write(m.from); err != nil {
 		return err
 	}
-	if err := writeFormat(vfs.Default, m.to, m.use); err != nil || m.target.shared == nil {
+	if err := server.WriteFormat(vfs.Default, m.to, m.use); err != nil || m.target.shared == nil {
 		return err
 	}
-	return unmark(ctx, m.target.shared)
+	return server.Unmark(ctx, m.target.shared)
 }
 
 // next says what is to be done now.
 func (m *migration) next() string {
 	with, where := "", ""
-	if m.toAt.store != "" {
-		with = ", with --store or " + storeVariable + " as you gave it here"
+	if m.toAt.Store != "" {
+		with = ", with --store or " + server.StoreVariable + " as you gave it here"
 	}
-	if m.toAt.vault != "" {
+	if m.toAt.Vault != "" {
 		with = fmt.Sprintf(", with --store and --vault as you gave them here, --vault-keys %s, and --nats;\n"+
-			"other processes begin with a new directory each, and the same settings", m.toAt.keys)
+			"other processes begin with a new directory each, and the same settings", m.toAt.Keys)
 	}
-	if m.fromAt.vault != "" {
+	if m.fromAt.Vault != "" {
 		where = ", and what is in its database"
 	}
 	return fmt.Sprintf(`moved: all records give the roots that were signed
@@ -277,8 +279,8 @@ Keep it until the ledger goes on well, then destroy it: who is erased from now o
 
 // room returns an error if the disk of the target has too little room.
 func (m *migration) room() error {
-	if err := roomFor(m.to, m.bytes()); err != nil {
-		return fullDisk(m.to, err)
+	if err := server.RoomFor(m.to, m.bytes()); err != nil {
+		return server.FullDisk(m.to, err)
 	}
 	return nil
 }

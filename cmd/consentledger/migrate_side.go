@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/server"
 	"consentledger/eventstore"
 	"consentledger/eventstore/embedded"
 	"consentledger/eventstore/postgres"
@@ -28,21 +30,21 @@ const (
 )
 
 var (
-	fromRecordsPlace = recordsPlace.called("--from-store", storeVariable, storeFileVariable)
-	fromVaultPlace   = vaultPlace.called("--from-vault", vaultVariable, vaultFileVariable)
-	toRecordsPlace   = recordsPlace.called("--to-store", toStoreVariable, toStoreFileVariable)
-	toVaultPlace     = vaultPlace.called("--to-vault", toVaultVariable, toVaultFileVariable)
+	fromRecordsPlace = server.RecordsPlace.Called("--from-store", server.StoreVariable, server.StoreFileVariable)
+	fromVaultPlace   = server.VaultPlace.Called("--from-vault", server.VaultVariable, server.VaultFileVariable)
+	toRecordsPlace   = server.RecordsPlace.Called("--to-store", toStoreVariable, toStoreFileVariable)
+	toVaultPlace     = server.VaultPlace.Called("--to-vault", toVaultVariable, toVaultFileVariable)
 )
 
 // A side is a data directory that a migration has open and locked, and the servers that
 // hold parts of its ledger.
 type side struct {
 	path string
-	at   addresses
+	at   server.Addresses
 
 	lock   *os.File
 	db     *embedded.DB
-	remote remote         // nil: the records are in the directory
+	remote server.Remote  // nil: the records are in the directory
 	shared *postgres.Rows // nil: the persons are in the directory
 	turns  *postgres.Address
 	vault  *vault.Vault // nil: nobody is in it yet
@@ -78,8 +80,8 @@ func (s *side) open(ctx context.Context, seen func(key []byte) (eventstore.Mark,
 		return err
 	}
 	s.store, s.rows = s.db.Store(), s.db.Rows()
-	if s.at.vault != "" {
-		mark, err := seen(changeKey)
+	if s.at.Vault != "" {
+		mark, err := seen(server.ChangeKey)
 		if err == nil {
 			err = s.openPersons(ctx, mark)
 		}
@@ -87,10 +89,10 @@ func (s *side) open(ctx context.Context, seen func(key []byte) (eventstore.Mark,
 			return err
 		}
 	}
-	if s.at.store == "" {
+	if s.at.Store == "" {
 		return nil
 	}
-	mark, err := seen(seenKey)
+	mark, err := seen(server.SeenKey)
 	if err != nil {
 		return err
 	}
@@ -99,7 +101,7 @@ func (s *side) open(ctx context.Context, seen func(key []byte) (eventstore.Mark,
 
 // openRecords opens the event store.
 func (s *side) openRecords(ctx context.Context, mark eventstore.Mark) (err error) {
-	if s.remote, err = engineOf(s.at.store).open(ctx, s.at.store, mark); err != nil {
+	if s.remote, err = server.EngineOf(s.at.Store).Open(ctx, s.at.Store, mark); err != nil {
 		return err
 	}
 	s.store = s.remote
@@ -111,10 +113,10 @@ func (s *side) openRecords(ctx context.Context, mark eventstore.Mark) (err error
 
 // openPersons opens the rows that processes share.
 func (s *side) openPersons(ctx context.Context, seen eventstore.Mark) (err error) {
-	if s.turns, err = postgres.ParseAddress(s.at.vault); err != nil {
-		return usageError{fmt.Errorf("%s: %w", vaultPlace.flag, err)}
+	if s.turns, err = postgres.ParseAddress(s.at.Vault); err != nil {
+		return exit.Usage(fmt.Errorf("%s: %w", server.VaultPlace.Flag, err))
 	}
-	rows, err := postgres.OpenRows(s.turns, postgres.Options{Seen: seen, OnFault: tellFault})
+	rows, err := postgres.OpenRows(s.turns, postgres.Options{Seen: seen, OnFault: server.TellFault})
 	if err != nil {
 		return err
 	}
@@ -131,20 +133,20 @@ func nothingSeen([]byte) (eventstore.Mark, error) { return eventstore.Mark{}, ni
 // seen returns what reads what the directory remembers of servers.
 func (s *side) seen(ctx context.Context) func(key []byte) (eventstore.Mark, error) {
 	return func(key []byte) (eventstore.Mark, error) {
-		m, err := recollect(ctx, s.db.Rows(), key)
+		m, err := server.Recollect(ctx, s.db.Rows(), key)
 		if err != nil {
 			return eventstore.Mark{}, err
 		}
-		return m.saved, nil
+		return m.Saved, nil
 	}
 }
 
 // keysFile is where the keys of the persons are.
 func (s *side) keysFile() string {
-	if s.at.vault == "" {
+	if s.at.Vault == "" {
 		return filepath.Join(s.path, "keys")
 	}
-	return s.at.keys
+	return s.at.Keys
 }
 
 // openVault opens the vault, if there is one: an empty one is not made.
@@ -171,7 +173,7 @@ func (s *side) idle(ctx context.Context) error {
 		return nil
 	}
 	var names []string
-	for _, w := range works {
+	for _, w := range server.Works {
 		names = append(names, string(w))
 	}
 	busy, err := turn.Taken(ctx, s.turns, names...)
@@ -195,7 +197,7 @@ func (e inService) Error() string {
 // shift lets the source's positions be those that everybody knows: see
 // [eventstore.Moved].
 func (s *side) shift(ctx context.Context) error {
-	before, err := readBefore(ctx, s.rows)
+	before, err := server.ReadBefore(ctx, s.rows)
 	s.store = eventstore.Moved(s.store, before)
 	return err
 }
@@ -205,38 +207,38 @@ func (s *side) shift(ctx context.Context) error {
 func (m *migration) openSource(ctx context.Context, id string) (err error) {
 	s := &side{path: m.from, at: m.fromAt}
 	m.source = s
-	if s.lock, err = lockDir(m.from); err != nil {
+	if s.lock, err = server.LockDir(m.from); err != nil {
 		return err
 	}
-	use, away, err := readFormat(m.from)
+	use, away, err := server.ReadFormat(m.from)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		_, err = checkFormat(m.from, "", false) // in its words
+		_, err = server.CheckFormat(m.from, "", false) // in its words
 		return err
 	case err != nil:
 		return err
-	case away.id != "" && away.id != id:
-		_, err = checkFormat(m.from, "", false)
+	case away.ID != "" && away.ID != id:
+		_, err = server.CheckFormat(m.from, "", false)
 		return err
 	}
 	m.use = use
-	if err := recordsPlace.check(m.from, s.at.store, false); err != nil {
+	if err := server.RecordsPlace.Check(m.from, s.at.Store, false); err != nil {
 		return fmt.Errorf("--from-store: %w", err)
 	}
-	if err := vaultPlace.check(m.from, s.at.vault, false); err != nil {
+	if err := server.VaultPlace.Check(m.from, s.at.Vault, false); err != nil {
 		return fmt.Errorf("--from-vault: %w", err)
 	}
-	if s.at.vault != "" && s.at.keys == "" {
-		return usageError{fmt.Errorf("the persons of %s are in PostgreSQL: "+
-			"name the file with their keys with --from-vault-keys or %s", m.from, keysVariable)}
+	if s.at.Vault != "" && s.at.Keys == "" {
+		return exit.Usage(fmt.Errorf("the persons of %s are in PostgreSQL: "+
+			"name the file with their keys with --from-vault-keys or %s", m.from, server.KeysVariable))
 	}
 	if err := s.open(ctx, s.seen(ctx)); err != nil {
 		return err
 	}
 	if s.shared != nil {
-		mark, is, err := readMoveMark(ctx, s.shared)
-		if err == nil && is && mark.id != id {
-			err = checkMoved(ctx, s.shared)
+		mark, is, err := server.ReadMoveMark(ctx, s.shared)
+		if err == nil && is && mark.ID != id {
+			err = server.CheckMoved(ctx, s.shared)
 		}
 		if err != nil {
 			return fmt.Errorf("the vault at %s: %w", s.turns, err)
@@ -247,16 +249,16 @@ func (m *migration) openSource(ctx context.Context, id string) (err error) {
 
 // readTarget finds out what the target is: nothing yet, or a migration that was cut
 // off, or one that is finished.
-func (m *migration) readTarget() (n migrationNote, begun, finished bool, err error) {
+func (m *migration) readTarget() (n server.MigrationNote, begun, finished bool, err error) {
 	if info, err := os.Stat(m.to); err == nil && !info.IsDir() {
-		return n, false, false, usageError{fmt.Errorf("--to: %s is no directory", m.to)}
+		return n, false, false, exit.Usage(fmt.Errorf("--to: %s is no directory", m.to))
 	}
-	if n, begun, err = readMigrationNote(m.to); err != nil {
+	if n, begun, err = server.ReadMigrationNote(m.to); err != nil {
 		return n, false, false, err
 	}
 	_, err = os.Stat(filepath.Join(m.to, "FORMAT"))
 	if err == nil && !begun {
-		return n, false, false, usageError{fmt.Errorf("--to: %s is a data directory already: name a new one", m.to)}
+		return n, false, false, exit.Usage(fmt.Errorf("--to: %s is a data directory already: name a new one", m.to))
 	}
 	if err == nil || begun {
 		return n, begun, err == nil, nil
@@ -271,8 +273,8 @@ func (m *migration) isEmpty() error {
 		return nil
 	}
 	for _, e := range entries {
-		if name := e.Name(); name != "LOCK" && name != migrationFile+".new" && name != "lost+found" {
-			return usageError{fmt.Errorf("--to: %s is not empty, it holds %q: name a new directory", m.to, name)}
+		if name := e.Name(); name != "LOCK" && name != server.MigrationFile+".new" && name != "lost+found" {
+			return exit.Usage(fmt.Errorf("--to: %s is not empty, it holds %q: name a new directory", m.to, name))
 		}
 	}
 	return err
@@ -286,7 +288,7 @@ func (m *migration) openTarget(ctx context.Context) (err error) {
 	if err := os.MkdirAll(m.to, 0o700); err != nil {
 		return err
 	}
-	if s.lock, err = lockDir(m.to); err != nil {
+	if s.lock, err = server.LockDir(m.to); err != nil {
 		return err
 	}
 	note, begun, finished, err := m.readTarget() // under the lock
@@ -298,12 +300,12 @@ func (m *migration) openTarget(ctx context.Context) (err error) {
 	case begun:
 		m.note = note
 	}
-	if err := makePrivate(m.to); err != nil {
+	if err := server.MakePrivate(m.to); err != nil {
 		return err
 	}
 
 	if !begun {
-		if err := m.note.write(m.to); err != nil {
+		if err := m.note.Write(m.to); err != nil {
 			return err
 		}
 	}
@@ -317,26 +319,26 @@ func (m *migration) openTarget(ctx context.Context) (err error) {
 		return err
 	}
 	if s.shared != nil {
-		if err := (moveMark{arriving, m.note.id, m.to}).write(ctx, s.shared); err != nil {
+		if err := (server.MoveMark{State: server.Arriving, ID: m.note.ID, To: m.to}).Write(ctx, s.shared); err != nil {
 			return err
 		}
 	}
-	return errors.Join(sayWhere(m.to, recordsPlace, s.at.store), sayWhere(m.to, vaultPlace, s.at.vault))
+	return errors.Join(sayWhere(m.to, server.RecordsPlace, s.at.Store), sayWhere(m.to, server.VaultPlace, s.at.Vault))
 }
 
 // sayWhere lets a directory say that something is at an address, or that it is in it.
-func sayWhere(path string, p location, address string) error {
+func sayWhere(path string, p server.Location, address string) error {
 	if address == "" {
-		return removeDurably(path, p.file)
+		return server.RemoveDurably(path, p.File)
 	}
-	return writeDurably(vfs.Default, path, p.file, p.text(engineOf(address)))
+	return server.WriteDurably(vfs.Default, path, p.File, p.Text(server.EngineOf(address)))
 }
 
 // forget takes away what was made in a directory into which nothing was copied.
 func (s *side) forget() error {
 	err := s.db.Close()
 	s.db = nil
-	return errors.Join(err, os.RemoveAll(filepath.Join(s.path, "store")), removeDurably(s.path, migrationFile))
+	return errors.Join(err, os.RemoveAll(filepath.Join(s.path, "store")), server.RemoveDurably(s.path, server.MigrationFile))
 }
 
 // isOurs returns what is wrong if the target's servers hold what is not from this
@@ -372,11 +374,11 @@ func (m *migration) personsAreOurs(ctx context.Context, begun bool) error {
 	if s.shared == nil {
 		return nil
 	}
-	mark, is, err := readMoveMark(ctx, s.shared)
+	mark, is, err := server.ReadMoveMark(ctx, s.shared)
 	switch {
 	case err != nil:
 		return fmt.Errorf("the vault at %s: %w", s.turns, err)
-	case is && begun && mark.state == arriving && mark.id == m.note.id:
+	case is && begun && mark.State == server.Arriving && mark.ID == m.note.ID:
 		return nil
 	}
 	for _, err := range s.shared.Scan(ctx, nil) {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"consentledger/api/intake"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/server"
 	"consentledger/eventstore"
 	copying "consentledger/eventstore/migration"
 
@@ -20,23 +22,23 @@ func (m *migration) takeBack(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, m.target.close(), m.source.close()) }()
 	note, begun, _, err := m.readTarget()
 	if err == nil && !begun {
-		err = notFound{fmt.Errorf("--to: %s is not the target of a migration", m.to)}
+		err = exit.NotFound(fmt.Errorf("--to: %s is not the target of a migration", m.to))
 	}
 	if err != nil {
 		return err
 	}
 	m.note = note
-	if err := m.openSource(ctx, note.id); err != nil {
+	if err := m.openSource(ctx, note.ID); err != nil {
 		return err
 	}
-	_, away, err := readFormat(m.from)
+	_, away, err := server.ReadFormat(m.from)
 	if err != nil {
 		return err
 	}
-	if away.id == "" && m.source.shared != nil { // it may have been reserved
-		if _, reserved, err := readMoveMark(ctx, m.source.shared); err != nil || reserved {
+	if away.ID == "" && m.source.shared != nil { // it may have been reserved
+		if _, reserved, err := server.ReadMoveMark(ctx, m.source.shared); err != nil || reserved {
 			if err == nil {
-				err = unmark(ctx, m.source.shared)
+				err = server.Unmark(ctx, m.source.shared)
 			}
 			if err == nil {
 				fmt.Fprintf(m.tell, "%s was not moved yet, and processes serve it again\n", m.from)
@@ -44,7 +46,7 @@ func (m *migration) takeBack(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if away.id == "" {
+	if away.ID == "" {
 		return conflicting{fmt.Errorf("%s was not moved: there is nothing to take back", m.from)}
 	}
 	if err := m.openAgain(ctx); err != nil {
@@ -69,13 +71,13 @@ func (m *migration) takeBack(ctx context.Context) (err error) {
 func (m *migration) openAgain(ctx context.Context) (err error) {
 	s := &side{path: m.to, at: m.toAt}
 	m.target = s
-	if s.lock, err = lockDir(m.to); err != nil {
+	if s.lock, err = server.LockDir(m.to); err != nil {
 		return err
 	}
-	if err := recordsPlace.check(m.to, s.at.store, false); err != nil {
+	if err := server.RecordsPlace.Check(m.to, s.at.Store, false); err != nil {
 		return fmt.Errorf("--to-store: %w", err)
 	}
-	if err := vaultPlace.check(m.to, s.at.vault, false); err != nil {
+	if err := server.VaultPlace.Check(m.to, s.at.Vault, false); err != nil {
 		return fmt.Errorf("--to-vault: %w", err)
 	}
 	if err := s.open(ctx, s.seen(ctx)); err != nil {
@@ -87,22 +89,22 @@ func (m *migration) openAgain(ctx context.Context) (err error) {
 // exchange closes the target and opens the source.
 func (m *migration) exchange(ctx context.Context) error {
 	if m.target.shared != nil {
-		if err := (moveMark{arriving, m.note.id, m.to}).write(ctx, m.target.shared); err != nil {
+		if err := (server.MoveMark{State: server.Arriving, ID: m.note.ID, To: m.to}).Write(ctx, m.target.shared); err != nil {
 			return err
 		}
 	}
-	if err := removeDurably(m.to, "FORMAT"); err != nil {
+	if err := server.RemoveDurably(m.to, "FORMAT"); err != nil {
 		return err
 	}
-	if err := writeFormat(vfs.Default, m.from, m.use); err != nil || m.source.shared == nil {
+	if err := server.WriteFormat(vfs.Default, m.from, m.use); err != nil || m.source.shared == nil {
 		return err
 	}
-	return unmark(ctx, m.source.shared)
+	return server.Unmark(ctx, m.source.shared)
 }
 
 // unchanged returns an error if the target has recorded anything, or keeps anything,
 // that the source has not.
-func (m *migration) unchanged(ctx context.Context, note migrationNote) (err error) {
+func (m *migration) unchanged(ctx context.Context, note server.MigrationNote) (err error) {
 	if m.found.waiting, err = intake.Untaken(ctx, m.source.rows); err != nil {
 		return err
 	}
@@ -113,9 +115,9 @@ func (m *migration) unchanged(ctx context.Context, note migrationNote) (err erro
 		}
 		n, last = n+1, r.ID
 	}
-	if n != note.records || last != note.last {
+	if n != note.Records || last != note.Last {
 		return conflicting{fmt.Errorf("the target holds %d records, and %d were moved: the ledger has gone on there, and %s would lose it. "+
-			"Migrate the target into a new directory instead", n, note.records, m.from)}
+			"Migrate the target into a new directory instead", n, note.Records, m.from)}
 	}
 	kept := func(key []byte) bool { // several processes keep no register of logs
 		return m.isCopied(key) && (m.source.shared == nil || m.target.shared != nil || !bytes.HasPrefix(key, []byte("l/")))

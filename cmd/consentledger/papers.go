@@ -7,6 +7,8 @@ import (
 
 	"consentledger/api/report/account"
 	"consentledger/api/wire"
+	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/server"
 
 	"github.com/spf13/cobra"
 )
@@ -36,7 +38,7 @@ func paperFlags(c *cobra.Command, app *string, query url.Values) func(path strin
 	c.MarkFlagRequired("app")
 	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json", "csv", "md", "html"}, cobra.ShellCompDirectiveNoFileComp))
 	return func(path string, headers ...[2]string) error {
-		if err := checkOut("--out", file); err != nil {
+		if err := files.CheckOut("--out", file); err != nil {
 			return err
 		}
 		query.Set("format", form.String())
@@ -46,7 +48,7 @@ func paperFlags(c *cobra.Command, app *string, query url.Values) func(path strin
 			return err
 		}
 		if file != "" {
-			return writeOut("--out", file, text)
+			return files.WriteOut("--out", file, text)
 		}
 		_, err = c.OutOrStdout().Write(text)
 		return err
@@ -73,7 +75,7 @@ derived again for it. It holds no personal data. That it was made is recorded.`,
 	c.RunE = func(*cobra.Command, []string) error {
 		setIf(query, "from", from)
 		setIf(query, "to", to)
-		err := waiting(c, readingAudit, func() error { return write("/reports/audit", who.Headers()...) })
+		err := waiting(c, server.ReadingAudit, func() error { return write("/reports/audit", who.Headers()...) })
 		if err == nil {
 			askWhy(c, "", who)
 		}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"consentledger/api/policyfile"
+	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/publication"
 
 	"github.com/spf13/cobra"
 )
@@ -20,14 +22,14 @@ func newPolicy() *cobra.Command {
 
 func newPolicyLint() *cobra.Command {
 	c := &cobra.Command{Use: "lint FILE", Short: "Say what is wrong with a policy file, and what it leaves out", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		file, err := readInput(c, "FILE", args[0], maxPolicyFile)
+		file, err := files.ReadInput(c, "FILE", args[0], files.MaxPolicyFile)
 		if err != nil {
 			return err
 		}
 		failed := 0
 		var rows []json.RawMessage
 		for _, f := range policyfile.Lint(file, beside(args[0])) {
-			rows = append(rows, rowOf(finding{place(args[0], f), f.Line, f.Column, f.Severity.String(), f.Code, f.Message}))
+			rows = append(rows, rowOf(finding{publication.Place(args[0], f), f.Line, f.Column, f.Severity.String(), f.Code, f.Message}))
 			if f.Severity == policyfile.SeverityError {
 				failed++
 			}
@@ -60,13 +62,13 @@ func beside(name string) func(string) ([]byte, error) {
 		if !filepath.IsLocal(path) {
 			return nil, fmt.Errorf("%s is not below the policy file's folder", path)
 		}
-		return readOwnFile(filepath.Join(filepath.Dir(name), path), maxInput)
+		return files.ReadOwnFile(filepath.Join(filepath.Dir(name), path), files.MaxInput)
 	}
 }
 
 func newPolicyPublish() *cobra.Command {
 	var app string
-	var p publication
+	var p publication.Publication
 	c := &cobra.Command{Use: "publish FILE", Short: "Publish a version of a policy",
 		Long: `Publish a version of a policy. A version is named by the hash of its document and is
 published once: the same file again is no news, and asking for another date or for
@@ -74,11 +76,11 @@ another declaration is refused, and so is going back to a version that another o
 replaced. Notes say what will not last, as when a version that was published
 before takes over later.`,
 		Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-			file, err := readInput(c, "FILE", args[0], maxPolicyFile)
+			file, err := files.ReadInput(c, "FILE", args[0], files.MaxPolicyFile)
 			if err != nil {
 				return err
 			}
-			read, err := readPolicy(args[0], file, beside(args[0]))
+			read, err := publication.Read(args[0], file, beside(args[0]))
 			if err != nil {
 				return err
 			}

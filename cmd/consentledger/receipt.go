@@ -8,6 +8,8 @@ import (
 
 	"consentledger/api/audit"
 	"consentledger/api/audit/receipt"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/files"
 	"consentledger/domain"
 
 	"github.com/spf13/cobra"
@@ -64,16 +66,16 @@ for: whoever makes the receipt says --cosigned. Ends with exit code 7 if it is n
 			if err != nil {
 				return err
 			}
-			text, err := readPlain(c, "FILE", args[0], maxReceipt)
+			text, err := files.ReadPlain(c, "FILE", args[0], files.MaxReceipt)
 			if err != nil {
 				return err
 			}
 			r, err := receipt.Verify(text, v, origin)
 			if err != nil {
-				return notAuthentic{fmt.Errorf("%s: %w", args[0], err)}
+				return exit.NotAuthentic(fmt.Errorf("%s: %w", args[0], err))
 			}
 			if err := t.witnessed(origin, r.Signed); err != nil {
-				return notAuthentic{fmt.Errorf("%s: %w", args[0], err)}
+				return exit.NotAuthentic(fmt.Errorf("%s: %w", args[0], err))
 			}
 			fmt.Fprintf(c.OutOrStdout(), "authentic: %s, recorded %s, is record %d of %d in the log %s%s\n",
 				saidIn(r), r.Recorded, r.Index, r.Checkpoint.Size, r.Checkpoint.Origin, t.beyond())

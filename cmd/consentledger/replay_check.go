@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"consentledger/api/rest"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/server"
 
 	"github.com/spf13/cobra"
 )
@@ -15,14 +17,14 @@ import (
 func replayCheck(c *cobra.Command, data string) error {
 	var answer rest.Rebuilt
 	if data != "" {
-		rows, err := rebuildDir(c.Context(), data)
+		rows, err := server.RebuildDir(c.Context(), data)
 		if err != nil {
 			return err
 		}
 		answer = rest.RebuiltOf(rows)
 	} else {
 		var body []byte
-		err := waiting(c, readingRebuild, func() (err error) {
+		err := waiting(c, server.ReadingRebuild, func() (err error) {
 			body, err = call(c, http.MethodPost, "/v1/replay/check", "", nil)
 			return err
 		})
@@ -55,4 +57,4 @@ func replayCheck(c *cobra.Command, data string) error {
 // A differs says that two things that were compared are not the same.
 type differs struct{ error }
 
-func (differs) exitCode() int { return exitDiffers }
+func (differs) ExitCode() int { return exit.CodeDiffers }

@@ -9,6 +9,9 @@ import (
 
 	"consentledger/api/audit"
 	"consentledger/api/audit/witness"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/server"
 	"consentledger/projections/transparency/merkle"
 
 	"github.com/spf13/cobra"
@@ -36,10 +39,10 @@ Verify them offline with consentledger verify timestamp, or with OpenSSL:
 			if err := json.Unmarshal(text, &stamp); err != nil {
 				return err
 			}
-			if err := writeOut("--file", file+".checkpoint", []byte(stamp.Checkpoint)); err != nil {
+			if err := files.WriteOut("--file", file+".checkpoint", []byte(stamp.Checkpoint)); err != nil {
 				return err
 			}
-			if err := writeOut("--file", file+".tsr", stamp.Response); err != nil {
+			if err := files.WriteOut("--file", file+".tsr", stamp.Response); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintln(c.OutOrStdout(), "stamped at", stamp.Time)
@@ -76,28 +79,28 @@ func verifyTimestamp(c *cobra.Command, file string, t trust, rootsFile string) e
 	if err != nil {
 		return err
 	}
-	roots, err := rootsOf(rootsFile, readPlainFile)
+	roots, err := server.RootsOf(rootsFile, files.ReadPlainFile)
 	if err != nil {
-		return usageError{fmt.Errorf("--roots: %w", err)}
+		return exit.Usage(fmt.Errorf("--roots: %w", err))
 	}
-	signed, err := readPlainFile(file+".checkpoint", maxStampFile)
+	signed, err := files.ReadPlainFile(file+".checkpoint", files.MaxStampFile)
 	if err != nil {
-		return orNotFound(err)
+		return files.OrNotFound(err)
 	}
-	response, err := readPlainFile(file+".tsr", maxStampFile)
+	response, err := files.ReadPlainFile(file+".tsr", files.MaxStampFile)
 	if err != nil {
-		return orNotFound(err)
+		return files.OrNotFound(err)
 	}
 	cp, err := merkle.Open(signed, v, origin)
 	if err == nil {
 		err = t.witnessed(origin, signed)
 	}
 	if err != nil {
-		return notAuthentic{fmt.Errorf("%s.checkpoint: %w", file, err)}
+		return exit.NotAuthentic(fmt.Errorf("%s.checkpoint: %w", file, err))
 	}
 	at, err := witness.VerifyStamp(c.Context(), signed, response, roots)
 	if err != nil {
-		return notAuthentic{fmt.Errorf("%s.tsr: %w", file, err)}
+		return exit.NotAuthentic(fmt.Errorf("%s.tsr: %w", file, err))
 	}
 	_, err = fmt.Fprintf(c.OutOrStdout(), "authentic: the log %s had its first %d records, root %s, at %s\n", cp.Origin, cp.Size, cp.Root, at.Format(time.RFC3339))
 	return err

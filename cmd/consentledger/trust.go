@@ -5,6 +5,9 @@ import (
 	"fmt"
 
 	"consentledger/api/audit/witness"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/server"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/sumdb/note"
@@ -32,16 +35,16 @@ func (t *trust) readPolicy() error {
 	if t.policyFile == "" {
 		return nil
 	}
-	p, err := policyOf(t.policyFile, readPlainFile)
+	p, err := server.PolicyOf(t.policyFile, files.ReadPlainFile)
 	if err != nil {
-		return usageError{fmt.Errorf("--policy: %w", err)}
+		return exit.Usage(fmt.Errorf("--policy: %w", err))
 	}
 	t.policy = &p
 	if t.key != "" {
 		return nil
 	}
 	if t.key, err = p.LogKey(); err != nil {
-		return usageError{fmt.Errorf("--policy: %s: %w", t.policyFile, err)}
+		return exit.Usage(fmt.Errorf("--policy: %s: %w", t.policyFile, err))
 	}
 	return nil
 }
@@ -52,9 +55,9 @@ func (t *trust) verifier() (note.Verifier, string, error) {
 		return nil, "", err
 	}
 	if t.key == "" {
-		return nil, "", usageError{errors.New("want --key, the log's verifier key, or --policy, a file with its log line")}
+		return nil, "", exit.Usage(errors.New("want --key, the log's verifier key, or --policy, a file with its log line"))
 	}
-	return verifierOf(t.key, t.origin)
+	return server.VerifierOf(t.key, t.origin)
 }
 
 // witnessed says whether a checkpoint carries the signatures that the policy
@@ -64,7 +67,7 @@ func (t *trust) witnessed(origin string, signed []byte) error {
 		return nil
 	}
 	if err := t.policy.Check(origin, signed); err != nil {
-		return notAuthentic{err}
+		return exit.NotAuthentic(err)
 	}
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/files"
 	"consentledger/eventstore"
 	"consentledger/projections/transparency/merkle"
 
@@ -53,29 +55,29 @@ func verifyProof(c *cobra.Command, file, record string, t trust) error {
 	if err != nil {
 		return err
 	}
-	text, err := readPlain(c, "FILE", file, merkle.MaxProof)
+	text, err := files.ReadPlain(c, "FILE", file, merkle.MaxProof)
 	if err != nil {
 		return err
 	}
 	p, err := merkle.ParseProof(text)
 	if err != nil {
-		return notAuthentic{fmt.Errorf("%s: %w", file, err)}
+		return exit.NotAuthentic(fmt.Errorf("%s: %w", file, err))
 	}
 	data := p.Extra
 	if record != "" {
-		if data, err = readPlain(c, "--record", record, eventstore.MaxData); err != nil {
+		if data, err = files.ReadPlain(c, "--record", record, eventstore.MaxData); err != nil {
 			return err
 		}
 	}
 	if data == nil {
-		return usageError{errors.New("the proof does not hold the record: name its file with --record")}
+		return exit.Usage(errors.New("the proof does not hold the record: name its file with --record"))
 	}
 	cp, err := p.Verify(data, v, origin)
 	if err != nil {
-		return notAuthentic{fmt.Errorf("%s: %w", file, err)}
+		return exit.NotAuthentic(fmt.Errorf("%s: %w", file, err))
 	}
 	if err := t.witnessed(origin, p.Checkpoint); err != nil {
-		return notAuthentic{fmt.Errorf("%s: %w", file, err)}
+		return exit.NotAuthentic(fmt.Errorf("%s: %w", file, err))
 	}
 	fmt.Fprintf(c.ErrOrStderr(), "record %d of %d in the log %s, as signed by %s (%08x)%s\n", p.Index, cp.Size, cp.Origin, v.Name(), v.KeyHash(), t.beyond())
 	_, err = fmt.Fprintf(c.OutOrStdout(), "%s\n", data)

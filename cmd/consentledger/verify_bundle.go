@@ -6,6 +6,8 @@ import (
 	"io"
 
 	"consentledger/api/audit/bundle"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/files"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/projections/transparency/merkle"
@@ -59,20 +61,20 @@ func (v *bundleToVerify) run(c *cobra.Command, args []string) error {
 		return err
 	}
 	if v.against == "" && v.subject+v.from+v.to != "" {
-		return usageError{errors.New("--subject, --from and --to say what you asked for, which is held against the log: name it with --against")}
+		return exit.Usage(errors.New("--subject, --from and --to say what you asked for, which is held against the log: name it with --against"))
 	}
-	f, info, err := openPlain(args[0])
+	f, info, err := files.OpenPlain(args[0])
 	if err != nil {
-		return namedBy("FILE", orNotFound(err))
+		return files.NamedBy("FILE", files.OrNotFound(err))
 	}
 	defer f.Close()
 
 	b, err := bundle.Verify(f, info.Size(), verifier, origin)
 	if err != nil {
-		return notAuthentic{fmt.Errorf("%s: %w", args[0], err)}
+		return exit.NotAuthentic(fmt.Errorf("%s: %w", args[0], err))
 	}
 	if err := v.witnessed(origin, b.Signed); err != nil {
-		return notAuthentic{fmt.Errorf("%s: %w", args[0], err)}
+		return exit.NotAuthentic(fmt.Errorf("%s: %w", args[0], err))
 	}
 	tellBundle(c.OutOrStdout(), b, v.beyond())
 	if v.against == "" {
@@ -108,7 +110,7 @@ func (v *bundleToVerify) asked(b *bundle.Opened) (bundle.Selection, error) {
 			continue
 		}
 		if *t.to, err = deadline.ParseInstant(t.text); err != nil {
-			return s, usageError{fmt.Errorf("%s: %w", t.flag, err)}
+			return s, exit.Usage(fmt.Errorf("%s: %w", t.flag, err))
 		}
 	}
 	return s, nil
@@ -150,7 +152,7 @@ func compare(c *cobra.Command, b *bundle.Opened, v logToVerify, at string, asked
 	case broken != nil:
 		return fmt.Errorf("%s: %w", at, broken)
 	case err != nil:
-		return notAuthentic{fmt.Errorf("%s: %w", at, err)}
+		return exit.NotAuthentic(fmt.Errorf("%s: %w", at, err))
 	}
 	return nil
 }

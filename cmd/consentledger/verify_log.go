@@ -11,6 +11,10 @@ import (
 	"strings"
 	"time"
 
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/server"
+	"consentledger/cmd/internal/tune"
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/wholefile"
@@ -26,9 +30,9 @@ type logToVerify struct {
 	forget      bool
 	vault       bool // hold the records against the store and the vault too
 
-	data string   // the data directory that the log is in, if it is in one
-	dir  *dataDir // the same, open; see [logToVerify.close]
-	log  *storedLog
+	data string          // the data directory that the log is in, if it is in one
+	dir  *server.DataDir // the same, open; see [logToVerify.close]
+	log  *server.StoredLog
 }
 
 func newVerifyLog() *cobra.Command {
@@ -62,13 +66,13 @@ store's. Nobody is shown any of it. Erased persons are counted.`,
 			at := v.data
 			switch {
 			case len(args) == 1 && v.data != "":
-				return usageError{errors.New("name one log: --data, or its URL or directory")}
+				return exit.Usage(errors.New("name one log: --data, or its URL or directory"))
 			case len(args) == 1:
 				at = args[0]
 			}
 			if v.data = ""; at != "" && len(args) == 0 {
 				if _, err := os.Stat(filepath.Join(at, "FORMAT")); err != nil {
-					return notFound{fmt.Errorf("--data: there is no data directory at %s", at)}
+					return exit.NotFound(fmt.Errorf("--data: there is no data directory at %s", at))
 				}
 			}
 			return v.run(c, at)
@@ -85,7 +89,7 @@ store's. Nobody is shown any of it. Erased persons are counted.`,
 }
 
 func (v logToVerify) run(c *cobra.Command, at string) (err error) {
-	tuneGC() // every record leaves garbage, and little lives
+	tune.GC() // every record leaves garbage, and little lives
 	source, at, err := v.source(c, at)
 	defer func() { err = errors.Join(err, v.close()) }()
 	if err != nil {
@@ -101,12 +105,12 @@ func (v logToVerify) run(c *cobra.Command, at string) (err error) {
 	if err := v.chooseKey(c, at, memory); err != nil {
 		return err
 	}
-	verifier, origin, err := verifierOf(v.key, v.origin)
+	verifier, origin, err := server.VerifierOf(v.key, v.origin)
 	if err != nil {
 		return err
 	}
 	if memory.Origin != "" && (memory.Origin != origin || memory.Key != keyText(v.key)) {
-		return notAuthentic{fmt.Errorf("%s: it was verified before as the log %s with another key or origin (%s); if that is meant, use --forget or another --memory", at, memory.Origin, file)}
+		return exit.NotAuthentic(fmt.Errorf("%s: it was verified before as the log %s with another key or origin (%s); if that is meant, use --forget or another --memory", at, memory.Origin, file))
 	}
 	cosigned, err := v.cosigned(c.Context(), source, verifier, origin)
 	if err != nil {
@@ -146,7 +150,7 @@ func (v logToVerify) run(c *cobra.Command, at string) (err error) {
 // it.
 func (v logToVerify) verify(ctx context.Context, log verify.Log) (_ *verify.Report, h *ledger.Holding, err error) {
 	if v.vault {
-		h = v.dir.ledger.Holding(ctx, log.App)
+		h = v.dir.Ledger.Holding(ctx, log.App)
 		log.Beside = h.Check
 	}
 	report, err := log.Verify(ctx)
@@ -163,13 +167,13 @@ func (v *logToVerify) chooseKey(c *cobra.Command, at string, memory verify.Memor
 		v.key = memory.Key
 	}
 	if v.key == "" && v.data != "" {
-		if v.key, err = verifierKeyOf(c.Context(), v.data, domain.AppName(v.app)); err != nil {
+		if v.key, err = server.VerifierKeyOf(c.Context(), v.data, domain.AppName(v.app)); err != nil {
 			return err
 		}
 		fmt.Fprintln(c.ErrOrStderr(), "the key is the data directory's own: whoever could change the log could change it too")
 	}
 	if v.key == "" {
-		return usageError{fmt.Errorf("--key: %s was never verified here: give its key, which consentledger log key prints where the log is kept", at)}
+		return exit.Usage(fmt.Errorf("--key: %s was never verified here: give its key, which consentledger log key prints where the log is kept", at))
 	}
 	return nil
 }
@@ -177,11 +181,11 @@ func (v *logToVerify) chooseKey(c *cobra.Command, at string, memory verify.Memor
 // keyText returns the key itself of what --key says.
 func keyText(key string) string {
 	if !strings.Contains(key, "+") {
-		if text, err := readPlainFile(key, maxKeyFile); err == nil {
-			return bareKey(string(text))
+		if text, err := files.ReadPlainFile(key, files.MaxKeyFile); err == nil {
+			return server.BareKey(string(text))
 		}
 	}
-	return bareKey(key)
+	return server.BareKey(key)
 }
 
 // tell prints what is wrong, with the evidence.
@@ -197,7 +201,7 @@ func tell(c *cobra.Command, at string, r *verify.Report, memory verify.Memory) e
 	if len(memory.Note) > 0 {
 		fmt.Fprintf(out, "\nsigned when it was verified before:\n%s", memory.Note)
 	}
-	return notAuthentic{fmt.Errorf("%s: %s", at, r.Verdict)}
+	return exit.NotAuthentic(fmt.Errorf("%s: %s", at, r.Verdict))
 }
 
 // source finds where a log is.
@@ -208,33 +212,33 @@ func (v *logToVerify) source(c *cobra.Command, at string) (verify.Source, string
 			return nil, "", err
 		}
 		if v.app == "" {
-			return nil, "", usageError{errors.New("name a log: its URL, its directory, or --app of a server")}
+			return nil, "", exit.Usage(errors.New("name a log: its URL, its directory, or --app of a server"))
 		}
 		at = strings.TrimRight(server, "/") + "/log/" + v.app
 	}
 	_, err := os.Stat(filepath.Join(at, "FORMAT"))
 	if v.vault && err != nil {
-		return nil, "", usageError{errors.New("--vault: the vault is in a data directory: name it with --data, and stop its server")}
+		return nil, "", exit.Usage(errors.New("--vault: the vault is in a data directory: name it with --data, and stop its server"))
 	}
 	if strings.HasPrefix(at, "http://") || strings.HasPrefix(at, "https://") {
 		return newHTTPSource(at), at, nil
 	}
 	if err == nil {
 		if v.app == "" {
-			return nil, "", usageError{fmt.Errorf("%s is a data directory: say whose log with --app", at)}
+			return nil, "", exit.Usage(fmt.Errorf("%s is a data directory: say whose log with --app", at))
 		}
-		v.data, at = at, filepath.Join(tileDir(at), v.app)
+		v.data, at = at, filepath.Join(server.TileDir(at), v.app)
 	}
 	if _, err := os.Stat(filepath.Join(at, "checkpoint")); err != nil {
-		return nil, "", notFound{fmt.Errorf("there is no log at %s: it has no checkpoint", at)}
+		return nil, "", exit.NotFound(fmt.Errorf("there is no log at %s: it has no checkpoint", at))
 	}
 	switch {
 	case v.data != "":
 		return v.stored(c.Context(), at)
-	case isCache(at):
-		return nil, "", usageError{fmt.Errorf("%s is a part of a data directory and holds no records: name that with --data and --app, or a log's address or published copy", at)}
+	case server.IsCache(at):
+		return nil, "", exit.Usage(fmt.Errorf("%s is a part of a data directory and holds no records: name that with --data and --app, or a log's address or published copy", at))
 	}
-	return dirSource(at), at, nil
+	return server.DirSource(at), at, nil
 }
 
 // stored opens the log in a data directory. With the vault beside it, that is
@@ -242,30 +246,30 @@ func (v *logToVerify) source(c *cobra.Command, at string) (verify.Source, string
 func (v *logToVerify) stored(ctx context.Context, at string) (verify.Source, string, error) {
 	app, err := domain.ParseAppName(v.app)
 	if err != nil {
-		return nil, "", usageError{fmt.Errorf("--app: %w", err)}
+		return nil, "", exit.Usage(fmt.Errorf("--app: %w", err))
 	}
 	if v.vault {
-		v.dir, err = openDataDir(ctx, v.data, "", false)
+		v.dir, err = server.OpenDataDir(ctx, v.data, "", false)
 	} else {
-		v.dir, err = openRecords(v.data)
+		v.dir, err = server.OpenRecords(v.data)
 	}
-	if _, is := errors.AsType[inUse](err); is {
+	if _, is := errors.AsType[server.InUse](err); is {
 		return nil, "", fmt.Errorf("%w; while its server runs, ask that one: its address is as in http://127.0.0.1:8080/log/%s", err, app)
 	}
 	if err != nil {
 		return nil, "", err
 	}
-	v.log = &storedLog{dirSource: dirSource(at), app: app, records: v.dir.store}
+	v.log = &server.StoredLog{DirSource: server.DirSource(at), App: app, Records: v.dir.Store}
 	return v.log, at, nil
 }
 
 // close closes what source opened.
 func (v *logToVerify) close() error {
 	if v.log != nil {
-		v.log.close()
+		v.log.Close()
 	}
 	if v.dir != nil {
-		return v.dir.close()
+		return v.dir.Close()
 	}
 	return nil
 }
@@ -287,12 +291,12 @@ func (v logToVerify) remembered(at string) (verify.Memory, string, error) {
 		}
 		file = filepath.Join(dir, "consentledger", "seen", fileName(name))
 	}
-	text, err := readPlainFile(file, maxMemory)
+	text, err := files.ReadPlainFile(file, files.MaxMemory)
 	if errors.Is(err, fs.ErrNotExist) {
 		return verify.Memory{}, file, nil
 	}
 	if err != nil {
-		return verify.Memory{}, "", namedBy("--memory", err)
+		return verify.Memory{}, "", files.NamedBy("--memory", err)
 	}
 	m, err := verify.ParseMemory(text)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"consentledger/cmd/internal/exit"
 	"consentledger/projections/transparency/merkle"
 )
 
@@ -39,23 +40,23 @@ func (s httpSource) Read(ctx context.Context, paths ...string) ([][]byte, error)
 func (s httpSource) get(ctx context.Context, path string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+path, nil)
 	if err != nil {
-		return nil, usageError{errors.New("want an address as in http://127.0.0.1:8080/log/smartkey")}
+		return nil, exit.Usage(errors.New("want an address as in http://127.0.0.1:8080/log/smartkey"))
 	}
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errUnreachable, err)
+		return nil, fmt.Errorf("%w: %w", exit.ErrUnreachable, err)
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, merkle.MaxBundle+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%w any more: %s: %w", errUnreachable, path, err)
+		return nil, fmt.Errorf("%w any more: %s: %w", exit.ErrUnreachable, path, err)
 	case resp.StatusCode == http.StatusNotFound:
 		return nil, nil
 	case resp.StatusCode != http.StatusOK:
 		return nil, fmt.Errorf("%s: %w", path, problemOf(resp.StatusCode, data))
 	case len(data) > merkle.MaxBundle:
-		return nil, notAuthentic{fmt.Errorf("%s: it is longer than any file of a log", path)}
+		return nil, exit.NotAuthentic(fmt.Errorf("%s: it is longer than any file of a log", path))
 	}
 	return data, nil
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"consentledger/api/audit/witness"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/server"
 	"consentledger/domain"
 	"consentledger/projections/transparency/merkle"
 	"consentledger/projections/transparency/verify"
@@ -31,14 +33,14 @@ func (v *logToVerify) cosigned(ctx context.Context, source verify.Source, verifi
 	}
 	c, err := merkle.Open(signed, verifier, origin)
 	if err != nil {
-		return nil, notAuthentic{fmt.Errorf("the cosigned checkpoint: %w", err)}
+		return nil, exit.NotAuthentic(fmt.Errorf("the cosigned checkpoint: %w", err))
 	}
 	return &c, nil
 }
 
 func (v *logToVerify) readCosigned(ctx context.Context, source verify.Source) ([]byte, error) {
 	if v.data != "" {
-		shelf, done, err := shelfOf(ctx, v.data)
+		shelf, done, err := server.ShelfOf(ctx, v.data)
 		if err != nil {
 			return nil, err
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"consentledger/api/rest"
+	ledgerserver "consentledger/cmd/internal/server"
 
 	"github.com/spf13/cobra"
 )
@@ -22,7 +23,7 @@ func TestACommandThatWaitsSaysHowFarTheServerIs(t *testing.T) {
 	sayEvery = time.Millisecond
 	asked := make(chan struct{}, 100)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		status := rest.StatusReport{Head: "9", Reading: []rest.Reading{{What: "other", Position: "1"}, {What: readingAudit, Position: "4"}}}
+		status := rest.StatusReport{Head: "9", Reading: []rest.Reading{{What: "other", Position: "1"}, {What: ledgerserver.ReadingAudit, Position: "4"}}}
 		if err := json.NewEncoder(w).Encode(status); err != nil {
 			t.Error(err)
 		}
@@ -39,13 +40,13 @@ func TestACommandThatWaitsSaysHowFarTheServerIs(t *testing.T) {
 	c.Flags().String("server", server.URL, "")
 	c.Flags().String("key-file", "", "")
 	failed := errors.New("it failed")
-	err := waiting(c, readingAudit, func() error {
+	err := waiting(c, ledgerserver.ReadingAudit, func() error {
 		for range 3 {
 			<-asked
 		}
 		return failed
 	})
-	line := fmt.Sprintf("%s: the log is read up to position 4 of 9\n", readingAudit)
+	line := fmt.Sprintf("%s: the log is read up to position 4 of 9\n", ledgerserver.ReadingAudit)
 	if !errors.Is(err, failed) || !strings.HasPrefix(said.String(), line+line) {
 		t.Errorf("%v, said %q", err, said.String())
 	}

@@ -1,0 +1,487 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	_ "time/tzdata" // apps name their time zones
+
+	"consentledger/api/audit/witness"
+	"consentledger/api/auth"
+	"consentledger/api/edge"
+	"consentledger/api/intake"
+	"consentledger/api/outbox"
+	"consentledger/api/react"
+	"consentledger/cmd/consentledger/law"
+	"consentledger/cmd/internal/buildinfo"
+	"consentledger/cmd/internal/demo"
+	"consentledger/cmd/internal/telemetry"
+	"consentledger/cmd/internal/tune"
+	"consentledger/domain"
+	"consentledger/eventstore/ledger"
+	"consentledger/projections"
+	"consentledger/projections/activity"
+	"consentledger/projections/consents"
+	"consentledger/projections/policies"
+	"consentledger/projections/readmodel"
+	"consentledger/projections/requests"
+	"consentledger/projections/transparency"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
+
+// A Config is what serve's flags say.
+type Config struct {
+	Data, HTTP string
+	Hosts      edge.Hosts // more names than those of http
+	Access     Access
+	Origin     string       // of the transparency logs
+	NATSListen string       // where the embedded server listens
+	NATS       ExternalNATS // instead of the embedded one
+	ESDB       string       // where clients of EventStoreDB may read; empty: nowhere
+	Demo       bool
+	Files      vfs.FS // of the store; nil: the real disk
+	Store      string // where the records are instead of the data directory; empty: see [Location]
+	Vault      string // and where the vault is
+	VaultKeys  string // the file with its keys; empty: see [addressesOf]
+	Process    string // what this process is called, where several serve one ledger; empty: see [processName]
+
+	Views       string // where the read models are instead of the data directory; empty: see [viewsPlace]
+	ViewsReader string // a role of PostgreSQL that may read them; empty: none
+
+	Metrics   bool   // HTTP shows them
+	Measures  string // where they are shown to whoever asks; empty: nowhere
+	Telemetry telemetry.Config
+
+	Witnesses    string // a file that names them; empty: there are none
+	WitnessEvery time.Duration
+
+	Authority      string // that stamps checkpoints; empty: none does
+	AuthorityRoots string
+	StampEvery     time.Duration
+}
+
+// A Server is a running ledger.
+type Server struct {
+	Config   Config
+	Dir      *DataDir
+	Log      *slog.Logger
+	keys     *auth.Keys     // nil: nobody is authenticated
+	tls      *tls.Config    // nil: it is not spoken
+	natsAuth *natsAuth      // of the embedded NATS server; nil: it lets everybody in
+	NATS     *server.Server // nil: external
+	Conn     *nats.Conn
+	Intake   intake.Config
+	rejected *intake.Rejections
+
+	api       http.Handler
+	asked     http.Handler // api, for who is authenticated
+	operating atomic.Bool  // operators on NATS are answered
+	rights    rights
+
+	consents  *consents.View
+	Policies  *policies.View
+	activity  *activity.View
+	Logs      *transparency.Log
+	witnesses *witness.Witnesses // nil: there are none
+	stamps    *witness.Stamps    // nil: nothing is stamped
+	requests  *requests.View
+	views     *readmodel.Database // nil: the read models are files
+	feedKey   []byte
+	Runners   []*projections.Runner
+	Reactor   *react.Reactor
+	Outbox    *outbox.Outbox
+	turns     *turns
+	process   string
+	Started   string
+	Reach     projections.Reach
+	checking  sync.Mutex // held while the projections are compared
+	readings  readings
+	Measured  measured
+
+	natsLimited bool        // the embedded server takes no messages; watchRoom's
+	natsFull    atomic.Bool // the disk was full when it had stopped storing
+}
+
+// openGrace is how long an opening that is interrupted may take to end.
+const openGrace = 5 * time.Second
+
+// Run runs until ctx is done, then drains.
+func Run(ctx context.Context, c Config, out io.Writer) (err error) {
+	h := &Server{Config: c, Log: slog.New(telemetry.Handler(slog.NewTextHandler(os.Stderr, nil))), Started: Now().String()}
+	if err := h.openTelemetry(ctx); err != nil {
+		return err
+	}
+	opened := make(chan error, 1)
+	go func() { opened <- h.Open(ctx) }()
+	select {
+	case err = <-opened:
+	case <-ctx.Done():
+		select {
+		case err = <-opened:
+		case <-time.After(openGrace):
+			return ctx.Err() // with what is open: only the end of the process closes it
+		}
+	}
+	defer func() {
+		if err := h.Measured.telemetry.Close(); err != nil { // before what it looks at is closed
+			h.Log.Warn("the last traces or metrics are lost", "error", err)
+		}
+		if closing := h.Close(); !errors.Is(err, ErrRestart) { // then what died cannot be closed
+			err = errors.Join(err, closing)
+		}
+	}()
+	if err != nil {
+		return FullDisk(c.Data, err)
+	}
+	listener, err := net.Listen("tcp", c.HTTP)
+	if err != nil {
+		return fmt.Errorf("HTTP: %w; name another address with --http", err)
+	}
+	var window net.Listener
+	if c.ESDB != "" {
+		if window, err = net.Listen("tcp", c.ESDB); err != nil {
+			return errors.Join(fmt.Errorf("EventStoreDB's protocol: %w; name another address with --esdb-listen", err), listener.Close())
+		}
+	}
+	var measures net.Listener
+	if c.Measures != "" {
+		if measures, err = net.Listen("tcp", c.Measures); err != nil {
+			return errors.Join(fmt.Errorf("metrics: %w; name another address with --metrics-listen", err), listener.Close())
+		}
+	}
+	if err := h.watchMeasures(); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	defer stop(nil) // before the crew is waited for
+	must := func(what string, work func() error) {
+		workers.Go(func() {
+			if err := work(); err != nil && ctx.Err() == nil {
+				stop(fmt.Errorf("%s: %w", what, err))
+			}
+		})
+	}
+	workers.Go(func() {
+		h.RunViews(ctx, func(err error) { h.Log.Error("a projection stopped", "error", err) })
+	})
+	workers.Go(func() { h.watchRoom(ctx, stop) })
+	if h.Dir.away != nil {
+		workers.Go(func() { h.keepUp(ctx) })
+	}
+	for _, m := range h.Dir.memories() {
+		workers.Go(func() {
+			m.run(ctx, func(err error) {
+				h.Log.Warn("what is newest on a server could not be remembered, and is tried again", "as", string(m.key), "error", err)
+			})
+		})
+	}
+	workers.Go(func() {
+		for ctx.Err() == nil { // once a round has failed, the next one waits for more to write
+			if err := h.Dir.Ledger.KeepSnapshots(ctx); err != nil {
+				h.Log.Warn("snapshots of histories were not written; long ones are read from the log", "error", err)
+			}
+		}
+	})
+	workers.Go(func() {
+		if err := h.Dir.Ledger.KeepMarks(ctx); err != nil && ctx.Err() == nil {
+			h.Log.Error("marks in the log are set no more; questions about the past read on from the last", "error", err)
+		}
+	})
+	workers.Go(func() { h.runLogs(ctx) })
+	workers.Go(func() { h.watchClock(ctx) })
+	must("checkpoints", func() error { return h.turns.during(ctx, workCheckpoints, h.showLogs) })
+	workers.Go(func() {
+		if err := h.Reactor.Run(ctx); err != nil {
+			h.Log.Error("the reactor stopped", "error", err)
+		}
+	})
+	must("follow-ups", func() error { return h.turns.during(ctx, workFollowUps, h.followUp) })
+	workers.Go(func() {
+		if err := h.Outbox.Watch(ctx); err != nil {
+			h.Log.Error("the stream of the outbox is not looked at", "error", err)
+		}
+	})
+	h.api = h.Handler()
+	if h.asked = h.api; h.keys != nil {
+		h.asked = auth.Guard(h.api, h.keys)
+		workers.Go(func() { h.keepAccess(ctx) })
+	}
+	guarded := edge.Guard(h.withPages(h.asked), c.Hosts.Listening(c.HTTP, listener.Addr()))
+	doors := make(chan struct{}, 2)
+	open := func() { doors <- struct{}{} }
+	must("intake", func() error {
+		return h.Config.NATS.permitted(intake.Run(ctx, h.Intake, open))
+	})
+	must("operators on NATS", func() error { return h.operate(ctx, open) })
+	must("HTTP", func() error { return ServeHTTP(ctx, listener, guarded, h.tls) })
+	if measures != nil {
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", h.Measured.page())
+		must("metrics", func() error { return ServeHTTP(ctx, measures, mux, nil) })
+	}
+	if window != nil {
+		must("EventStoreDB's protocol", func() error { return serveWindow(ctx, window, h.Dir.Store) })
+	}
+	for range cap(doors) {
+		select {
+		case <-doors:
+		case <-ctx.Done():
+		}
+	}
+	h.awaitReading(ctx)
+	workers.Go(func() { h.checkLogs(ctx) }) // it reads the whole store: nobody waits for it
+	setup, err := h.setup(ctx)
+	if err != nil {
+		return err
+	}
+	if ctx.Err() == nil {
+		h.greet(out, listener.Addr().String(), window)
+		h.greetAccess(out, setup)
+	}
+	if c.Demo {
+		must("demo", func() error { return h.demo(ctx) })
+	}
+	<-ctx.Done()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// followUp tells on NATS what becomes of obligations until ctx is done, and finishes
+// what another process may have left undone. The reactor asks itself whose turn it is:
+// it has to know all that was recorded.
+func (h *Server) followUp(ctx context.Context) error {
+	if h.turns.many() {
+		if _, err := h.Dir.Ledger.FinishErasures(ctx); err != nil {
+			return fmt.Errorf("an erasure that was ordered could not be finished: %w", err)
+		}
+	}
+	if err := h.Outbox.Run(ctx); err != nil {
+		h.Log.Error("the outbox stopped", "error", err)
+		<-ctx.Done() // it cannot read on, and no other process can
+	}
+	return nil
+}
+
+// openTelemetry opens what leaves the process; nothing, if nobody wants it.
+func (h *Server) openTelemetry(ctx context.Context) error {
+	t, err := telemetry.Open(ctx, h.Config.Telemetry, buildinfo.Version, h.Log)
+	if err != nil {
+		return err
+	}
+	h.Measured, err = newMeasured(t)
+	return err
+}
+
+func (h *Server) Open(ctx context.Context) (err error) {
+	tune.AddProc()
+	tune.GC()
+	use := "live"
+	if h.Config.Demo {
+		use = "demo"
+	}
+	with := DirOptions{files: h.Config.Files, Store: h.Config.Store, Vault: h.Config.Vault, VaultKeys: h.Config.VaultKeys, measured: h.Measured}
+	if h.Dir, err = OpenDataDirWith(ctx, h.Config.Data, use, true, with); err != nil {
+		return err
+	}
+	if err := removeProbes(h.Config.Data); err != nil {
+		return err
+	}
+	if err := errors.Join(h.openTurns(), h.openAccess(ctx)); err != nil {
+		return err
+	}
+	if _, err := h.Dir.Ledger.FinishErasures(ctx); err != nil {
+		return fmt.Errorf("an erasure that was ordered could not be finished: %w", err)
+	}
+	if h.Config.Demo {
+		past := ledger.Config{Store: h.Dir.ReadOnly, Vault: h.Dir.Vault, Blobs: h.Dir.Blobs}
+		if err := errors.Join(demo.Rehearse(ctx, past, Now()), demo.Stage{Ledger: h.Dir.Ledger, Blobs: h.Dir.Blobs}.Prepare(ctx)); err != nil {
+			return err
+		}
+	}
+	if err := h.openNATS(ctx); err != nil {
+		return err
+	}
+	shipped, err := law.Known()
+	if err != nil {
+		return err
+	}
+	h.Reactor = &react.Reactor{
+		Ledger: h.Dir.Ledger, Log: h.Log, Shipped: shipped.Published(), Rows: h.Dir.DB.Rows(), Traces: h.Measured.traces,
+		Turn: h.turns.turn(workFollowUps),
+	}
+	h.Outbox = &outbox.Outbox{Conn: h.Conn, Ledger: h.Dir.Ledger, Log: h.Log, Traces: h.Measured.traces}
+	h.Intake = intake.Config{
+		Conn: h.Conn, Ledger: h.Dir.Ledger, Log: h.Log,
+		Seal: h.Dir.seal, Unseal: h.Dir.unseal, Again: h.again, Watch: new(intake.Watch),
+		Rows: h.Dir.Rows(), Apps: func() []domain.AppName { return h.Logs.Logged() },
+		Traces: h.Measured.traces, Turned: h.Measured.turned, Process: h.process,
+	}
+	if h.turns.many() {
+		h.Intake.Turn = func(ctx context.Context, do func(context.Context) error) error {
+			return h.turns.during(ctx, workIntake, do)
+		}
+	}
+	h.rejected = &intake.Rejections{Config: h.Intake}
+	if err := h.openReach(ctx); err != nil {
+		return err
+	}
+	return h.openViews(ctx)
+}
+
+// openNATS starts the embedded server, unless there is another, and connects.
+func (h *Server) openNATS(ctx context.Context) (err error) {
+	if h.Config.NATS.URL != "" {
+		h.Config.NATS.rights = &h.rights
+		h.Conn, err = h.Config.NATS.connect(ctx, strings.TrimSpace("consentledger "+h.process), h.Log)
+		return err
+	}
+	if h.NATS, err = StartNATS(h.Config.Data, h.Config.NATSListen, h.Log, h.natsOptions); err != nil {
+		return err
+	}
+	if h.natsAuth != nil {
+		h.natsAuth.serve(h.NATS)
+	}
+	if h.Conn, err = ConnectEmbedded(h.NATS, h.ownToken()); err != nil {
+		return fmt.Errorf("the embedded NATS server: %w", err)
+	}
+	return nil
+}
+
+// demo plays the sample app, on a connection of its own.
+func (h *Server) demo(ctx context.Context) (err error) {
+	const name = "smartkey app (simulated)"
+	var nc *nats.Conn
+	if h.NATS != nil {
+		nc, err = nats.Connect(h.NATS.ClientURL(), nats.Name(name))
+	} else {
+		nc, err = h.Config.NATS.connect(ctx, name, h.Log)
+	}
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	return demo.Simulate(ctx, nc, h.Log, func(ctx context.Context) (bool, error) {
+		list, err := h.rejected.List(ctx, 0, 1)
+		return len(list) > 0, err
+	})
+}
+
+// seal and unseal keep rejected messages under the app's key.
+func (d *DataDir) seal(ctx context.Context, app string, plain []byte) ([]byte, error) {
+	k, err := d.Vault.AppKey(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	return k.Seal([]byte("rejected"), plain), nil
+}
+
+func (d *DataDir) unseal(ctx context.Context, app string, sealed []byte) ([]byte, error) {
+	k, err := d.Vault.AppKey(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	return k.Unseal([]byte("rejected"), sealed)
+}
+
+// Close closes what was opened, in the opposite order.
+func (h *Server) Close() error {
+	var err error
+	if h.Conn != nil {
+		h.Conn.Close()
+	}
+	if h.NATS != nil {
+		h.NATS.Shutdown()
+		h.NATS.WaitForShutdown()
+	}
+	if h.consents != nil {
+		err = errors.Join(err, h.consents.Close())
+	}
+	if h.Policies != nil {
+		err = errors.Join(err, h.Policies.Close())
+	}
+	if h.activity != nil {
+		err = errors.Join(err, h.activity.Close())
+	}
+	if h.requests != nil {
+		err = errors.Join(err, h.requests.Close())
+	}
+	if h.Dir != nil {
+		err = errors.Join(err, h.Dir.Close())
+	}
+	return err
+}
+
+func ServeHTTP(ctx context.Context, l net.Listener, handler http.Handler, speaks *tls.Config) error {
+	s := &http.Server{Handler: handler, TLSConfig: speaks, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	done := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		done <- s.Shutdown(ctx)
+	}()
+	serve := func() error { return s.Serve(l) }
+	if speaks != nil {
+		serve = func() error { return s.ServeTLS(l, "", "") }
+	}
+	if err := serve(); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return <-done
+}
+
+func (h *Server) ClientURL() string {
+	if h.NATS != nil {
+		return h.NATS.ClientURL()
+	}
+	return h.Config.NATS.String()
+}
+
+func (h *Server) scheme() string {
+	if h.tls != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// greet prints what a newcomer needs next.
+func (h *Server) greet(out io.Writer, addr string, window net.Listener) {
+	fmt.Fprintf(out, "consentledger %s: ready\n\n  pages %[2]s://%[3]s/ui/\n  HTTP  %[2]s://%[3]s\n  NATS  %[4]s\n", buildinfo.Version, h.scheme(), addr, h.ClientURL())
+	if window != nil {
+		fmt.Fprintf(out, "  ESDB  esdb://%s?tls=false  (to read)\n", window.Addr())
+	}
+	fmt.Fprintf(out, "  data  %s\n", h.Config.Data)
+	if !h.Config.Demo {
+		fmt.Fprint(out, "\nRegister an app next:  consentledger app add NAME --handler \"...\"\n")
+		return
+	}
+	fmt.Fprintf(out, `
+Try:
+  curl -s http://%[1]s/v1/apps/smartkey/subjects/user-2/consents
+  nats req -s %[2]s consent.v1.smartkey.check '{"subject":"user-2","purpose":"personalisation"}'
+  go run ./cmd/consentledger replay --server http://%[1]s --app smartkey --subject user-2
+  go run ./cmd/consentledger check --server http://%[1]s --app smartkey --subject user-1 --purpose personalisation
+  go run ./cmd/consentledger report deadlines --server http://%[1]s --app smartkey
+
+user-1 agreed; user-2 agreed and withdrew personalisation; user-3 refused. The requests and incidents
+of the weeks before the first start are made up, and so are their times.
+Ctrl-C stops.
+`, addr, h.ClientURL())
+}
