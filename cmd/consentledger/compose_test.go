@@ -263,9 +263,13 @@ func checkLedger(t *testing.T, s service) {
 // sources returns the program's text, without tests.
 func sources(t *testing.T) string {
 	t.Helper()
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
+	var files []string
+	for _, pattern := range []string{"*.go", "../internal/server/*.go"} {
+		names, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, names...)
 	}
 	var all strings.Builder
 	for _, file := range files {
