@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"consentledger/cmd/internal/migrate"
 	"consentledger/cmd/internal/server"
 
 	"github.com/spf13/cobra"
@@ -35,10 +36,10 @@ Begin with --dry-run: it reads all of the source, and tells what would be copied
 all that stands in the way. The runbook: docs/migrate.md.
 
 A connection string may hold a password. That of the target may also come from
-` + toStoreVariable + `, or from a file that ` + toStoreFileVariable + ` names, that
+` + migrate.ToStoreVariable + `, or from a file that ` + migrate.ToStoreFileVariable + ` names, that
 of the source from ` + server.StoreVariable + ` or ` + server.StoreFileVariable + `. In the same way
-` + toVaultVariable + ` and ` + server.VaultVariable + `, with _FILE or without, say where persons are,
-and ` + toKeysVariable + ` and ` + server.KeysVariable + ` where their keys are.`
+` + migrate.ToVaultVariable + ` and ` + server.VaultVariable + `, with _FILE or without, say where persons are,
+and ` + migrate.ToKeysVariable + ` and ` + server.KeysVariable + ` where their keys are.`
 
 const migrateExample = `  consentledger migrate --from data --to data-pg --to-store postgres://ledger@db.example.com/ledger --dry-run
   consentledger migrate --from data --to data-pg --to-store postgres://ledger@db.example.com/ledger
@@ -51,7 +52,7 @@ const migrateExample = `  consentledger migrate --from data --to data-pg --to-st
   consentledger migrate --undo --from data --to data-pg --to-store postgres://ledger@db.example.com/ledger`
 
 func newMigrate() *cobra.Command {
-	var m migration
+	var m migrate.Migration
 	c := &cobra.Command{
 		Use:     "migrate",
 		Short:   "Move a ledger to another data directory or event store, with its order and its proofs",
@@ -59,14 +60,14 @@ func newMigrate() *cobra.Command {
 		Example: migrateExample,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := m.check(); err != nil {
+			if err := m.Check(); err != nil {
 				return err
 			}
-			m.tell = c.ErrOrStderr()
-			if m.undo {
-				return m.takeBack(c.Context())
+			m.Tell = c.ErrOrStderr()
+			if m.Undo {
+				return m.TakeBack(c.Context())
 			}
-			report, err := m.run(c.Context())
+			report, err := m.Run(c.Context())
 			if report == nil {
 				return err
 			}
@@ -74,18 +75,18 @@ func newMigrate() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&m.from, "from", "", "the data directory of a stopped server")
-	f.StringVar(&m.fromAt.Store, "from-store", "", "the event store that holds its records, if the directory does not")
-	f.StringVar(&m.fromAt.Vault, "from-vault", "", "the PostgreSQL database that holds its persons, if the directory does not")
-	f.StringVar(&m.fromAt.Keys, "from-vault-keys", "", "the file with the keys of that vault")
-	f.StringVar(&m.to, "to", "", "the data directory to be made; or one whose migration was cut off, which goes on")
-	f.StringVar(&m.toAt.Store, "to-store", "", "the empty event store that shall hold the records: EventStoreDB or KurrentDB, as in "+
+	f.StringVar(&m.From, "from", "", "the data directory of a stopped server")
+	f.StringVar(&m.FromAt.Store, "from-store", "", "the event store that holds its records, if the directory does not")
+	f.StringVar(&m.FromAt.Vault, "from-vault", "", "the PostgreSQL database that holds its persons, if the directory does not")
+	f.StringVar(&m.FromAt.Keys, "from-vault-keys", "", "the file with the keys of that vault")
+	f.StringVar(&m.To, "to", "", "the data directory to be made; or one whose migration was cut off, which goes on")
+	f.StringVar(&m.ToAt.Store, "to-store", "", "the empty event store that shall hold the records: EventStoreDB or KurrentDB, as in "+
 		server.EventStoreDB.Example+", or PostgreSQL, as in "+server.PostgreSQL.Example+" (default: the directory)")
-	f.StringVar(&m.toAt.Vault, "to-vault", "", "the empty PostgreSQL database that shall hold the persons, for several processes that serve the ledger, as in "+
+	f.StringVar(&m.ToAt.Vault, "to-vault", "", "the empty PostgreSQL database that shall hold the persons, for several processes that serve the ledger, as in "+
 		server.PostgreSQL.Example+" (default: the directory)")
-	f.StringVar(&m.toAt.Keys, "to-vault-keys", "", "the file, or the directory for a file keys, into which the keys of the vault are copied, for their owner alone")
-	f.BoolVar(&m.dry, "dry-run", false, "copy nothing: tell what would be copied, and what stands in the way")
-	f.BoolVar(&m.undo, "undo", false, "take a migration back, as long as nothing was recorded in its target")
+	f.StringVar(&m.ToAt.Keys, "to-vault-keys", "", "the file, or the directory for a file keys, into which the keys of the vault are copied, for their owner alone")
+	f.BoolVar(&m.Dry, "dry-run", false, "copy nothing: tell what would be copied, and what stands in the way")
+	f.BoolVar(&m.Undo, "undo", false, "take a migration back, as long as nothing was recorded in its target")
 	outputFlag(c)
 	c.MarkFlagRequired("from")
 	c.MarkFlagRequired("to")
@@ -93,7 +94,7 @@ func newMigrate() *cobra.Command {
 	return c
 }
 
-func printMigration(c *cobra.Command, rows []migrationRow) error {
+func printMigration(c *cobra.Command, rows []migrate.Row) error {
 	var objects []json.RawMessage
 	for _, r := range rows {
 		text, err := json.Marshal(r)

@@ -21,6 +21,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/migrate"
 	ledgerserver "consentledger/cmd/internal/server"
 	"consentledger/domain/rounds"
 	"consentledger/eventstore"
@@ -515,10 +516,10 @@ func TestEveryRowIsOfAKind(t *testing.T) {
 	}
 	defer d.Close()
 	wantKinds(t, d.DB.Rows(), "v/", "b/", "l/", "n/", "r/")
-	if _, unknown, err := filesOf(c.Data); err != nil || len(unknown) > 0 {
+	if _, unknown, err := migrate.FilesOf(c.Data); err != nil || len(unknown) > 0 {
 		t.Errorf("entries of a data directory that are not known: %q, %v", unknown, err)
 	}
-	if _, err := kindOfRow([]byte("x/1")); err == nil {
+	if _, err := migrate.KindOfRow([]byte("x/1")); err == nil {
 		t.Error("a row of no known kind is taken")
 	}
 }
@@ -531,11 +532,11 @@ func wantKinds(t *testing.T, rows eventstore.Rows, want ...string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k, err := kindOfRow(row.Key)
+		k, err := migrate.KindOfRow(row.Key)
 		if err != nil {
 			t.Error(err)
 		}
-		seen[k.prefix]++
+		seen[k.Prefix]++
 	}
 	for _, prefix := range want {
 		if seen[prefix] == 0 {

@@ -12,6 +12,7 @@ import (
 
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/progress"
 	"consentledger/cmd/internal/server"
 	"consentledger/cmd/internal/tune"
 	"consentledger/domain"
@@ -115,7 +116,7 @@ func (v logToVerify) run(c *cobra.Command, at string) (err error) {
 	if err != nil {
 		return fmt.Errorf("%s: %w", at, err)
 	}
-	log := verify.Log{Source: source, Verifier: verifier, Origin: origin, App: domain.AppName(v.app), Seen: withSeen(memory.Seen, cosigned), Progress: progress(c.ErrOrStderr())}
+	log := verify.Log{Source: source, Verifier: verifier, Origin: origin, App: domain.AppName(v.app), Seen: withSeen(memory.Seen, cosigned), Progress: progress.To(c.ErrOrStderr())}
 	began := time.Now()
 	report, holding, err := v.verify(c.Context(), log)
 	if err != nil {

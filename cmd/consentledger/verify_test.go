@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/progress"
 	"consentledger/cmd/internal/server"
 	"consentledger/projections/transparency"
 	"consentledger/projections/transparency/merkle"
@@ -324,7 +325,7 @@ func TestRestoredDirectoryIsFoundOut(t *testing.T) {
 func TestProgressTellsRateAndTimeLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out strings.Builder
-		show := progress(&out)
+		show := progress.To(&out)
 		time.Sleep(time.Second)
 		show(100, 1000)
 		time.Sleep(9 * time.Second)

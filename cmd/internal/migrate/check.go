@@ -1,4 +1,4 @@
-package main
+package migrate
 
 import (
 	"errors"
@@ -16,26 +16,26 @@ func within(dir, path string) bool {
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
-// check refuses directories that are one, or lie in each other.
-func (m *migration) check() error {
-	from, err := filepath.Abs(m.from)
+// Check refuses directories that are one, or lie in each other.
+func (m *Migration) Check() error {
+	from, err := filepath.Abs(m.From)
 	if err != nil {
 		return err
 	}
-	to, err := filepath.Abs(m.to)
+	to, err := filepath.Abs(m.To)
 	if err != nil {
 		return err
 	}
 	if within(from, to) || within(to, from) {
 		return exit.Usage(errors.New("--from and --to: name two directories, none of them within the other"))
 	}
-	m.from, m.to = from, to
+	m.From, m.To = from, to
 	return errors.Join(m.checkFrom(), m.checkTo())
 }
 
 // checkFrom finds out where the source has its parts.
-func (m *migration) checkFrom() (err error) {
-	at := &m.fromAt
+func (m *Migration) checkFrom() (err error) {
+	at := &m.FromAt
 	if at.Store, err = fromRecordsPlace.Address(at.Store); err != nil {
 		return err
 	}
@@ -50,8 +50,8 @@ func (m *migration) checkFrom() (err error) {
 
 // checkTo finds out where the target has its parts, and refuses half of what several
 // processes need.
-func (m *migration) checkTo() (err error) {
-	at := &m.toAt
+func (m *Migration) checkTo() (err error) {
+	at := &m.ToAt
 	if at.Store, err = toRecordsPlace.Address(at.Store); err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (m *migration) checkTo() (err error) {
 		return err
 	}
 	if at.Keys == "" {
-		at.Keys = os.Getenv(toKeysVariable)
+		at.Keys = os.Getenv(ToKeysVariable)
 	}
 	switch {
 	case at.Vault == "" && at.Keys != "":
@@ -82,14 +82,14 @@ func (m *migration) checkTo() (err error) {
 	if info, err := os.Stat(at.Keys); err == nil && info.IsDir() {
 		at.Keys = filepath.Join(at.Keys, "keys")
 	}
-	if within(m.from, at.Keys) || within(m.to, at.Keys) {
+	if within(m.From, at.Keys) || within(m.To, at.Keys) {
 		return exit.Usage(errors.New("--to-vault-keys: name a file outside of --from and --to: it outlives both, and every process needs it"))
 	}
 	return nil
 }
 
-// A migrationRow is one part of a ledger, and what becomes of it.
-type migrationRow struct {
+// A Row is one part of a ledger, and what becomes of it.
+type Row struct {
 	Part  string `json:"part"`
 	Does  string `json:"does"`            // copied, anew or left
 	Count int64  `json:"count,omitzero"`  // of records, rows or files

@@ -1,4 +1,4 @@
-package main
+package migrate
 
 import (
 	"fmt"
@@ -15,37 +15,37 @@ const (
 )
 
 // report says what there is in the source, and what becomes of it.
-func (m *migration) report() []migrationRow {
+func (m *Migration) report() []Row {
 	s := &m.found
-	rows := []migrationRow{{Part: "records", Does: copiedPart, Count: s.records, Bytes: s.bytes}}
+	rows := []Row{{Part: "records", Does: copiedPart, Count: s.records, Bytes: s.bytes}}
 	for _, t := range m.trees() {
-		rows = append(rows, migrationRow{Part: "log of " + string(t.App), Does: copiedPart, Count: t.Size, Under: t.Signed, Root: t.Root.String()})
+		rows = append(rows, Row{Part: "log of " + string(t.App), Does: copiedPart, Count: t.Size, Under: t.Signed, Root: t.Root.String()})
 	}
 	for _, k := range rowKinds {
-		found := s.rows[k.prefix]
+		found := s.rows[k.Prefix]
 		switch {
 		case found == nil:
 		case k.does != madeAnew:
-			rows = append(rows, migrationRow{Part: k.what, Does: copiedPart, Count: found.count, Bytes: found.bytes})
+			rows = append(rows, Row{Part: k.what, Does: copiedPart, Count: found.count, Bytes: found.bytes})
 		default:
-			rows = append(rows, migrationRow{Part: k.what, Does: madeAnew, Count: found.count})
+			rows = append(rows, Row{Part: k.what, Does: madeAnew, Count: found.count})
 		}
 	}
 	rows = append(rows, m.reportFiles()...)
-	rows = append(rows, migrationRow{Part: "read models and tiles", Does: madeAnew})
+	rows = append(rows, Row{Part: "read models and tiles", Does: madeAnew})
 
 	for _, name := range s.unknown {
-		rows = append(rows, migrationRow{Part: fmt.Sprintf("%q", name), Does: leftBehind, Note: "not of this program"})
+		rows = append(rows, Row{Part: fmt.Sprintf("%q", name), Does: leftBehind, Note: "not of this program"})
 	}
 	if s.waiting > 0 && !m.leavesNATS() {
-		rows = append(rows, migrationRow{Part: "messages that wait in NATS", Does: copiedPart, Count: int64(s.waiting),
+		rows = append(rows, Row{Part: "messages that wait in NATS", Does: copiedPart, Count: int64(s.waiting),
 			Note: "an external NATS server has them still; leave it only once it has none"})
 	}
 	return rows
 }
 
 // trees are the logs of all apps, as far as they could be derived.
-func (m *migration) trees() []transparency.Tree {
+func (m *Migration) trees() []transparency.Tree {
 	if m.found.roots == nil {
 		return nil
 	}
@@ -53,22 +53,22 @@ func (m *migration) trees() []transparency.Tree {
 }
 
 // reportFiles says what becomes of the files of the directory.
-func (m *migration) reportFiles() []migrationRow {
-	sum := func(part, does string, files []fileCopy) migrationRow {
-		row := migrationRow{Part: part, Does: does, Count: int64(len(files))}
+func (m *Migration) reportFiles() []Row {
+	sum := func(part, does string, files []fileCopy) Row {
+		row := Row{Part: part, Does: does, Count: int64(len(files))}
 		for _, f := range files {
 			row.Bytes += f.size
 		}
 		return row
 	}
-	if m.toAt.Vault == "" {
-		return []migrationRow{sum("files: keys, signed checkpoints, NATS", copiedPart, m.found.files)}
+	if m.ToAt.Vault == "" {
+		return []Row{sum("files: keys, signed checkpoints, NATS", copiedPart, m.found.files)}
 	}
 
-	keys := "to " + m.toAt.Keys + ", for its owner alone"
-	rows := []migrationRow{{Part: "keys of the vault", Does: copiedPart, Note: keys}}
-	if m.fromAt.Vault == "" {
-		rows = append(rows, migrationRow{
+	keys := "to " + m.ToAt.Keys + ", for its owner alone"
+	rows := []Row{{Part: "keys of the vault", Does: copiedPart, Note: keys}}
+	if m.FromAt.Vault == "" {
+		rows = append(rows, Row{
 			Part: "signing keys, signed checkpoints, what witnesses signed, the key of the calendar feeds",
 			Does: otherForm, Note: "rows of the vault",
 		})
@@ -86,13 +86,13 @@ func (m *migration) reportFiles() []migrationRow {
 
 // bytes is about how much is written to the disk of the target: twice what there is,
 // as long as logs and tables hold it both.
-func (m *migration) bytes() uint64 {
+func (m *Migration) bytes() uint64 {
 	n := int64(0)
-	if m.toAt.Store == "" {
+	if m.ToAt.Store == "" {
 		n += m.found.bytes
 	}
 	for prefix, found := range m.found.rows {
-		if m.toAt.Vault == "" && m.isCopied([]byte(prefix)) {
+		if m.ToAt.Vault == "" && m.isCopied([]byte(prefix)) {
 			n += found.bytes
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package migrate
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/progress"
 	"consentledger/cmd/internal/server"
 	"consentledger/eventstore"
 	copying "consentledger/eventstore/migration"
@@ -16,12 +17,12 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// A migration is one call of migrate: what its flags say, and what it has open.
-type migration struct {
-	from, to       string
-	fromAt, toAt   server.Addresses
-	dry, undo      bool
-	tell           io.Writer // of how far it is
+// A Migration is one call of migrate: what its flags say, and what it has open.
+type Migration struct {
+	From, To       string
+	FromAt, ToAt   server.Addresses
+	Dry, Undo      bool
+	Tell           io.Writer // of how far it is
 	source, target *side
 	use            string // what the source is for: live or demo
 	note           server.MigrationNote
@@ -44,9 +45,9 @@ type survey struct {
 
 type rowsFound struct{ count, bytes int64 }
 
-// run moves the ledger, and returns what was moved; with an error, as far as it is
+// Run moves the ledger, and returns what was moved; with an error, as far as it is
 // known.
-func (m *migration) run(ctx context.Context) (report []migrationRow, err error) {
+func (m *Migration) Run(ctx context.Context) (report []Row, err error) {
 	defer func() { err = errors.Join(err, m.target.close(), m.source.close()) }()
 	note, begun, finished, err := m.readTarget()
 	switch {
@@ -56,7 +57,7 @@ func (m *migration) run(ctx context.Context) (report []migrationRow, err error) 
 		m.note = note
 	default:
 		m.obstacles.add(err)
-		m.note = server.NewMigrationNote(m.from)
+		m.note = server.NewMigrationNote(m.From)
 	}
 
 	if err := m.openSource(ctx, m.note.ID); err != nil {
@@ -65,11 +66,11 @@ func (m *migration) run(ctx context.Context) (report []migrationRow, err error) 
 	if err := m.look(ctx); err != nil {
 		return nil, errors.Join(m.obstacles.err(), err)
 	}
-	if m.dry || !begun {
+	if m.Dry || !begun {
 		m.tryTarget(ctx, begun)
 	}
 	m.obstacles.add(m.room())
-	if err := m.obstacles.err(); err != nil || m.dry {
+	if err := m.obstacles.err(); err != nil || m.Dry {
 		return m.report(), err
 	}
 
@@ -85,20 +86,20 @@ func (m *migration) run(ctx context.Context) (report []migrationRow, err error) 
 	if err := m.settle(ctx); err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(m.tell, "%s\n", m.next())
+	fmt.Fprintf(m.Tell, "%s\n", m.next())
 	return m.report(), nil
 }
 
 // already says that there is nothing to do, but that a vault may be opened from now on
 // whose migration was killed at the very end.
-func (m *migration) already(ctx context.Context, note server.MigrationNote) (err error) {
-	_, away, err := server.ReadFormat(m.from)
+func (m *Migration) already(ctx context.Context, note server.MigrationNote) (err error) {
+	_, away, err := server.ReadFormat(m.From)
 	if err != nil || away.ID != note.ID {
 		return exit.Usage(fmt.Errorf("--to: %s is a data directory already, that of a migration from %s: "+
-			"name a new one", m.to, note.Source))
+			"name a new one", m.To, note.Source))
 	}
-	if m.toAt.Vault != "" {
-		s := &side{path: m.to, at: m.toAt}
+	if m.ToAt.Vault != "" {
+		s := &side{path: m.To, at: m.ToAt}
 		defer func() { err = errors.Join(err, s.close()) }()
 		if err := s.openPersons(ctx, eventstore.Mark{}); err != nil {
 			return err
@@ -111,7 +112,7 @@ func (m *migration) already(ctx context.Context, note server.MigrationNote) (err
 			return err
 		}
 	}
-	return conflicting{fmt.Errorf("%s was moved to %s already: start the ledger there", m.from, m.to)}
+	return conflicting{fmt.Errorf("%s was moved to %s already: start the ledger there", m.From, m.To)}
 }
 
 // A conflicting error says that what was asked for contradicts what is there.
@@ -120,20 +121,20 @@ type conflicting struct{ error }
 func (conflicting) ExitCode() int { return exit.CodeConflict }
 
 // reserveSource keeps processes from opening the vault that the source shares.
-func (m *migration) reserveSource(ctx context.Context) error {
+func (m *Migration) reserveSource(ctx context.Context) error {
 	if m.source.shared == nil {
 		return nil
 	}
-	if err := (server.MoveMark{State: server.Leaving, ID: m.note.ID, To: m.to}).Write(ctx, m.source.shared); err != nil {
+	if err := (server.MoveMark{State: server.Leaving, ID: m.note.ID, To: m.To}).Write(ctx, m.source.shared); err != nil {
 		return err
 	}
 	return m.source.idle(ctx) // one may have begun meanwhile
 }
 
 // copy copies everything, and verifies it.
-func (m *migration) copy(ctx context.Context) error {
-	s, told := &m.found, progress(m.tell)
-	fmt.Fprintf(m.tell, "copying %d records\n", s.records)
+func (m *Migration) copy(ctx context.Context) error {
+	s, told := &m.found, progress.To(m.Tell)
+	fmt.Fprintf(m.Tell, "copying %d records\n", s.records)
 	began, there := time.Now(), int64(-1)
 	err := copying.Records(ctx, m.source.store, m.target.store, func(n int64) {
 		if there < 0 {
@@ -145,13 +146,13 @@ func (m *migration) copy(ctx context.Context) error {
 		return err
 	}
 	took := time.Since(began)
-	fmt.Fprintf(m.tell, "copied %d records in %s, %.0f/s\n", s.records-there, took.Round(time.Millisecond), float64(s.records-there)/took.Seconds())
+	fmt.Fprintf(m.Tell, "copied %d records in %s, %.0f/s\n", s.records-there, took.Round(time.Millisecond), float64(s.records-there)/took.Seconds())
 
-	fmt.Fprintf(m.tell, "copying rows and files\n")
+	fmt.Fprintf(m.Tell, "copying rows and files\n")
 	if _, err := copying.Rows(ctx, m.source.rows, server.Unmarked{Rows: m.target.rows}, m.isCopied, func(int64) {}); err != nil {
 		return err
 	}
-	if err := copyFiles(m.from, m.to, s.files); err != nil {
+	if err := copyFiles(m.From, m.To, s.files); err != nil {
 		return err
 	}
 	if err := m.carryKeys(); err != nil {
@@ -168,8 +169,8 @@ func (m *migration) copy(ctx context.Context) error {
 
 // verify reads back what was copied, and holds it against the source and against what
 // was signed. It writes what depends on the positions that the records have now.
-func (m *migration) verify(ctx context.Context) error {
-	fmt.Fprintf(m.tell, "verifying %d records\n", m.found.records)
+func (m *Migration) verify(ctx context.Context) error {
+	fmt.Fprintf(m.Tell, "verifying %d records\n", m.found.records)
 	keep, err := m.source.keep(ctx)
 	if err != nil {
 		return err
@@ -190,7 +191,7 @@ func (m *migration) verify(ctx context.Context) error {
 	}
 
 	var c eventstore.Change
-	if m.toAt.Store != "" {
+	if m.ToAt.Store != "" {
 		c.Put = append(c.Put, server.MarkRow(server.SeenKey, last))
 	}
 	if before > 0 {
@@ -208,8 +209,8 @@ func (m *migration) verify(ctx context.Context) error {
 // source: zero if the target's are the same, as those of directories and of PostgreSQL
 // are. Else what clients and NATS streams remember of the source would be other places
 // in the target.
-func (m *migration) compare(ctx context.Context, roots *transparency.Roots) (before eventstore.Position, last eventstore.Mark, err error) {
-	told := progress(m.tell)
+func (m *Migration) compare(ctx context.Context, roots *transparency.Roots) (before eventstore.Position, last eventstore.Mark, err error) {
+	told := progress.To(m.Tell)
 	n, same := int64(0), true
 	for p, err := range copying.Compare(ctx, m.source.store, m.target.store) {
 		if err == nil {
@@ -237,7 +238,7 @@ func (m *migration) compare(ctx context.Context, roots *transparency.Roots) (bef
 
 // settle gives the source up, and makes the target a data directory. From the first of
 // both on, the target alone can go on.
-func (m *migration) settle(ctx context.Context) error {
+func (m *Migration) settle(ctx context.Context) error {
 	if err := m.source.idle(ctx); err != nil {
 		return err
 	}
@@ -246,41 +247,41 @@ func (m *migration) settle(ctx context.Context) error {
 	}
 	ctx = context.WithoutCancel(ctx)
 	m.note.Records, m.note.Last = m.found.records, m.found.last
-	if err := m.note.Write(m.to); err != nil {
+	if err := m.note.Write(m.To); err != nil {
 		return err
 	}
-	if err := (server.Moved{Use: m.use, ID: m.note.ID, To: m.to}).Write(m.from); err != nil {
+	if err := (server.Moved{Use: m.use, ID: m.note.ID, To: m.To}).Write(m.From); err != nil {
 		return err
 	}
-	if err := server.WriteFormat(vfs.Default, m.to, m.use); err != nil || m.target.shared == nil {
+	if err := server.WriteFormat(vfs.Default, m.To, m.use); err != nil || m.target.shared == nil {
 		return err
 	}
 	return server.Unmark(ctx, m.target.shared)
 }
 
 // next says what is to be done now.
-func (m *migration) next() string {
+func (m *Migration) next() string {
 	with, where := "", ""
-	if m.toAt.Store != "" {
+	if m.ToAt.Store != "" {
 		with = ", with --store or " + server.StoreVariable + " as you gave it here"
 	}
-	if m.toAt.Vault != "" {
+	if m.ToAt.Vault != "" {
 		with = fmt.Sprintf(", with --store and --vault as you gave them here, --vault-keys %s, and --nats;\n"+
-			"other processes begin with a new directory each, and the same settings", m.toAt.Keys)
+			"other processes begin with a new directory each, and the same settings", m.ToAt.Keys)
 	}
-	if m.fromAt.Vault != "" {
+	if m.FromAt.Vault != "" {
 		where = ", and what is in its database"
 	}
 	return fmt.Sprintf(`moved: all records give the roots that were signed
 start the ledger with serve --data %s%s
 %s is given up, and not changed otherwise: it still holds every person's data and the keys%s.
-Keep it until the ledger goes on well, then destroy it: who is erased from now on stays in it.`, m.to, with, m.from, where)
+Keep it until the ledger goes on well, then destroy it: who is erased from now on stays in it.`, m.To, with, m.From, where)
 }
 
 // room returns an error if the disk of the target has too little room.
-func (m *migration) room() error {
-	if err := server.RoomFor(m.to, m.bytes()); err != nil {
-		return server.FullDisk(m.to, err)
+func (m *Migration) room() error {
+	if err := server.RoomFor(m.To, m.bytes()); err != nil {
+		return server.FullDisk(m.To, err)
 	}
 	return nil
 }

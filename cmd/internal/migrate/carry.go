@@ -1,4 +1,4 @@
-package main
+package migrate
 
 import (
 	"context"
@@ -35,7 +35,7 @@ import (
 
 // carryKeys copies the keys of the vault, where they are not among the files of the
 // directory. Keys that are there already are those of the source: see checkKeysFile.
-func (m *migration) carryKeys() error {
+func (m *Migration) carryKeys() error {
 	if m.source.shared == nil && m.target.shared == nil {
 		return nil
 	}
@@ -71,7 +71,7 @@ func writePrivate(name, text string) error {
 
 // carryLogs writes what the logs stand on, what witnesses and authorities signed, and
 // the key of the calendar feeds.
-func (m *migration) carryLogs(ctx context.Context, roots *transparency.Roots, before eventstore.Position) error {
+func (m *Migration) carryLogs(ctx context.Context, roots *transparency.Roots, before eventstore.Position) error {
 	to := m.target
 	if to.shared != nil {
 		if err := roots.Share(ctx, server.SharedLogs(to.shared, to.vault), before); err != nil {
@@ -82,7 +82,7 @@ func (m *migration) carryLogs(ctx context.Context, roots *transparency.Roots, be
 		if err != nil {
 			return err
 		}
-		if err := roots.WriteTo(server.KeepDir(m.to), register, before); err != nil {
+		if err := roots.WriteTo(server.KeepDir(m.To), register, before); err != nil {
 			return err
 		}
 	}
@@ -145,13 +145,13 @@ func carryShelf(from, to *side) error {
 }
 
 // carryFeedKey writes the key of the calendar feeds, if there is one.
-func (m *migration) carryFeedKey(ctx context.Context) error {
+func (m *Migration) carryFeedKey(ctx context.Context) error {
 	key, err := m.source.feedKey(ctx)
 	if err != nil || key == nil {
 		return err
 	}
 	if m.target.shared == nil {
-		return writePrivate(filepath.Join(m.to, "feed.key"), hex.EncodeToString(key)+"\n")
+		return writePrivate(filepath.Join(m.To, "feed.key"), hex.EncodeToString(key)+"\n")
 	}
 	return server.WriteFeedKey(ctx, m.target.vault, m.target.shared, key)
 }

@@ -1,4 +1,4 @@
-package main
+package migrate
 
 import (
 	"context"
@@ -65,9 +65,9 @@ func (o *obstacles) Unwrap() []error { return o.all }
 
 // look reads the source once, to its end, and finds all that stands in the way before
 // anything is copied. It returns an error if the source cannot be read on.
-func (m *migration) look(ctx context.Context) error {
-	if m.use == "demo" && m.toAt.Vault != "" {
-		m.obstacles.add(fmt.Errorf("%s is that of a demo, which one process serves: leave --to-vault away", m.from))
+func (m *Migration) look(ctx context.Context) error {
+	if m.use == "demo" && m.ToAt.Vault != "" {
+		m.obstacles.add(fmt.Errorf("%s is that of a demo, which one process serves: leave --to-vault away", m.From))
 	}
 	m.obstacles.add(m.source.idle(ctx))
 	if err := m.source.openVault(ctx); err != nil {
@@ -91,9 +91,9 @@ func (m *migration) look(ctx context.Context) error {
 	return m.lookAtMessages(ctx)
 }
 
-func (m *migration) lookAtRecords(ctx context.Context) error {
+func (m *Migration) lookAtRecords(ctx context.Context) error {
 	s := &m.found
-	fmt.Fprintf(m.tell, "reading %s\n", m.from)
+	fmt.Fprintf(m.Tell, "reading %s\n", m.From)
 	for r, err := range m.source.store.ReadAll(ctx, 0) {
 		if err != nil {
 			return fmt.Errorf("the source, behind record %d: %w", s.records, err)
@@ -120,15 +120,15 @@ func (m *migration) lookAtRecords(ctx context.Context) error {
 
 // lookAtFiles finds what the directory holds beside the store, and what of it the
 // target has a use for.
-func (m *migration) lookAtFiles() error {
-	files, unknown, err := filesOf(m.from)
+func (m *Migration) lookAtFiles() error {
+	files, unknown, err := FilesOf(m.From)
 	if err != nil {
 		return err
 	}
 	m.found.unknown = unknown
 	for _, f := range files {
 		switch top, _, _ := strings.Cut(f.path, string(filepath.Separator)); {
-		case m.toAt.Vault == "", strings.HasPrefix(top, "log.lost-"):
+		case m.ToAt.Vault == "", strings.HasPrefix(top, "log.lost-"):
 			m.found.files = append(m.found.files, f)
 		case top == "nats":
 			m.found.left = append(m.found.left, f)
@@ -137,7 +137,7 @@ func (m *migration) lookAtFiles() error {
 	return nil
 }
 
-func (m *migration) lookAtRows(ctx context.Context) error {
+func (m *Migration) lookAtRows(ctx context.Context) error {
 	s := &m.found
 	s.rows = map[string]*rowsFound{}
 	all := []eventstore.Rows{m.source.rows}
@@ -149,16 +149,16 @@ func (m *migration) lookAtRows(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("the source: %w", err)
 			}
-			kind, err := kindOfRow(row.Key)
+			kind, err := KindOfRow(row.Key)
 			if err != nil {
 				m.obstacles.add(err)
 				continue
 			}
-			if s.rows[kind.prefix] == nil {
-				s.rows[kind.prefix] = new(rowsFound)
+			if s.rows[kind.Prefix] == nil {
+				s.rows[kind.Prefix] = new(rowsFound)
 			}
-			s.rows[kind.prefix].count++
-			s.rows[kind.prefix].bytes += int64(len(row.Key) + len(row.Value))
+			s.rows[kind.Prefix].count++
+			s.rows[kind.Prefix].bytes += int64(len(row.Key) + len(row.Value))
 		}
 	}
 	return nil
@@ -166,7 +166,7 @@ func (m *migration) lookAtRows(ctx context.Context) error {
 
 // lookAtMessages finds what is still in NATS. Several processes use servers of their
 // own, so what is in the embedded one has to be taken before.
-func (m *migration) lookAtMessages(ctx context.Context) (err error) {
+func (m *Migration) lookAtMessages(ctx context.Context) (err error) {
 	if m.found.waiting, err = intake.Untaken(ctx, m.source.rows); err != nil || !m.leavesNATS() {
 		return err
 	}
@@ -183,12 +183,12 @@ func (m *migration) lookAtMessages(ctx context.Context) (err error) {
 }
 
 // leavesNATS reports whether the streams of an embedded NATS server stay where they are.
-func (m *migration) leavesNATS() bool { return m.toAt.Vault != "" && m.embeddedNATS() }
+func (m *Migration) leavesNATS() bool { return m.ToAt.Vault != "" && m.embeddedNATS() }
 
 // embeddedNATS reports whether the source ever had an embedded NATS server.
-func (m *migration) embeddedNATS() bool {
-	_, err := os.Stat(filepath.Join(m.from, "nats"))
-	return m.fromAt.Vault == "" && err == nil
+func (m *Migration) embeddedNATS() bool {
+	_, err := os.Stat(filepath.Join(m.From, "nats"))
+	return m.FromAt.Vault == "" && err == nil
 }
 
 // keep returns what the logs of a side stand on; nil: they have none.
@@ -207,9 +207,9 @@ func (s *side) keep(ctx context.Context) (*transparency.Keep, error) {
 }
 
 // tryTarget finds what stands in the way in the target, without making its directory.
-func (m *migration) tryTarget(ctx context.Context, begun bool) {
+func (m *Migration) tryTarget(ctx context.Context, begun bool) {
 	m.obstacles.add(m.checkKeysFile())
-	s := &side{path: m.to, at: m.toAt}
+	s := &side{path: m.To, at: m.ToAt}
 	m.target = s
 	if s.at.Store != "" {
 		m.obstacles.add(s.openRecords(ctx, eventstore.Mark{}))
@@ -225,11 +225,11 @@ func (m *migration) tryTarget(ctx context.Context, begun bool) {
 }
 
 // checkKeysFile returns an error if the keys of the target cannot be where they shall.
-func (m *migration) checkKeysFile() error {
-	if m.toAt.Vault == "" {
+func (m *Migration) checkKeysFile() error {
+	if m.ToAt.Vault == "" {
 		return nil
 	}
-	name := m.toAt.Keys
+	name := m.ToAt.Keys
 	if dir, err := os.Stat(filepath.Dir(name)); err != nil || !dir.IsDir() {
 		return exit.Usage(fmt.Errorf("--to-vault-keys: there is no directory %s", filepath.Dir(name)))
 	}

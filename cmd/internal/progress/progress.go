@@ -1,4 +1,5 @@
-package main
+// Package progress tells who waits how far something is.
+package progress
 
 import (
 	"fmt"
@@ -6,9 +7,9 @@ import (
 	"time"
 )
 
-// progress says every few seconds how far it is, how fast, and how long it
+// To says every few seconds how far it is, how fast, and how long it
 // will take.
-func progress(out io.Writer) func(done, all int64) {
+func To(out io.Writer) func(done, all int64) {
 	began, told := time.Now(), time.Now()
 	return func(done, all int64) {
 		if time.Since(told) < 2*time.Second {

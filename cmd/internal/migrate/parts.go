@@ -1,4 +1,4 @@
-package main
+package migrate
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ import (
 // A rowKind is what becomes of rows whose keys begin alike, when a ledger is migrated.
 // The first that fits counts.
 type rowKind struct {
-	prefix string
+	Prefix string
 	does   string // copied, made anew, or another form
 	what   string
 }
@@ -36,16 +36,16 @@ var rowKinds = []rowKind{
 	{"r/", madeAnew, "the follow-up process's checkpoint"},
 	{"elsewhere/", madeAnew, "the newest record of the event store"},
 
-	// Of several processes: see migrate_carry.go.
+	// Of several processes: see carry.go.
 	{"t/", otherForm, "signing keys, signed checkpoints, what witnesses signed"},
 	{"f/", otherForm, "the key of the calendar feeds"},
 	{"m/", madeAnew, "that the vault is being moved"},
 }
 
-// kindOfRow returns the kind of a row, by its key.
-func kindOfRow(key []byte) (rowKind, error) {
+// KindOfRow returns the kind of a row, by its key.
+func KindOfRow(key []byte) (rowKind, error) {
 	for _, k := range rowKinds {
-		if bytes.HasPrefix(key, []byte(k.prefix)) {
+		if bytes.HasPrefix(key, []byte(k.Prefix)) {
 			return k, nil
 		}
 	}
@@ -58,13 +58,13 @@ func kindOfRow(key []byte) (rowKind, error) {
 // Who moves between a directory and a shared vault mostly moves to other NATS servers, too.
 // If nothing waits in the old ones, how far their stream was seen stays behind: another
 // stream would be taken for that one, after a loss.
-func (m *migration) isCopied(key []byte) bool {
-	k, err := kindOfRow(key)
+func (m *Migration) isCopied(key []byte) bool {
+	k, err := KindOfRow(key)
 	switch {
 	case err != nil || k.does != copiedPart:
 		return false
-	case k.prefix == "n/":
-		moves := (m.fromAt.Vault == "") != (m.toAt.Vault == "")
+	case k.Prefix == "n/":
+		moves := (m.FromAt.Vault == "") != (m.ToAt.Vault == "")
 		return !moves || m.found.waiting > 0 || !bytes.Equal(key, []byte("n/m"))
 	}
 	return true
@@ -95,9 +95,9 @@ type fileCopy struct {
 	size int64
 }
 
-// filesOf returns the files of a data directory that are copied, and the entries that
+// FilesOf returns the files of a data directory that are copied, and the entries that
 // this program does not know.
-func filesOf(dir string) (files []fileCopy, unknown []string, err error) {
+func FilesOf(dir string) (files []fileCopy, unknown []string, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, nil, err
@@ -151,7 +151,7 @@ func isSigned(name string) bool {
 // copyFiles copies files durably: each is in its place as a whole or not at all. What
 // else the target has in these places, from a copy that was cut off, goes first.
 func copyFiles(from, to string, files []fileCopy) error {
-	there, _, err := filesOf(to)
+	there, _, err := FilesOf(to)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package main
+package migrate
 
 import (
 	"context"
@@ -22,18 +22,18 @@ import (
 
 // Where the parts of the target are, if they are not in its directory.
 const (
-	toStoreVariable     = "CONSENTLEDGER_TO_STORE"
-	toStoreFileVariable = "CONSENTLEDGER_TO_STORE_FILE"
-	toVaultVariable     = "CONSENTLEDGER_TO_VAULT"
+	ToStoreVariable     = "CONSENTLEDGER_TO_STORE"
+	ToStoreFileVariable = "CONSENTLEDGER_TO_STORE_FILE"
+	ToVaultVariable     = "CONSENTLEDGER_TO_VAULT"
 	toVaultFileVariable = "CONSENTLEDGER_TO_VAULT_FILE"
-	toKeysVariable      = "CONSENTLEDGER_TO_VAULT_KEYS_FILE"
+	ToKeysVariable      = "CONSENTLEDGER_TO_VAULT_KEYS_FILE"
 )
 
 var (
 	fromRecordsPlace = server.RecordsPlace.Called("--from-store", server.StoreVariable, server.StoreFileVariable)
 	fromVaultPlace   = server.VaultPlace.Called("--from-vault", server.VaultVariable, server.VaultFileVariable)
-	toRecordsPlace   = server.RecordsPlace.Called("--to-store", toStoreVariable, toStoreFileVariable)
-	toVaultPlace     = server.VaultPlace.Called("--to-vault", toVaultVariable, toVaultFileVariable)
+	toRecordsPlace   = server.RecordsPlace.Called("--to-store", ToStoreVariable, ToStoreFileVariable)
+	toVaultPlace     = server.VaultPlace.Called("--to-vault", ToVaultVariable, toVaultFileVariable)
 )
 
 // A side is a data directory that a migration has open and locked, and the servers that
@@ -204,33 +204,33 @@ func (s *side) shift(ctx context.Context) error {
 
 // openSource opens the source. One that was moved is opened by the migration that moved
 // it, whose id is expected.
-func (m *migration) openSource(ctx context.Context, id string) (err error) {
-	s := &side{path: m.from, at: m.fromAt}
+func (m *Migration) openSource(ctx context.Context, id string) (err error) {
+	s := &side{path: m.From, at: m.FromAt}
 	m.source = s
-	if s.lock, err = server.LockDir(m.from); err != nil {
+	if s.lock, err = server.LockDir(m.From); err != nil {
 		return err
 	}
-	use, away, err := server.ReadFormat(m.from)
+	use, away, err := server.ReadFormat(m.From)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		_, err = server.CheckFormat(m.from, "", false) // in its words
+		_, err = server.CheckFormat(m.From, "", false) // in its words
 		return err
 	case err != nil:
 		return err
 	case away.ID != "" && away.ID != id:
-		_, err = server.CheckFormat(m.from, "", false)
+		_, err = server.CheckFormat(m.From, "", false)
 		return err
 	}
 	m.use = use
-	if err := server.RecordsPlace.Check(m.from, s.at.Store, false); err != nil {
+	if err := server.RecordsPlace.Check(m.From, s.at.Store, false); err != nil {
 		return fmt.Errorf("--from-store: %w", err)
 	}
-	if err := server.VaultPlace.Check(m.from, s.at.Vault, false); err != nil {
+	if err := server.VaultPlace.Check(m.From, s.at.Vault, false); err != nil {
 		return fmt.Errorf("--from-vault: %w", err)
 	}
 	if s.at.Vault != "" && s.at.Keys == "" {
 		return exit.Usage(fmt.Errorf("the persons of %s are in PostgreSQL: "+
-			"name the file with their keys with --from-vault-keys or %s", m.from, server.KeysVariable))
+			"name the file with their keys with --from-vault-keys or %s", m.From, server.KeysVariable))
 	}
 	if err := s.open(ctx, s.seen(ctx)); err != nil {
 		return err
@@ -249,16 +249,16 @@ func (m *migration) openSource(ctx context.Context, id string) (err error) {
 
 // readTarget finds out what the target is: nothing yet, or a migration that was cut
 // off, or one that is finished.
-func (m *migration) readTarget() (n server.MigrationNote, begun, finished bool, err error) {
-	if info, err := os.Stat(m.to); err == nil && !info.IsDir() {
-		return n, false, false, exit.Usage(fmt.Errorf("--to: %s is no directory", m.to))
+func (m *Migration) readTarget() (n server.MigrationNote, begun, finished bool, err error) {
+	if info, err := os.Stat(m.To); err == nil && !info.IsDir() {
+		return n, false, false, exit.Usage(fmt.Errorf("--to: %s is no directory", m.To))
 	}
-	if n, begun, err = server.ReadMigrationNote(m.to); err != nil {
+	if n, begun, err = server.ReadMigrationNote(m.To); err != nil {
 		return n, false, false, err
 	}
-	_, err = os.Stat(filepath.Join(m.to, "FORMAT"))
+	_, err = os.Stat(filepath.Join(m.To, "FORMAT"))
 	if err == nil && !begun {
-		return n, false, false, exit.Usage(fmt.Errorf("--to: %s is a data directory already: name a new one", m.to))
+		return n, false, false, exit.Usage(fmt.Errorf("--to: %s is a data directory already: name a new one", m.To))
 	}
 	if err == nil || begun {
 		return n, begun, err == nil, nil
@@ -267,14 +267,14 @@ func (m *migration) readTarget() (n server.MigrationNote, begun, finished bool, 
 }
 
 // isEmpty returns an error if the target's directory holds anything.
-func (m *migration) isEmpty() error {
-	entries, err := os.ReadDir(m.to)
+func (m *Migration) isEmpty() error {
+	entries, err := os.ReadDir(m.To)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	for _, e := range entries {
 		if name := e.Name(); name != "LOCK" && name != server.MigrationFile+".new" && name != "lost+found" {
-			return exit.Usage(fmt.Errorf("--to: %s is not empty, it holds %q: name a new directory", m.to, name))
+			return exit.Usage(fmt.Errorf("--to: %s is not empty, it holds %q: name a new directory", m.To, name))
 		}
 	}
 	return err
@@ -282,13 +282,13 @@ func (m *migration) isEmpty() error {
 
 // openTarget makes the target's directory, if it is not there, and opens it with its
 // servers, which are empty unless the migration was begun before.
-func (m *migration) openTarget(ctx context.Context) (err error) {
-	s := &side{path: m.to, at: m.toAt}
+func (m *Migration) openTarget(ctx context.Context) (err error) {
+	s := &side{path: m.To, at: m.ToAt}
 	m.target = s
-	if err := os.MkdirAll(m.to, 0o700); err != nil {
+	if err := os.MkdirAll(m.To, 0o700); err != nil {
 		return err
 	}
-	if s.lock, err = server.LockDir(m.to); err != nil {
+	if s.lock, err = server.LockDir(m.To); err != nil {
 		return err
 	}
 	note, begun, finished, err := m.readTarget() // under the lock
@@ -300,12 +300,12 @@ func (m *migration) openTarget(ctx context.Context) (err error) {
 	case begun:
 		m.note = note
 	}
-	if err := server.MakePrivate(m.to); err != nil {
+	if err := server.MakePrivate(m.To); err != nil {
 		return err
 	}
 
 	if !begun {
-		if err := m.note.Write(m.to); err != nil {
+		if err := m.note.Write(m.To); err != nil {
 			return err
 		}
 	}
@@ -319,11 +319,11 @@ func (m *migration) openTarget(ctx context.Context) (err error) {
 		return err
 	}
 	if s.shared != nil {
-		if err := (server.MoveMark{State: server.Arriving, ID: m.note.ID, To: m.to}).Write(ctx, s.shared); err != nil {
+		if err := (server.MoveMark{State: server.Arriving, ID: m.note.ID, To: m.To}).Write(ctx, s.shared); err != nil {
 			return err
 		}
 	}
-	return errors.Join(sayWhere(m.to, server.RecordsPlace, s.at.Store), sayWhere(m.to, server.VaultPlace, s.at.Vault))
+	return errors.Join(sayWhere(m.To, server.RecordsPlace, s.at.Store), sayWhere(m.To, server.VaultPlace, s.at.Vault))
 }
 
 // sayWhere lets a directory say that something is at an address, or that it is in it.
@@ -343,11 +343,11 @@ func (s *side) forget() error {
 
 // isOurs returns what is wrong if the target's servers hold what is not from this
 // migration. What they hold of it is compared later.
-func (m *migration) isOurs(ctx context.Context, begun bool) []error {
+func (m *Migration) isOurs(ctx context.Context, begun bool) []error {
 	return []error{m.recordsAreOurs(ctx, begun), m.personsAreOurs(ctx, begun)}
 }
 
-func (m *migration) recordsAreOurs(ctx context.Context, begun bool) error {
+func (m *Migration) recordsAreOurs(ctx context.Context, begun bool) error {
 	if m.target.store == nil {
 		return nil
 	}
@@ -369,7 +369,7 @@ func (m *migration) recordsAreOurs(ctx context.Context, begun bool) error {
 	return nil
 }
 
-func (m *migration) personsAreOurs(ctx context.Context, begun bool) error {
+func (m *Migration) personsAreOurs(ctx context.Context, begun bool) error {
 	s := m.target
 	if s.shared == nil {
 		return nil
