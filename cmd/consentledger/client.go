@@ -11,39 +11,10 @@ import (
 	"net/url"
 	"strings"
 
-	"consentledger/api/wire"
 	"consentledger/cmd/internal/exit"
 
 	"github.com/spf13/cobra"
 )
-
-// A problemError is a server's answer that is not what was asked for.
-type problemError struct {
-	status int
-	code   string
-	detail string
-}
-
-func (e *problemError) Error() string {
-	if e.code == "" {
-		return fmt.Sprintf("the server says %d: %s", e.status, e.detail)
-	}
-	return e.code + ": " + e.detail
-}
-
-func (e *problemError) ExitCode() int {
-	switch {
-	case e.status == http.StatusNotFound:
-		return exit.CodeNotFound
-	case e.status == http.StatusConflict:
-		return exit.CodeConflict
-	case e.status >= 500:
-		return exit.CodeUnavailable
-	case e.status == http.StatusBadRequest, e.status == http.StatusRequestEntityTooLarge, e.status == http.StatusUnsupportedMediaType:
-		return exit.CodeUsage
-	}
-	return exit.CodeError
-}
 
 // call asks the server and returns the body of its answer.
 func call(c *cobra.Command, method, path, contentType string, body []byte, headers ...[2]string) ([]byte, error) {
@@ -98,24 +69,6 @@ func send(ctx context.Context, c *cobra.Command, method, path, contentType strin
 		return nil, fmt.Errorf("%w at %s: %w; is it running? start it with: consentledger serve", exit.ErrUnreachable, server, err)
 	}
 	return resp, nil
-}
-
-// problemOf reads what a server says is wrong.
-func problemOf(status int, text []byte) error {
-	var p struct{ Code, Detail, Title, Reason, Path string }
-	if json.Unmarshal(text, &p) == nil && p.Reason != "" { // an answer that says why there is none
-		return &problemError{status, wire.Unknown, p.Reason}
-	}
-	if p.Detail == "" && p.Title == "" {
-		p.Detail = strings.TrimSpace(string(text))
-	}
-	if p.Detail == "" {
-		p.Detail = p.Title
-	}
-	if p.Path != "" && !strings.HasPrefix(p.Detail, p.Path) {
-		p.Detail = p.Path + ": " + p.Detail
-	}
-	return &problemError{status, p.Code, p.Detail}
 }
 
 func callJSON(c *cobra.Command, method, path string, in any) ([]byte, error) {
