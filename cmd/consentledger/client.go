@@ -39,7 +39,7 @@ func open(ctx context.Context, c *cobra.Command, method, path, contentType strin
 	if err != nil {
 		return nil, err
 	}
-	return nil, problemOf(resp.StatusCode, text)
+	return nil, exit.ProblemOf(resp.StatusCode, text)
 }
 
 // send asks the server, and returns its answer whatever it says.

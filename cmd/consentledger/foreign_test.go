@@ -19,6 +19,7 @@ import (
 
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/server"
+	"consentledger/cmd/internal/terminal"
 )
 
 func TestForeignTextDoesNothingToATerminal(t *testing.T) {
@@ -35,13 +36,13 @@ func TestForeignTextDoesNothingToATerminal(t *testing.T) {
 		"\U000e0041":            `\U000e0041`,
 		"":                      "",
 	} {
-		if got := escaped(in); got != want {
+		if got := terminal.Escaped(in); got != want {
 			t.Errorf("%q is shown as %q, want %q", in, got, want)
 		}
 
 		// Byte by byte it comes to the same, but for a line end that is cut in two.
 		var out bytes.Buffer
-		w := &escapingWriter{w: &out}
+		w := &terminal.EscapingWriter{W: &out}
 		for i := range len(in) {
 			if _, err := w.Write([]byte{in[i]}); err != nil {
 				t.Fatal(err)

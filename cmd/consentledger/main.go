@@ -16,6 +16,8 @@ import (
 	"consentledger/api/wire"
 	"consentledger/cmd/internal/bench"
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/terminal"
+	"consentledger/cmd/internal/verifier"
 	"consentledger/domain"
 
 	"github.com/spf13/cobra"
@@ -30,10 +32,10 @@ func run(args []string) int {
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	root := newRoot()
 	root.SetArgs(args)
-	if isTerminal(os.Stdout) {
-		root.SetOut(&escapingWriter{w: os.Stdout})
+	if terminal.IsTerminal(os.Stdout) {
+		root.SetOut(&terminal.EscapingWriter{W: os.Stdout})
 	}
-	root.SetErr(&escapingWriter{w: os.Stderr}) // which people read, wherever it leads
+	root.SetErr(&terminal.EscapingWriter{W: os.Stderr}) // which people read, wherever it leads
 	began := false
 	whenBegun(root, func() { began = true })
 	err := root.ExecuteContext(ctx)
@@ -47,7 +49,7 @@ func run(args []string) int {
 	if code == exit.CodeInterrupted {
 		err = errors.New("interrupted")
 	}
-	fmt.Fprintln(os.Stderr, "consentledger:", escaped(err.Error()))
+	fmt.Fprintln(os.Stderr, "consentledger:", terminal.Escaped(err.Error()))
 	return code
 }
 
@@ -76,7 +78,7 @@ func exitCode(ctx context.Context, err error) int {
 		return coded.ExitCode()
 	}
 	if r, ok := errors.AsType[domain.Refusal](err); ok {
-		return (&problemError{status: wire.ProblemOf(r).Status}).ExitCode()
+		return (&exit.ProblemError{Status: wire.ProblemOf(r).Status}).ExitCode()
 	}
 	if errors.Is(err, exit.ErrUnreachable) {
 		return exit.CodeUnavailable
@@ -102,7 +104,7 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().String("key-file", "", "a file with the key to show to the server (environment: "+accessKeyVariable+", "+accessKeyFileVariable+")")
 	root.AddCommand(newServe(), newApp(), newPolicy(), newRecord(), newCheck(), newState(), newReplay(), newStatus(), newAlarms(), newRejected(), newSurface(), newPrompt(), newVoid(), newDispute(), newSigner())
 	root.AddCommand(newCalendar(), newDeadline(), newReport(), newRequest(), newIncident(), newObligation(), newService())
-	root.AddCommand(newLog(), newMigrate(), newSubject(), newVerify(), newExport(), newReceipt(), newSchema(), newLawful(), newHealthcheck(), bench.New(), bench.NewLoad(), bench.NewEsdbServer(), newKeys(), newAccess(), newVersion(), exitCodesHelp())
+	root.AddCommand(newLog(), newMigrate(), newSubject(), verifier.New(), newExport(), newReceipt(), newSchema(), newLawful(), newHealthcheck(), bench.New(), bench.NewLoad(), bench.NewEsdbServer(), newKeys(), newAccess(), newVersion(), exitCodesHelp())
 	strict(root)
 	decimal(root)
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return emptyFlag(c) }

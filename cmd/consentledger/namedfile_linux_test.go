@@ -11,6 +11,7 @@ import (
 
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/server"
+	"consentledger/cmd/internal/verifier"
 )
 
 // Whoever names a directory, a device or a socket where a file is wanted is told which
@@ -124,7 +125,7 @@ func TestAKeyIsReadWithoutWhatStandsAroundIt(t *testing.T) {
 		}
 		for _, said := range []string{file, text} {
 			v, origin, err := server.VerifierOf(said, "")
-			if err != nil || origin != "logs.example.com/consent/shop" || v.Name() != origin || keyText(said) != key {
+			if err != nil || origin != "logs.example.com/consent/shop" || v.Name() != origin || verifier.KeyText(said) != key {
 				t.Errorf("%s: %v, %s", name, err, origin)
 			}
 		}

@@ -131,7 +131,7 @@ func brokeOff(line []byte) error {
 	if err := json.Unmarshal(line, &last); err != nil {
 		return err
 	}
-	return &problemError{last.Error.Status, last.Error.Code, "the history broke off: " + last.Error.Detail}
+	return &exit.ProblemError{Status: last.Error.Status, Code: last.Error.Code, Detail: "the history broke off: " + last.Error.Detail}
 }
 
 // unrecorded says that a directory is read without a trace: whoever has it can read

@@ -1,4 +1,4 @@
-package main
+package verifier
 
 import (
 	"context"
@@ -23,20 +23,20 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// A logToVerify is what verify log's flags say.
-type logToVerify struct {
+// A LogToVerify is what verify log's flags say.
+type LogToVerify struct {
 	trust
-	app, memory string
+	App, memory string
 	forget      bool
 	vault       bool // hold the records against the store and the vault too
 
 	data string          // the data directory that the log is in, if it is in one
-	dir  *server.DataDir // the same, open; see [logToVerify.close]
+	dir  *server.DataDir // the same, open; see [LogToVerify.Close]
 	log  *server.StoredLog
 }
 
 func newVerifyLog() *cobra.Command {
-	var v logToVerify
+	var v LogToVerify
 	c := &cobra.Command{
 		Use:   "log [URL|DIR]",
 		Short: "Derive every tile and the root of a log again, and compare",
@@ -80,7 +80,7 @@ store's. Nobody is shown any of it. Erased persons are counted.`,
 	}
 	v.flags(c)
 	f := c.Flags()
-	f.StringVar(&v.app, "app", "", "the app whose log it is")
+	f.StringVar(&v.App, "app", "", "the app whose log it is")
 	f.StringVar(&v.data, "data", "", "the data directory of a stopped server that the log is in: the same as DIR")
 	f.StringVar(&v.memory, "memory", "", "the file that remembers what was seen (default: one for every log, in the user's configuration directory)")
 	f.BoolVar(&v.vault, "vault", false, "of a stopped server's data directory: also compute every commitment again whose key lives, and hold persons and revisions against the store")
@@ -88,10 +88,10 @@ store's. Nobody is shown any of it. Erased persons are counted.`,
 	return c
 }
 
-func (v logToVerify) run(c *cobra.Command, at string) (err error) {
+func (v LogToVerify) run(c *cobra.Command, at string) (err error) {
 	tune.GC() // every record leaves garbage, and little lives
-	source, at, err := v.source(c, at)
-	defer func() { err = errors.Join(err, v.close()) }()
+	source, at, err := v.Source(c, at)
+	defer func() { err = errors.Join(err, v.Close()) }()
 	if err != nil {
 		return err
 	}
@@ -109,14 +109,14 @@ func (v logToVerify) run(c *cobra.Command, at string) (err error) {
 	if err != nil {
 		return err
 	}
-	if memory.Origin != "" && (memory.Origin != origin || memory.Key != keyText(v.key)) {
+	if memory.Origin != "" && (memory.Origin != origin || memory.Key != KeyText(v.key)) {
 		return exit.NotAuthentic(fmt.Errorf("%s: it was verified before as the log %s with another key or origin (%s); if that is meant, use --forget or another --memory", at, memory.Origin, file))
 	}
 	cosigned, err := v.cosigned(c.Context(), source, verifier, origin)
 	if err != nil {
 		return fmt.Errorf("%s: %w", at, err)
 	}
-	log := verify.Log{Source: source, Verifier: verifier, Origin: origin, App: domain.AppName(v.app), Seen: withSeen(memory.Seen, cosigned), Progress: progress.To(c.ErrOrStderr())}
+	log := verify.Log{Source: source, Verifier: verifier, Origin: origin, App: domain.AppName(v.App), Seen: withSeen(memory.Seen, cosigned), Progress: progress.To(c.ErrOrStderr())}
 	began := time.Now()
 	report, holding, err := v.verify(c.Context(), log)
 	if err != nil {
@@ -141,14 +141,14 @@ func (v logToVerify) run(c *cobra.Command, at string) (err error) {
 	if v.forget {
 		return nil
 	}
-	memory.Key, memory.Origin = keyText(v.key), origin
+	memory.Key, memory.Origin = KeyText(v.key), origin
 	memory.Remember(cp, report.Signed)
 	return writeMemory(file, memory)
 }
 
 // verify reads the log, and with --vault holds it against what is kept beside
 // it.
-func (v logToVerify) verify(ctx context.Context, log verify.Log) (_ *verify.Report, h *ledger.Holding, err error) {
+func (v LogToVerify) verify(ctx context.Context, log verify.Log) (_ *verify.Report, h *ledger.Holding, err error) {
 	if v.vault {
 		h = v.dir.Ledger.Holding(ctx, log.App)
 		log.Beside = h.Check
@@ -162,12 +162,12 @@ func (v logToVerify) verify(ctx context.Context, log verify.Log) (_ *verify.Repo
 
 // chooseKey takes the key that is remembered, or the data directory's own, if
 // none was given.
-func (v *logToVerify) chooseKey(c *cobra.Command, at string, memory verify.Memory) (err error) {
+func (v *LogToVerify) chooseKey(c *cobra.Command, at string, memory verify.Memory) (err error) {
 	if v.key == "" {
 		v.key = memory.Key
 	}
 	if v.key == "" && v.data != "" {
-		if v.key, err = server.VerifierKeyOf(c.Context(), v.data, domain.AppName(v.app)); err != nil {
+		if v.key, err = server.VerifierKeyOf(c.Context(), v.data, domain.AppName(v.App)); err != nil {
 			return err
 		}
 		fmt.Fprintln(c.ErrOrStderr(), "the key is the data directory's own: whoever could change the log could change it too")
@@ -178,8 +178,8 @@ func (v *logToVerify) chooseKey(c *cobra.Command, at string, memory verify.Memor
 	return nil
 }
 
-// keyText returns the key itself of what --key says.
-func keyText(key string) string {
+// KeyText returns the key itself of what --key says.
+func KeyText(key string) string {
 	if !strings.Contains(key, "+") {
 		if text, err := files.ReadPlainFile(key, files.MaxKeyFile); err == nil {
 			return server.BareKey(string(text))
@@ -204,30 +204,30 @@ func tell(c *cobra.Command, at string, r *verify.Report, memory verify.Memory) e
 	return exit.NotAuthentic(fmt.Errorf("%s: %s", at, r.Verdict))
 }
 
-// source finds where a log is.
-func (v *logToVerify) source(c *cobra.Command, at string) (verify.Source, string, error) {
+// Source finds where a log is.
+func (v *LogToVerify) Source(c *cobra.Command, at string) (verify.Source, string, error) {
 	if at == "" {
 		server, err := c.Flags().GetString("server")
 		if err != nil {
 			return nil, "", err
 		}
-		if v.app == "" {
+		if v.App == "" {
 			return nil, "", exit.Usage(errors.New("name a log: its URL, its directory, or --app of a server"))
 		}
-		at = strings.TrimRight(server, "/") + "/log/" + v.app
+		at = strings.TrimRight(server, "/") + "/log/" + v.App
 	}
 	_, err := os.Stat(filepath.Join(at, "FORMAT"))
 	if v.vault && err != nil {
 		return nil, "", exit.Usage(errors.New("--vault: the vault is in a data directory: name it with --data, and stop its server"))
 	}
 	if strings.HasPrefix(at, "http://") || strings.HasPrefix(at, "https://") {
-		return newHTTPSource(at), at, nil
+		return NewHTTPSource(at), at, nil
 	}
 	if err == nil {
-		if v.app == "" {
+		if v.App == "" {
 			return nil, "", exit.Usage(fmt.Errorf("%s is a data directory: say whose log with --app", at))
 		}
-		v.data, at = at, filepath.Join(server.TileDir(at), v.app)
+		v.data, at = at, filepath.Join(server.TileDir(at), v.App)
 	}
 	if _, err := os.Stat(filepath.Join(at, "checkpoint")); err != nil {
 		return nil, "", exit.NotFound(fmt.Errorf("there is no log at %s: it has no checkpoint", at))
@@ -243,8 +243,8 @@ func (v *logToVerify) source(c *cobra.Command, at string) (verify.Source, string
 
 // stored opens the log in a data directory. With the vault beside it, that is
 // opened, too.
-func (v *logToVerify) stored(ctx context.Context, at string) (verify.Source, string, error) {
-	app, err := domain.ParseAppName(v.app)
+func (v *LogToVerify) stored(ctx context.Context, at string) (verify.Source, string, error) {
+	app, err := domain.ParseAppName(v.App)
 	if err != nil {
 		return nil, "", exit.Usage(fmt.Errorf("--app: %w", err))
 	}
@@ -263,8 +263,8 @@ func (v *logToVerify) stored(ctx context.Context, at string) (verify.Source, str
 	return v.log, at, nil
 }
 
-// close closes what source opened.
-func (v *logToVerify) close() error {
+// Close closes what source opened.
+func (v *LogToVerify) Close() error {
 	if v.log != nil {
 		v.log.Close()
 	}
@@ -275,7 +275,7 @@ func (v *logToVerify) close() error {
 }
 
 // remembered reads what is remembered of a log, and where that is.
-func (v logToVerify) remembered(at string) (verify.Memory, string, error) {
+func (v LogToVerify) remembered(at string) (verify.Memory, string, error) {
 	if v.forget {
 		return verify.Memory{}, "", nil
 	}

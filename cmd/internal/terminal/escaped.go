@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"fmt"
@@ -9,10 +9,10 @@ import (
 	"unicode/utf8"
 )
 
-// escaped returns text that somebody else wrote as a terminal may show it: what would
+// Escaped returns text that somebody else wrote as a terminal may show it: what would
 // move the cursor, erase, colour or turn the order of what is read is written as the
 // escape that JSON has for it.
-func escaped(text string) string {
+func Escaped(text string) string {
 	if isEscaped(text) {
 		return text
 	}
@@ -44,19 +44,19 @@ func isEscaped(text string) bool {
 // shown reports whether a character stands for itself.
 func shown(r rune) bool { return r == '\n' || r == '\t' || unicode.IsGraphic(r) }
 
-// A escapingWriter writes what is [escaped]. Characters that are cut between two
+// A EscapingWriter writes what is [Escaped]. Characters that are cut between two
 // writes are put together.
-type escapingWriter struct {
-	w    io.Writer
+type EscapingWriter struct {
+	W    io.Writer
 	rest []byte
 }
 
 // Write implements [io.Writer].
-func (v *escapingWriter) Write(b []byte) (int, error) {
+func (v *EscapingWriter) Write(b []byte) (int, error) {
 	text := append(v.rest, b...)
 	whole := len(text) - cut(text)
 	v.rest = append([]byte(nil), text[whole:]...)
-	if _, err := io.WriteString(v.w, escaped(string(text[:whole]))); err != nil {
+	if _, err := io.WriteString(v.W, Escaped(string(text[:whole]))); err != nil {
 		return 0, err
 	}
 	return len(b), nil
@@ -75,8 +75,8 @@ func cut(text []byte) int {
 	return 0
 }
 
-// isTerminal reports whether a file is one, or another device.
-func isTerminal(f *os.File) bool {
+// IsTerminal reports whether a file is one, or another device.
+func IsTerminal(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

@@ -1,4 +1,4 @@
-package main
+package verifier
 
 import (
 	"errors"
@@ -6,13 +6,14 @@ import (
 
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/terminal"
 	"consentledger/eventstore"
 	"consentledger/projections/transparency/merkle"
 
 	"github.com/spf13/cobra"
 )
 
-func newVerify() *cobra.Command {
+func New() *cobra.Command {
 	c := &cobra.Command{
 		Use: "verify", Short: "Check a log, a proof, a bundle or a receipt, with a key that you had before",
 		Long: `Check what somebody else gave you, with a key that you had before. It is read from
@@ -20,8 +21,8 @@ plain files, or from standard input where "-" is said, and only so much of it as
 a thing can have. What it says is printed so that it does nothing to a terminal:
 control characters and those that turn the order of reading are written as escapes.`,
 		PersistentPreRun: func(c *cobra.Command, _ []string) {
-			c.SetOut(&escapingWriter{w: c.OutOrStdout()})
-			c.SetErr(&escapingWriter{w: c.ErrOrStderr()})
+			c.SetOut(&terminal.EscapingWriter{W: c.OutOrStdout()})
+			c.SetErr(&terminal.EscapingWriter{W: c.ErrOrStderr()})
 		},
 	}
 	c.AddCommand(newVerifyLog(), newVerifyProof(), newVerifyBundle(), newVerifyReceipt(), newVerifyTimestamp())

@@ -1,4 +1,4 @@
-package main
+package verifier
 
 import (
 	"context"
@@ -20,7 +20,7 @@ type httpSource struct {
 	client *http.Client
 }
 
-func newHTTPSource(base string) httpSource {
+func NewHTTPSource(base string) httpSource {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 16
 	return httpSource{strings.TrimRight(base, "/") + "/", &http.Client{Transport: transport, Timeout: time.Minute}}
@@ -54,7 +54,7 @@ func (s httpSource) get(ctx context.Context, path string) ([]byte, error) {
 	case resp.StatusCode == http.StatusNotFound:
 		return nil, nil
 	case resp.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("%s: %w", path, problemOf(resp.StatusCode, data))
+		return nil, fmt.Errorf("%s: %w", path, exit.ProblemOf(resp.StatusCode, data))
 	case len(data) > merkle.MaxBundle:
 		return nil, exit.NotAuthentic(fmt.Errorf("%s: it is longer than any file of a log", path))
 	}

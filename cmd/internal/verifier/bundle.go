@@ -1,4 +1,4 @@
-package main
+package verifier
 
 import (
 	"errors"
@@ -84,7 +84,7 @@ func (v *bundleToVerify) run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := compare(c, b, logToVerify{app: v.app}, v.against, asked); err != nil {
+	if err := compare(c, b, LogToVerify{App: v.app}, v.against, asked); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(c.OutOrStdout(), "complete: the log has no other record of %s\n", b.Manifest.Selection)
@@ -133,9 +133,9 @@ func tellBundle(out io.Writer, b *bundle.Opened, beyond string) {
 }
 
 // compare holds a bundle against a log.
-func compare(c *cobra.Command, b *bundle.Opened, v logToVerify, at string, asked bundle.Selection) (err error) {
-	source, at, err := v.source(c, at)
-	defer func() { err = errors.Join(err, v.close()) }()
+func compare(c *cobra.Command, b *bundle.Opened, v LogToVerify, at string, asked bundle.Selection) (err error) {
+	source, at, err := v.Source(c, at)
+	defer func() { err = errors.Join(err, v.Close()) }()
 	if err != nil {
 		return err
 	}

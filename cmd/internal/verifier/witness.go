@@ -1,4 +1,4 @@
-package main
+package verifier
 
 import (
 	"context"
@@ -20,7 +20,7 @@ import (
 // policy asks for them, and says whether it carries what the policy asks for.
 // The log is then held against it as against one that was seen before. A copy
 // of a log's files has no other checkpoint than its newest.
-func (v *logToVerify) cosigned(ctx context.Context, source verify.Source, verifier note.Verifier, origin string) (*merkle.Checkpoint, error) {
+func (v *LogToVerify) cosigned(ctx context.Context, source verify.Source, verifier note.Verifier, origin string) (*merkle.Checkpoint, error) {
 	if v.policy == nil {
 		return nil, nil
 	}
@@ -38,13 +38,13 @@ func (v *logToVerify) cosigned(ctx context.Context, source verify.Source, verifi
 	return &c, nil
 }
 
-func (v *logToVerify) readCosigned(ctx context.Context, source verify.Source) ([]byte, error) {
+func (v *LogToVerify) readCosigned(ctx context.Context, source verify.Source) ([]byte, error) {
 	if v.data != "" {
 		shelf, done, err := server.ShelfOf(ctx, v.data)
 		if err != nil {
 			return nil, err
 		}
-		signed, err := witness.Kept(shelf, domain.AppName(v.app))
+		signed, err := witness.Kept(shelf, domain.AppName(v.App))
 		return signed, errors.Join(err, done())
 	}
 	files, err := source.Read(ctx, "cosigned", "checkpoint")
