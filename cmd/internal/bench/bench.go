@@ -110,7 +110,7 @@ func (c *benchConfig) flags(cmd *cobra.Command) {
 	f.StringVar(&c.profile.mutex, "mutexprofile", "", "write a profile of contended mutexes, likewise")
 }
 
-// loads are the parts that load a house and measure its receipts.
+// loads are the parts that load a server and measure its receipts.
 var loads = []string{"record", "personal", "withdrawals"}
 
 func partNames() []string {

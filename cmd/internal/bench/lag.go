@@ -10,7 +10,7 @@ import (
 // lag sends at a fixed rate and measures, every tenth of a second, how long it
 // takes until every projection has applied what was durable then.
 func (b *bench) lag(ctx context.Context) error {
-	return b.house(ctx, "lag", func(m *measuredServer) error {
+	return b.server(ctx, "lag", func(m *measuredServer) error {
 		if err := b.fill(m, newcomerLoad, b.population); err != nil {
 			return err
 		}
@@ -18,7 +18,7 @@ func (b *bench) lag(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		p := probes{house: m}
+		p := probes{server: m}
 		ended := make(chan struct{})
 		var probing sync.WaitGroup
 		probing.Go(func() { p.probe(ended) })
@@ -49,7 +49,7 @@ func (b *bench) reportLag(t tally, p *probes) {
 
 // probes measure the lag of the slowest projection.
 type probes struct {
-	house *measuredServer
+	server *measuredServer
 
 	mu     sync.Mutex
 	lags   sample
@@ -76,7 +76,7 @@ func (p *probes) probe(ended <-chan struct{}) {
 }
 
 func (p *probes) take() float64 {
-	took, err := p.house.settle()
+	took, err := p.server.settle()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil {

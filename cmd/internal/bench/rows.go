@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// record measures requests that record, each number of clients in a house of
+// record measures requests that record, each number of clients in a server of
 // its own: those that the caller asked for, or else these.
 func (b *bench) record(ctx context.Context, part string, load loadKind, clients ...int) error {
 	for _, clients := range b.counts(clients...) {
-		err := b.houseWithout(ctx, part, b.without, func(m *measuredServer) error {
+		err := b.serverWithout(ctx, part, b.without, func(m *measuredServer) error {
 			if err := b.fill(m, newcomerLoad, b.population); err != nil {
 				return err
 			}
@@ -28,7 +28,7 @@ func (b *bench) record(ctx context.Context, part string, load loadKind, clients 
 
 // check measures questions about persons with some history.
 func (b *bench) check(ctx context.Context) error {
-	return b.house(ctx, "check", func(m *measuredServer) error {
+	return b.server(ctx, "check", func(m *measuredServer) error {
 		if err := b.fill(m, newcomerLoad, b.population); err != nil {
 			return err
 		}
@@ -44,13 +44,13 @@ func (b *bench) check(ctx context.Context) error {
 	})
 }
 
-// house runs f with a house that is new, and removes it.
-func (b *bench) house(ctx context.Context, part string, f func(*measuredServer) error) error {
-	return b.houseWithout(ctx, part, nil, f)
+// server runs f with a server that is new, and removes it.
+func (b *bench) server(ctx context.Context, part string, f func(*measuredServer) error) error {
+	return b.serverWithout(ctx, part, nil, f)
 }
 
-// houseWithout is house, but that some [Followers] of the house do nothing.
-func (b *bench) houseWithout(ctx context.Context, part string, without []string, f func(*measuredServer) error) (err error) {
+// serverWithout is server, but that some [Followers] of the server do nothing.
+func (b *bench) serverWithout(ctx context.Context, part string, without []string, f func(*measuredServer) error) (err error) {
 	dir := filepath.Join(b.dir, part)
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	m, err := openServer(ctx, dir, without...)

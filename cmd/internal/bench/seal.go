@@ -16,11 +16,11 @@ import (
 	"consentledger/projections/transparency/verify"
 )
 
-// seal measures what sealing costs the record path: one house is loaded in
+// seal measures what sealing costs the record path: one server is loaded in
 // turns, while its transparency logs are written and while they are not.
 func (b *bench) seal(ctx context.Context) error {
 	for _, clients := range b.counts(64, 256) {
-		err := b.houseWithout(ctx, "seal", []string{"logs"}, func(m *measuredServer) error {
+		err := b.serverWithout(ctx, "seal", []string{"logs"}, func(m *measuredServer) error {
 			if err := b.fill(m, newcomerLoad, b.population); err != nil {
 				return err
 			}
@@ -162,7 +162,7 @@ func sealedUpTo(ctx context.Context, logs *transparency.Log, head eventstore.Pos
 
 // verify measures verify log over a data directory, on one core.
 func (b *bench) verify(ctx context.Context) error {
-	return b.house(ctx, "verify", func(m *measuredServer) error {
+	return b.server(ctx, "verify", func(m *measuredServer) error {
 		if err := b.fill(m, plainLoad, b.events); err != nil {
 			return err
 		}

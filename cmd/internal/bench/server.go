@@ -25,7 +25,7 @@ import (
 // echoSubject is where the echo listens.
 const echoSubject = "bench.echo"
 
-// A measuredServer is a house as serve runs it, with the sample app, an echo
+// A measuredServer is a server as serve runs it, with the sample app, an echo
 // beside it and a process that loads both.
 type measuredServer struct {
 	*server.Server
@@ -33,15 +33,15 @@ type measuredServer struct {
 	load    *loader
 	without []string // which of [Followers] do nothing
 
-	ctx     context.Context // done when anything of the house stopped
+	ctx     context.Context // done when anything of the server stopped
 	stop    context.CancelCauseFunc
 	workers sync.WaitGroup
 }
 
-// Followers are what follows the log in a house, beside intake.
+// Followers are what follows the log in a server, beside intake.
 var Followers = []string{"policies", "consents", "activity", "requests", "logs", "reactor", "outbox"}
 
-// openServer starts a house in dir, without some of its followers. The caller
+// openServer starts a server in dir, without some of its followers. The caller
 // closes it.
 func openServer(ctx context.Context, dir string, without ...string) (_ *measuredServer, err error) {
 	h := &server.Server{
@@ -126,7 +126,7 @@ func (m *measuredServer) openEcho() (err error) {
 	return m.echo.Flush()
 }
 
-// send gives the load process an order, and stops waiting if the house stops.
+// send gives the load process an order, and stops waiting if the server stops.
 func (m *measuredServer) send(o order) (tally, error) {
 	t, err := m.load.send(m.ctx, o)
 	if m.ctx.Err() != nil {
@@ -148,7 +148,7 @@ func (m *measuredServer) settle() (time.Duration, error) {
 }
 
 // quietFor is how far apart are the looks that must find nothing new for the
-// house to be at rest: what the reactor does takes a disk sync or two.
+// server to be at rest: what the reactor does takes a disk sync or two.
 const quietFor = 20 * time.Millisecond
 
 // rest waits until nothing more follows from what was recorded.
@@ -188,7 +188,7 @@ func (m *measuredServer) followed(head eventstore.Position) (bool, error) {
 	return (!m.has("reactor") || reacted.Position >= head) && (!m.has("outbox") || told >= head), err
 }
 
-// close ends the load, then the house in serve's order.
+// close ends the load, then the server in serve's order.
 func (m *measuredServer) close() error {
 	var err error
 	if m.load != nil {

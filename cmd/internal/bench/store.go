@@ -116,7 +116,7 @@ func someRecord() eventstore.Record {
 
 // replay measures reading the whole history.
 func (b *bench) replay(ctx context.Context) error {
-	return b.house(ctx, "replay", func(m *measuredServer) error {
+	return b.server(ctx, "replay", func(m *measuredServer) error {
 		if err := b.fill(m, personalLoad, b.events); err != nil {
 			return err
 		}
@@ -156,7 +156,7 @@ type closable interface {
 
 // rebuild measures building each projection from nothing.
 func (b *bench) rebuild(ctx context.Context) error {
-	return b.house(ctx, "rebuild", func(m *measuredServer) error {
+	return b.server(ctx, "rebuild", func(m *measuredServer) error {
 		if err := b.fill(m, personalLoad, b.events); err != nil {
 			return err
 		}

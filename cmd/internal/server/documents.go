@@ -15,7 +15,7 @@ import (
 	"consentledger/projections/transparency/merkle"
 )
 
-// documents makes the reports of a house.
+// documents makes the reports of a server.
 type documents struct{ *Server }
 
 // Audit implements [rest.Papers]. The log's root is derived again for it.

@@ -16,7 +16,7 @@ import (
 	"consentledger/domain/deadline"
 )
 
-// exporter makes bundles of what this house keeps.
+// exporter makes bundles of what this server keeps.
 func (h *Server) exporter() *audit.Exporter {
 	return &audit.Exporter{
 		Logs: h.Logs, Witnesses: h.witnesses, Ledger: h.Dir.Ledger, Blobs: h.Dir.Blobs, Now: time.Now, Rejected: h.waiting,

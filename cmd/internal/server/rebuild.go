@@ -109,7 +109,7 @@ func (d *DataDir) compareTrees(ctx context.Context, apps []domain.AppName, note 
 	return rebuild.Trees(ctx, d.Store, signed)
 }
 
-// rebuild compares everything that this house has projected.
+// rebuild compares everything that this server has projected.
 func (h *Server) rebuild(ctx context.Context) ([]rebuild.Row, error) {
 	if !h.checking.TryLock() {
 		return nil, rest.ErrChecking

@@ -168,7 +168,7 @@ func Run(ctx context.Context, c Config, out io.Writer) (err error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	var workers sync.WaitGroup
 	defer workers.Wait()
-	defer stop(nil) // before the crew is waited for
+	defer stop(nil) // before the workers is waited for
 	must := func(what string, work func() error) {
 		workers.Go(func() {
 			if err := work(); err != nil && ctx.Err() == nil {

@@ -29,11 +29,11 @@ func NewHTTPSource(base string) httpSource {
 // Read implements [verify.Source]. It asks for all files at once.
 func (s httpSource) Read(ctx context.Context, paths ...string) ([][]byte, error) {
 	files, errs := make([][]byte, len(paths)), make([]error, len(paths))
-	var crew sync.WaitGroup
+	var workers sync.WaitGroup
 	for i, path := range paths {
-		crew.Go(func() { files[i], errs[i] = s.get(ctx, path) })
+		workers.Go(func() { files[i], errs[i] = s.get(ctx, path) })
 	}
-	crew.Wait()
+	workers.Wait()
 	return files, errors.Join(errs...)
 }
 
