@@ -122,7 +122,7 @@ func TestBenchLeavesOutWhatFollows(t *testing.T) {
 func TestBenchSaysWhatItCannotDo(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"--only speed", "want record, personal, withdrawals"},
-		{"--only record --without views", "want policies, consents, activity, requests, logs, reactor, outbox"},
+		{"--only record --without views", "want consents, policies, activity, requests, logs, reactor, outbox"},
 		{"--without logs", "wants --only with some of record"},
 		{"--only record,lag --without logs", "wants --only with some of record"},
 		{"--clients 0", "want at least 1"},

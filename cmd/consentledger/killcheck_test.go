@@ -15,6 +15,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/cmd/internal/demo"
 	"consentledger/cmd/internal/server"
+	"consentledger/cmd/internal/views"
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -309,8 +310,8 @@ func hashViews(t *testing.T, d *server.DataDir, dir string) map[string]map[strin
 		t.Fatal(err)
 	}
 	sums := map[string]map[string]readmodel.Sum{}
-	for _, open := range server.Tables {
-		v, err := open(t.Context(), dir, d.Ledger)
+	for _, kind := range views.All {
+		v, err := kind.Open(t.Context(), readmodel.Dir(dir), d.Ledger)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,6 +15,7 @@ import (
 	"consentledger/api/intake"
 	"consentledger/cmd/internal/demo"
 	"consentledger/cmd/internal/server"
+	"consentledger/cmd/internal/views"
 	"consentledger/eventstore"
 	"consentledger/projections"
 
@@ -39,7 +40,7 @@ type measuredServer struct {
 }
 
 // Followers are what follows the log in a server, beside intake.
-var Followers = []string{"policies", "consents", "activity", "requests", "logs", "reactor", "outbox"}
+var Followers = append(views.Names(), "logs", "reactor", "outbox")
 
 // openServer starts a server in dir, without some of its followers. The caller
 // closes it.

@@ -12,14 +12,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"consentledger/cmd/internal/views"
 	"consentledger/eventstore"
 	"consentledger/eventstore/embedded"
 	"consentledger/projections"
-	"consentledger/projections/activity"
-	"consentledger/projections/consents"
-	"consentledger/projections/policies"
 	"consentledger/projections/readmodel"
-	"consentledger/projections/requests"
 	"consentledger/projections/transparency"
 )
 
@@ -148,12 +145,6 @@ func replayAll(m *measuredServer) (float64, error) {
 	return float64(n) / time.Since(begun).Seconds(), nil
 }
 
-// A closable is a projection with a file.
-type closable interface {
-	projections.Projection
-	Close() error
-}
-
 // rebuild measures building each projection from nothing.
 func (b *bench) rebuild(ctx context.Context) error {
 	return b.server(ctx, "rebuild", func(m *measuredServer) error {
@@ -172,25 +163,17 @@ func (b *bench) rebuild(ctx context.Context) error {
 }
 
 func (b *bench) rebuildAll(m *measuredServer) error {
-	for _, p := range []struct {
-		name string
-		open func(dir string) (closable, error)
-	}{
-		{"consents", func(dir string) (closable, error) { return consents.Open(m.ctx, readmodel.Dir(dir), m.Dir.Ledger) }},
-		{"policies", func(dir string) (closable, error) { return policies.Open(m.ctx, readmodel.Dir(dir)) }},
-		{"activity", func(dir string) (closable, error) { return activity.Open(m.ctx, readmodel.Dir(dir)) }},
-		{"requests", func(dir string) (closable, error) { return requests.Open(m.ctx, readmodel.Dir(dir)) }},
-	} {
+	for _, p := range views.All {
 		var rates sample
 		for i := range min(b.rounds, 3) {
-			dir := filepath.Join(b.dataDir("rebuild"), fmt.Sprintf("%s-%d", p.name, i))
-			rate, err := rebuildOne(m, dir, p.open)
+			dir := filepath.Join(b.dataDir("rebuild"), fmt.Sprintf("%s-%d", p.Name, i))
+			rate, err := rebuildOne(m, dir, p)
 			if err != nil {
-				return fmt.Errorf("projection %s: %w", p.name, err)
+				return fmt.Errorf("projection %s: %w", p.Name, err)
 			}
 			rates.add(rate)
 		}
-		b.report.add("rebuild", 0, p.name, "1/s", fmt.Sprintf("projections.Run over %d events into an empty directory", b.events), rates...)
+		b.report.add("rebuild", 0, p.Name, "1/s", fmt.Sprintf("projections.Run over %d events into an empty directory", b.events), rates...)
 	}
 	var rates sample
 	for range min(b.rounds, 3) {
@@ -227,12 +210,12 @@ func rebuildLogs(m *measuredServer, dir string) (rate float64, err error) {
 	return float64(head) / time.Since(begun).Seconds(), nil
 }
 
-func rebuildOne(m *measuredServer, dir string, open func(string) (closable, error)) (rate float64, err error) {
+func rebuildOne(m *measuredServer, dir string, view views.Kind) (rate float64, err error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return 0, err
 	}
 	defer os.RemoveAll(dir)
-	p, err := open(dir)
+	p, err := view.Open(m.ctx, readmodel.Dir(dir), m.Dir.Ledger)
 	if err != nil {
 		return 0, err
 	}

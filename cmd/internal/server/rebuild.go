@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,35 +13,12 @@ import (
 
 	"consentledger/api/rest"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/views"
 	"consentledger/domain"
-	"consentledger/eventstore/ledger"
-	"consentledger/projections/activity"
-	"consentledger/projections/consents"
-	"consentledger/projections/policies"
 	"consentledger/projections/readmodel"
 	"consentledger/projections/rebuild"
-	"consentledger/projections/requests"
 	"consentledger/projections/transparency/merkle"
 )
-
-// An opener opens a projection in a directory.
-type opener func(ctx context.Context, dir string, l *ledger.Ledger) (rebuild.Model, error)
-
-// Tables are the projections that keep tables, by their names.
-var Tables = map[string]opener{
-	"activity": func(ctx context.Context, dir string, _ *ledger.Ledger) (rebuild.Model, error) {
-		return activity.Open(ctx, readmodel.Dir(dir))
-	},
-	"consents": func(ctx context.Context, dir string, l *ledger.Ledger) (rebuild.Model, error) {
-		return consents.Open(ctx, readmodel.Dir(dir), l)
-	},
-	"policies": func(ctx context.Context, dir string, _ *ledger.Ledger) (rebuild.Model, error) {
-		return policies.Open(ctx, readmodel.Dir(dir))
-	},
-	"requests": func(ctx context.Context, dir string, _ *ledger.Ledger) (rebuild.Model, error) {
-		return requests.Open(ctx, readmodel.Dir(dir))
-	},
-}
 
 // scratch is where projections are built beside the live ones: on their disk,
 // since they take as much room. What a check that died left there goes.
@@ -83,7 +59,7 @@ func (d *DataDir) compareTables(ctx context.Context, log rebuild.History, live [
 	defer func() { err = errors.Join(err, remove()) }()
 	var pairs []rebuild.Pair
 	for _, m := range live {
-		fresh, err := Tables[m.Name()](ctx, dir, d.Ledger)
+		fresh, err := views.Open(ctx, m.Name(), readmodel.Dir(dir), d.Ledger)
 		if err != nil {
 			return nil, err
 		}
@@ -117,7 +93,12 @@ func (h *Server) rebuild(ctx context.Context) ([]rebuild.Row, error) {
 	defer h.checking.Unlock()
 	reading, done := h.readings.begin(ReadingRebuild)
 	defer done()
-	all, err := h.Dir.compareTables(ctx, notedLedger{h.Dir.Ledger, reading}, []rebuild.Model{h.activity, h.consents, h.Policies, h.requests})
+	var live []rebuild.Model
+	for _, v := range h.open {
+		live = append(live, v)
+	}
+	slices.SortFunc(live, func(a, b rebuild.Model) int { return strings.Compare(a.Name(), b.Name()) })
+	all, err := h.Dir.compareTables(ctx, notedLedger{h.Dir.Ledger, reading}, live)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +149,7 @@ func (d *DataDir) compareCopies(ctx context.Context) (rows []rebuild.Row, err er
 		return nil, err
 	}
 	var live []rebuild.Model
-	for _, name := range slices.Sorted(maps.Keys(Tables)) {
+	for _, name := range slices.Sorted(slices.Values(views.Names())) {
 		m, err := d.openCopy(ctx, dir, name)
 		if err != nil {
 			return nil, err
@@ -197,7 +178,7 @@ func (d *DataDir) openCopy(ctx context.Context, dir, name string) (rebuild.Model
 			return nil, err
 		}
 	}
-	return Tables[name](ctx, dir, d.Ledger)
+	return views.Open(ctx, name, readmodel.Dir(dir), d.Ledger)
 }
 
 func CopyFile(to, from string) (err error) {

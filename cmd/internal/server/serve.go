@@ -27,6 +27,7 @@ import (
 	"consentledger/cmd/internal/demo"
 	"consentledger/cmd/internal/telemetry"
 	"consentledger/cmd/internal/tune"
+	"consentledger/cmd/internal/views"
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections"
@@ -91,6 +92,7 @@ type Server struct {
 	operating atomic.Bool  // operators on NATS are answered
 	rights    rights
 
+	open      []views.View // all of package views; who asks one has it below
 	consents  *consents.View
 	Policies  *policies.View
 	activity  *activity.View
@@ -410,17 +412,8 @@ func (h *Server) Close() error {
 		h.NATS.Shutdown()
 		h.NATS.WaitForShutdown()
 	}
-	if h.consents != nil {
-		err = errors.Join(err, h.consents.Close())
-	}
-	if h.Policies != nil {
-		err = errors.Join(err, h.Policies.Close())
-	}
-	if h.activity != nil {
-		err = errors.Join(err, h.activity.Close())
-	}
-	if h.requests != nil {
-		err = errors.Join(err, h.requests.Close())
+	for _, v := range h.open {
+		err = errors.Join(err, v.Close())
 	}
 	if h.Dir != nil {
 		err = errors.Join(err, h.Dir.Close())

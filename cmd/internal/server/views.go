@@ -13,6 +13,7 @@ import (
 	"consentledger/api/rest"
 	"consentledger/cmd/consentledger/law"
 	"consentledger/cmd/internal/buildinfo"
+	"consentledger/cmd/internal/views"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore"
@@ -30,39 +31,38 @@ import (
 // events that come one by one each cost a transaction.
 const Pace = 10 * time.Millisecond
 
-func (h *Server) openViews(ctx context.Context) (err error) {
-	views, err := h.OpenPlace(ctx)
+// openViews opens the views of package views, and what answers beside them.
+func (h *Server) openViews(ctx context.Context) error {
+	place, err := h.OpenPlace(ctx)
 	if err != nil {
 		return err
 	}
-	if h.consents, err = OpenView(ctx, h, views, h.openConsents); err != nil {
-		return err
+	for _, kind := range views.All {
+		v, err := OpenView(ctx, h, place, func(ctx context.Context, place readmodel.Place) (views.View, error) {
+			return kind.Open(ctx, place, h.Dir.Ledger)
+		})
+		if err != nil {
+			return err
+		}
+		h.open = append(h.open, v)
 	}
-	if h.Policies, err = OpenView(ctx, h, views, policies.Open); err != nil {
-		return err
-	}
-	if h.activity, err = OpenView(ctx, h, views, activity.Open); err != nil {
-		return err
-	}
+
+	// What HTTP, reports and measures ask.
+	h.consents, h.Policies = views.Of[*consents.View](h.open), views.Of[*policies.View](h.open)
+	h.activity, h.requests = views.Of[*activity.View](h.open), views.Of[*requests.View](h.open)
+
 	if err := h.OpenLogs(ctx); err != nil {
-		return err
-	}
-	if h.requests, err = OpenView(ctx, h, views, requests.Open); err != nil {
 		return err
 	}
 	if h.feedKey, err = h.openFeedKey(ctx); err != nil {
 		return err
 	}
-	for _, p := range []gated{h.consents, h.Policies, h.activity, h.requests} {
-		r := &projections.Runner{Projection: p, Traces: h.Measured.traces}
-		p.Gate(h.answers(r))
+	for _, v := range h.open {
+		r := &projections.Runner{Projection: v, Traces: h.Measured.traces}
+		v.Gate(h.answers(r))
 		h.Runners = append(h.Runners, r)
 	}
 	return nil
-}
-
-func (h *Server) openConsents(ctx context.Context, place readmodel.Place) (*consents.View, error) {
-	return consents.Open(ctx, place, h.Dir.Ledger)
 }
 
 // OpenView opens a projection. One that knows of records that the store does not
@@ -91,12 +91,6 @@ func OpenView[V rebuild.Model](ctx context.Context, h *Server, place readmodel.P
 		return v, err
 	}
 	return open(ctx, place)
-}
-
-// A gated projection can be kept from answering; see [readmodel.DB.Gate].
-type gated interface {
-	projections.Projection
-	Gate(check func(context.Context) error)
 }
 
 // RunViews keeps the projections up to date until ctx is done. It calls stopped with the

@@ -9,15 +9,13 @@ import (
 	"sync"
 
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/views"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/postgres"
 	"consentledger/projections"
-	"consentledger/projections/activity"
-	"consentledger/projections/policies"
 	"consentledger/projections/readmodel"
 	"consentledger/projections/rebuild"
-	"consentledger/projections/requests"
 )
 
 // Where the projections' tables are, if they are not in the data directory, and who
@@ -104,21 +102,19 @@ func (h *Server) viewsAnswer(ctx context.Context) error {
 	return err
 }
 
-// writers open the projections once more, to write. Each turn has one that nobody has
-// written with before: what it holds in memory is what the tables hold.
-func (h *Server) writers() map[string]func(context.Context, readmodel.Place) (rebuild.Model, error) {
-	return map[string]func(context.Context, readmodel.Place) (rebuild.Model, error){
-		"consents": func(ctx context.Context, p readmodel.Place) (rebuild.Model, error) { return h.openConsents(ctx, p) },
-		"policies": func(ctx context.Context, p readmodel.Place) (rebuild.Model, error) { return policies.Open(ctx, p) },
-		"activity": func(ctx context.Context, p readmodel.Place) (rebuild.Model, error) { return activity.Open(ctx, p) },
-		"requests": func(ctx context.Context, p readmodel.Place) (rebuild.Model, error) { return requests.Open(ctx, p) },
+// A writer is a projection that is opened once more, to write. Each turn has one that
+// nobody has written with before: what it holds in memory is what the tables hold.
+type writer func(context.Context, readmodel.Place) (views.View, error)
+
+func (h *Server) writerOf(name string) writer {
+	return func(ctx context.Context, place readmodel.Place) (views.View, error) {
+		return views.Open(ctx, name, place, h.Dir.Ledger)
 	}
 }
 
 // takeTurns keeps the read models in PostgreSQL up to date, each while this process has
 // its turn, and watches how far they are, until ctx is done.
 func (h *Server) takeTurns(ctx context.Context, stopped func(error)) {
-	open := h.writers()
 	var workers sync.WaitGroup
 	defer workers.Wait()
 	for _, r := range h.Runners {
@@ -132,7 +128,7 @@ func (h *Server) takeTurns(ctx context.Context, stopped func(error)) {
 		workers.Go(func() { r.Watch(ctx) })
 		workers.Go(func() {
 			err := turn.Run(ctx, func(ctx context.Context) error {
-				err := h.project(ctx, r, open[name])
+				err := h.project(ctx, r, h.writerOf(name))
 				if ctx.Err() == nil {
 					r.Trouble(err)
 				}
@@ -148,7 +144,7 @@ func (h *Server) takeTurns(ctx context.Context, stopped func(error)) {
 
 // project writes one projection until ctx is done, or it stops. Its readers' runner
 // hears how far it is.
-func (h *Server) project(ctx context.Context, readers *projections.Runner, open func(context.Context, readmodel.Place) (rebuild.Model, error)) (err error) {
+func (h *Server) project(ctx context.Context, readers *projections.Runner, open writer) (err error) {
 	if err := h.checkViews(ctx); err != nil {
 		return err
 	}
