@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -117,154 +116,6 @@ type Server struct {
 	natsFull    atomic.Bool // the disk was full when it had stopped storing
 }
 
-// openGrace is how long an opening that is interrupted may take to end.
-const openGrace = 5 * time.Second
-
-// Run runs until ctx is done, then drains.
-func Run(ctx context.Context, c Config, out io.Writer) (err error) {
-	h := &Server{Config: c, Log: slog.New(telemetry.Handler(slog.NewTextHandler(os.Stderr, nil))), Started: Now().String()}
-	if err := h.openTelemetry(ctx); err != nil {
-		return err
-	}
-	opened := make(chan error, 1)
-	go func() { opened <- h.Open(ctx) }()
-	select {
-	case err = <-opened:
-	case <-ctx.Done():
-		select {
-		case err = <-opened:
-		case <-time.After(openGrace):
-			return ctx.Err() // with what is open: only the end of the process closes it
-		}
-	}
-	defer func() {
-		if err := h.Measured.telemetry.Close(); err != nil { // before what it looks at is closed
-			h.Log.Warn("the last traces or metrics are lost", "error", err)
-		}
-		if closing := h.Close(); !errors.Is(err, ErrRestart) { // then what died cannot be closed
-			err = errors.Join(err, closing)
-		}
-	}()
-	if err != nil {
-		return FullDisk(c.Data, err)
-	}
-	listener, err := net.Listen("tcp", c.HTTP)
-	if err != nil {
-		return fmt.Errorf("HTTP: %w; name another address with --http", err)
-	}
-	var window net.Listener
-	if c.ESDB != "" {
-		if window, err = net.Listen("tcp", c.ESDB); err != nil {
-			return errors.Join(fmt.Errorf("EventStoreDB's protocol: %w; name another address with --esdb-listen", err), listener.Close())
-		}
-	}
-	var measures net.Listener
-	if c.Measures != "" {
-		if measures, err = net.Listen("tcp", c.Measures); err != nil {
-			return errors.Join(fmt.Errorf("metrics: %w; name another address with --metrics-listen", err), listener.Close())
-		}
-	}
-	if err := h.watchMeasures(); err != nil {
-		return errors.Join(err, listener.Close())
-	}
-	ctx, stop := context.WithCancelCause(ctx)
-	var workers sync.WaitGroup
-	defer workers.Wait()
-	defer stop(nil) // before the workers is waited for
-	must := func(what string, work func() error) {
-		workers.Go(func() {
-			if err := work(); err != nil && ctx.Err() == nil {
-				stop(fmt.Errorf("%s: %w", what, err))
-			}
-		})
-	}
-	workers.Go(func() {
-		h.RunViews(ctx, func(err error) { h.Log.Error("a projection stopped", "error", err) })
-	})
-	workers.Go(func() { h.watchRoom(ctx, stop) })
-	if h.Dir.away != nil {
-		workers.Go(func() { h.keepUp(ctx) })
-	}
-	for _, m := range h.Dir.memories() {
-		workers.Go(func() {
-			m.run(ctx, func(err error) {
-				h.Log.Warn("what is newest on a server could not be remembered, and is tried again", "as", string(m.key), "error", err)
-			})
-		})
-	}
-	workers.Go(func() {
-		for ctx.Err() == nil { // once a round has failed, the next one waits for more to write
-			if err := h.Dir.Ledger.KeepSnapshots(ctx); err != nil {
-				h.Log.Warn("snapshots of histories were not written; long ones are read from the log", "error", err)
-			}
-		}
-	})
-	workers.Go(func() {
-		if err := h.Dir.Ledger.KeepMarks(ctx); err != nil && ctx.Err() == nil {
-			h.Log.Error("marks in the log are set no more; questions about the past read on from the last", "error", err)
-		}
-	})
-	workers.Go(func() { h.runLogs(ctx) })
-	workers.Go(func() { h.watchClock(ctx) })
-	must("checkpoints", func() error { return h.turns.during(ctx, workCheckpoints, h.showLogs) })
-	workers.Go(func() {
-		if err := h.Reactor.Run(ctx); err != nil {
-			h.Log.Error("the reactor stopped", "error", err)
-		}
-	})
-	must("follow-ups", func() error { return h.turns.during(ctx, workFollowUps, h.followUp) })
-	workers.Go(func() {
-		if err := h.Outbox.Watch(ctx); err != nil {
-			h.Log.Error("the stream of the outbox is not looked at", "error", err)
-		}
-	})
-	h.api = h.Handler()
-	if h.asked = h.api; h.keys != nil {
-		h.asked = auth.Guard(h.api, h.keys)
-		workers.Go(func() { h.keepAccess(ctx) })
-	}
-	guarded := edge.Guard(h.withPages(h.asked), c.Hosts.Listening(c.HTTP, listener.Addr()))
-	doors := make(chan struct{}, 2)
-	open := func() { doors <- struct{}{} }
-	must("intake", func() error {
-		return h.Config.NATS.permitted(intake.Run(ctx, h.Intake, open))
-	})
-	must("operators on NATS", func() error { return h.operate(ctx, open) })
-	must("HTTP", func() error { return ServeHTTP(ctx, listener, guarded, h.tls) })
-	if measures != nil {
-		mux := http.NewServeMux()
-		mux.Handle("GET /metrics", h.Measured.page())
-		must("metrics", func() error { return ServeHTTP(ctx, measures, mux, nil) })
-	}
-	if window != nil {
-		must("EventStoreDB's protocol", func() error { return serveWindow(ctx, window, h.Dir.Store) })
-	}
-	for range cap(doors) {
-		select {
-		case <-doors:
-		case <-ctx.Done():
-		}
-	}
-	h.awaitReading(ctx)
-	workers.Go(func() { h.checkLogs(ctx) }) // it reads the whole store: nobody waits for it
-	setup, err := h.setup(ctx)
-	if err != nil {
-		return err
-	}
-	if ctx.Err() == nil {
-		h.greet(out, listener.Addr().String(), window)
-		h.greetAccess(out, setup)
-	}
-	if c.Demo {
-		must("demo", func() error { return h.demo(ctx) })
-	}
-	<-ctx.Done()
-	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
-		return cause
-	}
-	return nil
-}
-
 // followUp tells on NATS what becomes of obligations until ctx is done, and finishes
 // what another process may have left undone. The reactor asks itself whose turn it is:
 // it has to know all that was recorded.
@@ -291,9 +142,30 @@ func (h *Server) openTelemetry(ctx context.Context) error {
 	return err
 }
 
-func (h *Server) Open(ctx context.Context) (err error) {
+// Open opens what the server is made of, and starts nothing that follows the log or
+// answers. Whoever calls it closes the server, whether it fails or not.
+func (h *Server) Open(ctx context.Context) error {
 	tune.AddProc()
 	tune.GC()
+	if err := h.openDirectory(ctx); err != nil {
+		return err
+	}
+	if err := h.openNATS(ctx); err != nil {
+		return err
+	}
+	if err := h.openFollowers(); err != nil {
+		return err
+	}
+	h.openIntake()
+	if err := h.openReach(ctx); err != nil {
+		return err
+	}
+	return h.openViews(ctx)
+}
+
+// openDirectory opens the data directory, and finishes what a process that died had
+// begun in it.
+func (h *Server) openDirectory(ctx context.Context) (err error) {
 	use := "live"
 	if h.Config.Demo {
 		use = "demo"
@@ -317,9 +189,11 @@ func (h *Server) Open(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if err := h.openNATS(ctx); err != nil {
-		return err
-	}
+	return nil
+}
+
+// openFollowers makes what sees to it that what is due is done and told.
+func (h *Server) openFollowers() error {
 	shipped, err := law.Known()
 	if err != nil {
 		return err
@@ -329,6 +203,11 @@ func (h *Server) Open(ctx context.Context) (err error) {
 		Turn: h.turns.turn(workFollowUps),
 	}
 	h.Outbox = &outbox.Outbox{Conn: h.Conn, Ledger: h.Dir.Ledger, Log: h.Log, Traces: h.Measured.traces}
+	return nil
+}
+
+// openIntake makes what takes events, and keeps those that were rejected.
+func (h *Server) openIntake() {
 	h.Intake = intake.Config{
 		Conn: h.Conn, Ledger: h.Dir.Ledger, Log: h.Log,
 		Seal: h.Dir.seal, Unseal: h.Dir.unseal, Again: h.again, Watch: new(intake.Watch),
@@ -341,10 +220,6 @@ func (h *Server) Open(ctx context.Context) (err error) {
 		}
 	}
 	h.rejected = &intake.Rejections{Config: h.Intake}
-	if err := h.openReach(ctx); err != nil {
-		return err
-	}
-	return h.openViews(ctx)
 }
 
 // openNATS starts the embedded server, unless there is another, and connects.
