@@ -14,9 +14,8 @@ import (
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/server"
 	"consentledger/eventstore"
+	"consentledger/eventstore/wholefile"
 	"consentledger/projections/transparency"
-
-	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // What one process has in files of its directory, several have in rows that all of them
@@ -66,7 +65,7 @@ func writePrivate(name, text string) error {
 	if err := os.Rename(name+".new", name); err != nil {
 		return err
 	}
-	return server.SyncDir(vfs.Default, filepath.Dir(name))
+	return wholefile.SyncDir(filepath.Dir(name))
 }
 
 // carryLogs writes what the logs stand on, what witnesses and authorities signed, and

@@ -12,8 +12,7 @@ import (
 	"strings"
 
 	"consentledger/cmd/internal/server"
-
-	"github.com/cockroachdb/pebble/v2/vfs"
+	"consentledger/eventstore/wholefile"
 )
 
 // A rowKind is what becomes of rows whose keys begin alike, when a ledger is migrated.
@@ -178,7 +177,7 @@ func copyFiles(from, to string, files []fileCopy) error {
 		}
 	}
 	for dir := range dirs {
-		if err := server.SyncDir(vfs.Default, filepath.Join(to, dir)); err != nil {
+		if err := wholefile.SyncDir(filepath.Join(to, dir)); err != nil {
 			return err
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"consentledger/eventstore/vault"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/gofrs/flock"
 )
 
 // Where the parts of the target are, if they are not in its directory.
@@ -42,7 +43,7 @@ type side struct {
 	path string
 	at   server.Addresses
 
-	lock   *os.File
+	lock   *flock.Flock
 	db     *embedded.DB
 	remote server.Remote  // nil: the records are in the directory
 	shared *postgres.Rows // nil: the persons are in the directory

@@ -23,6 +23,7 @@ import (
 	"consentledger/eventstore/vault"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/gofrs/flock"
 )
 
 // format is the first line of a data directory's FORMAT file. The second says
@@ -33,7 +34,7 @@ const format = "consentledger data 1"
 // it but the projections.
 type DataDir struct {
 	path      string
-	lock      *os.File
+	lock      *flock.Flock
 	DB        *embedded.DB
 	Store     eventstore.Store // of db, or
 	away      *elsewhere       // nil: the records are in the directory
@@ -198,19 +199,18 @@ func (d *DataDir) Close() error {
 
 // LockDir takes the directory for this process. The lock goes with the
 // process, however it ends.
-func LockDir(path string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(path, "LOCK"), os.O_CREATE|os.O_RDWR, 0o600)
-	if errors.Is(err, fs.ErrNotExist) {
+func LockDir(path string) (*flock.Flock, error) {
+	lock := flock.New(filepath.Join(path, "LOCK"), flock.SetFlag(os.O_CREATE|os.O_RDWR))
+	locked, err := lock.TryLock()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, exit.NotFound(fmt.Errorf("there is no data directory at %s", path))
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
-	}
-	if err := lockFile(f); err != nil {
-		f.Close()
+	case !locked:
 		return nil, InUse(path)
 	}
-	return f, nil
+	return lock, nil
 }
 
 // An InUse is a data directory that another process has open.
@@ -310,7 +310,7 @@ func WriteFormat(on vfs.FS, path, use string) error {
 	if err := WriteDurably(on, path, "FORMAT", format+"\n"+use+"\n"); err != nil {
 		return err
 	}
-	return SyncDir(on, on.PathDir(path))
+	return syncDir(on, on.PathDir(path))
 }
 
 // WriteDurably writes a small file of a directory: it is there whole, or not at all.
@@ -327,11 +327,11 @@ func WriteDurably(on vfs.FS, path, base, text string) error {
 	if err := on.Rename(name+".new", name); err != nil {
 		return err
 	}
-	return SyncDir(on, path)
+	return syncDir(on, path)
 }
 
-// SyncDir makes the names in a directory durable.
-func SyncDir(on vfs.FS, path string) error {
+// syncDir is [wholefile.SyncDir] on a file system that may be in memory.
+func syncDir(on vfs.FS, path string) error {
 	dir, err := on.OpenDir(path)
 	if err != nil {
 		return err

@@ -18,7 +18,7 @@ func TestFORMATSurvivesAPowerCut(t *testing.T) {
 	if err := mem.MkdirAll("/home/data", 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := SyncDir(mem, "/"); err != nil { // all that was there before
+	if err := syncDir(mem, "/"); err != nil { // all that was there before
 		t.Fatal(err)
 	}
 	if err := WriteFormat(mem, "/home/data", "live"); err != nil {
@@ -124,5 +124,29 @@ func TestADirectoryThatIsOpenToOthersIsMadePrivate(t *testing.T) {
 	}
 	if err := open(foreign); err == nil || mode(foreign) != "-rwxr-xr-x" {
 		t.Errorf("a directory with other things in it was taken: %v, mode %s", err, mode(foreign))
+	}
+}
+
+func TestOneProcessHasADirectory(t *testing.T) {
+	dir := t.TempDir()
+	lock, err := LockDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := LockDir(dir); err != error(InUse(dir)) {
+		t.Errorf("taken once more: %v", err)
+	}
+	if err := lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if lock, err = LockDir(dir); err != nil {
+		t.Fatalf("given back, and not to be had: %v", err)
+	}
+	if err := lock.Close(); err != nil {
+		t.Error(err)
+	}
+	none := filepath.Join(dir, "none")
+	if _, err := LockDir(none); err == nil || err.Error() != "there is no data directory at "+none {
+		t.Errorf("of a directory that is not there: %v", err)
 	}
 }

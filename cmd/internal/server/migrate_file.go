@@ -13,6 +13,7 @@ import (
 
 	"consentledger/cmd/internal/files"
 	"consentledger/eventstore"
+	"consentledger/eventstore/wholefile"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -159,5 +160,5 @@ func RemoveDurably(path, base string) error {
 	if err := os.Remove(filepath.Join(path, base)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return SyncDir(vfs.Default, path)
+	return wholefile.SyncDir(path)
 }
