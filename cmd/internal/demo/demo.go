@@ -1,3 +1,5 @@
+// Package demo is the sample app: what it has published, what happened to it in the weeks
+// before the first start, and a simulation of its users.
 package demo
 
 import (

@@ -1,3 +1,5 @@
+// Package exit says with which code the program ends: the codes, and the errors that
+// have one.
 package exit
 
 import (

@@ -1,3 +1,5 @@
+// Package files reads and writes the files that somebody names on the command line: plain
+// files, and of each no more than such a file may have.
 package files
 
 import (

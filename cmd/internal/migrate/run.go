@@ -1,3 +1,5 @@
+// Package migrate moves a ledger to another data directory or event store, with its order
+// and its proofs.
 package migrate
 
 import (

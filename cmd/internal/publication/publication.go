@@ -1,3 +1,4 @@
+// Package publication reads a policy file as it is sent to be published.
 package publication
 
 import (

@@ -1,3 +1,8 @@
+// Package server is what serve runs: it opens a data directory, the stores and the NATS
+// server that go with it, follows the log, answers, and drains in the end.
+//
+// [Run] does all of that. [New], Open and Close are for who starts only parts of it, as
+// bench does. A stopped server's data directory is opened by [OpenDataDir].
 package server
 
 import (

@@ -1,3 +1,4 @@
+// Package terminal shows text so that it does nothing to a terminal.
 package terminal
 
 import (

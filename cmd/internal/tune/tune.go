@@ -1,3 +1,4 @@
+// Package tune sets how many goroutines run at once, and how much garbage may gather.
 package tune
 
 import (

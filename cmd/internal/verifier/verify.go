@@ -1,3 +1,5 @@
+// Package verifier is the verb verify: it checks what somebody else gave you, with a key
+// that you had before.
 package verifier
 
 import (
