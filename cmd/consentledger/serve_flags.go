@@ -48,7 +48,7 @@ func newServe() *cobra.Command {
 			if s.WitnessEvery <= 0 || s.StampEvery <= 0 {
 				return exit.Usage(errors.New("--witness-every, --timestamp-every: want a time above zero, as in 1m"))
 			}
-			if err := errors.Join(s.NATS.Check(), s.CheckMany(), s.CheckAccess()); err != nil {
+			if err := s.Check(); err != nil {
 				return err
 			}
 			if s.Telemetry, err = telemetry.Read(os.Getenv); err != nil {

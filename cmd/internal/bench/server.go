@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -45,11 +43,7 @@ var Followers = append(views.Names(), "logs", "reactor", "outbox")
 // openServer starts a server in dir, without some of its followers. The caller
 // closes it.
 func openServer(ctx context.Context, dir string, without ...string) (_ *measuredServer, err error) {
-	h := &server.Server{
-		Config:  server.Config{Data: dir, HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0"},
-		Log:     slog.New(slog.NewTextHandler(os.Stderr, nil)),
-		Started: server.Now().String(),
-	}
+	h := server.New(server.Config{Data: dir, HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0"})
 	m := &measuredServer{Server: h, without: without}
 	m.ctx, m.stop = context.WithCancelCause(ctx)
 	defer func() {

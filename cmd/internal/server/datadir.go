@@ -148,7 +148,7 @@ func (d *DataDir) openStore(ctx context.Context, address string) (err error) {
 		d.Store = d.away
 	}
 	before, err := ReadBefore(ctx, d.Rows())
-	if err == nil && before > 0 && d.shared != nil { // for who opens the records alone, see openRecords
+	if err == nil && before > 0 && d.shared != nil { // for who opens the records alone, see [OpenRecords]
 		err = Durably(ctx, d.DB.Rows(), eventstore.Change{Put: []eventstore.Row{BeforeRow(before)}})
 	}
 	d.Store = eventstore.Moved(d.Store, before)

@@ -190,9 +190,9 @@ func ShelfOf(ctx context.Context, data string) (_ witness.Shelf, done func() err
 	return witness.RowShelf{Rows: rows}, rows.Close, nil
 }
 
-// CheckMany refuses half of what several processes need: what one of them would have
+// checkMany refuses half of what several processes need: what one of them would have
 // for itself, and the others would not see.
-func (s Config) CheckMany() error {
+func (s Config) checkMany() error {
 	vault, err := VaultPlace.Address(s.Vault)
 	switch {
 	case err != nil:

@@ -78,6 +78,11 @@ type Config struct {
 	StampEvery     time.Duration
 }
 
+// Check refuses a configuration that cannot be, before anything is opened.
+func (c Config) Check() error {
+	return errors.Join(c.NATS.Check(), c.checkMany(), c.CheckAccess())
+}
+
 // A Server is a running ledger.
 type Server struct {
 	Config   Config
