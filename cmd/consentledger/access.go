@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"consentledger/api/auth"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/server"
 	"consentledger/domain"
 
 	"github.com/spf13/cobra"
@@ -37,9 +40,9 @@ func accessKey(c *cobra.Command) (string, error) {
 		}
 	}
 	if name != "" {
-		b, err := readOwnFile(name, maxKeyFile)
+		b, err := files.ReadOwnFile(name, files.MaxKeyFile)
 		if err != nil {
-			return "", unread(from, err)
+			return "", server.Unread(from, err)
 		}
 		text = string(b)
 	}
@@ -47,7 +50,7 @@ func accessKey(c *cobra.Command) (string, error) {
 		return "", nil
 	}
 	if _, err := auth.ParseKey(text); err != nil {
-		return "", usageError{fmt.Errorf("%s: %w", from, err)}
+		return "", exit.Usage(fmt.Errorf("%s: %w", from, err))
 	}
 	return text, nil
 }
@@ -62,8 +65,8 @@ func showKey(c *cobra.Command, r *http.Request) error {
 	if port == "" {
 		port = "80"
 	}
-	if r.URL.Scheme != "https" && !isLoopback(r.URL.Hostname()+":"+port) && !isLoopback("["+r.URL.Hostname()+"]:"+port) {
-		return usageError{errors.New("--server: the key would be read on the way to another machine: use https://")}
+	if r.URL.Scheme != "https" && !server.IsLoopback(r.URL.Hostname()+":"+port) && !server.IsLoopback("["+r.URL.Hostname()+"]:"+port) {
+		return exit.Usage(errors.New("--server: the key would be read on the way to another machine: use https://"))
 	}
 	r.Header.Set("Authorization", "Bearer "+key)
 	return nil
@@ -143,12 +146,12 @@ func issueOffline(c *cobra.Command, data string, in auth.NewKeyRequest) (err err
 	if err != nil {
 		return err
 	}
-	d, err := openDataDir(c.Context(), data, "live", true)
+	d, err := server.OpenDataDir(c.Context(), data, "live", true)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.close()) }()
-	keys := d.offlineKeys()
+	defer func() { err = errors.Join(err, d.Close()) }()
+	keys := offlineKeys(d)
 	key, l, err := keys.Issue(c.Context(), wish, domain.Ledger)
 	if err != nil {
 		return err
@@ -160,9 +163,9 @@ func issueOffline(c *cobra.Command, data string, in auth.NewKeyRequest) (err err
 	return printKey(c, answer)
 }
 
-func (d *dataDir) offlineKeys() *auth.Keys {
+func offlineKeys(d *server.DataDir) *auth.Keys {
 	return &auth.Keys{
-		Rows: d.rows(), Now: d.ledger.Now, Execute: d.ledger.Execute, Apps: func() []domain.AppName { return nil },
+		Rows: d.Rows(), Now: d.Ledger.Now, Execute: d.Ledger.Execute, Apps: func() []domain.AppName { return nil },
 	}
 }
 
@@ -224,7 +227,7 @@ func newAccessRotate() *cobra.Command {
 goes on for --overlap, so that its holder can change over without being locked out.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if overlap < 0 || overlap%time.Hour != 0 {
-				return usageError{errors.New("--overlap: want whole hours, as in 24h")}
+				return exit.Usage(errors.New("--overlap: want whole hours, as in 24h"))
 			}
 			in := auth.RotateRequest{OverlapHours: int(overlap / time.Hour)}
 			answer, err := callJSON(c, http.MethodPost, "/v1/access/keys/"+url.PathEscape(args[0])+"/rotate", in)

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 
+	"consentledger/cmd/internal/exit"
+
 	"github.com/spf13/cobra"
 )
 
@@ -88,7 +90,7 @@ is known changes by "app environment" alone: which consents count depends on it.
 // appKnown reports whether an app is registered.
 func appKnown(c *cobra.Command, app string) (bool, error) {
 	_, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app), "", nil)
-	if p, is := errors.AsType[*problemError](err); is && p.status == http.StatusNotFound {
+	if p, is := errors.AsType[*exit.ProblemError](err); is && p.Status == http.StatusNotFound {
 		return false, nil
 	}
 	return err == nil, err

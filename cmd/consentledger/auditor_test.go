@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"consentledger/cmd/internal/demo"
+	"consentledger/cmd/internal/server"
+	"consentledger/cmd/internal/verifier"
 	"consentledger/domain"
 	"consentledger/projections/transparency/merkle"
 	"consentledger/projections/transparency/verify"
@@ -29,7 +32,7 @@ func (a *auditor) watch(c *child) {
 	go func() {
 		defer close(a.done)
 		for {
-			resp, err := http.Get(c.http + "/log/" + demoApp + "/checkpoint")
+			resp, err := http.Get(c.http + "/log/" + demo.App + "/checkpoint")
 			if err != nil {
 				return
 			}
@@ -48,16 +51,16 @@ func (a *auditor) watch(c *child) {
 func (a *auditor) look(t *testing.T, c *child) {
 	t.Helper()
 	<-a.done
-	key, err := verifierKeyOf(t.Context(), a.dir, domain.AppName(demoApp))
+	key, err := server.VerifierKeyOf(t.Context(), a.dir, domain.AppName(demo.App))
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, origin, err := verifierOf(key, "")
+	v, origin, err := server.VerifierOf(key, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.remember(t, a.newest, v, origin)
-	log := verify.Log{Source: newHTTPSource(c.http + "/log/" + demoApp), Verifier: v, Origin: origin, App: demoApp, Seen: a.seen}
+	log := verify.Log{Source: verifier.NewHTTPSource(c.http + "/log/" + demo.App), Verifier: v, Origin: origin, App: demo.App, Seen: a.seen}
 	var report *verify.Report
 	eventually(t, "verified", func() string {
 		// Until the tiles are built again it answers: ask again.

@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"consentledger/cmd/internal/bench"
 )
 
 // esdbFigures names every figure of bench esdb.
@@ -55,7 +57,7 @@ func TestBenchEsdbMeasuresEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var report benchReport
+	var report bench.Report
 	if err := json.Unmarshal(out, &report); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

@@ -8,12 +8,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"consentledger/cmd/internal/bench"
+	"consentledger/cmd/internal/exit"
 )
 
 // init makes the test program the ledger's when bench starts it as a process of
 // its own.
 func init() {
-	if os.Getenv(childVariable) != "" {
+	if os.Getenv(bench.ChildVariable) != "" {
 		os.Exit(run(os.Args[1:]))
 	}
 }
@@ -56,7 +59,7 @@ func TestBenchMeasuresEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var report benchReport
+	var report bench.Report
 	if err := json.Unmarshal(out, &report); err != nil {
 		t.Fatal(err)
 	}
@@ -106,12 +109,12 @@ func TestBenchWritesProfilesOfOneMeasurement(t *testing.T) {
 }
 
 func TestBenchLeavesOutWhatFollows(t *testing.T) {
-	out, err := cli(t, nil, "bench", "--quick", "--only", "record", "--clients", "4", "--without", strings.Join(followers, ","), "-o", "json", "--data", t.TempDir())
+	out, err := cli(t, nil, "bench", "--quick", "--only", "record", "--clients", "4", "--without", strings.Join(bench.Followers, ","), "-o", "json", "--data", t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	var report benchReport
-	if err := json.Unmarshal([]byte(out), &report); err != nil || len(report.Figures) != 9 || len(report.Without) != len(followers) {
+	var report bench.Report
+	if err := json.Unmarshal([]byte(out), &report); err != nil || len(report.Figures) != 9 || len(report.Without) != len(bench.Followers) {
 		t.Errorf("%s\n%v", out, err)
 	}
 }
@@ -119,7 +122,7 @@ func TestBenchLeavesOutWhatFollows(t *testing.T) {
 func TestBenchSaysWhatItCannotDo(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"--only speed", "want record, personal, withdrawals"},
-		{"--only record --without views", "want policies, consents, activity, requests, logs, reactor, outbox"},
+		{"--only record --without views", "want consents, policies, activity, requests, logs, reactor, outbox"},
 		{"--without logs", "wants --only with some of record"},
 		{"--only record,lag --without logs", "wants --only with some of record"},
 		{"--clients 0", "want at least 1"},
@@ -134,45 +137,8 @@ func TestBenchSaysWhatItCannotDo(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("bench %s: %v", c.args, err)
 		}
-		if exitCode(t.Context(), err) != exitUsage {
+		if exitCode(t.Context(), err) != exit.CodeUsage {
 			t.Errorf("bench %s: exit code %d", c.args, exitCode(t.Context(), err))
 		}
-	}
-}
-
-func TestAMedianStandsInTheMiddle(t *testing.T) {
-	for _, c := range []struct {
-		of   sample
-		want float64
-	}{{sample{7}, 7}, {sample{9, 1}, 5}, {sample{9, 1, 2}, 2}, {sample{4, 1, 2, 100}, 3}} {
-		if got := c.of.median(); got != c.want {
-			t.Errorf("median of %v: %v", c.of, got)
-		}
-	}
-}
-
-func TestAHeapIsReadFromTheTrace(t *testing.T) {
-	var h heapTrace
-	h.follow(strings.NewReader(`gc 1 @0.012s 2%: 0.026+0.64+0.004 ms clock, 0.053+0.15/0.48/0.59+0.009 ms cpu, 3->4->1 MB, 4 MB goal, 0 MB stacks, 0 MB globals, 2 P
-gc 2 @1.512s 2%: 0.026+0.64+0.004 ms clock, 0.053+0.15/0.48/0.59+0.009 ms cpu, 80->91->30 MB, 90 MB goal, 1 MB stacks, 0 MB globals, 2 P
-gc 3 @2.812s 2%: 0.026+0.64+0.004 ms clock, 0.053+0.15/0.48/0.59+0.009 ms cpu, 60->61->31 MB, 62 MB goal, 1 MB stacks, 0 MB globals, 2 P (forced)
-`))
-	if live, peak := h.read(); live != 31 || peak != 91 {
-		t.Errorf("live %v, peak %v", live, peak)
-	}
-}
-
-func TestOneEventInTenIsOfSomebodyNew(t *testing.T) {
-	m := newMix()
-	seen := map[string]bool{}
-	for range 1000 {
-		var e struct{ Subject string }
-		if err := json.Unmarshal(m.next(personalLoad), &e); err != nil {
-			t.Fatal(err)
-		}
-		seen[e.Subject] = true
-	}
-	if len(seen) != 100 || m.persons.Load() != 100 {
-		t.Errorf("%d persons, %d counted", len(seen), m.persons.Load())
 	}
 }

@@ -12,6 +12,8 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/cmd/consentledger/law"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/files"
 	"consentledger/domain/deadline"
 
 	"github.com/spf13/cobra"
@@ -168,7 +170,7 @@ func fromFlags(k *deadline.Calendar, notice, issued string) error {
 	}
 	var err error
 	if k.Issued, err = deadline.ParseDate(issued); err != nil {
-		return usageError{fmt.Errorf("--issued: %w", err)}
+		return exit.Usage(fmt.Errorf("--issued: %w", err))
 	}
 	return nil
 }
@@ -181,13 +183,13 @@ func calendarsToPublish(c *cobra.Command, known deadline.Calendars, name, jurisd
 			return shippedCalendar(int(year))
 		}
 	}
-	file, err := readInput(c, "FILE", name, maxPolicyFile)
+	file, err := files.ReadInput(c, "FILE", name, files.MaxPolicyFile)
 	if err != nil {
 		return nil, err
 	}
 	after, err := law.Publish(known, file, jurisdiction)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("%s: %w", name, err)}
+		return nil, exit.Usage(fmt.Errorf("%s: %w", name, err))
 	}
 	before := known.Published()
 	all := after.Published()
@@ -195,7 +197,7 @@ func calendarsToPublish(c *cobra.Command, known deadline.Calendars, name, jurisd
 		fmt.Fprintf(c.ErrOrStderr(), "note: these days of %s were published before: nothing was recorded\n", place)
 		return nil, nil
 	} else if replaced {
-		return nil, usageError{fmt.Errorf(`%s: without "adds_to" it would take the place of every calendar of %s; say "adds_to": %q`, name, place, place)}
+		return nil, exit.Usage(fmt.Errorf(`%s: without "adds_to" it would take the place of every calendar of %s; say "adds_to": %q`, name, place, place))
 	}
 
 	added := all[len(before):]
@@ -244,7 +246,7 @@ func shippedCalendar(year int) ([]deadline.Calendar, error) {
 	}
 	k, ok := shipped.Latest("CN", year)
 	if !ok {
-		return nil, notFound{fmt.Errorf("the notice of %d is not shipped: publish it from a file", year)}
+		return nil, exit.NotFound(fmt.Errorf("the notice of %d is not shipped: publish it from a file", year))
 	}
 	k.Version = 0
 	return []deadline.Calendar{k}, nil
@@ -274,7 +276,7 @@ func newCalendarShow() *cobra.Command {
 	c := &cobra.Command{Use: "show YEAR", Short: "Show a year's days off and make-up days", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
 		said, ok := wire.ParseCount(args[0])
 		if !ok || said > 9999 {
-			return usageError{errors.New("want a year, as in 2026")}
+			return exit.Usage(errors.New("want a year, as in 2026"))
 		}
 		year := int(said)
 		known, err := calendarsOf(c, app)
@@ -293,7 +295,7 @@ func newCalendarShow() *cobra.Command {
 			k, ok = known.Find(deadline.CalendarVersion{Jurisdiction: jurisdiction, Year: year, Version: version})
 		}
 		if !ok {
-			return notFound{fmt.Errorf("the app %s has no calendar of %s for %d, or not in that version", app, jurisdiction, year)}
+			return exit.NotFound(fmt.Errorf("the app %s has no calendar of %s for %d, or not in that version", app, jurisdiction, year))
 		}
 		text, err := json.Marshal(publishedCalendarOf(k))
 		if err != nil {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"consentledger/cmd/internal/demo"
+	"consentledger/cmd/internal/server"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
@@ -18,16 +20,16 @@ func TestAServiceWhoseNoticeHasRunEndsAndOwesWhatThePolicySays(t *testing.T) {
 	dir := t.TempDir()
 	announceLongAgo(t, dir)
 	r := start(t, dir, false)
-	if out, err := cli(t, r, "record", "--app", demoApp, "--type", "consent.given", "--subject", "ada", "--data", `{"act":"agree-popup"}`); err != nil {
+	if out, err := cli(t, r, "record", "--app", demo.App, "--type", "consent.given", "--subject", "ada", "--data", `{"act":"agree-popup"}`); err != nil {
 		t.Fatal(out, err)
 	}
 	if got := may(t, r, "ada", "personalisation"); got != "given" {
 		t.Fatalf("before the end: %s", got)
 	}
-	if out, err := cli(t, r, "service", "cease", "--app", demoApp, "--reason", "product-ended"); err != nil {
+	if out, err := cli(t, r, "service", "cease", "--app", demo.App, "--reason", "product-ended"); err != nil {
 		t.Fatalf("the notice has run, and the service may not end: %s %v", out, err)
 	}
-	out, err := cli(t, r, "check", "--app", demoApp, "--subject", "ada", "--purpose", "personalisation", "-o", "jsonl")
+	out, err := cli(t, r, "check", "--app", demo.App, "--subject", "ada", "--purpose", "personalisation", "-o", "jsonl")
 	if _, no := errors.AsType[notAllowed](err); !no || !strings.Contains(out, `"why":"service-ceased"`) {
 		t.Errorf("a service that is over still processes: %s %v", out, err)
 	}
@@ -39,7 +41,7 @@ func TestAServiceWhoseNoticeHasRunEndsAndOwesWhatThePolicySays(t *testing.T) {
 	eventually(t, "delete.own.delete 1", owed("--kind delete --state open,at-risk"))
 	eventually(t, "stop.own.stop 1", owed("--kind stop --state open,at-risk"))
 	for _, args := range [][]string{{"stop-collecting"}, {"delete", "--method", "erased"}} {
-		if out, err := cli(t, r, append([]string{"service", args[0], "--app", demoApp}, args[1:]...)...); err != nil {
+		if out, err := cli(t, r, append([]string{"service", args[0], "--app", demo.App}, args[1:]...)...); err != nil {
 			t.Fatal(out, err)
 		}
 	}
@@ -51,24 +53,24 @@ func TestAServiceWhoseNoticeHasRunEndsAndOwesWhatThePolicySays(t *testing.T) {
 // that it will end.
 func announceLongAgo(t *testing.T, dir string) {
 	t.Helper()
-	d, err := openDataDir(t.Context(), dir, "live", true)
+	d, err := server.OpenDataDir(t.Context(), dir, "live", true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	then := deadline.At(time.Now()).Add(-60 * deadline.Day)
-	past, err := ledger.Open(t.Context(), ledger.Config{Store: d.brake, Vault: d.vault, Now: func() deadline.Instant { return then }})
+	past, err := ledger.Open(t.Context(), ledger.Config{Store: d.ReadOnly, Vault: d.Vault, Now: func() deadline.Instant { return then }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := stage{past, d.blobs}
-	if err := s.prepare(t.Context()); err != nil {
+	s := demo.Stage{Ledger: past, Blobs: d.Blobs}
+	if err := s.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	notified := domain.Noted{Kind: "cessation.notified", Fields: domain.Fields(map[string]string{"channel": "push", "how": "one by one"})}
-	if err := s.once(t.Context(), "notified", domain.Say{Event: notified}); err != nil {
+	if err := s.Once(t.Context(), "notified", domain.Say{Event: notified}); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.close(); err != nil {
+	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -12,11 +12,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+
+	"consentledger/cmd/internal/exit"
 
 	"github.com/spf13/cobra"
 )
@@ -130,7 +131,7 @@ func TestAHistoryThatBreaksOffIsAnError(t *testing.T) {
 	} {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answer(w) }))
 		out, err := cli(t, &running{http: s.URL}, "replay")
-		if code := exitCode(t.Context(), err); out != whole || code != exitUnavailable {
+		if code := exitCode(t.Context(), err); out != whole || code != exit.CodeUnavailable {
 			t.Errorf("%s: exit code %d: %v\n%s", name, code, err, out)
 		}
 		s.Close()
@@ -179,24 +180,6 @@ func TestVersion(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), build(t), "version").Output(); err != nil || string(out) != "consentledger v9.9.9\n" {
 		t.Errorf("%s, %v", out, err)
 	}
-	commit := debug.BuildSetting{Key: "vcs.revision", Value: "0123456789abcdef0123456789abcdef01234567"}
-	changed := debug.BuildSetting{Key: "vcs.modified", Value: "true"}
-	for want, info := range map[string]debug.BuildInfo{
-		"v1.2.3":             {Main: debug.Module{Version: "v1.2.3"}, Settings: []debug.BuildSetting{commit}},
-		"0123456789ab":       {Main: debug.Module{Version: "(devel)"}, Settings: []debug.BuildSetting{commit}},
-		"0123456789ab-dirty": {Settings: []debug.BuildSetting{commit, changed}},
-		"development":        {Main: debug.Module{Version: "(devel)"}},
-	} {
-		if got := builtVersion(&info, true); got != want {
-			t.Errorf("%+v: %s, want %s", info, got, want)
-		}
-	}
-	if got := builtVersion(nil, false); got != "development" {
-		t.Errorf("a program that knows nothing of itself is %s", got)
-	}
-	if version == "" {
-		t.Error("this program has no version")
-	}
 }
 
 // Package pflag reads 010 as eight.
@@ -209,7 +192,7 @@ func TestANumberIsWrittenInOneWay(t *testing.T) {
 		if err == nil {
 			err = c.FlagErrorFunc()(c, c.ParseFlags(rest))
 		}
-		if usage, is := errors.AsType[usageError](err); !is || !strings.Contains(usage.Error(), "without a plus sign") {
+		if usage, is := errors.AsType[exit.UsageError](err); !is || !strings.Contains(usage.Error(), "without a plus sign") {
 			t.Errorf("%v: %v", args, err)
 		}
 	}

@@ -11,41 +11,10 @@ import (
 	"net/url"
 	"strings"
 
-	"consentledger/api/wire"
+	"consentledger/cmd/internal/exit"
 
 	"github.com/spf13/cobra"
 )
-
-// errUnreachable says that no server answered.
-var errUnreachable = errors.New("the server cannot be reached")
-
-// A problemError is a server's answer that is not what was asked for.
-type problemError struct {
-	status int
-	code   string
-	detail string
-}
-
-func (e *problemError) Error() string {
-	if e.code == "" {
-		return fmt.Sprintf("the server says %d: %s", e.status, e.detail)
-	}
-	return e.code + ": " + e.detail
-}
-
-func (e *problemError) exitCode() int {
-	switch {
-	case e.status == http.StatusNotFound:
-		return exitNotFound
-	case e.status == http.StatusConflict:
-		return exitConflict
-	case e.status >= 500:
-		return exitUnavailable
-	case e.status == http.StatusBadRequest, e.status == http.StatusRequestEntityTooLarge, e.status == http.StatusUnsupportedMediaType:
-		return exitUsage
-	}
-	return exitError
-}
 
 // call asks the server and returns the body of its answer.
 func call(c *cobra.Command, method, path, contentType string, body []byte, headers ...[2]string) ([]byte, error) {
@@ -70,7 +39,7 @@ func open(ctx context.Context, c *cobra.Command, method, path, contentType strin
 	if err != nil {
 		return nil, err
 	}
-	return nil, problemOf(resp.StatusCode, text)
+	return nil, exit.ProblemOf(resp.StatusCode, text)
 }
 
 // send asks the server, and returns its answer whatever it says.
@@ -81,7 +50,7 @@ func send(ctx context.Context, c *cobra.Command, method, path, contentType strin
 	}
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(server, "/")+path, bytes.NewReader(body))
 	if err != nil {
-		return nil, usageError{fmt.Errorf("--server: want an address as in http://127.0.0.1:8080")}
+		return nil, exit.Usage(fmt.Errorf("--server: want an address as in http://127.0.0.1:8080"))
 	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
@@ -97,27 +66,9 @@ func send(ctx context.Context, c *cobra.Command, method, path, contentType strin
 		if u, ok := errors.AsType[*url.Error](err); ok {
 			err = u.Err // the URL may name a person
 		}
-		return nil, fmt.Errorf("%w at %s: %w; is it running? start it with: consentledger serve", errUnreachable, server, err)
+		return nil, fmt.Errorf("%w at %s: %w; is it running? start it with: consentledger serve", exit.ErrUnreachable, server, err)
 	}
 	return resp, nil
-}
-
-// problemOf reads what a server says is wrong.
-func problemOf(status int, text []byte) error {
-	var p struct{ Code, Detail, Title, Reason, Path string }
-	if json.Unmarshal(text, &p) == nil && p.Reason != "" { // an answer that says why there is none
-		return &problemError{status, wire.Unknown, p.Reason}
-	}
-	if p.Detail == "" && p.Title == "" {
-		p.Detail = strings.TrimSpace(string(text))
-	}
-	if p.Detail == "" {
-		p.Detail = p.Title
-	}
-	if p.Path != "" && !strings.HasPrefix(p.Detail, p.Path) {
-		p.Detail = p.Path + ": " + p.Detail
-	}
-	return &problemError{status, p.Code, p.Detail}
 }
 
 func callJSON(c *cobra.Command, method, path string, in any) ([]byte, error) {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"consentledger/api/intake"
+	ledgerserver "consentledger/cmd/internal/server"
 
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats-server/v2/server"
@@ -234,8 +235,8 @@ func appUser() (p jwt.Permissions) {
 	return p
 }
 
-func (c *cluster) reach(creds string) externalNATS {
-	return externalNATS{url: c.url, creds: creds, ca: c.ca.file, cert: c.cert, key: c.key}
+func (c *cluster) reach(creds string) ledgerserver.ExternalNATS {
+	return ledgerserver.ExternalNATS{URL: c.url, Creds: creds, CA: c.ca.file, Cert: c.cert, Key: c.key}
 }
 
 func (c *cluster) connect(creds string) *nats.Conn {

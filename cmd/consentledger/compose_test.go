@@ -249,8 +249,8 @@ func checkLedger(t *testing.T, s service) {
 	}
 
 	understood(t, newRoot(), s.Command)
-	if c := serveOf(t, s.Command[1:]); c.checkDoors() != nil || !c.doors.authenticate {
-		t.Errorf("it does not start, or lets everybody in: %v", c.checkDoors())
+	if c := serveOf(t, s.Command[1:]); c.CheckAccess() != nil || !c.Access.Authenticate {
+		t.Errorf("it does not start, or lets everybody in: %v", c.CheckAccess())
 	}
 	source := sources(t)
 	for name := range s.Environment {
@@ -263,9 +263,13 @@ func checkLedger(t *testing.T, s service) {
 // sources returns the program's text, without tests.
 func sources(t *testing.T) string {
 	t.Helper()
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
+	var files []string
+	for _, pattern := range []string{"*.go", "../internal/server/*.go"} {
+		names, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, names...)
 	}
 	var all strings.Builder
 	for _, file := range files {

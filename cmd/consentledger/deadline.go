@@ -10,6 +10,8 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/cmd/consentledger/law"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/files"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
@@ -88,7 +90,7 @@ func (d computeFlags) compute(c *cobra.Command) error {
 	}
 	due, err := deadline.Compute(rule, start, pauses, d.extended, calendars)
 	if err != nil {
-		return usageError{err}
+		return exit.Usage(err)
 	}
 	zone, err := deadline.ParseZone(rule.TimeZone)
 	if err != nil {
@@ -117,7 +119,7 @@ func optionalInstant(name, text string) (deadline.Instant, error) {
 	}
 	i, err := deadline.ParseInstant(text)
 	if err != nil {
-		return 0, usageError{fmt.Errorf("%s: %w", name, err)}
+		return 0, exit.Usage(fmt.Errorf("%s: %w", name, err))
 	}
 	return i, nil
 }
@@ -125,7 +127,7 @@ func optionalInstant(name, text string) (deadline.Instant, error) {
 func parsePause(text string) (p deadline.Pause, err error) {
 	from, to, ok := strings.Cut(text, "/")
 	if !ok || from == "" {
-		return p, usageError{fmt.Errorf("--pause: want FROM/TO, or FROM/ for one that has not ended")}
+		return p, exit.Usage(fmt.Errorf("--pause: want FROM/TO, or FROM/ for one that has not ended"))
 	}
 	if p.From, err = optionalInstant("--pause", from); err != nil {
 		return p, err
@@ -145,19 +147,19 @@ func (d computeFlags) find(c *cobra.Command) (deadline.Rule, content.Hash, error
 	}
 	i := slices.IndexFunc(rules, func(r deadline.Rule) bool { return string(r.ID) == d.rule })
 	if i < 0 {
-		return deadline.Rule{}, content.Hash{}, usageError{fmt.Errorf("--rule: there is no such rule; see consentledger deadline rules")}
+		return deadline.Rule{}, content.Hash{}, exit.Usage(fmt.Errorf("--rule: there is no such rule; see consentledger deadline rules"))
 	}
 	return rules[i], policy.RuleSet(rules), nil
 }
 
 func readRules(c *cobra.Command, name string) ([]deadline.Rule, error) {
-	text, err := readInput(c, "--rules-file", name, maxPolicyFile)
+	text, err := files.ReadInput(c, "--rules-file", name, files.MaxPolicyFile)
 	if err != nil {
 		return nil, err
 	}
 	rules, err := law.ParseRules(text)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("%s: %w", name, err)}
+		return nil, exit.Usage(fmt.Errorf("%s: %w", name, err))
 	}
 	return rules, nil
 }
@@ -172,12 +174,12 @@ func (d computeFlags) known(c *cobra.Command, rule deadline.Rule) (deadline.Cale
 		return calendars, err
 	}
 	for _, name := range d.calendars {
-		text, err := readInput(c, "--calendar-file", name, maxPolicyFile)
+		text, err := files.ReadInput(c, "--calendar-file", name, files.MaxPolicyFile)
 		if err != nil {
 			return calendars, err
 		}
 		if calendars, err = law.Publish(calendars, text, rule.Calendar); err != nil {
-			return calendars, usageError{fmt.Errorf("%s: %w", name, err)}
+			return calendars, exit.Usage(fmt.Errorf("%s: %w", name, err))
 		}
 	}
 	return calendars, nil

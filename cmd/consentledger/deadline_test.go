@@ -12,6 +12,7 @@ import (
 
 	"consentledger/api/rest"
 	"consentledger/cmd/consentledger/law"
+	"consentledger/cmd/internal/server"
 	"consentledger/domain/policy"
 )
 
@@ -59,7 +60,7 @@ func (k deadlineCase) check(t *testing.T, got map[string]any) {
 // HTTP gives what the published cases say, every one of them, without any app.
 func TestHTTPGivesEveryDeadlineCase(t *testing.T) {
 	file := readCases(t)
-	handler := rest.Handler(rest.Config{Law: shippedLaw(), Version: "test"})
+	handler := rest.Handler(rest.Config{Law: server.ShippedLaw(), Version: "test"})
 	ask := func(body any) (int, map[string]any) {
 		text, err := json.Marshal(body)
 		if err != nil {
@@ -223,7 +224,7 @@ func TestEveryAnswerNamesItsRuleSet(t *testing.T) {
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(http.MethodPost, "/v1/deadlines/compute", strings.NewReader(`{"rule":"cn.policy.withdrawal_reply","start":"2026-03-02T10:00:00+08:00"}`))
 	r.Header.Set("Content-Type", "application/json")
-	rest.Handler(rest.Config{Law: shippedLaw(), Version: "test"}).ServeHTTP(w, r)
+	rest.Handler(rest.Config{Law: server.ShippedLaw(), Version: "test"}).ServeHTTP(w, r)
 	if !strings.Contains(w.Body.String(), `"rule_set":"`+shipped+`"`) {
 		t.Errorf("HTTP: %s", w.Body.String())
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,9 +14,12 @@ import (
 	"time"
 
 	"consentledger/api/audit/bundle"
-	"consentledger/cmd/consentledger/law"
+	"consentledger/cmd/internal/demo"
+	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/server"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore"
+	"consentledger/eventstore/ledger"
 )
 
 func TestDemoIsWhatTheReadmeSays(t *testing.T) {
@@ -61,7 +63,7 @@ func TestDemoIsWhatTheReadmeSays(t *testing.T) {
 	demoShowsWhatIsOwed(t, r)
 	demoGivesAccount(t, r)
 	demoHasPages(t, r)
-	if _, err := openDataDir(t.Context(), dir, "demo", false); err == nil || !strings.Contains(err.Error(), "in use by another process") {
+	if _, err := server.OpenDataDir(t.Context(), dir, "demo", false); err == nil || !strings.Contains(err.Error(), "in use by another process") {
 		t.Errorf("a second process: %v", err)
 	}
 	history, err := cli(t, r, "replay", "--app", "smartkey", "--subject", "user-2")
@@ -74,7 +76,7 @@ func TestDemoIsWhatTheReadmeSays(t *testing.T) {
 	if offline, err := cli(t, nil, "replay", "--data", dir, "--app", "smartkey", "--subject", "user-2"); err != nil || offline != history {
 		t.Errorf("replay of the stopped directory differs: %s, %v\nfrom the server: %s", offline, err, history)
 	}
-	if _, err := openDataDir(t.Context(), dir, "live", true); err == nil || !strings.Contains(err.Error(), "is for demo") {
+	if _, err := server.OpenDataDir(t.Context(), dir, "live", true); err == nil || !strings.Contains(err.Error(), "is for demo") {
 		t.Errorf("a live server opened the demo's directory: %v", err)
 	}
 }
@@ -111,7 +113,7 @@ func demoShowsWhatIsOwed(t *testing.T, r *running) {
 // counted counts the rows that a verb lists of the demo, by one of their members.
 func counted(t *testing.T, r *running, member string, args ...string) string {
 	t.Helper()
-	out, err := cli(t, r, append(args, "--app", demoApp, "-o", "jsonl")...)
+	out, err := cli(t, r, append(args, "--app", demo.App, "-o", "jsonl")...)
 	if err != nil {
 		t.Fatalf("%v: %s %v", args, out, err)
 	}
@@ -182,13 +184,14 @@ func TestADemoThatStartsAgainAddsNothingToItsStory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data-demo")
 	rehearsed := func(now deadline.Instant) eventstore.Position {
 		t.Helper()
-		d, err := openDataDir(t.Context(), dir, "demo", true)
+		d, err := server.OpenDataDir(t.Context(), dir, "demo", true)
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = errors.Join(rehearse(t.Context(), d, now), prepareDemo(t.Context(), d))
-		head, bad := d.db.Store().Head(t.Context())
-		if err = errors.Join(err, bad, d.close()); err != nil {
+		past := ledger.Config{Store: d.ReadOnly, Vault: d.Vault, Blobs: d.Blobs}
+		err = errors.Join(demo.Rehearse(t.Context(), past, now), demo.Stage{Ledger: d.Ledger, Blobs: d.Blobs}.Prepare(t.Context()))
+		head, bad := d.DB.Store().Head(t.Context())
+		if err = errors.Join(err, bad, d.Close()); err != nil {
 			t.Fatal(err)
 		}
 		return head
@@ -197,47 +200,6 @@ func TestADemoThatStartsAgainAddsNothingToItsStory(t *testing.T) {
 	first := rehearsed(now)
 	if again := rehearsed(now.Add(3 * deadline.Day)); first < 50 || again != first {
 		t.Errorf("%d records, after another start %d", first, again)
-	}
-	s := &simulation{rejected: func(context.Context) (bool, error) { return true, nil }} // without a road: it must not publish
-	if err := s.stumble(t.Context()); err != nil {
-		t.Error(err)
-	}
-}
-
-// The story holds on every day: what is nearly due is, and what is late.
-func TestTheDemosStoryHoldsOnEveryDay(t *testing.T) {
-	calendars, err := law.Calendars()
-	if err != nil {
-		t.Fatal(err)
-	}
-	rule := deadline.Rule{ID: "own.demo", Unit: deadline.UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai"}
-	zone, err := deadline.ParseZone(rule.TimeZone)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for day := deadline.NewDate(2024, time.January, 1); day < deadline.NewDate(2028, time.January, 1); day += 3 {
-		now := zone.Midnight(day).Add(15 * deadline.Hour)
-		s, err := newStory(now, calendars)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, a := range s.inOrder() {
-			if a.at >= now || a.at < now.Add(-weeks) {
-				t.Fatalf("%s: %s happens at %s", day, a.id, a.at)
-			}
-			due, err := deadline.Compute(rule, a.at, nil, false, calendars)
-			switch {
-			case err != nil:
-				t.Fatal(err)
-			case a.id == "late-question" && due.InTime(now):
-				t.Errorf("%s: the late question is due on %s", day, due.Date)
-			case a.id == "question" && (!due.InTime(now) || due.Date > day+12):
-				t.Errorf("%s: the next question is due on %s", day, due.Date)
-			}
-		}
-		if _, known := calendars.Workdays("CN").IsWorkingDay(s.unannounced()); known {
-			t.Errorf("%s: %s is announced", day, s.unannounced())
-		}
 	}
 }
 
@@ -261,7 +223,7 @@ func hasReceipts(t *testing.T, r *running, dir string) {
 	if out, err := cli(t, r, "export", "--app", "smartkey", "--out", file); err != nil || strings.Contains(out, "lacks") {
 		t.Fatalf("%s%v", out, err)
 	}
-	f, info, err := openPlain(file)
+	f, info, err := files.OpenPlain(file)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"consentledger/api/intake"
+	ledgerserver "consentledger/cmd/internal/server"
 	"consentledger/eventstore/postgres/pgserver"
 	"consentledger/eventstore/postgres/pgserver/pgservertest"
 
@@ -105,11 +106,11 @@ func TestTheNATSConfigurationRunsACluster(t *testing.T) {
 		return fmt.Sprint(healthy)
 	})
 
-	as := func(name string) externalNATS {
-		return externalNATS{url: strings.Join(urls, ","), ca: filepath.Join(secrets, "authority.crt"),
-			cert: filepath.Join(secrets, name+".crt"), key: filepath.Join(secrets, name+".key")}
+	as := func(name string) ledgerserver.ExternalNATS {
+		return ledgerserver.ExternalNATS{URL: strings.Join(urls, ","), CA: filepath.Join(secrets, "authority.crt"),
+			Cert: filepath.Join(secrets, name+".crt"), Key: filepath.Join(secrets, name+".key")}
 	}
-	r := startWith(t, serveConfig{data: t.TempDir(), http: "127.0.0.1:0", nats: as("ledger")})
+	r := startWith(t, ledgerserver.Config{Data: t.TempDir(), HTTP: "127.0.0.1:0", NATS: as("ledger")})
 	furnish(t, r)
 	eventually(t, "well: ", func() string { return "well: " + verbose(t, r) })
 
@@ -145,9 +146,9 @@ func TestTheNATSConfigurationRunsACluster(t *testing.T) {
 	}
 }
 
-func dialAs(t *testing.T, e externalNATS, refused nats.ErrHandler) *nats.Conn {
+func dialAs(t *testing.T, e ledgerserver.ExternalNATS, refused nats.ErrHandler) *nats.Conn {
 	t.Helper()
-	nc, err := nats.Connect(e.url, nats.RootCAs(e.ca), nats.ClientCert(e.cert, e.key), nats.ErrorHandler(refused))
+	nc, err := nats.Connect(e.URL, nats.RootCAs(e.CA), nats.ClientCert(e.Cert, e.Key), nats.ErrorHandler(refused))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +218,7 @@ func deployedDatabase(t *testing.T, secrets string) *pgserver.Server {
 // no other.
 func TestTheProxySendsNobodyToALedgerThatIsNotReady(t *testing.T) {
 	store := newEventStore(t)
-	one := startWith(t, serveConfig{data: t.TempDir(), http: "127.0.0.1:0", natsListen: "127.0.0.1:0", store: store.url()})
+	one := startWith(t, ledgerserver.Config{Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Store: store.url()})
 	two := start(t, t.TempDir(), false)
 	address := freeAddress(t)
 	haproxy, err := exec.LookPath("haproxy")

@@ -17,6 +17,9 @@ import (
 	"strings"
 	"testing"
 
+	"consentledger/cmd/internal/demo"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/server"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec"
@@ -62,12 +65,12 @@ type reading struct {
 // time: read another copy of it for the rest.
 func readParts(t *testing.T, dir string) (all []reading) {
 	t.Helper()
-	d, err := openDataDir(t.Context(), dir, "live", false)
+	d, err := server.OpenDataDir(t.Context(), dir, "live", false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var entries []codec.Entry
-	for e, err := range d.ledger.Replay(t.Context(), 0) {
+	for e, err := range d.Ledger.Replay(t.Context(), 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +78,7 @@ func readParts(t *testing.T, dir string) (all []reading) {
 	}
 	for _, e := range entries {
 		for _, p := range e.Parts {
-			opened, err := d.ledger.Access(t.Context(), ledger.Access{
+			opened, err := d.Ledger.Access(t.Context(), ledger.Access{
 				App: e.Stream.App, ID: e.ID.String() + p.Role, Actor: string(domain.System), RecordedBy: "test",
 				DataAccessed: domain.DataAccessed{Kind: domain.AccessExport, Parts: 1, Records: 1, Reason: "test", Name: "the test", Words: "old directories open"},
 			})
@@ -89,7 +92,7 @@ func readParts(t *testing.T, dir string) (all []reading) {
 			all = append(all, reading{fmt.Sprintf("part %s of record %d", p.Role, e.Position), fmt.Sprintf("%t %x", ok, sha256.Sum256([]byte(text)))})
 		}
 	}
-	if err := d.close(); err != nil {
+	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
 	return all
@@ -99,23 +102,23 @@ func readParts(t *testing.T, dir string) (all []reading) {
 // directory, and says when the last record was taken.
 func readOffline(t *testing.T, dir string) (all []reading, last deadline.Instant) {
 	t.Helper()
-	d, err := openDataDir(t.Context(), dir, "live", false)
+	d, err := server.OpenDataDir(t.Context(), dir, "live", false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for r, err := range d.db.Store().ReadAll(t.Context(), 0) {
+	for r, err := range d.DB.Store().ReadAll(t.Context(), 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		all = append(all, reading{fmt.Sprintf("record %d", r.Position), fmt.Sprintf("%s %s %s %x", r.ID, r.Stream, r.Type, sha256.Sum256(r.Data))})
 	}
-	for e, err := range d.ledger.Replay(t.Context(), 0) {
+	for e, err := range d.Ledger.Replay(t.Context(), 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		last = max(last, e.Recorded)
 	}
-	if err := d.close(); err != nil {
+	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
 	return append(all, linesOf(t, nil, "history", "replay", "--data", dir)...), last
@@ -125,17 +128,17 @@ func readOffline(t *testing.T, dir string) (all []reading, last deadline.Instant
 // owed, when the last record was taken.
 func readOnline(t *testing.T, r *running, last deadline.Instant) (all []reading) {
 	t.Helper()
-	for _, app := range []string{"shop", demoApp} {
+	for _, app := range []string{"shop", demo.App} {
 		for _, person := range []string{"ada", "bea", "cleo", "dora", "eva", "gus", "kid", "device:tablet"} {
-			if app == demoApp && person != "ada" && person != "bea" {
+			if app == demo.App && person != "ada" && person != "bea" {
 				continue
 			}
 			what := "where " + person + " stands with " + app
 			all = append(all, linesOf(t, r, what, "state", "--app", app, "--subject", person, "--known-at", last.String(), "-o", "jsonl")...)
 		}
 	}
-	all = append(all, owedOf(linesOf(t, r, "what is owed", "report", "deadlines", "--app", demoApp, "--known-at", last.String(), "-o", "jsonl"))...)
-	return append(all, linesOf(t, r, "requests", "request", "list", "--app", demoApp, "--known-at", last.String(), "-o", "jsonl")...)
+	all = append(all, owedOf(linesOf(t, r, "what is owed", "report", "deadlines", "--app", demo.App, "--known-at", last.String(), "-o", "jsonl"))...)
+	return append(all, linesOf(t, r, "requests", "request", "list", "--app", demo.App, "--known-at", last.String(), "-o", "jsonl")...)
 }
 
 // owedOf keeps of a report what facts hold. How near a date is, is judged when
@@ -188,8 +191,8 @@ func verifyOld(t *testing.T, r *running, dir, memory string) {
 		t.Fatal(err)
 	}
 	eventually(t, "true", func() string { // the tiles come a moment later
-		out, err := cli(t, r, "verify", "log", "--app", demoApp, "--memory", kept)
-		if _, wrong := errors.AsType[notAuthentic](err); wrong {
+		out, err := cli(t, r, "verify", "log", "--app", demo.App, "--memory", kept)
+		if _, wrong := errors.AsType[exit.NotAuthenticError](err); wrong {
 			t.Fatalf("%s %v", out, err)
 		}
 		return fmt.Sprint(err == nil && strings.Contains(out, "consistent with 1 checkpoints seen before"))

@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"consentledger/cmd/internal/exit"
+
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -211,7 +213,7 @@ func readyOrDown(r *running) string {
 func whileItIsFull(t *testing.T, r *running, nc *nats.Conn) {
 	t.Helper()
 	_, err := cli(t, r, "record", "--app", "smartkey", "--type", "consent.withdrawn", "--subject", "ada", "--data", `{"all":true}`)
-	if exitCode(t.Context(), err) != exitUnavailable || !strings.Contains(err.Error(), "disk-full: the ledger's disk is full") {
+	if exitCode(t.Context(), err) != exit.CodeUnavailable || !strings.Contains(err.Error(), "disk-full: the ledger's disk is full") {
 		t.Errorf("recorded on a full disk: %v", err)
 	}
 	if m, err := nc.Request("consent.v1.smartkey.record", []byte(given("n1", "cy")), 10*time.Second); err != nil || m.Header.Get("Nats-Service-Error-Code") != "503" || !strings.Contains(string(m.Data), `"code":"disk-full"`) || !strings.Contains(string(m.Data), `"outcome":"unknown"`) {
@@ -273,7 +275,7 @@ func startsOnAFullDisk(t *testing.T, c *launched, program, disk string) {
 		go func() { ended <- again.Wait() }()
 		select {
 		case <-ended:
-			if code := again.ProcessState.ExitCode(); code != exitUnavailable || !strings.Contains(said.String(), "disk full: the ledger cannot run on "+data) {
+			if code := again.ProcessState.ExitCode(); code != exit.CodeUnavailable || !strings.Contains(said.String(), "disk full: the ledger cannot run on "+data) {
 				t.Errorf("started %s with exit code %d: %s", data, code, &said)
 			}
 		case <-time.After(time.Minute):

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"consentledger/cmd/internal/server"
 	"consentledger/eventstore/esdb/esdbserver"
 	"consentledger/eventstore/postgres/pgserver/pgservertest"
 )
@@ -75,7 +76,7 @@ func TestRecordsElsewhere(t *testing.T) {
 }
 
 func recordElsewhere(t *testing.T, address string, stop, begin func()) {
-	c := serveConfig{data: t.TempDir(), http: "127.0.0.1:0", natsListen: "127.0.0.1:0", store: address}
+	c := server.Config{Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Store: address}
 	r := startWith(t, c)
 	furnish(t, r)
 	record := func(kind, data string) {
@@ -112,15 +113,15 @@ func recordElsewhere(t *testing.T, address string, stop, begin func()) {
 	if err := r.stop(); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv(storeVariable, address)
-	read, err := cli(t, nil, "replay", "--data", c.data, "--app", "smartkey", "-o", "jsonl")
+	t.Setenv(server.StoreVariable, address)
+	read, err := cli(t, nil, "replay", "--data", c.Data, "--app", "smartkey", "-o", "jsonl")
 	if err != nil || !strings.HasPrefix(read, shown) || strings.Count(shown, "\n") < 4 { // follow-ups may have come behind it
 		t.Errorf("%d lines by the server, %d from the directory, %v", strings.Count(shown, "\n"), strings.Count(read, "\n"), err)
 	}
-	if out, err := cli(t, nil, "verify", "log", "--data", c.data, "--app", "smartkey", "--vault", "--forget"); err != nil {
+	if out, err := cli(t, nil, "verify", "log", "--data", c.Data, "--app", "smartkey", "--vault", "--forget"); err != nil {
 		t.Errorf("verify: %s, %v", out, err)
 	}
-	if out, err := cli(t, nil, "replay", "--check", "--data", c.data); err != nil {
+	if out, err := cli(t, nil, "replay", "--check", "--data", c.Data); err != nil {
 		t.Errorf("replay --check: %s, %v", out, err)
 	}
 }
@@ -146,11 +147,11 @@ func checked(t *testing.T, r *running, who string) map[string]any {
 func TestRecordsElsewhereAreTheRightOnes(t *testing.T) {
 	store := newEventStore(t)
 	open := func(dir, address string) error {
-		d, err := openDataDirWith(t.Context(), dir, "live", true, dirOptions{store: address})
+		d, err := server.OpenDataDirWith(t.Context(), dir, "live", true, server.DirOptions{Store: address})
 		if err != nil {
 			return err
 		}
-		return d.close()
+		return d.Close()
 	}
 	refused := func(what string, err error, want string) {
 		t.Helper()
@@ -166,13 +167,13 @@ func TestRecordsElsewhereAreTheRightOnes(t *testing.T) {
 	refused("a directory with its own records", open(inside, store.url()), "are in it")
 
 	outside := t.TempDir()
-	c := serveConfig{data: outside, http: "127.0.0.1:0", natsListen: "127.0.0.1:0", store: store.url()}
+	c := server.Config{Data: outside, HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Store: store.url()}
 	r := startWith(t, c)
 	furnish(t, r)
 	if err := r.stop(); err != nil {
 		t.Fatal(err)
 	}
-	refused("no address", open(outside, ""), storeVariable)
+	refused("no address", open(outside, ""), server.StoreVariable)
 	refused("somebody else's records", open(t.TempDir(), store.url()), "holds the records of a ledger already")
 	refused("another engine", open(outside, "postgres://ledger@127.0.0.1/ledger"), "PostgreSQL")
 	refused("another store", open(outside, newEventStore(t).url()), "not there any more")
@@ -183,13 +184,13 @@ func TestRecordsElsewhereAreTheRightOnes(t *testing.T) {
 	if err := os.WriteFile(secret, []byte(store.url()+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv(storeFileVariable, secret)
+	t.Setenv(server.StoreFileVariable, secret)
 	if err := open(outside, ""); err != nil {
 		t.Errorf("by a file: %v", err)
 	}
-	t.Setenv(storeVariable, store.url())
+	t.Setenv(server.StoreVariable, store.url())
 	refused("two that say it", open(outside, ""), "set one")
-	t.Setenv(storeVariable, "")
+	t.Setenv(server.StoreVariable, "")
 	if err := os.WriteFile(secret, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -198,6 +199,6 @@ func TestRecordsElsewhereAreTheRightOnes(t *testing.T) {
 	store.stop()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
-	_, err := openDataDirWith(ctx, outside, "live", true, dirOptions{store: store.url()})
+	_, err := server.OpenDataDirWith(ctx, outside, "live", true, server.DirOptions{Store: store.url()})
 	refused("nobody there", err, store.address)
 }

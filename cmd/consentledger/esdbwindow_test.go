@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"consentledger/cmd/internal/server"
 )
 
 // A replayed event, of what is compared.
@@ -22,7 +24,7 @@ type replayed struct {
 // clients that are not ours, in another language, each connecting at once and
 // by gossip.
 func TestClientsOfEventStoreDBReadTheLedger(t *testing.T) {
-	r := startWith(t, serveConfig{data: t.TempDir(), http: "127.0.0.1:0", natsListen: "127.0.0.1:0", esdb: "127.0.0.1:0"})
+	r := startWith(t, server.Config{Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", ESDB: "127.0.0.1:0"})
 	run := func(args ...string) string {
 		t.Helper()
 		out, err := cli(t, r, args...)
@@ -168,8 +170,8 @@ func nodeModules(t *testing.T) string {
 }
 
 func TestAWindowWhereNothingCanListen(t *testing.T) {
-	err := serve(t.Context(), serveConfig{
-		data: t.TempDir(), http: "127.0.0.1:0", natsListen: "127.0.0.1:0", esdb: "127.0.0.1:nowhere",
+	err := server.Run(t.Context(), server.Config{
+		Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", ESDB: "127.0.0.1:nowhere",
 	}, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "--esdb-listen") {
 		t.Errorf("serve ended with %v", err)

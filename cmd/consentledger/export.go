@@ -1,22 +1,16 @@
 package main
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
-	"time"
 
 	"consentledger/api/audit"
 	"consentledger/api/audit/bundle"
-	"consentledger/domain"
-	"consentledger/domain/deadline"
+	"consentledger/cmd/internal/files"
 
 	"github.com/spf13/cobra"
 )
@@ -70,7 +64,7 @@ Verify it with: consentledger verify bundle FILE --key KEY`,
 }
 
 func (x *exported) run(c *cobra.Command, _ []string) error {
-	file, err := placeOf("--out", x.file)
+	file, err := files.PlaceOf("--out", x.file)
 	if err != nil {
 		return err
 	}
@@ -104,7 +98,7 @@ func (x *exported) run(c *cobra.Command, _ []string) error {
 
 // tellLacks names what a bundle lacks: its reader would find out, and too late.
 func tellLacks(c *cobra.Command, file string) error {
-	f, info, err := openPlain(file)
+	f, info, err := files.OpenPlain(file)
 	if err != nil {
 		return err
 	}
@@ -117,58 +111,4 @@ func tellLacks(c *cobra.Command, file string) error {
 		fmt.Fprintf(c.ErrOrStderr(), "it lacks the text %s, which a record names and the ledger does not have\n", hash)
 	}
 	return nil
-}
-
-// exporter makes bundles of what this house keeps.
-func (h *house) exporter() *audit.Exporter {
-	return &audit.Exporter{
-		Logs: h.logs, Witnesses: h.witnesses, Ledger: h.dir.ledger, Blobs: h.dir.blobs, Now: time.Now, Rejected: h.waiting,
-		Software: bundle.Software{Version: version, SHA256: ownHash()},
-		Stand: func(ctx context.Context, stream domain.StreamID) (domain.Subject, deadline.Instant, error) {
-			s, err := h.dir.ledger.Whole(ctx, stream)
-			return s, h.dir.ledger.Now(), err
-		},
-	}
-}
-
-// waiting counts the rejected messages of an app that nobody has seen yet.
-func (h *house) waiting(ctx context.Context, app domain.AppName) (n int, known bool) {
-	if !h.conn.IsConnected() {
-		return 0, false
-	}
-	const page = 1000
-	for after := uint64(0); ; {
-		list, err := h.rejected.List(ctx, after, page)
-		if err != nil {
-			h.log.Warn("the rejected messages could not be counted", "error", err)
-			return 0, false
-		}
-		for _, m := range list {
-			if after = m.Seq; m.App == string(app) && !m.Seen {
-				n++
-			}
-		}
-		if len(list) < page {
-			return n, true
-		}
-	}
-}
-
-// ownHash returns the SHA-256 of this program's file; empty if it cannot be
-// read.
-func ownHash() string {
-	name, err := os.Executable()
-	if err != nil {
-		return ""
-	}
-	f, err := os.Open(filepath.Clean(name))
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return ""
-	}
-	return hex.EncodeToString(h.Sum(nil))
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"consentledger/api/intake"
+	"consentledger/cmd/internal/exit"
+	ledgerserver "consentledger/cmd/internal/server"
 
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats-server/v2/server"
@@ -17,7 +19,7 @@ import (
 // An outside is a way to call serve that must fail.
 type outside struct {
 	name string
-	nats externalNATS
+	nats ledgerserver.ExternalNATS
 	code int
 	want []string
 }
@@ -29,28 +31,28 @@ func TestWhatIsWrongWithSomebodysNATSNamesTheFlag(t *testing.T) {
 	strange, strangeKey := other.ca.issue()
 	deaf := ledgerUser(intake.Permissions.Make)
 	deaf.Sub.Allow.Remove("consent.v1.*.record")
-	but := func(change func(*externalNATS)) externalNATS {
+	but := func(change func(*ledgerserver.ExternalNATS)) ledgerserver.ExternalNATS {
 		e := c.reach(all)
 		change(&e)
 		return e
 	}
 	for _, o := range []outside{
-		{"another authority", but(func(e *externalNATS) { e.ca = other.ca.file }), exitError, []string{"--nats-ca", other.ca.file}},
-		{"no authority", but(func(e *externalNATS) { e.ca = "" }), exitError, []string{"--nats-ca", "name the authority"}},
-		{"no certificate", but(func(e *externalNATS) { e.cert, e.key = "", "" }), exitError, []string{"--nats-cert"}},
-		{"another's certificate", but(func(e *externalNATS) { e.cert, e.key = strange, strangeKey }), exitError, []string{"--nats-cert"}},
-		{"another name", but(func(e *externalNATS) { e.url = strings.Replace(e.url, "127.0.0.1", "localhost", 1) }), exitError, []string{"--nats:", "other names"}},
-		{"another operator's user", but(func(e *externalNATS) { e.creds = other.creds(other.ledger, jwt.Permissions{}) }), exitError, []string{"--nats-creds"}},
-		{"no user", but(func(e *externalNATS) { e.creds = "" }), exitError, []string{"--nats-creds"}},
-		{"an account without JetStream", but(func(e *externalNATS) { e.creds = c.creds(c.poor, jwt.Permissions{}) }), exitError, []string{"--nats-creds", "account", "JetStream"}},
-		{"a user who may not make streams", but(func(e *externalNATS) { e.creds = c.creds(c.ledger, ledgerUser()) }), exitError, []string{"--nats-creds", "STREAM.CREATE"}},
-		{"a user who may not listen", but(func(e *externalNATS) { e.creds = c.creds(c.ledger, deaf) }), exitError, []string{"--nats-creds", "consent.v1.*.record"}},
-		{"a user who may do nothing", but(func(e *externalNATS) {
-			e.creds = c.creds(c.ledger, jwt.Permissions{Pub: jwt.Permission{Deny: []string{">"}}})
-		}), exitError, []string{"--nats-creds", "$JS.API.INFO"}},
-		{"a server without JetStream", externalNATS{url: "nats://secret:word@" + plain}, exitError, []string{"--nats:", "without JetStream", plain}},
-		{"a server without TLS", externalNATS{url: "nats://" + plain, ca: c.ca.file}, exitError, []string{"--nats:", "does not speak TLS"}},
-		{"nobody there", externalNATS{url: "nats://" + freeAddr(t)}, exitUnavailable, []string{"--nats:"}},
+		{"another authority", but(func(e *ledgerserver.ExternalNATS) { e.CA = other.ca.file }), exit.CodeError, []string{"--nats-ca", other.ca.file}},
+		{"no authority", but(func(e *ledgerserver.ExternalNATS) { e.CA = "" }), exit.CodeError, []string{"--nats-ca", "name the authority"}},
+		{"no certificate", but(func(e *ledgerserver.ExternalNATS) { e.Cert, e.Key = "", "" }), exit.CodeError, []string{"--nats-cert"}},
+		{"another's certificate", but(func(e *ledgerserver.ExternalNATS) { e.Cert, e.Key = strange, strangeKey }), exit.CodeError, []string{"--nats-cert"}},
+		{"another name", but(func(e *ledgerserver.ExternalNATS) { e.URL = strings.Replace(e.URL, "127.0.0.1", "localhost", 1) }), exit.CodeError, []string{"--nats:", "other names"}},
+		{"another operator's user", but(func(e *ledgerserver.ExternalNATS) { e.Creds = other.creds(other.ledger, jwt.Permissions{}) }), exit.CodeError, []string{"--nats-creds"}},
+		{"no user", but(func(e *ledgerserver.ExternalNATS) { e.Creds = "" }), exit.CodeError, []string{"--nats-creds"}},
+		{"an account without JetStream", but(func(e *ledgerserver.ExternalNATS) { e.Creds = c.creds(c.poor, jwt.Permissions{}) }), exit.CodeError, []string{"--nats-creds", "account", "JetStream"}},
+		{"a user who may not make streams", but(func(e *ledgerserver.ExternalNATS) { e.Creds = c.creds(c.ledger, ledgerUser()) }), exit.CodeError, []string{"--nats-creds", "STREAM.CREATE"}},
+		{"a user who may not listen", but(func(e *ledgerserver.ExternalNATS) { e.Creds = c.creds(c.ledger, deaf) }), exit.CodeError, []string{"--nats-creds", "consent.v1.*.record"}},
+		{"a user who may do nothing", but(func(e *ledgerserver.ExternalNATS) {
+			e.Creds = c.creds(c.ledger, jwt.Permissions{Pub: jwt.Permission{Deny: []string{">"}}})
+		}), exit.CodeError, []string{"--nats-creds", "$JS.API.INFO"}},
+		{"a server without JetStream", ledgerserver.ExternalNATS{URL: "nats://secret:word@" + plain}, exit.CodeError, []string{"--nats:", "without JetStream", plain}},
+		{"a server without TLS", ledgerserver.ExternalNATS{URL: "nats://" + plain, CA: c.ca.file}, exit.CodeError, []string{"--nats:", "does not speak TLS"}},
+		{"nobody there", ledgerserver.ExternalNATS{URL: "nats://" + freeAddr(t)}, exit.CodeUnavailable, []string{"--nats:"}},
 	} {
 		t.Run(o.name, func(t *testing.T) { o.check(t) })
 	}
@@ -59,7 +61,7 @@ func TestWhatIsWrongWithSomebodysNATSNamesTheFlag(t *testing.T) {
 func (o outside) check(t *testing.T) {
 	t.Helper()
 	args := []string{"serve", "--http", "127.0.0.1:0", "--data", t.TempDir()}
-	for flag, v := range map[string]string{"--nats": o.nats.url, "--nats-creds": o.nats.creds, "--nats-ca": o.nats.ca, "--nats-cert": o.nats.cert, "--nats-key": o.nats.key} {
+	for flag, v := range map[string]string{"--nats": o.nats.URL, "--nats-creds": o.nats.Creds, "--nats-ca": o.nats.CA, "--nats-cert": o.nats.Cert, "--nats-key": o.nats.Key} {
 		if v != "" {
 			args = append(args, flag, v)
 		}
@@ -91,18 +93,18 @@ func TestFlagsOfSomebodysNATSAreCheckedFirst(t *testing.T) {
 		args string
 		code int
 	}{
-		{"--nats-creds " + empty, exitUsage},
-		{"--nats-ca " + empty, exitUsage},
-		{"--nats nats://" + nobody + " --nats-cert " + empty, exitUsage},
-		{"--nats nats://" + nobody + " --nats-key " + empty, exitUsage},
-		{"--nats nats://" + nobody + " --nats-cert " + empty + " --nats-key " + empty, exitUsage},
-		{"--nats nats://" + nobody + " --nats-creds " + empty, exitUsage},
-		{"--nats nats://" + nobody + " --nats-ca " + empty, exitUsage},
-		{"--nats nats://" + nobody + " --nats-creds " + empty + ".not", exitNotFound},
-		{"--nats nats://" + nobody + " --nats-ca " + empty + ".not", exitNotFound},
-		{"--nats nats://" + nobody + " --nats-cert " + empty + ".not --nats-key " + empty, exitNotFound},
-		{"--nats http://" + nobody, exitUsage},
-		{"--nats nats://" + nobody + " --nats-listen 127.0.0.1:0", exitUsage},
+		{"--nats-creds " + empty, exit.CodeUsage},
+		{"--nats-ca " + empty, exit.CodeUsage},
+		{"--nats nats://" + nobody + " --nats-cert " + empty, exit.CodeUsage},
+		{"--nats nats://" + nobody + " --nats-key " + empty, exit.CodeUsage},
+		{"--nats nats://" + nobody + " --nats-cert " + empty + " --nats-key " + empty, exit.CodeUsage},
+		{"--nats nats://" + nobody + " --nats-creds " + empty, exit.CodeUsage},
+		{"--nats nats://" + nobody + " --nats-ca " + empty, exit.CodeUsage},
+		{"--nats nats://" + nobody + " --nats-creds " + empty + ".not", exit.CodeNotFound},
+		{"--nats nats://" + nobody + " --nats-ca " + empty + ".not", exit.CodeNotFound},
+		{"--nats nats://" + nobody + " --nats-cert " + empty + ".not --nats-key " + empty, exit.CodeNotFound},
+		{"--nats http://" + nobody, exit.CodeUsage},
+		{"--nats nats://" + nobody + " --nats-listen 127.0.0.1:0", exit.CodeUsage},
 	} {
 		dir := filepath.Join(t.TempDir(), "data")
 		_, err := cli(t, nil, append([]string{"serve", "--http", "127.0.0.1:0", "--data", dir}, strings.Fields(test.args)...)...)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"consentledger/api/intake"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/server"
 
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats.go"
@@ -26,9 +28,9 @@ func readyCode(t *testing.T, r *running) string {
 	return fmt.Sprint(resp.StatusCode)
 }
 
-func startOutside(t *testing.T, dir string, e externalNATS) *running {
+func startOutside(t *testing.T, dir string, e server.ExternalNATS) *running {
 	t.Helper()
-	return startWith(t, serveConfig{data: dir, http: "127.0.0.1:0", nats: e})
+	return startWith(t, server.Config{Data: dir, HTTP: "127.0.0.1:0", NATS: e})
 }
 
 // Its user may do what intake.Permissions says, and not more.
@@ -91,7 +93,7 @@ func alarmed(t *testing.T, r *running) string {
 	_, v := get(t, r.http+"/v1/alarms")
 	var all []string
 	for _, a := range v["alarms"].([]any) {
-		if a := a.(map[string]any); a["name"] == rejectedAlarm {
+		if a := a.(map[string]any); a["name"] == server.RejectedAlarm {
 			all = append(all, fmt.Sprint(a["app"], " ", a["count"]))
 		}
 	}
@@ -106,7 +108,7 @@ func workRejected(t *testing.T, r *running, u natsUser) {
 	if code, v := get(t, r.http+"/readyz?verbose"); code != 200 || !strings.Contains(fmt.Sprint(v["alarms"]), "1 rejected messages may be a withdrawal") {
 		t.Errorf("one message of one app keeps all others from being answered, or is not told: %d %v", code, v)
 	}
-	if out, err := cli(t, r, "alarms", "-o", "csv"); exitCode(t.Context(), err) != exitAlarm || !strings.Contains(out, "rejected-messages,smartkey,1,") {
+	if out, err := cli(t, r, "alarms", "-o", "csv"); exitCode(t.Context(), err) != exit.CodeAlarm || !strings.Contains(out, "rejected-messages,smartkey,1,") {
 		t.Errorf("alarms: %s, %v", out, err)
 	}
 	if raw, err := cli(t, r, "rejected", "show", "2", "--raw", "--reason", "incident", "--why", "to look", "--by", "Li Na"); err != nil || raw != "cy says no" {
@@ -138,7 +140,7 @@ func workRejected(t *testing.T, r *running, u natsUser) {
 	if out, err := cli(t, r, "rejected", "retry", "1"); err != nil || !strings.Contains(out, "event_id") {
 		t.Errorf("what was rejected because the app was not known yet: %s, %v", out, err)
 	}
-	if _, err := cli(t, r, "rejected", "show", "99"); err == nil || exitCode(t.Context(), err) != exitNotFound {
+	if _, err := cli(t, r, "rejected", "show", "99"); err == nil || exitCode(t.Context(), err) != exit.CodeNotFound {
 		t.Errorf("show 99: %v", err)
 	}
 }
@@ -227,15 +229,15 @@ func TestAnAdministratorsStreamIsMendedOrRefusedByName(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	config := serveConfig{data: dir, http: "127.0.0.1:0", nats: c.reach(c.creds(c.ledger, ledgerUser(intake.Permissions.Make)))}
-	err = serve(t.Context(), config, &banner{ready: make(chan struct{})})
+	config := server.Config{Data: dir, HTTP: "127.0.0.1:0", NATS: c.reach(c.creds(c.ledger, ledgerUser(intake.Permissions.Make)))}
+	err = server.Run(t.Context(), config, &banner{ready: make(chan struct{})})
 	for _, want := range []string{"--nats-creds", "stream CONSENT_IN", "duplicate_window is 2m0s and must be 100ms", "discard is", "max_age is 1h0m0s and must be 0s"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("refused with %v, want %s", err, want)
 		}
 	}
 
-	config.nats = c.reach(c.creds(c.ledger, ledgerUser(intake.Permissions.Make, intake.Permissions.Mend)))
+	config.NATS = c.reach(c.creds(c.ledger, ledgerUser(intake.Permissions.Make, intake.Permissions.Mend)))
 	r := startWith(t, config)
 	furnish(t, r)
 	if _, err := js.PauseConsumer(t.Context(), intake.InStream, "ledger", time.Now().Add(time.Hour)); err != nil {

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/server"
 	"consentledger/eventstore/embedded/failing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -33,19 +35,19 @@ func TestAStoreThatDiedStartsAnew(t *testing.T) {
 				return nil
 			}}
 			ended := make(chan error, 1)
-			r := startWith(t, serveConfig{data: filepath.Join(dir, "data"), http: "127.0.0.1:0", natsListen: "127.0.0.1:0", files: disk})
+			r := startWith(t, server.Config{Data: filepath.Join(dir, "data"), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Files: disk})
 			furnish(t, r)
 			recordYes(t, r, "ada")
 
 			failed.Store(&errno)
 			_, err := cli(t, r, "record", "--app", "smartkey", "--type", "consent.withdrawn", "--subject", "ada", "--data", `{"all":true}`)
-			if exitCode(t.Context(), err) != exitUnavailable {
+			if exitCode(t.Context(), err) != exit.CodeUnavailable {
 				t.Errorf("recorded on a disk that fails: %v", err)
 			}
 			go func() { ended <- r.wait() }()
 			select {
 			case err := <-ended:
-				if !errors.Is(err, errRestart) {
+				if !errors.Is(err, server.ErrRestart) {
 					t.Errorf("serve ended with %v", err)
 				}
 			case <-time.After(time.Minute):
@@ -83,8 +85,8 @@ func startedAnew() {
 	}
 	fmt.Println(os.Getpid())
 	os.Setenv("STARTED_ANEW", "1")
-	fmt.Println("it came back:", startAnew())
-	os.Exit(exitUnavailable)
+	fmt.Println("it came back:", server.StartAnew())
+	os.Exit(exit.CodeUnavailable)
 }
 
 // TestAProcessReplacesItself: it is the same process for whoever supervises it, with

@@ -16,6 +16,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/server"
+	"consentledger/cmd/internal/terminal"
 )
 
 func TestForeignTextDoesNothingToATerminal(t *testing.T) {
@@ -32,13 +36,13 @@ func TestForeignTextDoesNothingToATerminal(t *testing.T) {
 		"\U000e0041":            `\U000e0041`,
 		"":                      "",
 	} {
-		if got := escaped(in); got != want {
+		if got := terminal.Escaped(in); got != want {
 			t.Errorf("%q is shown as %q, want %q", in, got, want)
 		}
 
 		// Byte by byte it comes to the same, but for a line end that is cut in two.
 		var out bytes.Buffer
-		w := &escapingWriter{w: &out}
+		w := &terminal.EscapingWriter{W: &out}
 		for i := range len(in) {
 			if _, err := w.Write([]byte{in[i]}); err != nil {
 				t.Fatal(err)
@@ -161,7 +165,7 @@ func TestALogIsReadFromPlainFilesOnly(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(dir, "checkpoint"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := dirSource(dir).Read(t.Context(), "checkpoint"); err == nil || !strings.Contains(err.Error(), "a pipe") {
+	if _, err := server.DirSource(dir).Read(t.Context(), "checkpoint"); err == nil || !strings.Contains(err.Error(), "a pipe") {
 		t.Errorf("%v, want a word on the pipe", err)
 	}
 }
@@ -177,7 +181,7 @@ func TestFilesOfOnesOwnAreBoundedAndPlain(t *testing.T) {
 	if err := os.WriteFile(at("large"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(at("large"), maxEvidence+1); err != nil { // a hole: it takes no room
+	if err := os.Truncate(at("large"), files.MaxEvidence+1); err != nil { // a hole: it takes no room
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(at("text"), []byte("text"), 0o600); err != nil {
@@ -191,12 +195,12 @@ func TestFilesOfOnesOwnAreBoundedAndPlain(t *testing.T) {
 
 	readers := map[string]func(file string) error{
 		"--sign":                     func(file string) error { _, err := sign(file, "backend", nil); return err },
-		"--nats-creds":               func(file string) error { return externalNATS{creds: file}.checkCreds() },
-		"--nats-ca":                  func(file string) error { return externalNATS{ca: file}.checkCA() },
-		"--nats-cert":                func(file string) error { return externalNATS{cert: file, key: at("text")}.checkCert() },
-		"--nats-key":                 func(file string) error { return externalNATS{cert: at("text"), key: file}.checkCert() },
-		"--witnesses":                func(file string) error { _, err := policyOf(file, readOwnFile); return err },
-		"--timestamp-roots":          func(file string) error { _, err := rootsOf(file, readOwnFile); return err },
+		"--nats-creds":               func(file string) error { return server.ExternalNATS{Creds: file}.CheckCreds() },
+		"--nats-ca":                  func(file string) error { return server.ExternalNATS{CA: file}.CheckCA() },
+		"--nats-cert":                func(file string) error { return server.ExternalNATS{Cert: file, Key: at("text")}.CheckCert() },
+		"--nats-key":                 func(file string) error { return server.ExternalNATS{Cert: at("text"), Key: file}.CheckCert() },
+		"--witnesses":                func(file string) error { _, err := server.PolicyOf(file, files.ReadOwnFile); return err },
+		"--timestamp-roots":          func(file string) error { _, err := server.RootsOf(file, files.ReadOwnFile); return err },
 		"--evidence":                 func(file string) error { _, err := hashOf(file); return err },
 		"a text that a policy names": func(file string) error { _, err := beside(at("policy.yaml"))(filepath.Base(file)); return err },
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"consentledger/cmd/internal/server"
 	"consentledger/cmd/internal/telemetry"
 
 	"github.com/goccy/go-yaml"
@@ -189,7 +190,7 @@ func checkLabel(t *testing.T, where []string, labels map[string][]string, name s
 // these: every metric of the program, under the name that a running ledger gives it.
 func families(t *testing.T) map[string]map[string][]string {
 	t.Helper()
-	r := startWith(t, serveConfig{data: t.TempDir(), http: "127.0.0.1:0", natsListen: "127.0.0.1:0", telemetry: telemetry.Config{Prometheus: true}})
+	r := startWith(t, server.Config{Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Telemetry: telemetry.Config{Prometheus: true}})
 	furnish(t, r)
 	for id := range 2 {
 		body := fmt.Sprintf(`{"specversion":"1.0","id":"%d","source":"test","type":"consent.given","subject":"ada","data":{"act":"agree-popup","locale":"en"}}`, id)
@@ -252,9 +253,9 @@ func TestDashboardsAskForTablesThatThereAre(t *testing.T) {
 	t.Run("PostgreSQL", func(t *testing.T) {
 		pg := deployedDatabase(t, filepath.Join(deployment(t), "secrets"))
 		as := func(user string) string { return pg.Address("consentledger") + " user=" + user }
-		r := startWith(t, serveConfig{
-			data: t.TempDir(), http: "127.0.0.1:0", natsListen: "127.0.0.1:0",
-			views: as("ledger"), viewsReader: "dashboards",
+		r := startWith(t, server.Config{
+			Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0",
+			Views: as("ledger"), ViewsReader: "dashboards",
 		})
 		askAsDashboards(t, r, openTables(t, "pgx", as("dashboards")))
 	})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"consentledger/api/rest"
+	"consentledger/cmd/internal/exit"
 
 	"github.com/spf13/cobra"
 )
@@ -52,7 +53,7 @@ An alarm (see consentledger alarms) leaves the server ready.`,
 // An unready is the answer of a healthcheck that is not "ready".
 type unready struct{ error }
 
-func (unready) exitCode() int { return exitError }
+func (unready) ExitCode() int { return exit.CodeError }
 
 // askReady returns what a server misses; nil: nothing.
 func askReady(ctx context.Context, c *cobra.Command) error {

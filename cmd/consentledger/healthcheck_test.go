@@ -6,6 +6,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/server"
 )
 
 // health runs the verb, and returns its exit code and the line that it prints, on
@@ -14,7 +17,7 @@ func health(t *testing.T, r *running, args ...string) (code int, line string) {
 	t.Helper()
 	out, err := cli(t, r, append([]string{"healthcheck"}, args...)...)
 	if err == nil {
-		return exitOK, out
+		return exit.CodeOK, out
 	}
 	if out != "" {
 		t.Errorf("it fails and prints %q", out)
@@ -24,9 +27,9 @@ func health(t *testing.T, r *running, args ...string) (code int, line string) {
 
 func TestHealthcheckSaysWhatIsMissing(t *testing.T) {
 	store := newEventStore(t)
-	r := startWith(t, serveConfig{data: t.TempDir(), http: "127.0.0.1:0", natsListen: "127.0.0.1:0", store: store.url()})
+	r := startWith(t, server.Config{Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Store: store.url()})
 	eventually(t, "ready\n", func() string { _, line := health(t, r); return line })
-	if code, line := health(t, r); code != exitOK {
+	if code, line := health(t, r); code != exit.CodeOK {
 		t.Errorf("of a ledger that is well: %d %s", code, line)
 	}
 
@@ -73,7 +76,7 @@ func TestHealthcheckKnowsOnlyTwoExitCodes(t *testing.T) {
 		{"no time", other.URL, "0s", "--within: want a time above zero, as in 5s"},
 	} {
 		code, line := health(t, nil, "--server", c.server, "--within", c.within)
-		if code != exitError || !strings.Contains(line, c.want) || strings.Contains(line, "\n") {
+		if code != exit.CodeError || !strings.Contains(line, c.want) || strings.Contains(line, "\n") {
 			t.Errorf("%s: exit code %d and %q, want 1 and %q", c.name, code, line, c.want)
 		}
 	}

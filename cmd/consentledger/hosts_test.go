@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"consentledger/api/edge"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/server"
 )
 
 func TestTheLedgerIsAskedUnderTheNamesThatServeIsGiven(t *testing.T) {
@@ -14,7 +16,7 @@ func TestTheLedgerIsAskedUnderTheNamesThatServeIsGiven(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := startWith(t, serveConfig{data: t.TempDir(), http: "127.0.0.1:0", natsListen: "127.0.0.1:0", hosts: hosts})
+	r := startWith(t, server.Config{Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Hosts: hosts})
 	for host, want := range map[string]int{"ledger.example": 200, "localhost:1": 200, "evil.example": 421} {
 		for _, path := range []string{"/livez", "/v1/status"} {
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.http+path, nil)
@@ -42,7 +44,7 @@ func TestAFlagThatIsGivenAndEmptyIsRefused(t *testing.T) {
 		root := newRoot()
 		root.SetArgs(args)
 		err := root.ExecuteContext(t.Context())
-		if _, usage := errors.AsType[usageError](err); !usage || !strings.Contains(err.Error(), "--") {
+		if _, usage := errors.AsType[exit.UsageError](err); !usage || !strings.Contains(err.Error(), "--") {
 			t.Errorf("%q: %v", args, err)
 		}
 	}

@@ -19,6 +19,7 @@ import (
 
 	"consentledger/api/audit"
 	"consentledger/api/auth"
+	"consentledger/cmd/internal/server"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -43,7 +44,7 @@ func guard(t *testing.T) *guarded {
 		t.Fatal(err)
 	}
 	g.admin = strings.TrimSpace(out)
-	g.running = startWith(t, serveConfig{data: dir, http: "127.0.0.1:0", natsListen: "127.0.0.1:0", doors: doors{authenticate: true}})
+	g.running = startWith(t, server.Config{Data: dir, HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Access: server.Access{Authenticate: true}})
 	for _, app := range []string{"shop", "bank"} {
 		if _, err := g.as(g.admin, "app", "add", app, "--handler", "Demo Ltd"); err != nil {
 			t.Fatal(err)
@@ -394,7 +395,7 @@ func TestTheFirstAdministratorIsLetIn(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- serve(ctx, serveConfig{data: t.TempDir(), http: "127.0.0.1:0", natsListen: "127.0.0.1:0", doors: doors{authenticate: true}}, b)
+		done <- server.Run(ctx, server.Config{Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Access: server.Access{Authenticate: true}}, b)
 	}()
 	defer func() { stop(); <-done }()
 	select {
@@ -450,7 +451,7 @@ func TestServeListensWhereOthersAreForNobodyUnknown(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serveOf(t, c.args)
-			err := s.checkDoors()
+			err := s.CheckAccess()
 			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
@@ -459,16 +460,16 @@ func TestServeListensWhereOthersAreForNobodyUnknown(t *testing.T) {
 }
 
 // serveOf returns what the flags of serve say of its doors.
-func serveOf(t *testing.T, args []string) (s serveConfig) {
+func serveOf(t *testing.T, args []string) (s server.Config) {
 	t.Helper()
 	c := newServe()
 	if err := c.ParseFlags(args); err != nil {
 		t.Fatal(err)
 	}
 	get := func(name string) string { return c.Flags().Lookup(name).Value.String() }
-	s.http, s.natsListen, s.esdb, s.nats.url = get("http"), get("nats-listen"), get("esdb-listen"), get("nats")
-	s.doors = doors{get("authenticate") == "true", get("tls-cert"), get("tls-key"), get("tls-elsewhere") == "true"}
-	s.demo = get("demo") == "true"
+	s.HTTP, s.NATSListen, s.ESDB, s.NATS.URL = get("http"), get("nats-listen"), get("esdb-listen"), get("nats")
+	s.Access = server.Access{Authenticate: get("authenticate") == "true", Cert: get("tls-cert"), Key: get("tls-key"), Elsewhere: get("tls-elsewhere") == "true"}
+	s.Demo = get("demo") == "true"
 	return s
 }
 
@@ -480,7 +481,7 @@ func TestHTTPAndNATSSpeakTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := startWith(t, serveConfig{data: dir, http: "127.0.0.1:0", natsListen: "127.0.0.1:0", doors: doors{authenticate: true, cert: cert, key: key}})
+	r := startWith(t, server.Config{Data: dir, HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Access: server.Access{Authenticate: true, Cert: cert, Key: key}})
 	if r.http != "" || r.nats != "" {
 		t.Fatalf("it says http or nats: %s %s", r.http, r.nats)
 	}

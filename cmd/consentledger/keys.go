@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/server"
 	"consentledger/eventstore/postgres"
 	"consentledger/eventstore/vault"
 
@@ -38,8 +40,8 @@ func newKeysNew() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			_, err := vault.CreateFileKeys(args[0])
 			if errors.Is(err, fs.ErrExist) {
-				return usageError{fmt.Errorf("FILE: %s is there already: a vault whose keys are overwritten is lost; "+
-					"name a new file", args[0])}
+				return exit.Usage(fmt.Errorf("FILE: %s is there already: a vault whose keys are overwritten is lost; "+
+					"name a new file", args[0]))
 			}
 			if err != nil {
 				return err
@@ -86,17 +88,17 @@ new one afterwards, and destroy the copies of the old file. Every process must h
 file with the newest epoch before: what one wraps under an older epoch is lost.`
 
 func newKeysRetire() *cobra.Command {
-	var at dirOptions
+	var at server.DirOptions
 	c := &cobra.Command{
 		Use:   "retire FILE",
 		Short: "Destroy the older epochs of keys",
 		Long:  keysRetireHelp,
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			address, err := vaultPlace.address(at.vault)
+			address, err := server.VaultPlace.Address(at.Vault)
 			if err == nil && address == "" {
-				err = usageError{fmt.Errorf("say where the vault is, with %s, %s or %s",
-					vaultPlace.flag, vaultVariable, vaultFileVariable)}
+				err = exit.Usage(fmt.Errorf("say where the vault is, with %s, %s or %s",
+					server.VaultPlace.Flag, server.VaultVariable, server.VaultFileVariable))
 			}
 			if err != nil {
 				return err
@@ -110,8 +112,8 @@ func newKeysRetire() *cobra.Command {
 			return err
 		},
 	}
-	c.Flags().StringVar(&at.vault, "vault", "",
-		"where the vault is, as serve has it; also by "+vaultVariable+" or "+vaultFileVariable)
+	c.Flags().StringVar(&at.Vault, "vault", "",
+		"where the vault is, as serve has it; also by "+server.VaultVariable+" or "+server.VaultFileVariable)
 	return c
 }
 
@@ -124,7 +126,7 @@ func retireKeys(ctx context.Context, address, file string) (n int, err error) {
 	}
 	at, err := postgres.ParseAddress(address)
 	if err != nil {
-		return 0, usageError{fmt.Errorf("%s: %w", vaultPlace.flag, err)}
+		return 0, exit.Usage(fmt.Errorf("%s: %w", server.VaultPlace.Flag, err))
 	}
 	rows, err := postgres.OpenRows(at, postgres.Options{})
 	if err != nil {
@@ -132,12 +134,12 @@ func retireKeys(ctx context.Context, address, file string) (n int, err error) {
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	// An empty vault would be bound to any keys: then those of the right one were lost.
-	if err := checkMoved(ctx, rows); err != nil {
+	if err := server.CheckMoved(ctx, rows); err != nil {
 		return 0, fmt.Errorf("the vault at %s: %w", at, err)
 	}
 	used, err := vault.Used(ctx, rows)
 	if err == nil && !used {
-		err = usageError{fmt.Errorf("%s: there is no vault at %s", vaultPlace.flag, at)}
+		err = exit.Usage(fmt.Errorf("%s: there is no vault at %s", server.VaultPlace.Flag, at))
 	}
 	if err != nil {
 		return 0, err

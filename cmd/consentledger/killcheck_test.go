@@ -13,6 +13,9 @@ import (
 
 	"consentledger/api/intake"
 	"consentledger/api/wire"
+	"consentledger/cmd/internal/demo"
+	"consentledger/cmd/internal/server"
+	"consentledger/cmd/internal/views"
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -57,9 +60,9 @@ func (b *book) next(queued bool) *wish {
 		b.people++
 	}
 	w := &wish{id: fmt.Sprint("wish-", len(b.wishes)), person: fmt.Sprint(personPrefix, who), queued: queued}
-	var data object
+	var data demo.Object
 	w.kind, data = b.say()
-	e := event(w.id, w.kind, w.person, time.Time{}, data)
+	e := demo.Event(w.id, w.kind, w.person, time.Time{}, data)
 	e["source"] = killSource
 	body, err := json.Marshal(e)
 	if err != nil {
@@ -71,23 +74,23 @@ func (b *book) next(queued bool) *wish {
 }
 
 // say returns what a person says, one time in twelve what no policy knows.
-func (b *book) say() (string, object) {
-	details := object{"device": fmt.Sprint("phone-", b.rng.IntN(100)), "ip": "203.0.113.9"}
+func (b *book) say() (string, demo.Object) {
+	details := demo.Object{"device": fmt.Sprint("phone-", b.rng.IntN(100)), "ip": "203.0.113.9"}
 	switch b.rng.IntN(12) {
 	case 0:
-		return "consent.given", object{"act": "nod", "details": details}
+		return "consent.given", demo.Object{"act": "nod", "details": details}
 	case 1, 2:
-		return "consent.withdrawn", object{"all": true, "details": details}
+		return "consent.withdrawn", demo.Object{"all": true, "details": details}
 	case 3, 4:
-		return "consent.withdrawn", object{"purposes": []string{"personalisation"}}
+		return "consent.withdrawn", demo.Object{"purposes": []string{"personalisation"}}
 	case 5:
-		return "consent.refused", object{"all": true, "act": "agree-popup", "locale": "en"}
+		return "consent.refused", demo.Object{"all": true, "act": "agree-popup", "locale": "en"}
 	case 6:
-		return "permission.revoked", object{"permission": "network", "details": details}
+		return "permission.revoked", demo.Object{"permission": "network", "details": details}
 	case 7, 8:
-		return "consent.given", object{"act": "confirm-next", "purposes": []string{"personalisation", "network-diagnosis"}}
+		return "consent.given", demo.Object{"act": "confirm-next", "purposes": []string{"personalisation", "network-diagnosis"}}
 	}
-	return "consent.given", object{"act": "agree-popup", "locale": "en", "details": details}
+	return "consent.given", demo.Object{"act": "agree-popup", "locale": "en", "details": details}
 }
 
 func (b *book) moment() time.Duration {
@@ -154,18 +157,18 @@ func (b *book) log(t *testing.T) {
 // checkDir reads everything in the directory of a stopped server.
 func checkDir(t *testing.T, dir string, b *book, rejected []intake.RejectedMessage) {
 	t.Helper()
-	d, err := openDataDir(t.Context(), dir, "live", false)
+	d, err := server.OpenDataDir(t.Context(), dir, "live", false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.close()
+	defer d.Close()
 	checkWishes(t, d, b, rejected)
 	checkViews(t, d, filepath.Join(dir, "views"))
 }
 
 // checkWishes holds what the clients were told of their requests against what is in the
 // ledger: nothing else is.
-func checkWishes(t *testing.T, d *dataDir, b *book, rejected []intake.RejectedMessage) {
+func checkWishes(t *testing.T, d *server.DataDir, b *book, rejected []intake.RejectedMessage) {
 	t.Helper()
 	records := readRecords(t, d)
 	inRejected := map[uint64]int{}
@@ -196,17 +199,17 @@ type trace struct {
 
 // readRecords returns the records about persons by their request, each with its
 // personal parts opened.
-func readRecords(t *testing.T, d *dataDir) map[trace][]codec.Entry {
+func readRecords(t *testing.T, d *server.DataDir) map[trace][]codec.Entry {
 	t.Helper()
 	records := map[trace][]codec.Entry{}
-	for e, err := range d.ledger.Replay(t.Context(), 0) {
+	for e, err := range d.Ledger.Replay(t.Context(), 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		if e.Stream.Noun != domain.SubjectNoun {
 			continue
 		}
-		if err := checkParts(t.Context(), d.vault, e); err != nil {
+		if err := checkParts(t.Context(), d.Vault, e); err != nil {
 			t.Errorf("record %d: %v", e.Position, err)
 		}
 		at := trace{e.Stream.String(), e.Request.ID}
@@ -241,12 +244,12 @@ func checkParts(ctx context.Context, v *vault.Vault, e codec.Entry) error {
 }
 
 // recordsOf returns the records of a wish: the facts of one request, together.
-func recordsOf(ctx context.Context, d *dataDir, records map[trace][]codec.Entry, w *wish) ([]codec.Entry, error) {
+func recordsOf(ctx context.Context, d *server.DataDir, records map[trace][]codec.Entry, w *wish) ([]codec.Entry, error) {
 	who, err := domain.ParsePersonKey(w.person)
 	if err != nil {
 		return nil, err
 	}
-	p, ok, err := d.vault.Find(ctx, vault.Lookup{App: "smartkey", Kind: who.Kind, ID: who.ID})
+	p, ok, err := d.Vault.Find(ctx, vault.Lookup{App: "smartkey", Kind: who.Kind, ID: who.ID})
 	if err != nil || !ok {
 		return nil, err
 	}
@@ -288,7 +291,7 @@ func checkWish(w *wish, got []codec.Entry, rejected map[uint64]int) error {
 
 // checkViews compares the projections that lived through the kills with others
 // that are built from nothing.
-func checkViews(t *testing.T, d *dataDir, dir string) {
+func checkViews(t *testing.T, d *server.DataDir, dir string) {
 	t.Helper()
 	lived, built := hashViews(t, d, dir), hashViews(t, d, t.TempDir())
 	for name := range built {
@@ -300,21 +303,21 @@ func checkViews(t *testing.T, d *dataDir, dir string) {
 
 // hashViews brings the projections in dir up to date, as a start does, and
 // returns what is in their tables.
-func hashViews(t *testing.T, d *dataDir, dir string) map[string]map[string]readmodel.Sum {
+func hashViews(t *testing.T, d *server.DataDir, dir string) map[string]map[string]readmodel.Sum {
 	t.Helper()
-	head, err := d.ledger.Head(t.Context())
+	head, err := d.Ledger.Head(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	sums := map[string]map[string]readmodel.Sum{}
-	for _, open := range tables {
-		v, err := open(t.Context(), dir, d.ledger)
+	for _, kind := range views.All {
+		v, err := kind.Open(t.Context(), readmodel.Dir(dir), d.Ledger)
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, done := context.WithCancel(t.Context())
 		var at eventstore.Position
-		err = projections.Run(ctx, d.ledger, v, func(p eventstore.Position) {
+		err = projections.Run(ctx, d.Ledger, v, func(p eventstore.Position) {
 			if at = p; at >= head {
 				done()
 			}

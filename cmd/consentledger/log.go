@@ -1,19 +1,17 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"time"
 
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/server"
 	"consentledger/domain"
-	"consentledger/projections/transparency"
 
 	"github.com/spf13/cobra"
 )
@@ -37,9 +35,9 @@ comes with what it proves, proves nothing. Its name is the log's origin.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			name, err := domain.ParseAppName(app)
 			if err != nil {
-				return usageError{fmt.Errorf("--app: %w", err)}
+				return exit.Usage(fmt.Errorf("--app: %w", err))
 			}
-			key, err := verifierKeyOf(c.Context(), data, name)
+			key, err := server.VerifierKeyOf(c.Context(), data, name)
 			if err != nil {
 				return err
 			}
@@ -51,25 +49,6 @@ comes with what it proves, proves nothing. Its name is the log's origin.`,
 	c.Flags().StringVar(&app, "app", "", "the app")
 	c.MarkFlagRequired("app")
 	return c
-}
-
-// verifierKeyOf returns the key of an app's log in a data directory.
-func verifierKeyOf(ctx context.Context, data string, app domain.AppName) (string, error) {
-	if isShared(data) {
-		return sharedKeyOf(ctx, app)
-	}
-	if _, err := os.Stat(filepath.Join(keepDir(data), "origin")); err != nil {
-		return "", notFound{fmt.Errorf("there are no logs at %s", data)}
-	}
-	keep, err := transparency.OpenKeep(keepDir(data), "", nil)
-	if err != nil {
-		return "", err
-	}
-	key, err := keep.VerifierKey(app)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", notFound{fmt.Errorf("the app %s has no log yet: it begins with the app's first record", app)}
-	}
-	return key, err
 }
 
 func newLogProof() *cobra.Command {
@@ -88,7 +67,7 @@ or in ten years, with: consentledger verify proof`,
 			query := url.Values{}
 			switch {
 			case (event == "") == (index < 0):
-				return usageError{errors.New("want --event or --index, one of them")}
+				return exit.Usage(errors.New("want --event or --index, one of them"))
 			case event != "":
 				query.Set("event", event)
 			default:
@@ -102,7 +81,7 @@ or in ten years, with: consentledger verify proof`,
 				return err
 			}
 			if file != "" {
-				return writeOut("--file", file, proof)
+				return files.WriteOut("--file", file, proof)
 			}
 			_, err = c.OutOrStdout().Write(proof)
 			return err

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/server"
 	"consentledger/projections/transparency"
 
 	"github.com/spf13/cobra"
@@ -33,14 +35,14 @@ know better than the ledger is theirs to say.`,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			if why == "" || len(why) > 500 {
-				return usageError{errors.New("--why: say in 1 to 500 bytes why the logs cannot go on")}
+				return exit.Usage(errors.New("--why: say in 1 to 500 bytes why the logs cannot go on"))
 			}
-			d, err := openDataDir(c.Context(), data, "", false)
+			d, err := server.OpenDataDir(c.Context(), data, "", false)
 			if err != nil {
 				return err
 			}
-			defer func() { err = errors.Join(err, d.close()) }()
-			config, err := d.logConfig(c.Context(), "")
+			defer func() { err = errors.Join(err, d.Close()) }()
+			config, err := d.LogConfig(c.Context(), "")
 			if err != nil {
 				return err
 			}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/verifier"
 	"consentledger/projections/transparency/publish"
 
 	"github.com/spf13/cobra"
@@ -31,11 +33,11 @@ that has more records than the log, or others, is left as it is: it is evidence.
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			if info, err := os.Stat(out); err == nil && !info.IsDir() {
-				return usageError{fmt.Errorf("--out: %s is no directory: name the directory of the copy", out)}
+				return exit.Usage(fmt.Errorf("--out: %s is no directory: name the directory of the copy", out))
 			}
-			v := logToVerify{app: app}
-			source, at, err := v.source(c, data)
-			defer func() { err = errors.Join(err, v.close()) }()
+			v := verifier.LogToVerify{App: app}
+			source, at, err := v.Source(c, data)
+			defer func() { err = errors.Join(err, v.Close()) }()
 			if err != nil {
 				return err
 			}

@@ -14,25 +14,14 @@ import (
 	"syscall"
 
 	"consentledger/api/wire"
+	"consentledger/cmd/internal/bench"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/terminal"
+	"consentledger/cmd/internal/verifier"
 	"consentledger/domain"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-)
-
-// The exit codes, as "help exit-codes" tells them.
-const (
-	exitOK           = 0
-	exitError        = 1
-	exitUsage        = 2
-	exitNotFound     = 3
-	exitNotAllowed   = 4
-	exitConflict     = 5
-	exitUnavailable  = 6
-	exitNotAuthentic = 7
-	exitDiffers      = 8
-	exitAlarm        = 9
-	exitInterrupted  = 130
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -43,24 +32,24 @@ func run(args []string) int {
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	root := newRoot()
 	root.SetArgs(args)
-	if isTerminal(os.Stdout) {
-		root.SetOut(&escapingWriter{w: os.Stdout})
+	if terminal.IsTerminal(os.Stdout) {
+		root.SetOut(&terminal.EscapingWriter{W: os.Stdout})
 	}
-	root.SetErr(&escapingWriter{w: os.Stderr}) // which people read, wherever it leads
+	root.SetErr(&terminal.EscapingWriter{W: os.Stderr}) // which people read, wherever it leads
 	began := false
 	whenBegun(root, func() { began = true })
 	err := root.ExecuteContext(ctx)
 	if err == nil {
-		return exitOK
+		return exit.CodeOK
 	}
 	if !began {
-		err = usageError{err}
+		err = exit.Usage(err)
 	}
 	code := exitCode(ctx, err)
-	if code == exitInterrupted {
+	if code == exit.CodeInterrupted {
 		err = errors.New("interrupted")
 	}
-	fmt.Fprintln(os.Stderr, "consentledger:", escaped(err.Error()))
+	fmt.Fprintln(os.Stderr, "consentledger:", terminal.Escaped(err.Error()))
 	return code
 }
 
@@ -80,38 +69,28 @@ func whenBegun(c *cobra.Command, f func()) {
 
 func exitCode(ctx context.Context, err error) int {
 	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))) {
-		return exitInterrupted
+		return exit.CodeInterrupted
 	}
 	if coded, ok := errors.AsType[interface {
 		error
-		exitCode() int
+		ExitCode() int
 	}](err); ok {
-		return coded.exitCode()
+		return coded.ExitCode()
 	}
 	if r, ok := errors.AsType[domain.Refusal](err); ok {
-		return (&problemError{status: wire.ProblemOf(r).Status}).exitCode()
+		return (&exit.ProblemError{Status: wire.ProblemOf(r).Status}).ExitCode()
 	}
-	if errors.Is(err, errUnreachable) {
-		return exitUnavailable
+	if errors.Is(err, exit.ErrUnreachable) {
+		return exit.CodeUnavailable
 	}
-	return exitError
+	return exit.CodeError
 }
 
 // A notAllowed is the answer no to "may we?", for shells.
 type notAllowed struct{ reason string }
 
 func (e notAllowed) Error() string { return "not allowed: " + e.reason }
-func (e notAllowed) exitCode() int { return exitNotAllowed }
-
-// A notFound names something that is not there.
-type notFound struct{ error }
-
-func (notFound) exitCode() int { return exitNotFound }
-
-// A usageError is a call that cannot be understood.
-type usageError struct{ error }
-
-func (usageError) exitCode() int { return exitUsage }
+func (e notAllowed) ExitCode() int { return exit.CodeNotAllowed }
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
@@ -120,12 +99,12 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exit.Usage(err) })
 	root.PersistentFlags().String("server", env("CONSENTLEDGER_SERVER", "http://127.0.0.1:8080"), "the running server's HTTP address (environment: CONSENTLEDGER_SERVER)")
 	root.PersistentFlags().String("key-file", "", "a file with the key to show to the server (environment: "+accessKeyVariable+", "+accessKeyFileVariable+")")
 	root.AddCommand(newServe(), newApp(), newPolicy(), newRecord(), newCheck(), newState(), newReplay(), newStatus(), newAlarms(), newRejected(), newSurface(), newPrompt(), newVoid(), newDispute(), newSigner())
 	root.AddCommand(newCalendar(), newDeadline(), newReport(), newRequest(), newIncident(), newObligation(), newService())
-	root.AddCommand(newLog(), newMigrate(), newSubject(), newVerify(), newExport(), newReceipt(), newSchema(), newLawful(), newHealthcheck(), newBench(), newBenchLoad(), newBenchEsdbServer(), newKeys(), newAccess(), newVersion(), exitCodesHelp())
+	root.AddCommand(newLog(), newMigrate(), newSubject(), verifier.New(), newExport(), newReceipt(), newSchema(), newLawful(), newHealthcheck(), bench.New(), bench.NewLoad(), bench.NewEsdbServer(), newKeys(), newAccess(), newVersion(), exitCodesHelp())
 	strict(root)
 	decimal(root)
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return emptyFlag(c) }
@@ -145,7 +124,7 @@ func emptyFlag(c *cobra.Command) (err error) {
 			return
 		}
 		if err == nil && (none || !many && f.Value.String() == "") {
-			err = usageError{fmt.Errorf("--%s is empty: give it a value, or leave it out", f.Name)}
+			err = exit.Usage(fmt.Errorf("--%s is empty: give it a value, or leave it out", f.Name))
 		}
 	})
 	return err

@@ -26,6 +26,9 @@ import (
 	"consentledger/api/intake"
 	"consentledger/api/rest"
 	"consentledger/api/wire"
+	"consentledger/cmd/internal/demo"
+	"consentledger/cmd/internal/exit"
+	ledgerserver "consentledger/cmd/internal/server"
 	"consentledger/domain/rounds"
 	"consentledger/projections/transparency/merkle"
 
@@ -113,8 +116,8 @@ func (c *natsCluster) url() string {
 }
 
 // sharedOptions opens the directory of one of several processes.
-func sharedOptions(store, vault, keys string) dirOptions {
-	return dirOptions{store: store, vault: vault, vaultKeys: keys}
+func sharedOptions(store, vault, keys string) ledgerserver.DirOptions {
+	return ledgerserver.DirOptions{Store: store, Vault: vault, VaultKeys: keys}
 }
 
 // databaseOf makes a database of a server.
@@ -132,7 +135,7 @@ type fleet struct {
 	bin     string
 	dir     string
 	common  []string // flags of all
-	options dirOptions
+	options ledgerserver.DirOptions
 	nats    *natsCluster
 	pg      *pgserver.Server
 
@@ -310,7 +313,7 @@ type freshness struct{ asked, unknown, allowed, denied atomic.Int64 }
 func (a *asker) withdrawAndAsk(ctx context.Context, b *book, n int, count *freshness) error {
 	person := fmt.Sprint(personPrefix, "fresh-", n%11)
 	begin := rand.IntN(len(a.f.members))
-	if _, err := a.record(ctx, b, b.wish("consent.given", person, object{"act": "agree-popup", "locale": "en"}), begin); err != nil {
+	if _, err := a.record(ctx, b, b.wish("consent.given", person, demo.Object{"act": "agree-popup", "locale": "en"}), begin); err != nil {
 		return err
 	}
 	check := []byte(fmt.Sprintf(`{"subject":%q,"purpose":"personalisation"}`, person))
@@ -331,7 +334,7 @@ func (a *asker) withdrawAndAsk(ctx context.Context, b *book, n int, count *fresh
 		}
 	}
 
-	giver, err := a.record(ctx, b, b.wish("consent.withdrawn", person, object{"all": true}), rand.IntN(len(a.f.members)))
+	giver, err := a.record(ctx, b, b.wish("consent.withdrawn", person, demo.Object{"all": true}), rand.IntN(len(a.f.members)))
 	if err != nil {
 		return err
 	}
@@ -362,11 +365,11 @@ func (a *asker) withdrawAndAsk(ctx context.Context, b *book, n int, count *fresh
 }
 
 // wish returns a new wish of what one person says.
-func (b *book) wish(kind, person string, data object) *wish {
+func (b *book) wish(kind, person string, data demo.Object) *wish {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	w := &wish{id: fmt.Sprint("wish-", len(b.wishes)), kind: kind, person: person}
-	e := event(w.id, w.kind, w.person, time.Time{}, data)
+	e := demo.Event(w.id, w.kind, w.person, time.Time{}, data)
 	e["source"] = killSource
 	body, err := json.Marshal(e)
 	if err != nil {
@@ -382,7 +385,7 @@ func (a *asker) meet(ctx context.Context, b *book, n int) error {
 	errs := make([]error, len(a.f.members))
 	var together sync.WaitGroup
 	for i := range a.f.members {
-		w := b.wish("consent.given", fmt.Sprint(personPrefix, "met-", n), object{"act": "agree-popup", "locale": "en"})
+		w := b.wish("consent.given", fmt.Sprint(personPrefix, "met-", n), demo.Object{"act": "agree-popup", "locale": "en"})
 		together.Go(func() { _, errs[i] = a.record(ctx, b, w, i) })
 	}
 	together.Wait()
@@ -567,7 +570,7 @@ func TestHalfOfSeveralProcessesIsRefused(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v: %s, %v; want an error that says %s", c.args, out, err, c.want)
 		}
-		if _, is := errors.AsType[usageError](err); !is {
+		if _, is := errors.AsType[exit.UsageError](err); !is {
 			t.Errorf("%v: %v is no mistake in the call", c.args, err)
 		}
 		if entries, err := os.ReadDir(data); err == nil && slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == "FORMAT" }) {
@@ -631,7 +634,7 @@ func (f *fleet) agree(w *watcher) {
 		return "one checkpoint"
 	})
 	holders := map[string]string{}
-	eventually(t, fmt.Sprint(len(works), " turns"), func() string {
+	eventually(t, fmt.Sprint(len(ledgerserver.Works), " turns"), func() string {
 		clear(holders)
 		for i := range f.members {
 			var s rest.StatusReport
@@ -661,27 +664,27 @@ func (f *fleet) check(b *book, rejected []intake.RejectedMessage, w *watcher) {
 	t := f.t
 	t.Helper()
 	dir := filepath.Join(f.dir, "ledger-0")
-	d, err := openDataDirWith(t.Context(), dir, "live", false, f.options)
+	d, err := ledgerserver.OpenDataDirWith(t.Context(), dir, "live", false, f.options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.close()
+	defer d.Close()
 	checkWishes(t, d, b, rejected)
 	f.checkTree(d, w)
 }
 
 // checkTree derives the log of the app from the store, and holds against it the newest
 // signed checkpoint, and all that were served.
-func (f *fleet) checkTree(d *dataDir, w *watcher) {
+func (f *fleet) checkTree(d *ledgerserver.DataDir, w *watcher) {
 	t := f.t
 	t.Helper()
-	c, err := d.logConfig(t.Context(), "")
+	c, err := d.LogConfig(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var edge merkle.Edge
 	roots := map[int64]merkle.Hash{0: edge.Root()}
-	for r, err := range d.store.ReadAll(t.Context(), 0) {
+	for r, err := range d.Store.ReadAll(t.Context(), 0) {
 		if err != nil {
 			t.Fatal(err)
 		}

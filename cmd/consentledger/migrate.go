@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
+
+	"consentledger/cmd/internal/migrate"
+	"consentledger/cmd/internal/server"
 
 	"github.com/spf13/cobra"
 )
@@ -36,10 +36,10 @@ Begin with --dry-run: it reads all of the source, and tells what would be copied
 all that stands in the way. The runbook: docs/migrate.md.
 
 A connection string may hold a password. That of the target may also come from
-` + toStoreVariable + `, or from a file that ` + toStoreFileVariable + ` names, that
-of the source from ` + storeVariable + ` or ` + storeFileVariable + `. In the same way
-` + toVaultVariable + ` and ` + vaultVariable + `, with _FILE or without, say where persons are,
-and ` + toKeysVariable + ` and ` + keysVariable + ` where their keys are.`
+` + migrate.ToStoreVariable + `, or from a file that ` + migrate.ToStoreFileVariable + ` names, that
+of the source from ` + server.StoreVariable + ` or ` + server.StoreFileVariable + `. In the same way
+` + migrate.ToVaultVariable + ` and ` + server.VaultVariable + `, with _FILE or without, say where persons are,
+and ` + migrate.ToKeysVariable + ` and ` + server.KeysVariable + ` where their keys are.`
 
 const migrateExample = `  consentledger migrate --from data --to data-pg --to-store postgres://ledger@db.example.com/ledger --dry-run
   consentledger migrate --from data --to data-pg --to-store postgres://ledger@db.example.com/ledger
@@ -52,7 +52,7 @@ const migrateExample = `  consentledger migrate --from data --to data-pg --to-st
   consentledger migrate --undo --from data --to data-pg --to-store postgres://ledger@db.example.com/ledger`
 
 func newMigrate() *cobra.Command {
-	var m migration
+	var m migrate.Migration
 	c := &cobra.Command{
 		Use:     "migrate",
 		Short:   "Move a ledger to another data directory or event store, with its order and its proofs",
@@ -60,14 +60,14 @@ func newMigrate() *cobra.Command {
 		Example: migrateExample,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := m.check(); err != nil {
+			if err := m.Check(); err != nil {
 				return err
 			}
-			m.tell = c.ErrOrStderr()
-			if m.undo {
-				return m.takeBack(c.Context())
+			m.Tell = c.ErrOrStderr()
+			if m.Undo {
+				return m.TakeBack(c.Context())
 			}
-			report, err := m.run(c.Context())
+			report, err := m.Run(c.Context())
 			if report == nil {
 				return err
 			}
@@ -75,18 +75,18 @@ func newMigrate() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&m.from, "from", "", "the data directory of a stopped server")
-	f.StringVar(&m.fromAt.store, "from-store", "", "the event store that holds its records, if the directory does not")
-	f.StringVar(&m.fromAt.vault, "from-vault", "", "the PostgreSQL database that holds its persons, if the directory does not")
-	f.StringVar(&m.fromAt.keys, "from-vault-keys", "", "the file with the keys of that vault")
-	f.StringVar(&m.to, "to", "", "the data directory to be made; or one whose migration was cut off, which goes on")
-	f.StringVar(&m.toAt.store, "to-store", "", "the empty event store that shall hold the records: EventStoreDB or KurrentDB, as in "+
-		eventStoreDB.example+", or PostgreSQL, as in "+postgreSQL.example+" (default: the directory)")
-	f.StringVar(&m.toAt.vault, "to-vault", "", "the empty PostgreSQL database that shall hold the persons, for several processes that serve the ledger, as in "+
-		postgreSQL.example+" (default: the directory)")
-	f.StringVar(&m.toAt.keys, "to-vault-keys", "", "the file, or the directory for a file keys, into which the keys of the vault are copied, for their owner alone")
-	f.BoolVar(&m.dry, "dry-run", false, "copy nothing: tell what would be copied, and what stands in the way")
-	f.BoolVar(&m.undo, "undo", false, "take a migration back, as long as nothing was recorded in its target")
+	f.StringVar(&m.From, "from", "", "the data directory of a stopped server")
+	f.StringVar(&m.FromAt.Store, "from-store", "", "the event store that holds its records, if the directory does not")
+	f.StringVar(&m.FromAt.Vault, "from-vault", "", "the PostgreSQL database that holds its persons, if the directory does not")
+	f.StringVar(&m.FromAt.Keys, "from-vault-keys", "", "the file with the keys of that vault")
+	f.StringVar(&m.To, "to", "", "the data directory to be made; or one whose migration was cut off, which goes on")
+	f.StringVar(&m.ToAt.Store, "to-store", "", "the empty event store that shall hold the records: EventStoreDB or KurrentDB, as in "+
+		server.EventStoreDB.Example+", or PostgreSQL, as in "+server.PostgreSQL.Example+" (default: the directory)")
+	f.StringVar(&m.ToAt.Vault, "to-vault", "", "the empty PostgreSQL database that shall hold the persons, for several processes that serve the ledger, as in "+
+		server.PostgreSQL.Example+" (default: the directory)")
+	f.StringVar(&m.ToAt.Keys, "to-vault-keys", "", "the file, or the directory for a file keys, into which the keys of the vault are copied, for their owner alone")
+	f.BoolVar(&m.Dry, "dry-run", false, "copy nothing: tell what would be copied, and what stands in the way")
+	f.BoolVar(&m.Undo, "undo", false, "take a migration back, as long as nothing was recorded in its target")
 	outputFlag(c)
 	c.MarkFlagRequired("from")
 	c.MarkFlagRequired("to")
@@ -94,96 +94,7 @@ func newMigrate() *cobra.Command {
 	return c
 }
 
-// within reports whether a path is a directory, or lies in it.
-func within(dir, path string) bool {
-	rel, err := filepath.Rel(dir, path)
-	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
-}
-
-// check refuses directories that are one, or lie in each other.
-func (m *migration) check() error {
-	from, err := filepath.Abs(m.from)
-	if err != nil {
-		return err
-	}
-	to, err := filepath.Abs(m.to)
-	if err != nil {
-		return err
-	}
-	if within(from, to) || within(to, from) {
-		return usageError{errors.New("--from and --to: name two directories, none of them within the other")}
-	}
-	m.from, m.to = from, to
-	return errors.Join(m.checkFrom(), m.checkTo())
-}
-
-// checkFrom finds out where the source has its parts.
-func (m *migration) checkFrom() (err error) {
-	at := &m.fromAt
-	if at.store, err = fromRecordsPlace.address(at.store); err != nil {
-		return err
-	}
-	if at.vault, err = fromVaultPlace.address(at.vault); err != nil {
-		return err
-	}
-	if at.keys == "" {
-		at.keys = os.Getenv(keysVariable)
-	}
-	return nil
-}
-
-// checkTo finds out where the target has its parts, and refuses half of what several
-// processes need.
-func (m *migration) checkTo() (err error) {
-	at := &m.toAt
-	if at.store, err = toRecordsPlace.address(at.store); err != nil {
-		return err
-	}
-	if at.vault, err = toVaultPlace.address(at.vault); err != nil {
-		return err
-	}
-	if at.keys == "" {
-		at.keys = os.Getenv(toKeysVariable)
-	}
-	switch {
-	case at.vault == "" && at.keys != "":
-		return usageError{errors.New("--to-vault-keys is where the keys of a shared vault go: name it with --to-vault, or leave the keys in the directory")}
-	case at.vault == "":
-		return nil
-	case at.store == "":
-		return usageError{errors.New("--to-vault shares persons with other processes, and the records would be in the directory of one: " +
-			"name the event store that all of them will use, with --to-store")}
-	case at.keys == "":
-		return usageError{errors.New("--to-vault shares persons with other processes, and all of them need the same keys: " +
-			"say with --to-vault-keys into which file they are copied")}
-	}
-	if _, err := toVaultPlace.engine(at.vault); err != nil {
-		return err
-	}
-	if at.keys, err = filepath.Abs(at.keys); err != nil {
-		return err
-	}
-	if info, err := os.Stat(at.keys); err == nil && info.IsDir() {
-		at.keys = filepath.Join(at.keys, "keys")
-	}
-	if within(m.from, at.keys) || within(m.to, at.keys) {
-		return usageError{errors.New("--to-vault-keys: name a file outside of --from and --to: it outlives both, and every process needs it")}
-	}
-	return nil
-}
-
-// A migrationRow is one part of a ledger, and what becomes of it.
-type migrationRow struct {
-	Part  string `json:"part"`
-	Does  string `json:"does"`            // copied, anew or left
-	Count int64  `json:"count,omitzero"`  // of records, rows or files
-	Bytes int64  `json:"bytes,omitzero"`  // of what is copied
-	Root  string `json:"root,omitzero"`   // of an app's tree
-	Under int64  `json:"signed,omitzero"` // how many of its records are under a signed root
-	Note  string `json:"note,omitzero"`
-}
-
-func printMigration(c *cobra.Command, rows []migrationRow) error {
+func printMigration(c *cobra.Command, rows []migrate.Row) error {
 	var objects []json.RawMessage
 	for _, r := range rows {
 		text, err := json.Marshal(r)

@@ -20,6 +20,9 @@ import (
 	"time"
 
 	"consentledger/api/wire"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/migrate"
+	ledgerserver "consentledger/cmd/internal/server"
 	"consentledger/domain/rounds"
 	"consentledger/eventstore"
 	"consentledger/eventstore/postgres"
@@ -48,7 +51,7 @@ const (
 
 func newMovable(t *testing.T) movable {
 	m := movable{t: t, program: build(t), dir: filepath.Join(t.TempDir(), "data")}
-	r := startWith(t, serveConfig{data: m.dir, http: "127.0.0.1:0", natsListen: "127.0.0.1:0"})
+	r := startWith(t, ledgerserver.Config{Data: m.dir, HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0"})
 	furnish(t, r)
 	for i := range 40 {
 		kind, data := "consent.given", saysYes
@@ -155,7 +158,7 @@ type home struct{ dir, store, vault, keys string }
 
 // environ lets a program find the servers.
 func (p home) environ() []string {
-	return append(os.Environ(), storeVariable+"="+p.store, vaultVariable+"="+p.vault, keysVariable+"="+p.keys)
+	return append(os.Environ(), ledgerserver.StoreVariable+"="+p.store, ledgerserver.VaultVariable+"="+p.vault, ledgerserver.KeysVariable+"="+p.keys)
 }
 
 // flags name it on a side of migrate: from or to.
@@ -201,7 +204,7 @@ func (m movable) copyTo(to string) {
 		case d.IsDir():
 			return os.MkdirAll(filepath.Join(to, name), 0o700)
 		}
-		return copyFile(filepath.Join(to, name), path)
+		return ledgerserver.CopyFile(filepath.Join(to, name), path)
 	})
 	if err != nil {
 		m.t.Fatal(err)
@@ -246,12 +249,12 @@ func emptyDatabase(t *testing.T, server *pgserver.Server, name string) string {
 // with one of its own.
 func (m movable) opens(p home) bool {
 	m.t.Helper()
-	_, away, err := readFormat(p.dir)
+	_, away, err := ledgerserver.ReadFormat(p.dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		m.t.Fatal(err)
 	}
 	if p.vault == "" {
-		return err == nil && away.id == ""
+		return err == nil && away.ID == ""
 	}
 	at, err := postgres.ParseAddress(p.vault)
 	if err != nil {
@@ -266,7 +269,7 @@ func (m movable) opens(p home) bool {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	return used && checkMoved(m.t.Context(), rows) == nil
+	return used && ledgerserver.CheckMoved(m.t.Context(), rows) == nil
 }
 
 func (m movable) killUntilDone(from, to home) {
@@ -284,7 +287,7 @@ func (m movable) killUntilDone(from, to home) {
 		timer := time.AfterFunc(time.Duration(rand.Int64N(int64(patience))), func() { _ = cmd.Process.Kill() })
 		err := cmd.Wait()
 		timer.Stop()
-		if code := cmd.ProcessState.ExitCode(); err != nil && code >= 0 && code != exitConflict {
+		if code := cmd.ProcessState.ExitCode(); err != nil && code >= 0 && code != exit.CodeConflict {
 			t.Fatalf("migrate after %d kills: %v\n%s", kills, err, &out)
 		}
 
@@ -360,7 +363,7 @@ func (m movable) toManyAndBack(server *pgserver.Server) {
 		t.Error("a process with a new directory opens what was moved")
 	}
 
-	r := startWith(t, serveConfig{data: back.dir, http: "127.0.0.1:0", natsListen: "127.0.0.1:0"})
+	r := startWith(t, ledgerserver.Config{Data: back.dir, HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0"})
 	m.said[0] = "ada: withdrawn"
 	if got := m.answers(r); !slices.Equal(got, m.said) {
 		t.Errorf("one process answers\n%q\nwant\n%q", got, m.said)
@@ -378,7 +381,7 @@ func (m movable) toManyAndBack(server *pgserver.Server) {
 // manyOf returns what starts one of several processes, with a directory of its own.
 func (m movable) manyOf(many home) func(data, name string) *child {
 	m.t.Helper()
-	road, err := startNATS(m.t.TempDir(), "127.0.0.1:0", slog.New(slog.DiscardHandler), nil)
+	road, err := ledgerserver.StartNATS(m.t.TempDir(), "127.0.0.1:0", slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -465,7 +468,7 @@ func (m movable) obstaclesAreToldAtOnce(to home) {
 	t.Helper()
 	from := home{dir: filepath.Join(t.TempDir(), "from")}
 	m.copyTo(from.dir)
-	d, err := openRecords(from.dir)
+	d, err := ledgerserver.OpenRecords(from.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -473,7 +476,7 @@ func (m movable) obstaclesAreToldAtOnce(to home) {
 		{Key: []byte("x/1"), Value: []byte("of a newer version")},
 		{Key: []byte("n/u\x00\x00\x00\x00\x00\x00\x00\x01"), Value: []byte(`{"v":1}`)},
 	}
-	if err := errors.Join(d.db.Rows().Write(t.Context(), eventstore.Change{Put: strange}), d.close()); err != nil {
+	if err := errors.Join(d.DB.Rows().Write(t.Context(), eventstore.Change{Put: strange}), d.Close()); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Remove(filepath.Join(from.dir, "log", "smartkey.key")); err != nil {
@@ -502,21 +505,21 @@ func (m movable) obstaclesAreToldAtOnce(to home) {
 
 // Every row that a ledger keeps is of a kind of which it is known what becomes of it.
 func TestEveryRowIsOfAKind(t *testing.T) {
-	c := serveConfig{data: t.TempDir(), http: "127.0.0.1:0", natsListen: "127.0.0.1:0", demo: true}
+	c := ledgerserver.Config{Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Demo: true}
 	r := startWith(t, c)
 	if err := r.stop(); err != nil {
 		t.Fatal(err)
 	}
-	d, err := openRecords(c.data)
+	d, err := ledgerserver.OpenRecords(c.Data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.close()
-	wantKinds(t, d.db.Rows(), "v/", "b/", "l/", "n/", "r/")
-	if _, unknown, err := filesOf(c.data); err != nil || len(unknown) > 0 {
+	defer d.Close()
+	wantKinds(t, d.DB.Rows(), "v/", "b/", "l/", "n/", "r/")
+	if _, unknown, err := migrate.FilesOf(c.Data); err != nil || len(unknown) > 0 {
 		t.Errorf("entries of a data directory that are not known: %q, %v", unknown, err)
 	}
-	if _, err := kindOfRow([]byte("x/1")); err == nil {
+	if _, err := migrate.KindOfRow([]byte("x/1")); err == nil {
 		t.Error("a row of no known kind is taken")
 	}
 }
@@ -529,45 +532,15 @@ func wantKinds(t *testing.T, rows eventstore.Rows, want ...string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k, err := kindOfRow(row.Key)
+		k, err := migrate.KindOfRow(row.Key)
 		if err != nil {
 			t.Error(err)
 		}
-		seen[k.prefix]++
+		seen[k.Prefix]++
 	}
 	for _, prefix := range want {
 		if seen[prefix] == 0 {
 			t.Errorf("no row of kind %s in %v", prefix, seen)
 		}
 	}
-}
-
-func FuzzMoveMark(f *testing.F) {
-	f.Add(moveMark{arriving, "0123", "/var/lib/ledger \"1\"\n"}.row().Value)
-	f.Add(moveMark{leaving, "0123", "data"}.row().Value)
-	f.Fuzz(func(t *testing.T, value []byte) {
-		m, err := parseMoveMark(value)
-		if err != nil {
-			return
-		}
-		if again, err := parseMoveMark(m.row().Value); err != nil || again != m {
-			t.Errorf("%+v is written as %q, and read as %+v, %v", m, m.row().Value, again, err)
-		}
-	})
-}
-
-func FuzzMigrationNote(f *testing.F) {
-	n := newMigrationNote("/var/lib/ledger \"1\"\n")
-	f.Add(n.text())
-	n.records, n.last = 7, eventstore.EventID{1}
-	f.Add(n.text())
-	f.Fuzz(func(t *testing.T, text string) {
-		n, err := parseMigrationNote(text)
-		if err != nil {
-			return
-		}
-		if again, err := parseMigrationNote(n.text()); err != nil || again != n {
-			t.Errorf("%+v is written as %q, and read as %+v, %v", n, n.text(), again, err)
-		}
-	})
 }

@@ -8,6 +8,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/server"
+	"consentledger/cmd/internal/verifier"
 )
 
 // Whoever names a directory, a device or a socket where a file is wanted is told which
@@ -48,7 +52,7 @@ func TestWhatIsNoFileIsRefusedByTheNameOfItsArgument(t *testing.T) {
 				}
 			}
 			_, err := cli(t, nil, args...)
-			if err == nil || exitCode(t.Context(), err) != exitUsage || !strings.HasPrefix(err.Error(), c.argument+": ") || !strings.Contains(err.Error(), "this is "+want) {
+			if err == nil || exitCode(t.Context(), err) != exit.CodeUsage || !strings.HasPrefix(err.Error(), c.argument+": ") || !strings.Contains(err.Error(), "this is "+want) {
 				t.Errorf("%q: %v, want %s: ... this is %s", args, err, c.argument, want)
 			}
 		}
@@ -82,7 +86,7 @@ func TestWhatIsWrittenTakesThePlaceOfNoDevice(t *testing.T) {
 			dir: "is a directory: name the file to write", at("none/file"): "there is no directory " + at("none"),
 		} {
 			_, err := cli(t, r, append(strings.Fields(args), path)...)
-			if err == nil || exitCode(t.Context(), err) != exitUsage || !strings.HasPrefix(err.Error(), flag+": ") || !strings.Contains(err.Error(), want) {
+			if err == nil || exitCode(t.Context(), err) != exit.CodeUsage || !strings.HasPrefix(err.Error(), flag+": ") || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s %s: %v, want %s: ... %s", args, path, err, flag, want)
 			}
 		}
@@ -120,13 +124,13 @@ func TestAKeyIsReadWithoutWhatStandsAroundIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, said := range []string{file, text} {
-			v, origin, err := verifierOf(said, "")
-			if err != nil || origin != "logs.example.com/consent/shop" || v.Name() != origin || keyText(said) != key {
+			v, origin, err := server.VerifierOf(said, "")
+			if err != nil || origin != "logs.example.com/consent/shop" || v.Name() != origin || verifier.KeyText(said) != key {
 				t.Errorf("%s: %v, %s", name, err, origin)
 			}
 		}
 	}
-	if _, _, err := verifierOf(key[:len(key)-1], ""); err == nil {
+	if _, _, err := server.VerifierOf(key[:len(key)-1], ""); err == nil {
 		t.Error("half a key is one")
 	}
 }

@@ -1,6 +1,10 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"consentledger/cmd/internal/files"
+
+	"github.com/spf13/cobra"
+)
 
 func newObligation() *cobra.Command {
 	c := &cobra.Command{Use: "obligation", Short: "What is owed by a date"}
@@ -22,7 +26,7 @@ document shows that it was done before: name it with --evidence.`,
 			if evidence != "" {
 				hash, err := hashOf(evidence)
 				if err != nil {
-					return namedBy("--evidence", err)
+					return files.NamedBy("--evidence", err)
 				}
 				data["evidence"] = hash
 			}

@@ -1,106 +1,17 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
-	"time"
 
 	"consentledger/api/report/account"
 	"consentledger/api/wire"
-	"consentledger/domain"
-	"consentledger/domain/deadline"
-	"consentledger/projections/transparency"
-	"consentledger/projections/transparency/merkle"
+	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/server"
 
 	"github.com/spf13/cobra"
 )
-
-// papers makes the reports of a house.
-type papers struct{ *house }
-
-// Audit implements [rest.Papers]. The log's root is derived again for it.
-func (p papers) Audit(ctx context.Context, app domain.AppName, from, to deadline.Instant) (account.Report, error) {
-	outside, err := p.outside(ctx, app)
-	if err != nil {
-		return account.Report{}, err
-	}
-	reading, done := p.readings.begin(readingAudit)
-	defer done()
-	return account.Make(ctx, notedLedger{p.dir.ledger, reading}, p.requests, app, from, to, outside)
-}
-
-// Register implements [rest.Papers].
-func (p papers) Register(ctx context.Context, app domain.AppName, name string, at deadline.Instant) (account.Register, error) {
-	return account.MakeRegister(ctx, p.dir.ledger, p.requests, app, name, at)
-}
-
-// outside says what no history says.
-func (p papers) outside(ctx context.Context, app domain.AppName) (account.Outside, error) {
-	o := account.Outside{Made: deadline.At(time.Now()).String(), Software: version, SHA256: ownHash()}
-	if n, err := p.rejected.Unseen(ctx); err == nil { // not known while NATS is away
-		o.Rejected = &n
-	}
-	var err error
-	o.Integrity, err = p.integrity(ctx, app)
-	return o, err
-}
-
-func (p papers) integrity(ctx context.Context, app domain.AppName) (account.Integrity, error) {
-	var i account.Integrity
-	text, err := p.logs.Checkpoint(app)
-	if errors.Is(err, transparency.ErrNotThere) || errors.Is(err, transparency.ErrNotReady) {
-		return account.Integrity{Fault: err.Error()}, nil
-	}
-	if err != nil {
-		return i, err
-	}
-	body, _, _ := strings.Cut(string(text), "\n\n")
-	c, err := merkle.ParseCheckpoint(body + "\n")
-	if err != nil {
-		return i, err
-	}
-	i = account.Integrity{Origin: c.Origin, Size: c.Size, Root: c.Root.String(), Checkpoint: string(text)}
-	if i.Key, err = p.logs.VerifierKey(app); err != nil {
-		return i, err
-	}
-	rows, err := p.dir.compareTrees(ctx, []domain.AppName{app}, func(domain.AppName) ([]byte, error) { return text, nil })
-	if err != nil {
-		return i, err
-	}
-	if i.Derived = rows[0].Same(); !i.Derived {
-		i.Fault = "the records do not give the root that was signed"
-	}
-	if _, err := p.logs.Sealed(); err != nil {
-		i.Fault = err.Error()
-	}
-	return i, p.witnessed(app, &i)
-}
-
-// witnessed says what those outside signed.
-func (p papers) witnessed(app domain.AppName, i *account.Integrity) error {
-	if p.witnesses == nil {
-		return nil
-	}
-	status, err := p.witnesses.Status(app)
-	if err != nil {
-		return fmt.Errorf("witnesses of %s: %w", app, err)
-	}
-	for _, s := range status.Said {
-		w := account.Witness{Name: s.Name, Size: s.Size}
-		if !s.At.IsZero() {
-			w.At = deadline.At(s.At).String()
-		}
-		i.Witnesses = append(i.Witnesses, w)
-	}
-	if from, to := status.Longest(time.Now()); !from.IsZero() {
-		i.GapFrom, i.GapTo = deadline.At(from).String(), deadline.At(to).String()
-	}
-	return nil
-}
 
 // A paperForm is how a paper is written.
 type paperForm struct{ account.Form }
@@ -127,7 +38,7 @@ func paperFlags(c *cobra.Command, app *string, query url.Values) func(path strin
 	c.MarkFlagRequired("app")
 	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json", "csv", "md", "html"}, cobra.ShellCompDirectiveNoFileComp))
 	return func(path string, headers ...[2]string) error {
-		if err := checkOut("--out", file); err != nil {
+		if err := files.CheckOut("--out", file); err != nil {
 			return err
 		}
 		query.Set("format", form.String())
@@ -137,7 +48,7 @@ func paperFlags(c *cobra.Command, app *string, query url.Values) func(path strin
 			return err
 		}
 		if file != "" {
-			return writeOut("--out", file, text)
+			return files.WriteOut("--out", file, text)
 		}
 		_, err = c.OutOrStdout().Write(text)
 		return err
@@ -164,7 +75,7 @@ derived again for it. It holds no personal data. That it was made is recorded.`,
 	c.RunE = func(*cobra.Command, []string) error {
 		setIf(query, "from", from)
 		setIf(query, "to", to)
-		err := waiting(c, readingAudit, func() error { return write("/reports/audit", who.Headers()...) })
+		err := waiting(c, server.ReadingAudit, func() error { return write("/reports/audit", who.Headers()...) })
 		if err == nil {
 			askWhy(c, "", who)
 		}

@@ -9,6 +9,8 @@ import (
 	"net/url"
 
 	"consentledger/api/past"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/server"
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
 
@@ -67,18 +69,18 @@ not count. Exit code 8 says that something changed, 0 that nothing did.`,
 func askPast(c *cobra.Command, data, app, path string, r any, in func(context.Context, *ledger.Ledger, domain.AppName) (any, error)) (answer json.RawMessage, err error) {
 	name, err := domain.ParseAppName(app)
 	if err != nil {
-		return nil, usageError{errors.New("--app: " + err.Error())}
+		return nil, exit.Usage(errors.New("--app: " + err.Error()))
 	}
 	if data == "" {
 		return callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+path, r)
 	}
-	d, err := openDataDir(c.Context(), data, "", false)
+	d, err := server.OpenDataDir(c.Context(), data, "", false)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, d.close()) }()
+	defer func() { err = errors.Join(err, d.Close()) }()
 	unrecorded(c)
-	a, err := in(c.Context(), d.ledger, name)
+	a, err := in(c.Context(), d.Ledger, name)
 	if err != nil {
 		return nil, err
 	}

@@ -2,15 +2,14 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"path/filepath"
-	"strings"
 
 	"consentledger/api/policyfile"
-	"consentledger/eventstore/codec/policydoc"
+	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/publication"
 
 	"github.com/spf13/cobra"
 )
@@ -23,14 +22,14 @@ func newPolicy() *cobra.Command {
 
 func newPolicyLint() *cobra.Command {
 	c := &cobra.Command{Use: "lint FILE", Short: "Say what is wrong with a policy file, and what it leaves out", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		file, err := readInput(c, "FILE", args[0], maxPolicyFile)
+		file, err := files.ReadInput(c, "FILE", args[0], files.MaxPolicyFile)
 		if err != nil {
 			return err
 		}
 		failed := 0
 		var rows []json.RawMessage
 		for _, f := range policyfile.Lint(file, beside(args[0])) {
-			rows = append(rows, rowOf(finding{place(args[0], f), f.Line, f.Column, f.Severity.String(), f.Code, f.Message}))
+			rows = append(rows, rowOf(finding{publication.Place(args[0], f), f.Line, f.Column, f.Severity.String(), f.Code, f.Message}))
 			if f.Severity == policyfile.SeverityError {
 				failed++
 			}
@@ -57,56 +56,19 @@ type finding struct {
 	Message  string `json:"message"`
 }
 
-func place(file string, f policyfile.Finding) string {
-	return fmt.Sprintf("%s:%d:%d", file, f.Line, f.Column)
-}
-
 // beside opens the texts that a policy file names, relative to it.
 func beside(name string) func(string) ([]byte, error) {
 	return func(path string) ([]byte, error) {
 		if !filepath.IsLocal(path) {
 			return nil, fmt.Errorf("%s is not below the policy file's folder", path)
 		}
-		return readOwnFile(filepath.Join(filepath.Dir(name), path), maxInput)
+		return files.ReadOwnFile(filepath.Join(filepath.Dir(name), path), files.MaxInput)
 	}
-}
-
-// A publication is the body of POST /v1/apps/{app}/policies.
-type publication struct {
-	Document  json.RawMessage   `json:"document"`
-	Texts     map[string]string `json:"texts"`
-	Effective string            `json:"effective,omitempty"`
-	Material  []string          `json:"material,omitempty"`
-	Stale     []string          `json:"stale,omitempty"`
-}
-
-// readPolicy reads a policy file and the texts it names. A file with errors is
-// not for publishing.
-func readPolicy(name string, file []byte, open func(string) ([]byte, error)) (publication, error) {
-	var wrong []string
-	for _, f := range policyfile.Lint(file, open) {
-		if f.Severity == policyfile.SeverityError {
-			wrong = append(wrong, place(name, f)+": "+f.Message)
-		}
-	}
-	if len(wrong) > 0 {
-		return publication{}, errors.New(strings.Join(wrong, "\n"))
-	}
-	doc, texts, err := policyfile.Parse(name, file, open)
-	if err != nil {
-		return publication{}, err
-	}
-	p := publication{Texts: map[string]string{}}
-	for h, text := range texts {
-		p.Texts[h.String()] = string(text)
-	}
-	p.Document, err = policydoc.Marshal(doc)
-	return p, err
 }
 
 func newPolicyPublish() *cobra.Command {
 	var app string
-	var p publication
+	var p publication.Publication
 	c := &cobra.Command{Use: "publish FILE", Short: "Publish a version of a policy",
 		Long: `Publish a version of a policy. A version is named by the hash of its document and is
 published once: the same file again is no news, and asking for another date or for
@@ -114,11 +76,11 @@ another declaration is refused, and so is going back to a version that another o
 replaced. Notes say what will not last, as when a version that was published
 before takes over later.`,
 		Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-			file, err := readInput(c, "FILE", args[0], maxPolicyFile)
+			file, err := files.ReadInput(c, "FILE", args[0], files.MaxPolicyFile)
 			if err != nil {
 				return err
 			}
-			read, err := readPolicy(args[0], file, beside(args[0]))
+			read, err := publication.Read(args[0], file, beside(args[0]))
 			if err != nil {
 				return err
 			}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"consentledger/projections"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,16 +13,18 @@ import (
 	"time"
 
 	"consentledger/api/natsrest"
+	"consentledger/cmd/internal/server"
+	"consentledger/projections"
 )
 
 // openUnread opens a house whose projections are lost, and lets nothing read the
 // log.
-func openUnread(t *testing.T, dir string) *house {
+func openUnread(t *testing.T, dir string) *server.Server {
 	t.Helper()
 	if err := os.RemoveAll(filepath.Join(dir, "views")); err != nil {
 		t.Fatal(err)
 	}
-	return openUnrun(t, serveConfig{data: dir, natsListen: "127.0.0.1:0"})
+	return openUnrun(t, server.Config{Data: dir, NATSListen: "127.0.0.1:0"})
 }
 
 // ask asks a handler.
@@ -57,7 +58,7 @@ func TestNotYetKnownIsNotNeverAsked(t *testing.T) {
 	}
 
 	h := openUnread(t, dir)
-	handler := h.handler()
+	handler := h.Handler()
 	const app = "/v1/apps/smartkey"
 	const far = "is being built: it has read the log up to position 0 of "
 	for _, c := range [][3]string{
@@ -108,41 +109,41 @@ func TestNotYetKnownIsNotNeverAsked(t *testing.T) {
 
 	// They read what there is.
 	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, len(h.runners))
-	group := projections.Group{History: h.dir.ledger, Runners: h.runners, Pace: pace}
+	done := make(chan error, len(h.Runners))
+	group := projections.Group{History: h.Dir.Ledger, Runners: h.Runners, Pace: server.Pace}
 	go group.Run(ctx, func(err error) { done <- err })
-	if err := h.Wait(t.Context(), h.reach.Start); err != nil {
+	if err := h.Wait(t.Context(), h.Reach.Start); err != nil {
 		t.Error(err)
 	}
 	if w := ask(handler, "GET", app+"/subjects/ada/consents", ""); w.Code != 200 || !strings.Contains(w.Body.String(), `"withdrawn"`) {
 		t.Errorf("once it is read: %d %s", w.Code, w.Body)
 	}
-	if still := h.reading(t.Context()); len(still) != 2 { // the logs and the reactor were not started
+	if still := h.Reading(t.Context()); len(still) != 2 { // the logs and the reactor were not started
 		t.Errorf("still reading: %v", still)
 	}
 	cancel()
-	for range h.runners {
+	for range h.Runners {
 		if err := <-done; !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
 	}
 }
 
-func overNATS(t *testing.T, h *house, handler http.Handler) {
+func overNATS(t *testing.T, h *server.Server, handler http.Handler) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ready, done := make(chan struct{}), make(chan error, 1)
 	go func() {
-		done <- natsrest.Run(ctx, natsrest.Config{Conn: h.conn, Handler: handler, Log: h.log}, func() { close(ready) })
+		done <- natsrest.Run(ctx, natsrest.Config{Conn: h.Conn, Handler: handler, Log: h.Log}, func() { close(ready) })
 	}()
 	<-ready
 	for subject, body := range map[string]string{"counts": "", "activity": "", "requests": "{}", "deadlines": "{}"} {
-		m, err := h.conn.Request("consent.v1.smartkey.query."+subject, []byte(body), 10*time.Second)
+		m, err := h.Conn.Request("consent.v1.smartkey.query."+subject, []byte(body), 10*time.Second)
 		if err != nil || m.Header.Get("Nats-Service-Error-Code") != "503" || !strings.Contains(string(m.Data), `"not-yet-known"`) {
 			t.Errorf("query.%s: %v, %v", subject, m, err)
 		}
 	}
-	m, err := h.conn.Request("consent.v1.smartkey.query.consents", []byte(`{"subject":"ada"}`), 10*time.Second)
+	m, err := h.Conn.Request("consent.v1.smartkey.query.consents", []byte(`{"subject":"ada"}`), 10*time.Second)
 	if err != nil || !strings.Contains(string(m.Data), `"purpose":"personalisation","status":"withdrawn"`) {
 		t.Errorf("query.consents: %v, %v", m, err)
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"consentledger/api/wire"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/files"
 
 	"github.com/spf13/cobra"
 )
@@ -76,14 +78,14 @@ event is recorded all the same, and its proof is there later, with: log proof`,
 // may be about nobody.
 func eventBody(c *cobra.Command, args []string, attrs map[string]string, data string, operator bool) ([]byte, error) {
 	if len(args) == 1 {
-		return readInput(c, "FILE", args[0], maxInput)
+		return files.ReadInput(c, "FILE", args[0], files.MaxInput)
 	}
 	if attrs["type"] == "" || attrs["subject"] == "" && !operator {
-		return nil, usageError{fmt.Errorf("name a FILE, or --type and --subject")}
+		return nil, exit.Usage(fmt.Errorf("name a FILE, or --type and --subject"))
 	}
 	var object map[string]any
 	if err := json.Unmarshal([]byte(data), &object); err != nil || object == nil {
-		return nil, usageError{notAnObject("--data", err)}
+		return nil, exit.Usage(notAnObject("--data", err))
 	}
 	if attrs["id"] == "" {
 		attrs["id"] = rand.Text()

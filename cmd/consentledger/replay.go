@@ -10,6 +10,9 @@ import (
 	"net/http"
 
 	"consentledger/api/wire"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/server"
+	"consentledger/cmd/internal/tune"
 	"consentledger/domain"
 
 	"github.com/spf13/cobra"
@@ -43,7 +46,7 @@ each, and exit code 8 if one differs. Of the logs the roots are compared.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if check {
 				if r != (wire.ReplayRequest{}) {
-					return usageError{errors.New("--check compares all there is: it takes no app, person, type, time or position")}
+					return exit.Usage(errors.New("--check compares all there is: it takes no app, person, type, time or position"))
 				}
 				return replayCheck(c, data)
 			}
@@ -80,7 +83,7 @@ each, and exit code 8 if one differs. Of the logs the roots are compared.`,
 // wrongFlag turns a refusal that names a member into one that names a flag.
 func wrongFlag(err error) error {
 	if r, ok := errors.AsType[domain.Refusal](err); ok {
-		return usageError{errors.New("--" + r.Text)}
+		return exit.Usage(errors.New("--" + r.Text))
 	}
 	return err
 }
@@ -112,7 +115,7 @@ func replayServer(c *cobra.Command, r wire.ReplayRequest, do func(json.RawMessag
 		case err == io.EOF && len(line) == 0:
 			return nil
 		case err != nil:
-			return fmt.Errorf("%w any more, the history broke off: %w; ask again with --after and the last position", errUnreachable, err)
+			return fmt.Errorf("%w any more, the history broke off: %w; ask again with --after and the last position", exit.ErrUnreachable, err)
 		case bytes.HasPrefix(line, []byte(`{"error":`)):
 			return brokeOff(line)
 		}
@@ -128,7 +131,7 @@ func brokeOff(line []byte) error {
 	if err := json.Unmarshal(line, &last); err != nil {
 		return err
 	}
-	return &problemError{last.Error.Status, last.Error.Code, "the history broke off: " + last.Error.Detail}
+	return &exit.ProblemError{Status: last.Error.Status, Code: last.Error.Code, Detail: "the history broke off: " + last.Error.Detail}
 }
 
 // unrecorded says that a directory is read without a trace: whoever has it can read
@@ -138,18 +141,18 @@ func unrecorded(c *cobra.Command) {
 }
 
 func replayDir(c *cobra.Command, path string, r wire.ReplayRequest, do func(json.RawMessage) error) (err error) {
-	tuneGC() // every record leaves garbage, and little lives
-	d, err := openDataDir(c.Context(), path, "", false)
+	tune.GC() // every record leaves garbage, and little lives
+	d, err := server.OpenDataDir(c.Context(), path, "", false)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.close()) }()
+	defer func() { err = errors.Join(err, d.Close()) }()
 	unrecorded(c)
-	selection, err := wire.AskedSelection(r, d.ledger.Now())
+	selection, err := wire.AskedSelection(r, d.Ledger.Now())
 	if err != nil {
 		return err
 	}
-	entries, err := d.ledger.Select(c.Context(), selection)
+	entries, err := d.Ledger.Select(c.Context(), selection)
 	if err != nil {
 		return err
 	}

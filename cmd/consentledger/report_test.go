@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"consentledger/cmd/internal/demo"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/server"
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
 )
@@ -15,21 +18,21 @@ import (
 // access and got an answer, and another for deletion, and returns the streams.
 func askedOf(t *testing.T, dir string) (answered, open domain.StreamID) {
 	t.Helper()
-	d, err := openDataDir(t.Context(), dir, "live", true)
+	d, err := server.OpenDataDir(t.Context(), dir, "live", true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.close()
-	if err := prepareDemo(t.Context(), d); err != nil {
+	defer d.Close()
+	if err := (demo.Stage{Ledger: d.Ledger, Blobs: d.Blobs}).Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	ask := func(who, id string, types ...domain.RequestType) domain.StreamID {
 		req := ledger.Request{App: "smartkey", Person: domain.PersonKey{Kind: "account", ID: who}, Source: "test", ID: id, Body: []byte(id), Actor: "person", RecordedBy: "test",
 			Command: domain.OpenRequest{Types: types, Channel: "email"}}
-		if _, err := d.ledger.Execute(t.Context(), req); err != nil {
+		if _, err := d.Ledger.Execute(t.Context(), req); err != nil {
 			t.Fatal(err)
 		}
-		stream, err := d.ledger.StreamOf(t.Context(), req)
+		stream, err := d.Ledger.StreamOf(t.Context(), req)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,7 +41,7 @@ func askedOf(t *testing.T, dir string) (answered, open domain.StreamID) {
 	answered, open = ask("wilma", "r1", domain.AskAccess), ask("ben", "r2", domain.AskDelete)
 	step := ledger.Request{Source: "desk", ID: "s1", Body: []byte("s1"), Actor: "operator", RecordedBy: "officer",
 		Command: domain.TakeStep{Kind: "request.answered", Fields: domain.Fields(map[string]string{"outcome": "full", "channel": "email"})}}
-	if _, err := d.ledger.ExecuteOn(t.Context(), answered, step); err != nil {
+	if _, err := d.Ledger.ExecuteOn(t.Context(), answered, step); err != nil {
 		t.Fatal(err)
 	}
 	return answered, open
@@ -90,12 +93,12 @@ func TestTheVerbsThatReadWhatIsOwed(t *testing.T) {
 		}
 	}
 	for args, code := range map[string]int{
-		"request show --app smartkey nosuch":                          exitNotFound,
-		"incident show --app smartkey nosuch":                         exitNotFound,
-		"obligation show --app smartkey " + open.String() + " nosuch": exitNotFound,
-		"report deadlines --app smartkey --state late":                exitUsage,
-		"report deadlines --app smartkey --known-at yesterday":        exitUsage,
-		"obligation list --app smartkey --due-before 2026-02-30":      exitUsage,
+		"request show --app smartkey nosuch":                          exit.CodeNotFound,
+		"incident show --app smartkey nosuch":                         exit.CodeNotFound,
+		"obligation show --app smartkey " + open.String() + " nosuch": exit.CodeNotFound,
+		"report deadlines --app smartkey --state late":                exit.CodeUsage,
+		"report deadlines --app smartkey --known-at yesterday":        exit.CodeUsage,
+		"obligation list --app smartkey --due-before 2026-02-30":      exit.CodeUsage,
 	} {
 		if _, err := ledgerSays(t, r, strings.Fields(args)...); err == nil || exitCode(t.Context(), err) != code {
 			t.Errorf("%s: %v, want exit code %d", args, err, code)
@@ -105,7 +108,7 @@ func TestTheVerbsThatReadWhatIsOwed(t *testing.T) {
 
 func TestTheFeedsKeyIsKeptForItsOwnerAndCanBeReplaced(t *testing.T) {
 	dir := t.TempDir()
-	first, err := openFeedKey(dir)
+	first, err := server.OpenFeedKey(dir)
 	if err != nil || len(first) != 32 {
 		t.Fatal(first, err)
 	}
@@ -113,19 +116,19 @@ func TestTheFeedsKeyIsKeptForItsOwnerAndCanBeReplaced(t *testing.T) {
 	if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
 	}
-	if again, err := openFeedKey(dir); err != nil || !bytes.Equal(again, first) {
+	if again, err := server.OpenFeedKey(dir); err != nil || !bytes.Equal(again, first) {
 		t.Errorf("%x, then %x, %v", first, again, err)
 	}
 	if err := os.Remove(name); err != nil {
 		t.Fatal(err)
 	}
-	if other, err := openFeedKey(dir); err != nil || bytes.Equal(other, first) {
+	if other, err := server.OpenFeedKey(dir); err != nil || bytes.Equal(other, first) {
 		t.Errorf("the same key after it was removed, %v", err)
 	}
 	if err := os.WriteFile(name, []byte("short"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openFeedKey(dir); err == nil || !strings.Contains(err.Error(), "feed.key is not 64 hex digits") {
+	if _, err := server.OpenFeedKey(dir); err == nil || !strings.Contains(err.Error(), "feed.key is not 64 hex digits") {
 		t.Errorf("a damaged key: %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 
+	"consentledger/cmd/internal/files"
 	"consentledger/domain"
 
 	"github.com/spf13/cobra"
@@ -50,7 +51,7 @@ back at once. The receipt says the request's id.`,
 			}
 			if document != "" {
 				if data["document"], err = hashOf(document); err != nil {
-					return namedBy("--document", err)
+					return files.NamedBy("--document", err)
 				}
 			}
 			return t.tell(c, "request.received", subject, data, "request")

@@ -8,6 +8,7 @@ import (
 	"net/url"
 
 	"consentledger/api/rest"
+	"consentledger/cmd/internal/exit"
 
 	"github.com/spf13/cobra"
 )
@@ -145,7 +146,7 @@ func obligationShowCommand() *cobra.Command {
 			return err
 		}
 		if len(rows) == 0 {
-			return notFound{errNoObligation}
+			return exit.NotFound(errNoObligation)
 		}
 		return printOne(c, json.RawMessage(rows[0]), obligationColumns...)
 	}}

@@ -14,6 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"consentledger/cmd/internal/demo"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/server"
+
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nats.go/micro"
@@ -149,11 +153,11 @@ func TestALostDirectoryOfNATSIsTold(t *testing.T) {
 	eventually(t, "true", func() string {
 		return fmt.Sprint(strings.Contains(verbose(t, r), "stream CONSENT_IN is another one than was known: what it acknowledged after message 3, if anything, is gone"))
 	})
-	eventually(t, "1", func() string { return alarmsNamed(t, r, lostAlarm) })
+	eventually(t, "1", func() string { return alarmsNamed(t, r, server.LostAlarm) })
 	if code, v := get(t, r.http+"/readyz"); code != http.StatusOK || v["ok"] != true {
 		t.Errorf("the ledger can answer, and is said to be not ready: %d %v", code, v)
 	}
-	if out, err := cli(t, r, "alarms", "-o", "csv"); exitCode(t.Context(), err) != exitAlarm ||
+	if out, err := cli(t, r, "alarms", "-o", "csv"); exitCode(t.Context(), err) != exit.CodeAlarm ||
 		!strings.Contains(out, "messages-lost,,1,") || !strings.Contains(out, "after message 3, if anything, is gone") {
 		t.Errorf("alarms: %s, %v", out, err)
 	}
@@ -168,7 +172,7 @@ func TestALostDirectoryOfNATSIsTold(t *testing.T) {
 	if _, err := cli(t, r, "rejected", "seen", "1", "--why", "the apps send again"); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "", func() string { return verbose(t, r) + alarmsNamed(t, r, lostAlarm) })
+	eventually(t, "", func() string { return verbose(t, r) + alarmsNamed(t, r, server.LostAlarm) })
 }
 
 // alarmsNamed returns the counts of the alarms of a name.
@@ -194,7 +198,7 @@ func TestADeletedStreamEndsNothing(t *testing.T) {
 	eventually(t, "true", func() string {
 		return fmt.Sprint(strings.Contains(verbose(t, r), "stream CONSENT_IN is another one than was known"))
 	})
-	eventually(t, "1", func() string { return alarmsNamed(t, r, lostAlarm) })
+	eventually(t, "1", func() string { return alarmsNamed(t, r, server.LostAlarm) })
 	eventually(t, "intake losses", func() string { name, _, _ := strings.Cut(verbose(t, r), ":"); return name })
 	u.run("pub", "-J", "consent.v1.smartkey.in.consent.given", given("1", "ada"))
 	eventually(t, "given", func() string { return u.status("ada") })
@@ -209,7 +213,7 @@ func TestReadyMeansThatNATSAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		c := serveConfig{data: dir, http: freeAddress(t), natsListen: freeAddress(t)}
+		c := server.Config{Data: dir, HTTP: freeAddress(t), NATSListen: freeAddress(t)}
 		asked := make(chan error, 1)
 		go func() { asked <- askWhenReady(t, c) }()
 		r := startWith(t, c)
@@ -222,9 +226,9 @@ func TestReadyMeansThatNATSAnswers(t *testing.T) {
 	}
 }
 
-func askWhenReady(t *testing.T, c serveConfig) error {
+func askWhenReady(t *testing.T, c server.Config) error {
 	for t.Context().Err() == nil {
-		resp, err := http.Get("http://" + c.http + "/readyz")
+		resp, err := http.Get("http://" + c.HTTP + "/readyz")
 		if err != nil {
 			continue // nobody listens yet
 		}
@@ -232,7 +236,7 @@ func askWhenReady(t *testing.T, c serveConfig) error {
 		if resp.StatusCode != http.StatusOK {
 			continue
 		}
-		nc, err := nats.Connect("nats://" + c.natsListen)
+		nc, err := nats.Connect("nats://" + c.NATSListen)
 		if err != nil {
 			return err
 		}
@@ -257,48 +261,6 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-func TestAnOldServerIsWarnedOf(t *testing.T) {
-	for version, old := range map[string]bool{
-		"2.15.0": false, "2.15.2": false, "2.16.0-dev": false, "3.0.0": false, "v2.15.0": false, "2.15.0-RC.1": false,
-		"2.14.5": true, "2.9.25": true, "1.4.1": true, "": true, "latest": true,
-	} {
-		if err := oldServer(version); (err != nil) != old {
-			t.Errorf("%q: %v", version, err)
-		}
-	}
-}
-
-func TestWhatTheServerRefusesIsSeen(t *testing.T) {
-	denied := func(text string) error { return fmt.Errorf("%w: %s", nats.ErrPermissionViolation, text) }
-	for _, c := range []struct {
-		name string
-		err  error
-		red  bool
-	}{
-		{"an ack", denied(`Permissions Violation for Publish to "$JS.ACK.CONSENT_IN.ledger.1.2.3"`), true},
-		{"what the ledger listens to", denied(`Permissions Violation for Subscription to "consent.v1.*.record" using queue "consentledger"`), true},
-		{"an answer to a subject of somebody's own", denied(`Permissions Violation for Publish to "elsewhere"`), false},
-		{"something else", nats.ErrSlowConsumer, false},
-	} {
-		r := rights{again: true} // no reconnection of a connection that is none
-		if r.note(nil, c.err); (r.check() != nil) != c.red {
-			t.Errorf("%s: %v", c.name, r.check())
-		}
-	}
-}
-
-// The embedded server logs each health check that fails, and it is asked all the time
-// while a disk is full.
-func TestAFailedHealthCheckFillsNoLog(t *testing.T) {
-	var log strings.Builder
-	l := natsLog{log: slog.New(slog.NewTextHandler(&log, nil))}
-	l.Warnf("Healthcheck failed: %q", "no space left on device")
-	l.Warnf("JetStream file resource limits exceeded for account: %q", "$G")
-	if text := log.String(); strings.Contains(text, "Healthcheck") || !strings.Contains(text, "limits exceeded") {
-		t.Errorf("logged: %s", text)
-	}
-}
-
 // The simulated app begins while a stream is gone: it tries again, and only what
 // the ledger refuses ends it.
 func TestTheSimulatedAppTriesAgain(t *testing.T) {
@@ -310,7 +272,7 @@ func TestTheSimulatedAppTriesAgain(t *testing.T) {
 	defer nc.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	var asked int
-	err = simulate(ctx, nc, slog.New(slog.DiscardHandler), func(context.Context) (bool, error) {
+	err = demo.Simulate(ctx, nc, slog.New(slog.DiscardHandler), func(context.Context) (bool, error) {
 		if asked++; asked == 1 {
 			return false, jetstream.ErrStreamNotFound
 		}
@@ -321,11 +283,11 @@ func TestTheSimulatedAppTriesAgain(t *testing.T) {
 		t.Errorf("asked %d times, %v", asked, err)
 	}
 
-	s := &simulation{nc: nc, log: slog.New(slog.DiscardHandler)}
-	err = s.insist(t.Context(), func(ctx context.Context) error {
-		return s.request(ctx, event("unknown", "no.such.type", "user-1", time.Time{}, object{}))
+	s := &demo.Simulation{Conn: nc, Log: slog.New(slog.DiscardHandler)}
+	err = s.Insist(t.Context(), func(ctx context.Context) error {
+		return s.Request(ctx, demo.Event("unknown", "no.such.type", "user-1", time.Time{}, demo.Object{}))
 	})
-	if _, refused := errors.AsType[refusedError](err); !refused {
+	if _, refused := errors.AsType[demo.RefusedError](err); !refused {
 		t.Errorf("refused: %v", err)
 	}
 }

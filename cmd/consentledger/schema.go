@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"consentledger/api/wire"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/server"
 
 	"github.com/spf13/cobra"
 )
@@ -49,18 +51,18 @@ func newSchema() *cobra.Command {
 			if jsonSchema {
 				text, has := wire.Schema(args[0])
 				if !has {
-					return notFound{fmt.Errorf("no schema of %q; there are: %s", args[0], strings.Join(wire.Schemas(), ", "))}
+					return exit.NotFound(fmt.Errorf("no schema of %q; there are: %s", args[0], strings.Join(wire.Schemas(), ", ")))
 				}
 				_, err := fmt.Fprintf(c.OutOrStdout(), "%s\n", text)
 				return err
 			}
-			for _, e := range wire.Examples(now()) {
+			for _, e := range wire.Examples(server.Now()) {
 				if e.Type == wire.Canonical(args[0]) {
 					_, err := fmt.Fprintf(c.OutOrStdout(), "%s\n", e.Event)
 					return err
 				}
 			}
-			return notFound{fmt.Errorf("no event type %q; there are: %s", args[0], strings.Join(wire.Types(), ", "))}
+			return exit.NotFound(fmt.Errorf("no event type %q; there are: %s", args[0], strings.Join(wire.Types(), ", ")))
 		},
 	}
 	show.Flags().BoolVar(&jsonSchema, "json-schema", false, "the JSON Schema (2020-12) of the type, or of event, check, answer, receipt, ... as the server has them under /v1/schemas/")

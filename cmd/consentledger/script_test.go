@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/server"
 	"consentledger/domain/deadline"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -85,7 +87,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
-			e.Vars = append(e.Vars, "PROGRAM="+program, "PATH="+filepath.Dir(program)+string(filepath.ListSeparator)+e.Getenv("PATH"), "SMARTKEY="+smartkey, "SHOP="+shop, "NOW="+now().String(), "GORACE="+os.Getenv("GORACE"))
+			e.Vars = append(e.Vars, "PROGRAM="+program, "PATH="+filepath.Dir(program)+string(filepath.ListSeparator)+e.Getenv("PATH"), "SMARTKEY="+smartkey, "SHOP="+shop, "NOW="+server.Now().String(), "GORACE="+os.Getenv("GORACE"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -254,8 +256,8 @@ func scriptInterrupted(ts *testscript.TestScript, neg bool, args []string) {
 	defer asked.Close()
 	ts.Check(cmd.Process.Signal(os.Interrupt))
 	cmd.Wait()
-	if got := cmd.ProcessState.ExitCode(); got != exitInterrupted {
-		ts.Fatalf("exit code %d, want %d", got, exitInterrupted)
+	if got := cmd.ProcessState.ExitCode(); got != exit.CodeInterrupted {
+		ts.Fatalf("exit code %d, want %d", got, exit.CodeInterrupted)
 	}
 }
 

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/files"
+
 	"github.com/spf13/cobra"
 )
 
@@ -32,11 +35,11 @@ func (s *sealing) flags(c *cobra.Command) {
 func (s *sealing) check(c *cobra.Command) error {
 	switch asked := c.Flags().Changed("wait-sealed"); {
 	case asked && (s.wait <= 0 || s.wait > longestSealing):
-		return usageError{fmt.Errorf("--wait-sealed: want a time above zero and up to %s, as in --wait-sealed=10s, with the equals sign", longestSealing)}
+		return exit.Usage(fmt.Errorf("--wait-sealed: want a time above zero and up to %s, as in --wait-sealed=10s, with the equals sign", longestSealing))
 	case s.file != "" && !asked:
-		return usageError{errors.New("--proof wants --wait-sealed: there is no proof before the record is sealed")}
+		return exit.Usage(errors.New("--proof wants --wait-sealed: there is no proof before the record is sealed"))
 	}
-	return checkOut("--proof", s.file)
+	return files.CheckOut("--proof", s.file)
 }
 
 // print prints a receipt and, if it is wanted, the proof: as JSON in the same
@@ -53,7 +56,7 @@ func (s *sealing) print(c *cobra.Command, app string, receipt json.RawMessage) e
 	}
 	proof, err := s.proof(c, app, receipt)
 	if err == nil && s.file != "" {
-		err = writeOut("--proof", s.file, proof)
+		err = files.WriteOut("--proof", s.file, proof)
 	}
 	if err != nil || s.file != "" {
 		return errors.Join(show(), err)

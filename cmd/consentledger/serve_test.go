@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"consentledger/cmd/internal/server"
+
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -46,16 +48,16 @@ func (b *banner) Write(p []byte) (int, error) {
 
 func start(t *testing.T, dir string, demo bool) *running {
 	t.Helper()
-	return startWith(t, serveConfig{data: dir, http: "127.0.0.1:0", natsListen: "127.0.0.1:0", demo: demo})
+	return startWith(t, server.Config{Data: dir, HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Demo: demo})
 }
 
-func startWith(t *testing.T, config serveConfig) *running {
+func startWith(t *testing.T, config server.Config) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	b := &banner{ready: make(chan struct{})}
 	done := make(chan error, 1)
 	go func() {
-		done <- serve(ctx, config, b)
+		done <- server.Run(ctx, config, b)
 	}()
 	var once sync.Once
 	var stopped error

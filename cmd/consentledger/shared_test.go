@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"consentledger/cmd/internal/server"
 	"consentledger/eventstore/postgres/pgserver/pgservertest"
 )
 
@@ -24,7 +25,7 @@ func TestVaultElsewhere(t *testing.T) {
 	}
 	persons := pgservertest.Serve(t)
 	store := newEventStore(t)
-	road, err := startNATS(t.TempDir(), "127.0.0.1:0", slog.New(slog.DiscardHandler), nil)
+	road, err := server.StartNATS(t.TempDir(), "127.0.0.1:0", slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,10 +34,10 @@ func TestVaultElsewhere(t *testing.T) {
 	if out, err := cli(t, nil, "keys", "new", keys); err != nil {
 		t.Fatal(out, err)
 	}
-	config := func() serveConfig {
-		return serveConfig{
-			data: t.TempDir(), http: "127.0.0.1:0", nats: externalNATS{url: road.ClientURL()}, origin: "logs.example.com/shared",
-			store: store.url(), vault: persons.Address("postgres"), vaultKeys: keys,
+	config := func() server.Config {
+		return server.Config{
+			Data: t.TempDir(), HTTP: "127.0.0.1:0", NATS: server.ExternalNATS{URL: road.ClientURL()}, Origin: "logs.example.com/shared",
+			Store: store.url(), Vault: persons.Address("postgres"), VaultKeys: keys,
 		}
 	}
 	record := func(r *running, kind, who, data string) {
@@ -78,7 +79,7 @@ func TestVaultElsewhere(t *testing.T) {
 	}
 
 	// What is left of the erased person elsewhere opens for nobody after this.
-	for _, args := range [][]string{{"keys", "next", keys}, {"keys", "retire", "--vault", here.vault, keys}} {
+	for _, args := range [][]string{{"keys", "next", keys}, {"keys", "retire", "--vault", here.Vault, keys}} {
 		if out, err := cli(t, nil, args...); err != nil {
 			t.Fatal(out, err)
 		}
@@ -98,13 +99,13 @@ func TestVaultElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	t.Setenv(storeVariable, store.url())
-	t.Setenv(vaultVariable, here.vault)
-	t.Setenv(keysVariable, keys)
-	if out, err := cli(t, nil, "verify", "log", "--data", here.data, "--app", "smartkey", "--vault", "--forget"); err != nil {
+	t.Setenv(server.StoreVariable, store.url())
+	t.Setenv(server.VaultVariable, here.Vault)
+	t.Setenv(server.KeysVariable, keys)
+	if out, err := cli(t, nil, "verify", "log", "--data", here.Data, "--app", "smartkey", "--vault", "--forget"); err != nil {
 		t.Errorf("verify: %s, %v", out, err)
 	}
-	for _, name := range []string{storeVariable, vaultVariable, keysVariable} {
+	for _, name := range []string{server.StoreVariable, server.VaultVariable, server.KeysVariable} {
 		t.Setenv(name, "")
 	}
 	t.Run("what does not belong together is refused", func(t *testing.T) { refuseWrongVault(t, here) })
@@ -112,8 +113,8 @@ func TestVaultElsewhere(t *testing.T) {
 
 // refuseWrongVault opens a directory whose vault is elsewhere in all ways that are
 // wrong.
-func refuseWrongVault(t *testing.T, c serveConfig) {
-	right := dirOptions{store: c.store, vault: c.vault, vaultKeys: c.vaultKeys}
+func refuseWrongVault(t *testing.T, c server.Config) {
+	right := server.DirOptions{Store: c.Store, Vault: c.Vault, VaultKeys: c.VaultKeys}
 	other, otherKeys := pgservertest.Another(t), filepath.Join(t.TempDir(), "keys")
 	if out, err := cli(t, nil, "keys", "new", otherKeys); err != nil {
 		t.Fatal(out, err)
@@ -121,24 +122,24 @@ func refuseWrongVault(t *testing.T, c serveConfig) {
 	if _, err := cli(t, nil, "keys", "new", otherKeys); err == nil || !strings.Contains(err.Error(), "is there already") {
 		t.Errorf("keys are made where there are some: %v", err)
 	}
-	open := func(dir string, change func(*dirOptions)) error {
+	open := func(dir string, change func(*server.DirOptions)) error {
 		with := right
 		change(&with)
-		d, err := openDataDirWith(t.Context(), dir, "live", true, with)
+		d, err := server.OpenDataDirWith(t.Context(), dir, "live", true, with)
 		if err != nil {
 			return err
 		}
-		return d.close()
+		return d.Close()
 	}
-	if err := open(c.data, func(*dirOptions) {}); err != nil {
+	if err := open(c.Data, func(*server.DirOptions) {}); err != nil {
 		t.Fatalf("what is right: %v", err)
 	}
 	alone := t.TempDir()
-	if err := open(alone, func(o *dirOptions) { *o = dirOptions{store: newEventStore(t).url()} }); err != nil {
+	if err := open(alone, func(o *server.DirOptions) { *o = server.DirOptions{Store: newEventStore(t).url()} }); err != nil {
 		t.Fatal(err)
 	}
 	readable := filepath.Join(t.TempDir(), "keys")
-	text, err := os.ReadFile(c.vaultKeys)
+	text, err := os.ReadFile(c.VaultKeys)
 	if err == nil {
 		err = os.WriteFile(readable, text, 0o644)
 	}
@@ -149,27 +150,27 @@ func refuseWrongVault(t *testing.T, c serveConfig) {
 	if _, err := cli(t, nil, "keys", "retire", "--vault", other.Address("postgres"), otherKeys); err == nil || !strings.Contains(err.Error(), "there is no vault") {
 		t.Errorf("keys are retired of a vault that is not there: %v", err)
 	}
-	if _, err := cli(t, nil, "keys", "retire", "--vault", c.vault, otherKeys); err == nil || !strings.Contains(err.Error(), "not the keys") {
+	if _, err := cli(t, nil, "keys", "retire", "--vault", c.Vault, otherKeys); err == nil || !strings.Contains(err.Error(), "not the keys") {
 		t.Errorf("keys are retired of somebody else's vault: %v", err)
 	}
 
 	for _, tt := range []struct {
 		what, dir string
-		change    func(*dirOptions)
+		change    func(*server.DirOptions)
 		want      string
 	}{
-		{"no vault", c.data, func(o *dirOptions) { o.vault = "" }, "the persons of data directory"},
-		{"no event store", t.TempDir(), func(o *dirOptions) { o.store = "" }, "the records are in this one's data directory"},
-		{"no keys", c.data, func(o *dirOptions) { o.vaultKeys = "" }, "consentledger keys new makes one"},
-		{"keys that are not there", c.data, func(o *dirOptions) { o.vaultKeys += "-no" }, "there is no file"},
-		{"keys for all to read", c.data, func(o *dirOptions) { o.vaultKeys = readable }, "open to others"},
-		{"other keys", c.data, func(o *dirOptions) { o.vaultKeys = otherKeys }, "not the keys that this vault was made with"},
-		{"a directory with its own persons", alone, func(*dirOptions) {}, "are in it, and not in"},
-		{"an engine that keeps no persons", c.data, func(o *dirOptions) { o.vault = c.store }, "cannot be in EventStoreDB"},
-		{"an empty database in its place", c.data, func(o *dirOptions) { o.vault = other.Address("template1") }, "is not in the database"},
-		{"a vault that does not know the records", t.TempDir(), func(o *dirOptions) { o.vault = other.Address("postgres") }, "nothing was ever written there with this vault"},
-		{"another vault in its place", c.data, func(o *dirOptions) { o.vault = other.Address("postgres") }, "had been changed"},
-		{"records that the vault does not know", t.TempDir(), func(o *dirOptions) { o.store = newEventStore(t).url() }, "not there any more"},
+		{"no vault", c.Data, func(o *server.DirOptions) { o.Vault = "" }, "the persons of data directory"},
+		{"no event store", t.TempDir(), func(o *server.DirOptions) { o.Store = "" }, "the records are in this one's data directory"},
+		{"no keys", c.Data, func(o *server.DirOptions) { o.VaultKeys = "" }, "consentledger keys new makes one"},
+		{"keys that are not there", c.Data, func(o *server.DirOptions) { o.VaultKeys += "-no" }, "there is no file"},
+		{"keys for all to read", c.Data, func(o *server.DirOptions) { o.VaultKeys = readable }, "open to others"},
+		{"other keys", c.Data, func(o *server.DirOptions) { o.VaultKeys = otherKeys }, "not the keys that this vault was made with"},
+		{"a directory with its own persons", alone, func(*server.DirOptions) {}, "are in it, and not in"},
+		{"an engine that keeps no persons", c.Data, func(o *server.DirOptions) { o.Vault = c.Store }, "cannot be in EventStoreDB"},
+		{"an empty database in its place", c.Data, func(o *server.DirOptions) { o.Vault = other.Address("template1") }, "is not in the database"},
+		{"a vault that does not know the records", t.TempDir(), func(o *server.DirOptions) { o.Vault = other.Address("postgres") }, "nothing was ever written there with this vault"},
+		{"another vault in its place", c.Data, func(o *server.DirOptions) { o.Vault = other.Address("postgres") }, "had been changed"},
+		{"records that the vault does not know", t.TempDir(), func(o *server.DirOptions) { o.Store = newEventStore(t).url() }, "not there any more"},
 	} {
 		if err := open(tt.dir, tt.change); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.what, err, tt.want)

@@ -10,6 +10,9 @@ import (
 	"io/fs"
 	"os"
 
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/files"
+
 	"github.com/spf13/cobra"
 )
 
@@ -33,15 +36,15 @@ func newSigner() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := checkOut("KEYFILE", args[0]); err != nil {
+			if err := files.CheckOut("KEYFILE", args[0]); err != nil {
 				return err
 			}
 			f, err := os.OpenFile(args[0], os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 			if errors.Is(err, fs.ErrExist) {
-				return usageError{fmt.Errorf("KEYFILE: %s is there already, and may be a key that is in use: name a new file", args[0])}
+				return exit.Usage(fmt.Errorf("KEYFILE: %s is there already, and may be a key that is in use: name a new file", args[0]))
 			}
 			if err != nil {
-				return namedBy("KEYFILE", err)
+				return files.NamedBy("KEYFILE", err)
 			}
 			if err := errors.Join(pem.Encode(f, &pem.Block{Type: "PRIVATE KEY", Bytes: der}), f.Close()); err != nil {
 				return err
@@ -73,7 +76,7 @@ func (k signingKey) headers(body []byte) ([][2]string, error) {
 
 // sign returns the header that signs body by the key in a file.
 func sign(keyFile, signer string, body []byte) (string, error) {
-	text, err := readOwnFile(keyFile, maxKeyFile)
+	text, err := files.ReadOwnFile(keyFile, files.MaxKeyFile)
 	if err != nil {
 		return "", fmt.Errorf("--sign: %w", err)
 	}

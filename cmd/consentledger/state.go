@@ -7,6 +7,8 @@ import (
 	"net/url"
 
 	"consentledger/api/wire"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/server"
 	"consentledger/domain"
 
 	gojson "github.com/go-json-experiment/json"
@@ -52,7 +54,7 @@ func newState() *cobra.Command {
 func state(c *cobra.Command, data, app string, r wire.StateRequest) (json.RawMessage, error) {
 	name, err := domain.ParseAppName(app)
 	if err != nil {
-		return nil, usageError{errors.New("--app: " + err.Error())}
+		return nil, exit.Usage(errors.New("--app: " + err.Error()))
 	}
 	if err := wire.CheckState(r); err != nil {
 		return nil, wrongFlag(err)
@@ -64,12 +66,12 @@ func state(c *cobra.Command, data, app string, r wire.StateRequest) (json.RawMes
 }
 
 func stateDir(c *cobra.Command, path string, app domain.AppName, r wire.StateRequest) (answer json.RawMessage, err error) {
-	d, err := openDataDir(c.Context(), path, "", false)
+	d, err := server.OpenDataDir(c.Context(), path, "", false)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, d.close()) }()
-	a, err := wire.StateOf(c.Context(), d.ledger, app, r, d.ledger.Now())
+	defer func() { err = errors.Join(err, d.Close()) }()
+	a, err := wire.StateOf(c.Context(), d.Ledger, app, r, d.Ledger.Now())
 	if err != nil {
 		return nil, err
 	}

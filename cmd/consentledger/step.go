@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/files"
 	"consentledger/domain"
 
 	"github.com/spf13/cobra"
@@ -114,7 +116,7 @@ func stepData(c *cobra.Command, rule domain.StepRule) (map[string]any, error) {
 	if v, _ := c.Flags().GetString("evidence"); v != "" {
 		hash, err := hashOf(v)
 		if err != nil {
-			return nil, namedBy("--evidence", err)
+			return nil, files.NamedBy("--evidence", err)
 		}
 		data["evidence"] = hash
 	}
@@ -134,7 +136,7 @@ func wordsOf(c *cobra.Command, flag string) (string, error) {
 	if text != "-" {
 		return text, nil
 	}
-	in, err := readInput(c, "--"+flag, "-", maxInput)
+	in, err := files.ReadInput(c, "--"+flag, "-", files.MaxInput)
 	return strings.TrimSpace(string(in)), err
 }
 
@@ -143,13 +145,13 @@ func hashOf(text string) (string, error) {
 	if strings.HasPrefix(text, "sha256:") {
 		return text, nil
 	}
-	f, info, err := openOwn(text)
+	f, info, err := files.OpenOwn(text)
 	if err != nil {
-		return "", usageError{fmt.Errorf("want a file, or a hash as sha256: and 64 hex digits: %w", err)}
+		return "", exit.Usage(fmt.Errorf("want a file, or a hash as sha256: and 64 hex digits: %w", err))
 	}
 	defer f.Close()
-	if info.Size() > maxEvidence {
-		return "", tooLarge(text, maxEvidence)
+	if info.Size() > files.MaxEvidence {
+		return "", files.TooLarge(text, files.MaxEvidence)
 	}
 
 	// As many bytes as it had: it may grow meanwhile.

@@ -6,6 +6,9 @@ import (
 	"net/url"
 
 	"consentledger/api/policyfile"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/publication"
 
 	"github.com/spf13/cobra"
 )
@@ -22,13 +25,13 @@ func newSurfacePublish() *cobra.Command {
 	var app string
 	var key signingKey
 	c := &cobra.Command{Use: "publish FILE", Short: "Publish a surface: JSON or YAML of the schema surface/1", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		file, err := readInput(c, "FILE", args[0], maxPolicyFile)
+		file, err := files.ReadInput(c, "FILE", args[0], files.MaxPolicyFile)
 		if err != nil {
 			return err
 		}
 		body, err := policyfile.JSON(args[0], file) // JSON is YAML
 		if err != nil {
-			return usageError{err}
+			return exit.Usage(err)
 		}
 		headers, err := key.headers(body)
 		if err != nil {
@@ -149,15 +152,15 @@ func newPolicyDiff() *cobra.Command {
 
 func diffBody(c *cobra.Command, args []string, file string) (any, error) {
 	if (file == "") == (len(args) != 2) {
-		return nil, usageError{errTwoVersions}
+		return nil, exit.Usage(errTwoVersions)
 	}
 	if file == "" {
 		return map[string]string{"old": args[0], "new": args[1]}, nil
 	}
-	text, err := readInput(c, "--file", file, maxPolicyFile)
+	text, err := files.ReadInput(c, "--file", file, files.MaxPolicyFile)
 	if err != nil {
 		return nil, err
 	}
-	p, err := readPolicy(file, text, beside(file))
+	p, err := publication.Read(file, text, beside(file))
 	return map[string]json.RawMessage{"document": p.Document}, err
 }

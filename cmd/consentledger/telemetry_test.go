@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"consentledger/cmd/internal/server"
 	"consentledger/cmd/internal/telemetry"
 
 	"github.com/nats-io/nats.go"
@@ -173,7 +174,7 @@ func observed(t *testing.T, to *receiver) *running {
 		t.Fatal(err)
 	}
 	config.Prometheus = true
-	r := startWith(t, serveConfig{data: t.TempDir(), http: "127.0.0.1:0", natsListen: "127.0.0.1:0", telemetry: config})
+	r := startWith(t, server.Config{Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Telemetry: config})
 	for _, args := range [][]string{{"app", "add", "smartkey", "--handler", "Demo Ltd"}, {"policy", "publish", "--app", "smartkey", "smartkey/policy.yaml"}} {
 		if out, err := cli(t, r, args...); err != nil {
 			t.Fatalf("%v: %s %v", args, out, err)

@@ -1,36 +1,16 @@
 package main
 
 import (
-	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
-	"time"
 
 	"consentledger/api/audit"
-	"consentledger/api/audit/witness"
-	"consentledger/projections/transparency/merkle"
+	"consentledger/cmd/internal/files"
 
 	"github.com/spf13/cobra"
 )
-
-// rootsOf reads certificates. Without a file they are those that this machine
-// trusts: nil.
-func rootsOf(file string, read fileReader) (*x509.CertPool, error) {
-	if file == "" {
-		return nil, nil
-	}
-	text, err := read(file, maxStampFile)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("%s holds no certificate in PEM", file)
-	}
-	return pool, nil
-}
 
 func newLogTimestamp() *cobra.Command {
 	var app, file string
@@ -54,10 +34,10 @@ Verify them offline with consentledger verify timestamp, or with OpenSSL:
 			if err := json.Unmarshal(text, &stamp); err != nil {
 				return err
 			}
-			if err := writeOut("--file", file+".checkpoint", []byte(stamp.Checkpoint)); err != nil {
+			if err := files.WriteOut("--file", file+".checkpoint", []byte(stamp.Checkpoint)); err != nil {
 				return err
 			}
-			if err := writeOut("--file", file+".tsr", stamp.Response); err != nil {
+			if err := files.WriteOut("--file", file+".tsr", stamp.Response); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintln(c.OutOrStdout(), "stamped at", stamp.Time)
@@ -67,56 +47,4 @@ Verify them offline with consentledger verify timestamp, or with OpenSSL:
 	appFlag(c, &app)
 	c.Flags().StringVar(&file, "file", "stamp", "the files' name, to which .checkpoint and .tsr are added")
 	return c
-}
-
-func newVerifyTimestamp() *cobra.Command {
-	var t trust
-	var roots string
-	c := &cobra.Command{
-		Use:   "timestamp FILE",
-		Short: "Check offline when a checkpoint was stamped",
-		Long: `Check offline that a log signed FILE.checkpoint, and that an authority which comes
-from --roots stamped it: FILE.tsr (RFC 3161). Prints the time. Ends with exit code 7
-if either is not so.`,
-		Example: `  consentledger verify timestamp stamp --key smartkey.vkey --roots roots.pem`,
-		Args:    cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return verifyTimestamp(c, args[0], t, roots)
-		},
-	}
-	t.flags(c)
-	c.Flags().StringVar(&roots, "roots", "", "the certificates that the authority's must come from, as PEM (default: those that this machine trusts)")
-	return c
-}
-
-func verifyTimestamp(c *cobra.Command, file string, t trust, rootsFile string) error {
-	v, origin, err := t.verifier()
-	if err != nil {
-		return err
-	}
-	roots, err := rootsOf(rootsFile, readPlainFile)
-	if err != nil {
-		return usageError{fmt.Errorf("--roots: %w", err)}
-	}
-	signed, err := readPlainFile(file+".checkpoint", maxStampFile)
-	if err != nil {
-		return orNotFound(err)
-	}
-	response, err := readPlainFile(file+".tsr", maxStampFile)
-	if err != nil {
-		return orNotFound(err)
-	}
-	cp, err := merkle.Open(signed, v, origin)
-	if err == nil {
-		err = t.witnessed(origin, signed)
-	}
-	if err != nil {
-		return notAuthentic{fmt.Errorf("%s.checkpoint: %w", file, err)}
-	}
-	at, err := witness.VerifyStamp(c.Context(), signed, response, roots)
-	if err != nil {
-		return notAuthentic{fmt.Errorf("%s.tsr: %w", file, err)}
-	}
-	_, err = fmt.Fprintf(c.OutOrStdout(), "authentic: the log %s had its first %d records, root %s, at %s\n", cp.Origin, cp.Size, cp.Root, at.Format(time.RFC3339))
-	return err
 }

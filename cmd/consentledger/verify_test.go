@@ -16,6 +16,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/progress"
+	"consentledger/cmd/internal/server"
 	"consentledger/projections/transparency"
 	"consentledger/projections/transparency/merkle"
 )
@@ -93,7 +96,7 @@ func TestOlderStoreIsRefused(t *testing.T) {
 	tellThree(t, dir, "dee", "ed")
 	copyDir(t, filepath.Join(backup, "store"), filepath.Join(dir, "store"))
 	for _, views := range []string{"there", "gone"} {
-		err := serve(t.Context(), serveConfig{data: dir, http: "127.0.0.1:0", natsListen: "127.0.0.1:0"}, new(strings.Builder))
+		err := server.Run(t.Context(), server.Config{Data: dir, HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0"}, new(strings.Builder))
 		if err == nil || !strings.Contains(err.Error(), "the store is older than what was signed") {
 			t.Errorf("views %s: served with %v", views, err)
 		}
@@ -169,7 +172,7 @@ func TestAnotherHistoryIsReadOnly(t *testing.T) {
 		t.Errorf("status: %v", v)
 	}
 	_, err = cli(t, r, "record", "--app", "smartkey", "--type", "consent.given", "--subject", "hal", "--data", `{"act":"agree-popup"}`)
-	if code := exitCode(context.Background(), err); code != exitUnavailable {
+	if code := exitCode(context.Background(), err); code != exit.CodeUnavailable {
 		t.Errorf("recorded with %v, exit code %d", err, code)
 	}
 	if status := may(t, r, "eve", "personalisation"); status != "given" {
@@ -200,7 +203,7 @@ func TestLostSigningState(t *testing.T) {
 		t.Errorf("readyz: %d", code)
 	}
 	_, err := cli(t, r, "record", "--app", "smartkey", "--type", "consent.given", "--subject", "hal", "--data", `{"act":"agree-popup"}`)
-	if code := exitCode(context.Background(), err); code != exitUnavailable {
+	if code := exitCode(context.Background(), err); code != exit.CodeUnavailable {
 		t.Errorf("recorded with %v, exit code %d", err, code)
 	}
 	if status := may(t, r, "ann", "personalisation"); status != "given" {
@@ -262,7 +265,7 @@ func TestDirectoryThatGrows(t *testing.T) {
 	for _, there := range []int{100, 256} {
 		write(there)
 		for _, w := range []int{1, 24, 99, 100} {
-			files, err := dirSource(dir).Read(t.Context(), merkle.Path(merkle.Tile{H: 8, W: w}), merkle.Path(merkle.Tile{H: 8, L: -1, W: w}))
+			files, err := server.DirSource(dir).Read(t.Context(), merkle.Path(merkle.Tile{H: 8, W: w}), merkle.Path(merkle.Tile{H: 8, L: -1, W: w}))
 			if err != nil || !bytes.Equal(files[0], want[w][0]) || !bytes.Equal(files[1], want[w][1]) {
 				t.Errorf("width %d of %d: %v", w, there, err)
 			}
@@ -270,7 +273,7 @@ func TestDirectoryThatGrows(t *testing.T) {
 		os.RemoveAll(filepath.Join(dir, "tile", "0", "000.p"))
 		os.RemoveAll(filepath.Join(dir, "tile", "entries", "000.p"))
 	}
-	files, err := dirSource(dir).Read(t.Context(), "tile/0/001.p/3", "tile/0/001", "tile/entries/001.p/3", "checkpoint")
+	files, err := server.DirSource(dir).Read(t.Context(), "tile/0/001.p/3", "tile/0/001", "tile/entries/001.p/3", "checkpoint")
 	if err != nil || files[0] != nil || files[1] != nil || files[2] != nil || files[3] != nil {
 		t.Errorf("what is not there: %v, %v", files, err)
 	}
@@ -286,7 +289,7 @@ func TestRestoredDirectoryIsFoundOut(t *testing.T) {
 		if err == nil {
 			return out
 		}
-		if code := exitCode(context.Background(), err); code != exitNotAuthentic || strings.Count(out, "— consentledger.internal/") != 2 {
+		if code := exitCode(context.Background(), err); code != exit.CodeNotAuthentic || strings.Count(out, "— consentledger.internal/") != 2 {
 			t.Errorf("exit code %d, and told:\n%s", code, out)
 		}
 		return err.Error()
@@ -322,7 +325,7 @@ func TestRestoredDirectoryIsFoundOut(t *testing.T) {
 func TestProgressTellsRateAndTimeLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out strings.Builder
-		show := progress(&out)
+		show := progress.To(&out)
 		time.Sleep(time.Second)
 		show(100, 1000)
 		time.Sleep(9 * time.Second)

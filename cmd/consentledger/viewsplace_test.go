@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	ledgerserver "consentledger/cmd/internal/server"
 	"consentledger/eventstore/postgres/pgserver/pgservertest"
 	"consentledger/projections"
 	"consentledger/projections/policies"
@@ -31,7 +32,7 @@ func TestReadModelsElsewhere(t *testing.T) {
 		return strings.TrimSpace(said)
 	}
 	sql("CREATE ROLE dashboard")
-	c := serveConfig{data: t.TempDir(), http: "127.0.0.1:0", natsListen: "127.0.0.1:0", views: server.Address("postgres"), viewsReader: "dashboard"}
+	c := ledgerserver.Config{Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Views: server.Address("postgres"), ViewsReader: "dashboard"}
 	r := startWith(t, c)
 	furnish(t, r)
 	record := func(who, kind, data string) {
@@ -85,8 +86,8 @@ func TestReadModelsElsewhere(t *testing.T) {
 	}
 
 	other := c
-	other.data = t.TempDir()
-	if err := serve(t.Context(), other, io.Discard); err == nil || !strings.Contains(err.Error(), "another ledger") {
+	other.Data = t.TempDir()
+	if err := ledgerserver.Run(t.Context(), other, io.Discard); err == nil || !strings.Contains(err.Error(), "another ledger") {
 		t.Errorf("another ledger on these read models: %v", err)
 	}
 }
@@ -98,23 +99,23 @@ func TestWhereReadModelsAreIsSaidOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct {
-		config      serveConfig
+		config      ledgerserver.Config
 		environment map[string]string
 		says        string
 	}{
-		{serveConfig{}, map[string]string{viewsVariable: "postgres://x", viewsFileVariable: file}, "set one"},
-		{serveConfig{}, map[string]string{viewsFileVariable: file}, "which holds the read models"},
-		{serveConfig{views: "esdb://127.0.0.1:1"}, nil, "read models are in PostgreSQL"},
-		{serveConfig{views: "postgres://u:secret@h/x?sslmode=maybe"}, nil, "--views: connection string"},
-		{serveConfig{viewsReader: "dashboard"}, nil, "say where PostgreSQL is"},
-		{serveConfig{}, map[string]string{viewsReaderVariable: "dashboard"}, "say where PostgreSQL is"},
+		{ledgerserver.Config{}, map[string]string{ledgerserver.ViewsVariable: "postgres://x", ledgerserver.ViewsFileVariable: file}, "set one"},
+		{ledgerserver.Config{}, map[string]string{ledgerserver.ViewsFileVariable: file}, "which holds the read models"},
+		{ledgerserver.Config{Views: "esdb://127.0.0.1:1"}, nil, "read models are in PostgreSQL"},
+		{ledgerserver.Config{Views: "postgres://u:secret@h/x?sslmode=maybe"}, nil, "--views: connection string"},
+		{ledgerserver.Config{ViewsReader: "dashboard"}, nil, "say where PostgreSQL is"},
+		{ledgerserver.Config{}, map[string]string{ledgerserver.ViewsReaderVariable: "dashboard"}, "say where PostgreSQL is"},
 	} {
 		t.Run(tt.says, func(t *testing.T) {
 			for name, value := range tt.environment {
 				t.Setenv(name, value)
 			}
-			tt.config.data, tt.config.http, tt.config.natsListen = t.TempDir(), "127.0.0.1:0", "127.0.0.1:0"
-			err := serve(t.Context(), tt.config, io.Discard)
+			tt.config.Data, tt.config.HTTP, tt.config.NATSListen = t.TempDir(), "127.0.0.1:0", "127.0.0.1:0"
+			err := ledgerserver.Run(t.Context(), tt.config, io.Discard)
 			if err == nil || !strings.Contains(err.Error(), tt.says) || strings.Contains(err.Error(), "secret") {
 				t.Errorf("%v, want %q", err, tt.says)
 			}
@@ -123,15 +124,15 @@ func TestWhereReadModelsAreIsSaidOnce(t *testing.T) {
 }
 
 // openUnrun opens a house that nothing runs in yet.
-func openUnrun(t *testing.T, c serveConfig) *house {
+func openUnrun(t *testing.T, c ledgerserver.Config) *ledgerserver.Server {
 	t.Helper()
-	h := &house{config: c, log: slog.New(slog.DiscardHandler)}
+	h := &ledgerserver.Server{Config: c, Log: slog.New(slog.DiscardHandler)}
 	t.Cleanup(func() {
-		if err := h.close(); err != nil {
+		if err := h.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	if err := h.open(t.Context()); err != nil {
+	if err := h.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return h
@@ -142,36 +143,36 @@ func openUnrun(t *testing.T, c serveConfig) *house {
 // has gone.
 func TestOneProcessProjectsForAll(t *testing.T) {
 	server := pgservertest.Serve(t)
-	first := openUnrun(t, serveConfig{data: t.TempDir(), natsListen: "127.0.0.1:0", views: server.Address("postgres")})
-	second := &house{config: first.config, dir: first.dir, log: first.log, measured: first.measured, reach: first.reach}
-	place, err := second.openPlace(t.Context())
+	first := openUnrun(t, ledgerserver.Config{Data: t.TempDir(), NATSListen: "127.0.0.1:0", Views: server.Address("postgres")})
+	second := &ledgerserver.Server{Config: first.Config, Dir: first.Dir, Log: first.Log, Measured: first.Measured, Reach: first.Reach}
+	place, err := second.OpenPlace(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if second.policies, err = openView(t.Context(), second, place, policies.Open); err != nil {
+	if second.Policies, err = ledgerserver.OpenView(t.Context(), second, place, policies.Open); err != nil {
 		t.Fatal(err)
 	}
-	defer second.policies.Close()
-	second.runners = []*projections.Runner{{Projection: second.policies}}
-	first.runners = slices.DeleteFunc(first.runners, func(r *projections.Runner) bool { return r.Projection.Name() != "policies" })
+	defer second.Policies.Close()
+	second.Runners = []*projections.Runner{{Projection: second.Policies}}
+	first.Runners = slices.DeleteFunc(first.Runners, func(r *projections.Runner) bool { return r.Projection.Name() != "policies" })
 
-	run := func(h *house) (end func()) {
+	run := func(h *ledgerserver.Server) (end func()) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			h.runViews(ctx, func(err error) { t.Errorf("a projection stopped: %v", err) })
+			h.RunViews(ctx, func(err error) { t.Errorf("a projection stopped: %v", err) })
 		}()
 		return sync.OnceFunc(func() { cancel(); <-done })
 	}
-	handler, apps := first.handler(), 0
-	register := func(houses ...*house) {
+	handler, apps := first.Handler(), 0
+	register := func(houses ...*ledgerserver.Server) {
 		t.Helper()
 		apps++
 		if w := ask(handler, "PUT", fmt.Sprintf("/v1/apps/app%d", apps), `{"handler":"Demo","environment":"test","jurisdiction":"CN","time_zone":"Asia/Shanghai","locales":["en"]}`); w.Code != http.StatusOK {
 			t.Fatalf("%d %s", w.Code, w.Body)
 		}
-		head, err := first.dir.ledger.Head(t.Context())
+		head, err := first.Dir.Ledger.Head(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -179,7 +180,7 @@ func TestOneProcessProjectsForAll(t *testing.T) {
 			if err := h.Wait(t.Context(), head); err != nil {
 				t.Fatal(err)
 			}
-			if list, at, err := h.policies.Apps(t.Context()); err != nil || len(list) != apps || at < head {
+			if list, at, err := h.Policies.Apps(t.Context()); err != nil || len(list) != apps || at < head {
 				t.Errorf("%d apps as of %d, %v; want %d as of %d", len(list), at, err, apps, head)
 			}
 		}

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"consentledger/eventstore/wholefile"
 )
 
 // FileKeys are keys in a text file that only its owner can read:
@@ -154,7 +156,7 @@ func (k *FileKeys) replace(epochs []epoch) error {
 	if err := os.Rename(next, k.path); err != nil {
 		return fmt.Errorf("keys: %w", err)
 	}
-	if err := syncDir(k.path); err != nil {
+	if err := wholefile.SyncDir(filepath.Dir(k.path)); err != nil {
 		return fmt.Errorf("keys: %w", err)
 	}
 	return k.set(epochs)
@@ -174,15 +176,7 @@ func writeKeys(path string, epochs []epoch) error {
 		os.Remove(path) // no key in it was ever used
 		return err
 	}
-	return syncDir(path)
-}
-
-func syncDir(path string) error {
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return wholefile.SyncDir(filepath.Dir(path))
 }
 
 // formatKeys returns the text that parseKeys reads.

@@ -3,6 +3,7 @@ package wholefile
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 )
 
@@ -24,5 +25,15 @@ func TestAFileIsReplacedWholeOrNotAtAll(t *testing.T) {
 	}
 	if got, err := os.ReadFile(file); err != nil || string(got) != "second" {
 		t.Errorf("the file that was there is %q, %v", got, err)
+	}
+}
+
+func TestNamesAreMadeDurableWhereThereIsADirectory(t *testing.T) {
+	dir := t.TempDir()
+	if err := SyncDir(dir); err != nil {
+		t.Error(err)
+	}
+	if err := SyncDir(filepath.Join(dir, "none")); err == nil && runtime.GOOS != "windows" {
+		t.Error("the names in a directory that is not there were said to be durable")
 	}
 }

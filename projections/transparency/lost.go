@@ -12,6 +12,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/eventstore"
+	"consentledger/eventstore/wholefile"
 )
 
 // A LostError says that what an app's log is signed with is gone, although the
@@ -148,6 +149,6 @@ func setAside(keep, tiles string) (string, error) {
 				return "", err
 			}
 		}
-		return aside, syncDir(filepath.Dir(keep))
+		return aside, wholefile.SyncDir(filepath.Dir(keep))
 	}
 }

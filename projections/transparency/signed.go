@@ -13,6 +13,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/eventstore"
+	"consentledger/eventstore/wholefile"
 	"consentledger/projections/transparency/merkle"
 
 	"golang.org/x/mod/sumdb/note"
@@ -195,7 +196,7 @@ func (k *Keep) commit(ctx context.Context, drafts ...draft) error {
 			return err
 		}
 	}
-	if err := syncDir(k.dir); err != nil {
+	if err := wholefile.SyncDir(k.dir); err != nil {
 		return err
 	}
 	for _, d := range drafts {
@@ -217,7 +218,7 @@ func writeDurable(path string, data []byte) error {
 	if err := os.Rename(path+".next", path); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return wholefile.SyncDir(filepath.Dir(path))
 }
 
 // writeNext writes the file that shall take another's place.
@@ -230,12 +231,4 @@ func writeNext(path string, data []byte) (*os.File, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
-}
-
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

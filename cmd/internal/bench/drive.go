@@ -37,9 +37,9 @@ func drive(ctx context.Context, clients int, long time.Duration, count int, do f
 	}
 
 	times := make([][]time.Duration, clients)
-	var crew sync.WaitGroup
+	var workers sync.WaitGroup
 	for i := range clients {
-		crew.Go(func() {
+		workers.Go(func() {
 			for more() {
 				sent := time.Now()
 				if err := do(ctx); err != nil {
@@ -50,7 +50,7 @@ func drive(ctx context.Context, clients int, long time.Duration, count int, do f
 			}
 		})
 	}
-	crew.Wait()
+	workers.Wait()
 	if err := context.Cause(ctx); err != nil {
 		return Slice{}, err
 	}

@@ -2,7 +2,10 @@ package telemetry
 
 import (
 	"context"
+	"slices"
 	"sync"
+
+	"consentledger/cmd/internal/views"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -103,7 +106,7 @@ var (
 		Text: "How often traces or metrics could not be sent, or measured"}
 )
 
-var projections = []string{"activity", "consents", "policies", "requests"}
+var projections = slices.Sorted(slices.Values(views.Names()))
 
 // Metrics are all of them.
 var Metrics = []*Metric{

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"consentledger/api/rest"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/server"
+
+	"github.com/spf13/cobra"
+)
+
+// replayCheck prints a row for every table, and fails if one differs.
+func replayCheck(c *cobra.Command, data string) error {
+	var answer rest.Rebuilt
+	if data != "" {
+		rows, err := server.RebuildDir(c.Context(), data)
+		if err != nil {
+			return err
+		}
+		answer = rest.RebuiltOf(rows)
+	} else {
+		var body []byte
+		err := waiting(c, server.ReadingRebuild, func() (err error) {
+			body, err = call(c, http.MethodPost, "/v1/replay/check", "", nil)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal(body, &answer); err != nil {
+			return err
+		}
+	}
+	p := newPrinter(c, "projection", "table", "position", "same", "live", "rebuilt")
+	var wrong []string
+	for _, t := range answer.Tables {
+		if !t.Same {
+			wrong = append(wrong, t.Projection+"."+t.Table)
+		}
+		if err := p.row(rowOf(t)); err != nil {
+			return err
+		}
+	}
+	if err := p.end(); err != nil {
+		return err
+	}
+	if len(wrong) > 0 {
+		return differs{fmt.Errorf("not what history makes of it: %s; stop the server, remove the directory views, and start it again", strings.Join(wrong, ", "))}
+	}
+	return nil
+}
+
+// A differs says that two things that were compared are not the same.
+type differs struct{ error }
+
+func (differs) ExitCode() int { return exit.CodeDiffers }

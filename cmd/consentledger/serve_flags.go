@@ -1,0 +1,112 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"consentledger/api/edge"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/server"
+	"consentledger/cmd/internal/telemetry"
+
+	"github.com/spf13/cobra"
+)
+
+const serveHelp = `Run the ledger: NATS, store, projections and HTTP in one process.
+
+Traces and metrics go to an OpenTelemetry receiver once one is named by the standard
+variables, as in
+
+  OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 consentledger serve
+
+Without them, and without --metrics, nothing is measured and nothing is sent. What is
+measured, and every variable that is read: docs/observability.md.`
+
+func newServe() *cobra.Command {
+	var s server.Config
+	var hosts []string
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the ledger: NATS, store, projections and HTTP in one process",
+		Long:  serveHelp,
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if s.Hosts, err = edge.ParseHosts(hosts); err != nil {
+				return exit.Usage(fmt.Errorf("--allowed-hosts: %w", err))
+			}
+			if s.Data == "" {
+				s.Data = "data"
+				if s.Demo {
+					s.Data = "data-demo"
+				}
+			}
+			if s.NATS.URL != "" && c.Flags().Changed("nats-listen") {
+				return exit.Usage(errors.New("--nats-listen is where the embedded server listens; with --nats there is none"))
+			}
+			if s.WitnessEvery <= 0 || s.StampEvery <= 0 {
+				return exit.Usage(errors.New("--witness-every, --timestamp-every: want a time above zero, as in 1m"))
+			}
+			if err := s.Check(); err != nil {
+				return err
+			}
+			if s.Telemetry, err = telemetry.Read(os.Getenv); err != nil {
+				return exit.Usage(err)
+			}
+			s.Telemetry.Prometheus = s.Telemetry.Prometheus || s.Metrics || s.Measures != ""
+			err = server.Run(c.Context(), s, c.OutOrStdout())
+			if errors.Is(err, server.ErrRestart) {
+				return server.StartAnew()
+			}
+			return err
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&s.Data, "data", "", "the data directory (default: data, or data-demo with --demo)")
+	f.StringVar(&s.HTTP, "http", "127.0.0.1:8080", "where HTTP listens")
+	f.StringSliceVar(&hosts, "allowed-hosts", nil, "more names and addresses under which HTTP may be asked, as of a proxy (default: loopback names and those of --http)")
+	f.StringVar(&s.Origin, "origin", "", "the name that the apps' logs stand under, as in logs.example.com/consent; it never changes (default: a random one)")
+	f.StringVar(&s.NATSListen, "nats-listen", "127.0.0.1:4222", "where the embedded NATS server listens")
+	f.StringVar(&s.Witnesses, "witnesses", "", "a file that names C2SP witnesses to show the logs to, in the form of a tlog-policy")
+	f.DurationVar(&s.WitnessEvery, "witness-every", time.Minute, "how often the logs are shown to their witnesses")
+	f.StringVar(&s.Authority, "timestamps", "", "the URL of a time-stamping authority (RFC 3161) that stamps the logs' checkpoints")
+	f.StringVar(&s.AuthorityRoots, "timestamp-roots", "", "the certificates that the authority's must come from, as PEM (default: those that this machine trusts)")
+	f.DurationVar(&s.StampEvery, "timestamp-every", 24*time.Hour, "how often checkpoints are stamped")
+	f.StringVar(&s.Store, "store", "", "the event store that holds the records instead of the data directory: EventStoreDB or KurrentDB, as in "+server.EventStoreDB.Example+
+		", or PostgreSQL, as in "+server.PostgreSQL.Example+"; also by "+server.StoreVariable+", or by a file that "+server.StoreFileVariable+" names (default: the data directory)")
+	f.StringVar(&s.Vault, "vault", "", "the PostgreSQL database that holds the persons instead of the data directory, for several processes that serve one ledger, as in "+
+		server.PostgreSQL.Example+"; also by "+server.VaultVariable+", or by a file that "+server.VaultFileVariable+" names (default: the data directory)")
+	f.StringVar(&s.VaultKeys, "vault-keys", "", "the file with the keys of the vault, the same for all processes, which consentledger keys new makes; also by "+
+		server.KeysVariable+" (default: keys in the data directory)")
+	f.StringVar(&s.Views, "views", "", "the PostgreSQL database that holds the read models instead of the data directory, as in "+server.PostgreSQL.Example+
+		"; also by "+server.ViewsVariable+", or by a file that "+server.ViewsFileVariable+" names (default: the data directory)")
+	f.StringVar(&s.ViewsReader, "views-reader", "", "a role of PostgreSQL, as of a dashboard, that may read the views; also by "+server.ViewsReaderVariable+" (default: none)")
+	f.BoolVar(&s.Metrics, "metrics", false, "show metrics at /metrics, as Prometheus reads them")
+	f.StringVar(&s.Measures, "metrics-listen", "", "where metrics are shown at /metrics to whoever asks, without a key, on a network of its own (default: nowhere)")
+	f.StringVar(&s.ESDB, "esdb-listen", "", "where clients of EventStoreDB and KurrentDB may read the store, and write nothing (default: nowhere)")
+	f.StringVar(&s.Process, "process", "", "what this process is called, where several serve one ledger; also by "+server.ProcessVariable+" (default: the host's name and something random)")
+	doorFlags(c, &s.Access)
+	natsFlags(c, &s.NATS)
+	f.BoolVar(&s.Demo, "demo", false, "with a sample app, SmartKey, its policy and simulated users")
+	return c
+}
+
+// doorFlags give a verb the flags of who is let in.
+func doorFlags(c *cobra.Command, d *server.Access) {
+	f := c.Flags()
+	f.BoolVar(&d.Authenticate, "authenticate", false, "let nobody in without a key (see consentledger access key); needed on every address that is not loopback")
+	f.StringVar(&d.Cert, "tls-cert", "", "the certificate (PEM) of HTTP and of the embedded NATS server; it is read again when it changes")
+	f.StringVar(&d.Key, "tls-key", "", "the key (PEM) of --tls-cert")
+	f.BoolVar(&d.Elsewhere, "tls-elsewhere", false, "TLS is ended before the ledger, as by a proxy, and nobody else reaches it")
+}
+
+// natsFlags give a verb the flags of an external NATS server.
+func natsFlags(c *cobra.Command, e *server.ExternalNATS) {
+	f := c.Flags()
+	f.StringVar(&e.URL, "nats", "", "an external NATS server instead, as in nats://host:4222 or tls://host:4222; several with commas")
+	f.StringVar(&e.Creds, "nats-creds", "", "the credentials file for --nats")
+	f.StringVar(&e.CA, "nats-ca", "", "the authority (PEM) that signed the certificate of --nats; default: the system's")
+	f.StringVar(&e.Cert, "nats-cert", "", "our certificate (PEM) for --nats, if it asks for one")
+	f.StringVar(&e.Key, "nats-key", "", "the key (PEM) of --nats-cert")
+}

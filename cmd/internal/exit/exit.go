@@ -1,0 +1,49 @@
+// Package exit says with which code the program ends: the codes, and the errors that
+// have one.
+package exit
+
+import (
+	"errors"
+)
+
+// ErrUnreachable says that no server answered.
+var ErrUnreachable = errors.New("the server cannot be reached")
+
+// The exit codes, as "help exit-codes" tells them.
+const (
+	CodeOK           = 0
+	CodeError        = 1
+	CodeUsage        = 2
+	CodeNotFound     = 3
+	CodeNotAllowed   = 4
+	CodeConflict     = 5
+	CodeUnavailable  = 6
+	CodeNotAuthentic = 7
+	CodeDiffers      = 8
+	CodeAlarm        = 9
+	CodeInterrupted  = 130
+)
+
+// A NotFoundError names something that is not there.
+type NotFoundError struct{ error }
+
+func (NotFoundError) ExitCode() int { return CodeNotFound }
+
+// A UsageError is a call that cannot be understood.
+type UsageError struct{ error }
+
+func (UsageError) ExitCode() int { return CodeUsage }
+
+// A NotAuthenticError says that something is not what was signed.
+type NotAuthenticError struct{ error }
+
+func (NotAuthenticError) ExitCode() int { return CodeNotAuthentic }
+
+// Usage makes an error of a call that cannot be understood.
+func Usage(err error) error { return UsageError{err} }
+
+// NotFound makes an error of something that is not there.
+func NotFound(err error) error { return NotFoundError{err} }
+
+// NotAuthentic makes an error of something that is not what was signed.
+func NotAuthentic(err error) error { return NotAuthenticError{err} }

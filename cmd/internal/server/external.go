@@ -1,0 +1,235 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"consentledger/api/intake"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/files"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nkeys"
+)
+
+// An ExternalNATS is how serve reaches a NATS server that runs by itself. The
+// zero externalNATS means the embedded one.
+type ExternalNATS struct {
+	URL           string
+	Creds         string // a file with a user's JWT and seed
+	CA, Cert, Key string // PEM files
+
+	rights *rights // is told what the server refuses; nil: only the log is
+}
+
+// Check finds what is wrong with the flags before anything is opened.
+func (e ExternalNATS) Check() error {
+	if e.URL == "" && (e.Creds != "" || e.CA != "" || e.Cert != "" || e.Key != "") {
+		return exit.Usage(errors.New("--nats-creds, --nats-ca, --nats-cert and --nats-key go with --nats URL"))
+	}
+	if (e.Cert == "") != (e.Key == "") {
+		return exit.Usage(errors.New("--nats-cert and --nats-key go together"))
+	}
+	for _, one := range e.urls() {
+		if u, err := url.Parse(one); err != nil || u.Hostname() == "" || u.Scheme != "nats" && u.Scheme != "tls" {
+			return exit.Usage(errors.New("--nats: want nats://HOST:PORT or tls://HOST:PORT"))
+		}
+	}
+	return errors.Join(e.CheckCreds(), e.CheckCA(), e.CheckCert())
+}
+
+func (e ExternalNATS) CheckCreds() error {
+	if e.Creds == "" {
+		return nil
+	}
+	text, err := files.ReadOwnFile(e.Creds, files.MaxKeyFile)
+	if err != nil {
+		return Unread("--nats-creds", err)
+	}
+	defer clear(text)
+	_, err = nkeys.ParseDecoratedJWT(text)
+	if bytes.Contains(text, []byte("BEGIN")) && err == nil {
+		var pair nkeys.KeyPair
+		if pair, err = nkeys.ParseDecoratedUserNKey(text); err == nil {
+			pair.Wipe()
+			return nil
+		}
+	}
+	return exit.Usage(fmt.Errorf("--nats-creds: %s holds no user JWT and seed; nsc generate creds writes such a file", e.Creds))
+}
+
+func (e ExternalNATS) CheckCA() error {
+	if e.CA == "" {
+		return nil
+	}
+	text, err := files.ReadOwnFile(e.CA, files.MaxStampFile)
+	if err != nil {
+		return Unread("--nats-ca", err)
+	}
+	if !x509.NewCertPool().AppendCertsFromPEM(text) {
+		return exit.Usage(fmt.Errorf("--nats-ca: %s holds no certificate in PEM", e.CA))
+	}
+	return nil
+}
+
+func (e ExternalNATS) CheckCert() error {
+	if e.Cert == "" {
+		return nil
+	}
+	cert, err := files.ReadOwnFile(e.Cert, files.MaxStampFile)
+	if err != nil {
+		return Unread("--nats-cert", err)
+	}
+	key, err := files.ReadOwnFile(e.Key, files.MaxKeyFile)
+	if err != nil {
+		return Unread("--nats-key", err)
+	}
+	defer clear(key)
+	if _, err = tls.X509KeyPair(cert, key); err != nil {
+		return exit.Usage(fmt.Errorf("--nats-cert, --nats-key: %w", err))
+	}
+	return nil
+}
+
+func Unread(flag string, err error) error {
+	named := fmt.Errorf("%s: %w", flag, err)
+	if errors.Is(err, fs.ErrNotExist) {
+		return exit.NotFound(named)
+	}
+	return named
+}
+
+// connect connects, and again whenever the connection is lost: with the same
+// files, read anew. Its errors name the flag to look at.
+func (e ExternalNATS) connect(ctx context.Context, name string, log *slog.Logger) (*nats.Conn, error) {
+	if err := e.Check(); err != nil {
+		return nil, err
+	}
+	opts := []nats.Option{
+		nats.Name(name), nats.CustomInboxPrefix(intake.InboxPrefix),
+		nats.MaxReconnects(-1), nats.ReconnectWait(time.Second), nats.IgnoreAuthErrorAbort(),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil { // nil: we closed it
+				log.Warn("NATS is away", "server", e.String(), "err", err)
+			}
+		}),
+		nats.ReconnectHandler(func(nc *nats.Conn) {
+			log.Info("NATS is back", "server", e.String())
+			warnOfOld(nc, log)
+		}),
+		nats.ErrorHandler(func(nc *nats.Conn, _ *nats.Subscription, err error) {
+			log.Warn("NATS", "err", err)
+			if e.rights != nil {
+				e.rights.note(nc, err)
+			}
+		}),
+	}
+	if e.Creds != "" {
+		opts = append(opts, nats.UserCredentials(e.Creds))
+	}
+	if e.CA != "" {
+		opts = append(opts, nats.RootCAs(e.CA))
+	}
+	if e.Cert != "" {
+		opts = append(opts, nats.ClientCert(e.Cert, e.Key))
+	}
+	nc, err := nats.Connect(e.URL, opts...)
+	if err != nil {
+		return nil, e.explain(err)
+	}
+	if err := e.jetStream(ctx, nc); err != nil {
+		nc.Close()
+		return nil, err
+	}
+	warnOfOld(nc, log)
+	return nc, nil
+}
+
+func warnOfOld(nc *nats.Conn, log *slog.Logger) {
+	if err := oldServer(nc.ConnectedServerVersion()); err != nil {
+		log.Warn(err.Error())
+	}
+}
+
+// jetStream checks that there is one for us.
+func (e ExternalNATS) jetStream(ctx context.Context, nc *nats.Conn) error {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	_, err = js.AccountInfo(ctx)
+	switch last := nc.LastError(); {
+	case err == nil:
+		return nil
+	case errors.Is(last, nats.ErrPermissionViolation):
+		return e.permitted(last)
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
+		return fmt.Errorf("--nats-creds: the account of these credentials has no JetStream on %s: give it storage, or use an account that has", e)
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabled):
+		return fmt.Errorf("--nats: %s runs without JetStream: start it with JetStream (nats-server -js), or name another", e)
+	}
+	return fmt.Errorf("--nats: JetStream of %s: %w: %w", e, exit.ErrUnreachable, err)
+}
+
+// explain says which flag to look at.
+func (e ExternalNATS) explain(err error) error {
+	op, remote := errors.AsType[*net.OpError](err)
+	_, stranger := errors.AsType[x509.UnknownAuthorityError](err)
+	_, other := errors.AsType[x509.HostnameError](err)
+	_, invalid := errors.AsType[x509.CertificateInvalidError](err)
+	switch {
+	case stranger && e.CA == "":
+		return fmt.Errorf("--nats-ca: name the authority that signed the certificate of %s: %w", e, err)
+	case stranger || invalid:
+		return fmt.Errorf("--nats-ca: %s does not vouch for the certificate of %s: %w", e.CA, e, err)
+	case other:
+		return fmt.Errorf("--nats: the certificate of %s is for other names: %w", e, err)
+	case errors.Is(err, nats.ErrSecureConnWanted):
+		return fmt.Errorf("--nats: %s does not speak TLS: leave out --nats-ca and --nats-cert and write nats://", e)
+	case remote && op.Op == "remote error", errors.Is(err, nats.ErrTLS): // told, or hung up on
+		return fmt.Errorf("--nats-cert, --nats-key: %s does not take our certificate, or misses one: %w", e, err)
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked), errors.Is(err, nats.ErrAccountAuthExpired):
+		return fmt.Errorf("--nats-creds: %s does not let us in: %w", e, err)
+	}
+	return fmt.Errorf("--nats: %s: %w: %w", e, exit.ErrUnreachable, err)
+}
+
+// permitted says where to look when something was not permitted.
+func (e ExternalNATS) permitted(err error) error {
+	if errors.Is(err, nats.ErrPermissionViolation) && e.URL != "" {
+		return fmt.Errorf("--nats-creds: this user of %s lacks a permission that the ledger needs: %w", e, err)
+	}
+	return err
+}
+
+func (e ExternalNATS) urls() []string {
+	if e.URL == "" {
+		return nil
+	}
+	return strings.Split(e.URL, ",")
+}
+
+// String returns the addresses, without a password that may stand in them.
+func (e ExternalNATS) String() string {
+	var shown []string
+	for _, one := range e.urls() {
+		if u, err := url.Parse(strings.TrimSpace(one)); err == nil {
+			u.User = nil
+			shown = append(shown, u.String())
+		}
+	}
+	return strings.Join(shown, ",")
+}

@@ -1,0 +1,215 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"consentledger/api/auth"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/files"
+	"consentledger/domain"
+)
+
+// A Access is who is let in by which door: whether anybody is authenticated, and where
+// the lines are encrypted. The zero doors let in whoever is on this machine.
+type Access struct {
+	Authenticate bool
+	Cert, Key    string // PEM files of TLS
+	Elsewhere    bool   // TLS is ended by somebody before us
+}
+
+// CheckAccess refuses to listen where others than this machine are without knowing who
+// comes, or on a line on which keys and persons can be read.
+func (s Config) CheckAccess() error {
+	if (s.Access.Cert == "") != (s.Access.Key == "") {
+		return exit.Usage(errors.New("--tls-cert and --tls-key go together"))
+	}
+	if s.Access.Cert != "" && s.Access.Elsewhere {
+		return exit.Usage(errors.New("--tls-cert and --tls-elsewhere: TLS is ended here or elsewhere, say one of them"))
+	}
+	if s.Access.Authenticate && s.Demo {
+		return exit.Usage(errors.New("--demo and --authenticate: the demo shows itself to whoever is on this machine; " +
+			"authenticate with a directory of your own"))
+	}
+	listens := []struct{ flag, at string }{{"--http", s.HTTP}}
+	if s.NATS.URL == "" {
+		listens = append(listens, struct{ flag, at string }{"--nats-listen", s.NATSListen})
+	}
+	for _, l := range listens {
+		switch {
+		case IsLoopback(l.at):
+		case !s.Access.Authenticate:
+			return exit.Usage(fmt.Errorf("%s %s can be reached from other machines, and nobody is authenticated: "+
+				"say --authenticate, with --tls-cert and --tls-key, or with --tls-elsewhere behind a proxy; "+
+				"or listen on 127.0.0.1", l.flag, l.at))
+		case s.Access.Cert == "" && !s.Access.Elsewhere:
+			return exit.Usage(fmt.Errorf("%s %s can be reached from other machines, and keys would be read on the way: "+
+				"say --tls-cert and --tls-key, or --tls-elsewhere if a proxy ends TLS before the ledger", l.flag, l.at))
+		}
+	}
+	if s.ESDB != "" && !IsLoopback(s.ESDB) {
+		return exit.Usage(fmt.Errorf("--esdb-listen %s can be reached from other machines, and shows the events of every app "+
+			"to whoever comes, since its protocol knows no keys of ours: listen on 127.0.0.1", s.ESDB))
+	}
+	if s.Access.Cert != "" {
+		_, err := newCertificate(s.Access.Cert, s.Access.Key)
+		return err
+	}
+	return nil
+}
+
+// IsLoopback reports whether an address to listen on is reached from this machine alone.
+func IsLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
+}
+
+// A certificate is one of TLS, in two files that somebody replaces before it ends.
+type certificate struct {
+	cert, key string
+
+	mu      sync.Mutex
+	read    time.Time // of the files, when they were changed last
+	looked  time.Time
+	current *tls.Certificate
+}
+
+func newCertificate(cert, key string) (*certificate, error) {
+	c := &certificate{cert: cert, key: key}
+	if err := c.load(); err != nil {
+		return nil, exit.Usage(fmt.Errorf("--tls-cert, --tls-key: %w", err))
+	}
+	return c, nil
+}
+
+func (c *certificate) load() error {
+	cert, err := files.ReadOwnFile(c.cert, files.MaxStampFile)
+	if err != nil {
+		return err
+	}
+	key, err := files.ReadOwnFile(c.key, files.MaxKeyFile)
+	if err != nil {
+		return err
+	}
+	defer clear(key)
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return err
+	}
+	c.current = &pair
+	c.read = changedAt(c.cert, c.key)
+	return nil
+}
+
+// changedAt returns when the newest of files was changed.
+func changedAt(names ...string) (newest time.Time) {
+	for _, name := range names {
+		if info, err := os.Stat(name); err == nil && info.ModTime().After(newest) {
+			newest = info.ModTime()
+		}
+	}
+	return newest
+}
+
+// get returns the certificate, read again if the files have changed. While they do not
+// fit together, as when one of the two is replaced already, the older one goes on.
+func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.looked) > time.Second {
+		c.looked = time.Now()
+		if changedAt(c.cert, c.key).After(c.read) {
+			_ = c.load()
+		}
+	}
+	return c.current, nil
+}
+
+// config returns how TLS is spoken, nil: it is not.
+func (d Access) config() (*tls.Config, error) {
+	if d.Cert == "" {
+		return nil, nil
+	}
+	c, err := newCertificate(d.Cert, d.Key)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}, nil
+}
+
+// openAccess reads the keys, if somebody has to have one.
+func (h *Server) openAccess(ctx context.Context) (err error) {
+	if h.tls, err = h.Config.Access.config(); err != nil || !h.Config.Access.Authenticate {
+		return err
+	}
+	h.keys = &auth.Keys{
+		Rows: h.Dir.Rows(), Now: h.Dir.Ledger.Now, Execute: h.Dir.Ledger.Execute,
+		Apps: func() []domain.AppName { return h.Logs.Logged() },
+	}
+	return h.keys.Read(ctx)
+}
+
+// settleEvery is how often it is looked whether an app has come of which a key is not
+// recorded yet.
+const settleEvery = time.Minute
+
+// keepAccess follows the keys until ctx is done.
+func (h *Server) keepAccess(ctx context.Context) {
+	var settling sync.WaitGroup
+	defer settling.Wait()
+	settling.Go(func() {
+		t := time.NewTicker(settleEvery)
+		defer t.Stop()
+		for ctx.Err() == nil {
+			if err := h.keys.Settle(ctx); err != nil && ctx.Err() == nil {
+				h.Log.Warn("that keys were issued or ended could not be recorded", "error", err)
+			}
+			select {
+			case <-t.C:
+			case <-ctx.Done():
+			}
+		}
+	})
+	h.keys.Run(ctx, func(err error) {
+		h.Log.Error("the keys cannot be read; in half a minute nobody is let in any more", "error", err)
+	})
+}
+
+// setup returns the key by which the first administrator gets in; nil: there is one.
+func (h *Server) setup(ctx context.Context) (*auth.Key, error) {
+	if h.keys == nil || h.keys.HasAdministrator() {
+		return nil, nil
+	}
+	key, err := h.keys.Setup(ctx)
+	return &key, err
+}
+
+// greetAccess says who is let in.
+func (h *Server) greetAccess(out io.Writer, setup *auth.Key) {
+	switch {
+	case h.keys == nil:
+		fmt.Fprint(out, "\n  NOBODY IS AUTHENTICATED: whoever is on this machine may do everything here.\n"+
+			"  For anything but a trial: serve --authenticate (docs/security.md)\n")
+	case setup != nil:
+		fmt.Fprintf(out, `
+  There is no administrator yet. This key is one for an hour, and shown this once:
+
+    %s
+
+  Put it into CONSENTLEDGER_KEY, and issue one that stays:
+    consentledger access key new --name "..." --role administrator --all-apps
+`, setup.Reveal())
+	}
+}

@@ -1,0 +1,199 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"consentledger/api/intake"
+	"consentledger/cmd/internal/telemetry"
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/ledger"
+	"consentledger/eventstore/tracing"
+	"consentledger/projections/requests"
+)
+
+// measured is what a ledger tells while it runs. The zero measured: nothing.
+type measured struct {
+	telemetry *telemetry.Telemetry // nil: of a ledger that serves nobody
+	traces    *tracing.Traces
+	ledger    *ledger.Meter
+	synced    func(records int)
+	turned    func(domain.Code) // a message was rejected
+}
+
+// newMeasured makes what is told as it happens, as far as anybody wants to know.
+func newMeasured(t *telemetry.Telemetry) (m measured, err error) {
+	m.telemetry, m.traces = t, t.Traces
+	if t.Meter == nil {
+		return m, nil
+	}
+
+	appended, err1 := telemetry.AppendDuration.Float64Histogram(t.Meter)
+	batch, err2 := telemetry.AppendBatch.Int64Histogram(t.Meter)
+	folds, err3 := telemetry.Folds.Int64Counter(t.Meter)
+	rejected, err4 := telemetry.Rejected.Int64Counter(t.Meter)
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		return m, err
+	}
+
+	ctx, codes := context.Background(), new(telemetry.Bounded)
+	outcomes, hit, miss := telemetry.AppendDuration.Each(), telemetry.Folds.Of("hit"), telemetry.Folds.Of("miss")
+	m.ledger = &ledger.Meter{
+		Appended: func(took time.Duration, o ledger.Outcome) { appended.Record(ctx, took.Seconds(), outcomes[o]) },
+		Folded: func(cached bool) {
+			if cached {
+				folds.Add(ctx, 1, hit)
+				return
+			}
+			folds.Add(ctx, 1, miss)
+		},
+	}
+	m.synced = func(records int) { batch.Record(ctx, int64(records)) }
+	m.turned = func(code domain.Code) {
+		rejected.Add(ctx, 1, telemetry.Rejected.Of(codes.Of(telemetry.Rejected, string(code))))
+	}
+	return m, nil
+}
+
+// measureWithin is how long it may take to look at everything: whoever asks has not for
+// ever.
+const measureWithin = 5 * time.Second
+
+// measure is called whenever somebody asks how the ledger is. What cannot be told now is
+// left out, and counted as a failure.
+func (h *Server) measure(ctx context.Context, tell telemetry.Tell) error {
+	ctx, cancel := context.WithTimeout(ctx, measureWithin)
+	defer cancel()
+	tell(telemetry.Failures, float64(h.Measured.telemetry.Failures()))
+	return errors.Join(
+		h.measureFollowers(ctx, tell), h.measureIntake(ctx, tell), h.measureObligations(ctx, tell), h.measureDisk(tell))
+}
+
+// measureFollowers says how far behind is who follows the log.
+func (h *Server) measureFollowers(ctx context.Context, tell telemetry.Tell) error {
+	head, err := h.Dir.Ledger.Head(ctx)
+	if err != nil {
+		return err
+	}
+
+	known := map[eventstore.Position]lag{} // they often stand at one place
+	behind := func(at eventstore.Position) lag {
+		l, has := known[at]
+		if !has {
+			l = lagBehind(ctx, h.Dir.Ledger, at, head)
+			known[at] = l
+		}
+		err = errors.Join(err, l.err)
+		return l
+	}
+
+	for _, r := range h.Runners {
+		at, stopped := r.State()
+		l, name := behind(at), r.Projection.Name()
+		tell(telemetry.ProjectionLag, float64(l.seconds), name)
+		tell(telemetry.ProjectionBehind, float64(l.records), name)
+		tell(telemetry.ProjectionProgress, share(at, head), name)
+		tell(telemetry.ProjectionStopped, number(stopped != nil), name)
+	}
+	at, _ := h.Logs.Sealed()
+	tell(telemetry.CheckpointLag, float64(behind(at).seconds))
+	reacted, _ := h.Reactor.State()
+	tell(telemetry.FollowUpLag, float64(behind(reacted.Position).seconds))
+	if h.turns.has(workFollowUps) {
+		at, _ = h.Outbox.State()
+		tell(telemetry.OutboxLag, float64(behind(at).seconds))
+	}
+	for _, w := range Works {
+		tell(telemetry.Turns, number(h.turns.has(w)), string(w))
+	}
+
+	for question, at := range h.readings.positions() {
+		tell(telemetry.RebuildProgress, share(at, head), questions[question])
+	}
+	return err
+}
+
+// questions are the values of a label, of what is said of a question.
+var questions = map[string]string{ReadingAudit: "audit", ReadingRebuild: "rebuild"}
+
+// watchMeasures lets whoever asks look at what is open.
+func (h *Server) watchMeasures() error {
+	if t := h.Measured.telemetry; t.Meter != nil {
+		return telemetry.Watch(t.Meter, h.measure)
+	}
+	return nil
+}
+
+// page returns the page of metrics; nil: there is none.
+func (m measured) page() http.Handler {
+	if m.telemetry == nil {
+		return nil
+	}
+	return m.telemetry.Page
+}
+
+// share returns which part of the log was read: positions have gaps, so about that.
+func share(at, head eventstore.Position) float64 {
+	if at >= head {
+		return 1
+	}
+	return float64(at) / float64(head)
+}
+
+func number(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// measureIntake says what waits, and what was rejected and not looked at.
+func (h *Server) measureIntake(ctx context.Context, tell telemetry.Tell) error {
+	if w, known := h.Intake.Watch.Waiting(); known {
+		since := 0.0
+		if w.Messages > 0 {
+			since = max(0, time.Since(w.Since).Seconds())
+		}
+		tell(telemetry.IntakeWaiting, float64(w.Messages))
+		tell(telemetry.IntakeLag, since)
+	}
+	if !h.Conn.IsConnected() || h.Intake.Watch.Trouble(intake.Roads) != nil {
+		return nil // not known, and health says why
+	}
+	unseen, err := h.rejected.Unseen(ctx)
+	if err == nil {
+		tell(telemetry.Unseen, float64(unseen))
+	}
+	return err
+}
+
+// measureObligations says what is owed.
+func (h *Server) measureObligations(ctx context.Context, tell telemetry.Tell) error {
+	counts, err := h.requests.Standing(ctx, h.Dir.Ledger.Now())
+	if err != nil {
+		return err
+	}
+	for _, name := range telemetry.Obligations.Values {
+		state, err := requests.ParseState(name)
+		if err != nil {
+			return err
+		}
+		tell(telemetry.Obligations, float64(counts[state]), name)
+	}
+	return nil
+}
+
+// measureDisk says how much room there is.
+func (h *Server) measureDisk(tell telemetry.Tell) error {
+	room, err := h.Dir.DB.Room()
+	if err != nil || room.Total == 0 {
+		return err
+	}
+	tell(telemetry.DiskFree, float64(room.Free))
+	tell(telemetry.DiskReserve, float64(room.Reserve()))
+	tell(telemetry.DiskSize, float64(room.Total))
+	return nil
+}

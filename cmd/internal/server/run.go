@@ -1,0 +1,257 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"consentledger/api/auth"
+	"consentledger/api/edge"
+	"consentledger/api/intake"
+	"consentledger/cmd/internal/telemetry"
+)
+
+// openGrace is how long an opening that is interrupted may take to end.
+const openGrace = 5 * time.Second
+
+// Run runs a ledger until ctx is done, then drains. It tells out when it is ready.
+func Run(ctx context.Context, c Config, out io.Writer) (err error) {
+	h := New(c)
+	if err := h.openTelemetry(ctx); err != nil {
+		return err
+	}
+	ended, err := h.openWhile(ctx)
+	if !ended {
+		return err // with what is open: only the end of the process closes it
+	}
+	defer func() { err = h.end(err) }()
+	if err != nil {
+		return FullDisk(c.Data, err)
+	}
+
+	on, err := c.listen()
+	if err != nil {
+		return err
+	}
+	if err := h.watchMeasures(); err != nil {
+		return errors.Join(err, on.close())
+	}
+
+	// From here on each part runs by itself. The first that must not end and does ends all.
+	w := newWorkers(ctx)
+	defer w.Wait()
+	defer w.stop(nil) // before the workers are waited for
+	h.follow(w)
+	h.keep(w)
+	ready := h.answer(w, on)
+
+	for range cap(ready) {
+		select {
+		case <-ready:
+		case <-w.ctx.Done():
+		}
+	}
+	h.awaitReading(w.ctx)
+	w.Go(func() { h.checkLogs(w.ctx) }) // it reads the whole store: nobody waits for it
+	setup, err := h.setup(w.ctx)
+	if err != nil {
+		return err
+	}
+	if w.ctx.Err() == nil {
+		h.greet(out, on.http.Addr().String(), on.window)
+		h.greetAccess(out, setup)
+	}
+	if c.Demo {
+		w.must("demo", func() error { return h.demo(w.ctx) })
+	}
+
+	<-w.ctx.Done()
+	if cause := context.Cause(w.ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// New returns a server that is not open.
+func New(c Config) *Server {
+	return &Server{
+		Config:  c,
+		Log:     slog.New(telemetry.Handler(slog.NewTextHandler(os.Stderr, nil))),
+		Started: Now().String(),
+	}
+}
+
+// openWhile opens the server. If ctx is done meanwhile, it waits a little for the end of
+// that; where it has not ended, nobody may touch what is open.
+func (h *Server) openWhile(ctx context.Context) (ended bool, err error) {
+	opened := make(chan error, 1)
+	go func() { opened <- h.Open(ctx) }()
+	select {
+	case err := <-opened:
+		return true, err
+	case <-ctx.Done():
+	}
+
+	select {
+	case err := <-opened:
+		return true, err
+	case <-time.After(openGrace):
+		return false, ctx.Err()
+	}
+}
+
+// end closes the server that ran until err.
+func (h *Server) end(err error) error {
+	if err := h.Measured.telemetry.Close(); err != nil { // before what it looks at is closed
+		h.Log.Warn("the last traces or metrics are lost", "error", err)
+	}
+	if closing := h.Close(); !errors.Is(err, ErrRestart) { // then what died cannot be closed
+		err = errors.Join(err, closing)
+	}
+	return err
+}
+
+// listeners are where the server is reached, beside NATS.
+type listeners struct {
+	http     net.Listener
+	window   net.Listener // of EventStoreDB's protocol; nil: it is not spoken
+	measures net.Listener // of the metrics for whoever asks; nil: there is none
+}
+
+// listen takes the addresses that a configuration names.
+func (c Config) listen() (on listeners, err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, on.close())
+		}
+	}()
+	if on.http, err = net.Listen("tcp", c.HTTP); err != nil {
+		return on, fmt.Errorf("HTTP: %w; name another address with --http", err)
+	}
+	if c.ESDB != "" {
+		if on.window, err = net.Listen("tcp", c.ESDB); err != nil {
+			return on, fmt.Errorf("EventStoreDB's protocol: %w; name another address with --esdb-listen", err)
+		}
+	}
+	if c.Measures != "" {
+		if on.measures, err = net.Listen("tcp", c.Measures); err != nil {
+			return on, fmt.Errorf("metrics: %w; name another address with --metrics-listen", err)
+		}
+	}
+	return on, nil
+}
+
+func (l listeners) close() (err error) {
+	for _, one := range []net.Listener{l.http, l.window, l.measures} {
+		if one != nil {
+			err = errors.Join(err, one.Close())
+		}
+	}
+	return err
+}
+
+// workers are what runs beside each other, until their ctx is done.
+type workers struct {
+	sync.WaitGroup
+	ctx  context.Context
+	stop context.CancelCauseFunc
+}
+
+func newWorkers(ctx context.Context) *workers {
+	w := new(workers)
+	w.ctx, w.stop = context.WithCancelCause(ctx)
+	return w
+}
+
+// must runs work that has to go on: if it fails, all stop.
+func (w *workers) must(what string, work func() error) {
+	w.Go(func() {
+		if err := work(); err != nil && w.ctx.Err() == nil {
+			w.stop(fmt.Errorf("%s: %w", what, err))
+		}
+	})
+}
+
+// follow starts what follows the log: the views, the apps' logs, what is due, and what
+// is told of it.
+func (h *Server) follow(w *workers) {
+	w.Go(func() {
+		h.RunViews(w.ctx, func(err error) { h.Log.Error("a projection stopped", "error", err) })
+	})
+	w.Go(func() { h.runLogs(w.ctx) })
+	w.must("checkpoints", func() error { return h.turns.during(w.ctx, workCheckpoints, h.showLogs) })
+	w.Go(func() {
+		if err := h.Reactor.Run(w.ctx); err != nil {
+			h.Log.Error("the reactor stopped", "error", err)
+		}
+	})
+	w.must("follow-ups", func() error { return h.turns.during(w.ctx, workFollowUps, h.followUp) })
+	w.Go(func() {
+		if err := h.Outbox.Watch(w.ctx); err != nil {
+			h.Log.Error("the stream of the outbox is not looked at", "error", err)
+		}
+	})
+}
+
+// keep starts what looks after the data directory, the stores elsewhere and the clock.
+func (h *Server) keep(w *workers) {
+	w.Go(func() { h.watchRoom(w.ctx, w.stop) })
+	if h.Dir.away != nil {
+		w.Go(func() { h.keepUp(w.ctx) })
+	}
+	for _, m := range h.Dir.memories() {
+		w.Go(func() {
+			m.run(w.ctx, func(err error) {
+				h.Log.Warn("what is newest on a server could not be remembered, and is tried again", "as", string(m.key), "error", err)
+			})
+		})
+	}
+	w.Go(func() {
+		for w.ctx.Err() == nil { // once a round has failed, the next one waits for more to write
+			if err := h.Dir.Ledger.KeepSnapshots(w.ctx); err != nil {
+				h.Log.Warn("snapshots of histories were not written; long ones are read from the log", "error", err)
+			}
+		}
+	})
+	w.Go(func() {
+		if err := h.Dir.Ledger.KeepMarks(w.ctx); err != nil && w.ctx.Err() == nil {
+			h.Log.Error("marks in the log are set no more; questions about the past read on from the last", "error", err)
+		}
+	})
+	w.Go(func() { h.watchClock(w.ctx) })
+}
+
+// answer starts what takes questions and events. What it returns is full once NATS is
+// listened to, by intake and for operators.
+func (h *Server) answer(w *workers, on listeners) (ready chan struct{}) {
+	h.api = h.Handler()
+	if h.asked = h.api; h.keys != nil {
+		h.asked = auth.Guard(h.api, h.keys)
+		w.Go(func() { h.keepAccess(w.ctx) })
+	}
+	guarded := edge.Guard(h.withPages(h.asked), h.Config.Hosts.Listening(h.Config.HTTP, on.http.Addr()))
+
+	ready = make(chan struct{}, 2)
+	open := func() { ready <- struct{}{} }
+	w.must("intake", func() error {
+		return h.Config.NATS.permitted(intake.Run(w.ctx, h.Intake, open))
+	})
+	w.must("operators on NATS", func() error { return h.operate(w.ctx, open) })
+	w.must("HTTP", func() error { return ServeHTTP(w.ctx, on.http, guarded, h.tls) })
+	if on.measures != nil {
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", h.Measured.page())
+		w.must("metrics", func() error { return ServeHTTP(w.ctx, on.measures, mux, nil) })
+	}
+	if on.window != nil {
+		w.must("EventStoreDB's protocol", func() error { return serveWindow(w.ctx, on.window, h.Dir.Store) })
+	}
+	return ready
+}

@@ -1,0 +1,365 @@
+// Package server is what serve runs: it opens a data directory, the stores and the NATS
+// server that go with it, follows the log, answers, and drains in the end.
+//
+// [Run] does all of that. [New], Open and Close are for who starts only parts of it, as
+// bench does. A stopped server's data directory is opened by [OpenDataDir].
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	_ "time/tzdata" // apps name their time zones
+
+	"consentledger/api/audit/witness"
+	"consentledger/api/auth"
+	"consentledger/api/edge"
+	"consentledger/api/intake"
+	"consentledger/api/outbox"
+	"consentledger/api/react"
+	"consentledger/cmd/consentledger/law"
+	"consentledger/cmd/internal/buildinfo"
+	"consentledger/cmd/internal/demo"
+	"consentledger/cmd/internal/telemetry"
+	"consentledger/cmd/internal/tune"
+	"consentledger/cmd/internal/views"
+	"consentledger/domain"
+	"consentledger/eventstore/ledger"
+	"consentledger/projections"
+	"consentledger/projections/activity"
+	"consentledger/projections/consents"
+	"consentledger/projections/policies"
+	"consentledger/projections/readmodel"
+	"consentledger/projections/requests"
+	"consentledger/projections/transparency"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
+
+// A Config is what serve's flags say.
+type Config struct {
+	Data, HTTP string
+	Hosts      edge.Hosts // more names than those of http
+	Access     Access
+	Origin     string       // of the transparency logs
+	NATSListen string       // where the embedded server listens
+	NATS       ExternalNATS // instead of the embedded one
+	ESDB       string       // where clients of EventStoreDB may read; empty: nowhere
+	Demo       bool
+	Files      vfs.FS // of the store; nil: the real disk
+	Store      string // where the records are instead of the data directory; empty: see [Location]
+	Vault      string // and where the vault is
+	VaultKeys  string // the file with its keys; empty: see [addressesOf]
+	Process    string // what this process is called, where several serve one ledger; empty: see [processName]
+
+	Views       string // where the read models are instead of the data directory; empty: see [viewsPlace]
+	ViewsReader string // a role of PostgreSQL that may read them; empty: none
+
+	Metrics   bool   // HTTP shows them
+	Measures  string // where they are shown to whoever asks; empty: nowhere
+	Telemetry telemetry.Config
+
+	Witnesses    string // a file that names them; empty: there are none
+	WitnessEvery time.Duration
+
+	Authority      string // that stamps checkpoints; empty: none does
+	AuthorityRoots string
+	StampEvery     time.Duration
+}
+
+// Check refuses a configuration that cannot be, before anything is opened.
+func (c Config) Check() error {
+	return errors.Join(c.NATS.Check(), c.checkMany(), c.CheckAccess())
+}
+
+// A Server is a running ledger.
+type Server struct {
+	Config   Config
+	Dir      *DataDir
+	Log      *slog.Logger
+	keys     *auth.Keys     // nil: nobody is authenticated
+	tls      *tls.Config    // nil: it is not spoken
+	natsAuth *natsAuth      // of the embedded NATS server; nil: it lets everybody in
+	NATS     *server.Server // nil: external
+	Conn     *nats.Conn
+	Intake   intake.Config
+	rejected *intake.Rejections
+
+	api       http.Handler
+	asked     http.Handler // api, for who is authenticated
+	operating atomic.Bool  // operators on NATS are answered
+	rights    rights
+
+	open      []views.View // all of package views; who asks one has it below
+	consents  *consents.View
+	Policies  *policies.View
+	activity  *activity.View
+	Logs      *transparency.Log
+	witnesses *witness.Witnesses // nil: there are none
+	stamps    *witness.Stamps    // nil: nothing is stamped
+	requests  *requests.View
+	views     *readmodel.Database // nil: the read models are files
+	feedKey   []byte
+	Runners   []*projections.Runner
+	Reactor   *react.Reactor
+	Outbox    *outbox.Outbox
+	turns     *turns
+	process   string
+	Started   string
+	Reach     projections.Reach
+	checking  sync.Mutex // held while the projections are compared
+	readings  readings
+	Measured  measured
+
+	natsLimited bool        // the embedded server takes no messages; watchRoom's
+	natsFull    atomic.Bool // the disk was full when it had stopped storing
+}
+
+// followUp tells on NATS what becomes of obligations until ctx is done, and finishes
+// what another process may have left undone. The reactor asks itself whose turn it is:
+// it has to know all that was recorded.
+func (h *Server) followUp(ctx context.Context) error {
+	if h.turns.many() {
+		if _, err := h.Dir.Ledger.FinishErasures(ctx); err != nil {
+			return fmt.Errorf("an erasure that was ordered could not be finished: %w", err)
+		}
+	}
+	if err := h.Outbox.Run(ctx); err != nil {
+		h.Log.Error("the outbox stopped", "error", err)
+		<-ctx.Done() // it cannot read on, and no other process can
+	}
+	return nil
+}
+
+// openTelemetry opens what leaves the process; nothing, if nobody wants it.
+func (h *Server) openTelemetry(ctx context.Context) error {
+	t, err := telemetry.Open(ctx, h.Config.Telemetry, buildinfo.Version, h.Log)
+	if err != nil {
+		return err
+	}
+	h.Measured, err = newMeasured(t)
+	return err
+}
+
+// Open opens what the server is made of, and starts nothing that follows the log or
+// answers. Whoever calls it closes the server, whether it fails or not.
+func (h *Server) Open(ctx context.Context) error {
+	tune.AddProc()
+	tune.GC()
+	if err := h.openDirectory(ctx); err != nil {
+		return err
+	}
+	if err := h.openNATS(ctx); err != nil {
+		return err
+	}
+	if err := h.openFollowers(); err != nil {
+		return err
+	}
+	h.openIntake()
+	if err := h.openReach(ctx); err != nil {
+		return err
+	}
+	return h.openViews(ctx)
+}
+
+// openDirectory opens the data directory, and finishes what a process that died had
+// begun in it.
+func (h *Server) openDirectory(ctx context.Context) (err error) {
+	use := "live"
+	if h.Config.Demo {
+		use = "demo"
+	}
+	with := DirOptions{files: h.Config.Files, Store: h.Config.Store, Vault: h.Config.Vault, VaultKeys: h.Config.VaultKeys, measured: h.Measured}
+	if h.Dir, err = OpenDataDirWith(ctx, h.Config.Data, use, true, with); err != nil {
+		return err
+	}
+	if err := removeProbes(h.Config.Data); err != nil {
+		return err
+	}
+	if err := errors.Join(h.openTurns(), h.openAccess(ctx)); err != nil {
+		return err
+	}
+	if _, err := h.Dir.Ledger.FinishErasures(ctx); err != nil {
+		return fmt.Errorf("an erasure that was ordered could not be finished: %w", err)
+	}
+	if h.Config.Demo {
+		past := ledger.Config{Store: h.Dir.ReadOnly, Vault: h.Dir.Vault, Blobs: h.Dir.Blobs}
+		if err := errors.Join(demo.Rehearse(ctx, past, Now()), demo.Stage{Ledger: h.Dir.Ledger, Blobs: h.Dir.Blobs}.Prepare(ctx)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openFollowers makes what sees to it that what is due is done and told.
+func (h *Server) openFollowers() error {
+	shipped, err := law.Known()
+	if err != nil {
+		return err
+	}
+	h.Reactor = &react.Reactor{
+		Ledger: h.Dir.Ledger, Log: h.Log, Shipped: shipped.Published(), Rows: h.Dir.DB.Rows(), Traces: h.Measured.traces,
+		Turn: h.turns.turn(workFollowUps),
+	}
+	h.Outbox = &outbox.Outbox{Conn: h.Conn, Ledger: h.Dir.Ledger, Log: h.Log, Traces: h.Measured.traces}
+	return nil
+}
+
+// openIntake makes what takes events, and keeps those that were rejected.
+func (h *Server) openIntake() {
+	h.Intake = intake.Config{
+		Conn: h.Conn, Ledger: h.Dir.Ledger, Log: h.Log,
+		Seal: h.Dir.seal, Unseal: h.Dir.unseal, Again: h.again, Watch: new(intake.Watch),
+		Rows: h.Dir.Rows(), Apps: func() []domain.AppName { return h.Logs.Logged() },
+		Traces: h.Measured.traces, Turned: h.Measured.turned, Process: h.process,
+	}
+	if h.turns.many() {
+		h.Intake.Turn = func(ctx context.Context, do func(context.Context) error) error {
+			return h.turns.during(ctx, workIntake, do)
+		}
+	}
+	h.rejected = &intake.Rejections{Config: h.Intake}
+}
+
+// openNATS starts the embedded server, unless there is another, and connects.
+func (h *Server) openNATS(ctx context.Context) (err error) {
+	if h.Config.NATS.URL != "" {
+		h.Config.NATS.rights = &h.rights
+		h.Conn, err = h.Config.NATS.connect(ctx, strings.TrimSpace("consentledger "+h.process), h.Log)
+		return err
+	}
+	if h.NATS, err = StartNATS(h.Config.Data, h.Config.NATSListen, h.Log, h.natsOptions); err != nil {
+		return err
+	}
+	if h.natsAuth != nil {
+		h.natsAuth.serve(h.NATS)
+	}
+	if h.Conn, err = ConnectEmbedded(h.NATS, h.ownToken()); err != nil {
+		return fmt.Errorf("the embedded NATS server: %w", err)
+	}
+	return nil
+}
+
+// demo plays the sample app, on a connection of its own.
+func (h *Server) demo(ctx context.Context) (err error) {
+	const name = "smartkey app (simulated)"
+	var nc *nats.Conn
+	if h.NATS != nil {
+		nc, err = nats.Connect(h.NATS.ClientURL(), nats.Name(name))
+	} else {
+		nc, err = h.Config.NATS.connect(ctx, name, h.Log)
+	}
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	return demo.Simulate(ctx, nc, h.Log, func(ctx context.Context) (bool, error) {
+		list, err := h.rejected.List(ctx, 0, 1)
+		return len(list) > 0, err
+	})
+}
+
+// seal and unseal keep rejected messages under the app's key.
+func (d *DataDir) seal(ctx context.Context, app string, plain []byte) ([]byte, error) {
+	k, err := d.Vault.AppKey(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	return k.Seal([]byte("rejected"), plain), nil
+}
+
+func (d *DataDir) unseal(ctx context.Context, app string, sealed []byte) ([]byte, error) {
+	k, err := d.Vault.AppKey(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	return k.Unseal([]byte("rejected"), sealed)
+}
+
+// Close closes what was opened, in the opposite order.
+func (h *Server) Close() error {
+	var err error
+	if h.Conn != nil {
+		h.Conn.Close()
+	}
+	if h.NATS != nil {
+		h.NATS.Shutdown()
+		h.NATS.WaitForShutdown()
+	}
+	for _, v := range h.open {
+		err = errors.Join(err, v.Close())
+	}
+	if h.Dir != nil {
+		err = errors.Join(err, h.Dir.Close())
+	}
+	return err
+}
+
+func ServeHTTP(ctx context.Context, l net.Listener, handler http.Handler, speaks *tls.Config) error {
+	s := &http.Server{Handler: handler, TLSConfig: speaks, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	done := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		done <- s.Shutdown(ctx)
+	}()
+	serve := func() error { return s.Serve(l) }
+	if speaks != nil {
+		serve = func() error { return s.ServeTLS(l, "", "") }
+	}
+	if err := serve(); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return <-done
+}
+
+func (h *Server) ClientURL() string {
+	if h.NATS != nil {
+		return h.NATS.ClientURL()
+	}
+	return h.Config.NATS.String()
+}
+
+func (h *Server) scheme() string {
+	if h.tls != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// greet prints what a newcomer needs next.
+func (h *Server) greet(out io.Writer, addr string, window net.Listener) {
+	fmt.Fprintf(out, "consentledger %s: ready\n\n  pages %[2]s://%[3]s/ui/\n  HTTP  %[2]s://%[3]s\n  NATS  %[4]s\n", buildinfo.Version, h.scheme(), addr, h.ClientURL())
+	if window != nil {
+		fmt.Fprintf(out, "  ESDB  esdb://%s?tls=false  (to read)\n", window.Addr())
+	}
+	fmt.Fprintf(out, "  data  %s\n", h.Config.Data)
+	if !h.Config.Demo {
+		fmt.Fprint(out, "\nRegister an app next:  consentledger app add NAME --handler \"...\"\n")
+		return
+	}
+	fmt.Fprintf(out, `
+Try:
+  curl -s http://%[1]s/v1/apps/smartkey/subjects/user-2/consents
+  nats req -s %[2]s consent.v1.smartkey.check '{"subject":"user-2","purpose":"personalisation"}'
+  go run ./cmd/consentledger replay --server http://%[1]s --app smartkey --subject user-2
+  go run ./cmd/consentledger check --server http://%[1]s --app smartkey --subject user-1 --purpose personalisation
+  go run ./cmd/consentledger report deadlines --server http://%[1]s --app smartkey
+
+user-1 agreed; user-2 agreed and withdrew personalisation; user-3 refused. The requests and incidents
+of the weeks before the first start are made up, and so are their times.
+Ctrl-C stops.
+`, addr, h.ClientURL())
+}
