@@ -127,6 +127,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(newCalendar(), newDeadline(), newReport(), newRequest(), newIncident(), newObligation(), newService())
 	root.AddCommand(newLog(), newMigrate(), newSubject(), newVerify(), newExport(), newReceipt(), newImport(), newSchema(), newLawful(), newHealthcheck(), newBench(), newBenchLoad(), newBenchEsdbServer(), newKeys(), newAccess(), newVersion(), exitCodesHelp())
 	strict(root)
+	finishHelp(root)
 	decimal(root)
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return emptyFlag(c) }
 	return root

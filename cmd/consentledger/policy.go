@@ -17,7 +17,7 @@ import (
 
 func newPolicy() *cobra.Command {
 	policy := &cobra.Command{Use: "policy", Short: "Write, lint, publish and show policies"}
-	policy.AddCommand(newPolicyNew(), newPolicyLint(), newPolicyPublish(), newPolicyList(), newPolicyShow(), newPolicyDiff())
+	policy.AddCommand(newPolicyNew(), newPolicyLint(), newPolicyPublish(), newPolicyList(), newPolicyShow(), newPolicyDiff(), newPolicyProgress())
 	return policy
 }
 

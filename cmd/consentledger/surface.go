@@ -59,21 +59,11 @@ func newSurfacePublish() *cobra.Command {
 // aboutVersionInForce returns a surface about the version of its policy that is in
 // force, which the server knows.
 func aboutVersionInForce(c *cobra.Command, app string, surface policyfile.SurfaceFile) (policyfile.SurfaceFile, error) {
-	answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/policies", "", nil)
+	versions, err := versionsOf(c, app)
 	if err != nil {
 		return surface, err
 	}
-	var known struct {
-		Policies []struct {
-			Policy  string `json:"policy"`
-			Version string `json:"version"`
-			InForce bool   `json:"in_force"`
-		} `json:"policies"`
-	}
-	if err := json.Unmarshal(answer, &known); err != nil {
-		return surface, err
-	}
-	for _, p := range known.Policies {
+	for _, p := range versions {
 		if p.InForce && p.Policy == surface.Policy {
 			return surface.WithVersion(p.Version)
 		}
