@@ -155,6 +155,7 @@ var Routes = []Route{
 	{"GET /v1/apps/{app}/activity", Count, OfApp},
 	{"GET /v1/apps/{app}/consents/counts", Count, OfApp},
 	{"GET /v1/apps/{app}/consents/opposed", ReadPerson, OfApp},
+	{"GET /v1/apps/{app}/policies/{version}/progress", Count, OfApp},
 
 	{"GET /v1/apps/{app}/requests", ReadCases, OfApp},
 	{"POST /v1/apps/{app}/requests/query", ReadCases, OfApp},

@@ -48,6 +48,7 @@ var Routes = []Route{
 
 	{Subject: subject.Any + "query.policies", Method: http.MethodGet, Path: "/v1/apps/{app}/policies"},
 	{Subject: subject.Any + "query.policy", Method: http.MethodGet, Path: "/v1/apps/{app}/policies/{version}", InPath: []string{"version"}},
+	{Subject: subject.Any + "query.policy-progress", Method: http.MethodGet, Path: "/v1/apps/{app}/policies/{version}/progress", InPath: []string{"version"}, InQuery: []string{"min_position"}},
 	{Subject: subject.Any + "query.policy-diff", Method: http.MethodPost, Path: "/v1/apps/{app}/policies/diff"},
 	{Subject: subject.Any + "query.void-preview", Method: http.MethodPost, Path: "/v1/apps/{app}/voids/preview"},
 	{Subject: subject.Any + "query.surfaces", Method: http.MethodGet, Path: "/v1/apps/{app}/surfaces"},

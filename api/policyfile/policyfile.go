@@ -13,7 +13,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 	_ "time/tzdata" // a policy means the same on every machine
 
@@ -180,7 +179,7 @@ func (p *parsed) shape(tree map[string]any) {
 		p.failAt("/schema", "shape", "%v", err)
 	case errors.Is(e.Err, json.ErrUnknownName):
 		line, column := p.at.findKey(string(e.JSONPointer))
-		p.fail(line, column, "shape", "there is no %q here, but: %s", e.JSONPointer.LastToken(), strings.Join(policydoc.Fields(string(e.JSONPointer.Parent())), ", "))
+		p.fail(line, column, "shape", "%s", unknown(e.JSONPointer, policydoc.Fields))
 	case e.Err != nil:
 		p.failAt(string(e.JSONPointer), "shape", "%v", e.Err)
 	default:

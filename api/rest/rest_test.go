@@ -50,6 +50,11 @@ func (v views) OpposedCounts(ctx context.Context, app domain.AppName, _ deadline
 	return nil, p, err
 }
 
+func (v views) Progress(ctx context.Context, _ domain.AppName, _ content.Hash, _, _ deadline.Instant) (map[policy.PurposeID]consents.Progress, eventstore.Position, error) {
+	p, err := v.h.ledg.Head(ctx)
+	return nil, p, err
+}
+
 func (v views) Opposed(ctx context.Context, app domain.AppName, _ deadline.Instant, _ consents.Cursor, _ int) ([]consents.Row, consents.Cursor, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
 	return nil, consents.Cursor{}, p, err

@@ -26,6 +26,7 @@ type Consents interface {
 	Tests(ctx context.Context, app domain.AppName) (int64, eventstore.Position, error)
 	Voided(ctx context.Context, app domain.AppName) ([]consents.VoidedCount, eventstore.Position, error)
 	OpposedCounts(ctx context.Context, app domain.AppName, at deadline.Instant) ([]consents.OpposedCount, eventstore.Position, error)
+	Progress(ctx context.Context, app domain.AppName, version content.Hash, since, at deadline.Instant) (map[policy.PurposeID]consents.Progress, eventstore.Position, error)
 	Opposed(ctx context.Context, app domain.AppName, at deadline.Instant, after consents.Cursor, limit int) ([]consents.Row, consents.Cursor, eventstore.Position, error)
 }
 

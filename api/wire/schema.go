@@ -44,9 +44,9 @@ var shapes = map[string]struct {
 }
 
 // Schemas returns the names of all schemas: "event" for an event of any type,
-// every type, and the requests and answers.
+// every type, the requests and answers, and the documents that are published.
 func Schemas() []string {
-	return slices.Concat([]string{"event"}, slices.Sorted(maps.Keys(shapes)), Types())
+	return slices.Concat([]string{"event"}, slices.Sorted(maps.Keys(shapes)), slices.Sorted(maps.Keys(documents)), Types())
 }
 
 // Schema returns a JSON Schema (2020-12) by its name. It says no more than is
@@ -57,6 +57,8 @@ func Schema(name string) ([]byte, bool) {
 	var s object
 	k, isType := kindOfType(name)
 	shape, isShape := shapes[name]
+	name = documentName(name)
+	document, isDocument := documents[name]
 	switch {
 	case name == "event":
 		s = envelope(object{"enum": sendable()}, either, object{"type": "object"}, false)
@@ -65,6 +67,8 @@ func Schema(name string) ([]byte, bool) {
 		s = envelope(nameOf(k), k.about, dataOfKind(k), k.needsData())
 	case isShape:
 		s = schemaOf(shape.is, shape.as)
+	case isDocument:
+		s = documentSchema(document)
 	default:
 		return nil, false
 	}

@@ -60,6 +60,40 @@ func TestTheTourOfTheReadme(t *testing.T) {
 	}
 }
 
+// What the README says about an app of one's own works as it stands, in an empty folder.
+func TestTheReadersOwnApp(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, own, _ := strings.Cut(string(readme), "## Your own app\n")
+	block := regexp.MustCompile("(?s)```sh\n(.*?)```").FindStringSubmatch(own)
+	if block == nil {
+		t.Fatal("the README has no app of the reader's own")
+	}
+	dir := t.TempDir()
+	env := append(os.Environ(), "HOME="+dir)
+	c, addr, err := launchChild(build(t), env, dir, "--data", filepath.Join(t.TempDir(), "data"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := c.end(); err != nil {
+			t.Error(err)
+		}
+	}()
+	lines := 0
+	for line := range strings.Lines(block[1]) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines++
+			tour(t, dir, append(env, "CONSENTLEDGER_SERVER="+addr["HTTP"]), addr["HTTP"], line)
+		}
+	}
+	if lines < 8 || lines > 12 {
+		t.Errorf("it has %d commands", lines)
+	}
+}
+
 // tour runs one line. Its comment may name the exit code.
 func tour(t *testing.T, dir string, env []string, server, line string) {
 	t.Helper()

@@ -2,10 +2,14 @@ package main
 
 import (
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"consentledger/cmd/internal/exit"
 
 	"github.com/spf13/cobra"
 )
@@ -74,5 +78,48 @@ func understood(t *testing.T, root *cobra.Command, args []string) {
 	}
 	if err != nil || c.RunE == nil {
 		t.Errorf("consentledger %s: %v", strings.Join(args, " "), err)
+	}
+}
+
+// The example of docs/import.md works as it stands, in an empty folder.
+func TestTheExampleOfImports(t *testing.T) {
+	page, err := os.ReadFile("../../docs/import.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	block := func(kind string) string {
+		m := regexp.MustCompile("(?s)```" + kind + "\n(.*?)```").FindSubmatch(page)
+		if m == nil {
+			t.Fatalf("docs/import.md has no example of %s", kind)
+		}
+		return string(m[1])
+	}
+	for name, kind := range map[string]string{"consents.csv": "csv", "mapping.yaml": "yaml"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(block(kind)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env := append(os.Environ(), "HOME="+dir, "PATH="+filepath.Dir(build(t))+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	c, addr, err := launchChild(build(t), env, dir, "--data", filepath.Join(t.TempDir(), "data"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := c.end(); err != nil {
+			t.Error(err)
+		}
+	}()
+	env = append(env, "CONSENTLEDGER_SERVER="+addr["HTTP"])
+	for line := range strings.Lines(block("sh")) {
+		want := 0
+		if strings.Contains(line, "exit code 4") {
+			want = exit.CodeNotAllowed
+		}
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
+		cmd.Dir, cmd.Env = dir, env
+		if out, _ := cmd.CombinedOutput(); cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != want {
+			t.Errorf("%s%s", line, out)
+		}
 	}
 }

@@ -73,12 +73,15 @@ type printer struct {
 	table   table.Writer
 	csv     *sheet.CSV
 	rows    int
+	screen  screen     // that a table is for
+	cellsOf [][]string // of a table for a screen
 }
 
 func newPrinter(c *cobra.Command, columns ...string) *printer {
 	p := &printer{form: c.Flags().Lookup("output").Value.String(), out: c.OutOrStdout(), columns: columns}
 	switch p.form {
 	case "table":
+		p.screen = screenOf(p.out)
 		p.table = table.NewWriter()
 		style := table.StyleLight
 		style.Format.Header = text.FormatDefault // a column is written as its member
@@ -142,10 +145,14 @@ func (p *printer) cells(object json.RawMessage) error {
 		return p.csv.RowOf(kindsOf(members, p.columns), row)
 	}
 	shown := table.Row{}
-	for _, text := range row {
-		shown = append(shown, visible(text))
+	for i, text := range row {
+		row[i] = p.screen.local(visible(text))
+		shown = append(shown, row[i])
 	}
 	p.table.AppendRow(shown)
+	if p.screen.width > 0 {
+		p.cellsOf = append(p.cellsOf, row)
+	}
 	return nil
 }
 
@@ -167,6 +174,8 @@ func kindsOf(members map[string]any, columns []string) []sheet.Kind {
 // end prints what comes after the last row.
 func (p *printer) end() (err error) {
 	switch {
+	case p.form == "table" && p.screen.width > 0:
+		err = p.screen.render(p.out, p.table, p.columns, p.cellsOf)
 	case p.form == "table":
 		_, err = fmt.Fprintln(p.out, p.table.Render())
 	case p.form == "csv":

@@ -15,8 +15,8 @@ import (
 )
 
 func newPolicy() *cobra.Command {
-	policy := &cobra.Command{Use: "policy", Short: "Lint, publish and show policies"}
-	policy.AddCommand(newPolicyLint(), newPolicyPublish(), newPolicyList(), newPolicyShow(), newPolicyDiff())
+	policy := &cobra.Command{Use: "policy", Short: "Write, lint, publish and show policies"}
+	policy.AddCommand(newPolicyNew(), newPolicyLint(), newPolicyPublish(), newPolicyList(), newPolicyShow(), newPolicyDiff(), newPolicyProgress())
 	return policy
 }
 

@@ -14,7 +14,10 @@ import (
 )
 
 func requestListCommand() *cobra.Command {
-	return caseList("requests", "id", "state", "types", "recorded", "closed", "person")
+	c := caseList("requests", "id", "state", "due_date", "due_state", "working_days_left", "types", "recorded", "closed", "person")
+	c.Short = "List requests: what is overdue first, then what is due next, then what is closed"
+	c.Example = "  consentledger request list --app smartkey --state open"
+	return c
 }
 
 func requestShowCommand() *cobra.Command {
@@ -38,6 +41,11 @@ func caseList(many string, columns ...string) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if many == "requests" {
+			if rows, err = withDueDates(c, app, q.KnownAt, rows); err != nil {
+				return err
+			}
+		}
 		return printRows(c, rows, columns...)
 	}}
 	f := c.Flags()
@@ -55,8 +63,8 @@ func caseList(many string, columns ...string) *cobra.Command {
 	return c
 }
 
-// caseShow shows one request or incident: as a table itself, then its steps and
-// what is owed, each as a table of its own.
+// caseShow shows one request or incident: as a table on one screen, itself in lines,
+// then its steps and what is owed.
 func caseShow(many, short string) *cobra.Command {
 	var app string
 	times := url.Values{}
@@ -83,19 +91,19 @@ func caseShow(many, short string) *cobra.Command {
 }
 
 func printCase(c *cobra.Command, answer []byte) error {
-	columns := []string{"id", "state", "types", "recorded", "closed", "marks"}
+	columns := []string{"id", "state", "types", "person", "channel", "at", "recorded", "closed", "marks", "done", "unpromised", "no_date"}
 	if c.Flags().Lookup("output").Value.String() != "table" {
 		return printOne(c, answer, columns...)
 	}
-	if err := printOne(c, answer, columns...); err != nil {
+	if err := newPrinter(c, columns...).asLines(answer); err != nil {
 		return err
 	}
 	for _, part := range []struct {
 		member  string
 		columns []string
 	}{
-		{"steps", []string{"kind", "at", "recorded", "actor", "recorded_by", "fields", "evidence"}},
-		{"obligations", obligationColumns},
+		{"steps", []string{"recorded", "kind", "actor", "recorded_by", "fields"}},
+		{"obligations", []string{"state", "due_date", "working_days_left", "provisional", "kind", "rule"}},
 	} {
 		rows, err := member(answer, part.member)
 		if err != nil {

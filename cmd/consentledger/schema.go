@@ -34,13 +34,19 @@ func newStatus() *cobra.Command {
 
 func newSchema() *cobra.Command {
 	schema := &cobra.Command{Use: "schema", Short: "The event types, each with an example"}
+	all := false
 	list := &cobra.Command{Use: "list", Short: "List the event types", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+		names := wire.Types()
+		if all {
+			names = wire.Schemas()
+		}
 		var rows []json.RawMessage
-		for _, kind := range wire.Types() {
+		for _, kind := range names {
 			rows = append(rows, rowOf(map[string]string{"type": kind}))
 		}
 		return printRows(c, rows, "type")
 	}}
+	list.Flags().BoolVar(&all, "all", false, "also what has a JSON Schema alone: requests and answers, policies and surfaces")
 	outputFlag(list)
 	jsonSchema := false
 	show := &cobra.Command{
@@ -62,10 +68,13 @@ func newSchema() *cobra.Command {
 					return err
 				}
 			}
+			if _, has := wire.Schema(args[0]); has {
+				return exit.NotFound(fmt.Errorf("%s is no event type and has no example: --json-schema shows its schema; consentledger policy new and surface new write files to begin with", args[0]))
+			}
 			return exit.NotFound(fmt.Errorf("no event type %q; there are: %s", args[0], strings.Join(wire.Types(), ", ")))
 		},
 	}
-	show.Flags().BoolVar(&jsonSchema, "json-schema", false, "the JSON Schema (2020-12) of the type, or of event, check, answer, receipt, ... as the server has them under /v1/schemas/")
+	show.Flags().BoolVar(&jsonSchema, "json-schema", false, "the JSON Schema (2020-12) of the type, or of policy/1, surface/1, event, check, answer, receipt, ... as the server has them under /v1/schemas/")
 	schema.AddCommand(list, show)
 	return schema
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 
@@ -14,8 +15,8 @@ import (
 )
 
 func newSurface() *cobra.Command {
-	surface := &cobra.Command{Use: "surface", Short: "Publish and show what screens of the app show"}
-	surface.AddCommand(newSurfacePublish(), newSurfaceList(), newSurfaceShow())
+	surface := &cobra.Command{Use: "surface", Short: "Write, publish and show what screens of the app show"}
+	surface.AddCommand(newSurfaceNew(), newSurfacePublish(), newSurfaceList(), newSurfaceShow())
 	return surface
 }
 
@@ -29,10 +30,16 @@ func newSurfacePublish() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		body, err := policyfile.JSON(args[0], file) // JSON is YAML
+		surface, err := policyfile.Surface(args[0], file, beside(args[0]))
 		if err != nil {
 			return exit.Usage(err)
 		}
+		if !surface.HasVersion() {
+			if surface, err = aboutVersionInForce(c, app, surface); err != nil {
+				return err
+			}
+		}
+		body := surface.JSON
 		headers, err := key.headers(body)
 		if err != nil {
 			return err
@@ -43,12 +50,28 @@ func newSurfacePublish() *cobra.Command {
 		}
 		return printNoted(c, answer, surfaceColumns...)
 	}}
-	c.Long = "Publish a surface: JSON or YAML of the schema surface/1. Whoever publishes it may record no consent to it: signed, by --sign,\n" +
+	c.Long = "Publish a surface: JSON or YAML of the schema surface/1. A file without a version means that of its policy which is in\n" +
+		"force now; it may name the files of texts and of the certificate instead of their hashes (docs/policy.md).\n\nWhoever publishes it may record no consent to it: signed, by --sign,\n" +
 		"that is held by the key; unsigned, by the principal, and nobody is authenticated yet."
 	appFlag(c, &app)
 	key.flags(c)
 	outputFlag(c)
 	return c
+}
+
+// aboutVersionInForce returns a surface about the version of its policy that is in
+// force, which the server knows.
+func aboutVersionInForce(c *cobra.Command, app string, surface policyfile.SurfaceFile) (policyfile.SurfaceFile, error) {
+	versions, err := versionsOf(c, app)
+	if err != nil {
+		return surface, err
+	}
+	for _, p := range versions {
+		if p.InForce && p.Policy == surface.Policy {
+			return surface.WithVersion(p.Version)
+		}
+	}
+	return surface, exit.NotFound(fmt.Errorf("no version of the policy %q is in force: publish it first, or name the version in the file; see consentledger policy list", surface.Policy))
 }
 
 func newSurfaceList() *cobra.Command {

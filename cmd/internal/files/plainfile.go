@@ -157,15 +157,15 @@ func ReadInput(c *cobra.Command, what, name string, limit int64) ([]byte, error)
 		return text, NamedBy(what, err)
 	}
 	text, err := untilInterrupted(c, func() ([]byte, error) {
-		f, err := openInput(name)
+		f, err := OpenInput(name)
 		return readAndClose(f, OrNotFound(err), name, limit)
 	})
 	return text, NamedBy(what, err)
 }
 
-// openInput opens a plain file or a pipe. A device may never end, and a directory
+// OpenInput opens a plain file or a pipe. A device may never end, and a directory
 // holds no text.
-func openInput(name string) (*os.File, error) {
+func OpenInput(name string) (*os.File, error) {
 	info, err := os.Stat(name)
 	if err == nil {
 		err = checkInput(name, info)

@@ -8,10 +8,6 @@ package policydoc
 import (
 	"crypto/sha256"
 	"fmt"
-	"reflect"
-	"slices"
-	"strconv"
-	"strings"
 
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
@@ -129,42 +125,4 @@ func read[T any](parse func(string) (T, error)) *json.Unmarshalers {
 		*v = parsed
 		return nil
 	})
-}
-
-// Fields returns the names that a document may have at a JSON pointer, in the
-// order in which they are best written; none where it has no names.
-func Fields(pointer string) []string {
-	t := reflect.TypeFor[documentV1]()
-	for _, name := range strings.Split(pointer, "/")[1:] {
-		for t.Kind() == reflect.Slice {
-			t = t.Elem()
-		}
-		if t.Kind() != reflect.Struct {
-			return nil
-		}
-		if _, err := strconv.Atoi(name); err == nil {
-			continue
-		}
-		i := slices.Index(fieldNames(t), name)
-		if i < 0 {
-			return nil
-		}
-		t = t.Field(i).Type
-	}
-	for t.Kind() == reflect.Slice {
-		t = t.Elem()
-	}
-	return fieldNames(t)
-}
-
-func fieldNames(t reflect.Type) []string {
-	if t.Kind() != reflect.Struct {
-		return nil
-	}
-	var names []string
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		names = append(names, name)
-	}
-	return names
 }

@@ -7,163 +7,164 @@ import (
 )
 
 // The shapes of schema policy/1. Field for field they are the domain's, so
-// that the compiler holds the conversions below to it.
+// that the compiler holds the conversions below to it. The tag doc describes a
+// member; must says that a document without it is refused.
 
 type documentV1 struct {
-	Schema            string           `json:"schema"`
-	Name              string           `json:"name,omitempty"`
-	Title             []localTextV1    `json:"title,omitempty"`
-	Handler           handlerV1        `json:"handler,omitempty"`
-	Jurisdiction      string           `json:"jurisdiction,omitempty"`
-	TimeZone          string           `json:"timezone,omitempty"`
-	Over              string           `json:"over,omitempty"`
-	QuietHours        int              `json:"quiet_hours,omitzero"`
-	Purposes          []purposeV1      `json:"purposes,omitempty"`
-	Categories        []categoryV1     `json:"categories,omitempty"`
-	Permissions       []permissionV1   `json:"permissions,omitempty"`
-	Acts              []actV1          `json:"acts,omitempty"`
-	Recipients        []recipientV1    `json:"recipients,omitempty"`
-	ExemptionsCollect []groundV1       `json:"exemptions_collect,omitempty"`
-	ExemptionsProvide []groundV1       `json:"exemptions_provide,omitempty"`
-	Rejections        []groundV1       `json:"rejections,omitempty"`
-	Disclosures       []groundV1       `json:"disclosures,omitempty"`
-	MaterialKinds     []groundV1       `json:"material_kinds,omitempty"`
-	Principles        []groundV1       `json:"principles,omitempty"`
-	Measures          []groundV1       `json:"measures,omitempty"`
-	IncidentNotice    []groundV1       `json:"incident_notice,omitempty"`
-	IdentityElements  []groundV1       `json:"identity_elements,omitempty"`
-	Channels          []channelV1      `json:"channels,omitempty"`
-	Rights            []rightV1        `json:"rights,omitempty"`
-	DeadlineRules     []deadlineRuleV1 `json:"deadline_rules,omitempty"`
-	Duties            []dutyV1         `json:"duties,omitempty"`
-	Minors            minorsV1         `json:"minors,omitempty"`
-	Texts             []textV1         `json:"texts,omitempty"`
+	Schema            string           `json:"schema" must:"yes" doc:"names this shape: policy/1"`
+	Name              string           `json:"name,omitempty" must:"yes" doc:"names the policy among those of the app, for ever: 1 to 32 of a-z, 0-9 and \"-\""`
+	Title             []localTextV1    `json:"title,omitempty" must:"yes" doc:"what the policy is called, by language"`
+	Handler           handlerV1        `json:"handler,omitempty" doc:"who decides what is processed, and why: the controller, the personal information handler"`
+	Jurisdiction      string           `json:"jurisdiction,omitempty" must:"yes" doc:"whose law binds: the two letters of a country, a region of one as in US-CA, or EU"`
+	TimeZone          string           `json:"timezone,omitempty" must:"yes" doc:"where days begin and end, a name of the IANA database as in Europe/Berlin"`
+	Over              string           `json:"over,omitempty" doc:"the name of the general policy over which this specific one prevails; left out: it is general"`
+	QuietHours        int              `json:"quiet_hours,omitzero" doc:"for how many hours after a refusal nobody asks again; left out: the ledger's own quiet period"`
+	Purposes          []purposeV1      `json:"purposes,omitempty" must:"yes" doc:"what personal data are processed for"`
+	Categories        []categoryV1     `json:"categories,omitempty" doc:"the kinds of personal data that are processed"`
+	Permissions       []permissionV1   `json:"permissions,omitempty" doc:"the permissions of the operating system that the app asks for"`
+	Acts              []actV1          `json:"acts,omitempty" doc:"what a person does to agree; a consent names one, or a control of a surface that does"`
+	Recipients        []recipientV1    `json:"recipients,omitempty" doc:"who gets personal data from the handler"`
+	ExemptionsCollect []groundV1       `json:"exemptions_collect,omitempty" doc:"the grounds on which data are collected and used without consent"`
+	ExemptionsProvide []groundV1       `json:"exemptions_provide,omitempty" doc:"the grounds on which data are provided to others without consent"`
+	Rejections        []groundV1       `json:"rejections,omitempty" doc:"the grounds on which a request is rejected"`
+	Disclosures       []groundV1       `json:"disclosures,omitempty" doc:"the grounds on which data are published or handed to authorities"`
+	MaterialKinds     []groundV1       `json:"material_kinds,omitempty" doc:"the kinds of change of the policy that are material; policy publish --material names them"`
+	Principles        []groundV1       `json:"principles,omitempty" doc:"the principles that the policy professes"`
+	Measures          []groundV1       `json:"measures,omitempty" doc:"the measures of protection that the policy claims"`
+	IncidentNotice    []groundV1       `json:"incident_notice,omitempty" doc:"what a notice of an incident tells"`
+	IdentityElements  []groundV1       `json:"identity_elements,omitempty" doc:"by what a person who makes a request is identified"`
+	Channels          []channelV1      `json:"channels,omitempty" doc:"the ways by which persons reach the handler, or it reaches them"`
+	Rights            []rightV1        `json:"rights,omitempty" doc:"what persons may ask for, how, and by when it is answered"`
+	DeadlineRules     []deadlineRuleV1 `json:"deadline_rules,omitempty" doc:"by when something is owed; rights and duties name them"`
+	Duties            []dutyV1         `json:"duties,omitempty" doc:"what is owed when something happened, beside replies to requests"`
+	Minors            minorsV1         `json:"minors,omitempty" doc:"who is an adult and who is a child"`
+	Texts             []textV1         `json:"texts,omitempty" must:"yes" doc:"the policy as people read it, by language"`
 }
 
 type localTextV1 struct {
-	Locale string `json:"locale,omitempty"`
-	Text   string `json:"text,omitempty"`
+	Locale string `json:"locale,omitempty" must:"yes" doc:"a language tag, as in zh-CN"`
+	Text   string `json:"text,omitempty" doc:"the words"`
 }
 
 type handlerV1 struct {
-	Name    string `json:"name,omitempty"`
-	Address string `json:"address,omitempty"`
-	Contact string `json:"contact,omitempty"`
+	Name    string `json:"name,omitempty" doc:"the company or person"`
+	Address string `json:"address,omitempty" doc:"the postal address"`
+	Contact string `json:"contact,omitempty" doc:"how to reach it"`
 }
 
 type purposeV1 struct {
-	ID           policy.PurposeID    `json:"id,omitempty"`
-	Title        string              `json:"title,omitempty"`
-	Section      string              `json:"section,omitempty"`
-	Codes        []string            `json:"codes,omitempty"`
-	Categories   []policy.CategoryID `json:"categories,omitempty"`
-	Actions      []policy.Action     `json:"actions,omitempty"`
-	Basis        policy.LegalBasis   `json:"basis,omitzero"`
-	Separate     bool                `json:"separate,omitzero"`
-	Sensitive    bool                `json:"sensitive,omitzero"`
-	Necessary    bool                `json:"necessary,omitzero"`
-	Automated    bool                `json:"automated,omitzero"`
-	LogChecks    policy.CheckLog     `json:"log_checks,omitzero"`
-	Retention    string              `json:"retention,omitempty"`
-	KeepMonths   int                 `json:"keep_months,omitzero"`
-	KeepDays     int                 `json:"keep_days,omitzero"`
-	KeepAfter    string              `json:"keep_after,omitempty"`
-	ConsentLasts int                 `json:"consent_lasts_months,omitzero"`
+	ID           policy.PurposeID    `json:"id,omitempty" must:"yes" doc:"names the purpose, for ever: 1 to 64 of a-z, 0-9 and \"-\""`
+	Title        string              `json:"title,omitempty" must:"yes" doc:"what people read"`
+	Section      string              `json:"section,omitempty" doc:"where the policy says so"`
+	Codes        []string            `json:"codes,omitempty" doc:"codes of the policy's own enumerations, as in PUR-1"`
+	Categories   []policy.CategoryID `json:"categories,omitempty" doc:"which data, by the ids of categories"`
+	Actions      []policy.Action     `json:"actions,omitempty" must:"yes" doc:"what is done with the data"`
+	Basis        policy.LegalBasis   `json:"basis,omitzero" must:"yes" doc:"why the processing is lawful (PIPL 13, GDPR 6); consent is asked where it is consent"`
+	Separate     bool                `json:"separate,omitzero" doc:"it needs a consent of its own, bundled with nothing"`
+	Sensitive    bool                `json:"sensitive,omitzero" doc:"it processes sensitive data"`
+	Necessary    bool                `json:"necessary,omitzero" doc:"the service cannot be had without it"`
+	Automated    bool                `json:"automated,omitzero" doc:"a machine decides about persons"`
+	LogChecks    policy.CheckLog     `json:"log_checks,omitzero" doc:"which answers to \"may we?\" are recorded: none, sampled (one in a hundred), all, or as in 1 in 10; left out: none"`
+	Retention    string              `json:"retention,omitempty" doc:"for how long data are kept, in words"`
+	KeepMonths   int                 `json:"keep_months,omitzero" doc:"for how many months data are kept after the fact that keep_after names; or keep_days"`
+	KeepDays     int                 `json:"keep_days,omitzero" doc:"for how many days data are kept after the fact that keep_after names; or keep_months"`
+	KeepAfter    string              `json:"keep_after,omitempty" doc:"the kind of fact that ends the purpose: consent.withdrawn, subject.closed or purpose.achieved"`
+	ConsentLasts int                 `json:"consent_lasts_months,omitzero" doc:"after how many months a consent must be asked for again; left out: it holds until it is withdrawn"`
 }
 
 type categoryV1 struct {
-	ID                policy.CategoryID `json:"id,omitempty"`
-	Title             string            `json:"title,omitempty"`
-	Section           string            `json:"section,omitempty"`
-	SensitiveByPolicy bool              `json:"sensitive_by_policy,omitzero"`
-	SensitiveByLaw    bool              `json:"sensitive_by_law,omitzero"`
+	ID                policy.CategoryID `json:"id,omitempty" must:"yes" doc:"names the category: 1 to 64 of a-z, 0-9 and \"-\""`
+	Title             string            `json:"title,omitempty" must:"yes" doc:"what people read"`
+	Section           string            `json:"section,omitempty" doc:"where the policy says so"`
+	SensitiveByPolicy bool              `json:"sensitive_by_policy,omitzero" doc:"the policy calls these data sensitive"`
+	SensitiveByLaw    bool              `json:"sensitive_by_law,omitzero" doc:"the law calls them sensitive (PIPL 28, GDPR 9)"`
 }
 
 type permissionV1 struct {
-	ID        policy.PermissionID `json:"id,omitempty"`
-	Title     string              `json:"title,omitempty"`
-	Section   string              `json:"section,omitempty"`
-	Purposes  []policy.PurposeID  `json:"purposes,omitempty"`
-	IfRefused string              `json:"if_refused,omitempty"`
+	ID        policy.PermissionID `json:"id,omitempty" must:"yes" doc:"names the permission: 1 to 64 of a-z, 0-9 and \"-\""`
+	Title     string              `json:"title,omitempty" must:"yes" doc:"what people read"`
+	Section   string              `json:"section,omitempty" doc:"where the policy says so"`
+	Purposes  []policy.PurposeID  `json:"purposes,omitempty" doc:"the purposes that are withdrawn when the permission is taken away; it never gives consent"`
+	IfRefused string              `json:"if_refused,omitempty" doc:"what a person who refuses it goes without"`
 }
 
 type actV1 struct {
-	ID       policy.ActID       `json:"id,omitempty"`
-	Title    string             `json:"title,omitempty"`
-	Section  string             `json:"section,omitempty"`
-	Counts   policy.ConsentKind `json:"counts,omitzero"`
-	Purposes []policy.PurposeID `json:"purposes,omitempty"`
-	Signal   bool               `json:"signal,omitzero"`
+	ID       policy.ActID       `json:"id,omitempty" must:"yes" doc:"names the act: 1 to 64 of a-z, 0-9 and \"-\""`
+	Title    string             `json:"title,omitempty" must:"yes" doc:"what the person does"`
+	Section  string             `json:"section,omitempty" doc:"where the policy says so"`
+	Counts   policy.ConsentKind `json:"counts,omitzero" doc:"the kind of consent that the act can be; left out: none"`
+	Purposes []policy.PurposeID `json:"purposes,omitempty" doc:"the purposes that it stands for; an act with one purpose is a separate consent to it"`
+	Signal   bool               `json:"signal,omitzero" doc:"a machine says it, as in Global Privacy Control"`
 }
 
 type recipientV1 struct {
-	ID       policy.RecipientID `json:"id,omitempty"`
-	Title    string             `json:"title,omitempty"`
-	Section  string             `json:"section,omitempty"`
-	Purposes []policy.PurposeID `json:"purposes,omitempty"`
-	Abroad   bool               `json:"abroad,omitzero"`
+	ID       policy.RecipientID `json:"id,omitempty" must:"yes" doc:"names the recipient: 1 to 64 of a-z, 0-9 and \"-\""`
+	Title    string             `json:"title,omitempty" must:"yes" doc:"who it is"`
+	Section  string             `json:"section,omitempty" doc:"where the policy says so"`
+	Purposes []policy.PurposeID `json:"purposes,omitempty" doc:"for which purposes it gets data"`
+	Abroad   bool               `json:"abroad,omitzero" doc:"it is in another country"`
 }
 
 type groundV1 struct {
-	Code          string `json:"code,omitempty"`
-	Title         string `json:"title,omitempty"`
-	Section       string `json:"section,omitempty"`
-	LawMapping    string `json:"law_mapping,omitempty"`
-	Doubtful      bool   `json:"doubtful,omitzero"`
-	Discretionary bool   `json:"discretionary,omitzero"`
+	Code          string `json:"code,omitempty" must:"yes" doc:"names the ground among all of the policy, and never changes"`
+	Title         string `json:"title,omitempty" must:"yes" doc:"what people read"`
+	Section       string `json:"section,omitempty" doc:"where the policy says so"`
+	LawMapping    string `json:"law_mapping,omitempty" doc:"the article of the law, as in PIPL-13(2)"`
+	Doubtful      bool   `json:"doubtful,omitzero" doc:"the law does not clearly admit it"`
+	Discretionary bool   `json:"discretionary,omitzero" doc:"of rejections: whether it applies is the handler's to judge"`
 }
 
 type channelV1 struct {
-	ID      policy.ChannelID    `json:"id,omitempty"`
-	Title   string              `json:"title,omitempty"`
-	Section string              `json:"section,omitempty"`
-	Kind    policy.ChannelKind  `json:"kind,omitzero"`
-	Uses    []policy.ChannelUse `json:"uses,omitempty"`
+	ID      policy.ChannelID    `json:"id,omitempty" must:"yes" doc:"names the channel: 1 to 64 of a-z, 0-9 and \"-\""`
+	Title   string              `json:"title,omitempty" doc:"what people read"`
+	Section string              `json:"section,omitempty" doc:"where the policy says so"`
+	Kind    policy.ChannelKind  `json:"kind,omitzero" must:"yes" doc:"what the channel is made of"`
+	Uses    []policy.ChannelUse `json:"uses,omitempty" doc:"what the channel is for"`
 }
 
 type rightV1 struct {
-	ID        policy.RightID    `json:"id,omitempty"`
-	Title     string            `json:"title,omitempty"`
-	Section   string            `json:"section,omitempty"`
-	Procedure string            `json:"procedure,omitempty"`
-	Deadlines []deadline.RuleID `json:"deadlines,omitempty"`
-	Channels  []string          `json:"channels,omitempty"`
+	ID        policy.RightID    `json:"id,omitempty" must:"yes" doc:"names the right: 1 to 64 of a-z, 0-9 and \"-\"; \"request\" stands for every type of request that no other right is for"`
+	Title     string            `json:"title,omitempty" must:"yes" doc:"what people read"`
+	Section   string            `json:"section,omitempty" doc:"where the policy says so"`
+	Procedure string            `json:"procedure,omitempty" doc:"how a person uses the right"`
+	Deadlines []deadline.RuleID `json:"deadlines,omitempty" doc:"the deadline rules, by id: all start, the earliest binds"`
+	Channels  []string          `json:"channels,omitempty" doc:"channels, by id or kind: a request that comes by one has this right, too, whatever it asks for"`
 }
 
 type deadlineRuleV1 struct {
-	ID             deadline.RuleID    `json:"id,omitempty"`
-	Source         string             `json:"source,omitempty"`
-	Unit           deadline.Unit      `json:"unit,omitzero"`
-	Length         int                `json:"length,omitzero"`
-	ExtendedLength int                `json:"extended_length,omitzero"`
-	Direction      deadline.Direction `json:"direction,omitzero"`
-	Calendar       string             `json:"calendar,omitempty"`
-	TimeZone       string             `json:"timezone,omitempty"`
-	ClockStart     string             `json:"clock_start,omitempty"`
-	Pause          []string           `json:"pause,omitempty"`
-	Roll           deadline.Roll      `json:"roll,omitzero"`
-	Result         deadline.Result    `json:"result,omitzero"`
-	YearDay        deadline.YearDay   `json:"year_day,omitempty"`
-	Law            bool               `json:"law,omitzero"`
-	Persons        int                `json:"persons,omitzero"`
+	ID             deadline.RuleID    `json:"id,omitempty" must:"yes" doc:"names the rule, as in reply or cn.policy.reply"`
+	Source         string             `json:"source,omitempty" doc:"which section or article says so"`
+	Unit           deadline.Unit      `json:"unit,omitzero" must:"yes" doc:"what is counted"`
+	Length         int                `json:"length,omitzero" must:"yes" doc:"how many of the unit"`
+	ExtendedLength int                `json:"extended_length,omitzero" doc:"how many in all once it was extended, from the first day; left out: it cannot be extended"`
+	Direction      deadline.Direction `json:"direction,omitzero" doc:"whether the days are counted forward from the start or backward from a date; left out: forward"`
+	Calendar       string             `json:"calendar,omitempty" doc:"the calendar of working days, as in CN; needed where working days are counted"`
+	TimeZone       string             `json:"timezone,omitempty" must:"yes" doc:"where the days begin and end"`
+	ClockStart     string             `json:"clock_start,omitempty" must:"yes" doc:"what starts the clock, as in DataSubjectRequestReceived, IdentityVerified, ComplaintVerified, ConsentWithdrawn"`
+	Pause          []string           `json:"pause,omitempty" doc:"what stops the clock: identity_verification, clarification, third_party"`
+	Roll           deadline.Roll      `json:"roll,omitzero" doc:"what becomes of a due date that is no working day; left out: it stays"`
+	Result         deadline.Result    `json:"result,omitzero" doc:"what the date is; left out: a due date"`
+	YearDay        deadline.YearDay   `json:"year_day,omitempty" doc:"of rules in years: the day of the year on which it is due, as in 01-31"`
+	Law            bool               `json:"law,omitzero" doc:"it is a ceiling of the law, not a promise of the policy"`
+	Persons        int                `json:"persons,omitzero" doc:"how many persons must be handled before the clock starts; left out: any"`
 }
 
 type dutyV1 struct {
-	ID      string            `json:"id,omitempty"`
-	Section string            `json:"section,omitempty"`
-	On      []string          `json:"on,omitempty"`
-	When    []memberV1        `json:"when,omitempty"`
-	Kind    policy.DutyKind   `json:"kind,omitempty"`
-	Rules   []deadline.RuleID `json:"rules,omitempty"`
-	Start   string            `json:"start,omitempty"`
-	Each    policy.DutyEach   `json:"each,omitzero"`
-	MetBy   []string          `json:"met_by,omitempty"`
-	Renews  bool              `json:"renews,omitzero"`
+	ID      string            `json:"id,omitempty" must:"yes" doc:"names the duty: 1 to 64 of a-z, 0-9 and \"-\""`
+	Section string            `json:"section,omitempty" doc:"of the policy or the law"`
+	On      []string          `json:"on,omitempty" must:"yes" doc:"the kinds of facts that open it, as in consent.withdrawn"`
+	When    []memberV1        `json:"when,omitempty" doc:"members that such a fact must have; | stands between values"`
+	Kind    policy.DutyKind   `json:"kind,omitempty" must:"yes" doc:"what is owed: reply, stop, delete, keep, or a name of your own"`
+	Rules   []deadline.RuleID `json:"rules,omitempty" must:"yes" doc:"the deadline rules, by id: all start, the earliest binds"`
+	Start   string            `json:"start,omitempty" doc:"when the clock starts: left out, at the fact; stream, at the first fact of its stream; a kind of fact, or the member with the date"`
+	Each    policy.DutyEach   `json:"each,omitzero" doc:"how often it is owed for one fact: once, or by every system that has the data; left out: once"`
+	MetBy   []string          `json:"met_by,omitempty" doc:"the facts that meet it, with members they must have, as in audit.finished minors=yes"`
+	Renews  bool              `json:"renews,omitzero" doc:"a fact that opens it again takes the place of the one before"`
 }
 
 type memberV1 struct {
-	Name  string `json:"name,omitempty"`
-	Value string `json:"value,omitempty"`
+	Name  string `json:"name,omitempty" doc:"of a member of the fact"`
+	Value string `json:"value,omitempty" doc:"what it must be; a|b for one of two"`
 }
 
 func dutyFrom(d policy.DutyRule) dutyV1 {
@@ -177,16 +178,16 @@ func (s dutyV1) toDomain() policy.DutyRule {
 }
 
 type minorsV1 struct {
-	AdultAge         int        `json:"adult_age,omitzero"`
-	ChildBelowPolicy int        `json:"child_below_policy,omitzero"`
-	ChildBelowLaw    int        `json:"child_below_law,omitzero"`
-	Rules            []groundV1 `json:"rules,omitempty"`
+	AdultAge         int        `json:"adult_age,omitzero" doc:"from which age a person is an adult"`
+	ChildBelowPolicy int        `json:"child_below_policy,omitzero" doc:"below which age a person is a child, by the policy"`
+	ChildBelowLaw    int        `json:"child_below_law,omitzero" doc:"below which age a person is a child, by the law"`
+	Rules            []groundV1 `json:"rules,omitempty" doc:"what the policy says of minors"`
 }
 
 type textV1 struct {
-	Locale   string              `json:"locale,omitempty"`
-	Hash     content.Hash        `json:"hash,omitzero"`
-	Standing policy.TextStanding `json:"standing,omitzero"`
+	Locale   string              `json:"locale,omitempty" must:"yes" doc:"a language tag, as in zh-CN"`
+	Hash     content.Hash        `json:"hash,omitzero" doc:"of the bytes of the text; a file names the text by file instead"`
+	Standing policy.TextStanding `json:"standing,omitzero" must:"yes" doc:"whether the text binds"`
 }
 
 func fromDomain(d policy.Document) documentV1 {

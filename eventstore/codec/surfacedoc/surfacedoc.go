@@ -6,10 +6,12 @@ package surfacedoc
 import (
 	"crypto/sha256"
 	"fmt"
+	"reflect"
 
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/policy"
+	"consentledger/eventstore/codec/shape"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -21,33 +23,64 @@ const Schema = "surface/1"
 // The shapes of schema surface/1, members in the order that RFC 8785 wants.
 type (
 	surfaceV1 struct {
-		Approver  string      `json:"approver"`
-		Build     string      `json:"build"`
-		Controls  []controlV1 `json:"controls"`
-		Locales   []localeV1  `json:"locales"`
-		NoRefusal bool        `json:"no_refusal,omitzero"`
-		Policy    string      `json:"policy"`
-		Schema    string      `json:"schema"`
-		Screen    string      `json:"screen"`
-		Signing   string      `json:"signing,omitzero"`
-		Version   string      `json:"version"`
+		Approver  string      `json:"approver" must:"yes" doc:"who looked at the screen; not whoever publishes it"`
+		Build     string      `json:"build" must:"yes" doc:"the version of the app, as in 5.2.1+1203"`
+		Controls  []controlV1 `json:"controls" must:"yes" doc:"what a person can touch"`
+		Locales   []localeV1  `json:"locales" must:"yes" doc:"what the screen shows, by language"`
+		NoRefusal bool        `json:"no_refusal,omitzero" doc:"no control refuses: that weakens every consent; left out: one does"`
+		Policy    string      `json:"policy" must:"yes" doc:"the name of the policy that the screen is about"`
+		Schema    string      `json:"schema" must:"yes" doc:"names this shape: surface/1"`
+		Screen    string      `json:"screen" must:"yes" doc:"names the screen: 1 to 64 of a-z, 0-9 and \"-\""`
+		Signing   hashText    `json:"signing,omitzero" doc:"the hash of the certificate that the build is signed with; a file names the certificate instead"`
+		Version   hashText    `json:"version" doc:"the version of the policy; a file that leaves it out means the one in force when it is published"`
 	}
 	localeV1 struct {
-		Locale     string            `json:"locale"`
-		Screenshot string            `json:"screenshot,omitzero"`
-		Strings    map[string]string `json:"strings,omitempty"`
-		Text       string            `json:"text,omitzero"`
+		Locale     string            `json:"locale" must:"yes" doc:"a language tag, as in zh-CN"`
+		Screenshot hashText          `json:"screenshot,omitzero" doc:"the hash of a picture of the screen"`
+		Strings    map[string]string `json:"strings,omitempty" doc:"the words of the labels, by their keys"`
+		Text       hashText          `json:"text,omitzero" doc:"the hash of the text that the screen shows or leads to; a file names the text by file instead"`
 	}
 	controlV1 struct {
-		Act      string             `json:"act,omitzero"`
-		ID       string             `json:"id"`
-		Initial  string             `json:"initial"`
-		Label    string             `json:"label,omitzero"`
-		Purposes []policy.PurposeID `json:"purposes,omitempty"`
-		Refuses  bool               `json:"refuses,omitzero"`
-		Steps    int                `json:"steps,omitzero"`
+		Act      string             `json:"act,omitzero" doc:"the act of the policy that touching it is; needed unless it refuses"`
+		ID       string             `json:"id" must:"yes" doc:"names the control: 1 to 64 of a-z, 0-9 and \"-\""`
+		Initial  stateText          `json:"initial" must:"yes" doc:"what it shows before it is touched; ticked is no consent"`
+		Label    string             `json:"label,omitzero" must:"yes" doc:"the key of its words in strings"`
+		Purposes []policy.PurposeID `json:"purposes,omitempty" doc:"the purposes that a consent by it is about; left out: those of the act"`
+		Refuses  bool               `json:"refuses,omitzero" doc:"touching it refuses"`
+		Steps    int                `json:"steps,omitzero" doc:"how many touches away from the screen it is; left out: it is on it"`
 	}
 )
+
+// What is written as a text and is none: a hash, and the state of a control.
+type (
+	hashText  string
+	stateText string
+)
+
+// Shape returns the type of a surface as it is written, for package shape.
+func Shape() reflect.Type { return reflect.TypeFor[surfaceV1]() }
+
+// Fields returns the names that a surface may have at a JSON pointer; none where it
+// has no names.
+func Fields(pointer string) []string { return shape.Fields(Shape(), pointer) }
+
+// Choices returns the texts that a value of a type of the surface may be written as;
+// none for a type that is no enumeration.
+func Choices(t reflect.Type) []string {
+	if t == reflect.TypeFor[stateText]() {
+		return shape.Choices(domain.ParseControlState)
+	}
+	return nil
+}
+
+// Pattern returns the regular expression that a value of a type matches; empty where
+// none says it.
+func Pattern(t reflect.Type) string {
+	if t == reflect.TypeFor[hashText]() {
+		return `^sha256:[0-9a-f]{64}$`
+	}
+	return ""
+}
 
 // Marshal returns s as canonical JSON: the same bytes for the same surface.
 func Marshal(s domain.Surface) (jsontext.Value, error) {
@@ -56,7 +89,7 @@ func Marshal(s domain.Surface) (jsontext.Value, error) {
 		Signing: hash(s.Signing), Version: hash(s.Version), NoRefusal: s.NoRefusal,
 	}
 	for _, c := range s.Controls {
-		shape.Controls = append(shape.Controls, controlV1{string(c.Act), string(c.ID), c.Initial.String(), c.Label, c.Purposes, c.Refuses, c.Steps})
+		shape.Controls = append(shape.Controls, controlV1{string(c.Act), string(c.ID), stateText(c.Initial.String()), c.Label, c.Purposes, c.Refuses, c.Steps})
 	}
 	for _, l := range s.Locales {
 		strings := map[string]string{}
@@ -107,7 +140,7 @@ func (v surfaceV1) surface() (s domain.Surface, err error) {
 		return s, err
 	}
 	for i, c := range v.Controls {
-		state, err := domain.ParseControlState(c.Initial)
+		state, err := domain.ParseControlState(string(c.Initial))
 		if err != nil {
 			return s, fmt.Errorf("controls[%d].initial: %w", i, err)
 		}
@@ -131,18 +164,18 @@ func (v surfaceV1) surface() (s domain.Surface, err error) {
 	return s, nil
 }
 
-func hash(h content.Hash) string {
+func hash(h content.Hash) hashText {
 	if h == (content.Hash{}) {
 		return ""
 	}
-	return h.String()
+	return hashText(h.String())
 }
 
-func parse(where, s string) (content.Hash, error) {
+func parse(where string, s hashText) (content.Hash, error) {
 	if s == "" {
 		return content.Hash{}, nil
 	}
-	h, err := content.ParseHash(s)
+	h, err := content.ParseHash(string(s))
 	if err != nil {
 		return h, fmt.Errorf("%s: %w", where, err)
 	}

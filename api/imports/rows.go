@@ -1,0 +1,201 @@
+package imports
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A Problem says what is wrong with a row, and what would be right. It holds nothing
+// that stands in the row.
+type Problem struct {
+	Row     int    `json:"row"` // from 1, without the head
+	Column  string `json:"column,omitempty"`
+	Code    string `json:"code"`
+	Problem string `json:"problem"`
+	Want    string `json:"want,omitempty"`
+}
+
+func (p *Problem) Error() string {
+	if p.Column == "" {
+		return fmt.Sprintf("row %d: %s", p.Row, p.Problem)
+	}
+	return fmt.Sprintf("row %d, column %s: %s", p.Row, p.Column, p.Problem)
+}
+
+// A row is one row of a file, and where its bytes are.
+type row struct {
+	number int
+	offset int64
+	length int
+	get    func(column string) (values []string, has bool)
+}
+
+// maxLine bounds a line of NDJSON.
+const maxLine = 1 << 20
+
+// each calls visit for every row of a file. A row that cannot be read goes to bad.
+func (m Mapping) each(file io.Reader, visit func(row) error, bad func(Problem) error) error {
+	if m.Format == "csv" {
+		return m.eachOfCSV(file, visit, bad)
+	}
+	return eachLine(file, visit, bad)
+}
+
+func (m Mapping) csvReader(file io.Reader) *csv.Reader {
+	r := csv.NewReader(file)
+	if m.Separator != "" {
+		r.Comma = rune(m.Separator[0])
+	}
+	return r
+}
+
+// head reads the names of the columns, and checks that those of the mapping are there.
+func (m Mapping) head(r *csv.Reader) ([]string, error) {
+	head, err := r.Read()
+	if err != nil {
+		return nil, errors.New("the file has no head: its first line names the columns")
+	}
+	head[0] = strings.TrimPrefix(head[0], "\ufeff")
+	for where, f := range m.fields() {
+		if f.Column != "" && !slices.Contains(head, f.Column) {
+			return nil, fmt.Errorf("the file has no column %q, which %s names; it has: %s", f.Column, where, strings.Join(head, ", "))
+		}
+	}
+	for _, column := range m.Evidence {
+		if !slices.Contains(head, column) {
+			return nil, fmt.Errorf("the file has no column %q, which evidence names; it has: %s", column, strings.Join(head, ", "))
+		}
+	}
+	return head, nil
+}
+
+func (m Mapping) eachOfCSV(file io.Reader, visit func(row) error, bad func(Problem) error) error {
+	r := m.csvReader(file)
+	head, err := m.head(r)
+	if err != nil {
+		return err
+	}
+	for n := 1; ; n++ {
+		offset := r.InputOffset()
+		record, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if wrong, is := errors.AsType[*csv.ParseError](err); is {
+			p := Problem{Row: n, Code: "syntax", Problem: "line " + fmt.Sprint(wrong.Line) + " is no row of CSV: " + wrong.Err.Error()}
+			if errors.Is(wrong.Err, csv.ErrFieldCount) {
+				p.Problem, p.Want = fmt.Sprintf("it has %d columns", len(record)), fmt.Sprintf("%d, as in the head; a value with the separator in it stands in quotes", len(head))
+			}
+			if err := bad(p); err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := visit(row{n, offset, int(r.InputOffset() - offset), inCSV(head, record)}); err != nil {
+			return err
+		}
+	}
+}
+
+// inCSV looks up a column of a record. An empty value is none.
+func inCSV(head, record []string) func(string) ([]string, bool) {
+	return func(column string) ([]string, bool) {
+		i := slices.Index(head, column)
+		if i < 0 || record[i] == "" {
+			return nil, false
+		}
+		return []string{record[i]}, true
+	}
+}
+
+func eachLine(file io.Reader, visit func(row) error, bad func(Problem) error) error {
+	r := bufio.NewReaderSize(file, 64<<10)
+	offset, n := int64(0), 0
+	for {
+		line, err := r.ReadBytes('\n')
+		if len(line) > maxLine {
+			return fmt.Errorf("row %d is longer than %d bytes: is the file NDJSON, with an object a line?", n+1, maxLine)
+		}
+		at := offset
+		offset += int64(len(line))
+		if len(bytes.TrimSpace(line)) > 0 {
+			n++
+			get, problem := inJSON(n, line)
+			wrong := error(nil)
+			if problem != nil {
+				wrong = bad(*problem)
+			} else {
+				wrong = visit(row{n, at, len(line), get})
+			}
+			if wrong != nil {
+				return wrong
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// inJSON looks up members of an object. Null is none, and so is an empty text.
+func inJSON(n int, line []byte) (func(string) ([]string, bool), *Problem) {
+	var object map[string]jsontext.Value
+	if err := json.Unmarshal(bytes.TrimPrefix(bytes.TrimSpace(line), []byte("\ufeff")), &object); err != nil || object == nil {
+		return nil, &Problem{Row: n, Code: "syntax", Problem: "the line is no JSON object", Want: `an object a line, as in {"user":"u-1","status":"given"}`}
+	}
+	return func(column string) ([]string, bool) {
+		members := object
+		path := strings.Split(column, ".")
+		if v, whole := object[column]; whole {
+			return texts(v)
+		}
+		for _, name := range path[:len(path)-1] {
+			var inner map[string]jsontext.Value
+			if json.Unmarshal(members[name], &inner) != nil {
+				return nil, false
+			}
+			members = inner
+		}
+		return texts(members[path[len(path)-1]])
+	}, nil
+}
+
+// texts returns a JSON value as texts: an array as several.
+func texts(v jsontext.Value) (values []string, has bool) {
+	switch v.Kind() {
+	case '"':
+		var s string
+		if json.Unmarshal(v, &s) != nil || s == "" {
+			return nil, false
+		}
+		return []string{s}, true
+	case '0', 't', 'f', '{':
+		return []string{string(v)}, true
+	case '[':
+		var list []jsontext.Value
+		if json.Unmarshal(v, &list) != nil {
+			return nil, false
+		}
+		for _, item := range list {
+			one, _ := texts(item)
+			values = append(values, one...)
+		}
+		return values, len(values) > 0
+	}
+	return nil, false
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// required is what stands before the description of a flag without which a verb is
+// refused.
+const required = "required: "
+
+// finishHelp marks in the help of every verb what is required, and gives a verb that
+// has no example of its own one that is made of that.
+func finishHelp(c *cobra.Command) {
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if isRequired(f) && !strings.HasPrefix(f.Usage, required) {
+			f.Usage = required + f.Usage
+		}
+	})
+	for _, sub := range c.Commands() {
+		finishHelp(sub)
+	}
+	if c.Example == "" && c.HasParent() && c.Runnable() && len(c.Commands()) == 0 {
+		c.Example = "  " + exampleOf(c)
+	}
+}
+
+func isRequired(f *pflag.Flag) bool {
+	return slices.Equal(f.Annotations[cobra.BashCompOneRequiredFlag], []string{"true"})
+}
+
+// samples are what examples have for arguments and flags. What is not here has its own
+// name in capitals.
+var samples = map[string]string{
+	"app": "smartkey", "subject": "user-1", "purpose": "personalisation", "purposes": "personalisation", "APP": "smartkey",
+	"test|production": "production", "YEAR": "2027", "SEQ": "17", "FILE": "policy.yaml", "KEYFILE": "backend.pem",
+	"OLD": "sha256:OLD", "NEW": "sha256:NEW", "VERSION": "sha256:VERSION", "by": "officer", "reason": "other", "until": "2027-03-02",
+}
+
+// exampleOf returns a call of a verb with all that is required.
+func exampleOf(c *cobra.Command) string {
+	words := strings.Fields(c.CommandPath())
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if isRequired(f) {
+			words = append(words, "--"+f.Name, sampleOf(f.Name))
+		}
+	})
+	for _, arg := range strings.Fields(c.Use)[1:] {
+		if !strings.HasPrefix(arg, "[") {
+			words = append(words, sampleOf(arg))
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func sampleOf(name string) string {
+	if sample, has := samples[name]; has {
+		return sample
+	}
+	return strings.ToUpper(name)
+}

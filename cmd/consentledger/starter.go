@@ -1,0 +1,143 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"consentledger/api/policyfile/starter"
+	"consentledger/cmd/internal/exit"
+	"consentledger/domain"
+
+	"github.com/spf13/cobra"
+)
+
+// starterFlags gives a verb the flags that choose a template.
+func starterFlags(c *cobra.Command, choice *starter.Choice) {
+	appFlag(c, &choice.App)
+	c.Flags().StringVar(&choice.Law, "law", "eu", "whose law: "+strings.Join(starter.Laws, " or "))
+	c.Flags().StringVar(&choice.Language, "language", "en", "the language of the texts and of the explanations: "+strings.Join(starter.Languages, " or "))
+	c.RegisterFlagCompletionFunc("law", cobra.FixedCompletions(starter.Laws, cobra.ShellCompDirectiveNoFileComp))
+	c.RegisterFlagCompletionFunc("language", cobra.FixedCompletions(starter.Languages, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// checkStarter refuses what no template is for.
+func checkStarter(choice starter.Choice) error {
+	if _, err := domain.ParseAppName(choice.App); err != nil {
+		return exit.Usage(fmt.Errorf("--app: %w", err))
+	}
+	if err := choice.Check(); err != nil {
+		return exit.Usage(err)
+	}
+	return nil
+}
+
+func newPolicyNew() *cobra.Command {
+	var choice starter.Choice
+	c := &cobra.Command{
+		Use: "new [FILE]", Short: "Write a policy to begin with, and its text beside it", Args: cobra.MaximumNArgs(1),
+		Long: `Write a policy to begin with, FILE (policy.yaml), and beside it the text that people
+read. Every line is explained. Both can be published as they are, to try the ledger
+out; before anybody real agrees to it, change what is not true of your app. No file
+that is there already is written over.`,
+		Example: `  consentledger policy new --app notes --handler "Notes Ltd" --law eu
+  consentledger policy new --app notes --law cn --language zh-CN privacy.yaml`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := checkStarter(choice); err != nil {
+				return err
+			}
+			file := nameOr(args, "policy.yaml")
+			text := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)) + "." + choice.Language + ".txt"
+			policy, words := choice.Policy(text)
+			if err := writeNew(newFile{file, policy}, newFile{filepath.Join(filepath.Dir(file), text), words}); err != nil {
+				return err
+			}
+			handler := choice.Handler
+			if handler == "" {
+				handler = choice.App
+			}
+			_, err := fmt.Fprintf(c.OutOrStdout(), `wrote %s, and beside it %s, the text that people read
+next:
+  consentledger policy lint %s
+  consentledger app add %s --handler %q --jurisdiction %s --time-zone %s --locales %s
+  consentledger policy publish --app %s %s
+`, file, text, file, choice.App, handler, choice.Jurisdiction(), choice.TimeZone(), choice.Language, choice.App, file)
+			return err
+		},
+	}
+	starterFlags(c, &choice)
+	c.Flags().StringVar(&choice.Handler, "handler", "", "who answers for the app (default: the app's name)")
+	return c
+}
+
+func newSurfaceNew() *cobra.Command {
+	var choice starter.Choice
+	var text, certificate string
+	c := &cobra.Command{
+		Use: "new [FILE]", Short: "Write a surface to begin with: the sign-up screen of the policy that policy new writes", Args: cobra.MaximumNArgs(1),
+		Long: `Write a surface to begin with, FILE (surface.yaml): the sign-up screen that fits the
+policy of "policy new" with the same flags. Every line is explained, and it can be
+published as it is. Without --certificate a text that says that the build is not
+signed is written beside it, and its hash stands where that of the certificate will.`,
+		Example: `  consentledger surface new --app notes
+  consentledger surface new --app notes --law cn --language zh-CN --text privacy.zh-CN.txt --certificate release.pem`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := checkStarter(choice); err != nil {
+				return err
+			}
+			file := nameOr(args, "surface.yaml")
+			if text == "" {
+				text = "policy." + choice.Language + ".txt"
+			}
+			var unsigned []newFile
+			if certificate == "" {
+				certificate = "unsigned.txt"
+				unsigned = append(unsigned, newFile{filepath.Join(filepath.Dir(file), certificate), choice.Unsigned()})
+			}
+			if err := writeNew(append(unsigned, newFile{file, choice.Surface(text, certificate)})...); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(c.OutOrStdout(), "wrote %s\nnext:\n  consentledger surface publish --app %s %s\n", file, choice.App, file)
+			return err
+		},
+	}
+	starterFlags(c, &choice)
+	c.Flags().StringVar(&text, "text", "", "the file with the text that the screen shows or leads to, in the folder of FILE (default: policy.LANGUAGE.txt)")
+	c.Flags().StringVar(&certificate, "certificate", "", "the file with the certificate that the build is signed with, in the folder of FILE (default: a text that says that it is not signed)")
+	return c
+}
+
+func nameOr(args []string, otherwise string) string {
+	if len(args) == 1 {
+		return args[0]
+	}
+	return otherwise
+}
+
+type newFile struct{ name, text string }
+
+// writeNew writes files that are not there yet: all of them, or it says which one is.
+func writeNew(files ...newFile) error {
+	for _, f := range files {
+		if _, err := os.Lstat(f.name); err == nil {
+			return exit.Usage(fmt.Errorf("%s is there already, and is not written over: name another FILE, or move it away", f.name))
+		}
+	}
+	for _, f := range files {
+		out, err := os.OpenFile(f.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if errors.Is(err, fs.ErrNotExist) {
+			return exit.Usage(fmt.Errorf("%s: there is no directory %s: make it first", f.name, filepath.Dir(f.name)))
+		}
+		if err != nil {
+			return err
+		}
+		_, err = out.WriteString(f.text)
+		if err = errors.Join(err, out.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
