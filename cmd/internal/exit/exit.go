@@ -39,6 +39,11 @@ type NotAuthenticError struct{ error }
 
 func (NotAuthenticError) ExitCode() int { return CodeNotAuthentic }
 
+// A ConflictError says that what was asked for contradicts what is there.
+type ConflictError struct{ error }
+
+func (ConflictError) ExitCode() int { return CodeConflict }
+
 // Usage makes an error of a call that cannot be understood.
 func Usage(err error) error { return UsageError{err} }
 
@@ -47,3 +52,6 @@ func NotFound(err error) error { return NotFoundError{err} }
 
 // NotAuthentic makes an error of something that is not what was signed.
 func NotAuthentic(err error) error { return NotAuthenticError{err} }
+
+// Conflict makes an error of something that contradicts what is there.
+func Conflict(err error) error { return ConflictError{err} }

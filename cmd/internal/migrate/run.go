@@ -114,13 +114,8 @@ func (m *Migration) already(ctx context.Context, note server.MigrationNote) (err
 			return err
 		}
 	}
-	return conflicting{fmt.Errorf("%s was moved to %s already: start the ledger there", m.From, m.To)}
+	return exit.Conflict(fmt.Errorf("%s was moved to %s already: start the ledger there", m.From, m.To))
 }
-
-// A conflicting error says that what was asked for contradicts what is there.
-type conflicting struct{ error }
-
-func (conflicting) ExitCode() int { return exit.CodeConflict }
 
 // reserveSource keeps processes from opening the vault that the source shares.
 func (m *Migration) reserveSource(ctx context.Context) error {

@@ -47,7 +47,7 @@ func (m *Migration) TakeBack(ctx context.Context) (err error) {
 		}
 	}
 	if away.ID == "" {
-		return conflicting{fmt.Errorf("%s was not moved: there is nothing to take back", m.From)}
+		return exit.Conflict(fmt.Errorf("%s was not moved: there is nothing to take back", m.From))
 	}
 	if err := m.openAgain(ctx); err != nil {
 		return err
@@ -116,14 +116,14 @@ func (m *Migration) unchanged(ctx context.Context, note server.MigrationNote) (e
 		n, last = n+1, r.ID
 	}
 	if n != note.Records || last != note.Last {
-		return conflicting{fmt.Errorf("the target holds %d records, and %d were moved: the ledger has gone on there, and %s would lose it. "+
-			"Migrate the target into a new directory instead", n, note.Records, m.From)}
+		return exit.Conflict(fmt.Errorf("the target holds %d records, and %d were moved: the ledger has gone on there, and %s would lose it. "+
+			"Migrate the target into a new directory instead", n, note.Records, m.From))
 	}
 	kept := func(key []byte) bool { // several processes keep no register of logs
 		return m.isCopied(key) && (m.source.shared == nil || m.target.shared != nil || !bytes.HasPrefix(key, []byte("l/")))
 	}
 	if err := copying.SameRows(ctx, m.source.rows, m.target.rows, kept); err != nil {
-		return conflicting{fmt.Errorf("the ledger has gone on in the target, and %s would lose it: %w. Migrate the target into a new directory instead", m.From, err)}
+		return exit.Conflict(fmt.Errorf("the ledger has gone on in the target, and %s would lose it: %w. Migrate the target into a new directory instead", m.From, err))
 	}
 	return nil
 }
