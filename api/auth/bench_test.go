@@ -49,7 +49,7 @@ func BenchmarkRecord(b *testing.B) {
 	open := rest.Handler(rest.Config{Ledger: l, Blobs: blobs.New(rows), Principal: auth.Recorder})
 
 	sent := 0
-	for name, h := range map[string]http.Handler{"without": open, "with": auth.Guard(open, keys)} {
+	for name, h := range map[string]http.Handler{"without": open, "with": auth.Guard(open, auth.Ways{Keys: keys})} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				sent++

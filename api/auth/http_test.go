@@ -16,7 +16,7 @@ func (b *bench) asks(method, path string, headers ...string) (*httptest.Response
 	b.Helper()
 	var came *Principal
 	if b.guarded == nil {
-		b.guarded = Guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { b.came(r) }), b.Keys)
+		b.guarded = Guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { b.came(r) }), Ways{Keys: b.Keys})
 	}
 	b.came = func(r *http.Request) {
 		p, _ := From(r.Context())

@@ -24,6 +24,7 @@ type doors struct {
 	authenticate bool
 	cert, key    string // PEM files of TLS
 	elsewhere    bool   // TLS is ended by somebody before us
+	ways         ways   // beside keys
 }
 
 func (d *doors) flags(c *cobra.Command) {
@@ -32,6 +33,7 @@ func (d *doors) flags(c *cobra.Command) {
 	f.StringVar(&d.cert, "tls-cert", "", "the certificate (PEM) of HTTP and of the embedded NATS server; it is read again when it changes")
 	f.StringVar(&d.key, "tls-key", "", "the key (PEM) of --tls-cert")
 	f.BoolVar(&d.elsewhere, "tls-elsewhere", false, "TLS is ended before the ledger, as by a proxy, and nobody else reaches it")
+	d.ways.flags(f)
 }
 
 // checkDoors refuses to listen where others than this machine are without knowing who
@@ -42,6 +44,9 @@ func (s serveConfig) checkDoors() error {
 	}
 	if s.doors.cert != "" && s.doors.elsewhere {
 		return usageError{errors.New("--tls-cert and --tls-elsewhere: TLS is ended here or elsewhere, say one of them")}
+	}
+	if err := s.doors.ways.check(s.doors); err != nil {
+		return err
 	}
 	if s.doors.authenticate && s.demo {
 		return usageError{errors.New("--demo and --authenticate: the demo shows itself to whoever is on this machine; " +
@@ -154,7 +159,11 @@ func (d doors) config() (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}, nil
+	speaks := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}
+	if speaks.ClientCAs, err = d.ways.authorities(); speaks.ClientCAs != nil {
+		speaks.ClientAuth = tls.VerifyClientCertIfGiven // who shows none shows a key
+	}
+	return speaks, err
 }
 
 // openAccess reads the keys, if somebody has to have one.
@@ -165,6 +174,9 @@ func (h *house) openAccess(ctx context.Context) (err error) {
 	h.keys = &auth.Keys{
 		Rows: h.dir.rows(), Now: h.dir.ledger.Now, Execute: h.dir.ledger.Execute,
 		Apps: func() []domain.AppName { return h.logs.Logged() },
+	}
+	if err := h.openWays(ctx); err != nil {
+		return err
 	}
 	return h.keys.Read(ctx)
 }

@@ -35,6 +35,9 @@ var rowKinds = []rowKind{
 	{"l/", copiedPart, "which logs were begun"},
 	{"n/", copiedPart, "how far the stream of incoming events was seen"},
 	{"k/", madeAnew, "marks in the log"},
+	{"access-pseudonyms/", copiedPart, "the secret that pseudonyms of principals are made with"},
+	{"access-tokens/", madeAnew, "the key of subject tokens"},
+	{"access/", madeAnew, "keys, by which apps and people are let in: issue new ones"},
 	{"r/", madeAnew, "the follow-up process's checkpoint"},
 	{"elsewhere/", madeAnew, "the newest record of the event store"},
 

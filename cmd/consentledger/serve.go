@@ -154,6 +154,7 @@ type house struct {
 	dir      *dataDir
 	log      *slog.Logger
 	keys     *auth.Keys     // nil: nobody is authenticated
+	ways     auth.Ways      // in which somebody is, by keys and otherwise
 	tls      *tls.Config    // nil: it is not spoken
 	door     *natsDoor      // of the embedded NATS server; nil: it lets everybody in
 	nats     *server.Server // nil: external
@@ -293,7 +294,7 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	})
 	h.api = h.handler()
 	if h.asked = h.api; h.keys != nil {
-		h.asked = auth.Guard(h.api, h.keys)
+		h.asked = auth.Guard(h.api, h.ways)
 		crew.Go(func() { h.keepAccess(ctx) })
 	}
 	guarded := edge.Guard(h.withPages(h.asked), c.hosts.Listening(c.http, listener.Addr()))

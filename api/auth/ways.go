@@ -1,0 +1,56 @@
+package auth
+
+import (
+	"context"
+	"crypto/x509"
+	"net/http"
+	"strings"
+)
+
+// Ways are all ways in which somebody is authenticated. What a request says in its
+// header Authorization decides; a certificate counts only where there is no such header.
+type Ways struct {
+	Keys         *Keys
+	Bearers      []Bearer     // what else may stand after "Authorization: Bearer"
+	Certificates Certificates // nil: nobody comes by one
+}
+
+// A Bearer authenticates who sends credentials of one kind.
+type Bearer interface {
+	// Takes reports whether a credential is of this kind, by its form alone.
+	Takes(credential string) bool
+
+	// Authenticate returns whose it is. The error is a [Denied], an [Unmapped] or wraps
+	// [ErrAway], and does not repeat the credential.
+	Authenticate(ctx context.Context, credential string) (Principal, error)
+}
+
+// Certificates authenticate who has a certificate of TLS. The chain is verified before.
+type Certificates interface {
+	Authenticate(leaf *x509.Certificate) (Principal, error)
+}
+
+// of returns who sent a request.
+func (w Ways) of(r *http.Request) (Principal, error) {
+	values := r.Header["Authorization"]
+	if len(values) == 0 {
+		return w.ofCertificate(r)
+	}
+	scheme, credential, _ := strings.Cut(values[0], " ")
+	if len(values) > 1 || !strings.EqualFold(scheme, "Bearer") {
+		return Principal{}, UnknownKey
+	}
+	for _, b := range w.Bearers {
+		if b.Takes(credential) {
+			return b.Authenticate(r.Context(), credential)
+		}
+	}
+	return w.Keys.Authenticate(credential)
+}
+
+func (w Ways) ofCertificate(r *http.Request) (Principal, error) {
+	if w.Certificates == nil || r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
+		return Principal{}, NoKey
+	}
+	return w.Certificates.Authenticate(r.TLS.VerifiedChains[0][0])
+}
