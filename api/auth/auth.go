@@ -71,6 +71,15 @@ type Principal struct {
 	Pseudonym string // as records name it: 1 to 64 of a-z, 0-9 and "-"
 	Key       string // the id of the key that it came with, or the name of the certificate; of a token empty
 	Bindings  []Binding
+	Only      *Only // nil: nothing narrows it
+}
+
+// An Only narrows a principal to one person, and to a few of the operations that its
+// roles allow. Guard holds it to the operations; whom something is about stands in the
+// body mostly, so that the routes ask for it, with [About].
+type Only struct {
+	Person     domain.PersonKey
+	Operations []Operation
 }
 
 // A Binding is roles in some apps, or in all of them.
@@ -141,6 +150,9 @@ func (p Principal) May(op Operation) bool {
 // doing returns p with what allows it to do what row is of, and nothing else: a role in
 // one app must not open another app in which p has another role.
 func (p Principal) doing(row Row) Principal {
+	if p.Only != nil && !slices.Contains(p.Only.Operations, row.Operation) {
+		p.Bindings = nil
+	}
 	if !slices.ContainsFunc(p.Bindings, func(b Binding) bool { return !b.may(row) }) {
 		return p
 	}
@@ -166,6 +178,16 @@ func From(ctx context.Context) (Principal, bool) {
 func Recorder(ctx context.Context) string {
 	p, _ := From(ctx)
 	return p.Pseudonym
+}
+
+// About returns the one person that who does what ctx is of may speak about; not ok: they
+// may speak about everybody.
+func About(ctx context.Context) (domain.PersonKey, bool) {
+	p, _ := From(ctx)
+	if p.Only == nil {
+		return domain.PersonKey{}, false
+	}
+	return p.Only.Person, true
 }
 
 // Sees reports whether who does what ctx is of may see that an app exists. Where

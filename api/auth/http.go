@@ -62,13 +62,17 @@ func (g *guard) route(route Route, h http.Handler) http.HandlerFunc {
 			deny(w, err)
 			return
 		}
+		if p.Only == nil && edge.FromPage(r.Context()) {
+			deny(w, PageKey)
+			return
+		}
 		if !p.inScope(scope, r) {
 			edge.Write(w, elsewhere(scope))
 			return
 		}
 		if !row.Open {
 			if p = p.doing(row); !p.inScope(scope, r) || len(p.Bindings) == 0 {
-				edge.Write(w, forbidden(row))
+				edge.Write(w, forbidden(p, row))
 				return
 			}
 		}
@@ -118,7 +122,11 @@ func deny(w http.ResponseWriter, err error) {
 	edge.Write(w, problem(http.StatusUnauthorized, "unauthenticated", "Not authenticated", string(denied)))
 }
 
-func forbidden(row Row) wire.Problem {
+func forbidden(p Principal, row Row) wire.Problem {
+	if p.Only != nil {
+		return problem(http.StatusForbidden, "forbidden", "Not allowed",
+			"this subject token may not do this: "+row.Says+". Let the back end do it, or mint a token with the action if there is one")
+	}
 	return problem(http.StatusForbidden, "forbidden", "Not allowed",
 		"this key may not do this: "+row.Says+". One of these roles may: "+who(row.Roles))
 }

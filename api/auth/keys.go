@@ -210,6 +210,7 @@ const (
 	NoKey      Denied = "say who you are: send a key, as Authorization: Bearer clk_..."
 	UnknownKey Denied = "this key is not known here, or is not as it was issued"
 	ExpiredKey Denied = "this key has ended: ask an administrator for another"
+	PageKey    Denied = "a page of another origin comes with a subject token, and with nothing else: a key does not belong into a browser"
 	RevokedKey Denied = "this key was revoked: ask an administrator for another"
 )
 

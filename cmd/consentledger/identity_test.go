@@ -19,6 +19,7 @@ import (
 
 	"consentledger/api/audit"
 	"consentledger/api/auth"
+	"consentledger/api/auth/token"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -42,13 +43,13 @@ func guard(t *testing.T) *guarded {
 // guardWith starts one that lets in by more ways than keys.
 func guardWith(t *testing.T, more ways) *guarded {
 	t.Helper()
-	return guardBy(t, doors{authenticate: true, ways: more})
+	return guardIn(t, t.TempDir(), doors{authenticate: true, ways: more})
 }
 
-func guardBy(t *testing.T, d doors) *guarded {
+// guardIn starts one in a directory.
+func guardIn(t *testing.T, dir string, d doors) *guarded {
 	t.Helper()
 	g := &guarded{T: t, keys: map[auth.Role]auth.KeyAnswer{}}
-	dir := t.TempDir()
 	out, err := cli(t, nil, "access", "key", "new", "--name", "ann", "--role", "administrator", "--all-apps", "--data", dir)
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +120,7 @@ func (g *guarded) patterns() (all []string) {
 	}
 	all = append(all, audit.Patterns()...)
 	all = append(all, "GET /{$}", "GET /openapi.json", "GET /openapi.yaml", "GET /openapi-3.0.json", "GET /openapi-3.0.yaml",
-		"GET /v1/access/keys", "POST /v1/access/keys", "POST /v1/access/keys/{id}/rotate", "POST /v1/access/keys/{id}/revoke", "GET /metrics")
+		"GET /v1/access/keys", "POST /v1/access/keys", "POST /v1/access/keys/{id}/rotate", "POST /v1/access/keys/{id}/revoke", "GET /metrics", token.Pattern)
 	slices.Sort(all)
 	return slices.Compact(all)
 }

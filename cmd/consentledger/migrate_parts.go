@@ -81,6 +81,7 @@ var (
 	copiedFiles = []string{"keys", "feed.key", "log", "log.lost-*", "nats"}
 	ownFiles    = []string{
 		"LOCK", "FORMAT", "FORMAT.new", recordsPlace.file, recordsPlace.file + ".new", vaultPlace.file, vaultPlace.file + ".new", migrationFile, migrationFile + ".new", "feed.key.new",
+		tokenKeyFile, tokenKeyFile + ".new", // made anew
 		"keys.new", "store", // as records and rows
 		"views", // made anew
 		"probe-*", "lost+found",

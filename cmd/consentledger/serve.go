@@ -18,6 +18,7 @@ import (
 
 	"consentledger/api/audit/witness"
 	"consentledger/api/auth"
+	"consentledger/api/auth/token"
 	"consentledger/api/edge"
 	"consentledger/api/intake"
 	"consentledger/api/outbox"
@@ -155,6 +156,7 @@ type house struct {
 	log      *slog.Logger
 	keys     *auth.Keys     // nil: nobody is authenticated
 	ways     auth.Ways      // in which somebody is, by keys and otherwise
+	tokens   *token.Signer  // of subject tokens; nil: there are none
 	tls      *tls.Config    // nil: it is not spoken
 	door     *natsDoor      // of the embedded NATS server; nil: it lets everybody in
 	nats     *server.Server // nil: external
@@ -297,7 +299,7 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 		h.asked = auth.Guard(h.api, h.ways)
 		crew.Go(func() { h.keepAccess(ctx) })
 	}
-	guarded := edge.Guard(h.withPages(h.asked), c.hosts.Listening(c.http, listener.Addr()))
+	guarded := h.guardPages(h.withPages(h.asked), c.hosts.Listening(c.http, listener.Addr()))
 	doors := make(chan struct{}, 2)
 	open := func() { doors <- struct{}{} }
 	must("intake", func() error {

@@ -9,6 +9,7 @@ import (
 
 	"consentledger/api/audit"
 	"consentledger/api/auth"
+	"consentledger/api/auth/token"
 	"consentledger/api/intake"
 	"consentledger/api/rest"
 	"consentledger/cmd/consentledger/law"
@@ -133,6 +134,7 @@ func (h *house) handler() http.Handler {
 		Wait: h, Status: h.status, Ready: h.ready, Alarms: h.alarms, Version: version, Log: h.log, Traces: h.measured.traces, Principal: auth.Recorder,
 	}))
 	mux.Handle("/v1/access/", auth.Handler(h.keys, h.log))
+	mux.Handle(token.Pattern, token.Handler(h.tokens, h.log))
 	if page := h.measured.page(); page != nil && (h.config.metrics || h.config.measures == "") {
 		mux.Handle("GET /metrics", page)
 	}

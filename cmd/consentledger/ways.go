@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +15,8 @@ import (
 	"consentledger/api/auth/clientcert"
 	"consentledger/api/auth/provider"
 	"consentledger/api/auth/roles"
+	"consentledger/api/auth/token"
+	"consentledger/api/edge"
 
 	"github.com/spf13/pflag"
 )
@@ -24,6 +27,8 @@ type ways struct {
 	groups           string // the file that gives its groups roles
 	clientCA         string // the authorities (PEM) of clients' certificates; empty: nobody shows one
 	certificates     string // the file that gives certificates roles
+
+	origins []string // pages that may use what is one person's, as APP=ORIGIN
 }
 
 func (w *ways) flags(f *pflag.FlagSet) {
@@ -32,13 +37,11 @@ func (w *ways) flags(f *pflag.FlagSet) {
 	f.StringVar(&w.groups, "oidc-roles", "", "the file (YAML) that says which of its groups have which roles in which apps; see docs/access.md")
 	f.StringVar(&w.clientCA, "tls-client-ca", "", "let in who has a certificate of these authorities (PEM), over HTTP and the embedded NATS server")
 	f.StringVar(&w.certificates, "tls-client-roles", "", "the file (YAML) that says which certificates have which roles in which apps; it may be that of --oidc-roles")
+	f.StringArrayVar(&w.origins, "allow-origin", nil, "let pages of an origin record and ask by subject tokens in an app, as in shop=https://shop.example.com; may stand several times")
 }
 
 // check refuses ways that lead nowhere.
 func (w ways) check(d doors) error {
-	if w == (ways{}) {
-		return nil
-	}
 	oidc := []string{w.issuer, w.audience, w.groups}
 	if slices.Contains(oidc, "") && strings.Join(oidc, "") != "" {
 		return usageError{errors.New("--oidc-issuer, --oidc-audience and --oidc-roles go together")}
@@ -49,8 +52,11 @@ func (w ways) check(d doors) error {
 	if w.clientCA != "" && d.cert == "" {
 		return usageError{errors.New("--tls-client-ca: clients show their certificates in TLS: say --tls-cert and --tls-key, too")}
 	}
-	if !d.authenticate {
-		return usageError{errors.New("--oidc-issuer, --tls-client-ca: nobody is authenticated without --authenticate: say that, too")}
+	if !d.authenticate && (w.issuer != "" || w.clientCA != "" || len(w.origins) > 0) {
+		return usageError{errors.New("--oidc-issuer, --tls-client-ca, --allow-origin: nobody is authenticated without --authenticate: say that, too")}
+	}
+	if _, err := edge.ParseOrigins(w.origins); err != nil {
+		return usageError{fmt.Errorf("--allow-origin: %w", err)}
 	}
 	_, err := w.provider(auth.Pseudonyms{})
 	_, err2 := w.known(auth.Pseudonyms{})
@@ -124,7 +130,15 @@ func readRoles(flag, name string) (*roles.File, error) {
 
 // openWays opens the ways in, beside keys.
 func (h *house) openWays(ctx context.Context) error {
-	h.ways = auth.Ways{Keys: h.keys}
+	seed, err := h.openTokenKey(ctx)
+	if err != nil {
+		return err
+	}
+	good := func(key string) bool { _, is := h.keys.Good(key); return is }
+	if h.tokens, err = token.NewSigner(seed, time.Now, good); err != nil {
+		return err
+	}
+	h.ways = auth.Ways{Keys: h.keys, Bearers: []auth.Bearer{h.tokens}}
 	w := h.config.doors.ways
 	if w.issuer == "" && w.clientCA == "" {
 		return nil
@@ -144,4 +158,13 @@ func (h *house) openWays(ctx context.Context) error {
 		h.ways.Certificates = c
 	}
 	return nil
+}
+
+// guardPages lets through what no page of another origin sends, but for those that may.
+func (h *house) guardPages(next http.Handler, hosts edge.Hosts) http.Handler {
+	origins, err := edge.ParseOrigins(h.config.doors.ways.origins)
+	if err != nil {
+		panic("consentledger: origins that were not checked: " + err.Error())
+	}
+	return edge.GuardWith(next, hosts, origins)
 }

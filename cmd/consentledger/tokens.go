@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"consentledger/eventstore"
+)
+
+// tokenKeyFile holds the key of subject tokens in the data directory, for its owner
+// alone. Whoever removes it ends every token that was minted: the next start makes
+// another.
+const tokenKeyFile = "token.key"
+
+// tokenKeyRow is where it is, sealed, where several processes serve one ledger: one
+// takes what another has minted.
+var tokenKeyRow = []byte("access-tokens/1")
+
+// openTokenKey reads the key of subject tokens from where it is, and makes one if there
+// is none.
+func (h *house) openTokenKey(ctx context.Context) (key []byte, err error) {
+	if h.dir.shared != nil {
+		key, err = sharedTokenKey(ctx, h.dir)
+	} else {
+		key, err = ownTokenKey(h.config.data)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the key of subject tokens: %w", err)
+	}
+	return key, nil
+}
+
+func ownTokenKey(dir string) ([]byte, error) {
+	name := filepath.Join(dir, tokenKeyFile)
+	text, err := readOwnFile(name, maxOwnFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		key := newTokenKey()
+		return key, writeWhole(name, hex.EncodeToString(key)+"\n")
+	}
+	if err != nil {
+		return nil, err
+	}
+	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(key) != 32 {
+		return nil, fmt.Errorf("%s is not 64 hex digits: remove it, and the next start makes another; tokens that were minted end", name)
+	}
+	return key, nil
+}
+
+func newTokenKey() []byte {
+	key := make([]byte, 32)
+	rand.Read(key)
+	return key
+}
+
+// sharedTokenKey reads the key from the rows. Of processes that begin at once one makes
+// it.
+func sharedTokenKey(ctx context.Context, d *dataDir) ([]byte, error) {
+	const purpose = "token key"
+	sealed, err := sealAs(ctx, d.vault, feedKeyApp, purpose, newTokenKey())
+	if err != nil {
+		return nil, err
+	}
+	row := eventstore.Row{Key: tokenKeyRow, Value: append([]byte{1}, sealed...)}
+	err = d.shared.Write(ctx, eventstore.Change{Absent: [][]byte{tokenKeyRow}, Put: []eventstore.Row{row}})
+	if err != nil && !errors.Is(err, eventstore.ErrCondition) {
+		return nil, err
+	}
+
+	value, _, err := d.shared.Get(ctx, tokenKeyRow)
+	if err != nil {
+		return nil, err
+	}
+	if len(value) == 0 || value[0] != 1 {
+		return nil, errors.New("it is of a version that this program does not know: use the version that wrote it, or a newer one")
+	}
+	return unsealAs(ctx, d.vault, feedKeyApp, purpose, value[1:])
+}
