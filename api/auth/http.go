@@ -2,7 +2,10 @@ package auth
 
 import (
 	"errors"
+	"math"
 	"net/http"
+	"strconv"
+	"time"
 
 	"consentledger/api/edge"
 	"consentledger/api/wire"
@@ -66,6 +69,10 @@ func (g *guard) route(route Route, h http.Handler) http.HandlerFunc {
 			deny(w, PageKey)
 			return
 		}
+		if wait, ok := g.ways.take(p); !ok {
+			tooMany(w, wait)
+			return
+		}
 		if !p.inScope(scope, r) {
 			edge.Write(w, elsewhere(scope))
 			return
@@ -120,6 +127,14 @@ func deny(w http.ResponseWriter, err error) {
 	}
 	w.Header().Set("WWW-Authenticate", challenge)
 	edge.Write(w, problem(http.StatusUnauthorized, "unauthenticated", "Not authenticated", string(denied)))
+}
+
+// tooMany answers who asks faster than they may.
+func tooMany(w http.ResponseWriter, wait time.Duration) {
+	seconds := strconv.Itoa(max(1, int(math.Ceil(wait.Seconds()))))
+	w.Header().Set("Retry-After", seconds)
+	edge.Write(w, edge.Plain(http.StatusTooManyRequests,
+		"you ask faster than the ledger lets anybody, and nothing of this was done: send it again in "+seconds+" s"))
 }
 
 func forbidden(p Principal, row Row) wire.Problem {

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Ways are all ways in which somebody is authenticated. What a request says in its
@@ -13,6 +14,14 @@ type Ways struct {
 	Keys         *Keys
 	Bearers      []Bearer     // what else may stand after "Authorization: Bearer"
 	Certificates Certificates // nil: nobody comes by one
+	Limit        Limiter      // nil: everybody asks as often as they like
+}
+
+// A Limiter holds principals to a rate.
+type Limiter interface {
+	// Take counts a request. If it is one too many, wait says after what time another one
+	// would do.
+	Take(p Principal) (wait time.Duration, ok bool)
 }
 
 // A Bearer authenticates who sends credentials of one kind.
@@ -36,13 +45,18 @@ func (w Ways) of(r *http.Request) (Principal, error) {
 	if len(values) == 0 {
 		return w.ofCertificate(r)
 	}
+	return w.ofHeader(r.Context(), values)
+}
+
+// ofHeader returns whom the values of a header Authorization are of.
+func (w Ways) ofHeader(ctx context.Context, values []string) (Principal, error) {
 	scheme, credential, _ := strings.Cut(values[0], " ")
 	if len(values) > 1 || !strings.EqualFold(scheme, "Bearer") {
 		return Principal{}, UnknownKey
 	}
 	for _, b := range w.Bearers {
 		if b.Takes(credential) {
-			return b.Authenticate(r.Context(), credential)
+			return b.Authenticate(ctx, credential)
 		}
 	}
 	return w.Keys.Authenticate(credential)
@@ -53,4 +67,12 @@ func (w Ways) ofCertificate(r *http.Request) (Principal, error) {
 		return Principal{}, NoKey
 	}
 	return w.Certificates.Authenticate(r.TLS.VerifiedChains[0][0])
+}
+
+// take counts a request of p.
+func (w Ways) take(p Principal) (wait time.Duration, ok bool) {
+	if w.Limit == nil {
+		return 0, true
+	}
+	return w.Limit.Take(p)
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"consentledger/api/auth"
 	"consentledger/api/auth/clientcert"
+	"consentledger/api/auth/limit"
 	"consentledger/api/auth/provider"
 	"consentledger/api/auth/roles"
 	"consentledger/api/auth/token"
@@ -29,6 +31,9 @@ type ways struct {
 	certificates     string // the file that gives certificates roles
 
 	origins []string // pages that may use what is one person's, as APP=ORIGIN
+
+	rate  float64 // requests a second that each may send; zero: as many as they like
+	burst int     // and how many at once; zero: those of ten seconds
 }
 
 func (w *ways) flags(f *pflag.FlagSet) {
@@ -38,6 +43,8 @@ func (w *ways) flags(f *pflag.FlagSet) {
 	f.StringVar(&w.clientCA, "tls-client-ca", "", "let in who has a certificate of these authorities (PEM), over HTTP and the embedded NATS server")
 	f.StringVar(&w.certificates, "tls-client-roles", "", "the file (YAML) that says which certificates have which roles in which apps; it may be that of --oidc-roles")
 	f.StringArrayVar(&w.origins, "allow-origin", nil, "let pages of an origin record and ask by subject tokens in an app, as in shop=https://shop.example.com; may stand several times")
+	f.Float64Var(&w.rate, "rate", 0, "how many requests a second each principal may send over HTTP; who sends more is told to wait (default: as many as they like)")
+	f.IntVar(&w.burst, "burst", 0, "how many of them at once (default: ten times --rate, and one at least)")
 }
 
 // check refuses ways that lead nowhere.
@@ -54,6 +61,14 @@ func (w ways) check(d doors) error {
 	}
 	if !d.authenticate && (w.issuer != "" || w.clientCA != "" || len(w.origins) > 0) {
 		return usageError{errors.New("--oidc-issuer, --tls-client-ca, --allow-origin: nobody is authenticated without --authenticate: say that, too")}
+	}
+	switch {
+	case w.rate < 0 || w.burst < 0 || math.IsNaN(w.rate) || math.IsInf(w.rate, 0):
+		return usageError{errors.New("--rate, --burst: want numbers above zero, as in --rate 50 --burst 200")}
+	case w.burst > 0 && w.rate == 0:
+		return usageError{errors.New("--burst is how many requests of --rate may come at once: say that, too")}
+	case w.rate > 0 && !d.authenticate:
+		return usageError{errors.New("--rate is for each principal, and nobody is one without --authenticate: say that, too")}
 	}
 	if _, err := edge.ParseOrigins(w.origins); err != nil {
 		return usageError{fmt.Errorf("--allow-origin: %w", err)}
@@ -140,6 +155,10 @@ func (h *house) openWays(ctx context.Context) error {
 	}
 	h.ways = auth.Ways{Keys: h.keys, Bearers: []auth.Bearer{h.tokens}}
 	w := h.config.doors.ways
+	if w.rate > 0 {
+		burst := cmp.Or(w.burst, max(1, int(math.Ceil(10*w.rate))))
+		h.ways.Limit = limit.New(w.rate, burst, time.Now, h.measured.limited)
+	}
 	if w.issuer == "" && w.clientCA == "" {
 		return nil
 	}

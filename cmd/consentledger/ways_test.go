@@ -9,11 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"consentledger/api/auth"
+	"consentledger/cmd/internal/telemetry"
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/nats-io/nats.go"
@@ -215,12 +217,61 @@ func TestWaysThatLeadNowhereAreRefused(t *testing.T) {
 		"an issuer that is no URL":  {doors{authenticate: true, ways: ways{issuer: "id", audience: "x", groups: groups}}, "the issuer is a URL"},
 		"authorities alone":         {doors{authenticate: true, ways: ways{clientCA: groups}}, "go together"},
 		"certificates without TLS":  {doors{authenticate: true, ways: ways{clientCA: groups, certificates: groups}}, "--tls-cert"},
+		"a rate below zero":         {doors{authenticate: true, ways: ways{rate: -1}}, "above zero"},
+		"a burst of no rate":        {doors{authenticate: true, ways: ways{burst: 7}}, "--rate"},
+		"a rate for nobody":         {doors{ways: ways{rate: 7}}, "--authenticate"},
+		"an origin for nobody":      {doors{ways: ways{origins: []string{"shop=https://shop.example.com"}}}, "--authenticate"},
+		"an origin of no app":       {doors{authenticate: true, ways: ways{origins: []string{"https://shop.example.com"}}}, "--allow-origin"},
 		"no file":                   {doors{authenticate: true, ways: ways{issuer: "https://id.example.com", audience: "x", groups: "/dev/null"}}, "--oidc-roles"},
 	} {
 		s := serveConfig{http: "127.0.0.1:0", natsListen: "127.0.0.1:0", doors: c.doors}
 		if err := s.checkDoors(); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
+	}
+}
+
+// Who asks faster than the rate is told when to come again, whatever they ask for; others
+// go on, and so does health. What was refused is counted.
+func TestWhoAsksTooFastIsToldToWait(t *testing.T) {
+	dir := t.TempDir()
+	out, err := cli(t, nil, "access", "key", "new", "--name", "ann", "--role", "administrator", "--all-apps", "--data", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := startWith(t, serveConfig{data: dir, http: "127.0.0.1:0", natsListen: "127.0.0.1:0", metrics: true,
+		telemetry: telemetry.Config{Prometheus: true}, doors: doors{authenticate: true, ways: ways{rate: 0.001, burst: 3}}})
+	g := &guarded{T: t, admin: strings.TrimSpace(out), running: r}
+	viewer := g.issue("--role", "viewer", "--all-apps")
+
+	// Of a burst of three one is spent. What is not there counts as well.
+	for range 2 {
+		if status, _ := g.ask(g.admin, "GET", "/v1/apps/nosuch", ""); status == 429 {
+			t.Error("within the burst: 429")
+		}
+	}
+	req, err := http.NewRequestWithContext(t.Context(), "GET", r.http+"/v1/apps", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+g.admin)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if n, err := strconv.Atoi(resp.Header.Get("Retry-After")); err != nil || n < 1 || n > 1000 || resp.StatusCode != 429 {
+		t.Errorf("%d, Retry-After: %q", resp.StatusCode, resp.Header.Get("Retry-After"))
+	}
+	if status, text := g.ask(g.admin, "GET", "/v1/apps", ""); status != 429 || !strings.Contains(text, "send it again in") {
+		t.Errorf("%d %s", status, text)
+	}
+	if status, _ := g.ask("", "GET", "/readyz", ""); status != 200 {
+		t.Errorf("health: %d", status)
+	}
+	status, text := g.ask(viewer.Key, "GET", "/metrics", "")
+	if status != 200 || !regexp.MustCompile(`consentledger_http_limited_total(\{[^}]*\})? [1-9]`).MatchString(text) {
+		t.Errorf("%d: the metric is not there", status)
 	}
 }
 
