@@ -54,6 +54,7 @@ func newMeasured(t *telemetry.Telemetry) (m measured, err error) {
 		},
 	}
 	m.synced = func(records int) { batch.Record(ctx, int64(records)) }
+	limited.Add(ctx, 0) // it is there before the first is refused: a rate begins somewhere
 	m.limited = func() { limited.Add(ctx, 1) }
 	m.turned = func(code domain.Code) {
 		rejected.Add(ctx, 1, telemetry.Rejected.Of(codes.Of(telemetry.Rejected, string(code))))
