@@ -211,6 +211,7 @@ const (
 	UnknownKey Denied = "this key is not known here, or is not as it was issued"
 	ExpiredKey Denied = "this key has ended: ask an administrator for another"
 	PageKey    Denied = "a page of another origin comes with a subject token, and with nothing else: a key does not belong into a browser"
+	NotTheirs  Denied = "who this key is of may not do this in this app"
 	RevokedKey Denied = "this key was revoked: ask an administrator for another"
 )
 

@@ -409,6 +409,7 @@ func (h *house) open(ctx context.Context) (err error) {
 		Seal: h.dir.seal, Unseal: h.dir.unseal, Again: h.again, Watch: new(intake.Watch),
 		Rows: h.dir.rows(), Apps: func() []domain.AppName { return h.logs.Logged() },
 		Traces: h.measured.traces, Turned: h.measured.turned, Process: h.process,
+		Sender: h.senders(auth.Record), AskedBy: h.senders(auth.Check),
 	}
 	if h.turns.many() {
 		h.intake.Turn = func(ctx context.Context, do func(context.Context) error) error {
