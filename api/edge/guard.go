@@ -6,7 +6,8 @@
 // page of the ledger's own origin, or from no page at all, also if it only reads:
 // reading what is personal is recorded, as done by who reads. And a body says
 // that it is JSON, which no page of another origin can say without being asked
-// back by its browser.
+// back by its browser. Pages of the [Origins] that are named may use what is one
+// person's, and say who the person is by a token; [FromPage] tells them from programs.
 //
 // [Route] is for every request, those that come over NATS too: what a route does
 // not know is refused, and not ignored. A filter that is spelled wrongly would

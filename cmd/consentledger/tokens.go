@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"consentledger/eventstore"
+	"consentledger/eventstore/vault"
 )
 
 // tokenKeyFile holds the key of subject tokens in the data directory, for its owner
@@ -26,7 +27,7 @@ var tokenKeyRow = []byte("access-tokens/1")
 // is none.
 func (h *house) openTokenKey(ctx context.Context) (key []byte, err error) {
 	if h.dir.shared != nil {
-		key, err = sharedTokenKey(ctx, h.dir)
+		key, err = sharedTokenKey(ctx, h.dir.vault, h.dir.shared)
 	} else {
 		key, err = ownTokenKey(h.config.data)
 	}
@@ -61,24 +62,24 @@ func newTokenKey() []byte {
 
 // sharedTokenKey reads the key from the rows. Of processes that begin at once one makes
 // it.
-func sharedTokenKey(ctx context.Context, d *dataDir) ([]byte, error) {
+func sharedTokenKey(ctx context.Context, v *vault.Vault, rows eventstore.Rows) ([]byte, error) {
 	const purpose = "token key"
-	sealed, err := sealAs(ctx, d.vault, feedKeyApp, purpose, newTokenKey())
+	sealed, err := sealAs(ctx, v, feedKeyApp, purpose, newTokenKey())
 	if err != nil {
 		return nil, err
 	}
 	row := eventstore.Row{Key: tokenKeyRow, Value: append([]byte{1}, sealed...)}
-	err = d.shared.Write(ctx, eventstore.Change{Absent: [][]byte{tokenKeyRow}, Put: []eventstore.Row{row}})
+	err = rows.Write(ctx, eventstore.Change{Absent: [][]byte{tokenKeyRow}, Put: []eventstore.Row{row}})
 	if err != nil && !errors.Is(err, eventstore.ErrCondition) {
 		return nil, err
 	}
 
-	value, _, err := d.shared.Get(ctx, tokenKeyRow)
+	value, _, err := rows.Get(ctx, tokenKeyRow)
 	if err != nil {
 		return nil, err
 	}
 	if len(value) == 0 || value[0] != 1 {
 		return nil, errors.New("it is of a version that this program does not know: use the version that wrote it, or a newer one")
 	}
-	return unsealAs(ctx, d.vault, feedKeyApp, purpose, value[1:])
+	return unsealAs(ctx, v, feedKeyApp, purpose, value[1:])
 }

@@ -73,6 +73,9 @@ func TestATokenOfAProviderIsAsGoodAsAKey(t *testing.T) {
 	if status, text := g.ask(tokenOf(t, idp, "nobody"), "GET", "/v1/apps/shop", ""); status != 403 || !strings.Contains(text, `"code":"unmapped"`) {
 		t.Errorf("of no group: %d %s", status, text)
 	}
+	if out, err := g.as(tokenOf(t, idp, string(auth.Reader)), "app", "list"); err != nil || !strings.Contains(out, "shop") {
+		t.Errorf("a verb with a token: %s %v", out, err)
+	}
 	status, text := by[auth.Writer]("POST", "/v1/apps/shop/events",
 		`{"specversion":"1.0","id":"w1","source":"test","type":"consent.withdrawn","subject":"ada","data":{"all":true}}`)
 	if status != 200 {
