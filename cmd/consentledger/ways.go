@@ -73,7 +73,7 @@ func (w ways) check(d doors) error {
 	if _, err := edge.ParseOrigins(w.origins); err != nil {
 		return usageError{fmt.Errorf("--allow-origin: %w", err)}
 	}
-	_, err := w.provider(auth.Pseudonyms{})
+	_, err := w.provider(auth.Pseudonyms{}, nil)
 	_, err2 := w.known(auth.Pseudonyms{})
 	_, err3 := w.authorities()
 	return cmp.Or(err, err2, err3)
@@ -113,7 +113,7 @@ func (w ways) authorities() (*x509.CertPool, error) {
 }
 
 // provider returns the identity provider; nil: there is none.
-func (w ways) provider(names auth.Pseudonyms) (*provider.Provider, error) {
+func (w ways) provider(names auth.Pseudonyms, failed func(error)) (*provider.Provider, error) {
 	if w.issuer == "" {
 		return nil, nil
 	}
@@ -122,7 +122,7 @@ func (w ways) provider(names auth.Pseudonyms) (*provider.Provider, error) {
 		return nil, err
 	}
 	p, err := provider.New(provider.Config{
-		Issuer: w.issuer, Audience: w.audience, Roles: file, Pseudonyms: names, Now: time.Now,
+		Issuer: w.issuer, Audience: w.audience, Roles: file, Pseudonyms: names, Now: time.Now, Failed: failed,
 	})
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--oidc-issuer, --oidc-audience, --oidc-roles: %w", err)}
@@ -166,7 +166,10 @@ func (h *house) openWays(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if p, err := w.provider(names); err != nil {
+	failed := func(err error) {
+		h.log.Warn("the keys of the identity provider cannot be read; those that are known hold for a quarter of an hour", "error", err)
+	}
+	if p, err := w.provider(names, failed); err != nil {
 		return err
 	} else if p != nil {
 		h.ways.Bearers = append(h.ways.Bearers, p)

@@ -31,16 +31,18 @@ type keys struct {
 	issuer string
 	client *http.Client
 	now    func() time.Time
+	failed func(error)
 
 	mu    sync.Mutex
 	set   jose.JSONWebKeySet
 	read  time.Time // zero: never
 	tried time.Time
+	busy  chan struct{} // is closed when the provider has answered; nil: nobody asks
 }
 
 // VerifySignature returns the payload of a token that one of the provider's keys signed.
 func (k *keys) VerifySignature(ctx context.Context, text string) ([]byte, error) {
-	token, err := jose.ParseSigned(text, algorithms)
+	token, err := jose.ParseSignedCompact(text, algorithms)
 	if err != nil {
 		return nil, BadSignature
 	}
@@ -64,25 +66,53 @@ func (k *keys) VerifySignature(ctx context.Context, text string) ([]byte, error)
 const BadSignature auth.Denied = "this token is not signed by the identity provider, or was altered: sign in again"
 
 // current returns the keys. It asks the provider if they are old, or if none has the id.
+// One caller asks at a time; who has a known key does not wait for it.
 func (k *keys) current(ctx context.Context, id string) (jose.JSONWebKeySet, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	age := k.now().Sub(k.read)
-	known := id == "" || len(k.set.Key(id)) > 0
-	if age < keysHold && known || k.now().Sub(k.tried) < keysAgain {
+	now := k.now()
+	age := now.Sub(k.read)
+	known := id == "" && len(k.set.Keys) > 0 || len(k.set.Key(id)) > 0
+	if age < keysHold && known {
+		return k.good(age)
+	}
+	if busy := k.busy; busy != nil {
+		if known && age <= keysStay {
+			return k.good(age)
+		}
+		k.mu.Unlock()
+		select {
+		case <-busy:
+		case <-ctx.Done():
+		}
+		k.mu.Lock()
+		return k.good(k.now().Sub(k.read))
+	}
+	if now.Sub(k.tried) < keysAgain {
 		return k.good(age)
 	}
 
-	// Who asked may go away: what is read is for everybody.
-	k.tried = k.now()
+	k.busy, k.tried = make(chan struct{}), now
+	k.mu.Unlock()
+	set, err := k.ask(ctx)
+	k.mu.Lock()
+	close(k.busy)
+	k.busy = nil
+	if err == nil {
+		k.set, k.read = set, k.now()
+	}
+	return k.good(k.now().Sub(k.read))
+}
+
+// ask asks the provider. Who let it ask may go away: what it reads is for everybody.
+func (k *keys) ask(ctx context.Context) (jose.JSONWebKeySet, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchWithin)
 	defer cancel()
 	set, err := k.fetch(ctx)
 	if err != nil {
-		return k.good(age)
+		k.failed(err)
 	}
-	k.set, k.read = set, k.now()
-	return k.set, nil
+	return set, err
 }
 
 // good returns the keys of an age, unless they are too old.
@@ -111,6 +141,9 @@ func (k *keys) fetch(ctx context.Context) (set jose.JSONWebKeySet, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at.Keys, nil)
 	if err != nil {
 		return set, err
+	}
+	if err := checkLine(r.URL); err != nil {
+		return set, fmt.Errorf("jwks_uri: %w", err)
 	}
 	resp, err := k.client.Do(r)
 	if err != nil {

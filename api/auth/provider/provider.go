@@ -32,6 +32,7 @@ type Config struct {
 	Pseudonyms auth.Pseudonyms
 	Now        func() time.Time
 	Client     *http.Client // nil: one that waits five seconds
+	Failed     func(error)  // is told when the provider's keys could not be read; nil: nobody is
 }
 
 // A Provider authenticates by tokens. It is an [auth.Bearer], and its methods may be
@@ -55,15 +56,23 @@ func New(c Config) (*Provider, error) {
 	switch {
 	case err != nil || at.Host == "" || at.Scheme != "https" && at.Scheme != "http":
 		return nil, errors.New("the issuer is a URL, as in https://id.example.com/realms/main, exactly as tokens name it")
-	case at.Scheme == "http" && !loopback(at.Host):
-		return nil, errors.New("the issuer's keys would come over a line that others can write on: use https://")
+	case checkLine(at) != nil:
+		return nil, checkLine(at)
 	case c.Audience == "":
 		return nil, errors.New("say for which audience tokens have to be")
 	case c.Roles == nil || len(c.Roles.Groups) == 0:
 		return nil, errors.New("no group has a role: name some under groups")
 	}
 	if c.Client == nil {
-		c.Client = &http.Client{Timeout: fetchWithin}
+		c.Client = &http.Client{Timeout: fetchWithin, CheckRedirect: func(r *http.Request, via []*http.Request) error {
+			if len(via) > 3 {
+				return errors.New("it leads elsewhere again and again")
+			}
+			return checkLine(r.URL)
+		}}
+	}
+	if c.Failed == nil {
+		c.Failed = func(error) {}
 	}
 	names := make([]string, len(algorithms))
 	for i, a := range algorithms {
@@ -71,9 +80,17 @@ func New(c Config) (*Provider, error) {
 	}
 	return &Provider{
 		Config: c,
-		keys:   &keys{issuer: c.Issuer, client: c.Client, now: c.Now},
+		keys:   &keys{issuer: c.Issuer, client: c.Client, now: c.Now, failed: c.Failed},
 		checks: &oidc.Config{ClientID: c.Audience, SupportedSigningAlgs: names, Now: c.Now},
 	}, nil
+}
+
+// checkLine refuses to read keys over a line that others can write on.
+func checkLine(at *url.URL) error {
+	if at.Scheme == "https" || at.Scheme == "http" && loopback(at.Host) {
+		return nil
+	}
+	return errors.New("the provider's keys would come over a line that others can write on: use https://")
 }
 
 func loopback(host string) bool {

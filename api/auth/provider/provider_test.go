@@ -44,11 +44,14 @@ type world struct {
 	shift    time.Duration
 	away     atomic.Bool // the provider does not answer
 	asked    atomic.Int32
+
+	hold atomic.Pointer[chan struct{}] // the provider answers when it is closed; nil: at once
+	held chan struct{}                 // gets one when the provider holds an answer back
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{T: t}
+	w := &world{T: t, held: make(chan struct{}, 1)}
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -60,6 +63,10 @@ func newWorld(t *testing.T) *world {
 		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == mockoidc.JWKSEndpoint {
 				w.asked.Add(1)
+			}
+			if hold := w.hold.Load(); hold != nil {
+				w.held <- struct{}{}
+				<-*hold
 			}
 			if w.away.Load() {
 				rw.WriteHeader(http.StatusBadGateway)
@@ -253,6 +260,45 @@ func TestTheProviderIsAskedSeldom(t *testing.T) {
 	w.shift = 20 * time.Minute
 	if _, err := w.provider.Authenticate(t.Context(), hour); !errors.Is(err, auth.ErrAway) {
 		t.Errorf("twenty minutes without it: %v", err)
+	}
+}
+
+// While the provider does not answer, who has a known key is let in at once: what one
+// unknown key makes the ledger ask holds nobody else up.
+func TestNobodyWaitsForAnUnknownKey(t *testing.T) {
+	w := newWorld(t)
+	good := w.token(nil)
+	if _, err := w.provider.Authenticate(t.Context(), good); err != nil {
+		t.Fatal(err)
+	}
+	foreign, err := mockoidc.RandomKeypair(2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign.Kid = "unknown"
+	forged, err := foreign.SignJWT(jwt.MapClaims{
+		"iss": w.idp.Issuer(), "aud": "consentledger", "sub": "ann", "exp": time.Now().Add(time.Hour).Unix(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	hold := make(chan struct{})
+	w.hold.Store(&hold)
+	w.shift = 11 * time.Second
+	asked := make(chan error, 1)
+	go func() {
+		_, err := w.provider.Authenticate(t.Context(), forged)
+		asked <- err
+	}()
+	<-w.held
+	if _, err := w.provider.Authenticate(t.Context(), good); err != nil {
+		t.Error(err)
+	}
+	w.hold.Store(nil)
+	close(hold)
+	if err := <-asked; !errors.Is(err, provider.BadSignature) {
+		t.Errorf("the forged one: %v", err)
 	}
 }
 
