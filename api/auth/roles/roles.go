@@ -25,8 +25,10 @@ import (
 	"strings"
 
 	"consentledger/api/auth"
+	"consentledger/api/policyfile"
 	"consentledger/domain"
 
+	"github.com/go-json-experiment/json"
 	"github.com/goccy/go-yaml"
 )
 
@@ -58,26 +60,26 @@ const MaxFile = 256 << 10
 
 // shape is the file as it is written.
 type shape struct {
-	Claim        any                `yaml:"claim"`
-	Groups       []groupShape       `yaml:"groups"`
-	Certificates []certificateShape `yaml:"certificates"`
+	Claim        any                `json:"claim"`
+	Groups       []groupShape       `json:"groups"`
+	Certificates []certificateShape `json:"certificates"`
 }
 
 type groupShape struct {
-	Group   string   `yaml:"group"`
-	Roles   []string `yaml:"roles"`
-	Apps    []string `yaml:"apps"`
-	AllApps bool     `yaml:"all_apps"`
+	Group   string   `json:"group"`
+	Roles   []string `json:"roles"`
+	Apps    []string `json:"apps"`
+	AllApps bool     `json:"all_apps"`
 }
 
 type certificateShape struct {
-	Name    string   `yaml:"name"`
-	Subject string   `yaml:"subject"`
-	URI     string   `yaml:"uri"`
-	DNS     string   `yaml:"dns"`
-	Roles   []string `yaml:"roles"`
-	Apps    []string `yaml:"apps"`
-	AllApps bool     `yaml:"all_apps"`
+	Name    string   `json:"name"`
+	Subject string   `json:"subject"`
+	URI     string   `json:"uri"`
+	DNS     string   `json:"dns"`
+	Roles   []string `json:"roles"`
+	Apps    []string `json:"apps"`
+	AllApps bool     `json:"all_apps"`
 }
 
 // Parse reads the file. An error names the entry and what would be right.
@@ -85,12 +87,11 @@ func Parse(text []byte) (*File, error) {
 	if len(text) > MaxFile {
 		return nil, fmt.Errorf("it has more than %d bytes", MaxFile)
 	}
-	var s shape
-	if err := yaml.UnmarshalWithOptions(text, &s, yaml.Strict()); err != nil {
-		if y, is := errors.AsType[yaml.Error](err); is {
-			at := y.GetToken().Position
-			return nil, fmt.Errorf("line %d, column %d: %s", at.Line, at.Column, y.GetMessage())
-		}
+	if err := policyfile.Bound(text); err != nil { // which the library would follow as deep as it goes
+		return nil, err
+	}
+	s, err := read(text)
+	if err != nil {
 		return nil, err
 	}
 	if len(s.Groups) == 0 && len(s.Certificates) == 0 {
@@ -98,7 +99,6 @@ func Parse(text []byte) (*File, error) {
 	}
 
 	f := new(File)
-	var err error
 	if f.Claim, err = claimOf(s.Claim); err != nil {
 		return nil, err
 	}
@@ -116,6 +116,42 @@ func Parse(text []byte) (*File, error) {
 		}
 	}
 	return f, nil
+}
+
+// read reads the YAML as maps and lists, and those by their members' names. The YAML
+// library decodes into structs less safely, and may panic on what is no such file.
+func read(text []byte) (s shape, err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("it is not YAML as it can be read: write it as docs/access.md shows it")
+		}
+	}()
+	var tree map[string]any
+	if err := yaml.UnmarshalWithOptions(text, &tree, yaml.Strict()); err != nil {
+		return s, wrongYAML(err)
+	}
+	b, err := json.Marshal(tree)
+	if err != nil {
+		return s, errors.New("it holds something that is no text, number, list or map")
+	}
+	err = json.Unmarshal(b, &s, json.RejectUnknownMembers(true))
+	if wrong, is := errors.AsType[*json.SemanticError](err); is {
+		return s, fmt.Errorf("%s: this member is not known, or has a value of another kind: claim, groups and certificates are, with what docs/access.md shows in them",
+			strings.ReplaceAll(strings.Trim(string(wrong.JSONPointer), "/"), "/", "."))
+	}
+	return s, err
+}
+
+// wrongYAML says where the file is wrong, and not what stands around it.
+func wrongYAML(err error) error {
+	y, is := errors.AsType[yaml.Error](err)
+	if !is {
+		return err
+	}
+	if at := y.GetToken(); at != nil && at.Position != nil {
+		return fmt.Errorf("line %d, column %d: %s", at.Position.Line, at.Position.Column, y.GetMessage())
+	}
+	return errors.New(y.GetMessage())
 }
 
 var errClaim = errors.New("claim: want a name, as in groups, or a list of names that lead into an object, as in [realm_access, roles]")

@@ -54,10 +54,12 @@ func TestAWrongFileIsRefused(t *testing.T) {
 	for _, c := range []struct{ was, is, want string }{
 		{good, "", "names no groups"},
 		{good, "- a", "line 1"},
+		{good, "claim: " + strings.Repeat("[", 100), "more than 64 deep"},
 		{"roles: [administrator]", "roles: [admin]", "groups[2]: roles: there is no such role"},
 		{"all_apps: true", "", "groups[2]: apps:"},
 		{"all_apps: true", "apps: [shop]", "an administrator is one of all apps"},
-		{"all_apps: true", "all_app: true", "line 12"},
+		{"all_apps: true", "all_app: true", "groups.2.all_app: this member is not known"},
+		{"roles: [administrator]", "roles: administrator", "groups.2.roles: this member is not known, or has a value of another kind"},
 		{"apps: [bank]", "apps: [Bank]", "groups[1]: apps:"},
 		{"apps: [bank]", "apps: [bank]\n    all_apps: true", "not both"},
 		{"roles: [app-writer]\n    apps: [bank]", "roles: [app-writer, privacy-officer]\n    apps: [bank]", "nobody is both"},
