@@ -185,13 +185,14 @@ func (f *File) addGroup(g groupShape) error {
 	if g.Group == "" {
 		return errors.New("group: say how the provider names it")
 	}
-	for _, other := range f.Groups {
-		if other.Name == g.Group {
-			return errors.New("group: it stands in the file already, and would have the roles of both: write them in one place, or two lines with roles for other apps under other groups")
-		}
-	}
 	b, err := bindingOf(g.Roles, g.Apps, g.AllApps)
+	if err != nil {
+		return err
+	}
+
+	// A group may stand there several times, as with other roles in other apps.
 	f.Groups = append(f.Groups, Group{Name: g.Group, Binding: b})
+	_, err = f.Bindings([]string{g.Group})
 	return err
 }
 

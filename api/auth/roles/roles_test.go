@@ -44,6 +44,12 @@ func TestAFileIsReadAsItIsWritten(t *testing.T) {
 	if _, err := f.Bindings([]string{"shop-privacy", "bank-back-end"}); err == nil || !strings.Contains(err.Error(), "nobody is both app-writer and privacy-officer") {
 		t.Errorf("of roles that nobody has both of: %v", err)
 	}
+	twice := strings.Replace(good, "group: bank-back-end\n    roles: [app-writer]", "group: shop-privacy\n    roles: [viewer]", 1)
+	if f, err := roles.Parse([]byte(twice)); err != nil {
+		t.Error(err)
+	} else if got, err := f.Bindings([]string{"shop-privacy"}); err != nil || len(got) != 2 {
+		t.Errorf("of a group with roles in two apps: %+v %v", got, err)
+	}
 	if !reflect.DeepEqual(f.Claim, []string{"realm_access", "roles"}) || len(f.Certificates) != 1 || f.Certificates[0].URI != "spiffe://example.com/shop" {
 		t.Errorf("%+v", f)
 	}
@@ -63,7 +69,7 @@ func TestAWrongFileIsRefused(t *testing.T) {
 		{"apps: [bank]", "apps: [Bank]", "groups[1]: apps:"},
 		{"apps: [bank]", "apps: [bank]\n    all_apps: true", "not both"},
 		{"roles: [app-writer]\n    apps: [bank]", "roles: [app-writer, privacy-officer]\n    apps: [bank]", "nobody is both"},
-		{"group: admins", "group: shop-privacy", "stands in the file already"},
+		{"group: admins", "group: shop-privacy", "groups[2]: roles: nobody is both administrator and privacy-officer"},
 		{"group: admins", "group: \"\"", "group: say"},
 		{"claim: [realm_access, roles]", "", "claim: say which"},
 		{"claim: [realm_access, roles]", "claim: []", "claim: want"},
