@@ -6,7 +6,8 @@
 // [Routes], and a subject of NATS is the operation of its route. docs/access.md is
 // written from both, and what has no row is done by nobody.
 //
-// A principal is authenticated by an API key, see [Key]. Keys lie as rows beside the
+// A principal is authenticated in one of several [Ways]: by an API key, see [Key], or by
+// what the packages below this one know. Which it was makes no difference later. Keys lie as rows beside the
 // persons, where every process of a ledger sees them; whoever reads those rows has no
 // key, but for what it may do. [Keys] follows them, so that a key that is revoked ends
 // within a second or so in every process, without a restart. That a key was issued or
@@ -68,21 +69,95 @@ func ParseRole(s string) (Role, error) {
 // A Principal is who was authenticated.
 type Principal struct {
 	Pseudonym string // as records name it: 1 to 64 of a-z, 0-9 and "-"
-	Key       string // the id of the key that it came with
-	Roles     []Role
-	Apps      []domain.AppName // of none in particular: nil
-	AllApps   bool
+	Key       string // the id of the key that it came with, or the name of the certificate; of a token empty
+	Bindings  []Binding
+	Only      *Only // nil: nothing narrows it
+}
+
+// An Only narrows a principal to one person, and to a few of the operations that its
+// roles allow. Guard holds it to the operations; whom something is about stands in the
+// body mostly, so that the routes ask for it, with [About].
+type Only struct {
+	Person     domain.PersonKey
+	Operations []Operation
+}
+
+// A Binding is roles in some apps, or in all of them.
+type Binding struct {
+	Roles   []Role
+	Apps    []domain.AppName // of none in particular: nil
+	AllApps bool
+}
+
+// In reports whether b is for an app.
+func (b Binding) In(app domain.AppName) bool { return b.AllApps || slices.Contains(b.Apps, app) }
+
+// may reports whether one of the roles of b allows what row is of.
+func (b Binding) may(row Row) bool {
+	return row.Any || slices.ContainsFunc(row.Roles, func(r Role) bool { return slices.Contains(b.Roles, r) })
+}
+
+// Check returns what is wrong with a binding: roles that nobody has both of, a role
+// without an app.
+func (b Binding) Check() error {
+	switch {
+	case len(b.Roles) == 0:
+		return parseError("roles: name one at least; there are: " + roleNames())
+	case b.AllApps == (len(b.Apps) > 0):
+		return parseError("apps: name the apps, or say that it is all of them, and not both")
+	case slices.Contains(b.Roles, Administrator) && !b.AllApps:
+		return parseError("apps: an administrator is one of all apps")
+	}
+	return checkApart(b.Roles)
+}
+
+// checkApart refuses roles that nobody has both of.
+func checkApart(roles []Role) error {
+	for _, two := range apart {
+		if slices.Contains(roles, two[0]) && slices.Contains(roles, two[1]) {
+			return parseError("roles: nobody is both " + string(two[0]) + " and " + string(two[1]))
+		}
+	}
+	return nil
+}
+
+// CheckTogether refuses bindings of one principal that hold roles that nobody has both
+// of, in whatever apps.
+func CheckTogether(bindings []Binding) error {
+	var roles []Role
+	for _, b := range bindings {
+		roles = append(roles, b.Roles...)
+	}
+	return checkApart(roles)
 }
 
 // In reports whether p may do anything at all in an app.
 func (p Principal) In(app domain.AppName) bool {
-	return p.AllApps || slices.Contains(p.Apps, app)
+	return slices.ContainsFunc(p.Bindings, func(b Binding) bool { return b.In(app) })
 }
 
-// May reports whether one of the roles of p allows an operation.
+// everywhere reports whether p may do anything in every app.
+func (p Principal) everywhere() bool {
+	return slices.ContainsFunc(p.Bindings, func(b Binding) bool { return b.AllApps })
+}
+
+// May reports whether one of the roles of p allows an operation, in whatever app.
 func (p Principal) May(op Operation) bool {
 	row, has := rowOf(op)
-	return has && (row.Any || slices.ContainsFunc(row.Roles, func(r Role) bool { return slices.Contains(p.Roles, r) }))
+	return has && len(p.doing(row).Bindings) > 0
+}
+
+// doing returns p with what allows it to do what row is of, and nothing else: a role in
+// one app must not open another app in which p has another role.
+func (p Principal) doing(row Row) Principal {
+	if p.Only != nil && !slices.Contains(p.Only.Operations, row.Operation) {
+		p.Bindings = nil
+	}
+	if !slices.ContainsFunc(p.Bindings, func(b Binding) bool { return !b.may(row) }) {
+		return p
+	}
+	p.Bindings = slices.DeleteFunc(slices.Clone(p.Bindings), func(b Binding) bool { return !b.may(row) })
+	return p
 }
 
 type principalKey struct{}
@@ -103,6 +178,16 @@ func From(ctx context.Context) (Principal, bool) {
 func Recorder(ctx context.Context) string {
 	p, _ := From(ctx)
 	return p.Pseudonym
+}
+
+// About returns the one person that who does what ctx is of may speak about; not ok: they
+// may speak about everybody.
+func About(ctx context.Context) (domain.PersonKey, bool) {
+	p, _ := From(ctx)
+	if p.Only == nil {
+		return domain.PersonKey{}, false
+	}
+	return p.Only.Person, true
 }
 
 // Sees reports whether who does what ctx is of may see that an app exists. Where

@@ -2,8 +2,10 @@ package auth
 
 import (
 	"errors"
+	"math"
 	"net/http"
-	"strings"
+	"strconv"
+	"time"
 
 	"consentledger/api/edge"
 	"consentledger/api/wire"
@@ -15,8 +17,8 @@ import (
 //
 // Who may not do something in an app of theirs is told which role would do. Of an app
 // that is not theirs nobody is told whether it exists.
-func Guard(h http.Handler, keys *Keys) http.Handler {
-	g := &guard{keys: keys, mux: http.NewServeMux()}
+func Guard(h http.Handler, ways Ways) http.Handler {
+	g := &guard{ways: ways, mux: http.NewServeMux()}
 	for _, r := range Routes {
 		g.mux.Handle(r.Pattern, g.route(r, h))
 	}
@@ -24,7 +26,7 @@ func Guard(h http.Handler, keys *Keys) http.Handler {
 }
 
 type guard struct {
-	keys *Keys
+	ways Ways
 	mux  *http.ServeMux // every route, checked before it is asked for
 }
 
@@ -36,7 +38,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 
 	// What has no route is told to nobody who is not let in.
-	if _, err := g.keys.of(r.Header); err != nil {
+	if _, err := g.ways.of(r); err != nil {
 		deny(w, err)
 		return
 	}
@@ -58,31 +60,31 @@ func (g *guard) route(route Route, h http.Handler) http.HandlerFunc {
 			h.ServeHTTP(w, r)
 			return
 		}
-		p, err := g.keys.of(r.Header)
-		switch {
-		case err != nil:
+		p, err := g.ways.of(r)
+		if err != nil {
 			deny(w, err)
-		case !p.inScope(scope, r):
-			edge.Write(w, elsewhere(scope))
-		case !row.Open && !p.May(row.Operation):
-			edge.Write(w, forbidden(row))
-		default:
-			h.ServeHTTP(w, r.WithContext(With(r.Context(), p)))
+			return
 		}
+		if p.Only == nil && edge.FromPage(r.Context()) {
+			deny(w, PageKey)
+			return
+		}
+		if wait, ok := g.ways.take(p); !ok {
+			tooMany(w, wait)
+			return
+		}
+		if !p.inScope(scope, r) {
+			edge.Write(w, elsewhere(scope))
+			return
+		}
+		if !row.Open {
+			if p = p.doing(row); !p.inScope(scope, r) || len(p.Bindings) == 0 {
+				edge.Write(w, forbidden(p, row))
+				return
+			}
+		}
+		h.ServeHTTP(w, r.WithContext(With(r.Context(), p)))
 	}
-}
-
-// of returns who sent a request.
-func (k *Keys) of(h http.Header) (Principal, error) {
-	values := h["Authorization"]
-	if len(values) == 0 {
-		return Principal{}, NoKey
-	}
-	scheme, key, _ := strings.Cut(values[0], " ")
-	if len(values) > 1 || !strings.EqualFold(scheme, "Bearer") {
-		return Principal{}, UnknownKey
-	}
-	return k.Authenticate(key)
 }
 
 func (p Principal) inScope(s Scope, r *http.Request) bool {
@@ -91,9 +93,9 @@ func (p Principal) inScope(s Scope, r *http.Request) bool {
 		return p.in(r.PathValue("app"))
 	case OfQuery:
 		apps := r.URL.Query()["app"]
-		return p.AllApps || len(apps) == 1 && p.in(apps[0])
+		return p.everywhere() || len(apps) == 1 && p.in(apps[0])
 	case OfAll:
-		return p.AllApps
+		return p.everywhere()
 	case OfNone, OfBody:
 		return true
 	}
@@ -104,11 +106,15 @@ func (p Principal) inScope(s Scope, r *http.Request) bool {
 // something in every app, what is wrong with a name is for the route to say.
 func (p Principal) in(name string) bool {
 	app, err := domain.ParseAppName(name)
-	return p.AllApps || err == nil && p.In(app)
+	return p.everywhere() || err == nil && p.In(app)
 }
 
 // deny answers who is not authenticated.
 func deny(w http.ResponseWriter, err error) {
+	if unmapped, is := errors.AsType[Unmapped](err); is {
+		edge.Write(w, problem(http.StatusForbidden, "unmapped", "Not allowed", string(unmapped)))
+		return
+	}
 	denied, is := errors.AsType[Denied](err)
 	if !is {
 		w.Header().Set("Retry-After", "1")
@@ -123,7 +129,19 @@ func deny(w http.ResponseWriter, err error) {
 	edge.Write(w, problem(http.StatusUnauthorized, "unauthenticated", "Not authenticated", string(denied)))
 }
 
-func forbidden(row Row) wire.Problem {
+// tooMany answers who asks faster than they may.
+func tooMany(w http.ResponseWriter, wait time.Duration) {
+	seconds := strconv.Itoa(max(1, int(math.Ceil(wait.Seconds()))))
+	w.Header().Set("Retry-After", seconds)
+	edge.Write(w, edge.Plain(http.StatusTooManyRequests,
+		"you ask faster than the ledger lets anybody, and nothing of this was done: send it again in "+seconds+" s"))
+}
+
+func forbidden(p Principal, row Row) wire.Problem {
+	if p.Only != nil {
+		return problem(http.StatusForbidden, "forbidden", "Not allowed",
+			"this subject token may not do this: "+row.Says+". Let the back end do it, or mint a token with the action if there is one")
+	}
 	return problem(http.StatusForbidden, "forbidden", "Not allowed",
 		"this key may not do this: "+row.Says+". One of these roles may: "+who(row.Roles))
 }

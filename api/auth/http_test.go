@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -16,7 +17,7 @@ func (b *bench) asks(method, path string, headers ...string) (*httptest.Response
 	b.Helper()
 	var came *Principal
 	if b.guarded == nil {
-		b.guarded = Guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { b.came(r) }), b.Keys)
+		b.guarded = Guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { b.came(r) }), Ways{Keys: b.Keys})
 	}
 	b.came = func(r *http.Request) {
 		p, _ := From(r.Context())
@@ -83,6 +84,64 @@ func TestEveryRouteIsForItsRolesAndApps(t *testing.T) {
 				}
 				if len(unseen) == 2 && unseen[0] != unseen[1] {
 					t.Errorf("%s tells whether an app exists: %v", route.Pattern, unseen)
+				}
+			}
+		}
+	}
+}
+
+// A fixed bearer lets in one principal, as the packages below this one do.
+type fixed struct{ Principal }
+
+func (fixed) Takes(credential string) bool { return credential == "fixed" }
+
+func (f fixed) Authenticate(context.Context, string) (Principal, error) { return f.Principal, nil }
+
+// Who has one role in one app and another in another may do in each what its own role
+// may: on every route, in both.
+func TestARoleInOneAppOpensNoOther(t *testing.T) {
+	b := newBench(t)
+	for _, one := range Roles {
+		for _, other := range Roles {
+			roles := map[string]Role{"shop": one.Role, "bank": other.Role}
+			p := Principal{Pseudonym: "p-x", Bindings: []Binding{
+				{Roles: []Role{one.Role}, Apps: []domain.AppName{"shop"}}, {Roles: []Role{other.Role}, Apps: []domain.AppName{"bank"}},
+			}}
+			var came *Principal
+			h := Guard(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				p, _ := From(r.Context())
+				came = &p
+			}), Ways{Keys: b.Keys, Bearers: []Bearer{fixed{p}}})
+			for _, route := range Routes {
+				row, _ := rowOf(route.Operation)
+				if row.Open {
+					continue
+				}
+				may := func(app string) bool { return row.Any || slices.Contains(row.Roles, roles[app]) }
+				for app, role := range roles {
+					method, path := pathOf(route.Pattern, app)
+					r := httptest.NewRequest(method, path, nil)
+					r.Header.Set("Authorization", "Bearer fixed")
+					w := httptest.NewRecorder()
+					came = nil
+					h.ServeHTTP(w, r)
+					want := false
+					switch route.Scope {
+					case OfApp:
+						want = may(app)
+					case OfNone, OfBody:
+						want = may("shop") || may("bank")
+					}
+					if (came != nil) != want {
+						t.Errorf("%s %s as %s there: %d, want %v", method, path, role, w.Code, want)
+					}
+
+					// What the route sees of its caller is in the apps that it may be done in.
+					for of := range roles {
+						if came != nil && came.In(domain.AppName(of)) != may(of) {
+							t.Errorf("%s %s: it sees %s: %v", method, path, of, !may(of))
+						}
+					}
 				}
 			}
 		}

@@ -53,10 +53,8 @@ func (w Wish) check() error {
 	case slices.Contains(w.Roles, Administrator) && !w.AllApps:
 		return invalid("apps", "apps: an administrator is one of all apps")
 	}
-	for _, two := range apart {
-		if slices.Contains(w.Roles, two[0]) && slices.Contains(w.Roles, two[1]) {
-			return invalid("roles", fmt.Sprintf("roles: nobody is both %s and %s: issue two keys, to two", two[0], two[1]))
-		}
+	if err := checkApart(w.Roles); err != nil {
+		return invalid("roles", err.Error()+": issue two keys, to two")
 	}
 	return nil
 }

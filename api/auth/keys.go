@@ -210,8 +210,15 @@ const (
 	NoKey      Denied = "say who you are: send a key, as Authorization: Bearer clk_..."
 	UnknownKey Denied = "this key is not known here, or is not as it was issued"
 	ExpiredKey Denied = "this key has ended: ask an administrator for another"
+	PageKey    Denied = "a page of another origin comes with a subject token, and with nothing else: a key does not belong into a browser"
+	NotTheirs  Denied = "who this key is of may not do this in this app"
 	RevokedKey Denied = "this key was revoked: ask an administrator for another"
 )
+
+// An Unmapped says why somebody who is authenticated has no role here.
+type Unmapped string
+
+func (u Unmapped) Error() string { return string(u) }
 
 // ErrAway says that nobody can tell now whether a key is good.
 var ErrAway = errors.New("the keys cannot be read now: ask again")
@@ -243,7 +250,7 @@ func (k *Keys) Authenticate(text string) (Principal, error) {
 }
 
 func (l Listed) principal() Principal {
-	return Principal{Pseudonym: l.Principal, Key: l.ID, Roles: l.Roles, Apps: l.Apps, AllApps: l.AllApps}
+	return Principal{Pseudonym: l.Principal, Key: l.ID, Bindings: []Binding{{Roles: l.Roles, Apps: l.Apps, AllApps: l.AllApps}}}
 }
 
 // Good reports whether a key that let somebody in would do so now, and when it ends.

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"slices"
 	"strings"
 
 	"consentledger/api/natsrest"
@@ -52,10 +53,11 @@ func InboxOf(key string) string { return "_INBOX." + key }
 func (p Principal) Permissions() (publish, subscribe []string) {
 	publish, subscribe = []string{"$SRV.PING"}, []string{InboxOf(p.Key) + ".>"}
 	for _, s := range Subjects {
-		if !p.May(s.Operation) || s.AllApps && !p.AllApps {
+		row, has := rowOf(s.Operation)
+		if !has {
 			continue
 		}
-		for _, app := range p.tokens() {
+		for _, app := range p.doing(row).tokens(s.AllApps) {
 			name := strings.Replace(s.Subject, "{app}", app, 1)
 			if s.Listens {
 				subscribe = append(subscribe, name)
@@ -67,16 +69,18 @@ func (p Principal) Permissions() (publish, subscribe []string) {
 	return publish, subscribe
 }
 
-// tokens are what stands for the apps of p in a subject. What is no app's name stands
-// in none, whatever a row says.
-func (p Principal) tokens() []string {
-	if p.AllApps {
+// tokens are what stands for the apps of p in a subject; with all, only for all of them.
+// What is no app's name stands in none, whatever a row says.
+func (p Principal) tokens(all bool) []string {
+	if p.everywhere() {
 		return []string{"*"}
 	}
 	var names []string
-	for _, app := range p.Apps {
-		if _, err := domain.ParseAppName(string(app)); err == nil {
-			names = append(names, string(app))
+	for _, b := range p.Bindings {
+		for _, app := range b.Apps {
+			if _, err := domain.ParseAppName(string(app)); err == nil && !all && !slices.Contains(names, string(app)) {
+				names = append(names, string(app))
+			}
 		}
 	}
 	return names

@@ -16,6 +16,7 @@ const (
 	Group  Operation = "record-group"
 	Check  Operation = "check"
 	Prompt Operation = "prompt"
+	Mint   Operation = "mint-token"
 
 	ReadPerson    Operation = "read-person"
 	ReadPolicy    Operation = "read-policy"
@@ -60,6 +61,8 @@ var Operations = []Row{
 	{Operation: Group, Says: "record what is said to every app of a group", Roles: []Role{Writer}},
 	{Operation: Check, Says: `ask "may we?"`, Roles: []Role{Writer, Reader, Support, Officer}},
 	{Operation: Prompt, Says: "ask what must be asked of a person", Roles: []Role{Writer, Reader, Officer}},
+
+	{Operation: Mint, Says: "mint a token by which one person's own browser or phone speaks", Roles: []Role{Writer}},
 
 	{Operation: ReadPerson, Says: "where one person stands, and their history", Roles: []Role{Reader, Support, Officer, Auditor}},
 	{Operation: ReadPolicy, Says: "the app, its policies, surfaces and calendars; by when something would be owed", Any: true},
@@ -134,6 +137,8 @@ var Routes = []Route{
 	{"GET /v1/apps/{app}/subjects/{id}/purposes/{purpose}/check", Check, OfApp},
 	{"POST /v1/apps/{app}/subjects/prompt", Prompt, OfApp},
 	{"GET /v1/apps/{app}/subjects/{id}/prompt", Prompt, OfApp},
+
+	{"POST /v1/apps/{app}/tokens", Mint, OfApp},
 
 	{"POST /v1/apps/{app}/subjects/consents", ReadPerson, OfApp},
 	{"GET /v1/apps/{app}/subjects/{id}/consents", ReadPerson, OfApp},

@@ -56,7 +56,9 @@ func TestTheTableIsWhole(t *testing.T) {
 
 // Nobody may publish or listen in an app that is not theirs, whatever pattern covers it.
 func TestSubjectsOfOthersAreCoveredByNone(t *testing.T) {
-	p := Principal{Key: "k", Roles: []Role{Writer, Reader, Officer, Support, Approver, Auditor, Regulator, Viewer}, Apps: []domain.AppName{"shop"}}
+	p := Principal{Key: "k", Bindings: []Binding{{
+		Roles: []Role{Writer, Reader, Officer, Support, Approver, Auditor, Regulator, Viewer}, Apps: []domain.AppName{"shop"},
+	}}}
 	publish, subscribe := p.Permissions()
 	if len(publish) < 20 || len(subscribe) != 2 {
 		t.Errorf("%d subjects to publish, %v to listen", len(publish), subscribe)
@@ -74,11 +76,11 @@ func TestSubjectsOfOthersAreCoveredByNone(t *testing.T) {
 			t.Errorf("it may speak as the ledger: %s", s)
 		}
 	}
-	p.Apps = []domain.AppName{"*", ">", "shop.>", ""} // as no key is issued
+	p.Bindings[0].Apps = []domain.AppName{"*", ">", "shop.>", ""} // as no key is issued
 	if publish, subscribe := p.Permissions(); len(publish) != 1 || len(subscribe) != 1 {
 		t.Errorf("%v %v", publish, subscribe)
 	}
-	if publish, subscribe := (Principal{Key: "k", Roles: []Role{Administrator}, AllApps: true}).Permissions(); slices.ContainsFunc(publish, func(s string) bool {
+	if publish, subscribe := (Principal{Key: "k", Bindings: []Binding{{Roles: []Role{Administrator}, AllApps: true}}}).Permissions(); slices.ContainsFunc(publish, func(s string) bool {
 		return !strings.Contains(s, ".operate.") && !strings.Contains(s, ".query.") && s != "$SRV.PING"
 	}) || len(subscribe) != 1 {
 		t.Errorf("an administrator: %v %v", publish, subscribe)

@@ -11,7 +11,14 @@ import (
 )
 
 // A NATSTransport reaches the ledger by requests over NATS.
-type NATSTransport struct{ conn *nats.Conn }
+type NATSTransport struct {
+	// Key is the API key, shown in each message, so that records name who sent it; empty:
+	// they say that somebody did who may. Where the ledger authenticates nobody it is not
+	// looked at, but anybody who listens there sees it.
+	Key string
+
+	conn *nats.Conn
+}
 
 // NATS returns a transport over a connection, which stays the caller's. Open it with
 // nats.IgnoreAuthErrorAbort where an authentication callout may be away for a while:
@@ -19,7 +26,7 @@ type NATSTransport struct{ conn *nats.Conn }
 //
 // A subject that the connection's user may not use looks like a ledger that does not
 // answer: NATS tells only the connection's error handler.
-func NATS(conn *nats.Conn) *NATSTransport { return &NATSTransport{conn} }
+func NATS(conn *nats.Conn) *NATSTransport { return &NATSTransport{conn: conn} }
 
 func (n *NATSTransport) send(ctx context.Context, app string, r request) (answer, error) {
 	if r.verb == batchVerb {
@@ -27,6 +34,9 @@ func (n *NATSTransport) send(ctx context.Context, app string, r request) (answer
 	}
 	m := nats.NewMsg("consent.v1." + app + "." + string(r.verb))
 	m.Data = r.body
+	if n.Key != "" {
+		m.Header.Set("Authorization", "Bearer "+n.Key)
+	}
 	otel.GetTextMapPropagator().Inject(ctx, carrier(m.Header))
 
 	reply, err := n.conn.RequestMsgWithContext(ctx, m)

@@ -6,7 +6,8 @@
 // page of the ledger's own origin, or from no page at all, also if it only reads:
 // reading what is personal is recorded, as done by who reads. And a body says
 // that it is JSON, which no page of another origin can say without being asked
-// back by its browser.
+// back by its browser. Pages of the [Origins] that are named may use what is one
+// person's, and say who the person is by a token; [FromPage] tells them from programs.
 //
 // [Route] is for every request, those that come over NATS too: what a route does
 // not know is refused, and not ignored. A filter that is spelled wrongly would
@@ -21,12 +22,23 @@ import (
 
 // Guard lets requests through to h that ask under one of the hosts' names, and
 // not from a page of another origin.
-func Guard(h http.Handler, hosts Hosts) http.Handler {
+func Guard(h http.Handler, hosts Hosts) http.Handler { return GuardWith(h, hosts, nil) }
+
+// GuardWith is Guard that lets some pages of other origins use what is one person's.
+func GuardWith(h http.Handler, hosts Hosts, origins Origins) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		protect(w.Header())
 		if !hosts.allow(r) {
 			Write(w, refuse(http.StatusMisdirectedRequest, "the ledger is not asked under this name: ask under its own, "+
 				"or let whoever runs it add this name to serve --allowed-hosts").Problem)
+			return
+		}
+		if origins.answer(w, r) {
+			return
+		}
+		if len(r.Header["Origin"]) > 0 && foreignAny(r) && origins.allow(w, r, r.Method) {
+			w.Header().Set("Access-Control-Expose-Headers", "Retry-After")
+			h.ServeHTTP(w, fromPage(r))
 			return
 		}
 		if foreign(r) {
@@ -53,9 +65,12 @@ func protect(h http.Header) {
 // machine; without it Origin decides, which plain GETs of pages do not have.
 func foreign(r *http.Request) bool {
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
-	if reads && public(r.URL.Path) {
-		return false
-	}
+	return (!reads || !public(r.URL.Path)) && foreignAny(r)
+}
+
+// foreignAny reports whether a request comes from a page of another origin, whatever it
+// wants.
+func foreignAny(r *http.Request) bool {
 	as := *r
 	as.Method = http.MethodPost // for the protection lets everything pass that reads
 	var protection http.CrossOriginProtection

@@ -75,6 +75,10 @@ type Config struct {
 	Conn   *nats.Conn
 	Ledger Executor
 	Log    *slog.Logger // nil: slog.Default
+
+	Sender  Sender // of what is sent to record; nil: nobody is known
+	AskedBy Sender // of what is asked by check; nil: nobody is known
+
 	Seal   func(ctx context.Context, app string, plain []byte) ([]byte, error)
 	Unseal func(ctx context.Context, app string, sealed []byte) ([]byte, error)
 

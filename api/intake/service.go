@@ -81,8 +81,12 @@ func (s *service) endpoints() []endpoint {
 
 func (s *service) record(r *natsservice.Request) {
 	began := s.began()
+	values := credentials(r.Header)
 	req, hint, err := readMessage(r.Subject, r.Header, r.Data)
 	msg := s.trace(s.ctx, recordSpan, trace.SpanKindServer, r.Header, req, began)
+	if err == nil {
+		req, err = s.signedBy(msg.ctx, req, values)
+	}
 	if err != nil {
 		defer msg.end(err)
 		if r.Answer(refusal(err)) == nil {
@@ -158,15 +162,21 @@ type question struct {
 }
 
 func (s *service) check(r *natsservice.Request) {
+	values := credentials(r.Header)
 	s.ask(r, func(data []byte) (question, error) {
 		q, err := wire.ParseCheck(data)
 		return question{q.Subject, func(app domain.AppName) (any, error) {
-			return wire.Check(s.ctx, s.Ledger, app, q, domain.Unauthenticated, s.Ledger.Now())
+			by, err := s.asker(s.ctx, app, values)
+			if err != nil {
+				return nil, err
+			}
+			return wire.Check(s.ctx, s.Ledger, app, q, by, s.Ledger.Now())
 		}, wire.UnknownAnswer(q, s.Ledger.Now())}, err
 	})
 }
 
 func (s *service) prompt(r *natsservice.Request) {
+	credentials(r.Header) // what is asked here is not recorded
 	s.ask(r, func(data []byte) (question, error) {
 		q, err := wire.ParsePrompt(data)
 		return question{q.Subject, func(app domain.AppName) (any, error) {

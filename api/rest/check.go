@@ -125,6 +125,9 @@ func (s *server) checkOne(ctx context.Context, route string, app domain.AppName,
 // answer asks the ledger. What it cannot tell is the answer "unknown" with
 // status 503; the error is only of a question that is wrong.
 func (s *server) answer(ctx context.Context, route string, app domain.AppName, q wire.CheckRequest, now deadline.Instant) (wire.CheckAnswer, int, error) {
+	if err := mayAsk(ctx, q.Subject); err != nil {
+		return wire.CheckAnswer{}, 0, err
+	}
 	a, err := wire.Check(ctx, s.Ledger, app, q, s.principal(ctx), now)
 	switch {
 	case err == nil:

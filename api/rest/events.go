@@ -164,6 +164,9 @@ func modeOf(headers http.Header, body []byte) (wire.Mode, error) {
 }
 
 func (s *server) execute(ctx context.Context, req ledger.Request) (ledger.Receipt, error) {
+	if err := maySay(ctx, req); err != nil {
+		return ledger.Receipt{}, err
+	}
 	ctx, span := s.eventSpan(ctx, req)
 	defer span.End()
 	req.RecordedBy = s.principal(ctx)

@@ -37,6 +37,9 @@ func (s *server) prompt(ctx context.Context, app string, r wire.PromptRequest) (
 	if err != nil {
 		return nil, bad(err.Error())
 	}
+	if err := mayAsk(ctx, r.Subject); err != nil {
+		return nil, err
+	}
 	a, err := wire.Prompt(ctx, s.Ledger, name, r, s.Ledger.Now())
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -49,11 +50,17 @@ func accessKey(c *cobra.Command) (string, error) {
 	if text = strings.TrimSpace(text); text == "" {
 		return "", nil
 	}
+	if tokenForm.MatchString(text) { // what is wrong with it the server says
+		return text, nil
+	}
 	if _, err := auth.ParseKey(text); err != nil {
 		return "", exit.Usage(fmt.Errorf("%s: %w", from, err))
 	}
 	return text, nil
 }
+
+// tokenForm is the form of a token of an identity provider.
+var tokenForm = regexp.MustCompile(`^eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
 
 // showKey puts the key into a request, unless it could be read on its way.
 func showKey(c *cobra.Command, r *http.Request) error {

@@ -69,9 +69,14 @@ func writePEM(t *testing.T, name, kind string, der []byte) {
 // issue writes a certificate for 127.0.0.1 that serves both sides.
 func (a *authority) issue() (cert, key string) {
 	a.t.Helper()
+	return a.issueTo("test")
+}
+
+func (a *authority) issueTo(name string) (cert, key string) {
+	a.t.Helper()
 	k := newKey(a.t)
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "test"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, KeyUsage: x509.KeyUsageDigitalSignature,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 	}, a.cert, &k.PublicKey, a.key)

@@ -19,6 +19,7 @@ import (
 
 	"consentledger/api/audit"
 	"consentledger/api/auth"
+	"consentledger/api/auth/token"
 	"consentledger/cmd/internal/server"
 
 	"github.com/nats-io/nats.go"
@@ -37,14 +38,25 @@ type guarded struct {
 // guard starts one.
 func guard(t *testing.T) *guarded {
 	t.Helper()
+	return guardWith(t, server.Ways{})
+}
+
+// guardWith starts one that lets in by more ways than keys.
+func guardWith(t *testing.T, more server.Ways) *guarded {
+	t.Helper()
+	return guardIn(t, t.TempDir(), server.Access{Authenticate: true, Ways: more})
+}
+
+// guardIn starts one in a directory.
+func guardIn(t *testing.T, dir string, d server.Access) *guarded {
+	t.Helper()
 	g := &guarded{T: t, keys: map[auth.Role]auth.KeyAnswer{}}
-	dir := t.TempDir()
 	out, err := cli(t, nil, "access", "key", "new", "--name", "ann", "--role", "administrator", "--all-apps", "--data", dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	g.admin = strings.TrimSpace(out)
-	g.running = startWith(t, server.Config{Data: dir, HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Access: server.Access{Authenticate: true}})
+	g.running = startWith(t, server.Config{Data: dir, HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Access: d})
 	for _, app := range []string{"shop", "bank"} {
 		if _, err := g.as(g.admin, "app", "add", app, "--handler", "Demo Ltd"); err != nil {
 			t.Fatal(err)
@@ -85,26 +97,11 @@ func (g *guarded) issue(args ...string) (a auth.KeyAnswer) {
 // ask sends a request with a key, and returns the status and the body.
 func (g *guarded) ask(key, method, path, body string) (int, string) {
 	g.Helper()
-	req, err := http.NewRequestWithContext(g.Context(), method, g.running.http+path, strings.NewReader(body))
-	if err != nil {
-		g.Fatal(err)
+	status, text := sendAs(g.T, http.DefaultClient, key, method, g.running.http+path, body)
+	if status == 0 {
+		g.Fatal(text)
 	}
-	if body != "" {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	if key != "" {
-		req.Header.Set("Authorization", "Bearer "+key)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		g.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		g.Fatal(err)
-	}
-	return resp.StatusCode, string(text)
+	return status, text
 }
 
 // patterns returns every route that the ledger has.
@@ -124,7 +121,7 @@ func (g *guarded) patterns() (all []string) {
 	}
 	all = append(all, audit.Patterns()...)
 	all = append(all, "GET /{$}", "GET /openapi.json", "GET /openapi.yaml", "GET /openapi-3.0.json", "GET /openapi-3.0.yaml",
-		"GET /v1/access/keys", "POST /v1/access/keys", "POST /v1/access/keys/{id}/rotate", "POST /v1/access/keys/{id}/revoke", "GET /metrics")
+		"GET /v1/access/keys", "POST /v1/access/keys", "POST /v1/access/keys/{id}/rotate", "POST /v1/access/keys/{id}/revoke", "GET /metrics", token.Pattern)
 	slices.Sort(all)
 	return slices.Compact(all)
 }
@@ -150,6 +147,31 @@ func TestEveryRouteIsInTheTableOfWhoMayDoWhat(t *testing.T) {
 		}
 	}
 
+	by := map[auth.Role]identity{}
+	for role, key := range g.keys {
+		by[role] = g.by(key.Key)
+	}
+	g.everyRoute(by)
+}
+
+// An identity sends a request as somebody, and returns the status and the body.
+type identity func(method, path, body string) (int, string)
+
+// by returns who shows a credential.
+func (g *guarded) by(credential string) identity {
+	return func(method, path, body string) (int, string) { return g.ask(credential, method, path, body) }
+}
+
+// everyRoute asks for every route as who has a role in the shop: in the shop, in another
+// app, and in one that is not there.
+func (g *guarded) everyRoute(by map[auth.Role]identity) {
+	g.Helper()
+	g.everyRouteBut(by, g.by(""))
+}
+
+// everyRouteBut is everyRoute, where who shows nothing is nobody.
+func (g *guarded) everyRouteBut(by map[auth.Role]identity, nobody identity) {
+	g.Helper()
 	fill := strings.NewReplacer("{id}", "nobody", "{purpose}", "mail", "{group}", "family", "{seq}", "7", "{name}", "event", "{hash}", "x",
 		"{version}", "x", "{surface}", "x", "{register}", "processing", "{token}", "x", "{path...}", "0/0", "{$}", "")
 	for _, r := range auth.Routes {
@@ -161,14 +183,14 @@ func TestEveryRouteIsInTheTableOfWhoMayDoWhat(t *testing.T) {
 		if method != http.MethodGet {
 			body = `{}`
 		}
-		if status, _ := g.ask("", method, strings.ReplaceAll(path, "{app}", "shop"), body); (status == 401) != (r.Operation != auth.Public) {
-			t.Errorf("%s without a key: %d", r.Pattern, status)
+		if status, _ := nobody(method, strings.ReplaceAll(path, "{app}", "shop"), body); (status == 401) != (r.Operation != auth.Public) {
+			g.Errorf("%s without a key: %d", r.Pattern, status)
 		}
-		for role, key := range g.keys {
-			p := auth.Principal{Roles: []auth.Role{role}}
+		for role, ask := range by {
+			p := auth.Principal{Bindings: []auth.Binding{{Roles: []auth.Role{role}}}}
 			admin := role == auth.Administrator
 			for _, app := range []string{"shop", "bank", "nosuch"} {
-				status, text := g.ask(key.Key, method, strings.ReplaceAll(path, "{app}", app), body)
+				status, text := ask(method, strings.ReplaceAll(path, "{app}", app), body)
 				stopped := status == 401 || status == 403 || strings.Contains(text, "none of this key's")
 				may := r.Operation == auth.Public || p.May(r.Operation)
 				switch {
@@ -179,7 +201,7 @@ func TestEveryRouteIsInTheTableOfWhoMayDoWhat(t *testing.T) {
 					may = false
 				}
 				if may == stopped {
-					t.Errorf("%s as %s in %s: %d %s", r.Pattern, role, app, status, text)
+					g.Errorf("%s as %s in %s: %d %s", r.Pattern, role, app, status, text)
 				}
 			}
 		}

@@ -99,6 +99,20 @@ func doorFlags(c *cobra.Command, d *server.Access) {
 	f.StringVar(&d.Cert, "tls-cert", "", "the certificate (PEM) of HTTP and of the embedded NATS server; it is read again when it changes")
 	f.StringVar(&d.Key, "tls-key", "", "the key (PEM) of --tls-cert")
 	f.BoolVar(&d.Elsewhere, "tls-elsewhere", false, "TLS is ended before the ledger, as by a proxy, and nobody else reaches it")
+	wayFlags(c, &d.Ways)
+}
+
+// wayFlags give a verb the flags of how somebody is authenticated, beside keys.
+func wayFlags(c *cobra.Command, w *server.Ways) {
+	f := c.Flags()
+	f.StringVar(&w.Issuer, "oidc-issuer", "", "let in who has a token of this identity provider, as in https://id.example.com/realms/main, exactly as its tokens name it")
+	f.StringVar(&w.Audience, "oidc-audience", "", "for whom its tokens have to be, as in consentledger")
+	f.StringVar(&w.Groups, "oidc-roles", "", "the file (YAML) that says which of its groups have which roles in which apps; see docs/access.md")
+	f.StringVar(&w.ClientCA, "tls-client-ca", "", "let in who has a certificate of these authorities (PEM), over HTTP and the embedded NATS server")
+	f.StringVar(&w.Certificates, "tls-client-roles", "", "the file (YAML) that says which certificates have which roles in which apps; it may be that of --oidc-roles")
+	f.StringArrayVar(&w.Origins, "allow-origin", nil, "let pages of an origin record and ask by subject tokens in an app, as in shop=https://shop.example.com; may stand several times")
+	f.Float64Var(&w.Rate, "rate", 0, "how many requests a second each principal may send over HTTP; who sends more is told to wait (default: as many as they like)")
+	f.IntVar(&w.Burst, "burst", 0, "how many of them at once (default: ten times --rate, and one at least)")
 }
 
 // natsFlags give a verb the flags of an external NATS server.

@@ -32,6 +32,9 @@ var rowKinds = []rowKind{
 	{"l/", copiedPart, "which logs were begun"},
 	{"n/", copiedPart, "how far the stream of incoming events was seen"},
 	{"k/", madeAnew, "marks in the log"},
+	{"access-pseudonyms/", copiedPart, "the secret that pseudonyms of principals are made with"},
+	{"access-tokens/", madeAnew, "the key of subject tokens"},
+	{"access/", madeAnew, "keys, by which apps and people are let in: issue new ones"},
 	{"r/", madeAnew, "the follow-up process's checkpoint"},
 	{"elsewhere/", madeAnew, "the newest record of the event store"},
 
@@ -75,6 +78,7 @@ var (
 	copiedFiles = []string{"keys", "feed.key", "log", "log.lost-*", "nats"}
 	ownFiles    = []string{
 		"LOCK", "FORMAT", "FORMAT.new", server.RecordsPlace.File, server.RecordsPlace.File + ".new", server.VaultPlace.File, server.VaultPlace.File + ".new", server.MigrationFile, server.MigrationFile + ".new", "feed.key.new",
+		server.TokenKeyFile, server.TokenKeyFile + ".new", // made anew
 		"keys.new", "store", // as records and rows
 		"views", // made anew
 		"probe-*", "lost+found",

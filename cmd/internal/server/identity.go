@@ -24,6 +24,7 @@ type Access struct {
 	Authenticate bool
 	Cert, Key    string // PEM files of TLS
 	Elsewhere    bool   // TLS is ended by somebody before us
+	Ways         Ways   // beside keys
 }
 
 // CheckAccess refuses to listen where others than this machine are without knowing who
@@ -34,6 +35,9 @@ func (s Config) CheckAccess() error {
 	}
 	if s.Access.Cert != "" && s.Access.Elsewhere {
 		return exit.Usage(errors.New("--tls-cert and --tls-elsewhere: TLS is ended here or elsewhere, say one of them"))
+	}
+	if err := s.Access.Ways.check(s.Access); err != nil {
+		return err
 	}
 	if s.Access.Authenticate && s.Demo {
 		return exit.Usage(errors.New("--demo and --authenticate: the demo shows itself to whoever is on this machine; " +
@@ -146,7 +150,11 @@ func (d Access) config() (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}, nil
+	speaks := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}
+	if speaks.ClientCAs, err = d.Ways.authorities(); speaks.ClientCAs != nil {
+		speaks.ClientAuth = tls.VerifyClientCertIfGiven // who shows none shows a key
+	}
+	return speaks, err
 }
 
 // openAccess reads the keys, if somebody has to have one.
@@ -157,6 +165,9 @@ func (h *Server) openAccess(ctx context.Context) (err error) {
 	h.keys = &auth.Keys{
 		Rows: h.Dir.Rows(), Now: h.Dir.Ledger.Now, Execute: h.Dir.Ledger.Execute,
 		Apps: func() []domain.AppName { return h.Logs.Logged() },
+	}
+	if err := h.openWays(ctx); err != nil {
+		return err
 	}
 	return h.keys.Read(ctx)
 }

@@ -22,6 +22,7 @@ type measured struct {
 	ledger    *ledger.Meter
 	synced    func(records int)
 	turned    func(domain.Code) // a message was rejected
+	limited   func()            // a request was one too many
 }
 
 // newMeasured makes what is told as it happens, as far as anybody wants to know.
@@ -35,7 +36,8 @@ func newMeasured(t *telemetry.Telemetry) (m measured, err error) {
 	batch, err2 := telemetry.AppendBatch.Int64Histogram(t.Meter)
 	folds, err3 := telemetry.Folds.Int64Counter(t.Meter)
 	rejected, err4 := telemetry.Rejected.Int64Counter(t.Meter)
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	limited, err5 := telemetry.Limited.Int64Counter(t.Meter)
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return m, err
 	}
 
@@ -52,6 +54,8 @@ func newMeasured(t *telemetry.Telemetry) (m measured, err error) {
 		},
 	}
 	m.synced = func(records int) { batch.Record(ctx, int64(records)) }
+	limited.Add(ctx, 0) // it is there before the first is refused: a rate begins somewhere
+	m.limited = func() { limited.Add(ctx, 1) }
 	m.turned = func(code domain.Code) {
 		rejected.Add(ctx, 1, telemetry.Rejected.Of(codes.Of(telemetry.Rejected, string(code))))
 	}

@@ -17,15 +17,16 @@ import (
 // password, to the subjects that the key is for. Whose key ends is cut off.
 type natsAuth struct {
 	keys *auth.Keys
-	own  string // the ledger's own token, which no one else has
+	with auth.Certificates // nil: nobody comes by one
+	own  string            // the ledger's own token, which no one else has
 
 	mu     sync.Mutex
 	server *server.Server
 	let    map[uint64]string // the key of each client that was let in
 }
 
-func newNATSDoor(keys *auth.Keys) *natsAuth {
-	d := &natsAuth{keys: keys, own: rand.Text() + rand.Text(), let: map[uint64]string{}}
+func newNATSDoor(keys *auth.Keys, with auth.Certificates) *natsAuth {
+	d := &natsAuth{keys: keys, with: with, own: rand.Text() + rand.Text(), let: map[uint64]string{}}
 	keys.Changed = d.cutOff
 	return d
 }
@@ -44,6 +45,9 @@ func (d *natsAuth) Check(c server.ClientAuthentication) bool {
 		c.RegisterUser(&server.User{Username: "ledger", Permissions: ownPermissions()})
 		return true
 	}
+	if secret == "" {
+		return d.checkCertificate(c)
+	}
 	p, err := d.keys.Authenticate(secret)
 	if err != nil {
 		return false
@@ -57,6 +61,21 @@ func (d *natsAuth) Check(c server.ClientAuthentication) bool {
 	defer d.mu.Unlock()
 	d.let[c.GetID()] = p.Key
 	c.RegisterUser(&server.User{Username: p.Key, Permissions: permissionsOf(p), ConnectionDeadline: until.Time()})
+	return true
+}
+
+// checkCertificate lets in who has a certificate, for as long as it holds.
+func (d *natsAuth) checkCertificate(c server.ClientAuthentication) bool {
+	state := c.GetTLSConnectionState()
+	if d.with == nil || state == nil || len(state.VerifiedChains) == 0 {
+		return false
+	}
+	leaf := state.VerifiedChains[0][0]
+	p, err := d.with.Authenticate(leaf)
+	if err != nil {
+		return false
+	}
+	c.RegisterUser(&server.User{Username: p.Key, Permissions: permissionsOf(p), ConnectionDeadline: leaf.NotAfter})
 	return true
 }
 
@@ -114,7 +133,7 @@ func (h *Server) natsOptions(o *server.Options) {
 		o.TLSConfig, o.TLS = h.tls, true
 	}
 	if h.keys != nil {
-		h.natsAuth = newNATSDoor(h.keys)
+		h.natsAuth = newNATSDoor(h.keys, h.ways.Certificates)
 		o.CustomClientAuthentication = h.natsAuth
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"consentledger/api/auth"
-	"consentledger/api/edge"
 	"consentledger/api/intake"
 	"consentledger/cmd/internal/telemetry"
 )
@@ -233,10 +232,10 @@ func (h *Server) keep(w *workers) {
 func (h *Server) answer(w *workers, on listeners) (ready chan struct{}) {
 	h.api = h.Handler()
 	if h.asked = h.api; h.keys != nil {
-		h.asked = auth.Guard(h.api, h.keys)
+		h.asked = auth.Guard(h.api, h.ways)
 		w.Go(func() { h.keepAccess(w.ctx) })
 	}
-	guarded := edge.Guard(h.withPages(h.asked), h.Config.Hosts.Listening(h.Config.HTTP, on.http.Addr()))
+	guarded := h.guardPages(h.withPages(h.asked), h.Config.Hosts.Listening(h.Config.HTTP, on.http.Addr()))
 
 	ready = make(chan struct{}, 2)
 	open := func() { ready <- struct{}{} }

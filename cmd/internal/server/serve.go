@@ -22,6 +22,7 @@ import (
 
 	"consentledger/api/audit/witness"
 	"consentledger/api/auth"
+	"consentledger/api/auth/token"
 	"consentledger/api/edge"
 	"consentledger/api/intake"
 	"consentledger/api/outbox"
@@ -90,6 +91,8 @@ type Server struct {
 	Log      *slog.Logger
 	keys     *auth.Keys     // nil: nobody is authenticated
 	tls      *tls.Config    // nil: it is not spoken
+	ways     auth.Ways      // in which somebody is authenticated, by keys and otherwise
+	tokens   *token.Signer  // of subject tokens; nil: there are none
 	natsAuth *natsAuth      // of the embedded NATS server; nil: it lets everybody in
 	NATS     *server.Server // nil: external
 	Conn     *nats.Conn
@@ -223,6 +226,7 @@ func (h *Server) openIntake() {
 		Seal: h.Dir.seal, Unseal: h.Dir.unseal, Again: h.again, Watch: new(intake.Watch),
 		Rows: h.Dir.Rows(), Apps: func() []domain.AppName { return h.Logs.Logged() },
 		Traces: h.Measured.traces, Turned: h.Measured.turned, Process: h.process,
+		Sender: h.senders(auth.Record), AskedBy: h.senders(auth.Check),
 	}
 	if h.turns.many() {
 		h.Intake.Turn = func(ctx context.Context, do func(context.Context) error) error {

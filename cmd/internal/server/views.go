@@ -9,6 +9,7 @@ import (
 
 	"consentledger/api/audit"
 	"consentledger/api/auth"
+	"consentledger/api/auth/token"
 	"consentledger/api/intake"
 	"consentledger/api/rest"
 	"consentledger/cmd/consentledger/law"
@@ -128,6 +129,7 @@ func (h *Server) Handler() http.Handler {
 		Wait: h, Status: h.status, Ready: h.ready, Alarms: h.alarms, Version: buildinfo.Version, Log: h.Log, Traces: h.Measured.traces, Principal: auth.Recorder,
 	}))
 	mux.Handle("/v1/access/", auth.Handler(h.keys, h.Log))
+	mux.Handle(token.Pattern, token.Handler(h.tokens, h.Log))
 	if page := h.Measured.page(); page != nil && (h.Config.Metrics || h.Config.Measures == "") {
 		mux.Handle("GET /metrics", page)
 	}

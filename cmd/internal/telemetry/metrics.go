@@ -65,6 +65,9 @@ var (
 	Rejected = &Metric{Name: "consentledger.rejected", Unit: "{message}", Kind: Counter,
 		Text: "Messages that were put with the rejected, by the code of the refusal", Label: "code", Limit: 120}
 
+	Limited = &Metric{Name: "consentledger.http.limited", Unit: "{request}", Kind: Counter,
+		Text: "Requests that were refused because who sent them asks faster than --rate"}
+
 	IntakeWaiting = &Metric{Name: "consentledger.intake.waiting", Unit: "{message}", Kind: Gauge,
 		Text: "Messages in the stream of incoming events that are not recorded yet"}
 	IntakeLag = &Metric{Name: "consentledger.intake.lag", Unit: "s", Kind: Gauge,
@@ -110,7 +113,7 @@ var projections = slices.Sorted(slices.Values(views.Names()))
 
 // Metrics are all of them.
 var Metrics = []*Metric{
-	AppendDuration, AppendBatch, Folds, Rejected, IntakeWaiting, IntakeLag, Unseen,
+	AppendDuration, AppendBatch, Folds, Rejected, Limited, IntakeWaiting, IntakeLag, Unseen,
 	ProjectionLag, ProjectionBehind, ProjectionProgress, ProjectionStopped, CheckpointLag, FollowUpLag, OutboxLag, Turns, RebuildProgress,
 	Obligations, DiskFree, DiskReserve, DiskSize, Failures,
 }

@@ -1,0 +1,22 @@
+package auth
+
+import (
+	"context"
+
+	"consentledger/domain"
+)
+
+// Sender returns the pseudonym of who sent a message that has the values of a header
+// Authorization, if they may do an operation in an app. It is for messages of back ends:
+// a subject token is no back end's.
+func (w Ways) Sender(ctx context.Context, op Operation, app domain.AppName, values []string) (string, error) {
+	p, err := w.ofHeader(ctx, values)
+	if err != nil {
+		return "", err
+	}
+	row, has := rowOf(op)
+	if !has || p.Only != nil || !p.doing(row).In(app) {
+		return "", NotTheirs
+	}
+	return p.Pseudonym, nil
+}

@@ -1,0 +1,62 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"consentledger/api/auth"
+	"consentledger/api/wire"
+	"consentledger/domain"
+	"consentledger/eventstore/ledger"
+)
+
+// ownTypes are what a person's own browser or phone says by a subject token: what the
+// person does and sees there. What is established about a person, as an age, a guardian
+// or a second device, is a back end's to say.
+var ownTypes = []string{
+	"consent.given", "consent.refused", "consent.withdrawn", "consent.requested", "policy.acknowledged", "notice.presented",
+	"permission.granted", "permission.denied", "permission.revoked", "request.received", "decision.objected",
+}
+
+// forbid refuses what a subject token is not for, and names nobody.
+func forbid(detail string) error {
+	p := plain(http.StatusForbidden, detail)
+	p.Type, p.Title, p.Code = "urn:consentledger:problem:forbidden", "Not allowed", "forbidden"
+	return failure{p}
+}
+
+// mayAsk refuses a question about another person than the one that a subject token is of.
+func mayAsk(ctx context.Context, subject string) error {
+	own, only := auth.About(ctx)
+	if !only {
+		return nil
+	}
+	who, err := domain.ParsePersonKey(subject)
+	if err != nil {
+		return bad("subject: " + err.Error())
+	}
+	if who != own {
+		return forbid("this subject token is for one person, and this is about another: let the back end ask, or mint a token for them")
+	}
+	return nil
+}
+
+// maySay refuses an event that a subject token is not for, before anything of it is
+// recorded.
+func maySay(ctx context.Context, r ledger.Request) error {
+	own, only := auth.About(ctx)
+	switch {
+	case !only:
+		return nil
+	case r.Person != own:
+		return forbid("subject: this subject token is for one person, and this is about another: let the back end record it, or mint a token for them")
+	case !slices.Contains(ownTypes, wire.TypeOf(r)):
+		return forbid("type: by a subject token a person says what they do themselves, and not this: let the back end record it")
+	case r.Actor != string(domain.Person) || r.OnBehalfOf != "":
+		return forbid("actor: by a subject token a person acts, and for themselves: leave out actor and onbehalfof, or let the back end record it")
+	case r.Other != (domain.PersonKey{}) || r.Stream != (domain.StreamID{}):
+		return forbid("data: by a subject token a person speaks of themselves, and this names somebody or something else: let the back end record it")
+	}
+	return nil
+}

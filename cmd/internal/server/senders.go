@@ -1,0 +1,25 @@
+package server
+
+import (
+	"context"
+	"errors"
+
+	"consentledger/api/auth"
+	"consentledger/api/intake"
+	"consentledger/domain"
+)
+
+// senders returns who says who sent a message on NATS, by an operation; nil: nobody is
+// authenticated.
+func (h *Server) senders(op auth.Operation) intake.Sender {
+	if h.keys == nil {
+		return nil
+	}
+	return func(ctx context.Context, app domain.AppName, values []string) (string, error) {
+		by, err := h.ways.Sender(ctx, op, app, values)
+		if err == nil || errors.Is(err, auth.ErrAway) {
+			return by, err
+		}
+		return "", domain.Refusal{Code: domain.Malformed, Path: "authorization", Text: "authorization: " + err.Error()}
+	}
+}

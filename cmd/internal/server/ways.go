@@ -1,0 +1,181 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"consentledger/api/auth"
+	"consentledger/api/auth/clientcert"
+	"consentledger/api/auth/limit"
+	"consentledger/api/auth/provider"
+	"consentledger/api/auth/roles"
+	"consentledger/api/auth/token"
+	"consentledger/api/edge"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/files"
+)
+
+// Ways are in which ways somebody is authenticated, beside keys.
+type Ways struct {
+	Issuer, Audience string // of the tokens of an identity provider; empty: there is none
+	Groups           string // the file that gives its groups roles
+	ClientCA         string // the authorities (PEM) of clients' certificates; empty: nobody shows one
+	Certificates     string // the file that gives certificates roles
+
+	Origins []string // pages that may use what is one person's, as APP=ORIGIN
+
+	Rate  float64 // requests a second that each may send; zero: as many as they like
+	Burst int     // and how many at once; zero: those of ten seconds
+}
+
+// check refuses ways that lead nowhere.
+func (w Ways) check(d Access) error {
+	oidc := []string{w.Issuer, w.Audience, w.Groups}
+	if slices.Contains(oidc, "") && strings.Join(oidc, "") != "" {
+		return exit.Usage(errors.New("--oidc-issuer, --oidc-audience and --oidc-roles go together"))
+	}
+	if (w.ClientCA == "") != (w.Certificates == "") {
+		return exit.Usage(errors.New("--tls-client-ca and --tls-client-roles go together"))
+	}
+	if w.ClientCA != "" && d.Cert == "" {
+		return exit.Usage(errors.New("--tls-client-ca: clients show their certificates in TLS: say --tls-cert and --tls-key, too"))
+	}
+	if !d.Authenticate && (w.Issuer != "" || w.ClientCA != "" || len(w.Origins) > 0) {
+		return exit.Usage(errors.New("--oidc-issuer, --tls-client-ca, --allow-origin: nobody is authenticated without --authenticate: say that, too"))
+	}
+	switch {
+	case w.Rate < 0 || w.Burst < 0 || math.IsNaN(w.Rate) || math.IsInf(w.Rate, 0):
+		return exit.Usage(errors.New("--rate, --burst: want numbers above zero, as in --rate 50 --burst 200"))
+	case w.Burst > 0 && w.Rate == 0:
+		return exit.Usage(errors.New("--burst is how many requests of --rate may come at once: say that, too"))
+	case w.Rate > 0 && !d.Authenticate:
+		return exit.Usage(errors.New("--rate is for each principal, and nobody is one without --authenticate: say that, too"))
+	}
+	if _, err := edge.ParseOrigins(w.Origins); err != nil {
+		return exit.Usage(fmt.Errorf("--allow-origin: %w", err))
+	}
+	_, err := w.provider(auth.Pseudonyms{}, nil)
+	_, err2 := w.known(auth.Pseudonyms{})
+	_, err3 := w.authorities()
+	return cmp.Or(err, err2, err3)
+}
+
+// known returns the certificates that have roles; nil: none has.
+func (w Ways) known(names auth.Pseudonyms) (*clientcert.Certificates, error) {
+	if w.Certificates == "" {
+		return nil, nil
+	}
+	file, err := readRoles("--tls-client-roles", w.Certificates)
+	if err != nil {
+		return nil, err
+	}
+	known, err := clientcert.New(file, names, time.Now)
+	if err != nil {
+		return nil, exit.Usage(fmt.Errorf("--tls-client-roles: %w", err))
+	}
+	return known, nil
+}
+
+// authorities returns those that clients' certificates have to come from; nil: clients
+// show none.
+func (w Ways) authorities() (*x509.CertPool, error) {
+	if w.ClientCA == "" {
+		return nil, nil
+	}
+	text, err := files.ReadOwnFile(w.ClientCA, files.MaxStampFile)
+	if err != nil {
+		return nil, exit.Usage(fmt.Errorf("--tls-client-ca: %w", err))
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, exit.Usage(fmt.Errorf("--tls-client-ca: %s holds no certificate in PEM", w.ClientCA))
+	}
+	return pool, nil
+}
+
+// provider returns the identity provider; nil: there is none.
+func (w Ways) provider(names auth.Pseudonyms, failed func(error)) (*provider.Provider, error) {
+	if w.Issuer == "" {
+		return nil, nil
+	}
+	file, err := readRoles("--oidc-roles", w.Groups)
+	if err != nil {
+		return nil, err
+	}
+	p, err := provider.New(provider.Config{
+		Issuer: w.Issuer, Audience: w.Audience, Roles: file, Pseudonyms: names, Now: time.Now, Failed: failed,
+	})
+	if err != nil {
+		return nil, exit.Usage(fmt.Errorf("--oidc-issuer, --oidc-audience, --oidc-roles: %w", err))
+	}
+	return p, nil
+}
+
+// readRoles reads the file that a flag names.
+func readRoles(flag, name string) (*roles.File, error) {
+	text, err := files.ReadOwnFile(name, roles.MaxFile)
+	if err != nil {
+		return nil, exit.Usage(fmt.Errorf("%s: %w", flag, err))
+	}
+	file, err := roles.Parse(text)
+	if err != nil {
+		return nil, exit.Usage(fmt.Errorf("%s: %s: %w", flag, name, err))
+	}
+	return file, nil
+}
+
+// openWays opens the ways in, beside keys.
+func (h *Server) openWays(ctx context.Context) error {
+	seed, err := h.openTokenKey(ctx)
+	if err != nil {
+		return err
+	}
+	good := func(key string) bool { _, is := h.keys.Good(key); return is }
+	if h.tokens, err = token.NewSigner(seed, time.Now, good); err != nil {
+		return err
+	}
+	h.ways = auth.Ways{Keys: h.keys, Bearers: []auth.Bearer{h.tokens}}
+	w := h.Config.Access.Ways
+	if w.Rate > 0 {
+		burst := cmp.Or(w.Burst, max(1, int(math.Ceil(10*w.Rate))))
+		h.ways.Limit = limit.New(w.Rate, burst, time.Now, h.Measured.limited)
+	}
+	if w.Issuer == "" && w.ClientCA == "" {
+		return nil
+	}
+	names, err := auth.OpenPseudonyms(ctx, h.Dir.Rows())
+	if err != nil {
+		return err
+	}
+	failed := func(err error) {
+		h.Log.Warn("the keys of the identity provider cannot be read; those that are known hold for a quarter of an hour", "error", err)
+	}
+	if p, err := w.provider(names, failed); err != nil {
+		return err
+	} else if p != nil {
+		h.ways.Bearers = append(h.ways.Bearers, p)
+	}
+	if c, err := w.known(names); err != nil {
+		return err
+	} else if c != nil {
+		h.ways.Certificates = c
+	}
+	return nil
+}
+
+// guardPages lets through what no page of another origin sends, but for those that may.
+func (h *Server) guardPages(next http.Handler, hosts edge.Hosts) http.Handler {
+	origins, err := edge.ParseOrigins(h.Config.Access.Ways.Origins)
+	if err != nil {
+		panic("consentledger: origins that were not checked: " + err.Error())
+	}
+	return edge.GuardWith(next, hosts, origins)
+}
