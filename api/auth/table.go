@@ -70,7 +70,7 @@ var Operations = []Row{
 	{Operation: ReadLog, Says: "proofs, tiles and checkpoints of the transparency log", Roles: []Role{Writer, Reader, Officer, Approver, Auditor, Regulator, Viewer}},
 	{Operation: Replay, Says: "history of any span, person and type", Roles: []Role{Officer, Auditor}},
 	{Operation: Export, Says: "take evidence away", Roles: []Role{Officer, Auditor}},
-	{Operation: Listen, Says: "hear on NATS what becomes of obligations", Roles: []Role{Writer, Reader, Officer}},
+	{Operation: Listen, Says: "hear on NATS what becomes of obligations and consents", Roles: []Role{Writer, Reader, Officer}},
 	{Operation: Receipt, Says: "a person's own receipt", Roles: []Role{Support, Officer}},
 
 	{Operation: Publish, Says: "publish policies, surfaces and calendars", Roles: []Role{Officer}},

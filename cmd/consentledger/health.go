@@ -56,6 +56,10 @@ func (h *house) status(ctx context.Context) rest.StatusReport {
 	if h.turns.has(workFollowUps) { // the other processes tell nothing
 		at, err = h.outbox.State()
 		add("outbox", at, err)
+		if h.changes != nil {
+			at, err = h.changes.State()
+			add("outbox-consents", at, err)
+		}
 	}
 	return report
 }

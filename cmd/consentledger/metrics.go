@@ -103,8 +103,7 @@ func (h *house) measureFollowers(ctx context.Context, tell telemetry.Tell) error
 	reacted, _ := h.reactor.State()
 	tell(telemetry.FollowUpLag, float64(behind(reacted.Position).seconds))
 	if h.turns.has(workFollowUps) {
-		at, _ = h.outbox.State()
-		tell(telemetry.OutboxLag, float64(behind(at).seconds))
+		tell(telemetry.OutboxLag, float64(behind(h.told()).seconds))
 	}
 	for _, w := range works {
 		tell(telemetry.Turns, number(h.turns.has(w)), string(w))

@@ -68,6 +68,8 @@ type serveConfig struct {
 	authority      string // that stamps checkpoints; empty: none does
 	authorityRoots string
 	stampEvery     time.Duration
+
+	telling telling
 }
 
 const serveHelp = `Run the ledger: NATS, store, projections and HTTP in one process.
@@ -144,6 +146,7 @@ func newServe() *cobra.Command {
 	f.StringVar(&s.process, "process", "", "what this process is called, where several serve one ledger; also by "+processVariable+" (default: the host's name and something random)")
 	s.doors.flags(c)
 	s.nats.flags(c)
+	s.telling.flags(c)
 	f.BoolVar(&s.demo, "demo", false, "with a sample app, SmartKey, its policy and simulated users")
 	return c
 }
@@ -178,6 +181,7 @@ type house struct {
 	runners   []*projections.Runner
 	reactor   *react.Reactor
 	outbox    *outbox.Outbox
+	changes   *outbox.Outbox // of consents; nil: they are not told on NATS
 	turns     *turns
 	process   string
 	started   string
@@ -286,11 +290,7 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 		}
 	})
 	must("follow-ups", func() error { return h.turns.during(ctx, workFollowUps, h.followUp) })
-	crew.Go(func() {
-		if err := h.outbox.Watch(ctx); err != nil {
-			h.log.Error("the stream of the outbox is not looked at", "error", err)
-		}
-	})
+	crew.Go(func() { h.watchTold(ctx) })
 	h.api = h.handler()
 	if h.asked = h.api; h.keys != nil {
 		h.asked = auth.Guard(h.api, h.keys)
@@ -338,7 +338,7 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	return nil
 }
 
-// followUp tells on NATS what becomes of obligations until ctx is done, and finishes
+// followUp tells apps what was recorded until ctx is done, and finishes
 // what another process may have left undone. The reactor asks itself whose turn it is:
 // it has to know all that was recorded.
 func (h *house) followUp(ctx context.Context) error {
@@ -347,10 +347,7 @@ func (h *house) followUp(ctx context.Context) error {
 			return fmt.Errorf("an erasure that was ordered could not be finished: %w", err)
 		}
 	}
-	if err := h.outbox.Run(ctx); err != nil {
-		h.log.Error("the outbox stopped", "error", err)
-		<-ctx.Done() // it cannot read on, and no other process can
-	}
+	h.tell(ctx)
 	return nil
 }
 
@@ -400,7 +397,7 @@ func (h *house) open(ctx context.Context) (err error) {
 		Ledger: h.dir.ledger, Log: h.log, Shipped: shipped.Published(), Rows: h.dir.db.Rows(), Traces: h.measured.traces,
 		Turn: h.turns.turn(workFollowUps),
 	}
-	h.outbox = &outbox.Outbox{Conn: h.conn, Ledger: h.dir.ledger, Log: h.log, Traces: h.measured.traces}
+	h.openTelling()
 	h.intake = intake.Config{
 		Conn: h.conn, Ledger: h.dir.ledger, Log: h.log,
 		Seal: h.dir.seal, Unseal: h.dir.unseal, Again: h.again, Watch: new(intake.Watch),
