@@ -34,6 +34,7 @@ const (
 	Preview  Operation = "preview"
 	Erase    Operation = "erase"
 	Rejected Operation = "rejected"
+	Webhooks Operation = "webhooks"
 
 	ManageApps Operation = "manage-apps"
 	ManageKeys Operation = "manage-keys"
@@ -78,6 +79,8 @@ var Operations = []Row{
 	{Operation: Preview, Says: "see what would be voided, or whom a new version touches", Roles: []Role{Officer, Approver, Auditor}},
 	{Operation: Erase, Says: "erase a person", Roles: []Role{Officer}},
 	{Operation: Rejected, Says: "messages that could not be taken, of every app", Roles: []Role{Officer}},
+
+	{Operation: Webhooks, Says: "say where an app is told what becomes of consents: that names persons", Roles: []Role{Officer}},
 
 	{Operation: ManageApps, Says: "register apps, change what is known about them", Roles: []Role{Administrator}},
 	{Operation: ManageKeys, Says: "issue, list, rotate and revoke keys", Roles: []Role{Administrator}},
@@ -193,6 +196,14 @@ var Routes = []Route{
 	{"GET /v1/rejected/{seq}", Rejected, OfAll},
 	{"POST /v1/rejected/{seq}/retry", Rejected, OfAll},
 	{"POST /v1/rejected/{seq}/seen", Rejected, OfAll},
+
+	{"GET /v1/apps/{app}/webhooks", Webhooks, OfApp},
+	{"POST /v1/apps/{app}/webhooks", Webhooks, OfApp},
+	{"POST /v1/apps/{app}/webhooks/{webhook}/rotate", Webhooks, OfApp},
+	{"POST /v1/apps/{app}/webhooks/{webhook}/replay", Webhooks, OfApp},
+	{"POST /v1/apps/{app}/webhooks/{webhook}/pause", Webhooks, OfApp},
+	{"POST /v1/apps/{app}/webhooks/{webhook}/resume", Webhooks, OfApp},
+	{"POST /v1/apps/{app}/webhooks/{webhook}/remove", Webhooks, OfApp},
 
 	{"PUT /v1/apps/{app}", ManageApps, OfApp},
 	{"POST /v1/apps/{app}/environment", ManageApps, OfApp},

@@ -75,6 +75,7 @@ type Config struct {
 	Evidence Evidence                                   // nil: no routes of bundles and receipts
 	Papers   Papers                                     // nil: no audit report and no registers
 	Rebuild  func(ctx context.Context) (Rebuilt, error) // nil: projections are not compared
+	Webhooks Webhooks                                   // nil: apps are told nothing by HTTP
 	Wait     Waiter                                     // nil: min_position is answered by what the projection has
 
 	Status    func(ctx context.Context) StatusReport
@@ -146,6 +147,9 @@ func Handler(c Config) http.Handler {
 	}
 	if s.Rejected != nil {
 		s.rejectedRoutes(api)
+	}
+	if s.Webhooks != nil {
+		s.webhookRoutes(api)
 	}
 	s.healthRoutes(api, mux)
 	describe(api.OpenAPI())

@@ -21,7 +21,7 @@ func (h *house) alarms(ctx context.Context) []rest.Alarm {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	list := h.streamAlarms(h.rejectedAlarms(ctx))
-	list = append(list, h.tellingAlarms()...)
+	list = append(list, h.tellingAlarms(ctx)...)
 	if room, err := h.dir.db.Room(); err == nil {
 		if short := room.Full(2 * room.Reserve()); short != nil {
 			list = append(list, rest.Alarm{Name: "disk", Detail: fmt.Sprintf("the disk is nearly full: %d MB are free, and below %d MB nothing is recorded", room.Free>>20, room.Reserve()>>20)})

@@ -22,6 +22,7 @@ type measured struct {
 	ledger    *ledger.Meter
 	synced    func(records int)
 	turned    func(domain.Code) // a message was rejected
+	tried     func(taken bool)  // an event was sent to a webhook
 }
 
 // newMeasured makes what is told as it happens, as far as anybody wants to know.
@@ -35,7 +36,8 @@ func newMeasured(t *telemetry.Telemetry) (m measured, err error) {
 	batch, err2 := telemetry.AppendBatch.Int64Histogram(t.Meter)
 	folds, err3 := telemetry.Folds.Int64Counter(t.Meter)
 	rejected, err4 := telemetry.Rejected.Int64Counter(t.Meter)
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	sent, err5 := telemetry.WebhookAttempts.Int64Counter(t.Meter)
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return m, err
 	}
 
@@ -50,6 +52,14 @@ func newMeasured(t *telemetry.Telemetry) (m measured, err error) {
 			}
 			folds.Add(ctx, 1, miss)
 		},
+	}
+	taken, failed := telemetry.WebhookAttempts.Of("taken"), telemetry.WebhookAttempts.Of("failed")
+	m.tried = func(ok bool) {
+		if ok {
+			sent.Add(ctx, 1, taken)
+			return
+		}
+		sent.Add(ctx, 1, failed)
 	}
 	m.synced = func(records int) { batch.Record(ctx, int64(records)) }
 	m.turned = func(code domain.Code) {
@@ -69,7 +79,7 @@ func (h *house) measure(ctx context.Context, tell telemetry.Tell) error {
 	defer cancel()
 	tell(telemetry.Failures, float64(h.measured.telemetry.Failures()))
 	return errors.Join(
-		h.measureFollowers(ctx, tell), h.measureIntake(ctx, tell), h.measureObligations(ctx, tell), h.measureDisk(tell))
+		h.measureFollowers(ctx, tell), h.measureIntake(ctx, tell), h.measureObligations(ctx, tell), h.measureDisk(tell), h.measureWebhooks(ctx, tell))
 }
 
 // measureFollowers says how far behind is who follows the log.

@@ -35,6 +35,7 @@ var rowKinds = []rowKind{
 	{"l/", copiedPart, "which logs were begun"},
 	{"n/", copiedPart, "how far the stream of incoming events was seen"},
 	{"outbox/", copiedPart, "since when consents are told, and how far"},
+	{"webhook/", copiedPart, "webhooks, their secrets, and how far they are"},
 	{"k/", madeAnew, "marks in the log"},
 	{"r/", madeAnew, "the follow-up process's checkpoint"},
 	{"elsewhere/", madeAnew, "the newest record of the event store"},

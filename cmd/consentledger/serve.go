@@ -22,6 +22,7 @@ import (
 	"consentledger/api/intake"
 	"consentledger/api/outbox"
 	"consentledger/api/react"
+	"consentledger/api/webhook"
 	"consentledger/cmd/consentledger/law"
 	"consentledger/cmd/internal/telemetry"
 	"consentledger/domain"
@@ -182,6 +183,7 @@ type house struct {
 	reactor   *react.Reactor
 	outbox    *outbox.Outbox
 	changes   *outbox.Outbox // of consents; nil: they are not told on NATS
+	hooks     *webhook.Hooks
 	turns     *turns
 	process   string
 	started   string

@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"consentledger/api/outbox"
 	"consentledger/api/rest"
+	"consentledger/api/webhook"
+	"consentledger/cmd/internal/telemetry"
+	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 
 	"github.com/spf13/cobra"
@@ -14,12 +18,15 @@ import (
 // A telling is what flags say of what apps are told.
 type telling struct {
 	consents bool // on NATS, too
+	private  bool // webhooks go to private addresses, and without TLS
 }
 
 func (t *telling) flags(c *cobra.Command) {
 	c.Flags().BoolVar(&t.consents, "tell-consents", false,
 		"tell on NATS which consents are given, refused and withdrawn, with the ids that the apps sent; "+
 			"it begins where it is turned on first, and goes on there when it was off")
+	c.Flags().BoolVar(&t.private, "webhook-allow-private", false,
+		"let webhooks go to private and loopback addresses, and without TLS: for receivers on a network of one's own")
 }
 
 func (h *house) openTelling() {
@@ -32,6 +39,15 @@ func (h *house) openTelling() {
 	h.outbox = of(outbox.Obligations)
 	if h.config.telling.consents {
 		h.changes = of(outbox.Consents)
+	}
+	h.hooks = &webhook.Hooks{
+		Ledger: h.dir.ledger, Rows: h.dir.rows(), Private: h.config.telling.private, Log: h.log, Tried: h.measured.tried,
+		Seal: func(ctx context.Context, app, id string, plain []byte) ([]byte, error) {
+			return sealAs(ctx, h.dir.vault, app, "webhook secret "+id, plain)
+		},
+		Unseal: func(ctx context.Context, app, id string, sealed []byte) ([]byte, error) {
+			return unsealAs(ctx, h.dir.vault, app, "webhook secret "+id, sealed)
+		},
 	}
 }
 
@@ -67,6 +83,11 @@ func (h *house) tell(ctx context.Context) {
 			}
 		})
 	}
+	all.Go(func() {
+		if err := h.hooks.Run(ctx); err != nil {
+			h.log.Error("webhooks are not sent", "error", err)
+		}
+	})
 	all.Wait()
 }
 
@@ -80,7 +101,7 @@ func (h *house) told() eventstore.Position {
 	return at
 }
 
-func (h *house) tellingAlarms() (list []rest.Alarm) {
+func (h *house) tellingAlarms(ctx context.Context) (list []rest.Alarm) {
 	what := map[outbox.Topic]string{
 		outbox.Obligations: "what becomes of obligations is not told on NATS: ",
 		outbox.Consents:    "what persons say of their consents is not told on NATS: ",
@@ -90,5 +111,40 @@ func (h *house) tellingAlarms() (list []rest.Alarm) {
 			list = append(list, rest.Alarm{Name: "outbox", Detail: what[o.Topic] + err.Error(), See: "consentledger status"})
 		}
 	}
+	return append(list, h.webhookAlarms(ctx)...)
+}
+
+// webhookAlarms names the apps of which a webhook was paused, other than by somebody.
+func (h *house) webhookAlarms(ctx context.Context) (list []rest.Alarm) {
+	hooks, err := h.hooks.List(ctx, "")
+	if err != nil {
+		return []rest.Alarm{{Name: "webhook-paused", Detail: "whether a webhook is paused is not known: " + err.Error()}}
+	}
+	for _, k := range hooks {
+		if k.Paused.IsZero() || k.Why == webhook.Asked {
+			continue
+		}
+		list = append(list, rest.Alarm{
+			Name: "webhook-paused", App: string(k.App), Since: deadline.At(k.Paused).String(), Count: 1,
+			Detail: fmt.Sprintf("webhook %s is paused after %d failures: %s. Resume it once it is mended, or remove it", k.ID, k.Failures, k.Last),
+			See:    "consentledger webhook list --app " + string(k.App),
+		})
+	}
 	return list
+}
+
+// measureWebhooks says how the webhooks do.
+func (h *house) measureWebhooks(ctx context.Context, tell telemetry.Tell) error {
+	hooks, err := h.hooks.List(ctx, "")
+	if err != nil {
+		return err
+	}
+	counts := map[string]int{}
+	for _, k := range hooks {
+		counts[k.State()]++
+	}
+	for _, state := range webhook.States {
+		tell(telemetry.Webhooks, float64(counts[state]), state)
+	}
+	return nil
 }

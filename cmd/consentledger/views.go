@@ -129,7 +129,7 @@ func (h *house) handler() http.Handler {
 	mux.Handle("/", rest.Handler(rest.Config{
 		Ledger: h.dir.ledger, Blobs: h.dir.blobs,
 		Consents: h.consents, Policies: restPolicies{h.policies}, Activity: restActivity{h.activity}, Rejected: restRejected{h.rejected},
-		Requests: h.requests, FeedKey: h.feedKey, Law: shippedLaw(), Evidence: h.exporter(), Rebuild: h.restRebuild, Papers: papers{h},
+		Requests: h.requests, FeedKey: h.feedKey, Law: shippedLaw(), Evidence: h.exporter(), Rebuild: h.restRebuild, Papers: papers{h}, Webhooks: h.hooks,
 		Wait: h, Status: h.status, Ready: h.ready, Alarms: h.alarms, Version: version, Log: h.log, Traces: h.measured.traces, Principal: auth.Recorder,
 	}))
 	mux.Handle("/v1/access/", auth.Handler(h.keys, h.log))
