@@ -126,6 +126,7 @@ var Routes = []Route{
 	{"GET /openapi.yaml", Public, OfNone},
 	{"GET /openapi-3.0.json", Public, OfNone},
 	{"GET /openapi-3.0.yaml", Public, OfNone},
+	{"GET /asyncapi.json", Public, OfNone},
 	{"GET /v1/schemas", Public, OfNone},
 	{"GET /v1/schemas/{name}", Public, OfNone},
 	{"GET /v1/apps/{app}/feeds/{token}/deadlines.ics", Public, OfNone},

@@ -111,7 +111,13 @@ func Handler(c Config) http.Handler {
 	}
 	mux := http.NewServeMux()
 	s := &server{c, newGate(batchesAtOnce, batchPatience)}
-	api := humago.New(mux, config(c.Version))
+	api := s.routes(mux)
+	return s.traced(s.guard(mux, routesOf(api.OpenAPI())))
+}
+
+// routes adds the routes to mux, and describes them.
+func (s *server) routes(mux *http.ServeMux) huma.API {
+	api := humago.New(mux, config(s.Version))
 	s.eventRoutes(api)
 	s.subjectRoutes(api)
 	s.countRoute(api)
@@ -152,8 +158,9 @@ func Handler(c Config) http.Handler {
 		s.webhookRoutes(api)
 	}
 	s.healthRoutes(api, mux)
+	s.asyncRoute(api)
 	describe(api.OpenAPI())
-	return s.traced(s.guard(mux, routesOf(api.OpenAPI())))
+	return api
 }
 
 // routesOf returns what every route takes, by its pattern: what it says in the

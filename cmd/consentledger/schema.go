@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"consentledger/api/rest"
 	"consentledger/api/wire"
 
 	"github.com/spf13/cobra"
@@ -28,6 +29,20 @@ func newStatus() *cobra.Command {
 	}}
 	outputFlag(c)
 	return c
+}
+
+func newSchemaAsyncAPI() *cobra.Command {
+	return &cobra.Command{
+		Use: "asyncapi", Short: "Print what goes over NATS, as AsyncAPI 3 describes it; a server has it at /asyncapi.json", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			text, err := rest.AsyncAPI(version)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%s\n", text)
+			return err
+		},
+	}
 }
 
 func newSchema() *cobra.Command {
@@ -64,6 +79,6 @@ func newSchema() *cobra.Command {
 		},
 	}
 	show.Flags().BoolVar(&jsonSchema, "json-schema", false, "the JSON Schema (2020-12) of the type, or of event, check, answer, receipt, ... as the server has them under /v1/schemas/")
-	schema.AddCommand(list, show)
+	schema.AddCommand(list, show, newSchemaAsyncAPI())
 	return schema
 }
