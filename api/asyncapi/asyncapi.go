@@ -8,7 +8,6 @@
 package asyncapi
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -258,7 +257,11 @@ func (b *builder) route(s auth.Subject, r natsrest.Route, name string) error {
 		b.messages[message] = object{"name": message, "title": op.Summary, "contentType": "application/json", "payload": payload}
 		x.sent = []string{message}
 	}
-	kind, answer := contentOf(op.Responses["200"])
+	var kind string
+	var answer *huma.Schema
+	if well := op.Responses["200"]; well != nil {
+		kind, answer = contentOf(well.Content)
+	}
 	if answer == nil {
 		return fmt.Errorf("the route %s %s has no answer", r.Method, r.Path)
 	}
@@ -277,17 +280,15 @@ func (b *builder) route(s auth.Subject, r natsrest.Route, name string) error {
 func (b *builder) body(r natsrest.Route, op *huma.Operation) (object, error) {
 	payload := object{"type": "object"}
 	if op.RequestBody != nil {
-		for _, kind := range slices.Sorted(maps.Keys(op.RequestBody.Content)) {
-			var is object
-			if err := again(op.RequestBody.Content[kind].Schema, &is); err != nil {
-				return nil, err
-			}
-			if name, refers := strings.CutPrefix(fmt.Sprint(is["$ref"]), "#/components/schemas/"); refers {
-				is, _ = b.schemas[name].(object)
-			}
-			payload = maps.Clone(is)
-			break
+		_, body := contentOf(op.RequestBody.Content)
+		var is object
+		if err := again(body, &is); err != nil {
+			return nil, err
 		}
+		if name, refers := strings.CutPrefix(fmt.Sprint(is["$ref"]), "#/components/schemas/"); refers {
+			is, _ = b.schemas[name].(object)
+		}
+		payload = maps.Clone(is)
 	}
 
 	properties, _ := payload["properties"].(object)
@@ -322,25 +323,17 @@ func operationOf(item *huma.PathItem, method string) *huma.Operation {
 	return map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PUT": item.Put}[method]
 }
 
-// contentOf returns what an answer is, JSON if it may be that.
-func contentOf(r *huma.Response) (kind string, is *huma.Schema) {
-	if r == nil {
-		return "", nil
+// contentOf returns what a body or an answer is: JSON, if it may be that.
+func contentOf(content map[string]*huma.MediaType) (kind string, is *huma.Schema) {
+	const first = "application/json"
+	if content[first] != nil {
+		return first, content[first].Schema
 	}
-	kinds := slices.SortedFunc(maps.Keys(r.Content), func(a, b string) int {
-		return cmp.Or(-cmp.Compare(btoi(a == "application/json"), btoi(b == "application/json")), cmp.Compare(a, b))
-	})
+	kinds := slices.Sorted(maps.Keys(content))
 	if len(kinds) == 0 {
 		return "", nil
 	}
-	return kinds[0], r.Content[kinds[0]].Schema
-}
-
-func btoi(is bool) int {
-	if is {
-		return 1
-	}
-	return 0
+	return kinds[0], content[kinds[0]].Schema
 }
 
 // ref refers to something in the document.

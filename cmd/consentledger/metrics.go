@@ -54,6 +54,8 @@ func newMeasured(t *telemetry.Telemetry) (m measured, err error) {
 		},
 	}
 	taken, failed := telemetry.WebhookAttempts.Of("taken"), telemetry.WebhookAttempts.Of("failed")
+	sent.Add(ctx, 0, taken) // there from the beginning, so that a rate sees the first
+	sent.Add(ctx, 0, failed)
 	m.tried = func(ok bool) {
 		if ok {
 			sent.Add(ctx, 1, taken)
