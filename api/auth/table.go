@@ -35,6 +35,7 @@ const (
 	Preview  Operation = "preview"
 	Erase    Operation = "erase"
 	Rejected Operation = "rejected"
+	Webhooks Operation = "webhooks"
 
 	ManageApps Operation = "manage-apps"
 	ManageKeys Operation = "manage-keys"
@@ -73,7 +74,7 @@ var Operations = []Row{
 	{Operation: ReadLog, Says: "proofs, tiles and checkpoints of the transparency log", Roles: []Role{Writer, Reader, Officer, Approver, Auditor, Regulator, Viewer}},
 	{Operation: Replay, Says: "history of any span, person and type", Roles: []Role{Officer, Auditor}},
 	{Operation: Export, Says: "take evidence away", Roles: []Role{Officer, Auditor}},
-	{Operation: Listen, Says: "hear on NATS what becomes of obligations", Roles: []Role{Writer, Reader, Officer}},
+	{Operation: Listen, Says: "hear on NATS what becomes of obligations and consents", Roles: []Role{Writer, Reader, Officer}},
 	{Operation: Receipt, Says: "a person's own receipt", Roles: []Role{Support, Officer}},
 
 	{Operation: Publish, Says: "publish policies, surfaces and calendars", Roles: []Role{Officer}},
@@ -81,6 +82,8 @@ var Operations = []Row{
 	{Operation: Preview, Says: "see what would be voided, or whom a new version touches", Roles: []Role{Officer, Approver, Auditor}},
 	{Operation: Erase, Says: "erase a person", Roles: []Role{Officer}},
 	{Operation: Rejected, Says: "messages that could not be taken, of every app", Roles: []Role{Officer}},
+
+	{Operation: Webhooks, Says: "say where an app is told what becomes of consents: that names persons", Roles: []Role{Officer}},
 
 	{Operation: ManageApps, Says: "register apps, change what is known about them", Roles: []Role{Administrator}},
 	{Operation: ManageKeys, Says: "issue, list, rotate and revoke keys", Roles: []Role{Administrator}},
@@ -126,6 +129,7 @@ var Routes = []Route{
 	{"GET /openapi.yaml", Public, OfNone},
 	{"GET /openapi-3.0.json", Public, OfNone},
 	{"GET /openapi-3.0.yaml", Public, OfNone},
+	{"GET /asyncapi.json", Public, OfNone},
 	{"GET /v1/schemas", Public, OfNone},
 	{"GET /v1/schemas/{name}", Public, OfNone},
 	{"GET /v1/apps/{app}/feeds/{token}/deadlines.ics", Public, OfNone},
@@ -199,6 +203,14 @@ var Routes = []Route{
 	{"GET /v1/rejected/{seq}", Rejected, OfAll},
 	{"POST /v1/rejected/{seq}/retry", Rejected, OfAll},
 	{"POST /v1/rejected/{seq}/seen", Rejected, OfAll},
+
+	{"GET /v1/apps/{app}/webhooks", Webhooks, OfApp},
+	{"POST /v1/apps/{app}/webhooks", Webhooks, OfApp},
+	{"POST /v1/apps/{app}/webhooks/{webhook}/rotate", Webhooks, OfApp},
+	{"POST /v1/apps/{app}/webhooks/{webhook}/replay", Webhooks, OfApp},
+	{"POST /v1/apps/{app}/webhooks/{webhook}/pause", Webhooks, OfApp},
+	{"POST /v1/apps/{app}/webhooks/{webhook}/resume", Webhooks, OfApp},
+	{"POST /v1/apps/{app}/webhooks/{webhook}/remove", Webhooks, OfApp},
 
 	{"PUT /v1/apps/{app}", ManageApps, OfApp},
 	{"POST /v1/apps/{app}/environment", ManageApps, OfApp},

@@ -88,7 +88,7 @@ func public(p string) bool {
 	case "/", "/livez", "/readyz", "/healthz", "/v1/schemas":
 		return true
 	}
-	for _, prefix := range []string{"/openapi", "/v1/schemas/", "/v1/blobs/", "/log/"} {
+	for _, prefix := range []string{"/openapi", "/asyncapi.json", "/v1/schemas/", "/v1/blobs/", "/log/"} {
 		if strings.HasPrefix(p, prefix) {
 			return true
 		}

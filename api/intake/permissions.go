@@ -17,10 +17,11 @@ const InboxPrefix = "_INBOX.consentledger"
 // what could lose a message, in a stream, a bucket or its consumer that somebody
 // else made or changed; without them it refuses to start, or turns red, and says
 // which setting it is. Those in Many are needed where several processes take turns at
-// the stream of incoming events: each of their terms has a consumer of its own.
+// the stream of incoming events: each of their terms has a consumer of its own. Those in
+// Changes are needed where consents are told on NATS.
 var Permissions = struct {
-	Publish, Subscribe, Make, Retire, Mend, Many []string
-	Responses                                    bool
+	Publish, Subscribe, Make, Retire, Mend, Many, Changes []string
+	Responses                                             bool
 }{
 	Publish: []string{
 		"$JS.API.INFO",
@@ -80,6 +81,18 @@ var Permissions = struct {
 		"$JS.API.CONSUMER.DELETE.CONSENT_IN.*",
 		"$JS.API.CONSUMER.MSG.NEXT.CONSENT_IN.*",
 		"$JS.ACK.CONSENT_IN.*.>",
+	},
+	Changes: []string{
+		"$JS.API.STREAM.CREATE.CONSENT_CHANGES",
+		"$JS.API.STREAM.UPDATE.CONSENT_CHANGES",
+		"$JS.API.STREAM.UPDATE.CONSENT_OUT",
+		"$JS.API.STREAM.INFO.CONSENT_CHANGES",
+		"$JS.API.STREAM.MSG.GET.CONSENT_CHANGES",
+		"$JS.API.STREAM.MSG.DELETE.CONSENT_CHANGES",
+		"$JS.API.CONSUMER.CREATE.CONSENT_CHANGES.>",
+		"$JS.API.CONSUMER.INFO.CONSENT_CHANGES.*",
+		"$JS.API.CONSUMER.MSG.NEXT.CONSENT_CHANGES.*",
+		"$JS.API.CONSUMER.DELETE.CONSENT_CHANGES.*",
 	},
 	Responses: true,
 }

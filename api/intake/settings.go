@@ -36,8 +36,8 @@ type config = jetstream.StreamConfig
 var (
 	byEvents       = []string{InStream}
 	keyValues      = []string{"KV_" + SeenBucket, "KV_" + UnseenBucket}
-	outgoing       = []string{OutStream}
-	allButIncoming = append([]string{RejectedStream, OutStream}, keyValues...)
+	outgoing       = []string{OutStream, ChangesStream}
+	allButIncoming = append([]string{RejectedStream, OutStream, ChangesStream}, keyValues...)
 )
 
 // OutStream is the stream of package outbox, which is held to the same settings. It
@@ -45,8 +45,11 @@ var (
 // nobody but the ledger publishes to it.
 const OutStream = "CONSENT_OUT"
 
-// outRoom is what [OutStream] may hold at least: its million messages, each of a
-// kilobyte. With less it drops what a consumer that rests has not read.
+// ChangesStream is the other stream of package outbox, of what persons said.
+const ChangesStream = "CONSENT_CHANGES"
+
+// outRoom is what [OutStream] and [ChangesStream] may hold at least: their million messages, each of a
+// kilobyte. With less one drops what a consumer that rests has not read.
 const outRoom = 1 << 30
 
 // atLeast reports whether a limit is none, or as high as the wanted one.
@@ -149,7 +152,7 @@ var settings = []setting{
 		leave: byEvents,
 		value: func(c *config) any { return max(c.MaxBytes, 0) },
 		ok: func(have, want *config) bool {
-			return have.MaxBytes <= 0 || want.Name == OutStream && have.MaxBytes >= outRoom
+			return have.MaxBytes <= 0 || slices.Contains(outgoing, want.Name) && have.MaxBytes >= outRoom
 		},
 		mend: func(have, _ *config) { have.MaxBytes = -1 },
 	},

@@ -1,7 +1,8 @@
 // Package outbox tells on NATS what becomes of obligations: that one opened,
 // moved, was met or is void, is at risk, or is overdue. It follows the log and
 // publishes a CloudEvent for every such fact on consent.v1.<app>.out.<type>,
-// into the stream [Stream].
+// into the stream [Stream]. If it is wanted it tells what persons say, too: given,
+// refused and withdrawn consents, into the stream [ChangesStream].
 //
 // Every message's header carries its position in the log. A publisher goes on
 // after the last message's, and publishes only right behind the message that it
@@ -15,14 +16,18 @@
 // killed or the power fails is told again from there, with the same numbers and
 // ids.
 //
-// It holds no personal data: who may read it is the server's to say, as with
-// what apps send. An app's user may be let see consent.v1.<app>.out.> alone.
+// What is told of obligations holds no personal data. What is told of consents names the
+// person as the app does, who is looked up when it is sent: of a person who was erased it
+// has no id. That stream keeps a message for a week, no longer; and when the outbox comes
+// to an erasure, it takes the messages of that person out of it.
+//
+// Who may read the streams is the server's to say, as with what apps send. An app's user
+// may be let see consent.v1.<app>.out.> alone.
 package outbox
 
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -45,11 +50,19 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// The stream, and what it listens to.
+// The streams, and what they listen to. While nothing is told of consents, the stream of
+// obligations listens to all that goes out, as it did before there were two.
 const (
-	Stream   = intake.OutStream
-	subjects = subject.Any + "out.>"
+	Stream             = intake.OutStream
+	ChangesStream      = intake.ChangesStream
+	subjects           = subject.Any + "out.>"
+	obligationSubjects = subject.Any + "out.obligation.>"
+	consentSubjects    = subject.Any + "out.consent.>"
 )
+
+// pseudonymHeader says of whom a message of [ChangesStream] is, so that it is found when
+// that person is erased.
+const pseudonymHeader = "Consent-Pseudonym"
 
 // positionHeader says where in the log a message's fact stands, and partHeader which
 // it is of several that are told of one record: the first is 1. Of a record that is
@@ -78,15 +91,23 @@ type Ledger interface {
 	Follow(ctx context.Context, after eventstore.Position) iter.Seq2[[]codec.Entry, error]
 	Head(ctx context.Context) (eventstore.Position, error)
 	Duties(ctx context.Context, stream domain.StreamID) (domain.Duties, error)
+	Outside(ctx context.Context, app domain.AppName, pseudonym string) (domain.PersonKey, bool, error)
 }
 
-// An Outbox publishes. Fill in the first two fields; the rest of the zero Outbox
-// is ready.
+// An Outbox publishes what is told about one topic. Fill in the first two fields; the rest
+// of the zero Outbox is ready to tell of obligations.
 type Outbox struct {
 	Conn   *nats.Conn
 	Ledger Ledger
+	Topic  Topic
+	Rows   eventstore.Rows // where it is kept how far was told of consents; other topics need none
+	Apart  bool            // consents are told, too: the stream of obligations leaves them to theirs
 	Log    *slog.Logger    // nil: slog.Default
 	Traces *tracing.Traces // nil: nothing is traced
+
+	kept   changesRow          // of consents: what the row says
+	mark   eventstore.Position // what the row will say, and is told for a while
+	marked time.Time           // when the row was written
 
 	mu       sync.Mutex
 	at       eventstore.Position
@@ -165,7 +186,7 @@ func (o *Outbox) publish(ctx context.Context, js jetstream.JetStream) (any bool,
 	o.reopen = cancel
 	o.mu.Unlock()
 
-	seq, told, err := last(ctx, o.log(), js)
+	seq, told, err := o.last(ctx, js)
 	if err != nil {
 		return false, permitted(o.Conn, err)
 	}
@@ -174,17 +195,22 @@ func (o *Outbox) publish(ctx context.Context, js jetstream.JetStream) (any bool,
 		return false, err
 	}
 	if told.at > head {
-		return false, fmt.Errorf("stream %s tells of position %d, and the log ends at %d: it is of another ledger, or this one lost records; give this one a stream of its own, or delete the stream: everything is told again with the same ids", Stream, told.at, head)
+		return false, fmt.Errorf("stream %s tells of position %d, and the log ends at %d: it is of another ledger, or this one lost records; give this one a stream of its own, or delete the stream: everything is told again with the same ids", o.Topic.stream(), told.at, head)
 	}
 	o.note(told.after(), nil)
 	for entries, err := range o.Ledger.Follow(ctx, told.after()) {
 		if err != nil {
 			return any, err
 		}
-		n, err := o.tell(ctx, js, entries, told, seq)
-		any, seq = any || n > 0, seq+uint64(n)
-		if err != nil {
-			return any, permitted(o.Conn, err)
+		for batch := range o.Topic.batches(entries) {
+			n, err := o.tell(ctx, js, batch, told, seq)
+			any, seq = any || n > 0, seq+uint64(n)
+			if err == nil {
+				err = o.settle(ctx, js, batch[len(batch)-1])
+			}
+			if err != nil {
+				return any, permitted(o.Conn, err)
+			}
 		}
 		o.note(entries[len(entries)-1].Position, nil)
 	}
@@ -203,9 +229,9 @@ func (o *Outbox) tell(ctx context.Context, js jetstream.JetStream, entries []cod
 			bad = err
 			break
 		}
-		ack, err := js.PublishMsgAsync(m, jetstream.WithExpectLastSequence(seq+uint64(len(sent))), jetstream.WithExpectStream(Stream))
+		ack, err := js.PublishMsgAsync(m, jetstream.WithExpectLastSequence(seq+uint64(len(sent))), jetstream.WithExpectStream(o.Topic.stream()))
 		if err != nil {
-			bad = fmt.Errorf("stream %s: %w", Stream, err)
+			bad = fmt.Errorf("stream %s: %w", o.Topic.stream(), err)
 			break
 		}
 		sent = append(sent, ack)
@@ -218,7 +244,7 @@ func (o *Outbox) tell(ctx context.Context, js jetstream.JetStream, entries []cod
 			if second(err) {
 				return taken, errSecond
 			}
-			return taken, fmt.Errorf("stream %s: %w", Stream, err)
+			return taken, fmt.Errorf("stream %s: %w", o.Topic.stream(), err)
 		case <-ctx.Done():
 			return taken, ctx.Err()
 		}
@@ -230,13 +256,13 @@ func (o *Outbox) tell(ctx context.Context, js jetstream.JetStream, entries []cod
 func (o *Outbox) messages(ctx context.Context, entries []codec.Entry, told place) iter.Seq2[*nats.Msg, error] {
 	return func(yield func(*nats.Msg, error) bool) {
 		for _, e := range entries {
-			parts := wire.Told(e)
+			parts := o.Topic.parts(e)
 			for i, part := range parts {
 				if e.Position == told.at && i < told.parts {
 					continue
 				}
 				m, err := o.message(ctx, part)
-				if err == nil && len(e.Owing) > 0 {
+				if err == nil && o.Topic == Obligations && len(e.Owing) > 0 {
 					m.Header.Set(partHeader, strconv.Itoa(i+1))
 				}
 				if !yield(m, err) || err != nil {
@@ -249,21 +275,16 @@ func (o *Outbox) messages(ctx context.Context, entries []codec.Entry, told place
 
 // message returns what is told of one fact.
 func (o *Outbox) message(ctx context.Context, e codec.Entry) (*nats.Msg, error) {
-	duties, err := o.duties(ctx, e)
+	event, err := o.Topic.event(ctx, o.Ledger, e)
 	if err != nil {
 		return nil, err
 	}
-	out, ok := wire.OutgoingOf(e, duties)
-	if !ok {
-		return nil, &codec.UnreadableError{Position: e.Position, Type: e.Type, Err: errors.New("it is about an obligation that its stream does not know")}
-	}
-	body, err := json.Marshal(out)
-	if err != nil {
-		panic("outbox: an event does not make JSON: " + err.Error())
-	}
-	m := &nats.Msg{Subject: subject.Of(out.Data.App, "out."+out.Type), Data: body, Header: nats.Header{
+	m := &nats.Msg{Subject: subject.Of(string(event.App), "out."+event.Type), Data: event.Body, Header: nats.Header{
 		"Content-Type": {"application/cloudevents+json"}, positionHeader: {wire.FormatPosition(e.Position)},
 	}}
+	if event.Pseudonym != "" {
+		m.Header.Set(pseudonymHeader, event.Pseudonym)
+	}
 	o.trace(ctx, e, m)
 	return m, nil
 }
@@ -278,15 +299,6 @@ func (o *Outbox) trace(ctx context.Context, e codec.Entry, m *nats.Msg) {
 	if span.SpanContext().IsValid() {
 		m.Header["traceparent"] = []string{tracing.Traceparent(ctx)} // as other languages write it, who read no other
 	}
-}
-
-// duties returns those that e is of. The fact that opens one says all of it.
-func (o *Outbox) duties(ctx context.Context, e codec.Entry) (domain.Duties, error) {
-	if _, opens := e.Event.(domain.ObligationOpened); opens {
-		duties, _ := domain.Duties{}.Evolve(e.Fact())
-		return duties, nil
-	}
-	return o.Ledger.Duties(ctx, e.Stream)
 }
 
 // second reports whether the stream has grown since it was looked at.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"time"
 
@@ -26,7 +25,7 @@ var config = jetstream.StreamConfig{
 
 // create makes the stream: with three replicas in a cluster that has room for them. A
 // stream of several replicas stores every message when it comes.
-func create(ctx context.Context, js jetstream.JetStream) (jetstream.Stream, error) {
+func create(ctx context.Context, js jetstream.JetStream, config jetstream.StreamConfig) (jetstream.Stream, error) {
 	if js.Conn().ConnectedClusterName() != "" {
 		safe := config
 		safe.Replicas, safe.PersistMode = 3, jetstream.DefaultPersistMode
@@ -37,47 +36,61 @@ func create(ctx context.Context, js jetstream.JetStream) (jetstream.Stream, erro
 	}
 	s, err := js.CreateStream(ctx, config)
 	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another process made it meanwhile
-		return js.Stream(ctx, Stream)
+		return js.Stream(ctx, config.Name)
 	}
 	return s, err
 }
 
 // last returns the number of the stream's last message and the position that
 // it tells of; zero if nothing was told. It makes the stream if there is none.
-func last(ctx context.Context, log *slog.Logger, js jetstream.JetStream) (uint64, place, error) {
-	s, err := js.Stream(ctx, Stream)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		s, err = create(ctx, js)
-	}
-	if err != nil {
-		return 0, place{}, fmt.Errorf("stream %s: %w", Stream, err)
-	}
-	if err := intake.Mend(ctx, log, js, config); err != nil {
+func (o *Outbox) last(ctx context.Context, js jetstream.JetStream) (uint64, place, error) {
+	name := o.Topic.stream()
+	if err := o.divide(ctx, js); err != nil {
 		return 0, place{}, err
 	}
+	s, err := js.Stream(ctx, name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		s, err = create(ctx, js, o.config())
+	}
+	if err != nil {
+		return 0, place{}, fmt.Errorf("stream %s: %w", name, err)
+	}
+	if err := o.mend(ctx, js); err != nil {
+		return 0, place{}, err
+	}
+
 	info := s.CachedInfo()
 	seq := info.State.LastSeq
+	if o.Topic == Consents {
+		told, err := o.lastConsent(ctx, s, seq)
+		return seq, told, err
+	}
 	if seq == 0 {
 		return 0, place{}, nil
 	}
 	m, err := s.GetMsg(ctx, seq)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return 0, place{}, fmt.Errorf("stream %s has lost its last message, which says how far was told; delete the stream, and everything is told again with the same ids", Stream)
+		return 0, place{}, fmt.Errorf("stream %s has lost its last message, which says how far was told; delete the stream, and everything is told again with the same ids", name)
 	}
 	if err != nil {
-		return 0, place{}, fmt.Errorf("stream %s: message %d: %w", Stream, seq, err)
+		return 0, place{}, fmt.Errorf("stream %s: message %d: %w", name, seq, err)
 	}
-	at, err := wire.ParsePosition(m.Header.Get(positionHeader))
+	told, err := placeOf(name, m)
+	return seq, told, err
+}
+
+// placeOf returns what a message says of how far was told.
+func placeOf(stream string, m *jetstream.RawStreamMsg) (told place, err error) {
+	told.at, err = wire.ParsePosition(m.Header.Get(positionHeader))
 	if err != nil {
-		return 0, place{}, fmt.Errorf("stream %s: message %d says no position: somebody else published it; only the ledger may publish on %s", Stream, seq, subjects)
+		return place{}, fmt.Errorf("stream %s: message %d says no position: somebody else published it; only the ledger may publish on %s", stream, m.Sequence, subjects)
 	}
-	told := place{at: at}
 	if part := m.Header.Get(partHeader); part != "" {
 		if told.parts, err = strconv.Atoi(part); err != nil || told.parts < 1 {
-			return 0, place{}, fmt.Errorf("stream %s: message %d says %s %q, which is no number from 1: somebody else published it; only the ledger may publish on %s", Stream, seq, partHeader, part, subjects)
+			return place{}, fmt.Errorf("stream %s: message %d says %s %q, which is no number from 1: somebody else published it; only the ledger may publish on %s", stream, m.Sequence, partHeader, part, subjects)
 		}
 	}
-	return seq, told, nil
+	return told, nil
 }
 
 // Watch looks at the stream again and again until ctx is done, while [Outbox.Run]
@@ -107,7 +120,7 @@ func (o *Outbox) Watch(ctx context.Context) error {
 func (o *Outbox) look(ctx context.Context, js jetstream.JetStream) {
 	short, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	err := intake.Mend(short, o.log(), js, config)
+	err := o.mend(short, js)
 	if ctx.Err() != nil {
 		return
 	}

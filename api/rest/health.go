@@ -146,7 +146,7 @@ const page = `<!doctype html>
 <h1>consentledger</h1>
 <ul>
 <li><a href="/ui/">/ui/</a>: the pages
-<li><a href="/openapi.json">/openapi.json</a>, <a href="/openapi.yaml">.yaml</a>: every route
+<li><a href="/openapi.json">/openapi.json</a>, <a href="/openapi.yaml">.yaml</a>: every route; <a href="/asyncapi.json">/asyncapi.json</a>: every subject of NATS
 <li><a href="/v1/apps">/v1/apps</a>
 <li><a href="/v1/status">/v1/status</a>
 <li><a href="/readyz?verbose">/readyz?verbose</a>, <a href="/livez">/livez</a>

@@ -75,6 +75,7 @@ type Config struct {
 	Evidence Evidence                                   // nil: no routes of bundles and receipts
 	Papers   Papers                                     // nil: no audit report and no registers
 	Rebuild  func(ctx context.Context) (Rebuilt, error) // nil: projections are not compared
+	Webhooks Webhooks                                   // nil: apps are told nothing by HTTP
 	Wait     Waiter                                     // nil: min_position is answered by what the projection has
 
 	Status    func(ctx context.Context) StatusReport
@@ -110,7 +111,13 @@ func Handler(c Config) http.Handler {
 	}
 	mux := http.NewServeMux()
 	s := &server{c, newGate(batchesAtOnce, batchPatience)}
-	api := humago.New(mux, config(c.Version))
+	api := s.routes(mux)
+	return s.traced(s.guard(mux, routesOf(api.OpenAPI())))
+}
+
+// routes adds the routes to mux, and describes them.
+func (s *server) routes(mux *http.ServeMux) huma.API {
+	api := humago.New(mux, config(s.Version))
 	s.eventRoutes(api)
 	s.subjectRoutes(api)
 	s.countRoute(api)
@@ -147,9 +154,13 @@ func Handler(c Config) http.Handler {
 	if s.Rejected != nil {
 		s.rejectedRoutes(api)
 	}
+	if s.Webhooks != nil {
+		s.webhookRoutes(api)
+	}
 	s.healthRoutes(api, mux)
+	s.asyncRoute(api)
 	describe(api.OpenAPI())
-	return s.traced(s.guard(mux, routesOf(api.OpenAPI())))
+	return api
 }
 
 // routesOf returns what every route takes, by its pattern: what it says in the

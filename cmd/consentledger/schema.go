@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"strings"
 
+	"consentledger/api/rest"
 	"consentledger/api/wire"
+	"consentledger/cmd/internal/buildinfo"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/server"
 
@@ -30,6 +32,20 @@ func newStatus() *cobra.Command {
 	}}
 	outputFlag(c)
 	return c
+}
+
+func newSchemaAsyncAPI() *cobra.Command {
+	return &cobra.Command{
+		Use: "asyncapi", Short: "Print what goes over NATS, as AsyncAPI 3 describes it; a server has it at /asyncapi.json", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			text, err := rest.AsyncAPI(buildinfo.Version)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%s\n", text)
+			return err
+		},
+	}
 }
 
 func newSchema() *cobra.Command {
@@ -75,6 +91,6 @@ func newSchema() *cobra.Command {
 		},
 	}
 	show.Flags().BoolVar(&jsonSchema, "json-schema", false, "the JSON Schema (2020-12) of the type, or of policy/1, surface/1, event, check, answer, receipt, ... as the server has them under /v1/schemas/")
-	schema.AddCommand(list, show)
+	schema.AddCommand(list, show, newSchemaAsyncAPI())
 	return schema
 }

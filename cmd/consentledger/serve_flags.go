@@ -88,6 +88,7 @@ func newServe() *cobra.Command {
 	f.StringVar(&s.Process, "process", "", "what this process is called, where several serve one ledger; also by "+server.ProcessVariable+" (default: the host's name and something random)")
 	doorFlags(c, &s.Access)
 	natsFlags(c, &s.NATS)
+	tellingFlags(c, &s.Telling)
 	f.BoolVar(&s.Demo, "demo", false, "with a sample app, SmartKey, its policy and simulated users")
 	return c
 }
@@ -123,4 +124,14 @@ func natsFlags(c *cobra.Command, e *server.ExternalNATS) {
 	f.StringVar(&e.CA, "nats-ca", "", "the authority (PEM) that signed the certificate of --nats; default: the system's")
 	f.StringVar(&e.Cert, "nats-cert", "", "our certificate (PEM) for --nats, if it asks for one")
 	f.StringVar(&e.Key, "nats-key", "", "the key (PEM) of --nats-cert")
+}
+
+// tellingFlags give a verb the flags of what apps are told.
+func tellingFlags(c *cobra.Command, t *server.Telling) {
+	f := c.Flags()
+	f.BoolVar(&t.Consents, "tell-consents", false,
+		"tell on NATS which consents are given, refused and withdrawn, with the ids that the apps sent; "+
+			"it begins where it is turned on first, and goes on there when it was off")
+	f.BoolVar(&t.Private, "webhook-allow-private", false,
+		"let webhooks go to private and loopback addresses, and without TLS: for receivers on a network of one's own")
 }

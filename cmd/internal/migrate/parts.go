@@ -31,6 +31,8 @@ var rowKinds = []rowKind{
 	{"b/", copiedPart, "texts"},
 	{"l/", copiedPart, "which logs were begun"},
 	{"n/", copiedPart, "how far the stream of incoming events was seen"},
+	{"outbox/", copiedPart, "since when consents are told, and how far"},
+	{"webhook/", copiedPart, "webhooks, their secrets, and how far they are"},
 	{"k/", madeAnew, "marks in the log"},
 	{"access-pseudonyms/", copiedPart, "the secret that pseudonyms of principals are made with"},
 	{"access-tokens/", madeAnew, "the key of subject tokens"},

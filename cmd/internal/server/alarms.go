@@ -17,9 +17,7 @@ func (h *Server) alarms(ctx context.Context) []rest.Alarm {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	list := h.streamAlarms(h.rejectedAlarms(ctx))
-	if _, err := h.Outbox.State(); err != nil {
-		list = append(list, rest.Alarm{Name: "outbox", Detail: "what becomes of obligations is not told on NATS: " + err.Error(), See: "consentledger status"})
-	}
+	list = append(list, h.tellingAlarms(ctx)...)
 	if room, err := h.Dir.DB.Room(); err == nil {
 		if short := room.Full(2 * room.Reserve()); short != nil {
 			list = append(list, rest.Alarm{Name: "disk", Detail: fmt.Sprintf("the disk is nearly full: %d MB are free, and below %d MB nothing is recorded", room.Free>>20, room.Reserve()>>20)})

@@ -57,6 +57,10 @@ func (h *Server) status(ctx context.Context) rest.StatusReport {
 	if h.turns.has(workFollowUps) { // the other processes tell nothing
 		at, err = h.Outbox.State()
 		add("outbox", at, err)
+		if h.changes != nil {
+			at, err = h.changes.State()
+			add("outbox-consents", at, err)
+		}
 	}
 	return report
 }

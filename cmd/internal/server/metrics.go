@@ -23,6 +23,7 @@ type measured struct {
 	synced    func(records int)
 	turned    func(domain.Code) // a message was rejected
 	limited   func()            // a request was one too many
+	tried     func(taken bool)  // an event was sent to a webhook
 }
 
 // newMeasured makes what is told as it happens, as far as anybody wants to know.
@@ -37,7 +38,8 @@ func newMeasured(t *telemetry.Telemetry) (m measured, err error) {
 	folds, err3 := telemetry.Folds.Int64Counter(t.Meter)
 	rejected, err4 := telemetry.Rejected.Int64Counter(t.Meter)
 	limited, err5 := telemetry.Limited.Int64Counter(t.Meter)
-	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
+	sent, err6 := telemetry.WebhookAttempts.Int64Counter(t.Meter)
+	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
 		return m, err
 	}
 
@@ -52,6 +54,16 @@ func newMeasured(t *telemetry.Telemetry) (m measured, err error) {
 			}
 			folds.Add(ctx, 1, miss)
 		},
+	}
+	taken, failed := telemetry.WebhookAttempts.Of("taken"), telemetry.WebhookAttempts.Of("failed")
+	sent.Add(ctx, 0, taken) // there from the beginning, so that a rate sees the first
+	sent.Add(ctx, 0, failed)
+	m.tried = func(ok bool) {
+		if ok {
+			sent.Add(ctx, 1, taken)
+			return
+		}
+		sent.Add(ctx, 1, failed)
 	}
 	m.synced = func(records int) { batch.Record(ctx, int64(records)) }
 	limited.Add(ctx, 0) // it is there before the first is refused: a rate begins somewhere
@@ -73,7 +85,7 @@ func (h *Server) measure(ctx context.Context, tell telemetry.Tell) error {
 	defer cancel()
 	tell(telemetry.Failures, float64(h.Measured.telemetry.Failures()))
 	return errors.Join(
-		h.measureFollowers(ctx, tell), h.measureIntake(ctx, tell), h.measureObligations(ctx, tell), h.measureDisk(tell))
+		h.measureFollowers(ctx, tell), h.measureIntake(ctx, tell), h.measureObligations(ctx, tell), h.measureDisk(tell), h.measureWebhooks(ctx, tell))
 }
 
 // measureFollowers says how far behind is who follows the log.
@@ -107,8 +119,7 @@ func (h *Server) measureFollowers(ctx context.Context, tell telemetry.Tell) erro
 	reacted, _ := h.Reactor.State()
 	tell(telemetry.FollowUpLag, float64(behind(reacted.Position).seconds))
 	if h.turns.has(workFollowUps) {
-		at, _ = h.Outbox.State()
-		tell(telemetry.OutboxLag, float64(behind(at).seconds))
+		tell(telemetry.OutboxLag, float64(behind(h.told()).seconds))
 	}
 	for _, w := range Works {
 		tell(telemetry.Turns, number(h.turns.has(w)), string(w))

@@ -94,7 +94,7 @@ func ownPermissions() *server.Permissions {
 	own := intake.Permissions
 	return &server.Permissions{
 		Publish: &server.SubjectPermission{
-			Allow: slices.Concat(own.Publish, own.Make, own.Retire, own.Mend, own.Many, []string{"_INBOX.>"}),
+			Allow: slices.Concat(own.Publish, own.Make, own.Retire, own.Mend, own.Many, own.Changes, []string{"_INBOX.>"}),
 			Deny:  []string{intake.InboxPrefix + ".>"},
 		},
 		Subscribe: &server.SubjectPermission{Allow: own.Subscribe},

@@ -192,11 +192,7 @@ func (h *Server) follow(w *workers) {
 		}
 	})
 	w.must("follow-ups", func() error { return h.turns.during(w.ctx, workFollowUps, h.followUp) })
-	w.Go(func() {
-		if err := h.Outbox.Watch(w.ctx); err != nil {
-			h.Log.Error("the stream of the outbox is not looked at", "error", err)
-		}
-	})
+	w.Go(func() { h.watchTold(w.ctx) })
 }
 
 // keep starts what looks after the data directory, the stores elsewhere and the clock.

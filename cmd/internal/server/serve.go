@@ -27,6 +27,7 @@ import (
 	"consentledger/api/intake"
 	"consentledger/api/outbox"
 	"consentledger/api/react"
+	"consentledger/api/webhook"
 	"consentledger/cmd/consentledger/law"
 	"consentledger/cmd/internal/buildinfo"
 	"consentledger/cmd/internal/demo"
@@ -57,6 +58,7 @@ type Config struct {
 	NATSListen string       // where the embedded server listens
 	NATS       ExternalNATS // instead of the embedded one
 	ESDB       string       // where clients of EventStoreDB may read; empty: nowhere
+	Telling    Telling
 	Demo       bool
 	Files      vfs.FS // of the store; nil: the real disk
 	Store      string // where the records are instead of the data directory; empty: see [Location]
@@ -117,6 +119,8 @@ type Server struct {
 	Runners   []*projections.Runner
 	Reactor   *react.Reactor
 	Outbox    *outbox.Outbox
+	changes   *outbox.Outbox // of consents; nil: they are not told on NATS
+	hooks     *webhook.Hooks
 	turns     *turns
 	process   string
 	Started   string
@@ -129,7 +133,7 @@ type Server struct {
 	natsFull    atomic.Bool // the disk was full when it had stopped storing
 }
 
-// followUp tells on NATS what becomes of obligations until ctx is done, and finishes
+// followUp tells apps what was recorded until ctx is done, and finishes
 // what another process may have left undone. The reactor asks itself whose turn it is:
 // it has to know all that was recorded.
 func (h *Server) followUp(ctx context.Context) error {
@@ -138,10 +142,7 @@ func (h *Server) followUp(ctx context.Context) error {
 			return fmt.Errorf("an erasure that was ordered could not be finished: %w", err)
 		}
 	}
-	if err := h.Outbox.Run(ctx); err != nil {
-		h.Log.Error("the outbox stopped", "error", err)
-		<-ctx.Done() // it cannot read on, and no other process can
-	}
+	h.tell(ctx)
 	return nil
 }
 
@@ -215,7 +216,7 @@ func (h *Server) openFollowers() error {
 		Ledger: h.Dir.Ledger, Log: h.Log, Shipped: shipped.Published(), Rows: h.Dir.DB.Rows(), Traces: h.Measured.traces,
 		Turn: h.turns.turn(workFollowUps),
 	}
-	h.Outbox = &outbox.Outbox{Conn: h.Conn, Ledger: h.Dir.Ledger, Log: h.Log, Traces: h.Measured.traces}
+	h.openTelling()
 	return nil
 }
 

@@ -125,7 +125,7 @@ func (h *Server) Handler() http.Handler {
 	mux.Handle("/", rest.Handler(rest.Config{
 		Ledger: h.Dir.Ledger, Blobs: h.Dir.Blobs,
 		Consents: h.consents, Policies: restPolicies{h.Policies}, Activity: restActivity{h.activity}, Rejected: restRejected{h.rejected},
-		Requests: h.requests, FeedKey: h.feedKey, Law: ShippedLaw(), Evidence: h.exporter(), Rebuild: h.restRebuild, Papers: documents{h},
+		Requests: h.requests, FeedKey: h.feedKey, Law: ShippedLaw(), Evidence: h.exporter(), Rebuild: h.restRebuild, Papers: documents{h}, Webhooks: h.hooks,
 		Wait: h, Status: h.status, Ready: h.ready, Alarms: h.alarms, Version: buildinfo.Version, Log: h.Log, Traces: h.Measured.traces, Principal: auth.Recorder,
 	}))
 	mux.Handle("/v1/access/", auth.Handler(h.keys, h.Log))

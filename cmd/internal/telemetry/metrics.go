@@ -89,6 +89,10 @@ var (
 		Text: "How long ago the oldest record was recorded whose follow-ups are not known"}
 	OutboxLag = &Metric{Name: "consentledger.outbox.lag", Unit: "s", Kind: Gauge,
 		Text: "How long ago the oldest record was recorded that is not told on NATS"}
+	WebhookAttempts = &Metric{Name: "consentledger.webhook.attempts", Unit: "{attempt}", Kind: Counter,
+		Text: "How often an event was sent to a webhook, and whether it was taken", Label: "outcome", Values: []string{"taken", "failed"}}
+	Webhooks = &Metric{Name: "consentledger.webhooks", Unit: "{webhook}", Kind: Gauge,
+		Text: "Webhooks by how they do: a failing one is tried again, a paused one is not", Label: "state", Values: []string{"well", "failing", "paused"}}
 	Turns = &Metric{Name: "consentledger.turn", Unit: "{turn}", Kind: Gauge,
 		Text:  "1 if it is this process's turn at work that one process does at a time, else 0",
 		Label: "work", Values: []string{"intake", "follow-ups", "checkpoints"}}
@@ -114,7 +118,7 @@ var projections = slices.Sorted(slices.Values(views.Names()))
 // Metrics are all of them.
 var Metrics = []*Metric{
 	AppendDuration, AppendBatch, Folds, Rejected, Limited, IntakeWaiting, IntakeLag, Unseen,
-	ProjectionLag, ProjectionBehind, ProjectionProgress, ProjectionStopped, CheckpointLag, FollowUpLag, OutboxLag, Turns, RebuildProgress,
+	ProjectionLag, ProjectionBehind, ProjectionProgress, ProjectionStopped, CheckpointLag, FollowUpLag, OutboxLag, WebhookAttempts, Webhooks, Turns, RebuildProgress,
 	Obligations, DiskFree, DiskReserve, DiskSize, Failures,
 }
 

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"consentledger/api/rest"
+	"consentledger/cmd/internal/exit"
+
+	"github.com/spf13/cobra"
+)
+
+const webhookHelp = `Where an app is told by HTTP what becomes of consents.
+
+Each event is a CloudEvent, signed by the convention of Standard Webhooks: a receiver in
+any language checks it with a library of that name and the secret that add prints.
+Events come in the order of the log, each at least once; what is not taken is sent again
+with growing pauses. A webhook that fails 30 times in a row is paused, and is an alarm.
+
+What is sent, and how a receiver looks in Go and Node: docs/webhooks.md.`
+
+func newWebhook() *cobra.Command {
+	c := &cobra.Command{
+		Use: "webhook", Short: "Where an app is told by HTTP what becomes of consents", Long: webhookHelp, Args: cobra.NoArgs,
+	}
+	c.PersistentFlags().String("app", "", "whose webhook it is")
+	c.MarkPersistentFlagRequired("app")
+	c.AddCommand(newWebhookAdd(), newWebhookList(), newWebhookRotate(), newWebhookReplay(), newWebhookRemove(),
+		webhookVerb("pause", "Send nothing until it is resumed"),
+		webhookVerb("resume", "Go on where it stopped"))
+	return c
+}
+
+var webhookColumns = []string{"id", "url", "state", "why", "since", "position", "failures", "last", "types"}
+
+// webhookPath returns the path of an app's webhooks, and what follows it.
+func webhookPath(c *cobra.Command, parts ...string) (string, error) {
+	app, err := c.Flags().GetString("app")
+	if err != nil {
+		return "", err
+	}
+	path := "/v1/apps/" + url.PathEscape(app) + "/webhooks"
+	for _, part := range parts {
+		path += "/" + url.PathEscape(part)
+	}
+	return path, nil
+}
+
+// postWebhook asks the server to do something with webhooks.
+func postWebhook(c *cobra.Command, in any, parts ...string) ([]byte, error) {
+	path, err := webhookPath(c, parts...)
+	if err != nil {
+		return nil, err
+	}
+	if in == nil {
+		return call(c, http.MethodPost, path, "", nil)
+	}
+	return callJSON(c, http.MethodPost, path, in)
+}
+
+func newWebhookAdd() *cobra.Command {
+	var in rest.NewWebhook
+	c := &cobra.Command{
+		Use: "add URL", Short: "Add a webhook; its secret is printed this once", Args: cobra.ExactArgs(1),
+		Example: `  consentledger webhook add --app shop https://shop.example.com/consents
+  consentledger webhook add --app shop https://shop.example.com/due --type obligation.overdue`,
+		RunE: func(c *cobra.Command, args []string) error {
+			in.URL = args[0]
+			answer, err := postWebhook(c, in)
+			if err != nil {
+				return err
+			}
+			return printSecret(c, answer)
+		},
+	}
+	c.Flags().StringSliceVar(&in.Types, "type", nil, "what it is sent, as in consent.withdrawn or obligation.overdue (default: all of consents)")
+	c.Flags().StringVar(&in.From, "from", "", "a position behind which it begins; 0: the beginning of the log (default: what is recorded from now on)")
+	outputFlagOr(c, "table")
+	return c
+}
+
+// printSecret prints a secret for a shell on standard output, and what it is for beside it.
+func printSecret(c *cobra.Command, answer []byte) error {
+	if c.Flags().Changed("output") {
+		return printOne(c, answer, append([]string{"secret"}, webhookColumns...)...)
+	}
+	var a rest.WebhookAnswer
+	if err := json.Unmarshal(answer, &a); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.ErrOrStderr(), "The secret of webhook %s. It is shown this once: give it to the receiver as a secret.\n", a.ID)
+	_, err := fmt.Fprintln(c.OutOrStdout(), a.Secret)
+	return err
+}
+
+func newWebhookList() *cobra.Command {
+	c := &cobra.Command{
+		Use: "list", Short: "List an app's webhooks, and how they do", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			path, err := webhookPath(c)
+			if err != nil {
+				return err
+			}
+			answer, err := call(c, http.MethodGet, path, "", nil)
+			if err != nil {
+				return err
+			}
+			rows, err := member(answer, "webhooks")
+			if err != nil {
+				return err
+			}
+			return printRows(c, rows, webhookColumns...)
+		},
+	}
+	outputFlag(c)
+	return c
+}
+
+func newWebhookRotate() *cobra.Command {
+	var overlap time.Duration
+	c := &cobra.Command{
+		Use: "rotate ID", Short: "Make another secret, printed this once; the older one signs as well for a while", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if overlap < 0 || overlap%time.Hour != 0 {
+				return exit.Usage(errors.New("--overlap: want whole hours, as in 24h; 0 ends the older secret at once"))
+			}
+			answer, err := postWebhook(c, rest.WebhookRotation{OverlapHours: int(overlap / time.Hour)}, args[0], "rotate")
+			if err != nil {
+				return err
+			}
+			return printSecret(c, answer)
+		},
+	}
+	c.Flags().DurationVar(&overlap, "overlap", 24*time.Hour, "for how long the older secret signs as well")
+	outputFlagOr(c, "table")
+	return c
+}
+
+func newWebhookReplay() *cobra.Command {
+	var in rest.WebhookReplay
+	c := &cobra.Command{
+		Use: "replay ID", Short: "Send again what was recorded behind a position", Args: cobra.ExactArgs(1),
+		Long: `Send again what was recorded behind a position, in order and with the same ids. Every event
+names its position; --from 0 sends everything.`,
+		RunE: func(c *cobra.Command, args []string) error {
+			answer, err := postWebhook(c, in, args[0], "replay")
+			if err != nil {
+				return err
+			}
+			return printOne(c, answer, webhookColumns...)
+		},
+	}
+	c.Flags().StringVar(&in.From, "from", "", "the position; 0: the beginning of the log")
+	c.MarkFlagRequired("from")
+	outputFlag(c)
+	return c
+}
+
+func newWebhookRemove() *cobra.Command {
+	c := &cobra.Command{
+		Use: "remove ID", Short: "Remove a webhook and its secrets", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			answer, err := postWebhook(c, nil, args[0], "remove")
+			if err != nil {
+				return err
+			}
+			return printOne(c, answer, "removed")
+		},
+	}
+	outputFlag(c)
+	return c
+}
+
+// webhookVerb returns a verb that does something with one webhook.
+func webhookVerb(name, short string) *cobra.Command {
+	c := &cobra.Command{
+		Use: name + " ID", Short: short, Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			answer, err := postWebhook(c, nil, args[0], name)
+			if err != nil {
+				return err
+			}
+			return printOne(c, answer, webhookColumns...)
+		},
+	}
+	outputFlag(c)
+	return c
+}
