@@ -3,6 +3,7 @@ module consentledger
 go 1.26.8
 
 require (
+	filippo.io/age v1.3.2
 	filippo.io/torchwood v0.9.0
 	github.com/EventStore/EventStore-Client-Go/v4 v4.2.0
 	github.com/arran4/golang-ical v0.3.4
@@ -50,7 +51,10 @@ require (
 	modernc.org/sqlite v1.62.0
 )
 
-require github.com/gofrs/flock v0.13.2 // indirect
+require (
+	filippo.io/hpke v0.4.0 // indirect
+	github.com/gofrs/flock v0.13.2 // indirect
+)
 
 require (
 	github.com/DataDog/zstd v1.5.7 // indirect
