@@ -40,6 +40,7 @@ const (
 	ListApps   Operation = "list-apps"
 	Status     Operation = "status"
 	Rebuild    Operation = "check-projections"
+	Backup     Operation = "backup"
 )
 
 // A Row says who may do an operation.
@@ -84,6 +85,7 @@ var Operations = []Row{
 	{Operation: ListApps, Says: "the apps of one's own", Any: true},
 	{Operation: Status, Says: "how the ledger does, its alarms and metrics", Roles: []Role{Officer, Auditor, Viewer, Administrator}},
 	{Operation: Rebuild, Says: "build every projection again and compare", Roles: []Role{Auditor, Administrator}},
+	{Operation: Backup, Says: "make a backup of the log and the vault, encrypted, without the keys of the vault", Roles: []Role{Administrator}},
 }
 
 func rowOf(op Operation) (Row, bool) {
@@ -204,6 +206,7 @@ var Routes = []Route{
 	{"GET /v1/alarms", Status, OfAll},
 	{"GET /metrics", Status, OfAll},
 	{"POST /v1/replay/check", Rebuild, OfAll},
+	{"POST /v1/backup", Backup, OfAll},
 }
 
 // RouteOf returns the row of a route, and whether there is one.

@@ -115,19 +115,24 @@ func openDataDirWith(ctx context.Context, path, use string, create bool, with di
 	if d.db, err = embedded.Open(filepath.Join(path, "store"), embedded.Options{FS: with.files, Synced: with.measured.synced}); err != nil {
 		return nil, err
 	}
+	return d, d.openLedger(ctx, at, keys, with.measured)
+}
+
+// openLedger opens what lies in the store: vault, records, texts, and the ledger over them.
+func (d *dataDir) openLedger(ctx context.Context, at addresses, keys *vault.FileKeys, m measured) (err error) {
 	if err := d.openVault(ctx, at, keys); err != nil {
-		return nil, err
+		return err
 	}
 	if err := d.openStore(ctx, at.store); err != nil {
-		return nil, err
+		return err
 	}
 	d.blobs = blobs.New(d.rows())
 	d.brake = newBrake(d.store)
 	d.ledger, err = ledger.Open(ctx, ledger.Config{
 		Store: d.brake, Vault: d.vault, Rows: d.db.Rows(), Blobs: d.blobs, Now: now, Shared: d.away != nil,
-		Traces: with.measured.traces, Meter: with.measured.ledger,
+		Traces: m.traces, Meter: m.ledger,
 	})
-	return d, err
+	return err
 }
 
 // openStore opens where the records are: at an address, or in the directory.
@@ -237,6 +242,8 @@ func checkOurs(path string) error {
 			return nil
 		case migrationFile:
 			return unfinishedMigration(path)
+		case restoreFile:
+			return unfinishedRestore(path)
 		case "LOCK", "FORMAT.new", "keys", "lost+found",
 			recordsPlace.file, recordsPlace.file + ".new", vaultPlace.file, vaultPlace.file + ".new":
 		default:

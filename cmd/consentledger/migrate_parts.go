@@ -80,7 +80,7 @@ var (
 		"LOCK", "FORMAT", "FORMAT.new", recordsPlace.file, recordsPlace.file + ".new", vaultPlace.file, vaultPlace.file + ".new", migrationFile, migrationFile + ".new", "feed.key.new",
 		"keys.new", "store", // as records and rows
 		"views", // made anew
-		"probe-*", "lost+found",
+		"probe-*", "backup-*", "lost+found", restoreFile, restoreFile + ".new", restoredFile, restoredFile + ".new",
 	}
 )
 

@@ -183,6 +183,7 @@ type house struct {
 	started   string
 	reach     projections.Reach
 	checking  sync.Mutex // held while the projections are compared
+	backingUp sync.Mutex // held while a backup is made
 	readings  readings
 	measured  measured
 

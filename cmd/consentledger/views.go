@@ -133,6 +133,7 @@ func (h *house) handler() http.Handler {
 		Wait: h, Status: h.status, Ready: h.ready, Alarms: h.alarms, Version: version, Log: h.log, Traces: h.measured.traces, Principal: auth.Recorder,
 	}))
 	mux.Handle("/v1/access/", auth.Handler(h.keys, h.log))
+	mux.HandleFunc("POST /v1/backup", h.makeBackup)
 	if page := h.measured.page(); page != nil && (h.config.metrics || h.config.measures == "") {
 		mux.Handle("GET /metrics", page)
 	}

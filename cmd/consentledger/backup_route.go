@@ -1,0 +1,108 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/textproto"
+	"strings"
+	"time"
+
+	"consentledger/api/edge"
+	"consentledger/eventstore/backup"
+
+	"filippo.io/age"
+)
+
+// A backupRequest is the body of POST /v1/backup.
+type backupRequest struct {
+	Recipients string `json:"recipients"` // as a file of age has them, one a line
+}
+
+// makeBackup answers with both files of a backup, each encrypted for those whom the
+// request names, and then with what was sent. There is one at a time. What breaks on the
+// way cuts the answer off: nobody takes it for whole.
+func (h *house) makeBackup(w http.ResponseWriter, r *http.Request) {
+	edge.Limit(w, r, 10*time.Second)
+	if err := (edge.Route{Types: []string{"application/json"}}).Check(r); err != nil {
+		no, is := errors.AsType[*edge.Refused](err)
+		if !is {
+			no = &edge.Refused{Problem: edge.Plain(http.StatusBadRequest, "the request could not be read")}
+		}
+		edge.Write(w, no.Problem)
+		return
+	}
+	var asked backupRequest
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxKeyFile))
+	if err == nil {
+		err = json.Unmarshal(body, &asked)
+	}
+	if err != nil {
+		edge.Write(w, edge.Plain(http.StatusBadRequest, `the body is not JSON of the form {"recipients": "age1..."}`))
+		return
+	}
+	to, err := age.ParseRecipients(strings.NewReader(asked.Recipients))
+	if err != nil {
+		edge.Write(w, edge.Plain(http.StatusBadRequest, "recipients: want one or more lines as in age1..."))
+		return
+	}
+	if err := hasAll(h.dir.path); err != nil {
+		edge.Write(w, edge.Plain(http.StatusConflict, err.Error()))
+		return
+	}
+	if !h.backingUp.TryLock() {
+		edge.Write(w, edge.Plain(http.StatusConflict, "a backup is being made: wait until it is done"))
+		return
+	}
+	defer h.backingUp.Unlock()
+	h.sendBackup(w, r, to)
+}
+
+func (h *house) sendBackup(w http.ResponseWriter, r *http.Request, to []age.Recipient) {
+	parts := multipart.NewWriter(patient{w, http.NewResponseController(w)})
+	w.Header().Set("Content-Type", "multipart/mixed; boundary="+parts.Boundary())
+	w.Header().Set("Cache-Control", "no-store")
+	part := func(name, kind string) (io.Writer, error) {
+		return parts.CreatePart(textproto.MIMEHeader{
+			"Content-Disposition": {fmt.Sprintf("form-data; name=%q", name)},
+			"Content-Type":        {kind},
+		})
+	}
+
+	report, err := backupSource{h.dir.path, h.dir.db}.write(r.Context(), to, func(kind backup.Kind) (io.Writer, error) {
+		return part(string(kind), "application/octet-stream")
+	})
+	if err == nil {
+		var last io.Writer
+		if last, err = part("report", "application/json"); err == nil {
+			err = json.NewEncoder(last).Encode(report)
+		}
+	}
+	if err == nil {
+		err = parts.Close()
+	}
+	if err != nil {
+		h.log.Error("a backup could not be finished", "error", err)
+		panic(http.ErrAbortHandler) // the status was sent: cut the answer off
+	}
+	h.log.Info("a backup was made", "id", report.ID, "position", uint64(report.Position), "recipients", len(to))
+}
+
+// A patient writer waits a while for who reads, and not for ever: a snapshot is kept
+// meanwhile.
+type patient struct {
+	io.Writer
+	rc *http.ResponseController
+}
+
+const backupPatience = 5 * time.Minute
+
+func (p patient) Write(b []byte) (int, error) {
+	if err := p.rc.SetWriteDeadline(time.Now().Add(backupPatience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return 0, err
+	}
+	return p.Writer.Write(b)
+}

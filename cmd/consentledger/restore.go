@@ -1,0 +1,101 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+const restoreHelp = `Make a data directory of a backup. It may be served once everything in it is verified:
+every record, the trees of all apps against what was signed, and every sealed part against
+what its record commits to.
+
+--log is the file of the log, --vault that of the vault, --identity who can read them, and
+--vault-keys the file with the keys of the vault, which is in no backup. A vault that is
+older than the log is taken with --older-vault: what was sealed since is lost, and nobody
+comes back whom the log says to erase, then or later.
+
+The ledger goes on only if nobody saw more of it than the backup has. Say with --checkpoint
+what was published last, once for every app: a file, or a URL as in
+https://ledger.example.com/log/shop/checkpoint. A backup that is older is refused: going on
+from it would be a second history under one name. If there is no newer one, --fork with a
+reason begins the logs anew under another origin. The reason is kept, and no personal data
+belongs in it. The old signatures stay beside the new logs and still verify.
+
+With --drill everything is verified, too, and the directory can be read but not served.
+
+If restore is interrupted, nothing opens what it left: run it again and it begins anew.`
+
+const restoreExample = `  consentledger restore --log LOG --vault VAULT --identity operator.age --vault-keys keys \
+    --checkpoint https://monitor.example.com/shop/checkpoint --to data
+  consentledger restore --log LOG --vault VAULT --identity operator.age --vault-keys keys --drill --to drill
+  consentledger restore --log LOG --vault VAULT --identity operator.age --vault-keys keys \
+    --fork "the disk died on Tuesday; the backup is of Monday" --to data`
+
+func newRestore() *cobra.Command {
+	var r restoring
+	c := &cobra.Command{
+		Use:     "restore",
+		Short:   "Make a data directory of a backup, and verify all of it",
+		Long:    restoreHelp,
+		Example: restoreExample,
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := r.check(); err != nil {
+				return err
+			}
+			r.tell = c.ErrOrStderr()
+			rows, err := r.run(c.Context())
+			if err != nil {
+				return err
+			}
+			return printRestored(c, rows)
+		},
+	}
+	f := c.Flags()
+	r.files.flags(c)
+	f.StringVar(&r.keys, "vault-keys", "", "the file with the keys of the vault, a copy of DATA/keys; also by "+keysVariable)
+	f.StringVar(&r.to, "to", "", "the data directory to be made, or an empty one")
+	f.StringArrayVar(&r.checkpoints, "checkpoint", nil, "a checkpoint that was published last, a file or a URL; once for every app")
+	f.StringVar(&r.fork, "fork", "", "why there is nothing newer than this backup: the logs begin anew under another origin")
+	f.StringVar(&r.origin, "origin", "", "with --fork: the name that the new logs stand under (default: a random one)")
+	f.BoolVar(&r.drill, "drill", false, "verify everything, and make a directory that can be read but not served")
+	f.BoolVar(&r.older, "older-vault", false, "take a vault that is older than the log: what was sealed since is lost")
+	outputFlag(c)
+	c.MarkFlagRequired("to")
+	return c
+}
+
+// check refuses flags that contradict each other.
+func (r *restoring) check() error {
+	switch {
+	case r.drill && r.fork != "":
+		return usageError{errors.New("--drill and --fork: a drill is never served, so it forks nothing")}
+	case r.origin != "" && r.fork == "":
+		return usageError{errors.New("--origin is that of logs that begin anew: give it with --fork, or leave it out")}
+	case len(r.fork) > 500:
+		return usageError{errors.New("--fork: say in 1 to 500 bytes why there is nothing newer")}
+	}
+	return nil
+}
+
+// A restoredRow is one thing that was restored or verified.
+type restoredRow struct {
+	Part  string `json:"part"`
+	Count int64  `json:"count"`
+	Note  string `json:"note,omitzero"`
+}
+
+func printRestored(c *cobra.Command, rows []restoredRow) error {
+	var objects []json.RawMessage
+	for _, r := range rows {
+		text, err := json.Marshal(r)
+		if err != nil {
+			return fmt.Errorf("a row does not make JSON: %w", err)
+		}
+		objects = append(objects, text)
+	}
+	return printRows(c, objects, "part", "count", "note")
+}
