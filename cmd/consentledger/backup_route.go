@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"consentledger/api/edge"
+	"consentledger/api/wire"
 	"consentledger/eventstore/backup"
 
 	"filippo.io/age"
@@ -27,12 +28,8 @@ type backupRequest struct {
 // way cuts the answer off: nobody takes it for whole.
 func (h *house) makeBackup(w http.ResponseWriter, r *http.Request) {
 	edge.Limit(w, r, 10*time.Second)
-	if err := (edge.Route{Types: []string{"application/json"}}).Check(r); err != nil {
-		no, is := errors.AsType[*edge.Refused](err)
-		if !is {
-			no = &edge.Refused{Problem: edge.Plain(http.StatusBadRequest, "the request could not be read")}
-		}
-		edge.Write(w, no.Problem)
+	if err := takesJSON.Check(r); err != nil {
+		edge.Write(w, refusedOf(err))
 		return
 	}
 	var asked backupRequest
@@ -105,4 +102,12 @@ func (p patient) Write(b []byte) (int, error) {
 		return 0, err
 	}
 	return p.Writer.Write(b)
+}
+
+// refusedOf is what is told of a request that a route does not take.
+func refusedOf(err error) wire.Problem {
+	if no, is := errors.AsType[*edge.Refused](err); is {
+		return no.Problem
+	}
+	return edge.Plain(http.StatusBadRequest, "the request could not be read")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,7 @@ type dataDir struct {
 	recordsIn string           // as a status has it
 	shared    *sharedRows      // of all processes that serve the ledger; nil: its persons are in the directory
 	vault     *vault.Vault
+	keys      *vault.FileKeys // of the vault
 	blobs     *blobs.Blobs
 	ledger    *ledger.Ledger
 	brake     *brake
@@ -164,9 +166,14 @@ func (d *dataDir) openVault(ctx context.Context, at addresses, keys *vault.FileK
 			return err
 		}
 	}
+	d.keys = keys
 	d.vault, err = vault.Open(ctx, d.rows(), keys)
-	if err != nil && d.shared != nil {
+	switch {
+	case err != nil && d.shared != nil:
 		return fmt.Errorf("the vault at %s, with the keys of %s: %w", d.shared.at, at.keys, err)
+	case errors.Is(err, vault.ErrWrongKeys):
+		return fmt.Errorf("the vault in %s, with the keys of %s: %w; bring back the file that belongs to it",
+			d.path, cmp.Or(at.keys, filepath.Join(d.path, "keys")), err)
 	}
 	return err
 }
@@ -300,7 +307,12 @@ func makePrivate(path string) error {
 
 func openKeys(name string, fresh bool) (*vault.FileKeys, error) {
 	if !fresh {
-		return vault.OpenFileKeys(name)
+		keys, err := vault.OpenFileKeys(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("there is no file %s: it holds the keys that the vault was made with, and without them "+
+				"nobody reads what is in it: bring it back from where you keep a copy", name)
+		}
+		return keys, err
 	}
 	if _, err := os.Stat(name); err == nil { // died between the keys and FORMAT
 		return vault.OpenFileKeys(name)

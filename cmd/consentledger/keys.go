@@ -15,10 +15,10 @@ import (
 func newKeys() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "keys",
-		Short: "The keys of a vault that several processes share",
+		Short: "The keys of the vault, and their epochs",
 		Args:  cobra.NoArgs,
 	}
-	c.AddCommand(newKeysNew(), newKeysNext(), newKeysRetire())
+	c.AddCommand(newKeysNew(), newKeysNext(), newKeysRetire(), newKeysRotate(), newKeysStatus())
 	return c
 }
 

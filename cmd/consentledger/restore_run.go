@@ -357,7 +357,7 @@ func (r *restoring) open(ctx context.Context, keys *vault.FileKeys) error {
 		return r.wrongKeys(err)
 	}
 	n, err := r.dir.vault.Whole(ctx)
-	r.told("keys of apps and persons", int64(n), "")
+	r.told("keys of apps and persons", int64(max(n-1, 0)), "") // one tells wrong keys
 	return r.wrongKeys(err)
 }
 

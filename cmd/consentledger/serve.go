@@ -184,6 +184,7 @@ type house struct {
 	reach     projections.Reach
 	checking  sync.Mutex // held while the projections are compared
 	backingUp sync.Mutex // held while a backup is made
+	rotation  *rotation
 	readings  readings
 	measured  measured
 
@@ -280,6 +281,7 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	})
 	crew.Go(func() { h.runLogs(ctx) })
 	crew.Go(func() { h.watchClock(ctx) })
+	crew.Go(func() { h.rotation.run(ctx) })
 	must("checkpoints", func() error { return h.turns.during(ctx, workCheckpoints, h.showLogs) })
 	crew.Go(func() {
 		if err := h.reactor.Run(ctx); err != nil {
@@ -379,6 +381,7 @@ func (h *house) open(ctx context.Context) (err error) {
 	if err := removeProbes(h.config.data); err != nil {
 		return err
 	}
+	h.rotation = newRotation(h.dir, h.log)
 	if err := errors.Join(h.openTurns(), h.openAccess(ctx)); err != nil {
 		return err
 	}

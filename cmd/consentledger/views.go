@@ -134,6 +134,9 @@ func (h *house) handler() http.Handler {
 	}))
 	mux.Handle("/v1/access/", auth.Handler(h.keys, h.log))
 	mux.HandleFunc("POST /v1/backup", h.makeBackup)
+	mux.HandleFunc("GET /v1/vault/keys", h.vaultKeys)
+	mux.HandleFunc("POST /v1/vault/keys/rotate", h.rotateKeys)
+	mux.HandleFunc("POST /v1/vault/keys/retire", h.retireKeys)
 	if page := h.measured.page(); page != nil && (h.config.metrics || h.config.measures == "") {
 		mux.Handle("GET /metrics", page)
 	}

@@ -141,6 +141,28 @@ func (k *FileKeys) Retire() error {
 	return k.replace(k.retired())
 }
 
+// Epochs returns the numbers of the epochs, the current one last.
+func (k *FileKeys) Epochs() []uint32 {
+	k.refresh()
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	numbers := make([]uint32, 0, len(k.epochs))
+	for _, e := range k.epochs {
+		numbers = append(numbers, e.number)
+	}
+	return numbers
+}
+
+// Sum returns what the file ends with, as in "sum 0123456789abcdef": who has a copy with
+// the same has all of these keys. It says nothing of them.
+func (k *FileKeys) Sum() string {
+	k.refresh()
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	lines := strings.Split(strings.TrimSpace(string(formatKeys(k.epochs))), "\n")
+	return lines[len(lines)-1]
+}
+
 // replace puts epochs in the file's place. The caller holds mu.
 func (k *FileKeys) replace(epochs []epoch) error {
 	next := k.path + ".next"

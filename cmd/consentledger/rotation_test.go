@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"consentledger/eventstore/vault"
+)
+
+// Tombstones that have expired are swept while the server runs; others stay.
+func TestTombstonesAreSwept(t *testing.T) {
+	d, err := openDataDir(t.Context(), t.TempDir(), "live", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	past, future := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	old, young := vault.Lookup{App: "shop", Kind: "account", ID: "a"}, vault.Lookup{App: "shop", Kind: "account", ID: "b"}
+	for l, until := range map[vault.Lookup]time.Time{old: past, young: future} {
+		p, _, err := d.vault.Enrol(t.Context(), l)
+		if err == nil {
+			err = d.vault.Erase(t.Context(), p, past, until)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	ctx, stop := context.WithCancel(t.Context())
+	r := newRotation(d, slog.New(slog.DiscardHandler))
+	var crew sync.WaitGroup
+	crew.Go(func() { r.run(ctx) })
+	eventually(t, "1 <nil>", func() string {
+		k, err := r.report(t.Context())
+		return fmt.Sprint(k.Swept, " ", err)
+	})
+	stop()
+	crew.Wait()
+	if _, there, err := d.vault.ErasedAt(t.Context(), young, time.Now()); !there || err != nil {
+		t.Errorf("a tombstone that counts is gone, %v", err)
+	}
+}
