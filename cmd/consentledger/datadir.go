@@ -57,6 +57,7 @@ type dirOptions struct {
 	store     string   // where the records are, as a flag says it; see [location]
 	vault     string   // where the vault is, as a flag says it
 	vaultKeys string   // the file with its keys, as a flag says it
+	kek       string   // the command that seals that file, as a flag says it
 	measured  measured // what happens in the directory
 }
 
@@ -305,9 +306,9 @@ func makePrivate(path string) error {
 	return nil
 }
 
-func openKeys(name string, fresh bool) (*vault.FileKeys, error) {
+func openKeys(name string, fresh bool, by vault.Sealer) (*vault.FileKeys, error) {
 	if !fresh {
-		keys, err := vault.OpenFileKeys(name)
+		keys, err := vault.OpenSealedKeys(name, false, by)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("there is no file %s: it holds the keys that the vault was made with, and without them "+
 				"nobody reads what is in it: bring it back from where you keep a copy", name)
@@ -315,9 +316,9 @@ func openKeys(name string, fresh bool) (*vault.FileKeys, error) {
 		return keys, err
 	}
 	if _, err := os.Stat(name); err == nil { // died between the keys and FORMAT
-		return vault.OpenFileKeys(name)
+		return vault.OpenSealedKeys(name, false, by)
 	}
-	return vault.CreateFileKeys(name)
+	return vault.CreateSealedKeys(name, by)
 }
 
 // writeFormat makes a fresh directory one of ours, durably: when it returns,

@@ -18,7 +18,7 @@ func newKeys() *cobra.Command {
 		Short: "The keys of the vault, and their epochs",
 		Args:  cobra.NoArgs,
 	}
-	c.AddCommand(newKeysNew(), newKeysNext(), newKeysRetire(), newKeysRotate(), newKeysStatus())
+	c.AddCommand(newKeysNew(), newKeysNext(), newKeysRetire(), newKeysRotate(), newKeysStatus(), newKeysSeal())
 	return c
 }
 
@@ -36,7 +36,7 @@ func newKeysNew() *cobra.Command {
 		Long:  keysNewHelp,
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			_, err := vault.CreateFileKeys(args[0])
+			_, err := vault.CreateSealedKeys(args[0], kekOf(""))
 			if errors.Is(err, fs.ErrExist) {
 				return usageError{fmt.Errorf("FILE: %s is there already: a vault whose keys are overwritten is lost; "+
 					"name a new file", args[0])}
@@ -64,7 +64,7 @@ func newKeysNext() *cobra.Command {
 		Long:  keysNextHelp,
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			keys, err := vault.OpenFileKeys(args[0])
+			keys, err := vault.OpenSealedKeys(args[0], false, kekOf(""))
 			if err != nil {
 				return fmt.Errorf("FILE: %w", err)
 			}
@@ -118,7 +118,7 @@ func newKeysRetire() *cobra.Command {
 // retireKeys wraps what lives in the vault at an address under the newest epoch of a
 // file, destroys the older ones, and returns how many keys were wrapped.
 func retireKeys(ctx context.Context, address, file string) (n int, err error) {
-	keys, err := vault.OpenFileKeys(file)
+	keys, err := vault.OpenSealedKeys(file, false, kekOf(""))
 	if err != nil {
 		return 0, fmt.Errorf("FILE: %w", err)
 	}

@@ -62,7 +62,7 @@ func (r *restoring) run(ctx context.Context) (_ []restoredRow, err error) {
 	if r.keys == "" {
 		return nil, usageError{fmt.Errorf("--vault-keys: name the file with the keys of the vault, which is in no backup: a copy of DATA/keys; or set %s", keysVariable)}
 	}
-	keys, err := vault.OpenSecretKeys(r.keys)
+	keys, err := vault.OpenSealedKeys(r.keys, true, kekOf(""))
 	if err != nil {
 		return nil, unread("--vault-keys", err)
 	}

@@ -53,6 +53,7 @@ type serveConfig struct {
 	store      string // where the records are instead of the data directory; empty: see [location]
 	vault      string // and where the vault is
 	vaultKeys  string // the file with its keys; empty: see [addressesOf]
+	kek        string // the command that seals that file; empty: see [kekOf]
 	process    string // what this process is called, where several serve one ledger; empty: see [processName]
 
 	views       string // where the read models are instead of the data directory; empty: see [viewsPlace]
@@ -142,6 +143,7 @@ func newServe() *cobra.Command {
 	f.StringVar(&s.measures, "metrics-listen", "", "where metrics are shown at /metrics to whoever asks, without a key, on a network of its own (default: nowhere)")
 	f.StringVar(&s.esdb, "esdb-listen", "", "where clients of EventStoreDB and KurrentDB may read the store, and write nothing (default: nowhere)")
 	f.StringVar(&s.process, "process", "", "what this process is called, where several serve one ledger; also by "+processVariable+" (default: the host's name and something random)")
+	kekFlag(c, &s.kek)
 	s.doors.flags(c)
 	s.nats.flags(c)
 	f.BoolVar(&s.demo, "demo", false, "with a sample app, SmartKey, its policy and simulated users")
@@ -374,7 +376,7 @@ func (h *house) open(ctx context.Context) (err error) {
 	if h.config.demo {
 		use = "demo"
 	}
-	with := dirOptions{files: h.config.files, store: h.config.store, vault: h.config.vault, vaultKeys: h.config.vaultKeys, measured: h.measured}
+	with := dirOptions{files: h.config.files, store: h.config.store, vault: h.config.vault, vaultKeys: h.config.vaultKeys, kek: h.config.kek, measured: h.measured}
 	if h.dir, err = openDataDirWith(ctx, h.config.data, use, true, with); err != nil {
 		return err
 	}

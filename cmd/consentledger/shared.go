@@ -22,6 +22,7 @@ type addresses struct {
 	store string // empty: the records are in it
 	vault string // empty: the persons are in it
 	keys  string // the file with the vault's keys; empty: it is in it
+	kek   string // the command that seals that file; empty: that of the environment, or none
 }
 
 // addressesOf reads them from flags and the environment.
@@ -32,6 +33,7 @@ func addressesOf(with dirOptions) (a addresses, err error) {
 	if a.vault, err = vaultPlace.address(with.vault); err != nil {
 		return a, err
 	}
+	a.kek = with.kek
 	if a.keys = with.vaultKeys; a.keys == "" {
 		a.keys = os.Getenv(keysVariable)
 	}
@@ -61,9 +63,9 @@ func (a addresses) check(path string, fresh bool) error {
 // file that somebody named never are.
 func (a addresses) openKeys(path string, fresh bool) (*vault.FileKeys, error) {
 	if a.keys == "" {
-		return openKeys(filepath.Join(path, "keys"), fresh)
+		return openKeys(filepath.Join(path, "keys"), fresh, kekOf(a.kek))
 	}
-	keys, err := vault.OpenSecretKeys(a.keys)
+	keys, err := vault.OpenSealedKeys(a.keys, true, kekOf(a.kek))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, usageError{fmt.Errorf("--vault-keys, %s: there is no file %s: it holds the keys that the vault was made with, "+
 			"and without them nobody reads what is in it; for a new vault make it with consentledger keys new",
