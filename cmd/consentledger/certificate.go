@@ -1,0 +1,152 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"consentledger/api/audit/erasure"
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+	"consentledger/projections/transparency/merkle"
+
+	"github.com/spf13/cobra"
+)
+
+const certificateHelp = `Write a certificate that a person was erased, from the receipt's event id.
+
+It holds the two records of the log that say so, that it was ordered and that it was done,
+and the proofs that both were in the log when the log was signed. It names the person by the
+pseudonym of their history, which their own receipts carry, too, and no outside id. Whoever
+has the log's key verifies it offline: consentledger verify erasure FILE --key KEY`
+
+// maxBetween is how many records are looked at between an order and that it is done: others
+// record meanwhile.
+const maxBetween = 1000
+
+func newSubjectCertificate() *cobra.Command {
+	var app, event, file string
+	c := &cobra.Command{
+		Use:     "certificate",
+		Short:   "Write a certificate that a person was erased, which verifies offline",
+		Long:    certificateHelp,
+		Example: "  consentledger subject certificate --app smartkey --event 01234567-89ab-cdef-0123-456789abcdef --file erased.json",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := checkOut("--file", file); err != nil {
+				return err
+			}
+			ordered, erased, err := erasureProofs(c, app, event)
+			if err != nil {
+				return err
+			}
+			text, err := json.MarshalIndent(erasure.New(ordered, erased), "", "  ")
+			if err != nil {
+				return err
+			}
+			if file != "" {
+				return writeOut("--file", file, append(text, '\n'))
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%s\n", text)
+			return err
+		},
+	}
+	appFlag(c, &app)
+	c.Flags().StringVar(&event, "event", "", "the event id that subject erase printed")
+	c.Flags().StringVar(&file, "file", "", "write the certificate to this file")
+	c.MarkFlagRequired("event")
+	return c
+}
+
+// erasureProofs returns the proofs of an order to erase, and that it was done.
+func erasureProofs(c *cobra.Command, app, event string) (ordered, erased []byte, err error) {
+	ordered, order, index, err := fetchProof(c, app, url.Values{"event": {event}})
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, is := order.Event.(domain.ErasureOrdered); !is {
+		return nil, nil, usageError{fmt.Errorf("--event: the event is of the type %s: want the id that subject erase printed", order.Type)}
+	}
+	for n := range int64(maxBetween) {
+		proof, e, _, err := fetchProof(c, app, url.Values{"index": {fmt.Sprint(index + 1 + n)}})
+		if p, is := errors.AsType[*problemError](err); is && p.status == http.StatusNotFound {
+			break
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		if done, is := e.Event.(domain.SubjectErased); is && eventstore.EventID(done.Order) == order.ID {
+			return ordered, proof, nil
+		}
+	}
+	return nil, nil, notFound{errors.New("it was ordered, and the log does not say yet that it was done: ask again")}
+}
+
+// fetchProof returns a proof, the record in it and the record's place in the log.
+func fetchProof(c *cobra.Command, app string, query url.Values) (text []byte, e codec.Entry, index int64, err error) {
+	text, err = call(c, http.MethodGet, "/log/"+url.PathEscape(app)+"/proof?"+query.Encode(), "", nil)
+	if err != nil {
+		return nil, e, 0, err
+	}
+	p, err := merkle.ParseProof(text)
+	if err == nil {
+		e, err = erasure.Read(p.Extra)
+	}
+	if err != nil {
+		return nil, e, 0, fmt.Errorf("the server's proof cannot be read: %w", err)
+	}
+	return text, e, p.Index, nil
+}
+
+func newVerifyErasure() *cobra.Command {
+	var t trust
+	c := &cobra.Command{
+		Use:   "erasure FILE",
+		Short: "Check a certificate of erasure offline",
+		Long: `Check offline a certificate that a person was erased: both of its records were in the log
+when the log was signed, and are of one erasure. Key and origin are what you knew before.
+That the ledger did what it recorded is the word of who keeps it; that it said so, and when,
+cannot be taken back.`,
+		Example: `  consentledger verify erasure erased.json --key "$(cat smartkey.vkey)"`,
+		Args:    cobra.ExactArgs(1),
+		RunE:    func(c *cobra.Command, args []string) error { return verifyErasure(c, args[0], t) },
+	}
+	t.flags(c)
+	return c
+}
+
+func verifyErasure(c *cobra.Command, file string, t trust) error {
+	v, origin, err := t.verifier()
+	if err != nil {
+		return err
+	}
+	text, err := readPlain(c, "FILE", file, erasure.Max)
+	if err != nil {
+		return err
+	}
+	cert, err := erasure.Parse(text)
+	if err != nil {
+		return notAuthentic{fmt.Errorf("%s: %w", file, err)}
+	}
+	s, err := cert.Verify(v, origin)
+	if err != nil {
+		return notAuthentic{fmt.Errorf("%s: %w", file, err)}
+	}
+	for _, proof := range []string{cert.Ordered, cert.Erased} {
+		p, err := merkle.ParseProof([]byte(proof))
+		if err == nil {
+			err = t.witnessed(origin, p.Checkpoint)
+		}
+		if err != nil {
+			return notAuthentic{fmt.Errorf("%s: %w", file, err)}
+		}
+	}
+	fmt.Fprintf(c.ErrOrStderr(), "signed by %s (%08x)%s\n", v.Name(), v.KeyHash(), t.beyond())
+	_, err = fmt.Fprintf(c.OutOrStdout(), "person   %s of %s\nordered  %s by %s (%s), event %s\nerased   %s\nlog      %s, %d records\n\n%s\n",
+		s.Person, s.App, s.Ordered, strings.Join(s.By[:], " and "), s.Reason, s.Order, s.Erased, s.Log.Origin, s.Log.Size, cert.Says)
+	return err
+}
