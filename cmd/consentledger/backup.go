@@ -81,7 +81,7 @@ func (b *backing) run(c *cobra.Command) (_ *backupReport, err error) {
 	if err != nil {
 		return nil, err
 	}
-	at := time.Now().UTC().Format("20060102T150405Z")
+	at := time.Now().UTC().Format("20060102T150405.000Z")
 	parts := map[backup.Kind]*partFile{}
 	defer func() {
 		for _, p := range parts {

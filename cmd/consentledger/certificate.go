@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"consentledger/api/audit/erasure"
 	"consentledger/domain"
@@ -27,6 +28,9 @@ has the log's key verifies it offline: consentledger verify erasure FILE --key K
 // maxBetween is how many records are looked at between an order and that it is done: others
 // record meanwhile.
 const maxBetween = 1000
+
+// certificateWait is how long the end of the log is waited for.
+const certificateWait = 10 * time.Second
 
 func newSubjectCertificate() *cobra.Command {
 	var app, event, file string
@@ -71,14 +75,24 @@ func erasureProofs(c *cobra.Command, app, event string) (ordered, erased []byte,
 	if _, is := order.Event.(domain.ErasureOrdered); !is {
 		return nil, nil, usageError{fmt.Errorf("--event: the event is of the type %s: want the id that subject erase printed", order.Type)}
 	}
-	for n := range int64(maxBetween) {
-		proof, e, _, err := fetchProof(c, app, url.Values{"index": {fmt.Sprint(index + 1 + n)}})
+	until := time.Now().Add(certificateWait)
+	for n := int64(1); n <= maxBetween; {
+		proof, e, _, err := fetchProof(c, app, url.Values{"index": {fmt.Sprint(index + n)}})
 		if p, is := errors.AsType[*problemError](err); is && p.status == http.StatusNotFound {
-			break
+			if time.Now().After(until) {
+				break
+			}
+			select { // the log is signed a moment after what was recorded
+			case <-time.After(200 * time.Millisecond):
+				continue
+			case <-c.Context().Done():
+				return nil, nil, c.Context().Err()
+			}
 		}
 		if err != nil {
 			return nil, nil, err
 		}
+		n++
 		if done, is := e.Event.(domain.SubjectErased); is && eventstore.EventID(done.Order) == order.ID {
 			return ordered, proof, nil
 		}
