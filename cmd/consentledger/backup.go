@@ -27,7 +27,8 @@ const backupHelp = `Write a backup of a data directory: its log and its vault, o
 
 Each file is encrypted for the recipients that you name, by age (age-encryption.org), and
 nobody else reads it, this program included. Nothing is written in clear on the way. The
-running server of --server makes it, and goes on meanwhile; with --data it is made of the
+running server of --server makes it, and goes on meanwhile; one that authenticates makes it
+for those whom serve --backup-recipients names, and for nobody else. With --data it is made of the
 directory of a stopped one. A file has its name once it is whole, and none is overwritten.
 
 Keep the two apart, and the vault's for a short time: who is erased is still in the older
@@ -175,6 +176,8 @@ func (p *partFile) giveUp() error {
 }
 
 // readRecipients returns those that flags name, and their lines.
+//
+// Without any the server says who reads its backups, if it was told.
 func readRecipients(list, files []string) (to []age.Recipient, lines string, err error) {
 	var all strings.Builder
 	for _, r := range list {
@@ -195,8 +198,7 @@ func readRecipients(list, files []string) (to []age.Recipient, lines string, err
 		all.WriteString(string(text) + "\n")
 	}
 	if all.Len() == 0 {
-		return nil, "", usageError{errors.New("say who can read the backup, with --recipient or --recipients-file; " +
-			"consentledger backup identity makes a recipient")}
+		return nil, "", nil
 	}
 	to, err = age.ParseRecipients(strings.NewReader(all.String()))
 	return to, all.String(), err
@@ -204,6 +206,10 @@ func readRecipients(list, files []string) (to []age.Recipient, lines string, err
 
 // backupStopped makes the backup of a directory that no server has open.
 func backupStopped(ctx context.Context, data string, to []age.Recipient, open func(backup.Kind) (io.Writer, error)) (_ *backupReport, err error) {
+	if len(to) == 0 {
+		return nil, usageError{errors.New("say who can read the backup, with --recipient or --recipients-file; " +
+			"consentledger backup identity makes a recipient")}
+	}
 	if err := hasAll(data); err != nil {
 		return nil, err
 	}

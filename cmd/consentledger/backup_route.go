@@ -41,9 +41,14 @@ func (h *house) makeBackup(w http.ResponseWriter, r *http.Request) {
 		edge.Write(w, edge.Plain(http.StatusBadRequest, `the body is not JSON of the form {"recipients": "age1..."}`))
 		return
 	}
-	to, err := age.ParseRecipients(strings.NewReader(asked.Recipients))
+	to, err := h.readersOf(asked.Recipients)
+	if no, is := errors.AsType[*edge.Refused](err); is {
+		edge.Write(w, no.Problem)
+		return
+	}
 	if err != nil {
-		edge.Write(w, edge.Plain(http.StatusBadRequest, "recipients: want one or more lines as in age1..."))
+		h.log.Error("a backup could not be begun", "error", err)
+		edge.Write(w, edge.Plain(http.StatusInternalServerError, "the server's list of recipients cannot be read: its log says why"))
 		return
 	}
 	if err := hasAll(h.dir.path); err != nil {
@@ -56,6 +61,49 @@ func (h *house) makeBackup(w http.ResponseWriter, r *http.Request) {
 	}
 	defer h.backingUp.Unlock()
 	h.sendBackup(w, r, to)
+}
+
+// readersOf returns for whom a backup is encrypted. Its files hold the logs' signing keys,
+// so where somebody has to be authenticated, who asks does not choose who reads.
+func (h *house) readersOf(asked string) ([]age.Recipient, error) {
+	refused := func(status int, text string) error { return &edge.Refused{Problem: edge.Plain(status, text)} }
+	var known map[string]bool
+	switch {
+	case h.config.backupTo != "":
+		text, err := readOwnFile(h.config.backupTo, maxKeyFile)
+		if err != nil {
+			return nil, unread("--backup-recipients", err)
+		}
+		if known = recipientLines(string(text)); len(recipientLines(asked)) == 0 {
+			asked = string(text)
+		}
+	case h.keys != nil:
+		return nil, refused(http.StatusConflict, "this server authenticates, and nobody has said who may read its backups: start serve with --backup-recipients FILE")
+	case len(recipientLines(asked)) == 0:
+		return nil, refused(http.StatusBadRequest, "say who can read the backup, with --recipient or --recipients-file; consentledger backup identity makes a recipient")
+	}
+
+	for line := range recipientLines(asked) {
+		if known != nil && !known[line] {
+			return nil, refused(http.StatusForbidden, "recipients: one of them is not among those of the server's --backup-recipients")
+		}
+	}
+	to, err := age.ParseRecipients(strings.NewReader(asked))
+	if err != nil {
+		return nil, refused(http.StatusBadRequest, "recipients: want one or more lines as in age1...")
+	}
+	return to, nil
+}
+
+// recipientLines are the recipients in a text.
+func recipientLines(text string) map[string]bool {
+	all := map[string]bool{}
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			all[line] = true
+		}
+	}
+	return all
 }
 
 func (h *house) sendBackup(w http.ResponseWriter, r *http.Request, to []age.Recipient) {

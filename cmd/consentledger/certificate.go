@@ -68,36 +68,44 @@ func newSubjectCertificate() *cobra.Command {
 
 // erasureProofs returns the proofs of an order to erase, and that it was done.
 func erasureProofs(c *cobra.Command, app, event string) (ordered, erased []byte, err error) {
-	ordered, order, index, err := fetchProof(c, app, url.Values{"event": {event}})
+	until := time.Now().Add(certificateWait)
+	ordered, order, index, err := awaitProof(c, app, url.Values{"event": {event}}, until)
 	if err != nil {
 		return nil, nil, err
 	}
 	if _, is := order.Event.(domain.ErasureOrdered); !is {
 		return nil, nil, usageError{fmt.Errorf("--event: the event is of the type %s: want the id that subject erase printed", order.Type)}
 	}
-	until := time.Now().Add(certificateWait)
-	for n := int64(1); n <= maxBetween; {
-		proof, e, _, err := fetchProof(c, app, url.Values{"index": {fmt.Sprint(index + n)}})
+	for n := int64(1); n <= maxBetween; n++ {
+		proof, e, _, err := awaitProof(c, app, url.Values{"index": {fmt.Sprint(index + n)}}, until)
 		if p, is := errors.AsType[*problemError](err); is && p.status == http.StatusNotFound {
-			if time.Now().After(until) {
-				break
-			}
-			select { // the log is signed a moment after what was recorded
-			case <-time.After(200 * time.Millisecond):
-				continue
-			case <-c.Context().Done():
-				return nil, nil, c.Context().Err()
-			}
+			break
 		}
 		if err != nil {
 			return nil, nil, err
 		}
-		n++
 		if done, is := e.Event.(domain.SubjectErased); is && eventstore.EventID(done.Order) == order.ID {
 			return ordered, proof, nil
 		}
 	}
 	return nil, nil, notFound{errors.New("it was ordered, and the log does not say yet that it was done: ask again")}
+}
+
+// awaitProof is fetchProof that waits until the log has the record: it is signed a moment
+// after what was recorded.
+func awaitProof(c *cobra.Command, app string, query url.Values, until time.Time) (text []byte, e codec.Entry, index int64, err error) {
+	for {
+		text, e, index, err = fetchProof(c, app, query)
+		p, is := errors.AsType[*problemError](err)
+		if !is || p.status != http.StatusNotFound || time.Now().After(until) {
+			return text, e, index, err
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-c.Context().Done():
+			return nil, e, 0, c.Context().Err()
+		}
+	}
 }
 
 // fetchProof returns a proof, the record in it and the record's place in the log.

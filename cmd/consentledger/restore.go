@@ -15,7 +15,8 @@ what its record commits to.
 --log is the file of the log, --vault that of the vault, --identity who can read them, and
 --vault-keys the file with the keys of the vault, which is in no backup. A vault that is
 older than the log is taken with --older-vault: what was sealed since is lost, and nobody
-comes back whom the log says to erase, then or later.
+comes back whom the log says to erase, then or later. Who was erased behind the end of the
+log is named by --erased, with the certificate that consentledger subject certificate wrote.
 
 The ledger goes on only if nobody saw more of it than the backup has. Say with --checkpoint
 what was published last, once for every app: a file, or a URL as in
@@ -61,6 +62,7 @@ func newRestore() *cobra.Command {
 	f.StringArrayVar(&r.checkpoints, "checkpoint", nil, "a checkpoint that was published last, a file or a URL; once for every app")
 	f.StringVar(&r.fork, "fork", "", "why there is nothing newer than this backup: the logs begin anew under another origin")
 	f.StringVar(&r.origin, "origin", "", "with --fork: the name that the new logs stand under (default: a random one)")
+	f.StringArrayVar(&r.erased, "erased", nil, "a certificate that somebody was erased after the log's backup, who is erased again; once for each")
 	f.BoolVar(&r.drill, "drill", false, "verify everything, and make a directory that can be read but not served")
 	f.BoolVar(&r.older, "older-vault", false, "take a vault that is older than the log: what was sealed since is lost")
 	outputFlag(c)

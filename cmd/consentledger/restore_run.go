@@ -45,6 +45,7 @@ type restoring struct {
 	checkpoints  []string
 	fork, origin string
 	drill, older bool
+	erased       []string // certificates
 	tell         io.Writer
 
 	log, vault *backupFile
@@ -470,6 +471,9 @@ func (r *restoring) eraseAgain(ctx context.Context) error {
 		if _, there, err := r.dir.vault.ByPseudonym(ctx, string(p.app), p.name); err != nil || there {
 			return errors.Join(err, fmt.Errorf("person %s of %s is erased, and is in the vault again", p.name, p.app))
 		}
+	}
+	if err := r.eraseCertified(ctx); err != nil {
+		return err
 	}
 	r.told("persons whom the log says to erase", int64(len(ordered)), fmt.Sprintf("%d of them erased again", again))
 	return nil

@@ -54,6 +54,7 @@ type serveConfig struct {
 	vault      string // and where the vault is
 	vaultKeys  string // the file with its keys; empty: see [addressesOf]
 	kek        string // the command that seals that file; empty: see [kekOf]
+	backupTo   string // a file with who may read backups; empty: whom a request names
 	process    string // what this process is called, where several serve one ledger; empty: see [processName]
 
 	views       string // where the read models are instead of the data directory; empty: see [viewsPlace]
@@ -144,6 +145,7 @@ func newServe() *cobra.Command {
 	f.StringVar(&s.esdb, "esdb-listen", "", "where clients of EventStoreDB and KurrentDB may read the store, and write nothing (default: nowhere)")
 	f.StringVar(&s.process, "process", "", "what this process is called, where several serve one ledger; also by "+processVariable+" (default: the host's name and something random)")
 	kekFlag(c, &s.kek)
+	f.StringVar(&s.backupTo, "backup-recipients", "", "a file with who may read backups that are made over HTTP, an age recipient a line; needed with --authenticate (default: whom the request names)")
 	s.doors.flags(c)
 	s.nats.flags(c)
 	f.BoolVar(&s.demo, "demo", false, "with a sample app, SmartKey, its policy and simulated users")
