@@ -180,11 +180,11 @@ func (p *partFile) giveUp() error {
 // Without any the server says who reads its backups, if it was told.
 func readRecipients(list, files []string) (to []age.Recipient, lines string, err error) {
 	var all strings.Builder
-	for _, r := range list {
+	for n, r := range list {
 		all.WriteString(r + "\n")
-		if _, err := age.ParseRecipients(strings.NewReader(r)); err != nil {
-			return nil, "", usageError{fmt.Errorf("--recipient: %.100q is none: want one as in age1..., "+
-				"which consentledger backup identity and age-keygen print", r)}
+		if _, err := age.ParseRecipients(strings.NewReader(r)); err != nil { // it may be a secret key
+			return nil, "", usageError{fmt.Errorf("--recipient: number %d is none: want one as in age1..., "+
+				"which consentledger backup identity and age-keygen print", n+1)}
 		}
 	}
 	for _, name := range files {
@@ -193,7 +193,7 @@ func readRecipients(list, files []string) (to []age.Recipient, lines string, err
 			return nil, "", unread("--recipients-file", err)
 		}
 		if _, err := age.ParseRecipients(strings.NewReader(string(text))); err != nil {
-			return nil, "", usageError{fmt.Errorf("--recipients-file: %s: %w; want one recipient a line, as in age1...", name, err)}
+			return nil, "", usageError{fmt.Errorf("--recipients-file: %s: %w; want one recipient a line, as consentledger backup identity prints it", name, err)}
 		}
 		all.WriteString(string(text) + "\n")
 	}

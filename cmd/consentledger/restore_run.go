@@ -100,7 +100,10 @@ func (r *restoring) run(ctx context.Context) (_ []restoredRow, err error) {
 	if err := r.eraseAgain(ctx); err != nil {
 		return nil, err
 	}
-	return r.rows, r.finish(ctx)
+	if err := r.finish(ctx); err != nil {
+		return nil, err
+	}
+	return r.rows, nil
 }
 
 func (r *restoring) told(part string, count int64, note string) {
@@ -115,20 +118,18 @@ func (r *restoring) begin() error {
 	if err := os.MkdirAll(r.to, 0o700); err != nil {
 		return namedBy("--to", err)
 	}
-	if err := makePrivate(r.to); err != nil {
+	if err := r.free(); err != nil { // before anything of somebody else's is touched
 		return err
 	}
 	lock, err := lockDir(r.to)
 	if err != nil {
 		return err
 	}
-	r.dir = &dataDir{path: r.to, lock: lock}
 
-	names, err := r.others()
-	if err == nil && len(names) > 0 {
-		if _, no := os.Stat(filepath.Join(r.to, restoreFile)); no != nil || named(names, "FORMAT") {
-			err = usageError{fmt.Errorf("--to: %s is not empty, it has %q: name a new directory", r.to, names[0])}
-		}
+	r.dir = &dataDir{path: r.to, lock: lock}
+	err = r.free() // another restore may have ended meanwhile
+	if err == nil {
+		err = makePrivate(r.to)
 	}
 	if err == nil {
 		err = r.clear()
@@ -140,6 +141,19 @@ func (r *restoring) begin() error {
 		return errors.Join(err, r.dir.close())
 	}
 	return nil
+}
+
+// free refuses a directory that has something in it which no interrupted restore left.
+func (r *restoring) free() error {
+	names, err := r.others()
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	begun := named(names, restoreFile) || len(names) == 1 && names[0] == restoreFile+".new"
+	if begun && !named(names, "FORMAT") {
+		return nil
+	}
+	return usageError{fmt.Errorf("--to: %s is not empty, it has %q: name a new directory", r.to, names[0])}
 }
 
 // others are the entries of the directory that are not there before a restore.

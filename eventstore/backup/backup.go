@@ -200,7 +200,6 @@ type Reader struct {
 	sum   hash.Hash
 	got   Total
 	stage int // of what comes: files, records, rows
-	frame []byte
 }
 
 // NewReader decrypts a file and reads its head.

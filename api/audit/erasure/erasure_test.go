@@ -21,7 +21,6 @@ type keeper struct {
 	t        *testing.T
 	signer   note.Signer
 	verifier note.Verifier
-	records  [][]byte
 }
 
 func newKeeper(t *testing.T) *keeper {
