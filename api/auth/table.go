@@ -42,6 +42,8 @@ const (
 	ListApps   Operation = "list-apps"
 	Status     Operation = "status"
 	Rebuild    Operation = "check-projections"
+	Backup     Operation = "backup"
+	VaultKeys  Operation = "vault-keys"
 )
 
 // A Row says who may do an operation.
@@ -90,6 +92,8 @@ var Operations = []Row{
 	{Operation: ListApps, Says: "the apps of one's own", Any: true},
 	{Operation: Status, Says: "how the ledger does, its alarms and metrics", Roles: []Role{Officer, Auditor, Viewer, Administrator}},
 	{Operation: Rebuild, Says: "build every projection again and compare", Roles: []Role{Auditor, Administrator}},
+	{Operation: Backup, Says: "make a backup of the log and the vault, encrypted, without the keys of the vault", Roles: []Role{Administrator}},
+	{Operation: VaultKeys, Says: "see which epochs the vault's keys have, begin one, destroy older ones; never the keys", Roles: []Role{Administrator}},
 }
 
 func rowOf(op Operation) (Row, bool) {
@@ -222,6 +226,10 @@ var Routes = []Route{
 	{"GET /v1/alarms", Status, OfAll},
 	{"GET /metrics", Status, OfAll},
 	{"POST /v1/replay/check", Rebuild, OfAll},
+	{"POST /v1/backup", Backup, OfAll},
+	{"GET /v1/vault/keys", VaultKeys, OfAll},
+	{"POST /v1/vault/keys/rotate", VaultKeys, OfAll},
+	{"POST /v1/vault/keys/retire", VaultKeys, OfAll},
 }
 
 // RouteOf returns the row of a route, and whether there is one.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +16,7 @@ import (
 	"time"
 
 	"consentledger/eventstore/embedded"
+	"consentledger/eventstore/vault"
 
 	"github.com/nats-io/nats.go"
 )
@@ -31,17 +34,42 @@ func traces(t *testing.T, dir string) map[string][]byte {
 		t.Fatal(err)
 	}
 	defer db.Close()
+	keys, err := vault.OpenFileKeys(filepath.Join(dir, "keys"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	found := map[string][]byte{}
 	for kind, name := range map[byte]string{'e': "the wrapped key", 'p': "a sealed text", 's': "a sealed fold"} {
 		for row, err := range db.Rows().Scan(t.Context(), []byte{'v', '/', kind}) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if kind == 'e' {
+				// Behind the version and the mac of a lookup is the data key, wrapped.
+				dataKey, err := keys.Unwrap(row.Value[17:], row.Key)
+				if err != nil {
+					t.Fatal(err)
+				}
+				encoded(found, fmt.Sprintf("the data key %d", len(found)), dataKey)
+			}
 			// The end is cipher text and its tag: nothing else has these bytes.
 			found[fmt.Sprintf("%s %d", name, len(found))] = bytes.Clone(row.Value[len(row.Value)-24:])
 		}
 	}
 	return found
+}
+
+// encoded adds a trace as it is, in hex, and in base64 wherever it begins in a text.
+func encoded(to map[string][]byte, name string, trace []byte) {
+	to[name] = trace
+	to[name+" in hex"] = []byte(hex.EncodeToString(trace))
+	for shift, of := range []string{"", "\x00", "\x00\x00"} {
+		for form, enc := range map[string]*base64.Encoding{"base64": base64.RawStdEncoding, "base64url": base64.RawURLEncoding} {
+			text := enc.EncodeToString(append([]byte(of), trace...))
+			first := (8*shift + 5) / 6 // digits that the bytes before have a part in
+			to[fmt.Sprintf("%s in %s %d", name, form, shift)] = []byte(text[first : len(text)-1])
+		}
+	}
 }
 
 // remains returns which of the traces lie in which files below dir.
@@ -73,8 +101,9 @@ func remains(t *testing.T, dir string, of map[string][]byte) (all []string) {
 
 // TestNothingOfWhoWasErasedIsOnDisk: in no file of the data directory, NATS's and
 // the projections' included, is a byte of their words, of their id, of what is
-// sealed of them or of the key that it is sealed with: in the tables at once, in
-// the write-ahead logs when the ledger has started again.
+// sealed of them or of the key that it is sealed with, wrapped or not, plain, in hex or
+// in base64: in the tables at once, in the write-ahead logs when the ledger has started
+// again. That a backup was made while they were there leaves nothing, either.
 func TestNothingOfWhoWasErasedIsOnDisk(t *testing.T) {
 	dir := t.TempDir()
 	r := start(t, dir, false)
@@ -95,9 +124,13 @@ func TestNothingOfWhoWasErasedIsOnDisk(t *testing.T) {
 	r = start(t, dir, false)
 	run("record", "--app", "shop", "--type", "consent.given", "--subject", person, "--data", `{"act":"agree","purposes":["ads"],"details":{"screen":"`+words+`"}}`)
 	of := traces(t, dir)
-	of["their id"], of["their words"] = []byte(person), []byte(words)
+	encoded(of, "their id", []byte(person))
+	encoded(of, "their words", []byte(words))
+	away := t.TempDir()
+	run("backup", "identity", filepath.Join(away, "id"))
+	run("backup", "--log", filepath.Join(away, "log"), "--vault", filepath.Join(away, "vault"), "--recipients-file", filepath.Join(away, "id.pub"))
 	before := strings.Join(remains(t, dir, of), " ")
-	if !strings.Contains(before, ".sst") || !strings.Contains(before, ".log") || !strings.Contains(before, "a sealed fold") || len(of) < 7 {
+	if !strings.Contains(before, ".sst") || !strings.Contains(before, ".log") || !strings.Contains(before, "a sealed fold") || len(of) < 29 {
 		t.Fatalf("of %d traces there is %s: the test tests nothing", len(of), before)
 	}
 	run("record", "--app", "shop", "--type", "consent.given", "--subject", "bystander", "--data", `{"act":"agree","purposes":["ads"],"details":{"screen":"the red one"}}`)

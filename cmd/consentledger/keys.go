@@ -17,10 +17,10 @@ import (
 func newKeys() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "keys",
-		Short: "The keys of a vault that several processes share",
+		Short: "The keys of the vault, and their epochs",
 		Args:  cobra.NoArgs,
 	}
-	c.AddCommand(newKeysNew(), newKeysNext(), newKeysRetire())
+	c.AddCommand(newKeysNew(), newKeysNext(), newKeysRetire(), newKeysRotate(), newKeysStatus(), newKeysSeal())
 	return c
 }
 
@@ -38,7 +38,7 @@ func newKeysNew() *cobra.Command {
 		Long:  keysNewHelp,
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			_, err := vault.CreateFileKeys(args[0])
+			_, err := vault.CreateSealedKeys(args[0], server.KEKOf(""))
 			if errors.Is(err, fs.ErrExist) {
 				return exit.Usage(fmt.Errorf("FILE: %s is there already: a vault whose keys are overwritten is lost; "+
 					"name a new file", args[0]))
@@ -66,7 +66,7 @@ func newKeysNext() *cobra.Command {
 		Long:  keysNextHelp,
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			keys, err := vault.OpenFileKeys(args[0])
+			keys, err := vault.OpenSealedKeys(args[0], false, server.KEKOf(""))
 			if err != nil {
 				return fmt.Errorf("FILE: %w", err)
 			}
@@ -120,7 +120,7 @@ func newKeysRetire() *cobra.Command {
 // retireKeys wraps what lives in the vault at an address under the newest epoch of a
 // file, destroys the older ones, and returns how many keys were wrapped.
 func retireKeys(ctx context.Context, address, file string) (n int, err error) {
-	keys, err := vault.OpenFileKeys(file)
+	keys, err := vault.OpenSealedKeys(file, false, server.KEKOf(""))
 	if err != nil {
 		return 0, fmt.Errorf("FILE: %w", err)
 	}

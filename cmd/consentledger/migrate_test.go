@@ -516,7 +516,7 @@ func TestEveryRowIsOfAKind(t *testing.T) {
 	}
 	defer d.Close()
 	wantKinds(t, d.DB.Rows(), "v/", "b/", "l/", "n/", "r/")
-	if _, unknown, err := migrate.FilesOf(c.Data); err != nil || len(unknown) > 0 {
+	if _, unknown, err := ledgerserver.FilesOf(c.Data); err != nil || len(unknown) > 0 {
 		t.Errorf("entries of a data directory that are not known: %q, %v", unknown, err)
 	}
 	if _, err := migrate.KindOfRow([]byte("x/1")); err == nil {

@@ -86,6 +86,8 @@ func newServe() *cobra.Command {
 	f.StringVar(&s.Measures, "metrics-listen", "", "where metrics are shown at /metrics to whoever asks, without a key, on a network of its own (default: nowhere)")
 	f.StringVar(&s.ESDB, "esdb-listen", "", "where clients of EventStoreDB and KurrentDB may read the store, and write nothing (default: nowhere)")
 	f.StringVar(&s.Process, "process", "", "what this process is called, where several serve one ledger; also by "+server.ProcessVariable+" (default: the host's name and something random)")
+	kekFlag(c, &s.KEK)
+	f.StringVar(&s.BackupTo, "backup-recipients", "", "a file with who may read backups that are made over HTTP, an age recipient a line; needed with --authenticate (default: whom the request names)")
 	doorFlags(c, &s.Access)
 	natsFlags(c, &s.NATS)
 	tellingFlags(c, &s.Telling)

@@ -36,6 +36,23 @@ func (l *Ledger) Erase(ctx context.Context, req Request) (Receipt, error) {
 	return l.race(ctx, req.App, func() (Receipt, error) { return l.tryErase(ctx, req, ref, p) })
 }
 
+// EraseNamed is [Ledger.Erase] of whom a pseudonym names: a ledger that was restored knows
+// no outside id of who was erased behind its end. The request names no person.
+func (l *Ledger) EraseNamed(ctx context.Context, req Request, name vault.Pseudonym) (Receipt, error) {
+	if err := l.fresh.now(ctx); err != nil {
+		return Receipt{}, err
+	}
+	ref, err := l.lookUp(ctx, req)
+	if err != nil {
+		return Receipt{}, err
+	}
+	p, err := l.named(ctx, req.App, name.String())
+	if err != nil {
+		return Receipt{}, err
+	}
+	return l.race(ctx, req.App, func() (Receipt, error) { return l.tryErase(ctx, req, ref, p) })
+}
+
 func (l *Ledger) tryErase(ctx context.Context, req Request, ref domain.Reference, p *vault.Person) (Receipt, error) {
 	stream := subjectStream(p)
 	unlock, err := l.lock(ctx, stream)

@@ -35,7 +35,8 @@ type Holding struct {
 	broken    error
 }
 
-// Holding begins a pass over an app's records. Close ends it.
+// Holding begins a pass over an app's records, or over those of all apps if none is named.
+// Close ends it.
 func (l *Ledger) Holding(ctx context.Context, app domain.AppName) *Holding {
 	h := &Holding{ledger: l, ctx: ctx, app: app, revisions: map[eventstore.Stream]eventstore.Revision{}}
 	h.next, h.stop = iter.Pull2(l.store.ReadAll(ctx, 0))
@@ -97,6 +98,9 @@ func (h *Holding) stored() (*eventstore.Recorded, error) {
 		r, err, ok := h.next()
 		if !ok || err != nil {
 			return nil, err
+		}
+		if h.app == "" {
+			return &r, nil
 		}
 		if _, rest, _ := strings.Cut(string(r.Stream), "-"); strings.HasPrefix("-"+rest, prefix) {
 			return &r, nil

@@ -29,7 +29,9 @@ type FileKeys struct {
 	path string
 	mode fs.FileMode // the most that others may
 	ring
-	seen fs.FileInfo // of the file that was read last; under the ring's lock
+	seen   fs.FileInfo // of the file that was read last; under the ring's lock
+	sum    string      // its last line; under the ring's lock
+	sealer Sealer      // nil: the file is open
 }
 
 const keysHeader = "consentledger keys v1\n"
@@ -40,32 +42,32 @@ const maxKeysFile = 1 << 20
 // CreateFileKeys makes a file with keys of one epoch. It is an error if there
 // is one: a vault whose key file is overwritten is lost.
 func CreateFileKeys(path string) (*FileKeys, error) {
-	k := &FileKeys{path: path, mode: 0o600}
+	return createKeys(&FileKeys{path: path, mode: 0o600})
+}
+
+func createKeys(k *FileKeys) (*FileKeys, error) {
 	epochs := []epoch{newEpoch(1)}
-	if err := writeKeys(path, epochs); err != nil {
+	text, err := k.text(epochs)
+	if err == nil {
+		err = writeKeys(k.path, text)
+	}
+	if err == nil {
+		err = k.set(epochs)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("keys: %w", err)
 	}
-	if err := k.set(epochs); err != nil {
-		return nil, fmt.Errorf("keys: %w", err)
-	}
+	k.sum = sumLine(text)
 	return k, nil
 }
 
 // OpenFileKeys reads the file. It never makes one, and refuses one that others
 // than its owner may read or write, or that is not whole.
-func OpenFileKeys(path string) (*FileKeys, error) { return openKeys(path, 0o600) }
+func OpenFileKeys(path string) (*FileKeys, error) { return OpenSealedKeys(path, false, nil) }
 
 // OpenSecretKeys is OpenFileKeys for a file that somebody else has put there, and that
 // its group may read: as secrets of containers are.
-func OpenSecretKeys(path string) (*FileKeys, error) { return openKeys(path, 0o640) }
-
-func openKeys(path string, mode fs.FileMode) (*FileKeys, error) {
-	k := &FileKeys{path: path, mode: mode}
-	if err := k.read(); err != nil {
-		return nil, err
-	}
-	return k, nil
-}
+func OpenSecretKeys(path string) (*FileKeys, error) { return OpenSealedKeys(path, true, nil) }
 
 // read makes the epochs of the file those of k.
 func (k *FileKeys) read() error {
@@ -87,11 +89,15 @@ func (k *FileKeys) read() error {
 	if err != nil {
 		return fmt.Errorf("keys: %w", err)
 	}
-	epochs, err := parseKeys(text)
+	plain, err := k.plain(text)
+	var epochs []epoch
+	if err == nil {
+		epochs, err = parseKeys(plain)
+	}
 	if err != nil {
 		return fmt.Errorf("keys: %s: %w", k.path, err)
 	}
-	k.seen = info
+	k.seen, k.sum = info, sumLine(text)
 	return k.set(epochs)
 }
 
@@ -143,6 +149,27 @@ func (k *FileKeys) Retire() error {
 	return k.replace(k.retired())
 }
 
+// Epochs returns the numbers of the epochs, the current one last.
+func (k *FileKeys) Epochs() []uint32 {
+	k.refresh()
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	numbers := make([]uint32, 0, len(k.epochs))
+	for _, e := range k.epochs {
+		numbers = append(numbers, e.number)
+	}
+	return numbers
+}
+
+// Sum returns what the file ends with, as in "sum 0123456789abcdef": who has a copy with
+// the same has all of these keys. It says nothing of them.
+func (k *FileKeys) Sum() string {
+	k.refresh()
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.sum
+}
+
 // replace puts epochs in the file's place. The caller holds mu.
 func (k *FileKeys) replace(epochs []epoch) error {
 	next := k.path + ".next"
@@ -150,7 +177,11 @@ func (k *FileKeys) replace(epochs []epoch) error {
 	if err := os.Remove(next); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("keys: %w", err)
 	}
-	if err := writeKeys(next, epochs); err != nil {
+	text, err := k.text(epochs)
+	if err == nil {
+		err = writeKeys(next, text)
+	}
+	if err != nil {
 		return fmt.Errorf("keys: %w", err)
 	}
 	if err := os.Rename(next, k.path); err != nil {
@@ -159,16 +190,17 @@ func (k *FileKeys) replace(epochs []epoch) error {
 	if err := wholefile.SyncDir(filepath.Dir(k.path)); err != nil {
 		return fmt.Errorf("keys: %w", err)
 	}
+	k.sum = sumLine(text)
 	return k.set(epochs)
 }
 
 // writeKeys makes a file that was not there, and both it and its name durable.
-func writeKeys(path string, epochs []epoch) error {
+func writeKeys(path string, text []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(formatKeys(epochs))
+	_, err = f.Write(text)
 	if err == nil {
 		err = f.Sync()
 	}

@@ -14,6 +14,11 @@ import (
 // were advanced, nothing living in this vault needs an older epoch; what was
 // erased, and old backups, do. It may be stopped and run again.
 func (v *Vault) Rewrap(ctx context.Context) (int, error) {
+	return v.RewrapTelling(ctx, func(int) {})
+}
+
+// RewrapTelling is [Vault.Rewrap] that tells now and then how many keys it has wrapped.
+func (v *Vault) RewrapTelling(ctx context.Context, told func(n int)) (int, error) {
 	probe, err := v.keys.Wrap(nil, nil)
 	if err != nil || len(probe) < 4 {
 		return 0, fmt.Errorf("vault: rewrap: the keys do not wrap: %w", err)
@@ -32,7 +37,8 @@ func (v *Vault) Rewrap(ctx context.Context) (int, error) {
 	if err != nil {
 		return n, fmt.Errorf("vault: rewrap: %w", err)
 	}
-	done, err = v.rewrapEntries(ctx, probe[:4])
+	told(n)
+	done, err = v.rewrapEntries(ctx, probe[:4], func(more int) { told(n + more) })
 	n += done
 	if err != nil {
 		return n, fmt.Errorf("vault: rewrap: %w", err)
@@ -45,7 +51,7 @@ func (v *Vault) Rewrap(ctx context.Context) (int, error) {
 
 // rewrapEntries goes through the entries of every app in 256 turns, by the first
 // byte of the pseudonym, so as not to hold them all in memory.
-func (v *Vault) rewrapEntries(ctx context.Context, current []byte) (n int, err error) {
+func (v *Vault) rewrapEntries(ctx context.Context, current []byte, told func(n int)) (n int, err error) {
 	var apps []string
 	for row, err := range v.rows.Scan(ctx, []byte(appRows)) {
 		if err != nil {
@@ -57,6 +63,7 @@ func (v *Vault) rewrapEntries(ctx context.Context, current []byte) (n int, err e
 		for first := range 256 {
 			done, err := v.rewrap(ctx, entryRows+app+string([]byte{byte(first)}), len(mac{}), current)
 			n += done
+			told(n)
 			if err != nil {
 				return n, err
 			}

@@ -85,8 +85,7 @@ var ErrNotLost = errors.New("nothing that the logs are signed with is lost: they
 // RecordsLost says that a newer store is lost for good: a store that is older
 // than what was signed is taken, and the register keeps where it ended.
 func Renew(ctx context.Context, c Config, origin, why string, recordsLost bool) (kept string, err error) {
-	k := c.Keep
-	if k.shared != nil {
+	if c.Keep.shared != nil {
 		return "", errors.New("the logs of several processes are signed with keys that lie in the rows they share, and go on as long as those are there: bring back a backup of these")
 	}
 	l, err := Open(ctx, c)
@@ -97,26 +96,7 @@ func Renew(ctx context.Context, c Config, origin, why string, recordsLost bool) 
 	} else if err := l.isLost(); err != nil {
 		return "", err
 	}
-	if origin != "" {
-		if err := checkOrigin(origin); err != nil {
-			return "", err
-		}
-		if k.register.knows(origin) || origin == k.origin {
-			return "", fmt.Errorf("logs stood under the origin %s before: another needs another", origin)
-		}
-	}
-	if kept, err = setAside(k.dir, c.Dir); err != nil {
-		return "", err
-	}
-	if _, err := OpenKeep(k.dir, origin, nil); err != nil { // the register would call it lost
-		return "", err
-	}
-	for _, app := range slices.Sorted(maps.Keys(k.register.all())) {
-		if err := k.register.add(ctx, app, endedWord+fmt.Sprintf("%q", why)); err != nil {
-			return "", err
-		}
-	}
-	return kept, nil
+	return c.renew(ctx, origin, why)
 }
 
 // isLost returns nil if what the logs are signed with is lost, and nothing else

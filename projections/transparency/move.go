@@ -56,6 +56,8 @@ type root struct {
 	signed *signed             // nil: nothing was
 	skey   string              // what it was signed with
 	at     eventstore.Position // of the last record that was signed
+
+	published []merkle.Checkpoint // that somebody saw, see [Roots.Published]
 }
 
 // Roots returns roots of no record yet. What was signed with a key that is lost cannot
@@ -125,6 +127,9 @@ func (r *Roots) Add(record eventstore.Recorded) error {
 		r.apps[stream.App] = a
 	}
 	a.edge.Append(record.Data, func(merkle.Tile, []byte) {})
+	if err := a.judge(stream.App); err != nil {
+		return err
+	}
 	if a.signed == nil || a.edge.Size != a.signed.Size {
 		return nil
 	}

@@ -14,7 +14,6 @@ import (
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/server"
 	"consentledger/eventstore"
-	"consentledger/eventstore/wholefile"
 	"consentledger/projections/transparency"
 )
 
@@ -49,23 +48,7 @@ func (m *Migration) carryKeys() error {
 	if is, err := files.ReadOwnFile(name, files.MaxKeyFile); err == nil && string(is) == string(text) {
 		return nil
 	}
-	return writePrivate(name, string(text))
-}
-
-// writePrivate writes a file durably that only its owner reads.
-func writePrivate(name, text string) error {
-	f, err := os.OpenFile(name+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	if err = errors.Join(err, f.Chmod(0o600), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(name+".new", name); err != nil {
-		return err
-	}
-	return wholefile.SyncDir(filepath.Dir(name))
+	return server.WritePrivate(name, string(text))
 }
 
 // carryLogs writes what the logs stand on, what witnesses and authorities signed, and
@@ -150,7 +133,7 @@ func (m *Migration) carryFeedKey(ctx context.Context) error {
 		return err
 	}
 	if m.target.shared == nil {
-		return writePrivate(filepath.Join(m.To, "feed.key"), hex.EncodeToString(key)+"\n")
+		return server.WritePrivate(filepath.Join(m.To, "feed.key"), hex.EncodeToString(key)+"\n")
 	}
 	return server.WriteFeedKey(ctx, m.target.vault, m.target.shared, key)
 }

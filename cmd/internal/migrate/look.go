@@ -121,13 +121,13 @@ func (m *Migration) lookAtRecords(ctx context.Context) error {
 // lookAtFiles finds what the directory holds beside the store, and what of it the
 // target has a use for.
 func (m *Migration) lookAtFiles() error {
-	files, unknown, err := FilesOf(m.From)
+	files, unknown, err := server.FilesOf(m.From)
 	if err != nil {
 		return err
 	}
 	m.found.unknown = unknown
 	for _, f := range files {
-		switch top, _, _ := strings.Cut(f.path, string(filepath.Separator)); {
+		switch top, _, _ := strings.Cut(f.Path, string(filepath.Separator)); {
 		case m.ToAt.Vault == "", strings.HasPrefix(top, "log.lost-"):
 			m.found.files = append(m.found.files, f)
 		case top == "nats":

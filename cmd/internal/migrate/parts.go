@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"consentledger/cmd/internal/server"
 	"consentledger/eventstore/wholefile"
@@ -74,111 +71,32 @@ func (m *Migration) isCopied(key []byte) bool {
 	return true
 }
 
-// What becomes of the entries of a data directory. Those that end with a star begin
-// so. What is not named is not known, and is left where it is.
-var (
-	copiedFiles = []string{"keys", "feed.key", "log", "log.lost-*", "nats"}
-	ownFiles    = []string{
-		"LOCK", "FORMAT", "FORMAT.new", server.RecordsPlace.File, server.RecordsPlace.File + ".new", server.VaultPlace.File, server.VaultPlace.File + ".new", server.MigrationFile, server.MigrationFile + ".new", "feed.key.new",
-		server.TokenKeyFile, server.TokenKeyFile + ".new", // made anew
-		"keys.new", "store", // as records and rows
-		"views", // made anew
-		"probe-*", "lost+found",
-	}
-)
-
-func named(list []string, name string) bool {
-	return slices.ContainsFunc(list, func(n string) bool {
-		prefix, star := strings.CutSuffix(n, "*")
-		return name == n || star && strings.HasPrefix(name, prefix)
-	})
-}
-
-// A fileCopy is one file to be copied, by its path in the data directory.
-type fileCopy struct {
-	path string
-	size int64
-}
-
-// FilesOf returns the files of a data directory that are copied, and the entries that
-// this program does not know.
-func FilesOf(dir string) (files []fileCopy, unknown []string, err error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, e := range entries {
-		switch {
-		case named(ownFiles, e.Name()):
-			continue
-		case !named(copiedFiles, e.Name()):
-			unknown = append(unknown, e.Name())
-			continue
-		}
-		err := filepath.WalkDir(filepath.Join(dir, e.Name()), func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
-				return err
-			}
-			name, err := filepath.Rel(dir, path)
-			if err != nil {
-				return err
-			}
-			info, err := d.Info()
-			switch {
-			case err != nil:
-				return err
-			case isDraft(name):
-				return nil
-			case !info.Mode().IsRegular():
-				return fmt.Errorf("%s is no file: only files are copied", path)
-			}
-			files = append(files, fileCopy{name, info.Size()})
-			return nil
-		})
-		if err != nil {
-			return nil, nil, err
-		}
-	}
-	return files, unknown, nil
-}
-
-// isDraft reports whether a file was written and not put in its place yet.
-func isDraft(name string) bool {
-	return strings.HasPrefix(name, "log"+string(filepath.Separator)) && strings.HasSuffix(name, ".next")
-}
-
-// isSigned reports whether a file is a signed checkpoint with the position beside it,
-// which is another in another store.
-func isSigned(name string) bool {
-	return filepath.Dir(name) == "log" && strings.HasSuffix(name, ".signed")
-}
-
 // copyFiles copies files durably: each is in its place as a whole or not at all. What
 // else the target has in these places, from a copy that was cut off, goes first.
-func copyFiles(from, to string, files []fileCopy) error {
-	there, _, err := FilesOf(to)
+func copyFiles(from, to string, files []server.FileCopy) error {
+	there, _, err := server.FilesOf(to)
 	if err != nil {
 		return err
 	}
 	for _, f := range there {
-		if err := os.Remove(filepath.Join(to, f.path)); err != nil {
+		if err := os.Remove(filepath.Join(to, f.Path)); err != nil {
 			return err
 		}
 	}
 
 	dirs := map[string]bool{}
 	for _, f := range files {
-		if isSigned(f.path) {
+		if server.IsSigned(f.Path) {
 			continue // written with what was verified
 		}
-		target := filepath.Join(to, f.path)
+		target := filepath.Join(to, f.Path)
 		if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
 			return err
 		}
-		if err := copyDurably(filepath.Join(from, f.path), target); err != nil {
+		if err := copyDurably(filepath.Join(from, f.Path), target); err != nil {
 			return err
 		}
-		for dir := filepath.Dir(f.path); !dirs[dir]; dir = filepath.Dir(dir) {
+		for dir := filepath.Dir(f.Path); !dirs[dir]; dir = filepath.Dir(dir) {
 			dirs[dir] = true
 		}
 	}

@@ -3,6 +3,7 @@ package migrate
 import (
 	"fmt"
 
+	"consentledger/cmd/internal/server"
 	"consentledger/projections/transparency"
 )
 
@@ -54,10 +55,10 @@ func (m *Migration) trees() []transparency.Tree {
 
 // reportFiles says what becomes of the files of the directory.
 func (m *Migration) reportFiles() []Row {
-	sum := func(part, does string, files []fileCopy) Row {
+	sum := func(part, does string, files []server.FileCopy) Row {
 		row := Row{Part: part, Does: does, Count: int64(len(files))}
 		for _, f := range files {
-			row.Bytes += f.size
+			row.Bytes += f.Size
 		}
 		return row
 	}
@@ -97,7 +98,7 @@ func (m *Migration) bytes() uint64 {
 		}
 	}
 	for _, f := range m.found.files {
-		n += f.size
+		n += f.Size
 	}
 	return 2 * uint64(n)
 }

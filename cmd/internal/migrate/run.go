@@ -39,8 +39,8 @@ type survey struct {
 	last    eventstore.EventID
 	roots   *transparency.Roots
 	rows    map[string]*rowsFound // by the prefix of their kind
-	files   []fileCopy            // that are copied
-	left    []fileCopy            // that are not: the target has no use for them
+	files   []server.FileCopy     // that are copied
+	left    []server.FileCopy     // that are not: the target has no use for them
 	unknown []string              // entries of the directory
 	waiting uint64                // messages in the stream of incoming events
 }

@@ -156,7 +156,7 @@ func (s *side) openVault(ctx context.Context) error {
 	if err != nil || !used {
 		return err
 	}
-	keys, err := vault.OpenSecretKeys(s.keysFile())
+	keys, err := vault.OpenSealedKeys(s.keysFile(), true, server.KEKOf(""))
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no file %s: it holds the keys of all persons, "+
 			"and without them nobody reads what is moved", s.keysFile())

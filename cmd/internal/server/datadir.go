@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,6 +42,7 @@ type DataDir struct {
 	recordsIn string           // as a status has it
 	shared    *sharedRows      // of all processes that serve the ledger; nil: its persons are in the directory
 	Vault     *vault.Vault
+	Keys      *vault.FileKeys // of the vault
 	Blobs     *blobs.Blobs
 	Ledger    *ledger.Ledger
 	ReadOnly  *readOnlyStore
@@ -58,6 +60,7 @@ type DirOptions struct {
 	Store     string   // where the records are, as a flag says it; see [Location]
 	Vault     string   // where the vault is, as a flag says it
 	VaultKeys string   // the file with its keys, as a flag says it
+	KEK       string   // the command that seals that file, as a flag says it
 	measured  measured // what happens in the directory
 }
 
@@ -118,19 +121,24 @@ func OpenDataDirWith(ctx context.Context, path, use string, create bool, with Di
 	if d.DB, err = embedded.Open(filepath.Join(path, "store"), embedded.Options{FS: with.files, Synced: with.measured.synced}); err != nil {
 		return nil, err
 	}
+	return d, d.openLedger(ctx, at, keys, with.measured)
+}
+
+// openLedger opens what lies in the store: vault, records, texts, and the ledger over them.
+func (d *DataDir) openLedger(ctx context.Context, at Addresses, keys *vault.FileKeys, m measured) (err error) {
 	if err := d.openVault(ctx, at, keys); err != nil {
-		return nil, err
+		return err
 	}
 	if err := d.openStore(ctx, at.Store); err != nil {
-		return nil, err
+		return err
 	}
 	d.Blobs = blobs.New(d.Rows())
 	d.ReadOnly = newReadOnlyStore(d.Store)
 	d.Ledger, err = ledger.Open(ctx, ledger.Config{
 		Store: d.ReadOnly, Vault: d.Vault, Rows: d.DB.Rows(), Blobs: d.Blobs, Now: Now, Shared: d.away != nil,
-		Traces: with.measured.traces, Meter: with.measured.ledger,
+		Traces: m.traces, Meter: m.ledger,
 	})
-	return d, err
+	return err
 }
 
 // openStore opens where the records are: at an address, or in the directory.
@@ -162,9 +170,14 @@ func (d *DataDir) openVault(ctx context.Context, at Addresses, keys *vault.FileK
 			return err
 		}
 	}
+	d.Keys = keys
 	d.Vault, err = vault.Open(ctx, d.Rows(), keys)
-	if err != nil && d.shared != nil {
+	switch {
+	case err != nil && d.shared != nil:
 		return fmt.Errorf("the vault at %s, with the keys of %s: %w", d.shared.at, at.Keys, err)
+	case errors.Is(err, vault.ErrWrongKeys):
+		return fmt.Errorf("the vault in %s, with the keys of %s: %w; bring back the file that belongs to it",
+			d.path, cmp.Or(at.Keys, filepath.Join(d.path, "keys")), err)
 	}
 	return err
 }
@@ -239,6 +252,8 @@ func checkOurs(path string) error {
 			return nil
 		case MigrationFile:
 			return unfinishedMigration(path)
+		case RestoreFile:
+			return unfinishedRestore(path)
 		case "LOCK", "FORMAT.new", "keys", "lost+found",
 			RecordsPlace.File, RecordsPlace.File + ".new", VaultPlace.File, VaultPlace.File + ".new":
 		default:
@@ -293,14 +308,19 @@ func MakePrivate(path string) error {
 	return nil
 }
 
-func openKeys(name string, fresh bool) (*vault.FileKeys, error) {
+func openKeys(name string, fresh bool, by vault.Sealer) (*vault.FileKeys, error) {
 	if !fresh {
-		return vault.OpenFileKeys(name)
+		keys, err := vault.OpenSealedKeys(name, false, by)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("there is no file %s: it holds the keys that the vault was made with, and without them "+
+				"nobody reads what is in it: bring it back from where you keep a copy", name)
+		}
+		return keys, err
 	}
 	if _, err := os.Stat(name); err == nil { // died between the keys and FORMAT
-		return vault.OpenFileKeys(name)
+		return vault.OpenSealedKeys(name, false, by)
 	}
-	return vault.CreateFileKeys(name)
+	return vault.CreateSealedKeys(name, by)
 }
 
 // WriteFormat makes a fresh directory one of ours, durably: when it returns,

@@ -123,11 +123,17 @@ func (h *Server) probe(room embedded.Room) (err error) {
 	return f.Sync()
 }
 
-// removeProbes removes what a process that died left of its probes.
+// removeProbes removes what a process that died left of its probes, and of the snapshots
+// that backups are made of: these hold who was erased since.
 func removeProbes(data string) error {
 	names, err := filepath.Glob(filepath.Join(data, "probe-*"))
 	for _, name := range names {
 		err = errors.Join(err, os.Remove(name))
+	}
+	snapshots, globbed := filepath.Glob(filepath.Join(data, "backup-*"))
+	err = errors.Join(err, globbed)
+	for _, name := range snapshots {
+		err = errors.Join(err, os.RemoveAll(name))
 	}
 	return err
 }

@@ -221,6 +221,7 @@ func (h *Server) keep(w *workers) {
 		}
 	})
 	w.Go(func() { h.watchClock(w.ctx) })
+	w.Go(func() { h.rotation.run(w.ctx) })
 }
 
 // answer starts what takes questions and events. What it returns is full once NATS is

@@ -64,6 +64,8 @@ type Config struct {
 	Store      string // where the records are instead of the data directory; empty: see [Location]
 	Vault      string // and where the vault is
 	VaultKeys  string // the file with its keys; empty: see [addressesOf]
+	KEK        string // the command that seals that file; empty: see [KEKOf]
+	BackupTo   string // a file with who may read backups; empty: whom a request names
 	Process    string // what this process is called, where several serve one ledger; empty: see [processName]
 
 	Views       string // where the read models are instead of the data directory; empty: see [viewsPlace]
@@ -126,6 +128,8 @@ type Server struct {
 	Started   string
 	Reach     projections.Reach
 	checking  sync.Mutex // held while the projections are compared
+	backingUp sync.Mutex // held while a backup is made
+	rotation  *rotation
 	readings  readings
 	Measured  measured
 
@@ -184,13 +188,14 @@ func (h *Server) openDirectory(ctx context.Context) (err error) {
 	if h.Config.Demo {
 		use = "demo"
 	}
-	with := DirOptions{files: h.Config.Files, Store: h.Config.Store, Vault: h.Config.Vault, VaultKeys: h.Config.VaultKeys, measured: h.Measured}
+	with := DirOptions{files: h.Config.Files, Store: h.Config.Store, Vault: h.Config.Vault, VaultKeys: h.Config.VaultKeys, KEK: h.Config.KEK, measured: h.Measured}
 	if h.Dir, err = OpenDataDirWith(ctx, h.Config.Data, use, true, with); err != nil {
 		return err
 	}
 	if err := removeProbes(h.Config.Data); err != nil {
 		return err
 	}
+	h.rotation = newRotation(h.Dir, h.Log)
 	if err := errors.Join(h.openTurns(), h.openAccess(ctx)); err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ type Addresses struct {
 	Store string // empty: the records are in it
 	Vault string // empty: the persons are in it
 	Keys  string // the file with the vault's keys; empty: it is in it
+	kek   string // the command that seals that file; empty: that of the environment, or none
 }
 
 // addressesOf reads them from flags and the environment.
@@ -33,6 +34,7 @@ func addressesOf(with DirOptions) (a Addresses, err error) {
 	if a.Vault, err = VaultPlace.Address(with.Vault); err != nil {
 		return a, err
 	}
+	a.kek = with.KEK
 	if a.Keys = with.VaultKeys; a.Keys == "" {
 		a.Keys = os.Getenv(KeysVariable)
 	}
@@ -62,9 +64,9 @@ func (a Addresses) check(path string, fresh bool) error {
 // file that somebody named never are.
 func (a Addresses) openKeys(path string, fresh bool) (*vault.FileKeys, error) {
 	if a.Keys == "" {
-		return openKeys(filepath.Join(path, "keys"), fresh)
+		return openKeys(filepath.Join(path, "keys"), fresh, KEKOf(a.kek))
 	}
-	keys, err := vault.OpenSecretKeys(a.Keys)
+	keys, err := vault.OpenSealedKeys(a.Keys, true, KEKOf(a.kek))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, exit.Usage(fmt.Errorf("--vault-keys, %s: there is no file %s: it holds the keys that the vault was made with, "+
 			"and without them nobody reads what is in it; for a new vault make it with consentledger keys new",

@@ -130,6 +130,10 @@ func (h *Server) Handler() http.Handler {
 	}))
 	mux.Handle("/v1/access/", auth.Handler(h.keys, h.Log))
 	mux.Handle(token.Pattern, token.Handler(h.tokens, h.Log))
+	mux.HandleFunc("POST /v1/backup", h.makeBackup)
+	mux.HandleFunc("GET /v1/vault/keys", h.vaultKeys)
+	mux.HandleFunc("POST /v1/vault/keys/rotate", h.rotateKeys)
+	mux.HandleFunc("POST /v1/vault/keys/retire", h.retireKeys)
 	if page := h.Measured.page(); page != nil && (h.Config.Metrics || h.Config.Measures == "") {
 		mux.Handle("GET /metrics", page)
 	}

@@ -27,7 +27,7 @@ control characters and those that turn the order of reading are written as escap
 			c.SetErr(&terminal.EscapingWriter{W: c.ErrOrStderr()})
 		},
 	}
-	c.AddCommand(newVerifyLog(), newVerifyProof(), newVerifyBundle(), newVerifyReceipt(), newVerifyTimestamp())
+	c.AddCommand(newVerifyLog(), newVerifyProof(), newVerifyBundle(), newVerifyReceipt(), newVerifyTimestamp(), newVerifyErasure())
 	return c
 }
 

@@ -1,0 +1,100 @@
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"consentledger/api/audit/erasure"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/files"
+	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/eventstore/ledger"
+	"consentledger/eventstore/vault"
+	"consentledger/projections/transparency"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// eraseCertified erases whom certificates name: they were erased behind the end of the
+// log, so the order is recorded once more, with the certificate as its evidence.
+func (r *Restoring) eraseCertified(ctx context.Context) error {
+	if len(r.Erased) == 0 {
+		return nil
+	}
+	config, err := r.dir.LogConfig(ctx, "")
+	if err != nil {
+		return err
+	}
+	again := int64(0)
+	for _, file := range r.Erased {
+		done, err := r.eraseOne(ctx, config.Keep, file)
+		if err != nil {
+			return fmt.Errorf("--erased: %s: %w", file, err)
+		}
+		if done {
+			again++
+		}
+	}
+	r.told("persons whom certificates say to be erased", int64(len(r.Erased)), fmt.Sprintf("%d of them erased again", again))
+	return nil
+}
+
+// eraseOne reports whether the vault had the person.
+func (r *Restoring) eraseOne(ctx context.Context, keep *transparency.Keep, file string) (bool, error) {
+	text, err := files.ReadPlainFile(file, erasure.Max)
+	if err != nil {
+		return false, files.OrNotFound(err)
+	}
+	s, err := r.certified(keep, text)
+	if err != nil {
+		return false, exit.NotAuthentic(err)
+	}
+	name, err := vault.ParsePseudonym(s.Person)
+	if err != nil {
+		return false, err
+	}
+	_, err = r.dir.Ledger.EraseNamed(ctx, ledger.Request{
+		App: s.App, Source: "restore", ID: "certificate " + s.Order.String(), Body: text, Actor: string(domain.Operator), RecordedBy: "ledger",
+		Command: domain.OrderErasure{Reason: s.Reason, By: s.By, Evidence: content.Hash(sha256.Sum256(text))},
+	}, name)
+	if errors.Is(err, vault.ErrErased) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// certified verifies a certificate with the key of that log of the backup that signed it.
+func (r *Restoring) certified(keep *transparency.Keep, text []byte) (erasure.Statement, error) {
+	c, err := erasure.Parse(text)
+	if err != nil {
+		return erasure.Statement{}, err
+	}
+	err = errors.New("the backup has no log that could have signed it")
+	for _, name := range slices.Sorted(maps.Keys(r.kept)) {
+		base, is := strings.CutSuffix(name, ".key")
+		app, bad := domain.ParseAppName(base)
+		if !is || bad != nil {
+			continue
+		}
+		vkey, kept := keep.VerifierKey(app)
+		if kept != nil {
+			return erasure.Statement{}, kept
+		}
+		v, broken := note.NewVerifier(vkey)
+		if broken != nil {
+			return erasure.Statement{}, broken
+		}
+		s, no := c.Verify(v, v.Name())
+		if no == nil && s.App == app {
+			return s, nil
+		}
+		err = no
+	}
+	return erasure.Statement{}, err
+}

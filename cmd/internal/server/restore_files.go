@@ -1,0 +1,233 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/files"
+	"consentledger/eventstore"
+	"consentledger/eventstore/backup"
+	"consentledger/projections/transparency"
+
+	"filippo.io/age"
+)
+
+// The files of a backup, as flags name them.
+type BackupNames struct {
+	Log, Vault string
+	Identities []string
+}
+
+// A backupFile is one of the two, open.
+type backupFile struct {
+	flag, name string
+	file       *os.File
+	lastPath   string // of the file whose pieces come
+	*backup.Reader
+}
+
+func (b *backupFile) close() {
+	if b != nil {
+		b.file.Close() // it was only read
+	}
+}
+
+// wrong says which file an error is about. What is not as it was written is not authentic.
+func (b *backupFile) wrong(err error) error {
+	err = fmt.Errorf("%s: %s: %w", b.flag, b.name, err)
+	if _, is := errors.AsType[*backup.DamagedError](err); is {
+		return exit.NotAuthentic(err)
+	}
+	return err
+}
+
+// open opens both files and reads what they say of themselves.
+func (b *BackupNames) open() (log, vault *backupFile, err error) {
+	ids, err := readIdentities(b.Identities)
+	if err != nil {
+		return nil, nil, err
+	}
+	if log, err = openBackup("--log", b.Log, backup.Log, ids); err != nil {
+		return nil, nil, err
+	}
+	if vault, err = openBackup("--vault", b.Vault, backup.Vault, ids); err != nil {
+		log.close()
+		return nil, nil, err
+	}
+	return log, vault, nil
+}
+
+func openBackup(flag, name string, want backup.Kind, ids []age.Identity) (*backupFile, error) {
+	f, _, err := files.OpenOwn(name)
+	if err != nil {
+		return nil, Unread(flag, err)
+	}
+	b := &backupFile{flag: flag, name: name, file: f}
+	if b.Reader, err = backup.NewReader(f, ids...); err != nil {
+		return nil, errors.Join(b.wrong(err), f.Close())
+	}
+	if b.Head.Kind != want {
+		err := exit.Usage(b.wrong(fmt.Errorf("it is the file of the %s: --log and --vault are swapped", b.Head.Kind)))
+		return nil, errors.Join(err, f.Close())
+	}
+	return b, nil
+}
+
+// match refuses files of which one does not go with the other. An older vault goes with a
+// log if that is meant.
+func match(log, vault *backupFile, older bool) error {
+	switch l, v := log.Head, vault.Head; {
+	case l.Use != v.Use:
+		return exit.Conflict(fmt.Errorf("--log is of a directory for %s, --vault of one for %s: they are of two ledgers", l.Use, v.Use))
+	case l.ID == v.ID:
+		return nil
+	case v.Position > l.Position:
+		return exit.Conflict(fmt.Errorf("--vault is of %s, position %d, and --log older, of %s, position %d: "+
+			"use the log that was made with it, or a newer one", v.Made, v.Position, l.Made, l.Position))
+	case !older:
+		return exit.Conflict(fmt.Errorf("--vault is of %s, position %d, and --log of %s, position %d: use the vault that was made with it. "+
+			"If that is lost, --older-vault takes this one, and what was sealed since is lost", v.Made, v.Position, l.Made, l.Position))
+	}
+	return nil
+}
+
+// A sink takes what a file holds.
+type sink struct {
+	file   func(path string, more bool, data []byte) error
+	begin  func() error // behind the last file
+	record func(eventstore.Recorded) error
+	row    func(eventstore.Row) error
+}
+
+// drain reads a file to its end, which is verified.
+func (b *backupFile) drain(ctx context.Context, to sink) error {
+	begun := b.Head.Kind == backup.Vault
+	for {
+		item, err := b.Next()
+		end := errors.Is(err, io.EOF)
+		if err != nil && !end {
+			return b.wrong(err)
+		}
+		if item.Data == nil && item.Path == "" && !begun {
+			begun, err = true, nil
+			if err := to.begin(); err != nil {
+				return b.wrong(err)
+			}
+		}
+		switch {
+		case end:
+			return nil
+		case item.Record != nil:
+			err = to.record(*item.Record)
+		case item.Row != nil:
+			err = b.takesRow(item.Row.Key)
+			if err == nil {
+				err = to.row(*item.Row)
+			}
+		default:
+			err = to.file(item.Path, item.More, item.Data)
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return b.wrong(err)
+		}
+	}
+}
+
+// takesRow refuses rows that are not for this file: a backup writes none of them.
+func (b *backupFile) takesRow(key []byte) error {
+	if slices.ContainsFunc(backupRows[b.Head.Kind], func(p string) bool { return bytes.HasPrefix(key, []byte(p)) }) {
+		return nil
+	}
+	return fmt.Errorf("it holds rows that begin with %.2q, which this program does not know: use the version that wrote them", key)
+}
+
+// checkBackupPath refuses a path that leads elsewhere than a backup's do.
+func checkBackupPath(path string) error {
+	top, _, _ := strings.Cut(path, "/")
+	if !filepath.IsLocal(filepath.FromSlash(path)) || filepath.ToSlash(filepath.Clean(path)) != path || !Named(backupFiles, top) {
+		return fmt.Errorf("it holds a file %.200q, which no backup has", path)
+	}
+	return nil
+}
+
+// inOrder refuses a record that does not come next.
+func inOrder(r eventstore.Recorded, n int64) error {
+	if r.Position != eventstore.Position(n) {
+		return fmt.Errorf("record %d stands where record %d belongs", r.Position, n)
+	}
+	return eventstore.CheckBounds(r.Stream, []eventstore.Record{r.Record})
+}
+
+// treesOf returns what the trees have to give: what was signed, and what was published.
+func treesOf(ctx context.Context, kept map[string][]byte, checkpoints []string) (*transparency.Roots, error) {
+	roots, err := transparency.RootsOf(kept)
+	if err != nil {
+		return nil, exit.NotAuthentic(err)
+	}
+	for _, at := range checkpoints {
+		text, err := readCheckpoint(ctx, at)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := roots.Published(text); err != nil {
+			return nil, exit.Conflict(fmt.Errorf("--checkpoint: %s: %w", at, err))
+		}
+	}
+	return roots, nil
+}
+
+// readCheckpoint reads what somebody published.
+func readCheckpoint(ctx context.Context, at string) ([]byte, error) {
+	if !strings.HasPrefix(at, "http://") && !strings.HasPrefix(at, "https://") {
+		text, err := files.ReadPlainFile(at, files.MaxOwnFile)
+		if err != nil {
+			return nil, Unread("--checkpoint", err)
+		}
+		return text, nil
+	}
+	ctx, stop := context.WithTimeout(ctx, 30*time.Second)
+	defer stop()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
+	if err != nil {
+		return nil, exit.Usage(errors.New("--checkpoint: want a file, or a URL as in https://ledger.example.com/log/shop/checkpoint"))
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("--checkpoint: %w: %w", exit.ErrUnreachable, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("--checkpoint: %s says %s", at, resp.Status)
+	}
+	return io.ReadAll(io.LimitReader(resp.Body, files.MaxOwnFile))
+}
+
+// readIdentities reads the identities in files. No error holds a byte of one.
+func readIdentities(list []string) ([]age.Identity, error) {
+	var all []age.Identity
+	for _, name := range list {
+		text, err := files.ReadOwnFile(name, files.MaxKeyFile)
+		if err != nil {
+			return nil, Unread("--identity", err)
+		}
+		ids, err := age.ParseIdentities(strings.NewReader(string(text)))
+		if err != nil {
+			return nil, exit.Usage(fmt.Errorf("--identity: %s holds no identity as consentledger backup identity or age-keygen writes it", name))
+		}
+		all = append(all, ids...)
+	}
+	return all, nil
+}
