@@ -3,7 +3,6 @@ package webhook
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -47,7 +46,7 @@ func (h *Hooks) Run(ctx context.Context) error {
 
 // A sender sends for one webhook.
 type sender struct {
-	as     string // its settings: with others it is another sender
+	turn   string // since which beginning it sends: with another it is another sender
 	cancel context.CancelFunc
 	done   chan struct{}
 }
@@ -62,7 +61,7 @@ func (r *sender) ended() bool {
 	}
 }
 
-// arrange lets those send that are to send, with the settings that they have now.
+// arrange lets those send that are to send.
 func (h *Hooks) arrange(ctx context.Context, c *http.Client, p Pace, list []stored, running map[string]*sender, all *sync.WaitGroup) {
 	wanted := map[string]stored{}
 	for _, s := range list {
@@ -71,7 +70,7 @@ func (h *Hooks) arrange(ctx context.Context, c *http.Client, p Pace, list []stor
 		}
 	}
 	for name, r := range running {
-		if s, is := wanted[name]; !is || s.settings() != r.as || r.ended() {
+		if s, is := wanted[name]; !is || s.from.Turn != r.turn || r.ended() {
 			r.cancel()
 			<-r.done
 			delete(running, name)
@@ -82,7 +81,7 @@ func (h *Hooks) arrange(ctx context.Context, c *http.Client, p Pace, list []stor
 			continue
 		}
 		ctx, cancel := context.WithCancel(ctx)
-		r := &sender{as: s.settings(), cancel: cancel, done: make(chan struct{})}
+		r := &sender{turn: s.from.Turn, cancel: cancel, done: make(chan struct{})}
 		running[name] = r
 		all.Go(func() {
 			defer close(r.done)
@@ -92,21 +91,10 @@ func (h *Hooks) arrange(ctx context.Context, c *http.Client, p Pace, list []stor
 	}
 }
 
-// settings are what a sender goes by, in one text: which secrets there are, and since when
-// it sends.
-func (s stored) settings() string {
-	var keys []string
-	for name, key := range s.keys {
-		keys = append(keys, fmt.Sprint(name, key.Until))
-	}
-	slices.Sort(keys)
-	return fmt.Sprint(s.from.Turn, keys)
-}
-
 // serve sends for one webhook until ctx is done or it is paused.
 func (h *Hooks) serve(ctx context.Context, c *http.Client, p Pace, s stored) {
 	// Rows may have been written since they were listed, by the sender before this one.
-	if now, err := h.one(ctx, s.App, s.ID); err == nil && now.settings() == s.settings() {
+	if now, err := h.one(ctx, s.App, s.ID); err == nil && now.from.Turn == s.from.Turn {
 		s = now
 	}
 	for wait := p.First; ctx.Err() == nil; wait = min(2*wait, p.Last) {

@@ -108,8 +108,12 @@ func unsent(err error) string {
 	return "no answer from the receiver: " + err.Error()
 }
 
-// secrets returns those that sign now, the newest first.
+// secrets returns those that sign now, the newest first. They are read for each attempt:
+// one that has ended signs nothing from then on, whichever process ended it.
 func (h *Hooks) secrets(ctx context.Context, s stored, now time.Time) (all [][]byte, err error) {
+	if s, err = h.one(ctx, s.App, s.ID); err != nil {
+		return nil, err
+	}
 	var names []string
 	for name, key := range s.keys {
 		if key.Until == 0 || key.Until > now.UnixMilli() {
