@@ -125,9 +125,10 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().String("key-file", "", "a file with the key to show to the server (environment: "+accessKeyVariable+", "+accessKeyFileVariable+")")
 	root.AddCommand(newServe(), newApp(), newPolicy(), newRecord(), newCheck(), newState(), newReplay(), newStatus(), newAlarms(), newRejected(), newSurface(), newPrompt(), newVoid(), newDispute(), newSigner())
 	root.AddCommand(newCalendar(), newDeadline(), newReport(), newRequest(), newIncident(), newObligation(), newService())
-	root.AddCommand(newLog(), newMigrate(), newSubject(), newVerify(), newExport(), newReceipt(), newImport(), newSchema(), newLawful(), newHealthcheck(), newBench(), newBenchLoad(), newBenchEsdbServer(), newKeys(), newAccess(), newVersion(), exitCodesHelp())
+	root.AddCommand(newLog(), newMigrate(), newSubject(), newVerify(), newExport(), newReceipt(), newImport(), newDoctor(), newSchema(), newLawful(), newHealthcheck(), newBench(), newBenchLoad(), newBenchEsdbServer(), newKeys(), newAccess(), newVersion(), exitCodesHelp())
 	strict(root)
 	finishHelp(root)
+	completeNames(root)
 	decimal(root)
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return emptyFlag(c) }
 	return root
