@@ -48,8 +48,8 @@ func newDoctor() *cobra.Command {
 	c := &cobra.Command{
 		Use: "doctor", Short: "Say what would keep serve from working, and how to mend it", Args: cobra.NoArgs,
 		Long: `Say what would keep serve from working, and how to mend it: the data directory, its
-keys and its logs, the ports, the clock, TLS, and a NATS server. Give it the flags of
-serve. It changes nothing that is kept, and may be run beside a ledger: then it looks
+keys and its logs, the ports, the clock, TLS, and a NATS server. Give it those flags
+of serve. A store, a vault or views elsewhere it does not look at. It changes nothing that is kept, and may be run beside a ledger: then it looks
 at less, since the directory is that ledger's. The exit code is 1 if anything is broken.`,
 		Example: `  consentledger doctor
   consentledger doctor --data /var/lib/consent --http 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem --allowed-hosts consent.example.com
