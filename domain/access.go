@@ -13,6 +13,7 @@ const (
 	AccessReceipt  AccessKind = "receipt"          // of a consent
 	AccessRejected AccessKind = "rejected-message" // a message that was not taken, as it was sent
 	AccessReplay   AccessKind = "replay"           // history, without personal parts
+	AccessNames    AccessKind = "names"            // who stands where with a purpose, by the app's own ids
 	AccessReaction AccessKind = "reaction"         // the ledger computes something itself, and shows nobody
 )
 

@@ -59,6 +59,7 @@ func (m Mapping) csvReader(file io.Reader) *csv.Reader {
 }
 
 // head reads the names of the columns, and checks that those of the mapping are there.
+// The names are not repeated: of a file without a head they are a person's row.
 func (m Mapping) head(r *csv.Reader) ([]string, error) {
 	head, err := r.Read()
 	if err != nil {
@@ -67,12 +68,12 @@ func (m Mapping) head(r *csv.Reader) ([]string, error) {
 	head[0] = strings.TrimPrefix(head[0], "\ufeff")
 	for where, f := range m.fields() {
 		if f.Column != "" && !slices.Contains(head, f.Column) {
-			return nil, fmt.Errorf("the file has no column %q, which %s names; it has: %s", f.Column, where, strings.Join(head, ", "))
+			return nil, fmt.Errorf("the file has no column %q, which %s names: its first line is to name the columns, and has %d other names", f.Column, where, len(head))
 		}
 	}
 	for _, column := range m.Evidence {
 		if !slices.Contains(head, column) {
-			return nil, fmt.Errorf("the file has no column %q, which evidence names; it has: %s", column, strings.Join(head, ", "))
+			return nil, fmt.Errorf("the file has no column %q, which evidence names: its first line is to name the columns, and has %d other names", column, len(head))
 		}
 	}
 	return head, nil

@@ -55,6 +55,11 @@ func (v views) Progress(ctx context.Context, _ domain.AppName, _ content.Hash, _
 	return nil, p, err
 }
 
+func (v views) Who(ctx context.Context, _ domain.AppName, _ policy.PurposeID, _ deadline.Instant, _ consents.Cursor, _ int) ([]consents.Row, consents.Cursor, eventstore.Position, error) {
+	p, err := v.h.ledg.Head(ctx)
+	return nil, consents.Cursor{}, p, err
+}
+
 func (v views) Opposed(ctx context.Context, app domain.AppName, _ deadline.Instant, _ consents.Cursor, _ int) ([]consents.Row, consents.Cursor, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
 	return nil, consents.Cursor{}, p, err

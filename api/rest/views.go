@@ -27,6 +27,7 @@ type Consents interface {
 	Voided(ctx context.Context, app domain.AppName) ([]consents.VoidedCount, eventstore.Position, error)
 	OpposedCounts(ctx context.Context, app domain.AppName, at deadline.Instant) ([]consents.OpposedCount, eventstore.Position, error)
 	Progress(ctx context.Context, app domain.AppName, version content.Hash, since, at deadline.Instant) (map[policy.PurposeID]consents.Progress, eventstore.Position, error)
+	Who(ctx context.Context, app domain.AppName, purpose policy.PurposeID, at deadline.Instant, after consents.Cursor, limit int) ([]consents.Row, consents.Cursor, eventstore.Position, error)
 	Opposed(ctx context.Context, app domain.AppName, at deadline.Instant, after consents.Cursor, limit int) ([]consents.Row, consents.Cursor, eventstore.Position, error)
 }
 

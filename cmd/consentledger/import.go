@@ -139,13 +139,15 @@ func (in importing) leftOut(c *cobra.Command) (func(string) bool, error) {
 		return nil, err
 	}
 	ids := map[string]bool{}
+	number := 0
 	for line := range strings.Lines(string(text)) {
+		number++
 		if line = strings.TrimSpace(line); line == "" {
 			continue
 		}
 		key, err := domain.ParsePersonKey(line)
 		if err != nil {
-			return nil, exit.Usage(fmt.Errorf("--without: line %d: %w", len(ids)+1, err))
+			return nil, exit.Usage(fmt.Errorf("--without: line %d: %w", number, err))
 		}
 		ids[key.String()] = true
 	}

@@ -104,9 +104,10 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().String("key-file", "", "a file with the key to show to the server (environment: "+accessKeyVariable+", "+accessKeyFileVariable+")")
 	root.AddCommand(newServe(), newApp(), newPolicy(), newRecord(), newCheck(), newState(), newReplay(), newStatus(), newAlarms(), newRejected(), newSurface(), newPrompt(), newVoid(), newDispute(), newSigner())
 	root.AddCommand(newCalendar(), newDeadline(), newReport(), newRequest(), newIncident(), newObligation(), newService())
-	root.AddCommand(newLog(), newMigrate(), newSubject(), verifier.New(), newExport(), newReceipt(), newImport(), newSchema(), newLawful(), newHealthcheck(), bench.New(), bench.NewLoad(), bench.NewEsdbServer(), newKeys(), newBackup(), newRestore(), newAccess(), newWebhook(), newVersion(), exitCodesHelp())
+	root.AddCommand(newLog(), newMigrate(), newSubject(), verifier.New(), newExport(), newReceipt(), newImport(), newDoctor(), newSchema(), newLawful(), newHealthcheck(), bench.New(), bench.NewLoad(), bench.NewEsdbServer(), newKeys(), newBackup(), newRestore(), newAccess(), newWebhook(), newVersion(), exitCodesHelp())
 	strict(root)
 	finishHelp(root)
+	completeNames(root)
 	decimal(root)
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return emptyFlag(c) }
 	return root

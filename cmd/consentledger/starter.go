@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"consentledger/cmd/internal/files"
 	"consentledger/api/policyfile/starter"
 	"consentledger/cmd/internal/exit"
 	"consentledger/domain"
@@ -95,7 +96,10 @@ signed is written beside it, and its hash stands where that of the certificate w
 			var unsigned []newFile
 			if certificate == "" {
 				certificate = "unsigned.txt"
-				unsigned = append(unsigned, newFile{filepath.Join(filepath.Dir(file), certificate), choice.Unsigned()})
+				says := newFile{filepath.Join(filepath.Dir(file), certificate), choice.Unsigned()}
+				if there, err := files.ReadOwnFile(says.name, files.MaxPolicyFile); err != nil || string(there) != says.text { // another screen of the build
+					unsigned = append(unsigned, says)
+				}
 			}
 			if err := writeNew(append(unsigned, newFile{file, choice.Surface(text, certificate)})...); err != nil {
 				return err

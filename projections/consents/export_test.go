@@ -14,7 +14,7 @@ import (
 func (v *View) Rows(ctx context.Context, app domain.AppName, at deadline.Instant) (rows []Row, err error) {
 	err = v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		policies := v.references.at(app, position).Policies
-		return eachRow(tx, "TRUE", app, Cursor{}, -1, func(r Row, _ int64) {
+		return eachRow(tx, "TRUE", nil, app, Cursor{}, -1, func(r Row, _ int64) {
 			r.Status = r.By(at, r.Purpose, policies)
 			rows = append(rows, r)
 		})

@@ -80,11 +80,12 @@ func (v *View) Opposed(ctx context.Context, app domain.AppName, at deadline.Inst
 // eachOpposed calls do for the rows after a cursor that a signal is at odds with,
 // at most limit of them; below zero all.
 func eachOpposed(tx *readmodel.Tx, app domain.AppName, after Cursor, limit int, do func(r Row, number int64)) error {
-	return eachRow(tx, "s.opposed_by IS NOT NULL", app, after, limit, do)
+	return eachRow(tx, "s.opposed_by IS NOT NULL", nil, app, after, limit, do)
 }
 
-// eachRow calls do for the rows of an app that are as is said, tests left out.
-func eachRow(tx *readmodel.Tx, where string, app domain.AppName, after Cursor, limit int, do func(r Row, number int64)) error {
+// eachRow calls do for the rows of an app that are as is said, tests left out. Is has
+// the values of where.
+func eachRow(tx *readmodel.Tx, where string, is []any, app domain.AppName, after Cursor, limit int, do func(r Row, number int64)) error {
 	if limit < 0 {
 		limit = math.MaxInt
 	}
@@ -93,7 +94,7 @@ func eachRow(tx *readmodel.Tx, where string, app domain.AppName, after Cursor, l
 		FROM standings s CROSS JOIN people p ON p.number = s.number CROSS JOIN terms t ON t.number = s.terms
 		WHERE `+where+` AND p.app = ? AND p.test = 0 AND s.number >= ? AND (s.number, s.purpose) > (?, ?)
 		ORDER BY s.number, s.purpose LIMIT ?`,
-		[]any{string(app), after.Number, after.Number, string(after.Purpose), int64(limit)}, func(scan func(...any) error) error {
+		append(is, string(app), after.Number, after.Number, string(after.Purpose), int64(limit)), func(scan func(...any) error) error {
 			var r Row
 			var number int64
 			var status, version, events, opposedBy string

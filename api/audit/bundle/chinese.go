@@ -52,7 +52,7 @@ var chinese = wording{
 	consents:  map[string]string{"none": "不构成同意", "general": "一般同意", "explicit": "明示同意", "separate": "单独同意", "written": "书面同意", "guardian": "监护人同意"},
 	actions:   map[string]string{"collect": "收集", "use": "使用", "provide": "提供", "publish": "公开", "export": "出境"},
 	states:    map[string]string{"unticked": "未勾选", "ticked": "预先勾选", "button": "按钮"},
-	accesses:  map[string]string{"export": "导出存证包", "receipt": "出具同意回执", "rejected-message": "查看被拒收消息", "replay": "回放历史", "reaction": "系统自动处理"},
+	accesses:  map[string]string{"export": "导出存证包", "receipt": "出具同意回执", "rejected-message": "查看被拒收消息", "replay": "回放历史", "names": "查看人员标识", "reaction": "系统自动处理"},
 	requests: map[string]string{
 		"access": "查阅", "copy": "复制", "portability": "转移", "correct": "更正", "complete": "补充", "delete": "删除", "cancel-account": "注销账号", "withdraw": "撤回同意",
 		"restrict": "限制处理", "refuse": "拒绝处理", "explanation": "解释说明", "complaint": "投诉", "question": "咨询", "guardian": "监护人代为请求", "relative": "逝者近亲属请求", "authority": "主管部门要求",

@@ -22,6 +22,7 @@ import (
 	"consentledger/eventstore/embedded"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/vault"
+	"consentledger/projections/transparency"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/gofrs/flock"
@@ -91,7 +92,7 @@ func OpenDataDirWith(ctx context.Context, path, use string, create bool, with Di
 			return nil, err
 		}
 	}
-	if err := checkOurs(path); err != nil {
+	if err := CheckOurs(path); err != nil {
 		return nil, err
 	}
 	if d.lock, err = LockDir(path); err != nil {
@@ -233,10 +234,10 @@ func (path InUse) Error() string {
 	return fmt.Sprintf("data directory %s is in use by another process; stop it, or name another with --data", string(path))
 }
 
-// checkOurs refuses a directory of somebody else's: one with no FORMAT file, and
+// CheckOurs refuses a directory of somebody else's: one with no FORMAT file, and
 // with more than this program leaves behind if it dies before that file is there.
 // A file system of its own may have its lost+found.
-func checkOurs(path string) error {
+func CheckOurs(path string) error {
 	entries, err := os.ReadDir(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -357,4 +358,19 @@ func syncDir(on vfs.FS, path string) error {
 		return err
 	}
 	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// Behind returns a [*transparency.OlderError] if the directory holds less than was signed
+// of it. Where several processes share the ledger what was signed lies beside the vault,
+// and is looked at when the ledger is served.
+func (d *DataDir) Behind(ctx context.Context) error {
+	head, err := d.Ledger.Head(ctx)
+	if err != nil || d.shared != nil {
+		return err
+	}
+	keep, err := transparency.ReadKeep(KeepDir(d.path), nil)
+	if err != nil || keep == nil {
+		return err
+	}
+	return keep.Behind(ctx, head)
 }

@@ -110,9 +110,9 @@ func Unread(flag string, err error) error {
 	return named
 }
 
-// connect connects, and again whenever the connection is lost: with the same
+// Connect connects, and again whenever the connection is lost: with the same
 // files, read anew. Its errors name the flag to look at.
-func (e ExternalNATS) connect(ctx context.Context, name string, log *slog.Logger) (*nats.Conn, error) {
+func (e ExternalNATS) Connect(ctx context.Context, name string, log *slog.Logger) (*nats.Conn, error) {
 	if err := e.Check(); err != nil {
 		return nil, err
 	}
@@ -157,7 +157,7 @@ func (e ExternalNATS) connect(ctx context.Context, name string, log *slog.Logger
 }
 
 func warnOfOld(nc *nats.Conn, log *slog.Logger) {
-	if err := oldServer(nc.ConnectedServerVersion()); err != nil {
+	if err := OldServer(nc.ConnectedServerVersion()); err != nil {
 		log.Warn(err.Error())
 	}
 }

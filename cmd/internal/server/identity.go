@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -88,6 +89,15 @@ type certificate struct {
 	read    time.Time // of the files, when they were changed last
 	looked  time.Time
 	current *tls.Certificate
+}
+
+// LoadCertificate returns the certificate of TLS that files hold.
+func LoadCertificate(cert, key string) (*x509.Certificate, error) {
+	c, err := newCertificate(cert, key)
+	if err != nil {
+		return nil, err
+	}
+	return x509.ParseCertificate(c.current.Certificate[0])
 }
 
 func newCertificate(cert, key string) (*certificate, error) {

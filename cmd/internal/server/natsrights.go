@@ -71,9 +71,9 @@ func (r *rights) check() error {
 	return r.denied
 }
 
-// oldServer returns what is known to go wrong with a server of an old version;
+// OldServer returns what is known to go wrong with a server of an old version;
 // nil if nothing is.
-func oldServer(version string) error {
+func OldServer(version string) error {
 	major, rest, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
 	minor, _, _ := strings.Cut(rest, ".")
 	a, bad := strconv.Atoi(major)

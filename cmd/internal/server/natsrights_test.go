@@ -14,7 +14,7 @@ func TestAnOldServerIsWarnedOf(t *testing.T) {
 		"2.15.0": false, "2.15.2": false, "2.16.0-dev": false, "3.0.0": false, "v2.15.0": false, "2.15.0-RC.1": false,
 		"2.14.5": true, "2.9.25": true, "1.4.1": true, "": true, "latest": true,
 	} {
-		if err := oldServer(version); (err != nil) != old {
+		if err := OldServer(version); (err != nil) != old {
 			t.Errorf("%q: %v", version, err)
 		}
 	}

@@ -246,7 +246,7 @@ func (h *Server) openIntake() {
 func (h *Server) openNATS(ctx context.Context) (err error) {
 	if h.Config.NATS.URL != "" {
 		h.Config.NATS.rights = &h.rights
-		h.Conn, err = h.Config.NATS.connect(ctx, strings.TrimSpace("consentledger "+h.process), h.Log)
+		h.Conn, err = h.Config.NATS.Connect(ctx, strings.TrimSpace("consentledger "+h.process), h.Log)
 		return err
 	}
 	if h.NATS, err = StartNATS(h.Config.Data, h.Config.NATSListen, h.Log, h.natsOptions); err != nil {
@@ -268,7 +268,7 @@ func (h *Server) demo(ctx context.Context) (err error) {
 	if h.NATS != nil {
 		nc, err = nats.Connect(h.NATS.ClientURL(), nats.Name(name))
 	} else {
-		nc, err = h.Config.NATS.connect(ctx, name, h.Log)
+		nc, err = h.Config.NATS.Connect(ctx, name, h.Log)
 	}
 	if err != nil {
 		return err

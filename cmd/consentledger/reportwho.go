@@ -1,0 +1,38 @@
+package main
+
+import (
+	"net/url"
+
+	"consentledger/api/rest"
+
+	"github.com/spf13/cobra"
+)
+
+func newReportWho() *cobra.Command {
+	var app string
+	var q rest.WhoRequest
+	c := &cobra.Command{
+		Use: "who", Short: "Who agreed to a purpose, or refused it, by the app's own ids", Args: cobra.NoArgs,
+		Long: `Who agreed to a purpose, or stands otherwise with it, by the ids that the app has for
+them, and the events that prove it. Ids are personal: who reads them and why is
+recorded first, page by page, and without --reason, --why and --by nothing is shown.`,
+		Example: `  consentledger report who --app smartkey --purpose personalisation --reason audit --why 'yearly sample' --by ann
+  consentledger report who --app smartkey --purpose personalisation --status withdrawn --reason audit --why 'yearly sample' --by ann -o csv`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			q.Limit = "1000"
+			_, rows, err := allPages(c, "/v1/apps/"+url.PathEscape(app)+"/consents/who", &q.Cursor, func() any { return q }, "people")
+			if err != nil {
+				return err
+			}
+			return printRows(c, rows, "subject", "purpose", "status", "since", "policy", "version", "because", "person")
+		},
+	}
+	appFlag(c, &app)
+	f := c.Flags()
+	f.StringVar(&q.Purpose, "purpose", "", "the purpose")
+	f.StringVar(&q.Status, "status", "", "given (the default), refused, withdrawn, expired, stale or ask-again")
+	readerFlags(c, &q.Reader)
+	c.MarkFlagRequired("purpose")
+	outputFlag(c)
+	return c
+}

@@ -1,0 +1,29 @@
+package consents
+
+import (
+	"context"
+
+	"consentledger/domain"
+	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
+	"consentledger/eventstore"
+	"consentledger/projections/readmodel"
+)
+
+// Who returns a page of the people of an app who ever said anything about a purpose,
+// in the order of their arrival, each with their status at the moment at, tests left
+// out; the cursor after the last of them; and the position that the answer is as of. A
+// page shorter than limit is the last.
+func (v *View) Who(ctx context.Context, app domain.AppName, purpose policy.PurposeID, at deadline.Instant, after Cursor, limit int) ([]Row, Cursor, eventstore.Position, error) {
+	var rows []Row
+	var asOf eventstore.Position
+	err := v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
+		asOf = position
+		policies := v.references.at(app, position).Policies
+		return eachRow(tx, "s.purpose = ?", []any{string(purpose)}, app, after, limit, func(r Row, number int64) {
+			r.Status = r.By(at, r.Purpose, policies)
+			rows, after = append(rows, r), Cursor{number, r.Purpose}
+		})
+	})
+	return rows, after, asOf, err
+}
