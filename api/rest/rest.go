@@ -131,6 +131,7 @@ func Handler(c Config) http.Handler {
 	if s.Requests != nil {
 		s.deadlineRoutes(api)
 		s.caseRoutes(api)
+		s.nextRoutes(api)
 		s.feedRoutes(api)
 	}
 	s.schemaRoutes(api)
