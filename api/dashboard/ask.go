@@ -18,6 +18,8 @@ type ask struct {
 	api http.Handler
 	now time.Time
 	App string // the app that the page is about; empty: there is none yet
+
+	sent *sent // a form of the page that was not taken; nil: none
 }
 
 // A problem is what the API said instead of an answer.
@@ -25,6 +27,7 @@ type problem struct {
 	Status int    `json:"status"`
 	Code   string `json:"code"`
 	Detail string `json:"detail"`
+	Path   string `json:"path"` // the member that it is about, as in data.codes
 }
 
 func (p *problem) Error() string { return p.Detail }
