@@ -19,7 +19,8 @@ type ask struct {
 	now time.Time
 	App string // the app that the page is about; empty: there is none yet
 
-	sent *sent // a form of the page that was not taken; nil: none
+	reader http.Header // who reads and why, for an answer that is recorded
+	sent   *sent       // a form of the page that was not taken; nil: none
 }
 
 // A problem is what the API said instead of an answer.
@@ -61,6 +62,9 @@ func (a *ask) do(method, path string, body, answer any) error {
 		r.Header.Set("Authorization", "Bearer "+key)
 	} else if who := a.Header["Authorization"]; who != nil {
 		r.Header["Authorization"] = who
+	}
+	for name, values := range a.reader {
+		r.Header[name] = values
 	}
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")

@@ -67,6 +67,9 @@ func Handler(c Config) http.Handler {
 			mux.HandleFunc("POST "+Root+v.path, d.show(v))
 		}
 	}
+	for _, x := range papers {
+		mux.HandleFunc(x.method+" "+Root+x.path, d.print(x))
+	}
 	mux.HandleFunc(Root, d.show(view{name: "lost", read: lost}))
 	return secured(mux)
 }
@@ -91,11 +94,8 @@ type view struct {
 	read func(*ask) (any, error)
 	act  func(*ask) (to string, err error) // does what its forms say, and returns where to go next; nil: they record nothing
 
-	upload int64 // how many bytes its forms may have, with a file; zero: no file
+	token bool // its forms are sent to another address
 }
-
-// most is how many bytes a form may have.
-func (v view) most() int64 { return max(v.upload, maxForm) }
 
 // views are all pages, those of the menu in its order.
 var views = []view{
@@ -104,6 +104,9 @@ var views = []view{
 	{name: "consents", path: "consents", menu: true, read: readConsents},
 	{name: "person", path: "person", menu: true, post: true, read: readPerson},
 	{name: "policies", path: "policies", menu: true, read: readPolicies},
+	{name: "intake", path: "intake", menu: true, read: readIntake, act: handleRejected},
+	{name: "retention", path: "retention", menu: true, read: readRetention},
+	{name: "audit", path: "audit", menu: true, token: true, read: readAudits},
 	{name: "system", path: "system", menu: true, read: readSystem},
 	{name: "case", path: "requests/{id}", read: readRequest, act: takeRequestStep},
 	{name: "case", path: "incidents/{id}", read: readIncident, act: takeIncidentStep},

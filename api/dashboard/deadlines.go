@@ -130,11 +130,12 @@ type oneCase struct {
 	Obligations []obligation `json:"obligations"`
 	AsOf        string       `json:"as_of"`
 
-	May        bool // whoever looks may take steps
-	Forms      []stepForm
-	RecordedBy string
-	Done       string   // the step that was just taken
-	Wrong      *problem // why a form was not taken that is not there any more
+	// What follows is of the page and not of the API's answer, whose "done" is something else.
+	May        bool       `json:"-"` // whoever looks may take steps
+	Forms      []stepForm `json:"-"`
+	RecordedBy string     `json:"-"`
+	Done       string     `json:"-"` // the step that was just taken
+	Wrong      *problem   `json:"-"` // why a form was not taken that is not there any more
 }
 
 type step struct {

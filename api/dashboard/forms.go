@@ -18,12 +18,12 @@ import (
 // formCookie binds forms to the browser that they were shown in.
 const formCookie = "consentledger-form"
 
-// maxForm is how many bytes a form may have, but for one with a file.
+// maxForm is how many bytes a form may have.
 const maxForm = 1 << 20
 
-// bind returns the token of the forms of a page. A browser that has no cookie yet gets one.
+// bind returns the token of the forms of the pages. A browser that has no cookie yet gets one.
 //
-// The token is made of the cookie, of the page and of the key that the browser sends: a
+// The token is made of the cookie, of the app and of the key that the browser sends: a
 // cookie that somebody else put there is of no use without the key. No process keeps
 // anything, so that any of several may take what another one showed.
 func bind(w http.ResponseWriter, a *ask) string {
@@ -37,7 +37,7 @@ func bind(w http.ResponseWriter, a *ask) string {
 
 func (a *ask) token(cookie string) string {
 	m := hmac.New(sha256.New, []byte(cookie))
-	for _, part := range []string{a.URL.Path, a.App, a.Header.Get("Authorization")} {
+	for _, part := range []string{a.App, a.Header.Get("Authorization")} {
 		m.Write([]byte(strconv.Quote(part)))
 	}
 	return hex.EncodeToString(m.Sum(nil))
@@ -63,7 +63,7 @@ type sent struct {
 
 // act does what a form says. It returns where to go next, or the form as it was sent.
 func (d *dashboard) act(v view, w http.ResponseWriter, a *ask) (to string, s *sent, err error) {
-	a.Body = http.MaxBytesReader(w, a.Body, v.most())
+	a.Body = http.MaxBytesReader(w, a.Body, maxForm)
 	if err := a.parse(); err != nil {
 		return "", nil, err
 	}
@@ -72,7 +72,7 @@ func (d *dashboard) act(v view, w http.ResponseWriter, a *ask) (to string, s *se
 	}
 	to, err = v.act(a)
 	p, is := errors.AsType[*problem](err)
-	if !is || p.Status == http.StatusUnauthorized || p.Status == http.StatusNotFound {
+	if !is || p.Status == http.StatusUnauthorized || p.Status == http.StatusNotFound && v.path != "intake" {
 		return to, nil, err
 	}
 	return "", &sent{Form: a.PostFormValue("form"), Event: a.PostFormValue("event"), Values: a.PostForm, Problem: p}, nil

@@ -37,7 +37,7 @@ func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "GET /v1/apps":
 		fmt.Fprint(w, `{"apps":[{"app":"shop"}]}`)
 	case "GET /v1/apps/shop/requests/r1":
-		fmt.Fprint(w, `{"id":"r1","state":"open","steps":[],"obligations":[],"as_of":"7"}`)
+		fmt.Fprint(w, `{"id":"r1","state":"open","done":["question"],"steps":[],"obligations":[],"as_of":"7"}`)
 	case "GET /v1/apps/shop/requests/r1/next":
 		if !d.role {
 			w.WriteHeader(http.StatusForbidden)
@@ -145,19 +145,21 @@ func TestAFormRecordsOnceWhatItSays(t *testing.T) {
 	}
 }
 
-// Whoever did not show the form to this browser, with this key and on this page, cannot
+// What was not shown to this browser, with this key and for this app, cannot
 // let it record anything.
 func TestAFormIsBoundToItsBrowser(t *testing.T) {
 	d := newDesk(t)
 	b := &browser{d: d, key: "clk_ann"}
 	_, form := b.open()
 	for name, change := range map[string]func(form url.Values) *browser{
-		"no token":             func(f url.Values) *browser { f.Del("token"); return b },
-		"another token":        func(f url.Values) *browser { f.Set("token", strings.Repeat("0", 64)); return b },
-		"no cookie":            func(url.Values) *browser { return &browser{d: d, key: b.key} },
-		"another's cookie":     func(url.Values) *browser { o := &browser{d: d, key: b.key}; o.open(); return o },
-		"another's key":        func(url.Values) *browser { return &browser{d: d, key: "clk_bo", cookies: b.cookies} },
-		"a cookie that is set": func(url.Values) *browser { return &browser{d: d, key: b.key, cookies: []*http.Cookie{{Name: formCookie, Value: "x"}}} },
+		"no token":         func(f url.Values) *browser { f.Del("token"); return b },
+		"another token":    func(f url.Values) *browser { f.Set("token", strings.Repeat("0", 64)); return b },
+		"no cookie":        func(url.Values) *browser { return &browser{d: d, key: b.key} },
+		"another's cookie": func(url.Values) *browser { o := &browser{d: d, key: b.key}; o.open(); return o },
+		"another's key":    func(url.Values) *browser { return &browser{d: d, key: "clk_bo", cookies: b.cookies} },
+		"a cookie that is set": func(url.Values) *browser {
+			return &browser{d: d, key: b.key, cookies: []*http.Cookie{{Name: formCookie, Value: "x"}}}
+		},
 	} {
 		changed, _ := url.ParseQuery(form.Encode())
 		who := change(changed)

@@ -202,39 +202,41 @@ func (d *dashboard) show(v view) http.HandlerFunc {
 			http.Redirect(w, r, to, http.StatusSeeOther)
 			return
 		}
-		p.App, p.Data = a.App, data
-		status := http.StatusOK
-		if a.sent != nil {
-			status = a.sent.Problem.Status
-		}
-		if err != nil {
-			p.Problem = d.problem(v, err)
-			status = p.Problem.Status
-		}
-
-		var body bytes.Buffer
-		name := v.name
-		if p.Problem != nil {
-			name = "problem"
-		}
-		if err := d.templates[name].ExecuteTemplate(&body, "layout", p); err != nil {
-			d.Log.Error("a page cannot be written", "page", v.name, "error", err)
-			http.Error(w, "this page cannot be written", http.StatusInternalServerError)
-			return
-		}
-		if status == http.StatusUnauthorized {
-			w.Header().Set("WWW-Authenticate", `Basic realm="consentledger", charset="UTF-8"`)
-		}
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.WriteHeader(status)
-		_, _ = w.Write(body.Bytes()) // whoever went away asks again
+		p.Data = data
+		d.write(w, v, a, p, err)
 	}
+}
+
+// write writes a page, or what it says of an error.
+func (d *dashboard) write(w http.ResponseWriter, v view, a *ask, p *page, err error) {
+	p.App = a.App
+	name, status := v.name, http.StatusOK
+	if a.sent != nil {
+		status = a.sent.Problem.Status
+	}
+	if err != nil {
+		p.Problem = d.problem(v, err)
+		name, status = "problem", p.Problem.Status
+	}
+
+	var body bytes.Buffer
+	if err := d.templates[name].ExecuteTemplate(&body, "layout", p); err != nil {
+		d.Log.Error("a page cannot be written", "page", v.name, "error", err)
+		http.Error(w, "this page cannot be written", http.StatusInternalServerError)
+		return
+	}
+	if status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Basic realm="consentledger", charset="UTF-8"`)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(body.Bytes()) // whoever went away asks again
 }
 
 // turn does what a form says, if one was sent, and reads what the page shows. It
 // returns where to go instead, once a form was taken.
 func (d *dashboard) turn(v view, w http.ResponseWriter, a *ask, p *page) (to string, data any, err error) {
-	if err := a.choose(p); err != nil {
+	if err := d.choose(v, a, p); err != nil {
 		return "", nil, err
 	}
 	if a.Method == http.MethodPost && v.act != nil {
@@ -242,22 +244,25 @@ func (d *dashboard) turn(v view, w http.ResponseWriter, a *ask, p *page) (to str
 			return to, nil, err
 		}
 	}
-	if v.act != nil {
+	if v.act != nil || v.token {
 		p.Token = bind(w, a)
 	}
-	data, err = d.read(v, a, p)
+	data, err = v.read(a)
 	return "", data, err
 }
 
-// read reads what the page shows.
-func (d *dashboard) read(v view, a *ask, p *page) (any, error) {
+// choose chooses the app and makes the menu.
+func (d *dashboard) choose(v view, a *ask, p *page) error {
+	if err := a.choose(p); err != nil {
+		return err
+	}
 	for _, other := range views {
 		if other.menu {
 			to := strings.TrimSuffix(other.path, "{$}")
 			p.Menu = append(p.Menu, link{Name: "page." + other.name, Href: (&page{App: a.App}).Link(to), Here: other.name == v.name})
 		}
 	}
-	return v.read(a)
+	return nil
 }
 
 // problem returns what the page says of an error. What broke stands in the log alone.

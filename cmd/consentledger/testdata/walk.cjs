@@ -32,7 +32,8 @@ async function look(page, name, { locale, colorScheme, width }) {
 // forms answers one request, as an officer does who makes a mistake first. Each look answers
 // another one, of those that are open.
 async function forms(page, one) {
-  await page.goto(base + '/ui/deadlines?group=requests&state=overdue,at-risk,open,paused')
+  const type = ['question', 'delete', 'complaint', 'question'][looks.indexOf(one)]
+  await page.goto(base + '/ui/deadlines?group=requests&state=overdue,at-risk,open,paused&type=' + type)
   await page.locator('tbody a').last().click()
   const before = await page.locator('.next summary').allInnerTexts()
   if (before.length < 5) fault(page.url(), `offers ${before}`)
@@ -63,6 +64,33 @@ async function forms(page, one) {
   await look(page, 'request-answered', one)
 }
 
+// intake sends a rejected message again, which stays rejected, and lets it rest.
+async function intake(page, open, one) {
+  await open('/ui/intake', 'intake')
+  const left = await page.locator('.message form').count()
+  if (left === 0) return fault('intake', 'has no rejected message left to handle')
+  await page.locator('.message form button').first().click()
+  if (await page.locator('.wrong').count() !== 1) fault('intake', 'does not say why a message is not taken')
+  await look(page, 'intake-wrong', one)
+  await page.locator('.message input[name=why]').first().fill('a trial of the sender')
+  await page.locator('.message form.filters button').first().click()
+  if (!page.url().includes('done=seen')) fault(page.url(), 'was not led on')
+  if (await page.locator('.message form').count() !== left - 2) fault('intake', 'offers again what may rest')
+}
+
+// papers takes a register and the audit report, which are made to be printed.
+async function papers(page, open, one) {
+  await open('/ui/audit', 'audit')
+  await page.click('main ul a')
+  await look(page, 'register', one)
+  await page.goto(base + '/ui/audit')
+  await page.selectOption('#reason', 'audit')
+  await page.fill('#by', '张 O\u2019Brien')
+  await page.click('.filters button')
+  if (await page.locator('h2').count() < 10) fault('audit', 'shows no report')
+  await look(page, 'audit-report', one)
+}
+
 ;(async () => {
   const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-dev-shm-usage'] })
   for (const one of looks) {
@@ -70,7 +98,7 @@ async function forms(page, one) {
     const context = await browser.newContext({ locale, colorScheme, viewport: { width, height: 900 } })
     const page = await context.newPage()
     page.on('request', r => { if (!r.url().startsWith(base + '/')) fault(page.url(), `asks ${r.url()}`) })
-    page.on('console', m => { if (m.type() === 'error' && !/4(04|09|22)/.test(m.text())) fault(page.url(), `says ${m.text()}`) })
+    page.on('console', m => { if (m.type() === 'error' && !/4(00|04|09|22)/.test(m.text())) fault(page.url(), `says ${m.text()}`) })
     const open = async (to, name, status = 200) => {
       const response = await page.goto(base + to)
       if (response.status() !== status) fault(to, `answers ${response.status()}, want ${status}`)
@@ -103,6 +131,10 @@ async function forms(page, one) {
     if (await page.locator('.chart rect').count() === 0) fault('consents', 'has no chart')
     await open('/ui/policies', 'policies')
     await open('/ui/system', 'system')
+    await open('/ui/retention', 'retention')
+    if (await page.locator('tbody').count() !== 2) fault('retention', 'shows no deletions or no counts')
+    await intake(page, open, one)
+    await papers(page, open, one)
     await open('/ui/person', 'person')
     await page.fill('#subject', 'user-2')
     await page.selectOption('#reason', 'audit')
