@@ -68,7 +68,10 @@ async function forms(page, one) {
 async function intake(page, open, one) {
   await open('/ui/intake', 'intake')
   const left = await page.locator('.message form').count()
-  if (left === 0) return fault('intake', 'has no rejected message left to handle')
+  if (left === 0) { // the demo has two, which are handled in the first two looks
+    if (looks.indexOf(one) < 2) fault('intake', 'has no rejected message left to handle')
+    return
+  }
   await page.locator('.message form button').first().click()
   if (await page.locator('.wrong').count() !== 1) fault('intake', 'does not say why a message is not taken')
   await look(page, 'intake-wrong', one)
