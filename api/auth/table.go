@@ -80,7 +80,7 @@ var Operations = []Row{
 	{Operation: Receipt, Says: "a person's own receipt", Roles: []Role{Support, Officer}},
 
 	{Operation: Publish, Says: "publish policies, surfaces and calendars", Roles: []Role{Officer}},
-	{Operation: Operate, Says: "record what operators record: steps of requests, voids, holds, exemptions", Roles: []Role{Officer}},
+	{Operation: Operate, Says: "record what operators record: steps of requests, voids, holds, exemptions; ask which steps are possible", Roles: []Role{Officer}},
 	{Operation: Preview, Says: "see what would be voided, or whom a new version touches", Roles: []Role{Officer, Approver, Auditor}},
 	{Operation: Erase, Says: "erase a person", Roles: []Role{Officer}},
 	{Operation: Rejected, Says: "messages that could not be taken, of every app", Roles: []Role{Officer}},
@@ -201,6 +201,8 @@ var Routes = []Route{
 	{"POST /v1/apps/{app}/surfaces", Publish, OfApp},
 	{"POST /v1/apps/{app}/calendars", Publish, OfApp},
 	{"POST /v1/apps/{app}/operator/events", Operate, OfApp},
+	{"GET /v1/apps/{app}/requests/{id}/next", Operate, OfApp},
+	{"GET /v1/apps/{app}/incidents/{id}/next", Operate, OfApp},
 	{"POST /v1/apps/{app}/policies/diff", Preview, OfApp},
 	{"POST /v1/apps/{app}/voids/preview", Preview, OfApp},
 	{"POST /v1/apps/{app}/subjects/erase", Erase, OfApp},

@@ -18,6 +18,9 @@ type ask struct {
 	api http.Handler
 	now time.Time
 	App string // the app that the page is about; empty: there is none yet
+
+	reader http.Header // who reads and why, for an answer that is recorded
+	sent   *sent       // a form of the page that was not taken; nil: none
 }
 
 // A problem is what the API said instead of an answer.
@@ -25,6 +28,7 @@ type problem struct {
 	Status int    `json:"status"`
 	Code   string `json:"code"`
 	Detail string `json:"detail"`
+	Path   string `json:"path"` // the member that it is about, as in data.codes
 }
 
 func (p *problem) Error() string { return p.Detail }
@@ -58,6 +62,9 @@ func (a *ask) do(method, path string, body, answer any) error {
 		r.Header.Set("Authorization", "Bearer "+key)
 	} else if who := a.Header["Authorization"]; who != nil {
 		r.Header["Authorization"] = who
+	}
+	for name, values := range a.reader {
+		r.Header[name] = values
 	}
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")

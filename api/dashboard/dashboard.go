@@ -11,6 +11,11 @@
 // Where keys are asked for, a browser asks for one by HTTP's basic authentication: any
 // name, and the key as the password. The key goes to the API as a bearer token.
 //
+// Forms send what the API's own routes take, as the principal of the key, and answer with a redirect.
+// Which steps a case may take, and what each may say, is the API's answer too: who may not take any is
+// shown no form. A form holds a token that binds it to its browser, and the id of the event that it
+// records, so that what is sent twice is recorded once.
+//
 // They stand behind [consentledger/api/edge.Guard]: a page of another origin can neither read them nor
 // send their forms.
 package dashboard
@@ -58,9 +63,12 @@ func Handler(c Config) http.Handler {
 	mux.Handle("GET "+Root+"static/", http.StripPrefix(Root+"static/", http.FileServerFS(static)))
 	for _, v := range views {
 		mux.HandleFunc("GET "+Root+v.path, d.show(v))
-		if v.post {
+		if v.post || v.act != nil {
 			mux.HandleFunc("POST "+Root+v.path, d.show(v))
 		}
+	}
+	for _, x := range papers {
+		mux.HandleFunc(x.method+" "+Root+x.path, d.print(x))
 	}
 	mux.HandleFunc(Root, d.show(view{name: "lost", read: lost}))
 	return secured(mux)
@@ -84,6 +92,9 @@ type view struct {
 	menu bool   // it stands in the menu
 	post bool   // its form names a person, who is to stand in no address
 	read func(*ask) (any, error)
+	act  func(*ask) (to string, err error) // does what its forms say, and returns where to go next; nil: they record nothing
+
+	token bool // its forms are sent to another address
 }
 
 // views are all pages, those of the menu in its order.
@@ -93,9 +104,12 @@ var views = []view{
 	{name: "consents", path: "consents", menu: true, read: readConsents},
 	{name: "person", path: "person", menu: true, post: true, read: readPerson},
 	{name: "policies", path: "policies", menu: true, read: readPolicies},
+	{name: "intake", path: "intake", menu: true, read: readIntake, act: handleRejected},
+	{name: "retention", path: "retention", menu: true, read: readRetention},
+	{name: "audit", path: "audit", menu: true, token: true, read: readAudits},
 	{name: "system", path: "system", menu: true, read: readSystem},
-	{name: "case", path: "requests/{id}", read: readRequest},
-	{name: "case", path: "incidents/{id}", read: readIncident},
+	{name: "case", path: "requests/{id}", read: readRequest, act: takeRequestStep},
+	{name: "case", path: "incidents/{id}", read: readIncident, act: takeIncidentStep},
 }
 
 // lost is the page of an address that leads nowhere.

@@ -129,6 +129,13 @@ type oneCase struct {
 	Steps       []step       `json:"steps"`
 	Obligations []obligation `json:"obligations"`
 	AsOf        string       `json:"as_of"`
+
+	// What follows is of the page and not of the API's answer, whose "done" is something else.
+	May        bool       `json:"-"` // whoever looks may take steps
+	Forms      []stepForm `json:"-"`
+	RecordedBy string     `json:"-"`
+	Done       string     `json:"-"` // the step that was just taken
+	Wrong      *problem   `json:"-"` // why a form was not taken that is not there any more
 }
 
 type step struct {
@@ -143,6 +150,13 @@ func readRequest(a *ask) (any, error)  { return readCase(a, "requests") }
 func readIncident(a *ask) (any, error) { return readCase(a, "incidents") }
 
 func readCase(a *ask, many string) (any, error) {
-	c := oneCase{Noun: many}
-	return &c, a.get(a.of("/"+many+"/"+url.PathEscape(a.PathValue("id"))), nil, &c)
+	c := oneCase{Noun: many, Done: a.URL.Query().Get("done")}
+	query := url.Values{}
+	if at := a.URL.Query().Get("at"); at != "" && strings.Trim(at, "0123456789") == "" {
+		query.Set("min_position", at) // the page shows what was just recorded
+	}
+	if err := a.get(a.of("/"+many+"/"+url.PathEscape(a.PathValue("id"))), query, &c); err != nil {
+		return nil, err
+	}
+	return &c, c.forms(a, many)
 }

@@ -16,6 +16,7 @@ import (
 // A page is what every template is given.
 type page struct {
 	Name    string
+	Path    string // of its address
 	Lang    string
 	App     string
 	Apps    []string
@@ -26,6 +27,7 @@ type page struct {
 	Problem *problem
 	Now     time.Time
 	Version string
+	Token   string // of the page's forms
 
 	words map[string]string
 }
@@ -53,6 +55,25 @@ func (p *page) Say(key string, values ...any) string { return fmt.Sprintf(p.T(ke
 
 // Code returns the text of one of the ledger's codes, as in p.Code "state" "at-risk".
 func (p *page) Code(kind, code string) string { return p.T(kind + "." + code) }
+
+// Has reports whether there is a text for one of the ledger's codes: what an address says is
+// shown only if it is one.
+func (p *page) Has(kind, code string) bool {
+	_, ok := p.words[kind+"."+code]
+	return ok
+}
+
+// Option returns what one of a field's options is called: as the policy calls it, or by
+// our own words.
+func (p *page) Option(field string, o option) string {
+	switch {
+	case o.Title != "":
+		return o.Code + " · " + o.Title
+	case field == "types":
+		return p.Code("type", o.Code)
+	}
+	return p.Code("choice", o.Code)
+}
 
 // Link returns the address of a page for the same app.
 func (p *page) Link(to string, pairs ...string) string {
@@ -110,6 +131,43 @@ func (p *page) Rows(caption string, rows []obligation) any {
 	}{p, caption, rows}
 }
 
+// Step is a step's form for its template.
+func (p *page) Step(f stepForm) any {
+	return struct {
+		P    *page
+		Form stepForm
+	}{p, f}
+}
+
+// Wrong is what was refused, for its template.
+func (p *page) Wrong(what *problem) any {
+	return struct {
+		P       *page
+		Problem *problem
+	}{p, what}
+}
+
+// Here is the address to which a form of the page is sent: the page's own, without what
+// it says of the form before.
+func (p *page) Here() string { return p.Link(strings.TrimPrefix(p.Path, Root)) }
+
+// Said returns what a step says in one of its fields: codes of ours in words, and
+// everything else as it stands there.
+func (p *page) Said(field, value string) string {
+	kind := "choice"
+	if field == "types" {
+		kind = "type"
+	}
+	var all []string
+	for one := range strings.SplitSeq(value, ",") {
+		if p.Has(kind, one) {
+			one = p.Code(kind, one)
+		}
+		all = append(all, one)
+	}
+	return strings.Join(all, ", ")
+}
+
 // Is reports whether the query has a value for a name, for the options of a form.
 func (p *page) Is(name, value string) bool { return p.Asked.Get(name) == value }
 
@@ -139,37 +197,64 @@ func (d *dashboard) show(v view) http.HandlerFunc {
 		if lang := r.URL.Query().Get("lang"); lang == p.Lang && lang != "" {
 			http.SetCookie(w, &http.Cookie{Name: langCookie, Value: lang, Path: Root, MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 		}
-		data, err := d.read(v, a, p)
-		p.App, p.Data = a.App, data
-		status := http.StatusOK
-		if err != nil {
-			p.Problem = d.problem(v, err)
-			status = p.Problem.Status
-		}
-
-		var body bytes.Buffer
-		name := v.name
-		if p.Problem != nil {
-			name = "problem"
-		}
-		if err := d.templates[name].ExecuteTemplate(&body, "layout", p); err != nil {
-			d.Log.Error("a page cannot be written", "page", v.name, "error", err)
-			http.Error(w, "this page cannot be written", http.StatusInternalServerError)
+		to, data, err := d.turn(v, w, a, p)
+		if to != "" {
+			http.Redirect(w, r, to, http.StatusSeeOther)
 			return
 		}
-		if status == http.StatusUnauthorized {
-			w.Header().Set("WWW-Authenticate", `Basic realm="consentledger", charset="UTF-8"`)
-		}
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.WriteHeader(status)
-		_, _ = w.Write(body.Bytes()) // whoever went away asks again
+		p.Data = data
+		d.write(w, v, a, p, err)
 	}
 }
 
-// read chooses the app and reads what the page shows.
-func (d *dashboard) read(v view, a *ask, p *page) (any, error) {
+// write writes a page, or what it says of an error.
+func (d *dashboard) write(w http.ResponseWriter, v view, a *ask, p *page, err error) {
+	p.App = a.App
+	name, status := v.name, http.StatusOK
+	if a.sent != nil {
+		status = a.sent.Problem.Status
+	}
+	if err != nil {
+		p.Problem = d.problem(v, err)
+		name, status = "problem", p.Problem.Status
+	}
+
+	var body bytes.Buffer
+	if err := d.templates[name].ExecuteTemplate(&body, "layout", p); err != nil {
+		d.Log.Error("a page cannot be written", "page", v.name, "error", err)
+		http.Error(w, "this page cannot be written", http.StatusInternalServerError)
+		return
+	}
+	if status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Basic realm="consentledger", charset="UTF-8"`)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(body.Bytes()) // whoever went away asks again
+}
+
+// turn does what a form says, if one was sent, and reads what the page shows. It
+// returns where to go instead, once a form was taken.
+func (d *dashboard) turn(v view, w http.ResponseWriter, a *ask, p *page) (to string, data any, err error) {
+	if err := d.choose(v, a, p); err != nil {
+		return "", nil, err
+	}
+	if a.Method == http.MethodPost && v.act != nil {
+		if to, a.sent, err = d.act(v, w, a); to != "" || err != nil {
+			return to, nil, err
+		}
+	}
+	if v.act != nil || v.token {
+		p.Token = bind(w, a)
+	}
+	data, err = v.read(a)
+	return "", data, err
+}
+
+// choose chooses the app and makes the menu.
+func (d *dashboard) choose(v view, a *ask, p *page) error {
 	if err := a.choose(p); err != nil {
-		return nil, err
+		return err
 	}
 	for _, other := range views {
 		if other.menu {
@@ -177,7 +262,7 @@ func (d *dashboard) read(v view, a *ask, p *page) (any, error) {
 			p.Menu = append(p.Menu, link{Name: "page." + other.name, Href: (&page{App: a.App}).Link(to), Here: other.name == v.name})
 		}
 	}
-	return v.read(a)
+	return nil
 }
 
 // problem returns what the page says of an error. What broke stands in the log alone.
@@ -191,7 +276,7 @@ func (d *dashboard) problem(v view, err error) *problem {
 
 func (d *dashboard) page(v view, a *ask) *page {
 	lang := d.words.choose(a.Request)
-	p := &page{Name: v.name, Lang: lang, Asked: a.URL.Query(), Now: a.now, Version: d.Version, words: d.words[lang]}
+	p := &page{Name: v.name, Path: a.URL.EscapedPath(), Lang: lang, Asked: a.URL.Query(), Now: a.now, Version: d.Version, words: d.words[lang]}
 	for _, l := range langs {
 		query := a.URL.Query()
 		query.Set("lang", l)

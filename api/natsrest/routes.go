@@ -57,8 +57,10 @@ var Routes = []Route{
 
 	{Subject: subject.Any + "query.requests", Method: http.MethodPost, Path: "/v1/apps/{app}/requests/query"},
 	{Subject: subject.Any + "query.request", Method: http.MethodGet, Path: "/v1/apps/{app}/requests/{id}", InPath: []string{"id"}, InQuery: []string{"as_of", "known_at", "min_position"}},
+	{Subject: subject.Any + "query.request-next", Method: http.MethodGet, Path: "/v1/apps/{app}/requests/{id}/next", InPath: []string{"id"}},
 	{Subject: subject.Any + "query.incidents", Method: http.MethodPost, Path: "/v1/apps/{app}/incidents/query"},
 	{Subject: subject.Any + "query.incident", Method: http.MethodGet, Path: "/v1/apps/{app}/incidents/{id}", InPath: []string{"id"}, InQuery: []string{"as_of", "known_at", "min_position"}},
+	{Subject: subject.Any + "query.incident-next", Method: http.MethodGet, Path: "/v1/apps/{app}/incidents/{id}/next", InPath: []string{"id"}},
 	{Subject: subject.Any + "query.obligations", Method: http.MethodPost, Path: "/v1/apps/{app}/obligations/query"},
 	{Subject: subject.Any + "query.deadlines", Method: http.MethodPost, Path: "/v1/apps/{app}/reports/deadlines"},
 	{Subject: subject.Any + "query.due", Method: http.MethodPost, Path: "/v1/deadlines/compute", AppInBody: true},

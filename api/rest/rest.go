@@ -138,6 +138,7 @@ func (s *server) routes(mux *http.ServeMux) huma.API {
 	if s.Requests != nil {
 		s.deadlineRoutes(api)
 		s.caseRoutes(api)
+		s.nextRoutes(api)
 		s.feedRoutes(api)
 	}
 	s.schemaRoutes(api)

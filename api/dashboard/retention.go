@@ -1,0 +1,63 @@
+package dashboard
+
+import "net/url"
+
+// retention is what has to be deleted, what is held back, and what was erased.
+type retention struct {
+	report
+	Counts []dayCount // records of erasures and holds since the beginning, by type
+	May    bool       // whoever looks may see the counts
+}
+
+// erasures are the types of records that tell of deleting and of holding back.
+var erasures = []string{"erasure.ordered", "subject.erased", "hold.placed", "hold.released"}
+
+func readRetention(a *ask) (any, error) {
+	r := &retention{}
+	if a.App == "" {
+		return r, nil
+	}
+	query := url.Values{"kind": {"delete"}, "state": {stillOpen}, "sort": {"due"}, "limit": {pageRows}}
+	err := a.get(a.of("/reports/deadlines"), query, &r.report)
+	if p, is := err.(*problem); is && p.Code == "malformed" {
+		err = nil // no policy of the app makes anything owed of that kind
+	}
+	if err != nil {
+		return nil, err
+	}
+
+	var activity struct{ Days []dayCount }
+	err = a.get(a.of("/activity"), nil, &activity)
+	if isForbidden(err) {
+		return r, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.May = true
+	for _, kind := range erasures {
+		one := dayCount{Type: kind}
+		for _, d := range activity.Days {
+			if d.Type == kind {
+				one.Count += d.Count
+			}
+		}
+		r.Counts = append(r.Counts, one)
+	}
+	return r, nil
+}
+
+// Held returns how many of what is to be deleted is held back.
+func (r *retention) Held() int { return r.in("held") }
+
+// Overdue returns how many should have been deleted by now.
+func (r *retention) Overdue() int { return r.in("overdue") }
+
+func (r *retention) in(state string) int {
+	for _, s := range r.Summary.States {
+		if s.State == state {
+			return s.Obligations
+		}
+	}
+	return 0
+}

@@ -1,0 +1,144 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"consentledger/api/wire"
+	"consentledger/domain"
+	"consentledger/projections/requests"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// NextSteps is which steps of a request or an incident are possible now.
+type NextSteps struct {
+	App        string     `json:"app"`
+	ID         string     `json:"id"`
+	Steps      []NextStep `json:"steps"`
+	RecordedBy string     `json:"recorded_by" doc:"whom a step names that is sent with the same key"`
+	AsOf       string     `json:"as_of" doc:"the position of the newest record of the case"`
+}
+
+// A NextStep is one of them: the type of an operator's event, and what its data say.
+type NextStep struct {
+	Type     string      `json:"type" example:"request.answered"`
+	Says     string      `json:"says"`
+	Source   string      `json:"source,omitzero" doc:"the section of the policy or the law"`
+	Fields   []NextField `json:"fields" doc:"members of data, beside the id of the case"`
+	Details  bool        `json:"details,omitzero" doc:"data may have details: words that are sealed for the person"`
+	Reasons  bool        `json:"reasons,omitzero" doc:"it needs details or evidence"`
+	Evidence bool        `json:"evidence,omitzero" doc:"it needs evidence: without it, it comes too late"`
+}
+
+// A NextField is a member of a step's data. Its value is a text, also where it is a
+// number or says yes.
+type NextField struct {
+	Name     string   `json:"name"`
+	Form     string   `json:"form" doc:"name, text, number, yes-or-no, amount, time, codes, names, choice, reason or principal"`
+	Says     string   `json:"says,omitzero" doc:"how it is written"`
+	Required bool     `json:"required"`
+	Several  bool     `json:"several,omitzero" doc:"several options may be named, with commas between them"`
+	Options  []Option `json:"options,omitempty" doc:"one of these; absent: whatever fits the form"`
+}
+
+// An Option is one of what a field may say.
+type Option struct {
+	Code  string `json:"code"`
+	Title string `json:"title,omitzero" doc:"in the language of the policy"`
+}
+
+type nextIn struct {
+	App string `path:"app"`
+	ID  string `path:"id"`
+}
+
+func (s *server) nextRoutes(api huma.API) {
+	for noun, many := range map[domain.Noun]string{domain.RequestNoun: "requests", domain.IncidentNoun: "incidents"} {
+		route(s, api, "next-"+string(noun), http.MethodGet, "/v1/apps/{app}/"+many+"/{id}/next", "Which steps of it are possible now, and what each may say",
+			func(ctx context.Context, in *nextIn) (*out[NextSteps], error) { return s.nextSteps(ctx, noun, in) })
+	}
+}
+
+// nextSteps folds the case from its own records, so that a step that was just taken
+// counts, whether or not a projection has heard of it.
+func (s *server) nextSteps(ctx context.Context, noun domain.Noun, in *nextIn) (*out[NextSteps], error) {
+	app, err := s.app(ctx, in.App)
+	if err != nil {
+		return nil, err
+	}
+	ref, err := s.Ledger.App(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+
+	var request domain.Request
+	var incident domain.Incident
+	a := NextSteps{App: in.App, ID: in.ID, Steps: []NextStep{}, RecordedBy: s.principal(ctx)}
+	for e, err := range s.Ledger.Stream(ctx, domain.StreamID{Noun: noun, App: app, ID: in.ID}) {
+		if err != nil {
+			return nil, err
+		}
+		if a.AsOf = wire.FormatPosition(e.Position); noun == domain.RequestNoun {
+			request = request.Evolve(e.Fact())
+		} else {
+			incident = incident.Evolve(e.Fact())
+		}
+	}
+	if a.AsOf == "" {
+		return nil, failure{plain(http.StatusNotFound, "there is no "+string(noun)+" of that id")}
+	}
+
+	steps := incident.NextSteps()
+	if noun == domain.RequestNoun {
+		steps = request.NextSteps(ref, s.Ledger.Now())
+	}
+	for _, step := range steps {
+		a.Steps = append(a.Steps, nextStepOf(step))
+	}
+	if err := s.offerOriginals(ctx, &a, app, request); err != nil {
+		return nil, err
+	}
+	return ok(a)
+}
+
+func nextStepOf(step domain.NextStep) NextStep {
+	n := NextStep{Type: string(step.Kind), Says: step.Says, Source: step.Source, Fields: []NextField{}, Details: step.Sealed, Reasons: step.Reasoned, Evidence: step.Letter}
+	for _, f := range step.Ask {
+		field := NextField{Name: f.Name, Form: f.Form.Code(), Required: f.Required, Several: f.Several}
+		if len(f.Options) == 0 {
+			field.Says = f.String()
+		}
+		for _, o := range f.Options {
+			field.Options = append(field.Options, Option{Code: o.Code, Title: o.Title})
+		}
+		n.Fields = append(n.Fields, field)
+	}
+	return n
+}
+
+// offerOriginals lists the earlier requests of the same person in which a request can go
+// on. Where there is none the step is left out. Of somebody who is not known any request
+// may be meant, and its id is asked for.
+func (s *server) offerOriginals(ctx context.Context, a *NextSteps, app domain.AppName, r domain.Request) error {
+	i := slices.IndexFunc(a.Steps, func(n NextStep) bool { return n.Type == "request.duplicate" })
+	if i < 0 || r.Received.Subject == "" {
+		return nil
+	}
+	cases, _, err := s.Requests.Cases(ctx, requests.CaseQuery{App: app, Noun: domain.RequestNoun, Person: r.Received.Subject, Limit: maxRows})
+	if err != nil {
+		return behind(err)
+	}
+
+	of := &a.Steps[i].Fields[0]
+	for _, c := range cases {
+		if c.ID != a.ID && c.At <= r.At && c.State != "withdrawn" && c.State != "duplicate" {
+			of.Options = append(of.Options, Option{Code: c.ID})
+		}
+	}
+	if len(of.Options) == 0 {
+		a.Steps = slices.Delete(a.Steps, i, i+1)
+	}
+	return nil
+}

@@ -1,0 +1,49 @@
+package rest
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+)
+
+// next asks which steps are possible, and returns their types.
+func (d *desk) next(path string) (a NextSteps, types []string) {
+	d.t.Helper()
+	if err := json.Unmarshal([]byte(d.want(200, `"as_of"`, "GET", path+"/next", "")), &a); err != nil {
+		d.t.Fatal(err)
+	}
+	for _, s := range a.Steps {
+		types = append(types, s.Type)
+	}
+	return a, types
+}
+
+// A step that is offered is taken through the route of operators, and then is offered
+// no more, although no projection has heard of it yet.
+func TestTheNextStepsAreThoseThatAreTaken(t *testing.T) {
+	d, open, answered := openDesk(t)
+	path := "/v1/apps/smartkey/requests/" + open.ID
+	a, types := d.next(path)
+	if a.RecordedBy != "unauthenticated" || !slices.Contains(types, "request.answered") || slices.Contains(types, "request.reopened") || slices.Contains(types, "request.duplicate") {
+		t.Errorf("%+v", a)
+	}
+	for _, s := range a.Steps {
+		for _, f := range s.Fields {
+			if listed := f.Name == "codes" || f.Name == "elements" || f.Name == "channel" || f.Name == "types"; listed != (len(f.Options) > 0) && listed {
+				t.Errorf("%s: %s has no list", s.Type, f.Name)
+			}
+		}
+	}
+
+	answer := `{"specversion":"1.0","id":"a1","source":"test","type":"request.answered","data":{"request":"` + open.ID + `","outcome":"full","channel":"email"}}`
+	d.want(200, `"outcome":"recorded"`, "POST", "/v1/apps/smartkey/operator/events", answer)
+	if _, types := d.next(path); !slices.Equal(types, []string{"request.reopened"}) {
+		t.Errorf("once it is answered: %v", types)
+	}
+	if _, types := d.next("/v1/apps/smartkey/requests/" + answered.ID); !slices.Equal(types, []string{"request.reopened"}) {
+		t.Errorf("of another that is answered: %v", types)
+	}
+	d.want(404, "there is no request of that id", "GET", "/v1/apps/smartkey/requests/nosuch/next", "")
+	d.want(404, "there is no incident of that id", "GET", "/v1/apps/smartkey/incidents/"+open.ID+"/next", "")
+}

@@ -1,0 +1,191 @@
+package domain
+
+import (
+	"slices"
+
+	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
+)
+
+// A NextStep is a step that is possible of a case as it stands, with what each of its
+// fields may say.
+type NextStep struct {
+	StepRule
+	Ask []NextField // the rule's fields, but for those that have nothing to say now
+
+	Reasoned bool // it takes the reasons in words, sealed for the person, or the letter as evidence
+	Letter   bool // it takes evidence: without it the step comes too late
+	Sealed   bool // it may have words that are sealed for the person
+}
+
+// A NextField is a field and, where a list decides what it may say, that list.
+type NextField struct {
+	FieldRule
+	Options []Option // empty: whatever fits the form
+	Several bool     // more than one option may be named, with commas between them
+}
+
+// An Option is a code and its title in the language of the policy; the title may be empty.
+type Option struct{ Code, Title string }
+
+// NextSteps returns the steps that are possible now. A step that only a rule takes, and
+// one for which the policy has no ground to name, is none of them.
+//
+// What a step says can still refuse it: that the same person approved and records a
+// rejection, for one. Steps that happened before a later one are not among them.
+func (r Request) NextSteps(ref Reference, at deadline.Instant) []NextStep {
+	var all []NextStep
+	for _, rule := range StepRules {
+		if rule.Noun != RequestNoun || rule.Found || r.At == 0 || r.Marks.allow(rule) != nil {
+			continue
+		}
+		if next, possible := r.next(rule, ref, at); possible {
+			all = append(all, next)
+		}
+	}
+	return all
+}
+
+// next returns a step that the marks allow, and whether all that it must name is there.
+func (r Request) next(rule StepRule, ref Reference, at deadline.Instant) (NextStep, bool) {
+	next := NextStep{StepRule: rule, Reasoned: rule.Kind == "request.rejected", Sealed: r.Received.Subject != ""}
+	if rule.Kind == "request.extended" {
+		// The earliest moment at which anybody can have been told says whether there is
+		// something to extend at all.
+		if _, err := r.Duties.extend(r.At, ref.Calendars); err != nil {
+			return next, false
+		}
+		_, late := r.Duties.extend(at, ref.Calendars)
+		next.Letter = late != nil
+	}
+
+	for _, f := range rule.Fields {
+		field, listed := r.nextField(f, rule, ref, at)
+		switch {
+		case listed && len(field.Options) == 0 && f.Required:
+			return next, false
+		case listed && len(field.Options) == 0:
+			continue
+		}
+		next.Ask = append(next.Ask, field)
+	}
+	return next, true
+}
+
+// nextField returns what a field may say, and whether a list decides it.
+func (r Request) nextField(f FieldRule, rule StepRule, ref Reference, at deadline.Instant) (field NextField, listed bool) {
+	field.FieldRule = f
+	switch {
+	case f.Name == "elements":
+		field.Several = true
+		field.Options = grounds(r.list(ref, func(d policy.Document) []policy.Ground { return d.IdentityElements }))
+	case f.Name == "codes":
+		field.Several = true
+		field.Options = grounds(r.list(ref, func(d policy.Document) []policy.Ground { return d.Rejections }))
+	case f.Name == "types":
+		// One type alone is what the step is about anyway.
+		field.Several = true
+		if left := r.left(); len(left) > 1 {
+			for _, t := range left {
+				field.Options = append(field.Options, Option{Code: t.String()})
+			}
+		}
+	case f.Name == "channel":
+		field.Options = r.channels(ref)
+	case f.Name == "amount" && rule.Kind == "fee.paid":
+		field.Options = []Option{{Code: r.fee}}
+	case f.Name == "remedies_told":
+		field.Options = []Option{{Code: "yes"}}
+	case f.Form == FormReason:
+		field.Options = r.pausable(ref, at)
+	case f.Form == FormYes:
+		field.Options = []Option{{Code: "yes"}, {Code: "no"}}
+	case f.Form == FormChoice:
+		field.Options = choices(f)
+	default:
+		return field, false
+	}
+	return field, true
+}
+
+// channels returns by which ways the person can be answered: the policy's, and the one
+// by which the request came.
+func (r Request) channels(ref Reference) []Option {
+	came := Option{Code: string(r.Received.Channel)}
+	v, _ := ref.Policies.Version(r.Received.Version)
+	var all []Option
+	for _, c := range v.Document.Channels {
+		all = append(all, Option{Code: string(c.ID), Title: c.Title})
+	}
+	if !slices.ContainsFunc(all, func(o Option) bool { return o.Code == came.Code }) {
+		all = append(all, came)
+	}
+	return all
+}
+
+// pausable returns the reasons for which a clock of the request can stand still now, but
+// for those that have a step of their own.
+func (r Request) pausable(ref Reference, at deadline.Instant) []Option {
+	var all []Option
+	for _, d := range r.Duties.All() {
+		for _, reason := range d.Rule.Pause {
+			known := slices.ContainsFunc(all, func(o Option) bool { return o.Code == reason })
+			if known || checkPause(reason) != nil {
+				continue
+			}
+			if moved, err := r.Duties.pause(reason, at, ref.Calendars); err == nil && len(moved) > 0 {
+				all = append(all, Option{Code: reason})
+			}
+		}
+	}
+	return all
+}
+
+// NextSteps returns the steps that are possible now, see [Request.NextSteps].
+func (i Incident) NextSteps() []NextStep {
+	var all []NextStep
+	for _, rule := range StepRules {
+		if rule.Noun != IncidentNoun || i.At == 0 || i.Marks.allow(rule) != nil {
+			// The report to the authority and what is done for persons are told of an
+			// incident that is over, too: what is owed is owed still.
+			if i.State != "closed" || !rule.reports() {
+				continue
+			}
+		}
+		next := NextStep{StepRule: rule}
+		for _, f := range rule.Fields {
+			field := NextField{FieldRule: f}
+			switch f.Form {
+			case FormChoice:
+				field.Options = choices(f)
+			case FormYes:
+				field.Options = []Option{{Code: "yes"}, {Code: "no"}}
+			}
+			next.Ask = append(next.Ask, field)
+		}
+		all = append(all, next)
+	}
+	return all
+}
+
+func grounds(list []policy.Ground) []Option {
+	var all []Option
+	for _, g := range list {
+		all = append(all, Option{Code: g.Code, Title: g.Title})
+	}
+	return all
+}
+
+func choices(f FieldRule) []Option {
+	var all []Option
+	for _, c := range f.Choices {
+		all = append(all, Option{Code: c})
+	}
+	return all
+}
+
+// formCodes name the forms of fields for programs, in the order of the constants.
+var formCodes = [...]string{"", "name", "text", "date", "hash", "number", "yes-or-no", "record", "amount", "time", "codes", "names", "choice", "reason", "code", "principal"}
+
+// Code returns the form's name for programs, as in "yes-or-no".
+func (f Form) Code() string { return formCodes[f] }

@@ -1,0 +1,156 @@
+package domain_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	. "consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/domain/deadline"
+)
+
+// filled returns a step as an officer would send it who chooses the first of what is
+// offered for every field.
+func filled(t *testing.T, n NextStep, at deadline.Instant) TakeStep {
+	t.Helper()
+	values := map[string]string{}
+	for _, f := range n.Ask {
+		if len(f.Options) > 0 {
+			values[f.Name] = f.Options[0].Code
+			continue
+		}
+		values[f.Name] = map[Form]string{FormName: "x", FormText: "x", FormNumber: "1", FormAmount: "10.00 CNY", FormTime: at.String(), FormPrincipal: "boss"}[f.Form]
+		if values[f.Name] == "" {
+			t.Fatalf("%s: %s is asked for without a list, and has the form %s", n.Kind, f.Name, f.Form.Code())
+		}
+	}
+	s := TakeStep{Kind: n.Kind, Fields: Fields(values)}
+	if n.Reasoned {
+		s.Details = "because"
+	}
+	if n.Letter {
+		s.Evidence = content.Hash{9}
+		s.Fields = Fields(map[string]string{"reason": "many-requests", "notified": t0.Add(2 * deadline.Hour).String()})
+	}
+	return s
+}
+
+// Every step that is offered is taken, and none is taken that was not offered: of
+// requests in every state that their steps lead to.
+func TestWhatIsOfferedNextIsWhatIsTaken(t *testing.T) {
+	offered := map[StepKind]bool{}
+	for _, types := range [][]RequestType{{AskAccess}, {AskCopy}, {AskComplaint, AskCopy}, {AskQuestion}} {
+		seen := map[string]bool{}
+		var walk func(r *run, at deadline.Instant, depth int)
+		walk = func(r *run, at deadline.Instant, depth int) {
+			marks := slices.Sorted(slices.Values(r.Marks))
+			state := strings.Join(marks, " ") + r.states()
+			if seen[state] || depth == 0 {
+				return
+			}
+			seen[state] = true
+
+			next := r.NextSteps(r.ref, at)
+			for _, rule := range StepRules {
+				i := slices.IndexFunc(next, func(n NextStep) bool { return n.Kind == rule.Kind })
+				if i < 0 {
+					if rule.Noun == RequestNoun && rule.Kind != "request.repeated" && rule.Kind != "request.duplicate" {
+						if _, err := r.Decide(TakeStep{Kind: rule.Kind, Fields: fieldsOf(t, rule), Details: "because"}, r.ref, at, at); err == nil {
+							t.Errorf("%v: %s is taken, and was not offered", r.Marks, rule.Kind)
+						}
+					}
+					continue
+				}
+
+				offered[rule.Kind] = true
+				after := *r
+				if err := after.do(filled(t, next[i], at), at); err != nil && rule.Kind != "request.duplicate" {
+					t.Errorf("%v: %s is offered, and refused: %v", r.Marks, rule.Kind, err)
+				}
+				walk(&after, at+1, depth-1)
+			}
+		}
+		walk(newRun(t, types...), t0+deadline.Instant(2*deadline.Hour), 4)
+	}
+	for _, rule := range StepRules {
+		found := rule.Kind == "request.repeated" || strings.HasPrefix(string(rule.Kind), "fee.")
+		if rule.Noun == RequestNoun && !found && rule.Kind != "clock.paused" && rule.Kind != "clock.resumed" && !offered[rule.Kind] {
+			t.Errorf("%s was never offered: the walk does not get there", rule.Kind)
+		}
+	}
+}
+
+// An extension of which the person is told too late is offered with the letter that
+// shows otherwise, and a clock that stands still for nothing is not paused.
+func TestWhatIsOfferedDependsOnTheClocks(t *testing.T) {
+	r := newRun(t, AskCopy)
+	offer := func(kind StepKind, at deadline.Instant) *NextStep {
+		all := r.NextSteps(r.ref, at)
+		if i := slices.IndexFunc(all, func(n NextStep) bool { return n.Kind == kind }); i >= 0 {
+			return &all[i]
+		}
+		return nil
+	}
+	if e := offer("request.extended", t0.Add(2*deadline.Hour)); e == nil || e.Letter {
+		t.Errorf("in time: %+v", e)
+	}
+	late := offer("request.extended", t0.Add(60*deadline.Day))
+	if late == nil || !late.Letter {
+		t.Errorf("too late: %+v", late)
+	} else if err := r.do(filled(t, *late, t0.Add(60*deadline.Day)), t0.Add(60*deadline.Day)); err != nil {
+		t.Errorf("with the letter: %v", err)
+	}
+	if e := offer("request.extended", t0.Add(61*deadline.Day)); e != nil {
+		t.Errorf("extended already: %+v", e)
+	}
+	if p := offer("clock.paused", t0.Add(2*deadline.Hour)); p != nil {
+		t.Errorf("both reasons have a step of their own: %+v", p)
+	}
+	if q := newRun(t, AskQuestion).NextSteps(r.ref, t0.Add(2*deadline.Hour)); slices.ContainsFunc(q, func(n NextStep) bool { return n.Kind == "request.extended" }) {
+		t.Error("what has no longer period is offered one")
+	}
+}
+
+func TestWhatIsOfferedNextOfAnIncidentIsWhatIsTaken(t *testing.T) {
+	if got := (Incident{}).NextSteps(); got != nil {
+		t.Errorf("of none: %v", got)
+	}
+	type path struct {
+		i  Incident
+		at deadline.Instant
+	}
+	first := Stepped{Kind: "incident.suspected", Fields: Fields(map[string]string{"kind": "leak", "what": "table"})}
+	todo := []path{{Incident{}.Evolve(Fact{At: t0, Recorded: t0, Event: first}), t0}}
+	seen := map[string]bool{}
+	for len(todo) > 0 {
+		p := todo[0]
+		todo = todo[1:]
+		state := p.i.State + strings.Join(slices.Sorted(slices.Values(p.i.Marks)), " ")
+		if seen[state] {
+			continue
+		}
+		seen[state] = true
+		next := p.i.NextSteps()
+		for _, rule := range StepRules {
+			if rule.Noun != IncidentNoun {
+				continue
+			}
+			i := slices.IndexFunc(next, func(n NextStep) bool { return n.Kind == rule.Kind })
+			step := TakeStep{Kind: rule.Kind, Fields: fieldsOf(t, rule)}
+			if i >= 0 {
+				step = filled(t, next[i], p.at)
+			}
+			events, err := p.i.Decide(step, promises(), p.at+1, p.at+1)
+			if (err == nil) != (i >= 0) {
+				t.Errorf("%s: %s is offered %v: %v", state, rule.Kind, i >= 0, err)
+			}
+			for _, e := range events {
+				todo = append(todo, path{p.i.Evolve(Fact{At: p.at + 1, Recorded: p.at + 1, Event: e}), p.at + 1})
+			}
+		}
+	}
+	if len(seen) < 6 {
+		t.Errorf("only %d states were reached", len(seen))
+	}
+}
