@@ -299,10 +299,19 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	guarded := edge.Guard(h.withPages(h.asked), c.hosts.Listening(c.http, listener.Addr()))
 	doors := make(chan struct{}, 2)
 	open := func() { doors <- struct{}{} }
+	reached := sync.OnceValue(func() error { return c.nats.await(ctx, h.conn, h.log) })
 	must("intake", func() error {
+		if err := reached(); err != nil {
+			return err
+		}
 		return h.config.nats.permitted(intake.Run(ctx, h.intake, open))
 	})
-	must("operators on NATS", func() error { return h.operate(ctx, open) })
+	must("operators on NATS", func() error {
+		if err := reached(); err != nil {
+			return err
+		}
+		return h.operate(ctx, open)
+	})
 	must("HTTP", func() error { return serveHTTP(ctx, listener, guarded, h.tls) })
 	if measures != nil {
 		mux := http.NewServeMux()
@@ -321,7 +330,7 @@ func serve(ctx context.Context, c serveConfig, out io.Writer) (err error) {
 	h.awaitReading(ctx)
 	crew.Go(func() { h.checkLogs(ctx) }) // it reads the whole store: nobody waits for it
 	setup, err := h.setup(ctx)
-	if err != nil {
+	if err != nil && ctx.Err() == nil { // else why it ends is told below
 		return err
 	}
 	if ctx.Err() == nil {
