@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -28,6 +27,7 @@ func TestALedgerStartsWhileNATSIsAway(t *testing.T) {
 	back := make(chan struct{})
 	go func() {
 		defer close(back)
+		defer c.start()
 		r := &running{http: "http://" + config.http}
 		if red := awaitRedNATS(t, r); !strings.Contains(red, "nats: not connected") {
 			t.Errorf("without NATS: %s", red)
@@ -35,7 +35,6 @@ func TestALedgerStartsWhileNATSIsAway(t *testing.T) {
 		if code, _ := get(t, r.http+"/v1/status"); code != http.StatusOK {
 			t.Errorf("HTTP is not answered without NATS: %d", code)
 		}
-		c.start()
 	}()
 	r := startWith(t, config)
 	<-back
@@ -111,6 +110,6 @@ func TestAClusterWithoutALeaderIsWaitedFor(t *testing.T) {
 		c.start(i)
 	}
 	if err := <-there; err != nil {
-		t.Error(fmt.Errorf("with a leader: %w", err))
+		t.Errorf("with a leader: %v", err)
 	}
 }

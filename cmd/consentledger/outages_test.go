@@ -105,7 +105,10 @@ func newOutageTest(t *testing.T, f *fleet) *outageTest {
 	for i := range f.members {
 		eventually(t, "never-asked", func() string { return may(t, &f.member(i).running, "somebody", "personalisation") })
 	}
-	o := &outageTest{fleet: f, long: os.Getenv(rounds.Variable) != "", rest: 250 * time.Millisecond, book: &book{rng: rand.New(rand.NewPCG(rand.Uint64(), 0))}}
+	o := &outageTest{
+		fleet: f, long: os.Getenv(rounds.Variable) != "", rest: 250 * time.Millisecond,
+		book: &book{rng: rand.New(rand.NewPCG(rand.Uint64(), 0))},
+	}
 	if o.long {
 		o.rest = 30 * time.Millisecond
 	}
@@ -325,18 +328,18 @@ func (o *outageTest) await(what string, ask func() (bool, string)) {
 	}
 }
 
-// away takes parts away for a second, and then until all members say so; in the long
-// form for half a minute.
+// away takes parts away until all members say so, in the long form for half a minute. A
+// member is stopped meanwhile, and started as soon as the parts are back.
 func (o *outageTest) away(what string, parts []string, begin, end func()) {
 	o.t.Helper()
 	o.phase.Store(what + " is away")
 	began := time.Now()
 	begin()
 	o.awaitRed(parts...)
+	noticed := time.Since(began)
 	if o.long {
 		pauseFor(o.t.Context(), outageLength-time.Since(began))
 	}
-	noticed := time.Since(began)
 	stopped := o.stopsMeanwhile()
 	ended := time.Since(began)
 	o.phase.Store(what + " is back")
