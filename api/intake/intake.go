@@ -40,6 +40,7 @@ import (
 	"log/slog"
 	"time"
 
+	"consentledger/api/natsservice"
 	"consentledger/api/wire/subject"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
@@ -125,14 +126,26 @@ func Run(ctx context.Context, c Config, ready func()) error {
 	if err != nil {
 		return fmt.Errorf("intake: %w", err)
 	}
-	if err := makeStreams(ctx, c, js); err != nil {
+	var w *witness // of the stream; nil where processes take turns: each turn has its own
+	meet := func() error {
+		if err := makeStreams(ctx, c, js); err != nil || c.Turn != nil {
+			return err
+		}
+		m, err := remember(ctx, c.Rows)
+		if err != nil {
+			return err
+		}
+		w = newWitness(c, js, m)
+		return w.meet(ctx)
+	}
+	if err := c.insist(ctx, meet); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
 		return fmt.Errorf("intake: %w", permitted(c.Conn, err))
 	}
 	opened := func() error {
-		if err := c.Conn.FlushTimeout(10 * time.Second); err != nil {
+		if err := natsservice.Listens(ctx, c.Conn); err != nil {
 			return err
 		}
 		if err := permitted(c.Conn, nil); err != nil { // a service that may not listen would be deaf and not know it
@@ -148,17 +161,6 @@ func Run(ctx context.Context, c Config, ready func()) error {
 		return shareRoads(ctx, c, js, opened)
 	}
 
-	m, err := remember(ctx, c.Rows)
-	if err != nil {
-		return fmt.Errorf("intake: %w", err)
-	}
-	w := newWitness(c, js, m)
-	if err := w.meet(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return fmt.Errorf("intake: %w", permitted(c.Conn, err))
-	}
 	drainRequests, err := openService(ctx, c, js)
 	if err != nil {
 		return fmt.Errorf("intake: %w", err)
@@ -201,7 +203,7 @@ func drainStream(ctx context.Context, c Config, js jetstream.JetStream, w *witne
 				return fmt.Errorf("intake: %w", err)
 			}
 			continue
-		case err != nil && (!began || c.Conn.IsClosed()):
+		case err != nil && (!began && !passes(c.Conn, err) || c.Conn.IsClosed()):
 			return fmt.Errorf("intake: %w", permitted(c.Conn, err))
 		case err != nil:
 			c.Watch.set(Settings, permitted(c.Conn, err))

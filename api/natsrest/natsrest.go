@@ -35,7 +35,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"consentledger/api/natsservice"
 	"consentledger/api/wire"
@@ -116,7 +115,10 @@ func Run(ctx context.Context, c Config, ready func()) error {
 		svc.Close()
 		s.work.Wait()
 	}()
-	if err := c.Conn.FlushTimeout(10 * time.Second); err != nil {
+	if err := natsservice.Listens(ctx, c.Conn); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return fmt.Errorf("operators' NATS service: %w", err)
 	}
 	ready()

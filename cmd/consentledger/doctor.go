@@ -243,6 +243,10 @@ func (d *doctor) natsServer(ctx context.Context) {
 		return
 	}
 	defer nc.Close()
+	if !nc.IsConnected() {
+		d.say("nats", "broken", "--nats: nobody answers at "+d.external.String(), "look at --nats")
+		return
+	}
 	if err := server.OldServer(nc.ConnectedServerVersion()); err != nil {
 		d.say("nats", "broken", err.Error(), "run a NATS server of 2.15 or later")
 		return

@@ -52,7 +52,6 @@ func TestWhatIsWrongWithSomebodysNATSNamesTheFlag(t *testing.T) {
 		}), exit.CodeError, []string{"--nats-creds", "$JS.API.INFO"}},
 		{"a server without JetStream", ledgerserver.ExternalNATS{URL: "nats://secret:word@" + plain}, exit.CodeError, []string{"--nats:", "without JetStream", plain}},
 		{"a server without TLS", ledgerserver.ExternalNATS{URL: "nats://" + plain, CA: c.ca.file}, exit.CodeError, []string{"--nats:", "does not speak TLS"}},
-		{"nobody there", ledgerserver.ExternalNATS{URL: "nats://" + freeAddr(t)}, exit.CodeUnavailable, []string{"--nats:"}},
 	} {
 		t.Run(o.name, func(t *testing.T) { o.check(t) })
 	}

@@ -162,8 +162,14 @@ func newFleet(t *testing.T, pg *pgserver.Server, store, vault, views string, pro
 
 func (f *fleet) launch(i int) *child {
 	f.t.Helper()
-	args := []string{"serve", "--data", filepath.Join(f.dir, fmt.Sprint("ledger-", i)), "--http", "127.0.0.1:0", "--process", fmt.Sprint("ledger-", i)}
-	return launchWith(f.t, f.bin, append(args, f.common...)...)
+	return launchWith(f.t, f.bin, f.arguments(i)...)
+}
+
+// arguments are those of one member.
+func (f *fleet) arguments(i int) []string {
+	name := fmt.Sprint("ledger-", i)
+	args := []string{"serve", "--data", filepath.Join(f.dir, name), "--http", "127.0.0.1:0", "--process", name}
+	return append(args, f.common...)
 }
 
 func (f *fleet) member(i int) *child {

@@ -111,7 +111,8 @@ func Unread(flag string, err error) error {
 }
 
 // Connect connects, and again whenever the connection is lost: with the same
-// files, read anew. Its errors name the flag to look at.
+// files, read anew. If nobody answers the connection is returned all the same,
+// and is made later, see [ExternalNATS.Await]. Its errors name the flag to look at.
 func (e ExternalNATS) Connect(ctx context.Context, name string, log *slog.Logger) (*nats.Conn, error) {
 	if err := e.Check(); err != nil {
 		return nil, err
@@ -144,16 +145,77 @@ func (e ExternalNATS) Connect(ctx context.Context, name string, log *slog.Logger
 	if e.Cert != "" {
 		opts = append(opts, nats.ClientCert(e.Cert, e.Key))
 	}
+	// What is recorded and asked over HTTP needs no NATS, so the ledger starts without it.
+	away := func(err error) { log.Warn("NATS is away, and is waited for", "server", e.String(), "err", err) }
 	nc, err := nats.Connect(e.URL, opts...)
-	if err != nil {
-		return nil, e.explain(err)
+	if err == nil {
+		warnOfOld(nc, log)
+		switch err := e.jetStream(ctx, nc); { // before others ask for what they may not have either
+		case errors.Is(err, exit.ErrUnreachable):
+			away(err)
+		case err != nil:
+			nc.Close()
+			return nil, err
+		}
+		return nc, nil
 	}
-	if err := e.jetStream(ctx, nc); err != nil {
-		nc.Close()
+	if err = e.explain(err); !errors.Is(err, exit.ErrUnreachable) {
 		return nil, err
 	}
-	warnOfOld(nc, log)
+	away(err)
+	opts = append(opts, nats.RetryOnFailedConnect(true), nats.ConnectHandler(func(nc *nats.Conn) {
+		log.Info("NATS is there", "server", e.String())
+		warnOfOld(nc, log)
+	}))
+	if nc, err = nats.Connect(e.URL, opts...); err != nil {
+		return nil, e.explain(err)
+	}
 	return nc, nil
+}
+
+// How often it is looked whether NATS is there, and said that it is not.
+const (
+	awaitEvery = 200 * time.Millisecond
+	awaitSays  = 10 * time.Second
+)
+
+// Await returns once a server is reached and has JetStream for us, however long that
+// takes: nodes restart, and a cluster chooses its leader. What waiting does not mend, as
+// a user whom the server does not know, is an error that names the flag to look at. The
+// embedded server is there already.
+func (e ExternalNATS) Await(ctx context.Context, nc *nats.Conn, log *slog.Logger) error {
+	if e.URL == "" {
+		return nil
+	}
+	said := time.Now()
+	for {
+		err := e.Reached(ctx, nc)
+		if !errors.Is(err, exit.ErrUnreachable) {
+			return err
+		}
+
+		if time.Since(said) >= awaitSays {
+			log.Warn("NATS is away, and is waited for", "server", e.String(), "err", err)
+			said = time.Now()
+		}
+		select {
+		case <-time.After(awaitEvery):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Reached returns nil if a server is there and has JetStream for us.
+func (e ExternalNATS) Reached(ctx context.Context, nc *nats.Conn) error {
+	if nc.IsConnected() {
+		return e.jetStream(ctx, nc)
+	}
+	err := nc.LastError() // of the last server that was tried
+	if err == nil {
+		err = nats.ErrNoServers
+	}
+	return e.explain(err)
 }
 
 func warnOfOld(nc *nats.Conn, log *slog.Logger) {

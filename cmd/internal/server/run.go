@@ -60,7 +60,7 @@ func Run(ctx context.Context, c Config, out io.Writer) (err error) {
 	h.awaitReading(w.ctx)
 	w.Go(func() { h.checkLogs(w.ctx) }) // it reads the whole store: nobody waits for it
 	setup, err := h.setup(w.ctx)
-	if err != nil {
+	if err != nil && w.ctx.Err() == nil { // else why it ends is told below
 		return err
 	}
 	if w.ctx.Err() == nil {
@@ -236,10 +236,19 @@ func (h *Server) answer(w *workers, on listeners) (ready chan struct{}) {
 
 	ready = make(chan struct{}, 2)
 	open := func() { ready <- struct{}{} }
+	reached := sync.OnceValue(func() error { return h.Config.NATS.Await(w.ctx, h.Conn, h.Log) })
 	w.must("intake", func() error {
+		if err := reached(); err != nil {
+			return err
+		}
 		return h.Config.NATS.permitted(intake.Run(w.ctx, h.Intake, open))
 	})
-	w.must("operators on NATS", func() error { return h.operate(w.ctx, open) })
+	w.must("operators on NATS", func() error {
+		if err := reached(); err != nil {
+			return err
+		}
+		return h.operate(w.ctx, open)
+	})
 	w.must("HTTP", func() error { return ServeHTTP(w.ctx, on.http, guarded, h.tls) })
 	if on.measures != nil {
 		mux := http.NewServeMux()
