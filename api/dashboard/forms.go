@@ -80,10 +80,7 @@ func (d *dashboard) act(v view, w http.ResponseWriter, a *ask) (to string, s *se
 
 // parse reads a form. What is wrong with it is told without repeating it.
 func (a *ask) parse() error {
-	err := a.ParseMultipartForm(maxForm)
-	if errors.Is(err, http.ErrNotMultipart) {
-		err = a.ParseForm()
-	}
+	err := a.ParseForm()
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return &problem{Status: http.StatusRequestEntityTooLarge, Code: "too-large"}
 	}

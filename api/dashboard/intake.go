@@ -86,7 +86,11 @@ func readIntake(a *ask) (any, error) {
 // handleRejected sends a rejected message to the ledger again, or says why it may rest.
 // Sent again it is recorded once: it has the id that it had.
 func handleRejected(a *ask) (string, error) {
-	path := "/v1/rejected/" + url.PathEscape(a.PostFormValue("seq"))
+	seq := a.PostFormValue("seq")
+	if seq == "" || strings.Trim(seq, "0123456789") != "" {
+		return "", &problem{Status: http.StatusBadRequest, Code: "malformed"}
+	}
+	path := "/v1/rejected/" + seq
 	var answer map[string]any
 	var err error
 	switch a.PostFormValue("form") {

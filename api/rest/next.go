@@ -55,8 +55,8 @@ type nextIn struct {
 }
 
 func (s *server) nextRoutes(api huma.API) {
-	for noun, many := range map[domain.Noun]string{domain.RequestNoun: "requests", domain.IncidentNoun: "incidents"} {
-		route(s, api, "next-"+string(noun), http.MethodGet, "/v1/apps/{app}/"+many+"/{id}/next", "Which steps of it are possible now, and what each may say",
+	for _, noun := range []domain.Noun{domain.RequestNoun, domain.IncidentNoun} {
+		route(s, api, "next-"+string(noun), http.MethodGet, "/v1/apps/{app}/"+string(noun)+"s/{id}/next", "Which steps of it are possible now, and what each may say",
 			func(ctx context.Context, in *nextIn) (*out[NextSteps], error) { return s.nextSteps(ctx, noun, in) })
 	}
 }
