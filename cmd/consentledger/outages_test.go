@@ -391,10 +391,13 @@ func (o *outageTest) nodesOfNATS() {
 	o.phase.Store("a node of NATS is killed")
 	o.natsChanges.Add(1)
 	kill(first)
+	began := time.Now()
 	o.awaitWell() // by the two that are left
+	well := time.Since(began)
 	o.replace(o.stopsMeanwhile())
 	o.gone.Store(0)
 	o.awaitWell()
+	o.t.Logf("a node of NATS: all was well after %.1f s, and again with a new process after %.1f s", well.Seconds(), time.Since(began).Seconds())
 
 	others := []int{(first + 1) % 3, (first + 2) % 3}
 	o.away("NATS", []string{"nats"}, func() { kill(others[0]); kill(others[1]) }, func() {
@@ -409,8 +412,11 @@ func (o *outageTest) nodesOfNATS() {
 func (o *outageTest) settled() {
 	o.phase.Store("nothing is away")
 	w := &watcher{seen: map[int64]map[merkle.Hash]bool{}}
+	began := time.Now()
 	rejected := o.settle()
+	drained := time.Since(began)
 	o.agree(w)
+	o.t.Logf("the stream was drained after %.1f s, and all agreed after %.1f s", drained.Seconds(), time.Since(began).Seconds())
 	o.book.log(o.t)
 	d, err := openDataDirWith(o.t.Context(), filepath.Join(o.t.TempDir(), "auditor"), "live", true, o.options)
 	if err != nil {
