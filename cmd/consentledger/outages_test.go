@@ -232,6 +232,12 @@ func (o *outageTest) askOverNATS(ctx context.Context, nc *nats.Conn) {
 	for n := 0; ctx.Err() == nil && !o.t.Failed(); n++ {
 		one, cancel := context.WithTimeout(context.WithoutCancel(ctx), callerWaits)
 		changes := o.natsChanges.Load()
+		go func() { // what is lost with a node is not waited for once a node went or came
+			defer cancel()
+			for one.Err() == nil && o.natsChanges.Load() == changes {
+				pauseFor(one, 100*time.Millisecond)
+			}
+		}()
 		check := fmt.Sprintf(`{"subject":"%s%d","purpose":"personalisation"}`, personPrefix, n%7)
 		_, err := nc.RequestWithContext(one, "consent.v1.smartkey.check", []byte(check))
 		cancel()
