@@ -234,6 +234,12 @@ func (o *outageTest) askOverNATS(ctx context.Context, nc *nats.Conn) {
 	for n := 0; ctx.Err() == nil && !o.t.Failed(); n++ {
 		one, cancel := context.WithTimeout(context.WithoutCancel(ctx), callerWaits)
 		changes := o.natsChanges.Load()
+		go func() { // what is lost with a node is not waited for once a node went or came
+			defer cancel()
+			for one.Err() == nil && o.natsChanges.Load() == changes {
+				pauseFor(one, 100*time.Millisecond)
+			}
+		}()
 		check := fmt.Sprintf(`{"subject":"%s%d","purpose":"personalisation"}`, personPrefix, n%7)
 		_, err := nc.RequestWithContext(one, "consent.v1.smartkey.check", []byte(check))
 		cancel()
@@ -393,10 +399,13 @@ func (o *outageTest) nodesOfNATS() {
 	o.phase.Store("a node of NATS is killed")
 	o.natsChanges.Add(1)
 	kill(first)
+	began := time.Now()
 	o.awaitWell() // by the two that are left
+	well := time.Since(began)
 	o.replace(o.stopsMeanwhile())
 	o.gone.Store(0)
 	o.awaitWell()
+	o.t.Logf("a node of NATS: all was well after %.1f s, and again with a new process after %.1f s", well.Seconds(), time.Since(began).Seconds())
 
 	others := []int{(first + 1) % 3, (first + 2) % 3}
 	o.away("NATS", []string{"nats"}, func() { kill(others[0]); kill(others[1]) }, func() {
@@ -411,8 +420,11 @@ func (o *outageTest) nodesOfNATS() {
 func (o *outageTest) settled() {
 	o.phase.Store("nothing is away")
 	w := &watcher{seen: map[int64]map[merkle.Hash]bool{}}
+	began := time.Now()
 	rejected := o.settle()
+	drained := time.Since(began)
 	o.agree(w)
+	o.t.Logf("the stream was drained after %.1f s, and all agreed after %.1f s", drained.Seconds(), time.Since(began).Seconds())
 	o.book.log(o.t)
 	d, err := ledgerserver.OpenDataDirWith(o.t.Context(), filepath.Join(o.t.TempDir(), "auditor"), "live", true, o.options)
 	if err != nil {
