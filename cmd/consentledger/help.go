@@ -15,7 +15,7 @@ const required = "required: "
 // finishHelp marks in the help of every verb what is required, and gives a verb that
 // has no example of its own one that is made of that.
 func finishHelp(c *cobra.Command) {
-	c.Flags().VisitAll(func(f *pflag.Flag) {
+	eachFlag(c, func(f *pflag.Flag) {
 		if isRequired(f) && !strings.HasPrefix(f.Usage, required) {
 			f.Usage = required + f.Usage
 		}
@@ -26,6 +26,12 @@ func finishHelp(c *cobra.Command) {
 	if c.Example == "" && c.HasParent() && c.Runnable() && len(c.Commands()) == 0 {
 		c.Example = "  " + exampleOf(c)
 	}
+}
+
+// eachFlag calls f with every flag of a verb, those that it has of its group among them.
+func eachFlag(c *cobra.Command, f func(*pflag.Flag)) {
+	c.NonInheritedFlags().VisitAll(f)
+	c.InheritedFlags().VisitAll(f)
 }
 
 func isRequired(f *pflag.Flag) bool {
@@ -43,7 +49,7 @@ var samples = map[string]string{
 // exampleOf returns a call of a verb with all that is required.
 func exampleOf(c *cobra.Command) string {
 	words := strings.Fields(c.CommandPath())
-	c.Flags().VisitAll(func(f *pflag.Flag) {
+	eachFlag(c, func(f *pflag.Flag) {
 		if isRequired(f) {
 			words = append(words, "--"+f.Name, sampleOf(f.Name))
 		}
