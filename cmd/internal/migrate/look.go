@@ -69,7 +69,7 @@ func (m *Migration) look(ctx context.Context) error {
 	if m.use == "demo" && m.ToAt.Vault != "" {
 		m.obstacles.add(fmt.Errorf("%s is that of a demo, which one process serves: leave --to-vault away", m.From))
 	}
-	m.obstacles.add(m.source.idle(ctx))
+	m.obstacles.add(m.source.idle(ctx, taking))
 	if err := m.source.openVault(ctx); err != nil {
 		m.obstacles.add(fmt.Errorf("the persons of the source: %w", err))
 	}

@@ -125,7 +125,7 @@ func (m *Migration) reserveSource(ctx context.Context) error {
 	if err := (server.MoveMark{State: server.Leaving, ID: m.note.ID, To: m.To}).Write(ctx, m.source.shared); err != nil {
 		return err
 	}
-	return m.source.idle(ctx) // one may have begun meanwhile
+	return m.source.idle(ctx, taking) // one may have begun meanwhile
 }
 
 // copy copies everything, and verifies it.
@@ -236,7 +236,7 @@ func (m *Migration) compare(ctx context.Context, roots *transparency.Roots) (bef
 // settle gives the source up, and makes the target a data directory. From the first of
 // both on, the target alone can go on.
 func (m *Migration) settle(ctx context.Context) error {
-	if err := m.source.idle(ctx); err != nil {
+	if err := m.source.idle(ctx, 0); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/server"
@@ -168,8 +169,10 @@ func (s *side) openVault(ctx context.Context) error {
 	return err
 }
 
-// idle returns an error if a process serves the vault that this side shares.
-func (s *side) idle(ctx context.Context) error {
+// idle returns an error if a process serves the vault that this side shares, which it
+// tells by the turns that one has. It looks for so long: a process that waits for a turn
+// whose holder has just ended asks again within one and a half seconds.
+func (s *side) idle(ctx context.Context, long time.Duration) error {
 	if s.shared == nil {
 		return nil
 	}
@@ -177,12 +180,24 @@ func (s *side) idle(ctx context.Context) error {
 	for _, w := range server.Works {
 		names = append(names, string(w))
 	}
-	busy, err := turn.Taken(ctx, s.turns, names...)
-	if err == nil && len(busy) > 0 {
-		err = inService{s.turns.String(), busy}
+	for until := time.Now().Add(long); ; {
+		busy, err := turn.Taken(ctx, s.turns, names...)
+		if err == nil && len(busy) > 0 {
+			err = inService{s.turns.String(), busy}
+		}
+		if err != nil || time.Now().After(until) {
+			return err
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	return err
 }
+
+// taking is how long it takes at most until somebody has a turn that nobody has.
+const taking = 2 * time.Second
 
 // An inService is a vault that processes serve.
 type inService struct {

@@ -83,7 +83,7 @@ func (m *Migration) openAgain(ctx context.Context) (err error) {
 	if err := s.open(ctx, s.seen(ctx)); err != nil {
 		return err
 	}
-	return s.idle(ctx)
+	return s.idle(ctx, taking)
 }
 
 // exchange closes the target and opens the source.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"consentledger/api/audit"
@@ -130,15 +132,27 @@ func (h *Server) Handler() http.Handler {
 	}))
 	mux.Handle("/v1/access/", auth.Handler(h.keys, h.Log))
 	mux.Handle(token.Pattern, token.Handler(h.tokens, h.Log))
-	mux.HandleFunc("POST /v1/backup", h.makeBackup)
-	mux.HandleFunc("GET /v1/vault/keys", h.vaultKeys)
-	mux.HandleFunc("POST /v1/vault/keys/rotate", h.rotateKeys)
-	mux.HandleFunc("POST /v1/vault/keys/retire", h.retireKeys)
+	for pattern, answer := range h.keeping() {
+		mux.HandleFunc(pattern, answer)
+	}
 	if page := h.Measured.page(); page != nil && (h.Config.Metrics || h.Config.Measures == "") {
 		mux.Handle("GET /metrics", page)
 	}
 	return mux
 }
+
+// keeping are the routes by which the ledger is backed up, and its vault gets new keys.
+func (h *Server) keeping() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		"POST /v1/backup":            h.makeBackup,
+		"GET /v1/vault/keys":         h.vaultKeys,
+		"POST /v1/vault/keys/rotate": h.rotateKeys,
+		"POST /v1/vault/keys/retire": h.retireKeys,
+	}
+}
+
+// KeepingPatterns are the patterns of those routes, which are not in OpenAPI.
+func KeepingPatterns() []string { return slices.Sorted(maps.Keys(new(Server).keeping())) }
 
 // ShippedLaw returns what the program knows of the law. Its files are part of
 // the program: one that cannot be read is a mistake in it.
