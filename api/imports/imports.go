@@ -37,7 +37,7 @@ type place struct {
 func (m Mapping) Look(from io.ReaderAt, size int64, file File, without func(subject string) bool, bad func(Problem) error) (*Plan, error) {
 	p := &Plan{mapping: m, file: file, from: from}
 	if m.Format == "csv" {
-		head, err := m.head(m.csvReader(io.NewSectionReader(from, 0, size)))
+		head, err := m.head(m.csvReader(newRowReader(io.NewSectionReader(from, 0, size))))
 		if err != nil {
 			return nil, err
 		}
@@ -164,12 +164,16 @@ func (p *Plan) read(at place) (Event, error) {
 
 // Table reads a CSV file of two columns with a head: a value, and what it means.
 func Table(file io.Reader) (map[string]string, error) {
-	records, err := csv.NewReader(file).ReadAll()
+	text, _ := withoutMark(file)
+	records, err := csv.NewReader(text).ReadAll()
 	if err != nil || len(records) == 0 || len(records[0]) != 2 {
 		return nil, errors.New("a table is a CSV file of two columns with a head: a value, and what it means")
 	}
 	table := make(map[string]string, len(records))
-	for _, r := range records[1:] {
+	for i, r := range records[1:] {
+		if to, twice := table[r[0]]; twice && to != r[1] {
+			return nil, fmt.Errorf("row %d of the table says of a value that it means something else than a row before: leave one of them out", i+1)
+		}
 		table[r[0]] = r[1]
 	}
 	return table, nil

@@ -191,6 +191,10 @@ func TestAMappingThatSaysTooLittleIsRefused(t *testing.T) {
 		"out: withdrawn>out: gone":                     "decision.values: a decision is one of given, refused, withdrawn, skip",
 		"zone: Europe/Berlin>zone: Berlin":             "time: zone: is a name",
 		"evidence: [form, ip]>evidence: form":          "/evidence does not fit",
+		"zone: Europe/Berlin>zone: Local":              "time: zone: is a name",
+		"zone: Europe/Berlin>layout: 2006-01-02 15:04": "time: layout: it has no offset",
+		"zone: Europe/Berlin>layout: 02 Jan 2006 MST":  "time: layout: an abbreviation",
+		"format: csv>format: csv\nseparator: '\"'":     "separator: one character",
 		"format: csv>format: csv\nseparator: tab":      "separator: one character",
 		"time: {>when: {":                              "there is no /when",
 	} {
@@ -267,4 +271,75 @@ func FuzzLook(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What a spreadsheet writes is read: the mark of its encoding before a quoted head, values
+// that look like formulas, lines that end in two bytes. A table may have the mark, too.
+func TestAFileOfASpreadsheetIsRead(t *testing.T) {
+	text := "\ufeff\"user\",\"list\",\"state\",\"when\",\"form\",\"ip\"\r\n" +
+		"u1,News,yes,2024-03-02,\"=HYPERLINK(\"\"x\"\")\r\nsecond line\",@1\r\nu2,News,out,2024-03-03,-2,+3\r\n"
+	plan, events, wrong := looked(t, parsed(t, mapping), text, imports.File{})
+	if len(wrong) > 0 || plan.Rows != 2 || len(events) != 2 {
+		t.Fatalf("%d rows, %d events, %q", plan.Rows, len(events), wrong)
+	}
+	imported := events[0]["data"].(map[string]any)["details"].(map[string]any)["imported"].(map[string]any)
+	if got := imported["evidence"].(map[string]any); got["form"] != "=HYPERLINK(\"x\")\nsecond line" || got["ip"] != "@1" {
+		t.Errorf("the evidence is %q", got)
+	}
+	table, err := imports.Table(strings.NewReader("\ufeff\"email\",\"account\"\r\nann,u-7\r\nann,u-7\r\n"))
+	if err != nil || table["ann"] != "u-7" {
+		t.Errorf("%v %v", table, err)
+	}
+	ndjson := parsed(t, strings.Replace(mapping, "format: csv", "format: ndjson", 1))
+	_, events, wrong = looked(t, ndjson, "\ufeff"+`{"user":"u1","list":"News","state":"yes","when":"2024-03-02"}`, imports.File{})
+	if len(events) != 1 || len(wrong) > 0 {
+		t.Errorf("NDJSON with the mark: %v %q", events, wrong)
+	}
+}
+
+// Of two columns with one name, and of two meanings of one value, none is taken.
+func TestWhatStandsTwiceIsNotGuessed(t *testing.T) {
+	nobody := func(string) bool { return false }
+	for head, want := range map[string]string{
+		"user,list,state,when,form,ip,state": `several columns "state", which decision names`,
+		"user,list,state,when,form,ip,form":  `several columns "form", which evidence names`,
+		"user,list,state,when,form,ip,x,x":   "",
+	} {
+		_, err := parsed(t, mapping).Look(strings.NewReader(head+"\n"), int64(len(head)+1), imports.File{}, nobody, nil)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", head, err, want)
+		}
+	}
+	if _, err := imports.Table(strings.NewReader("email,account\nann@example.org,u-7\nann@example.org,u-8\n")); err == nil || strings.Contains(err.Error(), "ann@") {
+		t.Errorf("an address of two accounts: %v", err)
+	}
+}
+
+// endless is a file that repeats a text, and counts how much of it was read.
+type endless struct {
+	begin string
+	read  int64
+}
+
+func (e *endless) ReadAt(p []byte, at int64) (int, error) {
+	for i := range p {
+		p[i] = 'x'
+		if at+int64(i) < int64(len(e.begin)) {
+			p[i] = e.begin[at+int64(i)]
+		}
+	}
+	e.read = max(e.read, at+int64(len(p)))
+	return len(p), nil
+}
+
+// Of a row that does not end no more is read than a row may have.
+func TestARowThatDoesNotEndIsNotReadToItsEnd(t *testing.T) {
+	for format, begin := range map[string]string{"csv": "user,list,state,when,form,ip\nu1,News,yes,2024-03-02,\"", "ndjson": `{"user":"`} {
+		file := &endless{begin: begin}
+		m := parsed(t, strings.Replace(mapping, "format: csv", "format: "+format, 1))
+		_, err := m.Look(file, 1<<40, imports.File{}, func(string) bool { return false }, nil)
+		if err == nil || !strings.Contains(err.Error(), "row 1 is longer") || file.read > 2<<20 {
+			t.Errorf("%s: %v, after %d bytes", format, err, file.read)
+		}
+	}
 }

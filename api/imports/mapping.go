@@ -128,8 +128,8 @@ func (m Mapping) check() error {
 		return errors.New(`from: name the system that the consents come from: 1 to 64 of a-z, 0-9 and "-"`)
 	case m.Format != "csv" && m.Format != "ndjson":
 		return errors.New("format: want csv or ndjson")
-	case len(m.Separator) > 1 || m.Separator != "" && m.Format != "csv":
-		return errors.New("separator: one character, and of csv alone")
+	case len(m.Separator) > 1 || m.Separator != "" && m.Format != "csv" || strings.ContainsAny(m.Separator, "\"\r\n\x00"):
+		return errors.New("separator: one character of ASCII that is no quote and no end of a line, and of csv alone")
 	case !m.Subject.isSet() || m.Subject.Constant != "":
 		return errors.New("subject: name the column with the person's id")
 	case !m.Time.isSet() && len(m.TimeOf) < len(decisions)-1:
@@ -191,8 +191,22 @@ func (f Field) check() error {
 	if len(f.Values) > 0 && f.Table != "" {
 		return errors.New("values or a table, not both")
 	}
-	if _, err := time.LoadLocation(f.Zone); err != nil {
+	if _, err := time.LoadLocation(f.Zone); err != nil || f.Zone == "Local" {
 		return errors.New(`zone: is a name of the IANA database, as in "Europe/Berlin"`)
+	}
+	return f.checkLayout()
+}
+
+// checkLayout refuses a layout by which a time would be guessed: what stands in a file
+// without an offset is of some zone, and an abbreviation such as CST is of several.
+func (f Field) checkLayout() error {
+	switch {
+	case f.Layout == "" || f.Layout == "rfc3339" || f.Layout == "unix" || f.Layout == "unix-ms":
+		return nil
+	case strings.Contains(f.Layout, "MST"):
+		return errors.New(`layout: an abbreviation of a zone, as MST, is not of one zone: say zone, and write into the layout what stands in the file, as in "2006-01-02 15:04 UTC"`)
+	case f.Zone == "" && !strings.Contains(f.Layout, "Z07") && !strings.Contains(f.Layout, "-07"):
+		return errors.New(`layout: it has no offset, so say zone, as in "Europe/Berlin" or "UTC"`)
 	}
 	return nil
 }

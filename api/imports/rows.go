@@ -39,8 +39,51 @@ type row struct {
 	get    func(column string) (values []string, has bool)
 }
 
-// maxLine bounds a line of NDJSON.
+// maxLine bounds a row, whatever its format: of a file that has no ends of lines, or a quote
+// that is never closed, no more is held in memory.
 const maxLine = 1 << 20
+
+var errLong = fmt.Errorf("a row is longer than %d bytes", maxLine)
+
+// A rowReader reads a file, behind the mark that it may begin with, and ends with
+// [errLong] if it is read on for too long without next.
+type rowReader struct {
+	file *bufio.Reader
+	mark int64 // how long the mark is
+	left int
+}
+
+const mark = "\ufeff"
+
+func newRowReader(file io.Reader) *rowReader {
+	r := new(rowReader)
+	r.file, r.mark = withoutMark(file)
+	r.next()
+	return r
+}
+
+// withoutMark reads a file behind the mark of its encoding, which spreadsheets write. It
+// may stand before a quote, so that it is no part of the first column's name.
+func withoutMark(file io.Reader) (*bufio.Reader, int64) {
+	r := bufio.NewReader(file)
+	if begin, _ := r.Peek(len(mark)); string(begin) != mark {
+		return r, 0
+	}
+	n, _ := r.Discard(len(mark)) // it was seen
+	return r, int64(n)
+}
+
+// next says that a row was read. Whoever reads from r may have read on by a few kilobytes.
+func (r *rowReader) next() { r.left = maxLine + 64<<10 }
+
+func (r *rowReader) Read(p []byte) (int, error) {
+	if r.left == 0 {
+		return 0, errLong
+	}
+	n, err := r.file.Read(p[:min(len(p), r.left)])
+	r.left -= n
+	return n, err
+}
 
 // each calls visit for every row of a file. A row that cannot be read goes to bad.
 func (m Mapping) each(file io.Reader, visit func(row) error, bad func(Problem) error) error {
@@ -65,29 +108,48 @@ func (m Mapping) head(r *csv.Reader) ([]string, error) {
 	if err != nil {
 		return nil, errors.New("the file has no head: its first line names the columns")
 	}
-	head[0] = strings.TrimPrefix(head[0], "\ufeff")
 	for where, f := range m.fields() {
-		if f.Column != "" && !slices.Contains(head, f.Column) {
-			return nil, fmt.Errorf("the file has no column %q, which %s names: its first line is to name the columns, and has %d other names", f.Column, where, len(head))
+		if err := standsIn(head, f.Column, where); err != nil {
+			return nil, err
 		}
 	}
 	for _, column := range m.Evidence {
-		if !slices.Contains(head, column) {
-			return nil, fmt.Errorf("the file has no column %q, which evidence names: its first line is to name the columns, and has %d other names", column, len(head))
+		if err := standsIn(head, column, "evidence"); err != nil {
+			return nil, err
 		}
 	}
 	return head, nil
 }
 
+// standsIn refuses a column that is not in the head, or is there twice: which of the two
+// is meant is not guessed.
+func standsIn(head []string, column, where string) error {
+	first := slices.Index(head, column)
+	switch {
+	case column == "":
+		return nil
+	case first < 0:
+		return fmt.Errorf("the file has no column %q, which %s names: its first line is to name the columns, and has %d other names", column, where, len(head))
+	case slices.Contains(head[first+1:], column):
+		return fmt.Errorf("the file has several columns %q, which %s names: give each a name of its own", column, where)
+	}
+	return nil
+}
+
 func (m Mapping) eachOfCSV(file io.Reader, visit func(row) error, bad func(Problem) error) error {
-	r := m.csvReader(file)
+	rows := newRowReader(file)
+	r := m.csvReader(rows)
 	head, err := m.head(r)
 	if err != nil {
 		return err
 	}
 	for n := 1; ; n++ {
 		offset := r.InputOffset()
+		rows.next()
 		record, err := r.Read()
+		if errors.Is(err, errLong) {
+			return fmt.Errorf("row %d is longer than %d bytes: is a quote not closed?", n, maxLine)
+		}
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -104,7 +166,7 @@ func (m Mapping) eachOfCSV(file io.Reader, visit func(row) error, bad func(Probl
 		if err != nil {
 			return err
 		}
-		if err := visit(row{n, offset, int(r.InputOffset() - offset), inCSV(head, record)}); err != nil {
+		if err := visit(row{n, rows.mark + offset, int(r.InputOffset() - offset), inCSV(head, record)}); err != nil {
 			return err
 		}
 	}
@@ -122,11 +184,13 @@ func inCSV(head, record []string) func(string) ([]string, bool) {
 }
 
 func eachLine(file io.Reader, visit func(row) error, bad func(Problem) error) error {
-	r := bufio.NewReaderSize(file, 64<<10)
-	offset, n := int64(0), 0
+	rows := newRowReader(file)
+	r := bufio.NewReaderSize(rows, 64<<10)
+	offset, n := rows.mark, 0
 	for {
+		rows.next()
 		line, err := r.ReadBytes('\n')
-		if len(line) > maxLine {
+		if errors.Is(err, errLong) || len(line) > maxLine {
 			return fmt.Errorf("row %d is longer than %d bytes: is the file NDJSON, with an object a line?", n+1, maxLine)
 		}
 		at := offset
@@ -156,7 +220,7 @@ func eachLine(file io.Reader, visit func(row) error, bad func(Problem) error) er
 // inJSON looks up members of an object. Null is none, and so is an empty text.
 func inJSON(n int, line []byte) (func(string) ([]string, bool), *Problem) {
 	var object map[string]jsontext.Value
-	if err := json.Unmarshal(bytes.TrimPrefix(bytes.TrimSpace(line), []byte("\ufeff")), &object); err != nil || object == nil {
+	if err := json.Unmarshal(bytes.TrimSpace(line), &object); err != nil || object == nil {
 		return nil, &Problem{Row: n, Code: "syntax", Problem: "the line is no JSON object", Want: `an object a line, as in {"user":"u-1","status":"given"}`}
 	}
 	return func(column string) ([]string, bool) {

@@ -170,7 +170,10 @@ func (o *Outbox) lastConsent(ctx context.Context, s jetstream.Stream, seq uint64
 	if err != nil {
 		return place{}, err
 	}
-	return place{at: max(told.at, by.at)}, nil
+	if by.at < told.at {
+		return told, nil
+	}
+	return by, nil
 }
 
 // batches cuts entries behind each erasure: before anything behind it is told, the

@@ -33,6 +33,7 @@ import (
 	"iter"
 	"log/slog"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -75,7 +76,8 @@ const (
 // A place is how far was told: all of a record, or so many parts of it.
 type place struct {
 	at    eventstore.Position
-	parts int // zero: all
+	parts int    // zero: all
+	id    string // of the event that says so; empty: none does
 }
 
 // after returns after which position the log is read on from there.
@@ -197,6 +199,9 @@ func (o *Outbox) publish(ctx context.Context, js jetstream.JetStream) (any bool,
 	if told.at > head {
 		return false, fmt.Errorf("stream %s tells of position %d, and the log ends at %d: it is of another ledger, or this one lost records; give this one a stream of its own, or delete the stream: everything is told again with the same ids", o.Topic.stream(), told.at, head)
 	}
+	if err := o.sameHistory(ctx, told); err != nil {
+		return false, err
+	}
 	o.note(told.after(), nil)
 	for entries, err := range o.Ledger.Follow(ctx, told.after()) {
 		if err != nil {
@@ -215,6 +220,28 @@ func (o *Outbox) publish(ctx context.Context, js jetstream.JetStream) (any bool,
 		o.note(entries[len(entries)-1].Position, nil)
 	}
 	return any, ctx.Err()
+}
+
+// sameHistory refuses to go on behind an event that is of another record than the one that
+// has its position now: a ledger that was restored from an older backup has grown past it
+// meanwhile, and what it recorded up to there would be told to nobody. Where there is no
+// record, the ledger was moved to another store.
+func (o *Outbox) sameHistory(ctx context.Context, told place) error {
+	if told.id == "" || told.at == 0 {
+		return nil
+	}
+	for entries, err := range o.Ledger.Follow(ctx, told.at-1) { // the log has records behind it, so that it does not wait
+		if err != nil {
+			return err
+		}
+		e := entries[0]
+		if record, _, _ := strings.Cut(told.id, "/"); e.Position != told.at || record == e.ID.String() {
+			return nil
+		}
+		return fmt.Errorf("stream %s tells of another record at position %d than the log has there: it is of another ledger, or this one was restored from before; "+
+			"give this one a stream of its own, or delete the stream: everything is told again with the same ids", o.Topic.stream(), told.at)
+	}
+	return ctx.Err()
 }
 
 // tell publishes what is to be told of entries, each right behind the one before

@@ -21,6 +21,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
+	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/memory"
 	"consentledger/eventstore/vault"
@@ -367,6 +368,52 @@ func TestAStreamThatIsNotThisLedgersIsRefused(t *testing.T) {
 			}
 			o, _ := w.tell()
 			w.until("it says why", func() bool { _, err := o.State(); return err != nil && strings.Contains(err.Error(), tt.want) })
+		})
+	}
+}
+
+// TestALedgerThatWasRestoredFromBefore and has grown since does not go on behind what it
+// does not know: what it recorded up to there would be told to nobody.
+func TestALedgerThatWasRestoredFromBefore(t *testing.T) {
+	for _, topic := range []Topic{Obligations, Consents} {
+		t.Run(topic.stream(), func(t *testing.T) {
+			before, restored := newWorld(t), newWorld(t)
+			restored.n.Add(100)
+			stop := before.tellBoth(new(memory.Rows))
+			before.owe()
+			before.say("ada", domain.WithdrawConsent{Scope: domain.Scope{All: true}})
+			before.until("it is told", func() bool { return len(before.told()) >= 3 && len(before.changes()) == 1 })
+			stop()
+
+			head, err := before.Head(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			restored.until("it has grown", func() bool {
+				restored.owe()
+				at, err := restored.Head(t.Context())
+				return err == nil && at > head
+			})
+			o := &Outbox{
+				Conn: before.connect(), Ledger: restored.open(), Topic: topic, Rows: new(memory.Rows), Apart: true, Log: slog.New(slog.DiscardHandler),
+			}
+			if topic == Consents {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				row := o.row(changesRow{V: 1}) // as the backup has it
+				if err := o.Rows.Write(ctx, eventstore.Change{Put: []eventstore.Row{row}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			js, err := jetstream.New(o.Conn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			if _, err := o.publish(ctx, js); err == nil || !strings.Contains(err.Error(), "restored from before") {
+				t.Errorf("it goes on: %v", err)
+			}
 		})
 	}
 }

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -89,6 +90,14 @@ func placeOf(stream string, m *jetstream.RawStreamMsg) (told place, err error) {
 		if told.parts, err = strconv.Atoi(part); err != nil || told.parts < 1 {
 			return place{}, fmt.Errorf("stream %s: message %d says %s %q, which is no number from 1: somebody else published it; only the ledger may publish on %s", stream, m.Sequence, partHeader, part, subjects)
 		}
+	}
+
+	// What somebody else wrote there without an id is held to its position alone.
+	var event struct {
+		ID string `json:"id"`
+	}
+	if json.Unmarshal(m.Data, &event) == nil {
+		told.id = event.ID
 	}
 	return told, nil
 }

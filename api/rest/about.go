@@ -55,8 +55,18 @@ func maySay(ctx context.Context, r ledger.Request) error {
 		return forbid("type: by a subject token a person says what they do themselves, and not this: let the back end record it")
 	case r.Actor != string(domain.Person) || r.OnBehalfOf != "":
 		return forbid("actor: by a subject token a person acts, and for themselves: leave out actor and onbehalfof, or let the back end record it")
+	case vouched(r.Command):
+		return forbid("data: by a subject token nobody vouches for what was checked elsewhere: leave out import, filtered_by and proof, or let the back end record it")
 	case r.Other != (domain.PersonKey{}) || r.Stream != (domain.StreamID{}):
 		return forbid("data: by a subject token a person speaks of themselves, and this names somebody or something else: let the back end record it")
 	}
 	return nil
+}
+
+// vouched reports whether a grant says what a person does not do themselves: that it was
+// given before and is carried over, that a list was held against it, or that somebody
+// checked a document. With that it would count where it falls short without.
+func vouched(cmd domain.Command) bool {
+	grant, is := cmd.(domain.GiveConsent)
+	return is && (grant.Import || grant.FilteredBy != "" || grant.Proof != domain.Proof{})
 }

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"consentledger/eventstore/ledger"
+
+	"github.com/go-json-experiment/json"
 )
 
 // A slowLedger takes so long for every event.
@@ -135,4 +138,51 @@ func TestSingleEventsWaitForNoBatch(t *testing.T) {
 			<-done
 		}
 	})
+}
+
+// A failingLedger cannot record one event, by its id.
+type failingLedger struct {
+	Ledger
+	id string
+}
+
+func (f failingLedger) Execute(ctx context.Context, req ledger.Request) (ledger.Receipt, error) {
+	if req.ID == f.id {
+		return ledger.Receipt{}, errors.New("the store is away")
+	}
+	return f.Ledger.Execute(ctx, req)
+}
+
+// A person's later events wait with the one that cannot be recorded now, so that who sends
+// the batch again has them in order; opt-outs and other persons do not wait.
+func TestInABatchWhatComesBehindABrokenRowWaits(t *testing.T) {
+	h := open(t)
+	h.furnish()
+	whole := h.conf.Ledger
+	h.conf.Ledger = failingLedger{whole, "a1"}
+	h.h = Handler(h.conf)
+	batch := "[" + strings.Join([]string{
+		event("a1", "ann", "consent.withdrawn", `{"all":true}`),
+		event("a2", "ann", "notice.presented", `{"policy":"privacy"}`),
+		event("a3", "ann", "consent.withdrawn", `{"all":true}`),
+		event("b1", "bo", "consent.withdrawn", `{"all":true}`),
+	}, ",") + "]"
+	statuses := func() (all []int) {
+		var rows Rows
+		if err := json.Unmarshal([]byte(h.want(200, "", "POST", appDoor, batch)), &rows); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rows.Results {
+			all = append(all, r.Status)
+		}
+		return all
+	}
+	if got := statuses(); got[0] < 500 || got[1] != got[0] || got[2] != 200 || got[3] != 200 {
+		t.Errorf("while one cannot be recorded: %v", got)
+	}
+	h.conf.Ledger = whole
+	h.h = Handler(h.conf)
+	if got := statuses(); got[0] != 200 || got[1] >= 500 || got[2] != 200 || got[3] != 200 {
+		t.Errorf("afterwards: %v", got)
+	}
 }

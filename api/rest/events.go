@@ -198,6 +198,7 @@ func (d door) recordBatch(ctx context.Context, app domain.AppName, body []byte, 
 
 	rows := make([]Row, len(events))
 	var work [lanes][]func()
+	var broken [lanes]map[domain.PersonKey]error // why a person's row could not be recorded now
 	seed := maphash.MakeSeed()
 	for i, e := range events {
 		req, key, err := with.read(i+1, wire.ErrSignedForm, func(key string) (ledger.Request, error) { return d.named(app, e, key) })
@@ -207,8 +208,22 @@ func (d door) recordBatch(ctx context.Context, app domain.AppName, body []byte, 
 		}
 		lane := maphash.Comparable(seed, req.Person) % lanes
 		work[lane] = append(work[lane], func() {
+			// What comes behind such a row waits with it: recorded first, it would begin a
+			// history which that row is too old for, or be overtaken by it. Opt-outs do not wait.
+			if err := broken[lane][req.Person]; err != nil && !domain.IsOptOut(req.Command) {
+				rows[i] = d.server.rowOf(ctx, ledger.Receipt{}, err)
+				return
+			}
+
 			r, err := d.server.execute(ctx, req)
-			rows[i] = d.server.rowOf(ctx, r, keyReused(key, err))
+			err = keyReused(key, err)
+			if rows[i] = d.server.rowOf(ctx, r, err); rows[i].Status < http.StatusInternalServerError {
+				return
+			}
+			if broken[lane] == nil {
+				broken[lane] = map[domain.PersonKey]error{}
+			}
+			broken[lane][req.Person] = err
 		})
 	}
 	run(work[:])

@@ -3,6 +3,7 @@ package webhook
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -33,8 +34,14 @@ type failure struct {
 
 func (f *failure) Error() string { return f.says }
 
+// errPlain says that a webhook is not encrypted, which was allowed when it was added.
+var errPlain = &failure{says: "its address is not https, and what is sent names persons: add it with https, or start serve with --webhook-allow-private again"}
+
 // send sends an event once.
 func (h *Hooks) send(ctx context.Context, c *http.Client, s stored, e outbox.Event) error {
+	if !h.Private && !strings.HasPrefix(s.URL, "https://") {
+		return errPlain
+	}
 	signature, now := "", time.Now()
 	secrets, err := h.secrets(ctx, s, now)
 	if err != nil {
@@ -88,7 +95,8 @@ func judge(answer *http.Response) error {
 	return f
 }
 
-// unsent says why there was no answer, without the address.
+// unsent says why there was no answer, without the address, and without what came: HTTP's
+// own errors repeat it, and a receiver may send back what it got.
 func unsent(err error) string {
 	if u, is := errors.AsType[*url.Error](err); is {
 		if u.Timeout() {
@@ -105,7 +113,13 @@ func unsent(err error) string {
 	if op, is := errors.AsType[*net.OpError](err); is {
 		return "no connection to the receiver: " + op.Err.Error()
 	}
-	return "no answer from the receiver: " + err.Error()
+	if cert, is := errors.AsType[*tls.CertificateVerificationError](err); is {
+		return "the receiver's certificate is not taken: " + cert.Err.Error()
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return "the receiver closed the connection without an answer"
+	}
+	return "what the receiver sent is no answer of HTTP, or not over TLS"
 }
 
 // secrets returns those that sign now, the newest first. They are read for each attempt:

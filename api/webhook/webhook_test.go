@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -430,6 +431,44 @@ func TestNothingGoesWhereOnlyTheLedgerCan(t *testing.T) {
 	}
 	if _, _, err := w.hooks.Add(t.Context(), "demo", Wish{URL: "https://shop.example.com/", Types: []string{"obligation.overdue"}}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAWebhookOfBeforeIsHeldToTheRules: one that was added while all was allowed names no
+// persons in the clear once it is not.
+func TestAWebhookOfBeforeIsHeldToTheRules(t *testing.T) {
+	w := newWorld(t)
+	h, _ := w.add("http://shop.example.com/", 0)
+	w.hooks.Private = false
+	w.withdraw("ada")
+	w.run()
+	w.until("it fails", func() bool { return w.hook(h.ID).Last == errPlain.says })
+}
+
+// TestWhatAReceiverSendsBackIsNotKept: what is no answer of HTTP may be what was sent.
+func TestWhatAReceiverSendsBackIsNotKept(t *testing.T) {
+	w := newWorld(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			fmt.Fprint(c, "account:ada is no status line\r\n\r\n")
+			c.Close()
+		}
+	}()
+	h, _ := w.add("http://"+l.Addr().String(), 0)
+	w.withdraw("ada")
+	w.run()
+	w.until("it is paused", func() bool { return w.hook(h.ID).Why == Failing })
+	if last := w.hook(h.ID).Last; last == "" || strings.Contains(last, "ada") {
+		t.Errorf("it keeps %q", last)
 	}
 }
 

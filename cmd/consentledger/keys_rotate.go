@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/server"
+	"consentledger/eventstore/vault"
 
 	"github.com/spf13/cobra"
 )
@@ -55,16 +55,16 @@ func newKeysRotate() *cobra.Command {
 	return c
 }
 
-// sumOf returns the line that a file of keys ends with.
+// sumOf returns the line that a file of keys ends with. The file is read to it: of a copy
+// that is damaged above, the keys could not be had.
 func sumOf(name string) (string, error) {
 	text, err := files.ReadOwnFile(name, files.MaxKeyFile)
 	if err != nil {
 		return "", server.Unread("--retire", err)
 	}
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	sum := lines[len(lines)-1]
-	if !strings.HasPrefix(sum, "sum ") {
-		return "", exit.Usage(fmt.Errorf("--retire: %s is no copy of a file of keys: it does not end with a sum", name))
+	sum, err := vault.SumOfCopy(text)
+	if err != nil {
+		return "", exit.Usage(fmt.Errorf("--retire: %s is no whole copy of a file of keys: %w", name, err))
 	}
 	return sum, nil
 }

@@ -89,6 +89,8 @@ func TestASubjectTokenSpeaksOfItsPersonAlone(t *testing.T) {
 		"as an operator":      event("n7", "consent.withdrawn", "ada", `,"actor":"operator"`, all),
 		"as their guardian":   event("n8", "consent.withdrawn", "ada", `,"actor":"guardian"`, all),
 		"on behalf of others": event("n9", "consent.withdrawn", "ada", `,"onbehalfof":"somebody"`, all),
+		"carried over":        event("n11", "consent.given", "ada", `,"time":"2020-01-01T00:00:00Z"`, `{"act":"agree","purposes":["mail"],"import":true,"filtered_by":"operator:bob"}`),
+		"checked by somebody": event("n12", "consent.given", "ada", "", `{"act":"agree","purposes":["mail"],"proof":{"document":"sha256:`+strings.Repeat("1", 64)+`","method":"in-person","checked_by":"operator:bob"}}`),
 		"with a guardian":     event("n10", "request.received", "ada", "", `{"types":["withdraw"],"channel":"app","guardian":"account:bob"}`),
 	} {
 		if status, text := own("POST", "/v1/apps/shop/events", body); status != 403 || strings.Contains(text, "bob") {

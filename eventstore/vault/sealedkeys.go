@@ -122,6 +122,21 @@ func parseSealed(text []byte) ([]byte, error) {
 	return sealed, nil
 }
 
+// SumOfCopy returns the sum of a copy of a file of keys, see [FileKeys.Sum], if the copy is
+// whole. A sealed copy is held to its sum, and is not unsealed.
+func SumOfCopy(text []byte) (string, error) {
+	var err error
+	if strings.HasPrefix(string(text), sealedHeader) {
+		_, err = parseSealed(text)
+	} else {
+		_, err = parseKeys(text)
+	}
+	if err != nil {
+		return "", err
+	}
+	return sumLine(text), nil
+}
+
 // sumLine returns the last line.
 func sumLine(text []byte) string {
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")

@@ -99,3 +99,23 @@ func FuzzParseSealed(f *testing.F) {
 		}
 	})
 }
+
+// A copy that ends well is not yet whole: with its keys gone or bent, nobody has them.
+func TestTheSumOfACopyIsThatOfAWholeOne(t *testing.T) {
+	by, dir := &kms{keys: NewMemoryKeys()}, t.TempDir()
+	open := must[*FileKeys](t)(CreateFileKeys(filepath.Join(dir, "open")))
+	sealed := must[*FileKeys](t)(CreateSealedKeys(filepath.Join(dir, "sealed"), by))
+	for name, keys := range map[string]*FileKeys{"open": open, "sealed": sealed} {
+		text := must[[]byte](t)(os.ReadFile(filepath.Join(dir, name)))
+		if got, err := SumOfCopy(text); err != nil || got != keys.Sum() {
+			t.Errorf("%s: %s %v, want %s", name, got, err, keys.Sum())
+		}
+		bent := bytes.Clone(text)
+		bent[len(bent)/2] ^= 1
+		for what, copied := range map[string][]byte{"a byte is another": bent, "only its end is there": []byte(keys.Sum() + "\n"), "it is empty": nil} {
+			if got, err := SumOfCopy(copied); err == nil {
+				t.Errorf("%s: %s, and its sum is %s", name, what, got)
+			}
+		}
+	}
+}

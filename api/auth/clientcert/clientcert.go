@@ -5,6 +5,8 @@ package clientcert
 
 import (
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"slices"
 	"time"
@@ -69,7 +71,7 @@ const Prefix = "cert-"
 func recognises(e roles.Certificate, leaf *x509.Certificate) bool {
 	switch {
 	case e.Subject != "":
-		return leaf.Subject.String() == e.Subject
+		return whole(leaf.Subject) && leaf.Subject.String() == e.Subject
 	case e.DNS != "":
 		return slices.Contains(leaf.DNSNames, e.DNS)
 	}
@@ -79,4 +81,20 @@ func recognises(e roles.Certificate, leaf *x509.Certificate) bool {
 		}
 	}
 	return false
+}
+
+// whole reports whether a subject has one common name and one serial number at most: of
+// several, what is compared would show the last one alone.
+func whole(subject pkix.Name) bool {
+	commonName, serialNumber := asn1.ObjectIdentifier{2, 5, 4, 3}, asn1.ObjectIdentifier{2, 5, 4, 5}
+	names, numbers := 0, 0
+	for _, a := range subject.Names {
+		switch {
+		case a.Type.Equal(commonName):
+			names++
+		case a.Type.Equal(serialNumber):
+			numbers++
+		}
+	}
+	return names <= 1 && numbers <= 1
 }

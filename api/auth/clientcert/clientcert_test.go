@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"math/big"
 	"net/url"
 	"testing"
@@ -32,6 +33,13 @@ certificates:
     roles: [support-agent]
     apps: [shop]
 `
+
+// twoNames are a subject with two common names, of which Go's own text shows the last.
+var twoNames = []pkix.AttributeTypeAndValue{
+	{Type: asn1.ObjectIdentifier{2, 5, 4, 10}, Value: "Demo, Ltd"},
+	{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: "somebody"},
+	{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: "desk"},
+}
 
 var now = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 
@@ -91,6 +99,7 @@ func TestACertificateIsOfWhoHasItsName(t *testing.T) {
 		"a DNS name as the subject":    {x509.Certificate{Subject: pkix.Name{CommonName: "dashboards.example.com"}}, "", clientcert.Unknown},
 		"another organization":         {x509.Certificate{Subject: pkix.Name{CommonName: "desk", Organization: []string{"Demo"}}}, "", clientcert.Unknown},
 		"a common name that holds all": {x509.Certificate{Subject: pkix.Name{CommonName: `desk,O=Demo\, Ltd`}}, "", clientcert.Unknown},
+		"of two common names":          {x509.Certificate{Subject: pkix.Name{ExtraNames: twoNames}}, "", clientcert.Unknown},
 		"nobody":                       {x509.Certificate{}, "", clientcert.Unknown},
 		"of two":                       {x509.Certificate{URIs: uri("spiffe://example.com/shop"), DNSNames: []string{"dashboards.example.com"}}, "", clientcert.Several},
 	} {

@@ -1,6 +1,10 @@
 package migrate
 
-import "testing"
+import (
+	"testing"
+
+	"consentledger/cmd/internal/server"
+)
 
 // A ledger with keys and principals can be migrated: its rows are known.
 func TestRowsOfAccessAreKnownToMigrate(t *testing.T) {
@@ -9,6 +13,20 @@ func TestRowsOfAccessAreKnownToMigrate(t *testing.T) {
 	} {
 		if k, err := KindOfRow([]byte(key)); err != nil || k.does != want {
 			t.Errorf("%s: %v %v", key, k, err)
+		}
+	}
+}
+
+// A backup has what a migration copies. What else it leaves out is here, with the reason.
+func TestRowsOfABackupAreThoseOfAMigration(t *testing.T) {
+	without := map[string]string{
+		"n/":       "it is true of one NATS server alone",
+		"webhook/": "one that was removed since would be back",
+	}
+	for _, k := range rowKinds {
+		_, left := without[k.Prefix]
+		if got, want := server.InBackup([]byte(k.Prefix)), k.does == copiedPart && !left; got != want {
+			t.Errorf("%s (%s): in a backup %t, want %t", k.Prefix, k.what, got, want)
 		}
 	}
 }

@@ -29,13 +29,23 @@ import (
 
 // backupRows are the rows that a backup has, by the file that they are in. What is
 // derived is made anew, and what is known of NATS's streams is true of one server alone.
+// API keys and webhooks are in none: one that was revoked or removed since would be back.
 var backupRows = map[backup.Kind][]string{
-	backup.Log:   {"b/", "l/"},
-	backup.Vault: {"v/"},
+	backup.Log:   {"b/", "l/", "outbox/"},
+	backup.Vault: {"v/", "access-pseudonyms/"},
 }
 
 // leftOut are rows below these that no backup has.
 const leftOut = "v/s" // what histories fold to
+
+// InBackup reports whether a backup has the row of a key.
+func InBackup(key []byte) bool { return inBackup(backup.Log, key) || inBackup(backup.Vault, key) }
+
+// inBackup reports whether the file of a kind has the row of a key.
+func inBackup(kind backup.Kind, key []byte) bool {
+	return !bytes.HasPrefix(key, []byte(leftOut)) &&
+		slices.ContainsFunc(backupRows[kind], func(p string) bool { return bytes.HasPrefix(key, []byte(p)) })
+}
 
 // backupFiles are the entries of a data directory that are in the file of the log.
 var backupFiles = []string{"feed.key", "log", "log.lost-*"}
@@ -186,7 +196,7 @@ func (s backupSource) writeFile(ctx context.Context, to io.Writer, h backup.Head
 
 	for _, prefix := range backupRows[h.Kind] {
 		for row, err := range snapshot.Scan(ctx, []byte(prefix)) {
-			if err == nil && !bytes.HasPrefix(row.Key, []byte(leftOut)) {
+			if err == nil && inBackup(h.Kind, row.Key) {
 				err = w.Row(row)
 			}
 			if err != nil {

@@ -556,7 +556,7 @@ func (r *Restoring) finish(ctx context.Context) error {
 		fmt.Fprintf(r.Tell, "the drill is done: %s is whole and can be read, and nothing serves it; it holds every person's data, so remove it\n", r.To)
 		return nil
 	}
-	fmt.Fprintf(r.Tell, "restored: start the ledger with serve --data %s, and make a new backup\n", r.To)
+	fmt.Fprintf(r.Tell, "restored: start the ledger with serve --data %s, issue API keys and add webhooks, which no backup has, and make a new backup\n", r.To)
 	return nil
 }
 
