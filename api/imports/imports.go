@@ -37,7 +37,8 @@ type place struct {
 func (m Mapping) Look(from io.ReaderAt, size int64, file File, without func(subject string) bool, bad func(Problem) error) (*Plan, error) {
 	p := &Plan{mapping: m, file: file, from: from}
 	if m.Format == "csv" {
-		head, err := m.head(m.csvReader(io.NewSectionReader(from, 0, size)))
+		file, _ := afterMark(io.NewSectionReader(from, 0, size))
+		head, err := m.head(m.csvReader(file))
 		if err != nil {
 			return nil, err
 		}

@@ -50,6 +50,20 @@ func (m Mapping) each(file io.Reader, visit func(row) error, bad func(Problem) e
 	return eachLine(file, visit, bad)
 }
 
+// byteOrderMark stands at the beginning of a text that a spreadsheet wrote.
+const byteOrderMark = "\ufeff"
+
+// afterMark returns a file from behind its byte order mark, and how long that is.
+// Before a quote the mark would be part of the first name.
+func afterMark(file io.Reader) (io.Reader, int64) {
+	in := bufio.NewReader(file)
+	if mark, _ := in.Peek(len(byteOrderMark)); string(mark) != byteOrderMark {
+		return in, 0
+	}
+	n, _ := in.Discard(len(byteOrderMark)) // they were peeked
+	return in, int64(n)
+}
+
 func (m Mapping) csvReader(file io.Reader) *csv.Reader {
 	r := csv.NewReader(file)
 	if m.Separator != "" {
@@ -62,24 +76,27 @@ func (m Mapping) csvReader(file io.Reader) *csv.Reader {
 // The names are not repeated: of a file without a head they are a person's row.
 func (m Mapping) head(r *csv.Reader) ([]string, error) {
 	head, err := r.Read()
-	if err != nil {
+	if err == io.EOF {
 		return nil, errors.New("the file has no head: its first line names the columns")
 	}
-	head[0] = strings.TrimPrefix(head[0], "\ufeff")
+	if err != nil {
+		return nil, fmt.Errorf("the head, which is the first line, cannot be read: a value stands in quotes as a whole or not at all, and between the columns is %q; the mapping's separator says another", r.Comma)
+	}
 	for where, f := range m.fields() {
 		if f.Column != "" && !slices.Contains(head, f.Column) {
-			return nil, fmt.Errorf("the file has no column %q, which %s names: its first line is to name the columns, and has %d other names", f.Column, where, len(head))
+			return nil, fmt.Errorf("the file has no column %q, which %s names: its first line is to name the columns, and has %d other names, with %q between them", f.Column, where, len(head), r.Comma)
 		}
 	}
 	for _, column := range m.Evidence {
 		if !slices.Contains(head, column) {
-			return nil, fmt.Errorf("the file has no column %q, which evidence names: its first line is to name the columns, and has %d other names", column, len(head))
+			return nil, fmt.Errorf("the file has no column %q, which evidence names: its first line is to name the columns, and has %d other names, with %q between them", column, len(head), r.Comma)
 		}
 	}
 	return head, nil
 }
 
 func (m Mapping) eachOfCSV(file io.Reader, visit func(row) error, bad func(Problem) error) error {
+	file, mark := afterMark(file)
 	r := m.csvReader(file)
 	head, err := m.head(r)
 	if err != nil {
@@ -104,7 +121,7 @@ func (m Mapping) eachOfCSV(file io.Reader, visit func(row) error, bad func(Probl
 		if err != nil {
 			return err
 		}
-		if err := visit(row{n, offset, int(r.InputOffset() - offset), inCSV(head, record)}); err != nil {
+		if err := visit(row{n, mark + offset, int(r.InputOffset() - offset), inCSV(head, record)}); err != nil {
 			return err
 		}
 	}
