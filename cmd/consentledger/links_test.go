@@ -30,6 +30,12 @@ func TestEveryLinkOfThePagesOpensWithTheKeyOfTheBrowser(t *testing.T) {
 	if code != 200 || !strings.Contains(text, `"kind"`) {
 		t.Fatalf("what is owed: %d %s", code, text)
 	}
+	eventually(t, "in force", func() string {
+		if _, text := g.ask(officer, "GET", "/v1/apps/shop/policies", ""); strings.Contains(text, `"in_force":true`) {
+			return "in force"
+		}
+		return ""
+	})
 
 	get := func(path string) (*http.Response, string) {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.running.http+path, nil)
