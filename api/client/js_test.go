@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -138,6 +139,42 @@ func TestTheBrowserLosesNothing(t *testing.T) {
 	}
 	want := []string{"consent.given", "consent.withdrawn", "consent.given"}
 	if recorded := s.recorded(subject); !slices.Equal(recorded, want) {
+		t.Errorf("recorded %q, want %q", recorded, want)
+	}
+}
+
+// What a person said waits for a token of theirs while another person is signed in.
+func TestTheBrowserKeepsWhatAnotherPersonSaid(t *testing.T) {
+	var mu sync.Mutex
+	var recorded []string
+	ledger := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var event struct{ Subject string }
+		err := json.NewDecoder(r.Body).Decode(&event)
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil || r.Header.Get("Authorization") != "Bearer "+event.Subject {
+			w.WriteHeader(http.StatusForbidden)
+			w.Write([]byte(`{"status":403,"code":"forbidden","outcome":"refused"}`))
+			return
+		}
+		recorded = append(recorded, event.Subject)
+		w.Write([]byte(`{"outcome":"recorded"}`))
+	}))
+	defer ledger.Close()
+	library, err := filepath.Abs(filepath.Join("js", "browser.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	got := script(t, "others.mjs", "file://"+library, ledger.URL)
+	for what, want := range map[string]string{"waiting": `["consentledger.event.shop.1.a"]`, "wrong person": `"forbidden"`, "left": `[]`} {
+		if string(got[what]) != want {
+			t.Errorf("%s: %s, want %s", what, got[what], want)
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if want := []string{"account:bob", "account:ada", "account:ada"}; !slices.Equal(recorded, want) {
 		t.Errorf("recorded %q, want %q", recorded, want)
 	}
 }

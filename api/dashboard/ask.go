@@ -46,8 +46,8 @@ func (a *ask) get(path string, query url.Values, answer any) error {
 // of is the path of something of the page's app.
 func (a *ask) of(path string) string { return "/v1/apps/" + url.PathEscape(a.App) + path }
 
-// do sends a request to the API as whoever looks at the page. An answer that is an
-// [io.Writer] gets the body as it is.
+// do sends a request to the API as whoever looks at the page. An answer that is a
+// recorder gets header and body as they are.
 func (a *ask) do(method, path string, body, answer any) error {
 	text, err := json.Marshal(body)
 	if err != nil {
@@ -73,9 +73,9 @@ func (a *ask) do(method, path string, body, answer any) error {
 
 	w := recorder{header: http.Header{}, status: http.StatusOK}
 	a.api.ServeHTTP(&w, r)
-	if into, raw := answer.(io.Writer); raw && w.status == http.StatusOK {
-		_, err := into.Write(w.body.Bytes())
-		return err
+	if into, raw := answer.(*recorder); raw && w.status == http.StatusOK {
+		*into = w
+		return nil
 	}
 	if w.status != http.StatusOK && (w.status != http.StatusServiceUnavailable || !strings.HasPrefix(path, "/readyz")) {
 		p := &problem{Status: w.status}

@@ -70,6 +70,9 @@ func Handler(c Config) http.Handler {
 	for _, x := range papers {
 		mux.HandleFunc(x.method+" "+Root+x.path, d.print(x))
 	}
+	for _, x := range downloads {
+		mux.HandleFunc("GET "+Root+x.path, d.hand(x))
+	}
 	mux.HandleFunc(Root, d.show(view{name: "lost", read: lost}))
 	return secured(mux)
 }

@@ -1,8 +1,10 @@
 package dashboard
 
 import (
+	"maps"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // What follows are the members of the API's answers that pages show.
@@ -80,46 +82,52 @@ type deadlines struct {
 	States []string
 }
 
-func readDeadlines(a *ask) (any, error) {
-	d := deadlines{Query: url.Values{}, States: []string{"overdue", "at-risk", "open", "paused", "held", "not-started", "met-late", "met", "void"}}
+// filtered returns what the address asks for.
+func filtered(a *ask) url.Values {
+	query := url.Values{}
 	for _, name := range filters {
 		if v := a.URL.Query().Get(name); v != "" {
-			d.Query.Set(name, v)
+			query.Set(name, v)
 		}
 	}
+	return query
+}
+
+func readDeadlines(a *ask) (any, error) {
+	d := deadlines{Query: filtered(a), States: []string{"overdue", "at-risk", "open", "paused", "held", "not-started", "met-late", "met", "void"}}
 	if a.App == "" {
 		return d, nil
 	}
-	query := url.Values{"limit": {pageRows}}
-	for name, values := range d.Query {
-		query[name] = values
-	}
-	if day := query.Get("as_of"); len(day) == len("2006-01-02") {
+	query := endOfDay(d.Query)
+	query.Set("limit", pageRows)
+	return &d, a.get(a.of("/reports/deadlines"), query, &d.report)
+}
+
+// endOfDay returns the query for the API, which is asked as of an instant where the form
+// has a day.
+func endOfDay(query url.Values) url.Values {
+	query = maps.Clone(query)
+	if day := query.Get("as_of"); len(day) == len(time.DateOnly) {
 		query.Set("as_of", day+"T23:59:59Z")
 	}
-	return &d, a.get(a.of("/reports/deadlines"), query, &d.report)
+	return query
 }
 
 // Export returns the address of what the page shows, as a file.
 func (d *deadlines) Export(p *page, format string) string {
-	query := url.Values{"format": {format}}
-	for name, values := range d.Query {
-		if name != "cursor" {
-			query[name] = values
-		}
-	}
-	return "/v1/apps/" + url.PathEscape(p.App) + "/reports/deadlines?" + query.Encode()
+	return d.link(p, "deadlines/file", "format", format)
 }
 
 // More returns the address of the next page.
-func (d *deadlines) More(p *page) string {
-	query := url.Values{"app": {p.App}, "cursor": {d.Next}}
-	for name, values := range d.Query {
-		if name != "cursor" {
-			query[name] = values
-		}
-	}
-	return Root + "deadlines?" + query.Encode()
+func (d *deadlines) More(p *page) string { return d.link(p, "deadlines", "cursor", d.Next) }
+
+// link returns the address of something else for the same query, from its beginning.
+func (d *deadlines) link(p *page, to, name, value string) string {
+	query := maps.Clone(d.Query)
+	query.Del("cursor")
+	query.Set("app", p.App)
+	query.Set(name, value)
+	return Root + to + "?" + query.Encode()
 }
 
 // oneCase is a request or an incident, with what was done.

@@ -87,17 +87,6 @@ func (p *page) Link(to string, pairs ...string) string {
 	return Root + to + "?" + query.Encode()
 }
 
-// API returns the address of an answer of the API for the page's app.
-func (p *page) API(to string, pairs ...string) string {
-	query := url.Values{}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			query.Set(pairs[i], pairs[i+1])
-		}
-	}
-	return "/v1/apps/" + url.PathEscape(p.App) + to + "?" + query.Encode()
-}
-
 // Time returns an instant for people: to the minute, in UTC.
 func (p *page) Time(instant string) string {
 	t, err := time.Parse(time.RFC3339, instant)

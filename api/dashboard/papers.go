@@ -1,7 +1,6 @@
 package dashboard
 
 import (
-	"bytes"
 	"net/http"
 	"net/url"
 	"slices"
@@ -25,7 +24,7 @@ func readAudits(*ask) (any, error) { return audits{}, nil }
 type paper struct {
 	view
 	method string
-	get    func(*ask, url.Values, *bytes.Buffer) error
+	get    func(*ask, url.Values, *recorder) error
 }
 
 var papers = []paper{
@@ -33,12 +32,12 @@ var papers = []paper{
 	{view{name: "audit", path: "audit/report"}, http.MethodPost, getAudit},
 }
 
-func getRegister(a *ask, query url.Values, into *bytes.Buffer) error {
+func getRegister(a *ask, query url.Values, into *recorder) error {
 	return a.get(a.of("/registers/"+url.PathEscape(a.PathValue("register"))), query, into)
 }
 
 // getAudit reads the audit report. Who reads it and why is recorded before it is shown.
-func getAudit(a *ask, query url.Values, into *bytes.Buffer) error {
+func getAudit(a *ask, query url.Values, into *recorder) error {
 	if err := a.parse(); err != nil {
 		return err
 	}
@@ -70,10 +69,10 @@ func (d *dashboard) print(x paper) http.HandlerFunc {
 			lang = "zh"
 		}
 
-		var body bytes.Buffer
+		var answer recorder
 		err := d.choose(x.view, a, p)
 		if err == nil {
-			err = x.get(a, url.Values{"format": {"html"}, "lang": {lang}}, &body)
+			err = x.get(a, url.Values{"format": {"html"}, "lang": {lang}}, &answer)
 		}
 		if err != nil {
 			d.write(w, x.view, a, p, err)
@@ -81,6 +80,6 @@ func (d *dashboard) print(x paper) http.HandlerFunc {
 		}
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = w.Write(body.Bytes()) // whoever went away asks again
+		_, _ = w.Write(answer.body.Bytes()) // whoever went away asks again
 	}
 }

@@ -98,6 +98,28 @@ func TestRowsBecomeEventsInTheOrderInWhichTheyWereSaid(t *testing.T) {
 
 // The same file gives the same events; a row with an id of its own gives the same
 // event in another file, too.
+// Spreadsheets put a mark before a quoted head, and other signs between the columns.
+func TestFilesOfSpreadsheetsAreRead(t *testing.T) {
+	m := parsed(t, strings.Replace(mapping, "format: csv", "format: csv\nseparator: \";\"", 1))
+	text := "\ufeff\"user\";\"list\";\"state\";\"when\";\"form\";\"ip\"\r\nu-1;News;yes;2024-03-01T10:00:00Z;a;b\r\nu-2;Ads;no;2024-03-02T10:00:00Z;a;b\r\n"
+	_, events, wrong := looked(t, m, text, imports.File{})
+	if len(events) != 2 || len(wrong) > 0 || events[1]["subject"] != "account:u-2" {
+		t.Errorf("%v %v", events, wrong)
+	}
+
+	for text, want := range map[string]string{
+		"":                          "has no head",
+		"\"user\";list\n":           `between the columns is ','`,
+		"user;list;state;when\nu-1": `has 1 other names, with ',' between them`,
+	} {
+		m := parsed(t, mapping)
+		_, err := m.Look(strings.NewReader(text), int64(len(text)), imports.File{}, func(string) bool { return false }, func(imports.Problem) error { return nil })
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 func TestAnIDIsTheSameEveryTime(t *testing.T) {
 	own := mapping + "id: nr\n"
 	head := "nr,user,list,state,when,form,ip\n"

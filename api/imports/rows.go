@@ -105,16 +105,19 @@ func (m Mapping) csvReader(file io.Reader) *csv.Reader {
 // The names are not repeated: of a file without a head they are a person's row.
 func (m Mapping) head(r *csv.Reader) ([]string, error) {
 	head, err := r.Read()
-	if err != nil {
+	if err == io.EOF {
 		return nil, errors.New("the file has no head: its first line names the columns")
 	}
+	if err != nil {
+		return nil, fmt.Errorf("the head, which is the first line, cannot be read: a value stands in quotes as a whole or not at all, and between the columns is %q; the mapping's separator says another", r.Comma)
+	}
 	for where, f := range m.fields() {
-		if err := standsIn(head, f.Column, where); err != nil {
+		if err := standsIn(head, f.Column, where, r.Comma); err != nil {
 			return nil, err
 		}
 	}
 	for _, column := range m.Evidence {
-		if err := standsIn(head, column, "evidence"); err != nil {
+		if err := standsIn(head, column, "evidence", r.Comma); err != nil {
 			return nil, err
 		}
 	}
@@ -123,13 +126,13 @@ func (m Mapping) head(r *csv.Reader) ([]string, error) {
 
 // standsIn refuses a column that is not in the head, or is there twice: which of the two
 // is meant is not guessed.
-func standsIn(head []string, column, where string) error {
+func standsIn(head []string, column, where string, separator rune) error {
 	first := slices.Index(head, column)
 	switch {
 	case column == "":
 		return nil
 	case first < 0:
-		return fmt.Errorf("the file has no column %q, which %s names: its first line is to name the columns, and has %d other names", column, where, len(head))
+		return fmt.Errorf("the file has no column %q, which %s names: its first line is to name the columns, and has %d other names, with %q between them", column, where, len(head), separator)
 	case slices.Contains(head[first+1:], column):
 		return fmt.Errorf("the file has several columns %q, which %s names: give each a name of its own", column, where)
 	}

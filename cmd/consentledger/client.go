@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,7 +40,11 @@ func open(ctx context.Context, c *cobra.Command, method, path, contentType strin
 	if err != nil {
 		return nil, err
 	}
-	return nil, exit.ProblemOf(resp.StatusCode, text)
+	err = exit.ProblemOf(resp.StatusCode, text)
+	if resp.StatusCode == http.StatusUnauthorized {
+		err = fmt.Errorf("%w; a verb shows the key in %s, or in the file that --key-file names", err, accessKeyVariable)
+	}
+	return nil, err
 }
 
 // send asks the server, and returns its answer whatever it says.
@@ -65,6 +70,9 @@ func send(ctx context.Context, c *cobra.Command, method, path, contentType strin
 	if err != nil {
 		if u, ok := errors.AsType[*url.Error](err); ok {
 			err = u.Err // the URL may name a person
+		}
+		if _, bad := errors.AsType[*tls.CertificateVerificationError](err); bad {
+			return nil, fmt.Errorf("%w at %s: %w; on Linux SSL_CERT_FILE may name a file with the authority of its certificate, and --server a name that is in it", exit.ErrUnreachable, server, err)
 		}
 		return nil, fmt.Errorf("%w at %s: %w; is it running? start it with: consentledger serve", exit.ErrUnreachable, server, err)
 	}

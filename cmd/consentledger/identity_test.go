@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -536,6 +538,24 @@ func TestHTTPAndNATSSpeakTLS(t *testing.T) {
 	nc.Close()
 	if _, err := nats.Connect(strings.Replace(at, "tls", "nats", 1), nats.Token(strings.TrimSpace(admin))); err == nil {
 		t.Error("NATS takes keys without TLS that is known")
+	}
+}
+
+// Who is not let in, or does not trust the server's certificate, hears what to do.
+func TestAVerbSaysHowItGetsIn(t *testing.T) {
+	secured := httptest.NewUnstartedServer(http.NotFoundHandler())
+	secured.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains of who does not trust it
+	secured.StartTLS()
+	defer secured.Close()
+	g := guard(t)
+	for server, want := range map[string]string{secured.URL: "SSL_CERT_FILE", g.running.http: accessKeyVariable} {
+		root := newRoot()
+		root.SetOut(io.Discard)
+		root.SetErr(io.Discard)
+		root.SetArgs([]string{"status", "--server", server})
+		if err := root.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "is it running") {
+			t.Errorf("%v, want %s", err, want)
+		}
 	}
 }
 

@@ -104,7 +104,11 @@ signed is written beside it, and its hash stands where that of the certificate w
 			if err := writeNew(append(unsigned, newFile{file, choice.Surface(text, certificate)})...); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(c.OutOrStdout(), "wrote %s\nnext:\n  consentledger surface publish --app %s %s\n", file, choice.App, file)
+			said := "wrote " + file
+			if len(unsigned) > 0 {
+				said += ", and beside it " + unsigned[0].name + ", in place of a certificate"
+			}
+			_, err := fmt.Fprintf(c.OutOrStdout(), "%s\nnext:\n  consentledger surface publish --app %s %s\n", said, choice.App, file)
 			return err
 		},
 	}

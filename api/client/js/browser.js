@@ -38,10 +38,11 @@ export function recorder({ url, app, source = '/' + app, token = '', failed = co
   const type = 'application/cloudevents+json'
   const prefix = `${place}event.${app}.`
   const asked = new Map() // by item: whoever waits for the receipt
+  const others = new Set() // items of another person: they wait for a token of theirs
   let last = 0, pause = 500, sending
 
   // The items that wait, oldest first.
-  const waiting = () => Array.from({ length: store.length }, (_, i) => store.key(i)).filter(k => k?.startsWith(prefix)).sort()
+  const waiting = () => Array.from({ length: store.length }, (_, i) => store.key(i)).filter(k => k?.startsWith(prefix) && !others.has(k)).sort()
 
   async function send() {
     for (let item; (item = waiting()[0]);) {
@@ -53,6 +54,10 @@ export function recorder({ url, app, source = '/' + app, token = '', failed = co
       const answer = await response.json()
       // A token that is over makes no event wrong: it waits for the next one.
       if (!response.ok && (response.status === 401 || answer.outcome !== 'refused')) throw new Error('status ' + response.status)
+      if (token && answer.code === 'forbidden' && !asked.has(item)) {
+        others.add(item)
+        continue
+      }
       store.removeItem(item)
       pause = 500
       const [resolve, reject] = asked.get(item) ?? [() => {}, failed]

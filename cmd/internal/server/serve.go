@@ -357,7 +357,9 @@ func (h *Server) greet(out io.Writer, addr string, window net.Listener) {
 	}
 	fmt.Fprintf(out, "  data  %s\n", h.Config.Data)
 	if !h.Config.Demo {
-		fmt.Fprint(out, "\nRegister an app next:  consentledger app add NAME --handler \"...\"\n")
+		if len(h.Logs.Logged()) == 0 {
+			fmt.Fprint(out, "\nRegister an app next:  consentledger app add NAME --handler \"...\"\n")
+		}
 		return
 	}
 	fmt.Fprintf(out, `
