@@ -15,6 +15,8 @@ const required = "required: "
 // finishHelp marks in the help of every verb what is required, and gives a verb that
 // has no example of its own one that is made of that.
 func finishHelp(c *cobra.Command) {
+	c.InheritedFlags() // merges what the commands above it give to all below them
+
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		if isRequired(f) && !strings.HasPrefix(f.Usage, required) {
 			f.Usage = required + f.Usage
