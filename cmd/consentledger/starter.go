@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"consentledger/cmd/internal/files"
 	"consentledger/api/policyfile/starter"
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/files"
 	"consentledger/domain"
 
 	"github.com/spf13/cobra"
