@@ -211,7 +211,7 @@ func (s Service) Decide(cmd Command, ref Reference, at, recorded deadline.Instan
 		}
 		if s.Registered() && app.Environment != s.App.Environment && !cmd.Moves {
 			return nil, refuseAt(EnvironmentFixed, "environment", "the app is a "+s.App.Environment.String()+" app, and which consents count depends on that: "+
-				"it is moved by an operation of its own, see consentledger app environment")
+				"it is moved by an operation of its own, see consentledger app move")
 		}
 		return []Event{AppRegistered{app}}, nil
 	case Say:

@@ -6,9 +6,8 @@ import (
 	"consentledger/domain/deadline"
 )
 
-// An Event is what happened. Facts are past tense and are never changed. To
-// add one: add a type in the file of its noun, a case in the Evolve of that, a
-// row in codec.
+// An Event is what happened. Facts are past tense and are never changed. What a
+// new one needs, file by file, stands in docs/contributing.md.
 //
 //sumtype:decl
 type Event interface{ isEvent() }

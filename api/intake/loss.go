@@ -328,7 +328,7 @@ func (w *witness) tell(ctx context.Context) error {
 		w.Watch.set(Losses, nil)
 		return nil
 	}
-	w.Watch.set(Losses, errors.New(strings.Join(open, "; ")+": ask the senders to send again; see: consentledger rejected list, rejected seen"))
+	w.Watch.set(Losses, errors.New(strings.Join(open, "; ")+": ask the senders to send again; see: consentledger rejected list, rejected mark-seen"))
 	return nil
 }
 

@@ -15,7 +15,7 @@ func newAlarms() *cobra.Command {
 		Use:   "alarms",
 		Short: "What somebody must look at; exit code 9 if there is anything",
 		Long: `What somebody must look at, although the ledger can answer: messages that could not
-be taken and may be a withdrawal, and messages that NATS lost (rejected seen, or
+be taken and may be a withdrawal, and messages that NATS lost (rejected mark-seen, or
 rejected retry, ends the alarm), streams that are not as they must be, an outbox that
 cannot tell, a disk that is nearly full. The exit code is 9 if there
 is an alarm, so that a cron job notices. /readyz stays green: it says whether the

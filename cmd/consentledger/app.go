@@ -45,7 +45,7 @@ func newAppAdd() *cobra.Command {
 		Use: "add APP", Short: "Register an app, or change what is named about it", Args: cobra.ExactArgs(1),
 		Long: `Register an app, or change what is known about it. What no flag names stays as it
 is; a new app takes the values that the flags show. The environment of an app that
-is known changes by "app environment" alone: which consents count depends on it.`,
+is known changes by "app move" alone: which consents count depends on it.`,
 		Example: `  consentledger app add shop --handler "Shop GmbH" --jurisdiction DE --time-zone Europe/Berlin --locales de,en --environment production
   consentledger app add shop --group shops      # nothing else changes
   consentledger app add shop --group ""         # in no group any more`,
@@ -98,7 +98,7 @@ func appKnown(c *cobra.Command, app string) (bool, error) {
 
 func newAppEnvironment() *cobra.Command {
 	c := &cobra.Command{
-		Use: "environment APP test|production", Short: "Move an app to another environment",
+		Use: "move APP test|production", Aliases: []string{"environment"}, Short: "Move an app to another environment",
 		Args: cobra.ExactArgs(2), ValidArgs: []string{"test", "production"},
 		Long: `Move an app to another environment. In production a consent to a text that does
 not bind does not count, in a test app it does. What is recorded already keeps its

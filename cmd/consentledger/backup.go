@@ -37,7 +37,7 @@ ones. The keys of the vault (DATA/keys) are in neither. Keep a copy of that file
 since without it nobody reads the vault; and when an epoch of them is destroyed, older
 backups of the vault are unreadable for everybody. The runbook: docs/backup.md.`
 
-const backupExample = `  consentledger backup identity operator.age
+const backupExample = `  consentledger backup new-identity operator.age
   consentledger backup --recipients-file operator.age.pub --log /backups/log --vault /backups/vault
   consentledger backup verify --log LOG --vault VAULT --identity operator.age
   consentledger restore --log LOG --vault VAULT --identity operator.age --vault-keys keys --drill --to drill`
@@ -46,7 +46,7 @@ func newBackup() *cobra.Command {
 	var b backing
 	c := &cobra.Command{
 		Use:     "backup",
-		Short:   "Write an encrypted backup of the log and of the vault, also while the server runs",
+		Short:   "Write an encrypted backup of the log and the vault, also while the server runs",
 		Long:    backupHelp,
 		Example: backupExample,
 		Args:    cobra.NoArgs,
@@ -185,7 +185,7 @@ func readRecipients(list, from []string) (to []age.Recipient, lines string, err 
 		all.WriteString(r + "\n")
 		if _, err := age.ParseRecipients(strings.NewReader(r)); err != nil { // it may be a secret key
 			return nil, "", exit.Usage(fmt.Errorf("--recipient: number %d is none: want one as in age1..., "+
-				"which consentledger backup identity and age-keygen print", n+1))
+				"which consentledger backup new-identity and age-keygen print", n+1))
 		}
 	}
 	for _, name := range from {
@@ -194,7 +194,7 @@ func readRecipients(list, from []string) (to []age.Recipient, lines string, err 
 			return nil, "", server.Unread("--recipients-file", err)
 		}
 		if _, err := age.ParseRecipients(strings.NewReader(string(text))); err != nil {
-			return nil, "", exit.Usage(fmt.Errorf("--recipients-file: %s: %w; want one recipient a line, as consentledger backup identity prints it", name, err))
+			return nil, "", exit.Usage(fmt.Errorf("--recipients-file: %s: %w; want one recipient a line, as consentledger backup new-identity prints it", name, err))
 		}
 		all.WriteString(string(text) + "\n")
 	}
@@ -311,10 +311,11 @@ where neither the server nor the backups are. A file that age-keygen makes does 
 
 func newBackupIdentity() *cobra.Command {
 	return &cobra.Command{
-		Use:   "identity FILE",
-		Short: "Make an identity that reads backups, and its recipient",
-		Long:  backupIdentityHelp,
-		Args:  cobra.ExactArgs(1),
+		Use:     "new-identity FILE",
+		Aliases: []string{"identity"},
+		Short:   "Make an identity that reads backups, and its recipient",
+		Long:    backupIdentityHelp,
+		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			name := args[0]
 			for _, n := range []string{name, name + ".pub"} {

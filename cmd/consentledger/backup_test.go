@@ -33,7 +33,7 @@ func backedUpShop(t *testing.T) *backedUp {
 	b.identity, b.keys = filepath.Join(b.away, "operator.age"), filepath.Join(b.away, "keys")
 	b.must(t, "app", "add", "shop", "--handler", "Shop Ltd")
 	b.must(t, "policy", "publish", "--app", "shop", "testdata/shop/policy.yaml")
-	b.must(t, "backup", "identity", b.identity)
+	b.must(t, "backup", "new-identity", b.identity)
 	keys, err := os.ReadFile(filepath.Join(b.dir, "keys"))
 	if err == nil {
 		err = os.WriteFile(b.keys, keys, 0o600)

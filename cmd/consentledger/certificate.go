@@ -36,10 +36,11 @@ const certificateWait = 10 * time.Second
 func newSubjectCertificate() *cobra.Command {
 	var app, event, file string
 	c := &cobra.Command{
-		Use:     "certificate",
+		Use:     "certify",
+		Aliases: []string{"certificate"},
 		Short:   "Write a certificate that a person was erased, which verifies offline",
 		Long:    certificateHelp,
-		Example: "  consentledger subject certificate --app smartkey --event 01234567-89ab-cdef-0123-456789abcdef --file erased.json",
+		Example: "  consentledger subject certify --app smartkey --event 01234567-89ab-cdef-0123-456789abcdef --file erased.json",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := files.CheckOut("--file", file); err != nil {

@@ -220,7 +220,7 @@ func TestVersion(t *testing.T) {
 func TestANumberIsWrittenInOneWay(t *testing.T) {
 	for _, args := range [][]string{
 		{"void", "preview", "--limit", "010"}, {"void", "preview", "--limit", "+5"}, {"void", "preview", "--limit", "0x10"},
-		{"log", "proof", "--index", "1_0"}, {"log", "proof", "--index", "01"}, {"calendar", "show", "2026", "--version", "01"},
+		{"log", "fetch-proof", "--index", "1_0"}, {"log", "fetch-proof", "--index", "01"}, {"calendar", "show", "2026", "--version", "01"},
 	} {
 		c, rest, err := newRoot().Find(args)
 		if err == nil {
@@ -230,7 +230,7 @@ func TestANumberIsWrittenInOneWay(t *testing.T) {
 			t.Errorf("%v: %v", args, err)
 		}
 	}
-	for _, args := range [][]string{{"void", "preview", "--limit", "10"}, {"log", "proof", "--index", "0"}} {
+	for _, args := range [][]string{{"void", "preview", "--limit", "10"}, {"log", "fetch-proof", "--index", "0"}} {
 		c, rest, err := newRoot().Find(args)
 		if err == nil {
 			err = c.ParseFlags(rest)

@@ -55,7 +55,7 @@ all that they say.`,
 		RunE: func(c *cobra.Command, _ []string) error { return d.compute(c) },
 	}
 	f := c.Flags()
-	f.StringVar(&d.rule, "rule", "", "the rule's id; see consentledger deadline rules")
+	f.StringVar(&d.rule, "rule", "", "the rule's id; see consentledger deadline list-rules")
 	f.StringVar(&d.start, "start", "", "when its clock starts (RFC 3339); without it the clock has not started")
 	f.StringArrayVar(&d.pauses, "pause", nil, "a time for which the clock stood still: FROM/TO, or FROM/ while it does")
 	f.BoolVar(&d.extended, "extended", false, "count the extended period")
@@ -147,7 +147,7 @@ func (d computeFlags) find(c *cobra.Command) (deadline.Rule, content.Hash, error
 	}
 	i := slices.IndexFunc(rules, func(r deadline.Rule) bool { return string(r.ID) == d.rule })
 	if i < 0 {
-		return deadline.Rule{}, content.Hash{}, exit.Usage(fmt.Errorf("--rule: there is no such rule; see consentledger deadline rules"))
+		return deadline.Rule{}, content.Hash{}, exit.Usage(fmt.Errorf("--rule: there is no such rule; see consentledger deadline list-rules"))
 	}
 	return rules[i], policy.RuleSet(rules), nil
 }
@@ -208,7 +208,7 @@ func calendarsOf(c *cobra.Command, app string) (deadline.Calendars, error) {
 
 func newDeadlineRules() *cobra.Command {
 	var file string
-	c := &cobra.Command{Use: "rules", Short: "List the rules that are shipped, or those of a file", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+	c := &cobra.Command{Use: "list-rules", Aliases: []string{"rules"}, Short: "List the rules that are shipped, or those of a file", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
 		rules, err := law.Rules()
 		if err == nil && file != "" {
 			rules, err = readRules(c, file)

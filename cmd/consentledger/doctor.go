@@ -206,7 +206,7 @@ func (d *doctor) inside(ctx context.Context) {
 	switch {
 	case behind:
 		d.say("log", "broken", fmt.Sprintf("the store ends at position %d, and records up to position %d of %s were signed: the store is older than its log", older.Head, older.Signed, older.App),
-			"bring back the newer store; if it is lost for good: consentledger log anew --records-lost")
+			"bring back the newer store; if it is lost for good: consentledger log renew --records-lost")
 	case err != nil:
 		d.say("log", "broken", err.Error(), "bring back the directory log from a backup of this ledger, never from an older state")
 	default:

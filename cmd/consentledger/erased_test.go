@@ -127,7 +127,7 @@ func TestNothingOfWhoWasErasedIsOnDisk(t *testing.T) {
 	encoded(of, "their id", []byte(person))
 	encoded(of, "their words", []byte(words))
 	away := t.TempDir()
-	run("backup", "identity", filepath.Join(away, "id"))
+	run("backup", "new-identity", filepath.Join(away, "id"))
 	run("backup", "--log", filepath.Join(away, "log"), "--vault", filepath.Join(away, "vault"), "--recipients-file", filepath.Join(away, "id.pub"))
 	before := strings.Join(remains(t, dir, of), " ")
 	if !strings.Contains(before, ".sst") || !strings.Contains(before, ".log") || !strings.Contains(before, "a sealed fold") || len(of) < 29 {

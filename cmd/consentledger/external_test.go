@@ -117,7 +117,7 @@ func workRejected(t *testing.T, r *running, u natsUser) {
 	if out, err := cli(t, r, "rejected", "show", "2", "--reason", "incident", "--why", "to look", "--by", "Li Na"); err != nil || !strings.Contains(out, `"code": "malformed"`) {
 		t.Errorf("show: %s, %v", out, err)
 	}
-	if _, err := cli(t, r, "rejected", "seen", "2", "--why", "a test"); err != nil {
+	if _, err := cli(t, r, "rejected", "mark-seen", "2", "--why", "a test"); err != nil {
 		t.Error(err)
 	}
 	eventually(t, "", func() string { return alarmed(t, r) })

@@ -24,7 +24,7 @@ func newHealthcheck() *cobra.Command {
 	var within time.Duration
 	c := &cobra.Command{
 		Use:   "healthcheck",
-		Short: "Whether the server can answer, for container runtimes: exit code 0 or 1, and one line",
+		Short: "Whether the server can answer, for container runtimes: exit code 0 or 1",
 		Long: `Ask a server's /readyz once, and print one line: "ready", or what is missing. The exit
 code is 0 or 1, and no other: container runtimes keep the rest for themselves. So a
 server that cannot be reached is 1 here, too.

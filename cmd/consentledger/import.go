@@ -35,7 +35,7 @@ type importing struct {
 func newImport() *cobra.Command {
 	var in importing
 	c := &cobra.Command{
-		Use: "import FILE", Short: "Bring consents that are kept elsewhere: CSV or NDJSON, by a mapping of its columns", Args: cobra.ExactArgs(1),
+		Use: "import FILE", Short: "Bring consents that are kept elsewhere: CSV or NDJSON, by a mapping of columns", Args: cobra.ExactArgs(1),
 		Long: `Bring consents that are kept elsewhere: CSV or NDJSON, by a mapping of its columns
 (docs/import.md). First the whole file is read; what is wrong with a row is printed as
 a line of JSON, with the row's number and what would be right, and nothing is sent
@@ -44,7 +44,7 @@ while a row is wrong. With --dry-run that is all.
 Then each person's oldest answer comes first. Running it again records nothing twice,
 so what was interrupted is simply run again. What is imported is marked as imported;
 its evidence is never stronger than that.`,
-		Example: `  consentledger import preset fides > mapping.yaml                         # begin with what is there, and say what your purposes are
+		Example: `  consentledger import show-preset fides > mapping.yaml                         # begin with what is there, and say what your purposes are
   consentledger import --app shop --mapping mapping.yaml --dry-run consents.csv
   consentledger import --app shop --mapping mapping.yaml consents.csv`,
 		RunE: func(c *cobra.Command, args []string) error { return in.run(c, args[0]) },
@@ -65,8 +65,8 @@ its evidence is never stronger than that.`,
 func newImportPreset() *cobra.Command {
 	names := strings.Join(imports.Presets(), ", ")
 	return &cobra.Command{
-		Use: "preset NAME", Short: "Print a mapping to begin with: " + names, Args: cobra.ExactArgs(1), ValidArgs: imports.Presets(),
-		Example: "  consentledger import preset fides > mapping.yaml",
+		Use: "show-preset NAME", Aliases: []string{"preset"}, Short: "Print a mapping to begin with: " + names, Args: cobra.ExactArgs(1), ValidArgs: imports.Presets(),
+		Example: "  consentledger import show-preset fides > mapping.yaml",
 		RunE: func(c *cobra.Command, args []string) error {
 			text, has := imports.Preset(args[0])
 			if !has {

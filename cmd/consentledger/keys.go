@@ -20,7 +20,7 @@ func newKeys() *cobra.Command {
 		Short: "The keys of the vault, and their epochs",
 		Args:  cobra.NoArgs,
 	}
-	c.AddCommand(newKeysNew(), newKeysNext(), newKeysRetire(), newKeysRotate(), newKeysStatus(), newKeysSeal())
+	c.AddCommand(newKeysNew(), newKeysAdvance(), newKeysRetire(), newKeysRotate(), newKeysStatus(), newKeysSeal())
 	return c
 }
 
@@ -53,18 +53,19 @@ func newKeysNew() *cobra.Command {
 	}
 }
 
-const keysNextHelp = `Begin a new epoch of keys: from now on the new key wraps, the older ones only unwrap.
+const keysAdvanceHelp = `Begin a new epoch of keys: from now on the new key wraps, the older ones only unwrap.
 
 Give the file to every process that serves the ledger, and wait until all of them have
 it; they read it again by themselves. Then keys retire makes what was erased unreadable
 for good, in logs, standbys and backups as well.`
 
-func newKeysNext() *cobra.Command {
+func newKeysAdvance() *cobra.Command {
 	return &cobra.Command{
-		Use:   "next FILE",
-		Short: "Begin a new epoch of keys",
-		Long:  keysNextHelp,
-		Args:  cobra.ExactArgs(1),
+		Use:     "advance FILE",
+		Aliases: []string{"next"},
+		Short:   "Begin a new epoch of keys",
+		Long:    keysAdvanceHelp,
+		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			keys, err := vault.OpenSealedKeys(args[0], false, server.KEKOf(""))
 			if err != nil {

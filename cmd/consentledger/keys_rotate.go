@@ -23,7 +23,7 @@ somebody else has the new keys.
 Once they are destroyed nobody reads what is left of erased persons, on old disks and in old
 backups of the vault, nor anything else in those backups.
 
-Where several processes share the vault use keys next and keys retire.`
+Where several processes share the vault use keys advance and keys retire.`
 
 func newKeysRotate() *cobra.Command {
 	var cp string
@@ -32,7 +32,7 @@ func newKeysRotate() *cobra.Command {
 		Short: "Give the vault of a running server new keys",
 		Long:  keysRotateHelp,
 		Example: `  consentledger keys rotate
-  consentledger keys status
+  consentledger keys show
   consentledger keys rotate --retire /mnt/safe/keys`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -71,9 +71,10 @@ func sumOf(name string) (string, error) {
 
 func newKeysStatus() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "status",
-		Short: "Show which epochs of keys wrap how much in the vault of a running server, and how far a rotation is",
-		Args:  cobra.NoArgs,
+		Use:     "show",
+		Aliases: []string{"status"},
+		Short:   "Show which epochs of keys wrap how much in the vault of a running server, and how far a rotation is",
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return tellKeys(c, http.MethodGet, "/v1/vault/keys", nil)
 		},

@@ -17,20 +17,21 @@ import (
 )
 
 func newLog() *cobra.Command {
-	c := &cobra.Command{Use: "log", Short: "An app's transparency log: its key, proofs from it, and what to do when its key is lost"}
-	c.AddCommand(newLogKey(), newLogProof(), newLogAnew(), newLogPublish(), newLogWitnesses(), newLogTimestamp())
+	c := &cobra.Command{Use: "log", Short: "An app's transparency log: its key, its proofs, and what to do when it is lost"}
+	c.AddCommand(newLogKey(), newLogProof(), newLogRenew(), newLogPublish(), newLogWitnesses(), newLogTimestamp())
 	return c
 }
 
 func newLogKey() *cobra.Command {
 	var data, app string
 	c := &cobra.Command{
-		Use:   "key",
-		Short: "Print the key that an app's log is verified with",
+		Use:     "show-key",
+		Aliases: []string{"key"},
+		Short:   "Print the key that an app's log is verified with",
 		Long: `Print the key that an app's log is verified with, from the data directory. Give
 it to those who verify, by a way that is not the log's own server: a key that
 comes with what it proves, proves nothing. Its name is the log's origin.`,
-		Example: "  consentledger log key --data data --app smartkey",
+		Example: "  consentledger log show-key --data data --app smartkey",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			name, err := domain.ParseAppName(app)
@@ -56,12 +57,13 @@ func newLogProof() *cobra.Command {
 	var cosigned bool
 	index := int64(-1)
 	c := &cobra.Command{
-		Use:   "proof",
-		Short: "Fetch the proof that a record is in its app's log",
+		Use:     "fetch-proof",
+		Aliases: []string{"proof"},
+		Short:   "Fetch the proof that a record is in its app's log",
 		Long: `Fetch the proof that a record is in its app's log, a c2sp.org/tlog-proof@v1 with
 the record in it. It is there a second after the record. Verify it offline, now
 or in ten years, with: consentledger verify proof`,
-		Example: "  consentledger log proof --app smartkey --event 01234567-89ab-cdef-0123-456789abcdef > proof",
+		Example: "  consentledger log fetch-proof --app smartkey --event 01234567-89ab-cdef-0123-456789abcdef > proof",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			query := url.Values{}
@@ -100,13 +102,14 @@ or in ten years, with: consentledger verify proof`,
 func newLogWitnesses() *cobra.Command {
 	var app string
 	c := &cobra.Command{
-		Use:   "witnesses",
-		Short: "How far the witnesses of an app's log are, and how long it went without them",
+		Use:     "show-witnesses",
+		Aliases: []string{"witnesses"},
+		Short:   "How far the witnesses of an app's log are, and how long it went without them",
 		Long: `Print up to which record a quorum of witnesses has signed an app's log, what each
 of them said last, and the longest time that the log went without a quorum, by the
 witnesses' clocks: for that long, at the most, a history could have been shown to
 nobody else. The server must have been told its witnesses: serve --witnesses FILE.`,
-		Example: "  consentledger log witnesses --app smartkey",
+		Example: "  consentledger log show-witnesses --app smartkey",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			text, err := call(c, http.MethodGet, "/log/"+url.PathEscape(app)+"/witnesses", "", nil)

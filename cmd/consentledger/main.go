@@ -102,9 +102,14 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exit.Usage(err) })
 	root.PersistentFlags().String("server", env("CONSENTLEDGER_SERVER", "http://127.0.0.1:8080"), "the running server's HTTP address (environment: CONSENTLEDGER_SERVER)")
 	root.PersistentFlags().String("key-file", "", "a file with the key to show to the server (environment: "+accessKeyVariable+", "+accessKeyFileVariable+")")
-	root.AddCommand(newServe(), newApp(), newPolicy(), newRecord(), newCheck(), newState(), newReplay(), newStatus(), newAlarms(), newRejected(), newSurface(), newPrompt(), newVoid(), newDispute(), newSigner())
-	root.AddCommand(newCalendar(), newDeadline(), newReport(), newRequest(), newIncident(), newObligation(), newService())
-	root.AddCommand(newLog(), newMigrate(), newSubject(), verifier.New(), newExport(), newReceipt(), newImport(), newDoctor(), newSchema(), newLawful(), newHealthcheck(), bench.New(), bench.NewLoad(), bench.NewEsdbServer(), newKeys(), newBackup(), newRestore(), newAccess(), newWebhook(), newVersion(), exitCodesHelp())
+	addGrouped(root, appTeams, newRecord(), newCheck(), newPrompt(), newState(), newSurface(), newSigner(), newSchema(), newImport(), newWebhook())
+	addGrouped(root, privacyOfficers, newPolicy(), newRequest(), newObligation(), newIncident(), newService(), newCalendar(), newDeadline(),
+		newReport(), newSubject(), newReceipt(), newVoid(), newDispute())
+	addGrouped(root, auditors, newReplay(), newLawful(), newExport(), newLog(), verifier.New())
+	addGrouped(root, operators, newServe(), newApp(), newAccess(), newDoctor(), newStatus(), newAlarms(), newRejected(), newHealthcheck(),
+		newKeys(), newBackup(), newRestore(), newMigrate(), bench.New())
+	root.AddCommand(bench.NewLoad(), bench.NewEsdbServer(), newVersion(), exitCodesHelp())
+	hideAliases(root)
 	strict(root)
 	finishHelp(root)
 	completeNames(root)

@@ -55,7 +55,7 @@ func newMigrate() *cobra.Command {
 	var m migrate.Migration
 	c := &cobra.Command{
 		Use:     "migrate",
-		Short:   "Move a ledger to another data directory or event store, with its order and its proofs",
+		Short:   "Move a ledger to another directory or event store, with its order and proofs",
 		Long:    migrateHelp,
 		Example: migrateExample,
 		Args:    cobra.NoArgs,

@@ -74,7 +74,7 @@ func newMovable(t *testing.T) movable {
 
 	m.run(r, "record", "--app", "smartkey", "--id", "once", "--type", "consent.given", "--subject", "ada", "--data", saysYes, "--wait-sealed")
 	m.key = filepath.Join(t.TempDir(), "key")
-	if err := os.WriteFile(m.key, []byte(m.run(nil, "log", "key", "--data", m.dir, "--app", "smartkey")), 0o600); err != nil {
+	if err := os.WriteFile(m.key, []byte(m.run(nil, "log", "show-key", "--data", m.dir, "--app", "smartkey")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	m.said = m.answers(r)
@@ -136,7 +136,7 @@ func (m movable) answers(r *running) (all []string) {
 	proves := ""
 	eventually(m.t, "<nil>", func() string { // a process that has just started computes the tree
 		var err error
-		proves, err = cli(m.t, r, "log", "proof", "--app", "smartkey", "--event", of.ID)
+		proves, err = cli(m.t, r, "log", "fetch-proof", "--app", "smartkey", "--event", of.ID)
 		return fmt.Sprint(err)
 	})
 	if err := os.WriteFile(held, []byte(proves), 0o600); err != nil {

@@ -70,7 +70,7 @@ func (m mistake) command() *cobra.Command {
 	if m.build {
 		c.Use, c.Args = "build", cobra.NoArgs
 		f.StringVar(&build, "build", "", "the build of the app that recorded wrongly")
-		f.StringVar(&from, "from", "", "since when, RFC 3339, by the ledger's time")
+		f.StringVar(&from, "from", "", "since when, included, RFC 3339, by the ledger's time")
 		f.StringVar(&to, "to", "", "until when, not included")
 		require(c, "build", "from", "to")
 	} else {
@@ -116,7 +116,7 @@ To void, see void records and void build.`,
 	appFlag(c, &app)
 	f := c.Flags()
 	f.StringVar(&b.Build, "build", "", "the build of the app that recorded wrongly")
-	f.StringVar(&b.From, "from", "", "since when, RFC 3339, by the ledger's time")
+	f.StringVar(&b.From, "from", "", "since when, included, RFC 3339, by the ledger's time")
 	f.StringVar(&b.To, "to", "", "until when, not included")
 	f.StringSliceVar(&b.Records, "records", nil, "event ids, instead of a build")
 	f.IntVar(&b.Limit, "limit", 100, "how many persons to name, at most 1000")

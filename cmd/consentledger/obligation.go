@@ -8,18 +8,18 @@ import (
 
 func newObligation() *cobra.Command {
 	c := &cobra.Command{Use: "obligation", Short: "What is owed by a date"}
-	c.AddCommand(obligationListCommand(), obligationShowCommand(), newObligationMet(), newObligationVoided())
+	c.AddCommand(obligationListCommand(), obligationShowCommand(), newObligationMeet(), newObligationVoid())
 	return c
 }
 
-func newObligationMet() *cobra.Command {
+func newObligationMeet() *cobra.Command {
 	var t tale
 	var evidence string
 	c := &cobra.Command{
-		Use: "met STREAM OBLIGATION", Short: "Record that what was owed was done",
+		Use: "meet STREAM OBLIGATION", Aliases: []string{"met"}, Short: "Record that what was owed was done",
 		Long: `Record that what was owed was done. It counts from when it is recorded, unless a
 document shows that it was done before: name it with --evidence.`,
-		Example: "  consentledger obligation met --app smartkey obligation-smartkey-0123456789abcdef stop.crm.own.stop",
+		Example: "  consentledger obligation meet --app smartkey obligation-smartkey-0123456789abcdef stop.crm.own.stop",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			data := map[string]any{"stream": args[0], "obligation": args[1]}
@@ -38,11 +38,11 @@ document shows that it was done before: name it with --evidence.`,
 	return c
 }
 
-func newObligationVoided() *cobra.Command {
+func newObligationVoid() *cobra.Command {
 	var t tale
 	var reason string
 	c := &cobra.Command{
-		Use: "voided STREAM OBLIGATION", Short: "Record that nothing is owed any more, though nothing was done",
+		Use: "void STREAM OBLIGATION", Aliases: []string{"voided"}, Short: "Record that nothing is owed any more, though nothing was done",
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			return t.tell(c, "obligation.voided", "", map[string]any{"stream": args[0], "obligation": args[1], "reason": reason})

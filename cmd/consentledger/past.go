@@ -55,8 +55,8 @@ not count. Exit code 8 says that something changed, 0 that nothing did.`,
 	f.StringVar(&app, "app", "", "the app")
 	f.StringVar(&r.Subject, "subject", "", "the person, as in user-1")
 	f.StringVar(&r.Action, "action", "", "collect, use, provide, publish or export (default: use)")
-	f.StringVar(&r.From, "from", "", "the first moment, RFC 3339")
-	f.StringVar(&r.To, "to", "", "the second moment, RFC 3339")
+	f.StringVar(&r.From, "from", "", "the first of the two moments, RFC 3339")
+	f.StringVar(&r.To, "to", "", "the second of the two moments, RFC 3339")
 	readerFlags(c, &r.Reader)
 	for _, name := range []string{"app", "subject", "from", "to"} {
 		c.MarkFlagRequired(name)
@@ -140,8 +140,8 @@ after_withdrawal is not empty were answered yes although a no counts from before
 	f.StringVar(&r.Purpose, "purpose", "", "the purpose")
 	f.StringVar(&r.Action, "action", "", "collect, use, provide, publish or export (default: use)")
 	f.StringVar(&r.At, "at", "", "a moment, RFC 3339, instead of a span")
-	f.StringVar(&r.From, "from", "", "the beginning of a span, RFC 3339")
-	f.StringVar(&r.To, "to", "", "its end, RFC 3339")
+	f.StringVar(&r.From, "from", "", "the beginning of a span, included, RFC 3339")
+	f.StringVar(&r.To, "to", "", "its end, RFC 3339: here it is included, too")
 	readerFlags(c, &r.Reader)
 	for _, name := range []string{"app", "purpose"} {
 		c.MarkFlagRequired(name)

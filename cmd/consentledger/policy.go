@@ -16,7 +16,7 @@ import (
 
 func newPolicy() *cobra.Command {
 	policy := &cobra.Command{Use: "policy", Short: "Write, lint, publish and show policies"}
-	policy.AddCommand(newPolicyNew(), newPolicyLint(), newPolicyPublish(), newPolicyList(), newPolicyShow(), newPolicyDiff(), newPolicyProgress())
+	policy.AddCommand(newPolicyNew(), newPolicyLint(), newPolicyPublish(), newPolicyList(), newPolicyShow(), newPolicyDiff(), newPolicyTrack())
 	return policy
 }
 

@@ -11,11 +11,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func newPolicyProgress() *cobra.Command {
+func newPolicyTrack() *cobra.Command {
 	var app string
 	query := url.Values{}
 	c := &cobra.Command{
-		Use: "progress [VERSION]", Short: "After a change: how many people agreed to a version, refused, or said nothing yet", Args: cobra.MaximumNArgs(1),
+		Use: "track [VERSION]", Aliases: []string{"progress"}, Short: "After a change: how many people agreed to a version, refused, or said nothing yet", Args: cobra.MaximumNArgs(1),
 		Long: `After a change: where people stand with each purpose of a version (default: the one in
 force; the app's first policy) that rests on consent. Everybody who ever said anything
 about the purpose is counted once:
@@ -27,7 +27,7 @@ about the purpose is counted once:
   refused         or withdrew, since the version binds
   refused_before  or withdrew, before that
   other           their consent ran out, or what they said does not say enough`,
-		Example: "  consentledger policy progress --app smartkey",
+		Example: "  consentledger policy track --app smartkey",
 		RunE: func(c *cobra.Command, args []string) error {
 			version := ""
 			if len(args) == 1 {

@@ -16,7 +16,7 @@ func newReceipt() *cobra.Command {
 	var ask audit.ReceiptRequest
 	c := &cobra.Command{
 		Use:   "receipt EVENT",
-		Short: "The receipt of a grant, a refusal or a withdrawal, with its proof, for the person",
+		Short: "The receipt of a grant, refusal or withdrawal, with its proof, for the person",
 		Long: `Print the receipt of what a person said, a grant, a refusal or a withdrawal: a
 Consent Receipt 1.1 of the Kantara Initiative, or a consent record of ISO/IEC TS
 27560 in JSON-LD. It says what kind of consent was given, what it does not cover and

@@ -92,7 +92,7 @@ func newRejectedRetry() *cobra.Command {
 
 func newRejectedSeen() *cobra.Command {
 	var why string
-	c := &cobra.Command{Use: "seen SEQ", Short: "Say that somebody looked at one, and why it may rest", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+	c := &cobra.Command{Use: "mark-seen SEQ", Aliases: []string{"seen"}, Short: "Say that somebody looked at one, and why it may rest", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
 		_, err := callJSON(c, http.MethodPost, rejectedPath(args[0], "/seen"), map[string]string{"why": why})
 		return err
 	}}

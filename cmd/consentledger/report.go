@@ -2,12 +2,15 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"consentledger/api/report"
 	"consentledger/api/rest"
+	"consentledger/cmd/internal/exit"
 
 	"github.com/spf13/cobra"
 )
@@ -211,9 +214,12 @@ func newReportActivity() *cobra.Command {
 		Short: "How much was recorded, by day and type, and how much of it was voided since",
 		Long: "How much was recorded, by day (UTC) and type, and how much of it was voided since. Persons who are marked as tests are\n" +
 			"left out, and the table ends with how many they are.",
-		Example: "  consentledger report activity --app smartkey --from 2026-03-01 --until 2026-03-31",
+		Example: "  consentledger report activity --app smartkey --from 2026-03-01 --to 2026-04-01",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := endBefore(c); err != nil {
+				return err
+			}
 			for flag, name := range map[string]string{"from": "from", "until": "until", "min-position": "min_position"} {
 				setIf(query, name, c.Flags().Lookup(flag).Value.String())
 			}
@@ -235,9 +241,28 @@ func newReportActivity() *cobra.Command {
 		},
 	}
 	appFlag(c, &app)
-	c.Flags().String("from", "", "the first day, as in 2026-03-02 (default: the beginning)")
-	c.Flags().String("until", "", "the last day, included (default: today)")
+	c.Flags().String("from", "", "the first day, included, as in 2026-03-02 (default: the beginning)")
+	c.Flags().String("to", "", "the day after the last one, not included (default: tomorrow)")
+	c.Flags().String("until", "", "the last day, included, instead of --to")
+	c.MarkFlagsMutuallyExclusive("to", "until")
 	c.Flags().String("min-position", "", "wait until the answer holds at least this position")
 	outputFlag(c)
 	return c
+}
+
+// endBefore sets --until to the day before the one that --to names: the server is asked
+// for the last day.
+func endBefore(c *cobra.Command) error {
+	to := c.Flags().Lookup("to").Value.String()
+	if to == "" {
+		return nil
+	}
+	day, err := time.Parse(time.DateOnly, to)
+	if err != nil {
+		return exit.Usage(errors.New("--to: a day is written as in 2026-03-02"))
+	}
+	if from := c.Flags().Lookup("from").Value.String(); to <= from {
+		return exit.Usage(errors.New("--to: is not after --from; it is the day after the last one"))
+	}
+	return c.Flags().Lookup("until").Value.Set(day.AddDate(0, 0, -1).Format(time.DateOnly))
 }

@@ -16,7 +16,7 @@ what its record commits to.
 --vault-keys the file with the keys of the vault, which is in no backup. A vault that is
 older than the log is taken with --older-vault: what was sealed since is lost, and nobody
 comes back whom the log says to erase, then or later. Who was erased behind the end of the
-log is named by --erased, with the certificate that consentledger subject certificate wrote.
+log is named by --erased, with the certificate that consentledger subject certify wrote.
 
 The ledger goes on only if nobody saw more of it than the backup has. Say with --checkpoint
 what was published last, once for every app: a file, or a URL as in

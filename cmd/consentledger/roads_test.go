@@ -169,7 +169,7 @@ func TestALostDirectoryOfNATSIsTold(t *testing.T) {
 	if err != nil || !strings.Contains(list, "messages-lost") || !strings.Contains(list, "CONSENT_IN after 3") {
 		t.Errorf("listed: %s, %v", list, err)
 	}
-	if _, err := cli(t, r, "rejected", "seen", "1", "--why", "the apps send again"); err != nil {
+	if _, err := cli(t, r, "rejected", "mark-seen", "1", "--why", "the apps send again"); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "", func() string { return verbose(t, r) + alarmsNamed(t, r, server.LostAlarm) })

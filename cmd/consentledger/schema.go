@@ -16,27 +16,29 @@ import (
 )
 
 func newStatus() *cobra.Command {
-	c := &cobra.Command{Use: "status", Short: "How far everything that follows the log is; -o json tells the version, the store and its last record, too", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		answer, err := call(c, http.MethodGet, "/v1/status", "", nil)
-		if err != nil {
-			return err
-		}
-		if c.Flags().Lookup("output").Value.String() == "json" {
-			return printOne(c, answer)
-		}
-		parts, err := member(answer, "projections")
-		if err != nil {
-			return err
-		}
-		return printRows(c, parts, "name", "position", "behind", "seconds", "error")
-	}}
+	c := &cobra.Command{Use: "status", Short: "How far everything that follows the log is",
+		Long: "How far everything that follows the log is. With -o json also the version, the store and its last record.",
+		Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+			answer, err := call(c, http.MethodGet, "/v1/status", "", nil)
+			if err != nil {
+				return err
+			}
+			if c.Flags().Lookup("output").Value.String() == "json" {
+				return printOne(c, answer)
+			}
+			parts, err := member(answer, "projections")
+			if err != nil {
+				return err
+			}
+			return printRows(c, parts, "name", "position", "behind", "seconds", "error")
+		}}
 	outputFlag(c)
 	return c
 }
 
 func newSchemaAsyncAPI() *cobra.Command {
 	return &cobra.Command{
-		Use: "asyncapi", Short: "Print what goes over NATS, as AsyncAPI 3 describes it; a server has it at /asyncapi.json", Args: cobra.NoArgs,
+		Use: "show-asyncapi", Aliases: []string{"asyncapi"}, Short: "Print what goes over NATS, as AsyncAPI 3 describes it; a server has it at /asyncapi.json", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			text, err := rest.AsyncAPI(buildinfo.Version)
 			if err != nil {

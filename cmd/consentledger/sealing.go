@@ -119,7 +119,7 @@ func (s *sealing) proof(c *cobra.Command, app string, receipt json.RawMessage) (
 	query := url.Values{"event": {r.EventID}, "wait": {s.wait.String()}}
 	proof, err := call(c, http.MethodGet, "/log/"+url.PathEscape(app)+"/proof?"+query.Encode(), "", nil)
 	if err != nil {
-		err = fmt.Errorf("the event is recorded, its proof is not there: %w; fetch it later: consentledger log proof --app %s --event %s", err, app, r.EventID)
+		err = fmt.Errorf("the event is recorded, its proof is not there: %w; fetch it later: consentledger log fetch-proof --app %s --event %s", err, app, r.EventID)
 	}
 	return proof, err
 }

@@ -79,7 +79,7 @@ func TestVaultElsewhere(t *testing.T) {
 	}
 
 	// What is left of the erased person elsewhere opens for nobody after this.
-	for _, args := range [][]string{{"keys", "next", keys}, {"keys", "retire", "--vault", here.Vault, keys}} {
+	for _, args := range [][]string{{"keys", "advance", keys}, {"keys", "retire", "--vault", here.Vault, keys}} {
 		if out, err := cli(t, nil, args...); err != nil {
 			t.Fatal(out, err)
 		}

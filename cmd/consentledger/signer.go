@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-var errTwoVersions = errors.New("name two versions by their hashes, or --file, and not both")
+var errTwoVersions = errors.New("name two versions by their hashes, or one policy file, and not both")
 
 func newSigner() *cobra.Command {
 	c := &cobra.Command{

@@ -72,9 +72,9 @@ func newSteps(noun domain.Noun) []*cobra.Command {
 func newStep(rule domain.StepRule) *cobra.Command {
 	var t tale
 	noun := string(rule.Noun)
-	verb := strings.ReplaceAll(strings.TrimPrefix(string(rule.Kind), noun+"."), ".", "-")
+	verb, before := stepVerbs[rule.Kind], strings.ReplaceAll(strings.TrimPrefix(string(rule.Kind), noun+"."), ".", "-")
 	c := &cobra.Command{
-		Use: verb + " ID", Short: upper(rule.Says), Args: cobra.ExactArgs(1),
+		Use: verb + " ID", Aliases: []string{before}, Short: upper(rule.Says), Args: cobra.ExactArgs(1),
 		Long: upper(rule.Says) + " (" + rule.Source + ").\n\nRecords " + string(rule.Kind) + ".",
 	}
 	if rule.Opens() {

@@ -13,7 +13,7 @@ import (
 )
 
 func newSubject() *cobra.Command {
-	c := &cobra.Command{Use: "subject", Short: "A person as a whole: their devices and accounts, their end, what is known of them"}
+	c := &cobra.Command{Use: "subject", Short: "A person as a whole: devices and accounts, their end, what is known of them"}
 	c.AddCommand(newSubjectShow(), newSubjectErase(), newSubjectCertificate())
 	for _, v := range subjectVerbs {
 		c.AddCommand(v.command())

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"consentledger/api/policyfile"
 	"consentledger/cmd/internal/exit"
@@ -142,10 +143,16 @@ func newPrompt() *cobra.Command {
 func newPolicyDiff() *cobra.Command {
 	var app, file string
 	c := &cobra.Command{
-		Use: "diff OLD NEW", Short: "Compare two versions, or a file with the version in force", Args: cobra.MaximumNArgs(2),
-		Long: "Compare two versions by their hashes, or with --file a policy file with the version in force: what differs,\n" +
-			"which kinds of material change that is, which consents grow stale, and how many people they are of.",
+		Use: "diff OLD NEW|FILE", Short: "Compare two versions, or a file with the version in force", Args: cobra.MaximumNArgs(2),
+		Long: "Compare two versions by their hashes, or a policy file with the version in force: what differs,\n" +
+			"which kinds of material change that is, which consents grow stale, and how many people they are of.\n" +
+			"FILE may be - for standard input.",
+		Example: `  consentledger policy diff --app smartkey policy2.yaml
+  consentledger policy diff --app smartkey sha256:OLD sha256:NEW`,
 		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 && file == "" && !strings.HasPrefix(args[0], "sha256:") {
+				args, file = nil, args[0]
+			}
 			body, err := diffBody(c, args, file)
 			if err != nil {
 				return err
@@ -168,19 +175,20 @@ func newPolicyDiff() *cobra.Command {
 		},
 	}
 	appFlag(c, &app)
-	c.Flags().StringVar(&file, "file", "", "a policy file, against the version in force")
+	c.Flags().StringVar(&file, "file", "", "a policy file: the same as the argument FILE")
+	c.Flags().MarkHidden("file")
 	outputFlag(c)
 	return c
 }
 
 func diffBody(c *cobra.Command, args []string, file string) (any, error) {
-	if (file == "") == (len(args) != 2) {
+	if file == "" && len(args) != 2 || file != "" && len(args) > 0 {
 		return nil, exit.Usage(errTwoVersions)
 	}
 	if file == "" {
 		return map[string]string{"old": args[0], "new": args[1]}, nil
 	}
-	text, err := files.ReadInput(c, "--file", file, files.MaxPolicyFile)
+	text, err := files.ReadInput(c, "FILE", file, files.MaxPolicyFile)
 	if err != nil {
 		return nil, err
 	}

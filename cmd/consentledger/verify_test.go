@@ -39,7 +39,7 @@ func recordYes(t *testing.T, r *running, who string) string {
 func sealed(t *testing.T, r *running, event string) {
 	t.Helper()
 	eventually(t, "true", func() string {
-		_, err := cli(t, r, "log", "proof", "--app", "smartkey", "--event", event)
+		_, err := cli(t, r, "log", "fetch-proof", "--app", "smartkey", "--event", event)
 		return fmt.Sprint(err == nil)
 	})
 }
@@ -100,7 +100,7 @@ func TestOlderStoreIsRefused(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "the store is older than what was signed") {
 			t.Errorf("views %s: served with %v", views, err)
 		}
-		if err == nil || !strings.Contains(err.Error(), "log anew --records-lost") {
+		if err == nil || !strings.Contains(err.Error(), "log renew --records-lost") {
 			t.Errorf("views %s: no way out is named: %v", views, err)
 		}
 		if err := os.RemoveAll(filepath.Join(dir, "views")); err != nil {
@@ -113,7 +113,7 @@ func TestOlderStoreIsRefused(t *testing.T) {
 // wayOut begins the logs anew, since the newer store is lost for good.
 func wayOut(t *testing.T, dir string) {
 	t.Helper()
-	why := []string{"log", "anew", "--data", dir, "--origin", "example.com/after", "--why", "the disk died, and yesterday's backup is all there is"}
+	why := []string{"log", "renew", "--data", dir, "--origin", "example.com/after", "--why", "the disk died, and yesterday's backup is all there is"}
 	if _, err := cli(t, nil, why...); err == nil || !strings.Contains(err.Error(), "older than what was signed") {
 		t.Errorf("begun anew without a word of what is lost: %v", err)
 	}
@@ -215,7 +215,7 @@ func TestLostSigningState(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "log")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("something was made up: %v", err)
 	}
-	if out, err := cli(t, nil, "log", "anew", "--data", dir, "--origin", "example.com/second", "--why", "the disk died"); err != nil || !strings.Contains(out, "log.lost-1") {
+	if out, err := cli(t, nil, "log", "renew", "--data", dir, "--origin", "example.com/second", "--why", "the disk died"); err != nil || !strings.Contains(out, "log.lost-1") {
 		t.Fatalf("%s: %v", out, err)
 	}
 	tellThree(t, dir, "ivy")
@@ -223,7 +223,7 @@ func TestLostSigningState(t *testing.T) {
 	if err != nil || !strings.Contains(out, "of the log example.com/second/smartkey") {
 		t.Errorf("%s: %v", out, err)
 	}
-	if _, err := cli(t, nil, "log", "anew", "--data", dir, "--why", "once more"); !errors.Is(err, transparency.ErrNotLost) {
+	if _, err := cli(t, nil, "log", "renew", "--data", dir, "--why", "once more"); !errors.Is(err, transparency.ErrNotLost) {
 		t.Errorf("begun anew although nothing is lost: %v", err)
 	}
 }

@@ -78,7 +78,8 @@ func newWebhookAdd() *cobra.Command {
 		},
 	}
 	c.Flags().StringSliceVar(&in.Types, "type", nil, "what it is sent, as in consent.withdrawn or obligation.overdue (default: all of consents)")
-	c.Flags().StringVar(&in.From, "from", "", "a position behind which it begins; 0: the beginning of the log (default: what is recorded from now on)")
+	c.Flags().StringVar(&in.From, "after", "", "only what comes after this position; 0: the beginning of the log (default: what is recorded from now on)")
+	alsoNamed(c, "from", "after")
 	outputFlagOr(c, "table")
 	return c
 }
@@ -143,9 +144,9 @@ func newWebhookRotate() *cobra.Command {
 func newWebhookReplay() *cobra.Command {
 	var in rest.WebhookReplay
 	c := &cobra.Command{
-		Use: "replay ID", Short: "Send again what was recorded behind a position", Args: cobra.ExactArgs(1),
-		Long: `Send again what was recorded behind a position, in order and with the same ids. Every event
-names its position; --from 0 sends everything.`,
+		Use: "replay ID", Short: "Send again what was recorded after a position", Args: cobra.ExactArgs(1),
+		Long: `Send again what was recorded after a position, in order and with the same ids. Every event
+names its position; --after 0 sends everything.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			answer, err := postWebhook(c, in, args[0], "replay")
 			if err != nil {
@@ -154,8 +155,9 @@ names its position; --from 0 sends everything.`,
 			return printOne(c, answer, webhookColumns...)
 		},
 	}
-	c.Flags().StringVar(&in.From, "from", "", "the position; 0: the beginning of the log")
-	c.MarkFlagRequired("from")
+	c.Flags().StringVar(&in.From, "after", "", "only what comes after this position; 0: the beginning of the log")
+	c.MarkFlagRequired("after")
+	alsoNamed(c, "from", "after")
 	outputFlag(c)
 	return c
 }

@@ -25,7 +25,7 @@ type LostError struct {
 
 func (e *LostError) Error() string {
 	return fmt.Sprintf("the log of %s was begun and signed, and %s is gone: bring it back from where you keep it; "+
-		"if it is lost for good, the log cannot go on: begin another under a new origin with consentledger log anew", e.App, e.File)
+		"if it is lost for good, the log cannot go on: begin another under a new origin with consentledger log renew", e.App, e.File)
 }
 
 // An OlderError says that the store ends before what was signed: it is an older
@@ -40,7 +40,7 @@ type OlderError struct {
 func (e *OlderError) Error() string {
 	return fmt.Sprintf("app %s: the store ends at position %d, but a checkpoint of %d records up to position %d was signed: "+
 		"the store is older than what was signed, as after a restore of an old backup; bring back the newer store; "+
-		"if that is lost for good, so are the records behind position %d: begin the logs anew under a new origin, which says so, with consentledger log anew --records-lost",
+		"if that is lost for good, so are the records behind position %d: begin the logs anew under a new origin, which says so, with consentledger log renew --records-lost",
 		e.App, e.Head, e.Size, e.Signed, e.Head)
 }
 

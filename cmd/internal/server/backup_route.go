@@ -81,7 +81,7 @@ func (h *Server) readersOf(asked string) ([]age.Recipient, error) {
 	case h.keys != nil:
 		return nil, refused(http.StatusConflict, "this server authenticates, and nobody has said who may read its backups: start serve with --backup-recipients FILE")
 	case len(recipientLines(asked)) == 0:
-		return nil, refused(http.StatusBadRequest, "say who can read the backup, with --recipient or --recipients-file; consentledger backup identity makes a recipient")
+		return nil, refused(http.StatusBadRequest, "say who can read the backup, with --recipient or --recipients-file; consentledger backup new-identity makes a recipient")
 	}
 
 	for line := range recipientLines(asked) {

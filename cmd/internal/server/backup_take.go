@@ -247,7 +247,7 @@ func (s backupSource) copyTo(w *backup.Writer, path string) error {
 func BackupStopped(ctx context.Context, data string, to []age.Recipient, open func(backup.Kind) (io.Writer, error)) (_ *BackupReport, err error) {
 	if len(to) == 0 {
 		return nil, exit.Usage(errors.New("say who can read the backup, with --recipient or --recipients-file; " +
-			"consentledger backup identity makes a recipient"))
+			"consentledger backup new-identity makes a recipient"))
 	}
 	if err := hasAll(data); err != nil {
 		return nil, err

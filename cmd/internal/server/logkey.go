@@ -42,13 +42,13 @@ func VerifierOf(key, origin string) (note.Verifier, string, error) {
 	if !strings.Contains(key, "+") {
 		text, err := files.ReadPlainFile(key, files.MaxKeyFile)
 		if err != nil {
-			return nil, "", exit.Usage(fmt.Errorf("--key: want a key as consentledger log key prints it, or a file that holds one: %w", err))
+			return nil, "", exit.Usage(fmt.Errorf("--key: want a key as consentledger log show-key prints it, or a file that holds one: %w", err))
 		}
 		key = string(text)
 	}
 	v, err := note.NewVerifier(BareKey(key))
 	if err != nil {
-		return nil, "", exit.Usage(errors.New("--key: this is not a verifier key; consentledger log key prints one"))
+		return nil, "", exit.Usage(errors.New("--key: this is not a verifier key; consentledger log show-key prints one"))
 	}
 	if origin == "" {
 		origin = v.Name()

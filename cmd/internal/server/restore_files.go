@@ -226,7 +226,7 @@ func readIdentities(list []string) ([]age.Identity, error) {
 		}
 		ids, err := age.ParseIdentities(strings.NewReader(string(text)))
 		if err != nil {
-			return nil, exit.Usage(fmt.Errorf("--identity: %s holds no identity as consentledger backup identity or age-keygen writes it", name))
+			return nil, exit.Usage(fmt.Errorf("--identity: %s holds no identity as consentledger backup new-identity or age-keygen writes it", name))
 		}
 		all = append(all, ids...)
 	}

@@ -184,7 +184,7 @@ func (r *rotation) retire(ctx context.Context, sum string) error {
 		return err
 	}
 	if r.running || old > 0 {
-		return exit.Conflict(fmt.Errorf("%d keys are still wrapped under an older epoch: wait until consentledger keys status says rewrapped", old))
+		return exit.Conflict(fmt.Errorf("%d keys are still wrapped under an older epoch: wait until consentledger keys show says rewrapped", old))
 	}
 	if err := r.keys.Retire(); err != nil {
 		return err

@@ -51,7 +51,7 @@ func (h *Server) answerKeys(w http.ResponseWriter, r *http.Request, takes edge.R
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, files.MaxOwnFile))
 	if err == nil && h.Dir.shared != nil && r.Method != http.MethodGet {
-		err = exit.Conflict(errors.New("several processes share these keys: use consentledger keys next and keys retire on the file that they are handed out from"))
+		err = exit.Conflict(errors.New("several processes share these keys: use consentledger keys advance and keys retire on the file that they are handed out from"))
 	}
 	if err == nil {
 		err = do(r.Context(), body)

@@ -173,7 +173,7 @@ func (v *LogToVerify) chooseKey(c *cobra.Command, at string, memory verify.Memor
 		fmt.Fprintln(c.ErrOrStderr(), "the key is the data directory's own: whoever could change the log could change it too")
 	}
 	if v.key == "" {
-		return exit.Usage(fmt.Errorf("--key: %s was never verified here: give its key, which consentledger log key prints where the log is kept", at))
+		return exit.Usage(fmt.Errorf("--key: %s was never verified here: give its key, which consentledger log show-key prints where the log is kept", at))
 	}
 	return nil
 }

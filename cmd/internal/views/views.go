@@ -40,6 +40,7 @@ type Kind struct {
 //
 //   - whoever asks it takes it from what is open, with [Of]: see openViews of package server
 //   - the tables that others may read stand in docs/sql.md
+//   - docs/observability.md names it as a label, which TestThePageOfDocsListsEveryMetric says
 //   - tests that name every view on purpose: figuresOf in cmd/consentledger/bench_test.go,
 //     and TestNotYetKnownIsNotNeverAsked
 var All = []Kind{

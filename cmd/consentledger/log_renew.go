@@ -11,12 +11,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func newLogAnew() *cobra.Command {
+func newLogRenew() *cobra.Command {
 	var data, origin, why string
 	var recordsLost bool
 	c := &cobra.Command{
-		Use:   "anew",
-		Short: "Begin the logs anew under a new origin, because their signing keys, or records, are lost for good",
+		Use:     "renew",
+		Aliases: []string{"anew"},
+		Short:   "Begin the logs anew under a new origin, because their signing keys, or records, are lost for good",
 		Long: `Begin the logs of a stopped server's data directory anew under a new origin,
 because what they are signed with is lost for good. First look for the backup of
 data/log: with it the logs go on, and this is not needed.
@@ -31,7 +32,7 @@ older one was brought back, which ends before what was signed. What was recorded
 behind its end is lost; the old checkpoints, which are kept, prove that there was
 something. Apps that still have it send it again, withdrawals first: what they
 know better than the ledger is theirs to say.`,
-		Example: `  consentledger log anew --data data --origin logs.example.com/consent-2 --why "the disk with the keys died, and its backup with it"`,
+		Example: `  consentledger log renew --data data --origin logs.example.com/consent-2 --why "the disk with the keys died, and its backup with it"`,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			if why == "" || len(why) > 500 {
@@ -50,7 +51,7 @@ know better than the ledger is theirs to say.`,
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "begun anew; what is left of the old logs is in %s\nstart the server, then give the new key to those who verify: consentledger log key --data %s --app APP\n", kept, data)
+			_, err = fmt.Fprintf(c.OutOrStdout(), "begun anew; what is left of the old logs is in %s\nstart the server, then give the new key to those who verify: consentledger log show-key --data %s --app APP\n", kept, data)
 			return err
 		},
 	}
