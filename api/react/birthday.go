@@ -77,8 +77,13 @@ func (r *Reactor) birthDate(ctx context.Context, e codec.Entry) (domain.Personal
 	opened, err := r.Ledger.Access(ctx, ledger.Access{
 		App: e.Stream.App, ID: "birthday of " + e.ID.String(), Actor: string(domain.System), RecordedBy: "react",
 		DataAccessed: domain.DataAccessed{
-			Kind: domain.AccessReaction, Subject: e.Stream.ID, Events: []domain.EventID{domain.EventID(e.ID)}, Roles: []string{birthDateRole},
-			Records: 1, Parts: 1, Reason: "birthday",
+			Kind:    domain.AccessReaction,
+			Subject: e.Stream.ID,
+			Events:  []domain.EventID{domain.EventID(e.ID)},
+			Roles:   []string{birthDateRole},
+			Records: 1,
+			Parts:   1,
+			Reason:  "birthday",
 		},
 	})
 	if err != nil {
@@ -111,10 +116,13 @@ func (r *Reactor) forget(stream domain.StreamID) {
 }
 
 // turn records that a person is in the next band of age.
-func (r *Reactor) turn(stream domain.StreamID, fact eventstore.EventID, band domain.AgeBand, at deadline.Instant) func(context.Context) error {
+func (r *Reactor) turn(
+	stream domain.StreamID, fact eventstore.EventID, band domain.AgeBand, at deadline.Instant,
+) func(context.Context) error {
 	return func(ctx context.Context) error {
 		id := fmt.Sprintf("birthday to %s after %s", band, fact)
-		_, err := r.Ledger.ExecuteOn(ctx, stream, request(stream.App, id, at, domain.Say{Event: domain.AgeRecorded{Band: band, Basis: "birthday"}}))
+		_, err := r.Ledger.ExecuteOn(ctx, stream,
+			request(stream.App, id, at, domain.Say{Event: domain.AgeRecorded{Band: band, Basis: "birthday"}}))
 		return err
 	}
 }

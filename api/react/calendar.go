@@ -26,7 +26,8 @@ func (r *Reactor) learnCalendar(a *app, e codec.Entry, x domain.CalendarPublishe
 // move computes the due dates of a stream again, by the calendar that was
 // published last.
 func (r *Reactor) move(a *app, stream domain.StreamID, key, why string) {
-	r.follow(key, 0, stream, "calendar "+hex.EncodeToString(a.newest[:])+why, 0, domain.MoveObligations{Calendar: a.newest})
+	r.follow(key, 0, stream, "calendar "+hex.EncodeToString(a.newest[:])+why, 0,
+		domain.MoveObligations{Calendar: a.newest})
 }
 
 func calendarKey(stream domain.StreamID, calendar domain.EventID) string {

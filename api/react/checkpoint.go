@@ -185,7 +185,8 @@ func (r *Reactor) resume(ctx context.Context) error {
 			return err
 		}
 		if bytes.Equal(now, text) {
-			r.log().Warn("the follow-up process reads the log from its beginning: its checkpoint is of no use", "because", none)
+			r.log().Warn("the follow-up process reads the log from its beginning: its checkpoint is of no use",
+				"because", none)
 			return nil
 		}
 		text = now

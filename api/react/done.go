@@ -29,7 +29,9 @@ func (a *app) keepDone(e codec.Entry) {
 // metBefore returns what was recorded earlier and meets what opens only now: steps
 // of an incident, and of a person what was done since the start of its clock. The
 // person's history is read only if there is any.
-func (r *Reactor) metBefore(ctx context.Context, a *app, e occasion, start deadline.Instant, metBy []string) (since []codec.Entry, err error) {
+func (r *Reactor) metBefore(
+	ctx context.Context, a *app, e occasion, start deadline.Instant, metBy []string,
+) (since []codec.Entry, err error) {
 	switch e.history.Noun {
 	case domain.IncidentNoun:
 		return a.stepsBefore(e.history.ID, metBy), nil
@@ -48,7 +50,8 @@ func (r *Reactor) metBefore(ctx context.Context, a *app, e occasion, start deadl
 		if f.Position >= e.Position {
 			break
 		}
-		if min(f.At, f.Recorded) >= start && domain.Meets(f.Event) && policy.MeetsBy(metBy, f.Kind(), domain.Members(f.Event)) {
+		if min(f.At, f.Recorded) >= start && domain.Meets(f.Event) &&
+			policy.MeetsBy(metBy, f.Kind(), domain.Members(f.Event)) {
 			since = append(since, f)
 		}
 	}

@@ -102,7 +102,14 @@ func (r *Reactor) openOwed(ctx context.Context, a *app, e codec.Entry) error {
 // learnSaid takes note of an obligation that the fact itself says, from which it
 // follows: what an earlier one opened may be void since, and it may be met already.
 func (r *Reactor) learnSaid(ctx context.Context, a *app, e, o codec.Entry, x domain.ObligationOpened) error {
-	opened := &opening{wanted: wanted{stream: o.Stream, since: domain.EventID(e.ID), kind: x.Obligation.Kind, rule: x.Obligation.Rule.ID, metBy: x.Obligation.MetBy, place: placeOf(e.Stream)}}
+	opened := &opening{wanted: wanted{
+		stream: o.Stream,
+		since:  domain.EventID(e.ID),
+		kind:   x.Obligation.Kind,
+		rule:   x.Obligation.Rule.ID,
+		metBy:  x.Obligation.MetBy,
+		place:  placeOf(e.Stream),
+	}}
 	if n, ok := e.Event.(domain.Noted); ok {
 		opened.about = n.Fields
 	}
@@ -249,7 +256,9 @@ func (a *app) reach(d policy.DutyRule, rule deadline.Rule) bool {
 
 // promisee returns whose promises bind: that matters only where a version
 // reduces rights.
-func (r *Reactor) promisee(ctx context.Context, a *app, stream domain.StreamID, at deadline.Instant) (domain.Subject, error) {
+func (r *Reactor) promisee(
+	ctx context.Context, a *app, stream domain.StreamID, at deadline.Instant,
+) (domain.Subject, error) {
 	if stream.Noun != domain.SubjectNoun || !a.policies.Reduced(at) {
 		return domain.Subject{}, nil
 	}
@@ -263,13 +272,28 @@ func (r *Reactor) openOne(ctx context.Context, a *app, e occasion, x domain.Owed
 	if e.Stream.Noun == domain.IncidentNoun && !a.owes(e.Stream.ID, x.Duty.Kind, x.Rule.ID) {
 		return nil
 	}
-	cmd := domain.OpenDuties{Cause: e.cause(), Rule: x.Duty, Start: a.start(e.Entry, x.Duty, x.Rule), Rules: []deadline.Rule{x.Rule}, Policy: x.Version, Keeps: x.Keeps}
+	cmd := domain.OpenDuties{
+		Cause:  e.cause(),
+		Rule:   x.Duty,
+		Start:  a.start(e.Entry, x.Duty, x.Rule),
+		Rules:  []deadline.Rule{x.Rule},
+		Policy: x.Version,
+		Keeps:  x.Keeps,
+	}
 	cmd.Held = x.Duty.Kind == policy.DutyDelete && a.held[e.history]
 	if x.Duty.Each == policy.DutyEachSystem {
 		cmd.Target = a.reference().Targets(x.Scope, at)
 	}
 	stream := e.stream()
-	o := &opening{wanted: wanted{stream: stream, since: domain.EventID(e.ID), kind: x.Duty.Kind, rule: x.Rule.ID, metBy: x.Duty.MetBy, place: placeOf(e.history), causeKind: cmd.Cause.Kind}}
+	o := &opening{wanted: wanted{
+		stream:    stream,
+		since:     domain.EventID(e.ID),
+		kind:      x.Duty.Kind,
+		rule:      x.Rule.ID,
+		metBy:     x.Duty.MetBy,
+		place:     placeOf(e.history),
+		causeKind: cmd.Cause.Kind,
+	}}
 	if n, ok := e.Event.(domain.Noted); ok {
 		o.about = n.Fields
 	}
@@ -358,7 +382,11 @@ func (r *Reactor) meetOne(o *obligation, kind string, e codec.Entry) {
 			met = early
 		}
 		id := fmt.Sprintf("met %s by %s", o.id, e.ID)
-		r.follow(key, 0, o.stream, id, met, domain.MeetObligation{ID: o.id, By: causeOf(e), Evidence: domain.EvidenceOf(e.Event)})
+		r.follow(key, 0, o.stream, id, met, domain.MeetObligation{
+			ID:       o.id,
+			By:       causeOf(e),
+			Evidence: domain.EvidenceOf(e.Event),
+		})
 	}
 }
 
@@ -401,12 +429,14 @@ func (r *Reactor) renew(a *app, by *opening, on []string) {
 		return
 	}
 	for _, o := range p.open {
-		if o.stream != by.stream && o.kind == by.kind && o.due.Rule == by.rule && slices.Contains(on, o.causeKind) && !r.waiting.has(o.key("meet")) {
+		if o.stream != by.stream && o.kind == by.kind && o.due.Rule == by.rule && slices.Contains(on, o.causeKind) &&
+			!r.waiting.has(o.key("meet")) {
 			r.voidOne(o, "renewed")
 		}
 	}
 	for _, o := range p.openings {
-		if o.stream != by.stream && o.kind == by.kind && o.rule == by.rule && slices.Contains(on, o.causeKind) && len(o.facts) == 0 {
+		if o.stream != by.stream && o.kind == by.kind && o.rule == by.rule && slices.Contains(on, o.causeKind) &&
+			len(o.facts) == 0 {
 			o.void = "renewed"
 		}
 	}
@@ -420,12 +450,16 @@ func (r *Reactor) voidOne(o *obligation, reason string) {
 
 // follow lets a command follow on a stream once it is due. Its id says what it
 // follows from and, since a record's id derives from it, in which stream.
-func (r *Reactor) follow(key string, due deadline.Instant, stream domain.StreamID, id string, at deadline.Instant, cmd domain.Command) {
+func (r *Reactor) follow(
+	key string, due deadline.Instant, stream domain.StreamID, id string, at deadline.Instant, cmd domain.Command,
+) {
 	r.waiting.add(key, due, stream, func(ctx context.Context) error { return r.followNow(ctx, stream, id, at, cmd) })
 }
 
 // followNow executes what follows.
-func (r *Reactor) followNow(ctx context.Context, stream domain.StreamID, id string, at deadline.Instant, cmd domain.Command) error {
+func (r *Reactor) followNow(
+	ctx context.Context, stream domain.StreamID, id string, at deadline.Instant, cmd domain.Command,
+) error {
 	_, err := r.Ledger.ExecuteOn(ctx, stream, request(stream.App, id+" in "+stream.String(), at, cmd))
 	return err
 }

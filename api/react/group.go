@@ -113,8 +113,13 @@ func (r *Reactor) saidToGroup(ctx context.Context, e codec.Entry) (domain.Person
 	opened, err := r.Ledger.Access(ctx, ledger.Access{
 		App: e.Stream.App, ID: "group event of " + e.ID.String(), Actor: string(domain.System), RecordedBy: "react",
 		DataAccessed: domain.DataAccessed{
-			Kind: domain.AccessReaction, Subject: e.Parts[i].Ref, Events: []domain.EventID{domain.EventID(e.ID)}, Roles: []string{ledger.GroupRole},
-			Records: 1, Parts: 1, Reason: "group-event",
+			Kind:    domain.AccessReaction,
+			Subject: e.Parts[i].Ref,
+			Events:  []domain.EventID{domain.EventID(e.ID)},
+			Roles:   []string{ledger.GroupRole},
+			Records: 1,
+			Parts:   1,
+			Reason:  "group-event",
 		},
 	})
 	if err != nil {

@@ -132,7 +132,8 @@ func (r *Reactor) restart(a *app, o *obligation) {
 	if began == 0 || o.due.Start != 0 && began >= o.due.Start {
 		return
 	}
-	r.follow(o.key("start"), 0, o.stream, "start "+o.id+" "+began.String(), 0, domain.StartObligation{ID: o.id, Start: began})
+	r.follow(o.key("start"), 0, o.stream, "start "+o.id+" "+began.String(), 0,
+		domain.StartObligation{ID: o.id, Start: began})
 }
 
 // runsFrom returns from which fact of an incident the clock of an obligation runs: that of
@@ -146,5 +147,6 @@ func (o *obligation) runsFrom() (kind string, runs bool) {
 		rule, _ := domain.StepRuleOf(domain.StepKind(o.causeKind))
 		return o.causeKind, rule.Opens()
 	}
-	return strings.TrimPrefix(o.startsBy, policy.StartStream), o.startsBy == policy.StartStream || strings.Contains(o.startsBy, ".")
+	return strings.TrimPrefix(o.startsBy, policy.StartStream), o.startsBy == policy.StartStream ||
+		strings.Contains(o.startsBy, ".")
 }

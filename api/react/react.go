@@ -297,7 +297,8 @@ func versionKey(app domain.AppName, version content.Hash) string {
 // takeEffect records that a version binds from now on.
 func (r *Reactor) takeEffect(app domain.AppName, version content.Hash) func(context.Context) error {
 	return func(ctx context.Context) error {
-		_, err := r.Ledger.Execute(ctx, request(app, "effective "+version.String(), 0, domain.Say{Event: domain.PolicyEffective{Version: version}}))
+		_, err := r.Ledger.Execute(ctx,
+			request(app, "effective "+version.String(), 0, domain.Say{Event: domain.PolicyEffective{Version: version}}))
 		return err
 	}
 }

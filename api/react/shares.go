@@ -126,7 +126,10 @@ func (r *Reactor) toBeTold() map[domain.AppName][]untold {
 // share returns what an app remembers.
 func (a *app) share() share {
 	s := share{
-		reached: sorted(a.reached), agreed: sorted(a.agreed), linked: sorted(a.linked), ended: sorted(a.duplicates.ended),
+		reached: sorted(a.reached),
+		agreed:  sorted(a.agreed),
+		linked:  sorted(a.linked),
+		ended:   sorted(a.duplicates.ended),
 		request: a.request,
 	}
 	for incident, kinds := range byKey(a.began) {
@@ -197,9 +200,12 @@ func (s *share) parts(yield func(share) bool) {
 	for more := true; more; {
 		more = false
 		for _, left := range []bool{
-			cut(&s.reached, &part.reached), cut(&s.began, &part.began), cut(&s.steps, &part.steps), cut(&s.owed, &part.owed), cut(&s.held, &part.held), cut(&s.agreed, &part.agreed),
-			cut(&s.linked, &part.linked), cut(&s.crossing, &part.crossing), cut(&s.done, &part.done), cut(&s.goOn, &part.goOn),
-			cut(&s.ended, &part.ended), cut(&s.in, &part.in), cut(&s.open, &part.open), cut(&s.openings, &part.openings),
+			cut(&s.reached, &part.reached), cut(&s.began, &part.began), cut(&s.steps, &part.steps),
+			cut(&s.owed, &part.owed), cut(&s.held, &part.held), cut(&s.agreed, &part.agreed),
+			cut(&s.linked, &part.linked), cut(&s.crossing, &part.crossing), cut(&s.done, &part.done),
+			cut(&s.goOn, &part.goOn),
+			cut(&s.ended, &part.ended), cut(&s.in, &part.in), cut(&s.open, &part.open),
+			cut(&s.openings, &part.openings),
 			cut(&s.ages, &part.ages), cut(&s.untold, &part.untold),
 		} {
 			more = more || left

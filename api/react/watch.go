@@ -15,8 +15,16 @@ func (r *Reactor) learnOpened(a *app, e codec.Entry, x domain.ObligationOpened) 
 		return
 	}
 	o := &obligation{
-		stream: e.Stream, since: x.Cause.Event, opened: e.Position, id: x.Obligation.ID, kind: x.Obligation.Kind, target: x.Obligation.Target, metBy: x.Obligation.MetBy, due: x.Due, causeKind: x.Cause.Kind,
-		backward: x.Obligation.Rule.Direction == deadline.Backward,
+		stream:    e.Stream,
+		since:     x.Cause.Event,
+		opened:    e.Position,
+		id:        x.Obligation.ID,
+		kind:      x.Obligation.Kind,
+		target:    x.Obligation.Target,
+		metBy:     x.Obligation.MetBy,
+		due:       x.Due,
+		causeKind: x.Cause.Kind,
+		backward:  x.Obligation.Rule.Direction == deadline.Backward,
 	}
 	if cause, err := domain.ParseStreamID(x.Cause.Stream); err == nil {
 		if cause.Noun == domain.SubjectNoun && x.Cause.Subject != "" {

@@ -15,7 +15,8 @@ import (
 // person does and sees there. What is established about a person, as an age, a guardian
 // or a second device, is a back end's to say.
 var ownTypes = []string{
-	"consent.given", "consent.refused", "consent.withdrawn", "consent.requested", "policy.acknowledged", "notice.presented",
+	"consent.given", "consent.refused", "consent.withdrawn", "consent.requested", "policy.acknowledged",
+	"notice.presented",
 	"permission.granted", "permission.denied", "permission.revoked", "request.received", "decision.objected",
 }
 

@@ -189,7 +189,8 @@ func parseApp(name string, body []byte) (domain.RegisterApp, error) {
 		}
 	}
 	if b.TimeZone != nil {
-		if zone, err := time.LoadLocation(cmd.App.TimeZone); err != nil || zone == time.Local || cmd.App.TimeZone == "" {
+		if zone, err := time.LoadLocation(cmd.App.TimeZone); err != nil || zone == time.Local ||
+			cmd.App.TimeZone == "" {
 			return cmd, bad("time_zone is a name like Asia/Shanghai")
 		}
 	}
@@ -220,5 +221,6 @@ func said[T any](cmd *domain.RegisterApp, member domain.AppMembers, value *T, in
 
 func sameApp(a, b domain.App) bool {
 	return a.Name == b.Name && a.Handler == b.Handler && a.Group == b.Group && a.Environment == b.Environment &&
-		a.Jurisdiction == b.Jurisdiction && a.TimeZone == b.TimeZone && slices.Equal(a.Locales, b.Locales) && a.Escapes == b.Escapes
+		a.Jurisdiction == b.Jurisdiction && a.TimeZone == b.TimeZone && slices.Equal(a.Locales, b.Locales) &&
+		a.Escapes == b.Escapes
 }

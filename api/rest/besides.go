@@ -44,7 +44,9 @@ func besidesOf(h http.Header, sent []byte) besides {
 // key is empty. It is of a batch's row, from 1; zero: it came alone. Form says why
 // it cannot be signed; nil: it can. The key that is returned is the one by which the
 // event is known; empty: it is known by its own id.
-func (b besides) read(row int, form error, named func(key string) (ledger.Request, error)) (ledger.Request, string, error) {
+func (b besides) read(
+	row int, form error, named func(key string) (ledger.Request, error),
+) (ledger.Request, string, error) {
 	key := b.key
 	if key != "" && row > 0 {
 		key += "/" + strconv.Itoa(row)

@@ -49,14 +49,26 @@ type Calendars struct {
 
 func (s *server) calendarRoutes(api huma.API) {
 	const path = "/v1/apps/{app}/calendars"
-	route(s, api, "list-calendars", http.MethodGet, path, "The working days that were published for an app, by year and version", s.listCalendars)
-	bodied[CalendarDays](s, api, "publish-calendar", http.MethodPost, path, "Publish a year's working days, or an amendment of them", maxBody, s.publishCalendar)
+	route(s, api, "list-calendars", http.MethodGet, path,
+		"The working days that were published for an app, by year and version", s.listCalendars)
+	bodied[CalendarDays](s, api, "publish-calendar", http.MethodPost, path,
+		"Publish a year's working days, or an amendment of them", maxBody, s.publishCalendar)
 }
 
 func calendarOf(k deadline.Calendar) CalendarAnswer {
 	a := CalendarDays{
-		Jurisdiction: k.Jurisdiction, Year: k.Year, Version: k.Version, AddsTo: k.AddsTo, Notice: k.Notice, Off: dates(k.Off), MakeUp: dates(k.MakeUp),
-		WorkingDays: k.WorkingDays, Partial: k.Partial, Projected: k.Projected, Reported: k.Reported, Source: k.Source,
+		Jurisdiction: k.Jurisdiction,
+		Year:         k.Year,
+		Version:      k.Version,
+		AddsTo:       k.AddsTo,
+		Notice:       k.Notice,
+		Off:          dates(k.Off),
+		MakeUp:       dates(k.MakeUp),
+		WorkingDays:  k.WorkingDays,
+		Partial:      k.Partial,
+		Projected:    k.Projected,
+		Reported:     k.Reported,
+		Source:       k.Source,
 	}
 	if k.Issued != 0 {
 		a.Issued = k.Issued.String()
@@ -133,8 +145,16 @@ func parseCalendar(b []byte) (deadline.Calendar, error) {
 		return deadline.Calendar{}, bad(`want an object such as {"jurisdiction": "CN", "year": 2027, "off": ["2027-01-01"], "makeup": []}`)
 	}
 	k := deadline.Calendar{
-		Jurisdiction: a.Jurisdiction, Year: a.Year, Version: a.Version, AddsTo: a.AddsTo, Notice: a.Notice, WorkingDays: a.WorkingDays,
-		Partial: a.Partial, Projected: a.Projected, Reported: a.Reported, Source: a.Source,
+		Jurisdiction: a.Jurisdiction,
+		Year:         a.Year,
+		Version:      a.Version,
+		AddsTo:       a.AddsTo,
+		Notice:       a.Notice,
+		WorkingDays:  a.WorkingDays,
+		Partial:      a.Partial,
+		Projected:    a.Projected,
+		Reported:     a.Reported,
+		Source:       a.Source,
 	}
 	var err error
 	if a.Issued != "" {

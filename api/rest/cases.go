@@ -116,7 +116,8 @@ func (s *server) caseRoutes(api huma.API) {
 	}{{domain.RequestNoun, "requests", "Requests"}, {domain.IncidentNoun, "incidents", "Incidents"}} {
 		path := "/v1/apps/{app}/" + n.many
 		route(s, api, "list-"+n.many, http.MethodGet, path, n.plural+", oldest first", func(ctx context.Context, in *casesIn) (*out[Cases], error) {
-			return s.cases(ctx, n.noun, in.App, CaseQuery{in.State, in.Type, in.Subject, in.Person, in.KnownAt, in.Cursor, in.Limit, in.Min})
+			return s.cases(ctx, n.noun, in.App,
+				CaseQuery{in.State, in.Type, in.Subject, in.Person, in.KnownAt, in.Cursor, in.Limit, in.Min})
 		})
 		bodied[CaseQuery](s, api, "query-"+n.many, http.MethodPost, path+"/query", "The same, with no id in the URL", maxBody, func(ctx context.Context, in *casesBody) (*out[Cases], error) {
 			var q CaseQuery
@@ -202,10 +203,26 @@ func checkCases(noun domain.Noun, c CaseQuery) error {
 
 func caseOf(c requests.Case) Case {
 	return Case{
-		ID: c.ID, Stream: domain.StreamID{Noun: c.Noun, App: c.App, ID: c.ID}.String(), State: c.State, Person: c.Person, Types: c.Types,
-		Channel: c.Channel, Policy: c.Policy, Version: c.Version, Authenticated: c.Authenticated, Purposes: words(c.Purposes),
-		Unpromised: c.Unpromised, Document: c.Document, Cause: c.Cause, At: report.Time(c.At), Recorded: report.Time(c.Recorded),
-		Closed: report.Time(c.Closed), Marks: c.Marks, Done: c.Done, Test: c.Test, Event: c.Event,
+		ID:            c.ID,
+		Stream:        domain.StreamID{Noun: c.Noun, App: c.App, ID: c.ID}.String(),
+		State:         c.State,
+		Person:        c.Person,
+		Types:         c.Types,
+		Channel:       c.Channel,
+		Policy:        c.Policy,
+		Version:       c.Version,
+		Authenticated: c.Authenticated,
+		Purposes:      words(c.Purposes),
+		Unpromised:    c.Unpromised,
+		Document:      c.Document,
+		Cause:         c.Cause,
+		At:            report.Time(c.At),
+		Recorded:      report.Time(c.Recorded),
+		Closed:        report.Time(c.Closed),
+		Marks:         c.Marks,
+		Done:          c.Done,
+		Test:          c.Test,
+		Event:         c.Event,
 	}
 }
 
@@ -221,7 +238,11 @@ func (s *server) wholeCase(ctx context.Context, noun domain.Noun, in *caseIn) (*
 	if err != nil {
 		return nil, err
 	}
-	c, steps, duties, found, asOf, err := s.Requests.Case(ctx, domain.StreamID{Noun: noun, App: name, ID: in.ID}, known, at)
+	c, steps, duties, found, asOf, err := s.Requests.Case(ctx, domain.StreamID{
+		Noun: noun,
+		App:  name,
+		ID:   in.ID,
+	}, known, at)
 	if err != nil {
 		return nil, behind(err)
 	}
@@ -231,8 +252,17 @@ func (s *server) wholeCase(ctx context.Context, noun domain.Noun, in *caseIn) (*
 	return ok(wholeCaseOf(c, steps, duties, at, asOf))
 }
 
-func wholeCaseOf(c requests.Case, steps []requests.Step, duties []requests.Obligation, at deadline.Instant, asOf eventstore.Position) WholeCase {
-	a := WholeCase{App: string(c.App), Case: caseOf(c), Steps: []Step{}, Obligations: []report.Obligation{}, Judged: at.String(), AsOf: wire.FormatPosition(asOf)}
+func wholeCaseOf(
+	c requests.Case, steps []requests.Step, duties []requests.Obligation, at deadline.Instant, asOf eventstore.Position,
+) WholeCase {
+	a := WholeCase{
+		App:         string(c.App),
+		Case:        caseOf(c),
+		Steps:       []Step{},
+		Obligations: []report.Obligation{},
+		Judged:      at.String(),
+		AsOf:        wire.FormatPosition(asOf),
+	}
 	for _, x := range steps {
 		step := Step{Kind: x.Kind, At: report.Time(x.At), Recorded: report.Time(x.Recorded), Actor: x.Actor, RecordedBy: x.RecordedBy,
 			Evidence: x.Evidence, Details: x.Details, Event: x.Event, Position: wire.FormatPosition(x.Position)}

@@ -114,7 +114,9 @@ func (s *server) checkRow(ctx context.Context, app domain.AppName, v []byte, now
 }
 
 // checkOne answers one question.
-func (s *server) checkOne(ctx context.Context, route string, app domain.AppName, q wire.CheckRequest) (*out[any], error) {
+func (s *server) checkOne(
+	ctx context.Context, route string, app domain.AppName, q wire.CheckRequest,
+) (*out[any], error) {
 	a, status, err := s.answer(ctx, route, app, q, s.Ledger.Now())
 	if err != nil {
 		return nil, err
@@ -124,7 +126,9 @@ func (s *server) checkOne(ctx context.Context, route string, app domain.AppName,
 
 // answer asks the ledger. What it cannot tell is the answer "unknown" with
 // status 503; the error is only of a question that is wrong.
-func (s *server) answer(ctx context.Context, route string, app domain.AppName, q wire.CheckRequest, now deadline.Instant) (wire.CheckAnswer, int, error) {
+func (s *server) answer(
+	ctx context.Context, route string, app domain.AppName, q wire.CheckRequest, now deadline.Instant,
+) (wire.CheckAnswer, int, error) {
 	if err := mayAsk(ctx, q.Subject); err != nil {
 		return wire.CheckAnswer{}, 0, err
 	}

@@ -49,7 +49,8 @@ type DeadlinePause struct {
 }
 
 func (s *server) computeRoute(api huma.API) {
-	bodied[DeadlineQuestion](s, api, "compute-deadline", http.MethodPost, "/v1/deadlines/compute", "By when is something owed? Nothing is recorded", maxBody, s.computeDeadline)
+	bodied[DeadlineQuestion](s, api, "compute-deadline", http.MethodPost, "/v1/deadlines/compute",
+		"By when is something owed? Nothing is recorded", maxBody, s.computeDeadline)
 }
 
 type rawBody struct {
@@ -109,7 +110,9 @@ func noEmpty(body []byte) error {
 
 // question finds the rule that a question means, the set that it is one of, and
 // the calendars to count by.
-func (s *server) question(ctx context.Context, q DeadlineQuestion) (deadline.Rule, content.Hash, deadline.Calendars, error) {
+func (s *server) question(
+	ctx context.Context, q DeadlineQuestion,
+) (deadline.Rule, content.Hash, deadline.Calendars, error) {
 	calendars := s.Law.Calendars
 	if q.App != "" {
 		name, err := domain.ParseAppName(q.App)
@@ -133,7 +136,8 @@ func (s *server) question(ctx context.Context, q DeadlineQuestion) (deadline.Rul
 			return r, policy.RuleSet(s.Law.Rules), calendars, nil
 		}
 	}
-	return deadline.Rule{}, content.Hash{}, calendars, failure{plain(http.StatusNotFound, "no policy of this app has such a rule, and none that is shipped is called so")}
+	return deadline.Rule{}, content.Hash{}, calendars, failure{plain(http.StatusNotFound,
+		"no policy of this app has such a rule, and none that is shipped is called so")}
 }
 
 // ruleOf returns the rule of the version that was published last, and the version.
@@ -146,7 +150,9 @@ func ruleOf(p domain.Policies, id string) (deadline.Rule, content.Hash, bool) {
 	return deadline.Rule{}, content.Hash{}, false
 }
 
-func (s *server) compute(q DeadlineQuestion, rule deadline.Rule, set content.Hash, calendars deadline.Calendars) (*out[wire.Due], error) {
+func (s *server) compute(
+	q DeadlineQuestion, rule deadline.Rule, set content.Hash, calendars deadline.Calendars,
+) (*out[wire.Due], error) {
 	var wrong error
 	read := func(member, text string) deadline.Instant {
 		if text == "" {
@@ -161,7 +167,11 @@ func (s *server) compute(q DeadlineQuestion, rule deadline.Rule, set content.Has
 	start := read("start", q.Start)
 	var pauses []deadline.Pause
 	for _, p := range q.Pauses {
-		pauses = append(pauses, deadline.Pause{From: read("pauses.from", p.From), To: read("pauses.to", p.To), Reason: p.Reason})
+		pauses = append(pauses, deadline.Pause{
+			From:   read("pauses.from", p.From),
+			To:     read("pauses.to", p.To),
+			Reason: p.Reason,
+		})
 	}
 	if wrong != nil {
 		return nil, wrong

@@ -48,7 +48,8 @@ type countsIn struct {
 }
 
 func (s *server) countRoute(api huma.API) {
-	route(s, api, "count-consents", http.MethodGet, "/v1/apps/{app}/consents/counts", "How many people stand where with each purpose, tests left out", s.counts)
+	route(s, api, "count-consents", http.MethodGet, "/v1/apps/{app}/consents/counts",
+		"How many people stand where with each purpose, tests left out", s.counts)
 	s.opposedRoute(api)
 	s.progressRoute(api)
 	s.whoRoute(api)
@@ -71,7 +72,14 @@ func (s *server) counts(ctx context.Context, in *countsIn) (*out[CountsAnswer], 
 	if err != nil {
 		return nil, err
 	}
-	a := CountsAnswer{App: in.App, Counts: []PeopleCount{}, Voided: []VoidedCount{}, Opposed: []OpposedCount{}, Tests: tests, AsOf: wire.FormatPosition(asOf)}
+	a := CountsAnswer{
+		App:     in.App,
+		Counts:  []PeopleCount{},
+		Voided:  []VoidedCount{},
+		Opposed: []OpposedCount{},
+		Tests:   tests,
+		AsOf:    wire.FormatPosition(asOf),
+	}
 	for _, r := range rows {
 		a.Counts = append(a.Counts, PeopleCount{string(r.Purpose), r.Status.String(), r.People})
 	}

@@ -25,7 +25,14 @@ func (s *server) deadlineQuery(ctx context.Context, app string, d DeadlineQuery,
 	if err != nil {
 		return requests.Query{}, err
 	}
-	q := requests.Query{App: name, Kind: policy.DutyKind(d.Kind), Rule: deadline.RuleID(d.Rule), Stream: d.Stream, ID: d.ID, Sort: requests.Sort(d.Sort)}
+	q := requests.Query{
+		App:    name,
+		Kind:   policy.DutyKind(d.Kind),
+		Rule:   deadline.RuleID(d.Rule),
+		Stream: d.Stream,
+		ID:     d.ID,
+		Sort:   requests.Sort(d.Sort),
+	}
 	if err := readFilters(&q, d); err != nil {
 		return q, err
 	}

@@ -22,11 +22,15 @@ import (
 // incidents; see [requests.View].
 type Requests interface {
 	Page(ctx context.Context, q requests.Query) ([]requests.Obligation, requests.Place, eventstore.Position, error)
-	Report(ctx context.Context, q requests.Query) ([]requests.Obligation, requests.Place, requests.Summary, eventstore.Position, error)
+	Report(
+		ctx context.Context, q requests.Query,
+	) ([]requests.Obligation, requests.Place, requests.Summary, eventstore.Position, error)
 	Each(ctx context.Context, q requests.Query, do func(requests.Obligation) error) (eventstore.Position, error)
 	LateYeses(ctx context.Context, q requests.Query) ([]requests.LateYes, eventstore.Position, error)
 	Cases(ctx context.Context, q requests.CaseQuery) ([]requests.Case, eventstore.Position, error)
-	Case(ctx context.Context, s domain.StreamID, k requests.Known, at deadline.Instant) (requests.Case, []requests.Step, []requests.Obligation, bool, eventstore.Position, error)
+	Case(
+		ctx context.Context, s domain.StreamID, k requests.Known, at deadline.Instant,
+	) (requests.Case, []requests.Step, []requests.Obligation, bool, eventstore.Position, error)
 }
 
 // Obligations is a page of the report.
@@ -170,8 +174,15 @@ func (s *server) obligations(ctx context.Context, app string, d DeadlineQuery) (
 	return ok(obligationsOf(q, d, list, next, asOf))
 }
 
-func obligationsOf(q requests.Query, d DeadlineQuery, list []requests.Obligation, next requests.Place, asOf eventstore.Position) Obligations {
-	a := Obligations{App: string(q.App), At: q.At.String(), Obligations: []report.Obligation{}, AsOf: wire.FormatPosition(asOf)}
+func obligationsOf(
+	q requests.Query, d DeadlineQuery, list []requests.Obligation, next requests.Place, asOf eventstore.Position,
+) Obligations {
+	a := Obligations{
+		App:         string(q.App),
+		At:          q.At.String(),
+		Obligations: []report.Obligation{},
+		AsOf:        wire.FormatPosition(asOf),
+	}
 	if known, err := deadline.ParseInstant(d.KnownAt); err == nil {
 		a.KnownAt = known.String()
 	}
@@ -239,7 +250,9 @@ func (s *server) file(ctx context.Context, q requests.Query, form report.Form) (
 }
 
 // writer returns the writer of a form. A calendar speaks the app's language.
-func (s *server) writer(ctx context.Context, form report.Form, to *bytes.Buffer, q requests.Query) (report.Writer, error) {
+func (s *server) writer(
+	ctx context.Context, form report.Form, to *bytes.Buffer, q requests.Query,
+) (report.Writer, error) {
 	if form != report.ICS {
 		return report.New(form, to, q.At)
 	}

@@ -126,7 +126,11 @@ func (s *server) versions(policies domain.Policies, body []byte) (was, is domain
 		v, found = policies.InForce(is.Document.Over, s.Ledger.Now())
 	}
 	if !found {
-		return was, is, domain.Refusal{Code: domain.UnknownPolicy, Path: "document", Text: "document: no version of a policy of that name is in force, nor of one over which it prevails: there is nothing to compare with"}
+		return was, is, domain.Refusal{
+			Code: domain.UnknownPolicy,
+			Path: "document",
+			Text: "document: no version of a policy of that name is in force, nor of one over which it prevails: there is nothing to compare with",
+		}
 	}
 	return domain.PublishPolicy{Version: v.Version, Document: v.Document}, is, nil
 }
@@ -139,14 +143,20 @@ func versionOf(policies domain.Policies, member, hash string) (domain.PublishPol
 	}
 	v, found := policies.Version(h)
 	if !found {
-		return domain.PublishPolicy{}, domain.Refusal{Code: domain.UnknownVersion, Path: member, Text: member + ": this version was never published for this app"}
+		return domain.PublishPolicy{}, domain.Refusal{
+			Code: domain.UnknownVersion,
+			Path: member,
+			Text: member + ": this version was never published for this app",
+		}
 	}
 	return domain.PublishPolicy{Version: v.Version, Document: v.Document}, nil
 }
 
 // compare compares two versions of one policy, or of a general one and a
 // specific one that prevails over it: then over is the general one's name.
-func compare(policies domain.Policies, old, new domain.PublishPolicy, now deadline.Instant) (c policy.Comparison, over string, err error) {
+func compare(
+	policies domain.Policies, old, new domain.PublishPolicy, now deadline.Instant,
+) (c policy.Comparison, over string, err error) {
 	was, is := old.Document, new.Document
 	switch {
 	case was.Name == is.Name:
@@ -170,7 +180,9 @@ func compare(policies domain.Policies, old, new domain.PublishPolicy, now deadli
 // that hold now. Of a version that binds already these are the ones that held when it
 // began to and did not run out since: what it made stale itself counts. Purposes that
 // differ are named also if nobody consented to them.
-func (s *server) touched(ctx context.Context, app domain.AppName, policies domain.Policies, is domain.PublishPolicy, c policy.Comparison) ([]Touched, string, error) {
+func (s *server) touched(
+	ctx context.Context, app domain.AppName, policies domain.Policies, is domain.PublishPolicy, c policy.Comparison,
+) ([]Touched, string, error) {
 	now := s.Ledger.Now()
 	change := consents.Change{Policies: policies.As(is, now), At: now, Before: now, After: now}
 	if v, published := policies.Version(is.Version); published {

@@ -68,7 +68,14 @@ func (s *server) erase(ctx context.Context, in *erasureBody) (*out[wire.Receipt]
 		b.ID = rand.Text()
 	}
 	r, err := s.Ledger.Erase(ctx, ledger.Request{
-		App: app, Person: who, Source: "erasure", ID: b.ID, Body: in.RawBody, Actor: string(domain.Operator), RecordedBy: s.principal(ctx), Command: cmd,
+		App:        app,
+		Person:     who,
+		Source:     "erasure",
+		ID:         b.ID,
+		Body:       in.RawBody,
+		Actor:      string(domain.Operator),
+		RecordedBy: s.principal(ctx),
+		Command:    cmd,
 	})
 	if err != nil {
 		return nil, keyReused(key, err)

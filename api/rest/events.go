@@ -80,7 +80,8 @@ func (s *server) eventRoute(api huma.API, id, path, summary, description string,
 	}
 	schemas := api.OpenAPI().Components.Schemas
 	receipt, rows := schemas.Schema(typeFor[wire.Receipt](), true, ""), schemas.Schema(typeFor[Rows](), true, "")
-	answers(op, "of one event its receipt, of an array a result for each", "application/json", &huma.Schema{OneOf: []*huma.Schema{receipt, rows}})
+	answers(op, "of one event its receipt, of an array a result for each", "application/json",
+		&huma.Schema{OneOf: []*huma.Schema{receipt, rows}})
 	op.Responses[strconv.Itoa(http.StatusTooManyRequests)] = &huma.Response{
 		Description: "Other batches are being recorded, and nothing of this one was: send it again after Retry-After seconds",
 		Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: schemas.Schema(typeFor[wire.Problem](), true, "")}},
@@ -114,7 +115,9 @@ func (d door) record(ctx context.Context, in *eventsIn) (*out[any], error) {
 }
 
 // read reads one event, and returns by which key it is known; empty: by its own id.
-func (d door) read(app domain.AppName, mode wire.Mode, headers http.Header, body []byte, with besides) (ledger.Request, string, error) {
+func (d door) read(
+	app domain.AppName, mode wire.Mode, headers http.Header, body []byte, with besides,
+) (ledger.Request, string, error) {
 	if mode == wire.Structured {
 		return with.read(0, nil, func(key string) (ledger.Request, error) { return d.named(app, body, key) })
 	}
@@ -150,7 +153,8 @@ func modeOf(headers http.Header, body []byte) (wire.Mode, error) {
 	mode, err := wire.ModeOf(headers)
 	switch {
 	case err != nil:
-		return 0, failure{plain(http.StatusUnsupportedMediaType, "events come as application/cloudevents+json, application/cloudevents-batch+json or application/json")}
+		return 0, failure{plain(http.StatusUnsupportedMediaType,
+			"events come as application/cloudevents+json, application/cloudevents-batch+json or application/json")}
 	case mode == wire.Structured && array:
 		return 0, bad("a batch has the content type application/cloudevents-batch+json")
 	case mode == wire.Batch && !array:
@@ -201,7 +205,8 @@ func (d door) recordBatch(ctx context.Context, app domain.AppName, body []byte, 
 	var broken [lanes]map[domain.PersonKey]error // why a person's row could not be recorded now
 	seed := maphash.MakeSeed()
 	for i, e := range events {
-		req, key, err := with.read(i+1, wire.ErrSignedForm, func(key string) (ledger.Request, error) { return d.named(app, e, key) })
+		req, key, err := with.read(i+1, wire.ErrSignedForm,
+			func(key string) (ledger.Request, error) { return d.named(app, e, key) })
 		if err != nil {
 			rows[i] = d.server.rowOf(ctx, ledger.Receipt{}, err)
 			continue

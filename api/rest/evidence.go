@@ -28,14 +28,22 @@ type evidenceIn struct {
 func (s *server) evidenceRoutes(api huma.API) {
 	op := func(id, path, summary, kind string, is *huma.Schema) huma.Operation {
 		return huma.Operation{
-			OperationID: id, Method: http.MethodPost, Path: path, Summary: summary, MaxBodyBytes: maxBody, SkipValidateParams: true, SkipValidateBody: true,
-			Description: "Who reads and why is recorded before anything leaves. Personal texts are opened for nobody who does not say so.",
-			Responses:   map[string]*huma.Response{"200": {Description: summary, Content: map[string]*huma.MediaType{kind: {Schema: is}}}},
+			OperationID:        id,
+			Method:             http.MethodPost,
+			Path:               path,
+			Summary:            summary,
+			MaxBodyBytes:       maxBody,
+			SkipValidateParams: true,
+			SkipValidateBody:   true,
+			Description:        "Who reads and why is recorded before anything leaves. Personal texts are opened for nobody who does not say so.",
+			Responses:          map[string]*huma.Response{"200": {Description: summary, Content: map[string]*huma.MediaType{kind: {Schema: is}}}},
 		}
 	}
-	huma.Register(api, op("export", "/v1/apps/{app}/export", "An evidence bundle, which verifies offline", "application/zip", aFile), s.export)
+	huma.Register(api, op("export", "/v1/apps/{app}/export", "An evidence bundle, which verifies offline",
+		"application/zip", aFile), s.export)
 	documentBody[audit.ExportRequest](api, http.MethodPost, "/v1/apps/{app}/export")
-	huma.Register(api, op("make-receipt", "/v1/apps/{app}/receipts", "The receipt of a consent, with its proof", "application/json", anObject), s.receipt)
+	huma.Register(api, op("make-receipt", "/v1/apps/{app}/receipts", "The receipt of a consent, with its proof",
+		"application/json", anObject), s.receipt)
 	documentBody[audit.ReceiptRequest](api, http.MethodPost, "/v1/apps/{app}/receipts")
 	describeProof(api)
 }
@@ -44,14 +52,24 @@ func (s *server) evidenceRoutes(api huma.API) {
 // house, and operators have it over NATS.
 func describeProof(api huma.API) {
 	param := func(name, in, doc string) *huma.Param {
-		return &huma.Param{Name: name, In: in, Required: in == "path", Description: doc, Schema: &huma.Schema{Type: huma.TypeString}}
+		return &huma.Param{
+			Name:        name,
+			In:          in,
+			Required:    in == "path",
+			Description: doc,
+			Schema:      &huma.Schema{Type: huma.TypeString},
+		}
 	}
 	cosigned := param("cosigned", "query", "in the newest tree that a quorum of witnesses signed; needs no value")
 	cosigned.AllowEmptyValue = true
 	api.OpenAPI().AddOperation(&huma.Operation{
-		OperationID: "prove", Method: http.MethodGet, Path: "/log/{app}/proof", Summary: "The proof that a record is in its app's log, a c2sp.org/tlog-proof@v1",
+		OperationID: "prove",
+		Method:      http.MethodGet,
+		Path:        "/log/{app}/proof",
+		Summary:     "The proof that a record is in its app's log, a c2sp.org/tlog-proof@v1",
 		Parameters: []*huma.Param{
-			param("app", "path", ""), param("event", "query", "the event id of a receipt"), param("index", "query", "instead: the record's place in the log, from 0"),
+			param("app", "path", ""), param("event", "query", "the event id of a receipt"),
+			param("index", "query", "instead: the record's place in the log, from 0"),
 			cosigned,
 			param("wait", "query", "until the record is under a checkpoint, at most 30s, as in 10s; 503 if it is not by then"),
 		},
@@ -74,7 +92,8 @@ func (s *server) failEvidence(ctx context.Context, route string, err error) erro
 	case errors.Is(err, transparency.ErrNotThere):
 		return failure{plain(http.StatusNotFound, transparency.ErrNotThere.Error())}
 	case errors.Is(err, transparency.ErrNotReady):
-		return huma.ErrorWithHeaders(failure{plain(http.StatusServiceUnavailable, transparency.ErrNotReady.Error())}, http.Header{"Retry-After": {"1"}})
+		return huma.ErrorWithHeaders(failure{plain(http.StatusServiceUnavailable, transparency.ErrNotReady.Error())},
+			http.Header{"Retry-After": {"1"}})
 	}
 	return s.fail(ctx, route, err)
 }

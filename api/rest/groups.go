@@ -46,10 +46,12 @@ type GroupRows struct {
 
 func (s *server) groupRoute(api huma.API) {
 	const path = "/v1/groups/{group}/events"
-	bodied[map[string]any](s, api, "record-group-event", http.MethodPost, path, "Record one CloudEvent for the person in every app of a handler's group", maxBody, s.recordGroup)
+	bodied[map[string]any](s, api, "record-group-event", http.MethodPost, path,
+		"Record one CloudEvent for the person in every app of a handler's group", maxBody, s.recordGroup)
 	op := api.OpenAPI().Paths[path].Post
 	op.Metadata = map[string]any{takesOptOuts: true}
-	op.RequestBody.Content = map[string]*huma.MediaType{"application/json": {Schema: eventSchema(api)}, "application/cloudevents+json": {Schema: eventSchema(api)}}
+	op.RequestBody.Content = map[string]*huma.MediaType{"application/json": {Schema: eventSchema(api)},
+		"application/cloudevents+json": {Schema: eventSchema(api)}}
 	op.RequestBody.Required = false // in binary mode an event may need no data
 	op.Description = "Refusals, withdrawals, and what is about the person's account. What gives consent is refused: the apps' consents stay apart. " +
 		"A result that is not 200 says that this app has not recorded it: send the event again, with the same id; where it is recorded, the receipt is the same. " + binaryMode
@@ -105,7 +107,9 @@ func (s *server) recordGroup(ctx context.Context, in *groupIn) (*out[GroupRows],
 // tellGroup asks one app after the other. The first that records what was said
 // keeps with it what the others are to be told: who dies after that, or meets a
 // broken ledger, leaves the rest to whoever follows the log.
-func (s *server) tellGroup(ctx context.Context, group string, apps []domain.AppName, req ledger.Request, key string) GroupRows {
+func (s *server) tellGroup(
+	ctx context.Context, group string, apps []domain.AppName, req ledger.Request, key string,
+) GroupRows {
 	a := GroupRows{Group: group}
 	var first ledger.Receipt
 	var in domain.AppName
@@ -123,7 +127,8 @@ func (s *server) tellGroup(ctx context.Context, group string, apps []domain.AppN
 	}
 	if answered && in != "" {
 		if _, err := s.Ledger.Execute(ctx, ledger.ToldGroup(in, group, first.Event)); err != nil {
-			s.Log.WarnContext(ctx, "a group of apps was told, and that could not be recorded: it will be told again", "err", err)
+			s.Log.WarnContext(ctx, "a group of apps was told, and that could not be recorded: it will be told again",
+				"err", err)
 		}
 	}
 	return a

@@ -100,11 +100,17 @@ func (s *server) healthRoutes(api huma.API, mux *http.ServeMux) {
 		})
 	route(s, api, "livez", http.MethodGet, "/livez", "The process answers",
 		func(context.Context, *none) (*out[Health], error) { return ok(Health{OK: true}) })
-	route(s, api, "readyz", http.MethodGet, "/readyz", "The ledger can answer; a 503 names what cannot; ?verbose lists the checks, and the alarms", s.ready)
+	route(s, api, "readyz", http.MethodGet, "/readyz",
+		"The ledger can answer; a 503 names what cannot; ?verbose lists the checks, and the alarms", s.ready)
 	route(s, api, "healthz", http.MethodGet, "/healthz", "The same as /readyz", s.ready)
 	for _, path := range []string{"/readyz", "/healthz"} {
 		get := api.OpenAPI().Paths[path].Get
-		get.Parameters = append(get.Parameters, &huma.Param{Name: "verbose", In: "query", AllowEmptyValue: true, Schema: &huma.Schema{Type: huma.TypeString}})
+		get.Parameters = append(get.Parameters, &huma.Param{
+			Name:            "verbose",
+			In:              "query",
+			AllowEmptyValue: true,
+			Schema:          &huma.Schema{Type: huma.TypeString},
+		})
 		get.Responses["503"] = &huma.Response{Description: "A check is not well; checks says which", Content: get.Responses["200"].Content}
 	}
 	mux.HandleFunc("GET /{$}", root)

@@ -78,8 +78,11 @@ var errKeyAndID error = bad("an event that has an id comes without Idempotency-K
 func keyReused(key string, err error) error {
 	if r, no := errors.AsType[domain.Refusal](err); key != "" && no && r.Code == domain.IDReused {
 		return failure{wire.Problem{
-			Type: "urn:consentledger:problem:idempotency-key-reused", Title: "Idempotency-Key used for something else", Status: http.StatusUnprocessableEntity,
-			Code: "idempotency-key-reused", Detail: "this Idempotency-Key came before with something else: send the same again, or take a new key",
+			Type:    "urn:consentledger:problem:idempotency-key-reused",
+			Title:   "Idempotency-Key used for something else",
+			Status:  http.StatusUnprocessableEntity,
+			Code:    "idempotency-key-reused",
+			Detail:  "this Idempotency-Key came before with something else: send the same again, or take a new key",
 			Outcome: wire.Refused,
 		}}
 	}

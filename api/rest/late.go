@@ -56,7 +56,12 @@ func (s *server) late(ctx context.Context, app string, l LateQuery) (*fileOut, e
 	if l.Format != "" && l.Format != "json" && l.Format != "csv" {
 		return nil, bad("this report has the format json or csv")
 	}
-	q, err := s.deadlineQuery(ctx, app, DeadlineQuery{Subject: l.Subject, Person: l.Person, KnownAt: l.KnownAt, Min: l.Min}, 0)
+	q, err := s.deadlineQuery(ctx, app, DeadlineQuery{
+		Subject: l.Subject,
+		Person:  l.Person,
+		KnownAt: l.KnownAt,
+		Min:     l.Min,
+	}, 0)
 	if err != nil {
 		return nil, err
 	}

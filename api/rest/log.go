@@ -60,7 +60,8 @@ func (s *server) logRoutes(api huma.API) {
 			Description: `Who replays, why, and how many entries of which app they get is recorded first, unless there is nothing to show. A replay ends with what was recorded before that.
 A replay that breaks off ends with a line {"error": {...}}. Ask again after the last position.`,
 			Responses: map[string]*huma.Response{"200": {
-				Description: "Entries, one a line, each a HistoryEntry", Content: map[string]*huma.MediaType{"application/x-ndjson": {Schema: aText}},
+				Description: "Entries, one a line, each a HistoryEntry",
+				Content:     map[string]*huma.MediaType{"application/x-ndjson": {Schema: aText}},
 			}},
 		}
 	}
@@ -69,9 +70,13 @@ A replay that breaks off ends with a line {"error": {...}}. Ask again after the 
 	huma.Register(api, replay("query-replay", http.MethodPost, "The same, with no id in the URL"), s.queryReplay)
 	documentBody[wire.ReplayRequest](api, http.MethodPost, "/v1/replay")
 	huma.Register(api, huma.Operation{
-		OperationID: "get-blob", Method: http.MethodGet, Path: "/v1/blobs/{hash}", Summary: "A public text or document by its hash",
+		OperationID: "get-blob",
+		Method:      http.MethodGet,
+		Path:        "/v1/blobs/{hash}",
+		Summary:     "A public text or document by its hash",
 		Responses: map[string]*huma.Response{"200": {
-			Description: "The text", Content: map[string]*huma.MediaType{"text/plain": {Schema: aText}, "application/octet-stream": {Schema: aFile}},
+			Description: "The text",
+			Content:     map[string]*huma.MediaType{"text/plain": {Schema: aText}, "application/octet-stream": {Schema: aFile}},
 		}},
 	}, s.blob)
 }
@@ -85,7 +90,14 @@ func (s *server) replay(ctx context.Context, in *replayIn) (*huma.StreamResponse
 		return nil, s.fail(ctx, "replay", bad("replays: is true or false"))
 	}
 	return s.replayOf(ctx, wire.ReplayRequest{
-		App: in.App, Subject: in.Person, Type: in.Type, From: in.From, To: in.To, After: in.After, Replays: in.Replays == "true", Reader: who,
+		App:     in.App,
+		Subject: in.Person,
+		Type:    in.Type,
+		From:    in.From,
+		To:      in.To,
+		After:   in.After,
+		Replays: in.Replays == "true",
+		Reader:  who,
 	})
 }
 
@@ -103,7 +115,8 @@ func (s *server) replayOf(ctx context.Context, r wire.ReplayRequest) (*huma.Stre
 		return nil, s.fail(ctx, "replay", err)
 	}
 	if !auth.Sees(ctx, selection.App) { // without one it is of all
-		return nil, s.fail(ctx, "replay", failure{plain(http.StatusForbidden, "app: there is no such app, or it is none of this key's; without app every one is replayed")})
+		return nil, s.fail(ctx, "replay", failure{plain(http.StatusForbidden,
+			"app: there is no such app, or it is none of this key's; without app every one is replayed")})
 	}
 	if selection, err = s.recordReplay(ctx, r.Reader, selection); err != nil {
 		return nil, s.fail(ctx, "replay", err)

@@ -104,7 +104,15 @@ func (s *server) nextSteps(ctx context.Context, noun domain.Noun, in *nextIn) (*
 }
 
 func nextStepOf(step domain.NextStep) NextStep {
-	n := NextStep{Type: string(step.Kind), Says: step.Says, Source: step.Source, Fields: []NextField{}, Details: step.Sealed, Reasons: step.Reasoned, Evidence: step.Letter}
+	n := NextStep{
+		Type:     string(step.Kind),
+		Says:     step.Says,
+		Source:   step.Source,
+		Fields:   []NextField{},
+		Details:  step.Sealed,
+		Reasons:  step.Reasoned,
+		Evidence: step.Letter,
+	}
 	for _, f := range step.Ask {
 		field := NextField{Name: f.Name, Form: f.Form.Code(), Required: f.Required, Several: f.Several}
 		if len(f.Options) == 0 {
@@ -126,7 +134,12 @@ func (s *server) offerOriginals(ctx context.Context, a *NextSteps, app domain.Ap
 	if i < 0 || r.Received.Subject == "" {
 		return nil
 	}
-	cases, _, err := s.Requests.Cases(ctx, requests.CaseQuery{App: app, Noun: domain.RequestNoun, Person: r.Received.Subject, Limit: maxRows})
+	cases, _, err := s.Requests.Cases(ctx, requests.CaseQuery{
+		App:    app,
+		Noun:   domain.RequestNoun,
+		Person: r.Received.Subject,
+		Limit:  maxRows,
+	})
 	if err != nil {
 		return behind(err)
 	}

@@ -62,7 +62,15 @@ func (s *server) pastRoutes(api huma.API) {
 				return nil, err
 			}
 			return s.lawful(ctx, in.App, past.LawfulRequest{
-				Subject: in.Subject, Purpose: in.Purpose, Action: in.Action, At: in.At, From: in.From, To: in.To, Cursor: in.Cursor, Limit: limit, Reader: who,
+				Subject: in.Subject,
+				Purpose: in.Purpose,
+				Action:  in.Action,
+				At:      in.At,
+				From:    in.From,
+				To:      in.To,
+				Cursor:  in.Cursor,
+				Limit:   limit,
+				Reader:  who,
 			})
 		})
 	isRecorded(api, "/v1/apps/{app}/lawful")

@@ -72,9 +72,12 @@ type versionIn struct {
 }
 
 func (s *server) policyRoutes(api huma.API) {
-	route(s, api, "list-policies", http.MethodGet, "/v1/apps/{app}/policies", "The versions of an app's policies", s.listPolicies)
-	route(s, api, "get-policy", http.MethodGet, "/v1/apps/{app}/policies/{version}", "A version with its document", s.getPolicy)
-	bodied[Publication](s, api, "publish-policy", http.MethodPost, "/v1/apps/{app}/policies", "Publish a version", maxPolicy, s.publish)
+	route(s, api, "list-policies", http.MethodGet, "/v1/apps/{app}/policies", "The versions of an app's policies",
+		s.listPolicies)
+	route(s, api, "get-policy", http.MethodGet, "/v1/apps/{app}/policies/{version}",
+		"A version with its document", s.getPolicy)
+	bodied[Publication](s, api, "publish-policy", http.MethodPost, "/v1/apps/{app}/policies", "Publish a version",
+		maxPolicy, s.publish)
 }
 
 func (s *server) listPolicies(ctx context.Context, in *appIn) (*out[Versions], error) {
@@ -99,7 +102,13 @@ func (s *server) listPolicies(ctx context.Context, in *appIn) (*out[Versions], e
 
 func (s *server) version(ref domain.Reference, v domain.PolicyPublished) Version {
 	now, is := ref.Policies.InForce(v.Document.Name, s.Ledger.Now())
-	a := Version{Policy: v.Document.Name, Version: v.Version.String(), Effective: v.Effective.String(), Material: v.Material, InForce: is && now.Version == v.Version}
+	a := Version{
+		Policy:    v.Document.Name,
+		Version:   v.Version.String(),
+		Effective: v.Effective.String(),
+		Material:  v.Material,
+		InForce:   is && now.Version == v.Version,
+	}
 	a.Stale, a.Scopes, a.Reduced = words(v.Stale), scopesOf(v.Scopes), v.RightsReduced
 	return a
 }

@@ -62,8 +62,10 @@ func (s *server) fail(ctx context.Context, route string, err error) error {
 // recorders are the routes that record what their caller says. All others are
 // questions: whatever breaks there, the outcome of nothing is unknown.
 var recorders = map[string]bool{
-	"record-events": true, "record-operator-events": true, "record-group-event": true, "put-app": true, "publish-calendar": true,
-	"publish-policy": true, "publish-surface": true, "erase-subject": true, "retry-rejected": true, "see-rejected": true,
+	"record-events": true, "record-operator-events": true, "record-group-event": true, "put-app": true,
+	"publish-calendar": true,
+	"publish-policy":   true, "publish-surface": true, "erase-subject": true, "retry-rejected": true,
+	"see-rejected": true,
 }
 
 func (s *server) problem(ctx context.Context, route string, err error) wire.Problem {
@@ -78,7 +80,8 @@ func (s *server) problem(ctx context.Context, route string, err error) wire.Prob
 		return notYetKnown(behind) // what stopped it was logged when it did
 	}
 	if _, is := errors.AsType[*readmodel.AwayError](err); is {
-		p = plain(http.StatusServiceUnavailable, "PostgreSQL, which holds the lists and reports, does not answer; ask again")
+		p = plain(http.StatusServiceUnavailable,
+			"PostgreSQL, which holds the lists and reports, does not answer; ask again")
 	}
 	if p.Status >= 500 && p.Code != wire.DiskFull {
 		s.Log.ErrorContext(ctx, "request failed", "route", route, "err", err)

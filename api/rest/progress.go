@@ -69,14 +69,27 @@ func (s *server) progress(ctx context.Context, in *progressIn) (*out[ProgressAns
 	if err != nil {
 		return nil, err
 	}
-	a := ProgressAnswer{App: in.App, Policy: v.Document.Name, Version: in.Version, Effective: v.Effective.String(), Progress: []PurposeProgress{}, AsOf: wire.FormatPosition(asOf)}
+	a := ProgressAnswer{
+		App:       in.App,
+		Policy:    v.Document.Name,
+		Version:   in.Version,
+		Effective: v.Effective.String(),
+		Progress:  []PurposeProgress{},
+		AsOf:      wire.FormatPosition(asOf),
+	}
 	for _, p := range v.Document.Purposes {
 		if p.Basis != policy.BasisConsent {
 			continue
 		}
 		n := people[p.ID]
 		a.Progress = append(a.Progress, PurposeProgress{
-			Purpose: string(p.ID), Agreed: n.Agreed, Older: n.Older, Waiting: n.Waiting, Refused: n.Refused, RefusedBefore: n.RefusedBefore, Other: n.Other,
+			Purpose:       string(p.ID),
+			Agreed:        n.Agreed,
+			Older:         n.Older,
+			Waiting:       n.Waiting,
+			Refused:       n.Refused,
+			RefusedBefore: n.RefusedBefore,
+			Other:         n.Other,
 		})
 	}
 	return ok(a)

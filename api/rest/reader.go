@@ -28,7 +28,13 @@ func (s *server) recordReading(ctx context.Context, app domain.AppName, a domain
 	if a.Records == 0 {
 		return nil
 	}
-	_, err := s.Ledger.Access(ctx, ledger.Access{App: app, ID: rand.Text(), Actor: string(domain.Operator), RecordedBy: s.principal(ctx), DataAccessed: a})
+	_, err := s.Ledger.Access(ctx, ledger.Access{
+		App:          app,
+		ID:           rand.Text(),
+		Actor:        string(domain.Operator),
+		RecordedBy:   s.principal(ctx),
+		DataAccessed: a,
+	})
 	return err
 }
 

@@ -34,7 +34,8 @@ func RebuiltOf(rows []rebuild.Row) Rebuilt {
 	r := Rebuilt{Same: true, Tables: []RebuiltTable{}}
 	for _, row := range rows {
 		r.Same = r.Same && row.Same()
-		r.Tables = append(r.Tables, RebuiltTable{row.Projection, row.Table, wire.FormatPosition(row.Position), row.Same(), rebuild.Text(row.Live), rebuild.Text(row.Rebuilt)})
+		r.Tables = append(r.Tables, RebuiltTable{row.Projection, row.Table, wire.FormatPosition(row.Position),
+			row.Same(), rebuild.Text(row.Live), rebuild.Text(row.Rebuilt)})
 	}
 	return r
 }
@@ -47,7 +48,8 @@ func (s *server) rebuildRoute(api huma.API) {
 		"Build every projection once more from the first record, and compare; it reads the whole log", func(ctx context.Context, _ *struct{}) (*out[Rebuilt], error) {
 			r, err := s.Rebuild(ctx)
 			if errors.Is(err, ErrChecking) {
-				return nil, failure{plain(http.StatusServiceUnavailable, "the projections are being compared already; ask again later")}
+				return nil, failure{plain(http.StatusServiceUnavailable,
+					"the projections are being compared already; ask again later")}
 			}
 			if err != nil {
 				return nil, err

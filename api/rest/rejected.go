@@ -83,11 +83,15 @@ type seenIn struct {
 }
 
 func (s *server) rejectedRoutes(api huma.API) {
-	route(s, api, "list-rejected", http.MethodGet, "/v1/rejected", "Messages that could not be taken in the last 30 days, and why", s.listRejected)
-	route(s, api, "show-rejected", http.MethodGet, "/v1/rejected/{seq}", "One of them with what was sent, which may be personal", s.showRejected)
+	route(s, api, "list-rejected", http.MethodGet, "/v1/rejected",
+		"Messages that could not be taken in the last 30 days, and why", s.listRejected)
+	route(s, api, "show-rejected", http.MethodGet, "/v1/rejected/{seq}",
+		"One of them with what was sent, which may be personal", s.showRejected)
 	isRecorded(api, "/v1/rejected/{seq}")
-	route(s, api, "retry-rejected", http.MethodPost, "/v1/rejected/{seq}/retry", "Send one to the ledger again, unchanged", s.retryRejected)
-	bodied[Seen](s, api, "see-rejected", http.MethodPost, "/v1/rejected/{seq}/seen", "Say that somebody looked at one, and why it may rest", maxBody, s.seeRejected)
+	route(s, api, "retry-rejected", http.MethodPost, "/v1/rejected/{seq}/retry",
+		"Send one to the ledger again, unchanged", s.retryRejected)
+	bodied[Seen](s, api, "see-rejected", http.MethodPost, "/v1/rejected/{seq}/seen",
+		"Say that somebody looked at one, and why it may rest", maxBody, s.seeRejected)
 }
 
 func (s *server) listRejected(ctx context.Context, in *rejectedIn) (*out[RejectedList], error) {
@@ -132,7 +136,13 @@ func (s *server) showRejected(ctx context.Context, in *readIn) (*out[RejectedOri
 	}
 	access := wire.AccessOf(reader, domain.AccessRejected)
 	access.Records, access.Parts = 1, 1
-	opened, err := s.Ledger.Access(ctx, ledger.Access{App: app, ID: rand.Text(), Actor: string(domain.Operator), RecordedBy: s.principal(ctx), DataAccessed: access})
+	opened, err := s.Ledger.Access(ctx, ledger.Access{
+		App:          app,
+		ID:           rand.Text(),
+		Actor:        string(domain.Operator),
+		RecordedBy:   s.principal(ctx),
+		DataAccessed: access,
+	})
 	if err != nil {
 		return nil, err
 	}

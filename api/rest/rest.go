@@ -263,7 +263,9 @@ type out[T any] struct {
 func ok[T any](body T) (*out[T], error) { return &out[T]{http.StatusOK, body}, nil }
 
 // route registers a GET or another route without a body.
-func route[I, T any](s *server, api huma.API, id, method, path, summary string, h func(context.Context, *I) (*out[T], error)) {
+func route[I, T any](
+	s *server, api huma.API, id, method, path, summary string, h func(context.Context, *I) (*out[T], error),
+) {
 	op := huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, SkipValidateParams: true}
 	huma.Register(api, op, func(ctx context.Context, in *I) (*out[T], error) {
 		ctx, span := s.span(ctx, op.Method, op.Path)
@@ -276,7 +278,15 @@ func route[I, T any](s *server, api huma.API, id, method, path, summary string, 
 // bodied registers a route whose RawBody has the shape B, which is documented
 // and not checked here.
 func bodied[B, I, T any](s *server, api huma.API, id, method, path, summary string, limit int64, h func(context.Context, *I) (*out[T], error)) {
-	op := huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, MaxBodyBytes: limit, SkipValidateParams: true, SkipValidateBody: true}
+	op := huma.Operation{
+		OperationID:        id,
+		Method:             method,
+		Path:               path,
+		Summary:            summary,
+		MaxBodyBytes:       limit,
+		SkipValidateParams: true,
+		SkipValidateBody:   true,
+	}
 	huma.Register(api, op, func(ctx context.Context, in *I) (*out[T], error) {
 		ctx, span := s.span(ctx, op.Method, op.Path)
 		defer span.End()

@@ -58,7 +58,8 @@ func (s *server) surfaceRoutes(api huma.API) {
 	const path = "/v1/apps/{app}/surfaces"
 	route(s, api, "list-surfaces", http.MethodGet, path, "The screens that an app's builds show", s.listSurfaces)
 	route(s, api, "get-surface", http.MethodGet, path+"/{surface}", "A surface with its document", s.getSurface)
-	bodied[map[string]any](s, api, "publish-surface", http.MethodPost, path, "Publish what a screen of a build shows: a surface/1 document", maxBody, s.publishSurface)
+	bodied[map[string]any](s, api, "publish-surface", http.MethodPost, path,
+		"Publish what a screen of a build shows: a surface/1 document", maxBody, s.publishSurface)
 }
 
 func surfaceOf(p domain.SurfacePublished) SurfaceAnswer {
@@ -167,7 +168,8 @@ func parseSurface(b []byte) (domain.PublishSurface, error) {
 	}
 	surface, err := surfacedoc.Unmarshal(b)
 	if e, is := errors.AsType[*json.SemanticError](err); is {
-		return domain.PublishSurface{}, bad(fmt.Sprintf("the surface has a member that does not fit at byte %d", e.ByteOffset))
+		return domain.PublishSurface{}, bad(fmt.Sprintf("the surface has a member that does not fit at byte %d",
+			e.ByteOffset))
 	}
 	if err != nil {
 		return domain.PublishSurface{}, bad(err.Error()) // which says what would be right, and not what was sent

@@ -22,13 +22,21 @@ import (
 // Consents says where persons stand; see [consents.View].
 type Consents interface {
 	Counts(ctx context.Context, app domain.AppName, at deadline.Instant) ([]consents.Count, eventstore.Position, error)
-	Touched(ctx context.Context, app domain.AppName, c consents.Change) (map[policy.PurposeID]int64, eventstore.Position, error)
+	Touched(
+		ctx context.Context, app domain.AppName, c consents.Change,
+	) (map[policy.PurposeID]int64, eventstore.Position, error)
 	Tests(ctx context.Context, app domain.AppName) (int64, eventstore.Position, error)
 	Voided(ctx context.Context, app domain.AppName) ([]consents.VoidedCount, eventstore.Position, error)
-	OpposedCounts(ctx context.Context, app domain.AppName, at deadline.Instant) ([]consents.OpposedCount, eventstore.Position, error)
-	Progress(ctx context.Context, app domain.AppName, version content.Hash, since, at deadline.Instant) (map[policy.PurposeID]consents.Progress, eventstore.Position, error)
+	OpposedCounts(
+		ctx context.Context, app domain.AppName, at deadline.Instant,
+	) ([]consents.OpposedCount, eventstore.Position, error)
+	Progress(
+		ctx context.Context, app domain.AppName, version content.Hash, since, at deadline.Instant,
+	) (map[policy.PurposeID]consents.Progress, eventstore.Position, error)
 	Who(ctx context.Context, app domain.AppName, purpose policy.PurposeID, at deadline.Instant, after consents.Cursor, limit int) ([]consents.Row, consents.Cursor, eventstore.Position, error)
-	Opposed(ctx context.Context, app domain.AppName, at deadline.Instant, after consents.Cursor, limit int) ([]consents.Row, consents.Cursor, eventstore.Position, error)
+	Opposed(
+		ctx context.Context, app domain.AppName, at deadline.Instant, after consents.Cursor, limit int,
+	) ([]consents.Row, consents.Cursor, eventstore.Position, error)
 }
 
 // Policies counts the published versions of every app.
@@ -39,7 +47,9 @@ type Policies interface {
 // Activity counts an app's events by day and type. From and until are days as
 // in 2026-03-02, both included; empty means no bound.
 type Activity interface {
-	Days(ctx context.Context, app domain.AppName, from, until string) (days []Day, tests int64, asOf eventstore.Position, err error)
+	Days(
+		ctx context.Context, app domain.AppName, from, until string,
+	) (days []Day, tests int64, asOf eventstore.Position, err error)
 }
 
 // A Consent is where a person stands with one purpose.
@@ -110,7 +120,8 @@ type activityIn struct {
 }
 
 func (s *server) activityRoute(api huma.API) {
-	route(s, api, "get-activity", http.MethodGet, "/v1/apps/{app}/activity", "Events by day and type, tests left out", s.activity)
+	route(s, api, "get-activity", http.MethodGet, "/v1/apps/{app}/activity",
+		"Events by day and type, tests left out", s.activity)
 }
 
 func (s *server) consents(ctx context.Context, app, id, min string) (*out[ConsentsAnswer], error) {
@@ -148,8 +159,14 @@ func (s *server) consents(ctx context.Context, app, id, min string) (*out[Consen
 // consentOf says a standing with a purpose, which a policy in force declares or not.
 func consentOf(id policy.PurposeID, r domain.Standing, declared bool) Consent {
 	c := Consent{
-		Purpose: string(id), Status: r.Status.String(), Policy: r.Policy, Act: string(r.Act), Declared: declared, Numbers: r.Numbers,
-		Signal: string(r.Signal), Opposed: string(r.Opposed.Signal),
+		Purpose:  string(id),
+		Status:   r.Status.String(),
+		Policy:   r.Policy,
+		Act:      string(r.Act),
+		Declared: declared,
+		Numbers:  r.Numbers,
+		Signal:   string(r.Signal),
+		Opposed:  string(r.Opposed.Signal),
 	}
 	if r.Since != 0 {
 		c.Since = r.Since.String()

@@ -123,7 +123,9 @@ type preview struct {
 }
 
 // find gathers the entries about persons, up to head, that are wanted.
-func (p *preview) find(entries iter.Seq2[codec.Entry, error], head eventstore.Position, wanted func(codec.Entry) bool) (found int, err error) {
+func (p *preview) find(
+	entries iter.Seq2[codec.Entry, error], head eventstore.Position, wanted func(codec.Entry) bool,
+) (found int, err error) {
 	for e, err := range entries {
 		if err != nil {
 			return found, err
@@ -196,7 +198,11 @@ func (p *preview) changes(s domain.Subject, ref domain.Reference, entries []code
 	after, then := s, ref
 	if p.asked.Build != "" {
 		from, to := entries[0].Recorded, entries[len(entries)-1].Recorded+1
-		then.Service = ref.Service.Evolve(domain.Fact{Recorded: now, Event: domain.BuildVoided{Build: p.asked.Build, From: from, To: to}})
+		then.Service = ref.Service.Evolve(domain.Fact{Recorded: now, Event: domain.BuildVoided{
+			Build: p.asked.Build,
+			From:  from,
+			To:    to,
+		}})
 	} else {
 		void := domain.RecordVoided{}
 		for _, e := range entries {

@@ -87,13 +87,18 @@ type newWebhookBody struct {
 
 func (s *server) webhookRoutes(api huma.API) {
 	const all, one = "/v1/apps/{app}/webhooks", "/v1/apps/{app}/webhooks/{webhook}"
-	route(s, api, "list-webhooks", http.MethodGet, all, "Where an app is told what becomes of consents, and how that goes", s.listWebhooks)
-	bodied[NewWebhook](s, api, "add-webhook", http.MethodPost, all, "Add a webhook; its secret is shown this once", maxBody, s.addWebhook)
+	route(s, api, "list-webhooks", http.MethodGet, all,
+		"Where an app is told what becomes of consents, and how that goes", s.listWebhooks)
+	bodied[NewWebhook](s, api, "add-webhook", http.MethodPost, all, "Add a webhook; its secret is shown this once",
+		maxBody, s.addWebhook)
 	bodied[WebhookRotation](s, api, "rotate-webhook", http.MethodPost, one+"/rotate",
 		"Make another secret, which is shown this once; the older ones sign as well for a while", maxBody, s.rotateWebhook)
-	bodied[WebhookReplay](s, api, "replay-webhook", http.MethodPost, one+"/replay", "Send again what was recorded behind a position", maxBody, s.replayWebhook)
-	route(s, api, "pause-webhook", http.MethodPost, one+"/pause", "Send nothing until it is resumed", s.changeWebhook(s.Webhooks.Pause))
-	route(s, api, "resume-webhook", http.MethodPost, one+"/resume", "Go on where it stopped", s.changeWebhook(s.Webhooks.Resume))
+	bodied[WebhookReplay](s, api, "replay-webhook", http.MethodPost, one+"/replay",
+		"Send again what was recorded behind a position", maxBody, s.replayWebhook)
+	route(s, api, "pause-webhook", http.MethodPost, one+"/pause", "Send nothing until it is resumed",
+		s.changeWebhook(s.Webhooks.Pause))
+	route(s, api, "resume-webhook", http.MethodPost, one+"/resume", "Go on where it stopped",
+		s.changeWebhook(s.Webhooks.Resume))
 	route(s, api, "remove-webhook", http.MethodPost, one+"/remove", "Remove a webhook and its secrets", s.removeWebhook)
 }
 
@@ -193,7 +198,9 @@ func (s *server) replayWebhook(ctx context.Context, in *webhookBody) (*out[Webho
 	return hooked(h, "", err)
 }
 
-func (s *server) changeWebhook(do func(context.Context, domain.AppName, string) (webhook.Hook, error)) func(context.Context, *webhookIn) (*out[WebhookAnswer], error) {
+func (s *server) changeWebhook(
+	do func(context.Context, domain.AppName, string) (webhook.Hook, error),
+) func(context.Context, *webhookIn) (*out[WebhookAnswer], error) {
 	return func(ctx context.Context, in *webhookIn) (*out[WebhookAnswer], error) {
 		app, err := s.app(ctx, in.App)
 		if err != nil {

@@ -109,20 +109,35 @@ func (s *server) who(ctx context.Context, in *whoIn) (*out[WhoAnswer], error) {
 }
 
 // named opens by which ids the app knows the people of rows, once that is recorded.
-func (s *server) named(ctx context.Context, app domain.AppName, reader wire.Reader, rows []consents.Row) ([]Somebody, error) {
+func (s *server) named(
+	ctx context.Context, app domain.AppName, reader wire.Reader, rows []consents.Row,
+) ([]Somebody, error) {
 	people := []Somebody{}
 	if len(rows) == 0 {
 		return people, nil
 	}
 	access := wire.AccessOf(reader, domain.AccessNames)
 	access.Roles, access.Records, access.Parts = []string{bindingRole}, len(rows), len(rows)
-	opened, err := s.Ledger.Access(ctx, ledger.Access{App: app, ID: rand.Text(), Actor: string(domain.Operator), RecordedBy: s.principal(ctx), DataAccessed: access})
+	opened, err := s.Ledger.Access(ctx, ledger.Access{
+		App:          app,
+		ID:           rand.Text(),
+		Actor:        string(domain.Operator),
+		RecordedBy:   s.principal(ctx),
+		DataAccessed: access,
+	})
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range rows {
 		c := consentOf(r.Purpose, r.Standing, true)
-		x := Somebody{Person: r.Person, Purpose: c.Purpose, Status: c.Status, Since: c.Since, Policy: r.Policy, Because: c.Because}
+		x := Somebody{
+			Person:  r.Person,
+			Purpose: c.Purpose,
+			Status:  c.Status,
+			Since:   c.Since,
+			Policy:  r.Policy,
+			Because: c.Because,
+		}
 		if r.Version != ([32]byte{}) {
 			x.Version = r.Version.String()
 		}

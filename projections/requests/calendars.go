@@ -61,7 +61,8 @@ func (b *batch) publish(e codec.Entry, x domain.CalendarPublished) error {
 	fact := e.Fact()
 	fact.Event = x
 	b.view.calendars.add(publication{e.Stream.App, e.Position, fact})
-	_, err = b.tx.Exec("INSERT INTO calendars VALUES (?, ?, ?, ?)", int64(e.Position), string(e.Stream.App), int64(e.Recorded), string(text))
+	_, err = b.tx.Exec("INSERT INTO calendars VALUES (?, ?, ?, ?)", int64(e.Position), string(e.Stream.App),
+		int64(e.Recorded), string(text))
 	return err
 }
 

@@ -71,20 +71,34 @@ var (
 
 func (c *Case) columns() []any {
 	return []any{
-		&c.App, &c.Noun, &c.ID, &c.Begun, &c.Person, &c.Test, (*words)(&c.Types), &c.Policy, &c.Version, &c.Channel, &c.Authenticated, (*purposes)(&c.Purposes), (*words)(&c.Unpromised),
-		&c.Document, &c.Cause, &c.At, &c.Recorded, &c.Event, &c.State, &c.Closed, (*words)(&c.Marks), (*words)(&c.Done), &c.Changed,
+		&c.App, &c.Noun, &c.ID, &c.Begun, &c.Person, &c.Test, (*words)(&c.Types), &c.Policy, &c.Version, &c.Channel,
+		&c.Authenticated, (*purposes)(&c.Purposes), (*words)(&c.Unpromised),
+		&c.Document, &c.Cause, &c.At, &c.Recorded, &c.Event, &c.State, &c.Closed, (*words)(&c.Marks), (*words)(&c.Done),
+		&c.Changed,
 	}
 }
 
 func (s *Step) columns() []any {
-	return []any{&s.Position, &s.Kind, &s.Event, &s.At, &s.Recorded, &s.Actor, &s.RecordedBy, (*fields)(&s.Fields), &s.Evidence, &s.Details}
+	return []any{&s.Position, &s.Kind, &s.Event, &s.At, &s.Recorded, &s.Actor, &s.RecordedBy, (*fields)(&s.Fields),
+		&s.Evidence, &s.Details}
 }
 
 func (b *batch) receive(e codec.Entry, x domain.RequestReceived) error {
 	c := &Case{
-		App: e.Stream.App, Noun: e.Stream.Noun, ID: e.Stream.ID,
-		Begun: e.Position, Person: x.Subject, Policy: x.Policy, Version: x.Version.String(), Channel: string(x.Channel), Authenticated: x.Authenticated,
-		Purposes: x.Purposes, At: e.At, Recorded: e.Recorded, Event: e.ID.String(), State: "open",
+		App:           e.Stream.App,
+		Noun:          e.Stream.Noun,
+		ID:            e.Stream.ID,
+		Begun:         e.Position,
+		Person:        x.Subject,
+		Policy:        x.Policy,
+		Version:       x.Version.String(),
+		Channel:       string(x.Channel),
+		Authenticated: x.Authenticated,
+		Purposes:      x.Purposes,
+		At:            e.At,
+		Recorded:      e.Recorded,
+		Event:         e.ID.String(),
+		State:         "open",
 	}
 	for _, t := range x.Types {
 		c.Types = append(c.Types, t.String())
@@ -116,7 +130,15 @@ func (b *batch) step(e codec.Entry, x domain.Stepped) error {
 	case c == nil && e.Stream.Noun != domain.IncidentNoun:
 		return fmt.Errorf("a step of %s, which was never received", e.Stream.Noun)
 	case c == nil:
-		c = &Case{App: e.Stream.App, Noun: e.Stream.Noun, ID: e.Stream.ID, Begun: e.Position, At: e.At, Recorded: e.Recorded, Event: e.ID.String()}
+		c = &Case{
+			App:      e.Stream.App,
+			Noun:     e.Stream.Noun,
+			ID:       e.Stream.ID,
+			Begun:    e.Position,
+			At:       e.At,
+			Recorded: e.Recorded,
+			Event:    e.ID.String(),
+		}
 	}
 	if err := b.writeStep(e, x, c); err != nil {
 		return err
@@ -134,8 +156,14 @@ func (b *batch) step(e codec.Entry, x domain.Stepped) error {
 
 func (b *batch) writeStep(e codec.Entry, x domain.Stepped, c *Case) error {
 	s := Step{
-		Position: e.Position, Event: e.ID.String(), Kind: string(x.Kind), At: e.At, Recorded: e.Recorded, Actor: e.Actor, RecordedBy: e.RecordedBy,
-		Fields: x.Fields,
+		Position:   e.Position,
+		Event:      e.ID.String(),
+		Kind:       string(x.Kind),
+		At:         e.At,
+		Recorded:   e.Recorded,
+		Actor:      e.Actor,
+		RecordedBy: e.RecordedBy,
+		Fields:     x.Fields,
 	}
 	if x.Evidence != (content.Hash{}) {
 		s.Evidence = x.Evidence.String()
@@ -152,7 +180,8 @@ func (b *batch) writeStep(e codec.Entry, x domain.Stepped, c *Case) error {
 			return err
 		}
 	}
-	_, err := b.tx.Exec(insertStep, append([]any{string(c.App), string(c.Noun), c.ID, c.Person, amount, codes}, s.columns()...)...)
+	_, err := b.tx.Exec(insertStep,
+		append([]any{string(c.App), string(c.Noun), c.ID, c.Person, amount, codes}, s.columns()...)...)
 	return err
 }
 
@@ -198,7 +227,11 @@ func (b *batch) steps(c *Case, fold func(domain.Fact)) error {
 		var s Step
 		err := scan(s.columns()...)
 		if err == nil {
-			fold(domain.Fact{At: s.At, Recorded: s.Recorded, Event: domain.Stepped{Kind: domain.StepKind(s.Kind), Fields: s.Fields}})
+			fold(domain.Fact{
+				At:       s.At,
+				Recorded: s.Recorded,
+				Event:    domain.Stepped{Kind: domain.StepKind(s.Kind), Fields: s.Fields},
+			})
 		}
 		return err
 	})
@@ -275,7 +308,9 @@ func (v *View) Cases(ctx ctx, q CaseQuery) (list []Case, asOf eventstore.Positio
 // Case returns a request or an incident with its steps and the obligations that
 // follow from it, judged at a moment, and whether there is one. One of a person
 // who is a test is there too: who asks for it by its id knows it.
-func (v *View) Case(ctx ctx, s domain.StreamID, k Known, at deadline.Instant) (c Case, steps []Step, duties []Obligation, ok bool, asOf eventstore.Position, err error) {
+func (v *View) Case(
+	ctx ctx, s domain.StreamID, k Known, at deadline.Instant,
+) (c Case, steps []Step, duties []Obligation, ok bool, asOf eventstore.Position, err error) {
 	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		if asOf, err = k.position(position); err != nil {
 			return err

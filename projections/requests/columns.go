@@ -37,9 +37,11 @@ func (o *Obligation) columns() []any {
 	return []any{
 		&o.Test, &o.Revision, &o.Changed, (*ids)(&o.Events),
 		(*phase)(&d.Phase), &d.Start, &d.DayZero, &d.Date, &d.Day, &d.Until, &d.Over, &d.Risk, &d.Unit, &d.TimeZone,
-		&d.Provisional, &d.Gap, &d.Safe, &d.TailExposed, &d.Extended, &d.Elapsed, &d.Remaining, &d.Counted, (*words)(&d.Calendars),
+		&d.Provisional, &d.Gap, &d.Safe, &d.TailExposed, &d.Extended, &d.Elapsed, &d.Remaining, &d.Counted,
+		(*words)(&d.Calendars),
 		&o.Held, &o.Waits, (*words)(&o.Stands), (*count)(&o.Moves), &o.Binding, &o.Exceeds,
-		(*outcome)(&o.Outcome), &o.Settled, &o.SettledPosition, &o.Met, &o.Claimed, &o.MetBy, &o.Evidence, &o.Reason, &o.Days, &o.AtRisk, &o.Overdue,
+		(*outcome)(&o.Outcome), &o.Settled, &o.SettledPosition, &o.Met, &o.Claimed, &o.MetBy, &o.Evidence, &o.Reason,
+		&o.Days, &o.AtRisk, &o.Overdue,
 	}
 }
 
@@ -106,13 +108,15 @@ func (b *batch) flush() error {
 	}
 	for _, n := range b.lines {
 		if n.duty > b.size.duties && n.Revision == 1 {
-			r.duties.Add(n.duty, n.of.number, &n.Stream, n.concerns(), &n.Person, &n.CauseEvent, &n.CauseStream, &n.Opened, &n.OpenedPosition)
+			r.duties.Add(n.duty, n.of.number, &n.Stream, n.concerns(), &n.Person, &n.CauseEvent, &n.CauseStream,
+				&n.Opened, &n.OpenedPosition)
 		}
 		r.rows.Add(n.row, n.duty, int64(n.from), until(n.to))
 		r.rows.Add(n.columns()...)
 	}
 	for _, m := range b.moves {
-		r.moves.Add(m.of.duty, m.place, m.Why, m.By, m.Event, int64(m.Recorded), int64(m.Was), int64(m.WasUntil), int64(m.Is), int64(m.IsUntil))
+		r.moves.Add(m.of.duty, m.place, m.Why, m.By, m.Event, int64(m.Recorded), int64(m.Was), int64(m.WasUntil),
+			int64(m.Is), int64(m.IsUntil))
 	}
 	for _, rows := range []*readmodel.Rows{&r.duties, &r.rows, &r.moves} {
 		if err := rows.Write(b.tx); err != nil {
@@ -126,7 +130,8 @@ func (b *batch) flush() error {
 type written struct{ duties, rows, moves readmodel.Rows }
 
 func newWritten() written {
-	return written{readmodel.RowsOf("INSERT INTO duties", 9, ""), readmodel.RowsOf("INSERT INTO duty_rows", 44, ""), readmodel.RowsOf("INSERT INTO duty_moves", 10, "")}
+	return written{readmodel.RowsOf("INSERT INTO duties", 9, ""), readmodel.RowsOf("INSERT INTO duty_rows", 44, ""),
+		readmodel.RowsOf("INSERT INTO duty_moves", 10, "")}
 }
 
 func (w *written) forget() {

@@ -55,7 +55,13 @@ func (b *batch) opened(e codec.Entry, stream string, x domain.ObligationOpened) 
 	b.duties++
 	o := &Obligation{Stream: stream, duty: b.size.duties + b.duties}
 	kind.describe(o)
-	o.kept = kept{Person: x.Cause.Subject, CauseStream: x.Cause.Stream, Opened: e.Recorded, OpenedPosition: e.Position, Days: -1}
+	o.kept = kept{
+		Person:         x.Cause.Subject,
+		CauseStream:    x.Cause.Stream,
+		Opened:         e.Recorded,
+		OpenedPosition: e.Position,
+		Days:           -1,
+	}
 	if x.Cause.Event != (domain.EventID{}) {
 		o.CauseEvent = eventstore.EventID(x.Cause.Event).String()
 	}
@@ -94,9 +100,18 @@ func (b *batch) sortOf(e codec.Entry, x domain.ObligationOpened) (*sort, error) 
 		kept = append(kept, string(id))
 	}
 	c := common{
-		app: e.Stream.App, id: x.Obligation.ID, kind: x.Obligation.Kind, types: listOf(names), target: x.Obligation.Target,
-		rule: x.Obligation.Rule.ID, source: x.Obligation.Rule.Source, law: x.Obligation.Rule.Law, keeps: listOf(kept), causeKind: x.Cause.Kind,
-		clock: clock, month: zone.Date(e.Recorded).String()[:len("2006-01")],
+		app:       e.Stream.App,
+		id:        x.Obligation.ID,
+		kind:      x.Obligation.Kind,
+		types:     listOf(names),
+		target:    x.Obligation.Target,
+		rule:      x.Obligation.Rule.ID,
+		source:    x.Obligation.Rule.Source,
+		law:       x.Obligation.Rule.Law,
+		keeps:     listOf(kept),
+		causeKind: x.Cause.Kind,
+		clock:     clock,
+		month:     zone.Date(e.Recorded).String()[:len("2006-01")],
 	}
 	if x.Obligation.Version != (content.Hash{}) {
 		c.version = x.Obligation.Version.String()
@@ -114,7 +129,8 @@ func (b *batch) sortOf(e codec.Entry, x domain.ObligationOpened) (*sort, error) 
 	}
 	s := &sort{b.size.sorts + int64(len(b.sorts)) + 1, c}
 	b.sorts = append(b.sorts, s)
-	_, err = b.tx.Exec("INSERT INTO sorts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", s.number, string(c.app), c.id, string(c.kind), c.types, c.target,
+	_, err = b.tx.Exec("INSERT INTO sorts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", s.number,
+		string(c.app), c.id, string(c.kind), c.types, c.target,
 		string(c.rule), c.source, c.law, c.version, c.ruleSet, c.keeps, c.causeKind, c.clock, c.month)
 	return s, err
 }
@@ -142,7 +158,8 @@ func (b *batch) jurisdiction(app domain.AppName) (name string, err error) {
 	if name, known := b.jurisdictions[app]; known {
 		return name, nil
 	}
-	err = b.tx.Each("SELECT jurisdiction FROM apps WHERE app = ?", []any{string(app)}, func(scan func(...any) error) error { return scan(&name) })
+	err = b.tx.Each("SELECT jurisdiction FROM apps WHERE app = ?", []any{string(app)},
+		func(scan func(...any) error) error { return scan(&name) })
 	b.jurisdictions[app] = name
 	return name, err
 }
@@ -213,7 +230,15 @@ func (b *batch) move(o *Obligation, e codec.Entry, x domain.ObligationMoved) err
 	if due.Phase == deadline.Suspended {
 		o.Stands = unended(x.Pauses)
 	}
-	m := Move{Why: x.Why.String(), Event: e.ID.String(), Recorded: e.Recorded, Was: x.Was.Date, WasUntil: x.Was.Until, Is: x.Due.Date, IsUntil: x.Due.Until}
+	m := Move{
+		Why:      x.Why.String(),
+		Event:    e.ID.String(),
+		Recorded: e.Recorded,
+		Was:      x.Was.Date,
+		WasUntil: x.Was.Until,
+		Is:       x.Due.Date,
+		IsUntil:  x.Due.Until,
+	}
 	if x.By != (domain.EventID{}) {
 		m.By = eventstore.EventID(x.By).String()
 	}
@@ -290,7 +315,8 @@ func (b *batch) stream(app domain.AppName, stream string, begins bool) ([]*Oblig
 // obligation; empty: of none.
 func (o *Obligation) concerns() string {
 	for _, stream := range []string{o.Stream, o.CauseStream} {
-		if noun, _, _ := strings.Cut(stream, "-"); noun == string(domain.RequestNoun) || noun == string(domain.IncidentNoun) {
+		if noun, _, _ := strings.Cut(stream, "-"); noun == string(domain.RequestNoun) ||
+			noun == string(domain.IncidentNoun) {
 			return stream
 		}
 	}
@@ -302,6 +328,7 @@ func (b *batch) isTest(app domain.AppName, person string) (bool, error) {
 		return false, nil
 	}
 	var n int
-	err := b.tx.Row("SELECT count(*) FROM tests WHERE app = ? AND person = ? AND ended = "+now, []any{string(app), person}, &n)
+	err := b.tx.Row("SELECT count(*) FROM tests WHERE app = ? AND person = ? AND ended = "+now,
+		[]any{string(app), person}, &n)
 	return n > 0, err
 }

@@ -173,8 +173,17 @@ func (x *index) addRow(n *line) {
 // its obligation.
 func (w *owed) add(n *line) (first bool) {
 	r := row{
-		standing: n.standing(), of: n.of, opened: n.Opened, number: n.row, from: n.from, to: forever, day: n.Due.Day, days: int32(n.Days),
-		provisional: n.Due.Provisional, binding: n.Binding, test: n.Test,
+		standing:    n.standing(),
+		of:          n.of,
+		opened:      n.Opened,
+		number:      n.row,
+		from:        n.from,
+		to:          forever,
+		day:         n.Due.Day,
+		days:        int32(n.Days),
+		provisional: n.Due.Provisional,
+		binding:     n.Binding,
+		test:        n.Test,
 	}
 	if r.duty = w.find(n.Stream, n.of.id); r.duty != nil {
 		w.rows[r.duty.newest].to = r.from
@@ -276,7 +285,8 @@ func (x *index) readSorts(tx *readmodel.Tx) error {
 	return tx.Each("SELECT number, app, id, kind, types, target, rule, source, law, version, rule_set, keeps, cause_kind, clock, month FROM sorts WHERE number > ? ORDER BY number",
 		[]any{x.count.sorts}, func(scan func(...any) error) error {
 			s := new(sort)
-			err := scan(&s.number, &s.app, &s.id, &s.kind, &s.types, &s.target, &s.rule, &s.source, &s.law, &s.version, &s.ruleSet, &s.keeps, &s.causeKind, &s.clock, &s.month)
+			err := scan(&s.number, &s.app, &s.id, &s.kind, &s.types, &s.target, &s.rule, &s.source, &s.law, &s.version,
+				&s.ruleSet, &s.keeps, &s.causeKind, &s.clock, &s.month)
 			if err == nil {
 				x.addSort(s)
 			}
@@ -291,7 +301,8 @@ func (x *index) readRows(tx *readmodel.Tx) error {
 			var of int
 			n := &line{to: forever}
 			o, d := &n.Obligation, &n.Due
-			err := scan(&of, &o.Stream, &o.Person, &o.Opened, &o.row, &n.from, &o.Test, (*phase)(&d.Phase), &d.Day, &d.Over, &d.Risk, &d.Provisional,
+			err := scan(&of, &o.Stream, &o.Person, &o.Opened, &o.row, &n.from, &o.Test, (*phase)(&d.Phase), &d.Day,
+				&d.Over, &d.Risk, &d.Provisional,
 				&o.Held, &o.Binding, (*outcome)(&o.Outcome), &o.Settled, &o.Days)
 			if err != nil {
 				return err

@@ -26,7 +26,8 @@ func (b *batch) answer(e codec.Entry, x domain.CheckAnswered) error {
 	if !x.Allowed {
 		return nil
 	}
-	_, err := b.tx.Exec("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)", string(e.Stream.App), e.Stream.ID, int64(e.Position), string(x.Purpose), int64(x.Valid), int64(e.Recorded), e.ID.String())
+	_, err := b.tx.Exec("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)", string(e.Stream.App), e.Stream.ID,
+		int64(e.Position), string(x.Purpose), int64(x.Valid), int64(e.Recorded), e.ID.String())
 	return err
 }
 
@@ -40,7 +41,8 @@ func (b *batch) withdraw(e codec.Entry, scope domain.Scope) error {
 	for _, id := range scope.Purposes {
 		purposes = append(purposes, string(id))
 	}
-	_, err := b.tx.Exec("INSERT INTO late VALUES (?, ?, ?, ?, ?, ?, ?)", string(e.Stream.App), e.Stream.ID, int64(e.Position), int64(e.At), int64(e.Recorded), listOf(purposes), e.ID.String())
+	_, err := b.tx.Exec("INSERT INTO late VALUES (?, ?, ?, ?, ?, ?, ?)", string(e.Stream.App), e.Stream.ID,
+		int64(e.Position), int64(e.At), int64(e.Recorded), listOf(purposes), e.ID.String())
 	return err
 }
 

@@ -12,7 +12,8 @@ import (
 // mark takes out of the reports what is owed to who turns out to be a test.
 func (b *batch) mark(e codec.Entry) error {
 	b.tests = true
-	_, err := b.tx.Exec("INSERT INTO tests VALUES (?, ?, ?, ?, ?)", string(e.Stream.App), e.Stream.ID, e.ID.String(), int64(e.Position), int64(math.MaxInt64))
+	_, err := b.tx.Exec("INSERT INTO tests VALUES (?, ?, ?, ?, ?)", string(e.Stream.App), e.Stream.ID, e.ID.String(),
+		int64(e.Position), int64(math.MaxInt64))
 	if err != nil {
 		return err
 	}

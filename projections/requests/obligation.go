@@ -158,9 +158,22 @@ func dueOf(d deadline.Due) (Due, error) {
 		return Due{}, err
 	}
 	out := Due{
-		Phase: d.State, Start: d.Start, DayZero: d.DayZero, Date: d.Date, Day: d.Date, Until: d.Until, Over: Never, Unit: d.Unit.String(),
-		TimeZone: d.TimeZone, Provisional: d.Provisional, Gap: d.Gap, Safe: d.SafeTarget, TailExposed: d.TailExposed, Extended: d.Extended,
-		Elapsed: d.Elapsed, Remaining: d.Remaining,
+		Phase:       d.State,
+		Start:       d.Start,
+		DayZero:     d.DayZero,
+		Date:        d.Date,
+		Day:         d.Date,
+		Until:       d.Until,
+		Over:        Never,
+		Unit:        d.Unit.String(),
+		TimeZone:    d.TimeZone,
+		Provisional: d.Provisional,
+		Gap:         d.Gap,
+		Safe:        d.SafeTarget,
+		TailExposed: d.TailExposed,
+		Extended:    d.Extended,
+		Elapsed:     d.Elapsed,
+		Remaining:   d.Remaining,
 	}
 	switch {
 	case d.State == deadline.Suspended:
@@ -211,7 +224,8 @@ func ParseState(text string) (State, error) {
 // one was open when the other opened.
 func (o *Obligation) rivals(x *Obligation) bool {
 	return o != x && o.Kind == x.Kind && o.Target == x.Target && o.Outcome != StateVoid && x.Outcome != StateVoid &&
-		(o.SettledPosition == 0 || o.SettledPosition > x.OpenedPosition) && (x.SettledPosition == 0 || x.SettledPosition > o.OpenedPosition)
+		(o.SettledPosition == 0 || o.SettledPosition > x.OpenedPosition) &&
+		(x.SettledPosition == 0 || x.SettledPosition > o.OpenedPosition)
 }
 
 // rank says of every obligation of a stream whether it binds: whether no other

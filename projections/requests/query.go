@@ -264,7 +264,9 @@ func (r *reading) judge(o *Obligation) {
 
 // dutiesOf returns the obligations of a request or incident, and those that
 // follow from it, of tests too.
-func (v *View) dutiesOf(tx *readmodel.Tx, of domain.StreamID, position, asOf eventstore.Position, at deadline.Instant) (list []Obligation, err error) {
+func (v *View) dutiesOf(
+	tx *readmodel.Tx, of domain.StreamID, position, asOf eventstore.Position, at deadline.Instant,
+) (list []Obligation, err error) {
 	if err := v.catchUp(tx, position); err != nil {
 		return nil, err
 	}
@@ -272,7 +274,8 @@ func (v *View) dutiesOf(tx *readmodel.Tx, of domain.StreamID, position, asOf eve
 	if err != nil {
 		return nil, err
 	}
-	rows, err := v.index.find(tx, "d.concerns = ? AND r.from_position <= ? AND r.to_position > ?", of.String(), int64(asOf), int64(asOf))
+	rows, err := v.index.find(tx, "d.concerns = ? AND r.from_position <= ? AND r.to_position > ?", of.String(),
+		int64(asOf), int64(asOf))
 	if err != nil {
 		return nil, err
 	}

@@ -180,10 +180,13 @@ func (b *batch) event(e codec.Entry) error {
 		_, err := b.tx.Exec("INSERT INTO apps VALUES (?, ?) ON CONFLICT (app) DO UPDATE SET jurisdiction = excluded.jurisdiction", string(e.Stream.App), x.App.Jurisdiction)
 		return err
 	case domain.PolicyPublished, domain.PolicyEffective, domain.SignerRegistered, domain.ServiceCeased, domain.BuildVoided, domain.BuildDisputed, domain.SurfacePublished,
-		domain.ConsentGiven, domain.ConsentRefused, domain.ConsentUsed, domain.ConsentRequested, domain.PolicyAcknowledged,
+		domain.ConsentGiven, domain.ConsentRefused, domain.ConsentUsed, domain.ConsentRequested,
+		domain.PolicyAcknowledged,
 		domain.NoticePresented, domain.PermissionGranted, domain.PermissionDenied, domain.RecordDisputed,
-		domain.ExemptionInvoked, domain.ExemptionEnded, domain.HoldPlaced, domain.HoldReleased, domain.RestrictionApplied, domain.RestrictionLifted,
-		domain.AgeRecorded, domain.MinorDataFound, domain.GuardianVerified, domain.GuardianEnded, domain.SubjectLinked, domain.SubjectUnlinked,
+		domain.ExemptionInvoked, domain.ExemptionEnded, domain.HoldPlaced, domain.HoldReleased,
+		domain.RestrictionApplied, domain.RestrictionLifted,
+		domain.AgeRecorded, domain.MinorDataFound, domain.GuardianVerified, domain.GuardianEnded, domain.SubjectLinked,
+		domain.SubjectUnlinked,
 		domain.SubjectReassigned, domain.SubjectClosed, domain.RequestMade, domain.DataAccessed, domain.ErasureOrdered, domain.SubjectErased:
 		return nil
 	}

@@ -128,7 +128,9 @@ func (v *View) Summary(ctx ctx, q Query) (sum Summary, asOf eventstore.Position,
 }
 
 // Report returns a page and the summary, both of one snapshot.
-func (v *View) Report(ctx ctx, q Query) (list []Obligation, next Place, sum Summary, asOf eventstore.Position, err error) {
+func (v *View) Report(
+	ctx ctx, q Query,
+) (list []Obligation, next Place, sum Summary, asOf eventstore.Position, err error) {
 	asOf, err = v.read(ctx, q, func(r *reading) error {
 		whole := *r
 		if list, next, err = r.page(); err == nil {
@@ -184,7 +186,8 @@ func (r *reading) count(s *Summary) {
 	for _, state := range slices.Sorted(maps.Keys(states)) {
 		s.States = append(s.States, StateCount{state, states[state]})
 	}
-	keys := slices.SortedFunc(maps.Keys(groups), func(a, b monthType) int { return cmp.Or(cmp.Compare(a.month, b.month), cmp.Compare(a.of, b.of)) })
+	keys := slices.SortedFunc(maps.Keys(groups),
+		func(a, b monthType) int { return cmp.Or(cmp.Compare(a.month, b.month), cmp.Compare(a.of, b.of)) })
 	for _, k := range keys {
 		s.Groups = append(s.Groups, Group{k.month, k.of, groups[k].tally()})
 	}

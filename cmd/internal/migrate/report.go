@@ -20,7 +20,13 @@ func (m *Migration) report() []Row {
 	s := &m.found
 	rows := []Row{{Part: "records", Does: copiedPart, Count: s.records, Bytes: s.bytes}}
 	for _, t := range m.trees() {
-		rows = append(rows, Row{Part: "log of " + string(t.App), Does: copiedPart, Count: t.Size, Under: t.Signed, Root: t.Root.String()})
+		rows = append(rows, Row{
+			Part:  "log of " + string(t.App),
+			Does:  copiedPart,
+			Count: t.Size,
+			Under: t.Signed,
+			Root:  t.Root.String(),
+		})
 	}
 	for _, k := range rowKinds {
 		found := s.rows[k.Prefix]

@@ -143,7 +143,8 @@ func (m *Migration) copy(ctx context.Context) error {
 		return err
 	}
 	took := time.Since(began)
-	fmt.Fprintf(m.Tell, "copied %d records in %s, %.0f/s\n", s.records-there, took.Round(time.Millisecond), float64(s.records-there)/took.Seconds())
+	fmt.Fprintf(m.Tell, "copied %d records in %s, %.0f/s\n", s.records-there, took.Round(time.Millisecond),
+		float64(s.records-there)/took.Seconds())
 
 	fmt.Fprintf(m.Tell, "copying rows and files\n")
 	if _, err := copying.Rows(ctx, m.source.rows, server.Unmarked{Rows: m.target.rows}, m.isCopied, func(int64) {}); err != nil {
@@ -206,7 +207,9 @@ func (m *Migration) verify(ctx context.Context) error {
 // source: zero if the target's are the same, as those of directories and of PostgreSQL
 // are. Else what clients and NATS streams remember of the source would be other places
 // in the target.
-func (m *Migration) compare(ctx context.Context, roots *transparency.Roots) (before eventstore.Position, last eventstore.Mark, err error) {
+func (m *Migration) compare(
+	ctx context.Context, roots *transparency.Roots,
+) (before eventstore.Position, last eventstore.Mark, err error) {
 	told := progress.To(m.Tell)
 	n, same := int64(0), true
 	for p, err := range copying.Compare(ctx, m.source.store, m.target.store) {

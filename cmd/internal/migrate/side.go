@@ -354,7 +354,8 @@ func sayWhere(path string, p server.Location, address string) error {
 func (s *side) forget() error {
 	err := s.db.Close()
 	s.db = nil
-	return errors.Join(err, os.RemoveAll(filepath.Join(s.path, "store")), server.RemoveDurably(s.path, server.MigrationFile))
+	return errors.Join(err, os.RemoveAll(filepath.Join(s.path, "store")),
+		server.RemoveDurably(s.path, server.MigrationFile))
 }
 
 // isOurs returns what is wrong if the target's servers hold what is not from this

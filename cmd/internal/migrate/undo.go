@@ -120,7 +120,8 @@ func (m *Migration) unchanged(ctx context.Context, note server.MigrationNote) (e
 			"Migrate the target into a new directory instead", n, note.Records, m.From))
 	}
 	kept := func(key []byte) bool { // several processes keep no register of logs
-		return m.isCopied(key) && (m.source.shared == nil || m.target.shared != nil || !bytes.HasPrefix(key, []byte("l/")))
+		return m.isCopied(key) &&
+			(m.source.shared == nil || m.target.shared != nil || !bytes.HasPrefix(key, []byte("l/")))
 	}
 	if err := copying.SameRows(ctx, m.source.rows, m.target.rows, kept); err != nil {
 		return exit.Conflict(fmt.Errorf("the ledger has gone on in the target, and %s would lose it: %w. Migrate the target into a new directory instead", m.From, err))

@@ -105,7 +105,12 @@ func (h *Server) rejectedAlarms(ctx context.Context) []rest.Alarm {
 		if !has {
 			i = len(list)
 			place[key] = i
-			list = append(list, rest.Alarm{Name: key[0], App: key[1], Since: deadline.At(m.At).String(), See: "consentledger rejected list"})
+			list = append(list, rest.Alarm{
+				Name:  key[0],
+				App:   key[1],
+				Since: deadline.At(m.At).String(),
+				See:   "consentledger rejected list",
+			})
 		}
 		list[i].Count++
 	}

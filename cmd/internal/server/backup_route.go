@@ -49,7 +49,8 @@ func (h *Server) makeBackup(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		h.Log.Error("a backup could not be begun", "error", err)
-		edge.Write(w, edge.Plain(http.StatusInternalServerError, "the server's list of recipients cannot be read: its log says why"))
+		edge.Write(w, edge.Plain(http.StatusInternalServerError,
+			"the server's list of recipients cannot be read: its log says why"))
 		return
 	}
 	if err := hasAll(h.Dir.path); err != nil {
@@ -86,7 +87,8 @@ func (h *Server) readersOf(asked string) ([]age.Recipient, error) {
 
 	for line := range recipientLines(asked) {
 		if known != nil && !known[line] {
-			return nil, refused(http.StatusForbidden, "recipients: one of them is not among those of the server's --backup-recipients")
+			return nil, refused(http.StatusForbidden,
+				"recipients: one of them is not among those of the server's --backup-recipients")
 		}
 	}
 	to, err := age.ParseRecipients(strings.NewReader(asked))
@@ -147,7 +149,8 @@ type patient struct {
 const backupPatience = 5 * time.Minute
 
 func (p patient) Write(b []byte) (int, error) {
-	if err := p.rc.SetWriteDeadline(time.Now().Add(backupPatience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := p.rc.SetWriteDeadline(time.Now().Add(backupPatience)); err != nil &&
+		!errors.Is(err, http.ErrNotSupported) {
 		return 0, err
 	}
 	return p.Writer.Write(b)

@@ -99,7 +99,9 @@ func (c *Counting) Written(t backup.Total) WrittenFile {
 
 // write makes a backup of one moment. Open returns where a file goes: first it is asked
 // for that of the log, and once that is whole for the vault's.
-func (s backupSource) write(ctx context.Context, to []age.Recipient, open func(backup.Kind) (io.Writer, error)) (_ *BackupReport, err error) {
+func (s backupSource) write(
+	ctx context.Context, to []age.Recipient, open func(backup.Kind) (io.Writer, error),
+) (_ *BackupReport, err error) {
 	use, _, err := ReadFormat(s.path)
 	if err != nil {
 		return nil, err
@@ -110,7 +112,12 @@ func (s backupSource) write(ctx context.Context, to []age.Recipient, open func(b
 	}
 	defer func() { err = errors.Join(err, snapshot.Close()) }()
 
-	h := backup.Head{ID: backup.NewID(), Made: time.Now().UTC().Format(time.RFC3339), Use: use, Position: snapshot.Head()}
+	h := backup.Head{
+		ID:       backup.NewID(),
+		Made:     time.Now().UTC().Format(time.RFC3339),
+		Use:      use,
+		Position: snapshot.Head(),
+	}
 	report := &BackupReport{ID: h.ID, Made: h.Made, Position: h.Position}
 	for _, kind := range []backup.Kind{backup.Log, backup.Vault} {
 		h.Kind = kind
@@ -244,7 +251,9 @@ func (s backupSource) copyTo(w *backup.Writer, path string) error {
 }
 
 // BackupStopped makes the backup of a directory that no server has open.
-func BackupStopped(ctx context.Context, data string, to []age.Recipient, open func(backup.Kind) (io.Writer, error)) (_ *BackupReport, err error) {
+func BackupStopped(
+	ctx context.Context, data string, to []age.Recipient, open func(backup.Kind) (io.Writer, error),
+) (_ *BackupReport, err error) {
 	if len(to) == 0 {
 		return nil, exit.Usage(errors.New("say who can read the backup, with --recipient or --recipients-file; " +
 			"consentledger backup new-identity makes a recipient"))

@@ -68,7 +68,9 @@ func (v *BackupVerifying) Run(ctx context.Context) ([]RestoredRow, error) {
 
 	rows := []RestoredRow{{"records", n, "backup " + log.Head.ID + " of " + log.Head.Made}}
 	for _, t := range roots.Trees() {
-		rows = append(rows, RestoredRow{"log of " + string(t.App), t.Size, fmt.Sprintf("%d signed, root %s", t.Signed, t.Root)})
+		rows = append(rows,
+			RestoredRow{"log of " + string(t.App), t.Size, fmt.Sprintf("%d signed, root %s", t.Signed, t.Root)})
 	}
-	return append(rows, RestoredRow{"rows of the vault", vault.Total().Rows, "backup " + vault.Head.ID + " of " + vault.Head.Made}), nil
+	return append(rows,
+		RestoredRow{"rows of the vault", vault.Total().Rows, "backup " + vault.Head.ID + " of " + vault.Head.Made}), nil
 }

@@ -287,7 +287,8 @@ func CheckFormat(path, use string, create bool) (fresh bool, err error) {
 		return false, movedAway(path, is)
 	}
 	if head != format {
-		return false, fmt.Errorf("%s says %q, this program reads %q: use the version that wrote it, or a newer one", name, head, format)
+		return false, fmt.Errorf("%s says %q, this program reads %q: use the version that wrote it, or a newer one",
+			name, head, format)
 	}
 	if use != "" && is != use {
 		return false, fmt.Errorf("data directory %s is for %s, not for %s; name another with --data", path, is, use)
@@ -305,7 +306,8 @@ func MakePrivate(path string) error {
 	if err := os.Chmod(path, 0o700); err != nil {
 		return fmt.Errorf("data directory %s is open to others (mode %04o), and it cannot be made private: %w; chmod 0700 it, or name one below it with --data", path, info.Mode().Perm(), err)
 	}
-	slog.Warn("the data directory was open to others, and is for its owner alone now", "directory", path, "mode", fmt.Sprintf("%04o", info.Mode().Perm()))
+	slog.Warn("the data directory was open to others, and is for its owner alone now",
+		"directory", path, "mode", fmt.Sprintf("%04o", info.Mode().Perm()))
 	return nil
 }
 

@@ -16,7 +16,8 @@ import (
 var (
 	CopiedFiles = []string{"keys", "feed.key", "log", "log.lost-*", "nats"}
 	ownFiles    = []string{
-		"LOCK", "FORMAT", "FORMAT.new", RecordsPlace.File, RecordsPlace.File + ".new", VaultPlace.File, VaultPlace.File + ".new", MigrationFile, MigrationFile + ".new", "feed.key.new",
+		"LOCK", "FORMAT", "FORMAT.new", RecordsPlace.File, RecordsPlace.File + ".new", VaultPlace.File,
+		VaultPlace.File + ".new", MigrationFile, MigrationFile + ".new", "feed.key.new",
 		TokenKeyFile, TokenKeyFile + ".new", // made anew
 		"keys.new", "store", // as records and rows
 		"views", // made anew

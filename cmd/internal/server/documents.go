@@ -30,7 +30,9 @@ func (p documents) Audit(ctx context.Context, app domain.AppName, from, to deadl
 }
 
 // Register implements [rest.Papers].
-func (p documents) Register(ctx context.Context, app domain.AppName, name string, at deadline.Instant) (account.Register, error) {
+func (p documents) Register(
+	ctx context.Context, app domain.AppName, name string, at deadline.Instant,
+) (account.Register, error) {
 	return account.MakeRegister(ctx, p.Dir.Ledger, p.requests, app, name, at)
 }
 
@@ -63,7 +65,8 @@ func (p documents) integrity(ctx context.Context, app domain.AppName) (account.I
 	if i.Key, err = p.Logs.VerifierKey(app); err != nil {
 		return i, err
 	}
-	rows, err := p.Dir.compareTrees(ctx, []domain.AppName{app}, func(domain.AppName) ([]byte, error) { return text, nil })
+	rows, err := p.Dir.compareTrees(ctx, []domain.AppName{app},
+		func(domain.AppName) ([]byte, error) { return text, nil })
 	if err != nil {
 		return i, err
 	}

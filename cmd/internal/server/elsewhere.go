@@ -42,7 +42,8 @@ const embeddedPart = "embedded"
 
 // EngineOf returns the engine that an address is of.
 func EngineOf(address string) engine {
-	if strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://") || !strings.Contains(address, "://") {
+	if strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://") ||
+		!strings.Contains(address, "://") {
 		return PostgreSQL // libpq reads keywords, as in host=db1 dbname=ledger, too
 	}
 	return EventStoreDB
@@ -155,7 +156,9 @@ func foreignRecords(shared bool) error {
 
 // Append implements [eventstore.Store]. The first record is remembered before anybody
 // has a receipt for it: a directory that remembers none has none there.
-func (e *elsewhere) Append(ctx context.Context, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record) (eventstore.Position, error) {
+func (e *elsewhere) Append(
+	ctx context.Context, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record,
+) (eventstore.Position, error) {
 	at, err := e.Remote.Append(ctx, stream, expected, records...)
 	if err == nil && e.remembered() == (eventstore.Mark{}) {
 		err = e.remember(context.WithoutCancel(ctx))
@@ -164,7 +167,9 @@ func (e *elsewhere) Append(ctx context.Context, stream eventstore.Stream, expect
 }
 
 // CatchUp implements [eventstore.Catching].
-func (e *elsewhere) CatchUp(ctx context.Context, after eventstore.Position) (eventstore.Position, []eventstore.Recorded, error) {
+func (e *elsewhere) CatchUp(
+	ctx context.Context, after eventstore.Position,
+) (eventstore.Position, []eventstore.Recorded, error) {
 	return eventstore.CatchUp(ctx, e.Remote, after)
 }
 

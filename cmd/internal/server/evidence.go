@@ -19,8 +19,13 @@ import (
 // exporter makes bundles of what this server keeps.
 func (h *Server) exporter() *audit.Exporter {
 	return &audit.Exporter{
-		Logs: h.Logs, Witnesses: h.witnesses, Ledger: h.Dir.Ledger, Blobs: h.Dir.Blobs, Now: time.Now, Rejected: h.waiting,
-		Software: bundle.Software{Version: buildinfo.Version, SHA256: ownHash()},
+		Logs:      h.Logs,
+		Witnesses: h.witnesses,
+		Ledger:    h.Dir.Ledger,
+		Blobs:     h.Dir.Blobs,
+		Now:       time.Now,
+		Rejected:  h.waiting,
+		Software:  bundle.Software{Version: buildinfo.Version, SHA256: ownHash()},
 		Stand: func(ctx context.Context, stream domain.StreamID) (domain.Subject, deadline.Instant, error) {
 			s, err := h.Dir.Ledger.Whole(ctx, stream)
 			return s, h.Dir.Ledger.Now(), err

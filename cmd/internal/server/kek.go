@@ -51,7 +51,8 @@ func (k kekCommand) run(what string, in []byte) ([]byte, error) {
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("--kek-command: %s %s took longer than %s", string(k), what, kekTime)
 	case err != nil:
-		return nil, fmt.Errorf("--kek-command: %s %s: %w: %.300s", string(k), what, err, strings.TrimSpace(said.String()))
+		return nil, fmt.Errorf("--kek-command: %s %s: %w: %.300s", string(k), what, err,
+			strings.TrimSpace(said.String()))
 	case out.Len() == 0:
 		return nil, fmt.Errorf("--kek-command: %s %s wrote nothing to standard output", string(k), what)
 	}

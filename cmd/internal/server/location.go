@@ -79,7 +79,8 @@ func (p Location) Address(flag string) (string, error) {
 	case flag != "":
 		return flag, nil
 	case inline != "" && file != "":
-		return "", exit.Usage(fmt.Errorf("%s and %s both say where the %s are: set one", p.variable, p.fileVariable, p.what))
+		return "", exit.Usage(fmt.Errorf("%s and %s both say where the %s are: set one", p.variable,
+			p.fileVariable, p.what))
 	case file == "":
 		return inline, nil
 	}
@@ -139,7 +140,8 @@ func (p Location) Check(path, address string, fresh bool) error {
 	}
 	asked, err := p.Engine(address)
 	if err == nil && is != p.Text(asked) {
-		err = exit.Usage(fmt.Errorf("%s says %q, and the address is one of %s", name, strings.TrimSpace(is), asked.name))
+		err = exit.Usage(fmt.Errorf("%s says %q, and the address is one of %s", name,
+			strings.TrimSpace(is), asked.name))
 	}
 	return err
 }

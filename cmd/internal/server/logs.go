@@ -46,7 +46,12 @@ func (h *Server) openWitnesses() error {
 		return exit.Usage(fmt.Errorf("--witnesses: %s names no witness with an address, as in: witness north KEY https://north.example.org/", h.Config.Witnesses))
 	}
 	h.witnesses = &witness.Witnesses{
-		Logs: h.Logs, Policy: policy, Shelf: h.shelf(CosignedDir(h.Config.Data)), Every: h.Config.WitnessEvery, Now: time.Now, Log: h.Log,
+		Logs:   h.Logs,
+		Policy: policy,
+		Shelf:  h.shelf(CosignedDir(h.Config.Data)),
+		Every:  h.Config.WitnessEvery,
+		Now:    time.Now,
+		Log:    h.Log,
 	}
 	return nil
 }
@@ -61,7 +66,12 @@ func (h *Server) openStamps() error {
 		return exit.Usage(fmt.Errorf("--timestamp-roots: %w", err))
 	}
 	h.stamps = &witness.Stamps{
-		Logs: h.Logs, URL: h.Config.Authority, Roots: roots, Shelf: h.shelf(StampDir(h.Config.Data)), Every: h.Config.StampEvery, Log: h.Log,
+		Logs:  h.Logs,
+		URL:   h.Config.Authority,
+		Roots: roots,
+		Shelf: h.shelf(StampDir(h.Config.Data)),
+		Every: h.Config.StampEvery,
+		Log:   h.Log,
 	}
 	return nil
 }

@@ -72,7 +72,8 @@ func ReadMigrationNote(path string) (n MigrationNote, is bool, err error) {
 func ParseMigrationNote(text string) (n MigrationNote, err error) {
 	rest, ok := strings.CutPrefix(text, migrationHeader)
 	if !ok {
-		return n, fmt.Errorf("it does not begin with %q: use the version that wrote it, or a newer one", strings.TrimSpace(migrationHeader))
+		return n, fmt.Errorf("it does not begin with %q: use the version that wrote it, or a newer one",
+			strings.TrimSpace(migrationHeader))
 	}
 	lines := strings.Split(rest, "\n")
 	if len(lines) < 3 || len(lines) > 4 || lines[len(lines)-1] != "" {
@@ -111,7 +112,8 @@ type Moved struct{ Use, ID, To string }
 
 // writeMoved gives the directory up: when it returns nobody opens it any more.
 func (m Moved) Write(path string) error {
-	return WriteDurably(vfs.Default, path, "FORMAT", formatMoved+"\n"+m.Use+"\nid "+m.ID+"\nto "+strconv.Quote(m.To)+"\n")
+	return WriteDurably(vfs.Default, path, "FORMAT",
+		formatMoved+"\n"+m.Use+"\nid "+m.ID+"\nto "+strconv.Quote(m.To)+"\n")
 }
 
 // parseMoved reads what stands behind the first line.

@@ -58,7 +58,8 @@ func (h *Server) Reading(ctx context.Context) (still []string) {
 		checks = append(checks, h.answers(r))
 	}
 	for _, check := range checks {
-		if behind, is := errors.AsType[*projections.BehindError](check(ctx)); is && behind.Stopped == nil && behind.At < h.Reach.Start {
+		if behind, is := errors.AsType[*projections.BehindError](check(ctx)); is && behind.Stopped == nil &&
+			behind.At < h.Reach.Start {
 			still = append(still, behind.Progress())
 		}
 	}

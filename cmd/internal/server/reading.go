@@ -88,7 +88,9 @@ type notedLedger struct {
 func positionOf(e codec.Entry) eventstore.Position { return e.Position }
 
 // Of is [ledger.Ledger.Of].
-func (n notedLedger) Of(ctx context.Context, app domain.AppName, after eventstore.Position) iter.Seq2[codec.Entry, error] {
+func (n notedLedger) Of(
+	ctx context.Context, app domain.AppName, after eventstore.Position,
+) iter.Seq2[codec.Entry, error] {
 	return noted(n.reading, n.Ledger.Of(ctx, app, after), positionOf)
 }
 

@@ -32,12 +32,16 @@ func (b *readOnlyStore) held() error {
 func (b *readOnlyStore) Before() eventstore.Position { return eventstore.Before(b.Store) }
 
 // CatchUp implements [eventstore.Catching].
-func (b *readOnlyStore) CatchUp(ctx context.Context, after eventstore.Position) (eventstore.Position, []eventstore.Recorded, error) {
+func (b *readOnlyStore) CatchUp(
+	ctx context.Context, after eventstore.Position,
+) (eventstore.Position, []eventstore.Recorded, error) {
 	return eventstore.CatchUp(ctx, b.Store, after)
 }
 
 // Append implements [eventstore.Store].
-func (b *readOnlyStore) Append(ctx context.Context, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record) (eventstore.Position, error) {
+func (b *readOnlyStore) Append(
+	ctx context.Context, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record,
+) (eventstore.Position, error) {
 	if err := b.held(); err != nil {
 		return 0, err
 	}
@@ -45,7 +49,9 @@ func (b *readOnlyStore) Append(ctx context.Context, stream eventstore.Stream, ex
 }
 
 // ReadBehind implements [eventstore.Joint]. It is called where rows lie beside the store.
-func (b *readOnlyStore) ReadBehind(ctx context.Context, stream eventstore.Stream, after eventstore.Revision, at eventstore.Position) iter.Seq2[eventstore.Recorded, error] {
+func (b *readOnlyStore) ReadBehind(
+	ctx context.Context, stream eventstore.Stream, after eventstore.Revision, at eventstore.Position,
+) iter.Seq2[eventstore.Recorded, error] {
 	return b.Store.(eventstore.Joint).ReadBehind(ctx, stream, after, at)
 }
 

@@ -51,7 +51,9 @@ func filesIn(dir string) (size uint64, err error) {
 
 // compareTables builds projections once more beside the live ones, and compares. It
 // reads the log once for all.
-func (d *DataDir) compareTables(ctx context.Context, log rebuild.History, live []rebuild.Model) (rows []rebuild.Row, err error) {
+func (d *DataDir) compareTables(
+	ctx context.Context, log rebuild.History, live []rebuild.Model,
+) (rows []rebuild.Row, err error) {
 	dir, remove, err := scratch(d.path, "fresh")
 	if err != nil {
 		return nil, err
@@ -70,7 +72,9 @@ func (d *DataDir) compareTables(ctx context.Context, log rebuild.History, live [
 }
 
 // compareTrees derives every log's root once more; note finds what was signed.
-func (d *DataDir) compareTrees(ctx context.Context, apps []domain.AppName, note func(domain.AppName) ([]byte, error)) ([]rebuild.Row, error) {
+func (d *DataDir) compareTrees(
+	ctx context.Context, apps []domain.AppName, note func(domain.AppName) ([]byte, error),
+) ([]rebuild.Row, error) {
 	signed := map[domain.AppName]merkle.Checkpoint{}
 	for _, app := range apps {
 		text, err := note(app)
@@ -174,7 +178,8 @@ func (d *DataDir) compareCopies(ctx context.Context) (rows []rebuild.Row, err er
 // openCopy copies a projection's file to a directory, and opens it there.
 func (d *DataDir) openCopy(ctx context.Context, dir, name string) (rebuild.Model, error) {
 	for _, end := range []string{".sqlite", ".sqlite-wal"} {
-		if err := CopyFile(filepath.Join(dir, name+end), filepath.Join(d.path, "views", name+end)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := CopyFile(filepath.Join(dir, name+end), filepath.Join(d.path, "views", name+end)); err != nil &&
+			!errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
 	}

@@ -41,7 +41,8 @@ func (r *Restoring) eraseCertified(ctx context.Context) error {
 			again++
 		}
 	}
-	r.told("persons whom certificates say to be erased", int64(len(r.Erased)), fmt.Sprintf("%d of them erased again", again))
+	r.told("persons whom certificates say to be erased", int64(len(r.Erased)),
+		fmt.Sprintf("%d of them erased again", again))
 	return nil
 }
 
@@ -60,8 +61,13 @@ func (r *Restoring) eraseOne(ctx context.Context, keep *transparency.Keep, file 
 		return false, err
 	}
 	_, err = r.dir.Ledger.EraseNamed(ctx, ledger.Request{
-		App: s.App, Source: "restore", ID: "certificate " + s.Order.String(), Body: text, Actor: string(domain.Operator), RecordedBy: "ledger",
-		Command: domain.OrderErasure{Reason: s.Reason, By: s.By, Evidence: content.Hash(sha256.Sum256(text))},
+		App:        s.App,
+		Source:     "restore",
+		ID:         "certificate " + s.Order.String(),
+		Body:       text,
+		Actor:      string(domain.Operator),
+		RecordedBy: "ledger",
+		Command:    domain.OrderErasure{Reason: s.Reason, By: s.By, Evidence: content.Hash(sha256.Sum256(text))},
 	}, name)
 	if errors.Is(err, vault.ErrErased) {
 		return false, nil

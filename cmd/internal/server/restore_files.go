@@ -158,7 +158,8 @@ func (b *backupFile) takesRow(key []byte) error {
 // checkBackupPath refuses a path that leads elsewhere than a backup's do.
 func checkBackupPath(path string) error {
 	top, _, _ := strings.Cut(path, "/")
-	if !filepath.IsLocal(filepath.FromSlash(path)) || filepath.ToSlash(filepath.Clean(path)) != path || !Named(backupFiles, top) {
+	if !filepath.IsLocal(filepath.FromSlash(path)) || filepath.ToSlash(filepath.Clean(path)) != path ||
+		!Named(backupFiles, top) {
 		return fmt.Errorf("it holds a file %.200q, which no backup has", path)
 	}
 	return nil

@@ -235,7 +235,8 @@ func (r *Restoring) load(ctx context.Context) (err error) {
 		return err
 	}
 	if at := eventstore.Position(l.n); at != r.log.Head.Position {
-		return exit.NotAuthentic(r.log.wrong(fmt.Errorf("it ends at position %d, and says %d", at, r.log.Head.Position)))
+		return exit.NotAuthentic(r.log.wrong(fmt.Errorf("it ends at position %d, and says %d", at,
+			r.log.Head.Position)))
 	}
 
 	fmt.Fprintf(r.Tell, "restoring the vault\n")

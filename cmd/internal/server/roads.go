@@ -72,7 +72,8 @@ func (h *Server) again(ctx context.Context, m *nats.Msg) (ledger.Receipt, error)
 // roadChecks say whether events come in over NATS, and nothing on the way holds
 // them back.
 func (h *Server) roadChecks(ctx context.Context) []rest.Check {
-	checks := []rest.Check{result("nats", h.connected(ctx)), result("nats permissions", h.Config.NATS.permitted(h.rights.check()))}
+	checks := []rest.Check{result("nats", h.connected(ctx)),
+		result("nats permissions", h.Config.NATS.permitted(h.rights.check()))}
 	for _, part := range intake.Parts {
 		c := result(string(part), h.Intake.Watch.Trouble(part))
 		c.Alarm = !c.OK && part == intake.Losses // what is lost is lost: the ledger can answer all the same

@@ -61,7 +61,8 @@ func (h *Server) watchRoom(ctx context.Context, end func(error)) {
 		room, err := h.Dir.DB.Room()
 		before := full
 		if full = err == nil && room.Full(room.Reserve()) != nil; full && !before {
-			h.Log.Error("the disk is full: nothing is recorded until there is room; what is known can be read", "free", room.Free, "wanted", room.Reserve())
+			h.Log.Error("the disk is full: nothing is recorded until there is room; what is known can be read",
+				"free", room.Free, "wanted", room.Reserve())
 		} else if before && !full {
 			h.Log.Info("there is room on the disk again", "free", room.Free)
 		}
@@ -69,7 +70,8 @@ func (h *Server) watchRoom(ctx context.Context, end func(error)) {
 		stopped := h.stoppedByDisk()
 		if stopped != nil && !full && (diskFull(stopped) || time.Now().After(next)) {
 			if h.probe(room) == nil {
-				h.Log.Warn("the ledger starts anew: the disk takes writes again, and had stopped something", "stopped", stopped)
+				h.Log.Warn("the ledger starts anew: the disk takes writes again, and had stopped something",
+					"stopped", stopped)
 				end(ErrRestart)
 				return
 			}
@@ -148,7 +150,13 @@ func (h *Server) limitNATS(full bool) {
 	var limits map[string]server.JetStreamAccountLimits // none: the server's own
 	if full {
 		limits = map[string]server.JetStreamAccountLimits{"": {
-			MaxMemory: -1, MaxStore: 1, MaxStreams: -1, MaxConsumers: -1, MaxAckPending: -1, MemoryMaxStreamBytes: -1, StoreMaxStreamBytes: -1,
+			MaxMemory:            -1,
+			MaxStore:             1,
+			MaxStreams:           -1,
+			MaxConsumers:         -1,
+			MaxAckPending:        -1,
+			MemoryMaxStreamBytes: -1,
+			StoreMaxStreamBytes:  -1,
 		}}
 	}
 	if err := h.NATS.GlobalAccount().UpdateJetStreamLimits(limits); err != nil {

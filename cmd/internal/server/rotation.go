@@ -189,7 +189,8 @@ func (r *rotation) retire(ctx context.Context, sum string) error {
 	if err := r.keys.Retire(); err != nil {
 		return err
 	}
-	r.log.Info("older epochs of the vault's keys are destroyed: older backups of the vault open for nobody", "epochs", epochs[:len(epochs)-1])
+	r.log.Info("older epochs of the vault's keys are destroyed: older backups of the vault open for nobody",
+		"epochs", epochs[:len(epochs)-1])
 	return nil
 }
 

@@ -41,7 +41,9 @@ func (h *Server) retireKeys(w http.ResponseWriter, r *http.Request) {
 var takesJSON = edge.Route{Types: []string{"application/json"}}
 
 // answerKeys does something with the keys, and answers how they are then.
-func (h *Server) answerKeys(w http.ResponseWriter, r *http.Request, takes edge.Route, do func(context.Context, []byte) error) {
+func (h *Server) answerKeys(
+	w http.ResponseWriter, r *http.Request, takes edge.Route, do func(context.Context, []byte) error,
+) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
 	edge.Limit(w, r, 10*time.Second)
@@ -78,5 +80,6 @@ func (h *Server) failKeys(w http.ResponseWriter, err error) {
 		return
 	}
 	h.Log.Error("the keys of the vault", "error", err)
-	edge.Write(w, edge.Plain(http.StatusInternalServerError, "the keys could not be read or changed: the server's log says why"))
+	edge.Write(w,
+		edge.Plain(http.StatusInternalServerError, "the keys could not be read or changed: the server's log says why"))
 }

@@ -204,7 +204,8 @@ func (h *Server) keep(w *workers) {
 	for _, m := range h.Dir.memories() {
 		w.Go(func() {
 			m.run(w.ctx, func(err error) {
-				h.Log.Warn("what is newest on a server could not be remembered, and is tried again", "as", string(m.key), "error", err)
+				h.Log.Warn("what is newest on a server could not be remembered, and is tried again",
+					"as", string(m.key), "error", err)
 			})
 		})
 	}
@@ -217,7 +218,8 @@ func (h *Server) keep(w *workers) {
 	})
 	w.Go(func() {
 		if err := h.Dir.Ledger.KeepMarks(w.ctx); err != nil && w.ctx.Err() == nil {
-			h.Log.Error("marks in the log are set no more; questions about the past read on from the last", "error", err)
+			h.Log.Error("marks in the log are set no more; questions about the past read on from the last",
+				"error", err)
 		}
 	})
 	w.Go(func() { h.watchClock(w.ctx) })

@@ -188,7 +188,14 @@ func (h *Server) openDirectory(ctx context.Context) (err error) {
 	if h.Config.Demo {
 		use = "demo"
 	}
-	with := DirOptions{files: h.Config.Files, Store: h.Config.Store, Vault: h.Config.Vault, VaultKeys: h.Config.VaultKeys, KEK: h.Config.KEK, measured: h.Measured}
+	with := DirOptions{
+		files:     h.Config.Files,
+		Store:     h.Config.Store,
+		Vault:     h.Config.Vault,
+		VaultKeys: h.Config.VaultKeys,
+		KEK:       h.Config.KEK,
+		measured:  h.Measured,
+	}
 	if h.Dir, err = OpenDataDirWith(ctx, h.Config.Data, use, true, with); err != nil {
 		return err
 	}
@@ -218,8 +225,12 @@ func (h *Server) openFollowers() error {
 		return err
 	}
 	h.Reactor = &react.Reactor{
-		Ledger: h.Dir.Ledger, Log: h.Log, Shipped: shipped.Published(), Rows: h.Dir.DB.Rows(), Traces: h.Measured.traces,
-		Turn: h.turns.turn(workFollowUps),
+		Ledger:  h.Dir.Ledger,
+		Log:     h.Log,
+		Shipped: shipped.Published(),
+		Rows:    h.Dir.DB.Rows(),
+		Traces:  h.Measured.traces,
+		Turn:    h.turns.turn(workFollowUps),
 	}
 	h.openTelling()
 	return nil
@@ -317,7 +328,12 @@ func (h *Server) Close() error {
 }
 
 func ServeHTTP(ctx context.Context, l net.Listener, handler http.Handler, speaks *tls.Config) error {
-	s := &http.Server{Handler: handler, TLSConfig: speaks, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	s := &http.Server{
+		Handler:           handler,
+		TLSConfig:         speaks,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+	}
 	done := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
@@ -351,7 +367,8 @@ func (h *Server) scheme() string {
 
 // greet prints what a newcomer needs next.
 func (h *Server) greet(out io.Writer, addr string, window net.Listener) {
-	fmt.Fprintf(out, "consentledger %s: ready\n\n  pages %[2]s://%[3]s/ui/\n  HTTP  %[2]s://%[3]s\n  NATS  %[4]s\n", buildinfo.Version, h.scheme(), addr, h.ClientURL())
+	fmt.Fprintf(out, "consentledger %s: ready\n\n  pages %[2]s://%[3]s/ui/\n  HTTP  %[2]s://%[3]s\n  NATS  %[4]s\n",
+		buildinfo.Version, h.scheme(), addr, h.ClientURL())
 	if window != nil {
 		fmt.Fprintf(out, "  ESDB  esdb://%s?tls=false  (to read)\n", window.Addr())
 	}

@@ -31,7 +31,11 @@ func (h *Server) openTelling() {
 		h.changes = of(outbox.Consents)
 	}
 	h.hooks = &webhook.Hooks{
-		Ledger: h.Dir.Ledger, Rows: h.Dir.Rows(), Private: h.Config.Telling.Private, Log: h.Log, Tried: h.Measured.tried,
+		Ledger:  h.Dir.Ledger,
+		Rows:    h.Dir.Rows(),
+		Private: h.Config.Telling.Private,
+		Log:     h.Log,
+		Tried:   h.Measured.tried,
 		Seal: func(ctx context.Context, app, id string, plain []byte) ([]byte, error) {
 			return sealAs(ctx, h.Dir.Vault, app, "webhook secret "+id, plain)
 		},
@@ -98,7 +102,11 @@ func (h *Server) tellingAlarms(ctx context.Context) (list []rest.Alarm) {
 	}
 	for _, o := range h.outboxes() {
 		if _, err := o.State(); err != nil {
-			list = append(list, rest.Alarm{Name: "outbox", Detail: what[o.Topic] + err.Error(), See: "consentledger status"})
+			list = append(list, rest.Alarm{
+				Name:   "outbox",
+				Detail: what[o.Topic] + err.Error(),
+				See:    "consentledger status",
+			})
 		}
 	}
 	return append(list, h.webhookAlarms(ctx)...)

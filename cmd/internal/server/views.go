@@ -71,7 +71,9 @@ func (h *Server) openViews(ctx context.Context) error {
 // OpenView opens a projection. One that knows of records that the store does not
 // have is of another history, as when an older store was brought back: it is
 // built again, unless others may be at it, too.
-func OpenView[V rebuild.Model](ctx context.Context, h *Server, place readmodel.Place, open func(context.Context, readmodel.Place) (V, error)) (V, error) {
+func OpenView[V rebuild.Model](
+	ctx context.Context, h *Server, place readmodel.Place, open func(context.Context, readmodel.Place) (V, error),
+) (V, error) {
 	v, err := open(ctx, place)
 	if err != nil {
 		return v, err
@@ -89,7 +91,8 @@ func OpenView[V rebuild.Model](ctx context.Context, h *Server, place readmodel.P
 	if err := errors.Join(err, v.Close()); err != nil {
 		return v, err
 	}
-	h.Log.Warn("a projection is built again: the store ends before what it has read", "projection", v.Name(), "read", at, "store", h.Reach.Start)
+	h.Log.Warn("a projection is built again: the store ends before what it has read",
+		"projection", v.Name(), "read", at, "store", h.Reach.Start)
 	if err := place.Discard(ctx, v.Name()); err != nil {
 		return v, err
 	}
@@ -125,10 +128,27 @@ func (h *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/log/", audit.Handler(h.Logs, h.witnesses, h.stamps, h.Log))
 	mux.Handle("/", rest.Handler(rest.Config{
-		Ledger: h.Dir.Ledger, Blobs: h.Dir.Blobs,
-		Consents: h.consents, Policies: restPolicies{h.Policies}, Activity: restActivity{h.activity}, Rejected: restRejected{h.rejected},
-		Requests: h.requests, FeedKey: h.feedKey, Law: ShippedLaw(), Evidence: h.exporter(), Rebuild: h.restRebuild, Papers: documents{h}, Webhooks: h.hooks,
-		Wait: h, Status: h.status, Ready: h.ready, Alarms: h.alarms, Version: buildinfo.Version, Log: h.Log, Traces: h.Measured.traces, Principal: auth.Recorder,
+		Ledger:    h.Dir.Ledger,
+		Blobs:     h.Dir.Blobs,
+		Consents:  h.consents,
+		Policies:  restPolicies{h.Policies},
+		Activity:  restActivity{h.activity},
+		Rejected:  restRejected{h.rejected},
+		Requests:  h.requests,
+		FeedKey:   h.feedKey,
+		Law:       ShippedLaw(),
+		Evidence:  h.exporter(),
+		Rebuild:   h.restRebuild,
+		Papers:    documents{h},
+		Webhooks:  h.hooks,
+		Wait:      h,
+		Status:    h.status,
+		Ready:     h.ready,
+		Alarms:    h.alarms,
+		Version:   buildinfo.Version,
+		Log:       h.Log,
+		Traces:    h.Measured.traces,
+		Principal: auth.Recorder,
 	}))
 	mux.Handle("/v1/access/", auth.Handler(h.keys, h.Log))
 	mux.Handle(token.Pattern, token.Handler(h.tokens, h.Log))
@@ -190,7 +210,9 @@ func (r restPolicies) Apps(ctx context.Context) ([]rest.AppCount, eventstore.Pos
 // restActivity lets HTTP read the activity projection.
 type restActivity struct{ view *activity.View }
 
-func (r restActivity) Days(ctx context.Context, app domain.AppName, from, until string) ([]rest.Day, int64, eventstore.Position, error) {
+func (r restActivity) Days(
+	ctx context.Context, app domain.AppName, from, until string,
+) ([]rest.Day, int64, eventstore.Position, error) {
 	if from == "" {
 		from = "0001-01-01"
 	}
@@ -233,7 +255,13 @@ func (r restRejected) App(ctx context.Context, seq uint64) (domain.AppName, erro
 
 func (r restRejected) Show(ctx context.Context, opened ledger.Opened, seq uint64) (rest.RejectedOriginal, error) {
 	m, o, err := r.messages.Show(ctx, opened, seq)
-	return rest.RejectedOriginal{RejectedMessage: rejectedMessage(m), Text: o.Text, Subject: o.Subject, Headers: o.Header, Data: o.Data}, err
+	return rest.RejectedOriginal{
+		RejectedMessage: rejectedMessage(m),
+		Text:            o.Text,
+		Subject:         o.Subject,
+		Headers:         o.Header,
+		Data:            o.Data,
+	}, err
 }
 
 func (r restRejected) Retry(ctx context.Context, seq uint64) (ledger.Receipt, error) {
