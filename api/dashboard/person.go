@@ -50,12 +50,12 @@ func readPerson(a *ask) (any, error) {
 
 	// First the history, since reading it records who reads and why; without that record
 	// nothing is shown.
-	var lines bytes.Buffer
+	var history recorder
 	asked := map[string]string{"app": a.App, "subject": p.Subject, "reason": p.Reason, "by": p.By}
-	if err := a.do(http.MethodPost, "/v1/replay", asked, &lines); err != nil {
+	if err := a.do(http.MethodPost, "/v1/replay", asked, &history); err != nil {
 		return nil, err
 	}
-	for line := range bytes.Lines(lines.Bytes()) {
+	for line := range bytes.Lines(history.body.Bytes()) {
 		var e entry
 		if err := json.Unmarshal(line, &e); err != nil {
 			return nil, err
