@@ -30,18 +30,19 @@ func TestWhatIsNoFileIsRefusedByTheNameOfItsArgument(t *testing.T) {
 	}{
 		{"FILE", "policy lint X"},
 		{"FILE", "policy publish --app shop X"},
+		{"FILE", "policy diff --app shop X"},
 		{"--file", "policy diff --app shop --file X"},
 		{"FILE", "surface publish --app shop X"},
 		{"FILE", "record --app shop X"},
 		{"--sign", "record --app shop --type consent.given --subject ada --sign X --signer a"},
-		{"--rules-file", "deadline rules --rules-file X"},
+		{"--rules-file", "deadline list-rules --rules-file X"},
 		{"FILE", "verify receipt X --key " + key},
 		{"FILE", "verify proof X --key " + key},
 		{"FILE", "verify bundle X --key " + key},
 		{"--key", "verify bundle b.zip --key X"},
 		{"--policy", "verify bundle b.zip --policy X"},
 		{"--memory", "verify log http://127.0.0.1:1 --memory X --key " + key},
-		{"--evidence", "obligation met --app shop stream obligation --evidence X"},
+		{"--evidence", "obligation meet --app shop stream obligation --evidence X"},
 		{"--document", "request open --app shop --subject ada --types access --channel email --document X"},
 	} {
 		for path, want := range map[string]string{dir: "a directory", "/dev/zero": "a device", filepath.Join(dir, "socket"): "a socket"} {

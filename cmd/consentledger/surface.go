@@ -188,7 +188,11 @@ func diffBody(c *cobra.Command, args []string, file string) (any, error) {
 	if file == "" {
 		return map[string]string{"old": args[0], "new": args[1]}, nil
 	}
-	text, err := files.ReadInput(c, "FILE", file, files.MaxPolicyFile)
+	what := "FILE"
+	if c.Flags().Changed("file") {
+		what = "--file"
+	}
+	text, err := files.ReadInput(c, what, file, files.MaxPolicyFile)
 	if err != nil {
 		return nil, err
 	}
