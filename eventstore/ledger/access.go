@@ -95,17 +95,11 @@ func (l *Ledger) boundAs(ctx context.Context, app domain.AppName, pseudonym stri
 	if err != nil {
 		return nil, nil, err
 	}
-	for e, err := range l.readStream(ctx, domain.SubjectStream(app, pseudonym)) {
-		if err != nil {
-			return nil, nil, err
-		}
-		text, ok, err := l.reveal(ctx, e, "binding")
-		if err != nil || !ok {
-			return nil, nil, err
-		}
-		return p, []codec.Plain{{Role: "binding", Text: []byte(text.Reveal())}}, nil
+	_, text, ok, err := l.firstBinding(ctx, domain.SubjectStream(app, pseudonym))
+	if err != nil || !ok {
+		return nil, nil, err
 	}
-	return nil, nil, nil
+	return p, []codec.Plain{{Role: "binding", Text: []byte(text.Reveal())}}, nil
 }
 
 // lets refuses what the access does not say.

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -75,22 +74,11 @@ func (l *Ledger) nearMiss(ctx context.Context, app domain.AppName, who domain.Pe
 	if err != nil || f.revision == 0 || f.subject.Ended() != 0 {
 		return NearMiss{}, false, err
 	}
-	for e, err := range l.readStream(ctx, stream) {
-		if err != nil {
-			return NearMiss{}, false, err
-		}
-		text, there, err := l.reveal(ctx, e, "binding")
-		if err != nil || !there {
-			return NearMiss{}, false, err // erased meanwhile
-		}
-		var bound struct{ Kind, ID string }
-		if err := json.Unmarshal([]byte(text.Reveal()), &bound); err != nil {
-			return NearMiss{}, false, unreadable(e, errBinding)
-		}
-		other := lookup(app, domain.PersonKey{Kind: bound.Kind, ID: bound.ID})
-		return NearMiss{name, bound.Kind, vault.DifferencesOf(lookup(app, who), other)}, true, nil
+	other, known, err := l.knownAs(ctx, stream)
+	if err != nil || !known {
+		return NearMiss{}, false, err // erased meanwhile
 	}
-	return NearMiss{}, false, nil
+	return NearMiss{name, other.Kind, vault.DifferencesOf(lookup(app, who), lookup(app, other))}, true, nil
 }
 
 // offers returns the near misses of whoever made a statement, if it was the

@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"consentledger/domain"
+	"consentledger/eventstore/codec"
 	"consentledger/eventstore/vault"
 )
 
@@ -37,19 +38,32 @@ func (l *Ledger) bound(ctx context.Context, app domain.AppName, pseudonym string
 		return domain.PersonKey{}, err
 	}
 
-	for first, err := range l.readStream(ctx, domain.SubjectStream(app, pseudonym)) {
-		if err != nil {
-			return domain.PersonKey{}, err
-		}
-		text, ok, err := l.reveal(ctx, first, "binding")
-		if err != nil || !ok {
-			return domain.PersonKey{}, err
-		}
-		var binding struct{ ID, Kind string }
-		if err := json.Unmarshal([]byte(text.Reveal()), &binding); err != nil {
-			return domain.PersonKey{}, unreadable(first, errors.New("its part binding is no JSON"))
-		}
-		return domain.PersonKey{Kind: binding.Kind, ID: binding.ID}, nil
+	who, _, err := l.knownAs(ctx, domain.SubjectStream(app, pseudonym))
+	return who, err
+}
+
+// knownAs returns by which id a person's history says that they are known outside; false:
+// they were erased, or have none.
+func (l *Ledger) knownAs(ctx context.Context, stream domain.StreamID) (domain.PersonKey, bool, error) {
+	first, text, ok, err := l.firstBinding(ctx, stream)
+	if err != nil || !ok {
+		return domain.PersonKey{}, false, err
 	}
-	return domain.PersonKey{}, nil
+	var who struct{ Kind, ID string }
+	if err := json.Unmarshal([]byte(text.Reveal()), &who); err != nil {
+		return domain.PersonKey{}, false, unreadable(first, errBinding)
+	}
+	return domain.PersonKey{Kind: who.Kind, ID: who.ID}, true, nil
+}
+
+// firstBinding returns the first record of a person's history, and its part that ties it to
+// who they are outside.
+func (l *Ledger) firstBinding(ctx context.Context, stream domain.StreamID) (_ codec.Entry, text domain.Personal, ok bool, err error) {
+	for first, err := range l.readStream(ctx, stream) {
+		if err == nil {
+			text, ok, err = l.reveal(ctx, first, "binding")
+		}
+		return first, text, ok, err
+	}
+	return codec.Entry{}, "", false, nil
 }
