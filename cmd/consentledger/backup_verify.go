@@ -2,7 +2,6 @@ package main
 
 import (
 	"consentledger/cmd/internal/server"
-	"encoding/json"
 
 	"github.com/spf13/cobra"
 )
@@ -27,15 +26,7 @@ func newBackupVerify() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var objects []json.RawMessage
-			for _, r := range rows {
-				text, err := json.Marshal(r)
-				if err != nil {
-					return err
-				}
-				objects = append(objects, text)
-			}
-			return printRows(c, objects, "part", "count", "note")
+			return printRestored(c, rows)
 		},
 	}
 	backupFlags(c, &v.Files)

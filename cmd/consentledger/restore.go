@@ -1,9 +1,9 @@
 package main
 
 import (
-	"consentledger/cmd/internal/server"
 	"encoding/json"
-	"fmt"
+
+	"consentledger/cmd/internal/server"
 
 	"github.com/spf13/cobra"
 )
@@ -73,11 +73,7 @@ func newRestore() *cobra.Command {
 func printRestored(c *cobra.Command, rows []server.RestoredRow) error {
 	var objects []json.RawMessage
 	for _, r := range rows {
-		text, err := json.Marshal(r)
-		if err != nil {
-			return fmt.Errorf("a row does not make JSON: %w", err)
-		}
-		objects = append(objects, text)
+		objects = append(objects, rowOf(r))
 	}
 	return printRows(c, objects, "part", "count", "note")
 }

@@ -1,12 +1,12 @@
 package server
 
 import (
+	"context"
+	"fmt"
+
 	"consentledger/cmd/internal/exit"
 	"consentledger/eventstore"
 	"consentledger/projections/transparency"
-	"context"
-	"fmt"
-	"strings"
 )
 
 // A BackupVerifying is one call of backup verify.
@@ -31,14 +31,9 @@ func (v *BackupVerifying) Run(ctx context.Context) ([]RestoredRow, error) {
 	kept, n := map[string][]byte{}, int64(0)
 	var roots *transparency.Roots
 	err = log.drain(ctx, sink{
-		file: func(path string, more bool, data []byte) error {
-			if !more {
-				log.lastPath = path
-			}
-			if name, is := strings.CutPrefix(log.lastPath, "log/"); is && !strings.Contains(name, "/") {
-				kept[name] = append(kept[name], data...)
-			}
-			return checkBackupPath(log.lastPath)
+		file: func(path string, _ bool, data []byte) error {
+			keepLogFile(kept, path, data)
+			return nil
 		},
 		begin: func() (err error) { roots, err = treesOf(ctx, kept, v.Checkpoints); return err },
 		record: func(r eventstore.Recorded) error {

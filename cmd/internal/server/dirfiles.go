@@ -1,7 +1,6 @@
 package server
 
 import (
-	"consentledger/eventstore/wholefile"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"consentledger/eventstore/wholefile"
 )
 
 // What becomes of the entries of a data directory. Those that end with a star begin

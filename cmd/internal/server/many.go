@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -41,9 +40,7 @@ func (h *Server) openFeedKey(ctx context.Context) ([]byte, error) {
 func sharedFeedKey(ctx context.Context, d *DataDir, rows eventstore.Rows) ([]byte, error) {
 	value, ok, err := rows.Get(ctx, FeedKeyRow)
 	if err == nil && !ok {
-		key := make([]byte, 32)
-		rand.Read(key)
-		if err = WriteFeedKey(ctx, d.Vault, rows, key); err == nil {
+		if err = WriteFeedKey(ctx, d.Vault, rows, newKey()); err == nil {
 			value, _, err = rows.Get(ctx, FeedKeyRow)
 		}
 	}

@@ -30,7 +30,6 @@ type BackupNames struct {
 type backupFile struct {
 	flag, name string
 	file       *os.File
-	lastPath   string // of the file whose pieces come
 	*backup.Reader
 }
 
@@ -110,6 +109,7 @@ type sink struct {
 // drain reads a file to its end, which is verified.
 func (b *backupFile) drain(ctx context.Context, to sink) error {
 	begun := b.Head.Kind == backup.Vault
+	path := "" // of the file whose pieces come
 	for {
 		item, err := b.Next()
 		end := errors.Is(err, io.EOF)
@@ -135,7 +135,12 @@ func (b *backupFile) drain(ctx context.Context, to sink) error {
 				err = to.row(*item.Row)
 			}
 		default:
-			err = to.file(item.Path, item.More, item.Data)
+			if !item.More {
+				path = item.Path
+			}
+			if err = checkBackupPath(path); err == nil {
+				err = to.file(path, item.More, item.Data)
+			}
 		}
 		if err == nil {
 			err = ctx.Err()
@@ -171,6 +176,13 @@ func inOrder(r eventstore.Recorded, n int64) error {
 		return fmt.Errorf("record %d stands where record %d belongs", r.Position, n)
 	}
 	return eventstore.CheckBounds(r.Stream, []eventstore.Record{r.Record})
+}
+
+// keepLogFile keeps a piece of a file that the logs stand on, by its name below log.
+func keepLogFile(kept map[string][]byte, path string, data []byte) {
+	if name, is := strings.CutPrefix(path, "log/"); is && !strings.Contains(name, "/") {
+		kept[name] = append(kept[name], data...)
+	}
 }
 
 // treesOf returns what the trees have to give: what was signed, and what was published.

@@ -252,16 +252,7 @@ func (r *Restoring) load(ctx context.Context) (err error) {
 
 // file writes a piece of a file, and keeps what the logs stand on.
 func (r *Restoring) file(path string, more bool, data []byte) error {
-	if r.log.lastPath != "" && more {
-		path = r.log.lastPath
-	}
-	r.log.lastPath = path
-	if err := checkBackupPath(path); err != nil {
-		return err
-	}
-	if name, is := strings.CutPrefix(path, "log/"); is && !strings.Contains(name, "/") {
-		r.kept[name] = append(r.kept[name], data...)
-	}
+	keepLogFile(r.kept, path, data)
 	name := filepath.Join(r.To, filepath.FromSlash(path))
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return err

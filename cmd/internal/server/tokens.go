@@ -2,15 +2,10 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
-	"strings"
 
-	"consentledger/cmd/internal/files"
 	"consentledger/eventstore"
 	"consentledger/eventstore/vault"
 )
@@ -39,33 +34,14 @@ func (h *Server) openTokenKey(ctx context.Context) (key []byte, err error) {
 }
 
 func ownTokenKey(dir string) ([]byte, error) {
-	name := filepath.Join(dir, TokenKeyFile)
-	text, err := files.ReadOwnFile(name, files.MaxOwnFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		key := newTokenKey()
-		return key, writeWhole(name, hex.EncodeToString(key)+"\n")
-	}
-	if err != nil {
-		return nil, err
-	}
-	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
-	if err != nil || len(key) != 32 {
-		return nil, fmt.Errorf("%s is not 64 hex digits: remove it, and the next start makes another; tokens that were minted end", name)
-	}
-	return key, nil
-}
-
-func newTokenKey() []byte {
-	key := make([]byte, 32)
-	rand.Read(key)
-	return key
+	return ownKey(filepath.Join(dir, TokenKeyFile), "tokens that were minted end")
 }
 
 // sharedTokenKey reads the key from the rows. Of processes that begin at once one makes
 // it.
 func sharedTokenKey(ctx context.Context, v *vault.Vault, rows eventstore.Rows) ([]byte, error) {
 	const purpose = "token key"
-	sealed, err := sealAs(ctx, v, feedKeyApp, purpose, newTokenKey())
+	sealed, err := sealAs(ctx, v, feedKeyApp, purpose, newKey())
 	if err != nil {
 		return nil, err
 	}
