@@ -33,13 +33,8 @@ func (d *dashboard) hand(x download) http.HandlerFunc {
 		a := &ask{Request: r, api: d.API, now: d.Now()}
 		p := d.page(x.view, a)
 
-		var answer recorder
-		err := d.choose(x.view, a, p)
-		if err == nil {
-			err = x.get(a, &answer)
-		}
-		if err != nil {
-			d.write(w, x.view, a, p, err)
+		answer, ok := d.fetch(w, x.view, a, p, func(into *recorder) error { return x.get(a, into) })
+		if !ok {
 			return
 		}
 		for _, name := range []string{"Content-Type", "Content-Disposition"} {
@@ -49,4 +44,18 @@ func (d *dashboard) hand(x download) http.HandlerFunc {
 		}
 		_, _ = w.Write(answer.body.Bytes()) // whoever went away asks again
 	}
+}
+
+// fetch returns an answer of the API as it is. If there is none, it says why on the page
+// of a view.
+func (d *dashboard) fetch(w http.ResponseWriter, v view, a *ask, p *page, get func(*recorder) error) (answer recorder, ok bool) {
+	err := d.choose(v, a, p)
+	if err == nil {
+		err = get(&answer)
+	}
+	if err != nil {
+		d.write(w, v, a, p, err)
+		return answer, false
+	}
+	return answer, true
 }

@@ -69,13 +69,10 @@ func (d *dashboard) print(x paper) http.HandlerFunc {
 			lang = "zh"
 		}
 
-		var answer recorder
-		err := d.choose(x.view, a, p)
-		if err == nil {
-			err = x.get(a, url.Values{"format": {"html"}, "lang": {lang}}, &answer)
-		}
-		if err != nil {
-			d.write(w, x.view, a, p, err)
+		answer, ok := d.fetch(w, x.view, a, p, func(into *recorder) error {
+			return x.get(a, url.Values{"format": {"html"}, "lang": {lang}}, into)
+		})
+		if !ok {
 			return
 		}
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")

@@ -51,15 +51,13 @@ func (s *server) opposed(ctx context.Context, in *opposedIn) (*out[OpposedAnswer
 	if err != nil {
 		return nil, err
 	}
-	after, err := readOpposedCursor(in.Cursor)
+	after, err := readPeopleCursor(in.Cursor)
 	if err != nil {
 		return nil, err
 	}
-	limit := 100
-	if in.Limit != "" {
-		if limit, err = count(in.Limit, maxRows); err != nil {
-			return nil, err
-		}
+	limit, err := peopleLimit(in.Limit)
+	if err != nil {
+		return nil, err
 	}
 	if err := s.wait(ctx, in.Min); err != nil {
 		return nil, err
@@ -78,13 +76,26 @@ func (s *server) opposed(ctx context.Context, in *opposedIn) (*out[OpposedAnswer
 		})
 	}
 	if len(rows) == limit {
-		a.Next = fmt.Sprintf("%d-%s", last.Number, last.Purpose)
+		a.Next = peopleCursor(last)
 	}
 	return ok(a)
 }
 
-// readOpposedCursor reads what a page says is next: a number and a purpose.
-func readOpposedCursor(text string) (consents.Cursor, error) {
+// peopleLimit reads how many people a page is to have at most.
+func peopleLimit(text string) (int, error) {
+	if text == "" {
+		return 100, nil
+	}
+	return count(text, maxRows)
+}
+
+// peopleCursor is what a page of people says is next.
+func peopleCursor(last consents.Cursor) string {
+	return fmt.Sprintf("%d-%s", last.Number, last.Purpose)
+}
+
+// readPeopleCursor reads what a page says is next: a number and a purpose.
+func readPeopleCursor(text string) (consents.Cursor, error) {
 	if text == "" {
 		return consents.Cursor{}, nil
 	}

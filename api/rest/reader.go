@@ -28,14 +28,19 @@ func (s *server) recordReading(ctx context.Context, app domain.AppName, a domain
 	if a.Records == 0 {
 		return nil
 	}
-	_, err := s.Ledger.Access(ctx, ledger.Access{
+	_, err := s.access(ctx, app, a)
+	return err
+}
+
+// access records that somebody is about to read, and lets them.
+func (s *server) access(ctx context.Context, app domain.AppName, a domain.DataAccessed) (ledger.Opened, error) {
+	return s.Ledger.Access(ctx, ledger.Access{
 		App:          app,
 		ID:           rand.Text(),
 		Actor:        string(domain.Operator),
 		RecordedBy:   s.principal(ctx),
 		DataAccessed: a,
 	})
-	return err
 }
 
 // recordReplay records who is about to see a selection, in every app of which it

@@ -2,7 +2,6 @@ package rest
 
 import (
 	"context"
-	"crypto/rand"
 	"net/http"
 	"strconv"
 
@@ -136,13 +135,7 @@ func (s *server) showRejected(ctx context.Context, in *readIn) (*out[RejectedOri
 	}
 	access := wire.AccessOf(reader, domain.AccessRejected)
 	access.Records, access.Parts = 1, 1
-	opened, err := s.Ledger.Access(ctx, ledger.Access{
-		App:          app,
-		ID:           rand.Text(),
-		Actor:        string(domain.Operator),
-		RecordedBy:   s.principal(ctx),
-		DataAccessed: access,
-	})
+	opened, err := s.access(ctx, app, access)
 	if err != nil {
 		return nil, err
 	}

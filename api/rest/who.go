@@ -2,7 +2,6 @@ package rest
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"net/http"
 
@@ -76,15 +75,13 @@ func (s *server) who(ctx context.Context, in *whoIn) (*out[WhoAnswer], error) {
 			return nil, bad("status: " + err.Error())
 		}
 	}
-	after, err := readOpposedCursor(ask.Cursor)
+	after, err := readPeopleCursor(ask.Cursor)
 	if err != nil {
 		return nil, err
 	}
-	limit := 100
-	if ask.Limit != "" {
-		if limit, err = count(ask.Limit, maxRows); err != nil {
-			return nil, err
-		}
+	limit, err := peopleLimit(ask.Limit)
+	if err != nil {
+		return nil, err
 	}
 
 	all, last, asOf, err := s.Consents.Who(ctx, app, purpose, s.Ledger.Now(), after, limit)
@@ -93,7 +90,7 @@ func (s *server) who(ctx context.Context, in *whoIn) (*out[WhoAnswer], error) {
 	}
 	a := WhoAnswer{App: in.App, People: []Somebody{}, AsOf: wire.FormatPosition(asOf)}
 	if len(all) == limit {
-		a.Next = fmt.Sprintf("%d-%s", last.Number, last.Purpose)
+		a.Next = peopleCursor(last)
 	}
 	var rows []consents.Row
 	for _, r := range all {
@@ -118,13 +115,7 @@ func (s *server) named(
 	}
 	access := wire.AccessOf(reader, domain.AccessNames)
 	access.Roles, access.Records, access.Parts = []string{bindingRole}, len(rows), len(rows)
-	opened, err := s.Ledger.Access(ctx, ledger.Access{
-		App:          app,
-		ID:           rand.Text(),
-		Actor:        string(domain.Operator),
-		RecordedBy:   s.principal(ctx),
-		DataAccessed: access,
-	})
+	opened, err := s.access(ctx, app, access)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"strings"
 	"time"
 
 	"consentledger/domain"
@@ -207,5 +206,5 @@ func (h *Hooks) change(ctx context.Context, app domain.AppName, id string, do fu
 func random(bytes int) string {
 	b := make([]byte, bytes)
 	rand.Read(b)
-	return strings.ToLower(hex.EncodeToString(b))
+	return hex.EncodeToString(b)
 }
