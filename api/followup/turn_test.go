@@ -1,4 +1,4 @@
-package react_test
+package followup_test
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"consentledger/api/react"
+	"consentledger/api/followup"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore/memory"
@@ -32,7 +32,7 @@ func TestWhoseTurnItIsFollowsUp(t *testing.T) {
 				t.Fatal(err)
 			}
 			// Each has its own rows: what is kept of one is derived, and of no use to others.
-			r := &react.Reactor{Ledger: l, Log: slog.New(slog.NewTextHandler(&w.log, nil)), Rows: new(memory.Rows), Every: 1, Turn: turn[i].Load}
+			r := &followup.Reactor{Ledger: l, Log: slog.New(slog.NewTextHandler(&w.log, nil)), Rows: new(memory.Rows), Every: 1, Turn: turn[i].Load}
 			crew.Go(func() {
 				if err := r.Run(ctx); err != nil {
 					t.Error(err)

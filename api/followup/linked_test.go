@@ -1,4 +1,4 @@
-package react_test
+package followup_test
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"consentledger/api/react"
+	"consentledger/api/followup"
 	"consentledger/domain"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
@@ -177,7 +177,7 @@ func TestWhatWasRecordedBeforeOwesNothingInLinkedHistories(t *testing.T) {
 		w := newWorldOf(t, true)
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		go func() { done <- (&react.Reactor{Ledger: earlier{w.Ledger}}).Run(ctx) }()
+		go func() { done <- (&followup.Reactor{Ledger: earlier{w.Ledger}}).Run(ctx) }()
 		w.tell("", promising(nil))
 		w.tell("account", domain.GiveConsent{Act: "agree", Purposes: []policy.PurposeID{"ads"}})
 		w.link("account", "phone", domain.SubjectLinked{Proof: "login"})

@@ -1,4 +1,4 @@
-package react_test
+package followup_test
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"consentledger/api/react"
+	"consentledger/api/followup"
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
@@ -85,12 +85,12 @@ func (w *world) tell(person string, cmd domain.Command) {
 
 // react starts a reactor in a process of its own, with a ledger of its own on
 // the same store, and returns how to stop it.
-func (w *world) react() (r *react.Reactor, stop func()) {
+func (w *world) react() (r *followup.Reactor, stop func()) {
 	l, err := w.open()
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	r = &react.Reactor{Ledger: l, Log: slog.New(slog.NewTextHandler(&w.log, nil)), Rows: &w.rows, Every: 1}
+	r = &followup.Reactor{Ledger: l, Log: slog.New(slog.NewTextHandler(&w.log, nil)), Rows: &w.rows, Every: 1}
 	ctx, cancel := context.WithCancel(context.Background())
 	var crew sync.WaitGroup
 	crew.Go(func() {

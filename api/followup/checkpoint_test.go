@@ -1,4 +1,4 @@
-package react_test
+package followup_test
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"consentledger/api/react"
+	"consentledger/api/followup"
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -22,21 +22,23 @@ import (
 // every reactor that ends, in every test.
 func (w *world) recalls() {
 	w.t.Helper()
-	recalled := w.memory(func(ctx context.Context, r *react.Reactor) (react.Memory, error) { return r.Recalled(ctx) })
-	read := w.memory(func(ctx context.Context, r *react.Reactor) (react.Memory, error) { return r.Reads(ctx, recalled.At) })
+	recalled := w.memory(func(ctx context.Context, r *followup.Reactor) (followup.Memory, error) { return r.Recalled(ctx) })
+	read := w.memory(func(ctx context.Context, r *followup.Reactor) (followup.Memory, error) {
+		return r.Reads(ctx, recalled.At)
+	})
 	if recalled.At == 0 || !reflect.DeepEqual(recalled, read) {
 		w.t.Errorf("the checkpoint knows as of %d\n%s\nthe log says\n%s", recalled.At,
 			strings.Join(append(recalled.Shares, recalled.Later...), "\n"), strings.Join(append(read.Shares, read.Later...), "\n"))
 	}
 }
 
-func (w *world) memory(get func(context.Context, *react.Reactor) (react.Memory, error)) react.Memory {
+func (w *world) memory(get func(context.Context, *followup.Reactor) (followup.Memory, error)) followup.Memory {
 	w.t.Helper()
 	l, err := w.open()
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	m, err := get(context.Background(), &react.Reactor{Ledger: l, Rows: &w.rows})
+	m, err := get(context.Background(), &followup.Reactor{Ledger: l, Rows: &w.rows})
 	if err != nil {
 		w.t.Error(err)
 	}
@@ -90,7 +92,7 @@ func (w *world) runs(rows eventstore.Rows) (told int) {
 	c := &counted{Ledger: l}
 	ctx, stop := context.WithTimeout(context.Background(), time.Second)
 	defer stop()
-	if err := (&react.Reactor{Ledger: c, Rows: rows, Log: slog.New(slog.NewTextHandler(&w.log, nil))}).Run(ctx); err != nil {
+	if err := (&followup.Reactor{Ledger: c, Rows: rows, Log: slog.New(slog.NewTextHandler(&w.log, nil))}).Run(ctx); err != nil {
 		w.t.Error(err)
 	}
 	return c.told
@@ -161,10 +163,10 @@ func TestWhoWasKilledGoesOnFromTheLastCheckpoint(t *testing.T) {
 // that is said.
 func TestACheckpointThatIsOfNoUse(t *testing.T) {
 	for name, spoil := range map[string]func(*world){
-		"another program": func(w *world) { w.change(react.HeadRow, func(b []byte) { b[0]++ }) },
-		"a cut head":      func(w *world) { w.put(react.HeadRow, []byte{1}) },
-		"another record":  func(w *world) { w.change(react.HeadRow, func(b []byte) { b[10+8]++ }) },
-		"a later record":  func(w *world) { w.change(react.HeadRow, func(b []byte) { b[10]++ }) },
+		"another program": func(w *world) { w.change(followup.HeadRow, func(b []byte) { b[0]++ }) },
+		"a cut head":      func(w *world) { w.put(followup.HeadRow, []byte{1}) },
+		"another record":  func(w *world) { w.change(followup.HeadRow, func(b []byte) { b[10+8]++ }) },
+		"a later record":  func(w *world) { w.change(followup.HeadRow, func(b []byte) { b[10]++ }) },
 		"a damaged share": func(w *world) { w.change(w.share(), func(b []byte) { b[len(b)/2] ^= 1 }) },
 		"a lost share":    func(w *world) { w.lose(w.share()) },
 	} {
@@ -222,7 +224,7 @@ func (w *world) lose(key string) {
 // share returns the key of the first share.
 func (w *world) share() string {
 	w.t.Helper()
-	for row, err := range w.rows.Scan(w.t.Context(), []byte(react.ShareRows)) {
+	for row, err := range w.rows.Scan(w.t.Context(), []byte(followup.ShareRows)) {
 		if err != nil {
 			w.t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-// Package react does what must follow from an event: it follows the log and
+// Package followup does what must follow from an event: it follows the log and
 // executes commands whose ids derive from cause and target, so that doing it
 // twice, or in several processes, does nothing more. Where several processes serve one
 // ledger, each of them learns what is to come and one at a time acts, see
@@ -30,7 +30,7 @@
 // the person's own key. If it is not recorded a minute later that all were told,
 // a reactor opens that, which is a recorded access, and asks them all again by
 // the same id. Of who is erased in between the other apps hear nothing.
-package react
+package followup
 
 import (
 	"context"

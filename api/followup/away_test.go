@@ -1,4 +1,4 @@
-package react_test
+package followup_test
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"consentledger/api/react"
+	"consentledger/api/followup"
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -58,7 +58,7 @@ func TestTheStoreComesBackAndSoDoFollowUps(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := &absent{Ledger: l}
-		r := &react.Reactor{Ledger: a, Log: slog.New(slog.NewTextHandler(&w.log, nil)), Rows: &w.rows, Every: 1}
+		r := &followup.Reactor{Ledger: a, Log: slog.New(slog.NewTextHandler(&w.log, nil)), Rows: &w.rows, Every: 1}
 		ctx, cancel := context.WithCancel(t.Context())
 		var crew sync.WaitGroup
 		crew.Go(func() {

@@ -1,4 +1,4 @@
-package react_test
+package followup_test
 
 import (
 	"fmt"
