@@ -1,7 +1,7 @@
-// Package past says what was so, as it was known then: where a person stood,
+// Package lawfulness says what was so, as it was known then: where a person stood,
 // what changed between two moments and by which events, and whether processing
 // was lawful. What arrived later stands beside it and is never counted.
-package past
+package lawfulness
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package past_test
+package lawfulness_test
 
 import (
 	"errors"
@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"consentledger/api/past"
+	"consentledger/api/lawfulness"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
@@ -30,9 +30,9 @@ func begin(t *testing.T) *projectiontest.Teller {
 	return w
 }
 
-func diff(t *testing.T, w *projectiontest.Teller, who string, from, to deadline.Instant) past.Diff {
+func diff(t *testing.T, w *projectiontest.Teller, who string, from, to deadline.Instant) lawfulness.Diff {
 	t.Helper()
-	d, err := past.DiffOf(t.Context(), w.Ledger, app, past.DiffRequest{Subject: who, From: from.String(), To: to.String()})
+	d, err := lawfulness.DiffOf(t.Context(), w.Ledger, app, lawfulness.DiffRequest{Subject: who, From: from.String(), To: to.String()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func diff(t *testing.T, w *projectiontest.Teller, who string, from, to deadline.
 }
 
 // by returns the kinds of the events that changed a purpose.
-func by(d past.Diff, purpose string) (kinds []string, x past.PurposeDifference) {
+func by(d lawfulness.Diff, purpose string) (kinds []string, x lawfulness.PurposeDifference) {
 	for _, p := range d.Purposes {
 		if p.Purpose == purpose {
 			for _, e := range p.By {
@@ -49,7 +49,7 @@ func by(d past.Diff, purpose string) (kinds []string, x past.PurposeDifference) 
 			return kinds, p
 		}
 	}
-	return nil, past.PurposeDifference{}
+	return nil, lawfulness.PurposeDifference{}
 }
 
 func TestWhatChangedAndByWhichEvents(t *testing.T) {
@@ -129,9 +129,9 @@ func check(t *testing.T, w *projectiontest.Teller, who string, purpose policy.Pu
 	}
 }
 
-func lawful(t *testing.T, w *projectiontest.Teller, r past.LawfulRequest) past.Lawful {
+func lawful(t *testing.T, w *projectiontest.Teller, r lawfulness.LawfulRequest) lawfulness.Lawful {
 	t.Helper()
-	a, err := past.LawfulOf(t.Context(), w.Ledger, app, r)
+	a, err := lawfulness.LawfulOf(t.Context(), w.Ledger, app, r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func lawful(t *testing.T, w *projectiontest.Teller, r past.LawfulRequest) past.L
 }
 
 // find returns the finding about a person, without or with an answer.
-func find(a past.Lawful, person string, answered bool) *past.Finding {
+func find(a lawfulness.Lawful, person string, answered bool) *lawfulness.Finding {
 	for i := range a.Findings {
 		if a.Findings[i].Person == person && (a.Findings[i].Answer != nil) == answered {
 			return &a.Findings[i]
@@ -157,7 +157,7 @@ func TestWhatArrivedLaterStandsBesideAndIsNotCounted(t *testing.T) {
 	w.Rest(deadline.Hour)
 	no := w.TellAt("ada", moment.Add(-deadline.Minute), domain.WithdrawConsent{Scope: scope("marketing")})
 
-	a := lawful(t, w, past.LawfulRequest{Purpose: "marketing", At: moment.String()})
+	a := lawful(t, w, lawfulness.LawfulRequest{Purpose: "marketing", At: moment.String()})
 	ada := w.Pseudonym("ada")
 	stood := find(a, ada, false)
 	if stood == nil || !stood.Stood.Allowed || stood.Stood.Why != "consent-given" || !slices.Equal(stood.Stood.Events, []string{r.Event.String()}) || stood.Stood.Act != "click" || stood.Stood.Evidence != "weak" {
@@ -186,7 +186,7 @@ func TestASpanTellsEveryChange(t *testing.T) {
 	w.Tell("ada", y)
 	w.Rest(3 * deadline.Hour)
 	w.Tell("bob", yes("location"))
-	f := find(lawful(t, w, past.LawfulRequest{Purpose: "marketing", From: from.String(), To: w.Time().String()}), w.Pseudonym("ada"), false)
+	f := find(lawful(t, w, lawfulness.LawfulRequest{Purpose: "marketing", From: from.String(), To: w.Time().String()}), w.Pseudonym("ada"), false)
 	var got []string
 	for _, c := range f.Changes {
 		by := "time"
@@ -208,7 +208,7 @@ func TestExemptProcessingHasItsGround(t *testing.T) {
 	w.Publish(d)
 	w.Tell("ada", domain.AcknowledgePolicy{})
 	w.Tell("ada", domain.Say{Event: domain.ExemptionInvoked{List: domain.ForCollection, Code: "EXC-9", Purposes: []policy.PurposeID{"marketing"}, Reason: "rescue", Approver: "boss", Until: w.Time().Add(deadline.Day)}})
-	f := find(lawful(t, w, past.LawfulRequest{Purpose: "marketing", At: w.Time().String()}), w.Pseudonym("ada"), false)
+	f := find(lawful(t, w, lawfulness.LawfulRequest{Purpose: "marketing", At: w.Time().String()}), w.Pseudonym("ada"), false)
 	if f == nil || !f.Stood.Allowed || f.Stood.Ground == nil || f.Stood.Ground.Code != "EXC-9" || !f.Stood.Ground.Doubtful || f.Stood.Ground.Approver != "boss" {
 		t.Errorf("%+v", f)
 	}
@@ -216,7 +216,7 @@ func TestExemptProcessingHasItsGround(t *testing.T) {
 
 func TestAPurposeThatNobodyDeclaredIsRefused(t *testing.T) {
 	w := begin(t)
-	_, err := past.LawfulOf(t.Context(), w.Ledger, app, past.LawfulRequest{Purpose: "nix", At: w.Time().String()})
+	_, err := lawfulness.LawfulOf(t.Context(), w.Ledger, app, lawfulness.LawfulRequest{Purpose: "nix", At: w.Time().String()})
 	if refused, _ := errors.AsType[domain.Refusal](err); refused.Code != domain.UnknownPurpose || refused.Path != "purpose" || !strings.Contains(refused.Text, "marketing") {
 		t.Errorf("a purpose that no version declares: %v", err)
 	}
@@ -229,12 +229,12 @@ func TestPagesLeaveNothingOutAndShowNothingTwice(t *testing.T) {
 		w.Tell(who, yes("marketing"))
 		check(t, w, who, "marketing", w.Time(), true, string(rune('a'+i)))
 	}
-	whole := lawful(t, w, past.LawfulRequest{Purpose: "marketing", From: projectiontest.Start.String(), To: w.Time().String()})
+	whole := lawful(t, w, lawfulness.LawfulRequest{Purpose: "marketing", From: projectiontest.Start.String(), To: w.Time().String()})
 	if len(whole.Findings) != 10 || whole.Next != "" {
 		t.Fatalf("%d findings, next %q", len(whole.Findings), whole.Next)
 	}
-	r := past.LawfulRequest{Purpose: "marketing", From: projectiontest.Start.String(), To: w.Time().String(), Limit: 3}
-	var all []past.Finding
+	r := lawfulness.LawfulRequest{Purpose: "marketing", From: projectiontest.Start.String(), To: w.Time().String(), Limit: 3}
+	var all []lawfulness.Finding
 	for range 5 {
 		a := lawful(t, w, r)
 		all = append(all, a.Findings...)
@@ -250,14 +250,14 @@ func TestPagesLeaveNothingOutAndShowNothingTwice(t *testing.T) {
 		t.Errorf("pages have %d findings", len(all))
 	}
 	r.Purpose = "location"
-	if _, err := past.LawfulOf(t.Context(), w.Ledger, app, r); r.Cursor != "" && err == nil {
+	if _, err := lawfulness.LawfulOf(t.Context(), w.Ledger, app, r); r.Cursor != "" && err == nil {
 		t.Error("a cursor goes with another question")
 	}
 }
 
 func TestWhatCannotBeAsked(t *testing.T) {
 	at := projectiontest.Start.String()
-	for name, r := range map[string]past.LawfulRequest{
+	for name, r := range map[string]lawfulness.LawfulRequest{
 		"no purpose": {At: at}, "neither": {Purpose: "x"}, "both": {Purpose: "x", At: at, From: at, To: at}, "half a span": {Purpose: "x", From: at},
 		"backwards": {Purpose: "x", From: "2026-01-02T00:00:00Z", To: "2026-01-01T00:00:00Z"}, "action": {Purpose: "x", At: at, Action: "burn"},
 		"limit": {Purpose: "x", At: at, Limit: 1001}, "cursor": {Purpose: "x", At: at, Cursor: "e30"}, "subject": {Purpose: "x", At: at, Subject: "a b\n"},
@@ -266,13 +266,13 @@ func TestWhatCannotBeAsked(t *testing.T) {
 			t.Errorf("%s: can be asked", name)
 		}
 	}
-	for name, r := range map[string]past.DiffRequest{"no times": {Subject: "ada"}, "backwards": {Subject: "ada", From: "2026-01-02T00:00:00Z", To: "2026-01-01T00:00:00Z"}, "nobody": {From: at, To: at}} {
+	for name, r := range map[string]lawfulness.DiffRequest{"no times": {Subject: "ada"}, "backwards": {Subject: "ada", From: "2026-01-02T00:00:00Z", To: "2026-01-01T00:00:00Z"}, "nobody": {From: at, To: at}} {
 		if r.Check() == nil {
 			t.Errorf("%s: can be asked", name)
 		}
 	}
 	w := begin(t)
-	if _, err := past.LawfulOf(t.Context(), w.Ledger, "nosuch", past.LawfulRequest{Purpose: "x", At: at}); err == nil {
+	if _, err := lawfulness.LawfulOf(t.Context(), w.Ledger, "nosuch", lawfulness.LawfulRequest{Purpose: "x", At: at}); err == nil {
 		t.Error("an app that is not there")
 	}
 }
@@ -283,24 +283,24 @@ func TestNobodyKnowsWhatWillBeLawful(t *testing.T) {
 	y.Until = w.Time().Add(deadline.Hour)
 	w.Tell("ada", y)
 	start, hour, day := projectiontest.Start.String(), w.Now().Add(deadline.Hour).String(), w.Now().Add(deadline.Day).String()
-	for member, r := range map[string]past.LawfulRequest{
+	for member, r := range map[string]lawfulness.LawfulRequest{
 		"at: " + hour:   {Purpose: "marketing", At: hour},
 		"from: " + hour: {Purpose: "marketing", From: hour, To: day},
 		"to: " + day:    {Purpose: "marketing", From: start, To: day},
 	} {
-		if _, err := past.LawfulOf(t.Context(), w.Ledger, app, r); err == nil || !strings.Contains(err.Error(), member+" is in the future, of which nothing is known: it is now "+w.Now().String()) {
+		if _, err := lawfulness.LawfulOf(t.Context(), w.Ledger, app, r); err == nil || !strings.Contains(err.Error(), member+" is in the future, of which nothing is known: it is now "+w.Now().String()) {
 			t.Errorf("%+v: %v", r, err)
 		}
 	}
-	for member, r := range map[string]past.DiffRequest{"from: " + hour: {Subject: "ada", From: hour, To: day}, "to: " + day: {Subject: "ada", From: start, To: day}} {
-		if _, err := past.DiffOf(t.Context(), w.Ledger, app, r); err == nil || !strings.Contains(err.Error(), member+" is in the future") {
+	for member, r := range map[string]lawfulness.DiffRequest{"from: " + hour: {Subject: "ada", From: hour, To: day}, "to: " + day: {Subject: "ada", From: start, To: day}} {
+		if _, err := lawfulness.DiffOf(t.Context(), w.Ledger, app, r); err == nil || !strings.Contains(err.Error(), member+" is in the future") {
 			t.Errorf("%+v: %v", r, err)
 		}
 	}
 
 	// A clock that is a little ahead asks about now, and the answer says so.
 	soon := w.Now().Add(10 * deadline.Second).String()
-	a := lawful(t, w, past.LawfulRequest{Purpose: "marketing", From: start, To: soon})
+	a := lawful(t, w, lawfulness.LawfulRequest{Purpose: "marketing", From: start, To: soon})
 	if a.To.At != w.Now().String() || find(a, w.Pseudonym("ada"), false).Changes[1].Stood.Status != "given" {
 		t.Errorf("of now a clock that is ahead is told %+v", a)
 	}

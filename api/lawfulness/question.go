@@ -1,4 +1,4 @@
-package past
+package lawfulness
 
 import (
 	"encoding/base64"
