@@ -1,4 +1,4 @@
-package account_test
+package auditreport_test
 
 import (
 	"bytes"
@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"consentledger/api/report"
-	"consentledger/api/report/account"
+	"consentledger/api/report/auditreport"
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
@@ -95,23 +95,23 @@ func TestNothingInAChineseReportIsInAnotherLanguage(t *testing.T) {
 	v := viewOf(t, w)
 	texts := map[string]string{}
 	r := made(t, w, 0, w.Time()+1)
-	r.Unpromised = []account.Count{{Name: "correct", Count: 2}}
-	r.Exemptions = []account.Exemption{{Recorded: "2026-06-01T00:00:00.000Z", List: "collect", Code: "EXC-C1", Doubtful: true, Purposes: []string{"location"}, Reason: "安全", Approver: "eve", Until: "2026-07-01T00:00:00.000Z"}}
-	r.Access = []account.Reader{
+	r.Unpromised = []auditreport.Count{{Name: "correct", Count: 2}}
+	r.Exemptions = []auditreport.Exemption{{Recorded: "2026-06-01T00:00:00.000Z", List: "collect", Code: "EXC-C1", Doubtful: true, Purposes: []string{"location"}, Reason: "安全", Approver: "eve", Until: "2026-07-01T00:00:00.000Z"}}
+	r.Access = []auditreport.Reader{
 		{Kind: "data.accessed", Way: "replay", Reason: domain.Unstated, Who: domain.Unauthenticated, Count: 3, Records: 70},
 		{Kind: "check.answered", Who: domain.Ledger, Count: 3}, {Kind: "data.accessed", Way: "export", Reason: "dispute", Who: "desk", Count: 1, Records: 9, Parts: 4},
 	}
 	r.App.Handler = "not named by the policy"
-	r.Calendars = []account.Calendar{{ID: "CN 2026", Notice: "国办发明电〔2025〕7号"}, {ID: "CN 2027 reported"}}
-	r.Clock = []account.Count{{Name: "stepped back", Count: 1}, {Name: "steady", Count: 2}}
+	r.Calendars = []auditreport.Calendar{{ID: "CN 2026", Notice: "国办发明电〔2025〕7号"}, {ID: "CN 2027 reported"}}
+	r.Clock = []auditreport.Count{{Name: "stepped back", Count: 1}, {Name: "steady", Count: 2}}
 	r.Rules[0].Kept.Late, r.Rules[2].Kept.Overdue = 1, 2
-	texts["audit"] = string(written(t, r, account.Markdown, "zh"))
-	for _, name := range account.Registers {
-		r, err := account.MakeRegister(t.Context(), w.Ledger, v, projectiontest.App, name, w.Time())
+	texts["audit"] = string(written(t, r, auditreport.Markdown, "zh"))
+	for _, name := range auditreport.Registers {
+		r, err := auditreport.MakeRegister(t.Context(), w.Ledger, v, projectiontest.App, name, w.Time())
 		if err != nil {
 			t.Fatal(err)
 		}
-		texts[name] = string(written(t, r, account.Markdown, "zh"))
+		texts[name] = string(written(t, r, auditreport.Markdown, "zh"))
 	}
 	texts["calendar"] = calendarOf(t, v, w.Time())
 	for name, text := range texts {

@@ -1,4 +1,4 @@
-package account
+package auditreport
 
 // chinese is the catalogue in Chinese. Keys that begin with "s." are titles of
 // sections, "n." notes, "c." columns, "v." names of codes.

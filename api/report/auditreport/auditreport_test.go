@@ -1,4 +1,4 @@
-package account_test
+package auditreport_test
 
 import (
 	"archive/zip"
@@ -16,7 +16,7 @@ import (
 	"strings"
 	"testing"
 
-	"consentledger/api/report/account"
+	"consentledger/api/report/auditreport"
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
@@ -46,21 +46,21 @@ func viewOf(t *testing.T, w *projectiontest.Teller) *requests.View {
 	return v
 }
 
-var outside = account.Outside{Made: "2026-06-01T00:00:00.000Z", Software: "v1", Integrity: account.Integrity{Origin: "logs.example.com/smartkey", Size: 7, Root: "cm9vdA==", Derived: true, Checkpoint: "logs.example.com/smartkey\n7\ncm9vdA==\n"}}
+var outside = auditreport.Outside{Made: "2026-06-01T00:00:00.000Z", Software: "v1", Integrity: auditreport.Integrity{Origin: "logs.example.com/smartkey", Size: 7, Root: "cm9vdA==", Derived: true, Checkpoint: "logs.example.com/smartkey\n7\ncm9vdA==\n"}}
 
-func made(t *testing.T, w *projectiontest.Teller, from, to deadline.Instant) account.Report {
+func made(t *testing.T, w *projectiontest.Teller, from, to deadline.Instant) auditreport.Report {
 	t.Helper()
-	r, err := account.Make(t.Context(), w.Ledger, viewOf(t, w), projectiontest.App, from, to, outside)
+	r, err := auditreport.Make(t.Context(), w.Ledger, viewOf(t, w), projectiontest.App, from, to, outside)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
-func written(t *testing.T, p account.Paper, f account.Form, lang string) []byte {
+func written(t *testing.T, p auditreport.Paper, f auditreport.Form, lang string) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := account.Write(&b, p, f, lang); err != nil {
+	if err := auditreport.Write(&b, p, f, lang); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -78,7 +78,7 @@ var random = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}
 
 func TestTheReportOfABitOfEverythingIsGolden(t *testing.T) {
 	w := told(t)
-	got := random.ReplaceAll(written(t, made(t, w, 0, w.Time()+1), account.JSON, ""), []byte("RANDOM"))
+	got := random.ReplaceAll(written(t, made(t, w, 0, w.Time()+1), auditreport.JSON, ""), []byte("RANDOM"))
 	const name = "testdata/audit.report.json"
 	if *update {
 		if err := os.WriteFile(name, got, 0o644); err != nil {
@@ -96,7 +96,7 @@ func TestTheReportOfABitOfEverythingIsGolden(t *testing.T) {
 
 func TestTheSameHistoryMakesTheSameBytes(t *testing.T) {
 	w := told(t)
-	for _, f := range []account.Form{account.JSON, account.CSV, account.Markdown, account.HTML} {
+	for _, f := range []auditreport.Form{auditreport.JSON, auditreport.CSV, auditreport.Markdown, auditreport.HTML} {
 		one, two := written(t, made(t, w, 0, w.Time()+1), f, "zh"), written(t, made(t, w, 0, w.Time()+1), f, "zh")
 		if !bytes.Equal(one, two) {
 			t.Errorf("%s: two reports of one history differ", f)
@@ -111,7 +111,7 @@ func TestWhatComesLaterChangesNoReport(t *testing.T) {
 	w.Rest(deadline.Hour)
 	w.Tell("ada0", domain.WithdrawConsent{Scope: domain.Scope{All: true}})
 	w.Publish(projectiontest.Document("three"))
-	if after := made(t, w, 0, to); !bytes.Equal(written(t, before, account.JSON, ""), written(t, after, account.JSON, "")) {
+	if after := made(t, w, 0, to); !bytes.Equal(written(t, before, auditreport.JSON, ""), written(t, after, auditreport.JSON, "")) {
 		t.Error("a report of the past changed")
 	}
 }
@@ -119,7 +119,7 @@ func TestWhatComesLaterChangesNoReport(t *testing.T) {
 func TestSpansThatMeetLeaveNothingOutAndCountNothingTwice(t *testing.T) {
 	w := told(t)
 	middle := projectiontest.Start.Add(20 * deadline.Second)
-	sum := func(r account.Report) (n int64) {
+	sum := func(r auditreport.Report) (n int64) {
 		for _, c := range r.Events {
 			n += c.Count
 		}
@@ -166,7 +166,7 @@ func TestWhatIsOwedIsOfTheSpan(t *testing.T) {
 
 // TestWhoWasShownWhatAndWhy: every way of reading is told apart, with its reason.
 func TestWhoWasShownWhatAndWhy(t *testing.T) {
-	r := account.Report{Access: []account.Reader{
+	r := auditreport.Report{Access: []auditreport.Reader{
 		{Kind: "data.accessed", Way: "replay", Reason: domain.Unstated, Who: "unauthenticated", Count: 3, Records: 70},
 		{Kind: "data.accessed", Way: "export", Reason: "dispute", Who: "desk", Count: 1, Records: 9, Parts: 4},
 		{Kind: "data.accessed", Way: "receipt", Reason: "own-code", Who: "desk", Count: 1, Records: 1, Parts: 1},
@@ -273,7 +273,7 @@ func TestTestsAreLeftOutAndCounted(t *testing.T) {
 		t.Errorf("%d given, tests %+v", r.Consents.Given, r.Tests)
 	}
 	w.Tell("robot", domain.VoidRecords{Records: []domain.EventID{domain.EventID(mark.Event)}, Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
-	if r := made(t, w, 0, w.Time()+1); r.Consents.Given != 1 || r.Tests != (account.Tests{}) {
+	if r := made(t, w, 0, w.Time()+1); r.Consents.Given != 1 || r.Tests != (auditreport.Tests{}) {
 		t.Errorf("of a voided mark: %d given, tests %+v", r.Consents.Given, r.Tests)
 	}
 }
@@ -289,7 +289,7 @@ func TestAnEmptySpanSaysNone(t *testing.T) {
 				t.Errorf("%s: nothing stands under %s", lang, f.Title)
 			}
 		}
-		if text := string(written(t, r, account.Markdown, lang)); strings.Count(text, "\n"+none+"\n") < 15 {
+		if text := string(written(t, r, auditreport.Markdown, lang)); strings.Count(text, "\n"+none+"\n") < 15 {
 			t.Errorf("%s: tables are empty and do not say so:\n%s", lang, text)
 		}
 	}
@@ -298,20 +298,20 @@ func TestAnEmptySpanSaysNone(t *testing.T) {
 // A hostile paper holds what spreadsheets and browsers may stumble over.
 type hostile struct{}
 
-func (hostile) Document(string) account.Document {
-	return account.Document{Lang: "en", Title: "<script>1</script>", None: "None.", Sections: []account.Section{{ID: "x", Title: "a|b", Columns: []string{"c"},
+func (hostile) Document(string) auditreport.Document {
+	return auditreport.Document{Lang: "en", Title: "<script>1</script>", None: "None.", Sections: []auditreport.Section{{ID: "x", Title: "a|b", Columns: []string{"c"},
 		Rows: [][]string{{"=HYPERLINK(1)"}, {"<img src=http://evil>"}, {"a|b\nc"}}}}}
 }
 
 func TestFilesAreSafe(t *testing.T) {
-	page := string(written(t, hostile{}, account.HTML, "en"))
+	page := string(written(t, hostile{}, auditreport.HTML, "en"))
 	if strings.Contains(page, "<script") || strings.Contains(page, "<img") {
 		t.Errorf("a cell became part of the page:\n%s", page)
 	}
-	if md := string(written(t, hostile{}, account.Markdown, "en")); !strings.Contains(md, `| a\|b c |`) || strings.Contains(md, "<img") {
+	if md := string(written(t, hostile{}, auditreport.Markdown, "en")); !strings.Contains(md, `| a\|b c |`) || strings.Contains(md, "<img") {
 		t.Errorf("a cell broke its table:\n%s", md)
 	}
-	z := written(t, hostile{}, account.CSV, "en")
+	z := written(t, hostile{}, auditreport.CSV, "en")
 	r, err := zip.NewReader(bytes.NewReader(z), int64(len(z)))
 	if err != nil {
 		t.Fatal(err)
@@ -335,7 +335,7 @@ func TestThePageLoadsNothingAndHasEveryRow(t *testing.T) {
 	r := made(t, w, 0, w.Time()+1)
 	for _, lang := range []string{"en", "zh"} {
 		d := r.Document(lang)
-		tree, err := html.Parse(bytes.NewReader(written(t, r, account.HTML, lang)))
+		tree, err := html.Parse(bytes.NewReader(written(t, r, auditreport.HTML, lang)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -396,12 +396,12 @@ func TestRegisters(t *testing.T) {
 	w.Tell("", domain.Say{Event: domain.Noted{Kind: "assessment.started", Fields: domain.Fields(map[string]string{"assessment": "pia-1", "subject": "location"})}})
 	w.Tell("", domain.Say{Event: domain.Noted{Kind: "assessment.final", Fields: domain.Fields(map[string]string{"assessment": "pia-1", "report": content.Hash{1}.String(), "high_risk": "yes"})}})
 	v := viewOf(t, w)
-	register := func(name string, at deadline.Instant) account.Register {
-		r, err := account.MakeRegister(t.Context(), w.Ledger, v, projectiontest.App, name, at)
+	register := func(name string, at deadline.Instant) auditreport.Register {
+		r, err := auditreport.MakeRegister(t.Context(), w.Ledger, v, projectiontest.App, name, at)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, f := range []account.Form{account.JSON, account.CSV, account.Markdown, account.HTML} {
+		for _, f := range []auditreport.Form{auditreport.JSON, auditreport.CSV, auditreport.Markdown, auditreport.HTML} {
 			if len(written(t, r, f, "zh")) == 0 {
 				t.Errorf("%s as %s is empty", name, f)
 			}
@@ -422,13 +422,13 @@ func TestRegisters(t *testing.T) {
 		t.Errorf("four years later: %+v", a)
 	}
 	register("retention", now)
-	if _, err := account.MakeRegister(t.Context(), w.Ledger, v, projectiontest.App, "nosuch", now); err == nil {
+	if _, err := auditreport.MakeRegister(t.Context(), w.Ledger, v, projectiontest.App, "nosuch", now); err == nil {
 		t.Error("a register that is not there")
 	}
 }
 
 // A shortSighted ledger cannot read the whole log: only the streams of an app as a whole.
-type shortSighted struct{ account.Ledger }
+type shortSighted struct{ auditreport.Ledger }
 
 var errWhole = errors.New("the whole log was read")
 
@@ -445,8 +445,8 @@ func TestARegisterReadsNoMoreThanItNeeds(t *testing.T) {
 	w.Tell("tester", deleted)
 	v := viewOf(t, w)
 
-	for _, name := range account.Registers {
-		r, err := account.MakeRegister(t.Context(), shortSighted{w.Ledger}, v, projectiontest.App, name, w.Time())
+	for _, name := range auditreport.Registers {
+		r, err := auditreport.MakeRegister(t.Context(), shortSighted{w.Ledger}, v, projectiontest.App, name, w.Time())
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -458,7 +458,7 @@ func TestARegisterReadsNoMoreThanItNeeds(t *testing.T) {
 
 // A counted ledger says how many entries of the log were read.
 type counted struct {
-	account.Ledger
+	auditreport.Ledger
 	read int
 }
 
@@ -475,7 +475,7 @@ func (c *counted) Of(ctx context.Context, app domain.AppName, after eventstore.P
 func TestAReportReadsTheLogOnce(t *testing.T) {
 	w := told(t)
 	l := &counted{Ledger: w.Ledger}
-	if _, err := account.Make(t.Context(), l, viewOf(t, w), projectiontest.App, 0, w.Time()+1, outside); err != nil {
+	if _, err := auditreport.Make(t.Context(), l, viewOf(t, w), projectiontest.App, 0, w.Time()+1, outside); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(w.Entries()); l.read != n {
@@ -496,7 +496,7 @@ func (stuck) Report(context.Context, requests.Query) ([]requests.Obligation, req
 
 func TestAReportIsWholeOrNone(t *testing.T) {
 	w := told(t)
-	if _, err := account.Make(t.Context(), w.Ledger, stuck{}, projectiontest.App, 0, w.Time()+1, outside); err == nil {
+	if _, err := auditreport.Make(t.Context(), w.Ledger, stuck{}, projectiontest.App, 0, w.Time()+1, outside); err == nil {
 		t.Error("what is owed is left out, and nobody is told")
 	}
 }

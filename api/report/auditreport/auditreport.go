@@ -1,11 +1,11 @@
-// Package account gives account of an app: the audit report, and the registers
+// Package auditreport gives account of an app: the audit report, and the registers
 // that the law asks for. Both are counted from the log alone: the same history
 // makes the same bytes. What is not of the history stands apart, in [Outside].
 //
 // Records of persons who are marked as tests by the end of the span are left
 // out and counted. The report has every person's standing consents in memory,
 // some tens of bytes each.
-package account
+package auditreport
 
 import (
 	"consentledger/api/report"

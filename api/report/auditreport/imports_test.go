@@ -1,10 +1,10 @@
-package account_test
+package auditreport_test
 
 import (
 	"strings"
 	"testing"
 
-	"consentledger/api/report/account"
+	"consentledger/api/report/auditreport"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
@@ -58,7 +58,7 @@ func TestImportsAreTiedToErasures(t *testing.T) {
 		t.Errorf("from %s to %s", a, b)
 	}
 	for lang, title := range map[string]string{"en": "Imports, and who was erased before them", "zh": "导入，以及导入之前的删除"} {
-		if text := string(written(t, r, account.Markdown, lang)); !strings.Contains(text, title) || !strings.Contains(text, "operator:ann") {
+		if text := string(written(t, r, auditreport.Markdown, lang)); !strings.Contains(text, title) || !strings.Contains(text, "operator:ann") {
 			t.Errorf("%s: the report does not show them", lang)
 		}
 	}
@@ -66,8 +66,8 @@ func TestImportsAreTiedToErasures(t *testing.T) {
 
 // What was imported before the rule says nothing of a list: the first page says so.
 func TestAnImportWithoutAListIsSaid(t *testing.T) {
-	r := account.Report{Imports: []account.Import{{Consents: 3, Erased: 1}, {Consents: 5}, {Consents: 7, Erased: 1, FilteredBy: "operator:ann"}}}
-	text := string(written(t, r, account.Markdown, "en"))
+	r := auditreport.Report{Imports: []auditreport.Import{{Consents: 3, Erased: 1}, {Consents: 5}, {Consents: 7, Erased: 1, FilteredBy: "operator:ann"}}}
+	text := string(written(t, r, auditreport.Markdown, "en"))
 	if !strings.Contains(text, "although somebody was erased before: 3.") {
 		t.Error(text)
 	}

@@ -1,4 +1,4 @@
-package account
+package auditreport
 
 // english is the catalogue in English. Keys that begin with "s." are titles of
 // sections, "n." notes, "c." columns, "v." names of codes.

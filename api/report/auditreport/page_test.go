@@ -1,4 +1,4 @@
-package account_test
+package auditreport_test
 
 import (
 	"os"
@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"consentledger/api/report/account"
+	"consentledger/api/report/auditreport"
 )
 
 // TestReportsAreReadOnPaperAndOnATelephone: the W3C's checker and axe-core find
@@ -18,7 +18,7 @@ func TestReportsAreReadOnPaperAndOnATelephone(t *testing.T) {
 	args := []string{"run", "consentledger/cmd/internal/pagecheck"}
 	for _, lang := range []string{"en", "zh"} {
 		file := filepath.Join(dir, lang+".html")
-		if err := os.WriteFile(file, written(t, r, account.HTML, lang), 0o600); err != nil {
+		if err := os.WriteFile(file, written(t, r, auditreport.HTML, lang), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		args = append(args, file)
