@@ -14,7 +14,7 @@ import (
 	"strings"
 
 	"consentledger/api/auth"
-	"consentledger/api/natsrest"
+	"consentledger/api/nats/operator"
 	"consentledger/api/wire"
 	"consentledger/api/wire/subject"
 
@@ -106,11 +106,11 @@ func (b *builder) add(s auth.Subject) error {
 		return b.tell(s)
 	}
 
-	i := slices.IndexFunc(natsrest.Routes, func(r natsrest.Route) bool { return strings.Replace(r.Subject, "*", "{app}", 1) == s.Subject })
+	i := slices.IndexFunc(operator.Routes, func(r operator.Route) bool { return strings.Replace(r.Subject, "*", "{app}", 1) == s.Subject })
 	if i < 0 {
 		return fmt.Errorf("nothing says what is sent on it")
 	}
-	return b.route(s, natsrest.Routes[i], what)
+	return b.route(s, operator.Routes[i], what)
 }
 
 // receive adds a channel on which the ledger listens, and what it does with what comes.
@@ -231,7 +231,7 @@ func (b *builder) message(message, schema, contentType string) {
 }
 
 // route adds a subject that is a route of HTTP.
-func (b *builder) route(s auth.Subject, r natsrest.Route, name string) error {
+func (b *builder) route(s auth.Subject, r operator.Route, name string) error {
 	op := operationOf(b.paths[r.Path], r.Method)
 	if op == nil && strings.HasPrefix(r.Path, "/log/") {
 		op = &huma.Operation{Summary: "The proof that a record is in the log", Responses: map[string]*huma.Response{
@@ -277,7 +277,7 @@ func (b *builder) route(s auth.Subject, r natsrest.Route, name string) error {
 
 // body returns the schema of the body of a message: that of the route, and beside it what
 // the route has in its path and its query.
-func (b *builder) body(r natsrest.Route, op *huma.Operation) (object, error) {
+func (b *builder) body(r operator.Route, op *huma.Operation) (object, error) {
 	payload := object{"type": "object"}
 	if op.RequestBody != nil {
 		_, body := contentOf(op.RequestBody.Content)

@@ -24,7 +24,7 @@
 // consent.v1.<app>.in.>, or only those types under "in." that it may say, and
 // never consent.v1.<app>.rejected. An event whose type is not the one in its
 // subject is refused. What only operators may record comes
-// in by package natsrest, on subjects of its own.
+// in by package operator, on subjects of its own.
 //
 // Every answer has a JSON body with the text outcome: recorded, answered, refused
 // or unknown. Clients of other languages do not see the error headers.

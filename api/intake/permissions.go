@@ -7,7 +7,7 @@ import "consentledger/api/wire/subject"
 const InboxPrefix = "_INBOX.consentledger"
 
 // Permissions are the subjects that the ledger's NATS user needs, those of
-// package natsrest among them. Responses
+// package operator among them. Responses
 // stands for the server's allow_responses, one answer a request: requests are
 // answered on a subject that the caller names.
 //

@@ -44,7 +44,7 @@ var closed = map[string][]string{
 	"api/intake":          {"projections"}, // what comes in does not look at what goes out
 	"api/followup":        {"projections"},
 	"api/outbox":          {"projections"},                                                                                    // it tells facts, not answers
-	"api/natsrest":        {"projections", "eventstore", "domain"},                                                            // it hands bytes to a handler
+	"api/nats/operator":   {"projections", "eventstore", "domain"},                                                            // it hands bytes to a handler
 	"api/client":          {"domain", "projections", "api/wire", "eventstore/ledger", "eventstore/codec", "eventstore/vault"}, // apps link it
 	"api/dashboard":       {"eventstore/ledger"},                                                                              // dashboards read answers, not history
 }

@@ -1,4 +1,4 @@
-// Package natsrest gives operators over NATS what package rest gives them over
+// Package operator gives operators over NATS what package rest gives them over
 // HTTP: it makes an HTTP request of a message, hands it to the same handler, and
 // answers with what that wrote. So bodies, answers and problems are the same on
 // both roads, byte for byte; a refusal that is plain text over HTTP is a problem
@@ -19,7 +19,7 @@
 // An event for consent.v1.<app>.operate or consent.v1.<group>.group that is not
 // recorded, and whose sender asked for no answer, is kept with the rejected
 // messages.
-package natsrest
+package operator
 
 import (
 	"bytes"
@@ -275,7 +275,7 @@ func problem(status int, title, code, detail string) *answer {
 		"type": "urn:consentledger:problem:" + code, "title": title, "status": status, "code": code, "detail": detail, "outcome": outcomeOf(status),
 	}, json.Deterministic(true))
 	if err != nil {
-		panic("natsrest: a problem does not make JSON: " + err.Error())
+		panic("operator: a problem does not make JSON: " + err.Error())
 	}
 	a.body.Write(b)
 	return a

@@ -1,4 +1,4 @@
-package natsrest
+package operator
 
 import (
 	"context"
