@@ -36,7 +36,7 @@ import (
 	"strings"
 	"sync"
 
-	"consentledger/api/natsservice"
+	"consentledger/api/nats/natsservice"
 	"consentledger/api/wire"
 	"consentledger/api/wire/subject"
 

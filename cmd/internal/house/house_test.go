@@ -41,9 +41,9 @@ var closed = map[string][]string{
 	"eventstore/vault":    {"domain"},
 	"eventstore/blobs":    {"domain"},
 	"projections":         {"eventstore/memory", "eventstore/embedded"},
-	"api/intake":          {"projections"}, // what comes in does not look at what goes out
+	"api/nats/intake":     {"projections"}, // what comes in does not look at what goes out
 	"api/followup":        {"projections"},
-	"api/outbox":          {"projections"},                                                                                    // it tells facts, not answers
+	"api/nats/outbox":     {"projections"},                                                                                    // it tells facts, not answers
 	"api/nats/operator":   {"projections", "eventstore", "domain"},                                                            // it hands bytes to a handler
 	"api/client":          {"domain", "projections", "api/wire", "eventstore/ledger", "eventstore/codec", "eventstore/vault"}, // apps link it
 	"api/dashboard":       {"eventstore/ledger"},                                                                              // dashboards read answers, not history

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/api/nats/operator"
 	"consentledger/api/rest"
 	"consentledger/api/wire"

@@ -40,7 +40,7 @@ import (
 	"log/slog"
 	"time"
 
-	"consentledger/api/natsservice"
+	"consentledger/api/nats/natsservice"
 	"consentledger/api/wire/subject"
 	"consentledger/domain"
 	"consentledger/domain/deadline"

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"consentledger/api/natsservice"
+	"consentledger/api/nats/natsservice"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore"

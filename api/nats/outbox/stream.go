@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/api/wire"
 
 	"github.com/nats-io/nats.go"

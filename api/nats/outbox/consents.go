@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/api/wire/subject"
 	"consentledger/domain"
 	"consentledger/eventstore"

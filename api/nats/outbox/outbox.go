@@ -37,7 +37,7 @@ import (
 	"sync"
 	"time"
 
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/api/wire"
 	"consentledger/api/wire/subject"
 	"consentledger/domain"

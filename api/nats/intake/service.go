@@ -7,7 +7,7 @@ import (
 	"errors"
 	"time"
 
-	"consentledger/api/natsservice"
+	"consentledger/api/nats/natsservice"
 	"consentledger/api/wire"
 	"consentledger/api/wire/subject"
 	"consentledger/domain"

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"consentledger/api/natsservice"
+	"consentledger/api/nats/natsservice"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore"
