@@ -16,6 +16,8 @@ import (
 	"consentledger/api/auth"
 	"consentledger/api/nats/operator"
 	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
+	"consentledger/api/wire/schema"
 	"consentledger/api/wire/subject"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -134,21 +136,21 @@ func (b *builder) receive(s auth.Subject, x exchange) error {
 // tell adds the channels on which the ledger tells apps something, one for each type.
 func (b *builder) tell(s auth.Subject) error {
 	for _, t := range slices.Concat(wire.ConsentTypes, wire.ObligationTypes) {
-		schema, about := "told-obligation", "obligations, into the JetStream stream CONSENT_OUT"
+		name, about := "told-obligation", "obligations, into the JetStream stream CONSENT_OUT"
 		if slices.Contains(wire.ConsentTypes, t) {
-			schema, about = "told-consent", "consents, into the JetStream stream CONSENT_CHANGES, where serve has --tell-consents"
+			name, about = "told-consent", "consents, into the JetStream stream CONSENT_CHANGES, where serve has --tell-consents"
 		}
-		if b.schemas[schema] == nil {
-			told, has := wire.ToldSchema(schema)
+		if b.schemas[name] == nil {
+			told, has := schema.Told(name)
 			if !has {
-				return fmt.Errorf("there is no schema %s", schema)
+				return fmt.Errorf("there is no schema %s", name)
 			}
-			b.schemas[schema] = told
+			b.schemas[name] = told
 		}
 		message := "told." + t
 		b.messages[message] = object{
 			"name": t, "title": t, "contentType": "application/cloudevents+json",
-			"payload": object{"allOf": []any{ref("components/schemas", schema), object{"properties": object{"type": object{"const": t}}}}},
+			"payload": object{"allOf": []any{ref("components/schemas", name), object{"properties": object{"type": object{"const": t}}}}},
 		}
 		b.operations["tell."+t] = b.operation(s, exchange{
 			name: "out." + t, address: subject.Of("{app}", "out."+t), says: "Tell what becomes of " + about + ". At least once, with the same id each time",
@@ -167,7 +169,7 @@ func (b *builder) operation(s auth.Subject, x exchange, action string) object {
 		}
 	}
 	if strings.Contains(x.address, "{type}") {
-		parameters["type"] = object{"description": "the type of the event", "enum": wire.Types()}
+		parameters["type"] = object{"description": "the type of the event", "enum": parse.Types()}
 	}
 	b.channels[x.name] = object{"address": x.address, "title": x.says, "parameters": parameters, "messages": refs(x.sent)}
 
@@ -190,7 +192,7 @@ func (b *builder) operation(s auth.Subject, x exchange, action string) object {
 
 // events returns the messages of all events that can be sent.
 func (b *builder) events() (names []string) {
-	for _, t := range wire.Types() {
+	for _, t := range parse.Types() {
 		b.message("event."+t, t, "application/cloudevents+json")
 		names = append(names, "event."+t)
 	}
@@ -210,24 +212,24 @@ func (b *builder) named(schemas ...string) (names []string) {
 	return names
 }
 
-// message adds a message that has a schema of package wire. Names of components begin
+// message adds a message that has a schema of package schema. Names of components begin
 // apart, so that those of HTTP do not meet these.
-func (b *builder) message(message, schema, contentType string) {
+func (b *builder) message(message, name, contentType string) {
 	if b.messages[message] != nil {
 		return
 	}
-	text, has := wire.Schema(schema)
+	text, has := schema.Of(name)
 	if !has {
-		panic("asyncapi: there is no schema " + schema)
+		panic("asyncapi: there is no schema " + name)
 	}
 	var s object
 	if err := json.Unmarshal(text, &s); err != nil {
-		panic("asyncapi: schema " + schema + ": " + err.Error())
+		panic("asyncapi: schema " + name + ": " + err.Error())
 	}
 	delete(s, "$schema") // AsyncAPI has one for all payloads
 	delete(s, "$id")
 	b.schemas[message] = s
-	b.messages[message] = object{"name": schema, "title": schema, "contentType": contentType, "payload": ref("components/schemas", message)}
+	b.messages[message] = object{"name": name, "title": name, "contentType": contentType, "payload": ref("components/schemas", message)}
 }
 
 // route adds a subject that is a route of HTTP.

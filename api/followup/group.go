@@ -5,7 +5,7 @@ import (
 	"errors"
 	"slices"
 
-	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore"
@@ -82,7 +82,7 @@ func (r *Reactor) tellGroup(ctx context.Context, e codec.Entry, apps []domain.Ap
 	if err != nil || !ok {
 		return err
 	}
-	said, err := wire.ParseKeptGroupEvent(text)
+	said, err := parse.KeptGroupEvent(text)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -48,7 +48,7 @@ func (w *world) ask(app domain.AppName, person string, cmd domain.Command) {
 func (w *world) toldFirst(kind, data string) ledger.Receipt {
 	w.t.Helper()
 	event := fmt.Sprintf(`{"specversion":"1.0","id":"e1","source":"backend","type":%q,"subject":"account:yuki","data":%s}`, kind, data)
-	r, err := wire.GroupEvent{Group: "acme", By: "gate", Event: []byte(event)}.Request()
+	r, err := parse.GroupEvent{Group: "acme", By: "gate", Event: []byte(event)}.Request()
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"consentledger/api/query"
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
@@ -127,10 +128,10 @@ func DiffOf(ctx context.Context, l Ledger, app domain.AppName, r DiffRequest) (D
 	if err != nil {
 		return Diff{}, err
 	}
-	if from, err = wire.HasCome("from", from, l.Now()); err != nil {
+	if from, err = query.HasCome("from", from, l.Now()); err != nil {
 		return Diff{}, err
 	}
-	if to, err = wire.HasCome("to", to, l.Now()); err != nil {
+	if to, err = query.HasCome("to", to, l.Now()); err != nil {
 		return Diff{}, err
 	}
 	past, err := l.Past(ctx, app)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"consentledger/api/query"
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
@@ -71,7 +72,7 @@ func LawfulOf(ctx context.Context, ledger Ledger, app domain.AppName, r LawfulRe
 	if err != nil {
 		return Lawful{}, err
 	}
-	if err := wire.CheckPurpose(now.Policies, l.q.Purpose); err != nil {
+	if err := query.CheckPurpose(now.Policies, l.q.Purpose); err != nil {
 		return Lawful{}, err // no findings would be a good word for a misspelt name
 	}
 	a := Lawful{App: string(app), Purpose: r.Purpose, Action: l.q.Action.String(), Now: wire.FormatPosition(l.place.Now), Findings: []Finding{},
@@ -103,16 +104,16 @@ func LawfulOf(ctx context.Context, ledger Ledger, app domain.AppName, r LawfulRe
 	return a, nil
 }
 
-// isPast refuses a span that has not all come, see [wire.HasCome].
+// isPast refuses a span that has not all come, see [query.HasCome].
 func (l *lawful) isPast(now deadline.Instant) (err error) {
 	first, last := "from", "to"
 	if l.moment {
 		first, last = "at", "at"
 	}
-	if l.from, err = wire.HasCome(first, l.from, now); err != nil {
+	if l.from, err = query.HasCome(first, l.from, now); err != nil {
 		return err
 	}
-	l.to, err = wire.HasCome(last, l.to, now)
+	l.to, err = query.HasCome(last, l.to, now)
 	l.q.At = l.to
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 
 	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
@@ -96,7 +97,7 @@ func ParseLawful(data []byte) (LawfulRequest, error) {
 	if err := json.Unmarshal(data, &r, json.RejectUnknownMembers(true)); err != nil {
 		return r, malformed(`the question is an object such as {"purpose": "marketing", "at": "2026-03-02T00:00:00Z"}; it has no other members than subject, purpose, action, at, from, to, cursor, limit, reason, why and by`)
 	}
-	return r, wire.NoEmpty(data)
+	return r, parse.NoEmpty(data)
 }
 
 // Check returns a refusal if r cannot be asked of any ledger. It begins with

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 
+	"consentledger/api/query"
 	"consentledger/api/report/auditreport"
 	"consentledger/api/wire"
 	"consentledger/domain"
@@ -129,13 +130,13 @@ func (s *server) paper(ctx context.Context, app, lang, member, text string) (dom
 	return name, at, err
 }
 
-// past reads a moment that a question is about, see [wire.HasCome].
+// past reads a moment that a question is about, see [query.HasCome].
 func (s *server) past(member, text string) (deadline.Instant, error) {
 	at, err := deadline.ParseInstant(text)
 	if err != nil {
 		return 0, bad(member + ": " + err.Error())
 	}
-	return wire.HasCome(member, at, s.Ledger.Now())
+	return query.HasCome(member, at, s.Ledger.Now())
 }
 
 // reach waits until projections answer for all that was known at a moment.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"consentledger/api/wire"
+	"consentledger/api/wire/schema"
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
@@ -288,7 +289,7 @@ func TestTheServiceIsListed(t *testing.T) {
 	for _, e := range info.Endpoints {
 		for _, part := range []string{"schema.request", "schema.response", "schema.error"} {
 			name, is := strings.CutPrefix(e.Metadata[part], schemaPath)
-			if _, has := wire.Schema(name); !is || !has {
+			if _, has := schema.Of(name); !is || !has {
 				t.Errorf("%s: the %s %q leads nowhere", e.Name, part, e.Metadata[part])
 			}
 		}

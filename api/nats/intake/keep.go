@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/api/wire/subject"
 	"consentledger/domain"
 	"consentledger/eventstore"
@@ -244,7 +245,7 @@ func (k keeper) keepInTime(ctx context.Context, m refused) error {
 // by what it says itself.
 func mayBeNo(sentTo string, data []byte, hint string) bool {
 	said, has := subject.Type(sentTo)
-	return has && wire.MayBeNo(nil, said) || wire.MayBeNo(data, hint)
+	return has && parse.MayBeOptOut(nil, said) || parse.MayBeOptOut(data, hint)
 }
 
 // withoutKey returns headers without the key of whoever sent them: what is kept is shown

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"time"
 
-	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/api/wire/subject"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
@@ -20,10 +20,10 @@ func readMessage(sentTo string, header nats.Header, data []byte) (req ledger.Req
 	if req, hint, err = parseEvent(sentTo, header, data); err != nil {
 		return req, hint, err
 	}
-	if err := wire.StrayHeaders(&req, header, wire.SignatureHeader); err != nil {
+	if err := parse.StrayHeaders(&req, header, parse.SignatureHeader); err != nil {
 		return ledger.Request{}, hint, err
 	}
-	if said, has := subject.Type(sentTo); has && said != wire.TypeOf(req) {
+	if said, has := subject.Type(sentTo); has && said != parse.TypeOf(req) {
 		return ledger.Request{}, hint, domain.Refusal{Code: domain.Malformed, Path: "type",
 			Text: "type must be the one that the subject ends with, as in consent.v1.smartkey.in.consent.withdrawn"}
 	}
@@ -37,28 +37,28 @@ func parseEvent(sentTo string, header nats.Header, data []byte) (req ledger.Requ
 	}
 	// The content type alone tells the mode, so two would be two messages. One that
 	// is no JSON's is no reason here: nobody's browser sends it.
-	mode, err := wire.ModeOf(header)
-	if err != nil && wire.Repeated(header, "Content-Type") {
+	mode, err := parse.ModeOf(header)
+	if err != nil && parse.Repeated(header, "Content-Type") {
 		return ledger.Request{}, "", domain.Refusal{Code: domain.Malformed, Path: "content-type", Text: "the header Content-Type stands twice: send it once"}
 	}
 	if mode == 0 {
 		return ledger.Request{}, "", err
 	}
-	if mode == wire.Binary {
-		hint = wire.BinaryType(header)
+	if mode == parse.Binary {
+		hint = parse.BinaryType(header)
 	}
 	var form error // why it cannot be signed
 	switch mode {
-	case wire.Batch:
+	case parse.Batch:
 		return ledger.Request{}, hint, errBatch
-	case wire.Binary:
-		form = wire.ErrSignedForm
-		req, err = wire.ParseBinary(app, header, data, "")
-	case wire.Structured, wire.Plain:
-		req, err = wire.ParseEvent(app, data)
+	case parse.Binary:
+		form = parse.ErrSignedForm
+		req, err = parse.BinaryEvent(app, header, data, "")
+	case parse.Structured, parse.Plain:
+		req, err = parse.Event(app, data)
 	}
 	if err == nil {
-		req, err = wire.Sign(req, signatures(header), data, form)
+		req, err = parse.Sign(req, signatures(header), data, form)
 	}
 	return req, hint, err
 }
@@ -70,16 +70,16 @@ var errBatch error = domain.Refusal{Code: domain.Malformed, Path: "content-type"
 // is written.
 func signatures(header nats.Header) (values []string) {
 	for name, v := range header {
-		if strings.EqualFold(name, wire.SignatureHeader) {
+		if strings.EqualFold(name, parse.SignatureHeader) {
 			values = append(values, v...)
 		}
 	}
 	return values
 }
 
-// dated returns a request that says no time as of when its message came, see [wire.CameAt].
+// dated returns a request that says no time as of when its message came, see [parse.CameAt].
 func (c Config) dated(req ledger.Request, came time.Time) ledger.Request {
-	return wire.CameAt(req, deadline.At(came), c.Ledger.Now())
+	return parse.CameAt(req, deadline.At(came), c.Ledger.Now())
 }
 
 // appOf returns whose subject it is.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/api/wire/subject"
 
 	"github.com/nats-io/nats.go"
@@ -27,8 +28,8 @@ func FuzzParse(f *testing.F) {
 			if err != nil && !wire.IsRefusal(err) {
 				t.Errorf("not a refusal: %v", err)
 			}
-			if said, has := subject.Type(sentTo); err == nil && has && wire.TypeOf(req) != said {
-				t.Errorf("on %s an event of type %s was taken", sentTo, wire.TypeOf(req))
+			if said, has := subject.Type(sentTo); err == nil && has && parse.TypeOf(req) != said {
+				t.Errorf("on %s an event of type %s was taken", sentTo, parse.TypeOf(req))
 			}
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/api/wire/subject"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
@@ -183,7 +184,7 @@ func (r *Rejections) Retry(ctx context.Context, seq uint64) (ledger.Receipt, err
 func (r *Rejections) again(ctx context.Context, o Original) (ledger.Receipt, error) {
 	_, streamed := subject.Type(o.Subject)
 	if !streamed && !strings.HasSuffix(o.Subject, ".record") && r.Again != nil {
-		return r.Again(wire.WithArrival(ctx, deadline.At(o.Came)), &nats.Msg{Subject: o.Subject, Header: o.Header, Data: o.Data})
+		return r.Again(parse.WithArrival(ctx, deadline.At(o.Came)), &nats.Msg{Subject: o.Subject, Header: o.Header, Data: o.Data})
 	}
 	req, _, err := readMessage(o.Subject, o.Header, o.Data)
 	if err != nil {

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"consentledger/api/nats/natsservice"
+	"consentledger/api/query"
 	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/api/wire/subject"
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
@@ -61,7 +63,7 @@ func openService(ctx context.Context, c Config, js jetstream.JetStream) (drain f
 }
 
 // schemaPath is where the ledger's HTTP address has the schemas that the
-// service's metadata names; see [wire.Schema].
+// service's metadata names; see [schema.Of].
 const schemaPath = "/v1/schemas/"
 
 // An endpoint answers one kind of request.
@@ -164,23 +166,23 @@ type question struct {
 func (s *service) check(r *natsservice.Request) {
 	values := credentials(r.Header)
 	s.ask(r, func(data []byte) (question, error) {
-		q, err := wire.ParseCheck(data)
+		q, err := parse.Check(data)
 		return question{q.Subject, func(app domain.AppName) (any, error) {
 			by, err := s.asker(s.ctx, app, values)
 			if err != nil {
 				return nil, err
 			}
-			return wire.Check(s.ctx, s.Ledger, app, q, by, s.Ledger.Now())
-		}, wire.UnknownAnswer(q, s.Ledger.Now())}, err
+			return query.Check(s.ctx, s.Ledger, app, q, by, s.Ledger.Now())
+		}, query.Unknown(q, s.Ledger.Now())}, err
 	})
 }
 
 func (s *service) prompt(r *natsservice.Request) {
 	credentials(r.Header) // what is asked here is not recorded
 	s.ask(r, func(data []byte) (question, error) {
-		q, err := wire.ParsePrompt(data)
+		q, err := parse.Prompt(data)
 		return question{q.Subject, func(app domain.AppName) (any, error) {
-			return wire.Prompt(s.ctx, s.Ledger, app, q, s.Ledger.Now())
+			return query.Prompt(s.ctx, s.Ledger, app, q, s.Ledger.Now())
 		}, nil}, err
 	})
 }
@@ -194,7 +196,7 @@ func (s *service) ask(r *natsservice.Request, read func([]byte) (question, error
 	}
 	q, err := read(r.Data)
 	if err == nil {
-		err = wire.StrayHeaders(nil, r.Header)
+		err = parse.StrayHeaders(nil, r.Header)
 	}
 	if err != nil {
 		_ = r.Answer(refusal(err))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/policy"
@@ -71,7 +72,7 @@ func TestASignedEventIsStrongEvidence(t *testing.T) {
 	if _, p := h.request(&nats.Msg{Subject: record, Data: changed, Header: signature(key, yes)}); p.Code != string(domain.BadSignature) || p.Status != 403 {
 		t.Errorf("one byte more than was signed: %+v", p)
 	}
-	for name, header := range map[string]nats.Header{"no signer": {wire.SignatureHeader: {";AAAA"}}, "two": {wire.SignatureHeader: {"a;b", "a;b"}}} {
+	for name, header := range map[string]nats.Header{"no signer": {parse.SignatureHeader: {";AAAA"}}, "two": {parse.SignatureHeader: {"a;b", "a;b"}}} {
 		if _, p := h.request(&nats.Msg{Subject: record, Data: yes, Header: header}); p.Status != 400 {
 			t.Errorf("%s: %+v", name, p)
 		}
@@ -109,14 +110,14 @@ func TestASignatureThatDoesNotHoldRefusesNoOptOut(t *testing.T) {
 		t.Fatal(first, p)
 	}
 	for name, header := range map[string]nats.Header{
-		"right": signed, "none": nil, "garbled": {wire.SignatureHeader: {"x"}}, "two": {wire.SignatureHeader: {"a;b", "a;b"}}, "nobody's": {wire.SignatureHeader: {"nobody" + signed["consent-signature"][0][len("backend"):]}},
+		"right": signed, "none": nil, "garbled": {parse.SignatureHeader: {"x"}}, "two": {parse.SignatureHeader: {"a;b", "a;b"}}, "nobody's": {parse.SignatureHeader: {"nobody" + signed["consent-signature"][0][len("backend"):]}},
 	} {
 		if again, p := h.request(&nats.Msg{Subject: record, Data: no, Header: header}); again.EventID != first.EventID {
 			t.Errorf("%s: %+v, %+v", name, again, p)
 		}
 	}
 
-	for i, header := range []nats.Header{wrong, {wire.SignatureHeader: {"x"}}, {wire.SignatureHeader: {"nobody" + signed["consent-signature"][0][len("backend"):]}}} {
+	for i, header := range []nats.Header{wrong, {parse.SignatureHeader: {"x"}}, {parse.SignatureHeader: {"nobody" + signed["consent-signature"][0][len("backend"):]}}} {
 		m := &nats.Msg{Subject: "consent.v1.smartkey.in.consent.withdrawn", Data: event(fmt.Sprint("s", i), "consent.withdrawn", "user-2", `{"all":true}`), Header: header}
 		if _, err := h.js.PublishMsg(t.Context(), m); err != nil {
 			t.Fatal(err)
@@ -176,7 +177,7 @@ func TestWhatToAskIsAnsweredByNATS(t *testing.T) {
 
 func TestNoOperatorComesInByNATS(t *testing.T) {
 	h := open(t)
-	for i, e := range wire.Examples(h.ledger.Now()) {
+	for i, e := range parse.Examples(h.ledger.Now()) {
 		data := bytes.Replace(e.Event, []byte("user-1"), fmt.Appendf(nil, "user-%d", i), 1)
 		if _, p := h.request(&nats.Msg{Subject: record, Data: data}); (p.Code == string(domain.NotForApps)) != e.Operator {
 			t.Errorf("%s: %+v", e.Type, p)

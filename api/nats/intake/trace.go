@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/tracing"
@@ -43,7 +43,7 @@ func (c Config) trace(ctx context.Context, name string, kind trace.SpanKind,
 		return reading{ctx, trace.SpanFromContext(ctx)}
 	}
 	read := time.Now()
-	sent, made := wire.Traceparents(header, req)
+	sent, made := parse.Traceparents(header, req)
 	ctx, span := c.Traces.Receive(ctx, name, kind, sent, made, began)
 	span.SetAttributes(
 		attribute.String("messaging.system", "nats"), attribute.String("messaging.operation.type", "process"))

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
 
@@ -55,8 +55,8 @@ func hasQuestionMark(header nats.Header) bool {
 
 // isBinary reports whether the headers are the event's attributes.
 func isBinary(header nats.Header) bool {
-	mode, _ := wire.ModeOf(header)
-	return mode == wire.Binary
+	mode, _ := parse.ModeOf(header)
+	return mode == parse.Binary
 }
 
 // apart gives an opt-out whose id may be another's an id of its own. The message is
