@@ -15,10 +15,10 @@ import (
 
 	"consentledger/api/auth"
 	"consentledger/api/nats/operator"
+	"consentledger/api/nats/subject"
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
 	"consentledger/api/wire/schema"
-	"consentledger/api/wire/subject"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"consentledger/api/nats/operator"
-	"consentledger/api/wire/subject"
+	"consentledger/api/nats/subject"
 	"consentledger/domain"
 )
 

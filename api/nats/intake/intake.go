@@ -41,7 +41,7 @@ import (
 	"time"
 
 	"consentledger/api/nats/natsservice"
-	"consentledger/api/wire/subject"
+	"consentledger/api/nats/subject"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore"

@@ -16,9 +16,9 @@ import (
 	"strings"
 	"time"
 
+	"consentledger/api/nats/subject"
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
-	"consentledger/api/wire/subject"
 	"consentledger/domain"
 	"consentledger/eventstore"
 

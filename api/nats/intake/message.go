@@ -4,8 +4,8 @@ import (
 	"strings"
 	"time"
 
+	"consentledger/api/nats/subject"
 	"consentledger/api/wire/parse"
-	"consentledger/api/wire/subject"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
@@ -25,7 +25,7 @@ func readMessage(sentTo string, header nats.Header, data []byte) (req ledger.Req
 	}
 	if said, has := subject.Type(sentTo); has && said != parse.TypeOf(req) {
 		return ledger.Request{}, hint, domain.Refusal{Code: domain.Malformed, Path: "type",
-			Text: "type must be the one that the subject ends with, as in consent.v1.smartkey.in.consent.withdrawn"}
+			Text: "type must be the one that the subject ends with, as in " + subject.Of("smartkey", subject.In+"consent.withdrawn")}
 	}
 	return req, hint, nil
 }

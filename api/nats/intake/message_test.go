@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"consentledger/api/nats/subject"
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
-	"consentledger/api/wire/subject"
 
 	"github.com/nats-io/nats.go"
 )

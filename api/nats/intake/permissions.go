@@ -1,6 +1,6 @@
 package intake
 
-import "consentledger/api/wire/subject"
+import "consentledger/api/nats/subject"
 
 // InboxPrefix is where answers to the ledger's own requests arrive. It lies
 // apart from the inboxes of others.

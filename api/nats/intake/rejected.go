@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"consentledger/api/nats/subject"
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
-	"consentledger/api/wire/subject"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"

@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"consentledger/api/nats/natsservice"
+	"consentledger/api/nats/subject"
 	"consentledger/api/query"
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
-	"consentledger/api/wire/subject"
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"consentledger/api/nats/subject"
 	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
@@ -16,9 +17,9 @@ import (
 )
 
 // The names of the spans of messages: the subject, without who the app is.
-const (
-	recordSpan = "process consent.v1.{app}.record"
-	inSpan     = "process consent.v1.{app}.in.{type}"
+var (
+	recordSpan = "process " + subject.Of("{app}", "record")
+	inSpan     = "process " + subject.Of("{app}", subject.In+"{type}")
 )
 
 // A reading is a message on its way in, and its span.

@@ -37,8 +37,8 @@ import (
 	"sync"
 
 	"consentledger/api/nats/natsservice"
+	"consentledger/api/nats/subject"
 	"consentledger/api/wire"
-	"consentledger/api/wire/subject"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"strings"
 
-	"consentledger/api/wire/subject"
+	"consentledger/api/nats/subject"
 )
 
 // A Route says which route of HTTP a subject is.

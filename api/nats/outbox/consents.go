@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"consentledger/api/nats/intake"
-	"consentledger/api/wire/subject"
+	"consentledger/api/nats/subject"
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"

@@ -38,8 +38,8 @@ import (
 	"time"
 
 	"consentledger/api/nats/intake"
+	"consentledger/api/nats/subject"
 	"consentledger/api/wire"
-	"consentledger/api/wire/subject"
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -319,7 +319,7 @@ func (o *Outbox) message(ctx context.Context, e codec.Entry) (*nats.Msg, error) 
 // trace lets a message go on with the trace of the fact that it tells, if that is known
 // still: whoever reads it is in the same trace.
 func (o *Outbox) trace(ctx context.Context, e codec.Entry, m *nats.Msg) {
-	ctx, span := o.Traces.Follows(ctx, e.ID, "send consent.v1.{app}.out.{type}",
+	ctx, span := o.Traces.Follows(ctx, e.ID, "send "+subject.Of("{app}", "out.{type}"),
 		trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
 			attribute.String("messaging.system", "nats"), attribute.String("messaging.operation.type", "send")))
 	defer span.End()

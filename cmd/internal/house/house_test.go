@@ -21,7 +21,7 @@ var floors = []string{"domain", "eventstore", "projections", "api", "cmd"}
 var stairs = map[string][]string{
 	"domain": {"domain/internal/form", "domain/content", "domain/deadline", "domain/policy", "domain"},
 	"api": {
-		"api/wire/tag", "api/wire/subject", // forms of names
+		"api/wire/tag", "api/nats/subject", // how names are written
 		"api/wire",        // shapes
 		"api/wire/parse",  // reads them
 		"api/wire/schema", // describes them

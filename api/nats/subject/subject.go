@@ -8,18 +8,19 @@ package subject
 
 import "strings"
 
-const prefix = "consent.v1."
+// Prefix begins every subject. It is spelled here and nowhere else.
+const Prefix = "consent.v1."
 
 // Any begins the pattern of a subject of any app or group; what it is for follows.
-const Any = prefix + "*."
+const Any = Prefix + "*."
 
 // Of returns the subject of an app or a group.
-func Of(name, what string) string { return prefix + name + "." + what }
+func Of(name, what string) string { return Prefix + name + "." + what }
 
 // Parse returns whose subject it is, and what it is for; see [Of]. A pattern is
 // everybody's: its name is "*".
 func Parse(subject string) (name, what string) {
-	name, what, _ = strings.Cut(strings.TrimPrefix(subject, prefix), ".")
+	name, what, _ = strings.Cut(strings.TrimPrefix(subject, Prefix), ".")
 	return name, what
 }
 

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"consentledger/api/wire/subject"
+	"consentledger/api/nats/subject"
 )
 
 func TestASubjectIsReadAsItIsWritten(t *testing.T) {
