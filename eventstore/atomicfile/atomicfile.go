@@ -1,5 +1,5 @@
-// Package wholefile writes small files of which nobody ever sees a part.
-package wholefile
+// Package atomicfile writes small files of which nobody ever sees a part.
+package atomicfile
 
 import (
 	"errors"
