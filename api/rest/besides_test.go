@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -157,15 +157,15 @@ func TestAGroupTakesAnOptOutWhateverStandsBeside(t *testing.T) {
 	if n := h.records("ann"); n != 1 {
 		t.Errorf("%d records, want one: the id is the same", n)
 	}
-	kept, err := wire.GroupEvent{Group: "acme", By: "gate", Event: []byte(no)}.Request()
+	kept, err := parse.GroupEvent{Group: "acme", By: "gate", Event: []byte(no)}.Request()
 	if err != nil {
 		t.Fatal(err)
 	}
 	kept.Unread = kept.Unread.With("consent-signature", "x")
-	if kept, err = (wire.GroupEvent{Group: "acme", By: "gate", Event: []byte(no)}).Keep(kept); err != nil {
+	if kept, err = (parse.GroupEvent{Group: "acme", By: "gate", Event: []byte(no)}).Keep(kept); err != nil {
 		t.Fatal(err)
 	}
-	told, err := wire.ParseKeptGroupEvent(domain.Personal(kept.Group))
+	told, err := parse.KeptGroupEvent(domain.Personal(kept.Group))
 	if err != nil {
 		t.Fatal(err)
 	}

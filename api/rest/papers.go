@@ -5,7 +5,8 @@ import (
 	"context"
 	"net/http"
 
-	"consentledger/api/report/account"
+	"consentledger/api/query"
+	"consentledger/api/report/auditreport"
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
@@ -14,10 +15,10 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Papers makes the audit report and the registers; see package account.
+// Papers makes the audit report and the registers; see package auditreport.
 type Papers interface {
-	Audit(ctx context.Context, app domain.AppName, from, to deadline.Instant) (account.Report, error)
-	Register(ctx context.Context, app domain.AppName, name string, at deadline.Instant) (account.Register, error)
+	Audit(ctx context.Context, app domain.AppName, from, to deadline.Instant) (auditreport.Report, error)
+	Register(ctx context.Context, app domain.AppName, name string, at deadline.Instant) (auditreport.Register, error)
 }
 
 type auditIn struct {
@@ -46,14 +47,14 @@ func (s *server) paperRoutes(api huma.API) {
 	}
 	schemas := api.OpenAPI().Components.Schemas
 	audit := huma.Operation{OperationID: "report-audit", Method: http.MethodGet, Path: "/v1/apps/{app}/reports/audit", SkipValidateParams: true,
-		Summary: "The audit report of a span; it reads the log", Responses: answers(huma.SchemaFromType(schemas, typeFor[account.Report]()))}
+		Summary: "The audit report of a span; it reads the log", Responses: answers(huma.SchemaFromType(schemas, typeFor[auditreport.Report]()))}
 	huma.Register(api, audit, func(ctx context.Context, in *auditIn) (*fileOut, error) {
 		o, err := s.audit(ctx, in)
 		return o, s.fail(ctx, audit.OperationID, err)
 	})
 	isRecorded(api, audit.Path)
 	register := huma.Operation{OperationID: "get-register", Method: http.MethodGet, Path: "/v1/apps/{app}/registers/{register}", SkipValidateParams: true,
-		Summary: "A register as of a moment; it reads the log", Responses: answers(huma.SchemaFromType(schemas, typeFor[account.Register]()))}
+		Summary: "A register as of a moment; it reads the log", Responses: answers(huma.SchemaFromType(schemas, typeFor[auditreport.Register]()))}
 	huma.Register(api, register, func(ctx context.Context, in *registerIn) (*fileOut, error) {
 		o, err := s.register(ctx, in)
 		return o, s.fail(ctx, register.OperationID, err)
@@ -61,7 +62,7 @@ func (s *server) paperRoutes(api huma.API) {
 }
 
 func (s *server) audit(ctx context.Context, in *auditIn) (*fileOut, error) {
-	form, err := account.ParseForm(in.Format)
+	form, err := auditreport.ParseForm(in.Format)
 	if err != nil {
 		return nil, bad("format: " + err.Error())
 	}
@@ -98,7 +99,7 @@ func (s *server) audit(ctx context.Context, in *auditIn) (*fileOut, error) {
 }
 
 func (s *server) register(ctx context.Context, in *registerIn) (*fileOut, error) {
-	form, err := account.ParseForm(in.Format)
+	form, err := auditreport.ParseForm(in.Format)
 	if err != nil {
 		return nil, bad("format: " + err.Error())
 	}
@@ -129,13 +130,13 @@ func (s *server) paper(ctx context.Context, app, lang, member, text string) (dom
 	return name, at, err
 }
 
-// past reads a moment that a question is about, see [wire.HasCome].
+// past reads a moment that a question is about, see [query.HasCome].
 func (s *server) past(member, text string) (deadline.Instant, error) {
 	at, err := deadline.ParseInstant(text)
 	if err != nil {
 		return 0, bad(member + ": " + err.Error())
 	}
-	return wire.HasCome(member, at, s.Ledger.Now())
+	return query.HasCome(member, at, s.Ledger.Now())
 }
 
 // reach waits until projections answer for all that was known at a moment.
@@ -148,13 +149,13 @@ func (s *server) reach(ctx context.Context, at deadline.Instant) error {
 	return s.waitFor(ctx, p)
 }
 
-func written(p account.Paper, f account.Form, lang, name string) (*fileOut, error) {
+func written(p auditreport.Paper, f auditreport.Form, lang, name string) (*fileOut, error) {
 	var b bytes.Buffer
-	if err := account.Write(&b, p, f, lang); err != nil {
+	if err := auditreport.Write(&b, p, f, lang); err != nil {
 		return nil, err
 	}
 	o := &fileOut{ContentType: f.ContentType(), Body: b.Bytes()}
-	if f != account.JSON && f != account.HTML {
+	if f != auditreport.JSON && f != auditreport.HTML {
 		o.Disposition = `attachment; filename="` + name + "." + f.Ending() + `"`
 	}
 	return o, nil

@@ -21,7 +21,7 @@ import (
 )
 
 // A shelf holds rejected messages 1 to n, in memory: what NATS does is tested
-// in api/intake, and the two together in cmd.
+// in api/nats/intake, and the two together in cmd.
 type shelf struct {
 	n    uint64
 	seen map[uint64]string

@@ -17,8 +17,8 @@ import (
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/server"
+	"consentledger/eventstore/atomicfile"
 	"consentledger/eventstore/backup"
-	"consentledger/eventstore/wholefile"
 
 	"filippo.io/age"
 	"github.com/spf13/cobra"
@@ -164,7 +164,7 @@ func (p *partFile) finish(name string) error {
 		return err
 	}
 	p.kept = true
-	return wholefile.SyncDir(filepath.Dir(name))
+	return atomicfile.SyncDir(filepath.Dir(name))
 }
 
 // giveUp removes what has no name.

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/cmd/consentledger/law"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
@@ -179,7 +179,7 @@ func fromFlags(k *deadline.Calendar, notice, issued string) error {
 // calendars that are known.
 func calendarsToPublish(c *cobra.Command, known deadline.Calendars, name, jurisdiction string) ([]deadline.Calendar, error) {
 	if text, ok := strings.CutPrefix(name, "cn-"); ok {
-		if year, ok := wire.ParseCount(text); ok && year <= 9999 {
+		if year, ok := parse.Count(text); ok && year <= 9999 {
 			return shippedCalendar(int(year))
 		}
 	}
@@ -274,7 +274,7 @@ func newCalendarShow() *cobra.Command {
 	var app, jurisdiction string
 	var version int
 	c := &cobra.Command{Use: "show YEAR", Short: "Show a year's days off and make-up days", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		said, ok := wire.ParseCount(args[0])
+		said, ok := parse.Count(args[0])
 		if !ok || said > 9999 {
 			return exit.Usage(errors.New("want a year, as in 2026"))
 		}

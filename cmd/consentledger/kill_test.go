@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/api/wire"
 	"consentledger/domain/rounds"
 

@@ -23,7 +23,7 @@ import (
 	"testing"
 	"time"
 
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/api/rest"
 	"consentledger/api/wire"
 	"consentledger/cmd/internal/demo"

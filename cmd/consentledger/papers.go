@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"net/url"
 
-	"consentledger/api/report/account"
+	"consentledger/api/report/auditreport"
 	"consentledger/api/wire"
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/server"
@@ -14,13 +14,13 @@ import (
 )
 
 // A paperForm is how a paper is written.
-type paperForm struct{ account.Form }
+type paperForm struct{ auditreport.Form }
 
 func (f *paperForm) String() string { return string(f.Form) }
 func (f *paperForm) Type() string   { return "form" }
 
 func (f *paperForm) Set(s string) (err error) {
-	if f.Form, err = account.ParseForm(s); err != nil || s == "" {
+	if f.Form, err = auditreport.ParseForm(s); err != nil || s == "" {
 		return errors.New("want json, csv, md or html")
 	}
 	return nil
@@ -29,7 +29,7 @@ func (f *paperForm) Set(s string) (err error) {
 // paperFlags gives a verb the flags of papers. It returns a function that
 // fetches the paper and writes it.
 func paperFlags(c *cobra.Command, app *string, query url.Values) func(path string, headers ...[2]string) error {
-	form, file, lang := &paperForm{account.Markdown}, "", "en"
+	form, file, lang := &paperForm{auditreport.Markdown}, "", "en"
 	f := c.Flags()
 	f.StringVar(app, "app", "", "the app")
 	f.VarP(form, "output", "o", "how to write it: json, csv (a zip with a table for every section), md or html (to be printed)")
@@ -98,7 +98,7 @@ func newReportRegister() *cobra.Command {
 		Short:     "A register that the law asks for, as of a moment",
 		Example:   "  consentledger report register processing --app smartkey -o html --out processing.html",
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
-		ValidArgs: account.Registers,
+		ValidArgs: auditreport.Registers,
 	}
 	write := paperFlags(c, &app, query)
 	c.Flags().StringVar(&at, "at", "", "how it stood then, RFC 3339 (default: now)")

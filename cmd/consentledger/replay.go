@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 
+	"consentledger/api/query"
 	"consentledger/api/wire"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/server"
@@ -50,7 +51,7 @@ each, and exit code 8 if one differs. Of the logs the roots are compared.`,
 				}
 				return replayCheck(c, data)
 			}
-			if _, err := wire.SelectionOf(r); err != nil {
+			if _, err := query.Selection(r); err != nil {
 				return wrongFlag(err)
 			}
 
@@ -148,7 +149,7 @@ func replayDir(c *cobra.Command, path string, r wire.ReplayRequest, do func(json
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
 	unrecorded(c)
-	selection, err := wire.AskedSelection(r, d.Ledger.Now())
+	selection, err := query.AskedSelection(r, d.Ledger.Now())
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"consentledger/api/query"
 	"consentledger/api/wire"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/server"
@@ -56,7 +57,7 @@ func state(c *cobra.Command, data, app string, r wire.StateRequest) (json.RawMes
 	if err != nil {
 		return nil, exit.Usage(errors.New("--app: " + err.Error()))
 	}
-	if err := wire.CheckState(r); err != nil {
+	if err := query.CheckState(r); err != nil {
 		return nil, wrongFlag(err)
 	}
 	if data != "" {
@@ -71,7 +72,7 @@ func stateDir(c *cobra.Command, path string, app domain.AppName, r wire.StateReq
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
-	a, err := wire.StateOf(c.Context(), d.Ledger, app, r, d.Ledger.Now())
+	a, err := query.State(c.Context(), d.Ledger, app, r, d.Ledger.Now())
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,7 @@ import (
 	"sync"
 
 	"consentledger/api/auth"
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 
 	"github.com/nats-io/nats-server/v2/server"
 )

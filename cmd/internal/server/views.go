@@ -12,7 +12,7 @@ import (
 	"consentledger/api/audit"
 	"consentledger/api/auth"
 	"consentledger/api/auth/token"
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/api/rest"
 	"consentledger/cmd/consentledger/law"
 	"consentledger/cmd/internal/buildinfo"
