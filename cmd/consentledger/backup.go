@@ -16,6 +16,8 @@ import (
 
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/server"
 	"consentledger/eventstore/backup"
 	"consentledger/eventstore/wholefile"
@@ -64,7 +66,7 @@ func newBackup() *cobra.Command {
 	f.StringArrayVar(&b.recipients, "recipient", nil, "who can read it, as in age1...; more than once for more")
 	f.StringArrayVar(&b.files, "recipients-file", nil, "a file with recipients, one a line; more than once for more")
 	f.StringVar(&b.data, "data", "", "the data directory of a stopped server (default: ask the running one at --server)")
-	outputFlag(c)
+	output.Flag(c)
 	c.MarkFlagRequired("log")
 	c.MarkFlagRequired("vault")
 	c.AddCommand(newBackupIdentity(), newBackupVerify())
@@ -211,7 +213,7 @@ func askBackup(c *cobra.Command, lines string, open func(backup.Kind) (io.Writer
 	if err != nil {
 		return nil, err
 	}
-	resp, err := send(c.Context(), c, http.MethodPost, "/v1/backup", "application/json", body)
+	resp, err := remote.Send(c.Context(), c, http.MethodPost, "/v1/backup", "application/json", body)
 	if err != nil {
 		return nil, err
 	}
@@ -301,7 +303,7 @@ func printBackup(c *cobra.Command, report *server.BackupReport) error {
 	if n := report.Unlooked; n > 0 {
 		fmt.Fprintf(c.ErrOrStderr(), "%d rejected messages that may be an opt-out are in no backup, and nobody has looked at them: see consentledger rejected list\n", n)
 	}
-	return printRows(c, rows, "kind", "file", "bytes", "records", "rows", "position", "id")
+	return output.Rows(c, rows, "kind", "file", "bytes", "records", "rows", "position", "id")
 }
 
 const backupIdentityHelp = `Make an age identity: who has the file reads every backup that is made for it.

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -14,6 +12,8 @@ import (
 	"consentledger/cmd/consentledger/law"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 	"consentledger/domain/deadline"
 
 	"github.com/spf13/cobra"
@@ -126,23 +126,23 @@ no weekend, a day both off and worked, a sum that is not the notice's own.`,
 				if err := fromFlags(&k, notice, issued); err != nil {
 					return err
 				}
-				answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/calendars", publishedCalendarOf(k))
+				answer, err := remote.Post(c, remote.App(app)+"/calendars", publishedCalendarOf(k))
 				if err != nil {
 					return err
 				}
-				if err := printNotes(c, answer); err != nil {
+				if err := output.Notes(c, answer); err != nil {
 					return err
 				}
 				answers = append(answers, answer)
 			}
-			return printRows(c, answers, calendarColumns...)
+			return output.Rows(c, answers, calendarColumns...)
 		},
 	}
 	appFlag(c, &app)
 	c.Flags().StringVar(&jurisdiction, "jurisdiction", "", "whose days they are, if the file does not say (default: the app's)")
 	c.Flags().StringVar(&notice, "notice", "", "the number of the notice, if the file does not say")
 	c.Flags().StringVar(&issued, "issued", "", "the day on which it was issued, as in 2026-11-04, if the file does not say")
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -151,7 +151,7 @@ func whoseDays(c *cobra.Command, app, flag string) (string, error) {
 	if flag != "" {
 		return flag, nil
 	}
-	answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app), "", nil)
+	answer, err := remote.Get(c, remote.App(app))
 	if err != nil {
 		return "", err
 	}
@@ -255,18 +255,14 @@ func shippedCalendar(year int) ([]deadline.Calendar, error) {
 func newCalendarList() *cobra.Command {
 	var app string
 	c := &cobra.Command{Use: "list", Short: "List the calendars that were published for an app", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/calendars", "", nil)
+		answer, err := remote.Get(c, remote.App(app)+"/calendars")
 		if err != nil {
 			return err
 		}
-		rows, err := member(answer, "calendars")
-		if err != nil {
-			return err
-		}
-		return printRows(c, rows, calendarColumns...)
+		return output.List(c, answer, "calendars", calendarColumns...)
 	}}
 	appFlag(c, &app)
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -301,11 +297,11 @@ func newCalendarShow() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return printOne(c, text, calendarColumns...)
+		return output.One(c, text, calendarColumns...)
 	}}
 	appFlag(c, &app)
 	c.Flags().StringVar(&jurisdiction, "jurisdiction", "", "whose days they are (default: the app's)")
 	c.Flags().IntVar(&version, "version", 0, "an older version (default: the newest)")
-	outputFlagOr(c, "json")
+	output.FlagOr(c, "json")
 	return c
 }

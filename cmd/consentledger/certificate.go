@@ -11,6 +11,7 @@ import (
 	"consentledger/api/audit/erasure"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/remote"
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -112,7 +113,7 @@ func awaitProof(c *cobra.Command, app string, query url.Values, until time.Time)
 
 // fetchProof returns a proof, the record in it and the record's place in the log.
 func fetchProof(c *cobra.Command, app string, query url.Values) (text []byte, e codec.Entry, index int64, err error) {
-	text, err = call(c, http.MethodGet, "/log/"+url.PathEscape(app)+"/proof?"+query.Encode(), "", nil)
+	text, err = remote.Get(c, "/log/"+url.PathEscape(app)+"/proof?"+query.Encode())
 	if err != nil {
 		return nil, e, 0, err
 	}

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"consentledger/cmd/internal/remote"
 	"context"
 	"encoding/json"
-	"net/http"
 	"strings"
 	"time"
 
@@ -64,7 +64,7 @@ func completed(c *cobra.Command, list func(*cobra.Command) []string) []string {
 }
 
 func knownApps(c *cobra.Command) (names []string) {
-	answer, err := call(c, http.MethodGet, "/v1/apps", "", nil)
+	answer, err := remote.Get(c, "/v1/apps")
 	if err != nil {
 		return nil
 	}

@@ -3,8 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -12,6 +10,8 @@ import (
 	"consentledger/cmd/consentledger/law"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
@@ -63,7 +63,7 @@ all that they say.`,
 	f.StringVar(&d.rules, "rules-file", "", "other rules, of the shape of deadline-rules.json")
 	f.StringVar(&d.app, "app", "", "use the calendars of this app, from --server")
 	c.MarkFlagRequired("rule")
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -100,17 +100,8 @@ func (d computeFlags) compute(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	return printOne(c, answer, said(answer, "rule", "state", "due_date", "weekday", "due_instant_utc", "due_local", "before_roll", "earliest_effective_date",
+	return output.One(c, answer, output.Said(answer, "rule", "state", "due_date", "weekday", "due_instant_utc", "due_local", "before_roll", "earliest_effective_date",
 		"provisional", "safe_target_date", "safe_notice_date", "tail_exposed", "elapsed_units", "remaining_units", "units", "calendars")...)
-}
-
-// said returns those of the columns of which an object says something.
-func said(object []byte, columns ...string) []string {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(object, &members) != nil {
-		return columns
-	}
-	return slices.DeleteFunc(columns, func(name string) bool { return members[name] == nil || string(members[name]) == "null" })
 }
 
 func optionalInstant(name, text string) (deadline.Instant, error) {
@@ -188,7 +179,7 @@ func (d computeFlags) known(c *cobra.Command, rule deadline.Rule) (deadline.Cale
 // calendarsOf returns the calendars that were published for an app.
 func calendarsOf(c *cobra.Command, app string) (deadline.Calendars, error) {
 	var calendars deadline.Calendars
-	answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/calendars", "", nil)
+	answer, err := remote.Get(c, remote.App(app)+"/calendars")
 	if err != nil {
 		return calendars, err
 	}
@@ -226,9 +217,9 @@ func newDeadlineRules() *cobra.Command {
 				return err
 			}
 		}
-		return printRows(c, rows, "rule", "length", "unit", "direction", "calendar", "clock_start", "pause", "source")
+		return output.Rows(c, rows, "rule", "length", "unit", "direction", "calendar", "clock_start", "pause", "source")
 	}}
 	c.Flags().StringVar(&file, "rules-file", "", "other rules, of the shape of deadline-rules.json")
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }

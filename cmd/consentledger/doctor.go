@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/server"
 	"consentledger/eventstore/vault"
 	"consentledger/projections/transparency"
@@ -65,7 +66,7 @@ at less, since the directory is that ledger's. The exit code is 1 if anything is
 	f.StringVar(&d.clock, "clock", "", "an HTTP address whose clock is right (default: that of --server, if it answers)")
 	natsFlags(c, &d.external)
 	doorFlags(c, &d.doors)
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -82,7 +83,7 @@ func (d *doctor) run(c *cobra.Command) error {
 	}
 	d.certificate()
 	d.server(c)
-	if err := printRows(c, d.rows, "check", "state", "found", "fix"); err != nil {
+	if err := output.Rows(c, d.rows, "check", "state", "found", "fix"); err != nil {
 		return err
 	}
 	if d.broken > 0 {
@@ -95,7 +96,7 @@ func (d *doctor) say(check, state, found, fix string) {
 	if state == "broken" {
 		d.broken++
 	}
-	d.rows = append(d.rows, rowOf(diagnosis{check, state, found, fix}))
+	d.rows = append(d.rows, output.Object(diagnosis{check, state, found, fix}))
 }
 
 // directory looks at the data directory: first from outside, then inside as long as

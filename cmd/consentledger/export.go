@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 
 	"consentledger/api/audit"
 	"consentledger/api/audit/bundle"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -72,7 +72,7 @@ func (x *exported) run(c *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	in, err := open(c.Context(), c, http.MethodPost, "/v1/apps/"+url.PathEscape(x.app)+"/export", "application/json", ask)
+	in, err := remote.Open(c.Context(), c, http.MethodPost, remote.App(x.app)+"/export", "application/json", ask)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"consentledger/api/rest"
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -57,7 +58,7 @@ func (unready) ExitCode() int { return exit.CodeError }
 
 // askReady returns what a server misses; nil: nothing.
 func askReady(ctx context.Context, c *cobra.Command) error {
-	resp, err := send(ctx, c, http.MethodGet, "/readyz", "", nil)
+	resp, err := remote.Send(ctx, c, http.MethodGet, "/readyz", "", nil)
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ import (
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/progress"
+	"consentledger/cmd/internal/remote"
 	"consentledger/domain"
 
 	"github.com/spf13/cobra"
@@ -193,8 +194,8 @@ func (in importing) tables(m imports.Mapping) (map[string]map[string]string, err
 
 // knownPolicies asks what the app's policies declare.
 func knownPolicies(c *cobra.Command, app string) (*imports.Known, error) {
-	path := "/v1/apps/" + url.PathEscape(app) + "/policies"
-	answer, err := call(c, http.MethodGet, path, "", nil)
+	path := remote.App(app) + "/policies"
+	answer, err := remote.Get(c, path)
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +217,7 @@ func knownPolicies(c *cobra.Command, app string) (*imports.Known, error) {
 			known.First = p.Effective
 		}
 		known.Versions = append(known.Versions, p.Version)
-		whole, err := call(c, http.MethodGet, path+"/"+url.PathEscape(p.Version), "", nil)
+		whole, err := remote.Get(c, path+"/"+url.PathEscape(p.Version))
 		if err != nil {
 			return nil, err
 		}
@@ -350,7 +351,7 @@ func refusedOf(rows []importedRow, events []imports.Event) (refused []imports.Pr
 
 // post sends a batch. Wait is how long to wait before it is sent again; zero: never.
 func (in importing) post(c *cobra.Command, body []byte) (rows []importedRow, wait time.Duration, err error) {
-	resp, err := send(c.Context(), c, http.MethodPost, "/v1/apps/"+url.PathEscape(in.app)+"/events", "application/cloudevents-batch+json", body)
+	resp, err := remote.Send(c.Context(), c, http.MethodPost, remote.App(in.app)+"/events", "application/cloudevents-batch+json", body)
 	if err != nil {
 		return nil, time.Second, err
 	}

@@ -8,6 +8,8 @@ import (
 
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/server"
 	"consentledger/eventstore/vault"
 
@@ -51,7 +53,7 @@ func newKeysRotate() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&cp, "retire", "", "destroy the older epochs: a copy of the file of the keys as it is now, which shows that there is one")
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -79,7 +81,7 @@ func newKeysStatus() *cobra.Command {
 			return tellKeys(c, http.MethodGet, "/v1/vault/keys", nil)
 		},
 	}
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -89,7 +91,7 @@ func tellKeys(c *cobra.Command, method, path string, body []byte) error {
 	if body != nil {
 		kind = "application/json"
 	}
-	answer, err := call(c, method, path, kind, body)
+	answer, err := remote.Call(c, method, path, kind, body)
 	if err != nil {
 		return err
 	}
@@ -109,5 +111,5 @@ func tellKeys(c *cobra.Command, method, path string, body []byte) error {
 		}
 		rows = append(rows, row)
 	}
-	return printRows(c, rows, "epoch", "does", "keys", "state", "done", "total", "sum", "error")
+	return output.Rows(c, rows, "epoch", "does", "keys", "state", "done", "total", "sum", "error")
 }

@@ -16,6 +16,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/cmd/internal/bench"
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/terminal"
 	"consentledger/cmd/internal/verifier"
 	"consentledger/domain"
@@ -100,8 +101,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exit.Usage(err) })
-	root.PersistentFlags().String("server", env("CONSENTLEDGER_SERVER", "http://127.0.0.1:8080"), "the running server's HTTP address (environment: CONSENTLEDGER_SERVER)")
-	root.PersistentFlags().String("key-file", "", "a file with the key to show to the server (environment: "+accessKeyVariable+", "+accessKeyFileVariable+")")
+	remote.Flags(root)
 	addGrouped(root, appTeams, newRecord(), newCheck(), newPrompt(), newState(), newSurface(), newSigner(), newSchema(), newImport(), newWebhook())
 	addGrouped(root, privacyOfficers, newPolicy(), newRequest(), newObligation(), newIncident(), newService(), newCalendar(), newDeadline(),
 		newReport(), newSubject(), newReceipt(), newVoid(), newDispute())
@@ -135,13 +135,6 @@ func emptyFlag(c *cobra.Command) (err error) {
 		}
 	})
 	return err
-}
-
-func env(name, otherwise string) string {
-	if v := os.Getenv(name); v != "" {
-		return v
-	}
-	return otherwise
 }
 
 // A decimalFlag is a flag with a number, which is written as everybody writes it:

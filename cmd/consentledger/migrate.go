@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"consentledger/cmd/internal/migrate"
+	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/server"
 
 	"github.com/spf13/cobra"
@@ -87,7 +88,7 @@ func newMigrate() *cobra.Command {
 	f.StringVar(&m.ToAt.Keys, "to-vault-keys", "", "the file, or the directory for a file keys, into which the keys of the vault are copied, for their owner alone")
 	f.BoolVar(&m.Dry, "dry-run", false, "copy nothing: tell what would be copied, and what stands in the way")
 	f.BoolVar(&m.Undo, "undo", false, "take a migration back, as long as nothing was recorded in its target")
-	outputFlag(c)
+	output.Flag(c)
 	c.MarkFlagRequired("from")
 	c.MarkFlagRequired("to")
 	c.MarkFlagsMutuallyExclusive("dry-run", "undo")
@@ -103,5 +104,5 @@ func printMigration(c *cobra.Command, rows []migrate.Row) error {
 		}
 		objects = append(objects, text)
 	}
-	return printRows(c, objects, "part", "does", "count", "bytes", "signed", "root", "note")
+	return output.Rows(c, objects, "part", "does", "count", "bytes", "signed", "root", "note")
 }

@@ -2,10 +2,10 @@ package main
 
 import (
 	"encoding/json"
-	"net/http"
-	"net/url"
 
 	"consentledger/api/rest"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -106,7 +106,7 @@ To void, see void records and void build.`,
 		Example: `  consentledger void preview --app smartkey --build 5.2.1+1203 --from 2026-03-01T00:00:00Z --to 2026-03-02T00:00:00Z
   consentledger void preview --app smartkey --records 01234567-89ab-8def-8123-456789abcdef`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/voids/preview", b)
+			answer, err := remote.Post(c, remote.App(app)+"/voids/preview", b)
 			if err != nil {
 				return err
 			}
@@ -121,25 +121,25 @@ To void, see void records and void build.`,
 	f.StringSliceVar(&b.Records, "records", nil, "event ids, instead of a build")
 	f.IntVar(&b.Limit, "limit", 100, "how many persons to name, at most 1000")
 	f.StringVar(&b.Cursor, "cursor", "", "the persons after those of the page before: what its next says")
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
 // printPreview prints a preview: as a table itself, then its effects, then a
 // line for every change of every person.
 func printPreview(c *cobra.Command, answer []byte) error {
-	if err := printOne(c, answer, "records", "persons", "by_type", "unknown", "tests", "next"); err != nil || c.Flags().Lookup("output").Value.String() != "table" {
+	if err := output.One(c, answer, "records", "persons", "by_type", "unknown", "tests", "next"); err != nil || output.Form(c) != "table" {
 		return err
 	}
 	var a rest.VoidCount
 	if err := json.Unmarshal(answer, &a); err != nil {
 		return err
 	}
-	effects, err := member(answer, "effects")
+	effects, err := output.Member(answer, "effects")
 	if err != nil {
 		return err
 	}
-	if err := printRows(c, effects, "purpose", "before", "after", "persons"); err != nil {
+	if err := output.Rows(c, effects, "purpose", "before", "after", "persons"); err != nil {
 		return err
 	}
 	var persons []json.RawMessage
@@ -148,8 +148,8 @@ func printPreview(c *cobra.Command, answer []byte) error {
 			p.Changes = []rest.VoidChange{{}}
 		}
 		for _, change := range p.Changes {
-			persons = append(persons, rowOf(map[string]any{"person": p.Person, "records": p.Records, "purpose": change.Purpose, "before": change.Before, "after": change.After}))
+			persons = append(persons, output.Object(map[string]any{"person": p.Person, "records": p.Records, "purpose": change.Purpose, "before": change.Before, "after": change.After}))
 		}
 	}
-	return printRows(c, persons, "person", "records", "purpose", "before", "after")
+	return output.Rows(c, persons, "person", "records", "purpose", "before", "after")
 }

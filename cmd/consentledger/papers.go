@@ -2,12 +2,12 @@ package main
 
 import (
 	"errors"
-	"net/http"
 	"net/url"
 
 	"consentledger/api/report/account"
 	"consentledger/api/wire"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/server"
 
 	"github.com/spf13/cobra"
@@ -43,7 +43,7 @@ func paperFlags(c *cobra.Command, app *string, query url.Values) func(path strin
 		}
 		query.Set("format", form.String())
 		query.Set("lang", lang)
-		text, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(*app)+path+"?"+query.Encode(), "", nil, headers...)
+		text, err := remote.Get(c, remote.App(*app)+path+"?"+query.Encode(), headers...)
 		if err != nil {
 			return err
 		}
@@ -75,7 +75,7 @@ derived again for it. It holds no personal data. That it was made is recorded.`,
 	c.RunE = func(*cobra.Command, []string) error {
 		setIf(query, "from", from)
 		setIf(query, "to", to)
-		err := waiting(c, server.ReadingAudit, func() error { return write("/reports/audit", who.Headers()...) })
+		err := remote.Waiting(c, server.ReadingAudit, func() error { return write("/reports/audit", who.Headers()...) })
 		if err == nil {
 			askWhy(c, "", who)
 		}

@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 
 	"consentledger/api/past"
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/server"
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
@@ -61,7 +61,7 @@ not count. Exit code 8 says that something changed, 0 that nothing did.`,
 	for _, name := range []string{"app", "subject", "from", "to"} {
 		c.MarkFlagRequired(name)
 	}
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -72,7 +72,7 @@ func askPast(c *cobra.Command, data, app, path string, r any, in func(context.Co
 		return nil, exit.Usage(errors.New("--app: " + err.Error()))
 	}
 	if data == "" {
-		return callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+path, r)
+		return remote.Post(c, remote.App(app)+path, r)
 	}
 	d, err := server.OpenDataDir(c.Context(), data, "", false)
 	if err != nil {
@@ -89,8 +89,8 @@ func askPast(c *cobra.Command, data, app, path string, r any, in func(context.Co
 
 // printDiff prints a row for every purpose for which something changed.
 func printDiff(c *cobra.Command, answer json.RawMessage, d past.Diff) error {
-	if c.Flags().Lookup("output").Value.String() == "json" {
-		return printOne(c, answer)
+	if output.Form(c) == "json" {
+		return output.One(c, answer)
 	}
 	var rows []json.RawMessage
 	for _, x := range d.Purposes {
@@ -101,9 +101,9 @@ func printDiff(c *cobra.Command, answer json.RawMessage, d past.Diff) error {
 		for _, e := range x.By {
 			by = append(by, e.Type+" "+e.EventID)
 		}
-		rows = append(rows, rowOf(map[string]any{"purpose": x.Purpose, "was": stood(x.Before), "is": stood(x.After), "by": by, "before": x.Before, "after": x.After}))
+		rows = append(rows, output.Object(map[string]any{"purpose": x.Purpose, "was": stood(x.Before), "is": stood(x.After), "by": by, "before": x.Before, "after": x.After}))
 	}
-	return printRows(c, rows, "purpose", "was", "is", "by")
+	return output.Rows(c, rows, "purpose", "was", "is", "by")
 }
 
 // stood says in a few words where somebody stood.
@@ -146,7 +146,7 @@ after_withdrawal is not empty were answered yes although a no counts from before
 	for _, name := range []string{"app", "purpose"} {
 		c.MarkFlagRequired(name)
 	}
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -154,8 +154,8 @@ after_withdrawal is not empty were answered yes although a no counts from before
 // findings of all.
 func lawful(c *cobra.Command, data, app string, r past.LawfulRequest) error {
 	r.Limit = 1000
-	form := c.Flags().Lookup("output").Value.String()
-	p := newPrinter(c, "person", "answer", "stood", "basis", "version", "act", "evidence", "events", "later", "after_withdrawal")
+	form := output.Form(c)
+	p := output.NewPrinter(c, "person", "answer", "stood", "basis", "version", "act", "evidence", "events", "later", "after_withdrawal")
 	var whole *past.Lawful
 	for {
 		answer, err := askPast(c, data, app, "/lawful", r, func(ctx context.Context, l *ledger.Ledger, name domain.AppName) (any, error) {
@@ -182,23 +182,23 @@ func lawful(c *cobra.Command, data, app string, r past.LawfulRequest) error {
 		}
 	}
 	if whole == nil {
-		return p.end()
+		return p.End()
 	}
 	whole.Next = ""
 	text, err := gojson.Marshal(whole)
 	if err != nil {
 		return err
 	}
-	return printOne(c, text)
+	return output.One(c, text)
 }
 
-func printFindings(p *printer, form string, findings []past.Finding) error {
+func printFindings(p *output.Printer, form string, findings []past.Finding) error {
 	for _, f := range findings {
 		var row any = f
 		if form != "jsonl" {
 			row = findingCells(f)
 		}
-		if err := p.row(rowOf(row)); err != nil {
+		if err := p.Row(output.Object(row)); err != nil {
 			return err
 		}
 	}

@@ -3,10 +3,11 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -38,23 +39,19 @@ about the purpose is counted once:
 				return err
 			}
 			setIf(query, "min_position", c.Flags().Lookup("min-position").Value.String())
-			answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/policies/"+url.PathEscape(version)+"/progress?"+query.Encode(), "", nil)
+			answer, err := remote.Get(c, remote.App(app)+"/policies/"+url.PathEscape(version)+"/progress?"+query.Encode())
 			if err != nil {
 				return err
 			}
-			if c.Flags().Lookup("output").Value.String() == "json" {
-				return printOne(c, answer)
+			if output.Form(c) == "json" {
+				return output.One(c, answer)
 			}
-			rows, err := member(answer, "progress")
-			if err != nil {
-				return err
-			}
-			return printRows(c, rows, "purpose", "agreed", "older", "waiting", "refused", "refused_before", "other")
+			return output.List(c, answer, "progress", "purpose", "agreed", "older", "waiting", "refused", "refused_before", "other")
 		},
 	}
 	appFlag(c, &app)
 	c.Flags().String("min-position", "", "wait until the answer holds at least this position")
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -84,7 +81,7 @@ type knownVersion struct {
 
 // versionsOf asks which versions there are.
 func versionsOf(c *cobra.Command, app string) ([]knownVersion, error) {
-	answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/policies", "", nil)
+	answer, err := remote.Get(c, remote.App(app)+"/policies")
 	if err != nil {
 		return nil, err
 	}

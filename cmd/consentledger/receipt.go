@@ -2,11 +2,10 @@ package main
 
 import (
 	"fmt"
-	"net/http"
-	"net/url"
 
 	"consentledger/api/audit"
 	"consentledger/api/audit/receipt"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -28,7 +27,7 @@ there a second after the record. Verify it offline with: consentledger verify re
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			ask.Event = args[0]
-			text, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/receipts", ask)
+			text, err := remote.Post(c, remote.App(app)+"/receipts", ask)
 			if err != nil {
 				return err
 			}

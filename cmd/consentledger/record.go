@@ -6,12 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"consentledger/api/wire"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -51,7 +52,7 @@ event is recorded all the same, and its proof is there later, with: log proof`,
 			if err != nil {
 				return err
 			}
-			answer, err := call(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+door, "application/cloudevents+json", body, headers...)
+			answer, err := remote.Call(c, http.MethodPost, remote.App(app)+door, "application/cloudevents+json", body, headers...)
 			if err != nil {
 				return err
 			}
@@ -70,7 +71,7 @@ event is recorded all the same, and its proof is there later, with: log proof`,
 	key.flags(c)
 	c.MarkFlagRequired("app")
 	sealing.flags(c)
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -129,11 +130,11 @@ func newCheck() *cobra.Command {
 					body[name] = v
 				}
 			}
-			answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/check", body)
+			answer, err := remote.Post(c, remote.App(app)+"/check", body)
 			if err != nil {
 				return err
 			}
-			if err := printOne(c, answer, checkColumns...); err != nil {
+			if err := output.One(c, answer, checkColumns...); err != nil {
 				return err
 			}
 			var a wire.CheckAnswer
@@ -159,6 +160,6 @@ func newCheck() *cobra.Command {
 	for _, name := range []string{"app", "subject", "purpose"} {
 		c.MarkFlagRequired(name)
 	}
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }

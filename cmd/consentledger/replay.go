@@ -11,6 +11,8 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/server"
 	"consentledger/cmd/internal/tune"
 	"consentledger/domain"
@@ -56,10 +58,10 @@ each, and exit code 8 if one differs. Of the logs the roots are compared.`,
 
 			out := bufio.NewWriterSize(c.OutOrStdout(), 1<<16) // one write for each record takes longer than the record
 			c.SetOut(out)
-			p := newPrinter(c, "position", "recorded", "at", "type", "stream", "event_id")
-			err := replay(c, data, r, p.line)
+			p := output.NewPrinter(c, "position", "recorded", "at", "type", "stream", "event_id")
+			err := replay(c, data, r, p.Line)
 			if err == nil {
-				err = p.end()
+				err = p.End()
 			}
 			return errors.Join(err, out.Flush())
 		},
@@ -75,7 +77,7 @@ each, and exit code 8 if one differs. Of the logs the roots are compared.`,
 	f.BoolVar(&r.Replays, "replays", false, "also the records of who replayed")
 	readerFlags(c, &r.Reader)
 	f.BoolVar(&check, "check", false, "build every projection once more, and compare")
-	outputFlagOr(c, "jsonl")
+	output.FlagOr(c, "jsonl")
 	c.AddCommand(newReplayDiff())
 	return c
 }
@@ -102,7 +104,7 @@ func replayServer(c *cobra.Command, r wire.ReplayRequest, do func(json.RawMessag
 	if err != nil {
 		return err
 	}
-	answer, err := open(c.Context(), c, http.MethodPost, "/v1/replay", "application/json", body)
+	answer, err := remote.Open(c.Context(), c, http.MethodPost, "/v1/replay", "application/json", body)
 	if err != nil {
 		return err
 	}

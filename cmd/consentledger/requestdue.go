@@ -11,6 +11,8 @@ import (
 
 	"consentledger/api/rest"
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -28,7 +30,7 @@ type due struct {
 // requests and not deadlines gets them without.
 func withDueDates(c *cobra.Command, app, knownAt string, requests []json.RawMessage) ([]json.RawMessage, error) {
 	q := rest.DeadlineQuery{Group: "requests", Binding: "true", KnownAt: knownAt, Limit: "1000"}
-	_, rows, err := allPages(c, obligationPath(app), &q.Cursor, func() any { return q }, "obligations")
+	_, rows, err := remote.Pages(c, obligationPath(app), &q.Cursor, func() any { return q }, "obligations")
 	if problem, is := errors.AsType[*exit.ProblemError](err); is && problem.Status == http.StatusForbidden {
 		fmt.Fprintln(c.ErrOrStderr(), "note: without due dates, which the key may not read")
 		return requests, nil
@@ -110,7 +112,7 @@ func withMembers(row json.RawMessage, d due) json.RawMessage {
 	if d.Left != nil {
 		members["working_days_left"] = *d.Left
 	}
-	more := rowOf(members)
+	more := output.Object(members)
 	body := bytes.TrimSuffix(bytes.TrimSpace(row), []byte("}"))
 	return slices.Concat(body, []byte(","), more[1:])
 }

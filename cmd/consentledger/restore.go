@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 
+	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/server"
 
 	"github.com/spf13/cobra"
@@ -65,7 +66,7 @@ func newRestore() *cobra.Command {
 	f.StringArrayVar(&r.Erased, "erased", nil, "a certificate that somebody was erased after the log's backup, who is erased again; once for each")
 	f.BoolVar(&r.Drill, "drill", false, "verify everything, and make a directory that can be read but not served")
 	f.BoolVar(&r.Older, "older-vault", false, "take a vault that is older than the log: what was sealed since is lost")
-	outputFlag(c)
+	output.Flag(c)
 	c.MarkFlagRequired("to")
 	return c
 }
@@ -73,9 +74,9 @@ func newRestore() *cobra.Command {
 func printRestored(c *cobra.Command, rows []server.RestoredRow) error {
 	var objects []json.RawMessage
 	for _, r := range rows {
-		objects = append(objects, rowOf(r))
+		objects = append(objects, output.Object(r))
 	}
-	return printRows(c, objects, "part", "count", "note")
+	return output.Rows(c, objects, "part", "count", "note")
 }
 
 // backupFlags give a verb the flags of a backup's two files, and of who can read them.

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -46,7 +47,7 @@ func (s *sealing) check(c *cobra.Command) error {
 // object, else below it. What becomes of the proof, the receipt is printed.
 func (s *sealing) print(c *cobra.Command, app string, receipt json.RawMessage) error {
 	show := func() error {
-		if err := printOne(c, receipt, "event_id", "position"); err != nil {
+		if err := output.One(c, receipt, "event_id", "position"); err != nil {
 			return err
 		}
 		return tellReason(c, receipt)
@@ -61,7 +62,7 @@ func (s *sealing) print(c *cobra.Command, app string, receipt json.RawMessage) e
 	if err != nil || s.file != "" {
 		return errors.Join(show(), err)
 	}
-	switch c.Flags().Lookup("output").Value.String() {
+	switch output.Form(c) {
 	case "json", "jsonl":
 		if receipt, err = withMember(receipt, "proof", string(proof)); err != nil {
 			return err
@@ -88,7 +89,7 @@ func tellReason(c *cobra.Command, receipt json.RawMessage) error {
 	if err := json.Unmarshal(receipt, &r); err != nil {
 		return err
 	}
-	switch c.Flags().Lookup("output").Value.String() {
+	switch output.Form(c) {
 	case "json", "jsonl":
 		return nil // it is there
 	}
@@ -117,7 +118,7 @@ func (s *sealing) proof(c *cobra.Command, app string, receipt json.RawMessage) (
 		return nil, fmt.Errorf("the receipt names no event_id: %w", err)
 	}
 	query := url.Values{"event": {r.EventID}, "wait": {s.wait.String()}}
-	proof, err := call(c, http.MethodGet, "/log/"+url.PathEscape(app)+"/proof?"+query.Encode(), "", nil)
+	proof, err := remote.Get(c, "/log/"+url.PathEscape(app)+"/proof?"+query.Encode())
 	if err != nil {
 		err = fmt.Errorf("the event is recorded, its proof is not there: %w; fetch it later: consentledger log fetch-proof --app %s --event %s", err, app, r.EventID)
 	}

@@ -3,11 +3,11 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"net/http"
-	"net/url"
 
 	"consentledger/api/wire"
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/server"
 	"consentledger/domain"
 
@@ -29,11 +29,7 @@ func newState() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rows, err := member(answer, "purposes")
-			if err != nil {
-				return err
-			}
-			return printRows(c, rows, "purpose", "allowed", "status", "why", "since", "until", "events", "sequences")
+			return output.List(c, answer, "purposes", "purpose", "allowed", "status", "why", "since", "until", "events", "sequences")
 		},
 	}
 	f := c.Flags()
@@ -46,7 +42,7 @@ func newState() *cobra.Command {
 	for _, name := range []string{"app", "subject"} {
 		c.MarkFlagRequired(name)
 	}
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -62,7 +58,7 @@ func state(c *cobra.Command, data, app string, r wire.StateRequest) (json.RawMes
 	if data != "" {
 		return stateDir(c, data, name, r)
 	}
-	return callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/subjects/state", r)
+	return remote.Post(c, remote.App(app)+"/subjects/state", r)
 }
 
 func stateDir(c *cobra.Command, path string, app domain.AppName, r wire.StateRequest) (answer json.RawMessage, err error) {

@@ -8,11 +8,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 	"consentledger/domain"
 
 	"github.com/spf13/cobra"
@@ -29,7 +30,7 @@ func (t *tale) flags(c *cobra.Command) {
 	f.StringVar(&t.id, "id", "", "the event's id (default: a random one)")
 	f.StringVar(&t.at, "time", "", "when it happened, RFC 3339 (default: now)")
 	f.StringVar(&t.source, "source", "consentledger-cli", "who sends it")
-	outputFlag(c)
+	output.Flag(c)
 }
 
 // tell records an event by the operators' door and prints its receipt.
@@ -48,11 +49,11 @@ func (t *tale) tell(c *cobra.Command, kind, subject string, data map[string]any,
 	if err != nil {
 		return err
 	}
-	answer, err := call(c, http.MethodPost, "/v1/apps/"+url.PathEscape(t.app)+"/operator/events", "application/cloudevents+json", body)
+	answer, err := remote.Call(c, http.MethodPost, remote.App(t.app)+"/operator/events", "application/cloudevents+json", body)
 	if err != nil {
 		return err
 	}
-	if err := printOne(c, answer, append(columns, "event_id", "position")...); err != nil {
+	if err := output.One(c, answer, append(columns, "event_id", "position")...); err != nil {
 		return err
 	}
 	return tellReason(c, answer)

@@ -3,11 +3,12 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 
 	"consentledger/api/rest"
 	"consentledger/api/wire"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -120,12 +121,12 @@ account:ada), that is shown before all else: they are two persons until you link
 		Example: "  consentledger subject show --app smartkey --subject user-1",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			subjects := "/v1/apps/" + url.PathEscape(app) + "/subjects/"
-			answer, err := callJSON(c, http.MethodPost, subjects+"state", wire.StateRequest{Subject: subject})
+			subjects := remote.App(app) + "/subjects/"
+			answer, err := remote.Post(c, subjects+"state", wire.StateRequest{Subject: subject})
 			if err != nil {
 				return err
 			}
-			purposes, err := member(answer, "purposes")
+			purposes, err := output.Member(answer, "purposes")
 			if err != nil {
 				return err
 			}
@@ -143,18 +144,18 @@ account:ada), that is shown before all else: they are two persons until you link
 	appFlag(c, &app)
 	c.Flags().StringVar(&subject, "subject", "", "the person, as in user-1 or device:abc")
 	c.MarkFlagRequired("subject")
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
 // wholeHistory asks for a person's entries, page by page.
 func wholeHistory(c *cobra.Command, path, subject string) (entries []json.RawMessage, err error) {
 	for query := (url.Values{}); ; {
-		answer, err := callJSON(c, http.MethodPost, path+"?"+query.Encode(), rest.Subject{Subject: subject})
+		answer, err := remote.Post(c, path+"?"+query.Encode(), rest.Subject{Subject: subject})
 		if err != nil {
 			return nil, err
 		}
-		rows, err := member(answer, "entries")
+		rows, err := output.Member(answer, "entries")
 		if err != nil {
 			return nil, err
 		}
@@ -177,25 +178,25 @@ func nearMisses(answer json.RawMessage) ([]json.RawMessage, error) {
 }
 
 func printPerson(c *cobra.Command, app string, purposes, near, entries []json.RawMessage) error {
-	switch c.Flags().Lookup("output").Value.String() {
+	switch output.Form(c) {
 	case "json":
 		whole := map[string]any{"app": app, "purposes": purposes, "entries": entries}
 		if len(near) > 0 {
 			whole["near"] = near
 		}
-		return printOne(c, rowOf(whole))
+		return output.One(c, output.Object(whole))
 	case "table":
 		if len(near) > 0 {
 			fmt.Fprintln(c.OutOrStdout(), "Other persons have an id that is nearly this one. If one is the same person: subject link")
-			if err := printRows(c, near, "person", "kind", "differs"); err != nil {
+			if err := output.Rows(c, near, "person", "kind", "differs"); err != nil {
 				return err
 			}
 		}
-		if err := printRows(c, purposes, "purpose", "allowed", "status", "why", "since", "until"); err != nil {
+		if err := output.Rows(c, purposes, "purpose", "allowed", "status", "why", "since", "until"); err != nil {
 			return err
 		}
 	}
-	return printRows(c, entries, "position", "recorded", "at", "sequence", "type", "actor", "event_id")
+	return output.Rows(c, entries, "position", "recorded", "at", "sequence", "type", "actor", "event_id")
 }
 
 func newSubjectErase() *cobra.Command {
@@ -214,7 +215,7 @@ sealed, until the ledger starts again, and backups for as long as they are kept.
 		Example: "  consentledger subject erase --app smartkey --subject user-2 --reason subject-request --by officer --by second",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/subjects/erase", e)
+			answer, err := remote.Post(c, remote.App(app)+"/subjects/erase", e)
 			if err != nil {
 				return err
 			}

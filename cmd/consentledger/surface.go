@@ -10,7 +10,9 @@ import (
 	"consentledger/api/policyfile"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/publication"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -45,18 +47,18 @@ func newSurfacePublish() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		answer, err := call(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/surfaces", "application/json", body, headers...)
+		answer, err := remote.Call(c, http.MethodPost, remote.App(app)+"/surfaces", "application/json", body, headers...)
 		if err != nil {
 			return err
 		}
-		return printNoted(c, answer, surfaceColumns...)
+		return output.Noted(c, answer, surfaceColumns...)
 	}}
 	c.Long = "Publish a surface: JSON or YAML of the schema surface/1. A file without a version means that of its policy which is in\n" +
 		"force now; it may name the files of texts and of the certificate instead of their hashes (docs/policy.md).\n\nWhoever publishes it may record no consent to it: signed, by --sign,\n" +
 		"that is held by the key; unsigned, by the principal, and nobody is authenticated yet."
 	appFlag(c, &app)
 	key.flags(c)
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -78,32 +80,28 @@ func aboutVersionInForce(c *cobra.Command, app string, surface policyfile.Surfac
 func newSurfaceList() *cobra.Command {
 	var app string
 	c := &cobra.Command{Use: "list", Short: "List an app's surfaces", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/surfaces", "", nil)
+		answer, err := remote.Get(c, remote.App(app)+"/surfaces")
 		if err != nil {
 			return err
 		}
-		rows, err := member(answer, "surfaces")
-		if err != nil {
-			return err
-		}
-		return printRows(c, rows, surfaceColumns...)
+		return output.List(c, answer, "surfaces", surfaceColumns...)
 	}}
 	appFlag(c, &app)
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
 func newSurfaceShow() *cobra.Command {
 	var app string
 	c := &cobra.Command{Use: "show ID", Short: "Show one surface, whole as JSON", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/surfaces/"+url.PathEscape(args[0]), "", nil)
+		answer, err := remote.Get(c, remote.App(app)+"/surfaces/"+url.PathEscape(args[0]))
 		if err != nil {
 			return err
 		}
-		return printOne(c, answer, surfaceColumns...)
+		return output.One(c, answer, surfaceColumns...)
 	}}
 	appFlag(c, &app)
-	outputFlagOr(c, "json")
+	output.FlagOr(c, "json")
 	return c
 }
 
@@ -121,22 +119,18 @@ func newPrompt() *cobra.Command {
 		Example: "  consentledger prompt --app smartkey --subject user-2 --locale en",
 		RunE: func(c *cobra.Command, _ []string) error {
 			body["subject"], body["locale"] = subject, locale
-			answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/subjects/prompt", body)
+			answer, err := remote.Post(c, remote.App(app)+"/subjects/prompt", body)
 			if err != nil {
 				return err
 			}
-			rows, err := member(answer, "items")
-			if err != nil {
-				return err
-			}
-			return printRows(c, rows, "purpose", "reason", "separate", "explicit", "not_before", "policy", "version")
+			return output.List(c, answer, "items", "purpose", "reason", "separate", "explicit", "not_before", "policy", "version")
 		},
 	}
 	appFlag(c, &app)
 	c.Flags().StringVar(&subject, "subject", "", "the person, as in user-1 or device:abc")
 	c.Flags().StringVar(&locale, "locale", "en", "the language of the texts")
 	c.MarkFlagRequired("subject")
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -157,27 +151,27 @@ func newPolicyDiff() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/policies/diff", body)
+			answer, err := remote.Post(c, remote.App(app)+"/policies/diff", body)
 			if err != nil {
 				return err
 			}
-			if c.Flags().Lookup("output").Value.String() != "table" {
-				return printOne(c, answer, "material", "stale", "rights_reduced")
+			if output.Form(c) != "table" {
+				return output.One(c, answer, "material", "stale", "rights_reduced")
 			}
-			rows, err := member(answer, "differences")
+			rows, err := output.Member(answer, "differences")
 			if err != nil {
 				return err
 			}
-			if err := printRows(c, rows, "section", "name", "old", "new", "material", "reduces"); err != nil {
+			if err := output.Rows(c, rows, "section", "name", "old", "new", "material", "reduces"); err != nil {
 				return err
 			}
-			return printOne(c, answer, "material", "stale", "scopes", "rights_reduced", "touched")
+			return output.One(c, answer, "material", "stale", "scopes", "rights_reduced", "touched")
 		},
 	}
 	appFlag(c, &app)
 	c.Flags().StringVar(&file, "file", "", "a policy file: the same as the argument FILE")
 	c.Flags().MarkHidden("file")
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
