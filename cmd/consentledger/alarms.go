@@ -40,14 +40,9 @@ ledger can answer.`,
 			if err := p.End(); err != nil || len(list.Alarms) == 0 {
 				return err
 			}
-			return alarming{fmt.Errorf("%d alarms: somebody must look", len(list.Alarms))}
+			return exit.Alarm(fmt.Errorf("%d alarms: somebody must look", len(list.Alarms)))
 		},
 	}
 	output.Flag(c)
 	return c
 }
-
-// An alarming answer is one that somebody must look at.
-type alarming struct{ error }
-
-func (alarming) ExitCode() int { return exit.CodeAlarm }

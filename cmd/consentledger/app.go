@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/remote"
@@ -50,7 +51,7 @@ is known changes by "app move" alone: which consents count depends on it.`,
 	f := c.Flags()
 	f.String("handler", "", "who answers for the app (the personal information handler)")
 	f.String("group", "", "the apps of one handler that answer requests together")
-	_ = f.SetAnnotation("group", mayBeEmpty, nil) // which leaves the group
+	_ = f.SetAnnotation("group", commandline.MayBeEmpty, nil) // which leaves the group
 	f.String("environment", "test", "of a new app: test or production")
 	f.String("jurisdiction", "CN", "whose law applies: a country's two letters, or EU")
 	f.String("time-zone", "Asia/Shanghai", "where its days begin and end")

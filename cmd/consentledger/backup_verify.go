@@ -27,7 +27,7 @@ func newBackupVerify() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printRestored(c, rows)
+			return output.Values(c, rows, "part", "count", "note")
 		},
 	}
 	backupFlags(c, &v.Files)

@@ -10,6 +10,7 @@ import (
 	"consentledger/api/audit"
 	"consentledger/api/audit/bundle"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/history"
 	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
@@ -57,7 +58,7 @@ Verify it with: consentledger verify bundle FILE --key KEY`,
 	f.BoolVar(&x.ask.Disclose, "disclose", false, "open the personal texts")
 	f.StringSliceVar(&x.ask.Events, "event", nil, "with --disclose: open only those of these records")
 	f.StringSliceVar(&x.ask.Roles, "role", nil, "with --disclose: open only those in these roles, as in details")
-	readerFlags(c, &x.ask.Reader)
+	history.ReaderFlags(c, &x.ask.Reader)
 	c.MarkFlagRequired("app")
 	c.MarkFlagRequired("out")
 	return c

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/output"
@@ -48,8 +49,7 @@ comes with what it proves, proves nothing. Its name is the log's origin.`,
 		},
 	}
 	c.Flags().StringVar(&data, "data", "data", "the data directory; its server may be running")
-	c.Flags().StringVar(&app, "app", "", "the app")
-	c.MarkFlagRequired("app")
+	commandline.AppFlag(c, &app)
 	return c
 }
 
@@ -91,12 +91,11 @@ or in ten years, with: consentledger verify proof`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&app, "app", "", "the app")
+	commandline.AppFlag(c, &app)
 	f.StringVar(&event, "event", "", "the event id of a receipt")
 	f.Int64Var(&index, "index", -1, "the record's place in the log, from 0")
 	f.StringVar(&file, "file", "", "write the proof to this file")
 	f.BoolVar(&cosigned, "cosigned", false, "in the newest tree that a quorum of witnesses signed, with their signatures")
-	c.MarkFlagRequired("app")
 	return c
 }
 
@@ -120,7 +119,7 @@ nobody else. The server must have been told its witnesses: serve --witnesses FIL
 			return printWitnesses(c, text)
 		},
 	}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	output.Flag(c)
 	return c
 }

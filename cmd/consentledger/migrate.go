@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 
 	"consentledger/cmd/internal/migrate"
 	"consentledger/cmd/internal/output"
@@ -72,7 +70,7 @@ func newMigrate() *cobra.Command {
 			if report == nil {
 				return err
 			}
-			return errors.Join(printMigration(c, report), err)
+			return errors.Join(output.Values(c, report, "part", "does", "count", "bytes", "signed", "root", "note"), err)
 		},
 	}
 	f := c.Flags()
@@ -93,16 +91,4 @@ func newMigrate() *cobra.Command {
 	c.MarkFlagRequired("to")
 	c.MarkFlagsMutuallyExclusive("dry-run", "undo")
 	return c
-}
-
-func printMigration(c *cobra.Command, rows []migrate.Row) error {
-	var objects []json.RawMessage
-	for _, r := range rows {
-		text, err := json.Marshal(r)
-		if err != nil {
-			return fmt.Errorf("a row does not make JSON: %w", err)
-		}
-		objects = append(objects, text)
-	}
-	return output.Rows(c, objects, "part", "does", "count", "bytes", "signed", "root", "note")
 }

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 
 	"consentledger/api/rest"
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/recording"
 	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
@@ -46,7 +48,7 @@ type mistake struct {
 }
 
 func (m mistake) command() *cobra.Command {
-	var t tale
+	var t recording.Event
 	var subject, build, from, to, reason, evidence string
 	var by []string
 	c := &cobra.Command{Use: "records ID...", Short: m.short, Long: m.short + ".\n\nRecords " + m.kind + ".", Example: m.example, Args: cobra.MinimumNArgs(1)}
@@ -60,37 +62,31 @@ func (m mistake) command() *cobra.Command {
 		if m.void {
 			data["by"] = by
 		}
-		if err := withEvidence(data, evidence); err != nil {
+		if err := recording.Evidence(data, evidence); err != nil {
 			return err
 		}
-		return t.tell(c, m.kind, subject, data)
+		return t.Record(c, m.kind, subject, data)
 	}
-	t.flags(c)
+	t.Flags(c)
 	f := c.Flags()
 	if m.build {
 		c.Use, c.Args = "build", cobra.NoArgs
 		f.StringVar(&build, "build", "", "the build of the app that recorded wrongly")
 		f.StringVar(&from, "from", "", "since when, included, RFC 3339, by the ledger's time")
 		f.StringVar(&to, "to", "", "until when, not included")
-		require(c, "build", "from", "to")
+		commandline.Require(c, "build", "from", "to")
 	} else {
 		f.StringVar(&subject, "subject", "", "the person whose records they are, as in user-1 or device:abc")
-		require(c, "subject")
+		commandline.Require(c, "subject")
 	}
 	f.StringVar(&reason, "reason", "", "what was wrong, a code as in recorded-by-mistake")
 	f.StringVar(&evidence, "evidence", "", "the document that shows it: its file, or its hash")
-	require(c, "reason")
+	commandline.Require(c, "reason")
 	if m.void {
 		f.StringSliceVar(&by, "by", nil, "a principal who orders it; twice; kept in the clear")
-		require(c, "by", "evidence")
+		commandline.Require(c, "by", "evidence")
 	}
 	return c
-}
-
-func require(c *cobra.Command, flags ...string) {
-	for _, name := range flags {
-		c.MarkFlagRequired(name)
-	}
 }
 
 func newVoidPreview() *cobra.Command {
@@ -113,7 +109,7 @@ To void, see void records and void build.`,
 			return printPreview(c, answer)
 		},
 	}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	f := c.Flags()
 	f.StringVar(&b.Build, "build", "", "the build of the app that recorded wrongly")
 	f.StringVar(&b.From, "from", "", "since when, included, RFC 3339, by the ledger's time")

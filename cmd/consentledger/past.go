@@ -7,10 +7,10 @@ import (
 	"fmt"
 
 	"consentledger/api/past"
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/history"
 	"consentledger/cmd/internal/output"
-	"consentledger/cmd/internal/remote"
-	"consentledger/cmd/internal/server"
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
 
@@ -31,11 +31,11 @@ not count. Exit code 8 says that something changed, 0 that nothing did.`,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := r.Check(); err != nil {
-				return wrongFlag(err)
+				return commandline.WrongFlag(err)
 			}
-			askWhy(c, data, r.Reader)
+			history.AskWhy(c, data, r.Reader)
 			var d past.Diff
-			answer, err := askPast(c, data, app, "/replay/diff", r, func(ctx context.Context, l *ledger.Ledger, name domain.AppName) (any, error) {
+			answer, err := history.Ask(c, data, app, "/replay/diff", r, func(ctx context.Context, l *ledger.Ledger, name domain.AppName) (any, error) {
 				return past.DiffOf(ctx, l, name, r)
 			})
 			if err == nil {
@@ -45,46 +45,22 @@ not count. Exit code 8 says that something changed, 0 that nothing did.`,
 				err = printDiff(c, answer, d)
 			}
 			if err == nil && d.Differs() {
-				err = differs{errors.New("something changed between the two moments")}
+				err = exit.Differs(errors.New("something changed between the two moments"))
 			}
 			return err
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&data, "data", "", "the data directory of a stopped server")
-	f.StringVar(&app, "app", "", "the app")
+	commandline.AppFlag(c, &app)
 	f.StringVar(&r.Subject, "subject", "", "the person, as in user-1")
 	f.StringVar(&r.Action, "action", "", "collect, use, provide, publish or export (default: use)")
 	f.StringVar(&r.From, "from", "", "the first of the two moments, RFC 3339")
 	f.StringVar(&r.To, "to", "", "the second of the two moments, RFC 3339")
-	readerFlags(c, &r.Reader)
-	for _, name := range []string{"app", "subject", "from", "to"} {
-		c.MarkFlagRequired(name)
-	}
+	history.ReaderFlags(c, &r.Reader)
+	commandline.Require(c, "subject", "from", "to")
 	output.Flag(c)
 	return c
-}
-
-// askPast asks the server, or the directory if one is named.
-func askPast(c *cobra.Command, data, app, path string, r any, in func(context.Context, *ledger.Ledger, domain.AppName) (any, error)) (answer json.RawMessage, err error) {
-	name, err := domain.ParseAppName(app)
-	if err != nil {
-		return nil, exit.Usage(errors.New("--app: " + err.Error()))
-	}
-	if data == "" {
-		return remote.Post(c, remote.App(app)+path, r)
-	}
-	d, err := server.OpenDataDir(c.Context(), data, "", false)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, d.Close()) }()
-	unrecorded(c)
-	a, err := in(c.Context(), d.Ledger, name)
-	if err != nil {
-		return nil, err
-	}
-	return gojson.Marshal(a)
 }
 
 // printDiff prints a row for every purpose for which something changed.
@@ -127,25 +103,23 @@ after_withdrawal is not empty were answered yes although a no counts from before
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := r.Check(); err != nil {
-				return wrongFlag(err)
+				return commandline.WrongFlag(err)
 			}
-			askWhy(c, data, r.Reader)
+			history.AskWhy(c, data, r.Reader)
 			return lawful(c, data, app, r)
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&data, "data", "", "the data directory of a stopped server")
-	f.StringVar(&app, "app", "", "the app")
+	commandline.AppFlag(c, &app)
 	f.StringVar(&r.Subject, "subject", "", "only this person, as in user-1")
 	f.StringVar(&r.Purpose, "purpose", "", "the purpose")
 	f.StringVar(&r.Action, "action", "", "collect, use, provide, publish or export (default: use)")
 	f.StringVar(&r.At, "at", "", "a moment, RFC 3339, instead of a span")
 	f.StringVar(&r.From, "from", "", "the beginning of a span, included, RFC 3339")
 	f.StringVar(&r.To, "to", "", "its end, RFC 3339: here it is included, too")
-	readerFlags(c, &r.Reader)
-	for _, name := range []string{"app", "purpose"} {
-		c.MarkFlagRequired(name)
-	}
+	history.ReaderFlags(c, &r.Reader)
+	commandline.Require(c, "purpose")
 	output.Flag(c)
 	return c
 }
@@ -158,7 +132,7 @@ func lawful(c *cobra.Command, data, app string, r past.LawfulRequest) error {
 	p := output.NewPrinter(c, "person", "answer", "stood", "basis", "version", "act", "evidence", "events", "later", "after_withdrawal")
 	var whole *past.Lawful
 	for {
-		answer, err := askPast(c, data, app, "/lawful", r, func(ctx context.Context, l *ledger.Ledger, name domain.AppName) (any, error) {
+		answer, err := history.Ask(c, data, app, "/lawful", r, func(ctx context.Context, l *ledger.Ledger, name domain.AppName) (any, error) {
 			return past.LawfulOf(ctx, l, name, r)
 		})
 		if err != nil {

@@ -1,12 +1,11 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/url"
-	"path/filepath"
 
 	"consentledger/api/policyfile"
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/publication"
@@ -28,14 +27,14 @@ func newPolicyLint() *cobra.Command {
 			return err
 		}
 		failed := 0
-		var rows []json.RawMessage
-		for _, f := range policyfile.Lint(file, beside(args[0])) {
-			rows = append(rows, output.Object(finding{publication.Place(args[0], f), f.Line, f.Column, f.Severity.String(), f.Code, f.Message}))
+		var rows []finding
+		for _, f := range policyfile.Lint(file, publication.Beside(args[0])) {
+			rows = append(rows, finding{publication.Place(args[0], f), f.Line, f.Column, f.Severity.String(), f.Code, f.Message})
 			if f.Severity == policyfile.SeverityError {
 				failed++
 			}
 		}
-		if err := output.Rows(c, rows, "place", "severity", "code", "message"); err != nil {
+		if err := output.Values(c, rows, "place", "severity", "code", "message"); err != nil {
 			return err
 		}
 		if failed > 0 {
@@ -57,16 +56,6 @@ type finding struct {
 	Message  string `json:"message"`
 }
 
-// beside opens the texts that a policy file names, relative to it.
-func beside(name string) func(string) ([]byte, error) {
-	return func(path string) ([]byte, error) {
-		if !filepath.IsLocal(path) {
-			return nil, fmt.Errorf("%s is not below the policy file's folder", path)
-		}
-		return files.ReadOwnFile(filepath.Join(filepath.Dir(name), path), files.MaxInput)
-	}
-}
-
 func newPolicyPublish() *cobra.Command {
 	var app string
 	var p publication.Publication
@@ -81,7 +70,7 @@ before takes over later.`,
 			if err != nil {
 				return err
 			}
-			read, err := publication.Read(args[0], file, beside(args[0]))
+			read, err := publication.Read(args[0], file, publication.Beside(args[0]))
 			if err != nil {
 				return err
 			}
@@ -93,11 +82,10 @@ before takes over later.`,
 			return output.Noted(c, answer, "policy", "version", "effective", "in_force", "material")
 		}}
 	output.Flag(c)
-	c.Flags().StringVar(&app, "app", "", "the app")
+	commandline.AppFlag(c, &app)
 	c.Flags().StringVar(&p.Effective, "effective", "", "when it binds, RFC 3339 (default: at once)")
 	c.Flags().StringSliceVar(&p.Material, "material", nil, "the kinds of material change it makes, as in MAT-1")
 	c.Flags().StringSliceVar(&p.Stale, "stale", nil, "the purposes whose earlier consents must be asked for again")
-	c.MarkFlagRequired("app")
 	return c
 }
 
@@ -110,8 +98,7 @@ func newPolicyList() *cobra.Command {
 		}
 		return output.List(c, answer, "policies", "policy", "version", "effective", "in_force", "material")
 	}}
-	c.Flags().StringVar(&app, "app", "", "the app")
-	c.MarkFlagRequired("app")
+	commandline.AppFlag(c, &app)
 	output.Flag(c)
 	return c
 }
@@ -126,7 +113,6 @@ func newPolicyShow() *cobra.Command {
 		return output.One(c, answer, "policy", "version", "effective", "in_force", "material", "stale")
 	}}
 	output.FlagOr(c, "json")
-	c.Flags().StringVar(&app, "app", "", "the app")
-	c.MarkFlagRequired("app")
+	commandline.AppFlag(c, &app)
 	return c
 }

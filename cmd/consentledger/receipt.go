@@ -5,6 +5,8 @@ import (
 
 	"consentledger/api/audit"
 	"consentledger/api/audit/receipt"
+	"consentledger/cmd/internal/commandline"
+	"consentledger/cmd/internal/history"
 	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
@@ -35,10 +37,10 @@ there a second after the record. Verify it offline with: consentledger verify re
 			return err
 		},
 	}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	c.Flags().StringVar(&ask.Form, "form", receipt.Kantara, "kantara or iso27560")
 	c.Flags().BoolVar(&ask.Disclose, "disclose", false, "with the person's own words; say who reads them and why")
 	c.Flags().BoolVar(&ask.Cosigned, "cosigned", false, "in the newest tree that a quorum of witnesses signed, with their signatures")
-	readerFlags(c, &ask.Reader)
+	history.ReaderFlags(c, &ask.Reader)
 	return c
 }

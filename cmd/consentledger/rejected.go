@@ -6,6 +6,8 @@ import (
 	"net/url"
 
 	"consentledger/api/wire"
+	"consentledger/cmd/internal/commandline"
+	"consentledger/cmd/internal/history"
 	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/remote"
 
@@ -57,7 +59,7 @@ func newRejectedShow() *cobra.Command {
 		Example: `  consentledger rejected show 17 --reason incident --why "an app sends what we refuse" --by "Li Na"`,
 		RunE: func(c *cobra.Command, args []string) error {
 			query := url.Values{}
-			setIf(query, "app", app)
+			commandline.SetIf(query, "app", app)
 			body, err := remote.Get(c, rejectedPath(args[0], "?"+query.Encode()), reader.Headers()...)
 			if err != nil {
 				return err
@@ -73,7 +75,7 @@ func newRejectedShow() *cobra.Command {
 			return err
 		},
 	}
-	readerFlags(c, &reader)
+	history.ReaderFlags(c, &reader)
 	c.Flags().StringVar(&app, "app", "", "of a message that was sent to no registered app: for which app it is read; the access is recorded with it")
 	c.Flags().BoolVar(&raw, "raw", false, "print the bytes that were sent, and nothing else")
 	output.FlagOr(c, "json")

@@ -50,12 +50,7 @@ func replayCheck(c *cobra.Command, data string) error {
 		return err
 	}
 	if len(wrong) > 0 {
-		return differs{fmt.Errorf("not what history makes of it: %s; stop the server, remove the directory views, and start it again", strings.Join(wrong, ", "))}
+		return exit.Differs(fmt.Errorf("not what history makes of it: %s; stop the server, remove the directory views, and start it again", strings.Join(wrong, ", ")))
 	}
 	return nil
 }
-
-// A differs says that two things that were compared are not the same.
-type differs struct{ error }
-
-func (differs) ExitCode() int { return exit.CodeDiffers }

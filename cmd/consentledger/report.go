@@ -9,6 +9,7 @@ import (
 
 	"consentledger/api/report"
 	"consentledger/api/rest"
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/remote"
@@ -144,12 +145,11 @@ func newReportLate() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&app, "app", "", "the app")
+	commandline.AppFlag(c, &app)
 	f.StringVar(&q.Subject, "subject", "", "only of this person, as in user-1")
 	f.StringVar(&q.Person, "person", "", "only of this pseudonym, as the report has it")
 	f.StringVar(&q.KnownAt, "known-at", "", "as far as was known then, RFC 3339 (default: now)")
 	f.StringVar(&q.Min, "min-position", "", "wait until the answer holds at least this position")
-	c.MarkFlagRequired("app")
 	output.Flag(c)
 	return c
 }
@@ -171,8 +171,7 @@ func newReportFeed() *cobra.Command {
 			return output.One(c, answer, "app", "path")
 		},
 	}
-	c.Flags().StringVar(&app, "app", "", "the app")
-	c.MarkFlagRequired("app")
+	commandline.AppFlag(c, &app)
 	output.Flag(c)
 	return c
 }
@@ -192,7 +191,7 @@ func newReportActivity() *cobra.Command {
 				return err
 			}
 			for flag, name := range map[string]string{"from": "from", "until": "until", "min-position": "min_position"} {
-				setIf(query, name, c.Flags().Lookup(flag).Value.String())
+				commandline.SetIf(query, name, c.Flags().Lookup(flag).Value.String())
 			}
 			answer, err := remote.Get(c, remote.App(app)+"/activity?"+query.Encode())
 			if err != nil {
@@ -211,7 +210,7 @@ func newReportActivity() *cobra.Command {
 			return output.One(c, answer, "tests", "as_of")
 		},
 	}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	c.Flags().String("from", "", "the first day, included, as in 2026-03-02 (default: the beginning)")
 	c.Flags().String("to", "", "the day after the last one, not included (default: tomorrow)")
 	c.Flags().String("until", "", "the last day, included, instead of --to")

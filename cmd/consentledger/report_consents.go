@@ -1,6 +1,7 @@
 package main
 
 import (
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/remote"
 	"encoding/json"
@@ -25,7 +26,7 @@ func newReportConsents() *cobra.Command {
 			"  consentledger report consents --app smartkey --opposed -o csv",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			setIf(query, "min_position", c.Flags().Lookup("min-position").Value.String())
+			commandline.SetIf(query, "min_position", c.Flags().Lookup("min-position").Value.String())
 			if opposed {
 				return printOpposed(c, app, query)
 			}
@@ -70,7 +71,7 @@ func newReportConsents() *cobra.Command {
 			return output.One(c, answer, "tests", "as_of")
 		},
 	}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	c.Flags().BoolVar(&opposed, "opposed", false, "list the people who said yes where a machine's signal says no")
 	c.Flags().String("min-position", "", "wait until the answer holds at least this position")
 	output.Flag(c)

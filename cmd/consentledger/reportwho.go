@@ -2,6 +2,8 @@ package main
 
 import (
 	"consentledger/api/rest"
+	"consentledger/cmd/internal/commandline"
+	"consentledger/cmd/internal/history"
 	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/remote"
 
@@ -27,11 +29,11 @@ recorded first, page by page, and without --reason, --why and --by nothing is sh
 			return output.Rows(c, rows, "subject", "purpose", "status", "since", "policy", "version", "because", "person")
 		},
 	}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	f := c.Flags()
 	f.StringVar(&q.Purpose, "purpose", "", "the purpose")
 	f.StringVar(&q.Status, "status", "", "given (the default), refused, withdrawn, expired, stale or ask-again")
-	readerFlags(c, &q.Reader)
+	history.ReaderFlags(c, &q.Reader)
 	c.MarkFlagRequired("purpose")
 	output.Flag(c)
 	return c

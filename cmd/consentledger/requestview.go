@@ -7,9 +7,11 @@ import (
 	"net/url"
 
 	"consentledger/api/rest"
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/remote"
+	"consentledger/cmd/internal/worklist"
 
 	"github.com/spf13/cobra"
 )
@@ -43,14 +45,14 @@ func caseList(many string, columns ...string) *cobra.Command {
 			return err
 		}
 		if many == "requests" {
-			if rows, err = withDueDates(c, app, q.KnownAt, rows); err != nil {
+			if rows, err = worklist.WithDueDates(c, app, q.KnownAt, rows); err != nil {
 				return err
 			}
 		}
 		return output.Rows(c, rows, columns...)
 	}}
 	f := c.Flags()
-	f.StringVar(&app, "app", "", "the app")
+	commandline.AppFlag(c, &app)
 	f.StringVar(&q.State, "state", "", "only those in this state, as in open")
 	f.StringVar(&q.KnownAt, "known-at", "", "as far as was known then, RFC 3339 (default: now)")
 	f.StringVar(&q.Min, "min-position", "", "wait until the answer holds at least this position")
@@ -59,7 +61,6 @@ func caseList(many string, columns ...string) *cobra.Command {
 		f.StringVar(&q.Subject, "subject", "", "only of this person, as in user-1")
 		f.StringVar(&q.Person, "person", "", "only of this pseudonym, as the list has it")
 	}
-	c.MarkFlagRequired("app")
 	output.Flag(c)
 	return c
 }
@@ -82,11 +83,10 @@ func caseShow(many, short string) *cobra.Command {
 		return printCase(c, answer)
 	}}
 	f := c.Flags()
-	f.StringVar(&app, "app", "", "the app")
+	commandline.AppFlag(c, &app)
 	f.String("known-at", "", "as far as was known then, RFC 3339 (default: now)")
 	f.String("as-of", "", "how it stands at that moment, RFC 3339 (default: --known-at, or else now)")
 	f.String("min-position", "", "wait until the answer holds at least this position")
-	c.MarkFlagRequired("app")
 	output.FlagOr(c, "json")
 	return c
 }
@@ -160,11 +160,10 @@ func obligationShowCommand() *cobra.Command {
 		return output.One(c, json.RawMessage(rows[0]), obligationColumns...)
 	}}
 	f := c.Flags()
-	f.StringVar(&app, "app", "", "the app")
+	commandline.AppFlag(c, &app)
 	f.StringVar(&q.AsOf, "as-of", "", "how it stands at that moment, RFC 3339 (default: --known-at, or else now)")
 	f.StringVar(&q.KnownAt, "known-at", "", "as far as was known then, RFC 3339 (default: now)")
 	f.StringVar(&q.Min, "min-position", "", "wait until the answer holds at least this position")
-	c.MarkFlagRequired("app")
 	output.FlagOr(c, "json")
 	return c
 }

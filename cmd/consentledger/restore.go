@@ -1,8 +1,7 @@
 package main
 
 import (
-	"encoding/json"
-
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/server"
 
@@ -53,7 +52,7 @@ func newRestore() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printRestored(c, rows)
+			return output.Values(c, rows, "part", "count", "note")
 		},
 	}
 	f := c.Flags()
@@ -71,21 +70,11 @@ func newRestore() *cobra.Command {
 	return c
 }
 
-func printRestored(c *cobra.Command, rows []server.RestoredRow) error {
-	var objects []json.RawMessage
-	for _, r := range rows {
-		objects = append(objects, output.Object(r))
-	}
-	return output.Rows(c, objects, "part", "count", "note")
-}
-
 // backupFlags give a verb the flags of a backup's two files, and of who can read them.
 func backupFlags(c *cobra.Command, b *server.BackupNames) {
 	f := c.Flags()
 	f.StringVar(&b.Log, "log", "", "the file of the log")
 	f.StringVar(&b.Vault, "vault", "", "the file of the vault")
 	f.StringArrayVar(&b.Identities, "identity", nil, "a file with an age identity that can read them; more than once for more")
-	for _, name := range []string{"log", "vault", "identity"} {
-		c.MarkFlagRequired(name)
-	}
+	commandline.Require(c, "log", "vault", "identity")
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -59,11 +58,11 @@ func newSchema() *cobra.Command {
 		if all {
 			names = wire.Schemas()
 		}
-		var rows []json.RawMessage
+		var rows []map[string]string
 		for _, kind := range names {
-			rows = append(rows, output.Object(map[string]string{"type": kind}))
+			rows = append(rows, map[string]string{"type": kind})
 		}
-		return output.Rows(c, rows, "type")
+		return output.Values(c, rows, "type")
 	}}
 	list.Flags().BoolVar(&all, "all", false, "also what has a JSON Schema alone: requests and answers, policies and surfaces")
 	output.Flag(list)

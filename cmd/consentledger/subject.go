@@ -7,7 +7,9 @@ import (
 
 	"consentledger/api/rest"
 	"consentledger/api/wire"
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/recording"
 	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
@@ -62,7 +64,7 @@ crosses only when the person confirms it: record a consent.given that names it i
 }
 
 func (v subjectVerb) command() *cobra.Command {
-	var t tale
+	var t recording.Event
 	var subject, other, word, evidence string
 	member, says := "reason", "why, a code as in logout"
 	if v.proof {
@@ -75,13 +77,13 @@ func (v subjectVerb) command() *cobra.Command {
 			if v.other {
 				data["other"] = other
 			}
-			if err := withEvidence(data, evidence); err != nil {
+			if err := recording.Evidence(data, evidence); err != nil {
 				return err
 			}
-			return t.tell(c, v.kind, subject, data)
+			return t.Record(c, v.kind, subject, data)
 		},
 	}
-	t.flags(c)
+	t.Flags(c)
 	f := c.Flags()
 	f.StringVar(&subject, "subject", "", "the person, as in user-1 or device:abc")
 	f.StringVar(&word, member, "", says)
@@ -95,19 +97,6 @@ func (v subjectVerb) command() *cobra.Command {
 	c.MarkFlagRequired("subject")
 	c.MarkFlagRequired(member)
 	return c
-}
-
-// withEvidence puts the hash of a document into data, if there is one.
-func withEvidence(data map[string]any, evidence string) error {
-	if evidence == "" {
-		return nil
-	}
-	hash, err := hashOf(evidence)
-	if err != nil {
-		return fmt.Errorf("--evidence: %w", err)
-	}
-	data["evidence"] = hash
-	return nil
 }
 
 func newSubjectShow() *cobra.Command {
@@ -141,7 +130,7 @@ account:ada), that is shown before all else: they are two persons until you link
 			return printPerson(c, app, purposes, near, entries)
 		},
 	}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	c.Flags().StringVar(&subject, "subject", "", "the person, as in user-1 or device:abc")
 	c.MarkFlagRequired("subject")
 	output.Flag(c)
@@ -223,15 +212,13 @@ sealed, until the ledger starts again, and backups for as long as they are kept.
 			return err
 		},
 	}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	f := c.Flags()
 	f.StringVar(&e.Subject, "subject", "", "the person, as in user-1 or device:abc")
 	f.StringVar(&e.Reason, "reason", "", "a code, as in subject-request; kept in the clear")
 	f.StringSliceVar(&e.By, "by", nil, "a principal who orders it; twice; kept in the clear")
 	f.StringVar(&e.Evidence, "evidence", "", "sha256:... of the request or the decision")
 	f.StringVar(&e.ID, "id", "", "names the order, so that asking again is the same one (default: random)")
-	for _, name := range []string{"subject", "reason", "by"} {
-		c.MarkFlagRequired(name)
-	}
+	commandline.Require(c, "subject", "reason", "by")
 	return c
 }

@@ -2,17 +2,21 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"consentledger/api/policyfile"
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/policies"
 	"consentledger/cmd/internal/publication"
 	"consentledger/cmd/internal/remote"
+	"consentledger/cmd/internal/signing"
 
 	"github.com/spf13/cobra"
 )
@@ -27,13 +31,13 @@ var surfaceColumns = []string{"id", "build", "screen", "policy", "version", "pub
 
 func newSurfacePublish() *cobra.Command {
 	var app string
-	var key signingKey
+	var key signing.Key
 	c := &cobra.Command{Use: "publish FILE", Short: "Publish a surface: JSON or YAML of the schema surface/1", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
 		file, err := files.ReadInput(c, "FILE", args[0], files.MaxPolicyFile)
 		if err != nil {
 			return err
 		}
-		surface, err := policyfile.Surface(args[0], file, beside(args[0]))
+		surface, err := policyfile.Surface(args[0], file, publication.Beside(args[0]))
 		if err != nil {
 			return exit.Usage(err)
 		}
@@ -43,7 +47,7 @@ func newSurfacePublish() *cobra.Command {
 			}
 		}
 		body := surface.JSON
-		headers, err := key.headers(body)
+		headers, err := key.Headers(body)
 		if err != nil {
 			return err
 		}
@@ -56,8 +60,8 @@ func newSurfacePublish() *cobra.Command {
 	c.Long = "Publish a surface: JSON or YAML of the schema surface/1. A file without a version means that of its policy which is in\n" +
 		"force now; it may name the files of texts and of the certificate instead of their hashes (docs/policy.md).\n\nWhoever publishes it may record no consent to it: signed, by --sign,\n" +
 		"that is held by the key; unsigned, by the principal, and nobody is authenticated yet."
-	appFlag(c, &app)
-	key.flags(c)
+	commandline.AppFlag(c, &app)
+	key.Flags(c)
 	output.Flag(c)
 	return c
 }
@@ -65,7 +69,7 @@ func newSurfacePublish() *cobra.Command {
 // aboutVersionInForce returns a surface about the version of its policy that is in
 // force, which the server knows.
 func aboutVersionInForce(c *cobra.Command, app string, surface policyfile.SurfaceFile) (policyfile.SurfaceFile, error) {
-	versions, err := versionsOf(c, app)
+	versions, err := policies.Versions(c, app)
 	if err != nil {
 		return surface, err
 	}
@@ -86,7 +90,7 @@ func newSurfaceList() *cobra.Command {
 		}
 		return output.List(c, answer, "surfaces", surfaceColumns...)
 	}}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	output.Flag(c)
 	return c
 }
@@ -100,14 +104,9 @@ func newSurfaceShow() *cobra.Command {
 		}
 		return output.One(c, answer, surfaceColumns...)
 	}}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	output.FlagOr(c, "json")
 	return c
-}
-
-func appFlag(c *cobra.Command, app *string) {
-	c.Flags().StringVar(app, "app", "", "the app")
-	c.MarkFlagRequired("app")
 }
 
 func newPrompt() *cobra.Command {
@@ -126,7 +125,7 @@ func newPrompt() *cobra.Command {
 			return output.List(c, answer, "items", "purpose", "reason", "separate", "explicit", "not_before", "policy", "version")
 		},
 	}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	c.Flags().StringVar(&subject, "subject", "", "the person, as in user-1 or device:abc")
 	c.Flags().StringVar(&locale, "locale", "en", "the language of the texts")
 	c.MarkFlagRequired("subject")
@@ -168,7 +167,7 @@ func newPolicyDiff() *cobra.Command {
 			return output.One(c, answer, "material", "stale", "scopes", "rights_reduced", "touched")
 		},
 	}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	c.Flags().StringVar(&file, "file", "", "a policy file: the same as the argument FILE")
 	c.Flags().MarkHidden("file")
 	output.Flag(c)
@@ -177,7 +176,7 @@ func newPolicyDiff() *cobra.Command {
 
 func diffBody(c *cobra.Command, args []string, file string) (any, error) {
 	if file == "" && len(args) != 2 || file != "" && len(args) > 0 {
-		return nil, exit.Usage(errTwoVersions)
+		return nil, exit.Usage(errors.New("name two versions by their hashes, or one policy file, and not both"))
 	}
 	if file == "" {
 		return map[string]string{"old": args[0], "new": args[1]}, nil
@@ -190,6 +189,6 @@ func diffBody(c *cobra.Command, args []string, file string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := publication.Read(file, text, beside(file))
+	p, err := publication.Read(file, text, publication.Beside(file))
 	return map[string]json.RawMessage{"document": p.Document}, err
 }

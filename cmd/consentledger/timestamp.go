@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"consentledger/api/audit"
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/remote"
 
@@ -44,7 +45,7 @@ Verify them offline with consentledger verify timestamp, or with OpenSSL:
 			return err
 		},
 	}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	c.Flags().StringVar(&file, "file", "stamp", "the files' name, to which .checkpoint and .tsr are added")
 	return c
 }

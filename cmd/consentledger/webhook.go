@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"consentledger/api/rest"
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/remote"
@@ -80,7 +81,7 @@ func newWebhookAdd() *cobra.Command {
 	}
 	c.Flags().StringSliceVar(&in.Types, "type", nil, "what it is sent, as in consent.withdrawn or obligation.overdue (default: all of consents)")
 	c.Flags().StringVar(&in.From, "after", "", "only what comes after this position; 0: the beginning of the log (default: what is recorded from now on)")
-	alsoNamed(c, "from", "after")
+	commandline.AlsoNamed(c, "from", "after")
 	output.FlagOr(c, "table")
 	return c
 }
@@ -154,7 +155,7 @@ names its position; --after 0 sends everything.`,
 	}
 	c.Flags().StringVar(&in.From, "after", "", "only what comes after this position; 0: the beginning of the log")
 	c.MarkFlagRequired("after")
-	alsoNamed(c, "from", "after")
+	commandline.AlsoNamed(c, "from", "after")
 	output.Flag(c)
 	return c
 }

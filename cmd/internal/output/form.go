@@ -4,54 +4,56 @@ package output
 
 import (
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
 
-// A form is how rows are printed: the value of -o. It is checked before
-// anything is done.
-type form string
+// A form is what -o says: one of some. It is checked before anything is done.
+type form struct {
+	is    string
+	among []string
+}
 
-func (f *form) String() string { return string(*f) }
+func (f *form) String() string { return f.is }
 func (f *form) Type() string   { return "form" }
 
 func (f *form) Set(s string) error {
-	switch s {
-	case "table", "json", "jsonl", "csv":
-		*f = form(s)
-		return nil
+	if !slices.Contains(f.among, s) {
+		return errors.New("want " + listed(f.among))
 	}
-	return errors.New("want table, json, jsonl or csv")
+	f.is = s
+	return nil
 }
 
-// Flag gives a verb the flag -o.
+// listed writes words as in "a, b or c".
+func listed(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// rowForms are how rows are printed.
+var rowForms = []string{"table", "json", "jsonl", "csv"}
+
+// Flag gives a verb the flag -o, which is table unless somebody says otherwise.
 func Flag(c *cobra.Command) { FlagOr(c, "table") }
 
-func FlagOr(c *cobra.Command, otherwise form) {
-	c.Flags().VarP(&otherwise, "output", "o", "how to print: table, json, jsonl or csv")
-	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "jsonl", "csv"}, cobra.ShellCompDirectiveNoFileComp))
+// FlagOr is [Flag] with another default.
+func FlagOr(c *cobra.Command, otherwise string) {
+	FlagOf(c, otherwise, "how to print: "+listed(rowForms), rowForms...)
 }
 
-// A reportForm is how a report is printed: a form, or a file of its own.
-type reportForm string
-
-func (f *reportForm) String() string { return string(*f) }
-func (f *reportForm) Type() string   { return "form" }
-
-func (f *reportForm) Set(s string) error {
-	switch s {
-	case "table", "json", "jsonl", "csv", "xlsx", "ics":
-		*f = reportForm(s)
-		return nil
-	}
-	return errors.New("want table, json, jsonl, csv, xlsx or ics")
-}
-
-// ReportFlag gives a verb the flag -o of reports.
+// ReportFlag gives a verb the flag -o of reports, some of which are files of their own.
 func ReportFlag(c *cobra.Command) {
-	form := reportForm("table")
-	c.Flags().VarP(&form, "output", "o", "how to print: table, json, jsonl, csv, xlsx or ics")
-	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "jsonl", "csv", "xlsx", "ics"}, cobra.ShellCompDirectiveNoFileComp))
+	forms := slices.Concat(rowForms, []string{"xlsx", "ics"})
+	FlagOf(c, "table", "how to print: "+listed(forms), forms...)
+}
+
+// FlagOf gives a verb a flag -o of forms that it prints itself.
+func FlagOf(c *cobra.Command, otherwise, usage string, forms ...string) {
+	c.Flags().VarP(&form{otherwise, forms}, "output", "o", usage)
+	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(forms, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // Form returns what -o says.

@@ -57,6 +57,15 @@ func Member(object []byte, name string) ([]json.RawMessage, error) {
 	return rows, err
 }
 
+// Values prints a row for each of some values of our own.
+func Values[T any](c *cobra.Command, values []T, columns ...string) error {
+	rows := make([]json.RawMessage, len(values))
+	for i, v := range values {
+		rows[i] = Object(v)
+	}
+	return Rows(c, rows, columns...)
+}
+
 // Object writes a value of our own as a row.
 func Object(v any) json.RawMessage {
 	row, err := json.Marshal(v)

@@ -26,6 +26,7 @@ type Printer struct {
 	cellsOf [][]string // of a table for a screen
 }
 
+// NewPrinter returns a printer for a verb that has the flag -o.
 func NewPrinter(c *cobra.Command, columns ...string) *Printer {
 	p := &Printer{form: Form(c), out: c.OutOrStdout(), columns: columns}
 	switch p.form {

@@ -9,9 +9,9 @@ import (
 	"strings"
 
 	"consentledger/api/auth"
+	"consentledger/api/edge"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
-	"consentledger/cmd/internal/server"
 
 	"github.com/spf13/cobra"
 )
@@ -38,7 +38,7 @@ func accessKey(c *cobra.Command) (string, error) {
 	if name != "" {
 		b, err := files.ReadOwnFile(name, files.MaxKeyFile)
 		if err != nil {
-			return "", server.Unread(from, err)
+			return "", files.Unread(from, err)
 		}
 		text = string(b)
 	}
@@ -67,7 +67,7 @@ func showKey(c *cobra.Command, r *http.Request) error {
 	if port == "" {
 		port = "80"
 	}
-	if r.URL.Scheme != "https" && !server.IsLoopback(r.URL.Hostname()+":"+port) && !server.IsLoopback("["+r.URL.Hostname()+"]:"+port) {
+	if r.URL.Scheme != "https" && !edge.IsLoopback(r.URL.Hostname()+":"+port) && !edge.IsLoopback("["+r.URL.Hostname()+"]:"+port) {
 		return exit.Usage(errors.New("--server: the key would be read on the way to another machine: use https://"))
 	}
 	r.Header.Set("Authorization", "Bearer "+key)
