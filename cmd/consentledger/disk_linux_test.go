@@ -213,7 +213,7 @@ func readyOrDown(r *running) string {
 func whileItIsFull(t *testing.T, r *running, nc *nats.Conn) {
 	t.Helper()
 	_, err := cli(t, r, "record", "--app", "smartkey", "--type", "consent.withdrawn", "--subject", "ada", "--data", `{"all":true}`)
-	if exitCode(t.Context(), err) != exit.CodeUnavailable || !strings.Contains(err.Error(), "disk-full: the ledger's disk is full") {
+	if exit.Code(t.Context(), err) != exit.CodeUnavailable || !strings.Contains(err.Error(), "disk-full: the ledger's disk is full") {
 		t.Errorf("recorded on a full disk: %v", err)
 	}
 	if m, err := nc.Request("consent.v1.smartkey.record", []byte(given("n1", "cy")), 10*time.Second); err != nil || m.Header.Get("Nats-Service-Error-Code") != "503" || !strings.Contains(string(m.Data), `"code":"disk-full"`) || !strings.Contains(string(m.Data), `"outcome":"unknown"`) {

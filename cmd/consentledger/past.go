@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 
 	"consentledger/api/lawfulness"
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
-	"consentledger/cmd/internal/server"
+	"consentledger/cmd/internal/history"
+	"consentledger/cmd/internal/output"
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
 
@@ -31,11 +31,11 @@ not count. Exit code 8 says that something changed, 0 that nothing did.`,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := r.Check(); err != nil {
-				return wrongFlag(err)
+				return commandline.WrongFlag(err)
 			}
-			askWhy(c, data, r.Reader)
+			history.AskWhy(c, data, r.Reader)
 			var d lawfulness.Diff
-			answer, err := askPast(c, data, app, "/replay/diff", r, func(ctx context.Context, l *ledger.Ledger, name domain.AppName) (any, error) {
+			answer, err := history.Ask(c, data, app, "/replay/diff", r, func(ctx context.Context, l *ledger.Ledger, name domain.AppName) (any, error) {
 				return lawfulness.DiffOf(ctx, l, name, r)
 			})
 			if err == nil {
@@ -45,52 +45,28 @@ not count. Exit code 8 says that something changed, 0 that nothing did.`,
 				err = printDiff(c, answer, d)
 			}
 			if err == nil && d.Differs() {
-				err = differs{errors.New("something changed between the two moments")}
+				err = exit.Differs(errors.New("something changed between the two moments"))
 			}
 			return err
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&data, "data", "", "the data directory of a stopped server")
-	f.StringVar(&app, "app", "", "the app")
+	commandline.AppFlag(c, &app)
 	f.StringVar(&r.Subject, "subject", "", "the person, as in user-1")
 	f.StringVar(&r.Action, "action", "", "collect, use, provide, publish or export (default: use)")
 	f.StringVar(&r.From, "from", "", "the first of the two moments, RFC 3339")
 	f.StringVar(&r.To, "to", "", "the second of the two moments, RFC 3339")
-	readerFlags(c, &r.Reader)
-	for _, name := range []string{"app", "subject", "from", "to"} {
-		c.MarkFlagRequired(name)
-	}
-	outputFlag(c)
+	history.ReaderFlags(c, &r.Reader)
+	commandline.Require(c, "subject", "from", "to")
+	output.Flag(c)
 	return c
-}
-
-// askPast asks the server, or the directory if one is named.
-func askPast(c *cobra.Command, data, app, path string, r any, in func(context.Context, *ledger.Ledger, domain.AppName) (any, error)) (answer json.RawMessage, err error) {
-	name, err := domain.ParseAppName(app)
-	if err != nil {
-		return nil, exit.Usage(errors.New("--app: " + err.Error()))
-	}
-	if data == "" {
-		return callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+path, r)
-	}
-	d, err := server.OpenDataDir(c.Context(), data, "", false)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, d.Close()) }()
-	unrecorded(c)
-	a, err := in(c.Context(), d.Ledger, name)
-	if err != nil {
-		return nil, err
-	}
-	return gojson.Marshal(a)
 }
 
 // printDiff prints a row for every purpose for which something changed.
 func printDiff(c *cobra.Command, answer json.RawMessage, d lawfulness.Diff) error {
-	if c.Flags().Lookup("output").Value.String() == "json" {
-		return printOne(c, answer)
+	if output.Form(c) == "json" {
+		return output.One(c, answer)
 	}
 	var rows []json.RawMessage
 	for _, x := range d.Purposes {
@@ -101,9 +77,9 @@ func printDiff(c *cobra.Command, answer json.RawMessage, d lawfulness.Diff) erro
 		for _, e := range x.By {
 			by = append(by, e.Type+" "+e.EventID)
 		}
-		rows = append(rows, rowOf(map[string]any{"purpose": x.Purpose, "was": stood(x.Before), "is": stood(x.After), "by": by, "before": x.Before, "after": x.After}))
+		rows = append(rows, output.Object(map[string]any{"purpose": x.Purpose, "was": stood(x.Before), "is": stood(x.After), "by": by, "before": x.Before, "after": x.After}))
 	}
-	return printRows(c, rows, "purpose", "was", "is", "by")
+	return output.Rows(c, rows, "purpose", "was", "is", "by")
 }
 
 // stood says in a few words where somebody stood.
@@ -127,26 +103,24 @@ after_withdrawal is not empty were answered yes although a no counts from before
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := r.Check(); err != nil {
-				return wrongFlag(err)
+				return commandline.WrongFlag(err)
 			}
-			askWhy(c, data, r.Reader)
+			history.AskWhy(c, data, r.Reader)
 			return lawful(c, data, app, r)
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&data, "data", "", "the data directory of a stopped server")
-	f.StringVar(&app, "app", "", "the app")
+	commandline.AppFlag(c, &app)
 	f.StringVar(&r.Subject, "subject", "", "only this person, as in user-1")
 	f.StringVar(&r.Purpose, "purpose", "", "the purpose")
 	f.StringVar(&r.Action, "action", "", "collect, use, provide, publish or export (default: use)")
 	f.StringVar(&r.At, "at", "", "a moment, RFC 3339, instead of a span")
 	f.StringVar(&r.From, "from", "", "the beginning of a span, included, RFC 3339")
 	f.StringVar(&r.To, "to", "", "its end, RFC 3339: here it is included, too")
-	readerFlags(c, &r.Reader)
-	for _, name := range []string{"app", "purpose"} {
-		c.MarkFlagRequired(name)
-	}
-	outputFlag(c)
+	history.ReaderFlags(c, &r.Reader)
+	commandline.Require(c, "purpose")
+	output.Flag(c)
 	return c
 }
 
@@ -154,11 +128,11 @@ after_withdrawal is not empty were answered yes although a no counts from before
 // findings of all.
 func lawful(c *cobra.Command, data, app string, r lawfulness.LawfulRequest) error {
 	r.Limit = 1000
-	form := c.Flags().Lookup("output").Value.String()
-	p := newPrinter(c, "person", "answer", "stood", "basis", "version", "act", "evidence", "events", "later", "after_withdrawal")
+	form := output.Form(c)
+	p := output.NewPrinter(c, "person", "answer", "stood", "basis", "version", "act", "evidence", "events", "later", "after_withdrawal")
 	var whole *lawfulness.Lawful
 	for {
-		answer, err := askPast(c, data, app, "/lawful", r, func(ctx context.Context, l *ledger.Ledger, name domain.AppName) (any, error) {
+		answer, err := history.Ask(c, data, app, "/lawful", r, func(ctx context.Context, l *ledger.Ledger, name domain.AppName) (any, error) {
 			return lawfulness.LawfulOf(ctx, l, name, r)
 		})
 		if err != nil {
@@ -182,23 +156,23 @@ func lawful(c *cobra.Command, data, app string, r lawfulness.LawfulRequest) erro
 		}
 	}
 	if whole == nil {
-		return p.end()
+		return p.End()
 	}
 	whole.Next = ""
 	text, err := gojson.Marshal(whole)
 	if err != nil {
 		return err
 	}
-	return printOne(c, text)
+	return output.One(c, text)
 }
 
-func printFindings(p *printer, form string, findings []lawfulness.Finding) error {
+func printFindings(p *output.Printer, form string, findings []lawfulness.Finding) error {
 	for _, f := range findings {
 		var row any = f
 		if form != "jsonl" {
 			row = findingCells(f)
 		}
-		if err := p.row(rowOf(row)); err != nil {
+		if err := p.Row(output.Object(row)); err != nil {
 			return err
 		}
 	}

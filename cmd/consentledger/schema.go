@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"consentledger/api/rest"
@@ -11,6 +9,8 @@ import (
 	"consentledger/api/wire/schema"
 	"consentledger/cmd/internal/buildinfo"
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/server"
 
 	"github.com/spf13/cobra"
@@ -20,20 +20,20 @@ func newStatus() *cobra.Command {
 	c := &cobra.Command{Use: "status", Short: "How far everything that follows the log is",
 		Long: "How far everything that follows the log is. With -o json also the version, the store and its last record.",
 		Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-			answer, err := call(c, http.MethodGet, "/v1/status", "", nil)
+			answer, err := remote.Get(c, "/v1/status")
 			if err != nil {
 				return err
 			}
-			if c.Flags().Lookup("output").Value.String() == "json" {
-				return printOne(c, answer)
+			if output.Form(c) == "json" {
+				return output.One(c, answer)
 			}
-			parts, err := member(answer, "projections")
+			parts, err := output.Member(answer, "projections")
 			if err != nil {
 				return err
 			}
-			return printRows(c, parts, "name", "position", "behind", "seconds", "error")
+			return output.Rows(c, parts, "name", "position", "behind", "seconds", "error")
 		}}
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -59,14 +59,14 @@ func newSchema() *cobra.Command {
 		if all {
 			names = schema.Names()
 		}
-		var rows []json.RawMessage
+		var rows []map[string]string
 		for _, kind := range names {
-			rows = append(rows, rowOf(map[string]string{"type": kind}))
+			rows = append(rows, map[string]string{"type": kind})
 		}
-		return printRows(c, rows, "type")
+		return output.Values(c, rows, "type")
 	}}
 	list.Flags().BoolVar(&all, "all", false, "also what has a JSON Schema alone: requests and answers, policies and surfaces")
-	outputFlag(list)
+	output.Flag(list)
 	jsonSchema := false
 	show := &cobra.Command{
 		Use: "show TYPE", Short: "Show an event of one type, as one may send it now, or with --json-schema its JSON Schema",

@@ -31,8 +31,13 @@ var stairs = map[string][]string{
 		"cmd/consentledger/law", "cmd/consentledger/smartkey", // files that are part of the program
 		"cmd/internal/buildinfo", "cmd/internal/exit", "cmd/internal/progress", "cmd/internal/terminal", "cmd/internal/tune",
 		"cmd/internal/files", "cmd/internal/publication", "cmd/internal/views", "cmd/internal/telemetry",
+		"cmd/internal/output", "cmd/internal/commandline", "cmd/internal/signing", // what verbs print, take and sign with
+		"cmd/internal/remote", "cmd/internal/policies", "cmd/internal/completion", // the running server is asked
+		"cmd/internal/recording", "cmd/internal/certificate", "cmd/internal/worklist", "cmd/internal/importer",
+		"cmd/internal/calendars", "cmd/internal/calculator",
 		"cmd/internal/demo",   // plays the sample app on a ledger that somebody else has opened
 		"cmd/internal/server", // opens data directories, and serves
+		"cmd/internal/history", "cmd/internal/backupfiles", "cmd/internal/vaultkeys", "cmd/internal/doctor",
 		"cmd/internal/migrate", "cmd/internal/verifier", "cmd/internal/bench",
 		"cmd/consentledger", // verbs and flags
 	},

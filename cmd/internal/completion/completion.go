@@ -1,11 +1,15 @@
-package main
+// Package completion lets a shell complete what the running server knows: apps, purposes and
+// versions of policies.
+package completion
 
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"strings"
 	"time"
+
+	"consentledger/cmd/internal/policies"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -13,12 +17,12 @@ import (
 // completionPatience is how long a shell waits for a server that completes a word.
 const completionPatience = 2 * time.Second
 
-// completeNames has the shell complete what a running server knows: apps, and the
+// Names has the shell complete what a running server knows: apps, and the
 // purposes and versions of the policies of the app that is named. Without a server
 // nothing is completed.
-func completeNames(c *cobra.Command) {
+func Names(c *cobra.Command) {
 	for _, sub := range c.Commands() {
-		completeNames(sub)
+		Names(sub)
 	}
 	for flag, list := range map[string]func(*cobra.Command) []string{"app": knownApps, "purpose": knownPurposes, "version": knownVersions} {
 		if c.Flags().Lookup(flag) != nil && c.Runnable() {
@@ -64,7 +68,7 @@ func completed(c *cobra.Command, list func(*cobra.Command) []string) []string {
 }
 
 func knownApps(c *cobra.Command) (names []string) {
-	answer, err := call(c, http.MethodGet, "/v1/apps", "", nil)
+	answer, err := remote.Get(c, "/v1/apps")
 	if err != nil {
 		return nil
 	}
@@ -95,7 +99,7 @@ func knownPurposes(c *cobra.Command) []string {
 	if appOf(c) == "" {
 		return nil
 	}
-	known, err := knownPolicies(c, appOf(c))
+	known, err := policies.Declared(c, appOf(c))
 	if err != nil {
 		return nil
 	}
@@ -106,7 +110,7 @@ func knownVersions(c *cobra.Command) (names []string) {
 	if appOf(c) == "" {
 		return nil
 	}
-	versions, err := versionsOf(c, appOf(c))
+	versions, err := policies.Versions(c, appOf(c))
 	if err != nil {
 		return nil
 	}

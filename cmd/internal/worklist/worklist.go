@@ -1,4 +1,5 @@
-package main
+// Package worklist puts requests into the order in which they are worked on.
+package worklist
 
 import (
 	"bytes"
@@ -11,6 +12,8 @@ import (
 
 	"consentledger/api/rest"
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -23,12 +26,12 @@ type due struct {
 	Left    *int   `json:"working_days_left"`
 }
 
-// withDueDates returns requests with the date by which each is to be answered next, in
+// WithDueDates returns requests with the date by which each is to be answered next, in
 // the order of work: overdue, due next, without a date, closed. Whoever may list
 // requests and not deadlines gets them without.
-func withDueDates(c *cobra.Command, app, knownAt string, requests []json.RawMessage) ([]json.RawMessage, error) {
+func WithDueDates(c *cobra.Command, app, knownAt string, requests []json.RawMessage) ([]json.RawMessage, error) {
 	q := rest.DeadlineQuery{Group: "requests", Binding: "true", KnownAt: knownAt, Limit: "1000"}
-	_, rows, err := allPages(c, obligationPath(app), &q.Cursor, func() any { return q }, "obligations")
+	_, rows, err := remote.Pages(c, remote.App(app)+"/obligations/query", &q.Cursor, func() any { return q }, "obligations")
 	if problem, is := errors.AsType[*exit.ProblemError](err); is && problem.Status == http.StatusForbidden {
 		fmt.Fprintln(c.ErrOrStderr(), "note: without due dates, which the key may not read")
 		return requests, nil
@@ -110,7 +113,7 @@ func withMembers(row json.RawMessage, d due) json.RawMessage {
 	if d.Left != nil {
 		members["working_days_left"] = *d.Left
 	}
-	more := rowOf(members)
+	more := output.Object(members)
 	body := bytes.TrimSuffix(bytes.TrimSpace(row), []byte("}"))
 	return slices.Concat(body, []byte(","), more[1:])
 }

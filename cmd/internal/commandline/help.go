@@ -1,4 +1,4 @@
-package main
+package commandline
 
 import (
 	"slices"
@@ -16,7 +16,7 @@ const required = "required: "
 // has no example of its own one that is made of that.
 func finishHelp(c *cobra.Command) {
 	eachFlag(c, func(f *pflag.Flag) {
-		if isRequired(f) && !strings.HasPrefix(f.Usage, required) {
+		if IsRequired(f) && !strings.HasPrefix(f.Usage, required) {
 			f.Usage = required + f.Usage
 		}
 	})
@@ -24,7 +24,7 @@ func finishHelp(c *cobra.Command) {
 		finishHelp(sub)
 	}
 	if c.Example == "" && c.HasParent() && c.Runnable() && len(c.Commands()) == 0 {
-		c.Example = "  " + exampleOf(c)
+		c.Example = "  " + Example(c)
 	}
 }
 
@@ -34,7 +34,8 @@ func eachFlag(c *cobra.Command, f func(*pflag.Flag)) {
 	c.InheritedFlags().VisitAll(f)
 }
 
-func isRequired(f *pflag.Flag) bool {
+// IsRequired reports whether a verb is refused without a flag.
+func IsRequired(f *pflag.Flag) bool {
 	return slices.Equal(f.Annotations[cobra.BashCompOneRequiredFlag], []string{"true"})
 }
 
@@ -46,11 +47,11 @@ var samples = map[string]string{
 	"OLD": "sha256:OLD", "NEW": "sha256:NEW", "VERSION": "sha256:VERSION", "by": "officer", "reason": "other", "until": "2027-03-02",
 }
 
-// exampleOf returns a call of a verb with all that is required.
-func exampleOf(c *cobra.Command) string {
+// Example returns a call of a verb with all that is required.
+func Example(c *cobra.Command) string {
 	words := strings.Fields(c.CommandPath())
 	eachFlag(c, func(f *pflag.Flag) {
-		if isRequired(f) {
+		if IsRequired(f) {
 			words = append(words, "--"+f.Name, sampleOf(f.Name))
 		}
 	})
@@ -67,4 +68,26 @@ func sampleOf(name string) string {
 		return sample
 	}
 	return strings.ToUpper(name)
+}
+
+// hideAliases leaves out of every help the words that a verb had before. They work, for
+// scripts that have them; nobody has to learn them.
+func hideAliases(root *cobra.Command) {
+	usage := root.UsageFunc()
+	root.SetUsageFunc(func(c *cobra.Command) error {
+		before := c.Aliases
+		c.Aliases = nil
+		defer func() { c.Aliases = before }()
+		return usage(c)
+	})
+}
+
+// AlsoNamed takes a flag by a name that it had before, too.
+func AlsoNamed(c *cobra.Command, before, name string) {
+	c.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, given string) pflag.NormalizedName {
+		if given == before {
+			given = name
+		}
+		return pflag.NormalizedName(given)
+	})
 }

@@ -1,4 +1,4 @@
-package main
+package output
 
 import (
 	"bytes"
@@ -125,8 +125,8 @@ func (s screen) lines(out io.Writer, columns []string, rows [][]string) error {
 	return err
 }
 
-// asLines prints one object in lines, without what it does not have.
-func (p *printer) asLines(object []byte) error {
+// Lines prints one object in lines, without what it does not have.
+func (p *Printer) Lines(object []byte) error {
 	var members map[string]any
 	d := json.NewDecoder(bytes.NewReader(object))
 	d.UseNumber()

@@ -1,4 +1,4 @@
-package main
+package output
 
 import (
 	"bytes"
@@ -22,13 +22,13 @@ func TestATableFitsTheTerminal(t *testing.T) {
 		var out bytes.Buffer
 		c := &cobra.Command{}
 		c.SetOut(&out)
-		outputFlag(c)
-		p := newPrinter(c, columns...)
+		Flag(c)
+		p := NewPrinter(c, columns...)
 		p.screen = screen{width, zone}
-		if err := p.row([]byte(row)); err != nil {
+		if err := p.Row([]byte(row)); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.end(); err != nil {
+		if err := p.End(); err != nil {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(out.String()) {
@@ -51,12 +51,12 @@ func TestATableFitsTheTerminal(t *testing.T) {
 	var out bytes.Buffer
 	c := &cobra.Command{}
 	c.SetOut(&out)
-	outputFlag(c)
-	p := newPrinter(c, columns...)
-	if err := p.row([]byte(row)); err != nil {
+	Flag(c)
+	p := NewPrinter(c, columns...)
+	if err := p.Row([]byte(row)); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.end(); err != nil || !strings.Contains(out.String(), "2026-03-01T23:30:00.000Z") {
+	if err := p.End(); err != nil || !strings.Contains(out.String(), "2026-03-01T23:30:00.000Z") {
 		t.Errorf("%v\n%s", err, &out)
 	}
 }

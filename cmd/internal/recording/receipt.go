@@ -1,38 +1,41 @@
-package main
+package recording
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
 
-// A sealing is for how long somebody waits for the proof of what was recorded,
+// A Sealing is how long somebody waits for the proof of what was recorded,
 // and where it goes.
-type sealing struct {
+type Sealing struct {
 	wait time.Duration // zero: no proof is wanted
 	file string        // empty: the proof is printed
 }
 
 const longestSealing = 30 * time.Second
 
-func (s *sealing) flags(c *cobra.Command) {
+// Flags gives a verb the flags of the proof.
+func (s *Sealing) Flags(c *cobra.Command) {
 	f := c.Flags()
 	f.DurationVar(&s.wait, "wait-sealed", 0, "wait until the record is under a signed checkpoint, for so long at the most, up to 30s, and print the proof")
 	f.Lookup("wait-sealed").NoOptDefVal = "10s"
 	f.StringVar(&s.file, "proof", "", "write the proof to this file instead (with --wait-sealed)")
 }
 
-func (s *sealing) check(c *cobra.Command) error {
+// Check refuses flags that contradict each other, before anything is recorded.
+func (s *Sealing) Check(c *cobra.Command) error {
 	switch asked := c.Flags().Changed("wait-sealed"); {
 	case asked && (s.wait <= 0 || s.wait > longestSealing):
 		return exit.Usage(fmt.Errorf("--wait-sealed: want a time above zero and up to %s, as in --wait-sealed=10s, with the equals sign", longestSealing))
@@ -42,14 +45,14 @@ func (s *sealing) check(c *cobra.Command) error {
 	return files.CheckOut("--proof", s.file)
 }
 
-// print prints a receipt and, if it is wanted, the proof: as JSON in the same
+// Print prints a receipt and, if it is wanted, the proof: as JSON in the same
 // object, else below it. What becomes of the proof, the receipt is printed.
-func (s *sealing) print(c *cobra.Command, app string, receipt json.RawMessage) error {
+func (s *Sealing) Print(c *cobra.Command, app string, receipt json.RawMessage) error {
 	show := func() error {
-		if err := printOne(c, receipt, "event_id", "position"); err != nil {
+		if err := output.One(c, receipt, "event_id", "position"); err != nil {
 			return err
 		}
-		return tellReason(c, receipt)
+		return Reason(c, receipt)
 	}
 	if s.wait == 0 {
 		return show()
@@ -61,7 +64,7 @@ func (s *sealing) print(c *cobra.Command, app string, receipt json.RawMessage) e
 	if err != nil || s.file != "" {
 		return errors.Join(show(), err)
 	}
-	switch c.Flags().Lookup("output").Value.String() {
+	switch output.Form(c) {
 	case "json", "jsonl":
 		if receipt, err = withMember(receipt, "proof", string(proof)); err != nil {
 			return err
@@ -75,10 +78,10 @@ func (s *sealing) print(c *cobra.Command, app string, receipt json.RawMessage) e
 	return err
 }
 
-// tellReason says on standard error what a receipt says beside what was recorded: that a
+// Reason says on standard error what a receipt says beside what was recorded: that a
 // consent does not count, what goes on after a withdrawal, what of it was not understood,
 // and whom else may be meant. A table has no room for it.
-func tellReason(c *cobra.Command, receipt json.RawMessage) error {
+func Reason(c *cobra.Command, receipt json.RawMessage) error {
 	var r struct {
 		Reason        string `json:"reason"`
 		Unknown       string `json:"unknown"`
@@ -88,7 +91,7 @@ func tellReason(c *cobra.Command, receipt json.RawMessage) error {
 	if err := json.Unmarshal(receipt, &r); err != nil {
 		return err
 	}
-	switch c.Flags().Lookup("output").Value.String() {
+	switch output.Form(c) {
 	case "json", "jsonl":
 		return nil // it is there
 	}
@@ -109,7 +112,7 @@ func tellReason(c *cobra.Command, receipt json.RawMessage) error {
 }
 
 // proof fetches the proof of what a receipt is of.
-func (s *sealing) proof(c *cobra.Command, app string, receipt json.RawMessage) ([]byte, error) {
+func (s *Sealing) proof(c *cobra.Command, app string, receipt json.RawMessage) ([]byte, error) {
 	var r struct {
 		EventID string `json:"event_id"`
 	}
@@ -117,7 +120,7 @@ func (s *sealing) proof(c *cobra.Command, app string, receipt json.RawMessage) (
 		return nil, fmt.Errorf("the receipt names no event_id: %w", err)
 	}
 	query := url.Values{"event": {r.EventID}, "wait": {s.wait.String()}}
-	proof, err := call(c, http.MethodGet, "/log/"+url.PathEscape(app)+"/proof?"+query.Encode(), "", nil)
+	proof, err := remote.Get(c, "/log/"+url.PathEscape(app)+"/proof?"+query.Encode())
 	if err != nil {
 		err = fmt.Errorf("the event is recorded, its proof is not there: %w; fetch it later: consentledger log fetch-proof --app %s --event %s", err, app, r.EventID)
 	}

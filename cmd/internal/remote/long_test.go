@@ -1,4 +1,4 @@
-package main
+package remote
 
 import (
 	"bytes"
@@ -40,7 +40,7 @@ func TestACommandThatWaitsSaysHowFarTheServerIs(t *testing.T) {
 	c.Flags().String("server", server.URL, "")
 	c.Flags().String("key-file", "", "")
 	failed := errors.New("it failed")
-	err := waiting(c, ledgerserver.ReadingAudit, func() error {
+	err := Waiting(c, ledgerserver.ReadingAudit, func() error {
 		for range 3 {
 			<-asked
 		}

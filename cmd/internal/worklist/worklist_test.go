@@ -1,4 +1,4 @@
-package main
+package worklist
 
 import (
 	"encoding/json"
