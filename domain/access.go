@@ -3,7 +3,17 @@ package domain
 import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/internal/form"
+	"consentledger/domain/policy"
 )
+
+// accessEvents are the rows of what was asked of the ledger, and answered.
+var accessEvents = []EventRule{
+	{Name: "check.answered", Event: CheckAnswered{}, Nouns: in(AccessNoun), By: ByLedger, Views: InRequests | InReport | InFollowUps, Idle: true,
+		purposes: func(e Event, room []policy.PurposeID) []policy.PurposeID {
+			return append(room, e.(CheckAnswered).Purpose)
+		}},
+	{Name: "data.accessed", Event: DataAccessed{}, Nouns: in(AccessNoun), By: ByLedger, Idle: true},
+}
 
 // An AccessKind says by which way somebody read what the ledger keeps.
 type AccessKind string

@@ -186,7 +186,7 @@ func (s Service) Fold(f Fact, own Own) Service {
 			}
 		}
 	default:
-		unknownEvent(e, "Service")
+		mustBeIdle(e, ServiceNoun)
 	}
 	return s
 }
@@ -217,7 +217,7 @@ func (s Service) Decide(cmd Command, ref Reference, at, recorded deadline.Instan
 	case Say:
 		return one(s.say(cmd.Event, ref, max(at, recorded)))
 	}
-	return nil, refuse(WrongStream, "this is not about an app as a whole")
+	return nil, notTaken(cmd, ServiceNoun, "this is not about an app as a whole")
 }
 
 func (s Service) say(e Event, ref Reference, at deadline.Instant) (Event, error) {

@@ -8,25 +8,6 @@ type By struct {
 	App       bool   // it came through a door for apps
 }
 
-// checkDoor refuses what no app may say.
-func (b By) checkDoor(cmd Command) error {
-	if !b.App {
-		return nil
-	}
-	switch cmd := cmd.(type) {
-	case VoidRecords, OrderErasure, RegisterApp, PublishPolicy, PublishSurface, TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, StartObligation, WarnObligation, HoldObligation, OweAgain, PublishCalendar:
-		return errNotForApps
-	case Say:
-		switch cmd.Event.(type) {
-		case SignerRegistered, ServiceCeased, BuildVoided, BuildDisputed, ExemptionInvoked, ExemptionEnded, HoldPlaced, HoldReleased, RestrictionApplied, RestrictionLifted, PolicyEffective, CheckAnswered, RequestMade:
-			return errNotForApps
-		}
-	}
-	return nil
-}
-
-var errNotForApps = refuse(NotForApps, "this is recorded by an operator, never by an app; see consentledger record --operator")
-
 // An Actor is in what part somebody acts.
 type Actor string
 

@@ -25,7 +25,7 @@ func (i Incident) Evolve(f Fact) Incident { return i.Fold(f, Shared) }
 func (i Incident) Fold(f Fact, own Own) Incident {
 	e, ok := f.Event.(Stepped)
 	if !ok {
-		unknownEvent(f.Event, "Incident")
+		mustBeIdle(f.Event, IncidentNoun)
 	}
 	rule, _ := StepRuleOf(e.Kind)
 	if i.At == 0 {
@@ -68,7 +68,7 @@ func (i Incident) stateAfter(kind StepKind) string {
 func (i Incident) Decide(cmd Command, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
 	s, ok := cmd.(TakeStep)
 	if !ok {
-		return nil, refuse(WrongStream, "this is not about an incident")
+		return nil, notTaken(cmd, IncidentNoun, "this is not about an incident")
 	}
 	if err := ref.By.checkDoor(cmd); err != nil {
 		return nil, err

@@ -20,6 +20,8 @@ type Noted struct {
 	Details  Personal // about a person only
 }
 
+func (Noted) isEvent() {}
+
 // Field returns the value of the field of that name; empty if there is none.
 func (n Noted) Field(name string) string { return policy.FieldOf(n.Fields, name) }
 
@@ -84,6 +86,7 @@ type NoteRule struct {
 	Kind   NoteKind
 	Person bool // about a person, else about the app
 	Own    bool // the ledger says it of itself: nobody sends it
+	OptOut bool // a person says no by it: what stands beside it does not refuse it
 	Says   string
 	Source string
 	Fields []FieldRule
@@ -132,7 +135,7 @@ var NoteRules = []NoteRule{
 	note("policy.precedence", "a specific policy prevailed", "XI(I)", "winner", "!clause"),
 	aboutPerson("decision.made", "a decision about the person was made by a machine", "PIPL 24; VII(II)", "decision", "significant?", "!purpose"),
 	aboutPerson("decision.explained", "an automated decision was explained", "PIPL 24; VII(II)", "decision", "limited_by"),
-	aboutPerson("decision.objected", "the person objects to an automated decision", "PIPL 24", "decision"),
+	optOut(aboutPerson("decision.objected", "the person objects to an automated decision", "PIPL 24", "decision")),
 	aboutPerson("decision.reviewed", "a human reviewed an automated decision", "PIPL 24", "decision", "upheld?"),
 	aboutPerson("profile.generated", "feature information was generated", "III(I)6; PIPL 24", "purpose", "deidentified?"),
 	aboutPerson("cookies.set", "the person chose about cookies", "IV", "choice"),
@@ -168,6 +171,8 @@ func aboutPerson(kind NoteKind, says, source string, fields ...string) NoteRule 
 	return r
 }
 
+func optOut(r NoteRule) NoteRule { r.OptOut = true; return r }
+
 func ofItself(kind NoteKind, says, source string, fields ...string) NoteRule {
 	r := note(kind, says, source, fields...)
 	r.Own = true
@@ -194,6 +199,8 @@ func (n Noted) check(person bool) error {
 	}
 	return checkFields(string(n.Kind), r.Fields, n.Fields)
 }
+
+func (n Noted) checkPerson() error { return n.check(true) }
 
 // ErrOwnNote refuses what the ledger says of itself when somebody else says it.
 var ErrOwnNote = refuseAt(NotForApps, "type", "type: this is what the ledger says of itself: neither apps nor operators send it")

@@ -10,6 +10,14 @@ import (
 	"consentledger/domain/policy"
 )
 
+// requestEvents are the rows of what persons ask for.
+var requestEvents = []EventRule{
+	{Name: "request.received", Event: RequestReceived{}, Nouns: in(RequestNoun), By: ByApp, Views: InRequests | InReport | InFollowUps,
+		purposes: names(func(e RequestReceived) []policy.PurposeID { return e.Purposes })},
+	{Name: "subject.requested", Event: RequestMade{}, Nouns: in(SubjectNoun), By: ByLedger, lasts: lastsAsRequest,
+		check: must(func(RequestMade) error { return nil })},
+}
+
 // A RequestType is what a person asks for.
 type RequestType uint8
 
@@ -190,7 +198,7 @@ func (r Request) Fold(f Fact, own Own) Request {
 	case Stepped:
 		return r.step(e, f, own)
 	default:
-		unknownEvent(e, "Request")
+		mustBeIdle(e, RequestNoun)
 	}
 	return r
 }

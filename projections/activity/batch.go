@@ -2,6 +2,7 @@ package activity
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -68,9 +69,9 @@ type counted struct {
 
 func (b *batch) entry(e *codec.Entry) error {
 	var room [16]policy.PurposeID
-	ids, err := purposesOf(e.Event, room[:0])
-	if err != nil {
-		return err
+	ids, known := domain.PurposesOf(e.Event, room[:0])
+	if !known {
+		return fmt.Errorf("event %T is not in the table of events", e.Event)
 	}
 	c := counted{sort: sort{e.Stream.App, e.Kind(), listOf(ids), domain.BuildOf(e.Event)}, day: dayOf(e.Recorded)}
 	p, err := b.person(e)

@@ -29,7 +29,7 @@ func Examples(at deadline.Instant) []Example {
 		if k.about == theApp {
 			whom = ""
 		}
-		if k.operator {
+		if k.operator() {
 			whom += `, "actor": "operator"`
 		}
 		v := jsontext.Value(`{"specversion": "1.0", "id": "` + k.name + "/" + at.String() + `", "source": "/smartkey/app", "type": "` + k.name +
@@ -38,7 +38,7 @@ func Examples(at deadline.Instant) []Example {
 		if err := v.Indent(jsontext.WithIndent("  ")); err != nil {
 			panic("parse: the example of " + k.name + " is no JSON: " + err.Error())
 		}
-		list = append(list, Example{k.name, k.operator, v})
+		list = append(list, Example{k.name, k.operator(), v})
 	}
 	return list
 }

@@ -10,15 +10,14 @@ import (
 
 // A kind is a type of event that can be sent.
 type kind struct {
-	name     string
-	alias    string // another name by which it may be sent and asked for; records have the first
-	about    about
-	operator bool     // apps may not say it; domain decides, this is for who looks it up
-	no       bool     // it takes away, or shows that something must not be done
-	optOut   []string // not nil: a person says no by it, and these members of its data say to what, see [parseLoosely]
-	fans     bool     // it may be said to all apps of a group at once
-	read     func(*reader, []byte) domain.Command
-	example  string // the members of its data
+	name    string
+	alias   string // another name by which it may be sent and asked for; records have the first
+	about   about
+	no      bool     // it takes away, or shows that something must not be done
+	optOut  []string // not nil: a person says no by it, and these members of its data say to what, see [parseLoosely]
+	fans    bool     // it may be said to all apps of a group at once
+	read    func(*reader, []byte) domain.Command
+	example string // the members of its data
 }
 
 // about is what a kind of event is about.
@@ -100,11 +99,20 @@ func (k kind) shapeOf() reflect.Type {
 // needsData reports whether an event of the kind says nothing without data.
 func (k kind) needsData() bool { return k.optOut != nil || k.reads([]byte(noData)) != nil }
 
+// operator reports whether apps may not say it: the domain's tables decide.
+func (k kind) operator() bool {
+	if r, event := domain.EventRuleOf(k.name); event {
+		return r.By != domain.ByApp
+	}
+	note, _ := domain.NoteRuleOf(domain.NoteKind(k.name))
+	return !note.Person // a step is an operator's, too
+}
+
 // subject reads whom an event is about.
 func (k kind) subject(r *ledger.Request, attrs attributes) (err error) {
 	subject, said := attrs.lookup("subject")
 	switch {
-	case r.FromApp && (k.operator || k.about == theApp):
+	case r.FromApp && (k.operator() || k.about == theApp):
 		// Said before the data are looked at: what they lack is nothing that the app can mend.
 		return domain.Refusal{Code: domain.NotForApps, Path: "type", Text: "type: " + k.name + " is recorded by an operator, never by an app; see consentledger record --operator"}
 	case k.about == theApp && subject != "":

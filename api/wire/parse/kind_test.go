@@ -13,3 +13,20 @@ func TestNoKindThatIsSentIsTheLedgersOwn(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsSentIsWhatTheTableOfEventsSays(t *testing.T) {
+	for _, k := range order {
+		_, event := domain.EventRuleOf(k.name)
+		_, note := domain.NoteRuleOf(domain.NoteKind(k.name))
+		_, step := domain.StepRuleOf(domain.StepKind(k.name))
+		if !event && !note && !step {
+			t.Errorf("%s can be sent, and is in no table of the domain", k.name)
+		}
+	}
+	for _, r := range domain.Events {
+		sent := r.By == domain.ByApp || r.By == domain.ByOperator
+		if k, known := kinds[r.Name]; known != sent || known && k.name != r.Name {
+			t.Errorf("%s can be sent: %v; it should be, by its row in domain.Events, by %s", r.Name, known, r.By)
+		}
+	}
+}

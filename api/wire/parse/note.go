@@ -22,11 +22,10 @@ func noteKinds() []kind {
 		k := kind{name: string(rule.Kind), about: theApp, read: readNote, example: noteExample(rule)}
 		if rule.Person {
 			k.about = aPerson
-			if rule.Kind == "decision.objected" {
-				k.no, k.optOut = true, []string{"decision"}
+			if rule.OptOut {
+				k.no, k.optOut = true, []string{rule.Fields[0].Name}
 			}
 		}
-		k.operator = !rule.Person
 		list = append(list, k)
 	}
 	return list

@@ -6,10 +6,10 @@ import (
 )
 
 var recordKinds = []kind{
-	{name: "record.voided", operator: true, read: as(recordVoided), example: `"records": ["01234567-89ab-cdef-0123-456789abcdef"], "reason": "recorded-by-mistake", "evidence": "` + sampleText + `", "by": ["operator:ann", "operator:bo"]`},
+	{name: "record.voided", read: as(recordVoided), example: `"records": ["01234567-89ab-cdef-0123-456789abcdef"], "reason": "recorded-by-mistake", "evidence": "` + sampleText + `", "by": ["operator:ann", "operator:bo"]`},
 	{name: "record.disputed", read: as(recordDisputed), example: `"records": ["01234567-89ab-cdef-0123-456789abcdef"], "reason": "never-agreed"`},
-	{name: "build.voided", about: theApp, operator: true, read: as(buildVoided), example: `"build": "5.2.1+1203", "from": "{yesterday}", "to": "{now}", "reason": "box-was-ticked-before", "evidence": "` + sampleText + `", "by": ["operator:ann", "operator:bo"]`},
-	{name: "build.disputed", about: theApp, operator: true, read: as(buildDisputed), example: `"build": "5.2.1+1203", "from": "{yesterday}", "to": "{now}", "reason": "box-was-ticked-before"`},
+	{name: "build.voided", about: theApp, read: as(buildVoided), example: `"build": "5.2.1+1203", "from": "{yesterday}", "to": "{now}", "reason": "box-was-ticked-before", "evidence": "` + sampleText + `", "by": ["operator:ann", "operator:bo"]`},
+	{name: "build.disputed", about: theApp, read: as(buildDisputed), example: `"build": "5.2.1+1203", "from": "{yesterday}", "to": "{now}", "reason": "box-was-ticked-before"`},
 }
 
 // The data of what is said about records.

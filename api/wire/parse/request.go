@@ -21,12 +21,12 @@ func requestKinds() []kind {
 		example: `"types": ["complaint", "withdraw", "question"], "channel": "feedback", "authenticated": true, "purposes": ["personalisation"], "text": "Why do I see this? I do not want it."`,
 	}}
 	for _, rule := range domain.StepRules {
-		list = append(list, kind{name: string(rule.Kind), about: theApp, operator: true, read: readStep, example: stepExample(rule)})
+		list = append(list, kind{name: string(rule.Kind), about: theApp, read: readStep, example: stepExample(rule)})
 	}
 	return append(list,
-		kind{name: "obligation.met", about: theApp, operator: true, read: as(obligationMet),
+		kind{name: "obligation.met", about: theApp, read: as(obligationMet),
 			example: `"stream": "obligation-smartkey-0123456789abcdef0123", "obligation": "stop.crm.own.stop", "evidence": "` + sampleText + `"`},
-		kind{name: "obligation.voided", about: theApp, operator: true, read: as(obligationVoided),
+		kind{name: "obligation.voided", about: theApp, read: as(obligationVoided),
 			example: `"stream": "obligation-smartkey-0123456789abcdef0123", "obligation": "stop.crm.own.stop", "reason": "system-gone"`})
 }
 

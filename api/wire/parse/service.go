@@ -7,9 +7,9 @@ import (
 )
 
 var serviceKinds = []kind{
-	{name: "service.ceased", about: theApp, operator: true, no: true, read: reasoned(func(s string) domain.Event { return domain.ServiceCeased{Reason: s} }), example: `"reason": "product-ended"`},
-	{name: "signer.registered", about: theApp, operator: true, read: as(signerRegistered), example: `"name": "backend", "key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="`},
-	{name: "policy.effective", about: theApp, operator: true, read: as(policyEffective), example: `"version": "` + sampleText + `"`},
+	{name: "service.ceased", about: theApp, no: true, read: reasoned(func(s string) domain.Event { return domain.ServiceCeased{Reason: s} }), example: `"reason": "product-ended"`},
+	{name: "signer.registered", about: theApp, read: as(signerRegistered), example: `"name": "backend", "key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="`},
+	{name: "policy.effective", about: theApp, read: as(policyEffective), example: `"version": "` + sampleText + `"`},
 }
 
 // The data of what is about an app as a whole.
