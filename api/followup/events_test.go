@@ -8,5 +8,5 @@ import (
 )
 
 func TestEveryEventThatSomethingFollowsFromHasACase(t *testing.T) {
-	domaintest.Cases(t, domain.InFollowUps, "react.go learn", "react.go learnApp", "duties.go learnDuty")
+	domaintest.Cases(t, domain.InFollowUps, "followup.go learn", "followup.go learnApp", "duties.go learnDuty")
 }
