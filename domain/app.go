@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/internal/form"
 	"consentledger/domain/policy"
@@ -177,9 +178,9 @@ func (s Service) Fold(f Fact, own Own) Service {
 			s.counts = add(own, s.counts, c)
 		}
 		switch e.Kind {
-		case cessationNotified:
+		case catalog.CessationNotified:
 			s.notices = add(own, s.notices, f.yesFrom())
-		case cessationDecided:
+		case catalog.CessationDecided:
 			// A decision that was kept before dates were checked may have none.
 			if day, err := deadline.ParseDate(policy.FieldOf(e.Fields, "effective")); err == nil {
 				s.decided = day

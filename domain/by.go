@@ -1,5 +1,7 @@
 package domain
 
+import "consentledger/domain/internal/form"
+
 // A By is who does something, as every record says it.
 type By struct {
 	Actor     Actor
@@ -32,7 +34,7 @@ func (b By) is(principal, signer string) bool {
 
 // Ledger is the principal of what the ledger says of itself. No door lets
 // anybody in by that name, see [ParsePrincipal].
-const Ledger = "ledger"
+const Ledger = form.Ledger
 
 // anonymous reports whether nobody vouches for what was sent.
 func (b By) anonymous() bool {

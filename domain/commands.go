@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 )
 
@@ -49,8 +50,8 @@ type CommandRule struct {
 	optOut func(Command) bool // whether a person says no by it; nil: never
 }
 
-// CommandRuleOf returns the row of a command.
-func CommandRuleOf(cmd Command) *CommandRule {
+// commandRuleOf returns the row of a command.
+func commandRuleOf(cmd Command) *CommandRule {
 	if r := ruleOfCommand[reflect.TypeOf(cmd)]; r != nil {
 		return r
 	}
@@ -76,7 +77,7 @@ func asksToWithdraw(cmd Command) bool { return slices.Contains(cmd.(OpenRequest)
 // part of somebody in it, is none: it is about who is meant, not about what may
 // be done.
 func IsNo(cmd Command) bool {
-	optOut := CommandRuleOf(cmd).optOut
+	optOut := commandRuleOf(cmd).optOut
 	return optOut != nil && optOut(cmd)
 }
 
@@ -85,7 +86,7 @@ func IsNo(cmd Command) bool {
 func IsOptOut(cmd Command) bool {
 	if say, ok := cmd.(Say); ok {
 		if note, ok := say.Event.(Noted); ok {
-			rule, _ := NoteRuleOf(note.Kind)
+			rule, _ := catalog.NoteRuleOf(note.Kind)
 			return rule.OptOut
 		}
 	}
@@ -101,7 +102,7 @@ func Clamp(cmd Command, claimed, recorded deadline.Instant) (at, kept deadline.I
 		return recorded, 0
 	case claimed <= recorded:
 		return claimed, 0
-	case CommandRuleOf(cmd).Clamped || IsNo(cmd):
+	case commandRuleOf(cmd).Clamped || IsNo(cmd):
 		return recorded, claimed
 	}
 	return claimed, 0
@@ -109,7 +110,7 @@ func Clamp(cmd Command, claimed, recorded deadline.Instant) (at, kept deadline.I
 
 // checkDoor refuses what no app may say.
 func (b By) checkDoor(cmd Command) error {
-	by := CommandRuleOf(cmd).By
+	by := commandRuleOf(cmd).By
 	if say, says := cmd.(Say); says {
 		by = RuleOf(say.Event).By
 	}
@@ -124,7 +125,7 @@ var errNotForApps = refuse(NotForApps, "this is recorded by an operator, never b
 // notTaken refuses a command that a noun does not take. If its row says that the noun
 // does, this program is mistaken.
 func notTaken(cmd Command, noun Noun, text string) error {
-	if slices.Contains(CommandRuleOf(cmd).Nouns, noun) {
+	if slices.Contains(commandRuleOf(cmd).Nouns, noun) {
 		panic(fmt.Sprintf("domain: command %T has no case in the Decide of a %s stream", cmd, noun))
 	}
 	return refuse(WrongStream, text)

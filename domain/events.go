@@ -15,7 +15,7 @@ import (
 var Events = slices.Concat(appEvents, consentEvents, personEvents, requestEvents, dutyEvents, accessEvents, kindEvents)
 
 // kindEvents are the rows of the two types whose events have kinds, each by a table of its
-// own: [NoteRules] and [StepRules].
+// own: [catalog.NoteRules] and [catalog.StepRules].
 var kindEvents = []EventRule{
 	{Name: "noted", Event: Noted{}, Nouns: in(SubjectNoun, ServiceNoun), By: ByKind, Views: InRequests | InReport, check: must(Noted.checkPerson)},
 	{Name: "stepped", Event: Stepped{}, Nouns: in(RequestNoun, IncidentNoun), By: ByKind, Views: InRequests | InReport | InFollowUps},
@@ -35,9 +35,6 @@ type EventRule struct {
 	purposes func(e Event, room []policy.PurposeID) []policy.PurposeID
 }
 
-// Voidable reports whether a fact of a person's history may be voided.
-func (r *EventRule) Voidable() bool { return r.lasts == 0 && slices.Contains(r.Nouns, SubjectNoun) }
-
 // A Sender says who may ask for something to be recorded.
 type Sender uint8
 
@@ -46,7 +43,7 @@ const (
 	ByPublisher                   // an operator, by an operation of its own
 	ByOperator                    // an operator
 	ByApp                         // an app or an operator
-	ByKind                        // the table of its kinds says: [NoteRules] or [StepRules]
+	ByKind                        // the table of its kinds says: [catalog.NoteRules] or [catalog.StepRules]
 )
 
 func (s Sender) String() string {
@@ -84,14 +81,19 @@ var ruleOfType = func() map[reflect.Type]*EventRule {
 }()
 
 // EventRuleOf returns the row of the events of a name, and whether there is one. Notes
-// and steps have names of their own, see [NoteRuleOf] and [StepRuleOf].
+// and steps have names of their own, see [catalog.NoteRuleOf] and [catalog.StepRuleOf].
 func EventRuleOf(name string) (*EventRule, bool) {
-	i := slices.IndexFunc(Events, func(r EventRule) bool { return r.Name == name })
-	if i < 0 {
-		return nil, false
-	}
-	return &Events[i], true
+	r, ok := ruleOfName[name]
+	return r, ok
 }
+
+var ruleOfName = func() map[string]*EventRule {
+	m := make(map[string]*EventRule, len(Events))
+	for i := range Events {
+		m[Events[i].Name] = &Events[i]
+	}
+	return m
+}()
 
 // NameOf returns what an event is called: a note or a step by its own kind.
 func NameOf(e Event) string {

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"consentledger/domain"
+	"consentledger/domain/catalog"
 )
 
 // A desk is an API with one request, which takes what is sent to it as the ledger does:
@@ -228,14 +228,14 @@ func TestEveryStepHasItsWords(t *testing.T) {
 			t.Errorf("%s is no text", key)
 		}
 	}
-	for _, rule := range domain.StepRules {
+	for _, rule := range catalog.StepRules {
 		want("step." + string(rule.Kind))
 		for _, f := range rule.Fields {
 			want("field." + f.Name)
 			for _, c := range f.Choices {
 				want("choice." + c)
 			}
-			if len(f.Choices) == 0 && f.Form != domain.FormYes {
+			if len(f.Choices) == 0 && f.Form != catalog.FormYes {
 				want("form." + f.Form.Code())
 			}
 		}

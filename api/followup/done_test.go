@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
@@ -52,7 +53,7 @@ func TestWhatWasDoneBeforeTheOptOutArrivedMeetsWhatItOpens(t *testing.T) {
 				now := w.Now()
 				before := func(d time.Duration) deadline.Instant { return now.Add(-deadline.Span(d.Milliseconds())) }
 				for _, done := range []struct {
-					kind domain.NoteKind
+					kind catalog.Note
 					at   time.Duration
 				}{{"processing.stopped", tt.stop}, {"data.deleted", tt.delete}} {
 					pairs := []string{"system", "adhouse"}

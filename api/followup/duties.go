@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
@@ -237,7 +238,7 @@ func (r *Reactor) ends(ctx context.Context, a *app, e codec.Entry) (ending, erro
 // begins reports whether the rule of a duty begins with a fact of a kind, as
 // far as it wants a number of persons.
 func (a *app) begins(kind string, d policy.DutyRule, rule deadline.Rule) bool {
-	if kind == string(domain.HeadcountRecorded) {
+	if kind == string(catalog.HeadcountRecorded) {
 		return a.reach(d, rule)
 	}
 	return a.service.Counts(rule)
@@ -342,7 +343,7 @@ func (a *app) start(e codec.Entry, d policy.DutyRule, rule deadline.Rule) deadli
 			return began
 		}
 	}
-	if e.Kind() == string(domain.HeadcountRecorded) && d.Start == "counted" {
+	if e.Kind() == string(catalog.HeadcountRecorded) && d.Start == "counted" {
 		return a.service.Reached(d, rule)
 	}
 	return domain.StartsAt(d, e.Fact(), rule)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
@@ -60,7 +61,7 @@ func version(d policy.Document) domain.PublishPolicy {
 	return domain.PublishPolicy{Version: hash, Document: d}
 }
 
-func noted(kind domain.NoteKind, pairs ...string) domain.Say {
+func noted(kind catalog.Note, pairs ...string) domain.Say {
 	fields := map[string]string{}
 	for i := 0; i < len(pairs); i += 2 {
 		fields[pairs[i]] = pairs[i+1]

@@ -11,6 +11,7 @@ import (
 
 	"consentledger/api/policyfile"
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 )
@@ -106,13 +107,13 @@ func TestTheGDPRRunsOnTheSameEngine(t *testing.T) {
 }
 
 // cut parts a step's kind from its fields.
-func cut(step string) (domain.StepKind, string) {
+func cut(step string) (catalog.Step, string) {
 	for i := range step {
 		if step[i] == ' ' {
-			return domain.StepKind(step[:i]), step[i+1:]
+			return catalog.Step(step[:i]), step[i+1:]
 		}
 	}
-	return domain.StepKind(step), ""
+	return catalog.Step(step), ""
 }
 
 func TestABreachIsToldWithin72HoursOfAwareness(t *testing.T) {

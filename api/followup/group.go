@@ -7,6 +7,7 @@ import (
 
 	"consentledger/api/wire/parse"
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -23,7 +24,7 @@ const patience = deadline.Hour / 60
 func (r *Reactor) learnGroup(e codec.Entry) {
 	switch x := e.Event.(type) {
 	case domain.Noted:
-		if x.Kind == domain.GroupTold && e.RecordedBy == domain.Ledger {
+		if x.Kind == catalog.GroupTold && e.RecordedBy == domain.Ledger {
 			r.waiting.remove(groupKey(recordOf(x)))
 		}
 	case domain.RequestReceived:

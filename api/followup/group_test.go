@@ -11,6 +11,7 @@ import (
 
 	"consentledger/api/wire/parse"
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 )
@@ -73,7 +74,7 @@ func appsWith[E domain.Event](w *world) string {
 
 func told(w *world) (notes []codec.Entry) {
 	for _, e := range facts[domain.Noted](w) {
-		if e.Kind() == string(domain.GroupTold) {
+		if e.Kind() == string(catalog.GroupTold) {
 			notes = append(notes, e)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
@@ -25,7 +26,7 @@ func (r *Reactor) learnBegun(a *app, e codec.Entry) {
 	firsts := a.firsts(e.Stream.ID)
 	at, sooner := min(e.At, e.Recorded), false
 	kinds := []string{e.Kind()}
-	if rule, _ := domain.StepRuleOf(s.Kind); rule.Opens() {
+	if rule, _ := catalog.StepRuleOf(s.Kind); rule.Opens() {
 		kinds = append(kinds, "")
 	}
 	for _, kind := range kinds {
@@ -144,7 +145,7 @@ func (o *obligation) runsFrom() (kind string, runs bool) {
 		return "", false
 	}
 	if o.startsBy == policy.StartOwn {
-		rule, _ := domain.StepRuleOf(domain.StepKind(o.causeKind))
+		rule, _ := catalog.StepRuleOf(catalog.Step(o.causeKind))
 		return o.causeKind, rule.Opens()
 	}
 	return strings.TrimPrefix(o.startsBy, policy.StartStream), o.startsBy == policy.StartStream ||

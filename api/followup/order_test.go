@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
@@ -29,7 +30,7 @@ func (w *world) onAt(stream domain.StreamID, at string, cmd domain.Command) {
 	}
 }
 
-func stepOf(kind domain.StepKind, text string) domain.TakeStep {
+func stepOf(kind catalog.Step, text string) domain.TakeStep {
 	fields := map[string]string{}
 	for f := range strings.FieldsSeq(text) {
 		name, value, _ := strings.Cut(f, "=")
@@ -82,7 +83,7 @@ func TestStepsOfAnIncidentThatArriveOutOfOrderCount(t *testing.T) {
 						clock, day = rest, "2000-01-09T"
 					}
 					kind, fields, _ := strings.Cut(step, " ")
-					cmd := stepOf(domain.StepKind(kind), fields)
+					cmd := stepOf(catalog.Step(kind), fields)
 					if shown {
 						cmd.Evidence = content.Hash{7}
 					}
@@ -131,7 +132,7 @@ func TestADuplicateIsOwedAgainWhenItsOriginalEndsWithoutAnAnswer(t *testing.T) {
 				w.on(b, stepOf("request.duplicate", "of="+a.ID))
 				until(w, "2000-01-20T00:00:00Z")
 				kind, fields, _ := strings.Cut(tt.end, " ")
-				w.on(a, stepOf(domain.StepKind(kind), fields))
+				w.on(a, stepOf(catalog.Step(kind), fields))
 				synctest.Wait()
 				w.expect(tt.want)
 				for _, d := range duties(w) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
@@ -28,7 +29,7 @@ func hours(id deadline.RuleID, n int) deadline.Rule {
 }
 
 // opens takes the first step of an incident, and returns its stream.
-func (w *world) opens(kind domain.StepKind) domain.StreamID {
+func (w *world) opens(kind catalog.Step) domain.StreamID {
 	w.t.Helper()
 	first := ledger.Request{App: "demo", Source: "test", ID: "incident " + string(kind), Body: []byte("x"), Actor: "operator", RecordedBy: "test",
 		Command: domain.TakeStep{Kind: kind, Fields: domain.Fields(map[string]string{"kind": "leak", "what": "a table"})}}
@@ -43,7 +44,7 @@ func (w *world) opens(kind domain.StepKind) domain.StreamID {
 }
 
 // step takes a step with fields as in "level=major critical=yes".
-func (w *world) step(stream domain.StreamID, kind domain.StepKind, text string) {
+func (w *world) step(stream domain.StreamID, kind catalog.Step, text string) {
 	w.t.Helper()
 	fields := map[string]string{}
 	for _, f := range strings.Fields(text) {
@@ -54,7 +55,7 @@ func (w *world) step(stream domain.StreamID, kind domain.StepKind, text string) 
 }
 
 func TestANoticeThatLacksOneOfItsFourContentsMeetsNothing(t *testing.T) {
-	for _, kind := range []domain.StepKind{"incident.persons-told channel=sms persons=10", "incident.announced where=page"} {
+	for _, kind := range []catalog.Step{"incident.persons-told channel=sms persons=10", "incident.announced where=page"} {
 		name, rest, _ := strings.Cut(string(kind), " ")
 		t.Run(name, func(t *testing.T) {
 			everyEra(t, func(t *testing.T, w *world) {
@@ -63,14 +64,14 @@ func TestANoticeThatLacksOneOfItsFourContentsMeetsNothing(t *testing.T) {
 				stream := w.opens("incident.detected")
 				synctest.Wait()
 				for _, four := range []string{"situation=no measures=no advice=no remedies=no", "situation=yes measures=yes advice=yes remedies=no", "situation=no measures=yes advice=yes remedies=yes"} {
-					w.step(stream, domain.StepKind(name), rest+" "+four)
+					w.step(stream, catalog.Step(name), rest+" "+four)
 				}
 				synctest.Wait()
 				w.expect("tell-persons.h24 open")
 				if n := len(facts[domain.Stepped](w)); n != 4 {
 					t.Errorf("%d steps are kept, want all four", n)
 				}
-				w.step(stream, domain.StepKind(name), rest+" situation=yes measures=yes advice=yes remedies=yes")
+				w.step(stream, catalog.Step(name), rest+" situation=yes measures=yes advice=yes remedies=yes")
 				synctest.Wait()
 				w.expect("tell-persons.h24 met")
 				once(w)

@@ -2,6 +2,7 @@ package codec
 
 import (
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
 )
@@ -153,5 +154,5 @@ func (s checkAnsweredV1) event() (domain.Event, error) {
 
 func (s notedV1) event() (domain.Event, error) {
 	var r reader
-	return domain.Noted{Kind: domain.NoteKind(s.Kind), Fields: domain.Fields(s.Fields), Evidence: r.hash(s.Evidence)}, r.err
+	return domain.Noted{Kind: catalog.Note(s.Kind), Fields: domain.Fields(s.Fields), Evidence: r.hash(s.Evidence)}, r.err
 }

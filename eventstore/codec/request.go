@@ -2,6 +2,7 @@ package codec
 
 import (
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/policy"
 )
 
@@ -57,5 +58,5 @@ func (s subjectRequestedV1) event() (domain.Event, error) {
 
 func (s steppedV1) event() (domain.Event, error) {
 	var r reader
-	return domain.Stepped{Kind: domain.StepKind(s.Kind), Fields: domain.Fields(s.Fields), Evidence: r.hash(s.Evidence)}, r.err
+	return domain.Stepped{Kind: catalog.Step(s.Kind), Fields: domain.Fields(s.Fields), Evidence: r.hash(s.Evidence)}, r.err
 }

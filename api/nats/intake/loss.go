@@ -10,6 +10,7 @@ import (
 
 	"consentledger/api/nats/natsservice"
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
@@ -370,7 +371,7 @@ func (w *witness) record(ctx context.Context, id string, l loss) (bool, error) {
 	for _, app := range apps {
 		_, err := w.Ledger.Execute(ctx, ledger.Request{
 			App: app, Source: "consentledger/intake", ID: id, Body: []byte(id), Actor: string(domain.System), RecordedBy: domain.Ledger,
-			Command: domain.Say{Event: domain.Noted{Kind: domain.MessagesLost, Fields: domain.Fields(fields)}},
+			Command: domain.Say{Event: domain.Noted{Kind: catalog.MessagesLost, Fields: domain.Fields(fields)}},
 		})
 		if err != nil {
 			return false, fmt.Errorf("a loss could not be recorded: %w", err)

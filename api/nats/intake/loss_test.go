@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/memory"
 
@@ -34,7 +35,7 @@ func (h *house) told() (lines []string) {
 		if err != nil {
 			h.t.Fatal(err)
 		}
-		if n, is := e.Event.(domain.Noted); is && e.Kind() == string(domain.MessagesLost) {
+		if n, is := e.Event.(domain.Noted); is && e.Kind() == string(catalog.MessagesLost) {
 			lines = append(lines, words(e, n))
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
@@ -28,7 +29,7 @@ func (c *counting) noted(e codec.Entry, x domain.Noted) {
 		c.r.Sharing = append(c.r.Sharing, noteOf(e.ID.String(), e.Recorded, x.Kind, x.Fields))
 	case "data.deleted", "processing.stopped", "retention.ended", "cessation.deleted":
 		c.erasures[string(x.Kind)]++
-	case domain.ClockObserved:
+	case catalog.ClockObserved:
 		name := field(x.Fields, "observation")
 		if d := field(x.Fields, "direction"); d != "" {
 			name += " " + d
@@ -37,7 +38,7 @@ func (c *counting) noted(e codec.Entry, x domain.Noted) {
 	}
 }
 
-func noteOf(event string, recorded deadline.Instant, kind domain.NoteKind, fields []policy.Field) Note {
+func noteOf(event string, recorded deadline.Instant, kind catalog.Note, fields []policy.Field) Note {
 	n := Note{event, moment(recorded), string(kind), []Pair{}}
 	for _, f := range fields {
 		n.Fields = append(n.Fields, Pair(f))
@@ -71,7 +72,7 @@ func (c *counting) incident(e codec.Entry, x domain.Stepped) {
 		i = &occurrence{Incident: Incident{Stream: stream, Kind: x.Field("kind")}}
 		c.incidents[stream] = i
 	}
-	if rule, _ := domain.StepRuleOf(x.Kind); rule.Opens() {
+	if rule, _ := catalog.StepRuleOf(x.Kind); rule.Opens() {
 		i.known = sooner(i.known, min(e.At, e.Recorded))
 	}
 

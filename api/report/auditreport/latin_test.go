@@ -9,6 +9,7 @@ import (
 	"consentledger/api/report"
 	"consentledger/api/report/auditreport"
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
@@ -79,7 +80,7 @@ func rich(t *testing.T) *projectiontest.Teller {
 	w.Tell("", domain.PublishPolicy{Version: version, Document: d, Stale: []policy.PurposeID{"location"}, Material: []string{"MAT-1", "MAT-3", "MAT-4"}})
 	w.Tell("zoe", domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"location"}, Locale: "zh-CN"})
 	w.Tell("zoe", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"location"}}})
-	note := func(kind domain.NoteKind, fields map[string]string) {
+	note := func(kind catalog.Note, fields map[string]string) {
 		w.Tell("", domain.Say{Event: domain.Noted{Kind: kind, Fields: domain.Fields(fields)}})
 	}
 	note("recipient.added", map[string]string{"recipient": "mailer", "categories": "position", "purposes": "location"})

@@ -10,6 +10,7 @@ import (
 	"consentledger/api/report"
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/amount"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
@@ -160,13 +161,13 @@ func (c *counting) report(to deadline.Instant) Report {
 	r.Consents.Short, r.Answers.Why = c.short.list(), c.why.list()
 	r.Consents.Evidence = []Share{}
 	for _, q := range c.evidence.list() {
-		r.Consents.Evidence = append(r.Consents.Evidence, Share{q.Name, q.Count, domain.Percent(q.Count, c.evidence.sum())})
+		r.Consents.Evidence = append(r.Consents.Evidence, Share{q.Name, q.Count, amount.Percent(q.Count, c.evidence.sum())})
 	}
 	r.Changes = []Change{}
 	c.ranOut(to)
 	for _, ch := range c.changes {
 		ch.Waiting = ch.Touched - ch.Again - ch.No - ch.RanOut
-		ch.Percent = domain.Percent(ch.Again+ch.No, ch.Touched)
+		ch.Percent = amount.Percent(ch.Again+ch.No, ch.Touched)
 		r.Changes = append(r.Changes, ch)
 	}
 	c.fill(&r, to)

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 
@@ -174,7 +175,7 @@ func readData(r *ledger.Request, k kind, data []byte) error {
 
 // unknownType refuses a type that nobody sends.
 func unknownType(name string) error {
-	if own, _ := domain.NoteRuleOf(domain.NoteKind(name)); own.Own {
+	if own, _ := catalog.NoteRuleOf(catalog.Note(name)); own.Own {
 		return domain.ErrOwnNote
 	}
 	return wrong("type", ` must be one of those that "consentledger schema list" shows`)

@@ -11,6 +11,7 @@ import (
 	"consentledger/api/smartkeytest"
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/eventstore/ledger"
 
 	"github.com/go-json-experiment/json"
@@ -35,7 +36,7 @@ var unready = map[string]domain.Code{
 }
 
 func init() {
-	for _, rule := range domain.StepRules {
+	for _, rule := range catalog.StepRules {
 		if !rule.Opens() {
 			unready[string(rule.Kind)] = domain.UnknownRequest
 		}
@@ -57,7 +58,7 @@ func parseExample(e Example) (ledger.Request, error) {
 
 func TestEveryExampleIsTakenOrRefusedForTheState(t *testing.T) {
 	names := slices.Sorted(slices.Values(sendable()))
-	if all := slices.Compact(slices.Clone(names)); len(all) != len(names) || len(all) < 28+len(domain.NoteRules) {
+	if all := slices.Compact(slices.Clone(names)); len(all) != len(names) || len(all) < 28+len(catalog.NoteRules) {
 		t.Fatalf("%d of %d types have a name of their own", len(all), len(names))
 	}
 	policy := smartkeytest.Policy(t)

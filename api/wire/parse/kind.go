@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/eventstore/ledger"
 )
 
@@ -104,7 +105,7 @@ func (k kind) operator() bool {
 	if r, event := domain.EventRuleOf(k.name); event {
 		return r.By != domain.ByApp
 	}
-	note, _ := domain.NoteRuleOf(domain.NoteKind(k.name))
+	note, _ := catalog.NoteRuleOf(catalog.Note(k.name))
 	return !note.Person // a step is an operator's, too
 }
 

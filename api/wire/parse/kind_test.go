@@ -4,10 +4,11 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 )
 
 func TestNoKindThatIsSentIsTheLedgersOwn(t *testing.T) {
-	for _, rule := range domain.NoteRules {
+	for _, rule := range catalog.NoteRules {
 		if _, sent := kinds[string(rule.Kind)]; sent == rule.Own {
 			t.Errorf("%s is sent: %v", rule.Kind, sent)
 		}
@@ -17,8 +18,8 @@ func TestNoKindThatIsSentIsTheLedgersOwn(t *testing.T) {
 func TestWhatIsSentIsWhatTheTableOfEventsSays(t *testing.T) {
 	for _, k := range order {
 		_, event := domain.EventRuleOf(k.name)
-		_, note := domain.NoteRuleOf(domain.NoteKind(k.name))
-		_, step := domain.StepRuleOf(domain.StepKind(k.name))
+		_, note := catalog.NoteRuleOf(catalog.Note(k.name))
+		_, step := catalog.StepRuleOf(catalog.Step(k.name))
 		if !event && !note && !step {
 			t.Errorf("%s can be sent, and is in no table of the domain", k.name)
 		}

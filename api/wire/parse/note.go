@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -15,7 +16,7 @@ import (
 // for what the ledger says of itself.
 func noteKinds() []kind {
 	var list []kind
-	for _, rule := range domain.NoteRules {
+	for _, rule := range catalog.NoteRules {
 		if rule.Own {
 			continue
 		}
@@ -35,7 +36,7 @@ func noteKinds() []kind {
 // strings, and evidence and details. Whether a string has the right form is
 // the domain's to say.
 func readNote(r *reader, data []byte) domain.Command {
-	rule, _ := domain.NoteRuleOf(domain.NoteKind(r.kind))
+	rule, _ := catalog.NoteRuleOf(catalog.Note(r.kind))
 	n := domain.Noted{Kind: rule.Kind}
 	var shape map[string]jsontext.Value
 	if err := json.Unmarshal(data, &shape); err != nil {
@@ -44,7 +45,7 @@ func readNote(r *reader, data []byte) domain.Command {
 	}
 	fields := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(shape)) {
-		known := slices.ContainsFunc(rule.Fields, func(f domain.FieldRule) bool { return f.Name == name })
+		known := slices.ContainsFunc(rule.Fields, func(f catalog.FieldRule) bool { return f.Name == name })
 		switch {
 		case known:
 			fields[name] = r.text(name, shape[name])
@@ -61,7 +62,7 @@ func readNote(r *reader, data []byte) domain.Command {
 }
 
 // fieldNames returns the names of the members that data of a note or a step may have.
-func fieldNames(fields []domain.FieldRule) []string {
+func fieldNames(fields []catalog.FieldRule) []string {
 	list := []string{"evidence", "details"}
 	for _, f := range fields {
 		list = append(list, f.Name)
@@ -98,7 +99,7 @@ var sample = map[string]string{
 	"method": "erased", "category": "cookies", "scope": "all that SmartKey processes", "how": "a message in the app, one by one",
 }
 
-func noteExample(rule domain.NoteRule) string {
+func noteExample(rule catalog.NoteRule) string {
 	var members []string
 	for _, f := range rule.Fields {
 		members = append(members, `"`+f.Name+`": "`+fieldExample(f)+`"`)
@@ -110,45 +111,45 @@ func noteExample(rule domain.NoteRule) string {
 }
 
 // fieldExample returns what a field may say.
-func fieldExample(f domain.FieldRule) string {
+func fieldExample(f catalog.FieldRule) string {
 	value := sample[f.Name]
 	switch f.Form {
-	case domain.FormHash:
+	case catalog.FormHash:
 		return sampleText
-	case domain.FormDate:
+	case catalog.FormDate:
 		return "{today}"
-	case domain.FormTime:
+	case catalog.FormTime:
 		return "{now}"
-	case domain.FormNumber:
+	case catalog.FormNumber:
 		return "12"
-	case domain.FormYes:
+	case catalog.FormYes:
 		return "yes"
-	case domain.FormAmount:
+	case catalog.FormAmount:
 		return "12.50 CNY"
-	case domain.FormCode:
+	case catalog.FormCode:
 		return value
-	case domain.FormCodes:
+	case catalog.FormCodes:
 		if f.Name == "elements" {
 			return "IDE-3,IDE-4"
 		}
 		return "REJ-1,REJ-D2"
-	case domain.FormPrincipal:
+	case catalog.FormPrincipal:
 		return "operator:ann"
-	case domain.FormChoice:
+	case catalog.FormChoice:
 		return f.Choices[0]
-	case domain.FormReason:
+	case catalog.FormReason:
 		return "identity_verification"
-	case domain.FormRecord:
+	case catalog.FormRecord:
 		return "01234567-89ab-cdef-0123-456789abcdef"
-	case domain.FormName:
+	case catalog.FormName:
 		if !IsName(value, 64) {
 			return "front-desk"
 		}
-	case domain.FormNames:
+	case catalog.FormNames:
 		if value == "" || strings.Contains(value, " ") {
 			return "sms-code"
 		}
-	case domain.FormText:
+	case catalog.FormText:
 		if value == "" {
 			return "what the record says"
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -164,7 +165,7 @@ func (d looseData) put(e *loose, name string, v jsontext.Value) error {
 
 // members returns the names of the members that data of a kind may have.
 func (k kind) members() (names []string) {
-	if rule, is := domain.NoteRuleOf(domain.NoteKind(k.name)); is {
+	if rule, is := catalog.NoteRuleOf(catalog.Note(k.name)); is {
 		return fieldNames(rule.Fields)
 	}
 	return membersOf(k.shapeOf())

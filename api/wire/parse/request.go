@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/policy"
 
 	"github.com/go-json-experiment/json"
@@ -20,7 +21,7 @@ func requestKinds() []kind {
 		name: "request.received", about: either, no: true, optOut: []string{"types", "channel", "purposes", "guardian"}, fans: true, read: as(requestReceived),
 		example: `"types": ["complaint", "withdraw", "question"], "channel": "feedback", "authenticated": true, "purposes": ["personalisation"], "text": "Why do I see this? I do not want it."`,
 	}}
-	for _, rule := range domain.StepRules {
+	for _, rule := range catalog.StepRules {
 		list = append(list, kind{name: string(rule.Kind), about: theApp, read: readStep, example: stepExample(rule)})
 	}
 	return append(list,
@@ -103,8 +104,8 @@ func (r *reader) onObligation(stream, obligation string) {
 // readStep reads the data of a step: which request or incident it is of, and
 // what notes have. The first step of an incident names none: it opens one.
 func readStep(r *reader, data []byte) domain.Command {
-	rule, _ := domain.StepRuleOf(domain.StepKind(r.kind))
-	of := string(rule.Noun)
+	rule, _ := catalog.StepRuleOf(catalog.Step(r.kind))
+	of := string(rule.Of)
 	var shape map[string]jsontext.Value
 	if err := json.Unmarshal(data, &shape); err != nil {
 		r.err = wrongShape(err, "data")
@@ -113,15 +114,15 @@ func readStep(r *reader, data []byte) domain.Command {
 	s := domain.TakeStep{Kind: rule.Kind}
 	fields := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(shape)) {
-		known := slices.ContainsFunc(rule.Fields, func(f domain.FieldRule) bool { return f.Name == name })
+		known := slices.ContainsFunc(rule.Fields, func(f catalog.FieldRule) bool { return f.Name == name })
 		switch {
 		case known:
 			fields[name] = r.text(name, shape[name])
 		case name == of:
-			r.stream = domain.StreamID{Noun: rule.Noun, ID: r.name(name, r.text(name, shape[name]), 64)}
+			r.stream = domain.StreamID{Noun: domain.Noun(rule.Of), ID: r.name(name, r.text(name, shape[name]), 64)}
 		case name == "evidence":
 			s.Evidence = r.hash(name, r.text(name, shape[name]))
-		case name == "details" && rule.Noun == domain.RequestNoun:
+		case name == "details" && rule.Of == catalog.Request:
 			s.Details = r.details(shape[name])
 		default:
 			r.unknown(name, append(fieldNames(rule.Fields), of))
@@ -132,10 +133,10 @@ func readStep(r *reader, data []byte) domain.Command {
 	return s
 }
 
-func stepExample(rule domain.StepRule) string {
+func stepExample(rule catalog.StepRule) string {
 	var members []string
 	if !rule.Opens() {
-		members = append(members, `"`+string(rule.Noun)+`": "0123456789abcdef0123"`)
+		members = append(members, `"`+string(rule.Of)+`": "0123456789abcdef0123"`)
 	}
 	for _, f := range rule.Fields {
 		if f.Required {

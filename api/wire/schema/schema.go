@@ -11,7 +11,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
-	"consentledger/domain"
+	"consentledger/domain/catalog"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -155,17 +155,17 @@ func nameOf(k parse.Kind) object {
 // dataOfKind returns the schema of an event's data: by the domain's table of notes or
 // of steps, or by the shape that it is read into.
 func dataOfKind(k parse.Kind) object {
-	if rule, is := domain.NoteRuleOf(domain.NoteKind(k.Name())); is {
+	if rule, is := catalog.NoteRuleOf(catalog.Note(k.Name())); is {
 		s := schemaOfFields(rule.Fields)
 		if rule.Person {
 			s["properties"].(object)["details"] = object{"type": []string{"object", "null"}}
 		}
 		return s
 	}
-	if rule, is := domain.StepRuleOf(domain.StepKind(k.Name())); is {
+	if rule, is := catalog.StepRuleOf(catalog.Step(k.Name())); is {
 		s := schemaOfFields(rule.Fields)
-		s["properties"].(object)[string(rule.Noun)] = object{"type": "string"}
-		if rule.Noun == domain.RequestNoun {
+		s["properties"].(object)[string(rule.Of)] = object{"type": "string"}
+		if rule.Of == catalog.Request {
 			s["properties"].(object)["details"] = object{"type": []string{"object", "null"}}
 		}
 		return s
@@ -200,12 +200,12 @@ func requiredOf(k parse.Kind) (names []string) {
 }
 
 // schemaOfFields is of data whose members are texts, by a table of the domain.
-func schemaOfFields(fields []domain.FieldRule) object {
+func schemaOfFields(fields []catalog.FieldRule) object {
 	properties := object{"evidence": object{"type": "string", "description": "a hash, sha256:..."}}
 	required := []string{}
 	for _, f := range fields {
 		properties[f.Name] = object{"type": "string"}
-		if f.Form == domain.FormChoice {
+		if f.Form == catalog.FormChoice {
 			properties[f.Name] = object{"type": "string", "enum": f.Choices}
 		}
 		if f.Required {

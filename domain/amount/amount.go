@@ -1,4 +1,5 @@
-package domain
+// Package amount has sums of money: exact decimals, and no floats.
+package amount
 
 import (
 	"fmt"
@@ -23,8 +24,8 @@ const errAmount = form.Error(`an amount is written as in "12.50 CNY", not below 
 // rounding is the one rule by which all is rounded here: half to even.
 var rounding = apd.Context{Precision: 34, MaxExponent: apd.MaxExponent, MinExponent: apd.MinExponent, Rounding: apd.RoundHalfEven, Traps: apd.DefaultTraps}
 
-// ParseAmount reads "12.50 CNY".
-func ParseAmount(s string) (Amount, error) {
+// Parse reads "12.50 CNY".
+func Parse(s string) (Amount, error) {
 	if len(s) < 5 || len(s) > maxAmount || s[len(s)-4] != ' ' {
 		return Amount{}, errAmount
 	}
@@ -46,13 +47,13 @@ const maxAmount = 24
 func (a Amount) round() Amount {
 	var v apd.Decimal
 	if _, err := rounding.Quantize(&v, &a.Value, -coins[a.Currency]); err != nil {
-		panic(fmt.Sprintf("domain: amount %s: %v", a.Value.String(), err))
+		panic(fmt.Sprintf("amount: %s: %v", a.Value.String(), err))
 	}
 	a.Value = v
 	return a
 }
 
-// String returns the form that [ParseAmount] reads.
+// String returns the form that [Parse] reads.
 func (a Amount) String() string { return a.Value.Text('f') + " " + a.Currency }
 
 // Add returns the sum of two amounts of one currency.

@@ -1,4 +1,4 @@
-package domain
+package form
 
 import (
 	"math/rand/v2"
@@ -8,7 +8,7 @@ import (
 
 const personChars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-"
 
-// looksPersonalPlainly says what looksPersonal says, in fewer steps to follow.
+// looksPersonalPlainly says what LooksPersonal says, in fewer steps to follow.
 func looksPersonalPlainly(id string) bool {
 	plain := strings.Map(func(r rune) rune {
 		if r == '.' || r == '-' || r == '_' || r == '~' {
@@ -30,12 +30,12 @@ func looksPersonalPlainly(id string) bool {
 
 func sameLooks(t *testing.T, id string) (personal bool) {
 	t.Helper()
-	personal = looksPersonal(id)
+	personal = LooksPersonal(id)
 	if personal != looksPersonalPlainly(id) {
 		t.Errorf("%q looks personal: %v", id, personal)
 	}
 	for _, more := range []string{"", ":/"} { // of a person's id, of a principal
-		if got := isOpaque(id, more); got != (strings.Trim(id, personChars+more) == "") {
+		if got := IsOpaque(id, more); got != (strings.Trim(id, personChars+more) == "") {
 			t.Errorf("%q has letters, digits, separators and %q alone: %v", id, more, got)
 		}
 	}
