@@ -28,7 +28,7 @@ type doctor struct {
 	data, http, nats string
 	hosts            []string
 	external         server.ExternalNATS
-	doors            server.Access
+	access           server.Access
 	clock            string
 
 	running bool // a ledger has the directory open
@@ -64,7 +64,7 @@ at less, since the directory is that ledger's. The exit code is 1 if anything is
 	f.StringSliceVar(&d.hosts, "allowed-hosts", nil, "names under which HTTP is to be asked: the certificate must have them")
 	f.StringVar(&d.clock, "clock", "", "an HTTP address whose clock is right (default: that of --server, if it answers)")
 	natsFlags(c, &d.external)
-	doorFlags(c, &d.doors)
+	accessFlags(c, &d.access)
 	outputFlag(c)
 	return c
 }
@@ -256,10 +256,10 @@ func (d *doctor) natsServer(ctx context.Context) {
 
 // certificate looks at the files that TLS is to be spoken with.
 func (d *doctor) certificate() {
-	if d.doors.Cert == "" && d.doors.Key == "" {
+	if d.access.Cert == "" && d.access.Key == "" {
 		return
 	}
-	leaf, err := server.LoadCertificate(d.doors.Cert, d.doors.Key)
+	leaf, err := server.LoadCertificate(d.access.Cert, d.access.Key)
 	if err != nil {
 		d.say("tls", "broken", err.Error(), "name a certificate and the key that belongs to it, both PEM, with --tls-cert and --tls-key")
 		return

@@ -73,7 +73,7 @@ func TestDoctorFindsAClockThatIsFarOff(t *testing.T) {
 func TestDoctorFindsACertificateForOtherNames(t *testing.T) {
 	cert, key := newAuthority(t).issue()
 	for host, state := range map[string]string{"127.0.0.1": "ok", "consent.example.com": "broken"} {
-		d := &doctor{http: "127.0.0.1:8443", hosts: []string{host}, doors: server.Access{Cert: cert, Key: key}}
+		d := &doctor{http: "127.0.0.1:8443", hosts: []string{host}, access: server.Access{Cert: cert, Key: key}}
 		d.certificate()
 		if got := diagnosed(t, d, "tls"); got.State != state || state == "broken" && !strings.Contains(got.Found, "is not for consent.example.com, but for: ") {
 			t.Errorf("%s: %+v", host, got)

@@ -46,7 +46,7 @@ type mistake struct {
 }
 
 func (m mistake) command() *cobra.Command {
-	var t tale
+	var t operatorEvent
 	var subject, build, from, to, reason, evidence string
 	var by []string
 	c := &cobra.Command{Use: "records ID...", Short: m.short, Long: m.short + ".\n\nRecords " + m.kind + ".", Example: m.example, Args: cobra.MinimumNArgs(1)}

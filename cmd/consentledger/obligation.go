@@ -13,7 +13,7 @@ func newObligation() *cobra.Command {
 }
 
 func newObligationMeet() *cobra.Command {
-	var t tale
+	var t operatorEvent
 	var evidence string
 	c := &cobra.Command{
 		Use: "meet STREAM OBLIGATION", Aliases: []string{"met"}, Short: "Record that what was owed was done",
@@ -39,7 +39,7 @@ document shows that it was done before: name it with --evidence.`,
 }
 
 func newObligationVoid() *cobra.Command {
-	var t tale
+	var t operatorEvent
 	var reason string
 	c := &cobra.Command{
 		Use: "void STREAM OBLIGATION", Aliases: []string{"voided"}, Short: "Record that nothing is owed any more, though nothing was done",

@@ -43,15 +43,15 @@ event is recorded all the same, and its proof is there later, with: log proof`,
 			if err != nil {
 				return err
 			}
-			door := "/events"
+			endpoint := "/events"
 			if operator {
-				door = "/operator/events"
+				endpoint = "/operator/events"
 			}
 			headers, err := key.headers(body)
 			if err != nil {
 				return err
 			}
-			answer, err := call(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+door, "application/cloudevents+json", body, headers...)
+			answer, err := call(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+endpoint, "application/cloudevents+json", body, headers...)
 			if err != nil {
 				return err
 			}

@@ -17,7 +17,7 @@ func newRequest() *cobra.Command {
 }
 
 func newRequestOpen() *cobra.Command {
-	var t tale
+	var t operatorEvent
 	var subject, types, channel, purposes, policy, document, guardian string
 	var authenticated bool
 	c := &cobra.Command{

@@ -31,7 +31,7 @@ type flag struct {
 }
 
 func newServiceStep(use, short, kind string, flags ...flag) *cobra.Command {
-	var t tale
+	var t operatorEvent
 	c := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs}
 	t.flags(c)
 	for _, f := range flags {

@@ -18,12 +18,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// A tale is an event that an operator records with a verb of its own.
-type tale struct {
+// An operatorEvent is an event that an operator records with a verb of its own.
+type operatorEvent struct {
 	app, id, at, source string
 }
 
-func (t *tale) flags(c *cobra.Command) {
+func (t *operatorEvent) flags(c *cobra.Command) {
 	appFlag(c, &t.app)
 	f := c.Flags()
 	f.StringVar(&t.id, "id", "", "the event's id (default: a random one)")
@@ -32,8 +32,8 @@ func (t *tale) flags(c *cobra.Command) {
 	outputFlag(c)
 }
 
-// tell records an event by the operators' door and prints its receipt.
-func (t *tale) tell(c *cobra.Command, kind, subject string, data map[string]any, columns ...string) error {
+// tell records an event at the operators' endpoint and prints its receipt.
+func (t *operatorEvent) tell(c *cobra.Command, kind, subject string, data map[string]any, columns ...string) error {
 	event := map[string]any{"specversion": "1.0", "type": kind, "source": t.source, "id": t.id, "datacontenttype": "application/json", "data": data}
 	if t.id == "" {
 		event["id"] = rand.Text()
@@ -70,7 +70,7 @@ func newSteps(noun domain.Noun) []*cobra.Command {
 }
 
 func newStep(rule domain.StepRule) *cobra.Command {
-	var t tale
+	var t operatorEvent
 	noun := string(rule.Noun)
 	verb, before := stepVerbs[rule.Kind], strings.ReplaceAll(strings.TrimPrefix(string(rule.Kind), noun+"."), ".", "-")
 	c := &cobra.Command{

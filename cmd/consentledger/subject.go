@@ -61,7 +61,7 @@ crosses only when the person confirms it: record a consent.given that names it i
 }
 
 func (v subjectVerb) command() *cobra.Command {
-	var t tale
+	var t operatorEvent
 	var subject, other, word, evidence string
 	member, says := "reason", "why, a code as in logout"
 	if v.proof {
