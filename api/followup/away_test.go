@@ -60,8 +60,8 @@ func TestTheStoreComesBackAndSoDoFollowUps(t *testing.T) {
 		a := &absent{Ledger: l}
 		r := &followup.Reactor{Ledger: a, Log: slog.New(slog.NewTextHandler(&w.log, nil)), Rows: &w.rows, Every: 1}
 		ctx, cancel := context.WithCancel(t.Context())
-		var crew sync.WaitGroup
-		crew.Go(func() {
+		var workers sync.WaitGroup
+		workers.Go(func() {
 			if err := r.Run(ctx); err != nil {
 				t.Error(err)
 			}
@@ -86,6 +86,6 @@ func TestTheStoreComesBackAndSoDoFollowUps(t *testing.T) {
 			}
 		}
 		cancel()
-		crew.Wait()
+		workers.Wait()
 	})
 }

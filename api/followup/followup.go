@@ -23,7 +23,7 @@
 // is to be stopped and deleted is owed for that history too, in a stream that is
 // named after the opt-out and the history. The reply is owed once, to who said it.
 //
-// Groups. What was said to a group of apps is asked of every app by the door,
+// Groups. What was said to a group of apps is asked of every app by the endpoint,
 // one after the other, so that the caller hears what each of them says. A
 // pseudonym leads from one app to no other, and no outside id is in the log: so
 // the first app that records it keeps what was said sealed beside the fact, with
@@ -350,12 +350,12 @@ func (r *Reactor) do(ctx context.Context, due []*entry) error {
 		lane[i] = append(lane[i], e)
 	}
 	var errs [lanes]error
-	var crew sync.WaitGroup
+	var workers sync.WaitGroup
 	for i, list := range lane {
 		if len(list) == 0 {
 			continue
 		}
-		crew.Go(func() {
+		workers.Go(func() {
 			for _, e := range list {
 				if errs[i] = r.follows(ctx, e); errs[i] != nil {
 					return
@@ -363,7 +363,7 @@ func (r *Reactor) do(ctx context.Context, due []*entry) error {
 			}
 		})
 	}
-	crew.Wait()
+	workers.Wait()
 	return errors.Join(errs[:]...)
 }
 

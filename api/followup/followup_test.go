@@ -92,15 +92,15 @@ func (w *world) react() (r *followup.Reactor, stop func()) {
 	}
 	r = &followup.Reactor{Ledger: l, Log: slog.New(slog.NewTextHandler(&w.log, nil)), Rows: &w.rows, Every: 1}
 	ctx, cancel := context.WithCancel(context.Background())
-	var crew sync.WaitGroup
-	crew.Go(func() {
+	var workers sync.WaitGroup
+	workers.Go(func() {
 		if err := r.Run(ctx); err != nil {
 			w.t.Error(err)
 		}
 	})
 	stop = sync.OnceFunc(func() {
 		cancel()
-		crew.Wait()
+		workers.Wait()
 		w.recalls()
 	})
 	w.t.Cleanup(stop)

@@ -22,8 +22,8 @@ func TestWhoseTurnItIsFollowsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		ctx, cancel := context.WithCancel(context.Background())
-		var crew sync.WaitGroup
-		defer crew.Wait()
+		var workers sync.WaitGroup
+		defer workers.Wait()
 		defer cancel()
 		var turn [3]atomic.Bool
 		for i := range turn {
@@ -33,7 +33,7 @@ func TestWhoseTurnItIsFollowsUp(t *testing.T) {
 			}
 			// Each has its own rows: what is kept of one is derived, and of no use to others.
 			r := &followup.Reactor{Ledger: l, Log: slog.New(slog.NewTextHandler(&w.log, nil)), Rows: new(memory.Rows), Every: 1, Turn: turn[i].Load}
-			crew.Go(func() {
+			workers.Go(func() {
 				if err := r.Run(ctx); err != nil {
 					t.Error(err)
 				}

@@ -45,8 +45,8 @@ type Rows struct {
 	Results []Row `json:"results"`
 }
 
-// A door is a way in for events.
-type door struct {
+// An endpoint takes events.
+type endpoint struct {
 	server *server
 	parse  func(app domain.AppName, structured []byte) (ledger.Request, error)
 	binary func(app domain.AppName, header map[string][]string, data []byte, id string) (ledger.Request, error)
@@ -54,9 +54,9 @@ type door struct {
 
 func (s *server) eventRoutes(api huma.API) {
 	s.eventRoute(api, "record-events", "/v1/apps/{app}/events", "Record one CloudEvent about a person, or a JSON array of up to 1000 with a result for each",
-		"The door for apps. What only operators record is refused here. "+binaryMode, parse.Event, parse.BinaryEvent)
+		"The endpoint for apps. What only operators record is refused here. "+binaryMode, parse.Event, parse.BinaryEvent)
 	s.eventRoute(api, "record-operator-events", "/v1/apps/{app}/operator/events", "Record what operators record: one CloudEvent, or a JSON array of up to 1000",
-		"The door for operators: voids, holds, restrictions, exemptions, signers, and everything about the app as a whole, which names no subject. "+
+		"The endpoint for operators: voids, holds, restrictions, exemptions, signers, and everything about the app as a whole, which names no subject. "+
 			"The actor is operator unless the event says another. Where serve has no --authenticate, whoever reaches this route may use it: "+
 			"so let nobody reach it but operators. "+binaryMode, parse.OperatorEvent, parse.OperatorBinaryEvent)
 }
@@ -67,7 +67,7 @@ const binaryMode = "A CloudEvent in binary mode has its attributes in ce- header
 
 func (s *server) eventRoute(api huma.API, id, path, summary, description string, parse func(domain.AppName, []byte) (ledger.Request, error),
 	binary func(domain.AppName, map[string][]string, []byte, string) (ledger.Request, error)) {
-	bodied[map[string]any](s, api, id, http.MethodPost, path, summary, maxBody, door{s, parse, binary}.record)
+	bodied[map[string]any](s, api, id, http.MethodPost, path, summary, maxBody, endpoint{s, parse, binary}.record)
 	op := api.OpenAPI().Paths[path].Post
 	op.Metadata = map[string]any{takesOptOuts: true}
 	op.Description = description
@@ -89,7 +89,7 @@ func (s *server) eventRoute(api huma.API, id, path, summary, description string,
 	}
 }
 
-func (d door) record(ctx context.Context, in *eventsIn) (*out[any], error) {
+func (d endpoint) record(ctx context.Context, in *eventsIn) (*out[any], error) {
 	app, err := domain.ParseAppName(in.App)
 	if err != nil {
 		return nil, bad(err.Error())
@@ -116,7 +116,7 @@ func (d door) record(ctx context.Context, in *eventsIn) (*out[any], error) {
 }
 
 // read reads one event, and returns by which key it is known; empty: by its own id.
-func (d door) read(
+func (d endpoint) read(
 	app domain.AppName, mode parse.Mode, headers http.Header, body []byte, with besides,
 ) (ledger.Request, string, error) {
 	if mode == parse.Structured {
@@ -131,7 +131,7 @@ func (d door) read(
 }
 
 // named reads a structured event, which gets the key as its id if there is one.
-func (d door) named(app domain.AppName, event []byte, key string) (ledger.Request, error) {
+func (d endpoint) named(app domain.AppName, event []byte, key string) (ledger.Request, error) {
 	event, err := withID(event, key)
 	if err != nil {
 		return ledger.Request{}, err
@@ -186,7 +186,7 @@ func (s *server) execute(ctx context.Context, req ledger.Request) (ledger.Receip
 // they share disk syncs. One person's rows keep their order.
 const lanes = 64
 
-func (d door) recordBatch(ctx context.Context, app domain.AppName, body []byte, with besides) (*out[any], error) {
+func (d endpoint) recordBatch(ctx context.Context, app domain.AppName, body []byte, with besides) (*out[any], error) {
 	events, err := split(body)
 	if err != nil {
 		return nil, err

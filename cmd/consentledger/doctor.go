@@ -29,7 +29,7 @@ at less, since the directory is that ledger's. The exit code is 1 if anything is
 	f.StringSliceVar(&d.Hosts, "allowed-hosts", nil, "names under which HTTP is to be asked: the certificate must have them")
 	f.StringVar(&d.Clock, "clock", "", "an HTTP address whose clock is right (default: that of --server, if it answers)")
 	natsFlags(c, &d.NATS)
-	doorFlags(c, &d.Access)
+	accessFlags(c, &d.Access)
 	output.Flag(c)
 	return c
 }

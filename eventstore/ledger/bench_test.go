@@ -53,11 +53,11 @@ func onDisk(b *testing.B, memory int) *ledger.Ledger {
 func benchExecute(b *testing.B, command domain.Command, followers int) {
 	l := onDisk(b, 0)
 	ctx, stop := context.WithCancel(b.Context())
-	var crew sync.WaitGroup
-	defer crew.Wait()
+	var workers sync.WaitGroup
+	defer workers.Wait()
 	defer stop()
 	for range followers {
-		crew.Go(func() {
+		workers.Go(func() {
 			for range l.Follow(ctx, 0) { // until it is told to stop
 			}
 		})
@@ -109,10 +109,10 @@ func BenchmarkCrowd(b *testing.B) {
 	const persons, history = 20_000, 12
 	l := onDisk(b, 6<<20)
 	ctx, stop := context.WithCancel(b.Context())
-	var crew sync.WaitGroup
-	defer crew.Wait()
+	var workers sync.WaitGroup
+	defer workers.Wait()
 	defer stop()
-	crew.Go(func() {
+	workers.Go(func() {
 		if err := l.KeepSnapshots(ctx); err != nil {
 			b.Error(err)
 		}

@@ -1,4 +1,4 @@
-// Package ledger is the store as the rest of the house sees it: persons, apps
+// Package ledger is the store as everything above it sees it: persons, apps
 // and policies, not bytes. One request moves one stream by one append, but for a
 // link: it is recorded in the other person's history first, then in one's own.
 //
@@ -60,7 +60,7 @@ type Request struct {
 	Actor      string // person, guardian, operator, system or authority
 	RecordedBy string // the authenticated principal, or unauthenticated
 	OnBehalfOf string
-	FromApp    bool // it came through a door for apps
+	FromApp    bool // it came to an endpoint for apps
 
 	// Traceparent says in which trace the event was made, in the form of W3C Trace
 	// Context, or is a text that says nothing; empty: the event has none. It is not

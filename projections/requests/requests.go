@@ -110,7 +110,7 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 	}
 	if len(entries) > 0 {
 		v.calendars.follow(before, entries[len(entries)-1].Position)
-		v.index.follow(before, entries[len(entries)-1].Position, b.size, b.sorts, b.lines)
+		v.index.follow(before, entries[len(entries)-1].Position, b.size, b.classes, b.lines)
 	}
 	return nil
 }
@@ -121,7 +121,7 @@ type batch struct {
 	tx      *readmodel.Tx
 	streams map[string][]*Obligation      // those of streams that the batch touched, as they are now
 	size    size                          // of the index, which is as far as the file was before
-	sorts   []*sort                       // that the batch wrote
+	classes []*class                      // that the batch wrote
 	lines   []*line                       // the rows to write
 	duties  int64                         // how many of them are the first of their obligation
 	moves   []move                        // to write

@@ -152,7 +152,7 @@ func (r *reading) summary() (Summary, error) {
 
 // A heap is what many rows have in common that are counted.
 type heap struct {
-	of      *sort
+	of      *class
 	state   State
 	binding bool
 	days    int32

@@ -32,7 +32,7 @@ type signed struct {
 
 // open returns what is kept for an app, or makes a key and signs that the log
 // is empty. The key is written behind what it signed, and then the register:
-// nothing that was signed leaves the house before both are durable.
+// nothing that was signed leaves the server before both are durable.
 func (k *Keep) open(ctx context.Context, app domain.AppName) (*signed, error) {
 	if k.shared != nil {
 		return k.openShared(ctx, app)

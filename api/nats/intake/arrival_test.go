@@ -13,7 +13,7 @@ import (
 )
 
 // standing returns where user-1 stands with the one purpose.
-func (h *house) standing() domain.Status {
+func (h *testServer) standing() domain.Status {
 	h.t.Helper()
 	state, err := h.ledger.State(h.t.Context(), "smartkey", domain.PersonKey{Kind: "account", ID: "user-1"}, ledger.AsOf{})
 	if err != nil {
@@ -23,7 +23,7 @@ func (h *house) standing() domain.Status {
 }
 
 // withdrawNow withdraws by request, a moment after what came before it.
-func (h *house) withdrawNow() {
+func (h *testServer) withdrawNow() {
 	h.t.Helper()
 	time.Sleep(5 * time.Millisecond)
 	if r, p := h.request(&nats.Msg{Subject: record, Data: event("no", "consent.withdrawn", "user-1", `{"all":true}`)}); r.EventID == "" {
@@ -36,7 +36,7 @@ func (h *house) withdrawNow() {
 // of the stream: a consent that waited there does not come after a withdrawal that did
 // not wait.
 func TestAConsentThatWaitedInTheStreamIsFromWhenItCame(t *testing.T) {
-	h := closedHouse(t)
+	h := idleServer(t)
 	h.start()()
 	before := h.ledger.Now()
 	h.publish("consent.given", event("yes", "consent.given", "user-1", `{"act":"agree"}`))
@@ -65,7 +65,7 @@ func TestAConsentThatWaitedInTheStreamIsFromWhenItCame(t *testing.T) {
 func TestAConsentThatWasRejectedIsFromWhenItCame(t *testing.T) {
 	for _, way := range []string{"by the stream", "by a request that wants no answer"} {
 		t.Run(way, func(t *testing.T) {
-			d := openDesk(t)
+			d := openRejected(t)
 			public, private, err := ed25519.GenerateKey(nil)
 			if err != nil {
 				t.Fatal(err)

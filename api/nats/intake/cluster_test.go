@@ -96,10 +96,13 @@ func (c *cluster) settled() {
 	})
 }
 
-func until(t *testing.T, what string, ok func() bool) { t.Helper(); (&house{t: t}).until(what, ok) }
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	(&testServer{t: t}).until(what, ok)
+}
 
 // ledger returns a ledger that remembers, and is connected to the cluster.
-func (c *cluster) ledger() desk {
+func (c *cluster) ledger() rejectedServer {
 	c.t.Helper()
 	var urls []string
 	for _, port := range c.clients {
@@ -110,17 +113,17 @@ func (c *cluster) ledger() desk {
 		c.t.Fatal(err)
 	}
 	c.t.Cleanup(nc.Close)
-	h := &house{t: c.t, nc: nc, ledger: openLedger(c.t), log: &lockedBuffer{}}
+	h := &testServer{t: c.t, nc: nc, ledger: openLedger(c.t), log: &lockedBuffer{}}
 	h.js, _ = jetstream.New(nc)
 	h.faulty = &faulty{Ledger: h.ledger}
 	h.config = Config{Conn: nc, Ledger: h.faulty, Log: newLog(h.log), Seal: flip, Unseal: flip, Watch: new(Watch), Rows: new(memory.Rows)}
 	h.config.Apps = func() []domain.AppName { return []domain.AppName{"smartkey"} }
-	return desk{h, &Rejections{Config: h.config}}
+	return rejectedServer{h, &Rejections{Config: h.config}}
 }
 
 // restart starts the intake, again and again while the cluster chooses a leader of
 // some stream, as whoever supervises the ledger does.
-func (d desk) restart() (stop func()) {
+func (d rejectedServer) restart() (stop func()) {
 	d.t.Helper()
 	d.until("the intake starts", func() bool {
 		var err error
@@ -131,7 +134,7 @@ func (d desk) restart() (stop func()) {
 }
 
 // insist publishes withdrawals, each until it is acknowledged, as a sender does.
-func (d desk) insist(from, to int, between func(i int)) {
+func (d rejectedServer) insist(from, to int, between func(i int)) {
 	d.t.Helper()
 	for i := from; i <= to; i++ {
 		data := event(fmt.Sprint(i), "consent.withdrawn", fmt.Sprint("person-", i), `{"all":true}`)
@@ -146,7 +149,7 @@ func (d desk) insist(from, to int, between func(i int)) {
 }
 
 // stepDown lets the stream's leader be another one.
-func (d desk) stepDown() {
+func (d rejectedServer) stepDown() {
 	d.t.Helper()
 	_, err := d.nc.Request("$JS.API.STREAM.LEADER.STEPDOWN."+InStream, nil, 5*time.Second)
 	if err != nil {
@@ -155,7 +158,7 @@ func (d desk) stepDown() {
 }
 
 // leader returns which server leads the stream; none: nobody does now.
-func (c *cluster) leader(d desk) (leader int, current bool) {
+func (c *cluster) leader(d rejectedServer) (leader int, current bool) {
 	ctx, cancel := context.WithTimeout(c.t.Context(), time.Second)
 	defer cancel()
 	s, err := d.js.Stream(ctx, InStream)
@@ -174,7 +177,7 @@ func (c *cluster) leader(d desk) (leader int, current bool) {
 }
 
 // distinct returns how many persons' withdrawals were taken.
-func (d desk) distinct() int {
+func (d rejectedServer) distinct() int {
 	ids := map[string]bool{}
 	for _, id := range d.faulty.taken() {
 		ids[id] = true
@@ -286,7 +289,7 @@ func (c *cluster) damage(i int) {
 }
 
 // loseAll takes all directories away while no ledger runs.
-func (c *cluster) loseAll(d desk) {
+func (c *cluster) loseAll(d rejectedServer) {
 	c.t.Helper()
 	for i := range c.servers {
 		c.stop(i)

@@ -28,8 +28,8 @@ import (
 	"github.com/nats-io/nats.go/micro"
 )
 
-// A house is a server, a ledger and an intake between them.
-type house struct {
+// A testServer is a server, a ledger and an intake between them.
+type testServer struct {
 	t      *testing.T
 	nc     *nats.Conn
 	js     jetstream.JetStream
@@ -153,8 +153,8 @@ func flip(_ context.Context, app string, b []byte) ([]byte, error) {
 
 func newLog(into *lockedBuffer) *slog.Logger { return slog.New(slog.NewTextHandler(into, nil)) }
 
-func open(t *testing.T) *house {
-	h := closedHouse(t)
+func open(t *testing.T) *testServer {
+	h := idleServer(t)
 	stop := h.start()
 	t.Cleanup(func() {
 		stop()
@@ -169,7 +169,7 @@ func event(id, kind, subject, data string) []byte {
 	return []byte(fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"/app","type":%q,"subject":%q,"data":%s}`, id, kind, subject, data))
 }
 
-func (h *house) request(m *nats.Msg) (wire.Receipt, wire.Problem) {
+func (h *testServer) request(m *nats.Msg) (wire.Receipt, wire.Problem) {
 	h.t.Helper()
 	answer, err := h.nc.RequestMsg(m, 10*time.Second)
 	if err != nil {
@@ -187,7 +187,7 @@ func (h *house) request(m *nats.Msg) (wire.Receipt, wire.Problem) {
 	return r, p
 }
 
-func (h *house) publish(kind string, data []byte) {
+func (h *testServer) publish(kind string, data []byte) {
 	h.t.Helper()
 	if _, err := h.js.Publish(h.t.Context(), "consent.v1.smartkey.in."+kind, data); err != nil {
 		h.t.Fatal(err)
@@ -195,7 +195,7 @@ func (h *house) publish(kind string, data []byte) {
 }
 
 // until waits for what the outside can see.
-func (h *house) until(what string, ok func() bool) {
+func (h *testServer) until(what string, ok func() bool) {
 	h.t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond) // some of what is asked takes a processor
 	defer tick.Stop()
@@ -335,7 +335,7 @@ func TestABrokenStoreHoldsBackThePersonAndNobodyElse(t *testing.T) {
 }
 
 func TestKeyedKeepsTheOrderOfAKey(t *testing.T) {
-	k := newKeyed(8)
+	k := newKeyedQueue(8)
 	got := make([][]int, 4)
 	for i := range 1000 {
 		key := i % 4

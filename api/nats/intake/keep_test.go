@@ -20,7 +20,7 @@ import (
 )
 
 // post publishes without a reply subject, as a producer does that wants none.
-func (h *house) post(subject string, data []byte) {
+func (h *testServer) post(subject string, data []byte) {
 	h.t.Helper()
 	if err := h.nc.Publish(subject, data); err != nil || h.nc.Flush() != nil {
 		h.t.Fatal(err)
@@ -30,7 +30,7 @@ func (h *house) post(subject string, data []byte) {
 // A withdrawal that cannot be taken and whose sender asked for no answer is kept
 // until somebody looked at it, as one from the stream is.
 func TestARefusedRequestThatWantsNoAnswerIsKept(t *testing.T) {
-	d := openDesk(t)
+	d := openRejected(t)
 	no := event("1", "consent.withdrawn", "user-1", `{"purposes":["marketing"]}`)
 	for _, c := range []struct {
 		name, subject string
@@ -85,14 +85,14 @@ func TestARequestThatWantsNoAnswerWaitsForABrokenStore(t *testing.T) {
 }
 
 func TestARequestThatWantsNoAnswerIsKeptWhenTheLedgerStops(t *testing.T) {
-	h := closedHouse(t)
+	h := idleServer(t)
 	stop := h.start()
 	h.faulty.breakFor("1")
 	h.post(record, event("1", "consent.withdrawn", "user-1", `{"all":true}`))
 	h.post(record, event("2", "consent.given", "user-2", `{"act":"agree"}`))
 	h.until("both came", func() bool { return len(h.faulty.taken()) == 1 })
 	stop()
-	d := desk{h, &Rejections{Config: h.config}}
+	d := rejectedServer{h, &Rejections{Config: h.config}}
 	if list := d.list(); len(list) != 1 || string(list[0].Code) != wire.Unavailable || d.unseen() != 1 {
 		t.Fatalf("%+v", list)
 	}
@@ -104,7 +104,7 @@ func TestARequestThatWantsNoAnswerIsKeptWhenTheLedgerStops(t *testing.T) {
 
 // What is too large to be kept with its reason holds back nothing behind it.
 func TestALargeMessageIsKept(t *testing.T) {
-	d := openDesk(t)
+	d := openRejected(t)
 	random := make([]byte, 1<<20)
 	_, _ = rand.Read(random)
 	room := int(d.nc.MaxPayload()) - 1000
@@ -140,7 +140,7 @@ func TestALargeMessageIsKept(t *testing.T) {
 }
 
 func TestAnEventOfAnotherRoadIsRecordedByThatRoad(t *testing.T) {
-	h := closedHouse(t)
+	h := idleServer(t)
 	var got *nats.Msg
 	h.config.Again = func(_ context.Context, m *nats.Msg) (ledger.Receipt, error) {
 		got = m
@@ -149,7 +149,7 @@ func TestAnEventOfAnotherRoadIsRecordedByThatRoad(t *testing.T) {
 	defer h.start()()
 	m := &nats.Msg{Subject: "consent.v1.family.group", Data: event("1", "consent.withdrawn", "user-1", `{"all":true}`)}
 	h.config.KeepUntold(t.Context(), m, domain.Refusal{Code: domain.UnknownApp, Text: "no app is registered with this group"})
-	d := desk{h, &Rejections{Config: h.config}}
+	d := rejectedServer{h, &Rejections{Config: h.config}}
 	if list := d.list(); len(list) != 1 || list[0].App != invalidApp || !list[0].MayBeNo || d.unseen() != 1 {
 		t.Fatalf("%+v", list)
 	}

@@ -20,16 +20,16 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// rememberingHouse is a house whose ledger remembers what it saw of the streams.
-func rememberingHouse(t *testing.T) desk {
-	h := closedHouse(t)
+// rememberingServer is one whose ledger remembers what it saw of the streams.
+func rememberingServer(t *testing.T) rejectedServer {
+	h := idleServer(t)
 	h.config.Rows = new(memory.Rows)
 	h.config.Apps = func() []domain.AppName { return []domain.AppName{"smartkey"} }
-	return desk{h, &Rejections{Config: h.config}}
+	return rejectedServer{h, &Rejections{Config: h.config}}
 }
 
 // told returns what the log says of losses, one line each.
-func (h *house) told() (lines []string) {
+func (h *testServer) told() (lines []string) {
 	h.t.Helper()
 	for e, err := range h.ledger.Replay(h.t.Context(), 0) {
 		if err != nil {
@@ -50,7 +50,7 @@ func words(e codec.Entry, n domain.Noted) string {
 	return text
 }
 
-func (h *house) losses() string {
+func (h *testServer) losses() string {
 	if err := h.config.Watch.Trouble(Losses); err != nil {
 		return err.Error()
 	}
@@ -58,7 +58,7 @@ func (h *house) losses() string {
 }
 
 // withdraw publishes withdrawals that are acknowledged.
-func (h *house) withdraw(from, to int) {
+func (h *testServer) withdraw(from, to int) {
 	h.t.Helper()
 	for i := from; i <= to; i++ {
 		h.publish("consent.withdrawn", event(fmt.Sprint(i), "consent.withdrawn", fmt.Sprint("person-", i), `{"all":true}`))
@@ -66,7 +66,7 @@ func (h *house) withdraw(from, to int) {
 }
 
 // withdrawn returns how many withdrawals were taken.
-func (h *house) withdrawn() (n int) {
+func (h *testServer) withdrawn() (n int) {
 	for _, id := range h.faulty.taken() {
 		if !strings.HasPrefix(id, "lost-") {
 			n++
@@ -76,7 +76,7 @@ func (h *house) withdrawn() (n int) {
 }
 
 // remove takes messages out of the stream, as a damaged block does.
-func (h *house) remove(seqs ...uint64) {
+func (h *testServer) remove(seqs ...uint64) {
 	h.t.Helper()
 	s, err := h.js.Stream(h.t.Context(), InStream)
 	if err != nil {
@@ -90,7 +90,7 @@ func (h *house) remove(seqs ...uint64) {
 }
 
 // loose makes the stream one of which a test may take messages away.
-func (d desk) loose() {
+func (d rejectedServer) loose() {
 	d.t.Helper()
 	d.makeStream(ourStream(func(c *jetstream.StreamConfig) { c.DenyDelete = false }))
 }
@@ -98,23 +98,23 @@ func (d desk) loose() {
 func TestMessagesThatAreGoneFromTheStreamAreTold(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		lose  func(d desk)
+		lose  func(d rejectedServer)
 		taken int // of ten that were acknowledged while the ledger was away, and one after them
 		red   string
 		log   string
 	}{
-		{"none is gone", func(desk) {}, 11, "", ""},
-		{"the first three are gone", func(d desk) { d.remove(1, 2, 3) }, 8,
+		{"none is gone", func(rejectedServer) {}, 11, "", ""},
+		{"the first three are gone", func(d rejectedServer) { d.remove(1, 2, 3) }, 8,
 			"messages 1 to 3 were acknowledged and are gone", "smartkey count=3 first=1 how=gap last=3 stream=incoming"},
-		{"some in the midst are gone", func(d desk) { d.remove(4, 5, 7) }, 8,
+		{"some in the midst are gone", func(d rejectedServer) { d.remove(4, 5, 7) }, 8,
 			"messages 4 to 5 were acknowledged and are gone", "smartkey count=2 first=4 how=gap last=5 stream=incoming; smartkey count=1 first=7 how=gap last=7 stream=incoming"},
-		{"the last are gone", func(d desk) { d.remove(9, 10) }, 9,
+		{"the last are gone", func(d rejectedServer) { d.remove(9, 10) }, 9,
 			"messages 9 to 10 were acknowledged and are gone", "smartkey count=2 first=9 how=gap last=10 stream=incoming"},
-		{"all are gone", func(d desk) { d.remove(1, 2, 3, 4, 5, 6, 7, 8, 9, 10) }, 1,
+		{"all are gone", func(d rejectedServer) { d.remove(1, 2, 3, 4, 5, 6, 7, 8, 9, 10) }, 1,
 			"messages 1 to 10 were acknowledged and are gone", "smartkey count=10 first=1 how=gap last=10 stream=incoming"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := rememberingHouse(t)
+			d := rememberingServer(t)
 			d.loose()
 			// The ledger has met the stream, and was away since.
 			m, err := remember(t.Context(), d.config.Rows)
@@ -168,7 +168,7 @@ func (w *witness) settleFor(ctx context.Context) error {
 // A ledger that stops and starts, and is handed messages anew, loses nothing and
 // says so.
 func TestWhatIsHandedOutLaterIsNotLost(t *testing.T) {
-	d := rememberingHouse(t)
+	d := rememberingServer(t)
 	stop := d.start()
 	d.faulty.breakFor("3")
 	d.withdraw(1, 6)
@@ -239,7 +239,7 @@ func TestAStreamThatIsAnotherOneOrWentBackIsTold(t *testing.T) {
 			b := &brokenServer{t: t, dir: t.TempDir() + "/nats", port: -1}
 			b.start()
 			defer func() { b.stop() }()
-			d := rememberingHouse(t)
+			d := rememberingServer(t)
 			d.reach(b)
 			stop := d.start()
 			d.withdraw(1, 4)
@@ -314,7 +314,7 @@ func TestADamagedBlockIsTold(t *testing.T) {
 			b := &brokenServer{t: t, dir: t.TempDir() + "/nats", port: -1}
 			b.start()
 			defer func() { b.stop() }()
-			d := rememberingHouse(t)
+			d := rememberingServer(t)
 			d.reach(b)
 			stop := d.start()
 			d.faulty.breakFor("1")
@@ -349,7 +349,7 @@ func TestADamagedBlockIsTold(t *testing.T) {
 }
 
 // lost adds up what the log says.
-func (d desk) lost() (n int) {
+func (d rejectedServer) lost() (n int) {
 	for _, line := range d.told() {
 		_, count, _ := strings.Cut(line, "count=")
 		count, _, _ = strings.Cut(count, " ")
@@ -363,7 +363,7 @@ func (d desk) lost() (n int) {
 }
 
 // sees reports whether the ledger's store knows that a message was seen.
-func (d desk) sees(seq uint64) bool {
+func (d rejectedServer) sees(seq uint64) bool {
 	m, err := remember(d.t.Context(), d.config.Rows)
 	if err != nil {
 		d.t.Fatal(err)
@@ -372,14 +372,14 @@ func (d desk) sees(seq uint64) bool {
 }
 
 // reach connects to a server anew.
-func (d desk) reach(b *brokenServer) {
+func (d rejectedServer) reach(b *brokenServer) {
 	d.t.Helper()
 	nc, err := nats.Connect(b.server.ClientURL())
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	d.t.Cleanup(nc.Close)
-	d.house.nc, d.config.Conn = nc, nc
+	d.testServer.nc, d.config.Conn = nc, nc
 	d.js, _ = jetstream.New(nc)
 	d.Rejections.Config.Conn = nc
 }

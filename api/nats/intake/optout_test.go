@@ -15,7 +15,7 @@ import (
 )
 
 // history returns what is recorded of a person.
-func (h *house) history(id string) (entries []codec.Entry) {
+func (h *testServer) history(id string) (entries []codec.Entry) {
 	h.t.Helper()
 	for e, err := range h.ledger.History(h.t.Context(), "smartkey", domain.PersonKey{Kind: "account", ID: id}) {
 		if err != nil {
@@ -33,9 +33,9 @@ func strange(id string) []byte {
 }
 
 func TestAnOptOutIsTakenWhateverStandsBesideIt(t *testing.T) {
-	d := openDesk(t)
+	d := openRejected(t)
 	const unread = "data.screen,sequence,time"
-	begun := d.house.ledger.Now()
+	begun := d.testServer.ledger.Now()
 	first, p := d.request(&nats.Msg{Subject: record, Data: strange("1")})
 	if first.EventID == "" || first.NotUnderstood != unread || first.ID != "1" || first.Subject != "account:user-1" {
 		t.Fatalf("%+v %+v", first, p)
@@ -65,12 +65,12 @@ func TestAnOptOutIsTakenWhateverStandsBesideIt(t *testing.T) {
 // TestWhatWasRejectedForItsTimeIsTakenAgain: a program before this one refused
 // such an opt-out, and kept it.
 func TestWhatWasRejectedForItsTimeIsTakenAgain(t *testing.T) {
-	d := openDesk(t)
+	d := openRejected(t)
 	original, err := json.Marshal(Original{Subject: "consent.v1.smartkey.in.consent.withdrawn", Data: strange("1"), Text: "time"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	sealed, err := d.house.config.Seal(t.Context(), "smartkey", original)
+	sealed, err := d.testServer.config.Seal(t.Context(), "smartkey", original)
 	if err != nil {
 		t.Fatal(err)
 	}

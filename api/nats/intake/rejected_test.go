@@ -20,13 +20,13 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// A desk is where a test works on rejected messages.
-type desk struct {
-	*house
+// A rejectedServer is where a test works on rejected messages.
+type rejectedServer struct {
+	*testServer
 	*Rejections
 }
 
-func (d desk) list() []RejectedMessage {
+func (d rejectedServer) list() []RejectedMessage {
 	d.t.Helper()
 	list, err := d.List(d.t.Context(), 0, 1000)
 	if err != nil {
@@ -37,7 +37,7 @@ func (d desk) list() []RejectedMessage {
 
 // unseen counts, and checks that one who has read nothing yet counts the same
 // if nothing comes meanwhile.
-func (d desk) unseen() int {
+func (d rejectedServer) unseen() int {
 	d.t.Helper()
 	n, err := d.Unseen(d.t.Context())
 	fresh, freshErr := (&Rejections{Config: d.config}).Unseen(d.t.Context())
@@ -48,13 +48,13 @@ func (d desk) unseen() int {
 	return again
 }
 
-func openDesk(t *testing.T) desk {
+func openRejected(t *testing.T) rejectedServer {
 	h := open(t)
-	return desk{h, &Rejections{Config: h.config}}
+	return rejectedServer{h, &Rejections{Config: h.config}}
 }
 
 // read shows a message by an access that is recorded.
-func (d desk) read(seq uint64) (RejectedMessage, Original, error) {
+func (d rejectedServer) read(seq uint64) (RejectedMessage, Original, error) {
 	d.t.Helper()
 	app, err := d.App(d.t.Context(), seq)
 	if err != nil {
@@ -72,7 +72,7 @@ func (d desk) read(seq uint64) (RejectedMessage, Original, error) {
 	return d.Show(d.t.Context(), d.opened(app, domain.AccessRejected), seq)
 }
 
-func (d desk) opened(app domain.AppName, kind domain.AccessKind) ledger.Opened {
+func (d rejectedServer) opened(app domain.AppName, kind domain.AccessKind) ledger.Opened {
 	d.t.Helper()
 	if app == "" { // it names none: whoever reads it does so for one
 		app = "smartkey"
@@ -86,7 +86,7 @@ func (d desk) opened(app domain.AppName, kind domain.AccessKind) ledger.Opened {
 }
 
 // clear returns what the rejected stream shows without a key.
-func (d desk) clear() string {
+func (d rejectedServer) clear() string {
 	d.t.Helper()
 	stream, err := d.js.Stream(d.t.Context(), RejectedStream)
 	if err != nil {
@@ -103,7 +103,7 @@ func (d desk) clear() string {
 }
 
 func TestWhatIsNotTakenIsKeptSealed(t *testing.T) {
-	d := openDesk(t)
+	d := openRejected(t)
 	ctx := t.Context()
 	d.publish("consent.given", event("1", "consent.given", "user-1", `{"act":"nod"}`))
 	d.until("a yes is rejected", func() bool { return len(d.list()) == 1 })
@@ -154,7 +154,7 @@ func TestWhatIsNotTakenIsKeptSealed(t *testing.T) {
 }
 
 func TestWhatWasSentIsNowhereInTheClear(t *testing.T) {
-	d := openDesk(t)
+	d := openRejected(t)
 	const secret = "13800138000"
 	for _, e := range []string{
 		`{"specversion":"` + secret + `"}`,
@@ -201,7 +201,7 @@ func TestWhatWasSentIsNowhereInTheClear(t *testing.T) {
 // What may be a no is counted until somebody looked at it, whatever becomes of
 // the stream of rejected messages meanwhile.
 func TestANoOutlivesTheStreamUntilItIsSeen(t *testing.T) {
-	d := openDesk(t)
+	d := openRejected(t)
 	ctx := t.Context()
 	d.publish("consent.given", event("0", "consent.given", "user-1", `{"act":"nod"}`)) // a yes
 	d.until("the yes is rejected", func() bool { return len(d.list()) == 1 })
@@ -266,7 +266,7 @@ func TestANoOutlivesTheStreamUntilItIsSeen(t *testing.T) {
 }
 
 func TestWhoMarksAndDiesLeavesNothingUndone(t *testing.T) {
-	d := openDesk(t)
+	d := openRejected(t)
 	ctx := t.Context()
 	d.publish("what", []byte(`no`))
 	d.until("one is unseen", func() bool { return d.unseen() == 1 })
@@ -304,7 +304,7 @@ func TestAMessageIsRejectedOnceHoweverLateItComesAgain(t *testing.T) {
 	if err := makeStreams(ctx, c, js); err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, nc: nc, js: js, config: c}
+	h := &testServer{t: t, nc: nc, js: js, config: c}
 	h.publish("what", []byte(`no`))
 	consumer, err := js.CreateConsumer(ctx, InStream, jetstream.ConsumerConfig{Durable: "ledger", AckPolicy: jetstream.AckExplicitPolicy, MaxDeliver: -1})
 	if err != nil {
@@ -337,7 +337,7 @@ func TestAMessageIsRejectedOnceHoweverLateItComesAgain(t *testing.T) {
 			return err == nil && !ack.Duplicate
 		})
 	}
-	desk := desk{h, &Rejections{Config: c}}
+	desk := rejectedServer{h, &Rejections{Config: c}}
 	n := 0
 	for _, m := range desk.list() {
 		if m.App == "smartkey" {
@@ -350,7 +350,7 @@ func TestAMessageIsRejectedOnceHoweverLateItComesAgain(t *testing.T) {
 }
 
 func TestAskingOftenCostsLittle(t *testing.T) {
-	d := openDesk(t)
+	d := openRejected(t)
 	for range 50 {
 		d.publish("what", []byte(`no`))
 	}
@@ -420,7 +420,7 @@ func TestTheSubjectSaysWhatMayBeSaid(t *testing.T) {
 		{"a no in its place", "consent.withdrawn", no, nil, "taken", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := openDesk(t)
+			d := openRejected(t)
 			if _, err := d.js.PublishMsg(t.Context(), &nats.Msg{Subject: "consent.v1.smartkey.in." + c.kind, Data: c.data, Header: c.header}); err != nil {
 				t.Fatal(err)
 			}

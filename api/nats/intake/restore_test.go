@@ -8,22 +8,22 @@ import (
 // What an administrator deletes while the ledger runs is made again: health names
 // it meanwhile, what comes afterwards is taken, and what may be lost is told.
 func TestWhatIsDeletedMeanwhileIsMadeAgain(t *testing.T) {
-	stream := func(name string) func(d desk) error {
-		return func(d desk) error { return d.js.DeleteStream(d.t.Context(), name) }
+	stream := func(name string) func(d rejectedServer) error {
+		return func(d rejectedServer) error { return d.js.DeleteStream(d.t.Context(), name) }
 	}
 	for _, c := range []struct {
 		name   string
-		remove func(d desk) error
+		remove func(d rejectedServer) error
 		gone   string // as health has it
 		told   string // in the log
 	}{
 		{"the stream", stream(InStream), "stream " + InStream, "smartkey first=3 how=made-anew stream=incoming"},
-		{"its consumer", func(d desk) error { return d.js.DeleteConsumer(d.t.Context(), InStream, durable) },
+		{"its consumer", func(d rejectedServer) error { return d.js.DeleteConsumer(d.t.Context(), InStream, durable) },
 			"consumer ledger of " + InStream, ""},
 		{"the stream of rejected messages", stream(RejectedStream), "stream " + RejectedStream, ""},
 		{"what was seen of them", stream("KV_" + SeenBucket), "stream KV_" + SeenBucket, ""},
 		{"what was not", stream("KV_" + UnseenBucket), "stream KV_" + UnseenBucket, ""},
-		{"all that there is of rejected messages", func(d desk) error {
+		{"all that there is of rejected messages", func(d rejectedServer) error {
 			for _, name := range []string{RejectedStream, "KV_" + SeenBucket, "KV_" + UnseenBucket} {
 				if err := d.js.DeleteStream(d.t.Context(), name); err != nil {
 					return err
@@ -34,7 +34,7 @@ func TestWhatIsDeletedMeanwhileIsMadeAgain(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			d := rememberingHouse(t)
+			d := rememberingServer(t)
 			defer d.start()()
 			d.withdraw(1, 1)
 			d.publish("consent.withdrawn", []byte("person-9 says no"))
@@ -67,7 +67,7 @@ func TestWhatIsDeletedMeanwhileIsMadeAgain(t *testing.T) {
 // A stream is deleted while a message of it is in hand and the store is broken: the
 // message is recorded once the store is well, and counts as no loss.
 func TestWhatIsInHandIsTakenAlthoughItsStreamIsDeleted(t *testing.T) {
-	d := rememberingHouse(t)
+	d := rememberingServer(t)
 	defer d.start()()
 	d.faulty.breakFor("2")
 	d.withdraw(1, 2)

@@ -26,7 +26,7 @@ type service struct {
 	keeper keeper
 	ctx    context.Context // outlasts stop: what was taken is finished
 	stop   context.Context
-	jobs   *keyed
+	jobs   *keyedQueue
 }
 
 var errBusy = errors.New("the ledger is stopping")
@@ -35,7 +35,7 @@ var errBusy = errors.New("the ledger is stopping")
 // everything that was taken is answered.
 func openService(ctx context.Context, c Config, js jetstream.JetStream) (drain func(), err error) {
 	long, cancel := natsservice.Outlast(ctx)
-	s := &service{Config: c, ctx: long, stop: ctx, jobs: newKeyed(c.Workers)}
+	s := &service{Config: c, ctx: long, stop: ctx, jobs: newKeyedQueue(c.Workers)}
 	s.keeper = keeper{Config: c, js: js, filed: new(filing)}
 	var open []natsservice.Endpoint
 	for _, e := range s.endpoints() {

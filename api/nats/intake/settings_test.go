@@ -82,7 +82,7 @@ func ourStream(change func(*jetstream.StreamConfig)) jetstream.StreamConfig {
 }
 
 // start runs the intake on a server, and returns what stops it.
-func (h *house) start() (stop func()) {
+func (h *testServer) start() (stop func()) {
 	h.t.Helper()
 	stop, err := h.tryStart()
 	if err != nil {
@@ -91,7 +91,7 @@ func (h *house) start() (stop func()) {
 	return stop
 }
 
-func (h *house) tryStart() (stop func(), err error) {
+func (h *testServer) tryStart() (stop func(), err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, done := make(chan struct{}), make(chan error, 1)
 	go func() { done <- Run(ctx, h.config, func() { close(ready) }) }()
@@ -109,16 +109,16 @@ func (h *house) tryStart() (stop func(), err error) {
 	}, nil
 }
 
-// closedHouse is a house whose intake does not run yet.
-func closedHouse(t *testing.T) *house {
-	h := &house{t: t, nc: connect(t), ledger: openLedger(t), log: &lockedBuffer{}}
+// idleServer is one whose intake does not run yet.
+func idleServer(t *testing.T) *testServer {
+	h := &testServer{t: t, nc: connect(t), ledger: openLedger(t), log: &lockedBuffer{}}
 	h.js, _ = jetstream.New(h.nc)
 	h.faulty = &faulty{Ledger: h.ledger}
 	h.config = Config{Conn: h.nc, Ledger: h.faulty, Log: newLog(h.log), Seal: flip, Unseal: flip, Watch: new(Watch)}
 	return h
 }
 
-func (h *house) makeStream(c jetstream.StreamConfig) {
+func (h *testServer) makeStream(c jetstream.StreamConfig) {
 	h.t.Helper()
 	if _, err := h.js.CreateStream(h.t.Context(), c); err != nil {
 		h.t.Fatal(err)
@@ -145,7 +145,7 @@ func TestAStreamThatCouldLoseMessagesIsMended(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := closedHouse(t)
+			h := idleServer(t)
 			h.makeStream(ourStream(change))
 			const n = 20
 			for i := range n {
@@ -190,7 +190,7 @@ func TestAStreamThatCannotBeMendedIsRefusedByName(t *testing.T) {
 		"sealed":        {func(c *jetstream.StreamConfig) { c.Sealed = true }, "sealed is true"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := closedHouse(t)
+			h := idleServer(t)
 			h.makeStream(jetstream.StreamConfig{Name: "OTHER", Subjects: []string{"other"}})
 			config := ourStream(c.change)
 			seal := config.Sealed
@@ -230,7 +230,7 @@ func TestAConsumerThatKeepsMessagesBackIsMadeAnew(t *testing.T) {
 		"with its own retry times": {BackOff: []time.Duration{time.Hour, time.Hour}, MaxDeliver: 5},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := closedHouse(t)
+			h := idleServer(t)
 			h.makeStream(ourStream(func(*jetstream.StreamConfig) {}))
 			c.Durable, c.AckPolicy = durable, jetstream.AckExplicitPolicy
 			if _, err := h.js.CreateConsumer(t.Context(), InStream, c); err != nil {
@@ -247,7 +247,7 @@ func TestAConsumerThatKeepsMessagesBackIsMadeAnew(t *testing.T) {
 }
 
 func TestAPushConsumerIsMadeAnew(t *testing.T) {
-	h := closedHouse(t)
+	h := idleServer(t)
 	h.makeStream(ourStream(func(*jetstream.StreamConfig) {}))
 	_, err := h.js.CreatePushConsumer(t.Context(), InStream, jetstream.ConsumerConfig{
 		Durable: durable, DeliverSubject: "nobody", AckPolicy: jetstream.AckExplicitPolicy,
@@ -263,7 +263,7 @@ func TestAPushConsumerIsMadeAnew(t *testing.T) {
 // A message that used up its deliveries counts neither as pending nor as handed
 // out: nobody but the stream knows it.
 func TestAMessageThatWasGivenUpIsHandedOutAgain(t *testing.T) {
-	h := closedHouse(t)
+	h := idleServer(t)
 	h.makeStream(ourStream(func(*jetstream.StreamConfig) {}))
 	config := consumerConfig
 	config.MaxDeliver = 1
@@ -295,7 +295,7 @@ func TestAMessageThatWasGivenUpIsHandedOutAgain(t *testing.T) {
 }
 
 func TestSomebodyElsesConsumerIsNamed(t *testing.T) {
-	h := closedHouse(t)
+	h := idleServer(t)
 	h.makeStream(ourStream(func(*jetstream.StreamConfig) {}))
 	if _, err := h.js.CreateConsumer(t.Context(), InStream, jetstream.ConsumerConfig{Durable: "thief", AckPolicy: jetstream.AckExplicitPolicy}); err != nil {
 		t.Fatal(err)
@@ -308,7 +308,7 @@ func TestSomebodyElsesConsumerIsNamed(t *testing.T) {
 
 // What somebody changes while the ledger runs is put right, too.
 func TestWhatIsChangedMeanwhileIsPutRight(t *testing.T) {
-	h := closedHouse(t)
+	h := idleServer(t)
 	defer h.start()()
 	ctx := t.Context()
 	if _, err := h.js.PauseConsumer(ctx, InStream, durable, time.Now().Add(time.Hour)); err != nil {
@@ -354,7 +354,7 @@ func TestWhatIsChangedMeanwhileIsPutRight(t *testing.T) {
 // A stream that the ledger met listens to the ledger's subjects again, whatever
 // somebody made it listen to; what it took meanwhile is no event, and is kept.
 func TestTheStreamThatTheLedgerMetListensToItsSubjects(t *testing.T) {
-	d := rememberingHouse(t)
+	d := rememberingServer(t)
 	defer d.start()()
 	for _, subjects := range [][]string{{"orders.>"}, {"consent.v1.*.in.>", "orders.>"}, {"consent.v1.shop.in.>"}} {
 		if _, err := d.js.UpdateStream(t.Context(), ourStream(func(c *jetstream.StreamConfig) { c.Subjects = subjects })); err != nil {
@@ -417,7 +417,7 @@ func TestMessagesThatWaitTurnHealthRed(t *testing.T) {
 
 // Two apps number their messages from 1, and both mean what they say.
 func TestTheSameMessageIDOfTwoAppsIsTwoMessages(t *testing.T) {
-	h := closedHouse(t)
+	h := idleServer(t)
 	h.makeStream(ourStream(func(c *jetstream.StreamConfig) { c.Duplicates = 2 * time.Minute }))
 	defer h.start()()
 	send := func(person, body string) (ack *jetstream.PubAck) {

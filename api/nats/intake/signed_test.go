@@ -20,7 +20,7 @@ import (
 )
 
 // operate executes what operators do, which does not come in by NATS.
-func (h *house) operate(cmd domain.Command) {
+func (h *testServer) operate(cmd domain.Command) {
 	h.t.Helper()
 	r := ledger.Request{App: "smartkey", Source: "test", ID: fmt.Sprintf("%T", cmd), Body: []byte("{}"), Actor: "operator", RecordedBy: "release", Command: cmd}
 	if _, err := h.ledger.Execute(h.t.Context(), r); err != nil {
@@ -29,7 +29,7 @@ func (h *house) operate(cmd domain.Command) {
 }
 
 // signedWorld registers a signer and publishes a surface.
-func (h *house) signedWorld() ed25519.PrivateKey {
+func (h *testServer) signedWorld() ed25519.PrivateKey {
 	h.t.Helper()
 	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
@@ -48,7 +48,7 @@ func signature(key ed25519.PrivateKey, data []byte) nats.Header {
 	return nats.Header{"consent-signature": {"backend;" + base64.StdEncoding.EncodeToString(ed25519.Sign(key, data))}}
 }
 
-func (h *house) ask(subject, body string, into any) {
+func (h *testServer) ask(subject, body string, into any) {
 	h.t.Helper()
 	m, err := h.nc.Request(subject, []byte(body), 10*time.Second)
 	if err == nil {

@@ -32,7 +32,7 @@ type drain struct {
 	js   jetstream.JetStream
 	ctx  context.Context // outlasts stop: an Execute that began is finished
 	stop context.Context
-	jobs *keyed
+	jobs *keyedQueue
 
 	filed    filing
 	memory   *recall // nil: of an older stream, which is emptied
@@ -59,7 +59,7 @@ func openStream(ctx context.Context, c Config, js jetstream.JetStream, m *recall
 	}
 	long, cancel := natsservice.Outlast(ctx)
 	d := &drain{
-		Config: c, js: js, ctx: long, stop: ctx, jobs: newKeyed(c.Workers),
+		Config: c, js: js, ctx: long, stop: ctx, jobs: newKeyedQueue(c.Workers),
 		inHand: map[uint64]jetstream.Msg{}, memory: m,
 	}
 	consuming, err := consumer.Consume(d.take, jetstream.PullMaxMessages(512), jetstream.ConsumeErrHandler(d.complain))

@@ -110,7 +110,7 @@ func TestAnOlderStreamIsEmptiedAndMadeAnew(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- Run(ctx, c, nil) }()
-	h := &house{t: t, nc: nc, js: js, faulty: l}
+	h := &testServer{t: t, nc: nc, js: js, faulty: l}
 	h.until("what is not behind the broken one is taken", func() bool { return len(l.taken()) == 15 })
 	if _, err := js.Publish(t.Context(), "consent.v1.smartkey.in.consent.given", []byte("{}")); err == nil {
 		t.Error("the old stream took a message while it was emptied")

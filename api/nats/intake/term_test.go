@@ -34,12 +34,12 @@ func (s *sleeper) Execute(ctx context.Context, req ledger.Request) (ledger.Recei
 // with messages in hand, and wakes when another has them too. Every person's messages
 // are recorded in their order, each once, and none is said to be lost.
 func TestTurnsKeepEachPersonsOrder(t *testing.T) {
-	d := rememberingHouse(t)
+	d := rememberingServer(t)
 	var processes [3]*sleeper
 	var tokens [3]chan struct{}
 	for i := range processes {
 		processes[i], tokens[i] = &sleeper{faulty: d.faulty}, make(chan struct{}, 8)
-		h := *d.house
+		h := *d.testServer
 		h.config.Ledger, h.config.Watch = processes[i], new(Watch)
 		h.config.Turn = func(ctx context.Context, do func(context.Context) error) error {
 			select {

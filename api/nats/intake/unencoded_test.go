@@ -23,7 +23,7 @@ func inHeaders(subject, id, kind, data string, more ...string) *nats.Msg {
 // TestAnIDWithQuestionMarksLosesNoOptOut: 张三 and 李四 are both sent as ?? by
 // NATS.Net. The second opt-out is one of its own, and somebody is told.
 func TestAnIDWithQuestionMarksLosesNoOptOut(t *testing.T) {
-	d := openDesk(t)
+	d := openRejected(t)
 	const in = "consent.v1.smartkey.in.consent.withdrawn"
 	first, p := d.request(inHeaders(record, "??", "consent.withdrawn", `{"all":true}`))
 	if first.EventID == "" {
@@ -55,7 +55,7 @@ func TestAnIDWithQuestionMarksLosesNoOptOut(t *testing.T) {
 // TestAMessageIDWithQuestionMarksIsTold: within its window the server takes two
 // messages for one.
 func TestAMessageIDWithQuestionMarksIsTold(t *testing.T) {
-	d := openDesk(t)
+	d := openRejected(t)
 	m := &nats.Msg{Subject: "consent.v1.smartkey.in.consent.withdrawn", Data: event("1", "consent.withdrawn", "user-1", `{"all":true}`), Header: nats.Header{"Nats-Msg-Id": {"/app ??"}}}
 	if _, err := d.js.PublishMsg(t.Context(), m); err != nil {
 		t.Fatal(err)
@@ -83,7 +83,7 @@ func TestAMessageIDWithQuestionMarksIsTold(t *testing.T) {
 
 // TestAPanicOverOneMessageEndsNothing: it is kept, and the ledger goes on.
 func TestAPanicOverOneMessageEndsNothing(t *testing.T) {
-	d := openDesk(t)
+	d := openRejected(t)
 	d.publish("consent.withdrawn", event("panic", "consent.withdrawn", "user-1", `{"all":true}`))
 	if _, p := d.request(&nats.Msg{Subject: record, Data: event("panic", "consent.withdrawn", "user-1", `{"all":true}`)}); p.Status != 503 || p.Code != wire.Unavailable {
 		t.Errorf("answered %+v", p)

@@ -98,18 +98,18 @@ func (w *world) connect() *nats.Conn {
 func (w *world) tell() (o *Outbox, stop func()) {
 	o = &Outbox{Conn: w.connect(), Ledger: w.open(), Log: slog.New(slog.DiscardHandler)}
 	ctx, cancel := context.WithCancel(context.Background())
-	var crew sync.WaitGroup
-	crew.Go(func() {
+	var workers sync.WaitGroup
+	workers.Go(func() {
 		if err := o.Run(ctx); err != nil {
 			w.t.Error(err)
 		}
 	})
-	crew.Go(func() {
+	workers.Go(func() {
 		if err := o.Watch(ctx); err != nil {
 			w.t.Error(err)
 		}
 	})
-	stop = func() { cancel(); crew.Wait() }
+	stop = func() { cancel(); workers.Wait() }
 	w.t.Cleanup(stop)
 	return o, stop
 }
@@ -226,9 +226,9 @@ func TestSeveralProcessesTellEverythingOnceInOrder(t *testing.T) {
 	const each, writers = 20, 3
 	_, stop := w.tell()
 	w.tell()
-	var crew sync.WaitGroup
+	var workers sync.WaitGroup
 	for range writers {
-		crew.Go(func() {
+		workers.Go(func() {
 			for range each {
 				w.owe()
 			}
@@ -237,7 +237,7 @@ func TestSeveralProcessesTellEverythingOnceInOrder(t *testing.T) {
 	w.until("some are told", func() bool { return len(w.told()) > 10 })
 	stop() // in the middle
 	w.tell()
-	crew.Wait()
+	workers.Wait()
 	w.until("all are told", func() bool { return len(w.told()) >= 3*each*writers })
 	w.check()
 	if w.tell(); true { // and again after a restart

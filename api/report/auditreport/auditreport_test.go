@@ -57,7 +57,7 @@ func made(t *testing.T, w *projectiontest.Teller, from, to deadline.Instant) aud
 	return r
 }
 
-func written(t *testing.T, p auditreport.Paper, f auditreport.Form, lang string) []byte {
+func written(t *testing.T, p auditreport.Documenter, f auditreport.Form, lang string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	if err := auditreport.Write(&b, p, f, lang); err != nil {

@@ -59,11 +59,11 @@ func (f Form) Ending() string {
 	return string(f)
 }
 
-// A Paper can be written in every form.
-type Paper interface{ Document(lang string) Document }
+// A Documenter can be written in every form.
+type Documenter interface{ Document(lang string) Document }
 
-// Write writes a paper. JSON has codes alone, whatever the language.
-func Write(w io.Writer, p Paper, f Form, lang string) error {
+// Write writes a document. JSON has codes alone, whatever the language.
+func Write(w io.Writer, p Documenter, f Form, lang string) error {
 	switch f {
 	case JSON:
 		err := json.MarshalWrite(w, p, jsontext.WithIndent("  "))

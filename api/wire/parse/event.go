@@ -29,13 +29,13 @@ const MaxEvent = 256 << 10
 const maxSequence = 1<<53 - 1
 
 // Event reads a CloudEvent in the structured JSON form, as it comes
-// through a door for apps: it is about a person, and what only operators may
+// at an endpoint for apps: it is about a person, and what only operators may
 // say is refused. RecordedBy is "unauthenticated" until the caller says better.
 func Event(app domain.AppName, structured []byte) (ledger.Request, error) {
 	return parseStructured(app, structured, true)
 }
 
-// OperatorEvent is Event for the door of operators: what is about the
+// OperatorEvent is Event for the endpoint of operators: what is about the
 // app as a whole names no person, and the actor is an operator unless the event
 // says another.
 func OperatorEvent(app domain.AppName, structured []byte) (ledger.Request, error) {

@@ -13,7 +13,7 @@ import (
 // An Example is a whole CloudEvent of one type, as one may send it.
 type Example struct {
 	Type     string
-	Operator bool // it goes in by the door of operators only
+	Operator bool // it goes to the endpoint of operators only
 	Event    jsontext.Value
 }
 

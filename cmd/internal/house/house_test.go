@@ -43,7 +43,7 @@ var stairs = map[string][]string{
 	},
 }
 
-// closed lists doors that stay shut although they lead down.
+// closed lists imports that are forbidden although they lead down.
 var closed = map[string][]string{
 	"eventstore":          {"domain"}, // the contract and its backends know bytes, not consents
 	"eventstore/memory":   {"domain"},
@@ -104,9 +104,9 @@ func check(t *testing.T, path, room, to string) {
 	case !ours && within(room, "domain") && strings.Contains(to, ".") && !strings.HasPrefix(to, "github.com/cockroachdb/apd/"):
 		t.Errorf("%s imports %s: domain takes the standard library and apd", path, to)
 	}
-	for _, door := range closed[room] {
-		if ours && within(in, door) {
-			t.Errorf("%s imports %s: that door is closed", path, in)
+	for _, other := range closed[room] {
+		if ours && within(in, other) {
+			t.Errorf("%s imports %s: that is closed to it", path, in)
 		}
 	}
 }

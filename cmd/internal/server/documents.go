@@ -18,7 +18,7 @@ import (
 // documents makes the reports of a server.
 type documents struct{ *Server }
 
-// Audit implements [rest.Papers]. The log's root is derived again for it.
+// Audit implements [rest.Documents]. The log's root is derived again for it.
 func (p documents) Audit(ctx context.Context, app domain.AppName, from, to deadline.Instant) (auditreport.Report, error) {
 	outside, err := p.outside(ctx, app)
 	if err != nil {
@@ -29,7 +29,7 @@ func (p documents) Audit(ctx context.Context, app domain.AppName, from, to deadl
 	return auditreport.Make(ctx, notedLedger{p.Dir.Ledger, reading}, p.requests, app, from, to, outside)
 }
 
-// Register implements [rest.Papers].
+// Register implements [rest.Documents].
 func (p documents) Register(
 	ctx context.Context, app domain.AppName, name string, at deadline.Instant,
 ) (auditreport.Register, error) {

@@ -139,7 +139,7 @@ func (h *Server) Handler() http.Handler {
 		Law:       ShippedLaw(),
 		Evidence:  h.exporter(),
 		Rebuild:   h.restRebuild,
-		Papers:    documents{h},
+		Documents: documents{h},
 		Webhooks:  h.hooks,
 		Wait:      h,
 		Status:    h.status,

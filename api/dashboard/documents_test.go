@@ -47,7 +47,7 @@ func office(t *testing.T, did *[]string) http.Handler {
 
 func TestRejectedMessagesAreHandledFromThePage(t *testing.T) {
 	var did []string
-	b := &browser{d: &desk{t: t, h: office(t, &did)}}
+	b := &browser{d: &fakeAPI{t: t, h: office(t, &did)}}
 	page := func(method string, form url.Values) *httptest.ResponseRecorder {
 		r := httptest.NewRequest(method, "/ui/intake?app=shop", strings.NewReader(form.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -78,7 +78,7 @@ func TestRejectedMessagesAreHandledFromThePage(t *testing.T) {
 }
 
 func TestRetentionCountsWhatWasErased(t *testing.T) {
-	b := &browser{d: &desk{t: t, h: office(t, new([]string))}}
+	b := &browser{d: &fakeAPI{t: t, h: office(t, new([]string))}}
 	body := b.do(httptest.NewRequest("GET", "/ui/retention", nil)).Body.String()
 	for _, want := range []string{"Nothing has to be deleted", `Persons erased</th><td class="number">5</td>`, `Holds placed</th><td class="number">0</td>`} {
 		if !strings.Contains(body, want) {
@@ -91,7 +91,7 @@ func TestRetentionCountsWhatWasErased(t *testing.T) {
 // is asked for with a form that was shown to this browser.
 func TestPapersAreTakenThroughThePages(t *testing.T) {
 	var did []string
-	b := &browser{d: &desk{t: t, h: office(t, &did)}}
+	b := &browser{d: &fakeAPI{t: t, h: office(t, &did)}}
 	w := b.do(httptest.NewRequest("GET", "/ui/registers/retention?app=shop&lang=zh-CN", nil))
 	csp := w.Header().Get("Content-Security-Policy")
 	if w.Code != 200 || !strings.Contains(w.Body.String(), "the paper") || !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "script") || did[0] != "format=html&lang=zh  " {

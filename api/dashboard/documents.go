@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// registers are the papers that are read without a reason: they hold no person.
+// registers are the documents that are read without a reason: they hold no person.
 var registers = []string{"processing", "recipients", "assessments", "retention"}
 
-// audits is the page from which papers are taken.
+// audits is the page from which documents are taken.
 type audits struct{}
 
 // Registers are for the page.
@@ -20,14 +20,14 @@ func (audits) Reasons() []string { return reasons }
 
 func readAudits(*ask) (any, error) { return audits{}, nil }
 
-// A paper is a report that the API writes as a page of its own, made to be printed.
-type paper struct {
+// A document is a report that the API writes as a page of its own, made to be printed.
+type document struct {
 	view
 	method string
 	get    func(*ask, url.Values, *recorder) error
 }
 
-var papers = []paper{
+var documents = []document{
 	{view{name: "audit", path: "registers/{register}"}, http.MethodGet, getRegister},
 	{view{name: "audit", path: "audit/report"}, http.MethodPost, getAudit},
 }
@@ -59,7 +59,7 @@ func getAudit(a *ask, query url.Values, into *recorder) error {
 
 // print answers with a paper as the API wrote it. It brings its own style, and nothing
 // else that a browser would run or ask for.
-func (d *dashboard) print(x paper) http.HandlerFunc {
+func (d *dashboard) print(x document) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		a := &ask{Request: r, api: d.API, now: d.Now()}
 		a.Body = http.MaxBytesReader(w, a.Body, maxForm)

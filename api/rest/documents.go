@@ -15,8 +15,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Papers makes the audit report and the registers; see package auditreport.
-type Papers interface {
+// Documents makes the audit report and the registers; see package auditreport.
+type Documents interface {
 	Audit(ctx context.Context, app domain.AppName, from, to deadline.Instant) (auditreport.Report, error)
 	Register(ctx context.Context, app domain.AppName, name string, at deadline.Instant) (auditreport.Register, error)
 }
@@ -70,7 +70,7 @@ func (s *server) audit(ctx context.Context, in *auditIn) (*fileOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	name, to, err := s.paper(ctx, in.App, in.Lang, "to", in.To)
+	name, to, err := s.document(ctx, in.App, in.Lang, "to", in.To)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (s *server) audit(ctx context.Context, in *auditIn) (*fileOut, error) {
 	if err := s.reach(ctx, to-1); err != nil {
 		return nil, err
 	}
-	r, err := s.Papers.Audit(ctx, name, from, to)
+	r, err := s.Documents.Audit(ctx, name, from, to)
 	if err != nil {
 		return nil, behind(err)
 	}
@@ -103,22 +103,22 @@ func (s *server) register(ctx context.Context, in *registerIn) (*fileOut, error)
 	if err != nil {
 		return nil, bad("format: " + err.Error())
 	}
-	name, at, err := s.paper(ctx, in.App, in.Lang, "at", in.At)
+	name, at, err := s.document(ctx, in.App, in.Lang, "at", in.At)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.reach(ctx, at); err != nil {
 		return nil, err
 	}
-	r, err := s.Papers.Register(ctx, name, in.Register, at)
+	r, err := s.Documents.Register(ctx, name, in.Register, at)
 	if err != nil {
 		return nil, behind(err)
 	}
 	return written(r, form, in.Lang, in.Register+"-"+in.App)
 }
 
-// paper reads what every report is asked with.
-func (s *server) paper(ctx context.Context, app, lang, member, text string) (domain.AppName, deadline.Instant, error) {
+// document reads what every report is asked with.
+func (s *server) document(ctx context.Context, app, lang, member, text string) (domain.AppName, deadline.Instant, error) {
 	if lang != "" && lang != "en" && lang != "zh" {
 		return "", 0, bad("lang: is en or zh")
 	}
@@ -149,7 +149,7 @@ func (s *server) reach(ctx context.Context, at deadline.Instant) error {
 	return s.waitFor(ctx, p)
 }
 
-func written(p auditreport.Paper, f auditreport.Form, lang, name string) (*fileOut, error) {
+func written(p auditreport.Documenter, f auditreport.Form, lang, name string) (*fileOut, error) {
 	var b bytes.Buffer
 	if err := auditreport.Write(&b, p, f, lang); err != nil {
 		return nil, err

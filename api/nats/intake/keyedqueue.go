@@ -8,9 +8,9 @@ import (
 	"consentledger/domain"
 )
 
-// A keyed runs jobs side by side, but those of one key one after the other, in
+// A keyedQueue runs jobs side by side, but those of one key one after the other, in
 // the order in which they came. It holds a bounded number of jobs.
-type keyed struct {
+type keyedQueue struct {
 	seed    maphash.Seed
 	slots   chan struct{}
 	spare   chan turn      // taken by a worker that has nothing to do
@@ -31,21 +31,21 @@ type turn struct {
 // maxIdle is how many workers wait for a job at most.
 const maxIdle = 512
 
-func newKeyed(max int) *keyed {
-	return &keyed{
+func newKeyedQueue(max int) *keyedQueue {
+	return &keyedQueue{
 		seed: maphash.MakeSeed(), slots: make(chan struct{}, max), spare: make(chan turn, maxIdle),
 		queues: make(map[uint64][]func()),
 	}
 }
 
 // person returns the key of one person of one app.
-func (k *keyed) person(app domain.AppName, p domain.PersonKey) uint64 {
+func (k *keyedQueue) person(app domain.AppName, p domain.PersonKey) uint64 {
 	return k.key(string(app), p.Kind, ":", p.ID) // as p.String joins them
 }
 
 // key returns the key of whoever has a name: its parts make the same key as the
 // whole. Two persons may share one: they take turns, which is harmless.
-func (k *keyed) key(app string, person ...string) uint64 {
+func (k *keyedQueue) key(app string, person ...string) uint64 {
 	var h maphash.Hash
 	h.SetSeed(k.seed)
 	h.WriteString(app)
@@ -58,7 +58,7 @@ func (k *keyed) key(app string, person ...string) uint64 {
 
 // do queues job and returns; it waits while there are too many. It reports
 // whether job will run: not so after close, or when ctx ends first.
-func (k *keyed) do(ctx context.Context, key uint64, job func()) bool {
+func (k *keyedQueue) do(ctx context.Context, key uint64, job func()) bool {
 	select {
 	case k.slots <- struct{}{}:
 	default:
@@ -91,7 +91,7 @@ func (k *keyed) do(ctx context.Context, key uint64, job func()) bool {
 
 // work runs jobs until there are more idle workers than need be, or there will
 // be no more jobs.
-func (k *keyed) work(t turn) {
+func (k *keyedQueue) work(t turn) {
 	for more := true; more; t, more = <-k.spare {
 		for job := t.job; job != nil; {
 			job()
@@ -105,7 +105,7 @@ func (k *keyed) work(t turn) {
 }
 
 // rest reports whether the worker that asks shall wait for another turn.
-func (k *keyed) rest() bool {
+func (k *keyedQueue) rest() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.closed || k.idle == maxIdle {
@@ -116,7 +116,7 @@ func (k *keyed) rest() bool {
 }
 
 // next returns the job that waits longest, or forgets the key.
-func (k *keyed) next(key uint64) func() {
+func (k *keyedQueue) next(key uint64) func() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	waiting := k.queues[key]
@@ -129,7 +129,7 @@ func (k *keyed) next(key uint64) func() {
 }
 
 // close takes no more jobs and waits for those it has.
-func (k *keyed) close() {
+func (k *keyedQueue) close() {
 	k.mu.Lock()
 	if !k.closed {
 		k.closed = true

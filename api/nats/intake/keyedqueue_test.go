@@ -11,13 +11,13 @@ import (
 
 // TestOneKeyTakesTurns runs many jobs of few keys, while workers come and rest.
 func TestOneKeyTakesTurns(t *testing.T) {
-	k := newKeyed(64)
+	k := newKeyedQueue(64)
 	const keys, jobs = 7, 300
 	var mu sync.Mutex
 	ran := map[uint64][]int{}
-	var crew sync.WaitGroup
+	var workers sync.WaitGroup
 	for key := range uint64(keys) {
-		crew.Go(func() {
+		workers.Go(func() {
 			for i := range jobs {
 				taken := k.do(t.Context(), key, func() {
 					mu.Lock()
@@ -33,7 +33,7 @@ func TestOneKeyTakesTurns(t *testing.T) {
 			}
 		})
 	}
-	crew.Wait()
+	workers.Wait()
 	k.close()
 	for key, order := range ran {
 		if len(order) != jobs || !slices.IsSorted(order) {
@@ -49,7 +49,7 @@ func TestOneKeyTakesTurns(t *testing.T) {
 // bubble ends only when every goroutine has.
 func TestIdleWorkersAreUsedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := newKeyed(2 * maxIdle)
+		k := newKeyedQueue(2 * maxIdle)
 		for range 3 {
 			hold := make(chan struct{})
 			for key := range uint64(maxIdle + 9) {
@@ -76,7 +76,7 @@ func TestIdleWorkersAreUsedAgain(t *testing.T) {
 // TestCloseFinishes closes while jobs run and others of their keys wait.
 func TestCloseFinishes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := newKeyed(9)
+		k := newKeyedQueue(9)
 		hold, ran := make(chan struct{}), 0
 		for range 9 {
 			k.do(t.Context(), 1, func() { <-hold; ran++ })

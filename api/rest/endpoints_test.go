@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	appDoor      = "/v1/apps/demo/events"
-	operatorDoor = "/v1/apps/demo/operator/events"
+	appEndpoint      = "/v1/apps/demo/events"
+	operatorEndpoint = "/v1/apps/demo/operator/events"
 )
 
 // aboutApp is an event that names no person.
@@ -25,7 +25,7 @@ func aboutApp(id, kind, data string) string {
 	return strings.Replace(event(id, "ann", kind, data), `"subject":"ann",`, "", 1)
 }
 
-func (h *house) receipt(path, body string, headers ...string) wire.Receipt {
+func (h *testServer) receipt(path, body string, headers ...string) wire.Receipt {
 	h.t.Helper()
 	var r wire.Receipt
 	if err := json.Unmarshal([]byte(h.want(200, `"event_id"`, "POST", path, body, headers...)), &r); err != nil {
@@ -37,21 +37,21 @@ func (h *house) receipt(path, body string, headers ...string) wire.Receipt {
 func TestOperatorsHaveADoorOfTheirOwn(t *testing.T) {
 	h := open(t)
 	h.furnish()
-	given := h.receipt(appDoor, event("e1", "ann", "consent.given", yes))
+	given := h.receipt(appEndpoint, event("e1", "ann", "consent.given", yes))
 	void := event("v1", "ann", "record.voided", fmt.Sprintf(`{"records":[%q],"reason":"mistake","evidence":"sha256:40529c2085aed8cc8bba5ce6c83994a217ed98daf51490f12fa8afce3cf3366d","by":["ann","bo"]}`, given.EventID))
-	h.want(403, "not-for-apps", "POST", appDoor, void)
-	h.want(403, "not-for-apps", "POST", appDoor, aboutApp("s1", "service.ceased", `{"reason":"over"}`))
-	h.receipt(operatorDoor, void)
+	h.want(403, "not-for-apps", "POST", appEndpoint, void)
+	h.want(403, "not-for-apps", "POST", appEndpoint, aboutApp("s1", "service.ceased", `{"reason":"over"}`))
+	h.receipt(operatorEndpoint, void)
 	h.want(200, `"allowed":false`, "POST", "/v1/apps/demo/check", `{"subject":"ann","purpose":"mail"}`)
 
 	recipient := aboutApp("", "recipient.removed", `{"recipient":"acme","reason":"contract ended"}`)
-	first := h.receipt(operatorDoor, recipient, "Idempotency-Key: k1")
-	if again := h.receipt(operatorDoor, recipient, "Idempotency-Key: k1"); again != first {
+	first := h.receipt(operatorEndpoint, recipient, "Idempotency-Key: k1")
+	if again := h.receipt(operatorEndpoint, recipient, "Idempotency-Key: k1"); again != first {
 		t.Errorf("%v, then %v", first, again)
 	}
 	h.want(200, `"actor":"operator"`, "GET", "/v1/replay?type=recipient.removed", "")
 
-	b := h.want(200, "", "POST", operatorDoor, "["+aboutApp("c", "service.ceased", `{"reason":"over"}`)+","+event("h", "ann", "hold.placed", `{"reason":"court"}`)+","+aboutApp("x", "hold.placed", `{"reason":"court"}`)+"]")
+	b := h.want(200, "", "POST", operatorEndpoint, "["+aboutApp("c", "service.ceased", `{"reason":"over"}`)+","+event("h", "ann", "hold.placed", `{"reason":"court"}`)+","+aboutApp("x", "hold.placed", `{"reason":"court"}`)+"]")
 	var rows Rows
 	if err := json.Unmarshal([]byte(b), &rows); err != nil || len(rows.Results) != 3 || rows.Results[0].Status != 200 || rows.Results[1].Status != 200 || rows.Results[2].Status != 400 {
 		t.Errorf("%s, %v", b, err)
@@ -72,17 +72,17 @@ func TestASignatureIsOverTheBytesThatWereSent(t *testing.T) {
 	header := func(body string) string {
 		return "Consent-Signature: backend;" + base64.StdEncoding.EncodeToString(ed25519.Sign(private, []byte(body)))
 	}
-	notice := h.receipt(appDoor, event("n", "ann", "notice.presented", fmt.Sprintf(`{"surface":%q,"locale":"en"}`, id)))
+	notice := h.receipt(appEndpoint, event("n", "ann", "notice.presented", fmt.Sprintf(`{"surface":%q,"locale":"en"}`, id)))
 	answer := " " + event("", "ann", "consent.given", fmt.Sprintf(`{"notice":%q,"control":"yes"}`, notice.EventID)) + "\n"
-	h.want(403, "unknown-signer", "POST", appDoor, answer, header(answer), "Idempotency-Key: y")
-	h.receipt(operatorDoor, aboutApp("s", "signer.registered", fmt.Sprintf(`{"name":"backend","key":%q}`, base64.StdEncoding.EncodeToString(public))))
-	h.want(403, "bad-signature", "POST", appDoor, answer+" ", header(answer), "Idempotency-Key: y")
-	h.want(400, "Consent-Signature", "POST", appDoor, answer, "Consent-Signature: backend;AAAA", "Idempotency-Key: y")
+	h.want(403, "unknown-signer", "POST", appEndpoint, answer, header(answer), "Idempotency-Key: y")
+	h.receipt(operatorEndpoint, aboutApp("s", "signer.registered", fmt.Sprintf(`{"name":"backend","key":%q}`, base64.StdEncoding.EncodeToString(public))))
+	h.want(403, "bad-signature", "POST", appEndpoint, answer+" ", header(answer), "Idempotency-Key: y")
+	h.want(400, "Consent-Signature", "POST", appEndpoint, answer, "Consent-Signature: backend;AAAA", "Idempotency-Key: y")
 	batch := "[" + event("b", "ann", "consent.withdrawn", `{"all":true}`) + "]"
-	h.want(200, `"not_understood":"consent-signature"`, "POST", appDoor, batch, header(batch)) // it opts out
-	h.receipt(appDoor, answer, header(answer), "Idempotency-Key: y")
+	h.want(200, `"not_understood":"consent-signature"`, "POST", appEndpoint, batch, header(batch)) // it opts out
+	h.receipt(appEndpoint, answer, header(answer), "Idempotency-Key: y")
 	h.want(200, `"evidence":"strong"`, "POST", "/v1/apps/demo/check", `{"subject":"ann","purpose":"mail"}`)
-	h.receipt(appDoor, event("plain", "bo", "consent.given", yes))
+	h.receipt(appEndpoint, event("plain", "bo", "consent.given", yes))
 	h.want(200, `"evidence":"weak"`, "POST", "/v1/apps/demo/check", `{"subject":"bo","purpose":"mail"}`)
 }
 
@@ -92,10 +92,10 @@ func TestAVoidIsLookedAtBeforeItIsDone(t *testing.T) {
 	from := h.ledg.Now()
 	var ids []string
 	for i, who := range []string{"ann", "bo", "bo"} {
-		ids = append(ids, h.receipt(appDoor, event(fmt.Sprint(i), who, "consent.given", `{"act":"click","purposes":["mail"],"build":"1.0"}`)).EventID)
+		ids = append(ids, h.receipt(appEndpoint, event(fmt.Sprint(i), who, "consent.given", `{"act":"click","purposes":["mail"],"build":"1.0"}`)).EventID)
 	}
-	h.receipt(appDoor, event("n", "cy", "consent.refused", `{"purposes":["mail"],"build":"1.0"}`))
-	h.receipt(appDoor, event("o", "cy", "consent.given", `{"act":"click","purposes":["mail"],"build":"2.0"}`))
+	h.receipt(appEndpoint, event("n", "cy", "consent.refused", `{"purposes":["mail"],"build":"1.0"}`))
+	h.receipt(appEndpoint, event("o", "cy", "consent.given", `{"act":"click","purposes":["mail"],"build":"2.0"}`))
 	const path = "/v1/apps/demo/voids/preview"
 	span := func(from, to deadline.Instant) string {
 		return fmt.Sprintf(`{"build":"1.0","from":%q,"to":%q}`, from, to)
@@ -122,10 +122,10 @@ func TestAVoidIsLookedAtBeforeItIsDone(t *testing.T) {
 			t.Errorf("page %d: %+v, %v", i, *a, err)
 		}
 	}
-	h.receipt(operatorDoor, event("t", "cy", "subject.test", `{"reason":"monkey"}`))
+	h.receipt(operatorEndpoint, event("t", "cy", "subject.test", `{"reason":"monkey"}`))
 	h.want(200, `{"records":3,"persons":2,"by_type":[{"type":"consent.given","records":3}],"unknown":0,"tests":1,`, "POST", path, span(from, end))
 	// The void does what was foreseen.
-	h.receipt(operatorDoor, aboutApp("v", "build.voided", strings.TrimSuffix(span(from, end), "}")+`,"reason":"mistake","evidence":"sha256:40529c2085aed8cc8bba5ce6c83994a217ed98daf51490f12fa8afce3cf3366d","by":["ann","bo"]}`))
+	h.receipt(operatorEndpoint, aboutApp("v", "build.voided", strings.TrimSuffix(span(from, end), "}")+`,"reason":"mistake","evidence":"sha256:40529c2085aed8cc8bba5ce6c83994a217ed98daf51490f12fa8afce3cf3366d","by":["ann","bo"]}`))
 	h.want(200, `"allowed":false`, "POST", "/v1/apps/demo/check", `{"subject":"bo","purpose":"mail"}`)
 }
 
@@ -174,7 +174,7 @@ func TestChecksByHTTPAreRecordedAsThePolicySays(t *testing.T) {
 	watched.Purposes[0].LogChecks = policy.LogAll
 	body, _ := document(t, watched)
 	h.want(200, "", "POST", "/v1/apps/demo/policies", fmt.Sprintf(`{"document":%s,"texts":{%q:%q}}`, body, doc.Texts[0].Hash, text))
-	h.receipt(appDoor, event("e", "ann", "consent.given", yes))
+	h.receipt(appEndpoint, event("e", "ann", "consent.given", yes))
 	one := `{"subject":"ann","purpose":"mail","valid_at":"` + deadline.At(time.Now()).String() + `"}`
 	h.want(200, `"allowed":true`, "POST", "/v1/apps/demo/check", `{"checks":[`+one+","+one+`]}`)
 	h.want(200, `"allowed":true`, "GET", "/v1/apps/demo/subjects/ann/purposes/mail/check", "")

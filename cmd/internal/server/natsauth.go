@@ -25,7 +25,7 @@ type natsAuth struct {
 	let    map[uint64]string // the key of each client that was let in
 }
 
-func newNATSDoor(keys *auth.Keys, with auth.Certificates) *natsAuth {
+func newNATSAuth(keys *auth.Keys, with auth.Certificates) *natsAuth {
 	d := &natsAuth{keys: keys, with: with, own: rand.Text() + rand.Text(), let: map[uint64]string{}}
 	keys.Changed = d.cutOff
 	return d
@@ -101,7 +101,7 @@ func ownPermissions() *server.Permissions {
 	}
 }
 
-// serve says which server the door is of.
+// serve says which server it is of.
 func (d *natsAuth) serve(s *server.Server) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -127,13 +127,13 @@ func (d *natsAuth) cutOff() {
 	}
 }
 
-// options puts the door, and TLS, before a server.
+// options puts authentication, and TLS, before a server.
 func (h *Server) natsOptions(o *server.Options) {
 	if h.tls != nil {
 		o.TLSConfig, o.TLS = h.tls, true
 	}
 	if h.keys != nil {
-		h.natsAuth = newNATSDoor(h.keys, h.ways.Certificates)
+		h.natsAuth = newNATSAuth(h.keys, h.ways.Certificates)
 		o.CustomClientAuthentication = h.natsAuth
 	}
 }
