@@ -15,9 +15,10 @@ import (
 // An ask is a request for a page, and what the page asks the API.
 type ask struct {
 	*http.Request
-	api http.Handler
-	now time.Time
-	App string // the app that the page is about; empty: there is none yet
+	api   http.Handler
+	guard http.Handler // see Config.May
+	now   time.Time
+	App   string // the app that the page is about; empty: there is none yet
 
 	reader http.Header // who reads and why, for an answer that is recorded
 	sent   *sent       // a form of the page that was not taken; nil: none
@@ -41,6 +42,16 @@ func (a *ask) get(path string, query url.Values, answer any) error {
 		path += "?" + query.Encode()
 	}
 	return a.do(http.MethodGet, path, nil, answer)
+}
+
+// may reports whether whoever looks at the page may get what is at a path of the API.
+func (a *ask) may(path string) bool {
+	if a.guard == nil || path == "" {
+		return true
+	}
+	question := *a
+	question.api = a.guard
+	return question.get(path, nil, new(struct{})) == nil
 }
 
 // of is the path of something of the page's app.

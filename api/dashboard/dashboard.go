@@ -34,6 +34,7 @@ const Root = "/ui/"
 // A Config says what stands behind the pages.
 type Config struct {
 	API     http.Handler // answers as the HTTP API does
+	May     http.Handler // answers with {} what the API would not refuse, and does nothing; nil: it refuses nobody
 	Version string
 	Now     func() time.Time
 	Log     *slog.Logger // nil: slog.Default
@@ -93,6 +94,7 @@ type view struct {
 	name string // of its template, of its title among the words
 	path string // below Root; with {$} at its end where it is exact
 	menu bool   // it stands in the menu
+	of   string // the route that it shows: whoever may not use it does not find the page in the menu; empty: everybody may
 	post bool   // its form names a person, who is to stand in no address
 	read func(*ask) (any, error)
 	act  func(*ask) (to string, err error) // does what its forms say, and returns where to go next; nil: they record nothing
@@ -110,7 +112,7 @@ var views = []view{
 	{name: "intake", path: "intake", menu: true, read: readIntake, act: handleRejected},
 	{name: "retention", path: "retention", menu: true, read: readRetention},
 	{name: "audit", path: "audit", menu: true, token: true, read: readAudits},
-	{name: "system", path: "system", menu: true, read: readSystem},
+	{name: "system", path: "system", menu: true, of: "/v1/status", read: readSystem},
 	{name: "case", path: "requests/{id}", read: readRequest, act: takeRequestStep},
 	{name: "case", path: "incidents/{id}", read: readIncident, act: takeIncidentStep},
 }

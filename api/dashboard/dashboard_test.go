@@ -175,6 +175,31 @@ func TestAPageSaysWhatTheAPISays(t *testing.T) {
 	}
 }
 
+// A page that somebody may not see is not in their menu.
+func TestTheMenuHasNoPageThatIsRefused(t *testing.T) {
+	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, `{"apps":[]}`) })
+	guard := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v1/status" || r.Header.Get("Authorization") != "Bearer officer" {
+			w.WriteHeader(http.StatusForbidden)
+		}
+		fmt.Fprint(w, "{}")
+	})
+	for _, tt := range []struct {
+		key  string
+		may  http.Handler
+		want bool
+	}{{"officer", guard, true}, {"support", guard, false}, {"anybody", nil, true}} {
+		r := httptest.NewRequest("GET", "/ui/policies", nil)
+		r.SetBasicAuth("somebody", tt.key)
+		w := httptest.NewRecorder()
+		Handler(Config{API: api, May: tt.may, Version: "test", Now: time.Now}).ServeHTTP(w, r)
+		body := w.Body.String()
+		if w.Code != 200 || strings.Contains(body, `href="/ui/system`) != tt.want || !strings.Contains(body, `href="/ui/policies`) {
+			t.Errorf("%s: %d %s", tt.key, w.Code, body)
+		}
+	}
+}
+
 // Who holds a key for one app gets in with it as a browser's password, and sees nothing
 // that speaks of every app.
 func TestAKeyIsAPassword(t *testing.T) {

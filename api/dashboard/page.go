@@ -181,7 +181,7 @@ func parsePages(files fs.FS) pages {
 // show answers with a page.
 func (d *dashboard) show(v view) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		a := &ask{Request: r, api: d.API, now: d.Now()}
+		a := &ask{Request: r, api: d.API, guard: d.May, now: d.Now()}
 		p := d.page(v, a)
 		if lang := r.URL.Query().Get("lang"); lang == p.Lang && lang != "" {
 			http.SetCookie(w, &http.Cookie{Name: langCookie, Value: lang, Path: Root, MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode})
@@ -246,7 +246,7 @@ func (d *dashboard) choose(v view, a *ask, p *page) error {
 		return err
 	}
 	for _, other := range views {
-		if other.menu {
+		if other.menu && a.may(other.of) {
 			to := strings.TrimSuffix(other.path, "{$}")
 			p.Menu = append(p.Menu, link{Name: "page." + other.name, Href: (&page{App: a.App}).Link(to), Here: other.name == v.name})
 		}

@@ -2,7 +2,7 @@ package main
 
 import (
 	"consentledger/cmd/internal/output"
-	"consentledger/cmd/internal/server"
+	"consentledger/cmd/internal/restore"
 
 	"github.com/spf13/cobra"
 )
@@ -15,7 +15,7 @@ place, and the trees of all apps have to give the roots that were signed, and th
 vault: restore --drill says it.`
 
 func newBackupVerify() *cobra.Command {
-	var v server.BackupVerifying
+	var v restore.Verification
 	c := &cobra.Command{
 		Use:     "verify",
 		Short:   "Read a backup to its end, and verify it against what was signed",

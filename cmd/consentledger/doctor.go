@@ -14,11 +14,13 @@ func newDoctor() *cobra.Command {
 	c := &cobra.Command{
 		Use: "doctor", Short: "Say what would keep serve from working, and how to mend it", Args: cobra.NoArgs,
 		Long: `Say what would keep serve from working, and how to mend it: the data directory, its
-keys and its logs, the ports, the clock, TLS, and a NATS server. Give it those flags
-of serve. A store, a vault or views elsewhere it does not look at. It changes nothing that is kept, and may be run beside a ledger: then it looks
-at less, since the directory is that ledger's. The exit code is 1 if anything is broken.`,
+keys and its logs, the servers that hold records, persons or read models elsewhere, the
+ports, the clock, TLS, and a NATS server. Give it those flags of serve. It changes
+nothing that is kept, and may be run beside a ledger: then it looks at less, since the
+directory is that ledger's. The exit code is 1 if anything is broken.`,
 		Example: `  consentledger doctor
   consentledger doctor --data /var/lib/consent --http 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem --allowed-hosts consent.example.com
+  consentledger doctor --store postgres://ledger@db.example.com/ledger --views postgres://ledger@db.example.com/ledger
   consentledger doctor --nats tls://nats.example.com:4222 --nats-ca ca.pem --clock https://www.example.com/`,
 		RunE: func(c *cobra.Command, _ []string) error { return diagnose(c, d) },
 	}
@@ -28,6 +30,8 @@ at less, since the directory is that ledger's. The exit code is 1 if anything is
 	f.StringVar(&d.NATSListen, "nats-listen", "127.0.0.1:4222", "where the embedded NATS server is to listen")
 	f.StringSliceVar(&d.Hosts, "allowed-hosts", nil, "names under which HTTP is to be asked: the certificate must have them")
 	f.StringVar(&d.Clock, "clock", "", "an HTTP address whose clock is right (default: that of --server, if it answers)")
+	placeFlags(c, &d.Dir.Store, &d.Dir.Vault, &d.Dir.VaultKeys, &d.Views)
+	kekFlag(c, &d.Dir.KEK)
 	natsFlags(c, &d.NATS)
 	accessFlags(c, &d.Access)
 	output.Flag(c)

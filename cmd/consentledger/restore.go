@@ -3,6 +3,7 @@ package main
 import (
 	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/restore"
 	"consentledger/cmd/internal/server"
 
 	"github.com/spf13/cobra"
@@ -36,7 +37,7 @@ const restoreExample = `  consentledger restore --log LOG --vault VAULT --identi
     --fork "the disk died on Tuesday; the backup is of Monday" --to data`
 
 func newRestore() *cobra.Command {
-	var r server.Restoring
+	var r restore.Restoration
 	c := &cobra.Command{
 		Use:     "restore",
 		Short:   "Make a data directory of a backup, and verify all of it",
@@ -71,7 +72,7 @@ func newRestore() *cobra.Command {
 }
 
 // backupFlags give a verb the flags of a backup's two files, and of who can read them.
-func backupFlags(c *cobra.Command, b *server.BackupNames) {
+func backupFlags(c *cobra.Command, b *restore.Backup) {
 	f := c.Flags()
 	f.StringVar(&b.Log, "log", "", "the file of the log")
 	f.StringVar(&b.Vault, "vault", "", "the file of the vault")

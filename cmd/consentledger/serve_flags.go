@@ -73,14 +73,7 @@ func newServe() *cobra.Command {
 	f.StringVar(&s.Authority, "timestamps", "", "the URL of a time-stamping authority (RFC 3161) that stamps the logs' checkpoints")
 	f.StringVar(&s.AuthorityRoots, "timestamp-roots", "", "the certificates that the authority's must come from, as PEM (default: those that this machine trusts)")
 	f.DurationVar(&s.StampEvery, "timestamp-every", 24*time.Hour, "how often checkpoints are stamped")
-	f.StringVar(&s.Store, "store", "", "the event store that holds the records instead of the data directory: EventStoreDB or KurrentDB, as in "+server.EventStoreDB.Example+
-		", or PostgreSQL, as in "+server.PostgreSQL.Example+"; also by "+server.StoreVariable+", or by a file that "+server.StoreFileVariable+" names (default: the data directory)")
-	f.StringVar(&s.Vault, "vault", "", "the PostgreSQL database that holds the persons instead of the data directory, for several processes that serve one ledger, as in "+
-		server.PostgreSQL.Example+"; also by "+server.VaultVariable+", or by a file that "+server.VaultFileVariable+" names (default: the data directory)")
-	f.StringVar(&s.VaultKeys, "vault-keys", "", "the file with the keys of the vault, the same for all processes, which consentledger keys new makes; also by "+
-		server.KeysVariable+" (default: keys in the data directory)")
-	f.StringVar(&s.Views, "views", "", "the PostgreSQL database that holds the read models instead of the data directory, as in "+server.PostgreSQL.Example+
-		"; also by "+server.ViewsVariable+", or by a file that "+server.ViewsFileVariable+" names (default: the data directory)")
+	placeFlags(c, &s.Store, &s.Vault, &s.VaultKeys, &s.Views)
 	f.StringVar(&s.ViewsReader, "views-reader", "", "a role of PostgreSQL, as of a dashboard, that may read the views; also by "+server.ViewsReaderVariable+" (default: none)")
 	f.BoolVar(&s.Metrics, "metrics", false, "show metrics at /metrics, as Prometheus reads them")
 	f.StringVar(&s.Measures, "metrics-listen", "", "where metrics are shown at /metrics to whoever asks, without a key, on a network of its own (default: nowhere)")
@@ -93,6 +86,20 @@ func newServe() *cobra.Command {
 	tellingFlags(c, &s.Telling)
 	f.BoolVar(&s.Demo, "demo", false, "with a sample app, SmartKey, its policy and simulated users")
 	return c
+}
+
+// placeFlags give a verb the flags of where parts of a ledger are that are not in its data
+// directory.
+func placeFlags(c *cobra.Command, store, vault, keys, views *string) {
+	f := c.Flags()
+	f.StringVar(store, "store", "", "the event store that holds the records instead of the data directory: EventStoreDB or KurrentDB, as in "+server.EventStoreDB.Example+
+		", or PostgreSQL, as in "+server.PostgreSQL.Example+"; also by "+server.StoreVariable+", or by a file that "+server.StoreFileVariable+" names (default: the data directory)")
+	f.StringVar(vault, "vault", "", "the PostgreSQL database that holds the persons instead of the data directory, for several processes that serve one ledger, as in "+
+		server.PostgreSQL.Example+"; also by "+server.VaultVariable+", or by a file that "+server.VaultFileVariable+" names (default: the data directory)")
+	f.StringVar(keys, "vault-keys", "", "the file with the keys of the vault, the same for all processes, which consentledger keys new makes; also by "+
+		server.KeysVariable+" (default: keys in the data directory)")
+	f.StringVar(views, "views", "", "the PostgreSQL database that holds the read models instead of the data directory, as in "+server.PostgreSQL.Example+
+		"; also by "+server.ViewsVariable+", or by a file that "+server.ViewsFileVariable+" names (default: the data directory)")
 }
 
 // accessFlags give a verb the flags of who is let in.

@@ -13,9 +13,9 @@ import (
 	"consentledger/projections/transparency"
 )
 
-// directory looks at the data directory: first from outside, then inside as long as
-// no ledger has it open.
-func (d *Doctor) directory(ctx context.Context) {
+// directory looks at the data directory: first from outside, then inside as long as no ledger
+// has it open, if all is there that it is opened with.
+func (d *Doctor) directory(ctx context.Context, all bool) {
 	info, err := os.Stat(d.Data)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -42,7 +42,30 @@ func (d *Doctor) directory(ctx context.Context) {
 	}
 	d.say("directory", "ok", "it is a ledger's and can be written", "")
 	d.future()
-	d.inside(ctx)
+	if d.isOf() && all {
+		d.inside(ctx)
+	}
+}
+
+// isOf reports whether the directory says that its records and its persons are where the flags
+// say that they are.
+func (d *Doctor) isOf() bool {
+	good := true
+	for _, p := range []struct {
+		place server.Location
+		at    string
+	}{{server.RecordsPlace, d.Dir.Store}, {server.VaultPlace, d.Dir.Vault}} {
+		address, err := p.place.Address(p.at)
+		if err != nil {
+			good = false // which is said of the server
+			continue
+		}
+		if err := p.place.Check(d.Data, address, false); err != nil {
+			d.say("directory", "broken", err.Error(), "say the same of "+p.place.Flag+" as when the ledger was begun; consentledger migrate moves it")
+			good = false
+		}
+	}
+	return good
 }
 
 // parent looks where a directory would be made that is not there.
@@ -83,7 +106,7 @@ func (d *Doctor) future() {
 
 // inside opens the directory as "replay --data" does.
 func (d *Doctor) inside(ctx context.Context) {
-	dir, err := server.OpenDataDir(ctx, d.Data, "", false)
+	dir, err := server.OpenDataDirWith(ctx, d.Data, "", false, d.Dir)
 	_, running := errors.AsType[server.InUse](err)
 	switch {
 	case running:

@@ -11,6 +11,8 @@ import (
 // A Doctor is told what serve would be told, and looks at it.
 type Doctor struct {
 	Data       string
+	Dir        server.DirOptions // where records and persons are, if not in Data
+	Views      string            // where the read models are, if not in Data
 	HTTP       string
 	NATSListen string
 	Hosts      []string // under which HTTP is to be asked: the certificate must have them
@@ -41,7 +43,7 @@ func (d *Doctor) Look(ctx context.Context) ([]Diagnosis, error) {
 	if err := d.NATS.Check(); err != nil {
 		return nil, err
 	}
-	d.directory(ctx)
+	d.directory(ctx, d.elsewhere(ctx))
 	d.port("http", "--http", d.HTTP)
 	if d.NATS.URL == "" {
 		d.port("nats-listen", "--nats-listen", d.NATSListen)

@@ -97,7 +97,7 @@ func TestDoctorFindsADirectoryThatCannotBeWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := &Doctor{Data: filepath.Join(file, "data")}
-	d.directory(t.Context())
+	d.directory(t.Context(), true)
 	if got := diagnosed(d, "directory"); got.State != "broken" || got.Fix == "" {
 		t.Errorf("below a file: %+v", got)
 	}
@@ -108,7 +108,7 @@ func TestDoctorFindsADirectoryThatCannotBeWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	d = &Doctor{Data: dir}
-	d.directory(t.Context())
+	d.directory(t.Context(), true)
 	if got := diagnosed(d, "directory"); got.State != "broken" || !strings.Contains(got.Found, "cannot be written") {
 		t.Errorf("without the right to write: %+v", got)
 	}

@@ -37,7 +37,7 @@ var stairs = map[string][]string{
 		"cmd/internal/calendars", "cmd/internal/calculator",
 		"cmd/internal/demo",   // plays the sample app on a ledger that somebody else has opened
 		"cmd/internal/server", // opens data directories, and serves
-		"cmd/internal/history", "cmd/internal/backupfiles", "cmd/internal/vaultkeys", "cmd/internal/doctor",
+		"cmd/internal/history", "cmd/internal/backupfiles", "cmd/internal/vaultkeys", "cmd/internal/restore", "cmd/internal/doctor",
 		"cmd/internal/migrate", "cmd/internal/verifier", "cmd/internal/bench",
 		"cmd/consentledger", // verbs and flags
 	},

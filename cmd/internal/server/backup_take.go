@@ -39,16 +39,18 @@ var backupRows = map[backup.Kind][]string{
 const leftOut = "v/s" // what histories fold to
 
 // InBackup reports whether a backup has the row of a key.
-func InBackup(key []byte) bool { return inBackup(backup.Log, key) || inBackup(backup.Vault, key) }
+func InBackup(key []byte) bool {
+	return InBackupFile(backup.Log, key) || InBackupFile(backup.Vault, key)
+}
 
-// inBackup reports whether the file of a kind has the row of a key.
-func inBackup(kind backup.Kind, key []byte) bool {
+// InBackupFile reports whether the file of a kind has the row of a key.
+func InBackupFile(kind backup.Kind, key []byte) bool {
 	return !bytes.HasPrefix(key, []byte(leftOut)) &&
 		slices.ContainsFunc(backupRows[kind], func(p string) bool { return bytes.HasPrefix(key, []byte(p)) })
 }
 
-// backupFiles are the entries of a data directory that are in the file of the log.
-var backupFiles = []string{"feed.key", "log", "log.lost-*"}
+// BackupFiles are the entries of a data directory that are in the file of the log.
+var BackupFiles = []string{"feed.key", "log", "log.lost-*"}
 
 // A backupSource is an open data directory that a backup is made of.
 type backupSource struct {
@@ -203,7 +205,7 @@ func (s backupSource) writeFile(ctx context.Context, to io.Writer, h backup.Head
 
 	for _, prefix := range backupRows[h.Kind] {
 		for row, err := range snapshot.Scan(ctx, []byte(prefix)) {
-			if err == nil && inBackup(h.Kind, row.Key) {
+			if err == nil && InBackupFile(h.Kind, row.Key) {
 				err = w.Row(row)
 			}
 			if err != nil {
@@ -225,7 +227,7 @@ func (s backupSource) writeFiles(w *backup.Writer, signed map[string][]byte) err
 	for _, f := range files {
 		path := filepath.ToSlash(f.Path)
 		top, _, _ := strings.Cut(path, "/")
-		if !Named(backupFiles, top) || IsSigned(f.Path) {
+		if !Named(BackupFiles, top) || IsSigned(f.Path) {
 			continue
 		}
 		err := s.copyTo(w, path)

@@ -64,7 +64,7 @@ func Run(ctx context.Context, c Config, out io.Writer) (err error) {
 		return err
 	}
 	if w.ctx.Err() == nil {
-		h.greet(out, on.http.Addr().String(), on.window)
+		h.greet(out, on.http, on.window)
 		h.greetAccess(out, setup)
 	}
 	if c.Demo {
@@ -231,7 +231,7 @@ func (h *Server) keep(w *workers) {
 func (h *Server) answer(w *workers, on listeners) (ready chan struct{}) {
 	h.api = h.Handler()
 	if h.asked = h.api; h.keys != nil {
-		h.asked = auth.Guard(h.api, h.ways)
+		h.asked, h.may = auth.Guard(h.api, h.ways), auth.May(h.ways)
 		w.Go(func() { h.keepAccess(w.ctx) })
 	}
 	guarded := h.guardPages(h.withPages(h.asked), h.Config.Hosts.Listening(h.Config.HTTP, on.http.Addr()))

@@ -10,7 +10,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -27,7 +26,6 @@ import (
 	"consentledger/api/followup"
 	"consentledger/api/nats/intake"
 	"consentledger/api/nats/outbox"
-	"consentledger/api/nats/subject"
 	"consentledger/api/webhook"
 	"consentledger/cmd/consentledger/law"
 	"consentledger/cmd/internal/buildinfo"
@@ -69,7 +67,7 @@ type Config struct {
 	BackupTo   string // a file with who may read backups; empty: whom a request names
 	Process    string // what this process is called, where several serve one ledger; empty: see [processName]
 
-	Views       string // where the read models are instead of the data directory; empty: see [viewsPlace]
+	Views       string // where the read models are instead of the data directory; empty: see [ViewsPlace]
 	ViewsReader string // a role of PostgreSQL that may read them; empty: none
 
 	Metrics   bool   // HTTP shows them
@@ -106,6 +104,7 @@ type Server struct {
 
 	api       http.Handler
 	asked     http.Handler // api, for who is authenticated
+	may       http.Handler // what asked would refuse; nil: nothing
 	operating atomic.Bool  // operators on NATS are answered
 	rights    rights
 
@@ -364,32 +363,4 @@ func (h *Server) scheme() string {
 		return "https"
 	}
 	return "http"
-}
-
-// greet prints what a newcomer needs next.
-func (h *Server) greet(out io.Writer, addr string, window net.Listener) {
-	fmt.Fprintf(out, "consentledger %s: ready\n\n  pages %[2]s://%[3]s/ui/\n  HTTP  %[2]s://%[3]s\n  NATS  %[4]s\n",
-		buildinfo.Version, h.scheme(), addr, h.ClientURL())
-	if window != nil {
-		fmt.Fprintf(out, "  ESDB  esdb://%s?tls=false  (to read)\n", window.Addr())
-	}
-	fmt.Fprintf(out, "  data  %s\n", h.Config.Data)
-	if !h.Config.Demo {
-		if len(h.Logs.Logged()) == 0 {
-			fmt.Fprint(out, "\nRegister an app next:  consentledger app add NAME --handler \"...\"\n")
-		}
-		return
-	}
-	fmt.Fprintf(out, `
-Try:
-  curl -s http://%[1]s/v1/apps/smartkey/subjects/user-2/consents
-  nats req -s %[2]s %[3]s '{"subject":"user-2","purpose":"personalisation"}'
-  go run ./cmd/consentledger replay --server http://%[1]s --app smartkey --subject user-2
-  go run ./cmd/consentledger check --server http://%[1]s --app smartkey --subject user-1 --purpose personalisation
-  go run ./cmd/consentledger report deadlines --server http://%[1]s --app smartkey
-
-user-1 agreed; user-2 agreed and withdrew personalisation; user-3 refused. The requests and incidents
-of the weeks before the first start are made up, and so are their times.
-Ctrl-C stops.
-`, addr, h.ClientURL(), subject.Of("smartkey", "check"))
 }

@@ -27,7 +27,7 @@ const (
 	ViewsReaderVariable = "CONSENTLEDGER_VIEWS_READER"
 )
 
-var viewsPlace = Location{
+var ViewsPlace = Location{
 	what: "read models", engines: []engine{PostgreSQL},
 	Flag: "--views", variable: ViewsVariable, fileVariable: ViewsFileVariable,
 }
@@ -35,7 +35,7 @@ var viewsPlace = Location{
 // OpenPlace returns where the read models are: in PostgreSQL, if the configuration
 // says so, or in the data directory.
 func (h *Server) OpenPlace(ctx context.Context) (readmodel.Place, error) {
-	address, err := viewsPlace.Address(h.Config.Views)
+	address, err := ViewsPlace.Address(h.Config.Views)
 	if err != nil {
 		return nil, err
 	}

@@ -1,27 +1,25 @@
-package server
+package restore
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/server"
 	"consentledger/eventstore"
 	"consentledger/eventstore/backup"
-	"consentledger/projections/transparency"
 
 	"filippo.io/age"
 )
 
-// The files of a backup, as flags name them.
-type BackupNames struct {
+// A Backup is the two files of one, as flags name them, and who can read them.
+type Backup struct {
 	Log, Vault string
 	Identities []string
 }
@@ -49,7 +47,7 @@ func (b *backupFile) wrong(err error) error {
 }
 
 // open opens both files and reads what they say of themselves.
-func (b *BackupNames) open() (log, vault *backupFile, err error) {
+func (b *Backup) open() (log, vault *backupFile, err error) {
 	ids, err := readIdentities(b.Identities)
 	if err != nil {
 		return nil, nil, err
@@ -154,7 +152,7 @@ func (b *backupFile) drain(ctx context.Context, to sink) error {
 // takesRow refuses rows that are not for this file: a backup writes none of them. What
 // histories fold to would be believed without reading the history, so it comes from no file.
 func (b *backupFile) takesRow(key []byte) error {
-	if inBackup(b.Head.Kind, key) {
+	if server.InBackupFile(b.Head.Kind, key) {
 		return nil
 	}
 	return fmt.Errorf("it holds rows that begin with %.2q, which this program does not know: use the version that wrote them", key)
@@ -164,7 +162,7 @@ func (b *backupFile) takesRow(key []byte) error {
 func checkBackupPath(path string) error {
 	top, _, _ := strings.Cut(path, "/")
 	if !filepath.IsLocal(filepath.FromSlash(path)) || filepath.ToSlash(filepath.Clean(path)) != path ||
-		!Named(backupFiles, top) {
+		!server.Named(server.BackupFiles, top) {
 		return fmt.Errorf("it holds a file %.200q, which no backup has", path)
 	}
 	return nil
@@ -176,72 +174,4 @@ func inOrder(r eventstore.Recorded, n int64) error {
 		return fmt.Errorf("record %d stands where record %d belongs", r.Position, n)
 	}
 	return eventstore.CheckBounds(r.Stream, []eventstore.Record{r.Record})
-}
-
-// keepLogFile keeps a piece of a file that the logs stand on, by its name below log.
-func keepLogFile(kept map[string][]byte, path string, data []byte) {
-	if name, is := strings.CutPrefix(path, "log/"); is && !strings.Contains(name, "/") {
-		kept[name] = append(kept[name], data...)
-	}
-}
-
-// treesOf returns what the trees have to give: what was signed, and what was published.
-func treesOf(ctx context.Context, kept map[string][]byte, checkpoints []string) (*transparency.Roots, error) {
-	roots, err := transparency.RootsOf(kept)
-	if err != nil {
-		return nil, exit.NotAuthentic(err)
-	}
-	for _, at := range checkpoints {
-		text, err := readCheckpoint(ctx, at)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := roots.Published(text); err != nil {
-			return nil, exit.Conflict(fmt.Errorf("--checkpoint: %s: %w", at, err))
-		}
-	}
-	return roots, nil
-}
-
-// readCheckpoint reads what somebody published.
-func readCheckpoint(ctx context.Context, at string) ([]byte, error) {
-	if !strings.HasPrefix(at, "http://") && !strings.HasPrefix(at, "https://") {
-		text, err := files.ReadPlainFile(at, files.MaxOwnFile)
-		if err != nil {
-			return nil, files.Unread("--checkpoint", err)
-		}
-		return text, nil
-	}
-	ctx, stop := context.WithTimeout(ctx, 30*time.Second)
-	defer stop()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
-	if err != nil {
-		return nil, exit.Usage(errors.New("--checkpoint: want a file, or a URL as in https://ledger.example.com/log/shop/checkpoint"))
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("--checkpoint: %w: %w", exit.ErrUnreachable, err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("--checkpoint: %s says %s", at, resp.Status)
-	}
-	return io.ReadAll(io.LimitReader(resp.Body, files.MaxOwnFile))
-}
-
-// readIdentities reads the identities in files. No error holds a byte of one.
-func readIdentities(list []string) ([]age.Identity, error) {
-	var all []age.Identity
-	for _, name := range list {
-		text, err := files.ReadOwnFile(name, files.MaxKeyFile)
-		if err != nil {
-			return nil, files.Unread("--identity", err)
-		}
-		ids, err := age.ParseIdentities(strings.NewReader(string(text)))
-		if err != nil {
-			return nil, exit.Usage(fmt.Errorf("--identity: %s holds no identity as consentledger backup new-identity or age-keygen writes it", name))
-		}
-		all = append(all, ids...)
-	}
-	return all, nil
 }

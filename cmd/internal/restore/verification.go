@@ -1,4 +1,4 @@
-package server
+package restore
 
 import (
 	"context"
@@ -9,15 +9,15 @@ import (
 	"consentledger/projections/transparency"
 )
 
-// A BackupVerifying is one call of backup verify.
-type BackupVerifying struct {
-	Files       BackupNames
+// A Verification reads a backup to its end and writes nothing.
+type Verification struct {
+	Files       Backup
 	Checkpoints []string
 	Older       bool
 }
 
-// Run verifies.
-func (v *BackupVerifying) Run(ctx context.Context) ([]RestoredRow, error) {
+// Run verifies both files, and that they belong together.
+func (v *Verification) Run(ctx context.Context) ([]Row, error) {
 	log, vault, err := v.Files.open()
 	if err != nil {
 		return nil, err
@@ -61,11 +61,11 @@ func (v *BackupVerifying) Run(ctx context.Context) ([]RestoredRow, error) {
 		return nil, err
 	}
 
-	rows := []RestoredRow{{"records", n, "backup " + log.Head.ID + " of " + log.Head.Made}}
+	rows := []Row{{"records", n, "backup " + log.Head.ID + " of " + log.Head.Made}}
 	for _, t := range roots.Trees() {
 		rows = append(rows,
-			RestoredRow{"log of " + string(t.App), t.Size, fmt.Sprintf("%d signed, root %s", t.Signed, t.Root)})
+			Row{"log of " + string(t.App), t.Size, fmt.Sprintf("%d signed, root %s", t.Signed, t.Root)})
 	}
 	return append(rows,
-		RestoredRow{"rows of the vault", vault.Total().Rows, "backup " + vault.Head.ID + " of " + vault.Head.Made}), nil
+		Row{"rows of the vault", vault.Total().Rows, "backup " + vault.Head.ID + " of " + vault.Head.Made}), nil
 }

@@ -1,4 +1,4 @@
-package server
+package restore
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"consentledger/cmd/internal/files"
 	"consentledger/domain"
 	"consentledger/domain/content"
+	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/vault"
 	"consentledger/projections/transparency"
@@ -21,9 +22,61 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
+// eraseAgain erases whom the log says to erase and the vault still has: the order is as
+// good as on the day it was given.
+func (r *Restoration) eraseAgain(ctx context.Context) error {
+	type person struct {
+		app  domain.AppName
+		name vault.Pseudonym
+	}
+	var ordered []person
+	for e, err := range r.dir.Ledger.Replay(ctx, 0) {
+		if err != nil {
+			return err
+		}
+		if _, is := e.Event.(domain.ErasureOrdered); !is {
+			continue
+		}
+		name, err := vault.ParsePseudonym(e.Stream.ID)
+		if err != nil {
+			return unreadableErasure(e, err)
+		}
+		ordered = append(ordered, person{e.Stream.App, name})
+	}
+
+	again := int64(0)
+	for _, p := range ordered {
+		owner, there, err := r.dir.Vault.ByPseudonym(ctx, string(p.app), p.name)
+		if err == nil && there {
+			again++
+			err = r.dir.Vault.Order(ctx, owner)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if _, err := r.dir.Ledger.FinishErasures(ctx); err != nil {
+		return fmt.Errorf("an erasure that was ordered could not be finished: %w", err)
+	}
+	for _, p := range ordered {
+		if _, there, err := r.dir.Vault.ByPseudonym(ctx, string(p.app), p.name); err != nil || there {
+			return errors.Join(err, fmt.Errorf("person %s of %s is erased, and is in the vault again", p.name, p.app))
+		}
+	}
+	if err := r.eraseCertified(ctx); err != nil {
+		return err
+	}
+	r.told("persons whom the log says to erase", int64(len(ordered)), fmt.Sprintf("%d of them erased again", again))
+	return nil
+}
+
+func unreadableErasure(e codec.Entry, err error) error {
+	return &codec.UnreadableError{Position: e.Position, Type: e.Type, Err: err}
+}
+
 // eraseCertified erases whom certificates name: they were erased behind the end of the
 // log, so the order is recorded once more, with the certificate as its evidence.
-func (r *Restoring) eraseCertified(ctx context.Context) error {
+func (r *Restoration) eraseCertified(ctx context.Context) error {
 	if len(r.Erased) == 0 {
 		return nil
 	}
@@ -47,7 +100,7 @@ func (r *Restoring) eraseCertified(ctx context.Context) error {
 }
 
 // eraseOne reports whether the vault had the person.
-func (r *Restoring) eraseOne(ctx context.Context, keep *transparency.Keep, file string) (bool, error) {
+func (r *Restoration) eraseOne(ctx context.Context, keep *transparency.Keep, file string) (bool, error) {
 	text, err := files.ReadPlainFile(file, erasure.Max)
 	if err != nil {
 		return false, files.OrNotFound(err)
@@ -76,7 +129,7 @@ func (r *Restoring) eraseOne(ctx context.Context, keep *transparency.Keep, file 
 }
 
 // certified verifies a certificate with the key of that log of the backup that signed it.
-func (r *Restoring) certified(keep *transparency.Keep, text []byte) (erasure.Statement, error) {
+func (r *Restoration) certified(keep *transparency.Keep, text []byte) (erasure.Statement, error) {
 	c, err := erasure.Parse(text)
 	if err != nil {
 		return erasure.Statement{}, err

@@ -1,0 +1,24 @@
+package server
+
+import "testing"
+
+// What is greeted with can be opened, also by who listens on every address.
+func TestAnAddressThatIsGreetedWithCanBeOpened(t *testing.T) {
+	for listening, want := range map[string]string{
+		"0.0.0.0:8080":           "127.0.0.1:8080",
+		"[::]:8080":              "127.0.0.1:8080",
+		"192.0.2.7:8080":         "192.0.2.7:8080",
+		"[::1]:8080":             "[::1]:8080",
+		"ledger.example.com:443": "ledger.example.com:443",
+	} {
+		if got := opened(listening); got != want {
+			t.Errorf("%s: %s, want %s", listening, got, want)
+		}
+		if got := openedURL("nats://" + listening); got != "nats://"+want {
+			t.Errorf("nats://%s: %s", listening, got)
+		}
+	}
+	if got := openedURL("nats://a:4222,nats://b:4222"); got != "nats://a:4222,nats://b:4222" {
+		t.Errorf("several servers: %s", got)
+	}
+}
