@@ -236,13 +236,30 @@ func happened(outages []*outage) bool {
 	return !slices.ContainsFunc(outages, func(o *outage) bool { return o.count.Load() == 0 })
 }
 
-// chaos does one after the other until ctx is done.
-func (f *fleet) chaos(ctx context.Context, rng *rand.Rand, outages []*outage) {
+// chaos does one after the other until ctx is done, the next one when calm returns.
+func (f *fleet) chaos(ctx context.Context, rng *rand.Rand, outages []*outage, calm func(ctx context.Context, n int)) {
 	for n := 0; ctx.Err() == nil && !f.t.Failed(); n++ {
 		o := outages[n%len(outages)]
 		o.do(ctx, rng.IntN(len(f.members)))
 		o.count.Add(1)
 		pauseFor(ctx, time.Duration(rng.IntN(1500))*time.Millisecond)
+		calm(ctx, n+1)
+	}
+}
+
+// everyOutage is how often each kind of outage happens in the long form at most.
+const everyOutage = 8
+
+// calmUntil lets n outages be over by the time that so large a part of all withdrawals is
+// done. So how long the long form takes is the time of a bounded number of outages, while
+// which little is done, and that of the withdrawals between them. Without it those would
+// take as long as the outages go on: whoever asks a process that sleeps waits for it.
+func calmUntil(done *atomic.Int64, withdrawals, kinds int) func(context.Context, int) {
+	outages := kinds * max(1, min(everyOutage, withdrawals/100))
+	return func(ctx context.Context, n int) {
+		for ctx.Err() == nil && done.Load() < int64(withdrawals)*int64(n)/int64(outages) {
+			pauseFor(ctx, 50*time.Millisecond)
+		}
 	}
 }
 
@@ -316,8 +333,12 @@ type freshness struct{ asked, unknown, allowed, denied atomic.Int64 }
 
 // withdrawAndAsk has a person agree at one member, withdraw at another, and asks all the
 // others at once. None may say "allowed".
-func (a *asker) withdrawAndAsk(ctx context.Context, b *book, n int, count *freshness) error {
-	person := fmt.Sprint(personPrefix, "fresh-", n%11)
+//
+// Nobody else speaks for the person meanwhile: a consent that somebody gives after the
+// withdrawal may be allowed. Nor is it always the same person, whose history would grow
+// with the number of withdrawals, and with it what each of them costs.
+func (a *asker) withdrawAndAsk(ctx context.Context, b *book, client, n int, count *freshness) error {
+	person := fmt.Sprint(personPrefix, "fresh-", client, "-", n/40)
 	begin := rand.IntN(len(a.f.members))
 	if _, err := a.record(ctx, b, b.wish("consent.given", person, demo.Object{"act": "agree-popup", "locale": "en"}), begin); err != nil {
 		return err
@@ -404,7 +425,7 @@ type watcher struct {
 	seen map[int64]map[merkle.Hash]bool
 }
 
-func (w *watcher) watch(ctx context.Context, a *asker) {
+func (w *watcher) watch(ctx context.Context, a *asker, every time.Duration) {
 	for ctx.Err() == nil {
 		for i := range a.f.members {
 			resp, err := a.client.Get(a.f.member(i).http + "/log/smartkey/checkpoint")
@@ -429,15 +450,13 @@ func (w *watcher) watch(ctx context.Context, a *asker) {
 			w.seen[c.Size][c.Root] = true
 			w.mu.Unlock()
 		}
-		select {
-		case <-time.After(20 * time.Millisecond):
-		case <-ctx.Done():
-		}
+		pauseFor(ctx, every)
 	}
 }
 
-// roads has clients at work on both roads of NATS until ctx is done.
-func (f *fleet) roads(ctx context.Context, b *book) {
+// roads has clients at work on both roads of NATS until ctx is done, each of which rests
+// a while between two events.
+func (f *fleet) roads(ctx context.Context, b *book, rest time.Duration) {
 	var workers sync.WaitGroup
 	defer workers.Wait()
 	for n := range 5 {
@@ -460,7 +479,7 @@ func (f *fleet) roads(ctx context.Context, b *book) {
 					}
 					cancel()
 				}
-				pauseFor(ctx, 30*time.Millisecond)
+				pauseFor(ctx, rest)
 			}
 		})
 	}
@@ -477,6 +496,12 @@ func pauseFor(ctx context.Context, d time.Duration) {
 // What was acknowledged is recorded exactly once, every person has one pseudonym, every
 // size of the log one root, and no process says "allowed" once another has given a
 // receipt for an opt-out.
+//
+// The long form withdraws as often as the environment says, as 10,000 times with
+//
+//	CONSENTLEDGER_ROUNDS=10000 go test -run TestManyProcesses -timeout 60m ./cmd/consentledger
+//
+// and takes PostgreSQL and nodes of NATS away as well.
 func TestManyProcesses(t *testing.T) {
 	t.Parallel() // processes of their own
 	pg := pgservertest.Serve(t)
@@ -492,10 +517,11 @@ func TestManyProcesses(t *testing.T) {
 }
 
 func manyProcesses(t *testing.T, f *fleet) {
-	clients, most := 4, time.Second
+	clients, most, rest, look := 4, time.Second, 30*time.Millisecond, 20*time.Millisecond
 	withdrawals, long := rounds.Of(t, 20), os.Getenv(rounds.Variable) != ""
 	if long {
-		clients, most = 16, 25*time.Second // longer than a turn is kept for who sleeps
+		clients, most = 16, 25*time.Second                      // longer than a turn is kept for who sleeps
+		rest, look = 500*time.Millisecond, 200*time.Millisecond // what else is done leaves room for withdrawals
 	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -511,17 +537,25 @@ func manyProcesses(t *testing.T, f *fleet) {
 	var around sync.WaitGroup
 	rng := rand.New(rand.NewPCG(seed, 1))
 	outages := f.outages(rng, most, long)
-	around.Go(func() { f.chaos(ctx, rng, outages) })
-	around.Go(func() { f.roads(ctx, b) })
-	around.Go(func() { w.watch(ctx, a) })
+	var next, done atomic.Int64
+	calm := func(context.Context, int) {}
+	if long {
+		calm = calmUntil(&done, withdrawals, len(outages))
+	}
+	around.Go(func() { f.chaos(ctx, rng, outages, calm) })
+	around.Go(func() { f.roads(ctx, b, rest) })
+	around.Go(func() { w.watch(ctx, a, look) })
 
 	var count freshness
-	var next atomic.Int64
 	var crowd sync.WaitGroup
-	for range clients {
+	began := time.Now()
+	for client := range clients {
 		crowd.Go(func() {
+			own := 0
 			for n := int(next.Add(1)); (n <= withdrawals || !happened(outages)) && !t.Failed(); n = int(next.Add(1)) {
-				err := a.withdrawAndAsk(ctx, b, n, &count)
+				err := a.withdrawAndAsk(ctx, b, client, own, &count)
+				own++
+				done.Add(1)
 				if err == nil && n%4 == 0 {
 					err = a.meet(ctx, b, n)
 				}
@@ -534,6 +568,10 @@ func manyProcesses(t *testing.T, f *fleet) {
 	crowd.Wait()
 	stop()
 	around.Wait()
+	t.Logf("%d withdrawals in %s", done.Load(), time.Since(began).Round(time.Second))
+	if asked := count.asked.Load(); asked < 2*int64(withdrawals) && !t.Failed() {
+		t.Errorf("%d times another process was asked after %d withdrawals: want two each", asked, withdrawals)
+	}
 	t.Logf("after a withdrawal %d asked, %d denied, %d unknown; %d times a yes was remembered",
 		count.asked.Load(), count.denied.Load(), count.unknown.Load(), count.allowed.Load())
 	for _, o := range outages {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
@@ -43,6 +44,16 @@ func (s *Store) Leads(ctx context.Context, host string) error {
 		return err
 	}
 	return s.question(ctx, l)
+}
+
+// Look looks for the leader once, and gives each node so long.
+func (s *Store) Look(each time.Duration) (host string, err error) {
+	l, err := s.look(each)
+	if err != nil {
+		return "", err
+	}
+	defer s.end(l)
+	return l.host, nil
 }
 
 // Leader returns the node that calls go to, and its version.

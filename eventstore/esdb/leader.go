@@ -129,22 +129,31 @@ func pause(ctx context.Context, tries int, least time.Duration) bool {
 // look tries every node that is known, once, and goes where they say that the
 // leader is. A node is taken if it acknowledges an append of no events, in the time
 // that each has. One that sleeps must not keep us from the others: whoever has not
-// answered soon is waited for beside the next.
+// answered soon is waited for beside the next. Nor must it keep us from whom they
+// choose meanwhile: as long as one is waited for, those that named no leader are asked
+// again. Its answer still counts, however late it comes: it may be slow, and lead.
 func (s *Store) look(each time.Duration) (*link, error) {
 	ctx, cancel := context.WithCancel(s.life)
 	defer cancel() // who comes second is not needed
 	answers := make(chan tried)
-	soon := time.NewTimer(hedge)
+	soon, again := time.NewTimer(hedge), time.NewTimer(each)
 	defer soon.Stop()
+	defer again.Stop()
 
 	var last error
+	var answered []string // by nodes that do not lead
 	list, asked, asking := s.candidates(), make(map[string]bool), 0
+	silent := make(map[string]bool) // of those that were asked first, who has not answered
+	first := true
 	for next := true; ; {
 		for next && len(list) > 0 {
 			host := list[0]
 			list = list[1:]
 			if !asked[host] {
 				asked[host], next = true, false
+				if first {
+					silent[host] = true
+				}
 				asking++
 				s.work.Go(func() { s.answer(ctx, host, each, answers) })
 				soon.Reset(hedge)
@@ -157,6 +166,14 @@ func (s *Store) look(each time.Duration) (*link, error) {
 		select {
 		case <-soon.C:
 			next = true
+		case <-again.C:
+			if len(silent) == 0 {
+				break // the round is nearly over
+			}
+			for _, host := range answered {
+				delete(asked, host)
+			}
+			list, answered, next, first = append(list, answered...), nil, true, false
 		case a := <-answers:
 			if a.err == nil {
 				return a.link, nil
@@ -165,6 +182,9 @@ func (s *Store) look(each time.Duration) (*link, error) {
 				last = fmt.Errorf("%s: %w", a.host, a.err)
 			}
 			list, asking, next = append(slices.Clone(a.named), list...), asking-1, true
+			delete(silent, a.host)
+			answered = append(answered, a.host)
+			again.Reset(hedge)
 		case <-ctx.Done():
 			return nil, last
 		}

@@ -22,10 +22,11 @@ type tail struct {
 	expires *time.Timer // while it is parked
 
 	// Whoever follows it owns these.
-	given place     // what was taken last
-	heard time.Time // when something was taken last, or a quorum was asked
-	owed  bool      // at the last look there was more in the store than came
-	had   int64     // frames, at the last look
+	given place         // what was taken last
+	heard time.Time     // when something was taken last, or a quorum was asked
+	owed  bool          // at the last look there was more in the store than came
+	quiet time.Duration // how long nothing may come; at least silence
+	had   int64         // frames, at the last look
 
 	frames  atomic.Int64 // that came, those that bring no record too
 	looking atomic.Bool  // it is being found out where the subscription began
@@ -212,8 +213,14 @@ func (t *tail) takeNow() ([]eventstore.Recorded, error) {
 // look is how often a follower who waits looks whether it waits in vain.
 const look = time.Second
 
-// silence is how long nothing may come before a quorum is asked.
-const silence = 10 * time.Second
+// silence is how long nothing may come before a quorum is asked, which costs the server
+// some bytes of its log for good. Each answer that nothing is missing doubles it, up to
+// lasting silence; whatever comes ends that. Whoever asks for a barrier meanwhile finds out
+// by himself whether the link still leads to the leader, and ends the subscription if not.
+const (
+	silence        = 10 * time.Second
+	lastingSilence = time.Minute
+)
 
 // take waits until something has come. An error says why nothing comes any more.
 func (t *tail) take(ctx context.Context) ([]eventstore.Recorded, error) {
@@ -224,7 +231,7 @@ func (t *tail) take(ctx context.Context) ([]eventstore.Recorded, error) {
 		if len(batch) > 0 {
 			last := batch[len(batch)-1]
 			t.store.see(last.Position, last.ID)
-			t.heard, t.owed = time.Now(), false
+			t.heard, t.owed, t.quiet = time.Now(), false, silence
 			return batch, nil
 		}
 		if err != nil {
@@ -252,7 +259,7 @@ func (t *tail) inVain(ctx context.Context) error {
 	if !s.isCurrent(t.link) {
 		return errMoved
 	}
-	if time.Since(t.heard) >= silence {
+	if time.Since(t.heard) >= max(t.quiet, silence) {
 		t.heard = time.Now()
 		short, cancel := context.WithTimeout(ctx, s.address.deadline)
 		defer cancel()
@@ -269,6 +276,7 @@ func (t *tail) inVain(ctx context.Context) error {
 		if head > t.given.at {
 			return t.owes()
 		}
+		t.quiet = min(2*max(t.quiet, silence), lastingSilence)
 	}
 	if s.highest.Load() > uint64(t.given.at) {
 		return t.owes()
@@ -281,7 +289,7 @@ func (t *tail) inVain(ctx context.Context) error {
 // asked again. While something comes, be it checkpoints on the way through what is not
 // ours, nothing is owed.
 func (t *tail) owes() error {
-	t.heard = t.heard.Add(-silence)
+	t.heard, t.quiet = t.heard.Add(-silence), silence
 	if n := t.frames.Load(); n != t.had || t.looking.Load() {
 		t.had, t.owed = n, false
 		return nil

@@ -67,6 +67,10 @@ func code(err error) string {
 	return ""
 }
 
+// IsFinal reports whether waiting does not help against an error of a server: somebody
+// has to do something, as to name another password or to grant a right.
+func IsFinal(err error) bool { return isFinal(err) }
+
 // isFinal reports whether waiting does not help.
 func isFinal(err error) bool {
 	if errors.Is(err, ErrClosed) {

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -28,6 +29,12 @@ const (
 var checkKey = []byte(space + "c")
 
 const version = 1
+
+// IsAppKey reports whether a row is made with the key of an app, and holds nothing of a
+// person: the key, or the time of the app's last erasure.
+func IsAppKey(key []byte) bool {
+	return bytes.HasPrefix(key, []byte(appRows)) || bytes.HasPrefix(key, []byte(erasedRows))
+}
 
 // A mac is what a lookup becomes under its app's key.
 type mac [16]byte

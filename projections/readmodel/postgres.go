@@ -77,6 +77,15 @@ func NewDatabase(at *postgres.Address, o Options) (*Database, error) {
 // String returns the servers, without user and password.
 func (d *Database) String() string { return d.at.String() }
 
+// Ready returns nil if the server lets the ledger's user in, and else why not.
+func (d *Database) Ready(ctx context.Context) error {
+	conn, err := pgx.ConnectConfig(ctx, d.at.Config().ConnConfig)
+	if err != nil {
+		return d.away(err)
+	}
+	return conn.Close(context.WithoutCancel(ctx))
+}
+
 // Turn is the turn of whoever projects into the shape of a read model that this process
 // opened last.
 func (d *Database) Turn(name string) turn.Turn {

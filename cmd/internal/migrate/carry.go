@@ -22,7 +22,7 @@ import (
 //
 //	log/origin, log/APP.key, log/APP.signed    rows of the logs, the keys sealed
 //	log/witness, log/timestamp                 a shelf in rows
-//	feed.key                                   a row, sealed
+//	feed.key, token.key                        a row each, sealed
 //	keys                                       a file outside the directory, the same for all
 //
 // The keys of the vault are copied as they are, all epochs of them: what they wrap is
@@ -52,7 +52,7 @@ func (m *Migration) carryKeys() error {
 }
 
 // carryLogs writes what the logs stand on, what witnesses and authorities signed, and
-// the key of the calendar feeds.
+// the keys of the calendar feeds and of subject tokens.
 func (m *Migration) carryLogs(ctx context.Context, roots *transparency.Roots, before eventstore.Position) error {
 	to := m.target
 	if to.shared != nil {
@@ -74,7 +74,7 @@ func (m *Migration) carryLogs(ctx context.Context, roots *transparency.Roots, be
 	if err := carryShelf(m.source, to); err != nil {
 		return err
 	}
-	return m.carryFeedKey(ctx)
+	return errors.Join(m.carryFeedKey(ctx), m.carryTokenKey(ctx))
 }
 
 // shelves returns where what witnesses and authorities signed is.
@@ -157,4 +157,32 @@ func readFeedKey(dir string) ([]byte, error) {
 		return nil, nil
 	}
 	return server.OpenFeedKey(dir)
+}
+
+// carryTokenKey writes the key of subject tokens, if there is one.
+func (m *Migration) carryTokenKey(ctx context.Context) error {
+	key, err := m.source.tokenKey(ctx)
+	if err != nil || key == nil {
+		return err
+	}
+	if m.target.shared == nil {
+		return server.WritePrivate(filepath.Join(m.To, server.TokenKeyFile), hex.EncodeToString(key)+"\n")
+	}
+	return server.WriteTokenKey(ctx, m.target.vault, m.target.shared, key)
+}
+
+// tokenKey returns the key of subject tokens; nil: there is none yet.
+func (s *side) tokenKey(ctx context.Context) ([]byte, error) {
+	if s.shared == nil {
+		_, err := os.Stat(filepath.Join(s.path, server.TokenKeyFile))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		return server.OwnTokenKey(s.path)
+	}
+	value, ok, err := s.shared.Get(ctx, server.TokenKeyRow)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return server.UnsealTokenKey(ctx, s.vault, value)
 }

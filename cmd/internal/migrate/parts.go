@@ -18,29 +18,31 @@ type rowKind struct {
 	Prefix string
 	does   string // copied, made anew, or another form
 	what   string
+	why    string // it is made anew, or by whom
 }
 
 // rowKinds are all rows that there are. What is derived from the log, and knows
-// positions of the store that it was read from, is left out: it is made anew.
+// positions of the store that it was read from, is left out: it is made anew. Keys of
+// all kinds go along: who was let in before is let in after, and who was not is not.
 var rowKinds = []rowKind{
-	{"v/s", madeAnew, "what histories fold to"},
-	{"v/", copiedPart, "the vault"},
-	{"b/", copiedPart, "texts"},
-	{"l/", copiedPart, "which logs were begun"},
-	{"n/", copiedPart, "how far the stream of incoming events was seen"},
-	{"outbox/", copiedPart, "since when consents are told, and how far"},
-	{"webhook/", copiedPart, "webhooks, their secrets, and how far they are"},
-	{"k/", madeAnew, "marks in the log"},
-	{"access-pseudonyms/", copiedPart, "the secret that pseudonyms of principals are made with"},
-	{"access-tokens/", madeAnew, "the key of subject tokens"},
-	{"access/", madeAnew, "keys, by which apps and people are let in: issue new ones"},
-	{"r/", madeAnew, "the follow-up process's checkpoint"},
-	{"elsewhere/", madeAnew, "the newest record of the event store"},
+	{Prefix: "v/s", does: madeAnew, what: "what histories fold to", why: "derived from the log; the first who are asked for are read from it"},
+	{Prefix: "v/", does: copiedPart, what: "the vault"},
+	{Prefix: "b/", does: copiedPart, what: "texts"},
+	{Prefix: "l/", does: copiedPart, what: "which logs were begun"},
+	{Prefix: "n/", does: copiedPart, what: "how far the stream of incoming events was seen"},
+	{Prefix: "outbox/", does: copiedPart, what: "since when consents are told, and how far"},
+	{Prefix: "webhook/", does: copiedPart, what: "webhooks, their secrets, and how far they are"},
+	{Prefix: "k/", does: madeAnew, what: "marks in the log", why: "derived from the log, and names positions"},
+	{Prefix: "access-pseudonyms/", does: copiedPart, what: "the secret that pseudonyms of principals are made with"},
+	{Prefix: "access-tokens/", does: otherForm, what: "the key of subject tokens"},
+	{Prefix: "access/", does: copiedPart, what: "API keys, and which of them were revoked"},
+	{Prefix: "r/", does: madeAnew, what: "the follow-up process's checkpoint", why: "derived from the log, and names positions"},
+	{Prefix: "elsewhere/", does: madeAnew, what: "the newest record of the event store", why: "it is of the store before; that of the target is remembered"},
 
 	// Of several processes: see carry.go.
-	{"t/", otherForm, "signing keys, signed checkpoints, what witnesses signed"},
-	{"f/", otherForm, "the key of the calendar feeds"},
-	{"m/", madeAnew, "that the vault is being moved"},
+	{Prefix: "t/", does: otherForm, what: "signing keys, signed checkpoints, what witnesses signed"},
+	{Prefix: "f/", does: otherForm, what: "the key of the calendar feeds"},
+	{Prefix: "m/", does: madeAnew, what: "that the vault is being moved", why: "it is of this migration"},
 }
 
 // KindOfRow returns the kind of a row, by its key.

@@ -35,7 +35,7 @@ func (m *Migration) report() []Row {
 		case k.does != madeAnew:
 			rows = append(rows, Row{Part: k.what, Does: copiedPart, Count: found.count, Bytes: found.bytes})
 		default:
-			rows = append(rows, Row{Part: k.what, Does: madeAnew, Count: found.count})
+			rows = append(rows, Row{Part: k.what, Does: madeAnew, Count: found.count, Note: k.why})
 		}
 	}
 	rows = append(rows, m.reportFiles()...)
@@ -76,7 +76,7 @@ func (m *Migration) reportFiles() []Row {
 	rows := []Row{{Part: "keys of the vault", Does: copiedPart, Note: keys}}
 	if m.FromAt.Vault == "" {
 		rows = append(rows, Row{
-			Part: "signing keys, signed checkpoints, what witnesses signed, the key of the calendar feeds",
+			Part: "signing keys, signed checkpoints, what witnesses signed, the keys of calendar feeds and of subject tokens",
 			Does: otherForm, Note: "rows of the vault",
 		})
 	}

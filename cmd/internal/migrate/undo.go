@@ -11,6 +11,7 @@ import (
 	"consentledger/cmd/internal/server"
 	"consentledger/eventstore"
 	copying "consentledger/eventstore/migration"
+	"consentledger/eventstore/vault"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -119,12 +120,62 @@ func (m *Migration) unchanged(ctx context.Context, note server.MigrationNote) (e
 		return exit.Conflict(fmt.Errorf("the target holds %d records, and %d were moved: the ledger has gone on there, and %s would lose it. "+
 			"Migrate the target into a new directory instead", n, note.Records, m.From))
 	}
-	kept := func(key []byte) bool { // several processes keep no register of logs
-		return m.isCopied(key) &&
-			(m.source.shared == nil || m.target.shared != nil || !bytes.HasPrefix(key, []byte("l/")))
+	var unread error
+	kept := func(key []byte) bool {
+		switch {
+		case !m.isCopied(key):
+			return false
+		case bytes.HasPrefix(key, []byte("l/")): // several processes keep no register of logs
+			return m.source.shared == nil || m.target.shared != nil
+		case vault.IsAppKey(key): // one that the migration made, to seal what was in files
+			_, has, err := m.source.rows.Get(ctx, key)
+			unread = errors.Join(unread, err)
+			return has
+		}
+		return true
 	}
-	if err := copying.SameRows(ctx, m.source.rows, m.target.rows, kept); err != nil {
+	err = copying.SameRows(ctx, m.source.rows, m.target.rows, kept)
+	if unread != nil {
+		return fmt.Errorf("rows of the source: %w", unread)
+	}
+	if err != nil {
 		return exit.Conflict(fmt.Errorf("the ledger has gone on in the target, and %s would lose it: %w. Migrate the target into a new directory instead", m.From, err))
+	}
+	return m.sameKeys(ctx)
+}
+
+// sameKeys returns an error if the target has another key of subject tokens or of
+// calendar feeds than the source: somebody ended there what the key had opened, and
+// with the source's it would be open again. One that the target alone has opens nothing
+// in the source.
+func (m *Migration) sameKeys(ctx context.Context) error {
+	for _, s := range []*side{m.source, m.target} {
+		if s.shared == nil {
+			continue // they are in files
+		}
+		if err := s.openVault(ctx); err != nil {
+			return err
+		}
+	}
+	for _, kind := range []struct {
+		of   func(*side, context.Context) ([]byte, error)
+		what string
+	}{
+		{(*side).tokenKey, "the key of subject tokens"},
+		{(*side).feedKey, "the key of the calendar feeds"},
+	} {
+		was, err := kind.of(m.source, ctx)
+		if err != nil {
+			return fmt.Errorf("the source: %s: %w", kind.what, err)
+		}
+		is, err := kind.of(m.target, ctx)
+		if err != nil {
+			return fmt.Errorf("the target: %s: %w", kind.what, err)
+		}
+		if was != nil && !bytes.Equal(was, is) {
+			return exit.Conflict(fmt.Errorf("%s was made anew in the target, and what was ended by that would be open again with the one of %s. "+
+				"Migrate the target into a new directory instead", kind.what, m.From))
+		}
 	}
 	return nil
 }

@@ -12,8 +12,8 @@ import (
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/server"
 	"consentledger/eventstore"
-	"consentledger/eventstore/embedded"
 	"consentledger/eventstore/atomicfile"
+	"consentledger/eventstore/embedded"
 	"consentledger/projections/transparency"
 )
 

@@ -63,6 +63,10 @@ type DirOptions struct {
 	VaultKeys string   // the file with its keys, as a flag says it
 	KEK       string   // the command that seals that file, as a flag says it
 	measured  measured // what happens in the directory
+
+	// await returns once the servers are there that hold a part of the ledger. Nil: none
+	// is waited for longer than any call is.
+	await func(context.Context, *DataDir, Addresses) error
 }
 
 // OpenDataDirWith is openDataDir with options.
@@ -121,6 +125,11 @@ func OpenDataDirWith(ctx context.Context, path, use string, create bool, with Di
 	}
 	if d.DB, err = embedded.Open(filepath.Join(path, "store"), embedded.Options{FS: with.files, Synced: with.measured.synced}); err != nil {
 		return nil, err
+	}
+	if with.await != nil {
+		if err := with.await(ctx, d, at); err != nil {
+			return nil, err
+		}
 	}
 	return d, d.openLedger(ctx, at, keys, with.measured)
 }

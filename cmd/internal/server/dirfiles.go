@@ -15,11 +15,11 @@ import (
 // What becomes of the entries of a data directory. Those that end with a star begin
 // so. What is not named is not known, and is left where it is.
 var (
-	CopiedFiles = []string{"keys", "feed.key", "log", "log.lost-*", "nats"}
+	CopiedFiles = []string{"keys", "feed.key", TokenKeyFile, "log", "log.lost-*", "nats"}
 	ownFiles    = []string{
 		"LOCK", "FORMAT", "FORMAT.new", RecordsPlace.File, RecordsPlace.File + ".new", VaultPlace.File,
 		VaultPlace.File + ".new", MigrationFile, MigrationFile + ".new", "feed.key.new",
-		TokenKeyFile, TokenKeyFile + ".new", // made anew
+		TokenKeyFile + ".new",
 		"keys.new", "store", // as records and rows
 		"views", // made anew
 		"probe-*", "backup-*", "lost+found", RestoreFile, RestoreFile + ".new", RestoredFile, RestoredFile + ".new",

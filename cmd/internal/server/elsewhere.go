@@ -21,6 +21,9 @@ type engine struct {
 	short   string // as a status has it
 	Example string
 	Open    func(ctx context.Context, address string, seen eventstore.Mark) (Remote, error)
+
+	// begin opens it without waiting for it, and says where it is, without a password.
+	begin func(address string, seen eventstore.Mark) (s Remote, where string, err error)
 }
 
 // A Remote is an event store of a process of its own.
@@ -28,13 +31,15 @@ type Remote interface {
 	eventstore.Store
 	io.Closer
 
+	Ready(ctx context.Context) error // returns once the server has answered and may be used
+
 	Fault() error          // what is wrong with its history; nil: nothing
 	Seen() eventstore.Mark // the newest record that was there
 }
 
 var (
-	EventStoreDB = engine{"EventStoreDB", "esdb", "esdb://user:password@host:2113", openEventStoreDB}
-	PostgreSQL   = engine{"PostgreSQL", "postgres", "postgres://user:password@host/database", openPostgreSQL}
+	EventStoreDB = engine{"EventStoreDB", "esdb", "esdb://user:password@host:2113", openEventStoreDB, beginEventStoreDB}
+	PostgreSQL   = engine{"PostgreSQL", "postgres", "postgres://user:password@host/database", openPostgreSQL, beginPostgreSQL}
 )
 
 // embeddedPart is what a status calls what is in the data directory.
@@ -49,36 +54,52 @@ func EngineOf(address string) engine {
 	return EventStoreDB
 }
 
-func openEventStoreDB(ctx context.Context, address string, seen eventstore.Mark) (_ Remote, err error) {
+func beginEventStoreDB(address string, seen eventstore.Mark) (Remote, string, error) {
 	at, err := esdb.ParseAddress(address)
 	if err != nil {
-		return nil, exit.Usage(fmt.Errorf("--store: %w", err))
+		return nil, "", exit.Usage(fmt.Errorf("--store: %w", err))
 	}
 	s, err := esdb.Open(at, esdb.Options{Seen: seen, OnFault: TellFault})
 	if err != nil {
+		return nil, "", err
+	}
+	return s, at.String(), nil
+}
+
+func openEventStoreDB(ctx context.Context, address string, seen eventstore.Mark) (_ Remote, err error) {
+	s, where, err := beginEventStoreDB(address, seen)
+	if err != nil {
 		return nil, err
 	}
-	warnings, err := s.CheckRights(ctx)
+	warnings, err := s.(*esdb.Store).CheckRights(ctx)
 	for _, w := range warnings {
 		slog.Warn("the ledger's user may do more in the event store than it should", "right", w)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("the event store at %s: %w", at, err), s.Close())
+		return nil, errors.Join(fmt.Errorf("the event store at %s: %w", where, err), s.Close())
 	}
 	return s, nil
 }
 
-func openPostgreSQL(ctx context.Context, address string, seen eventstore.Mark) (Remote, error) {
+func beginPostgreSQL(address string, seen eventstore.Mark) (Remote, string, error) {
 	at, err := postgres.ParseAddress(address)
 	if err != nil {
-		return nil, exit.Usage(fmt.Errorf("--store: %w", err))
+		return nil, "", exit.Usage(fmt.Errorf("--store: %w", err))
 	}
 	s, err := postgres.Open(at, postgres.Options{Seen: seen, OnFault: TellFault})
+	if err != nil {
+		return nil, "", err
+	}
+	return s, at.String(), nil
+}
+
+func openPostgreSQL(ctx context.Context, address string, seen eventstore.Mark) (Remote, error) {
+	s, where, err := beginPostgreSQL(address, seen)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.Ready(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("the event store at %s: %w", at, err), s.Close())
+		return nil, errors.Join(fmt.Errorf("the event store at %s: %w", where, err), s.Close())
 	}
 	return s, nil
 }

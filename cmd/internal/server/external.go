@@ -137,14 +137,11 @@ func (e ExternalNATS) Connect(ctx context.Context, name string, log *slog.Logger
 		opts = append(opts, nats.ClientCert(e.Cert, e.Key))
 	}
 	// What is recorded and asked over HTTP needs no NATS, so the ledger starts without it.
-	away := func(err error) { log.Warn("NATS is away, and is waited for", "server", e.String(), "err", err) }
 	nc, err := nats.Connect(e.URL, opts...)
 	if err == nil {
 		warnOfOld(nc, log)
-		switch err := e.jetStream(ctx, nc); { // before others ask for what they may not have either
-		case errors.Is(err, exit.ErrUnreachable):
-			away(err)
-		case err != nil:
+		err := e.jetStream(ctx, nc) // before others ask for what they may not have either
+		if err != nil && !errors.Is(err, exit.ErrUnreachable) {
 			nc.Close()
 			return nil, err
 		}
@@ -153,22 +150,12 @@ func (e ExternalNATS) Connect(ctx context.Context, name string, log *slog.Logger
 	if err = e.explain(err); !errors.Is(err, exit.ErrUnreachable) {
 		return nil, err
 	}
-	away(err)
-	opts = append(opts, nats.RetryOnFailedConnect(true), nats.ConnectHandler(func(nc *nats.Conn) {
-		log.Info("NATS is there", "server", e.String())
-		warnOfOld(nc, log)
-	}))
+	opts = append(opts, nats.RetryOnFailedConnect(true), nats.ConnectHandler(func(nc *nats.Conn) { warnOfOld(nc, log) }))
 	if nc, err = nats.Connect(e.URL, opts...); err != nil {
 		return nil, e.explain(err)
 	}
 	return nc, nil
 }
-
-// How often it is looked whether NATS is there, and said that it is not.
-const (
-	awaitEvery = 200 * time.Millisecond
-	awaitSays  = 10 * time.Second
-)
 
 // Await returns once a server is reached and has JetStream for us, however long that
 // takes: nodes restart, and a cluster chooses its leader. What waiting does not mend, as
@@ -178,23 +165,9 @@ func (e ExternalNATS) Await(ctx context.Context, nc *nats.Conn, log *slog.Logger
 	if e.URL == "" {
 		return nil
 	}
-	said := time.Now()
-	for {
-		err := e.Reached(ctx, nc)
-		if !errors.Is(err, exit.ErrUnreachable) {
-			return err
-		}
-
-		if time.Since(said) >= awaitSays {
-			log.Warn("NATS is away, and is waited for", "server", e.String(), "err", err)
-			said = time.Now()
-		}
-		select {
-		case <-time.After(awaitEvery):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+	reached := func(ctx context.Context) error { return e.Reached(ctx, nc) }
+	p := part{name: "nats", where: e.String(), ask: reached}
+	return p.await(ctx, log, func(error) {}) // /readyz asks by itself
 }
 
 // Reached returns nil if a server is there and has JetStream for us.

@@ -26,7 +26,9 @@ func Run(ctx context.Context, c Config, out io.Writer) (err error) {
 	if err := h.openTelemetry(ctx); err != nil {
 		return err
 	}
-	ended, err := h.openWhile(ctx)
+	h.entrance = &entrance{config: c}
+	defer func() { err = errors.Join(err, h.entrance.close()) }()
+	h, ended, err := h.opened(ctx)
 	if !ended {
 		return err // with what is open: only the end of the process closes it
 	}
@@ -35,7 +37,7 @@ func Run(ctx context.Context, c Config, out io.Writer) (err error) {
 		return FullDisk(c.Data, err)
 	}
 
-	on, err := c.listen()
+	on, err := h.listen()
 	if err != nil {
 		return err
 	}
@@ -64,7 +66,7 @@ func Run(ctx context.Context, c Config, out io.Writer) (err error) {
 		return err
 	}
 	if w.ctx.Err() == nil {
-		h.greet(out, on.http, on.window)
+		h.greet(out, h.entrance.listener, on.window)
 		h.greetAccess(out, setup)
 	}
 	if c.Demo {
@@ -117,22 +119,31 @@ func (h *Server) end(err error) error {
 	return err
 }
 
-// listeners are where the server is reached, beside NATS.
+// listeners are where the server is reached, beside NATS and its entrance.
 type listeners struct {
-	http     net.Listener
 	window   net.Listener // of EventStoreDB's protocol; nil: it is not spoken
 	measures net.Listener // of the metrics for whoever asks; nil: there is none
 }
 
-// listen takes the addresses that a configuration names.
-func (c Config) listen() (on listeners, err error) {
+// listenHTTP takes the address of HTTP.
+func (c Config) listenHTTP() (net.Listener, error) {
+	l, err := net.Listen("tcp", c.HTTP)
+	if err != nil {
+		return nil, fmt.Errorf("HTTP: %w; name another address with --http", err)
+	}
+	return l, nil
+}
+
+// listen takes the addresses that the configuration names.
+func (h *Server) listen() (on listeners, err error) {
+	c := h.Config
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, on.close())
 		}
 	}()
-	if on.http, err = net.Listen("tcp", c.HTTP); err != nil {
-		return on, fmt.Errorf("HTTP: %w; name another address with --http", err)
+	if err := h.entrance.listen(); err != nil {
+		return on, err
 	}
 	if c.ESDB != "" {
 		if on.window, err = net.Listen("tcp", c.ESDB); err != nil {
@@ -148,7 +159,7 @@ func (c Config) listen() (on listeners, err error) {
 }
 
 func (l listeners) close() (err error) {
-	for _, one := range []net.Listener{l.http, l.window, l.measures} {
+	for _, one := range []net.Listener{l.window, l.measures} {
 		if one != nil {
 			err = errors.Join(err, one.Close())
 		}
@@ -234,7 +245,7 @@ func (h *Server) answer(w *workers, on listeners) (ready chan struct{}) {
 		h.asked, h.may = auth.Guard(h.api, h.ways), auth.May(h.ways)
 		w.Go(func() { h.keepAccess(w.ctx) })
 	}
-	guarded := h.guardPages(h.withPages(h.asked), h.Config.Hosts.Listening(h.Config.HTTP, on.http.Addr()))
+	guarded := h.Config.guardPages(h.withPages(h.asked), h.entrance.listener.Addr())
 
 	ready = make(chan struct{}, 2)
 	open := func() { ready <- struct{}{} }
@@ -251,7 +262,7 @@ func (h *Server) answer(w *workers, on listeners) (ready chan struct{}) {
 		}
 		return h.operate(w.ctx, open)
 	})
-	w.must("HTTP", func() error { return ServeHTTP(w.ctx, on.http, guarded, h.tls) })
+	w.must("HTTP", func() error { return h.entrance.serve(w.ctx, guarded) })
 	if on.measures != nil {
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", h.Measured.page())

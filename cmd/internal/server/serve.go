@@ -124,6 +124,7 @@ type Server struct {
 	changes   *outbox.Outbox // of consents; nil: they are not told on NATS
 	hooks     *webhook.Hooks
 	turns     *turns
+	entrance  *entrance // of HTTP; nil: it is not answered, and nothing is waited for
 	process   string
 	Started   string
 	Reach     projections.Reach
@@ -195,6 +196,9 @@ func (h *Server) openDirectory(ctx context.Context) (err error) {
 		VaultKeys: h.Config.VaultKeys,
 		KEK:       h.Config.KEK,
 		measured:  h.Measured,
+	}
+	if h.entrance != nil {
+		with.await = h.awaitParts
 	}
 	if h.Dir, err = OpenDataDirWith(ctx, h.Config.Data, use, true, with); err != nil {
 		return err

@@ -89,13 +89,19 @@ type sharedRows struct {
 // ChangeKey is where the newest change of the vault that was seen is remembered.
 var ChangeKey = []byte("elsewhere/1/vault")
 
-// openShared opens the rows at an address, and waits until they can be had.
-func openShared(ctx context.Context, address string, rows eventstore.Rows) (*sharedRows, error) {
+// vaultAt returns where an address leads, and what the directory remembers of it.
+func vaultAt(ctx context.Context, address string, rows eventstore.Rows) (*postgres.Address, *memory, error) {
 	at, err := postgres.ParseAddress(address)
 	if err != nil {
-		return nil, exit.Usage(fmt.Errorf("%s: %w", VaultPlace.Flag, err))
+		return nil, nil, exit.Usage(fmt.Errorf("%s: %w", VaultPlace.Flag, err))
 	}
 	m, err := Recollect(ctx, rows, ChangeKey)
+	return at, m, err
+}
+
+// openShared opens the rows at an address, and waits until they can be had.
+func openShared(ctx context.Context, address string, rows eventstore.Rows) (*sharedRows, error) {
+	at, m, err := vaultAt(ctx, address, rows)
 	if err != nil {
 		return nil, err
 	}

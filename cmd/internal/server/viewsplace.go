@@ -35,6 +35,21 @@ var ViewsPlace = Location{
 // OpenPlace returns where the read models are: in PostgreSQL, if the configuration
 // says so, or in the data directory.
 func (h *Server) OpenPlace(ctx context.Context) (readmodel.Place, error) {
+	models, err := h.database()
+	if err != nil {
+		return nil, err
+	}
+	if models == nil {
+		views := filepath.Join(h.Config.Data, "views")
+		return readmodel.Dir(views), os.MkdirAll(views, 0o700)
+	}
+	h.views = models
+	return models, h.checkViews(ctx)
+}
+
+// database returns the read models that the configuration puts in PostgreSQL, without
+// connecting; nil: they are in the data directory.
+func (h *Server) database() (*readmodel.Database, error) {
 	address, err := ViewsPlace.Address(h.Config.Views)
 	if err != nil {
 		return nil, err
@@ -48,8 +63,7 @@ func (h *Server) OpenPlace(ctx context.Context) (readmodel.Place, error) {
 			return nil, exit.Usage(fmt.Errorf("--views-reader, or %s, names a role of PostgreSQL, and the read models are files: "+
 				"say where PostgreSQL is, with --views, %s or %s", ViewsReaderVariable, ViewsVariable, ViewsFileVariable))
 		}
-		views := filepath.Join(h.Config.Data, "views")
-		return readmodel.Dir(views), os.MkdirAll(views, 0o700)
+		return nil, nil
 	}
 
 	if EngineOf(address).name != PostgreSQL.name {
@@ -60,10 +74,11 @@ func (h *Server) OpenPlace(ctx context.Context) (readmodel.Place, error) {
 		return nil, exit.Usage(fmt.Errorf("--views: %w", err))
 	}
 	later := func(err error) { h.Log.Warn("read models", "error", err) }
-	if h.views, err = readmodel.NewDatabase(at, readmodel.Options{Reader: reader, Later: later}); err != nil {
+	models, err := readmodel.NewDatabase(at, readmodel.Options{Reader: reader, Later: later})
+	if err != nil {
 		return nil, exit.Usage(fmt.Errorf("--views: %w", err))
 	}
-	return h.views, h.checkViews(ctx)
+	return models, nil
 }
 
 // checkViews returns an error if the read models are those of another ledger. Which

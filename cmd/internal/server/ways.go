@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -172,10 +173,10 @@ func (h *Server) openWays(ctx context.Context) error {
 }
 
 // guardPages lets through what no page of another origin sends, but for those that may.
-func (h *Server) guardPages(next http.Handler, hosts edge.Hosts) http.Handler {
-	origins, err := edge.ParseOrigins(h.Config.Access.Ways.Origins)
+func (c Config) guardPages(next http.Handler, at net.Addr) http.Handler {
+	origins, err := edge.ParseOrigins(c.Access.Ways.Origins)
 	if err != nil {
 		panic("consentledger: origins that were not checked: " + err.Error())
 	}
-	return edge.GuardWith(next, hosts, origins)
+	return edge.GuardWith(next, c.Hosts.Listening(c.HTTP, at), origins)
 }
