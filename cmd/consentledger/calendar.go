@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/cmd/internal/calendars"
 	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
@@ -104,7 +104,7 @@ func newCalendarShow() *cobra.Command {
 	var app, jurisdiction string
 	var version int
 	c := &cobra.Command{Use: "show YEAR", Short: "Show a year's days off and make-up days", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		said, ok := wire.ParseCount(args[0])
+		said, ok := parse.Count(args[0])
 		if !ok || said > 9999 {
 			return exit.Usage(errors.New("want a year, as in 2026"))
 		}

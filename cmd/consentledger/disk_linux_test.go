@@ -174,9 +174,9 @@ func TestAFullDisk(t *testing.T) {
 
 	l := &crowd{url: r.http, odd: map[string]bool{}}
 	ctx, stop := context.WithCancel(t.Context())
-	var crew sync.WaitGroup
+	var workers sync.WaitGroup
 	for n := range 4 {
-		crew.Go(func() { l.run(ctx, fmt.Sprint("u", n)) })
+		workers.Go(func() { l.run(ctx, fmt.Sprint("u", n)) })
 	}
 	eventually(t, "true", func() string { acked, _ := l.counts(); return fmt.Sprint(acked > 200) })
 	fillUp(t, disk)
@@ -193,7 +193,7 @@ func TestAFullDisk(t *testing.T) {
 		return fmt.Sprint(err == nil)
 	})
 	stop()
-	crew.Wait()
+	workers.Wait()
 	acked, full := l.counts()
 	t.Logf("%d acknowledged, %d refused (%d while it was full), else %v", acked, full, before, l.odd)
 	nothingIsLost(t, r, l.acked)

@@ -35,7 +35,7 @@ directory is that ledger's. The exit code is 1 if anything is broken.`,
 	placeFlags(c, &d.Dir.Store, &d.Dir.Vault, &d.Dir.VaultKeys, &d.Views)
 	kekFlag(c, &d.Dir.KEK)
 	natsFlags(c, &d.NATS)
-	doorFlags(c, &d.Access)
+	accessFlags(c, &d.Access)
 	output.Flag(c)
 	return c
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/cmd/internal/exit"
 	ledgerserver "consentledger/cmd/internal/server"
 

@@ -3,7 +3,7 @@ package main
 import (
 	"net/url"
 
-	"consentledger/api/report/account"
+	"consentledger/api/report/auditreport"
 	"consentledger/api/wire"
 	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/files"
@@ -80,7 +80,7 @@ func newReportRegister() *cobra.Command {
 		Short:     "A register that the law asks for, as of a moment",
 		Example:   "  consentledger report register processing --app smartkey -o html --out processing.html",
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
-		ValidArgs: account.Registers,
+		ValidArgs: auditreport.Registers,
 	}
 	write := paperFlags(c, &app, query)
 	c.Flags().StringVar(&at, "at", "", "how it stood then, RFC 3339 (default: now)")

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"consentledger/api/past"
+	"consentledger/api/lawfulness"
 	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/history"
@@ -20,7 +20,7 @@ import (
 
 func newReplayDiff() *cobra.Command {
 	var data, app string
-	var r past.DiffRequest
+	var r lawfulness.DiffRequest
 	c := &cobra.Command{
 		Use:   "diff",
 		Short: "What changed for a person between two moments, and by which events",
@@ -34,9 +34,9 @@ not count. Exit code 8 says that something changed, 0 that nothing did.`,
 				return commandline.WrongFlag(err)
 			}
 			history.AskWhy(c, data, r.Reader)
-			var d past.Diff
+			var d lawfulness.Diff
 			answer, err := history.Ask(c, data, app, "/replay/diff", r, func(ctx context.Context, l *ledger.Ledger, name domain.AppName) (any, error) {
-				return past.DiffOf(ctx, l, name, r)
+				return lawfulness.DiffOf(ctx, l, name, r)
 			})
 			if err == nil {
 				err = json.Unmarshal(answer, &d)
@@ -64,7 +64,7 @@ not count. Exit code 8 says that something changed, 0 that nothing did.`,
 }
 
 // printDiff prints a row for every purpose for which something changed.
-func printDiff(c *cobra.Command, answer json.RawMessage, d past.Diff) error {
+func printDiff(c *cobra.Command, answer json.RawMessage, d lawfulness.Diff) error {
 	if output.Form(c) == "json" {
 		return output.One(c, answer)
 	}
@@ -83,13 +83,13 @@ func printDiff(c *cobra.Command, answer json.RawMessage, d past.Diff) error {
 }
 
 // stood says in a few words where somebody stood.
-func stood(s past.Stand) string {
+func stood(s lawfulness.Stand) string {
 	return fmt.Sprintf("%s (%s)", map[bool]string{true: "allowed", false: "not allowed"}[s.Allowed], s.Status)
 }
 
 func newLawful() *cobra.Command {
 	var data, app string
-	var r past.LawfulRequest
+	var r lawfulness.LawfulRequest
 	c := &cobra.Command{
 		Use:   "lawful",
 		Short: "Was it lawful? Who had agreed, and what was answered, as it was known then",
@@ -126,19 +126,19 @@ after_withdrawal is not empty were answered yes although a no counts from before
 
 // lawful prints every page. As JSON it is one object: the first page with the
 // findings of all.
-func lawful(c *cobra.Command, data, app string, r past.LawfulRequest) error {
+func lawful(c *cobra.Command, data, app string, r lawfulness.LawfulRequest) error {
 	r.Limit = 1000
 	form := output.Form(c)
 	p := output.NewPrinter(c, "person", "answer", "stood", "basis", "version", "act", "evidence", "events", "later", "after_withdrawal")
-	var whole *past.Lawful
+	var whole *lawfulness.Lawful
 	for {
 		answer, err := history.Ask(c, data, app, "/lawful", r, func(ctx context.Context, l *ledger.Ledger, name domain.AppName) (any, error) {
-			return past.LawfulOf(ctx, l, name, r)
+			return lawfulness.LawfulOf(ctx, l, name, r)
 		})
 		if err != nil {
 			return err
 		}
-		var page past.Lawful
+		var page lawfulness.Lawful
 		if err := json.Unmarshal(answer, &page); err != nil {
 			return err
 		}
@@ -166,7 +166,7 @@ func lawful(c *cobra.Command, data, app string, r past.LawfulRequest) error {
 	return output.One(c, text)
 }
 
-func printFindings(p *output.Printer, form string, findings []past.Finding) error {
+func printFindings(p *output.Printer, form string, findings []lawfulness.Finding) error {
 	for _, f := range findings {
 		var row any = f
 		if form != "jsonl" {
@@ -179,7 +179,7 @@ func printFindings(p *output.Printer, form string, findings []past.Finding) erro
 	return nil
 }
 
-func findingCells(f past.Finding) map[string]any {
+func findingCells(f lawfulness.Finding) map[string]any {
 	s := f.Stood
 	row := map[string]any{"person": f.Person, "stood": stood(s), "basis": s.Basis, "version": s.Version, "act": s.Act, "evidence": s.Evidence, "events": s.Events}
 	if s.Ground != nil {

@@ -47,15 +47,15 @@ event is recorded all the same, and its proof is there later, with: log proof`,
 			if err != nil {
 				return err
 			}
-			door := "/events"
+			endpoint := "/events"
 			if operator {
-				door = "/operator/events"
+				endpoint = "/operator/events"
 			}
 			headers, err := key.Headers(body)
 			if err != nil {
 				return err
 			}
-			answer, err := remote.Call(c, http.MethodPost, remote.App(app)+door, "application/cloudevents+json", body, headers...)
+			answer, err := remote.Call(c, http.MethodPost, remote.App(app)+endpoint, "application/cloudevents+json", body, headers...)
 			if err != nil {
 				return err
 			}

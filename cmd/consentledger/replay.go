@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 
+	"consentledger/api/query"
 	"consentledger/api/wire"
 	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
@@ -45,7 +46,7 @@ each, and exit code 8 if one differs. Of the logs the roots are compared.`,
 				}
 				return replayCheck(c, data)
 			}
-			if _, err := wire.SelectionOf(r); err != nil {
+			if _, err := query.Selection(r); err != nil {
 				return commandline.WrongFlag(err)
 			}
 

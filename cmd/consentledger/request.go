@@ -6,6 +6,7 @@ import (
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/recording"
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 
 	"github.com/spf13/cobra"
 )
@@ -13,7 +14,7 @@ import (
 func newRequest() *cobra.Command {
 	c := &cobra.Command{Use: "request", Short: "What persons ask for, and what became of it"}
 	c.AddCommand(newRequestOpen(), requestListCommand(), requestShowCommand())
-	c.AddCommand(newSteps(domain.RequestNoun)...)
+	c.AddCommand(newSteps(catalog.Request)...)
 	return c
 }
 

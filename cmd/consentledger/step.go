@@ -4,25 +4,25 @@ import (
 	"strings"
 
 	"consentledger/cmd/internal/recording"
-	"consentledger/domain"
+	"consentledger/domain/catalog"
 
 	"github.com/spf13/cobra"
 )
 
 // newSteps returns a verb for every step of requests or of incidents.
-func newSteps(noun domain.Noun) []*cobra.Command {
+func newSteps(of catalog.Case) []*cobra.Command {
 	var verbs []*cobra.Command
-	for _, rule := range domain.StepRules {
-		if rule.Noun == noun && !rule.Found {
+	for _, rule := range catalog.StepRules {
+		if rule.Of == of && !rule.Found {
 			verbs = append(verbs, newStep(rule))
 		}
 	}
 	return verbs
 }
 
-func newStep(rule domain.StepRule) *cobra.Command {
+func newStep(rule catalog.StepRule) *cobra.Command {
 	var t recording.Event
-	noun := string(rule.Noun)
+	noun := string(rule.Of)
 	verb, before := stepVerbs[rule.Kind], strings.ReplaceAll(strings.TrimPrefix(string(rule.Kind), noun+"."), ".", "-")
 	c := &cobra.Command{
 		Use: verb + " ID", Aliases: []string{before}, Short: upper(rule.Says), Args: cobra.ExactArgs(1),
@@ -40,7 +40,7 @@ func newStep(rule domain.StepRule) *cobra.Command {
 		}
 	}
 	c.Flags().String("evidence", "", "a document that shows it: its file, or its hash")
-	if rule.Noun == domain.RequestNoun {
+	if rule.Of == catalog.Request {
 		c.Flags().String("details", "", "more in words: sealed for the person; - reads them from standard input")
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -57,7 +57,7 @@ func newStep(rule domain.StepRule) *cobra.Command {
 }
 
 // stepData collects what a step says from its flags.
-func stepData(c *cobra.Command, rule domain.StepRule) (map[string]any, error) {
+func stepData(c *cobra.Command, rule catalog.StepRule) (map[string]any, error) {
 	data := map[string]any{}
 	for _, f := range rule.Fields {
 		if v, _ := c.Flags().GetString(strings.ReplaceAll(f.Name, "_", "-")); v != "" {
@@ -68,7 +68,7 @@ func stepData(c *cobra.Command, rule domain.StepRule) (map[string]any, error) {
 	if err := recording.Evidence(data, evidence); err != nil {
 		return nil, err
 	}
-	if rule.Noun != domain.RequestNoun {
+	if rule.Of != catalog.Request {
 		return data, nil
 	}
 	words, err := recording.Words(c, "details")

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"consentledger/domain"
+	"consentledger/domain/catalog"
 
 	"github.com/spf13/cobra"
 )
@@ -9,7 +9,7 @@ import (
 // stepVerbs has the verb of every step of a request or an incident that somebody
 // records: what one tells the program to do. The kind of the event says what was done,
 // and was the verb before; it is still taken.
-var stepVerbs = map[domain.StepKind]string{
+var stepVerbs = map[catalog.Step]string{
 	"request.acknowledged":    "acknowledge",
 	"identity.requested":      "ask-identity",
 	"identity.passed":         "pass-identity",

@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"consentledger/eventstore/wholefile"
+	"consentledger/eventstore/atomicfile"
 )
 
 // A partFile is a file that is being written: it has its name once it is whole.
@@ -36,7 +36,7 @@ func (p *partFile) finish(name string) error {
 		return err
 	}
 	p.kept = true
-	return wholefile.SyncDir(filepath.Dir(name))
+	return atomicfile.SyncDir(filepath.Dir(name))
 }
 
 // giveUp removes what has no name.

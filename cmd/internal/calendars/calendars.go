@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/cmd/consentledger/law"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
@@ -52,7 +52,7 @@ func Complete(k *deadline.Calendar, notice, issued string) error {
 // and named as in cn-2026.
 func Adding(c *cobra.Command, known deadline.Calendars, name, jurisdiction string) ([]deadline.Calendar, error) {
 	if text, ok := strings.CutPrefix(name, "cn-"); ok {
-		if year, ok := wire.ParseCount(text); ok && year <= 9999 {
+		if year, ok := parse.Count(text); ok && year <= 9999 {
 			return shippedCalendar(int(year))
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 
+	"consentledger/api/query"
 	"consentledger/api/wire"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/remote"
@@ -84,7 +85,7 @@ func replayDir(c *cobra.Command, path string, r wire.ReplayRequest, do func(json
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
 	unrecorded(c)
-	selection, err := wire.AskedSelection(r, d.Ledger.Now())
+	selection, err := query.AskedSelection(r, d.Ledger.Now())
 	if err != nil {
 		return err
 	}

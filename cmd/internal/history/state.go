@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	"consentledger/api/query"
 	"consentledger/api/wire"
 	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
@@ -21,7 +22,7 @@ func State(c *cobra.Command, data, app string, r wire.StateRequest) (json.RawMes
 	if err != nil {
 		return nil, exit.Usage(errors.New("--app: " + err.Error()))
 	}
-	if err := wire.CheckState(r); err != nil {
+	if err := query.CheckState(r); err != nil {
 		return nil, commandline.WrongFlag(err)
 	}
 	if data != "" {
@@ -36,7 +37,7 @@ func stateDir(c *cobra.Command, path string, app domain.AppName, r wire.StateReq
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
-	a, err := wire.StateOf(c.Context(), d.Ledger, app, r, d.Ledger.Now())
+	a, err := query.State(c.Context(), d.Ledger, app, r, d.Ledger.Now())
 	if err != nil {
 		return nil, err
 	}

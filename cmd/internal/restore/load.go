@@ -12,8 +12,8 @@ import (
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/server"
 	"consentledger/eventstore"
+	"consentledger/eventstore/atomicfile"
 	"consentledger/eventstore/embedded"
-	"consentledger/eventstore/wholefile"
 	"consentledger/projections/transparency"
 )
 
@@ -89,7 +89,7 @@ func (r *Restoration) syncFiles() error {
 		case path == filepath.Join(r.To, "store"):
 			return fs.SkipDir
 		}
-		return wholefile.SyncDir(path)
+		return atomicfile.SyncDir(path)
 	})
 }
 

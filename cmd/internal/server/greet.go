@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 
+	"consentledger/api/nats/subject"
 	"consentledger/cmd/internal/buildinfo"
 )
 
@@ -29,7 +30,7 @@ func (h *Server) greet(out io.Writer, listening, window net.Listener) {
 	fmt.Fprintf(out, `
 Try:
   curl -s http://%[1]s/v1/apps/smartkey/subjects/user-2/consents
-  nats req -s %[2]s consent.v1.smartkey.check '{"subject":"user-2","purpose":"personalisation"}'
+  nats req -s %[2]s %[3]s '{"subject":"user-2","purpose":"personalisation"}'
   go run ./cmd/consentledger replay --server http://%[1]s --app smartkey --subject user-2
   go run ./cmd/consentledger check --server http://%[1]s --app smartkey --subject user-1 --purpose personalisation
   go run ./cmd/consentledger report deadlines --server http://%[1]s --app smartkey
@@ -37,7 +38,7 @@ Try:
 user-1 agreed; user-2 agreed and withdrew personalisation; user-3 refused. The requests and incidents
 of the weeks before the first start are made up, and so are their times.
 Ctrl-C stops.
-`, addr, openedURL(h.ClientURL()))
+`, addr, openedURL(h.ClientURL()), subject.Of("smartkey", "check"))
 }
 
 // opened returns an address under which somebody on this machine reaches who listens on one.

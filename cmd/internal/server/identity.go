@@ -18,8 +18,8 @@ import (
 	"consentledger/domain"
 )
 
-// A Access is who is let in by which door: whether anybody is authenticated, and where
-// the lines are encrypted. The zero doors let in whoever is on this machine.
+// An Access is who is let in: whether anybody is authenticated, and where
+// the lines are encrypted. The zero Access lets in whoever is on this machine.
 type Access struct {
 	Authenticate bool
 	Cert, Key    string // PEM files of TLS

@@ -23,9 +23,9 @@ import (
 	"consentledger/api/auth"
 	"consentledger/api/auth/token"
 	"consentledger/api/edge"
-	"consentledger/api/intake"
-	"consentledger/api/outbox"
-	"consentledger/api/react"
+	"consentledger/api/followup"
+	"consentledger/api/nats/intake"
+	"consentledger/api/nats/outbox"
 	"consentledger/api/webhook"
 	"consentledger/cmd/consentledger/law"
 	"consentledger/cmd/internal/buildinfo"
@@ -119,7 +119,7 @@ type Server struct {
 	views     *readmodel.Database // nil: the read models are files
 	feedKey   []byte
 	Runners   []*projections.Runner
-	Reactor   *react.Reactor
+	Reactor   *followup.Reactor
 	Outbox    *outbox.Outbox
 	changes   *outbox.Outbox // of consents; nil: they are not told on NATS
 	hooks     *webhook.Hooks
@@ -224,7 +224,7 @@ func (h *Server) openFollowers() error {
 	if err != nil {
 		return err
 	}
-	h.Reactor = &react.Reactor{
+	h.Reactor = &followup.Reactor{
 		Ledger:  h.Dir.Ledger,
 		Log:     h.Log,
 		Shipped: shipped.Published(),
