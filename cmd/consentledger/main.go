@@ -66,8 +66,8 @@ func newRoot() *cobra.Command {
 		newReport(), newSubject(), newReceipt(), newVoid(), newDispute())
 	addGrouped(root, auditors, newReplay(), newLawful(), newExport(), newLog(), verifier.New())
 	addGrouped(root, operators, newServe(), newConfig(), newApp(), newAccess(), newDoctor(), newStatus(), newAlarms(), newRejected(), newHealthcheck(),
-		newKeys(), newBackup(), newRestore(), newMigrate(), bench.New())
-	root.AddCommand(bench.NewLoad(), bench.NewEsdbServer(), newVersion(), newMan(), exitCodesHelp())
+		newKeys(), newBackup(), newRestore(), newMigrate(), bench.New(), newMan())
+	root.AddCommand(bench.NewLoad(), bench.NewEsdbServer(), newVersion(), exitCodesHelp())
 	commandline.Finish(root)
 	completion.Names(root)
 	return root
