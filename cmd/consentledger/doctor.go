@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"consentledger/cmd/internal/configfile"
 	"consentledger/cmd/internal/doctor"
 	"consentledger/cmd/internal/output"
 
@@ -24,6 +25,7 @@ directory is that ledger's. The exit code is 1 if anything is broken.`,
   consentledger doctor --nats tls://nats.example.com:4222 --nats-ca ca.pem --clock https://www.example.com/`,
 		RunE: func(c *cobra.Command, _ []string) error { return diagnose(c, d) },
 	}
+	configfile.Section(c, "serve")
 	f := c.Flags()
 	f.StringVar(&d.Data, "data", "data", "the data directory")
 	f.StringVar(&d.HTTP, "http", "127.0.0.1:8080", "where HTTP is to listen")

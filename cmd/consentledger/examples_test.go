@@ -1,9 +1,10 @@
 package main
 
 import (
-	"consentledger/cmd/internal/commandline"
 	"strings"
 	"testing"
+
+	"consentledger/cmd/internal/commandline"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"

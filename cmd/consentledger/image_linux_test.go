@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"consentledger/cmd/internal/remote"
 	"crypto/x509"
 	"fmt"
 	"io"
@@ -13,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"consentledger/cmd/internal/remote"
 
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )

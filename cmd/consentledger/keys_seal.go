@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"consentledger/cmd/internal/configfile"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/server"
@@ -51,4 +52,5 @@ func newKeysSeal() *cobra.Command {
 
 func kekFlag(c *cobra.Command, command *string) {
 	c.Flags().StringVar(command, "kek-command", "", "a program that seals and unseals the file of the keys, as by a KMS; also by "+server.KEKVariable+" (default: the file is open)")
+	configfile.FromEnvironment(c.Flags(), "kek-command", server.KEKVariable)
 }

@@ -13,6 +13,7 @@ import (
 	"consentledger/cmd/internal/bench"
 	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/completion"
+	"consentledger/cmd/internal/configfile"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/terminal"
@@ -59,12 +60,13 @@ func newRoot() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exit.Usage(err) })
 	remote.Flags(root)
+	configfile.Flag(root)
 	addGrouped(root, appTeams, newRecord(), newCheck(), newPrompt(), newState(), newSurface(), newSigner(), newSchema(), newImport(), newWebhook())
 	addGrouped(root, privacyOfficers, newPolicy(), newRequest(), newObligation(), newIncident(), newService(), newCalendar(), newDeadline(),
 		newReport(), newSubject(), newReceipt(), newVoid(), newDispute())
 	addGrouped(root, auditors, newReplay(), newLawful(), newExport(), newLog(), verifier.New())
-	addGrouped(root, operators, newServe(), newApp(), newAccess(), newDoctor(), newStatus(), newAlarms(), newRejected(), newHealthcheck(),
-		newKeys(), newBackup(), newRestore(), newMigrate(), bench.New())
+	addGrouped(root, operators, newServe(), newConfig(), newApp(), newAccess(), newDoctor(), newStatus(), newAlarms(), newRejected(), newHealthcheck(),
+		newKeys(), newBackup(), newRestore(), newMigrate(), bench.New(), newMan())
 	root.AddCommand(bench.NewLoad(), bench.NewEsdbServer(), newVersion(), exitCodesHelp())
 	commandline.Finish(root)
 	completion.Names(root)

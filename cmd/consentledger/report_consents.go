@@ -1,12 +1,13 @@
 package main
 
 import (
-	"consentledger/cmd/internal/commandline"
-	"consentledger/cmd/internal/output"
-	"consentledger/cmd/internal/remote"
 	"encoding/json"
 	"fmt"
 	"net/url"
+
+	"consentledger/cmd/internal/commandline"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )

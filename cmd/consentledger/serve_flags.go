@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"consentledger/api/edge"
+	"consentledger/cmd/internal/configfile"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/server"
 	"consentledger/cmd/internal/telemetry"
@@ -25,43 +26,32 @@ Without them, and without --metrics, nothing is measured and nothing is sent. Wh
 measured, and every variable that is read: docs/observability.md.`
 
 func newServe() *cobra.Command {
+	c, _ := serveVerb()
+	return c
+}
+
+// serveVerb returns the verb, and what checks its flags before anything is done.
+func serveVerb() (_ *cobra.Command, check func(*cobra.Command) error) {
 	var s server.Config
 	var hosts []string
+	check = func(c *cobra.Command) error { return serveChecked(c, &s, hosts) }
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the ledger: NATS, store, projections and HTTP in one process",
 		Long:  serveHelp,
 		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) (err error) {
-			if s.Hosts, err = edge.ParseHosts(hosts); err != nil {
-				return exit.Usage(fmt.Errorf("--allowed-hosts: %w", err))
-			}
-			if s.Data == "" {
-				s.Data = "data"
-				if s.Demo {
-					s.Data = "data-demo"
-				}
-			}
-			if s.NATS.URL != "" && c.Flags().Changed("nats-listen") {
-				return exit.Usage(errors.New("--nats-listen is where the embedded server listens; with --nats there is none"))
-			}
-			if s.WitnessEvery <= 0 || s.StampEvery <= 0 {
-				return exit.Usage(errors.New("--witness-every, --timestamp-every: want a time above zero, as in 1m"))
-			}
-			if err := s.Check(); err != nil {
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := check(c); err != nil {
 				return err
 			}
-			if s.Telemetry, err = telemetry.Read(os.Getenv); err != nil {
-				return exit.Usage(err)
-			}
-			s.Telemetry.Prometheus = s.Telemetry.Prometheus || s.Metrics || s.Measures != ""
-			err = server.Run(c.Context(), s, c.OutOrStdout())
+			err := server.Run(c.Context(), s, c.OutOrStdout())
 			if errors.Is(err, server.ErrRestart) {
 				return server.StartAnew()
 			}
 			return err
 		},
 	}
+	configfile.Section(c, "serve")
 	f := c.Flags()
 	f.StringVar(&s.Data, "data", "", "the data directory (default: data, or data-demo with --demo)")
 	f.StringVar(&s.HTTP, "http", "127.0.0.1:8080", "where HTTP listens")
@@ -85,7 +75,36 @@ func newServe() *cobra.Command {
 	natsFlags(c, &s.NATS)
 	tellingFlags(c, &s.Telling)
 	f.BoolVar(&s.Demo, "demo", false, "with a sample app, SmartKey, its policy and simulated users")
-	return c
+	configfile.FromEnvironment(f, "views-reader", server.ViewsReaderVariable)
+	configfile.FromEnvironment(f, "process", server.ProcessVariable)
+	return c, check
+}
+
+// serveChecked completes what the flags of serve say, and refuses what contradicts itself.
+func serveChecked(c *cobra.Command, s *server.Config, hosts []string) (err error) {
+	if s.Hosts, err = edge.ParseHosts(hosts); err != nil {
+		return exit.Usage(fmt.Errorf("--allowed-hosts: %w", err))
+	}
+	if s.Data == "" {
+		s.Data = "data"
+		if s.Demo {
+			s.Data = "data-demo"
+		}
+	}
+	if s.NATS.URL != "" && c.Flags().Changed("nats-listen") {
+		return exit.Usage(errors.New("--nats-listen is where the embedded server listens; with --nats there is none"))
+	}
+	if s.WitnessEvery <= 0 || s.StampEvery <= 0 {
+		return exit.Usage(errors.New("--witness-every, --timestamp-every: want a time above zero, as in 1m"))
+	}
+	if err := s.Check(); err != nil {
+		return err
+	}
+	if s.Telemetry, err = telemetry.Read(os.Getenv); err != nil {
+		return exit.Usage(err)
+	}
+	s.Telemetry.Prometheus = s.Telemetry.Prometheus || s.Metrics || s.Measures != ""
+	return nil
 }
 
 // placeFlags give a verb the flags of where parts of a ledger are that are not in its data
@@ -100,6 +119,13 @@ func placeFlags(c *cobra.Command, store, vault, keys, views *string) {
 		server.KeysVariable+" (default: keys in the data directory)")
 	f.StringVar(views, "views", "", "the PostgreSQL database that holds the read models instead of the data directory, as in "+server.PostgreSQL.Example+
 		"; also by "+server.ViewsVariable+", or by a file that "+server.ViewsFileVariable+" names (default: the data directory)")
+	configfile.FromEnvironment(f, "store", server.StoreVariable, server.StoreFileVariable)
+	configfile.FromEnvironment(f, "vault", server.VaultVariable, server.VaultFileVariable)
+	configfile.FromEnvironment(f, "views", server.ViewsVariable, server.ViewsFileVariable)
+	configfile.FromEnvironment(f, "vault-keys", server.KeysVariable)
+	for _, name := range []string{"store", "vault", "views"} {
+		configfile.MayHoldSecret(f, name)
+	}
 }
 
 // accessFlags give a verb the flags of who is let in.

@@ -1,8 +1,9 @@
 package main
 
 import (
-	"consentledger/cmd/internal/recording"
 	"strings"
+
+	"consentledger/cmd/internal/recording"
 
 	"github.com/spf13/cobra"
 )

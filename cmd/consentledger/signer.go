@@ -1,8 +1,9 @@
 package main
 
 import (
-	"consentledger/cmd/internal/signing"
 	"fmt"
+
+	"consentledger/cmd/internal/signing"
 
 	"github.com/spf13/cobra"
 )

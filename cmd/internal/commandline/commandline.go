@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"consentledger/cmd/internal/configfile"
 	"consentledger/cmd/internal/exit"
 
 	"github.com/spf13/cobra"
@@ -19,7 +20,12 @@ func Finish(root *cobra.Command) {
 	strict(root)
 	finishHelp(root)
 	decimal(root)
-	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return emptyFlag(c) }
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		if err := emptyFlag(c); err != nil {
+			return err
+		}
+		return configfile.Apply(c)
+	}
 }
 
 // WhenBegun calls f before a verb does its work: what fails before that is a

@@ -14,16 +14,22 @@ import (
 	"net/url"
 	"strings"
 
+	"consentledger/cmd/internal/configfile"
 	"consentledger/cmd/internal/exit"
 
 	"github.com/spf13/cobra"
 )
 
+// serverVariable names the server's address, where no flag does.
+const serverVariable = "CONSENTLEDGER_SERVER"
+
 // Flags gives the program the flags that say which server it asks, and with which key.
 func Flags(root *cobra.Command) {
 	f := root.PersistentFlags()
-	f.String("server", env("CONSENTLEDGER_SERVER", "http://127.0.0.1:8080"), "the running server's HTTP address (environment: CONSENTLEDGER_SERVER)")
+	f.String("server", env(serverVariable, "http://127.0.0.1:8080"), "the running server's HTTP address (environment: "+serverVariable+")")
 	f.String("key-file", "", "a file with the key to show to the server (environment: "+KeyVariable+", "+KeyFileVariable+")")
+	configfile.FromEnvironment(f, "server", serverVariable)
+	configfile.FromEnvironment(f, "key-file", KeyVariable, KeyFileVariable)
 }
 
 // Call asks the server and returns the body of its answer. An answer that is not what was

@@ -1,13 +1,14 @@
 package server
 
 import (
-	"consentledger/api/nats/subject"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"consentledger/api/nats/subject"
 
 	"github.com/nats-io/nats.go"
 )

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"consentledger/cmd/internal/configfile"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/terminal"
@@ -22,9 +23,10 @@ func New() *cobra.Command {
 plain files, or from standard input where "-" is said, and only so much of it as such
 a thing can have. What it says is printed so that it does nothing to a terminal:
 control characters and those that turn the order of reading are written as escapes.`,
-		PersistentPreRun: func(c *cobra.Command, _ []string) {
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
 			c.SetOut(&terminal.EscapingWriter{W: c.OutOrStdout()})
 			c.SetErr(&terminal.EscapingWriter{W: c.ErrOrStderr()})
+			return configfile.Apply(c)
 		},
 	}
 	c.AddCommand(newVerifyLog(), newVerifyProof(), newVerifyBundle(), newVerifyReceipt(), newVerifyTimestamp(), newVerifyErasure())
