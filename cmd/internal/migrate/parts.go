@@ -33,6 +33,7 @@ var rowKinds = []rowKind{
 	{"k/", madeAnew, "marks in the log"},
 	{"access-pseudonyms/", copiedPart, "the secret that pseudonyms of principals are made with"},
 	{"access-tokens/", madeAnew, "the key of subject tokens"},
+	{"access-sessions/", madeAnew, "who is signed in by a browser: sign in again"},
 	{"access/", madeAnew, "keys, by which apps and people are let in: issue new ones"},
 	{"r/", madeAnew, "the follow-up process's checkpoint"},
 	{"elsewhere/", madeAnew, "the newest record of the event store"},

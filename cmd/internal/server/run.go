@@ -65,7 +65,7 @@ func Run(ctx context.Context, c Config, out io.Writer) (err error) {
 	}
 	if w.ctx.Err() == nil {
 		h.greet(out, on.http.Addr().String(), on.window)
-		h.greetAccess(out, setup)
+		h.greetAccess(out, on.http.Addr().String(), setup)
 	}
 	if c.Demo {
 		w.must("demo", func() error { return h.demo(w.ctx) })
