@@ -248,31 +248,44 @@ func (d *dashboard) arrive(w http.ResponseWriter, r *http.Request) {
 
 // refuseSignIn shows why somebody was not signed in, and lets them try again.
 func (d *dashboard) refuseSignIn(w http.ResponseWriter, r *http.Request, to string, err error) {
-	s := signIn{Return: to, Wrong: "broken"}
-	status := http.StatusForbidden
-	denied, isDenied := errors.AsType[auth.Denied](err)
-	fault, isFault := errors.AsType[provider.Fault](err)
-	unmapped, isUnmapped := errors.AsType[auth.Unmapped](err)
-	switch {
-	case errors.Is(err, auth.ErrAway):
-		s.Wrong, status = "away", http.StatusServiceUnavailable
+	why := wrongOf(err)
+	switch why.status {
+	case http.StatusServiceUnavailable:
 		d.Log.WarnContext(r.Context(), "somebody cannot sign in now", "error", err)
-	case isFault:
-		s.Wrong, s.Says = "provider", string(fault)
-	case isUnmapped && unmapped == provider.TwoRoles:
-		s.Wrong = "two-roles"
-	case isUnmapped:
-		s.Wrong = "no-role"
-	case isDenied:
-		s.Wrong = wrongs[denied]
-		if s.Wrong == "" {
-			s.Wrong = "token"
-		}
-	default:
-		status = http.StatusInternalServerError
+	case http.StatusInternalServerError:
 		d.Log.ErrorContext(r.Context(), "somebody cannot sign in", "error", err)
 	}
-	d.showSignIn(w, r, status, s)
+	d.showSignIn(w, r, why.status, signIn{Return: to, Wrong: why.code, Says: why.says})
+}
+
+// A wrong is why somebody was not signed in.
+type wrong struct {
+	status int
+	code   string // of its text, among the words
+	says   string // the identity provider, by a code of OAuth
+}
+
+func wrongOf(err error) wrong {
+	if errors.Is(err, auth.ErrAway) {
+		return wrong{http.StatusServiceUnavailable, "away", ""}
+	}
+	if fault, is := errors.AsType[provider.Fault](err); is {
+		return wrong{http.StatusForbidden, "provider", string(fault)}
+	}
+	if unmapped, is := errors.AsType[auth.Unmapped](err); is {
+		if unmapped == provider.TwoRoles {
+			return wrong{http.StatusForbidden, "two-roles", ""}
+		}
+		return wrong{http.StatusForbidden, "no-role", ""}
+	}
+	denied, is := errors.AsType[auth.Denied](err)
+	if !is {
+		return wrong{http.StatusInternalServerError, "broken", ""}
+	}
+	if code, has := wrongs[denied]; has {
+		return wrong{http.StatusForbidden, code, ""}
+	}
+	return wrong{http.StatusForbidden, "token", ""}
 }
 
 // wrongs are the codes, among the words, of why somebody was not signed in.

@@ -97,7 +97,7 @@ func (s *SignIn) Begin(ctx context.Context, redirect string) (to string, p Pendi
 // Finish returns who came back from the provider with an answer. The error is an
 // [auth.Denied], an [auth.Unmapped], a [Fault], or wraps [auth.ErrAway].
 func (s *SignIn) Finish(ctx context.Context, redirect string, p Pending, answer url.Values) (Identity, error) {
-	if p.State == "" || !auth.SameSecret(p.State, answer.Get("state")) {
+	if p.State == "" || p.Nonce == "" || p.Verifier == "" || !auth.SameSecret(p.State, answer.Get("state")) {
 		return Identity{}, OtherBrowser
 	}
 	if iss := answer.Get("iss"); iss != "" && iss != s.Issuer { // RFC 9207

@@ -272,7 +272,7 @@ func (s *Sessions) Replace(ctx context.Context, id string) error {
 // EndAll ends all sessions of a principal, in every process. Other sessions of theirs may
 // begin afterwards: who is to stay out loses their key or their role, too.
 func (s *Sessions) EndAll(ctx context.Context, principal string, how How) (ended int, err error) {
-	if principal == "" || len(principal) > 64 {
+	if principal == "" || len(principal) > 64 || strings.Trim(principal, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
 		return 0, errPrincipal
 	}
 
