@@ -224,7 +224,7 @@ func (d *dashboard) write(w http.ResponseWriter, v view, a *ask, p *page, err er
 		http.Error(w, "this page cannot be written", http.StatusInternalServerError)
 		return
 	}
-	if status == http.StatusUnauthorized { // without a session: who shows a key each time shows another
+	if status == http.StatusUnauthorized && (d.Sessions == nil || len(a.Header["Authorization"]) > 0) { // else they sign in
 		w.Header().Set("WWW-Authenticate", `Basic realm="consentledger", charset="UTF-8"`)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

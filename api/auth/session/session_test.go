@@ -666,6 +666,16 @@ func TestALinkLastsAQuarterOfAnHourAndForOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := p.Look(t.Context(), third); err != nil {
+		t.Errorf("a good one: %v", err)
+	}
+	_, stays := p.key(auth.Administrator)
+	if err := p.Look(t.Context(), third); !errors.Is(err, session.OldLink) {
+		t.Errorf("once there is an administrator: %v", err)
+	}
+	if _, err := p.keys.Revoke(t.Context(), stays.ID, domain.Ledger); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := p.keys.Revoke(t.Context(), setup.ID, domain.Ledger); err != nil {
 		t.Fatal(err)
 	}
@@ -698,6 +708,9 @@ func TestAttemptsAreLimited(t *testing.T) {
 		if a := b.get(to); a.status != http.StatusTooManyRequests {
 			t.Errorf("%s: %d", to, a.status)
 		}
+	}
+	if a := b.get("/ui/sign-out"); a.status < 400 || a.header.Get("WWW-Authenticate") != "" {
+		t.Errorf("a browser is made to ask for a password: %d %v", a.status, a.header)
 	}
 	if a := b.get("/ui/sign-in"); a.status != http.StatusOK {
 		t.Errorf("the page itself: %d", a.status)
