@@ -1,9 +1,9 @@
 package main
 
 import (
-	"net/http"
-
 	"consentledger/api/auth/session"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -27,18 +27,18 @@ func newSessionList() *cobra.Command {
 	c := &cobra.Command{
 		Use: "list", Short: "List who is signed in, by the names that records have for them", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			answer, err := call(c, http.MethodGet, "/v1/access/sessions", "", nil)
+			answer, err := remote.Get(c, "/v1/access/sessions")
 			if err != nil {
 				return err
 			}
-			rows, err := member(answer, "sessions")
+			rows, err := output.Member(answer, "sessions")
 			if err != nil {
 				return err
 			}
-			return printRows(c, rows, "principal", "way", "begun", "seen", "ends")
+			return output.Rows(c, rows, "principal", "way", "begun", "seen", "ends")
 		},
 	}
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -51,14 +51,14 @@ They can sign in again: who is to stay out has their key revoked (access key rev
 their role taken away, too.`,
 		Example: "  consentledger access session end p-abcdefghijkl",
 		RunE: func(c *cobra.Command, args []string) error {
-			answer, err := callJSON(c, http.MethodPost, "/v1/access/sessions/end", session.EndRequest{Principal: args[0]})
+			answer, err := remote.Post(c, "/v1/access/sessions/end", session.EndRequest{Principal: args[0]})
 			if err != nil {
 				return err
 			}
-			return printOne(c, answer, "principal", "ended")
+			return output.One(c, answer, "principal", "ended")
 		},
 	}
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -66,13 +66,13 @@ func newAccessMe() *cobra.Command {
 	c := &cobra.Command{
 		Use: "me", Short: "Say whose key is shown, and what it is for", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			answer, err := call(c, http.MethodGet, "/v1/access/me", "", nil)
+			answer, err := remote.Get(c, "/v1/access/me")
 			if err != nil {
 				return err
 			}
-			return printOne(c, answer, "principal", "bindings", "may")
+			return output.One(c, answer, "principal", "bindings", "may")
 		},
 	}
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }

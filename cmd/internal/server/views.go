@@ -13,7 +13,7 @@ import (
 	"consentledger/api/auth"
 	"consentledger/api/auth/session"
 	"consentledger/api/auth/token"
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/api/rest"
 	"consentledger/cmd/consentledger/law"
 	"consentledger/cmd/internal/buildinfo"
@@ -140,7 +140,7 @@ func (h *Server) Handler() http.Handler {
 		Law:       ShippedLaw(),
 		Evidence:  h.exporter(),
 		Rebuild:   h.restRebuild,
-		Papers:    documents{h},
+		Documents: documents{h},
 		Webhooks:  h.hooks,
 		Wait:      h,
 		Status:    h.status,
