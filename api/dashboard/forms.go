@@ -53,6 +53,9 @@ func (a *ask) token(cookie string) string {
 func (a *ask) checkToken() error {
 	c, err := a.Cookie(formCookie)
 	if err != nil || !hmac.Equal([]byte(a.token(c.Value)), []byte(a.PostFormValue("token"))) {
+		if a.sessions != nil {
+			a.sessions.Refuse(session.WrongForm)
+		}
 		return &problem{Status: http.StatusForbidden, Code: "form-token"}
 	}
 	return nil

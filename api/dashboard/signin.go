@@ -68,6 +68,7 @@ func (d *dashboard) signedIn(h http.Handler) http.Handler {
 
 		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
 		if !reads && !d.Sessions.OwnOrigin(r) {
+			d.Sessions.Refuse(session.WrongForm)
 			d.say(w, r, view{name: "sign-in"}, &problem{Status: http.StatusForbidden, Code: "form-token"})
 			return
 		}
@@ -208,10 +209,10 @@ func (d *dashboard) ownForm(w http.ResponseWriter, r *http.Request) bool {
 	a := d.ask(r)
 	err := a.readForm(w)
 	if err == nil && !d.Sessions.OwnOrigin(r) {
+		d.Sessions.Refuse(session.WrongForm)
 		err = &problem{Status: http.StatusForbidden, Code: "form-token"}
 	}
 	if err != nil {
-		d.Sessions.Refuse(session.WrongForm)
 		d.say(w, r, view{name: "sign-in"}, d.problem(view{name: "sign-in"}, err))
 	}
 	return err == nil

@@ -182,7 +182,9 @@ func (s *SignIn) client(ctx context.Context, redirect string) (*oauth2.Config, e
 	if err != nil {
 		return nil, err
 	}
-	return &oauth2.Config{ClientID: s.Audience, ClientSecret: s.secret, Endpoint: at, RedirectURL: redirect, Scopes: s.scopes}, nil
+	return &oauth2.Config{
+		ClientID: s.Audience, ClientSecret: s.secret, Endpoint: at, RedirectURL: redirect, Scopes: s.scopes,
+	}, nil
 }
 
 // endpoints returns where the provider is asked. One caller asks it at a time.

@@ -285,7 +285,8 @@ func Back(text, root string) string {
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" || len(text) > 2000 {
 		return root
 	}
-	if !strings.HasPrefix(u.Path, root) || path.Clean(u.Path) != strings.TrimSuffix(u.Path, "/") || strings.ContainsAny(u.Path, "\\\r\n\t") {
+	plain := path.Clean(u.Path) == strings.TrimSuffix(u.Path, "/") && !strings.ContainsAny(u.Path, "\\\r\n\t")
+	if !plain || !strings.HasPrefix(u.Path, root) {
 		return root
 	}
 	return (&url.URL{Path: u.Path, RawQuery: u.Query().Encode()}).String()

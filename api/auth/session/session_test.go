@@ -341,6 +341,9 @@ func TestAForeignPageActsForNobody(t *testing.T) {
 		}
 	}
 	b.isIn("after all of it")
+	if n := p.refused.Load(); n < int64(len(posts)*len(foreign)) || *p.why.Load() != session.WrongForm {
+		t.Errorf("%d were counted, the last because of %s", n, *p.why.Load())
+	}
 }
 
 func TestSessionsEndByThemselves(t *testing.T) {
