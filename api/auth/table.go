@@ -39,6 +39,8 @@ const (
 
 	ManageApps Operation = "manage-apps"
 	ManageKeys Operation = "manage-keys"
+	Sessions   Operation = "manage-sessions"
+	WhoAmI     Operation = "who-am-i"
 	ListApps   Operation = "list-apps"
 	Status     Operation = "status"
 	Rebuild    Operation = "check-projections"
@@ -89,6 +91,8 @@ var Operations = []Row{
 
 	{Operation: ManageApps, Says: "register apps, change what is known about them", Roles: []Role{Administrator}},
 	{Operation: ManageKeys, Says: "issue, list, rotate and revoke keys", Roles: []Role{Administrator}},
+	{Operation: Sessions, Says: "see who is signed in by a browser, and end their sessions", Roles: []Role{Administrator}},
+	{Operation: WhoAmI, Says: "who one is here, and what one may do", Any: true},
 	{Operation: ListApps, Says: "the apps of one's own", Any: true},
 	{Operation: Status, Says: "how the ledger does, its alarms and metrics", Roles: []Role{Officer, Auditor, Viewer, Administrator}},
 	{Operation: Rebuild, Says: "build every projection again and compare", Roles: []Role{Auditor, Administrator}},
@@ -225,6 +229,9 @@ var Routes = []Route{
 	{"POST /v1/access/keys", ManageKeys, OfAll},
 	{"POST /v1/access/keys/{id}/rotate", ManageKeys, OfAll},
 	{"POST /v1/access/keys/{id}/revoke", ManageKeys, OfAll},
+	{"GET /v1/access/me", WhoAmI, OfNone},
+	{"GET /v1/access/sessions", Sessions, OfAll},
+	{"POST /v1/access/sessions/end", Sessions, OfAll},
 	{"GET /v1/status", Status, OfAll},
 	{"GET /v1/alarms", Status, OfAll},
 	{"GET /metrics", Status, OfAll},

@@ -9,7 +9,8 @@ import (
 )
 
 // Ways are all ways in which somebody is authenticated. What a request says in its
-// header Authorization decides; a certificate counts only where there is no such header.
+// header Authorization decides; who is signed in by a browser, see [SignedIn], and a
+// certificate count only where there is no such header.
 type Ways struct {
 	Keys         *Keys
 	Bearers      []Bearer     // what else may stand after "Authorization: Bearer"
@@ -43,6 +44,9 @@ type Certificates interface {
 func (w Ways) of(r *http.Request) (Principal, error) {
 	values := r.Header["Authorization"]
 	if len(values) == 0 {
+		if p, is := signedIn(r.Context()); is {
+			return p, nil
+		}
 		return w.ofCertificate(r)
 	}
 	return w.ofHeader(r.Context(), values)

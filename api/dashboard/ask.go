@@ -10,18 +10,24 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"consentledger/api/auth/session"
 )
 
 // An ask is a request for a page, and what the page asks the API.
 type ask struct {
 	*http.Request
-	api   http.Handler
-	guard http.Handler // see Config.May
-	now   time.Time
-	App   string // the app that the page is about; empty: there is none yet
+	api      http.Handler
+	guard    http.Handler // see Config.May
+	sessions *session.Sessions
+	now      time.Time
+	App      string // the app that the page is about; empty: there is none yet
 
 	reader http.Header // who reads and why, for an answer that is recorded
 	sent   *sent       // a form of the page that was not taken; nil: none
+	status int         // of the page; zero: 200, or what is said of the form
+	writer http.ResponseWriter
+	made   *madeKey // a key that a form of the page made, shown this once; nil: none
 }
 
 // A problem is what the API said instead of an answer.

@@ -8,10 +8,11 @@
 // they need comes from the binary. They have two languages, English and Chinese, and follow the
 // browser's light or dark theme.
 //
-// Where keys are asked for, a browser asks for one by HTTP's basic authentication: any
-// name, and the key as the password. The key goes to the API as a bearer token.
+// Where somebody has to be authenticated, a browser signs in, see package session: at the
+// identity provider or with a key. The pages ask the API as who is signed in. A program may
+// show a key by HTTP's basic authentication instead: any name, and the key as the password.
 //
-// Forms send what the API's own routes take, as the principal of the key, and answer with a redirect.
+// Forms send what the API's own routes take, as that principal, and answer with a redirect.
 // Which steps a case may take, and what each may say, is the API's answer too: who may not take any is
 // shown no form. A form holds a token that binds it to its browser, and the id of the event that it
 // records, so that what is sent twice is recorded once.
@@ -26,6 +27,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"consentledger/api/auth/session"
 )
 
 // Root is the path below which all pages are.
@@ -33,11 +36,12 @@ const Root = "/ui/"
 
 // A Config says what stands behind the pages.
 type Config struct {
-	API     http.Handler // answers as the HTTP API does
-	May     http.Handler // answers with {} what the API would not refuse, and does nothing; nil: it refuses nobody
-	Version string
-	Now     func() time.Time
-	Log     *slog.Logger // nil: slog.Default
+	API      http.Handler      // answers as the HTTP API does
+	May      http.Handler // answers with {} what the API would not refuse, and does nothing; nil: it refuses nobody
+	Sessions *session.Sessions // nil: nobody is authenticated, and every page says so
+	Version  string
+	Now      func() time.Time
+	Log      *slog.Logger // nil: slog.Default
 }
 
 //go:embed pages static words
@@ -74,8 +78,9 @@ func Handler(c Config) http.Handler {
 	for _, x := range downloads {
 		mux.HandleFunc("GET "+Root+x.path, d.hand(x))
 	}
+	d.signIns(mux)
 	mux.HandleFunc(Root, d.show(view{name: "lost", read: lost}))
-	return secured(mux)
+	return secured(d.signedIn(mux))
 }
 
 // secured says what a browser may do with a page: show it with its own style, and send
@@ -115,6 +120,9 @@ var views = []view{
 	{name: "system", path: "system", menu: true, of: "/v1/status", read: readSystem},
 	{name: "case", path: "requests/{id}", read: readRequest, act: takeRequestStep},
 	{name: "case", path: "incidents/{id}", read: readIncident, act: takeIncidentStep},
+	{name: "me", path: "me", read: readMe},
+	{name: "sessions", path: "sessions", read: readSessions, act: endSessions},
+	{name: "first-key", path: "first-key", read: readFirstKey, act: makeFirstKey},
 }
 
 // lost is the page of an address that leads nowhere.

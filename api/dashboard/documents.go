@@ -61,7 +61,7 @@ func getAudit(a *ask, query url.Values, into *recorder) error {
 // else that a browser would run or ask for.
 func (d *dashboard) print(x document) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		a := &ask{Request: r, api: d.API, guard: d.May, now: d.Now()}
+		a := d.ask(r)
 		a.Body = http.MaxBytesReader(w, a.Body, maxForm)
 		p := d.page(x.view, a)
 		lang := "en"

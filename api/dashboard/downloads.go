@@ -30,7 +30,7 @@ func getPolicy(a *ask, into *recorder) error {
 // hand answers with what the API says, under the name that it gives it.
 func (d *dashboard) hand(x download) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		a := &ask{Request: r, api: d.API, guard: d.May, now: d.Now()}
+		a := d.ask(r)
 		p := d.page(x.view, a)
 
 		answer, ok := d.fetch(w, x.view, a, p, func(into *recorder) error { return x.get(a, into) })

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+
+	"consentledger/api/auth/session"
 )
 
 // Forms of the pages record. Three things hold off what somebody else's page sends in a
@@ -23,13 +25,13 @@ const maxForm = 1 << 20
 
 // bind returns the token of the forms of the pages. A browser that has no cookie yet gets one.
 //
-// The token is made of the cookie, of the app and of the key that the browser sends: a
-// cookie that somebody else put there is of no use without the key. No process keeps
+// The token is made of the cookie, of the app and of the session or the key that the
+// browser sends: a cookie that somebody else put there is of no use without that. No process keeps
 // anything, so that any of several may take what another one showed.
 func bind(w http.ResponseWriter, a *ask) string {
 	c, err := a.Cookie(formCookie)
 	if err != nil || len(c.Value) != len(rand.Text()) {
-		c = &http.Cookie{Name: formCookie, Value: rand.Text(), Path: Root, HttpOnly: true, Secure: a.TLS != nil, SameSite: http.SameSiteStrictMode}
+		c = &http.Cookie{Name: formCookie, Value: rand.Text(), Path: Root, HttpOnly: true, Secure: a.secure(), SameSite: http.SameSiteStrictMode}
 		http.SetCookie(w, c)
 	}
 	return a.token(c.Value)
@@ -37,7 +39,11 @@ func bind(w http.ResponseWriter, a *ask) string {
 
 func (a *ask) token(cookie string) string {
 	m := hmac.New(sha256.New, []byte(cookie))
-	for _, part := range []string{a.App, a.Header.Get("Authorization")} {
+	parts := []string{a.App, a.Header.Get("Authorization")}
+	if one, is := session.From(a.Context()); is {
+		parts = append(parts, one.Token())
+	}
+	for _, part := range parts {
 		m.Write([]byte(strconv.Quote(part)))
 	}
 	return hex.EncodeToString(m.Sum(nil))
@@ -47,9 +53,24 @@ func (a *ask) token(cookie string) string {
 func (a *ask) checkToken() error {
 	c, err := a.Cookie(formCookie)
 	if err != nil || !hmac.Equal([]byte(a.token(c.Value)), []byte(a.PostFormValue("token"))) {
+		if a.sessions != nil {
+			a.sessions.Refuse(session.WrongForm)
+		}
 		return &problem{Status: http.StatusForbidden, Code: "form-token"}
 	}
 	return nil
+}
+
+// secure reports whether browsers reach the pages by https.
+func (a *ask) secure() bool { return a.TLS != nil || a.sessions != nil && a.sessions.Secure }
+
+// readForm reads a form that records nothing by itself, and checks its token.
+func (a *ask) readForm(w http.ResponseWriter) error {
+	a.Body = http.MaxBytesReader(w, a.Body, maxForm)
+	if err := a.parse(); err != nil {
+		return err
+	}
+	return a.checkToken()
 }
 
 // A sent form is one that the API did not take: it is shown again with what was typed,

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"html/template"
@@ -28,6 +29,9 @@ type page struct {
 	Now     time.Time
 	Version string
 	Token   string // of the page's forms
+	Open    bool   // nobody is authenticated
+	Who     *who   // is signed in; nil: nobody is, by a session
+	Go      string // where the browser goes on to at once; empty: it stays
 
 	words map[string]string
 }
@@ -181,11 +185,10 @@ func parsePages(files fs.FS) pages {
 // show answers with a page.
 func (d *dashboard) show(v view) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		a := &ask{Request: r, api: d.API, guard: d.May, now: d.Now()}
+		a := d.ask(r)
+		a.writer = w
 		p := d.page(v, a)
-		if lang := r.URL.Query().Get("lang"); lang == p.Lang && lang != "" {
-			http.SetCookie(w, &http.Cookie{Name: langCookie, Value: lang, Path: Root, MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode})
-		}
+		keepLang(w, r, p)
 		to, data, err := d.turn(v, w, a, p)
 		if to != "" {
 			http.Redirect(w, r, to, http.StatusSeeOther)
@@ -196,10 +199,17 @@ func (d *dashboard) show(v view) http.HandlerFunc {
 	}
 }
 
+// keepLang lets a browser remember the language that was asked for.
+func keepLang(w http.ResponseWriter, r *http.Request, p *page) {
+	if lang := r.URL.Query().Get("lang"); lang == p.Lang && lang != "" {
+		http.SetCookie(w, &http.Cookie{Name: langCookie, Value: lang, Path: Root, MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	}
+}
+
 // write writes a page, or what it says of an error.
 func (d *dashboard) write(w http.ResponseWriter, v view, a *ask, p *page, err error) {
 	p.App = a.App
-	name, status := v.name, http.StatusOK
+	name, status := v.name, cmp.Or(a.status, http.StatusOK)
 	if a.sent != nil {
 		status = a.sent.Problem.Status
 	}
@@ -214,7 +224,7 @@ func (d *dashboard) write(w http.ResponseWriter, v view, a *ask, p *page, err er
 		http.Error(w, "this page cannot be written", http.StatusInternalServerError)
 		return
 	}
-	if status == http.StatusUnauthorized {
+	if status == http.StatusUnauthorized && (d.Sessions == nil || len(a.Header["Authorization"]) > 0) { // else they sign in
 		w.Header().Set("WWW-Authenticate", `Basic realm="consentledger", charset="UTF-8"`)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -233,9 +243,15 @@ func (d *dashboard) turn(v view, w http.ResponseWriter, a *ask, p *page) (to str
 			return to, nil, err
 		}
 	}
-	if v.act != nil || v.token {
+	if a.Method == http.MethodPost && v.post {
+		if err := a.readForm(w); err != nil {
+			return "", nil, err
+		}
+	}
+	if v.act != nil || v.token || v.post {
 		p.Token = bind(w, a)
 	}
+	p.Who = whoIs(a) // who a form has signed in
 	data, err = v.read(a)
 	return "", data, err
 }
@@ -265,7 +281,10 @@ func (d *dashboard) problem(v view, err error) *problem {
 
 func (d *dashboard) page(v view, a *ask) *page {
 	lang := d.words.choose(a.Request)
-	p := &page{Name: v.name, Path: a.URL.EscapedPath(), Lang: lang, Asked: a.URL.Query(), Now: a.now, Version: d.Version, words: d.words[lang]}
+	p := &page{
+		Name: v.name, Path: a.URL.EscapedPath(), Lang: lang, Asked: a.URL.Query(), Now: a.now, Version: d.Version,
+		Open: d.Sessions == nil, Who: whoIs(a), words: d.words[lang],
+	}
 	for _, l := range langs {
 		query := a.URL.Query()
 		query.Set("lang", l)

@@ -116,6 +116,11 @@ func TestAPageOfAnotherOriginIsRefused(t *testing.T) {
 		{"a link to a calendar", "GET", "/v1/apps/a/feeds/secret/deadlines.ics", "Sec-Fetch-Site: cross-site", true},
 		{"a path that leads out of what is public", "GET", "/log/../v1/replay", "Sec-Fetch-Site: cross-site", false},
 		{"a path that only ends as a calendar", "GET", "/v1/apps/a/subjects/feeds/x/deadlines.ics", "Sec-Fetch-Site: cross-site", false},
+		{"an identity provider that sends somebody back", "GET", "/ui/sign-in/callback?code=c&state=s", "Sec-Fetch-Site: cross-site", true},
+		{"a link to the first sign-in", "GET", "/ui/setup?code=c", "Sec-Fetch-Site: cross-site", true},
+		{"a foreign form that signs in", "POST", "/ui/setup", "Sec-Fetch-Site: cross-site\nOrigin: http://evil.example", false},
+		{"a link to a page", "GET", "/ui/", "Sec-Fetch-Site: cross-site", false},
+		{"a link that begins a sign-in", "GET", "/ui/sign-in/provider", "Sec-Fetch-Site: cross-site", false},
 		{"writing to what is public", "POST", "/log/a/checkpoint", "Sec-Fetch-Site: cross-site", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -34,7 +34,7 @@ Who may do what: docs/access.md.`,
 	}
 	key.AddCommand(newAccessNew(), newAccessList(), newAccessRotate(), newAccessRevoke())
 	c := &cobra.Command{Use: "access", Short: "Who is let in, and may do what", Args: cobra.NoArgs}
-	c.AddCommand(key)
+	c.AddCommand(key, newAccessSession(), newAccessMe())
 	return c
 }
 

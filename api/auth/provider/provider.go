@@ -1,6 +1,6 @@
-// Package provider authenticates people and programs by bearer tokens of an identity
-// provider (OpenID Connect). It is the tokens' audience, and no client: it starts no
-// sign-in and keeps no session.
+// Package provider authenticates people and programs by an identity provider (OpenID
+// Connect): programs by bearer tokens that they show, see [Provider], and people by a
+// sign-in in their browser, see [SignIn]. It keeps no session: package session does.
 //
 // Which groups give which roles stands in a file, see package roles. Records name who
 // came by a pseudonym, the same for every token of one issuer and subject.
@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ type Config struct {
 	Issuer     string // exactly as tokens name it, with or without a slash at its end
 	Audience   string // whom tokens have to be for
 	Roles      *roles.File
+	Current    func() *roles.File // the file as it is now; nil: Roles for ever
 	Pseudonyms auth.Pseudonyms
 	Now        func() time.Time
 	Client     *http.Client // nil: one that waits five seconds
@@ -125,8 +127,17 @@ const skew = time.Minute
 
 // Authenticate returns whose token that is.
 func (p *Provider) Authenticate(ctx context.Context, text string) (auth.Principal, error) {
-	if err := p.precheck(text); err != nil {
+	token, err := p.verify(ctx, text)
+	if err != nil {
 		return auth.Principal{}, err
+	}
+	return p.principal(token)
+}
+
+// verify returns a token that is the provider's, for the audience, and good now.
+func (p *Provider) verify(ctx context.Context, text string) (*oidc.IDToken, error) {
+	if err := p.precheck(text); err != nil {
+		return nil, err
 	}
 
 	// What decides is go-oidc: signature, issuer, audience and times. It gives no error
@@ -135,21 +146,21 @@ func (p *Provider) Authenticate(ctx context.Context, text string) (auth.Principa
 	token, err := oidc.NewVerifier(p.Issuer, signed, p.checks).Verify(ctx, text)
 	switch {
 	case signed.err != nil:
-		return auth.Principal{}, signed.err
+		return nil, signed.err
 	case errors.As(err, new(*oidc.TokenExpiredError)):
-		return auth.Principal{}, ExpiredToken
+		return nil, ExpiredToken
 	case err != nil:
-		return auth.Principal{}, BadToken
+		return nil, BadToken
 	}
 
 	// These go-oidc leaves to its caller.
 	if token.Subject == "" {
-		return auth.Principal{}, BadToken
+		return nil, BadToken
 	}
 	if token.IssuedAt.After(p.Now().Add(skew)) {
-		return auth.Principal{}, EarlyToken
+		return nil, EarlyToken
 	}
-	return p.principal(token)
+	return token, nil
 }
 
 // precheck refuses a token by what it says itself, so that whoever has it hears why, and
@@ -186,18 +197,49 @@ func (p *Provider) precheck(text string) error {
 
 // principal returns who a verified token is of.
 func (p *Provider) principal(token *oidc.IDToken) (auth.Principal, error) {
+	groups, err := p.groups(token)
+	if err != nil {
+		return auth.Principal{}, err
+	}
+	return p.Member(p.pseudonym(token), groups)
+}
+
+// pseudonym returns how records name who a token is of.
+func (p *Provider) pseudonym(token *oidc.IDToken) string {
+	return p.Pseudonyms.Of("oidc", token.Issuer, token.Subject)
+}
+
+// groups returns the groups of a token that have a role here. Of the others the ledger
+// keeps nothing.
+func (p *Provider) groups(token *oidc.IDToken) ([]string, error) {
 	var claims map[string]any
 	if err := token.Claims(&claims); err != nil {
-		return auth.Principal{}, BadToken
+		return nil, BadToken
 	}
-	bindings, err := p.Roles.Bindings(groupsOf(claims, p.Roles.Claim))
+	file := p.file()
+	return slices.DeleteFunc(groupsOf(claims, file.Claim), func(name string) bool {
+		return !slices.ContainsFunc(file.Groups, func(g roles.Group) bool { return g.Name == name })
+	}), nil
+}
+
+// Member returns who is in groups, by the roles that these have now.
+func (p *Provider) Member(pseudonym string, groups []string) (auth.Principal, error) {
+	bindings, err := p.file().Bindings(groups)
 	if err != nil {
 		return auth.Principal{}, TwoRoles
 	}
 	if len(bindings) == 0 {
 		return auth.Principal{}, NoRole
 	}
-	return auth.Principal{Pseudonym: p.Pseudonyms.Of("oidc", token.Issuer, token.Subject), Bindings: bindings}, nil
+	return auth.Principal{Pseudonym: pseudonym, Bindings: bindings}, nil
+}
+
+// file returns the file of roles as it is now.
+func (p *Provider) file() *roles.File {
+	if p.Current == nil {
+		return p.Roles
+	}
+	return p.Current()
 }
 
 // groupsOf returns the groups that claims hold at a path: a list of names, or one name.

@@ -10,6 +10,7 @@ import (
 func TestRowsOfAccessAreKnownToMigrate(t *testing.T) {
 	for key, want := range map[string]string{
 		"access/1/key/abcdefghijkl": copiedPart, "access-pseudonyms/1": copiedPart, "access-tokens/1": otherForm,
+		"access-sessions/1/session/x/is": madeAnew,
 	} {
 		if k, err := KindOfRow([]byte(key)); err != nil || k.does != want {
 			t.Errorf("%s: %v %v", key, k, err)

@@ -35,6 +35,7 @@ var rowKinds = []rowKind{
 	{Prefix: "k/", does: madeAnew, what: "marks in the log", why: "derived from the log, and names positions"},
 	{Prefix: "access-pseudonyms/", does: copiedPart, what: "the secret that pseudonyms of principals are made with"},
 	{Prefix: "access-tokens/", does: otherForm, what: "the key of subject tokens"},
+	{Prefix: "access-sessions/", does: madeAnew, what: "who is signed in by a browser", why: "a session is of the server that it began at: they sign in again"},
 	{Prefix: "access/", does: copiedPart, what: "API keys, and which of them were revoked"},
 	{Prefix: "r/", does: madeAnew, what: "the follow-up process's checkpoint", why: "derived from the log, and names positions"},
 	{Prefix: "elsewhere/", does: madeAnew, what: "the newest record of the event store", why: "it is of the store before; that of the target is remembered"},

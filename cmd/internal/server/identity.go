@@ -175,9 +175,9 @@ func (h *Server) openAccess(ctx context.Context) (err error) {
 // recorded yet.
 const settleEvery = time.Minute
 
-// keepAccess follows the keys until ctx is done.
+// keepAccess follows the keys, and looks after sessions, until ctx is done.
 func (h *Server) keepAccess(ctx context.Context) {
-	var settling sync.WaitGroup
+	var settling sync.WaitGroup // and tidying up
 	defer settling.Wait()
 	settling.Go(func() {
 		t := time.NewTicker(settleEvery)
@@ -192,34 +192,31 @@ func (h *Server) keepAccess(ctx context.Context) {
 			}
 		}
 	})
+	settling.Go(func() { h.keepSessions(ctx) })
 	h.keys.Run(ctx, func(err error) {
 		h.Log.Error("the keys cannot be read; in half a minute nobody is let in any more", "error", err)
 	})
 }
 
-// setup returns the key by which the first administrator gets in; nil: there is one.
-func (h *Server) setup(ctx context.Context) (*auth.Key, error) {
-	if h.keys == nil || h.keys.HasAdministrator() {
-		return nil, nil
-	}
-	key, err := h.keys.Setup(ctx)
-	return &key, err
-}
-
 // greetAccess says who is let in.
-func (h *Server) greetAccess(out io.Writer, setup *auth.Key) {
+func (h *Server) greetAccess(out io.Writer, addr string, setup *firstIn) {
 	switch {
 	case h.keys == nil:
 		fmt.Fprint(out, "\n  NOBODY IS AUTHENTICATED: whoever is on this machine may do everything here.\n"+
 			"  For anything but a trial: serve --authenticate (docs/security.md)\n")
 	case setup != nil:
 		fmt.Fprintf(out, `
-  There is no administrator yet. This key is one for an hour, and shown this once:
+  There is no administrator yet. This link makes you the first one, in a browser: it works
+  once, within %d minutes, and is shown this once (for LEDGER put the ledger's own name):
+
+    %s
+
+  Or on the command line, by a key that is one for an hour, and shown this once:
 
     %s
 
   Put it into CONSENTLEDGER_KEY, and issue one that stays:
     consentledger access key new --name "..." --role administrator --all-apps
-`, setup.Reveal())
+`, linkMinutes, h.setupLink(addr, setup.link), setup.key.Reveal())
 	}
 }

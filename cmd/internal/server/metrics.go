@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"consentledger/api/auth/session"
 	"consentledger/api/nats/intake"
 	"consentledger/cmd/internal/telemetry"
 	"consentledger/domain"
@@ -23,6 +24,7 @@ type measured struct {
 	synced    func(records int)
 	turned    func(domain.Code) // a message was rejected
 	limited   func()            // a request was one too many
+	sessions  session.Counter   // somebody signed in or out, or was refused
 	tried     func(taken bool)  // an event was sent to a webhook
 }
 
@@ -71,7 +73,7 @@ func newMeasured(t *telemetry.Telemetry) (m measured, err error) {
 	m.turned = func(code domain.Code) {
 		rejected.Add(ctx, 1, telemetry.Rejected.Of(codes.Of(telemetry.Rejected, string(code))))
 	}
-	return m, nil
+	return m, m.countSessions(t)
 }
 
 // measureWithin is how long it may take to look at everything: whoever asks has not for

@@ -67,7 +67,7 @@ func Run(ctx context.Context, c Config, out io.Writer) (err error) {
 	}
 	if w.ctx.Err() == nil {
 		h.greet(out, h.entrance.listener, on.window)
-		h.greetAccess(out, setup)
+		h.greetAccess(out, opened(h.entrance.listener.Addr().String()), setup)
 	}
 	if c.Demo {
 		w.must("demo", func() error { return h.demo(w.ctx) })

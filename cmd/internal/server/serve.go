@@ -21,6 +21,7 @@ import (
 
 	"consentledger/api/audit/witness"
 	"consentledger/api/auth"
+	"consentledger/api/auth/session"
 	"consentledger/api/auth/token"
 	"consentledger/api/edge"
 	"consentledger/api/followup"
@@ -92,12 +93,13 @@ type Server struct {
 	Config   Config
 	Dir      *DataDir
 	Log      *slog.Logger
-	keys     *auth.Keys     // nil: nobody is authenticated
-	tls      *tls.Config    // nil: it is not spoken
-	ways     auth.Ways      // in which somebody is authenticated, by keys and otherwise
-	tokens   *token.Signer  // of subject tokens; nil: there are none
-	natsAuth *natsAuth      // of the embedded NATS server; nil: it lets everybody in
-	NATS     *server.Server // nil: external
+	keys     *auth.Keys        // nil: nobody is authenticated
+	tls      *tls.Config       // nil: it is not spoken
+	ways     auth.Ways         // in which somebody is authenticated, by keys and otherwise
+	sessions *session.Sessions // of browsers; nil: nobody is authenticated
+	tokens   *token.Signer     // of subject tokens; nil: there are none
+	natsAuth *natsAuth         // of the embedded NATS server; nil: it lets everybody in
+	NATS     *server.Server    // nil: external
 	Conn     *nats.Conn
 	Intake   intake.Config
 	rejected *intake.Rejections

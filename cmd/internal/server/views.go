@@ -11,6 +11,7 @@ import (
 
 	"consentledger/api/audit"
 	"consentledger/api/auth"
+	"consentledger/api/auth/session"
 	"consentledger/api/auth/token"
 	"consentledger/api/nats/intake"
 	"consentledger/api/rest"
@@ -151,6 +152,10 @@ func (h *Server) Handler() http.Handler {
 		Principal: auth.Recorder,
 	}))
 	mux.Handle("/v1/access/", auth.Handler(h.keys, h.Log))
+	of := session.Handler(h.sessions, h.Log)
+	for _, pattern := range session.Patterns {
+		mux.Handle(pattern, of)
+	}
 	mux.Handle(token.Pattern, token.Handler(h.tokens, h.Log))
 	for pattern, answer := range h.keeping() {
 		mux.HandleFunc(pattern, answer)

@@ -26,10 +26,13 @@ import (
 
 // Ways are in which ways somebody is authenticated, beside keys.
 type Ways struct {
-	Issuer, Audience string // of the tokens of an identity provider; empty: there is none
-	Groups           string // the file that gives its groups roles
-	ClientCA         string // the authorities (PEM) of clients' certificates; empty: nobody shows one
-	Certificates     string // the file that gives certificates roles
+	Issuer, Audience string   // of the tokens of an identity provider; empty: there is none
+	Groups           string   // the file that gives its groups roles
+	Client           string   // as which people sign in there in their browser; empty: they do not
+	ClientSecret     string   // a file with the client's secret; empty: it has none
+	Scopes           []string // what is asked for beside openid
+	ClientCA         string   // the authorities (PEM) of clients' certificates; empty: nobody shows one
+	Certificates     string   // the file that gives certificates roles
 
 	Origins []string // pages that may use what is one person's, as APP=ORIGIN
 
@@ -63,7 +66,10 @@ func (w Ways) check(d Access) error {
 	if _, err := edge.ParseOrigins(w.Origins); err != nil {
 		return exit.Usage(fmt.Errorf("--allow-origin: %w", err))
 	}
-	_, err := w.provider(auth.Pseudonyms{}, nil)
+	if err := w.checkSignIn(); err != nil {
+		return err
+	}
+	_, err := w.provider(auth.Pseudonyms{}, nil, nil)
 	_, err2 := w.known(auth.Pseudonyms{})
 	_, err3 := w.authorities()
 	return cmp.Or(err, err2, err3)
@@ -103,21 +109,31 @@ func (w Ways) authorities() (*x509.CertPool, error) {
 }
 
 // provider returns the identity provider; nil: there is none.
-func (w Ways) provider(names auth.Pseudonyms, failed func(error)) (*provider.Provider, error) {
+func (w Ways) provider(names auth.Pseudonyms, file *rolesFile, failed func(error)) (*provider.Provider, error) {
 	if w.Issuer == "" {
 		return nil, nil
 	}
-	file, err := readRoles("--oidc-roles", w.Groups)
+	c, err := w.providerConfig(names, file, failed)
 	if err != nil {
 		return nil, err
 	}
-	p, err := provider.New(provider.Config{
-		Issuer: w.Issuer, Audience: w.Audience, Roles: file, Pseudonyms: names, Now: time.Now, Failed: failed,
-	})
+	p, err := provider.New(c)
 	if err != nil {
 		return nil, exit.Usage(fmt.Errorf("--oidc-issuer, --oidc-audience, --oidc-roles: %w", err))
 	}
 	return p, nil
+}
+
+// providerConfig returns what an identity provider stands on. Where the file of roles is
+// followed, it is the one that holds now.
+func (w Ways) providerConfig(names auth.Pseudonyms, file *rolesFile, failed func(error)) (c provider.Config, err error) {
+	c = provider.Config{Issuer: w.Issuer, Audience: w.Audience, Pseudonyms: names, Now: time.Now, Failed: failed}
+	if file != nil {
+		c.Roles, c.Current = file.get(), file.get
+		return c, nil
+	}
+	c.Roles, err = readRoles("--oidc-roles", w.Groups)
+	return c, err
 }
 
 // readRoles reads the file that a flag names.
@@ -150,25 +166,52 @@ func (h *Server) openWays(ctx context.Context) error {
 		h.ways.Limit = limit.New(w.Rate, burst, time.Now, h.Measured.limited)
 	}
 	if w.Issuer == "" && w.ClientCA == "" {
+		h.openSessions(nil)
 		return nil
 	}
 	names, err := auth.OpenPseudonyms(ctx, h.Dir.Rows())
 	if err != nil {
 		return err
 	}
-	failed := func(err error) {
-		h.Log.Warn("the keys of the identity provider cannot be read; those that are known hold for a quarter of an hour", "error", err)
-	}
-	if p, err := w.provider(names, failed); err != nil {
+	if err := h.openProvider(names); err != nil {
 		return err
-	} else if p != nil {
-		h.ways.Bearers = append(h.ways.Bearers, p)
 	}
 	if c, err := w.known(names); err != nil {
 		return err
 	} else if c != nil {
 		h.ways.Certificates = c
 	}
+	return nil
+}
+
+// openProvider opens the identity provider, if there is one, and who is signed in by a
+// browser.
+func (h *Server) openProvider(names auth.Pseudonyms) error {
+	w := h.Config.Access.Ways
+	if w.Issuer == "" {
+		h.openSessions(nil)
+		return nil
+	}
+	failed := func(err error) {
+		h.Log.Warn("the identity provider does not answer as it should; its keys that are known hold for a quarter of an hour", "error", err)
+	}
+	file, err := watchRoles("--oidc-roles", w.Groups, func(err error) {
+		h.Log.Error("the file of roles has changed and is not taken: what it said before holds", "error", err)
+	})
+	if err != nil {
+		return err
+	}
+
+	p, err := w.provider(names, file, failed)
+	if err != nil {
+		return err
+	}
+	h.ways.Bearers = append(h.ways.Bearers, p)
+	in, err := w.signIn(names, file, failed)
+	if err != nil {
+		return err
+	}
+	h.openSessions(in)
 	return nil
 }
 

@@ -68,6 +68,15 @@ var (
 	Limited = &Metric{Name: "consentledger.http.limited", Unit: "{request}", Kind: Counter,
 		Text: "Requests that were refused because who sent them asks faster than --rate"}
 
+	SignIns = &Metric{Name: "consentledger.session.signins", Unit: "{session}", Kind: Counter,
+		Text: "Sessions of browsers that were begun, by how somebody signed in", Label: "way", Values: []string{"key", "provider", "setup"}}
+	SignOuts = &Metric{Name: "consentledger.session.signouts", Unit: "{order}", Kind: Counter,
+		Text:  "How often sessions were ended by somebody: the one here, all of their own, or all of another's by an administrator",
+		Label: "how", Values: []string{"here", "everywhere", "administrator"}}
+	SignInRefusals = &Metric{Name: "consentledger.session.refusals", Unit: "{refusal}", Kind: Counter,
+		Text:  "How often a browser was not signed in, or not taken for who had signed in, by why",
+		Label: "why", Values: []string{"key", "role", "state", "provider", "link", "form", "rate", "session", "away"}}
+
 	IntakeWaiting = &Metric{Name: "consentledger.intake.waiting", Unit: "{message}", Kind: Gauge,
 		Text: "Messages in the stream of incoming events that are not recorded yet"}
 	IntakeLag = &Metric{Name: "consentledger.intake.lag", Unit: "s", Kind: Gauge,
@@ -117,7 +126,7 @@ var projections = slices.Sorted(slices.Values(views.Names()))
 
 // Metrics are all of them.
 var Metrics = []*Metric{
-	AppendDuration, AppendBatch, Folds, Rejected, Limited, IntakeWaiting, IntakeLag, Unseen,
+	AppendDuration, AppendBatch, Folds, Rejected, Limited, SignIns, SignOuts, SignInRefusals, IntakeWaiting, IntakeLag, Unseen,
 	ProjectionLag, ProjectionBehind, ProjectionProgress, ProjectionStopped, CheckpointLag, FollowUpLag, OutboxLag, WebhookAttempts, Webhooks, Turns, RebuildProgress,
 	Obligations, DiskFree, DiskReserve, DiskSize, Failures,
 }
