@@ -90,13 +90,13 @@ type NoteRule struct {
 }
 
 // NoteRules is every kind of note. Kinds and fields are never renamed.
-var NoteRules = []NoteRule{
+var NoteRules = slices.Concat(proposalRules, []NoteRule{
 	note("recipient.added", "somebody gets personal data from now on", "PIPL 23; XI(II)3", "recipient", "!categories", "!purposes", "contact", "separate_consent?"),
 	note("recipient.changed", "what a recipient gets, or who it is, changed", "PIPL 23; XI(II)3", "recipient", "!change", "!categories", "!purposes"),
 	note("recipient.removed", "somebody gets personal data no more", "PIPL 23", "recipient", "!reason"),
 	note("entrustment.agreed", "somebody processes on the handler's behalf", "PIPL 21; V(3) has no body", "processor", "!agreement#", "!purposes", "!categories", "ends@"),
 	note("entrustment.ended", "the data were returned or deleted", "PIPL 21", "processor", "returned?", "deleted?"),
-	note("disclosure.made", "personal data were made public", "PIPL 25; V(4)", "ground:", "!what", "doubtful?"),
+	note("disclosure.made", "personal data were made public", "PIPL 25; V(4)", "ground:", "!what", "doubtful?", "approver"),
 	note("transfer.merger", "personal data went to a successor", "PIPL 22; XI(II)2", "successor", "!contact", "persons_told?"),
 	note("crossborder.started", "personal data go abroad", "PIPL 38-40; IX(I)", "recipient", "mechanism", "!country", "assessment#", "contract_effective@"),
 	note("crossborder.stopped", "personal data go abroad no more", "PIPL 38; IX(I)", "recipient", "!reason"),
@@ -142,7 +142,7 @@ var NoteRules = []NoteRule{
 	aboutPerson("purpose.achieved", "what data were collected for is reached, or cannot be any more: the period for which they are kept begins", "PIPL 47(1), 19", "purpose"),
 	aboutPerson("processing.stopped", "processing stopped in a system", "PIPL 15, 47; VII(I)", "system", "purpose"),
 	aboutPerson("data.deleted", "data were deleted or made anonymous in a system", "PIPL 47", "system", "method", "category", "despite_hold?"),
-}
+})
 
 // note reads a rule. A field's last character says its form: # a hash, @ a
 // date, = a number, ? yes or no, a colon a ground's code, a comma names, none a
