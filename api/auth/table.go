@@ -30,10 +30,20 @@ const (
 	Receipt       Operation = "receipt"
 	Listen        Operation = "listen"
 
-	Publish  Operation = "publish"
-	Operate  Operation = "operate"
-	Preview  Operation = "preview"
-	Erase    Operation = "erase"
+	Publish    Operation = "publish"
+	Operate    Operation = "operate"
+	Preview    Operation = "preview"
+	Erase      Operation = "erase"
+	Void       Operation = "void"
+	Exempt     Operation = "exempt"
+	Reject     Operation = "reject-request"
+	Disclose   Operation = "disclose"
+	OpenMinors Operation = "open-minors-data"
+
+	Propose       Operation = "propose"
+	Approve       Operation = "approve"
+	ReadProposals Operation = "read-proposals"
+
 	Rejected Operation = "rejected"
 	Webhooks Operation = "webhooks"
 
@@ -53,6 +63,12 @@ type Row struct {
 	Open      bool // nobody has to be authenticated
 	Any       bool // every role
 	Roles     []Role
+
+	// Persons is how many it takes. An operation that takes two has no route that does it:
+	// it is proposed and approved. Events are the types of event that it records; of what
+	// takes one person they are not listed.
+	Persons Persons
+	Events  []string
 }
 
 // Operations is the table: what is not in it is done by nobody.
@@ -80,9 +96,18 @@ var Operations = []Row{
 	{Operation: Receipt, Says: "a person's own receipt", Roles: []Role{Support, Officer}},
 
 	{Operation: Publish, Says: "publish policies, surfaces and calendars", Roles: []Role{Officer}},
-	{Operation: Operate, Says: "record what operators record: steps of requests, voids, holds, exemptions; ask which steps are possible", Roles: []Role{Officer}},
+	{Operation: Operate, Says: "record what operators record: steps of requests, holds, notes; ask which steps are possible", Roles: []Role{Officer}},
 	{Operation: Preview, Says: "see what would be voided, or whom a new version touches", Roles: []Role{Officer, Approver, Auditor}},
-	{Operation: Erase, Says: "erase a person", Roles: []Role{Officer}},
+	{Operation: Erase, Says: "erase a person", Roles: []Role{Officer}, Persons: Two, Events: []string{"erasure.ordered"}},
+	{Operation: Void, Says: "void what was recorded by mistake", Roles: []Role{Officer}, Persons: Two, Events: []string{"record.voided", "build.voided"}},
+	{Operation: Exempt, Says: "invoke an exemption from consent", Roles: []Role{Officer}, Persons: Two, Events: []string{"exemption.invoked"}},
+	{Operation: Reject, Says: "reject a person's request", Roles: []Role{Officer}, Persons: Two, Events: []string{"request.rejected"}},
+	{Operation: Disclose, Says: "make personal data public", Roles: []Role{Officer}, Persons: Two, Events: []string{"disclosure.made"}},
+	{Operation: OpenMinors, Says: "let staff look at a minor's data", Roles: []Role{Officer}, Persons: Two, Events: []string{"access.approved"}},
+
+	{Operation: Propose, Says: "propose what takes two, and take a proposal of one's own back", Roles: []Role{Officer}},
+	{Operation: Approve, Says: "approve or decline what another principal proposed", Roles: []Role{Approver}},
+	{Operation: ReadProposals, Says: "what was proposed, and what became of it; one of them with the command, which is recorded as an access", Roles: []Role{Officer, Approver, Auditor}},
 	{Operation: Rejected, Says: "messages that could not be taken, of every app", Roles: []Role{Officer}},
 
 	{Operation: Webhooks, Says: "say where an app is told what becomes of consents: that names persons", Roles: []Role{Officer}},
@@ -206,6 +231,12 @@ var Routes = []Route{
 	{"POST /v1/apps/{app}/policies/diff", Preview, OfApp},
 	{"POST /v1/apps/{app}/voids/preview", Preview, OfApp},
 	{"POST /v1/apps/{app}/subjects/erase", Erase, OfApp},
+	{"GET /v1/apps/{app}/proposals", ReadProposals, OfApp},
+	{"POST /v1/apps/{app}/proposals", Propose, OfApp},
+	{"GET /v1/apps/{app}/proposals/{id}", ReadProposals, OfApp},
+	{"POST /v1/apps/{app}/proposals/{id}/approve", Approve, OfApp},
+	{"POST /v1/apps/{app}/proposals/{id}/decline", Approve, OfApp},
+	{"POST /v1/apps/{app}/proposals/{id}/withdraw", Propose, OfApp},
 	{"GET /v1/rejected", Rejected, OfAll},
 	{"GET /v1/rejected/{seq}", Rejected, OfAll},
 	{"POST /v1/rejected/{seq}/retry", Rejected, OfAll},

@@ -20,6 +20,7 @@ import (
 	"slices"
 	"time"
 
+	"consentledger/api/approval"
 	"consentledger/api/edge"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
@@ -63,20 +64,21 @@ type Blobs interface {
 
 // A Config is what the handler stands on.
 type Config struct {
-	Ledger   Ledger
-	Blobs    Blobs
-	Consents Consents
-	Policies Policies
-	Activity Activity
-	Requests Requests                                   // nil: no routes of requests, incidents and obligations
-	Law      Law                                        // for questions by when something is owed
-	FeedKey  []byte                                     // whose digest of an app's name opens its calendar feed; nil: there is no feed
-	Rejected Rejected                                   // nil: there is no NATS, and so no routes of rejected messages
-	Evidence Evidence                                   // nil: no routes of bundles and receipts
-	Papers   Papers                                     // nil: no audit report and no registers
-	Rebuild  func(ctx context.Context) (Rebuilt, error) // nil: projections are not compared
-	Webhooks Webhooks                                   // nil: apps are told nothing by HTTP
-	Wait     Waiter                                     // nil: min_position is answered by what the projection has
+	Ledger    Ledger
+	Blobs     Blobs
+	Consents  Consents
+	Policies  Policies
+	Activity  Activity
+	Requests  Requests                                   // nil: no routes of requests, incidents and obligations
+	Law       Law                                        // for questions by when something is owed
+	FeedKey   []byte                                     // whose digest of an app's name opens its calendar feed; nil: there is no feed
+	Rejected  Rejected                                   // nil: there is no NATS, and so no routes of rejected messages
+	Evidence  Evidence                                   // nil: no routes of bundles and receipts
+	Papers    Papers                                     // nil: no audit report and no registers
+	Rebuild   func(ctx context.Context) (Rebuilt, error) // nil: projections are not compared
+	Approvals *approval.Approvals                        // nil: nobody is authenticated, and so nobody approves
+	Webhooks  Webhooks                                   // nil: apps are told nothing by HTTP
+	Wait      Waiter                                     // nil: min_position is answered by what the projection has
 
 	Status    func(ctx context.Context) StatusReport
 	Ready     func(ctx context.Context) []Check
@@ -132,6 +134,7 @@ func (s *server) routes(mux *http.ServeMux) huma.API {
 	s.voidRoute(api)
 	s.pastRoutes(api)
 	s.eraseRoute(api)
+	s.proposalRoutes(api)
 	if s.Policies != nil {
 		s.groupRoute(api)
 	}

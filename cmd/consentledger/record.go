@@ -52,6 +52,9 @@ event is recorded all the same, and its proof is there later, with: log proof`,
 				return err
 			}
 			answer, err := call(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+door, "application/cloudevents+json", body, headers...)
+			if err != nil && operator && json.Valid(body) {
+				return proposed(c, app, "event", json.RawMessage(body), err)
+			}
 			if err != nil {
 				return err
 			}

@@ -50,7 +50,7 @@ func (t *tale) tell(c *cobra.Command, kind, subject string, data map[string]any,
 	}
 	answer, err := call(c, http.MethodPost, "/v1/apps/"+url.PathEscape(t.app)+"/operator/events", "application/cloudevents+json", body)
 	if err != nil {
-		return err
+		return proposed(c, t.app, "event", json.RawMessage(body), err)
 	}
 	if err := printOne(c, answer, append(columns, "event_id", "position")...); err != nil {
 		return err
@@ -84,7 +84,7 @@ func newStep(rule domain.StepRule) *cobra.Command {
 	t.flags(c)
 	for _, f := range rule.Fields {
 		c.Flags().String(strings.ReplaceAll(f.Name, "_", "-"), "", f.String())
-		if f.Required {
+		if f.Required && f.Name != "approved_by" { // where principals are authenticated, nobody is named
 			c.MarkFlagRequired(strings.ReplaceAll(f.Name, "_", "-"))
 		}
 	}

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 
+	"consentledger/api/approval"
 	"consentledger/api/rest"
 	"consentledger/api/wire"
 
@@ -207,7 +210,9 @@ func newSubjectErase() *cobra.Command {
 		Long: `Erase a person: the key of their personal texts, the texts, and the outside ids
 that lead to them. What was recorded stays, says nothing about anybody any more, and
 verifies as before; so do receipts and bundles that were handed out. Two persons
-order it. A legal hold stands above it. Who comes back is somebody new.
+order it: where serve has --authenticate, who runs this proposes it and another principal
+approves it (proposal approve); elsewhere --by names the two. A legal hold stands above it.
+Who comes back is somebody new.
 
 When it returns, no table on disk holds a byte of theirs. Old write-ahead logs may,
 sealed, until the ledger starts again, and backups for as long as they are kept.`,
@@ -216,7 +221,8 @@ sealed, until the ledger starts again, and backups for as long as they are kept.
 		RunE: func(c *cobra.Command, _ []string) error {
 			answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/subjects/erase", e)
 			if err != nil {
-				return err
+				order := approval.Erasure{ID: cmp.Or(e.ID, rand.Text()), Subject: e.Subject, Reason: e.Reason, Evidence: e.Evidence}
+				return proposed(c, app, "erasure", order, err)
 			}
 			_, err = fmt.Fprintln(c.OutOrStdout(), string(answer))
 			return err
@@ -226,11 +232,9 @@ sealed, until the ledger starts again, and backups for as long as they are kept.
 	f := c.Flags()
 	f.StringVar(&e.Subject, "subject", "", "the person, as in user-1 or device:abc")
 	f.StringVar(&e.Reason, "reason", "", "a code, as in subject-request; kept in the clear")
-	f.StringSliceVar(&e.By, "by", nil, "a principal who orders it; twice; kept in the clear")
+	f.StringSliceVar(&e.By, "by", nil, "where nobody is authenticated: a principal who orders it; twice; kept in the clear")
 	f.StringVar(&e.Evidence, "evidence", "", "sha256:... of the request or the decision")
 	f.StringVar(&e.ID, "id", "", "names the order, so that asking again is the same one (default: random)")
-	for _, name := range []string{"subject", "reason", "by"} {
-		c.MarkFlagRequired(name)
-	}
+	require(c, "subject", "reason")
 	return c
 }

@@ -179,6 +179,9 @@ func (h *Server) openAccess(ctx context.Context) (err error) {
 	if err := h.openWays(ctx); err != nil {
 		return err
 	}
+	if err := h.openApprovals(); err != nil {
+		return err
+	}
 	return h.keys.Read(ctx)
 }
 

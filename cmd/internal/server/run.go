@@ -233,6 +233,7 @@ func (h *Server) answer(w *workers, on listeners) (ready chan struct{}) {
 	if h.asked = h.api; h.keys != nil {
 		h.asked = auth.Guard(h.api, h.ways)
 		w.Go(func() { h.keepAccess(w.ctx) })
+		w.Go(func() { h.finishApproved(w.ctx) })
 	}
 	guarded := h.guardPages(h.withPages(h.asked), h.Config.Hosts.Listening(h.Config.HTTP, on.http.Addr()))
 

@@ -20,6 +20,7 @@ import (
 	"time"
 	_ "time/tzdata" // apps name their time zones
 
+	"consentledger/api/approval"
 	"consentledger/api/audit/witness"
 	"consentledger/api/auth"
 	"consentledger/api/auth/token"
@@ -90,18 +91,19 @@ func (c Config) Check() error {
 
 // A Server is a running ledger.
 type Server struct {
-	Config   Config
-	Dir      *DataDir
-	Log      *slog.Logger
-	keys     *auth.Keys     // nil: nobody is authenticated
-	tls      *tls.Config    // nil: it is not spoken
-	ways     auth.Ways      // in which somebody is authenticated, by keys and otherwise
-	tokens   *token.Signer  // of subject tokens; nil: there are none
-	natsAuth *natsAuth      // of the embedded NATS server; nil: it lets everybody in
-	NATS     *server.Server // nil: external
-	Conn     *nats.Conn
-	Intake   intake.Config
-	rejected *intake.Rejections
+	Config    Config
+	Dir       *DataDir
+	Log       *slog.Logger
+	keys      *auth.Keys          // nil: nobody is authenticated
+	tls       *tls.Config         // nil: it is not spoken
+	approvals *approval.Approvals // nil: nobody is authenticated
+	ways      auth.Ways           // in which somebody is authenticated, by keys and otherwise
+	tokens    *token.Signer       // of subject tokens; nil: there are none
+	natsAuth  *natsAuth           // of the embedded NATS server; nil: it lets everybody in
+	NATS      *server.Server      // nil: external
+	Conn      *nats.Conn
+	Intake    intake.Config
+	rejected  *intake.Rejections
 
 	api       http.Handler
 	asked     http.Handler // api, for who is authenticated

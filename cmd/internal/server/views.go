@@ -140,6 +140,7 @@ func (h *Server) Handler() http.Handler {
 		Evidence:  h.exporter(),
 		Rebuild:   h.restRebuild,
 		Papers:    documents{h},
+		Approvals: h.approvals,
 		Webhooks:  h.hooks,
 		Wait:      h,
 		Status:    h.status,

@@ -32,6 +32,8 @@ type Ways struct {
 
 	Origins []string // pages that may use what is one person's, as APP=ORIGIN
 
+	TwoPersons []string // what takes two principals beyond the table, as APP=TYPE,TYPE
+
 	Rate  float64 // requests a second that each may send; zero: as many as they like
 	Burst int     // and how many at once; zero: those of ten seconds
 }
@@ -48,8 +50,8 @@ func (w Ways) check(d Access) error {
 	if w.ClientCA != "" && d.Cert == "" {
 		return exit.Usage(errors.New("--tls-client-ca: clients show their certificates in TLS: say --tls-cert and --tls-key, too"))
 	}
-	if !d.Authenticate && (w.Issuer != "" || w.ClientCA != "" || len(w.Origins) > 0) {
-		return exit.Usage(errors.New("--oidc-issuer, --tls-client-ca, --allow-origin: nobody is authenticated without --authenticate: say that, too"))
+	if !d.Authenticate && (w.Issuer != "" || w.ClientCA != "" || len(w.Origins) > 0 || len(w.TwoPersons) > 0) {
+		return exit.Usage(errors.New("--oidc-issuer, --tls-client-ca, --allow-origin, --two-persons: nobody is authenticated without --authenticate: say that, too"))
 	}
 	switch {
 	case w.Rate < 0 || w.Burst < 0 || math.IsNaN(w.Rate) || math.IsInf(w.Rate, 0):
@@ -61,6 +63,9 @@ func (w Ways) check(d Access) error {
 	}
 	if _, err := edge.ParseOrigins(w.Origins); err != nil {
 		return exit.Usage(fmt.Errorf("--allow-origin: %w", err))
+	}
+	if _, err := auth.ParseTwoPersons(w.TwoPersons); err != nil {
+		return exit.Usage(fmt.Errorf("--two-persons: %w", err))
 	}
 	_, err := w.provider(auth.Pseudonyms{}, nil)
 	_, err2 := w.known(auth.Pseudonyms{})

@@ -1,0 +1,278 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"consentledger/api/auth"
+)
+
+// A desk is a ledger that authenticates, with a policy, and with officers and approvers who
+// are different persons.
+type desk struct {
+	*guarded
+	officer, second, third, auditor auth.KeyAnswer
+}
+
+func newDesk(t *testing.T) *desk {
+	t.Helper()
+	g := guard(t)
+	d := &desk{
+		guarded: g,
+		officer: g.issue("--name", "Ann", "--role", "privacy-officer,approver", "--app", "shop", "--days", "30"),
+		second:  g.issue("--name", "Bo", "--role", "approver", "--app", "shop", "--days", "30"),
+		third:   g.issue("--name", "Cy", "--role", "approver,privacy-officer", "--app", "shop", "--days", "30"),
+		auditor: g.issue("--name", "Di", "--role", "auditor", "--all-apps", "--days", "7"),
+	}
+	d.run(d.officer, "policy", "publish", "--app", "shop", "testdata/shop/policy.yaml")
+	return d
+}
+
+// run runs a verb that must do.
+func (d *desk) run(key auth.KeyAnswer, args ...string) string {
+	d.Helper()
+	out, err := d.as(key.Key, args...)
+	if err != nil {
+		d.Fatalf("%v: %s %v", args, out, err)
+	}
+	return out
+}
+
+// refused runs a verb that must be refused with a code.
+func (d *desk) refused(code string, key auth.KeyAnswer, args ...string) {
+	d.Helper()
+	if out, err := d.as(key.Key, args...); err == nil || !strings.HasPrefix(err.Error(), code+": ") {
+		d.Errorf("%v: %s %v, want %s", args, out, err, code)
+	}
+}
+
+// agree records that somebody agrees, and returns the event.
+func (d *desk) agree(who string) string {
+	d.Helper()
+	out := d.run(d.keys[auth.Writer], "record", "--app", "shop", "--type", "consent.given", "--subject", who, "--data", `{"act":"agree","purposes":["ads"]}`, "-o", "jsonl")
+	return field(d.T, out, "event_id")
+}
+
+func field(t *testing.T, row, name string) string {
+	t.Helper()
+	var members map[string]any
+	if err := json.Unmarshal([]byte(row), &members); err != nil {
+		t.Fatalf("%s: %v", row, err)
+	}
+	text, _ := members[name].(string)
+	return text
+}
+
+// void proposes to void a record, and returns the proposal.
+func (d *desk) void(who, record string) string {
+	d.Helper()
+	out := d.run(d.officer, "void", "records", "--app", "shop", "--subject", who, "--reason", "never-agreed", "--evidence", "sha256:"+strings.Repeat("0f", 32), record, "-o", "jsonl")
+	if state := field(d.T, out, "state"); state != "open" {
+		d.Fatalf("proposed: %s", out)
+	}
+	return field(d.T, out, "id")
+}
+
+// count returns how many records of a type there are.
+func (d *desk) count(kind string) int {
+	d.Helper()
+	return strings.Count(d.run(d.auditor, "replay", "--app", "shop", "--type", kind), "\n")
+}
+
+func TestAVoidTakesTwoPrincipals(t *testing.T) {
+	d := newDesk(t)
+	record := d.agree("ada")
+
+	// Nobody gives two names instead, and nothing is recorded by one.
+	d.refused("names-not-taken", d.officer, "void", "records", "--app", "shop", "--subject", "ada", "--reason", "never-agreed",
+		"--evidence", "sha256:"+strings.Repeat("0f", 32), record, "--by", "ann", "--by", "bo")
+	id := d.void("ada", record)
+	if d.count("record.voided") != 0 {
+		t.Error("it is recorded before anybody approved")
+	}
+	if again := d.count("proposal.made"); again != 1 {
+		t.Errorf("%d proposals are made", again)
+	}
+
+	// Who proposed it, and who has another key of theirs, or under their name, may not approve it.
+	d.refused("same-principal", d.officer, "proposal", "approve", "--app", "shop", id)
+	other := d.issue("--name", "Ann, again", "--principal", d.officer.Principal, "--role", "approver", "--app", "shop", "--days", "30")
+	d.refused("same-principal", other, "proposal", "approve", "--app", "shop", id)
+	named := d.issue("--name", " ANN", "--role", "approver", "--app", "shop", "--days", "30")
+	d.refused("same-principal", named, "proposal", "approve", "--app", "shop", id)
+	d.refused("forbidden", d.keys[auth.Officer], "proposal", "approve", "--app", "shop", id)
+	d.refused("not-the-proposer", d.third, "proposal", "withdraw", "--app", "shop", id)
+
+	// The second sees what was proposed, which is recorded, and approves it.
+	shown := d.run(d.second, "proposal", "show", "--app", "shop", id, "-o", "json")
+	if !strings.Contains(shown, record) || !strings.Contains(shown, `"ada"`) || !strings.Contains(shown, `"approve"`) {
+		t.Errorf("shown: %s", shown)
+	}
+	if log := d.run(d.auditor, "replay", "--app", "shop", "--type", "data.accessed"); !strings.Contains(log, `"kind":"proposal"`) || !strings.Contains(log, d.second.Principal) {
+		t.Errorf("that somebody looked: %s", log)
+	}
+	done := d.run(d.second, "proposal", "approve", "--app", "shop", "--reason", "seen", id, "-o", "jsonl")
+	voided := d.run(d.auditor, "replay", "--app", "shop", "--type", "record.voided")
+	both := fmt.Sprintf(`"by":[%q,%q]`, d.officer.Principal, d.second.Principal)
+	if field(t, done, "state") != "done" || !strings.Contains(voided, both) || !strings.Contains(voided, field(t, done, "record")) ||
+		!strings.Contains(voided, `"recorded_by":"`+d.officer.Principal+`"`) {
+		t.Errorf("%s\n%s", done, voided)
+	}
+	if out, err := d.as(d.keys[auth.Reader].Key, "check", "--app", "shop", "--subject", "ada", "--purpose", "ads", "-o", "jsonl"); err == nil || !strings.Contains(out, "never-asked") {
+		t.Errorf("%s %v", out, err)
+	}
+
+	// Once more does nothing more; another one comes too late.
+	if again := d.run(d.second, "proposal", "approve", "--app", "shop", id, "-o", "jsonl"); field(t, again, "record") != field(t, done, "record") {
+		t.Errorf("again: %s", again)
+	}
+	d.refused("already-decided", d.third, "proposal", "approve", "--app", "shop", id)
+	d.refused("already-decided", d.third, "proposal", "decline", "--reason", "no", "--app", "shop", id)
+	if d.count("record.voided") != 1 || d.count("proposal.approved") != 1 || d.count("proposal.done") != 1 {
+		t.Error("it was recorded more than once")
+	}
+	if log := d.run(d.auditor, "replay", "--app", "shop", "--type", "proposal.made"); strings.Contains(log, "ada") || strings.Contains(log, record) {
+		t.Errorf("the log says whom a proposal is about: %s", log)
+	}
+}
+
+func TestAProposalEndsInOtherWays(t *testing.T) {
+	d := newDesk(t)
+	ask := func(id, verb, key, body string) (int, string) {
+		return d.ask(key, "POST", "/v1/apps/shop/proposals/"+id+"/"+verb, body)
+	}
+
+	// Declined, for a reason; withdrawn by who made it.
+	declined := d.void("ada", d.agree("ada"))
+	if status, text := ask(declined, "decline", d.second.Key, `{}`); status != 422 || !strings.Contains(text, "reason-missing") {
+		t.Errorf("declined for no reason: %d %s", status, text)
+	}
+	if status, text := ask(declined, "decline", d.second.Key, `{"reason":"no proof"}`); status != 200 || !strings.Contains(text, `"answer":"no proof"`) {
+		t.Errorf("declined: %d %s", status, text)
+	}
+	withdrawn := d.void("bea", d.agree("bea"))
+	d.run(d.officer, "proposal", "withdraw", "--app", "shop", withdrawn)
+	for _, id := range []string{declined, withdrawn} {
+		d.refused("already-decided", d.second, "proposal", "approve", "--app", "shop", id)
+	}
+
+	// What it is about changed: the person took the consent back, and the void would do
+	// something else than what was proposed.
+	record := d.agree("cyd")
+	lapsed := d.void("cyd", record)
+	d.run(d.keys[auth.Writer], "record", "--app", "shop", "--type", "consent.withdrawn", "--subject", "cyd", "--data", `{"all":true}`)
+	d.refused("proposal-outdated", d.second, "proposal", "approve", "--app", "shop", lapsed)
+	d.refused("already-decided", d.second, "proposal", "approve", "--app", "shop", lapsed)
+	if out := d.run(d.auditor, "proposal", "list", "--app", "shop", "--state", "lapsed", "-o", "jsonl"); field(t, out, "id") != lapsed {
+		t.Errorf("lapsed: %s", out)
+	}
+	d.run(d.second, "proposal", "approve", "--app", "shop", d.void("cyd", record)) // proposed anew
+
+	// Something else happened to the person, which changes nothing of it.
+	same := d.void("dot", d.agree("dot"))
+	d.run(d.keys[auth.Writer], "record", "--app", "shop", "--type", "notice.presented", "--subject", "dot", "--data", `{}`)
+	d.run(d.second, "proposal", "approve", "--app", "shop", same)
+
+	// Proposals of other apps are nobody's to see, nor to decide on.
+	stranger := d.issue("--name", "Eve", "--role", "approver,privacy-officer", "--app", "bank", "--days", "30")
+	if status, text := d.ask(stranger.Key, "GET", "/v1/apps/shop/proposals", ""); status != 404 {
+		t.Errorf("another app's: %d %s", status, text)
+	}
+	open := d.void("eli", d.agree("eli"))
+	for _, path := range []string{"/v1/apps/bank/proposals/" + open + "/approve", "/v1/apps/bank/proposals/" + open + "/decline"} {
+		if status, text := d.ask(stranger.Key, "POST", path, `{"reason":"no"}`); status != 404 || !strings.Contains(text, "unknown-proposal") {
+			t.Errorf("%s: %d %s", path, status, text)
+		}
+	}
+	if status, text := d.ask(stranger.Key, "GET", "/v1/apps/bank/proposals", ""); status != 200 || !strings.Contains(text, `"proposals":[]`) {
+		t.Errorf("the bank's: %d %s", status, text)
+	}
+}
+
+// All that takes two by the table does, by each of the ways in which it comes.
+func TestEveryCommandOfTheTableIsProposed(t *testing.T) {
+	d := newDesk(t)
+	d.agree("ada")
+	d.agree("kid")
+	d.run(d.keys[auth.Officer], "record", "--operator", "--app", "shop", "--type", "age.recorded", "--subject", "kid", "--data", `{"band":"under-14"}`)
+	opened := d.run(d.keys[auth.Officer], "request", "open", "--app", "shop", "--subject", "ada", "--type", "copy", "-o", "jsonl")
+	request := field(t, opened, "request")
+	evidence := `"evidence":"sha256:` + strings.Repeat("0f", 32) + `"`
+	for kind, event := range map[string]string{
+		"build.voided":      `"data":{"build":"5.2","from":"2026-01-01T00:00:00Z","to":"2026-01-02T00:00:00Z","reason":"ticked-before",` + evidence + `}`,
+		"exemption.invoked": `"subject":"ada","data":{"list":"collect","code":"EXC-C4","purposes":["ads"],"reason":"life-in-danger","until":"2100-01-01T00:00:00Z"}`,
+		"disclosure.made":   `"data":{"ground":"DIS-1","what":"the winners"}`,
+		"access.approved":   `"subject":"kid","data":{"reason":"a complaint of the parents"}`,
+		"request.rejected":  `"data":{"request":"` + request + `","codes":"REJ-1","remedies_told":"yes","details":{"text":"no"}}`,
+	} {
+		whole := fmt.Sprintf(`{"specversion":"1.0","id":"%s-1","source":"test","type":"%[1]s",%s}`, kind, event)
+		if status, text := d.ask(d.officer.Key, "POST", "/v1/apps/shop/operator/events", whole); status != 409 && status != 422 || !strings.Contains(text, `"approval-needed"`) {
+			t.Errorf("%s at once: %d %s", kind, status, text)
+		}
+		status, text := d.ask(d.officer.Key, "POST", "/v1/apps/shop/proposals", `{"event":`+whole+`}`)
+		if status != 200 {
+			t.Errorf("%s is proposed: %d %s", kind, status, text)
+			continue
+		}
+		status, text = d.ask(d.second.Key, "POST", "/v1/apps/shop/proposals/"+field(t, text, "id")+"/approve", `{}`)
+		if status != 200 || field(t, text, "state") != "done" {
+			t.Errorf("%s is approved: %d %s", kind, status, text)
+			continue
+		}
+		record := d.run(d.auditor, "replay", "--app", "shop", "--type", kind)
+		if !strings.Contains(record, d.second.Principal) || !strings.Contains(record, `"recorded_by":"`+d.officer.Principal+`"`) {
+			t.Errorf("%s does not name both: %s", kind, record)
+		}
+	}
+
+	// An erasure: with the person goes what was proposed.
+	out := d.run(d.officer, "subject", "erase", "--app", "shop", "--subject", "ada", "--reason", "subject-request")
+	id := field(t, out, "id")
+	d.refused("same-principal", d.officer, "proposal", "approve", "--app", "shop", id)
+	if done := d.run(d.second, "proposal", "approve", "--app", "shop", id, "-o", "jsonl"); field(t, done, "state") != "done" {
+		t.Errorf("erased: %s", done)
+	}
+	if shown := d.run(d.second, "proposal", "show", "--app", "shop", id, "-o", "json"); strings.Contains(shown, "ada") {
+		t.Errorf("what was proposed of who is erased: %s", shown)
+	}
+
+	// An app does not go round it by the route of apps.
+	access := `{"specversion":"1.0","id":"a-2","source":"test","type":"access.approved","subject":"kid","data":{"approver":"desk","reason":"to look"}}`
+	if status, text := d.ask(d.keys[auth.Writer].Key, "POST", "/v1/apps/shop/events", access); status != 409 || !strings.Contains(text, `"approval-needed"`) {
+		t.Errorf("by the route of apps: %d %s", status, text)
+	}
+	// What takes one is not proposed.
+	if status, text := d.ask(d.officer.Key, "POST", "/v1/apps/shop/proposals", `{"event":{"specversion":"1.0","id":"h","source":"test","type":"hold.placed","subject":"kid","data":{"reason":"litigation"}}}`); status != 422 || !strings.Contains(text, "takes one person here") {
+		t.Errorf("a hold: %d %s", status, text)
+	}
+}
+
+// Of many who approve at once one does, and it is recorded once.
+func TestOfManyWhoApproveAtOnceOneDoes(t *testing.T) {
+	d := newDesk(t)
+	id := d.void("ada", d.agree("ada"))
+	var keys []auth.KeyAnswer
+	for i := range 6 {
+		keys = append(keys, d.issue("--name", fmt.Sprint("approver ", i), "--role", "approver", "--app", "shop", "--days", "30"))
+	}
+	status := make([]int, len(keys))
+	var all sync.WaitGroup
+	for i, key := range keys {
+		all.Go(func() { status[i], _ = d.ask(key.Key, "POST", "/v1/apps/shop/proposals/"+id+"/approve", `{}`) })
+	}
+	all.Wait()
+	good := 0
+	for _, s := range status {
+		if s == 200 {
+			good++
+		} else if s != 409 {
+			t.Errorf("status %d", s)
+		}
+	}
+	if good != 1 || d.count("record.voided") != 1 || d.count("proposal.approved") != 1 {
+		t.Errorf("%v: %d voids, %d approvals", status, d.count("record.voided"), d.count("proposal.approved"))
+	}
+}
