@@ -203,7 +203,7 @@ func TestEveryCommandOfTheTableIsProposed(t *testing.T) {
 	evidence := `"evidence":"sha256:` + strings.Repeat("0f", 32) + `"`
 	for kind, event := range map[string]string{
 		"build.voided":      `"data":{"build":"5.2","from":"2026-01-01T00:00:00Z","to":"2026-01-02T00:00:00Z","reason":"ticked-before",` + evidence + `}`,
-		"exemption.invoked": `"subject":"ada","data":{"list":"collect","code":"EXC-C4","purposes":["ads"],"reason":"life-in-danger","until":"2100-01-01T00:00:00Z"}`,
+		"exemption.invoked": `"subject":"ada","data":{"list":"collect","code":"EXC-C4","purposes":["personalisation"],"reason":"life-in-danger","until":"2100-01-01T00:00:00Z"}`,
 		"disclosure.made":   `"data":{"ground":"DIS-1","what":"the winners"}`,
 		"access.approved":   `"subject":"kid","data":{"reason":"a complaint of the parents"}`,
 		"request.rejected":  `"data":{"request":"` + request + `","codes":"REJ-1","remedies_told":"yes","details":{"text":"no"}}`,
