@@ -90,7 +90,7 @@ type NoteRule struct {
 }
 
 // NoteRules is every kind of note. Kinds and fields are never renamed.
-var NoteRules = slices.Concat(proposalRules, []NoteRule{
+var NoteRules = slices.Concat(proposalRules, principalRules, []NoteRule{
 	note("recipient.added", "somebody gets personal data from now on", "PIPL 23; XI(II)3", "recipient", "!categories", "!purposes", "contact", "separate_consent?"),
 	note("recipient.changed", "what a recipient gets, or who it is, changed", "PIPL 23; XI(II)3", "recipient", "!change", "!categories", "!purposes"),
 	note("recipient.removed", "somebody gets personal data no more", "PIPL 23", "recipient", "!reason"),

@@ -64,7 +64,7 @@ func (k *Keys) SameHolder(a, b string) bool {
 	}
 	names := map[string]bool{}
 	for _, l := range known.keys {
-		if l.Principal == a {
+		if l.Principal == a && l.Name != "" {
 			names[holderName(l.Name)] = true
 		}
 	}

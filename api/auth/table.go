@@ -49,6 +49,7 @@ const (
 
 	ManageApps Operation = "manage-apps"
 	ManageKeys Operation = "manage-keys"
+	WhoIs      Operation = "who-is"
 	ListApps   Operation = "list-apps"
 	Status     Operation = "status"
 	Rebuild    Operation = "check-projections"
@@ -114,6 +115,7 @@ var Operations = []Row{
 
 	{Operation: ManageApps, Says: "register apps, change what is known about them", Roles: []Role{Administrator}},
 	{Operation: ManageKeys, Says: "issue, list, rotate and revoke keys", Roles: []Role{Administrator}},
+	{Operation: WhoIs, Says: "whose a pseudonym of records is; that somebody asked is recorded", Roles: []Role{Auditor, Administrator}},
 	{Operation: ListApps, Says: "the apps of one's own", Any: true},
 	{Operation: Status, Says: "how the ledger does, its alarms and metrics", Roles: []Role{Officer, Auditor, Viewer, Administrator}},
 	{Operation: Rebuild, Says: "build every projection again and compare", Roles: []Role{Auditor, Administrator}},
@@ -256,6 +258,8 @@ var Routes = []Route{
 	{"POST /v1/access/keys", ManageKeys, OfAll},
 	{"POST /v1/access/keys/{id}/rotate", ManageKeys, OfAll},
 	{"POST /v1/access/keys/{id}/revoke", ManageKeys, OfAll},
+	{"GET /v1/access/principals/{id}", WhoIs, OfAll},
+	{"POST /v1/access/principals/{id}/erase", ManageKeys, OfAll},
 	{"GET /v1/status", Status, OfAll},
 	{"GET /v1/alarms", Status, OfAll},
 	{"GET /metrics", Status, OfAll},

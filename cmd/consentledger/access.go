@@ -94,7 +94,7 @@ Who may do what: docs/access.md.`,
 	}
 	key.AddCommand(newAccessNew(), newAccessList(), newAccessRotate(), newAccessRevoke())
 	c := &cobra.Command{Use: "access", Short: "Who is let in, and may do what", Args: cobra.NoArgs}
-	c.AddCommand(key)
+	c.AddCommand(key, newAccessPrincipal())
 	return c
 }
 

@@ -3,11 +3,17 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
 
 	"consentledger/api/auth"
+	"consentledger/cmd/internal/server"
 )
 
 // A desk is a ledger that authenticates, with a policy, and with officers and approvers who
@@ -27,7 +33,7 @@ func newDesk(t *testing.T) *desk {
 		third:   g.issue("--name", "Cy", "--role", "approver,privacy-officer", "--app", "shop", "--days", "30"),
 		auditor: g.issue("--name", "Di", "--role", "auditor", "--all-apps", "--days", "7"),
 	}
-	d.run(d.officer, "policy", "publish", "--app", "shop", "testdata/shop/policy.yaml")
+	d.run(d.officer, "policy", "publish", "--app", "shop", "smartkey/policy.yaml")
 	return d
 }
 
@@ -52,7 +58,7 @@ func (d *desk) refused(code string, key auth.KeyAnswer, args ...string) {
 // agree records that somebody agrees, and returns the event.
 func (d *desk) agree(who string) string {
 	d.Helper()
-	out := d.run(d.keys[auth.Writer], "record", "--app", "shop", "--type", "consent.given", "--subject", who, "--data", `{"act":"agree","purposes":["ads"]}`, "-o", "jsonl")
+	out := d.run(d.keys[auth.Writer], "record", "--app", "shop", "--type", "consent.given", "--subject", who, "--data", `{"act":"agree-popup","purposes":["personalisation"]}`, "-o", "jsonl")
 	return field(d.T, out, "event_id")
 }
 
@@ -121,7 +127,7 @@ func TestAVoidTakesTwoPrincipals(t *testing.T) {
 		!strings.Contains(voided, `"recorded_by":"`+d.officer.Principal+`"`) {
 		t.Errorf("%s\n%s", done, voided)
 	}
-	if out, err := d.as(d.keys[auth.Reader].Key, "check", "--app", "shop", "--subject", "ada", "--purpose", "ads", "-o", "jsonl"); err == nil || !strings.Contains(out, "never-asked") {
+	if out, err := d.as(d.keys[auth.Reader].Key, "check", "--app", "shop", "--subject", "ada", "--purpose", "personalisation", "-o", "jsonl"); err == nil || !strings.Contains(out, "never-asked") {
 		t.Errorf("%s %v", out, err)
 	}
 
@@ -197,7 +203,7 @@ func TestEveryCommandOfTheTableIsProposed(t *testing.T) {
 	d := newDesk(t)
 	d.agree("ada")
 	d.agree("kid")
-	d.run(d.keys[auth.Officer], "record", "--operator", "--app", "shop", "--type", "age.recorded", "--subject", "kid", "--data", `{"band":"under-14"}`)
+	d.run(d.keys[auth.Officer], "record", "--operator", "--app", "shop", "--type", "age.recorded", "--subject", "kid", "--data", `{"band":"under-14","basis":"declared"}`)
 	opened := d.run(d.keys[auth.Officer], "request", "open", "--app", "shop", "--subject", "ada", "--type", "copy", "-o", "jsonl")
 	request := field(t, opened, "request")
 	evidence := `"evidence":"sha256:` + strings.Repeat("0f", 32) + `"`
@@ -274,5 +280,133 @@ func TestOfManyWhoApproveAtOnceOneDoes(t *testing.T) {
 	}
 	if good != 1 || d.count("record.voided") != 1 || d.count("proposal.approved") != 1 {
 		t.Errorf("%v: %d voids, %d approvals", status, d.count("record.voided"), d.count("proposal.approved"))
+	}
+}
+
+// Who a pseudonym is, an auditor may ask, which is recorded; and it is forgotten.
+func TestAPrincipalIsNamedForAnAuditorAndForgotten(t *testing.T) {
+	g := guard(t)
+	key := g.issue("--name", "Wilhelmina Drost", "--role", "viewer", "--app", "shop", "--days", "30")
+	auditor := g.issue("--name", "Di", "--role", "auditor", "--all-apps", "--days", "7")
+	show := func(as string) (string, error) {
+		return g.as(as, "access", "principal", "show", key.Principal, "-o", "json")
+	}
+	if out, err := show(auditor.Key); err != nil || !strings.Contains(out, "Wilhelmina Drost") {
+		t.Errorf("%s %v", out, err)
+	}
+	if out, err := show(g.keys[auth.Officer].Key); err == nil {
+		t.Errorf("an officer of one app: %s", out)
+	}
+	log, err := g.as(auditor.Key, "replay", "--app", "shop", "--type", "principal.named")
+	if err != nil || !strings.Contains(log, key.Principal) || !strings.Contains(log, auditor.Principal) || strings.Contains(log, "Wilhelmina") {
+		t.Errorf("that somebody asked: %s %v", log, err)
+	}
+	erase := func() (string, error) {
+		return g.as(g.admin, "access", "principal", "erase", key.Principal, "-o", "json")
+	}
+	if out, err := erase(); err == nil {
+		t.Errorf("of a key that is good: %s", out)
+	}
+	if out, err := g.as(g.admin, "access", "key", "revoke", key.ID); err != nil {
+		t.Fatal(out, err)
+	}
+	for range 2 {
+		if out, err := erase(); err != nil || strings.Contains(out, "Wilhelmina") {
+			t.Errorf("%s %v", out, err)
+		}
+	}
+	if out, err := show(auditor.Key); err != nil || strings.Contains(out, "Wilhelmina") || !strings.Contains(out, key.Principal) {
+		t.Errorf("afterwards: %s %v", out, err)
+	}
+	if log, err := g.as(auditor.Key, "replay", "--app", "shop", "--type", "principal.erased"); err != nil || strings.Count(log, "\n") != 1 {
+		t.Errorf("that it was erased: %s %v", log, err)
+	}
+}
+
+// What the page To approve shows and takes, in both languages.
+func TestThePageToApprove(t *testing.T) {
+	d := newDesk(t)
+	id := d.void("ada", d.agree("ada"))
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar}
+	page := d.running.http + "/ui/approvals?app=shop"
+	look := func(key auth.KeyAnswer, method, to string, form url.Values) string {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, to, strings.NewReader(form.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.SetBasicAuth("x", key.Key)
+		if method == http.MethodPost {
+			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		}
+		resp, err := browser.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	decide := func(key auth.KeyAnswer, verb, id string) string {
+		t.Helper()
+		token := regexp.MustCompile(`name="token" value="([^"]+)"`).FindStringSubmatch(look(key, "GET", page, nil))
+		if token == nil {
+			t.Fatalf("no form for %s", verb)
+		}
+		return look(key, "POST", page, url.Values{"token": {token[1]}, "form": {verb}, "id": {id}, "reason": {"seen"}})
+	}
+
+	first, second := look(d.officer, "GET", page, nil), look(d.second, "GET", page, nil)
+	if !strings.Contains(first, `value="withdraw"`) || strings.Contains(first, `value="approve"`) {
+		t.Errorf("who proposed it sees: %s", first)
+	}
+	if !strings.Contains(second, `value="approve"`) || !strings.Contains(second, "never-agreed") || strings.Contains(second, "ada") {
+		t.Errorf("who decides sees: %s", second)
+	}
+	if zh := look(d.second, "GET", page+"&lang=zh-CN", nil); !strings.Contains(zh, "批准并记录") || !strings.Contains(zh, "待批准") {
+		t.Errorf("in Chinese: %s", zh)
+	}
+	look(d.second, "GET", page+"&lang=en", nil) // the browser keeps the language
+	if shown := look(d.second, "GET", page+"&show="+id, nil); !strings.Contains(shown, "ada") {
+		t.Errorf("what exactly: %s", shown)
+	}
+	if text := decide(d.officer, "approve", id); !strings.Contains(text, "another principal") || d.count("record.voided") != 0 {
+		t.Errorf("by who proposed it: %s", text)
+	}
+	if text := decide(d.second, "approve", id); !strings.Contains(text, "It is approved, and recorded.") || d.count("record.voided") != 1 {
+		t.Errorf("by another: %s", text)
+	}
+}
+
+// More can be asked for in an app, and for nothing less.
+func TestAnInstallationMayAskForMore(t *testing.T) {
+	g := guardIn(t, t.TempDir(), server.Access{Authenticate: true, Ways: server.Ways{TwoPersons: []string{"shop=system.removed"}}})
+	removed := `{"specversion":"1.0","id":"r","source":"test","type":"system.removed","data":{"system":"crm","reason":"gone"}}`
+	officer := g.issue("--name", "Ann", "--role", "privacy-officer", "--app", "shop,bank", "--days", "30")
+	if status, text := g.ask(officer.Key, "POST", "/v1/apps/shop/operator/events", removed); status != 409 || !strings.Contains(text, "approval-needed") {
+		t.Errorf("in the shop: %d %s", status, text)
+	}
+	if status, text := g.ask(officer.Key, "POST", "/v1/apps/bank/operator/events", removed); status != 200 {
+		t.Errorf("in the bank: %d %s", status, text)
+	}
+	status, text := g.ask(officer.Key, "POST", "/v1/apps/shop/proposals", `{"event":`+removed+`}`)
+	approver := g.issue("--name", "Bo", "--role", "approver", "--app", "shop", "--days", "30")
+	if status == 200 {
+		status, text = g.ask(approver.Key, "POST", "/v1/apps/shop/proposals/"+field(t, text, "id")+"/approve", `{}`)
+	}
+	if status != 200 || field(t, text, "state") != "done" {
+		t.Errorf("proposed and approved: %d %s", status, text)
+	}
+	for _, bad := range []string{"shop", "Shop=system.removed", "shop=", "shop=consent.given", "shop=nosuch"} {
+		if _, err := auth.ParseTwoPersons([]string{bad}); err == nil {
+			t.Errorf("%s is taken", bad)
+		}
 	}
 }

@@ -27,7 +27,7 @@ var chinese = wording{
 	},
 	fields: map[string]string{
 		"advice": "已告知救济途径", "agreement": "协议", "amount": "金额", "approved_by": "批准人", "approver": "批准人", "assessment": "影响评估", "attendants": "参加人数", "audit": "审计",
-		"proposal": "提议", "command": "事项", "digest": "摘要值", "basis": "依据状态", "why": "原因",
+		"proposal": "提议", "holder": "持有者", "command": "事项", "digest": "摘要值", "basis": "依据状态", "why": "原因",
 		"by": "经办人", "key": "密钥", "principal": "主体", "roles": "角色", "until": "有效期至",
 		"authority": "主管部门", "categories": "信息种类", "category": "信息种类", "change": "变更", "channel": "渠道", "checked_by": "核验人", "choice": "选择", "clause": "条款",
 		"codes": "事由代码", "contact": "联系方式", "contract_effective": "合同生效日", "counted": "统计日", "country": "国家或地区", "critical": "关键信息基础设施", "days": "天数",
@@ -96,7 +96,7 @@ var chinese = wording{
 		"system.removed": "移除存储系统", "cessation.decided": "决定停止服务", "cessation.notified": "停止服务告知", "collection.stopped": "停止收集", "cessation.deleted": "停止服务后删除",
 		"decision.made": "自动化决策", "decision.explained": "自动化决策说明", "decision.objected": "拒绝自动化决策", "decision.reviewed": "人工复核", "profile.generated": "生成画像",
 		"cookies.set": "Cookie 选择", "access.approved": "批准查阅未成年人信息", "retention.ended": "保存期限届满", "purpose.achieved": "处理目的已实现", "clock.observed": "时钟观测", "messages.lost": "消息丢失",
-		"proposal.made": "提出须两人决定的事项", "proposal.approved": "批准提议", "proposal.declined": "不批准提议", "proposal.withdrawn": "撤回提议", "proposal.lapsed": "提议失效", "proposal.done": "提议已执行",
+		"roles.changed": "角色变更", "principal.named": "查询主体身份", "principal.erased": "删除主体姓名", "proposal.made": "提出须两人决定的事项", "proposal.approved": "批准提议", "proposal.declined": "不批准提议", "proposal.withdrawn": "撤回提议", "proposal.lapsed": "提议失效", "proposal.done": "提议已执行",
 		"key.issued": "签发访问密钥", "key.rotated": "更换访问密钥", "key.revoked": "吊销访问密钥", "processing.stopped": "停止处理", "data.deleted": "数据删除",
 		"incident.suspected": "疑似安全事件", "incident.detected": "发现安全事件", "incident.dismissed": "排除安全事件", "incident.classified": "安全事件定级", "incident.authority-told": "报告主管部门",
 		"incident.persons-told": "告知个人", "incident.guardians-told": "告知监护人", "incident.announced": "公告安全事件", "incident.credentials-handled": "凭证泄露处置",

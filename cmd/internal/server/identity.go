@@ -200,6 +200,9 @@ func (h *Server) keepAccess(ctx context.Context) {
 			if err := h.keys.Settle(ctx); err != nil && ctx.Err() == nil {
 				h.Log.Warn("that keys were issued or ended could not be recorded", "error", err)
 			}
+			if err := h.keys.SettleGrants(ctx, h.grants); err != nil && ctx.Err() == nil {
+				h.Log.Warn("which roles the file gives could not be recorded", "error", err)
+			}
 			select {
 			case <-t.C:
 			case <-ctx.Done():

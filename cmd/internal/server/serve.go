@@ -97,6 +97,7 @@ type Server struct {
 	keys      *auth.Keys          // nil: nobody is authenticated
 	tls       *tls.Config         // nil: it is not spoken
 	approvals *approval.Approvals // nil: nobody is authenticated
+	grants    []auth.Grant        // of the files of roles
 	ways      auth.Ways           // in which somebody is authenticated, by keys and otherwise
 	tokens    *token.Signer       // of subject tokens; nil: there are none
 	natsAuth  *natsAuth           // of the embedded NATS server; nil: it lets everybody in

@@ -124,6 +124,29 @@ func (w Ways) provider(names auth.Pseudonyms, failed func(error)) (*provider.Pro
 	return p, nil
 }
 
+// grants returns what the files of roles give, each by the pseudonym of its holder.
+func (w Ways) grants(names auth.Pseudonyms) (all []auth.Grant, err error) {
+	if w.Groups != "" {
+		file, err := readRoles("--oidc-roles", w.Groups)
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range file.Groups {
+			all = append(all, auth.Grant{Holder: names.Of("oidc-group", w.Issuer, g.Name), Binding: g.Binding})
+		}
+	}
+	if w.Certificates != "" {
+		file, err := readRoles("--tls-client-roles", w.Certificates)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range file.Certificates {
+			all = append(all, auth.Grant{Holder: names.Of("certificate", c.Name), Binding: c.Binding})
+		}
+	}
+	return all, nil
+}
+
 // readRoles reads the file that a flag names.
 func readRoles(flag, name string) (*roles.File, error) {
 	text, err := files.ReadOwnFile(name, roles.MaxFile)
@@ -158,6 +181,9 @@ func (h *Server) openWays(ctx context.Context) error {
 	}
 	names, err := auth.OpenPseudonyms(ctx, h.Dir.Rows())
 	if err != nil {
+		return err
+	}
+	if h.grants, err = w.grants(names); err != nil {
 		return err
 	}
 	failed := func(err error) {
