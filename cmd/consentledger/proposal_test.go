@@ -90,12 +90,12 @@ func (d *desk) count(kind string) int {
 
 func TestAVoidTakesTwoPrincipals(t *testing.T) {
 	d := newDesk(t)
-	record := d.agree("ada")
+	record := d.agree("wilhelmina")
 
 	// Nobody gives two names instead, and nothing is recorded by one.
-	d.refused("names-not-taken", d.officer, "void", "records", "--app", "shop", "--subject", "ada", "--reason", "never-agreed",
+	d.refused("names-not-taken", d.officer, "void", "records", "--app", "shop", "--subject", "wilhelmina", "--reason", "never-agreed",
 		"--evidence", "sha256:"+strings.Repeat("0f", 32), record, "--by", "ann", "--by", "bo")
-	id := d.void("ada", record)
+	id := d.void("wilhelmina", record)
 	if d.count("record.voided") != 0 {
 		t.Error("it is recorded before anybody approved")
 	}
@@ -114,7 +114,7 @@ func TestAVoidTakesTwoPrincipals(t *testing.T) {
 
 	// The second sees what was proposed, which is recorded, and approves it.
 	shown := d.run(d.second, "proposal", "show", "--app", "shop", id, "-o", "json")
-	if !strings.Contains(shown, record) || !strings.Contains(shown, `"ada"`) || !strings.Contains(shown, `"approve"`) {
+	if !strings.Contains(shown, record) || !strings.Contains(shown, `"wilhelmina"`) || !strings.Contains(shown, `"approve"`) {
 		t.Errorf("shown: %s", shown)
 	}
 	if log := d.run(d.auditor, "replay", "--app", "shop", "--type", "data.accessed"); !strings.Contains(log, `"kind":"proposal"`) || !strings.Contains(log, d.second.Principal) {
@@ -127,7 +127,7 @@ func TestAVoidTakesTwoPrincipals(t *testing.T) {
 		!strings.Contains(voided, `"recorded_by":"`+d.officer.Principal+`"`) {
 		t.Errorf("%s\n%s", done, voided)
 	}
-	if out, err := d.as(d.keys[auth.Reader].Key, "check", "--app", "shop", "--subject", "ada", "--purpose", "personalisation", "-o", "jsonl"); err == nil || !strings.Contains(out, "never-asked") {
+	if out, err := d.as(d.keys[auth.Reader].Key, "check", "--app", "shop", "--subject", "wilhelmina", "--purpose", "personalisation", "-o", "jsonl"); err == nil || !strings.Contains(out, "never-asked") {
 		t.Errorf("%s %v", out, err)
 	}
 
@@ -140,7 +140,7 @@ func TestAVoidTakesTwoPrincipals(t *testing.T) {
 	if d.count("record.voided") != 1 || d.count("proposal.approved") != 1 || d.count("proposal.done") != 1 {
 		t.Error("it was recorded more than once")
 	}
-	if log := d.run(d.auditor, "replay", "--app", "shop", "--type", "proposal.made"); strings.Contains(log, "ada") || strings.Contains(log, record) {
+	if log := d.run(d.auditor, "replay", "--app", "shop", "--type", "proposal.made"); strings.Contains(log, "wilhelmina") || strings.Contains(log, record) {
 		t.Errorf("the log says whom a proposal is about: %s", log)
 	}
 }
@@ -152,7 +152,7 @@ func TestAProposalEndsInOtherWays(t *testing.T) {
 	}
 
 	// Declined, for a reason; withdrawn by who made it.
-	declined := d.void("ada", d.agree("ada"))
+	declined := d.void("wilhelmina", d.agree("wilhelmina"))
 	if status, text := ask(declined, "decline", d.second.Key, `{}`); status != 422 || !strings.Contains(text, "reason-missing") {
 		t.Errorf("declined for no reason: %d %s", status, text)
 	}
@@ -201,15 +201,15 @@ func TestAProposalEndsInOtherWays(t *testing.T) {
 // All that takes two by the table does, by each of the ways in which it comes.
 func TestEveryCommandOfTheTableIsProposed(t *testing.T) {
 	d := newDesk(t)
-	d.agree("ada")
+	d.agree("wilhelmina")
 	d.agree("kid")
 	d.run(d.keys[auth.Officer], "record", "--operator", "--app", "shop", "--type", "age.recorded", "--subject", "kid", "--data", `{"band":"under-14","basis":"declared"}`)
-	opened := d.run(d.keys[auth.Officer], "request", "open", "--app", "shop", "--subject", "ada", "--type", "copy", "-o", "jsonl")
+	opened := d.run(d.keys[auth.Officer], "request", "open", "--app", "shop", "--subject", "wilhelmina", "--type", "copy", "-o", "jsonl")
 	request := field(t, opened, "request")
 	evidence := `"evidence":"sha256:` + strings.Repeat("0f", 32) + `"`
 	for kind, event := range map[string]string{
 		"build.voided":      `"data":{"build":"5.2","from":"2026-01-01T00:00:00Z","to":"2026-01-02T00:00:00Z","reason":"ticked-before",` + evidence + `}`,
-		"exemption.invoked": `"subject":"ada","data":{"list":"collect","code":"EXC-C4","purposes":["personalisation"],"reason":"life-in-danger","until":"2100-01-01T00:00:00Z"}`,
+		"exemption.invoked": `"subject":"wilhelmina","data":{"list":"collect","code":"EXC-C4","purposes":["personalisation"],"reason":"life-in-danger","until":"2100-01-01T00:00:00Z"}`,
 		"disclosure.made":   `"data":{"ground":"DIS-1","what":"the winners"}`,
 		"access.approved":   `"subject":"kid","data":{"reason":"a complaint of the parents"}`,
 		"request.rejected":  `"data":{"request":"` + request + `","codes":"REJ-1","remedies_told":"yes","details":{"text":"no"}}`,
@@ -235,13 +235,13 @@ func TestEveryCommandOfTheTableIsProposed(t *testing.T) {
 	}
 
 	// An erasure: with the person goes what was proposed.
-	out := d.run(d.officer, "subject", "erase", "--app", "shop", "--subject", "ada", "--reason", "subject-request")
+	out := d.run(d.officer, "subject", "erase", "--app", "shop", "--subject", "wilhelmina", "--reason", "subject-request")
 	id := field(t, out, "id")
 	d.refused("same-principal", d.officer, "proposal", "approve", "--app", "shop", id)
 	if done := d.run(d.second, "proposal", "approve", "--app", "shop", id, "-o", "jsonl"); field(t, done, "state") != "done" {
 		t.Errorf("erased: %s", done)
 	}
-	if shown := d.run(d.second, "proposal", "show", "--app", "shop", id, "-o", "json"); strings.Contains(shown, "ada") {
+	if shown := d.run(d.second, "proposal", "show", "--app", "shop", id, "-o", "json"); strings.Contains(shown, "wilhelmina") {
 		t.Errorf("what was proposed of who is erased: %s", shown)
 	}
 
@@ -259,7 +259,7 @@ func TestEveryCommandOfTheTableIsProposed(t *testing.T) {
 // Of many who approve at once one does, and it is recorded once.
 func TestOfManyWhoApproveAtOnceOneDoes(t *testing.T) {
 	d := newDesk(t)
-	id := d.void("ada", d.agree("ada"))
+	id := d.void("wilhelmina", d.agree("wilhelmina"))
 	var keys []auth.KeyAnswer
 	for i := range 6 {
 		keys = append(keys, d.issue("--name", fmt.Sprint("approver ", i), "--role", "approver", "--app", "shop", "--days", "30"))
@@ -326,7 +326,7 @@ func TestAPrincipalIsNamedForAnAuditorAndForgotten(t *testing.T) {
 // What the page To approve shows and takes, in both languages.
 func TestThePageToApprove(t *testing.T) {
 	d := newDesk(t)
-	id := d.void("ada", d.agree("ada"))
+	id := d.void("wilhelmina", d.agree("wilhelmina"))
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -367,14 +367,14 @@ func TestThePageToApprove(t *testing.T) {
 	if !strings.Contains(first, `value="withdraw"`) || strings.Contains(first, `value="approve"`) {
 		t.Errorf("who proposed it sees: %s", first)
 	}
-	if !strings.Contains(second, `value="approve"`) || !strings.Contains(second, "never-agreed") || strings.Contains(second, "ada") {
+	if !strings.Contains(second, `value="approve"`) || !strings.Contains(second, "never-agreed") || strings.Contains(second, "wilhelmina") {
 		t.Errorf("who decides sees: %s", second)
 	}
 	if zh := look(d.second, "GET", page+"&lang=zh-CN", nil); !strings.Contains(zh, "批准并记录") || !strings.Contains(zh, "待批准") {
 		t.Errorf("in Chinese: %s", zh)
 	}
 	look(d.second, "GET", page+"&lang=en", nil) // the browser keeps the language
-	if shown := look(d.second, "GET", page+"&show="+id, nil); !strings.Contains(shown, "ada") {
+	if shown := look(d.second, "GET", page+"&show="+id, nil); !strings.Contains(shown, "wilhelmina") {
 		t.Errorf("what exactly: %s", shown)
 	}
 	if text := decide(d.officer, "approve", id); !strings.Contains(text, "another principal") || d.count("record.voided") != 0 {
