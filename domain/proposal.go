@@ -3,6 +3,7 @@ package domain
 import (
 	"slices"
 
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/internal/form"
 	"consentledger/domain/policy"
@@ -12,16 +13,6 @@ import (
 // of in the stream of the app itself: who proposed what, until when it may be decided on,
 // and what became of it. The command itself is sealed beside the record, for whom it is
 // about.
-//
-// The six kinds of note below are what the ledger says of proposals. No door takes them.
-const (
-	ProposalMade      NoteKind = "proposal.made"
-	ProposalApproved  NoteKind = "proposal.approved"
-	ProposalDeclined  NoteKind = "proposal.declined"
-	ProposalWithdrawn NoteKind = "proposal.withdrawn"
-	ProposalLapsed    NoteKind = "proposal.lapsed"
-	ProposalDone      NoteKind = "proposal.done"
-)
 
 // The refusals of what takes two persons.
 const (
@@ -34,38 +25,15 @@ const (
 	NotTheProposer   Code = "not-the-proposer"
 )
 
-const proposalSource = "PIPL 51(1), 51(2): operating rules, and rights of operation"
-
-// proposalRules are the rules of the kinds above. "by" is the pseudonym of a principal.
-var proposalRules = []NoteRule{
-	proposalRule(ProposalMade, "somebody proposed what takes two persons",
-		FieldRule{Name: "command", Form: FormText, Required: true}, FieldRule{Name: "digest", Form: FormName, Required: true},
-		FieldRule{Name: "basis", Form: FormName, Required: true}, FieldRule{Name: "until", Form: FormTime, Required: true},
-		FieldRule{Name: "by", Form: FormPrincipal, Required: true}, FieldRule{Name: "reason", Form: FormText, Required: true},
-		FieldRule{Name: "subject", Form: FormName}),
-	proposalRule(ProposalApproved, "another principal approved a proposal",
-		FieldRule{Name: "by", Form: FormPrincipal, Required: true}, FieldRule{Name: "reason", Form: FormText}),
-	proposalRule(ProposalDeclined, "another principal declined a proposal",
-		FieldRule{Name: "by", Form: FormPrincipal, Required: true}, FieldRule{Name: "reason", Form: FormText, Required: true}),
-	proposalRule(ProposalWithdrawn, "who made a proposal took it back",
-		FieldRule{Name: "by", Form: FormPrincipal, Required: true}, FieldRule{Name: "reason", Form: FormText}),
-	proposalRule(ProposalLapsed, "what a proposal was about has changed, so that it must be proposed anew",
-		FieldRule{Name: "why", Form: FormName, Required: true}),
-	proposalRule(ProposalDone, "what was proposed and approved was recorded",
-		FieldRule{Name: "record", Form: FormRecord, Required: true}),
-}
-
-func proposalRule(kind NoteKind, says string, fields ...FieldRule) NoteRule {
-	id := FieldRule{Name: "proposal", Form: FormName, Required: true}
-	return NoteRule{Kind: kind, Own: true, Says: says, Source: proposalSource, Fields: append([]FieldRule{id}, fields...)}
-}
-
 // Proposals lapse: within how long they are decided on, if nobody says another time, and
 // at most.
 const (
 	ProposalLasts    deadline.Instant = 7 * 24 * 60 * 60 * 1000
 	MaxProposalLasts deadline.Instant = 31 * 24 * 60 * 60 * 1000
 )
+
+// MaxReason is how many bytes a reason of a proposal or of a decision has at most.
+const MaxReason = 500
 
 // maxProposals bounds how many proposals an app's fold keeps, open ones included. Older
 // ones that are decided stand in the log.
@@ -136,8 +104,8 @@ func (s Service) Proposal(id string) (Proposal, bool) {
 	return s.proposals[i], true
 }
 
-func isProposalNote(k NoteKind) bool {
-	return slices.ContainsFunc(proposalRules, func(r NoteRule) bool { return r.Kind == k })
+func isProposalNote(k catalog.Note) bool {
+	return catalog.IsProposal(k)
 }
 
 // foldProposal returns all with what a note says of one of them. The list is not changed.
@@ -146,7 +114,7 @@ func foldProposal(all []Proposal, n Noted, f Fact) []Proposal {
 		return all
 	}
 	of := func(name string) string { return policy.FieldOf(n.Fields, name) }
-	if n.Kind == ProposalMade {
+	if n.Kind == catalog.ProposalMade {
 		until, _ := deadline.ParseInstant(of("until"))
 		made := Proposal{
 			ID: of("proposal"), Command: of("command"), Digest: of("digest"), Basis: of("basis"), Subject: of("subject"),
@@ -162,18 +130,18 @@ func foldProposal(all []Proposal, n Noted, f Fact) []Proposal {
 	all = slices.Clone(all)
 	p := &all[i]
 	switch n.Kind {
-	case ProposalApproved:
+	case catalog.ProposalApproved:
 		p.Decided, p.DecidedBy, p.DecidedAt, p.Answer = Approved, of("by"), f.Recorded, of("reason")
-	case ProposalDeclined:
+	case catalog.ProposalDeclined:
 		p.Decided, p.DecidedBy, p.DecidedAt, p.Answer = Declined, of("by"), f.Recorded, of("reason")
-	case ProposalWithdrawn:
+	case catalog.ProposalWithdrawn:
 		p.Decided, p.DecidedBy, p.DecidedAt, p.Answer = TakenBack, of("by"), f.Recorded, of("reason")
-	case ProposalLapsed:
+	case catalog.ProposalLapsed:
 		if p.Decided = Lapsed; p.DecidedAt == 0 {
 			p.DecidedAt = f.Recorded
 		}
 		p.Answer = of("why")
-	case ProposalDone:
+	case catalog.ProposalDone:
 		p.Decided, p.Record = CarriedOut, of("record")
 	}
 	return all
@@ -204,19 +172,19 @@ func (s Service) propose(n Noted, ref Reference, at deadline.Instant) (Event, er
 	if ref.By.App {
 		return nil, ErrOwnNote
 	}
-	rule, _ := NoteRuleOf(n.Kind)
+	rule, _ := catalog.NoteRuleOf(n.Kind)
 	if err := checkFields(string(n.Kind), rule.Fields, n.Fields); err != nil {
 		return nil, err
 	}
 	id, by := policy.FieldOf(n.Fields, "proposal"), policy.FieldOf(n.Fields, "by")
 	switch n.Kind {
-	case ProposalMade:
+	case catalog.ProposalMade:
 		return n, s.checkMade(id, by, policy.FieldOf(n.Fields, "until"), ref.By, at)
-	case ProposalApproved, ProposalDeclined:
+	case catalog.ProposalApproved, catalog.ProposalDeclined:
 		return n, s.CheckDecision(id, by, ref.By, at)
-	case ProposalWithdrawn:
+	case catalog.ProposalWithdrawn:
 		return n, s.checkTakenBack(id, by, ref.By, at)
-	case ProposalLapsed, ProposalDone:
+	case catalog.ProposalLapsed, catalog.ProposalDone:
 		return n, s.checkFollows(id, n.Kind, ref.By)
 	}
 	return nil, ErrOwnNote
@@ -267,7 +235,7 @@ func (s Service) checkTakenBack(id, by string, who By, at deadline.Instant) erro
 }
 
 // checkFollows refuses what the ledger says of a proposal if it does not follow.
-func (s Service) checkFollows(id string, kind NoteKind, who By) error {
+func (s Service) checkFollows(id string, kind catalog.Note, who By) error {
 	if who.Principal != Ledger {
 		return ErrOwnNote
 	}
@@ -275,7 +243,7 @@ func (s Service) checkFollows(id string, kind NoteKind, who By) error {
 	switch {
 	case !known:
 		return errNoProposal
-	case p.Decided == Approved, p.Decided == 0 && kind == ProposalLapsed:
+	case p.Decided == Approved, p.Decided == 0 && kind == catalog.ProposalLapsed:
 		return nil
 	}
 	return refuse(AlreadyDecided, "the proposal was decided on: it is "+p.Decided.String())

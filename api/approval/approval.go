@@ -16,7 +16,7 @@ import (
 	"slices"
 	"strings"
 
-	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
@@ -188,7 +188,7 @@ func (w Wish) command() (command, error) {
 	if w.Erasure != nil {
 		return command{Erasure: w.Erasure}, nil
 	}
-	if len(w.Event) > wire.MaxEvent {
+	if len(w.Event) > parse.MaxEvent {
 		return command{}, domain.Refusal{Code: domain.TooLarge, Path: "event", Text: "event: an event has at most 262144 bytes; keep documents elsewhere and name their hash"}
 	}
 	canonical := bytes.Clone(w.Event)
@@ -207,7 +207,7 @@ func (c command) request(app domain.AppName, by [2]string) (ledger.Request, erro
 	if err != nil {
 		return ledger.Request{}, err
 	}
-	r, err := wire.ParseOperatorEvent(app, event)
+	r, err := parse.OperatorEvent(app, event)
 	r.RecordedBy = by[0]
 	return r, err
 }
@@ -228,7 +228,7 @@ func named(event jsontext.Value, by [2]string) ([]byte, error) {
 	}
 	var kind string
 	_ = json.Unmarshal(members["type"], &kind) // what is no text has no type, and is refused as an event
-	place := places[wire.Canonical(kind)]
+	place := places[parse.Canonical(kind)]
 	if place == "" {
 		return event, nil
 	}
@@ -303,7 +303,7 @@ func (c command) reason(said string) (string, error) {
 		}
 	}
 	said = strings.TrimSpace(said)
-	if said == "" || len(said) > domain.MaxWords {
+	if said == "" || len(said) > domain.MaxReason {
 		return "", domain.Refusal{Code: domain.ReasonMissing, Path: "reason", Text: "reason: say why, in 1 to 500 bytes, for whoever decides"}
 	}
 	if domain.HoldsPersonal(said) {

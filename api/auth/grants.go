@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 
@@ -113,7 +114,7 @@ func (k *Keys) recordGrant(ctx context.Context, of, roles string, changes int) e
 	_, err := k.Execute(ctx, ledger.Request{
 		App: domain.AppName(app), Source: "consentledger/access", ID: id, Body: []byte(id + " " + roles),
 		Actor: string(domain.System), RecordedBy: domain.Ledger,
-		Command: domain.Say{Event: domain.Noted{Kind: domain.RolesChanged, Fields: domain.Fields(map[string]string{"holder": holder, "roles": roles})}},
+		Command: domain.Say{Event: domain.Noted{Kind: catalog.RolesChanged, Fields: domain.Fields(map[string]string{"holder": holder, "roles": roles})}},
 	})
 	return err
 }

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain"
 )
 
@@ -36,10 +36,10 @@ func ParseTwoPersons(settings []string) (TwoPersons, error) {
 			return TwoPersons{}, errors.New("want APP=TYPE,TYPE with types of operators' events, as in shop=hold.released,recipient.added")
 		}
 		for kind := range strings.SplitSeq(types, ",") {
-			if !wire.IsOperators(kind) {
+			if !parse.IsOperators(kind) {
 				return TwoPersons{}, errors.New("there is no operators' type of event that is called so: consentledger schema list shows them")
 			}
-			t.more[app] = append(t.more[app], wire.Canonical(kind))
+			t.more[app] = append(t.more[app], parse.Canonical(kind))
 		}
 	}
 	return t, nil

@@ -3,7 +3,7 @@ package auth
 import (
 	"testing"
 
-	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 
@@ -14,15 +14,15 @@ import (
 // command: what is asked for and not held would be worse than an error.
 func TestTheLedgerKnowsEveryTypeThatMayTakeTwo(t *testing.T) {
 	seen := map[string]bool{}
-	for _, e := range wire.Examples(deadline.Instant(1_800_000_000_000)) {
-		if !wire.IsOperators(e.Type) {
+	for _, e := range parse.Examples(deadline.Instant(1_800_000_000_000)) {
+		if !parse.IsOperators(e.Type) {
 			continue
 		}
 		event, err := json.Marshal(e.Event)
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := wire.ParseOperatorEvent("shop", event)
+		r, err := parse.OperatorEvent("smartkey", event)
 		if err != nil {
 			t.Fatalf("%s: %v", e.Type, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 )
@@ -42,7 +43,7 @@ func (k *Keys) Named(ctx context.Context, principal, by string) (PrincipalAnswer
 	if err != nil {
 		return PrincipalAnswer{}, err
 	}
-	if err := k.say(ctx, domain.PrincipalNamed, list, "named "+rand.Text(), by); err != nil {
+	if err := k.say(ctx, catalog.PrincipalNamed, list, "named "+rand.Text(), by); err != nil {
 		return PrincipalAnswer{}, err
 	}
 	a := PrincipalAnswer{Principal: principal, Names: []string{}}
@@ -74,7 +75,7 @@ func (k *Keys) Forget(ctx context.Context, principal, by string) (PrincipalAnswe
 	if err := k.write(ctx, c); err != nil {
 		return PrincipalAnswer{}, err
 	}
-	if err := k.say(ctx, domain.PrincipalErased, list, "erased "+principal, by); err != nil {
+	if err := k.say(ctx, catalog.PrincipalErased, list, "erased "+principal, by); err != nil {
 		return PrincipalAnswer{}, err
 	}
 	a := PrincipalAnswer{Principal: principal, Names: []string{}}
@@ -88,7 +89,7 @@ func (k *Keys) Forget(ctx context.Context, principal, by string) (PrincipalAnswe
 }
 
 // say records what became of a principal in the log of each app of its keys.
-func (k *Keys) say(ctx context.Context, what domain.NoteKind, list []Listed, id, by string) error {
+func (k *Keys) say(ctx context.Context, what catalog.Note, list []Listed, id, by string) error {
 	apps := map[domain.AppName]bool{}
 	for _, l := range list {
 		all := l.Apps

@@ -8,7 +8,7 @@ import (
 
 	"consentledger/api/approval"
 	"consentledger/api/auth"
-	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
@@ -221,7 +221,7 @@ func (s *server) decideProposal(
 	if err := strict(in.RawBody, &b); err != nil {
 		return nil, err
 	}
-	if len(b.Reason) > domain.MaxWords || domain.HoldsPersonal(b.Reason) {
+	if len(b.Reason) > domain.MaxReason || domain.HoldsPersonal(b.Reason) {
 		return nil, bad("reason has at most 500 bytes, and is kept in the clear: no phone number, identity-card number or e-mail address")
 	}
 	p, err := do(*s.Approvals, ctx, ledger.Decision{App: app, ID: in.ID, By: s.principal(ctx), Reason: b.Reason})
@@ -234,11 +234,11 @@ func (s *server) decideProposal(
 // orProposed returns what whoever sent an event that cannot be read is told, if events of
 // its type take two persons: they need not name the two, and hear that it is proposed.
 func (s *server) orProposed(app domain.AppName, kind string, err error) error {
-	if err == nil || s.Approvals == nil || !s.Approvals.Needs(app, wire.Canonical(kind)) {
+	if err == nil || s.Approvals == nil || !s.Approvals.Needs(app, parse.Canonical(kind)) {
 		return err
 	}
 	return domain.Refusal{Code: domain.ApprovalNeeded, Path: "type",
-		Text: wire.Canonical(kind) + " takes two authenticated principals here: propose it (POST /v1/apps/{app}/proposals), without names of the two, and let another approve it"}
+		Text: parse.Canonical(kind) + " takes two authenticated principals here: propose it (POST /v1/apps/{app}/proposals), without names of the two, and let another approve it"}
 }
 
 // typeIn returns the type that an event in the structured form says; empty: it says none.

@@ -74,7 +74,7 @@ type Config struct {
 	FeedKey   []byte                                     // whose digest of an app's name opens its calendar feed; nil: there is no feed
 	Rejected  Rejected                                   // nil: there is no NATS, and so no routes of rejected messages
 	Evidence  Evidence                                   // nil: no routes of bundles and receipts
-	Papers    Papers                                     // nil: no audit report and no registers
+	Documents Documents                                  // nil: no audit report and no registers
 	Rebuild   func(ctx context.Context) (Rebuilt, error) // nil: projections are not compared
 	Approvals *approval.Approvals                        // nil: nobody is authenticated, and so nobody approves
 	Webhooks  Webhooks                                   // nil: apps are told nothing by HTTP
@@ -146,7 +146,7 @@ func (s *server) routes(mux *http.ServeMux) huma.API {
 	}
 	s.schemaRoutes(api)
 	s.logRoutes(api)
-	if s.Papers != nil {
+	if s.Documents != nil {
 		s.paperRoutes(api)
 	}
 	if s.Rebuild != nil {

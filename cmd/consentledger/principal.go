@@ -4,6 +4,9 @@ import (
 	"net/http"
 	"net/url"
 
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
+
 	"github.com/spf13/cobra"
 )
 
@@ -24,13 +27,13 @@ func principalVerb(verb, path, method, short string) *cobra.Command {
 	c := &cobra.Command{
 		Use: verb + " PSEUDONYM", Short: short, Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			answer, err := call(c, method, "/v1/access/principals/"+url.PathEscape(args[0])+path, "", nil)
+			answer, err := remote.Call(c, method, "/v1/access/principals/"+url.PathEscape(args[0])+path, "", nil)
 			if err != nil {
 				return err
 			}
-			return printOne(c, answer, "principal", "names")
+			return output.One(c, answer, "principal", "names")
 		},
 	}
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }

@@ -2,13 +2,13 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 
-	"consentledger/cmd/internal/exit"
-	"consentledger/domain"
+	"consentledger/cmd/internal/commandline"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/recording"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -33,8 +33,6 @@ proposed anew.`,
 	return c
 }
 
-var proposalColumns = []string{"id", "state", "command", "reason", "by", "until", "decided_by", "answer", "record"}
-
 func newProposalList() *cobra.Command {
 	var app, state string
 	c := &cobra.Command{
@@ -45,7 +43,7 @@ func newProposalList() *cobra.Command {
 			if state != "" {
 				path += "?" + url.Values{"state": {state}}.Encode()
 			}
-			answer, err := call(c, http.MethodGet, path, "", nil)
+			answer, err := remote.Get(c, path)
 			if err != nil {
 				return err
 			}
@@ -56,16 +54,16 @@ func newProposalList() *cobra.Command {
 			if !said.Authenticated {
 				fmt.Fprintln(c.ErrOrStderr(), "Nobody is authenticated here: two names as they are given (--by, approver) count as two persons, and nothing is proposed.")
 			}
-			rows, err := member(answer, "proposals")
+			rows, err := output.Member(answer, "proposals")
 			if err != nil {
 				return err
 			}
-			return printRows(c, rows, proposalColumns...)
+			return output.Rows(c, rows, recording.ProposalColumns...)
 		},
 	}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	c.Flags().StringVar(&state, "state", "", "only those that are open, approved, done, declined, withdrawn, lapsed or expired")
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -74,15 +72,15 @@ func newProposalShow() *cobra.Command {
 	c := &cobra.Command{
 		Use: "show ID", Short: "Show one proposal with the exact command; that somebody looked is recorded", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			answer, err := call(c, http.MethodGet, proposalsPath(app)+"/"+url.PathEscape(args[0]), "", nil)
+			answer, err := remote.Get(c, proposalsPath(app)+"/"+url.PathEscape(args[0]))
 			if err != nil {
 				return err
 			}
-			return printOne(c, answer, append([]string{"proposed"}, proposalColumns...)...)
+			return output.One(c, answer, append([]string{"proposed"}, recording.ProposalColumns...)...)
 		},
 	}
-	appFlag(c, &app)
-	outputFlag(c)
+	commandline.AppFlag(c, &app)
+	output.Flag(c)
 	return c
 }
 
@@ -96,44 +94,20 @@ func newDecide(verb, short string) *cobra.Command {
 			if reason != "" {
 				body["reason"] = reason
 			}
-			answer, err := callJSON(c, http.MethodPost, proposalsPath(app)+"/"+url.PathEscape(args[0])+"/"+verb, body)
+			answer, err := remote.Post(c, proposalsPath(app)+"/"+url.PathEscape(args[0])+"/"+verb, body)
 			if err != nil {
 				return err
 			}
-			return printOne(c, answer, proposalColumns...)
+			return output.One(c, answer, recording.ProposalColumns...)
 		},
 	}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	c.Flags().StringVar(&reason, "reason", "", "why, in the clear; recorded")
 	if verb == "decline" {
-		require(c, "reason")
+		commandline.Require(c, "reason")
 	}
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
-func proposalsPath(app string) string { return "/v1/apps/" + url.PathEscape(app) + "/proposals" }
-
-// proposed proposes what was refused because it takes two principals. It returns err if
-// that was refused for another reason.
-func proposed(c *cobra.Command, app, member string, command any, err error) error {
-	problem, is := errors.AsType[*exit.ProblemError](err)
-	if !is || problem.Code != string(domain.ApprovalNeeded) {
-		return err
-	}
-	answer, err := callJSON(c, http.MethodPost, proposalsPath(app), map[string]any{member: command})
-	if err != nil {
-		return err
-	}
-	var p struct{ ID string }
-	if err := json.Unmarshal(answer, &p); err != nil {
-		return err
-	}
-	fmt.Fprintf(c.ErrOrStderr(), "Nothing is recorded yet: it takes two principals, and is proposed. Another one, with the role approver, decides:\n"+
-		"  consentledger proposal approve --app %s %s\n", app, p.ID)
-	if c.Flags().Lookup("output") == nil {
-		_, err = fmt.Fprintln(c.OutOrStdout(), string(answer))
-		return err
-	}
-	return printOne(c, answer, proposalColumns...)
-}
+func proposalsPath(app string) string { return remote.App(app) + "/proposals" }

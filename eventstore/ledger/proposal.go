@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -219,7 +220,7 @@ func (l *Ledger) Propose(ctx context.Context, p Proposing, read ReadCommand) (do
 	if about != "" {
 		fields["subject"] = about
 	}
-	note := proposalNote(p.App, p.By, domain.ProposalMade, id, fields)
+	note := proposalNote(p.App, p.By, catalog.ProposalMade, id, fields)
 	note.sealed = []codec.Plain{{Role: CommandRole, Text: p.Kept, Ref: owner.Pseudonym.String()}}
 	if _, err := l.Execute(ctx, note); err != nil {
 		return domain.Proposal{}, err
@@ -279,7 +280,7 @@ func (l *Ledger) executeApproved(ctx context.Context, cmd Request) (Receipt, err
 
 // proposalNote returns the request by which the ledger records a step of a proposal. Each
 // principal takes a step once.
-func proposalNote(app domain.AppName, by string, kind domain.NoteKind, id string, fields map[string]string) Request {
+func proposalNote(app domain.AppName, by string, kind catalog.Note, id string, fields map[string]string) Request {
 	actor := domain.Operator
 	if by == domain.Ledger {
 		actor = domain.System
@@ -319,7 +320,7 @@ type Decision struct {
 	Reason string
 }
 
-func (d Decision) note(kind domain.NoteKind) Request {
+func (d Decision) note(kind catalog.Note) Request {
 	fields := map[string]string{"by": d.By}
 	if d.Reason != "" {
 		fields["reason"] = d.Reason
@@ -329,7 +330,7 @@ func (d Decision) note(kind domain.NoteKind) Request {
 
 // Decline records that another principal says no to a proposal.
 func (l *Ledger) Decline(ctx context.Context, d Decision) (domain.Proposal, error) {
-	if _, err := l.Execute(ctx, d.note(domain.ProposalDeclined)); err != nil {
+	if _, err := l.Execute(ctx, d.note(catalog.ProposalDeclined)); err != nil {
 		return domain.Proposal{}, err
 	}
 	return l.Proposed(ctx, d.App, d.ID)
@@ -337,7 +338,7 @@ func (l *Ledger) Decline(ctx context.Context, d Decision) (domain.Proposal, erro
 
 // TakeBack records that who made a proposal withdraws it.
 func (l *Ledger) TakeBack(ctx context.Context, d Decision) (domain.Proposal, error) {
-	if _, err := l.Execute(ctx, d.note(domain.ProposalWithdrawn)); err != nil {
+	if _, err := l.Execute(ctx, d.note(catalog.ProposalWithdrawn)); err != nil {
 		return domain.Proposal{}, err
 	}
 	return l.Proposed(ctx, d.App, d.ID)
@@ -370,7 +371,7 @@ func (l *Ledger) Approve(ctx context.Context, d Decision, read ReadCommand) (dom
 		if err := l.lapse(ctx, d.App, d.ID, err); err != nil {
 			return domain.Proposal{}, err
 		}
-		if _, err := l.Execute(ctx, d.note(domain.ProposalApproved)); err != nil {
+		if _, err := l.Execute(ctx, d.note(catalog.ProposalApproved)); err != nil {
 			return domain.Proposal{}, err
 		}
 	}
@@ -389,7 +390,7 @@ func (l *Ledger) FinishProposal(ctx context.Context, app domain.AppName, id stri
 		return domain.Proposal{}, err
 	}
 	done := map[string]string{"record": record.String()}
-	if _, err := l.Execute(ctx, proposalNote(app, domain.Ledger, domain.ProposalDone, id, done)); err != nil {
+	if _, err := l.Execute(ctx, proposalNote(app, domain.Ledger, catalog.ProposalDone, id, done)); err != nil {
 		return domain.Proposal{}, err
 	}
 	return l.Proposed(ctx, app, id)
@@ -424,7 +425,7 @@ func (l *Ledger) lapse(ctx context.Context, app domain.AppName, id string, err e
 		return err
 	}
 	why := map[string]string{"why": string(refusal.Code)}
-	if _, err := l.Execute(ctx, proposalNote(app, domain.Ledger, domain.ProposalLapsed, id, why)); err != nil {
+	if _, err := l.Execute(ctx, proposalNote(app, domain.Ledger, catalog.ProposalLapsed, id, why)); err != nil {
 		return err
 	}
 	if refusal.Code == domain.ProposalOutdated {
