@@ -204,7 +204,7 @@ func TestEveryCommandOfTheTableIsProposed(t *testing.T) {
 	d.agree("wilhelmina")
 	d.agree("kid")
 	d.run(d.keys[auth.Officer], "record", "--operator", "--app", "shop", "--type", "age.recorded", "--subject", "kid", "--data", `{"band":"under-14","basis":"declared"}`)
-	opened := d.run(d.keys[auth.Officer], "request", "open", "--app", "shop", "--subject", "wilhelmina", "--types", "copy", "-o", "jsonl")
+	opened := d.run(d.keys[auth.Officer], "request", "open", "--app", "shop", "--subject", "wilhelmina", "--types", "copy", "--channel", "email", "-o", "jsonl")
 	request := field(t, opened, "request")
 	evidence := `"evidence":"sha256:` + strings.Repeat("0f", 32) + `"`
 	for kind, event := range map[string]string{

@@ -125,12 +125,16 @@ var errOutdated = domain.Refusal{Code: domain.ProposalOutdated,
 func basisOf(r resolved, events []domain.Event, f *fold, recorded deadline.Instant) (string, error) {
 	b := new(bytes.Buffer)
 	b.WriteString(r.stream.String())
-	for _, e := range events {
+	for i, e := range events {
+		fmt.Fprintf(b, "\n%s", codec.Kind(e))
+		if i > 0 {
+			continue // what follows from the first by rule says when that was, which is another time now
+		}
 		public, err := codec.Public(e)
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintf(b, "\n%s %s", codec.Kind(e), public)
+		fmt.Fprintf(b, " %s", public)
 	}
 
 	switch r.stream.Noun {
