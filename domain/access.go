@@ -24,6 +24,7 @@ const (
 	AccessRejected AccessKind = "rejected-message" // a message that was not taken, as it was sent
 	AccessReplay   AccessKind = "replay"           // history, without personal parts
 	AccessNames    AccessKind = "names"            // who stands where with a purpose, by the app's own ids
+	AccessProposal AccessKind = "proposal"         // what takes two persons, for the second
 	AccessReaction AccessKind = "reaction"         // the ledger computes something itself, and shows nobody
 )
 

@@ -114,6 +114,7 @@ type Service struct {
 	decided    deadline.Date      // on which day it ends, as was decided last; zero: nothing was
 	holders    []holder           // in the order of their names
 	counts     []counted          // of persons
+	proposals  []Proposal         // the newest, in the order in which they were made
 }
 
 // A bulkVoid is a [BuildVoided] with the fact that proves it.
@@ -177,6 +178,7 @@ func (s Service) Fold(f Fact, own Own) Service {
 		if c, says := countIn(e); says {
 			s.counts = add(own, s.counts, c)
 		}
+		s.proposals = foldProposal(s.proposals, e, f)
 		switch e.Kind {
 		case catalog.CessationNotified:
 			s.notices = add(own, s.notices, f.yesFrom())
@@ -242,6 +244,9 @@ func (s Service) say(e Event, ref Reference, at deadline.Instant) (Event, error)
 	case ServiceCeased:
 		return e, s.cease(e, ref, at)
 	case Noted:
+		if isProposalNote(e.Kind) {
+			return s.propose(e, ref, at)
+		}
 		kept, err := ref.note(e, at)
 		if err != nil {
 			return nil, err

@@ -139,6 +139,9 @@ func agree[E comparable](said *E, shown E) bool {
 // find finds the surface and the control on it.
 func (y *yes) find(id content.Hash) error {
 	if id == (content.Hash{}) {
+		if y.ref.publishedBuild(y.ref.By, y.build, y.cmd.Control) {
+			return errOwnSurface
+		}
 		if y.cmd.Control != "" && y.notice != nil {
 			return refuseAt(UnknownControl, "data.control", "the presentation names no surface, so no control of it is known")
 		}
@@ -150,8 +153,8 @@ func (y *yes) find(id content.Hash) error {
 	}
 	y.surface, y.build = &p.Surface, p.Surface.Build
 	y.shown, _ = p.Surface.Locale(y.cmd.Locale)
-	if y.ref.By.is(p.Publisher, p.Signer) {
-		return refuse(SamePrincipal, "who published a surface may not record consents to it")
+	if y.ref.By.published(p) {
+		return errOwnSurface
 	}
 	if y.cmd.Control == "" {
 		return nil

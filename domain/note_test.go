@@ -22,7 +22,7 @@ var notes = []struct{ good, bad string }{
 	{"recipient.removed recipient=acme;reason=contract_over", "recipient=Acme_Ltd"},
 	{"entrustment.agreed processor=host;agreement=HASH;purposes=ads;categories=clicks;ends=2027-01-31", "ends=soon"},
 	{"entrustment.ended processor=host;returned=yes;deleted=no", "deleted=partly"},
-	{"disclosure.made ground=DIS-1;what=the_winners;doubtful=yes", "doubtful=perhaps"},
+	{"disclosure.made ground=DIS-1;what=the_winners;doubtful=yes;approver=p-second", "doubtful=perhaps"},
 	{"transfer.merger successor=newco;contact=a_desk;persons_told=yes", "-contact"},
 	{"crossborder.started recipient=acme;mechanism=standard-contract;country=Singapore;assessment=HASH;contract_effective=2026-03-02", "contract_effective=2026-02-30"},
 	{"crossborder.stopped recipient=acme;reason=over", "-reason"},
@@ -68,6 +68,15 @@ var notes = []struct{ good, bad string }{
 	{"retention.ended purpose=ads;category=clicks", "category=Clicks"},
 	{"processing.stopped system=crm;purpose=ads", "-system"},
 	{"data.deleted system=crm;method=erased;category=clicks;despite_hold=no", "method=by_hand"},
+	{"roles.changed holder=p-abcdefghijkl;roles=auditor,viewer", "roles=Admin"},
+	{"principal.named principal=p-abcdefghijkl;by=p-abcdefghijkm", "-principal"},
+	{"principal.erased principal=p-abcdefghijkl;by=p-abcdefghijkm", "principal=Some_Body"},
+	{"proposal.made proposal=b2;command=record.voided;digest=0f3a;basis=7c11;until=LATER;by=p-first;reason=never_agreed;subject=2wq", "until=soon"},
+	{"proposal.approved proposal=a1;by=p-second;reason=seen", "by=no_body"},
+	{"proposal.declined proposal=a1;by=p-second;reason=no_proof", "-reason"},
+	{"proposal.withdrawn proposal=a1;by=p-first;reason=mistaken", "-by"},
+	{"proposal.lapsed proposal=a1;why=unknown-record", "why=Other_Reasons"},
+	{"proposal.done proposal=a9;record=01234567-89ab-cdef-0123-456789abcdef", "record=None"},
 }
 
 // noteOf reads a note of the table, with one member changed or left out.
@@ -81,18 +90,26 @@ func noteOf(text, change string) Noted {
 			continue
 		}
 		m[name] = strings.ReplaceAll(strings.ReplaceAll(value, "HASH", reportHash), "_", " ")
+		m[name] = strings.ReplaceAll(m[name], "LATER", t0.Add(3_600_000).String())
 	}
 	return Noted{Kind: catalog.Note(kind), Fields: Fields(m)}
 }
 
 // say records a note in the history that its kind belongs to.
-func say(n Noted, person bool) ([]Event, error) {
+func say(t *testing.T, n Noted, person bool) ([]Event, error) {
+	t.Helper()
 	if person {
 		return Subject{}.Decide(Say{n}, ref(), t0, t0)
 	}
 	r := disclosing()
 	if rule, _ := catalog.NoteRuleOf(n.Kind); rule.Own {
 		r.By.Principal = Ledger
+	}
+	if strings.HasPrefix(string(n.Kind), "proposal.") {
+		if by := policy.FieldOf(n.Fields, "by"); by != "" {
+			r.By.Principal = by
+		}
+		return proposed(t).Decide(Say{n}, r, t0, t0)
 	}
 	return Service{App: App{Name: "shop"}}.Decide(Say{n}, r, t0, t0)
 }
@@ -114,7 +131,7 @@ func TestEveryKindOfNoteIsTakenAsItShouldBeAndNotOtherwise(t *testing.T) {
 			continue
 		}
 		n := noteOf(notes[i].good, "")
-		events, err := say(n, rule.Person)
+		events, err := say(t, n, rule.Person)
 		if err != nil || len(events) != 1 || events[0].(Noted).Kind != rule.Kind || len(n.Fields) != len(rule.Fields) {
 			t.Errorf("%s: %v, %v; %d of %d members", rule.Kind, events, err, len(n.Fields), len(rule.Fields))
 		}
@@ -122,11 +139,11 @@ func TestEveryKindOfNoteIsTakenAsItShouldBeAndNotOtherwise(t *testing.T) {
 		if strings.HasPrefix(notes[i].bad, "-") {
 			want = Incomplete
 		}
-		_, err = say(noteOf(notes[i].good, notes[i].bad), rule.Person)
+		_, err = say(t, noteOf(notes[i].good, notes[i].bad), rule.Person)
 		if got, _ := errors.AsType[Refusal](err); got.Code != want || !strings.HasPrefix(got.Path, "data") {
 			t.Errorf("%s with %s: %v, want %s", rule.Kind, notes[i].bad, err, want)
 		}
-		if _, err = say(n, !rule.Person); err == nil {
+		if _, err = say(t, n, !rule.Person); err == nil {
 			t.Errorf("%s is taken where it does not belong", rule.Kind)
 		}
 	}

@@ -207,6 +207,8 @@ func TestWhoPublishesASurfaceRecordsNoConsentToIt(t *testing.T) {
 		{"another principal", By{Principal: "release"}, By{Principal: "backend"}, ""},
 		{"the same principal", By{Principal: "backend"}, By{Principal: "backend"}, SamePrincipal},
 		{"the same principal, by a key", By{Principal: "backend"}, By{Principal: "backend", Signer: "phone"}, SamePrincipal},
+		{"a token of the same principal", By{Principal: "backend"}, By{Principal: "backend-token"}, SamePrincipal},
+		{"a token of another principal", By{Principal: "release"}, By{Principal: "backend-token"}, ""},
 		{"another key", By{Principal: Unauthenticated, Signer: "release"}, By{Principal: Unauthenticated, Signer: "backend"}, ""},
 		{"the same key", By{Principal: Unauthenticated, Signer: "backend"}, By{Principal: Unauthenticated, Signer: "backend"}, SamePrincipal},
 		{"the same key, sent by another", By{Principal: "release", Signer: "backend"}, By{Principal: "relay", Signer: "backend"}, SamePrincipal},
@@ -224,6 +226,12 @@ func TestWhoPublishesASurfaceRecordsNoConsentToIt(t *testing.T) {
 		_, err = fold(presented("en")).Decide(GiveConsent{Notice: EventID{60}, Control: "ok"}, r, noon, noon)
 		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.code)
+		}
+		for _, control := range []ControlID{"ok", ""} { // without a presentation, by the build alone
+			_, err = Subject{}.Decide(GiveConsent{Act: "agree", Build: popup.Surface.Build, Control: control}, r, noon, noon)
+			if got, _ := errors.AsType[Refusal](err); (got.Code == SamePrincipal) != (tt.code == SamePrincipal) {
+				t.Errorf("%s, by the build and the control %q: %v, want %q", tt.name, control, err, tt.code)
+			}
 		}
 		if _, err = fold(presented("en")).Decide(RefuseConsent{Scope: Scope{All: true}, Notice: EventID{60}}, r, noon, noon); err != nil {
 			t.Errorf("%s: a refusal: %v", tt.name, err)

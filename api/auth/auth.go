@@ -49,7 +49,7 @@ var Roles = []struct {
 	{Reader, "a program that asks where persons stand, and records nothing"},
 	{Support, "helps one person after the other: sees where they stand, and their requests"},
 	{Officer, "answers for the app: publishes policies, works on requests, records what operators record"},
-	{Approver, "looks at what is to be decided; that two decide is not asked for by keys yet"},
+	{Approver, "the second person: approves or declines what another principal proposed"},
 	{Auditor, "verifies and replays history, for 31 days at most"},
 	{Regulator, "sees policies, counts, reports and proofs, and no person by an id"},
 	{Viewer, "sees counts and how the ledger does"},

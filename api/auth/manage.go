@@ -97,6 +97,8 @@ func Handler(keys *Keys, log *slog.Logger) http.Handler {
 	mux.HandleFunc("POST /v1/access/keys", m.route(takesJSON, m.issue))
 	mux.HandleFunc("POST /v1/access/keys/{id}/rotate", m.route(takesJSON, m.rotate))
 	mux.HandleFunc("POST /v1/access/keys/{id}/revoke", m.route(edge.Route{}, m.revoke))
+	mux.HandleFunc("GET /v1/access/principals/{id}", m.route(edge.Route{}, m.principal))
+	mux.HandleFunc("POST /v1/access/principals/{id}/erase", m.route(edge.Route{}, m.forget))
 	return mux
 }
 
@@ -136,8 +138,8 @@ func (m *manager) fail(w http.ResponseWriter, r *http.Request, err error) {
 		edge.Write(w, no.Problem)
 		return
 	}
-	if errors.Is(err, ErrNoSuchKey) {
-		edge.Write(w, problem(http.StatusNotFound, "not-found", "Not found", ErrNoSuchKey.Error()))
+	if errors.Is(err, ErrNoSuchKey) || errors.Is(err, ErrNoSuchPrincipal) {
+		edge.Write(w, problem(http.StatusNotFound, "not-found", "Not found", err.Error()))
 		return
 	}
 	p := wire.ProblemOf(err)

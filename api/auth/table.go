@@ -30,10 +30,20 @@ const (
 	Receipt       Operation = "receipt"
 	Listen        Operation = "listen"
 
-	Publish  Operation = "publish"
-	Operate  Operation = "operate"
-	Preview  Operation = "preview"
-	Erase    Operation = "erase"
+	Publish    Operation = "publish"
+	Operate    Operation = "operate"
+	Preview    Operation = "preview"
+	Erase      Operation = "erase"
+	Void       Operation = "void"
+	Exempt     Operation = "exempt"
+	Reject     Operation = "reject-request"
+	Disclose   Operation = "disclose"
+	OpenMinors Operation = "open-minors-data"
+
+	Propose       Operation = "propose"
+	Approve       Operation = "approve"
+	ReadProposals Operation = "read-proposals"
+
 	Rejected Operation = "rejected"
 	Webhooks Operation = "webhooks"
 
@@ -41,6 +51,7 @@ const (
 	ManageKeys Operation = "manage-keys"
 	Sessions   Operation = "manage-sessions"
 	WhoAmI     Operation = "who-am-i"
+	WhoIs      Operation = "who-is"
 	ListApps   Operation = "list-apps"
 	Status     Operation = "status"
 	Rebuild    Operation = "check-projections"
@@ -55,6 +66,12 @@ type Row struct {
 	Open      bool // nobody has to be authenticated
 	Any       bool // every role
 	Roles     []Role
+
+	// Persons is how many it takes. An operation that takes two has no route that does it:
+	// it is proposed and approved. Events are the types of event that it records; of what
+	// takes one person they are not listed.
+	Persons Persons
+	Events  []string
 }
 
 // Operations is the table: what is not in it is done by nobody.
@@ -82,9 +99,18 @@ var Operations = []Row{
 	{Operation: Receipt, Says: "a person's own receipt", Roles: []Role{Support, Officer}},
 
 	{Operation: Publish, Says: "publish policies, surfaces and calendars", Roles: []Role{Officer}},
-	{Operation: Operate, Says: "record what operators record: steps of requests, voids, holds, exemptions; ask which steps are possible", Roles: []Role{Officer}},
+	{Operation: Operate, Says: "record what operators record: steps of requests, holds, notes; ask which steps are possible", Roles: []Role{Officer}},
 	{Operation: Preview, Says: "see what would be voided, or whom a new version touches", Roles: []Role{Officer, Approver, Auditor}},
-	{Operation: Erase, Says: "erase a person", Roles: []Role{Officer}},
+	{Operation: Erase, Says: "erase a person", Roles: []Role{Officer}, Persons: Two, Events: []string{"erasure.ordered"}},
+	{Operation: Void, Says: "void what was recorded by mistake", Roles: []Role{Officer}, Persons: Two, Events: []string{"record.voided", "build.voided"}},
+	{Operation: Exempt, Says: "invoke an exemption from consent", Roles: []Role{Officer}, Persons: Two, Events: []string{"exemption.invoked"}},
+	{Operation: Reject, Says: "reject a person's request", Roles: []Role{Officer}, Persons: Two, Events: []string{"request.rejected"}},
+	{Operation: Disclose, Says: "make personal data public", Roles: []Role{Officer}, Persons: Two, Events: []string{"disclosure.made"}},
+	{Operation: OpenMinors, Says: "let staff look at a minor's data", Roles: []Role{Officer}, Persons: Two, Events: []string{"access.approved"}},
+
+	{Operation: Propose, Says: "propose what takes two, and take a proposal of one's own back", Roles: []Role{Officer}},
+	{Operation: Approve, Says: "approve or decline what another principal proposed", Roles: []Role{Approver}},
+	{Operation: ReadProposals, Says: "what was proposed, and what became of it; one of them with the command, which is recorded as an access", Roles: []Role{Officer, Approver, Auditor}},
 	{Operation: Rejected, Says: "messages that could not be taken, of every app", Roles: []Role{Officer}},
 
 	{Operation: Webhooks, Says: "say where an app is told what becomes of consents: that names persons", Roles: []Role{Officer}},
@@ -93,6 +119,7 @@ var Operations = []Row{
 	{Operation: ManageKeys, Says: "issue, list, rotate and revoke keys", Roles: []Role{Administrator}},
 	{Operation: Sessions, Says: "see who is signed in by a browser, and end their sessions", Roles: []Role{Administrator}},
 	{Operation: WhoAmI, Says: "who one is here, and what one may do", Any: true},
+	{Operation: WhoIs, Says: "whose a pseudonym of records is; that somebody asked is recorded", Roles: []Role{Auditor, Administrator}},
 	{Operation: ListApps, Says: "the apps of one's own", Any: true},
 	{Operation: Status, Says: "how the ledger does, its alarms and metrics", Roles: []Role{Officer, Auditor, Viewer, Administrator}},
 	{Operation: Rebuild, Says: "build every projection again and compare", Roles: []Role{Auditor, Administrator}},
@@ -210,6 +237,12 @@ var Routes = []Route{
 	{"POST /v1/apps/{app}/policies/diff", Preview, OfApp},
 	{"POST /v1/apps/{app}/voids/preview", Preview, OfApp},
 	{"POST /v1/apps/{app}/subjects/erase", Erase, OfApp},
+	{"GET /v1/apps/{app}/proposals", ReadProposals, OfApp},
+	{"POST /v1/apps/{app}/proposals", Propose, OfApp},
+	{"GET /v1/apps/{app}/proposals/{id}", ReadProposals, OfApp},
+	{"POST /v1/apps/{app}/proposals/{id}/approve", Approve, OfApp},
+	{"POST /v1/apps/{app}/proposals/{id}/decline", Approve, OfApp},
+	{"POST /v1/apps/{app}/proposals/{id}/withdraw", Propose, OfApp},
 	{"GET /v1/rejected", Rejected, OfAll},
 	{"GET /v1/rejected/{seq}", Rejected, OfAll},
 	{"POST /v1/rejected/{seq}/retry", Rejected, OfAll},
@@ -232,6 +265,8 @@ var Routes = []Route{
 	{"GET /v1/access/me", WhoAmI, OfNone},
 	{"GET /v1/access/sessions", Sessions, OfAll},
 	{"POST /v1/access/sessions/end", Sessions, OfAll},
+	{"GET /v1/access/principals/{id}", WhoIs, OfAll},
+	{"POST /v1/access/principals/{id}/erase", ManageKeys, OfAll},
 	{"GET /v1/status", Status, OfAll},
 	{"GET /v1/alarms", Status, OfAll},
 	{"GET /metrics", Status, OfAll},

@@ -26,8 +26,20 @@ func TestTheTableIsWhole(t *testing.T) {
 	for _, s := range Subjects {
 		used[s.Operation] = true
 	}
+	operate, _ := rowOf(Operate)
 	seen := map[Operation]bool{}
 	for _, row := range Operations {
+		if (row.Persons == Two) != (len(row.Events) > 0) {
+			t.Errorf("%s takes %s persons, and records %v", row.Operation, row.Persons, row.Events)
+		}
+		if row.Persons == Two {
+			used[row.Operation] = true // by its events
+
+			// Its events come by the routes of operators: whoever may use these may propose it.
+			if !slices.Equal(row.Roles, operate.Roles) {
+				t.Errorf("%s is for %v, and the route that its events come by for %v", row.Operation, row.Roles, operate.Roles)
+			}
+		}
 		if !used[row.Operation] || seen[row.Operation] {
 			t.Errorf("%s is used by nothing, or stands twice", row.Operation)
 		}
@@ -126,7 +138,7 @@ func roleTable() string {
 
 func operationTable() string {
 	b := new(strings.Builder)
-	fmt.Fprint(b, "| operation | what | who may |\n|---|---|---|\n")
+	fmt.Fprint(b, "| operation | what | who may | persons |\n|---|---|---|---|\n")
 	for _, row := range Operations {
 		may := who(row.Roles)
 		switch {
@@ -135,7 +147,11 @@ func operationTable() string {
 		case row.Any:
 			may = "every role"
 		}
-		fmt.Fprintf(b, "| %s | %s | %s |\n", row.Operation, row.Says, may)
+		persons := row.Persons.String()
+		if row.Persons == Two {
+			persons = "two: `" + strings.Join(row.Events, "`, `") + "`"
+		}
+		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", row.Operation, row.Says, may, persons)
 	}
 	return b.String()
 }

@@ -112,6 +112,7 @@ var views = []view{
 	{name: "today", path: "{$}", menu: true, read: readToday},
 	{name: "deadlines", path: "deadlines", menu: true, read: readDeadlines},
 	{name: "consents", path: "consents", menu: true, read: readConsents},
+	{name: "approvals", path: "approvals", menu: true, read: readApprovals, act: decideProposal},
 	{name: "person", path: "person", menu: true, post: true, read: readPerson},
 	{name: "policies", path: "policies", menu: true, read: readPolicies},
 	{name: "intake", path: "intake", menu: true, read: readIntake, act: handleRejected},

@@ -168,7 +168,7 @@ func takeStep(a *ask, many, noun string) (string, error) {
 		Position string `json:"position"`
 	}
 	if err := a.do(http.MethodPost, a.of("/operator/events"), event, &receipt); err != nil {
-		return "", err
+		return a.propose(event, err)
 	}
 	return (&page{App: a.App}).Link(many+"/"+url.PathEscape(id), "done", a.PostFormValue("form"), "at", receipt.Position), nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"net/http"
 
+	"consentledger/api/approval"
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/content"
@@ -18,7 +19,7 @@ type Erasure struct {
 	ID       string   `json:"id,omitempty" doc:"names the order: with the same id it is given once; absent: a random one"`
 	Subject  string   `json:"subject" doc:"account:ID, device:ID or ID"`
 	Reason   string   `json:"reason" example:"subject-request" doc:"a code; kept in the clear"`
-	By       []string `json:"by" minItems:"2" maxItems:"2" doc:"two principals who order it; kept in the clear"`
+	By       []string `json:"by,omitempty" minItems:"2" maxItems:"2" doc:"two principals who order it; kept in the clear. Where principals are authenticated an erasure is proposed instead, and names nobody"`
 	Evidence string   `json:"evidence,omitempty" doc:"sha256:... of the request or the decision"`
 }
 
@@ -48,7 +49,7 @@ func (s *server) erase(ctx context.Context, in *erasureBody) (*out[wire.Receipt]
 		return nil, bad("subject: " + err.Error())
 	}
 	if len(b.By) != 2 {
-		return nil, domain.Refusal{Code: domain.TwoPersons, Path: "by", Text: "erasing takes two different persons"}
+		return nil, s.orProposed(app, approval.ErasureKind, domain.Refusal{Code: domain.TwoPersons, Path: "by", Text: "erasing takes two different persons"})
 	}
 	cmd.By = [2]string(b.By)
 	if b.Evidence != "" {

@@ -126,7 +126,8 @@ func (d endpoint) read(
 		if key != "" && len(headers.Values("ce-id")) > 0 {
 			return ledger.Request{}, errKeyAndID
 		}
-		return d.binary(app, headers, body, key)
+		req, err := d.binary(app, headers, body, key)
+		return req, d.server.orProposed(app, headers.Get("ce-type"), err)
 	})
 }
 
@@ -136,7 +137,8 @@ func (d endpoint) named(app domain.AppName, event []byte, key string) (ledger.Re
 	if err != nil {
 		return ledger.Request{}, err
 	}
-	return d.parse(app, event)
+	req, err := d.parse(app, event)
+	return req, d.server.orProposed(app, typeIn(event), err)
 }
 
 // signature reads the header of a signature over what was sent.

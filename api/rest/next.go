@@ -29,6 +29,7 @@ type NextStep struct {
 	Fields   []NextField `json:"fields" doc:"members of data, beside the id of the case"`
 	Details  bool        `json:"details,omitzero" doc:"data may have details: words that are sealed for the person"`
 	Reasons  bool        `json:"reasons,omitzero" doc:"it needs details or evidence"`
+	Two      bool        `json:"two,omitzero" doc:"it takes two principals: it is proposed (POST .../proposals), and another one approves it"`
 	Evidence bool        `json:"evidence,omitzero" doc:"it needs evidence: without it, it comes too late"`
 }
 
@@ -95,7 +96,11 @@ func (s *server) nextSteps(ctx context.Context, noun domain.Noun, in *nextIn) (*
 		steps = request.NextSteps(ref, s.Ledger.Now())
 	}
 	for _, step := range steps {
-		a.Steps = append(a.Steps, nextStepOf(step))
+		n := nextStepOf(step)
+		if n.Two = s.Approvals != nil && s.Approvals.Needs(app, n.Type); n.Two {
+			n.Fields = slices.DeleteFunc(n.Fields, func(f NextField) bool { return f.Name == "approved_by" })
+		}
+		a.Steps = append(a.Steps, n)
 	}
 	if err := s.offerOriginals(ctx, &a, app, request); err != nil {
 		return nil, err

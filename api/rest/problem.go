@@ -66,7 +66,7 @@ var recorders = map[string]bool{
 	"record-events": true, "record-operator-events": true, "record-group-event": true, "put-app": true,
 	"publish-calendar": true,
 	"publish-policy":   true, "publish-surface": true, "erase-subject": true, "retry-rejected": true,
-	"see-rejected": true,
+	"see-rejected": true, "propose": true, "approve-proposal": true, "decline-proposal": true, "withdraw-proposal": true,
 }
 
 func (s *server) problem(ctx context.Context, route string, err error) wire.Problem {

@@ -20,6 +20,7 @@ import (
 	"slices"
 	"time"
 
+	"consentledger/api/approval"
 	"consentledger/api/edge"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
@@ -75,6 +76,7 @@ type Config struct {
 	Evidence  Evidence                                   // nil: no routes of bundles and receipts
 	Documents Documents                                  // nil: no audit report and no registers
 	Rebuild   func(ctx context.Context) (Rebuilt, error) // nil: projections are not compared
+	Approvals *approval.Approvals                        // nil: nobody is authenticated, and so nobody approves
 	Webhooks  Webhooks                                   // nil: apps are told nothing by HTTP
 	Wait      Waiter                                     // nil: min_position is answered by what the projection has
 
@@ -132,6 +134,7 @@ func (s *server) routes(mux *http.ServeMux) huma.API {
 	s.voidRoute(api)
 	s.pastRoutes(api)
 	s.eraseRoute(api)
+	s.proposalRoutes(api)
 	if s.Policies != nil {
 		s.groupRoute(api)
 	}

@@ -130,7 +130,7 @@ func TestAHeadRecordsNothing(t *testing.T) {
 		}
 	}
 	want := map[string]bool{
-		"/v1/replay": true, "/v1/apps/demo/lawful": true, "/v1/apps/demo/reports/audit": true, "/v1/rejected/7": true,
+		"/v1/replay": true, "/v1/apps/demo/lawful": true, "/v1/apps/demo/proposals/ann": true, "/v1/apps/demo/reports/audit": true, "/v1/rejected/7": true,
 		"/v1/apps/demo/subjects/ann/purposes/mail/check": true,
 	}
 	if fmt.Sprint(recorded) != fmt.Sprint(want) {

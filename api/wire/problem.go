@@ -71,11 +71,16 @@ func ProblemOf(err error) Problem {
 		p.Title, p.Status = "Unknown message", 404
 	case domain.NotForApps:
 		p.Title, p.Status = "Not for apps", 403
+	case domain.ApprovalNeeded:
+		p.Title, p.Status = "Another principal has to approve this", 409
+	case domain.NotTheProposer:
+		p.Title, p.Status = "Not allowed", 403
 	case domain.BadSignature, domain.UnknownSigner:
 		p.Title, p.Status = "Signature not accepted", 403
-	case domain.UnknownRequest, domain.UnknownObligation:
+	case domain.UnknownRequest, domain.UnknownObligation, domain.UnknownProposal:
 		p.Title, p.Status = "Unknown", 404
-	case domain.IllegalMove, domain.EnvironmentFixed, domain.AlreadyPublished, domain.AlreadyReplaced, domain.NotPausable, domain.NotExtendable, domain.TooLateToExtend, domain.TooEarly:
+	case domain.IllegalMove, domain.EnvironmentFixed, domain.AlreadyPublished, domain.AlreadyReplaced, domain.NotPausable, domain.NotExtendable, domain.TooLateToExtend, domain.TooEarly,
+		domain.AlreadyDecided, domain.ProposalExpired, domain.ProposalOutdated:
 		p.Title, p.Status = "Not possible now", 409
 	case domain.IDReused:
 		p.Title, p.Status = "Id used for something else", 409

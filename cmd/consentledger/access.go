@@ -34,7 +34,7 @@ Who may do what: docs/access.md.`,
 	}
 	key.AddCommand(newAccessNew(), newAccessList(), newAccessRotate(), newAccessRevoke())
 	c := &cobra.Command{Use: "access", Short: "Who is let in, and may do what", Args: cobra.NoArgs}
-	c.AddCommand(key, newAccessSession(), newAccessMe())
+	c.AddCommand(key, newAccessSession(), newAccessMe(), newAccessPrincipal())
 	return c
 }
 

@@ -127,7 +127,8 @@ func (g *guarded) patterns() (all []string) {
 	all = append(all, server.KeepingPatterns()...)
 	all = append(all, session.Patterns...)
 	all = append(all, "GET /{$}", "GET /openapi.json", "GET /openapi.yaml", "GET /openapi-3.0.json", "GET /openapi-3.0.yaml",
-		"GET /v1/access/keys", "POST /v1/access/keys", "POST /v1/access/keys/{id}/rotate", "POST /v1/access/keys/{id}/revoke", "GET /metrics", token.Pattern)
+		"GET /v1/access/keys", "POST /v1/access/keys", "POST /v1/access/keys/{id}/rotate", "POST /v1/access/keys/{id}/revoke",
+		"GET /v1/access/principals/{id}", "POST /v1/access/principals/{id}/erase", "GET /metrics", token.Pattern)
 	slices.Sort(all)
 	return slices.Compact(all)
 }

@@ -17,7 +17,10 @@ func newVoid() *cobra.Command {
 		Use: "void", Short: "Void what was recorded by mistake",
 		Long: `Void what was recorded by mistake. It takes two persons and the document that shows
 the mistake. A yes that is voided counts for nothing; a no that is voided restores
-nothing, and the person is asked again. See void preview for whom it would touch.`,
+nothing, and the person is asked again. See void preview for whom it would touch.
+
+Where serve has --authenticate the two are principals: who runs this proposes the void, and
+another one approves it (proposal approve). Elsewhere --by names the two.`,
 	}
 	c.AddCommand(newVoidPreview(),
 		mistake{kind: "record.voided", void: true, short: "Void records of one person, by their event ids",
@@ -59,7 +62,7 @@ func (m mistake) command() *cobra.Command {
 		} else {
 			data["records"] = ids
 		}
-		if m.void {
+		if m.void && len(by) > 0 {
 			data["by"] = by
 		}
 		if err := recording.Evidence(data, evidence); err != nil {
@@ -83,8 +86,8 @@ func (m mistake) command() *cobra.Command {
 	f.StringVar(&evidence, "evidence", "", "the document that shows it: its file, or its hash")
 	commandline.Require(c, "reason")
 	if m.void {
-		f.StringSliceVar(&by, "by", nil, "a principal who orders it; twice; kept in the clear")
-		commandline.Require(c, "by", "evidence")
+		f.StringSliceVar(&by, "by", nil, "where nobody is authenticated: a principal who orders it; twice; kept in the clear")
+		commandline.Require(c, "evidence")
 	}
 	return c
 }

@@ -56,6 +56,9 @@ event is recorded all the same, and its proof is there later, with: log proof`,
 				return err
 			}
 			answer, err := remote.Call(c, http.MethodPost, remote.App(app)+endpoint, "application/cloudevents+json", body, headers...)
+			if err != nil && operator && json.Valid(body) {
+				return recording.Propose(c, app, "event", json.RawMessage(body), err)
+			}
 			if err != nil {
 				return err
 			}

@@ -150,6 +150,7 @@ func wayFlags(c *cobra.Command, w *server.Ways) {
 	f.StringVar(&w.ClientCA, "tls-client-ca", "", "let in who has a certificate of these authorities (PEM), over HTTP and the embedded NATS server")
 	f.StringVar(&w.Certificates, "tls-client-roles", "", "the file (YAML) that says which certificates have which roles in which apps; it may be that of --oidc-roles")
 	f.StringArrayVar(&w.Origins, "allow-origin", nil, "let pages of an origin record and ask by subject tokens in an app, as in shop=https://shop.example.com; may stand several times")
+	f.StringArrayVar(&w.TwoPersons, "two-persons", nil, "types of operators' events that take two principals in an app, beside those that always do, as in shop=hold.released,recipient.added; may stand several times")
 	f.Float64Var(&w.Rate, "rate", 0, "how many requests a second each principal may send over HTTP; who sends more is told to wait (default: as many as they like)")
 	f.IntVar(&w.Burst, "burst", 0, "how many of them at once (default: ten times --rate, and one at least)")
 }

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"net/url"
 
+	"consentledger/api/approval"
 	"consentledger/api/rest"
 	"consentledger/api/wire"
 	"consentledger/cmd/internal/commandline"
@@ -197,7 +200,9 @@ func newSubjectErase() *cobra.Command {
 		Long: `Erase a person: the key of their personal texts, the texts, and the outside ids
 that lead to them. What was recorded stays, says nothing about anybody any more, and
 verifies as before; so do receipts and bundles that were handed out. Two persons
-order it. A legal hold stands above it. Who comes back is somebody new.
+order it: where serve has --authenticate, who runs this proposes it and another principal
+approves it (proposal approve); elsewhere --by names the two. A legal hold stands above it.
+Who comes back is somebody new.
 
 When it returns, no table on disk holds a byte of theirs. Old write-ahead logs may,
 sealed, until the ledger starts again, and backups for as long as they are kept.`,
@@ -206,7 +211,8 @@ sealed, until the ledger starts again, and backups for as long as they are kept.
 		RunE: func(c *cobra.Command, _ []string) error {
 			answer, err := remote.Post(c, remote.App(app)+"/subjects/erase", e)
 			if err != nil {
-				return err
+				order := approval.Erasure{ID: cmp.Or(e.ID, rand.Text()), Subject: e.Subject, Reason: e.Reason, Evidence: e.Evidence}
+				return recording.Propose(c, app, "erasure", order, err)
 			}
 			_, err = fmt.Fprintln(c.OutOrStdout(), string(answer))
 			return err
@@ -216,9 +222,9 @@ sealed, until the ledger starts again, and backups for as long as they are kept.
 	f := c.Flags()
 	f.StringVar(&e.Subject, "subject", "", "the person, as in user-1 or device:abc")
 	f.StringVar(&e.Reason, "reason", "", "a code, as in subject-request; kept in the clear")
-	f.StringSliceVar(&e.By, "by", nil, "a principal who orders it; twice; kept in the clear")
+	f.StringSliceVar(&e.By, "by", nil, "where nobody is authenticated: a principal who orders it; twice; kept in the clear")
 	f.StringVar(&e.Evidence, "evidence", "", "sha256:... of the request or the decision")
 	f.StringVar(&e.ID, "id", "", "names the order, so that asking again is the same one (default: random)")
-	commandline.Require(c, "subject", "reason", "by")
+	commandline.Require(c, "subject", "reason")
 	return c
 }

@@ -1,7 +1,9 @@
 package catalog
 
+import "slices"
+
 // NoteRules is every kind of note. Kinds and fields are never renamed.
-var NoteRules = []NoteRule{
+var NoteRules = slices.Concat(proposalRules, principalRules, []NoteRule{
 	{
 		Kind: "recipient.added", Source: "PIPL 23; XI(II)3",
 		Says: "somebody gets personal data from now on",
@@ -33,7 +35,7 @@ var NoteRules = []NoteRule{
 	{
 		Kind: DisclosureMade, Source: "PIPL 25; V(4)",
 		Says:   "personal data were made public",
-		Fields: []FieldRule{code("ground"), text("what"), optional(yes("doubtful"))},
+		Fields: []FieldRule{code("ground"), text("what"), optional(yes("doubtful")), optional(name("approver"))},
 	},
 	{
 		Kind: "transfer.merger", Source: "PIPL 22; XI(II)2",
@@ -278,4 +280,4 @@ var NoteRules = []NoteRule{
 		Says:   "data were deleted or made anonymous in a system",
 		Fields: []FieldRule{name("system"), optional(name("method")), optional(name("category")), optional(yes("despite_hold"))},
 	},
-}
+})

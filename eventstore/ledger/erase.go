@@ -64,7 +64,14 @@ func (l *Ledger) tryErase(ctx context.Context, req Request, ref domain.Reference
 	if err != nil {
 		return Receipt{}, err
 	}
+	r := resolved{Request: req, ref: ref, stream: stream, key: p}
 	decide := func(recorded deadline.Instant) ([]domain.Event, error) {
+		err := l.checkApproved(r, func(cmd domain.Command) ([]domain.Event, error) {
+			return f.subject.Decide(cmd, ref, atOf(req, recorded), recorded)
+		}, f, recorded)
+		if err != nil {
+			return nil, err
+		}
 		return f.subject.Decide(req.Command, ref, atOf(req, recorded), recorded)
 	}
 	_, answered, err := l.answer(ctx, stream, f, p.RequestID(req.Source, req.ID))
@@ -72,14 +79,14 @@ func (l *Ledger) tryErase(ctx context.Context, req Request, ref domain.Reference
 		return Receipt{}, err
 	}
 	if !answered {
-		if _, err := decide(l.Now()); err != nil {
+		if _, err := decide(l.Now()); err != nil || r.looks() {
 			return Receipt{}, err // nothing is noted of what is refused
 		}
 		if err := l.vault.Order(ctx, p); err != nil {
 			return Receipt{}, err
 		}
 	}
-	receipt, err := l.commit(ctx, resolved{Request: req, ref: ref, stream: stream, key: p}, f, nil, decide)
+	receipt, err := l.commit(ctx, r, f, nil, decide)
 	if err != nil {
 		return Receipt{}, err
 	}

@@ -72,6 +72,9 @@ type Request struct {
 	Command domain.Command
 
 	overtaken bool // a no from before the person's history began
+
+	approved *approval     // nil: nobody approved it
+	sealed   []codec.Plain // what is sealed beside it, of a request about the app
 }
 
 // A Name is how a sender names an event.
@@ -155,6 +158,8 @@ type Ledger struct {
 	fresh freshness
 	due   due
 	known knownAt
+
+	needsTwo func(app domain.AppName, kind string) bool // nil: nothing does; see AskTwo
 
 	traces *tracing.Traces
 	meter  *Meter

@@ -61,6 +61,14 @@ func (l *Ledger) settle(ctx context.Context, r resolved) (Receipt, error) {
 	}
 
 	receipt, err := l.commit(ctx, r, f, r.plains(f), func(recorded deadline.Instant) ([]domain.Event, error) {
+		err := l.checkApproved(r, func(cmd domain.Command) ([]domain.Event, error) {
+			as := r
+			as.Command = cmd
+			return l.decide(ctx, as, f, recorded)
+		}, f, recorded)
+		if err != nil || r.looks() {
+			return nil, err
+		}
 		return l.decide(ctx, r, f, recorded)
 	})
 	switch {
@@ -85,6 +93,9 @@ func isCase(n domain.Noun) bool {
 // beside those of the fact itself: what ties a stream that begins to its person,
 // and what was sent.
 func (r resolved) plains(f *fold) []codec.Plain {
+	if len(r.sealed) > 0 {
+		return r.sealed
+	}
 	p, person := r.key.(*vault.Person)
 	if !person || isCase(r.stream.Noun) && r.Person == (domain.PersonKey{}) {
 		return nil

@@ -20,13 +20,14 @@ var chinese = wording{
 
 	roles: map[string]string{
 		"details": "详情", "binding": "身份关联", "accessor": "读取者", "why": "读取理由", "birth-date": "出生日期", "identity": "身份", "justification": "例外理由",
-		"original": "原始消息", "group-event": "向同组应用的表示",
+		"original": "原始消息", "group-event": "向同组应用的表示", "command": "提议的内容",
 	},
 	reasons: map[string]string{
-		"subject-request": "个人请求", "dispute": "争议", "authority": "主管部门要求", "audit": "审计", "incident": "安全事件", "unstated": "未说明",
+		"proposal": "决定提议", "subject-request": "个人请求", "dispute": "争议", "authority": "主管部门要求", "audit": "审计", "incident": "安全事件", "unstated": "未说明",
 	},
 	fields: map[string]string{
 		"advice": "已告知救济途径", "agreement": "协议", "amount": "金额", "approved_by": "批准人", "approver": "批准人", "assessment": "影响评估", "attendants": "参加人数", "audit": "审计",
+		"proposal": "提议", "holder": "持有者", "command": "事项", "digest": "摘要值", "basis": "依据状态", "why": "原因",
 		"by": "经办人", "key": "密钥", "principal": "主体", "roles": "角色", "until": "有效期至",
 		"authority": "主管部门", "categories": "信息种类", "category": "信息种类", "change": "变更", "channel": "渠道", "checked_by": "核验人", "choice": "选择", "clause": "条款",
 		"codes": "事由代码", "contact": "联系方式", "contract_effective": "合同生效日", "counted": "统计日", "country": "国家或地区", "critical": "关键信息基础设施", "days": "天数",
@@ -52,7 +53,7 @@ var chinese = wording{
 	consents:  map[string]string{"none": "不构成同意", "general": "一般同意", "explicit": "明示同意", "separate": "单独同意", "written": "书面同意", "guardian": "监护人同意"},
 	actions:   map[string]string{"collect": "收集", "use": "使用", "provide": "提供", "publish": "公开", "export": "出境"},
 	states:    map[string]string{"unticked": "未勾选", "ticked": "预先勾选", "button": "按钮"},
-	accesses:  map[string]string{"export": "导出存证包", "receipt": "出具同意回执", "rejected-message": "查看被拒收消息", "replay": "回放历史", "names": "查看人员标识", "reaction": "系统自动处理"},
+	accesses:  map[string]string{"export": "导出存证包", "receipt": "出具同意回执", "rejected-message": "查看被拒收消息", "replay": "回放历史", "names": "查看人员标识", "proposal": "查看待批准事项", "reaction": "系统自动处理"},
 	requests: map[string]string{
 		"access": "查阅", "copy": "复制", "portability": "转移", "correct": "更正", "complete": "补充", "delete": "删除", "cancel-account": "注销账号", "withdraw": "撤回同意",
 		"restrict": "限制处理", "refuse": "拒绝处理", "explanation": "解释说明", "complaint": "投诉", "question": "咨询", "guardian": "监护人代为请求", "relative": "逝者近亲属请求", "authority": "主管部门要求",
@@ -95,6 +96,7 @@ var chinese = wording{
 		"system.removed": "移除存储系统", "cessation.decided": "决定停止服务", "cessation.notified": "停止服务告知", "collection.stopped": "停止收集", "cessation.deleted": "停止服务后删除",
 		"decision.made": "自动化决策", "decision.explained": "自动化决策说明", "decision.objected": "拒绝自动化决策", "decision.reviewed": "人工复核", "profile.generated": "生成画像",
 		"cookies.set": "Cookie 选择", "access.approved": "批准查阅未成年人信息", "retention.ended": "保存期限届满", "purpose.achieved": "处理目的已实现", "clock.observed": "时钟观测", "messages.lost": "消息丢失",
+		"roles.changed": "角色变更", "principal.named": "查询主体身份", "principal.erased": "删除主体姓名", "proposal.made": "提出须两人决定的事项", "proposal.approved": "批准提议", "proposal.declined": "不批准提议", "proposal.withdrawn": "撤回提议", "proposal.lapsed": "提议失效", "proposal.done": "提议已执行",
 		"key.issued": "签发访问密钥", "key.rotated": "更换访问密钥", "key.revoked": "吊销访问密钥", "processing.stopped": "停止处理", "data.deleted": "数据删除",
 		"incident.suspected": "疑似安全事件", "incident.detected": "发现安全事件", "incident.dismissed": "排除安全事件", "incident.classified": "安全事件定级", "incident.authority-told": "报告主管部门",
 		"incident.persons-told": "告知个人", "incident.guardians-told": "告知监护人", "incident.announced": "公告安全事件", "incident.credentials-handled": "凭证泄露处置",

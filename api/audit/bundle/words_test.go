@@ -45,10 +45,10 @@ func TestEveryCodeHasAChineseName(t *testing.T) {
 			named("a kind", chinese.kinds, kind)
 		}
 	}
-	for _, role := range []string{"details", "binding", "accessor", "why", "birth-date", "identity", "justification", "original", ledger.GroupRole} {
+	for _, role := range []string{"details", "binding", "accessor", "why", "birth-date", "identity", "justification", "original", ledger.GroupRole, ledger.CommandRole} {
 		named("a role", chinese.roles, role)
 	}
-	for _, kind := range []domain.AccessKind{domain.AccessExport, domain.AccessReceipt, domain.AccessRejected, domain.AccessReplay, domain.AccessReaction} {
+	for _, kind := range []domain.AccessKind{domain.AccessExport, domain.AccessReceipt, domain.AccessRejected, domain.AccessReplay, domain.AccessReaction, domain.AccessProposal} {
 		named("an access", chinese.accesses, string(kind))
 	}
 	for _, r := range domain.CountRules {
@@ -81,7 +81,7 @@ func TestNoEnglishCodeIsInAChineseReport(t *testing.T) {
 		}
 		events = append(events, e)
 	}
-	for _, kind := range []domain.AccessKind{domain.AccessExport, domain.AccessReceipt, domain.AccessRejected, domain.AccessReplay, domain.AccessReaction} {
+	for _, kind := range []domain.AccessKind{domain.AccessExport, domain.AccessReceipt, domain.AccessRejected, domain.AccessReplay, domain.AccessReaction, domain.AccessProposal} {
 		events = append(events, domain.DataAccessed{Kind: kind, Reason: domain.Unstated, Records: 1})
 	}
 	for _, action := range []policy.Action{policy.Collect, policy.Use, policy.Provide, policy.Publish, policy.Export} {

@@ -94,7 +94,7 @@ func wrong(path, format string, args ...any) error {
 
 // ownSources are the names under which the ledger records of itself: whoever
 // could send as one of them could take the identity of what it will record.
-var ownSources = map[string]bool{"check": true, "consentledger/clock": true, "consentledger/intake": true, "erasure": true, "ledger": true, "react": true, "rest": true}
+var ownSources = map[string]bool{"check": true, "consentledger/clock": true, "consentledger/intake": true, "consentledger/proposals": true, "erasure": true, "ledger": true, "react": true, "rest": true}
 
 // parse makes a request of attributes and data.
 func parse(app domain.AppName, attrs attributes, data jsontext.Value, fromApp bool) (ledger.Request, error) {

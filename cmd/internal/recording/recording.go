@@ -48,7 +48,7 @@ func (t *Event) Record(c *cobra.Command, kind, subject string, data map[string]a
 	}
 	answer, err := remote.Call(c, http.MethodPost, remote.App(t.App)+"/operator/events", "application/cloudevents+json", body)
 	if err != nil {
-		return err
+		return Propose(c, t.App, "event", json.RawMessage(body), err)
 	}
 	if err := output.One(c, answer, append(columns, "event_id", "position")...); err != nil {
 		return err

@@ -168,6 +168,9 @@ func (h *Server) openAccess(ctx context.Context) (err error) {
 	if err := h.openWays(ctx); err != nil {
 		return err
 	}
+	if err := h.openApprovals(); err != nil {
+		return err
+	}
 	return h.keys.Read(ctx)
 }
 
@@ -185,6 +188,9 @@ func (h *Server) keepAccess(ctx context.Context) {
 		for ctx.Err() == nil {
 			if err := h.keys.Settle(ctx); err != nil && ctx.Err() == nil {
 				h.Log.Warn("that keys were issued or ended could not be recorded", "error", err)
+			}
+			if err := h.keys.SettleGrants(ctx, h.grants); err != nil && ctx.Err() == nil {
+				h.Log.Warn("which roles the file gives could not be recorded", "error", err)
 			}
 			select {
 			case <-t.C:

@@ -244,6 +244,7 @@ func (h *Server) answer(w *workers, on listeners) (ready chan struct{}) {
 	if h.asked = h.api; h.keys != nil {
 		h.asked, h.may = auth.Guard(h.api, h.ways), auth.May(h.ways)
 		w.Go(func() { h.keepAccess(w.ctx) })
+		w.Go(func() { h.finishApproved(w.ctx) })
 	}
 	guarded := h.Config.guardPages(h.withPages(h.asked), h.entrance.listener.Addr())
 

@@ -19,6 +19,7 @@ import (
 	"time"
 	_ "time/tzdata" // apps name their time zones
 
+	"consentledger/api/approval"
 	"consentledger/api/audit/witness"
 	"consentledger/api/auth"
 	"consentledger/api/auth/session"
@@ -90,19 +91,21 @@ func (c Config) Check() error {
 
 // A Server is a running ledger.
 type Server struct {
-	Config   Config
-	Dir      *DataDir
-	Log      *slog.Logger
-	keys     *auth.Keys        // nil: nobody is authenticated
-	tls      *tls.Config       // nil: it is not spoken
-	ways     auth.Ways         // in which somebody is authenticated, by keys and otherwise
-	sessions *session.Sessions // of browsers; nil: nobody is authenticated
-	tokens   *token.Signer     // of subject tokens; nil: there are none
-	natsAuth *natsAuth         // of the embedded NATS server; nil: it lets everybody in
-	NATS     *server.Server    // nil: external
-	Conn     *nats.Conn
-	Intake   intake.Config
-	rejected *intake.Rejections
+	Config    Config
+	Dir       *DataDir
+	Log       *slog.Logger
+	keys      *auth.Keys          // nil: nobody is authenticated
+	tls       *tls.Config         // nil: it is not spoken
+	approvals *approval.Approvals // nil: nobody is authenticated
+	grants    []auth.Grant        // of the files of roles
+	sessions  *session.Sessions   // of browsers; nil: nobody is authenticated
+	ways      auth.Ways           // in which somebody is authenticated, by keys and otherwise
+	tokens    *token.Signer       // of subject tokens; nil: there are none
+	natsAuth  *natsAuth           // of the embedded NATS server; nil: it lets everybody in
+	NATS      *server.Server      // nil: external
+	Conn      *nats.Conn
+	Intake    intake.Config
+	rejected  *intake.Rejections
 
 	api       http.Handler
 	asked     http.Handler // api, for who is authenticated

@@ -141,6 +141,7 @@ func (h *Server) Handler() http.Handler {
 		Evidence:  h.exporter(),
 		Rebuild:   h.restRebuild,
 		Documents: documents{h},
+		Approvals: h.approvals,
 		Webhooks:  h.hooks,
 		Wait:      h,
 		Status:    h.status,

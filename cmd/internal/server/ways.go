@@ -36,6 +36,8 @@ type Ways struct {
 
 	Origins []string // pages that may use what is one person's, as APP=ORIGIN
 
+	TwoPersons []string // what takes two principals beyond the table, as APP=TYPE,TYPE
+
 	Rate  float64 // requests a second that each may send; zero: as many as they like
 	Burst int     // and how many at once; zero: those of ten seconds
 }
@@ -52,8 +54,8 @@ func (w Ways) check(d Access) error {
 	if w.ClientCA != "" && d.Cert == "" {
 		return exit.Usage(errors.New("--tls-client-ca: clients show their certificates in TLS: say --tls-cert and --tls-key, too"))
 	}
-	if !d.Authenticate && (w.Issuer != "" || w.ClientCA != "" || len(w.Origins) > 0) {
-		return exit.Usage(errors.New("--oidc-issuer, --tls-client-ca, --allow-origin: nobody is authenticated without --authenticate: say that, too"))
+	if !d.Authenticate && (w.Issuer != "" || w.ClientCA != "" || len(w.Origins) > 0 || len(w.TwoPersons) > 0) {
+		return exit.Usage(errors.New("--oidc-issuer, --tls-client-ca, --allow-origin, --two-persons: nobody is authenticated without --authenticate: say that, too"))
 	}
 	switch {
 	case w.Rate < 0 || w.Burst < 0 || math.IsNaN(w.Rate) || math.IsInf(w.Rate, 0):
@@ -68,6 +70,9 @@ func (w Ways) check(d Access) error {
 	}
 	if err := w.checkSignIn(); err != nil {
 		return err
+	}
+	if _, err := auth.ParseTwoPersons(w.TwoPersons); err != nil {
+		return exit.Usage(fmt.Errorf("--two-persons: %w", err))
 	}
 	_, err := w.provider(auth.Pseudonyms{}, nil, nil)
 	_, err2 := w.known(auth.Pseudonyms{})
@@ -136,6 +141,29 @@ func (w Ways) providerConfig(names auth.Pseudonyms, file *rolesFile, failed func
 	return c, err
 }
 
+// grants returns what the files of roles give, each by the pseudonym of its holder.
+func (w Ways) grants(names auth.Pseudonyms) (all []auth.Grant, err error) {
+	if w.Groups != "" {
+		file, err := readRoles("--oidc-roles", w.Groups)
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range file.Groups {
+			all = append(all, auth.Grant{Holder: names.Of("oidc-group", w.Issuer, g.Name), Binding: g.Binding})
+		}
+	}
+	if w.Certificates != "" {
+		file, err := readRoles("--tls-client-roles", w.Certificates)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range file.Certificates {
+			all = append(all, auth.Grant{Holder: names.Of("certificate", c.Name), Binding: c.Binding})
+		}
+	}
+	return all, nil
+}
+
 // readRoles reads the file that a flag names.
 func readRoles(flag, name string) (*roles.File, error) {
 	text, err := files.ReadOwnFile(name, roles.MaxFile)
@@ -171,6 +199,9 @@ func (h *Server) openWays(ctx context.Context) error {
 	}
 	names, err := auth.OpenPseudonyms(ctx, h.Dir.Rows())
 	if err != nil {
+		return err
+	}
+	if h.grants, err = w.grants(names); err != nil {
 		return err
 	}
 	if err := h.openProvider(names); err != nil {

@@ -1,0 +1,120 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"consentledger/domain"
+	"consentledger/domain/catalog"
+	"consentledger/eventstore"
+	"consentledger/eventstore/ledger"
+
+	"github.com/go-json-experiment/json"
+)
+
+// A Grant is what a file of roles gives to a group of an identity provider, or to a
+// certificate, by a pseudonym: names of people and of groups stand in no log.
+type Grant struct {
+	Holder  string
+	Binding Binding
+}
+
+// grantsRow holds the grants that are recorded, so that a change of the file is seen at
+// the next start.
+const grantsRow = "access-roles/1"
+
+// A recordedGrants is that row. Roles are by the app and the holder.
+type recordedGrants struct {
+	Version int               `json:"v"`
+	Changes int               `json:"changes"` // how often they were recorded
+	Roles   map[string]string `json:"roles"`
+}
+
+// SettleGrants records in the log of each app what has changed of the roles that the file
+// gives: who has which roles from now on, or none. What was recorded by a process that
+// died, or by another one that reads the same file, is not recorded again.
+func (k *Keys) SettleGrants(ctx context.Context, grants []Grant) error {
+	key := []byte(grantsRow)
+	text, has, err := k.Rows.Get(ctx, key)
+	if err != nil {
+		return fmt.Errorf("the roles that are recorded: %w", err)
+	}
+	was := recordedGrants{Version: rowsVersion}
+	if has {
+		if err := json.Unmarshal(text, &was); err != nil || was.Version != rowsVersion {
+			return fmt.Errorf("the roles that are recorded: %w", errRow)
+		}
+	}
+	now := k.rolesOf(grants)
+	if maps.Equal(was.Roles, now) {
+		return nil
+	}
+
+	var failed error
+	for _, of := range slices.Sorted(maps.Keys(both(was.Roles, now))) {
+		if was.Roles[of] != now[of] {
+			failed = errors.Join(failed, k.recordGrant(ctx, of, now[of], was.Changes))
+		}
+	}
+	if failed != nil {
+		return failed
+	}
+	row := rowTo(grantsRow, recordedGrants{rowsVersion, was.Changes + 1, now})
+	if err := k.Rows.Write(ctx, eventstore.Change{Put: []eventstore.Row{row}}); err != nil {
+		return fmt.Errorf("the roles that are recorded: %w", err)
+	}
+	return k.Rows.Sync(ctx)
+}
+
+// rolesOf returns the roles of each holder in each app.
+func (k *Keys) rolesOf(grants []Grant) map[string]string {
+	lists := map[string][]string{}
+	for _, g := range grants {
+		apps := g.Binding.Apps
+		if g.Binding.AllApps {
+			apps = k.Apps()
+		}
+		for _, app := range apps {
+			of := string(app) + " " + g.Holder
+			for _, r := range g.Binding.Roles {
+				lists[of] = append(lists[of], string(r))
+			}
+		}
+	}
+	roles := map[string]string{}
+	for of, list := range lists {
+		slices.Sort(list)
+		roles[of] = strings.Join(slices.Compact(list), ",")
+	}
+	return roles
+}
+
+func both(a, b map[string]string) map[string]string {
+	all := maps.Clone(b)
+	maps.Copy(all, a)
+	return all
+}
+
+// recordGrant records which roles a holder has in an app from now on. An app that is not
+// registered has no log.
+func (k *Keys) recordGrant(ctx context.Context, of, roles string, changes int) error {
+	app, holder, _ := strings.Cut(of, " ")
+	if roles == "" {
+		roles = "none"
+	}
+	if !slices.Contains(k.Apps(), domain.AppName(app)) {
+		return fmt.Errorf("the roles in the app %s cannot be recorded: it is not registered yet", app)
+	}
+	id := "roles " + holder + " " + strconv.Itoa(changes)
+	_, err := k.Execute(ctx, ledger.Request{
+		App: domain.AppName(app), Source: "consentledger/access", ID: id, Body: []byte(id + " " + roles),
+		Actor: string(domain.System), RecordedBy: domain.Ledger,
+		Command: domain.Say{Event: domain.Noted{Kind: catalog.RolesChanged, Fields: domain.Fields(map[string]string{"holder": holder, "roles": roles})}},
+	})
+	return err
+}

@@ -1,0 +1,490 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"consentledger/domain"
+	"consentledger/domain/catalog"
+	"consentledger/domain/deadline"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+	"consentledger/eventstore/vault"
+)
+
+// What takes two persons goes in steps, each of which is a record: one principal proposes
+// a command, another approves it, and then it is executed. A proposal holds for the state
+// that it was made for. What the command would do, and where the person stands, is decided
+// when it is proposed, and again where it is executed, under the lock of its stream: if
+// the two differ, nothing is executed, and the proposal has lapsed.
+//
+// The approval is the commit point between the two. Whatever breaks after it is finished
+// by [Ledger.FinishProposal]: the command keeps the identity that its sender gave it, so
+// that executing it twice records it once.
+
+// A Proposing is what somebody proposes.
+type Proposing struct {
+	App    domain.AppName
+	Source string // of the command, as its sender names it
+	ID     string
+	Kind   string // the type of event that the command is
+	Kept   []byte // the command as it was sent: sealed, and read again by [ReadCommand]
+	By     string // the authenticated principal
+	Reason string
+	Until  deadline.Instant // zero: in [domain.ProposalLasts]
+}
+
+// ReadCommand makes a request of what was kept of a proposal, as the two principals record
+// it.
+type ReadCommand func(kept []byte, by [2]string) (Request, error)
+
+// PendingApprover stands for the second principal as long as nobody has approved.
+const PendingApprover = "approver-to-come"
+
+// CommandRole is the role of the part that holds what was proposed.
+const CommandRole = "command"
+
+// proposalsSource is the source of what the ledger records of proposals. No sender may
+// have it.
+const proposalsSource = "consentledger/proposals"
+
+// followUps is the principal of what follows from an event by rule.
+const followUps = "react"
+
+// An approval says for which state of its stream a request is executed.
+type approval struct {
+	as    domain.Command // the request's command, as it was when nobody had approved
+	basis string         // hex; empty: nothing is executed, and found is set
+	found string
+}
+
+// looks reports whether a request is only looked at: nothing of it is recorded.
+func (r Request) looks() bool { return r.approved != nil && r.approved.basis == "" }
+
+// AskTwo makes the ledger refuse commands of the kinds for which needs says so, unless
+// they were approved. It is called before the first request.
+func (l *Ledger) AskTwo(needs func(app domain.AppName, kind string) bool) { l.needsTwo = needs }
+
+// KindOfCommand returns the type of event that a command is, if that may take two persons;
+// else empty.
+func KindOfCommand(cmd domain.Command) string {
+	switch cmd := cmd.(type) {
+	case domain.VoidRecords:
+		return "record.voided"
+	case domain.OrderErasure:
+		return "erasure.ordered"
+	case domain.TakeStep:
+		return string(cmd.Kind)
+	case domain.MeetObligation:
+		return "obligation.met"
+	case domain.VoidObligation:
+		return "obligation.voided"
+	case domain.Say:
+		return codec.Kind(cmd.Event)
+	}
+	return ""
+}
+
+// checkApproved refuses what takes two persons and was not approved, and what was approved
+// for another state than the one that is found.
+func (l *Ledger) checkApproved(r resolved, decide func(domain.Command) ([]domain.Event, error), f *fold, recorded deadline.Instant) error {
+	if r.approved == nil {
+		if r.RecordedBy == domain.Ledger || r.RecordedBy == followUps {
+			return nil // what follows by rule: no transport lets anybody in by these names
+		}
+		if kind := KindOfCommand(r.Command); kind != "" && l.needsTwo != nil && l.needsTwo(r.App, kind) {
+			return domain.Refusal{Code: domain.ApprovalNeeded, Path: "type",
+				Text: kind + " takes two authenticated principals here: propose it (POST /v1/apps/{app}/proposals, or the verb of the command line, which does so), and let another approve it"}
+		}
+		return nil
+	}
+
+	events, err := decide(r.approved.as)
+	if err != nil {
+		return err
+	}
+	if r.approved.found, err = basisOf(r, events, f, recorded); err != nil {
+		return err
+	}
+	if r.approved.basis != "" && r.approved.basis != r.approved.found {
+		return errOutdated
+	}
+	return nil
+}
+
+var errOutdated = domain.Refusal{Code: domain.ProposalOutdated,
+	Text: "what this is about has changed since it was proposed, so that the decision would be another one: look at it again, and propose it anew"}
+
+// basisOf returns a keyed digest of a decision, and of the state that it is about: where a
+// person stands, how far a request is, whether a build is voided already.
+func basisOf(r resolved, events []domain.Event, f *fold, recorded deadline.Instant) (string, error) {
+	b := new(bytes.Buffer)
+	b.WriteString(r.stream.String())
+	for i, e := range events {
+		fmt.Fprintf(b, "\n%s", codec.Kind(e))
+		if i > 0 {
+			continue // what follows from the first by rule says when that was, which is another time now
+		}
+		public, err := codec.Public(e)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(b, " %s", public)
+	}
+
+	switch r.stream.Noun {
+	case domain.SubjectNoun:
+		describePerson(b, r, events, f.subject, recorded)
+	case domain.RequestNoun:
+		fmt.Fprintf(b, "\n%s %v %v", f.request.Outcome, f.request.Received.Types, f.request.Done)
+	case domain.ServiceNoun:
+		describeBuild(b, events, f.service)
+	case domain.PolicyNoun, domain.SurfaceNoun, domain.AccessNoun, domain.IncidentNoun, domain.ObligationNoun, domain.CalendarNoun:
+	}
+	digest := r.key.Digest(b.Bytes())
+	return hex.EncodeToString(digest[:]), nil
+}
+
+// describePerson writes where a person stands now with each purpose, and where they would
+// stand after a decision.
+func describePerson(b *bytes.Buffer, r resolved, events []domain.Event, s domain.Subject, recorded deadline.Instant) {
+	after := s
+	for _, e := range events {
+		after = after.Evolve(domain.Fact{At: recorded, Recorded: recorded, Rules: domain.Rules, Event: e})
+	}
+	band, _ := s.Band(recorded)
+	fmt.Fprintf(b, "\n%s %d", band, s.Ended())
+	for _, id := range r.ref.Policies.Declared(recorded) {
+		was, will := s.Standing(id, recorded, r.ref).Status, after.Standing(id, recorded, r.ref).Status
+		fmt.Fprintf(b, "\n%s %s %s", id, was, will)
+	}
+}
+
+// describeBuild writes whether the first and the last moment of a span are voided already.
+func describeBuild(b *bytes.Buffer, events []domain.Event, s domain.Service) {
+	for _, e := range events {
+		v, voids := e.(domain.BuildVoided)
+		if !voids {
+			continue
+		}
+		for _, at := range []deadline.Instant{v.From, v.To - 1} {
+			voided := s.Voids(domain.Fact{Recorded: at, Event: domain.ConsentWithdrawn{Build: v.Build}})
+			b.WriteString("\n" + strconv.FormatBool(voided))
+		}
+	}
+}
+
+// Propose records that somebody proposes a command, which is decided on for the eyes of
+// nobody first: what would be refused is refused now. The same command under the same name
+// is one proposal, however often it is made.
+func (l *Ledger) Propose(ctx context.Context, p Proposing, read ReadCommand) (domain.Proposal, error) {
+	cmd, err := read(p.Kept, [2]string{p.By, PendingApprover})
+	if err != nil {
+		return domain.Proposal{}, err
+	}
+	if err := l.fresh.now(ctx); err != nil {
+		return domain.Proposal{}, err
+	}
+	k, err := l.vault.AppKey(ctx, string(p.App))
+	if err != nil {
+		return domain.Proposal{}, err
+	}
+	name := k.RequestID(p.Source, p.ID)
+	id := hex.EncodeToString(name[:10])
+	owner, about, err := l.ownerOf(ctx, p.App, cmd)
+	if err != nil {
+		return domain.Proposal{}, err
+	}
+	digest := owner.Digest(p.Kept)
+
+	if was, err := l.Proposed(ctx, p.App, id); err == nil {
+		if was.By == p.By && was.Digest == hex.EncodeToString(digest[:]) {
+			return was, nil
+		}
+		return domain.Proposal{}, domain.Refusal{Code: domain.IDReused, Text: "something else was proposed under this source and id; give every event an id of its own"}
+	}
+	basis, err := l.weigh(ctx, cmd)
+	if err != nil {
+		return domain.Proposal{}, err
+	}
+
+	until := p.Until
+	if until == 0 {
+		until = l.Now() + domain.ProposalLasts
+	}
+	fields := map[string]string{
+		"proposal": id, "command": p.Kind, "digest": hex.EncodeToString(digest[:]), "basis": basis,
+		"until": until.String(), "by": p.By, "reason": p.Reason,
+	}
+	if about != "" {
+		fields["subject"] = about
+	}
+	note := proposalNote(p.App, p.By, catalog.ProposalMade, id, fields)
+	note.sealed = []codec.Plain{{Role: CommandRole, Text: p.Kept, Ref: owner.Pseudonym.String()}}
+	if _, err := l.Execute(ctx, note); err != nil {
+		return domain.Proposal{}, err
+	}
+	return l.Proposed(ctx, p.App, id)
+}
+
+// ownerOf returns for whom a command is sealed, and the pseudonym of whom it is about. What
+// is about nobody in particular is the app's, in an entry of its own.
+func (l *Ledger) ownerOf(ctx context.Context, app domain.AppName, cmd Request) (*vault.Person, string, error) {
+	if cmd.Person != (domain.PersonKey{}) {
+		p, found, err := l.find(ctx, app, cmd.Person)
+		if err == nil && !found {
+			err = domain.Refusal{Code: domain.UnknownPerson, Text: "nothing is known of this person"}
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		return p, p.Pseudonym.String(), nil
+	}
+
+	if cmd.Stream.Noun == domain.RequestNoun && cmd.Stream.ID != "" {
+		f, err := l.fold(ctx, cmd.Stream)
+		if err != nil {
+			return nil, "", err
+		}
+		if ref := f.request.Received.Subject; ref != "" {
+			p, err := l.named(ctx, app, ref)
+			if !errors.Is(err, vault.ErrErased) {
+				return p, ref, err
+			}
+		}
+	}
+	p, _, err := l.vault.Enrol(ctx, vault.Lookup{App: string(app), Kind: "proposals", ID: string(app)})
+	return p, "", err
+}
+
+// weigh returns the basis of a command as its stream stands now, and executes nothing.
+func (l *Ledger) weigh(ctx context.Context, cmd Request) (string, error) {
+	cmd.approved = &approval{as: cmd.Command}
+	receipt, err := l.executeApproved(ctx, cmd)
+	if err != nil {
+		return "", err
+	}
+	if receipt.Event != (eventstore.EventID{}) || cmd.approved.found == "" {
+		return "", domain.Refusal{Code: domain.IDReused, Text: "an event of this source and id is recorded already; give every event an id of its own"}
+	}
+	return cmd.approved.found, nil
+}
+
+func (l *Ledger) executeApproved(ctx context.Context, cmd Request) (Receipt, error) {
+	if _, erases := cmd.Command.(domain.OrderErasure); erases {
+		return l.Erase(ctx, cmd)
+	}
+	return l.Execute(ctx, cmd)
+}
+
+// proposalNote returns the request by which the ledger records a step of a proposal. Each
+// principal takes a step once.
+func proposalNote(app domain.AppName, by string, kind catalog.Note, id string, fields map[string]string) Request {
+	actor := domain.Operator
+	if by == domain.Ledger {
+		actor = domain.System
+	}
+	fields["proposal"] = id
+	name := string(kind) + " " + id + " " + by
+	return Request{
+		App: app, Source: proposalsSource, ID: name, Body: []byte(name), Actor: string(actor), RecordedBy: by,
+		Command: domain.Say{Event: domain.Noted{Kind: kind, Fields: domain.Fields(fields)}},
+	}
+}
+
+// Proposals returns the newest proposals of an app, in the order in which they were made.
+func (l *Ledger) Proposals(ctx context.Context, app domain.AppName) ([]domain.Proposal, error) {
+	ref, err := l.App(ctx, app)
+	return ref.Service.Proposals(), err
+}
+
+// Proposed returns a proposal by its id.
+func (l *Ledger) Proposed(ctx context.Context, app domain.AppName, id string) (domain.Proposal, error) {
+	ref, err := l.App(ctx, app)
+	if err != nil {
+		return domain.Proposal{}, err
+	}
+	p, known := ref.Service.Proposal(id)
+	if !known {
+		return p, domain.Refusal{Code: domain.UnknownProposal, Text: "there is no such proposal in this app"}
+	}
+	return p, nil
+}
+
+// A Decision is what a principal decides on a proposal.
+type Decision struct {
+	App    domain.AppName
+	ID     string // of the proposal
+	By     string // the authenticated principal
+	Reason string
+}
+
+func (d Decision) note(kind catalog.Note) Request {
+	fields := map[string]string{"by": d.By}
+	if d.Reason != "" {
+		fields["reason"] = d.Reason
+	}
+	return proposalNote(d.App, d.By, kind, d.ID, fields)
+}
+
+// Decline records that another principal says no to a proposal.
+func (l *Ledger) Decline(ctx context.Context, d Decision) (domain.Proposal, error) {
+	if _, err := l.Execute(ctx, d.note(catalog.ProposalDeclined)); err != nil {
+		return domain.Proposal{}, err
+	}
+	return l.Proposed(ctx, d.App, d.ID)
+}
+
+// TakeBack records that who made a proposal withdraws it.
+func (l *Ledger) TakeBack(ctx context.Context, d Decision) (domain.Proposal, error) {
+	if _, err := l.Execute(ctx, d.note(catalog.ProposalWithdrawn)); err != nil {
+		return domain.Proposal{}, err
+	}
+	return l.Proposed(ctx, d.App, d.ID)
+}
+
+// Approve records that another principal approves a proposal, and executes what was
+// proposed. It is refused if what the proposal is about has changed; then the proposal has
+// lapsed. Who approved may do so again: they get the same answer, and what was interrupted
+// is finished.
+func (l *Ledger) Approve(ctx context.Context, d Decision, read ReadCommand) (domain.Proposal, error) {
+	ref, err := l.App(ctx, d.App)
+	if err != nil {
+		return domain.Proposal{}, err
+	}
+	p, _ := ref.Service.Proposal(d.ID)
+	if again := p.DecidedBy == d.By && (p.Decided == domain.Approved || p.Decided == domain.CarriedOut); !again {
+		who := domain.By{Actor: domain.Operator, Principal: d.By}
+		if err := ref.Service.CheckDecision(d.ID, d.By, who, l.Now()); err != nil {
+			return domain.Proposal{}, err
+		}
+
+		// Before the approval is recorded: who approves what cannot be done is told so.
+		cmd, err := l.proposedCommand(ctx, d.App, p, [2]string{p.By, PendingApprover}, read)
+		if err == nil {
+			var basis string
+			if basis, err = l.weigh(ctx, cmd); err == nil && basis != p.Basis {
+				err = errOutdated
+			}
+		}
+		if err := l.lapse(ctx, d.App, d.ID, err); err != nil {
+			return domain.Proposal{}, err
+		}
+		if _, err := l.Execute(ctx, d.note(catalog.ProposalApproved)); err != nil {
+			return domain.Proposal{}, err
+		}
+	}
+	return l.FinishProposal(ctx, d.App, d.ID, read)
+}
+
+// FinishProposal executes what was approved, and records that it is done. What was done
+// before is not done again.
+func (l *Ledger) FinishProposal(ctx context.Context, app domain.AppName, id string, read ReadCommand) (domain.Proposal, error) {
+	p, err := l.Proposed(ctx, app, id)
+	if err != nil || p.Decided != domain.Approved {
+		return p, err
+	}
+	record, err := l.carryOut(ctx, app, p, read)
+	if err := l.lapse(ctx, app, id, err); err != nil {
+		return domain.Proposal{}, err
+	}
+	done := map[string]string{"record": record.String()}
+	if _, err := l.Execute(ctx, proposalNote(app, domain.Ledger, catalog.ProposalDone, id, done)); err != nil {
+		return domain.Proposal{}, err
+	}
+	return l.Proposed(ctx, app, id)
+}
+
+// carryOut executes what was approved, and returns its record.
+func (l *Ledger) carryOut(ctx context.Context, app domain.AppName, p domain.Proposal, read ReadCommand) (eventstore.EventID, error) {
+	if p.Command == "erasure.ordered" { // with the person goes what was proposed
+		s, err := l.Subject(ctx, domain.SubjectStream(app, p.Subject))
+		if err == nil && s.Ordered() != (domain.EventID{}) {
+			return eventstore.EventID(s.Ordered()), nil
+		}
+	}
+	pending, err := l.proposedCommand(ctx, app, p, [2]string{p.By, PendingApprover}, read)
+	if err != nil {
+		return eventstore.EventID{}, err
+	}
+	cmd, err := l.proposedCommand(ctx, app, p, [2]string{p.By, p.DecidedBy}, read)
+	if err != nil {
+		return eventstore.EventID{}, err
+	}
+	cmd.approved = &approval{as: pending.Command, basis: p.Basis}
+	receipt, err := l.executeApproved(ctx, cmd)
+	return receipt.Event, err
+}
+
+// lapse records that a proposal has lapsed, if err is a refusal, and returns what whoever
+// approves is told. Another error is returned as it is.
+func (l *Ledger) lapse(ctx context.Context, app domain.AppName, id string, err error) error {
+	refusal, refused := errors.AsType[domain.Refusal](err)
+	if !refused {
+		return err
+	}
+	why := map[string]string{"why": string(refusal.Code)}
+	if _, err := l.Execute(ctx, proposalNote(app, domain.Ledger, catalog.ProposalLapsed, id, why)); err != nil {
+		return err
+	}
+	if refusal.Code == domain.ProposalOutdated {
+		return refusal
+	}
+	return domain.Refusal{Code: domain.ProposalOutdated, Path: refusal.Path,
+		Text: "what was proposed is not possible any more, and has lapsed (" + string(refusal.Code) + ": " + refusal.Text + ")"}
+}
+
+// proposedCommand returns the command of a proposal as two principals record it.
+func (l *Ledger) proposedCommand(ctx context.Context, app domain.AppName, p domain.Proposal, by [2]string, read ReadCommand) (Request, error) {
+	e, err := l.madeEntry(ctx, app, p)
+	if err != nil {
+		return Request{}, err
+	}
+	kept, there, err := l.reveal(ctx, e, CommandRole)
+	if err != nil {
+		return Request{}, err
+	}
+	if !there {
+		return Request{}, domain.Refusal{Code: domain.EarlierPerson, Text: "the person whom the proposal was about was erased, and what was proposed with them"}
+	}
+	return read([]byte(kept.Reveal()), by)
+}
+
+// madeEntry returns the record of a proposal.
+func (l *Ledger) madeEntry(ctx context.Context, app domain.AppName, p domain.Proposal) (codec.Entry, error) {
+	for e, err := range l.Stream(ctx, domain.ServiceStream(app)) {
+		if err != nil {
+			return codec.Entry{}, err
+		}
+		if domain.EventID(e.ID) == p.Made {
+			return e, nil
+		}
+	}
+	return codec.Entry{}, fmt.Errorf("app %s: the record of a proposal was there, and is no more", app)
+}
+
+// Command returns what was proposed, as it was sent, to whoever has to decide on it; not
+// ok: the person whom it was about was erased. First the access is recorded.
+func (l *Ledger) Command(ctx context.Context, app domain.AppName, p domain.Proposal, a Access) (kept []byte, ok bool, err error) {
+	e, err := l.madeEntry(ctx, app, p)
+	if err != nil {
+		return nil, false, err
+	}
+	i := slices.IndexFunc(e.Parts, func(part codec.Part) bool { return part.Role == CommandRole })
+	if i < 0 {
+		return nil, false, unreadable(e, errors.New("a proposal without what was proposed"))
+	}
+	a.App, a.Kind, a.Subject, a.Events, a.Roles = app, domain.AccessProposal, p.Subject, []domain.EventID{p.Made}, []string{CommandRole}
+	a.Records, a.Parts = 1, 1
+	opened, err := l.Access(ctx, a)
+	if err != nil {
+		return nil, false, err
+	}
+	text, ok, err := opened.Reveal(ctx, e, CommandRole)
+	return []byte(text.Reveal()), ok, err
+}

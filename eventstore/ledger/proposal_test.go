@@ -1,0 +1,194 @@
+package ledger_test
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"sync"
+	"testing"
+
+	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/eventstore/ledger"
+)
+
+// readVoid reads a void as these tests keep it: the record, and under which id.
+func readVoid(kept []byte, by [2]string) (ledger.Request, error) {
+	var record domain.EventID
+	if err := json.Unmarshal(kept, &record); err != nil {
+		return ledger.Request{}, err
+	}
+	r := request("void", domain.VoidRecords{Records: []domain.EventID{record}, Reason: "mistake", Evidence: content.Hash{1}, By: by})
+	r.Body, r.Actor, r.RecordedBy = append(kept, by[1]...), "operator", by[0]
+	return r, nil
+}
+
+// proposes begins a history of ada with a grant, and proposes to void it.
+func proposes(t *testing.T, l *ledger.Ledger) domain.Proposal {
+	t.Helper()
+	l.AskTwo(func(_ domain.AppName, kind string) bool { return kind == "record.voided" })
+	begin(t, l)
+	given := must(t, l, request("yes", domain.GiveConsent{Act: "agree"}))
+	kept, err := json.Marshal(domain.EventID(given.Event))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := l.Propose(t.Context(), ledger.Proposing{App: "demo", Source: "test", ID: "void", Kind: "record.voided", Kept: kept, By: "p-first", Reason: "mistake"}, readVoid)
+	if err != nil || p.State(l.Now()) != domain.Proposed || p.By != "p-first" {
+		t.Fatalf("%+v %v", p, err)
+	}
+	return p
+}
+
+func decided(id, by string) ledger.Decision { return ledger.Decision{App: "demo", ID: id, By: by} }
+
+// types returns how many records of each kind there are.
+func (w *world) types(t *testing.T) map[string]int {
+	t.Helper()
+	all := map[string]int{}
+	for e, err := range w.open(t).Replay(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[e.Kind()]++
+	}
+	return all
+}
+
+func TestWhatTakesTwoIsRefusedFromOne(t *testing.T) {
+	w := newWorld()
+	l := w.open(t)
+	p := proposes(t, l)
+	void, err := readVoid([]byte(`[1]`), [2]string{"p-first", "p-second"})
+	if err == nil {
+		_, err = l.Execute(t.Context(), void)
+	}
+	if code(err) != domain.ApprovalNeeded {
+		t.Errorf("at once: %v", err)
+	}
+	if _, err := l.Approve(t.Context(), decided(p.ID, "p-first"), readVoid); code(err) != domain.SamePrincipal {
+		t.Errorf("by who proposed it: %v", err)
+	}
+	if n := w.types(t); n["record.voided"] != 0 || n["proposal.lapsed"] != 0 || n["proposal.made"] != 1 {
+		t.Errorf("%v", n)
+	}
+}
+
+// Two processes that share a store: each has a fold of its own.
+func TestOfTwoProcessesThatApproveAtOnceOneDoes(t *testing.T) {
+	w := newWorld()
+	p := proposes(t, w.open(t))
+	var failed [4]error
+	var all sync.WaitGroup
+	for i, by := range []string{"p-a", "p-b", "p-c", "p-d"} {
+		l := w.open(t)
+		all.Go(func() { _, failed[i] = l.Approve(t.Context(), decided(p.ID, by), readVoid) })
+	}
+	all.Wait()
+	good := 0
+	for _, err := range failed {
+		switch {
+		case err == nil:
+			good++
+		case code(err) != domain.AlreadyDecided:
+			t.Errorf("%v", err)
+		}
+	}
+	if n := w.types(t); good != 1 || n["record.voided"] != 1 || n["proposal.approved"] != 1 || n["proposal.done"] != 1 {
+		t.Errorf("%d approve: %v", good, n)
+	}
+}
+
+func TestAProposalExpires(t *testing.T) {
+	w := newWorld()
+	l := w.open(t)
+	p := proposes(t, l)
+	w.now = p.Until
+	if _, err := l.Approve(t.Context(), decided(p.ID, "p-second"), readVoid); code(err) != domain.ProposalExpired {
+		t.Errorf("%v", err)
+	}
+	if n := w.types(t); n["record.voided"] != 0 || n["proposal.approved"] != 0 {
+		t.Errorf("%v", n)
+	}
+}
+
+// What changes in another process between a proposal and its approval counts.
+func TestAProposalHoldsForTheStateThatItWasMadeFor(t *testing.T) {
+	w := newWorld()
+	here, there := w.open(t), w.open(t)
+	p := proposes(t, here)
+	must(t, there, request("no", domain.WithdrawConsent{Scope: domain.Scope{All: true}}))
+	if _, err := here.Approve(t.Context(), decided(p.ID, "p-second"), readVoid); code(err) != domain.ProposalOutdated {
+		t.Errorf("%v", err)
+	}
+	if p, err := there.Proposed(t.Context(), "demo", p.ID); err != nil || p.State(w.now) != domain.Lapsed {
+		t.Errorf("%+v %v", p, err)
+	}
+	if n := w.types(t); n["record.voided"] != 0 || n["proposal.approved"] != 0 || n["proposal.lapsed"] != 1 {
+		t.Errorf("%v", n)
+	}
+}
+
+// A process dies at any append of an approval, before it is written or behind it: who
+// comes later finishes it, and nothing is recorded twice.
+func TestAnApprovalThatWasInterruptedIsFinished(t *testing.T) {
+	for _, persist := range []bool{false, true} {
+		for dies := range 3 {
+			w := newWorld()
+			p := proposes(t, w.open(t))
+			whole := w.store
+			w.store = &dying{Store: whole, left: dies, persist: persist}
+			if _, err := w.open(t).Approve(t.Context(), decided(p.ID, "p-second"), readVoid); !errors.Is(err, errLost) {
+				t.Fatalf("%d: %v", dies, err)
+			}
+			w.store = whole
+			l := w.open(t)
+			if _, err := l.FinishProposal(t.Context(), "demo", p.ID, readVoid); err != nil {
+				t.Errorf("%d: %v", dies, err)
+			}
+			after, err := l.Approve(t.Context(), decided(p.ID, "p-second"), readVoid)
+			if err != nil || after.State(w.now) != domain.CarriedOut || after.Record == "" {
+				t.Errorf("%d: %+v %v", dies, after, err)
+			}
+			if n := w.types(t); n["record.voided"] != 1 || n["proposal.approved"] != 1 || n["proposal.done"] != 1 || n["proposal.lapsed"] != 0 {
+				t.Errorf("%d, %t: %v", dies, persist, n)
+			}
+		}
+	}
+}
+
+// What was proposed about somebody goes with them.
+func TestWhatWasProposedGoesWithThePerson(t *testing.T) {
+	w := newWorld()
+	l := w.open(t)
+	p := proposes(t, l)
+	look := func() (string, bool) {
+		t.Helper()
+		kept, there, err := l.Command(t.Context(), "demo", p, ledger.Access{
+			ID: rand.Text(), Actor: "operator", RecordedBy: "p-second",
+			DataAccessed: domain.DataAccessed{Reason: "proposal", Name: "p-second", Words: "to decide"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(kept), there
+	}
+	if kept, there := look(); !there || len(kept) < 10 {
+		t.Errorf("%q %t", kept, there)
+	}
+	if n := w.types(t); n["data.accessed"] != 1 {
+		t.Errorf("looking is not recorded: %v", n)
+	}
+	if _, err := l.Erase(t.Context(), order("erase")); err != nil {
+		t.Fatal(err)
+	}
+	if kept, there := look(); there {
+		t.Errorf("after the erasure: %q", kept)
+	}
+	if _, err := l.Approve(t.Context(), decided(p.ID, "p-second"), readVoid); code(err) != domain.ProposalOutdated {
+		t.Errorf("%v", err)
+	}
+	if n := w.types(t); n["record.voided"] != 0 || n["proposal.lapsed"] != 1 {
+		t.Errorf("%v", n)
+	}
+}
