@@ -230,8 +230,8 @@ func (h *Server) keep(w *workers) {
 // listened to, by intake and for operators.
 func (h *Server) answer(w *workers, on listeners) (ready chan struct{}) {
 	h.api = h.Handler()
-	if h.asked = h.api; h.keys != nil {
-		h.asked = auth.Guard(h.api, h.ways)
+	if h.asked = h.places.Guard(h.api); h.keys != nil {
+		h.asked = auth.Guard(h.asked, h.ways)
 		w.Go(func() { h.keepAccess(w.ctx) })
 	}
 	guarded := h.guardPages(h.withPages(h.asked), h.Config.Hosts.Listening(h.Config.HTTP, on.http.Addr()))
@@ -251,7 +251,7 @@ func (h *Server) answer(w *workers, on listeners) (ready chan struct{}) {
 		}
 		return h.operate(w.ctx, open)
 	})
-	w.must("HTTP", func() error { return ServeHTTP(w.ctx, on.http, guarded, h.tls) })
+	w.must("HTTP", func() error { return serveConns(w.ctx, h.connections(on.http), guarded, h.tls) })
 	if on.measures != nil {
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", h.Measured.page())

@@ -20,6 +20,7 @@ import (
 	"time"
 	_ "time/tzdata" // apps name their time zones
 
+	"consentledger/api/admission"
 	"consentledger/api/audit/witness"
 	"consentledger/api/auth"
 	"consentledger/api/auth/token"
@@ -59,6 +60,7 @@ type Config struct {
 	NATS       ExternalNATS // instead of the embedded one
 	ESDB       string       // where clients of EventStoreDB may read; empty: nowhere
 	Telling    Telling
+	Limits     Limits
 	Demo       bool
 	Files      vfs.FS // of the store; nil: the real disk
 	Store      string // where the records are instead of the data directory; empty: see [Location]
@@ -85,7 +87,7 @@ type Config struct {
 
 // Check refuses a configuration that cannot be, before anything is opened.
 func (c Config) Check() error {
-	return errors.Join(c.NATS.Check(), c.checkMany(), c.CheckAccess())
+	return errors.Join(c.NATS.Check(), c.checkMany(), c.CheckAccess(), c.Limits.Check())
 }
 
 // A Server is a running ledger.
@@ -102,6 +104,10 @@ type Server struct {
 	Conn     *nats.Conn
 	Intake   intake.Config
 	rejected *intake.Rejections
+
+	places     *admission.Admission // of requests over HTTP
+	natsPlaces *admission.Admission // and over NATS
+	conns      *edge.Conns          // of HTTP; nil: it is not listened to yet
 
 	api       http.Handler
 	asked     http.Handler // api, for who is authenticated
@@ -165,6 +171,9 @@ func (h *Server) openTelemetry(ctx context.Context) error {
 func (h *Server) Open(ctx context.Context) error {
 	tune.AddProc()
 	tune.GC()
+	if err := h.openLimits(); err != nil {
+		return err
+	}
 	if err := h.openDirectory(ctx); err != nil {
 		return err
 	}
@@ -243,7 +252,7 @@ func (h *Server) openIntake() {
 		Seal: h.Dir.seal, Unseal: h.Dir.unseal, Again: h.again, Watch: new(intake.Watch),
 		Rows: h.Dir.Rows(), Apps: func() []domain.AppName { return h.Logs.Logged() },
 		Traces: h.Measured.traces, Turned: h.Measured.turned, Process: h.process,
-		Sender: h.senders(auth.Record), AskedBy: h.senders(auth.Check),
+		Sender: h.senders(auth.Record), AskedBy: h.senders(auth.Check), Admit: h.admitNATS,
 	}
 	if h.turns.many() {
 		h.Intake.Turn = func(ctx context.Context, do func(context.Context) error) error {
@@ -327,12 +336,26 @@ func (h *Server) Close() error {
 	return err
 }
 
+// ServeHTTP answers on l until ctx is done. A client that is slow with its headers, its
+// body or in taking an answer is cut off; see [edge.Limit] for bodies.
 func ServeHTTP(ctx context.Context, l net.Listener, handler http.Handler, speaks *tls.Config) error {
+	conns := &edge.Conns{Listener: l, Most: maxConnections, Within: takeWithin}
+	return serveConns(ctx, conns, handler, speaks)
+}
+
+func serveConns(ctx context.Context, l *edge.Conns, handler http.Handler, speaks *tls.Config) error {
 	s := &http.Server{
 		Handler:           handler,
 		TLSConfig:         speaks,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    maxHeaders,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		ConnState: func(c net.Conn, state http.ConnState) {
+			if state == http.StateIdle && l.Crowded() {
+				c.Close() // somebody else needs it more
+			}
+		},
 	}
 	done := make(chan error, 1)
 	go func() {
