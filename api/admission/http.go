@@ -114,6 +114,7 @@ var ofPattern = map[string]Class{
 	"GET /v1/apps/{app}/incidents/{id}":              Quick,
 	"GET /v1/apps/{app}/requests/{id}/next":          Quick,
 	"GET /v1/apps/{app}/incidents/{id}/next":         Quick,
+	"GET /v1/apps/{app}/erasures/{job}/certificate":  Heavy,
 	"GET /v1/rejected":                               Heavy,
 }
 

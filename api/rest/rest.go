@@ -75,6 +75,7 @@ type Config struct {
 	Evidence Evidence                                   // nil: no routes of bundles and receipts
 	Papers   Papers                                     // nil: no audit report and no registers
 	Rebuild  func(ctx context.Context) (Rebuilt, error) // nil: projections are not compared
+	Erasures Erasures                                   // nil: persons are erased one by one
 	Webhooks Webhooks                                   // nil: apps are told nothing by HTTP
 	Wait     Waiter                                     // nil: min_position is answered by what the projection has
 
@@ -132,6 +133,9 @@ func (s *server) routes(mux *http.ServeMux) huma.API {
 	s.voidRoute(api)
 	s.pastRoutes(api)
 	s.eraseRoute(api)
+	if s.Erasures != nil {
+		s.erasureRoutes(api)
+	}
 	if s.Policies != nil {
 		s.groupRoute(api)
 	}

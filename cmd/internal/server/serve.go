@@ -25,6 +25,7 @@ import (
 	"consentledger/api/auth"
 	"consentledger/api/auth/token"
 	"consentledger/api/edge"
+	"consentledger/api/erasing"
 	"consentledger/api/intake"
 	"consentledger/api/outbox"
 	"consentledger/api/react"
@@ -129,6 +130,7 @@ type Server struct {
 	Outbox    *outbox.Outbox
 	changes   *outbox.Outbox // of consents; nil: they are not told on NATS
 	hooks     *webhook.Hooks
+	erasing   *erasing.Jobs
 	turns     *turns
 	process   string
 	Started   string
@@ -152,6 +154,9 @@ func (h *Server) followUp(ctx context.Context) error {
 			return fmt.Errorf("an erasure that was ordered could not be finished: %w", err)
 		}
 	}
+	var jobs sync.WaitGroup
+	jobs.Go(func() { h.erasing.Run(ctx) })
+	defer jobs.Wait()
 	h.tell(ctx)
 	return nil
 }
@@ -241,6 +246,7 @@ func (h *Server) openFollowers() error {
 		Traces:  h.Measured.traces,
 		Turn:    h.turns.turn(workFollowUps),
 	}
+	h.erasing = &erasing.Jobs{Ledger: h.Dir.Ledger, Rows: h.Dir.Rows(), Log: h.Log, Busy: h.busy}
 	h.openTelling()
 	return nil
 }

@@ -141,6 +141,7 @@ func (h *Server) Handler() http.Handler {
 		Rebuild:   h.restRebuild,
 		Papers:    documents{h},
 		Webhooks:  h.hooks,
+		Erasures:  restErasures{h.erasing, h},
 		Wait:      h,
 		Status:    h.status,
 		Ready:     h.ready,
