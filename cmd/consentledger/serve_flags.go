@@ -124,7 +124,7 @@ func limitFlags(c *cobra.Command, l *server.Limits) {
 	f := c.Flags()
 	f.StringVar(&l.Memory, "memory-ceiling", "", "the memory above which nothing new is taken but questions about one person, as in 2GiB (default: three quarters of what there is, at least 1GiB)")
 	f.IntVar(&l.Connections, "max-connections", 0, "how many connections of HTTP there are at once; one more is closed (default: 4096)")
-	f.StringToIntVar(&l.AtOnce, "at-once", nil, "how many requests over HTTP are worked on at once, by their class, as in record=64,heavy=4; as many wait (default: see docs/limits.md)")
+	f.StringToIntVar(&l.AtOnce, "at-once", nil, "how many requests are worked on at once, by their class, as in record=64,heavy=4,nats-record=1024 (default: see docs/limits.md)")
 }
 
 // natsFlags give a verb the flags of an external NATS server.

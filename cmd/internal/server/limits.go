@@ -44,7 +44,7 @@ func (l Limits) Check() error {
 	if l.Connections < 0 {
 		return exit.Usage(errors.New("--max-connections: want a number above zero, as in 4096"))
 	}
-	known := admission.Names[admission.Quick:]
+	known := append(admission.Names[admission.Quick:], natsClass+admission.Quick.String(), natsClass+admission.Record.String())
 	for _, name := range slices.Sorted(maps.Keys(l.AtOnce)) {
 		if !slices.Contains(known, name) {
 			return exit.Usage(fmt.Errorf("--at-once: the classes are %s, as in --at-once record=64", strings.Join(known, ", ")))
@@ -55,6 +55,9 @@ func (l Limits) Check() error {
 	}
 	return nil
 }
+
+// natsClass stands before a class of requests over NATS.
+const natsClass = "nats-"
 
 // units are how memory is written.
 var units = []struct {
@@ -93,11 +96,16 @@ func (h *Server) openLimits() error {
 		debug.SetMemoryLimit(ceiling / 10 * 9)
 	}
 
-	over, nats := admission.Default(admission.Processors(), ceiling), admission.DefaultNATS(ceiling)
+	over, nats := admission.Default(admission.Processors(), ceiling, h.Dir.away != nil || h.Dir.shared != nil), admission.DefaultNATS(ceiling)
 	for class := admission.Quick; int(class) < len(over.Bounds); class++ {
 		if n, said := h.Config.Limits.AtOnce[class.String()]; said {
 			over.Bounds[class].Places = n
 			over.Bounds[class].Line = n
+		}
+	}
+	for _, class := range []admission.Class{admission.Quick, admission.Record} {
+		if n, said := h.Config.Limits.AtOnce[natsClass+class.String()]; said {
+			nats.Bounds[class].Places = n
 		}
 	}
 	over.Refused, nats.Refused = h.Measured.refused, h.Measured.refused

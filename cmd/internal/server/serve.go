@@ -176,10 +176,10 @@ func (h *Server) openTelemetry(ctx context.Context) error {
 func (h *Server) Open(ctx context.Context) error {
 	tune.AddProc()
 	tune.GC()
-	if err := h.openLimits(); err != nil {
+	if err := h.openDirectory(ctx); err != nil {
 		return err
 	}
-	if err := h.openDirectory(ctx); err != nil {
+	if err := h.openLimits(); err != nil {
 		return err
 	}
 	if err := h.openNATS(ctx); err != nil {
