@@ -113,6 +113,7 @@ type Service struct {
 	decided    deadline.Date      // on which day it ends, as was decided last; zero: nothing was
 	holders    []holder           // in the order of their names
 	counts     []counted          // of persons
+	keepings   []keeping          // what keeps data although a person is to be erased
 }
 
 // A bulkVoid is a [BuildVoided] with the fact that proves it.
@@ -176,6 +177,7 @@ func (s Service) Fold(f Fact, own Own) Service {
 		if c, says := countIn(e); says {
 			s.counts = add(own, s.counts, c)
 		}
+		s.keepings = keep(own, s.keepings, e, f.ID)
 		switch e.Kind {
 		case cessationNotified:
 			s.notices = add(own, s.notices, f.yesFrom())
@@ -243,6 +245,9 @@ func (s Service) say(e Event, ref Reference, at deadline.Instant) (Event, error)
 	case Noted:
 		kept, err := ref.note(e, at)
 		if err != nil {
+			return nil, err
+		}
+		if err := s.checkKeeping(e, ref.By); err != nil {
 			return nil, err
 		}
 		return kept, s.checkDecision(e, ref, at)

@@ -130,6 +130,7 @@ var NoteRules = []NoteRule{
 	ofItself(KeyRotated, "a key took the place of another one of the same principal", "PIPL 51(4)", "key", "principal", "roles,", "until@", "by"),
 	ofItself(KeyRevoked, "a key was revoked before its time", "PIPL 51(4)", "key", "principal", "roles,", "until@", "by"),
 	note("policy.precedence", "a specific policy prevailed", "XI(I)", "winner", "!clause"),
+	keepingRules[0], keepingRules[1], keepingRules[2], keepingRules[3],
 	aboutPerson("decision.made", "a decision about the person was made by a machine", "PIPL 24; VII(II)", "decision", "significant?", "!purpose"),
 	aboutPerson("decision.explained", "an automated decision was explained", "PIPL 24; VII(II)", "decision", "limited_by"),
 	aboutPerson("decision.objected", "the person objects to an automated decision", "PIPL 24", "decision"),
@@ -145,7 +146,7 @@ var NoteRules = []NoteRule{
 }
 
 // note reads a rule. A field's last character says its form: # a hash, @ a
-// date, = a number, ? yes or no, a colon a ground's code, a comma names, none a
+// date, = a number, ? yes or no, a colon a ground's code, a comma names, * a record's id, none a
 // name, and a text if "!" stands before it, which also makes it required. The first field is required.
 func note(kind NoteKind, says, source string, fields ...string) NoteRule {
 	r := NoteRule{Kind: kind, Says: says, Source: source}
@@ -154,7 +155,7 @@ func note(kind NoteKind, says, source string, fields ...string) NoteRule {
 		if f[0] == '!' {
 			rule.Name, rule.Form, rule.Required = f[1:], FormText, true
 		}
-		if form, ok := map[byte]Form{'#': FormHash, '@': FormDate, '=': FormNumber, '?': FormYes, ':': FormCode, ',': FormNames}[f[len(f)-1]]; ok {
+		if form, ok := map[byte]Form{'#': FormHash, '@': FormDate, '=': FormNumber, '?': FormYes, ':': FormCode, ',': FormNames, '*': FormRecord}[f[len(f)-1]]; ok {
 			rule.Name, rule.Form = rule.Name[:len(rule.Name)-1], form
 		}
 		r.Fields = append(r.Fields, rule)

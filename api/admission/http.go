@@ -61,8 +61,9 @@ const maxBody = 8 << 20
 // refused answers that a request was not taken.
 func refused(w http.ResponseWriter, err error) {
 	r, is := errors.AsType[*Refusal](err)
-	if !is {
-		return // who asked has gone
+	if !is { // who asked has gone
+		edge.Write(w, edge.Plain(http.StatusServiceUnavailable, ""))
+		return
 	}
 	p := r.Problem()
 	w.Header().Set("Retry-After", strconv.Itoa(r.Seconds()))
@@ -136,9 +137,6 @@ func ClassOf(r *http.Request) Class {
 	class := classOf(pattern)
 	if class == Record && isBatch(r.Header.Get("Content-Type")) {
 		return Batch
-	}
-	if class == Free && r.URL.Query().Has("verbose") {
-		return Quick
 	}
 	return class
 }

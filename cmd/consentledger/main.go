@@ -104,7 +104,7 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().String("key-file", "", "a file with the key to show to the server (environment: "+accessKeyVariable+", "+accessKeyFileVariable+")")
 	addGrouped(root, appTeams, newRecord(), newCheck(), newPrompt(), newState(), newSurface(), newSigner(), newSchema(), newImport(), newWebhook())
 	addGrouped(root, privacyOfficers, newPolicy(), newRequest(), newObligation(), newIncident(), newService(), newCalendar(), newDeadline(),
-		newReport(), newSubject(), newErasure(), newReceipt(), newVoid(), newDispute())
+		newReport(), newSubject(), newErasure(), newHold(), newReceipt(), newVoid(), newDispute())
 	addGrouped(root, auditors, newReplay(), newLawful(), newExport(), newLog(), verifier.New())
 	addGrouped(root, operators, newServe(), newApp(), newAccess(), newDoctor(), newStatus(), newAlarms(), newRejected(), newHealthcheck(),
 		newKeys(), newBackup(), newRestore(), newMigrate(), bench.New())

@@ -57,15 +57,14 @@ func (l *Ledger) finishOrders(ctx context.Context, orders []vault.Order) (n int,
 		ordered = append(ordered, o)
 	}
 
-	purged := map[string]bool{}
+	gone := map[string][]vault.Pseudonym{}
 	for _, o := range ordered {
-		if purged[o.App] {
-			continue
-		}
-		if err := l.vault.Purge(ctx, o.App); err != nil {
+		gone[o.App] = append(gone[o.App], o.Pseudonym)
+	}
+	for app, people := range gone {
+		if err := l.vault.Purge(ctx, app, people...); err != nil {
 			return 0, err
 		}
-		purged[o.App] = true
 	}
 
 	for _, o := range ordered {

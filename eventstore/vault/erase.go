@@ -20,8 +20,7 @@ func (v *Vault) Erase(ctx context.Context, p *Person, at, until time.Time) error
 	if err := v.Delete(ctx, p, at, until); err != nil {
 		return err
 	}
-	err := v.rows.Purge(ctx, entryKey(p.App, p.Pseudonym), partKeys(p.App, p.Pseudonym), foldKeys(p.App, p.Pseudonym), linkKeys(p.App, p.Pseudonym), detachKeys(p.App, p.Pseudonym), ownNearKeys(p.App, p.Pseudonym))
-	if err != nil {
+	if err := v.Purge(ctx, p.App, p.Pseudonym); err != nil {
 		return fmt.Errorf("vault: erase %s: %w", p.Pseudonym, err)
 	}
 	return nil

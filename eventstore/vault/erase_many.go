@@ -8,12 +8,25 @@ import (
 	"consentledger/eventstore"
 )
 
-// Purge has the tables of an app's rows written anew without whoever was deleted. It costs
-// as much for one person as for all of them, so whoever erases many does it once for many.
-func (v *Vault) Purge(ctx context.Context, app string) error {
+// few is up to how many persons the tables are written anew where their rows lay; for more
+// it is faster to write all of an app once.
+const few = 64
+
+// Purge has the tables written anew without the rows of persons who were deleted. It costs
+// nearly as much for one person as for many, so whoever erases many does it once for all.
+func (v *Vault) Purge(ctx context.Context, app string, gone ...Pseudonym) error {
 	var prefixes [][]byte
 	for _, kind := range []string{entryRows, partRows, foldRows, linkRows, detachRows, ownRows} {
-		prefixes = append(prefixes, rowKey(kind, app))
+		if len(gone) > few {
+			prefixes = append(prefixes, rowKey(kind, app))
+			continue
+		}
+		for _, p := range gone {
+			prefixes = append(prefixes, rowKey(kind, app, p[:]))
+		}
+	}
+	if len(prefixes) == 0 {
+		return nil
 	}
 	if err := v.rows.Purge(ctx, prefixes...); err != nil {
 		return fmt.Errorf("vault: the rows of app %q that were deleted: %w", app, err)

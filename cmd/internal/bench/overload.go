@@ -23,9 +23,9 @@ import (
 
 // An overloadConfig is what the flags of bench overload say.
 type overloadConfig struct {
-	clients, times, population, rounds int
-	slice                              time.Duration
-	data, output                       string
+	clients, times, population, rounds, erase int
+	slice                                     time.Duration
+	data, output                              string
 }
 
 const overloadHelp = `Measure how a server does that is asked for more than it can do. It is run as its users run
@@ -54,6 +54,7 @@ func newBenchOverload() *cobra.Command {
 	f.IntVar(&c.times, "times", 10, "how many times as many an overload has")
 	f.IntVar(&c.population, "population", 10_000, "how many persons there are")
 	f.IntVar(&c.rounds, "rounds", 3, "how many slices each load has, in turns; the median is reported")
+	f.IntVar(&c.erase, "erase", 0, "in the end erase so many persons in the background while a calm load goes on (default: nobody)")
 	f.DurationVar(&c.slice, "for", 5*time.Second, "how long a slice is")
 	f.StringVar(&c.data, "data", "", "where the data directory is made, and removed again (default: the temporary directory)")
 	f.StringVarP(&c.output, "output", "o", "table", "how to print: table or json")
@@ -110,7 +111,58 @@ func (c *overloadConfig) run(ctx context.Context, out, progress io.Writer) (err 
 			all = append(all, figures...)
 		}
 	}
+	if c.erase > 0 {
+		figures, err := c.erasing(ctx, p, crowd, dir, progress)
+		if err != nil {
+			return err
+		}
+		all = append(all, figures...)
+	}
 	return printOverload(out, c.output, all)
+}
+
+// erasing measures a calm load while a job erases persons whom nobody asks for.
+func (c *overloadConfig) erasing(ctx context.Context, p *Program, crowd *Crowd, dir string, progress io.Writer) (all []OverloadFigure, err error) {
+	const first = 1_000_000_000 // far from those of the load
+	gone := NewCrowd(Uniform)
+	gone.Size.Store(first)
+	var ids bytes.Buffer
+	for n := 0; n < c.erase; n += 500 {
+		some := min(500, c.erase-n)
+		if err := p.batch(func() []byte { return gone.Arrivals(some) })(ctx); err != nil {
+			return nil, err
+		}
+		for i := range some {
+			fmt.Fprintf(&ids, "bench-%d\n", first+n+i+1)
+		}
+	}
+	file := filepath.Join(dir, "ids.txt")
+	if err := os.WriteFile(file, ids.Bytes(), 0o600); err != nil {
+		return nil, err
+	}
+
+	type end struct {
+		took time.Duration
+		err  error
+	}
+	ended := make(chan end, 1)
+	go func() {
+		took, err := p.Verb(ctx, "erasure", "begin", "--app", App, "--file", file, "--reason", "bench", "--by", "officer", "--by", "second", "--wait")
+		ended <- end{took, err}
+	}()
+	for {
+		figures, err := c.load(ctx, p, crowd, "erasing", c.clients, false)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, figures...)
+		select {
+		case e := <-ended:
+			fmt.Fprintf(progress, "%d persons were erased in %.1f s\n", c.erase, e.took.Seconds())
+			return all, e.err
+		default:
+		}
+	}
 }
 
 // A worker is what one kind of clients does.
