@@ -294,7 +294,7 @@ func (a *Admission) Standing() (all []Standing) {
 // waits for leaves them the machine meanwhile.
 func (a *Admission) Busy() bool {
 	for _, c := range []Class{Quick, Record} {
-		if a.lines[c].Load() > 0 || 2*len(a.places[c]) > cap(a.places[c]) {
+		if a.lines[c].Load() > 0 || len(a.places[c]) == cap(a.places[c]) && cap(a.places[c]) > 0 {
 			return true
 		}
 	}

@@ -106,12 +106,12 @@ func (j *Jobs) cancelled(ctx context.Context, job Job) bool {
 // rest waits while others wait for the ledger, but not for ever: a ledger that is always
 // busy erases slowly.
 func (j *Jobs) rest(ctx context.Context) error {
-	for range 20 {
+	for range 4 {
 		if j.Busy == nil || !j.Busy() {
 			break
 		}
 		select {
-		case <-time.After(10 * time.Millisecond):
+		case <-time.After(5 * time.Millisecond):
 		case <-ctx.Done():
 		}
 	}
