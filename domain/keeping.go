@@ -4,33 +4,20 @@ import (
 	"slices"
 	"strconv"
 
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
 )
 
 // What keeps data of an app although somebody asks to erase a person. A legal hold is on
-// everybody, or on whoever made one request; a duty of law is on everybody, for a time. Both are notes about the app, so that who declared them, when and on what
-// evidence is in its log. A hold of the person alone, which also denies processing and stops
-// the clocks of what is to be deleted, is [HoldPlaced].
-const (
-	holdDeclared NoteKind = "hold.declared"
-	holdEnded    NoteKind = "hold.ended"
-	dutyDeclared NoteKind = "duty.declared"
-	dutyEnded    NoteKind = "duty.ended"
-)
+// everybody, or on whoever made one request; a duty of law is on everybody, for a time. Both
+// are notes about the app, so that who declared them, when and on what evidence is in its
+// log. A hold of the person alone, which also denies processing and stops the clocks of what
+// is to be deleted, is [HoldPlaced].
+//
+// A hold or a duty that is declared again under its name takes the place of the first.
 
-// keepingRules are the rules of these notes. A hold or a duty that is declared again under
-// its name takes the place of the first.
-var keepingRules = []NoteRule{
-	note(holdDeclared, "data must not be erased, by order of somebody: everybody's, or those of who made one request", "PIPL 47; civil procedure law, preservation of evidence",
-		"hold", "!reason", "!authority", "request*", "until@", "evidence#"),
-	note(holdEnded, "a hold is over", "PIPL 47", "hold", "!reason"),
-	note(dutyDeclared, "a law asks to keep data for a time: until a day, or so many months after a history ends", "PIPL 47, 56; network data regulation, 12",
-		"duty", "!law", "!reason", "months=", "until@", "evidence#"),
-	note(dutyEnded, "a duty to keep data is over", "PIPL 47", "duty", "!reason"),
-}
-
-// A keeping is one of them.
+// A keeping is a hold or a duty.
 type keeping struct {
 	name    string
 	duty    bool
@@ -46,10 +33,10 @@ type keeping struct {
 func keep(own Own, all []keeping, e Noted, id EventID) []keeping {
 	k := keeping{id: id, reason: policy.FieldOf(e.Fields, "reason")}
 	switch e.Kind {
-	case holdDeclared, holdEnded:
+	case catalog.HoldDeclared, catalog.HoldEnded:
 		k.name, k.source = policy.FieldOf(e.Fields, "hold"), policy.FieldOf(e.Fields, "authority")
 		k.request = policy.FieldOf(e.Fields, "request")
-	case dutyDeclared, dutyEnded:
+	case catalog.DutyDeclared, catalog.DutyEnded:
 		k.name, k.source, k.duty = policy.FieldOf(e.Fields, "duty"), policy.FieldOf(e.Fields, "law"), true
 		k.months, _ = strconv.Atoi(policy.FieldOf(e.Fields, "months")) // it was checked, or there is none
 	default:
@@ -59,7 +46,7 @@ func keep(own Own, all []keeping, e Noted, id EventID) []keeping {
 		k.until = day
 	}
 	rest := slices.DeleteFunc(slices.Clone(all), func(o keeping) bool { return o.name == k.name && o.duty == k.duty })
-	if e.Kind == holdEnded || e.Kind == dutyEnded {
+	if e.Kind == catalog.HoldEnded || e.Kind == catalog.DutyEnded {
 		return rest
 	}
 	return add(own, rest, k)
@@ -73,15 +60,15 @@ func (s Service) checkKeeping(n Noted, by By) error {
 		return slices.ContainsFunc(s.keepings, func(k keeping) bool { return k.duty == duty && k.name == policy.FieldOf(n.Fields, name) })
 	}
 	switch {
-	case by.App && slices.ContainsFunc(keepingRules, func(r NoteRule) bool { return r.Kind == n.Kind }):
+	case by.App && slices.Contains([]catalog.Note{catalog.HoldDeclared, catalog.HoldEnded, catalog.DutyDeclared, catalog.DutyEnded}, n.Kind):
 		return errNotForApps
-	case n.Kind == dutyDeclared && !has("months") && !has("until"):
+	case n.Kind == catalog.DutyDeclared && !has("months") && !has("until"):
 		return refuseAt(Incomplete, "data.months", "a duty ends: say until which day, or how many months after a history's end")
-	case n.Kind == dutyDeclared && has("months") && !monthsFit(policy.FieldOf(n.Fields, "months")):
+	case n.Kind == catalog.DutyDeclared && has("months") && !monthsFit(policy.FieldOf(n.Fields, "months")):
 		return refuseAt(Malformed, "data.months", "must be 1 to 1200 months")
-	case n.Kind == holdEnded && !known(false, "hold"):
+	case n.Kind == catalog.HoldEnded && !known(false, "hold"):
 		return refuseAt(UnknownRecord, "data.hold", "there is no such hold on this app")
-	case n.Kind == dutyEnded && !known(true, "duty"):
+	case n.Kind == catalog.DutyEnded && !known(true, "duty"):
 		return refuseAt(UnknownRecord, "data.duty", "there is no such duty of this app")
 	}
 	return nil

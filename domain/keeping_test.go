@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 )
 
@@ -18,7 +19,7 @@ func keepingOf(notes ...Noted) (s Service) {
 	return s
 }
 
-func declared(kind NoteKind, fields map[string]string) Noted {
+func declared(kind catalog.Note, fields map[string]string) Noted {
 	return Noted{Kind: kind, Fields: Fields(fields)}
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/policy"
 )
 
@@ -85,7 +86,7 @@ func noteOf(text, change string) Noted {
 		}
 		m[name] = strings.ReplaceAll(strings.ReplaceAll(value, "HASH", reportHash), "_", " ")
 	}
-	return Noted{Kind: NoteKind(kind), Fields: Fields(m)}
+	return Noted{Kind: catalog.Note(kind), Fields: Fields(m)}
 }
 
 // say records a note in the history that its kind belongs to.
@@ -94,7 +95,7 @@ func say(n Noted, person bool) ([]Event, error) {
 		return Subject{}.Decide(Say{n}, ref(), t0, t0)
 	}
 	r := disclosing()
-	if rule, _ := NoteRuleOf(n.Kind); rule.Own {
+	if rule, _ := catalog.NoteRuleOf(n.Kind); rule.Own {
 		r.By.Principal = Ledger
 	}
 	s := keepingOf(declared("hold.declared", map[string]string{"hold": "case"}), declared("duty.declared", map[string]string{"duty": "books"}))
@@ -111,7 +112,7 @@ func disclosing() Reference {
 }
 
 func TestEveryKindOfNoteIsTakenAsItShouldBeAndNotOtherwise(t *testing.T) {
-	for _, rule := range NoteRules {
+	for _, rule := range catalog.NoteRules {
 		i := slices.IndexFunc(notes, func(n struct{ good, bad string }) bool { return strings.HasPrefix(n.good, string(rule.Kind)+" ") })
 		if i < 0 {
 			t.Errorf("%s: the table has no example", rule.Kind)
@@ -134,8 +135,8 @@ func TestEveryKindOfNoteIsTakenAsItShouldBeAndNotOtherwise(t *testing.T) {
 			t.Errorf("%s is taken where it does not belong", rule.Kind)
 		}
 	}
-	if len(notes) != len(NoteRules) {
-		t.Errorf("%d examples of %d kinds", len(notes), len(NoteRules))
+	if len(notes) != len(catalog.NoteRules) {
+		t.Errorf("%d examples of %d kinds", len(notes), len(catalog.NoteRules))
 	}
 }
 

@@ -1,8 +1,6 @@
 package wire
 
 import (
-	"reflect"
-
 	"consentledger/domain"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
@@ -132,16 +130,4 @@ func texts(purposes []policy.PurposeID) []string {
 		all[i] = string(p)
 	}
 	return all
-}
-
-// ToldSchema returns the JSON Schema of what is told, by its name: told-consent or
-// told-obligation.
-func ToldSchema(name string) (map[string]any, bool) {
-	switch name {
-	case "told-consent":
-		return schemaOf(reflect.TypeFor[ConsentChange](), anAnswer), true
-	case "told-obligation":
-		return schemaOf(reflect.TypeFor[Outgoing](), anAnswer), true
-	}
-	return nil, false
 }

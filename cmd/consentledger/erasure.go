@@ -15,6 +15,8 @@ import (
 	"consentledger/api/rest"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -56,10 +58,10 @@ func askErasure(c *cobra.Command, method string, in any, parts ...string) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	if in == nil {
-		return call(c, method, path, "", nil)
+	if method == http.MethodGet {
+		return remote.Get(c, path)
 	}
-	return callJSON(c, method, path, in)
+	return remote.Post(c, path, in)
 }
 
 func newErasureBegin() *cobra.Command {
@@ -89,7 +91,7 @@ func newErasureBegin() *cobra.Command {
 			if wait {
 				return awaitErasure(c, answer)
 			}
-			return printOne(c, answer, erasureColumns...)
+			return output.One(c, answer, erasureColumns...)
 		},
 	}
 	f := c.Flags()
@@ -103,7 +105,7 @@ func newErasureBegin() *cobra.Command {
 	f.BoolVar(&wait, "wait", false, "wait until it has ended, and tell how far it is")
 	c.MarkFlagRequired("reason")
 	c.MarkFlagRequired("by")
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -186,7 +188,7 @@ func awaitErasure(c *cobra.Command, answer []byte) error {
 			said = line
 		}
 		if job.State != "running" {
-			return printOne(c, answer, erasureColumns...)
+			return output.One(c, answer, erasureColumns...)
 		}
 		select {
 		case <-time.After(500 * time.Millisecond):
@@ -208,14 +210,14 @@ func newErasureList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rows, err := member(answer, "jobs")
+			rows, err := output.Member(answer, "jobs")
 			if err != nil {
 				return err
 			}
-			return printRows(c, rows, erasureColumns...)
+			return output.Rows(c, rows, erasureColumns...)
 		},
 	}
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -231,19 +233,19 @@ func newErasureShow() *cobra.Command {
 			if wait {
 				return awaitErasure(c, answer)
 			}
-			if err := printOne(c, answer, erasureColumns...); err != nil || c.Flags().Lookup("output").Value.String() != "table" {
+			if err := output.One(c, answer, erasureColumns...); err != nil || output.Form(c) != "table" {
 				return err
 			}
-			kept, err := member(answer, "kept_persons")
+			kept, err := output.Member(answer, "kept_persons")
 			if err != nil || len(kept) == 0 {
 				return nil
 			}
 			fmt.Fprintln(c.OutOrStdout(), "\nWho may not be erased:")
-			return printRows(c, kept, "person", "code", "why")
+			return output.Rows(c, kept, "person", "code", "why")
 		},
 	}
 	c.Flags().BoolVar(&wait, "wait", false, "wait until it has ended, and tell how far it is")
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -255,10 +257,10 @@ func newErasureCancel() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printOne(c, answer, erasureColumns...)
+			return output.One(c, answer, erasureColumns...)
 		},
 	}
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -275,7 +277,7 @@ Whoever has the log's key verifies it offline: consentledger verify erasure FILE
 			if err != nil {
 				return err
 			}
-			r, err := open(c.Context(), c, http.MethodGet, path, "", nil)
+			r, err := remote.Open(c.Context(), c, http.MethodGet, path, "", nil)
 			if err != nil {
 				return err
 			}

@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 
+	"consentledger/cmd/internal/recording"
+
 	"github.com/spf13/cobra"
 )
 
@@ -37,24 +39,24 @@ func newHold() *cobra.Command {
 
 // newHoldOfPerson records a hold of one person.
 func newHoldOfPerson(use, short, kind string, more ...flag) *cobra.Command {
-	var t tale
+	var t recording.Event
 	var subject string
 	c := &cobra.Command{Use: use, Short: short, Long: short + ".\n\nRecords " + kind + ".", Args: cobra.NoArgs}
-	t.flags(c)
+	t.Flags(c)
 	c.Flags().StringVar(&subject, "subject", "", "the person, as in user-1 or device:abc")
 	c.MarkFlagRequired("subject")
 	flags := append([]flag{{"reason", "why, a code as in litigation", true}}, more...)
-	c.RunE = func(c *cobra.Command, _ []string) error { return t.tell(c, kind, subject, saidBy(c, flags)) }
+	c.RunE = func(c *cobra.Command, _ []string) error { return t.Record(c, kind, subject, saidBy(c, flags)) }
 	addFlags(c, flags)
 	return c
 }
 
 // newHoldNote records a note of what keeps data of an app.
 func newHoldNote(use, short, kind string, flags ...flag) *cobra.Command {
-	var t tale
+	var t recording.Event
 	c := &cobra.Command{Use: use, Short: short, Long: short + ".\n\nRecords " + kind + ".", Args: cobra.NoArgs}
-	t.flags(c)
-	c.RunE = func(c *cobra.Command, _ []string) error { return t.tell(c, kind, "", saidBy(c, flags)) }
+	t.Flags(c)
+	c.RunE = func(c *cobra.Command, _ []string) error { return t.Record(c, kind, "", saidBy(c, flags)) }
 	addFlags(c, flags)
 	return c
 }

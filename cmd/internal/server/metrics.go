@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"consentledger/api/admission"
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/cmd/internal/telemetry"
 	"consentledger/domain"
 	"consentledger/eventstore"

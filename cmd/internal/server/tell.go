@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"sync"
 
-	"consentledger/api/outbox"
+	"consentledger/api/nats/outbox"
 	"consentledger/api/rest"
 	"consentledger/api/webhook"
 	"consentledger/cmd/internal/telemetry"
