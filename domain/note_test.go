@@ -98,7 +98,7 @@ func say(n Noted, person bool) ([]Event, error) {
 	if rule, _ := catalog.NoteRuleOf(n.Kind); rule.Own {
 		r.By.Principal = Ledger
 	}
-	s := keepingOf(declared("hold.declared", map[string]string{"hold": "case"}), declared("duty.declared", map[string]string{"duty": "books"}))
+	s := keepingOf(noted("hold.declared", map[string]string{"hold": "case"}), noted("duty.declared", map[string]string{"duty": "books"}))
 	return s.Decide(Say{n}, r, t0, t0)
 }
 
