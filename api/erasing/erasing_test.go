@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"consentledger/api/erasing"
@@ -37,12 +39,13 @@ type world struct {
 	store *memory.Store
 	rows  *memory.Rows
 	keys  vault.Keys
-	now   deadline.Instant
+	now   atomic.Int64
 	l     *ledger.Ledger
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{store: new(memory.Store), rows: new(memory.Rows), keys: vault.NewMemoryKeys(), now: start}
+	w := &world{store: new(memory.Store), rows: new(memory.Rows), keys: vault.NewMemoryKeys()}
+	w.now.Store(int64(start))
 	w.restart(t)
 	version, err := policydoc.Hash(document)
 	if err != nil {
@@ -61,7 +64,7 @@ func (w *world) restart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := func() deadline.Instant { w.now++; return w.now }
+	now := func() deadline.Instant { return deadline.Instant(w.now.Add(1)) }
 	if w.l, err = ledger.Open(t.Context(), ledger.Config{Store: w.store, Vault: v, Now: now}); err != nil {
 		t.Fatal(err)
 	}
@@ -139,10 +142,15 @@ var errDied = errors.New("the process died")
 type dying struct {
 	*ledger.Ledger
 	left int
+	mu   sync.Mutex
 }
 
 func (d *dying) OrderErasure(ctx context.Context, r ledger.Request, name vault.Pseudonym) (ledger.Receipt, error) {
-	if d.left--; d.left < 0 {
+	d.mu.Lock()
+	d.left--
+	dead := d.left < 0
+	d.mu.Unlock()
+	if dead {
 		return ledger.Receipt{}, errDied
 	}
 	return d.Ledger.OrderErasure(ctx, r, name)
@@ -150,7 +158,10 @@ func (d *dying) OrderErasure(ctx context.Context, r ledger.Request, name vault.P
 
 // FinishErasures is the other thing that a process does not reach that died.
 func (d *dying) FinishErasures(ctx context.Context) (int, error) {
-	if d.left < 0 {
+	d.mu.Lock()
+	dead := d.left < 0
+	d.mu.Unlock()
+	if dead {
 		return 0, errDied
 	}
 	return d.Ledger.FinishErasures(ctx)
@@ -209,7 +220,8 @@ func TestACancelledJobLeavesTheOthers(t *testing.T) {
 	for _, p := range people(20) {
 		w.must(t, p.ID, "g", domain.GiveConsent{Act: "agree"})
 	}
-	slow := &stopping{Ledger: w.l, at: 8}
+	slow := &stopping{Ledger: w.l}
+	slow.at.Store(8)
 	j := w.jobs(slow)
 	slow.stop = func() {
 		if _, err := j.Cancel(context.Background(), "demo", "spring"); err != nil {
@@ -233,12 +245,12 @@ func TestACancelledJobLeavesTheOthers(t *testing.T) {
 // A stopping ledger calls stop at its nth order.
 type stopping struct {
 	*ledger.Ledger
-	at   int
+	at   atomic.Int32
 	stop func()
 }
 
 func (s *stopping) OrderErasure(ctx context.Context, r ledger.Request, name vault.Pseudonym) (ledger.Receipt, error) {
-	if s.at--; s.at == 0 {
+	if s.at.Add(-1) == 0 {
 		s.stop()
 	}
 	return s.Ledger.OrderErasure(ctx, r, name)
@@ -251,8 +263,7 @@ func TestOnlyWhoseAccountWasClosedBefore(t *testing.T) {
 	}
 	w.must(t, "p1", "c", domain.Say{Event: domain.SubjectClosed{Reason: "account-deleted"}})
 	w.must(t, "p2", "c", domain.Say{Event: domain.SubjectClosed{Reason: "account-deleted"}})
-	w.now += 1000
-	before := w.now
+	before := deadline.Instant(w.now.Add(1000))
 	w.must(t, "p3", "c", domain.Say{Event: domain.SubjectClosed{Reason: "account-deleted"}})
 	j := w.jobs(w.l)
 	b := begin()

@@ -3,6 +3,7 @@ package erasing
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"consentledger/domain"
@@ -78,24 +79,58 @@ func (j *Jobs) order(ctx context.Context, job Job, r *round) error {
 		most = chunk
 	}
 	ordered := func() int { return int(r.erased + r.already + r.kept) }
+	var some []vault.Pseudonym
 	for name, err := range j.persons(ctx, job, r) {
 		if err != nil {
 			return err
 		}
-		if ordered() == most || n == 20*most || n%64 == 0 && j.cancelled(ctx, job) {
+		some = append(some, name)
+		if n++; len(some) < min(atOnce, most-ordered()) {
+			continue
+		}
+		if err := j.orderSome(ctx, job, some, r); err != nil {
+			return err
+		}
+		some = some[:0]
+		if ordered() >= most || n >= 20*most || j.cancelled(ctx, job) {
 			return nil
 		}
-		n++
-		if err := j.rest(ctx); err != nil {
-			return err
-		}
-		if err := j.orderOne(ctx, job, name, r); err != nil {
-			return err
-		}
-		r.after = name
+	}
+	if err := j.orderSome(ctx, job, some, r); err != nil {
+		return err
 	}
 	r.last = true
 	return ctx.Err()
+}
+
+// atOnce is how many persons are ordered to be erased side by side, so that they share the
+// disk's syncs.
+const atOnce = 16
+
+// orderSome orders to erase some persons side by side.
+func (j *Jobs) orderSome(ctx context.Context, job Job, some []vault.Pseudonym, r *round) error {
+	if len(some) == 0 {
+		return nil
+	}
+	if err := j.rest(ctx); err != nil {
+		return err
+	}
+	each, errs := make([]round, len(some)), make([]error, len(some))
+	var all sync.WaitGroup
+	for i, name := range some {
+		all.Go(func() { errs[i] = j.orderOne(ctx, job, name, &each[i]) })
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err // who was ordered is counted when the chunk is begun again
+	}
+
+	for _, one := range each {
+		r.erased, r.already, r.kept, r.persons = r.erased+one.erased, r.already+one.already, r.kept+one.kept, r.persons+one.persons
+		r.rows, r.names = append(r.rows, one.rows...), append(r.names, one.names...)
+	}
+	r.after = some[len(some)-1]
+	return nil
 }
 
 func (j *Jobs) cancelled(ctx context.Context, job Job) bool {

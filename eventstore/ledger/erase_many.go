@@ -2,7 +2,10 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"iter"
+	"slices"
+	"sync"
 
 	"consentledger/domain"
 	"consentledger/eventstore/vault"
@@ -67,21 +70,35 @@ func (l *Ledger) finishOrders(ctx context.Context, orders []vault.Order) (n int,
 		}
 	}
 
-	for _, o := range ordered {
-		stream := streamOf(o)
-		err := l.locked(ctx, stream, func() error {
-			f, err := l.fold(ctx, stream)
-			if err != nil {
-				return err
-			}
-			return l.recordErased(ctx, stream, f, o)
-		})
-		if err != nil {
+	for some := range slices.Chunk(ordered, recordedAtOnce) {
+		errs := make([]error, len(some))
+		var all sync.WaitGroup
+		for i, o := range some {
+			all.Go(func() { errs[i] = l.recordFinished(ctx, o) })
+		}
+		all.Wait()
+		if err := errors.Join(errs...); err != nil {
 			return n, err
 		}
-		n++
+		n += len(some)
 	}
 	return n, nil
+}
+
+// recordedAtOnce is how many erasures are recorded as done side by side, so that they share
+// the disk's syncs.
+const recordedAtOnce = 16
+
+// recordFinished records that one erasure is done.
+func (l *Ledger) recordFinished(ctx context.Context, o vault.Order) error {
+	stream := streamOf(o)
+	return l.locked(ctx, stream, func() error {
+		f, err := l.fold(ctx, stream)
+		if err != nil {
+			return err
+		}
+		return l.recordErased(ctx, stream, f, o)
+	})
 }
 
 // deleteOrdered deletes the entry of whom it was ordered to erase; it may have been done
